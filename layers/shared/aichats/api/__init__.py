@@ -1,0 +1,1 @@
+"""The HTTP API: routes, tokens and scopes, problem details, the OpenAPI document."""

@@ -1,0 +1,164 @@
+"""The HTTP API put together: Powertools routes; one middleware checks tokens before anything else is looked at."""
+
+import re
+from collections.abc import Callable, Sequence
+from http import HTTPStatus
+from typing import Any
+
+from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, CORSConfig, Response
+from aws_lambda_powertools.event_handler.middlewares import NextMiddleware
+from pydantic import BaseModel
+
+from aichats.api import chats
+from aichats.api.operations import Call, Operation, Reply
+from aichats.api.problems import CONTENT_TYPE, RefusedError, problem_of
+from aichats.api.requests import read_body, read_idempotency_key, read_path, read_query
+from aichats.bootstrap import Application
+from aichats.callers import Caller, find_caller
+from aichats.observability import count, logger
+
+OPERATIONS: tuple[Operation[Any, Any], ...] = chats.OPERATIONS
+PUBLIC = ("/health", "/openapi.json", "/docs")
+MAX_TOKEN_BYTES = 512
+_JSON = "application/json"
+
+
+def create_api(app: Application) -> APIGatewayHttpResolver:
+    """Build the API for an application. ``resolve(event, context)`` answers a request and never raises."""
+    api = APIGatewayHttpResolver(cors=_cors(app.settings.origins))
+    api.use([_authenticate(app)])
+    for operation in OPERATIONS:
+        api.route(_powertools_path(operation.path), method=operation.method)(_endpoint(api, app, operation))
+    _add_public(api)
+    api.not_found(lambda _: _refuse_unknown(api))
+    api.exception_handler(Exception)(_answer_error(api))
+    return api
+
+
+def _endpoint(
+    api: APIGatewayHttpResolver, app: Application, operation: Operation[Any, Any]
+) -> Callable[..., Response[str]]:
+    """What Powertools calls for an operation: scope, then input, then the work."""
+
+    def endpoint(**path: str) -> Response[str]:
+        caller: Caller = api.context["caller"]
+        if operation.scope not in caller.scopes:
+            raise RefusedError(HTTPStatus.FORBIDDEN, f"the caller {caller.name} lacks the scope {operation.scope}")
+        event = api.current_event
+        call = Call(
+            app=app,
+            caller=caller,
+            path=read_path(operation, path),
+            query=read_query(operation, event),
+            body=read_body(operation, event, max_message_bytes=app.settings.max_message_bytes),
+            idempotency_key=read_idempotency_key(operation, event),
+        )
+        return _answer(operation.run(call))
+
+    return endpoint
+
+
+def _authenticate(app: Application) -> Callable[..., Response[str]]:
+    """The middleware that lets nobody in without a token, not even to learn which paths exist."""
+
+    def middleware(api: APIGatewayHttpResolver, next_middleware: NextMiddleware) -> Response[str]:
+        event = api.current_event
+        preflight = event.http_method == "OPTIONS" and bool(app.settings.origins)
+        if event.path not in PUBLIC and not preflight:
+            token = _bearer_token(event.headers.get("authorization", ""))
+            caller = find_caller(app.secrets, app.settings.callers_secret, token) if token else None
+            if caller is None:
+                problem = "the token is not known" if token else "send Authorization: Bearer <token>"
+                raise RefusedError(HTTPStatus.UNAUTHORIZED, problem, {"WWW-Authenticate": "Bearer"})
+            logger.append_keys(caller=caller.name)
+            api.append_context(caller=caller)
+        response: Response[str] = next_middleware(api)
+        return response
+
+    return middleware
+
+
+def _bearer_token(header: str) -> str | None:
+    scheme, _, token = header.partition(" ")
+    token = token.strip()
+    return token if scheme.lower() == "bearer" and 0 < len(token.encode()) <= MAX_TOKEN_BYTES else None
+
+
+def _refuse_unknown(api: APIGatewayHttpResolver) -> Response[str]:
+    """405 for a path that exists with other methods, else 404."""
+    path, method = api.current_event.path, api.current_event.http_method
+    allowed = sorted({operation.method for operation in OPERATIONS if _matches(operation.path, path)})
+    if path in PUBLIC:
+        allowed = ["GET"]
+    if allowed:
+        headers = {"Allow": ", ".join(allowed)}
+        raise RefusedError(HTTPStatus.METHOD_NOT_ALLOWED, f"{path} does not take {method}", headers)
+    raise RefusedError(HTTPStatus.NOT_FOUND, "there is no such path; /docs lists what there is")
+
+
+def _answer_error(api: APIGatewayHttpResolver) -> Callable[[Exception], Response[str]]:
+    def answer(error: Exception) -> Response[str]:
+        problem, headers = problem_of(error, api.lambda_context.aws_request_id)
+        about = {"status": problem.status, "run_id": problem.run_id}
+        if problem.status == HTTPStatus.INTERNAL_SERVER_ERROR:
+            count("InternalErrors")
+            logger.error("call failed", exc_info=error, extra=about)
+        else:
+            logger.info("call refused", extra=about | {"error": type(error).__name__})
+        return _response(problem.status, problem.model_dump_json(exclude_none=True), CONTENT_TYPE, headers)
+
+    return answer
+
+
+def _add_public(api: APIGatewayHttpResolver) -> None:
+    """What needs no token. The document is made only where it is asked for: few calls need it."""
+
+    @api.get("/health")
+    def health() -> Response[str]:
+        return _response(HTTPStatus.OK, '{"status":"ok"}', _JSON, {})
+
+    @api.get("/openapi.json", compress=True)
+    def openapi() -> Response[str]:
+        from aichats.api.openapi import document_json
+
+        return _response(HTTPStatus.OK, document_json(OPERATIONS), _JSON, {})
+
+    @api.get("/docs", compress=True)
+    def docs() -> Response[str]:
+        from aichats.api.openapi import swagger_ui
+
+        return _response(HTTPStatus.OK, swagger_ui(OPERATIONS), "text/html", {})
+
+
+def _answer(reply: Reply) -> Response[str]:
+    return _response(reply.status, _dump(reply.body), _JSON, dict(reply.headers))
+
+
+def _dump(body: BaseModel | None) -> str:
+    return "" if body is None else body.model_dump_json()
+
+
+def _response(status: int, body: str, content_type: str, headers: dict[str, str]) -> Response[str]:
+    safe = {"X-Content-Type-Options": "nosniff", "Cache-Control": "no-store"}
+    return Response(status, content_type=content_type if body else None, body=body, headers=safe | headers)
+
+
+def _cors(origins: Sequence[str]) -> CORSConfig | None:
+    """CORS for the allowed origins; without any, browsers on other origins are not served."""
+    if not origins:
+        return None
+    return CORSConfig(
+        allow_origin=origins[0],
+        extra_origins=list(origins[1:]),
+        allow_headers=["Authorization", "Content-Type", "Idempotency-Key"],
+        expose_headers=["Location", "X-Run-Id", "Idempotent-Replayed", "Retry-After"],
+        max_age=600,
+    )
+
+
+def _powertools_path(path: str) -> str:
+    return re.sub(r"{(\w+)}", r"<\1>", path)
+
+
+def _matches(template: str, path: str) -> bool:
+    return re.fullmatch(re.sub(r"{\w+}", "[^/]+", template), path) is not None

@@ -1,0 +1,148 @@
+"""The OpenAPI 3.1 document, made from the operations, and Swagger UI to read and try it."""
+
+import json
+from collections.abc import Sequence
+from http import HTTPStatus
+from importlib import resources
+from typing import Any
+
+from aws_lambda_powertools.event_handler.openapi.swagger_ui import generate_swagger_html
+from pydantic import BaseModel, TypeAdapter
+from pydantic.json_schema import JsonSchemaMode, models_json_schema
+
+from aichats.api.operations import Operation
+from aichats.api.problems import CONTENT_TYPE, Problem
+
+type Json = dict[str, Any]
+
+_REF = "#/components/schemas/{model}"
+_SWAGGER_UI = "aws_lambda_powertools.event_handler.openapi.swagger_ui"
+_EVERY_REFUSAL = (401, 403, 422, 500)
+_PROVIDER_REFUSALS = (502, 503, 504)
+
+
+def document_json(operations: Sequence[Operation[Any, Any]]) -> str:
+    """The document as JSON."""
+    return json.dumps(document(operations), ensure_ascii=False)
+
+
+def swagger_ui(operations: Sequence[Operation[Any, Any]]) -> str:
+    """One HTML page that needs nothing from anywhere else."""
+    assets = resources.files(_SWAGGER_UI)
+    # As it stands inside a script element, nothing in it may end that element.
+    spec = document_json(operations).replace("</", "<\\/")
+    script = assets.joinpath("swagger-ui-bundle.min.js").read_text("utf-8")
+    style = assets.joinpath("swagger-ui.min.css").read_text("utf-8")
+    return str(generate_swagger_html(spec, script, style, "", None))
+
+
+def document(operations: Sequence[Operation[Any, Any]]) -> Json:
+    """The document."""
+    references, schemas = _schemas(operations)
+    paths: Json = {}
+    for operation in operations:
+        paths.setdefault(operation.path, {})[operation.method.lower()] = _operation(operation, references)
+    paths["/health"] = {"get": _health()}
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "aichats",
+            "version": "1",
+            "description": "AI chats that happen by themselves. Times are ISO 8601 in UTC.",
+        },
+        "servers": [{"url": "/"}],
+        "paths": paths,
+        "security": [{"bearer": []}],
+        "components": {
+            "schemas": schemas,
+            "securitySchemes": {
+                "bearer": {"type": "http", "scheme": "bearer", "description": "A caller's token (`make caller`)"}
+            },
+            "responses": {"Problem": _content("Refused", references[Problem], CONTENT_TYPE)},
+        },
+    }
+
+
+def _schemas(operations: Sequence[Operation[Any, Any]]) -> tuple[dict[type[BaseModel], Json], Json]:
+    """A reference to each model, and the schemas that they refer to."""
+    bodies = {operation.body for operation in operations if operation.body}
+    replies = {operation.reply for operation in operations if operation.reply} | {Problem}
+    wanted: list[tuple[type[BaseModel], JsonSchemaMode]] = [(model, "validation") for model in bodies]
+    wanted += [(model, "serialization") for model in replies]
+    wanted.sort(key=lambda pair: pair[0].__name__)
+    found, definitions = models_json_schema(wanted, ref_template=_REF)
+    return {model: found[model, mode] for model, mode in wanted}, definitions["$defs"]
+
+
+def _operation(operation: Operation[Any, Any], references: dict[type[BaseModel], Json]) -> Json:
+    described: Json = {
+        "operationId": f"{operation.run.__name__}_{operation.path.split('/')[1].rstrip('s')}",
+        "summary": operation.summary,
+        "description": f"{operation.run.__doc__}\n\nScope: `{operation.scope}`.",
+        "tags": [operation.path.split("/")[1]],
+        "security": [{"bearer": [operation.scope]}],
+        "parameters": _parameters(operation),
+        "responses": _responses(operation, references),
+    }
+    if operation.body:
+        described["requestBody"] = {
+            "required": True,
+            "content": {"application/json": {"schema": references[operation.body]}},
+        }
+    return described
+
+
+def _parameters(operation: Operation[Any, Any]) -> list[Json]:
+    path = [
+        {"name": name, "in": "path", "required": True, "schema": adapter.json_schema()}
+        for name, adapter in operation.parameters.items()
+    ]
+    headers: list[Json] = []
+    if operation.idempotent:
+        schema = {"type": "string", "minLength": 1, "maxLength": 255}
+        headers = [{"name": "Idempotency-Key", "in": "header", "required": False, "schema": schema}]
+    return path + _query(operation.query) + headers
+
+
+def _query(model: type[BaseModel] | None) -> list[Json]:
+    if model is None:
+        return []
+    return [
+        {"name": name, "in": "query", "required": field.is_required(), "schema": _without_null(field.annotation)}
+        for name, field in model.model_fields.items()
+    ]
+
+
+def _without_null(annotation: Any) -> Json:
+    """A query parameter is left out, never null."""
+    schema = TypeAdapter(annotation).json_schema()
+    members = [member for member in schema.get("anyOf", [schema]) if member != {"type": "null"}]
+    definitions = {"$defs": schema["$defs"]} if "$defs" in schema else {}
+    return (members[0] if len(members) == 1 else {"anyOf": members}) | definitions
+
+
+def _responses(operation: Operation[Any, Any], references: dict[type[BaseModel], Json]) -> Json:
+    refusals = sorted({*_EVERY_REFUSAL, *_PROVIDER_REFUSALS, *operation.refusals})
+    responses: Json = {str(status): {"$ref": "#/components/responses/Problem"} for status in refusals}
+    phrase = HTTPStatus(operation.status).phrase
+    reply = references[operation.reply] if operation.reply else None
+    success: Json = _content(phrase, reply, "application/json") if reply else {"description": phrase}
+    if operation.status == HTTPStatus.CREATED:
+        names = {"Location": "Where the new resource is", "X-Run-Id": "The run that made it"}
+        success["headers"] = {name: {"description": text, "schema": {"type": "string"}} for name, text in names.items()}
+    return {str(int(operation.status)): success} | responses
+
+
+def _health() -> Json:
+    schema = {"type": "object", "properties": {"status": {"const": "ok"}}, "required": ["status"]}
+    return {
+        "operationId": "health",
+        "summary": "Is the API there?",
+        "tags": ["health"],
+        "security": [],
+        "responses": {"200": _content("OK", schema, "application/json")},
+    }
+
+
+def _content(description: str, schema: Json, media_type: str) -> Json:
+    return {"description": description, "content": {media_type: {"schema": schema}}}

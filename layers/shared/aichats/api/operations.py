@@ -1,0 +1,55 @@
+"""An operation of the HTTP API as data: what routes it, guards it, checks its input and documents it."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from http import HTTPStatus
+
+from pydantic import BaseModel, TypeAdapter
+
+from aichats.bootstrap import Application
+from aichats.callers import Caller, Scope
+
+
+@dataclass(frozen=True)
+class Call[BodyT, QueryT]:
+    """A checked call: what an operation works with."""
+
+    app: Application
+    caller: Caller
+    path: Mapping[str, str]
+    body: BodyT
+    query: QueryT
+    idempotency_key: str | None
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What an operation answers; without a body for 204."""
+
+    body: BaseModel | None = None
+    status: int = HTTPStatus.OK
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Operation[BodyT, QueryT]:
+    """One method on one path.
+
+    ``path`` has its parameters in braces, as OpenAPI writes them; each is checked with the adapter of its name in
+    ``parameters`` before anything is done.
+    """
+
+    method: str
+    path: str
+    summary: str
+    scope: Scope
+    run: Callable[[Call[BodyT, QueryT]], Reply]
+    body: type[BaseModel] | None = None
+    query: type[BaseModel] | None = None
+    parameters: Mapping[str, TypeAdapter[str]] = field(default_factory=dict)
+    status: int = HTTPStatus.OK
+    reply: type[BaseModel] | None = None
+    idempotent: bool = False
+    """Whether it takes the header ``Idempotency-Key``."""
+    refusals: tuple[int, ...] = ()
+    """Statuses beyond those that every operation may answer."""

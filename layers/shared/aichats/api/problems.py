@@ -1,0 +1,121 @@
+"""Errors as problem details (RFC 9457)."""
+
+import math
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+from aichats.errors import (
+    AichatsError,
+    APIConnectionError,
+    APIStatusError,
+    APITimeoutError,
+    InputError,
+    OutcomeUnknownError,
+    ProtocolError,
+    ProviderError,
+    SecretError,
+)
+
+CONTENT_TYPE = "application/problem+json"
+
+
+class FieldProblem(BaseModel):
+    """What is wrong with one field."""
+
+    field: str
+    message: str
+
+
+class Upstream(BaseModel):
+    """What a provider said when it refused."""
+
+    provider: str
+    status: int
+    code: str | None
+    request_id: str | None
+
+
+class Problem(BaseModel):
+    """A refusal, as RFC 9457 describes it."""
+
+    model_config = ConfigDict(json_schema_extra={"description": "Problem details (RFC 9457)"})
+
+    type: str = "about:blank"
+    title: str
+    status: int
+    detail: str
+    request_id: str
+    errors: list[FieldProblem] | None = None
+    upstream: Upstream | None = None
+    run_id: str | None = None
+    chat_id: str | None = None
+    """A chat that exists although the call failed."""
+
+
+class RefusedError(AichatsError):
+    """A call is refused before anything is done: no token, no scope, no such path."""
+
+    def __init__(self, status: HTTPStatus, detail: str, headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.headers = dict(headers or {})
+
+
+def problem_of(error: Exception, request_id: str) -> tuple[Problem, dict[str, str]]:
+    """The problem and the headers that an error is answered with."""
+    status, detail, extra = _translate(error)
+    headers = error.headers if isinstance(error, RefusedError) else _retry_after(error)
+    run_id = error.run_id if isinstance(error, AichatsError) else None
+    problem = Problem(title=status.phrase, status=status, detail=detail, request_id=request_id, run_id=run_id, **extra)
+    return problem, headers
+
+
+def _translate(error: Exception) -> tuple[HTTPStatus, str, dict[str, Any]]:
+    match error:
+        case RefusedError():
+            return error.status, str(error), {}
+        case InputError():
+            fields = [FieldProblem(field=field, message=message) for field, message in error.problems]
+            return HTTPStatus.UNPROCESSABLE_ENTITY, str(error), {"errors": fields}
+        case ProviderError():
+            return _translate_provider(error)
+        case SecretError():
+            return HTTPStatus.INTERNAL_SERVER_ERROR, str(error), {}
+        case _:
+            return HTTPStatus.INTERNAL_SERVER_ERROR, "Something went wrong; the log has more under this request_id.", {}
+
+
+def _translate_provider(error: ProviderError) -> tuple[HTTPStatus, str, dict[str, Any]]:
+    extra: dict[str, Any] = {"chat_id": error.chat_id}
+    match error:
+        case APIStatusError():
+            extra["upstream"] = Upstream(
+                provider=error.provider, status=error.status, code=error.code, request_id=error.request_id
+            )
+            if error.param and error.status in (HTTPStatus.BAD_REQUEST, HTTPStatus.UNPROCESSABLE_ENTITY):
+                extra["errors"] = [FieldProblem(field=error.param, message=str(error))]
+            return _status_for_refusal(error), str(error), extra
+        case APITimeoutError():
+            return HTTPStatus.GATEWAY_TIMEOUT, str(error), extra
+        case OutcomeUnknownError() | ProtocolError() | APIConnectionError() | _:
+            return HTTPStatus.BAD_GATEWAY, str(error), extra
+
+
+def _status_for_refusal(error: APIStatusError) -> HTTPStatus:
+    """Ours for theirs: what the caller can mend is 4xx, what only we or the provider can is 5xx."""
+    if error.status == HTTPStatus.NOT_FOUND:
+        return HTTPStatus.NOT_FOUND
+    if error.status == HTTPStatus.TOO_MANY_REQUESTS:
+        return HTTPStatus.SERVICE_UNAVAILABLE
+    if error.param and error.status in (HTTPStatus.BAD_REQUEST, HTTPStatus.UNPROCESSABLE_ENTITY):
+        return HTTPStatus.UNPROCESSABLE_ENTITY
+    return HTTPStatus.BAD_GATEWAY
+
+
+def _retry_after(error: Exception) -> dict[str, str]:
+    if isinstance(error, APIStatusError) and error.status == HTTPStatus.TOO_MANY_REQUESTS:
+        return {"Retry-After": str(math.ceil(error.retry_after or 1.0))}
+    return {}

@@ -1,0 +1,1 @@
+"""What happens by itself: the triggers of automations, and when they fire."""

@@ -1,0 +1,51 @@
+"""What the functions are told by their environment, as a model."""
+
+import os
+from collections.abc import Mapping
+from typing import Annotated, Self
+
+from pydantic import AliasGenerator, BaseModel, ConfigDict, Field, ValidationError
+
+from aichats.errors import ConfigurationError
+from aichats.whop.models import MAX_MESSAGE_BYTES
+
+
+class Settings(BaseModel):
+    """One field for each environment variable, which has the same name in capitals.
+
+    What has no default must be set; ``template.yaml`` sets all of them.
+    """
+
+    model_config = ConfigDict(
+        frozen=True, alias_generator=AliasGenerator(validation_alias=str.upper), populate_by_name=True, extra="ignore"
+    )
+
+    whop_base_url: Annotated[str, Field(pattern=r"^https?://")]
+    whop_api_version: Annotated[str, Field(pattern=r"^\d{4}-\d{2}-\d{2}(-\d+)?$")]
+    whop_secret: Annotated[str, Field(min_length=1)]
+    """Name of the secret with Whop's credentials."""
+    whop_timeout_seconds: Annotated[float, Field(gt=0, le=60)] = 20.0
+    """For one whole call to Whop, its retries and waits included. Below every function's own timeout."""
+    callers_secret: str = ""
+    """Name of the secret with the callers of the HTTP API."""
+    allowed_origins: str = ""
+    """Origins that browsers may call from, separated by commas. Empty: none."""
+    max_message_bytes: Annotated[int, Field(ge=1, le=131072)] = MAX_MESSAGE_BYTES
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Self:
+        """Read the settings.
+
+        Raises:
+            ConfigurationError: a variable is missing or wrong; names each, and shows no value.
+        """
+        try:
+            return cls.model_validate(dict(environment))
+        except ValidationError as error:
+            wrong = "; ".join(f"{detail['loc'][0]}: {detail['msg']}" for detail in error.errors(include_input=False))
+            raise ConfigurationError(f"environment variables are missing or wrong: {wrong}") from None
+
+    @property
+    def origins(self) -> list[str]:
+        """The allowed origins, one by one."""
+        return [origin.strip() for origin in self.allowed_origins.split(",") if origin.strip()]

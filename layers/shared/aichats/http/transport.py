@@ -1,0 +1,145 @@
+"""An httpx transport whose time limit holds for a whole call.
+
+httpx limits each read and each write by itself, so a server that sends a byte now and then holds a call for ever.
+Here every network operation gets what is left of :mod:`aichats.http.deadline`, so the call ends on time whatever the
+server does: while connecting, in the TLS handshake, in the headers, in the body.
+"""
+
+import ssl
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any, cast
+
+import httpcore
+import httpx
+
+from aichats.http.deadline import remaining
+
+MAX_CONNECTIONS = 50
+KEEPALIVE_SECONDS = 300.0
+"""Idle connections are kept this long: a quiet function is called again after minutes, and a handshake costs most."""
+
+_HTTPCORE_ERRORS = (
+    httpcore.TimeoutException,
+    httpcore.NetworkError,
+    httpcore.ProtocolError,
+    httpcore.UnsupportedProtocol,
+)
+
+
+class DeadlineTransport(httpx.BaseTransport):
+    """One connection pool for a container. Safe to share between threads and clients."""
+
+    def __init__(self, ssl_context: ssl.SSLContext | None = None) -> None:
+        self._pool = httpcore.ConnectionPool(
+            ssl_context=ssl_context or httpx.create_ssl_context(),
+            max_connections=MAX_CONNECTIONS,
+            max_keepalive_connections=MAX_CONNECTIONS,
+            keepalive_expiry=KEEPALIVE_SECONDS,
+            network_backend=_DeadlineBackend(),
+        )
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        """Send one request.
+
+        Raises:
+            httpx.TransportError: the very subclasses that httpx's own transport raises.
+        """
+        url = request.url
+        with _httpx_errors(request):
+            response = self._pool.handle_request(
+                httpcore.Request(
+                    method=request.method,
+                    url=httpcore.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path),
+                    headers=request.headers.raw,
+                    content=request.stream,
+                    extensions=request.extensions,
+                )
+            )
+        body = _Body(cast(Iterable[bytes], response.stream), request)
+        return httpx.Response(response.status, headers=response.headers, stream=body, extensions=response.extensions)
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._pool.close()
+
+
+class _Body(httpx.SyncByteStream):
+    def __init__(self, stream: Iterable[bytes], request: httpx.Request) -> None:
+        self._stream = stream
+        self._request = request
+
+    def __iter__(self) -> Iterator[bytes]:
+        with _httpx_errors(self._request):
+            yield from self._stream
+
+    def close(self) -> None:
+        close: Callable[[], None] | None = getattr(self._stream, "close", None)
+        if close:
+            close()
+
+
+class _DeadlineBackend(httpcore.SyncBackend):
+    """Makes connections whose every operation is bounded by the deadline."""
+
+    def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,
+        local_address: str | None = None,
+        socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
+    ) -> httpcore.NetworkStream:
+        limit = _bounded(timeout, httpcore.ConnectTimeout)
+        return _DeadlineStream(super().connect_tcp(host, port, limit, local_address, socket_options))
+
+
+class _DeadlineStream(httpcore.NetworkStream):
+    def __init__(self, stream: httpcore.NetworkStream) -> None:
+        self._stream = stream
+
+    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        return self._stream.read(max_bytes, _bounded(timeout, httpcore.ReadTimeout))
+
+    def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        self._stream.write(buffer, _bounded(timeout, httpcore.WriteTimeout))
+
+    def start_tls(
+        self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
+    ) -> httpcore.NetworkStream:
+        limit = _bounded(timeout, httpcore.ConnectTimeout)
+        return _DeadlineStream(self._stream.start_tls(ssl_context, server_hostname, limit))
+
+    def close(self) -> None:
+        self._stream.close()
+
+    def get_extra_info(self, info: str) -> Any:
+        return self._stream.get_extra_info(info)
+
+
+def _bounded(timeout: float | None, expired: type[httpcore.TimeoutException]) -> float | None:
+    """The smaller of httpx's own limit and what is left.
+
+    Raises:
+        httpcore.TimeoutException: nothing is left.
+    """
+    left = remaining(default=float("inf"))
+    if left <= 0.0:
+        raise expired("the time limit of the whole call is over")
+    limit = min(left, float("inf") if timeout is None else timeout)
+    return None if limit == float("inf") else limit
+
+
+@contextmanager
+def _httpx_errors(request: httpx.Request) -> Iterator[None]:
+    """Raise httpcore's errors as httpx's of the same name, as httpx's own transport does."""
+    try:
+        yield
+    except (
+        httpcore.TimeoutException,
+        httpcore.NetworkError,
+        httpcore.ProtocolError,
+        httpcore.UnsupportedProtocol,
+    ) as error:
+        translated: type[httpx.TransportError] = getattr(httpx, type(error).__name__)
+        raise translated(str(error), request=request) from error

@@ -1,0 +1,1 @@
+"""Runs: one action on one target for one occurrence of a trigger."""
