@@ -32,7 +32,7 @@ ENVIRONMENTS = {
 }
 """Environment by the name of its file in ``requirements/``. They are apart where their pins contradict each other."""
 
-LAMBDA_WHEELS = "--platform manylinux2014_x86_64 --only-binary=:all: --python-version 3.13 --implementation cp".split()
+LAMBDA_WHEELS = ["--platform", "manylinux2014_x86_64", "--only-binary=:all:", "--python-version", "3.13", "--implementation", "cp"]
 
 
 class SetupError(Exception):
@@ -75,8 +75,20 @@ def make_uv() -> None:
     """Install uv, which makes the environments, into an environment of its own."""
     if is_current(UV, requirements("uv")):
         return
-    run(sys.executable, "-m", "venv", "--clear", UV, why="make an environment (on Debian: apt-get install python3-venv)")
-    run(UV / "bin" / "python", "-m", "pip", "install", "-q", "--require-hashes", "-r", requirements("uv")[0], why="install uv")
+    run(
+        sys.executable, "-m", "venv", "--clear", UV, why="make an environment (on Debian: apt-get install python3-venv)"
+    )
+    run(
+        UV / "bin" / "python",
+        "-m",
+        "pip",
+        "install",
+        "-q",
+        "--require-hashes",
+        "-r",
+        requirements("uv")[0],
+        why="install uv",
+    )
     stamp(UV, requirements("uv"))
 
 
@@ -93,7 +105,9 @@ def find_python() -> Path:
             return candidate
     say("no Python 3.13 here: asking uv for one")
     run(uv(), "python", "install", "3.13", why="find or install Python 3.13 (install it by hand, then run this again)")
-    found = subprocess.run([uv(), "python", "find", "3.13"], capture_output=True, text=True, check=True, env=clean_environment())
+    found = subprocess.run(
+        [uv(), "python", "find", "3.13"], capture_output=True, text=True, check=True, env=clean_environment()
+    )
     return Path(found.stdout.strip())
 
 
@@ -112,10 +126,23 @@ def make_environment(name: str, python: Path) -> None:
     begun = time.monotonic()
     run(uv(), "venv", "-q", "--clear", "--python", python, place, why=f"make {place.name}")
     interpreter = place / "bin" / "python"
-    run(uv(), "pip", "sync", "-q", "--python", interpreter, "--require-hashes", files[0], why=f"install {files[0].name}")
+    run(
+        uv(), "pip", "sync", "-q", "--python", interpreter, "--require-hashes", files[0], why=f"install {files[0].name}"
+    )
     if name == "dev":
         no_index = ["--no-index", "--no-deps", "--no-build-isolation"]
-        run(uv(), "pip", "install", "-q", "--python", interpreter, *no_index, "-e", ROOT, why="install the project itself")
+        run(
+            uv(),
+            "pip",
+            "install",
+            "-q",
+            "--python",
+            interpreter,
+            *no_index,
+            "-e",
+            ROOT,
+            why="install the project itself",
+        )
     stamp(place, files)
     say(f"  {place.relative_to(ROOT)}: {time.monotonic() - begun:.0f} s")
 
@@ -125,7 +152,18 @@ def make_wheelhouse() -> None:
     if is_current(WHEELHOUSE, [LAYER_REQUIREMENTS]):
         return
     shutil.rmtree(WHEELHOUSE, ignore_errors=True)
-    fetch = [VENV / "bin" / "python", "-m", "pip", "download", "-q", "--require-hashes", "-d", WHEELHOUSE, "-r", LAYER_REQUIREMENTS]
+    fetch = [
+        VENV / "bin" / "python",
+        "-m",
+        "pip",
+        "download",
+        "-q",
+        "--require-hashes",
+        "-d",
+        WHEELHOUSE,
+        "-r",
+        LAYER_REQUIREMENTS,
+    ]
     run(*fetch, *LAMBDA_WHEELS, why="fetch the layer's wheels for Lambda")
     run(*fetch, "--only-binary=:all:", why="fetch the layer's wheels for this machine")
     stamp(WHEELHOUSE, [LAYER_REQUIREMENTS])
@@ -161,7 +199,9 @@ def uv() -> Path:
 
 def clean_environment() -> dict[str, str]:
     """The environment less an activated virtual environment, which uv and pip would follow."""
-    return {name: value for name, value in os.environ.items() if name not in {"VIRTUAL_ENV", "PYTHONPATH", "PYTHONHOME"}}
+    return {
+        name: value for name, value in os.environ.items() if name not in {"VIRTUAL_ENV", "PYTHONPATH", "PYTHONHOME"}
+    }
 
 
 def run(*command: str | Path, why: str) -> None:
@@ -170,7 +210,9 @@ def run(*command: str | Path, why: str) -> None:
     Raises:
         SetupError: it ended with another code than 0.
     """
-    result = subprocess.run([str(part) for part in command], capture_output=True, text=True, check=False, env=clean_environment())
+    result = subprocess.run(
+        [str(part) for part in command], capture_output=True, text=True, check=False, env=clean_environment()
+    )
     if result.returncode:
         printed = (result.stderr + result.stdout).strip().splitlines()
         raise SetupError("\n  ".join([f"could not {why}", *printed[-12:]]))

@@ -2,11 +2,12 @@
 
 from typing import Any
 
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
 from aichats.api.app import create_api
 from aichats.bootstrap import application
 from aichats.http.deadline import time_limit
 from aichats.observability import count, logger, metrics
-from aws_lambda_powertools.utilities.typing import LambdaContext
 
 MARGIN_SECONDS = 2.0
 """Kept back from Lambda's own limit, to answer before API Gateway gives up."""

@@ -2,13 +2,14 @@
 
 from typing import Any
 
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
 from aichats.bootstrap import application
 from aichats.http.deadline import time_limit
 from aichats.observability import count, logger, metrics
 from aichats.runs.model import ScheduleEvent, scheduled_runs
 from aichats.runs.perform import perform_all
 from aichats.validation import parse
-from aws_lambda_powertools.utilities.typing import LambdaContext
 
 MARGIN_SECONDS = 2.0
 """Kept back from Lambda's own limit, to say what happened."""

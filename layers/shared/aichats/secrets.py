@@ -5,7 +5,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Any, Protocol
+from typing import Annotated, Any, Protocol, TypedDict, Unpack
 
 from botocore.exceptions import BotoCoreError, ClientError
 from pydantic import BaseModel, Field, ValidationError
@@ -30,10 +30,16 @@ class WhopSecret(BaseModel):
     companies: dict[str, ApiKey] = {}
 
 
+class GetSecretValue(TypedDict):
+    """What Secrets Manager is asked."""
+
+    SecretId: str
+
+
 class SecretsManager(Protocol):
     """The part of boto3's client that is used here."""
 
-    def get_secret_value(self, *, SecretId: str) -> Mapping[str, Any]:  # noqa: N803
+    def get_secret_value(self, **request: Unpack[GetSecretValue]) -> Mapping[str, Any]:
         """Get the current value of a secret."""
 
 

@@ -1,6 +1,7 @@
 """EventBridge Scheduler's schedule expressions, parsed: `cron(...)`, `rate(...)` and `at(...)`.
 
-What AWS documents is taken, and nothing else: what was accepted here could be refused when the schedule is created.
+Taken is what AWS documents, and `LW`, which its console takes too. The rest is refused, even where its sense is plain
+(`FRI-MON`, `L-3`): AWS could refuse it when the schedule is created, or read it in another way.
 """
 
 import re
@@ -197,7 +198,7 @@ def _rate(text: str) -> Rate:
             f"rate({text}) is not a whole number from 1 and a unit (minutes, hours or days), as in rate(5 minutes)"
         )
     value, unit, plural = int(match[1]), match[2], match[3]
-    # AWS's own examples have both rate(1 day) and rate(1 days); a singular after another number is in none.
+    # AWS writes both rate(1 day) and rate(1 days), but nowhere a singular after another number.
     if value > 1 and not plural:
         raise ExpressionError(f"rate({text}) needs the plural: rate({value} {unit}s)")
     try:

@@ -1,0 +1,87 @@
+# `make help` lists what there is. Every target sets up what it needs; the second time that takes no network.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+PYTHON ?= python3
+BIN := .venv/bin
+SAM := SAM_CLI_TELEMETRY=0 PYTHON="$(CURDIR)/$(BIN)/python" WHEELHOUSE="$(CURDIR)/.tools/wheelhouse" .tools/sam/bin/sam
+
+.PHONY: help
+help: ## Show this help
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+# ---- try it
+
+.PHONY: demo
+demo: setup ## Run the whole stack here: a schedule event creates a chat for a company, another mutes it
+	@$(BIN)/python -m local.demo
+
+.PHONY: dev
+dev: setup ## The same, but it stays: API on http://127.0.0.1:3000, schedules fire (end it with Ctrl-C)
+	@exec $(BIN)/python -m local.dev
+
+.PHONY: sam-local
+sam-local: setup ## `sam local invoke` of the schedule's function in a container
+	@$(BIN)/python -m local.sam_local invoke
+
+.PHONY: sam-local-api
+sam-local-api: setup ## `sam local start-api` on http://127.0.0.1:3000 (end it with Ctrl-C)
+	@exec $(BIN)/python -m local.sam_local api
+
+# ---- work on it
+
+.PHONY: setup
+setup: ## Environments, SAM CLI, the local cloud and the layer's wheels (the others do it first by themselves)
+	@$(PYTHON) local/setup.py
+
+.PHONY: format
+format: setup ## Put the code into shape
+	@$(BIN)/ruff check --quiet --fix . ; $(BIN)/ruff format --quiet .
+
+.PHONY: lint
+lint: setup ## Format, lint, types, imports, template
+	$(BIN)/ruff format --check --quiet .
+	$(BIN)/ruff check --quiet .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+	$(SAM) validate --lint --region eu-west-1
+
+.PHONY: test
+test: setup ## Everything that needs no AWS account, with coverage
+	$(BIN)/pytest -n auto --cov --cov-report=term-missing:skip-covered
+
+.PHONY: check
+check: lint test ## All that CI runs
+
+.PHONY: lock
+lock: setup ## Pin the newest allowed versions of everything, with hashes
+	@$(BIN)/python -m local.lock
+
+.PHONY: benchmark
+benchmark: setup ## Cold start, side by side with the official SDK and an empty handler
+	@$(BIN)/python -m benchmarks.cold_start
+
+.PHONY: clean
+clean: ## Remove what was built and set up
+	rm -rf .aws-sam .local .tools .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage* htmlcov
+
+# ---- deploy it
+
+.PHONY: build
+build: setup ## `sam build`
+	$(SAM) build
+
+.PHONY: deploy
+deploy: build ## `sam deploy --guided`, into your AWS account
+	$(SAM) deploy --guided
+
+.PHONY: secret
+secret: setup ## Fill a secret, asking without echo: make secret NAME=whop STACK=aichats-dev (COMPANY=biz_... for its own key)
+	@$(BIN)/python -m local.secret --name "$(NAME)" --stack "$(STACK)" $(if $(COMPANY),--company "$(COMPANY)")
+
+.PHONY: caller
+caller: setup ## A caller's token: make caller STACK=aichats-dev NAME=crm SCOPES=chats:write (LIST=1 lists, REVOKE=1 revokes)
+	@$(BIN)/python -m local.caller --stack "$(STACK)" $(if $(LIST),list,$(if $(REVOKE),revoke --name "$(NAME)",make --name "$(NAME)" --scopes "$(SCOPES)"))
+
+.PHONY: e2e
+e2e: setup ## Tests against a deployed stack: make e2e STACK=aichats-dev
+	AWS_SAM_STACK_NAME="$(STACK)" $(BIN)/pytest tests/e2e/test_deployed.py

@@ -1,0 +1,27 @@
+"""Pins the newest allowed versions into the requirements files: hashed, without the address of any index."""
+
+import subprocess
+import sys
+
+from local.setup import LAYER_REQUIREMENTS, ROOT, uv
+
+RESOLVE = ["--quiet", "--upgrade", "--universal", "--python-version", "3.13"]
+WRITE = ["--generate-hashes", "--no-emit-index-url", "--no-annotate", "--no-header"]
+
+
+def main() -> int:
+    """Write every lock anew; the layer's first, because the development environment follows its pins."""
+    pin(str(ROOT / "pyproject.toml"), str(LAYER_REQUIREMENTS))
+    for source in sorted([*ROOT.glob("requirements/*.in"), *ROOT.glob("benchmarks/**/*.in")]):
+        pin(str(source), str(source.with_suffix(".txt")))
+    return 0
+
+
+def pin(source: str, target: str) -> None:
+    """Resolve ``source`` and write ``target``."""
+    print(f"pinning {target}", flush=True)
+    subprocess.run([uv(), "pip", "compile", *RESOLVE, *WRITE, source, "--output-file", target], check=True, cwd=ROOT)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,58 @@
+"""`make secret`: fills a secret of a deployed stack. The value is typed without echo or piped in, never an argument."""
+
+import argparse
+import getpass
+import sys
+from collections.abc import Sequence
+
+from pydantic import ValidationError
+
+from aichats.secrets import WhopSecret
+from local.deployed import DeployedError, StackSecret
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Ask for the value and store it. Returns the exit code."""
+    options = _parser().parse_args(arguments)
+    try:
+        secret = StackSecret.find(options.stack, options.name)
+        value = secret.read()
+        key = _ask(f"Whop API key{f' of {options.company}' if options.company else ''} for {secret.name}: ")
+        secret.write(_with_key(value, key, options.company))
+    except DeployedError as error:
+        print(f"secret: {error}", file=sys.stderr)
+        return 1
+    print(f"{secret.name} is filled. Running functions take it up within 5 minutes, or at the first 401.")
+    return 0
+
+
+def _with_key(value: dict[str, object], key: str, company: str | None) -> dict[str, object]:
+    """The secret with the key in its place; the other keys stay."""
+    companies = value.get("companies")
+    known = dict(companies) if isinstance(companies, dict) else {}
+    if company and "api_key" not in value:
+        raise DeployedError("fill the key for all companies first: leave COMPANY out")
+    changed = value | ({"companies": known | {company: key}} if company else {"api_key": key})
+    try:
+        WhopSecret.model_validate(changed)
+    except ValidationError:
+        raise DeployedError("that is not a key: 1 to 4096 printable characters without spaces") from None
+    return changed
+
+
+def _ask(prompt: str) -> str:
+    return getpass.getpass(prompt).strip() if sys.stdin.isatty() else sys.stdin.readline().strip()
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="make secret", description=__doc__)
+    parser.add_argument("--stack", required=True, help="the deployed stack, such as aichats-dev (STACK=)")
+    parser.add_argument(
+        "--name", required=True, choices=["whop"], help="which secret (NAME=); callers have `make caller`"
+    )
+    parser.add_argument("--company", help="a company (biz_...) that has a key of its own (COMPANY=)")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,112 @@
+"""The layer as it is shipped: built by its own makefile, offline, from the wheels that set-up fetched."""
+
+import hashlib
+import importlib.util
+import os
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from tests.template import ROOT
+
+MAX_ZIPPED_BYTES = 6_000_000
+UNCHECKED_HASH = 0b01
+
+
+def build(into: Path, platform: str) -> Path:
+    environment = {
+        "PATH": os.environ["PATH"],
+        "PYTHON": sys.executable,
+        "WHEELHOUSE": str(ROOT / ".tools" / "wheelhouse"),
+        "LAYER_PLATFORM": platform,
+        "ARTIFACTS_DIR": str(into),
+        "PIP_NO_INDEX": "1",
+    }
+    command = ["make", "--silent", "-C", str(ROOT / "layers" / "shared"), "build-SharedLayer"]
+    made = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert made.returncode == 0, made.stderr
+    return into
+
+
+@pytest.fixture(scope="module")
+def layer(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return build(tmp_path_factory.mktemp("layer"), "lambda")
+
+
+def zipped(layer: Path, to: Path) -> Path:
+    with zipfile.ZipFile(to, "w", zipfile.ZIP_DEFLATED) as archive:
+        for file in sorted(layer.rglob("*")):
+            archive.write(file, file.relative_to(layer))
+    return to
+
+
+def digest(folder: Path) -> dict[str, str]:
+    files = (file for file in folder.rglob("*") if file.is_file())
+    return {str(file.relative_to(folder)): hashlib.sha256(file.read_bytes()).hexdigest() for file in files}
+
+
+def test_each_module_comes_with_bytecode_that_python_takes_without_a_look_at_the_source(layer: Path) -> None:
+    modules = list((layer / "python").rglob("*.py"))
+
+    assert len(modules) > 200
+    for module in modules:
+        compiled = Path(importlib.util.cache_from_source(str(module)))
+        header = compiled.read_bytes()[:16]
+        assert header[:4] == importlib.util.MAGIC_NUMBER
+        assert int.from_bytes(header[4:8], "little") == UNCHECKED_HASH
+        assert header[8:16] == importlib.util.source_hash(module.read_bytes())
+
+
+def test_bytecode_names_the_place_where_lambda_mounts_the_layer(layer: Path) -> None:
+    import marshal
+
+    compiled = importlib.util.cache_from_source(str(layer / "python" / "aichats" / "errors.py"))
+
+    assert marshal.loads(Path(compiled).read_bytes()[16:]).co_filename == "/opt/python/aichats/errors.py"
+
+
+def test_zipped_it_stays_below_six_megabytes(layer: Path, tmp_path: Path) -> None:
+    assert zipped(layer, tmp_path / "layer.zip").stat().st_size < MAX_ZIPPED_BYTES
+
+
+def test_it_holds_nothing_that_lambda_does_not_need(layer: Path) -> None:
+    packages = {entry.name for entry in (layer / "python").iterdir()}
+
+    assert "aichats" in packages
+    assert packages & {"boto3", "botocore", "pip", "bin", "h2", "aws_xray_sdk"} == set()
+    assert list(layer.rglob("tests")) == []
+    assert list(layer.rglob("*.egg-info")) == []
+
+
+def test_its_binaries_are_made_for_lambda_whatever_machine_built_it(layer: Path) -> None:
+    binaries = [file.name for file in layer.rglob("*.so")]
+
+    assert binaries
+    assert [name for name in binaries if "cpython-313-x86_64-linux-gnu" not in name] == []
+
+
+def test_two_clean_builds_are_the_same(layer: Path, tmp_path: Path) -> None:
+    assert digest(build(tmp_path, "lambda")) == digest(layer)
+
+
+def test_every_module_of_the_package_imports_from_the_layer_alone(tmp_path: Path) -> None:
+    built = build(tmp_path, "host")
+    names = [
+        ".".join(file.relative_to(built / "python").with_suffix("").parts).removesuffix(".__init__")
+        for file in (built / "python" / "aichats").rglob("*.py")
+    ]
+    runtime = ROOT / ".tools" / "runtime" / "bin" / "python"
+    environment = {"PYTHONPATH": str(built / "python"), "PYTHONDONTWRITEBYTECODE": "1"}
+
+    done = subprocess.run(
+        [runtime, "-c", f"import importlib; [importlib.import_module(name) for name in {sorted(names)!r}]"],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert (done.returncode, done.stderr) == (0, "")
