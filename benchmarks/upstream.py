@@ -1,0 +1,104 @@
+"""Secrets Manager and Whop on loopback, over TLS as the true ones, answering at once."""
+
+import json
+import ssl
+import time
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
+from pathlib import Path
+from socket import socket
+from threading import Lock
+from typing import Any
+
+import certifi
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+from benchmarks.loopback import Handler, Server
+
+SECRET = {"Name": "aichats/benchmark/whop", "SecretString": json.dumps({"api_key": "key_of_the_benchmark"})}
+CHAT = {
+    "id": "aich_xxxxxxxxxxxxx",
+    "title": "Weekly revenue",
+    "notification_preference": "all",
+    "message_count": 1,
+    "blended_token_usage": "0.0",
+    "created_at": "2026-11-23T14:00:00.401Z",
+    "updated_at": "2026-11-23T14:00:00.401Z",
+    "last_message_at": None,
+    "user": {"id": "user_xxxxxxxxxxxxx"},
+    "agent_identifier": "support",
+}
+
+
+class Upstream(Server):
+    """Listens while it is entered.
+
+    Attributes:
+        url: where it is, ``https://127.0.0.1:<port>``.
+        ca_bundle: what a client must trust: certifi's bundle, whose size is part of the cost, and the own certificate.
+        calls: how often each service was called.
+        seconds: how long its answers took it, all together.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(_Calls)
+        certificate, key = write_certificate(folder)
+        self.ca_bundle = folder / "ca-bundle.pem"
+        self.ca_bundle.write_text(certifi.contents() + certificate.read_text())
+        self.url = f"https://127.0.0.1:{self.server_port}"
+        self.calls: Counter[str] = Counter()
+        self.seconds = 0.0
+        self._lock = Lock()
+        self._tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self._tls.load_cert_chain(certificate, key)
+
+    def get_request(self) -> tuple[socket, Any]:
+        """Take a connection; its handshake comes later, in the thread that serves it."""
+        connection, address = super().get_request()
+        return self._tls.wrap_socket(connection, server_side=True, do_handshake_on_connect=False), address
+
+    def note(self, service: str, seconds: float) -> None:
+        """Count a call."""
+        with self._lock:
+            self.calls[service] += 1
+            self.seconds += seconds
+
+
+class _Calls(Handler):
+    server: Upstream
+
+    def respond(self) -> None:
+        """``GetSecretValue``, or the create of a chat."""
+        begun = time.perf_counter()
+        self.body()
+        service = "secret" if self.headers.get("X-Amz-Target") == "secretsmanager.GetSecretValue" else "chat"
+        content = json.dumps(SECRET if service == "secret" else CHAT).encode()
+        self.answer(200, content, {"Content-Type": "application/json"})
+        # Before it is sent, so that it is counted when the function goes on.
+        self.server.note(service, time.perf_counter() - begun)
+
+
+def write_certificate(folder: Path) -> tuple[Path, Path]:
+    """Make a certificate for 127.0.0.1 that vouches for itself; returns the files of certificate and key."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "aichats benchmark")])
+    now = datetime.now(UTC)
+    builder = (
+        x509.CertificateBuilder(issuer_name=name, subject_name=name, public_key=key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(hours=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+    )
+    certificate_file, key_file = folder / "certificate.pem", folder / "key.pem"
+    certificate_file.write_bytes(builder.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM))
+    key_file.write_bytes(
+        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    )
+    return certificate_file, key_file
