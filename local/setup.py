@@ -32,7 +32,15 @@ ENVIRONMENTS = {
 }
 """Environment by the name of its file in ``requirements/``. They are apart where their pins contradict each other."""
 
-LAMBDA_WHEELS = ["--platform", "manylinux2014_x86_64", "--only-binary=:all:", "--python-version", "3.13", "--implementation", "cp"]
+LAMBDA_WHEELS = [
+    "--platform",
+    "manylinux2014_x86_64",
+    "--only-binary=:all:",
+    "--python-version",
+    "3.13",
+    "--implementation",
+    "cp",
+]
 
 
 class SetupError(Exception):
@@ -152,7 +160,7 @@ def make_wheelhouse() -> None:
     if is_current(WHEELHOUSE, [LAYER_REQUIREMENTS]):
         return
     shutil.rmtree(WHEELHOUSE, ignore_errors=True)
-    fetch = [
+    fetch: list[str | Path] = [
         VENV / "bin" / "python",
         "-m",
         "pip",
@@ -171,8 +179,7 @@ def make_wheelhouse() -> None:
 
 def requirements(name: str) -> list[Path]:
     """The files an environment is made from."""
-    files = [ROOT / "requirements" / f"{name}.txt"]
-    return [*files, ROOT / "pyproject.toml"] if name == "dev" else files
+    return [ROOT / "requirements" / f"{name}.txt"]
 
 
 def is_current(place: Path, files: list[Path]) -> bool:

@@ -1,0 +1,69 @@
+"""Processes that end with their parent, however that ends.
+
+A child's standard input is a pipe that its parent holds open. When the parent ends, be it by SIGKILL, the pipe closes,
+and the child ends its whole process group. `python -m local.attached MODULE ...` runs any module in this way.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import runpy
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from local.setup import ROOT
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
+
+
+@contextmanager
+def attached(
+    command: Sequence[str | Path], *, environment: Mapping[str, str], log: Path
+) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a command that calls :func:`end_with_parent`, for the ``with`` block; what it prints goes to ``log``.
+
+    It has a process group of its own, which is killed at the end: nothing here has anything to save.
+    """
+    with log.open("wb") as printed:
+        process = subprocess.Popen(
+            command,
+            cwd=ROOT,
+            env=environment,
+            stdin=subprocess.PIPE,
+            stdout=printed,
+            stderr=printed,
+            start_new_session=True,
+        )
+    with process:
+        try:
+            yield process
+        finally:
+            with contextlib.suppress(ProcessLookupError, PermissionError):  # the latter is macOS's for one that ended
+                os.killpg(process.pid, signal.SIGKILL)
+
+
+def end_with_parent(*, remove: str | None = None) -> None:
+    """From now on, end this process group when the parent is gone; ``remove`` is a folder to delete before."""
+
+    def watch() -> None:
+        while os.read(0, 1):
+            pass
+        if remove is not None:
+            shutil.rmtree(remove, ignore_errors=True)
+        os.killpg(os.getpgrp(), signal.SIGKILL)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+if __name__ == "__main__":
+    end_with_parent()
+    del sys.argv[0]
+    runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)

@@ -1,0 +1,125 @@
+"""The emulator's process: started, waited for, and ended with every function that it runs."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import time
+from contextlib import ExitStack
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, Self
+
+import httpx
+
+from local.attached import attached
+from local.cloud.clients import Clients
+from local.errors import LocalError
+from local.ports import free_port, listen
+from local.setup import ROOT
+from local.tools import tool
+
+if TYPE_CHECKING:
+    import subprocess
+
+ACCOUNT = "000000000000"
+REGION: Final = "eu-west-1"
+FOLDER = ROOT / ".local" / "cloud"
+START_LIMIT = 30.0
+"""Seconds until a start counts as failed. It takes 0.3 s on an idle machine."""
+
+
+class Emulator:
+    """An empty AWS account on this machine, for the ``with`` block.
+
+    It listens on a free port of 127.0.0.1 unless a port is named. ``host="0.0.0.0"`` lets containers reach it, and the
+    local network too.
+
+    Raises:
+        LocalError: on entry: the port is taken, or the emulator did not come up.
+    """
+
+    def __init__(self, *, port: int = 0, host: str = "127.0.0.1") -> None:
+        self.port = port or free_port()
+        self._host = host
+        self._running = ExitStack()
+
+    @property
+    def endpoint_url(self) -> str:
+        """Where all services answer."""
+        return f"http://127.0.0.1:{self.port}"
+
+    def environment(self) -> dict[str, str]:
+        """Variables that point an AWS client (boto3, SAM CLI) to this account."""
+        return {
+            "AWS_ACCESS_KEY_ID": ACCOUNT,
+            "AWS_DEFAULT_REGION": REGION,
+            "AWS_EC2_METADATA_DISABLED": "true",
+            "AWS_ENDPOINT_URL": self.endpoint_url,
+            "AWS_REGION": REGION,
+            "AWS_SECRET_ACCESS_KEY": "local",
+        }
+
+    @cached_property
+    def clients(self) -> Clients:
+        """Clients of this account."""
+        return Clients(self.environment())
+
+    def __enter__(self) -> Self:
+        """Start it, and wait until it answers."""
+        listen(self._host, self.port).close()
+        FOLDER.mkdir(parents=True, exist_ok=True)
+        with ExitStack() as starting:
+            temporary = tempfile.TemporaryDirectory(prefix=f"{self.port}-", dir=FOLDER, ignore_cleanup_errors=True)
+            folder = Path(starting.enter_context(temporary))
+            command = [tool("cloud", "python"), "-m", "local.cloud.launcher", tool("runtime", "python")]
+            environment = self.environment() | settings(self.port, self._host, folder)
+            log = folder / "log"
+            process = starting.enter_context(attached(command, environment=environment, log=log))
+            wait_until_ready(self.port, process, log)
+            self._running = starting.pop_all()
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        """End it with its functions, and remove its files."""
+        self._running.close()
+
+
+def settings(port: int, host: str, folder: Path) -> dict[str, str]:
+    """The emulator's own settings; together with the account's it is all that it sees of any environment."""
+    return {
+        "AUTH": "true",
+        "BIND_HOST": host,
+        "DOCKER_HOST": "unix:///nonexistent",  # it would end containers that it takes for its own
+        "GATEWAY_PORT": str(port),
+        "HOME": str(folder),
+        "IOT_MTLS_ENABLED": "0",
+        "MINISTACK_REGION": REGION,
+        "PATH": os.defpath,
+        "SFTP_ENABLED": "0",
+        "TMPDIR": str(folder),
+    }
+
+
+def wait_until_ready(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
+    """Return once it answers.
+
+    Raises:
+        LocalError: it ended, or it took too long; with the end of its log.
+    """
+    deadline = time.monotonic() + START_LIMIT
+    while not is_ready(port):
+        printed = "\n".join(log.read_text(errors="replace").splitlines()[-12:])
+        if process.poll() is not None:
+            raise LocalError(f"the local AWS ended while it started:\n{printed}")
+        if time.monotonic() > deadline:
+            raise LocalError(f"the local AWS did not answer within {START_LIMIT:.0f} s:\n{printed}")
+        time.sleep(0.02)
+
+
+def is_ready(port: int) -> bool:
+    """Whether the emulator on this port answers."""
+    try:
+        return httpx.get(f"http://127.0.0.1:{port}/_ministack/health", timeout=1, trust_env=False).is_success
+    except httpx.TransportError:
+        return False

@@ -1,0 +1,151 @@
+"""What API Gateway hands to a function (payload format 2.0), and what it makes of the result for the client."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+import time
+import uuid
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl, unquote
+
+from pydantic import BaseModel
+from pydantic.alias_generators import to_camel
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from local.cloud.http_api import Route
+
+ACCOUNT = "000000000000"
+TEXT = re.compile(r"text/.*|application/(json|xml|javascript)")
+ESCAPES_BUT_PERCENT = re.compile(r"(%(?!25)[0-9A-Fa-f]{2})+")
+HOP_BY_HOP = {"connection", "keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade"}
+
+
+@dataclass(frozen=True)
+class Request:
+    """An HTTP request as it came: ``target`` and ``query`` still escaped, each header line by itself."""
+
+    method: str
+    target: str
+    query: str
+    headers: Sequence[tuple[str, str]]
+    body: bytes
+    client: str
+
+    @property
+    def path(self) -> str:
+        """The path as an HTTP API hands it on: escapes are decoded, ``%2F`` too, all but ``%25``."""
+        return ESCAPES_BUT_PERCENT.sub(lambda escapes: unquote(escapes[0]), self.target)
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What the client gets."""
+
+    status: int
+    headers: Sequence[tuple[str, str]]
+    body: bytes
+
+    @classmethod
+    def message(cls, status: int, message: str) -> Reply:
+        """API Gateway's own refusals look like this."""
+        return cls(status, [("content-type", "application/json")], json.dumps({"message": message}).encode())
+
+
+def event_of(request: Request, api_id: str, route: Route, parameters: Mapping[str, str]) -> dict[str, Any]:
+    """The event that the function gets."""
+    headers = joined((name, value) for name, value in request.headers if name not in HOP_BY_HOP | {"cookie"})
+    cookies = [cookie for name, value in request.headers if name == "cookie" for cookie in value.split("; ")]
+    query = joined(parse_qsl(request.query, keep_blank_values=True))
+    event = {
+        "version": "2.0",
+        "routeKey": route.key,
+        "rawPath": request.path,
+        "rawQueryString": request.query,
+        "cookies": cookies,
+        "headers": headers | {"x-forwarded-for": request.client, "x-forwarded-proto": "http"},
+        "queryStringParameters": query,
+        "requestContext": context_of(request, api_id, route, headers),
+        "pathParameters": dict(parameters),
+        "isBase64Encoded": False,
+    }
+    event |= body_of(request.body, headers.get("content-type", ""))
+    absent_when_empty = {"cookies", "queryStringParameters", "pathParameters"}
+    return {key: value for key, value in event.items() if value or key not in absent_when_empty}
+
+
+def context_of(request: Request, api_id: str, route: Route, headers: Mapping[str, str]) -> dict[str, Any]:
+    """The event's ``requestContext``."""
+    now = time.time()
+    return {
+        "accountId": ACCOUNT,
+        "apiId": api_id,
+        "domainName": headers.get("host", ""),
+        "domainPrefix": api_id,
+        "http": {
+            "method": request.method,
+            "path": request.path,
+            "protocol": "HTTP/1.1",
+            "sourceIp": request.client,
+            "userAgent": headers.get("user-agent", ""),
+        },
+        "requestId": uuid.uuid4().hex[:16],
+        "routeKey": route.key,
+        "stage": "$default",
+        "time": time.strftime("%d/%b/%Y:%H:%M:%S +0000", time.gmtime(now)),
+        "timeEpoch": int(now * 1000),
+    }
+
+
+def joined(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """One entry for each name; several values are joined with commas."""
+    values: dict[str, str] = {}
+    for name, value in pairs:
+        values[name] = f"{values[name]},{value}" if name in values else value
+    return values
+
+
+def body_of(body: bytes, content_type: str) -> dict[str, Any]:
+    """The event's ``body``, where there is one: text for types that API Gateway takes for text, else base64."""
+    if not body:
+        return {}
+    if TEXT.fullmatch(content_type.partition(";")[0].strip().lower()):
+        return {"body": body.decode(errors="replace")}
+    return {"body": base64.b64encode(body).decode(), "isBase64Encoded": True}
+
+
+class Result(BaseModel, alias_generator=to_camel):
+    """What a function returns to API Gateway."""
+
+    status_code: int
+    headers: dict[str, str | int | float | bool] | None = None
+    cookies: list[str] | None = None
+    body: str | None = None
+    is_base64_encoded: bool = False
+
+    def content(self) -> bytes:
+        """The body's bytes.
+
+        Raises:
+            ValueError: it should be base64, and is not.
+        """
+        text = self.body or ""
+        return base64.b64decode(text, validate=True) if self.is_base64_encoded else text.encode()
+
+
+def reply_of(returned: object) -> Reply:
+    """The client's reply to what the function returned. Without a ``statusCode`` all of it is the JSON body.
+
+    Raises:
+        ValueError: API Gateway would not take it.
+    """
+    if not isinstance(returned, dict) or "statusCode" not in returned:
+        return Reply(200, [("content-type", "application/json")], json.dumps(returned).encode())
+    result = Result.model_validate(returned)
+    headers = [(name.lower(), str(value)) for name, value in (result.headers or {}).items()]
+    headers += [("set-cookie", cookie) for cookie in result.cookies or []]
+    return Reply(result.status_code, headers, result.content())

@@ -1,0 +1,174 @@
+"""Starts ministack so that functions run in Lambda's own runtime client, and so that it ends with its parent.
+
+Run by the interpreter of `.tools/cloud`: `python -m local.cloud.launcher RUNTIME_PYTHON`. What is changed:
+
+- Functions run as `awslambdaric` under RUNTIME_PYTHON, on the Runtime API that ministack has for `provided.*`. So a
+  function meets what it meets on AWS (tracebacks, context, boto3's version) and sees nothing of this environment.
+- A function that does not start, dies or takes too long answers and logs as on Lambda.
+- ministack's own firing of schedules is off: it knows no time zones. `local.cloud.scheduler` does it.
+- CloudFormation makes schedules whole.
+
+These are private parts of ministack, so the version is checked first.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import queue
+import shlex
+import sys
+import tempfile
+from importlib import import_module
+from importlib.metadata import version
+from operator import attrgetter
+from pathlib import Path
+from typing import Any
+
+from local.attached import end_with_parent
+
+TESTED_VERSION = "1.5.33"
+LEFT_OUT = ("ScheduleExpressionTimezone", "StartDate", "EndDate", "ActionAfterCompletion")
+"""Properties of a schedule that ministack's CloudFormation does not hand on."""
+
+
+def main(runtime_python: str) -> None:
+    """Serve until the parent ends, or a signal comes."""
+    installed = version("ministack")
+    if installed != TESTED_VERSION:
+        sys.exit(f"ministack {installed} is installed, but the local AWS needs {TESTED_VERSION}: run `make setup`")
+    end_with_parent(remove=tempfile.gettempdir())
+    run_functions_in_lambda_runtime(Path(tempfile.gettempdir()), runtime_python)
+    replace("ministack.services.scheduler", "start_scheduler", lambda: None)
+    keep_all_of_schedules()
+    import_module("ministack.app").main()
+
+
+def run_functions_in_lambda_runtime(folder: Path, runtime_python: str) -> None:
+    """Make every function a `provided.*` one whose bootstrap is Lambda's runtime client for Python."""
+    runtime, service = "ministack.core.lambda_runtime", "ministack.services.lambda_svc"
+    unpack = member(service, "_provided_runtime_code_dir")
+    bootstrap = write_bootstrap(folder, runtime_python)
+
+    def code_folder(code_zip: bytes) -> str:
+        code: str = unpack(code_zip)
+        with contextlib.suppress(FileExistsError):
+            (Path(code) / "bootstrap").symlink_to(bootstrap)
+        return code
+
+    def environment(config: dict[str, Any], code: str, port: int) -> dict[str, str]:
+        resolve = member(service, "_resolve_layer_zip")
+        layers: list[str] = [unpack(resolve(layer)) for layer in config.get("Layers", [])]
+        credentials: dict[str, str] = member(runtime, "execution_credentials")(config)
+        return lambda_environment(config, code, layers) | credentials | {"AWS_LAMBDA_RUNTIME_API": f"127.0.0.1:{port}"}
+
+    replace(service, "_provided_runtime_code_dir", code_folder)
+    replace(service, "_provided_worker_env", environment)
+    replace(service, "_execute_function_warm", member(service, "_execute_function_provided_warm"))
+    replace(runtime, "_worker_class_for", lambda _config: member(runtime, "ProvidedWorker"))
+    for method, change in {"invoke": telling, "_build_handler_class": without_delay}.items():
+        replace(runtime, f"ProvidedWorker.{method}", change(member(runtime, f"ProvidedWorker.{method}")))
+
+
+def keep_all_of_schedules() -> None:
+    """Let CloudFormation make schedules with their zone, dates and end, which it leaves out."""
+    by_type = member("ministack.services.cloudformation.provisioners", "_RESOURCE_HANDLERS")
+    handlers = by_type["AWS::Scheduler::Schedule"]
+    schedules = member("ministack.services.scheduler", "_schedules")
+    create = handlers["create"]
+
+    def create_whole(logical_id: str, properties: dict[str, Any], stack_name: str) -> Any:
+        created = create(logical_id, properties, stack_name)
+        schedule = schedules[f"{properties.get('GroupName', 'default')}/{created[0]}"]
+        schedule.update({name: properties[name] for name in LEFT_OUT if name in properties})
+        return created
+
+    handlers["create"] = create_whole
+
+
+def write_bootstrap(folder: Path, runtime_python: str) -> Path:
+    """Write the executable that every function starts with."""
+    bootstrap = folder / "bootstrap"
+    bootstrap.write_text(f'#!/bin/sh\nexec {shlex.quote(runtime_python)} -m awslambdaric "$_HANDLER"\n')
+    bootstrap.chmod(0o755)
+    return bootstrap
+
+
+def lambda_environment(config: dict[str, Any], code: str, layers: list[str]) -> dict[str, str]:
+    """The variables of a function: its own, and those that Lambda sets."""
+    name, region = config["FunctionName"], config["FunctionArn"].split(":")[3]
+    own: dict[str, str] = config.get("Environment", {}).get("Variables", {})
+    return own | {
+        "AWS_DEFAULT_REGION": region,
+        "AWS_ENDPOINT_URL": os.environ["AWS_ENDPOINT_URL"],
+        "AWS_EXECUTION_ENV": f"AWS_Lambda_{config['Runtime']}",
+        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(config["MemorySize"]),
+        "AWS_LAMBDA_FUNCTION_NAME": name,
+        "AWS_LAMBDA_FUNCTION_VERSION": config["Version"],
+        "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
+        "AWS_LAMBDA_LOG_GROUP_NAME": config.get("LoggingConfig", {}).get("LogGroup", f"/aws/lambda/{name}"),
+        "AWS_LAMBDA_LOG_STREAM_NAME": "local",
+        "AWS_REGION": region,
+        "HOME": tempfile.gettempdir(),
+        "LAMBDA_TASK_ROOT": code,
+        "LANG": "en_US.UTF-8",
+        "PATH": "/usr/local/bin:/usr/bin:/bin:/opt/bin",
+        "PYTHONPATH": os.pathsep.join(f"{layer}/python" for layer in layers),
+        "TMPDIR": tempfile.gettempdir(),
+        "TZ": ":UTC",
+        "_HANDLER": config["Handler"],
+    }
+
+
+def telling(invoke: Any) -> Any:
+    """``ProvidedWorker.invoke``, but failures that no handler sees are answered and logged as Lambda does."""
+
+    def invoke_and_tell(worker: Any, event: Any, request_id: str, **context: Any) -> dict[str, Any]:
+        try:
+            result: dict[str, Any] = invoke(worker, event, request_id, **context)
+        except RuntimeError as error:  # it did not start
+            state = vars(worker)
+            payload = state["_init_error"] or {"errorType": "Runtime.ExitError", "errorMessage": str(error)}
+            result = {"status": "error", "error_payload": payload, "log": "\n".join(drained(state["_stderr_queue"]))}
+        failure = result.get("error_payload", {})
+        if failure.get("errorType") in {"Runtime.ExitError", "Sandbox.Timedout"}:
+            result["log"] = f"{result['log']}\n{request_id} {failure['errorMessage']}".lstrip()
+        return result
+
+    return invoke_and_tell
+
+
+def without_delay(build_handler_class: Any) -> Any:
+    """The Runtime API's handler, but what it sends goes out at once: else each invocation waits 40 ms for an ACK."""
+
+    def build(*arguments: Any) -> Any:
+        handler = build_handler_class(*arguments)
+        handler.disable_nagle_algorithm = True
+        return handler
+
+    return build
+
+
+def drained(lines: queue.Queue[str]) -> list[str]:
+    """What is in the queue now."""
+    found: list[str] = []
+    with contextlib.suppress(queue.Empty):
+        while True:
+            found.append(lines.get_nowait())
+    return found
+
+
+def member(module: str, path: str) -> Any:
+    """A part of ministack, public or not."""
+    return attrgetter(path)(import_module(module))
+
+
+def replace(module: str, path: str, value: object) -> None:
+    """Put ``value`` where ministack has a part of its own."""
+    member(module, path)
+    owner, _, name = path.rpartition(".")
+    setattr(member(module, owner) if owner else import_module(module), name, value)
+
+
+if __name__ == "__main__":
+    main(sys.argv.pop())  # popped, as ministack reads its own arguments from there

@@ -1,0 +1,72 @@
+"""Follows the functions' logs, and makes them readable."""
+
+from __future__ import annotations
+
+import json
+import re
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from local.console import BOLD, DIM, GREEN, RED
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from local.cloud.clients import Clients
+    from local.console import Console
+
+PLATFORM = re.compile(r"(START|END|REPORT) RequestId: ")
+NOT_SHOWN = {
+    *("level", "message", "exception"),  # these have their own places
+    *("timestamp", "location", "service", "cold_start", "xray_trace_id", "exception_name", "stack_trace"),
+    *("function_name", "function_memory_size", "function_arn", "function_request_id"),
+}
+COLOURS = {"WARNING": BOLD, "ERROR": RED, "CRITICAL": RED, "INFO": GREEN, "DEBUG": DIM}
+
+
+class Logs:
+    """Shows what is new in some log groups at each look; ``prefix`` is cut off their names."""
+
+    def __init__(self, clients: Clients, groups: Sequence[str], console: Console, *, prefix: str) -> None:
+        self._clients = clients
+        self._latest = dict.fromkeys(groups, 0)
+        self._shown: set[str] = set()
+        self._console = console
+        self._prefix = prefix
+
+    def look(self) -> None:
+        """Show the invocations that ended since the last look. The emulator writes one stream for each, all at once."""
+        for group, latest in self._latest.items():
+            events = self._clients.logs.filter_log_events(logGroupName=group, startTime=latest)["events"]
+            new = [event for event in events if event["logStreamName"] not in self._shown]
+            name = group.removeprefix(self._prefix)
+            for event in new:
+                for line in readable(event["message"], event["timestamp"], name, self._console.coloured):
+                    self._console.line(line)
+            self._shown |= {event["logStreamName"] for event in new}
+            self._latest[group] = max((event["timestamp"] for event in new), default=latest)
+
+
+def readable(message: str, timestamp: int, name: str, coloured: Callable[[str, str], str]) -> list[str]:
+    """A line of a log for people: none for Lambda's own and for metrics, more than one where an exception is in it."""
+    if PLATFORM.match(message):
+        return []
+    begin = coloured(f"{datetime.fromtimestamp(timestamp / 1000, UTC):%H:%M:%S} {name}", DIM)
+    fields = parsed(message)
+    if fields is None:
+        return [f"{begin} {message}"]
+    if "_aws" in fields:
+        return []
+    level = str(fields.get("level", ""))
+    rest = [f"{key}={value}" for key, value in fields.items() if key not in NOT_SHOWN]
+    first = " ".join([begin, coloured(level, COLOURS.get(level, BOLD)), str(fields.get("message", "")), *rest])
+    return [first, *(f"    {line}" for line in str(fields.get("exception", "")).splitlines())]
+
+
+def parsed(message: str) -> dict[str, Any] | None:
+    """The fields of a structured line; None if it is none."""
+    try:
+        fields = json.loads(message)
+    except ValueError:
+        return None
+    return fields if isinstance(fields, dict) else None

@@ -1,0 +1,1 @@
+"""The functions under SAM CLI, in containers as on Lambda, against stand-ins on this machine."""

@@ -1,0 +1,41 @@
+"""`make sam-local` and `make sam-local-api`: the functions under SAM CLI, in containers."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from local.console import Console
+from local.sam_local.commands import invoke, serve
+from local.sam_local.image import provide_engine, provide_image
+from local.signals import interruptible
+
+DESCRIPTION = """\
+Runs the functions with SAM CLI, in containers as on Lambda. Whatever they call is on this machine.
+
+invoke  give RunScheduleFunction one event of a schedule, and show the chat that it makes
+api     serve the HTTP API until SIGINT or SIGTERM
+
+Needs Docker. Where no container registry can be reached, local/lambda-image stands in for AWS's image.
+"""
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Do what the command line says. Returns the exit code: of `invoke`, 0 only if the chat is there."""
+    layout = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser("python -m local.sam_local", description=DESCRIPTION, formatter_class=layout)
+    parser.add_argument("command", choices=["invoke", "api"])
+    parser.add_argument("--port", type=int, default=3000, help="where the API listens (default: %(default)s)")
+    options = parser.parse_args(arguments)
+    console = Console()
+
+    def command() -> int:
+        provide_engine()
+        provide_image(console)
+        return invoke(console) if options.command == "invoke" else serve(console, options.port)
+
+    return interruptible(command)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,22 @@
+"""Time, as a stand-in sees it."""
+
+import asyncio
+import time
+from datetime import UTC, datetime
+
+
+class Clock:
+    """The machine's own time; tests put theirs in its place."""
+
+    def now(self) -> float:
+        """Seconds since 1970, UTC."""
+        return time.time()
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait for so many seconds of this clock."""
+        await asyncio.sleep(seconds)
+
+
+def iso(seconds: float) -> str:
+    """Seconds since 1970 as ISO 8601, to the millisecond: ``2023-12-01T05:00:00.401Z``."""
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -1,0 +1,32 @@
+"""What every test starts with: the environment, as the template sets it, and credentials that open nothing."""
+
+import os
+
+from hypothesis import settings
+
+os.environ |= {
+    "WHOP_BASE_URL": "https://whop.invalid/api/v1",
+    "WHOP_API_VERSION": "2026-07-08-1",
+    "WHOP_SECRET": "aichats/dev/whop",
+    "CALLERS_SECRET": "aichats/dev/callers",
+    "ALLOWED_ORIGINS": "",
+    "MAX_MESSAGE_BYTES": "32768",
+    "POWERTOOLS_SERVICE_NAME": "aichats",
+    "POWERTOOLS_METRICS_NAMESPACE": "aichats",
+    "POWERTOOLS_LOG_LEVEL": "INFO",
+}
+
+# The tests of a deployed stack need the credentials that the developer has.
+if "AWS_SAM_STACK_NAME" not in os.environ:
+    os.environ.pop("AWS_PROFILE", None)
+    os.environ |= {
+        "AWS_ACCESS_KEY_ID": "testing",
+        "AWS_SECRET_ACCESS_KEY": "testing",
+        "AWS_SESSION_TOKEN": "testing",
+        "AWS_DEFAULT_REGION": "eu-west-1",
+        "AWS_REGION": "eu-west-1",
+        "AWS_ENDPOINT_URL": "",
+    }
+
+settings.register_profile("tests", deadline=None, derandomize=os.environ.get("CI") == "true")
+settings.load_profile("tests")

@@ -1,0 +1,137 @@
+"""`make dev`, as people run it, but on free ports."""
+
+import json
+import re
+import shlex
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import httpx
+import pytest
+
+from local.cloud.emulator import Emulator
+from local.ports import listen
+from local.setup import ROOT
+from local.system import STACK
+from tests.stand_ins import StandIn
+from tests.waiting import until
+
+DEV = [sys.executable, "-m", "local.dev", "--port", "0", "--whop-port", "0"]
+IGNORING_SIGINT = ["sh", "-c", 'trap "" INT; exec "$@"', "sh"]
+"""How a shell that runs no terminal starts what is in the background."""
+
+
+class Dev:
+    """A running `make dev`, and what it printed."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self.process = process
+        self.printed = ""
+
+    def read_until(self, pattern: str) -> str:
+        """The printed line in which the pattern is."""
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            self.printed += line
+            if re.search(pattern, line):
+                return line
+        raise AssertionError(f"it ended without printing {pattern}:\n{self.printed}")
+
+    def value(self, name: str) -> str:
+        """What stands beside a name."""
+        found = re.search(rf"^  {name} +(\S+)$", self.printed, re.MULTILINE)
+        assert found, self.printed
+        return found[1]
+
+
+@pytest.fixture
+def dev() -> Iterator[Dev]:
+    """It runs and is ready."""
+    with subprocess.Popen(
+        [*IGNORING_SIGINT, *DEV], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    ) as process:
+        running = Dev(process)
+        try:
+            running.read_until("Logs follow")
+            yield running
+        finally:
+            process.kill()
+
+
+def processes() -> dict[int, tuple[int, str]]:
+    """Parent and state of every process of this machine."""
+    printed = subprocess.run(["ps", "-A", "-o", "pid=,ppid=,stat="], capture_output=True, text=True, check=True).stdout
+    return {int(pid): (int(parent), state) for pid, parent, state in (line.split() for line in printed.splitlines())}
+
+
+def descendants(pid: int) -> set[int]:
+    """All processes that this one started, and those that they started."""
+    found, everything = {pid}, processes()
+    while more := {child for child, (parent, _) in everything.items() if parent in found} - found:
+        found |= more
+    return found - {pid}
+
+
+def alive(pids: set[int]) -> set[int]:
+    """Those that still run."""
+    return {pid for pid, (_, state) in processes().items() if pid in pids and not state.startswith("Z")}
+
+
+def test_the_api_answers_its_logs_are_shown_and_what_is_printed_can_be_copied(dev: Dev) -> None:
+    (create,) = re.findall(r"^  (curl .* -d .*)$", dev.printed, re.MULTILINE)
+    created = subprocess.run(shlex.split(create), capture_output=True, text=True, check=True).stdout
+    assert " 201 " in created.splitlines()[0]
+    (chat,) = StandIn(dev.value("Whop's stand-in").removesuffix("/api/v1"), "/api/v1").state()["chats"]
+    assert chat["company_id"] == "biz_A"
+    dev.read_until(r"http-api INFO .*run_id=")
+
+
+def test_a_schedule_that_is_made_while_it_runs_fires_in_its_zone(dev: Dev) -> None:
+    aws = Emulator(port=int(dev.value("AWS").rpartition(":")[2])).clients
+    outputs = aws.cloudformation.describe_stacks(StackName=STACK)["Stacks"][0]["Outputs"]
+    values = {output["OutputKey"]: output["OutputValue"] for output in outputs}
+    function = aws.functions.get_function(FunctionName=values["RunScheduleFunction"])["Configuration"]
+    soon = datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=3)
+    action = {"type": "whop.create_chat", "message_text": "Kia ora"}
+    event = {"automation": "new", "scheduled_time": "<aws.scheduler.scheduled-time>", "action": action}
+    text = json.dumps(event | {"targets": ["biz_NZ"]})
+    aws.schedules.create_schedule(
+        Name="new",
+        GroupName=values["ScheduleGroup"],
+        ScheduleExpression=f"at({soon.astimezone(ZoneInfo('Pacific/Auckland')):%Y-%m-%dT%H:%M:%S})",
+        ScheduleExpressionTimezone="Pacific/Auckland",
+        FlexibleTimeWindow={"Mode": "OFF"},
+        Target={"Arn": function["FunctionArn"], "RoleArn": function["Role"], "Input": text},
+    )
+    whop = StandIn(dev.value("Whop's stand-in").removesuffix("/api/v1"), "/api/v1")
+    (chat,) = until(lambda: whop.state()["chats"])
+    assert (chat["company_id"], chat["message_text"]) == ("biz_NZ", "Kia ora")
+    assert f"fired for {soon:%Y-%m-%dT%H:%M:%SZ}" in dev.read_until("schedule new fired")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_it_and_all_that_it_started(dev: Dev, number: signal.Signals) -> None:
+    httpx.get(f"{dev.value('HTTP API')}/health", timeout=60, trust_env=False).raise_for_status()
+    started = descendants(dev.process.pid)
+    assert len(started) >= 3, "the local AWS, a function and the stand-in of Whop"
+    dev.process.send_signal(number)
+    assert dev.process.wait(20) == 0
+    assert until(lambda: not alive(started))
+
+
+def test_a_port_that_is_taken_is_told_before_anything_is_started() -> None:
+    with listen("127.0.0.1", 0) as taken:
+        port = taken.getsockname()[1]
+        done = subprocess.run(
+            [sys.executable, "-m", "local.dev", "--port", str(port)],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    assert (done.returncode, done.stdout) == (1, "")
+    assert f"port {port} is taken" in done.stderr

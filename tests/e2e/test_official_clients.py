@@ -1,0 +1,46 @@
+"""The stand-in of Whop is what Whop's own clients expect: both generations of the SDK work with it, unchanged."""
+
+import json
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.stand_ins import Json, running_whop
+
+TOOLS = Path(__file__).parents[2] / ".tools"
+SCRIPT = Path(__file__).with_name("official_client.py")
+
+
+@pytest.fixture(params=["whop-sdk-0", "whop-sdk-2"])
+def interpreter(request: pytest.FixtureRequest) -> Path:
+    python = TOOLS / str(request.param) / "bin" / "python"
+    if not python.exists():
+        pytest.skip(f"{request.param} is not installed: run `make setup`")
+    return python
+
+
+def use_of(interpreter: Path, base_url: str) -> Json:
+    command = [str(interpreter), str(SCRIPT), base_url]
+    # Without an environment no proxy and no credentials of this machine come in.
+    result = subprocess.run(command, capture_output=True, text=True, check=False, env={}, timeout=100)
+    assert result.returncode == 0, result.stderr
+    seen: Json = json.loads(result.stdout)
+    return seen
+
+
+def test_an_official_client_creates_lists_retrieves_updates_and_deletes(interpreter: Path) -> None:
+    with running_whop() as whop:
+        seen = use_of(interpreter, whop.base_url)
+        state = whop.state()
+
+    created = seen["created"]
+    first = state["chats"][0]
+    assert seen["listed"] == created[::-1]
+    assert seen["retrieved"] == [created[0], "Chat 0", first["created_at"].replace("Z", "+00:00")]
+    assert seen["muted"] == ["Chat 0", "none"]
+    assert seen["untitled"] == [None, "none"]
+    assert seen["deleted"] is True
+    assert [chat["id"] for chat in state["chats"]] == created[:-1]
+    assert [chat["company_id"] for chat in state["chats"]] == ["biz_B", "biz_A", "biz_A", "biz_A"]
+    assert {request["status"] for request in state["requests"]} == {200}

@@ -1,0 +1,132 @@
+"""Fakes that many tests share: a transport with a script, a clock without waiting, Secrets Manager in memory."""
+
+import json
+import threading
+from collections.abc import Callable, Mapping
+from typing import Any, Unpack
+
+import httpx
+from botocore.exceptions import ClientError
+
+from aichats.secrets import GetSecretValue
+
+type Json = dict[str, Any]
+type Step = httpx.Response | Exception | Callable[[httpx.Request], httpx.Response]
+"""What comes of one request: an answer, an error instead of one, or what makes the answer of the request."""
+type SecretValue = Json | str | bytes | Exception
+"""A secret's value: a JSON object, raw text, binary, or the error that reading it raises."""
+
+
+class ScriptedTransport(httpx.BaseTransport):
+    """Answers requests in turn and records them. A request that the script does not foresee fails the test.
+
+    Attributes:
+        requests: all requests, each read whole.
+        script: the steps that are left.
+    """
+
+    def __init__(self, *script: Step) -> None:
+        self.script = list(script)
+        self.requests: list[httpx.Request] = []
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        self.requests.append(
+            httpx.Request(request.method, request.url, headers=request.headers, content=request.read())
+        )
+        if not self.script:
+            raise AssertionError(f"nobody expected {request.method} {request.url}")
+        step = self.script.pop(0)
+        if isinstance(step, Exception):
+            raise step
+        return step if isinstance(step, httpx.Response) else step(request)
+
+    @property
+    def calls(self) -> list[tuple[str, str]]:
+        """Method and path of each request."""
+        return [(request.method, request.url.path) for request in self.requests]
+
+    @property
+    def bodies(self) -> list[Any]:
+        """The JSON body of each request; ``None`` where there is none."""
+        return [json.loads(request.content) if request.content else None for request in self.requests]
+
+
+class FakeClock:
+    """A clock that moves only by being slept on. Stands in for the module ``time`` too."""
+
+    def __init__(self, now: float = 1000.0) -> None:
+        self.now = now
+        self.slept: list[float] = []
+
+    def __call__(self) -> float:
+        return self.now
+
+    monotonic = __call__
+
+    def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        self.now += seconds
+
+
+class FakeSecretsManager:
+    """Secrets Manager in memory. ``values`` may change any time; ``reads`` holds the names asked for, in order."""
+
+    def __init__(self, values: Mapping[str, SecretValue]) -> None:
+        self.values = dict(values)
+        self.reads: list[str] = []
+        self._lock = threading.Lock()
+
+    def get_secret_value(self, **request: Unpack[GetSecretValue]) -> Mapping[str, Any]:
+        name = request["SecretId"]
+        with self._lock:
+            self.reads.append(name)
+        value = self.values.get(name, aws_error("ResourceNotFoundException"))
+        if isinstance(value, Exception):
+            raise value
+        if isinstance(value, bytes):
+            return {"SecretBinary": value}
+        return {"SecretString": value if isinstance(value, str) else json.dumps(value)}
+
+
+def aws_error(code: str, message: str = "a message of AWS") -> ClientError:
+    """What boto3 raises when Secrets Manager refuses."""
+    return ClientError({"Error": {"Code": code, "Message": message}}, "GetSecretValue")
+
+
+def ai_chat(**fields: Any) -> Json:
+    """An AI chat as Whop answers it, with some fields changed."""
+    return {
+        "id": "aich_xxxxxxxxxxxxx",
+        "title": "Weekly Revenue Analysis",
+        "notification_preference": "all",
+        "message_count": 42,
+        "blended_token_usage": "123.45",
+        "created_at": "2023-12-01T05:00:00.401Z",
+        "updated_at": "2023-12-01T05:00:00.401Z",
+        "last_message_at": None,
+        "user": {"id": "user_xxxxxxxxxxxxx"},
+    } | fields
+
+
+def ok(body: object, **headers: str) -> httpx.Response:
+    """A 200 with a JSON body, such as ``ok(ai_chat())``."""
+    return httpx.Response(200, json=body, headers={"x-request-id": "req_ok"} | headers)
+
+
+def page(*chats: Json, end_cursor: str | None = None, has_next_page: bool = False) -> httpx.Response:
+    """A page of Whop's list of chats."""
+    info = {
+        "start_cursor": None,
+        "end_cursor": end_cursor,
+        "has_next_page": has_next_page,
+        "has_previous_page": False,
+    }
+    return ok({"data": list(chats), "page_info": info})
+
+
+def refused(
+    status: int, message: str = "a reason", *, headers: Mapping[str, str] | None = None, **fields: str | None
+) -> httpx.Response:
+    """A refusal of Whop's; ``fields`` are ``type``, ``code`` and ``param``."""
+    error = {"type": "a_type", "code": None, "param": None} | fields | {"message": message}
+    return httpx.Response(status, json={"error": error}, headers={"x-request-id": "req_refused"} | dict(headers or {}))

@@ -1,0 +1,98 @@
+"""``python -m local.whop`` as a process: how it starts, what it prints, how it ends."""
+
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import httpx
+import pytest
+
+from tests.stand_ins import AI_CHATS, StandIn
+
+COMMAND = [sys.executable, "-m", "local.whop"]
+IGNORING_SIGINT = """
+import os, signal, sys
+signal.signal(signal.SIGINT, signal.SIG_IGN)
+os.execv(sys.argv[1], sys.argv[1:])
+"""
+HEADERS = {"Authorization": "Bearer a-token"}
+SECONDS_TO_END = 10
+
+
+@contextmanager
+def process(*options: str, launcher: list[str] | None = None) -> Iterator[tuple[subprocess.Popen[str], StandIn]]:
+    """The stand-in on a free port, once it listens."""
+    command = [*(launcher or []), *COMMAND, "--port", "0", *options]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as started:
+        try:
+            assert started.stdout
+            line = started.stdout.readline()
+            yield started, StandIn(line.split()[1].removesuffix("/api/v1"), "/api/v1")
+        finally:
+            started.kill()
+
+
+@pytest.mark.parametrize("launcher", [None, [sys.executable, "-c", IGNORING_SIGINT]], ids=["usual", "SIGINT ignored"])
+@pytest.mark.parametrize("name", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_it_at_once_with_0_and_in_silence(name: signal.Signals, launcher: list[str] | None) -> None:
+    with process(launcher=launcher) as (started, _):
+        started.send_signal(name)
+        out, err = started.communicate(timeout=SECONDS_TO_END)
+
+    assert (started.returncode, out, err) == (0, "", "")
+
+
+def test_a_signal_ends_it_although_calls_are_under_way() -> None:
+    with process() as (started, whop), httpx.Client(trust_env=False, timeout=30) as client:
+        whop.faults({"method": "POST", "path": AI_CHATS, "fault": "late:3600"})
+        with pytest.raises((httpx.RemoteProtocolError, httpx.ReadError)):
+            client.post(f"{whop.base_url}/ai_chats", json={"message_text": "hello"}, headers=HEADERS)
+        whop.mode(latency=3600)
+        with socket.create_connection(("127.0.0.1", int(whop.origin.rpartition(":")[2]))) as waiting:
+            waiting.sendall(b"GET /api/v1/ai_chats HTTP/1.1\r\nHost: local\r\nAuthorization: Bearer a-token\r\n\r\n")
+            while len(whop.state()["requests"]) < 2:
+                continue
+            started.send_signal(signal.SIGTERM)
+            _, err = started.communicate(timeout=SECONDS_TO_END)
+            assert waiting.recv(1) == b""
+
+    assert (started.returncode, err) == (0, "")
+
+
+def test_a_port_that_is_taken_is_one_line_and_the_exit_code_2() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        result = subprocess.run([*COMMAND, "--port", str(port)], capture_output=True, text=True, check=False)
+
+    assert (result.returncode, result.stdout) == (2, "")
+    assert result.stderr == (f"local.whop: port {port} is taken: stop what listens there, or choose another port\n")
+
+
+@pytest.mark.parametrize("port", ["http", "-1", "65536"])
+def test_a_port_that_is_none_is_refused(port: str) -> None:
+    result = subprocess.run([*COMMAND, f"--port={port}"], capture_output=True, text=True, check=False)
+
+    assert result.returncode == 2
+    assert f"'{port}' is no port" in result.stderr
+
+
+def test_requests_are_printed_only_when_asked_for() -> None:
+    printed = {}
+    for options in ((), ("--access-log",)):
+        with process(*options) as (started, whop):
+            whop.state()
+            started.send_signal(signal.SIGTERM)
+            printed[options] = "".join(started.communicate(timeout=SECONDS_TO_END))
+
+    assert "GET /_control/state" not in printed[()]
+    assert "GET /_control/state" in printed["--access-log",]
+
+
+def test_the_help_tells_what_the_stand_in_takes_and_how_it_is_controlled() -> None:
+    result = subprocess.run([*COMMAND, "--help"], capture_output=True, text=True, check=True)
+
+    for word in ("oauth_", "_control/mode", "list_lag", "delay:SECONDS", "8001", "--access-log"):
+        assert word in result.stdout

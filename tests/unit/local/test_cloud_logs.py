@@ -1,0 +1,92 @@
+"""How logs are shown to people."""
+
+import io
+import json
+from typing import Any, Self, cast
+
+import pytest
+
+from local.cloud.clients import Clients
+from local.cloud.logs import Logs, readable
+from local.console import Console
+
+NINE = 1_763_629_200_000
+"""2025-11-20T09:00:00Z, in milliseconds."""
+
+
+def shown(message: str) -> list[str]:
+    return readable(message, NINE, "run-schedule", lambda text, _code: text)
+
+
+def test_a_structured_line_becomes_a_sentence_with_what_belongs_to_it() -> None:
+    fields = {"level": "INFO", "location": "perform:10", "message": "run succeeded", "timestamp": "now", "run_id": "r1"}
+    assert shown(json.dumps(fields)) == ["09:00:00 run-schedule INFO run succeeded run_id=r1"]
+
+
+def test_an_exception_follows_indented() -> None:
+    fields = {
+        "level": "ERROR",
+        "message": "failed",
+        "exception": "Traceback:\n  line\nValueError: no",
+        "stack_trace": {},
+    }
+    assert shown(json.dumps(fields)) == [
+        "09:00:00 run-schedule ERROR failed",
+        "    Traceback:",
+        "      line",
+        "    ValueError: no",
+    ]
+
+
+@pytest.mark.parametrize("text", ["plain", "[1, 2]", "{broken", "3"])
+def test_what_is_not_structured_is_shown_as_it_is(text: str) -> None:
+    assert shown(text) == [f"09:00:00 run-schedule {text}"]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "START RequestId: 1 Version: $LATEST",
+        "END RequestId: 1",
+        "REPORT RequestId: 1\tDuration: 3 ms",
+        json.dumps({"_aws": {"CloudWatchMetrics": []}, "Runs": [1]}),
+    ],
+)
+def test_lines_of_lambda_itself_and_metrics_are_left_out(line: str) -> None:
+    assert shown(line) == []
+
+
+class FakeLogs:
+    """In place of the clients: CloudWatch Logs with the streams of one group."""
+
+    def __init__(self) -> None:
+        self.events: list[dict[str, Any]] = []
+
+    @property
+    def logs(self) -> Self:
+        return self
+
+    def filter_log_events(self, **call: Any) -> dict[str, Any]:
+        assert call["logGroupName"] == "/aws/lambda/stack-api"
+        return {"events": [event for event in self.events if event["timestamp"] >= call["startTime"]]}
+
+    def add(self, stream: str, timestamp: int, *messages: str) -> None:
+        self.events += [{"logStreamName": stream, "timestamp": timestamp, "message": each} for each in messages]
+
+
+def test_each_line_is_shown_once_also_where_two_invocations_ended_at_the_same_time() -> None:
+    aws, printed = FakeLogs(), io.StringIO()
+    logs = Logs(cast("Clients", aws), ["/aws/lambda/stack-api"], Console(printed), prefix="/aws/lambda/stack-")
+    aws.add("a", NINE, "one", "two")
+    logs.look()
+    aws.add("b", NINE, "three")
+    logs.look()
+    aws.add("c", NINE + 1000, "four")
+    logs.look()
+    logs.look()
+    assert printed.getvalue().splitlines() == [
+        "09:00:00 api one",
+        "09:00:00 api two",
+        "09:00:00 api three",
+        "09:00:01 api four",
+    ]

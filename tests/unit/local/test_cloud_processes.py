@@ -1,0 +1,130 @@
+"""How processes end: those of the local cloud with their parent, and commands by signals."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from botocore.exceptions import EndpointConnectionError
+
+from local.attached import attached
+from local.errors import LocalError
+from local.ports import free_port, listen
+from local.repeat import repeating
+from local.signals import interruptible
+from local.tools import tool
+from tests.waiting import until
+
+PARENT = """
+import sys, time
+from pathlib import Path
+from local.attached import attached
+command = [sys.executable, "-m", "local.attached", "http.server", "0", "--bind", "127.0.0.1"]
+with attached(command, environment={}, log=Path(sys.argv[1])) as process:
+    print(process.pid, flush=True)
+    time.sleep(60)
+"""
+"""A program that has an attached process, and waits."""
+
+
+def is_alive(pid: int) -> bool:
+    """Whether there is such a process. One that ended and waits for its parent counts as gone."""
+    state = subprocess.run(["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True, check=False).stdout
+    return bool(state.strip()) and not state.startswith("Z")
+
+
+@pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
+def test_an_attached_process_ends_with_its_parent_however_that_ends(end: signal.Signals, tmp_path: Path) -> None:
+    command = [sys.executable, "-c", PARENT, str(tmp_path / "log")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as parent:
+        assert parent.stdout is not None
+        child = int(parent.stdout.readline())
+        assert is_alive(child)
+        parent.send_signal(end)
+    until(lambda: not is_alive(child))
+
+
+def test_an_attached_process_ends_with_the_block_and_all_that_it_started(tmp_path: Path) -> None:
+    script = "sleep 60 & echo $!; wait"
+    with attached(["sh", "-c", script], environment=dict(os.environ), log=tmp_path / "log") as process:
+        until(lambda: (tmp_path / "log").read_text().endswith("\n"))
+        grandchild = int((tmp_path / "log").read_text())
+        assert is_alive(grandchild)
+    assert process.returncode == -signal.SIGKILL
+    until(lambda: not is_alive(grandchild))
+
+
+COMMAND = """
+import sys, time
+from local.signals import interruptible
+
+def command():
+    try:
+        print("begun", flush=True)
+        time.sleep(60)
+    finally:
+        print("cleaned up", flush=True)
+
+sys.exit(interruptible(command))
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_unwinds_a_command_even_if_it_was_started_with_signals_ignored(number: signal.Signals) -> None:
+    ignoring = ["sh", "-c", 'trap "" INT TERM; exec "$@"', "sh", sys.executable, "-c", COMMAND]
+    with subprocess.Popen(ignoring, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "begun\n"
+        process.send_signal(number)
+        assert process.stdout.read() == "cleaned up\n"
+    assert process.returncode == 128 + number
+
+
+def test_a_command_that_cannot_go_on_says_why(capsys: pytest.CaptureFixture[str]) -> None:
+    def command() -> int:
+        raise LocalError("port 3000 is taken")
+
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        assert interruptible(command) == 1
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+    assert capsys.readouterr().err.strip() == "port 3000 is taken"
+
+
+@pytest.mark.usefixtures("socket_enabled")
+def test_a_taken_port_is_told() -> None:
+    port = free_port()
+    with listen("127.0.0.1", port), pytest.raises(LocalError, match=f"port {port} is taken"):
+        listen("127.0.0.1", port)
+
+
+def test_a_missing_program_is_told_with_what_to_do() -> None:
+    with pytest.raises(LocalError, match=r"none/bin/python is missing: run `make setup`"):
+        tool("none", "python")
+
+
+def test_what_repeats_ends_with_the_block() -> None:
+    calls: list[int] = []
+    with repeating(lambda: calls.append(1), every=0.001, tell=pytest.fail):
+        until(lambda: len(calls) > 2)
+    count = len(calls)
+    time.sleep(0.02)
+    assert len(calls) == count
+
+
+def test_an_aws_that_does_not_answer_is_told_once_and_asked_again() -> None:
+    told: list[str] = []
+    calls: list[int] = []
+
+    def fail() -> None:
+        calls.append(1)
+        raise EndpointConnectionError(endpoint_url="http://127.0.0.1:1")
+
+    with repeating(fail, every=0.001, tell=told.append):
+        until(lambda: len(calls) > 2)
+    assert told == ['Could not connect to the endpoint URL: "http://127.0.0.1:1"']
