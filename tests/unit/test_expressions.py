@@ -3,6 +3,7 @@
 from datetime import datetime, timedelta
 
 import pytest
+
 from aichats.automations.days import DaysOfMonth, DaysOfWeek, LastDayOfWeek, NthDayOfWeek
 from aichats.automations.expressions import At, Cron, ExpressionError, Rate, parse
 

@@ -5,6 +5,7 @@ from itertools import islice
 from zoneinfo import ZoneInfo
 
 import pytest
+
 from aichats.automations.expressions import ExpressionError
 from aichats.automations.preview import fire_times
 

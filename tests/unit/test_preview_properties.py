@@ -3,10 +3,10 @@
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 
-from aichats.automations.preview import fire_times
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from aichats.automations.preview import fire_times
 from tests.naive_schedule import naive_fire_times
 
 # Zone and moment: both clock changes of a year; Kolkata has none.

@@ -9,7 +9,7 @@ from botocore.config import Config
 from aichats.config import Settings
 from aichats.http import BaseTransport
 from aichats.http.transport import DeadlineTransport
-from aichats.secrets import SecretStore, whop_token
+from aichats.secrets import SecretStore, parse_whop, whop_token
 from aichats.whop import WhopClient
 
 
@@ -23,16 +23,23 @@ class Application:
     _whop: dict[str | None, WhopClient] = field(default_factory=dict)
 
     def whop(self, company_id: str | None = None) -> WhopClient:
-        """The client with the credential for a company. All share one connection pool."""
-        if company_id not in self._whop:
-            self._whop[company_id] = WhopClient(
-                token=whop_token(self.secrets, self.settings.whop_secret, company_id),
+        """The client with the credential for a company. All share one connection pool.
+
+        Raises:
+            SecretError: the secret with the credentials cannot be used.
+        """
+        secret = self.settings.whop_secret
+        # Companies without a credential of their own share one client, so there are never more than credentials.
+        owner = company_id if company_id in parse_whop(secret, self.secrets.read(secret)).companies else None
+        if owner not in self._whop:
+            self._whop[owner] = WhopClient(
+                token=whop_token(self.secrets, secret, owner),
                 base_url=self.settings.whop_base_url,
                 api_version=self.settings.whop_api_version,
                 timeout=self.settings.whop_timeout_seconds,
                 transport=self.transport,
             )
-        return self._whop[company_id]
+        return self._whop[owner]
 
 
 @cache

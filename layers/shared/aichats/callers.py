@@ -42,7 +42,7 @@ def find_caller(store: SecretStore, secret: str, token: str) -> Caller | None:
 
 
 def _match(secret: str, value: dict[str, Any], token: str) -> Caller | None:
-    digest = hashlib.sha256(token.encode()).hexdigest()
+    digest = hashlib.sha256(token.encode(errors="surrogatepass")).hexdigest()
     found = None
     for name, stored in _parse(secret, value).items():
         # All are compared, in constant time, so that the time taken tells nothing about any of them.

@@ -29,6 +29,9 @@ Which errors the client repeats by itself is written in :mod:`aichats.http.retry
 from collections.abc import Sequence
 from http import HTTPStatus
 
+SPELLED_OUT = 20
+"""So many failures are spelled out: a queue takes no message above 1 MB."""
+
 
 class AichatsError(Exception):
     """Root of all errors of this package. The message is meant for people and holds no secret.
@@ -76,8 +79,9 @@ class RunsFailedError(AichatsError):
     """
 
     def __init__(self, total: int, failures: Sequence[tuple[str, str | None, Exception]]) -> None:
-        lines = [f"run {run_id} for {target}: {type(error).__name__}: {error}" for run_id, target, error in failures]
-        super().__init__(f"{len(failures)} of {total} runs failed: " + " | ".join(lines))
+        lines = [f"run {run_id} for {target}: {_describe(error)}" for run_id, target, error in failures[:SPELLED_OUT]]
+        more = [f"and {len(failures) - SPELLED_OUT} more, which the log names"] if len(failures) > SPELLED_OUT else []
+        super().__init__(f"{len(failures)} of {total} runs failed: " + " | ".join(lines + more))
         self.failures = tuple(failures)
 
 
@@ -86,6 +90,7 @@ class ProviderError(AichatsError):
 
     Attributes:
         provider: ``whop`` or ``kodey``.
+        reason: what happened, without provider, request id and hint.
         request_id: the provider's id of the request, for its support, if it gave one.
         hint: what may help, or an empty string.
         chat_id: the chat that exists all the same, if one does.
@@ -95,6 +100,7 @@ class ProviderError(AichatsError):
         about = f" (request {request_id})" if request_id else ""
         super().__init__(f"{provider}: {message}{about}" + (f" Hint: {hint}" if hint else ""))
         self.provider = provider
+        self.reason = message
         self.request_id = request_id
         self.hint = hint
         self.chat_id: str | None = None
@@ -212,3 +218,8 @@ class OutcomeUnknownError(ProviderError):
 
     The error that made it unknown is the ``__cause__``.
     """
+
+
+def _describe(error: Exception) -> str:
+    exists = f" (chat {error.chat_id} exists)" if isinstance(error, ProviderError) and error.chat_id else ""
+    return f"{type(error).__name__}: {error}{exists}"

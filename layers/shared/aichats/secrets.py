@@ -11,12 +11,12 @@ from botocore.exceptions import BotoCoreError, ClientError
 from pydantic import BaseModel, Field, ValidationError
 
 from aichats.errors import SecretError
-from aichats.http.client import Token
+from aichats.http.tokens import Token
 
 KEEP_SECONDS = 300.0
 """A value is used this long before it is read again."""
 REFRESH_SECONDS = 30.0
-"""After a 401 a value is read again at most this often, however many calls are refused."""
+"""After a refusal a value is read again at once, but at most this often, however many calls are refused."""
 MAX_BYTES = 65_536
 """Secrets Manager takes no larger value."""
 
@@ -26,8 +26,8 @@ type ApiKey = Annotated[str, Field(pattern=r"^[\x21-\x7e]{1,4096}$")]
 class WhopSecret(BaseModel):
     """Whop's credentials: one for all, and where a company has its own, that."""
 
-    api_key: ApiKey
-    companies: dict[str, ApiKey] = {}
+    api_key: Annotated[ApiKey, Field(repr=False)]
+    companies: Annotated[dict[str, ApiKey], Field(repr=False)] = {}
 
 
 class GetSecretValue(TypedDict):
@@ -55,8 +55,9 @@ class SecretStore:
 
     client: SecretsManager
     clock: Callable[[], float] = time.monotonic
-    _kept: dict[str, _Kept] = field(default_factory=dict)
-    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _kept: dict[str, _Kept] = field(default_factory=dict, repr=False)
+    _refused_at: dict[str, float] = field(default_factory=dict, repr=False)
+    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     def read(self, name: str) -> dict[str, Any]:
         """The secret's value, at most ``KEEP_SECONDS`` old.
@@ -64,31 +65,34 @@ class SecretStore:
         Raises:
             SecretError: it cannot be had, or is not a JSON object.
         """
-        return self._read(name, KEEP_SECONDS)
-
-    def read_again(self, name: str) -> dict[str, Any]:
-        """The secret's value after it was refused, at most ``REFRESH_SECONDS`` old.
-
-        Raises:
-            SecretError: it cannot be had, or is not a JSON object.
-        """
-        return self._read(name, REFRESH_SECONDS)
-
-    def _read(self, name: str, max_age: float) -> dict[str, Any]:
         with self._lock:
             kept = self._kept.get(name)
-            if kept is None or self.clock() - kept.read_at >= max_age:
-                kept = self._kept[name] = _Kept(self._fetch(name), self.clock())
+            if kept is None or self.clock() - kept.read_at >= KEEP_SECONDS:
+                kept = self._fetch(name)
             return kept.value
 
-    def _fetch(self, name: str) -> dict[str, Any]:
+    def read_again(self, name: str) -> dict[str, Any]:
+        """The secret's value after the one from :meth:`read` was refused: read anew, at most every ``REFRESH_SECONDS``.
+
+        Raises:
+            SecretError: it cannot be had, or is not a JSON object. The value that there was is kept.
+        """
+        with self._lock:
+            kept, refused_at = self._kept.get(name), self._refused_at.get(name, float("-inf"))
+            if kept is None or self.clock() - refused_at >= REFRESH_SECONDS:
+                self._refused_at[name] = self.clock()
+                kept = self._fetch(name)
+            return kept.value
+
+    def _fetch(self, name: str) -> _Kept:
         try:
             answer = self.client.get_secret_value(SecretId=name)
         except ClientError as error:
             raise _unreadable(name, error.response.get("Error", {}).get("Code", "")) from error
         except BotoCoreError as error:
             raise SecretError(name, f"could not be read ({type(error).__name__})", "Try again later.") from error
-        return _parse(name, answer.get("SecretString"))
+        kept = self._kept[name] = _Kept(_parse(name, answer.get("SecretString")), self.clock())
+        return kept
 
 
 def whop_token(store: SecretStore, name: str, company_id: str | None) -> Token:
@@ -143,11 +147,11 @@ def _unreadable(name: str, code: str) -> SecretError:
 def _parse(name: str, text: str | None) -> dict[str, Any]:
     if text is None:
         raise SecretError(name, "holds binary data", remedy(name))
-    if len(text.encode()) > MAX_BYTES:
+    if len(text.encode(errors="surrogatepass")) > MAX_BYTES:
         raise SecretError(name, f"is larger than {MAX_BYTES} bytes", remedy(name))
     try:
         value = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise SecretError(name, "is not JSON", remedy(name)) from None
     if not isinstance(value, dict):
         raise SecretError(name, "is not a JSON object", remedy(name))

@@ -1,5 +1,6 @@
 """The HTTP API put together: Powertools routes; one middleware checks tokens before anything else is looked at."""
 
+import json
 import re
 from collections.abc import Callable, Sequence
 from http import HTTPStatus
@@ -11,8 +12,8 @@ from pydantic import BaseModel
 
 from aichats.api import chats
 from aichats.api.operations import Call, Operation, Reply
-from aichats.api.problems import CONTENT_TYPE, RefusedError, problem_of
-from aichats.api.requests import read_body, read_idempotency_key, read_path, read_query
+from aichats.api.problems import CONTENT_TYPE, NO_SUCH_PATH, RefusedError, problem_of
+from aichats.api.requests import match_path, read_body, read_idempotency_key, read_path, read_query
 from aichats.bootstrap import Application
 from aichats.callers import Caller, find_caller
 from aichats.observability import count, logger
@@ -40,7 +41,7 @@ def _endpoint(
 ) -> Callable[..., Response[str]]:
     """What Powertools calls for an operation: scope, then input, then the work."""
 
-    def endpoint(**path: str) -> Response[str]:
+    def endpoint(**_: str) -> Response[str]:
         caller: Caller = api.context["caller"]
         if operation.scope not in caller.scopes:
             raise RefusedError(HTTPStatus.FORBIDDEN, f"the caller {caller.name} lacks the scope {operation.scope}")
@@ -48,7 +49,7 @@ def _endpoint(
         call = Call(
             app=app,
             caller=caller,
-            path=read_path(operation, path),
+            path=read_path(operation, event.path),
             query=read_query(operation, event),
             body=read_body(operation, event, max_message_bytes=app.settings.max_message_bytes),
             idempotency_key=read_idempotency_key(operation, event),
@@ -81,31 +82,34 @@ def _authenticate(app: Application) -> Callable[..., Response[str]]:
 def _bearer_token(header: str) -> str | None:
     scheme, _, token = header.partition(" ")
     token = token.strip()
-    return token if scheme.lower() == "bearer" and 0 < len(token.encode()) <= MAX_TOKEN_BYTES else None
+    return token if scheme.lower() == "bearer" and token.isascii() and 0 < len(token) <= MAX_TOKEN_BYTES else None
 
 
 def _refuse_unknown(api: APIGatewayHttpResolver) -> Response[str]:
-    """405 for a path that exists with other methods, else 404."""
+    """405 for a path that exists with other methods, 422 for an id that Powertools finds in no path, else 404."""
     path, method = api.current_event.path, api.current_event.http_method
-    allowed = sorted({operation.method for operation in OPERATIONS if _matches(operation.path, path)})
-    if path in PUBLIC:
-        allowed = ["GET"]
+    operations = {operation.method: operation for operation in OPERATIONS if match_path(operation, path) is not None}
+    if method in operations:
+        read_path(operations[method], path)
+    allowed = {"GET"} if path in PUBLIC else operations.keys() - {method}
     if allowed:
-        headers = {"Allow": ", ".join(allowed)}
+        headers = {"Allow": ", ".join(sorted(allowed))}
         raise RefusedError(HTTPStatus.METHOD_NOT_ALLOWED, f"{path} does not take {method}", headers)
-    raise RefusedError(HTTPStatus.NOT_FOUND, "there is no such path; /docs lists what there is")
+    raise RefusedError(HTTPStatus.NOT_FOUND, NO_SUCH_PATH)
 
 
 def _answer_error(api: APIGatewayHttpResolver) -> Callable[[Exception], Response[str]]:
     def answer(error: Exception) -> Response[str]:
         problem, headers = problem_of(error, api.lambda_context.aws_request_id)
-        about = {"status": problem.status, "run_id": problem.run_id}
+        upstream = problem.upstream.model_dump() if problem.upstream else None
+        about = {"status": problem.status, "run_id": problem.run_id, "upstream": upstream}
         if problem.status == HTTPStatus.INTERNAL_SERVER_ERROR:
             count("InternalErrors")
             logger.error("call failed", exc_info=error, extra=about)
         else:
             logger.info("call refused", extra=about | {"error": type(error).__name__})
-        return _response(problem.status, problem.model_dump_json(exclude_none=True), CONTENT_TYPE, headers)
+        # In ASCII: what a request held may stand in it, and need not be Unicode that can be encoded.
+        return _response(problem.status, json.dumps(problem.model_dump(exclude_none=True)), CONTENT_TYPE, headers)
 
     return answer
 
@@ -158,7 +162,3 @@ def _cors(origins: Sequence[str]) -> CORSConfig | None:
 
 def _powertools_path(path: str) -> str:
     return re.sub(r"{(\w+)}", r"<\1>", path)
-
-
-def _matches(template: str, path: str) -> bool:
-    return re.fullmatch(re.sub(r"{\w+}", "[^/]+", template), path) is not None

@@ -85,7 +85,6 @@ OPERATIONS = (
         retrieve,
         parameters=_CHAT,
         reply=AiChat,
-        refusals=(404,),
     ),
     Operation(
         "PATCH",
@@ -96,7 +95,6 @@ OPERATIONS = (
         body=UpdateAiChat,
         parameters=_CHAT,
         reply=AiChat,
-        refusals=(404,),
     ),
     Operation(
         "DELETE",
@@ -106,6 +104,5 @@ OPERATIONS = (
         delete,
         parameters=_CHAT,
         status=HTTPStatus.NO_CONTENT,
-        refusals=(404,),
     ),
 )

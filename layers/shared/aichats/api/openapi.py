@@ -12,13 +12,14 @@ from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
 from aichats.api.operations import Operation
 from aichats.api.problems import CONTENT_TYPE, Problem
+from aichats.api.requests import KEY_PATTERN
 
 type Json = dict[str, Any]
 
 _REF = "#/components/schemas/{model}"
 _SWAGGER_UI = "aws_lambda_powertools.event_handler.openapi.swagger_ui"
-_EVERY_REFUSAL = (401, 403, 422, 500)
-_PROVIDER_REFUSALS = (502, 503, 504)
+_REFUSALS = (401, 403, 404, 422, 500, 502, 503, 504)
+"""What every operation may answer; 404 comes from the provider too: a company may be unknown to it."""
 
 
 def document_json(operations: Sequence[Operation[Any, Any]]) -> str:
@@ -99,7 +100,7 @@ def _parameters(operation: Operation[Any, Any]) -> list[Json]:
     ]
     headers: list[Json] = []
     if operation.idempotent:
-        schema = {"type": "string", "minLength": 1, "maxLength": 255}
+        schema = {"type": "string", "pattern": KEY_PATTERN}
         headers = [{"name": "Idempotency-Key", "in": "header", "required": False, "schema": schema}]
     return path + _query(operation.query) + headers
 
@@ -114,16 +115,16 @@ def _query(model: type[BaseModel] | None) -> list[Json]:
 
 
 def _without_null(annotation: Any) -> Json:
-    """A query parameter is left out, never null."""
-    schema = TypeAdapter(annotation).json_schema()
-    members = [member for member in schema.get("anyOf", [schema]) if member != {"type": "null"}]
-    definitions = {"$defs": schema["$defs"]} if "$defs" in schema else {}
-    return (members[0] if len(members) == 1 else {"anyOf": members}) | definitions
+    """A query parameter is left out, never null. No references: what they point to would not be in the document."""
+    schema: Json = TypeAdapter(annotation).json_schema()
+    [member] = [member for member in schema.get("anyOf", [schema]) if member != {"type": "null"}]
+    name = member.get("$ref", "").rpartition("/")[2]
+    found: Json = schema["$defs"][name] if name else member
+    return found
 
 
 def _responses(operation: Operation[Any, Any], references: dict[type[BaseModel], Json]) -> Json:
-    refusals = sorted({*_EVERY_REFUSAL, *_PROVIDER_REFUSALS, *operation.refusals})
-    responses: Json = {str(status): {"$ref": "#/components/responses/Problem"} for status in refusals}
+    responses: Json = {str(status): {"$ref": "#/components/responses/Problem"} for status in _REFUSALS}
     phrase = HTTPStatus(operation.status).phrase
     reply = references[operation.reply] if operation.reply else None
     success: Json = _content(phrase, reply, "application/json") if reply else {"description": phrase}

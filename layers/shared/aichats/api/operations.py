@@ -51,5 +51,3 @@ class Operation[BodyT, QueryT]:
     reply: type[BaseModel] | None = None
     idempotent: bool = False
     """Whether it takes the header ``Idempotency-Key``."""
-    refusals: tuple[int, ...] = ()
-    """Statuses beyond those that every operation may answer."""

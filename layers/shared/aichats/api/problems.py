@@ -20,6 +20,7 @@ from aichats.errors import (
 )
 
 CONTENT_TYPE = "application/problem+json"
+NO_SUCH_PATH = "there is no such path; /docs lists what there is"
 
 
 class FieldProblem(BaseModel):
@@ -34,8 +35,8 @@ class Upstream(BaseModel):
 
     provider: str
     status: int
-    code: str | None
-    request_id: str | None
+    code: str | None = None
+    request_id: str | None = None
 
 
 class Problem(BaseModel):

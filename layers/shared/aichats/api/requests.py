@@ -1,8 +1,10 @@
 """Reads an API Gateway request (payload format 2.0) into what an operation declares; refuses what does not fit."""
 
 import base64
-import binascii
+import re
+from collections import Counter
 from collections.abc import Mapping
+from http import HTTPStatus
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -10,18 +12,34 @@ from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEventV2
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from aichats.api.operations import Operation
+from aichats.api.problems import NO_SUCH_PATH, RefusedError
 from aichats.errors import InputError
 from aichats.validation import parse, parse_json
 
-MAX_KEY_BYTES = 255
+KEY_PATTERN = r"^[\x20-\x7e]{1,255}$"
+"""What ``Idempotency-Key`` may be: printable ASCII."""
 
 
-def read_path(operation: Operation[Any, Any], values: Mapping[str, str]) -> Mapping[str, str]:
+def match_path(operation: Operation[Any, Any], path: str) -> Mapping[str, str] | None:
+    """The parameters in a path of the operation's form, not checked yet; ``None`` for another path.
+
+    API Gateway decodes the path. So what climbs with ``..`` counts as one parameter, to be refused under its name.
+    """
+    form = re.sub(r"{(\w+)}", r"(?P<\1>[^/]+|.*\.\..*)", operation.path)
+    found = re.fullmatch(form, path, re.DOTALL)
+    return found.groupdict() if found else None
+
+
+def read_path(operation: Operation[Any, Any], path: str) -> Mapping[str, str]:
     """The path's parameters.
 
     Raises:
-        InputError: one is not what it must be, such as an id with an encoded slash in it.
+        RefusedError: it is another path. Powertools does not mind a line feed at the end.
+        InputError: a parameter is not what it must be, such as an id with a slash in it.
     """
+    values = match_path(operation, path)
+    if values is None:
+        raise RefusedError(HTTPStatus.NOT_FOUND, NO_SUCH_PATH)
     for name, value in values.items():
         _check(operation.parameters[name], name, value)
     return values
@@ -34,9 +52,10 @@ def read_query(operation: Operation[Any, Any], event: APIGatewayProxyEventV2) ->
         InputError: a parameter is unknown, given twice, or wrong.
     """
     pairs = parse_qsl(event.raw_query_string or "", keep_blank_values=True)
+    repeated = [name for name, times in Counter(name for name, _ in pairs).items() if times > 1]
+    if repeated:
+        raise InputError([(name, "is given more than once") for name in repeated])
     values = dict(pairs)
-    if len(values) < len(pairs):
-        raise InputError([("query", "a parameter is given twice")])
     if operation.query is None:
         if values:
             raise InputError([(name, "is not a parameter of this operation") for name in values])
@@ -62,21 +81,22 @@ def read_idempotency_key(operation: Operation[Any, Any], event: APIGatewayProxyE
     """The header ``Idempotency-Key``.
 
     Raises:
-        InputError: it is empty or longer than 255 bytes.
+        InputError: it is empty, longer than 255 bytes, or not printable ASCII.
     """
     key: str | None = event.headers.get("idempotency-key")
-    if key is not None and operation.idempotent and not 0 < len(key.encode()) <= MAX_KEY_BYTES:
-        raise InputError([("Idempotency-Key", f"must be 1 to {MAX_KEY_BYTES} bytes long")])
+    if key is not None and operation.idempotent and not re.fullmatch(KEY_PATTERN, key):
+        raise InputError([("Idempotency-Key", "must be 1 to 255 characters of printable ASCII")])
     return key
 
 
 def _content(event: APIGatewayProxyEventV2) -> bytes:
     text = event.body or ""
     if not event.is_base64_encoded:
-        return text.encode()
+        # Half a surrogate pair goes on to the JSON parser, which refuses it.
+        return text.encode("utf-8", "surrogatepass")
     try:
         return base64.b64decode(text, validate=True)
-    except binascii.Error:
+    except ValueError:
         raise InputError([("body", "is not valid base64")]) from None
 
 

@@ -5,8 +5,9 @@ import logging
 import random
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NoReturn
 
 import httpx
 
@@ -16,27 +17,21 @@ from aichats.errors import (
     APITimeoutError,
     AuthenticationError,
     OutcomeUnknownError,
-    ProviderError,
 )
 from aichats.http import retry
 from aichats.http.deadline import remaining, time_limit
-from aichats.http.retry import Verdict
+from aichats.http.retry import Failure, Verdict
+from aichats.http.tokens import Token, Tokens
 
 CONNECT_SECONDS = 5.0
 MAX_ANSWER_BYTES = 8 * 1024 * 1024
-
-type Token = str | Callable[[str | None], str]
-"""A token, or what gives one: called with ``None`` at first, and with the refused token after a 401."""
-
-type Failure = APIStatusError | httpx.TransportError
-"""How an attempt fails: the provider refused, or no whole answer came."""
 
 logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class Answer:
-    """A 2xx answer, read whole."""
+    """A 2xx answer."""
 
     status: int
     headers: httpx.Headers
@@ -67,10 +62,11 @@ class HttpClient:
 
     provider: Provider
     base_url: str
-    token: Token
+    token: Token = field(repr=False)
     timeout: float
     transport: httpx.BaseTransport
     headers: Mapping[str, str] = field(default_factory=dict)
+    clock: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep
     randomness: random.Random = field(default_factory=random.SystemRandom)
 
@@ -79,7 +75,7 @@ class HttpClient:
         self._client = httpx.Client(
             transport=self.transport, timeout=limits, trust_env=False, headers=dict(self.headers)
         )
-        self._token: str | None = self.token if isinstance(self.token, str) else None
+        self._tokens = Tokens(self.token, self.clock)
 
     def call(
         self,
@@ -108,25 +104,25 @@ class HttpClient:
             return self._attempts(request)
 
     def _attempts(self, request: httpx.Request) -> Answer:
-        attempt, refreshed = 1, False
+        token, refreshed, in_progress, attempt = self._tokens.current(), False, False, 1
         while True:
             try:
-                return self._attempt(request)
-            except AuthenticationError as error:
-                if refreshed or not self._new_token():
-                    raise
-                refreshed = True
-                logger.info("credential read again after a 401", extra={"request_id": error.request_id})
-                continue
+                return self._attempt(request, token)
             except (APIStatusError, httpx.TransportError) as error:
+                if isinstance(error, AuthenticationError) and not refreshed:
+                    refused, token, refreshed = token, self._tokens.instead_of(token), True
+                    if token != refused:
+                        logger.info("another token after a 401", extra={"request_id": error.request_id})
+                        continue
+                in_progress = in_progress or retry.is_in_progress(request.method, error)
                 wait = self._wait_before_next(request.method, error, attempt)
                 if wait is None:
-                    raise self._verdict(request, error) from error
+                    self._give_up(request, error, in_progress=in_progress)
             self.sleep(wait)
             attempt += 1
 
-    def _attempt(self, request: httpx.Request) -> Answer:
-        request.headers.update(self.provider.authorization(self._current_token()))
+    def _attempt(self, request: httpx.Request, token: str) -> Answer:
+        request.headers.update(self.provider.authorization(token))
         response = self._client.send(request, stream=True)
         try:
             content = _read(response)
@@ -139,41 +135,29 @@ class HttpClient:
 
     def _wait_before_next(self, method: str, error: Failure, attempt: int) -> float | None:
         """Seconds to wait before the next attempt; ``None`` when there is none."""
-        if attempt >= retry.MAX_ATTEMPTS or _judge(method, error) is not Verdict.REPEAT:
+        if attempt >= retry.MAX_ATTEMPTS or retry.judge(method, error) is not Verdict.REPEAT:
             return None
         named = error.retry_after if isinstance(error, APIStatusError) else None
         wait = retry.backoff(attempt, self.randomness) if named is None else named
         return wait if wait < remaining(default=self.timeout) else None
 
-    def _verdict(self, request: httpx.Request, error: Failure) -> ProviderError:
-        """The error that the caller gets when there is no further attempt."""
-        what = f"{request.method} {request.url.path}"
-        if _judge(request.method, error) is Verdict.UNKNOWN or _outlasted(error):
-            return OutcomeUnknownError(
-                f"{what}: {_describe(error)} It may have taken effect or not.",
+    def _give_up(self, request: httpx.Request, error: Failure, *, in_progress: bool) -> NoReturn:
+        """Raise what the caller gets when there is no further attempt.
+
+        Once another request with the same key was seen in progress, only a success tells what became of it.
+        """
+        what = f"{request.method} {request.url.path}: {_describe(error)}"
+        if in_progress or retry.judge(request.method, error) is Verdict.UNKNOWN:
+            raise OutcomeUnknownError(
+                f"{what} It may have taken effect or not.",
                 provider=self.provider.name,
                 request_id=error.request_id if isinstance(error, APIStatusError) else None,
                 hint="look whether it did before it is repeated",
-            )
+            ) from error
         if isinstance(error, APIStatusError):
-            return error
+            raise error
         kind = APITimeoutError if isinstance(error, httpx.TimeoutException) else APIConnectionError
-        return kind(f"{what}: {_describe(error)}", provider=self.provider.name)
-
-    def _current_token(self) -> str:
-        if self._token is None:
-            self._token = self._ask_token(None)
-        return self._token
-
-    def _new_token(self) -> bool:
-        """Whether there is another token than the refused one; if so it is used from now on."""
-        if isinstance(self.token, str):
-            return False
-        refused, self._token = self._token, self._ask_token(self._token)
-        return self._token != refused
-
-    def _ask_token(self, refused: str | None) -> str:
-        return self.token if isinstance(self.token, str) else self.token(refused)
+        raise kind(what, provider=self.provider.name) from error
 
     def _warn_of_retirement(self, request: httpx.Request, headers: httpx.Headers) -> None:
         """Log what RFC 9745 (Deprecation) and RFC 8594 (Sunset) announce."""
@@ -184,27 +168,20 @@ class HttpClient:
 
 
 def _read(response: httpx.Response) -> bytes:
-    """The whole body, up to a limit that no honest answer comes near."""
+    """The body as far as it can be read: up to a limit that no honest answer comes near, or to a broken compression.
+
+    The status says what was done all the same. That something is missing is found where the body is parsed.
+    """
     content = bytearray()
-    for part in response.iter_bytes():
-        content += part
-        if len(content) > MAX_ANSWER_BYTES:
-            raise httpx.ReadError(f"the answer is larger than {MAX_ANSWER_BYTES} bytes", request=response.request)
-    return bytes(content)
-
-
-def _judge(method: str, error: Failure) -> Verdict:
-    if isinstance(error, APIStatusError):
-        return retry.judge_status(method, error)
-    return retry.judge_transport_error(method, error)
-
-
-def _outlasted(error: Failure) -> bool:
-    """Whether another request with the same key still ran when the waits were over: its outcome is not known."""
-    return isinstance(error, APIStatusError) and error.code == "idempotency_request_in_progress"
+    with suppress(httpx.DecodingError):
+        for part in response.iter_bytes():
+            content += part
+            if len(content) > MAX_ANSWER_BYTES:
+                break
+    return bytes(content[:MAX_ANSWER_BYTES])
 
 
 def _describe(error: Failure) -> str:
     if isinstance(error, APIStatusError):
-        return f"{error}."
+        return f"{error.reason.rstrip('.')}."
     return f"{type(error).__name__}: {error}." if str(error) else f"{type(error).__name__}."

@@ -29,7 +29,11 @@ MAX_BACKOFF_SECONDS = 8.0
 MAX_WAIT_SECONDS = 24 * 3600.0
 """What a provider may ask for at the most; a larger number is taken as nonsense and ignored."""
 
-_NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
+IN_PROGRESS = "idempotency_request_in_progress"
+"""The code of a 409: another request with the same key still runs."""
+
+_NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
+_CANNOT_BE_SENT = (httpx.UnsupportedProtocol, httpx.LocalProtocolError)
 _IN_WORDS = re.compile(r"(?:try again|retry) (?:in|after) (\d{1,6}(?:\.\d{1,3})?) ?s", re.IGNORECASE)
 
 
@@ -44,13 +48,25 @@ class Verdict(Enum):
     """It may have taken effect, and a second one would be a second effect."""
 
 
-def judge_transport_error(method: str, error: httpx.TransportError) -> Verdict:
-    """What it means that no answer came."""
+type Failure = APIStatusError | httpx.TransportError
+"""How an attempt fails: the provider refused, or no whole answer came."""
+
+
+def judge(method: str, error: Failure) -> Verdict:
+    """What a failed attempt means."""
+    if isinstance(error, APIStatusError):
+        return _judge_status(method, error)
+    if isinstance(error, _CANNOT_BE_SENT):
+        return Verdict.FINAL
     return Verdict.REPEAT if method != "POST" or isinstance(error, _NOT_SENT) else Verdict.UNKNOWN
 
 
-def judge_status(method: str, error: APIStatusError) -> Verdict:
-    """What it means that the provider answered with an error."""
+def is_in_progress(method: str, error: Failure) -> bool:
+    """Whether another request with the same idempotency key still runs. Until a success is seen, it may be one."""
+    return method == "POST" and isinstance(error, APIStatusError) and error.code == IN_PROGRESS
+
+
+def _judge_status(method: str, error: APIStatusError) -> Verdict:
     if error.status == HTTPStatus.TOO_MANY_REQUESTS:
         return Verdict.REPEAT
     if method == "POST":
@@ -59,7 +75,7 @@ def judge_status(method: str, error: APIStatusError) -> Verdict:
 
 
 def _judge_post(error: APIStatusError) -> Verdict:
-    if error.code == "idempotency_request_in_progress":
+    if error.code == IN_PROGRESS:
         return Verdict.REPEAT
     conflict = error.status == HTTPStatus.CONFLICT or error.code == "idempotency_key_mismatch"
     return Verdict.UNKNOWN if conflict or _failed_on_the_way(error) else Verdict.FINAL
@@ -95,7 +111,7 @@ def _retry_after(value: str, now: datetime) -> float | None:
         return seconds
     try:
         date = parsedate_to_datetime(value)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     return _sane((_aware(date) - now).total_seconds())
 

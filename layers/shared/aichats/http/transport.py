@@ -2,13 +2,15 @@
 
 httpx limits each read and each write by itself, so a server that sends a byte now and then holds a call for ever.
 Here every network operation gets what is left of :mod:`aichats.http.deadline`, so the call ends on time whatever the
-server does: while connecting, in the TLS handshake, in the headers, in the body.
+server does: while connecting, in the TLS handshake, in the headers, in the body. Only the system's resolver of names
+has limits of its own.
 """
 
+import socket
 import ssl
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any, cast
+from typing import Any
 
 import httpcore
 import httpx
@@ -30,9 +32,9 @@ _HTTPCORE_ERRORS = (
 class DeadlineTransport(httpx.BaseTransport):
     """One connection pool for a container. Safe to share between threads and clients."""
 
-    def __init__(self, ssl_context: ssl.SSLContext | None = None) -> None:
+    def __init__(self) -> None:
         self._pool = httpcore.ConnectionPool(
-            ssl_context=ssl_context or httpx.create_ssl_context(),
+            ssl_context=httpx.create_ssl_context(),
             max_connections=MAX_CONNECTIONS,
             max_keepalive_connections=MAX_CONNECTIONS,
             keepalive_expiry=KEEPALIVE_SECONDS,
@@ -53,10 +55,10 @@ class DeadlineTransport(httpx.BaseTransport):
                     url=httpcore.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path),
                     headers=request.headers.raw,
                     content=request.stream,
-                    extensions=request.extensions,
+                    extensions=dict(request.extensions) | {"timeout": _limits(request)},
                 )
             )
-        body = _Body(cast(Iterable[bytes], response.stream), request)
+        body = _Body(response, request)
         return httpx.Response(response.status, headers=response.headers, stream=body, extensions=response.extensions)
 
     def close(self) -> None:
@@ -65,18 +67,16 @@ class DeadlineTransport(httpx.BaseTransport):
 
 
 class _Body(httpx.SyncByteStream):
-    def __init__(self, stream: Iterable[bytes], request: httpx.Request) -> None:
-        self._stream = stream
+    def __init__(self, response: httpcore.Response, request: httpx.Request) -> None:
+        self._response = response
         self._request = request
 
     def __iter__(self) -> Iterator[bytes]:
         with _httpx_errors(self._request):
-            yield from self._stream
+            yield from self._response.iter_stream()
 
     def close(self) -> None:
-        close: Callable[[], None] | None = getattr(self._stream, "close", None)
-        if close:
-            close()
+        self._response.close()
 
 
 class _DeadlineBackend(httpcore.SyncBackend):
@@ -90,8 +90,15 @@ class _DeadlineBackend(httpcore.SyncBackend):
         local_address: str | None = None,
         socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
     ) -> httpcore.NetworkStream:
-        limit = _bounded(timeout, httpcore.ConnectTimeout)
-        return _DeadlineStream(super().connect_tcp(host, port, limit, local_address, socket_options))
+        """Try the host's addresses in turn. httpcore's own way gives the whole limit to each of them."""
+        failure: Exception = httpcore.ConnectError(f"{host} has no address")
+        for address in _addresses(host, port):
+            try:
+                limit = _bounded(timeout, httpcore.ConnectTimeout)
+                return _DeadlineStream(super().connect_tcp(address, port, limit, local_address, socket_options))
+            except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
+                failure = error
+        raise failure
 
 
 class _DeadlineStream(httpcore.NetworkStream):
@@ -102,7 +109,16 @@ class _DeadlineStream(httpcore.NetworkStream):
         return self._stream.read(max_bytes, _bounded(timeout, httpcore.ReadTimeout))
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        self._stream.write(buffer, _bounded(timeout, httpcore.WriteTimeout))
+        """Send all. httpcore's own way gives the whole limit to each piece that the server takes."""
+        connection: socket.socket = self._stream.get_extra_info("socket")
+        try:
+            while buffer:
+                connection.settimeout(_bounded(timeout, httpcore.WriteTimeout))
+                buffer = buffer[connection.send(buffer) :]
+        except TimeoutError as error:
+            raise httpcore.WriteTimeout(str(error)) from error
+        except OSError as error:
+            raise httpcore.WriteError(str(error)) from error
 
     def start_tls(
         self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
@@ -115,6 +131,20 @@ class _DeadlineStream(httpcore.NetworkStream):
 
     def get_extra_info(self, info: str) -> Any:
         return self._stream.get_extra_info(info)
+
+
+def _addresses(host: str, port: int) -> list[str]:
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except OSError as error:
+        raise httpcore.ConnectError(str(error)) from error
+    return [str(address[0]) for *_, address in found]
+
+
+def _limits(request: httpx.Request) -> dict[str, float | None]:
+    """Httpx's limits of a request; when nothing is left, this raises before anything is sent."""
+    limits: dict[str, float | None] = request.extensions.get("timeout", {})
+    return limits | {"pool": _bounded(limits.get("pool"), httpcore.PoolTimeout)}
 
 
 def _bounded(timeout: float | None, expired: type[httpcore.TimeoutException]) -> float | None:
@@ -135,11 +165,6 @@ def _httpx_errors(request: httpx.Request) -> Iterator[None]:
     """Raise httpcore's errors as httpx's of the same name, as httpx's own transport does."""
     try:
         yield
-    except (
-        httpcore.TimeoutException,
-        httpcore.NetworkError,
-        httpcore.ProtocolError,
-        httpcore.UnsupportedProtocol,
-    ) as error:
+    except _HTTPCORE_ERRORS as error:
         translated: type[httpx.TransportError] = getattr(httpx, type(error).__name__)
         raise translated(str(error), request=request) from error

@@ -58,7 +58,7 @@ _TARGETS = {
 
 
 def _iso_8601(value: object) -> object:
-    if isinstance(value, str) and re.match(r"\d{4}-\d{2}-\d{2}T", value):
+    if isinstance(value, str) and re.match(r"2\d{3}-\d{2}-\d{2}T", value):
         return value
     raise ValueError(
         "must be a time such as 2026-11-20T09:00:00Z; in a schedule write <aws.scheduler.scheduled-time>, "

@@ -5,7 +5,8 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
-from aichats.errors import AichatsError, ProviderError, RunsFailedError
+from aichats.errors import AichatsError, APITimeoutError, ProviderError, RunsFailedError
+from aichats.http.deadline import remaining
 from aichats.observability import count, logger
 from aichats.runs.model import Run, WhopCreateChat, WhopUpdateChat
 from aichats.whop import AiChat, CreateAiChat, UpdateAiChat, WhopClient
@@ -24,19 +25,11 @@ def perform(run: Run, whop: WhopFor) -> AiChat:
         ProviderError: it failed; ``chat_id`` is set if a chat exists all the same.
         AichatsError: any other failure, before anything was done.
     """
-    begun = time.monotonic()
-    about = {"run_id": run.run_id, "trigger": run.trigger, "automation": run.automation, "slot": run.slot}
-    try:
-        chat = _act(run, whop)
-    except AichatsError as error:
-        error.run_id = run.run_id
-        count("RunsFailed")
-        logger.error("run failed", extra=about | {"action": run.action.type, "target": run.target, "error": str(error)})
-        raise
-    count("RunsSucceeded")
-    took = round((time.monotonic() - begun) * 1000)
-    logger.info("run succeeded", extra=about | {"action": run.action.type, "chat_id": chat.id, "duration_ms": took})
-    return chat
+    result = _attempt(run, whop)
+    _count([result])
+    if isinstance(result, AichatsError):
+        raise result
+    return result
 
 
 def perform_all(runs: Sequence[Run], whop: WhopFor) -> list[AiChat]:
@@ -45,30 +38,51 @@ def perform_all(runs: Sequence[Run], whop: WhopFor) -> list[AiChat]:
     Raises:
         RunsFailedError: after all were tried, if some failed.
     """
-
-    def attempt(run: Run) -> AiChat | Exception:
-        try:
-            return perform(run, whop)
-        except AichatsError as error:
-            return error
-
     if len(runs) == 1:
-        return [perform(runs[0], whop)]
-    with ThreadPoolExecutor(max_workers=min(AT_ONCE, len(runs))) as pool:
-        # Each in a copy of this context: the deadline travels in it.
-        jobs = [pool.submit(contextvars.copy_context().run, attempt, run) for run in runs]
-        results = [job.result() for job in jobs]
+        results = [_attempt(runs[0], whop)]
+    else:
+        with ThreadPoolExecutor(max_workers=min(AT_ONCE, len(runs))) as pool:
+            # Each in a copy of this context: the deadline travels in it.
+            jobs = [pool.submit(contextvars.copy_context().run, _attempt, run, whop) for run in runs]
+            results = [job.result() for job in jobs]
+    _count(results)
     failures = [
         (run.run_id, run.target, result)
         for run, result in zip(runs, results, strict=True)
-        if isinstance(result, Exception)
+        if isinstance(result, AichatsError)
     ]
     if failures:
         raise RunsFailedError(len(runs), failures)
     return [result for result in results if isinstance(result, AiChat)]
 
 
+def _attempt(run: Run, whop: WhopFor) -> AiChat | AichatsError:
+    """Do what a run says, and log what came of it."""
+    begun = time.monotonic()
+    about = {"run_id": run.run_id, "trigger": run.trigger, "automation": run.automation, "slot": run.slot}
+    about |= {"action": run.action.type, "target": run.target}
+    try:
+        chat = _act(run, whop)
+    except AichatsError as error:
+        error.run_id = run.run_id
+        chat_id = error.chat_id if isinstance(error, ProviderError) else None
+        logger.error("run failed", extra=about | {"error": str(error), "chat_id": chat_id})
+        return error
+    took = round((time.monotonic() - begun) * 1000)
+    logger.info("run succeeded", extra=about | {"chat_id": chat.id, "duration_ms": took})
+    return chat
+
+
+def _count(results: Sequence[AiChat | AichatsError]) -> None:
+    """Count what came of runs. Not in their threads: Powertools' metrics are not safe to share between threads."""
+    failed = sum(isinstance(result, AichatsError) for result in results)
+    count("RunsFailed", failed)
+    count("RunsSucceeded", len(results) - failed)
+
+
 def _act(run: Run, whop: WhopFor) -> AiChat:
+    if remaining(default=1.0) <= 0.0:
+        raise APITimeoutError("not begun, because the time of this invocation is up", provider="whop")
     if isinstance(run.action, WhopCreateChat):
         return _create(run, run.action, whop(run.target))
     return _update(run.action, str(run.target), whop(run.action.company_id))

@@ -13,8 +13,10 @@ from pydantic import BaseModel, ValidationError
 
 from aichats.errors import InputError, ProtocolError
 from aichats.http import BaseTransport
-from aichats.http.client import Answer, HttpClient, Token
+from aichats.http.client import Answer, HttpClient
+from aichats.http.tokens import Token
 from aichats.http.transport import DeadlineTransport
+from aichats.validation import parse
 from aichats.whop.errors import WHOP
 from aichats.whop.models import AiChat, AiChatPage, CreateAiChat, ListAiChats, UpdateAiChat
 
@@ -57,14 +59,15 @@ class WhopClient:
         """Create a chat. Never repeated unless it surely took no effect.
 
         Raises:
+            InputError: the key is not 1 to 255 visible ASCII characters; nothing was sent.
             OutcomeUnknownError: the chat may exist or not.
             ProtocolError: the chat exists, but the answer cannot be read; ``chat_id`` says which, if that much can be.
             ProviderError: refused or not reached; there is no chat.
         """
-        body = self._wire(chat)
-        return _read(
-            AiChat, self._http.call("POST", "/ai_chats", body=body, headers={"idempotency-key": idempotency_key})
-        )
+        if not re.fullmatch(r"[\x21-\x7e]{1,255}", idempotency_key):
+            raise InputError([("idempotency_key", "must be 1 to 255 visible ASCII characters")])
+        headers = {"idempotency-key": idempotency_key}
+        return _chat(self._http.call("POST", "/ai_chats", body=self._wire(chat), headers=headers))
 
     def retrieve_ai_chat(self, chat_id: str) -> AiChat:
         """Get one chat.
@@ -73,7 +76,7 @@ class WhopClient:
             NotFoundError: there is no such chat, or the credential may not see it.
             ProviderError: any other failure.
         """
-        return _read(AiChat, self._http.call("GET", _path(chat_id)))
+        return _chat(self._http.call("GET", _path(chat_id)))
 
     def update_ai_chat(self, chat_id: str, changes: UpdateAiChat) -> AiChat:
         """Change a chat: a field that is not set stays, one that is ``None`` is cleared. Safe to repeat.
@@ -82,7 +85,7 @@ class WhopClient:
             NotFoundError: there is no such chat, or the credential may not see it.
             ProviderError: any other failure.
         """
-        return _read(AiChat, self._http.call("PATCH", _path(chat_id), body=self._wire(changes)))
+        return _chat(self._http.call("PATCH", _path(chat_id), body=self._wire(changes)))
 
     def delete_ai_chat(self, chat_id: str) -> None:
         """Delete a chat. A repeat after a lost answer may raise ``NotFoundError``: then it is gone as well.
@@ -98,17 +101,21 @@ class WhopClient:
         """All chats that the credential sees, page by page, ``first`` to a page. Whop promises no order.
 
         Raises:
-            ProviderError: a page could not be had.
+            InputError: an argument is out of its bounds; raised, like all, when the first chat is asked for.
+            ProviderError: a page could not be had, or the pages lead nowhere.
         """
-        query = ListAiChats(first=first, after=after, only_active_crons=only_active_crons)
+        query = parse(ListAiChats, {"first": first, "after": after, "only_active_crons": only_active_crons})
+        seen = {after}
         while True:
             page = self.list_page(query)
             yield from page.data
             if not page.page_info.has_next_page:
                 return
-            if page.page_info.end_cursor in (None, query.after):
+            cursor = page.page_info.end_cursor
+            if not cursor or cursor in seen:
                 raise ProtocolError("the list says that there is more, and not where", provider=WHOP.name)
-            query = query.model_copy(update={"after": page.page_info.end_cursor})
+            seen.add(cursor)
+            query = query.model_copy(update={"after": cursor})
 
     def list_page(self, query: ListAiChats) -> AiChatPage:
         """One page of the list.
@@ -126,6 +133,8 @@ class WhopClient:
         """The request as the API version wants it: only what was set."""
         fields = request.model_dump(mode="json", exclude_unset=True)
         self._refuse_agent_before_its_time(fields.get("agent_identifier"))
+        if not self._account_naming:
+            fields.pop("agent_identifier", None)
         if "company_id" in fields:
             fields["current_account_id" if self._account_naming else "current_company_id"] = fields.pop("company_id")
         if "attachments" in fields:
@@ -138,7 +147,11 @@ class WhopClient:
             raise InputError([("agent_identifier", "needs Whop's API version 2026-09-15 or later")])
 
 
-def _read[ReplyT: BaseModel](model: type[ReplyT], answer: Answer) -> ReplyT:
+def _chat(answer: Answer) -> AiChat:
+    return _read(AiChat, answer, chat_id=_chat_id(answer.content))
+
+
+def _read[ReplyT: BaseModel](model: type[ReplyT], answer: Answer, *, chat_id: str | None = None) -> ReplyT:
     try:
         return model.model_validate_json(answer.content)
     except ValidationError as error:
@@ -146,7 +159,7 @@ def _read[ReplyT: BaseModel](model: type[ReplyT], answer: Answer) -> ReplyT:
             f"{answer.status}, but not an answer that can be read: {_complaints(error)}",
             provider=WHOP.name,
             request_id=answer.request_id,
-            chat_id=_chat_id(answer.content),
+            chat_id=chat_id,
         ) from None
 
 
@@ -162,6 +175,8 @@ def _chat_id(content: bytes) -> str | None:
 
 
 def _path(chat_id: str) -> str:
+    if chat_id in ("", ".", ".."):  # These would make the path of something else.
+        raise InputError([("chat_id", "is not the id of a chat (aich_...)")])
     return f"/ai_chats/{quote(chat_id, safe='')}"
 
 

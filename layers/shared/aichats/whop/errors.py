@@ -14,6 +14,12 @@ from aichats.http import Headers
 from aichats.http.client import Provider
 from aichats.http.retry import named_wait
 
+_OUR_NAMES = {
+    "current_company_id": "company_id",
+    "current_account_id": "company_id",
+    "message_attachments": "attachments",
+}
+
 _HINTS: dict[int, str] = {
     HTTPStatus.UNAUTHORIZED: "check the api_key in the secret; it may have been revoked",
     HTTPStatus.FORBIDDEN: (
@@ -34,7 +40,7 @@ def refusal(status: int, headers: Headers, content: bytes) -> APIStatusError:
         status=status,
         code=_text(error.get("code")),
         error_type=_text(error.get("type")),
-        param=_text(error.get("param")),
+        param=_our_name(_text(error.get("param"))),
         request_id=request_id(headers),
         retry_after=named_wait(status, headers, message, now=datetime.now(UTC)),
         hint=_hint(status, message),
@@ -50,7 +56,7 @@ def request_id(headers: Headers) -> str | None:
 def _envelope(content: bytes) -> dict[str, Any]:
     try:
         body = json.loads(content)
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     error = body.get("error") if isinstance(body, dict) else None
     return error if isinstance(error, dict) else {}
@@ -58,6 +64,11 @@ def _envelope(content: bytes) -> dict[str, Any]:
 
 def _text(value: object) -> str | None:
     return value[:500] if isinstance(value, str) else None
+
+
+def _our_name(param: str | None) -> str | None:
+    """A field as callers know it, for the one that Whop names on the wire."""
+    return _OUR_NAMES.get(param, param) if param else None
 
 
 def _hint(status: int, message: str) -> str:

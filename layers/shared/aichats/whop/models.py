@@ -23,7 +23,8 @@ def _bounded_message(text: str, info: ValidationInfo) -> str:
     return text
 
 
-type MessageText = Annotated[str, AfterValidator(_bounded_message)]
+# The least length makes pydantic look at the text before the bytes are counted: half a surrogate pair has none.
+type MessageText = Annotated[str, Field(min_length=1), AfterValidator(_bounded_message)]
 type CompanyId = Annotated[str, Field(pattern=r"^biz_[A-Za-z0-9_-]{1,100}$", examples=["biz_XXXXX"])]
 type ChatId = Annotated[str, Field(pattern=r"^aich_[A-Za-z0-9_-]{1,100}$", examples=["aich_xxxxxxxxxxxxx"])]
 type FileId = Annotated[str, Field(pattern=r"^file_[A-Za-z0-9_-]{1,100}$", examples=["file_xxxxxxxxxxxxx"])]

@@ -1,0 +1,136 @@
+"""The files in ``events/``: what `sam local` is given is what AWS sends, and each is a valid input of its function."""
+
+import base64
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from urllib.parse import parse_qsl
+
+import pytest
+
+from aichats.api.app import OPERATIONS, create_api
+from aichats.errors import InputError
+from aichats.runs.model import ScheduleEvent
+from aichats.validation import parse
+from functions.http_api import app as http_api
+from functions.run_schedule import app as run_schedule
+from tests.fakes import Json, ai_chat
+from tests.lambda_calls import EVENTS, LOCAL, ROOT, HttpCaller, make_application, make_context
+from tests.whop_in_memory import WhopInMemory
+
+FUNCTION_OF = {"http": "http_api", "schedule": "run_schedule"}
+"""Which function takes the events of a folder."""
+
+REFUSED = {"no_token": 401}
+"""HTTP events that show a refusal; all others succeed."""
+
+NEVER_FILLED = "placeholder_not_filled"
+"""The schedule event that shows a refusal."""
+
+
+def named(folder: str) -> dict[str, Path]:
+    return {file.stem: file for file in sorted((EVENTS / folder).glob("*.json"))}
+
+
+HTTP, SCHEDULE = named("http"), named("schedule")
+
+
+def load(file: Path) -> Json:
+    event: Json = json.loads(file.read_text())
+    return event
+
+
+def body_of(event: Json) -> bytes:
+    body: str = event.get("body", "")
+    return base64.b64decode(body, validate=True) if event["isBase64Encoded"] else body.encode()
+
+
+@pytest.fixture
+def whop(monkeypatch: pytest.MonkeyPatch) -> WhopInMemory:
+    """Whop with the chat that the events speak of, behind both functions."""
+    whop = WhopInMemory(ai_chat(id="aich_xxxxxxxxxxxxx"))
+    app = make_application(whop)
+    monkeypatch.setattr(run_schedule, "app", app)
+    monkeypatch.setattr(http_api, "api", create_api(app))
+    return whop
+
+
+def test_each_function_has_events_and_each_event_a_function() -> None:
+    functions = {folder.name for folder in (ROOT / "functions").iterdir() if (folder / "app.py").is_file()}
+    folders = {file.parent.name for file in EVENTS.rglob("*") if file.is_file()}
+
+    assert {FUNCTION_OF[folder] for folder in folders} == functions
+
+
+def test_each_route_has_an_event() -> None:
+    shown = {(event["requestContext"]["http"]["method"], event["rawPath"]) for event in map(load, HTTP.values())}
+    in_form = {(method, path.replace("aich_xxxxxxxxxxxxx", "{chat_id}")) for method, path in shown}
+
+    assert {(operation.method, operation.path) for operation in OPERATIONS} | {("GET", "/health")} <= in_form
+
+
+@pytest.mark.parametrize("name", HTTP)
+def test_an_http_event_is_answered(name: str, whop: WhopInMemory) -> None:
+    answer = HttpCaller(http_api.lambda_handler).send(load(HTTP[name]))
+
+    assert answer.status == REFUSED.get(name, answer.status)
+    assert (answer.status >= 400) is (name in REFUSED)
+    assert bool(whop.requests) is (name not in {*REFUSED, "health"})
+
+
+@pytest.mark.parametrize("name", HTTP)
+def test_an_http_event_is_one_of_payload_format_2(name: str) -> None:
+    event = load(HTTP[name])
+    context, request = event["requestContext"], event["requestContext"]["http"]
+
+    assert (event["version"], event["routeKey"], context["routeKey"]) == ("2.0", "ANY /{proxy+}", "ANY /{proxy+}")
+    assert request["path"] == event["rawPath"] == "/" + event["pathParameters"]["proxy"]
+    assert event.get("queryStringParameters", {}) == dict(parse_qsl(event["rawQueryString"]))
+    assert context["stage"] == "$default"
+    assert context["domainName"] == f"{context['apiId']}.execute-api.eu-west-1.amazonaws.com"
+    assert context["domainPrefix"] == context["apiId"]
+    when = datetime.fromtimestamp(context["timeEpoch"] / 1000, UTC)
+    assert context["time"] == when.strftime("%d/%b/%Y:%H:%M:%S +0000")
+
+
+@pytest.mark.parametrize("name", HTTP)
+def test_the_headers_of_an_http_event_fit_the_rest_of_it(name: str) -> None:
+    event = load(HTTP[name])
+    headers, context = event["headers"], event["requestContext"]
+
+    assert list(headers) == sorted(header.lower() for header in headers)
+    assert headers["host"] == context["domainName"]
+    assert headers["user-agent"] == context["http"]["userAgent"]
+    assert headers["x-forwarded-for"] == context["http"]["sourceIp"]
+    assert headers.get("content-length") == (str(len(body_of(event))) if "body" in event else None)
+    assert ("content-type" in headers) is ("body" in event)
+    assert headers.get("authorization", f"Bearer {LOCAL}") == f"Bearer {LOCAL}"
+
+
+def test_an_http_event_in_base64_holds_what_its_neighbour_holds_in_clear() -> None:
+    assert body_of(load(HTTP["create_chat_base64"])) == body_of(load(HTTP["create_chat"]))
+
+
+@pytest.mark.parametrize("name", sorted(SCHEDULE.keys() - {NEVER_FILLED}))
+def test_a_schedule_event_is_performed(name: str, whop: WhopInMemory) -> None:
+    event = load(SCHEDULE[name])
+
+    result = run_schedule.lambda_handler(event, make_context())
+
+    assert len(result["runs"]) == len(event["targets"])
+    muted = event["action"].get("notification_preference", "all")
+    assert {whop.chats[run["chat_id"]]["notification_preference"] for run in result["runs"]} == {muted}
+
+
+@pytest.mark.parametrize("name", sorted(SCHEDULE.keys() - {NEVER_FILLED}))
+def test_a_schedule_event_has_a_fixed_time_written_as_scheduler_writes_it(name: str) -> None:
+    event = load(SCHEDULE[name])
+
+    assert event["scheduled_time"] == parse(ScheduleEvent, event).slot
+
+
+def test_a_schedule_event_whose_placeholder_was_not_filled_raises(whop: WhopInMemory) -> None:
+    with pytest.raises(InputError, match="scheduled_time"):
+        run_schedule.lambda_handler(load(SCHEDULE[NEVER_FILLED]), make_context())
+
+    assert whop.requests == []

@@ -1,0 +1,222 @@
+"""Bad input: 422 that names the field, and Whop hears nothing of it."""
+
+import json
+from collections.abc import Mapping
+
+import pytest
+
+from tests.fakes import Json, ScriptedTransport
+from tests.lambda_calls import HttpCaller, call_api, http_event
+
+NO_OBJECT = [None, "", " ", "[]", "null", '"text"', "5"]
+NO_JSON = ["{", '{"message_text": "hello"', "NaN", "{'message_text': 'hello'}", '{"message_text": "a\nb"}', "\ufeff{}"]
+NO_UNICODE = ['{"message_text": "\\ud800"}', '{"message_text": "\ud800"}']
+TOO_DEEP = [start + "[" * 100_000 for start in ("", '{"message_text": ', '{"message_text": "hello", "x": ')]
+
+
+@pytest.fixture
+def whop() -> ScriptedTransport:
+    return ScriptedTransport()
+
+
+@pytest.fixture
+def api(whop: ScriptedTransport) -> HttpCaller:
+    return call_api(whop)
+
+
+@pytest.mark.parametrize(
+    ("fields", "named"),
+    [
+        ({"message_text": ""}, "message_text"),
+        ({"message_text": " \t\r\n\u2003"}, "message_text"),
+        ({"message_text": None}, "message_text"),
+        ({"message_text": 5}, "message_text"),
+        ({"message_text": ["hello"]}, "message_text"),
+        ({"message_text": "x" * 32_769}, "message_text"),
+        ({"message_text": "é" * 16_385}, "message_text"),
+        ({"message_text": "x" * 5_000_000}, "message_text"),
+        ({"company_id": "A"}, "company_id"),
+        ({"company_id": ""}, "company_id"),
+        ({"company_id": "biz_"}, "company_id"),
+        ({"company_id": "aich_1"}, "company_id"),
+        ({"company_id": "biz_A\n"}, "company_id"),
+        ({"company_id": "biz_A/../x"}, "company_id"),
+        ({"company_id": "biz_" + "A" * 101}, "company_id"),
+        ({"company_id": ["biz_A"]}, "company_id"),
+        ({"title": ""}, "title"),
+        ({"title": "x" * 501}, "title"),
+        ({"notification_preference": "loud"}, "notification_preference"),
+        ({"notification_preference": "NONE"}, "notification_preference"),
+        ({"notification_preference": False}, "notification_preference"),
+        ({"attachments": "file_1"}, "attachments"),
+        ({"attachments": ["file_1", "x"]}, "attachments.1"),
+        ({"attachments": ["file_1"] * 21}, "attachments"),
+        ({"message_source": "dream"}, "message_source"),
+        ({"suggestion_type": "weekly"}, "suggestion_type"),
+        ({"agent_identifier": "spy"}, "agent_identifier"),
+        ({"agent_identifier": "support"}, "agent_identifier"),
+        ({"companyId": "biz_A"}, "companyId"),
+        ({"current_company_id": "biz_A"}, "current_company_id"),
+        ({"a.field": 1}, "a.field"),
+        ({"x": json.loads("[" * 100 + "]" * 100)}, "x"),
+    ],
+    ids=lambda value: str(value)[:60],
+)
+def test_create_refuses_a_field_that_is_wrong(
+    api: HttpCaller, whop: ScriptedTransport, fields: Json, named: str
+) -> None:
+    answer = api("POST", "/chats", {"message_text": "hello"} | fields)
+
+    assert answer.status == 422
+    assert answer.fields == [named]
+    assert answer.json["detail"].startswith(f"{named}: ")
+    assert whop.requests == []
+
+
+def test_create_needs_a_message(api: HttpCaller) -> None:
+    assert api("POST", "/chats", {"title": "Week"}).fields == ["message_text"]
+
+
+def test_all_wrong_fields_are_named_at_once(api: HttpCaller) -> None:
+    answer = api("POST", "/chats", {"message_text": "", "company_id": "A", "x": 1})
+
+    assert answer.fields == ["message_text", "company_id", "x"]
+
+
+def test_the_limit_of_the_message_is_a_setting_and_is_told(whop: ScriptedTransport) -> None:
+    answer = call_api(whop, max_message_bytes=10)("POST", "/chats", {"message_text": "elevenchars"})
+
+    assert answer.fields == ["message_text"]
+    assert "is 11 bytes long, the limit is 10" in answer.json["detail"]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [*NO_OBJECT, *NO_JSON, *NO_UNICODE, *TOO_DEEP],
+    ids=lambda value: repr(value)[:40],
+)
+def test_create_refuses_a_body_that_is_no_json_object(
+    api: HttpCaller, whop: ScriptedTransport, body: str | None
+) -> None:
+    answer = api("POST", "/chats", body)
+
+    assert answer.status == 422
+    assert answer.fields == ["body"]
+    assert whop.requests == []
+
+
+@pytest.mark.parametrize("body", ["%%%", "e30", "é", "eyJtZXNzYWdlX3RleHQiOiL/In0=", "\ud800", ""], ids=repr)
+def test_create_refuses_base64_that_is_none_or_holds_no_json(
+    api: HttpCaller, whop: ScriptedTransport, body: str
+) -> None:
+    event = http_event("POST", "/chats") | {"body": body, "isBase64Encoded": True}
+
+    answer = api.send(event)
+
+    assert answer.status == 422
+    assert answer.fields == ["body"]
+    assert whop.requests == []
+
+
+@pytest.mark.parametrize(
+    "media_type", [None, "", "text/plain", "application/jsonx", "application/x-www-form-urlencoded"]
+)
+@pytest.mark.parametrize(("method", "path"), [("POST", "/chats"), ("PATCH", "/chats/aich_1")])
+def test_a_body_that_is_not_declared_as_json_is_refused(
+    api: HttpCaller, whop: ScriptedTransport, method: str, path: str, media_type: str | None
+) -> None:
+    answer = api(method, path, {"message_text": "hello"}, headers={"content-type": media_type})
+
+    assert answer.status == 422
+    assert answer.fields == ["Content-Type"]
+    assert whop.requests == []
+
+
+@pytest.mark.parametrize("key", ["", "x" * 256, "é", "a\x00b", "a\n", "\ud800"], ids=repr)
+def test_an_idempotency_key_is_printable_ascii_of_at_most_255_bytes(
+    api: HttpCaller, whop: ScriptedTransport, key: str
+) -> None:
+    answer = api("POST", "/chats", {"message_text": "hello"}, headers={"idempotency-key": key})
+
+    assert answer.status == 422
+    assert answer.fields == ["Idempotency-Key"]
+    assert whop.requests == []
+
+
+@pytest.mark.parametrize(
+    ("query", "named"),
+    [
+        ("first=0", "first"),
+        ("first=-1", "first"),
+        ("first=101", "first"),
+        ("last=101", "last"),
+        ("last=1e3", "last"),
+        ("first=ten", "first"),
+        ("first=", "first"),
+        ("first=10&last=10", "last"),
+        ("first=1&first=1", "first"),
+        ("first=1&%66irst=2", "first"),
+        ("after=", "after"),
+        ("after=" + "x" * 1001, "after"),
+        ("after=\ud800", "after"),
+        ("only_active_crons=maybe", "only_active_crons"),
+        ("agent_identifier=spy", "agent_identifier"),
+        ("agent_identifier=support", "agent_identifier"),
+        ("page=2", "page"),
+        ("first", "first"),
+        ("limit[]=5", "limit[]"),
+    ],
+    ids=lambda value: repr(value)[:30],
+)
+def test_list_refuses_a_parameter_that_is_wrong(
+    api: HttpCaller, whop: ScriptedTransport, query: str, named: str
+) -> None:
+    answer = api("GET", "/chats", query=query)
+
+    assert answer.status == 422
+    assert answer.fields == [named]
+    assert whop.requests == []
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [("POST", "/chats"), ("GET", "/chats/aich_1"), ("PATCH", "/chats/aich_1"), ("DELETE", "/chats/aich_1")],
+)
+def test_what_takes_no_query_refuses_one(api: HttpCaller, whop: ScriptedTransport, method: str, path: str) -> None:
+    answer = api(method, path, {"message_text": "hello"}, query="dry_run=true&x=")
+
+    assert answer.fields == ["dry_run", "x"]
+    assert whop.requests == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "named"),
+    [
+        ({"notification_preference": "loud"}, "notification_preference"),
+        ({"company_id": "A"}, "company_id"),
+        ({"title": ""}, "title"),
+        ({"message_text": "hello"}, "message_text"),
+    ],
+)
+def test_update_refuses_a_field_that_is_wrong(
+    api: HttpCaller, whop: ScriptedTransport, changes: Mapping[str, object], named: str
+) -> None:
+    answer = api("PATCH", "/chats/aich_1", changes)
+
+    assert answer.fields == [named]
+    assert whop.requests == []
+
+
+def test_a_million_wrong_fields_get_a_short_answer(api: HttpCaller) -> None:
+    answer = api("POST", "/chats", {"message_text": "hello"} | {f"field{number}": 1 for number in range(100_000)})
+
+    assert answer.status == 422
+    assert len(answer.fields) == 20
+    assert len(answer.body) < 10_000
+
+
+def test_a_wrong_field_with_a_long_name_gets_a_short_answer(api: HttpCaller) -> None:
+    answer = api("POST", "/chats", {"message_text": "hello", "x" * 1_000_000: 1})
+
+    assert answer.fields == ["x" * 100]
+    assert len(answer.body) < 1_000

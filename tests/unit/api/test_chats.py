@@ -1,0 +1,219 @@
+"""What each route of ``/chats`` sends to Whop and answers when all goes well."""
+
+import pytest
+
+from tests.fakes import ScriptedTransport, ai_chat, ok, page
+from tests.lambda_calls import LOCAL, WRITER, call_api
+
+CHAT = "/chats/aich_1"
+WHOP_CHATS = "/api/v1/ai_chats"
+FACTS = {"message_text": "How was the week?", "company_id": "biz_A"}
+
+
+def test_create_answers_201_with_the_chat_where_it_is_and_the_run_that_made_it() -> None:
+    whop = ScriptedTransport(ok(ai_chat(id="aich_1", title="Week")))
+
+    answer = call_api(whop)("POST", "/chats", FACTS | {"title": "Week"})
+
+    assert answer.status == 201
+    assert answer.json["id"] == "aich_1"
+    assert answer.headers["location"] == "/chats/aich_1"
+    assert len(answer.headers["x-run-id"]) == 32
+    assert answer.headers["content-type"] == "application/json"
+    assert answer.headers["cache-control"] == "no-store"
+
+
+def test_create_sends_the_company_under_whops_name_and_the_run_id_as_the_key() -> None:
+    whop = ScriptedTransport(ok(ai_chat()))
+
+    answer = call_api(whop)("POST", "/chats", FACTS)
+
+    assert whop.calls == [("POST", WHOP_CHATS)]
+    assert whop.bodies == [{"message_text": "How was the week?", "current_company_id": "biz_A"}]
+    assert whop.requests[0].headers["idempotency-key"] == answer.headers["x-run-id"] + ".1"
+
+
+def test_create_passes_on_every_field_that_whop_takes() -> None:
+    whop = ScriptedTransport(ok(ai_chat()))
+    body = FACTS | {
+        "title": "Week",
+        "attachments": ["file_1", "file_2"],
+        "message_source": "suggestion",
+        "suggestion_type": "weekly",
+        "agent_identifier": "general",
+    }
+
+    answer = call_api(whop, whop_api_version="2026-10-15-1")("POST", "/chats", body)
+
+    assert answer.status == 201
+    assert whop.bodies == [
+        {
+            "message_text": "How was the week?",
+            "title": "Week",
+            "message_source": "suggestion",
+            "suggestion_type": "weekly",
+            "agent_identifier": "general",
+            "current_account_id": "biz_A",
+            "message_attachments": [{"id": "file_1"}, {"id": "file_2"}],
+        }
+    ]
+
+
+@pytest.mark.parametrize("company", [{}, {"company_id": None}])
+def test_create_without_a_company_names_none_to_whop(company: dict[str, None]) -> None:
+    whop = ScriptedTransport(ok(ai_chat()))
+
+    call_api(whop)("POST", "/chats", {"message_text": "hello"} | company)
+
+    assert whop.bodies == [{"message_text": "hello"}]
+
+
+@pytest.mark.parametrize(
+    ("company", "key"), [("biz_own", "whop-key-of-biz-own"), ("biz_A", "whop-key-of-all"), (None, "whop-key-of-all")]
+)
+def test_create_uses_the_companys_own_credential_where_it_has_one(company: str | None, key: str) -> None:
+    whop = ScriptedTransport(ok(ai_chat()))
+
+    call_api(whop)("POST", "/chats", {"message_text": "hello", "company_id": company})
+
+    assert whop.requests[0].headers["authorization"] == f"Bearer {key}"
+
+
+def test_create_decodes_a_body_in_base64_first() -> None:
+    whop = ScriptedTransport(ok(ai_chat()))
+
+    answer = call_api(whop)("POST", "/chats", {"message_text": "Grüße 🎉"}, in_base64=True)
+
+    assert answer.status == 201
+    assert whop.bodies == [{"message_text": "Grüße 🎉"}]
+
+
+@pytest.mark.parametrize("media_type", ["application/json", "Application/JSON; charset=utf-8", "application/json ;a=b"])
+def test_create_takes_json_however_its_media_type_is_spelt(media_type: str) -> None:
+    whop = ScriptedTransport(ok(ai_chat()))
+
+    assert call_api(whop)("POST", "/chats", FACTS, headers={"content-type": media_type}).status == 201
+
+
+def test_the_message_may_be_as_long_as_the_setting_says() -> None:
+    whop = ScriptedTransport(ok(ai_chat()))
+
+    answer = call_api(whop, max_message_bytes=100_000)("POST", "/chats", {"message_text": "x" * 100_000})
+
+    assert answer.status == 201
+
+
+def test_the_same_key_of_the_same_caller_is_the_same_run() -> None:
+    api = call_api(ScriptedTransport(*(ok(ai_chat()) for _ in range(2))))
+
+    first, second = (api("POST", "/chats", FACTS, headers={"idempotency-key": "k"}) for _ in range(2))
+
+    assert first.headers["x-run-id"] == second.headers["x-run-id"]
+
+
+def test_another_key_caller_or_company_is_another_run_and_so_is_each_call_without_a_key() -> None:
+    api = call_api(ScriptedTransport(*(ok(ai_chat()) for _ in range(6))))
+    key = {"idempotency-key": "k"}
+
+    answers = [
+        api("POST", "/chats", FACTS, headers=key),
+        api("POST", "/chats", FACTS, headers={"idempotency-key": "K"}),
+        api("POST", "/chats", FACTS, headers=key, token=f"Bearer {WRITER}"),
+        api("POST", "/chats", FACTS | {"company_id": "biz_B"}, headers=key),
+        api("POST", "/chats", FACTS),
+        api("POST", "/chats", FACTS),
+    ]
+
+    assert len({answer.headers["x-run-id"] for answer in answers}) == 6
+
+
+def test_create_muted_is_a_post_and_then_a_patch() -> None:
+    whop = ScriptedTransport(ok(ai_chat(id="aich_1")), ok(ai_chat(id="aich_1", notification_preference="none")))
+
+    answer = call_api(whop)("POST", "/chats", FACTS | {"notification_preference": "none"})
+
+    assert answer.json["notification_preference"] == "none"
+    assert whop.calls == [("POST", WHOP_CHATS), ("PATCH", WHOP_CHATS + "/aich_1")]
+    assert whop.bodies[0] == {"message_text": "How was the week?", "current_company_id": "biz_A"}
+    assert whop.bodies[1] == {"notification_preference": "none"}
+
+
+@pytest.mark.parametrize(("wanted", "given"), [("all", "all"), ("none", "none"), (None, "all")])
+def test_create_sends_no_patch_where_the_chat_is_as_wanted(wanted: str | None, given: str) -> None:
+    whop = ScriptedTransport(ok(ai_chat(notification_preference=given)))
+
+    answer = call_api(whop)("POST", "/chats", FACTS | {"notification_preference": wanted})
+
+    assert answer.status == 201
+    assert len(whop.requests) == 1
+
+
+def test_list_passes_the_query_on_and_answers_the_page() -> None:
+    whop = ScriptedTransport(page(ai_chat(id="aich_1"), ai_chat(id="aich_2"), end_cursor="c 2", has_next_page=True))
+
+    answer = call_api(whop)("GET", "/chats", query="first=2&after=a%2Bb%20c&only_active_crons=false")
+
+    assert answer.status == 200
+    assert [chat["id"] for chat in answer.json["data"]] == ["aich_1", "aich_2"]
+    assert answer.json["page_info"] | {"end_cursor": "c 2", "has_next_page": True} == answer.json["page_info"]
+    assert dict(whop.requests[0].url.params) == {"first": "2", "after": "a+b c", "only_active_crons": "false"}
+
+
+def test_list_takes_every_parameter_of_the_contract() -> None:
+    whop = ScriptedTransport(page())
+
+    answer = call_api(whop, whop_api_version="2026-10-15-1")(
+        "GET", "/chats", query="before=b&last=100&agent_identifier=support"
+    )
+
+    assert answer.json["data"] == []
+    assert dict(whop.requests[0].url.params) == {"before": "b", "last": "100", "agent_identifier": "support"}
+
+
+def test_retrieve_answers_the_chat_with_what_we_do_not_know_yet() -> None:
+    whop = ScriptedTransport(ok(ai_chat(id="aich_1", blended_token_usage="123.4500", mood="sunny")))
+
+    answer = call_api(whop)("GET", CHAT)
+
+    assert answer.status == 200
+    assert answer.json["mood"] == "sunny"
+    assert answer.json["blended_token_usage"] == "123.4500"
+    assert whop.calls == [("GET", WHOP_CHATS + "/aich_1")]
+
+
+@pytest.mark.parametrize(
+    ("body", "sent"),
+    [
+        ({"notification_preference": "none"}, {"notification_preference": "none"}),
+        ({"title": None}, {"title": None}),
+        ({"title": "New", "company_id": "biz_A"}, {"title": "New", "current_company_id": "biz_A"}),
+        ({}, {}),
+    ],
+)
+def test_update_sends_only_what_was_given_and_null_clears(body: object, sent: object) -> None:
+    whop = ScriptedTransport(ok(ai_chat()))
+
+    answer = call_api(whop)("PATCH", CHAT, body)
+
+    assert answer.status == 200
+    assert whop.calls == [("PATCH", WHOP_CHATS + "/aich_1")]
+    assert whop.bodies == [sent]
+
+
+def test_delete_answers_204_without_a_body() -> None:
+    whop = ScriptedTransport(ok(body=True))
+
+    answer = call_api(whop)("DELETE", CHAT)
+
+    assert (answer.status, answer.body) == (204, "")
+    assert "content-type" not in answer.headers
+    assert whop.calls == [("DELETE", WHOP_CHATS + "/aich_1")]
+
+
+@pytest.mark.parametrize("method", ["GET", "PATCH", "DELETE"])
+def test_a_chats_id_goes_to_whop_as_it_is(method: str) -> None:
+    whop = ScriptedTransport(ok(ai_chat()))
+
+    call_api(whop)(method, "/chats/aich_aA0-_", {} if method == "PATCH" else None, token=f"Bearer {LOCAL}")
+
+    assert whop.calls == [(method, WHOP_CHATS + "/aich_aA0-_")]

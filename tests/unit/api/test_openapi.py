@@ -1,0 +1,179 @@
+"""The OpenAPI document and the page that shows it."""
+
+import gzip
+import json
+import re
+from base64 import b64decode
+from html.parser import HTMLParser
+from http import HTTPStatus
+from typing import Any
+
+import pytest
+from openapi_spec_validator import OpenAPIV31SpecValidator
+
+from aichats.api.app import OPERATIONS, create_api
+from aichats.api.operations import Operation
+from tests.fakes import Json, ScriptedTransport
+from tests.lambda_calls import HttpCaller, call_api, http_event, make_application, make_context, openapi
+
+EACH = pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: f"{operation.method} {operation.path}")
+REFUSALS = {"401", "403", "404", "422", "500", "502", "503", "504"}
+
+
+@pytest.fixture
+def api() -> HttpCaller:
+    return call_api(ScriptedTransport())
+
+
+def described(operation: Operation[Any, Any]) -> Json:
+    found: Json = openapi()["paths"][operation.path][operation.method.lower()]
+    return found
+
+
+def test_the_document_is_valid_openapi_3_1() -> None:
+    assert openapi()["openapi"].startswith("3.1")
+    assert list(OpenAPIV31SpecValidator(openapi()).iter_errors()) == []
+
+
+def test_the_document_describes_each_route_and_health() -> None:
+    paths = {(method.upper(), path) for path, methods in openapi()["paths"].items() for method in methods}
+
+    assert paths == {(operation.method, operation.path) for operation in OPERATIONS} | {("GET", "/health")}
+
+
+def test_names_of_operations_are_unique() -> None:
+    names = [operation["operationId"] for methods in openapi()["paths"].values() for operation in methods.values()]
+
+    assert len(names) == len(set(names))
+
+
+@EACH
+def test_an_operation_needs_a_token_with_its_scope(operation: Operation[Any, Any]) -> None:
+    assert described(operation)["security"] == [{"bearer": [operation.scope]}]
+    assert openapi()["components"]["securitySchemes"]["bearer"]["scheme"] == "bearer"
+
+
+def test_health_needs_no_token() -> None:
+    assert openapi()["paths"]["/health"]["get"]["security"] == []
+
+
+@EACH
+def test_an_operation_names_every_status_and_every_refusal_is_a_problem(operation: Operation[Any, Any]) -> None:
+    responses = described(operation)["responses"]
+
+    assert set(responses) == REFUSALS | {str(int(operation.status))}
+    for status in REFUSALS:
+        assert responses[status] == {"$ref": "#/components/responses/Problem"}
+    problem = openapi()["components"]["responses"]["Problem"]["content"]
+    assert problem == {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
+
+
+@EACH
+def test_an_operation_names_its_reply_and_each_parameter_in_its_path(operation: Operation[Any, Any]) -> None:
+    reply = described(operation)["responses"][str(int(operation.status))]
+    in_path = [parameter for parameter in described(operation)["parameters"] if parameter["in"] == "path"]
+
+    assert ("content" in reply) is (operation.status != HTTPStatus.NO_CONTENT)
+    assert [parameter["name"] for parameter in in_path] == re.findall(r"{(\w+)}", operation.path)
+    assert all(parameter["required"] and "pattern" in parameter["schema"] for parameter in in_path)
+
+
+def test_create_takes_the_body_of_the_contract_and_no_other_field() -> None:
+    schema = openapi()["components"]["schemas"]["CreateChat"]
+
+    assert schema["additionalProperties"] is False
+    assert schema["required"] == ["message_text"]
+    assert set(schema["properties"]) == {
+        "message_text",
+        "company_id",
+        "title",
+        "notification_preference",
+        "attachments",
+        "message_source",
+        "suggestion_type",
+        "agent_identifier",
+    }
+
+
+def test_list_takes_the_query_of_the_contract() -> None:
+    parameters = openapi()["paths"]["/chats"]["get"]["parameters"]
+
+    assert [parameter["name"] for parameter in parameters if parameter["in"] == "query"] == [
+        "after",
+        "before",
+        "first",
+        "last",
+        "only_active_crons",
+        "agent_identifier",
+    ]
+    assert next(p for p in parameters if p["name"] == "first")["schema"] == {
+        "type": "integer",
+        "minimum": 1,
+        "maximum": 100,
+    }
+
+
+def test_create_alone_takes_an_idempotency_key() -> None:
+    with_key = {
+        (method, path)
+        for path, methods in openapi()["paths"].items()
+        for method, operation in methods.items()
+        if any(parameter["name"] == "Idempotency-Key" for parameter in operation.get("parameters", ()))
+    }
+
+    assert with_key == {("post", "/chats")}
+
+
+def test_the_api_serves_the_document(api: HttpCaller) -> None:
+    answer = api("GET", "/openapi.json", token=None)
+
+    assert answer.headers["content-type"] == "application/json"
+    assert answer.json == openapi()
+
+
+def test_health_answers_ok(api: HttpCaller) -> None:
+    assert api("GET", "/health", token=None).json == {"status": "ok"}
+
+
+class _Page(HTMLParser):
+    """What a browser would fetch for a page, its style, and its last script."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.fetched: list[str] = []
+        self.style = self.script = ""
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.fetched += [f"{tag} {name}={value}" for name, value in attrs if name in {"src", "href", "srcset", "data"}]
+
+    def handle_data(self, data: str) -> None:
+        if self.lasttag == "style":
+            self.style += data
+        if self.lasttag == "script" and data.strip():
+            self.script = data
+
+
+def test_docs_is_one_page_that_holds_the_document_and_fetches_nothing(api: HttpCaller) -> None:
+    answer = api("GET", "/docs", token=None)
+    page = _Page()
+    page.feed(answer.body)
+
+    assert answer.headers["content-type"] == "text/html"
+    assert page.fetched == []
+    assert ".swagger-ui" in page.style
+    assert re.findall(r"@import|url\((?![\"']?data:)", page.style) == []
+    # Swagger UI brings a badge that asks a validator elsewhere; nothing in this layout shows it.
+    assert not re.search(r"getComponent\([\"']onlineValidatorBadge", answer.body, re.IGNORECASE)
+    assert "url:" not in page.script
+    shown = json.JSONDecoder().raw_decode(page.script.partition("spec: ")[2])[0]
+    assert shown == openapi()
+
+
+def test_docs_fits_into_an_answer_of_lambda_and_is_compressed_for_those_who_can(api: HttpCaller) -> None:
+    plain = api("GET", "/docs", token=None)
+    event = http_event("GET", "/docs", token=None, headers={"accept-encoding": "gzip, br"})
+    reply = create_api(make_application(ScriptedTransport())).resolve(event, make_context())
+
+    assert len(plain.body) < 6_000_000
+    assert reply["isBase64Encoded"] is True
+    assert gzip.decompress(b64decode(reply["body"])).decode() == plain.body

@@ -1,0 +1,72 @@
+"""Which paths there are: 404, 405, and ids that try to be paths. API Gateway hands paths over decoded."""
+
+import pytest
+
+from tests.fakes import ScriptedTransport
+from tests.lambda_calls import HttpCaller, call_api
+
+NOWHERE = ["", "/", "/nowhere", "/webhooks/whop", "/docs/x", "/\ud800"]
+NEARLY_SOMEWHERE = ["/Chats", "//chats", "/chats/", "/chats\n", "/chats/aich_1/", "/chats/aich_1/\n", "/chats/aich_1/x"]
+
+CLIMBING = [".", "..", "../x", "x/..", "../\n", "../../health", "aich_1/../aich_2", "..\\x"]
+ENCODED = ["%2e%2e", "%2e%2e%2fx", "%252e%252e", "aich_1%2Fx", "aich_1%00", "aich_1%0a", "aich_%C3%A9"]
+WITH_ODD_CHARACTERS = ["aich_1" + odd for odd in "\n \t\r\x00\x7f?#;\"'`\\%<>{}é\u0661\ud800"] + ["\naich_1", " aich_1"]
+OF_ANOTHER_FORM = ["x", "aich", "aich_", "AICH_1", "biz_1", "aich_" + "x" * 101, "aich_" + "x" * 9000]
+
+
+@pytest.fixture
+def whop() -> ScriptedTransport:
+    return ScriptedTransport()
+
+
+@pytest.fixture
+def api(whop: ScriptedTransport) -> HttpCaller:
+    return call_api(whop)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [*NOWHERE, *NEARLY_SOMEWHERE],
+)
+@pytest.mark.parametrize("method", ["GET", "POST", "DELETE"])
+def test_a_path_that_is_not_there_is_404(api: HttpCaller, whop: ScriptedTransport, method: str, path: str) -> None:
+    answer = api(method, path, {"message_text": "hello"})
+
+    assert answer.status == 404
+    assert "/docs" in answer.json["detail"]
+    assert whop.requests == []
+
+
+@pytest.mark.parametrize(
+    ("path", "methods", "allowed"),
+    [
+        ("/chats", ["PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "TRACE", "BREW"], "GET, POST"),
+        ("/chats/aich_1", ["PUT", "POST", "HEAD", "OPTIONS"], "DELETE, GET, PATCH"),
+        ("/chats/\ud800", ["PUT"], "DELETE, GET, PATCH"),
+        ("/health", ["POST", "HEAD", "DELETE"], "GET"),
+        ("/openapi.json", ["POST"], "GET"),
+        ("/docs", ["PUT"], "GET"),
+    ],
+)
+def test_another_method_is_405_and_says_which_are_allowed(
+    api: HttpCaller, path: str, methods: list[str], allowed: str
+) -> None:
+    for method in methods:
+        answer = api(method, path)
+
+        assert (answer.status, answer.headers["allow"]) == (405, allowed), method
+
+
+@pytest.mark.parametrize(
+    "chat_id",
+    [*CLIMBING, *ENCODED, *WITH_ODD_CHARACTERS, *OF_ANOTHER_FORM],
+)
+@pytest.mark.parametrize("method", ["GET", "PATCH", "DELETE"])
+def test_an_id_that_no_chat_can_have_is_422_and_goes_nowhere(
+    api: HttpCaller, whop: ScriptedTransport, method: str, chat_id: str
+) -> None:
+    answer = api(method, f"/chats/{chat_id}", {})
+
+    assert answer.status == 422
+    assert answer.fields == ["chat_id"]
+    assert whop.requests == []

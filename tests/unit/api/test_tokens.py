@@ -1,0 +1,176 @@
+"""Who is let in: tokens before anything else, then scopes."""
+
+import pytest
+
+from aichats.api.app import create_api
+from tests.fakes import FakeClock, FakeSecretsManager, ScriptedTransport, SecretValue, ai_chat, aws_error, ok, page
+from tests.lambda_calls import (
+    CALLERS_SECRET,
+    LOCAL,
+    READER,
+    SECRETS,
+    WRITER,
+    HttpCaller,
+    call_api,
+    make_application,
+    stored_caller,
+)
+
+ROUTES = [
+    ("POST", "/chats", {"message_text": "hello"}, "chats:write"),
+    ("GET", "/chats", None, "chats:read"),
+    ("GET", "/chats/aich_1", None, "chats:read"),
+    ("PATCH", "/chats/aich_1", {"title": None}, "chats:write"),
+    ("DELETE", "/chats/aich_1", None, "chats:write"),
+]
+
+
+@pytest.fixture
+def whop() -> ScriptedTransport:
+    return ScriptedTransport()
+
+
+@pytest.fixture
+def api(whop: ScriptedTransport) -> HttpCaller:
+    return call_api(whop)
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        None,
+        "",
+        "Bearer",
+        "Bearer ",
+        LOCAL,
+        f"Basic {LOCAL}",
+        f"Bearer\t{LOCAL}",
+        "Bearer wrong",
+        f"Bearer {LOCAL}x",
+        f"Bearer {LOCAL[:-1]}",
+        f"Bearer {LOCAL} {LOCAL}",
+        f"Bearer {LOCAL},Bearer {LOCAL}",
+        f"Bearer wrong, Bearer {LOCAL}",
+        "Bearer " + "x" * 513,
+        "Bearer " + "x" * 1_000_000,
+        "Bearer tökén",
+        "Bearer \ud800",
+        "Bearer \x00",
+    ],
+)
+def test_a_token_that_is_missing_or_wrong_is_401(api: HttpCaller, whop: ScriptedTransport, header: str | None) -> None:
+    answer = api("POST", "/chats", {"message_text": "hello"}, token=header)
+
+    assert answer.status == 401
+    assert answer.headers["www-authenticate"] == "Bearer"
+    assert whop.requests == []
+
+
+def test_a_refusal_does_not_repeat_the_token(api: HttpCaller) -> None:
+    assert "wrong-token" not in api("GET", "/chats", token="Bearer wrong-token").body
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "headers"),
+    [
+        ("GET", "/nowhere", {}),
+        ("PUT", "/chats", {}),
+        ("OPTIONS", "/chats", {}),
+        ("GET", "/chats/..%2f", {}),
+        ("POST", "/chats", {"content-type": "text/plain"}),
+        ("POST", "/health/", {}),
+    ],
+)
+def test_without_a_token_nobody_learns_what_else_is_wrong(
+    api: HttpCaller, method: str, path: str, headers: dict[str, str]
+) -> None:
+    assert api(method, path, "{", token=None, headers=headers).status == 401
+
+
+@pytest.mark.parametrize("header", [f"bearer {LOCAL}", f"BEARER {LOCAL}", f"Bearer   {LOCAL} "])
+def test_the_scheme_is_taken_in_any_case(header: str) -> None:
+    assert call_api(ScriptedTransport(page()))("GET", "/chats", token=header).status == 200
+
+
+def test_the_header_is_found_however_its_name_is_spelt() -> None:
+    api = call_api(ScriptedTransport(page()))
+
+    assert api("GET", "/chats", token=None, headers={"Authorization": f"Bearer {LOCAL}"}).status == 200
+
+
+@pytest.mark.parametrize("path", ["/health", "/openapi.json", "/docs"])
+def test_what_is_public_needs_no_token(api: HttpCaller, path: str) -> None:
+    assert api("GET", path, token=None).status == 200
+
+
+@pytest.mark.parametrize(("method", "path", "body", "scope"), ROUTES)
+def test_each_route_takes_the_scope_that_it_names_and_no_other(
+    whop: ScriptedTransport, method: str, path: str, body: object, scope: str
+) -> None:
+    right, wrong = (READER, WRITER) if scope == "chats:read" else (WRITER, READER)
+    whop.script.append(page() if (method, path) == ("GET", "/chats") else ok(ai_chat()))
+    api = call_api(whop)
+
+    refused = api(method, path, body, token=f"Bearer {wrong}")
+
+    assert refused.status == 403
+    assert scope in refused.json["detail"]
+    assert whop.requests == []
+    assert api(method, path, body, token=f"Bearer {right}").status < 300
+
+
+def test_a_missing_scope_is_told_before_bad_input(api: HttpCaller) -> None:
+    assert api("POST", "/chats", "{", token=f"Bearer {READER}").status == 403
+    assert api("DELETE", "/chats/nonsense", token=f"Bearer {READER}").status == 403
+
+
+def test_a_token_that_was_made_or_revoked_is_so_within_half_a_minute_of_the_last_look() -> None:
+    clock, secrets = FakeClock(), FakeSecretsManager(SECRETS)
+    application = make_application(ScriptedTransport(page()), secrets)
+    application.secrets.clock = clock
+    api = HttpCaller(create_api(application).resolve)
+    assert api("GET", "/chats", token="Bearer new-token").status == 401
+    secrets.values[CALLERS_SECRET] = {"new": stored_caller("new-token", "chats:read")}
+
+    clock.sleep(29)
+    assert api("GET", "/chats", token="Bearer new-token").status == 401
+    clock.sleep(1)
+    assert api("GET", "/chats", token="Bearer new-token").status == 200
+    assert api("GET", "/chats").status == 401
+
+
+def test_with_no_callers_yet_every_token_is_wrong() -> None:
+    api = call_api(ScriptedTransport(), FakeSecretsManager({**SECRETS, CALLERS_SECRET: {}}))
+
+    assert api("GET", "/chats").status == 401
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        aws_error("ResourceNotFoundException"),
+        aws_error("AccessDeniedException"),
+        aws_error("InternalServiceError"),
+        "not JSON",
+        "[]",
+        b"binary",
+        {"local": {"sha256": "short", "scopes": []}},
+        {"local": stored_caller(LOCAL, "chats:everything")},
+        {"local": "a-token-in-clear-text"},
+    ],
+    ids=str,
+)
+def test_callers_that_cannot_be_read_are_500_naming_the_secret_and_never_its_value(value: SecretValue) -> None:
+    api = call_api(ScriptedTransport(), FakeSecretsManager({**SECRETS, CALLERS_SECRET: value}))
+
+    answer = api("GET", "/chats")
+
+    assert answer.status == 500
+    assert f"secret {CALLERS_SECRET} " in answer.json["detail"]
+    assert "clear-text" not in answer.body
+
+
+def test_a_malformed_secret_of_callers_says_what_to_type() -> None:
+    api = call_api(ScriptedTransport(), FakeSecretsManager({**SECRETS, CALLERS_SECRET: "not JSON"}))
+
+    assert "make caller NAME=" in api("GET", "/chats").json["detail"]

@@ -1,0 +1,250 @@
+"""What callers are told when Whop refuses, is slow or is not there."""
+
+import httpx
+import pytest
+
+from aichats.api.app import create_api
+from aichats.http import retry
+from tests.fakes import (
+    FakeClock,
+    FakeSecretsManager,
+    Json,
+    ScriptedTransport,
+    SecretValue,
+    Step,
+    ai_chat,
+    aws_error,
+    ok,
+    refused,
+)
+from tests.lambda_calls import SECRETS, WHOP_KEY, WHOP_SECRET, Answer, HttpCaller, call_api, make_application
+
+ROUTES = {
+    "create": ("POST", "/chats", {"message_text": "hello"}),
+    "list": ("GET", "/chats", None),
+    "retrieve": ("GET", "/chats/aich_1", None),
+    "update": ("PATCH", "/chats/aich_1", {"title": "New"}),
+    "delete": ("DELETE", "/chats/aich_1", None),
+}
+MUTED = {"message_text": "hello", "notification_preference": "none"}
+ALL = pytest.mark.parametrize("route", ROUTES)
+REPEATABLE = pytest.mark.parametrize("route", [route for route in ROUTES if route != "create"])
+
+
+@pytest.fixture(autouse=True)
+def _one_attempt(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is repeated, and after which wait, is a matter of the client."""
+    monkeypatch.setattr(retry, "MAX_ATTEMPTS", 1)
+
+
+def answer_when(step: Step, route: str) -> Answer:
+    method, path, body = ROUTES[route]
+    return call_api(ScriptedTransport(step))(method, path, body)
+
+
+def upstream(answer: Answer) -> Json:
+    said: Json = answer.json["upstream"]
+    return said
+
+
+@ALL
+@pytest.mark.parametrize(("status", "hint"), [(401, "check the api_key"), (403, "a user's OAuth token")])
+def test_our_credential_refused_is_502_with_a_hint(route: str, status: int, hint: str) -> None:
+    answer = answer_when(refused(status, "No.", type="forbidden"), route)
+
+    assert answer.status == 502
+    assert hint in answer.json["detail"]
+    assert upstream(answer) == {"provider": "whop", "status": status, "request_id": "req_refused"}
+
+
+@ALL
+def test_whops_code_is_passed_on(route: str) -> None:
+    answer = answer_when(refused(403, code="forbidden_by_plan"), route)
+
+    assert upstream(answer)["code"] == "forbidden_by_plan"
+
+
+@ALL
+def test_what_whop_does_not_know_is_404(route: str) -> None:
+    answer = answer_when(refused(404, "No such thing"), route)
+
+    assert answer.status == 404
+    assert upstream(answer)["status"] == 404
+
+
+@ALL
+@pytest.mark.parametrize("status", [400, 422])
+def test_a_field_that_whop_does_not_like_is_422_naming_it(route: str, status: int) -> None:
+    answer = answer_when(refused(status, "Not like this", code="parameter_invalid", param="title"), route)
+
+    assert answer.status == 422
+    assert answer.fields == ["title"]
+    assert "Not like this" in answer.json["errors"][0]["message"]
+
+
+@ALL
+@pytest.mark.parametrize(
+    "refusal",
+    [refused(400, "Unknown Api-Version-Date"), refused(410), httpx.Response(422, json={"error": None})],
+    ids=["400", "410", "422"],
+)
+def test_what_no_field_of_the_caller_can_mend_is_502(route: str, refusal: httpx.Response) -> None:
+    assert answer_when(refusal, route).status == 502
+
+
+@ALL
+@pytest.mark.parametrize(
+    ("refusal", "seconds"),
+    [
+        (refused(429, "Slow down. Try again in 12 seconds."), "12"),
+        (refused(429, headers={"retry-after": "1.2"}), "2"),
+        (refused(429, headers={"retry-after": "0"}), "1"),
+        (httpx.Response(429, json={"error": None}), "1"),
+    ],
+    ids=["in words", "header", "at once", "not said"],
+)
+def test_throttled_is_503_with_the_wait_in_whole_seconds(route: str, refusal: httpx.Response, seconds: str) -> None:
+    answer = answer_when(refusal, route)
+
+    assert (answer.status, answer.headers["retry-after"]) == (503, seconds)
+    assert upstream(answer)["status"] == 429
+
+
+@REPEATABLE
+@pytest.mark.parametrize(
+    "failure",
+    [
+        refused(500),
+        httpx.Response(503, text="<html>"),
+        httpx.ConnectError("no route"),
+        httpx.RemoteProtocolError("cut"),
+    ],
+    ids=["500", "503", "not reached", "cut"],
+)
+def test_down_is_502(route: str, failure: Step) -> None:
+    assert answer_when(failure, route).status == 502
+
+
+@REPEATABLE
+@pytest.mark.parametrize("failure", [httpx.ReadTimeout(""), httpx.WriteTimeout(""), httpx.ConnectTimeout("")], ids=repr)
+def test_too_slow_is_504(route: str, failure: Step) -> None:
+    assert answer_when(failure, route).status == 504
+
+
+def test_a_create_that_surely_did_not_reach_whop_says_so() -> None:
+    answer = answer_when(httpx.ConnectError("no route"), "create")
+
+    assert answer.status == 502
+    assert "may have taken effect" not in answer.json["detail"]
+    assert len(answer.json["run_id"]) == 32
+
+
+@pytest.mark.parametrize(
+    "failure",
+    [
+        refused(500),
+        refused(409),
+        refused(409, code="idempotency_request_in_progress"),
+        refused(400, code="idempotency_key_mismatch"),
+        httpx.ReadTimeout(""),
+        httpx.RemoteProtocolError("cut"),
+    ],
+    ids=["500", "409", "in progress", "mismatch", "slow", "cut"],
+)
+def test_a_create_whose_outcome_is_not_known_is_502_with_its_run(failure: Step) -> None:
+    answer = answer_when(failure, "create")
+
+    assert answer.status == 502
+    assert "may have taken effect or not" in answer.json["detail"]
+    assert len(answer.json["run_id"]) == 32
+    assert "chat_id" not in answer.json
+
+
+@REPEATABLE
+def test_an_answer_that_cannot_be_read_is_502(route: str) -> None:
+    expected = 204 if route == "delete" else 502
+
+    assert answer_when(httpx.Response(200, text="<html>"), route).status == expected
+
+
+@pytest.mark.parametrize(
+    ("answered", "chat_id"),
+    [({"id": "aich_9", "title": None}, "aich_9"), (ai_chat(id="aich_9", message_count="many"), "aich_9"), ([], None)],
+    ids=["fields missing", "field wrong", "no chat"],
+)
+def test_a_create_whose_answer_cannot_be_read_is_502_with_the_chat_that_exists(
+    answered: object, chat_id: str | None
+) -> None:
+    answer = answer_when(ok(answered), "create")
+
+    assert answer.status == 502
+    assert answer.json.get("chat_id") == chat_id
+    assert len(answer.json["run_id"]) == 32
+
+
+@pytest.mark.parametrize(
+    ("failure", "status"),
+    [(refused(403), 502), (refused(429), 503), (refused(500), 502), (refused(404), 404), (httpx.ReadTimeout(""), 504)],
+    ids=["forbidden", "throttled", "down", "gone", "slow"],
+)
+def test_a_mute_that_fails_after_the_create_names_the_chat_and_the_run(failure: Step, status: int) -> None:
+    whop = ScriptedTransport(ok(ai_chat(id="aich_9")), failure)
+
+    answer = call_api(whop)("POST", "/chats", MUTED)
+
+    assert answer.status == status
+    assert answer.json["chat_id"] == "aich_9"
+    assert len(answer.json["run_id"]) == 32
+    assert [method for method, _ in whop.calls] == ["POST", "PATCH"]
+
+
+def test_a_key_that_was_rotated_is_read_again_and_the_call_works() -> None:
+    clock, secrets = FakeClock(), FakeSecretsManager(SECRETS)
+    whop = ScriptedTransport(ok(ai_chat()), refused(401), ok(ai_chat()))
+    application = make_application(whop, secrets)
+    application.secrets.clock = clock
+    api = HttpCaller(create_api(application).resolve)
+    api("GET", "/chats/aich_1")
+    secrets.values[WHOP_SECRET] = {"api_key": "rotated"}
+    clock.sleep(60)
+
+    answer = api("GET", "/chats/aich_1")
+
+    assert answer.status == 200
+    assert [request.headers["authorization"] for request in whop.requests[1:]] == [
+        f"Bearer {WHOP_KEY}",
+        "Bearer rotated",
+    ]
+
+
+@ALL
+@pytest.mark.parametrize(
+    ("value", "told"),
+    [
+        ({}, "is empty. To fill it, type: make secret NAME=whop"),
+        ({"api_key": "key with spaces"}, "is malformed (api_key: "),
+        ("not JSON", "is not JSON"),
+        (aws_error("ResourceNotFoundException"), "does not exist"),
+        (aws_error("AccessDeniedException"), "may not be read"),
+    ],
+    ids=["empty", "malformed", "no JSON", "missing", "forbidden"],
+)
+def test_whops_secret_that_cannot_be_used_is_500_that_names_it(route: str, value: SecretValue, told: str) -> None:
+    method, path, body = ROUTES[route]
+    whop = ScriptedTransport()
+
+    answer = call_api(whop, FakeSecretsManager({**SECRETS, WHOP_SECRET: value}))(method, path, body)
+
+    assert answer.status == 500
+    assert f"secret {WHOP_SECRET} {told}" in answer.json["detail"]
+    assert "key with spaces" not in answer.body
+    assert whop.requests == []
+
+
+@ALL
+def test_what_nobody_expected_is_500_without_details(route: str) -> None:
+    answer = answer_when(ZeroDivisionError("internals"), route)
+
+    assert answer.status == 500
+    assert "internals" not in answer.body
+    assert "ZeroDivisionError" not in answer.body

@@ -1,0 +1,79 @@
+"""What the tests of calls share: a client with a script in place of the network, and failures by name."""
+
+import random
+from collections.abc import Callable
+
+import httpx
+
+from aichats.http.client import HttpClient
+from aichats.http.tokens import Token
+from aichats.whop.errors import WHOP
+from tests.fakes import FakeClock, ScriptedTransport, Step, ok, refused
+
+TIMEOUT = 60.0
+TOKEN = "a-token"
+
+type Failure = Callable[[], Step]
+
+
+class Lot(random.Random):
+    """Draws the same lot each time: a share of the whole range."""
+
+    def __init__(self, share: float) -> None:
+        super().__init__()
+        self.share = share
+
+    def random(self) -> float:
+        return self.share
+
+
+def client(clock: FakeClock, *script: Step, token: Token = TOKEN, timeout: float = TIMEOUT) -> HttpClient:
+    """A client that speaks to Whop by a script, sleeps on a clock that takes no time, and backs off half the limit."""
+    return HttpClient(
+        provider=WHOP,
+        base_url="https://whop.invalid/api/v1",
+        token=token,
+        timeout=timeout,
+        transport=ScriptedTransport(*script),
+        clock=clock,
+        sleep=clock.sleep,
+        randomness=Lot(0.5),
+    )
+
+
+def sent(http: HttpClient) -> list[httpx.Request]:
+    """The requests that went out."""
+    assert isinstance(http.transport, ScriptedTransport)
+    return http.transport.requests
+
+
+def call(http: HttpClient, method: str = "GET") -> bytes:
+    """Make the one call that most tests make; a POST and a PATCH have a body."""
+    body = {"message_text": "Grüße"} if method in ("POST", "PATCH") else None
+    headers = {"idempotency-key": "run.1"} if method == "POST" else None
+    return http.call(method, "/ai_chats", body=body, headers=headers).content
+
+
+def in_progress() -> httpx.Response:
+    """Another request with the same key still runs."""
+    return refused(409, code="idempotency_request_in_progress")
+
+
+def mismatch() -> httpx.Response:
+    """The key was used with another request."""
+    return refused(400, code="idempotency_key_mismatch")
+
+
+def status(number: int) -> Failure:
+    """A refusal with this status."""
+    return lambda: refused(number)
+
+
+def broken(error: type[httpx.TransportError]) -> Failure:
+    """An error of the transport's instead of an answer."""
+    return lambda: error("broken")
+
+
+def done() -> httpx.Response:
+    """An answer that says that it was done."""
+    return ok({"done": True})

@@ -1,0 +1,116 @@
+"""Whose token it is, and what a secret with callers must look like."""
+
+import hashlib
+import hmac
+from typing import Any
+
+import pytest
+
+from aichats.callers import Caller, find_caller
+from aichats.errors import SecretError
+from aichats.secrets import REFRESH_SECONDS, SecretStore
+from tests.fakes import FakeClock, FakeSecretsManager, Json, aws_error
+
+NAME = "aichats/dev/callers"
+
+
+def stored(token: str, *scopes: str) -> Json:
+    return {"sha256": hashlib.sha256(token.encode()).hexdigest(), "scopes": list(scopes)}
+
+
+CRM, OPS = stored("crm-token", "chats:write", "chats:read"), stored("ops-token", "runs:read")
+
+
+def store(callers: Json, clock: FakeClock | None = None) -> tuple[SecretStore, FakeSecretsManager]:
+    manager = FakeSecretsManager({NAME: callers})
+    return SecretStore(manager, clock or FakeClock()), manager
+
+
+def test_a_token_belongs_to_its_caller() -> None:
+    secrets, manager = store({"crm": CRM, "ops": OPS})
+    assert find_caller(secrets, NAME, "crm-token") == Caller("crm", frozenset({"chats:read", "chats:write"}))
+    assert find_caller(secrets, NAME, "ops-token") == Caller("ops", frozenset({"runs:read"}))
+    assert manager.reads == [NAME]
+
+
+@pytest.mark.parametrize("token", ["", "crm-token ", "CRM-TOKEN", "crm", CRM["sha256"], "schlüssel", "\ud800"])
+def test_any_other_token_belongs_to_nobody(token: str) -> None:
+    secrets, _ = store({"crm": CRM})
+    assert find_caller(secrets, NAME, token) is None
+
+
+def test_without_callers_nobody_is_let_in() -> None:
+    secrets, _ = store({})
+    assert find_caller(secrets, NAME, "crm-token") is None
+
+
+def test_a_caller_without_scopes_is_known_and_may_nothing() -> None:
+    secrets, _ = store({"crm": stored("crm-token")})
+    assert find_caller(secrets, NAME, "crm-token") == Caller("crm", frozenset())
+
+
+def test_a_new_caller_is_known_at_once() -> None:
+    secrets, manager = store({"crm": CRM})
+    find_caller(secrets, NAME, "crm-token")
+    manager.values[NAME] = {"crm": CRM, "ops": OPS}
+    assert find_caller(secrets, NAME, "ops-token") == Caller("ops", frozenset({"runs:read"}))
+
+
+def test_unknown_tokens_make_the_secret_be_read_again_only_now_and_then() -> None:
+    clock = FakeClock()
+    secrets, manager = store({"crm": CRM}, clock)
+    for _ in range(50):
+        find_caller(secrets, NAME, "guess")
+    assert len(manager.reads) == 2
+    clock.now += REFRESH_SECONDS
+    find_caller(secrets, NAME, "guess")
+    assert len(manager.reads) == 3
+
+
+def test_a_revoked_caller_is_unknown_once_the_secret_was_read_again() -> None:
+    secrets, manager = store({"crm": CRM, "ops": OPS})
+    find_caller(secrets, NAME, "crm-token")
+    manager.values[NAME] = {"ops": OPS}
+    find_caller(secrets, NAME, "guess")
+    assert find_caller(secrets, NAME, "crm-token") is None
+
+
+def test_every_stored_hash_is_compared_in_constant_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    compared: list[str] = []
+
+    def compare(stored_hash: str, digest: str) -> bool:
+        compared.append(stored_hash)
+        return stored_hash == digest
+
+    monkeypatch.setattr(hmac, "compare_digest", compare)
+    secrets, _ = store({"crm": CRM, "ops": OPS})
+    find_caller(secrets, NAME, "crm-token")
+    assert compared == [CRM["sha256"], OPS["sha256"]]
+
+
+@pytest.mark.parametrize(
+    ("entry", "where"),
+    [
+        ("crm-token", "crm"),
+        (None, "crm"),
+        ({}, r"crm\.sha256; crm\.scopes"),
+        (CRM | {"sha256": "crm-token"}, r"crm\.sha256"),
+        (CRM | {"sha256": str(CRM["sha256"]).upper()}, r"crm\.sha256"),
+        (CRM | {"sha256": None}, r"crm\.sha256"),
+        (CRM | {"scopes": "chats:write"}, r"crm\.scopes"),
+        (CRM | {"scopes": ["chats:write", "admin"]}, r"crm\.scopes\.1"),
+    ],
+)
+def test_a_malformed_entry_is_named_and_lets_nobody_in(entry: Any, where: str) -> None:
+    secrets, _ = store({"ops": OPS, "crm": entry})
+    with pytest.raises(SecretError, match=rf"secret {NAME} is malformed \({where}\)\. To make a caller") as raised:
+        find_caller(secrets, NAME, "ops-token")
+    assert "crm-token" not in str(raised.value)
+    assert raised.value.__cause__ is None
+
+
+def test_a_secret_that_cannot_be_read_says_so() -> None:
+    secrets, manager = store({})
+    manager.values[NAME] = aws_error("AccessDeniedException")
+    with pytest.raises(SecretError, match="may not be read"):
+        find_caller(secrets, NAME, "crm-token")

@@ -1,0 +1,89 @@
+"""What the environment must say, and what it may."""
+
+import pytest
+from pydantic import ValidationError
+
+from aichats.config import Settings
+from aichats.errors import ConfigurationError
+
+LEAST = {
+    "WHOP_BASE_URL": "https://whop.invalid/api/v1",
+    "WHOP_API_VERSION": "2026-07-08-1",
+    "WHOP_SECRET": "aichats/dev/whop",
+}
+
+
+def test_what_has_a_default_may_be_left_out() -> None:
+    settings = Settings.from_environment(LEAST)
+    assert (settings.whop_base_url, settings.whop_api_version, settings.whop_secret) == tuple(LEAST.values())
+    assert (settings.whop_timeout_seconds, settings.max_message_bytes) == (20.0, 32768)
+    assert (settings.callers_secret, settings.origins) == ("", [])
+
+
+def test_every_variable_is_read() -> None:
+    settings = Settings.from_environment(
+        LEAST
+        | {
+            "WHOP_TIMEOUT_SECONDS": "7.5",
+            "CALLERS_SECRET": "aichats/dev/callers",
+            "ALLOWED_ORIGINS": "https://a.example, https://b.example,",
+            "MAX_MESSAGE_BYTES": "100",
+            "PATH": "/usr/bin",
+        }
+    )
+    assert (settings.whop_timeout_seconds, settings.max_message_bytes) == (7.5, 100)
+    assert settings.callers_secret == "aichats/dev/callers"
+    assert settings.origins == ["https://a.example", "https://b.example"]
+
+
+def test_the_environment_of_the_process_is_read_when_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MAX_MESSAGE_BYTES", "77")
+    assert Settings.from_environment().max_message_bytes == 77
+
+
+@pytest.mark.parametrize("name", LEAST)
+def test_a_missing_variable_is_named(name: str) -> None:
+    environment = {key: value for key, value in LEAST.items() if key != name}
+    with pytest.raises(ConfigurationError, match=rf"missing or wrong: {name}: Field required$"):
+        Settings.from_environment(environment)
+
+
+def test_all_that_is_missing_is_named_at_once() -> None:
+    with pytest.raises(ConfigurationError, match=r"WHOP_BASE_URL: .*WHOP_API_VERSION: .*WHOP_SECRET: "):
+        Settings.from_environment({})
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("WHOP_BASE_URL", "api.whop.com"),
+        ("WHOP_BASE_URL", "ftp://api.whop.com"),
+        ("WHOP_API_VERSION", "latest"),
+        ("WHOP_API_VERSION", "2026-07-08-"),
+        ("WHOP_SECRET", ""),
+        ("WHOP_TIMEOUT_SECONDS", "0"),
+        ("WHOP_TIMEOUT_SECONDS", "61"),
+        ("WHOP_TIMEOUT_SECONDS", "nan"),
+        ("WHOP_TIMEOUT_SECONDS", "long"),
+        ("MAX_MESSAGE_BYTES", "0"),
+        ("MAX_MESSAGE_BYTES", "131073"),
+        ("MAX_MESSAGE_BYTES", "1e3"),
+    ],
+)
+def test_a_wrong_variable_is_named(name: str, value: str) -> None:
+    with pytest.raises(ConfigurationError, match=f"environment variables are missing or wrong: {name}: "):
+        Settings.from_environment(LEAST | {name: value})
+
+
+@pytest.mark.parametrize("name", ["WHOP_BASE_URL", "WHOP_API_VERSION", "WHOP_TIMEOUT_SECONDS", "MAX_MESSAGE_BYTES"])
+def test_a_wrong_value_is_not_shown(name: str) -> None:
+    with pytest.raises(ConfigurationError) as raised:
+        Settings.from_environment(LEAST | {name: "confidential"})
+    assert "confidential" not in str(raised.value)
+    assert raised.value.__cause__ is None
+
+
+@pytest.mark.parametrize("field", Settings.model_fields)
+def test_settings_stay_as_they_are(field: str) -> None:
+    with pytest.raises(ValidationError, match="frozen"):
+        setattr(Settings.from_environment(LEAST), field, "another")

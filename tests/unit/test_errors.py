@@ -1,0 +1,123 @@
+"""The hierarchy of errors, and what each tells."""
+
+import inspect
+
+import pytest
+
+from aichats import errors
+from aichats.errors import (
+    AichatsError,
+    APIConnectionError,
+    APIStatusError,
+    APITimeoutError,
+    BadRequestError,
+    ConflictError,
+    InputError,
+    InternalServerError,
+    OutcomeUnknownError,
+    ProtocolError,
+    ProviderError,
+    RunsFailedError,
+    SecretError,
+    status_error,
+)
+
+STATUSES = {
+    400: errors.BadRequestError,
+    401: errors.AuthenticationError,
+    403: errors.PermissionDeniedError,
+    404: errors.NotFoundError,
+    409: errors.ConflictError,
+    410: errors.GoneError,
+    422: errors.UnprocessableEntityError,
+    429: errors.RateLimitError,
+    500: errors.InternalServerError,
+    503: errors.InternalServerError,
+    999: errors.InternalServerError,
+    300: errors.APIStatusError,
+    402: errors.APIStatusError,
+    499: errors.APIStatusError,
+}
+
+
+@pytest.mark.parametrize(("status", "error"), STATUSES.items())
+def test_each_status_has_its_class(status: int, error: type[APIStatusError]) -> None:
+    assert status_error(status) is error
+
+
+def test_every_error_is_ours_and_stands_in_the_tree_at_the_head_of_the_module() -> None:
+    classes = {name: member for name, member in vars(errors).items() if inspect.isclass(member) and "Error" in name}
+    assert all(issubclass(member, AichatsError) for member in classes.values())
+    assert {name for name in classes if name not in (errors.__doc__ or "")} == set()
+
+
+def test_a_timeout_is_a_connection_error() -> None:
+    with pytest.raises(APIConnectionError, match="whop: too slow"):
+        raise APITimeoutError("too slow", provider="whop")
+
+
+def test_a_refusal_says_status_code_field_message_request_and_hint() -> None:
+    error = BadRequestError(
+        "too long",
+        provider="whop",
+        status=400,
+        code="parameter_invalid",
+        error_type="invalid_request_error",
+        param="title",
+        request_id="req_1",
+        retry_after=3.0,
+        hint="cut it",
+    )
+    assert str(error) == "whop: 400 parameter_invalid [title]: too long (request req_1) Hint: cut it"
+    assert (error.reason, error.hint) == ("400 parameter_invalid [title]: too long", "cut it")
+    assert (error.status, error.code, error.error_type, error.param) == (
+        400,
+        "parameter_invalid",
+        "invalid_request_error",
+        "title",
+    )
+    assert (error.provider, error.request_id, error.retry_after) == ("whop", "req_1", 3.0)
+
+
+def test_a_refusal_that_says_little_is_short() -> None:
+    assert str(ConflictError("in use", provider="whop", status=409)) == "whop: 409: in use"
+    assert str(InternalServerError("broken", provider="whop", status=500, error_type="internal")) == (
+        "whop: 500 internal: broken"
+    )
+
+
+def test_an_error_of_a_provider_names_the_chat_that_exists_all_the_same() -> None:
+    assert ProtocolError("unreadable", provider="whop", chat_id="aich_1").chat_id == "aich_1"
+    assert OutcomeUnknownError("lost", provider="whop").chat_id is None
+    assert ProviderError("lost", provider="whop").run_id is None
+
+
+def test_bad_input_names_every_field() -> None:
+    error = InputError([("title", "is too long"), ("targets.3", "is no chat")])
+    assert str(error) == "title: is too long; targets.3: is no chat"
+    assert error.problems == (("title", "is too long"), ("targets.3", "is no chat"))
+
+
+def test_failed_runs_are_named_one_by_one() -> None:
+    failures = [("run1", "biz_A", ValueError("bad")), ("run2", None, KeyError("k"))]
+    error = RunsFailedError(5, failures)
+    assert str(error) == "2 of 5 runs failed: run run1 for biz_A: ValueError: bad | run run2 for None: KeyError: 'k'"
+    assert error.failures == tuple(failures)
+
+
+def test_a_secret_error_says_which_secret_what_is_wrong_and_what_to_do() -> None:
+    error = SecretError("aichats/dev/whop", "is empty", "Fill it.")
+    assert (str(error), error.name) == ("secret aichats/dev/whop is empty. Fill it.", "aichats/dev/whop")
+
+
+def test_a_thousand_failed_runs_make_a_message_that_a_queue_takes() -> None:
+    error = RunsFailedError(1000, [(f"run{number}", "biz_A", ValueError("x" * 500)) for number in range(1000)])
+    assert str(error).endswith("and 980 more, which the log names")
+    assert len(str(error)) < 20_000
+    assert len(error.failures) == 1000
+
+
+def test_a_failed_run_names_the_chat_that_exists_all_the_same() -> None:
+    cause = ProviderError("muting failed", provider="whop")
+    cause.chat_id = "aich_1"
+    assert "(chat aich_1 exists)" in str(RunsFailedError(1, [("run1", "biz_A", cause)]))

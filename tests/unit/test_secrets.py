@@ -1,0 +1,267 @@
+"""Secrets: how long they are kept, when they are read again, and what is said of one that cannot be used."""
+
+import json
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+import httpx
+import pytest
+from botocore.exceptions import EndpointConnectionError
+from hypothesis import given
+from hypothesis import strategies as st
+
+from aichats.errors import AuthenticationError, SecretError
+from aichats.secrets import KEEP_SECONDS, MAX_BYTES, REFRESH_SECONDS, SecretStore, parse_whop, remedy, whop_token
+from aichats.whop import WhopClient
+from tests.fakes import (
+    FakeClock,
+    FakeSecretsManager,
+    Json,
+    ScriptedTransport,
+    SecretValue,
+    ai_chat,
+    aws_error,
+    ok,
+    refused,
+)
+
+NAME = "aichats/dev/whop"
+FILL = "To fill it, type: make secret NAME=whop STACK=<stack>"
+ALLOW = "Allow secretsmanager:GetSecretValue on it to the function's role."
+CONFIDENTIAL = "sk_live_0123456789"
+
+
+class Vault:
+    """A store with all that it reads from."""
+
+    def __init__(self, value: SecretValue) -> None:
+        self.clock = FakeClock()
+        self.manager = FakeSecretsManager({NAME: value})
+        self.store = SecretStore(self.manager, self.clock)
+
+    def put(self, value: SecretValue) -> None:
+        self.manager.values[NAME] = value
+
+    @property
+    def reads(self) -> int:
+        return len(self.manager.reads)
+
+
+# ---- how long a value is kept
+
+
+def test_a_value_is_kept_for_a_while_and_then_read_anew() -> None:
+    vault = Vault({"api_key": "old"})
+    assert vault.store.read(NAME) == {"api_key": "old"}
+    vault.put({"api_key": "new"})
+    vault.clock.now += KEEP_SECONDS - 1
+    assert vault.store.read(NAME) == {"api_key": "old"}
+    vault.clock.now += 1
+    assert vault.store.read(NAME) == {"api_key": "new"}
+    assert vault.reads == 2
+
+
+def test_a_refused_value_is_read_anew_at_once() -> None:
+    vault = Vault({"api_key": "old"})
+    vault.store.read(NAME)
+    vault.put({"api_key": "new"})
+    assert vault.store.read_again(NAME) == {"api_key": "new"}
+    assert vault.store.read(NAME) == {"api_key": "new"}
+    assert vault.reads == 2
+
+
+def test_however_many_are_refused_it_is_read_again_only_now_and_then() -> None:
+    vault = Vault({"api_key": "same"})
+    vault.store.read(NAME)
+    for _ in range(50):
+        vault.store.read_again(NAME)
+    assert vault.reads == 2
+    vault.clock.now += REFRESH_SECONDS - 1
+    vault.store.read_again(NAME)
+    assert vault.reads == 2
+    vault.clock.now += 1
+    vault.store.read_again(NAME)
+    assert vault.reads == 3
+
+
+def test_each_secret_has_its_own_age() -> None:
+    vault = Vault({"api_key": "k"})
+    vault.manager.values["other"] = {"a": 1}
+    vault.store.read(NAME)
+    vault.store.read_again(NAME)
+    vault.store.read("other")
+    assert vault.store.read_again("other") == {"a": 1}
+    assert vault.manager.reads == [NAME, NAME, "other", "other"]
+
+
+def test_a_value_that_cannot_be_read_again_is_kept() -> None:
+    vault = Vault({"api_key": "old"})
+    vault.store.read(NAME)
+    vault.put(aws_error("ThrottlingException"))
+    with pytest.raises(SecretError):
+        vault.store.read_again(NAME)
+    assert vault.store.read_again(NAME) == vault.store.read(NAME) == {"api_key": "old"}
+    assert vault.reads == 2
+
+
+def test_a_failure_is_not_kept() -> None:
+    vault = Vault(aws_error("ThrottlingException"))
+    with pytest.raises(SecretError):
+        vault.store.read(NAME)
+    vault.put({"api_key": "k"})
+    assert vault.store.read(NAME) == {"api_key": "k"}
+
+
+def read_by_many(read: Callable[[str], Json], threads: int = 20) -> list[Json]:
+    """What threads get that read at the same time."""
+    together = threading.Barrier(threads)
+
+    def one() -> Json:
+        together.wait()
+        return read(NAME)
+
+    with ThreadPoolExecutor(threads) as pool:
+        return [job.result() for job in [pool.submit(one) for _ in range(threads)]]
+
+
+def test_many_threads_at_once_read_it_once() -> None:
+    vault = Vault({"api_key": "k"})
+    assert read_by_many(vault.store.read) == [{"api_key": "k"}] * 20
+    assert vault.reads == 1
+
+
+def test_many_threads_that_are_refused_at_once_read_it_again_once() -> None:
+    vault = Vault({"api_key": "old"})
+    vault.store.read(NAME)
+    vault.put({"api_key": "new"})
+    assert read_by_many(vault.store.read_again) == [{"api_key": "new"}] * 20
+    assert vault.reads == 2
+
+
+# ---- what is said of one that cannot be used
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        (aws_error("ResourceNotFoundException"), f"does not exist. Deploy the stack, which makes it. {FILL}"),
+        (aws_error("AccessDeniedException"), f"may not be read (AccessDeniedException). {ALLOW}"),
+        (aws_error("DecryptionFailure"), f"may not be read (DecryptionFailure). {ALLOW}"),
+        (
+            aws_error("InvalidRequestException"),
+            "is marked for deletion. Restore it: aws secretsmanager restore-secret.",
+        ),
+        (aws_error("ThrottlingException"), "could not be read (ThrottlingException). Try again later."),
+        (aws_error(""), "could not be read (no reason given). Try again later."),
+        (
+            EndpointConnectionError(endpoint_url="https://x.invalid"),
+            "could not be read (EndpointConnectionError). Try again later.",
+        ),
+        (CONFIDENTIAL.encode(), f"holds binary data. {FILL}"),
+        ("", f"is not JSON. {FILL}"),
+        (CONFIDENTIAL, f"is not JSON. {FILL}"),
+        ("[" * 60_000, f"is not JSON. {FILL}"),
+        (f'["{CONFIDENTIAL}"]', f"is not a JSON object. {FILL}"),
+        (f'"{CONFIDENTIAL}"', f"is not a JSON object. {FILL}"),
+        ("null", f"is not a JSON object. {FILL}"),
+        (json.dumps({"api_key": CONFIDENTIAL * MAX_BYTES}), f"is larger than 65536 bytes. {FILL}"),
+        (json.dumps({"api_key": "ü" * (MAX_BYTES // 2)}, ensure_ascii=False), f"is larger than 65536 bytes. {FILL}"),
+    ],
+    ids=lambda value: repr(value)[:40],
+)
+def test_a_secret_that_cannot_be_used_says_why_and_what_to_type(value: SecretValue, message: str) -> None:
+    with pytest.raises(SecretError) as raised:
+        Vault(value).store.read(NAME)
+    assert str(raised.value) == f"secret {NAME} {message}"
+    assert raised.value.name == NAME
+
+
+@pytest.mark.parametrize(
+    ("value", "problem"),
+    [
+        ({}, "is empty"),
+        ({"companies": {}}, r"is malformed \(api_key: missing\)"),
+        ({"api_key": ""}, r"is malformed \(api_key: string_pattern_mismatch\)"),
+        ({"api_key": f"{CONFIDENTIAL}\n"}, r"is malformed \(api_key: string_pattern_mismatch\)"),
+        ({"api_key": f"Bearer {CONFIDENTIAL}"}, r"is malformed \(api_key: string_pattern_mismatch\)"),
+        ({"api_key": "k" * 4097}, r"is malformed \(api_key: string_pattern_mismatch\)"),
+        ({"api_key": 5}, r"is malformed \(api_key: string_type\)"),
+        ({"api_key": None, "companies": []}, r"is malformed \(api_key: string_type; companies: dict_type\)"),
+        ({"api_key": "k", "companies": {CONFIDENTIAL: 5}}, r"is malformed \(companies: string_type\)"),
+    ],
+)
+def test_a_secret_of_the_wrong_shape_names_the_fields_and_shows_nothing(value: Json, problem: str) -> None:
+    with pytest.raises(SecretError, match=problem) as raised:
+        parse_whop(NAME, value)
+    assert CONFIDENTIAL not in str(raised.value)
+    assert raised.value.__cause__ is None
+    assert str(raised.value).endswith(FILL)
+
+
+@given(value=st.dictionaries(st.sampled_from(["api_key", "companies", "x"]), st.none() | st.integers() | st.text()))
+def test_any_object_is_a_secret_or_refused_as_one(value: Json) -> None:
+    try:
+        key = parse_whop(NAME, value).api_key
+    except SecretError:
+        return
+    assert key == value["api_key"]
+
+
+def test_nothing_that_holds_a_value_shows_it() -> None:
+    vault = Vault({"api_key": CONFIDENTIAL, "companies": {"biz_A": CONFIDENTIAL}})
+    value = vault.store.read(NAME)
+    assert CONFIDENTIAL not in repr(vault.store) + repr(parse_whop(NAME, value))
+
+
+def test_what_to_type_depends_on_the_secret() -> None:
+    assert remedy("aichats/prod/kodey") == "To fill it, type: make secret NAME=kodey STACK=<stack>"
+    assert remedy("aichats/prod/callers").startswith("To make a caller, type: make caller NAME=<name> SCOPES=")
+
+
+# ---- as a client uses it
+
+
+def client(vault: Vault, transport: ScriptedTransport, company_id: str | None = None) -> WhopClient:
+    return WhopClient(token=whop_token(vault.store, NAME, company_id), transport=transport)
+
+
+def tokens(transport: ScriptedTransport) -> list[str]:
+    return [request.headers["authorization"].removeprefix("Bearer ") for request in transport.requests]
+
+
+@pytest.mark.parametrize(("company_id", "token"), [("biz_A", "own"), ("biz_B", "common"), (None, "common")])
+def test_a_company_with_a_key_of_its_own_is_called_for_with_it(company_id: str | None, token: str) -> None:
+    vault = Vault({"api_key": "common", "companies": {"biz_A": "own"}})
+    transport = ScriptedTransport(ok(ai_chat()))
+    client(vault, transport, company_id).retrieve_ai_chat("aich_1")
+    assert tokens(transport) == [token]
+
+
+def test_a_rotation_in_the_middle_is_seen_by_nobody() -> None:
+    vault = Vault({"api_key": "old"})
+    transport = ScriptedTransport(ok(ai_chat()), refused(401), ok(ai_chat()), ok(ai_chat()))
+    whop = client(vault, transport)
+    whop.retrieve_ai_chat("aich_1")
+    vault.put({"api_key": "new"})
+    whop.retrieve_ai_chat("aich_1")
+    whop.retrieve_ai_chat("aich_1")
+    assert tokens(transport) == ["old", "old", "new", "new"]
+    assert vault.reads == 2
+
+
+def test_a_key_that_stays_wrong_is_not_read_again_for_every_call() -> None:
+    vault = Vault({"api_key": "wrong"})
+    transport = ScriptedTransport(*[refused(401) for _ in range(5)])
+    whop = client(vault, transport)
+    for _ in range(5):
+        with pytest.raises(AuthenticationError):
+            whop.retrieve_ai_chat("aich_1")
+    assert vault.reads == 2
+
+
+def test_a_secret_that_cannot_be_read_stops_a_call_before_it_goes_out() -> None:
+    transport = ScriptedTransport(httpx.Response(500))
+    with pytest.raises(SecretError, match="is empty"):
+        client(Vault({}), transport).delete_ai_chat("aich_1")
+    assert transport.requests == []

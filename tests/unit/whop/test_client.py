@@ -1,0 +1,292 @@
+"""The five operations: what each sends by API version, what each gives back, and what each refuses."""
+
+from typing import Any
+
+import httpx
+import pytest
+
+from aichats.errors import InputError, NotFoundError, ProtocolError
+from aichats.whop import CreateAiChat, UpdateAiChat, WhopClient
+from aichats.whop.models import ListAiChats
+from tests.fakes import Json, ScriptedTransport, Step, ai_chat, ok, page, refused
+
+OLD, NEW = "2026-07-08-1", "2026-09-15"
+ALL_FIELDS = CreateAiChat(
+    message_text="Summarise last week's revenue.",
+    title="Weekly Revenue Analysis",
+    attachments=["file_1", "file_2"],
+    message_source="suggestion",
+    suggestion_type="Welcome",
+    company_id="biz_A",
+)
+
+
+def client(*script: Step, api_version: str = OLD) -> tuple[WhopClient, ScriptedTransport]:
+    transport = ScriptedTransport(*script)
+    return WhopClient(token="a-token", api_version=api_version, transport=transport), transport
+
+
+def body_of(request: CreateAiChat | UpdateAiChat, api_version: str = OLD) -> Json:
+    """What goes out for a request."""
+    whop, transport = client(ok(ai_chat()), api_version=api_version)
+    if isinstance(request, CreateAiChat):
+        whop.create_ai_chat(request, idempotency_key="run.1")
+    else:
+        whop.update_ai_chat("aich_1", request)
+    body: Json = transport.bodies[0]
+    return body
+
+
+# ---- requests
+
+
+def test_a_create_posts_all_its_fields_under_their_names_on_the_wire() -> None:
+    whop, transport = client(ok(ai_chat()))
+    whop.create_ai_chat(ALL_FIELDS, idempotency_key="run.1")
+    assert transport.calls == [("POST", "/api/v1/ai_chats")]
+    assert transport.bodies == [
+        {
+            "message_text": "Summarise last week's revenue.",
+            "title": "Weekly Revenue Analysis",
+            "message_attachments": [{"id": "file_1"}, {"id": "file_2"}],
+            "message_source": "suggestion",
+            "suggestion_type": "Welcome",
+            "current_company_id": "biz_A",
+        }
+    ]
+
+
+def test_every_request_carries_version_token_and_what_it_accepts() -> None:
+    whop, transport = client(ok(ai_chat()))
+    whop.create_ai_chat(ALL_FIELDS, idempotency_key="run.1")
+    expected = {
+        "authorization": "Bearer a-token",
+        "api-version-date": OLD,
+        "idempotency-key": "run.1",
+        "accept": "application/json",
+        "content-type": "application/json",
+    }
+    assert transport.requests[0].headers.items() >= expected.items()
+
+
+@pytest.mark.parametrize(
+    ("api_version", "name"),
+    [
+        ("2025-01-01", "current_company_id"),
+        ("2026-07-08-1", "current_company_id"),
+        ("2026-09-02", "current_company_id"),
+        ("2026-09-02-2", "current_company_id"),
+        ("2026-09-14-99", "current_company_id"),
+        ("2026-09-15", "current_account_id"),
+        ("2026-09-15-1", "current_account_id"),
+        ("2026-09-22-1", "current_account_id"),
+        ("2026-10-15-1", "current_account_id"),
+        ("2027-01-01", "current_account_id"),
+    ],
+)
+def test_the_company_is_named_as_the_api_version_wants_it(api_version: str, name: str) -> None:
+    create = CreateAiChat(message_text="Hi", company_id="biz_A")
+    assert body_of(create, api_version) == {"message_text": "Hi", name: "biz_A"}
+    assert body_of(UpdateAiChat(company_id=None), api_version) == {name: None}
+
+
+@pytest.mark.parametrize(
+    "api_version", ["", "2026-09", "2026-9-15", "2026-09-15-", "2026-09-15-x", "latest", OLD + "\n"]
+)
+def test_an_api_version_of_another_form_is_refused(api_version: str) -> None:
+    with pytest.raises(InputError, match="api_version"):
+        client(api_version=api_version)
+
+
+def test_of_an_update_what_is_unset_stays_out_and_what_is_none_clears() -> None:
+    assert body_of(UpdateAiChat(notification_preference="none")) == {"notification_preference": "none"}
+    assert body_of(UpdateAiChat(title=None)) == {"title": None}
+    assert body_of(UpdateAiChat()) == {}
+
+
+def test_an_update_patches_the_chat() -> None:
+    whop, transport = client(ok(ai_chat(notification_preference="none")))
+    assert whop.update_ai_chat("aich_1", UpdateAiChat(notification_preference="none")).notification_preference == "none"
+    assert transport.calls == [("PATCH", "/api/v1/ai_chats/aich_1")]
+    assert "idempotency-key" not in transport.requests[0].headers
+
+
+@pytest.mark.parametrize("attachments", [None, []])
+def test_attachments_may_be_null_or_none_at_all(attachments: list[str] | None) -> None:
+    expected = {"message_text": "Hi", "message_attachments": attachments}
+    assert body_of(CreateAiChat(message_text="Hi", attachments=attachments)) == expected
+
+
+def test_an_agent_is_sent_since_the_version_that_knows_it() -> None:
+    create = CreateAiChat(message_text="Hi", agent_identifier="general")
+    assert body_of(create, NEW) == {"message_text": "Hi", "agent_identifier": "general"}
+
+
+def test_an_agent_before_its_time_is_refused_and_nothing_is_sent() -> None:
+    whop, transport = client()
+    create = CreateAiChat(message_text="Hi", agent_identifier="general")
+    with pytest.raises(InputError, match="agent_identifier: needs Whop's API version 2026-09-15 or later"):
+        whop.create_ai_chat(create, idempotency_key="run.1")
+    with pytest.raises(InputError, match="agent_identifier"):
+        whop.list_page(ListAiChats(agent_identifier="support"))
+    assert transport.requests == []
+
+
+@pytest.mark.parametrize("key", ["", "k" * 256, "with space", "line\nbreak", "schlüssel"])
+def test_an_idempotency_key_that_cannot_be_sent_is_refused(key: str) -> None:
+    whop, transport = client()
+    with pytest.raises(InputError, match="idempotency_key: must be 1 to 255 visible ASCII characters"):
+        whop.create_ai_chat(ALL_FIELDS, idempotency_key=key)
+    assert transport.requests == []
+
+
+def test_the_longest_idempotency_key_is_sent() -> None:
+    whop, transport = client(ok(ai_chat()))
+    whop.create_ai_chat(ALL_FIELDS, idempotency_key="k" * 255)
+    assert transport.requests[0].headers["idempotency-key"] == "k" * 255
+
+
+def test_a_chat_id_is_quoted_in_the_path() -> None:
+    whop, transport = client(ok(ai_chat()), httpx.Response(200, json=True))
+    whop.retrieve_ai_chat("aich_/../x?y=1#z %")
+    whop.delete_ai_chat("aich_ü")
+    assert [request.url.raw_path for request in transport.requests] == [
+        b"/api/v1/ai_chats/aich_%2F..%2Fx%3Fy%3D1%23z%20%25",
+        b"/api/v1/ai_chats/aich_%C3%BC",
+    ]
+
+
+@pytest.mark.parametrize("chat_id", ["", ".", ".."])
+def test_a_chat_id_that_would_lead_elsewhere_is_refused(chat_id: str) -> None:
+    whop, transport = client()
+    with pytest.raises(InputError, match="chat_id"):
+        whop.delete_ai_chat(chat_id)
+    assert transport.requests == []
+
+
+# ---- replies
+
+
+def test_a_chat_is_retrieved_with_its_digits_as_they_are() -> None:
+    digits = "123456789012345678901234567890.10"
+    whop, transport = client(ok(ai_chat(blended_token_usage=digits)))
+    assert str(whop.retrieve_ai_chat("aich_1").blended_token_usage) == digits
+    assert transport.calls == [("GET", "/api/v1/ai_chats/aich_1")]
+
+
+def test_a_delete_gives_nothing_whatever_the_body() -> None:
+    whop, transport = client(httpx.Response(200, json=True), httpx.Response(204))
+    whop.delete_ai_chat("aich_1")
+    whop.delete_ai_chat("aich_1")
+    assert transport.calls == [("DELETE", "/api/v1/ai_chats/aich_1")] * 2
+
+
+def test_a_refusal_of_whop_comes_out_as_its_class() -> None:
+    whop, _ = client(refused(404, "No such chat", type="not_found"))
+    with pytest.raises(NotFoundError, match=r"whop: 404 not_found: No such chat \(request req_refused\)"):
+        whop.retrieve_ai_chat("aich_1")
+
+
+def without(field: str) -> Json:
+    return {name: value for name, value in ai_chat(id="aich_1").items() if name != field}
+
+
+@pytest.mark.parametrize(
+    ("answer", "chat_id"),
+    [
+        (httpx.Response(200, json=without("message_count")), "aich_1"),
+        (httpx.Response(200, json={"user": {"id": "user_1"}, "id": "aich_1"}), "aich_1"),
+        (httpx.Response(200, json=ai_chat(id="aich_1", blended_token_usage="many")), "aich_1"),
+        (httpx.Response(200, content=b'{"id" : "aich_1", "title": "cut of'), "aich_1"),
+        (httpx.Response(200, json=without("id")), None),
+        (httpx.Response(200, json=ai_chat(id=17, title='"id": "aich_2"')), None),
+        (httpx.Response(200, content=b"<html>Bad gateway</html>"), None),
+        (httpx.Response(200, content=b""), None),
+        (httpx.Response(200, content=b"\xff\xfe\x00"), None),
+        (httpx.Response(200, content=b"[" * 100_000), None),
+        (httpx.Response(200, content=b"null"), None),
+        (httpx.Response(200, json=[]), None),
+        (httpx.Response(204), None),
+    ],
+)
+def test_a_success_that_cannot_be_read_keeps_the_chat_where_there_is_one(
+    answer: httpx.Response, chat_id: str | None
+) -> None:
+    whop, transport = client(answer)
+    with pytest.raises(ProtocolError, match="not an answer that can be read") as raised:
+        whop.create_ai_chat(ALL_FIELDS, idempotency_key="run.1")
+    assert raised.value.chat_id == chat_id
+    assert len(transport.requests) == 1
+
+
+def test_a_success_that_cannot_be_read_says_where_without_showing_what() -> None:
+    whop, _ = client(ok(ai_chat(title="Confidential", message_count="Confidential"), **{"x-request-id": "req_7"}))
+    with pytest.raises(ProtocolError) as raised:
+        whop.retrieve_ai_chat("aich_1")
+    text = str(raised.value)
+    assert text == ("whop: 200, but not an answer that can be read: message_count: int_parsing (request req_7)")
+    assert raised.value.__cause__ is None
+
+
+# ---- lists
+
+
+def listed(*script: Step, **arguments: Any) -> tuple[list[str], list[dict[str, str]]]:
+    """The ids of the chats in a list, and the query of each request for a page."""
+    whop, transport = client(*script)
+    ids = [chat.id for chat in whop.list_ai_chats(**arguments)]
+    return ids, [dict(request.url.params) for request in transport.requests]
+
+
+def test_a_list_follows_the_pages_to_the_last() -> None:
+    ids, queries = listed(
+        page(ai_chat(id="aich_1"), ai_chat(id="aich_2"), end_cursor="c1", has_next_page=True),
+        page(end_cursor="c2", has_next_page=True),
+        page(ai_chat(id="aich_3"), end_cursor="c3"),
+        first=2,
+        only_active_crons=False,
+    )
+    assert ids == ["aich_1", "aich_2", "aich_3"]
+    common = {"first": "2", "only_active_crons": "false"}
+    assert queries == [common, common | {"after": "c1"}, common | {"after": "c2"}]
+
+
+def test_a_list_begins_after_a_cursor() -> None:
+    assert listed(page(), after="c&d=1") == ([], [{"after": "c&d=1"}])
+
+
+def test_a_page_is_asked_for_only_when_it_is_needed() -> None:
+    whop, transport = client(page(ai_chat(id="aich_1"), end_cursor="c1", has_next_page=True))
+    chats = whop.list_ai_chats()
+    assert transport.requests == []
+    assert next(chats).id == "aich_1"
+    assert len(transport.requests) == 1
+
+
+@pytest.mark.parametrize("cursors", [[None], [""], ["c0"], ["c1", "c1"], ["c1", "c2", "c1"]])
+def test_a_list_whose_pages_lead_nowhere_ends_with_an_error(cursors: list[str | None]) -> None:
+    whop, transport = client(*[page(ai_chat(), end_cursor=cursor, has_next_page=True) for cursor in cursors])
+    with pytest.raises(ProtocolError, match="more, and not where") as raised:
+        list(whop.list_ai_chats(after="c0"))
+    assert (len(transport.requests), raised.value.chat_id) == (len(cursors), None)
+
+
+def test_a_page_that_cannot_be_read_names_no_chat() -> None:
+    whop, _ = client(ok({"data": [ai_chat()]}))
+    with pytest.raises(ProtocolError, match="page_info: missing") as raised:
+        list(whop.list_ai_chats())
+    assert raised.value.chat_id is None
+
+
+@pytest.mark.parametrize("arguments", [{"first": 0}, {"first": 101}, {"after": ""}])
+def test_arguments_of_a_list_that_are_out_of_bounds_are_refused(arguments: dict[str, Any]) -> None:
+    whop, transport = client()
+    with pytest.raises(InputError, match=next(iter(arguments))):
+        next(whop.list_ai_chats(**arguments))
+    assert transport.requests == []
+
+
+def test_one_page_is_had_by_all_that_the_query_knows() -> None:
+    whop, transport = client(page(ai_chat()), api_version=NEW)
+    whop.list_page(ListAiChats(before="c9", last=5, agent_identifier="support"))
+    assert dict(transport.requests[0].url.params) == {"before": "c9", "last": "5", "agent_identifier": "support"}

@@ -1,0 +1,137 @@
+"""Whop's refusals as errors, whatever the body holds."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from aichats.errors import APIStatusError, BadRequestError, PermissionDeniedError, RateLimitError
+from aichats.http import Headers
+from aichats.whop.errors import refusal
+from tests.fakes import Json
+
+
+def refused(status: int, body: object = None, **headers: str) -> APIStatusError:
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return refusal(status, Headers(named), json.dumps(body).encode())
+
+
+def test_all_that_whop_says_is_kept() -> None:
+    said = {"type": "invalid_request_error", "message": "Too long.", "code": "parameter_invalid", "param": "title"}
+    error = refused(400, {"error": said}, x_request_id="req_1", cf_ray="ray_1")
+    assert isinstance(error, BadRequestError)
+    assert (error.error_type, error.reason) == (said["type"], "400 parameter_invalid [title]: Too long.")
+    assert (error.status, error.code, error.param) == (400, said["code"], said["param"])
+    assert (error.provider, error.request_id, error.retry_after, error.hint) == ("whop", "req_1", None, "")
+    assert str(error) == "whop: 400 parameter_invalid [title]: Too long. (request req_1)"
+
+
+def test_the_ray_of_the_proxy_stands_in_for_a_missing_request_id() -> None:
+    assert refused(400, {}, cf_ray="ray_1").request_id == "ray_1"
+    assert refused(400, {}).request_id is None
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"null",
+        b"17",
+        b"[]",
+        b'"text"',
+        b"{}",
+        b'{"error": null}',
+        b'{"error": "invalid_token", "error_description": "expired"}',
+        b'{"error": []}',
+        b'{"error": {}}',
+        b'{"error": {"message": null, "type": 5, "code": {}, "param": []}}',
+        b"<html><body>502 Bad Gateway</body></html>",
+        b"\xff\xfe\x00\x01",
+        b"[" * 200_000,
+        b'{"error": ' * 50_000,
+        b"9" * 5_000,
+    ],
+    ids=lambda content: repr(content[:24]),
+)
+def test_a_body_that_says_nothing_leaves_the_words_of_the_status(content: bytes) -> None:
+    error = refusal(422, Headers(), content)
+    assert (error.code, error.error_type, error.param) == (None, None, None)
+    assert str(error) == "whop: 422: Unprocessable Content"
+
+
+def test_a_missing_type_is_no_matter() -> None:
+    assert str(refused(409, {"error": {"message": "Wait.", "code": "in_use"}})) == "whop: 409 in_use: Wait."
+
+
+@pytest.mark.parametrize(("status", "words"), [(499, "an answer without a reason"), (308, "Permanent Redirect")])
+def test_any_status_has_words(status: int, words: str) -> None:
+    assert str(refused(status)) == f"whop: {status}: {words}"
+
+
+def test_long_words_are_cut() -> None:
+    assert len(str(refused(400, {"error": {"message": "x" * 100_000}}))) < 600
+
+
+def test_a_rate_limit_names_its_wait_in_words() -> None:
+    error = refused(429, {"error": {"type": "rate_limit_exceeded", "message": "Slow down. Try again in 12 seconds."}})
+    assert isinstance(error, RateLimitError)
+    assert error.retry_after == 12.0
+    assert refused(429, {"error": None}).retry_after is None
+    assert refused(429, {"error": None}, retry_after="3").retry_after == 3.0
+
+
+def test_a_forbidden_write_hints_at_the_credential() -> None:
+    error = refused(403, {"error": {"type": "forbidden", "message": "You do not have permission"}})
+    assert isinstance(error, PermissionDeniedError)
+    assert "may lack ai_chat:create" in error.hint
+    assert "API keys may need to be replaced by a user's OAuth token" in str(error)
+
+
+@pytest.mark.parametrize(
+    ("status", "message", "hint"),
+    [
+        (400, "Unknown Api-Version-Date: 2031-01-01", "WhopApiVersion"),
+        (401, "Invalid or missing API key", "api_key"),
+        (410, "Gone", "retired"),
+    ],
+)
+def test_other_refusals_hint_at_what_may_help(status: int, message: str, hint: str) -> None:
+    error = refused(status, {"error": {"type": "a_type", "message": message}})
+    assert hint in error.hint
+    assert str(error).endswith(f"Hint: {error.hint}")
+
+
+json_values: st.SearchStrategy[object] = st.recursive(
+    st.none() | st.booleans() | st.floats() | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+)
+envelopes = st.fixed_dictionaries(
+    {}, optional={"error": st.dictionaries(st.sampled_from(["type", "message", "code", "param"]), json_values)}
+)
+
+
+@given(status=st.integers(300, 999), content=st.binary() | envelopes.map(lambda body: json.dumps(body).encode()))
+def test_any_bytes_make_an_error_with_the_status(status: int, content: bytes) -> None:
+    error = refusal(status, Headers(), content)
+    assert error.status == status
+    assert str(error).startswith(f"whop: {status}")
+
+
+def test_the_parser_asks_only_for_text_fields() -> None:
+    body: Json = {"error": {"type": "a_type", "message": ["a", "list"], "code": 7, "param": {"a": "dict"}}}
+    error = refused(400, body)
+    assert str(error) == "whop: 400 a_type: Bad Request"
+
+
+@pytest.mark.parametrize(
+    ("theirs", "ours"),
+    [
+        ("current_company_id", "company_id"),
+        ("current_account_id", "company_id"),
+        ("message_attachments", "attachments"),
+        ("title", "title"),
+    ],
+)
+def test_a_field_is_named_as_callers_know_it(theirs: str, ours: str) -> None:
+    assert refused(400, {"error": {"type": "t", "message": "m", "param": theirs}}).param == ours
