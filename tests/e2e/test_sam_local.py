@@ -19,8 +19,8 @@ from local.console import Console
 from local.errors import LocalError
 from local.ports import free_port, listen
 from local.sam_local.commands import EVENT
-from local.sam_local.image import can_build_image, docker, provide_engine, provide_image
-from local.sam_local.relay import is_here, relay
+from local.sam_local.image import IMAGE, can_build_image, docker, provide_engine, provide_image
+from local.sam_local.relay import ADD_HOST, HOST, is_here, reachable_from_containers, relay
 from local.setup import ROOT
 
 COMMAND = [sys.executable, "-m", "local.sam_local"]
@@ -40,11 +40,21 @@ def engine() -> Iterator[None]:
             provide_image(Console())
     except LocalError as error:
         pytest.skip(f"no Docker engine: {error}")
+    if not reached_from_a_container():
+        pytest.skip("containers cannot reach this machine: the engine runs in another network, or behind a firewall")
     folder = ROOT / ".local"
     folder.mkdir(exist_ok=True)
     with (folder / "test-sam-local.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
+
+
+def reached_from_a_container() -> bool:
+    with listen("127.0.0.1", 0) as server:
+        port = server.getsockname()[1]
+        connect = f"exec 3<>/dev/tcp/{HOST}/{port}"
+        with reachable_from_containers(port):
+            return docker("run", "--rm", *ADD_HOST, "--entrypoint", "bash", IMAGE, "-c", connect).returncode == 0
 
 
 def containers() -> set[str]:

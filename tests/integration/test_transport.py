@@ -140,11 +140,14 @@ def test_a_server_that_reads_slowly_holds_no_call(pool: DeadlineTransport) -> No
 
 
 def test_a_handshake_that_never_ends_holds_no_call(pool: DeadlineTransport) -> None:
-    with serving(say_nothing) as server:
-        secure = server.base_url.replace("http:", "https:")
-        whop = WhopClient(token="a-token", base_url=secure, timeout=60.0, transport=pool)
-        with within_the_limit(), time_limit(LIMIT), pytest.raises(APITimeoutError, match="ConnectTimeout"):
-            create(whop)
+    with (
+        serving(say_nothing) as server,
+        httpx.Client(transport=pool, timeout=60.0) as plain,
+        within_the_limit(),
+        time_limit(LIMIT),
+        pytest.raises(httpx.ConnectTimeout),
+    ):
+        plain.get(server.base_url.replace("http:", "https:"))
 
 
 def test_addresses_that_never_answer_share_one_limit(pool: DeadlineTransport, monkeypatch: pytest.MonkeyPatch) -> None:
