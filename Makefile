@@ -82,6 +82,10 @@ secret: setup ## Fill a secret, asking without echo: make secret NAME=whop STACK
 caller: setup ## A caller's token: make caller STACK=aichats-dev NAME=crm SCOPES=chats:write (LIST=1 lists, REVOKE=1 revokes)
 	@$(BIN)/python -m local.caller --stack "$(STACK)" $(if $(LIST),list,$(if $(REVOKE),revoke --name "$(NAME)",make --name "$(NAME)" --scopes "$(SCOPES)"))
 
+.PHONY: redrive
+redrive: setup ## Send the run queue's dead letters again, once the cause is mended: make redrive STACK=aichats-dev
+	@$(BIN)/python -m local.redrive --stack "$(STACK)"
+
 .PHONY: e2e
 e2e: setup ## Tests against a deployed stack: make e2e STACK=aichats-dev
 	AWS_SAM_STACK_NAME="$(STACK)" $(BIN)/pytest tests/e2e/test_deployed.py

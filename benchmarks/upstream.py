@@ -1,4 +1,4 @@
-"""Secrets Manager and Whop on loopback, over TLS as the true ones, answering at once."""
+"""Secrets Manager, DynamoDB and Whop on loopback, over TLS as the true ones, answering at once."""
 
 import json
 import ssl
@@ -32,6 +32,9 @@ CHAT = {
     "user": {"id": "user_xxxxxxxxxxxxx"},
     "agent_identifier": "support",
 }
+SERVICES = {"secretsmanager": "secret", "DynamoDB_20120810": "ledger"}
+"""By the first word of ``X-Amz-Target``, which only AWS's services get."""
+ANSWERS: dict[str, dict[str, Any]] = {"secret": SECRET, "ledger": {}, "chat": CHAT, "change": CHAT}
 
 
 class Upstream(Server):
@@ -72,11 +75,12 @@ class _Calls(Handler):
     server: Upstream
 
     def respond(self) -> None:
-        """``GetSecretValue``, or the create of a chat."""
+        """The secret, a write to the ledger, or a chat: created, or changed."""
         begun = time.perf_counter()
         self.body()
-        service = "secret" if self.headers.get("X-Amz-Target") == "secretsmanager.GetSecretValue" else "chat"
-        content = json.dumps(SECRET if service == "secret" else CHAT).encode()
+        target = self.headers.get("X-Amz-Target", "").partition(".")[0]
+        service = SERVICES.get(target, "chat" if self.command == "POST" else "change")
+        content = json.dumps(ANSWERS[service]).encode()
         self.answer(200, content, {"Content-Type": "application/json"})
         # Before it is sent, so that it is counted when the function goes on.
         self.server.note(service, time.perf_counter() - begun)

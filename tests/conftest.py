@@ -1,8 +1,12 @@
 """What every test starts with: the environment, as the template sets it, and credentials that open nothing."""
 
 import os
+from collections.abc import Iterator
 
+import pytest
 from hypothesis import settings
+
+from tests.ledgers import running
 
 os.environ |= {
     "WHOP_BASE_URL": "https://whop.invalid/api/v1",
@@ -11,6 +15,9 @@ os.environ |= {
     "CALLERS_SECRET": "aichats/dev/callers",
     "ALLOWED_ORIGINS": "",
     "MAX_MESSAGE_BYTES": "32768",
+    "RUNS_TABLE": "runs",
+    "RUN_QUEUE_URL": "https://sqs.invalid/runs",
+    "RUN_DEAD_LETTERS_URL": "https://sqs.invalid/run-dead-letters",
     "POWERTOOLS_SERVICE_NAME": "aichats",
     "POWERTOOLS_METRICS_NAMESPACE": "aichats",
     "POWERTOOLS_LOG_LEVEL": "INFO",
@@ -30,3 +37,10 @@ if "AWS_SAM_STACK_NAME" not in os.environ:
 
 settings.register_profile("tests", deadline=None, derandomize=os.environ.get("CI") == "true")
 settings.load_profile("tests")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _end_what_runs() -> Iterator[None]:
+    """End the emulator, if a test made a ledger on it."""
+    yield
+    running.close()

@@ -1,8 +1,9 @@
-"""Fakes that many tests share: a transport with a script, a clock without waiting, Secrets Manager in memory."""
+"""Fakes that many tests share: a transport with a script, a clock without waiting, Secrets Manager and SQS."""
 
 import json
 import threading
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any, Unpack
 
 import httpx
@@ -86,6 +87,59 @@ class FakeSecretsManager:
         if isinstance(value, bytes):
             return {"SecretBinary": value}
         return {"SecretString": value if isinstance(value, str) else json.dumps(value)}
+
+
+@dataclass(frozen=True)
+class Sent:
+    """A message that was sent to a queue."""
+
+    queue: str
+    body: str
+    delay: int = 0
+    attributes: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def run_id(self) -> str:
+        """The run that it is about."""
+        found: str = json.loads(self.body)["run_id"]
+        return found
+
+
+class FakeSqs:
+    """SQS in memory, for one sender.
+
+    Attributes:
+        sent: what was sent, in order. Tests may take out of it what they deliver.
+        batches: how many messages each call held.
+        refuses: whether a message is refused; SQS refuses messages of a batch one by one.
+        down: what every call raises, if it does.
+    """
+
+    def __init__(self) -> None:
+        self.sent: list[Sent] = []
+        self.batches: list[int] = []
+        self.refuses: Callable[[Sent], bool] = lambda _: False
+        self.down: Exception | None = None
+        self._lock = threading.Lock()
+
+    def send_message_batch(self, **request: Any) -> Json:
+        queue, entries = request["QueueUrl"], request["Entries"]
+        if self.down is not None:
+            raise self.down
+        messages = {entry["Id"]: _sent(queue, entry) for entry in entries}
+        assert 1 <= len(messages) == len(entries) <= 10, "SQS takes one to ten messages, each with an Id of its own"
+        failed = [identifier for identifier, message in messages.items() if self.refuses(message)]
+        with self._lock:
+            self.batches.append(len(entries))
+            self.sent += [message for identifier, message in messages.items() if identifier not in failed]
+        return {"Failed": [{"Id": identifier, "Code": "InternalError"} for identifier in failed]} if failed else {}
+
+
+def _sent(queue: str, entry: Json) -> Sent:
+    attributes = {name: value["StringValue"] for name, value in entry.get("MessageAttributes", {}).items()}
+    delay = entry.get("DelaySeconds", 0)
+    assert 0 <= delay <= 900, "SQS delays a message by 15 minutes at the most"
+    return Sent(queue, entry["MessageBody"], delay, attributes)
 
 
 def aws_error(code: str, message: str = "a message of AWS") -> ClientError:

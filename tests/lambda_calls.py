@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Mapping
 from copy import deepcopy
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -19,8 +20,11 @@ from aichats.api.app import OPERATIONS, PUBLIC, create_api
 from aichats.api.openapi import document
 from aichats.bootstrap import Application
 from aichats.config import Settings
+from aichats.runs.ledger import utc_now
+from aichats.runs.queue import Queue
 from aichats.secrets import SecretStore
-from tests.fakes import FakeSecretsManager, Json, SecretValue
+from tests.fakes import FakeSecretsManager, FakeSqs, Json, SecretValue
+from tests.ledgers import make_ledger
 
 ROOT = Path(__file__).parent.parent
 EVENTS = ROOT / "events"
@@ -43,7 +47,7 @@ def stored_caller(token: str, *scopes: str) -> Json:
 SECRETS: Mapping[str, SecretValue] = {
     WHOP_SECRET: {"api_key": WHOP_KEY, "companies": {"biz_own": "whop-key-of-biz-own"}},
     CALLERS_SECRET: {
-        "local": stored_caller(LOCAL, "chats:read", "chats:write"),
+        "local": stored_caller(LOCAL, "chats:read", "chats:write", "runs:read", "runs:write"),
         "reader": stored_caller(READER, "chats:read"),
         "writer": stored_caller(WRITER, "chats:write"),
     },
@@ -68,11 +72,22 @@ def make_context(seconds_left: float = 29.0) -> LambdaContext:
 
 
 def make_application(
-    whop: httpx.BaseTransport, secrets: FakeSecretsManager | None = None, **settings: object
+    whop: httpx.BaseTransport,
+    secrets: FakeSecretsManager | None = None,
+    *,
+    clock: Callable[[], datetime] = utc_now,
+    sqs: FakeSqs | None = None,
+    **settings: Any,
 ) -> Application:
-    """An application whose Whop and Secrets Manager are fakes."""
+    """An application whose Whop, Secrets Manager and SQS are fakes. Its ledger is a real one, and empty."""
     changed = Settings.from_environment().model_copy(update=settings)
-    return Application(changed, SecretStore(secrets or FakeSecretsManager(SECRETS)), whop)
+    return Application(
+        settings=changed,
+        secrets=SecretStore(secrets or FakeSecretsManager(SECRETS)),
+        transport=whop,
+        ledger=make_ledger(clock),
+        queue=Queue(lambda: sqs or FakeSqs(), changed.run_queue_url, changed.run_dead_letters_url),
+    )
 
 
 def http_event(
@@ -137,7 +152,7 @@ class HttpCaller:
         return answer
 
 
-def call_api(whop: httpx.BaseTransport, secrets: FakeSecretsManager | None = None, **settings: object) -> HttpCaller:
+def call_api(whop: httpx.BaseTransport, secrets: FakeSecretsManager | None = None, **settings: Any) -> HttpCaller:
     """What calls the API of an application whose Whop and Secrets Manager are fakes."""
     return HttpCaller(create_api(make_application(whop, secrets, **settings)).resolve)
 

@@ -7,10 +7,11 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from aichats.api.app import create_api
 from aichats.bootstrap import application
 from aichats.http.deadline import time_limit
+from aichats.invocation import invocation
 from aichats.observability import count, logger, metrics
 
-MARGIN_SECONDS = 2.0
-"""Kept back from Lambda's own limit, to answer before API Gateway gives up."""
+ANSWER_SECONDS = 25.0
+"""A create that takes longer is answered with 202: API Gateway ends calls after 30 s."""
 
 api = create_api(application())
 
@@ -20,5 +21,5 @@ api = create_api(application())
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Answer one request of API Gateway's HTTP API (payload format 2.0)."""
     count("Calls")
-    with time_limit(context.get_remaining_time_in_millis() / 1000 - MARGIN_SECONDS):
+    with invocation(context), time_limit(ANSWER_SECONDS):
         return api.resolve(event, context)

@@ -6,7 +6,8 @@ Run by the interpreter of `.tools/cloud`: `python -m local.cloud.launcher RUNTIM
   function meets what it meets on AWS (tracebacks, context, boto3's version) and sees nothing of this environment.
 - A function that does not start, dies or takes too long answers and logs as on Lambda.
 - ministack's own firing of schedules is off: it knows no time zones. `local.cloud.scheduler` does it.
-- CloudFormation makes schedules whole.
+- CloudFormation makes schedules whole, and takes a queue's maximum concurrency for a number also from a parameter.
+- SQS's batch calls need the permission of the single ones, as on AWS, which has no actions for batches.
 
 These are private parts of ministack, so the version is checked first.
 """
@@ -41,6 +42,8 @@ def main(runtime_python: str) -> None:
     run_functions_in_lambda_runtime(Path(tempfile.gettempdir()), runtime_python)
     replace("ministack.services.scheduler", "start_scheduler", lambda: None)
     keep_all_of_schedules()
+    take_concurrency_for_a_number()
+    judge_batches_as_single_calls()
     import_module("ministack.app").main()
 
 
@@ -84,6 +87,32 @@ def keep_all_of_schedules() -> None:
         return created
 
     handlers["create"] = create_whole
+
+
+def take_concurrency_for_a_number() -> None:
+    """Let CloudFormation make event sources whose concurrency is a parameter: as text it stops all polling."""
+    handlers = member("ministack.services.cloudformation.provisioners", "_RESOURCE_HANDLERS")[
+        "AWS::Lambda::EventSourceMapping"
+    ]
+    create = handlers["create"]
+
+    def create_with_numbers(logical_id: str, properties: dict[str, Any], stack_name: str) -> Any:
+        scaling = {name: int(value) for name, value in properties.get("ScalingConfig", {}).items()}
+        return create(logical_id, properties | ({"ScalingConfig": scaling} if scaling else {}), stack_name)
+
+    handlers["create"] = create_with_numbers
+
+
+def judge_batches_as_single_calls() -> None:
+    """Let `sqs:SendMessage` allow SendMessageBatch, and so on."""
+    actions = "ministack.core.iam_actions"
+    extract = member(actions, "extract_iam_action")
+
+    def extract_single(service: str, *arguments: Any, **more: Any) -> Any:
+        action = extract(service, *arguments, **more)
+        return action.removesuffix("Batch") if service == "sqs" and action else action
+
+    replace(actions, "extract_iam_action", extract_single)
 
 
 def write_bootstrap(folder: Path, runtime_python: str) -> Path:

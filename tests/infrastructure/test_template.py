@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from aichats.config import Settings
+from aichats.runs.dispatch import METRICS
 from tests.template import ROOT, load_template, walk
 
 TEMPLATE = load_template()
@@ -16,7 +18,7 @@ RESOURCES: dict[str, dict[str, Any]] = TEMPLATE["Resources"]
 REASONS_FOR_STAR: dict[str, str] = {}
 """Action without resource-level permissions: why a function needs it."""
 
-WATCHED = {"AWS/SQS": "QueueName", "AWS/Lambda": "FunctionName"}
+WATCHED = {"AWS/SQS": "QueueName", "AWS/Lambda": "FunctionName", "aichats": "service"}
 """The dimension that metrics of a namespace have: an alarm on another one never fires."""
 
 
@@ -30,6 +32,17 @@ SCHEDULED = [
     for name, function in FUNCTIONS.items()
     if any(event["Type"] == "ScheduleV2" for event in function["Properties"].get("Events", {}).values())
 ]
+
+
+QUEUES = of_type("AWS::SQS::Queue")
+CONSUMED = {
+    name: function["Properties"]["Events"][event]["Properties"]
+    for name, function in FUNCTIONS.items()
+    for event in function["Properties"].get("Events", {})
+    if function["Properties"]["Events"][event]["Type"] == "SQS"
+}
+"""Functions that take messages of a queue, with how."""
+DEAD_LETTERS = [name for name in QUEUES if name not in {event["Queue"]["Fn::GetAtt"][0] for event in CONSUMED.values()}]
 
 
 def statements() -> list[dict[str, Any]]:
@@ -87,7 +100,7 @@ def test_each_schedule_retries_and_has_a_dead_letter_queue(name: str) -> None:
         assert event["Properties"]["DeadLetterConfig"]["Arn"]["Fn::GetAtt"][0] in of_type("AWS::SQS::Queue")
 
 
-@pytest.mark.parametrize("name", of_type("AWS::SQS::Queue"))
+@pytest.mark.parametrize("name", DEAD_LETTERS)
 def test_each_dead_letter_queue_is_encrypted_keeps_fourteen_days_and_is_watched(name: str) -> None:
     properties = RESOURCES[name]["Properties"]
     watched = [
@@ -100,6 +113,54 @@ def test_each_dead_letter_queue_is_encrypted_keeps_fourteen_days_and_is_watched(
     assert properties["MessageRetentionPeriod"] == 14 * 24 * 3600
     assert properties["SqsManagedSseEnabled"] is True
     assert name in watched
+
+
+@pytest.mark.parametrize("name", CONSUMED)
+def test_each_queue_that_a_function_takes_messages_from_leaves_it_time_and_ends_in_dead_letters(name: str) -> None:
+    queue = RESOURCES[CONSUMED[name]["Queue"]["Fn::GetAtt"][0]]["Properties"]
+
+    assert queue["VisibilityTimeout"] >= 6 * FUNCTIONS[name]["Properties"]["Timeout"]
+    assert queue["RedrivePolicy"]["deadLetterTargetArn"]["Fn::GetAtt"][0] in DEAD_LETTERS
+    assert queue["RedrivePolicy"]["maxReceiveCount"] >= 3
+    assert queue["MessageRetentionPeriod"] == 14 * 24 * 3600
+    assert queue["SqsManagedSseEnabled"] is True
+
+
+@pytest.mark.parametrize("name", CONSUMED)
+def test_each_batch_fails_in_parts_and_is_bounded(name: str) -> None:
+    assert CONSUMED[name]["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+    assert CONSUMED[name]["ScalingConfig"] == {"MaximumConcurrency": {"Ref": "MaxConcurrency"}}
+    assert CONSUMED[name]["BatchSize"] == 10
+
+
+def test_the_ledger_is_kept_when_the_stack_goes_and_can_be_restored() -> None:
+    table = RESOURCES["RunsTable"]
+
+    assert (table["DeletionPolicy"], table["UpdateReplacePolicy"]) == ("Retain", "Retain")
+    assert table["Properties"]["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
+    assert table["Properties"]["SSESpecification"] == {"SSEEnabled": True}
+    assert table["Properties"]["TimeToLiveSpecification"] == {"AttributeName": "ttl", "Enabled": True}
+
+
+def test_the_metrics_that_alarms_watch_are_counted_by_the_code() -> None:
+    ours = {
+        alarm["Properties"]["MetricName"]
+        for alarm in of_type("AWS::CloudWatch::Alarm").values()
+        if alarm["Properties"]["Namespace"] == "aichats"
+    }
+
+    assert ours == {"RunsFailed", "RunsUnknown"}
+    assert ours <= set(METRICS.values())
+    assert TEMPLATE["Globals"]["Function"]["Environment"]["Variables"]["POWERTOOLS_SERVICE_NAME"] == {
+        "Ref": "AWS::StackName"
+    }
+
+
+def test_what_reads_or_writes_a_table_reads_or_writes_the_ledger() -> None:
+    on_tables = [statement for statement in statements() if "dynamodb:" in json.dumps(statement["Action"])]
+
+    assert len(on_tables) >= len(FUNCTIONS)
+    assert all("RunsTable" in json.dumps(statement["Resource"]) for statement in on_tables)
 
 
 @pytest.mark.parametrize("name", of_type("AWS::CloudWatch::Alarm"))
@@ -140,6 +201,7 @@ def test_secrets_are_made_empty_and_read_only_by_the_functions_that_need_them() 
         name: [
             re.search(r"/(\w+)-\?{6}$", policy["AWSSecretsManagerGetSecretValuePolicy"]["SecretArn"]["Fn::Sub"])
             for policy in function["Properties"]["Policies"]
+            if "AWSSecretsManagerGetSecretValuePolicy" in policy
         ]
         for name, function in FUNCTIONS.items()
     }
@@ -149,6 +211,8 @@ def test_secrets_are_made_empty_and_read_only_by_the_functions_that_need_them() 
     }
     assert {name: [found.group(1) for found in read if found] for name, read in readers.items()} == {
         "RunScheduleFunction": ["whop"],
+        "PerformRunsFunction": ["whop"],
+        "SweepRunsFunction": [],
         "HttpApiFunction": ["whop", "callers"],
     }
 
@@ -177,6 +241,11 @@ def test_each_parameter_is_used() -> None:
 def test_the_timeouts_fit_into_each_other() -> None:
     assert FUNCTIONS["HttpApiFunction"]["Properties"]["Timeout"] < 30
     assert FUNCTIONS["RunScheduleFunction"]["Properties"]["Timeout"] <= 900
+    # A run claims for as long as its function may live: a call to the provider and its settling must fit.
+    assert (
+        FUNCTIONS["PerformRunsFunction"]["Properties"]["Timeout"]
+        >= 3 * Settings.model_fields["whop_timeout_seconds"].default
+    )
 
 
 @pytest.mark.parametrize(("target", "expected"), [('"biz_A"', ["biz_A"]), ("null", [None])])

@@ -1,12 +1,18 @@
 import io
 import json
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 
+from aichats import bootstrap
+from aichats.bootstrap import application
 from aichats.observability import logger, metrics
-from tests.fakes import FakeSecretsManager, Json
+from aichats.runs.ledger import Ledger
+from tests.fakes import FakeSecretsManager, FakeSqs, Json
 from tests.lambda_calls import SECRETS
+from tests.ledgers import Clock, make_ledger
 from tests.whop_in_memory import WhopInMemory
 
 
@@ -57,6 +63,32 @@ def output(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) 
 @pytest.fixture
 def whop() -> WhopInMemory:
     return WhopInMemory()
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def ledger(clock: Clock) -> Ledger:
+    return make_ledger(clock)
+
+
+@pytest.fixture
+def sqs() -> FakeSqs:
+    return FakeSqs()
+
+
+@contextmanager
+def fresh_application() -> Iterator[None]:
+    """The next application wires itself anew, and so does the one after the block."""
+    made_once = (application, bootstrap._make_client, bootstrap._session)
+    for maker in made_once:
+        maker.cache_clear()
+    yield
+    for maker in made_once:
+        maker.cache_clear()
 
 
 @pytest.fixture

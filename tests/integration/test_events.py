@@ -1,7 +1,9 @@
 """The files in ``events/``: what `sam local` is given is what AWS sends, and each is a valid input of its function."""
 
 import base64
+import hashlib
 import json
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import parse_qsl
@@ -9,17 +11,24 @@ from urllib.parse import parse_qsl
 import pytest
 
 from aichats.api.app import OPERATIONS, create_api
+from aichats.bootstrap import Application
 from aichats.errors import InputError
-from aichats.runs.model import ScheduleEvent
+from aichats.runs.model import Run, ScheduleEvent
 from aichats.validation import parse
 from functions.http_api import app as http_api
+from functions.perform_runs import app as perform_runs
 from functions.run_schedule import app as run_schedule
-from tests.fakes import Json, ai_chat
+from functions.sweep_runs import app as sweep_runs
+from tests.fakes import FakeSqs, Json, ai_chat
 from tests.lambda_calls import EVENTS, LOCAL, ROOT, HttpCaller, make_application, make_context
+from tests.ledgers import LEASE, MUTE
 from tests.whop_in_memory import WhopInMemory
 
-FUNCTION_OF = {"http": "http_api", "schedule": "run_schedule"}
-"""Which function takes the events of a folder."""
+FUNCTION_OF = {"http": "http_api", "schedule": "run_schedule", "sqs": "perform_runs", "schedule/sweep": "sweep_runs"}
+"""Which function takes the events of a folder, or a single event."""
+
+SWEEP = "sweep"
+"""The event of the schedule that calls another function."""
 
 REFUSED = {"no_token": 401}
 """HTTP events that show a refusal; all others succeed."""
@@ -32,7 +41,8 @@ def named(folder: str) -> dict[str, Path]:
     return {file.stem: file for file in sorted((EVENTS / folder).glob("*.json"))}
 
 
-HTTP, SCHEDULE = named("http"), named("schedule")
+HTTP, SCHEDULE, SQS = named("http"), named("schedule"), named("sqs")
+SCHEDULED = sorted(SCHEDULE.keys() - {NEVER_FILLED, SWEEP})
 
 
 def load(file: Path) -> Json:
@@ -46,25 +56,49 @@ def body_of(event: Json) -> bytes:
 
 
 @pytest.fixture
-def whop(monkeypatch: pytest.MonkeyPatch) -> WhopInMemory:
-    """Whop with the chat that the events speak of, behind both functions."""
-    whop = WhopInMemory(ai_chat(id="aich_xxxxxxxxxxxxx"))
-    app = make_application(whop)
-    monkeypatch.setattr(run_schedule, "app", app)
+def whop() -> WhopInMemory:
+    """Whop with the chat that the events speak of."""
+    return WhopInMemory(ai_chat(id="aich_xxxxxxxxxxxxx"))
+
+
+@pytest.fixture
+def sqs() -> FakeSqs:
+    return FakeSqs()
+
+
+@pytest.fixture(autouse=True)
+def app(monkeypatch: pytest.MonkeyPatch, whop: WhopInMemory, sqs: FakeSqs) -> Application:
+    """The application behind all functions, with the runs that the events speak of."""
+    app = make_application(whop, sqs=sqs)
+    for function in (run_schedule, perform_runs, sweep_runs):
+        monkeypatch.setattr(function, "app", app)
     monkeypatch.setattr(http_api, "api", create_api(app))
-    return whop
+    add_runs(app)
+    return app
+
+
+def add_runs(app: Application) -> None:
+    """A run that waits (a), one that failed (b), one whose outcome is unknown (c), and two that wait (d, e)."""
+    version = app.settings.whop_api_version
+    runs = {letter: Run(letter * 32, "http", MUTE, "aich_xxxxxxxxxxxxx", version) for letter in "abcde"}
+    app.ledger.finish(app.ledger.claim(runs["b"], LEASE), "failed", error={"type": "E", "message": "no"})
+    app.ledger.finish(app.ledger.claim(runs["c"], LEASE), "unknown", error={"type": "E", "message": "?"})
+    app.ledger.add([runs[letter] for letter in "ade"], lambda _: app.ledger.clock())
 
 
 def test_each_function_has_events_and_each_event_a_function() -> None:
     functions = {folder.name for folder in (ROOT / "functions").iterdir() if (folder / "app.py").is_file()}
-    folders = {file.parent.name for file in EVENTS.rglob("*") if file.is_file()}
+    files = [file.relative_to(EVENTS).with_suffix("") for file in EVENTS.rglob("*") if file.is_file()]
 
-    assert {FUNCTION_OF[folder] for folder in folders} == functions
+    assert {FUNCTION_OF.get(str(file)) or FUNCTION_OF[str(file.parent)] for file in files} == functions
 
 
 def test_each_route_has_an_event() -> None:
     shown = {(event["requestContext"]["http"]["method"], event["rawPath"]) for event in map(load, HTTP.values())}
-    in_form = {(method, path.replace("aich_xxxxxxxxxxxxx", "{chat_id}")) for method, path in shown}
+    in_form = {
+        (method, re.sub(r"([abc])\1{31}", "{run_id}", path.replace("aich_xxxxxxxxxxxxx", "{chat_id}")))
+        for method, path in shown
+    }
 
     assert {(operation.method, operation.path) for operation in OPERATIONS} | {("GET", "/health")} <= in_form
 
@@ -75,7 +109,7 @@ def test_an_http_event_is_answered(name: str, whop: WhopInMemory) -> None:
 
     assert answer.status == REFUSED.get(name, answer.status)
     assert (answer.status >= 400) is (name in REFUSED)
-    assert bool(whop.requests) is (name not in {*REFUSED, "health"})
+    assert bool(whop.requests) is (name.endswith(("chat", "chats", "chat_base64", "title")))
 
 
 @pytest.mark.parametrize("name", HTTP)
@@ -111,18 +145,22 @@ def test_an_http_event_in_base64_holds_what_its_neighbour_holds_in_clear() -> No
     assert body_of(load(HTTP["create_chat_base64"])) == body_of(load(HTTP["create_chat"]))
 
 
-@pytest.mark.parametrize("name", sorted(SCHEDULE.keys() - {NEVER_FILLED}))
-def test_a_schedule_event_is_performed(name: str, whop: WhopInMemory) -> None:
+@pytest.mark.parametrize("name", SCHEDULED)
+def test_a_schedule_event_is_performed_or_queued(name: str, whop: WhopInMemory, sqs: FakeSqs) -> None:
     event = load(SCHEDULE[name])
 
-    result = run_schedule.lambda_handler(event, make_context())
+    result = run_schedule.lambda_handler(event, make_context(seconds_left=120))
 
     assert len(result["runs"]) == len(event["targets"])
-    muted = event["action"].get("notification_preference", "all")
-    assert {whop.chats[run["chat_id"]]["notification_preference"] for run in result["runs"]} == {muted}
+    if len(event["targets"]) > 1:
+        assert [sent.run_id for sent in sqs.sent] == [run["run_id"] for run in result["runs"]]
+        assert whop.requests == []
+    else:
+        muted = event["action"].get("notification_preference", "all")
+        assert whop.chats[result["runs"][0]["chat_id"]]["notification_preference"] == muted
 
 
-@pytest.mark.parametrize("name", sorted(SCHEDULE.keys() - {NEVER_FILLED}))
+@pytest.mark.parametrize("name", SCHEDULED)
 def test_a_schedule_event_has_a_fixed_time_written_as_scheduler_writes_it(name: str) -> None:
     event = load(SCHEDULE[name])
 
@@ -134,3 +172,26 @@ def test_a_schedule_event_whose_placeholder_was_not_filled_raises(whop: WhopInMe
         run_schedule.lambda_handler(load(SCHEDULE[NEVER_FILLED]), make_context())
 
     assert whop.requests == []
+
+
+def test_the_sweep_s_event_is_taken() -> None:
+    assert sweep_runs.lambda_handler(load(SCHEDULE[SWEEP]), make_context()) == {"resumed": 0, "ended": 0}
+
+
+@pytest.mark.parametrize("name", SQS)
+def test_an_sqs_event_is_performed_and_what_cannot_be_read_is_buried(name: str, app: Application, sqs: FakeSqs) -> None:
+    event = load(SQS[name])
+
+    assert perform_runs.lambda_handler(event, make_context(seconds_left=60)) == {"batchItemFailures": []}
+
+    row = app.ledger.get("d" * 32)
+    assert row is not None
+    assert row.status == "succeeded"
+    assert len(sqs.sent) == (name == "unreadable")
+
+
+@pytest.mark.parametrize("name", SQS)
+def test_an_sqs_event_is_one_of_sqs(name: str) -> None:
+    for record in load(SQS[name])["Records"]:
+        assert record["md5OfBody"] == hashlib.md5(record["body"].encode(), usedforsecurity=False).hexdigest()
+        assert record["eventSource"] == "aws:sqs"

@@ -1,7 +1,10 @@
 """The function behind the HTTP API, whole: from the event of API Gateway to the requests that reach Whop."""
 
 import json
+import threading
+from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import boto3
 import httpx
@@ -14,8 +17,8 @@ from aichats.bootstrap import Application, application
 from aichats.http import retry
 from aichats.http.deadline import remaining
 from functions.http_api import app as http_api
-from tests.fakes import FakeSecretsManager, aws_error, refused
-from tests.integration.conftest import Output
+from tests.fakes import FakeSecretsManager, FakeSqs, aws_error, refused
+from tests.integration.conftest import Output, fresh_application
 from tests.lambda_calls import (
     CALLERS_SECRET,
     LOCAL,
@@ -24,11 +27,13 @@ from tests.lambda_calls import (
     SECRETS,
     WHOP_KEY,
     WHOP_SECRET,
+    Answer,
     HttpCaller,
     http_event,
     make_application,
     make_context,
 )
+from tests.ledgers import create_table
 from tests.whop_in_memory import WhopInMemory
 
 MESSAGE, TITLE = "message that no log holds", "title that no log holds"
@@ -36,8 +41,8 @@ CREATE = {"message_text": MESSAGE, "company_id": "biz_A", "title": TITLE}
 
 
 @pytest.fixture
-def app(whop: WhopInMemory, secrets: FakeSecretsManager) -> Application:
-    return make_application(whop, secrets)
+def app(whop: WhopInMemory, secrets: FakeSecretsManager, sqs: FakeSqs) -> Application:
+    return make_application(whop, secrets, sqs=sqs)
 
 
 @pytest.fixture
@@ -118,7 +123,7 @@ def test_no_log_and_no_metric_holds_a_message_a_title_or_a_token(
     whop.interfere = lambda _: ZeroDivisionError()
     api("POST", "/chats", CREATE)
 
-    assert len(output.logs) >= 9
+    assert len(output.logs) >= 8
     for secret in (MESSAGE, TITLE, LOCAL, READER, "wrong-token", WHOP_KEY):
         assert secret not in output.text
 
@@ -214,24 +219,46 @@ def test_the_work_ends_before_lambda_does(api: HttpCaller, whop: WhopInMemory) -
     assert 0.0 < left[0] <= 4.0
 
 
-def test_a_create_is_not_begun_when_the_time_is_up(api: HttpCaller, whop: WhopInMemory) -> None:
+def test_a_create_is_not_begun_when_the_time_is_up_and_comes_later(
+    api: HttpCaller, whop: WhopInMemory, sqs: FakeSqs
+) -> None:
     answer = api.send(http_event("POST", "/chats", CREATE), make_context(seconds_left=2.0))
 
-    assert answer.status == 504
+    assert (answer.status, answer.headers["location"]) == (202, f"/runs/{answer.headers['x-run-id']}")
+    assert [sent.run_id for sent in sqs.sent] == [answer.headers["x-run-id"]]
     assert whop.requests == []
+
+
+def test_fifty_calls_with_one_key_make_one_chat_and_each_answer_names_the_run(
+    app: Application, whop: WhopInMemory
+) -> None:
+    meeting = threading.Barrier(10, timeout=20)
+
+    def call(_: int) -> Answer:
+        api = HttpCaller(create_api(app).resolve)
+        meeting.wait()
+        return api("POST", "/chats", CREATE, headers={"idempotency-key": "k"})
+
+    with ThreadPoolExecutor(max_workers=10) as pool:
+        answers = list(pool.map(call, range(50)))
+
+    assert len(whop.chats) == 1
+    assert len({answer.headers["x-run-id"] for answer in answers}) == 1
+    statuses = Counter(answer.status for answer in answers)
+    assert statuses.keys() <= {201, 200, 202, 409}
+    assert statuses[201] == 1
 
 
 @pytest.fixture
 def in_aws(monkeypatch: pytest.MonkeyPatch, whop: WhopInMemory) -> Iterator[None]:
     """The application as it wires itself, with moto's Secrets Manager. Whop alone is another."""
     monkeypatch.setattr(bootstrap, "DeadlineTransport", lambda: whop)
-    with mock_aws():
+    with mock_aws(), fresh_application():
         client = boto3.client("secretsmanager")
         for name, value in SECRETS.items():
             client.create_secret(Name=name, SecretString=json.dumps(value))
-        application.cache_clear()
+        create_table(boto3.client("dynamodb"), "runs")
         yield
-    application.cache_clear()
 
 
 @pytest.mark.usefixtures("in_aws", "output")

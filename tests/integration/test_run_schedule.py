@@ -2,8 +2,10 @@
 
 import json
 import threading
-import time
+from collections import Counter
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from typing import Any
 
 import boto3
@@ -13,13 +15,18 @@ from moto import mock_aws
 
 from aichats import bootstrap
 from aichats.bootstrap import Application, application
-from aichats.errors import InputError, RunsFailedError
+from aichats.errors import InputError, SecretError
 from aichats.http import retry
 from aichats.http.deadline import remaining
+from aichats.runs.model import Run, ScheduleEvent, scheduled_runs
+from aichats.runs.queue import QueueError
+from aichats.runs.rows import Row
+from aichats.validation import parse
 from functions.run_schedule import app as run_schedule
-from tests.fakes import FakeSecretsManager, Json, Step, ai_chat, refused
-from tests.integration.conftest import Output
+from tests.fakes import FakeSecretsManager, FakeSqs, Json, Step, ai_chat, refused
+from tests.integration.conftest import Output, fresh_application
 from tests.lambda_calls import REQUEST_ID, SECRETS, WHOP_KEY, WHOP_SECRET, make_application, make_context
+from tests.ledgers import create_table
 from tests.whop_in_memory import WhopInMemory
 
 MESSAGE, TITLE = "message that no log holds", "title that no log holds"
@@ -39,10 +46,15 @@ def event(**changes: Any) -> Json:
 
 
 @pytest.fixture
-def fire(whop: WhopInMemory, secrets: FakeSecretsManager, monkeypatch: pytest.MonkeyPatch, output: Output) -> Fire:
+def app(whop: WhopInMemory, secrets: FakeSecretsManager, sqs: FakeSqs) -> Application:
+    return make_application(whop, secrets, sqs=sqs)
+
+
+@pytest.fixture
+def fire(app: Application, monkeypatch: pytest.MonkeyPatch, output: Output) -> Fire:
     """Calls the handler in a container that uses the fakes; what it prints is in ``output``."""
     assert output.text == ""
-    monkeypatch.setattr(run_schedule, "app", make_application(whop, secrets))
+    monkeypatch.setattr(run_schedule, "app", app)
     monkeypatch.setattr(retry, "MAX_ATTEMPTS", 1)
 
     def call(*, seconds_left: float = 120.0, **changes: Any) -> Json:
@@ -56,12 +68,28 @@ def refusing(company: str, step: Step) -> Callable[[httpx.Request], Step | None]
     return lambda request: step if f'"{company}"'.encode() in request.content else None
 
 
-def test_a_schedule_creates_a_chat_for_a_company(fire: Fire, whop: WhopInMemory) -> None:
-    result = fire()
+def the_run(app: Application) -> Run:
+    [run] = scheduled_runs(parse(ScheduleEvent, event()), app.settings.whop_api_version)
+    return run
 
-    [run] = result["runs"]
+
+def stored(app: Application, run: Json) -> Row:
+    row = app.ledger.get(run["run_id"])
+    assert row is not None
+    return row
+
+
+def why(row: Row) -> str:
+    assert row.error is not None
+    return str(row.error["message"])
+
+
+def test_a_schedule_creates_a_chat_for_a_company(fire: Fire, whop: WhopInMemory) -> None:
+    [run] = fire()["runs"]
+
+    assert run["status"] == "succeeded"
     assert whop.chats[run["chat_id"]]["current_company_id"] == "biz_A"
-    assert whop.bodies == [{"message_text": MESSAGE, "title": TITLE, "current_company_id": "biz_A"}]
+    assert whop.chats[run["chat_id"]]["title"] == TITLE
     assert whop.requests[0].headers["idempotency-key"] == run["run_id"] + ".1"
 
 
@@ -74,69 +102,124 @@ def test_a_schedule_mutes_a_chat(fire: Fire, whop: WhopInMemory) -> None:
     assert whop.chats["aich_seen"]["notification_preference"] == "none"
 
 
-def test_a_schedule_creates_a_muted_chat_for_each_target_once(fire: Fire, whop: WhopInMemory) -> None:
-    result = fire(action=CREATE | {"notification_preference": "none"}, targets=["biz_A", "biz_own", None, "biz_A"])
+def test_a_schedule_without_a_company_creates_a_muted_chat(fire: Fire, whop: WhopInMemory) -> None:
+    result = fire(action=CREATE | {"notification_preference": "none"}, targets=[None])
 
-    chats = [whop.chats[run["chat_id"]] for run in result["runs"]]
-    assert [chat.get("current_company_id") for chat in chats] == ["biz_A", "biz_own", None]
-    assert {chat["notification_preference"] for chat in chats} == {"none"}
-    assert len(whop.chats) == 3
+    chat = whop.chats[result["runs"][0]["chat_id"]]
+    assert (chat.get("current_company_id"), chat["notification_preference"]) == (None, "none")
 
 
-def test_each_company_is_served_with_its_own_credential(fire: Fire, whop: WhopInMemory) -> None:
-    fire(targets=["biz_A", "biz_own"])
+@pytest.mark.parametrize(("company", "key"), [("biz_A", WHOP_KEY), ("biz_own", "whop-key-of-biz-own")])
+def test_each_company_is_served_with_its_own_credential(fire: Fire, whop: WhopInMemory, company: str, key: str) -> None:
+    fire(targets=[company])
 
-    used = {
-        json.loads(request.content)["current_company_id"]: request.headers["authorization"] for request in whop.requests
-    }
-    assert used == {"biz_A": f"Bearer {WHOP_KEY}", "biz_own": "Bearer whop-key-of-biz-own"}
+    assert {request.headers["authorization"] for request in whop.requests} == {f"Bearer {key}"}
 
 
-def test_an_event_that_arrives_twice_sends_the_same_key_and_the_same_bytes(fire: Fire, whop: WhopInMemory) -> None:
-    assert fire()["runs"][0]["run_id"] == fire()["runs"][0]["run_id"]
+def test_an_event_that_arrives_twice_makes_one_chat(fire: Fire, whop: WhopInMemory) -> None:
+    first, second = fire(), fire()
 
-    first, second = whop.requests
-    assert first.headers["idempotency-key"] == second.headers["idempotency-key"]
-    assert first.content == second.content
-
-
-def test_a_thousand_targets_get_a_chat_each(fire: Fire, whop: WhopInMemory, output: Output) -> None:
-    result = fire(targets=[f"biz_{number}" for number in range(1000)])
-
-    assert len({run["run_id"] for run in result["runs"]}) == len(whop.chats) == 1000
-    assert output.counted("RunsSucceeded") == 1000
+    assert first == second
+    assert len(whop.chats) == 1
+    assert whop.calls == ["POST /api/v1/ai_chats", "PATCH /api/v1/ai_chats/aich_1"]
 
 
-def test_one_target_that_fails_touches_no_other_and_the_error_names_its_run(
-    fire: Fire, whop: WhopInMemory, output: Output
+def test_an_event_that_arrives_twenty_times_at_once_makes_one_chat(app: Application, whop: WhopInMemory) -> None:
+    meeting = threading.Barrier(20, timeout=20)
+
+    def meet() -> str:
+        meeting.wait()
+        return app.dispatcher.performer.perform(the_run(app), timedelta(seconds=125)).state
+
+    with ThreadPoolExecutor(max_workers=20) as pool:
+        states = [job.result() for job in [pool.submit(meet) for _ in range(20)]]
+
+    assert len(whop.chats) == 1
+    assert set(states) <= {"succeeded", "in_progress"}
+    assert "succeeded" in states
+
+
+def test_several_targets_become_a_message_each_and_the_same_target_once(
+    fire: Fire, whop: WhopInMemory, sqs: FakeSqs, app: Application, output: Output
 ) -> None:
-    whop.interfere = refusing("biz_B", refused(403, "Not for you"))
+    runs = fire(targets=["biz_A", "biz_own", None, "biz_A"])["runs"]
 
-    with pytest.raises(RunsFailedError) as caught:
-        fire(targets=["biz_A", "biz_B", "biz_C"])
-
-    [(run_id, target, _)] = caught.value.failures
-    assert target == "biz_B"
-    assert f"1 of 3 runs failed: run {run_id} for biz_B: PermissionDeniedError: " in str(caught.value)
-    assert sorted(chat["current_company_id"] for chat in whop.chats.values()) == ["biz_A", "biz_C"]
-    assert (output.counted("RunsSucceeded"), output.counted("RunsFailed")) == (2, 1)
+    assert [(run["status"], run["chat_id"]) for run in runs] == [("queued", None)] * 3
+    assert [sent.run_id for sent in sqs.sent] == [run["run_id"] for run in runs]
+    assert whop.requests == []
+    assert [stored(app, run).run.target for run in runs] == ["biz_A", "biz_own", None]
+    assert output.counted("RunsQueued") == 3
 
 
-def test_a_single_target_that_fails_is_named_with_its_run_too(fire: Fire, whop: WhopInMemory) -> None:
+def test_a_thousand_targets_are_spread_so_that_the_rate_limit_is_kept(
+    fire: Fire, sqs: FakeSqs, app: Application
+) -> None:
+    runs = fire(targets=[f"biz_{number}" for number in range(1000)])["runs"]
+
+    assert len({run["run_id"] for run in runs}) == len(sqs.sent) == 1000
+    delays = Counter(sent.delay for sent in sqs.sent)
+    assert (max(delays.values()), max(delays)) == (8, 125)
+    assert len(sqs.batches) == 100
+    last = stored(app, runs[-1])
+    assert last.due_at is not None
+    assert (last.due_at - last.created_at).total_seconds() == pytest.approx(999 / 8, abs=0.01)
+
+
+def test_an_event_for_several_that_arrives_again_sends_again_only_what_is_open(
+    fire: Fire, sqs: FakeSqs, app: Application
+) -> None:
+    first, second = fire(targets=["biz_A", "biz_B"])["runs"]
+    sqs.sent.clear()
+    app.ledger.finish(stored(app, first), "succeeded", chat_id="aich_1")
+
+    fire(targets=["biz_A", "biz_B"])
+
+    assert [sent.run_id for sent in sqs.sent] == [second["run_id"]]
+
+
+def test_a_run_that_is_refused_is_in_the_ledger_and_does_not_make_the_event_fail(
+    fire: Fire, whop: WhopInMemory, app: Application, output: Output
+) -> None:
+    whop.interfere = refusing("biz_A", refused(403, "Not for you"))
+
+    [run] = fire()["runs"]
+
+    assert (run["status"], run["chat_id"]) == ("failed", None)
+    assert "Not for you" in why(stored(app, run))
+    assert output.counted("RunsFailed") == 1
+
+
+def test_a_run_whose_outcome_is_unknown_goes_to_the_queue_for_when_it_can_be_settled(
+    fire: Fire, whop: WhopInMemory, sqs: FakeSqs, output: Output
+) -> None:
     whop.interfere = refusing("biz_A", httpx.ReadTimeout("slow"))
 
-    with pytest.raises(RunsFailedError, match=r"run [a-z2-7]{32} for biz_A: OutcomeUnknownError: whop: POST"):
+    [run] = fire()["runs"]
+
+    assert run["status"] == "waiting"
+    assert [(sent.run_id, sent.delay) for sent in sqs.sent] == [(run["run_id"], 60)]
+    assert output.counted("RunsWaiting") == 1
+
+
+def test_a_queue_that_takes_no_message_makes_the_event_fail_and_its_next_delivery_finds_the_run_waiting(
+    fire: Fire, whop: WhopInMemory, sqs: FakeSqs
+) -> None:
+    whop.interfere = refusing("biz_A", refused(429, "Try again in 30 seconds."))
+    sqs.refuses = lambda _: True
+
+    with pytest.raises(QueueError, match="SQS refused 1 of 1 messages"):
         fire()
 
+    assert fire()["runs"][0]["status"] == "waiting"
 
-def test_a_mute_that_fails_after_the_create_names_the_chat(fire: Fire, whop: WhopInMemory, output: Output) -> None:
+
+def test_a_mute_that_is_refused_after_the_create_names_the_chat(fire: Fire, whop: WhopInMemory, output: Output) -> None:
     whop.interfere = lambda request: refused(403) if request.method == "PATCH" else None
 
-    with pytest.raises(RunsFailedError) as caught:
-        fire(action=CREATE | {"notification_preference": "none"})
+    [run] = fire(action=CREATE | {"notification_preference": "none"})["runs"]
 
-    assert output.logs[-1]["run_id"] == caught.value.failures[0][0]
-    assert [output.logs[-1]["chat_id"]] == list(whop.chats)
+    assert (run["status"], [run["chat_id"]]) == ("failed", list(whop.chats))
+    assert (output.logs[-1]["run_id"], output.logs[-1]["chat_id"]) == (run["run_id"], run["chat_id"])
 
 
 @pytest.mark.parametrize(
@@ -166,54 +249,60 @@ def test_an_event_that_is_wrong_raises_naming_the_field_and_nothing_is_done(
     assert whop.requests == []
 
 
-def test_a_secret_that_is_empty_raises_and_says_what_to_type(
-    fire: Fire, secrets: FakeSecretsManager, whop: WhopInMemory
+def test_a_secret_that_is_empty_fails_the_run_and_says_what_to_type(
+    fire: Fire, secrets: FakeSecretsManager, whop: WhopInMemory, app: Application
 ) -> None:
     secrets.values[WHOP_SECRET] = {}
 
-    with pytest.raises(
-        RunsFailedError, match=r"secret aichats/dev/whop is empty. To fill it, type: make secret NAME=whop"
-    ):
-        fire()
+    [run] = fire()["runs"]
 
+    told = "secret aichats/dev/whop is empty. To fill it, type: make secret NAME=whop"
+    assert (run["status"], why(stored(app, run)).startswith(told)) == ("failed", True)
     assert whop.requests == []
 
 
-def test_with_no_time_left_nothing_is_begun(fire: Fire, whop: WhopInMemory) -> None:
-    with pytest.raises(RunsFailedError, match=r"2 of 2 runs failed: .* not begun"):
-        fire(targets=["biz_A", "biz_B"], seconds_left=2.0)
+def test_with_no_time_left_nothing_is_begun_and_the_run_goes_to_the_queue(
+    fire: Fire, whop: WhopInMemory, sqs: FakeSqs
+) -> None:
+    [run] = fire(seconds_left=2.0)["runs"]
 
+    assert run["status"] == "waiting"
+    assert [sent.run_id for sent in sqs.sent] == [run["run_id"]]
     assert whop.requests == []
 
 
-def test_work_stops_before_lambda_does_and_no_thread_stays(fire: Fire, whop: WhopInMemory) -> None:
-    def hang(_: httpx.Request) -> Step:
-        time.sleep(remaining(default=60.0))
-        return httpx.ReadTimeout("no answer within what was left")
+def test_work_stops_before_lambda_does(fire: Fire, whop: WhopInMemory) -> None:
+    left: list[float] = []
+    whop.interfere = lambda _: left.append(remaining(default=1000.0))
 
-    whop.interfere = hang
-    before, begun = threading.active_count(), time.monotonic()
+    assert fire(seconds_left=24.0)["runs"][0]["status"] == "succeeded"
 
-    with pytest.raises(RunsFailedError) as caught:
-        fire(targets=[f"biz_{number}" for number in range(30)], seconds_left=2.3)
+    assert 19.0 < max(left) <= 20.0
 
-    assert time.monotonic() - begun < 2.3
-    assert threading.active_count() == before
-    errors = [type(error).__name__ for _, _, error in caught.value.failures]
-    assert errors.count("OutcomeUnknownError") == len(whop.requests) == 10
-    assert errors.count("APITimeoutError") == 20
+
+def test_the_lease_ends_after_lambda_would_kill_the_function(fire: Fire, whop: WhopInMemory, app: Application) -> None:
+    leases: list[float] = []
+
+    def look(_: httpx.Request) -> None:
+        row = app.ledger.get(the_run(app).run_id)
+        assert row is not None
+        assert row.lease_until is not None
+        leases.append((row.lease_until - row.created_at).total_seconds())
+
+    whop.interfere = look
+    fire(seconds_left=120.0)
+
+    assert leases[0] == pytest.approx(125.0)
 
 
 def test_logs_hold_each_run_and_no_message_title_or_key(fire: Fire, whop: WhopInMemory, output: Output) -> None:
-    whop.interfere = refusing("biz_B", refused(500))
-
-    with pytest.raises(RunsFailedError) as caught:
-        fire(targets=["biz_A", "biz_B"])
+    fire()
+    whop.interfere = refusing("biz_B", refused(400))
+    fire(targets=["biz_B"])
 
     logs = {log["message"]: log for log in output.logs}
     failed, succeeded = logs["run failed"], logs["run succeeded"]
-    assert failed["run_id"] == caught.value.failures[0][0]
-    assert failed["target"] == "biz_B"
+    assert (failed["target"], succeeded["target"]) == ("biz_B", "biz_A")
     assert succeeded["run_id"] != failed["run_id"]
     for log in (failed, succeeded):
         assert (log["automation"], log["slot"], log["trigger"]) == (
@@ -223,7 +312,7 @@ def test_logs_hold_each_run_and_no_message_title_or_key(fire: Fire, whop: WhopIn
         )
         assert (log["function_request_id"], log["service"]) == (REQUEST_ID, "aichats")
     for secret in (MESSAGE, TITLE, WHOP_KEY):
-        assert secret not in output.text + str(caught.value)
+        assert secret not in output.text
 
 
 def test_metrics_are_sent_in_their_namespace_also_when_the_event_is_wrong(fire: Fire, output: Output) -> None:
@@ -239,14 +328,12 @@ def test_metrics_are_sent_in_their_namespace_also_when_the_event_is_wrong(fire: 
 
 @pytest.fixture
 def in_aws(monkeypatch: pytest.MonkeyPatch, whop: WhopInMemory) -> Iterator[Application]:
-    """The application as it wires itself, with moto's Secrets Manager. Whop alone is another."""
+    """The application as it wires itself, with moto's AWS. Whop alone is another."""
     monkeypatch.setattr(bootstrap, "DeadlineTransport", lambda: whop)
-    with mock_aws():
-        client = boto3.client("secretsmanager")
-        client.create_secret(Name=WHOP_SECRET, SecretString=json.dumps(SECRETS[WHOP_SECRET]))
-        application.cache_clear()
+    with mock_aws(), fresh_application():
+        boto3.client("secretsmanager").create_secret(Name=WHOP_SECRET, SecretString=json.dumps(SECRETS[WHOP_SECRET]))
+        create_table(boto3.client("dynamodb"), "runs")
         yield application()
-    application.cache_clear()
 
 
 @pytest.mark.usefixtures("output")
@@ -255,6 +342,24 @@ def test_the_application_reads_its_secret_from_aws(
 ) -> None:
     monkeypatch.setattr(run_schedule, "app", in_aws)
 
-    run_schedule.lambda_handler(event(), make_context())
-
+    assert run_schedule.lambda_handler(event(), make_context(120))["runs"][0]["status"] == "succeeded"
     assert whop.requests[0].headers["authorization"] == f"Bearer {WHOP_KEY}"
+
+
+@pytest.mark.parametrize("filled", [True, False])
+@pytest.mark.usefixtures("whop")
+def test_on_lambda_the_secret_is_read_in_the_init_phase_and_a_missing_one_is_no_crash(
+    monkeypatch: pytest.MonkeyPatch, *, filled: bool
+) -> None:
+    monkeypatch.setenv("AWS_LAMBDA_INITIALIZATION_TYPE", "on-demand")
+    with mock_aws(), fresh_application():
+        client = boto3.client("secretsmanager")
+        if filled:
+            client.create_secret(Name=WHOP_SECRET, SecretString=json.dumps(SECRETS[WHOP_SECRET]))
+        app = application()
+        if filled:
+            client.delete_secret(SecretId=WHOP_SECRET, ForceDeleteWithoutRecovery=True)
+            assert app.secrets.read(WHOP_SECRET) == SECRETS[WHOP_SECRET]
+        else:
+            with pytest.raises(SecretError, match="does not exist"):
+                app.secrets.read(WHOP_SECRET)

@@ -10,12 +10,15 @@ LEAST = {
     "WHOP_BASE_URL": "https://whop.invalid/api/v1",
     "WHOP_API_VERSION": "2026-07-08-1",
     "WHOP_SECRET": "aichats/dev/whop",
+    "RUNS_TABLE": "runs",
+    "RUN_QUEUE_URL": "https://sqs.invalid/runs",
+    "RUN_DEAD_LETTERS_URL": "https://sqs.invalid/run-dead-letters",
 }
 
 
 def test_what_has_a_default_may_be_left_out() -> None:
     settings = Settings.from_environment(LEAST)
-    assert (settings.whop_base_url, settings.whop_api_version, settings.whop_secret) == tuple(LEAST.values())
+    assert {name: getattr(settings, name.lower()) for name in LEAST} == LEAST
     assert (settings.whop_timeout_seconds, settings.max_message_bytes) == (20.0, 32768)
     assert (settings.callers_secret, settings.origins) == ("", [])
 

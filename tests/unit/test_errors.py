@@ -17,7 +17,6 @@ from aichats.errors import (
     OutcomeUnknownError,
     ProtocolError,
     ProviderError,
-    RunsFailedError,
     SecretError,
     status_error,
 )
@@ -98,26 +97,6 @@ def test_bad_input_names_every_field() -> None:
     assert error.problems == (("title", "is too long"), ("targets.3", "is no chat"))
 
 
-def test_failed_runs_are_named_one_by_one() -> None:
-    failures = [("run1", "biz_A", ValueError("bad")), ("run2", None, KeyError("k"))]
-    error = RunsFailedError(5, failures)
-    assert str(error) == "2 of 5 runs failed: run run1 for biz_A: ValueError: bad | run run2 for None: KeyError: 'k'"
-    assert error.failures == tuple(failures)
-
-
 def test_a_secret_error_says_which_secret_what_is_wrong_and_what_to_do() -> None:
     error = SecretError("aichats/dev/whop", "is empty", "Fill it.")
     assert (str(error), error.name) == ("secret aichats/dev/whop is empty. Fill it.", "aichats/dev/whop")
-
-
-def test_a_thousand_failed_runs_make_a_message_that_a_queue_takes() -> None:
-    error = RunsFailedError(1000, [(f"run{number}", "biz_A", ValueError("x" * 500)) for number in range(1000)])
-    assert str(error).endswith("and 980 more, which the log names")
-    assert len(str(error)) < 20_000
-    assert len(error.failures) == 1000
-
-
-def test_a_failed_run_names_the_chat_that_exists_all_the_same() -> None:
-    cause = ProviderError("muting failed", provider="whop")
-    cause.chat_id = "aich_1"
-    assert "(chat aich_1 exists)" in str(RunsFailedError(1, [("run1", "biz_A", cause)]))

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Mapping
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import AliasGenerator, BaseModel, ConfigDict, Field, ValidationError
 
@@ -31,6 +31,14 @@ class Settings(BaseModel):
     allowed_origins: str = ""
     """Origins that browsers may call from, separated by commas. Empty: none."""
     max_message_bytes: Annotated[int, Field(ge=1, le=131072)] = MAX_MESSAGE_BYTES
+    runs_table: Annotated[str, Field(min_length=1)]
+    """Name of the ledger's table."""
+    run_queue_url: Annotated[str, Field(pattern=r"^https?://")]
+    run_dead_letters_url: Annotated[str, Field(pattern=r"^https?://")]
+    settle_seconds: Annotated[int, Field(ge=1, le=900)] = 60
+    """How long after a call of unknown outcome Whop may still act on it."""
+    title_mark: Literal["clean", "off"] = "clean"
+    """Whether a new chat's title carries a mark until its id is known."""
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Self:

@@ -6,7 +6,6 @@
     ├── ConfigurationError            an environment variable is missing or wrong
     ├── SecretError                   a secret cannot be used; says which, and what to type
     ├── InputError                    what was asked for is wrong; names the field
-    ├── RunsFailedError               some runs of one event failed; names each
     └── ProviderError                 a provider did not do what was asked
         ├── APIConnectionError        not reached: surely nothing was done
         │   └── APITimeoutError       no (whole) answer within the limit
@@ -28,9 +27,6 @@ Which errors the client repeats by itself is written in :mod:`aichats.http.retry
 
 from collections.abc import Sequence
 from http import HTTPStatus
-
-SPELLED_OUT = 20
-"""So many failures are spelled out: a queue takes no message above 1 MB."""
 
 
 class AichatsError(Exception):
@@ -69,20 +65,6 @@ class InputError(AichatsError):
     def __init__(self, problems: Sequence[tuple[str, str]]) -> None:
         super().__init__("; ".join(f"{field}: {problem}" for field, problem in problems))
         self.problems = tuple(problems)
-
-
-class RunsFailedError(AichatsError):
-    """Some of the runs of one event failed. The others were performed.
-
-    Attributes:
-        failures: (run_id, target, error) of each.
-    """
-
-    def __init__(self, total: int, failures: Sequence[tuple[str, str | None, Exception]]) -> None:
-        lines = [f"run {run_id} for {target}: {_describe(error)}" for run_id, target, error in failures[:SPELLED_OUT]]
-        more = [f"and {len(failures) - SPELLED_OUT} more, which the log names"] if len(failures) > SPELLED_OUT else []
-        super().__init__(f"{len(failures)} of {total} runs failed: " + " | ".join(lines + more))
-        self.failures = tuple(failures)
 
 
 class ProviderError(AichatsError):
@@ -218,8 +200,3 @@ class OutcomeUnknownError(ProviderError):
 
     The error that made it unknown is the ``__cause__``.
     """
-
-
-def _describe(error: Exception) -> str:
-    exists = f" (chat {error.chat_id} exists)" if isinstance(error, ProviderError) and error.chat_id else ""
-    return f"{type(error).__name__}: {error}{exists}"

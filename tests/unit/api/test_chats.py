@@ -3,15 +3,24 @@
 import pytest
 
 from tests.fakes import ScriptedTransport, ai_chat, ok, page
-from tests.lambda_calls import LOCAL, WRITER, call_api
+from tests.lambda_calls import LOCAL, WRITER, Answer, call_api
 
 CHAT = "/chats/aich_1"
 WHOP_CHATS = "/api/v1/ai_chats"
 FACTS = {"message_text": "How was the week?", "company_id": "biz_A"}
 
 
+def creating(**chat: object) -> ScriptedTransport:
+    """Whop, which is asked to create a chat and then to give it its title."""
+    return ScriptedTransport(*(ok(ai_chat(id="aich_1", **chat)) for _ in range(2)))
+
+
+def mark(answer: Answer) -> str:
+    return f" · {answer.headers['x-run-id'][:8]}"
+
+
 def test_create_answers_201_with_the_chat_where_it_is_and_the_run_that_made_it() -> None:
-    whop = ScriptedTransport(ok(ai_chat(id="aich_1", title="Week")))
+    whop = creating(title="Week")
 
     answer = call_api(whop)("POST", "/chats", FACTS | {"title": "Week"})
 
@@ -24,17 +33,24 @@ def test_create_answers_201_with_the_chat_where_it_is_and_the_run_that_made_it()
 
 
 def test_create_sends_the_company_under_whops_name_and_the_run_id_as_the_key() -> None:
-    whop = ScriptedTransport(ok(ai_chat()))
+    whop = creating()
 
     answer = call_api(whop)("POST", "/chats", FACTS)
 
-    assert whop.calls == [("POST", WHOP_CHATS)]
-    assert whop.bodies == [{"message_text": "How was the week?", "current_company_id": "biz_A"}]
+    assert whop.calls == [("POST", WHOP_CHATS), ("PATCH", f"{WHOP_CHATS}/aich_1")]
+    assert whop.bodies == [
+        {
+            "message_text": "How was the week?",
+            "current_company_id": "biz_A",
+            "title": "How was the week?" + mark(answer),
+        },
+        {"title": None},
+    ]
     assert whop.requests[0].headers["idempotency-key"] == answer.headers["x-run-id"] + ".1"
 
 
 def test_create_passes_on_every_field_that_whop_takes() -> None:
-    whop = ScriptedTransport(ok(ai_chat()))
+    whop = creating()
     body = FACTS | {
         "title": "Week",
         "attachments": ["file_1", "file_2"],
@@ -49,30 +65,31 @@ def test_create_passes_on_every_field_that_whop_takes() -> None:
     assert whop.bodies == [
         {
             "message_text": "How was the week?",
-            "title": "Week",
+            "title": "Week" + mark(answer),
             "message_source": "suggestion",
             "suggestion_type": "weekly",
             "agent_identifier": "general",
             "current_account_id": "biz_A",
             "message_attachments": [{"id": "file_1"}, {"id": "file_2"}],
-        }
+        },
+        {"title": "Week"},
     ]
 
 
 @pytest.mark.parametrize("company", [{}, {"company_id": None}])
 def test_create_without_a_company_names_none_to_whop(company: dict[str, None]) -> None:
-    whop = ScriptedTransport(ok(ai_chat()))
+    whop = creating()
 
-    call_api(whop)("POST", "/chats", {"message_text": "hello"} | company)
+    answer = call_api(whop)("POST", "/chats", {"message_text": "hello"} | company)
 
-    assert whop.bodies == [{"message_text": "hello"}]
+    assert whop.bodies[0] == {"message_text": "hello", "title": "hello" + mark(answer)}
 
 
 @pytest.mark.parametrize(
     ("company", "key"), [("biz_own", "whop-key-of-biz-own"), ("biz_A", "whop-key-of-all"), (None, "whop-key-of-all")]
 )
 def test_create_uses_the_companys_own_credential_where_it_has_one(company: str | None, key: str) -> None:
-    whop = ScriptedTransport(ok(ai_chat()))
+    whop = creating()
 
     call_api(whop)("POST", "/chats", {"message_text": "hello", "company_id": company})
 
@@ -80,72 +97,78 @@ def test_create_uses_the_companys_own_credential_where_it_has_one(company: str |
 
 
 def test_create_decodes_a_body_in_base64_first() -> None:
-    whop = ScriptedTransport(ok(ai_chat()))
+    whop = creating()
 
     answer = call_api(whop)("POST", "/chats", {"message_text": "Grüße 🎉"}, in_base64=True)
 
     assert answer.status == 201
-    assert whop.bodies == [{"message_text": "Grüße 🎉"}]
+    assert whop.bodies[0]["message_text"] == "Grüße 🎉"
 
 
 @pytest.mark.parametrize("media_type", ["application/json", "Application/JSON; charset=utf-8", "application/json ;a=b"])
 def test_create_takes_json_however_its_media_type_is_spelt(media_type: str) -> None:
-    whop = ScriptedTransport(ok(ai_chat()))
+    whop = creating()
 
     assert call_api(whop)("POST", "/chats", FACTS, headers={"content-type": media_type}).status == 201
 
 
 def test_the_message_may_be_as_long_as_the_setting_says() -> None:
-    whop = ScriptedTransport(ok(ai_chat()))
+    whop = creating()
 
     answer = call_api(whop, max_message_bytes=100_000)("POST", "/chats", {"message_text": "x" * 100_000})
 
     assert answer.status == 201
 
 
-def test_the_same_key_of_the_same_caller_is_the_same_run() -> None:
-    api = call_api(ScriptedTransport(*(ok(ai_chat()) for _ in range(2))))
+def test_a_repeated_key_replays_the_first_answer() -> None:
+    whop = creating(title="Week")
+    api = call_api(whop)
 
     first, second = (api("POST", "/chats", FACTS, headers={"idempotency-key": "k"}) for _ in range(2))
 
-    assert first.headers["x-run-id"] == second.headers["x-run-id"]
+    assert (first.status, second.status) == (201, 200)
+    assert second.json == first.json
+    assert "idempotent-replayed" not in first.headers
+    assert second.headers["idempotent-replayed"] == "true"
+    for name in ("x-run-id", "location"):
+        assert first.headers[name] == second.headers[name]
+    assert len(whop.requests) == 2
 
 
-def test_another_key_caller_or_company_is_another_run_and_so_is_each_call_without_a_key() -> None:
-    api = call_api(ScriptedTransport(*(ok(ai_chat()) for _ in range(6))))
+def test_a_key_that_was_used_with_another_body_is_refused() -> None:
+    api = call_api(creating())
+    key = {"idempotency-key": "k"}
+    api("POST", "/chats", FACTS, headers=key)
+
+    for changed in ({"company_id": "biz_B"}, {"title": "Week"}, {"message_text": "Another?"}):
+        answer = api("POST", "/chats", FACTS | changed, headers=key)
+        assert (answer.status, answer.fields) == (422, ["Idempotency-Key"])
+
+
+def test_another_key_or_caller_is_another_run_and_so_is_each_call_without_a_key() -> None:
+    api = call_api(ScriptedTransport(*(ok(ai_chat()) for _ in range(10))))
     key = {"idempotency-key": "k"}
 
     answers = [
         api("POST", "/chats", FACTS, headers=key),
         api("POST", "/chats", FACTS, headers={"idempotency-key": "K"}),
         api("POST", "/chats", FACTS, headers=key, token=f"Bearer {WRITER}"),
-        api("POST", "/chats", FACTS | {"company_id": "biz_B"}, headers=key),
         api("POST", "/chats", FACTS),
         api("POST", "/chats", FACTS),
     ]
 
-    assert len({answer.headers["x-run-id"] for answer in answers}) == 6
+    assert len({answer.headers["x-run-id"] for answer in answers}) == 5
 
 
 def test_create_muted_is_a_post_and_then_a_patch() -> None:
-    whop = ScriptedTransport(ok(ai_chat(id="aich_1")), ok(ai_chat(id="aich_1", notification_preference="none")))
+    whop = creating(notification_preference="none")
 
     answer = call_api(whop)("POST", "/chats", FACTS | {"notification_preference": "none"})
 
     assert answer.json["notification_preference"] == "none"
     assert whop.calls == [("POST", WHOP_CHATS), ("PATCH", WHOP_CHATS + "/aich_1")]
-    assert whop.bodies[0] == {"message_text": "How was the week?", "current_company_id": "biz_A"}
-    assert whop.bodies[1] == {"notification_preference": "none"}
-
-
-@pytest.mark.parametrize(("wanted", "given"), [("all", "all"), ("none", "none"), (None, "all")])
-def test_create_sends_no_patch_where_the_chat_is_as_wanted(wanted: str | None, given: str) -> None:
-    whop = ScriptedTransport(ok(ai_chat(notification_preference=given)))
-
-    answer = call_api(whop)("POST", "/chats", FACTS | {"notification_preference": wanted})
-
-    assert answer.status == 201
-    assert len(whop.requests) == 1
+    assert "notification_preference" not in whop.bodies[0]
+    assert whop.bodies[1] == {"title": None, "notification_preference": "none"}
 
 
 def test_list_passes_the_query_on_and_answers_the_page() -> None:

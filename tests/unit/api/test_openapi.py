@@ -61,8 +61,10 @@ def test_health_needs_no_token() -> None:
 def test_an_operation_names_every_status_and_every_refusal_is_a_problem(operation: Operation[Any, Any]) -> None:
     responses = described(operation)["responses"]
 
-    assert set(responses) == REFUSALS | {str(int(operation.status))}
-    for status in REFUSALS:
+    successes = {str(int(status)) for status in (operation.status, *operation.also)}
+    refusals = REFUSALS | ({"409"} if operation.conflicts else set())
+    assert set(responses) == refusals | successes
+    for status in refusals:
         assert responses[status] == {"$ref": "#/components/responses/Problem"}
     problem = openapi()["components"]["responses"]["Problem"]["content"]
     assert problem == {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
@@ -113,7 +115,19 @@ def test_list_takes_the_query_of_the_contract() -> None:
     }
 
 
-def test_create_alone_takes_an_idempotency_key() -> None:
+def test_a_create_may_be_replayed_come_later_or_be_in_progress() -> None:
+    responses = openapi()["paths"]["/chats"]["post"]["responses"]
+
+    replies = {status: answer["content"]["application/json"] for status, answer in responses.items() if status < "3"}
+    assert {status: reply["schema"]["$ref"].rpartition("/")[2] for status, reply in replies.items()} == {
+        "200": "AiChat",
+        "201": "AiChat",
+        "202": "RunView",
+    }
+    assert "409" in responses
+
+
+def test_what_starts_runs_takes_an_idempotency_key() -> None:
     with_key = {
         (method, path)
         for path, methods in openapi()["paths"].items()
@@ -121,7 +135,7 @@ def test_create_alone_takes_an_idempotency_key() -> None:
         if any(parameter["name"] == "Idempotency-Key" for parameter in operation.get("parameters", ()))
     }
 
-    assert with_key == {("post", "/chats")}
+    assert with_key == {("post", "/chats"), ("post", "/runs")}
 
 
 def test_the_api_serves_the_document(api: HttpCaller) -> None:

@@ -108,7 +108,7 @@ def test_each_route_takes_the_scope_that_it_names_and_no_other(
     whop: ScriptedTransport, method: str, path: str, body: object, scope: str
 ) -> None:
     right, wrong = (READER, WRITER) if scope == "chats:read" else (WRITER, READER)
-    whop.script.append(page() if (method, path) == ("GET", "/chats") else ok(ai_chat()))
+    whop.script += [page()] if (method, path) == ("GET", "/chats") else [ok(ai_chat()), ok(ai_chat())]
     api = call_api(whop)
 
     refused = api(method, path, body, token=f"Bearer {wrong}")

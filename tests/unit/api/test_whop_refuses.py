@@ -92,7 +92,7 @@ def test_what_no_field_of_the_caller_can_mend_is_502(route: str, refusal: httpx.
     assert answer_when(refusal, route).status == 502
 
 
-@ALL
+@REPEATABLE
 @pytest.mark.parametrize(
     ("refusal", "seconds"),
     [
@@ -131,12 +131,11 @@ def test_too_slow_is_504(route: str, failure: Step) -> None:
     assert answer_when(failure, route).status == 504
 
 
-def test_a_create_that_surely_did_not_reach_whop_says_so() -> None:
-    answer = answer_when(httpx.ConnectError("no route"), "create")
-
-    assert answer.status == 502
-    assert "may have taken effect" not in answer.json["detail"]
-    assert len(answer.json["run_id"]) == 32
+def is_told_where_to_look(answer: Answer) -> bool:
+    """Whether a caller is told that the chat comes later, and where to look."""
+    run_id = answer.headers["x-run-id"]
+    assert (answer.json["run_id"], answer.headers["location"]) == (run_id, f"/runs/{run_id}")
+    return answer.status == 202 and answer.json["status"] == "pending"
 
 
 @pytest.mark.parametrize(
@@ -146,18 +145,20 @@ def test_a_create_that_surely_did_not_reach_whop_says_so() -> None:
         refused(409),
         refused(409, code="idempotency_request_in_progress"),
         refused(400, code="idempotency_key_mismatch"),
+        refused(429, "Slow down. Try again in 12 seconds."),
         httpx.ReadTimeout(""),
         httpx.RemoteProtocolError("cut"),
+        httpx.ConnectError("no route"),
+        ok([]),
     ],
-    ids=["500", "409", "in progress", "mismatch", "slow", "cut"],
+    ids=["500", "409", "in progress", "mismatch", "throttled", "slow", "cut", "not reached", "no chat"],
 )
-def test_a_create_whose_outcome_is_not_known_is_502_with_its_run(failure: Step) -> None:
+def test_a_create_that_waits_or_whose_outcome_is_not_known_is_202_with_its_run(failure: Step) -> None:
     answer = answer_when(failure, "create")
 
-    assert answer.status == 502
-    assert "may have taken effect or not" in answer.json["detail"]
-    assert len(answer.json["run_id"]) == 32
-    assert "chat_id" not in answer.json
+    assert is_told_where_to_look(answer)
+    assert answer.json["chat_id"] is None
+    assert answer.json["error"]["message"]
 
 
 @REPEATABLE
@@ -168,26 +169,21 @@ def test_an_answer_that_cannot_be_read_is_502(route: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("answered", "chat_id"),
-    [({"id": "aich_9", "title": None}, "aich_9"), (ai_chat(id="aich_9", message_count="many"), "aich_9"), ([], None)],
-    ids=["fields missing", "field wrong", "no chat"],
+    "answered",
+    [{"id": "aich_9", "title": None}, ai_chat(id="aich_9", message_count="many")],
+    ids=["fields missing", "field wrong"],
 )
-def test_a_create_whose_answer_cannot_be_read_is_502_with_the_chat_that_exists(
-    answered: object, chat_id: str | None
-) -> None:
-    answer = answer_when(ok(answered), "create")
+def test_a_create_whose_answer_cannot_be_read_but_for_the_chats_id_is_201(answered: object) -> None:
+    whop = ScriptedTransport(ok(answered), ok(ai_chat(id="aich_9")))
 
-    assert answer.status == 502
-    assert answer.json.get("chat_id") == chat_id
-    assert len(answer.json["run_id"]) == 32
+    answer = call_api(whop)("POST", "/chats", MUTED)
+
+    assert (answer.status, answer.json["id"]) == (201, "aich_9")
+    assert whop.calls[1] == ("PATCH", "/api/v1/ai_chats/aich_9")
 
 
-@pytest.mark.parametrize(
-    ("failure", "status"),
-    [(refused(403), 502), (refused(429), 503), (refused(500), 502), (refused(404), 404), (httpx.ReadTimeout(""), 504)],
-    ids=["forbidden", "throttled", "down", "gone", "slow"],
-)
-def test_a_mute_that_fails_after_the_create_names_the_chat_and_the_run(failure: Step, status: int) -> None:
+@pytest.mark.parametrize(("failure", "status"), [(refused(403), 502), (refused(404), 404)], ids=["forbidden", "gone"])
+def test_a_mute_that_is_refused_after_the_create_names_the_chat_and_the_run(failure: Step, status: int) -> None:
     whop = ScriptedTransport(ok(ai_chat(id="aich_9")), failure)
 
     answer = call_api(whop)("POST", "/chats", MUTED)
@@ -196,6 +192,28 @@ def test_a_mute_that_fails_after_the_create_names_the_chat_and_the_run(failure: 
     assert answer.json["chat_id"] == "aich_9"
     assert len(answer.json["run_id"]) == 32
     assert [method for method, _ in whop.calls] == ["POST", "PATCH"]
+
+
+@pytest.mark.parametrize(
+    "failure", [refused(429), refused(500), httpx.ReadTimeout("")], ids=["throttled", "down", "slow"]
+)
+def test_a_mute_that_fails_after_the_create_comes_later_and_the_chat_is_named(failure: Step) -> None:
+    answer = call_api(ScriptedTransport(ok(ai_chat(id="aich_9")), failure))("POST", "/chats", MUTED)
+
+    assert is_told_where_to_look(answer)
+    assert answer.json["chat_id"] == "aich_9"
+
+
+def test_a_run_that_failed_before_says_so_again_without_a_call() -> None:
+    api = call_api(ScriptedTransport(refused(403, "No.")))
+    key = {"idempotency-key": "k"}
+    first = api("POST", "/chats", MUTED, headers=key)
+
+    again = api("POST", "/chats", MUTED, headers=key)
+
+    assert (first.status, again.status) == (502, 502)
+    assert f"run {first.json['run_id']} is failed: whop: 403" in again.json["detail"]
+    assert (again.json["run_id"], again.headers["x-run-id"]) == (first.json["run_id"], first.json["run_id"])
 
 
 def test_a_key_that_was_rotated_is_read_again_and_the_call_works() -> None:

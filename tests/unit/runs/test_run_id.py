@@ -25,7 +25,7 @@ offsets = st.timedeltas(timedelta(hours=-14), timedelta(hours=14)).map(
 
 
 def the_run_id(**changes: object) -> str:
-    [run] = scheduled_runs(ScheduleEvent.model_validate(EVENT | changes))
+    [run] = scheduled_runs(ScheduleEvent.model_validate(EVENT | changes), "2026-07-08-1")
     return run.run_id
 
 
@@ -99,6 +99,6 @@ def test_a_slot_is_the_same_whatever_offset_it_is_written_with(moment: datetime,
     ],
 )
 def test_a_slot_is_written_in_utc(written: str) -> None:
-    [run] = scheduled_runs(ScheduleEvent.model_validate(EVENT | {"scheduled_time": written}))
+    [run] = scheduled_runs(ScheduleEvent.model_validate(EVENT | {"scheduled_time": written}), "2026-07-08-1")
 
     assert run.slot == "2026-11-23T14:00:00Z"

@@ -34,7 +34,7 @@ def fields(error: InputError) -> list[str]:
 
 
 def test_a_create_has_a_company_or_none_as_its_target() -> None:
-    runs = scheduled_runs(parse(ScheduleEvent, EVENT | {"targets": ["biz_A", None]}))
+    runs = scheduled_runs(parse(ScheduleEvent, EVENT | {"targets": ["biz_A", None]}), "2026-07-08-1")
 
     assert [run.target for run in runs] == ["biz_A", None]
     assert all(isinstance(run.action, WhopCreateChat) for run in runs)
@@ -44,14 +44,16 @@ def test_a_create_has_a_company_or_none_as_its_target() -> None:
 
 
 def test_an_update_has_a_chat_as_its_target() -> None:
-    [run] = scheduled_runs(parse(ScheduleEvent, EVENT | {"action": MUTE, "targets": ["aich_1"]}))
+    [run] = scheduled_runs(parse(ScheduleEvent, EVENT | {"action": MUTE, "targets": ["aich_1"]}), "2026-07-08-1")
 
     assert isinstance(run.action, WhopUpdateChat)
     assert run.target == "aich_1"
 
 
 def test_targets_are_made_unique_and_keep_their_order() -> None:
-    runs = scheduled_runs(parse(ScheduleEvent, EVENT | {"targets": ["biz_B", None, "biz_A", "biz_B", None]}))
+    runs = scheduled_runs(
+        parse(ScheduleEvent, EVENT | {"targets": ["biz_B", None, "biz_A", "biz_B", None]}), "2026-07-08-1"
+    )
 
     assert [run.target for run in runs] == ["biz_B", None, "biz_A"]
     assert len({run.run_id for run in runs}) == 3
@@ -60,7 +62,7 @@ def test_targets_are_made_unique_and_keep_their_order() -> None:
 def test_a_thousand_targets_are_taken_and_one_more_is_not() -> None:
     targets = [f"biz_{number}" for number in range(1001)]
 
-    assert len(scheduled_runs(parse(ScheduleEvent, EVENT | {"targets": targets[:1000]}))) == 1000
+    assert len(scheduled_runs(parse(ScheduleEvent, EVENT | {"targets": targets[:1000]}), "2026-07-08-1")) == 1000
     assert fields(refusal(EVENT | {"targets": targets})) == ["targets"]
 
 

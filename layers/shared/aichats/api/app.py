@@ -10,15 +10,16 @@ from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, CORSConf
 from aws_lambda_powertools.event_handler.middlewares import NextMiddleware
 from pydantic import BaseModel
 
-from aichats.api import chats
+from aichats.api import chats, runs
 from aichats.api.operations import Call, Operation, Reply
 from aichats.api.problems import CONTENT_TYPE, NO_SUCH_PATH, RefusedError, problem_of
 from aichats.api.requests import match_path, read_body, read_idempotency_key, read_path, read_query
 from aichats.bootstrap import Application
 from aichats.callers import Caller, find_caller
+from aichats.invocation import lease
 from aichats.observability import count, logger
 
-OPERATIONS: tuple[Operation[Any, Any], ...] = chats.OPERATIONS
+OPERATIONS: tuple[Operation[Any, Any], ...] = chats.OPERATIONS + runs.OPERATIONS
 PUBLIC = ("/health", "/openapi.json", "/docs")
 MAX_TOKEN_BYTES = 512
 _JSON = "application/json"
@@ -53,6 +54,7 @@ def _endpoint(
             query=read_query(operation, event),
             body=read_body(operation, event, max_message_bytes=app.settings.max_message_bytes),
             idempotency_key=read_idempotency_key(operation, event),
+            lease=lease(api.lambda_context),
         )
         return _answer(operation.run(call))
 

@@ -1,13 +1,17 @@
 """``/chats``: Whop AI chats."""
 
-import uuid
+from collections.abc import Mapping
+from dataclasses import replace
 from http import HTTPStatus
 
 from pydantic import TypeAdapter
 
 from aichats.api.operations import Call, Operation, Reply
+from aichats.api.problems import RefusedError
+from aichats.api.runs import RunView, reserve_key, view
+from aichats.errors import InputError, ProviderError, SecretError
 from aichats.runs.model import Run, WhopCreateChat, run_id
-from aichats.runs.perform import perform
+from aichats.runs.perform import Outcome
 from aichats.whop.models import (
     AiChat,
     AiChatPage,
@@ -28,18 +32,58 @@ class CreateChat(CreateAiChat):
 
 
 def create(call: Call[CreateChat, None]) -> Reply:
-    """Create a chat in the context of a company, or of none; with ``notification_preference`` set at once."""
+    """Create a chat in the context of a company, or of none; with ``notification_preference`` set at once.
+
+    The same ``Idempotency-Key`` makes the same run, and so the same chat. A create that is not done in time, or whose
+    outcome is not known yet, is answered with 202; ``Location`` then tells where to look.
+    """
+    key = reserve_key(call, "POST /chats")
     fields = call.body.model_dump(exclude_unset=True, exclude={"company_id"})
-    # The same key makes the same run; without a key each call is a run of its own.
-    key = call.idempotency_key or f"batch:{uuid.uuid4()}"
     run = Run(
         run_id=run_id("http", call.caller.name, "POST /chats", key, call.body.company_id),
         trigger="http",
         action=WhopCreateChat.model_construct(type="whop.create_chat", **fields),
         target=call.body.company_id,
+        api_version=call.app.settings.whop_api_version,
     )
-    chat = perform(run, call.app.whop)
-    return Reply(chat, HTTPStatus.CREATED, {"Location": f"/chats/{chat.id}", "X-Run-Id": run.run_id})
+    outcome = call.app.dispatcher.perform(run, call.lease)
+    if outcome.state == "succeeded" and outcome.chat is None:
+        # A person resolved it, who knew the chat's id and no more.
+        chat = call.app.whop(run.target).retrieve_ai_chat(str(outcome.row.chat_id))
+        outcome = replace(outcome, chat=chat)
+    return answer(outcome)
+
+
+def answer(outcome: Outcome) -> Reply:
+    """What a caller is told of a run that makes a chat.
+
+    Raises:
+        AichatsError: the run failed now, for this reason.
+        RefusedError: it failed before, or it is in progress.
+    """
+    wanted = outcome.row.run.run_id
+    headers = {"X-Run-Id": wanted}
+    if outcome.chat is not None:
+        found = {} if outcome.performed else {"Idempotent-Replayed": "true"}
+        status = HTTPStatus.CREATED if outcome.performed else HTTPStatus.OK
+        return Reply(outcome.chat, status, headers | found | {"Location": f"/chats/{outcome.chat.id}"})
+    if outcome.state in ("waiting", "unknown"):
+        return Reply(view(outcome.row), HTTPStatus.ACCEPTED, headers | {"Location": f"/runs/{wanted}"})
+    if isinstance(outcome.error, (ProviderError, SecretError, InputError)):
+        raise outcome.error
+    refusal = _in_progress(wanted, headers) if outcome.state == "in_progress" else _failed(outcome, headers)
+    refusal.run_id = wanted
+    raise refusal
+
+
+def _in_progress(wanted: str, headers: Mapping[str, str]) -> RefusedError:
+    return RefusedError(HTTPStatus.CONFLICT, f"run {wanted} is in progress: ask GET /runs/{wanted}", headers)
+
+
+def _failed(outcome: Outcome, headers: Mapping[str, str]) -> RefusedError:
+    row = outcome.row
+    why = (row.error or {}).get("message", "no reason was kept")
+    return RefusedError(HTTPStatus.BAD_GATEWAY, f"run {row.run.run_id} is {outcome.state}: {why}", headers)
 
 
 def list_page(call: Call[None, ListAiChats]) -> Reply:
@@ -74,6 +118,8 @@ OPERATIONS = (
         body=CreateChat,
         status=HTTPStatus.CREATED,
         reply=AiChat,
+        also={HTTPStatus.OK: AiChat, HTTPStatus.ACCEPTED: RunView},
+        conflicts=True,
         idempotent=True,
     ),
     Operation("GET", "/chats", "List chats", "chats:read", list_page, query=ListAiChats, reply=AiChatPage),

@@ -68,6 +68,7 @@ def _schemas(operations: Sequence[Operation[Any, Any]]) -> tuple[dict[type[BaseM
     """A reference to each model, and the schemas that they refer to."""
     bodies = {operation.body for operation in operations if operation.body}
     replies = {operation.reply for operation in operations if operation.reply} | {Problem}
+    replies |= {reply for operation in operations for reply in operation.also.values()}
     wanted: list[tuple[type[BaseModel], JsonSchemaMode]] = [(model, "validation") for model in bodies]
     wanted += [(model, "serialization") for model in replies]
     wanted.sort(key=lambda pair: pair[0].__name__)
@@ -124,7 +125,10 @@ def _without_null(annotation: Any) -> Json:
 
 
 def _responses(operation: Operation[Any, Any], references: dict[type[BaseModel], Json]) -> Json:
-    responses: Json = {str(status): {"$ref": "#/components/responses/Problem"} for status in _REFUSALS}
+    refusals = [*_REFUSALS, *([HTTPStatus.CONFLICT] if operation.conflicts else [])]
+    responses: Json = {str(int(status)): {"$ref": "#/components/responses/Problem"} for status in refusals}
+    for status, model in operation.also.items():
+        responses[str(int(status))] = _content(HTTPStatus(status).phrase, references[model], "application/json")
     phrase = HTTPStatus(operation.status).phrase
     reply = references[operation.reply] if operation.reply else None
     success: Json = _content(phrase, reply, "application/json") if reply else {"description": phrase}

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from http import HTTPStatus
 
 from pydantic import BaseModel, TypeAdapter
@@ -20,6 +21,8 @@ class Call[BodyT, QueryT]:
     body: BodyT
     query: QueryT
     idempotency_key: str | None
+    lease: timedelta
+    """Until Lambda would kill this invocation."""
 
 
 @dataclass(frozen=True)
@@ -49,5 +52,9 @@ class Operation[BodyT, QueryT]:
     parameters: Mapping[str, TypeAdapter[str]] = field(default_factory=dict)
     status: int = HTTPStatus.OK
     reply: type[BaseModel] | None = None
+    also: Mapping[int, type[BaseModel]] = field(default_factory=dict)
+    """Further statuses of success, and what is answered with each."""
+    conflicts: bool = False
+    """Whether it may be refused with 409."""
     idempotent: bool = False
     """Whether it takes the header ``Idempotency-Key``."""

@@ -96,11 +96,13 @@ class Run:
     trigger: Trigger
     action: WhopCreateChat | WhopUpdateChat
     target: str | None
+    api_version: str
+    """Of the provider's API when the run was made: later attempts send the very bytes of the first."""
     automation: str | None = None
     slot: str | None = None
 
 
-def scheduled_runs(event: ScheduleEvent) -> list[Run]:
+def scheduled_runs(event: ScheduleEvent, api_version: str) -> list[Run]:
     """One run for each target; a target that stands twice counts once."""
     return [
         Run(
@@ -108,6 +110,7 @@ def scheduled_runs(event: ScheduleEvent) -> list[Run]:
             trigger="schedule",
             action=event.action,
             target=target,
+            api_version=api_version,
             automation=event.automation,
             slot=event.slot,
         )

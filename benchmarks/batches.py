@@ -1,0 +1,141 @@
+"""Batches of runs, performed by `perform_runs` and by bare httpx: all ten at the same time, and one after another."""
+
+import io
+import os
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, redirect_stdout
+from functools import partial
+from typing import Any, override
+
+import httpx
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from aichats.runs.marks import marked_title
+from aichats.runs.model import Run, WhopCreateChat, run_id
+from aichats.runs.queue import Message
+from benchmarks.errors import BenchmarkError
+
+BATCH = 10
+OURS, OURS_IN_TURN = "perform_runs", "perform_runs, one after another"
+BARE, BARE_IN_TURN = "bare httpx, 10 threads", "bare httpx, one after another"
+ACTION = WhopCreateChat(
+    type="whop.create_chat", title="Weekly revenue", message_text="Summarise last week.", notification_preference="none"
+)
+VERSION = "2026-07-08-1"
+
+type Way = Callable[[Sequence[Run]], None]
+
+
+class Context(LambdaContext):
+    """An invocation that has just begun."""
+
+    def __init__(self) -> None:
+        self._function_name = "benchmark"
+        self._memory_limit_in_mb = 512
+        self._invoked_function_arn = "arn:aws:lambda:eu-west-1:000000000000:function:benchmark"
+        self._aws_request_id = "00000000-0000-0000-0000-000000000000"
+
+    @staticmethod
+    @override
+    def get_remaining_time_in_millis() -> int:
+        return 60_000
+
+
+def environment(url: str) -> dict[str, str]:
+    """What Lambda and the template set, the address of the services in place of the true ones."""
+    return {
+        "AWS_ACCESS_KEY_ID": "AKIAIOSFODNN7EXAMPLE",
+        "AWS_ENDPOINT_URL": url,
+        "AWS_REGION": "eu-west-1",
+        "AWS_DEFAULT_REGION": "eu-west-1",
+        "AWS_SECRET_ACCESS_KEY": "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
+        "POWERTOOLS_METRICS_NAMESPACE": "aichats",
+        "POWERTOOLS_SERVICE_NAME": "aichats",
+        "RUN_DEAD_LETTERS_URL": f"{url}/dead-letters",
+        "RUN_QUEUE_URL": f"{url}/runs",
+        "RUNS_TABLE": "runs",
+        "WHOP_API_VERSION": VERSION,
+        "WHOP_BASE_URL": f"{url}/api/v1",
+        "WHOP_SECRET": "aichats/benchmark/whop",
+    }
+
+
+@contextmanager
+def ways(url: str) -> Iterator[dict[str, Way]]:
+    """The four ways, by name, against the services at ``url``. Logs and metrics are made as always, and not shown."""
+    os.environ |= environment(url)
+    with redirect_stdout(io.StringIO()), httpx.Client(base_url=f"{url}/api/v1", timeout=30, trust_env=False) as client:
+        from functions.perform_runs.app import lambda_handler
+
+        yield {
+            OURS: partial(by_perform_runs, lambda_handler),
+            OURS_IN_TURN: partial(in_turn, lambda run: by_perform_runs(lambda_handler, [run])),
+            BARE: partial(by_threads, client),
+            BARE_IN_TURN: partial(in_turn, partial(call_whop, client)),
+        }
+
+
+def fan_out(runs: Sequence[Run]) -> None:
+    """Write the rows and send the messages, as `run_schedule` and `POST /runs` do."""
+    from aichats.bootstrap import application
+
+    application().dispatcher.fan_out(runs)
+
+
+def make_runs(first: int, number: int) -> list[Run]:
+    """Runs that create a chat, each for another company; ``first`` keeps them apart from those made before."""
+    companies = [f"biz_{index}" for index in range(first, first + number)]
+    return [
+        Run(
+            run_id=run_id("schedule", "benchmark", "2026-11-23T09:00:00Z", company),
+            trigger="schedule",
+            action=ACTION,
+            target=company,
+            api_version=VERSION,
+            automation="benchmark",
+            slot="2026-11-23T09:00:00Z",
+        )
+        for company in companies
+    ]
+
+
+def by_perform_runs(handler: Callable[[dict[str, Any], LambdaContext], dict[str, Any]], runs: Sequence[Run]) -> None:
+    """One event of the run queue, handled.
+
+    Raises:
+        BenchmarkError: a message was given back.
+    """
+    records = [
+        {"messageId": str(index), "body": Message(run_id=run.run_id).model_dump_json()}
+        for index, run in enumerate(runs)
+    ]
+    failures = handler({"Records": records}, Context())["batchItemFailures"]
+    if failures:
+        raise BenchmarkError(f"perform_runs gave {len(failures)} of {len(runs)} messages back")
+
+
+def by_threads(client: httpx.Client, runs: Sequence[Run]) -> None:
+    """The same calls to Whop and nothing else, in as many threads as `perform_runs` has."""
+    with ThreadPoolExecutor(max_workers=len(runs)) as pool:
+        for job in [pool.submit(call_whop, client, run) for run in runs]:
+            job.result()
+
+
+def in_turn(perform: Callable[[Run], None], runs: Sequence[Run]) -> None:
+    """One run after another."""
+    for run in runs:
+        perform(run)
+
+
+def call_whop(client: httpx.Client, run: Run) -> None:
+    """The two calls of a run: the create with the mark in its title, and the change to the clean title."""
+    headers = {"authorization": "Bearer key_of_the_benchmark", "api-version-date": VERSION}
+    body = {
+        "message_text": ACTION.message_text,
+        "title": marked_title(ACTION, run.run_id),
+        "current_company_id": run.target,
+    }
+    created = client.post("/ai_chats", json=body, headers=headers).raise_for_status().json()
+    changes = {"title": ACTION.title, "notification_preference": "none"}
+    client.patch(f"/ai_chats/{created['id']}", json=changes, headers=headers).raise_for_status().json()

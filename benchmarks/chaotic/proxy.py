@@ -1,0 +1,97 @@
+"""A reverse proxy on loopback that sees every call of the functions, and may kill the process that makes it."""
+
+import http.client
+import os
+import signal
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Literal
+
+from benchmarks.chaotic.processes import client_process
+from benchmarks.loopback import Handler, Server
+
+LIMIT = 60.0
+"""Seconds until a call counts as lost. No function waits so long."""
+NOT_HANDED_ON = {"connection", "content-length", "date", "keep-alive", "server", "transfer-encoding"}
+
+
+@dataclass(frozen=True)
+class Call:
+    """A call of a function."""
+
+    method: str
+    path: str
+    headers: Mapping[str, str]
+    body: bytes
+
+
+@dataclass(frozen=True)
+class Fate:
+    """What becomes of a call: whether its process is killed before or after it, and how often it arrives."""
+
+    kill: Literal["before", "after"] | None = None
+    arrivals: int = 1
+
+
+class Proxy(Server):
+    """Stands in front of ``upstream`` (``http://host:port``) while it is entered. ``decide`` may be called at once."""
+
+    request_queue_size = 128
+
+    def __init__(self, upstream: str, decide: Callable[[Call], Fate]) -> None:
+        super().__init__(_Calls)
+        self.url = f"http://127.0.0.1:{self.server_port}"
+        self.decide = decide
+        self._upstream = upstream.removeprefix("http://")
+
+    def forward(self, call: Call) -> tuple[int, dict[str, str], bytes]:
+        """Status, headers and content of the answer. Each call has a connection of its own, so none is stale.
+
+        Raises:
+            OSError: the connection was cut.
+            http.client.HTTPException: the same, in the middle.
+        """
+        connection = http.client.HTTPConnection(self._upstream, timeout=LIMIT)
+        try:
+            connection.request(call.method, call.path, call.body, {**call.headers, "Connection": "close"})
+            answer = connection.getresponse()
+            headers = {name: value for name, value in answer.getheaders() if name.lower() not in NOT_HANDED_ON}
+            return answer.status, headers, answer.read()
+        finally:
+            connection.close()
+
+
+class _Calls(Handler):
+    server: Proxy
+    disable_nagle_algorithm = True
+
+    def respond(self) -> None:
+        """Let the call meet its fate."""
+        call = Call(self.command, self.path, dict(self.headers.items()), self.body())
+        fate = self.server.decide(call)
+        if fate.kill == "before":
+            self._kill()
+            return
+        try:
+            status, headers, content = self.server.forward(call)
+            for _ in range(fate.arrivals - 1):
+                self.server.forward(call)
+        except (OSError, http.client.HTTPException):
+            self.close_connection = True
+            return
+        if fate.kill == "after":
+            self._kill()
+        else:
+            self.answer(status, content, headers)
+
+    def body(self) -> bytes:
+        """The request's body, if it has one."""
+        return self.rfile.read(int(self.headers.get("Content-Length", 0)))
+
+    def _kill(self) -> None:
+        self.close_connection = True
+        process = client_process(self.client_address[1], self.server.server_port)
+        if process is not None:
+            with suppress(ProcessLookupError):
+                os.kill(process, signal.SIGKILL)

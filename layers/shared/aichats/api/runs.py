@@ -1,0 +1,275 @@
+"""``/runs``: the history of runs, many at once, replay and resolve."""
+
+import base64
+import json
+import uuid
+from datetime import UTC, datetime, timedelta
+from http import HTTPStatus
+from typing import Annotated, Any, Literal
+
+from pydantic import AwareDatetime, BaseModel, Field, TypeAdapter, ValidationInfo, field_validator
+
+from aichats.api.operations import Call, Operation, Reply
+from aichats.api.problems import RefusedError
+from aichats.errors import InputError
+from aichats.runs.history import History
+from aichats.runs.ledger import Ledger, RefusedByLedgerError
+from aichats.runs.model import MAX_TARGETS, Action, Run, check_targets, run_id
+from aichats.runs.rows import Row
+from aichats.whop.models import AiChat, ChatId, Request
+
+MAX_SPAN = timedelta(days=31)
+type RunId = Annotated[str, Field(pattern=r"^[a-z2-7]{32}$")]
+type Moment = Annotated[AwareDatetime, Field(ge=datetime(2000, 1, 1, tzinfo=UTC), lt=datetime(3000, 1, 1, tzinfo=UTC))]
+type RunStatus = Literal["pending", "performing", "succeeded", "failed", "unknown", "missed"]
+_RUN = {"run_id": TypeAdapter[str](RunId)}
+
+
+class StartRuns(Request):
+    """One action for many targets."""
+
+    action: Action
+    targets: Annotated[list[str | None], Field(min_length=1, max_length=MAX_TARGETS)]
+
+    @field_validator("targets")
+    @classmethod
+    def _targets_fit_the_action(cls, targets: list[str | None], info: ValidationInfo) -> list[str | None]:
+        if "action" in info.data:
+            check_targets(info.data["action"], targets)
+        return targets
+
+
+class Started(BaseModel):
+    """Runs that will be performed."""
+
+    run_ids: list[str]
+
+
+class Resolve(Request):
+    """What a person found out about a run whose outcome is unknown."""
+
+    outcome: Literal["succeeded", "failed"]
+    chat_id: ChatId | None = None
+
+    @field_validator("chat_id")
+    @classmethod
+    def _of_a_success(cls, value: str | None, info: ValidationInfo) -> str | None:
+        if value is not None and info.data.get("outcome") == "failed":
+            raise ValueError('goes only with outcome "succeeded"')
+        return value
+
+
+class ListRuns(Request):
+    """Which runs."""
+
+    automation: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")] | None = None
+    status: RunStatus | None = None
+    since: Moment | None = None
+    until: Moment | None = None
+    limit: Annotated[int, Field(ge=1, le=100)] = 50
+    cursor: Annotated[str, Field(min_length=1, max_length=2000)] | None = None
+
+
+class Cursor(Request):
+    """What ``next_cursor`` holds: the span of the first page, and where the next page starts."""
+
+    since: Moment
+    until: Moment
+    position: dict[str, str]
+
+
+class RunView(BaseModel):
+    """A run as callers see it: no message, no title."""
+
+    run_id: str
+    status: RunStatus
+    trigger: str
+    automation: str | None
+    slot: str | None
+    action: str
+    target: str | None
+    attempts: int
+    chat_id: str | None
+    chat: AiChat | None
+    error: dict[str, Any] | None
+    created_at: datetime
+    due_at: datetime | None
+    finished_at: datetime | None
+
+
+class RunPage(BaseModel):
+    """A page of runs, newest first."""
+
+    data: list[RunView]
+    next_cursor: str | None
+
+
+def start(call: Call[StartRuns, None]) -> Reply:
+    """Perform one action for many targets, each as a run of its own. A target that stands twice counts once."""
+    key = reserve_key(call, "POST /runs")
+    runs = [
+        Run(
+            run_id=run_id("http", call.caller.name, "POST /runs", key, target),
+            trigger="http",
+            action=call.body.action,
+            target=target,
+            api_version=call.app.settings.whop_api_version,
+        )
+        for target in dict.fromkeys(call.body.targets)
+    ]
+    call.app.dispatcher.fan_out(runs)
+    return Reply(Started(run_ids=[run.run_id for run in runs]), HTTPStatus.ACCEPTED)
+
+
+def list_page(call: Call[None, ListRuns]) -> Reply:
+    """Runs, newest first: of the last 24 hours, or of at most 31 days. Follow ``next_cursor`` until it is null."""
+    cursor = _read_cursor(call.query.cursor) if call.query.cursor else None
+    since, until = _span(call.query, cursor)
+    wanted = {"automation": call.query.automation, "status": call.query.status}
+    only = {name: value for name, value in wanted.items() if value is not None}
+    start = cursor.position if cursor else None
+    rows, following = History(call.app.ledger).page(since, until, only=only, limit=call.query.limit, start=start)
+    following_cursor = _write_cursor(Cursor(since=since, until=until, position=following)) if following else None
+    return Reply(RunPage(data=[view(row) for row in rows], next_cursor=following_cursor))
+
+
+def _span(query: ListRuns, cursor: Cursor | None) -> tuple[datetime, datetime]:
+    """The span that is asked for; further pages are of the first page's span, which may have begun at any moment.
+
+    Raises:
+        InputError: it is empty or too long.
+    """
+    until = query.until or (cursor.until if cursor else datetime.now(UTC))
+    since = query.since or (cursor.since if cursor else until - timedelta(hours=24))
+    if not timedelta(0) <= until - since <= MAX_SPAN:
+        raise InputError([("since", "must be before until, and at most 31 days before it")])
+    return since, until
+
+
+def retrieve(call: Call[None, None]) -> Reply:
+    """One run."""
+    return Reply(view(_existing(call.app.ledger, call.path["run_id"])))
+
+
+def replay(call: Call[None, None]) -> Reply:
+    """Perform a run again that failed, was missed, or whose outcome is unknown; its id stays.
+
+    An unknown outcome is looked up first.
+    """
+    wanted = call.path["run_id"]
+    try:
+        row = call.app.ledger.replay(wanted)
+    except RefusedByLedgerError as refused:
+        raise _conflict(refused.row, "be replayed") from refused
+    call.app.queue.send([(wanted, (row.due_at or row.opened_at) - row.opened_at)])
+    return Reply(Started(run_ids=[wanted]), HTTPStatus.ACCEPTED, {"Location": f"/runs/{wanted}"})
+
+
+def resolve(call: Call[Resolve, None]) -> Reply:
+    """Say what became of a run whose outcome is unknown."""
+    wanted, body = call.path["run_id"], call.body
+    if body.outcome == "succeeded" and body.chat_id is None:
+        raise InputError([("chat_id", 'is needed with outcome "succeeded"')])
+    try:
+        call.app.ledger.resolve(wanted, body.outcome, chat_id=body.chat_id, by=call.caller.name)
+    except RefusedByLedgerError as refused:
+        raise _conflict(refused.row, "be resolved") from refused
+    return Reply(view(_existing(call.app.ledger, wanted)))
+
+
+def reserve_key(call: Call[Any, None], operation: str) -> str:
+    """The call's ``Idempotency-Key``, bound to its body; without a key something that no other call has.
+
+    Raises:
+        InputError: the key was used with another body.
+    """
+    if call.idempotency_key is None:
+        return f"batch:{uuid.uuid4()}"
+    body = json.dumps(call.body.model_dump(mode="json", exclude_unset=True), sort_keys=True)
+    if not call.app.ledger.reserve((call.caller.name, operation, call.idempotency_key), body):
+        raise InputError([("Idempotency-Key", "was used with another body")])
+    return call.idempotency_key
+
+
+def view(row: Row) -> RunView:
+    """A row as callers see it."""
+    return RunView(
+        run_id=row.run.run_id,
+        status=row.status,
+        trigger=row.run.trigger,
+        automation=row.run.automation,
+        slot=row.run.slot,
+        action=row.run.action.type,
+        target=row.run.target,
+        attempts=row.attempts,
+        chat_id=row.chat_id,
+        chat=AiChat.model_validate_json(row.reply) if row.reply else None,
+        error=dict(row.error) if row.error else None,
+        created_at=row.created_at,
+        due_at=row.due_at,
+        finished_at=row.finished_at,
+    )
+
+
+def _existing(ledger: Ledger, wanted: str) -> Row:
+    row = ledger.get(wanted)
+    if row is None:
+        raise RefusedError(HTTPStatus.NOT_FOUND, f"there is no run {wanted}")
+    return row
+
+
+def _conflict(row: Row | None, what: str) -> RefusedError:
+    if row is None:
+        return RefusedError(HTTPStatus.NOT_FOUND, "there is no such run")
+    chat = f", its chat is {row.chat_id}" if row.chat_id else ""
+    return RefusedError(HTTPStatus.CONFLICT, f"run {row.run.run_id} is {row.status}{chat}: it cannot {what}")
+
+
+def _write_cursor(cursor: Cursor) -> str:
+    return base64.urlsafe_b64encode(cursor.model_dump_json().encode()).decode().rstrip("=")
+
+
+def _read_cursor(cursor: str) -> Cursor:
+    try:
+        return Cursor.model_validate_json(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+    except ValueError:  # Of base64 or of pydantic.
+        raise InputError([("cursor", "is not one that this API gave")]) from None
+
+
+OPERATIONS = (
+    Operation(
+        "POST", "/runs", "Start runs", "runs:write", start, body=StartRuns, status=202, reply=Started, idempotent=True
+    ),
+    Operation("GET", "/runs", "List runs", "runs:read", list_page, query=ListRuns, reply=RunPage),
+    Operation(
+        "GET",
+        "/runs/{run_id}",
+        "Retrieve a run",
+        "runs:read",
+        retrieve,
+        parameters=_RUN,
+        reply=RunView,
+    ),
+    Operation(
+        "POST",
+        "/runs/{run_id}/replay",
+        "Replay a run",
+        "runs:write",
+        replay,
+        parameters=_RUN,
+        status=HTTPStatus.ACCEPTED,
+        reply=Started,
+        conflicts=True,
+    ),
+    Operation(
+        "POST",
+        "/runs/{run_id}/resolve",
+        "Resolve a run",
+        "runs:write",
+        resolve,
+        body=Resolve,
+        parameters=_RUN,
+        reply=RunView,
+        conflicts=True,
+    ),
+)

@@ -1,0 +1,141 @@
+"""A run as the ledger knows it, and as DynamoDB keeps it."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+from pydantic import TypeAdapter
+
+from aichats.runs.model import Action, Run
+from aichats.runs.times import from_text, to_text
+
+type OpenStatus = Literal["pending", "performing"]
+type EndStatus = Literal["succeeded", "failed", "unknown", "missed"]
+type Status = OpenStatus | EndStatus
+type Json = Mapping[str, Any]
+
+OPEN = "open"
+MOMENTS = ("created_at", "opened_at", "updated_at", "due_at", "lease_until", "finished_at")
+KEPT = ("status", "unsettled", "lease", "chat_id", "reply", "error")
+MAX_STORED_MESSAGE_BYTES = 131_072
+"""What was taken once is performed, even if the limit is lower now."""
+
+_ACTION: TypeAdapter[Any] = TypeAdapter(Action)
+
+
+@dataclass(frozen=True)
+class Row:
+    """A run as the ledger knows it."""
+
+    run: Run
+    status: Status
+    attempts: int
+    """Claims after which the provider may have been called."""
+    key_number: int
+    """The ``n`` of ``Idempotency-Key: <run_id>.<n>``."""
+    unsettled: bool
+    created_at: datetime
+    opened_at: datetime
+    """When it was made or replayed: it is given up 24 h later."""
+    updated_at: datetime
+    due_at: datetime | None = None
+    lease: str | None = None
+    lease_until: datetime | None = None
+    chat_id: str | None = None
+    reply: str | None = None
+    """The provider's answer, as JSON."""
+    error: Mapping[str, Any] | None = None
+    finished_at: datetime | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it is not ended."""
+        return self.due_at is not None
+
+    @property
+    def idempotency_key(self) -> str:
+        """The key of its next create."""
+        return f"{self.run.run_id}.{self.key_number}"
+
+
+def new_item(run: Run, now: datetime, due_at: datetime) -> dict[str, Any]:
+    """The attributes of a run that waits to be performed."""
+    item = {
+        "run_id": run.run_id,
+        "status": "pending",
+        "trigger": run.trigger,
+        "automation": run.automation,
+        "slot": run.slot,
+        "provider": run.action.type.partition(".")[0],
+        "action": run.action.model_dump_json(exclude_unset=True),
+        "target": run.target,
+        "api_version": run.api_version,
+        "attempts": 0,
+        "key_number": 1,
+        "unsettled": False,
+        "created_at": to_text(now),
+        "opened_at": to_text(now),
+        "updated_at": to_text(now),
+        "day": to_text(now)[:10],
+        "open_state": OPEN,
+        "due_at": to_text(due_at),
+    }
+    # An attribute that is an index's key must not be null.
+    return {name: value for name, value in item.items() if value is not None}
+
+
+def row_of(item: Json) -> Row:
+    """The row that attributes make up."""
+    run = Run(
+        run_id=item["run_id"],
+        trigger=item["trigger"],
+        action=_ACTION.validate_python(
+            json.loads(item["action"]), context={"max_message_bytes": MAX_STORED_MESSAGE_BYTES}
+        ),
+        target=item.get("target"),
+        api_version=item["api_version"],
+        automation=item.get("automation"),
+        slot=item.get("slot"),
+    )
+    moments = {name: from_text(item[name]) for name in MOMENTS if name in item}
+    kept = {name: item[name] for name in KEPT if name in item}
+    numbers = {name: int(item[name]) for name in ("attempts", "key_number")}
+    known: dict[str, Any] = {**moments, **kept, **numbers}
+    return Row(run=run, **known)
+
+
+def encode(attributes: Json) -> dict[str, Any]:
+    """Attributes as DynamoDB's wire wants them: texts, whole numbers, truth values, and maps of these."""
+    return {name: _encode(value) for name, value in attributes.items()}
+
+
+def decode(item: Json) -> dict[str, Any]:
+    """Attributes from DynamoDB's wire."""
+    return {name: _decode(value) for name, value in item.items()}
+
+
+def _encode(value: object) -> dict[str, Any]:
+    match value:
+        case bool():
+            return {"BOOL": value}
+        case int():
+            return {"N": str(value)}
+        case str():
+            return {"S": value}
+        case Mapping():
+            return {"M": encode(value)}
+        case _:
+            raise TypeError(f"the ledger keeps no {type(value).__name__}")
+
+
+def _decode(value: Json) -> Any:
+    match value:
+        case {"N": number}:
+            return int(number)
+        case {"M": attributes}:
+            return decode(attributes)
+        case _:
+            [plain] = value.values()
+            return plain

@@ -1,0 +1,24 @@
+"""A short run of the benchmark in which everything goes wrong; `benchmarks/chaos.py` says what does."""
+
+import os
+import re
+import subprocess
+import sys
+
+import pytest
+
+from local.setup import ROOT
+
+RUNS = 24
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("idempotency", ["honoured", "ignored"])
+def test_every_trigger_makes_one_chat_while_calls_fail_and_functions_are_killed(idempotency: str) -> None:
+    command = [sys.executable, "-m", "benchmarks.chaos", "--runs", str(RUNS), "--idempotency", idempotency]
+    done = subprocess.run(command, cwd=ROOT, env=os.environ, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    counted = {name: int(number) for name, number in re.findall(r"^(\w+): (\d+)$", done.stdout, re.MULTILINE)}
+    assert list(counted) == ["runs", "duplicates", "lost", "unknown", "attempts"]
+    assert counted.pop("attempts") >= RUNS
+    assert counted == {"runs": RUNS, "duplicates": 0, "lost": 0, "unknown": 0}

@@ -1,0 +1,275 @@
+"""Whatever comes twice, at once or wrongly: each trigger takes effect once, and the ledger tells."""
+
+import threading
+import uuid
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import httpx
+import pytest
+
+from aichats.runs.ledger import Ledger
+from aichats.runs.model import Run, WhopCreateChat, run_id
+from aichats.runs.queue import Message
+from local.cloud.functions import invoke
+from local.cloud.http_api import http_api
+from local.cloud.http_front import HttpFront, serving
+from local.system import BEARER, System
+from tests.stand_ins import AI_CHATS, StandIn
+from tests.waiting import until
+
+UNKNOWN_RUN = "a" * 32
+ACTION = {"type": "whop.create_chat", "title": "Weekly revenue", "message_text": "Summarise last week."}
+
+
+@pytest.fixture
+def ledger(system: System) -> Ledger:
+    """The ledger of the deployed stack, to put runs into states that take long to come about."""
+    return Ledger(system.emulator.clients.dynamodb, system.stack.outputs["RunsTable"], timedelta(seconds=60))
+
+
+@pytest.fixture
+def crowded_api(system: System) -> Iterator[httpx.Client]:
+    """A client of the API, which runs ten functions at a time: fifty new processes would starve a small machine."""
+    places = threading.BoundedSemaphore(10)
+
+    def invoke_in_turn(name: str, event: object) -> object:
+        with places:
+            return invoke(system.emulator.clients, name, event)
+
+    headers = {"Authorization": f"Bearer {BEARER}"}
+    with (
+        serving(HttpFront(http_api(system.stack), invoke_in_turn)) as url,
+        httpx.Client(base_url=url, headers=headers, timeout=60, trust_env=False) as client,
+    ):
+        yield client
+
+
+def company() -> str:
+    """A company that no other test uses."""
+    return f"biz_{uuid.uuid4().hex}"
+
+
+def run_for(target: str) -> Run:
+    """A run that creates a chat."""
+    action = WhopCreateChat.model_validate(ACTION)
+    identifier = run_id("http", "local", "POST /chats", target, target)
+    return Run(run_id=identifier, trigger="http", action=action, target=target, api_version="2026-07-08-1")
+
+
+def schedule_event(automation: str, target: str, **changes: object) -> dict[str, Any]:
+    """What a schedule hands over."""
+    event = {"automation": automation, "scheduled_time": "2026-11-23T09:00:00Z", "action": ACTION, "targets": [target]}
+    return event | changes
+
+
+def chats_of(whop: StandIn, target: str) -> list[dict[str, Any]]:
+    """The company's chats."""
+    return [chat for chat in whop.state()["chats"] if chat["company_id"] == target]
+
+
+def at_once[T](times: int, call: Callable[[], T]) -> list[T]:
+    """What so many calls return that are made at the same time."""
+    with ThreadPoolExecutor(times) as pool:
+        return [job.result() for job in [pool.submit(call) for _ in range(times)]]
+
+
+def problem(answer: httpx.Response, status: int) -> str:
+    """The detail of a refusal."""
+    assert answer.status_code == status, answer.text
+    assert answer.headers["content-type"] == "application/problem+json"
+    detail: str = answer.json()["detail"]
+    return detail
+
+
+# ---- the same trigger, many times
+
+
+def test_a_schedule_event_delivered_20_times_at_once_creates_one_chat(system: System, whop: StandIn) -> None:
+    whop.mode(latency=0.2)
+    target = company()
+    event = schedule_event("weekly", target)
+    answers = at_once(20, lambda: system.invoke("RunScheduleFunction", event)["runs"])
+    assert len(chats_of(whop, target)) == 1
+    assert {runs[0]["run_id"] for runs in answers} == {answers[0][0]["run_id"]}
+    assert {runs[0]["status"] for runs in answers} <= {"succeeded", "in_progress"}
+
+
+def test_50_calls_at_once_with_one_key_create_one_chat_and_each_answer_names_the_run(
+    crowded_api: httpx.Client, whop: StandIn
+) -> None:
+    whop.mode(latency=0.5)
+    target = company()
+    body, headers = {"message_text": "Hello", "company_id": target}, {"Idempotency-Key": target}
+    answers = at_once(50, lambda: crowded_api.post("/chats", json=body, headers=headers))
+    assert len(chats_of(whop, target)) == 1
+    assert {answer.status_code for answer in answers} <= {200, 201, 202, 409}
+    assert [answer.status_code for answer in answers].count(201) == 1
+    assert len({answer.headers["X-Run-Id"] for answer in answers}) == 1
+    again = crowded_api.post("/chats", json=body, headers=headers)
+    assert (again.status_code, again.headers["Idempotent-Replayed"]) == (200, "true")
+
+
+def test_the_same_fan_out_twice_creates_each_chat_once(api: httpx.Client, whop: StandIn) -> None:
+    targets = [company() for _ in range(3)]
+    body, headers = {"action": ACTION, "targets": [*targets, targets[0]]}, {"Idempotency-Key": targets[0]}
+    first, second = (api.post("/runs", json=body, headers=headers) for _ in range(2))
+    assert (first.status_code, second.status_code) == (202, 202)
+    assert first.json() == second.json()
+    runs = first.json()["run_ids"]
+    until(lambda: all(api.get(f"/runs/{run}").json()["status"] == "succeeded" for run in runs))
+    assert [len(chats_of(whop, target)) for target in targets] == [1, 1, 1]
+
+
+# ---- what is refused
+
+
+@pytest.mark.parametrize(("path", "body"), [("/chats", {"message_text": "Hello"}), ("/runs", None)])
+def test_a_key_that_was_used_with_another_body_is_refused(
+    api: httpx.Client, whop: StandIn, path: str, body: dict[str, Any] | None
+) -> None:
+    key = {"Idempotency-Key": uuid.uuid4().hex}
+    first, other = ({"action": ACTION, "targets": [target]} for target in (company(), company()))
+    assert api.post(path, json=body or first, headers=key).is_success
+    changed = other if body is None else body | {"message_text": "Goodbye"}
+    assert "Idempotency-Key: was used with another body" in problem(api.post(path, json=changed, headers=key), 422)
+    assert "Goodbye" not in {chat["message_text"] for chat in whop.state()["chats"]}
+
+
+@pytest.mark.parametrize("key", ["", "k" * 256])
+@pytest.mark.parametrize("path", ["/chats", "/runs"])
+def test_a_key_that_is_empty_or_too_long_is_refused(api: httpx.Client, path: str, key: str) -> None:
+    body = {"message_text": "Hello"} if path == "/chats" else {"action": ACTION, "targets": [company()]}
+    answer = api.post(path, json=body, headers={"Idempotency-Key": key})
+    assert "Idempotency-Key" in problem(answer, 422)
+
+
+def test_more_than_1000_targets_are_refused(api: httpx.Client) -> None:
+    targets = [f"biz_{number}" for number in range(1001)]
+    assert "targets" in problem(api.post("/runs", json={"action": ACTION, "targets": targets}), 422)
+
+
+@pytest.mark.parametrize(
+    ("action", "target"),
+    [(ACTION, "aich_1"), ({"type": "whop.update_chat", "notification_preference": "none"}, "biz_1")],
+)
+def test_targets_of_the_wrong_kind_are_refused(api: httpx.Client, action: dict[str, Any], target: str) -> None:
+    assert "targets" in problem(api.post("/runs", json={"action": action, "targets": [target]}), 422)
+
+
+def test_a_run_that_does_not_exist_is_not_found(api: httpx.Client) -> None:
+    path = f"/runs/{UNKNOWN_RUN}"
+    problem(api.get(path), 404)
+    problem(api.post(f"{path}/replay"), 404)
+    problem(api.post(f"{path}/resolve", json={"outcome": "failed"}), 404)
+
+
+# ---- replay and resolve
+
+
+def test_an_open_run_cannot_be_replayed(api: httpx.Client, ledger: Ledger) -> None:
+    run = run_for(company())
+    ledger.add([run], lambda _: datetime.now(UTC) + timedelta(hours=1))
+    assert f"run {run.run_id} is pending" in problem(api.post(f"/runs/{run.run_id}/replay"), 409)
+
+
+def test_a_run_that_succeeded_cannot_be_replayed_and_its_chat_is_named(api: httpx.Client, whop: StandIn) -> None:
+    created = api.post("/chats", json={"message_text": "Hello", "company_id": company()})
+    refusal = problem(api.post(f"/runs/{created.headers['X-Run-Id']}/replay"), 409)
+    assert "is succeeded" in refusal
+    assert created.json()["id"] in refusal
+    assert len(whop.state()["chats"]) == 1
+
+
+def test_a_failed_run_can_be_replayed_and_keeps_its_id(api: httpx.Client, whop: StandIn) -> None:
+    target = company()
+    whop.faults({"method": "POST", "path": AI_CHATS, "fault": "status:403"})
+    key = {"Idempotency-Key": target}
+    refused = api.post("/chats", json={"message_text": "Hello", "company_id": target}, headers=key)
+    run = refused.json()["run_id"]
+    assert api.get(f"/runs/{run}").json()["status"] == "failed"
+    assert api.post(f"/runs/{run}/replay").json() == {"run_ids": [run]}
+    until(lambda: api.get(f"/runs/{run}").json()["status"] == "succeeded")
+    assert len(chats_of(whop, target)) == 1
+
+
+def test_a_run_of_unknown_outcome_is_resolved_once(api: httpx.Client, ledger: Ledger) -> None:
+    run = run_for(company())
+    claimed = ledger.claim(run, timedelta(seconds=30))
+    ledger.finish(claimed, "unknown", error={"type": "AichatsError", "message": "several chats carry its mark"})
+    path = f"/runs/{run.run_id}/resolve"
+    assert "chat_id" in problem(api.post(path, json={"outcome": "succeeded"}), 422)
+    resolved = api.post(path, json={"outcome": "succeeded", "chat_id": "aich_1"})
+    assert (resolved.status_code, resolved.json()["status"], resolved.json()["chat_id"]) == (200, "succeeded", "aich_1")
+    assert "is succeeded, its chat is aich_1" in problem(api.post(path, json={"outcome": "failed"}), 409)
+
+
+# ---- the history
+
+
+def test_pages_of_runs_are_stable_while_new_runs_come_in(system: System, api: httpx.Client, whop: StandIn) -> None:
+    automation = f"stable-{uuid.uuid4().hex[:8]}"
+
+    def create() -> str:
+        (run,) = system.invoke("RunScheduleFunction", schedule_event(automation, company()))["runs"]
+        identifier: str = run["run_id"]
+        return identifier
+
+    made = [create() for _ in range(5)]
+    query: dict[str, str | int] = {"automation": automation, "limit": 2}
+    pages: list[list[str]] = []
+    cursor: str | None = ""
+    while cursor is not None:
+        page = api.get("/runs", params=query | ({"cursor": cursor} if cursor else {})).json()
+        pages.append([run["run_id"] for run in page["data"]])
+        cursor = page["next_cursor"]
+        create()
+    assert [run for page in pages for run in page] == made[::-1]
+    assert len(whop.state()["chats"]) == 5 + len(pages)
+
+
+def test_runs_are_filtered_by_status_and_time(system: System, api: httpx.Client, whop: StandIn) -> None:
+    automation = f"filtered-{uuid.uuid4().hex[:8]}"
+    whop.faults({"method": "POST", "path": AI_CHATS, "fault": "status:403"})
+    failed, succeeded = (
+        system.invoke("RunScheduleFunction", schedule_event(automation, company()))["runs"][0] for _ in range(2)
+    )
+
+    def found(**query: str) -> list[str]:
+        page = api.get("/runs", params={"automation": automation, **query}).json()
+        return [run["run_id"] for run in page["data"]]
+
+    assert found(status="failed") == [failed["run_id"]]
+    assert found(status="succeeded") == [succeeded["run_id"]]
+    created = api.get(f"/runs/{succeeded['run_id']}").json()["created_at"]
+    assert found(since=created) == [succeeded["run_id"]]
+    assert found(until="2026-01-02T00:00:00Z", since="2026-01-01T00:00:00Z") == []
+    problem(api.get("/runs", params={"cursor": "nobody's"}), 422)
+    problem(api.get("/runs", params={"since": "2026-01-01T00:00:00Z", "until": "2026-06-01T00:00:00Z"}), 422)
+
+
+# ---- the queue
+
+
+def test_a_message_that_cannot_be_read_goes_to_the_dead_letters_and_the_others_are_performed(
+    system: System, ledger: Ledger, whop: StandIn
+) -> None:
+    run = run_for(company())
+    ledger.add([run], lambda _: datetime.now(UTC))
+    records = [
+        {"messageId": "unreadable", "body": '{"version": 99}'},
+        {"messageId": "good", "body": Message(run_id=run.run_id).model_dump_json()},
+    ]
+    assert system.invoke("PerformRunsFunction", {"Records": records}) == {"batchItemFailures": []}
+    assert len(chats_of(whop, str(run.target))) == 1
+    queues, dead_letters = system.emulator.clients.queues, system.stack.outputs["RunDeadLetters"]
+    (letter,) = until(
+        lambda: queues.receive_message(QueueUrl=dead_letters, MessageAttributeNames=["All"], WaitTimeSeconds=1).get(
+            "Messages"
+        )
+    )
+    queues.delete_message(QueueUrl=dead_letters, ReceiptHandle=letter["ReceiptHandle"])
+    assert letter["Body"] == '{"version": 99}'
+    assert "version" in letter["MessageAttributes"]["reason"]["StringValue"]

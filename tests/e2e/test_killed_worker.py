@@ -1,0 +1,80 @@
+"""A worker that is killed in the middle of a run: the run goes on where it was left."""
+
+import io
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from local.console import Console
+from local.system import BEARER, System, running_system
+from tests.stand_ins import AI_CHATS, StandIn
+from tests.waiting import until
+
+ACTION = {"type": "whop.create_chat", "title": "Weekly revenue", "message_text": "Summarise last week."}
+FUNCTION_SECONDS = 6
+"""The lease of a worker that is killed lasts as long, and five seconds; then comes the settle time, of one second."""
+VISIBILITY_SECONDS = 13
+"""When its message comes again: after both, as in the template."""
+
+
+@pytest.fixture
+def hasty_system(whop: StandIn) -> Iterator[System]:
+    """A system whose times are short, on the same stand-in of Whop."""
+    parameters = {"SettleSeconds": "1", "WhopBaseUrl": whop.base_url}
+    with running_system(Console(io.StringIO()), parameters=parameters) as system:
+        clients, outputs = system.emulator.clients, system.stack.outputs
+        name = outputs["PerformRunsFunction"]
+        own = clients.functions.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
+        clients.functions.update_function_configuration(
+            FunctionName=name,
+            Timeout=FUNCTION_SECONDS,
+            Environment={"Variables": own | {"WHOP_TIMEOUT_SECONDS": "3"}},
+        )
+        clients.queues.set_queue_attributes(
+            QueueUrl=outputs["RunQueue"], Attributes={"VisibilityTimeout": str(VISIBILITY_SECONDS)}
+        )
+        yield system
+
+
+def worker(system: System, output: str) -> int:
+    """The process that runs a function of the system."""
+    wanted = {
+        f"AWS_LAMBDA_FUNCTION_NAME={system.stack.outputs[output]}",
+        f"AWS_ENDPOINT_URL={system.emulator.endpoint_url}",
+    }
+    (process,) = (
+        int(folder.name)
+        for folder in Path("/proc").glob("[0-9]*")
+        if wanted <= set(environment_of(folder)) and "awslambdaric" in (folder / "cmdline").read_text()
+    )
+    return process
+
+
+def environment_of(folder: Path) -> list[str]:
+    """The variables of a process; none if it has ended or is somebody else's."""
+    try:
+        return (folder / "environ").read_text(errors="replace").split("\0")
+    except OSError:
+        return []
+
+
+@pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="finds the worker's process in /proc")
+def test_a_run_whose_worker_was_killed_after_the_create_goes_on_without_a_second_chat(
+    hasty_system: System, whop: StandIn
+) -> None:
+    whop.mode(idempotency="ignored")
+    whop.faults({"method": "POST", "path": AI_CHATS, "fault": "delay:30"})
+    headers = {"Authorization": f"Bearer {BEARER}"}
+    with httpx.Client(base_url=hasty_system.api_url, headers=headers, timeout=30, trust_env=False) as api:
+        (run,) = api.post("/runs", json={"action": ACTION, "targets": ["biz_Killed"]}).json()["run_ids"]
+        until(lambda: whop.state()["chats"])
+        os.kill(worker(hasty_system, "PerformRunsFunction"), signal.SIGKILL)
+        assert api.get(f"/runs/{run}").json()["status"] == "performing"
+        until(lambda: api.get(f"/runs/{run}").json()["status"] == "succeeded")
+        ended = api.get(f"/runs/{run}").json()
+    (chat,) = whop.state()["chats"]
+    assert (ended["chat_id"], ended["attempts"], chat["title"]) == (chat["id"], 2, ACTION["title"])

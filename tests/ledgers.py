@@ -1,0 +1,135 @@
+"""Ledgers for tests: real ones, each with a table of its own, on the local cloud's DynamoDB.
+
+The emulator starts when the first ledger is made (0.3 s), and ends with the test session.
+"""
+
+import uuid
+from collections.abc import Callable
+from contextlib import ExitStack
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from aichats.runs.items import DynamoDB
+from aichats.runs.ledger import Ledger, RefusedByLedgerError, utc_now
+from aichats.runs.model import Run, WhopCreateChat, WhopUpdateChat, run_id
+from aichats.runs.rows import EndStatus, Row
+from local.cloud.emulator import Emulator
+from tests.fakes import Json
+from tests.template import load_template
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
+SETTLE = timedelta(seconds=60)
+LEASE = timedelta(seconds=30)
+CREATE = WhopCreateChat(type="whop.create_chat", message_text="How was the week?", title="Week")
+MUTE = WhopUpdateChat(type="whop.update_chat", notification_preference="none")
+
+running = ExitStack()
+"""What is closed when the session ends."""
+
+
+class Clock:
+    """A clock that is set by hand, in steps of milliseconds, which is what the ledger keeps."""
+
+    def __init__(self, now: datetime = NOON) -> None:
+        self.now = now
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def forward(self, **step: float) -> datetime:
+        """Let time pass, such as ``seconds=30``. Returns what it is now."""
+        self.now += timedelta(**step)
+        return self.now
+
+
+@cache
+def dynamodb() -> "DynamoDBClient":
+    """The DynamoDB of this test process."""
+    return running.enter_context(Emulator()).clients.dynamodb
+
+
+def make_table() -> str:
+    """A new, empty table, as the template makes it. Returns its name."""
+    name = f"runs-{uuid.uuid4().hex}"
+    create_table(dynamodb(), name)
+    return name
+
+
+def create_table(client: "DynamoDBClient", name: str) -> None:
+    """Make a table as the template makes it."""
+    properties = _table()
+    wanted = ("BillingMode", "KeySchema", "AttributeDefinitions", "GlobalSecondaryIndexes")
+    client.create_table(TableName=name, **{key: properties[key] for key in wanted})
+
+
+@cache
+def _table() -> dict[str, Any]:
+    found: dict[str, Any] = load_template()["Resources"]["RunsTable"]["Properties"]
+    return found
+
+
+def make_ledger(
+    clock: Callable[[], datetime] = utc_now, settle: timedelta = SETTLE, client: DynamoDB | None = None
+) -> Ledger:
+    """A ledger with a table of its own. ``client`` may stand between it and the table."""
+    return Ledger(client or dynamodb(), make_table(), settle, clock)
+
+
+def make_run(name: str = "one", action: WhopCreateChat | WhopUpdateChat = CREATE, target: str | None = "biz_A") -> Run:
+    """The run of an HTTP call with this key."""
+    return Run(
+        run_id=run_id("http", "caller", "POST /chats", name, target),
+        trigger="http",
+        action=action,
+        target=target,
+        api_version="2026-07-08-1",
+    )
+
+
+RUN = make_run()
+GONE = "a" * 32
+"""The id of no run."""
+ERROR = {"type": "RateLimitError", "message": "whop: 429", "status": 429}
+
+
+def item(ledger: Ledger, run: Run = RUN) -> Json:
+    """The row as DynamoDB keeps it."""
+    found = dynamodb().get_item(TableName=ledger.table, Key={"run_id": {"S": run.run_id}}, ConsistentRead=True)
+    return dict(found.get("Item", {}))
+
+
+def stored(ledger: Ledger, run: Run = RUN) -> Row:
+    row = ledger.get(run.run_id)
+    assert row is not None
+    return row
+
+
+def refused(act: Callable[[], object]) -> Row | None:
+    """The row that stood against it."""
+    with pytest.raises(RefusedByLedgerError) as caught:
+        act()
+    return caught.value.row
+
+
+def end(ledger: Ledger, status: EndStatus, run: Run = RUN) -> Row:
+    """Bring a run to this end."""
+    row = ledger.claim(run, LEASE)
+    if status == "succeeded":
+        ledger.finish(row, status, chat_id="aich_1", reply='{"id": "aich_1"}')
+    else:
+        ledger.finish(row, status, error=ERROR)
+    return stored(ledger, run)
+
+
+def replaced(row: Row, **changes: Any) -> Row:
+    return Row(**{**vars(row), **changes})
+
+
+def runs(count: int) -> list[Run]:
+    return [make_run(target=f"biz_{number}") for number in range(count)]

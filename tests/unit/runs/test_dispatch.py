@@ -1,0 +1,158 @@
+"""Where runs are performed, and what goes to the queue."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+import pytest
+
+from aichats.http.deadline import remaining, time_limit
+from aichats.observability import metrics
+from aichats.runs.dispatch import METRICS, Dispatcher
+from aichats.runs.perform import Outcome
+from aichats.runs.queue import Queue, QueueError
+from tests.fakes import FakeSqs, ai_chat, ok, refused
+from tests.ledgers import LEASE, make_run
+from tests.performing import Bench
+
+CHAT = ok(ai_chat(id="aich_1"))
+
+
+@pytest.fixture(autouse=True)
+def _no_metrics() -> Iterator[None]:
+    metrics.clear_metrics()
+    yield
+    metrics.clear_metrics()
+
+
+@pytest.fixture
+def bench() -> Bench:
+    return Bench()
+
+
+@pytest.fixture
+def sqs() -> FakeSqs:
+    return FakeSqs()
+
+
+@pytest.fixture
+def dispatcher(bench: Bench, sqs: FakeSqs) -> Dispatcher:
+    return Dispatcher(bench.ledger, bench.performer, Queue(lambda: sqs, "https://runs", "https://dead-letters"))
+
+
+def counted() -> dict[str, float]:
+    return {name: sum(metric["Value"]) for name, metric in metrics.metric_set.items()}
+
+
+def test_a_run_that_goes_well_needs_no_message(dispatcher: Dispatcher, bench: Bench, sqs: FakeSqs) -> None:
+    bench.whop.script = [CHAT, CHAT]
+
+    assert dispatcher.perform(bench.run, LEASE).state == "succeeded"
+
+    assert (sqs.sent, counted()) == ([], {"RunsSucceeded": 1})
+
+
+def test_a_run_that_waits_gets_a_message_for_when_it_is_due(dispatcher: Dispatcher, bench: Bench, sqs: FakeSqs) -> None:
+    bench.whop.script = [refused(500)]
+
+    assert dispatcher.perform(bench.run, LEASE).state == "waiting"
+
+    assert [(sent.run_id, sent.delay) for sent in sqs.sent] == [(bench.run.run_id, 60)]
+    assert counted() == {"RunsWaiting": 1}
+
+
+def test_a_run_that_is_found_waiting_gets_no_second_message_and_is_not_counted(
+    dispatcher: Dispatcher, bench: Bench, sqs: FakeSqs
+) -> None:
+    bench.perform(refused(500))
+
+    assert dispatcher.perform(bench.run, LEASE).state == "waiting"
+
+    assert (sqs.sent, counted()) == ([], {})
+
+
+def test_a_run_whose_message_is_not_taken_is_open_all_the_same(
+    dispatcher: Dispatcher, bench: Bench, sqs: FakeSqs
+) -> None:
+    bench.whop.script = [refused(500)]
+    sqs.refuses = lambda _: True
+
+    with pytest.raises(QueueError):
+        dispatcher.perform(bench.run, LEASE)
+
+    assert [row.run for row in bench.ledger.overdue(bench.clock.now + timedelta(hours=1), limit=10)] == [bench.run]
+
+
+@pytest.mark.parametrize(("status", "state"), [(403, "failed"), (500, "waiting")])
+def test_a_single_run_is_performed_here(dispatcher: Dispatcher, bench: Bench, status: int, state: str) -> None:
+    bench.whop.script = [refused(status)]
+
+    known = dispatcher.perform_or_queue([bench.run], LEASE)
+
+    assert known == [{"run_id": bench.run.run_id, "status": state, "chat_id": None}]
+
+
+def test_several_runs_are_queued(dispatcher: Dispatcher, bench: Bench, sqs: FakeSqs) -> None:
+    runs = [make_run(target=f"biz_{number}") for number in range(3)]
+
+    known = dispatcher.perform_or_queue(runs, LEASE)
+
+    assert known == [{"run_id": run.run_id, "status": "queued", "chat_id": None} for run in runs]
+    assert [sent.run_id for sent in sqs.sent] == [run.run_id for run in runs]
+    assert bench.whop.requests == []
+    assert counted() == {"RunsQueued": 3}
+
+
+def test_a_fan_out_is_spread_to_eight_a_second_and_to_a_quarter_of_an_hour_at_most(
+    dispatcher: Dispatcher, bench: Bench, sqs: FakeSqs
+) -> None:
+    runs = [make_run(target=f"biz_{number}") for number in range(17)]
+
+    dispatcher.fan_out(runs)
+
+    assert [sent.delay for sent in sqs.sent] == [0, *[1] * 8, *[2] * 8]
+    due = [row.due_at for row in bench.ledger.overdue(bench.clock.now + timedelta(hours=1), limit=100)]
+    assert due == [bench.clock.now + timedelta(seconds=number / 8) for number in range(17)]
+
+
+def test_no_message_comes_before_its_run_is_due(dispatcher: Dispatcher, bench: Bench, sqs: FakeSqs) -> None:
+    dispatcher.fan_out([make_run(target=f"biz_{number}") for number in range(30)])
+
+    for sent in sqs.sent:
+        row = bench.ledger.get(sent.run_id)
+        assert row is not None
+        assert row.due_at is not None
+        assert row.due_at <= bench.clock.now + timedelta(seconds=sent.delay)
+
+
+def test_a_batch_gives_an_outcome_or_the_crash_of_each_in_order(dispatcher: Dispatcher, bench: Bench) -> None:
+    gone = make_run("gone").run_id
+    bench.ledger.finish(bench.ledger.claim(bench.run, LEASE), "succeeded", chat_id="aich_1")
+
+    first, second = dispatcher.perform_batch([gone, bench.run.run_id], LEASE)
+
+    assert isinstance(first, LookupError)
+    assert isinstance(second, Outcome)
+    assert (second.state, second.performed) == ("succeeded", False)
+    assert dispatcher.perform_batch([], LEASE) == []
+
+
+def test_the_deadline_holds_in_the_threads_of_a_batch(
+    dispatcher: Dispatcher, bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left: list[float] = []
+
+    def look(*_: object) -> None:
+        left.append(remaining(default=1000.0))
+        raise LookupError
+
+    monkeypatch.setattr(type(bench.performer), "perform", look)
+
+    with time_limit(5.0):
+        dispatcher.perform_batch([bench.run.run_id] * 3, LEASE)
+
+    assert len(left) == 3
+    assert max(left) <= 5.0
+
+
+def test_each_state_that_a_run_can_come_to_has_a_metric() -> None:
+    assert METRICS.keys() == {"succeeded", "failed", "unknown", "waiting"}

@@ -1,0 +1,168 @@
+"""What follows the create, and changes of a chat: calls that may be repeated."""
+
+import httpx
+import pytest
+
+from aichats.errors import PermissionDeniedError
+from aichats.runs.model import WhopCreateChat, WhopUpdateChat
+from tests.fakes import ai_chat, ok, page, refused
+from tests.ledgers import MUTE, NOON, make_run
+from tests.performing import Bench
+
+CHAT = ok(ai_chat(id="aich_1"))
+PATCH = ("PATCH", "/api/v1/ai_chats/aich_1")
+
+
+def create(**fields: object) -> WhopCreateChat:
+    given = {"type": "whop.create_chat", "message_text": "How was the week?\nAnd the month?"}
+    return WhopCreateChat.model_validate(given | fields)
+
+
+def test_title_and_notification_preference_are_set_in_one_call() -> None:
+    bench = Bench(make_run(action=create(title="Week", notification_preference="none")))
+
+    bench.perform(CHAT, CHAT)
+
+    assert bench.whop.bodies[1] == {"title": "Week", "notification_preference": "none"}
+    assert "notification_preference" not in bench.whop.bodies[0]
+
+
+def test_a_title_that_is_only_a_mark_is_cleared() -> None:
+    bench = Bench(make_run(action=create()))
+
+    bench.perform(CHAT, CHAT)
+
+    assert bench.whop.bodies[0]["title"] == f"How was the week? · {bench.run.run_id[:8]}"
+    assert bench.whop.bodies[1] == {"title": None}
+
+
+def test_a_long_title_is_cut_for_the_mark_and_whole_afterwards() -> None:
+    bench = Bench(make_run(action=create(title="w" * 500)))
+
+    bench.perform(CHAT, CHAT)
+
+    assert bench.whop.bodies[0]["title"] == f"{'w' * 120} · {bench.run.run_id[:8]}"
+    assert bench.whop.bodies[1] == {"title": "w" * 500}
+
+
+@pytest.mark.parametrize(("title", "preference"), [("Week", "none"), (None, "all"), ("Week", None), (None, None)])
+def test_without_marks_the_title_is_sent_as_it_is_and_only_the_preference_is_set(
+    title: str | None, preference: str | None
+) -> None:
+    given = {"title": title, "notification_preference": preference}
+    action = create(**{name: value for name, value in given.items() if value is not None})
+    bench = Bench(make_run(action=action), mark_titles=False)
+
+    bench.perform(CHAT, CHAT)
+
+    assert bench.whop.bodies[0].get("title") == title
+    method, path = bench.whop.calls[1]
+    assert (method, path) == ("PATCH" if preference else "GET", "/api/v1/ai_chats/aich_1")
+    assert bench.whop.bodies[1] == ({"notification_preference": preference} if preference else None)
+
+
+@pytest.mark.parametrize(
+    "failure",
+    [
+        refused(500),
+        refused(429),
+        httpx.ReadTimeout("slow"),
+        httpx.ConnectError("no route"),
+        httpx.Response(200, text="<html>"),
+    ],
+    ids=["down", "throttled", "slow", "not reached", "no JSON"],
+)
+def test_a_change_after_the_create_that_fails_is_tried_again_for_the_same_chat(
+    failure: httpx.Response | Exception,
+) -> None:
+    bench = Bench()
+
+    outcome = bench.perform(CHAT, failure)
+
+    assert (outcome.state, outcome.row.chat_id) == ("waiting", "aich_1")
+    assert (bench.row.status, bench.row.chat_id, bench.row.unsettled) == ("pending", "aich_1", False)
+    bench.whop.requests.clear()
+    assert bench.perform_when_due(CHAT).state == "succeeded"
+    assert bench.whop.calls == [PATCH]
+
+
+def test_a_change_after_the_create_that_is_refused_fails_the_run_and_names_the_chat() -> None:
+    bench = Bench()
+
+    outcome = bench.perform(CHAT, refused(403))
+
+    assert isinstance(outcome.error, PermissionDeniedError)
+    assert (outcome.state, outcome.row.chat_id, outcome.error.chat_id) == ("failed", "aich_1", "aich_1")
+    assert (bench.row.status, bench.row.chat_id) == ("failed", "aich_1")
+
+
+def test_a_replay_goes_on_with_the_chat_that_there_is() -> None:
+    bench = Bench()
+    bench.perform(CHAT, refused(403))
+    bench.ledger.replay(bench.run.run_id)
+    bench.whop.requests.clear()
+
+    assert bench.perform_when_due(CHAT).state == "succeeded"
+    assert bench.whop.calls == [PATCH]
+
+
+def test_when_the_create_took_most_of_the_time_the_change_comes_later() -> None:
+    bench = Bench()
+
+    bench.ledger.record_chat(bench.ledger.claim(bench.run, NOON - NOON), "aich_1")
+    bench.clock.forward(minutes=5)
+    outcome = bench.perform(seconds=19.0)
+
+    assert (outcome.state, outcome.row.chat_id) == ("waiting", "aich_1")
+    assert bench.perform(CHAT).state == "succeeded"
+
+
+def test_an_update_changes_the_chat_that_is_its_target() -> None:
+    bench = Bench(make_run(action=MUTE, target="aich_1"))
+
+    outcome = bench.perform(ok(ai_chat(id="aich_1", notification_preference="none")))
+
+    assert (outcome.state, bench.row.chat_id) == ("succeeded", "aich_1")
+    assert bench.whop.calls == [PATCH]
+    assert bench.whop.bodies == [{"notification_preference": "none"}]
+
+
+def test_an_update_clears_what_is_null_and_leaves_what_is_not_given() -> None:
+    action = WhopUpdateChat.model_validate({"type": "whop.update_chat", "title": None, "company_id": "biz_B"})
+    bench = Bench(make_run(action=action, target="aich_1"))
+
+    bench.perform(CHAT)
+
+    assert bench.whop.bodies == [{"title": None, "current_company_id": "biz_B"}]
+    assert bench.whop.requests[0].headers["authorization"] == "Bearer biz_B"
+
+
+def test_an_update_after_a_crash_is_simply_sent_again() -> None:
+    bench = Bench(make_run(action=MUTE, target="aich_1"))
+    bench.crash()
+
+    assert bench.perform(CHAT).state == "succeeded"
+    assert bench.whop.calls == [PATCH]
+
+
+@pytest.mark.parametrize("failure", [refused(500), httpx.ReadTimeout("slow")])
+def test_an_update_that_fails_waits_and_is_never_unsettled(failure: httpx.Response | Exception) -> None:
+    bench = Bench(make_run(action=MUTE, target="aich_1"))
+
+    assert bench.perform(failure).state == "waiting"
+    assert (bench.row.unsettled, bench.row.key_number) == (False, 1)
+
+
+def test_an_update_of_a_chat_that_is_gone_fails() -> None:
+    bench = Bench(make_run(action=MUTE, target="aich_1"))
+
+    assert bench.perform(refused(404)).state == "failed"
+
+
+def test_a_mark_that_another_run_left_is_not_touched() -> None:
+    bench = Bench()
+    bench.crash()
+
+    bench.perform(page(ai_chat(id="aich_0", title="Week · bbbbbbbb")), CHAT, CHAT)
+
+    assert bench.row.chat_id == "aich_1"

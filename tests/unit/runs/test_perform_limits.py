@@ -1,0 +1,111 @@
+"""When a run is over: eight attempts that reached the provider, or a day."""
+
+from datetime import timedelta
+
+import httpx
+import pytest
+
+from aichats.runs.perform import MAX_AGE, MAX_ATTEMPTS
+from tests.fakes import ai_chat, ok, page, refused
+from tests.performing import Bench
+
+CHAT = ok(ai_chat(id="aich_1"))
+
+
+def throttled(times: int) -> Bench:
+    bench = Bench()
+    bench.perform(refused(429))
+    for _ in range(times - 1):
+        bench.perform_when_due(refused(429))
+    return bench
+
+
+def test_the_eighth_attempt_that_fails_is_the_last() -> None:
+    bench = throttled(MAX_ATTEMPTS - 1)
+    assert bench.row.status == "pending"
+
+    outcome = bench.perform_when_due(refused(429, "Slow down."))
+
+    assert outcome.state == "failed"
+    row = bench.row
+    assert (row.status, row.attempts, row.key_number) == ("failed", 8, 9)
+    assert row.error is not None
+    assert "Slow down." in row.error["message"]
+
+
+def test_the_eighth_attempt_may_succeed() -> None:
+    assert throttled(MAX_ATTEMPTS - 1).perform_when_due(CHAT, CHAT).state == "succeeded"
+
+
+def test_what_never_reached_the_provider_is_tried_for_a_day() -> None:
+    bench = Bench()
+    bench.perform(httpx.ConnectError("no route"))
+    for _ in range(3 * MAX_ATTEMPTS):
+        assert bench.perform_when_due(httpx.ConnectError("no route")).state == "waiting"
+    assert bench.row.attempts == 0
+    bench.clock.now = bench.row.opened_at + MAX_AGE
+
+    outcome = bench.perform(httpx.ConnectError("no route"))
+
+    assert (outcome.state, bench.row.status) == ("failed", "failed")
+    assert "no route" in str(outcome.error)
+
+
+def test_an_eighth_attempt_of_unknown_outcome_is_settled_before_the_run_ends() -> None:
+    bench = throttled(MAX_ATTEMPTS - 1)
+    assert bench.perform_when_due(refused(500)).state == "waiting"
+    calls = len(bench.whop.requests)
+
+    outcome = bench.perform_when_due(page())
+
+    assert outcome.state == "failed"
+    assert "given up after 8 attempts; the last error: " in str(outcome.error)
+    assert len(bench.whop.requests) == calls + 1
+
+
+def test_an_eighth_attempt_that_made_a_chat_all_the_same_succeeds() -> None:
+    bench = throttled(MAX_ATTEMPTS - 1)
+    bench.perform_when_due(refused(500))
+    found = ai_chat(id="aich_1", title=f"Week · {bench.run.run_id[:8]}")
+
+    assert bench.perform_when_due(page(found), CHAT).state == "succeeded"
+
+
+def test_after_a_day_an_open_attempt_ends_the_run_as_unknown() -> None:
+    bench = Bench()
+    bench.perform(refused(500))
+    bench.clock.now = bench.row.opened_at + MAX_AGE
+
+    outcome = bench.perform(refused(503))
+
+    assert (outcome.state, bench.row.status, bench.row.unsettled) == ("unknown", "unknown", True)
+
+
+def test_a_run_that_is_replayed_has_another_day_and_another_eight_attempts() -> None:
+    bench = throttled(MAX_ATTEMPTS)
+    bench.clock.forward(days=2)
+    bench.ledger.replay(bench.run.run_id)
+
+    assert bench.perform_when_due(refused(429)).state == "waiting"
+    assert bench.row.attempts == 1
+
+
+def test_processes_that_die_count_as_attempts() -> None:
+    bench = Bench()
+    bench.crash(attempts=MAX_ATTEMPTS)
+
+    outcome = bench.perform(page())
+
+    assert (outcome.state, bench.row.status) == ("failed", "failed")
+    assert "no attempt reached the provider" in str(outcome.error)
+
+
+@pytest.mark.parametrize("age", [timedelta(0), MAX_AGE])
+def test_too_little_time_is_no_error_until_the_run_is_over(age: timedelta) -> None:
+    bench = Bench()
+    bench.perform(seconds=1.0)
+    bench.clock.now = bench.row.opened_at + age
+
+    outcome = bench.perform(seconds=1.0)
+
+    assert outcome.state == ("failed" if age else "waiting")

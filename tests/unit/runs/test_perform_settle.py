@@ -1,0 +1,177 @@
+"""A create whose outcome is unknown is settled: looked up, before anything is sent again."""
+
+import httpx
+import pytest
+
+from aichats.errors import PermissionDeniedError, SecretError
+from tests.fakes import Json, ai_chat, ok, page, refused
+from tests.ledgers import SETTLE
+from tests.performing import MARK, Bench
+
+CHAT = ok(ai_chat(id="aich_1"))
+LIST = ("GET", "/api/v1/ai_chats")
+POST = ("POST", "/api/v1/ai_chats")
+PATCH = ("PATCH", "/api/v1/ai_chats/aich_1")
+
+
+def marked(chat_id: str = "aich_1", title: str | None = "Week") -> Json:
+    return ai_chat(id=chat_id, title=f"{title}{MARK}")
+
+
+def lost(*, mark_titles: bool = True) -> Bench:
+    """A run whose create's answer got lost, at the moment when it may be settled."""
+    bench = Bench(mark_titles=mark_titles)
+    bench.perform(httpx.ReadTimeout("slow"))
+    bench.clock.now += SETTLE
+    bench.whop.requests.clear()
+    return bench
+
+
+def test_a_chat_that_carries_the_mark_is_ours_and_nothing_is_created() -> None:
+    bench = lost()
+
+    outcome = bench.perform(page(ai_chat(id="aich_0"), marked()), CHAT)
+
+    assert (outcome.state, bench.row.chat_id) == ("succeeded", "aich_1")
+    assert bench.whop.calls == [LIST, PATCH]
+    assert bench.whop.bodies[1] == {"title": "Week"}
+
+
+def test_where_none_carries_it_the_create_is_sent_again_with_the_same_key() -> None:
+    bench = lost()
+
+    outcome = bench.perform(page(ai_chat(title=None), ai_chat(id="aich_0", title="Week · aaaaaaaa")), CHAT, CHAT)
+
+    assert outcome.state == "succeeded"
+    assert bench.whop.calls == [LIST, POST, PATCH]
+    assert bench.keys == [".1"]
+    assert bench.row.attempts == 2
+
+
+def test_all_pages_are_walked() -> None:
+    bench = lost()
+
+    bench.perform(page(ai_chat(id="aich_0"), end_cursor="c", has_next_page=True), page(marked()), CHAT)
+
+    assert bench.whop.calls == [LIST, LIST, PATCH]
+    assert [dict(request.url.params) for request in bench.whop.requests[:2]] == [
+        {"first": "100"},
+        {"first": "100", "after": "c"},
+    ]
+
+
+def test_a_chat_that_two_pages_show_is_one_chat() -> None:
+    bench = lost()
+
+    assert bench.perform(page(marked(), end_cursor="c", has_next_page=True), page(marked()), CHAT).state == "succeeded"
+
+
+def test_several_chats_with_the_mark_are_for_a_person_to_decide() -> None:
+    bench = lost()
+
+    outcome = bench.perform(page(marked("aich_1"), marked("aich_2")))
+
+    assert outcome.state == "unknown"
+    row = bench.row
+    assert (row.status, row.unsettled, row.chat_id) == ("unknown", True, None)
+    assert row.error is not None
+    assert "several chats carry its mark: aich_1, aich_2" in row.error["message"]
+    assert f"POST /runs/{bench.run.run_id}/resolve" in row.error["message"]
+
+
+@pytest.mark.parametrize(
+    "failure", [refused(500), refused(403), httpx.ReadTimeout("slow"), httpx.Response(200, text="<html>")]
+)
+def test_a_list_that_cannot_be_had_is_asked_for_again_later(failure: httpx.Response | Exception) -> None:
+    bench = lost()
+
+    outcome = bench.perform(failure)
+
+    assert outcome.state == "waiting"
+    row = bench.row
+    assert (row.status, row.unsettled, row.attempts, row.key_number) == ("pending", True, 1, 1)
+    assert row.due_at is not None
+    assert row.due_at > bench.clock.now
+    assert bench.perform_when_due(page(marked()), CHAT).state == "succeeded"
+
+
+def test_a_list_that_is_throttled_waits_as_long_as_whop_says() -> None:
+    bench = lost()
+
+    bench.perform(refused(429, "Try again in 40 seconds."))
+
+    due_at = bench.row.due_at
+    assert due_at is not None
+    assert (due_at - bench.clock.now).total_seconds() == 40
+    assert bench.row.key_number == 1
+
+
+def test_a_page_that_fails_in_the_middle_settles_nothing() -> None:
+    bench = lost()
+
+    assert bench.perform(page(marked(), end_cursor="c", has_next_page=True), refused(500)).state == "waiting"
+    assert bench.row.unsettled
+
+
+def test_with_too_little_time_left_it_stays_unsettled() -> None:
+    bench = lost()
+
+    assert bench.perform(seconds=5.0).state == "waiting"
+    row = bench.row
+    assert (row.unsettled, row.due_at, row.attempts) == (True, bench.clock.now, 1)
+
+
+def test_a_secret_that_cannot_be_read_then_does_not_end_the_run() -> None:
+    bench = lost()
+    bench.refuses = SecretError("aichats/dev/whop", "could not be read", "Try again later.")
+
+    assert bench.perform().state == "waiting"
+
+    assert bench.row.unsettled
+    bench.refuses = None
+    assert bench.perform_when_due(page(marked()), CHAT).state == "succeeded"
+
+
+def test_without_marks_a_person_decides() -> None:
+    bench = lost(mark_titles=False)
+
+    outcome = bench.perform()
+
+    assert (outcome.state, bench.row.status) == ("unknown", "unknown")
+    assert "TitleMark is off" in str(outcome.error)
+
+
+def test_a_process_that_died_is_settled_like_a_lost_answer() -> None:
+    bench = Bench()
+    bench.crash()
+
+    assert bench.perform(page(marked()), CHAT).state == "succeeded"
+    assert bench.whop.calls == [LIST, PATCH]
+
+
+def test_a_process_that_died_after_it_recorded_the_chat_is_resumed_there() -> None:
+    bench = Bench()
+    bench.ledger.record_chat(bench.ledger.claim(bench.run, SETTLE), "aich_1")
+    bench.clock.forward(minutes=5)
+
+    assert bench.perform(CHAT).state == "succeeded"
+    assert bench.whop.calls == [PATCH]
+
+
+def test_a_replay_of_an_unknown_outcome_is_settled_first() -> None:
+    bench = lost()
+    bench.perform(page(marked("aich_1"), marked("aich_2")))
+    bench.ledger.replay(bench.run.run_id)
+    bench.whop.requests.clear()
+
+    assert bench.perform_when_due(page(marked("aich_1")), CHAT).state == "succeeded"
+    assert bench.whop.calls == [LIST, PATCH]
+
+
+def test_a_refusal_after_it_was_settled_fails_the_run() -> None:
+    bench = lost()
+
+    outcome = bench.perform(page(), refused(403))
+
+    assert isinstance(outcome.error, PermissionDeniedError)
+    assert (bench.row.status, bench.row.unsettled, bench.row.key_number) == ("failed", False, 2)

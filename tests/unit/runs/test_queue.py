@@ -1,0 +1,83 @@
+"""Messages of the run queue."""
+
+from datetime import timedelta
+
+import pytest
+
+from aichats.runs.queue import Queue, QueueError, UnreadableMessageError, read
+from tests.fakes import FakeSqs
+from tests.ledgers import make_run
+
+RUN_ID = make_run().run_id
+
+
+def queue(sqs: FakeSqs) -> Queue:
+    return Queue(lambda: sqs, "https://runs", "https://dead-letters")
+
+
+def test_what_is_sent_can_be_read() -> None:
+    sqs = FakeSqs()
+
+    queue(sqs).send([(RUN_ID, timedelta(0))])
+
+    [sent] = sqs.sent
+    assert (sent.queue, read(sent.body)) == ("https://runs", RUN_ID)
+
+
+@pytest.mark.parametrize(
+    ("delay", "seconds"), [(-5, 0), (0, 0), (0.2, 1), (1, 1), (1.0005, 2), (59.5, 60), (900, 900), (86_400, 900)]
+)
+def test_a_delay_is_in_whole_seconds_never_early_and_at_most_a_quarter_of_an_hour(delay: float, seconds: int) -> None:
+    sqs = FakeSqs()
+
+    queue(sqs).send([(RUN_ID, timedelta(seconds=delay))])
+
+    assert [sent.delay for sent in sqs.sent] == [seconds]
+
+
+def test_messages_are_sent_ten_at_a_time_and_nothing_means_no_call() -> None:
+    sqs = FakeSqs()
+
+    queue(sqs).send((RUN_ID, timedelta(0)) for _ in range(21))
+    queue(sqs).send([])
+
+    assert sqs.batches == [10, 10, 1]
+
+
+def test_a_message_that_sqs_refuses_is_told() -> None:
+    sqs = FakeSqs()
+    sqs.refuses = lambda sent: sent.delay == 5
+
+    with pytest.raises(QueueError, match=r"SQS refused 1 of 3 messages: .*InternalError"):
+        queue(sqs).send((RUN_ID, timedelta(seconds=number)) for number in (4, 5, 6))
+
+    assert [sent.delay for sent in sqs.sent] == [4, 6]
+
+
+def test_what_is_buried_keeps_its_body_and_has_the_reason() -> None:
+    sqs = FakeSqs()
+
+    queue(sqs).bury("anything", "x" * 1000)
+
+    [sent] = sqs.sent
+    assert (sent.queue, sent.body, sent.attributes) == ("https://dead-letters", "anything", {"reason": "x" * 500})
+
+
+@pytest.mark.parametrize(
+    ("body", "why"),
+    [
+        ("", "body: Invalid JSON"),
+        ("[]", "body: "),
+        ("{}", "run_id: Field required"),
+        ('{"run_id": "short"}', "run_id: "),
+        (f'{{"run_id": "{RUN_ID}", "version": 2}}', "version: "),
+        (f'{{"run_id": "{RUN_ID}", "more": 1}}', "more: "),
+        (f'{{"run_id": "{RUN_ID.upper()}"}}', "run_id: "),
+        (f'{{"run_id": "{RUN_ID}\\n"}}', "run_id: "),
+    ],
+)
+def test_what_cannot_be_read_says_why(body: str, why: str) -> None:
+    with pytest.raises(UnreadableMessageError) as caught:
+        read(body)
+
+    assert str(caught.value).startswith(why)

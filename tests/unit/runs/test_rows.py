@@ -1,0 +1,36 @@
+"""Attributes on DynamoDB's wire."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from aichats.runs.model import WhopCreateChat
+from aichats.runs.rows import MAX_STORED_MESSAGE_BYTES, decode, encode, new_item, row_of
+from tests.ledgers import NOON, make_run
+
+plain = st.text() | st.integers() | st.booleans()
+attributes = st.dictionaries(st.text(min_size=1), plain | st.dictionaries(st.text(min_size=1), plain))
+
+
+@given(attributes)
+def test_what_is_encoded_is_decoded_as_it_was(given_attributes: dict[str, object]) -> None:
+    found = decode(encode(given_attributes))
+
+    assert found == given_attributes
+    assert {name: type(value) for name, value in found.items()} == {
+        name: type(value) for name, value in given_attributes.items()
+    }
+
+
+@pytest.mark.parametrize("value", [None, 1.5, b"x", [], NOON])
+def test_what_the_ledger_never_keeps_is_a_mistake(value: object) -> None:
+    with pytest.raises(TypeError, match=f"the ledger keeps no {type(value).__name__}"):
+        encode({"name": value})
+
+
+def test_a_message_that_was_taken_once_is_performed_also_if_less_is_taken_now() -> None:
+    action = WhopCreateChat.model_construct(type="whop.create_chat", message_text="x" * MAX_STORED_MESSAGE_BYTES)
+
+    row = row_of(decode(encode(new_item(make_run(action=action), NOON, NOON))))
+
+    assert row.run.action == action
