@@ -3,13 +3,24 @@
 Never logged: message texts, titles, tokens.
 """
 
+import json
+import sys
+
 from aws_lambda_powertools import Logger, Metrics
-from aws_lambda_powertools.metrics import MetricUnit
+from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
 
 logger = Logger(service="aichats")
 metrics = Metrics()
 
 
 def count(name: str, value: int = 1) -> None:
-    """Add to a metric of this invocation."""
+    """Add to a metric of this invocation, written when it ends. Not for threads."""
     metrics.add_metric(name=name, unit=MetricUnit.Count, value=value)
+
+
+def count_now(name: str) -> None:
+    """Write a metric at once: what an alarm waits for must not be lost with the process. Also for threads."""
+    metric = EphemeralMetrics()
+    metric.add_metric(name=name, unit=MetricUnit.Count, value=1)
+    # One write, so that lines of other threads do not get into it.
+    sys.stdout.write(json.dumps(metric.serialize_metric_set()) + "\n")

@@ -8,7 +8,7 @@ import pytest
 from aichats.http.deadline import remaining, time_limit
 from aichats.observability import metrics
 from aichats.runs.dispatch import METRICS, Dispatcher
-from aichats.runs.perform import Outcome
+from aichats.runs.perform import ALARMING, Outcome
 from aichats.runs.queue import Queue, QueueError
 from tests.fakes import FakeSqs, ai_chat, ok, refused
 from tests.ledgers import LEASE, make_run
@@ -155,4 +155,5 @@ def test_the_deadline_holds_in_the_threads_of_a_batch(
 
 
 def test_each_state_that_a_run_can_come_to_has_a_metric() -> None:
-    assert METRICS.keys() == {"succeeded", "failed", "unknown", "waiting"}
+    assert METRICS.keys() | ALARMING.keys() == {"succeeded", "failed", "unknown", "waiting"}
+    assert METRICS.keys() & ALARMING.keys() == set()

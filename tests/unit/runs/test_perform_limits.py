@@ -1,10 +1,12 @@
 """When a run is over: eight attempts that reached the provider, or a day."""
 
+import json
 from datetime import timedelta
 
 import httpx
 import pytest
 
+from aichats.runs.ledger import Ledger
 from aichats.runs.perform import MAX_AGE, MAX_ATTEMPTS
 from tests.fakes import ai_chat, ok, page, refused
 from tests.performing import Bench
@@ -109,3 +111,20 @@ def test_too_little_time_is_no_error_until_the_run_is_over(age: timedelta) -> No
     outcome = bench.perform(seconds=1.0)
 
     assert outcome.state == ("failed" if age else "waiting")
+
+
+def test_an_end_that_somebody_must_be_told_of_is_told_before_the_row_ends(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench = Bench()
+
+    def die(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Ledger, "finish", die)
+    with pytest.raises(KeyboardInterrupt):
+        bench.perform(refused(403))
+
+    told = [json.loads(line) for line in capsys.readouterr().out.splitlines() if "_aws" in line]
+    assert [line["RunsFailed"] for line in told] == [[1.0]]
+    assert bench.row.is_open

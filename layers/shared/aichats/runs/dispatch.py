@@ -20,8 +20,6 @@ PER_SECOND = 8.0
 
 METRICS: dict[State, str] = {
     "succeeded": "RunsSucceeded",
-    "failed": "RunsFailed",
-    "unknown": "RunsUnknown",
     "waiting": "RunsWaiting",
 }
 
@@ -95,4 +93,5 @@ def _result(run_id: str, job: Future[Outcome]) -> Outcome | BaseException:
 def _count(outcomes: Iterable[Outcome]) -> None:
     """Metrics of what was done now. Not in the threads: Powertools' metrics are not made for that."""
     for state, times in Counter(outcome.state for outcome in outcomes if outcome.performed).items():
-        count(METRICS[state], times)
+        if state in METRICS:
+            count(METRICS[state], times)

@@ -25,7 +25,7 @@ from aichats.errors import (
     RateLimitError,
 )
 from aichats.http.deadline import remaining
-from aichats.observability import logger
+from aichats.observability import count_now, logger
 from aichats.runs.ledger import Ledger, RefusedByLedgerError
 from aichats.runs.marks import find_marked, marked_title
 from aichats.runs.model import Run, WhopCreateChat, WhopUpdateChat
@@ -38,6 +38,8 @@ MAX_AGE = timedelta(hours=24)
 FIRST_WAIT = timedelta(seconds=2)
 MAX_WAIT = timedelta(minutes=10)
 PAGE_SIZE = 100
+ALARMING: dict[EndStatus, str] = {"failed": "RunsFailed", "unknown": "RunsUnknown"}
+"""The metric of an end that somebody must be told of."""
 
 type WhopFor = Callable[[str | None, str], WhopClient]
 """Gives the client for a company (or ``None``) and an API version."""
@@ -265,6 +267,8 @@ class Performer:
         end.error.run_id = row.run.run_id
         if isinstance(end.error, ProviderError):
             end.error.chat_id = row.chat_id
+        # Before the row ends: if the process dies between the two, the alarm goes off once too often, never too seldom.
+        count_now(ALARMING[end.status])
         self.ledger.finish(ended, end.status, error=error)
         logger.error(f"run {end.status}", extra=_about(row) | {"chat_id": row.chat_id, "error": error})
         return Outcome(end.status, ended, performed=True, error=end.error)

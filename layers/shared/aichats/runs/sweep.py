@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from datetime import timedelta
 
-from aichats.observability import count, logger
+from aichats.observability import count, count_now, logger
 from aichats.runs.dispatch import Dispatcher
 from aichats.runs.ledger import Ledger, RefusedByLedgerError
-from aichats.runs.perform import MAX_AGE
+from aichats.runs.perform import ALARMING, MAX_AGE
 from aichats.runs.rows import EndStatus, Row
 
 GIVE_UP = MAX_AGE + timedelta(hours=1)
@@ -37,10 +37,10 @@ class Sweeper:
 
     def _end(self, row: Row) -> bool:
         status: EndStatus = "unknown" if row.unsettled and row.chat_id is None else "failed"
+        count_now(ALARMING[status])
         try:
             self.ledger.give_up(row, status)
         except RefusedByLedgerError:
             return False
-        count("RunsUnknown" if status == "unknown" else "RunsFailed")
         logger.error("run given up", extra={"run_id": row.run.run_id, "status": status})
         return True
