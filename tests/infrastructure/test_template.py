@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from aichats.config import Settings
-from aichats.runs.dispatch import METRICS
+from aichats.runs.perform import ALARMING
 from tests.template import ROOT, load_template, walk
 
 TEMPLATE = load_template()
@@ -150,7 +150,7 @@ def test_the_metrics_that_alarms_watch_are_counted_by_the_code() -> None:
     }
 
     assert ours == {"RunsFailed", "RunsUnknown"}
-    assert ours <= set(METRICS.values())
+    assert ours == set(ALARMING.values())
     assert TEMPLATE["Globals"]["Function"]["Environment"]["Variables"]["POWERTOOLS_SERVICE_NAME"] == {
         "Ref": "AWS::StackName"
     }
