@@ -57,8 +57,13 @@ lock: setup ## Pin the newest allowed versions of everything, with hashes
 	@$(BIN)/python -m local.lock
 
 .PHONY: benchmark
-benchmark: setup ## Cold start, side by side with the official SDK and an empty handler
+benchmark: setup ## Cold start and fan-out, side by side with what one would pick instead
 	@$(BIN)/python -m benchmarks.cold_start
+	@$(BIN)/python -m benchmarks.fan_out
+
+.PHONY: chaos
+chaos: setup ## Everything goes wrong at once on the local cloud: 1,000 runs, no duplicate, no loss
+	@$(BIN)/python -m benchmarks.chaos
 
 .PHONY: clean
 clean: ## Remove what was built and set up
