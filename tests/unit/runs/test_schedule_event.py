@@ -149,7 +149,7 @@ def test_targets_that_are_no_list_of_names_are_refused(targets: object, named: s
 
 
 def test_a_field_that_is_missing_or_unknown_is_named() -> None:
-    assert fields(refusal({})) == ["automation", "scheduled_time", "action", "targets"]
+    assert fields(refusal({})) == ["action", "targets", "automation", "scheduled_time"]
     assert fields(refusal(EVENT | {"target": "biz_A"})) == ["target"]
 
 

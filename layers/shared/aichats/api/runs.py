@@ -14,7 +14,7 @@ from aichats.api.problems import RefusedError
 from aichats.errors import InputError
 from aichats.runs.history import History
 from aichats.runs.ledger import Ledger, RefusedByLedgerError
-from aichats.runs.model import MAX_TARGETS, Action, Run, check_targets, run_id
+from aichats.runs.model import Run, Work, run_id
 from aichats.runs.rows import Row
 from aichats.whop.models import AiChat, ChatId, Request
 
@@ -25,18 +25,8 @@ type RunStatus = Literal["pending", "performing", "succeeded", "failed", "unknow
 _RUN = {"run_id": TypeAdapter[str](RunId)}
 
 
-class StartRuns(Request):
-    """One action for many targets."""
-
-    action: Action
-    targets: Annotated[list[str | None], Field(min_length=1, max_length=MAX_TARGETS)]
-
-    @field_validator("targets")
-    @classmethod
-    def _targets_fit_the_action(cls, targets: list[str | None], info: ValidationInfo) -> list[str | None]:
-        if "action" in info.data:
-            check_targets(info.data["action"], targets)
-        return targets
+class StartRuns(Work):
+    """One action for many targets, each a run of its own."""
 
 
 class Started(BaseModel):

@@ -66,12 +66,9 @@ def _iso_8601(value: object) -> object:
     )
 
 
-class ScheduleEvent(Request):
-    """What a schedule hands to ``run_schedule``."""
+class Work(Request):
+    """One action for many targets."""
 
-    automation: Annotated[str, Field(pattern=r"^[a-z0-9-]{1,64}$")]
-    scheduled_time: Annotated[AwareDatetime, BeforeValidator(_iso_8601)]
-    """The slot: the moment the schedule fired for. Scheduler fills it in; a guessed one would be another slot."""
     action: Action
     targets: Annotated[list[str | None], Field(min_length=1, max_length=MAX_TARGETS)]
 
@@ -81,6 +78,14 @@ class ScheduleEvent(Request):
         if "action" in info.data:
             check_targets(info.data["action"], targets)
         return targets
+
+
+class ScheduleEvent(Work):
+    """What a schedule hands to ``run_schedule``."""
+
+    automation: Annotated[str, Field(pattern=r"^[a-z0-9-]{1,64}$")]
+    scheduled_time: Annotated[AwareDatetime, BeforeValidator(_iso_8601)]
+    """The slot: the moment the schedule fired for. Scheduler fills it in; a guessed one would be another slot."""
 
     @property
     def slot(self) -> str:
