@@ -5,6 +5,7 @@ import json
 import os
 import shlex
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -188,6 +189,15 @@ def test_a_failed_build_is_an_error(fake_sam: Path) -> None:
         sam.build({})
 
 
+@pytest.fixture
+def sigint_heard() -> Iterator[None]:
+    """As the commands hear it, also where the tests were started with it ignored: children inherit that."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("sigint_heard")
 def test_sam_cli_is_ended_with_the_signal_on_which_it_removes_its_containers(fake_sam: Path) -> None:
     removed, ready = fake_sam.parent / "removed", fake_sam.parent / "ready"
     os.mkfifo(ready)
