@@ -11,8 +11,9 @@ from typing import Any, override
 import httpx
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from aichats.runs.actions import WhopCreateChat
 from aichats.runs.marks import marked_title
-from aichats.runs.model import Run, WhopCreateChat, run_id
+from aichats.runs.model import Run, run_id
 from aichats.runs.queue import Message
 from benchmarks.errors import BenchmarkError
 
@@ -52,6 +53,9 @@ def environment(url: str) -> dict[str, str]:
         "AWS_SECRET_ACCESS_KEY": "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
         "POWERTOOLS_METRICS_NAMESPACE": "aichats",
         "POWERTOOLS_SERVICE_NAME": "aichats",
+        "SLOW_RUN_QUEUE_URL": f"{url}/slow-runs",
+        "KODEY_BASE_URL": url,
+        "KODEY_SECRET": "aichats/bench/kodey",
         "RUN_DEAD_LETTERS_URL": f"{url}/dead-letters",
         "RUN_QUEUE_URL": f"{url}/runs",
         "RUNS_TABLE": "runs",

@@ -76,6 +76,9 @@ def lambda_environment(package: Package, api: RuntimeApi, upstream: Upstream) ->
         "POWERTOOLS_METRICS_NAMESPACE": "aichats",
         "POWERTOOLS_SERVICE_NAME": "aichats",
         "RUNS_TABLE": "runs",
+        "SLOW_RUN_QUEUE_URL": f"{upstream.url}/123456789012/slow-runs",
+        "KODEY_BASE_URL": upstream.url,
+        "KODEY_SECRET": "aichats/bench/kodey",
         "RUN_DEAD_LETTERS_URL": f"{upstream.url}/123456789012/dead-letters",
         "RUN_QUEUE_URL": f"{upstream.url}/123456789012/runs",
         # Lambda's file system is read-only: a function cannot keep the bytecode that it did not bring.

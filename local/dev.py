@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import json
 import shlex
 import sys
 import threading
@@ -29,6 +30,7 @@ def parser() -> argparse.ArgumentParser:
     made = argparse.ArgumentParser("python -m local.dev", description=__doc__)
     made.add_argument("--port", type=int, default=3000, help="where the HTTP API listens (%(default)s)")
     made.add_argument("--whop-port", type=int, default=8001, help="where the stand-in of Whop listens (%(default)s)")
+    made.add_argument("--kodey-port", type=int, default=8002, help="where the stand-in of Kodey listens (%(default)s)")
     made.add_argument(
         "--parameter",
         dest="parameters",
@@ -56,7 +58,11 @@ def parameter(text: str) -> tuple[str, str]:
 def serve(console: Console, options: argparse.Namespace) -> int:
     """Bring the system up, and stay until a signal comes."""
     with running_system(
-        console, api_port=options.port, whop_port=options.whop_port, parameters=dict(options.parameters)
+        console,
+        api_port=options.port,
+        whop_port=options.whop_port,
+        kodey_port=options.kodey_port,
+        parameters=dict(options.parameters),
     ) as system:
         clients = system.emulator.clients
         groups = [value for name, value in system.stack.outputs.items() if name.endswith("Logs")]
@@ -83,17 +89,22 @@ def explain(console: Console, system: System) -> None:
             ("its docs", f"{system.api_url}/docs"),
             ("Whop's stand-in", f"{system.whop_url}/api/v1"),
             ("what it holds", f"{system.whop_url}/_control/state"),
+            ("Kodey's stand-in", system.kodey_url),
+            ("what that holds", f"{system.kodey_url}/_control/state"),
             ("AWS", system.emulator.endpoint_url),
             ("stack", system.stack.name),
         ]
     )
     authorization = f"Authorization: Bearer {BEARER}"
-    create = ["curl", "-i", f"{system.api_url}/chats", "-H", authorization, "-H", "Content-Type: application/json"]
-    body = '{"message_text": "Summarise the revenue of this week.", "company_id": "biz_A"}'
+    create = ["curl", "-i", "-H", authorization, "-H", "Content-Type: application/json"]
+    text = "Summarise the revenue of this week."
+    for_whop = json.dumps({"message_text": text, "company_id": "biz_A"})
+    for_kodey = json.dumps({"message_text": text, "agent_id": "agent_support"})
     exports = [f"{name}={value}" for name, value in system.emulator.environment().items()]
     console.line()
     console.line(console.coloured("Try, in another terminal:", BOLD))
-    console.line(f"  {shlex.join([*create, '-d', body])}")
+    console.line(f"  {shlex.join([*create, f'{system.api_url}/chats', '-d', for_whop])}")
+    console.line(f"  {shlex.join([*create, f'{system.api_url}/kodey/chats', '-d', for_kodey])}")
     console.line(f"  {shlex.join(['curl', f'{system.api_url}/chats', '-H', authorization])}")
     console.line(f"  export {shlex.join(exports)}  # for the AWS CLI and SDKs")
     console.line()

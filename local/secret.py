@@ -5,20 +5,28 @@ import getpass
 import sys
 from collections.abc import Sequence
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
-from aichats.secrets import WhopSecret
+from aichats.secrets import KodeySecret, WhopSecret
 from local.deployed import DeployedError, StackSecret
+
+SECRETS: dict[str, type[BaseModel]] = {"whop": WhopSecret, "kodey": KodeySecret}
+"""What each secret holds."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Ask for the value and store it. Returns the exit code."""
-    options = _parser().parse_args(arguments)
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    model = SECRETS[options.name]
+    if options.company and "companies" not in model.model_fields:
+        parser.error(f"{options.name} has one key for all: leave COMPANY out")
     try:
         secret = StackSecret.find(options.stack, options.name)
         value = secret.read()
-        key = _ask(f"Whop API key{f' of {options.company}' if options.company else ''} for {secret.name}: ")
-        secret.write(_with_key(value, key, options.company))
+        owner = f" of {options.company}" if options.company else ""
+        key = _ask(f"{options.name.title()} API key{owner} for {secret.name}: ")
+        secret.write(_with_key(model, value, key, options.company))
     except DeployedError as error:
         print(f"secret: {error}", file=sys.stderr)
         return 1
@@ -26,7 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _with_key(value: dict[str, object], key: str, company: str | None) -> dict[str, object]:
+def _with_key(model: type[BaseModel], value: dict[str, object], key: str, company: str | None) -> dict[str, object]:
     """The secret with the key in its place; the other keys stay."""
     companies = value.get("companies")
     known = dict(companies) if isinstance(companies, dict) else {}
@@ -34,7 +42,7 @@ def _with_key(value: dict[str, object], key: str, company: str | None) -> dict[s
         raise DeployedError("fill the key for all companies first: leave COMPANY out")
     changed = value | ({"companies": known | {company: key}} if company else {"api_key": key})
     try:
-        WhopSecret.model_validate(changed)
+        model.model_validate(changed)
     except ValidationError:
         raise DeployedError("that is not a key: 1 to 4096 printable characters without spaces") from None
     return changed
@@ -48,7 +56,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="make secret", description=__doc__)
     parser.add_argument("--stack", required=True, help="the deployed stack, such as aichats-dev (STACK=)")
     parser.add_argument(
-        "--name", required=True, choices=["whop"], help="which secret (NAME=); callers have `make caller`"
+        "--name", required=True, choices=SECRETS, help="which secret (NAME=); callers have `make caller`"
     )
     parser.add_argument("--company", help="a company (biz_...) that has a key of its own (COMPANY=)")
     return parser

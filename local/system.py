@@ -1,4 +1,4 @@
-"""The whole system on this machine: a stand-in of Whop, the local AWS, the deployed stack and its HTTP API."""
+"""The whole system on this machine: stand-ins of the providers, the local AWS, the deployed stack and its HTTP API."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any, NamedTuple, get_args
 
 import httpx
 
@@ -41,6 +41,24 @@ START_LIMIT = 30.0
 URL = re.compile(r"http://127\.0\.0\.1:(\d+)")
 
 
+class Provider(NamedTuple):
+    """A provider that has a stand-in here, and how the stack is told of it."""
+
+    module: str
+    path: str
+    """Where its API begins."""
+    base_url: str
+    """The stack's parameter for that."""
+    secret: str
+    """The stack's output that names the secret."""
+    api_key: str
+    """One that the stand-in takes."""
+
+
+WHOP = Provider("local.whop", "/api/v1", "WhopBaseUrl", "WhopSecret", "local-key")
+KODEY = Provider("local.kodey", "", "KodeyBaseUrl", "KodeySecret", "sk_live_local")
+
+
 @dataclass(frozen=True)
 class System:
     """A running system."""
@@ -49,6 +67,8 @@ class System:
     stack: Stack
     whop_url: str
     """Where the stand-in of Whop is, without a path."""
+    kodey_url: str
+    """Where the stand-in of Kodey is."""
     api_url: str
     """Base URL of the HTTP API; the caller's token is :data:`BEARER`."""
 
@@ -62,14 +82,28 @@ class System:
 
     def chats(self) -> list[dict[str, Any]]:
         """The chats that the stand-in of Whop holds, in the order of their creation."""
-        state = httpx.get(f"{self.whop_url}/_control/state", timeout=10, trust_env=False)
-        chats: list[dict[str, Any]] = state.json()["chats"]
-        return chats
+        return chats_of(self.whop_url)
+
+    def kodey_chats(self) -> list[dict[str, Any]]:
+        """The chats that the stand-in of Kodey holds, in the order of their creation, with their messages."""
+        return chats_of(self.kodey_url)
+
+
+def chats_of(url: str) -> list[dict[str, Any]]:
+    """The chats that a stand-in holds, in the order of their creation."""
+    state = httpx.get(f"{url}/_control/state", timeout=10, trust_env=False)
+    chats: list[dict[str, Any]] = state.json()["chats"]
+    return chats
 
 
 @contextmanager
 def running_system(
-    console: Console, *, api_port: int = 0, whop_port: int = 0, parameters: Mapping[str, str] | None = None
+    console: Console,
+    *,
+    api_port: int = 0,
+    whop_port: int = 0,
+    kodey_port: int = 0,
+    parameters: Mapping[str, str] | None = None,
 ) -> Iterator[System]:
     """All of it, for the ``with`` block; on free ports unless some are named.
 
@@ -78,21 +112,23 @@ def running_system(
     Raises:
         LocalError: a port is taken, or something did not start.
     """
-    for port in (api_port, whop_port):
+    for port in (api_port, whop_port, kodey_port):
         listen("127.0.0.1", port).close()
     with ExitStack() as running:
         with console.step("build the functions and the layer"):
             built = build()
-        with console.step("start the local AWS and the stand-in of Whop"):
-            whop_url = running.enter_context(stand_in("local.whop", whop_port))
+        with console.step("start the local AWS and the stand-ins of Whop and Kodey"):
+            ports = {WHOP: whop_port, KODEY: kodey_port}
+            urls = {each: running.enter_context(stand_in(each.module, port)) for each, port in ports.items()}
             emulator = running.enter_context(Emulator())
         with console.step("deploy template.yaml"):
-            own = {"Stage": "dev", "WhopBaseUrl": f"{whop_url}/api/v1"} | scheduled_message(built)
+            own = {each.base_url: url + each.path for each, url in urls.items()}
+            own |= {"Stage": "dev"} | scheduled_message(built)
             stack = deploy(emulator.clients, built, STACK, own | dict(parameters or {}))
             fill_secrets(emulator.clients, stack)
             front = HttpFront(http_api(stack), partial(invoke, emulator.clients))
             api_url = running.enter_context(serving(front, port=api_port))
-        yield System(emulator, stack, whop_url, api_url)
+        yield System(emulator, stack, urls[WHOP], urls[KODEY], api_url)
 
 
 def scheduled_message(built: Build) -> dict[str, str]:
@@ -126,9 +162,7 @@ def stand_in(module: str, port: int) -> Iterator[str]:
 def fill_secrets(clients: Clients, stack: Stack) -> None:
     """Put in what the stand-ins take, and a caller with all scopes."""
     digest = hashlib.sha256(BEARER.encode()).hexdigest()
-    secrets = {
-        "WhopSecret": {"api_key": "local-key"},
-        "CallersSecret": {"local": {"sha256": digest, "scopes": list(get_args(Scope.__value__))}},
-    }
+    secrets: dict[str, dict[str, Any]] = {each.secret: {"api_key": each.api_key} for each in (WHOP, KODEY)}
+    secrets["CallersSecret"] = {"local": {"sha256": digest, "scopes": list(get_args(Scope.__value__))}}
     for output, value in secrets.items():
         clients.secrets.put_secret_value(SecretId=stack.outputs[output], SecretString=json.dumps(value))

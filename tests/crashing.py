@@ -5,7 +5,7 @@ which call. Time passes only where a plan says so, or between processes.
 """
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -14,16 +14,33 @@ from typing import Any
 import httpx
 from botocore.exceptions import ConnectionClosedError
 
+from aichats.runs.actions import KodeySendMessage
+from aichats.runs.model import Run
+from aichats.runs.rows import Row
 from tests.fakes import FakeSqs, Json, ai_chat, ok, page, refused
+from tests.kodey_in_memory import KodeyInMemory
 from tests.ledgers import Clock, dynamodb
 
 LATE = timedelta(seconds=25)
 """How much later than its request a create may take effect."""
+LATE_AT_KODEY = timedelta(seconds=100)
+"""The same at Kodey, where everything takes longer."""
 LAG = timedelta(seconds=25)
 """How much later than its effect a list may show a chat."""
 
+WORDS = "How was the week?"
+"""What every message says."""
+
 type Plan = Mapping[int, str]
 """What goes wrong, by the number of the call."""
+
+
+@dataclass(frozen=True)
+class Made:
+    """What a run made of one effect: none or one; and whether its row says so."""
+
+    ids: list[str]
+    recorded: bool
 
 
 class Crash(BaseException):
@@ -116,23 +133,20 @@ class FaultySqs(FakeSqs):
         return [message for message in self.visible_at if message[0] <= self._clock.now]
 
 
-class FaultyWhop(httpx.BaseTransport):
-    """Whop in memory.
+class FaultyProvider(httpx.BaseTransport):
+    """A provider in memory, of which the tests know more than the runs do."""
 
-    Attributes:
-        chats: all that there are, by id.
-        made_by: the ids of the chats that each run made, whether it knows of them or not.
-    """
+    def __init__(self, world: World, late: timedelta) -> None:
+        self._world, self._later = world, late
+        self._late: list[tuple[datetime, httpx.Request]] = []
 
-    def __init__(self, world: World, *, honours_keys: bool) -> None:
-        self._world = world
-        self._honours_keys = honours_keys
-        self._late: list[tuple[datetime, str, Json]] = []
-        self._answers: dict[str, tuple[int, Json]] = {}
-        self._bodies: dict[str, bytes] = {}
-        self._shown_at: dict[str, datetime] = {}
-        self.chats: dict[str, Json] = {}
-        self.made_by: dict[str, list[str]] = {}
+    def effects(self, row: Row) -> list[Made]:
+        """What the run made, whether it knows of it or not."""
+        raise NotImplementedError
+
+    def is_as_wanted(self, row: Row) -> bool:
+        """Whether a run that succeeded left behind what it should."""
+        raise NotImplementedError
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         fault = self._world.fault()
@@ -143,63 +157,135 @@ class FaultyWhop(httpx.BaseTransport):
         if fault == "throttled":
             return refused(429, "Slow down. Try again in 30 seconds.")
         if fault == "late" and request.method == "POST":
-            self._come_late(request)
+            if self._comes(request):
+                self._late.append((self._world.clock.now + self._later, request))
             raise httpx.RemoteProtocolError("cut")
-        answer = refused(403) if fault == "refused" and request.method != "GET" else self._answer(request)
-        if fault == "error after":
-            return refused(500)
-        if fault in ("answer lost", "late"):
-            raise httpx.ReadTimeout("slow")
-        if fault == "malformed" and answer.is_success:
-            return httpx.Response(200, text="<html>")
-        if fault == "crash after":
-            raise Crash
-        return answer
+        refuses = fault == "refused" and request.method != "GET"
+        return _on_its_way(refused(403) if refuses else self._act(request, self._world.clock.now), fault)
 
     def settle(self) -> None:
         """Let what is late take effect, if its moment has come."""
         now, waiting = self._world.clock.now, self._late
         self._late = [entry for entry in waiting if entry[0] > now]
-        for moment, key, fields in waiting:
+        for moment, request in waiting:
             if moment <= now:
-                self._create(key, fields, moment)
+                self._happen(request, moment)
 
-    def _answer(self, request: httpx.Request) -> httpx.Response:
+    def _comes(self, _request: httpx.Request) -> bool:
+        """Whether a late request will take effect."""
+        return True
+
+    def _act(self, request: httpx.Request, moment: datetime) -> httpx.Response:
+        raise NotImplementedError
+
+    def _happen(self, request: httpx.Request, moment: datetime) -> None:
+        self._act(request, moment)
+
+
+def _on_its_way(answer: httpx.Response, fault: str) -> httpx.Response:
+    """What comes of an answer."""
+    if fault == "error after":
+        return refused(500)
+    if fault in ("answer lost", "late"):
+        raise httpx.ReadTimeout("slow")
+    if fault == "malformed" and answer.is_success:
+        return httpx.Response(200, text="<html>")
+    if fault == "crash after":
+        raise Crash
+    return answer
+
+
+class FaultyWhop(FaultyProvider):
+    """Whop in memory."""
+
+    def __init__(self, world: World, *, honours_keys: bool) -> None:
+        super().__init__(world, LATE)
+        self._honours_keys = honours_keys
+        self._answers: dict[str, tuple[int, Json]] = {}
+        self._bodies: dict[str, bytes] = {}
+        self._shown_at: dict[str, datetime] = {}
+        self._chats: dict[str, Json] = {}
+        self._made_by: dict[str, list[str]] = {}
+
+    def effects(self, row: Row) -> list[Made]:
+        return [Made(self._made_by.get(row.run.run_id, []), recorded=row.chat_id is not None)]
+
+    def is_as_wanted(self, row: Row) -> bool:
+        chat = self._chats[str(row.chat_id)]
+        return (chat["title"], chat["notification_preference"]) == ("Week", "none")
+
+    def _act(self, request: httpx.Request, moment: datetime) -> httpx.Response:
         chat_id = request.url.path.rpartition("/")[2]
         if request.method == "POST":
-            return self._post(request)
+            return self._post(request, moment)
         if request.method == "GET":
-            now = self._world.clock.now
-            return page(*(chat for chat in self.chats.values() if self._shown_at[chat["id"]] <= now))
-        self.chats[chat_id] |= json.loads(request.content)
-        return ok(self.chats[chat_id])
+            return page(*(chat for chat in self._chats.values() if self._shown_at[chat["id"]] <= moment))
+        self._chats[chat_id] |= json.loads(request.content)
+        return ok(self._chats[chat_id])
 
-    def _post(self, request: httpx.Request) -> httpx.Response:
+    def _post(self, request: httpx.Request, moment: datetime) -> httpx.Response:
         key = request.headers["idempotency-key"]
         first = self._bodies.setdefault(key, request.content)
         assert request.content == first, "a key was used with another body"
         if self._honours_keys and key in self._answers:
             status, body = self._answers[key]
             return httpx.Response(status, json=body)
-        if self._honours_keys and any(key == late for _, late, _ in self._late):
+        if self._honours_keys and any(key == late.headers["idempotency-key"] for _, late in self._late):
             return refused(409, code="idempotency_request_in_progress")
-        return ok(self._create(key, json.loads(request.content), self._world.clock.now))
+        return ok(self._create(key, json.loads(request.content), moment))
 
-    def _come_late(self, request: httpx.Request) -> None:
+    def _comes(self, request: httpx.Request) -> bool:
         key = request.headers["idempotency-key"]
-        if not (self._honours_keys and key in self._answers):
-            self._bodies.setdefault(key, request.content)
-            self._late.append((self._world.clock.now + LATE, key, json.loads(request.content)))
+        if self._honours_keys and key in self._answers:
+            return False
+        self._bodies.setdefault(key, request.content)
+        return True
+
+    def _happen(self, request: httpx.Request, moment: datetime) -> None:
+        self._create(request.headers["idempotency-key"], json.loads(request.content), moment)
 
     def _create(self, key: str, fields: Json, moment: datetime) -> Json:
         if self._honours_keys and key in self._answers:
             return self._answers[key][1]
-        chat = ai_chat(id=f"aich_{len(self.chats) + 1}", title=None) | fields
-        self.chats[chat["id"]] = chat
+        chat = ai_chat(id=f"aich_{len(self._chats) + 1}", title=None) | fields
+        self._chats[chat["id"]] = chat
         self._shown_at[chat["id"]] = moment + LAG
-        self.made_by.setdefault(key.partition(".")[0], []).append(chat["id"])
+        self._made_by.setdefault(key.partition(".")[0], []).append(chat["id"])
         self._answers[key] = (200, dict(chat))
         return chat
+
+
+class FaultyKodey(FaultyProvider):
+    """Kodey in memory. Each run has an agent or a chat of its own, in which its words were said before."""
+
+    def __init__(self, world: World, runs: Sequence[Run]) -> None:
+        super().__init__(world, LATE_AT_KODEY)
+        self.memory = KodeyInMemory(world.clock, LAG)
+        for run in runs:
+            chat_id = self.memory.chat(id=run.target, agentId="agent_0", userId="customer")
+            self.memory.say(chat_id, WORDS)
+            self.memory.say(chat_id, "That was before.", "assistant")
+        self._before = {chat_id: len(messages) for chat_id, messages in self.memory.messages.items()}
+
+    def effects(self, row: Row) -> list[Made]:
+        run, answered = row.run, "reply" in row.result
+        if isinstance(run.action, KodeySendMessage):
+            return [Made(self._messages(str(run.target)), recorded=answered)]
+        chats = [chat["id"] for chat in self.memory.chats.values() if chat["agentId"] == run.target]
+        messages = [message for chat_id in chats for message in self._messages(chat_id)]
+        return [Made(chats, recorded=row.chat_id is not None), Made(messages, recorded=answered)]
+
+    def is_as_wanted(self, row: Row) -> bool:
+        """The answer is the one to the run's message, not one that was there before."""
+        chat_id, reply = str(row.chat_id), row.result["reply"]
+        return reply is not None and reply["id"] == self.memory.messages[chat_id][-1]["id"]
+
+    def _messages(self, chat_id: str) -> list[str]:
+        new = self.memory.messages[chat_id][self._before.get(chat_id, 0) :]
+        return [message["id"] for message in new if message["role"] == "user"]
+
+    def _act(self, request: httpx.Request, moment: datetime) -> httpx.Response:
+        return self.memory.answer(request, moment)
 
 
 def faulty_dynamodb(world: World) -> FaultyAws:

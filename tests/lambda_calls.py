@@ -31,8 +31,10 @@ EVENTS = ROOT / "events"
 REQUEST_ID = "c6af9ac6-7b61-11e6-9a41-93e8deadbeef"
 
 WHOP_SECRET = "aichats/dev/whop"
+KODEY_SECRET = "aichats/test/kodey"
 CALLERS_SECRET = "aichats/dev/callers"
 WHOP_KEY = "whop-key-of-all"
+KODEY_KEY = "sk_live_key-of-all"
 
 READER = "token-of-reader"
 WRITER = "token-of-writer"
@@ -46,6 +48,7 @@ def stored_caller(token: str, *scopes: str) -> Json:
 
 SECRETS: Mapping[str, SecretValue] = {
     WHOP_SECRET: {"api_key": WHOP_KEY, "companies": {"biz_own": "whop-key-of-biz-own"}},
+    KODEY_SECRET: {"api_key": KODEY_KEY},
     CALLERS_SECRET: {
         "local": stored_caller(LOCAL, "chats:read", "chats:write", "runs:read", "runs:write"),
         "reader": stored_caller(READER, "chats:read"),
@@ -86,7 +89,9 @@ def make_application(
         secrets=SecretStore(secrets or FakeSecretsManager(SECRETS)),
         transport=whop,
         ledger=make_ledger(clock),
-        queue=Queue(lambda: sqs or FakeSqs(), changed.run_queue_url, changed.run_dead_letters_url),
+        queue=Queue(
+            lambda: sqs or FakeSqs(), changed.run_queue_url, changed.slow_run_queue_url, changed.run_dead_letters_url
+        ),
     )
 
 

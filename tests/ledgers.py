@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from aichats.runs.actions import Action, WhopCreateChat, WhopUpdateChat
 from aichats.runs.items import DynamoDB
 from aichats.runs.ledger import Ledger, RefusedByLedgerError, utc_now
-from aichats.runs.model import Run, WhopCreateChat, WhopUpdateChat, run_id
+from aichats.runs.model import Run, run_id
 from aichats.runs.rows import EndStatus, Row
 from local.cloud.emulator import Emulator
-from tests.fakes import Json
+from tests.fakes import Json, ai_chat
 from tests.template import load_template
 
 if TYPE_CHECKING:
@@ -81,7 +82,7 @@ def make_ledger(
     return Ledger(client or dynamodb(), make_table(), settle, clock)
 
 
-def make_run(name: str = "one", action: WhopCreateChat | WhopUpdateChat = CREATE, target: str | None = "biz_A") -> Run:
+def make_run(name: str = "one", action: Action = CREATE, target: str | None = "biz_A") -> Run:
     """The run of an HTTP call with this key."""
     return Run(
         run_id=run_id("http", "caller", "POST /chats", name, target),
@@ -121,7 +122,7 @@ def end(ledger: Ledger, status: EndStatus, run: Run = RUN) -> Row:
     """Bring a run to this end."""
     row = ledger.claim(run, LEASE)
     if status == "succeeded":
-        ledger.finish(row, status, chat_id="aich_1", reply='{"id": "aich_1"}')
+        ledger.finish(row, status, chat_id="aich_1", result={"chat": ai_chat()})
     else:
         ledger.finish(row, status, error=ERROR)
     return stored(ledger, run)

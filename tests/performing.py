@@ -9,6 +9,7 @@ from aichats.runs.ledger import Ledger
 from aichats.runs.model import Run
 from aichats.runs.perform import Outcome, Performer
 from aichats.runs.rows import Row
+from aichats.runs.whop import WhopActions
 from aichats.whop import WhopClient
 from tests.fakes import ScriptedTransport, Step
 from tests.ledgers import LEASE, Clock, make_ledger, make_run
@@ -38,7 +39,8 @@ class Bench:
         self.ledger: Ledger = make_ledger(self.clock)
         self.whop = ScriptedTransport()
         self.refuses: AichatsError | None = None
-        self.performer = Performer(self.ledger, self._client, CALL_LIMIT, mark_titles=mark_titles, randomness=Middle())
+        actions = WhopActions(self._client, CALL_LIMIT, self.ledger.settle, mark_titles)
+        self.performer = Performer(self.ledger, {"whop": actions}, randomness=Middle())
 
     def perform(self, *script: Step, seconds: float = 100.0) -> Outcome:
         """Perform the run while Whop answers so; all that it is to answer must be asked for."""

@@ -1,20 +1,25 @@
 """The stand-ins as tests use them: over real sockets on a free port, or in this process with a clock of their own."""
 
 import asyncio
+import subprocess
+import sys
 import threading
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Self
 
 import httpx
 from starlette.types import ASGIApp
 
+from local.kodey.app import create_app as create_kodey
 from local.ports import listen
 from local.standin.clock import Clock
 from local.standin.server import Server
 from local.whop.app import create_app as create_whop
 
 AI_CHATS = "/api/v1/ai_chats"
+
+CHAT = "/chat"
 
 OLD = "2026-07-08-1"
 """A version of Whop's API from before companies became accounts."""
@@ -23,6 +28,13 @@ NEW = "2026-10-15-1"
 """A version from after that."""
 
 TOKEN = "a-token"
+
+KEY = "sk_live_a"
+
+CUT = (httpx.RemoteProtocolError, httpx.ReadError)
+"""What httpx raises where a connection is cut."""
+
+NEVER_SECONDS = 3600
 
 type Json = dict[str, Any]
 
@@ -66,6 +78,13 @@ def running_whop() -> Iterator[StandIn]:
 
 
 @contextmanager
+def running_kodey() -> Iterator[StandIn]:
+    """A stand-in of Kodey on a free port of this machine, in a thread of its own."""
+    with running(create_kodey()) as origin:
+        yield StandIn(origin, "")
+
+
+@contextmanager
 def running(app: ASGIApp) -> Iterator[str]:
     """The application on a free port; where it listens."""
     listener = listen("127.0.0.1", 0)
@@ -78,6 +97,21 @@ def running(app: ASGIApp) -> Iterator[str]:
         server.should_exit = True
         thread.join()
         listener.close()
+
+
+@contextmanager
+def process(
+    module: str, path: str, *options: str, launcher: Sequence[str] = ()
+) -> Iterator[tuple[subprocess.Popen[str], StandIn]]:
+    """``python -m module`` on a free port, once it listens; its API begins at ``path``."""
+    command = [*launcher, sys.executable, "-m", module, "--port", "0", *options]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as started:
+        try:
+            assert started.stdout
+            line = started.stdout.readline()
+            yield started, StandIn(line.split()[1].removesuffix(path), path)
+        finally:
+            started.kill()
 
 
 class FakeClock(Clock):
@@ -108,9 +142,16 @@ class FakeClock(Clock):
 
 
 class InProcess:
-    """A stand-in without sockets, for tests that are plain functions. Its time passes only in :meth:`advance`."""
+    """A stand-in without sockets, for tests that are plain functions. Its time passes only in :meth:`advance`.
 
-    def __init__(self, create_app: Callable[[Clock], ASGIApp]) -> None:
+    ``calls`` is where its calls begin, and ``options`` makes httpx's options of a call's.
+    """
+
+    def __init__(
+        self, create_app: Callable[[Clock], ASGIApp], calls: str, options: Callable[..., dict[str, Any]]
+    ) -> None:
+        self._calls = calls
+        self._options = options
         self.clock = FakeClock()
         self._runner = asyncio.Runner()
         transport = httpx.ASGITransport(create_app(self.clock))
@@ -127,9 +168,21 @@ class InProcess:
         """The answer to one request; the options are httpx's. A cut connection raises ConnectionResetError."""
         return self._runner.run(self._client.request(method, path, **options))
 
-    def begin(self, method: str, path: str, **options: Any) -> asyncio.Task[httpx.Response]:
-        """Send a request that has to wait for the clock, and return once it waits."""
-        return self._runner.run(self._begin(self._client.request(method, path, **options)))
+    def call(self, method: str, path: str = "", **options: Any) -> httpx.Response:
+        """The answer to one call."""
+        return self.request(method, self._calls + path, **self._options(**options))
+
+    def attempt(self, method: str, path: str = "", **options: Any) -> httpx.Response | None:
+        """The answer to one call, or None if the connection was cut."""
+        try:
+            return self.call(method, path, **options)
+        except ConnectionResetError:
+            return None
+
+    def begin_call(self, method: str, path: str = "", **options: Any) -> asyncio.Task[httpx.Response]:
+        """Send a call that has to wait for the clock, and return once it waits."""
+        request = self._client.request(method, self._calls + path, **self._options(**options))
+        return self._runner.run(self._begin(request))
 
     def end(self, task: asyncio.Task[httpx.Response]) -> httpx.Response:
         """The answer to a request that was begun."""
@@ -166,25 +219,10 @@ class InProcess:
 
 
 class WhopInProcess(InProcess):
-    """The stand-in of Whop without sockets."""
+    """The stand-in of Whop without sockets; its calls are below ``/ai_chats``."""
 
     def __init__(self) -> None:
-        super().__init__(create_whop)
-
-    def call(self, method: str, path: str = "", **options: Any) -> httpx.Response:
-        """The answer to one call, below ``/ai_chats``; options as for :func:`whop_options`."""
-        return self.request(method, AI_CHATS + path, **whop_options(**options))
-
-    def attempt(self, method: str, path: str = "", **options: Any) -> httpx.Response | None:
-        """The answer to one call, or None if the connection was cut."""
-        try:
-            return self.call(method, path, **options)
-        except ConnectionResetError:
-            return None
-
-    def begin_call(self, method: str, path: str = "", **options: Any) -> asyncio.Task[httpx.Response]:
-        """Send a call that has to wait for the clock."""
-        return self.begin(method, AI_CHATS + path, **whop_options(**options))
+        super().__init__(create_whop, AI_CHATS, whop_options)
 
     def create(self, message_text: str = "hello", *, version: str = OLD, **fields: object) -> Json:
         """A new chat."""
@@ -192,6 +230,25 @@ class WhopInProcess(InProcess):
         assert reply.status_code == 200, reply.text
         chat: Json = reply.json()
         return chat
+
+
+class KodeyInProcess(InProcess):
+    """The stand-in of Kodey without sockets; its calls are below ``/chat``."""
+
+    def __init__(self) -> None:
+        super().__init__(create_kodey, CHAT, kodey_options)
+
+    def create(self, agent_id: str = "agent_support", **fields: object) -> Json:
+        """A new chat."""
+        reply = self.call("POST", json={"agentId": agent_id, **fields})
+        assert reply.status_code == 200, reply.text
+        chat: Json = reply.json()
+        return chat
+
+    def messages(self) -> list[str]:
+        """What was said in the only chat, in order."""
+        (chat,) = self.state()["chats"]
+        return [message["content"] for message in chat["messages"]]
 
 
 def whop_options(
@@ -204,6 +261,16 @@ def whop_options(
         "Idempotency-Key": key,
     }
     return {**options, "headers": {name: value for name, value in headers.items() if value is not None}}
+
+
+def kodey_options(*, key: str | None = KEY, **options: Any) -> dict[str, Any]:
+    """The options, as httpx takes them, for a call of Kodey's API; no key for None."""
+    return {**options, "headers": {} if key is None else {"x-api-key": key}}
+
+
+def user_message(content: str = "hello") -> Json:
+    """The body of a message to Kodey."""
+    return {"content": content, "role": "user"}
 
 
 async def _result_of(task: asyncio.Task[httpx.Response]) -> httpx.Response:

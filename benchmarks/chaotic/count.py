@@ -1,13 +1,14 @@
-"""Counts the chats that the provider holds against the runs in the ledger."""
+"""Counts what the provider holds against the runs in the ledger."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from aichats.runs.rows import Row
+from benchmarks.chaotic.scenario import Made
 
-type Chat = Mapping[str, Any]
+MOST_UNKNOWN = 0.005
+"""The share of the runs that may end as unknown."""
 
 
 @dataclass(frozen=True)
@@ -15,8 +16,8 @@ class Count:
     """What became of the runs.
 
     Attributes:
-        duplicates: chats beyond a company's first.
-        lost: for each run that is lost, or that is not what its chat is, why.
+        duplicates: effects beyond the first of their kind.
+        lost: for each target whose run is lost, or is not what the provider holds, why.
     """
 
     runs: int
@@ -27,8 +28,8 @@ class Count:
 
     @property
     def is_clean(self) -> bool:
-        """No duplicate, no loss."""
-        return not self.duplicates and not self.lost
+        """No duplicate, no loss, and hardly anything for people to look at."""
+        return not self.duplicates and not self.lost and self.unknown <= MOST_UNKNOWN * self.runs
 
     def lines(self) -> list[str]:
         """A line for each number."""
@@ -42,44 +43,32 @@ class Count:
         return [f"{name}: {number}" for name, number in numbers.items()]
 
 
-def count(companies: Sequence[str], chats: Sequence[Chat], rows: Sequence[Row], *, title: str) -> Count:
-    """Count, where each company was to get one muted chat with this title, by one run."""
-    chats_of: defaultdict[str, list[Chat]] = defaultdict(list)
-    for chat in chats:
-        chats_of[chat["company_id"]].append(chat)
+def count(made: Mapping[str, Made], rows: Sequence[Row]) -> Count:
+    """Count, where each target was to get one run, which was to make each effect once."""
     rows_of: defaultdict[str | None, list[Row]] = defaultdict(list)
     for row in rows:
         rows_of[row.run.target].append(row)
-    reasons = {company: _lost(rows_of[company], chats_of[company], title) for company in companies}
+    reasons = {target: _lost(rows_of[target], each) for target, each in made.items()}
     return Count(
-        runs=len(companies),
-        duplicates=sum(max(0, len(each) - 1) for each in chats_of.values()),
-        lost={company: reason for company, reason in reasons.items() if reason},
+        runs=len(made),
+        duplicates=sum(max(0, times - 1) for each in made.values() for times in each.times),
+        lost={target: reason for target, reason in reasons.items() if reason},
         unknown=sum(row.status == "unknown" for row in rows),
         attempts=sum(row.attempts for row in rows),
     )
 
 
-def _lost(rows: Sequence[Row], chats: Sequence[Chat], title: str) -> str | None:
-    """Why a company's run is lost; ``None`` if it is not."""
+def _lost(rows: Sequence[Row], made: Made) -> str | None:
+    """Why a target's run is lost; ``None`` if it is not."""
     if len(rows) != 1:
         return f"it has {len(rows)} runs in the ledger"
     row = rows[0]
     match row.status:
         case "succeeded":
-            return _not_as_told(row, chats, title)
+            return made.difference(row)
         case "unknown" if row.error:
             return None
         case "failed" if row.error:
-            return "it failed, but there is a chat" if chats else None
+            return f"it failed, but it took effect: {row.error.get('message')}" if any(made.times) else None
         case status:
             return f"it ended as {status}" if row.error else f"it is {status}, without a reason"
-
-
-def _not_as_told(row: Row, chats: Sequence[Chat], title: str) -> str | None:
-    mine = [chat for chat in chats if chat["id"] == row.chat_id]
-    if not mine:
-        return f"it succeeded, but there is no chat {row.chat_id}"
-    if (mine[0]["title"], mine[0]["notification_preference"]) != (title, "none"):
-        return f"its chat is called {mine[0]['title']!r}, notifications: {mine[0]['notification_preference']}"
-    return None

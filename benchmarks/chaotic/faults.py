@@ -1,32 +1,29 @@
 """What goes wrong, drawn at random for each call of the functions."""
 
 import random
+from collections.abc import Sequence
 from threading import Lock
 
 import httpx
 
 from benchmarks.chaotic.proxy import Call, Fate
+from benchmarks.chaotic.scenario import LATE
 
-WHOP_SECONDS = 2.0
-"""What the functions give a call to Whop."""
-LIST_LAG = 0.8
-LATE = 1.2
-SETTLE_SECONDS = 4
-"""Longer than a late create takes to be done and listed, with some time for a busy machine."""
 REPEATED = {"status:429": 1.0, "status:500": 1.0, "drop_before": 1.0, "drop_after": 1.0, "error_after": 1.0}
 """Faults after which the client repeats a GET. Further pages of a list meet no others: where each of ten pages could
 end the walk, hardly any walk would come to its end."""
 FAULTS = REPEATED | {
     f"late:{LATE}": 1.0,
-    "delay:0.5": 0.5,
-    f"delay:{WHOP_SECONDS + 0.5}": 0.5,
     "malformed": 1.0,
     "kill:before": 0.4,
     "kill:after": 0.4,
 }
-"""What a call to Whop meets, and how often in proportion. A kill takes all ten runs of a batch, so it is rarer."""
+"""What a call to the provider meets besides delays, and how often in proportion. A kill takes all ten runs of a batch,
+so it is rarer."""
+DELAYED = 0.5
+"""How often a call is delayed, by each of the delays, in the same proportion."""
 KILLS_PER_CALL_TO_AWS = 0.01
-"""In proportion to the share of calls to Whop that go wrong."""
+"""In proportion to the share of calls to the provider that go wrong."""
 DELIVERIES = {1: 0.6, 2: 0.25, 3: 0.15}
 """How often a message is delivered, and the share of the messages."""
 SEND = "AmazonSQS.SendMessageBatch"
@@ -36,23 +33,25 @@ class Chaos:
     """Decides what each call meets. Safe to share between threads.
 
     Args:
-        share: of the calls to Whop that go wrong.
+        share: of the calls to the provider that go wrong.
         seed: of all draws. Which call meets which draw depends on the machine's pace all the same.
-        stand_in: URL of the stand-in of Whop, which makes its own faults.
+        stand_in: URL of the provider's stand-in, which makes its own faults.
+        delays: seconds by which an answer may be late.
     """
 
-    def __init__(self, share: float, seed: int, stand_in: str) -> None:
+    def __init__(self, share: float, seed: int, stand_in: str, delays: Sequence[float]) -> None:
         self._share = share
+        self._faults = FAULTS | {f"delay:{seconds}": DELAYED for seconds in delays}
         self._random = random.Random(seed)
         self._lock = Lock()
         self._control = httpx.Client(base_url=f"{stand_in}/_control", trust_env=False, timeout=30)
         self.kills = 0
 
-    def to_whop(self, call: Call) -> Fate:
-        """The fate of a call to Whop; a fault of the stand-in is armed there, for the next call like this one."""
+    def to_provider(self, call: Call) -> Fate:
+        """The fate of a call to the provider; a fault of the stand-in is armed there, for the next such call."""
         with self._lock:
             wrong = self._random.random() < self._share
-            kinds = REPEATED if "after=" in call.path else FAULTS
+            kinds = REPEATED if "after=" in call.path else self._faults
             fault = self._random.choices(list(kinds), list(kinds.values()))[0] if wrong else None
         match fault:
             case None:

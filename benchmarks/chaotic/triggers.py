@@ -1,7 +1,7 @@
 """Starts the runs through the product's own doors, each trigger as often and as stubbornly as the true ones."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import batched
@@ -10,12 +10,10 @@ from typing import Any
 
 import httpx
 
+from benchmarks.chaotic.scenario import Wanted
 from local.cloud.functions import FunctionFailedError
 from local.system import BEARER, System
 
-TITLE = "Weekly revenue"
-CHAT = {"title": TITLE, "message_text": "Summarise last week's revenue.", "notification_preference": "none"}
-ACTION = {"type": "whop.create_chat", **CHAT}
 SLOT = "2026-11-20T09:00:00Z"
 FAN_OUT = 100
 """Targets of one event or call at the most."""
@@ -36,23 +34,28 @@ class Triggers:
     system: System
     random: Random
 
-    def start(self, companies: Sequence[str]) -> None:
-        """Start a run for each company: a fifth one by one, the others in fan-outs; half by HTTP, half by schedules."""
-        tenth = len(companies) // 10
-        half = (len(companies) + 2 * tenth) // 2
-        called, fired = companies[:tenth], companies[tenth : 2 * tenth]
-        called_together, fired_together = _parts(companies[2 * tenth : half]), _parts(companies[half:])
-        jobs = [
-            *(self._call("/runs", {"action": ACTION, "targets": part}) for part in called_together),
-            *(self._event(f"many-{number}", part) for number, part in enumerate(fired_together)),
-            *(self._call("/chats", {**CHAT, "company_id": company}) for company in called),
-            *(self._event(f"one-{number}", [company]) for number, company in enumerate(fired)),
-        ]
+    def start(self, wanted: Sequence[Wanted]) -> None:
+        """Start a run for each target."""
+        jobs = [job for each in wanted for job in self._jobs(each)]
         with ThreadPoolExecutor(AT_ONCE) as pool:
             for done in [pool.submit(job) for job in jobs]:
                 done.result()
 
-    def _call(self, path: str, body: dict[str, Any]) -> Callable[[], None]:
+    def _jobs(self, wanted: Wanted) -> list[Callable[[], None]]:
+        """A fifth one by one, the others in fan-outs; half by HTTP, half by schedules."""
+        action, targets = wanted.action, wanted.targets
+        tenth = len(targets) // 10
+        half = (len(targets) + 2 * tenth) // 2
+        called, fired = targets[:tenth], targets[tenth : 2 * tenth]
+        called_together, fired_together = _parts(targets[2 * tenth : half]), _parts(targets[half:])
+        return [
+            *(self._call("/runs", {"action": action, "targets": part}) for part in called_together),
+            *(self._event(f"many-{number}", action, part) for number, part in enumerate(fired_together)),
+            *(self._call(*wanted.call(target)) for target in called),
+            *(self._event(f"one-{number}", action, [target]) for number, target in enumerate(fired)),
+        ]
+
+    def _call(self, path: str, body: Mapping[str, Any]) -> Callable[[], None]:
         """A caller's ``POST``, repeated with its key while it is not answered."""
         headers = {"Authorization": f"Bearer {BEARER}", "Idempotency-Key": f"key-{self.random.getrandbits(64)}"}
 
@@ -67,9 +70,9 @@ class Triggers:
 
         return call
 
-    def _event(self, automation: str, targets: list[str]) -> Callable[[], None]:
+    def _event(self, automation: str, action: Mapping[str, Any], targets: list[str]) -> Callable[[], None]:
         """An event of a schedule, delivered up to three times at once."""
-        event = {"automation": automation, "scheduled_time": SLOT, "action": ACTION, "targets": targets}
+        event = {"automation": automation, "scheduled_time": SLOT, "action": action, "targets": targets}
         deliveries = self.random.randint(1, DELIVERIES)
 
         def deliver() -> None:
@@ -89,5 +92,5 @@ class Triggers:
                 return
 
 
-def _parts(companies: Sequence[str]) -> list[list[str]]:
-    return [list(part) for part in batched(companies, FAN_OUT, strict=False)]
+def _parts(targets: Sequence[str]) -> list[list[str]]:
+    return [list(part) for part in batched(targets, FAN_OUT, strict=False)]

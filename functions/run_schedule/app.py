@@ -1,4 +1,4 @@
-"""A schedule fired: one target is performed here, many go to the queue. An event that is wrong raises."""
+"""A schedule fired: one target is performed here, many go to a queue. An event that is wrong raises."""
 
 from typing import Any
 
@@ -26,8 +26,7 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, A
         InputError: the event is wrong; nothing was done. It goes to the queue of failures.
     """
     count("Events")
-    settings = app.settings
-    schedule = parse(ScheduleEvent, event, max_message_bytes=settings.max_message_bytes)
+    schedule = parse(ScheduleEvent, event, max_message_bytes=app.settings.max_message_bytes)
     with invocation(context) as lease:
-        outcomes = app.dispatcher.perform_or_queue(scheduled_runs(schedule, settings.whop_api_version), lease)
+        outcomes = app.dispatcher.perform_or_queue(scheduled_runs(schedule, app.api_version(schedule.action)), lease)
     return {"runs": outcomes}

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from datetime import UTC, datetime
+from typing import Literal
 
 
 class Clock:
@@ -17,6 +18,6 @@ class Clock:
         await asyncio.sleep(seconds)
 
 
-def iso(seconds: float) -> str:
-    """Seconds since 1970 as ISO 8601, to the millisecond: ``2023-12-01T05:00:00.401Z``."""
-    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+def iso(seconds: float, precision: Literal["seconds", "milliseconds"] = "milliseconds") -> str:
+    """Seconds since 1970 as ISO 8601, cut off at the precision: ``2023-12-01T05:00:00.401Z``."""
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec=precision).replace("+00:00", "Z")

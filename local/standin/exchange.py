@@ -9,6 +9,8 @@ from typing import Any, NamedTuple, Protocol, Self
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.datastructures import Headers
 
+from local.standin.listing import Order
+
 
 class Operation(NamedTuple):
     """One call that a provider offers; ``path`` is a template, as in ``/chats/{id}``."""
@@ -38,7 +40,7 @@ class Reply:
 
     status: int
     body: bytes
-    media_type: str = "application/json"
+    media_type: str | None = "application/json"
     headers: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
@@ -51,16 +53,42 @@ type Act = Callable[[], Reply]
 """What is left of a call once it was let in: does it, and says how it went."""
 
 
+class Later(NamedTuple):
+    """A call that was begun, and that takes so many seconds until ``finish`` can be done."""
+
+    seconds: float
+    finish: Act
+
+
+class RefusedError(Exception):
+    """The provider refuses; ``reply`` is what it answers."""
+
+    def __init__(self, message: str, reply: Reply) -> None:
+        super().__init__(message)
+        self.reply = reply
+
+
+def attempt[T](do: Callable[[], T]) -> T | Reply:
+    """What ``do`` returns, or the refusal that it raises."""
+    try:
+        return do()
+    except RefusedError as error:
+        return error.reply
+
+
 class Mode(BaseModel):
     """How the stand-in behaves until told otherwise. Providers add fields of their own."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
-    rate_limit: int = Field(default=600, ge=0)
-    """Calls a minute that each operation takes from each credential."""
-
+    rate_limit: int | None = Field(default=None, ge=0)
+    """Calls a minute; None for as many as the provider allows to the credential."""
     latency: float = Field(default=0.0, ge=0, allow_inf_nan=False)
-    """Seconds that every call takes."""
+    """Seconds that every call takes before anything is done."""
+    list: Order = "newest"
+    """The order of lists. Shuffled is an order too: the same every time."""
+    list_lag: float = Field(default=0.0, ge=0, allow_inf_nan=False)
+    """Seconds until what was created appears in lists."""
 
 
 class Provider(Protocol):
@@ -80,8 +108,15 @@ class Provider(Protocol):
     def credential_header(self) -> str:
         """The header that says who calls."""
 
-    def admit(self, call: Call) -> Act:
-        """Check who calls, and take note that the call began. Refusals come out of the act as well."""
+    def admit(self, call: Call) -> Callable[[], Reply | Later]:
+        """Check who calls, and take note that the call began; what is left to do.
+
+        Raises:
+            RefusedError: not let in. What is returned raises it as well.
+        """
+
+    def headers(self, call: Call) -> Mapping[str, str]:
+        """What every answer to this call carries, whatever it says."""
 
     def refusal(self, status: int) -> Reply:
         """The answer by which this provider refuses with ``status`` (400 to 599)."""

@@ -4,6 +4,8 @@ import asyncio
 import uuid
 from collections import deque
 from collections.abc import Awaitable, Callable
+from functools import partial
+from http import HTTPStatus
 from typing import Any
 
 from starlette.requests import ClientDisconnect, Request
@@ -11,10 +13,12 @@ from starlette.responses import Response
 
 from local.standin.clock import Clock, iso
 from local.standin.connection import ConnectionCut
-from local.standin.exchange import Act, Call, Provider, Reply, credential_hash
+from local.standin.exchange import Call, Later, Provider, Reply, attempt, credential_hash
 from local.standin.faults import ArmedFaults, Fault
 
 REQUESTS_KEPT = 100_000
+
+type Begin = Callable[[], Reply | Later]
 
 
 class Memory:
@@ -55,7 +59,8 @@ class StandIn:
             if reply is None:
                 return ConnectionCut()
             record["status"] = reply.status
-            headers = {**reply.headers, "x-request-id": record["request_id"]}
+            common = memory.provider.headers(call)
+            headers = {**common, **reply.headers, "x-request-id": record["request_id"]}
             return Response(reply.body, reply.status, headers, reply.media_type)
 
         return endpoint
@@ -69,11 +74,19 @@ class StandIn:
             case Fault(name="drop_before"):
                 return None
             case Fault(name="late", number=seconds):
-                self._do_later(seconds, provider.admit(call))
+                self._do_later(seconds, admit(provider, call))
                 return None
-        act = provider.admit(call)
+        begin = admit(provider, call)
         await self._wait(provider.mode.latency)
-        return await self._answer_done(provider, act(), fault)
+        return await self._answer_done(provider, await self._do(begin), fault)
+
+    async def _do(self, begin: Begin) -> Reply:
+        """Do a call to its end."""
+        outcome = begin()
+        if isinstance(outcome, Later):
+            await self._wait(outcome.seconds)
+            return outcome.finish()
+        return outcome
 
     async def _answer_done(self, provider: Provider, reply: Reply, fault: Fault | None) -> Reply | None:
         """What the client gets of a call that was done; None: its connection is cut."""
@@ -83,17 +96,17 @@ class StandIn:
             case Fault(name="error_after"):
                 return provider.refusal(500)
             case Fault(name="malformed"):
-                return Reply(reply.status, b"<html><body>This is not JSON.</body></html>", "text/html")
+                return malformed(reply)
             case Fault(name="delay", number=seconds):
                 await self._wait(seconds)
         return reply
 
-    def _do_later(self, seconds: float, act: Act) -> None:
-        async def wait_and_act() -> None:
+    def _do_later(self, seconds: float, begin: Begin) -> None:
+        async def wait_and_do() -> None:
             await self._wait(seconds)
-            act()
+            await self._do(begin)
 
-        task = asyncio.create_task(wait_and_act())
+        task = asyncio.create_task(wait_and_do())
         self._late.add(task)
         task.add_done_callback(self._late.discard)
 
@@ -117,6 +130,18 @@ class StandIn:
             "fault": fault.fault if fault else None,
             "status": None,
         }
+
+
+def admit(provider: Provider, call: Call) -> Begin:
+    """What is left to do of a call; of one that was not let in, to say so."""
+    admitted = attempt(partial(provider.admit, call))
+    return (lambda: admitted) if isinstance(admitted, Reply) else partial(attempt, admitted)
+
+
+def malformed(reply: Reply) -> Reply:
+    """In place of an answer: what is not JSON, with its status, unless that allows no content."""
+    status = HTTPStatus.OK if reply.status == HTTPStatus.NO_CONTENT else reply.status
+    return Reply(status, b"<html><body>This is not JSON.</body></html>", "text/html")
 
 
 async def read(request: Request, operation: str, credential_header: str) -> Call:

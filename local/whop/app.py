@@ -1,5 +1,6 @@
 """What Whop's server does with a call, in the order in which it does it."""
 
+from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
@@ -8,7 +9,8 @@ from starlette.datastructures import QueryParams
 
 from local.standin.app import create_app as create_stand_in
 from local.standin.clock import Clock
-from local.standin.exchange import Act, Call, Operation, Reply
+from local.standin.exchange import Act, Call, Operation, Reply, attempt
+from local.standin.listing import listed
 from local.standin.rate_limit import RateLimit
 from local.whop.chats import Chat, Chats
 from local.whop.errors import WhopError
@@ -52,30 +54,28 @@ class Whop:
         return WhopError(status).reply
 
     def admit(self, call: Call) -> Act:
-        """Check the token and the rate limit, then look at the idempotency key. All else is part of the act."""
-        try:
-            return self._admit(call)
-        except WhopError as error:
-            reply = error.reply
-            return lambda: reply
+        """Check the token and the rate limit, then look at the idempotency key. All else is part of the act.
 
-    def _admit(self, call: Call) -> Act:
+        Raises:
+            WhopError: 401, 429, or what the key has against it.
+        """
         if not call.credential or not bearer_token(call):
             raise WhopError(401)
         wait = self._rate_limit.spend((call.operation, call.credential), self.mode.rate_limit)
         if wait:
             raise WhopError(429, f"Try again in {wait} seconds.")
-        act = partial(self._answer, call)
+        act = partial(attempt, partial(self._answer, call))
         key = call.headers.get("idempotency-key")
         if call.method == "POST" and key and self.mode.idempotency == "honoured":
             return self._keys.once(KeyOfCredential(call.credential, key), fingerprint_of(call), act)
         return act
 
+    def headers(self, _call: Call) -> Mapping[str, str]:
+        """None that every answer carries."""
+        return {}
+
     def _answer(self, call: Call) -> Reply:
-        try:
-            return Reply.of(self._perform(call))
-        except WhopError as error:
-            return error.reply
+        return Reply.of(self._perform(call))
 
     def _perform(self, call: Call) -> object:
         """Do it; what the answer says."""
@@ -112,9 +112,8 @@ class Whop:
 
     def _listed(self, agent: Agent | None) -> list[Chat]:
         """The chats that lists show by now."""
-        latest = self._clock.now() - self.mode.list_lag
-        listed = [chat for chat in self._chats.all() if chat.created_at <= latest]
-        return [chat for chat in listed if agent in (None, chat.agent_identifier)]
+        chats = listed(self._chats.all(), self.mode.list, until=self._clock.now() - self.mode.list_lag)
+        return [chat for chat in chats if agent in (None, chat.agent_identifier)]
 
 
 def bearer_token(call: Call) -> str:

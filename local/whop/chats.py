@@ -1,19 +1,16 @@
 """The AI chats that the stand-in holds."""
 
 import itertools
-import secrets
-import string
 from dataclasses import dataclass, field
 from typing import Any
 
 from local.standin.clock import Clock, iso
+from local.standin.ids import new_id
 from local.whop.errors import WhopError
 from local.whop.parameters import Agent, CreateAiChat, NotificationPreference, UpdateAiChat
 
 USER_ID = "user_localstandin1"
 """Every credential is this one user's, so that a new token finds the chats of the old one."""
-
-ALPHABET = string.ascii_letters + string.digits
 
 
 @dataclass
@@ -31,7 +28,7 @@ class Chat:
     suggestion_type: str | None
     message_attachments: list[str]
     notification_preference: NotificationPreference = "all"
-    id: str = field(default_factory=lambda: "aich_" + "".join(secrets.choice(ALPHABET) for _ in range(13)))
+    id: str = field(default_factory=lambda: new_id("aich_"))
 
     def as_ai_chat(self, *, with_agent: bool) -> dict[str, Any]:
         """The AiChat as the API shows it. Nobody replies here, so it holds the first message alone."""

@@ -3,7 +3,7 @@
 from http import HTTPStatus
 from typing import NamedTuple
 
-from local.standin.exchange import Reply
+from local.standin.exchange import RefusedError, Reply
 
 
 class Refusal(NamedTuple):
@@ -27,8 +27,8 @@ INVALID = Refusal("invalid_request_error", "The request was refused")
 INTERNAL = Refusal("internal_server_error", "An unexpected error occurred")
 
 
-class WhopError(Exception):
-    """The server refuses; ``reply`` is what it answers."""
+class WhopError(RefusedError):
+    """Whop's server refuses."""
 
     def __init__(
         self, status: int, message: str | None = None, *, code: str | None = None, param: str | None = None
@@ -40,5 +40,4 @@ class WhopError(Exception):
             "code": code or wording.code,
             "param": param,
         }
-        super().__init__(error["message"])
-        self.reply = Reply.of({"error": error}, status)
+        super().__init__(message or wording.message, Reply.of({"error": error}, status))

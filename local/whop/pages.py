@@ -1,13 +1,12 @@
 """Lists, page by page."""
 
 import base64
-import hashlib
 from bisect import bisect_left, bisect_right
 from typing import NamedTuple, Self
 
+from local.standin.listing import Order, rank
 from local.whop.chats import Chat
 from local.whop.errors import WhopError
-from local.whop.mode import Order
 from local.whop.parameters import ListAiChats
 
 DEFAULT_PAGE_SIZE = 20
@@ -23,13 +22,7 @@ class Place(NamedTuple):
 
     def rank(self, order: Order) -> int:
         """The lower, the earlier in a list."""
-        match order:
-            case "newest":
-                return -self.sequence
-            case "oldest":
-                return self.sequence
-            case "shuffled":
-                return int.from_bytes(hashlib.sha256(self.chat_id.encode()).digest())
+        return rank(order, self.sequence, self.chat_id)
 
     @property
     def cursor(self) -> str:
@@ -74,12 +67,11 @@ def place_of(chat: Chat) -> Place:
 
 
 def page_of(chats: list[Chat], query: ListAiChats, order: Order) -> Page:
-    """The page of ``chats`` that the query asks for: cut by the cursors, then by ``first``, then by ``last``.
+    """The page that the query asks for of ``chats`` in this order: cut by cursors, then ``first``, then ``last``.
 
     Raises:
         WhopError: 400, a cursor is none.
     """
-    chats = sorted(chats, key=lambda chat: place_of(chat).rank(order))
     ranks = [place_of(chat).rank(order) for chat in chats]
     start, stop = 0, len(chats)
     if query.after:

@@ -27,6 +27,14 @@ def whop(system: System) -> StandIn:
 
 
 @pytest.fixture
+def kodey(system: System) -> StandIn:
+    """The stand-in of Kodey, empty."""
+    stand_in = StandIn(system.kodey_url, "")
+    stand_in.reset()
+    return stand_in
+
+
+@pytest.fixture
 def api(system: System) -> Iterator[httpx.Client]:
     """A client of the HTTP API that may do everything."""
     headers = {"Authorization": f"Bearer {BEARER}"}

@@ -13,9 +13,17 @@ RUNS = 24
 
 
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("idempotency", ["honoured", "ignored"])
-def test_every_trigger_makes_one_chat_while_calls_fail_and_functions_are_killed(idempotency: str) -> None:
-    command = [sys.executable, "-m", "benchmarks.chaos", "--runs", str(RUNS), "--idempotency", idempotency]
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["--provider", "whop", "--idempotency", "honoured"],
+        ["--provider", "whop", "--idempotency", "ignored"],
+        ["--provider", "kodey"],
+    ],
+    ids=["Whop honours keys", "Whop ignores keys", "Kodey"],
+)
+def test_every_trigger_takes_effect_once_while_calls_fail_and_functions_are_killed(options: list[str]) -> None:
+    command = [sys.executable, "-m", "benchmarks.chaos", "--runs", str(RUNS), *options]
     done = subprocess.run(command, cwd=ROOT, env=os.environ, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     counted = {name: int(number) for name, number in re.findall(r"^(\w+): (\d+)$", done.stdout, re.MULTILINE)}

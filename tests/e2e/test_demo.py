@@ -9,15 +9,18 @@ import time
 from local.setup import ROOT
 
 
-def test_the_demo_shows_the_chat_that_a_schedule_made_for_a_company_muted() -> None:
+def test_the_demo_shows_the_chats_that_schedules_made_one_muted_and_one_answered() -> None:
     begun = time.monotonic()
     done = subprocess.run(
         [sys.executable, "-m", "local.demo"], cwd=ROOT, env=os.environ, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    shown = dict(re.findall(r"^  (\w+) +(\S.*)$", done.stdout.partition("holds:")[2], re.MULTILINE))
-    assert set(shown) == {"chat", "title", "company", "muted", "run"}
-    assert shown["chat"].startswith("aich_")
-    assert (shown["title"], shown["company"], shown["muted"]) == ("Weekly revenue", "biz_XXXXX", "yes")
+    parts = done.stdout.split("holds:")[1:]
+    whop, kodey = (dict(re.findall(r"^  (\w+)  +(\S.*)$", part, re.MULTILINE)) for part in parts)
+    assert set(whop) == {"chat", "title", "company", "muted", "run"}
+    assert whop["chat"].startswith("aich_")
+    assert (whop["title"], whop["company"], whop["muted"]) == ("Weekly revenue", "biz_XXXXX", "yes")
+    assert set(kodey) == {"chat", "agent", "message", "answer", "run"}
+    assert (kodey["agent"], kodey["answer"]) == ("agent_support", f"You said: {kodey['message']}")
     assert "\033" not in done.stdout
     assert time.monotonic() - begun < 30

@@ -20,7 +20,7 @@ from local.system import STACK
 from tests.stand_ins import StandIn
 from tests.waiting import until
 
-DEV = [sys.executable, "-m", "local.dev", "--port", "0", "--whop-port", "0"]
+DEV = [sys.executable, "-m", "local.dev", "--port", "0", "--whop-port", "0", "--kodey-port", "0"]
 IGNORING_SIGINT = ["sh", "-c", 'trap "" INT; exec "$@"', "sh"]
 """How a shell that runs no terminal starts what is in the background."""
 
@@ -82,9 +82,11 @@ def alive(pids: set[int]) -> set[int]:
 
 
 def test_the_api_answers_its_logs_are_shown_and_what_is_printed_can_be_copied(dev: Dev) -> None:
-    (create,) = re.findall(r"^  (curl .* -d .*)$", dev.printed, re.MULTILINE)
-    created = subprocess.run(shlex.split(create), capture_output=True, text=True, check=True).stdout
-    assert " 201 " in created.splitlines()[0]
+    for create in re.findall(r"^  (curl .* -d .*)$", dev.printed, re.MULTILINE):
+        created = subprocess.run(shlex.split(create), capture_output=True, text=True, check=True).stdout
+        assert " 201 " in created.splitlines()[0]
+    (answered,) = StandIn(dev.value("Kodey's stand-in"), "").state()["chats"]
+    assert [message["role"] for message in answered["messages"]] == ["user", "assistant"]
     (chat,) = StandIn(dev.value("Whop's stand-in").removesuffix("/api/v1"), "/api/v1").state()["chats"]
     assert chat["company_id"] == "biz_A"
     dev.read_until(r"http-api INFO .*run_id=")
@@ -117,7 +119,7 @@ def test_a_schedule_that_is_made_while_it_runs_fires_in_its_zone(dev: Dev) -> No
 def test_a_signal_ends_it_and_all_that_it_started(dev: Dev, number: signal.Signals) -> None:
     httpx.get(f"{dev.value('HTTP API')}/health", timeout=60, trust_env=False).raise_for_status()
     started = descendants(dev.process.pid)
-    assert len(started) >= 3, "the local AWS, a function and the stand-in of Whop"
+    assert len(started) >= 4, "the local AWS, a function and both stand-ins"
     dev.process.send_signal(number)
     assert dev.process.wait(20) == 0
     assert until(lambda: not alive(started))

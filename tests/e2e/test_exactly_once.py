@@ -10,8 +10,9 @@ from typing import Any
 import httpx
 import pytest
 
+from aichats.runs.actions import WhopCreateChat
 from aichats.runs.ledger import Ledger
-from aichats.runs.model import Run, WhopCreateChat, run_id
+from aichats.runs.model import Run, run_id
 from aichats.runs.queue import Message
 from local.cloud.functions import invoke
 from local.cloud.http_api import http_api

@@ -6,8 +6,9 @@ from datetime import UTC, datetime, timedelta
 import httpx
 import pytest
 
+from aichats.runs.actions import WhopCreateChat
 from aichats.runs.ledger import Ledger
-from aichats.runs.model import Run, WhopCreateChat, run_id
+from aichats.runs.model import Run, run_id
 from aichats.runs.queue import Message, Queue
 from local.redrive import main
 from local.system import System
@@ -35,7 +36,7 @@ def test_letters_that_can_be_read_are_performed_and_the_others_stay_with_their_r
     identifier = run_id("http", "local", "POST /chats", datetime.now(UTC).isoformat(), None)
     run = Run(run_id=identifier, trigger="http", action=action, target=None, api_version="2026-07-08-1")
     Ledger(clients.dynamodb, outputs["RunsTable"], timedelta(seconds=60)).add([run], lambda _: datetime.now(UTC))
-    queue = Queue(lambda: clients.queues, outputs["RunQueue"], outputs["RunDeadLetters"])
+    queue = Queue(lambda: clients.queues, outputs["RunQueue"], outputs["SlowRunQueue"], outputs["RunDeadLetters"])
     queue.bury("not ours", "body: Invalid JSON")
     clients.queues.send_message(
         QueueUrl=outputs["RunDeadLetters"], MessageBody=Message(run_id=identifier).model_dump_json()

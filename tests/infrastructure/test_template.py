@@ -210,10 +210,12 @@ def test_secrets_are_made_empty_and_read_only_by_the_functions_that_need_them() 
         "{}"
     }
     assert {name: [found.group(1) for found in read if found] for name, read in readers.items()} == {
-        "RunScheduleFunction": ["whop"],
-        "PerformRunsFunction": ["whop"],
+        # How fast a fan-out may be depends on the kind of Kodey's key.
+        "RunScheduleFunction": ["whop", "kodey"],
+        "PerformRunsFunction": ["whop", "kodey"],
+        "PerformSlowRunsFunction": ["whop", "kodey"],
         "SweepRunsFunction": [],
-        "HttpApiFunction": ["whop", "callers"],
+        "HttpApiFunction": ["whop", "kodey", "callers"],
     }
 
 
@@ -246,6 +248,24 @@ def test_the_timeouts_fit_into_each_other() -> None:
         FUNCTIONS["PerformRunsFunction"]["Properties"]["Timeout"]
         >= 3 * Settings.model_fields["whop_timeout_seconds"].default
     )
+
+
+def test_slow_runs_have_the_same_code_and_a_queue_of_their_own() -> None:
+    fast, slow = (FUNCTIONS[name]["Properties"] for name in ("PerformRunsFunction", "PerformSlowRunsFunction"))
+
+    assert fast["CodeUri"] == slow["CodeUri"] == "functions/perform_runs/"
+    queues = [part["Events"]["Messages"]["Properties"]["Queue"]["Fn::GetAtt"][0] for part in (fast, slow)]
+    assert queues == ["RunQueue", "SlowRunQueue"]
+    for part, queue in zip((fast, slow), queues, strict=True):
+        assert RESOURCES[queue]["Properties"]["VisibilityTimeout"] >= 6 * part["Timeout"]
+        assert part["Events"]["Messages"]["Properties"]["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+
+
+def test_a_slow_run_fits_into_its_function() -> None:
+    limits = Settings.model_fields
+    calls = limits["kodey_timeout_seconds"].default * 2 + limits["kodey_answer_seconds"].default
+
+    assert FUNCTIONS["PerformSlowRunsFunction"]["Properties"]["Timeout"] > calls
 
 
 @pytest.mark.parametrize(("target", "expected"), [('"biz_A"', ["biz_A"]), ("null", [None])])

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import parse_qsl
 
+import httpx
 import pytest
 
 from aichats.api.app import OPERATIONS, create_api
@@ -20,6 +21,7 @@ from functions.perform_runs import app as perform_runs
 from functions.run_schedule import app as run_schedule
 from functions.sweep_runs import app as sweep_runs
 from tests.fakes import FakeSqs, Json, ai_chat
+from tests.kodey_in_memory import KodeyInMemory
 from tests.lambda_calls import EVENTS, LOCAL, ROOT, HttpCaller, make_application, make_context
 from tests.ledgers import LEASE, MUTE
 from tests.whop_in_memory import WhopInMemory
@@ -30,11 +32,24 @@ FUNCTION_OF = {"http": "http_api", "schedule": "run_schedule", "sqs": "perform_r
 SWEEP = "sweep"
 """The event of the schedule that calls another function."""
 
-REFUSED = {"no_token": 401}
+REFUSED = {"no_token": 401, "mute_kodey_chat": 422}
 """HTTP events that show a refusal; all others succeed."""
+
+QUEUED = ("create_kodey_chat", "send_kodey_message", "start_runs", "replay_run")
+"""HTTP events of which something goes to a queue."""
 
 NEVER_FILLED = "placeholder_not_filled"
 """The schedule event that shows a refusal."""
+
+
+class Both(httpx.BaseTransport):
+    """Each provider at its own address."""
+
+    def __init__(self, whop: WhopInMemory, kodey: KodeyInMemory) -> None:
+        self._at = {"whop.invalid": whop, "kodey.invalid": kodey}
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        return self._at[request.url.host].handle_request(request)
 
 
 def named(folder: str) -> dict[str, Path]:
@@ -62,14 +77,22 @@ def whop() -> WhopInMemory:
 
 
 @pytest.fixture
+def kodey() -> KodeyInMemory:
+    """Kodey with the chat that the events speak of."""
+    kodey = KodeyInMemory()
+    kodey.chat(id="chat_xxxxxxxxxxxxx")
+    return kodey
+
+
+@pytest.fixture
 def sqs() -> FakeSqs:
     return FakeSqs()
 
 
 @pytest.fixture(autouse=True)
-def app(monkeypatch: pytest.MonkeyPatch, whop: WhopInMemory, sqs: FakeSqs) -> Application:
+def app(monkeypatch: pytest.MonkeyPatch, whop: WhopInMemory, kodey: KodeyInMemory, sqs: FakeSqs) -> Application:
     """The application behind all functions, with the runs that the events speak of."""
-    app = make_application(whop, sqs=sqs)
+    app = make_application(Both(whop, kodey), sqs=sqs)
     for function in (run_schedule, perform_runs, sweep_runs):
         monkeypatch.setattr(function, "app", app)
     monkeypatch.setattr(http_api, "api", create_api(app))
@@ -96,7 +119,7 @@ def test_each_function_has_events_and_each_event_a_function() -> None:
 def test_each_route_has_an_event() -> None:
     shown = {(event["requestContext"]["http"]["method"], event["rawPath"]) for event in map(load, HTTP.values())}
     in_form = {
-        (method, re.sub(r"([abc])\1{31}", "{run_id}", path.replace("aich_xxxxxxxxxxxxx", "{chat_id}")))
+        (method, re.sub(r"([abc])\1{31}", "{run_id}", re.sub(r"(aich|chat)_x{13}", "{chat_id}", path)))
         for method, path in shown
     }
 
@@ -104,12 +127,18 @@ def test_each_route_has_an_event() -> None:
 
 
 @pytest.mark.parametrize("name", HTTP)
-def test_an_http_event_is_answered(name: str, whop: WhopInMemory) -> None:
-    answer = HttpCaller(http_api.lambda_handler).send(load(HTTP[name]))
+def test_an_http_event_is_answered(name: str, whop: WhopInMemory, kodey: KodeyInMemory, sqs: FakeSqs) -> None:
+    # With less time than a look at a queued run takes, nothing is watched.
+    seconds_left = 2.5 if name in QUEUED else 29.0
+
+    answer = HttpCaller(http_api.lambda_handler).send(load(HTTP[name]), make_context(seconds_left))
 
     assert answer.status == REFUSED.get(name, answer.status)
     assert (answer.status >= 400) is (name in REFUSED)
-    assert bool(whop.requests) is (name.endswith(("chat", "chats", "chat_base64", "title")))
+    of_whop = "kodey" not in name and name.endswith(("chat", "chats", "chat_base64", "title"))
+    assert bool(whop.requests) is of_whop
+    assert len(kodey.requests) == ("kodey" in name and name.startswith(("list", "retrieve", "delete")))
+    assert bool(sqs.sent) is (name in QUEUED)
 
 
 @pytest.mark.parametrize("name", HTTP)
@@ -152,7 +181,7 @@ def test_a_schedule_event_is_performed_or_queued(name: str, whop: WhopInMemory, 
     result = run_schedule.lambda_handler(event, make_context(seconds_left=120))
 
     assert len(result["runs"]) == len(event["targets"])
-    if len(event["targets"]) > 1:
+    if len(event["targets"]) > 1 or event["action"]["type"].startswith("kodey."):
         assert [sent.run_id for sent in sqs.sent] == [run["run_id"] for run in result["runs"]]
         assert whop.requests == []
     else:

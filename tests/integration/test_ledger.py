@@ -137,7 +137,7 @@ def test_a_run_that_is_put_back_waits_with_its_error_its_attempts_and_its_key(le
     row = ledger.claim(RUN, LEASE)
     due = clock.forward(seconds=1) + timedelta(seconds=9)
 
-    ledger.put_back(replaced(row, attempts=0, key_number=2), due, unsettled=False, error=ERROR)
+    ledger.put_back(replaced(row, attempts=0, key_number=2), due, unsettled_at=None, error=ERROR)
 
     kept = stored(ledger)
     assert (kept.status, kept.attempts, kept.key_number, kept.unsettled) == ("pending", 0, 2, False)
@@ -150,7 +150,7 @@ def test_a_stale_lease_puts_nothing_back(ledger: Ledger, clock: Clock) -> None:
     ledger.claim(RUN, LEASE)
     before = item(ledger)
 
-    row = refused(lambda: ledger.put_back(stale, NOON, unsettled=False, error=None))
+    row = refused(lambda: ledger.put_back(stale, NOON, unsettled_at=None, error=None))
 
     assert row == stored(ledger)
     assert item(ledger) == before
@@ -162,7 +162,7 @@ def test_a_run_that_was_put_back_twice_by_a_lost_answer_is_put_back(clock: Clock
     row = ledger.claim(RUN, LEASE)
     lossy.armed = True
 
-    ledger.put_back(row, NOON, unsettled=True, error=ERROR)
+    ledger.put_back(row, NOON, unsettled_at=NOON, error=ERROR)
 
     assert stored(ledger).status == "pending"
 
@@ -175,7 +175,7 @@ def test_a_chat_is_recorded_by_who_knows_it_even_without_the_lease(ledger: Ledge
     clock.forward(minutes=5)
     ledger.claim(RUN, LEASE)
 
-    row = ledger.record_chat(stale, "aich_1")
+    row = ledger.record(stale, "aich_1", {})
 
     assert (row.chat_id, row.unsettled) == ("aich_1", False)
     kept = stored(ledger)
@@ -186,7 +186,7 @@ def test_a_chat_is_not_recorded_for_a_run_that_has_ended(ledger: Ledger) -> None
     row = ledger.claim(RUN, LEASE)
     ledger.finish(row, "failed", error=ERROR)
 
-    assert refused(lambda: ledger.record_chat(row, "aich_1")) == stored(ledger)
+    assert refused(lambda: ledger.record(row, "aich_1", {})) == stored(ledger)
     assert stored(ledger).chat_id is None
 
 
@@ -194,7 +194,7 @@ def test_a_run_whose_row_is_gone_is_refused(ledger: Ledger) -> None:
     row = ledger.claim(RUN, LEASE)
     dynamodb().delete_item(TableName=ledger.table, Key={"run_id": {"S": RUN.run_id}})
 
-    assert refused(lambda: ledger.record_chat(row, "aich_1")) is None
+    assert refused(lambda: ledger.record(row, "aich_1", {})) is None
     assert item(ledger) == {}
 
 
@@ -203,10 +203,10 @@ def test_success_with_a_chat_needs_no_lease(ledger: Ledger, clock: Clock) -> Non
     clock.forward(minutes=5)
     ledger.claim(RUN, LEASE)
 
-    ledger.finish(stale, "succeeded", chat_id="aich_1", reply="{}")
+    ledger.finish(stale, "succeeded", chat_id="aich_1", result={})
 
     kept = stored(ledger)
-    assert (kept.status, kept.chat_id, kept.reply, kept.unsettled) == ("succeeded", "aich_1", "{}", False)
+    assert (kept.status, kept.chat_id, kept.result, kept.unsettled) == ("succeeded", "aich_1", {}, False)
     assert (kept.finished_at, kept.lease, kept.error, kept.is_open) == (clock.now, None, None, False)
 
 
@@ -231,7 +231,7 @@ def test_what_has_ended_stays_as_it_ended(ledger: Ledger, clock: Clock, first: E
     clock.forward(seconds=1)
 
     refused(lambda: ledger.finish(row, second, chat_id="aich_2" if second == "succeeded" else None))
-    refused(lambda: ledger.put_back(row, NOON, unsettled=False, error=None))
+    refused(lambda: ledger.put_back(row, NOON, unsettled_at=None, error=None))
 
     assert item(ledger) == before
 
@@ -268,7 +268,7 @@ def test_a_run_that_nobody_performs_any_more_is_given_up(ledger: Ledger, clock: 
 
 
 def test_a_run_that_is_given_up_keeps_its_last_error(ledger: Ledger, clock: Clock) -> None:
-    ledger.put_back(ledger.claim(RUN, LEASE), NOON, unsettled=False, error=ERROR)
+    ledger.put_back(ledger.claim(RUN, LEASE), NOON, unsettled_at=None, error=ERROR)
     clock.forward(days=2)
 
     ledger.give_up(stored(ledger), "failed")

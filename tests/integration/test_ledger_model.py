@@ -1,7 +1,7 @@
 """Runs take effect once, whatever goes wrong: the real performer, ledger, dispatcher and sweeper in a faulty world.
 
-Hypothesis picks what happens in which order. It is held that no run makes two chats, that what has ended stays as it
-ended, and that every run ends once the faults are over.
+Hypothesis picks what happens in which order, for the actions of both providers. It is held that no run makes two chats
+or sends a message twice, that what has ended stays as it ended, and that every run ends once the faults are over.
 """
 
 from contextlib import suppress
@@ -15,24 +15,49 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
 from aichats.http import retry
+from aichats.kodey import KodeyClient
 from aichats.observability import metrics
+from aichats.runs.actions import Action, KodeyCreateChat, KodeySendMessage, WhopCreateChat
 from aichats.runs.dispatch import Dispatcher
+from aichats.runs.kodey import KodeyActions
 from aichats.runs.ledger import RefusedByLedgerError
-from aichats.runs.model import Run, WhopCreateChat
+from aichats.runs.model import Run
 from aichats.runs.perform import MAX_AGE, Performer
 from aichats.runs.queue import Queue
 from aichats.runs.rows import Row, decode, row_of
 from aichats.runs.sweep import Sweeper
+from aichats.runs.whop import WhopActions
 from aichats.whop import WhopClient
-from tests.crashing import LAG, LATE, Crash, FaultyAws, FaultySqs, FaultyWhop, Plan, World, faulty_dynamodb
+from tests.crashing import (
+    LAG,
+    LATE,
+    LATE_AT_KODEY,
+    WORDS,
+    Crash,
+    FaultyAws,
+    FaultyKodey,
+    FaultyProvider,
+    FaultySqs,
+    FaultyWhop,
+    Plan,
+    World,
+    faulty_dynamodb,
+)
 from tests.ledgers import SETTLE, Clock, dynamodb, make_ledger, make_run
 
 LIFETIME = timedelta(seconds=30)
 LEASE = LIFETIME + timedelta(seconds=5)
-CREATE = WhopCreateChat(
-    type="whop.create_chat", message_text="How was the week?", title="Week", notification_preference="none"
-)
-RUNS = [make_run(action=CREATE, target=f"biz_{number}") for number in range(30)]
+KODEY_SETTLE = timedelta(seconds=150)
+ACTIONS: dict[str, Action] = {
+    "a chat of Whop": WhopCreateChat(
+        type="whop.create_chat", message_text=WORDS, title="Week", notification_preference="none"
+    ),
+    "a chat of Kodey": KodeyCreateChat(type="kodey.create_chat", message_text=WORDS),
+    "a chat of Kodey for a user who has others": KodeyCreateChat(
+        type="kodey.create_chat", message_text=WORDS, user_id="customer"
+    ),
+    "a message to a chat of Kodey": KodeySendMessage(type="kodey.send_message", content=WORDS),
+}
 FAULTS = [
     "crash before",
     "crash after",
@@ -49,10 +74,11 @@ FAULTS = [
 TELLING = ["crash after", "error after", "answer lost", "late"]
 """What leaves open whether a create took effect."""
 faulty: st.SearchStrategy[Plan] = st.one_of(
-    # The create is the second call of a run that is performed for the first time, the third of one that is settled.
-    st.builds(lambda call, fault: {call: fault}, st.integers(1, 2), st.sampled_from(TELLING)),
-    st.builds(lambda call: {call: "crash before"}, st.integers(2, 5)),
-    st.dictionaries(st.integers(0, 6), st.sampled_from(FAULTS), min_size=1, max_size=3),
+    # The create is the second call of a run that is performed for the first time, the third of one that is settled; at
+    # Kodey what there is already may be noted before, and the message comes after.
+    st.builds(lambda call, fault: {call: fault}, st.integers(1, 6), st.sampled_from(TELLING)),
+    st.builds(lambda call: {call: "crash before"}, st.integers(2, 8)),
+    st.dictionaries(st.integers(0, 8), st.sampled_from(FAULTS), min_size=1, max_size=3),
 )
 plans: st.SearchStrategy[Plan] = faulty | st.just({})
 others = st.integers(0, 3)
@@ -60,7 +86,9 @@ others = st.integers(0, 3)
 
 
 class Runs(RuleBasedStateMachine):
-    """Several runs, several workers, one queue."""
+    """Several runs of one action, several workers, one queue."""
+
+    action: Action
 
     def __init__(self) -> None:
         super().__init__()
@@ -71,14 +99,20 @@ class Runs(RuleBasedStateMachine):
         self.ledger = make_ledger(self.clock, client=faulty_dynamodb(self.world))
         self.ended: dict[str, Row] = {}
         self.arrived = 0
+        self.runs = [make_run(action=self.action, target=f"biz_{number}") for number in range(30)]
 
     @initialize(honours_keys=st.booleans())
     def begin(self, *, honours_keys: bool) -> None:
-        self.whop = FaultyWhop(self.world, honours_keys=honours_keys)
-        self.client = WhopClient("a-key", "https://whop.invalid/api/v1", transport=self.whop)
-        performer = Performer(self.ledger, lambda *_: self.client, timedelta(seconds=20))
+        whop, kodey = FaultyWhop(self.world, honours_keys=honours_keys), FaultyKodey(self.world, self.runs)
+        self.provider: FaultyProvider = whop if self.runs[0].provider == "whop" else kodey
+        whop_client = WhopClient("a-key", "https://whop.invalid/api/v1", transport=whop)
+        kodey_client = KodeyClient("sk_live_key", "https://kodey.invalid", transport=kodey)
+        limit = timedelta(seconds=20)
+        whop_actions = WhopActions(lambda *_: whop_client, limit, self.ledger.settle)
+        kodey_actions = KodeyActions(lambda: kodey_client, limit, limit, KODEY_SETTLE, lambda: 1000)
+        performer = Performer(self.ledger, {"whop": whop_actions, "kodey": kodey_actions})
         sqs: Any = FaultyAws(self.world, self.sqs)
-        queue = Queue(lambda: sqs, "https://runs", "https://dead-letters")
+        queue = Queue(lambda: sqs, "https://runs", "https://slow-runs", "https://dead-letters")
         self.dispatcher = Dispatcher(self.ledger, performer, queue)
         self.sweeper = Sweeper(self.ledger, self.dispatcher)
 
@@ -101,7 +135,7 @@ class Runs(RuleBasedStateMachine):
     def an_event_for_several_arrives(self, plan: Plan) -> None:
         self.arrived += 2
         with self.world.process(plan), suppress(Crash, BotoCoreError):
-            self.dispatcher.fan_out(RUNS[: self.arrived])
+            self.dispatcher.fan_out(self.runs[: self.arrived])
 
     @rule(plan=plans, number=st.integers(0, 9), other=others, again=st.booleans())
     def a_message_is_delivered(self, plan: Plan, number: int, other: int, *, again: bool) -> None:
@@ -130,7 +164,7 @@ class Runs(RuleBasedStateMachine):
     @rule(seconds=st.sampled_from([1, 20, 35, 61, 96, 400]))
     def time_passes(self, seconds: int) -> None:
         self.clock.forward(seconds=seconds)
-        self.whop.settle()
+        self.provider.settle()
 
     @rule(plan=plans)
     def somebody_acts_at_the_first_moment_at_which_a_run_is_due(self, plan: Plan) -> None:
@@ -138,17 +172,17 @@ class Runs(RuleBasedStateMachine):
         if waiting:
             first = min(waiting, key=lambda row: str(row.due_at))
             self.clock.now = max(self.clock.now, first.due_at or self.clock.now)
-            self.whop.settle()
+            self.provider.settle()
             with self.world.process(plan):
                 self._attempt(first.run.run_id)
 
     @rule()
     def a_day_passes(self) -> None:
         self.clock.forward(seconds=MAX_AGE.total_seconds() / 2 + 60)
-        self.whop.settle()
+        self.provider.settle()
 
     def _newest(self, number: int) -> Run:
-        return RUNS[max(0, self.arrived - 1 - number)]
+        return self.runs[max(0, self.arrived - 1 - number)]
 
     def _attempt(self, run: Run | str) -> bool:
         """Whether the function that performs the run ends as it should."""
@@ -162,17 +196,17 @@ class Runs(RuleBasedStateMachine):
 
     @invariant()
     def what_is_promised(self) -> None:
-        made_by = self.whop.made_by if hasattr(self, "whop") else {}
-        assert [run_id for run_id, chats in made_by.items() if len(chats) > 1] == [], "a run made two chats"
         for row in self._rows():
             self._stays_as_it_ended(row)
-            made = made_by.get(row.run.run_id, [])
+            effects = self.provider.effects(row)
+            assert [made for made in effects if len(made.ids) > 1] == [], "a run made something twice"
+            assert [made for made in effects if made.recorded and not made.ids] == [], "a run has what nobody made"
             if row.status == "succeeded":
-                chat = self.whop.chats[str(row.chat_id)]
-                assert made == [row.chat_id]
-                assert (chat["title"], chat["notification_preference"]) == ("Week", "none")
+                assert all(made.recorded for made in effects), "a run that succeeded did not make all that it should"
+                assert self.provider.is_as_wanted(row)
             if row.status == "failed":
-                assert made == ([row.chat_id] if row.chat_id else []), "a run that failed made a chat that it hides"
+                hidden = [made for made in effects if made.ids and not made.recorded]
+                assert hidden == [], "a run that failed made what it hides"
                 assert row.error
 
     def _stays_as_it_ended(self, row: Row) -> None:
@@ -183,11 +217,11 @@ class Runs(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         """The faults are over: within an hour every run has ended, and was not given up."""
-        if not hasattr(self, "whop"):
+        if not hasattr(self, "provider"):
             return
         for _ in range(12):
             self.clock.forward(seconds=300)
-            self.whop.settle()
+            self.provider.settle()
             self.sweeper.sweep()
             for message in self.sqs.due():
                 self.sqs.visible_at.remove(message)
@@ -200,9 +234,11 @@ class Runs(RuleBasedStateMachine):
         return [row_of(decode(item)) for item in items]
 
 
-def test_runs_take_effect_once_whatever_goes_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert LATE + LAG < SETTLE
+@pytest.mark.parametrize("name", ACTIONS)
+def test_runs_take_effect_once_whatever_goes_wrong(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert LATE + LAG < SETTLE < LATE_AT_KODEY + LAG < KODEY_SETTLE
     monkeypatch.setattr(retry, "MAX_ATTEMPTS", 1)
+    machine = type("Runs", (Runs,), {"action": ACTIONS[name]})
 
-    bounds = settings(max_examples=50, stateful_step_count=20, deadline=None, suppress_health_check=list(HealthCheck))
-    run_state_machine_as_test(Runs, settings=bounds)
+    bounds = settings(max_examples=20, stateful_step_count=20, deadline=None, suppress_health_check=list(HealthCheck))
+    run_state_machine_as_test(machine, settings=bounds)

@@ -113,7 +113,7 @@ def test_what_is_open_is_kept_without_end(ledger: Ledger, clock: Clock) -> None:
     assert "ttl" not in item(ledger)
     row = ledger.claim(RUN, LEASE)
     assert "ttl" not in item(ledger)
-    ledger.put_back(row, NOON, unsettled=True, error=ERROR)
+    ledger.put_back(row, NOON, unsettled_at=NOON, error=ERROR)
     assert "ttl" not in item(ledger)
     clock.forward(days=2)
     ledger.give_up(stored(ledger), "unknown")
@@ -123,7 +123,7 @@ def test_what_is_open_is_kept_without_end(ledger: Ledger, clock: Clock) -> None:
 def test_no_attribute_is_null(ledger: Ledger) -> None:
     run = make_run(target=None)
     row = ledger.claim(run, LEASE)
-    ledger.put_back(row, NOON, unsettled=False, error=None)
+    ledger.put_back(row, NOON, unsettled_at=None, error=None)
     assert [name for name, value in item(ledger, run).items() if "NULL" in value] == []
     assert not item(ledger, run).keys() & {"automation", "slot", "target", "error", "chat_id"}
     ledger.finish(ledger.claim(run, LEASE), "succeeded", chat_id="aich_1")

@@ -106,7 +106,7 @@ def test_what_nobody_could_end_for_a_day_and_an_hour_is_ended(
 
 
 def test_a_run_whose_chat_is_known_is_not_ended_as_unknown(app: Application, clock: Clock) -> None:
-    app.ledger.record_chat(app.ledger.claim(RUN, LEASE), "aich_1")
+    app.ledger.record(app.ledger.claim(RUN, LEASE), "aich_1", {})
     clock.forward(hours=12)
     app.ledger.claim(RUN, LEASE)
     clock.forward(hours=14)

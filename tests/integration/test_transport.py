@@ -1,5 +1,6 @@
 """The transport over real sockets: a limit that holds for a whole call, and connections that are used again."""
 
+import json
 import socket
 import time
 from collections.abc import Callable, Iterator
@@ -15,6 +16,7 @@ from aichats.errors import APIConnectionError, APITimeoutError, OutcomeUnknownEr
 from aichats.http import deadline, transport
 from aichats.http.deadline import time_limit
 from aichats.http.transport import KEEPALIVE_SECONDS, DeadlineTransport
+from aichats.kodey import KodeyClient
 from aichats.whop import CreateAiChat, UpdateAiChat, WhopClient
 from local.ports import free_port
 from tests.fakes import FakeClock
@@ -23,6 +25,7 @@ from tests.integration.raw_server import Connection, RawServer, make_certificate
 LIMIT = 1.0
 """Enough for a busy machine to come to where the server stops."""
 MESSAGE = CreateAiChat(message_text="Hi")
+ANSWER = {"id": "msg_1", "content": "Hello!", "role": "assistant", "createdAt": "2024-01-15T10:30:00Z"}
 
 
 @pytest.fixture
@@ -87,6 +90,11 @@ def answer_all(connection: Connection) -> None:
         connection.answer()
 
 
+def answer_late(connection: Connection) -> None:
+    while connection.read_request() and not connection.server.stopped.wait(2 * LIMIT):
+        connection.answer(json.dumps(ANSWER).encode())
+
+
 def answer_once_and_close(connection: Connection) -> None:
     connection.read_request()
     connection.answer()
@@ -121,6 +129,14 @@ def test_a_server_that_never_comes_to_an_end_holds_no_call(
             client(server, pool).retrieve_ai_chat("aich_1")
         with within_the_limit(), pytest.raises(OutcomeUnknownError, match="POST /ai_chats: ReadTimeout"):
             create(client(server, pool))
+
+
+def test_the_answer_to_a_message_may_take_longer_than_other_calls(pool: DeadlineTransport) -> None:
+    with serving(answer_late) as server:
+        kodey = KodeyClient("sk_live_1", server.base_url, timeout=LIMIT, answer_timeout=60.0, transport=pool)
+        assert kodey.send_message("chat_1", "Hi").content == "Hello!"
+        with pytest.raises(APITimeoutError, match="GET /chat/chat_1/message: "):
+            kodey.list_messages("chat_1")
 
 
 def test_the_deadline_around_a_call_holds_it_too(pool: DeadlineTransport) -> None:

@@ -12,6 +12,9 @@ LEAST = {
     "WHOP_SECRET": "aichats/dev/whop",
     "RUNS_TABLE": "runs",
     "RUN_QUEUE_URL": "https://sqs.invalid/runs",
+    "SLOW_RUN_QUEUE_URL": "https://sqs.invalid/slow-runs",
+    "KODEY_BASE_URL": "https://kodey.invalid",
+    "KODEY_SECRET": "aichats/test/kodey",
     "RUN_DEAD_LETTERS_URL": "https://sqs.invalid/run-dead-letters",
 }
 

@@ -12,7 +12,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aichats.errors import AuthenticationError, SecretError
-from aichats.secrets import KEEP_SECONDS, MAX_BYTES, REFRESH_SECONDS, SecretStore, parse_whop, remedy, whop_token
+from aichats.secrets import (
+    KEEP_SECONDS,
+    MAX_BYTES,
+    REFRESH_SECONDS,
+    KodeySecret,
+    SecretStore,
+    WhopSecret,
+    kodey_token,
+    parse_secret,
+    remedy,
+    whop_token,
+)
 from aichats.whop import WhopClient
 from tests.fakes import (
     FakeClock,
@@ -193,16 +204,47 @@ def test_a_secret_that_cannot_be_used_says_why_and_what_to_type(value: SecretVal
 )
 def test_a_secret_of_the_wrong_shape_names_the_fields_and_shows_nothing(value: Json, problem: str) -> None:
     with pytest.raises(SecretError, match=problem) as raised:
-        parse_whop(NAME, value)
+        parse_secret(WhopSecret, NAME, value)
     assert CONFIDENTIAL not in str(raised.value)
     assert raised.value.__cause__ is None
     assert str(raised.value).endswith(FILL)
 
 
+@pytest.mark.parametrize(
+    ("value", "problem"),
+    [
+        ({}, r"is empty\."),
+        ({"key": CONFIDENTIAL}, r"is malformed \(api_key: missing\)"),
+        ({"api_key": f"{CONFIDENTIAL} "}, r"is malformed \(api_key: string_pattern_mismatch\)"),
+        ({"api_key": [CONFIDENTIAL]}, r"is malformed \(api_key: string_type\)"),
+    ],
+)
+def test_kodey_s_secret_of_the_wrong_shape_shows_nothing_either(value: Json, problem: str) -> None:
+    token = kodey_token(SecretStore(FakeSecretsManager({"aichats/dev/kodey": value})), "aichats/dev/kodey")
+    assert callable(token)
+
+    with pytest.raises(SecretError, match=problem) as raised:
+        token(None)
+    assert CONFIDENTIAL not in str(raised.value)
+    assert str(raised.value).endswith("To fill it, type: make secret NAME=kodey STACK=<stack>")
+
+
+def test_kodey_s_key_is_read_again_when_it_is_refused() -> None:
+    manager = FakeSecretsManager({"aichats/dev/kodey": {"api_key": "sk_live_old"}})
+    token = kodey_token(SecretStore(manager), "aichats/dev/kodey")
+    assert callable(token)
+    assert token(None) == "sk_live_old"
+    manager.values["aichats/dev/kodey"] = {"api_key": "sk_live_new"}
+
+    assert token(None) == "sk_live_old"
+    assert token("sk_live_old") == "sk_live_new"
+    assert "sk_live" not in repr(KodeySecret(api_key="sk_live_new"))
+
+
 @given(value=st.dictionaries(st.sampled_from(["api_key", "companies", "x"]), st.none() | st.integers() | st.text()))
 def test_any_object_is_a_secret_or_refused_as_one(value: Json) -> None:
     try:
-        key = parse_whop(NAME, value).api_key
+        key = parse_secret(WhopSecret, NAME, value).api_key
     except SecretError:
         return
     assert key == value["api_key"]
@@ -211,7 +253,7 @@ def test_any_object_is_a_secret_or_refused_as_one(value: Json) -> None:
 def test_nothing_that_holds_a_value_shows_it() -> None:
     vault = Vault({"api_key": CONFIDENTIAL, "companies": {"biz_A": CONFIDENTIAL}})
     value = vault.store.read(NAME)
-    assert CONFIDENTIAL not in repr(vault.store) + repr(parse_whop(NAME, value))
+    assert CONFIDENTIAL not in repr(vault.store) + repr(parse_secret(WhopSecret, NAME, value))
 
 
 def test_what_to_type_depends_on_the_secret() -> None:

@@ -15,12 +15,18 @@ from aichats.config import Settings
 from aichats.errors import SecretError
 from aichats.http import BaseTransport
 from aichats.http.transport import DeadlineTransport
+from aichats.kodey import KodeyClient
+from aichats.kodey.keys import CALLS_PER_MINUTE, key_kind
+from aichats.runs.actions import Action
 from aichats.runs.dispatch import Dispatcher
+from aichats.runs.effects import Actions
+from aichats.runs.kodey import KodeyActions
 from aichats.runs.ledger import Ledger
 from aichats.runs.perform import Performer
 from aichats.runs.queue import Queue
 from aichats.runs.sweep import Sweeper
-from aichats.secrets import SecretStore, parse_whop, whop_token
+from aichats.runs.whop import WhopActions
+from aichats.secrets import KodeySecret, SecretStore, WhopSecret, kodey_token, parse_secret, whop_token
 from aichats.whop import WhopClient
 
 _MAKING = threading.Lock()
@@ -46,12 +52,11 @@ class Application:
             SecretError: the secret with the credentials cannot be used.
         """
         version = api_version or self.settings.whop_api_version
-        secret = self.settings.whop_secret
         # Companies without a credential of their own share one client, so there are never more than credentials.
-        owner = company_id if company_id in parse_whop(secret, self.secrets.read(secret)).companies else None
+        owner = company_id if company_id in self._whop_secret().companies else None
         if (owner, version) not in self._whop:
             self._whop[owner, version] = WhopClient(
-                token=whop_token(self.secrets, secret, owner),
+                token=whop_token(self.secrets, self.settings.whop_secret, owner),
                 base_url=self.settings.whop_base_url,
                 api_version=version,
                 timeout=self.settings.whop_timeout_seconds,
@@ -60,20 +65,59 @@ class Application:
         return self._whop[owner, version]
 
     @cached_property
+    def kodey(self) -> KodeyClient:
+        """The client of Kodey."""
+        return KodeyClient(
+            token=kodey_token(self.secrets, self.settings.kodey_secret),
+            base_url=self.settings.kodey_base_url,
+            timeout=self.settings.kodey_timeout_seconds,
+            answer_timeout=self.settings.kodey_answer_seconds,
+            transport=self.transport,
+        )
+
+    def api_version(self, action: Action) -> str | None:
+        """The version of the provider's API by which a new run of the action is performed; ``None``: it has none."""
+        return self.settings.whop_api_version if action.type.startswith("whop.") else None
+
+    @cached_property
     def dispatcher(self) -> Dispatcher:
         """What performs runs."""
-        performer = Performer(
-            ledger=self.ledger,
-            whop=self.whop,
-            call_limit=timedelta(seconds=self.settings.whop_timeout_seconds),
-            mark_titles=self.settings.title_mark == "clean",
-        )
-        return Dispatcher(self.ledger, performer, self.queue)
+        actions: dict[str, Actions] = {"whop": self._whop_actions(), "kodey": self._kodey_actions()}
+        return Dispatcher(self.ledger, Performer(self.ledger, actions), self.queue)
 
     @cached_property
     def sweeper(self) -> Sweeper:
         """What looks for stranded runs."""
         return Sweeper(self.ledger, self.dispatcher)
+
+    def _whop_actions(self) -> WhopActions:
+        return WhopActions(
+            client_for=self.whop,
+            call_limit=timedelta(seconds=self.settings.whop_timeout_seconds),
+            settle=timedelta(seconds=self.settings.settle_seconds),
+            mark_titles=self.settings.title_mark == "clean",
+        )
+
+    def _kodey_actions(self) -> KodeyActions:
+        return KodeyActions(
+            client=lambda: self.kodey,
+            call_limit=timedelta(seconds=self.settings.kodey_timeout_seconds),
+            answer_limit=timedelta(seconds=self.settings.kodey_answer_seconds),
+            settle=timedelta(seconds=self.settings.kodey_settle_seconds),
+            calls_per_minute=self._kodey_calls_per_minute,
+        )
+
+    def _kodey_calls_per_minute(self) -> int:
+        name = self.settings.kodey_secret
+        try:
+            return CALLS_PER_MINUTE[key_kind(parse_secret(KodeySecret, name, self.secrets.read(name)).api_key)]
+        except SecretError:
+            # Not every function may read it, and a run tells itself what is wrong with it.
+            return CALLS_PER_MINUTE["unknown"]
+
+    def _whop_secret(self) -> WhopSecret:
+        name = self.settings.whop_secret
+        return parse_secret(WhopSecret, name, self.secrets.read(name))
 
 
 @cache
@@ -94,7 +138,12 @@ def application() -> Application:
         secrets=secrets,
         transport=DeadlineTransport(),
         ledger=Ledger(aws_client("dynamodb"), settings.runs_table, timedelta(seconds=settings.settle_seconds)),
-        queue=Queue(lambda: aws_client("sqs"), settings.run_queue_url, settings.run_dead_letters_url),
+        queue=Queue(
+            lambda: aws_client("sqs"),
+            settings.run_queue_url,
+            settings.slow_run_queue_url,
+            settings.run_dead_letters_url,
+        ),
     )
 
 

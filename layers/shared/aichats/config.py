@@ -7,7 +7,7 @@ from typing import Annotated, Literal, Self
 from pydantic import AliasGenerator, BaseModel, ConfigDict, Field, ValidationError
 
 from aichats.errors import ConfigurationError
-from aichats.whop.models import MAX_MESSAGE_BYTES
+from aichats.models import MAX_MESSAGE_BYTES
 
 
 class Settings(BaseModel):
@@ -26,6 +26,13 @@ class Settings(BaseModel):
     """Name of the secret with Whop's credentials."""
     whop_timeout_seconds: Annotated[float, Field(gt=0, le=60)] = 20.0
     """For one whole call to Whop, its retries and waits included. Below every function's own timeout."""
+    kodey_base_url: Annotated[str, Field(pattern=r"^https?://")]
+    kodey_secret: Annotated[str, Field(min_length=1)]
+    """Name of the secret with Kodey's key."""
+    kodey_timeout_seconds: Annotated[float, Field(gt=0, le=60)] = 20.0
+    """For one whole call to Kodey, but for a message."""
+    kodey_answer_seconds: Annotated[float, Field(gt=0, le=240)] = 240.0
+    """For the answer to a message. With the calls before it below the timeout of the function for slow runs."""
     callers_secret: str = ""
     """Name of the secret with the callers of the HTTP API."""
     allowed_origins: str = ""
@@ -34,9 +41,12 @@ class Settings(BaseModel):
     runs_table: Annotated[str, Field(min_length=1)]
     """Name of the ledger's table."""
     run_queue_url: Annotated[str, Field(pattern=r"^https?://")]
+    slow_run_queue_url: Annotated[str, Field(pattern=r"^https?://")]
     run_dead_letters_url: Annotated[str, Field(pattern=r"^https?://")]
     settle_seconds: Annotated[int, Field(ge=1, le=900)] = 60
     """How long after a call of unknown outcome Whop may still act on it."""
+    kodey_settle_seconds: Annotated[int, Field(ge=1, le=900)] = 600
+    """The same for Kodey."""
     title_mark: Literal["clean", "off"] = "clean"
     """Whether a new chat's title carries a mark until its id is known."""
 

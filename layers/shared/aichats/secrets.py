@@ -30,6 +30,12 @@ class WhopSecret(BaseModel):
     companies: Annotated[dict[str, ApiKey], Field(repr=False)] = {}
 
 
+class KodeySecret(BaseModel):
+    """Kodey's key."""
+
+    api_key: Annotated[ApiKey, Field(repr=False)]
+
+
 class GetSecretValue(TypedDict):
     """What Secrets Manager is asked."""
 
@@ -100,14 +106,24 @@ def whop_token(store: SecretStore, name: str, company_id: str | None) -> Token:
 
     def token(refused: str | None) -> str:
         value = store.read(name) if refused is None else store.read_again(name)
-        secret = parse_whop(name, value)
+        secret = parse_secret(WhopSecret, name, value)
         return secret.companies.get(company_id or "", secret.api_key)
 
     return token
 
 
-def parse_whop(name: str, value: dict[str, Any]) -> WhopSecret:
-    """Check the shape of Whop's secret.
+def kodey_token(store: SecretStore, name: str) -> Token:
+    """What gives Kodey's key."""
+
+    def token(refused: str | None) -> str:
+        value = store.read(name) if refused is None else store.read_again(name)
+        return parse_secret(KodeySecret, name, value).api_key
+
+    return token
+
+
+def parse_secret[SecretT: BaseModel](model: type[SecretT], name: str, value: dict[str, Any]) -> SecretT:
+    """Check the shape of a secret.
 
     Raises:
         SecretError: it is empty or malformed. The message names fields, never values.
@@ -115,7 +131,7 @@ def parse_whop(name: str, value: dict[str, Any]) -> WhopSecret:
     if not value:
         raise SecretError(name, "is empty", remedy(name))
     try:
-        return WhopSecret.model_validate(value)
+        return model.model_validate(value)
     except ValidationError as error:
         wrong = "; ".join(
             f"{detail['loc'][0] if detail['loc'] else 'value'}: {detail['type']}"

@@ -50,8 +50,10 @@ def end(app: Application, status: EndStatus, run: Run | None = None) -> str:
     """A run that came to this end. Gives its id."""
     run = run or make_run()
     row = app.ledger.claim(run, LEASE)
-    chat = {"chat_id": "aich_1", "reply": json.dumps(ai_chat(id="aich_1"))} if status == "succeeded" else {}
-    app.ledger.finish(row, status, error=None if chat else ERROR, **chat)
+    if status == "succeeded":
+        app.ledger.finish(row, status, chat_id="aich_1", result={"chat": ai_chat(id="aich_1")})
+    else:
+        app.ledger.finish(row, status, error=ERROR)
     return run.run_id
 
 
@@ -218,11 +220,11 @@ def test_a_replay_of_what_is_open_or_succeeded_names_state_and_chat(
     if state == "succeeded":
         end(app, "succeeded", run)
     else:
-        app.ledger.record_chat(app.ledger.claim(run, timedelta(0)), "aich_1")
+        app.ledger.record(app.ledger.claim(run, timedelta(0)), "aich_1", {})
         if state == "pending":
             row = app.ledger.get(run.run_id)
             assert row is not None
-            app.ledger.put_back(row, app.ledger.clock(), unsettled=False, error=None)
+            app.ledger.put_back(row, app.ledger.clock(), unsettled_at=None, error=None)
 
     answer = api("POST", f"/runs/{run.run_id}/replay")
 

@@ -9,9 +9,10 @@ import httpx
 import pytest
 
 from aichats.errors import AichatsError, AuthenticationError, BadRequestError, InputError
-from aichats.http.client import MAX_ANSWER_BYTES
+from aichats.http.client import MAX_ANSWER_BYTES, HttpClient
+from aichats.http.deadline import remaining, time_limit
 from aichats.http.retry import MAX_ATTEMPTS
-from tests.fakes import FakeClock, ok, refused
+from tests.fakes import FakeClock, ScriptedTransport, ok, refused
 from tests.unit.http.calls import call, client, done, sent
 
 SECRET = "sk_live_0123456789"
@@ -58,7 +59,54 @@ def test_a_slash_at_the_end_of_the_base_url_changes_nothing(clock: FakeClock) ->
     assert str(sent(http)[0].url) == "https://whop.invalid/api/v1/ai_chats"
 
 
+# ---- limits
+
+
+def limits_and_time_left(http: HttpClient, timeout: float | None = None) -> tuple[dict[str, float], float]:
+    """The limits that a request goes out with, and the seconds until its deadline."""
+    seen: list[tuple[dict[str, float], float]] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        seen.append((request.extensions["timeout"], remaining(default=float("inf"))))
+        return done()
+
+    assert isinstance(http.transport, ScriptedTransport)
+    http.transport.script.append(answer)
+    http.call("POST", "/ai_chats", timeout=timeout)
+    return seen[0]
+
+
+def test_a_call_has_the_limit_of_the_client(clock: FakeClock) -> None:
+    limits = {"connect": 5.0, "read": 60.0, "write": 60.0, "pool": 60.0}
+    assert limits_and_time_left(client(clock, timeout=60.0)) == (limits, 60.0)
+
+
+@pytest.mark.parametrize(("timeout", "connect"), [(240.0, 5.0), (2.0, 2.0)])
+def test_a_call_may_have_a_limit_of_its_own(timeout: float, connect: float, clock: FakeClock) -> None:
+    limits = {"connect": connect, "read": timeout, "write": timeout, "pool": timeout}
+    assert limits_and_time_left(client(clock, timeout=60.0), timeout=timeout) == (limits, timeout)
+
+
+def test_the_deadline_around_a_call_holds_whatever_its_own_limit(clock: FakeClock) -> None:
+    with time_limit(7.0):
+        assert limits_and_time_left(client(clock), timeout=240.0)[1] == 7.0
+
+
+def test_a_wait_may_take_as_long_as_the_call_itself(clock: FakeClock) -> None:
+    http = client(clock, refused(429, headers={"retry-after": "100"}), done(), timeout=20.0)
+    http.call("POST", "/ai_chats", timeout=240.0)
+    assert clock.slept == [100.0]
+
+
 # ---- tokens
+
+
+def test_the_current_token_is_the_one_that_the_next_call_begins_with(clock: FakeClock) -> None:
+    calls, token = renewing("first", "second")
+    http = client(clock, done(), token=token)
+    assert http.current_token() == "first"
+    call(http)
+    assert (calls, authorizations(sent(http))) == ([None], ["Bearer first"])
 
 
 def test_a_refused_token_is_handed_in_and_the_call_repeated_with_the_new_one(clock: FakeClock) -> None:

@@ -17,9 +17,9 @@ def http_date(seconds: float) -> str:
     return format_datetime(NOW + timedelta(seconds=seconds), usegmt=True)
 
 
-def wait_named_by(status: int = 503, message: str = "", **headers: str) -> float | None:
+def wait_named_by(status: int = 503, message: str = "", in_body: object = None, **headers: str) -> float | None:
     named = {name.replace("_", "-"): value for name, value in headers.items()}
-    return named_wait(status, named, message, now=NOW)
+    return named_wait(status, named, message, now=NOW, in_body=in_body)
 
 
 @pytest.mark.parametrize(
@@ -90,6 +90,25 @@ def test_the_reset_of_a_rate_limit_counts_only_with_a_429(status: int) -> None:
     assert wait_named_by(status, x_ratelimit_reset=str(NOW.timestamp() + 7)) is None
 
 
+@pytest.mark.parametrize(
+    ("value", "seconds"),
+    [
+        (60, 60.0),
+        (0, 0.0),
+        (1.5, 1.5),
+        ("7", 7.0),
+        *[(nonsense, None) for nonsense in (None, True, -1, "soon", "", [5], {"seconds": 5}, float("nan"), 10**30)],
+    ],
+)
+def test_a_wait_may_stand_in_the_body(value: object, seconds: float | None) -> None:
+    assert wait_named_by(429, in_body=value) == seconds
+
+
+def test_the_body_goes_before_the_header() -> None:
+    assert wait_named_by(429, "Try again in 2 seconds.", in_body=5, retry_after="1") == 5.0
+    assert wait_named_by(429, in_body="nonsense", retry_after="1") == 1.0
+
+
 def test_the_header_goes_before_the_words_and_the_words_before_the_reset() -> None:
     words, reset = "Try again in 2 seconds.", str(NOW.timestamp() + 3)
     assert wait_named_by(429, words, retry_after="1", x_ratelimit_reset=reset) == 1.0
@@ -102,12 +121,13 @@ def test_the_header_goes_before_the_words_and_the_words_before_the_reset() -> No
     retry_after=st.text() | st.floats().map(str) | st.integers().map(str),
     reset=st.text() | st.floats().map(str),
     message=st.text() | st.floats().map(lambda seconds: f"Try again in {seconds} seconds."),
+    in_body=st.none() | st.floats() | st.integers() | st.text(),
 )
-@example(429, "Mon, 01 Jan 2024 00:00:00 +99999999999999999", "", "")
+@example(429, "Mon, 01 Jan 2024 00:00:00 +99999999999999999", "", "", None)
 def test_a_named_wait_is_never_negative_nor_too_long_whatever_was_sent(
-    status: int, retry_after: str, reset: str, message: str
+    status: int, retry_after: str, reset: str, message: str, in_body: object
 ) -> None:
-    wait = wait_named_by(status, message, retry_after=retry_after, x_ratelimit_reset=reset)
+    wait = wait_named_by(status, message, in_body, retry_after=retry_after, x_ratelimit_reset=reset)
     assert wait is None or 0.0 <= wait <= MAX_WAIT_SECONDS
 
 

@@ -2,10 +2,16 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.stand_ins import WhopInProcess
+from tests.stand_ins import KodeyInProcess, WhopInProcess
 
 
 @pytest.fixture
 def whop() -> Iterator[WhopInProcess]:
     with WhopInProcess() as stand_in:
+        yield stand_in
+
+
+@pytest.fixture
+def kodey() -> Iterator[KodeyInProcess]:
+    with KodeyInProcess() as stand_in:
         yield stand_in

@@ -239,7 +239,8 @@ def test_a_chat_for_no_company_is_for_the_target_null() -> None:
 
 def test_the_commands_to_copy_are_whole() -> None:
     printed = io.StringIO()
-    system = System(Emulator(port=14566), Stack("s", {}, {}, {}), "http://127.0.0.1:8001", "http://127.0.0.1:3001")
+    urls = (f"http://127.0.0.1:{port}" for port in (8001, 8002, 3001))
+    system = System(Emulator(port=14566), Stack("s", {}, {}, {}), *urls)
     commands.explain(Console(printed, {}), system, 3000)
     to_copy = [line for line in printed.getvalue().splitlines() if line.startswith("  ")][-3:]
     curl, export, invoke = map(shlex.split, to_copy)

@@ -77,7 +77,7 @@ def test_a_mode_changes_what_it_names_and_nothing_else(whop: WhopInProcess) -> N
     ({"latency": -0.1}, "greater than or equal to 0"),
     ({"list": "random"}, "'newest', 'oldest' or 'shuffled'"),
     ({"list_lag": None}, "number"),
-    ({"idempotent": "honoured"}, "there are rate_limit, latency, idempotency, api_keys, list, list_lag"),
+    ({"idempotent": "honoured"}, "there are rate_limit, latency, list, list_lag, idempotency, api_keys"),
 ])  # fmt: skip
 def test_a_mode_that_does_not_exist_is_refused_by_name(whop: WhopInProcess, mode: Json, hint: str) -> None:
     field, message = refused(whop, "mode", {**mode, "latency": mode.get("latency", 9)})

@@ -7,10 +7,12 @@ import pytest
 
 from aichats.http.deadline import remaining, time_limit
 from aichats.observability import metrics
+from aichats.runs.actions import Action
 from aichats.runs.dispatch import METRICS, Dispatcher
 from aichats.runs.perform import ALARMING, Outcome
 from aichats.runs.queue import Queue, QueueError
 from tests.fakes import FakeSqs, ai_chat, ok, refused
+from tests.kodey_in_memory import CREATE_KODEY, SEND_KODEY
 from tests.ledgers import LEASE, make_run
 from tests.performing import Bench
 
@@ -36,7 +38,9 @@ def sqs() -> FakeSqs:
 
 @pytest.fixture
 def dispatcher(bench: Bench, sqs: FakeSqs) -> Dispatcher:
-    return Dispatcher(bench.ledger, bench.performer, Queue(lambda: sqs, "https://runs", "https://dead-letters"))
+    return Dispatcher(
+        bench.ledger, bench.performer, Queue(lambda: sqs, "https://runs", "https://slow-runs", "https://dead-letters")
+    )
 
 
 def counted() -> dict[str, float]:
@@ -89,6 +93,16 @@ def test_a_single_run_is_performed_here(dispatcher: Dispatcher, bench: Bench, st
     known = dispatcher.perform_or_queue([bench.run], LEASE)
 
     assert known == [{"run_id": bench.run.run_id, "status": state, "chat_id": None}]
+
+
+@pytest.mark.parametrize("action", [CREATE_KODEY, SEND_KODEY])
+def test_a_single_run_that_may_take_minutes_is_queued(dispatcher: Dispatcher, sqs: FakeSqs, action: Action) -> None:
+    run = make_run(action=action, target="target_1")
+
+    known = dispatcher.perform_or_queue([run], LEASE)
+
+    assert known == [{"run_id": run.run_id, "status": "queued", "chat_id": None}]
+    assert [(sent.queue, sent.run_id, sent.delay) for sent in sqs.sent] == [("https://slow-runs", run.run_id, 0)]
 
 
 def test_several_runs_are_queued(dispatcher: Dispatcher, bench: Bench, sqs: FakeSqs) -> None:

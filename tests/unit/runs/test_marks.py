@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from aichats.runs.actions import WhopCreateChat
 from aichats.runs.marks import find_marked, mark, marked_title
-from aichats.runs.model import WhopCreateChat
 from aichats.whop import AiChat
 from tests.fakes import ai_chat
 from tests.ledgers import make_run

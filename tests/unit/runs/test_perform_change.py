@@ -4,7 +4,7 @@ import httpx
 import pytest
 
 from aichats.errors import PermissionDeniedError
-from aichats.runs.model import WhopCreateChat, WhopUpdateChat
+from aichats.runs.actions import WhopCreateChat, WhopUpdateChat
 from tests.fakes import ai_chat, ok, page, refused
 from tests.ledgers import MUTE, NOON, make_run
 from tests.performing import Bench
@@ -109,7 +109,7 @@ def test_a_replay_goes_on_with_the_chat_that_there_is() -> None:
 def test_when_the_create_took_most_of_the_time_the_change_comes_later() -> None:
     bench = Bench()
 
-    bench.ledger.record_chat(bench.ledger.claim(bench.run, NOON - NOON), "aich_1")
+    bench.ledger.record(bench.ledger.claim(bench.run, NOON - NOON), "aich_1", {})
     bench.clock.forward(minutes=5)
     outcome = bench.perform(seconds=19.0)
 

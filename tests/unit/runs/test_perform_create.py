@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from aichats.errors import AuthenticationError, OutcomeUnknownError, RateLimitError, SecretError
-from aichats.runs.model import WhopCreateChat
+from aichats.runs.actions import WhopCreateChat
 from tests.fakes import Step, ai_chat, ok, page, refused
 from tests.ledgers import LEASE, NOON, SETTLE, make_run
 from tests.performing import MARK, Bench
@@ -49,8 +49,8 @@ def test_a_run_creates_its_chat_and_gives_it_its_title() -> None:
     outcome = bench.perform(CHAT, ok(ai_chat(id="aich_1", title="Week")))
 
     assert (outcome.state, outcome.performed, outcome.error) == ("succeeded", True, None)
-    assert outcome.chat is not None
-    assert (outcome.chat.id, outcome.chat.title) == ("aich_1", "Week")
+    chat = outcome.row.result["chat"]
+    assert (chat["id"], chat["title"]) == ("aich_1", "Week")
     assert bench.whop.calls == [("POST", "/api/v1/ai_chats"), ("PATCH", "/api/v1/ai_chats/aich_1")]
     assert bench.whop.bodies == [
         {"message_text": "How was the week?", "title": "Week" + MARK, "current_company_id": "biz_A"},
@@ -68,7 +68,7 @@ def test_the_ledger_keeps_the_chat_and_the_answer() -> None:
     assert (row.status, row.chat_id, row.attempts, row.finished_at) == ("succeeded", "aich_1", 1, NOON)
     assert (outcome.row.status, outcome.row.chat_id, outcome.row.is_open) == ("succeeded", "aich_1", False)
     again = bench.perform()
-    assert (again.state, again.performed, again.chat) == ("succeeded", False, outcome.chat)
+    assert (again.state, again.performed, again.row.result) == ("succeeded", False, outcome.row.result)
 
 
 def test_a_run_without_a_company_names_none() -> None:

@@ -75,7 +75,7 @@ def test_several_chats_with_the_mark_are_for_a_person_to_decide() -> None:
     row = bench.row
     assert (row.status, row.unsettled, row.chat_id) == ("unknown", True, None)
     assert row.error is not None
-    assert "several chats carry its mark: aich_1, aich_2" in row.error["message"]
+    assert "2 were found that may be its own, of aich_1, aich_2" in row.error["message"]
     assert f"POST /runs/{bench.run.run_id}/resolve" in row.error["message"]
 
 
@@ -138,7 +138,7 @@ def test_without_marks_a_person_decides() -> None:
     outcome = bench.perform()
 
     assert (outcome.state, bench.row.status) == ("unknown", "unknown")
-    assert "TitleMark is off" in str(outcome.error)
+    assert "there is nothing to find it by" in str(outcome.error)
 
 
 def test_a_process_that_died_is_settled_like_a_lost_answer() -> None:
@@ -151,7 +151,7 @@ def test_a_process_that_died_is_settled_like_a_lost_answer() -> None:
 
 def test_a_process_that_died_after_it_recorded_the_chat_is_resumed_there() -> None:
     bench = Bench()
-    bench.ledger.record_chat(bench.ledger.claim(bench.run, SETTLE), "aich_1")
+    bench.ledger.record(bench.ledger.claim(bench.run, SETTLE), "aich_1", {})
     bench.clock.forward(minutes=5)
 
     assert bench.perform(CHAT).state == "succeeded"

@@ -6,19 +6,20 @@ import pytest
 
 from aichats.runs.queue import Queue, QueueError, UnreadableMessageError, read
 from tests.fakes import FakeSqs
-from tests.ledgers import make_run
+from tests.kodey_in_memory import CREATE_KODEY, SEND_KODEY
+from tests.ledgers import RUN, make_run
 
-RUN_ID = make_run().run_id
+RUN_ID = RUN.run_id
 
 
 def queue(sqs: FakeSqs) -> Queue:
-    return Queue(lambda: sqs, "https://runs", "https://dead-letters")
+    return Queue(lambda: sqs, "https://runs", "https://slow-runs", "https://dead-letters")
 
 
 def test_what_is_sent_can_be_read() -> None:
     sqs = FakeSqs()
 
-    queue(sqs).send([(RUN_ID, timedelta(0))])
+    queue(sqs).send([(RUN, timedelta(0))])
 
     [sent] = sqs.sent
     assert (sent.queue, read(sent.body)) == ("https://runs", RUN_ID)
@@ -30,7 +31,7 @@ def test_what_is_sent_can_be_read() -> None:
 def test_a_delay_is_in_whole_seconds_never_early_and_at_most_a_quarter_of_an_hour(delay: float, seconds: int) -> None:
     sqs = FakeSqs()
 
-    queue(sqs).send([(RUN_ID, timedelta(seconds=delay))])
+    queue(sqs).send([(RUN, timedelta(seconds=delay))])
 
     assert [sent.delay for sent in sqs.sent] == [seconds]
 
@@ -38,10 +39,27 @@ def test_a_delay_is_in_whole_seconds_never_early_and_at_most_a_quarter_of_an_hou
 def test_messages_are_sent_ten_at_a_time_and_nothing_means_no_call() -> None:
     sqs = FakeSqs()
 
-    queue(sqs).send((RUN_ID, timedelta(0)) for _ in range(21))
+    queue(sqs).send((RUN, timedelta(0)) for _ in range(21))
     queue(sqs).send([])
 
     assert sqs.batches == [10, 10, 1]
+
+
+def test_runs_that_may_take_minutes_go_to_their_own_queue_and_all_keep_their_delay() -> None:
+    sqs = FakeSqs()
+    slow = [make_run("slow", action, "target_1") for action in (CREATE_KODEY, SEND_KODEY)]
+    mixed = [slow[0], RUN, RUN, slow[1], slow[0]]
+
+    queue(sqs).send((run, timedelta(seconds=number)) for number, run in enumerate(mixed))
+
+    assert [(sent.queue, sent.run_id, sent.delay) for sent in sqs.sent] == [
+        ("https://slow-runs", slow[0].run_id, 0),
+        ("https://runs", RUN_ID, 1),
+        ("https://runs", RUN_ID, 2),
+        ("https://slow-runs", slow[1].run_id, 3),
+        ("https://slow-runs", slow[0].run_id, 4),
+    ]
+    assert sqs.batches == [1, 2, 2]
 
 
 def test_a_message_that_sqs_refuses_is_told() -> None:
@@ -49,7 +67,7 @@ def test_a_message_that_sqs_refuses_is_told() -> None:
     sqs.refuses = lambda sent: sent.delay == 5
 
     with pytest.raises(QueueError, match=r"SQS refused 1 of 3 messages: .*InternalError"):
-        queue(sqs).send((RUN_ID, timedelta(seconds=number)) for number in (4, 5, 6))
+        queue(sqs).send((RUN, timedelta(seconds=number)) for number in (4, 5, 6))
 
     assert [sent.delay for sent in sqs.sent] == [4, 6]
 

@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from aichats.errors import InputError
-from aichats.runs.model import ScheduleEvent, WhopCreateChat, WhopUpdateChat, scheduled_runs
+from aichats.runs.actions import WhopCreateChat, WhopUpdateChat
+from aichats.runs.model import ScheduleEvent, scheduled_runs
 from aichats.validation import parse
 
 CREATE = {"type": "whop.create_chat", "message_text": "How was the week?"}
@@ -99,7 +100,7 @@ def test_another_name_of_an_automation_is_refused(name: object) -> None:
         ({}, "action"),
         ({"message_text": "hello"}, "action"),
         ({"type": "whop.delete_chat"}, "action"),
-        ({"type": "kodey.create_chat", "message_text": "hello"}, "action"),
+        ({"type": "kodey.delete_chat"}, "action"),
         ({"type": "whop.create_chat"}, "action.message_text"),
         (CREATE | {"message_text": " "}, "action.message_text"),
         (CREATE | {"message_text": "x" * 32_769}, "action.message_text"),

@@ -10,7 +10,7 @@ from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, CORSConf
 from aws_lambda_powertools.event_handler.middlewares import NextMiddleware
 from pydantic import BaseModel
 
-from aichats.api import chats, runs
+from aichats.api import chats, kodey, runs
 from aichats.api.operations import Call, Operation, Reply
 from aichats.api.problems import CONTENT_TYPE, NO_SUCH_PATH, RefusedError, problem_of
 from aichats.api.requests import match_path, read_body, read_idempotency_key, read_path, read_query
@@ -19,7 +19,7 @@ from aichats.callers import Caller, find_caller
 from aichats.invocation import lease
 from aichats.observability import count, logger
 
-OPERATIONS: tuple[Operation[Any, Any], ...] = chats.OPERATIONS + runs.OPERATIONS
+OPERATIONS: tuple[Operation[Any, Any], ...] = chats.OPERATIONS + kodey.OPERATIONS + runs.OPERATIONS
 PUBLIC = ("/health", "/openapi.json", "/docs")
 MAX_TOKEN_BYTES = 512
 _JSON = "application/json"

@@ -1,17 +1,15 @@
 """``/chats``: Whop AI chats."""
 
-from collections.abc import Mapping
-from dataclasses import replace
 from http import HTTPStatus
 
 from pydantic import TypeAdapter
 
 from aichats.api.operations import Call, Operation, Reply
-from aichats.api.problems import RefusedError
-from aichats.api.runs import RunView, reserve_key, view
-from aichats.errors import InputError, ProviderError, SecretError
-from aichats.runs.model import Run, WhopCreateChat, run_id
-from aichats.runs.perform import Outcome
+from aichats.api.outcomes import answer
+from aichats.api.runs import RunView, reserve_key
+from aichats.runs.actions import WhopCreateChat
+from aichats.runs.model import Run, run_id
+from aichats.runs.rows import Row
 from aichats.whop.models import (
     AiChat,
     AiChatPage,
@@ -39,51 +37,22 @@ def create(call: Call[CreateChat, None]) -> Reply:
     """
     key = reserve_key(call, "POST /chats")
     fields = call.body.model_dump(exclude_unset=True, exclude={"company_id"})
+    action = WhopCreateChat.model_construct(type="whop.create_chat", **fields)
     run = Run(
         run_id=run_id("http", call.caller.name, "POST /chats", key, call.body.company_id),
         trigger="http",
-        action=WhopCreateChat.model_construct(type="whop.create_chat", **fields),
+        action=action,
         target=call.body.company_id,
-        api_version=call.app.settings.whop_api_version,
+        api_version=call.app.api_version(action),
     )
-    outcome = call.app.dispatcher.perform(run, call.lease)
-    if outcome.state == "succeeded" and outcome.chat is None:
+
+    def chat_of(row: Row) -> AiChat:
+        if "chat" in row.result:
+            return AiChat.model_validate(row.result["chat"])
         # A person resolved it, who knew the chat's id and no more.
-        chat = call.app.whop(run.target).retrieve_ai_chat(str(outcome.row.chat_id))
-        outcome = replace(outcome, chat=chat)
-    return answer(outcome)
+        return call.app.whop(run.target).retrieve_ai_chat(str(row.chat_id))
 
-
-def answer(outcome: Outcome) -> Reply:
-    """What a caller is told of a run that makes a chat.
-
-    Raises:
-        AichatsError: the run failed now, for this reason.
-        RefusedError: it failed before, or it is in progress.
-    """
-    wanted = outcome.row.run.run_id
-    headers = {"X-Run-Id": wanted}
-    if outcome.chat is not None:
-        found = {} if outcome.performed else {"Idempotent-Replayed": "true"}
-        status = HTTPStatus.CREATED if outcome.performed else HTTPStatus.OK
-        return Reply(outcome.chat, status, headers | found | {"Location": f"/chats/{outcome.chat.id}"})
-    if outcome.state in ("waiting", "unknown"):
-        return Reply(view(outcome.row), HTTPStatus.ACCEPTED, headers | {"Location": f"/runs/{wanted}"})
-    if isinstance(outcome.error, (ProviderError, SecretError, InputError)):
-        raise outcome.error
-    refusal = _in_progress(wanted, headers) if outcome.state == "in_progress" else _failed(outcome, headers)
-    refusal.run_id = wanted
-    raise refusal
-
-
-def _in_progress(wanted: str, headers: Mapping[str, str]) -> RefusedError:
-    return RefusedError(HTTPStatus.CONFLICT, f"run {wanted} is in progress: ask GET /runs/{wanted}", headers)
-
-
-def _failed(outcome: Outcome, headers: Mapping[str, str]) -> RefusedError:
-    row = outcome.row
-    why = (row.error or {}).get("message", "no reason was kept")
-    return RefusedError(HTTPStatus.BAD_GATEWAY, f"run {row.run.run_id} is {outcome.state}: {why}", headers)
+    return answer(call.app.dispatcher.perform(run, call.lease), chat_of, lambda row: f"/chats/{row.chat_id}")
 
 
 def list_page(call: Call[None, ListAiChats]) -> Reply:

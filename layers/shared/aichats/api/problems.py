@@ -65,6 +65,16 @@ class RefusedError(AichatsError):
         self.headers = dict(headers or {})
 
 
+class RunFailedError(RefusedError):
+    """A run failed, some time ago or elsewhere: all that is known is what the ledger keeps of its error."""
+
+    def __init__(self, run_id: str, state: str, error: Mapping[str, Any], headers: Mapping[str, str]) -> None:
+        why = error.get("message", "no reason was kept")
+        super().__init__(_status_for_failure(error), f"run {run_id} is {state}: {why}", headers)
+        self.run_id = run_id
+        self.upstream = Upstream.model_validate(error) if {"provider", "status"} <= error.keys() else None
+
+
 def problem_of(error: Exception, request_id: str) -> tuple[Problem, dict[str, str]]:
     """The problem and the headers that an error is answered with."""
     status, detail, extra = _translate(error)
@@ -76,6 +86,8 @@ def problem_of(error: Exception, request_id: str) -> tuple[Problem, dict[str, st
 
 def _translate(error: Exception) -> tuple[HTTPStatus, str, dict[str, Any]]:
     match error:
+        case RunFailedError():
+            return error.status, str(error), {"upstream": error.upstream}
         case RefusedError():
             return error.status, str(error), {}
         case InputError():
@@ -98,22 +110,32 @@ def _translate_provider(error: ProviderError) -> tuple[HTTPStatus, str, dict[str
             )
             if error.param and error.status in (HTTPStatus.BAD_REQUEST, HTTPStatus.UNPROCESSABLE_ENTITY):
                 extra["errors"] = [FieldProblem(field=error.param, message=str(error))]
-            return _status_for_refusal(error), str(error), extra
+            return _status_for_refusal(error.status, error.param), str(error), extra
         case APITimeoutError():
             return HTTPStatus.GATEWAY_TIMEOUT, str(error), extra
         case OutcomeUnknownError() | ProtocolError() | APIConnectionError() | _:
             return HTTPStatus.BAD_GATEWAY, str(error), extra
 
 
-def _status_for_refusal(error: APIStatusError) -> HTTPStatus:
+def _status_for_refusal(status: int, param: str | None) -> HTTPStatus:
     """Ours for theirs: what the caller can mend is 4xx, what only we or the provider can is 5xx."""
-    if error.status == HTTPStatus.NOT_FOUND:
+    if status == HTTPStatus.NOT_FOUND:
         return HTTPStatus.NOT_FOUND
-    if error.status == HTTPStatus.TOO_MANY_REQUESTS:
+    if status == HTTPStatus.TOO_MANY_REQUESTS:
         return HTTPStatus.SERVICE_UNAVAILABLE
-    if error.param and error.status in (HTTPStatus.BAD_REQUEST, HTTPStatus.UNPROCESSABLE_ENTITY):
+    if param and status in (HTTPStatus.BAD_REQUEST, HTTPStatus.UNPROCESSABLE_ENTITY):
         return HTTPStatus.UNPROCESSABLE_ENTITY
     return HTTPStatus.BAD_GATEWAY
+
+
+def _status_for_failure(error: Mapping[str, Any]) -> HTTPStatus:
+    """The same for an error that the ledger keeps."""
+    match error.get("type"):
+        case "APITimeoutError":
+            return HTTPStatus.GATEWAY_TIMEOUT
+        case "SecretError":
+            return HTTPStatus.INTERNAL_SERVER_ERROR
+    return _status_for_refusal(error.get("status", 0), error.get("param"))
 
 
 def _retry_after(error: Exception) -> dict[str, str]:

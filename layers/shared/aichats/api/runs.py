@@ -7,16 +7,19 @@ from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from typing import Annotated, Any, Literal
 
-from pydantic import AwareDatetime, BaseModel, Field, TypeAdapter, ValidationInfo, field_validator
+from pydantic import AwareDatetime, BaseModel, Field, TypeAdapter, ValidationError, ValidationInfo, field_validator
 
 from aichats.api.operations import Call, Operation, Reply
 from aichats.api.problems import RefusedError
 from aichats.errors import InputError
+from aichats.kodey.models import Chat, Message
+from aichats.models import Request
+from aichats.runs.actions import KINDS
 from aichats.runs.history import History
 from aichats.runs.ledger import Ledger, RefusedByLedgerError
 from aichats.runs.model import Run, Work, run_id
 from aichats.runs.rows import Row
-from aichats.whop.models import AiChat, ChatId, Request
+from aichats.whop.models import AiChat
 
 MAX_SPAN = timedelta(days=31)
 type RunId = Annotated[str, Field(pattern=r"^[a-z2-7]{32}$")]
@@ -39,7 +42,7 @@ class Resolve(Request):
     """What a person found out about a run whose outcome is unknown."""
 
     outcome: Literal["succeeded", "failed"]
-    chat_id: ChatId | None = None
+    chat_id: Annotated[str, Field(min_length=1, max_length=200)] | None = None
 
     @field_validator("chat_id")
     @classmethod
@@ -80,7 +83,10 @@ class RunView(BaseModel):
     target: str | None
     attempts: int
     chat_id: str | None
-    chat: AiChat | None
+    chat: AiChat | Chat | None
+    """As its provider gives it."""
+    reply: Message | None
+    """The assistant's answer, where the run waited for one."""
     error: dict[str, Any] | None
     created_at: datetime
     due_at: datetime | None
@@ -103,7 +109,7 @@ def start(call: Call[StartRuns, None]) -> Reply:
             trigger="http",
             action=call.body.action,
             target=target,
-            api_version=call.app.settings.whop_api_version,
+            api_version=call.app.api_version(call.body.action),
         )
         for target in dict.fromkeys(call.body.targets)
     ]
@@ -151,15 +157,15 @@ def replay(call: Call[None, None]) -> Reply:
         row = call.app.ledger.replay(wanted)
     except RefusedByLedgerError as refused:
         raise _conflict(refused.row, "be replayed") from refused
-    call.app.queue.send([(wanted, (row.due_at or row.opened_at) - row.opened_at)])
+    call.app.queue.send([(row.run, (row.due_at or row.opened_at) - row.opened_at)])
     return Reply(Started(run_ids=[wanted]), HTTPStatus.ACCEPTED, {"Location": f"/runs/{wanted}"})
 
 
 def resolve(call: Call[Resolve, None]) -> Reply:
     """Say what became of a run whose outcome is unknown."""
     wanted, body = call.path["run_id"], call.body
-    if body.outcome == "succeeded" and body.chat_id is None:
-        raise InputError([("chat_id", 'is needed with outcome "succeeded"')])
+    if body.outcome == "succeeded":
+        _check_chat_id(_existing(call.app.ledger, wanted), body.chat_id)
     try:
         call.app.ledger.resolve(wanted, body.outcome, chat_id=body.chat_id, by=call.caller.name)
     except RefusedByLedgerError as refused:
@@ -193,12 +199,22 @@ def view(row: Row) -> RunView:
         target=row.run.target,
         attempts=row.attempts,
         chat_id=row.chat_id,
-        chat=AiChat.model_validate_json(row.reply) if row.reply else None,
+        chat=row.result.get("chat"),
+        reply=row.result.get("reply"),
         error=dict(row.error) if row.error else None,
         created_at=row.created_at,
         due_at=row.due_at,
         finished_at=row.finished_at,
     )
+
+
+def _check_chat_id(row: Row, chat_id: str | None) -> None:
+    if chat_id is None:
+        raise InputError([("chat_id", 'is needed with outcome "succeeded"')])
+    try:
+        KINDS[row.run.action.type].chat_id.validate_python(chat_id)
+    except ValidationError:
+        raise InputError([("chat_id", f"is not the id of a chat of {row.run.provider}")]) from None
 
 
 def _existing(ledger: Ledger, wanted: str) -> Row:

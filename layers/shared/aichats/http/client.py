@@ -1,6 +1,5 @@
 """One call to a provider: limits, retries, a refreshed token, and errors that say what happened."""
 
-import json
 import logging
 import random
 import time
@@ -19,7 +18,10 @@ from aichats.errors import (
     OutcomeUnknownError,
 )
 from aichats.http import retry
+from aichats.http.answers import Answer
+from aichats.http.bodies import compact_json
 from aichats.http.deadline import remaining, time_limit
+from aichats.http.refusals import request_id
 from aichats.http.retry import Failure, Verdict
 from aichats.http.tokens import Token, Tokens
 
@@ -27,16 +29,6 @@ CONNECT_SECONDS = 5.0
 MAX_ANSWER_BYTES = 8 * 1024 * 1024
 
 logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Answer:
-    """A 2xx answer."""
-
-    status: int
-    headers: httpx.Headers
-    content: bytes
-    request_id: str | None
 
 
 @dataclass(frozen=True)
@@ -48,7 +40,6 @@ class Provider:
     """The headers that carry a token."""
     error: Callable[[int, httpx.Headers, bytes], APIStatusError]
     """An answer of 300 and above as an error, with ``retry_after`` where the provider names a wait."""
-    request_id: Callable[[httpx.Headers], str | None]
 
 
 @dataclass
@@ -71,11 +62,17 @@ class HttpClient:
     randomness: random.Random = field(default_factory=random.SystemRandom)
 
     def __post_init__(self) -> None:
-        limits = httpx.Timeout(self.timeout, connect=min(CONNECT_SECONDS, self.timeout))
-        self._client = httpx.Client(
-            transport=self.transport, timeout=limits, trust_env=False, headers=dict(self.headers)
-        )
+        headers = {"accept": "application/json", "user-agent": "aichats", **self.headers}
+        self._client = httpx.Client(transport=self.transport, trust_env=False, headers=headers)
         self._tokens = Tokens(self.token, self.clock)
+
+    def current_token(self) -> str:
+        """The token that the next call begins with.
+
+        Raises:
+            InputError: it cannot stand in a header.
+        """
+        return self._tokens.current()
 
     def call(
         self,
@@ -85,21 +82,25 @@ class HttpClient:
         params: Mapping[str, str] | None = None,
         body: Mapping[str, Any] | None = None,
         headers: Mapping[str, str] | None = None,
+        timeout: float | None = None,
     ) -> Answer:
         """Make one call, and repeat it as :mod:`aichats.http.retry` says.
 
-        Every attempt sends the same bytes.
+        Every attempt sends the same bytes. ``timeout`` stands for this call in place of the client's own.
 
         Raises:
             APIStatusError: refused, and nothing was done (or the same however often it is done).
             APIConnectionError: not reached; of a POST, nothing was sent.
             OutcomeUnknownError: a POST that may have taken effect.
         """
-        content = None if body is None else json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
+        content = None if body is None else compact_json(body)
         extra = dict(headers or {}) | ({"content-type": "application/json"} if content is not None else {})
-        with time_limit(self.timeout):
+        limit = self.timeout if timeout is None else timeout
+        limits = httpx.Timeout(limit, connect=min(CONNECT_SECONDS, limit))
+        url = self.base_url.rstrip("/") + path
+        with time_limit(limit):
             request = self._client.build_request(
-                method, self.base_url.rstrip("/") + path, params=params, content=content, headers=extra
+                method, url, params=params, content=content, headers=extra, timeout=limits
             )
             return self._attempts(request)
 
@@ -131,7 +132,7 @@ class HttpClient:
         self._warn_of_retirement(request, response.headers)
         if not response.is_success:
             raise self.provider.error(response.status_code, response.headers, content)
-        return Answer(response.status_code, response.headers, content, self.provider.request_id(response.headers))
+        return Answer(response.status_code, response.headers, content, request_id(response.headers), self.provider.name)
 
     def _wait_before_next(self, method: str, error: Failure, attempt: int) -> float | None:
         """Seconds to wait before the next attempt; ``None`` when there is none."""

@@ -85,14 +85,17 @@ def _failed_on_the_way(error: APIStatusError) -> bool:
     return error.status == HTTPStatus.REQUEST_TIMEOUT or error.status >= HTTPStatus.INTERNAL_SERVER_ERROR
 
 
-def named_wait(status: int, headers: Mapping[str, str], message: str, *, now: datetime) -> float | None:
+def named_wait(
+    status: int, headers: Mapping[str, str], message: str, *, now: datetime, in_body: object = None
+) -> float | None:
     """Seconds that the provider asks to wait, in whichever way it says so; ``None`` if it does not.
 
-    In this order: ``Retry-After`` in seconds or as a date (RFC 9110, section 10.2.3), the words "Try again in 12
-    seconds" (Whop has nothing else), and on a 429 ``X-RateLimit-Reset`` in Unix seconds (Kodey sends it always).
+    In this order: a field of the body that holds seconds, ``Retry-After`` in seconds or as a date (RFC 9110, section
+    10.2.3), words such as "Try again in 12 seconds", and on a 429 ``X-RateLimit-Reset`` in Unix seconds.
     """
     reset = headers.get("x-ratelimit-reset", "") if status == HTTPStatus.TOO_MANY_REQUESTS else ""
     candidates = (
+        _number(in_body),
         _retry_after(headers.get("retry-after", ""), now),
         _number(found.group(1)) if (found := _IN_WORDS.search(message)) else None,
         _until(reset, now),
@@ -123,9 +126,9 @@ def _until(value: str, now: datetime) -> float | None:
         return None
 
 
-def _number(value: str) -> float | None:
+def _number(value: object) -> float | None:
     try:
-        seconds = float(value)
+        seconds = float(str(value))
     except ValueError:
         return None
     return _sane(seconds) if seconds >= 0 else None

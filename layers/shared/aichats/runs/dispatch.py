@@ -1,22 +1,24 @@
-"""Where runs are performed: one here and now, many through the queue; and what waits goes to the queue."""
+"""Where runs are performed: one here and now; many, and what takes minutes, through the queues; what waits, too."""
 
 import contextvars
+import time
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
-from itertools import count as numbers
 
+from aichats.http.deadline import remaining
 from aichats.observability import count, logger
 from aichats.runs.ledger import Ledger
 from aichats.runs.model import Run
-from aichats.runs.perform import Outcome, Performer, State
-from aichats.runs.queue import MAX_DELAY, Queue
+from aichats.runs.perform import Outcome, Performer, State, found
+from aichats.runs.queue import Queue
 
-PER_SECOND = 8.0
-"""Runs of a fan-out that are begun in a second: a create and a change each, under Whop's 600 a minute for either."""
-
+FIRST_LOOK, MAX_LOOK = 0.2, 1.0
+"""Seconds between two looks at a run that is watched."""
+LOOK_MARGIN = 0.5
+"""Seconds for the last look and the answer."""
 
 METRICS: dict[State, str] = {
     "succeeded": "RunsSucceeded",
@@ -31,6 +33,7 @@ class Dispatcher:
     ledger: Ledger
     performer: Performer
     queue: Queue
+    sleep: Callable[[float], None] = time.sleep
 
     def perform(self, run: Run | str, lease: timedelta) -> Outcome:
         """Perform a run here; if it must wait, send it to the queue.
@@ -43,12 +46,32 @@ class Dispatcher:
         return outcome
 
     def perform_or_queue(self, runs: Sequence[Run], lease: timedelta) -> list[dict[str, str | None]]:
-        """Perform a single run here, and put several to the queue. Returns what is known of each."""
-        if len(runs) == 1:
+        """Perform a single run here, and put several, or what takes minutes, to a queue. What is known of each."""
+        if len(runs) == 1 and not runs[0].slow:
             outcome = self.perform(runs[0], lease)
             return [{"run_id": runs[0].run_id, "status": outcome.state, "chat_id": outcome.row.chat_id}]
         self.fan_out(runs)
         return [{"run_id": run.run_id, "status": "queued", "chat_id": None} for run in runs]
+
+    def queue_and_watch(self, run: Run) -> Outcome:
+        """Have a run performed that takes minutes, and watch it as long as this call may take.
+
+        Returns:
+            What became of it. One that is still open then waits; one that was there before was not performed now.
+        """
+        row = self.ledger.get(run.run_id)
+        if row is not None:
+            return found(row)
+        self.fan_out([run])
+        wait = FIRST_LOOK
+        while (row := self.ledger.get(run.run_id)) is not None and row.is_open:
+            if remaining(default=0.0) < wait + LOOK_MARGIN:
+                return replace(found(row), state="waiting")
+            self.sleep(wait)
+            wait = min(wait * 1.5, MAX_LOOK)
+        if row is None:
+            raise LookupError(f"run {run.run_id} was queued, and is gone")
+        return replace(found(row), performed=True)
 
     def perform_batch(self, run_ids: Sequence[str], lease: timedelta) -> list[Outcome | BaseException]:
         """Perform runs at the same time, each in a thread that ends before this call does. A crash hurts no other."""
@@ -67,10 +90,10 @@ class Dispatcher:
         Repeated for the same runs it sends again only what is still open.
         """
         now = self.ledger.clock()
-        delays = [min(timedelta(seconds=number / PER_SECOND), MAX_DELAY) for number, _ in zip(numbers(), runs)]
-        opened = self.ledger.add(runs, lambda index: now + delays[index])
-        delay_of = {run.run_id: delay for run, delay in zip(runs, delays, strict=True)}
-        self.queue.send((run.run_id, delay_of[run.run_id]) for run in opened)
+        apart = timedelta(seconds=1 / self.performer.actions[runs[0].provider].per_second) if runs[1:] else timedelta(0)
+        delay_of = {run.run_id: number * apart for number, run in enumerate(runs)}
+        opened = self.ledger.add(runs, lambda index: now + index * apart)
+        self.queue.send((run, delay_of[run.run_id]) for run in opened)
         count("RunsQueued", len(opened))
 
     def _perform(self, run: Run | str, lease: timedelta) -> Outcome:
@@ -78,7 +101,7 @@ class Dispatcher:
         due_at = outcome.row.due_at
         if outcome.performed and outcome.state == "waiting" and due_at is not None:
             # If this fails the run is not lost: it is open, and sweep_runs finds it.
-            self.queue.send([(outcome.row.run.run_id, due_at - self.ledger.clock())])
+            self.queue.send([(outcome.row.run, due_at - self.ledger.clock())])
         return outcome
 
 

@@ -17,8 +17,8 @@ A row is *open* while it is pending or performing; then it stands in the index o
 moment at which somebody may act on it. While it is performed that moment is the end of the lease plus the settle time:
 when the process dies, nobody has to write anything for the row to be found.
 
-``unsettled`` says that a call to the provider began whose outcome is not known. The claim sets it, before any call: a
-process that dies after its claim may have called, so such a row is looked up at the provider first.
+``unsettled_at`` says when the outcome of a call to the provider became unknown. The claim sets it to the end of its
+lease, before any call: a process that dies after its claim may have called, so such a row is looked up first.
 """
 
 import hashlib
@@ -40,6 +40,8 @@ REPLAYABLE: tuple[EndStatus, ...] = ("failed", "missed", "unknown")
 KEEP_ENDED = timedelta(days=90)
 """Never under 30 days: queues keep messages for 14, and a late one must still meet its run."""
 STILL_OPEN = "attribute_exists(#open_state)"
+SETTLED = {"unsettled_at": None, "seen": None}
+"""What a row says while no outcome is unknown."""
 NOT_OPEN = ("open_state", "due_at", "lease", "lease_until")
 """What only an open row has."""
 
@@ -110,7 +112,7 @@ class Ledger:
             lease: for how long nobody else may take it.
 
         Returns:
-            The row. Its ``unsettled`` is that of *before* the claim: whether an earlier call must be settled first.
+            The row. Its ``unsettled_at`` is that of *before* the claim: whether an earlier call must be settled first.
 
         Raises:
             RefusedByLedgerError: it is ended, taken, not due yet, or unknown.
@@ -122,7 +124,7 @@ class Ledger:
             "lease": token,
             "lease_until": to_text(lease_until),
             "due_at": to_text(lease_until + self.settle),
-            "unsettled": True,
+            "unsettled_at": to_text(lease_until),
             "updated_at": to_text(now),
             "open_state": OPEN,
         }
@@ -140,10 +142,10 @@ class Ledger:
         attempts = before.attempts + (before.lease != token)
         return replace(before, status="performing", attempts=attempts, lease=token, lease_until=lease_until)
 
-    def put_back(self, row: Row, due_at: datetime, *, unsettled: bool, error: Json | None) -> None:
+    def put_back(self, row: Row, due_at: datetime, *, unsettled_at: datetime | None, error: Json | None) -> None:
         """Let a claimed run wait until ``due_at``; its attempts and key number become those of ``row``.
 
-        ``unsettled`` says whether a create's outcome is unknown.
+        ``unsettled_at`` says since when an effect's outcome is unknown, if it is.
 
         Raises:
             RefusedByLedgerError: the lease is not ours any more.
@@ -151,23 +153,37 @@ class Ledger:
         changes = {
             "status": "pending",
             "due_at": to_text(due_at),
-            "unsettled": unsettled,
             "attempts": row.attempts,
             "key_number": row.key_number,
             "error": error,
             "updated_at": to_text(self.clock()),
+            **({"unsettled_at": to_text(unsettled_at)} if unsettled_at else SETTLED),
         }
         self._write(row.run.run_id, changes, "#lease = :token", {"token": row.lease}, remove=("lease", "lease_until"))
 
-    def record_chat(self, row: Row, chat_id: str) -> Row:
-        """Note the chat that a run made. Needs no lease: whoever knows the chat knows more than who holds the lease.
+    def begin(self, row: Row, seen: Sequence[str]) -> None:
+        """Note what there is already of what an effect could be mistaken for: it begins now.
+
+        Raises:
+            RefusedByLedgerError: the lease is not ours any more.
+        """
+        now = self.clock()
+        unknown_from = to_text(row.lease_until or now)
+        changes = {"seen": list(seen), "unsettled_at": unknown_from, "updated_at": to_text(now)}
+        self._write(row.run.run_id, changes, "#lease = :token", {"token": row.lease})
+
+    def record(self, row: Row, chat_id: str, result: Json) -> Row:
+        """Note what an effect made. Needs no lease: whoever knows the chat knows more than who holds the lease.
+
+        ``result`` is added to what is known already.
 
         Raises:
             RefusedByLedgerError: the run has ended.
         """
-        changes = {"chat_id": chat_id, "unsettled": False, "updated_at": to_text(self.clock())}
-        self._write(row.run.run_id, changes, STILL_OPEN)
-        return replace(row, chat_id=chat_id, unsettled=False)
+        known = {**row.result, **result}
+        changes = {"chat_id": chat_id, "result": _json(known), "updated_at": to_text(self.clock())}
+        self._write(row.run.run_id, changes | SETTLED, STILL_OPEN)
+        return replace(row, chat_id=chat_id, result=known, unsettled_at=None, seen=None)
 
     def finish(
         self,
@@ -175,7 +191,7 @@ class Ledger:
         status: EndStatus,
         *,
         chat_id: str | None = None,
-        reply: str | None = None,
+        result: Json | None = None,
         error: Json | None = None,
     ) -> None:
         """End a run. Success with a chat needs only that it has not ended; every other end needs the lease.
@@ -186,17 +202,17 @@ class Ledger:
         now = self.clock()
         changes = {
             "status": status,
-            "reply": reply,
             "error": error,
-            "unsettled": status == "unknown",
             "attempts": row.attempts,
             "key_number": row.key_number,
             "finished_at": to_text(now),
             "updated_at": to_text(now),
             "ttl": int((now + KEEP_ENDED).timestamp()),
+            **({"unsettled_at": to_text(now)} if status == "unknown" else SETTLED),
         }
         if chat_id is not None:
-            self._write(row.run.run_id, changes | {"chat_id": chat_id}, STILL_OPEN, remove=NOT_OPEN)
+            known = {"chat_id": chat_id, "result": _json(result or {})}
+            self._write(row.run.run_id, changes | known, STILL_OPEN, remove=NOT_OPEN)
         else:
             self._write(
                 row.run.run_id, changes, f"{STILL_OPEN} AND #lease = :token", {"token": row.lease}, remove=NOT_OPEN
@@ -233,7 +249,7 @@ class Ledger:
         now, row = self.clock(), self.get(run_id)
         if row is None or row.status not in REPLAYABLE:
             raise RefusedByLedgerError(row)
-        due_at = max(now, row.updated_at + self.settle) if row.unsettled else now
+        due_at = max(now, row.unsettled_at + self.settle) if row.unsettled_at else now
         changes = {
             "status": "pending",
             "open_state": OPEN,
@@ -249,14 +265,15 @@ class Ledger:
         return replace(row, status="pending", attempts=0, **moments)
 
     def resolve(self, run_id: str, status: Literal["succeeded", "failed"], *, chat_id: str | None, by: str) -> None:
-        """End a run of unknown outcome as a person decided.
+        """End a run of unknown outcome as a person decided. A chat that it is known to have made stays known.
 
         Raises:
             RefusedByLedgerError: its outcome is not unknown, or there is no such run.
         """
         now = to_text(self.clock())
         error = None if status == "succeeded" else {"type": "Resolved", "message": f"resolved as failed by {by}"}
-        changes = {"status": status, "chat_id": chat_id, "error": error, "unsettled": False, "updated_at": now}
+        changes = {"status": status, "error": error, "updated_at": now, **SETTLED}
+        changes |= {"chat_id": chat_id} if chat_id else {}
         self._write(run_id, changes, "#status = :unknown", {"unknown": "unknown"})
 
     # ------------------------------------------------------------------ history
@@ -322,3 +339,7 @@ class Ledger:
             return self._items.update(run_id, changes, condition, values, **how)
         except ConditionFailedError as error:
             raise RefusedByLedgerError(row_of(error.stands) if error.stands else None) from error
+
+
+def _json(result: Json) -> str:
+    return json.dumps(result, ensure_ascii=False, separators=(",", ":"))

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from aichats.runs.model import WhopCreateChat
+from aichats.runs.actions import WhopCreateChat
 from aichats.whop import AiChat
 
 MARK_CHARACTERS = 8

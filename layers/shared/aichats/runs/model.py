@@ -9,52 +9,14 @@ import json
 import re
 from dataclasses import dataclass
 from datetime import UTC
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal
 
-from pydantic import (
-    AwareDatetime,
-    BeforeValidator,
-    Field,
-    TypeAdapter,
-    ValidationError,
-    ValidationInfo,
-    field_validator,
-    model_validator,
-)
+from pydantic import AwareDatetime, BeforeValidator, Field, ValidationInfo, field_validator
 
-from aichats.whop.models import ChatId, CompanyId, NewChat, NotificationPreference, Request, UpdateAiChat
-
-MAX_TARGETS = 1000
+from aichats.models import Request
+from aichats.runs.actions import KINDS, MAX_TARGETS, Action, check_targets
 
 type Trigger = Literal["schedule", "http"]
-
-
-class WhopCreateChat(NewChat):
-    """Create an AI chat. A target is a company, or ``None`` for none."""
-
-    type: Literal["whop.create_chat"]
-    notification_preference: NotificationPreference | None = None
-    """A chat is created with notifications; ``none`` mutes it in a second call."""
-
-
-class WhopUpdateChat(UpdateAiChat):
-    """Change an AI chat. A target is a chat."""
-
-    type: Literal["whop.update_chat"]
-
-    @model_validator(mode="after")
-    def _changes_something(self) -> Self:
-        if self.model_fields_set <= {"type"}:
-            raise ValueError("changes nothing: give title, notification_preference or company_id")
-        return self
-
-
-type Action = Annotated[WhopCreateChat | WhopUpdateChat, Field(discriminator="type")]
-
-_TARGETS = {
-    "whop.create_chat": TypeAdapter[str | None](CompanyId | None),
-    "whop.update_chat": TypeAdapter[str | None](ChatId),
-}
 
 
 def _iso_8601(value: object) -> object:
@@ -99,15 +61,26 @@ class Run:
 
     run_id: str
     trigger: Trigger
-    action: WhopCreateChat | WhopUpdateChat
+    action: Action
     target: str | None
-    api_version: str
-    """Of the provider's API when the run was made: later attempts send the very bytes of the first."""
+    api_version: str | None = None
+    """Of the provider's API when the run was made, where it has versions: later attempts send the very bytes of the
+    first."""
     automation: str | None = None
     slot: str | None = None
 
+    @property
+    def provider(self) -> str:
+        """Whose chat it is about: ``whop`` or ``kodey``."""
+        return self.action.type.partition(".")[0]
 
-def scheduled_runs(event: ScheduleEvent, api_version: str) -> list[Run]:
+    @property
+    def slow(self) -> bool:
+        """Whether it may take minutes."""
+        return KINDS[self.action.type].slow
+
+
+def scheduled_runs(event: ScheduleEvent, api_version: str | None) -> list[Run]:
     """One run for each target; a target that stands twice counts once."""
     return [
         Run(
@@ -131,17 +104,3 @@ def run_id(trigger: Trigger, *occurrence: str | None) -> str:
     """
     unique = json.dumps([trigger, *occurrence], ensure_ascii=False, separators=(",", ":"))
     return base64.b32encode(hashlib.sha256(unique.encode()).digest()[:20]).decode().lower()
-
-
-def check_targets(action: WhopCreateChat | WhopUpdateChat, targets: list[str | None]) -> None:
-    """Check that the targets are of the action's kind.
-
-    Raises:
-        ValueError: one is not; says which.
-    """
-    for index, target in enumerate(targets):
-        try:
-            _TARGETS[action.type].validate_python(target)
-        except ValidationError:
-            kind = "a company (biz_...) or null" if action.type == "whop.create_chat" else "a chat (aich_...)"
-            raise ValueError(f"item {index}: {action.type} needs {kind}") from None

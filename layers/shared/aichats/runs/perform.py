@@ -1,18 +1,19 @@
 """Performs a run so that it takes effect once.
 
 1. Claim it in the ledger, by one conditional write. Done, taken or not due: nothing is called.
-2. If an earlier call's outcome is unknown, settle it: look for the run's mark among the provider's chats.
-3. Call the provider. The chat is recorded before it is changed, so that a run that is taken up again goes on there.
+2. Make the effects of its action one by one (:mod:`aichats.runs.effects`). If an earlier call's outcome is unknown,
+   look for its effect first. Each is recorded before the next begins: a run that is taken up again goes on there.
+3. Make the calls that may be repeated.
 4. Finish it, or put it back to wait: for a provider that throttles or is down, or until an outcome can be settled.
 
 Whoever calls :meth:`Performer.perform` sends a run that waits to the queue; if that fails, ``sweep_runs`` finds it.
 """
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from typing import Any, Literal
+from typing import Literal
 
 from aichats.errors import (
     AichatsError,
@@ -26,23 +27,20 @@ from aichats.errors import (
 )
 from aichats.http.deadline import remaining
 from aichats.observability import count_now, logger
+from aichats.runs.effects import Actions, Done, Effect
+from aichats.runs.failures import describe
 from aichats.runs.ledger import Ledger, RefusedByLedgerError
-from aichats.runs.marks import find_marked, marked_title
-from aichats.runs.model import Run, WhopCreateChat, WhopUpdateChat
+from aichats.runs.model import Run
 from aichats.runs.rows import EndStatus, Row
-from aichats.whop import AiChat, CreateAiChat, UpdateAiChat, WhopClient
 
 MAX_ATTEMPTS = 8
 """Attempts that reached the provider."""
 MAX_AGE = timedelta(hours=24)
 FIRST_WAIT = timedelta(seconds=2)
 MAX_WAIT = timedelta(minutes=10)
-PAGE_SIZE = 100
 ALARMING: dict[EndStatus, str] = {"failed": "RunsFailed", "unknown": "RunsUnknown"}
 """The metric of an end that somebody must be told of."""
 
-type WhopFor = Callable[[str | None, str], WhopClient]
-"""Gives the client for a company (or ``None``) and an API version."""
 type State = Literal["succeeded", "failed", "unknown", "missed", "waiting", "in_progress"]
 
 
@@ -58,7 +56,6 @@ class Outcome:
     state: State
     row: Row
     performed: bool
-    chat: AiChat | None = None
     error: AichatsError | None = None
 
 
@@ -67,9 +64,9 @@ class _WaitError(Exception):
 
     Attributes:
         wait: for how long; ``None``: longer each time.
-        unsettled: whether a create's outcome is unknown.
+        unsettled: whether an effect's outcome is unknown.
         called: whether the provider was reached, so that the attempt counts.
-        refused: whether the answer proves that a create took no effect; the next one then needs another key.
+        refused: whether the answer proves that nothing was done; the next call then needs another idempotency key.
     """
 
     def __init__(
@@ -99,14 +96,11 @@ class Performer:
     """Performs runs. Safe to share between threads.
 
     Args:
-        call_limit: the longest that one call to the provider may take; none begins with less time left.
-        mark_titles: whether a title carries the run's mark until its chat is known (parameter ``TitleMark``).
+        actions: those of each provider, by its name.
     """
 
     ledger: Ledger
-    whop: WhopFor
-    call_limit: timedelta
-    mark_titles: bool = True
+    actions: Mapping[str, Actions]
     randomness: random.Random = field(default_factory=random.SystemRandom)
 
     def perform(self, run: Run | str, lease: timedelta) -> Outcome:
@@ -122,99 +116,76 @@ class Performer:
         try:
             row = self.ledger.claim(run, lease)
         except RefusedByLedgerError as refused:
-            return _found(refused.row, run)
+            return _refused(refused.row, run)
         try:
             try:
-                row = self._have_chat(row)
-                chat = self._change(row)
+                while (effect := self._next_effect(row)) is not None:
+                    row = self._look(row, effect) if row.unsettled else self._make(row, effect)
+                done = self._complete(row)
             except _WaitError as wait:
                 return self._put_back(row, wait)
             except _EndError as end:
                 return self._end(row, end)
-            return self._succeed(row, chat)
+            return self._succeed(row, done)
         except RefusedByLedgerError as refused:
             # The lease was over and somebody else went on, or ended it: what stands in the ledger counts.
-            return _found(refused.row, run)
+            return _refused(refused.row, run)
 
     # ------------------------------------------------------------------ what is to be done
 
-    def _have_chat(self, row: Row) -> Row:
-        """The row with the chat that the action makes: known already, found again, or created now."""
-        action = row.run.action
-        if isinstance(action, WhopUpdateChat) or row.chat_id is not None:
-            return row
-        client = self._client(row, row.run.target, unsettled=row.unsettled)
-        if row.unsettled:
-            row = self._settle(row, client)
-        return row if row.chat_id is not None else self._create(row, action, client)
-
-    def _change(self, row: Row) -> AiChat:
-        """Make the chat what the action wants it to be."""
-        action = row.run.action
-        if not isinstance(action, WhopUpdateChat):
-            return self._complete(row, action, self._client(row, row.run.target))
-        client = self._client(row, action.company_id)
-        changes = UpdateAiChat.model_construct(**action.model_dump(exclude_unset=True, exclude={"type"}))
-        return self._repeatable(lambda: client.update_ai_chat(str(row.run.target), changes))
-
-    def _settle(self, row: Row, client: WhopClient) -> Row:
-        """Find out what became of the earlier call. None found after the settle time: it took no effect."""
-        self._need_time(unsettled=True)
-        if not self.mark_titles:
-            raise _EndError("unknown", _unknown(row, "titles are not marked (TitleMark is off)"))
+    def _next_effect(self, row: Row) -> Effect | None:
+        """The effect that is neither known nor recorded yet; ``None`` when all are."""
         try:
-            found = find_marked(client.list_ai_chats(first=PAGE_SIZE), row.run.run_id)
+            return self._actions(row).effect(row)
+        except AichatsError as error:
+            # With an effect whose outcome is unknown the run has not failed: it cannot be looked up now.
+            raise _WaitError(error, unsettled=True) if row.unsettled else _EndError("failed", error) from error
+
+    def _look(self, row: Row, effect: Effect) -> Row:
+        """Find out what became of the earlier call. None found after the settle time: it took no effect."""
+        if effect.seen is not None and row.seen is None:
+            return replace(row, unsettled_at=None)  # It never began.
+        self._wait_until_settled(row)
+        self._need_time(self._actions(row).call_limit, unsettled=True)
+        if effect.find is None:
+            raise _EndError("unknown", _unknown(row, "there is nothing to find it by"))
+        try:
+            found = effect.find(row.seen or ())
         except AichatsError as error:
             raise _WaitError(error, _named_wait(error), unsettled=True) from error
         if len(found) > 1:
-            raise _EndError("unknown", _unknown(row, f"several chats carry its mark: {', '.join(found)}"))
+            which = ", ".join(dict.fromkeys(done.chat_id for done in found))
+            raise _EndError("unknown", _unknown(row, f"{len(found)} were found that may be its own, of {which}"))
         if found:
-            return self.ledger.record_chat(row, found[0])
+            return self.ledger.record(row, found[0].chat_id, found[0].result)
         if row.attempts > MAX_ATTEMPTS:
             raise _EndError("failed", _last_error(row))
-        return replace(row, unsettled=False)
+        return replace(row, unsettled_at=None, seen=None)
 
-    def _create(self, row: Row, action: WhopCreateChat, client: WhopClient) -> Row:
-        self._need_time(unsettled=False)
-        fields = action.model_dump(exclude_unset=True, exclude={"type", "notification_preference"})
-        if self.mark_titles:
-            fields["title"] = marked_title(action, row.run.run_id)
-        if row.run.target is not None:
-            fields["company_id"] = row.run.target
-        # Built, not validated again: the limits were checked where the action came in.
-        chat = CreateAiChat.model_construct(**fields)
+    def _wait_until_settled(self, row: Row) -> None:
+        """Look for no effect as long as it may still appear."""
+        wait = (row.unsettled_at or self.ledger.clock()) + self._actions(row).settle - self.ledger.clock()
+        if wait > timedelta(0):
+            raise _WaitError(None, wait, unsettled=True)
+
+    def _make(self, row: Row, effect: Effect) -> Row:
+        actions = self._actions(row)
+        self._need_time(effect.limit + (actions.call_limit if effect.seen else timedelta(0)))
+        if effect.seen is not None:
+            self.ledger.begin(row, self._repeatable(effect.seen))
         try:
-            return self.ledger.record_chat(row, client.create_ai_chat(chat, idempotency_key=row.idempotency_key).id)
+            done = effect.act()
         except AichatsError as error:
-            if isinstance(error, ProtocolError) and error.chat_id:
-                return self.ledger.record_chat(row, error.chat_id)
-            raise self._judge_create(error) from error
+            raise _judge(error, actions.settle) from error
+        return self.ledger.record(row, done.chat_id, done.result)
 
-    def _judge_create(self, error: AichatsError) -> Exception:
-        """What a failed create means for the run."""
-        match error:
-            case OutcomeUnknownError() | ProtocolError():
-                return _WaitError(error, self.ledger.settle, unsettled=True, called=True)
-            case APIConnectionError():
-                return _WaitError(error)
-            case RateLimitError():
-                return _WaitError(error, _named_wait(error), called=True, refused=True)
-            case _:
-                return _EndError("failed", error, refused=True)
+    def _complete(self, row: Row) -> Done:
+        actions = self._actions(row)
+        self._need_time(actions.call_limit)
+        return self._repeatable(lambda: actions.complete(row))
 
-    def _complete(self, row: Row, action: WhopCreateChat, client: WhopClient) -> AiChat:
-        """Give the chat its clean title and its notification preference, in one call."""
-        changes: dict[str, Any] = {"title": action.title} if self.mark_titles else {}
-        if action.notification_preference is not None:
-            changes["notification_preference"] = action.notification_preference
-        chat_id = str(row.chat_id)
-        if not changes:
-            return self._repeatable(lambda: client.retrieve_ai_chat(chat_id))
-        return self._repeatable(lambda: client.update_ai_chat(chat_id, UpdateAiChat.model_construct(**changes)))
-
-    def _repeatable(self, call: Callable[[], AiChat]) -> AiChat:
-        """A call whose effect is the same however often it is made."""
-        self._need_time(unsettled=False)
+    def _repeatable[T](self, call: Callable[[], T]) -> T:
+        """What calls give whose effect is the same however often they are made."""
         try:
             return call()
         except (APIConnectionError, RateLimitError, InternalServerError, ProtocolError) as error:
@@ -223,25 +194,21 @@ class Performer:
         except AichatsError as error:
             raise _EndError("failed", error) from error
 
-    def _need_time(self, *, unsettled: bool) -> None:
+    def _need_time(self, limit: timedelta, *, unsettled: bool = False) -> None:
         """Begin no call that might outlive the lease."""
-        if remaining(default=float("inf")) < self.call_limit.total_seconds():
+        if remaining(default=float("inf")) < limit.total_seconds():
             raise _WaitError(None, timedelta(0), unsettled=unsettled)
 
-    def _client(self, row: Row, company_id: str | None, *, unsettled: bool = False) -> WhopClient:
-        try:
-            return self.whop(company_id, row.run.api_version)
-        except AichatsError as error:
-            # With a create whose outcome is unknown the run has not failed: it cannot be looked up now.
-            raise _WaitError(error, unsettled=True) if unsettled else _EndError("failed", error) from error
+    def _actions(self, row: Row) -> Actions:
+        return self.actions[row.run.provider]
 
     # ------------------------------------------------------------------ what became of it
 
-    def _succeed(self, row: Row, chat: AiChat) -> Outcome:
-        self.ledger.finish(row, "succeeded", chat_id=chat.id, reply=chat.model_dump_json())
-        logger.info("run succeeded", extra=_about(row) | {"chat_id": chat.id})
-        ended = replace(row, status="succeeded", chat_id=chat.id, due_at=None, error=None)
-        return Outcome("succeeded", ended, performed=True, chat=chat)
+    def _succeed(self, row: Row, done: Done) -> Outcome:
+        self.ledger.finish(row, "succeeded", chat_id=done.chat_id, result=done.result)
+        logger.info("run succeeded", extra=_about(row) | {"chat_id": done.chat_id})
+        known = replace(row, chat_id=done.chat_id, result=done.result)
+        return Outcome("succeeded", replace(known, status="succeeded", due_at=None, error=None), performed=True)
 
     def _put_back(self, row: Row, wait: _WaitError) -> Outcome:
         now = self.ledger.clock()
@@ -255,8 +222,11 @@ class Performer:
         due_at = now + (self._longer_each_time(age) if wait.wait is None else wait.wait)
         error = describe(wait.error) if wait.error else row.error
         key_number = row.key_number + wait.refused
-        waiting = replace(row, status="pending", key_number=key_number, due_at=due_at, error=error)
-        self.ledger.put_back(waiting, due_at, unsettled=wait.unsettled, error=error)
+        unsettled_at = (row.unsettled_at or now) if wait.unsettled else None
+        waiting = replace(
+            row, status="pending", key_number=key_number, due_at=due_at, error=error, unsettled_at=unsettled_at
+        )
+        self.ledger.put_back(waiting, due_at, unsettled_at=waiting.unsettled_at, error=error)
         about = {"due_at": due_at.isoformat(), "unsettled": wait.unsettled, "error": error}
         logger.warning("run waits", extra=_about(row) | about)
         return Outcome("waiting", waiting, performed=True, error=wait.error)
@@ -279,23 +249,30 @@ class Performer:
         return timedelta(seconds=self.randomness.uniform(longest / 2, longest))
 
 
-def describe(error: AichatsError) -> dict[str, str | int]:
-    """An error as the ledger keeps it."""
-    found: dict[str, str | int | None] = {"type": type(error).__name__, "message": str(error)[:1000]}
-    if isinstance(error, ProviderError):
-        found["request_id"] = error.request_id
-    if isinstance(error, APIStatusError):
-        found |= {"status": error.status, "code": error.code}
-    return {name: value for name, value in found.items() if value is not None}
+def _judge(error: AichatsError, settle: timedelta) -> Exception:
+    """What it means for a run that an effect failed."""
+    match error:
+        case OutcomeUnknownError() | ProtocolError():
+            return _WaitError(error, settle, unsettled=True, called=True)
+        case APIConnectionError():
+            return _WaitError(error)
+        case RateLimitError():
+            return _WaitError(error, _named_wait(error), called=True, refused=True)
+        case _:
+            return _EndError("failed", error, refused=True)
 
 
-def _found(row: Row | None, run: Run | str) -> Outcome:
+def _refused(row: Row | None, run: Run | str) -> Outcome:
     """The outcome of a run that could not be claimed."""
     if row is None:
         raise LookupError(f"there is no run {run if isinstance(run, str) else run.run_id}")
-    chat = AiChat.model_validate_json(row.reply) if row.reply else None
+    return found(row)
+
+
+def found(row: Row) -> Outcome:
+    """The outcome of a run that is not performed here and now."""
     state: State = "waiting" if row.status == "pending" else "in_progress" if row.status == "performing" else row.status
-    return Outcome(state, row, performed=False, chat=chat)
+    return Outcome(state, row, performed=False)
 
 
 def _named_wait(error: AichatsError) -> timedelta | None:

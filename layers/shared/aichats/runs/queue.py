@@ -1,14 +1,19 @@
-"""The queue of runs: one message for each run that waits. It holds the id; what is to be done is in the ledger."""
+"""The queues of runs: one message for each run that waits. It holds the id; what is to be done is in the ledger.
+
+Runs whose provider takes minutes have a queue and a function of their own, so that no other waits behind them.
+"""
 
 import json
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from itertools import batched
+from itertools import batched, groupby
 from typing import Annotated, Any, Literal, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from aichats.runs.model import Run
 
 MAX_DELAY = timedelta(minutes=15)
 """What SQS delays a message at the most."""
@@ -56,29 +61,26 @@ def read(body: str) -> str:
 
 @dataclass(frozen=True)
 class Queue:
-    """The run queue, and the queue for what nobody can do anything with.
+    """The run queues, and the queue for what nobody can do anything with.
 
     The client is made when something is sent: a run that goes well sends nothing.
     """
 
     client: Callable[[], SQS]
     url: str
+    slow_url: str
     dead_letter_url: str
 
-    def send(self, runs: Iterable[tuple[str, timedelta]]) -> None:
+    def send(self, runs: Iterable[tuple[Run, timedelta]]) -> None:
         """Send runs, each to be performed after a delay (at most 15 minutes; a message that comes early is harmless).
 
         Raises:
             QueueError: SQS refused some.
         """
-        for batch in batched(runs, BATCH, strict=False):
-            self._send(
-                self.url,
-                [
-                    {"MessageBody": Message(run_id=run_id).model_dump_json(), "DelaySeconds": _seconds(delay)}
-                    for run_id, delay in batch
-                ],
-            )
+        urls = {False: self.url, True: self.slow_url}
+        for slow, same in groupby(runs, lambda each: each[0].slow):
+            for batch in batched(same, BATCH, strict=False):
+                self._send(urls[slow], [_message(run, delay) for run, delay in batch])
 
     def bury(self, body: str, reason: str) -> None:
         """Put a message that cannot be read to the dead letters, with the reason.
@@ -99,3 +101,7 @@ class Queue:
 def _seconds(delay: timedelta) -> int:
     # Rounded up: a message that comes before its run is due is dropped, and the run would wait for the next sweep.
     return max(0, math.ceil(min(delay, MAX_DELAY).total_seconds()))
+
+
+def _message(run: Run, delay: timedelta) -> dict[str, Any]:
+    return {"MessageBody": Message(run_id=run.run_id).model_dump_json(), "DelaySeconds": _seconds(delay)}

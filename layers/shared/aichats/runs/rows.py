@@ -1,14 +1,15 @@
 """A run as the ledger knows it, and as DynamoDB keeps it."""
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
 from pydantic import TypeAdapter
 
-from aichats.runs.model import Action, Run
+from aichats.runs.actions import Action
+from aichats.runs.model import Run
 from aichats.runs.times import from_text, to_text
 
 type OpenStatus = Literal["pending", "performing"]
@@ -17,8 +18,8 @@ type Status = OpenStatus | EndStatus
 type Json = Mapping[str, Any]
 
 OPEN = "open"
-MOMENTS = ("created_at", "opened_at", "updated_at", "due_at", "lease_until", "finished_at")
-KEPT = ("status", "unsettled", "lease", "chat_id", "reply", "error")
+MOMENTS = ("created_at", "opened_at", "updated_at", "due_at", "unsettled_at", "lease_until", "finished_at")
+KEPT = ("status", "lease", "chat_id", "seen", "error")
 MAX_STORED_MESSAGE_BYTES = 131_072
 """What was taken once is performed, even if the limit is lower now."""
 
@@ -35,17 +36,20 @@ class Row:
     """Claims after which the provider may have been called."""
     key_number: int
     """The ``n`` of ``Idempotency-Key: <run_id>.<n>``."""
-    unsettled: bool
     created_at: datetime
     opened_at: datetime
     """When it was made or replayed: it is given up 24 h later."""
     updated_at: datetime
     due_at: datetime | None = None
+    unsettled_at: datetime | None = None
+    """When a call's outcome became unknown: of a process that died, the end of its lease."""
+    seen: Sequence[str] | None = None
+    """What was noted before the effect began that is not recorded yet."""
     lease: str | None = None
     lease_until: datetime | None = None
     chat_id: str | None = None
-    reply: str | None = None
-    """The provider's answer, as JSON."""
+    result: Mapping[str, Any] = field(default_factory=dict)
+    """What the provider answered: ``chat``, and ``reply`` where there is one."""
     error: Mapping[str, Any] | None = None
     finished_at: datetime | None = None
 
@@ -53,6 +57,16 @@ class Row:
     def is_open(self) -> bool:
         """Whether it is not ended."""
         return self.due_at is not None
+
+    @property
+    def unsettled(self) -> bool:
+        """Whether a call began whose outcome is not known."""
+        return self.unsettled_at is not None
+
+    @property
+    def in_doubt(self) -> bool:
+        """Whether an effect may have been made of which nothing is recorded."""
+        return self.unsettled and (self.chat_id is None or self.seen is not None)
 
     @property
     def idempotency_key(self) -> str:
@@ -68,13 +82,12 @@ def new_item(run: Run, now: datetime, due_at: datetime) -> dict[str, Any]:
         "trigger": run.trigger,
         "automation": run.automation,
         "slot": run.slot,
-        "provider": run.action.type.partition(".")[0],
+        "provider": run.provider,
         "action": run.action.model_dump_json(exclude_unset=True),
         "target": run.target,
         "api_version": run.api_version,
         "attempts": 0,
         "key_number": 1,
-        "unsettled": False,
         "created_at": to_text(now),
         "opened_at": to_text(now),
         "updated_at": to_text(now),
@@ -95,19 +108,19 @@ def row_of(item: Json) -> Row:
             json.loads(item["action"]), context={"max_message_bytes": MAX_STORED_MESSAGE_BYTES}
         ),
         target=item.get("target"),
-        api_version=item["api_version"],
+        api_version=item.get("api_version"),
         automation=item.get("automation"),
         slot=item.get("slot"),
     )
     moments = {name: from_text(item[name]) for name in MOMENTS if name in item}
     kept = {name: item[name] for name in KEPT if name in item}
     numbers = {name: int(item[name]) for name in ("attempts", "key_number")}
-    known: dict[str, Any] = {**moments, **kept, **numbers}
+    known: dict[str, Any] = {**moments, **kept, **numbers, "result": json.loads(item.get("result", "{}"))}
     return Row(run=run, **known)
 
 
 def encode(attributes: Json) -> dict[str, Any]:
-    """Attributes as DynamoDB's wire wants them: texts, whole numbers, truth values, and maps of these."""
+    """Attributes as DynamoDB's wire wants them: texts, whole numbers, truth values, and maps and lists of these."""
     return {name: _encode(value) for name, value in attributes.items()}
 
 
@@ -126,6 +139,8 @@ def _encode(value: object) -> dict[str, Any]:
             return {"S": value}
         case Mapping():
             return {"M": encode(value)}
+        case list():
+            return {"L": [_encode(part) for part in value]}
         case _:
             raise TypeError(f"the ledger keeps no {type(value).__name__}")
 
@@ -136,6 +151,8 @@ def _decode(value: Json) -> Any:
             return int(number)
         case {"M": attributes}:
             return decode(attributes)
+        case {"L": parts}:
+            return [_decode(part) for part in parts]
         case _:
             [plain] = value.values()
             return plain

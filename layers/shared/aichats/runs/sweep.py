@@ -29,14 +29,14 @@ class Sweeper:
         over = [row for row in stranded if now - row.opened_at > GIVE_UP]
         ended = sum(self._end(row) for row in over)
         resumed = [row for row in stranded if row not in over]
-        self.dispatcher.queue.send((row.run.run_id, timedelta(0)) for row in resumed)
+        self.dispatcher.queue.send((row.run, timedelta(0)) for row in resumed)
         for row in resumed:
             logger.warning("stranded run sent again", extra={"run_id": row.run.run_id, "status": row.status})
         count("RunsResumed", len(resumed))
         return {"resumed": len(resumed), "ended": ended}
 
     def _end(self, row: Row) -> bool:
-        status: EndStatus = "unknown" if row.unsettled and row.chat_id is None else "failed"
+        status: EndStatus = "unknown" if row.in_doubt else "failed"
         count_now(ALARMING[status])
         try:
             self.ledger.give_up(row, status)

@@ -7,13 +7,12 @@ import json
 import re
 from collections.abc import Iterator
 from typing import Any
-from urllib.parse import quote
-
-from pydantic import BaseModel, ValidationError
 
 from aichats.errors import InputError, ProtocolError
 from aichats.http import BaseTransport
-from aichats.http.client import Answer, HttpClient
+from aichats.http.answers import Answer, read
+from aichats.http.client import HttpClient
+from aichats.http.paths import segment
 from aichats.http.tokens import Token
 from aichats.http.transport import DeadlineTransport
 from aichats.validation import parse
@@ -52,7 +51,7 @@ class WhopClient:
             token=token,
             timeout=timeout,
             transport=transport or DeadlineTransport(),
-            headers={"api-version-date": api_version, "accept": "application/json", "user-agent": "aichats"},
+            headers={"api-version-date": api_version},
         )
 
     def create_ai_chat(self, chat: CreateAiChat, *, idempotency_key: str) -> AiChat:
@@ -127,7 +126,7 @@ class WhopClient:
         self._refuse_agent_before_its_time(query.agent_identifier)
         given = query.model_dump(mode="json", exclude_none=True)
         params = {name: value if isinstance(value, str) else json.dumps(value) for name, value in given.items()}
-        return _read(AiChatPage, self._http.call("GET", "/ai_chats", params=params))
+        return read(AiChatPage, self._http.call("GET", "/ai_chats", params=params))
 
     def _wire(self, request: CreateAiChat | UpdateAiChat) -> dict[str, Any]:
         """The request as the API version wants it: only what was set."""
@@ -148,25 +147,7 @@ class WhopClient:
 
 
 def _chat(answer: Answer) -> AiChat:
-    return _read(AiChat, answer, chat_id=_chat_id(answer.content))
-
-
-def _read[ReplyT: BaseModel](model: type[ReplyT], answer: Answer, *, chat_id: str | None = None) -> ReplyT:
-    try:
-        return model.model_validate_json(answer.content)
-    except ValidationError as error:
-        raise ProtocolError(
-            f"{answer.status}, but not an answer that can be read: {_complaints(error)}",
-            provider=WHOP.name,
-            request_id=answer.request_id,
-            chat_id=chat_id,
-        ) from None
-
-
-def _complaints(error: ValidationError) -> str:
-    """Where and why, without the values: an answer may hold what belongs into no log."""
-    details = error.errors(include_url=False, include_input=False, include_context=False)
-    return "; ".join(f"{'.'.join(map(str, detail['loc'])) or 'body'}: {detail['type']}" for detail in details[:5])
+    return read(AiChat, answer, chat_id=_chat_id(answer.content))
 
 
 def _chat_id(content: bytes) -> str | None:
@@ -175,9 +156,7 @@ def _chat_id(content: bytes) -> str | None:
 
 
 def _path(chat_id: str) -> str:
-    if chat_id in ("", ".", ".."):  # These would make the path of something else.
-        raise InputError([("chat_id", "is not the id of a chat (aich_...)")])
-    return f"/ai_chats/{quote(chat_id, safe='')}"
+    return f"/ai_chats/{segment(chat_id, problem='is not the id of a chat (aich_...)')}"
 
 
 def _version(api_version: str) -> tuple[int, ...]:

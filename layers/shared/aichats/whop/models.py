@@ -8,23 +8,10 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo, field_validator
+from pydantic import Field, ValidationInfo, field_validator
 
-MAX_MESSAGE_BYTES = 32 * 1024
-"""Longest ``message_text`` in bytes of UTF-8, where the validation's context does not set ``max_message_bytes``."""
+from aichats.models import MessageText, Reply, Request
 
-
-def _bounded_message(text: str, info: ValidationInfo) -> str:
-    limit = (info.context or {}).get("max_message_bytes", MAX_MESSAGE_BYTES)
-    if not text.strip():
-        raise ValueError("must not be empty")
-    if (size := len(text.encode())) > limit:
-        raise ValueError(f"is {size} bytes long, the limit is {limit}")
-    return text
-
-
-# The least length makes pydantic look at the text before the bytes are counted: half a surrogate pair has none.
-type MessageText = Annotated[str, Field(min_length=1), AfterValidator(_bounded_message)]
 type CompanyId = Annotated[str, Field(pattern=r"^biz_[A-Za-z0-9_-]{1,100}$", examples=["biz_XXXXX"])]
 type ChatId = Annotated[str, Field(pattern=r"^aich_[A-Za-z0-9_-]{1,100}$", examples=["aich_xxxxxxxxxxxxx"])]
 type FileId = Annotated[str, Field(pattern=r"^file_[A-Za-z0-9_-]{1,100}$", examples=["file_xxxxxxxxxxxxx"])]
@@ -33,12 +20,6 @@ type NotificationPreference = Literal["all", "none"]
 type Cursor = Annotated[str, Field(min_length=1, max_length=1000)]
 type PageSize = Annotated[int, Field(ge=1, le=100)]
 type AgentIdentifier = Literal["general", "support"]
-
-
-class Request(BaseModel):
-    """A request's body: closed, so that a misspelt field is seen, and frozen, so that every attempt sends the same."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class NewChat(Request):
@@ -89,12 +70,6 @@ class ListAiChats(Request):
         if value is not None and info.data.get("first") is not None:
             raise ValueError("first and last contradict each other: give one")
         return value
-
-
-class Reply(BaseModel):
-    """What Whop answers: new fields and new enum values appear without notice, and are kept."""
-
-    model_config = ConfigDict(extra="allow")
 
 
 class User(Reply):

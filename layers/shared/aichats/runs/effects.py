@@ -1,0 +1,90 @@
+"""What a provider brings so that its actions can be performed.
+
+An action is a row of *effects*, each of which must not happen twice, and then calls whose effect is the same however
+often they are made. What an effect made is recorded before the next one begins, so a run that is taken up again goes on
+there; one that may have begun is looked for first.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any, Protocol
+
+from aichats.errors import ProtocolError
+from aichats.runs.rows import Row
+
+
+@dataclass(frozen=True)
+class Done:
+    """What was done.
+
+    Attributes:
+        chat_id: the chat that it is about.
+        result: what the provider answered, under ``chat`` and ``reply``.
+    """
+
+    chat_id: str
+    result: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Effect:
+    """One effect at a provider, which must not happen twice.
+
+    Attributes:
+        act: makes it.
+        limit: the longest that ``act`` may take.
+        find: looks for it after its outcome got lost, given what was ``seen``. All that might be it: none means that it
+            did not happen. ``None``: it cannot be looked for.
+        seen: ids of what could be mistaken for it, noted before it begins. ``None``: nothing could be. An effect that
+            is not the first of its action must note something, if only that there is nothing.
+    """
+
+    act: Callable[[], Done]
+    limit: timedelta
+    find: Callable[[Sequence[str]], Sequence[Done]] | None
+    seen: Callable[[], Sequence[str]] | None = None
+
+
+def created(create: Callable[[], Done]) -> Done:
+    """What a create made, also where its answer cannot be read but for the chat's id.
+
+    Raises:
+        AichatsError: the failure.
+    """
+    try:
+        return create()
+    except ProtocolError as error:
+        if error.chat_id is None:
+            raise
+        return Done(error.chat_id)
+
+
+class Actions(Protocol):
+    """How the actions of one provider are performed. Safe to share between threads."""
+
+    @property
+    def call_limit(self) -> timedelta:
+        """The longest that a call may take, where an effect names no other limit."""
+
+    @property
+    def settle(self) -> timedelta:
+        """How long after a call of unknown outcome its effect may still appear."""
+
+    @property
+    def per_second(self) -> float:
+        """How many runs of a fan-out may begin in a second, so that the provider's rate limit is kept."""
+
+    def effect(self, row: Row) -> Effect | None:
+        """The next effect; ``None`` when none is left.
+
+        Raises:
+            SecretError: there is no credential to make it with.
+        """
+
+    def complete(self, row: Row) -> Done:
+        """Make the calls that are left when all effects are made; they may be repeated.
+
+        Raises:
+            AichatsError: the failure.
+        """
