@@ -81,6 +81,8 @@ faulty: st.SearchStrategy[Plan] = st.one_of(
     st.dictionaries(st.integers(0, 8), st.sampled_from(FAULTS), min_size=1, max_size=3),
 )
 plans: st.SearchStrategy[Plan] = faulty | st.just({})
+STEPS = 20
+"""Of one example; each starts two runs at the most."""
 others = st.integers(0, 3)
 """A run that another worker takes up: so many before the newest."""
 
@@ -99,7 +101,7 @@ class Runs(RuleBasedStateMachine):
         self.ledger = make_ledger(self.clock, client=faulty_dynamodb(self.world))
         self.ended: dict[str, Row] = {}
         self.arrived = 0
-        self.runs = [make_run(action=self.action, target=f"biz_{number}") for number in range(30)]
+        self.runs = [make_run(action=self.action, target=f"biz_{number}") for number in range(2 * STEPS)]
 
     @initialize(honours_keys=st.booleans())
     def begin(self, *, honours_keys: bool) -> None:
@@ -240,5 +242,7 @@ def test_runs_take_effect_once_whatever_goes_wrong(name: str, monkeypatch: pytes
     monkeypatch.setattr(retry, "MAX_ATTEMPTS", 1)
     machine = type("Runs", (Runs,), {"action": ACTIONS[name]})
 
-    bounds = settings(max_examples=20, stateful_step_count=20, deadline=None, suppress_health_check=list(HealthCheck))
+    bounds = settings(
+        max_examples=20, stateful_step_count=STEPS, deadline=None, suppress_health_check=list(HealthCheck)
+    )
     run_state_machine_as_test(machine, settings=bounds)
