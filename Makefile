@@ -80,7 +80,7 @@ deploy: build ## `sam deploy --guided`, into your AWS account
 	$(SAM) deploy --guided
 
 .PHONY: secret
-secret: setup ## Fill a secret, asking without echo: make secret NAME=whop STACK=aichats-dev (COMPANY=biz_... for its own key)
+secret: setup ## Fill a secret, asking without echo: make secret NAME=whop|kodey|webhook STACK=aichats-dev (COMPANY=biz_... for its own key)
 	@$(BIN)/python -m local.secret --name "$(NAME)" --stack "$(STACK)" $(if $(COMPANY),--company "$(COMPANY)")
 
 .PHONY: caller

@@ -7,7 +7,7 @@ from typing import Any
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
-OUTPUTS = {"whop": "WhopSecret", "kodey": "KodeySecret", "callers": "CallersSecret"}
+OUTPUTS = {"whop": "WhopSecret", "kodey": "KodeySecret", "webhook": "WebhookSecret", "callers": "CallersSecret"}
 """The stack's output that holds a secret's name, by the short name that people type."""
 MAX_BYTES = 65_536
 

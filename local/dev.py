@@ -10,13 +10,28 @@ import sys
 import threading
 from datetime import UTC, datetime
 from functools import partial
+from typing import TYPE_CHECKING
 
 from local.cloud.logs import Logs
 from local.cloud.scheduler import Scheduler
 from local.console import BOLD, Console
 from local.repeat import repeating
 from local.signals import SignalledError, interruptible
-from local.system import BEARER, System, running_system
+from local.system import BEARER, WEBHOOK_SECRET, System, running_system
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+AUTOMATION = {
+    "trigger": {"type": "schedule", "expression": "rate(1 minute)"},
+    "action": {
+        "type": "whop.create_chat",
+        "title": "Revenue at {{ slot.time }}",
+        "message_text": "Summarise the revenue of this hour.",
+        "notification_preference": "none",
+    },
+    "targets": ["biz_B"],
+}
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -87,6 +102,8 @@ def explain(console: Console, system: System) -> None:
             ("HTTP API", system.api_url),
             ("its token", BEARER),
             ("its docs", f"{system.api_url}/docs"),
+            ("webhooks", f"{system.api_url}/webhooks/whop"),
+            ("their secret", WEBHOOK_SECRET),
             ("Whop's stand-in", f"{system.whop_url}/api/v1"),
             ("what it holds", f"{system.whop_url}/_control/state"),
             ("Kodey's stand-in", system.kodey_url),
@@ -95,20 +112,27 @@ def explain(console: Console, system: System) -> None:
             ("stack", system.stack.name),
         ]
     )
+    console.line()
+    console.line(console.coloured("Try, in another terminal:", BOLD))
+    for command in commands(system):
+        console.line(f"  {command}")
+    console.line()
+    console.line("Logs follow; Ctrl-C ends it all.")
+
+
+def commands(system: System) -> Iterator[str]:
+    """Commands for a shell."""
     authorization = f"Authorization: Bearer {BEARER}"
-    create = ["curl", "-i", "-H", authorization, "-H", "Content-Type: application/json"]
+    send = ["curl", "-i", "-H", authorization, "-H", "Content-Type: application/json"]
     text = "Summarise the revenue of this week."
     for_whop = json.dumps({"message_text": text, "company_id": "biz_A"})
     for_kodey = json.dumps({"message_text": text, "agent_id": "agent_support"})
     exports = [f"{name}={value}" for name, value in system.emulator.environment().items()]
-    console.line()
-    console.line(console.coloured("Try, in another terminal:", BOLD))
-    console.line(f"  {shlex.join([*create, f'{system.api_url}/chats', '-d', for_whop])}")
-    console.line(f"  {shlex.join([*create, f'{system.api_url}/kodey/chats', '-d', for_kodey])}")
-    console.line(f"  {shlex.join(['curl', f'{system.api_url}/chats', '-H', authorization])}")
-    console.line(f"  export {shlex.join(exports)}  # for the AWS CLI and SDKs")
-    console.line()
-    console.line("Logs follow; Ctrl-C ends it all.")
+    yield shlex.join([*send, f"{system.api_url}/chats", "-d", for_whop])
+    yield shlex.join([*send, f"{system.api_url}/kodey/chats", "-d", for_kodey])
+    yield shlex.join([*send, "-X", "PUT", f"{system.api_url}/automations/every-minute", "-d", json.dumps(AUTOMATION)])
+    yield shlex.join(["curl", f"{system.api_url}/chats", "-H", authorization])
+    yield f"export {shlex.join(exports)}  # for the AWS CLI and SDKs"
 
 
 if __name__ == "__main__":

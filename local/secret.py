@@ -2,16 +2,25 @@
 
 import argparse
 import getpass
+import re
 import sys
 from collections.abc import Sequence
 
 from pydantic import BaseModel, ValidationError
 
-from aichats.secrets import KodeySecret, WhopSecret
+from aichats.secrets import KodeySecret, WebhookSecret, WhopSecret
 from local.deployed import DeployedError, StackSecret
 
-SECRETS: dict[str, type[BaseModel]] = {"whop": WhopSecret, "kodey": KodeySecret}
+SECRETS: dict[str, type[BaseModel]] = {"whop": WhopSecret, "kodey": KodeySecret, "webhook": WebhookSecret}
 """What each secret holds."""
+PROMPTS = {"whop": "Whop API key", "kodey": "Kodey API key", "webhook": "Whop webhook secret (ws_...)"}
+WEBHOOK_SECRETS = 2
+"""How many secrets of webhooks are kept: during a rotation Whop may sign with the old one and with the new one."""
+
+EPILOG = (
+    f"NAME=webhook: each time a secret is added, and the {WEBHOOK_SECRETS} newest count. "
+    "So after a rotation at Whop, add the new one: the one before stays good until the next."
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -25,12 +34,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         secret = StackSecret.find(options.stack, options.name)
         value = secret.read()
         owner = f" of {options.company}" if options.company else ""
-        key = _ask(f"{options.name.title()} API key{owner} for {secret.name}: ")
-        secret.write(_with_key(model, value, key, options.company))
+        key = _ask(f"{PROMPTS[options.name]}{owner} for {secret.name}: ")
+        if model is WebhookSecret:
+            secret.write(_with_webhook_secret(value, key))
+        else:
+            secret.write(_with_key(model, value, key, options.company))
     except DeployedError as error:
         print(f"secret: {error}", file=sys.stderr)
         return 1
-    print(f"{secret.name} is filled. Running functions take it up within 5 minutes, or at the first 401.")
+    print(f"{secret.name} is filled. Running functions take it up within 5 minutes, or when the old value is refused.")
     return 0
 
 
@@ -48,12 +60,21 @@ def _with_key(model: type[BaseModel], value: dict[str, object], key: str, compan
     return changed
 
 
+def _with_webhook_secret(value: dict[str, object], key: str) -> dict[str, object]:
+    """The secret with this one first, and the newest of the others."""
+    if not re.fullmatch(r"ws_[\x21-\x7e]{1,4093}", key):
+        raise DeployedError("that is not a webhook's secret: it begins with ws_, as Whop shows it for the webhook")
+    secrets = value.get("secrets")
+    others = [known for known in secrets if known != key] if isinstance(secrets, list) else []
+    return value | {"secrets": [key, *others][:WEBHOOK_SECRETS]}
+
+
 def _ask(prompt: str) -> str:
     return getpass.getpass(prompt).strip() if sys.stdin.isatty() else sys.stdin.readline().strip()
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="make secret", description=__doc__)
+    parser = argparse.ArgumentParser(prog="make secret", description=__doc__, epilog=EPILOG)
     parser.add_argument("--stack", required=True, help="the deployed stack, such as aichats-dev (STACK=)")
     parser.add_argument(
         "--name", required=True, choices=SECRETS, help="which secret (NAME=); callers have `make caller`"

@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 STACK = "aichats-local"
 BEARER = "local-token"
 """The token of the caller `local`, who has all scopes."""
+WEBHOOK_SECRET = "ws_" + "0123456789abcdef" * 4
+"""With which webhooks are signed here."""
 START_LIMIT = 30.0
 URL = re.compile(r"http://127\.0\.0\.1:(\d+)")
 
@@ -164,5 +166,6 @@ def fill_secrets(clients: Clients, stack: Stack) -> None:
     digest = hashlib.sha256(BEARER.encode()).hexdigest()
     secrets: dict[str, dict[str, Any]] = {each.secret: {"api_key": each.api_key} for each in (WHOP, KODEY)}
     secrets["CallersSecret"] = {"local": {"sha256": digest, "scopes": list(get_args(Scope.__value__))}}
+    secrets["WebhookSecret"] = {"secrets": [WEBHOOK_SECRET]}
     for output, value in secrets.items():
         clients.secrets.put_secret_value(SecretId=stack.outputs[output], SecretString=json.dumps(value))

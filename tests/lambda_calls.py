@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import httpx
 from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -18,11 +18,14 @@ from jsonschema import Draft202012Validator
 
 from aichats.api.app import OPERATIONS, PUBLIC, create_api
 from aichats.api.openapi import document
+from aichats.automations.keeper import Keeper
 from aichats.bootstrap import Application
+from aichats.callers import Scope
 from aichats.config import Settings
-from aichats.runs.ledger import utc_now
 from aichats.runs.queue import Queue
+from aichats.runs.times import utc_now
 from aichats.secrets import SecretStore
+from tests.automations import FakeScheduler, make_schedules, make_store
 from tests.fakes import FakeSecretsManager, FakeSqs, Json, SecretValue
 from tests.ledgers import make_ledger
 
@@ -33,6 +36,9 @@ REQUEST_ID = "c6af9ac6-7b61-11e6-9a41-93e8deadbeef"
 WHOP_SECRET = "aichats/dev/whop"
 KODEY_SECRET = "aichats/test/kodey"
 CALLERS_SECRET = "aichats/dev/callers"
+WEBHOOK_SECRET = "aichats/dev/webhook"
+SIGNED_WITH = "ws_" + "0123456789abcdef" * 4
+"""The secret with which Whop signs on the local cloud."""
 WHOP_KEY = "whop-key-of-all"
 KODEY_KEY = "sk_live_key-of-all"
 
@@ -48,9 +54,10 @@ def stored_caller(token: str, *scopes: str) -> Json:
 
 SECRETS: Mapping[str, SecretValue] = {
     WHOP_SECRET: {"api_key": WHOP_KEY, "companies": {"biz_own": "whop-key-of-biz-own"}},
+    WEBHOOK_SECRET: {"secrets": [SIGNED_WITH]},
     KODEY_SECRET: {"api_key": KODEY_KEY},
     CALLERS_SECRET: {
-        "local": stored_caller(LOCAL, "chats:read", "chats:write", "runs:read", "runs:write"),
+        "local": stored_caller(LOCAL, *get_args(Scope.__value__)),
         "reader": stored_caller(READER, "chats:read"),
         "writer": stored_caller(WRITER, "chats:write"),
     },
@@ -80,11 +87,12 @@ def make_application(
     *,
     clock: Callable[[], datetime] = utc_now,
     sqs: FakeSqs | None = None,
+    scheduler: FakeScheduler | None = None,
     **settings: Any,
 ) -> Application:
-    """An application whose Whop, Secrets Manager and SQS are fakes. Its ledger is a real one, and empty."""
-    changed = Settings.from_environment().model_copy(update=settings)
-    return Application(
+    """An application whose Whop, Secrets Manager, SQS and Scheduler are fakes. Its tables are real ones, and empty."""
+    changed = Settings.from_environment().model_copy(update={"webhook_secret": WEBHOOK_SECRET} | settings)
+    app = Application(
         settings=changed,
         secrets=SecretStore(secrets or FakeSecretsManager(SECRETS)),
         transport=whop,
@@ -93,6 +101,9 @@ def make_application(
             lambda: sqs or FakeSqs(), changed.run_queue_url, changed.slow_run_queue_url, changed.run_dead_letters_url
         ),
     )
+    app.automations = make_store(clock)
+    app.keeper = Keeper(app.automations, make_schedules(scheduler or FakeScheduler(clock), clock), clock)
+    return app
 
 
 def http_event(
@@ -175,7 +186,7 @@ def check_against_document(method: str, path: str, answer: Answer) -> None:
         return
     described = operation["responses"][str(answer.status)]
     if answer.status < 400:
-        assert set(described.get("headers", ())) <= {name.title() for name in answer.headers}
+        assert {name.lower() for name in described.get("headers", ())} <= answer.headers.keys()
         for media_type, content in described.get("content", {}).items():
             assert answer.headers["content-type"] == media_type
             validator(content["schema"].get("$ref")).validate(answer.json)

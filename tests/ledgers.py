@@ -14,9 +14,10 @@ import pytest
 
 from aichats.runs.actions import Action, WhopCreateChat, WhopUpdateChat
 from aichats.runs.items import DynamoDB
-from aichats.runs.ledger import Ledger, RefusedByLedgerError, utc_now
+from aichats.runs.ledger import Ledger, RefusedByLedgerError
 from aichats.runs.model import Run, run_id
 from aichats.runs.rows import EndStatus, Row
+from aichats.runs.times import utc_now
 from local.cloud.emulator import Emulator
 from tests.fakes import Json, ai_chat
 from tests.template import load_template
@@ -62,16 +63,16 @@ def make_table() -> str:
     return name
 
 
-def create_table(client: "DynamoDBClient", name: str) -> None:
+def create_table(client: "DynamoDBClient", name: str, resource: str = "RunsTable") -> None:
     """Make a table as the template makes it."""
-    properties = _table()
+    properties = _table(resource)
     wanted = ("BillingMode", "KeySchema", "AttributeDefinitions", "GlobalSecondaryIndexes")
     client.create_table(TableName=name, **{key: properties[key] for key in wanted})
 
 
 @cache
-def _table() -> dict[str, Any]:
-    found: dict[str, Any] = load_template()["Resources"]["RunsTable"]["Properties"]
+def _table(resource: str) -> dict[str, Any]:
+    found: dict[str, Any] = load_template()["Resources"][resource]["Properties"]
     return found
 
 

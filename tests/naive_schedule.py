@@ -21,13 +21,14 @@ def naive_fire_times(
     while moment < end:
         local = moment.astimezone(zone)
         # fold is 1 the second time that a wall clock shows the same.
-        if local.fold == 0 and _fires(expression, local):
+        if local.fold == 0 and fires(expression, local):
             found.append(moment)
         moment += step
     return found
 
 
-def _fires(expression: str, local: datetime) -> bool:
+def fires(expression: str, local: datetime) -> bool:
+    """Whether the expression fires when a wall clock shows this."""
     minutes, hours, day_of_month, month, day_of_week, year = expression.upper()[len("cron(") : -1].split()
     return (
         _fits(minutes, local.minute, 0, 59)

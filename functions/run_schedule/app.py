@@ -7,10 +7,9 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from aichats.bootstrap import application
 from aichats.invocation import invocation
 from aichats.observability import count, logger, metrics
-from aichats.runs.model import ScheduleEvent, scheduled_runs
-from aichats.validation import parse
 
 app = application()
+ticks = app.ticks
 
 
 @logger.inject_lambda_context(clear_state=True)
@@ -26,7 +25,5 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, A
         InputError: the event is wrong; nothing was done. It goes to the queue of failures.
     """
     count("Events")
-    schedule = parse(ScheduleEvent, event, max_message_bytes=app.settings.max_message_bytes)
     with invocation(context) as lease:
-        outcomes = app.dispatcher.perform_or_queue(scheduled_runs(schedule, app.api_version(schedule.action)), lease)
-    return {"runs": outcomes}
+        return {"runs": app.dispatcher.perform_or_queue(ticks.runs_of(event), lease)}

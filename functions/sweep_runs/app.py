@@ -1,22 +1,27 @@
-"""Every five minutes: runs that were stranded are resumed, runs that are over are ended."""
+"""Every five minutes: stranded runs are resumed, missed slots are found, schedules that came apart are repaired."""
 
 from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from aichats.automations.round import Round
 from aichats.bootstrap import application
 from aichats.observability import count, logger, metrics
 
 app = application()
+sweep = Round(app.sweeper, app.missed_slots, app.keeper)
 
 
 @logger.inject_lambda_context(clear_state=True)
 @metrics.log_metrics(capture_cold_start_metric=True)
 def lambda_handler(_event: dict[str, Any], _context: LambdaContext) -> dict[str, int]:
-    """Sweep the ledger.
+    """Go round once.
 
     Returns:
-        ``{"resumed": …, "ended": …}``.
+        ``{"resumed": …, "ended": …, "missed": …, "repaired": …}``: runs, runs, runs, automations.
+
+    Raises:
+        Exception: a part failed; the others were done all the same.
     """
     count("Sweeps")
-    return app.sweeper.sweep()
+    return sweep.go()

@@ -1,32 +1,38 @@
 """The files in ``events/``: what `sam local` is given is what AWS sends, and each is a valid input of its function."""
 
-import base64
 import hashlib
-import json
 import re
 from datetime import UTC, datetime
-from pathlib import Path
 from urllib.parse import parse_qsl
 
 import httpx
 import pytest
 
 from aichats.api.app import OPERATIONS, create_api
+from aichats.automations.model import Automation
+from aichats.automations.round import Round
 from aichats.bootstrap import Application
 from aichats.errors import InputError
-from aichats.runs.model import Run, ScheduleEvent
-from aichats.validation import parse
+from aichats.runs.model import Run, ScheduleEvent, Tick
+from aichats.validation import parse, parse_json
 from functions.http_api import app as http_api
 from functions.perform_runs import app as perform_runs
 from functions.run_schedule import app as run_schedule
 from functions.sweep_runs import app as sweep_runs
-from tests.fakes import FakeSqs, Json, ai_chat
+from tests.example_events import body_of, load, named
+from tests.fakes import FakeSqs, ai_chat
 from tests.kodey_in_memory import KodeyInMemory
 from tests.lambda_calls import EVENTS, LOCAL, ROOT, HttpCaller, make_application, make_context
 from tests.ledgers import LEASE, MUTE
 from tests.whop_in_memory import WhopInMemory
 
-FUNCTION_OF = {"http": "http_api", "schedule": "run_schedule", "sqs": "perform_runs", "schedule/sweep": "sweep_runs"}
+FUNCTION_OF = {
+    "http": "http_api",
+    "schedule": "run_schedule",
+    "schedule/sweep": "sweep_runs",
+    "sqs": "perform_runs",
+    "webhook": "receive_webhook",
+}
 """Which function takes the events of a folder, or a single event."""
 
 SWEEP = "sweep"
@@ -35,8 +41,18 @@ SWEEP = "sweep"
 REFUSED = {"no_token": 401, "mute_kodey_chat": 422}
 """HTTP events that show a refusal; all others succeed."""
 
-QUEUED = ("create_kodey_chat", "send_kodey_message", "start_runs", "replay_run")
+QUEUED = (
+    "create_kodey_chat",
+    "replay_run",
+    "run_automation",
+    "send_kodey_message",
+    "set_notification_preference",
+    "start_runs",
+)
 """HTTP events of which something goes to a queue."""
+
+BY_NAME = "automation"
+"""The schedule event that only names what is to be done."""
 
 NEVER_FILLED = "placeholder_not_filled"
 """The schedule event that shows a refusal."""
@@ -52,22 +68,8 @@ class Both(httpx.BaseTransport):
         return self._at[request.url.host].handle_request(request)
 
 
-def named(folder: str) -> dict[str, Path]:
-    return {file.stem: file for file in sorted((EVENTS / folder).glob("*.json"))}
-
-
 HTTP, SCHEDULE, SQS = named("http"), named("schedule"), named("sqs")
-SCHEDULED = sorted(SCHEDULE.keys() - {NEVER_FILLED, SWEEP})
-
-
-def load(file: Path) -> Json:
-    event: Json = json.loads(file.read_text())
-    return event
-
-
-def body_of(event: Json) -> bytes:
-    body: str = event.get("body", "")
-    return base64.b64decode(body, validate=True) if event["isBase64Encoded"] else body.encode()
+SCHEDULED = sorted(SCHEDULE.keys() - {BY_NAME, NEVER_FILLED, SWEEP})
 
 
 @pytest.fixture
@@ -93,10 +95,13 @@ def sqs() -> FakeSqs:
 def app(monkeypatch: pytest.MonkeyPatch, whop: WhopInMemory, kodey: KodeyInMemory, sqs: FakeSqs) -> Application:
     """The application behind all functions, with the runs that the events speak of."""
     app = make_application(Both(whop, kodey), sqs=sqs)
-    for function in (run_schedule, perform_runs, sweep_runs):
+    for function in (run_schedule, perform_runs):
         monkeypatch.setattr(function, "app", app)
+    monkeypatch.setattr(run_schedule, "ticks", app.ticks)
+    monkeypatch.setattr(sweep_runs, "sweep", Round(app.sweeper, app.missed_slots, app.keeper))
     monkeypatch.setattr(http_api, "api", create_api(app))
     add_runs(app)
+    app.keeper.put("weekly-revenue", parse_json(Automation, body_of(load(HTTP["put_automation"]))))
     return app
 
 
@@ -120,7 +125,7 @@ def test_each_route_has_an_event() -> None:
     shown = {(event["requestContext"]["http"]["method"], event["rawPath"]) for event in map(load, HTTP.values())}
     in_form = {
         (method, re.sub(r"([abc])\1{31}", "{run_id}", re.sub(r"(aich|chat)_x{13}", "{chat_id}", path)))
-        for method, path in shown
+        for method, path in ((method, path.replace("weekly-revenue", "{name}")) for method, path in shown)
     }
 
     assert {(operation.method, operation.path) for operation in OPERATIONS} | {("GET", "/health")} <= in_form
@@ -196,6 +201,17 @@ def test_a_schedule_event_has_a_fixed_time_written_as_scheduler_writes_it(name: 
     assert event["scheduled_time"] == parse(ScheduleEvent, event).slot
 
 
+def test_a_schedule_event_that_names_an_automation_does_what_the_automation_says(whop: WhopInMemory) -> None:
+    event = load(SCHEDULE[BY_NAME])
+
+    [run] = run_schedule.lambda_handler(event, make_context(seconds_left=60))["runs"]
+
+    assert event["scheduled_time"] == parse(Tick, event).slot
+    assert run["status"] == "succeeded"
+    chat = whop.chats[run["chat_id"]]
+    assert (chat["title"], chat["notification_preference"]) == ("Weekly revenue 2026-11-23", "none")
+
+
 def test_a_schedule_event_whose_placeholder_was_not_filled_raises(whop: WhopInMemory) -> None:
     with pytest.raises(InputError, match="scheduled_time"):
         run_schedule.lambda_handler(load(SCHEDULE[NEVER_FILLED]), make_context())
@@ -204,7 +220,12 @@ def test_a_schedule_event_whose_placeholder_was_not_filled_raises(whop: WhopInMe
 
 
 def test_the_sweep_s_event_is_taken() -> None:
-    assert sweep_runs.lambda_handler(load(SCHEDULE[SWEEP]), make_context()) == {"resumed": 0, "ended": 0}
+    assert sweep_runs.lambda_handler(load(SCHEDULE[SWEEP]), make_context()) == {
+        "resumed": 0,
+        "ended": 0,
+        "missed": 0,
+        "repaired": 0,
+    }
 
 
 @pytest.mark.parametrize("name", SQS)

@@ -75,7 +75,7 @@ def test_a_run_that_is_taken_is_refused_until_its_lease_and_the_settle_time_are_
     assert second.lease != first.lease
 
 
-@pytest.mark.parametrize("status", ["succeeded", "failed", "unknown", "missed"])
+@pytest.mark.parametrize("status", ["succeeded", "failed", "unknown"])
 def test_a_run_that_has_ended_is_refused_with_how_it_ended(ledger: Ledger, clock: Clock, status: EndStatus) -> None:
     end(ledger, status)
     clock.forward(days=2)

@@ -21,6 +21,7 @@ from aichats.http.deadline import remaining
 from aichats.runs.model import Run, ScheduleEvent, scheduled_runs
 from aichats.runs.queue import QueueError
 from aichats.runs.rows import Row
+from aichats.secrets import SecretStore
 from aichats.validation import parse
 from functions.run_schedule import app as run_schedule
 from tests.fakes import FakeSecretsManager, FakeSqs, Json, Step, ai_chat, refused
@@ -363,3 +364,21 @@ def test_on_lambda_the_secret_is_read_in_the_init_phase_and_a_missing_one_is_no_
         else:
             with pytest.raises(SecretError, match="does not exist"):
                 app.secrets.read(WHOP_SECRET)
+
+
+@pytest.mark.parametrize(
+    ("whop", "webhook", "read"),
+    [("one", "", ["one"]), ("", "other", ["other"]), ("one", "other", ["other"]), ("", "", [])],
+)
+def test_on_lambda_the_secret_that_the_function_needs_first_is_read_in_the_init_phase(
+    monkeypatch: pytest.MonkeyPatch, whop: str, webhook: str, read: list[str]
+) -> None:
+    monkeypatch.setenv("AWS_LAMBDA_INITIALIZATION_TYPE", "on-demand")
+    monkeypatch.setenv("WHOP_SECRET", whop)
+    monkeypatch.setenv("WEBHOOK_SECRET", webhook)
+    found: list[str] = []
+    monkeypatch.setattr(SecretStore, "read", lambda _, name: found.append(name))
+    with mock_aws(), fresh_application():
+        application()
+
+    assert found == read

@@ -18,12 +18,26 @@ LEAST = {
     "RUN_DEAD_LETTERS_URL": "https://sqs.invalid/run-dead-letters",
 }
 
+OF_AUTOMATIONS = {
+    "AUTOMATIONS_TABLE": "automations",
+    "SCHEDULE_GROUP": "aichats-dev",
+    "RUN_SCHEDULE_ARN": "arn:aws:lambda:eu-west-1:000000000000:function:run-schedule",
+    "SCHEDULER_ROLE_ARN": "arn:aws:iam::000000000000:role/scheduler",
+    "SCHEDULE_DEAD_LETTERS_ARN": "arn:aws:sqs:eu-west-1:000000000000:schedule-dead-letters",
+    "WEBHOOK_SECRET": "aichats/dev/webhook",
+}
+
 
 def test_what_has_a_default_may_be_left_out() -> None:
     settings = Settings.from_environment(LEAST)
     assert {name: getattr(settings, name.lower()) for name in LEAST} == LEAST
     assert (settings.whop_timeout_seconds, settings.max_message_bytes) == (20.0, 32768)
     assert (settings.callers_secret, settings.origins) == ("", [])
+    assert (settings.automations_table, settings.webhook_secret, settings.missed_grace_seconds) == ("", "", 300)
+
+
+def test_a_function_that_calls_nobody_needs_no_secret() -> None:
+    assert Settings.from_environment(LEAST | {"WHOP_SECRET": ""}).whop_secret == ""
 
 
 def test_every_variable_is_read() -> None:
@@ -34,12 +48,16 @@ def test_every_variable_is_read() -> None:
             "CALLERS_SECRET": "aichats/dev/callers",
             "ALLOWED_ORIGINS": "https://a.example, https://b.example,",
             "MAX_MESSAGE_BYTES": "100",
+            **OF_AUTOMATIONS,
+            "MISSED_GRACE_SECONDS": "60",
             "PATH": "/usr/bin",
         }
     )
     assert (settings.whop_timeout_seconds, settings.max_message_bytes) == (7.5, 100)
     assert settings.callers_secret == "aichats/dev/callers"
     assert settings.origins == ["https://a.example", "https://b.example"]
+    assert {name: getattr(settings, name.lower()) for name in OF_AUTOMATIONS} == OF_AUTOMATIONS
+    assert settings.missed_grace_seconds == 60
 
 
 def test_the_environment_of_the_process_is_read_when_asked(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -66,7 +84,6 @@ def test_all_that_is_missing_is_named_at_once() -> None:
         ("WHOP_BASE_URL", "ftp://api.whop.com"),
         ("WHOP_API_VERSION", "latest"),
         ("WHOP_API_VERSION", "2026-07-08-"),
-        ("WHOP_SECRET", ""),
         ("WHOP_TIMEOUT_SECONDS", "0"),
         ("WHOP_TIMEOUT_SECONDS", "61"),
         ("WHOP_TIMEOUT_SECONDS", "nan"),
@@ -74,6 +91,8 @@ def test_all_that_is_missing_is_named_at_once() -> None:
         ("MAX_MESSAGE_BYTES", "0"),
         ("MAX_MESSAGE_BYTES", "131073"),
         ("MAX_MESSAGE_BYTES", "1e3"),
+        ("MISSED_GRACE_SECONDS", "0"),
+        ("MISSED_GRACE_SECONDS", "3601"),
     ],
 )
 def test_a_wrong_variable_is_named(name: str, value: str) -> None:

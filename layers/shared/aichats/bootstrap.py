@@ -1,4 +1,9 @@
-"""The one place where things are wired together. Nothing is built when a module is imported."""
+"""The one place where things are wired together. Nothing is built when a module is imported.
+
+What has to do with automations is imported where it is used: the functions that only perform runs need nothing of it.
+"""
+
+from __future__ import annotations
 
 import os
 import threading
@@ -6,7 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import cache, cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from botocore.config import Config
 from botocore.session import Session, get_session
@@ -28,6 +33,14 @@ from aichats.runs.sweep import Sweeper
 from aichats.runs.whop import WhopActions
 from aichats.secrets import KodeySecret, SecretStore, WhopSecret, kodey_token, parse_secret, whop_token
 from aichats.whop import WhopClient
+
+if TYPE_CHECKING:
+    from aichats.automations.events import Listeners
+    from aichats.automations.firing import Firing
+    from aichats.automations.keeper import Keeper
+    from aichats.automations.missed import MissedSlots
+    from aichats.automations.store import AutomationStore
+    from aichats.automations.ticks import Ticks
 
 _MAKING = threading.Lock()
 
@@ -77,13 +90,67 @@ class Application:
 
     def api_version(self, action: Action) -> str | None:
         """The version of the provider's API by which a new run of the action is performed; ``None``: it has none."""
-        return self.settings.whop_api_version if action.type.startswith("whop.") else None
+        return {"whop": self.settings.whop_api_version}.get(action.type.partition(".")[0])
 
     @cached_property
     def dispatcher(self) -> Dispatcher:
         """What performs runs."""
         actions: dict[str, Actions] = {"whop": self._whop_actions(), "kodey": self._kodey_actions()}
         return Dispatcher(self.ledger, Performer(self.ledger, actions), self.queue)
+
+    @cached_property
+    def firing(self) -> Firing:
+        """What makes the runs of automations."""
+        from aichats.automations.firing import Firing
+
+        return Firing(self.api_version, self.settings.max_message_bytes)
+
+    @cached_property
+    def automations(self) -> AutomationStore:
+        """The automations."""
+        from aichats.automations.store import AutomationStore
+
+        return AutomationStore(aws_client("dynamodb"), self.settings.automations_table)
+
+    @cached_property
+    def keeper(self) -> Keeper:
+        """What changes automations, with their schedules."""
+        from aichats.automations.keeper import Keeper
+        from aichats.automations.schedules import Schedules
+
+        settings = self.settings
+        schedules = Schedules(
+            client=aws_client("scheduler"),
+            stack=settings.schedule_group,
+            group=settings.schedule_group,
+            target_arn=settings.run_schedule_arn,
+            role_arn=settings.scheduler_role_arn,
+            dead_letters_arn=settings.schedule_dead_letters_arn,
+        )
+        return Keeper(self.automations, schedules)
+
+    @cached_property
+    def ticks(self) -> Ticks:
+        """What reads the events of schedules."""
+        from aichats.automations.ticks import Ticks
+
+        longest = self.settings.max_message_bytes
+        return Ticks(self.ledger, self.api_version, longest, lambda: self.automations, lambda: self.firing)
+
+    @cached_property
+    def listeners(self) -> Listeners:
+        """The automations that listen to events."""
+        from aichats.automations.events import Listeners
+
+        return Listeners(self.automations, self.ledger, self.dispatcher, self.firing)
+
+    @cached_property
+    def missed_slots(self) -> MissedSlots:
+        """What looks for slots that did not fire."""
+        from aichats.automations.missed import MissedSlots
+
+        grace = timedelta(seconds=self.settings.missed_grace_seconds)
+        return MissedSlots(self.automations, self.ledger, self.dispatcher, self.firing, grace)
 
     @cached_property
     def sweeper(self) -> Sweeper:
@@ -129,10 +196,11 @@ def application() -> Application:
     """
     settings = Settings.from_environment()
     secrets = SecretStore(aws_client("secretsmanager"))
-    if "AWS_LAMBDA_INITIALIZATION_TYPE" in os.environ:
+    needed = settings.webhook_secret or settings.whop_secret
+    if needed and "AWS_LAMBDA_INITIALIZATION_TYPE" in os.environ:
         # The first call to AWS costs most, and the init phase has the full CPU. A broken secret is told by the handler.
         with suppress(SecretError):
-            secrets.read(settings.whop_secret)
+            secrets.read(needed)
     return Application(
         settings=settings,
         secrets=secrets,

@@ -22,8 +22,8 @@ class Settings(BaseModel):
 
     whop_base_url: Annotated[str, Field(pattern=r"^https?://")]
     whop_api_version: Annotated[str, Field(pattern=r"^\d{4}-\d{2}-\d{2}(-\d+)?$")]
-    whop_secret: Annotated[str, Field(min_length=1)]
-    """Name of the secret with Whop's credentials."""
+    whop_secret: str
+    """Name of the secret with Whop's credentials; empty in functions that call nobody."""
     whop_timeout_seconds: Annotated[float, Field(gt=0, le=60)] = 20.0
     """For one whole call to Whop, its retries and waits included. Below every function's own timeout."""
     kodey_base_url: Annotated[str, Field(pattern=r"^https?://")]
@@ -40,6 +40,17 @@ class Settings(BaseModel):
     max_message_bytes: Annotated[int, Field(ge=1, le=131072)] = MAX_MESSAGE_BYTES
     runs_table: Annotated[str, Field(min_length=1)]
     """Name of the ledger's table."""
+    automations_table: str = ""
+    """Name of the table of automations. Empty in functions that need none; likewise what follows."""
+    schedule_group: str = ""
+    """Of the stack's schedules. It has the stack's name."""
+    run_schedule_arn: str = ""
+    scheduler_role_arn: str = ""
+    schedule_dead_letters_arn: str = ""
+    webhook_secret: str = ""
+    """Name of the secret with which Whop signs webhooks."""
+    missed_grace_seconds: Annotated[int, Field(ge=1, le=3600)] = 300
+    """How long after a slot its event may come before the slot counts as missed."""
     run_queue_url: Annotated[str, Field(pattern=r"^https?://")]
     slow_run_queue_url: Annotated[str, Field(pattern=r"^https?://")]
     run_dead_letters_url: Annotated[str, Field(pattern=r"^https?://")]

@@ -6,6 +6,11 @@
     ├── ConfigurationError            an environment variable is missing or wrong
     ├── SecretError                   a secret cannot be used; says which, and what to type
     ├── InputError                    what was asked for is wrong; names the field
+    ├── UnreadableError               a row of a table cannot be read by this version of the code
+    ├── RenderError                   a template gave nothing usable (aichats.automations.render)
+    ├── SignatureError                a delivery is not Whop's (aichats.whop.webhooks)
+    ├── StaleError                    If-Match does not hold (aichats.automations.rows)
+    ├── SchedulerError                EventBridge Scheduler did not do it (aichats.automations.schedules)
     └── ProviderError                 a provider did not do what was asked
         ├── APIConnectionError        not reached: surely nothing was done
         │   └── APITimeoutError       no (whole) answer within the limit
@@ -65,6 +70,10 @@ class InputError(AichatsError):
     def __init__(self, problems: Sequence[tuple[str, str]]) -> None:
         super().__init__("; ".join(f"{field}: {problem}" for field, problem in problems))
         self.problems = tuple(problems)
+
+
+class UnreadableError(AichatsError):
+    """A row of a table cannot be read by this version of the code. Says which fields, and shows no value."""
 
 
 class ProviderError(AichatsError):

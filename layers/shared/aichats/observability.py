@@ -18,9 +18,14 @@ def count(name: str, value: int = 1) -> None:
     metrics.add_metric(name=name, unit=MetricUnit.Count, value=value)
 
 
-def count_now(name: str) -> None:
+def measure_seconds(name: str, value: float) -> None:
+    """Add a duration to the metrics of this invocation. Not for threads."""
+    metrics.add_metric(name=name, unit=MetricUnit.Seconds, value=value)
+
+
+def count_now(name: str, value: int = 1) -> None:
     """Write a metric at once: what an alarm waits for must not be lost with the process. Also for threads."""
     metric = EphemeralMetrics()
-    metric.add_metric(name=name, unit=MetricUnit.Count, value=1)
+    metric.add_metric(name=name, unit=MetricUnit.Count, value=value)
     # One write, so that lines of other threads do not get into it.
     sys.stdout.write(json.dumps(metric.serialize_metric_set()) + "\n")

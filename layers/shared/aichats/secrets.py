@@ -36,6 +36,12 @@ class KodeySecret(BaseModel):
     api_key: Annotated[ApiKey, Field(repr=False)]
 
 
+class WebhookSecret(BaseModel):
+    """The secrets with which Whop signs: one, or two during a rotation."""
+
+    secrets: Annotated[list[ApiKey], Field(repr=False, min_length=1, max_length=5)]
+
+
 class GetSecretValue(TypedDict):
     """What Secrets Manager is asked."""
 

@@ -64,7 +64,7 @@ def test_an_operation_names_every_status_and_every_refusal_is_a_problem(operatio
     responses = described(operation)["responses"]
 
     successes = {str(int(status)) for status in (operation.status, *operation.also)}
-    refusals = REFUSALS | ({"409"} if operation.conflicts else set())
+    refusals = REFUSALS | ({"409"} if operation.conflicts else set()) | ({"412"} if operation.conditional else set())
     assert set(responses) == refusals | successes
     for status in refusals:
         assert responses[status] == {"$ref": "#/components/responses/Problem"}
@@ -140,10 +140,68 @@ def test_what_starts_runs_takes_an_idempotency_key() -> None:
 
     assert with_key == {
         ("post", "/chats"),
+        ("post", "/chats/notification-preference"),
         ("post", "/runs"),
+        ("post", "/automations/{name}/run"),
         ("post", "/kodey/chats"),
         ("post", "/kodey/chats/{chat_id}/messages"),
     }
+
+
+def test_what_changes_an_automation_takes_conditions_and_only_that() -> None:
+    conditions = {
+        (method, path): names
+        for path, methods in openapi()["paths"].items()
+        for method, operation in methods.items()
+        if (names := [each["name"] for each in operation.get("parameters", ()) if each["name"].startswith("If-")])
+    }
+
+    assert conditions == {
+        ("put", "/automations/{name}"): ["If-Match", "If-None-Match"],
+        ("delete", "/automations/{name}"): ["If-Match"],
+    }
+
+
+def test_an_automation_is_written_with_the_fields_of_the_contract_and_no_other() -> None:
+    schemas = openapi()["components"]["schemas"]
+    body = openapi()["paths"]["/automations/{name}"]["put"]["requestBody"]["content"]["application/json"]["schema"]
+
+    schema = schemas[body["$ref"].rpartition("/")[2]]
+    assert schema["additionalProperties"] is False
+    assert set(schema["properties"]) == {"trigger", "action", "targets", "missed", "description"}
+    assert schema["required"] == ["trigger", "action", "targets"]
+    assert schema["properties"]["trigger"]["discriminator"]["mapping"].keys() == {"schedule", "webhook"}
+    assert schemas["ScheduleTrigger"]["required"] == ["type", "expression"]
+
+
+def test_a_preview_is_a_bare_array_of_at_most_a_hundred() -> None:
+    for method, path in (("get", "/automations/{name}/preview"), ("post", "/automations/preview")):
+        operation = openapi()["paths"][path][method]
+        [count] = [each for each in operation["parameters"] if each["name"] == "count"]
+
+        assert (count["schema"]["minimum"], count["schema"]["maximum"]) == (1, 100)
+        [answer] = operation["responses"]["200"]["content"].values()
+        assert openapi()["components"]["schemas"][answer["schema"]["$ref"].rpartition("/")[2]]["type"] == "array"
+
+
+def test_the_etag_that_a_condition_names_is_documented() -> None:
+    methods = openapi()["paths"]["/automations/{name}"]
+
+    assert "ETag" in methods["get"]["responses"]["200"]["headers"]
+    for status in ("200", "201"):
+        assert {"ETag", "Location"} == methods["put"]["responses"][status]["headers"].keys()
+
+
+def test_what_is_answered_of_an_automation_says_what_its_action_is() -> None:
+    schemas = openapi()["components"]["schemas"]
+
+    for name in ("Automation", "Written", "Listed"):
+        assert schemas[name]["properties"]["action"] == {"$ref": "#/components/schemas/Action"}
+
+
+def test_no_two_models_have_one_name() -> None:
+    # Where two have, pydantic puts their modules before it.
+    assert [name for name in openapi()["components"]["schemas"] if "__" in name] == []
 
 
 def test_the_api_serves_the_document(api: HttpCaller) -> None:

@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aichats.runs.actions import WhopCreateChat
-from aichats.runs.rows import MAX_STORED_MESSAGE_BYTES, decode, encode, new_item, row_of
+from aichats.runs.rows import decode, encode, new_item, row_of
+from aichats.validation import MAX_STORED_MESSAGE_BYTES
 from tests.ledgers import NOON, make_run
 
 plain = st.text() | st.integers() | st.booleans()

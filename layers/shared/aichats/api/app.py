@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any
 
@@ -10,7 +11,7 @@ from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, CORSConf
 from aws_lambda_powertools.event_handler.middlewares import NextMiddleware
 from pydantic import BaseModel
 
-from aichats.api import chats, kodey, runs
+from aichats.api import automations, chats, kodey, mutes, runs
 from aichats.api.operations import Call, Operation, Reply
 from aichats.api.problems import CONTENT_TYPE, NO_SUCH_PATH, RefusedError, problem_of
 from aichats.api.requests import match_path, read_body, read_idempotency_key, read_path, read_query
@@ -19,7 +20,9 @@ from aichats.callers import Caller, find_caller
 from aichats.invocation import lease
 from aichats.observability import count, logger
 
-OPERATIONS: tuple[Operation[Any, Any], ...] = chats.OPERATIONS + kodey.OPERATIONS + runs.OPERATIONS
+OPERATIONS: tuple[Operation[Any, Any], ...] = (
+    mutes.OPERATIONS + chats.OPERATIONS + kodey.OPERATIONS + runs.OPERATIONS + automations.OPERATIONS
+)
 PUBLIC = ("/health", "/openapi.json", "/docs")
 MAX_TOKEN_BYTES = 512
 _JSON = "application/json"
@@ -52,8 +55,9 @@ def _endpoint(
             caller=caller,
             path=read_path(operation, event.path),
             query=read_query(operation, event),
-            body=read_body(operation, event, max_message_bytes=app.settings.max_message_bytes),
+            body=read_body(operation, event, max_message_bytes=app.settings.max_message_bytes, now=datetime.now(UTC)),
             idempotency_key=read_idempotency_key(operation, event),
+            headers=event.headers,
             lease=lease(api.lambda_context),
         )
         return _answer(operation.run(call))
@@ -156,8 +160,8 @@ def _cors(origins: Sequence[str]) -> CORSConfig | None:
     return CORSConfig(
         allow_origin=origins[0],
         extra_origins=list(origins[1:]),
-        allow_headers=["Authorization", "Content-Type", "Idempotency-Key"],
-        expose_headers=["Location", "X-Run-Id", "Idempotent-Replayed", "Retry-After"],
+        allow_headers=["Authorization", "Content-Type", "Idempotency-Key", "If-Match", "If-None-Match"],
+        expose_headers=["Location", "X-Run-Id", "Idempotent-Replayed", "Retry-After", "ETag"],
         max_age=600,
     )
 

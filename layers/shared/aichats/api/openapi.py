@@ -1,14 +1,14 @@
 """The OpenAPI 3.1 document, made from the operations, and Swagger UI to read and try it."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from importlib import resources
 from typing import Any
 
 from aws_lambda_powertools.event_handler.openapi.swagger_ui import generate_swagger_html
 from pydantic import BaseModel, TypeAdapter
-from pydantic.json_schema import JsonSchemaMode, models_json_schema
+from pydantic.json_schema import models_json_schema
 
 from aichats.api.operations import Operation
 from aichats.api.problems import CONTENT_TYPE, Problem
@@ -69,11 +69,10 @@ def _schemas(operations: Sequence[Operation[Any, Any]]) -> tuple[dict[type[BaseM
     bodies = {operation.body for operation in operations if operation.body}
     replies = {operation.reply for operation in operations if operation.reply} | {Problem}
     replies |= {reply for operation in operations for reply in operation.also.values()}
-    wanted: list[tuple[type[BaseModel], JsonSchemaMode]] = [(model, "validation") for model in bodies]
-    wanted += [(model, "serialization") for model in replies]
-    wanted.sort(key=lambda pair: pair[0].__name__)
-    found, definitions = models_json_schema(wanted, ref_template=_REF)
-    return {model: found[model, mode] for model, mode in wanted}, definitions["$defs"]
+    wanted = sorted(bodies | replies, key=lambda model: model.__name__)
+    # What is answered has the form of what is taken, so that no model stands there twice.
+    found, definitions = models_json_schema([(model, "validation") for model in wanted], ref_template=_REF)
+    return {model: found[model, "validation"] for model in wanted}, definitions["$defs"]
 
 
 def _operation(operation: Operation[Any, Any], references: dict[type[BaseModel], Json]) -> Json:
@@ -103,6 +102,9 @@ def _parameters(operation: Operation[Any, Any]) -> list[Json]:
     if operation.idempotent:
         schema = {"type": "string", "pattern": KEY_PATTERN}
         headers = [{"name": "Idempotency-Key", "in": "header", "required": False, "schema": schema}]
+    if operation.conditional:
+        names = ("If-Match", "If-None-Match") if operation.body else ("If-Match",)
+        headers = [{"name": name, "in": "header", "required": False, "schema": {"type": "string"}} for name in names]
     return path + _query(operation.query) + headers
 
 
@@ -125,17 +127,25 @@ def _without_null(annotation: Any) -> Json:
 
 
 def _responses(operation: Operation[Any, Any], references: dict[type[BaseModel], Json]) -> Json:
-    refusals = [*_REFUSALS, *([HTTPStatus.CONFLICT] if operation.conflicts else [])]
+    refusals = [*_REFUSALS]
+    refusals += [HTTPStatus.CONFLICT] if operation.conflicts else []
+    refusals += [HTTPStatus.PRECONDITION_FAILED] if operation.conditional else []
     responses: Json = {str(int(status)): {"$ref": "#/components/responses/Problem"} for status in refusals}
     for status, model in operation.also.items():
-        responses[str(int(status))] = _content(HTTPStatus(status).phrase, references[model], "application/json")
+        also = _content(HTTPStatus(status).phrase, references[model], "application/json")
+        responses[str(int(status))] = also | _headers(operation.headers)
     phrase = HTTPStatus(operation.status).phrase
     reply = references[operation.reply] if operation.reply else None
     success: Json = _content(phrase, reply, "application/json") if reply else {"description": phrase}
     if operation.status == HTTPStatus.CREATED:
-        names = {"Location": "Where the new resource is", "X-Run-Id": "The run that made it"}
-        success["headers"] = {name: {"description": text, "schema": {"type": "string"}} for name, text in names.items()}
-    return {str(int(operation.status)): success} | responses
+        success |= _headers({"Location": "Where the new resource is", "X-Run-Id": "The run that made it"})
+    return {str(int(operation.status)): success | _headers(operation.headers)} | responses
+
+
+def _headers(texts: Mapping[str, str]) -> Json:
+    if not texts:
+        return {}
+    return {"headers": {name: {"description": text, "schema": {"type": "string"}} for name, text in texts.items()}}
 
 
 def _health() -> Json:

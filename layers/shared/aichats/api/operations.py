@@ -21,6 +21,8 @@ class Call[BodyT, QueryT]:
     body: BodyT
     query: QueryT
     idempotency_key: str | None
+    headers: Mapping[str, str]
+    """Of the request, the names in lower case."""
     lease: timedelta
     """Until Lambda would kill this invocation."""
 
@@ -58,3 +60,7 @@ class Operation[BodyT, QueryT]:
     """Whether it may be refused with 409."""
     idempotent: bool = False
     """Whether it takes the header ``Idempotency-Key``."""
+    conditional: bool = False
+    """Whether it takes the header ``If-Match``, and may be refused with 412."""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    """Headers of its success, and what each tells."""

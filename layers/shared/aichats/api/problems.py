@@ -7,6 +7,8 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
+from aichats.automations.rows import StaleError
+from aichats.automations.schedules import SchedulerError
 from aichats.errors import (
     AichatsError,
     APIConnectionError,
@@ -84,6 +86,14 @@ def problem_of(error: Exception, request_id: str) -> tuple[Problem, dict[str, st
     return problem, headers
 
 
+_STATUSES: dict[type[Exception], HTTPStatus] = {
+    StaleError: HTTPStatus.PRECONDITION_FAILED,
+    SchedulerError: HTTPStatus.BAD_GATEWAY,
+    SecretError: HTTPStatus.INTERNAL_SERVER_ERROR,
+}
+"""Of errors that tell all in their message."""
+
+
 def _translate(error: Exception) -> tuple[HTTPStatus, str, dict[str, Any]]:
     match error:
         case RunFailedError():
@@ -95,10 +105,10 @@ def _translate(error: Exception) -> tuple[HTTPStatus, str, dict[str, Any]]:
             return HTTPStatus.UNPROCESSABLE_ENTITY, str(error), {"errors": fields}
         case ProviderError():
             return _translate_provider(error)
-        case SecretError():
-            return HTTPStatus.INTERNAL_SERVER_ERROR, str(error), {}
-        case _:
-            return HTTPStatus.INTERNAL_SERVER_ERROR, "Something went wrong; the log has more under this request_id.", {}
+    status = next((status for kind, status in _STATUSES.items() if isinstance(error, kind)), None)
+    if status is not None:
+        return status, str(error), {}
+    return HTTPStatus.INTERNAL_SERVER_ERROR, "Something went wrong; the log has more under this request_id.", {}
 
 
 def _translate_provider(error: ProviderError) -> tuple[HTTPStatus, str, dict[str, Any]]:

@@ -1,6 +1,5 @@
 """Reads an API Gateway request (payload format 2.0) into what an operation declares; refuses what does not fit."""
 
-import base64
 import re
 from collections import Counter
 from collections.abc import Mapping
@@ -15,6 +14,7 @@ from aichats.api.operations import Operation
 from aichats.api.problems import NO_SUCH_PATH, RefusedError
 from aichats.errors import InputError
 from aichats.validation import parse, parse_json
+from aichats.whop.webhooks import read_body as raw_body
 
 KEY_PATTERN = r"^[\x20-\x7e]{1,255}$"
 """What ``Idempotency-Key`` may be: printable ASCII."""
@@ -74,7 +74,7 @@ def read_body(operation: Operation[Any, Any], event: APIGatewayProxyEventV2, **c
     media_type = event.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media_type != "application/json":
         raise InputError([("Content-Type", f"must be application/json, not {media_type[:100] or 'left out'}")])
-    return parse_json(operation.body, _content(event), **context)
+    return parse_json(operation.body, raw_body(event.body, is_base64=bool(event.is_base64_encoded)), **context)
 
 
 def read_idempotency_key(operation: Operation[Any, Any], event: APIGatewayProxyEventV2) -> str | None:
@@ -87,17 +87,6 @@ def read_idempotency_key(operation: Operation[Any, Any], event: APIGatewayProxyE
     if key is not None and operation.idempotent and not re.fullmatch(KEY_PATTERN, key):
         raise InputError([("Idempotency-Key", "must be 1 to 255 characters of printable ASCII")])
     return key
-
-
-def _content(event: APIGatewayProxyEventV2) -> bytes:
-    text = event.body or ""
-    if not event.is_base64_encoded:
-        # Half a surrogate pair goes on to the JSON parser, which refuses it.
-        return text.encode("utf-8", "surrogatepass")
-    try:
-        return base64.b64decode(text, validate=True)
-    except ValueError:
-        raise InputError([("body", "is not valid base64")]) from None
 
 
 def _check(adapter: TypeAdapter[str], name: str, value: str) -> None:

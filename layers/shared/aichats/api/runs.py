@@ -181,7 +181,8 @@ def reserve_key(call: Call[Any, None], operation: str) -> str:
     """
     if call.idempotency_key is None:
         return f"batch:{uuid.uuid4()}"
-    body = json.dumps(call.body.model_dump(mode="json", exclude_unset=True), sort_keys=True)
+    fields = {} if call.body is None else call.body.model_dump(mode="json", exclude_unset=True)
+    body = json.dumps(fields, sort_keys=True)
     if not call.app.ledger.reserve((call.caller.name, operation, call.idempotency_key), body):
         raise InputError([("Idempotency-Key", "was used with another body")])
     return call.idempotency_key

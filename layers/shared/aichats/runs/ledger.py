@@ -24,15 +24,16 @@ lease, before any call: a process that dies after its claim may have called, so 
 import hashlib
 import json
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
-from functools import cached_property
+from datetime import datetime, timedelta
 from itertools import batched
 from typing import Any, Literal
 
-from aichats.runs.items import NEW, ConditionFailedError, DynamoDB, Items, together
+from aichats.runs.items import NEW, ConditionFailedError, together
 from aichats.runs.model import Run
+from aichats.runs.reader import Reader
 from aichats.runs.rows import OPEN, EndStatus, Json, Row, new_item, row_of
 from aichats.runs.times import to_text
 
@@ -58,23 +59,9 @@ class RefusedByLedgerError(Exception):
         self.row = row
 
 
-def utc_now() -> datetime:
-    """Now, in UTC."""
-    return datetime.now(UTC)
-
-
 @dataclass(frozen=True)
-class Ledger:
-    """The table. Safe to share between threads.
-
-    Args:
-        settle: how long after a call of unknown outcome its effect may still appear.
-    """
-
-    client: DynamoDB
-    table: str
-    settle: timedelta
-    clock: Callable[[], datetime] = utc_now
+class Ledger(Reader):
+    """The table. Safe to share between threads."""
 
     # ------------------------------------------------------------------ before a run
 
@@ -99,7 +86,46 @@ class Ledger:
         try:
             self._items.put(item)
         except ConditionFailedError as error:
-            return "due_at" in error.stands
+            return "due_at" in error.stands or self._reopen(error.stands)
+        return True
+
+    def _reopen(self, stands: Json) -> bool:
+        """Open a run again that counts as missed, since its event comes late. Whether it is open now."""
+        if stands.get("status") != "missed":
+            return False
+        with suppress(RefusedByLedgerError):
+            self.replay(stands["run_id"])
+        return True
+
+    def note(
+        self, runs: Sequence[Run], status: Literal["failed", "missed"], error: Json, *, unrendered: bool = False
+    ) -> int:
+        """Write runs that nobody performed, where there is no row yet. How many were written.
+
+        Args:
+            runs: the runs.
+            status: why nobody did. A run that was ``missed`` is performed all the same if its event comes late.
+            error: the reason, for people.
+            unrendered: whether their texts could not be made: then nobody ever can.
+        """
+        now = self.clock()
+        ended = {"status": status, "error": error, "unrendered": unrendered, "finished_at": to_text(now)}
+        kept = {"ttl": int((now + KEEP_ENDED).timestamp())}
+        open_only = dict.fromkeys(NOT_OPEN)
+        items = []
+        for run in runs:
+            item = {**new_item(run, now, now), **ended, **kept}
+            items.append({name: value for name, value in item.items() if name not in open_only})
+        written = 0
+        for part in batched(items, together(items), strict=False):
+            written += len(part) if self._items.put_all(part) else sum(map(self._note_alone, part))
+        return written
+
+    def _note_alone(self, item: Json) -> bool:
+        try:
+            self._items.put(item)
+        except ConditionFailedError:
+            return False
         return True
 
     # ------------------------------------------------------------------ one run
@@ -115,8 +141,18 @@ class Ledger:
             The row. Its ``unsettled_at`` is that of *before* the claim: whether an earlier call must be settled first.
 
         Raises:
-            RefusedByLedgerError: it is ended, taken, not due yet, or unknown.
+            RefusedByLedgerError: it is ended, taken, not due yet, or unknown. A run that counts as missed is taken by
+                its late event, not by its id alone.
         """
+        try:
+            return self._claim(run, lease)
+        except RefusedByLedgerError as refused:
+            if isinstance(run, str) or refused.row is None or refused.row.status != "missed":
+                raise
+        self.replay(run.run_id)
+        return self._claim(run, lease)
+
+    def _claim(self, run: Run | str, lease: timedelta) -> Row:
         now, token = self.clock(), uuid.uuid4().hex
         lease_until = now + lease
         changes = {
@@ -247,7 +283,7 @@ class Ledger:
             RefusedByLedgerError: it is open or has succeeded, or there is none.
         """
         now, row = self.clock(), self.get(run_id)
-        if row is None or row.status not in REPLAYABLE:
+        if row is None or row.status not in REPLAYABLE or row.unrendered:
             raise RefusedByLedgerError(row)
         due_at = max(now, row.unsettled_at + self.settle) if row.unsettled_at else now
         changes = {
@@ -276,45 +312,7 @@ class Ledger:
         changes |= {"chat_id": chat_id} if chat_id else {}
         self._write(run_id, changes, "#status = :unknown", {"unknown": "unknown"})
 
-    # ------------------------------------------------------------------ history
-
-    def get(self, run_id: str) -> Row | None:
-        """A run, as of now; ``None`` if there is none."""
-        item = self._items.get(run_id)
-        return row_of(item) if item else None
-
-    def page(
-        self,
-        day: str,
-        *,
-        since: str,
-        until: str,
-        only: Mapping[str, str],
-        limit: int,
-        start: Json | None,
-    ) -> tuple[list[Row], Json | None]:
-        """Runs that were created on a UTC day, newest first, and where the next page of that day starts.
-
-        ``only`` are attributes that must have just this value, such as ``{"status": "failed"}``.
-        """
-        condition = "#day = :day AND #created_at BETWEEN :since AND :until"
-        values = {"day": day, "since": since, "until": until}
-        newest_first = {"ScanIndexForward": False, "Limit": limit}
-        items, following = self._items.query("by_day", condition, values, only, start=start, **newest_first)
-        return [row_of(item) for item in items], following
-
-    def overdue(self, before: datetime, *, limit: int) -> list[Row]:
-        """Up to ``limit`` open runs that somebody should have acted on, the longest waiting first."""
-        values = {"open_state": OPEN, "before": to_text(before)}
-        condition = "#open_state = :open_state AND #due_at < :before"
-        found: list[Row] = []
-        start: Json | None = None
-        while True:
-            # A page has at most 1 MB, which long messages fill soon.
-            items, start = self._items.query("by_due", condition, values, {}, start=start, Limit=limit - len(found))
-            found += [row_of(item) for item in items]
-            if len(found) >= limit or start is None:
-                return found
+    # ------------------------------------------------------------------ keys of callers
 
     def reserve(self, use: Sequence[str], body: str) -> bool:
         """Bind a caller's idempotency key to a body. Whether the body is the one that it is bound to."""
@@ -327,10 +325,6 @@ class Ledger:
         except ConditionFailedError as error:
             return bool(error.stands.get("body") == digest)
         return True
-
-    @cached_property
-    def _items(self) -> Items:
-        return Items(self.client, self.table)
 
     def _write(
         self, run_id: str, changes: Json, condition: str, values: Json | None = None, **how: Any

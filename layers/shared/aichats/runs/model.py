@@ -8,7 +8,7 @@ import hashlib
 import json
 import re
 from dataclasses import dataclass
-from datetime import UTC
+from datetime import UTC, datetime
 from typing import Annotated, Literal
 
 from pydantic import AwareDatetime, BeforeValidator, Field, ValidationInfo, field_validator
@@ -16,7 +16,7 @@ from pydantic import AwareDatetime, BeforeValidator, Field, ValidationInfo, fiel
 from aichats.models import Request
 from aichats.runs.actions import KINDS, MAX_TARGETS, Action, check_targets
 
-type Trigger = Literal["schedule", "http"]
+type Trigger = Literal["schedule", "http", "webhook"]
 
 
 def _iso_8601(value: object) -> object:
@@ -42,8 +42,8 @@ class Work(Request):
         return targets
 
 
-class ScheduleEvent(Work):
-    """What a schedule hands to ``run_schedule``."""
+class Tick(Request):
+    """What the schedule of an automation hands to ``run_schedule``."""
 
     automation: Annotated[str, Field(pattern=r"^[a-z0-9-]{1,64}$")]
     scheduled_time: Annotated[AwareDatetime, BeforeValidator(_iso_8601)]
@@ -51,8 +51,12 @@ class ScheduleEvent(Work):
 
     @property
     def slot(self) -> str:
-        """The slot in UTC, whatever offset it came with."""
-        return self.scheduled_time.astimezone(UTC).isoformat().replace("+00:00", "Z")
+        """The slot as runs keep it."""
+        return slot_text(self.scheduled_time)
+
+
+class ScheduleEvent(Tick, Work):
+    """What a schedule hands to ``run_schedule`` that says itself what is to be done: nothing is looked up."""
 
 
 @dataclass(frozen=True)
@@ -80,6 +84,11 @@ class Run:
         return KINDS[self.action.type].slow
 
 
+def slot_text(moment: datetime) -> str:
+    """A slot in UTC, whatever its offset, such as ``2026-11-20T09:00:00Z``."""
+    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
 def scheduled_runs(event: ScheduleEvent, api_version: str | None) -> list[Run]:
     """One run for each target; a target that stands twice counts once."""
     return [
@@ -100,7 +109,8 @@ def run_id(trigger: Trigger, *occurrence: str | None) -> str:
     """32 characters (160 bits) that the same occurrence always gives, and no other.
 
     An occurrence is of a schedule ``(automation, slot, target)``, of an HTTP call
-    ``(caller, method and path, Idempotency-Key, target)``.
+    ``(caller, method and path, Idempotency-Key, target)``, of an automation that is run by hand
+    ``(automation, "manual:" and something unique, target)``, of a webhook ``(webhook-id, automation, target)``.
     """
     unique = json.dumps([trigger, *occurrence], ensure_ascii=False, separators=(",", ":"))
     return base64.b32encode(hashlib.sha256(unique.encode()).digest()[:20]).decode().lower()

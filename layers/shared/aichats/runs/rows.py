@@ -11,6 +11,7 @@ from pydantic import TypeAdapter
 from aichats.runs.actions import Action
 from aichats.runs.model import Run
 from aichats.runs.times import from_text, to_text
+from aichats.validation import read_stored
 
 type OpenStatus = Literal["pending", "performing"]
 type EndStatus = Literal["succeeded", "failed", "unknown", "missed"]
@@ -19,9 +20,7 @@ type Json = Mapping[str, Any]
 
 OPEN = "open"
 MOMENTS = ("created_at", "opened_at", "updated_at", "due_at", "unsettled_at", "lease_until", "finished_at")
-KEPT = ("status", "lease", "chat_id", "seen", "error")
-MAX_STORED_MESSAGE_BYTES = 131_072
-"""What was taken once is performed, even if the limit is lower now."""
+KEPT = ("status", "unrendered", "lease", "chat_id", "seen", "error")
 
 _ACTION: TypeAdapter[Any] = TypeAdapter(Action)
 
@@ -52,6 +51,8 @@ class Row:
     """What the provider answered: ``chat``, and ``reply`` where there is one."""
     error: Mapping[str, Any] | None = None
     finished_at: datetime | None = None
+    unrendered: bool = False
+    """Whether its texts could not be made, so that it can never be performed."""
 
     @property
     def is_open(self) -> bool:
@@ -100,13 +101,15 @@ def new_item(run: Run, now: datetime, due_at: datetime) -> dict[str, Any]:
 
 
 def row_of(item: Json) -> Row:
-    """The row that attributes make up."""
+    """The row that attributes make up.
+
+    Raises:
+        UnreadableError: this version of the code cannot read it.
+    """
     run = Run(
         run_id=item["run_id"],
         trigger=item["trigger"],
-        action=_ACTION.validate_python(
-            json.loads(item["action"]), context={"max_message_bytes": MAX_STORED_MESSAGE_BYTES}
-        ),
+        action=read_stored(_ACTION.validate_python, json.loads(item["action"]), f"run {item['run_id']}"),
         target=item.get("target"),
         api_version=item.get("api_version"),
         automation=item.get("automation"),

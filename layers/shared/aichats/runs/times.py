@@ -11,3 +11,8 @@ def to_text(moment: datetime) -> str:
 def from_text(text: str) -> datetime:
     """The moment that a text means."""
     return datetime.fromisoformat(text)
+
+
+def utc_now() -> datetime:
+    """Now, in UTC."""
+    return datetime.now(UTC)

@@ -1,0 +1,21 @@
+"""A webhook of Whop: verified, matched, rendered, queued. What is to be done is done from the queue."""
+
+from typing import Any
+
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from aichats.api.webhooks import receive
+from aichats.bootstrap import application
+from aichats.invocation import invocation
+from aichats.observability import count, logger, metrics
+
+app = application()
+
+
+@logger.inject_lambda_context(clear_state=True)
+@metrics.log_metrics(capture_cold_start_metric=True)
+def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    """Answer one delivery of API Gateway's HTTP API (payload format 2.0)."""
+    count("Deliveries")
+    with invocation(context):
+        return receive(app, event, context.aws_request_id)

@@ -1,0 +1,86 @@
+"""``POST /webhooks/whop``: what Whop tells. A function of its own, without tokens: the signature says who speaks."""
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from http import HTTPStatus
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from aichats.api.problems import CONTENT_TYPE, RefusedError, problem_of
+from aichats.api.runs import Started
+from aichats.bootstrap import Application
+from aichats.errors import AichatsError, InputError
+from aichats.observability import count, logger
+from aichats.runs.queue import QueueError
+from aichats.secrets import WebhookSecret, parse_secret
+from aichats.whop.webhooks import SignatureError, WebhookEvent, parse_event, read_body, verify
+
+type Json = dict[str, Any]
+
+
+def receive(app: Application, event: Mapping[str, Any], request_id: str) -> Json:
+    """Answer one delivery, as API Gateway hands it over (payload format 2.0).
+
+    202 once everything that it sets off is safe in ledger and queue; 401 if the signature does not fit; 400 if Whop
+    signed it, and it is not an event. What fails on our side is a 500, and Whop delivers it again.
+    """
+    try:
+        run_ids = _hear(app, event)
+    except RefusedError as error:
+        # Nothing of the body: it is anybody's.
+        logger.warning("delivery refused", extra={"status": error.status, "reason": str(error)})
+        return _refusal(error, request_id)
+    except (AichatsError, QueueError, BotoCoreError, ClientError) as error:
+        count("DeliveriesNotTaken")
+        logger.error("delivery not taken; Whop sends it again", exc_info=error)
+        # Anybody may have asked: what is wrong here stands in the log alone.
+        return _refusal(RefusedError(HTTPStatus.INTERNAL_SERVER_ERROR, "not taken: deliver it again"), request_id)
+    return _answer(HTTPStatus.ACCEPTED, Started(run_ids=run_ids).model_dump_json(), "application/json")
+
+
+def _hear(app: Application, event: Mapping[str, Any]) -> list[str]:
+    try:
+        body = read_body(event.get("body"), is_base64=bool(event.get("isBase64Encoded")))
+    except InputError as error:
+        raise RefusedError(HTTPStatus.BAD_REQUEST, str(error)) from None
+    webhook_id = _verified(app, event["headers"], body)
+    told = _parsed(body)
+    logger.append_keys(webhook_id=webhook_id, event_type=told.type)
+    return app.listeners.hear(webhook_id, told.model_dump(mode="json"), told.timestamp)
+
+
+def _verified(app: Application, headers: Mapping[str, str], body: bytes) -> str:
+    """The id of a delivery that is Whop's. A secret that does not fit is read again: it may have been rotated.
+
+    Raises:
+        RefusedError: it is not Whop's.
+    """
+    name, now = app.settings.webhook_secret, datetime.now(UTC)
+    value = app.secrets.read(name)
+    try:
+        return verify(headers, body, parse_secret(WebhookSecret, name, value).secrets, now=now)
+    except SignatureError:
+        again = app.secrets.read_again(name)
+    try:
+        return verify(headers, body, parse_secret(WebhookSecret, name, again).secrets, now=now)
+    except SignatureError as error:
+        raise RefusedError(HTTPStatus.UNAUTHORIZED, str(error)) from None
+
+
+def _parsed(body: bytes) -> WebhookEvent:
+    try:
+        return parse_event(body)
+    except InputError as error:
+        raise RefusedError(HTTPStatus.BAD_REQUEST, f"this is not an event: {error}") from None
+
+
+def _refusal(error: Exception, request_id: str) -> Json:
+    problem, headers = problem_of(error, request_id)
+    return _answer(problem.status, json.dumps(problem.model_dump(exclude_none=True)), CONTENT_TYPE, headers)
+
+
+def _answer(status: int, body: str, content_type: str, headers: Mapping[str, str] | None = None) -> Json:
+    safe = {"Content-Type": content_type, "X-Content-Type-Options": "nosniff", "Cache-Control": "no-store"}
+    return {"statusCode": int(status), "headers": {**safe, **(headers or {})}, "body": body}

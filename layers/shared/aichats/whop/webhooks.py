@@ -1,0 +1,183 @@
+"""Whop's webhooks: whether one is really from Whop, and what it says.
+
+Signatures are those of Standard Webhooks, but for the key: it is the secret as it stands, ``ws_`` and all, not decoded.
+"""
+
+import base64
+import hashlib
+import hmac
+import re
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
+
+from aichats.errors import AichatsError, InputError
+from aichats.validation import parse_json
+
+TOLERANCE = timedelta(minutes=5)
+"""How far a delivery's time may be from ours, either way. A later retry is signed anew."""
+MAX_SIGNATURES = 10
+
+_EVENT_TYPES = """
+account.updated account.financing_approved account.financing_denied account.financing_disabled
+ad.created ad.updated ad_campaign.created ad_campaign.updated ad_campaign.events ad_campaign.payment_failed
+ad_group.created ad_group.updated
+card.created card.updated card.frozen card.canceled
+card_application.created card_application.updated card_application.approved card_application.denied
+card_transaction.created card_transaction.updated card_transaction.completed card_transaction.declined
+card_transaction.reversed
+chat.message.created chat.reaction.created
+course_lesson_interaction.completed deposit.succeeded
+dispute.created dispute.updated dispute_alert.created
+entry.created entry.approved entry.denied entry.deleted
+export.completed export.failed
+financial_activity.funds_available
+identity_profile.approved identity_profile.rejected identity_profile.needs_action identity_profile.updated
+invoice.created invoice.marked_uncollectible invoice.paid invoice.past_due invoice.voided
+ledger_account.funds_available
+member.created member.updated
+membership.activated membership.deactivated membership.updated membership.trial_ending_soon
+membership.cancel_at_period_end_changed
+payment.created payment.pending payment.authorized payment.requires_action payment.succeeded payment.failed
+payment.canceled
+payout.created payout.updated payout.reversed payout_account.status_updated payout_method.created
+plan.created plan.updated plan.deleted
+product.created product.updated product.deleted product.published product.unpublished
+refund.created refund.updated
+resolution_center_case.created resolution_center_case.updated resolution_center_case.decided
+setup_intent.requires_action setup_intent.succeeded setup_intent.canceled
+shipment.created shipment.updated swap.completed
+transfer.created transfer.completed transfer.failed
+verification.succeeded
+withdrawal.created withdrawal.updated withdrawal.reversed
+"""
+KNOWN_EVENT_TYPES = frozenset(_EVENT_TYPES.split())
+"""What Whop has announced so far. It adds new ones, so an unknown one is worth a warning and no more."""
+
+
+class SignatureError(AichatsError):
+    """A delivery cannot be trusted: nothing of its body may be used or logged.
+
+    The message says which header is wrong, and shows neither a header, nor the body, nor a secret.
+    """
+
+
+class WebhookEvent(BaseModel):
+    """What Whop tells. Fields that are not listed here are kept.
+
+    ``account_id`` was ``company_id`` before API version 2026-08-14; here both have the value, whichever came.
+    """
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+    id: Annotated[str, Field(min_length=1, max_length=255)]
+    type: Annotated[str, Field(min_length=1, max_length=200)]
+    timestamp: Annotated[AwareDatetime, Field(ge=datetime(2000, 1, 1, tzinfo=UTC), lt=datetime(3000, 1, 1, tzinfo=UTC))]
+    data: dict[str, Any]
+    account_id: str | None = None
+    company_id: str | None = None
+    api_version: str | None = None
+    api_version_date: str | None = None
+    previous_attributes: dict[str, Any] | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _both_generations(cls, envelope: Any) -> Any:
+        if not isinstance(envelope, dict):
+            return envelope
+        account = envelope.get("account_id") or envelope.get("company_id")
+        return {**envelope, "account_id": account, "company_id": account}
+
+
+def verify(headers: Mapping[str, str], body: bytes, secrets: Sequence[str], *, now: datetime) -> str:
+    """Check that Whop signed this delivery within the last minutes. Nothing of the body is read for it.
+
+    Args:
+        headers: of the request, the names in any case.
+        body: the raw bytes, as they came.
+        secrets: the endpoint's, one or, during a rotation, two. Each may have signed.
+        now: with a time zone.
+
+    Returns:
+        The ``webhook-id``: the same on every retry of the same event, 1 to 255 ASCII characters.
+
+    Raises:
+        SignatureError: a header is missing or malformed, the delivery is too old or too new, or no signature fits.
+        ValueError: there are no secrets, or an empty one, with which anybody could sign.
+    """
+    if not secrets or not all(secrets):
+        raise ValueError("a webhook's secret is missing or empty")
+    given = {name.lower(): value for name, value in headers.items()}
+    # A dot in the id would let the same signed bytes be split into another id, timestamp and body.
+    webhook_id = _header(given, "webhook-id", r"[!-\-/-~]{1,255}", "1 to 255 ASCII characters, none a space or a dot")
+    timestamp = _header(given, "webhook-timestamp", r"[0-9]{1,12}", "whole seconds since 1970, in digits")
+    _check_age(now.timestamp() - int(timestamp))
+    signatures = _signatures(given)
+    content = f"{webhook_id}.{timestamp}.".encode() + body
+    expected = [_sign(secret, content) for secret in secrets]
+    # All are compared, in constant time, so that the time taken tells nothing about any of them.
+    fits = [hmac.compare_digest(ours, theirs) for ours in expected for theirs in signatures]
+    if not any(fits):
+        raise SignatureError(
+            "webhook-signature fits none of the secrets: the body was changed on its way, "
+            "or the secret is not the one that Whop shows for this webhook"
+        )
+    return webhook_id
+
+
+def read_body(text: str | None, *, is_base64: bool) -> bytes:
+    """The raw bytes of a body, as API Gateway hands it over.
+
+    Raises:
+        InputError: it is said to be in base64, and is not.
+    """
+    if not is_base64:
+        return (text or "").encode("utf-8", "surrogatepass")
+    try:
+        return base64.b64decode(text or "", validate=True)
+    except ValueError:
+        raise InputError([("body", "is not valid base64")]) from None
+
+
+def parse_event(body: bytes) -> WebhookEvent:
+    """The event in a verified body.
+
+    Raises:
+        InputError: it is not JSON, or not an event; names the fields, and shows no value.
+    """
+    return parse_json(WebhookEvent, body)
+
+
+def _header(headers: Mapping[str, str], name: str, pattern: str, form: str) -> str:
+    value = headers.get(name)
+    if value is None:
+        raise SignatureError(f"{name} is missing")
+    if not re.fullmatch(pattern, value):
+        raise SignatureError(f"{name} must be {form}")
+    return value
+
+
+def _check_age(seconds: float) -> None:
+    if abs(seconds) > TOLERANCE.total_seconds():
+        raise SignatureError(
+            f"webhook-timestamp is {abs(seconds):.0f} s {'old' if seconds > 0 else 'ahead'}, "
+            f"and {TOLERANCE.total_seconds():.0f} s are allowed"
+        )
+
+
+def _signatures(headers: Mapping[str, str]) -> list[str]:
+    """Those of version 1. Whatever else stands there, such as ``v1a`` for other kinds of keys, is passed over."""
+    given = _header(headers, "webhook-signature", r"[ -~]+", "ASCII").split(" ")
+    if len(given) > MAX_SIGNATURES:
+        raise SignatureError(f"webhook-signature has more than {MAX_SIGNATURES} signatures")
+    signatures = [item for item in given if re.fullmatch(r"v1,[A-Za-z0-9+/]{43}=", item)]
+    if not signatures:
+        raise SignatureError("webhook-signature has no signature of the form v1,<base64 of 32 bytes>")
+    return signatures
+
+
+def _sign(secret: str, content: bytes) -> str:
+    digest = hmac.digest(secret.encode(), content, hashlib.sha256)
+    return f"v1,{base64.b64encode(digest).decode()}"

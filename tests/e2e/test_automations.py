@@ -1,0 +1,264 @@
+"""Automations on the whole system, where the clock does not matter, or is moved: what is missed, lost and undone."""
+
+import json
+import uuid
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import httpx
+import pytest
+
+from aichats.automations.keeper import Keeper, Repair
+from aichats.automations.schedules import Schedules
+from aichats.automations.store import AutomationStore
+from local.cloud.scheduler import Scheduler
+from local.repeat import repeating
+from local.system import System
+from tests.running_automations import Automations
+from tests.stand_ins import Json, StandIn
+from tests.waiting import until
+
+HOUR = timedelta(hours=1)
+SOON = timedelta(seconds=10)
+
+
+@pytest.fixture
+def automations(system: System, api: httpx.Client) -> Iterator[Automations]:
+    """The system's automations; none are left afterwards."""
+    yield (made := Automations(system, api))
+    made.delete_all()
+
+
+@pytest.fixture
+def companies() -> tuple[str, str]:
+    """Two that no other test uses."""
+    return f"biz_{uuid.uuid4().hex}", f"biz_{uuid.uuid4().hex}"
+
+
+class Hourly:
+    """An automation that should have fired three times by now, and whose second event got lost."""
+
+    def __init__(self, automations: Automations, companies: tuple[str, ...], *, missed: str = "skip") -> None:
+        self.automations = automations
+        self.name = f"hourly-{uuid.uuid4().hex[:8]}"
+        third = datetime.now(UTC).replace(second=0, microsecond=0) - timedelta(minutes=10)
+        self.slots = [third - 2 * HOUR, third - HOUR, third]
+        automations.put(self.name, schedule(f"cron({third.minute} * * * ? *)"), *companies, missed=missed)
+        self.look_again()
+        for slot in (self.slots[0], self.slots[2]):
+            self.fire(slot)
+
+    @property
+    def lost(self) -> datetime:
+        """The slot whose event got lost."""
+        return self.slots[1]
+
+    def look_again(self) -> None:
+        """Let its row say that it is older than its slots, and that nobody looked yet."""
+        before = self.slots[0] - timedelta(seconds=1)
+        self.automations.rewrite(self.name, changed_at=before, checked_until=before)
+
+    def fire(self, slot: datetime) -> None:
+        """Deliver a slot's event, and wait until its runs have ended."""
+        event = {"automation": self.name, "scheduled_time": iso(slot)}
+        self.automations.system.invoke("RunScheduleFunction", event)
+        self.all_ended()
+
+    def all_ended(self) -> None:
+        """Wait until no run of it is open."""
+        until(lambda: all(run["finished_at"] for run in self.automations.runs(self.name)))
+
+    def missed(self) -> list[Json]:
+        return self.automations.runs(self.name, status="missed")
+
+
+def schedule(expression: str, **fields: object) -> Json:
+    return {"type": "schedule", "expression": expression, **fields}
+
+
+def iso(moment: datetime) -> str:
+    return f"{moment:%Y-%m-%dT%H:%M:%SZ}"
+
+
+# ---- what is missed
+
+
+def test_a_slot_whose_event_was_lost_is_noted_as_missed_and_counted_once(
+    automations: Automations, companies: tuple[str, str], whop: StandIn
+) -> None:
+    hourly, begun = Hourly(automations, companies), datetime.now(UTC)
+    assert automations.sweep()["missed"] == 2
+    hourly.look_again()
+    assert automations.sweep()["missed"] == 0
+    missed = hourly.missed()
+    assert {run["target"] for run in missed} == set(companies)
+    assert {run["slot"] for run in missed} == {iso(hourly.lost)}
+    assert automations.counted("RunsMissed", begun) == 2
+    assert len(whop.state()["chats"]) == 4
+
+
+def test_a_missed_run_can_be_replayed(
+    automations: Automations, companies: tuple[str, str], whop: StandIn, api: httpx.Client
+) -> None:
+    hourly = Hourly(automations, companies[:1])
+    automations.sweep()
+    (run,) = hourly.missed()
+    assert api.post(f"/runs/{run['run_id']}/replay").json() == {"run_ids": [run["run_id"]]}
+    until(lambda: len(whop.state()["chats"]) == 3)
+    hourly.all_ended()
+    assert hourly.missed() == []
+    assert len(whop.state()["chats"]) == 3
+
+
+def test_a_missed_slot_is_run_once_and_late_though_it_is_looked_for_again_and_its_event_comes_after_all(
+    automations: Automations, companies: tuple[str, str], whop: StandIn
+) -> None:
+    hourly, begun = Hourly(automations, companies, missed="run"), datetime.now(UTC)
+    assert automations.sweep()["missed"] == 2
+    for _ in range(2):
+        hourly.look_again()
+        assert automations.sweep()["missed"] == 0
+    hourly.all_ended()
+    hourly.fire(hourly.lost)
+    chats = whop.state()["chats"]
+    assert [len(automations.chats(company)) for company in companies] == [3, 3]
+    assert {chat["notification_preference"] for chat in chats} == {"none"}
+    late = [run for run in automations.runs(hourly.name) if run["slot"] == iso(hourly.lost)]
+    assert [run["status"] for run in late] == ["succeeded", "succeeded"]
+    assert automations.counted("RunsMissed", begun) == 2
+
+
+def test_an_event_that_comes_after_its_slot_was_noted_as_missed_still_takes_effect(
+    automations: Automations, companies: tuple[str, str]
+) -> None:
+    hourly = Hourly(automations, companies)
+    automations.sweep()
+    assert len(hourly.missed()) == 2
+    hourly.fire(hourly.lost)
+    assert hourly.missed() == []
+    assert [len(automations.chats(company)) for company in companies] == [3, 3]
+
+
+# ---- table and scheduler come apart
+
+
+def test_a_schedule_that_was_deleted_is_made_again_once_it_is_sure_that_nobody_is_at_work(
+    automations: Automations,
+) -> None:
+    automations.put("weekly", schedule("cron(0 9 ? * MON *)", timezone="America/New_York"), "biz_A")
+    delete_schedule(automations, "weekly")
+    assert automations.sweep()["repaired"] == 0
+    assert automations.schedules() == set()
+    automations.age("weekly")
+    assert automations.sweep()["repaired"] == 1
+    made = read_schedule(automations, "weekly")
+    assert (made["ScheduleExpression"], made["ScheduleExpressionTimezone"]) == (
+        "cron(0 9 ? * MON *)",
+        "America/New_York",
+    )
+    assert automations.sweep()["repaired"] == 0
+
+
+def test_a_schedule_that_was_changed_or_that_nobody_wants_is_repaired_ten_minutes_later(
+    automations: Automations, system: System
+) -> None:
+    automations.put("weekly", schedule("cron(0 9 ? * MON *)"), "biz_A")
+    wanted = read_schedule(automations, "weekly")
+    changed = {name: wanted[name] for name in ("GroupName", "FlexibleTimeWindow", "Target")}
+    schedules = system.emulator.clients.schedules
+    schedules.update_schedule(
+        Name=wanted["Name"], **changed, ScheduleExpression="cron(0 10 ? * TUE *)", State="DISABLED"
+    )
+    stranger = automations.schedule_name("nobodys")
+    schedules.create_schedule(Name=stranger, **changed, ScheduleExpression="rate(1 hour)")
+    automations.age("weekly")
+    assert automations.sweep()["repaired"] == 0
+    assert automations.schedules() == {"weekly", "nobodys"}
+    repairs = keeper_of(automations, later=timedelta(minutes=11)).heal()
+    assert sorted(repairs, key=lambda each: each.name) == [Repair(stranger, "removed"), Repair("weekly", "updated")]
+    repaired = read_schedule(automations, "weekly")
+    dates = {"CreationDate", "LastModificationDate", "ResponseMetadata"}
+    assert {name: repaired[name] for name in repaired.keys() - dates} == {
+        name: wanted[name] for name in wanted.keys() - dates
+    }
+
+
+def keeper_of(automations: Automations, later: timedelta) -> Keeper:
+    """What the sweep heals with, at a later time."""
+
+    def clock() -> datetime:
+        return datetime.now(UTC) + later
+
+    system = automations.system
+    clients, outputs = system.emulator.clients, system.stack.outputs
+    target = read_schedule(automations, "weekly")["Target"]
+    arns = target["Arn"], target["RoleArn"], target["DeadLetterConfig"]["Arn"]
+    schedules = Schedules(clients.schedules, system.stack.name, outputs["ScheduleGroup"], *arns, clock)
+    return Keeper(AutomationStore(clients.dynamodb, outputs["AutomationsTable"], clock), schedules, clock)
+
+
+def read_schedule(automations: Automations, name: str) -> Any:
+    system = automations.system
+    return system.emulator.clients.schedules.get_schedule(
+        Name=automations.schedule_name(name), GroupName=system.stack.outputs["ScheduleGroup"]
+    )
+
+
+def delete_schedule(automations: Automations, name: str) -> None:
+    system = automations.system
+    system.emulator.clients.schedules.delete_schedule(
+        Name=automations.schedule_name(name), GroupName=system.stack.outputs["ScheduleGroup"]
+    )
+
+
+# ---- once
+
+
+@pytest.fixture
+def fired(system: System) -> Iterator[list[str]]:
+    """What the scheduler tells, which fires by the true clock meanwhile."""
+    told: list[str] = []
+    scheduler = Scheduler(system.emulator.clients, told.append, lambda: datetime.now(UTC))
+    with repeating(scheduler.tick, every=0.2, tell=told.append):
+        yield told
+
+
+def test_a_one_off_fires_once_and_its_schedule_is_gone_for_good(
+    automations: Automations, companies: tuple[str, str], whop: StandIn, fired: list[str]
+) -> None:
+    company, moment = companies[0], datetime.now(UTC) + SOON
+    automations.put("once", schedule(f"at({moment:%Y-%m-%dT%H:%M:%S})"), company)
+    until(lambda: [chat["notification_preference"] for chat in automations.chats(company)] == ["none"])
+    until(lambda: "once" not in automations.schedules())
+    automations.age("once")
+    assert automations.sweep()["repaired"] == 0
+    assert automations.schedules() == set()
+    (listed,) = automations.api.get("/automations").json()["data"]
+    assert (listed["name"], listed["next_at"]) == ("once", None)
+    name = automations.schedule_name("once")
+    assert [line for line in fired if name in line] == [f"schedule {name} fired for {iso(moment)}"]
+    assert len(whop.state()["chats"]) == 1
+
+
+def test_chats_that_are_muted_for_a_while_are_unmuted_at_that_moment(
+    automations: Automations, companies: tuple[str, str], whop: StandIn, api: httpx.Client, fired: list[str]
+) -> None:
+    bodies = [{"message_text": "Hello", "company_id": company} for company in companies]
+    ids = [api.post("/chats", json=body).json()["id"] for body in bodies]
+    moment = datetime.now(UTC) + SOON
+    body = {"notification_preference": "none", "ids": ids, "until": moment.isoformat()}
+    answer = api.post("/chats/notification-preference", json=body)
+    assert (answer.status_code, len(answer.json()["run_ids"])) == (202, 2)
+
+    def preferences() -> set[str]:
+        return {chat["notification_preference"] for chat in whop.state()["chats"]}
+
+    until(lambda: preferences() == {"none"})
+    (listed,) = api.get("/automations").json()["data"]
+    assert listed["name"].startswith("until-")
+    assert listed["trigger"]["expression"] == f"at({moment:%Y-%m-%dT%H:%M:%S})"
+    until(lambda: preferences() == {"all"})
+    assert datetime.now(UTC) >= moment.replace(microsecond=0)
+    until(lambda: not automations.schedules())
+    assert any(iso(moment) in line for line in fired), json.dumps(fired)

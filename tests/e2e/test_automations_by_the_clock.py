@@ -1,0 +1,95 @@
+"""Automations in true time: a minute has sixty seconds here."""
+
+import io
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import override
+
+import httpx
+import pytest
+
+from local.cloud.scheduler import Scheduler
+from local.console import Console
+from local.repeat import repeating
+from local.system import BEARER, running_system
+from tests.running_automations import Automations
+from tests.waiting import until
+
+EVERY_MINUTE = {"type": "schedule", "expression": "rate(1 minute)"}
+COMPANIES = ("biz_A", "biz_B")
+LATEST = 40
+"""Second of the minute until which the automations are made."""
+FORGOTTEN = "biz_Forgotten"
+WITHIN = 130
+"""Seconds from the PUT to the chats."""
+
+
+class Forgetful(Scheduler):
+    """It loses the events of the automation `forgotten`."""
+
+    @override
+    def _hand_over(self, arn: str, text: str) -> None:
+        if '"forgotten"' not in text:
+            super()._hand_over(arn, text)
+
+
+@pytest.fixture
+def automations() -> Iterator[Automations]:
+    """Those of a system of its own, in which an event may come a second late."""
+    headers = {"Authorization": f"Bearer {BEARER}"}
+    with (
+        running_system(Console(io.StringIO()), parameters={"MissedGraceSeconds": "1"}) as system,
+        httpx.Client(base_url=system.api_url, headers=headers, timeout=60, trust_env=False) as api,
+    ):
+        yield Automations(system, api)
+
+
+@pytest.mark.timeout(400)
+def test_a_rate_fires_until_it_is_switched_off_what_is_forgotten_runs_late_and_nothing_is_left_once_deleted(
+    automations: Automations,
+) -> None:
+    told: list[str] = []
+    scheduler = Forgetful(automations.system.emulator.clients, told.append, lambda: datetime.now(UTC))
+    automations.api.get("/automations").raise_for_status()
+    # A schedule that is made after its first slot has missed it.
+    until(lambda: datetime.now(UTC).second < LATEST)
+    with repeating(scheduler.tick, every=0.5, tell=told.append):
+        begun = datetime.now(UTC)
+        automations.put("steady", EVERY_MINUTE, *COMPANIES)
+        automations.put("forgotten", EVERY_MINUTE, FORGOTTEN, missed="run")
+
+        until(lambda: [preferences(automations, each) for each in COMPANIES] == [["none"], ["none"]], limit=WITHIN)
+        automations.put("steady", EVERY_MINUTE | {"enabled": False}, *COMPANIES)
+
+        assert until(lambda: sweep_and_count(automations, begun)) == 1
+        until(lambda: preferences(automations, FORGOTTEN) == ["none"])
+        assert [sweep_and_count(automations, begun) for _ in range(2)] == [1, 1]
+        (late,) = automations.runs("forgotten")
+        assert late["slot"] in fired(told, "forgotten")[0]
+        assert len(automations.chats(FORGOTTEN)) == 1
+
+        # The next slot passes.
+        until(lambda: len(fired(told, "forgotten")) > 1, limit=90)
+        automations.delete("forgotten")
+        assert len(fired(told, "steady")) == 1
+        assert [preferences(automations, each) for each in COMPANIES] == [["none"], ["none"]]
+
+        automations.delete("steady")
+        assert automations.row("steady") is None
+        assert automations.schedules() == set()
+
+
+def preferences(automations: Automations, company: str) -> list[str]:
+    """The notification preferences of a company's chats."""
+    return [chat["notification_preference"] for chat in automations.chats(company)]
+
+
+def sweep_and_count(automations: Automations, since: datetime) -> int:
+    """How many runs were missed since then, as the metric says."""
+    automations.sweep()
+    return automations.counted("RunsMissed", since)
+
+
+def fired(told: list[str], name: str) -> list[str]:
+    """When the schedule of an automation fired, in the scheduler's words."""
+    return [line for line in told if f"-{name} fired" in line]

@@ -1,0 +1,189 @@
+"""Whop's webhooks on the whole system: who may speak, and that each event takes effect once."""
+
+import uuid
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from typing import Any
+
+import httpx
+import pytest
+
+from local.system import WEBHOOK_SECRET, System
+from tests.running_automations import Automations
+from tests.signing import PATH, Delivery, event, signed
+from tests.stand_ins import Json, StandIn
+from tests.waiting import until
+
+EVENTS, REPEATS = 140, 60
+AT_ONCE = 6
+NO_LIMIT = 1_000_000
+ACTION = {
+    "type": "whop.create_chat",
+    "title": "{{ event.data.id }} failed",
+    "message_text": "Why did it fail?",
+    "notification_preference": "none",
+}
+
+
+@pytest.fixture
+def automations(system: System, api: httpx.Client) -> Iterator[Automations]:
+    """The system's automations; none are left afterwards."""
+    yield (made := Automations(system, api))
+    made.delete_all()
+
+
+@pytest.fixture
+def caller(system: System) -> Iterator[httpx.Client]:
+    """Who calls as Whop does: without a token."""
+    with httpx.Client(base_url=system.api_url, timeout=60, trust_env=False) as client:
+        yield client
+
+
+def deliver(caller: httpx.Client, delivery: Delivery) -> httpx.Response:
+    return caller.post(PATH, content=delivery.body, headers=delivery.headers)
+
+
+def payment_failed(account: str, **fields: Any) -> bytes:
+    return event("payment.failed", **({"account_id": account, "data": {"id": "pay_1"}} | fields))
+
+
+def company() -> str:
+    """A company that no other test uses."""
+    return f"biz_{uuid.uuid4().hex}"
+
+
+def listen(automations: Automations, *targets: str, title: str = ACTION["title"], **trigger: object) -> None:
+    """Open a chat whenever a payment fails, where nothing else is said."""
+    wanted = {"type": "webhook", "events": ["payment.failed"], **trigger}
+    automations.put("on-failure", wanted, *(targets or ("{{ event.account_id }}",)), action=ACTION | {"title": title})
+
+
+def ended(automations: Automations, runs: set[str]) -> list[Json]:
+    """The runs, once all of them have ended."""
+
+    def those() -> list[Json]:
+        return [automations.api.get(f"/runs/{run}").json() for run in runs]
+
+    until(lambda: not automations.runs("on-failure", status="pending"), limit=60)
+    until(lambda: not automations.runs("on-failure", status="performing"), limit=60)
+    until(lambda: {run["status"] for run in those()}.isdisjoint({"pending", "performing"}))
+    return those()
+
+
+def test_each_event_opens_one_chat_however_often_and_at_once_it_is_delivered(
+    automations: Automations, caller: httpx.Client, whop: StandIn
+) -> None:
+    whop.mode(rate_limit=NO_LIMIT)
+    listen(automations)
+    companies = [company() for _ in range(EVENTS)]
+    first = [signed(payment_failed(each), WEBHOOK_SECRET) for each in companies]
+    # A repeat comes at the same time as the first delivery, or when all is over.
+    at_the_same_time = [each for delivery in first[: REPEATS // 2] for each in (delivery, delivery)]
+    deliveries = [*at_the_same_time, *first[REPEATS // 2 :], *first[-REPEATS // 2 :]]
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        answers = list(pool.map(lambda each: deliver(caller, each), deliveries))
+    assert [answer.status_code for answer in answers] == [202] * (EVENTS + REPEATS)
+    runs = {run for answer in answers for run in answer.json()["run_ids"]}
+    assert len(runs) == EVENTS
+    assert {run["status"] for run in ended(automations, runs)} == {"succeeded"}
+    late = deliver(caller, first[0])
+    assert (late.status_code, late.json()["run_ids"]) == (202, answers[0].json()["run_ids"])
+    ended(automations, runs)
+    chats = whop.state()["chats"]
+    assert sorted(chat["company_id"] for chat in chats) == sorted(companies)
+    assert {(chat["title"], chat["notification_preference"]) for chat in chats} == {("pay_1 failed", "none")}
+
+
+def test_an_event_for_many_targets_opens_a_chat_in_each(
+    automations: Automations, caller: httpx.Client, whop: StandIn
+) -> None:
+    companies = [company() for _ in range(3)]
+    listen(automations, *companies)
+    answer = deliver(caller, signed(payment_failed(company()), WEBHOOK_SECRET))
+    assert len(ended(automations, set(answer.json()["run_ids"]))) == 3
+    assert sorted(chat["company_id"] for chat in whop.state()["chats"]) == sorted(companies)
+
+
+def test_an_event_that_names_a_company_as_older_versions_do_opens_its_chat(
+    automations: Automations, caller: httpx.Client, whop: StandIn
+) -> None:
+    listen(automations)
+    target = company()
+    body = event("payment.failed", company_id=target, data={"id": "pay_1"})
+    answer = deliver(caller, signed(body, WEBHOOK_SECRET))
+    ended(automations, set(answer.json()["run_ids"]))
+    assert [chat["company_id"] for chat in whop.state()["chats"]] == [target]
+
+
+@pytest.mark.parametrize(
+    ("trigger", "body"),
+    [
+        ({}, event("membership.activated", account_id="biz_A")),
+        ({}, event("something.announced.tomorrow")),
+        ({"filter": "data.amount > `100`"}, payment_failed("biz_A", data={"id": "pay_1", "amount": 99})),
+        ({"enabled": False}, payment_failed("biz_A")),
+    ],
+    ids=["another event", "an event of an unknown type", "held back by the filter", "switched off"],
+)
+def test_an_event_that_nobody_asked_for_is_taken_and_nothing_is_done(
+    automations: Automations, caller: httpx.Client, whop: StandIn, trigger: Json, body: bytes
+) -> None:
+    listen(automations, **trigger)
+    begun = datetime.now(UTC)
+    answer = deliver(caller, signed(body, WEBHOOK_SECRET))
+    assert (answer.status_code, answer.json()) == (202, {"run_ids": []})
+    assert automations.runs("on-failure", since=begun.isoformat()) == []
+    assert whop.state()["chats"] == []
+
+
+def test_an_automation_that_cannot_be_rendered_is_a_failed_run_and_the_event_is_taken(
+    automations: Automations, caller: httpx.Client, whop: StandIn
+) -> None:
+    listen(automations, title="{{ event.data.name.first }} failed")
+    answer = deliver(caller, signed(payment_failed(company()), WEBHOOK_SECRET))
+    assert answer.status_code == 202
+    (run,) = ended(automations, set(answer.json()["run_ids"]))
+    assert run["status"] == "failed"
+    assert "event.data.name.first" in run["error"]["message"]
+    assert whop.state()["chats"] == []
+
+
+BODY = payment_failed("biz_A", data={"id": "the-body-of-a-stranger"})
+GOOD = signed(BODY, WEBHOOK_SECRET)
+
+
+@pytest.mark.parametrize(
+    "delivery",
+    [
+        Delivery(BODY, {}),
+        signed(BODY, "ws_" + "f" * 64),
+        signed(BODY, WEBHOOK_SECRET, age=301),
+        Delivery(BODY.replace(b"pay", b"pray"), GOOD.headers),
+        Delivery(b"the-body-of-a-stranger", GOOD.headers),
+    ],
+    ids=["no signature", "another secret", "signed long ago", "a changed body", "no JSON"],
+)
+def test_a_delivery_that_is_not_whops_is_refused_and_its_body_is_not_logged(
+    automations: Automations, caller: httpx.Client, whop: StandIn, delivery: Delivery
+) -> None:
+    listen(automations)
+    begun = datetime.now(UTC)
+    answer = deliver(caller, delivery)
+    assert (answer.status_code, answer.headers["content-type"]) == (401, "application/problem+json")
+    assert whop.state()["chats"] == []
+    group = automations.system.stack.outputs["ReceiveWebhookLogs"]
+    (line,) = until(lambda: [line for line in automations.log(group, begun) if "delivery refused" in line])
+    assert "webhook-" in line
+    assert not [line for line in automations.log(group, begun) if "the-body-of-a-stranger" in line]
+
+
+@pytest.mark.parametrize("body", [b"", b"[]", b'{"id": "evt_1"}', b'{"id": 1, "type": "payment.failed"}'], ids=repr)
+def test_what_whop_signed_and_is_no_event_is_refused(
+    automations: Automations, caller: httpx.Client, whop: StandIn, body: bytes
+) -> None:
+    listen(automations)
+    answer = deliver(caller, signed(body, WEBHOOK_SECRET))
+    assert (answer.status_code, answer.headers["content-type"]) == (400, "application/problem+json")
+    assert "this is not an event" in answer.json()["detail"]
+    assert whop.state()["chats"] == []

@@ -1,0 +1,182 @@
+"""What each function may do, and is told for it: its own tables, the stack's own schedules, and nothing else."""
+
+import json
+import re
+from typing import Any
+
+import pytest
+
+from aichats.config import Settings
+from tests.template import load_template, walk
+
+TEMPLATE = load_template()
+RESOURCES: dict[str, dict[str, Any]] = TEMPLATE["Resources"]
+FUNCTIONS: dict[str, dict[str, Any]] = {
+    name: resource["Properties"]
+    for name, resource in RESOURCES.items()
+    if resource["Type"] == "AWS::Serverless::Function"
+}
+
+REASONS_FOR_STAR = {"scheduler:ListSchedules": "IAM knows no resource for it; the sweep names its group in the request"}
+"""Action without resource-level permissions: why a function needs it."""
+
+READ, WRITTEN, DELETED = {"dynamodb:GetItem"}, {"dynamodb:PutItem", "dynamodb:UpdateItem"}, {"dynamodb:DeleteItem"}
+QUERIED, SCANNED = {"dynamodb:Query"}, {"dynamodb:Scan"}
+ON_TABLES = {
+    "RunScheduleFunction": {"RunsTable": READ | WRITTEN, "AutomationsTable": READ},
+    "PerformRunsFunction": {"RunsTable": WRITTEN},
+    "PerformSlowRunsFunction": {"RunsTable": WRITTEN},
+    "SweepRunsFunction": {
+        "RunsTable": READ | WRITTEN,
+        "${RunsTable.Arn}/index/by_due": QUERIED,
+        "${RunsTable.Arn}/index/by_slot": QUERIED,
+        "AutomationsTable": READ | WRITTEN | DELETED | SCANNED,
+    },
+    "HttpApiFunction": {
+        "RunsTable": READ | WRITTEN,
+        "${RunsTable.Arn}/index/by_day": QUERIED,
+        "AutomationsTable": READ | WRITTEN | DELETED | SCANNED,
+    },
+    "ReceiveWebhookFunction": {
+        "RunsTable": {"dynamodb:PutItem"},
+        "${AutomationsTable.Arn}/index/by_trigger": QUERIED,
+    },
+}
+"""What each function may do with the tables."""
+
+SCHEDULES = "arn:${AWS::Partition}:scheduler:${AWS::Region}:${AWS::AccountId}:schedule"
+IN_THE_GROUP = f"{SCHEDULES}/${{AWS::StackName}}/*"
+ON_THE_LOCAL_CLOUD = f"{SCHEDULES}/default/${{AWS::StackName}}-automation-*"
+"""It knows no group in a schedule's name; on AWS no schedule of ours is there."""
+KEEPERS = ["HttpApiFunction", "SweepRunsFunction"]
+"""Functions that make schedules."""
+
+
+def statements() -> list[dict[str, Any]]:
+    return [node for _, node in walk(RESOURCES) if isinstance(node, dict) and "Effect" in node]
+
+
+def granted(function: str, service: str) -> dict[str, set[str]]:
+    """What a function may do with a service: actions by resource, which is a logical id where it is the whole thing."""
+    found: dict[str, set[str]] = {}
+    for policy in FUNCTIONS[function]["Policies"]:
+        for statement in policy.get("Statement", ()):
+            actions = {action for action in as_list(statement["Action"]) if action.startswith(f"{service}:")}
+            for resource in as_list(statement["Resource"]) if actions else ():
+                text = resource if isinstance(resource, str) else resource.get("Fn::Sub") or resource["Fn::GetAtt"][0]
+                found.setdefault(text, set()).update(actions)
+    return found
+
+
+def as_list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_each_function_reads_and_writes_just_its_tables(name: str) -> None:
+    assert granted(name, "dynamodb") == ON_TABLES[name]
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_only_what_keeps_schedules_may_change_them_and_only_the_stack_s_own(name: str) -> None:
+    changes = {f"scheduler:{verb}Schedule" for verb in ("Create", "Get", "Update", "Delete")}
+    listed = {"*": {"scheduler:ListSchedules"}} if name == "SweepRunsFunction" else {}
+
+    expected = {IN_THE_GROUP: changes, ON_THE_LOCAL_CLOUD: changes} | listed if name in KEEPERS else {}
+    assert granted(name, "scheduler") == expected
+    assert RESOURCES["ScheduleGroup"]["Properties"]["Name"] == {"Ref": "AWS::StackName"}
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_a_role_is_passed_to_scheduler_alone_and_only_by_what_makes_schedules(name: str) -> None:
+    assert granted(name, "iam") == ({"SchedulerRole": {"iam:PassRole"}} if name in KEEPERS else {})
+
+    passing = [statement for statement in statements() if "iam:PassRole" in as_list(statement["Action"])]
+    only = {"StringEquals": {"iam:PassedToService": "scheduler.amazonaws.com"}}
+    assert [statement["Condition"] for statement in passing] == [only] * len(KEEPERS)
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_each_function_is_told_what_its_permissions_are_for(name: str) -> None:
+    variables = FUNCTIONS[name].get("Environment", {}).get("Variables", {})
+
+    schedules = {"SCHEDULE_GROUP", "RUN_SCHEDULE_ARN", "SCHEDULER_ROLE_ARN", "SCHEDULE_DEAD_LETTERS_ARN"}
+    assert variables.keys() & schedules == (schedules if name in KEEPERS else set())
+    assert ("WEBHOOK_SECRET" in variables) is (name == "ReceiveWebhookFunction")
+    assert ("CALLERS_SECRET" in variables) is (name == "HttpApiFunction")
+    assert ("MISSED_GRACE_SECONDS" in variables) is (name == "SweepRunsFunction")
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_only_what_may_read_whop_s_secret_is_told_its_name(name: str) -> None:
+    variables = TEMPLATE["Globals"]["Function"]["Environment"]["Variables"] | (
+        FUNCTIONS[name].get("Environment", {}).get("Variables", {})
+    )
+    whop = {"Fn::Sub": "aichats/${Stage}/whop"}
+    reads = any("/whop-??????" in str(policy) for policy in FUNCTIONS[name]["Policies"])
+
+    assert variables["WHOP_SECRET"] == (whop if reads else "")
+
+
+def test_every_variable_is_a_setting() -> None:
+    told = {key for path, node in walk(TEMPLATE) if path[-1:] == ("Variables",) for key in node}
+
+    of_libraries = {key for key in told if key.startswith(("POWERTOOLS_", "AWS_"))}
+    assert told - of_libraries <= {name.upper() for name in Settings.model_fields}
+
+
+def test_every_star_has_a_reason_and_every_reason_a_star() -> None:
+    starred = {
+        action
+        for statement in statements()
+        if statement.get("Resource") == "*" or "*" in statement.get("Resource", [])
+        for action in ([statement["Action"]] if isinstance(statement["Action"], str) else statement["Action"])
+    }
+
+    assert starred == set(REASONS_FOR_STAR)
+
+
+def test_no_statement_allows_all_actions_of_a_service() -> None:
+    for statement in statements():
+        actions = [statement["Action"]] if isinstance(statement["Action"], str) else statement["Action"]
+        assert [action for action in actions if action.endswith("*")] == []
+
+
+def test_the_scheduler_s_role_cannot_be_used_by_others() -> None:
+    trust = RESOURCES["SchedulerRole"]["Properties"]["AssumeRolePolicyDocument"]["Statement"]
+
+    assert [set(statement["Condition"]["StringEquals"]) for statement in trust] == [
+        {"aws:SourceAccount", "aws:SourceArn"}
+    ]
+
+
+def test_secrets_are_made_empty_and_read_only_by_the_functions_that_need_them() -> None:
+    readers = {
+        name: [
+            re.search(r"/(\w+)-\?{6}$", policy["AWSSecretsManagerGetSecretValuePolicy"]["SecretArn"]["Fn::Sub"])
+            for policy in function["Policies"]
+            if "AWSSecretsManagerGetSecretValuePolicy" in policy
+        ]
+        for name, function in FUNCTIONS.items()
+    }
+
+    secrets = [resource for resource in RESOURCES.values() if resource["Type"] == "AWS::SecretsManager::Secret"]
+    assert {secret["Properties"]["SecretString"] for secret in secrets} == {"{}"}
+    assert {name: [found.group(1) for found in read if found] for name, read in readers.items()} == {
+        # How fast a fan-out may be depends on the kind of Kodey's key.
+        "RunScheduleFunction": ["whop", "kodey"],
+        "PerformRunsFunction": ["whop", "kodey"],
+        "PerformSlowRunsFunction": ["whop", "kodey"],
+        "SweepRunsFunction": [],
+        "HttpApiFunction": ["whop", "kodey", "callers"],
+        "ReceiveWebhookFunction": ["webhook"],
+    }
+
+
+def test_no_secret_stands_in_the_environment() -> None:
+    variables = [
+        (key, value) for path, node in walk(TEMPLATE) if path[-1:] == ("Variables",) for key, value in node.items()
+    ]
+
+    assert variables
+    assert [key for key, value in variables if "resolve:secretsmanager" in json.dumps(value)] == []

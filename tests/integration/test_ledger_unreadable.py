@@ -1,0 +1,55 @@
+"""A run that this version of the code cannot read: it stops no other, and shows no text."""
+
+from datetime import timedelta
+
+import pytest
+
+from aichats.errors import UnreadableError
+from aichats.runs.ledger import Ledger
+from tests.integration.conftest import Output
+from tests.ledgers import NOON, Clock, dynamodb, make_ledger, make_run
+
+GOOD, BAD = make_run("good"), make_run("bad")
+CONFIDENTIAL = "what nobody may read"
+
+
+@pytest.fixture
+def ledger() -> Ledger:
+    """One run that can be read, and one that a newer version of the code wrote."""
+    ledger = make_ledger(Clock())
+    ledger.add([GOOD, BAD], lambda _: NOON)
+    dynamodb().update_item(
+        TableName=ledger.table,
+        Key={"run_id": {"S": BAD.run_id}},
+        UpdateExpression="SET #action = :action",
+        ExpressionAttributeNames={"#action": "action"},
+        ExpressionAttributeValues={":action": {"S": f'{{"type": "whop.sing", "song": "{CONFIDENTIAL}"}}'}},
+    )
+    return ledger
+
+
+def test_a_sweep_finds_the_others_and_counts_it(ledger: Ledger, output: Output) -> None:
+    found = ledger.overdue(NOON + timedelta(minutes=5), limit=10)
+
+    assert [row.run.run_id for row in found] == [GOOD.run_id]
+    text = output.text
+    assert '"RunsUnreadable": [1.0]' in text
+    assert BAD.run_id in text
+    assert CONFIDENTIAL not in text
+
+
+def test_the_history_shows_the_others(ledger: Ledger) -> None:
+    span = {"since": "2026-11-20T00:00:00.000Z", "until": "2026-11-21T00:00:00.000Z"}
+
+    rows, following = ledger.page("2026-11-20", **span, only={}, limit=10, start=None)
+
+    assert ([row.run.run_id for row in rows], following) == ([GOOD.run_id], None)
+
+
+def test_who_asks_for_it_is_told_which_and_not_what(ledger: Ledger) -> None:
+    with pytest.raises(UnreadableError) as caught:
+        ledger.get(BAD.run_id)
+
+    assert f"run {BAD.run_id} cannot be read by this version of the code" in str(caught.value)
+    assert CONFIDENTIAL not in str(caught.value)
+    assert caught.value.__cause__ is None

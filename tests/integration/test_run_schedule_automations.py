@@ -1,0 +1,100 @@
+"""The function that schedules call, for automations: it looks up what an event only names."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from aichats.errors import InputError
+from functions.run_schedule import app as run_schedule
+from tests.automations import scheduled
+from tests.fakes import Json
+from tests.firing import GRACE, NAME, Stack, slot_run
+from tests.integration.conftest import Output
+from tests.lambda_calls import make_context
+from tests.ledgers import NOON
+
+EVENT: Json = {"automation": NAME, "scheduled_time": "2026-11-20T12:00:00Z"}
+
+type Fire = Callable[[Json], list[Json]]
+
+
+@pytest.fixture
+def stack() -> Stack:
+    return Stack()
+
+
+@pytest.fixture
+def fire(stack: Stack, monkeypatch: pytest.MonkeyPatch, output: Output) -> Fire:
+    assert output.text == ""
+    monkeypatch.setattr(run_schedule, "app", stack.app)
+    monkeypatch.setattr(run_schedule, "ticks", stack.app.ticks)
+
+    def call(event: Json) -> list[Json]:
+        runs: list[Json] = run_schedule.lambda_handler(event, make_context(60))["runs"]
+        return runs
+
+    return call
+
+
+def titled(*targets: str) -> Json:
+    definition = scheduled("cron(0 12 * * ? *)")
+    action: Any = definition["action"] | {"title": "{{ slot.date }} {{ target }}", "notification_preference": "none"}
+    return definition | {"action": action, "targets": list(targets)}
+
+
+def test_an_automation_with_one_target_is_performed_at_once(fire: Fire, stack: Stack, output: Output) -> None:
+    stack.put(titled("biz_A"))
+    stack.clock.forward(seconds=2)
+
+    assert fire(EVENT) == [{"run_id": slot_run(NOON), "status": "succeeded", "chat_id": "aich_1"}]
+
+    assert stack.titles == ["2026-11-20 biz_A"]
+    assert stack.whop.chats["aich_1"]["notification_preference"] == "none"
+    assert (output.counted("Events"), output.counted("Lateness")) == (1, 2)
+
+
+def test_an_automation_with_many_targets_is_performed_from_the_queue(fire: Fire, stack: Stack) -> None:
+    stack.put(titled("biz_A", "biz_B"))
+
+    assert [run["status"] for run in fire(EVENT)] == ["queued", "queued"]
+    stack.work()
+
+    assert sorted(stack.titles) == ["2026-11-20 biz_A", "2026-11-20 biz_B"]
+
+
+def test_an_event_that_comes_twice_and_after_its_slot_was_missed_has_one_effect(fire: Fire, stack: Stack) -> None:
+    stack.clock.now = NOON - timedelta(hours=1)
+    stack.put(titled("biz_A"))
+    stack.clock.now = NOON + GRACE
+    assert stack.sweep() == 1
+
+    assert fire(EVENT) == fire(EVENT)
+    assert stack.titles == ["2026-11-20 biz_A"]
+
+
+def test_an_automation_that_is_gone_does_nothing(fire: Fire, stack: Stack, output: Output) -> None:
+    assert (fire(EVENT), stack.runs) == ([], [])
+    assert output.counted("StaleEvents") == 1
+
+
+def test_a_schedule_of_an_earlier_version_does_nothing(fire: Fire, stack: Stack, output: Output) -> None:
+    stack.put(scheduled("cron(0 12 * * ? *)"))
+    stack.put(scheduled("at(2026-11-20T18:00:00)"))
+
+    assert (fire(EVENT), stack.runs) == ([], [])
+    assert output.counted("StaleEvents") == 1
+    [log] = [log for log in output.logs if log["level"] == "WARNING"]
+    assert (log["message"], log["automation"], log["slot"]) == (
+        "no such slot any more",
+        NAME,
+        "2026-11-20T12:00:00Z",
+    )
+
+
+def test_an_event_that_is_wrong_raises(fire: Fire, output: Output) -> None:
+    with pytest.raises(InputError):
+        fire(EVENT | {"scheduled_time": "<aws.scheduler.scheduled-time>"})
+
+    assert output.counted("Events") == 1

@@ -1,0 +1,126 @@
+"""The function that goes round every five minutes, for automations: missed slots, and schedules that came apart."""
+
+from datetime import timedelta
+
+import pytest
+
+from aichats.automations.keeper import QUIET
+from aichats.automations.round import Round
+from functions.sweep_runs import app as sweep_runs
+from tests.automations import FakeScheduler, scheduled
+from tests.fakes import Json, aws_error
+from tests.firing import GRACE, NAME, Stack, slot_run
+from tests.integration.conftest import Output
+from tests.lambda_calls import make_context
+from tests.ledgers import NOON
+
+ONE = NOON + timedelta(hours=1)
+HOURLY = scheduled("cron(0 * * * ? *)")
+
+
+@pytest.fixture
+def stack(monkeypatch: pytest.MonkeyPatch, output: Output) -> Stack:
+    assert output.text == ""
+    stack = Stack()
+    app = stack.app
+    monkeypatch.setattr(sweep_runs, "sweep", Round(app.sweeper, app.missed_slots, app.keeper))
+    return stack
+
+
+def scheduler(stack: Stack) -> FakeScheduler:
+    client = stack.app.keeper.schedules.client
+    assert isinstance(client, FakeScheduler)
+    return client
+
+
+def sweep() -> Json:
+    return dict(sweep_runs.lambda_handler({}, make_context(120)))
+
+
+def test_where_all_is_well_nothing_is_done(stack: Stack, output: Output) -> None:
+    stack.app.keeper.put(NAME, stack.put(HOURLY).automation)
+    stack.clock.now = ONE
+    stack.tick(ONE)
+    stack.clock.forward(minutes=5)
+
+    assert sweep() == {"resumed": 0, "ended": 0, "missed": 0, "repaired": 0}
+    assert (output.counted("Sweeps"), output.counted("RunsMissed")) == (1, 0)
+
+
+def test_a_slot_that_was_suppressed_is_noted_and_alarmed(stack: Stack, output: Output) -> None:
+    stack.app.keeper.put(NAME, stack.put(HOURLY).automation)
+    stack.clock.now = ONE + GRACE
+
+    assert sweep()["missed"] == 1
+
+    assert stack.history == [("13:00", "biz_A", "missed")]
+    assert output.counted("RunsMissed") == 1
+    [log] = [log for log in output.logs if log["message"] == "slot missed"]
+    assert (log["automation"], log["slot"], log["runs"]) == (NAME, "2026-11-20T13:00:00Z", 1)
+    assert sweep()["missed"] == 0
+
+
+def test_where_the_automation_says_so_a_suppressed_slot_makes_exactly_one_late_chat(stack: Stack) -> None:
+    stack.app.keeper.put(NAME, stack.put(HOURLY | {"missed": "run"}).automation)
+    stack.clock.now = ONE + GRACE
+
+    for _ in range(3):
+        sweep()
+        stack.work()
+        stack.clock.forward(minutes=5)
+    stack.tick(ONE)
+
+    assert len(stack.whop.chats) == 1
+    assert [row.run.run_id for row in stack.runs] == [slot_run(ONE)]
+
+
+def test_a_late_run_whose_message_got_lost_is_sent_again_by_the_next_round(stack: Stack) -> None:
+    stack.app.keeper.put(NAME, stack.put(HOURLY | {"missed": "run"}).automation)
+    stack.clock.now = ONE + GRACE
+    sweep()
+    stack.sqs.sent.clear()
+    stack.clock.forward(minutes=5)
+
+    assert sweep() == {"resumed": 1, "ended": 0, "missed": 0, "repaired": 0}
+    stack.work()
+    assert len(stack.whop.chats) == 1
+
+
+def test_a_schedule_that_is_gone_is_made_again(stack: Stack, output: Output) -> None:
+    stack.put(HOURLY)
+    stack.clock.now = NOON + QUIET + timedelta(seconds=1)
+
+    assert sweep()["repaired"] == 1
+
+    assert len(scheduler(stack).schedules) == 1
+    assert output.counted("SchedulesRepaired") == 1
+    assert [log["automation"] for log in output.logs if log["message"] == "automation created"] == [NAME]
+    assert sweep()["repaired"] == 0
+
+
+def test_a_scheduler_that_is_down_stops_neither_runs_nor_slots(stack: Stack) -> None:
+    stack.put(HOURLY)
+    scheduler(stack).down = aws_error("InternalServerException")
+    stack.clock.now = ONE + GRACE
+
+    with pytest.raises(Exception, match="schedule of all automations"):
+        sweep()
+
+    assert stack.history == [("13:00", "biz_A", "missed")]
+
+
+def test_an_automation_that_cannot_be_repaired_is_logged_and_does_not_fail_the_round(
+    stack: Stack, output: Output, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stack.put(HOURLY)
+    stack.clock.now = NOON + QUIET + timedelta(seconds=1)
+
+    def refuse(**_: object) -> None:
+        raise aws_error("ServiceQuotaExceededException", "too many schedules")
+
+    monkeypatch.setattr(scheduler(stack), "create_schedule", refuse)
+
+    assert sweep()["repaired"] == 0
+    [log] = [log for log in output.logs if log["message"] == "automation failed"]
+    assert (log["level"], log["automation"]) == ("ERROR", NAME)
+    assert "too many schedules" in log["reason"]

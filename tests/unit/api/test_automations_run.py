@@ -1,0 +1,111 @@
+"""``POST /automations/{name}/run``: an automation runs now."""
+
+import re
+from datetime import UTC, datetime
+
+import pytest
+
+from aichats.api.app import create_api
+from aichats.automations.firing import slot_of
+from aichats.bootstrap import Application
+from tests.automations import listening, scheduled
+from tests.fakes import FakeSqs, Json, ScriptedTransport
+from tests.lambda_calls import Answer, HttpCaller, make_application
+
+TWO = scheduled(message="{{ target }} on {{ slot.date }}") | {"targets": ["biz_A", "biz_B", "biz_A"]}
+
+
+@pytest.fixture
+def sqs() -> FakeSqs:
+    return FakeSqs()
+
+
+@pytest.fixture
+def app(sqs: FakeSqs) -> Application:
+    return make_application(ScriptedTransport(), sqs=sqs)
+
+
+@pytest.fixture
+def api(app: Application) -> HttpCaller:
+    return HttpCaller(create_api(app).resolve)
+
+
+def run(api: HttpCaller, definition: Json, key: str | None = None) -> Answer:
+    api("PUT", "/automations/weekly", definition)
+    return api("POST", "/automations/weekly/run", headers={"idempotency-key": key})
+
+
+def test_each_target_becomes_a_run_of_the_automation_that_waits(
+    api: HttpCaller, app: Application, sqs: FakeSqs
+) -> None:
+    answer = run(api, TWO)
+
+    assert answer.status == 202
+    assert [sent.run_id for sent in sqs.sent] == answer.json["run_ids"]
+    rows = [row for row in map(app.ledger.get, answer.json["run_ids"]) if row]
+    assert [(row.run.automation, row.run.target, row.run.slot, row.status) for row in rows] == [
+        ("weekly", "biz_A", None, "pending"),
+        ("weekly", "biz_B", None, "pending"),
+    ]
+    assert {row.run.trigger for row in rows} == {"http"}
+    texts = [row.run.action.model_dump()["message_text"] for row in rows]
+    assert [re.sub(r"\d{4}-\d\d-\d\d$", "today", text) for text in texts] == ["biz_A on today", "biz_B on today"]
+
+
+def test_each_call_is_a_run_of_its_own(api: HttpCaller) -> None:
+    assert not set(run(api, TWO).json["run_ids"]) & set(run(api, TWO).json["run_ids"])
+
+
+def test_the_same_key_meets_the_same_runs(api: HttpCaller, sqs: FakeSqs) -> None:
+    first, again, other = (run(api, TWO, key) for key in ("a", "a", "b"))
+
+    assert again.json == first.json
+    assert not set(other.json["run_ids"]) & set(first.json["run_ids"])
+    assert len({sent.run_id for sent in sqs.sent}) == 4
+
+
+def test_one_key_is_good_for_each_automation(api: HttpCaller) -> None:
+    api("PUT", "/automations/daily", TWO)
+    daily = api("POST", "/automations/daily/run", headers={"idempotency-key": "a"})
+
+    assert not set(run(api, TWO, "a").json["run_ids"]) & set(daily.json["run_ids"])
+
+
+def test_it_never_meets_the_run_of_a_slot(api: HttpCaller, app: Application) -> None:
+    now = datetime.now(UTC)
+    row_ids = set(run(api, TWO, now.isoformat()).json["run_ids"])
+    row = app.automations.get("weekly")
+    assert row is not None
+
+    in_slot = app.firing.fire("weekly", row.automation, slot_of(now)).runs
+
+    assert not row_ids & {each.run_id for each in in_slot}
+
+
+def test_one_that_is_switched_off_runs_too(api: HttpCaller) -> None:
+    assert run(api, scheduled(enabled=False)).status == 202
+
+
+def test_one_that_listens_runs_where_it_needs_no_event(api: HttpCaller) -> None:
+    assert run(api, listening()).status == 202
+
+
+@pytest.mark.parametrize(
+    ("definition", "field"),
+    [
+        (
+            listening() | {"action": {"type": "whop.create_chat", "message_text": "{{ event.data.id }}"}},
+            "action.message_text",
+        ),
+        (listening(targets=("biz_A", "{{ event.account_id }}")), "action"),
+    ],
+    ids=["text", "target"],
+)
+def test_one_that_needs_an_event_is_refused_and_nothing_runs(
+    api: HttpCaller, sqs: FakeSqs, definition: Json, field: str
+) -> None:
+    answer = run(api, definition)
+
+    assert (answer.status, answer.fields) == (422, [field])
+    assert "event." in answer.json["detail"]
+    assert sqs.sent == []

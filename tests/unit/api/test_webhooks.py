@@ -1,0 +1,309 @@
+"""How deliveries of Whop's are answered."""
+
+import json
+from typing import Any
+
+import pytest
+from botocore.exceptions import ConnectionClosedError
+
+from aichats.api.webhooks import receive
+from aichats.observability import metrics
+from aichats.runs.ledger import Ledger
+from tests.automations import listening
+from tests.fakes import FakeSecretsManager, Json, aws_error
+from tests.firing import Stack, delivery, payment, sign
+from tests.lambda_calls import REQUEST_ID, SIGNED_WITH, WEBHOOK_SECRET, Answer, check_against_document
+
+OTHER = "ws_" + "fedcba9876543210" * 4
+LOUD = "what nobody verified"
+
+
+class Time:
+    """The clock of the store of secrets."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def time() -> Time:
+    return Time()
+
+
+@pytest.fixture
+def stack(time: Time) -> Stack:
+    stack = Stack()
+    stack.app.secrets.clock = time
+    stack.put(listening())
+    return stack
+
+
+@pytest.fixture
+def secrets(stack: Stack) -> FakeSecretsManager:
+    return stack.secrets
+
+
+def answer(stack: Stack, event: Json) -> Answer:
+    """The answer, once it was found to be complete. A refusal must be a problem."""
+    reply = receive(stack.app, event, REQUEST_ID)
+    headers = {name.lower(): value for name, value in reply["headers"].items()}
+    found = Answer(reply["statusCode"], headers, reply["body"])
+    assert (headers["cache-control"], headers["x-content-type-options"]) == ("no-store", "nosniff")
+    if found.status >= 400:
+        check_against_document("POST", "/webhooks/whop", found)
+    else:
+        assert headers["content-type"] == "application/json"
+    return found
+
+
+# ---------------------------------------------------------------------------------------------- taken
+
+
+@pytest.mark.parametrize("in_base64", [False, True])
+def test_a_delivery_is_answered_when_its_runs_are_safe(stack: Stack, *, in_base64: bool) -> None:
+    found = answer(stack, delivery(in_base64=in_base64))
+
+    assert (found.status, found.json) == (202, {"run_ids": [row.run.run_id for row in stack.runs]})
+    assert len(stack.runs) == len(stack.sqs.sent) == 1
+
+
+@pytest.mark.parametrize("event", [payment(type="plan.created"), payment(type="something.new"), payment(data={})])
+def test_an_event_that_sets_nothing_off_is_taken(stack: Stack, event: Json) -> None:
+    stack.put(listening(filter="data.amount == `1`"))
+    found = answer(stack, delivery(event))
+
+    assert (found.status, found.json, stack.runs) == (202, {"run_ids": []}, [])
+
+
+def test_an_event_that_cannot_be_rendered_is_taken_and_its_run_has_failed(stack: Stack) -> None:
+    stack.put(listening(targets=("{{ event.data.nobody }}",)))
+    found = answer(stack, delivery())
+
+    assert found.status == 202
+    assert [(row.run.run_id, row.status) for row in stack.runs] == [(found.json["run_ids"][0], "failed")]
+
+
+def test_a_webhook_id_that_is_repeated_has_one_effect(stack: Stack) -> None:
+    first, again = answer(stack, delivery()), answer(stack, delivery(age=60))
+    stack.work()
+    later = answer(stack, delivery(age=30))
+
+    assert first.json == again.json == later.json
+    assert len(stack.whop.chats) == 1
+
+
+@pytest.mark.parametrize("name", ["account_id", "company_id"])
+def test_both_generations_of_envelopes_name_the_company(stack: Stack, name: str) -> None:
+    stack.put(listening(targets=("{{ event.account_id }}",)))
+    answer(stack, delivery(payment(**{"account_id": ..., name: "biz_C"})))
+
+    assert [row.run.target for row in stack.runs] == ["biz_C"]
+
+
+def test_a_body_is_verified_as_it_came_to_the_byte(stack: Stack) -> None:
+    spaced = json.dumps(payment(), indent=3, ensure_ascii=False).encode() + b"\n"
+
+    assert answer(stack, delivery(spaced)).status == 202
+
+
+# ---------------------------------------------------------------------------------------------- refused
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"webhook_id": None}, "webhook-id is missing"),
+        ({"webhook_timestamp": None}, "webhook-timestamp is missing"),
+        ({"webhook_signature": None}, "webhook-signature is missing"),
+        ({"webhook_id": "other"}, "fits none of the secrets"),
+        ({"webhook_id": "with.dot"}, "webhook-id must be"),
+        ({"webhook_timestamp": "yesterday"}, "webhook-timestamp must be"),
+        ({"webhook_timestamp": "1"}, "s old"),
+        ({"webhook_signature": "v1,short"}, "has no signature"),
+        ({"secrets": [OTHER]}, "fits none of the secrets"),
+        ({"secrets": [SIGNED_WITH[3:]]}, "fits none of the secrets"),
+        ({"age": 301}, "s old"),
+        ({"age": -302}, "s ahead"),
+    ],
+)
+def test_what_is_not_whops_is_refused(stack: Stack, changes: Json, told: str) -> None:
+    headers = {f"webhook-{name[8:]}": changes.pop(name) for name in list(changes) if name.startswith("webhook_")}
+    event = delivery(**changes)
+    event["headers"] = {k: v for k, v in (event["headers"] | headers).items() if v is not None}
+
+    found = answer(stack, event)
+
+    assert found.status == 401
+    assert told in found.json["detail"]
+    assert (stack.runs, stack.sqs.sent) == ([], [])
+
+
+def test_a_body_that_was_changed_is_refused(stack: Stack) -> None:
+    event = delivery()
+
+    assert answer(stack, event | {"body": event["body"].replace("12.5", "99.5")}).status == 401
+    assert answer(stack, event | {"body": None}).status == 401
+    assert answer(stack, event).status == 202
+
+
+@pytest.mark.parametrize(
+    ("body", "told"),
+    [
+        (b"", "body"),
+        (b"[]", "body"),
+        (b"{", "body"),
+        (b"\xff", "body"),
+        (b"[" * 100_000, "body"),
+        (json.dumps(payment(type=...)).encode(), "type"),
+        (json.dumps(payment(timestamp="soon")).encode(), "timestamp"),
+        (json.dumps(payment(timestamp="2026-11-20T12:00:00")).encode(), "timestamp"),
+        (json.dumps(payment(timestamp="0001-01-01T00:00:00Z")).encode(), "timestamp"),
+        (json.dumps(payment(timestamp="9999-12-31T23:59:59Z")).encode(), "timestamp"),
+        (json.dumps(payment(data=[LOUD])).encode(), "data"),
+    ],
+)
+def test_what_whop_signed_and_is_no_event_is_refused(stack: Stack, body: bytes, told: str) -> None:
+    in_base64 = not body.isascii()
+    found = answer(stack, delivery(body, in_base64=True) if in_base64 else delivery(body))
+
+    assert found.status == 400
+    assert found.json["detail"].startswith(f"this is not an event: {told}: ")
+    assert LOUD not in found.body
+
+
+def test_a_body_that_is_not_the_base64_that_it_is_said_to_be_is_refused(stack: Stack) -> None:
+    found = answer(stack, delivery() | {"isBase64Encoded": True, "body": "no base64 !"})
+
+    assert (found.status, found.json["detail"]) == (400, "body: is not valid base64")
+
+
+# ---------------------------------------------------------------------------------------------- secrets
+
+
+def test_during_a_rotation_both_secrets_are_taken(stack: Stack, secrets: FakeSecretsManager) -> None:
+    secrets.values[WEBHOOK_SECRET] = {"secrets": [SIGNED_WITH, OTHER]}
+
+    for signed_with in ([SIGNED_WITH], [OTHER], [OTHER, SIGNED_WITH]):
+        assert answer(stack, delivery(secrets=signed_with)).status == 202
+    assert secrets.reads == [WEBHOOK_SECRET]
+
+
+def test_a_secret_that_was_rotated_is_read_again(stack: Stack, secrets: FakeSecretsManager) -> None:
+    assert answer(stack, delivery()).status == 202
+    secrets.values[WEBHOOK_SECRET] = {"secrets": [OTHER]}
+
+    assert answer(stack, delivery(secrets=[OTHER])).status == 202
+    assert answer(stack, delivery()).status == 401
+
+
+def test_refused_deliveries_have_the_secret_read_again_every_thirty_seconds_at_the_most(
+    stack: Stack, secrets: FakeSecretsManager, time: Time
+) -> None:
+    reads = []
+    for seconds in (0, 1, 28, 1, 29, 1):
+        time.now += seconds
+        assert answer(stack, delivery(secrets=[OTHER])).status == 401
+        reads.append(len(secrets.reads))
+
+    assert reads == [2, 2, 2, 3, 3, 4]
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {},
+        {"secrets": []},
+        {"secrets": [""]},
+        {"secrets": SIGNED_WITH},
+        "no JSON",
+        aws_error("AccessDeniedException"),
+        aws_error("ResourceNotFoundException"),
+    ],
+)
+def test_without_a_secret_nothing_is_taken_and_nobody_is_told_which(
+    stack: Stack, secrets: FakeSecretsManager, value: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    secrets.values[WEBHOOK_SECRET] = value
+    empty = sign("", "msg_1", "1", b"")
+
+    for event in (delivery(), delivery(secrets=[""]), delivery(webhook_signature=empty)):
+        found = answer(stack, event)
+        assert (found.status, found.json["detail"]) == (500, "not taken: deliver it again")
+        assert "aichats" not in found.body
+    assert stack.runs == []
+    assert WEBHOOK_SECRET in caplog.text
+
+
+# ---------------------------------------------------------------------------------------------- nothing is lost
+
+
+def test_what_is_not_taken_is_counted_for_an_alarm_and_a_refusal_is_not(stack: Stack) -> None:
+    answer(stack, delivery())
+    answer(stack, delivery(secrets=[OTHER]))
+    answer(stack, delivery(b"{"))
+    assert "DeliveriesNotTaken" not in metrics.metric_set
+
+    stack.sqs.refuses = lambda _: True
+    answer(stack, delivery())
+
+    assert metrics.metric_set["DeliveriesNotTaken"]["Value"] == [1]
+
+
+def test_a_queue_that_refuses_is_a_500_and_the_next_delivery_completes_it(stack: Stack) -> None:
+    stack.sqs.refuses = lambda _: True
+    assert answer(stack, delivery()).status == 500
+
+    stack.sqs.refuses = lambda _: False
+    assert answer(stack, delivery()).status == 202
+    stack.work()
+    assert len(stack.whop.chats) == 1
+
+
+@pytest.mark.parametrize("error", [aws_error("ThrottlingException"), ConnectionClosedError(endpoint_url="the cloud")])
+@pytest.mark.parametrize("where", ["queue", "ledger"])
+def test_what_aws_refuses_is_a_500_and_the_next_delivery_completes_it(
+    stack: Stack, monkeypatch: pytest.MonkeyPatch, where: str, error: Exception
+) -> None:
+    with monkeypatch.context() as broken:
+        if where == "queue":
+            stack.sqs.down = error
+        else:
+            broken.setattr(Ledger, "add", _raising(error))
+        found = answer(stack, delivery())
+        assert (found.status, found.json["detail"]) == (500, "not taken: deliver it again")
+
+    stack.sqs.down = None
+    assert answer(stack, delivery()).status == 202
+    stack.work()
+    assert len(stack.whop.chats) == 1
+
+
+@pytest.mark.parametrize(
+    ("body", "signed_with"),
+    [
+        (json.dumps(payment(data=LOUD)).encode(), SIGNED_WITH),
+        (json.dumps(payment(type=LOUD)).encode(), OTHER),
+        (b"{" + LOUD.encode(), SIGNED_WITH),
+    ],
+)
+def test_nothing_of_a_refused_body_is_logged_or_answered(
+    stack: Stack, body: bytes, signed_with: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    event = delivery(body, secrets=[signed_with])
+    found = answer(stack, event)
+
+    [log] = caplog.records
+    assert found.status in (400, 401)
+    assert LOUD not in found.body + str(vars(log))
+    for header in ("webhook-id", "webhook-signature"):
+        assert event["headers"][header] not in found.body + str(vars(log))
+
+
+def _raising(error: Exception) -> Any:
+    def fail(*_: Any, **__: Any) -> None:
+        raise error
+
+    return fail

@@ -1,0 +1,265 @@
+"""What the events of a webhook set off."""
+
+from collections import Counter
+from contextlib import suppress
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from botocore.exceptions import BotoCoreError
+
+from aichats.automations.store import AutomationStore
+from aichats.runs.model import run_id
+from aichats.runs.queue import QueueError
+from aichats.whop.webhooks import WebhookEvent
+from tests.automations import CRON, listening
+from tests.crashing import Crash, World
+from tests.fakes import Json
+from tests.firing import NAME, Printed, Stack, payment
+from tests.ledgers import Clock
+
+FAILS_FOR_B = "{{ abs(to_number(target == 'biz_B' && 'x' || '1')) }}"
+
+
+@pytest.fixture
+def stack() -> Stack:
+    return Stack()
+
+
+@pytest.fixture
+def printed(capsys: pytest.CaptureFixture[str]) -> Printed:
+    return Printed(capsys)
+
+
+def event(**changes: Any) -> Json:
+    """An event as it is after it was read."""
+    return WebhookEvent.model_validate(payment(**changes)).model_dump(mode="json")
+
+
+def saying(*targets: str | None, title: str = "{{ event.type }} {{ target }}", **trigger: Any) -> Json:
+    definition = listening(targets=targets or ("biz_A",), **trigger)
+    return definition | {"action": {**definition["action"], "title": title}}
+
+
+def whose(stack: Stack) -> list[str | None]:
+    return sorted(chat.get("current_company_id", "") for chat in stack.whop.chats.values())
+
+
+# ---------------------------------------------------------------------------------------------- who asks for it
+
+
+def test_an_event_becomes_a_run_for_each_target_through_the_queue(stack: Stack) -> None:
+    stack.put(saying("biz_A", "biz_B"))
+
+    ids = stack.hear(event())
+
+    assert ids == [run_id("webhook", "msg_1", NAME, target) for target in ("biz_A", "biz_B")]
+    assert [sent.run_id for sent in stack.sqs.sent] == ids
+    assert stack.whop.requests == []
+    stack.work()
+    assert sorted(stack.titles) == ["payment.failed biz_A", "payment.failed biz_B"]
+
+
+def test_an_event_that_nobody_asks_for_does_nothing(stack: Stack) -> None:
+    stack.put(listening("payment.succeeded"))
+    stack.put(listening(enabled=False), "disabled")
+    stack.put(listening(), "deleted")
+    stack.app.automations.begin_delete("deleted")
+
+    assert (stack.hear(event()), stack.runs, stack.sqs.sent) == ([], [], [])
+
+
+@pytest.mark.parametrize(("amount", "runs"), [(12.5, 1), (10, 0)])
+def test_a_filter_decides(stack: Stack, amount: float, runs: int) -> None:
+    stack.put(listening(filter="data.amount > `10`"))
+
+    assert len(stack.hear(event(data={"amount": amount}))) == runs
+
+
+def test_each_automation_that_asks_has_runs_of_its_own(stack: Stack) -> None:
+    stack.put(saying("biz_A"), "one")
+    stack.put(saying("biz_A"), "two")
+
+    assert len(set(stack.hear(event()))) == 2
+    stack.work()
+    assert whose(stack) == ["biz_A", "biz_A"]
+
+
+def test_automations_of_several_providers_hear_the_same_event(stack: Stack) -> None:
+    stack.put(saying("biz_A", "biz_B"), "at-whop")
+    kodey = {"type": "kodey.create_chat", "message_text": "{{ event.type }}"}
+    stack.put(listening() | {"action": kodey, "targets": ["agent-1", "agent-2"]}, "at-kodey")
+
+    ids = stack.hear(event())
+
+    queues = Counter(sent.queue for sent in stack.sqs.sent)
+    assert queues == {"https://sqs.invalid/runs": 2, "https://sqs.invalid/slow-runs": 2}
+    assert sorted(ids) == sorted(sent.run_id for sent in stack.sqs.sent)
+
+
+def test_what_became_a_schedule_since_its_index_was_written_hears_nothing(
+    stack: Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stale = replace(stack.put(listening()), automation=CRON)
+    monkeypatch.setattr(AutomationStore, "webhook_automations", lambda _: iter([stale]))
+
+    assert stack.hear(event()) == []
+
+
+@pytest.mark.parametrize("name", ["account_id", "company_id"])
+@pytest.mark.parametrize("target", ["{{ event.account_id }}", "{{ event.company_id }}"])
+def test_the_company_of_an_event_is_a_target_in_both_generations_of_envelopes(
+    stack: Stack, name: str, target: str
+) -> None:
+    stack.put(saying(target))
+
+    stack.hear(event(**{"account_id": ..., "company_id": ..., name: "biz_C"}))
+    stack.work()
+
+    assert (whose(stack), stack.titles) == (["biz_C"], ["payment.failed biz_C"])
+
+
+def test_what_whop_adds_to_events_can_be_used(stack: Stack) -> None:
+    stack.put(saying(title="{{ event.data.new_field.deep }}"))
+
+    stack.hear(event(data={"new_field": {"deep": "new"}}, more="too"))
+    stack.work()
+
+    assert stack.titles == ["new"]
+
+
+def test_the_queue_holds_nothing_of_the_event(stack: Stack) -> None:
+    stack.put(saying())
+    stack.hear(event())
+
+    assert [sent.body for sent in stack.sqs.sent] == [f'{{"version":1,"run_id":"{stack.runs[0].run.run_id}"}}']
+    assert "pay_1" not in str(stack.runs)
+
+
+# ---------------------------------------------------------------------------------------------- delivered again
+
+
+def test_an_event_that_is_delivered_again_meets_its_runs(stack: Stack) -> None:
+    stack.put(saying("biz_A", "biz_B"))
+
+    first = stack.hear(event())
+    stack.work()
+
+    assert stack.hear(event()) == first
+    assert stack.sqs.sent == []
+    assert whose(stack) == ["biz_A", "biz_B"]
+
+
+def test_another_event_of_the_same_kind_is_another_run(stack: Stack) -> None:
+    stack.put(saying())
+
+    assert stack.hear(event(), "msg_1") != stack.hear(event(), "msg_2")
+    stack.work()
+    assert len(stack.whop.chats) == 2
+
+
+def test_a_delivery_while_a_run_is_still_queued_sends_again_and_takes_effect_once(stack: Stack) -> None:
+    stack.put(saying())
+    stack.hear(event())
+    stack.hear(event())
+
+    assert len(stack.sqs.sent) == 2
+    stack.work()
+    assert len(stack.whop.chats) == 1
+
+
+# ---------------------------------------------------------------------------------------------- what cannot be rendered
+
+
+def test_what_cannot_be_rendered_is_a_failed_run_and_the_others_run(stack: Stack, printed: Printed) -> None:
+    stack.put(saying("biz_A", "biz_B", title=FAILS_FOR_B))
+
+    ids = stack.hear(event())
+
+    assert [row.status for row in stack.runs] == ["pending", "failed"]
+    assert ids == [row.run.run_id for row in stack.runs]
+    failed = stack.runs[1]
+    assert failed.error is not None
+    assert failed.error["type"] == "RenderError"
+    assert printed.counted("RunsFailed") == 1
+
+
+def test_an_automation_that_cannot_be_rendered_leaves_the_others(stack: Stack) -> None:
+    stack.put(saying("{{ event.data.nobody }}"), "broken")
+    stack.put(saying(), "whole")
+
+    stack.hear(event())
+
+    assert {row.run.automation: row.status for row in stack.runs} == {"broken": "failed", "whole": "pending"}
+
+
+@pytest.mark.parametrize("filter_", ["data.amount", "length(data.amount) > `1`"])
+def test_a_filter_that_fails_is_one_failed_run(stack: Stack, printed: Printed, filter_: str) -> None:
+    stack.put(saying("biz_A", "biz_B", filter=filter_))
+
+    [failed] = stack.hear(event())
+
+    [row] = stack.runs
+    assert (row.run.run_id, row.status, row.unrendered) == (failed, "failed", True)
+    assert printed.counted("RunsFailed") == 1
+
+
+def test_a_failed_run_shows_the_expression_and_nothing_of_the_event(
+    stack: Stack, caplog: pytest.LogCaptureFixture
+) -> None:
+    stack.put(saying(title="{{ abs(event.data.id) }}"))
+    stack.hear(event())
+
+    [log] = caplog.records
+    assert "abs(event.data.id)" in str(stack.runs[0].error)
+    assert "pay_1" not in str(stack.runs) + str(vars(log))
+
+
+def test_what_failed_to_render_is_not_performed_when_it_is_delivered_again(stack: Stack) -> None:
+    stack.put(saying(title="{{ abs(target) }}"))
+    first = stack.hear(event())
+    stack.put(saying())
+
+    assert stack.hear(event()) == first
+    stack.work()
+
+    assert ([row.status for row in stack.runs], stack.whop.requests) == (["failed"], [])
+
+
+# ---------------------------------------------------------------------------------------------- nothing is lost
+
+
+def test_a_queue_that_refuses_is_no_success_and_the_next_delivery_completes_it(stack: Stack) -> None:
+    stack.put(saying("biz_A", "biz_B", "biz_C"))
+    stack.sqs.refuses = lambda sent: sent.run_id == run_id("webhook", "msg_1", NAME, "biz_B")
+
+    with pytest.raises(QueueError):
+        stack.hear(event())
+
+    stack.sqs.refuses = lambda _: False
+    stack.hear(event())
+    stack.work()
+    assert whose(stack) == ["biz_A", "biz_B", "biz_C"]
+
+
+@pytest.mark.parametrize("fault", ["error before", "error after", "crash before", "crash after", "answer lost"])
+@pytest.mark.parametrize("call", range(5))
+def test_a_delivery_may_fail_at_any_call_and_the_next_one_completes_it(call: int, fault: str) -> None:
+    world = World(Clock(), timedelta(minutes=2))
+    stack = Stack(world)
+    stack.put(saying("biz_A", title=FAILS_FOR_B), "one")
+    stack.put(saying("biz_B", title=FAILS_FOR_B), "two")
+    stack.put(saying("biz_C", "biz_D"), "three")
+
+    # It reads the automations, notes what failed, writes the rows and sends the messages.
+    first: list[str] = []
+    with world.process({call: fault}), suppress(Crash, BotoCoreError):
+        first = stack.hear(event())
+    assert bool(first) == (call == 4 or fault == "answer lost")
+    second = stack.hear(event())
+    stack.work()
+
+    assert first in ([], second)
+    assert whose(stack) == ["biz_A", "biz_C", "biz_D"]
+    assert Counter(row.status for row in stack.runs) == {"succeeded": 3, "failed": 1}

@@ -1,0 +1,319 @@
+"""The runs that an automation makes when its trigger fires."""
+
+from datetime import UTC, datetime, timedelta, timezone
+from typing import Any
+
+import pytest
+
+from aichats.automations.firing import MAX_WEBHOOK_TARGETS, Fired, Firing, Occurrence, by_hand, fails, of_event, slot_of
+from aichats.errors import InputError
+from aichats.runs.actions import KodeyCreateChat, WhopCreateChat
+from aichats.runs.model import ScheduleEvent, run_id, scheduled_runs
+from aichats.validation import parse
+from tests.automations import automation, listening, scheduled
+from tests.fakes import Json
+from tests.firing import NAME, payment
+
+VERSION = "2026-07-08-1"
+SLOT = datetime(2026, 11, 23, 14, tzinfo=UTC)
+NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
+FIRING = Firing(lambda action: VERSION if action.type.startswith("whop.") else None, max_message_bytes=1000)
+AT_SLOT = slot_of(SLOT)
+EVENT = of_event("msg_1", payment(), NOW)
+FAILS_FOR_B = "{{ abs(to_number(target == 'biz_B' && 'x' || '1')) }}"
+
+
+def acting(definition: Json, *targets: str | None, **action: Any) -> Json:
+    return definition | {"action": definition["action"] | action, "targets": list(targets or ["biz_A"])}
+
+
+def fire(definition: Json, occurrence: Occurrence = AT_SLOT) -> Fired:
+    return FIRING.fire(NAME, automation(definition), occurrence)
+
+
+def texts(fired: Fired) -> list[str]:
+    return [run.action.message_text for run in fired.runs if isinstance(run.action, WhopCreateChat)]
+
+
+def why(fired: Fired) -> list[tuple[str | None, str]]:
+    return [(run.target, str(error)) for run, error in fired.failed]
+
+
+def problems(definition: Json) -> list[tuple[str, str]]:
+    with pytest.raises(InputError) as caught:
+        FIRING.check(NAME, automation(definition), NOW)
+    return list(caught.value.problems)
+
+
+# ---------------------------------------------------------------------------------------------- ids
+
+
+def test_a_slot_makes_the_very_runs_that_an_event_with_its_action_inside_makes() -> None:
+    definition = acting(scheduled(), "biz_A", None, "biz_B", "biz_A")
+    event = {"automation": NAME, "scheduled_time": "2026-11-23T14:00:00Z"}
+    inside = event | {"action": definition["action"], "targets": definition["targets"]}
+
+    assert fire(definition).runs == scheduled_runs(parse(ScheduleEvent, inside), VERSION)
+
+
+def test_a_slot_is_the_same_in_whatever_offset_it_is_written() -> None:
+    elsewhere = SLOT.astimezone(timezone(timedelta(hours=-5)))
+
+    assert fire(scheduled(), slot_of(elsewhere)) == fire(scheduled())
+
+
+def test_a_run_by_hand_never_meets_a_slot() -> None:
+    [manual] = fire(scheduled(), by_hand("one", SLOT)).runs
+    [slot] = fire(scheduled()).runs
+
+    assert manual.run_id == run_id("http", NAME, "manual:one", "biz_A") != slot.run_id
+    assert (manual.trigger, manual.slot, slot.slot) == ("http", None, "2026-11-23T14:00:00Z")
+
+
+def test_two_runs_by_hand_are_two_and_the_same_one_again_is_one() -> None:
+    first, again, second = (fire(scheduled(), by_hand(unique, SLOT)).runs[0].run_id for unique in ("a", "a", "b"))
+
+    assert first == again != second
+
+
+def test_an_event_makes_one_run_for_each_webhook_id_automation_and_target() -> None:
+    [run] = fire(listening(), EVENT).runs
+
+    assert (run.run_id, run.trigger) == (run_id("webhook", "msg_1", NAME, "biz_A"), "webhook")
+    assert (run.automation, run.slot, run.api_version) == (NAME, None, VERSION)
+    assert FIRING.fire("other", automation(listening()), EVENT).runs[0].run_id != run.run_id
+    assert fire(listening(), of_event("msg_2", payment(), NOW)).runs[0].run_id != run.run_id
+
+
+# ---------------------------------------------------------------------------------------------- targets
+
+
+def test_a_target_that_stands_twice_counts_once() -> None:
+    assert [run.target for run in fire(acting(scheduled(), "biz_B", "biz_A", "biz_B")).runs] == ["biz_B", "biz_A"]
+
+
+def test_targets_that_are_rendered_alike_count_once() -> None:
+    definition = listening(targets=("{{ event.account_id }}", "biz_A", "{{ event.company_id }}"))
+    fired = fire(definition, of_event("msg_1", payment(company_id="biz_A"), NOW))
+
+    assert ([run.target for run in fired.runs], fired.failed) == (["biz_A"], [])
+
+
+def test_a_target_that_cannot_be_rendered_leaves_the_others_and_is_told_once() -> None:
+    nobody = "{{ event.data.nobody }}"
+    fired = fire(listening(targets=(nobody, "biz_B", nobody)), EVENT)
+
+    assert [run.target for run in fired.runs] == ["biz_B"]
+    assert why(fired) == [
+        (nobody, "'event.data.nobody' is null; a default can follow, as in event.data.name || 'unknown'")
+    ]
+
+
+def test_a_target_that_is_rendered_as_something_else_is_refused() -> None:
+    fired = fire(listening(targets=("{{ event.data.id }}",)), EVENT)
+
+    assert [error for _, error in why(fired)] == [
+        "the text rendered as a target is refused: whop.create_chat needs a company (biz_...) or null"
+    ]
+
+
+def test_no_company_is_an_empty_text_in_templates() -> None:
+    fired = fire(acting(scheduled(), None, message_text="For '{{ target }}'"))
+
+    assert (fired.runs[0].target, texts(fired)) == (None, ["For ''"])
+
+
+def test_targets_of_a_schedule_are_no_templates() -> None:
+    action = {"type": "kodey.create_chat", "message_text": "Hello"}
+    fired = fire(scheduled() | {"action": action, "targets": ["agent-1"]})
+
+    assert [(run.target, run.api_version) for run in fired.runs] == [("agent-1", None)]
+
+
+# ---------------------------------------------------------------------------------------------- texts
+
+
+def test_texts_are_rendered_for_each_target() -> None:
+    message = "{{ automation }} for {{ target }}, {{ slot.date }} {{ slot.time }}, week {{ slot.week }}"
+    definition = acting(scheduled(timezone="America/New_York"), "biz_A", "biz_B", message_text=message)
+
+    assert texts(fire(definition)) == [
+        f"weekly for {target}, 2026-11-23 09:00, week 2026-W48" for target in ("biz_A", "biz_B")
+    ]
+
+
+def test_an_event_is_seen_by_texts_and_its_slot_is_when_it_happened_in_utc() -> None:
+    message = "{{ event.data.user.name }} {{ event.type }} {{ slot.iso }} {{ target }}"
+    definition = acting(listening(), "{{ event.account_id }}", message_text=message)
+
+    assert texts(fire(definition, EVENT)) == ["Zoë payment.failed 2026-11-20T12:00:00+00:00 biz_A"]
+
+
+def test_a_run_by_hand_of_what_listens_has_no_event() -> None:
+    fired = fire(acting(listening(), message_text="{{ event.type }}"), by_hand("one", NOW))
+
+    assert [target for target, _ in why(fired)] == ["biz_A"]
+
+
+def test_what_an_event_says_is_never_rendered_itself() -> None:
+    said = payment(data={"user": {"name": "{{ slot.date }}"}})
+    definition = acting(listening(), message_text="{{ event.data.user.name }}")
+
+    assert texts(fire(definition, of_event("msg_1", said, NOW))) == ["{{ slot.date }}"]
+
+
+def test_an_action_without_templates_is_used_as_it_is() -> None:
+    known = automation(acting(scheduled(), "biz_A", "biz_B", title="Week"))
+
+    assert all(run.action is known.action for run in FIRING.fire(NAME, known, slot_of(SLOT)).runs)
+
+
+def test_what_was_not_written_stays_unset_after_rendering() -> None:
+    definition = scheduled() | {
+        "action": {"type": "whop.update_chat", "title": "{{ slot.week }}", "company_id": None},
+        "targets": ["aich_1"],
+    }
+
+    assert fire(definition).runs[0].action.model_dump(exclude_unset=True) == {
+        "type": "whop.update_chat",
+        "title": "2026-W48",
+        "company_id": None,
+    }
+
+
+def test_texts_in_lists_and_objects_are_rendered_too() -> None:
+    action = {
+        "type": "kodey.create_chat",
+        "message_text": "Hello",
+        "metadata": {"week": "{{ slot.week }}", "number": 1},
+    }
+    [run] = fire(scheduled() | {"action": action, "targets": ["agent-1"]}).runs
+
+    assert isinstance(run.action, KodeyCreateChat)
+    assert run.action.metadata == {"week": "2026-W48", "number": 1}
+
+
+@pytest.mark.parametrize(
+    ("field", "name", "told"),
+    [
+        ("message_text", "long", "is 1001 bytes long, the limit is 1000"),
+        ("message_text", "blank", "must not be empty"),
+        ("title", "long", "String should have at most 500 characters"),
+        ("title", "empty", "String should have at least 1 character"),
+    ],
+)
+def test_limits_count_after_rendering(field: str, name: str, told: str) -> None:
+    said = payment(data={"long": "é" * 500 + "x", "empty": "", "blank": "  "})
+    fired = fire(acting(listening(), **{field: f"{{{{ event.data.{name} }}}}"}), of_event("msg_1", said, NOW))
+
+    assert fired.runs == []
+    assert why(fired) == [("biz_A", f"the text is refused when it is rendered: {told}")]
+    assert [error.field for _, error in fired.failed] == [field]
+
+
+def test_a_text_that_fails_for_one_target_leaves_the_others() -> None:
+    fired = fire(acting(listening(), "biz_A", "biz_B", "biz_C", title=FAILS_FOR_B), EVENT)
+
+    assert ([run.target for run in fired.runs], [target for target, _ in why(fired)]) == (["biz_A", "biz_C"], ["biz_B"])
+    assert fired.failed[0][0].run_id == run_id("webhook", "msg_1", NAME, "biz_B")
+
+
+# ---------------------------------------------------------------------------------------------- checked when written
+
+
+def test_what_is_right_is_taken() -> None:
+    FIRING.check(NAME, automation(acting(scheduled(), "biz_A", None, title="{{ slot.date }} {{ target }}")), NOW)
+    FIRING.check(NAME, automation(listening(filter="data.amount > `10`", targets=("{{ event.account_id }}",))), NOW)
+    FIRING.check(NAME, automation(listening(targets=(None,))), NOW)
+
+
+def test_a_schedule_whose_sample_fails_is_refused_with_the_target_and_the_reason() -> None:
+    failing = acting(scheduled(), "biz_A", "biz_B", title=FAILS_FOR_B)
+
+    [(field, told)] = problems(failing)
+
+    assert field == "action.title"
+    assert told.startswith("fails for the target biz_B: ")
+    assert "abs(" in told
+
+
+def test_a_schedule_is_sampled_with_its_next_slot() -> None:
+    title = "{{ slot.time == '14:00' && 'x' || abs(slot.time) }}"
+
+    FIRING.check(NAME, automation(acting(scheduled("cron(0 14 * * ? *)"), title=title)), NOW)
+    assert problems(acting(scheduled("cron(0 15 * * ? *)"), title=title))[0][0] == "action.title"
+
+
+def test_a_sample_that_is_too_long_once_it_is_rendered_is_refused_by_its_field() -> None:
+    told = "fails for the target biz_A: the text is refused when it is rendered: "
+
+    [(field, problem)] = problems(acting(scheduled(), title="{{ slot.iso }}" * 25))
+    assert (field, problem.startswith(told)) == ("action.title", True)
+
+    [(field, problem)] = problems(acting(scheduled(), message_text="{{ slot.iso }}" * 50))
+    assert (field, problem) == ("action.message_text", f"{told}is 1250 bytes long, the limit is 1000")
+
+
+def test_what_fails_on_a_target_and_not_in_a_field_is_told_of_the_action() -> None:
+    [(run, error)] = fire(listening(targets=("{{ event.data.nobody }}",)), EVENT).failed
+
+    assert [field for field, _ in fails(run, error).problems] == ["action"]
+
+
+def test_a_schedule_that_never_fires_again_is_sampled_with_the_present() -> None:
+    FIRING.check(NAME, automation(acting(scheduled("at(2020-01-01T00:00:00)"), title="{{ slot.date }}")), NOW)
+
+
+def test_a_rate_is_sampled_from_the_next_whole_minute() -> None:
+    title = "{{ slot.iso == '2026-11-20T12:01:00+00:00' && 'x' || abs(slot.time) }}"
+
+    FIRING.check(NAME, automation(acting(scheduled("rate(1 hour)"), title=title)), NOW)
+
+
+@pytest.mark.parametrize(
+    ("definition", "field", "told"),
+    [
+        (acting(scheduled(), title="{{ slot.day }}"), "action.title", "known: date, iso, time, week"),
+        (
+            acting(scheduled(), message_text="{{ event.type }}"),
+            "action.message_text",
+            "known: automation, slot, target",
+        ),
+        (acting(scheduled(), title="{{ slot.date"), "action.title", "no }} closes"),
+        (acting(listening(), title="{{ event.amount }}"), "action.title", "names 'amount', which is unknown"),
+        (listening(targets=("biz_A", "{{ target }}")), "targets.1", "names 'target', which is unknown"),
+        (listening(filter="amount > `1`"), "trigger.filter", "names 'amount', which is unknown"),
+        (listening(filter="data.["), "trigger.filter", "is not JMESPath"),
+    ],
+)
+def test_a_text_that_is_wrong_is_refused_by_its_field(definition: Json, field: str, told: str) -> None:
+    [(named, problem)] = problems(definition)
+
+    assert named == field
+    assert told in problem
+
+
+def test_every_wrong_text_is_told_at_once() -> None:
+    wrong = acting(listening(filter="what"), "{{ who }}", title="{{ when }}", message_text="{{ how }}")
+
+    assert [field for field, _ in problems(wrong)] == [
+        "action.message_text",
+        "action.title",
+        "trigger.filter",
+        "targets.0",
+    ]
+
+
+def test_an_event_may_have_a_hundred_targets() -> None:
+    hundred = tuple(f"biz_{number}" for number in range(MAX_WEBHOOK_TARGETS))
+    FIRING.check(NAME, automation(listening(targets=hundred)), NOW)
+
+    assert problems(listening(targets=(*hundred, "biz_more"))) == [
+        ("targets", f"are {MAX_WEBHOOK_TARGETS + 1}; an event may have {MAX_WEBHOOK_TARGETS}")
+    ]
+
+
+def test_what_cannot_be_told_apart_by_targets_has_one_run_of_its_first() -> None:
+    run = FIRING.stillborn(NAME, automation(listening(targets=("biz_A", "biz_B"))), EVENT)
+
+    assert (run.run_id, run.target) == (run_id("webhook", "msg_1", NAME, "biz_A"), "biz_A")

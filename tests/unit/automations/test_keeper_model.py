@@ -1,0 +1,159 @@
+"""Whatever happens in whatever order: once the faults are over, the scheduler holds what the table says.
+
+Hypothesis picks requests, faults, sweeps, and another process in the middle of a call.
+"""
+
+from contextlib import suppress
+from datetime import datetime, timedelta
+from typing import Any
+
+from botocore.exceptions import BotoCoreError
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
+
+from aichats.automations.keeper import Keeper
+from aichats.automations.model import Automation
+from aichats.automations.rows import AutomationRow, StaleError
+from aichats.automations.schedules import SchedulerError
+from aichats.automations.store import AutomationStore
+from tests.automations import FakeScheduler, at, automation, listening, make_schedules, make_store, next_time, scheduled
+from tests.crashing import Crash, FaultyAws, Plan, World
+from tests.ledgers import Clock, dynamodb
+
+NAMES = ["a", "b"]
+KINDS = ["cron", "rate", "other rate", "off", "ends", "once", "listens"]
+FAULTS = ["crash before", "crash after", "error before", "error after", "answer lost", "meanwhile", "pause"]
+
+names = st.sampled_from(NAMES)
+kinds = st.sampled_from(KINDS)
+plans: st.SearchStrategy[Plan] = st.dictionaries(st.integers(0, 6), st.sampled_from(FAULTS), max_size=2)
+
+
+def definition(kind: str, now: datetime) -> Automation:
+    """An automation of a kind, which has a slot that is still to come."""
+    soon = (now + timedelta(minutes=15)).replace(microsecond=0)
+    definitions = {
+        "cron": scheduled(),
+        "rate": scheduled("rate(5 minutes)"),
+        "other rate": scheduled("rate(7 minutes)"),
+        "off": scheduled("rate(5 minutes)", enabled=False),
+        "ends": scheduled("rate(5 minutes)", end=soon.isoformat()),
+        "listens": listening(),
+    }
+    return at(soon) if kind == "once" else automation(definitions[kind])
+
+
+class Automations(RuleBasedStateMachine):
+    """Two automations, any number of processes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.clock = Clock()
+        self.world = World(self.clock, timedelta(minutes=2))
+        self.scheduler = FakeScheduler(self.clock)
+        client: Any = FaultyAws(self.world, dynamodb())
+        self.store = make_store(self.clock, client)
+        self.keeper = Keeper(self.store, make_schedules(FaultyAws(self.world, self.scheduler), self.clock), self.clock)
+
+    # ------------------------------------------------------------------ what happens
+
+    @rule(name=names, kind=kinds, plan=plans, other=kinds, create=st.booleans())
+    def somebody_writes(self, name: str, kind: str, plan: Plan, other: str, *, create: bool) -> None:
+        wanted = definition(kind, self.clock.now)
+        self.world.meanwhile = lambda: self._change(name, other)
+        with self.world.process(plan):
+            try:
+                row, _ = self.keeper.put(name, wanted, if_none_match="*" if create else None)
+            except (Crash, BotoCoreError, SchedulerError, StaleError):
+                return
+        assert row.automation == wanted
+        if "meanwhile" not in plan.values():
+            assert self._row(name) == row
+            self._is_followed(row)
+
+    @rule(name=names, plan=plans, other=kinds)
+    def somebody_deletes(self, name: str, plan: Plan, other: str) -> None:
+        self.world.meanwhile = lambda: self._change(name, other)
+        with self.world.process(plan):
+            try:
+                self.keeper.delete(name)
+            except (Crash, BotoCoreError, SchedulerError):
+                return
+        if "meanwhile" not in plan.values():
+            assert self._row(name) is None
+            assert f"dev-automation-{name}" not in self.scheduler.schedules
+
+    @rule(plan=plans, name=names, other=kinds)
+    def a_sweep_comes(self, plan: Plan, name: str, other: str) -> None:
+        self.world.meanwhile = lambda: self._change(name, other)
+        with self.world.process(plan), suppress(Crash, BotoCoreError, SchedulerError):
+            self._sweep()
+
+    @rule(name=names)
+    def somebody_deletes_a_schedule_in_the_console(self, name: str) -> None:
+        self.scheduler.schedules.pop(f"dev-automation-{name}", None)
+
+    @rule(minutes=st.sampled_from([1, 6, 11, 90]))
+    def time_passes(self, minutes: int) -> None:
+        self.clock.forward(minutes=minutes)
+        self.scheduler.fire()
+
+    def _change(self, name: str, kind: str) -> None:
+        """What another process does in the middle of a call."""
+        if kind == "off":
+            self.keeper.delete(name)
+        else:
+            self.keeper.put(name, definition(kind, self.clock.now))
+
+    def _sweep(self) -> list[Any]:
+        for row in list(self.store.schedules()):
+            self.store.mark_checked(row, self.clock.now)
+        return self.keeper.heal()
+
+    def _row(self, name: str) -> AutomationRow | None:
+        return AutomationStore(dynamodb(), self.store.table).read(name)
+
+    # ------------------------------------------------------------------ what is held
+
+    @invariant()
+    def no_one_off_fires_twice(self) -> None:
+        assert len(set(self.scheduler.fired)) == len(self.scheduler.fired)
+
+    @invariant()
+    def a_schedule_holds_the_name_of_its_automation_alone(self) -> None:
+        for each in self.scheduler.schedules.values():
+            name = each["Name"].removeprefix("dev-automation-")
+            assert each["Target"]["Input"] == (
+                f'{{"automation": "{name}", "scheduled_time": "<aws.scheduler.scheduled-time>"}}'
+            )
+
+    def teardown(self) -> None:
+        """The faults are over: three hours later all is healed."""
+        for _ in range(16):
+            self.clock.forward(minutes=11)
+            self.scheduler.fire()
+            repairs = self._sweep()
+            assert [repair for repair in repairs if repair.deed == "failed"] == []
+        assert self._sweep() == []
+        rows = {row.name: row for row in self.store.rows()}
+        assert {row.state for row in rows.values()} <= {"active", "done"}
+        wanted = {f"dev-automation-{name}" for name, row in rows.items() if row.schedule is not None}
+        assert set(self.scheduler.schedules) == wanted
+        for row in rows.values():
+            self._is_followed(row)
+
+    def _is_followed(self, row: AutomationRow) -> None:
+        found = self.scheduler.schedules.get(f"dev-automation-{row.name}")
+        if row.schedule is None:
+            assert found is None
+            return
+        assert found is not None
+        assert found["State"] == ("ENABLED" if row.schedule.enabled else "DISABLED")
+        assert found["ScheduleExpression"] == row.schedule.expression
+        assert next_time(found, self.clock.now) == row.next_slot(self.clock.now)
+
+
+def test_the_scheduler_follows_the_table_whatever_goes_wrong() -> None:
+    bounds = settings(max_examples=60, stateful_step_count=20, deadline=None, suppress_health_check=list(HealthCheck))
+    run_state_machine_as_test(Automations, settings=bounds)

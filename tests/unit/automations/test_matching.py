@@ -1,0 +1,99 @@
+"""Which events an automation asks for, and which filters are refused."""
+
+from typing import Any
+
+import pytest
+
+from aichats.automations.matching import check_filter, matches
+from aichats.automations.render import MAX_EXPRESSION, RenderError, TemplateError
+
+EVENT: dict[str, Any] = {
+    "type": "payment.failed",
+    "account_id": "biz_A",
+    "data": {"amount": 1200, "status": "open", "zero": 0, "vip": True, "text": "", "items": [], "user": None},
+}
+
+
+@pytest.mark.parametrize(
+    ("events", "expected"),
+    [
+        (["payment.failed"], True),
+        (["refund.created", "payment.failed"], True),
+        (["payment.succeeded"], False),
+        (["payment"], False),
+        (["payment.*"], False),
+        (["PAYMENT.FAILED"], False),
+        ([], False),
+    ],
+)
+def test_without_a_filter_the_type_decides_to_the_letter(events: list[str], *, expected: bool) -> None:
+    assert matches(EVENT, events, None) is expected
+
+
+@pytest.mark.parametrize(
+    ("filter_", "expected"),
+    [
+        ("data.amount > `1000`", True),
+        ("data.amount > `5000`", False),
+        ("data.status == 'open' && data.vip", True),
+        ("data.status == 'open' && data.text", False),
+        ("account_id == 'biz_A'", True),
+        ("company_id == 'biz_A'", False),
+        ("contains(['payment.failed', 'x'], type)", True),
+        ("data.vip", True),
+        ("!(data.user)", True),
+        ("data.user && contains(data.user.name, 'x')", False),
+        ("data.user.age > `5`", False),
+        ("data.nothing", False),
+        ("data.text", False),
+        ("data.items", False),
+        ("`{}`", False),
+        ("`true`", True),
+    ],
+)
+def test_a_filter_lets_through_with_true_and_holds_back_with_what_is_false(filter_: str, *, expected: bool) -> None:
+    check_filter(filter_)
+    assert matches(EVENT, ["payment.failed"], filter_) is expected
+
+
+@pytest.mark.parametrize("filter_", ["data.amount", "data.zero", "data.status", "data", "`[0]`", "'true'", "`1`"])
+def test_a_filter_that_gives_neither_true_nor_false_is_an_error(filter_: str) -> None:
+    check_filter(filter_)
+    with pytest.raises(RenderError, match="gave neither true nor false; compare the value") as failed:
+        matches(EVENT, ["payment.failed"], filter_)
+    assert failed.value.expression == filter_
+
+
+def test_a_filter_that_cannot_be_computed_is_an_error_that_shows_no_value() -> None:
+    with pytest.raises(RenderError) as failed:
+        matches(EVENT, ["payment.failed"], "contains(data.amount, 'x')")
+    assert str(failed.value) == (
+        "\"contains(data.amount, 'x')\" cannot be computed: contains() does not take a value of type number"
+    )
+
+
+def test_a_filter_is_not_looked_at_for_an_event_that_nobody_asked_for() -> None:
+    assert matches(EVENT, ["refund.created"], "length(data.amount)") is False
+
+
+@pytest.mark.parametrize(
+    ("filter_", "message"),
+    [
+        ("", "is empty"),
+        (" \n", "is empty"),
+        ("data.amount >", "is not JMESPath"),
+        ("data.amount > 1000", "is not JMESPath"),
+        ("{{ data.amount > `1000` }}", "is not JMESPath"),
+        ("event.data.amount > `1000`", "names 'event', which is unknown; known: account_id, api_version"),
+        ("amount > `1000`", "names 'amount', which is unknown"),
+        ("!data.user", "names 'user', which is unknown; what stands before it has no fields"),
+        ("has(data.amount)", "calls has(), which is unknown"),
+        ("data.status == `open`", "write a text in single quotes"),
+        ("x" * (MAX_EXPRESSION + 1), f"has {MAX_EXPRESSION + 1} characters, and {MAX_EXPRESSION} are allowed"),
+    ],
+    ids=lambda value: value[:30],
+)
+def test_a_wrong_filter_is_refused_with_what_would_be_right(filter_: str, message: str) -> None:
+    with pytest.raises(TemplateError) as refused:
+        check_filter(filter_)
+    assert message in str(refused.value)

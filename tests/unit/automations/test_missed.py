@@ -1,0 +1,290 @@
+"""Slots for which a schedule should have fired, and did not."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from aichats.automations import missed
+from aichats.automations.missed import BEGINNING
+from tests.automations import listening, scheduled
+from tests.fakes import Json
+from tests.firing import GRACE, NAME, ONE, THREE, TWO, Printed, Stack, hourly, slot_run, sweep_at
+from tests.ledgers import NOON
+
+
+@pytest.fixture
+def stack() -> Stack:
+    return Stack()
+
+
+@pytest.fixture
+def printed(capsys: pytest.CaptureFixture[str]) -> Printed:
+    return Printed(capsys)
+
+
+def begin_fan_out(stack: Stack, slot: datetime) -> None:
+    """Of the runs of a slot only the second is written before the function dies."""
+    runs = stack.app.ticks.runs_of({"automation": NAME, "scheduled_time": slot.isoformat()})
+    stack.app.ledger.add(runs[1:2], lambda _: slot)
+
+
+def test_where_every_slot_fired_nothing_is_missed(stack: Stack, printed: Printed) -> None:
+    stack.put(hourly())
+    for slot in (ONE, TWO):
+        stack.clock.now = slot
+        stack.tick(slot)
+
+    assert sweep_at(stack, TWO + GRACE) == 0
+    assert stack.history == [("13:00", "biz_A", "succeeded"), ("14:00", "biz_A", "succeeded")]
+    assert printed.counted("RunsMissed") == 0
+
+
+def test_a_slot_that_did_not_fire_is_noted_for_each_target_and_told(stack: Stack, printed: Printed) -> None:
+    stack.put(hourly("biz_A", "biz_B"))
+
+    assert sweep_at(stack, ONE + GRACE) == 2
+
+    assert stack.history == [("13:00", "biz_A", "missed"), ("13:00", "biz_B", "missed")]
+    [row, _] = stack.runs
+    assert (row.run.run_id, row.run.automation, row.is_open) == (slot_run(ONE), NAME, False)
+    assert row.error == {"type": "Missed", "message": "the schedule did not fire for this slot"}
+    assert row.run.action.model_dump()["title"] == "13:00 biz_A"
+    assert (stack.sqs.sent, stack.whop.requests) == ([], [])
+    assert printed.counted("RunsMissed") == 2
+
+
+def test_a_slot_is_noted_once_however_often_it_is_looked_for(stack: Stack, printed: Printed) -> None:
+    stack.put(hourly())
+
+    assert [sweep_at(stack, ONE + GRACE + timedelta(minutes=minutes)) for minutes in (0, 0, 5, 10)] == [1, 0, 0, 0]
+    assert printed.counted("RunsMissed") == 1
+
+
+def test_a_slot_is_left_alone_until_its_grace_is_over(stack: Stack) -> None:
+    stack.put(hourly())
+
+    assert sweep_at(stack, ONE + GRACE - timedelta(milliseconds=1)) == 0
+    assert sweep_at(stack, ONE + GRACE) == 1
+
+
+def test_before_an_automation_was_written_nothing_is_missed(stack: Stack) -> None:
+    stack.clock.now = ONE + timedelta(milliseconds=1)
+    stack.put(hourly())
+
+    assert sweep_at(stack, TWO) == 0
+    assert sweep_at(stack, TWO + GRACE) == 1
+
+
+@pytest.mark.parametrize("what", ["listens", "is disabled", "is being deleted", "is gone"])
+def test_what_should_not_fire_misses_nothing(stack: Stack, what: str) -> None:
+    stack.put(listening() if what == "listens" else hourly(enabled=what != "is disabled"))
+    if what.startswith("is being") or what == "is gone":
+        stack.app.automations.begin_delete(NAME)
+    if what == "is gone":
+        stack.app.automations.end_delete(stack.row())
+
+    assert sweep_at(stack, THREE) == 0
+    assert stack.runs == []
+
+
+def test_what_was_disabled_for_a_while_misses_nothing_of_it(stack: Stack) -> None:
+    stack.put(hourly())
+    stack.put(hourly(enabled=False))
+    assert sweep_at(stack, TWO + GRACE) == 0
+    stack.put(hourly())
+
+    assert sweep_at(stack, THREE + GRACE) == 1
+    assert stack.history == [("15:00", "biz_A", "missed")]
+
+
+def test_slots_of_a_schedule_that_was_replaced_are_not_looked_for(stack: Stack) -> None:
+    stack.put(hourly())
+    stack.clock.now = ONE + timedelta(minutes=1)
+    stack.put(hourly() | {"trigger": scheduled("cron(30 * * * ? *)")["trigger"]})
+
+    assert sweep_at(stack, TWO + GRACE) == 1
+    assert stack.history == [("13:30", "biz_A", "missed")]
+
+
+def test_a_slot_that_fired_for_the_targets_of_its_time_misses_none_of_the_new_ones(stack: Stack) -> None:
+    stack.put(hourly("biz_A"))
+    stack.clock.now = ONE
+    stack.tick(ONE)
+    stack.clock.forward(minutes=1)
+    stack.put(hourly("biz_B"))
+
+    assert sweep_at(stack, ONE + GRACE) == 0
+    assert sweep_at(stack, TWO + GRACE) == 1
+    assert stack.history == [("13:00", "biz_A", "succeeded"), ("14:00", "biz_B", "missed")]
+
+
+UNSEEN = {
+    "its description": {"description": "why"},
+    "its message": {"action": hourly()["action"] | {"title": "another"}},
+    "what becomes of missed slots": {"missed": "run"},
+    "its end": {"trigger": hourly(end="2026-12-01T00:00:00Z")["trigger"]},
+    "its end to what is over since": {"trigger": hourly(end="2026-11-20T13:02:00Z")["trigger"]},
+    "its targets": {"targets": ["biz_B"]},
+}
+"""Changes after which an automation fires as before."""
+
+
+@pytest.mark.parametrize("change", UNSEEN.values(), ids=UNSEEN)
+@pytest.mark.parametrize("after", [timedelta(), timedelta(minutes=1)])
+def test_a_slot_that_was_missed_before_a_change_is_found_afterwards(
+    stack: Stack, change: Json, after: timedelta
+) -> None:
+    stack.put(hourly())
+    stack.clock.now = ONE + after
+    stack.put(hourly() | change)
+
+    assert sweep_at(stack, ONE + GRACE) == 1
+    assert [time for time, _, _ in stack.history] == ["13:00"]
+    assert stack.runs[0].run.target == change.get("targets", ["biz_A"])[0]
+
+
+@pytest.mark.parametrize("after", [None, "2027-01-01T00:00:00Z"])
+def test_where_an_end_that_is_over_is_moved_nothing_was_missed_since(stack: Stack, after: str | None) -> None:
+    stack.put(hourly(end="2026-11-20T13:02:00Z"))
+    assert sweep_at(stack, ONE + GRACE) == 1
+    stack.clock.now = TWO + timedelta(minutes=1)
+    stack.put(hourly(end=after))
+
+    assert sweep_at(stack, THREE + GRACE) == 1
+    assert [time for time, _, _ in stack.history] == ["13:00", "15:00"]
+
+
+def test_what_listens_for_a_while_misses_nothing_of_it(stack: Stack) -> None:
+    for definition, minutes in ((hourly(), 59), (listening(), 2), (hourly(), 0)):
+        stack.put(definition)
+        stack.clock.forward(minutes=minutes)
+
+    assert sweep_at(stack, TWO + GRACE) == 1
+    assert [time for time, _, _ in stack.history] == ["14:00"]
+
+
+@pytest.mark.parametrize("change", [{"description": "why"}, {"trigger": hourly(end="2026-12-01T00:00:00Z")["trigger"]}])
+def test_a_fan_out_that_stopped_halfway_before_a_change_is_found_afterwards(stack: Stack, change: Json) -> None:
+    stack.put(hourly("biz_A", "biz_B", "biz_C"))
+    begin_fan_out(stack, ONE)
+    stack.clock.now = ONE + timedelta(minutes=1)
+    stack.put(hourly("biz_A", "biz_B", "biz_C") | change)
+
+    assert sweep_at(stack, ONE + GRACE) == 2
+    assert [status for _, _, status in stack.history] == ["missed", "pending", "missed"]
+
+
+@pytest.mark.parametrize("early", [timedelta(milliseconds=1), BEGINNING])
+@pytest.mark.parametrize("changed", [False, True])
+def test_a_slot_just_after_a_change_may_be_over_before_anybody_knows_of_it(
+    stack: Stack, early: timedelta, *, changed: bool
+) -> None:
+    if changed:
+        stack.put(hourly())
+    stack.clock.now = ONE - early
+    stack.put(hourly() | {"description": "changed"})
+
+    assert sweep_at(stack, ONE + GRACE) == 0
+    assert sweep_at(stack, TWO + GRACE) == 1
+    assert stack.history == [("14:00", "biz_A", "missed")]
+
+
+def test_a_slot_a_moment_later_is_missed(stack: Stack) -> None:
+    stack.clock.now = ONE - BEGINNING - timedelta(milliseconds=1)
+    stack.put(hourly())
+
+    assert sweep_at(stack, ONE + GRACE) == 1
+
+
+def test_a_slot_just_after_a_change_that_fired_for_some_only_misses_the_others(stack: Stack) -> None:
+    stack.clock.now = ONE - timedelta(seconds=5)
+    stack.put(hourly("biz_A", "biz_B", "biz_C"))
+    begin_fan_out(stack, ONE)
+
+    assert sweep_at(stack, ONE + GRACE) == 2
+    assert [status for _, _, status in stack.history] == ["missed", "pending", "missed"]
+
+
+def test_a_slot_that_fired_for_some_only_misses_the_others(stack: Stack) -> None:
+    stack.put(hourly("biz_A", "biz_B", "biz_C"))
+    begin_fan_out(stack, ONE)
+
+    assert sweep_at(stack, ONE + GRACE) == 2
+    assert [status for _, _, status in stack.history] == ["missed", "pending", "missed"]
+
+
+def test_what_cannot_be_rendered_for_a_missed_slot_has_failed(stack: Stack, printed: Printed) -> None:
+    fails = {"title": "{{ abs(to_number(target == 'biz_B' && 'x' || '1')) }}"}
+    stack.put(hourly("biz_A", "biz_B") | {"action": hourly()["action"] | fails})
+
+    assert sweep_at(stack, ONE + GRACE) == 1
+    assert sweep_at(stack, ONE + GRACE * 2) == 0
+
+    assert stack.history == [("13:00", "biz_A", "missed"), ("13:00", "biz_B", "failed")]
+    assert stack.runs[1].unrendered
+    assert (printed.counted("RunsMissed"), printed.counted("RunsFailed")) == (1, 1)
+
+
+def test_a_failure_to_render_that_is_known_is_not_told_again(stack: Stack, printed: Printed) -> None:
+    stack.put(hourly() | {"action": hourly()["action"] | {"title": "{{ abs(target) }}"}})
+    stack.tick(ONE)
+
+    assert sweep_at(stack, ONE + GRACE) == 0
+    assert printed.counted("RunsFailed") == 1
+
+
+def test_more_slots_than_can_be_noted_are_counted_and_the_newest_noted(
+    stack: Stack, printed: Printed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(missed, "MAX_RUNS", 5)
+    stack.put(hourly("biz_A", "biz_B"))
+
+    assert sweep_at(stack, NOON + timedelta(hours=7) + GRACE) == 4
+
+    assert sorted({time for time, _, _ in stack.history}) == ["18:00", "19:00"]
+    assert printed.counted("RunsMissed") == 14
+    assert sweep_at(stack, NOON + timedelta(hours=7) + GRACE * 2) == 0
+
+
+def test_of_more_targets_than_can_be_noted_at_once_the_newest_slot_is_noted(
+    stack: Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(missed, "MAX_RUNS", 1)
+    stack.put(hourly("biz_A", "biz_B"))
+
+    assert sweep_at(stack, TWO + GRACE) == 2
+    assert [time for time, _, _ in stack.history] == ["14:00", "14:00"]
+
+
+def test_each_automation_is_looked_at(stack: Stack) -> None:
+    for name in ("one", "two", "three"):
+        stack.put(hourly(), name)
+
+    assert sweep_at(stack, ONE + GRACE) == 3
+    assert {row.run.automation for row in stack.runs} == {"one", "two", "three"}
+
+
+@pytest.mark.parametrize(
+    ("expression", "zone", "day", "slots"),
+    [
+        ("cron(30 1 * * ? *)", "Europe/London", datetime(2026, 10, 25, tzinfo=UTC), ["00:30"]),
+        ("cron(30 2 * * ? *)", "America/New_York", datetime(2027, 3, 14, 5, tzinfo=UTC), []),
+        ("cron(30 3 * * ? *)", "America/New_York", datetime(2027, 3, 14, 5, tzinfo=UTC), ["07:30"]),
+    ],
+)
+def test_where_clocks_change_a_time_that_comes_twice_is_one_slot_and_one_that_is_skipped_none(
+    stack: Stack, expression: str, zone: str, day: datetime, slots: list[str]
+) -> None:
+    stack.clock.now = day - timedelta(hours=1)
+    stack.put(scheduled(expression, timezone=zone))
+
+    assert sweep_at(stack, day + timedelta(hours=18)) == len(slots)
+    assert [time for time, _, _ in stack.history] == slots
+
+
+def test_a_rate_is_counted_from_when_it_was_written(stack: Stack) -> None:
+    stack.clock.now = NOON + timedelta(seconds=30)
+    stack.put(scheduled("rate(1 hour)"))
+
+    assert sweep_at(stack, NOON + timedelta(hours=2)) == 2
+    assert [time for time, _, _ in stack.history] == ["12:01", "13:01"]

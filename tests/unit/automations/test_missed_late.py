@@ -1,0 +1,185 @@
+"""Missed slots that are run late after all, also where sweeps die or meet."""
+
+from datetime import timedelta
+
+import pytest
+
+from tests.automations import scheduled
+from tests.crashing import Crash, World
+from tests.firing import GRACE, NAME, ONE, TWO, Printed, Stack, hourly, sweep_at
+from tests.ledgers import NOON, Clock
+
+
+@pytest.fixture
+def stack() -> Stack:
+    return Stack()
+
+
+@pytest.fixture
+def printed(capsys: pytest.CaptureFixture[str]) -> Printed:
+    return Printed(capsys)
+
+
+# ---------------------------------------------------------------------------------------------- its event comes late
+
+
+def test_a_missed_run_is_performed_once_if_its_event_comes_late(stack: Stack) -> None:
+    stack.put(hourly())
+    sweep_at(stack, ONE + GRACE)
+
+    assert [run["status"] for run in stack.tick(ONE)] == ["succeeded"]
+    assert [run["status"] for run in stack.tick(ONE)] == ["succeeded"]
+
+    assert (stack.history, stack.titles) == ([("13:00", "biz_A", "succeeded")], ["13:00 biz_A"])
+    assert stack.sweep() == 0
+
+
+def test_missed_runs_for_many_are_performed_once_if_their_event_comes_late(stack: Stack) -> None:
+    stack.put(hourly("biz_A", "biz_B"))
+    sweep_at(stack, ONE + GRACE)
+
+    stack.tick(ONE)
+    stack.work()
+    stack.tick(ONE)
+    stack.work()
+
+    assert sorted(stack.titles) == ["13:00 biz_A", "13:00 biz_B"]
+    assert {status for _, _, status in stack.history} == {"succeeded"}
+
+
+# ---------------------------------------------------------------------------------------------- run, once and late
+
+
+def test_only_the_newest_of_the_missed_slots_is_run_late(stack: Stack, printed: Printed) -> None:
+    stack.put(hourly("biz_A", "biz_B", then="run"))
+
+    assert sweep_at(stack, TWO + GRACE) == 4
+    stack.work()
+
+    assert [status for _, _, status in stack.history] == ["missed", "missed", "succeeded", "succeeded"]
+    assert sorted(stack.titles) == ["14:00 biz_A", "14:00 biz_B"]
+    assert printed.counted("RunsMissed") == 4
+
+
+def test_a_missed_slot_before_one_that_fired_is_run_late_all_the_same(stack: Stack) -> None:
+    stack.put(hourly(then="run"))
+    stack.tick(TWO)
+    sweep_at(stack, TWO + GRACE)
+    stack.work()
+
+    assert stack.history == [("13:00", "biz_A", "succeeded"), ("14:00", "biz_A", "succeeded")]
+
+
+def test_a_late_run_and_a_late_event_are_one(stack: Stack) -> None:
+    stack.put(hourly(then="run"))
+    sweep_at(stack, ONE + GRACE)
+
+    assert [run["status"] for run in stack.tick(ONE)] == ["succeeded"]
+    stack.work()
+    stack.tick(ONE)
+
+    assert stack.titles == ["13:00 biz_A"]
+
+
+def test_what_should_fire_once_and_did_not_is_run_late_and_then_done(stack: Stack) -> None:
+    stack.put(hourly(then="run") | {"trigger": scheduled("at(2026-11-20T13:00:00)")["trigger"]})
+
+    assert sweep_at(stack, ONE + GRACE) == 1
+    stack.work()
+    assert stack.titles == ["13:00 biz_A"]
+
+    stack.clock.forward(hours=30)
+    assert stack.sweep() == 0
+    assert [(repair.name, repair.deed) for repair in stack.app.keeper.heal()] == [(NAME, "done")]
+    assert stack.titles == ["13:00 biz_A"]
+
+
+@pytest.mark.parametrize("late", [timedelta(hours=1, minutes=59), timedelta(hours=2, minutes=9)])
+def test_an_event_that_is_tried_for_two_hours_still_finds_its_automation(stack: Stack, late: timedelta) -> None:
+    stack.put(scheduled("at(2026-11-20T13:00:00)"))
+    assert sweep_at(stack, ONE + late) == 1
+    assert stack.app.keeper.heal() == []
+
+    assert [run["status"] for run in stack.tick(ONE)] == ["succeeded"]
+
+
+# ---------------------------------------------------------------------------------------------- processes die
+
+
+def dying(plan: dict[int, str], *targets: str, then: str = "run") -> tuple[Stack, bool]:
+    """A sweep after two missed slots, and whether it died."""
+    world = World(Clock(), timedelta(minutes=2))
+    stack = Stack(world)
+    stack.put(hourly(*targets, then=then))
+    stack.clock.now = TWO + GRACE
+    try:
+        with world.process(plan):
+            stack.sweep()
+    except Crash:
+        return stack, True
+    return stack, False
+
+
+def test_the_metric_is_written_before_the_rows(printed: Printed) -> None:
+    # The sweep reads the automations, then two slots; then it writes.
+    stack, died = dying({3: "crash before"}, then="skip")
+
+    assert (died, stack.runs) == (True, [])
+    assert printed.counted("RunsMissed") == 1
+
+
+@pytest.mark.parametrize("fault", ["crash before", "crash after"])
+@pytest.mark.parametrize("call", range(7))
+def test_a_sweep_may_die_at_any_call_and_one_slot_is_run_once(call: int, fault: str) -> None:
+    stack, died = dying({call: fault}, "biz_A", "biz_B")
+    assert died == (call < 7)
+    before = stack.row().checked_until
+
+    stack.clock.forward(minutes=5)
+    stack.sweep()
+    stack.app.sweeper.sweep()
+    stack.work()
+    stack.clock.forward(minutes=5)
+    stack.app.sweeper.sweep()
+    stack.tick(TWO)
+    stack.work()
+
+    assert [status for _, _, status in stack.history] == ["missed", "missed", "succeeded", "succeeded"]
+    assert sorted(stack.titles) == ["14:00 biz_A", "14:00 biz_B"]
+    assert before == (TWO if (call, fault) == (6, "crash after") else NOON)
+
+
+def test_a_sweep_has_so_many_calls() -> None:
+    stack, died = dying({7: "crash before"}, "biz_A", "biz_B")
+
+    assert (died, stack.row().checked_until) == (False, TWO)
+
+
+@pytest.mark.parametrize("call", range(7))
+def test_two_sweeps_at_once_run_one_slot_late(call: int) -> None:
+    world = World(Clock(), timedelta(minutes=2))
+    stack = Stack(world)
+    stack.put(hourly(then="run"))
+    stack.clock.now = TWO + GRACE
+    world.meanwhile = stack.sweep
+    with world.process({call: "meanwhile"}):
+        stack.sweep()
+    stack.work()
+
+    assert (stack.history, stack.titles) == (
+        [("13:00", "biz_A", "missed"), ("14:00", "biz_A", "succeeded")],
+        ["14:00 biz_A"],
+    )
+
+
+def test_an_automation_that_changes_while_it_is_looked_at_is_looked_at_again() -> None:
+    world = World(Clock(), timedelta(minutes=2))
+    stack = Stack(world)
+    stack.put(hourly())
+    stack.clock.now = ONE + GRACE
+    world.meanwhile = lambda: stack.put(hourly() | {"description": "changed"})
+    with world.process({2: "meanwhile"}):
+        assert stack.sweep() == 1
+
+    assert stack.row().checked_until == NOON
+    assert (stack.sweep(), stack.row().checked_until) == (0, ONE)

@@ -1,0 +1,236 @@
+"""Automations as their owners write them: what is taken, what is refused and why, and when they fire."""
+
+import re
+from datetime import UTC, datetime, timedelta
+from itertools import islice
+from typing import Any
+
+import pytest
+from pydantic import TypeAdapter, ValidationError
+
+from aichats.automations.model import NAME, Automation, ScheduleTrigger, canonical, first_slot, schedule_times
+from aichats.errors import InputError
+from aichats.validation import parse
+from tests.automations import ACTION, automation, listening, scheduled
+from tests.fakes import Json
+from tests.ledgers import NOON
+
+CHANGE = {"type": "whop.update_chat", "notification_preference": "none"}
+
+
+def problems(definition: Json, **context: Any) -> dict[str, str]:
+    """What is wrong with a definition, by field; a trigger's kind may stand in the path or not."""
+    with pytest.raises(InputError) as caught:
+        parse(Automation, definition, **context)
+    return {re.sub(r"^trigger\.(schedule|webhook)\.", "trigger.", field): told for field, told in caught.value.problems}
+
+
+def trigger(expression: str, **fields: Any) -> ScheduleTrigger:
+    return ScheduleTrigger.model_validate({"type": "schedule", "expression": expression, **fields})
+
+
+# ---------------------------------------------------------------------------------------------- what is taken
+
+
+def test_a_definition_is_kept_as_it_was_written_with_the_defaults_of_the_trigger() -> None:
+    assert automation(scheduled()).definition == {
+        "trigger": {
+            "type": "schedule",
+            "expression": "cron(0 9 ? * MON *)",
+            "timezone": "UTC",
+            "start": None,
+            "end": None,
+            "enabled": True,
+        },
+        "action": ACTION,
+        "targets": ["biz_A"],
+        "missed": "skip",
+        "description": None,
+    }
+    assert list(automation(scheduled()).definition["trigger"])[:2] == ["type", "expression"]
+    assert automation(listening()).definition["trigger"] == {
+        "type": "webhook",
+        "events": ["payment.failed"],
+        "filter": None,
+        "enabled": True,
+    }
+
+
+def test_a_definition_is_read_back_as_the_same_automation() -> None:
+    for definition in [scheduled(timezone="Europe/London", start="2026-12-01T09:00:00+01:00"), listening("a", "b")]:
+        written = automation(definition)
+        assert automation(written.definition) == written
+        assert canonical(automation(written.definition)) == canonical(written)
+
+
+def test_a_field_that_is_cleared_stays_apart_from_one_that_is_left_out() -> None:
+    clearing = {**scheduled(), "action": {"type": "whop.update_chat", "title": None}, "targets": ["aich_1"]}
+
+    assert automation(clearing).definition["action"] == {"type": "whop.update_chat", "title": None}
+
+
+@pytest.mark.parametrize("name", ["a", "weekly-revenue", "0", "-", "a" * 64])
+def test_names_of_lower_case_letters_digits_and_hyphens_are_taken(name: str) -> None:
+    assert NAME.validate_python(name) == name
+
+
+@pytest.mark.parametrize("name", ["", "A", "a_b", "a.b", "a b", "ä", "a" * 65, "a\n"])
+def test_other_names_are_refused(name: str) -> None:
+    with pytest.raises(ValidationError):
+        NAME.validate_python(name)
+
+
+def test_a_thousand_targets_are_taken_and_one_more_is_not() -> None:
+    targets = [f"biz_{number}" for number in range(1001)]
+
+    assert len(automation({**scheduled(), "targets": targets[:1000]}).targets) == 1000
+    assert "1000 items" in problems({**scheduled(), "targets": targets})["targets"]
+    assert "targets" in problems({**scheduled(), "targets": []})
+
+
+@pytest.mark.parametrize("field", ["name", "schedule", "enabled"])
+def test_an_unknown_field_is_refused(field: str) -> None:
+    assert problems({**scheduled(), field: 1}) == {field: "Extra inputs are not permitted"}
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("events", []), ("events", ["a"] * 51), ("events", [""]), ("events", ["a b"]), ("filter", ""), ("zone", "UTC")],
+)
+def test_a_wrong_webhook_trigger_is_refused(field: str, value: object) -> None:
+    [named] = problems({**listening(), "trigger": {"type": "webhook", "events": ["a"], field: value}})
+    assert named.startswith(f"trigger.{field}")
+
+
+def test_a_long_description_is_refused() -> None:
+    assert automation({**scheduled(), "description": "d" * 500}).description == "d" * 500
+    assert "description" in problems({**scheduled(), "description": "d" * 501})
+
+
+# ---------------------------------------------------------------------------------------------- the clock
+
+
+@pytest.mark.parametrize(
+    ("fields", "field", "told"),
+    [
+        ({"expression": "cron(0 9 * * *)"}, "expression", "6 fields|six"),
+        ({"expression": "every monday"}, "expression", "none of cron"),
+        ({"timezone": "Mars/Olympus"}, "timezone", "there is no time zone 'Mars/Olympus'"),
+        ({"start": "2026-12-02T00:00:00Z", "end": "2026-12-01T00:00:00Z"}, "end", "is not later than start"),
+        ({"start": "2026-12-01T00:00:00Z", "end": "2026-12-01T01:00:00+01:00"}, "end", "is not later than start"),
+        ({"start": "2026-12-01T00:00:00"}, "start", "timezone"),
+        ({"start": 2026}, "start", "must be a time with an offset"),
+        ({"start": "tomorrow"}, "start", "must be a time with an offset"),
+        ({"end": "2026-12-01T00:00:00.5Z"}, "end", "has a fraction of a second"),
+        ({"expression": "at(2027-01-01T00:00:00)", "start": "2026-12-01T00:00:00Z"}, "expression", "leave start and"),
+        ({"expression": "at(2027-01-01T00:00:00)", "end": "2027-12-01T00:00:00Z"}, "expression", "leave start and"),
+        ({"expression": "at(2026-11-20T12:00:00)"}, "expression", "is in the past"),
+        ({"expression": "at(2027-03-14T02:30:00)", "timezone": "America/New_York"}, "expression", "is skipped when"),
+        ({"expression": "cron(0 9 30 2 ? *)"}, "expression", "never fires from now on"),
+        ({"expression": "cron(0 9 1 1 ? 2026)"}, "expression", "never fires from now on"),
+        ({"end": "2026-11-20T11:00:00Z"}, "expression", "never fires from now on"),
+        (
+            {"expression": "rate(2 days)", "start": "2026-11-19T00:00:00Z", "end": "2026-11-20T23:00:00Z"},
+            "expression",
+            "never fires from now on: it is 2026-11-20T12:00:00",
+        ),
+    ],
+)
+def test_a_schedule_that_cannot_be_is_refused_with_its_field(fields: Json, field: str, told: str) -> None:
+    found = problems(scheduled(**{"expression": "cron(0 9 ? * MON *)", **fields}), now=NOON)
+
+    assert list(found) == [f"trigger.{field}"]
+    assert any(part in found[f"trigger.{field}"] for part in told.split("|"))
+
+
+def test_what_is_over_is_refused_only_when_it_is_written() -> None:
+    over = scheduled("at(2026-11-20T11:00:00)")
+
+    assert "in the past" in problems(over, now=NOON)["trigger.expression"]
+    assert automation(over).definition["trigger"]["expression"] == "at(2026-11-20T11:00:00)"
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"expression": "at(2026-11-20T08:00:00)", "timezone": "America/New_York"},
+        {"expression": "rate(1 minute)"},
+        {"expression": "rate(2 days)", "start": "2026-01-01T00:00:00Z", "end": "2026-12-01T00:00:00Z"},
+        {"expression": "cron(0 9 ? * MON *)", "start": "2030-01-01T00:00:00Z"},
+    ],
+)
+def test_what_is_still_to_come_is_taken(fields: Json) -> None:
+    assert parse(Automation, scheduled(**fields), now=NOON).missed == "skip"
+
+
+def test_a_rate_is_counted_from_the_next_whole_minute() -> None:
+    every_two = trigger("rate(2 minutes)")
+    start = first_slot(every_two, NOON + timedelta(seconds=10, milliseconds=5))
+
+    assert start == NOON + timedelta(minutes=1)
+    found = islice(schedule_times(every_two, start, NOON + timedelta(minutes=3)), 2)
+    assert list(found) == [NOON + timedelta(minutes=5), NOON + timedelta(minutes=7)]
+
+
+def test_a_rate_with_a_start_is_counted_from_it() -> None:
+    every_hour = trigger("rate(1 hour)", start="2026-11-20T00:20:00Z")
+    start = first_slot(every_hour, NOON)
+
+    assert start == datetime(2026, 11, 20, 0, 20, tzinfo=UTC)
+    assert next(schedule_times(every_hour, start, NOON)) == NOON + timedelta(minutes=20)
+
+
+@pytest.mark.parametrize("expression", ["cron(0 9 ? * MON *)", "at(2027-01-01T00:00:00)"])
+def test_wall_clock_times_are_counted_from_nothing(expression: str) -> None:
+    assert first_slot(trigger(expression), NOON) is None
+
+
+def test_a_schedule_fires_in_its_zone_between_start_and_end() -> None:
+    monday = trigger("cron(0 9 ? * MON *)", timezone="America/New_York", start="2026-11-24T00:00:00Z")
+
+    assert next(schedule_times(monday, None, NOON)) == datetime(2026, 11, 30, 14, tzinfo=UTC)
+    ended = trigger("cron(0 9 ? * MON *)", end="2026-11-24T00:00:00Z")
+    assert list(schedule_times(ended, None, NOON)) == [datetime(2026, 11, 23, 9, tzinfo=UTC)]
+
+
+# ---------------------------------------------------------------------------------------------- targets, texts, missed
+
+
+@pytest.mark.parametrize("definition", [scheduled(), listening()])
+def test_a_target_of_another_kind_is_refused_with_its_place(definition: Json) -> None:
+    wrong = {**definition, "targets": ["biz_A", None, "aich_1"]}
+
+    assert problems(wrong) == {"targets": "item 2: whop.create_chat needs a company (biz_...) or null"}
+    change = {**definition, "action": CHANGE, "targets": [None]}
+    assert problems(change) == {"targets": "item 0: whop.update_chat needs a chat (aich_...)"}
+
+
+def test_only_a_webhook_takes_its_targets_from_the_event() -> None:
+    targets = ("{{ event.account_id }}", "biz_A")
+
+    assert automation(listening(targets=targets)).targets == list(targets)
+    assert problems({**scheduled(), "targets": list(targets)})["targets"].startswith("item 0: ")
+
+
+def test_targets_are_not_checked_against_an_action_that_is_wrong_itself() -> None:
+    assert list(problems({**scheduled(), "action": {"type": "whop.create_chat"}})) == ["action.message_text"]
+
+
+def test_limits_hold_for_texts_as_they_are_written() -> None:
+    long = {**scheduled(), "action": {**ACTION, "title": "{{ slot.date }}" + "t" * 500}}
+
+    assert list(problems(long)) == ["action.title"]
+    assert list(problems(scheduled(message="m" * 101), max_message_bytes=100)) == ["action.message_text"]
+
+
+def test_a_missed_slot_is_run_only_for_a_schedule() -> None:
+    assert automation({**scheduled(), "missed": "run"}).missed == "run"
+    assert automation({**listening(), "missed": "skip"}).missed == "skip"
+    assert '"run" goes only with a schedule' in problems({**listening(), "missed": "run"})["missed"]
+
+
+def test_the_model_describes_itself_as_json_schema() -> None:
+    schema = TypeAdapter(Automation).json_schema()
+
+    assert set(schema["properties"]) == {"trigger", "action", "targets", "missed", "description"}
+    assert schema["required"] == ["trigger", "action", "targets"]

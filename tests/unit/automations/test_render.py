@@ -1,0 +1,194 @@
+"""What templates give, and how they fail at run time."""
+
+from datetime import UTC, datetime, timedelta, timezone
+from typing import Any
+
+import pytest
+
+from aichats.automations.render import (
+    MAX_EXPRESSION,
+    MAX_EXPRESSIONS,
+    MAX_RENDERED_BYTES,
+    SLOT,
+    RenderError,
+    render,
+    render_fields,
+    slot_names,
+)
+
+EVENT: dict[str, Any] = {
+    "type": "payment.failed",
+    "account_id": "biz_A",
+    "data": {
+        "amount": 12.5,
+        "count": 3,
+        "paid": False,
+        "user": {"name": "Zoë", "email": None},
+        "items": [{"name": "tea", "price": 2}, {"name": "cake", "price": 5}],
+        "note": "{{ slot.date }} and {{ event.data.count }}",
+        "huge": 10**5000,
+        "odd name": "yes",
+    },
+}
+NAMES: dict[str, Any] = {
+    "slot": slot_names(datetime(2026, 11, 20, 14, tzinfo=UTC), "America/New_York"),
+    "target": "biz_A",
+    "automation": "weekly",
+    "event": EVENT,
+}
+
+
+@pytest.mark.parametrize(
+    ("template", "text"),
+    [
+        ("Weekly revenue {{ slot.date }}", "Weekly revenue 2026-11-20"),
+        ("{{slot.week}}{{slot.time}}", "2026-W4709:00"),
+        ("{{ slot.iso }}", "2026-11-20T09:00:00-05:00"),
+        ("{{\n  automation\n}} for {{ target }}", "weekly for biz_A"),
+        ("{{ event.data.user.name }}", "Zoë"),
+        ("{{ event.data.amount }}, {{ event.data.count }}, {{ event.data.paid }}", "12.5, 3, false"),
+        ("{{ event.data.user }}", '{"name":"Zoë","email":null}'),
+        ("{{ event.data.items[0] }}", '{"name":"tea","price":2}'),
+        ("{{ event.data.items[].price }}", "[2,5]"),
+        ("{{ event.data.items[:1].name }}", '["tea"]'),
+        ("{{ join(', ', event.data.items[].name) }}", "tea, cake"),
+        ("{{ join(', ', sort_by(event.data.items, &name)[].name) }}", "cake, tea"),
+        ("{{ event.data.items[?price > `3`].name | [0] }}", "cake"),
+        ("{{ event.data.user.email || 'unknown' }}", "unknown"),
+        ("{{ event.data.nothing.at.all || event.data.count }}", "3"),
+        ("{{ sum(event.data.items[*].price) }}", "7"),
+        ('{{ event.data."odd name" }}', "yes"),
+        ("{{ {who: target, when: {day: slot.date}} }}", '{"who":"biz_A","when":{"day":"2026-11-20"}}'),
+        ("{{{who: {is: target}}}}", '{"who":{"is":"biz_A"}}'),
+        ('{{ `{"a": "}}"}` }}', '{"a":"}}"}'),
+    ],
+)
+def test_an_expression_gives_its_value(template: str, text: str) -> None:
+    assert render(template, NAMES) == text
+
+
+@pytest.mark.parametrize(
+    ("template", "text"),
+    [
+        ("", ""),
+        ("{ single } }} braces }", "{ single } }} braces }"),
+        ("{{ '{{' }} and {{ '}}' }} and }}", "{{ and }} and }}"),
+        ("{{ 'it\\'s }} quoted' }}", "it's }} quoted"),
+        ('{{ `"a\\`}}"` }}', "a`}}"),
+        ('{{ {"a}}": target}."a}}" }}', "biz_A"),
+        ("{{ event.data.note }}", "{{ slot.date }} and {{ event.data.count }}"),
+        ("{{ '{{ target }}' }}", "{{ target }}"),
+    ],
+)
+def test_braces_in_quotes_or_alone_are_text(template: str, text: str) -> None:
+    assert render(template, NAMES) == text
+
+
+@pytest.mark.parametrize(
+    ("template", "message"),
+    [
+        ("{{ event.data.user.email }}", "'event.data.user.email' is null; a default can follow"),
+        ("{{ slot.day }}", "'slot.day' is null"),
+        ("{{ length(event.data.count) }}", "length() does not take a value of type number"),
+        ("{{ join(', ', event.data.items) }}", "join() does not take a value of type dict"),
+        ("{{ nonsense(target) }}", "cannot be computed (UnknownFunctionError)"),
+        ("{{ event.data.items[::0] }}", "cannot be computed (ValueError)"),
+        ("{{ event.data.huge }}", "cannot be written as JSON"),
+        ("{{ &target }}", "cannot be written as JSON"),
+        ("{{ to_number('1e999') }}", "cannot be written as JSON"),
+        ("{{ event..data }}", "'event..data' is not JMESPath, from character 7 on"),
+        ("{{ target", "the text has a {{ that no }} closes"),
+        ('{{ `"\\ud800"` }}', "holds half a surrogate pair"),
+    ],
+)
+def test_what_gives_no_text_is_an_error_that_shows_the_expression(template: str, message: str) -> None:
+    with pytest.raises(RenderError) as failed:
+        render(template, NAMES)
+    assert message in str(failed.value)
+
+
+def test_an_error_shows_nothing_of_the_event() -> None:
+    with pytest.raises(RenderError) as failed:
+        render("{{ length(event.data.amount) }}", {"event": {"data": {"amount": 4711}}})
+    assert "4711" not in str(failed.value)
+    assert (failed.value.__cause__, failed.value.__context__) == (None, None)
+    assert failed.value.expression == "length(event.data.amount)"
+
+
+def test_a_rendered_text_has_a_limit() -> None:
+    fits = "x" * MAX_RENDERED_BYTES
+    assert render("{{ event }}", {"event": fits}) == fits
+    with pytest.raises(RenderError, match=f"has {MAX_RENDERED_BYTES + 1} bytes after rendering"):
+        render("{{ event }}!", {"event": fits})
+    with pytest.raises(RenderError, match="bytes after rendering"):
+        render("{{ event }}", {"event": "é" * (MAX_RENDERED_BYTES // 2 + 1)})
+
+
+def test_a_value_that_is_endless_as_text_ends_at_the_limit() -> None:
+    doubled_forty_times = "|".join(["[@,@]"] * 40)
+    with pytest.raises(RenderError, match=f"is longer than {MAX_RENDERED_BYTES} bytes"):
+        render(f"{{{{ {doubled_forty_times} }}}}", {"event": "x" * 1000})
+
+
+def test_expressions_are_limited_in_length_and_number() -> None:
+    assert render(f"{{{{'{'x' * (MAX_EXPRESSION - 2)}'}}}}", NAMES) == "x" * (MAX_EXPRESSION - 2)
+    with pytest.raises(RenderError, match=f"within {MAX_EXPRESSION} characters"):
+        render(f"{{{{ {'target ' * MAX_EXPRESSION} }}}}", NAMES)
+    assert render("{{ target }}" * MAX_EXPRESSIONS, NAMES) == "biz_A" * MAX_EXPRESSIONS
+    with pytest.raises(RenderError, match=f"the text has more than {MAX_EXPRESSIONS} expressions"):
+        render("{{ target }}" * (MAX_EXPRESSIONS + 1), NAMES)
+
+
+def test_texts_are_rendered_wherever_they_stand_in_an_action_and_the_rest_stays() -> None:
+    fields = {
+        "type": "whop.create_chat",
+        "title": "{{ slot.date }}",
+        "attachments": ["{{ target }}", "file_1"],
+        "metadata": {"{{ target }}": "{{ automation }}", "deep": [[{"n": "{{ event.data.count }}"}]]},
+        "count": 5,
+        "flag": True,
+        "nothing": None,
+    }
+    assert render_fields(fields, NAMES) == {
+        "type": "whop.create_chat",
+        "title": "2026-11-20",
+        "attachments": ["biz_A", "file_1"],
+        "metadata": {"{{ target }}": "weekly", "deep": [[{"n": "3"}]]},
+        "count": 5,
+        "flag": True,
+        "nothing": None,
+    }
+    assert fields["title"] == "{{ slot.date }}"
+
+
+@pytest.mark.parametrize(
+    ("slot", "timezone_", "names"),
+    [
+        (
+            datetime(2026, 11, 20, 14, tzinfo=UTC),
+            "America/New_York",
+            "2026-11-20 09:00 2026-11-20T09:00:00-05:00 2026-W47",
+        ),
+        (
+            datetime(2026, 7, 1, 23, 30, tzinfo=UTC),
+            "Europe/London",
+            "2026-07-02 00:30 2026-07-02T00:30:00+01:00 2026-W27",
+        ),
+        (datetime(2027, 1, 1, 12, tzinfo=UTC), "UTC", "2027-01-01 12:00 2027-01-01T12:00:00+00:00 2026-W53"),
+        (
+            datetime(2026, 11, 1, 6, 30, tzinfo=UTC),
+            "America/New_York",
+            "2026-11-01 01:30 2026-11-01T01:30:00-05:00 2026-W44",
+        ),
+        (
+            datetime(2026, 11, 20, 14, 0, 0, 401_000, timezone(timedelta(hours=9))),
+            "Asia/Kolkata",
+            "2026-11-20 10:30 2026-11-20T10:30:00+05:30 2026-W47",
+        ),
+    ],
+    ids=["winter", "another day", "another year's week", "the repeated hour", "another zone and milliseconds"],
+)
+def test_a_slots_names_are_those_of_the_clocks_in_its_zone(slot: datetime, timezone_: str, names: str) -> None:
+    found = slot_names(slot, timezone_)
+    assert " ".join(found.values()) == names
+    assert found.keys() == SLOT.keys()

@@ -1,0 +1,91 @@
+"""What is looked after every few minutes."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from aichats.automations.keeper import Deed, Repair
+from aichats.automations.round import Round
+from aichats.observability import metrics
+
+
+class Part:
+    """Sweeper, missed slots and keeper in one: tells what was called, and raises where it should."""
+
+    def __init__(self, *fails: str, repairs: tuple[Repair, ...] = ()) -> None:
+        self.calls: list[str] = []
+        self._fails = fails
+        self._repairs = list(repairs)
+
+    def sweep(self) -> dict[str, int]:
+        self._called("sweep")
+        return {"resumed": 2, "ended": 1}
+
+    def look(self) -> int:
+        self._called("look")
+        return 3
+
+    def heal(self) -> list[Repair]:
+        self._called("heal")
+        return self._repairs
+
+    def _called(self, name: str) -> None:
+        self.calls.append(name)
+        if name in self._fails:
+            raise LookupError(name)
+
+
+@pytest.fixture(autouse=True)
+def _no_metrics() -> None:
+    metrics.clear_metrics()
+
+
+def going(part: Any) -> Callable[[], dict[str, int]]:
+    return Round(part, part, part).go
+
+
+def test_slots_are_looked_for_before_schedules_are_healed() -> None:
+    part = Part(repairs=(Repair("weekly", "created"),))
+
+    assert going(part)() == {"resumed": 2, "ended": 1, "missed": 3, "repaired": 1}
+    assert part.calls == ["sweep", "look", "heal"]
+
+
+@pytest.mark.parametrize("fails", ["sweep", "look", "heal"])
+def test_a_part_that_fails_stops_no_other_and_its_error_comes_out(fails: str) -> None:
+    part = Part(fails)
+
+    with pytest.raises(LookupError, match=fails):
+        going(part)()
+
+    assert part.calls == ["sweep", "look", "heal"]
+
+
+def test_of_several_errors_none_is_lost() -> None:
+    with pytest.raises(LookupError, match="heal") as caught:
+        going(Part("sweep", "look", "heal"))()
+
+    before = caught.value.__context__
+    assert (str(before), str(before and before.__context__)) == ("look", "sweep")
+
+
+def test_repairs_that_failed_are_counted_for_an_alarm() -> None:
+    repairs = Repair("one", "failed", "throttled"), Repair("two", "done"), Repair("three", "failed", "throttled")
+
+    assert going(Part(repairs=repairs))()["repaired"] == 0
+    assert metrics.metric_set["RepairsFailed"]["Value"] == [2]
+
+
+def test_where_all_is_well_no_repair_counts_as_failed() -> None:
+    going(Part(repairs=(Repair("weekly", "created"),)))()
+
+    assert metrics.metric_set["RepairsFailed"]["Value"] == [0]
+
+
+@pytest.mark.parametrize(
+    ("deed", "repaired"), [("created", 1), ("updated", 1), ("removed", 1), ("deleted", 0), ("done", 0), ("failed", 0)]
+)
+def test_only_schedules_that_came_apart_count_as_repaired(deed: Deed, repaired: int) -> None:
+    assert going(Part(repairs=(Repair("weekly", deed, "a reason"),)))()["repaired"] == repaired
+    assert metrics.metric_set["SchedulesRepaired"]["Value"] == [repaired]

@@ -1,0 +1,341 @@
+"""Schedules of automations: what they hold, that they are corrected only where they differ, and what refusals say."""
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import boto3
+import pytest
+from botocore.exceptions import EndpointConnectionError
+from moto import mock_aws
+
+from aichats.automations.model import Automation
+from aichats.automations.rows import AutomationRow, next_row
+from aichats.automations.schedules import SchedulerError, Schedules
+from aichats.runs.times import utc_now
+from tests.automations import (
+    CRON,
+    DEAD_LETTERS,
+    RATE,
+    ROLE,
+    TARGET,
+    WEBHOOK,
+    FakeScheduler,
+    at,
+    automation,
+    make_schedules,
+    next_time,
+    scheduled,
+)
+from tests.fakes import Json, aws_error
+from tests.ledgers import NOON, Clock
+
+NAME = "dev-automation-weekly"
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def scheduler(clock: Clock) -> FakeScheduler:
+    return FakeScheduler(clock)
+
+
+@pytest.fixture
+def schedules(scheduler: FakeScheduler, clock: Clock) -> Schedules:
+    return make_schedules(scheduler, clock)
+
+
+def row(definition: Automation, now: datetime = NOON, name: str = "weekly") -> AutomationRow:
+    return next_row(name, definition, None, now)
+
+
+def changed(definition: Json, before: AutomationRow, now: datetime) -> AutomationRow:
+    return next_row(before.name, automation(definition), before, now)
+
+
+# ---------------------------------------------------------------------------------------------- what a schedule holds
+
+
+def test_a_schedule_holds_the_automations_name_and_no_more_of_it(
+    schedules: Schedules, scheduler: FakeScheduler
+) -> None:
+    definition = scheduled(timezone="America/New_York", start="2026-12-01T00:00:00Z", end="2027-12-01T00:00:00Z")
+
+    assert schedules.ensure(row(automation(definition))) == "created"
+
+    assert scheduler.schedules == {
+        NAME: {
+            "Name": NAME,
+            "GroupName": "dev",
+            "ScheduleExpression": "cron(0 9 ? * MON *)",
+            "ScheduleExpressionTimezone": "America/New_York",
+            "StartDate": datetime(2026, 12, 1, tzinfo=UTC),
+            "EndDate": datetime(2027, 12, 1, tzinfo=UTC),
+            "FlexibleTimeWindow": {"Mode": "OFF"},
+            "State": "ENABLED",
+            "ActionAfterCompletion": "NONE",
+            "Target": {
+                "Arn": TARGET,
+                "RoleArn": ROLE,
+                "Input": '{"automation": "weekly", "scheduled_time": "<aws.scheduler.scheduled-time>"}',
+                "DeadLetterConfig": {"Arn": DEAD_LETTERS},
+                "RetryPolicy": {"MaximumEventAgeInSeconds": 3600, "MaximumRetryAttempts": 20},
+            },
+            "CreationDate": NOON,
+            "LastModificationDate": NOON,
+        }
+    }
+
+
+def test_a_schedule_that_is_switched_off_stays_visible(schedules: Schedules, scheduler: FakeScheduler) -> None:
+    schedules.ensure(row(automation(scheduled(enabled=False))))
+
+    assert scheduler.schedules[NAME]["State"] == "DISABLED"
+
+
+def test_a_one_off_deletes_its_schedule_itself(schedules: Schedules, scheduler: FakeScheduler) -> None:
+    schedules.ensure(row(at(NOON + timedelta(hours=1))))
+
+    assert scheduler.schedules[NAME]["ActionAfterCompletion"] == "DELETE"
+    assert "StartDate" not in scheduler.schedules[NAME]
+
+
+@pytest.mark.parametrize(
+    ("stack", "name", "begins", "length"),
+    [
+        ("dev", "weekly", "dev-automation-weekly", 21),
+        ("dev", "a" * 49, f"dev-automation-{'a' * 49}", 64),
+        ("dev", "a" * 50, "dev-automation-.", 64),
+        ("s" * 64, "weekly", f"{'s' * 31}-automation-weekly", 49),
+        ("s" * 64, "a" * 22, f"{'s' * 31}-automation-.", 64),
+    ],
+)
+def test_a_schedule_is_named_after_stack_and_automation_in_64_characters(
+    scheduler: FakeScheduler, stack: str, name: str, begins: str, length: int
+) -> None:
+    found = make_schedules(scheduler, stack=stack).schedule_name(name)
+
+    assert found.startswith(begins)
+    assert len(found) == length
+
+
+def test_long_names_that_begin_alike_have_schedules_of_their_own(schedules: Schedules) -> None:
+    names = ["a" * 63 + last for last in "abc"]
+
+    assert len({schedules.schedule_name(name) for name in names}) == 3
+
+
+# ---------------------------------------------------------------------------------------------- the start
+
+
+def test_the_slots_of_a_rate_stay_whenever_its_schedule_is_written(
+    schedules: Schedules, scheduler: FakeScheduler, clock: Clock
+) -> None:
+    first = row(RATE)
+    schedules.ensure(first)
+    assert scheduler.schedules[NAME]["StartDate"] == NOON + timedelta(minutes=1)
+    clock.forward(hours=1)
+
+    muted = changed(scheduled("rate(5 minutes)", enabled=False), first, clock.now)
+
+    assert schedules.ensure(muted) == "updated"
+    assert scheduler.schedules[NAME]["StartDate"] == NOON + timedelta(hours=1, minutes=1)
+
+
+def test_a_rate_that_begins_at_another_start_is_corrected_even_on_the_same_grid(
+    schedules: Schedules, scheduler: FakeScheduler, clock: Clock
+) -> None:
+    early = row(automation(scheduled("rate(1 hour)", start="2026-11-20T13:00:00Z")))
+    schedules.ensure(early)
+
+    later = changed(scheduled("rate(1 hour)", start="2026-11-20T15:00:00Z"), early, clock.now)
+
+    assert schedules.ensure(later) == "updated"
+    assert next_time(scheduler.schedules[NAME], NOON) == NOON + timedelta(hours=3)
+
+
+def test_a_start_that_is_over_is_left_out(schedules: Schedules, scheduler: FakeScheduler, clock: Clock) -> None:
+    begun = row(automation(scheduled(start="2026-11-20T12:00:01Z")))
+    schedules.ensure(begun)
+    assert scheduler.schedules[NAME]["StartDate"] == NOON + timedelta(seconds=1)
+    clock.forward(days=3)
+
+    assert schedules.correct(begun) == "unchanged"
+    assert schedules.ensure(changed(scheduled(enabled=False), begun, clock.now)) == "updated"
+    assert "StartDate" not in scheduler.schedules[NAME]
+
+
+# ---------------------------------------------------------------------------------------------- correcting
+
+
+@pytest.mark.parametrize(
+    "definition",
+    [
+        CRON,
+        RATE,
+        at(NOON + timedelta(hours=9)),
+        automation(scheduled("rate(7 minutes)", start="2026-11-01T00:00:00Z", end="2027-11-01T00:00:00Z")),
+        automation(scheduled(start="2026-11-20T13:00:00Z", enabled=False)),
+    ],
+)
+def test_a_schedule_that_is_right_is_not_touched_at_any_later_time(
+    schedules: Schedules, scheduler: FakeScheduler, clock: Clock, definition: Automation
+) -> None:
+    wanted = row(definition)
+    schedules.ensure(wanted)
+    for _ in range(8):
+        clock.forward(minutes=59)
+        assert schedules.ensure(wanted) == "unchanged"
+        assert schedules.correct(wanted) == "unchanged"
+    assert "update" not in scheduler.calls
+
+
+@pytest.mark.parametrize(
+    "drift",
+    [
+        {"State": "DISABLED"},
+        {"ScheduleExpression": "cron(0 10 ? * MON *)"},
+        {"ScheduleExpressionTimezone": "Europe/London"},
+        {"EndDate": NOON + timedelta(days=30)},
+        {"StartDate": NOON + timedelta(days=30)},
+        {"FlexibleTimeWindow": {"Mode": "FLEXIBLE", "MaximumWindowInMinutes": 5}},
+        {"ActionAfterCompletion": "DELETE"},
+        {"Target": {"Arn": TARGET, "RoleArn": ROLE, "Input": "{}"}},
+    ],
+)
+@pytest.mark.parametrize("definition", [CRON, RATE])
+def test_a_schedule_that_somebody_changed_is_made_as_it_was(
+    schedules: Schedules, scheduler: FakeScheduler, definition: Automation, drift: Json
+) -> None:
+    schedules.ensure(row(definition))
+    before = dict(scheduler.schedules[NAME])
+    scheduler.schedules[NAME] |= drift
+
+    assert schedules.correct(row(definition)) == "updated"
+    assert scheduler.schedules[NAME] == before
+
+
+def test_the_start_of_a_rate_is_put_back_if_it_is_missing_or_off_the_grid(
+    schedules: Schedules, scheduler: FakeScheduler
+) -> None:
+    wanted = row(RATE)
+    schedules.ensure(wanted)
+    for start in (NOON - timedelta(minutes=4), NOON + timedelta(seconds=30), NOON + timedelta(minutes=6), None):
+        scheduler.schedules[NAME]["StartDate"] = start
+        assert schedules.correct(wanted) == "updated"
+        assert scheduler.schedules[NAME]["StartDate"] == NOON + timedelta(minutes=1)
+
+
+def test_a_start_that_is_still_to_come_is_put_back(schedules: Schedules, scheduler: FakeScheduler) -> None:
+    wanted = row(automation(scheduled(start="2026-12-01T00:00:00Z")))
+    schedules.ensure(wanted)
+    scheduler.schedules[NAME]["StartDate"] = NOON
+
+    assert schedules.correct(wanted) == "updated"
+
+
+@pytest.mark.parametrize("definition", [WEBHOOK, CRON])
+def test_only_an_active_schedule_has_one(schedules: Schedules, definition: Automation) -> None:
+    other = row(definition)
+    done = AutomationRow(**{**vars(other), "state": "done"})
+
+    with pytest.raises(ValueError, match="automation weekly has no schedule, or is not active"):
+        schedules.ensure(done)
+
+
+# ---------------------------------------------------------------------------------------------- the group
+
+
+def test_a_schedule_is_removed_once(schedules: Schedules, scheduler: FakeScheduler) -> None:
+    schedules.ensure(row(CRON))
+
+    assert schedules.remove(NAME)
+    assert not schedules.remove(NAME)
+    assert scheduler.schedules == {}
+
+
+def test_all_schedules_of_automations_are_listed_with_their_last_change(
+    schedules: Schedules, scheduler: FakeScheduler, clock: Clock
+) -> None:
+    for number in range(8):
+        schedules.ensure(row(CRON, name=f"automation-{number}"))
+    scheduler.schedules["dev-sweep"] = scheduler.schedules[schedules.schedule_name("automation-0")]
+    clock.forward(minutes=1)
+    schedules.ensure(row(RATE, name="automation-3"))
+
+    found = schedules.changed()
+
+    assert set(found) == {f"dev-automation-automation-{number}" for number in range(8)}
+    assert {name[-1] for name, moment in found.items() if moment == clock.now} == {"3"}
+    assert scheduler.calls.count("list") == 3
+
+
+# ---------------------------------------------------------------------------------------------- refusals
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (aws_error("ValidationException", "no"), r"schedule of weekly: ValidationException: no\. Change the automat"),
+        (aws_error("ServiceQuotaExceededException"), "Delete schedules, or ask AWS for more"),
+        (aws_error("AccessDeniedException"), "iam:PassRole"),
+        (aws_error("ThrottlingException"), "Repeat the request"),
+        (EndpointConnectionError(endpoint_url="https://scheduler.invalid"), "EndpointConnectionError: .*Repeat the"),
+    ],
+)
+def test_a_refusal_says_what_helps(schedules: Schedules, scheduler: FakeScheduler, error: Exception, told: str) -> None:
+    schedules.ensure(row(CRON))
+    scheduler.down = error
+
+    with pytest.raises(SchedulerError, match=told):
+        schedules.ensure(row(CRON))
+    for act in (lambda: schedules.remove("weekly"), schedules.changed, lambda: schedules.correct(row(CRON))):
+        with pytest.raises(SchedulerError):
+            act()
+
+
+# ---------------------------------------------------------------------------------------------- as moto simulates it
+
+
+@pytest.fixture
+def moto() -> Iterator[Any]:
+    """A client of the scheduler that moto simulates, on the real clock, with the stack's group."""
+    with mock_aws():
+        client = boto3.client("scheduler")
+        client.create_schedule_group(Name="dev")
+        yield client
+
+
+def test_schedules_are_made_found_corrected_and_removed_by_boto3(moto: Any) -> None:
+    schedules, now = make_schedules(moto), utc_now()
+    rate, cron = row(RATE, now, "rate"), row(CRON, now, "cron")
+
+    assert [schedules.ensure(each) for each in (rate, cron)] == ["created", "created"]
+    assert [schedules.ensure(each) for each in (rate, cron)] == ["unchanged", "unchanged"]
+    found = moto.get_schedule(Name="dev-automation-rate", GroupName="dev")
+    assert found["StartDate"] == rate.rate_start
+    assert json.loads(found["Target"]["Input"])["automation"] == "rate"
+    assert schedules.ensure(changed(scheduled(enabled=False), cron, now)) == "updated"
+    assert moto.get_schedule(Name="dev-automation-cron", GroupName="dev")["State"] == "DISABLED"
+    listed = schedules.changed()
+    assert set(listed) == {"dev-automation-rate", "dev-automation-cron"}
+    assert all(abs(moment - now) < timedelta(minutes=1) for moment in listed.values())
+    assert [schedules.remove("dev-automation-rate"), schedules.remove("dev-automation-rate")] == [True, False]
+
+
+def test_a_schedule_is_made_anew_long_after_its_start(moto: Any) -> None:
+    now = utc_now()
+    long_ago = now - timedelta(days=30)
+    begun = row(automation(scheduled(start=long_ago.isoformat(timespec="seconds"))), long_ago, "cron")
+    rate = row(RATE, long_ago, "rate")
+    schedules = make_schedules(moto)
+
+    assert [schedules.ensure(each) for each in (begun, rate)] == ["created", "created"]
+    start = moto.get_schedule(Name="dev-automation-rate", GroupName="dev")["StartDate"]
+    assert rate.rate_start is not None
+    assert start > now
+    assert (start - rate.rate_start) % timedelta(minutes=5) == timedelta(0)

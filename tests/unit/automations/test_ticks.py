@@ -1,0 +1,199 @@
+"""What the events of schedules set off."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+
+from aichats.errors import InputError
+from aichats.observability import metrics
+from aichats.runs.model import run_id
+from tests.automations import ACTION, at, listening, scheduled
+from tests.fakes import Json
+from tests.firing import NAME, Stack, slot_run
+from tests.ledgers import NOON
+
+SLOT = "2026-11-20T12:00:00Z"
+EVENT: Json = {"automation": NAME, "scheduled_time": SLOT}
+DAILY = "cron(0 12 * * ? *)"
+INSIDE: Json = EVENT | {"action": ACTION, "targets": ["biz_A"]}
+
+
+@pytest.fixture
+def stack() -> Stack:
+    return Stack()
+
+
+def ids(stack: Stack, event: object = EVENT) -> list[str]:
+    return [run.run_id for run in stack.app.ticks.runs_of(event)]
+
+
+def counted() -> dict[str, list[float]]:
+    return {name: metric["Value"] for name, metric in metrics.metric_set.items()}
+
+
+def test_an_event_names_an_automation_and_its_action_is_looked_up(stack: Stack) -> None:
+    stack.put(scheduled(DAILY, message="Hello {{ target }}") | {"targets": ["biz_A", "biz_B"]})
+
+    runs = stack.app.ticks.runs_of(EVENT)
+
+    assert [run.run_id for run in runs] == [slot_run(NOON), slot_run(NOON, "biz_B")]
+    assert [run.action.model_dump()["message_text"] for run in runs] == ["Hello biz_A", "Hello biz_B"]
+
+
+def test_what_an_automation_says_when_it_fires_counts(stack: Stack) -> None:
+    stack.put(scheduled(DAILY))
+    stack.put(scheduled(DAILY) | {"targets": ["biz_B"]})
+
+    assert ids(stack) == [slot_run(NOON, "biz_B")]
+
+
+def test_an_event_that_holds_its_action_is_not_looked_up(stack: Stack) -> None:
+    stack.put(scheduled() | {"targets": ["biz_B"]})
+
+    assert ids(stack, INSIDE) == [slot_run(NOON)]
+    assert ids(stack, INSIDE | {"automation": "nobody-knows-it"}) == [
+        run_id("schedule", "nobody-knows-it", SLOT, "biz_A")
+    ]
+
+
+def test_an_event_whose_action_is_inside_holds_no_templates(stack: Stack) -> None:
+    [run] = stack.app.ticks.runs_of(INSIDE | {"action": ACTION | {"title": "{{ slot.date }}"}})
+
+    assert run.action.model_dump()["title"] == "{{ slot.date }}"
+
+
+@pytest.mark.parametrize("gone", ["never there", "deleting", "disabled", "done", "listening"])
+def test_what_is_gone_or_switched_off_does_nothing_and_is_counted(stack: Stack, gone: str) -> None:
+    if gone == "disabled":
+        stack.put(scheduled(DAILY, enabled=False))
+    elif gone == "listening":
+        stack.put(listening())
+    elif gone != "never there":
+        stack.app.automations.put(NAME, at(NOON))
+        if gone == "deleting":
+            stack.app.automations.begin_delete(NAME)
+        else:
+            stack.app.automations.finish(stack.row())
+
+    assert (ids(stack), stack.runs) == ([], [])
+    assert counted()["StaleEvents"] == [1]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "moment"),
+    [
+        (scheduled("rate(5 minutes)"), scheduled("at(2026-11-20T18:00:00)"), NOON + timedelta(minutes=6)),
+        (scheduled("at(2026-11-20T13:00:00)"), scheduled("at(2026-11-20T18:00:00)"), NOON + timedelta(hours=1)),
+        (scheduled(DAILY), scheduled(DAILY, timezone="Asia/Tokyo"), NOON),
+        (scheduled(DAILY), scheduled(DAILY, start="2026-11-21T00:00:00Z"), NOON),
+        (scheduled(DAILY), scheduled(DAILY, end="2026-11-22T00:00:00Z"), NOON + timedelta(days=2)),
+    ],
+    ids=["a rate is an at now", "another moment", "another zone", "before its start", "after its end"],
+)
+def test_a_schedule_of_an_earlier_version_that_fires_once_more_does_nothing(
+    stack: Stack, before: Json, after: Json, moment: datetime
+) -> None:
+    stack.put(before)
+    assert len(ids(stack, EVENT | {"scheduled_time": moment.isoformat()})) == 1
+    stack.put(after)
+
+    assert stack.tick(moment) == []
+
+    assert stack.runs == []
+    assert counted()["StaleEvents"] == [1]
+
+
+@pytest.mark.parametrize(
+    ("moment", "slots"),
+    [
+        ("2026-11-20T11:59:00Z", []),
+        ("2026-11-20T11:59:01Z", [NOON]),
+        ("2026-11-20T13:00:59+01:00", [NOON]),
+        ("2026-11-20T12:01:00Z", []),
+        ("2026-11-21T12:00:00Z", [NOON + timedelta(days=1)]),
+    ],
+)
+def test_a_moment_within_a_minute_of_a_slot_is_that_slot(stack: Stack, moment: str, slots: list[datetime]) -> None:
+    stack.put(scheduled(DAILY))
+
+    assert ids(stack, EVENT | {"scheduled_time": moment}) == [slot_run(slot) for slot in slots]
+
+
+@pytest.mark.parametrize(("second", "minute"), [(0, 1), (29, 1), (59, 1), (60, 2)])
+def test_of_slots_that_come_every_minute_a_moment_is_the_one_before(stack: Stack, second: int, minute: int) -> None:
+    stack.put(scheduled("rate(1 minute)"))
+    moment = NOON + timedelta(minutes=1, seconds=second)
+
+    assert ids(stack, EVENT | {"scheduled_time": moment.isoformat()}) == [slot_run(NOON + timedelta(minutes=minute))]
+
+
+def test_a_rate_has_the_slots_that_are_counted_from_its_start(stack: Stack) -> None:
+    stack.put(scheduled("rate(5 minutes)"))
+
+    fired = [minute for minute in range(15) if ids(stack, EVENT | {"scheduled_time": f"2026-11-20T12:{minute:02}:00Z"})]
+
+    assert fired == [1, 6, 11]
+
+
+def test_what_fires_is_not_counted_as_stale(stack: Stack) -> None:
+    stack.put(scheduled(DAILY))
+    ids(stack)
+
+    assert "StaleEvents" not in counted()
+
+
+@pytest.mark.parametrize("event", [EVENT, INSIDE])
+@pytest.mark.parametrize("late", [0.0, 61.25])
+def test_lateness_is_from_the_slot_to_the_start(stack: Stack, event: Json, late: float) -> None:
+    stack.put(scheduled(DAILY))
+    stack.clock.now = NOON + timedelta(seconds=late)
+    ids(stack, event)
+
+    assert counted()["Lateness"] == [late]
+    assert metrics.metric_set["Lateness"]["Unit"] == "Seconds"
+
+
+@pytest.mark.parametrize(
+    ("event", "field"),
+    [
+        (None, "body"),
+        ([], "body"),
+        ({}, "automation"),
+        ({"automation": "Weekly"} | {"scheduled_time": SLOT}, "automation"),
+        (EVENT | {"scheduled_time": "<aws.scheduler.scheduled-time>"}, "scheduled_time"),
+        (EVENT | {"scheduled_time": 1795442400}, "scheduled_time"),
+        (EVENT | {"slot": SLOT}, "slot"),
+        (EVENT | {"action": ACTION}, "targets"),
+        (EVENT | {"targets": ["biz_A"]}, "action"),
+        (INSIDE | {"targets": ["aich_1"]}, "targets"),
+        (INSIDE | {"action": ACTION | {"message_text": "x" * 32_769}}, "action.message_text"),
+    ],
+)
+def test_an_event_that_is_wrong_raises_naming_the_field(stack: Stack, event: Any, field: str) -> None:
+    with pytest.raises(InputError) as caught:
+        ids(stack, event)
+
+    assert field in [named for named, _ in caught.value.problems]
+
+
+def test_what_cannot_be_rendered_is_a_failed_run_and_the_others_run(
+    stack: Stack, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fails = "{{ abs(to_number(target == 'biz_B' && 'x' || '1')) }}"
+    stack.put(scheduled(DAILY, message=fails) | {"targets": ["biz_A", "biz_B"]})
+
+    assert ids(stack) == [slot_run(NOON)]
+
+    [failed] = stack.runs
+    assert (failed.run.run_id, failed.status, failed.unrendered) == (slot_run(NOON, "biz_B"), "failed", True)
+    assert failed.error is not None
+    assert failed.error["type"] == "RenderError"
+    assert '"RunsFailed": [1.0]' in capsys.readouterr().out
+
+
+def test_of_what_can_be_rendered_for_nobody_nothing_is_performed(stack: Stack) -> None:
+    stack.put(scheduled(DAILY, message="{{ abs(target) }}"))
+
+    assert stack.tick(NOON) == []
+    assert [row.status for row in stack.runs] == ["failed"]

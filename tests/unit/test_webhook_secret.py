@@ -1,0 +1,35 @@
+"""The secret with which Whop signs webhooks: its shape, and what is said of a wrong one."""
+
+import pytest
+
+from aichats.errors import SecretError
+from aichats.secrets import WebhookSecret, parse_secret
+from tests.fakes import Json
+
+CONFIDENTIAL = "ws_0123456789"
+
+
+@pytest.mark.parametrize(
+    ("value", "problem"),
+    [
+        ({}, r"is empty\."),
+        ({"secret": CONFIDENTIAL}, r"is malformed \(secrets: missing\)"),
+        ({"secrets": CONFIDENTIAL}, r"is malformed \(secrets: list_type\)"),
+        ({"secrets": []}, r"is malformed \(secrets: too_short\)"),
+        ({"secrets": [""]}, r"is malformed \(secrets: string_pattern_mismatch\)"),
+        ({"secrets": [CONFIDENTIAL, f"{CONFIDENTIAL} "]}, r"is malformed \(secrets: string_pattern_mismatch\)"),
+        ({"secrets": [CONFIDENTIAL] * 6}, r"is malformed \(secrets: too_long\)"),
+    ],
+)
+def test_the_webhook_s_secret_of_the_wrong_shape_shows_nothing_either(value: Json, problem: str) -> None:
+    with pytest.raises(SecretError, match=problem) as raised:
+        parse_secret(WebhookSecret, "aichats/dev/webhook", value)
+    assert CONFIDENTIAL not in str(raised.value)
+    assert str(raised.value).endswith("To fill it, type: make secret NAME=webhook STACK=<stack>")
+
+
+def test_the_webhook_s_secret_may_be_two_and_is_never_shown() -> None:
+    secret = parse_secret(WebhookSecret, "aichats/dev/webhook", {"secrets": ["ws_new", "ws_old"]})
+
+    assert secret.secrets == ["ws_new", "ws_old"]
+    assert "ws_" not in repr(secret)
