@@ -1,7 +1,6 @@
 """Kodey in memory: its chats and messages, for tests of whole functions. Safe to call from several threads."""
 
 import json
-import threading
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
@@ -9,7 +8,8 @@ from typing import Any
 import httpx
 
 from aichats.runs.actions import KodeyCreateChat, KodeySendMessage
-from tests.fakes import Json, Step, ok
+from tests.fakes import Json, ok
+from tests.provider_in_memory import ProviderInMemory
 
 CREATE_KODEY = KodeyCreateChat(type="kodey.create_chat", message_text="How many tickets?")
 SEND_KODEY = KodeySendMessage(type="kodey.send_message", content="How many tickets?")
@@ -20,43 +20,18 @@ def always_now() -> datetime:
     return datetime.fromisoformat("2026-11-20T12:00:00Z")
 
 
-class KodeyInMemory(httpx.BaseTransport):
-    """Holds ``chats`` by id and the ``messages`` of each, and records ``requests``. Lists come in any order.
-
-    ``interfere`` may answer a request in Kodey's place, or raise an error instead of an answer. ``lag`` is how much
-    later a list shows what there is.
-    """
+class KodeyInMemory(ProviderInMemory):
+    """Holds ``chats`` by id and the ``messages`` of each. Lists come in any order, and show things ``lag`` later."""
 
     def __init__(self, clock: Callable[[], datetime] = always_now, lag: timedelta = timedelta(0)) -> None:
+        super().__init__()
         self._clock, self._lag = clock, lag
-        self._lock = threading.Lock()
         self._shifted = 0
         self.chats: dict[str, Json] = {}
         self.messages: dict[str, list[Json]] = {}
-        self.requests: list[httpx.Request] = []
-        self.interfere: Callable[[httpx.Request], Step | None] = lambda _: None
 
-    def handle_request(self, request: httpx.Request) -> httpx.Response:
-        copy = httpx.Request(request.method, request.url, headers=request.headers, content=request.read())
-        with self._lock:
-            self.requests.append(copy)
-        step = self.interfere(copy)
-        if isinstance(step, Exception):
-            raise step
-        if step is not None:
-            return step if isinstance(step, httpx.Response) else step(copy)
-        with self._lock:
-            return self.answer(copy, self._clock())
-
-    @property
-    def calls(self) -> list[str]:
-        """Each request as ``POST /chat``."""
-        return [f"{request.method} {request.url.path}" for request in self.requests]
-
-    @property
-    def bodies(self) -> list[Any]:
-        """The JSON body of each request; ``None`` where there is none."""
-        return [json.loads(request.content) if request.content else None for request in self.requests]
+    def do(self, request: httpx.Request) -> httpx.Response:
+        return self.answer(request, self._clock())
 
     def chat(self, **fields: Any) -> str:
         """There is a chat already. Gives its id."""

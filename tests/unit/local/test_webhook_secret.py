@@ -1,89 +1,62 @@
 """`make secret NAME=webhook`: what it asks for, and which secrets stay during a rotation."""
 
-import io
-from typing import Any
-
 import pytest
 
 from aichats.secrets import WebhookSecret
 from local import secret
-from local.deployed import StackSecret
-
-
-class InMemory:
-    """A secret of a stack."""
-
-    name = "aichats/dev/webhook"
-
-    def __init__(self) -> None:
-        self.value: dict[str, Any] = {}
-
-    def read(self) -> dict[str, Any]:
-        return self.value
-
-    def write(self, value: dict[str, Any]) -> None:
-        self.value = value
+from tests.unit.local.stored_secret import StoredSecret
 
 
 @pytest.fixture
-def stored(monkeypatch: pytest.MonkeyPatch) -> InMemory:
+def stored(monkeypatch: pytest.MonkeyPatch) -> StoredSecret:
     """The secret `webhook` of the stack, empty."""
-    in_memory = InMemory()
-    monkeypatch.setattr(StackSecret, "find", lambda *names: {("aichats-dev", "webhook"): in_memory}[names])
-    return in_memory
-
-
-def fill(monkeypatch: pytest.MonkeyPatch, typed: str, *options: str) -> int:
-    monkeypatch.setattr("sys.stdin", io.StringIO(f"{typed}\n"))
-    return secret.main(["--stack", "aichats-dev", "--name", "webhook", *options])
+    return StoredSecret("webhook", monkeypatch)
 
 
 def test_the_secret_is_stored_as_the_function_reads_it_and_never_printed(
-    stored: InMemory, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    stored: StoredSecret, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert fill(monkeypatch, "ws_confidential") == 0
+    assert stored.fill("ws_confidential") == 0
 
     assert WebhookSecret.model_validate(stored.value).secrets == ["ws_confidential"]
     assert "ws_confidential" not in "".join(capsys.readouterr())
 
 
-def test_during_a_rotation_the_two_newest_stay(stored: InMemory, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_during_a_rotation_the_two_newest_stay(stored: StoredSecret) -> None:
     for typed in ("ws_a", "ws_b", "ws_c"):
-        fill(monkeypatch, typed)
+        stored.fill(typed)
 
     assert stored.value == {"secrets": ["ws_c", "ws_b"]}
 
 
-def test_one_that_is_there_already_becomes_the_newest(stored: InMemory, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_that_is_there_already_becomes_the_newest(stored: StoredSecret) -> None:
     for typed in ("ws_a", "ws_b", "ws_a", "ws_a"):
-        fill(monkeypatch, typed)
+        stored.fill(typed)
 
     assert stored.value == {"secrets": ["ws_a", "ws_b"]}
 
 
-def test_what_is_malformed_is_replaced(stored: InMemory, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_malformed_is_replaced(stored: StoredSecret) -> None:
     stored.value = {"secrets": "ws_old"}
 
-    assert fill(monkeypatch, "ws_new") == 0
+    assert stored.fill("ws_new") == 0
 
     assert stored.value == {"secrets": ["ws_new"]}
 
 
 @pytest.mark.parametrize("typed", ["", "ws_", "whsec_a", "ws_a b", "ws_é", "ws_" + "a" * 4094])
 def test_what_is_no_secret_of_a_webhook_is_refused(
-    stored: InMemory, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], typed: str
+    stored: StoredSecret, capsys: pytest.CaptureFixture[str], typed: str
 ) -> None:
-    assert fill(monkeypatch, typed) == 1
+    assert stored.fill(typed) == 1
 
     assert "it begins with ws_" in capsys.readouterr().err
     assert stored.value == {}
 
 
-def test_a_company_has_no_webhook_of_its_own(
-    stored: InMemory, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_company_has_no_webhook_of_its_own(stored: StoredSecret, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
-        fill(monkeypatch, "ws_a", "--company", "biz_A")
+        stored.fill("ws_a", "--company", "biz_A")
 
     assert "leave COMPANY out" in capsys.readouterr().err
     assert stored.value == {}

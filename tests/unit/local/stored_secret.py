@@ -1,0 +1,31 @@
+"""A secret of a stack in memory, filled as `make secret` does."""
+
+import io
+from typing import Any
+
+import pytest
+
+from local import secret
+from local.deployed import StackSecret
+
+
+class StoredSecret:
+    """The secret of a name; ``value`` is what it holds."""
+
+    def __init__(self, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.name = f"aichats/dev/{name}"
+        self.value: dict[str, Any] = {}
+        self._monkeypatch = monkeypatch
+        monkeypatch.setattr(StackSecret, "find", lambda *names: {("aichats-dev", name): self}[names])
+
+    def read(self) -> dict[str, Any]:
+        return self.value
+
+    def write(self, value: dict[str, Any]) -> None:
+        self.value = value
+
+    def fill(self, typed: str, *options: str) -> int:
+        """Type this when asked. Returns the exit code."""
+        self._monkeypatch.setattr("sys.stdin", io.StringIO(f"{typed}\n"))
+        name = self.name.rpartition("/")[2]
+        return secret.main(["--stack", "aichats-dev", "--name", name, *options])
