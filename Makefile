@@ -57,13 +57,15 @@ lock: setup ## Pin the newest allowed versions of everything, with hashes
 	@$(BIN)/python -m local.lock
 
 .PHONY: benchmark
-benchmark: setup ## Cold start and fan-out, side by side with what one would pick instead
+benchmark: setup ## Cold start and fan-out, side by side with what one would pick instead; and webhooks
 	@$(BIN)/python -m benchmarks.cold_start
 	@$(BIN)/python -m benchmarks.fan_out
+	@$(BIN)/python -m benchmarks.webhooks
 
 .PHONY: chaos
-chaos: setup ## Everything goes wrong at once on the local cloud: 1,000 runs, no duplicate, no loss
+chaos: setup ## Everything goes wrong at once on the local cloud: 1,500 runs, no duplicate, no loss
 	@$(BIN)/python -m benchmarks.chaos
+	@$(BIN)/python -m benchmarks.chaos --provider kodey --runs 500
 
 .PHONY: clean
 clean: ## Remove what was built and set up
