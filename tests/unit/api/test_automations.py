@@ -1,5 +1,6 @@
 """``/automations``: written, read, changed, deleted, and kept together with their schedules."""
 
+import json
 from http import HTTPStatus
 
 import pytest
@@ -7,6 +8,7 @@ from botocore.exceptions import EndpointConnectionError
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from aichats.api import automations
 from aichats.api.app import create_api
 from aichats.bootstrap import Application
 from aichats.runs.times import utc_now
@@ -173,7 +175,34 @@ def test_what_fired_for_the_last_time_is_done_in_the_list(app: Application, api:
 
 
 def test_without_automations_the_list_is_empty(api: HttpCaller) -> None:
-    assert api("GET", "/automations").json == {"data": []}
+    assert api("GET", "/automations").json == {"data": [], "next_cursor": None}
+
+
+def test_a_list_that_does_not_fit_into_an_answer_goes_on_at_its_cursor(
+    api: HttpCaller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("a", "b", "c"):
+        put(api, UNMUTE, f"/automations/{name}")
+    [one, *_] = api("GET", "/automations").json["data"]
+    monkeypatch.setattr(automations, "MAX_LIST_BYTES", 2 * len(json.dumps(one)))
+
+    first = api("GET", "/automations").json
+    second = api("GET", "/automations", query=f"cursor={first['next_cursor']}").json
+
+    assert ([each["name"] for each in first["data"]], first["next_cursor"]) == (["a", "b"], "b")
+    assert ([each["name"] for each in second["data"]], second["next_cursor"]) == (["c"], None)
+
+
+def test_an_automation_that_is_larger_than_an_answer_s_share_is_listed_alone(
+    api: HttpCaller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("a", "b"):
+        put(api, UNMUTE, f"/automations/{name}")
+    monkeypatch.setattr(automations, "MAX_LIST_BYTES", 1)
+
+    listed = api("GET", "/automations").json
+
+    assert ([each["name"] for each in listed["data"]], listed["next_cursor"]) == (["a"], "a")
 
 
 def test_an_event_type_that_is_not_known_is_a_warning(api: HttpCaller) -> None:

@@ -26,7 +26,7 @@ def test_a_schedule_that_is_not_stored_is_previewed_as_a_bare_array(api: HttpCal
         {"utc": "2100-01-01T14:00:00Z", "local": "2100-01-01T09:00:00-05:00"},
         {"utc": "2101-01-01T14:00:00Z", "local": "2101-01-01T09:00:00-05:00"},
     ]
-    assert api("GET", "/automations").json == {"data": []}
+    assert api("GET", "/automations").json["data"] == []
 
 
 def test_a_stored_schedule_is_previewed_alike(api: HttpCaller) -> None:

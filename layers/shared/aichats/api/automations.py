@@ -20,6 +20,8 @@ from aichats.models import Request
 from aichats.whop.webhooks import KNOWN_EVENT_TYPES
 
 type Count = Annotated[int, Field(ge=1, le=100)]
+MAX_LIST_BYTES = 4_000_000
+"""Of one answer: Lambda gives at most 6 MB back."""
 STACK_SCHEDULE = "stack-schedule"
 """What the template calls its schedule: another one of this name would meet its runs."""
 _NAMED = {"name": TypeAdapter[str](Name)}
@@ -42,10 +44,18 @@ class Listed(Automation):
     """When it fires next; ``None``: it does not, or it listens to events."""
 
 
+class ListAutomations(Request):
+    """Where the list goes on."""
+
+    cursor: Name | None = None
+
+
 class Automations(BaseModel):
-    """All automations, by name."""
+    """Automations, by name: all, or as many as fit into an answer."""
 
     data: list[Listed]
+    next_cursor: str | None
+    """Where the list goes on; ``None``: these are the last."""
 
 
 class PreviewQuery(Request):
@@ -89,10 +99,19 @@ def retrieve(call: Call[None, None]) -> Reply:
     return Reply(row.automation, headers={"ETag": row.etag})
 
 
-def list_all(call: Call[None, None]) -> Reply:
-    """All automations, with the moment at which each fires next."""
-    now = datetime.now(UTC)
-    return Reply(Automations.model_construct(data=[_listed(row, now) for row in call.app.automations.list()]))
+def list_page(call: Call[None, ListAutomations]) -> Reply:
+    """Automations, with the moment at which each fires next. Follow ``next_cursor`` until it is null."""
+    now, after = datetime.now(UTC), call.query.cursor or ""
+    rows = [row for row in call.app.automations.list() if row.name > after]
+    shown: list[Listed] = []
+    room = MAX_LIST_BYTES
+    for listed in (_listed(row, now) for row in rows):
+        room -= len(listed.model_dump_json())
+        if shown and room < 0:
+            break
+        shown.append(listed)
+    following = shown[-1].name if len(shown) < len(rows) else None
+    return Reply(Automations.model_construct(data=shown, next_cursor=following))
 
 
 def delete(call: Call[None, None]) -> Reply:
@@ -175,7 +194,7 @@ _ETAG = {"ETag": "The version, for If-Match"}
 _READ: Scope = "automations:read"
 _WRITE: Scope = "automations:write"
 OPERATIONS = (
-    Operation("GET", "/automations", "List automations", _READ, list_all, reply=Automations),
+    Operation("GET", "/automations", "List automations", _READ, list_page, query=ListAutomations, reply=Automations),
     Operation(
         "POST",
         "/automations/preview",
