@@ -9,14 +9,14 @@ from typing import Annotated
 from pydantic import Field
 
 from aichats.api.operations import Call, Operation, Reply
-from aichats.api.runs import Started, reserve_key
+from aichats.api.runs import Started, reserve_key, start_each
 from aichats.automations.model import Automation, Moment
 from aichats.errors import InputError
 from aichats.models import Request
 from aichats.runs.actions import MAX_TARGETS, WhopUpdateChat
-from aichats.runs.model import Run, run_id
 from aichats.whop.models import ChatId, NotificationPreference
 
+OPERATION = "POST /chats/notification-preference"
 OPPOSITE: dict[str, NotificationPreference] = {"all": "none", "none": "all"}
 LONGEST = timedelta(days=366)
 
@@ -37,24 +37,13 @@ def set_preference(call: Call[SetPreference, None]) -> Reply:
     """
     body = call.body
     undo = _undo(body, body.until) if body.until else None
-    key = reserve_key(call, "POST /chats/notification-preference")
+    key = reserve_key(call, OPERATION)
     if undo:
         # First: if what follows fails, chats are told twice what they are; the other way round they would stay muted.
         call.app.keeper.put(*undo)
     action = WhopUpdateChat(type="whop.update_chat", notification_preference=body.notification_preference)
-    runs = [
-        Run(
-            run_id=run_id("http", call.caller.name, "POST /chats/notification-preference", key, chat_id),
-            trigger="http",
-            action=action,
-            target=chat_id,
-            api_version=call.app.api_version(action),
-        )
-        # In the order in which they will be undone, so that no undoing overtakes what it undoes.
-        for chat_id in sorted(set(body.ids))
-    ]
-    call.app.dispatcher.fan_out(runs)
-    return Reply(Started(run_ids=[run.run_id for run in runs]), HTTPStatus.ACCEPTED)
+    # In the order in which they will be undone, so that no undoing overtakes what it undoes.
+    return start_each(call, (OPERATION, key), action, sorted(body.ids))
 
 
 def _undo(body: SetPreference, until: datetime) -> tuple[str, Automation]:

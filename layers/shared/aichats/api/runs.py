@@ -3,6 +3,7 @@
 import base64
 import json
 import uuid
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from typing import Annotated, Any, Literal
@@ -14,7 +15,7 @@ from aichats.api.problems import RefusedError
 from aichats.errors import InputError
 from aichats.kodey.models import Chat, Message
 from aichats.models import Request
-from aichats.runs.actions import KINDS
+from aichats.runs.actions import KINDS, Action
 from aichats.runs.history import History
 from aichats.runs.ledger import Ledger, RefusedByLedgerError
 from aichats.runs.model import Run, Work, run_id
@@ -103,15 +104,20 @@ class RunPage(BaseModel):
 def start(call: Call[StartRuns, None]) -> Reply:
     """Perform one action for many targets, each as a run of its own. A target that stands twice counts once."""
     key = reserve_key(call, "POST /runs")
+    return start_each(call, ("POST /runs", key), call.body.action, call.body.targets)
+
+
+def start_each(call: Call[Any, None], use: tuple[str, str], action: Action, targets: Iterable[str | None]) -> Reply:
+    """Start a run of an action for each target, once, by method and path and the key that :func:`reserve_key` gave."""
     runs = [
         Run(
-            run_id=run_id("http", call.caller.name, "POST /runs", key, target),
+            run_id=run_id("http", call.caller.name, *use, target),
             trigger="http",
-            action=call.body.action,
+            action=action,
             target=target,
-            api_version=call.app.api_version(call.body.action),
+            api_version=call.app.api_version(action),
         )
-        for target in dict.fromkeys(call.body.targets)
+        for target in dict.fromkeys(targets)
     ]
     call.app.dispatcher.fan_out(runs)
     return Reply(Started(run_ids=[run.run_id for run in runs]), HTTPStatus.ACCEPTED)
