@@ -144,9 +144,12 @@ def test_the_deadline_around_a_call_holds_it_too(pool: DeadlineTransport) -> Non
         client(server, pool, timeout=60.0).retrieve_ai_chat("aich_1")
 
 
-def test_a_server_that_reads_slowly_holds_no_call(pool: DeadlineTransport) -> None:
+@pytest.mark.parametrize("behaviour", [read_slowly, say_nothing])
+def test_a_server_that_reads_slowly_or_not_at_all_holds_no_call(
+    behaviour: Callable[[Connection], None], pool: DeadlineTransport
+) -> None:
     with (
-        serving(read_slowly) as server,
+        serving(behaviour) as server,
         httpx.Client(transport=pool, timeout=60.0) as plain,
         within_the_limit(),
         time_limit(LIMIT),
