@@ -10,7 +10,10 @@ from aichats.automations.render import (
     MAX_EXPRESSIONS,
     MAX_RENDERED_BYTES,
     SLOT,
+    WEBHOOK_NAMES,
     RenderError,
+    check_expression,
+    evaluate,
     render,
     render_fields,
     slot_names,
@@ -124,10 +127,28 @@ def test_a_rendered_text_has_a_limit() -> None:
         render("{{ event }}", {"event": "é" * (MAX_RENDERED_BYTES // 2 + 1)})
 
 
-def test_a_value_that_is_endless_as_text_ends_at_the_limit() -> None:
-    doubled_forty_times = "|".join(["[@,@]"] * 40)
-    with pytest.raises(RenderError, match=f"is longer than {MAX_RENDERED_BYTES} bytes"):
-        render(f"{{{{ {doubled_forty_times} }}}}", {"event": "x" * 1000})
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "event|" + "|".join(["[@,@]"] * 40),
+        "event|" + "|".join(["[@,@]"] * 40) + "|length(to_string(@))",
+        "event|" + "|".join(["{a:@,b:@}"] * 40) + "|@ == `1`",
+        "event.data.items|" + "|".join(["[@[],@[]][]"] * 20),
+        "event.data.items|" + "|".join(["map(&`[1,1,1,1,1,1,1,1]`,@)[]"] * 30),
+        f"join('{'x' * 900}', event.data.items[].to_string(@))",
+    ],
+)
+def test_an_expression_that_copies_values_without_end_is_given_up(expression: str) -> None:
+    assert len(expression) <= MAX_EXPRESSION
+    check_expression(expression, WEBHOOK_NAMES)
+    with pytest.raises(RenderError, match="takes too much work"):
+        evaluate(expression, {"event": {"data": {"items": list(range(2000))}}})
+
+
+def test_an_expression_may_go_through_thousands_of_values() -> None:
+    items = [{"name": f"item {number}", "tags": ["a", "b"]} for number in range(5000)]
+    expression = "length(event.data.items[?contains(tags, 'b')].{name: name, first: tags[0]})"
+    assert evaluate(expression, {"event": {"data": {"items": items}}}) == 5000
 
 
 def test_expressions_are_limited_in_length_and_number() -> None:

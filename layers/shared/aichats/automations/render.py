@@ -3,8 +3,7 @@
 `Weekly revenue {{ slot.date }}`, `{{ event.data.user.name || 'Somebody' }}`, `{{ join(', ', event.data.items[].id) }}`.
 An expression ends at the first `}}` that stands in no quotes and no braces of its own, so `{{ '{{' }}` writes `{{`.
 A `}}` outside of expressions is text like any other. What was rendered is never rendered again: events come from
-outside, and what they hold comes out as it is. Who writes a template is trusted with time and memory: JMESPath can
-copy a list many times over.
+outside, and what they hold comes out as it is.
 """
 
 import json
@@ -20,6 +19,7 @@ import jmespath
 from jmespath.exceptions import JMESPathError, JMESPathTypeError, ParseError
 from jmespath.functions import Functions
 
+from aichats.automations.interpreter import BoundedInterpreter, BudgetError
 from aichats.errors import AichatsError
 from aichats.whop.webhooks import WebhookEvent
 
@@ -160,12 +160,14 @@ def evaluate(expression: str, names: Mapping[str, Any]) -> Any:
     """The value of one JMESPath expression.
 
     Raises:
-        RenderError: it cannot be computed from these names, such as `length` of a number.
+        RenderError: it cannot be computed from these names, such as `length` of a number, or takes too much work.
     """
     try:
-        return _compile(expression).search(names)
+        return BoundedInterpreter().visit(_compile(expression).parsed, names)
     except TemplateError as error:
         problem = str(error)
+    except BudgetError:
+        problem = "takes too much work: its values are copied too often"
     except JMESPathTypeError as error:
         # The error's own message would show the value.
         problem = f"cannot be computed: {error.function_name}() does not take a value of type {error.actual_type}"
@@ -278,17 +280,10 @@ def _written(expression: str, names: Mapping[str, Any]) -> str:
 
 
 def _json(expression: str, value: Any) -> str:
-    encoder = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-    written = ""
     try:
-        # Piece by piece: an expression can build a value that is small in memory and endless as text.
-        for piece in encoder.iterencode(value):
-            written += piece
-            if len(written) > MAX_RENDERED_BYTES:
-                raise RenderError(f"is longer than {MAX_RENDERED_BYTES} bytes", expression=expression)
+        return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     except (TypeError, ValueError, RecursionError):
         raise RenderError("cannot be written as JSON", expression=expression) from None
-    return written
 
 
 def _rendered(value: Any, names: Mapping[str, Any]) -> Any:
