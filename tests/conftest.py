@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import settings
 
-from tests.ledgers import running
+from tests.running import running
 
 os.environ |= {
     "WHOP_BASE_URL": "https://whop.invalid/api/v1",

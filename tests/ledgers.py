@@ -5,7 +5,6 @@ The emulator starts when the first ledger is made (0.3 s), and ends with the tes
 
 import uuid
 from collections.abc import Callable
-from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -20,6 +19,7 @@ from aichats.runs.rows import EndStatus, Row
 from aichats.runs.times import utc_now
 from local.cloud.emulator import Emulator
 from tests.fakes import Json, ai_chat
+from tests.running import running
 from tests.template import load_template
 
 if TYPE_CHECKING:
@@ -30,9 +30,6 @@ SETTLE = timedelta(seconds=60)
 LEASE = timedelta(seconds=30)
 CREATE = WhopCreateChat(type="whop.create_chat", message_text="How was the week?", title="Week")
 MUTE = WhopUpdateChat(type="whop.update_chat", notification_preference="none")
-
-running = ExitStack()
-"""What is closed when the session ends."""
 
 
 class Clock:

@@ -24,8 +24,8 @@ READ, WRITTEN, DELETED = {"dynamodb:GetItem"}, {"dynamodb:PutItem", "dynamodb:Up
 QUERIED, SCANNED = {"dynamodb:Query"}, {"dynamodb:Scan"}
 ON_TABLES = {
     "RunScheduleFunction": {"RunsTable": READ | WRITTEN, "AutomationsTable": READ},
-    "PerformRunsFunction": {"RunsTable": WRITTEN},
-    "PerformSlowRunsFunction": {"RunsTable": WRITTEN},
+    "PerformRunsFunction": {"RunsTable": READ | WRITTEN},
+    "PerformSlowRunsFunction": {"RunsTable": READ | WRITTEN},
     "SweepRunsFunction": {
         "RunsTable": READ | WRITTEN,
         "${RunsTable.Arn}/index/by_due": QUERIED,

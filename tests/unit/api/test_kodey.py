@@ -1,7 +1,6 @@
 """``/kodey/chats``: what is sent to Kodey, what waits on the queue, and what callers are told."""
 
 import contextvars
-import time
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
@@ -11,10 +10,10 @@ import pytest
 
 from aichats.api.app import create_api
 from aichats.bootstrap import Application
-from aichats.http import retry
+from aichats.http import deadline, retry
 from aichats.http.deadline import time_limit
 from aichats.kodey.models import MAX_METADATA_BYTES
-from tests.fakes import FakeSecretsManager, FakeSqs, Json, Step
+from tests.fakes import FakeClock, FakeSecretsManager, FakeSqs, Json, Step, aws_error
 from tests.kodey_in_memory import KodeyInMemory
 from tests.lambda_calls import (
     KODEY_KEY,
@@ -40,19 +39,21 @@ class World:
     """The API, with Kodey in memory and a worker that performs what is queued while the API sleeps."""
 
     def __init__(self, secrets: FakeSecretsManager | None = None) -> None:
-        self.clock, self.sqs = Clock(), FakeSqs()
+        self.clock, self.timer, self.sqs = Clock(), FakeClock(), FakeSqs()
         self.kodey = KodeyInMemory(self.clock)
         self.kodey.chat()
         self.app: Application = make_application(self.kodey, secrets, clock=self.clock, sqs=self.sqs)
         self.slept: list[float] = []
         self.meanwhile: Callable[[], object] = self.work
-        # Sleeping lets somebody else act, and takes no time.
+        # Sleeping lets somebody else act.
         self.app.__dict__["dispatcher"] = replace(self.app.dispatcher, sleep=self._sleep)
         self._caller = HttpCaller(create_api(self.app).resolve)
 
     def __call__(self, method: str, path: str, body: object = None, seconds: float = 25.0, **options: object) -> Answer:
-        with time_limit(seconds):
-            return self._caller(method, path, body, **options)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(deadline, "time", self.timer)
+            with time_limit(seconds):
+                return self._caller(method, path, body, **options)
 
     def work(self) -> None:
         """The function for slow runs takes what is due."""
@@ -71,11 +72,11 @@ class World:
     def until_time_is_up(self) -> None:
         """The worker acts at once, and what is left then takes longer than the call may."""
         self.work()
-        self.meanwhile = lambda: time.sleep(0.02)
+        self.meanwhile = lambda: None
 
     def _sleep(self, seconds: float) -> None:
         self.slept.append(seconds)
-        assert len(self.slept) < 50, "it looks for ever"
+        self.timer.sleep(seconds)
         self.meanwhile()
 
 
@@ -193,7 +194,7 @@ def test_while_it_is_performed_elsewhere_its_own_call_watches_and_answers_202(
 ) -> None:
     def take() -> None:
         api.app.ledger.claim(api.sqs.sent[0].run_id, LEASE)
-        api.meanwhile = lambda: time.sleep(0.02)
+        api.meanwhile = lambda: None
 
     api.meanwhile = take
 
@@ -206,6 +207,20 @@ def test_a_run_that_vanished_is_told_as_our_fault(api: World, monkeypatch: pytes
     monkeypatch.setattr(type(api.app.ledger), "get", lambda *_: None)
 
     assert api("POST", CHATS, NEW).status == 500
+
+
+def test_where_sqs_takes_no_message_the_caller_is_told_the_run_which_is_performed_later(api: World) -> None:
+    api.sqs.down = aws_error("ServiceUnavailable")
+
+    answer = api("POST", CHATS, NEW)
+
+    assert (answer.status, answer.json["status"]) == (202, "pending")
+    api.sqs.down = None
+    api.clock.forward(minutes=6)
+    assert api.app.sweeper.sweep()["resumed"] == 1
+    api.work()
+    assert api("GET", answer.headers["location"]).json["status"] == "succeeded"
+    assert api.kodey.of_user("chat_2") == ["How many tickets?"]
 
 
 def test_an_answer_that_never_came_is_null_and_the_message_is_not_sent_again(api: World) -> None:
@@ -502,19 +517,23 @@ def test_a_secret_that_is_wrong_is_told_with_what_to_type_and_nothing_of_the_key
 # ---------------------------------------------------------------------------------------------- many
 
 
+CREATE_CHAT = {"type": "kodey.create_chat", "message_text": "How many tickets?"}
+
+
 @pytest.mark.parametrize(
-    ("key", "apart"),
-    [
-        ("sk_live_1", 60 * 2 / 950),
-        ("pk_live_1", 60 * 2 / 95),
-        ("usk_live_1", 60 * 2 / 95),
-        ("other", 60 * 2 / 95),
-        ("cannot be a key", 60 * 2 / 95),
-    ],
+    ("key", "calls_per_minute"),
+    [("sk_live_1", 950), ("pk_live_1", 95), ("usk_live_1", 95), ("other", 95), ("cannot be a key", 95)],
 )
-def test_a_fan_out_is_spread_by_what_the_kind_of_key_may(key: str, apart: float) -> None:
+@pytest.mark.parametrize(
+    ("action", "calls"),
+    [(CREATE_CHAT, 2), (CREATE_CHAT | {"user_id": "ann"}, 3), ({"type": "kodey.send_message", **SENT}, 2)],
+    ids=["create", "create for a user", "send"],
+)
+def test_a_fan_out_is_spread_by_the_calls_of_a_run_and_by_what_the_kind_of_key_may(
+    action: Json, calls: int, key: str, calls_per_minute: int
+) -> None:
     api = World(FakeSecretsManager({**SECRETS, KODEY_SECRET: {"api_key": key}}))
-    action = {"type": "kodey.create_chat", "message_text": "How many tickets?"}
+    apart = 60 * calls / calls_per_minute
 
     answer = api("POST", "/runs", {"action": action, "targets": [f"agent_{number}" for number in range(100)]})
 

@@ -175,7 +175,7 @@ def test_the_end_is_safe_before_a_chat_is_muted(api: HttpCaller, sqs: FakeSqs, s
         ({"until": int(UNTIL.timestamp())}, "until"),
         ({"till": UNTIL.isoformat()}, "till"),
     ],
-    ids=lambda value: str(value)[:50],
+    ids=lambda value: value if isinstance(value, str) else next(iter(value)),
 )
 def test_what_is_wrong_is_named_and_nothing_is_done(
     api: HttpCaller, sqs: FakeSqs, scheduler: FakeScheduler, fields: Json, field: str

@@ -21,7 +21,7 @@ from aichats.errors import (
 )
 from aichats.http.deadline import time_limit
 from aichats.http.retry import MAX_ATTEMPTS
-from tests.fakes import FakeClock, refused
+from tests.fakes import FakeClock, Step, refused
 from tests.unit.http.calls import Failure, broken, call, client, done, in_progress, mismatch, sent, status
 
 type End = tuple[int, type[ProviderError]]
@@ -132,10 +132,17 @@ def test_where_no_sane_wait_is_named_it_backs_off(retry_after: str, clock: FakeC
 
 
 def test_a_wait_that_would_end_after_the_limit_is_not_begun(clock: FakeClock) -> None:
-    http = client(clock, refused(429, headers={"retry-after": "60"}), timeout=60.0)
+    http = client(clock, refused(429, headers={"retry-after": "10"}), timeout=10.0)
     with pytest.raises(RateLimitError) as raised:
         call(http, "POST")
-    assert (clock.slept, raised.value.retry_after) == ([], 60.0)
+    assert (clock.slept, raised.value.retry_after) == ([], 10.0)
+
+
+def test_a_long_wait_is_left_to_the_caller_however_much_time_there_is(clock: FakeClock) -> None:
+    http = client(clock, *[refused(429, headers={"retry-after": wait}) for wait in ("15", "16")], timeout=240.0)
+    with pytest.raises(RateLimitError) as raised:
+        call(http, "POST")
+    assert (clock.slept, raised.value.retry_after) == ([15.0], 16.0)
 
 
 def test_the_limit_holds_for_all_waits_together(clock: FakeClock) -> None:
@@ -216,3 +223,26 @@ def test_a_redirect_is_not_followed(clock: FakeClock) -> None:
     with pytest.raises(APIStatusError, match="308: Permanent Redirect"):
         call(http, "POST")
     assert len(sent(http)) == 1
+
+
+# ---- deletes
+
+
+@pytest.mark.parametrize(
+    "lost", [httpx.ReadTimeout("slow"), httpx.RemoteProtocolError("cut"), refused(500), refused(408)]
+)
+def test_a_delete_whose_answer_got_lost_succeeded_if_there_is_nothing_any_more(lost: Step, clock: FakeClock) -> None:
+    http = client(clock, lost, refused(404))
+    assert call(http, "DELETE") == b""
+    assert len(sent(http)) == 2
+
+
+@pytest.mark.parametrize("before", [[], [httpx.ConnectError("no route")], [refused(429)]])
+def test_a_delete_of_what_is_not_there_is_an_error(before: list[Step], clock: FakeClock) -> None:
+    with pytest.raises(NotFoundError):
+        call(client(clock, *before, refused(404)), "DELETE")
+
+
+def test_only_a_delete_takes_nothing_for_success(clock: FakeClock) -> None:
+    with pytest.raises(NotFoundError):
+        call(client(clock, refused(500), refused(404)), "PATCH")

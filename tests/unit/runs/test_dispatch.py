@@ -11,7 +11,8 @@ from aichats.runs.actions import Action
 from aichats.runs.dispatch import METRICS, Dispatcher
 from aichats.runs.perform import ALARMING, Outcome
 from aichats.runs.queue import Queue, QueueError
-from tests.fakes import FakeSqs, ai_chat, ok, refused
+from aichats.runs.sweep import Sweeper
+from tests.fakes import FakeSqs, ai_chat, aws_error, ok, refused
 from tests.kodey_in_memory import CREATE_KODEY, SEND_KODEY
 from tests.ledgers import LEASE, make_run
 from tests.performing import Bench
@@ -136,6 +137,43 @@ def test_no_message_comes_before_its_run_is_due(dispatcher: Dispatcher, bench: B
         assert row is not None
         assert row.due_at is not None
         assert row.due_at <= bench.clock.now + timedelta(seconds=sent.delay)
+
+
+def test_runs_that_a_caller_knows_are_performed_though_sqs_takes_no_message(
+    dispatcher: Dispatcher, bench: Bench, sqs: FakeSqs, caplog: pytest.LogCaptureFixture
+) -> None:
+    runs = [make_run("one"), make_run("two")]
+    sqs.down = aws_error("ServiceUnavailable")
+
+    dispatcher.accept(runs)
+
+    assert all((row := bench.ledger.get(run.run_id)) and row.is_open for run in runs)
+    [record] = caplog.records
+    assert (record.getMessage(), vars(record)["run_ids"]) == ("runs left to the sweep", [run.run_id for run in runs])
+    sqs.down = None
+    bench.clock.forward(minutes=2)
+    assert Sweeper(bench.ledger, dispatcher).sweep()["resumed"] == 2
+    assert {sent.run_id for sent in sqs.sent} == {run.run_id for run in runs}
+
+
+def test_a_run_that_is_due_later_than_sqs_can_delay_gets_a_message_again_and_again_until_it_is_due(
+    dispatcher: Dispatcher, bench: Bench, sqs: FakeSqs
+) -> None:
+    bench.whop.script = [CHAT, CHAT]
+    due_in, messages = timedelta(minutes=40), [0]
+    bench.ledger.add([bench.run], lambda _: bench.clock.now + due_in)
+    for _ in range(3):
+        bench.clock.forward(seconds=messages[-1])
+        [outcome] = dispatcher.perform_batch([bench.run.run_id], LEASE)
+        assert isinstance(outcome, Outcome)
+        assert (outcome.state, outcome.performed) == ("waiting", False)
+        messages.append(sqs.sent.pop().delay)
+
+    assert messages == [0, 900, 900, 600]
+    bench.clock.forward(seconds=600)
+    [outcome] = dispatcher.perform_batch([bench.run.run_id], LEASE)
+    assert isinstance(outcome, Outcome)
+    assert (outcome.state, sqs.sent) == ("succeeded", [])
 
 
 def test_a_batch_gives_an_outcome_or_the_crash_of_each_in_order(dispatcher: Dispatcher, bench: Bench) -> None:

@@ -119,7 +119,7 @@ def start_each(call: Call[Any, None], use: tuple[str, str], action: Action, targ
         )
         for target in dict.fromkeys(targets)
     ]
-    call.app.dispatcher.fan_out(runs)
+    call.app.dispatcher.accept(runs)
     return Reply(Started(run_ids=[run.run_id for run in runs]), HTTPStatus.ACCEPTED)
 
 

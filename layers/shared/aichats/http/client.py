@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from typing import Any, NoReturn
 
 import httpx
@@ -15,6 +16,7 @@ from aichats.errors import (
     APIStatusError,
     APITimeoutError,
     AuthenticationError,
+    NotFoundError,
     OutcomeUnknownError,
 )
 from aichats.http import retry
@@ -86,7 +88,8 @@ class HttpClient:
     ) -> Answer:
         """Make one call, and repeat it as :mod:`aichats.http.retry` says.
 
-        Every attempt sends the same bytes. ``timeout`` stands for this call in place of the client's own.
+        Every attempt sends the same bytes. ``timeout`` stands for this call in place of the client's own. Where a
+        DELETE is repeated whose answer got lost, 404 tells that it succeeded.
 
         Raises:
             APIStatusError: refused, and nothing was done (or the same however often it is done).
@@ -105,7 +108,7 @@ class HttpClient:
             return self._attempts(request)
 
     def _attempts(self, request: httpx.Request) -> Answer:
-        token, refreshed, in_progress, attempt = self._tokens.current(), False, False, 1
+        token, refreshed, in_progress, deleted, attempt = self._tokens.current(), False, False, False, 1
         while True:
             try:
                 return self._attempt(request, token)
@@ -115,6 +118,9 @@ class HttpClient:
                     if token != refused:
                         logger.info("another token after a 401", extra={"request_id": error.request_id})
                         continue
+                if deleted and isinstance(error, NotFoundError):
+                    return Answer(HTTPStatus.NO_CONTENT, httpx.Headers(), b"", error.request_id, self.provider.name)
+                deleted = deleted or retry.may_have_deleted(request.method, error)
                 in_progress = in_progress or retry.is_in_progress(request.method, error)
                 wait = self._wait_before_next(request.method, error, attempt)
                 if wait is None:
@@ -140,7 +146,7 @@ class HttpClient:
             return None
         named = error.retry_after if isinstance(error, APIStatusError) else None
         wait = retry.backoff(attempt, self.randomness) if named is None else named
-        return wait if wait < remaining(default=self.timeout) else None
+        return wait if wait <= retry.MAX_PAUSE_SECONDS and wait < remaining(default=self.timeout) else None
 
     def _give_up(self, request: httpx.Request, error: Failure, *, in_progress: bool) -> NoReturn:
         """Raise what the caller gets when there is no further attempt.

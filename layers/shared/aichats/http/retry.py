@@ -26,6 +26,8 @@ from aichats.errors import APIStatusError
 MAX_ATTEMPTS = 4
 FIRST_BACKOFF_SECONDS = 0.5
 MAX_BACKOFF_SECONDS = 8.0
+MAX_PAUSE_SECONDS = 15.0
+"""Longer waits that a provider names are not slept through: who called waits elsewhere, and calls with all its time."""
 MAX_WAIT_SECONDS = 24 * 3600.0
 """What a provider may ask for at the most; a larger number is taken as nonsense and ignored."""
 
@@ -64,6 +66,11 @@ def judge(method: str, error: Failure) -> Verdict:
 def is_in_progress(method: str, error: Failure) -> bool:
     """Whether another request with the same idempotency key still runs. Until a success is seen, it may be one."""
     return method == "POST" and isinstance(error, APIStatusError) and error.code == IN_PROGRESS
+
+
+def may_have_deleted(method: str, error: Failure) -> bool:
+    """Whether a DELETE that failed may have taken effect all the same."""
+    return method == "DELETE" and judge("POST", error) is Verdict.UNKNOWN
 
 
 def _judge_status(method: str, error: APIStatusError) -> Verdict:

@@ -89,7 +89,7 @@ class KodeyClient:
         return read(ChatWithMessages, self._http.call("GET", _path(chat_id)), chat_id=chat_id)
 
     def delete_chat(self, chat_id: str) -> None:
-        """Delete a chat. A repeat after a lost answer may raise ``NotFoundError``: then it is gone as well.
+        """Delete a chat.
 
         Raises:
             ProviderError: the failure.

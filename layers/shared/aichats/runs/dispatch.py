@@ -8,12 +8,14 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
+from botocore.exceptions import BotoCoreError, ClientError
+
 from aichats.http.deadline import remaining
 from aichats.observability import count, logger
 from aichats.runs.ledger import Ledger
 from aichats.runs.model import Run
 from aichats.runs.perform import Outcome, Performer, State, found
-from aichats.runs.queue import Queue
+from aichats.runs.queue import Queue, QueueError
 
 FIRST_LOOK, MAX_LOOK = 0.2, 1.0
 """Seconds between two looks at a run that is watched."""
@@ -62,7 +64,7 @@ class Dispatcher:
         row = self.ledger.get(run.run_id)
         if row is not None:
             return found(row)
-        self.fan_out([run])
+        self.accept([run])
         wait = FIRST_LOOK
         while (row := self.ledger.get(run.run_id)) is not None and row.is_open:
             if remaining(default=0.0) < wait + LOOK_MARGIN:
@@ -79,7 +81,7 @@ class Dispatcher:
             return []
         with ThreadPoolExecutor(max_workers=len(run_ids)) as pool:
             # Each in a copy of this context: the deadline travels in it.
-            jobs = [pool.submit(contextvars.copy_context().run, self._perform, run_id, lease) for run_id in run_ids]
+            jobs = [pool.submit(contextvars.copy_context().run, self._deliver, run_id, lease) for run_id in run_ids]
         results = [_result(run_id, job) for run_id, job in zip(run_ids, jobs, strict=True)]
         _count(result for result in results if isinstance(result, Outcome))
         return results
@@ -88,21 +90,55 @@ class Dispatcher:
         """Write the runs to the ledger, then send one message for each, spread so that the rate limit is kept.
 
         Repeated for the same runs it sends again only what is still open.
+
+        Raises:
+            QueueError: SQS did not take some; all are in the ledger, and ``sweep_runs`` sends them again.
         """
+        self._send(self._add(runs))
+
+    def accept(self, runs: Sequence[Run]) -> None:
+        """As :meth:`fan_out`, for a caller who is told the ids: once they are in the ledger the runs will be performed.
+
+        Were an error told, the caller would start them again.
+        """
+        added = self._add(runs)
+        try:
+            self._send(added)
+        except (QueueError, BotoCoreError, ClientError):
+            logger.exception("runs left to the sweep", extra={"run_ids": [run.run_id for run, _ in added]})
+
+    def _add(self, runs: Sequence[Run]) -> list[tuple[Run, timedelta]]:
+        """Write the runs to the ledger. Those that are open now, and when each is due from now on."""
         now = self.ledger.clock()
-        apart = timedelta(seconds=1 / self.performer.actions[runs[0].provider].per_second) if runs[1:] else timedelta(0)
+        apart = self._apart(runs[0]) if runs[1:] else timedelta(0)
         delay_of = {run.run_id: number * apart for number, run in enumerate(runs)}
         opened = self.ledger.add(runs, lambda index: now + index * apart)
-        self.queue.send((run, delay_of[run.run_id]) for run in opened)
-        count("RunsQueued", len(opened))
+        return [(run, delay_of[run.run_id]) for run in opened]
+
+    def _send(self, runs: Sequence[tuple[Run, timedelta]]) -> None:
+        self.queue.send(runs)
+        count("RunsQueued", len(runs))
+
+    def _apart(self, run: Run) -> timedelta:
+        return timedelta(seconds=1 / self.performer.actions[run.provider].per_second(run))
 
     def _perform(self, run: Run | str, lease: timedelta) -> Outcome:
         outcome = self.performer.perform(run, lease)
+        if outcome.performed:
+            self._send_again(outcome)
+        return outcome
+
+    def _deliver(self, run_id: str, lease: timedelta) -> Outcome:
+        """Perform the run of a message. Where it is due later than SQS can delay a message, send the message again."""
+        outcome = self.performer.perform(run_id, lease)
+        self._send_again(outcome)
+        return outcome
+
+    def _send_again(self, outcome: Outcome) -> None:
         due_at = outcome.row.due_at
-        if outcome.performed and outcome.state == "waiting" and due_at is not None:
+        if outcome.state == "waiting" and due_at is not None:
             # If this fails the run is not lost: it is open, and sweep_runs finds it.
             self.queue.send([(outcome.row.run, due_at - self.ledger.clock())])
-        return outcome
 
 
 def _result(run_id: str, job: Future[Outcome]) -> Outcome | BaseException:

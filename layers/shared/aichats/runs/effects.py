@@ -11,7 +11,8 @@ from datetime import timedelta
 from typing import Any, Protocol
 
 from aichats.errors import ProtocolError
-from aichats.runs.rows import Row
+from aichats.runs.model import Run
+from aichats.runs.rows import Json, Row
 
 
 @dataclass(frozen=True)
@@ -36,14 +37,16 @@ class Effect:
         limit: the longest that ``act`` may take.
         find: looks for it after its outcome got lost, given what was ``seen``. All that might be it: none means that it
             did not happen. ``None``: it cannot be looked for.
-        seen: ids of what could be mistaken for it, noted before it begins. ``None``: nothing could be. An effect that
-            is not the first of its action must note something, if only that there is nothing.
+        seen: what there is that could be mistaken for it, noted before it begins. ``None``: nothing could be. An effect
+            that is not the first of its action must note something, if only that there is nothing.
+        lock: what no two runs may make at the same time, since each could take the other's for its own.
     """
 
     act: Callable[[], Done]
     limit: timedelta
-    find: Callable[[Sequence[str]], Sequence[Done]] | None
-    seen: Callable[[], Sequence[str]] | None = None
+    find: Callable[[Json], Sequence[Done]] | None
+    seen: Callable[[], Json] | None = None
+    lock: Sequence[str] | None = None
 
 
 def created(create: Callable[[], Done]) -> Done:
@@ -71,9 +74,8 @@ class Actions(Protocol):
     def settle(self) -> timedelta:
         """How long after a call of unknown outcome its effect may still appear."""
 
-    @property
-    def per_second(self) -> float:
-        """How many runs of a fan-out may begin in a second, so that the provider's rate limit is kept."""
+    def per_second(self, run: Run) -> float:
+        """How many runs like this one may begin in a second, so that the provider's rate limit is kept."""
 
     def effect(self, row: Row) -> Effect | None:
         """The next effect; ``None`` when none is left.

@@ -2,26 +2,31 @@
 
 Kodey knows neither titles nor idempotency keys. A chat that was created is found again by its ``userId``: one that is
 made of the run's id, so that no other chat has it. Where the caller gave one, the chats that this user has already are
-noted first, and only a new one of the same agent in which nothing was said yet counts.
+noted first, and only a new one of the same agent in which the user said nothing yet counts.
 
-A message is found again among its chat's messages: those of the same words are noted before it is sent, and only a
-newer one counts. Its answer is the assistant's next message, and none that was there before.
+A message is found again among its chat's messages: those that are there are noted before it is sent, and only a new one
+of the same words counts. Its answer is the assistant's next message, and none that was there before.
+
+So that no run takes another's for its own, one at a time creates a chat of the same user and agent, or sends the same
+words to the same chat.
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, cast
 
 from pydantic import BaseModel
 
-from aichats.kodey import CreateChat, KodeyClient, Message
+from aichats.kodey import Chat, CreateChat, KodeyClient, Message
 from aichats.runs.actions import KodeyCreateChat, KodeySendMessage
 from aichats.runs.effects import Done, Effect, created
-from aichats.runs.rows import Row
+from aichats.runs.model import Run
+from aichats.runs.rows import Json, Row
 
-CALLS_OF_A_RUN = 2
+SINCE = timedelta(minutes=5)
+"""How far back things are noted that an effect could be mistaken for: more than Kodey's clocks may differ."""
 MAX_REPLY_CHARACTERS = 16_384
 """Of the assistant's answer as the run keeps it; Kodey has the whole."""
 
@@ -41,10 +46,11 @@ class KodeyActions:
     settle: timedelta
     calls_per_minute: Callable[[], int]
 
-    @property
-    def per_second(self) -> float:
+    def per_second(self, run: Run) -> float:
         """Nearly as many as the rate limit lets through."""
-        return 0.95 * self.calls_per_minute() / CALLS_OF_A_RUN / 60
+        # Creating and sending; sending and what is noted before; or, for a user of the caller's, all three.
+        calls = 3 if isinstance(run.action, KodeyCreateChat) and run.action.user_id is not None else 2
+        return 0.95 * self.calls_per_minute() / calls / 60
 
     def effect(self, row: Row) -> Effect | None:
         """To create the chat, where that is wanted; then to send the message."""
@@ -54,8 +60,11 @@ class KodeyActions:
         return None if "reply" in row.result else self._sending(row)
 
     def complete(self, row: Row) -> Done:
-        """Nothing is left: the effects made all of it."""
-        return Done(str(row.chat_id), dict(row.result))
+        """Fetch the chat, where the answer to its creation could not be read. The effects made all else."""
+        chat_id, result = str(row.chat_id), dict(row.result)
+        if isinstance(row.run.action, KodeyCreateChat) and "chat" not in result:
+            result["chat"] = _dump(self.client().retrieve_chat(chat_id), Chat)
+        return Done(chat_id, result)
 
     def _creating(self, row: Row, action: KodeyCreateChat) -> Effect:
         client, agent_id = self.client(), str(row.run.target)
@@ -65,19 +74,22 @@ class KodeyActions:
             chat = client.create_chat(
                 CreateChat.model_construct(agent_id=agent_id, user_id=user_id, metadata=action.metadata or {})
             )
-            return Done(chat.id, {"chat": _dump(chat)})
+            return Done(chat.id, {"chat": _dump(chat, Chat)})
 
-        def seen() -> list[str]:
-            return [chat.id for chat in client.list_chats(user_id=user_id)]
+        def listed() -> list[Chat]:
+            chats = client.list_chats(user_id=user_id)
+            return [chat for chat in chats if (chat.user_id, chat.agent_id) == (user_id, agent_id)]
 
-        def find(noted: Sequence[str]) -> list[Done]:
-            chats = [chat for chat in client.list_chats(user_id=user_id) if chat.id not in noted]
-            ours = [chat for chat in chats if (chat.user_id, chat.agent_id) == (user_id, agent_id)]
+        def find(noted: Json) -> list[Done]:
+            found = _new(listed(), noted)
             if action.user_id is not None:
-                ours = [chat for chat in ours if not client.list_messages(chat.id)]
-            return [Done(chat.id, {"chat": _dump(chat)}) for chat in ours]
+                found = [chat for chat in found if not _said(client.list_messages(chat.id))]
+            return [Done(chat.id, {"chat": _dump(chat, Chat)}) for chat in found]
 
-        return Effect(partial(created, act), self.call_limit, find, seen if action.user_id is not None else None)
+        if action.user_id is None:
+            return Effect(partial(created, act), self.call_limit, find)
+        lock = ("kodey", "chat", user_id, agent_id)
+        return Effect(partial(created, act), self.call_limit, find, lambda: _noted(listed()), lock)
 
     def _sending(self, row: Row) -> Effect:
         client, action = self.client(), cast("KodeyCreateChat | KodeySendMessage", row.run.action)
@@ -88,15 +100,15 @@ class KodeyActions:
         def act() -> Done:
             return Done(chat_id, {"reply": _bounded(client.send_message(chat_id, content))})
 
-        def seen() -> list[str]:
-            messages = client.list_messages(chat_id)
-            return [message.id for message in [*_same(messages, content), *_latest_answers(messages)]]
+        def seen() -> Json:
+            return _noted([] if is_new else client.list_messages(chat_id))
 
-        def find(noted: Sequence[str]) -> list[Done]:
-            messages = [message for message in _in_order(client.list_messages(chat_id)) if message.id not in noted]
-            return [Done(chat_id, {"reply": _answer_to(message, messages)}) for message in _same(messages, content)]
+        def find(noted: Json) -> list[Done]:
+            messages = _in_order(_new(client.list_messages(chat_id), noted))
+            ours = [message for message in _said(messages) if message.content.strip() == content.strip()]
+            return [Done(chat_id, {"reply": _answer_to(message, messages)}) for message in ours]
 
-        return Effect(act, self.answer_limit, find, list if is_new else seen)
+        return Effect(act, self.answer_limit, find, seen, lock=("kodey", "message", chat_id, content.strip()))
 
 
 def own_user_id(run_id: str) -> str:
@@ -104,16 +116,25 @@ def own_user_id(run_id: str) -> str:
     return f"aichats-{run_id}"
 
 
-def _same(messages: Sequence[Message], content: str) -> list[Message]:
-    """The user's messages of these words, whatever space is around them."""
-    words = content.strip()
-    return [message for message in messages if message.role == "user" and message.content.strip() == words]
+def _noted(things: Sequence[Chat | Message]) -> Json:
+    """What tells these from newer ones, and stays small: a moment, and the ids of what is not older."""
+    if not things:
+        return {}
+    since = max(thing.created_at for thing in things) - SINCE
+    return {"since": since.isoformat(), "ids": [thing.id for thing in things if thing.created_at >= since]}
 
 
-def _latest_answers(messages: Sequence[Message]) -> list[Message]:
-    """Those that may bear the time of what is said next: times are in whole seconds."""
-    latest = max((message.created_at for message in messages), default=None)
-    return [message for message in messages if message.role == "assistant" and message.created_at == latest]
+def _new[T: (Chat, Message)](things: Sequence[T], noted: Json) -> list[T]:
+    """Those that were not there when it was noted what was."""
+    if not noted:
+        return list(things)
+    since, ids = datetime.fromisoformat(noted["since"]), set(noted["ids"])
+    return [thing for thing in things if thing.created_at >= since and thing.id not in ids]
+
+
+def _said(messages: Sequence[Message]) -> list[Message]:
+    """What the user said: agents may greet."""
+    return [message for message in messages if message.role == "user"]
 
 
 def _in_order(messages: Sequence[Message]) -> list[Message]:
@@ -129,12 +150,12 @@ def _answer_to(message: Message, messages: Sequence[Message]) -> dict[str, Any] 
 
 
 def _bounded(message: Message) -> dict[str, Any]:
-    fields = _dump(message)
+    fields = _dump(message, Message)
     if len(message.content) <= MAX_REPLY_CHARACTERS:
         return fields
     return fields | {"content": message.content[:MAX_REPLY_CHARACTERS], "content_truncated": True}
 
 
-def _dump(model: BaseModel) -> dict[str, Any]:
-    """A reply as Kodey names its fields. Only those that are known: others may be of any size."""
-    return model.model_dump(mode="json", by_alias=True, exclude_unset=True, include=set(type(model).model_fields))
+def _dump(reply: BaseModel, model: type[BaseModel]) -> dict[str, Any]:
+    """A reply as Kodey names its fields. Only those of ``model``: others may be of any size."""
+    return reply.model_dump(mode="json", by_alias=True, exclude_unset=True, include=set(model.model_fields))

@@ -197,7 +197,7 @@ class Ledger(Reader):
         }
         self._write(row.run.run_id, changes, "#lease = :token", {"token": row.lease}, remove=("lease", "lease_until"))
 
-    def begin(self, row: Row, seen: Sequence[str]) -> None:
+    def begin(self, row: Row, seen: Json) -> None:
         """Note what there is already of what an effect could be mistaken for: it begins now.
 
         Raises:
@@ -205,7 +205,7 @@ class Ledger(Reader):
         """
         now = self.clock()
         unknown_from = to_text(row.lease_until or now)
-        changes = {"seen": list(seen), "unsettled_at": unknown_from, "updated_at": to_text(now)}
+        changes = {"seen": seen, "unsettled_at": unknown_from, "updated_at": to_text(now)}
         self._write(row.run.run_id, changes, "#lease = :token", {"token": row.lease})
 
     def record(self, row: Row, chat_id: str, result: Json) -> Row:

@@ -10,7 +10,7 @@ Whoever calls :meth:`Performer.perform` sends a run that waits to the queue; if 
 """
 
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Literal
@@ -30,6 +30,7 @@ from aichats.observability import count_now, logger
 from aichats.runs.effects import Actions, Done, Effect
 from aichats.runs.failures import describe
 from aichats.runs.ledger import Ledger, RefusedByLedgerError
+from aichats.runs.locks import LockedError, Locks
 from aichats.runs.model import Run
 from aichats.runs.rows import EndStatus, Row
 
@@ -149,13 +150,15 @@ class Performer:
         self._need_time(self._actions(row).call_limit, unsettled=True)
         if effect.find is None:
             raise _EndError("unknown", _unknown(row, "there is nothing to find it by"))
+        is_alone = effect.lock is None or self._lock(row, effect.lock)
         try:
-            found = effect.find(row.seen or ())
+            found = effect.find(row.seen or {})
         except AichatsError as error:
             raise _WaitError(error, _named_wait(error), unsettled=True) from error
-        if len(found) > 1:
+        if len(found) > 1 or (found and not is_alone):
             which = ", ".join(dict.fromkeys(done.chat_id for done in found))
-            raise _EndError("unknown", _unknown(row, f"{len(found)} were found that may be its own, of {which}"))
+            whose = "its own" if is_alone else "its own or another run's"
+            raise _EndError("unknown", _unknown(row, f"{len(found)} were found that may be {whose}, of {which}"))
         if found:
             return self.ledger.record(row, found[0].chat_id, found[0].result)
         if row.attempts > MAX_ATTEMPTS:
@@ -171,6 +174,8 @@ class Performer:
     def _make(self, row: Row, effect: Effect) -> Row:
         actions = self._actions(row)
         self._need_time(effect.limit + (actions.call_limit if effect.seen else timedelta(0)))
+        if effect.lock is not None:
+            self._lock(row, effect.lock)
         if effect.seen is not None:
             self.ledger.begin(row, self._repeatable(effect.seen))
         try:
@@ -178,6 +183,13 @@ class Performer:
         except AichatsError as error:
             raise _judge(error, actions.settle) from error
         return self.ledger.record(row, done.chat_id, done.result)
+
+    def _lock(self, row: Row, what: Sequence[str]) -> bool:
+        try:
+            return Locks(self.ledger).take(row, what)
+        except LockedError as locked:
+            why = AichatsError(f"waits until it is known what came of run {locked.owner}, which does the same")
+            raise _WaitError(why, unsettled=row.unsettled) from locked
 
     def _complete(self, row: Row) -> Done:
         actions = self._actions(row)

@@ -1,7 +1,7 @@
 """A run as the ledger knows it, and as DynamoDB keeps it."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
@@ -42,7 +42,7 @@ class Row:
     due_at: datetime | None = None
     unsettled_at: datetime | None = None
     """When a call's outcome became unknown: of a process that died, the end of its lease."""
-    seen: Sequence[str] | None = None
+    seen: Json | None = None
     """What was noted before the effect began that is not recorded yet."""
     lease: str | None = None
     lease_until: datetime | None = None

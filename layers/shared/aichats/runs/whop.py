@@ -4,7 +4,7 @@ A chat is created under a title with a mark (:mod:`aichats.runs.marks`), by whic
 it its own title and its notification preference.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
@@ -13,7 +13,8 @@ from typing import Any
 from aichats.runs.actions import WhopCreateChat, WhopUpdateChat
 from aichats.runs.effects import Done, Effect, created
 from aichats.runs.marks import find_marked, marked_title
-from aichats.runs.rows import Row
+from aichats.runs.model import Run
+from aichats.runs.rows import Json, Row
 from aichats.whop import AiChat, CreateAiChat, UpdateAiChat, WhopClient
 
 PAGE_SIZE = 100
@@ -34,8 +35,10 @@ class WhopActions:
     call_limit: timedelta
     settle: timedelta
     mark_titles: bool = True
-    per_second: float = 8.0
-    """A create and a change each, under Whop's 600 a minute for either."""
+
+    def per_second(self, _run: Run) -> float:
+        """A create and a change each, under Whop's 600 a minute for either."""
+        return 8.0
 
     def effect(self, row: Row) -> Effect | None:
         """To create the chat; a change has no effect that must not happen twice."""
@@ -71,7 +74,7 @@ class WhopActions:
         chat = CreateAiChat.model_construct(**fields)
         return _done(client.create_ai_chat(chat, idempotency_key=row.idempotency_key))
 
-    def _find(self, row: Row, client: WhopClient, _seen: Sequence[str]) -> list[Done]:
+    def _find(self, row: Row, client: WhopClient, _seen: Json) -> list[Done]:
         return [Done(chat_id) for chat_id in find_marked(client.list_ai_chats(first=PAGE_SIZE), row.run.run_id)]
 
     def _clean(self, action: Any) -> UpdateAiChat | None:

@@ -87,7 +87,7 @@ class WhopClient:
         return _chat(self._http.call("PATCH", _path(chat_id), body=self._wire(changes)))
 
     def delete_ai_chat(self, chat_id: str) -> None:
-        """Delete a chat. A repeat after a lost answer may raise ``NotFoundError``: then it is gone as well.
+        """Delete a chat.
 
         Raises:
             ProviderError: the failure.
