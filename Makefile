@@ -16,16 +16,16 @@ demo: setup ## Run the whole stack here: a schedule event creates a chat for a c
 	@$(BIN)/python -m local.demo
 
 .PHONY: dev
-dev: setup ## The same, but it stays: API on http://127.0.0.1:3000, schedules fire (end it with Ctrl-C)
-	@exec $(BIN)/python -m local.dev
+dev: setup ## The same, but it stays: API on http://127.0.0.1:3000, or PORT=, schedules fire (end it with Ctrl-C)
+	@exec $(BIN)/python -m local.dev $(if $(PORT),--port "$(PORT)") $(if $(WHOP_PORT),--whop-port "$(WHOP_PORT)") $(if $(KODEY_PORT),--kodey-port "$(KODEY_PORT)")
 
 .PHONY: sam-local
 sam-local: setup ## `sam local invoke` of the schedule's function in a container
 	@$(BIN)/python -m local.sam_local invoke
 
 .PHONY: sam-local-api
-sam-local-api: setup ## `sam local start-api` on http://127.0.0.1:3000 (end it with Ctrl-C)
-	@exec $(BIN)/python -m local.sam_local api
+sam-local-api: setup ## `sam local start-api` on http://127.0.0.1:3000, or PORT= (end it with Ctrl-C)
+	@exec $(BIN)/python -m local.sam_local api $(if $(PORT),--port "$(PORT)")
 
 # ---- work on it
 
@@ -78,8 +78,8 @@ build: setup ## `sam build`
 	$(SAM) build
 
 .PHONY: deploy
-deploy: build ## `sam deploy --guided`, into your AWS account
-	$(SAM) deploy --guided
+deploy: build ## `sam build`, `sam deploy --guided`, into your AWS account (ENV=staging or prod: as samconfig.toml has it)
+	$(SAM) deploy --guided $(if $(ENV),--config-env "$(ENV)")
 
 .PHONY: secret
 secret: setup ## Fill a secret, asking without echo: make secret NAME=whop|kodey|webhook STACK=aichats-dev (COMPANY=biz_... for its own key)
@@ -89,10 +89,15 @@ secret: setup ## Fill a secret, asking without echo: make secret NAME=whop|kodey
 caller: setup ## A caller's token: make caller STACK=aichats-dev NAME=crm SCOPES=chats:write (LIST=1 lists, REVOKE=1 revokes)
 	@$(BIN)/python -m local.caller --stack "$(STACK)" $(if $(LIST),list,$(if $(REVOKE),revoke --name "$(NAME)",make --name "$(NAME)" --scopes "$(SCOPES)"))
 
+.PHONY: env-vars
+env-vars: setup ## Write env.json, with which `sam local` runs the functions on a stack's resources: make env-vars STACK=aichats-dev
+	@$(BIN)/python -m local.env_vars --stack "$(STACK)"
+
 .PHONY: redrive
 redrive: setup ## Send the run queue's dead letters again, once the cause is mended: make redrive STACK=aichats-dev
 	@$(BIN)/python -m local.redrive --stack "$(STACK)"
 
 .PHONY: e2e
 e2e: setup ## Tests against a deployed stack: make e2e STACK=aichats-dev
+	@test -n "$(STACK)" || { echo "e2e: name the stack: make e2e STACK=aichats-dev" >&2; exit 2; }
 	AWS_SAM_STACK_NAME="$(STACK)" $(BIN)/pytest tests/e2e/test_deployed.py

@@ -17,6 +17,7 @@ from local.cloud.scheduler import Scheduler
 from local.console import BOLD, Console
 from local.repeat import repeating
 from local.signals import SignalledError, interruptible
+from local.standin.command import port
 from local.system import BEARER, WEBHOOK_SECRET, System, running_system
 
 if TYPE_CHECKING:
@@ -43,9 +44,9 @@ def main(arguments: list[str] | None = None) -> int:
 def parser() -> argparse.ArgumentParser:
     """The options of the command line."""
     made = argparse.ArgumentParser("python -m local.dev", description=__doc__)
-    made.add_argument("--port", type=int, default=3000, help="where the HTTP API listens (%(default)s)")
-    made.add_argument("--whop-port", type=int, default=8001, help="where the stand-in of Whop listens (%(default)s)")
-    made.add_argument("--kodey-port", type=int, default=8002, help="where the stand-in of Kodey listens (%(default)s)")
+    made.add_argument("--port", type=port, default=3000, help="where the HTTP API listens (%(default)s)")
+    made.add_argument("--whop-port", type=port, default=8001, help="where the stand-in of Whop listens (%(default)s)")
+    made.add_argument("--kodey-port", type=port, default=8002, help="where the stand-in of Kodey listens (%(default)s)")
     made.add_argument(
         "--parameter",
         dest="parameters",

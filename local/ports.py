@@ -13,8 +13,10 @@ def free_port() -> int:
         return port
 
 
-def listen(host: str, port: int) -> socket.socket:
+def listen(host: str, port: int, *, variable: str = "") -> socket.socket:
     """A socket that takes connections there; port 0 means any free one.
+
+    ``variable`` is what people type to choose another port, such as ``PORT``.
 
     Raises:
         LocalError: the address cannot be had, most often because the port is taken.
@@ -24,7 +26,10 @@ def listen(host: str, port: int) -> socket.socket:
         server = socket.create_server((host, port), family=family, backlog=2048)
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
-            raise LocalError(f"port {port} is taken: stop what listens there, or choose another port") from error
+            choice = f": {variable}=..." if variable else ""
+            raise LocalError(
+                f"port {port} is taken: stop what listens there, or choose another port{choice}"
+            ) from error
         raise LocalError(f"cannot listen on {host}:{port}: {error}") from error
     # Connections inherit it. asyncio would not set it for them, and then each small answer waits 40 ms for an ACK.
     server.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

@@ -14,6 +14,7 @@ import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
 from aichats.runs.queue import BATCH, UnreadableMessageError, read
+from local.deployed import DeployedError, outputs
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
@@ -22,10 +23,6 @@ if TYPE_CHECKING:
 HIDDEN_SECONDS = 600
 """While it runs nobody else is given the messages; those that stay are visible again at its end."""
 SHOWN_CHARACTERS = 80
-
-
-class RedriveError(Exception):
-    """It cannot be done; the message says why."""
 
 
 @dataclass(frozen=True)
@@ -42,31 +39,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--stack", required=True, help="the deployed stack, such as aichats-dev (STACK=)")
     options = parser.parse_args(arguments)
     try:
-        source, destination = queues(options.stack)
-        moved = redrive(boto3.client("sqs"), source, destination)
-    except (RedriveError, ClientError, BotoCoreError) as error:
+        found = outputs(options.stack, "RunDeadLetters", "RunQueue")
+        moved = redrive(boto3.client("sqs"), found["RunDeadLetters"], found["RunQueue"])
+    except (DeployedError, ClientError, BotoCoreError) as error:
         print(f"redrive: {error}", file=sys.stderr)
         return 1
     print(f"{moved.sent} sent again, {len(moved.staying)} cannot be read and stay.")
     for body, reason in moved.staying:
         print(f"  {body[:SHOWN_CHARACTERS]!r}: {reason}")
     return 0
-
-
-def queues(stack: str) -> tuple[str, str]:
-    """URLs of the dead letters and of the run queue.
-
-    Raises:
-        RedriveError: no stack is named, or it has no such queues.
-    """
-    if not stack:
-        raise RedriveError("name the stack: STACK=aichats-dev")
-    described = boto3.client("cloudformation").describe_stacks(StackName=stack)["Stacks"][0]
-    outputs = {output["OutputKey"]: output["OutputValue"] for output in described.get("Outputs", [])}
-    try:
-        return outputs["RunDeadLetters"], outputs["RunQueue"]
-    except KeyError as error:
-        raise RedriveError(f"the stack {stack} has no output {error.args[0]}: is it one of aichats?") from None
 
 
 def redrive(sqs: "SQSClient", source: str, destination: str) -> Moved:

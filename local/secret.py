@@ -6,9 +6,10 @@ import re
 import sys
 from collections.abc import Sequence
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from aichats.secrets import KodeySecret, WebhookSecret, WhopSecret
+from aichats.whop.models import CompanyId
 from local.deployed import DeployedError, StackSecret
 
 SECRETS: dict[str, type[BaseModel]] = {"whop": WhopSecret, "kodey": KodeySecret, "webhook": WebhookSecret}
@@ -17,6 +18,7 @@ PROMPTS = {"whop": "Whop API key", "kodey": "Kodey API key", "webhook": "Whop we
 WEBHOOK_SECRETS = 2
 """How many secrets of webhooks are kept: during a rotation Whop may sign with the old one and with the new one."""
 
+USAGE = f"make secret NAME={'|'.join(SECRETS)} STACK=aichats-dev [COMPANY=biz_...]"
 EPILOG = (
     f"NAME=webhook: each time a secret is added, and the {WEBHOOK_SECRETS} newest count. "
     "So after a rotation at Whop, add the new one: the one before stays good until the next."
@@ -27,9 +29,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Ask for the value and store it. Returns the exit code."""
     parser = _parser()
     options = parser.parse_args(arguments)
+    if options.name not in SECRETS:
+        parser.error(f"NAME must be one of {', '.join(SECRETS)}, not {options.name!r}; callers have `make caller`")
     model = SECRETS[options.name]
     if options.company and "companies" not in model.model_fields:
         parser.error(f"{options.name} has one key for all: leave COMPANY out")
+    if options.company and not _is_company(options.company):
+        parser.error(f"COMPANY must be a company's id as Whop shows it, such as biz_XXXXX, not {options.company!r}")
     try:
         secret = StackSecret.find(options.stack, options.name)
         value = secret.read()
@@ -44,6 +50,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     print(f"{secret.name} is filled. Running functions take it up within 5 minutes, or when the old value is refused.")
     return 0
+
+
+def _is_company(text: str) -> bool:
+    try:
+        TypeAdapter(CompanyId).validate_python(text)
+    except ValidationError:
+        return False
+    return True
 
 
 def _with_key(model: type[BaseModel], value: dict[str, object], key: str, company: str | None) -> dict[str, object]:
@@ -74,11 +88,9 @@ def _ask(prompt: str) -> str:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="make secret", description=__doc__, epilog=EPILOG)
+    parser = argparse.ArgumentParser(prog="make secret", usage=USAGE, description=__doc__, epilog=EPILOG)
     parser.add_argument("--stack", required=True, help="the deployed stack, such as aichats-dev (STACK=)")
-    parser.add_argument(
-        "--name", required=True, choices=SECRETS, help="which secret (NAME=); callers have `make caller`"
-    )
+    parser.add_argument("--name", required=True, help=f"which secret: {', '.join(SECRETS)} (NAME=)")
     parser.add_argument("--company", help="a company (biz_...) that has a key of its own (COMPANY=)")
     return parser
 

@@ -114,8 +114,8 @@ def running_system(
     Raises:
         LocalError: a port is taken, or something did not start.
     """
-    for port in (api_port, whop_port, kodey_port):
-        listen("127.0.0.1", port).close()
+    for variable, port in {"PORT": api_port, "WHOP_PORT": whop_port, "KODEY_PORT": kodey_port}.items():
+        listen("127.0.0.1", port, variable=variable).close()
     with ExitStack() as running:
         with console.step("build the functions and the layer"):
             built = build()

@@ -9,6 +9,7 @@ from local.console import Console
 from local.sam_local.commands import invoke, serve
 from local.sam_local.image import provide_engine, provide_image
 from local.signals import interruptible
+from local.standin.command import port
 
 DESCRIPTION = """\
 Runs the functions with SAM CLI, in containers as on Lambda. Whatever they call is on this machine.
@@ -25,7 +26,7 @@ def main(arguments: list[str] | None = None) -> int:
     layout = argparse.RawDescriptionHelpFormatter
     parser = argparse.ArgumentParser("python -m local.sam_local", description=DESCRIPTION, formatter_class=layout)
     parser.add_argument("command", choices=["invoke", "api"])
-    parser.add_argument("--port", type=int, default=3000, help="where the API listens (default: %(default)s)")
+    parser.add_argument("--port", type=port, default=3000, help="where the API listens (default: %(default)s)")
     options = parser.parse_args(arguments)
     console = Console()
 

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from local.console import BOLD, Console
+from local.env_vars import variables
 from local.errors import LocalError
 from local.ports import listen
 from local.sam_local.relay import ADD_HOST, HOST, reachable_from_containers
@@ -60,7 +61,7 @@ def serve(console: Console, port: int) -> int:
     Raises:
         LocalError: the port is taken, or SAM CLI ended by itself.
     """
-    listen("127.0.0.1", port).close()
+    listen("127.0.0.1", port, variable="PORT").close()
     with callable_system(console) as system:
         account = system.emulator.environment()
         build(account)
@@ -75,22 +76,18 @@ def serve(console: Console, port: int) -> int:
 def callable_system(console: Console) -> Iterator[System]:
     """The whole system, which containers can call; the file for `--env-vars` tells the functions where it is."""
     with running_system(console) as system:
-        variables = json.dumps(variables_of_functions(system), indent=2)
-        (ROOT / VARIABLES).write_text(variables.replace("127.0.0.1", HOST))
-        ports = {int(port) for port in re.findall(r"127\.0\.0\.1:(\d+)", variables)}
+        text = json.dumps(variables_of_functions(system), indent=2)
+        (ROOT / VARIABLES).write_text(text.replace("127.0.0.1", HOST))
+        ports = {int(port) for port in re.findall(r"127\.0\.0\.1:(\d+)", text)}
         with reachable_from_containers(*ports):
             yield system
 
 
 def variables_of_functions(system: System) -> dict[str, dict[str, str]]:
-    """The environment of each function, by its logical id, as it is deployed: SAM CLI cannot resolve all of it."""
+    """The environment of each function, as it is deployed, and where the local AWS is."""
     own = {"AWS_ENDPOINT_URL": system.emulator.endpoint_url}
-    found = {}
-    for name, resource in system.stack.template["Resources"].items():
-        if resource["Type"] == "AWS::Lambda::Function":
-            function = system.emulator.clients.functions.get_function(FunctionName=system.stack.resources[name])
-            found[name] = {**function["Configuration"]["Environment"]["Variables"], **own}
-    return found
+    deployed = variables(system.emulator.clients.functions, system.stack.outputs)
+    return {name: {**values, **own} for name, values in deployed.items()}
 
 
 def without_chat(targets: Iterable[str | None], chats: Iterable[dict[str, Any]]) -> list[str]:

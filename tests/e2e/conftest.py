@@ -3,6 +3,7 @@
 import io
 from collections.abc import Iterator
 
+import boto3
 import httpx
 import pytest
 
@@ -16,6 +17,16 @@ def system() -> Iterator[System]:
     """The deployed stack with all around it, once for each process of the tests."""
     with running_system(Console(io.StringIO())) as running:
         yield running
+
+
+@pytest.fixture
+def account(system: System, monkeypatch: pytest.MonkeyPatch) -> System:
+    """The system, as the AWS account of this process."""
+    monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)  # it keeps the credentials that it was first asked with
+    monkeypatch.delenv("AWS_SESSION_TOKEN", raising=False)
+    for name, value in system.emulator.environment().items():
+        monkeypatch.setenv(name, value)
+    return system
 
 
 @pytest.fixture

@@ -138,4 +138,11 @@ def test_a_port_that_is_taken_is_told_before_anything_is_started() -> None:
             check=False,
         )
     assert (done.returncode, done.stdout) == (1, "")
-    assert f"port {port} is taken" in done.stderr
+    told = f"port {port} is taken: stop what listens there, or choose another port: PORT=..."
+    assert done.stderr.strip() == told
+
+
+def test_what_is_no_port_is_told() -> None:
+    done = subprocess.run([*DEV, "--port", "70000"], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "argument --port: '70000' is no port: give a number from 0 to 65535" in done.stderr

@@ -17,14 +17,11 @@ from tests.waiting import until
 
 
 @pytest.fixture
-def aws(system: System, monkeypatch: pytest.MonkeyPatch) -> Iterator[System]:
-    """The system, as the AWS account of this process; its dead letters are empty before and after."""
-    monkeypatch.delenv("AWS_SESSION_TOKEN", raising=False)
-    for name, value in system.emulator.environment().items():
-        monkeypatch.setenv(name, value)
-    queues, dead_letters = system.emulator.clients.queues, system.stack.outputs["RunDeadLetters"]
+def aws(account: System) -> Iterator[System]:
+    """The account; its dead letters are empty before and after."""
+    queues, dead_letters = account.emulator.clients.queues, account.stack.outputs["RunDeadLetters"]
     queues.purge_queue(QueueUrl=dead_letters)
-    yield system
+    yield account
     queues.purge_queue(QueueUrl=dead_letters)
 
 

@@ -239,6 +239,12 @@ def test_each_secret_that_a_person_fills_has_an_output_that_names_it() -> None:
     assert sorted(map(str, made)) == sorted(map(str, named.values()))
 
 
+def test_each_function_has_an_output_of_its_own_name() -> None:
+    named = {name: output["Value"] for name, output in TEMPLATE["Outputs"].items() if name.endswith("Function")}
+
+    assert named == {name: {"Ref": name} for name in of_type("AWS::Serverless::Function")}
+
+
 @pytest.mark.parametrize("name", of_type("AWS::CloudWatch::Alarm"))
 def test_each_alarm_watches_a_dimension_that_its_namespace_has(name: str) -> None:
     alarm = RESOURCES[name]["Properties"]

@@ -99,8 +99,12 @@ def test_a_command_that_cannot_go_on_says_why(capsys: pytest.CaptureFixture[str]
 @pytest.mark.usefixtures("socket_enabled")
 def test_a_taken_port_is_told() -> None:
     port = free_port()
-    with listen("127.0.0.1", port), pytest.raises(LocalError, match=f"port {port} is taken"):
-        listen("127.0.0.1", port)
+    told = f"port {port} is taken: stop what listens there, or choose another port"
+    with listen("127.0.0.1", port):
+        for variable, choice in {"": "", "WHOP_PORT": ": WHOP_PORT=..."}.items():
+            with pytest.raises(LocalError) as raised:
+                listen("127.0.0.1", port, variable=variable)
+            assert str(raised.value) == told + choice
 
 
 def test_a_missing_program_is_told_with_what_to_do() -> None:

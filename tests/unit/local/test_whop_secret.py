@@ -1,0 +1,55 @@
+"""`make secret NAME=whop`: the key for all, and those that companies have of their own."""
+
+import pytest
+
+from aichats.secrets import WhopSecret
+from local import secret
+from tests.unit.local.stored_secret import StoredSecret
+
+
+@pytest.fixture
+def stored(monkeypatch: pytest.MonkeyPatch) -> StoredSecret:
+    """The secret `whop` of the stack, empty."""
+    return StoredSecret("whop", monkeypatch)
+
+
+def test_a_companys_own_key_stands_beside_the_key_for_all_and_neither_is_printed(
+    stored: StoredSecret, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert stored.fill("apik_common") == 0
+    assert stored.fill("apik_own", "--company", "biz_A") == 0
+
+    assert WhopSecret.model_validate(stored.value).companies == {"biz_A": "apik_own"}
+    assert stored.value["api_key"] == "apik_common"
+    assert "apik" not in "".join(capsys.readouterr())
+
+
+def test_a_company_comes_after_the_key_for_all(stored: StoredSecret, capsys: pytest.CaptureFixture[str]) -> None:
+    assert stored.fill("apik_own", "--company", "biz_A") == 1
+
+    assert "fill the key for all companies first: leave COMPANY out" in capsys.readouterr().err
+    assert stored.value == {}
+
+
+@pytest.mark.parametrize("company", ["Biz_A", "biz-A", "biz_", "biz_A ", "biz_A\n", "A", "aich_1"])
+def test_a_key_that_no_run_would_use_is_refused(
+    stored: StoredSecret, capsys: pytest.CaptureFixture[str], company: str
+) -> None:
+    stored.value = {"api_key": "apik_common"}
+
+    with pytest.raises(SystemExit):
+        stored.fill("apik_own", "--company", company)
+
+    told = f"COMPANY must be a company's id as Whop shows it, such as biz_XXXXX, not {company!r}"
+    assert told in capsys.readouterr().err
+    assert stored.value == {"api_key": "apik_common"}
+
+
+@pytest.mark.parametrize("name", ["", "whopp", "callers"])
+def test_a_name_that_is_none_is_told_as_people_type_it(capsys: pytest.CaptureFixture[str], name: str) -> None:
+    with pytest.raises(SystemExit):
+        secret.main(["--stack", "aichats-dev", "--name", name])
+
+    told = capsys.readouterr().err
+    assert told.startswith("usage: make secret NAME=whop|kodey|webhook STACK=aichats-dev [COMPANY=biz_...]\n")
+    assert f"NAME must be one of whop, kodey, webhook, not {name!r}; callers have `make caller`" in told
