@@ -9,8 +9,9 @@ from aichats.api.app import create_api
 from aichats.bootstrap import Application
 from aichats.runs.times import utc_now
 from tests.automations import FakeScheduler
-from tests.fakes import FakeSqs, Json, ScriptedTransport, aws_error
+from tests.fakes import FakeSqs, Json, ScriptedTransport, ai_chat, aws_error, ok, refused
 from tests.lambda_calls import READER, WRITER, Answer, HttpCaller, make_application
+from tests.ledgers import LEASE, Clock
 
 PATH = "/chats/notification-preference"
 CHATS = ["aich_1", "aich_2"]
@@ -151,6 +152,55 @@ def test_the_end_is_safe_before_a_chat_is_muted(api: HttpCaller, sqs: FakeSqs, s
     assert again.status == 202
     assert len(sqs.sent) == len(CHATS)
     assert len(scheduler.schedules) == len(automations(api)) == 1
+
+
+def test_the_automation_that_undoes_it_is_named(api: HttpCaller) -> None:
+    answer = mute(api, until=UNTIL.isoformat())
+
+    assert [each["name"] for each in automations(api)] == [answer.json["automation"]]
+    assert mute(api).json["automation"] is None
+
+
+@pytest.mark.parametrize(("late", "status"), [(timedelta(seconds=-1), "succeeded"), (timedelta(0), "failed")])
+def test_a_mute_that_had_to_wait_does_not_come_after_its_end(late: timedelta, status: str) -> None:
+    clock = Clock()
+    whop = ScriptedTransport(refused(429, headers={"retry-after": "60"}), ok(ai_chat(id="aich_1")))
+    app = make_application(whop, sqs=FakeSqs(), scheduler=FakeScheduler(clock), clock=clock)
+    until = clock.now + timedelta(minutes=10)
+    [run_id] = mute(HttpCaller(create_api(app).resolve), "aich_1", until=until.isoformat()).json["run_ids"]
+    assert app.dispatcher.perform(run_id, LEASE).state == "waiting"
+
+    clock.now = until + late
+    app.dispatcher.perform(run_id, LEASE)
+
+    row = app.ledger.get(run_id)
+    assert row is not None
+    assert row.status == status
+    if status == "failed":
+        assert row.error is not None
+        assert row.error["message"] == "not done: its time was over at 2026-11-20T12:10:00+00:00"
+        assert len(whop.requests) == 1
+
+
+def test_a_call_that_is_repeated_after_its_end_gets_the_same_answer_and_nothing_is_done() -> None:
+    clock, sqs = Clock(), FakeSqs()
+    scheduler = FakeScheduler(clock)
+    app = make_application(ScriptedTransport(), sqs=sqs, scheduler=scheduler, clock=clock)
+    api = HttpCaller(create_api(app).resolve)
+    until = (clock.now + timedelta(minutes=10)).isoformat()
+    first = mute(api, until=until, key="a")
+    clock.forward(seconds=1)
+    for run_id in first.json["run_ids"]:
+        app.ledger.finish(app.ledger.claim(run_id, LEASE), "succeeded", chat_id="aich_1")
+    api("DELETE", f"/automations/{first.json['automation']}")
+    sqs.sent.clear()
+    clock.forward(minutes=11)
+
+    assert mute(api, until=until, key="a").json == first.json
+    assert (automations(api), scheduler.schedules, sqs.sent) == ([], {}, [])
+    assert mute(api, until=until, key="b").fields == ["until"]
+    assert mute(api, "aich_9", until=until, key="a").fields == ["until"]
+    assert mute(api, "aich_1", until=until, key="a").fields == ["Idempotency-Key"]
 
 
 # ---------------------------------------------------------------------------------------------- refused

@@ -4,12 +4,12 @@ import hashlib
 import json
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import Field
 
 from aichats.api.operations import Call, Operation, Reply
-from aichats.api.runs import Started, reserve_key, start_each
+from aichats.api.runs import Started, id_of, reserve_key, start_each
 from aichats.automations.model import Automation, Moment
 from aichats.errors import InputError
 from aichats.models import Request
@@ -30,42 +30,62 @@ class SetPreference(Request):
     """Then all of them get the other preference, whatever they had before. The second counts, not its fraction."""
 
 
+class Muted(Started):
+    """Runs that will be performed, and what undoes them."""
+
+    automation: str | None
+    """Its name; ``None`` without ``until``."""
+
+
 def set_preference(call: Call[SetPreference, None]) -> Reply:
     """Mute many chats, or the contrary, each as a run of its own; ``until`` a moment if it is given.
 
-    ``until`` makes an ordinary automation, ``until-<hash>``, which fires once; delete it to let things be.
+    ``until`` makes an ordinary automation, which fires once; delete it to let things be. From that moment on a run that
+    had to wait is not begun any more.
     """
-    body = call.body
-    undo = _undo(body, body.until) if body.until else None
+    # Sorted as they will be undone, so that no undoing overtakes what it undoes.
+    body, chats = call.body, sorted(set(call.body.ids))
+    until = body.until.astimezone(UTC).replace(microsecond=0) if body.until else None
+    name, undo = _undo(body.notification_preference, chats, until) if until else (None, None)
+    is_new, now = not _was_started(call, chats[0]), call.app.ledger.clock()
+    if until and is_new:
+        _check(until, now)
     key = reserve_key(call, OPERATION)
-    if undo:
+    if name and is_new:
         # First: if what follows fails, chats are told twice what they are; the other way round they would stay muted.
-        call.app.keeper.put(*undo)
+        call.app.keeper.put(name, Automation.model_validate(undo, context={"now": now}))
     action = WhopUpdateChat(type="whop.update_chat", notification_preference=body.notification_preference)
-    # In the order in which they will be undone, so that no undoing overtakes what it undoes.
-    return start_each(call, (OPERATION, key), action, sorted(body.ids))
+    run_ids = start_each(call, (OPERATION, key), action, chats, not_after=until)
+    return Reply(Muted(run_ids=run_ids, automation=name), HTTPStatus.ACCEPTED)
 
 
-def _undo(body: SetPreference, until: datetime) -> tuple[str, Automation]:
-    """The automation that gives the chats the other preference, with its name.
+def _was_started(call: Call[SetPreference, None], chat: str) -> bool:
+    """Whether this is a repeat, by its key, of a call that started its runs: then it may come after the end too."""
+    key = call.idempotency_key
+    return key is not None and call.app.ledger.get(id_of(call, (OPERATION, key), chat)) is not None
+
+
+def _check(until: datetime, now: datetime) -> None:
+    """Refuse a moment that is past or too far away.
 
     Raises:
-        InputError: it would be in the past, or too far away.
+        InputError: says what it may be.
     """
-    now, until = datetime.now(UTC), until.astimezone(UTC).replace(microsecond=0)
     if not timedelta(0) < until - now <= LONGEST:
         raise InputError([("until", f"must be later than now, {now.isoformat(timespec='seconds')}, by a year at most")])
-    ids = sorted(set(body.ids))
+
+
+def _undo(preference: NotificationPreference, chats: list[str], until: datetime) -> tuple[str, dict[str, Any]]:
+    """The automation that gives the chats the other preference: its name, which says the same, and its definition."""
     definition = {
         "trigger": {"type": "schedule", "expression": f"at({until:%Y-%m-%dT%H:%M:%S})"},
-        "action": {"type": "whop.update_chat", "notification_preference": OPPOSITE[body.notification_preference]},
-        "targets": ids,
+        "action": {"type": "whop.update_chat", "notification_preference": OPPOSITE[preference]},
+        "targets": chats,
         "missed": "run",
-        "description": f"Undoes a notification preference of {len(ids)} chats",
+        "description": f"Undoes a notification preference of {len(chats)} chats",
     }
-    unique = json.dumps([definition["trigger"], definition["action"], ids])
-    name = f"until-{hashlib.sha256(unique.encode()).hexdigest()[:32]}"
-    return name, Automation.model_validate(definition, context={"now": now})
+    unique = json.dumps([definition["trigger"], definition["action"], chats])
+    return f"until-{hashlib.sha256(unique.encode()).hexdigest()[:32]}", definition
 
 
 OPERATIONS = (
@@ -77,7 +97,7 @@ OPERATIONS = (
         set_preference,
         body=SetPreference,
         status=HTTPStatus.ACCEPTED,
-        reply=Started,
+        reply=Muted,
         idempotent=True,
     ),
 )

@@ -104,23 +104,40 @@ class RunPage(BaseModel):
 def start(call: Call[StartRuns, None]) -> Reply:
     """Perform one action for many targets, each as a run of its own. A target that stands twice counts once."""
     key = reserve_key(call, "POST /runs")
-    return start_each(call, ("POST /runs", key), call.body.action, call.body.targets)
+    run_ids = start_each(call, ("POST /runs", key), call.body.action, call.body.targets)
+    return Reply(Started(run_ids=run_ids), HTTPStatus.ACCEPTED)
 
 
-def start_each(call: Call[Any, None], use: tuple[str, str], action: Action, targets: Iterable[str | None]) -> Reply:
-    """Start a run of an action for each target, once, by method and path and the key that :func:`reserve_key` gave."""
+def start_each(
+    call: Call[Any, None],
+    use: tuple[str, str],
+    action: Action,
+    targets: Iterable[str | None],
+    not_after: datetime | None = None,
+) -> list[str]:
+    """Start a run of an action for each target, once, by method and path and the key that :func:`reserve_key` gave.
+
+    Returns:
+        The ids of the runs.
+    """
     runs = [
         Run(
-            run_id=run_id("http", call.caller.name, *use, target),
+            run_id=id_of(call, use, target),
             trigger="http",
             action=action,
             target=target,
             api_version=call.app.api_version(action),
+            not_after=not_after,
         )
         for target in dict.fromkeys(targets)
     ]
     call.app.dispatcher.accept(runs)
-    return Reply(Started(run_ids=[run.run_id for run in runs]), HTTPStatus.ACCEPTED)
+    return [run.run_id for run in runs]
+
+
+def id_of(call: Call[Any, None], use: tuple[str, str], target: str | None) -> str:
+    """The id of the run that :func:`start_each` starts for a target."""
+    return run_id("http", call.caller.name, *use, target)
 
 
 def list_page(call: Call[None, ListRuns]) -> Reply:

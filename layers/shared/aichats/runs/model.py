@@ -72,6 +72,8 @@ class Run:
     first."""
     automation: str | None = None
     slot: str | None = None
+    not_after: datetime | None = None
+    """From then on it is not begun any more: what it does would outlast its end. In whole seconds."""
 
     @property
     def provider(self) -> str:

@@ -192,7 +192,9 @@ class Performer:
             raise _WaitError(why, unsettled=row.unsettled) from locked
 
     def _complete(self, row: Row) -> Done:
-        actions = self._actions(row)
+        actions, over = self._actions(row), row.run.not_after
+        if over is not None and self.ledger.clock() >= over:
+            raise _EndError("failed", AichatsError(f"not done: its time was over at {over.isoformat()}"))
         self._need_time(actions.call_limit)
         return self._repeatable(lambda: actions.complete(row))
 

@@ -95,6 +95,7 @@ def new_item(run: Run, now: datetime, due_at: datetime) -> dict[str, Any]:
         "day": to_text(now)[:10],
         "open_state": OPEN,
         "due_at": to_text(due_at),
+        "not_after": to_text(run.not_after) if run.not_after else None,
     }
     # An attribute that is an index's key must not be null.
     return {name: value for name, value in item.items() if value is not None}
@@ -114,6 +115,7 @@ def row_of(item: Json) -> Row:
         api_version=item.get("api_version"),
         automation=item.get("automation"),
         slot=item.get("slot"),
+        not_after=from_text(item["not_after"]) if "not_after" in item else None,
     )
     moments = {name: from_text(item[name]) for name in MOMENTS if name in item}
     kept = {name: item[name] for name in KEPT if name in item}
