@@ -233,7 +233,7 @@ def test_a_mute_that_is_refused_after_the_create_names_the_chat(fire: Fire, whop
         ({"action": CREATE | {"message_text": ""}}, "action.message_text"),
         ({"action": CREATE | {"message_text": "x" * 32_769}}, "action.message_text"),
         ({"action": MUTE | {"message_text": MESSAGE}}, "action.message_text"),
-        ({"action": {"type": "whop.burn_chat"}}, "action"),
+        ({"action": {"type": "whop.burn_chat"}}, "action.type"),
         ({"targets": []}, "targets"),
         ({"targets": ["biz_A", "aich_1"]}, "targets"),
         ({"targets": [f"biz_{number}" for number in range(1001)]}, "targets"),

@@ -24,10 +24,15 @@ class Update(BaseModel):
     count: int
 
 
+class Third(BaseModel):
+    type: Literal["third.create_chat"]
+    title: str
+
+
 class Event(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
-    action: Annotated[Create | Update, Field(discriminator="type")]
+    action: Annotated[Create | Update | Third, Field(discriminator="type")]
     targets: list[int] = []
 
 
@@ -51,6 +56,27 @@ def test_what_fits_comes_out_as_the_model() -> None:
 def test_every_wrong_field_is_named_by_its_path() -> None:
     wrong = {"action": {"type": "whop.create_chat", "extra": 1}, "targets": [1, "confidential"], "other": 2}
     assert [field for field, _ in problems(wrong)] == ["action.title", "action.extra", "targets.1", "other"]
+
+
+def test_a_member_of_a_union_is_no_field_whatever_its_provider_is_called() -> None:
+    wrong = {"action": {"type": "third.create_chat"}}
+    assert problems(wrong) == [("action.title", "Field required")]
+
+
+@pytest.mark.parametrize(
+    ("action", "told"),
+    [
+        ({}, "is needed, one of 'whop.create_chat', 'whop.update_chat', 'third.create_chat'"),
+        ({"type": "confidential"}, "is none of 'whop.create_chat', 'whop.update_chat', 'third.create_chat'"),
+        ({"type": None}, "is none of 'whop.create_chat', 'whop.update_chat', 'third.create_chat'"),
+    ],
+)
+def test_a_type_that_is_missing_or_unknown_is_told_which_there_are(action: object, told: str) -> None:
+    assert problems({"action": action}) == [("action.type", told)]
+
+
+def test_an_unknown_field_that_is_called_like_a_type_is_named() -> None:
+    assert [field for field, _ in problems({"action": CREATE, "whop.create_chat": 1})] == ["whop.create_chat"]
 
 
 def test_no_value_is_shown() -> None:

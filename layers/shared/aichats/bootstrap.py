@@ -33,6 +33,8 @@ from aichats.runs.sweep import Sweeper
 from aichats.runs.whop import WhopActions
 from aichats.secrets import KodeySecret, SecretStore, WhopSecret, kodey_token, parse_secret, whop_token
 from aichats.whop import WhopClient
+from aichats.whop.client import check_agent_identifier
+from aichats.whop.models import NewChat
 
 if TYPE_CHECKING:
     from aichats.automations.events import Listeners
@@ -91,6 +93,16 @@ class Application:
     def api_version(self, action: Action) -> str | None:
         """The version of the provider's API by which a new run of the action is performed; ``None``: it has none."""
         return {"whop": self.settings.whop_api_version}.get(action.type.partition(".")[0])
+
+    def check_action(self, action: Action, within: str = "action.") -> None:
+        """Check that the version of the provider's API by which new runs are performed knows all of an action's fields.
+
+        Raises:
+            InputError: it does not; names the field, after ``within``.
+        """
+        if isinstance(action, NewChat):
+            field = f"{within}agent_identifier"
+            check_agent_identifier(action.agent_identifier, self.settings.whop_api_version, field)
 
     @cached_property
     def dispatcher(self) -> Dispatcher:

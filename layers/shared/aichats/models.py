@@ -1,8 +1,10 @@
 """What the models of all providers have in common."""
 
-from typing import Annotated
+from dataclasses import dataclass
+from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, GetCoreSchemaHandler, ValidationInfo
+from pydantic_core.core_schema import CoreSchema, custom_error_schema
 
 MAX_MESSAGE_BYTES = 32 * 1024
 """Longest message in bytes of UTF-8, where the validation's context does not set ``max_message_bytes``."""
@@ -19,6 +21,16 @@ def _bounded_message(text: str, info: ValidationInfo) -> str:
 
 # The least length makes pydantic look at the text before the bytes are counted: half a surrogate pair has none.
 type MessageText = Annotated[str, Field(min_length=1), AfterValidator(_bounded_message)]
+
+
+@dataclass(frozen=True)
+class OrElse:
+    """In an ``Annotated``, last: what is said of a value that does not fit, in place of its pattern."""
+
+    problem: str
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return custom_error_schema(handler(source), "not_this", custom_error_message=self.problem)
 
 
 class Request(BaseModel):

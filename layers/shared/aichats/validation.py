@@ -1,10 +1,11 @@
-"""Bad input as one error that names the fields."""
+"""Bad input as one error that names the fields, and speaks to people."""
 
 import re
 from collections.abc import Callable
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
 
 from aichats.errors import InputError, UnreadableError
 
@@ -13,7 +14,14 @@ MAX_PROBLEMS = 20
 MAX_FIELD_CHARACTERS = 100
 MAX_STORED_MESSAGE_BYTES = 131_072
 """The most that a limit may ever have been."""
-TRIGGERS = ("schedule", "webhook")
+A_TIME = "must be a time with an offset, such as 2026-11-20T09:00:00Z"
+
+type Location = tuple[int | str, ...]
+
+_UNIONS: tuple[Location, ...] = (("trigger",), ("action",))
+"""Where a ``type`` decides what a value is; below these pydantic names the type as if it were a field."""
+_TAGS = {"union_tag_not_found": "is needed, one of", "union_tag_invalid": "is none of"}
+_TIMES = ("datetime_parsing", "datetime_from_date_parsing", "datetime_type", "timezone_aware")
 
 
 def parse[ModelT: BaseModel](model: type[ModelT], data: object, **context: Any) -> ModelT:
@@ -25,7 +33,7 @@ def parse[ModelT: BaseModel](model: type[ModelT], data: object, **context: Any) 
     try:
         return model.model_validate(data, context=context)
     except ValidationError as error:
-        raise InputError(_problems(error)) from None
+        raise InputError(_problems(model, error)) from None
 
 
 def parse_json[ModelT: BaseModel](model: type[ModelT], content: bytes, **context: Any) -> ModelT:
@@ -37,7 +45,7 @@ def parse_json[ModelT: BaseModel](model: type[ModelT], content: bytes, **context
     try:
         return model.model_validate_json(content, context=context)
     except ValidationError as error:
-        raise InputError(_problems(error)) from None
+        raise InputError(_problems(model, error)) from None
 
 
 def read_stored[T](validate: Callable[..., T], data: object, what: str) -> T:
@@ -49,20 +57,45 @@ def read_stored[T](validate: Callable[..., T], data: object, what: str) -> T:
     try:
         return validate(data, context={"max_message_bytes": MAX_STORED_MESSAGE_BYTES})
     except ValidationError as error:
-        fields = ", ".join(dict.fromkeys(field for field, _ in _problems(error)))
+        fields = ", ".join(dict.fromkeys(_field(detail["loc"]) for detail in _details(error)))
         raise UnreadableError(f"{what} cannot be read by this version of the code: {fields}") from None
 
 
-def _problems(error: ValidationError) -> list[tuple[str, str]]:
-    details = error.errors(include_url=False, include_context=False, include_input=False)
-    return [(_field(detail["loc"]), detail["msg"].removeprefix("Value error, ")) for detail in details[:MAX_PROBLEMS]]
+def _details(error: ValidationError) -> list[ErrorDetails]:
+    return error.errors(include_url=False)[:MAX_PROBLEMS]
 
 
-def _field(location: tuple[int | str, ...]) -> str:
+def _problems(model: type[BaseModel], error: ValidationError) -> list[tuple[str, str]]:
+    return [_problem(model, detail) for detail in _details(error)]
+
+
+def _problem(model: type[BaseModel], detail: ErrorDetails) -> tuple[str, str]:
+    """The field and what is wrong with it, in words for those who have never heard of pydantic."""
+    kind, location = detail["type"], detail["loc"]
+    if kind in _TAGS:
+        name = detail["ctx"]["discriminator"].strip("'")
+        return f"{_field(location)}.{name}", f"{_TAGS[kind]} {_tags(model, location, name)}"
+    if kind in _TIMES:
+        # In a query a + that is not escaped means a space.
+        spaced = re.search(r"T\S+ \d\d", detail["input"]) if isinstance(detail["input"], str) else None
+        return _field(location), A_TIME + ("; in a query write + as %2B, or use Z" if spaced else "")
+    return _field(location), detail["msg"].removeprefix("Value error, ")
+
+
+def _tags(model: type[BaseModel], location: Location, name: str) -> str:
+    """What a union's ``type`` may be: pydantic tells it to those alone who give a wrong one."""
+    wrong: object = {name: ""}
+    for part in reversed(location):
+        wrong = {part: wrong}
+    told: dict[Location, str] = {}
+    try:
+        model.model_validate(wrong)
+    except ValidationError as error:
+        told = {each["loc"]: each["ctx"]["expected_tags"] for each in error.errors() if each["type"] in _TAGS}
+    return told.get(location, "those that the documentation names")
+
+
+def _field(location: Location) -> str:
     """A dotted path, without the names that pydantic adds for the members of a union (``whop.create_chat``)."""
-    parts = [str(part) for index, part in enumerate(location) if not _names_a_member(location[:index], str(part))]
+    parts = [str(part) for index, part in enumerate(location) if location[:index] not in _UNIONS]
     return ".".join(parts)[:MAX_FIELD_CHARACTERS] or "body"
-
-
-def _names_a_member(before: tuple[int | str, ...], part: str) -> bool:
-    return bool(re.fullmatch(r"(whop|kodey)\.[a-z_]+", part)) or (before == ("trigger",) and part in TRIGGERS)

@@ -64,6 +64,22 @@ def test_the_same_key_meets_the_same_runs(api: HttpCaller, sqs: FakeSqs) -> None
     assert len({sent.run_id for sent in sqs.sent}) == 4
 
 
+def test_an_action_that_an_older_api_version_does_not_know_is_refused_whole(
+    api: HttpCaller, app: Application, sqs: FakeSqs
+) -> None:
+    later, older = (app.settings.model_copy(update={"whop_api_version": date}) for date in ("2026-09-15", "2026-07-08"))
+    app.settings = later
+    definition = scheduled() | {"action": {**scheduled()["action"], "agent_identifier": "support"}}
+    assert run(api, definition, "a").status == 202
+    sqs.sent.clear()
+    app.settings = older
+
+    answer = api("POST", "/automations/weekly/run", headers={"idempotency-key": "b"})
+
+    assert (answer.status, answer.fields) == (422, ["action.agent_identifier"])
+    assert sqs.sent == []
+
+
 def test_one_key_is_good_for_each_automation(api: HttpCaller) -> None:
     api("PUT", "/automations/daily", TWO)
     daily = api("POST", "/automations/daily/run", headers={"idempotency-key": "a"})

@@ -5,8 +5,10 @@ from collections.abc import Mapping
 
 import pytest
 
+from aichats.api.app import create_api
 from tests.fakes import Json, ScriptedTransport
-from tests.lambda_calls import HttpCaller, call_api, http_event
+from tests.lambda_calls import HttpCaller, call_api, http_event, make_application
+from tests.ledgers import dynamodb
 
 NO_OBJECT = [None, "", " ", "[]", "null", '"text"', "5"]
 NO_JSON = ["{", '{"message_text": "hello"', "NaN", "{'message_text': 'hello'}", '{"message_text": "a\nb"}', "\ufeff{}"]
@@ -71,6 +73,38 @@ def test_create_refuses_a_field_that_is_wrong(
     assert answer.fields == [named]
     assert answer.json["detail"].startswith(f"{named}: ")
     assert whop.requests == []
+
+
+def test_an_agent_before_its_time_writes_no_run_and_uses_no_key(whop: ScriptedTransport) -> None:
+    app = make_application(whop)
+    body = {"message_text": "hello", "agent_identifier": "support"}
+
+    answer = HttpCaller(create_api(app).resolve)("POST", "/chats", body, headers={"idempotency-key": "k"})
+
+    assert (answer.status, answer.fields) == (422, ["agent_identifier"])
+    assert "needs Whop's API version 2026-09-15 or later" in answer.json["detail"]
+    assert "x-run-id" not in answer.headers
+    assert dynamodb().scan(TableName=app.ledger.table)["Items"] == []
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "message"),
+    [
+        ("POST", "/chats", {"message_text": "hello", "company_id": "A"}, "is not the id of a company (biz_...)"),
+        ("POST", "/chats", {"message_text": "hello", "attachments": ["x"]}, "is not the id of a file (file_...)"),
+        ("PATCH", "/chats/aich_1", {"company_id": 5}, "is not the id of a company (biz_...)"),
+        ("GET", "/chats/biz_1", None, "is not the id of a chat (aich_...)"),
+        ("GET", "/kodey/chats/ä", None, "is not the id of a chat of Kodey"),
+        ("POST", "/kodey/chats", {"message_text": "hello", "agent_id": "."}, "is not an agent's id"),
+        ("GET", "/runs/last", None, "is not the id of a run"),
+    ],
+)
+def test_an_id_that_is_none_is_told_what_it_is_not(
+    api: HttpCaller, method: str, path: str, body: object, message: str
+) -> None:
+    answer = api(method, path, body)
+
+    assert [problem["message"] for problem in answer.json["errors"]] == [message]
 
 
 def test_create_needs_a_message(api: HttpCaller) -> None:

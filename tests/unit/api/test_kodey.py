@@ -555,7 +555,7 @@ def test_a_fan_out_is_spread_by_the_calls_of_a_run_and_by_what_the_kind_of_key_m
             {"action": {"type": "kodey.create_chat", "message_text": "x", "title": "x"}, "targets": ["a"]},
             "action.title",
         ),
-        ({"action": {"type": "kodey.update_chat"}, "targets": ["a"]}, "action"),
+        ({"action": {"type": "kodey.update_chat"}, "targets": ["a"]}, "action.type"),
     ],
 )
 def test_runs_of_kodey_that_cannot_be_are_refused_whole(api: World, body: Json, field: str) -> None:

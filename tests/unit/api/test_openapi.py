@@ -32,6 +32,10 @@ def described(operation: Operation[Any, Any]) -> Json:
     return found
 
 
+def is_refused(operation: Operation[Any, Any]) -> bool:
+    return (operation.method, operation.path) == NEVER_SUCCEEDS
+
+
 def test_the_document_is_valid_openapi_3_1() -> None:
     assert openapi()["openapi"].startswith("3.1")
     assert list(OpenAPIV31SpecValidator(openapi()).iter_errors()) == []
@@ -63,7 +67,8 @@ def test_health_needs_no_token() -> None:
 def test_an_operation_names_every_status_and_every_refusal_is_a_problem(operation: Operation[Any, Any]) -> None:
     responses = described(operation)["responses"]
 
-    successes = {str(int(status)) for status in (operation.status, *operation.also)}
+    promised = (*operation.also,) if is_refused(operation) else (operation.status, *operation.also)
+    successes = {str(int(status)) for status in promised}
     refusals = REFUSALS | ({"409"} if operation.conflicts else set()) | ({"412"} if operation.conditional else set())
     assert set(responses) == refusals | successes
     for status in refusals:
@@ -74,10 +79,10 @@ def test_an_operation_names_every_status_and_every_refusal_is_a_problem(operatio
 
 @EACH
 def test_an_operation_names_its_reply_and_each_parameter_in_its_path(operation: Operation[Any, Any]) -> None:
-    reply = described(operation)["responses"][str(int(operation.status))]
+    reply = described(operation)["responses"].get(str(int(operation.status)), {})
     in_path = [parameter for parameter in described(operation)["parameters"] if parameter["in"] == "path"]
 
-    answers_nothing = operation.status == HTTPStatus.NO_CONTENT or (operation.method, operation.path) == NEVER_SUCCEEDS
+    answers_nothing = operation.status == HTTPStatus.NO_CONTENT or is_refused(operation)
     assert ("content" in reply) is not answers_nothing
     assert [parameter["name"] for parameter in in_path] == re.findall(r"{(\w+)}", operation.path)
     assert all(parameter["required"] and "pattern" in parameter["schema"] for parameter in in_path)
@@ -116,6 +121,38 @@ def test_list_takes_the_query_of_the_contract() -> None:
         "minimum": 1,
         "maximum": 100,
     }
+
+
+def test_a_parameter_of_a_query_tells_its_bounds_and_its_default() -> None:
+    parameters = {each["name"]: each for each in openapi()["paths"]["/runs"]["get"]["parameters"]}
+
+    assert parameters["limit"] == {
+        "name": "limit",
+        "in": "query",
+        "required": False,
+        "schema": {"type": "integer", "minimum": 1, "maximum": 100, "default": 50},
+    }
+    assert parameters["status"]["schema"]["enum"] == [
+        "pending",
+        "performing",
+        "succeeded",
+        "failed",
+        "unknown",
+        "missed",
+    ]
+    assert parameters["cursor"]["schema"] == {"type": "string", "minLength": 1, "maxLength": 2000}
+
+
+@EACH
+def test_a_description_is_for_callers_not_for_readers_of_the_code(operation: Operation[Any, Any]) -> None:
+    description = described(operation)["description"]
+
+    assert not re.search(r"Raises:|Args:", description)
+    assert description.endswith(f".\n\nScope: `{operation.scope}`.")
+
+
+def test_what_is_not_rendered_is_told() -> None:
+    assert "is rendered in automations alone" in openapi()["paths"]["/runs"]["post"]["description"]
 
 
 def test_a_create_may_be_replayed_come_later_or_be_in_progress() -> None:

@@ -11,9 +11,9 @@ from aichats.bootstrap import Application
 from aichats.http.deadline import time_limit
 from aichats.runs.model import Run
 from aichats.runs.rows import EndStatus
-from tests.fakes import FakeSqs, ScriptedTransport, ai_chat, ok, page, refused
+from tests.fakes import FakeSqs, Json, ScriptedTransport, ai_chat, ok, page, refused
 from tests.lambda_calls import READER, WRITER, HttpCaller, make_application
-from tests.ledgers import LEASE, Clock, make_run
+from tests.ledgers import LEASE, Clock, dynamodb, make_run
 
 CREATE = {"type": "whop.create_chat", "message_text": "How was the week?", "title": "Week"}
 MUTE = {"type": "whop.update_chat", "notification_preference": "none"}
@@ -55,6 +55,11 @@ def end(app: Application, status: EndStatus, run: Run | None = None) -> str:
     else:
         app.ledger.finish(row, status, error=ERROR)
     return run.run_id
+
+
+def items(app: Application) -> list[Json]:
+    """All that the ledger's table holds."""
+    return [dict(item) for item in dynamodb().scan(TableName=app.ledger.table)["Items"]]
 
 
 # ---------------------------------------------------------------------------------------------- start
@@ -111,16 +116,32 @@ def test_a_key_that_is_empty_or_too_long_is_refused(api: HttpCaller, sqs: FakeSq
         ({"action": MUTE, "targets": ["biz_A"]}, "targets"),
         ({"action": MUTE, "targets": [None]}, "targets"),
         ({"action": CREATE, "targets": ["aich_1"]}, "targets"),
-        ({"action": {"type": "whop.burn_chat"}, "targets": ["aich_1"]}, "action"),
+        ({"action": {"type": "whop.burn_chat"}, "targets": ["aich_1"]}, "action.type"),
+        ({"action": {"message_text": "hello"}, "targets": ["aich_1"]}, "action.type"),
+        ({"action": CREATE | {"agent_identifier": "support"}, "targets": ["biz_A"]}, "action.agent_identifier"),
         ({"action": CREATE | {"message_text": ""}, "targets": ["biz_A"]}, "action.message_text"),
         ({"targets": ["biz_A"]}, "action"),
     ],
 )
-def test_runs_that_cannot_be_are_refused_whole(api: HttpCaller, sqs: FakeSqs, body: object, field: str) -> None:
-    answer = api("POST", "/runs", body)
+def test_runs_that_cannot_be_are_refused_whole(
+    api: HttpCaller, app: Application, sqs: FakeSqs, body: object, field: str
+) -> None:
+    answer = api("POST", "/runs", body, headers={"idempotency-key": "k"})
 
     assert (answer.status, answer.fields) == (422, [field])
     assert sqs.sent == []
+    assert items(app) == []
+
+
+def test_an_agent_is_taken_since_the_version_that_knows_it(sqs: FakeSqs) -> None:
+    app = make_application(ScriptedTransport(), sqs=sqs, whop_api_version="2026-09-15")
+
+    answer = HttpCaller(create_api(app).resolve)(
+        "POST", "/runs", {"action": CREATE | {"agent_identifier": "support"}, "targets": ["biz_A"]}
+    )
+
+    assert answer.status == 202
+    assert [sent.run_id for sent in sqs.sent] == answer.json["run_ids"]
 
 
 def test_a_thousand_targets_are_taken(api: HttpCaller, sqs: FakeSqs) -> None:
@@ -160,6 +181,18 @@ def test_a_run_is_shown_with_its_chat_and_without_its_texts(api: HttpCaller, app
     assert (shown["action"], shown["target"], shown["attempts"]) == ("whop.create_chat", "biz_A", 1)
     assert (shown["error"], shown["due_at"]) == (None, None)
     assert "How was the week?" not in answer.body
+
+
+def test_a_chat_and_a_reply_are_shown_as_their_provider_gave_them_whatever_their_shape(
+    api: HttpCaller, app: Application
+) -> None:
+    result = {"chat": {"conversation": 7, "of": ["a", None]}, "reply": {"text": "Seven.", "score": 0.5}}
+    run = make_run()
+    app.ledger.finish(app.ledger.claim(run, LEASE), "succeeded", chat_id="aich_1", result=result)
+
+    shown = api("GET", f"/runs/{run.run_id}").json
+
+    assert {name: shown[name] for name in result} == result
 
 
 def test_a_run_that_failed_is_shown_with_the_reason(api: HttpCaller, app: Application) -> None:
@@ -230,6 +263,24 @@ def test_a_replay_of_what_is_open_or_succeeded_names_state_and_chat(
 
     assert answer.status == 409
     assert f"run {run.run_id} is {state}, its chat is aich_1: it cannot be replayed" in answer.json["detail"]
+    assert sqs.sent == []
+
+
+def test_a_replay_of_a_run_whose_text_could_not_be_made_says_what_to_mend(
+    api: HttpCaller, app: Application, sqs: FakeSqs
+) -> None:
+    run = make_run()
+    app.ledger.note([run], "failed", {"type": "RenderError", "message": "is null"}, unrendered=True)
+
+    replay = api("POST", f"/runs/{run.run_id}/replay")
+    resolve = api("POST", f"/runs/{run.run_id}/resolve", {"outcome": "failed"})
+
+    assert (replay.status, resolve.status) == (409, 409)
+    assert replay.json["detail"] == (
+        f"run {run.run_id} is failed: its text could not be made, and events are not kept: "
+        "mend the automation, its next event or slot uses it"
+    )
+    assert resolve.json["detail"] == f"run {run.run_id} is failed: it cannot be resolved"
     assert sqs.sent == []
 
 
@@ -403,6 +454,22 @@ def test_a_question_that_is_wrong_is_refused_naming_the_parameter(api: HttpCalle
     answer = api("GET", "/runs", query=query)
 
     assert (answer.status, answer.fields) == (422, [field])
+
+
+@pytest.mark.parametrize("time", ["2026-11-20T00:00:00+00:00", "2026-11-20T00:00:00 01:00", "2026-11-20T00:00+01"])
+def test_a_plus_that_is_not_escaped_is_told_from_other_times_that_are_wrong(api: HttpCaller, time: str) -> None:
+    [problem] = api("GET", "/runs", query=f"since={time}").json["errors"]
+
+    assert problem["message"] == (
+        "must be a time with an offset, such as 2026-11-20T09:00:00Z; in a query write + as %2B, or use Z"
+    )
+
+
+@pytest.mark.parametrize("time", ["2026-11-20T00:00:00", "yesterday", "last monday", "2026-11-20 09:00", ""])
+def test_a_time_that_is_none_is_told_what_one_is(api: HttpCaller, time: str) -> None:
+    [problem] = api("GET", "/runs", query=f"since={time}").json["errors"]
+
+    assert problem["message"] == "must be a time with an offset, such as 2026-11-20T09:00:00Z"
 
 
 @pytest.mark.parametrize(

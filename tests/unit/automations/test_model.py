@@ -118,7 +118,7 @@ def test_a_long_description_is_refused() -> None:
         ({"timezone": "Mars/Olympus"}, "timezone", "there is no time zone 'Mars/Olympus'"),
         ({"start": "2026-12-02T00:00:00Z", "end": "2026-12-01T00:00:00Z"}, "end", "is not later than start"),
         ({"start": "2026-12-01T00:00:00Z", "end": "2026-12-01T01:00:00+01:00"}, "end", "is not later than start"),
-        ({"start": "2026-12-01T00:00:00"}, "start", "timezone"),
+        ({"start": "2026-12-01T00:00:00"}, "start", "must be a time with an offset"),
         ({"start": 2026}, "start", "must be a time with an offset"),
         ({"start": "tomorrow"}, "start", "must be a time with an offset"),
         ({"end": "2026-12-01T00:00:00.5Z"}, "end", "has a fraction of a second"),

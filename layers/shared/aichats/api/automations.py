@@ -84,6 +84,7 @@ def put(call: Call[Automation, None]) -> Reply:
     name, now = call.path["name"], datetime.now(UTC)
     if name == STACK_SCHEDULE:
         raise InputError([("name", f"{name} is the name of the stack's own schedule: choose another one")])
+    call.app.check_action(call.body.action)
     call.app.firing.check(name, call.body, now)
     conditions = call.headers.get("if-match"), call.headers.get("if-none-match")
     row, created = call.app.keeper.put(name, call.body, *conditions)
@@ -124,6 +125,7 @@ def delete(call: Call[None, None]) -> Reply:
 def run_now(call: Call[None, None]) -> Reply:
     """Run an automation now, whether or not it is switched on. It never meets a slot's runs."""
     row = _existing(call)
+    call.app.check_action(row.automation.action)
     name, key = row.name, reserve_key(call, f"POST /automations/{row.name}/run")
     fired = call.app.firing.fire(name, row.automation, by_hand(f"{call.caller.name}:{key}", datetime.now(UTC)))
     for run, error in fired.failed:

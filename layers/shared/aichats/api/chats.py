@@ -35,9 +35,10 @@ def create(call: Call[CreateChat, None]) -> Reply:
     The same ``Idempotency-Key`` makes the same run, and so the same chat. A create that is not done in time, or whose
     outcome is not known yet, is answered with 202; ``Location`` then tells where to look.
     """
-    key = reserve_key(call, "POST /chats")
     fields = call.body.model_dump(exclude_unset=True, exclude={"company_id"})
     action = WhopCreateChat.model_construct(type="whop.create_chat", **fields)
+    call.app.check_action(action, within="")
+    key = reserve_key(call, "POST /chats")
     run = Run(
         run_id=run_id("http", call.caller.name, "POST /chats", key, call.body.company_id),
         trigger="http",

@@ -1,13 +1,14 @@
 """The OpenAPI 3.1 document, made from the operations, and Swagger UI to read and try it."""
 
 import json
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence
 from http import HTTPStatus
 from importlib import resources
 from typing import Any
 
 from aws_lambda_powertools.event_handler.openapi.swagger_ui import generate_swagger_html
-from pydantic import BaseModel, TypeAdapter
+from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from aichats.api.operations import Operation
@@ -79,7 +80,7 @@ def _operation(operation: Operation[Any, Any], references: dict[type[BaseModel],
     described: Json = {
         "operationId": f"{operation.run.__name__}_{operation.path.split('/')[1].rstrip('s')}",
         "summary": operation.summary,
-        "description": f"{operation.run.__doc__}\n\nScope: `{operation.scope}`.",
+        "description": f"{_prose(operation.run)}\n\nScope: `{operation.scope}`.",
         "tags": [operation.path.split("/")[1]],
         "security": [{"bearer": [operation.scope]}],
         "parameters": _parameters(operation),
@@ -91,6 +92,11 @@ def _operation(operation: Operation[Any, Any], references: dict[type[BaseModel],
             "content": {"application/json": {"schema": references[operation.body]}},
         }
     return described
+
+
+def _prose(described: Callable[..., Any]) -> str:
+    """A docstring without its sections: what follows is for those who read the code."""
+    return re.split(r"\n\s*(?:Args|Raises):\n", described.__doc__ or "")[0].strip()
 
 
 def _parameters(operation: Operation[Any, Any]) -> list[Json]:
@@ -111,19 +117,20 @@ def _parameters(operation: Operation[Any, Any]) -> list[Json]:
 def _query(model: type[BaseModel] | None) -> list[Json]:
     if model is None:
         return []
+    schema = model.model_json_schema()
+    needed, definitions = schema.get("required", ()), schema.get("$defs", {})
     return [
-        {"name": name, "in": "query", "required": field.is_required(), "schema": _without_null(field.annotation)}
-        for name, field in model.model_fields.items()
+        {"name": name, "in": "query", "required": name in needed, "schema": _without_null(field, definitions)}
+        for name, field in schema["properties"].items()
     ]
 
 
-def _without_null(annotation: Any) -> Json:
+def _without_null(field: Json, definitions: Json) -> Json:
     """A query parameter is left out, never null. No references: what they point to would not be in the document."""
-    schema: Json = TypeAdapter(annotation).json_schema()
-    [member] = [member for member in schema.get("anyOf", [schema]) if member != {"type": "null"}]
-    name = member.get("$ref", "").rpartition("/")[2]
-    found: Json = schema["$defs"][name] if name else member
-    return found
+    [member] = [member for member in field.get("anyOf", [field]) if member != {"type": "null"}]
+    found = definitions.get(member.get("$ref", "").rpartition("/")[2], member)
+    default = {} if field.get("default") is None else {"default": field["default"]}
+    return {name: value for name, value in found.items() if name not in ("title", "default")} | default
 
 
 def _responses(operation: Operation[Any, Any], references: dict[type[BaseModel], Json]) -> Json:
@@ -134,6 +141,9 @@ def _responses(operation: Operation[Any, Any], references: dict[type[BaseModel],
     for status, model in operation.also.items():
         also = _content(HTTPStatus(status).phrase, references[model], "application/json")
         responses[str(int(status))] = also | _headers(operation.headers)
+    if operation.reply is None and operation.status != HTTPStatus.NO_CONTENT:
+        # It is there to refuse.
+        return responses
     phrase = HTTPStatus(operation.status).phrase
     reply = references[operation.reply] if operation.reply else None
     success: Json = _content(phrase, reply, "application/json") if reply else {"description": phrase}

@@ -13,19 +13,20 @@ from pydantic import AwareDatetime, BaseModel, Field, TypeAdapter, ValidationErr
 from aichats.api.operations import Call, Operation, Reply
 from aichats.api.problems import RefusedError
 from aichats.errors import InputError
-from aichats.kodey.models import Chat, Message
-from aichats.models import Request
+from aichats.models import OrElse, Request
 from aichats.runs.actions import KINDS, Action
 from aichats.runs.history import History
 from aichats.runs.ledger import Ledger, RefusedByLedgerError
 from aichats.runs.model import Run, Work, run_id
 from aichats.runs.rows import Row
-from aichats.whop.models import AiChat
 
 MAX_SPAN = timedelta(days=31)
-type RunId = Annotated[str, Field(pattern=r"^[a-z2-7]{32}$")]
+type RunId = Annotated[str, Field(pattern=r"^[a-z2-7]{32}$"), OrElse("is not the id of a run")]
 type Moment = Annotated[AwareDatetime, Field(ge=datetime(2000, 1, 1, tzinfo=UTC), lt=datetime(3000, 1, 1, tzinfo=UTC))]
 type RunStatus = Literal["pending", "performing", "succeeded", "failed", "unknown", "missed"]
+NEVER_RENDERED = (
+    "its text could not be made, and events are not kept: mend the automation, its next event or slot uses it"
+)
 _RUN = {"run_id": TypeAdapter[str](RunId)}
 
 
@@ -84,10 +85,11 @@ class RunView(BaseModel):
     target: str | None
     attempts: int
     chat_id: str | None
-    chat: AiChat | Chat | None
-    """As its provider gives it."""
-    reply: Message | None
-    """The assistant's answer, where the run waited for one."""
+    chat: Annotated[dict[str, Any] | None, Field(description="As its provider gives it")]
+    reply: Annotated[
+        dict[str, Any] | None,
+        Field(description="The assistant's answer as its provider gives it, where the run waited for one"),
+    ]
     error: dict[str, Any] | None
     created_at: datetime
     due_at: datetime | None
@@ -102,7 +104,11 @@ class RunPage(BaseModel):
 
 
 def start(call: Call[StartRuns, None]) -> Reply:
-    """Perform one action for many targets, each as a run of its own. A target that stands twice counts once."""
+    """Perform one action for many targets, each as a run of its own. A target that stands twice counts once.
+
+    Texts go out as they are: ``{{ ... }}`` is rendered in automations alone.
+    """
+    call.app.check_action(call.body.action)
     key = reserve_key(call, "POST /runs")
     run_ids = start_each(call, ("POST /runs", key), call.body.action, call.body.targets)
     return Reply(Started(run_ids=run_ids), HTTPStatus.ACCEPTED)
@@ -179,7 +185,8 @@ def replay(call: Call[None, None]) -> Reply:
     try:
         row = call.app.ledger.replay(wanted)
     except RefusedByLedgerError as refused:
-        raise _conflict(refused.row, "be replayed") from refused
+        never = refused.row is not None and refused.row.unrendered
+        raise _conflict(refused.row, NEVER_RENDERED if never else "it cannot be replayed") from refused
     call.app.queue.send([(row.run, (row.due_at or row.opened_at) - row.opened_at)])
     return Reply(Started(run_ids=[wanted]), HTTPStatus.ACCEPTED, {"Location": f"/runs/{wanted}"})
 
@@ -192,7 +199,7 @@ def resolve(call: Call[Resolve, None]) -> Reply:
     try:
         call.app.ledger.resolve(wanted, body.outcome, chat_id=body.chat_id, by=call.caller.name)
     except RefusedByLedgerError as refused:
-        raise _conflict(refused.row, "be resolved") from refused
+        raise _conflict(refused.row, "it cannot be resolved") from refused
     return Reply(view(_existing(call.app.ledger, wanted)))
 
 
@@ -248,11 +255,11 @@ def _existing(ledger: Ledger, wanted: str) -> Row:
     return row
 
 
-def _conflict(row: Row | None, what: str) -> RefusedError:
+def _conflict(row: Row | None, why: str) -> RefusedError:
     if row is None:
         return RefusedError(HTTPStatus.NOT_FOUND, "there is no such run")
     chat = f", its chat is {row.chat_id}" if row.chat_id else ""
-    return RefusedError(HTTPStatus.CONFLICT, f"run {row.run.run_id} is {row.status}{chat}: it cannot {what}")
+    return RefusedError(HTTPStatus.CONFLICT, f"run {row.run.run_id} is {row.status}{chat}: {why}")
 
 
 def _write_cursor(cursor: Cursor) -> str:

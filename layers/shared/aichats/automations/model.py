@@ -21,6 +21,7 @@ from aichats.automations.expressions import At, Rate, parse
 from aichats.automations.preview import fire_times
 from aichats.models import Request
 from aichats.runs.actions import MAX_TARGETS, Action, check_targets
+from aichats.validation import A_TIME
 
 MINUTE = timedelta(minutes=1)
 TEMPLATE = "{{"
@@ -36,7 +37,7 @@ NAME: TypeAdapter[str] = TypeAdapter(Name)
 def _whole_seconds(value: object) -> object:
     # pydantic alone would take the number 2026 for a moment of 1970.
     if not isinstance(value, datetime) and not (isinstance(value, str) and re.match(r"2\d{3}-\d{2}-\d{2}T", value)):
-        raise ValueError("must be a time with an offset, such as 2026-11-20T09:00:00Z")
+        raise ValueError(A_TIME)
     return value
 
 

@@ -11,7 +11,7 @@ from pydantic import AfterValidator, AliasGenerator, ConfigDict, Field, JsonValu
 from pydantic.alias_generators import to_camel
 
 from aichats.http.bodies import compact_json
-from aichats.models import MessageText, Reply, Request
+from aichats.models import MessageText, OrElse, Reply, Request
 
 MAX_METADATA_BYTES = 4096
 """Longest ``metadata`` in bytes of compact JSON in UTF-8."""
@@ -44,8 +44,10 @@ def _depth(value: JsonValue) -> int:
     return 1 + max(map(_depth, inner), default=0) if isinstance(value, dict | list) else 0
 
 
-type AgentId = Annotated[str, Field(pattern=ID_PATTERN, examples=["agent_xxxxx"])]
-type KodeyChatId = Annotated[str, Field(pattern=ID_PATTERN, examples=["chat_xxxxx"])]
+type AgentId = Annotated[str, Field(pattern=ID_PATTERN, examples=["agent_xxxxx"]), OrElse("is not an agent's id")]
+type KodeyChatId = Annotated[
+    str, Field(pattern=ID_PATTERN, examples=["chat_xxxxx"]), OrElse("is not the id of a chat of Kodey")
+]
 type UserId = Annotated[str, Field(min_length=1, max_length=256), AfterValidator(_printable)]
 type AgentType = Annotated[str, Field(min_length=1, max_length=100), AfterValidator(_printable)]
 type Metadata = Annotated[dict[str, JsonValue], AfterValidator(_bounded_metadata)]

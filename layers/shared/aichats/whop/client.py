@@ -45,6 +45,7 @@ class WhopClient:
         transport: BaseTransport | None = None,
     ) -> None:
         self._account_naming = _version(api_version) >= ACCOUNT_ID_SINCE
+        self._api_version = api_version
         self._http = HttpClient(
             provider=WHOP,
             base_url=base_url,
@@ -123,7 +124,7 @@ class WhopClient:
             InputError: ``agent_identifier`` with an API version that does not know it.
             ProviderError: the failure.
         """
-        self._refuse_agent_before_its_time(query.agent_identifier)
+        check_agent_identifier(query.agent_identifier, self._api_version)
         given = query.model_dump(mode="json", exclude_none=True)
         params = {name: value if isinstance(value, str) else json.dumps(value) for name, value in given.items()}
         return read(AiChatPage, self._http.call("GET", "/ai_chats", params=params))
@@ -131,7 +132,7 @@ class WhopClient:
     def _wire(self, request: CreateAiChat | UpdateAiChat) -> dict[str, Any]:
         """The request as the API version wants it: only what was set."""
         fields = request.model_dump(mode="json", exclude_unset=True)
-        self._refuse_agent_before_its_time(fields.get("agent_identifier"))
+        check_agent_identifier(fields.get("agent_identifier"), self._api_version)
         if not self._account_naming:
             fields.pop("agent_identifier", None)
         if "company_id" in fields:
@@ -141,9 +142,15 @@ class WhopClient:
             fields["message_attachments"] = None if files is None else [{"id": file} for file in files]
         return fields
 
-    def _refuse_agent_before_its_time(self, agent_identifier: str | None) -> None:
-        if agent_identifier is not None and not self._account_naming:
-            raise InputError([("agent_identifier", "needs Whop's API version 2026-09-15 or later")])
+
+def check_agent_identifier(agent_identifier: str | None, api_version: str, field: str = "agent_identifier") -> None:
+    """Check that a version knows the field, where it is given.
+
+    Raises:
+        InputError: it does not; names ``field``.
+    """
+    if agent_identifier is not None and _version(api_version) < ACCOUNT_ID_SINCE:
+        raise InputError([(field, "needs Whop's API version 2026-09-15 or later")])
 
 
 def _chat(answer: Answer) -> AiChat:

@@ -10,11 +10,23 @@ from typing import Annotated, Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 
-from aichats.models import MessageText, Reply, Request
+from aichats.models import MessageText, OrElse, Reply, Request
 
-type CompanyId = Annotated[str, Field(pattern=r"^biz_[A-Za-z0-9_-]{1,100}$", examples=["biz_XXXXX"])]
-type ChatId = Annotated[str, Field(pattern=r"^aich_[A-Za-z0-9_-]{1,100}$", examples=["aich_xxxxxxxxxxxxx"])]
-type FileId = Annotated[str, Field(pattern=r"^file_[A-Za-z0-9_-]{1,100}$", examples=["file_xxxxxxxxxxxxx"])]
+type CompanyId = Annotated[
+    str,
+    Field(pattern=r"^biz_[A-Za-z0-9_-]{1,100}$", examples=["biz_XXXXX"]),
+    OrElse("is not the id of a company (biz_...)"),
+]
+type ChatId = Annotated[
+    str,
+    Field(pattern=r"^aich_[A-Za-z0-9_-]{1,100}$", examples=["aich_xxxxxxxxxxxxx"]),
+    OrElse("is not the id of a chat (aich_...)"),
+]
+type FileId = Annotated[
+    str,
+    Field(pattern=r"^file_[A-Za-z0-9_-]{1,100}$", examples=["file_xxxxxxxxxxxxx"]),
+    OrElse("is not the id of a file (file_...)"),
+]
 type Title = Annotated[str, Field(min_length=1, max_length=500)]
 type NotificationPreference = Literal["all", "none"]
 type Cursor = Annotated[str, Field(min_length=1, max_length=1000)]
