@@ -4,9 +4,10 @@ Hypothesis picks what happens in which order, for the actions of both providers.
 or sends a message twice, that what has ended stays as it ended, and that every run ends once the faults are over.
 """
 
+from collections.abc import Sequence
 from contextlib import suppress
 from datetime import timedelta
-from typing import Any
+from typing import Any, override
 
 import pytest
 from botocore.exceptions import BotoCoreError
@@ -81,6 +82,8 @@ faulty: st.SearchStrategy[Plan] = st.one_of(
     st.dictionaries(st.integers(0, 8), st.sampled_from(FAULTS), min_size=1, max_size=3),
 )
 plans: st.SearchStrategy[Plan] = faulty | st.just({})
+BEFORE = 1
+"""Messages of the user that a chat holds before the runs."""
 STEPS = 20
 """Of one example; each starts two runs at the most."""
 others = st.integers(0, 3)
@@ -91,6 +94,8 @@ class Runs(RuleBasedStateMachine):
     """Several runs of one action, several workers, one queue."""
 
     action: Action
+    hours = 1
+    """After the last fault, until every run has ended."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -101,7 +106,10 @@ class Runs(RuleBasedStateMachine):
         self.ledger = make_ledger(self.clock, client=faulty_dynamodb(self.world))
         self.ended: dict[str, Row] = {}
         self.arrived = 0
-        self.runs = [make_run(action=self.action, target=f"biz_{number}") for number in range(2 * STEPS)]
+        self.runs = [self.make_run(number) for number in range(2 * STEPS)]
+
+    def make_run(self, number: int) -> Run:
+        return make_run(action=self.action, target=f"biz_{number}")
 
     @initialize(honours_keys=st.booleans())
     def begin(self, *, honours_keys: bool) -> None:
@@ -198,8 +206,13 @@ class Runs(RuleBasedStateMachine):
 
     @invariant()
     def what_is_promised(self) -> None:
-        for row in self._rows():
+        rows = self._rows()
+        for row in rows:
             self._stays_as_it_ended(row)
+        self.hold(rows)
+
+    def hold(self, rows: Sequence[Row]) -> None:
+        for row in rows:
             effects = self.provider.effects(row)
             assert [made for made in effects if len(made.ids) > 1] == [], "a run made something twice"
             assert [made for made in effects if made.recorded and not made.ids] == [], "a run has what nobody made"
@@ -218,10 +231,10 @@ class Runs(RuleBasedStateMachine):
             self.ended[row.run.run_id] = row
 
     def teardown(self) -> None:
-        """The faults are over: within an hour every run has ended, and was not given up."""
+        """The faults are over: every run ends, and is not given up."""
         if not hasattr(self, "provider"):
             return
-        for _ in range(12):
+        for _ in range(12 * self.hours):
             self.clock.forward(seconds=300)
             self.provider.settle()
             self.sweeper.sweep()
@@ -236,12 +249,39 @@ class Runs(RuleBasedStateMachine):
         return [row_of(decode(item)) for item in items if "status" in item]  # The others are locks.
 
 
+class RunsAlike(Runs):
+    """All of them send the same words to the same chat."""
+
+    action = ACTIONS["a message to a chat of Kodey"]
+    hours = 12
+
+    @override
+    def make_run(self, number: int) -> Run:
+        return make_run(f"run {number}", action=self.action, target="chat_of_all")
+
+    @override
+    def hold(self, rows: Sequence[Row]) -> None:
+        assert isinstance(self.provider, FaultyKodey)
+        said = self.provider.memory.messages["chat_of_all"]
+        sent = len([message for message in said if message["role"] == "user"]) - BEFORE
+        answers = [row.result["reply"]["id"] for row in rows if row.status == "succeeded"]
+        open_or_unknown = [row for row in rows if row.is_open or row.status == "unknown"]
+        assert len(set(answers)) == len(answers), "two runs took one message for their own"
+        assert len(answers) <= sent <= len(answers) + len(open_or_unknown), "a message was lost, or sent twice"
+
+
 @pytest.mark.parametrize("name", ACTIONS)
 def test_runs_take_effect_once_whatever_goes_wrong(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     assert LATE + LAG < SETTLE < LATE_AT_KODEY + LAG < KODEY_SETTLE
-    monkeypatch.setattr(retry, "MAX_ATTEMPTS", 1)
-    machine = type("Runs", (Runs,), {"action": ACTIONS[name]})
+    hold_promises(type("Runs", (Runs,), {"action": ACTIONS[name]}), monkeypatch)
 
+
+def test_runs_that_look_alike_take_effect_once_each_whatever_goes_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
+    hold_promises(RunsAlike, monkeypatch)
+
+
+def hold_promises(machine: type[Runs], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(retry, "MAX_ATTEMPTS", 1)
     bounds = settings(
         max_examples=20, stateful_step_count=STEPS, deadline=None, suppress_health_check=list(HealthCheck)
     )
