@@ -90,7 +90,7 @@ caller: setup ## A caller's token: make caller STACK=aichats-dev NAME=crm SCOPES
 	@$(BIN)/python -m local.caller --stack "$(STACK)" $(if $(LIST),list,$(if $(REVOKE),revoke --name "$(NAME)",make --name "$(NAME)" --scopes "$(SCOPES)"))
 
 .PHONY: redrive
-redrive: setup ## Send the run queue's dead letters again, once the cause is mended: make redrive STACK=aichats-dev
+redrive: setup ## Try dead letters and failed events of schedules again, once the cause is mended: make redrive STACK=aichats-dev
 	@$(BIN)/python -m local.redrive --stack "$(STACK)"
 
 .PHONY: e2e
