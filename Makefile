@@ -94,7 +94,7 @@ env-vars: setup ## Write env.json, with which `sam local` runs the functions on 
 	@$(BIN)/python -m local.env_vars --stack "$(STACK)"
 
 .PHONY: redrive
-redrive: setup ## Send the run queue's dead letters again, once the cause is mended: make redrive STACK=aichats-dev
+redrive: setup ## Try dead letters and failed events of schedules again, once the cause is mended: make redrive STACK=aichats-dev
 	@$(BIN)/python -m local.redrive --stack "$(STACK)"
 
 .PHONY: e2e

@@ -214,11 +214,30 @@ def test_a_schedule_of_the_template_fires_in_its_zone_and_creates_its_chat(whop:
 
 def test_the_api_is_served_as_api_gateway_serves_it(api: httpx.Client) -> None:
     assert api.get("/health").json() == {"status": "ok"}
-    assert api.get("/").json() == {"message": "Not Found"}
     assert api.get("/chats/a%2Fb").status_code == 404
     refused = api.get("/chats", headers={"Authorization": "Bearer somebody-elses"})
     assert refused.status_code == 401
     assert refused.headers["content-type"] == "application/problem+json"
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("GET", "/", 200),
+        ("POST", "/", 405),
+        ("GET", "/webhooks/whop", 405),
+        ("POST", "/webhooks/whop", 401),
+        ("POST", "/webhooks/whop/", 404),
+    ],
+)
+def test_whoever_has_no_token_is_answered_by_the_code_and_not_by_api_gateway(
+    system: System, method: str, path: str, status: int
+) -> None:
+    answer = httpx.request(method, system.api_url + path, timeout=60, trust_env=False)
+
+    assert answer.status_code == status
+    assert answer.headers["content-type"] == ("application/json" if status == 200 else "application/problem+json")
+    assert "bearer" not in answer.text.lower()
 
 
 def test_a_stack_that_fails_says_which_resource_and_why(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """`make redrive` on the local AWS: what can be read is sent again, what cannot stays with its reason."""
 
+import json
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
@@ -19,10 +20,14 @@ from tests.waiting import until
 @pytest.fixture
 def aws(account: System) -> Iterator[System]:
     """The account; its dead letters are empty before and after."""
-    queues, dead_letters = account.emulator.clients.queues, account.stack.outputs["RunDeadLetters"]
-    queues.purge_queue(QueueUrl=dead_letters)
+    empty(account)
     yield account
-    queues.purge_queue(QueueUrl=dead_letters)
+    empty(account)
+
+
+def empty(system: System) -> None:
+    for queue in ("RunDeadLetters", "RunScheduleFailures"):
+        system.emulator.clients.queues.purge_queue(QueueUrl=system.stack.outputs[queue])
 
 
 def test_letters_that_can_be_read_are_performed_and_the_others_stay_with_their_reason(
@@ -41,8 +46,11 @@ def test_letters_that_can_be_read_are_performed_and_the_others_stay_with_their_r
 
     assert main(["--stack", aws.stack.name]) == 0
 
-    printed = "1 sent again, 1 cannot be read and stay.\n  'not ours': body: Invalid JSON\n"
-    assert capsys.readouterr().out == printed
+    assert capsys.readouterr().out.splitlines() == [
+        "RunDeadLetters: 1 sent again, 1 cannot be read and stay.",
+        "  'not ours': body: Invalid JSON",
+        "RunScheduleFailures: 0 sent again, 0 cannot be read and stay.",
+    ]
     until(lambda: api.get(f"/runs/{identifier}").json()["status"] == "succeeded")
     assert len(whop.state()["chats"]) == 1
     (letter,) = clients.queues.receive_message(
@@ -50,6 +58,36 @@ def test_letters_that_can_be_read_are_performed_and_the_others_stay_with_their_r
     )["Messages"]
     assert letter["Body"] == "not ours"
     assert letter["MessageAttributes"]["reason"]["StringValue"] == "body: Invalid JSON"
+
+
+def test_an_event_on_which_the_function_failed_is_handed_to_it_again_and_takes_effect_once(
+    aws: System, whop: StandIn, api: httpx.Client, capsys: pytest.CaptureFixture[str]
+) -> None:
+    queues, failures = aws.emulator.clients.queues, aws.stack.outputs["RunScheduleFailures"]
+    event = {
+        "automation": "redriven",
+        "scheduled_time": datetime.now(UTC).isoformat(timespec="seconds"),
+        "action": {"type": "whop.create_chat", "message_text": "Hello"},
+        "targets": ["biz_A"],
+    }
+    # As Lambda writes it down, twice: an event may come twice, and so may its failure.
+    record = {"version": "1.0", "requestPayload": event, "responsePayload": {"errorMessage": "timed out"}}
+    for body in (json.dumps(record), json.dumps(record), "{}", "[]", "no JSON"):
+        queues.send_message(QueueUrl=failures, MessageBody=body)
+
+    assert main(["--stack", aws.stack.name]) == 0
+
+    first, second, *staying = capsys.readouterr().out.splitlines()
+    assert first == "RunDeadLetters: 0 sent again, 0 cannot be read and stay."
+    assert second == "RunScheduleFailures: 2 sent again, 3 cannot be read and stay."
+    why = "there is no requestPayload in it"
+    assert sorted(staying) == [f"  '[]': {why}", f"  'no JSON': {why}", f"  '{{}}': {why}"]
+    [run] = until(lambda: api.get("/runs?automation=redriven&status=succeeded").json()["data"])
+    function = aws.stack.outputs["RunScheduleFunction"]
+    aws.emulator.clients.functions.invoke(FunctionName=function, Payload=json.dumps(event).encode())
+    assert [chat["id"] for chat in whop.state()["chats"]] == [run["chat_id"]]
+    left = queues.get_queue_attributes(QueueUrl=failures, AttributeNames=["All"])["Attributes"]
+    assert left["ApproximateNumberOfMessages"] == "3"
 
 
 def test_a_stack_of_another_kind_is_told(aws: System, capsys: pytest.CaptureFixture[str]) -> None:

@@ -159,7 +159,15 @@ def test_the_metrics_that_alarms_watch_are_counted_by_the_code() -> None:
 
 
 @pytest.mark.parametrize(
-    "metric", ["RunsMissed", "DeliveriesNotTaken", "InternalErrors", "RepairsFailed", "AutomationsUnreadable"]
+    "metric",
+    [
+        "RunsMissed",
+        "DeliveriesNotTaken",
+        "DeliveriesRefused",
+        "InternalErrors",
+        "RepairsFailed",
+        "AutomationsUnreadable",
+    ],
 )
 def test_what_a_person_must_look_at_alarms_at_the_first_time(metric: str) -> None:
     [alarm] = [
@@ -204,6 +212,13 @@ def test_the_parameter_for_missed_slots_says_what_the_setting_says() -> None:
 
     assert parameter["Default"] == setting.default
     assert setting.metadata == [Ge(parameter["MinValue"]), Le(parameter["MaxValue"])]
+
+
+def test_the_http_function_answers_whatever_no_other_function_takes_the_root_too() -> None:
+    events = [event["Properties"] for event in FUNCTIONS["HttpApiFunction"]["Properties"]["Events"].values()]
+
+    assert [(event["Method"], event["Path"]) for event in events] == [("ANY", "/{proxy+}"), ("ANY", "/")]
+    assert [event["ApiId"] for event in events] == [{"Ref": "HttpApi"}] * 2
 
 
 def test_whop_s_webhook_has_a_route_and_a_function_of_its_own_that_answers_in_time() -> None:

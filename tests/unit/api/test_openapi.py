@@ -41,10 +41,11 @@ def test_the_document_is_valid_openapi_3_1() -> None:
     assert list(OpenAPIV31SpecValidator(openapi()).iter_errors()) == []
 
 
-def test_the_document_describes_each_route_and_health() -> None:
+def test_the_document_describes_each_route_the_webhook_and_health() -> None:
     paths = {(method.upper(), path) for path, methods in openapi()["paths"].items() for method in methods}
 
-    assert paths == {(operation.method, operation.path) for operation in OPERATIONS} | {("GET", "/health")}
+    others = {("POST", "/webhooks/whop"), ("GET", "/health")}
+    assert paths == {(operation.method, operation.path) for operation in OPERATIONS} | others
 
 
 def test_names_of_operations_are_unique() -> None:
@@ -59,8 +60,23 @@ def test_an_operation_needs_a_token_with_its_scope(operation: Operation[Any, Any
     assert openapi()["components"]["securitySchemes"]["bearer"]["scheme"] == "bearer"
 
 
-def test_health_needs_no_token() -> None:
-    assert openapi()["paths"]["/health"]["get"]["security"] == []
+@pytest.mark.parametrize(("method", "path"), [("get", "/health"), ("post", "/webhooks/whop")])
+def test_what_needs_no_token_says_so(method: str, path: str) -> None:
+    assert openapi()["paths"][path][method]["security"] == []
+
+
+def test_the_webhook_names_the_headers_that_are_verified_and_every_answer() -> None:
+    webhook = openapi()["paths"]["/webhooks/whop"]["post"]
+
+    assert [(each["name"], each["in"], each["required"]) for each in webhook["parameters"]] == [
+        ("webhook-id", "header", True),
+        ("webhook-timestamp", "header", True),
+        ("webhook-signature", "header", True),
+    ]
+    assert set(webhook["responses"]) == {"202", "400", "401", "500"}
+    assert webhook["responses"]["202"]["content"]["application/json"]["schema"]["$ref"].endswith("/Started")
+    event = openapi()["components"]["schemas"]["WebhookEvent"]
+    assert event["required"] == ["id", "type", "timestamp", "data"]
 
 
 @EACH

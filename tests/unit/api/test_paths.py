@@ -5,7 +5,7 @@ import pytest
 from tests.fakes import ScriptedTransport
 from tests.lambda_calls import HttpCaller, call_api
 
-NOWHERE = ["", "/", "/nowhere", "/webhooks/whop", "/docs/x", "/\ud800"]
+NOWHERE = ["", "/nowhere", "/webhooks", "/webhooks/whop/", "/webhooks/whop/x", "/docs/x", "/\ud800"]
 NEARLY_SOMEWHERE = ["/Chats", "//chats", "/chats/", "/chats\n", "/chats/aich_1/", "/chats/aich_1/\n", "/chats/aich_1/x"]
 
 CLIMBING = [".", "..", "../x", "x/..", "../\n", "../../health", "aich_1/../aich_2", "..\\x"]
@@ -46,6 +46,8 @@ def test_a_path_that_is_not_there_is_404(api: HttpCaller, whop: ScriptedTranspor
         ("/health", ["POST", "HEAD", "DELETE"], "GET"),
         ("/openapi.json", ["POST"], "GET"),
         ("/docs", ["PUT"], "GET"),
+        ("/", ["POST", "HEAD"], "GET"),
+        ("/webhooks/whop", ["GET", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"], "POST"),
     ],
 )
 def test_another_method_is_405_and_says_which_are_allowed(
@@ -55,6 +57,41 @@ def test_another_method_is_405_and_says_which_are_allowed(
         answer = api(method, path)
 
         assert (answer.status, answer.headers["allow"]) == (405, allowed), method
+
+
+def test_the_root_says_without_a_token_where_to_read_on(api: HttpCaller) -> None:
+    found = api("GET", "/", token=None)
+
+    assert found.status == 200
+    assert found.json == {"docs": "/docs", "openapi": "/openapi.json"}
+    for path in found.json.values():
+        assert api("GET", path, token=None).status == 200
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("GET", "/webhooks/whop", 405),
+        ("PUT", "/webhooks/whop", 405),
+        ("DELETE", "/webhooks/whop", 405),
+        ("POST", "/webhooks/whop/", 404),
+        ("GET", "/webhooks/whop/", 404),
+    ],
+)
+@pytest.mark.parametrize("token", [None, "Bearer wrong"])
+def test_who_calls_the_webhook_wrongly_is_told_so_and_not_asked_for_a_token(
+    api: HttpCaller, method: str, path: str, status: int, token: str | None
+) -> None:
+    answer = api(method, path, token=token)
+
+    assert answer.status == status
+    assert "www-authenticate" not in answer.headers
+    assert answer.headers.get("allow") == ("POST" if status == 405 else None)
+
+
+@pytest.mark.parametrize("path", ["/webhooks/whop/x", "/webhooks/whop//", "/webhooks/whopper", "/webhooks", "//"])
+def test_nothing_beside_the_webhook_is_open(api: HttpCaller, path: str) -> None:
+    assert api("POST", path, token=None).status == 401
 
 
 @pytest.mark.parametrize(

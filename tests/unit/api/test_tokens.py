@@ -98,7 +98,7 @@ def test_the_header_is_found_however_its_name_is_spelt() -> None:
     assert api("GET", "/chats", token=None, headers={"Authorization": f"Bearer {LOCAL}"}).status == 200
 
 
-@pytest.mark.parametrize("path", ["/health", "/openapi.json", "/docs"])
+@pytest.mark.parametrize("path", ["/", "/health", "/openapi.json", "/docs"])
 def test_what_is_public_needs_no_token(api: HttpCaller, path: str) -> None:
     assert api("GET", path, token=None).status == 200
 

@@ -45,6 +45,16 @@ def test_a_greedy_route_does_not_take_the_root(path: str) -> None:
     assert HttpApi("api", ROUTES).route("GET", path) is None
 
 
+@pytest.mark.parametrize("path", ["/", "", "//"])
+def test_a_route_of_its_own_takes_the_root_and_nothing_else(path: str) -> None:
+    api = HttpApi("api", (Route("ANY", "/", "root"), *ROUTES))
+
+    assert api.route("GET", path) == (Route("ANY", "/", "root"), {})
+    found = api.route("GET", "/chats/a/b")
+    assert found is not None
+    assert found[0].function == "rest"
+
+
 def stack(uri: object) -> Stack:
     """A stack whose API has one route, handed to ``uri``."""
     operation = {"x-amazon-apigateway-integration": {"uri": uri, "payloadFormatVersion": "2.0"}}

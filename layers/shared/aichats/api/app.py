@@ -23,7 +23,9 @@ from aichats.observability import count, logger
 OPERATIONS: tuple[Operation[Any, Any], ...] = (
     mutes.OPERATIONS + chats.OPERATIONS + kodey.OPERATIONS + runs.OPERATIONS + automations.OPERATIONS
 )
-PUBLIC = ("/health", "/openapi.json", "/docs")
+PUBLIC = ("/", "/health", "/openapi.json", "/docs")
+WEBHOOK = "/webhooks/whop"
+"""A function of its own takes what is posted there. All else comes here, and its sender has no token to send."""
 MAX_TOKEN_BYTES = 512
 _JSON = "application/json"
 
@@ -71,7 +73,8 @@ def _authenticate(app: Application) -> Callable[..., Response[str]]:
     def middleware(api: APIGatewayHttpResolver, next_middleware: NextMiddleware) -> Response[str]:
         event = api.current_event
         preflight = event.http_method == "OPTIONS" and bool(app.settings.origins)
-        if event.path not in PUBLIC and not preflight:
+        is_open = event.path in PUBLIC or event.path.removesuffix("/") == WEBHOOK
+        if not is_open and not preflight:
             token = _bearer_token(event.headers.get("authorization", ""))
             caller = find_caller(app.secrets, app.settings.callers_secret, token) if token else None
             if caller is None:
@@ -97,7 +100,8 @@ def _refuse_unknown(api: APIGatewayHttpResolver) -> Response[str]:
     operations = {operation.method: operation for operation in OPERATIONS if match_path(operation, path) is not None}
     if method in operations:
         read_path(operations[method], path)
-    allowed = {"GET"} if path in PUBLIC else operations.keys() - {method}
+    known = operations.keys() | ({"GET"} if path in PUBLIC else set()) | ({"POST"} if path == WEBHOOK else set())
+    allowed = known - {method}
     if allowed:
         headers = {"Allow": ", ".join(sorted(allowed))}
         raise RefusedError(HTTPStatus.METHOD_NOT_ALLOWED, f"{path} does not take {method}", headers)
@@ -122,6 +126,10 @@ def _answer_error(api: APIGatewayHttpResolver) -> Callable[[Exception], Response
 
 def _add_public(api: APIGatewayHttpResolver) -> None:
     """What needs no token. The document is made only where it is asked for: few calls need it."""
+
+    @api.get("/")
+    def root() -> Response[str]:
+        return _response(HTTPStatus.OK, '{"docs":"/docs","openapi":"/openapi.json"}', _JSON, {})
 
     @api.get("/health")
     def health() -> Response[str]:

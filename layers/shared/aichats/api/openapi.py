@@ -14,6 +14,8 @@ from pydantic.json_schema import models_json_schema
 from aichats.api.operations import Operation
 from aichats.api.problems import CONTENT_TYPE, Problem
 from aichats.api.requests import KEY_PATTERN
+from aichats.api.runs import Started
+from aichats.whop.webhooks import WebhookEvent
 
 type Json = dict[str, Any]
 
@@ -44,6 +46,7 @@ def document(operations: Sequence[Operation[Any, Any]]) -> Json:
     paths: Json = {}
     for operation in operations:
         paths.setdefault(operation.path, {})[operation.method.lower()] = _operation(operation, references)
+    paths["/webhooks/whop"] = {"post": _webhook(references)}
     paths["/health"] = {"get": _health()}
     return {
         "openapi": "3.1.0",
@@ -68,7 +71,8 @@ def document(operations: Sequence[Operation[Any, Any]]) -> Json:
 def _schemas(operations: Sequence[Operation[Any, Any]]) -> tuple[dict[type[BaseModel], Json], Json]:
     """A reference to each model, and the schemas that they refer to."""
     bodies = {operation.body for operation in operations if operation.body}
-    replies = {operation.reply for operation in operations if operation.reply} | {Problem}
+    others: set[type[BaseModel]] = {Problem, Started, WebhookEvent}
+    replies = {operation.reply for operation in operations if operation.reply} | others
     replies |= {reply for operation in operations for reply in operation.also.values()}
     wanted = sorted(bodies | replies, key=lambda model: model.__name__)
     # What is answered has the form of what is taken, so that no model stands there twice.
@@ -156,6 +160,25 @@ def _headers(texts: Mapping[str, str]) -> Json:
     if not texts:
         return {}
     return {"headers": {name: {"description": text, "schema": {"type": "string"}} for name, text in texts.items()}}
+
+
+def _webhook(references: Mapping[type[BaseModel], Json]) -> Json:
+    """It needs no token: the signature says who speaks."""
+    names = ("webhook-id", "webhook-timestamp", "webhook-signature")
+    refusals = {str(status): {"$ref": "#/components/responses/Problem"} for status in (400, 401, 500)}
+    return {
+        "operationId": "receive_webhook",
+        "summary": "Take an event of Whop",
+        "description": "Signed with the secret that Whop shows for the webhook, as Standard Webhooks says. It is "
+        "answered when the runs that the event sets off are safe; they are performed later.",
+        "tags": ["webhooks"],
+        "security": [],
+        "parameters": [
+            {"name": name, "in": "header", "required": True, "schema": {"type": "string"}} for name in names
+        ],
+        "requestBody": {"required": True, "content": {"application/json": {"schema": references[WebhookEvent]}}},
+        "responses": {"202": _content("Accepted", references[Started], "application/json"), **refusals},
+    }
 
 
 def _health() -> Json:

@@ -29,6 +29,11 @@ def receive(app: Application, event: Mapping[str, Any], request_id: str) -> Json
     try:
         run_ids = _hear(app, event)
     except RefusedError as error:
+        # What strangers can bring about is counted apart from what Whop signed.
+        if error.status == HTTPStatus.UNAUTHORIZED:
+            count("DeliveriesUnverified")
+        else:
+            count("DeliveriesRefused")
         # Nothing of the body: it is anybody's.
         logger.warning("delivery refused", extra={"status": error.status, "reason": str(error)})
         return _refusal(error, request_id)
@@ -46,6 +51,8 @@ def _hear(app: Application, event: Mapping[str, Any]) -> list[str]:
     except InputError as error:
         raise RefusedError(HTTPStatus.BAD_REQUEST, str(error)) from None
     webhook_id = _verified(app, event["headers"], body)
+    # The alarm looks at the least value of some hours, which is 1 only where nothing was verified.
+    count("DeliveriesUnverified", 0)
     told = _parsed(body)
     logger.append_keys(webhook_id=webhook_id, event_type=told.type)
     return app.listeners.hear(webhook_id, told.model_dump(mode="json"), told.timestamp)
