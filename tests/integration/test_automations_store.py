@@ -135,9 +135,31 @@ def test_a_request_that_only_creates_does_not_change(store: AutomationStore) -> 
 
     assert created
     assert refused(lambda: store.put(NAME, RATE, if_none_match="*"))
-    assert refused(lambda: store.put(NAME, CRON, if_none_match="*"))
     assert store.get(NAME) == row
     assert store.put(NAME, RATE, if_none_match='"other"')[0].version == 2
+
+
+def test_a_creation_that_is_repeated_with_its_condition_is_done_already(store: AutomationStore) -> None:
+    first, _ = store.put(NAME, CRON, if_none_match="*")
+
+    assert store.put(NAME, CRON, if_none_match="*") == (first, False)
+    store.put(NAME, RATE)
+    store.put(NAME, CRON)
+    assert refused(lambda: store.put(NAME, CRON, if_none_match="*"))
+    store.begin_delete(NAME)
+    again, created = store.put(NAME, CRON, if_none_match="*")
+    assert (created, store.put(NAME, CRON, if_none_match="*")) == (True, (again, False))
+    assert refused(lambda: store.put(NAME, CRON, if_match=first.etag, if_none_match="*"))
+
+
+@pytest.mark.parametrize(
+    "definition",
+    [scheduled("at(2026-11-20T12:00:00)"), scheduled("cron(* * * * ? *)", end="2026-11-20T12:00:59Z")],
+)
+def test_what_is_over_when_it_comes_to_be_written_is_refused(store: AutomationStore, definition: Json) -> None:
+    with pytest.raises(InputError, match=r"trigger\.expression: .* never fires from now on: it is 2026-11-20T12:00:00"):
+        store.put(NAME, automation(definition))
+    assert store.read(NAME) is None
 
 
 # ---------------------------------------------------------------------------------------------- at the same time
@@ -215,7 +237,7 @@ def test_a_deletion_without_a_condition_deletes_what_came_in_between(
 
     row = disturbed.begin_delete(NAME)
 
-    assert row is not None
+    assert isinstance(row, AutomationRow)
     assert (row.automation, row.state) == (RATE, "deleting")
 
 
@@ -355,7 +377,6 @@ def test_slots_count_as_unchecked_from_the_moment_the_trigger_was_written(store:
         ({"end": "2026-11-30T00:00:00Z"}, {"end": "2026-11-29T00:00:00Z"}, True),
         ({"end": "2026-11-20T12:30:00Z"}, {}, False),
         ({"end": "2026-11-20T13:00:00Z"}, {"end": "2026-11-30T00:00:00Z"}, False),
-        ({"end": "2026-11-30T00:00:00Z"}, {"end": "2026-11-20T13:00:00Z"}, False),
         ({}, {"enabled": False}, False),
         ({"enabled": False}, {}, False),
         ({}, {"timezone": "Europe/London"}, False),
@@ -365,10 +386,10 @@ def test_slots_count_as_unchecked_from_the_moment_the_trigger_was_written(store:
 def test_slots_stay_unchecked_as_long_as_they_are_the_same(
     store: AutomationStore, clock: Clock, before: Json, after: Json, *, is_kept: bool
 ) -> None:
-    store.put(NAME, automation(scheduled(**before)))
+    store.put(NAME, automation(scheduled("cron(30 * * * ? *)", **before)))
     clock.forward(hours=1)
 
-    row, _ = store.put(NAME, automation(scheduled(**after)))
+    row, _ = store.put(NAME, automation(scheduled("cron(30 * * * ? *)", **after)))
 
     assert row.checked_until == (NOON if is_kept else clock.now)
 
@@ -396,6 +417,31 @@ def test_when_targets_changed_is_known_until_they_change_again(store: Automation
     store.begin_delete(NAME)
     clock.forward(hours=1)
     assert store.put(NAME, others)[0].targets_at == clock.now
+
+
+def test_when_the_trigger_changed_is_known_until_it_changes_again(store: AutomationStore, clock: Clock) -> None:
+    store.put(NAME, CRON)
+    clock.forward(hours=1)
+    others = scheduled() | {"targets": ["biz_B"], "description": "why"}
+    assert store.put(NAME, automation(others))[0].trigger_at == NOON == read(store).trigger_at
+    clock.forward(hours=1)
+
+    assert store.put(NAME, automation(scheduled(enabled=False)))[0].trigger_at == clock.now == read(store).trigger_at
+    store.begin_delete(NAME)
+    clock.forward(hours=1)
+    assert store.put(NAME, automation(scheduled(enabled=False)))[0].trigger_at == clock.now
+
+
+def test_where_nobody_kept_when_the_trigger_changed_it_changed_with_the_row(store: AutomationStore) -> None:
+    store.put(NAME, CRON)
+    dynamodb().update_item(
+        TableName=store.table,
+        Key={"name": {"S": NAME}},
+        UpdateExpression="SET changed_at = :later REMOVE trigger_at",
+        ExpressionAttributeValues={":later": {"S": "2026-11-20T12:30:00.000Z"}},
+    )
+
+    assert read(store).trigger_at == NOON + timedelta(minutes=30)
 
 
 def test_checking_changes_no_version(store: AutomationStore) -> None:
@@ -464,14 +510,13 @@ def test_those_that_listen_are_found_and_no_others(store: AutomationStore) -> No
     assert [row.name for row in store.webhook_automations()] == ["listens"]
 
 
-def test_schedules_are_those_that_should_fire(store: AutomationStore) -> None:
+def test_rows_are_found_in_whatever_state(store: AutomationStore) -> None:
     for name, definition in {"on": CRON, "off": automation(scheduled(enabled=False)), "listens": WEBHOOK}.items():
         store.put(name, definition)
     store.finish(store.put("done", at(NOON + timedelta(hours=1)))[0])
     store.put("deleted", CRON)
     store.begin_delete("deleted")
 
-    assert [row.name for row in store.schedules()] == ["on"]
     assert {row.name for row in store.rows()} == {"on", "off", "listens", "done", "deleted"}
 
 

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -10,7 +10,7 @@ from aichats.api.app import create_api
 from aichats.automations.keeper import Repair
 from aichats.errors import UnreadableError
 from tests.automations import FakeScheduler, listening, scheduled
-from tests.fakes import Json
+from tests.fakes import Json, aws_error
 from tests.firing import GRACE, ONE, Stack, hourly, payment, sweep_at
 from tests.integration.conftest import Output
 from tests.lambda_calls import HttpCaller
@@ -121,3 +121,77 @@ def test_what_it_missed_meanwhile_is_found_when_it_can_be_read_again(stack: Stac
     rewrite(stack, hourly())
 
     assert sweep_at(stack, ONE + GRACE + timedelta(minutes=5)) == 1
+
+
+# ---------------------------------------------------------------------------------------------- its owner mends it
+
+
+PATH = f"/automations/{BROKEN}"
+
+
+@pytest.fixture
+def api(stack: Stack, output: Output) -> HttpCaller:
+    """The API, in which one cannot be read that had a schedule."""
+    assert output.text == ""
+    stack.app.keeper.put(BROKEN, stack.put(hourly(), BROKEN).automation)
+    spoil(stack, hourly())
+    return HttpCaller(create_api(stack.app).resolve)
+
+
+def scheduler(stack: Stack) -> FakeScheduler:
+    client = stack.app.keeper.schedules.client
+    assert isinstance(client, FakeScheduler)
+    return client
+
+
+@pytest.mark.parametrize(("method", "path"), [("GET", PATH), ("GET", f"{PATH}/preview"), ("POST", f"{PATH}/run")])
+def test_who_asks_for_it_is_told_which_it_is_and_what_to_do(api: HttpCaller, method: str, path: str) -> None:
+    answer = api(method, path)
+
+    assert answer.status == 500
+    assert answer.json["detail"] == (
+        f"automation {BROKEN} cannot be read by this version of the code: action. Put it anew, or delete it"
+    )
+
+
+def test_it_can_be_put_anew(stack: Stack, api: HttpCaller) -> None:
+    before = dynamodb().get_item(TableName=stack.app.automations.table, Key={"name": {"S": BROKEN}})["Item"]
+    stack.clock.now = datetime.now(UTC)
+
+    assert api("PUT", PATH, scheduled("rate(5 minutes)"), headers={"if-none-match": "*"}).status == 412
+    assert api("PUT", PATH, scheduled("rate(5 minutes)"), headers={"if-match": '"other"'}).status == 412
+    answer = api("PUT", PATH, scheduled("rate(5 minutes)"), headers={"if-match": before["etag"]["S"]})
+
+    assert answer.status == 200
+    row = stack.row(BROKEN)
+    assert (row.version, row.state, row.replaced) == (int(before["version"]["N"]) + 1, "active", before["etag"]["S"])
+    assert (row.created_at, row.checked_until) == (row.changed_at, row.changed_at)
+    [schedule] = scheduler(stack).schedules.values()
+    assert schedule["ScheduleExpression"] == "rate(5 minutes)"
+    assert api("GET", PATH).headers["etag"] == answer.headers["etag"]
+
+
+def test_it_can_be_deleted(stack: Stack, api: HttpCaller) -> None:
+    assert api("DELETE", PATH, headers={"if-match": '"other"'}).status == 412
+    assert api("DELETE", PATH).status == 204
+
+    assert stack.app.automations.names() == set()
+    assert scheduler(stack).schedules == {}
+    assert api("GET", PATH).status == 404
+
+
+def test_a_deletion_of_it_that_stopped_goes_on_when_it_is_repeated(stack: Stack, api: HttpCaller) -> None:
+    scheduler(stack).down = aws_error("ThrottlingException", "Rate exceeded")
+    assert api("DELETE", PATH).status == 502
+    scheduler(stack).down = None
+
+    assert api("DELETE", PATH).status == 204
+    assert stack.app.automations.names() == set()
+
+
+def test_one_that_is_being_deleted_and_cannot_be_read_can_be_written_anew(stack: Stack, api: HttpCaller) -> None:
+    stack.app.automations.begin_delete(BROKEN)
+    stack.clock.now = datetime.now(UTC)
+
+    assert api("PUT", PATH, scheduled("rate(5 minutes)"), headers={"if-none-match": "*"}).status == 201
+    assert stack.row(BROKEN).replaced is None

@@ -111,8 +111,6 @@ class Slots(RuleBasedStateMachine):
         if enabled == self.enabled:
             return
         self.enabled = enabled
-        # What was not looked for until now is not looked for any more.
-        self.due.clear()
         self._write(self.versions[-1][1])
 
     def _write(self, targets: list[str]) -> None:

@@ -5,7 +5,7 @@ import pytest
 from aichats.api.app import create_api
 from aichats.runs.times import utc_now
 from tests.automations import FakeScheduler, scheduled
-from tests.fakes import Json, ScriptedTransport
+from tests.fakes import Json, ScriptedTransport, aws_error
 from tests.lambda_calls import Answer, HttpCaller, make_application
 
 PATH = "/automations/weekly"
@@ -56,6 +56,22 @@ def test_if_match_star_never_creates(api: HttpCaller) -> None:
     put(api, scheduled())
 
     assert put(api, scheduled("rate(5 minutes)"), if_match="*").status == 200
+
+
+def test_a_creation_whose_schedule_failed_goes_on_when_it_is_repeated(
+    api: HttpCaller, scheduler: FakeScheduler
+) -> None:
+    scheduler.down = aws_error("ThrottlingException", "Rate exceeded")
+    failed = put(api, scheduled(), if_none_match="*")
+    assert (failed.status, "Repeat the request" in failed.json["detail"]) == (502, True)
+    scheduler.down = None
+
+    repeated = put(api, scheduled(), if_none_match="*")
+
+    assert repeated.status == 200
+    assert repeated.headers["etag"] == api("GET", PATH).headers["etag"]
+    assert list(scheduler.schedules) == [SCHEDULE]
+    assert put(api, scheduled("rate(5 minutes)"), if_none_match="*").status == 412
 
 
 def test_if_none_match_star_only_creates(api: HttpCaller) -> None:

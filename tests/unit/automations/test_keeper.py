@@ -176,6 +176,17 @@ def test_a_creation_that_stopped_is_done_when_it_is_repeated(stack: Stack, plan:
     assert stack.sweep() == []
 
 
+@pytest.mark.parametrize("plan", PUTS)
+def test_a_request_that_only_creates_goes_on_when_it_is_repeated(stack: Stack, plan: dict[int, str]) -> None:
+    stack.stops(plan, lambda: stack.keeper.put(NAME, CRON, if_none_match="*"))
+
+    row, created = stack.keeper.put(NAME, CRON, if_none_match="*")
+
+    assert (row.version, created) == (1, plan == BEFORE_ROW)
+    assert stack.expression() == "cron(0 9 ? * MON *)"
+    assert stack.sweep() == []
+
+
 @pytest.mark.parametrize("plan", [AFTER_ROW, BEFORE_SCHEDULE])
 def test_a_creation_that_stopped_is_ended_by_the_sweep(stack: Stack, plan: dict[int, str]) -> None:
     stack.stops(plan, lambda: stack.keeper.put(NAME, CRON))

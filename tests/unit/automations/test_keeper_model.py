@@ -107,7 +107,7 @@ class Automations(RuleBasedStateMachine):
             self.keeper.put(name, definition(kind, self.clock.now))
 
     def _sweep(self) -> list[Any]:
-        for row in list(self.store.schedules()):
+        for row in list(self.store.rows()):
             self.store.mark_checked(row, self.clock.now)
         return self.keeper.heal()
 

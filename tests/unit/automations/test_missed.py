@@ -1,11 +1,15 @@
 """Slots for which a schedule should have fired, and did not."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import override
 
 import pytest
 
 from aichats.automations import missed
-from aichats.automations.missed import BEGINNING
+from aichats.automations.firing import Fired, Firing, Occurrence
+from aichats.automations.missed import BEGINNING, MISSED, TOO_SHORT
+from aichats.automations.model import Automation
 from tests.automations import listening, scheduled
 from tests.fakes import Json
 from tests.firing import GRACE, NAME, ONE, THREE, TWO, Printed, Stack, hourly, slot_run, sweep_at
@@ -97,15 +101,6 @@ def test_what_was_disabled_for_a_while_misses_nothing_of_it(stack: Stack) -> Non
     assert stack.history == [("15:00", "biz_A", "missed")]
 
 
-def test_slots_of_a_schedule_that_was_replaced_are_not_looked_for(stack: Stack) -> None:
-    stack.put(hourly())
-    stack.clock.now = ONE + timedelta(minutes=1)
-    stack.put(hourly() | {"trigger": scheduled("cron(30 * * * ? *)")["trigger"]})
-
-    assert sweep_at(stack, TWO + GRACE) == 1
-    assert stack.history == [("13:30", "biz_A", "missed")]
-
-
 def test_a_slot_that_fired_for_the_targets_of_its_time_misses_none_of_the_new_ones(stack: Stack) -> None:
     stack.put(hourly("biz_A"))
     stack.clock.now = ONE
@@ -123,7 +118,7 @@ UNSEEN = {
     "its message": {"action": hourly()["action"] | {"title": "another"}},
     "what becomes of missed slots": {"missed": "run"},
     "its end": {"trigger": hourly(end="2026-12-01T00:00:00Z")["trigger"]},
-    "its end to what is over since": {"trigger": hourly(end="2026-11-20T13:02:00Z")["trigger"]},
+    "its end to what is over since": {"trigger": hourly(end="2026-11-20T14:02:00Z")["trigger"]},
     "its targets": {"targets": ["biz_B"]},
 }
 """Changes after which an automation fires as before."""
@@ -139,6 +134,7 @@ def test_a_slot_that_was_missed_before_a_change_is_found_afterwards(
     stack.put(hourly() | change)
 
     assert sweep_at(stack, ONE + GRACE) == 1
+    assert sweep_at(stack, ONE + timedelta(minutes=59)) == 0
     assert [time for time, _, _ in stack.history] == ["13:00"]
     assert stack.runs[0].run.target == change.get("targets", ["biz_A"])[0]
 
@@ -175,34 +171,103 @@ def test_a_fan_out_that_stopped_halfway_before_a_change_is_found_afterwards(stac
 
 
 @pytest.mark.parametrize("early", [timedelta(milliseconds=1), BEGINNING])
-@pytest.mark.parametrize("changed", [False, True])
-def test_a_slot_just_after_a_change_may_be_over_before_anybody_knows_of_it(
-    stack: Stack, early: timedelta, *, changed: bool
+@pytest.mark.parametrize("before", [None, hourly(enabled=False), scheduled("cron(30 * * * ? *)")])
+def test_a_slot_just_after_its_trigger_was_written_is_noted_without_an_alarm(
+    stack: Stack, printed: Printed, before: Json | None, early: timedelta
 ) -> None:
-    if changed:
-        stack.put(hourly())
+    if before:
+        stack.clock.now = ONE - timedelta(minutes=1)
+        stack.put(before)
     stack.clock.now = ONE - early
-    stack.put(hourly() | {"description": "changed"})
+    stack.put(hourly())
+
+    assert sweep_at(stack, ONE + GRACE) == 1
+    assert stack.history == [("13:00", "biz_A", "missed")]
+    assert stack.runs[0].error == TOO_SHORT
+    assert printed.counted("RunsMissed") == 0
+    assert sweep_at(stack, TWO + GRACE) == 1
+    assert stack.runs[1].error == MISSED
+    assert printed.counted("RunsMissed") == 1
+
+
+def test_a_slot_just_after_its_trigger_was_written_is_run_late_if_the_automation_says_so(
+    stack: Stack, printed: Printed
+) -> None:
+    stack.clock.now = ONE - timedelta(seconds=1)
+    stack.put(hourly(then="run"))
+
+    sweep_at(stack, ONE + GRACE)
+    stack.work()
+
+    assert stack.history == [("13:00", "biz_A", "succeeded")]
+    assert printed.counted("RunsMissed") == 0
+
+
+def test_a_slot_just_after_its_trigger_was_written_that_fired_is_not_missed(stack: Stack) -> None:
+    stack.clock.now = ONE - timedelta(seconds=1)
+    stack.put(hourly())
+    stack.tick(ONE)
 
     assert sweep_at(stack, ONE + GRACE) == 0
-    assert sweep_at(stack, TWO + GRACE) == 1
-    assert stack.history == [("14:00", "biz_A", "missed")]
+    assert stack.history == [("13:00", "biz_A", "succeeded")]
 
 
-def test_a_slot_a_moment_later_is_missed(stack: Stack) -> None:
+@pytest.mark.parametrize(
+    "change", [{"description": "why"}, {"targets": ["biz_B"]}, {"missed": "skip", "action": hourly()["action"]}]
+)
+def test_a_change_that_leaves_the_trigger_as_it_is_excuses_no_slot(
+    stack: Stack, printed: Printed, change: Json
+) -> None:
+    yearly = hourly() | {"trigger": scheduled("cron(0 13 20 11 ? *)")["trigger"]}
+    stack.put(yearly)
+    stack.clock.now = ONE - timedelta(seconds=5)
+    stack.put(yearly | change)
+
+    assert sweep_at(stack, ONE + GRACE) == 1
+    assert stack.runs[0].error == MISSED
+    assert printed.counted("RunsMissed") == 1
+
+
+@pytest.mark.parametrize("early", [timedelta(milliseconds=1), timedelta(seconds=5), BEGINNING])
+@pytest.mark.parametrize(("then", "status"), [("skip", "missed"), ("run", "succeeded")])
+def test_a_one_off_is_missed_however_shortly_before_it_was_written(
+    stack: Stack, printed: Printed, early: timedelta, then: str, status: str
+) -> None:
+    stack.clock.now = ONE - early
+    stack.put(hourly(then=then) | {"trigger": scheduled("at(2026-11-20T13:00:00)")["trigger"]})
+
+    assert sweep_at(stack, ONE + GRACE) == 1
+    stack.work()
+    assert stack.history == [("13:00", "biz_A", status)]
+    assert printed.counted("RunsMissed") == 1
+
+
+@pytest.mark.parametrize("early", [0.3, 10, 15])
+def test_the_first_slot_of_a_rate_is_missed_if_it_does_not_fire(stack: Stack, printed: Printed, early: float) -> None:
+    stack.clock.now = ONE - timedelta(seconds=early)
+    stack.put(hourly() | {"trigger": scheduled("rate(30 days)")["trigger"]})
+
+    assert sweep_at(stack, ONE + timedelta(minutes=1) + GRACE) == 1
+    assert stack.history == [("13:01", "biz_A", "missed")]
+    assert printed.counted("RunsMissed") == 1
+
+
+def test_a_slot_a_moment_later_is_missed(stack: Stack, printed: Printed) -> None:
     stack.clock.now = ONE - BEGINNING - timedelta(milliseconds=1)
     stack.put(hourly())
 
     assert sweep_at(stack, ONE + GRACE) == 1
+    assert printed.counted("RunsMissed") == 1
 
 
-def test_a_slot_just_after_a_change_that_fired_for_some_only_misses_the_others(stack: Stack) -> None:
+def test_a_slot_just_after_a_change_that_fired_for_some_only_misses_the_others(stack: Stack, printed: Printed) -> None:
     stack.clock.now = ONE - timedelta(seconds=5)
     stack.put(hourly("biz_A", "biz_B", "biz_C"))
     begin_fan_out(stack, ONE)
 
     assert sweep_at(stack, ONE + GRACE) == 2
     assert [status for _, _, status in stack.history] == ["missed", "pending", "missed"]
+    assert printed.counted("RunsMissed") == 2
 
 
 def test_a_slot_that_fired_for_some_only_misses_the_others(stack: Stack) -> None:
@@ -262,6 +327,38 @@ def test_each_automation_is_looked_at(stack: Stack) -> None:
 
     assert sweep_at(stack, ONE + GRACE) == 3
     assert {row.run.automation for row in stack.runs} == {"one", "two", "three"}
+
+
+class Spoilt(Firing):
+    """It cannot make the runs of automations that are called so."""
+
+    @override
+    def fire(self, name: str, automation: Automation, occurrence: Occurrence) -> Fired:
+        if name.startswith("spoilt"):
+            raise OverflowError(name)
+        return super().fire(name, automation, occurrence)
+
+
+def test_an_automation_that_cannot_be_looked_at_stops_no_other_and_comes_out_at_the_end(
+    stack: Stack, caplog: pytest.LogCaptureFixture
+) -> None:
+    names = ("one", "spoilt-1", "two", "spoilt-2", "three")
+    for name in names:
+        stack.put(hourly(), name)
+    firing = stack.app.firing
+    spoilt = Spoilt(firing.api_version, firing.max_message_bytes)
+    looks = replace(stack.app.missed_slots, firing=spoilt)
+    stack.clock.now = ONE + GRACE
+
+    with pytest.raises(ExceptionGroup) as caught:
+        looks.look()
+
+    assert sorted(map(repr, caught.value.exceptions)) == ["OverflowError('spoilt-1')", "OverflowError('spoilt-2')"]
+    assert {row.run.automation for row in stack.runs} == {"one", "two", "three"}
+    told = [vars(record)["automation"] for record in caplog.records if record.message == "slots not looked for"]
+    assert sorted(told) == ["spoilt-1", "spoilt-2"]
+    assert {name for name in names if stack.row(name).checked_until == NOON} == {"spoilt-1", "spoilt-2"}
+    assert stack.sweep() == 2
 
 
 @pytest.mark.parametrize(

@@ -185,6 +185,13 @@ def test_wall_clock_times_are_counted_from_nothing(expression: str) -> None:
     assert first_slot(trigger(expression), NOON) is None
 
 
+@pytest.mark.parametrize(("written", "minute"), [(0, 1), (44.999, 1), (45, 2), (59.7, 2), (60, 2)])
+def test_the_first_slot_of_a_rate_is_more_than_fifteen_seconds_ahead(written: float, minute: int) -> None:
+    start = first_slot(trigger("rate(30 days)"), NOON + timedelta(seconds=written))
+
+    assert start == NOON + timedelta(minutes=minute)
+
+
 def test_a_schedule_fires_in_its_zone_between_start_and_end() -> None:
     monday = trigger("cron(0 9 ? * MON *)", timezone="America/New_York", start="2026-11-24T00:00:00Z")
 

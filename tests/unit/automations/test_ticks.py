@@ -70,7 +70,9 @@ def test_what_is_gone_or_switched_off_does_nothing_and_is_counted(stack: Stack, 
     elif gone == "listening":
         stack.put(listening())
     elif gone != "never there":
+        stack.clock.forward(minutes=-1)
         stack.app.automations.put(NAME, at(NOON))
+        stack.clock.forward(minutes=1)
         if gone == "deleting":
             stack.app.automations.begin_delete(NAME)
         else:

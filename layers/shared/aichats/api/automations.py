@@ -15,7 +15,7 @@ from aichats.automations.firing import by_hand, fails
 from aichats.automations.model import Automation, Name, ScheduleTrigger, WebhookTrigger, first_slot, schedule_times
 from aichats.automations.rows import AutomationRow, State
 from aichats.callers import Scope
-from aichats.errors import InputError
+from aichats.errors import InputError, UnreadableError
 from aichats.models import Request
 from aichats.whop.webhooks import KNOWN_EVENT_TYPES
 
@@ -78,8 +78,8 @@ class Preview(RootModel[list[FireTime]]):
 def put(call: Call[Automation, None]) -> Reply:
     """Create or replace an automation. The same again changes nothing, and repairs its schedule where need be.
 
-    ``If-Match`` replaces only what is known, ``If-None-Match: *`` only creates. An event type that is not known is
-    worth a warning: Whop adds new ones.
+    ``If-Match`` replaces only what is known, ``If-None-Match: *`` only creates; a request that is repeated with the
+    condition of its first time is no conflict. An event type that is not known is worth a warning: Whop adds new ones.
     """
     name, now = call.path["name"], datetime.now(UTC)
     if name == STACK_SCHEDULE:
@@ -182,7 +182,10 @@ def _warnings(automation: Automation) -> list[str]:
 
 
 def _existing(call: Call[Any, Any]) -> AutomationRow:
-    row = call.app.automations.get(call.path["name"])
+    try:
+        row = call.app.automations.get(call.path["name"])
+    except UnreadableError as error:
+        raise RefusedError(HTTPStatus.INTERNAL_SERVER_ERROR, f"{error}. Put it anew, or delete it") from error
     if row is None:
         raise _unknown(call.path["name"])
     return row

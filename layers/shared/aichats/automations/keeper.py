@@ -7,8 +7,8 @@ row, removes the schedule, then the row. Nothing is undone. Where a process dies
 it stopped                  what stands                     what the same request does again, and what the sweep does
 =========================== =============================== ====================================================
 before the row is written   all as it was                   begins anew; nothing to heal
-row written, no schedule    an automation that does not     finds its definition, and creates the schedule (a
-                            fire                            create-only request is refused); created
+row written, no schedule    an automation that does not     finds its definition, and creates the schedule; created
+                            fire
 row changed, schedule old   it fires at the old times, and  finds its definition, and updates the schedule; updated
                             does what the new row says
 trigger is a webhook now,   the schedule fires, and finds   removes the schedule; removed
@@ -30,7 +30,7 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 from aichats.automations.model import Automation
-from aichats.automations.rows import AutomationRow
+from aichats.automations.rows import AutomationRow, Head
 from aichats.automations.schedules import MAX_EVENT_AGE, SchedulerError, Schedules
 from aichats.automations.store import AutomationStore
 from aichats.runs.times import utc_now
@@ -77,7 +77,7 @@ class Keeper:
             The row, and whether it is a new one.
 
         Raises:
-            InputError: the definition is too large.
+            InputError: the definition is too large, or its trigger's last moment passed since it was checked.
             StaleError: a condition of the request does not hold; nothing was changed.
             SchedulerError: the automation is written; its schedule follows, when this is repeated or by the sweep.
         """
@@ -134,7 +134,7 @@ class Keeper:
         elif row.fires_after(self.clock()):
             self.schedules.ensure(row)
 
-    def _delete(self, row: AutomationRow) -> None:
+    def _delete(self, row: Head) -> None:
         self.schedules.remove(self.schedules.schedule_name(row.name))
         if not self.store.end_delete(row):
             # Somebody wrote it anew, and may have made the schedule before we removed it.

@@ -24,6 +24,8 @@ from aichats.runs.actions import MAX_TARGETS, Action, check_targets
 from aichats.validation import A_TIME
 
 MINUTE = timedelta(minutes=1)
+AHEAD = timedelta(seconds=15)
+"""Of the first slot of a rate without a start: so long Scheduler may take to know of it."""
 TEMPLATE = "{{"
 """What begins an expression in a text."""
 
@@ -162,10 +164,13 @@ class Automation(Request):
 
 
 def first_slot(trigger: ScheduleTrigger, now: datetime) -> datetime | None:
-    """From when a ``rate`` is counted: its start, else the next whole minute. ``None`` for ``cron`` and ``at``."""
+    """From when a ``rate`` is counted: its start, else the first whole minute that is more than 15 seconds ahead.
+
+    ``None`` for ``cron`` and ``at``.
+    """
     if not isinstance(parse(trigger.expression), Rate):
         return None
-    return trigger.start or (now.replace(second=0, microsecond=0) + MINUTE).astimezone(UTC)
+    return trigger.start or ((now + AHEAD).replace(second=0, microsecond=0) + MINUTE).astimezone(UTC)
 
 
 def schedule_times(trigger: ScheduleTrigger, rate_start: datetime | None, after: datetime) -> Iterator[datetime]:

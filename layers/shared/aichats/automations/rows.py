@@ -2,13 +2,15 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Literal
 
+from pydantic import AwareDatetime, BaseModel, ConfigDict, TypeAdapter
+
 from aichats.automations.model import Automation, ScheduleTrigger, WebhookTrigger, canonical, first_slot, schedule_times
-from aichats.errors import AichatsError
+from aichats.errors import AichatsError, InputError, UnreadableError
 from aichats.runs.times import from_text, to_text
 from aichats.validation import read_stored
 
@@ -26,16 +28,40 @@ class StaleError(AichatsError):
         super().__init__(f"automation {name} is not as the request's condition wants it; {stands}")
 
 
+class Former(BaseModel):
+    """A trigger that was replaced before anybody looked which of its slots fired.
+
+    They are those later than ``checked_until``, up to ``replaced_at``.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    trigger: ScheduleTrigger
+    rate_start: AwareDatetime | None
+    trigger_at: AwareDatetime
+    checked_until: AwareDatetime
+    replaced_at: AwareDatetime
+
+
+_FORMER: TypeAdapter[tuple[Former, ...]] = TypeAdapter(tuple[Former, ...])
+
+
 @dataclass(frozen=True)
-class AutomationRow:
-    """An automation as the table knows it."""
+class Head:
+    """What every version of the code can read of a row."""
 
     name: str
-    automation: Automation
     version: int
     etag: str
     """Strong, with its quotes: it stands for definition and version."""
     state: State
+
+
+@dataclass(frozen=True)
+class AutomationRow(Head):
+    """An automation as the table knows it."""
+
+    automation: Automation
     created_at: datetime
     changed_at: datetime
     """When its definition or its state changed last."""
@@ -43,10 +69,14 @@ class AutomationRow:
     """Up to here it was looked which slots fired. Never before the trigger was written."""
     targets_at: datetime
     """When its targets changed last."""
+    trigger_at: datetime
+    """When its trigger changed last."""
     rate_start: datetime | None = None
     """From when a ``rate`` is counted: kept as long as expression, zone and start stay as they are."""
     replaced: str | None = None
     """The ETag of the version before."""
+    former: tuple[Former, ...] = ()
+    """Triggers whose slots are still to be looked at, oldest first."""
 
     @property
     def schedule(self) -> ScheduleTrigger | None:
@@ -65,13 +95,31 @@ class AutomationRow:
             return None
         return next(schedule_times(trigger, self.rate_start, after), None)
 
+    def under(self, former: Former) -> "AutomationRow":
+        """Itself, if the former trigger were still its trigger."""
+        return replace(
+            self,
+            automation=self.automation.model_copy(update={"trigger": former.trigger}),
+            rate_start=former.rate_start,
+            trigger_at=former.trigger_at,
+            checked_until=former.checked_until,
+        )
 
-def next_row(name: str, automation: Automation, old: AutomationRow | None, now: datetime) -> AutomationRow:
-    """The row that follows a row, or none. What follows a deletion that is not finished begins anew."""
+
+def next_row(name: str, automation: Automation, old: Head | None, now: datetime) -> AutomationRow:
+    """The row that follows a row, or none.
+
+    What follows a deletion that is not finished begins anew, and so does what follows a row that cannot be read.
+
+    Raises:
+        InputError: its trigger never fires from now on.
+    """
     now = from_text(to_text(now))
-    live = old if old and old.state != "deleting" else None
+    stands = old is not None and old.state != "deleting"
+    live = old if stands and isinstance(old, AutomationRow) else None
+    fires_as_before = live is not None and _fires_as_before(live, automation, now)
     version = old.version + 1 if old else 1
-    return AutomationRow(
+    row = AutomationRow(
         name=name,
         automation=automation,
         version=version,
@@ -79,11 +127,18 @@ def next_row(name: str, automation: Automation, old: AutomationRow | None, now: 
         state="active",
         created_at=live.created_at if live else now,
         changed_at=now,
-        checked_until=live.checked_until if live and _fires_as_before(live, automation, now) else now,
+        checked_until=live.checked_until if live and fires_as_before else now,
         targets_at=live.targets_at if live and live.automation.targets == automation.targets else now,
+        trigger_at=live.trigger_at if live and live.automation.trigger == automation.trigger else now,
         rate_start=_rate_start(automation, live, now),
-        replaced=live.etag if live else None,
+        replaced=old.etag if old and stands else None,
+        former=_former(live, now, fires_as_before=fires_as_before) if live else (),
     )
+    if row.schedule and not row.fires_after(now):
+        # It was checked a moment ago, and the slot passed since: nobody would look for it.
+        passed = f"{row.schedule.expression} never fires from now on: it is {now.isoformat(timespec='seconds')}"
+        raise InputError([("trigger.expression", passed)])
+    return row
 
 
 def item_of(row: AutomationRow) -> dict[str, Any]:
@@ -99,8 +154,10 @@ def item_of(row: AutomationRow) -> dict[str, Any]:
         "changed_at": to_text(row.changed_at),
         "checked_until": to_text(row.checked_until),
         "targets_at": to_text(row.targets_at),
+        "trigger_at": to_text(row.trigger_at),
         "rate_start": to_text(row.rate_start) if row.rate_start else None,
         "replaced": row.replaced,
+        "former": _former_text(row.former) if row.former else None,
         "webhook": WEBHOOK if isinstance(trigger, WebhookTrigger) and trigger.enabled else None,
     }
     return {name: value for name, value in item.items() if value is not None}
@@ -112,28 +169,58 @@ def row_of(item: Mapping[str, Any]) -> AutomationRow:
     Raises:
         UnreadableError: this version of the code cannot read it.
     """
-    moments = ("created_at", "changed_at", "checked_until", "targets_at", "rate_start")
+    what = f"automation {item['name']}"
+    moments = ("created_at", "changed_at", "checked_until", "targets_at", "trigger_at", "rate_start")
     known: dict[str, Any] = {name: from_text(item[name]) for name in moments if name in item}
+    # A row that was written before this was kept has none.
+    known.setdefault("trigger_at", known["changed_at"])
     return AutomationRow(
-        name=item["name"],
-        automation=read_stored(Automation.model_validate, json.loads(item["definition"]), f"automation {item['name']}"),
-        version=item["version"],
-        etag=item["etag"],
-        state=item["state"],
+        **vars(_head_of(item)),
+        automation=read_stored(Automation.model_validate, json.loads(item["definition"]), what),
         replaced=item.get("replaced"),
+        former=read_stored(_FORMER.validate_json, item.get("former", "[]"), what),
         **known,
     )
 
 
-def check_conditions(name: str, row: AutomationRow | None, if_match: str | None, if_none_match: str | None) -> None:
+def head_of(item: Mapping[str, Any]) -> Head:
+    """The row that attributes make up; of one that this version of the code cannot read, what it takes to change it."""
+    try:
+        return row_of(item)
+    except UnreadableError:
+        return _head_of(item)
+
+
+def _head_of(item: Mapping[str, Any]) -> Head:
+    return Head(name=item["name"], version=item["version"], etag=item["etag"], state=item["state"])
+
+
+def checked(row: AutomationRow, until: datetime) -> dict[str, Any]:
+    """The attributes that change when every slot up to ``until`` was looked for."""
+    # A trigger that was written after ``until`` has nothing to be looked at before it was written.
+    changes = {"checked_until": to_text(max(until, row.checked_until))}
+    left = [former for former in row.former if former.replaced_at > until]
+    return changes | ({"former": _former_text(left)} if row.former else {})
+
+
+def _former_text(former: Sequence[Former]) -> str:
+    return _FORMER.dump_json(tuple(former)).decode()
+
+
+def check_conditions(name: str, row: Head | None, if_match: str | None, if_none_match: str | None) -> None:
     """Hold a request's conditions against the automation as it is; ``None`` where there is none.
 
     Raises:
         StaleError: one does not hold.
     """
     etag = row.etag if row else None
-    if (if_match and not matches(if_match, etag)) or (if_none_match and matches(if_none_match, etag)):
+    if not hold(etag, if_match, if_none_match):
         raise StaleError(name, etag)
+
+
+def hold(etag: str | None, if_match: str | None, if_none_match: str | None) -> bool:
+    """Whether a request's conditions hold for this ETag; ``None``: there is no automation, or no such condition."""
+    return not (if_match and not matches(if_match, etag)) and not matches(if_none_match, etag)
 
 
 def matches(header: str | None, etag: str | None) -> bool:
@@ -167,7 +254,25 @@ def _fires_as_before(old: AutomationRow, automation: Automation, now: datetime) 
     if before == after or not isinstance(before, ScheduleTrigger) or not isinstance(after, ScheduleTrigger):
         return before == after
     same = (_clockwork(before), before.enabled) == (_clockwork(after), after.enabled)
-    return same and all(end is None or end > now for end in (before.end, after.end))
+    return same and (before.end is None or before.end > now)
+
+
+def _former(old: AutomationRow, now: datetime, *, fires_as_before: bool) -> tuple[Former, ...]:
+    """The former triggers of the row that follows: of this one's only if a slot of it is still to be looked at."""
+    trigger = old.schedule
+    if fires_as_before or trigger is None or not trigger.enabled:
+        return old.former
+    slot = old.next_slot(old.checked_until)
+    if slot is None or slot > now:
+        return old.former
+    former = Former(
+        trigger=trigger,
+        rate_start=old.rate_start,
+        trigger_at=old.trigger_at,
+        checked_until=old.checked_until,
+        replaced_at=now,
+    )
+    return (*old.former, former)
 
 
 def _clockwork(trigger: ScheduleTrigger) -> tuple[str, str, datetime | None]:

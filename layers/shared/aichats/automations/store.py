@@ -22,7 +22,19 @@ from typing import Any, Protocol
 from botocore.exceptions import ClientError
 
 from aichats.automations.model import Automation, canonical
-from aichats.automations.rows import WEBHOOK, AutomationRow, State, check_conditions, item_of, matches, next_row, row_of
+from aichats.automations.rows import (
+    WEBHOOK,
+    AutomationRow,
+    Head,
+    State,
+    check_conditions,
+    checked,
+    head_of,
+    hold,
+    item_of,
+    next_row,
+    row_of,
+)
 from aichats.errors import InputError, UnreadableError
 from aichats.observability import count_now, logger
 from aichats.runs.items import Call
@@ -80,7 +92,8 @@ class AutomationStore:
     ) -> tuple[AutomationRow, bool]:
         """Create or replace an automation. The definition that stands already changes nothing.
 
-        A replacement that is sent again with the ``If-Match`` of the first time is done already, and no error.
+        A request that is sent again with the ``If-Match`` or ``If-None-Match`` of the first time is done already, and
+        no error. A row that cannot be read is replaced.
 
         Args:
             name: of the automation.
@@ -92,26 +105,26 @@ class AutomationStore:
             The row, and whether it is a new one.
 
         Raises:
-            InputError: the definition is too large.
+            InputError: the definition is too large, or its trigger's last moment passed since it was checked.
             StaleError: a condition of the request does not hold.
         """
         definition = canonical(automation)
         if (size := len(definition.encode())) > MAX_BYTES:
             raise InputError([("body", f"is {size} bytes long, the limit is {MAX_BYTES}: name fewer targets")])
         while True:
-            old = self.read(name)
+            old = self._head(name)
             live = None if old is None or old.state == "deleting" else old
-            stands = live is not None and canonical(live.automation) == definition
-            if not (live and stands and matches(if_match, live.replaced)):
-                check_conditions(name, live, if_match, if_none_match)
-            if live and stands:
+            if isinstance(live, AutomationRow) and canonical(live.automation) == definition:
+                if not hold(live.replaced, if_match, if_none_match):
+                    check_conditions(name, live, if_match, if_none_match)
                 return live, False
+            check_conditions(name, live, if_match, if_none_match)
             row = next_row(name, automation, old, self.clock())
             if self._replace(old, row):
                 return row, live is None
 
-    def begin_delete(self, name: str, if_match: str | None = None) -> AutomationRow | None:
-        """Mark an automation as ``deleting``; one that is already is told as it is.
+    def begin_delete(self, name: str, if_match: str | None = None) -> Head | None:
+        """Mark an automation as ``deleting``, whether or not it can be read; one that is already is told as it is.
 
         Returns:
             The row in ``deleting``; ``None`` if there is none.
@@ -120,14 +133,14 @@ class AutomationStore:
             StaleError: ``If-Match`` does not hold.
         """
         while True:
-            row = self.read(name)
+            row = self._head(name)
             check_conditions(name, row, if_match, None)
             if row is None or row.state == "deleting":
                 return row
             if self._set_state(row, "deleting", remove=("webhook", "ttl")):
                 return replace(row, state="deleting")
 
-    def end_delete(self, row: AutomationRow) -> bool:
+    def end_delete(self, row: Head) -> bool:
         """Remove the row, if it is as it was read. Whether there is none now."""
         try:
             self.client.delete_item(
@@ -154,8 +167,12 @@ class AutomationStore:
         return self._set_state(row, "done", {"ttl": kept_until} if once else {})
 
     def mark_checked(self, row: AutomationRow, until: datetime) -> bool:
-        """Note that every slot up to ``until`` was looked for. Whether the row was as it was read."""
-        return self._update(row, {"checked_until": to_text(until)})
+        """Note that every slot up to ``until`` was looked for, those of former triggers that ended by then included.
+
+        Returns:
+            Whether the row was as it was read.
+        """
+        return self._update(row, checked(row, until))
 
     # ------------------------------------------------------------------ read
 
@@ -166,8 +183,8 @@ class AutomationStore:
 
     def read(self, name: str) -> AutomationRow | None:
         """A row as of now, in whatever state."""
-        answer = self.client.get_item(TableName=self.table, Key={"name": {"S": name}}, ConsistentRead=True)
-        return row_of(decode(answer["Item"])) if "Item" in answer else None
+        item = self._item(name)
+        return row_of(item) if item else None
 
     def list(self) -> builtins.list[AutomationRow]:
         """All automations that are not being deleted, by name."""
@@ -182,10 +199,6 @@ class AutomationStore:
         items = self._items(self.client.scan, ConsistentRead=True, ProjectionExpression="#name", **_bound({}, "#name"))
         return {item["name"]["S"] for item in items}
 
-    def schedules(self) -> Iterator[AutomationRow]:
-        """The automations that should fire by the clock: active and enabled, in no order."""
-        return (row for row in self.rows() if row.schedule and row.schedule.enabled)
-
     def webhook_automations(self) -> Iterator[AutomationRow]:
         """The automations that listen to events: active and enabled. A change shows here after a moment."""
         condition = "#webhook = :webhook"
@@ -196,7 +209,16 @@ class AutomationStore:
 
     # ------------------------------------------------------------------ inside
 
-    def _replace(self, old: AutomationRow | None, row: AutomationRow) -> bool:
+    def _item(self, name: str) -> dict[str, Any] | None:
+        answer = self.client.get_item(TableName=self.table, Key={"name": {"S": name}}, ConsistentRead=True)
+        return decode(answer["Item"]) if "Item" in answer else None
+
+    def _head(self, name: str) -> Head | None:
+        """A row as of now; of one that this version of the code cannot read, what it takes to replace it."""
+        item = self._item(name)
+        return head_of(item) if item else None
+
+    def _replace(self, old: Head | None, row: AutomationRow) -> bool:
         condition = UNCHANGED if old else NEW
         item = item_of(row)
         try:
@@ -213,11 +235,11 @@ class AutomationStore:
         return True
 
     def _set_state(
-        self, row: AutomationRow, state: State, also: Mapping[str, Any] | None = None, remove: tuple[str, ...] = ()
+        self, row: Head, state: State, also: Mapping[str, Any] | None = None, remove: tuple[str, ...] = ()
     ) -> bool:
         return self._update(row, {"state": state, "changed_at": to_text(self.clock()), **(also or {})}, remove)
 
-    def _update(self, row: AutomationRow, changes: Mapping[str, Any], remove: tuple[str, ...] = ()) -> bool:
+    def _update(self, row: Head, changes: Mapping[str, Any], remove: tuple[str, ...] = ()) -> bool:
         expression = f"SET {', '.join(f'#{name} = :new_{name}' for name in changes)}"
         expression += f" REMOVE {', '.join(f'#{name}' for name in remove)}" if remove else ""
         new = {f"new_{name}": value for name, value in changes.items()}
