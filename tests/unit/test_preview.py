@@ -222,11 +222,22 @@ def test_far_away_times_are_found_without_walking_there() -> None:
     assert list(fire_times("cron(0 0 29 2 ? *)", after=far)) == [utc("2192-02-29T00:00"), utc("2196-02-29T00:00")]
 
 
-@pytest.mark.parametrize("zone", ["Mars/Olympus", "", "PST8", "../UTC", "/etc/localtime", "America", "a\0b", "+02:00"])
+@pytest.mark.parametrize(
+    "zone",
+    [
+        *("Mars/Olympus", "", "PST8", "../UTC", "/etc/localtime", "America", "a\0b", "+02:00"),
+        *("localtime", "Factory", "posixrules", "right/UTC", "posix/America/New_York", "posix/", "right/../UTC"),
+    ],
+)
 def test_an_unknown_time_zone_is_refused_by_name_before_anything_is_searched(zone: str) -> None:
     with pytest.raises(ExpressionError, match="there is no time zone") as refusal:
         fire_times("rate(1 day)", zone, start=NEW_YEAR, after=NEW_YEAR)
     assert repr(zone) in str(refusal.value)
+
+
+@pytest.mark.parametrize("zone", ["UTC", "America/New_York", "Etc/GMT+5", "EST5EDT", "GMT", "Asia/Kolkata"])
+def test_every_other_name_of_the_database_is_a_time_zone(zone: str) -> None:
+    assert next(fire_times("rate(1 day)", zone, start=NEW_YEAR, after=NEW_YEAR - timedelta(days=1))) == NEW_YEAR
 
 
 def test_a_rate_without_a_start_is_refused_at_once() -> None:

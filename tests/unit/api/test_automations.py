@@ -205,6 +205,16 @@ def test_an_automation_that_is_larger_than_an_answer_s_share_is_listed_alone(
     assert ([each["name"] for each in listed["data"]], listed["next_cursor"]) == (["a"], "a")
 
 
+def test_what_would_fail_for_every_event_is_refused_with_all_of_its_fields(api: HttpCaller, app: Application) -> None:
+    definition = listening(filter="abs(type)", targets=("company {{ event.account_id }}",))
+    action = definition["action"] | {"message_text": "{{ abs(automation) }}"}
+
+    answer = put(api, definition | {"action": action})
+
+    assert (answer.status, answer.fields) == (422, ["action.message_text", "trigger.filter", "targets.0"])
+    assert list(app.automations.rows()) == []
+
+
 def test_an_event_type_that_is_not_known_is_a_warning(api: HttpCaller) -> None:
     answer = put(api, listening("payment.failed", "payment.invented"))
 

@@ -113,7 +113,7 @@ def test_one_that_listens_runs_where_it_needs_no_event(api: HttpCaller) -> None:
             listening() | {"action": {"type": "whop.create_chat", "message_text": "{{ event.data.id }}"}},
             "action.message_text",
         ),
-        (listening(targets=("biz_A", "{{ event.account_id }}")), "action"),
+        (listening(targets=("biz_A", "{{ event.account_id }}")), "targets.1"),
     ],
     ids=["text", "target"],
 )

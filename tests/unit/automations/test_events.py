@@ -4,11 +4,14 @@ from collections import Counter
 from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import pytest
 from botocore.exceptions import BotoCoreError
 
+from aichats.automations import events
+from aichats.automations.render import Evaluator
 from aichats.automations.store import AutomationStore
 from aichats.runs.model import run_id
 from aichats.runs.queue import QueueError
@@ -203,6 +206,20 @@ def test_a_filter_that_fails_is_one_failed_run(stack: Stack, printed: Printed, f
     [row] = stack.runs
     assert (row.run.run_id, row.status, row.unrendered) == (failed, "failed", True)
     assert printed.counted("RunsFailed") == 1
+
+
+def test_a_filter_and_the_texts_after_it_share_one_budget(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(events, "Evaluator", partial(Evaluator, 30))
+    stack.put(saying(filter="data.amount > `10` && data.user"), "one")
+    stack.put(saying("biz_A", title="{{ event.type }} {{ target }}"), "two")
+    stack.put(saying(filter="data.user.name == 'Zoë' && data.user.name == 'Zoë' && data.user.name == 'Zoë'"), "three")
+
+    assert len(stack.hear(event())) == 3
+    assert {row.run.automation: row.status for row in stack.runs} == {
+        "one": "failed",
+        "two": "pending",
+        "three": "failed",
+    }
 
 
 def test_a_failed_run_shows_the_expression_and_nothing_of_the_event(

@@ -1,11 +1,15 @@
 """The runs that an automation makes when its trigger fires."""
 
+import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
 
 from aichats.automations.firing import MAX_WEBHOOK_TARGETS, Fired, Firing, Occurrence, by_hand, fails, of_event, slot_of
+from aichats.automations.interpreter import BUDGET
+from aichats.automations.render import Evaluator, RenderError
 from aichats.errors import InputError
 from aichats.runs.actions import KodeyCreateChat, WhopCreateChat
 from aichats.runs.model import ScheduleEvent, run_id, scheduled_runs
@@ -208,7 +212,7 @@ def test_limits_count_after_rendering(field: str, name: str, told: str) -> None:
 
     assert fired.runs == []
     assert why(fired) == [("biz_A", f"the text is refused when it is rendered: {told}")]
-    assert [error.field for _, error in fired.failed] == [field]
+    assert [error.field for _, error in fired.failed] == [f"action.{field}"]
 
 
 def test_a_text_that_fails_for_one_target_leaves_the_others() -> None:
@@ -216,6 +220,56 @@ def test_a_text_that_fails_for_one_target_leaves_the_others() -> None:
 
     assert ([run.target for run in fired.runs], [target for target, _ in why(fired)]) == (["biz_A", "biz_C"], ["biz_B"])
     assert fired.failed[0][0].run_id == run_id("webhook", "msg_1", NAME, "biz_B")
+
+
+# ---------------------------------------------------------------------------------------------- what it may take
+
+
+def test_all_expressions_of_an_event_share_one_budget() -> None:
+    heavy = "{{ ['a']" + "|[@,@][]" * 16 + "|length([?@!=null]) }}"
+    definition = acting(listening(), "biz_A", "biz_B", message_text=heavy * 50)
+    evaluator = Evaluator()
+
+    fired = FIRING.fire(NAME, automation(definition), EVENT, evaluator)
+
+    assert ([run.target for run, _ in fired.failed], evaluator.is_spent) == (["biz_A", "biz_B"], True)
+    assert "takes too much work" in why(fired)[1][1]
+    assert fire(listening(), EVENT).failed == []
+
+
+def test_those_targets_run_for_which_the_budget_suffices() -> None:
+    definition = acting(listening(), "biz_A", "biz_B", message_text="{{ target }}" * 3)
+
+    fired = FIRING.fire(NAME, automation(definition), EVENT, Evaluator(budget=10))
+
+    assert ([run.target for run in fired.runs], [target for target, _ in why(fired)]) == (["biz_A"], ["biz_B"])
+
+
+def test_a_hundred_targets_may_have_fifty_expressions_each_over_a_large_event() -> None:
+    items = [{"name": f"item {number}", "price": number, "tags": ["a", "b"]} for number in range(5000)]
+    said = payment(data={"items": items, "user": {"name": "Zoë"}})
+    assert len(json.dumps(said)) > 256 * 1024
+    message = "{{ event.data.user.name || 'Somebody' }} {{ join(', ', event.data.items[:10].name) }} " * 25
+    targets = [f"biz_{number}" for number in range(MAX_WEBHOOK_TARGETS)]
+    firing = replace(FIRING, max_message_bytes=131072)
+    evaluator = Evaluator(BUDGET // 5)
+
+    fired = firing.fire(
+        NAME, automation(acting(listening(), *targets, message_text=message)), of_event("msg_1", said, NOW), evaluator
+    )
+
+    assert (len(fired.runs), fired.failed) == (100, [])
+
+
+def test_a_thousand_targets_of_a_schedule_may_have_fifty_expressions_each() -> None:
+    message = "{{ slot.date }} {{ join(' ', [slot.date, target]) }}" * 25
+    targets = [f"biz_{number}" for number in range(1000)]
+    firing = replace(FIRING, max_message_bytes=131072)
+    definition = automation(acting(scheduled(), *targets, message_text=message))
+
+    fired = firing.fire(NAME, definition, AT_SLOT)
+
+    assert (len(fired.runs), fired.failed) == (1000, [])
 
 
 # ---------------------------------------------------------------------------------------------- checked when written
@@ -254,10 +308,17 @@ def test_a_sample_that_is_too_long_once_it_is_rendered_is_refused_by_its_field()
     assert (field, problem) == ("action.message_text", f"{told}is 1250 bytes long, the limit is 1000")
 
 
-def test_what_fails_on_a_target_and_not_in_a_field_is_told_of_the_action() -> None:
-    [(run, error)] = fire(listening(targets=("{{ event.data.nobody }}",)), EVENT).failed
+def test_what_fails_on_a_target_is_told_of_that_target() -> None:
+    nobody = "{{ event.data.nobody }}"
+    [(run, error)] = fire(listening(targets=("biz_A", "biz_A", nobody, nobody)), EVENT).failed
 
-    assert [field for field, _ in fails(run, error).problems] == ["action"]
+    assert [field for field, _ in fails(run, error).problems] == ["targets.2"]
+
+
+def test_what_fails_as_a_whole_is_told_of_the_action() -> None:
+    [(run, _)] = fire(listening(targets=("{{ event.data.nobody }}",)), EVENT).failed
+
+    assert [field for field, _ in fails(run, RenderError("is wrong")).problems] == ["action"]
 
 
 def test_a_schedule_that_never_fires_again_is_sampled_with_the_present() -> None:

@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from aichats.automations.matching import check_filter, matches
-from aichats.automations.render import MAX_EXPRESSION, RenderError, TemplateError
+from aichats.automations.render import RenderError
+from aichats.automations.syntax import MAX_EXPRESSION, TemplateError
 
 EVENT: dict[str, Any] = {
     "type": "payment.failed",

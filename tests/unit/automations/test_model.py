@@ -116,6 +116,7 @@ def test_a_long_description_is_refused() -> None:
         ({"expression": "cron(0 9 * * *)"}, "expression", "6 fields|six"),
         ({"expression": "every monday"}, "expression", "none of cron"),
         ({"timezone": "Mars/Olympus"}, "timezone", "there is no time zone 'Mars/Olympus'"),
+        ({"timezone": "right/UTC"}, "timezone", "there is no time zone 'right/UTC'"),
         ({"start": "2026-12-02T00:00:00Z", "end": "2026-12-01T00:00:00Z"}, "end", "is not later than start"),
         ({"start": "2026-12-01T00:00:00Z", "end": "2026-12-01T01:00:00+01:00"}, "end", "is not later than start"),
         ({"start": "2026-12-01T00:00:00"}, "start", "must be a time with an offset"),

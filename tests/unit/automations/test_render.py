@@ -1,23 +1,23 @@
 """What templates give, and how they fail at run time."""
 
+import tracemalloc
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
 
 from aichats.automations.render import (
-    MAX_EXPRESSION,
-    MAX_EXPRESSIONS,
     MAX_RENDERED_BYTES,
     SLOT,
     WEBHOOK_NAMES,
+    Evaluator,
     RenderError,
     check_expression,
-    evaluate,
     render,
     render_fields,
     slot_names,
 )
+from aichats.automations.syntax import MAX_EXPRESSION, MAX_EXPRESSIONS
 
 EVENT: dict[str, Any] = {
     "type": "payment.failed",
@@ -132,7 +132,7 @@ def test_a_rendered_text_has_a_limit() -> None:
     [
         "event|" + "|".join(["[@,@]"] * 40),
         "event|" + "|".join(["[@,@]"] * 40) + "|length(to_string(@))",
-        "event|" + "|".join(["{a:@,b:@}"] * 40) + "|@ == `1`",
+        "event|" + "|".join(["{a:@,b:@}"] * 40) + "|{l:@,r:@}|l == r",
         "event.data.items|" + "|".join(["[@[],@[]][]"] * 20),
         "event.data.items|" + "|".join(["map(&`[1,1,1,1,1,1,1,1]`,@)[]"] * 30),
         f"join('{'x' * 900}', event.data.items[].to_string(@))",
@@ -142,13 +142,96 @@ def test_an_expression_that_copies_values_without_end_is_given_up(expression: st
     assert len(expression) <= MAX_EXPRESSION
     check_expression(expression, WEBHOOK_NAMES)
     with pytest.raises(RenderError, match="takes too much work"):
-        evaluate(expression, {"event": {"data": {"items": list(range(2000))}}})
+        render(f"{{{{ {expression} }}}}", {"event": {"data": {"items": list(range(20_000))}}})
+
+
+def test_a_text_that_would_be_too_long_is_not_made_first() -> None:
+    # A gigabyte: the separator stands between each two of the texts, and is as long as all of them.
+    expression = "['a']" + "|[@,@][]" * 15 + "|{s: join('', @), l: @}|length(join(s, l))"
+    check_expression(expression, WEBHOOK_NAMES)
+    tracemalloc.start()
+    try:
+        with pytest.raises(RenderError, match="takes too much work"):
+            Evaluator().value(expression, {})
+        assert tracemalloc.get_traced_memory()[1] < 20_000_000
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "event.data.numbers",
+        "event.data.text",
+        "length(event.data.numbers[?@ >= `0`])",
+        "event.data.numbers[*].[@]|length(@)",
+        "event.data.numbers[*].{n: @}|length(@)",
+        "event.data.lists[]|length(@)",
+        "event.data.numbers|[:]|length(@)",
+        "event.data.numbers == event.data.same",
+        "event.data.text == event.data.same_text",
+        "event.data.text > event.data.same_text",
+        "contains(event.data.numbers, 'x')",
+        "contains(event.data.text, 'x')",
+        "length(to_string(event.data.numbers))",
+        "length(reverse(event.data.text))",
+        "length(map(&to_array(@), event.data.numbers))",
+        "sum(event.data.numbers)",
+        "max(event.data.numbers)",
+        "length(sort(event.data.numbers))",
+        "sort_by(event.data.numbers, &@)[0]",
+        "length(join(event.data.text, ['a', 'b']))",
+        "length(join('', event.data.texts))",
+    ],
+)
+def test_whatever_goes_through_many_values_is_paid_for_each_time(expression: str) -> None:
+    data = {
+        "numbers": list(range(1000)),
+        "same": list(range(1000)),
+        "text": "a" * 4000,
+        "same_text": "a" * 3999 + "a",
+        "lists": [list(range(1000))],
+        "texts": ["abcd"] * 1000,
+    }
+    names = {"event": {"data": data}}
+    evaluator = Evaluator(budget=20_000)
+    evaluator.text(expression, names)
+    with pytest.raises(RenderError, match="takes too much work"):
+        render(f"{{{{ {expression} }}}}" * 20, names, evaluator)
+    assert evaluator.is_spent
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "length(event.data.numbers)",
+        "event.data.numbers[7]",
+        "type(event.data.text)",
+        "event.data.text == 'open'",
+        "event.data.numbers == `1`",
+        "event.data.text.name || 'nobody'",
+    ],
+)
+def test_what_goes_through_nothing_costs_little_however_much_there_is(expression: str) -> None:
+    names = {"event": {"data": {"numbers": list(range(10_000)), "text": "a" * 100_000}}}
+    evaluator = Evaluator(budget=20_000)
+    for _ in range(1000):
+        assert evaluator.text(expression, names)
+
+
+def test_a_budget_that_is_used_up_leaves_nothing_for_later_expressions() -> None:
+    evaluator = Evaluator(budget=10)
+    with pytest.raises(RenderError, match="takes too much work"):
+        render("{{ [target, target, target, target, target, target] }}", NAMES, evaluator)
+    with pytest.raises(RenderError, match="takes too much work"):
+        render_fields({"title": "{{ target }}"}, NAMES, evaluator)
+    assert render("no expression", NAMES, evaluator) == "no expression"
 
 
 def test_an_expression_may_go_through_thousands_of_values() -> None:
     items = [{"name": f"item {number}", "tags": ["a", "b"]} for number in range(5000)]
     expression = "length(event.data.items[?contains(tags, 'b')].{name: name, first: tags[0]})"
-    assert evaluate(expression, {"event": {"data": {"items": items}}}) == 5000
+    assert Evaluator().value(expression, {"event": {"data": {"items": items}}}) == 5000
 
 
 def test_expressions_are_limited_in_length_and_number() -> None:

@@ -6,15 +6,13 @@ import pytest
 from pydantic import AfterValidator, BaseModel, ValidationError
 
 from aichats.automations.render import (
-    MAX_EXPRESSION,
-    MAX_EXPRESSIONS,
     SCHEDULE_NAMES,
     WEBHOOK_NAMES,
     WEBHOOK_TARGET_NAMES,
-    TemplateError,
     check,
     check_fields,
 )
+from aichats.automations.syntax import MAX_EXPRESSION, MAX_EXPRESSIONS, TemplateError
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,8 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from aichats.automations.matching import check_filter, matches
-from aichats.automations.render import WEBHOOK_NAMES, RenderError, TemplateError, check, render, render_fields
+from aichats.automations.render import WEBHOOK_NAMES, RenderError, check, render, render_fields
+from aichats.automations.syntax import TemplateError
 
 same_each_time = settings(derandomize=True, deadline=None, max_examples=100)
 

@@ -9,7 +9,7 @@ from aichats.automations import unrendered
 from aichats.automations.firing import Firing, Occurrence, of_event
 from aichats.automations.matching import matches
 from aichats.automations.model import WebhookTrigger
-from aichats.automations.render import RenderError
+from aichats.automations.render import Evaluator, RenderError
 from aichats.automations.rows import AutomationRow
 from aichats.automations.store import AutomationStore
 from aichats.runs.dispatch import Dispatcher
@@ -54,10 +54,11 @@ class Listeners:
         trigger = row.automation.trigger
         if not isinstance(trigger, WebhookTrigger):
             return [], []
+        evaluator = Evaluator()
         try:
-            if not matches(event, trigger.events, trigger.filter):
+            if not matches(event, trigger.events, trigger.filter, evaluator):
                 return [], []
         except RenderError as error:
             return [], [(self.firing.stillborn(row.name, row.automation, occurrence), error)]
-        fired = self.firing.fire(row.name, row.automation, occurrence)
+        fired = self.firing.fire(row.name, row.automation, occurrence, evaluator)
         return fired.runs, fired.failed

@@ -13,20 +13,25 @@ from aichats.automations.render import (
     SCHEDULE_NAMES,
     WEBHOOK_NAMES,
     WEBHOOK_TARGET_NAMES,
+    Evaluator,
     RenderError,
-    TemplateError,
     check,
     check_fields,
     render,
     render_fields,
     slot_names,
+    texts,
 )
+from aichats.automations.samples import Samples, samples_of
+from aichats.automations.syntax import TemplateError, parts
 from aichats.errors import InputError
 from aichats.runs.actions import Action, check_targets
 from aichats.runs.model import Run, Trigger, run_id, slot_text
 
 MAX_WEBHOOK_TARGETS = 100
 _ACTION: TypeAdapter[Any] = TypeAdapter(Action)
+_IDS = ("biz_1", "aich_1")
+"""Targets, so that each kind of target takes one of them."""
 
 
 @dataclass(frozen=True)
@@ -90,20 +95,33 @@ class Firing:
     api_version: Callable[[Action], str | None]
     max_message_bytes: int
 
-    def fire(self, name: str, automation: Automation, occurrence: Occurrence) -> Fired:
-        """A run for each target; a target that stands twice counts once."""
+    def fire(
+        self, name: str, automation: Automation, occurrence: Occurrence, evaluator: Evaluator | None = None
+    ) -> Fired:
+        """A run for each target; a target that stands twice counts once.
+
+        All targets share the budget of the evaluator, a fresh one if there is none. Those for which it does not suffice
+        have failed.
+        """
+        evaluator = evaluator or Evaluator()
         known = _names(name, automation, occurrence)
         fired = Fired()
         seen: set[str | None] = set()
-        for written in dict.fromkeys(automation.targets):
+        places: dict[str | None, int] = {}
+        for index, written in enumerate(automation.targets):
+            places.setdefault(written, index)
+        for written, place in places.items():
             target: str | None = written
+            where = f"targets.{place}"
             try:
-                target = _rendered_target(automation, written, known)
+                target = _rendered_target(automation, written, known, evaluator)
                 if target in seen:
                     continue
-                action = self._rendered_action(automation, known | {"target": target or ""})
+                where = "action"
+                action = self._rendered_action(automation, known | {"target": target or ""}, evaluator)
                 fired.runs.append(self._run(name, action, target, occurrence))
             except RenderError as error:
+                error.field = f"{where}.{error.field}" if error.field else where
                 fired.failed.append((self._run(name, automation.action, target, occurrence), error))
             seen.add(target)
         return fired
@@ -113,12 +131,15 @@ class Firing:
         return self._run(name, automation.action, automation.targets[0], occurrence)
 
     def check(self, name: str, automation: Automation, now: datetime) -> None:
-        """Check an automation's texts before it is stored; those of a schedule with its next slot, for each target.
+        """Check an automation's texts before it is stored.
+
+        Those of a schedule are tried with its next slot, for each target; those of a webhook as far as they do not
+        depend on what an event holds.
 
         Raises:
             InputError: a text is wrong; names its field.
         """
-        problems = list(_problems(automation))
+        problems = list(_problems(automation)) or list(_problems_of_samples(name, automation, now))
         if problems:
             raise InputError(problems)
         if isinstance(automation.trigger, ScheduleTrigger):
@@ -126,9 +147,9 @@ class Firing:
             for run, error in fired.failed:
                 raise fails(run, error)
 
-    def _rendered_action(self, automation: Automation, names: Mapping[str, Any]) -> Any:
+    def _rendered_action(self, automation: Automation, names: Mapping[str, Any], evaluator: Evaluator) -> Any:
         fields = automation.action.model_dump(mode="json", exclude_unset=True)
-        made = render_fields(fields, names)
+        made = render_fields(fields, names, evaluator)
         if made == fields:
             return automation.action
         try:
@@ -154,8 +175,7 @@ class Firing:
 
 def fails(run: Run, error: RenderError) -> InputError:
     """What a caller is told of a text that cannot be made."""
-    field = f"action.{error.field}" if error.field else "action"
-    return InputError([(field, f"fails for the target {run.target}: {error}")])
+    return InputError([(error.field or "action", f"fails for the target {run.target}: {error}")])
 
 
 def _names(name: str, automation: Automation, occurrence: Occurrence) -> dict[str, Any]:
@@ -165,16 +185,25 @@ def _names(name: str, automation: Automation, occurrence: Occurrence) -> dict[st
     return {"automation": name, "slot": slot_names(occurrence.moment.astimezone(UTC), timezone), **event}
 
 
-def _rendered_target(automation: Automation, written: str | None, known: Mapping[str, Any]) -> str | None:
+def _rendered_target(
+    automation: Automation, written: str | None, known: Mapping[str, Any], evaluator: Evaluator
+) -> str | None:
     """The target; only a webhook's is a template."""
     if written is None or isinstance(automation.trigger, ScheduleTrigger):
         return written
-    target = render(written, known)
-    try:
-        check_targets(automation.action, [target])
-    except ValueError as error:
-        raise RenderError(f"rendered as a target is refused: {str(error).partition(': ')[2]}") from None
+    target = render(written, known, evaluator)
+    if refusal := _refusal(automation.action, target):
+        raise RenderError(f"rendered as a target is refused: {refusal}")
     return target
+
+
+def _refusal(action: Action, target: str) -> str | None:
+    """Why this is no target of the action; `None` if it is one."""
+    try:
+        check_targets(action, [target])
+    except ValueError as error:
+        return str(error).partition(": ")[2]
+    return None
 
 
 def _problems(automation: Automation) -> Iterator[tuple[str, str]]:
@@ -199,6 +228,38 @@ def _filter_problems(trigger: WebhookTrigger) -> Iterator[tuple[str, str]]:
         check_filter(trigger.filter or "`true`")
     except TemplateError as error:
         yield "trigger.filter", str(error)
+
+
+def _problems_of_samples(name: str, automation: Automation, now: datetime) -> Iterator[tuple[str, str]]:
+    """What is wrong with the texts of a webhook for every event that may come: field and problem."""
+    trigger = automation.trigger
+    if not isinstance(trigger, WebhookTrigger):
+        return
+    samples = samples_of(name, trigger.events, now)
+    for path, text in texts(automation.action.model_dump(mode="json", exclude_unset=True), "action"):
+        if told := samples.why_no_text(text):
+            yield path, told
+    if told := samples.why_no_filter(trigger):
+        yield "trigger.filter", told
+    for index, target in enumerate(automation.targets):
+        if told := _why_no_target(automation, target or "", samples):
+            yield f"targets.{index}", told
+
+
+def _why_no_target(automation: Automation, written: str, samples: Samples) -> str | None:
+    """Why this is no target for any event; `None` if it may be one."""
+    if told := samples.why_no_text(written):
+        return told
+    literal, expression = next(parts(written))
+    if expression is None:
+        return None
+    if told := samples.why_never(
+        written, lambda names: _rendered_target(automation, written, names, samples.evaluator)
+    ):
+        return told
+    endings = [example[begin:] for example in _IDS for begin in range(len(example) + 1)]
+    refusals = [_refusal(automation.action, literal + ending) for ending in endings]
+    return f"begins with {literal!r}: {refusals[0]}" if all(refusals) else None
 
 
 def _next_slot(trigger: ScheduleTrigger, now: datetime) -> datetime | None:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from aichats.automations.render import EVENT, RenderError, check_expression, evaluate
+from aichats.automations.render import EVENT, Evaluator, RenderError, check_expression
 
 _FALSE: tuple[object, ...] = ("", [], {})
 """What JMESPath counts as false, beside `false` and `null`; `&&` and `||` give these."""
@@ -18,7 +18,9 @@ def check_filter(text: str) -> None:
     check_expression(text, EVENT)
 
 
-def matches(event: Mapping[str, Any], events: Sequence[str], filter_: str | None) -> bool:
+def matches(
+    event: Mapping[str, Any], events: Sequence[str], filter_: str | None, evaluator: Evaluator | None = None
+) -> bool:
     """Whether an automation asks for this event.
 
     A filter lets an event through with `true`, and holds it back with `false`, `null` or an empty text, list or object.
@@ -28,6 +30,7 @@ def matches(event: Mapping[str, Any], events: Sequence[str], filter_: str | None
         event: an event's fields as plain JSON values, `type` among them.
         events: the types that are asked for, to the letter.
         filter_: checked already; `None` for none.
+        evaluator: whose budget is used; a fresh one if there is none.
 
     Raises:
         RenderError: the filter cannot be computed for this event, or gave neither true nor false.
@@ -36,7 +39,7 @@ def matches(event: Mapping[str, Any], events: Sequence[str], filter_: str | None
         return False
     if filter_ is None:
         return True
-    value = evaluate(filter_, event)
+    value = (evaluator or Evaluator()).value(filter_, event)
     if value is None or isinstance(value, bool):
         return value is True
     if value not in _FALSE:

@@ -5,6 +5,7 @@ fires once, the first time. A day of a rate is 24 hours.
 """
 
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from datetime import UTC, date, datetime, time
 from itertools import dropwhile, product
 from zoneinfo import ZoneInfo
@@ -14,6 +15,11 @@ from aichats.automations.expressions import At, Cron, ExpressionError, Rate, par
 # No time zone can carry a moment between these two out of the calendar.
 _EARLIEST = datetime(2, 1, 1, tzinfo=UTC)
 _LATEST = datetime(9998, 1, 1, tzinfo=UTC)
+
+# Files beside the zones of the IANA database, which EventBridge Scheduler does not know. Clocks under right/ count leap
+# seconds.
+_NO_ZONES = {"Factory", "localtime", "posixrules"}
+_OTHER_CLOCKS = ("posix/", "right/")
 
 
 def fire_times(
@@ -53,12 +59,15 @@ def fire_times(
 
 
 def _zone(name: str) -> ZoneInfo:
-    try:
-        return ZoneInfo(name)
-    except (KeyError, ValueError, OSError) as error:
+    zone = None
+    if name not in _NO_ZONES and not name.startswith(_OTHER_CLOCKS):
+        with suppress(KeyError, ValueError, OSError):
+            zone = ZoneInfo(name)
+    if zone is None:
         raise ExpressionError(
             f"there is no time zone {name!r}; give a name of the IANA database, such as America/New_York or UTC"
-        ) from error
+        )
+    return zone
 
 
 def _utc(name: str, moment: datetime) -> datetime:

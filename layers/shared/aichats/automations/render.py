@@ -1,33 +1,28 @@
 """`{{ … }}` in an action's texts: JMESPath over what is known when a trigger fires.
 
 `Weekly revenue {{ slot.date }}`, `{{ event.data.user.name || 'Somebody' }}`, `{{ join(', ', event.data.items[].id) }}`.
-An expression ends at the first `}}` that stands in no quotes and no braces of its own, so `{{ '{{' }}` writes `{{`.
-A `}}` outside of expressions is text like any other. What was rendered is never rendered again: events come from
-outside, and what they hold comes out as it is.
+What was rendered is never rendered again: events come from outside, and what they hold comes out as it is.
 """
 
 import json
-import re
-import warnings
 from collections.abc import Iterator, Mapping
 from datetime import datetime
-from functools import reduce
+from functools import cache, reduce
 from typing import Any
 from zoneinfo import ZoneInfo
 
-import jmespath
-from jmespath.exceptions import JMESPathError, JMESPathTypeError, ParseError
+from jmespath.exceptions import JMESPathError, JMESPathTypeError
 from jmespath.functions import Functions
 
-from aichats.automations.interpreter import BoundedInterpreter, BudgetError
+from aichats.automations.interpreter import BUDGET, BoundedInterpreter, BudgetError
+from aichats.automations.syntax import TemplateError, parse, parts
 from aichats.errors import AichatsError
 from aichats.whop.webhooks import WebhookEvent
 
-MAX_EXPRESSION = 1000  # characters
-MAX_EXPRESSIONS = 50  # in one text
 MAX_RENDERED_BYTES = 256 * 1024  # of one text: it bounds memory; the action's own limits are lower, and come afterwards
 _MAX_DEPTH = 50  # of a syntax tree
 _MAX_SHOWN = 100  # characters
+_TOO_MUCH = "takes too much work: all expressions of an automation share one budget, for all of its targets"
 
 type Shape = Mapping[str, Shape] | None
 """What is known of a value: its fields, none for a text or a boolean; `None` where anything may be."""
@@ -41,16 +36,12 @@ WEBHOOK_TARGET_NAMES: Mapping[str, Shape] = {"slot": SLOT, "automation": SCALAR,
 WEBHOOK_NAMES: Mapping[str, Shape] = {**WEBHOOK_TARGET_NAMES, "target": SCALAR}
 
 
-class TemplateError(AichatsError, ValueError):
-    """A template or filter is wrong as it was written. It is a ValueError, so that pydantic validators may raise it."""
-
-
 class RenderError(AichatsError):
     """A template or filter gave nothing usable. The message shows the expression, and nothing of the event.
 
     Attributes:
         expression: the JMESPath expression, if it was a single one.
-        field: of the action, if it was in one.
+        field: where it was, as a dotted path; None where it was in no field.
     """
 
     def __init__(self, problem: str, *, expression: str | None = None) -> None:
@@ -84,7 +75,7 @@ def check(text: str, known: Shape) -> None:
     Raises:
         TemplateError: it is not closed, not JMESPath, too long, or names what is not there; says what is.
     """
-    for _, expression in _parts(text):
+    for _, expression in parts(text):
         if expression is not None:
             check_expression(expression, known)
 
@@ -92,7 +83,7 @@ def check(text: str, known: Shape) -> None:
 def check_fields(fields: Mapping[str, Any], known: Shape) -> list[tuple[str, str]]:
     """Check every text of an action. Gives (dotted path, problem) for each wrong one, as `InputError` takes them."""
     problems = []
-    for path, text in _texts(fields):
+    for path, text in texts(fields):
         try:
             check(text, known)
         except TemplateError as error:
@@ -107,12 +98,65 @@ def check_expression(expression: str, known: Shape) -> None:
         TemplateError: as `check`.
     """
     try:
-        _infer(_compile(expression).parsed, known, _MAX_DEPTH)
+        _infer(parse(expression), known, _MAX_DEPTH)
     except TemplateError as error:
         raise TemplateError(f"{_shown(expression)} {error}") from None
 
 
-def render(text: str, names: Mapping[str, Any]) -> str:
+class Evaluator:
+    """Computes expressions, all of them with one budget: one evaluator for each occurrence and automation.
+
+    Once the budget is used up, whatever is left fails at once.
+    """
+
+    def __init__(self, budget: int = BUDGET) -> None:
+        self._interpreter = BoundedInterpreter(budget)
+        self._tree = cache(parse)
+        self.parts = cache(lambda text: tuple(parts(text)))
+
+    @property
+    def is_spent(self) -> bool:
+        """Whether the budget is used up."""
+        return self._interpreter.left < 0
+
+    def value(self, expression: str, names: Mapping[str, Any]) -> Any:
+        """The value of one JMESPath expression.
+
+        Raises:
+            RenderError: it cannot be computed from these names, such as `length` of a number, or takes too much work.
+        """
+        try:
+            return self._interpreter.visit(self._tree(expression), names)
+        except TemplateError as error:
+            problem = str(error)
+        except BudgetError:
+            problem = _TOO_MUCH
+        except JMESPathTypeError as error:
+            # The error's own message would show the value.
+            problem = f"cannot be computed: {error.function_name}() does not take a value of type {error.actual_type}"
+        except (JMESPathError, ArithmeticError, LookupError, RecursionError, TypeError, ValueError) as error:
+            problem = f"cannot be computed ({type(error).__name__})"
+        raise RenderError(problem, expression=expression)
+
+    def text(self, expression: str, names: Mapping[str, Any]) -> str:
+        """The value of one JMESPath expression, as it is written into a text.
+
+        Raises:
+            RenderError: as `value`; or the value is null or cannot be written.
+        """
+        value = self.value(expression, names)
+        if value is None:
+            raise RenderError(
+                "is null; a default can follow, as in event.data.name || 'unknown'", expression=expression
+            )
+        try:
+            self._interpreter.pay_for_all_in(value)
+        except BudgetError:
+            raise RenderError(_TOO_MUCH, expression=expression) from None
+        return value if isinstance(value, str) else _json(expression, value)
+
+
+def render(text: str, names: Mapping[str, Any], evaluator: Evaluator | None = None) -> str:
     """The text with each `{{ … }}` replaced by its value.
 
     A text comes out as it is, a number or a boolean as in JSON, a list or an object as compact JSON.
@@ -120,16 +164,18 @@ def render(text: str, names: Mapping[str, Any]) -> str:
     Args:
         text: checked already.
         names: what expressions see; plain JSON values.
+        evaluator: whose budget is used; a fresh one if there is none.
 
     Raises:
         RenderError: a value is null or cannot be computed, or the text gets longer than `MAX_RENDERED_BYTES`.
     """
+    evaluator = evaluator or Evaluator()
     try:
-        parts = list(_parts(text))
+        found = evaluator.parts(text)
     except TemplateError as error:
         raise RenderError(str(error)) from None
     rendered = "".join(
-        literal + ("" if expression is None else _written(expression, names)) for literal, expression in parts
+        literal + ("" if expression is None else evaluator.text(expression, names)) for literal, expression in found
     )
     try:
         size = len(rendered.encode())
@@ -140,93 +186,27 @@ def render(text: str, names: Mapping[str, Any]) -> str:
     return rendered
 
 
-def render_fields(fields: Mapping[str, Any], names: Mapping[str, Any]) -> dict[str, Any]:
+def render_fields(
+    fields: Mapping[str, Any], names: Mapping[str, Any], evaluator: Evaluator | None = None
+) -> dict[str, Any]:
     """An action with every text in it rendered, in lists and objects too; names of fields and other values stay.
 
     Raises:
         RenderError: as `render`.
     """
+    evaluator = evaluator or Evaluator()
     rendered = {}
     for name, value in fields.items():
         try:
-            rendered[name] = _rendered(value, names)
+            rendered[name] = _rendered(value, names, evaluator)
         except RenderError as error:
             error.field = name
             raise
     return rendered
 
 
-def evaluate(expression: str, names: Mapping[str, Any]) -> Any:
-    """The value of one JMESPath expression.
-
-    Raises:
-        RenderError: it cannot be computed from these names, such as `length` of a number, or takes too much work.
-    """
-    try:
-        return BoundedInterpreter().visit(_compile(expression).parsed, names)
-    except TemplateError as error:
-        problem = str(error)
-    except BudgetError:
-        problem = "takes too much work: its values are copied too often"
-    except JMESPathTypeError as error:
-        # The error's own message would show the value.
-        problem = f"cannot be computed: {error.function_name}() does not take a value of type {error.actual_type}"
-    except (JMESPathError, ArithmeticError, LookupError, RecursionError, TypeError, ValueError) as error:
-        problem = f"cannot be computed ({type(error).__name__})"
-    raise RenderError(problem, expression=expression)
-
-
 def _shown(expression: str) -> str:
     return repr(expression if len(expression) <= _MAX_SHOWN else expression[:_MAX_SHOWN] + "…")
-
-
-def _parts(text: str) -> Iterator[tuple[str, str | None]]:
-    """Each literal text with the expression that follows it; after the last there is none."""
-    position = count = 0
-    while (start := text.find("{{", position)) >= 0:
-        end = _end(text, start + 2)
-        count += 1
-        if count > MAX_EXPRESSIONS:
-            raise TemplateError(f"has more than {MAX_EXPRESSIONS} expressions")
-        yield text[position:start], text[start + 2 : end].strip()
-        position = end + 2
-    yield text[position:], None
-
-
-_TOKENS = re.compile(r"""'(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*"|`(?:\\.|[^`\\])*`|[{}'"`]""", re.DOTALL)
-"""What decides where an expression ends: what stands in quotes, braces, and a quote without its pair."""
-
-
-def _end(text: str, start: int) -> int:
-    """Where the `}}` of the expression is that starts here."""
-    depth = 0
-    for token in _TOKENS.finditer(text, start, start + MAX_EXPRESSION + 2):
-        if token[0] == "{":
-            depth += 1
-        elif token[0] == "}" and depth:
-            depth -= 1
-        elif text.startswith("}}", token.start()):
-            return token.start()
-        elif token[0] in {"'", '"', "`"}:
-            raise TemplateError(f"has a {{{{ whose expression has a {token[0]} without its pair")
-    raise TemplateError(f"has a {{{{ that no }}}} closes within {MAX_EXPRESSION} characters")
-
-
-def _compile(expression: str) -> Any:
-    if not expression.strip():
-        raise TemplateError("is empty")
-    if len(expression) > MAX_EXPRESSION:
-        raise TemplateError(f"has {len(expression)} characters, and {MAX_EXPRESSION} are allowed")
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", PendingDeprecationWarning)
-            return jmespath.compile(expression)
-    except PendingDeprecationWarning:
-        raise TemplateError("has backticks around what is not JSON; write a text in single quotes") from None
-    except ParseError as error:
-        raise TemplateError(f"is not JMESPath, from character {error.lex_position + 1} on") from None
-    except RecursionError:
-        raise TemplateError("is nested too deeply") from None
 
 
 _BOOLEANS = {"not_expression", "comparator"}  # such as !a, after which .b finds nothing: !a.b is (!a).b
@@ -272,13 +252,6 @@ def _check_call(name: str, arguments: int) -> None:
         raise TemplateError(f"calls {name}() with {arguments} arguments; it takes {least}{' or more' if more else ''}")
 
 
-def _written(expression: str, names: Mapping[str, Any]) -> str:
-    value = evaluate(expression, names)
-    if value is None:
-        raise RenderError("is null; a default can follow, as in event.data.name || 'unknown'", expression=expression)
-    return value if isinstance(value, str) else _json(expression, value)
-
-
 def _json(expression: str, value: Any) -> str:
     try:
         return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
@@ -286,18 +259,18 @@ def _json(expression: str, value: Any) -> str:
         raise RenderError("cannot be written as JSON", expression=expression) from None
 
 
-def _rendered(value: Any, names: Mapping[str, Any]) -> Any:
+def _rendered(value: Any, names: Mapping[str, Any], evaluator: Evaluator) -> Any:
     if isinstance(value, str):
-        return render(value, names)
+        return render(value, names, evaluator)
     if isinstance(value, Mapping):
-        return render_fields(value, names)
-    return [_rendered(item, names) for item in value] if isinstance(value, list) else value
+        return render_fields(value, names, evaluator)
+    return [_rendered(item, names, evaluator) for item in value] if isinstance(value, list) else value
 
 
-def _texts(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
+def texts(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
     """Each text in a JSON-like value, with its dotted path."""
     if isinstance(value, str):
         yield path, value
     elif isinstance(value, Mapping | list):
         for key, item in value.items() if isinstance(value, Mapping) else enumerate(value):
-            yield from _texts(item, f"{path}.{key}" if path else str(key))
+            yield from texts(item, f"{path}.{key}" if path else str(key))
