@@ -47,7 +47,7 @@ lint: setup ## Format, lint, types, imports, template
 
 .PHONY: test
 test: setup ## Everything that needs no AWS account, with coverage
-	$(BIN)/pytest -n auto --cov --cov-report=term-missing:skip-covered
+	$(BIN)/pytest -n auto --dist worksteal --cov --cov-report=term-missing:skip-covered
 
 .PHONY: check
 check: lint test ## All that CI runs

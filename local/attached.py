@@ -26,11 +26,12 @@ if TYPE_CHECKING:
 
 @contextmanager
 def attached(
-    command: Sequence[str | Path], *, environment: Mapping[str, str], log: Path
+    command: Sequence[str | Path], *, environment: Mapping[str, str], log: Path, pass_fds: Sequence[int] = ()
 ) -> Iterator[subprocess.Popen[bytes]]:
     """Run a command that calls :func:`end_with_parent`, for the ``with`` block; what it prints goes to ``log``.
 
-    It has a process group of its own, which is killed at the end: nothing here has anything to save.
+    It has a process group of its own, which is killed at the end: nothing here has anything to save. Of our file
+    descriptors it gets ``pass_fds``, under the same numbers.
     """
     with log.open("wb") as printed:
         process = subprocess.Popen(
@@ -41,6 +42,7 @@ def attached(
             stdout=printed,
             stderr=printed,
             start_new_session=True,
+            pass_fds=pass_fds,
         )
     with process:
         try:

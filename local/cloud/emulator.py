@@ -15,7 +15,7 @@ import httpx
 from local.attached import attached
 from local.cloud.clients import Clients
 from local.errors import LocalError
-from local.ports import free_port, listen
+from local.ports import listen
 from local.setup import ROOT
 from local.tools import tool
 
@@ -32,15 +32,15 @@ START_LIMIT = 30.0
 class Emulator:
     """An empty AWS account on this machine, for the ``with`` block.
 
-    It listens on a free port of 127.0.0.1 unless a port is named. ``host="0.0.0.0"`` lets containers reach it, and the
-    local network too.
+    It listens on a port of 127.0.0.1: on the named one, or on any free one, which is known once it runs.
+    ``host="0.0.0.0"`` lets containers reach it, and the local network too.
 
     Raises:
         LocalError: on entry: the port is taken, or the emulator did not come up.
     """
 
     def __init__(self, *, port: int = 0, host: str = "127.0.0.1") -> None:
-        self.port = port or free_port()
+        self.port = port
         self._host = host
         self._running = ExitStack()
 
@@ -67,15 +67,18 @@ class Emulator:
 
     def __enter__(self) -> Self:
         """Start it, and wait until it answers."""
-        listen(self._host, self.port).close()
         FOLDER.mkdir(parents=True, exist_ok=True)
-        with ExitStack() as starting:
+        # The port is ours from here on: what answers there can only be the process that gets the socket.
+        with listen(self._host, self.port) as listener, ExitStack() as starting:
+            self.port = listener.getsockname()[1]
             temporary = tempfile.TemporaryDirectory(prefix=f"{self.port}-", dir=FOLDER, ignore_cleanup_errors=True)
             folder = Path(starting.enter_context(temporary))
-            command = [tool("cloud", "python"), "-m", "local.cloud.launcher", tool("runtime", "python")]
-            environment = self.environment() | settings(self.port, self._host, folder)
+            launcher = [tool("cloud", "python"), "-m", "local.cloud.launcher"]
+            command = [*launcher, tool("runtime", "python"), str(listener.fileno())]
+            environment = self.environment() | settings(self.port, folder)
             log = folder / "log"
-            process = starting.enter_context(attached(command, environment=environment, log=log))
+            emulator = attached(command, environment=environment, log=log, pass_fds=[listener.fileno()])
+            process = starting.enter_context(emulator)
             wait_until_ready(self.port, process, log)
             self._running = starting.pop_all()
         return self
@@ -85,11 +88,10 @@ class Emulator:
         self._running.close()
 
 
-def settings(port: int, host: str, folder: Path) -> dict[str, str]:
+def settings(port: int, folder: Path) -> dict[str, str]:
     """The emulator's own settings; together with the account's it is all that it sees of any environment."""
     return {
         "AUTH": "true",
-        "BIND_HOST": host,
         "DOCKER_HOST": "unix:///nonexistent",  # it would end containers that it takes for its own
         "GATEWAY_PORT": str(port),
         "HOME": str(folder),

@@ -1,7 +1,9 @@
 """Starts ministack so that functions run in Lambda's own runtime client, and so that it ends with its parent.
 
-Run by the interpreter of `.tools/cloud`: `python -m local.cloud.launcher RUNTIME_PYTHON`. What is changed:
+Run by the interpreter of `.tools/cloud`: `python -m local.cloud.launcher RUNTIME_PYTHON LISTENER`, where LISTENER is
+the file descriptor of a socket that listens. What is changed:
 
+- It serves on that socket: the port that it would bind by itself could be somebody else's by then.
 - Functions run as `awslambdaric` under RUNTIME_PYTHON, on the Runtime API that ministack has for `provided.*`. So a
   function meets what it meets on AWS (tracebacks, context, boto3's version) and sees nothing of this environment.
 - A function that does not start, dies or takes too long answers and logs as on Lambda.
@@ -18,6 +20,7 @@ import contextlib
 import os
 import queue
 import shlex
+import socket
 import sys
 import tempfile
 from importlib import import_module
@@ -33,18 +36,26 @@ LEFT_OUT = ("ScheduleExpressionTimezone", "StartDate", "EndDate", "ActionAfterCo
 """Properties of a schedule that ministack's CloudFormation does not hand on."""
 
 
-def main(runtime_python: str) -> None:
+def main(runtime_python: str, listener: int) -> None:
     """Serve until the parent ends, or a signal comes."""
     installed = version("ministack")
     if installed != TESTED_VERSION:
         sys.exit(f"ministack {installed} is installed, but the local AWS needs {TESTED_VERSION}: run `make setup`")
     end_with_parent(remove=tempfile.gettempdir())
+    serve_on(listener)
     run_functions_in_lambda_runtime(Path(tempfile.gettempdir()), runtime_python)
     replace("ministack.services.scheduler", "start_scheduler", lambda: None)
     keep_all_of_schedules()
     take_concurrency_for_a_number()
     judge_batches_as_single_calls()
     import_module("ministack.app").main()
+
+
+def serve_on(listener: int) -> None:
+    """Take connections from this socket, which listens."""
+    replace("hypercorn.config", "Config._create_sockets", lambda *_: [socket.socket(fileno=listener)])
+    # It gives up if somebody listens at its port already. Nobody does at port 0.
+    replace("ministack.app", "_resolve_port", lambda: "0")
 
 
 def run_functions_in_lambda_runtime(folder: Path, runtime_python: str) -> None:
@@ -200,4 +211,6 @@ def replace(module: str, path: str, value: object) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv.pop())  # popped, as ministack reads its own arguments from there
+    python, fileno = sys.argv[1:]
+    del sys.argv[1:]  # ministack reads its own arguments from there
+    main(python, int(fileno))

@@ -1,12 +1,17 @@
 """The whole system, as `make dev` runs it but without a clock: schedules fire in it only where a test lets them."""
 
 import io
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import boto3
 import httpx
 import pytest
 
+from local.cloud.functions import invoke
+from local.cloud.http_api import http_api
+from local.cloud.http_front import HttpFront, serving
 from local.console import Console
 from local.system import BEARER, System, running_system
 from tests.stand_ins import StandIn
@@ -50,4 +55,27 @@ def api(system: System) -> Iterator[httpx.Client]:
     """A client of the HTTP API that may do everything."""
     headers = {"Authorization": f"Bearer {BEARER}"}
     with httpx.Client(base_url=system.api_url, headers=headers, timeout=60, trust_env=False) as client:
+        yield client
+
+
+@pytest.fixture
+def invoke_in_turn(system: System) -> Callable[[str, object], Any]:
+    """Runs functions, but four at a time: each is a new process, and as many as the calls starve a small machine."""
+    places = threading.BoundedSemaphore(4)
+
+    def invoke_at_a_place(name: str, event: object) -> Any:
+        with places:
+            return invoke(system.emulator.clients, name, event)
+
+    return invoke_at_a_place
+
+
+@pytest.fixture
+def crowded_api(system: System, invoke_in_turn: Callable[[str, object], Any]) -> Iterator[httpx.Client]:
+    """A client of the API, for many calls at once: those that wait for their turn are not given up after 30 s."""
+    headers = {"Authorization": f"Bearer {BEARER}"}
+    with (
+        serving(HttpFront(http_api(system.stack), invoke_in_turn, time_limit=100)) as url,
+        httpx.Client(base_url=url, headers=headers, timeout=110, trust_env=False) as client,
+    ):
         yield client

@@ -2,6 +2,7 @@
 
 import json
 import os
+import subprocess
 import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
@@ -13,6 +14,7 @@ import httpx
 import pytest
 
 from aichats.automations.preview import fire_times
+from local.cloud import emulator as emulator_module
 from local.cloud.build import Build, build
 from local.cloud.deploy import deploy
 from local.cloud.emulator import Emulator
@@ -283,6 +285,20 @@ def test_emulators_are_apart_and_leave_nothing(system: System) -> None:
 def test_a_taken_port_is_told(system: System) -> None:
     with pytest.raises(LocalError, match=f"port {system.emulator.port} is taken"):
         Emulator(port=system.emulator.port).__enter__()
+
+
+def test_a_port_is_taken_from_before_the_emulator_answers_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    wait_until_ready = emulator_module.wait_until_ready
+
+    def start_another(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
+        monkeypatch.undo()
+        with pytest.raises(LocalError, match=f"port {port} is taken"), Emulator(port=port):
+            pass
+        wait_until_ready(port, process, log)
+
+    monkeypatch.setattr(emulator_module, "wait_until_ready", start_another)
+    with Emulator() as first:
+        assert first.clients.s3.list_buckets()["Buckets"] == []
 
 
 def test_the_second_build_takes_no_time() -> None:

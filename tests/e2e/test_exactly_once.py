@@ -1,8 +1,7 @@
 """Whatever comes twice, at once or wrongly: each trigger takes effect once, and the ledger tells."""
 
-import threading
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -14,10 +13,7 @@ from aichats.runs.actions import WhopCreateChat
 from aichats.runs.ledger import Ledger
 from aichats.runs.model import Run, run_id
 from aichats.runs.queue import Message
-from local.cloud.functions import invoke
-from local.cloud.http_api import http_api
-from local.cloud.http_front import HttpFront, serving
-from local.system import BEARER, System
+from local.system import System
 from tests.stand_ins import AI_CHATS, StandIn
 from tests.waiting import until
 
@@ -29,23 +25,6 @@ ACTION = {"type": "whop.create_chat", "title": "Weekly revenue", "message_text":
 def ledger(system: System) -> Ledger:
     """The ledger of the deployed stack, to put runs into states that take long to come about."""
     return Ledger(system.emulator.clients.dynamodb, system.stack.outputs["RunsTable"], timedelta(seconds=60))
-
-
-@pytest.fixture
-def crowded_api(system: System) -> Iterator[httpx.Client]:
-    """A client of the API, which runs ten functions at a time: fifty new processes would starve a small machine."""
-    places = threading.BoundedSemaphore(10)
-
-    def invoke_in_turn(name: str, event: object) -> object:
-        with places:
-            return invoke(system.emulator.clients, name, event)
-
-    headers = {"Authorization": f"Bearer {BEARER}"}
-    with (
-        serving(HttpFront(http_api(system.stack), invoke_in_turn)) as url,
-        httpx.Client(base_url=url, headers=headers, timeout=60, trust_env=False) as client,
-    ):
-        yield client
 
 
 def company() -> str:
@@ -88,16 +67,20 @@ def problem(answer: httpx.Response, status: int) -> str:
 # ---- the same trigger, many times
 
 
-def test_a_schedule_event_delivered_20_times_at_once_creates_one_chat(system: System, whop: StandIn) -> None:
+def test_a_schedule_event_delivered_20_times_at_once_creates_one_chat(
+    system: System, invoke_in_turn: Callable[[str, object], Any], whop: StandIn
+) -> None:
     whop.mode(latency=0.2)
     target = company()
     event = schedule_event("weekly", target)
-    answers = at_once(20, lambda: system.invoke("RunScheduleFunction", event)["runs"])
+    function = system.stack.outputs["RunScheduleFunction"]
+    answers = at_once(20, lambda: invoke_in_turn(function, event)["runs"])
     assert len(chats_of(whop, target)) == 1
     assert {runs[0]["run_id"] for runs in answers} == {answers[0][0]["run_id"]}
     assert {runs[0]["status"] for runs in answers} <= {"succeeded", "in_progress"}
 
 
+@pytest.mark.timeout(180)
 def test_50_calls_at_once_with_one_key_create_one_chat_and_each_answer_names_the_run(
     crowded_api: httpx.Client, whop: StandIn
 ) -> None:

@@ -1,6 +1,7 @@
 """``/automations``: written, read, changed, deleted, and kept together with their schedules."""
 
 import json
+from datetime import datetime
 from http import HTTPStatus
 
 import pytest
@@ -125,11 +126,12 @@ ACTIONS = st.fixed_dictionaries(
         "company_id": st.none() | st.just("biz_A"),
     },
 ).filter(lambda action: len(action) > 1)
+IN_2090 = st.datetimes(datetime.fromisoformat("2090-01-01"), datetime.fromisoformat("2090-12-31T23:59:59"))
 TRIGGERS = st.fixed_dictionaries(
     {"type": st.just("schedule"), "expression": st.sampled_from(["cron(0 9 ? * MON *)", "rate(1 hour)"])},
     optional={
         "timezone": st.sampled_from(["UTC", "Australia/Lord_Howe"]),
-        "start": st.none() | st.datetimes().map(lambda time: f"{time.replace(year=2090, microsecond=0).isoformat()}Z"),
+        "start": st.none() | IN_2090.map(lambda time: f"{time.isoformat(timespec='seconds')}Z"),
         "enabled": st.booleans(),
     },
 )

@@ -25,7 +25,7 @@ CONFIG: dict[str, Any] = {
 def test_another_version_of_ministack_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(launcher, "version", lambda _name: "9.9.9")
     with pytest.raises(SystemExit, match=r"ministack 9\.9\.9 is installed, .* run `make setup`"):
-        launcher.main("python")
+        launcher.main("python", 3)
 
 
 def test_a_function_sees_its_own_variables_and_lambdas_but_nothing_of_the_emulators(
