@@ -10,6 +10,7 @@ from aichats.automations import missed
 from aichats.automations.firing import Fired, Firing, Occurrence
 from aichats.automations.missed import BEGINNING, MISSED, TOO_SHORT
 from aichats.automations.model import Automation
+from aichats.automations.render import Evaluator
 from tests.automations import listening, scheduled
 from tests.fakes import Json
 from tests.firing import GRACE, NAME, ONE, THREE, TWO, Printed, Stack, hourly, slot_run, sweep_at
@@ -333,10 +334,12 @@ class Spoilt(Firing):
     """It cannot make the runs of automations that are called so."""
 
     @override
-    def fire(self, name: str, automation: Automation, occurrence: Occurrence) -> Fired:
+    def fire(
+        self, name: str, automation: Automation, occurrence: Occurrence, evaluator: Evaluator | None = None
+    ) -> Fired:
         if name.startswith("spoilt"):
             raise OverflowError(name)
-        return super().fire(name, automation, occurrence)
+        return super().fire(name, automation, occurrence, evaluator)
 
 
 def test_an_automation_that_cannot_be_looked_at_stops_no_other_and_comes_out_at_the_end(
