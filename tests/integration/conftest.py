@@ -7,9 +7,11 @@ from contextlib import contextmanager
 import pytest
 
 from aichats import bootstrap
+from aichats.automations.store import AutomationStore
 from aichats.bootstrap import application
 from aichats.observability import logger, metrics
 from aichats.runs.ledger import Ledger
+from tests.automations import make_store
 from tests.fakes import FakeSecretsManager, FakeSqs, Json
 from tests.lambda_calls import SECRETS
 from tests.ledgers import Clock, make_ledger
@@ -73,6 +75,11 @@ def clock() -> Clock:
 @pytest.fixture
 def ledger(clock: Clock) -> Ledger:
     return make_ledger(clock)
+
+
+@pytest.fixture
+def store(clock: Clock) -> AutomationStore:
+    return make_store(clock)
 
 
 @pytest.fixture

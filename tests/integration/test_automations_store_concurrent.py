@@ -1,0 +1,133 @@
+"""The table of automations with several writers at the same time, and with answers that get lost."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from aichats.automations.rows import AutomationRow
+from aichats.automations.store import AutomationStore
+from tests.automations import CRON, RATE, WEBHOOK, at, make_store
+from tests.automations_table import NAME, item, read, refused
+from tests.crashing import FaultyAws, World
+from tests.ledgers import NOON, Clock, dynamodb
+
+
+class Meanwhile:
+    """A client that lets somebody else act before its next write."""
+
+    def __init__(self) -> None:
+        self.act: Callable[[], object] | None = None
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        def call(**request: Any) -> Any:
+            if self.act is not None and name in ("put_item", "update_item", "delete_item"):
+                act, self.act = self.act, None
+                act()
+            return getattr(dynamodb(), name)(**request)
+
+        return call
+
+
+@pytest.fixture
+def meanwhile() -> Meanwhile:
+    return Meanwhile()
+
+
+@pytest.fixture
+def disturbed(clock: Clock, meanwhile: Meanwhile) -> AutomationStore:
+    """A store between whose reads and writes somebody else acts."""
+    client: Any = meanwhile
+    return make_store(clock, client)
+
+
+def quiet(store: AutomationStore) -> AutomationStore:
+    return AutomationStore(dynamodb(), store.table, store.clock)
+
+
+def test_of_two_that_change_the_same_version_one_is_refused(disturbed: AutomationStore, meanwhile: Meanwhile) -> None:
+    first, _ = disturbed.put(NAME, CRON)
+    meanwhile.act = lambda: quiet(disturbed).put(NAME, RATE, if_match=first.etag)
+
+    assert refused(lambda: disturbed.put(NAME, WEBHOOK, if_match=first.etag))
+    assert read(disturbed).automation == RATE
+
+
+def test_of_two_that_create_one_changes_what_the_other_made(disturbed: AutomationStore, meanwhile: Meanwhile) -> None:
+    meanwhile.act = lambda: quiet(disturbed).put(NAME, RATE)
+
+    row, created = disturbed.put(NAME, CRON)
+
+    assert (row.version, created) == (2, False)
+    assert read(disturbed).automation == CRON
+
+
+def test_of_two_that_only_create_one_is_refused(disturbed: AutomationStore, meanwhile: Meanwhile) -> None:
+    meanwhile.act = lambda: quiet(disturbed).put(NAME, RATE, if_none_match="*")
+
+    assert refused(lambda: disturbed.put(NAME, CRON, if_none_match="*"))
+    assert read(disturbed).automation == RATE
+
+
+def test_a_deletion_of_the_version_before_is_refused(disturbed: AutomationStore, meanwhile: Meanwhile) -> None:
+    first, _ = disturbed.put(NAME, CRON)
+    meanwhile.act = lambda: quiet(disturbed).put(NAME, RATE)
+
+    assert refused(lambda: disturbed.begin_delete(NAME, if_match=first.etag))
+    assert read(disturbed).state == "active"
+
+
+def test_a_deletion_without_a_condition_deletes_what_came_in_between(
+    disturbed: AutomationStore, meanwhile: Meanwhile
+) -> None:
+    disturbed.put(NAME, CRON)
+    meanwhile.act = lambda: quiet(disturbed).put(NAME, RATE)
+
+    row = disturbed.begin_delete(NAME)
+
+    assert isinstance(row, AutomationRow)
+    assert (row.automation, row.state) == (RATE, "deleting")
+
+
+def test_the_sweep_leaves_alone_what_was_changed_in_between(store: AutomationStore) -> None:
+    row, _ = store.put(NAME, CRON)
+    store.put(NAME, RATE)
+    before = item(store)
+
+    assert not store.finish(row)
+    assert not store.mark_checked(row, NOON + timedelta(hours=1))
+    assert not store.end_delete(row)
+    assert item(store) == before
+
+
+def test_a_write_whose_answer_got_lost_is_ones_own(clock: Clock) -> None:
+    fault = "answer lost"
+    world = World(clock, timedelta(minutes=1))
+    client: Any = FaultyAws(world, dynamodb())
+    store = make_store(clock, client)
+
+    with world.process({1: fault}):
+        row, created = store.put(NAME, at(NOON + timedelta(hours=1)))
+    assert created
+    with world.process({0: fault}):
+        assert store.finish(row)
+    row = read(store)
+    with world.process({0: fault}):
+        assert store.mark_checked(row, NOON + timedelta(hours=2))
+    with world.process({1: fault}):
+        deleting = store.begin_delete(NAME)
+    assert deleting is not None
+    with world.process({0: fault}):
+        assert store.end_delete(deleting)
+    assert item(store) == {}
+
+
+def test_an_error_of_the_table_is_told(clock: Clock) -> None:
+    lost = AutomationStore(dynamodb(), "no-such-table", clock)
+    row, _ = make_store(clock).put(NAME, CRON)
+
+    for act in (lambda: lost.put(NAME, CRON), lambda: lost.finish(row), lambda: lost.end_delete(row)):
+        with pytest.raises(ClientError, match="ResourceNotFound"):
+            act()

@@ -1,0 +1,74 @@
+"""Conditions of requests: an automation is changed, created and deleted only in the version that is named."""
+
+import pytest
+
+from aichats.automations.store import AutomationStore
+from aichats.errors import InputError
+from tests.automations import CRON, RATE, WEBHOOK, automation, scheduled
+from tests.automations_table import NAME, refused
+from tests.fakes import Json
+
+
+@pytest.mark.parametrize("header", ["*", " * ", "{etag}", '"other", {etag}', '{etag},"other"'])
+def test_a_change_of_the_version_that_is_named_is_made(store: AutomationStore, header: str) -> None:
+    row, _ = store.put(NAME, CRON)
+
+    assert store.put(NAME, RATE, if_match=header.format(etag=row.etag))[0].version == 2
+
+
+@pytest.mark.parametrize("header", ['"other"', "W/{etag}", "other", '"a", "b"', "{bare}"])
+def test_a_change_of_another_version_is_refused(store: AutomationStore, header: str) -> None:
+    row, _ = store.put(NAME, CRON)
+    named = header.format(etag=row.etag, bare=row.etag.strip('"'))
+
+    assert f"its ETag is {row.etag} now" in refused(lambda: store.put(NAME, RATE, if_match=named))
+    assert f"its ETag is {row.etag} now" in refused(lambda: store.put(NAME, CRON, if_match=named))
+    assert refused(lambda: store.begin_delete(NAME, if_match=named))
+    assert store.get(NAME) == row
+
+
+@pytest.mark.parametrize("header", ["*", '"other"'])
+def test_a_change_of_what_does_not_exist_is_refused(store: AutomationStore, header: str) -> None:
+    assert "it does not exist" in refused(lambda: store.put(NAME, CRON, if_match=header))
+    assert "it does not exist" in refused(lambda: store.begin_delete(NAME, if_match=header))
+    assert store.read(NAME) is None
+
+
+def test_a_change_that_is_repeated_with_its_first_condition_is_done_already(store: AutomationStore) -> None:
+    first, _ = store.put(NAME, CRON)
+    changed, _ = store.put(NAME, RATE, if_match=first.etag)
+
+    assert store.put(NAME, RATE, if_match=first.etag) == (changed, False)
+    assert refused(lambda: store.put(NAME, WEBHOOK, if_match=first.etag))
+
+
+def test_a_request_that_only_creates_does_not_change(store: AutomationStore) -> None:
+    row, created = store.put(NAME, CRON, if_none_match="*")
+
+    assert created
+    assert refused(lambda: store.put(NAME, RATE, if_none_match="*"))
+    assert store.get(NAME) == row
+    assert store.put(NAME, RATE, if_none_match='"other"')[0].version == 2
+
+
+def test_a_creation_that_is_repeated_with_its_condition_is_done_already(store: AutomationStore) -> None:
+    first, _ = store.put(NAME, CRON, if_none_match="*")
+
+    assert store.put(NAME, CRON, if_none_match="*") == (first, False)
+    store.put(NAME, RATE)
+    store.put(NAME, CRON)
+    assert refused(lambda: store.put(NAME, CRON, if_none_match="*"))
+    store.begin_delete(NAME)
+    again, created = store.put(NAME, CRON, if_none_match="*")
+    assert (created, store.put(NAME, CRON, if_none_match="*")) == (True, (again, False))
+    assert refused(lambda: store.put(NAME, CRON, if_match=first.etag, if_none_match="*"))
+
+
+@pytest.mark.parametrize(
+    "definition",
+    [scheduled("at(2026-11-20T12:00:00)"), scheduled("cron(* * * * ? *)", end="2026-11-20T12:00:59Z")],
+)
+def test_what_is_over_when_it_comes_to_be_written_is_refused(store: AutomationStore, definition: Json) -> None:
+    with pytest.raises(InputError, match=r"trigger\.expression: .* never fires from now on: it is 2026-11-20T12:00:00"):
+        store.put(NAME, automation(definition))
+    assert store.read(NAME) is None

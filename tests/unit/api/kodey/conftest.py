@@ -1,0 +1,16 @@
+"""The API, as each test of Kodey's routes begins with it."""
+
+import pytest
+
+from aichats.http import retry
+from tests.kodey_api import World
+
+
+@pytest.fixture(autouse=True)
+def _one_attempt(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(retry, "MAX_ATTEMPTS", 1)
+
+
+@pytest.fixture
+def api() -> World:
+    return World()

@@ -1,0 +1,103 @@
+"""Kodey refuses, throttles or does not answer, or its secret is wrong: what callers are told."""
+
+import httpx
+import pytest
+
+from tests.fakes import FakeSecretsManager, Json, Step
+from tests.kodey_api import CHAT, CHATS, KEY, MESSAGES, NEW, POSTS, SENT, SLOW_QUEUE, World, refused
+from tests.lambda_calls import KODEY_KEY, KODEY_SECRET, SECRETS
+
+REFUSALS: list[tuple[Step, int]] = [
+    (refused(401), 502),
+    (refused(403), 502),
+    (refused(404), 404),
+    (refused(400), 502),
+]
+
+
+@pytest.mark.parametrize(("method", "path"), [("GET", CHATS), ("GET", CHAT), ("GET", MESSAGES), ("DELETE", CHAT)])
+@pytest.mark.parametrize(
+    ("step", "status"),
+    [*REFUSALS, (refused(500), 502), (httpx.ConnectError("no route"), 502), (httpx.ReadTimeout("slow"), 504)],
+)
+def test_a_call_that_kodey_refuses_is_told_as_for_whop(
+    api: World, method: str, path: str, step: Step, status: int
+) -> None:
+    api.kodey.interfere = lambda _: step
+
+    answer = api(method, path)
+
+    assert answer.status == status
+    assert KODEY_KEY not in answer.body
+    assert (answer.json.get("upstream") or {"provider": "kodey"})["provider"] == "kodey"
+
+
+@pytest.mark.parametrize("method", ["GET", "DELETE"])
+def test_a_call_that_kodey_throttles_is_503_with_its_wait(api: World, method: str) -> None:
+    api.kodey.interfere = lambda _: refused(429, retryAfter=60)
+
+    answer = api(method, CHAT)
+
+    assert (answer.status, answer.headers["retry-after"]) == (503, "60")
+
+
+@POSTS
+@pytest.mark.parametrize(("step", "status"), REFUSALS)
+def test_a_run_that_failed_on_the_queue_is_told_like_a_call_here(
+    api: World, path: str, body: Json, step: Step, status: int
+) -> None:
+    api.kodey.interfere = lambda request: step if request.method == "POST" else None
+
+    first, again = (api("POST", path, body, headers=KEY) for _ in range(2))
+
+    assert isinstance(step, httpx.Response)
+    for answer in (first, again):
+        assert answer.status == status
+        said = {"provider": "kodey", "status": step.status_code, "request_id": "req_1"}
+        assert answer.json["upstream"] == said
+        assert answer.json["run_id"] == answer.headers["x-run-id"]
+        assert "is failed: kodey: " in answer.json["detail"]
+    assert first.headers["x-run-id"] == again.headers["x-run-id"]
+
+
+@POSTS
+@pytest.mark.parametrize("step", [refused(429, retryAfter=60), httpx.ConnectError("no route"), refused(500)])
+def test_a_run_that_must_wait_is_answered_202(api: World, path: str, body: Json, step: Step) -> None:
+    api.kodey.interfere = lambda request: step if request.method == "POST" else None
+    api.meanwhile = api.until_time_is_up
+
+    answer = api("POST", path, body, seconds=0.9)
+
+    assert (answer.status, answer.json["status"]) == (202, "pending")
+    assert answer.json["error"]["provider"] == "kodey"
+    assert [sent.queue for sent in api.sqs.sent] == [SLOW_QUEUE]
+
+
+@pytest.mark.parametrize(
+    ("value", "told"),
+    [
+        ({}, "is empty"),
+        ({"key": "sk_live_topsecret"}, "is malformed (api_key: missing)"),
+        ({"api_key": ""}, "is malformed (api_key: string_pattern_mismatch)"),
+        ({"api_key": "sk_live_top secret"}, "is malformed (api_key: string_pattern_mismatch)"),
+        ({"api_key": ["sk_live_topsecret"]}, "is malformed (api_key: string_type)"),
+        ("sk_live_topsecret", "is not JSON"),
+        (b"sk_live_topsecret", "holds binary data"),
+    ],
+)
+@pytest.mark.parametrize(
+    ("method", "path", "body"), [("GET", CHATS, None), ("POST", CHATS, NEW), ("POST", MESSAGES, SENT)]
+)
+def test_a_secret_that_is_wrong_is_told_with_what_to_type_and_nothing_of_the_key(
+    value: Json | str | bytes, told: str, method: str, path: str, body: Json | None
+) -> None:
+    api = World(FakeSecretsManager({**SECRETS, KODEY_SECRET: value}))
+
+    answer = api(method, path, body)
+
+    assert answer.status == 500
+    assert f"secret {KODEY_SECRET} {told}" in answer.json["detail"]
+    assert "make secret NAME=kodey" in answer.json["detail"]
+    assert "sk_live" not in answer.body
+    assert "top" not in answer.body
+    assert api.kodey.requests == []

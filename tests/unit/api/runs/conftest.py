@@ -1,0 +1,34 @@
+"""The API, as each test of ``/runs`` begins with it."""
+
+import pytest
+
+from aichats.api.app import create_api
+from aichats.bootstrap import Application
+from tests.fakes import FakeSqs, ScriptedTransport
+from tests.lambda_calls import HttpCaller, make_application
+from tests.ledgers import Clock
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def sqs() -> FakeSqs:
+    return FakeSqs()
+
+
+@pytest.fixture
+def whop() -> ScriptedTransport:
+    return ScriptedTransport()
+
+
+@pytest.fixture
+def app(whop: ScriptedTransport, sqs: FakeSqs, clock: Clock) -> Application:
+    return make_application(whop, clock=clock, sqs=sqs)
+
+
+@pytest.fixture
+def api(app: Application) -> HttpCaller:
+    return HttpCaller(create_api(app).resolve)

@@ -1,0 +1,116 @@
+"""``GET /runs``: the history, its filters, pages and cursors."""
+
+import base64
+import json
+
+import pytest
+
+from aichats.api.app import create_api
+from aichats.bootstrap import Application
+from aichats.runs.model import Run
+from tests.fakes import FakeSqs, ScriptedTransport
+from tests.lambda_calls import HttpCaller, make_application
+from tests.ledgers import make_run
+from tests.runs_api import end
+
+
+@pytest.fixture
+def now_api(whop: ScriptedTransport, sqs: FakeSqs) -> tuple[HttpCaller, Application]:
+    """The API with a ledger on the real clock, which the history's default span counts from."""
+    app = make_application(whop, sqs=sqs)
+    return HttpCaller(create_api(app).resolve), app
+
+
+def test_the_runs_of_the_last_day_are_listed_newest_first(now_api: tuple[HttpCaller, Application]) -> None:
+    api, app = now_api
+    first, second = end(app, "failed", make_run("1")), end(app, "succeeded", make_run("2"))
+
+    answer = api("GET", "/runs")
+
+    assert answer.status == 200
+    assert {run["run_id"] for run in answer.json["data"]} == {first, second}
+    assert answer.json["data"][0]["created_at"] >= answer.json["data"][1]["created_at"]
+    assert answer.json["next_cursor"] is None
+
+
+def test_runs_are_filtered_by_status_and_automation(now_api: tuple[HttpCaller, Application]) -> None:
+    api, app = now_api
+    failed = end(app, "failed", make_run("1"))
+    end(app, "succeeded", make_run("2"))
+    of_schedule = Run("b" * 32, "schedule", make_run().action, None, "2026-07-08-1", "Prod_Stack-schedule", "2026")
+    end(app, "succeeded", of_schedule)
+
+    assert [run["run_id"] for run in api("GET", "/runs", query="status=failed").json["data"]] == [failed]
+    shown = api("GET", "/runs", query="automation=Prod_Stack-schedule").json["data"]
+    assert [(run["automation"], run["slot"]) for run in shown] == [("Prod_Stack-schedule", "2026")]
+
+
+def test_pages_follow_their_cursor_also_when_the_default_span_has_moved_on(api: HttpCaller, app: Application) -> None:
+    for number in range(5):
+        end(app, "failed", make_run(str(number)))
+    span = "since=2026-11-20T00:00:00Z&until=2026-11-20T23:00:00Z&limit=2"
+    found, query = [], span
+    for _ in range(10):
+        answer = api("GET", "/runs", query=query)
+        found += [run["run_id"] for run in answer.json["data"]]
+        if answer.json["next_cursor"] is None:
+            break
+        # Without the span: the cursor knows it.
+        query = f"limit=2&cursor={answer.json['next_cursor']}"
+
+    assert len(found) == len(set(found)) == 5
+
+
+@pytest.mark.parametrize(
+    ("query", "field"),
+    [
+        ("limit=0", "limit"),
+        ("limit=101", "limit"),
+        ("status=done", "status"),
+        ("automation=a%20b", "automation"),
+        ("since=yesterday", "since"),
+        ("since=2026-11-20T00:00:00", "since"),
+        ("since=2026-11-20T00:00:00Z&until=2026-11-19T00:00:00Z", "since"),
+        ("since=2026-10-01T00:00:00Z&until=2026-11-19T00:00:00Z", "since"),
+        ("until=0001-01-01T00:00:00Z", "until"),
+        ("until=9999-12-31T23:59:59-23:59", "until"),
+        ("cursor=", "cursor"),
+        ("cursor=nonsense", "cursor"),
+        ("cursor=%C3%BC", "cursor"),
+        ("cursor=W10", "cursor"),
+        ("page=2", "page"),
+    ],
+)
+def test_a_question_that_is_wrong_is_refused_naming_the_parameter(api: HttpCaller, query: str, field: str) -> None:
+    answer = api("GET", "/runs", query=query)
+
+    assert (answer.status, answer.fields) == (422, [field])
+
+
+@pytest.mark.parametrize("time", ["2026-11-20T00:00:00+00:00", "2026-11-20T00:00:00 01:00", "2026-11-20T00:00+01"])
+def test_a_plus_that_is_not_escaped_is_told_from_other_times_that_are_wrong(api: HttpCaller, time: str) -> None:
+    [problem] = api("GET", "/runs", query=f"since={time}").json["errors"]
+
+    assert problem["message"] == (
+        "must be a time with an offset, such as 2026-11-20T09:00:00Z; in a query write + as %2B, or use Z"
+    )
+
+
+@pytest.mark.parametrize("time", ["2026-11-20T00:00:00", "yesterday", "last monday", "2026-11-20 09:00", ""])
+def test_a_time_that_is_none_is_told_what_one_is(api: HttpCaller, time: str) -> None:
+    [problem] = api("GET", "/runs", query=f"since={time}").json["errors"]
+
+    assert problem["message"] == "must be a time with an offset, such as 2026-11-20T09:00:00Z"
+
+
+@pytest.mark.parametrize(
+    "position",
+    [{"day": "2026-11-18"}, {"day": "2026-11-20", "run_id": "x"}, {"run_id": "key:1"}, {"day": 7}, [], None],
+)
+def test_a_cursor_that_somebody_made_up_is_refused(api: HttpCaller, position: object) -> None:
+    cursor = {"since": "2026-11-20T00:00:00Z", "until": "2026-11-20T23:00:00Z", "position": position}
+    encoded = base64.urlsafe_b64encode(json.dumps(cursor).encode()).decode().rstrip("=")
+
+    answer = api("GET", "/runs", query=f"cursor={encoded}")
+
+    assert (answer.status, answer.fields) == (422, ["cursor"])

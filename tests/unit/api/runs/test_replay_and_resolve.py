@@ -1,0 +1,112 @@
+"""What ended without success is replayed, and an unknown outcome is resolved by a person."""
+
+from datetime import timedelta
+
+import pytest
+
+from aichats.bootstrap import Application
+from aichats.runs.rows import EndStatus
+from tests.fakes import FakeSqs
+from tests.lambda_calls import HttpCaller
+from tests.ledgers import Clock, make_run
+from tests.runs_api import end
+
+
+@pytest.mark.parametrize("status", ["failed", "missed"])
+def test_what_ended_without_success_is_replayed_at_once(
+    api: HttpCaller, app: Application, sqs: FakeSqs, status: EndStatus
+) -> None:
+    run_id = end(app, status)
+
+    answer = api("POST", f"/runs/{run_id}/replay")
+
+    assert (answer.status, answer.json, answer.headers["location"]) == (202, {"run_ids": [run_id]}, f"/runs/{run_id}")
+    assert [(sent.run_id, sent.delay) for sent in sqs.sent] == [(run_id, 0)]
+    assert api("GET", f"/runs/{run_id}").json["status"] == "pending"
+
+
+def test_an_unknown_outcome_is_replayed_when_it_can_be_settled(
+    api: HttpCaller, app: Application, sqs: FakeSqs, clock: Clock
+) -> None:
+    run_id = end(app, "unknown")
+    clock.forward(seconds=15)
+
+    assert api("POST", f"/runs/{run_id}/replay").status == 202
+
+    assert [(sent.run_id, sent.delay) for sent in sqs.sent] == [(run_id, 45)]
+
+
+@pytest.mark.parametrize("state", ["pending", "performing", "succeeded"])
+def test_a_replay_of_what_is_open_or_succeeded_names_state_and_chat(
+    api: HttpCaller, app: Application, sqs: FakeSqs, state: str
+) -> None:
+    run = make_run()
+    if state == "succeeded":
+        end(app, "succeeded", run)
+    else:
+        app.ledger.record(app.ledger.claim(run, timedelta(0)), "aich_1", {})
+        if state == "pending":
+            row = app.ledger.get(run.run_id)
+            assert row is not None
+            app.ledger.put_back(row, app.ledger.clock(), unsettled_at=None, error=None)
+
+    answer = api("POST", f"/runs/{run.run_id}/replay")
+
+    assert answer.status == 409
+    assert f"run {run.run_id} is {state}, its chat is aich_1: it cannot be replayed" in answer.json["detail"]
+    assert sqs.sent == []
+
+
+def test_a_replay_of_a_run_whose_text_could_not_be_made_says_what_to_mend(
+    api: HttpCaller, app: Application, sqs: FakeSqs
+) -> None:
+    run = make_run()
+    app.ledger.note([run], "failed", {"type": "RenderError", "message": "is null"}, unrendered=True)
+
+    replay = api("POST", f"/runs/{run.run_id}/replay")
+    resolve = api("POST", f"/runs/{run.run_id}/resolve", {"outcome": "failed"})
+
+    assert (replay.status, resolve.status) == (409, 409)
+    assert replay.json["detail"] == (
+        f"run {run.run_id} is failed: its text could not be made, and events are not kept: "
+        "mend the automation, its next event or slot uses it"
+    )
+    assert resolve.json["detail"] == f"run {run.run_id} is failed: it cannot be resolved"
+    assert sqs.sent == []
+
+
+def test_a_person_resolves_an_unknown_outcome_with_the_chat(api: HttpCaller, app: Application) -> None:
+    run_id = end(app, "unknown")
+
+    answer = api("POST", f"/runs/{run_id}/resolve", {"outcome": "succeeded", "chat_id": "aich_7"})
+
+    assert (answer.status, answer.json["status"], answer.json["chat_id"]) == (200, "succeeded", "aich_7")
+
+
+def test_a_person_resolves_an_unknown_outcome_as_failed(api: HttpCaller, app: Application) -> None:
+    answer = api("POST", f"/runs/{end(app, 'unknown')}/resolve", {"outcome": "failed"})
+
+    assert (answer.json["status"], answer.json["error"]["message"]) == ("failed", "resolved as failed by local")
+
+
+def test_only_an_unknown_outcome_is_resolved(api: HttpCaller, app: Application) -> None:
+    run_id = end(app, "failed")
+
+    answer = api("POST", f"/runs/{run_id}/resolve", {"outcome": "failed"})
+
+    assert answer.status == 409
+    assert f"run {run_id} is failed: it cannot be resolved" in answer.json["detail"]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"outcome": "succeeded"},
+        {"outcome": "failed", "chat_id": "aich_1"},
+        {"outcome": "succeeded", "chat_id": "biz_1"},
+    ],
+)
+def test_a_success_names_its_chat_and_a_failure_none(api: HttpCaller, app: Application, body: object) -> None:
+    answer = api("POST", f"/runs/{end(app, 'unknown')}/resolve", body)
+
+    assert (answer.status, answer.fields) == (422, ["chat_id"])

@@ -1,0 +1,60 @@
+"""Two requests at the same time leave the scheduler as the table says."""
+
+from collections.abc import Callable
+from itertools import count
+
+import pytest
+
+from aichats.automations.keeper import Keeper, Repair
+from tests.automations import CRON, RATE, WEBHOOK, automation, scheduled
+from tests.keeper_bench import NAME, OFF, Stack
+
+MEANWHILE: list[Callable[[Keeper], object]] = [
+    lambda keeper: keeper.put(NAME, RATE),
+    lambda keeper: keeper.put(NAME, WEBHOOK),
+    lambda keeper: keeper.put(NAME, OFF),
+    lambda keeper: keeper.delete(NAME),
+    lambda keeper: (keeper.delete(NAME), keeper.put(NAME, RATE)),
+]
+
+
+@pytest.mark.parametrize("other", MEANWHILE)
+@pytest.mark.parametrize("call", range(5))
+def test_a_put_and_another_request_leave_the_scheduler_as_the_table_says(
+    stack: Stack, call: int, other: Callable[[Keeper], object]
+) -> None:
+    stack.keeper.put(NAME, RATE)
+    stack.world.meanwhile = lambda: other(stack.calm)
+
+    with stack.world.process({call: "meanwhile"}):
+        stack.keeper.put(NAME, CRON)
+
+    assert stack.sweep() == []
+
+
+@pytest.mark.parametrize("other", MEANWHILE)
+@pytest.mark.parametrize("call", range(4))
+def test_a_deletion_and_another_request_leave_the_scheduler_as_the_table_says(
+    stack: Stack, call: int, other: Callable[[Keeper], object]
+) -> None:
+    stack.keeper.put(NAME, CRON)
+    stack.world.meanwhile = lambda: other(stack.calm)
+
+    with stack.world.process({call: "meanwhile"}):
+        stack.keeper.delete(NAME)
+
+    assert stack.sweep() == []
+
+
+def test_a_row_that_keeps_changing_is_left_to_the_sweep(stack: Stack) -> None:
+    definitions = (automation(scheduled(f"rate({minutes} minutes)")) for minutes in count(2))
+    stack.world.meanwhile = lambda: stack.store.put(NAME, next(definitions))
+
+    with stack.world.process(dict.fromkeys(range(3, 20), "meanwhile")):
+        stack.keeper.put(NAME, CRON)
+
+    assert stack.sweep() == [Repair(NAME, "updated")]
+    row = stack.store.get(NAME)
+    assert row is not None
+    assert row.schedule is not None
+    assert stack.expression() == row.schedule.expression

@@ -1,0 +1,157 @@
+"""A put or a deletion that stops in the middle is ended by repeating the request, and by the sweep."""
+
+from functools import partial
+
+import pytest
+
+from aichats.automations.keeper import Repair
+from aichats.automations.schedules import SchedulerError
+from tests.automations import CRON, RATE, WEBHOOK
+from tests.fakes import aws_error
+from tests.keeper_bench import (
+    AFTER_LAST,
+    AFTER_ROW,
+    AFTER_SCHEDULE,
+    BEFORE_LAST,
+    BEFORE_ROW,
+    BEFORE_SCHEDULE,
+    NAME,
+    PUTS,
+    UPDATES,
+    Stack,
+)
+
+# ---------------------------------------------------------------------------------------------- a put that stops
+
+
+@pytest.mark.parametrize("plan", PUTS)
+def test_a_creation_that_stopped_is_done_when_it_is_repeated(stack: Stack, plan: dict[int, str]) -> None:
+    stack.stops(plan, lambda: stack.keeper.put(NAME, CRON))
+
+    row, _ = stack.keeper.put(NAME, CRON)
+
+    assert row.version == 1
+    assert stack.expression() == "cron(0 9 ? * MON *)"
+    assert stack.sweep() == []
+
+
+@pytest.mark.parametrize("plan", PUTS)
+def test_a_request_that_only_creates_goes_on_when_it_is_repeated(stack: Stack, plan: dict[int, str]) -> None:
+    stack.stops(plan, lambda: stack.keeper.put(NAME, CRON, if_none_match="*"))
+
+    row, created = stack.keeper.put(NAME, CRON, if_none_match="*")
+
+    assert (row.version, created) == (1, plan == BEFORE_ROW)
+    assert stack.expression() == "cron(0 9 ? * MON *)"
+    assert stack.sweep() == []
+
+
+@pytest.mark.parametrize("plan", [AFTER_ROW, BEFORE_SCHEDULE])
+def test_a_creation_that_stopped_is_ended_by_the_sweep(stack: Stack, plan: dict[int, str]) -> None:
+    stack.stops(plan, lambda: stack.keeper.put(NAME, CRON))
+    assert stack.expression() is None
+
+    assert stack.sweep() == [Repair(NAME, "created")]
+    assert stack.expression() == "cron(0 9 ? * MON *)"
+    assert stack.sweep() == []
+
+
+@pytest.mark.parametrize("plan", [AFTER_SCHEDULE, BEFORE_LAST, AFTER_LAST])
+def test_a_creation_that_stopped_at_its_end_needs_no_healing(stack: Stack, plan: dict[int, str]) -> None:
+    stack.stops(plan, lambda: stack.keeper.put(NAME, CRON))
+
+    assert stack.sweep() == []
+    assert stack.expression() == "cron(0 9 ? * MON *)"
+
+
+def test_a_creation_that_never_began_leaves_nothing(stack: Stack) -> None:
+    stack.stops(BEFORE_ROW, lambda: stack.keeper.put(NAME, CRON))
+
+    assert stack.sweep() == []
+    assert list(stack.store.rows()) == []
+
+
+@pytest.mark.parametrize("plan", [BEFORE_ROW, AFTER_ROW, BEFORE_SCHEDULE, *UPDATES, {5: "crash before"}])
+def test_a_change_that_stopped_is_done_when_it_is_repeated(stack: Stack, plan: dict[int, str]) -> None:
+    first, _ = stack.keeper.put(NAME, CRON)
+    stack.stops(plan, lambda: stack.keeper.put(NAME, RATE, if_match=first.etag))
+
+    row, created = stack.keeper.put(NAME, RATE, if_match=first.etag)
+
+    assert (row.version, created) == (2, False)
+    assert stack.expression() == "rate(5 minutes)"
+    assert stack.sweep() == []
+
+
+@pytest.mark.parametrize("plan", [AFTER_ROW, BEFORE_SCHEDULE, *UPDATES[:-1]])
+def test_a_change_that_stopped_is_ended_by_the_sweep(stack: Stack, plan: dict[int, str]) -> None:
+    stack.keeper.put(NAME, CRON)
+    stack.stops(plan, lambda: stack.keeper.put(NAME, RATE))
+    assert stack.expression() == "cron(0 9 ? * MON *)"
+
+    assert stack.sweep() == [Repair(NAME, "updated")]
+    assert stack.expression() == "rate(5 minutes)"
+    assert stack.sweep() == []
+
+
+@pytest.mark.parametrize("plan", [AFTER_ROW, BEFORE_SCHEDULE])
+def test_the_schedule_of_what_listens_now_is_removed(stack: Stack, plan: dict[int, str]) -> None:
+    for name in ("repeated", "swept"):
+        stack.keeper.put(name, CRON)
+        stack.stops(plan, partial(stack.keeper.put, name, WEBHOOK))
+
+    stack.keeper.put("repeated", WEBHOOK)
+
+    assert list(stack.scheduler.schedules) == ["dev-automation-swept"]
+    assert stack.sweep() == [Repair("dev-automation-swept", "removed")]
+    assert stack.scheduler.schedules == {}
+
+
+def test_what_the_scheduler_refused_is_told_and_done_when_it_is_repeated(stack: Stack) -> None:
+    stack.scheduler.down = aws_error("ThrottlingException", "Rate exceeded")
+    with pytest.raises(SchedulerError, match=r"schedule of weekly: ThrottlingException: Rate exceeded\. Repeat the"):
+        stack.keeper.put(NAME, CRON)
+    with pytest.raises(SchedulerError):
+        stack.keeper.delete(NAME)
+    assert stack.store.get(NAME) is None
+    stack.scheduler.down = None
+
+    assert stack.keeper.delete(NAME)
+    assert list(stack.store.rows()) == []
+
+
+# ---------------------------------------------------------------------------------------------- a deletion that stops
+
+
+@pytest.mark.parametrize("plan", PUTS)
+def test_a_deletion_that_stopped_is_done_when_it_is_repeated(stack: Stack, plan: dict[int, str]) -> None:
+    row, _ = stack.keeper.put(NAME, CRON)
+    stack.stops(plan, lambda: stack.keeper.delete(NAME, if_match=row.etag))
+    is_gone = plan == AFTER_LAST
+
+    if not is_gone:
+        assert stack.keeper.delete(NAME, if_match=row.etag)
+    assert stack.scheduler.schedules == {}
+    assert list(stack.store.rows()) == []
+
+
+@pytest.mark.parametrize("plan", [AFTER_ROW, BEFORE_SCHEDULE, AFTER_SCHEDULE, BEFORE_LAST])
+def test_a_deletion_that_stopped_is_ended_by_the_sweep(stack: Stack, plan: dict[int, str]) -> None:
+    stack.keeper.put(NAME, CRON)
+    stack.stops(plan, lambda: stack.keeper.delete(NAME))
+    assert stack.store.get(NAME) is None
+
+    assert stack.sweep() == [Repair(NAME, "deleted")]
+    assert stack.scheduler.schedules == {}
+    assert list(stack.store.rows()) == []
+
+
+def test_what_is_written_after_a_deletion_that_stopped_lives(stack: Stack) -> None:
+    stack.keeper.put(NAME, CRON)
+    stack.stops(BEFORE_SCHEDULE, lambda: stack.keeper.delete(NAME))
+
+    row, created = stack.keeper.put(NAME, RATE)
+
+    assert (row.version, created) == (2, True)
+    assert stack.expression() == "rate(5 minutes)"
+    assert stack.sweep() == []

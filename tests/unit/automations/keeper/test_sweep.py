@@ -1,0 +1,165 @@
+"""The sweep: what it mends, what it leaves alone, and what it ends as done."""
+
+from datetime import timedelta
+from functools import partial
+
+from aichats.automations.keeper import DONE_AFTER, Repair
+from aichats.automations.model import Automation
+from tests.automations import CRON, RATE, WEBHOOK, at, automation, scheduled
+from tests.keeper_bench import AFTER_ROW, NAME, SCHEDULE, Stack
+from tests.ledgers import NOON
+
+
+def test_what_changed_in_the_last_ten_minutes_is_left_alone(stack: Stack) -> None:
+    stack.stops(AFTER_ROW, lambda: stack.keeper.put("new", CRON))
+    stack.keeper.put("old", CRON)
+    stack.keeper.put("gone", CRON)
+    stack.stops(AFTER_ROW, lambda: stack.keeper.delete("gone"))
+    stack.clock.forward(minutes=10)
+    assert stack.calm.heal() == []
+    stack.clock.forward(seconds=1)
+    # Somebody is at work in the console.
+    stack.scheduler.schedules["dev-automation-old"] |= {"State": "DISABLED", "LastModificationDate": stack.clock.now}
+    stray = {**stack.scheduler.schedules["dev-automation-old"], "Name": "dev-automation-stray"}
+    stack.scheduler.schedules["dev-automation-stray"] = stray
+
+    assert {(repair.name, repair.deed) for repair in stack.calm.heal()} == {("new", "created"), ("gone", "deleted")}
+    assert {(repair.name, repair.deed) for repair in stack.sweep()} == {
+        ("old", "updated"),
+        ("dev-automation-stray", "removed"),
+    }
+
+
+def test_the_schedule_of_a_row_that_changed_just_now_is_left_alone(stack: Stack) -> None:
+    stack.keeper.put(NAME, CRON)
+    stack.clock.forward(hours=1)
+    stack.stops(AFTER_ROW, lambda: stack.keeper.put(NAME, WEBHOOK))
+
+    assert stack.calm.heal() == []
+    assert stack.sweep() == [Repair(SCHEDULE, "removed")]
+
+
+def test_a_stray_schedule_that_is_gone_already_is_no_repair(stack: Stack) -> None:
+    stack.keeper.put(NAME, CRON)
+    stack.stops(AFTER_ROW, lambda: stack.keeper.put(NAME, WEBHOOK))
+    stack.clock.forward(minutes=11)
+    stack.world.meanwhile = lambda: stack.calm.put(NAME, WEBHOOK)
+
+    with stack.world.process({2: "meanwhile"}):
+        assert stack.keeper.heal() == []
+    assert stack.scheduler.schedules == {}
+
+
+def test_what_is_changed_while_the_sweep_repairs_it_is_not_undone(stack: Stack) -> None:
+    stack.stops(AFTER_ROW, lambda: stack.keeper.put(NAME, CRON))
+    stack.clock.forward(minutes=11)
+    stack.world.meanwhile = lambda: stack.calm.put(NAME, RATE)
+
+    with stack.world.process({2: "meanwhile"}):
+        assert stack.keeper.heal() == [Repair(NAME, "updated")]
+    assert stack.expression() == "rate(5 minutes)"
+
+
+def test_a_schedule_that_goes_while_it_is_corrected_is_made_anew(stack: Stack) -> None:
+    stack.keeper.put(NAME, CRON)
+    stack.world.meanwhile = stack.scheduler.schedules.clear
+
+    for call in (3, 4):
+        definition = RATE if call == 3 else CRON
+        with stack.world.process({call: "meanwhile"}):
+            stack.keeper.put(NAME, definition)
+        assert stack.expression() == definition.definition["trigger"]["expression"]
+
+
+def test_a_schedule_that_is_missing_is_made_anew_with_the_same_slots(stack: Stack) -> None:
+    row, _ = stack.keeper.put(NAME, RATE)
+    stack.scheduler.schedules.clear()
+
+    assert stack.sweep() == [Repair(NAME, "created")]
+    assert row.rate_start is not None
+    assert (stack.scheduler.schedules[SCHEDULE]["StartDate"] - row.rate_start) % timedelta(minutes=5) == timedelta(0)
+
+
+def test_what_somebody_switched_off_behind_the_owners_back_is_switched_on(stack: Stack) -> None:
+    stack.keeper.put(NAME, CRON)
+    stack.scheduler.schedules[SCHEDULE]["State"] = "DISABLED"
+
+    assert stack.sweep() == [Repair(NAME, "updated")]
+    assert stack.scheduler.schedules[SCHEDULE]["State"] == "ENABLED"
+
+
+def test_one_that_cannot_be_repaired_does_not_stop_the_others(stack: Stack) -> None:
+    for name in ("one", "two"):
+        stack.stops(AFTER_ROW, partial(stack.keeper.put, name, CRON))
+    stack.keeper.put("stray", CRON)
+    stack.store.end_delete(stack.store.put("stray", CRON)[0])
+    stack.clock.forward(minutes=11)
+    # List, scan, scan names, create one; create the other, look at its schedule and its row again; delete the stray.
+    with stack.world.process({3: "error before", 8: "error before"}):
+        repairs = [(repair.deed, "ConnectionClosedError" in repair.reason) for repair in stack.keeper.heal()]
+
+    assert repairs == [("failed", True), ("created", False), ("failed", True)]
+    assert [repair.deed for repair in stack.calm.heal()] == ["created", "removed"]
+
+
+def test_a_one_off_that_fired_is_done_and_never_made_anew(stack: Stack) -> None:
+    stack.keeper.put(NAME, at(NOON + timedelta(hours=1)))
+    stack.clock.now = NOON + timedelta(hours=1)
+    stack.scheduler.fire()
+    row = stack.store.get(NAME)
+    assert row is not None
+    assert stack.sweep() == []
+    assert stack.store.mark_checked(row, NOON + timedelta(hours=2))
+
+    stack.clock.now = NOON + timedelta(hours=1) + DONE_AFTER - timedelta(seconds=1)
+    assert stack.calm.heal() == []
+    stack.clock.forward(seconds=1)
+    assert stack.calm.heal() == [Repair(NAME, "done")]
+    for _ in range(3):
+        assert stack.sweep() == []
+    assert len(stack.scheduler.fired) == 1
+    assert stack.scheduler.schedules == {}
+    done = stack.store.get(NAME)
+    assert done is not None
+    assert done.state == "done"
+
+
+def test_a_one_off_whose_moment_is_over_gets_no_schedule(stack: Stack) -> None:
+    stack.stops(AFTER_ROW, lambda: stack.keeper.put(NAME, at(NOON + timedelta(hours=1))))
+    stack.clock.forward(hours=1)
+
+    assert stack.keeper.put(NAME, at(NOON + timedelta(hours=1)))[0].state == "active"
+    assert stack.sweep() == []
+    assert "create" not in stack.scheduler.calls
+
+
+def test_a_one_off_is_not_done_before_it_was_looked_for(stack: Stack) -> None:
+    row, _ = stack.keeper.put(NAME, at(NOON + timedelta(hours=1)))
+    stack.clock.forward(days=2)
+    stack.scheduler.fire()
+
+    assert stack.calm.heal() == []
+    assert stack.store.mark_checked(row, NOON + timedelta(hours=1))
+    assert stack.calm.heal() == [Repair(NAME, "done")]
+
+
+def test_a_schedule_that_has_ended_is_removed_once_it_is_done(stack: Stack) -> None:
+    row, _ = stack.keeper.put(NAME, automation(scheduled(end="2026-11-24T00:00:00Z")))
+    stack.clock.forward(days=5)
+    assert stack.store.mark_checked(row, stack.clock.now)
+
+    assert stack.calm.heal() == [Repair(NAME, "done")]
+    assert stack.calm.heal() == []
+    assert stack.sweep() == [Repair(SCHEDULE, "removed")]
+
+
+def test_one_that_is_switched_off_is_never_done(stack: Stack) -> None:
+    once = at(NOON + timedelta(hours=1)).definition
+    off: Automation = automation({**once, "trigger": {**once["trigger"], "enabled": False}})
+    row, _ = stack.keeper.put(NAME, off)
+    stack.clock.forward(days=2)
+    stack.store.mark_checked(row, stack.clock.now)
+
+    assert stack.calm.heal() == []
+    assert stack.store.get(NAME) is not None
+    assert SCHEDULE in stack.scheduler.schedules
