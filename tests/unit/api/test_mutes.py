@@ -3,10 +3,12 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import httpx
 import pytest
 
 from aichats.api.app import create_api
 from aichats.bootstrap import Application
+from aichats.http.deadline import remaining
 from aichats.runs.times import utc_now
 from tests.automations import FakeScheduler
 from tests.fakes import FakeSqs, Json, ScriptedTransport, ai_chat, aws_error, ok, refused
@@ -178,8 +180,31 @@ def test_a_mute_that_had_to_wait_does_not_come_after_its_end(late: timedelta, st
     assert row.status == status
     if status == "failed":
         assert row.error is not None
-        assert row.error["message"] == "not done: its time was over at 2026-11-20T12:10:00+00:00"
+        assert row.error["message"] == "not begun any more: its time was over at 2026-11-20T12:10:00+00:00"
         assert len(whop.requests) == 1
+        refusal = HttpCaller(create_api(app).resolve)("POST", f"/runs/{run_id}/replay")
+        assert (refusal.status, refusal.json["detail"]) == (
+            409,
+            f"run {run_id} is failed: its time was over at 2026-11-20T12:10:00+00:00",
+        )
+
+
+def test_a_mute_takes_no_longer_than_until_its_end() -> None:
+    clock, left = Clock(), list[float]()
+
+    class Timed(ScriptedTransport):
+        def handle_request(self, request: httpx.Request) -> httpx.Response:
+            left.append(remaining(default=60.0))
+            return super().handle_request(request)
+
+    app = make_application(Timed(ok(ai_chat(id="aich_1"))), sqs=FakeSqs(), scheduler=FakeScheduler(clock), clock=clock)
+    until = clock.now + timedelta(seconds=5)
+    [run_id] = mute(HttpCaller(create_api(app).resolve), "aich_1", until=until.isoformat()).json["run_ids"]
+    clock.now = until - timedelta(seconds=1)
+
+    app.dispatcher.perform(run_id, LEASE)
+
+    assert [seconds <= 1.0 for seconds in left] == [True]
 
 
 def test_a_call_that_is_repeated_after_its_end_gets_the_same_answer_and_nothing_is_done() -> None:

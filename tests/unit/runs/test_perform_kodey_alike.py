@@ -10,7 +10,18 @@ import pytest
 
 from aichats.runs.kodey import SINCE
 from tests.fakes import Step
-from tests.kodey_bench import FOR_ANN, LIST_CHATS, POST_CHAT, POST_MESSAGE, SETTLE, THROTTLED, Bench, DiedError
+from tests.kodey_bench import (
+    FOR_ANN,
+    LIST_CHATS,
+    LIST_MESSAGES,
+    POST_CHAT,
+    POST_MESSAGE,
+    SETTLE,
+    THROTTLED,
+    UNKNOWN,
+    Bench,
+    DiedError,
+)
 from tests.kodey_in_memory import CREATE_KODEY, SEND_KODEY
 
 LOST = httpx.ReadTimeout("slow")
@@ -136,7 +147,23 @@ def test_a_replay_of_an_unknown_outcome_does_not_take_what_came_since_for_its_ow
     assert first.when_due().state == "unknown"
     assert first.row.error is not None
     assert "1 were found that may be its own or another run's, of chat_1" in first.row.error["message"]
+
+    # However often it is asked for, and whatever fails in between.
+    first.ledger.replay(first.run.run_id)
+    first.once(LIST_MESSAGES, UNKNOWN["500"])
+    assert first.when_due().state == "waiting"
+    assert first.when_due().state == "unknown"
     assert said(first) == [[WORDS]]
+
+
+def test_once_a_chat_is_there_its_message_keeps_no_other_chat_waiting() -> None:
+    first, second = two_for_ann()
+    first.once(POST_MESSAGE, LOST)
+    first.perform()
+
+    assert second.perform().state == "succeeded"
+    assert first.when_due().state == "succeeded"
+    assert said(first) == [[WORDS], [WORDS]]
 
 
 def test_other_users_other_agents_other_words_and_other_chats_do_not_wait() -> None:

@@ -35,6 +35,18 @@ def test_the_eighth_attempt_that_fails_is_the_last() -> None:
     assert "Slow down." in row.error["message"]
 
 
+def test_runs_that_are_throttled_together_come_back_further_and_further_apart() -> None:
+    bench, waits = throttled(1), []
+    for _ in range(3):
+        due_at = bench.row.due_at
+        assert due_at is not None
+        waits.append((due_at - bench.clock.now).total_seconds())
+        bench.perform_when_due(refused(429, "Try again in 60 seconds."))
+
+    assert waits == sorted(waits)
+    assert waits[0] < 60 < waits[1] < waits[2] - 10
+
+
 def test_the_eighth_attempt_may_succeed() -> None:
     assert throttled(MAX_ATTEMPTS - 1).perform_when_due(CHAT, CHAT).state == "succeeded"
 

@@ -182,12 +182,15 @@ def replay(call: Call[None, None]) -> Reply:
     An unknown outcome is looked up first.
     """
     wanted = call.path["run_id"]
+    before = _existing(call.app.ledger, wanted)
+    if before.run.not_after is not None and before.run.not_after <= call.app.ledger.clock():
+        raise _conflict(before, f"its time was over at {before.run.not_after.isoformat()}")
     try:
         row = call.app.ledger.replay(wanted)
     except RefusedByLedgerError as refused:
         never = refused.row is not None and refused.row.unrendered
         raise _conflict(refused.row, NEVER_RENDERED if never else "it cannot be replayed") from refused
-    call.app.queue.send([(row.run, (row.due_at or row.opened_at) - row.opened_at)])
+    call.app.dispatcher.send_or_leave([(row.run, (row.due_at or row.opened_at) - row.opened_at)])
     return Reply(Started(run_ids=[wanted]), HTTPStatus.ACCEPTED, {"Location": f"/runs/{wanted}"})
 
 

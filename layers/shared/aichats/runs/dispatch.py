@@ -101,11 +101,14 @@ class Dispatcher:
 
         Were an error told, the caller would start them again.
         """
-        added = self._add(runs)
+        self.send_or_leave(self._add(runs))
+
+    def send_or_leave(self, runs: Sequence[tuple[Run, timedelta]]) -> None:
+        """Send a message for each run, all of which are in the ledger. Those that SQS refuses are left to the sweep."""
         try:
-            self._send(added)
+            self._send(runs)
         except (QueueError, BotoCoreError, ClientError):
-            logger.exception("runs left to the sweep", extra={"run_ids": [run.run_id for run, _ in added]})
+            logger.exception("runs left to the sweep", extra={"run_ids": [run.run_id for run, _ in runs]})
 
     def _add(self, runs: Sequence[Run]) -> list[tuple[Run, timedelta]]:
         """Write the runs to the ledger. Those that are open now, and when each is due from now on."""

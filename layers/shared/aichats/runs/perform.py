@@ -10,9 +10,10 @@ Whoever calls :meth:`Performer.perform` sends a run that waits to the queue; if 
 """
 
 import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from functools import partial
 from typing import Literal
 
 from aichats.errors import (
@@ -25,7 +26,7 @@ from aichats.errors import (
     ProviderError,
     RateLimitError,
 )
-from aichats.http.deadline import remaining
+from aichats.http.deadline import remaining, time_limit
 from aichats.observability import count_now, logger
 from aichats.runs.effects import Actions, Done, Effect
 from aichats.runs.failures import describe
@@ -150,7 +151,7 @@ class Performer:
         self._need_time(self._actions(row).call_limit, unsettled=True)
         if effect.find is None:
             raise _EndError("unknown", _unknown(row, "there is nothing to find it by"))
-        is_alone = effect.lock is None or self._lock(row, effect.lock)
+        is_alone = effect.lock is None or self._locked(row, partial(Locks(self.ledger).is_kept, row, effect.lock))
         try:
             found = effect.find(row.seen or {})
         except AichatsError as error:
@@ -175,7 +176,7 @@ class Performer:
         actions = self._actions(row)
         self._need_time(effect.limit + (actions.call_limit if effect.seen else timedelta(0)))
         if effect.lock is not None:
-            self._lock(row, effect.lock)
+            self._locked(row, partial(Locks(self.ledger).take, row, effect.lock))
         if effect.seen is not None:
             self.ledger.begin(row, self._repeatable(effect.seen))
         try:
@@ -184,19 +185,25 @@ class Performer:
             raise _judge(error, actions.settle) from error
         return self.ledger.record(row, done.chat_id, done.result)
 
-    def _lock(self, row: Row, what: Sequence[str]) -> bool:
+    def _locked[T](self, row: Row, call: Callable[[], T]) -> T:
+        """What a call of a lock gives. While another run holds it, this one waits."""
         try:
-            return Locks(self.ledger).take(row, what)
+            return call()
         except LockedError as locked:
             why = AichatsError(f"waits until it is known what came of run {locked.owner}, which does the same")
             raise _WaitError(why, unsettled=row.unsettled) from locked
 
     def _complete(self, row: Row) -> Done:
-        actions, over = self._actions(row), row.run.not_after
-        if over is not None and self.ledger.clock() >= over:
-            raise _EndError("failed", AichatsError(f"not done: its time was over at {over.isoformat()}"))
+        actions = self._actions(row)
         self._need_time(actions.call_limit)
-        return self._repeatable(lambda: actions.complete(row))
+        if row.run.not_after is None:
+            return self._repeatable(lambda: actions.complete(row))
+        left = row.run.not_after - self.ledger.clock()
+        if left <= timedelta(0):
+            over = AichatsError(f"not begun any more: its time was over at {row.run.not_after.isoformat()}")
+            raise _EndError("failed", over)
+        with time_limit(left.total_seconds()):
+            return self._repeatable(lambda: actions.complete(row))
 
     def _repeatable[T](self, call: Callable[[], T]) -> T:
         """What calls give whose effect is the same however often they are made."""
@@ -233,7 +240,10 @@ class Performer:
             return self._end(row, _EndError(status, wait.error or _last_error(row), refused=wait.refused))
         if row.attempts >= MAX_ATTEMPTS and wait.called and not wait.unsettled:
             return self._end(row, _EndError("failed", wait.error or _last_error(row), refused=wait.refused))
-        due_at = now + (self._longer_each_time(age) if wait.wait is None else wait.wait)
+        due_at = now + (wait.wait or timedelta(0))
+        if wait.wait is None or isinstance(wait.error, APIStatusError):
+            # Added to what the provider names, so that not all that it turned away come back together.
+            due_at += self._longer_each_time(age)
         error = describe(wait.error) if wait.error else row.error
         key_number = row.key_number + wait.refused
         unsettled_at = (row.unsettled_at or now) if wait.unsettled else None
