@@ -39,11 +39,11 @@ class Bench:
     """One run, with its ledger and its Kodey: those of ``beside``, if there is one."""
 
     def __init__(
-        self, action: Action = CREATE_KODEY, target: str = "agent_1", *, beside: "Bench | None" = None
+        self, action: Action = CREATE_KODEY, target: str = "agent_1", *, beside: "Bench | None" = None, name: str = ""
     ) -> None:
         self.clock: Clock = beside.clock if beside else Clock()
         self.kodey: KodeyInMemory = beside.kodey if beside else KodeyInMemory(self.clock)
-        self.run = make_run("two" if beside else "one", action=action, target=target)
+        self.run = make_run(name or ("two" if beside else "one"), action=action, target=target)
         self.ledger: Ledger = beside.ledger if beside else make_ledger(self.clock)
         self.refuses: AichatsError | None = None
         second = timedelta(seconds=1)

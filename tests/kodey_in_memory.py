@@ -25,7 +25,7 @@ class KodeyInMemory(ProviderInMemory):
 
     def __init__(self, clock: Callable[[], datetime] = always_now, lag: timedelta = timedelta(0)) -> None:
         super().__init__()
-        self._clock, self._lag = clock, lag
+        self._clock, self.lag = clock, lag
         self._shifted = 0
         self.chats: dict[str, Json] = {}
         self.messages: dict[str, list[Json]] = {}
@@ -35,11 +35,11 @@ class KodeyInMemory(ProviderInMemory):
 
     def chat(self, **fields: Any) -> str:
         """There is a chat already. Gives its id."""
-        return str(self._create({"agentId": "agent_1", "metadata": {}} | fields, self._clock() - self._lag)["id"])
+        return str(self._create({"agentId": "agent_1", "metadata": {}} | fields, self._clock() - self.lag)["id"])
 
     def say(self, chat_id: str, content: str, role: str = "user", **fields: Any) -> str:
         """Something was said already. Gives the message's id."""
-        return str(self._say(chat_id, content, role, self._clock() - self._lag, **fields)["id"])
+        return str(self._say(chat_id, content, role, self._clock() - self.lag, **fields)["id"])
 
     def of_user(self, chat_id: str) -> list[str]:
         """What was said by the user."""
@@ -78,7 +78,7 @@ class KodeyInMemory(ProviderInMemory):
         return {"chats": [{name: chat[name] for name in wanted if name in chat} for chat in self._shown(chats)]}
 
     def _shown(self, entries: list[Json]) -> list[Json]:
-        latest = _text(self._clock() - self._lag)
+        latest = _text(self._clock() - self.lag)
         shown = [entry for entry in entries if entry["createdAt"] <= latest]
         # Another order at each look, by turns.
         self._shifted += 1

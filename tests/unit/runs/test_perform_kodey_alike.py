@@ -9,6 +9,7 @@ import httpx
 import pytest
 
 from aichats.runs.kodey import SINCE
+from aichats.runs.locks import MAX_LAG
 from tests.fakes import Step
 from tests.kodey_bench import (
     FOR_ANN,
@@ -184,6 +185,57 @@ def test_other_users_other_agents_other_words_and_other_chats_do_not_wait() -> N
     for content, chat in [("How many?", "chat_1"), (WORDS, other_chat)]:
         said_so = SEND_KODEY.model_copy(update={"content": content})
         assert Bench(said_so, chat, beside=first).perform().state == "succeeded"
+
+
+# ---------------------------------------------------------------------------------------------- lists that lag
+
+
+LAG = timedelta(seconds=30)
+
+
+@EITHER_PAIR
+def test_a_run_waits_until_lists_show_what_the_run_before_it_made(
+    pair: Callable[[], tuple[Bench, Bench]], step: str, in_the_end: list[list[str]]
+) -> None:
+    first, second = pair()
+    first.clock.forward(seconds=60)
+    first.kodey.lag = LAG
+    assert first.perform().state == "succeeded"
+    steps = first.kodey.calls.count(step)
+
+    assert second.perform().state == "waiting"
+    assert second.row.error is not None
+    assert "was made a moment ago, and is not in the list yet: this run waits" in second.row.error["message"]
+    assert (second.row.attempts, second.row.unsettled, first.kodey.calls.count(step)) == (0, False, steps)
+
+    first.clock.now += LAG + timedelta(seconds=1)
+    second.once(step, LOST)
+    second.perform()
+    until_both_ended(second)
+    assert said(first) == in_the_end
+    assert len(replies(first, second)) == 2
+
+
+def test_a_run_that_makes_nothing_hands_on_what_there_is_to_wait_for() -> None:
+    first, second = two_messages()
+    third = Bench(SEND_KODEY, "chat_1", beside=first, name="three")
+    first.clock.forward(seconds=60)
+    first.kodey.lag = LAG
+    first.perform()
+
+    assert second.perform().state == "waiting"
+    assert third.perform().state == "waiting"
+    assert len(first.kodey.messages["chat_1"]) == 2
+
+
+def test_what_is_not_listed_after_the_longest_lag_is_waited_for_no_more() -> None:
+    first, second = two_messages()
+    first.perform()
+    first.kodey.messages["chat_1"].clear()
+
+    assert second.perform().state == "waiting"
+    first.clock.now += MAX_LAG + timedelta(seconds=1)
+    assert second.perform().state == "succeeded"
 
 
 # ---------------------------------------------------------------------------------------------- what is noted

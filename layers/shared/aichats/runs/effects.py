@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, Protocol
 
-from aichats.errors import ProtocolError
+from aichats.errors import AichatsError, ProtocolError
 from aichats.runs.model import Run
 from aichats.runs.rows import Json, Row
 
@@ -37,16 +37,21 @@ class Effect:
         limit: the longest that ``act`` may take.
         find: looks for it after its outcome got lost, given what was ``seen``. All that might be it: none means that it
             did not happen. ``None``: it cannot be looked for.
-        seen: what there is that could be mistaken for it, noted before it begins. ``None``: nothing could be. An effect
-            that is not the first of its action must note something, if only that there is nothing.
+        seen: what there is that could be mistaken for it, noted before it begins; it is given what the run before made
+            under the same lock, and raises NotListedError if that is not shown yet. ``None``: nothing could be. An
+            effect that is not the first of its action must note something, if only that there is nothing.
         lock: what no two runs may make at the same time, since each could take the other's for its own.
     """
 
     act: Callable[[], Done]
     limit: timedelta
     find: Callable[[Json], Sequence[Done]] | None
-    seen: Callable[[], Json] | None = None
+    seen: Callable[[Json], Json] | None = None
     lock: Sequence[str] | None = None
+
+
+class NotListedError(AichatsError):
+    """The provider's lists do not show yet what was made a moment ago."""
 
 
 def created(create: Callable[[], Done]) -> Done:

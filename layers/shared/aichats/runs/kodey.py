@@ -21,7 +21,7 @@ from pydantic import BaseModel
 
 from aichats.kodey import Chat, CreateChat, KodeyClient, Message
 from aichats.runs.actions import KodeyCreateChat, KodeySendMessage
-from aichats.runs.effects import Done, Effect, created
+from aichats.runs.effects import Done, Effect, NotListedError, created
 from aichats.runs.model import Run
 from aichats.runs.rows import Json, Row
 
@@ -80,6 +80,9 @@ class KodeyActions:
             chats = client.list_chats(user_id=user_id)
             return [chat for chat in chats if (chat.user_id, chat.agent_id) == (user_id, agent_id)]
 
+        def seen(before: Json) -> Json:
+            return _noted(listed(), before.get("chat_id"))
+
         def find(noted: Json) -> list[Done]:
             found = _new(listed(), noted)
             if action.user_id is not None:
@@ -89,7 +92,7 @@ class KodeyActions:
         if action.user_id is None:
             return Effect(partial(created, act), self.call_limit, find)
         lock = ("kodey", "chat", user_id, agent_id)
-        return Effect(partial(created, act), self.call_limit, find, lambda: _noted(listed()), lock)
+        return Effect(partial(created, act), self.call_limit, find, seen, lock)
 
     def _sending(self, row: Row) -> Effect:
         client, action = self.client(), cast("KodeyCreateChat | KodeySendMessage", row.run.action)
@@ -100,8 +103,8 @@ class KodeyActions:
         def act() -> Done:
             return Done(chat_id, {"reply": _bounded(client.send_message(chat_id, content))})
 
-        def seen() -> Json:
-            return _noted([] if is_new else client.list_messages(chat_id))
+        def seen(before: Json) -> Json:
+            return {} if is_new else _noted(client.list_messages(chat_id), before.get("reply"))
 
         def find(noted: Json) -> list[Done]:
             messages = _in_order(_new(client.list_messages(chat_id), noted))
@@ -116,8 +119,14 @@ def own_user_id(run_id: str) -> str:
     return f"aichats-{run_id}"
 
 
-def _noted(things: Sequence[Chat | Message]) -> Json:
-    """What tells these from newer ones, and stays small: a moment, and the ids of what is not older."""
+def _noted(things: Sequence[Chat | Message], last: str | None) -> Json:
+    """What tells these from newer ones, and stays small: a moment, and the ids of what is not older.
+
+    Raises:
+        NotListedError: ``last``, which was made before, is not among them yet.
+    """
+    if last is not None and all(thing.id != last for thing in things):
+        raise NotListedError(f"kodey: {last} was made a moment ago, and is not in the list yet: this run waits")
     if not things:
         return {}
     since = max(thing.created_at for thing in things) - SINCE

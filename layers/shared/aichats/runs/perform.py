@@ -28,12 +28,12 @@ from aichats.errors import (
 )
 from aichats.http.deadline import remaining, time_limit
 from aichats.observability import count_now, logger
-from aichats.runs.effects import Actions, Done, Effect
+from aichats.runs.effects import Actions, Done, Effect, NotListedError
 from aichats.runs.failures import describe
 from aichats.runs.ledger import Ledger, RefusedByLedgerError
 from aichats.runs.locks import LockedError, Locks
 from aichats.runs.model import Run
-from aichats.runs.rows import EndStatus, Row
+from aichats.runs.rows import EndStatus, Json, Row
 
 MAX_ATTEMPTS = 8
 """Attempts that reached the provider."""
@@ -175,10 +175,11 @@ class Performer:
     def _make(self, row: Row, effect: Effect) -> Row:
         actions = self._actions(row)
         self._need_time(effect.limit + (actions.call_limit if effect.seen else timedelta(0)))
+        before: Json = {}
         if effect.lock is not None:
-            self._locked(row, partial(Locks(self.ledger).take, row, effect.lock))
+            before = self._locked(row, partial(Locks(self.ledger).take, row, effect.lock))
         if effect.seen is not None:
-            self.ledger.begin(row, self._repeatable(effect.seen))
+            self.ledger.begin(row, self._repeatable(partial(effect.seen, before)))
         try:
             done = effect.act()
         except AichatsError as error:
@@ -209,6 +210,8 @@ class Performer:
         """What calls give whose effect is the same however often they are made."""
         try:
             return call()
+        except NotListedError as error:
+            raise _WaitError(error) from error
         except (APIConnectionError, RateLimitError, InternalServerError, ProtocolError) as error:
             called = not isinstance(error, APIConnectionError)
             raise _WaitError(error, _named_wait(error), called=called) from error

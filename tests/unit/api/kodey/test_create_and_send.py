@@ -59,6 +59,7 @@ def test_a_repeat_of_the_key_answers_200_with_the_same_and_does_nothing(api: Wor
     assert (again.status, again.headers["idempotent-replayed"]) == (200, "true")
     assert (again.json, again.headers["x-run-id"]) == (first.json, first.headers["x-run-id"])
     assert len(api.kodey.requests) == calls
+    api.clock.forward(seconds=1)
     assert api("POST", path, body, headers={"idempotency-key": "other"}).status == 201
 
 
