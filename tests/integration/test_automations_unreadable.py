@@ -1,14 +1,16 @@
 """A row that this version of the code cannot read: it stops no other, is told, and shows no text."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
+from unittest.mock import Mock
 
 import pytest
 
 from aichats.api.app import create_api
 from aichats.automations.keeper import Repair
 from aichats.errors import UnreadableError
+from aichats.runs.rows import decode, encode
 from tests.automations import FakeScheduler, listening, scheduled
 from tests.fakes import Json, aws_error
 from tests.firing import GRACE, ONE, Stack, hourly, payment, sweep_at
@@ -34,13 +36,36 @@ def spoil(stack: Stack, definition: Json, name: str = BROKEN) -> None:
 
 def rewrite(stack: Stack, definition: Json, name: str = BROKEN) -> None:
     """Change the definition in the table, and nothing else."""
-    dynamodb().update_item(
-        TableName=stack.app.automations.table,
-        Key={"name": {"S": name}},
-        UpdateExpression="SET #definition = :definition",
-        ExpressionAttributeNames={"#definition": "definition"},
-        ExpressionAttributeValues={":definition": {"S": json.dumps(definition)}},
-    )
+    write(stack, {"definition": json.dumps(definition)}, name)
+
+
+def write(stack: Stack, changes: Mapping[str, object], name: str = BROKEN) -> None:
+    """Change attributes in the table, and nothing else; ``None``: it has none."""
+    table, key = stack.app.automations.table, {"name": {"S": name}}
+    item = decode(dynamodb().get_item(TableName=table, Key=key)["Item"]) | dict(changes)
+    kept = {attribute: value for attribute, value in item.items() if value is not None}
+    dynamodb().put_item(TableName=table, Item=encode(kept))
+
+
+SPOILT_BUT_FOR_ITS_HEAD: dict[str, Mapping[str, object]] = {
+    "definition is no JSON": {"definition": f'{{"{PRIVATE}'},
+    "definition is no text": {"definition": 5},
+    "definition is missing": {"definition": None},
+    "a moment is none": {"checked_until": PRIVATE},
+    "a moment is a number": {"targets_at": 5},
+    "a moment has no offset": {"changed_at": "2026-11-20T12:00:00.000"},
+    "a moment is missing": {"checked_until": None},
+    "the moment is missing that stands for another": {"changed_at": None, "trigger_at": None},
+    "former is no JSON": {"former": f"[{PRIVATE}"},
+    "former is of a later version": {"former": '[{"later": 1}]'},
+    "state is of a later version": {"state": "paused"},
+}
+SPOILT_WHOLLY: dict[str, Mapping[str, object]] = {
+    "etag is missing": {"etag": None},
+    "version is missing": {"version": None},
+    "state is missing": {"state": None},
+}
+SPOILT = SPOILT_BUT_FOR_ITS_HEAD | SPOILT_WHOLLY
 
 
 def events(stack: Stack) -> None:
@@ -71,6 +96,23 @@ def test_one_that_cannot_be_read_stops_no_other(stack: Stack, output: Output, ac
     act(stack)
 
     assert output.counted("AutomationsUnreadable") == 1
+
+
+@pytest.mark.parametrize("changes", SPOILT.values(), ids=SPOILT)
+@pytest.mark.parametrize("act", [events, slots, api_list, heal])
+def test_whatever_is_wrong_with_one_it_stops_no_other_and_shows_no_text(
+    stack: Stack, output: Output, act: Callable[[Stack], None], changes: Mapping[str, object]
+) -> None:
+    stack.put(listening(), "a-listener")
+    stack.put(hourly(), "clock")
+    stack.put(listening() if act is events else hourly(), BROKEN)
+    write(stack, changes)
+
+    act(stack)
+
+    assert output.counted("AutomationsUnreadable") == 1
+    assert next(log["automation"] for log in output.logs if log["message"] == "automation left out") == BROKEN
+    assert PRIVATE not in output.text
 
 
 def test_it_is_told_with_its_name_and_fields_and_without_its_texts(stack: Stack, output: Output) -> None:
@@ -178,6 +220,50 @@ def test_it_can_be_deleted(stack: Stack, api: HttpCaller) -> None:
     assert stack.app.automations.names() == set()
     assert scheduler(stack).schedules == {}
     assert api("GET", PATH).status == 404
+
+
+@pytest.mark.parametrize("changes", SPOILT_BUT_FOR_ITS_HEAD.values(), ids=SPOILT_BUT_FOR_ITS_HEAD)
+@pytest.mark.parametrize("method", ["PUT", "DELETE"])
+def test_whatever_is_wrong_with_it_can_be_mended_as_long_as_its_head_is_there(
+    stack: Stack, api: HttpCaller, changes: Mapping[str, object], method: str
+) -> None:
+    rewrite(stack, hourly())
+    write(stack, changes)
+    stack.clock.now = datetime.now(UTC)
+    assert api("GET", PATH).status == 500
+
+    answer = api(method, PATH, scheduled("rate(5 minutes)") if method == "PUT" else None)
+
+    assert answer.status == (200 if method == "PUT" else 204)
+    assert api("GET", PATH).status == (200 if method == "PUT" else 404)
+
+
+@pytest.mark.parametrize("step", ["schedule", "row"])
+def test_a_deletion_of_it_that_stopped_is_ended_by_the_sweep(stack: Stack, api: HttpCaller, step: str) -> None:
+    stack.app.automations.begin_delete(BROKEN)
+    if step == "row":
+        scheduler(stack).schedules.clear()
+    assert api("GET", PATH).status == 404
+
+    assert stack.app.keeper.heal() == [Repair(BROKEN, "deleted")]
+
+    assert (stack.app.automations.names(), scheduler(stack).schedules) == (set(), {})
+    assert stack.app.keeper.heal() == []
+
+
+def test_a_deletion_of_it_that_the_sweep_cannot_end_is_told_and_tried_again(
+    stack: Stack, api: HttpCaller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stack.app.automations.begin_delete(BROKEN)
+    refuse = Mock(side_effect=aws_error("ThrottlingException", "Rate exceeded"))
+    monkeypatch.setattr(scheduler(stack), "delete_schedule", refuse)
+
+    [repair] = stack.app.keeper.heal()
+
+    assert (repair.name, repair.deed, "Rate exceeded" in repair.reason) == (BROKEN, "failed", True)
+    assert api("GET", PATH).status == 404
+    monkeypatch.undo()
+    assert stack.app.keeper.heal() == [Repair(BROKEN, "deleted")]
 
 
 def test_a_deletion_of_it_that_stopped_goes_on_when_it_is_repeated(stack: Stack, api: HttpCaller) -> None:

@@ -251,6 +251,22 @@ def test_what_whop_signed_and_is_refused_is_counted_apart_from_what_anybody_may_
     assert counted(stack, delivery(webhook_signature=None)) == {"DeliveriesUnverified": [1]}
 
 
+def test_a_request_without_any_header_of_a_signature_is_a_strangers_and_counts_as_no_delivery(stack: Stack) -> None:
+    unsigned = delivery()
+    unsigned["headers"] = {"content-type": "application/json"}
+
+    assert answer(stack, unsigned).status == 401
+    assert counted(stack, unsigned) == {}
+
+
+@pytest.mark.parametrize("header", ["webhook-id", "Webhook-Timestamp", "webhook-signature"])
+def test_one_header_of_a_signature_is_enough_to_count(stack: Stack, header: str) -> None:
+    event = delivery()
+    event["headers"] = {header: "1"}
+
+    assert counted(stack, event) == {"DeliveriesUnverified": [1]}
+
+
 def test_each_delivery_that_is_verified_brings_the_least_number_of_unverified_ones_down_to_none(stack: Stack) -> None:
     assert counted(stack, delivery()) == {"DeliveriesUnverified": [0]}
     stack.sqs.refuses = lambda _: True

@@ -8,6 +8,7 @@ import pytest
 from botocore.exceptions import BotoCoreError
 
 from aichats.automations.rows import AutomationRow
+from aichats.runs.ledger import RefusedByLedgerError
 from tests.automations import listening, scheduled
 from tests.crashing import Crash, World
 from tests.fakes import Json
@@ -198,6 +199,21 @@ def test_what_cannot_be_told_with_the_new_texts_has_failed_and_is_alarmed(stack:
 
     assert sweep_at(stack, CHANGED + GRACE) == 0
     assert [(time, status) for time, _, status in stack.history] == [("13:00", "failed")]
+    assert printed.counted("RunsFailed") == 1
+
+
+def test_a_target_that_only_an_event_tells_has_failed_and_can_never_be_sent(stack: Stack, printed: Printed) -> None:
+    listens = listening(targets=("{{ event.account_id }}",))
+    change(stack, listens | {"action": listens["action"] | {"message_text": "A payment failed."}})
+
+    assert sweep_at(stack, CHANGED + GRACE) == 0
+    [row] = stack.runs
+    assert (row.status, row.unrendered) == ("failed", True)
+    assert row.error is not None
+    assert row.error["message"] == "the text is a template, which a schedule's target cannot be"
+    with pytest.raises(RefusedByLedgerError):
+        stack.app.ledger.replay(row.run.run_id)
+    assert stack.whop.requests == []
     assert printed.counted("RunsFailed") == 1
 
 

@@ -2,13 +2,14 @@
 
 from datetime import UTC, datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
 from aichats.automations.firing import Firing, of_event
 from aichats.automations.matching import matches
 from aichats.automations.render import Evaluator, RenderError
-from aichats.automations.samples import Samples
+from aichats.automations.samples import Samples, samples_of
 from aichats.errors import InputError
 from aichats.whop.webhooks import WebhookEvent
 from tests.automations import automation, listening
@@ -39,6 +40,15 @@ def events(**changes: Any) -> list[Json]:
     """Events as they come, of both types."""
     told = [payment(type=type_, **changes) for type_ in ("payment.failed", "refund.created")]
     return [WebhookEvent.model_validate(each).model_dump(mode="json") for each in told]
+
+
+@pytest.mark.parametrize("moment", [NOW, NOW.replace(microsecond=5000), NOW.astimezone(ZoneInfo("Asia/Tokyo"))])
+def test_the_moment_of_a_sample_looks_like_that_of_an_event(moment: datetime) -> None:
+    [event, *_] = events(timestamp=moment.astimezone(UTC).isoformat())
+    samples = samples_of(NAME, ["payment.failed"], moment)
+
+    assert {names["event"]["timestamp"] for names in samples.names} == {event["timestamp"]}
+    assert event["timestamp"].endswith("Z")
 
 
 # ---------------------------------------------------------------------------------------------- texts

@@ -17,6 +17,7 @@ from aichats.runs.queue import QueueError
 from aichats.secrets import WebhookSecret, parse_secret
 from aichats.whop.webhooks import SignatureError, WebhookEvent, parse_event, read_body, verify
 
+SIGNED_HEADERS = {"webhook-id", "webhook-timestamp", "webhook-signature"}
 type Json = dict[str, Any]
 
 
@@ -30,10 +31,10 @@ def receive(app: Application, event: Mapping[str, Any], request_id: str) -> Json
         run_ids = _hear(app, event)
     except RefusedError as error:
         # What strangers can bring about is counted apart from what Whop signed.
-        if error.status == HTTPStatus.UNAUTHORIZED:
-            count("DeliveriesUnverified")
-        else:
+        if error.status != HTTPStatus.UNAUTHORIZED:
             count("DeliveriesRefused")
+        elif _claims_to_be_signed(event["headers"]):
+            count("DeliveriesUnverified")
         # Nothing of the body: it is anybody's.
         logger.warning("delivery refused", extra={"status": error.status, "reason": str(error)})
         return _refusal(error, request_id)
@@ -74,6 +75,11 @@ def _verified(app: Application, headers: Mapping[str, str], body: bytes) -> str:
         return verify(headers, body, parse_secret(WebhookSecret, name, again).secrets, now=now)
     except SignatureError as error:
         raise RefusedError(HTTPStatus.UNAUTHORIZED, str(error)) from None
+
+
+def _claims_to_be_signed(headers: Mapping[str, str]) -> bool:
+    """Whether any of the headers is there that each of Whop's deliveries has: else it is a stranger's."""
+    return not SIGNED_HEADERS.isdisjoint(name.lower() for name in headers)
 
 
 def _parsed(body: bytes) -> WebhookEvent:

@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from aichats.automations.matching import check_filter
-from aichats.automations.model import Automation, ScheduleTrigger, WebhookTrigger, first_slot, schedule_times
+from aichats.automations.model import TEMPLATE, Automation, ScheduleTrigger, WebhookTrigger, first_slot, schedule_times
 from aichats.automations.render import (
     SCHEDULE_NAMES,
     WEBHOOK_NAMES,
@@ -189,7 +189,12 @@ def _rendered_target(
     automation: Automation, written: str | None, known: Mapping[str, Any], evaluator: Evaluator
 ) -> str | None:
     """The target; only a webhook's is a template."""
-    if written is None or isinstance(automation.trigger, ScheduleTrigger):
+    if written is None:
+        return None
+    if isinstance(automation.trigger, ScheduleTrigger):
+        if TEMPLATE in written:
+            # A slot of a trigger that a webhook replaced: no event tells its targets.
+            raise RenderError("is a template, which a schedule's target cannot be")
         return written
     target = render(written, known, evaluator)
     if refusal := _refusal(automation.action, target):

@@ -24,7 +24,7 @@ Two that change one automation at once agree in the table, where one comes last;
 row is, and looks again whether the row is still that one.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
@@ -111,12 +111,18 @@ class Keeper:
         """
         # In this order: a schedule without a row had none after it was listed.
         changed = self.schedules.changed()
-        rows = {self.schedules.schedule_name(row.name): row for row in self.store.rows()}
+        heads = list(self.store.heads())
+        rows = {self.schedules.schedule_name(row.name): row for row in heads if isinstance(row, AutomationRow)}
         if changed.keys() - rows.keys():
             # A row that cannot be read keeps its schedule.
             unread = {self.schedules.schedule_name(name) for name in self.store.names()} - rows.keys()
             changed = {schedule: moment for schedule, moment in changed.items() if schedule not in unread}
-        return [*self._heal_rows(rows, changed), *self._remove_unwanted(rows, changed)]
+        unread_deletions = [head for head in heads if head.state == "deleting" and not isinstance(head, AutomationRow)]
+        return [
+            *self._heal_rows(rows, changed),
+            *self._end_deletions(unread_deletions),
+            *self._remove_unwanted(rows, changed),
+        ]
 
     # ------------------------------------------------------------------ one automation
 
@@ -168,6 +174,16 @@ class Keeper:
             self._follow(row.name, row)
             return did
         return "done" if self._is_over(row) and self.store.finish(row) else None
+
+    def _end_deletions(self, heads: Iterable[Head]) -> Iterator[Repair]:
+        """End deletions of rows that cannot be read, also fresh ones: when they began is not known."""
+        for head in heads:
+            try:
+                self._delete(head)
+            except SchedulerError as error:
+                yield Repair(head.name, "failed", str(error))
+            else:
+                yield Repair(head.name, "deleted")
 
     def _is_over(self, row: AutomationRow) -> bool:
         """Whether it fired for the last time, and it was looked whether it did."""

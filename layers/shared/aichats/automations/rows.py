@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Literal
@@ -44,6 +44,8 @@ class Former(BaseModel):
 
 
 _FORMER: TypeAdapter[tuple[Former, ...]] = TypeAdapter(tuple[Former, ...])
+_STATES: TypeAdapter[dict[str, State]] = TypeAdapter(dict[str, State])
+_MOMENTS: TypeAdapter[dict[str, AwareDatetime]] = TypeAdapter(dict[str, AwareDatetime])
 
 
 @dataclass(frozen=True)
@@ -167,15 +169,41 @@ def row_of(item: Mapping[str, Any]) -> AutomationRow:
     """The row that attributes make up.
 
     Raises:
-        UnreadableError: this version of the code cannot read it.
+        UnreadableError: this version of the code cannot read it. It shows no value.
     """
+    return _read(_row_of, item)
+
+
+def head_of(item: Mapping[str, Any]) -> Head:
+    """The row that attributes make up; of one that this version of the code cannot read, what it takes to change it.
+
+    Raises:
+        UnreadableError: not even that can be read.
+    """
+    try:
+        return row_of(item)
+    except UnreadableError:
+        return _read(_head_of, item)
+
+
+def _read[T](read: Callable[[Mapping[str, Any], str], T], item: Mapping[str, Any]) -> T:
     what = f"automation {item['name']}"
+    try:
+        return read(item, what)
+    except (KeyError, TypeError, ValueError):
+        # What went wrong may quote the row.
+        raise UnreadableError(f"{what} cannot be read: an attribute is missing or malformed") from None
+
+
+def _row_of(item: Mapping[str, Any], what: str) -> AutomationRow:
     moments = ("created_at", "changed_at", "checked_until", "targets_at", "trigger_at", "rate_start")
-    known: dict[str, Any] = {name: from_text(item[name]) for name in moments if name in item}
+    texts = {name: item[name] for name in moments if name in item}
+    known: dict[str, Any] = dict(read_stored(_MOMENTS.validate_strings, texts, what))
     # A row that was written before this was kept has none.
     known.setdefault("trigger_at", known["changed_at"])
+    read_stored(_STATES.validate_python, {"state": item["state"]}, what)
     return AutomationRow(
-        **vars(_head_of(item)),
+        **vars(_head_of(item, what)),
         automation=read_stored(Automation.model_validate, json.loads(item["definition"]), what),
         replaced=item.get("replaced"),
         former=read_stored(_FORMER.validate_json, item.get("former", "[]"), what),
@@ -183,15 +211,7 @@ def row_of(item: Mapping[str, Any]) -> AutomationRow:
     )
 
 
-def head_of(item: Mapping[str, Any]) -> Head:
-    """The row that attributes make up; of one that this version of the code cannot read, what it takes to change it."""
-    try:
-        return row_of(item)
-    except UnreadableError:
-        return _head_of(item)
-
-
-def _head_of(item: Mapping[str, Any]) -> Head:
+def _head_of(item: Mapping[str, Any], _what: str) -> Head:
     return Head(name=item["name"], version=item["version"], etag=item["etag"], state=item["state"])
 
 

@@ -6,15 +6,20 @@ refused if it fails for every event that might come. Where that is not sure, it 
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import partial
 from itertools import product
 from typing import Any
+
+from pydantic import TypeAdapter
 
 from aichats.automations.matching import matches
 from aichats.automations.model import WebhookTrigger
 from aichats.automations.render import Evaluator, RenderError, slot_names
 from aichats.automations.syntax import parse, parts
+
+_MOMENT: TypeAdapter[datetime] = TypeAdapter(datetime)
+"""Writes a moment as it stands in the events that templates see."""
 
 type Part = tuple[str, str]
 """A kind of node in the syntax tree, and the name of its field or function."""
@@ -91,10 +96,10 @@ class Samples:
 
 def samples_of(automation: str, events: Sequence[str], now: datetime) -> Samples:
     """Samples for an automation that listens to events of these types."""
-    slot = slot_names(now, "UTC")
-    known = {"automation": automation, "target": "biz_1", "slot": slot}
+    known = {"automation": automation, "target": "biz_1", "slot": slot_names(now, "UTC")}
     accounts = ("biz_1", None)
-    names = [known | {"event": _event(type_, account, slot["iso"])} for type_, account in product(events, accounts)]
+    moment = _MOMENT.dump_python(now.astimezone(UTC), mode="json")
+    names = [known | {"event": _event(type_, account, moment)} for type_, account in product(events, accounts)]
     return Samples(names, Evaluator())
 
 

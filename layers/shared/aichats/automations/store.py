@@ -13,14 +13,15 @@ the condition that the row is as it was read, so of two that change it at once o
 """
 
 import builtins
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 from botocore.exceptions import ClientError
 
+from aichats.automations.expressed import bound, refused_item
 from aichats.automations.model import Automation, canonical
 from aichats.automations.rows import (
     WEBHOOK,
@@ -148,10 +149,10 @@ class AutomationStore:
                 Key={"name": {"S": row.name}},
                 ConditionExpression=UNCHANGED,
                 ReturnValuesOnConditionCheckFailure="ALL_OLD",
-                **_bound({"etag": row.etag, "state": row.state}, UNCHANGED),
+                **bound({"etag": row.etag, "state": row.state}, UNCHANGED),
             )
         except ClientError as error:
-            return not _refused_item(error)
+            return not refused_item(error)
         return True
 
     # ------------------------------------------------------------------ written by the sweep
@@ -178,8 +179,9 @@ class AutomationStore:
 
     def get(self, name: str) -> AutomationRow | None:
         """An automation as of now; ``None`` if there is none, or it is being deleted."""
-        row = self.read(name)
-        return None if row is None or row.state == "deleting" else row
+        item = self._item(name)
+        # One that is being deleted is gone, also if it cannot be read.
+        return row_of(item) if item and item.get("state") != "deleting" else None
 
     def read(self, name: str) -> AutomationRow | None:
         """A row as of now, in whatever state."""
@@ -192,20 +194,23 @@ class AutomationStore:
 
     def rows(self) -> Iterator[AutomationRow]:
         """All rows as of now, in whatever state, in no order."""
-        return _readable(self._items(self.client.scan, ConsistentRead=True))
+        return _readable(self.heads())
+
+    def heads(self) -> Iterator[Head]:
+        """All rows as of now, as :meth:`rows`; of one that cannot be read what it takes to delete it, if that can."""
+        return _heads(self._items(self.client.scan, ConsistentRead=True))
 
     def names(self) -> set[str]:
         """The names of all rows as of now, also of those that cannot be read."""
-        items = self._items(self.client.scan, ConsistentRead=True, ProjectionExpression="#name", **_bound({}, "#name"))
+        items = self._items(self.client.scan, ConsistentRead=True, ProjectionExpression="#name", **bound({}, "#name"))
         return {item["name"]["S"] for item in items}
 
     def webhook_automations(self) -> Iterator[AutomationRow]:
         """The automations that listen to events: active and enabled. A change shows here after a moment."""
         condition = "#webhook = :webhook"
-        bound = _bound({"webhook": WEBHOOK}, condition)
-        return _readable(
-            self._items(self.client.query, IndexName="by_trigger", KeyConditionExpression=condition, **bound)
-        )
+        equal = bound({"webhook": WEBHOOK}, condition)
+        items = self._items(self.client.query, IndexName="by_trigger", KeyConditionExpression=condition, **equal)
+        return _readable(_heads(items))
 
     # ------------------------------------------------------------------ inside
 
@@ -227,11 +232,11 @@ class AutomationStore:
                 Item=encode(item),
                 ConditionExpression=condition,
                 ReturnValuesOnConditionCheckFailure="ALL_OLD",
-                **_bound({"etag": old.etag, "state": old.state} if old else {}, condition),
+                **bound({"etag": old.etag, "state": old.state} if old else {}, condition),
             )
         except ClientError as error:
             # It may be what we wrote: boto3 repeats a write whose answer got lost.
-            return _refused_item(error) == item
+            return refused_item(error) == item
         return True
 
     def _set_state(
@@ -250,11 +255,11 @@ class AutomationStore:
                 UpdateExpression=expression,
                 ConditionExpression=UNCHANGED,
                 ReturnValuesOnConditionCheckFailure="ALL_OLD",
-                **_bound({"etag": row.etag, "state": row.state, **new}, expression, UNCHANGED),
+                **bound({"etag": row.etag, "state": row.state, **new}, expression, UNCHANGED),
             )
         except ClientError as error:
             # It may be what we wrote: boto3 repeats a write whose answer got lost.
-            stands = _refused_item(error)
+            stands = refused_item(error)
             return all(stands.get(key) == value for key, value in {"etag": row.etag, **changes}.items())
         return True
 
@@ -268,32 +273,17 @@ class AutomationStore:
             more = {"ExclusiveStartKey": answer["LastEvaluatedKey"]}
 
 
-def _readable(items: Iterable[Mapping[str, Any]]) -> Iterator[AutomationRow]:
-    """The rows that this version of the code can read: one that it cannot must not stop all others."""
-    for item in items:
+def _readable(heads: Iterable[Head]) -> Iterator[AutomationRow]:
+    return (head for head in heads if isinstance(head, AutomationRow))
+
+
+def _heads(items: Iterable[Mapping[str, Any]]) -> Iterator[Head]:
+    """The rows, as far as this version of the code can read them: one that it cannot must not stop all others."""
+    for item in map(decode, items):
         try:
-            yield row_of(decode(item))
+            yield row_of(item)
         except UnreadableError as error:
             count_now("AutomationsUnreadable")
-            logger.error("automation left out", extra={"automation": item["name"]["S"], "error": str(error)})
-
-
-def _bound(values: Mapping[str, Any], *expressions: str) -> dict[str, Any]:
-    """The names and the values that expressions use."""
-    names = {f"#{name}": name for expression in expressions for name in re.findall(r"#(\w+)", expression)}
-    bound: dict[str, Any] = {"ExpressionAttributeNames": names}
-    if values:
-        bound["ExpressionAttributeValues"] = encode({f":{name}": value for name, value in values.items()})
-    return bound
-
-
-def _refused_item(error: ClientError) -> dict[str, Any]:
-    """What stood against a conditional write; empty if there is no such item.
-
-    Raises:
-        ClientError: it failed for another reason.
-    """
-    response: Mapping[str, Any] = error.response
-    if response["Error"]["Code"] != "ConditionalCheckFailedException":
-        raise error
-    return decode(response.get("Item", {}))
+            logger.error("automation left out", extra={"automation": item["name"], "error": str(error)})
+            with suppress(UnreadableError):
+                yield head_of(item)
