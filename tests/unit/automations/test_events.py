@@ -25,16 +25,6 @@ from tests.ledgers import Clock
 FAILS_FOR_B = "{{ abs(to_number(target == 'biz_B' && 'x' || '1')) }}"
 
 
-@pytest.fixture
-def stack() -> Stack:
-    return Stack()
-
-
-@pytest.fixture
-def printed(capsys: pytest.CaptureFixture[str]) -> Printed:
-    return Printed(capsys)
-
-
 def event(**changes: Any) -> Json:
     """An event as it is after it was read."""
     return WebhookEvent.model_validate(payment(**changes)).model_dump(mode="json")

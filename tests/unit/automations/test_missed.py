@@ -17,16 +17,6 @@ from tests.firing import GRACE, NAME, ONE, THREE, TWO, Printed, Stack, hourly, s
 from tests.ledgers import NOON
 
 
-@pytest.fixture
-def stack() -> Stack:
-    return Stack()
-
-
-@pytest.fixture
-def printed(capsys: pytest.CaptureFixture[str]) -> Printed:
-    return Printed(capsys)
-
-
 def begin_fan_out(stack: Stack, slot: datetime) -> None:
     """Of the runs of a slot only the second is written before the function dies."""
     runs = stack.app.ticks.runs_of({"automation": NAME, "scheduled_time": slot.isoformat()})

@@ -19,16 +19,6 @@ CHANGED = ONE + timedelta(minutes=4)
 """When the owner changes it: the slot at one did not fire, and its event may still come."""
 
 
-@pytest.fixture
-def stack() -> Stack:
-    return Stack()
-
-
-@pytest.fixture
-def printed(capsys: pytest.CaptureFixture[str]) -> Printed:
-    return Printed(capsys)
-
-
 def triggered(expression: str, then: str = "skip", **trigger: Any) -> Json:
     return hourly(then=then) | {"trigger": scheduled(expression, **trigger)["trigger"]}
 

@@ -9,17 +9,6 @@ from tests.crashing import Crash, World
 from tests.firing import GRACE, NAME, ONE, TWO, Printed, Stack, hourly, sweep_at
 from tests.ledgers import NOON, Clock
 
-
-@pytest.fixture
-def stack() -> Stack:
-    return Stack()
-
-
-@pytest.fixture
-def printed(capsys: pytest.CaptureFixture[str]) -> Printed:
-    return Printed(capsys)
-
-
 # ---------------------------------------------------------------------------------------------- its event comes late
 
 

@@ -19,11 +19,6 @@ DAILY = "cron(0 12 * * ? *)"
 INSIDE: Json = EVENT | {"action": ACTION, "targets": ["biz_A"]}
 
 
-@pytest.fixture
-def stack() -> Stack:
-    return Stack()
-
-
 def ids(stack: Stack, event: object = EVENT) -> list[str]:
     return [run.run_id for run in stack.app.ticks.runs_of(event)]
 
