@@ -2,9 +2,9 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, TypeAdapter
@@ -16,6 +16,9 @@ from aichats.validation import read_stored
 
 WEBHOOK = "webhook"
 """Name and only value of the attribute that the index of listening automations has for its key."""
+
+SECOND = timedelta(seconds=1)
+"""The unit of the times of a trigger."""
 
 type State = Literal["active", "done", "deleting"]
 
@@ -96,6 +99,17 @@ class AutomationRow(Head):
         if not isinstance(trigger, ScheduleTrigger):
             return None
         return next(schedule_times(trigger, self.rate_start, after), None)
+
+    def possible_slots(self, after: datetime) -> Iterator[datetime]:
+        """Return the slots later than that at which Scheduler may fire, one exactly at the trigger's ``end`` included.
+
+        AWS says that a schedule fires before its end, so no slot is expected there. If its event comes, it is taken.
+        """
+        trigger = self.automation.trigger
+        if not isinstance(trigger, ScheduleTrigger):
+            return iter(())
+        end = trigger.end + SECOND if trigger.end else None
+        return schedule_times(trigger.model_copy(update={"end": end}), self.rate_start, after)
 
     def under(self, former: Former) -> "AutomationRow":
         """Itself, if the former trigger were still its trigger."""
