@@ -31,6 +31,7 @@ ON_TABLES = {
         "${RunsTable.Arn}/index/by_due": QUERIED,
         "${RunsTable.Arn}/index/by_slot": QUERIED,
         "AutomationsTable": READ | WRITTEN | DELETED | SCANNED,
+        "${AutomationsTable.Arn}/index/by_trigger": SCANNED,
     },
     "HttpApiFunction": {
         "RunsTable": READ | WRITTEN,
@@ -40,6 +41,7 @@ ON_TABLES = {
     "ReceiveWebhookFunction": {
         "RunsTable": {"dynamodb:PutItem"},
         "${AutomationsTable.Arn}/index/by_trigger": QUERIED,
+        "AutomationsTable": {"dynamodb:BatchGetItem"},
     },
 }
 """What each function may do with the tables."""

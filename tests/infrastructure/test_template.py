@@ -11,7 +11,7 @@ import pytest
 from annotated_types import Ge, Le
 
 from aichats.automations.keeper import DONE_AFTER
-from aichats.automations.rows import WEBHOOK
+from aichats.automations.listening import ATTRIBUTE, INDEX
 from aichats.automations.schedules import MAX_EVENT_AGE
 from aichats.config import Settings
 from aichats.runs.perform import ALARMING
@@ -203,7 +203,7 @@ def test_the_automations_table_has_the_index_of_those_that_listen() -> None:
 
     assert properties["KeySchema"] == [{"AttributeName": "name", "KeyType": "HASH"}]
     [index] = properties["GlobalSecondaryIndexes"]
-    assert (index["IndexName"], index["KeySchema"][0]["AttributeName"]) == ("by_trigger", WEBHOOK)
+    assert (index["IndexName"], index["KeySchema"][0]["AttributeName"]) == (INDEX, ATTRIBUTE)
     assert index["Projection"] == {"ProjectionType": "ALL"}
 
 

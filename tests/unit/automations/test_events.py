@@ -95,7 +95,7 @@ def test_what_became_a_schedule_since_its_index_was_written_hears_nothing(
     stack: Stack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stale = replace(stack.put(listening()), automation=CRON)
-    monkeypatch.setattr(AutomationStore, "webhook_automations", lambda _: iter([stale]))
+    monkeypatch.setattr(AutomationStore, "listeners", lambda *_: iter([stale]))
 
     assert stack.hear(event()) == []
 

@@ -124,7 +124,7 @@ def test_a_fan_out_is_spread_to_eight_a_second_and_to_a_quarter_of_an_hour_at_mo
 
     dispatcher.fan_out(runs)
 
-    assert [sent.delay for sent in sqs.sent] == [0, *[1] * 8, *[2] * 8]
+    assert [delay for _, delay in sqs.runs] == [0, *[1] * 8, *[2] * 8]
     due = [row.due_at for row in bench.ledger.overdue(bench.clock.now + timedelta(hours=1), limit=100)]
     assert due == [bench.clock.now + timedelta(seconds=number / 8) for number in range(17)]
 
@@ -132,11 +132,11 @@ def test_a_fan_out_is_spread_to_eight_a_second_and_to_a_quarter_of_an_hour_at_mo
 def test_no_message_comes_before_its_run_is_due(dispatcher: Dispatcher, bench: Bench, sqs: FakeSqs) -> None:
     dispatcher.fan_out([make_run(target=f"biz_{number}") for number in range(30)])
 
-    for sent in sqs.sent:
-        row = bench.ledger.get(sent.run_id)
+    for run_id, delay in sqs.runs:
+        row = bench.ledger.get(run_id)
         assert row is not None
         assert row.due_at is not None
-        assert row.due_at <= bench.clock.now + timedelta(seconds=sent.delay)
+        assert row.due_at <= bench.clock.now + timedelta(seconds=delay)
 
 
 def test_runs_that_a_caller_knows_are_performed_though_sqs_takes_no_message(

@@ -33,6 +33,6 @@ def test_what_the_ledger_never_keeps_is_a_mistake(value: object) -> None:
 def test_a_message_that_was_taken_once_is_performed_also_if_less_is_taken_now() -> None:
     action = WhopCreateChat.model_construct(type="whop.create_chat", message_text="x" * MAX_STORED_MESSAGE_BYTES)
 
-    row = row_of(decode(encode(new_item(make_run(action=action), NOON, NOON))))
+    row = row_of(decode(encode(new_item(make_run(action=action), NOON, NOON, {}))))
 
     assert row.run.action == action

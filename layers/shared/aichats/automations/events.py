@@ -40,7 +40,7 @@ class Listeners:
         occurrence = of_event(webhook_id, event, moment)
         started: list[Run] = []
         failed: list[str] = []
-        for row in self.store.webhook_automations():
+        for row in self.store.listeners(event["type"]):
             runs, broken = self._fire(row, event, occurrence)
             started += runs
             failed += unrendered.note(self.ledger, broken)

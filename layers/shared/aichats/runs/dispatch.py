@@ -8,14 +8,12 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from botocore.exceptions import BotoCoreError, ClientError
-
 from aichats.http.deadline import remaining
 from aichats.observability import count, logger
 from aichats.runs.ledger import Ledger
 from aichats.runs.model import Run
 from aichats.runs.perform import Outcome, Performer, State, found
-from aichats.runs.queue import Queue, QueueError
+from aichats.runs.queue import Due, Queue, QueueError
 
 FIRST_LOOK, MAX_LOOK = 0.2, 1.0
 """Seconds between two looks at a run that is watched."""
@@ -103,22 +101,22 @@ class Dispatcher:
         """
         self.send_or_leave(self._add(runs))
 
-    def send_or_leave(self, runs: Sequence[tuple[Run, timedelta]]) -> None:
+    def send_or_leave(self, runs: Sequence[Due]) -> None:
         """Send a message for each run, all of which are in the ledger. Those that SQS refuses are left to the sweep."""
         try:
             self._send(runs)
-        except (QueueError, BotoCoreError, ClientError):
-            logger.exception("runs left to the sweep", extra={"run_ids": [run.run_id for run, _ in runs]})
+        except QueueError:
+            logger.exception("runs left to the sweep", extra={"run_ids": [run.run_id for run in runs]})
 
-    def _add(self, runs: Sequence[Run]) -> list[tuple[Run, timedelta]]:
+    def _add(self, runs: Sequence[Run]) -> list[Due]:
         """Write the runs to the ledger. Those that are open now, and when each is due from now on."""
         now = self.ledger.clock()
         apart = self._apart(runs[0]) if runs[1:] else timedelta(0)
         delay_of = {run.run_id: number * apart for number, run in enumerate(runs)}
         opened = self.ledger.add(runs, lambda index: now + index * apart)
-        return [(run, delay_of[run.run_id]) for run in opened]
+        return [Due.of(run, delay_of[run.run_id]) for run in opened]
 
-    def _send(self, runs: Sequence[tuple[Run, timedelta]]) -> None:
+    def _send(self, runs: Sequence[Due]) -> None:
         self.queue.send(runs)
         count("RunsQueued", len(runs))
 
@@ -141,7 +139,7 @@ class Dispatcher:
         due_at = outcome.row.due_at
         if outcome.state == "waiting" and due_at is not None:
             # If this fails the run is not lost: it is open, and sweep_runs finds it.
-            self.queue.send([(outcome.row.run, due_at - self.ledger.clock())])
+            self.queue.send([Due.of(outcome.row.run, due_at - self.ledger.clock())])
 
 
 def _result(run_id: str, job: Future[Outcome]) -> Outcome | BaseException:

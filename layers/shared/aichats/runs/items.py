@@ -95,14 +95,11 @@ class Items:
         condition: str,
         values: Json | None = None,
         *,
-        defaults: Json | None = None,
         remove: Sequence[str] = (),
         count: str | None = None,
         tell_old: bool = False,
     ) -> dict[str, Any]:
-        """Change an item: ``changes`` are set (``None`` removes), ``defaults`` where there is nothing yet.
-
-        ``count`` names a number that grows by one.
+        """Change an item: ``changes`` are set (``None`` removes). ``count`` names a number that grows by one.
 
         Returns:
             The item as it was before, if ``tell_old``; empty if there was none.
@@ -110,16 +107,13 @@ class Items:
         Raises:
             ConditionFailedError: the condition does not hold.
         """
-        own = {"run_id", count, *changes, *remove}
-        missing = {name: value for name, value in (defaults or {}).items() if name not in own}
         given = {name: value for name, value in changes.items() if value is not None}
         gone = [*remove, *(name for name in changes if name not in given)]
         sets = [f"#{name} = :{name}" for name in given]
-        sets += [f"#{name} = if_not_exists(#{name}, :{name})" for name in missing]
         expression = f"SET {', '.join(sets)}"
         expression += f" REMOVE {', '.join(f'#{name}' for name in gone)}" if gone else ""
         expression += f" ADD #{count} :one" if count else ""
-        bound = {**given, **missing, **(values or {}), **({"one": 1} if count else {})}
+        bound = {**given, **(values or {}), **({"one": 1} if count else {})}
         try:
             answer = self.client.update_item(
                 TableName=self.table,

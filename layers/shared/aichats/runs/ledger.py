@@ -31,7 +31,7 @@ from datetime import datetime, timedelta
 from itertools import batched
 from typing import Any, Literal
 
-from aichats.runs.items import NEW, ConditionFailedError, together
+from aichats.runs.items import ConditionFailedError, together
 from aichats.runs.model import Run
 from aichats.runs.reader import Reader
 from aichats.runs.rows import OPEN, EndStatus, Json, Row, new_item, row_of
@@ -61,7 +61,13 @@ class RefusedByLedgerError(Exception):
 
 @dataclass(frozen=True)
 class Ledger(Reader):
-    """The table. Safe to share between threads."""
+    """The table. Safe to share between threads.
+
+    Args:
+        prepare: returns further attributes for the row of a new run: what its effects depend on.
+    """
+
+    prepare: Callable[[Run], Json] = lambda _run: {}
 
     # ------------------------------------------------------------------ before a run
 
@@ -72,7 +78,7 @@ class Ledger(Reader):
             The runs that are open now: all but those which were there already and have ended.
         """
         now = self.clock()
-        items = [(run, new_item(run, now, due_at(index))) for index, run in enumerate(runs)]
+        items = [(run, self._new_item(run, now, due_at(index))) for index, run in enumerate(runs)]
         fresh: list[Run] = []
         for part in batched(items, together([item for _, item in items]), strict=False):
             if self._items.put_all([item for _, item in part]):
@@ -114,7 +120,7 @@ class Ledger(Reader):
         open_only = dict.fromkeys(NOT_OPEN)
         items = []
         for run in runs:
-            item = {**new_item(run, now, now), **ended, **kept}
+            item = {**self._new_item(run, now, now), **ended, **kept}
             items.append({name: value for name, value in item.items() if name not in open_only})
         written = 0
         for part in batched(items, together(items), strict=False):
@@ -164,19 +170,28 @@ class Ledger(Reader):
             "updated_at": to_text(now),
             "open_state": OPEN,
         }
-        takable = "#open_state = :open_state AND #due_at <= :now"
-        if isinstance(run, str):
-            new, run_id, condition = {}, run, takable
-        else:
-            new, run_id, condition = new_item(run, now, now), run.run_id, f"{NEW} OR ({takable})"
-        old = self._write(
-            run_id, changes, condition, {"now": to_text(now)}, defaults=new, count="attempts", tell_old=True
-        )
-        before = row_of(old or new)
+        new = None if isinstance(run, str) else self._new_item(run, now, now)
+        if new is not None and self._insert({**new, **changes, "attempts": 1}):
+            return replace(row_of(new), status="performing", attempts=1, lease=token, lease_until=lease_until)
+        run_id = run if isinstance(run, str) else run.run_id
+        takable, values = "#open_state = :open_state AND #due_at <= :now", {"now": to_text(now)}
+        before = row_of(self._write(run_id, changes, takable, values, count="attempts", tell_old=True))
         # Our own token: boto3 repeated the write, because its first answer got lost. What stood there before is not
         # known any more, so the run counts as unsettled.
         attempts = before.attempts + (before.lease != token)
         return replace(before, status="performing", attempts=attempts, lease=token, lease_until=lease_until)
+
+    def _insert(self, item: Json) -> bool:
+        """Write a new row that is claimed already. Return ``False`` if the run has a row."""
+        try:
+            self._items.put(item)
+        except ConditionFailedError as error:
+            # Our own lease: boto3 repeated the write, because its first answer got lost.
+            return bool(error.stands.get("lease") == item["lease"])
+        return True
+
+    def _new_item(self, run: Run, now: datetime, due_at: datetime) -> dict[str, Any]:
+        return new_item(run, now, due_at, self.prepare(run))
 
     def put_back(self, row: Row, due_at: datetime, *, unsettled_at: datetime | None, error: Json | None) -> None:
         """Let a claimed run wait until ``due_at``; its attempts and key number become those of ``row``.
@@ -216,10 +231,11 @@ class Ledger(Reader):
         Raises:
             RefusedByLedgerError: the run has ended.
         """
-        known = {**row.result, **result}
-        changes = {"chat_id": chat_id, "result": _json(known), "updated_at": to_text(self.clock())}
+        known, now = {**row.result, **result}, self.clock()
+        moment = to_text(now)
+        changes = {"chat_id": chat_id, "result": _json(known), "recorded_at": moment, "updated_at": moment}
         self._write(row.run.run_id, changes | SETTLED, STILL_OPEN)
-        return replace(row, chat_id=chat_id, result=known, unsettled_at=None, seen=None)
+        return replace(row, chat_id=chat_id, result=known, recorded_at=now, unsettled_at=None, seen=None)
 
     def finish(
         self,

@@ -19,8 +19,17 @@ type Status = OpenStatus | EndStatus
 type Json = Mapping[str, Any]
 
 OPEN = "open"
-MOMENTS = ("created_at", "opened_at", "updated_at", "due_at", "unsettled_at", "lease_until", "finished_at")
-KEPT = ("status", "unrendered", "lease", "chat_id", "seen", "error")
+MOMENTS = (
+    "created_at",
+    "opened_at",
+    "updated_at",
+    "due_at",
+    "unsettled_at",
+    "lease_until",
+    "finished_at",
+    "recorded_at",
+)
+KEPT = ("status", "unrendered", "lease", "chat_id", "seen", "error", "title", "key_base")
 
 _ACTION: TypeAdapter[Any] = TypeAdapter(Action)
 
@@ -34,7 +43,7 @@ class Row:
     attempts: int
     """Claims after which the provider may have been called."""
     key_number: int
-    """The ``n`` of ``Idempotency-Key: <run_id>.<n>``."""
+    """The ``n`` of ``Idempotency-Key: <key_base>.<n>``."""
     created_at: datetime
     opened_at: datetime
     """When it was made or replayed: it is given up 24 h later."""
@@ -53,6 +62,12 @@ class Row:
     finished_at: datetime | None = None
     unrendered: bool = False
     """Whether its texts could not be made, so that it can never be performed."""
+    title: str | None = None
+    """The exact title to create the chat with, with the run's mark at its front; ``None``: it carries no mark."""
+    key_base: str | None = None
+    """What its idempotency keys begin with. Rows of earlier versions have none: their keys begin with the run_id."""
+    recorded_at: datetime | None = None
+    """When the newest effect of it was recorded."""
 
     @property
     def is_open(self) -> bool:
@@ -72,11 +87,14 @@ class Row:
     @property
     def idempotency_key(self) -> str:
         """The key of its next create."""
-        return f"{self.run.run_id}.{self.key_number}"
+        return f"{self.key_base or self.run.run_id}.{self.key_number}"
 
 
-def new_item(run: Run, now: datetime, due_at: datetime) -> dict[str, Any]:
-    """The attributes of a run that waits to be performed."""
+def new_item(run: Run, now: datetime, due_at: datetime, prepared: Json) -> dict[str, Any]:
+    """Return the attributes of a run that waits to be performed.
+
+    ``prepared`` holds what its effects depend on, which never changes afterwards.
+    """
     item = {
         "run_id": run.run_id,
         "status": "pending",
@@ -96,6 +114,7 @@ def new_item(run: Run, now: datetime, due_at: datetime) -> dict[str, Any]:
         "open_state": OPEN,
         "due_at": to_text(due_at),
         "not_after": to_text(run.not_after) if run.not_after else None,
+        **prepared,
     }
     # An attribute that is an index's key must not be null.
     return {name: value for name, value in item.items() if value is not None}

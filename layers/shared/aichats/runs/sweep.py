@@ -7,6 +7,7 @@ from aichats.observability import count, count_now, logger
 from aichats.runs.dispatch import Dispatcher
 from aichats.runs.ledger import Ledger, RefusedByLedgerError
 from aichats.runs.perform import ALARMING, MAX_AGE
+from aichats.runs.queue import Due
 from aichats.runs.rows import EndStatus, Row
 
 GIVE_UP = MAX_AGE + timedelta(hours=1)
@@ -29,7 +30,7 @@ class Sweeper:
         over = [row for row in stranded if now - row.opened_at > GIVE_UP]
         ended = sum(self._end(row) for row in over)
         resumed = [row for row in stranded if row not in over]
-        self.dispatcher.queue.send((row.run, timedelta(0)) for row in resumed)
+        self.dispatcher.queue.send([Due.of(row.run, timedelta(0)) for row in resumed])
         for row in resumed:
             logger.warning("stranded run sent again", extra={"run_id": row.run.run_id, "status": row.status})
         count("RunsResumed", len(resumed))
