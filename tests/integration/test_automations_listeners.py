@@ -176,7 +176,7 @@ def test_items_are_no_automations(store: AutomationStore) -> None:
     store.put(NAME, WEBHOOK)
 
     assert [row.name for row in store.list()] == [head.name for head in store.heads()] == [NAME]
-    assert store.names() == {NAME}
+    assert store.contents().names == {NAME}
 
 
 # ---------------------------------------------------------------------------------------------- older versions, repair

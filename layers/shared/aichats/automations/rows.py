@@ -77,6 +77,8 @@ class AutomationRow(Head):
     """From when a ``rate`` is counted: kept as long as expression, zone and start stay as they are."""
     replaced: str | None = None
     """The ETag of the version before."""
+    aligned: str | None = None
+    """What the sweep wrote when it found the schedule as this version of the row wants it."""
     former: tuple[Former, ...] = ()
     """Triggers whose slots are still to be looked at, oldest first."""
 
@@ -223,6 +225,7 @@ def _row_of(item: Mapping[str, Any], what: str) -> AutomationRow:
         **vars(_head_of(item, what)),
         automation=read_stored(Automation.model_validate, json.loads(item["definition"]), what),
         replaced=item.get("replaced"),
+        aligned=item.get("aligned"),
         former=read_stored(_FORMER.validate_json, item.get("former", "[]"), what),
         **known,
     )

@@ -13,7 +13,7 @@ import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Literal, Protocol
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -142,6 +142,22 @@ class Schedules:
             SchedulerError: they could not be read.
         """
         return {each["Name"]: max(each["CreationDate"], each["LastModificationDate"]) for each in self._listed()}
+
+    def state(self, row: AutomationRow, changed: datetime) -> str:
+        """Return what tells the state of an active row's schedule from any other.
+
+        It has the time at which the schedule changed last, and a hash of what the row and this stack want of it: a
+        schedule that somebody changes, a row that changes, and a deployment that changes roles or queues give another
+        state. The StartDate is left out, because what is wanted of it depends on the present time.
+        """
+        wanted = {name: value for name, value in self._wanted(row).items() if name != "StartDate"}
+        digest = hashlib.sha256(json.dumps(wanted, default=str).encode()).hexdigest()[:16]
+        return f"{changed.astimezone(UTC).isoformat()} {digest}"
+
+    def automation_name(self, schedule: str) -> str | None:
+        """Return the name of the automation that a schedule belongs to; ``None`` if the schedule has only a hash."""
+        name = schedule.removeprefix(self._prefix)
+        return None if name.startswith(".") else name
 
     def schedule_name(self, name: str) -> str:
         """What the schedule of an automation is called."""
