@@ -21,11 +21,12 @@ class Part:
     def __init__(self, *fails: str, repairs: tuple[Repair, ...] = ()) -> None:
         self.calls: list[str] = []
         self.schedules = self
-        self.turns: list[Turn] = []
+        self.over: list[Callable[[], bool]] = []
         self._fails = fails
         self._repairs = list(repairs)
 
-    def sweep(self) -> dict[str, int]:
+    def sweep(self, time_is_up: Callable[[], bool]) -> dict[str, int]:
+        self.over.append(time_is_up)
         self._called("sweep")
         return {"resumed": 2, "ended": 1}
 
@@ -38,12 +39,12 @@ class Part:
         return Contents([], set())
 
     def look(self, _rows: object, turn: Turn) -> int:
-        self.turns.append(turn)
+        self.over.append(turn.is_over)
         self._called("look")
         return 3
 
     def heal(self, _contents: Contents, _listed: dict[str, datetime], turn: Turn) -> list[Repair]:
-        self.turns.append(turn)
+        self.over.append(turn.is_over)
         self._called("heal")
         return self._repairs
 
@@ -91,11 +92,10 @@ def test_where_schedules_cannot_be_listed_slots_are_looked_for_all_the_same() ->
 def test_each_part_has_its_share_of_the_time_and_what_the_parts_before_it_left() -> None:
     part, clock = Part(), FakeClock(now=0)
     going(part, clock)()
-    slots, schedules = part.turns
 
-    for now, over in ((0, (False, False)), (69, (False, False)), (70, (True, False)), (105, (True, True))):
+    for now, over in ((34, 0), (35, 1), (69, 1), (70, 2), (104, 2), (105, 3)):
         clock.now = now
-        assert (slots.is_over(), schedules.is_over()) == over
+        assert [is_over() for is_over in part.over] == [number < over for number in range(3)]
 
 
 def test_of_several_errors_none_is_lost() -> None:

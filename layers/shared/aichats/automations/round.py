@@ -47,7 +47,7 @@ class Round:
         begun, share = self.clock(), max(0.0, seconds - MARGIN) / 3
         done: dict[str, int] = {}
         try:
-            done |= self.sweeper.sweep()
+            done |= self.sweeper.sweep(lambda: self.clock() >= begun + share)
         finally:
             done |= self._tend(self._turn("slots", begun + 2 * share), self._turn("schedules", begun + 3 * share))
         return done
