@@ -46,10 +46,6 @@ class DynamoDB(Protocol):
         """Read a page of an index."""
 
     @property
-    def batch_get_item(self) -> Call:
-        """Read up to 100 items."""
-
-    @property
     def transact_write_items(self) -> Call:
         """Write several items, all or none."""
 
