@@ -221,10 +221,10 @@ class Keeper:
         return "removed" if self.schedules.remove(schedule) else None
 
     def _is_over(self, row: AutomationRow) -> bool:
-        """Whether it fired for the last time, and it was looked whether it did."""
-        last = min(row.checked_until, self.clock() - DONE_AFTER)
-        is_on = row.schedule is not None and row.schedule.enabled
-        return is_on and next(row.possible_slots(last), None) is None
+        """Return whether it fired for the last time, its events had their time, and all its slots were looked for."""
+        if row.schedule is None or not row.schedule.enabled or row.fires_after(row.checked_until):
+            return False
+        return next(row.possible_slots(self.clock() - DONE_AFTER), None) is None
 
     def _is_settled(self, *changes: datetime | None) -> bool:
         return all(change is None or self.clock() - change > QUIET for change in changes)

@@ -43,7 +43,7 @@ def side_by_side[T, R](function: Callable[[T], R], values: Sequence[T]) -> list[
     """Call a function for each value, ten at the same time, and return the results in order.
 
     Raises:
-        Exception: the first error, after all calls have ended.
+        Exception: the first error, when the calls that have begun have ended. The others are not made.
     """
     if len(values) <= 1:
         return [function(value) for value in values]
