@@ -8,6 +8,7 @@ whoever makes them, so a late run and a late event never both take effect.
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from functools import cached_property
 from itertools import batched
 
 from aichats.automations import unrendered
@@ -64,9 +65,11 @@ class _Look:
     run_late: bool
     there: dict[datetime, set[str]] = field(default_factory=dict)
 
-    def ids(self, slot: datetime) -> set[str]:
-        """The ids of the runs that the automation makes for a slot with the targets that it has now."""
-        return {slot_of(slot).run_id(self.row.name, target) for target in self.row.automation.targets}
+    @cached_property
+    def ids(self) -> dict[datetime, set[str]]:
+        """The ids of the runs that the automation makes for each slot with the targets that it has now."""
+        name, targets = self.row.name, self.row.automation.targets
+        return {slot: {slot_of(slot).run_id(name, target) for target in targets} for slot in self.slots}
 
 
 @dataclass(frozen=True)
@@ -131,11 +134,11 @@ class MissedSlots:
         for age in range(max((len(look.slots) for look in looks), default=0)):
             slots = [(look, look.slots[-1 - age]) for look in looks if age < len(look.slots)]
             # The ids of runs are known as long as the targets are those of that time.
-            known = {id_ for look, slot in slots if slot > look.row.targets_at for id_ in look.ids(slot)}
+            known = {id_ for look, slot in slots if slot > look.row.targets_at for id_ in look.ids[slot]}
             found = set[str]().union(*call_all(self.ledger.existing, list(batched(sorted(known), 100, strict=False))))
             others = [(look, slot) for look, slot in slots if slot <= look.row.targets_at]
             for look, slot in slots:
-                look.there[slot] = look.ids(slot) & found
+                look.there[slot] = look.ids[slot] & found
             for (look, slot), there in zip(others, call_all(self._of_slot, others), strict=True):
                 look.there[slot] = there
 
@@ -151,7 +154,7 @@ class MissedSlots:
     def _gap(self, look: _Look, slot: datetime) -> Gap:
         """What is missing of a slot. Runs whose texts cannot be made are noted as failed."""
         row, there = look.row, look.there[slot]
-        if look.ids(slot) <= there or (there and slot <= row.targets_at):
+        if look.ids[slot] <= there or (there and slot <= row.targets_at):
             return Gap(row, slot, [], sure=True)  # It fired: for the targets that it had then.
         fired = self.firing.fire(row.name, row.automation, slot_of(slot))
         unrendered.note(self.ledger, [(run, error) for run, error in fired.failed if run.run_id not in there])

@@ -7,6 +7,7 @@ from functools import partial
 import pytest
 
 from aichats.automations.keeper import Keeper, Repair
+from aichats.automations.rows import AutomationRow
 from aichats.automations.schedules import Schedules
 from tests.automations import CRON, RATE, automation, heal, scheduled
 from tests.keeper_bench import AFTER_ROW, NAME, SCHEDULE, Stack
@@ -114,9 +115,9 @@ def test_an_unforeseen_error_with_one_stops_no_other(stack: Stack, monkeypatch: 
         stack.stops(AFTER_ROW, partial(stack.keeper.put, name, CRON))
     ensure = Schedules.ensure
 
-    def fail(self: Schedules, row: object) -> object:
-        if getattr(row, "name", "") == "three":
-            raise OverflowError("three")
+    def fail(self: Schedules, row: AutomationRow) -> str:
+        if row.name == "three":
+            raise OverflowError(row.name)
         return ensure(self, row)
 
     monkeypatch.setattr(Schedules, "ensure", fail)
