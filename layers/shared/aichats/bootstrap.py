@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from aichats.automations.firing import Firing
     from aichats.automations.keeper import Keeper
     from aichats.automations.missed import MissedSlots
+    from aichats.automations.round import Round
     from aichats.automations.store import AutomationStore
     from aichats.automations.ticks import Ticks
 
@@ -169,6 +170,15 @@ class Application:
 
         grace = timedelta(seconds=self.settings.missed_grace_seconds)
         return MissedSlots(self.automations, self.ledger, self.dispatcher, self.firing, grace)
+
+    @cached_property
+    def round(self) -> Round:
+        """What is looked after every few minutes."""
+        from aichats.automations.round import Round
+        from aichats.automations.turns import Places
+
+        places = Places(self.ledger.client, self.ledger.table)
+        return Round(self.sweeper, self.automations, self.missed_slots, self.keeper, places)
 
     @cached_property
     def sweeper(self) -> Sweeper:

@@ -2,9 +2,9 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, TypeAdapter
@@ -13,6 +13,9 @@ from aichats.automations.model import Automation, ScheduleTrigger, WebhookTrigge
 from aichats.errors import AichatsError, InputError, UnreadableError
 from aichats.runs.times import from_text, to_text
 from aichats.validation import read_stored
+
+SECOND = timedelta(seconds=1)
+"""The unit of the times of a trigger."""
 
 type State = Literal["active", "done", "deleting"]
 
@@ -74,6 +77,8 @@ class AutomationRow(Head):
     """From when a ``rate`` is counted: kept as long as expression, zone and start stay as they are."""
     replaced: str | None = None
     """The ETag of the version before."""
+    aligned: str | None = None
+    """What the sweep wrote when it found the schedule as this version of the row wants it."""
     former: tuple[Former, ...] = ()
     """Triggers whose slots are still to be looked at, oldest first."""
 
@@ -101,6 +106,17 @@ class AutomationRow(Head):
         if not isinstance(trigger, ScheduleTrigger):
             return None
         return next(schedule_times(trigger, self.rate_start, after), None)
+
+    def possible_slots(self, after: datetime) -> Iterator[datetime]:
+        """Return the slots later than that at which Scheduler may fire, one exactly at the trigger's ``end`` included.
+
+        AWS says that a schedule fires before its end, so no slot is expected there. If its event comes, it is taken.
+        """
+        trigger = self.automation.trigger
+        if not isinstance(trigger, ScheduleTrigger):
+            return iter(())
+        end = trigger.end + SECOND if trigger.end else None
+        return schedule_times(trigger.model_copy(update={"end": end}), self.rate_start, after)
 
     def under(self, former: Former) -> "AutomationRow":
         """Itself, if the former trigger were still its trigger."""
@@ -209,6 +225,7 @@ def _row_of(item: Mapping[str, Any], what: str) -> AutomationRow:
         **vars(_head_of(item, what)),
         automation=read_stored(Automation.model_validate, json.loads(item["definition"]), what),
         replaced=item.get("replaced"),
+        aligned=item.get("aligned"),
         former=read_stored(_FORMER.validate_json, item.get("former", "[]"), what),
         **known,
     )
