@@ -108,7 +108,7 @@ class Application:
     def dispatcher(self) -> Dispatcher:
         """What performs runs."""
         actions: dict[str, Actions] = {"whop": self._whop_actions(), "kodey": self._kodey_actions()}
-        return Dispatcher(self.ledger, Performer(self.ledger, actions), self.queue)
+        return Dispatcher(self.ledger, Performer(self.ledger, actions, self._in_rotation), self.queue)
 
     @cached_property
     def firing(self) -> Firing:
@@ -192,6 +192,10 @@ class Application:
         except SecretError:
             # Not every function may read it, and a run tells itself what is wrong with it.
             return CALLS_PER_MINUTE["unknown"]
+
+    def _in_rotation(self, provider: str) -> bool:
+        secrets = {"whop": (self.settings.whop_secret, WHOP), "kodey": (self.settings.kodey_secret, KODEY)}
+        return self.secrets.in_rotation(*secrets[provider])
 
     def _whop_secret(self) -> WhopSecret:
         return self.secrets.read(self.settings.whop_secret, WHOP)

@@ -73,7 +73,7 @@ class Settings(BaseModel):
     @classmethod
     def _credentials_are_sent_with_tls(cls, value: str, info: ValidationInfo) -> str:
         hosts = f"({LOOPBACK}|{HOST_OF_CONTAINERS})" if info.data.get("aws_sam_local") else LOOPBACK
-        if not re.match(rf"https://|http://{hosts}(:\d{{1,5}})?(/|$)", value):
+        if not re.match(rf"https://|http://{hosts}(:\d{{1,5}})?(/|\Z)", value):
             raise ValueError("must begin with https://; http:// is for this machine only, such as http://127.0.0.1")
         return value
 
