@@ -72,7 +72,7 @@ class Mask:
     @cached_property
     def _secrets(self) -> list[tuple[str, int]]:
         """What is hidden, and from how many characters on, each in every form in which it may come back."""
-        tokens = [(form, TOKEN_RUN) for token in self.tokens for form in _forms_of_token(token)]
+        tokens = [(form, min(TOKEN_RUN, len(form))) for token in self.tokens for form in _forms_of_token(token)]
         texts = [(form, TEXT_RUN) for text in _texts(self.body) for form in _forms_of_text(text)]
         return list(dict.fromkeys(tokens + texts))
 
@@ -81,7 +81,7 @@ def _without(shown: str, secret: str, run: int) -> str:
     """Return what is shown without the secret, and without any part of it of ``run`` characters or more."""
     if len(secret) < SHORTEST:
         return shown
-    if len(secret) <= run:
+    if len(secret) < run:
         return re.sub(rf"(?<!\w)(?=\w){re.escape(secret)}(?!\w)|(?!\w){re.escape(secret)}", HIDDEN, shown)
     kept, at = [], 0
     while at < len(shown):
