@@ -52,7 +52,7 @@ class WallClock:
 @pytest.fixture
 def wall(monkeypatch: pytest.MonkeyPatch) -> WallClock:
     clock = WallClock()
-    monkeypatch.setattr(transport, "time", clock)
+    monkeypatch.setattr(transport, "time", clock, raising=False)
     return clock
 
 
