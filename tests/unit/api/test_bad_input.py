@@ -7,7 +7,7 @@ import pytest
 from pydantic import TypeAdapter
 
 from aichats.api.app import create_api
-from aichats.runs.actions import Action
+from aichats.runs.actions import WhopCreateChat
 from aichats.validation import read_stored
 from aichats.whop import CreateAiChat
 from tests.fakes import Json, ScriptedTransport
@@ -147,7 +147,9 @@ def test_a_message_that_shows_nothing_is_refused(api: HttpCaller, path: str, bod
 def test_a_message_that_shows_nothing_and_was_stored_before_stays_readable() -> None:
     stored = {"type": "whop.create_chat", "message_text": "\u200b"}
 
-    assert read_stored(TypeAdapter(Action).validate_python, stored, "run").message_text == "\u200b"
+    action: WhopCreateChat = read_stored(TypeAdapter(WhopCreateChat).validate_python, stored, "run")
+
+    assert action.message_text == "\u200b"
 
 
 @pytest.mark.parametrize("text", VISIBLE, ids=ascii)

@@ -267,3 +267,12 @@ def test_what_nobody_expected_is_told_without_details_and_a_run_goes_on(route: s
     assert answer.status == (202 if route == "create" else 500)
     assert "internals" not in answer.body
     assert "ZeroDivisionError" not in answer.body
+
+
+@pytest.mark.parametrize("code", ["InternalServiceError", "ThrottlingException"])
+def test_a_secret_that_cannot_be_read_just_now_is_503(code: str) -> None:
+    secrets = FakeSecretsManager({**SECRETS, WHOP_SECRET: aws_error(code)})
+
+    answer = call_api(ScriptedTransport(), secrets)("GET", "/chats")
+
+    assert (answer.status, "retry-after" in answer.headers) == (503, True)

@@ -15,7 +15,7 @@ from aichats.api.starting import accept, reserve_key
 from aichats.automations.firing import by_hand, fails
 from aichats.automations.model import Automation, Name, ScheduleTrigger, WebhookTrigger, first_slot, schedule_times
 from aichats.automations.rows import AutomationRow, State
-from aichats.callers import Scope
+from aichats.callers import Caller, Scope
 from aichats.errors import InputError, UnreadableError
 from aichats.models import Request, WholeNumber
 from aichats.whop.webhooks import KNOWN_EVENT_TYPES
@@ -130,10 +130,15 @@ def run_now(call: Call[None, None]) -> Reply:
     row = _existing(call)
     call.app.check_action(row.automation.action)
     name, key = row.name, reserve_key(call, f"POST /automations/{row.name}/run")
-    fired = call.app.firing.fire(name, row.automation, by_hand(f"{call.caller.name}:{key}", datetime.now(UTC)))
+    fired = call.app.firing.fire(name, row.automation, by_hand(_unique(call.caller, key), datetime.now(UTC)))
     for run, error in fired.failed:
         raise fails(run, error)
     return Reply(Started(run_ids=accept(call, key, fired.runs)), HTTPStatus.ACCEPTED)
+
+
+def _unique(caller: Caller, key: str) -> str:
+    """Return what tells a call by hand from all others. A colon within the caller's name is escaped."""
+    return f"{caller.identity.replace('%', '%25').replace(':', '%3A')}:{key}"
 
 
 def preview(call: Call[None, PreviewQuery]) -> Reply:

@@ -20,6 +20,7 @@ from aichats.errors import (
     ProtocolError,
     ProviderError,
     SecretError,
+    SecretUnavailableError,
     UnreadableError,
 )
 
@@ -103,6 +104,7 @@ def is_ours(error: Exception, status: int) -> bool:
 _KINDS: dict[type[Exception], tuple[HTTPStatus, str | None]] = {
     StaleError: (HTTPStatus.PRECONDITION_FAILED, None),
     SchedulerError: (HTTPStatus.BAD_GATEWAY, None),
+    SecretUnavailableError: (HTTPStatus.SERVICE_UNAVAILABLE, None),
     SecretError: (HTTPStatus.INTERNAL_SERVER_ERROR, None),
     BotoCoreError: (HTTPStatus.SERVICE_UNAVAILABLE, AWS_FAILED),
     ClientError: (HTTPStatus.SERVICE_UNAVAILABLE, AWS_FAILED),
@@ -161,7 +163,7 @@ def _status_for_failure(error: Mapping[str, Any]) -> HTTPStatus:
 
 
 def _retry_after(error: Exception) -> dict[str, str]:
-    if isinstance(error, (BotoCoreError, ClientError)):
+    if isinstance(error, (SecretUnavailableError, BotoCoreError, ClientError)):
         return RETRY_AFTER
     if isinstance(error, APIStatusError) and error.status == HTTPStatus.TOO_MANY_REQUESTS:
         return {"Retry-After": str(math.ceil(error.retry_after or 1.0))}

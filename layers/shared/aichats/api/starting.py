@@ -32,14 +32,14 @@ def reserve_key(call: Call[Any, None], operation: str) -> str:
         return f"batch:{uuid.uuid4()}"
     fields = {} if call.body is None else call.body.model_dump(mode="json", exclude_unset=True)
     body = json.dumps(fields, sort_keys=True)
-    if not call.app.ledger.reserve((call.caller.name, operation, call.idempotency_key), body):
+    if not call.app.ledger.reserve((call.caller.identity, operation, call.idempotency_key), body):
         raise InputError([("Idempotency-Key", "was used with another body")])
     return call.idempotency_key
 
 
 def id_of(call: Call[Any, None], operation: str, key: str, target: str | None) -> str:
     """Return the id of the run that a call with this key starts for a target."""
-    return run_id("http", call.caller.name, operation, key, target)
+    return run_id("http", call.caller.identity, operation, key, target)
 
 
 def accept(call: Call[Any, None], key: str, runs: Sequence[Run]) -> list[str]:
