@@ -26,6 +26,23 @@ _SWAGGER_UI = "aws_lambda_powertools.event_handler.openapi.swagger_ui"
 _REFUSALS = (401, 403, 404, 422, 500, 502, 503, 504)
 """What every operation may answer; 404 comes from the provider too: a company may be unknown to it."""
 
+_HEADERS: dict[str, Json] = {
+    "Idempotency-Key": {
+        "required": False,
+        "description": "The same request with the same key starts nothing again. Send it once, without a comma",
+        "schema": {"type": "string", "pattern": KEY_PATTERN},
+    },
+    "If-Match": {
+        "required": False,
+        "description": "An `ETag`, or `*` for any: 412 if the automation has another one, or if the header is empty",
+        "schema": {"type": "string"},
+    },
+    "If-None-Match": {
+        "required": False,
+        "description": "`*`: 412 if there is an automation of this name",
+        "schema": {"type": "string"},
+    },
+}
 _PROBLEM_HEADERS = {
     "Allow": "With 405: the methods of the path",
     "Retry-After": "With 503: how many seconds to wait before you repeat the request",
@@ -158,14 +175,10 @@ def _parameters(operation: Operation[Any, Any]) -> list[Json]:
         {"name": name, "in": "path", "required": True, "schema": adapter.json_schema()}
         for name, adapter in operation.parameters.items()
     ]
-    headers: list[Json] = []
-    if operation.idempotent:
-        schema = {"type": "string", "pattern": KEY_PATTERN}
-        headers = [{"name": "Idempotency-Key", "in": "header", "required": False, "schema": schema}]
+    names: tuple[str, ...] = ("Idempotency-Key",) if operation.idempotent else ()
     if operation.conditional:
-        names = ("If-Match", "If-None-Match") if operation.body else ("If-Match",)
-        headers = [{"name": name, "in": "header", "required": False, "schema": {"type": "string"}} for name in names]
-    return path + _query(operation.query) + headers
+        names += ("If-Match", "If-None-Match") if operation.body else ("If-Match",)
+    return path + _query(operation.query) + [_HEADERS[name] | {"name": name, "in": "header"} for name in names]
 
 
 def _query(model: type[BaseModel] | None) -> list[Json]:

@@ -151,7 +151,10 @@ def start_each(
 
 
 def list_page(call: Call[None, ListRuns]) -> Reply:
-    """Runs, newest first: of the last 24 hours, or of at most 31 days. Follow ``next_cursor`` until it is null."""
+    """Runs, newest first: of the last 24 hours, or of at most 31 days. Follow ``next_cursor`` until it is null.
+
+    ``chat`` and ``reply`` are null without the scope ``chats:read``.
+    """
     cursor = _read_cursor(call.query.cursor) if call.query.cursor else None
     since, until = _span(call.query, cursor)
     wanted = {"automation": call.query.automation, "status": call.query.status}
@@ -180,7 +183,7 @@ def _span(query: ListRuns, cursor: Cursor | None) -> tuple[datetime, datetime]:
 
 
 def retrieve(call: Call[None, None]) -> Reply:
-    """One run."""
+    """One run. ``chat`` and ``reply`` are null without the scope ``chats:read``."""
     return Reply(view(_existing(call.app.ledger, call.path["run_id"]), call.caller))
 
 
@@ -280,6 +283,7 @@ OPERATIONS = (
         status=HTTPStatus.ACCEPTED,
         reply=Started,
         conflicts=True,
+        headers={"Location": "The run"},
     ),
     Operation(
         "POST",
