@@ -281,6 +281,22 @@ def test_a_secret_that_is_waited_for_holds_up_no_other_one_and_no_value_that_is_
         assert waits.result() == {"api_key": "k"}
 
 
+def test_a_value_that_is_known_is_used_after_a_second_without_an_answer(
+    silent: Silent, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(secrets, "PATIENCE_SECONDS", 0.05)
+    silent.silent = False
+    clock = FakeClock()
+    store = SecretStore(silent, clock)
+    store.read(NAME, JSON)
+    silent.silent, silent.values[NAME] = True, {"api_key": "new"}
+    clock.now += KEEP_SECONDS
+    assert [store.read(NAME, JSON) for _ in range(3)] == [{"api_key": "k"}] * 3
+    silent.speak.set()
+    assert until(lambda: store.read(NAME, JSON)["api_key"] == "new")
+    assert silent.reads == [NAME, NAME]
+
+
 def test_an_answer_that_comes_late_is_taken_all_the_same(silent: Silent) -> None:
     store = SecretStore(silent, FakeClock())
     with time_limit(0.01), pytest.raises(SecretUnavailableError):

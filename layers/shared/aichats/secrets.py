@@ -28,6 +28,8 @@ REFRESH_SECONDS = 30.0
 """After a refusal a value is read again at once, but at most this often, however many calls are refused."""
 FETCH_SECONDS = 10.0
 """The longest that anybody waits for Secrets Manager, if the invocation's deadline does not come first."""
+PATIENCE_SECONDS = 1.0
+"""The same where an earlier value is still valid."""
 RETRY_SECONDS = 5.0
 """A failure that may pass is remembered this long, so that ten threads wait for one timeout and not for ten."""
 ROTATION_SECONDS = 900.0
@@ -146,7 +148,8 @@ class SecretStore:
             if entry.kept is not None and self._age(entry.kept.read_at) < kind.refresh_after:
                 return self._value(kind, entry.kept)
             flight = self._flight(entry)
-        return self._value(kind, self._wait(entry, flight))
+            patience = FETCH_SECONDS if self._valid(entry) is None else PATIENCE_SECONDS
+        return self._value(kind, self._wait(entry, flight, patience))
 
     def read_again[T](self, name: str, kind: Kind[T]) -> T:
         """Return the secret's value after the one from :meth:`read` was rejected: read anew, at most every 30 seconds.
@@ -162,7 +165,7 @@ class SecretStore:
                 return self._value(kind, entry.kept)
             before, flight = entry.kept, self._flight(entry)
             flight.after_refusal = True
-        kept = self._wait(entry, flight)
+        kept = self._wait(entry, flight, FETCH_SECONDS)
         with entry.lock:
             entry.unchecked = entry.unchecked or kept is before
         return self._value(kind, kept)
@@ -228,11 +231,16 @@ class SecretStore:
                 return
             if isinstance(error, SecretUnavailableError):
                 flight.failed_at = self.clock()
+            about = {"secret": entry.name, "problem": error.problem, "earlier_value": entry.kept is not None}
+            logger.warning("secret could not be read", extra=about)
             flight.landed.set_exception(error)
-        about = {"secret": entry.name, "problem": error.problem, "earlier_value": entry.kept is not None}
-        logger.warning("secret could not be read", extra=about)
 
-    def _wait(self, entry: _Entry[Any], flight: _Flight) -> _Kept:
+    def _valid(self, entry: _Entry[Any]) -> _Kept | None:
+        """Return the value that there is, if it may be used although it can't be read again."""
+        kept, limit = entry.kept, entry.kind.valid_for
+        return None if kept is None or (limit is not None and self._age(kept.read_at) >= limit) else kept
+
+    def _wait(self, entry: _Entry[Any], flight: _Flight, patience: float) -> _Kept:
         """Wait until the attempt ends, and return what was read; if it failed, the value that there was, if it will do.
 
         Raises:
@@ -240,18 +248,16 @@ class SecretStore:
         """
         limit = remaining(default=math.inf)
         try:
-            return flight.landed.result(min(limit, FETCH_SECONDS))
+            return flight.landed.result(min(limit, patience))
         except TimeoutError:
             error: SecretError = SecretUnavailableError(entry.name, "could not be read in time", "Try again later.")
-            if limit >= FETCH_SECONDS:
+            if limit >= patience:
                 self._fail(entry, flight, error)
         except SecretError as failed:
             # Made anew for each thread: what is raised gets a traceback, and a run's id.
             error = type(failed)(failed.name, failed.problem, failed.remedy)
-        kept, kind = entry.kept, entry.kind
-        if kept is None or not isinstance(error, kind.outlives):
-            raise error
-        if kind.valid_for is not None and self._age(kept.read_at) >= kind.valid_for:
+        kept = self._valid(entry)
+        if kept is None or not isinstance(error, entry.kind.outlives):
             raise error
         return kept
 

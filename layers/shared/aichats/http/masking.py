@@ -24,20 +24,21 @@ TEXT_FIELDS = ("message_text", "title", "content", "metadata")
 """The fields of a request that hold texts of people."""
 
 _LOOKED_AT = 4 * MAX_TEXT_CHARACTERS
-_UNSHOWABLE = re.compile(
+# Compiled when they are needed: few calls fail.
+_UNSHOWABLE = (
     r"[\s\x00-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff\ufff9-\ufffb]+"
 )
-_INVISIBLE = re.compile(r"[^\x21-\x7e]+")
+_INVISIBLE = r"[^\x21-\x7e]+"
 
 
 def one_line(value: str) -> str:
     """Return a text in one line: white space and control characters become single spaces."""
-    return _UNSHOWABLE.sub(" ", value).strip()
+    return re.sub(_UNSHOWABLE, " ", value).strip()
 
 
 def identifier(value: str | None) -> str | None:
     """Return an id as visible ASCII of at most 100 characters; ``None`` if nothing is left."""
-    return _INVISIBLE.sub("", value or "")[:MAX_WORD_CHARACTERS] or None
+    return re.sub(_INVISIBLE, "", value or "")[:MAX_WORD_CHARACTERS] or None
 
 
 @dataclass(frozen=True, repr=False)
