@@ -27,6 +27,7 @@ from aichats.runs.dispatch import Dispatcher
 from aichats.runs.effects import Actions
 from aichats.runs.kodey import KodeyActions
 from aichats.runs.ledger import Ledger
+from aichats.runs.messages import Messages
 from aichats.runs.perform import Performer
 from aichats.runs.queue import Queue
 from aichats.runs.sweep import Sweeper
@@ -109,6 +110,11 @@ class Application:
         """What performs runs."""
         actions: dict[str, Actions] = {"whop": self._whop_actions(), "kodey": self._kodey_actions()}
         return Dispatcher(self.ledger, Performer(self.ledger, actions, self._in_rotation), self.queue)
+
+    @cached_property
+    def messages(self) -> Messages:
+        """What handles messages of the run queues."""
+        return Messages(self.dispatcher)
 
     @cached_property
     def firing(self) -> Firing:

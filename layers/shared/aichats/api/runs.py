@@ -28,6 +28,7 @@ from aichats.runs.actions import KINDS, Action
 from aichats.runs.history import History
 from aichats.runs.ledger import Ledger, RefusedByLedgerError
 from aichats.runs.model import Run, Work
+from aichats.runs.queue import Due
 from aichats.runs.rows import Row
 from aichats.validation import A_TIME
 
@@ -88,20 +89,12 @@ class ListRuns(Request):
     cursor: Annotated[str, Field(min_length=1, max_length=2000)] | None = None
 
 
-class Position(Request):
-    """Where a page starts: on a day, and in it after a run."""
-
-    day: Annotated[str, Field(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$")]
-    created_at: Annotated[str, Field(pattern=r"^[0-9-]{10}T[0-9:.]{12}Z$")] | None = None
-    run_id: RunId | None = None
-
-
 class Cursor(Request):
     """What ``next_cursor`` holds: the span of the first page, and where the next page starts."""
 
     since: Moment
     until: Moment
-    position: Position
+    position: dict[str, str]
 
 
 class RunPage(BaseModel):
@@ -159,13 +152,9 @@ def list_page(call: Call[None, ListRuns]) -> Reply:
     since, until = _span(call.query, cursor)
     wanted = {"automation": call.query.automation, "status": call.query.status}
     only = {name: value for name, value in wanted.items() if value is not None}
-    start = cursor.position.model_dump(exclude_none=True) if cursor else None
+    start = cursor.position if cursor else None
     rows, following = History(call.app.ledger).page(since, until, only=only, limit=call.query.limit, start=start)
-    following_cursor = (
-        _write_cursor(Cursor(since=since, until=until, position=Position.model_validate(following)))
-        if following
-        else None
-    )
+    following_cursor = _write_cursor(Cursor(since=since, until=until, position=following)) if following else None
     return Reply(RunPage(data=[view(row, call.caller) for row in rows], next_cursor=following_cursor))
 
 
@@ -201,7 +190,7 @@ def replay(call: Call[None, None]) -> Reply:
     except RefusedByLedgerError as refused:
         never = refused.row is not None and refused.row.unrendered
         raise _conflict(refused.row, NEVER_RENDERED if never else "it cannot be replayed") from refused
-    call.app.dispatcher.send_or_leave([(row.run, (row.due_at or row.opened_at) - row.opened_at)])
+    call.app.dispatcher.send_or_leave([Due.of(row.run, (row.due_at or row.opened_at) - row.opened_at)])
     return Reply(Started(run_ids=[wanted]), HTTPStatus.ACCEPTED, {"Location": f"/runs/{wanted}"})
 
 

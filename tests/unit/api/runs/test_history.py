@@ -110,8 +110,9 @@ def test_a_time_that_is_none_is_told_what_one_is(api: HttpCaller, time: str) -> 
     [
         *({"day": "2026-11-18"}, {"day": "2026-11-20", "run_id": "x"}, {"run_id": "key:1"}, {"day": 7}, [], None),
         *({"day": "2026-11-20", "created_at": "2026-11-20T12:00:00.000Z", "run_id": odd} for odd in FOREIGN_IDS),
-        *({"day": "2026-11-20", "created_at": odd, "run_id": "a" * 32} for odd in ("2026-11-20", "2026-11-20T1~")),
-        {"day": "2026-11-20", "created_at": "2026-11-20T12:00:00.000Z", "run_id": "a" * 32, "shard": "7"},
+        *({"before": f"2026-11-20T12:00:00.000Z {odd}"} for odd in FOREIGN_IDS),
+        *({"before": odd} for odd in ("", "a" * 32, f"2026-11-20 {'a' * 32}", f"2025-11-20T12:00:00.000Z {'a' * 32}")),
+        {"before": f"2026-11-20T12:00:00.000Z {'a' * 32}", "lane": "7"},
     ],
 )
 def test_a_cursor_that_somebody_made_up_is_refused(api: HttpCaller, position: object) -> None:
