@@ -19,6 +19,7 @@ from botocore.session import Session, get_session
 from aichats.config import Settings
 from aichats.errors import SecretError
 from aichats.http import BaseTransport
+from aichats.http.deadline import time_limit
 from aichats.http.transport import DeadlineTransport
 from aichats.kodey import KodeyClient
 from aichats.kodey.keys import CALLS_PER_MINUTE, key_kind
@@ -45,6 +46,8 @@ if TYPE_CHECKING:
     from aichats.automations.store import AutomationStore
     from aichats.automations.ticks import Ticks
 
+INIT_SECONDS = 3.0
+"""For the secret that is read in the init phase, which Lambda ends after 10 seconds."""
 _MAKING = threading.Lock()
 
 
@@ -218,7 +221,7 @@ def application() -> Application:
     secrets = SecretStore(aws_client("secretsmanager"))
     if "AWS_LAMBDA_INITIALIZATION_TYPE" in os.environ:
         # The first call to AWS costs most, and the init phase has the full CPU. A broken secret is told by the handler.
-        with suppress(SecretError):
+        with suppress(SecretError), time_limit(INIT_SECONDS):
             _read_first(secrets, settings)
     return Application(
         settings=settings,
