@@ -35,12 +35,12 @@ _HEADERS: dict[str, Json] = {
     "If-Match": {
         "required": False,
         "description": "An `ETag`, or `*` for any: 412 if the automation has another one, or if the header is empty",
-        "schema": {"type": "string"},
+        "schema": {"type": "string", "minLength": 1},
     },
     "If-None-Match": {
         "required": False,
         "description": "`*`: 412 if there is an automation of this name",
-        "schema": {"type": "string"},
+        "schema": {"type": "string", "minLength": 1},
     },
 }
 _PROBLEM_HEADERS = {

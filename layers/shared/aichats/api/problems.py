@@ -16,7 +16,6 @@ from aichats.errors import (
     APIStatusError,
     APITimeoutError,
     InputError,
-    NotAllStartedError,
     OutcomeUnknownError,
     ProtocolError,
     ProviderError,
@@ -98,7 +97,7 @@ def is_ours(error: Exception, status: int) -> bool:
     """Return whether operators must be alarmed of an error: a bug, or trouble with AWS or a secret of ours."""
     if status == HTTPStatus.INTERNAL_SERVER_ERROR:
         return True
-    ours = (BotoCoreError, ClientError, NotAllStartedError, SecretError, UnreadableError)
+    ours = (BotoCoreError, ClientError, SecretError, UnreadableError)
     return status == HTTPStatus.SERVICE_UNAVAILABLE and isinstance(error.__cause__ or error, ours)
 
 

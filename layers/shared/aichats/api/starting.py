@@ -15,7 +15,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from aichats.api.operations import Call
 from aichats.api.problems import RETRY_AFTER, RefusedError
-from aichats.errors import InputError, NotAllStartedError, UnreadableError
+from aichats.errors import InputError, UnreadableError
 from aichats.observability import count, logger
 from aichats.runs.model import Run, run_id
 from aichats.runs.perform import Outcome, found
@@ -50,7 +50,7 @@ def accept(call: Call[Any, None], key: str, runs: Sequence[Run]) -> list[str]:
     """
     try:
         call.app.dispatcher.accept(runs)
-    except (NotAllStartedError, BotoCoreError, ClientError) as error:
+    except (BotoCoreError, ClientError) as error:
         raise _unsure(key) from error
     return [run.run_id for run in runs]
 
