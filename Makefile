@@ -49,8 +49,16 @@ lint: setup ## Format, lint, types, imports, template
 test: setup ## Everything that needs no AWS account, with coverage
 	$(BIN)/pytest -n auto --dist worksteal --cov --cov-report=term-missing:skip-covered
 
+.PHONY: test-unit
+test-unit: setup ## The unit tests alone, without coverage: no function is deployed
+	$(BIN)/pytest tests/unit -n logical --dist worksteal
+
+.PHONY: judges
+judges: setup ## Fetch from npm what judges the OpenAPI document and the schedules in the tests
+	@$(BIN)/python -m local.judges
+
 .PHONY: check
-check: lint test ## All that CI runs
+check: lint judges test ## All that CI runs
 
 .PHONY: lock
 lock: setup ## Pin the newest allowed versions of everything, with hashes
