@@ -58,16 +58,8 @@ class Dispatcher:
         self.fan_out(runs)
         return [{"run_id": run.run_id, "status": "queued", "chat_id": None} for run in runs]
 
-    def queue_and_watch(self, run: Run) -> Outcome:
-        """Have a run performed that takes minutes, and watch it as long as this call may take.
-
-        Returns:
-            What became of it. One that is still open then waits; one that was there before was not performed now.
-        """
-        row = self.ledger.get(run.run_id)
-        if row is not None:
-            return found(row)
-        self.accept([run])
+    def watch(self, run: Run) -> Outcome:
+        """Watch a run that was queued, as long as this call may take. One that is still open then waits."""
         wait = FIRST_LOOK
         while (row := self.ledger.get(run.run_id)) is not None and row.is_open:
             if remaining(default=0.0) < wait + LOOK_MARGIN:
