@@ -1,7 +1,4 @@
-"""Ledgers for tests: real ones, each with a table of its own, on the local cloud's DynamoDB.
-
-The emulator starts when the first ledger is made (0.3 s), and ends with the test session.
-"""
+"""Ledgers for tests: real ones, each with a table of its own, on the local cloud's DynamoDB."""
 
 import uuid
 from collections.abc import Callable
@@ -17,9 +14,8 @@ from aichats.runs.ledger import Ledger, RefusedByLedgerError
 from aichats.runs.model import Run, run_id
 from aichats.runs.rows import EndStatus, Row
 from aichats.runs.times import utc_now
-from local.cloud.emulator import Emulator
+from tests.dynamodb_in_process import DynamoDBInProcess
 from tests.fakes import Json, ai_chat
-from tests.running import running
 from tests.template import load_template
 
 if TYPE_CHECKING:
@@ -50,7 +46,7 @@ class Clock:
 @cache
 def dynamodb() -> "DynamoDBClient":
     """The DynamoDB of this test process."""
-    return running.enter_context(Emulator()).clients.dynamodb
+    return DynamoDBInProcess().client()
 
 
 def make_table() -> str:

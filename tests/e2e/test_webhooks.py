@@ -65,8 +65,8 @@ def ended(automations: Automations, runs: set[str]) -> list[Json]:
     def those() -> list[Json]:
         return [automations.api.get(f"/runs/{run}").json() for run in runs]
 
-    until(lambda: not automations.runs("on-failure", status="pending"), limit=60)
-    until(lambda: not automations.runs("on-failure", status="performing"), limit=60)
+    until(lambda: not automations.runs("on-failure", status="pending"))
+    until(lambda: not automations.runs("on-failure", status="performing"))
     until(lambda: {run["status"] for run in those()}.isdisjoint({"pending", "performing"}))
     return those()
 

@@ -241,6 +241,8 @@ class Runs(RuleBasedStateMachine):
             for message in self.sqs.due():
                 self.sqs.visible_at.remove(message)
                 assert self._attempt(message[1])
+            if not self.sqs.visible_at and not any(row.is_open for row in self._rows()):
+                break
         assert [row.status for row in self._rows() if row.is_open] == []
         self.what_is_promised()
 

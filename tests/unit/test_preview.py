@@ -8,6 +8,7 @@ import pytest
 
 from aichats.automations.expressions import ExpressionError
 from aichats.automations.preview import fire_times
+from tests.waiting import within_cpu_seconds
 
 NEW_YEAR = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -198,7 +199,6 @@ def test_times_at_the_ends_of_the_calendar_are_taken_as_no_limit() -> None:
     assert list(fire_times("cron(* * * * ? *)", "Asia/Kolkata", after=latest)) == []
 
 
-@pytest.mark.timeout(10)
 @pytest.mark.parametrize(
     ("expression", "zone"),
     [
@@ -211,15 +211,16 @@ def test_times_at_the_ends_of_the_calendar_are_taken_as_no_limit() -> None:
     ],
 )
 def test_what_never_fires_ends_soon(expression: str, zone: str) -> None:
-    assert next(fire_times(expression, zone, after=NEW_YEAR), None) is None
+    with within_cpu_seconds(10):
+        assert next(fire_times(expression, zone, after=NEW_YEAR), None) is None
 
 
-@pytest.mark.timeout(10)
 def test_far_away_times_are_found_without_walking_there() -> None:
     far = utc("2190-06-01T23:59")
-    assert next(fire_times("cron(* * * * ? *)", "Asia/Kolkata", after=far)) == far + timedelta(minutes=1)
-    assert next(fire_times("rate(1 minute)", start=NEW_YEAR, after=far)) == far + timedelta(minutes=1)
-    assert list(fire_times("cron(0 0 29 2 ? *)", after=far)) == [utc("2192-02-29T00:00"), utc("2196-02-29T00:00")]
+    with within_cpu_seconds(10):
+        assert next(fire_times("cron(* * * * ? *)", "Asia/Kolkata", after=far)) == far + timedelta(minutes=1)
+        assert next(fire_times("rate(1 minute)", start=NEW_YEAR, after=far)) == far + timedelta(minutes=1)
+        assert list(fire_times("cron(0 0 29 2 ? *)", after=far)) == [utc("2192-02-29T00:00"), utc("2196-02-29T00:00")]
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,8 @@
     AichatsError
     ├── ConfigurationError            an environment variable is missing or wrong
     ├── SecretError                   a secret cannot be used; says which, and what to type
+    │   └── SecretUnavailableError    it cannot be read just now; that may pass
     ├── InputError                    what was asked for is wrong; names the field
-    ├── NotAllStartedError            DynamoDB failed while runs were started
     ├── UnreadableError               a row of a table cannot be read by this version of the code
     ├── RenderError                   a template gave nothing usable (aichats.automations.render)
     ├── SignatureError                a delivery is not Whop's (aichats.whop.webhooks)
@@ -54,11 +54,19 @@ class SecretError(AichatsError):
 
     Attributes:
         name: the secret's name in Secrets Manager.
+        problem: what is wrong with it.
+        remedy: what to do about it.
     """
 
     def __init__(self, name: str, problem: str, remedy: str) -> None:
         super().__init__(f"secret {name} {problem}. {remedy}")
         self.name = name
+        self.problem = problem
+        self.remedy = remedy
+
+
+class SecretUnavailableError(SecretError):
+    """A secret can't be read right now: Secrets Manager throttles, fails or doesn't answer. Trying again may help."""
 
 
 class InputError(AichatsError):
@@ -71,13 +79,6 @@ class InputError(AichatsError):
     def __init__(self, problems: Sequence[tuple[str, str]]) -> None:
         super().__init__("; ".join(f"{field}: {problem}" for field, problem in problems))
         self.problems = tuple(problems)
-
-
-class NotAllStartedError(AichatsError):
-    """DynamoDB failed while runs were started: some may have been, and none is lost. The same call starts the rest."""
-
-    def __init__(self, runs: int) -> None:
-        super().__init__(f"DynamoDB failed while {runs} runs were started")
 
 
 class UnreadableError(AichatsError):
