@@ -82,8 +82,7 @@ def turn(part: str, client: Any = None) -> Turn:
 
 def heal(keeper: Keeper) -> list[Repair]:
     """Repair what came apart, as the sweep does."""
-    listed = keeper.schedules.changed()
-    return keeper.heal(keeper.store.contents(), listed, turn("schedules"))
+    return keeper.heal(keeper.store.contents(), turn("schedules"))
 
 
 def make_keeper(scheduler: Any, clock: Clock, client: DynamoDB | None = None) -> Keeper:

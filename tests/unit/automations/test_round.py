@@ -1,7 +1,6 @@
 """What is looked after every few minutes."""
 
 from collections.abc import Callable
-from datetime import datetime
 from functools import partial
 from typing import Any
 
@@ -20,7 +19,6 @@ class Part:
 
     def __init__(self, *fails: str, repairs: tuple[Repair, ...] = ()) -> None:
         self.calls: list[str] = []
-        self.schedules = self
         self.over: list[Callable[[], bool]] = []
         self._fails = fails
         self._repairs = list(repairs)
@@ -29,10 +27,6 @@ class Part:
         self.over.append(time_is_up)
         self._called("sweep")
         return {"resumed": 2, "ended": 1}
-
-    def changed(self) -> dict[str, datetime]:
-        self._called("list")
-        return {}
 
     def contents(self) -> Contents:
         self._called("read")
@@ -43,7 +37,7 @@ class Part:
         self._called("look")
         return 3
 
-    def heal(self, _contents: Contents, _listed: dict[str, datetime], turn: Turn) -> list[Repair]:
+    def heal(self, _contents: Contents, turn: Turn) -> list[Repair]:
         self.over.append(turn.is_over)
         self._called("heal")
         return self._repairs
@@ -67,7 +61,7 @@ def test_slots_are_looked_for_before_schedules_are_healed() -> None:
     part = Part(repairs=(Repair("weekly", "created"),))
 
     assert going(part)() == {"resumed": 2, "ended": 1, "missed": 3, "repaired": 1}
-    assert part.calls == ["sweep", "list", "read", "look", "heal"]
+    assert part.calls == ["sweep", "read", "look", "heal"]
 
 
 @pytest.mark.parametrize("fails", ["sweep", "look", "heal"])
@@ -77,16 +71,7 @@ def test_a_part_that_fails_stops_no_other_and_its_error_comes_out(fails: str) ->
     with pytest.raises(LookupError, match=fails):
         going(part)()
 
-    assert part.calls == ["sweep", "list", "read", "look", "heal"]
-
-
-def test_where_schedules_cannot_be_listed_slots_are_looked_for_all_the_same() -> None:
-    part = Part("list")
-
-    with pytest.raises(LookupError, match="list"):
-        going(part)()
-
-    assert part.calls == ["sweep", "list", "read", "look"]
+    assert part.calls == ["sweep", "read", "look", "heal"]
 
 
 def test_each_part_has_its_share_of_the_time_and_what_the_parts_before_it_left() -> None:

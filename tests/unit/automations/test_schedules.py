@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -122,6 +123,16 @@ def test_a_schedule_is_named_after_stack_and_automation_in_64_characters(
 
     assert found.startswith(begins)
     assert len(found) == length
+
+
+@pytest.mark.parametrize("name", ["weekly", "a" * 60])
+def test_the_owner_of_a_schedule_is_known_even_if_its_name_is_a_hash(
+    schedules: Schedules, scheduler: FakeScheduler, name: str
+) -> None:
+    schedules.ensure(replace(row(CRON), name=name))
+
+    assert [schedules.owner(schedule) for schedule in scheduler.schedules] == [name]
+    assert schedules.owner(schedules.schedule_name("b" * 60)) is None
 
 
 def test_a_stack_whose_name_leaves_no_room_for_a_schedules_is_rejected(scheduler: FakeScheduler) -> None:

@@ -115,21 +115,23 @@ class Keeper:
         self._delete(row)
         return True
 
-    def heal(self, contents: Contents, listed: Mapping[str, datetime], turn: Turn) -> list[Repair]:
+    def heal(self, contents: Contents, turn: Turn) -> list[Repair]:
         """Repair what came apart and did not change in the last ten minutes; end what fired for the last time.
 
         A schedule is read only if it changed since it was last found as its row wants it.
 
         Args:
-            contents: the table, read after the schedules were listed.
-            listed: all schedules, with the time at which each changed last.
+            contents: the table. What changed since it was read is left alone, or followed.
             turn: the time for it.
 
         Returns:
             What was done, in no order. An automation that cannot be repaired does not stop the others.
+
+        Raises:
+            SchedulerError: the schedules could not be listed.
         """
         repairs: list[Repair] = []
-        for chunk in turn.chunks(self._jobs(contents, listed)):
+        for chunk in turn.chunks(self._jobs(contents, self.schedules.changed())):
             results = turn.call_all(_do, chunk)
             repairs += [result for result in results if isinstance(result, Repair)]
             self.store.mark_aligned(result for result in results if isinstance(result, tuple))
@@ -214,7 +216,7 @@ class Keeper:
         return "deleted"
 
     def _remove_stray(self, schedule: str) -> Deed | None:
-        name = self.schedules.automation_name(schedule)
+        name = self.schedules.owner(schedule)
         row = self.store.read(name) if name else None
         if row is not None and row.schedule is not None:
             return None  # It was written since the table was read.

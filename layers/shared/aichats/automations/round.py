@@ -57,17 +57,13 @@ class Round:
 
     def _tend(self, slots: Turn, schedules: Turn) -> dict[str, int]:
         """Look after the automations, which are read once."""
-        listed, done = None, dict[str, int]()
+        done: dict[str, int] = {}
+        contents = self.store.contents()
         try:
-            # Before the rows: a schedule without a row had none after it was listed.
-            listed = self.keeper.schedules.changed()
+            # First, so that a Scheduler that is slow or down delays no slot.
+            done["missed"] = self.missed_slots.look(contents.rows, slots)
         finally:
-            contents = self.store.contents()
-            try:
-                done["missed"] = self.missed_slots.look(contents.rows, slots)
-            finally:
-                if listed is not None:
-                    done["repaired"] = self._report(self.keeper.heal(contents, listed, schedules))
+            done["repaired"] = self._report(self.keeper.heal(contents, schedules))
         return done
 
     def _report(self, repairs: list[Repair]) -> int:

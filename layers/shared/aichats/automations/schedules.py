@@ -165,10 +165,17 @@ class Schedules:
         digest = hashlib.sha256(json.dumps(wanted, default=str).encode()).hexdigest()[:16]
         return f"{changed.astimezone(UTC).isoformat()} {digest}"
 
-    def automation_name(self, schedule: str) -> str | None:
-        """Return the name of the automation that a schedule belongs to; ``None`` if the schedule has only a hash."""
+    def owner(self, schedule: str) -> str | None:
+        """Return the name of the automation that a schedule belongs to; ``None`` if there is no such schedule.
+
+        Raises:
+            SchedulerError: it could not be read.
+        """
         name = schedule.removeprefix(self._prefix)
-        return None if name.startswith(".") else name
+        if not name.startswith("."):
+            return name
+        found = self._call(MISSING, schedule, self.client.get_schedule, Name=schedule, GroupName=self.group)
+        return str(json.loads(found["Target"]["Input"])["automation"]) if found else None
 
     def schedule_name(self, name: str) -> str:
         """What the schedule of an automation is called."""

@@ -90,7 +90,7 @@ def test_a_row_that_changes_meanwhile_is_not_taken_for_looked_at(stack: Stack) -
     stack.keeper.put(NAME, CRON)
     stack.clock.forward(minutes=11)
     stack.world.meanwhile = lambda: stack.store.put(NAME, RATE)
-    # List, scan, scan the index, read the schedule, write that it is right.
+    # Scan, list, scan the index, read the schedule, write that it is right.
     with stack.world.process({4: "meanwhile"}):
         assert heal(stack.keeper) == []
 
@@ -103,7 +103,7 @@ def test_what_is_written_after_the_table_was_read_is_no_stray(stack: Stack) -> N
     stack.store.end_delete(stack.store.put(NAME, CRON)[0])
     stack.clock.forward(minutes=11)
     stack.world.meanwhile = lambda: stack.calm.put(NAME, CRON)
-    # List, scan, scan the index, read the row.
+    # Scan, list, scan the index, read the row.
     with stack.world.process({3: "meanwhile"}):
         assert heal(stack.keeper) == []
 

@@ -94,7 +94,7 @@ def test_one_that_cannot_be_repaired_does_not_stop_the_others(stack: Stack) -> N
     stack.keeper.put("stray", CRON)
     stack.store.end_delete(stack.store.put("stray", CRON)[0])
     stack.clock.forward(minutes=11)
-    # List, scan, scan the index, create one; read the row of the stray, delete it; create the other, read its row.
+    # Scan, list, scan the index, create one; read the row of the stray, delete it; create the other, read its row.
     with stack.world.process({3: "error before", 5: "error before"}):
         repairs = [(repair.deed, "ConnectionClosedError" in repair.reason) for repair in heal(stack.keeper)]
 
