@@ -65,11 +65,12 @@ def ended(automations: Automations, runs: set[str]) -> list[Json]:
 
     def those() -> list[Json]:
         # One that is rendered from the queue may not be there yet.
-        return [{"status": "pending"} | automations.api.get(f"/runs/{run}").json() for run in runs]
+        answers = [automations.api.get(f"/runs/{run}") for run in runs]
+        return [answer.json() if answer.is_success else {"status": "pending"} for answer in answers]
 
     until(lambda: not automations.runs("on-failure", status="pending"))
     until(lambda: not automations.runs("on-failure", status="performing"))
-    until(lambda: {run["status"] for run in those()}.isdisjoint({"pending", "performing"}))
+    until(lambda: {run["status"] for run in those()}.isdisjoint({"pending", "performing"}), limit=60)
     return those()
 
 
