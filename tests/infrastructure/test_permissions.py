@@ -24,7 +24,7 @@ READ, WRITTEN, DELETED = {"dynamodb:GetItem"}, {"dynamodb:PutItem", "dynamodb:Up
 QUERIED, SCANNED, LISTED = {"dynamodb:Query"}, {"dynamodb:Scan"}, {"dynamodb:BatchGetItem"}
 ON_TABLES = {
     "RunScheduleFunction": {"RunsTable": READ | WRITTEN, "AutomationsTable": READ},
-    "PerformRunsFunction": {"RunsTable": READ | WRITTEN},
+    "PerformRunsFunction": {"RunsTable": READ | WRITTEN, "AutomationsTable": READ},
     "PerformSlowRunsFunction": {"RunsTable": READ | WRITTEN},
     "SweepRunsFunction": {
         "RunsTable": READ | WRITTEN | LISTED,
