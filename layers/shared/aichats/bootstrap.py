@@ -188,10 +188,12 @@ class Application:
 
     def _kodey_calls_per_minute(self) -> int:
         name = self.settings.kodey_secret
+        if not name:
+            return CALLS_PER_MINUTE["unknown"]
         try:
             return CALLS_PER_MINUTE[key_kind(parse_secret(KodeySecret, name, self.secrets.read(name)).api_key)]
         except SecretError:
-            # Not every function may read it, and a run tells itself what is wrong with it.
+            # The run itself reports what is wrong with it.
             return CALLS_PER_MINUTE["unknown"]
 
     def _whop_secret(self) -> WhopSecret:
