@@ -5,11 +5,12 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
+from aichats.automations.expressed import DynamoDB
 from aichats.automations.keeper import Keeper
 from aichats.automations.model import Automation
 from aichats.automations.preview import fire_times
 from aichats.automations.schedules import Schedules
-from aichats.automations.store import AutomationStore, DynamoDB
+from aichats.automations.store import AutomationStore
 from aichats.runs.times import utc_now
 from tests.fakes import Json, aws_error
 from tests.ledgers import Clock, create_table, dynamodb

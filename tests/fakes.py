@@ -104,6 +104,12 @@ class Sent:
         found: str = json.loads(self.body)["run_id"]
         return found
 
+    @property
+    def runs(self) -> list[tuple[str, int]]:
+        """The runs that it is about, each with the seconds until it is due: one, or those of a group."""
+        body = json.loads(self.body)
+        return [(body["run_id"], self.delay)] if "run_id" in body else [tuple(run) for run in body["runs"]]
+
 
 class FakeSqs:
     """SQS in memory, for one sender.
@@ -121,6 +127,11 @@ class FakeSqs:
         self.refuses: Callable[[Sent], bool] = lambda _: False
         self.down: Exception | None = None
         self._lock = threading.Lock()
+
+    @property
+    def runs(self) -> list[tuple[str, int]]:
+        """The runs that were sent, singly or in groups, each with the seconds until it is due."""
+        return [run for sent in self.sent for run in sent.runs]
 
     def send_message_batch(self, **request: Any) -> Json:
         queue, entries = request["QueueUrl"], request["Entries"]

@@ -27,8 +27,9 @@ from aichats.runs.dispatch import Dispatcher
 from aichats.runs.effects import Actions
 from aichats.runs.kodey import KodeyActions
 from aichats.runs.ledger import Ledger
+from aichats.runs.messages import Messages
 from aichats.runs.perform import Performer
-from aichats.runs.queue import Queue
+from aichats.runs.queue import EventMessage, Queue
 from aichats.runs.sweep import Sweeper
 from aichats.runs.whop import WhopActions
 from aichats.secrets import KodeySecret, SecretStore, WhopSecret, kodey_token, parse_secret, whop_token
@@ -111,6 +112,11 @@ class Application:
         return Dispatcher(self.ledger, Performer(self.ledger, actions), self.queue)
 
     @cached_property
+    def messages(self) -> Messages:
+        """What handles messages of the run queues."""
+        return Messages(self.dispatcher, self._render)
+
+    @cached_property
     def firing(self) -> Firing:
         """What makes the runs of automations."""
         from aichats.automations.firing import Firing
@@ -168,6 +174,9 @@ class Application:
     def sweeper(self) -> Sweeper:
         """What looks for stranded runs."""
         return Sweeper(self.ledger, self.dispatcher)
+
+    def _render(self, message: EventMessage) -> None:
+        self.listeners.render(message)
 
     def _whop_actions(self) -> WhopActions:
         return WhopActions(

@@ -66,7 +66,9 @@ class Automations(RuleBasedStateMachine):
             try:
                 row, _ = self.keeper.put(name, wanted, if_none_match="*" if create else None)
             except (Crash, BotoCoreError, SchedulerError, StaleError):
+                self._is_heard(name)
                 return
+        self._is_heard(name)
         assert row.automation == wanted
         if "meanwhile" not in plan.values():
             assert self._row(name) == row
@@ -142,6 +144,12 @@ class Automations(RuleBasedStateMachine):
         assert set(self.scheduler.schedules) == wanted
         for row in rows.values():
             self._is_followed(row)
+
+    def _is_heard(self, name: str) -> None:
+        calm = AutomationStore(dynamodb(), self.store.table)
+        row = calm.read(name)
+        if row is not None and row.event_types:
+            assert row in list(calm.listeners(row.event_types[0]))
 
     def _is_followed(self, row: AutomationRow) -> None:
         found = self.scheduler.schedules.get(f"dev-automation-{row.name}")

@@ -14,6 +14,7 @@ from aichats.runs.rows import Json, Row
 from tests.ledgers import LEASE, NOON, Clock, make_ledger, make_run
 
 DAY = timedelta(days=1)
+RUN_ID = "a" * 32
 SINCE, UNTIL = NOON - 3 * DAY, NOON + timedelta(minutes=1)
 
 
@@ -91,8 +92,9 @@ def test_only_runs_that_fit_are_found_and_a_page_may_hold_fewer(ledger: Ledger, 
 def test_a_page_ends_after_a_bounded_number_of_queries(
     ledger: Ledger, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(history, "MAX_QUERIES", 2)
-    made = fill(ledger, clock, *(timedelta(minutes=number) for number in range(9)), 2 * DAY)
+    monkeypatch.setattr(history, "MAX_LOOKS", 1)
+    monkeypatch.setattr(history, "LOOK", 2)
+    made = fill(ledger, clock, *(timedelta(minutes=number) for number in range(29)), 2 * DAY)
 
     found = pages(ledger, 1, {"status": "missed"})
     assert ids(found) == []
@@ -114,17 +116,16 @@ def test_runs_that_are_made_meanwhile_do_not_disturb_the_pages(ledger: Ledger, c
     "start",
     [
         {},
-        {"day": "2026-11-21"},
-        {"day": "2026-11-16"},
-        {"day": "20261119"},
-        {"day": "yesterday"},
-        {"day": "2026-11-1x"},
-        {"run_id": "a" * 32},
-        {"day": "2026-11-19", "run_id": "a" * 32},
-        {"day": "2026-11-19", "run_id": "a" * 32, "created_at": "2026-11-20T01:00:00.000Z"},
-        {"day": "2026-11-17", "run_id": "a" * 32, "created_at": "2026-11-17T11:59:59.999Z"},
-        {"day": "2026-11-20", "run_id": "a" * 32, "created_at": "2026-11-20T12:01:00.001Z"},
-        {"day": "2026-11-19", "run_id": "a" * 32, "created_at": "2026-11-19T01:00:00.000Z", "more": "x"},
+        {"before": ""},
+        {"before": "2026-11-19"},
+        {"before": "yesterday"},
+        {"before": f"2026-11-17T11:59:59.999Z {RUN_ID}"},
+        {"before": f"2026-11-20T12:01:00.001Z {RUN_ID}"},
+        {"before": "2026-11-19T01:00:00.000Z "},
+        {"before": "2026-11-19T01:00:00.000Z key:1"},
+        {"before": f"2026-11-19T01:00:00.000Z {RUN_ID}", "more": "x"},
+        {"day": "2026-11-19"},
+        {"day": "2026-11-19", "run_id": RUN_ID, "created_at": "2026-11-19T01:00:00.000Z"},
     ],
 )
 def test_a_start_that_is_not_of_this_span_is_refused(ledger: Ledger, start: Json) -> None:

@@ -18,6 +18,7 @@ from aichats.runs.actions import KINDS, Action
 from aichats.runs.history import History
 from aichats.runs.ledger import Ledger, RefusedByLedgerError
 from aichats.runs.model import Run, Work, run_id
+from aichats.runs.queue import Due
 from aichats.runs.rows import Row
 
 MAX_SPAN = timedelta(days=31)
@@ -190,7 +191,7 @@ def replay(call: Call[None, None]) -> Reply:
     except RefusedByLedgerError as refused:
         never = refused.row is not None and refused.row.unrendered
         raise _conflict(refused.row, NEVER_RENDERED if never else "it cannot be replayed") from refused
-    call.app.dispatcher.send_or_leave([(row.run, (row.due_at or row.opened_at) - row.opened_at)])
+    call.app.dispatcher.send_or_leave([Due.of(row.run, (row.due_at or row.opened_at) - row.opened_at)])
     return Reply(Started(run_ids=[wanted]), HTTPStatus.ACCEPTED, {"Location": f"/runs/{wanted}"})
 
 

@@ -42,7 +42,7 @@ DONE_AFTER = 2 * MAX_EVENT_AGE + QUIET
 LOOKS = 3
 """So often is a row that keeps changing followed; what is left then is the sweep's."""
 
-type Deed = Literal["created", "updated", "removed", "deleted", "done", "failed"]
+type Deed = Literal["created", "updated", "removed", "deleted", "done", "listed", "failed"]
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,8 @@ class Repair:
     """What the sweep did.
 
     ``created`` and ``updated``: the schedule of an automation. ``removed``: a schedule that no automation wants.
-    ``deleted``: a deletion was ended. ``done``: it fired for the last time. ``failed``: it could not be repaired.
+    ``deleted``: a deletion was ended. ``done``: it fired for the last time. ``listed``: the items that say which events
+    it listens to were corrected. ``failed``: it could not be repaired.
     """
 
     name: str
@@ -122,6 +123,7 @@ class Keeper:
             *self._heal_rows(rows, changed),
             *self._end_deletions(unread_deletions),
             *self._remove_unwanted(rows, changed),
+            *(Repair(name, "listed") for name in self.store.listening.heal(heads)),
         ]
 
     # ------------------------------------------------------------------ one automation

@@ -14,9 +14,6 @@ from aichats.errors import AichatsError, InputError, UnreadableError
 from aichats.runs.times import from_text, to_text
 from aichats.validation import read_stored
 
-WEBHOOK = "webhook"
-"""Name and only value of the attribute that the index of listening automations has for its key."""
-
 type State = Literal["active", "done", "deleting"]
 
 
@@ -86,6 +83,14 @@ class AutomationRow(Head):
         trigger = self.automation.trigger
         return trigger if self.state == "active" and isinstance(trigger, ScheduleTrigger) else None
 
+    @property
+    def event_types(self) -> tuple[str, ...]:
+        """The event types that it listens to: none unless the row is active and its trigger enabled."""
+        trigger = self.automation.trigger
+        if self.state != "active" or not isinstance(trigger, WebhookTrigger) or not trigger.enabled:
+            return ()
+        return tuple(dict.fromkeys(trigger.events))
+
     def fires_after(self, moment: datetime) -> bool:
         """Whether its schedule has a slot later than that, enabled or not."""
         return self.schedule is not None and self.next_slot(moment) is not None
@@ -145,7 +150,6 @@ def next_row(name: str, automation: Automation, old: Head | None, now: datetime)
 
 def item_of(row: AutomationRow) -> dict[str, Any]:
     """The attributes of a row."""
-    trigger = row.automation.trigger
     item = {
         "name": row.name,
         "definition": canonical(row.automation),
@@ -160,7 +164,6 @@ def item_of(row: AutomationRow) -> dict[str, Any]:
         "rate_start": to_text(row.rate_start) if row.rate_start else None,
         "replaced": row.replaced,
         "former": _former_text(row.former) if row.former else None,
-        "webhook": WEBHOOK if isinstance(trigger, WebhookTrigger) and trigger.enabled else None,
     }
     return {name: value for name, value in item.items() if value is not None}
 

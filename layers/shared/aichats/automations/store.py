@@ -17,14 +17,14 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any, Protocol
+from functools import cached_property
+from itertools import batched
+from typing import Any
 
-from botocore.exceptions import ClientError
-
-from aichats.automations.expressed import bound, refused_item
+from aichats.automations.expressed import NEW, UNCHANGED, DynamoDB, bound, conditional, pages
+from aichats.automations.listening import Listening, changes
 from aichats.automations.model import Automation, canonical
 from aichats.automations.rows import (
-    WEBHOOK,
     AutomationRow,
     Head,
     State,
@@ -38,7 +38,6 @@ from aichats.automations.rows import (
 )
 from aichats.errors import InputError, UnreadableError
 from aichats.observability import count_now, logger
-from aichats.runs.items import Call
 from aichats.runs.rows import decode, encode
 from aichats.runs.times import to_text, utc_now
 
@@ -46,36 +45,8 @@ MAX_BYTES = 350_000
 """Of a definition as JSON. DynamoDB takes 400 KB for a row."""
 KEEP_DONE = timedelta(days=7)
 """How long the row of a one-off stays after it fired."""
-NEW = "attribute_not_exists(#name)"
-UNCHANGED = "#etag = :etag AND #state = :state"
-
-
-class DynamoDB(Protocol):
-    """The part of boto3's client that is used here."""
-
-    @property
-    def get_item(self) -> Call:
-        """Read one item."""
-
-    @property
-    def put_item(self) -> Call:
-        """Write one item."""
-
-    @property
-    def update_item(self) -> Call:
-        """Change one item."""
-
-    @property
-    def delete_item(self) -> Call:
-        """Remove one item."""
-
-    @property
-    def scan(self) -> Call:
-        """Read a page of all items."""
-
-    @property
-    def query(self) -> Call:
-        """Read a page of an index."""
+BATCH = 100
+"""Items that DynamoDB reads at once."""
 
 
 @dataclass(frozen=True)
@@ -143,17 +114,15 @@ class AutomationStore:
 
     def end_delete(self, row: Head) -> bool:
         """Remove the row, if it is as it was read. Whether there is none now."""
-        try:
-            self.client.delete_item(
-                TableName=self.table,
-                Key={"name": {"S": row.name}},
-                ConditionExpression=UNCHANGED,
-                ReturnValuesOnConditionCheckFailure="ALL_OLD",
-                **bound({"etag": row.etag, "state": row.state}, UNCHANGED),
-            )
-        except ClientError as error:
-            return not refused_item(error)
-        return True
+        delete = {
+            "TableName": self.table,
+            "Key": {"name": {"S": row.name}},
+            "ConditionExpression": UNCHANGED,
+            "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+            **bound({"etag": row.etag, "state": row.state}, UNCHANGED),
+        }
+        stands = conditional(self.client, "Delete", delete, changes(self.table, row, None))
+        return not stands
 
     # ------------------------------------------------------------------ written by the sweep
 
@@ -198,19 +167,21 @@ class AutomationStore:
 
     def heads(self) -> Iterator[Head]:
         """All rows as of now, as :meth:`rows`; of one that cannot be read what it takes to delete it, if that can."""
-        return _heads(self._items(self.client.scan, ConsistentRead=True))
+        return _heads(self._rows())
 
     def names(self) -> set[str]:
         """The names of all rows as of now, also of those that cannot be read."""
-        items = self._items(self.client.scan, ConsistentRead=True, ProjectionExpression="#name", **bound({}, "#name"))
-        return {item["name"]["S"] for item in items}
+        return {item["name"]["S"] for item in self._rows(ProjectionExpression="#name")}
 
-    def webhook_automations(self) -> Iterator[AutomationRow]:
-        """The automations that listen to events: active and enabled. A change shows here after a moment."""
-        condition = "#webhook = :webhook"
-        equal = bound({"webhook": WEBHOOK}, condition)
-        items = self._items(self.client.query, IndexName="by_trigger", KeyConditionExpression=condition, **equal)
-        return _readable(_heads(items))
+    def listeners(self, event_type: str) -> Iterator[AutomationRow]:
+        """The automations that listen to an event type, as of now. One that is new shows here after a moment."""
+        names = self.listening.names(event_type)
+        return (row for row in _readable(_heads(self._named(names))) if event_type in row.event_types)
+
+    @cached_property
+    def listening(self) -> Listening:
+        """Which automations listen to what."""
+        return Listening(self.client, self.table)
 
     # ------------------------------------------------------------------ inside
 
@@ -226,18 +197,16 @@ class AutomationStore:
     def _replace(self, old: Head | None, row: AutomationRow) -> bool:
         condition = UNCHANGED if old else NEW
         item = item_of(row)
-        try:
-            self.client.put_item(
-                TableName=self.table,
-                Item=encode(item),
-                ConditionExpression=condition,
-                ReturnValuesOnConditionCheckFailure="ALL_OLD",
-                **bound({"etag": old.etag, "state": old.state} if old else {}, condition),
-            )
-        except ClientError as error:
-            # It may be what we wrote: boto3 repeats a write whose answer got lost.
-            return refused_item(error) == item
-        return True
+        put = {
+            "TableName": self.table,
+            "Item": encode(item),
+            "ConditionExpression": condition,
+            "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+            **bound({"etag": old.etag, "state": old.state} if old else {}, condition),
+        }
+        stands = conditional(self.client, "Put", put, changes(self.table, old, row))
+        # It may be what we wrote: boto3 repeats a write whose answer got lost.
+        return stands in (None, item)
 
     def _set_state(
         self, row: Head, state: State, also: Mapping[str, Any] | None = None, remove: tuple[str, ...] = ()
@@ -248,29 +217,34 @@ class AutomationStore:
         expression = f"SET {', '.join(f'#{name} = :new_{name}' for name in changes)}"
         expression += f" REMOVE {', '.join(f'#{name}' for name in remove)}" if remove else ""
         new = {f"new_{name}": value for name, value in changes.items()}
-        try:
-            self.client.update_item(
-                TableName=self.table,
-                Key={"name": {"S": row.name}},
-                UpdateExpression=expression,
-                ConditionExpression=UNCHANGED,
-                ReturnValuesOnConditionCheckFailure="ALL_OLD",
-                **bound({"etag": row.etag, "state": row.state, **new}, expression, UNCHANGED),
-            )
-        except ClientError as error:
-            # It may be what we wrote: boto3 repeats a write whose answer got lost.
-            stands = refused_item(error)
-            return all(stands.get(key) == value for key, value in {"etag": row.etag, **changes}.items())
-        return True
+        request = {
+            "TableName": self.table,
+            "Key": {"name": {"S": row.name}},
+            "UpdateExpression": expression,
+            "ConditionExpression": UNCHANGED,
+            "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+            **bound({"etag": row.etag, "state": row.state, **new}, expression, UNCHANGED),
+        }
+        stands = conditional(self.client, "Update", request, [])
+        # It may be what we wrote: boto3 repeats a write whose answer got lost.
+        ours = {"etag": row.etag, **changes}
+        return stands is None or all(stands.get(key) == value for key, value in ours.items())
 
-    def _items(self, call: Call, **request: Any) -> Iterator[Mapping[str, Any]]:
-        more: dict[str, Any] = {}
-        while True:
-            answer: Mapping[str, Any] = call(TableName=self.table, **request, **more)
-            yield from answer["Items"]
-            if "LastEvaluatedKey" not in answer:
-                return
-            more = {"ExclusiveStartKey": answer["LastEvaluatedKey"]}
+    def _rows(self, **request: Any) -> Iterator[Mapping[str, Any]]:
+        """The items that are rows, which have no colon in their name."""
+        rows = {"FilterExpression": "NOT contains(#name, :colon)", **bound({"colon": ":"}, "#name")}
+        return pages(self.client.scan, TableName=self.table, ConsistentRead=True, **rows, **request)
+
+    def _named(self, names: Iterable[str]) -> Iterator[Mapping[str, Any]]:
+        """The rows of these names, as far as there are any."""
+        for part in batched(dict.fromkeys(names), BATCH, strict=False):
+            wanted: Mapping[str, Any] = {
+                self.table: {"Keys": [{"name": {"S": name}} for name in part], "ConsistentRead": True}
+            }
+            while wanted:
+                answer = self.client.batch_get_item(RequestItems=wanted)
+                yield from answer["Responses"].get(self.table, [])
+                wanted = answer.get("UnprocessedKeys", {})
 
 
 def _readable(heads: Iterable[Head]) -> Iterator[AutomationRow]:

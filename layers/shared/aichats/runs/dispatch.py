@@ -10,12 +10,13 @@ from datetime import timedelta
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from aichats.errors import NotAllStartedError
 from aichats.http.deadline import remaining
 from aichats.observability import count, logger
 from aichats.runs.ledger import Ledger
 from aichats.runs.model import Run
 from aichats.runs.perform import Outcome, Performer, State, found
-from aichats.runs.queue import Queue, QueueError
+from aichats.runs.queue import Due, Queue, QueueError
 
 FIRST_LOOK, MAX_LOOK = 0.2, 1.0
 """Seconds between two looks at a run that is watched."""
@@ -38,12 +39,25 @@ class Dispatcher:
     sleep: Callable[[float], None] = time.sleep
 
     def perform(self, run: Run | str, lease: timedelta) -> Outcome:
-        """Perform a run here; if it must wait, send it to the queue.
+        """Perform a run here; if it must wait, send it to the queue. If that cannot be done it is left to the sweep.
 
         Raises:
             LookupError: there is no run with this id.
         """
-        outcome = self._perform(run, lease)
+        try:
+            outcome = self.performer.perform(run, lease)
+        except (BotoCoreError, ClientError):
+            # DynamoDB failed. If the run has a row it is performed all the same, later.
+            row = self.ledger.get(run if isinstance(run, str) else run.run_id)
+            if row is None:
+                raise
+            logger.exception("run interrupted, left to the sweep", extra={"run_id": row.run.run_id})
+            return replace(found(row), state="waiting") if row.is_open else found(row)
+        if outcome.performed:
+            try:
+                self._send_again(outcome)
+            except QueueError:
+                logger.exception("run left to the sweep", extra={"run_id": outcome.row.run.run_id})
         _count([outcome])
         return outcome
 
@@ -87,49 +101,54 @@ class Dispatcher:
         return results
 
     def fan_out(self, runs: Sequence[Run]) -> None:
-        """Write the runs to the ledger, then send one message for each, spread so that the rate limit is kept.
+        """Write the runs to the ledger, then send messages for them, spread so that the rate limit is kept.
 
         Repeated for the same runs it sends again only what is still open.
 
         Raises:
+            NotAllStartedError: DynamoDB failed before all runs were in the ledger.
             QueueError: SQS did not take some; all are in the ledger, and ``sweep_runs`` sends them again.
         """
         self._send(self._add(runs))
 
-    def accept(self, runs: Sequence[Run]) -> None:
+    def accept(self, runs: Sequence[Run], after: int = 0) -> None:
         """As :meth:`fan_out`, for a caller who is told the ids: once they are in the ledger the runs will be performed.
 
-        Were an error told, the caller would start them again.
-        """
-        self.send_or_leave(self._add(runs))
+        Were an error told, the caller would start them again. ``after`` says how many runs come before these.
 
-    def send_or_leave(self, runs: Sequence[tuple[Run, timedelta]]) -> None:
+        Raises:
+            NotAllStartedError: DynamoDB failed before all runs were in the ledger.
+        """
+        self.send_or_leave(self._add(runs, after))
+
+    def send_or_leave(self, runs: Sequence[Due]) -> None:
         """Send a message for each run, all of which are in the ledger. Those that SQS refuses are left to the sweep."""
         try:
             self._send(runs)
-        except (QueueError, BotoCoreError, ClientError):
-            logger.exception("runs left to the sweep", extra={"run_ids": [run.run_id for run, _ in runs]})
+        except QueueError:
+            logger.exception("runs left to the sweep", extra={"run_ids": [run.run_id for run in runs]})
 
-    def _add(self, runs: Sequence[Run]) -> list[tuple[Run, timedelta]]:
-        """Write the runs to the ledger. Those that are open now, and when each is due from now on."""
+    def _add(self, runs: Sequence[Run], after: int = 0) -> list[Due]:
+        """Write the runs to the ledger. Those that are open now, and when each is due from now on.
+
+        Raises:
+            NotAllStartedError: DynamoDB failed. Those that are in the ledger are sent by the sweep.
+        """
         now = self.ledger.clock()
-        apart = self._apart(runs[0]) if runs[1:] else timedelta(0)
-        delay_of = {run.run_id: number * apart for number, run in enumerate(runs)}
-        opened = self.ledger.add(runs, lambda index: now + index * apart)
-        return [(run, delay_of[run.run_id]) for run in opened]
+        apart = self._apart(runs[0]) if after or runs[1:] else timedelta(0)
+        delay_of = {run.run_id: number * apart for number, run in enumerate(runs, after)}
+        try:
+            opened = self.ledger.add(runs, lambda index: now + (after + index) * apart)
+        except (BotoCoreError, ClientError) as error:
+            raise NotAllStartedError(len(runs)) from error
+        return [Due.of(run, delay_of[run.run_id]) for run in opened]
 
-    def _send(self, runs: Sequence[tuple[Run, timedelta]]) -> None:
+    def _send(self, runs: Sequence[Due]) -> None:
         self.queue.send(runs)
         count("RunsQueued", len(runs))
 
     def _apart(self, run: Run) -> timedelta:
         return timedelta(seconds=1 / self.performer.actions[run.provider].per_second(run))
-
-    def _perform(self, run: Run | str, lease: timedelta) -> Outcome:
-        outcome = self.performer.perform(run, lease)
-        if outcome.performed:
-            self._send_again(outcome)
-        return outcome
 
     def _deliver(self, run_id: str, lease: timedelta) -> Outcome:
         """Perform the run of a message. Where it is due later than SQS can delay a message, send the message again."""
@@ -141,7 +160,7 @@ class Dispatcher:
         due_at = outcome.row.due_at
         if outcome.state == "waiting" and due_at is not None:
             # If this fails the run is not lost: it is open, and sweep_runs finds it.
-            self.queue.send([(outcome.row.run, due_at - self.ledger.clock())])
+            self.queue.send([Due.of(outcome.row.run, due_at - self.ledger.clock())])
 
 
 def _result(run_id: str, job: Future[Outcome]) -> Outcome | BaseException:
