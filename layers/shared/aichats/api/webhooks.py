@@ -15,7 +15,7 @@ from aichats.errors import AichatsError, InputError
 from aichats.http.deadline import time_limit
 from aichats.observability import count, logger
 from aichats.runs.queue import QueueError
-from aichats.secrets import WebhookSecret, parse_secret
+from aichats.secrets import WEBHOOK
 from aichats.whop.webhooks import SignatureError, WebhookEvent, parse_event, read_body, verify
 
 SIGNED_HEADERS = {"webhook-id", "webhook-timestamp", "webhook-signature"}
@@ -80,13 +80,12 @@ def _verified(app: Application, headers: Mapping[str, str], body: bytes) -> str:
         RefusedError: it is not Whop's.
     """
     name, now = app.settings.webhook_secret, datetime.now(UTC)
-    value = app.secrets.read(name)
     try:
-        return verify(headers, body, parse_secret(WebhookSecret, name, value).secrets, now=now)
+        return verify(headers, body, app.secrets.read(name, WEBHOOK).secrets, now=now)
     except SignatureError:
-        again = app.secrets.read_again(name)
+        again = app.secrets.read_again(name, WEBHOOK)
     try:
-        return verify(headers, body, parse_secret(WebhookSecret, name, again).secrets, now=now)
+        return verify(headers, body, again.secrets, now=now)
     except SignatureError as error:
         raise RefusedError(HTTPStatus.UNAUTHORIZED, str(error)) from None
 
