@@ -49,18 +49,28 @@ lint: setup ## Format, lint, types, imports, template
 test: setup ## Everything that needs no AWS account, with coverage
 	$(BIN)/pytest -n auto --dist worksteal --cov --cov-report=term-missing:skip-covered
 
+.PHONY: test-unit
+test-unit: setup ## The unit tests alone, without coverage: no function is deployed
+	$(BIN)/pytest tests/unit -n logical --dist worksteal
+
+.PHONY: judges
+judges: setup ## Fetch from npm what judges the OpenAPI document and the schedules in the tests
+	@$(BIN)/python -m local.judges
+
 .PHONY: check
-check: lint test ## All that CI runs
+check: lint judges test ## All that CI runs
 
 .PHONY: lock
 lock: setup ## Pin the newest allowed versions of everything, with hashes
 	@$(BIN)/python -m local.lock
 
 .PHONY: benchmark
-benchmark: setup ## Cold start and fan-out, side by side with what one would pick instead; and webhooks
+benchmark: setup ## Cold start and fan-out, side by side with what one would pick instead; writes; webhooks
 	@$(BIN)/python -m benchmarks.cold_start
 	@$(BIN)/python -m benchmarks.fan_out
+	@$(BIN)/python -m benchmarks.writes
 	@$(BIN)/python -m benchmarks.webhooks
+	@$(BIN)/python -m benchmarks.sweep
 
 .PHONY: chaos
 chaos: setup ## Everything goes wrong at once on the local cloud: 1,500 runs, no duplicate, no loss

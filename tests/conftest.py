@@ -1,12 +1,11 @@
 """What every test starts with: the environment, as the template sets it, and credentials that open nothing."""
 
 import os
-from collections.abc import Iterator
 
 import pytest
 from hypothesis import settings
 
-from tests.running import running
+from tests.ordering import spread
 
 os.environ |= {
     "WHOP_BASE_URL": "https://whop.invalid/api/v1",
@@ -42,8 +41,12 @@ settings.register_profile("tests", deadline=None, derandomize=os.environ.get("CI
 settings.load_profile("tests")
 
 
-@pytest.fixture(scope="session", autouse=True)
-def _end_what_runs() -> Iterator[None]:
-    """End the emulator, if a test made a ledger on it."""
-    yield
-    running.close()
+def pytest_xdist_auto_num_workers() -> int:
+    """Return how many processes `-n auto` means: many tests wait for other processes, or for the clock."""
+    return (os.cpu_count() or 1) + 2
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Put the tests into an order that suits as many processes as there are."""
+    processes: int = getattr(config, "workerinput", {}).get("workercount", 1)
+    items[:] = spread(items, processes)

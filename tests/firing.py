@@ -17,7 +17,7 @@ from aichats.observability import metrics
 from aichats.runs.model import run_id, slot_text
 from aichats.runs.queue import Message, read
 from aichats.runs.rows import Row, decode, row_of
-from tests.automations import automation, scheduled
+from tests.automations import automation, scheduled, turn
 from tests.crashing import FaultyAws, World
 from tests.fakes import FakeSecretsManager, FakeSqs, Json
 from tests.lambda_calls import SECRETS, SIGNED_WITH, http_event, make_application
@@ -66,7 +66,7 @@ class Stack:
 
     def sweep(self) -> int:
         """Missed slots are looked for."""
-        return self.app.missed_slots.look()
+        return self.app.missed_slots.look(self.app.automations.contents().rows, turn("slots"))
 
     def work(self) -> None:
         """Everything that is queued is performed, when it is due; and what groups and events put to the queue."""

@@ -1,7 +1,4 @@
-"""Ledgers for tests: real ones, each with a table of its own, on the local cloud's DynamoDB.
-
-The emulator starts when the first ledger is made (0.3 s), and ends with the test session.
-"""
+"""Ledgers for tests: real ones, each with a table of its own, on the local cloud's DynamoDB."""
 
 import uuid
 from collections.abc import Callable
@@ -11,15 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from aichats.runs import reader, rows
 from aichats.runs.actions import Action, WhopCreateChat, WhopUpdateChat
 from aichats.runs.items import DynamoDB
 from aichats.runs.ledger import Ledger, RefusedByLedgerError
 from aichats.runs.model import Run, run_id
 from aichats.runs.rows import EndStatus, Row
 from aichats.runs.times import utc_now
-from local.cloud.emulator import Emulator
+from tests.dynamodb_in_process import DynamoDBInProcess
 from tests.fakes import Json, ai_chat
-from tests.running import running
 from tests.template import load_template
 
 if TYPE_CHECKING:
@@ -50,7 +47,7 @@ class Clock:
 @cache
 def dynamodb() -> "DynamoDBClient":
     """The DynamoDB of this test process."""
-    return running.enter_context(Emulator()).clients.dynamodb
+    return DynamoDBInProcess().client()
 
 
 def make_table() -> str:
@@ -107,6 +104,14 @@ def stored(ledger: Ledger, run: Run = RUN) -> Row:
     row = ledger.get(run.run_id)
     assert row is not None
     return row
+
+
+def spread_open_rows_less(monkeypatch: pytest.MonkeyPatch) -> tuple[str, ...]:
+    """Few keys of the index of open rows are as good as many for a test, and sooner swept. Returns all of them."""
+    keys = ("open.00", "open.01", "open.02")
+    for module in (rows, reader):
+        monkeypatch.setattr(module, "OPEN_STATES", keys)
+    return ("open", *keys)
 
 
 def overdue(ledger: Ledger, before: datetime) -> list[Row]:

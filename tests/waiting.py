@@ -1,13 +1,25 @@
 """Waiting for what other threads and processes do: no longer than needed, and not for ever."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+PATIENCE = 180.0
+"""Seconds. A machine that others keep busy may take many times what an idle one takes."""
 
 
-def until[T](found: Callable[[], T], limit: float = 30) -> T:
+def until[T](found: Callable[[], T], limit: float = PATIENCE) -> T:
     """What ``found`` returns once that counts as true. The test fails after ``limit`` seconds."""
     deadline = time.monotonic() + limit
     while not (result := found()):
         assert time.monotonic() < deadline, "it did not come to pass"
         time.sleep(0.01)
     return result
+
+
+@contextmanager
+def within_cpu_seconds(limit: float) -> Iterator[None]:
+    """Fail if the block takes more of the processor than that, however long it waits for its turn."""
+    begun = time.process_time()
+    yield
+    assert time.process_time() - begun < limit

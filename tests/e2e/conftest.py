@@ -16,11 +16,17 @@ from local.console import Console
 from local.system import BEARER, System, running_system
 from tests.stand_ins import StandIn
 
+DELIVERY_SECONDS = 60
+"""For a webhook, cold start included; in the template less, which is no measure for a machine that others keep busy."""
+
 
 @pytest.fixture(scope="session")
 def system() -> Iterator[System]:
     """The deployed stack with all around it, once for each process of the tests."""
     with running_system(Console(io.StringIO())) as running:
+        running.emulator.clients.functions.update_function_configuration(
+            FunctionName=running.stack.resources["ReceiveWebhookFunction"], Timeout=DELIVERY_SECONDS
+        )
         yield running
 
 

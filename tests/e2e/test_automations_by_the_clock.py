@@ -20,8 +20,6 @@ COMPANIES = ("biz_A", "biz_B")
 LATEST = 40
 """Second of the minute until which the automations are made."""
 FORGOTTEN = "biz_Forgotten"
-WITHIN = 130
-"""Seconds from the PUT to the chats."""
 GRACE = 20
 """Seconds that an event may take on a busy machine: the stack sweeps by itself too, at the very minute of a slot."""
 
@@ -46,7 +44,6 @@ def automations() -> Iterator[Automations]:
         yield Automations(system, api)
 
 
-@pytest.mark.timeout(400)
 def test_a_rate_fires_until_it_is_switched_off_what_is_forgotten_runs_late_and_nothing_is_left_once_deleted(
     automations: Automations,
 ) -> None:
@@ -60,10 +57,10 @@ def test_a_rate_fires_until_it_is_switched_off_what_is_forgotten_runs_late_and_n
         automations.put("steady", EVERY_MINUTE, *COMPANIES)
         automations.put("forgotten", EVERY_MINUTE, FORGOTTEN, missed="run")
 
-        until(lambda: [preferences(automations, each) for each in COMPANIES] == [["none"], ["none"]], limit=WITHIN)
+        until(lambda: [preferences(automations, each) for each in COMPANIES] == [["none"], ["none"]])
         automations.put("steady", EVERY_MINUTE | {"enabled": False}, *COMPANIES)
 
-        assert until(lambda: sweep_and_count(automations, begun), limit=3 * GRACE) == 1
+        assert until(lambda: sweep_and_count(automations, begun)) == 1
         until(lambda: preferences(automations, FORGOTTEN) == ["none"])
         assert [sweep_and_count(automations, begun) for _ in range(2)] == [1, 1]
         (late,) = automations.runs("forgotten")
@@ -71,7 +68,7 @@ def test_a_rate_fires_until_it_is_switched_off_what_is_forgotten_runs_late_and_n
         assert len(automations.chats(FORGOTTEN)) == 1
 
         # The next slot passes.
-        until(lambda: len(fired(told, "forgotten")) > 1, limit=90)
+        until(lambda: len(fired(told, "forgotten")) > 1)
         automations.delete("forgotten")
         assert len(fired(told, "steady")) == 1
         assert [preferences(automations, each) for each in COMPANIES] == [["none"], ["none"]]

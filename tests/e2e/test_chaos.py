@@ -12,7 +12,6 @@ from local.setup import ROOT
 RUNS = 24
 
 
-@pytest.mark.timeout(300)
 @pytest.mark.parametrize(
     "options",
     [

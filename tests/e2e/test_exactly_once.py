@@ -80,7 +80,6 @@ def test_a_schedule_event_delivered_20_times_at_once_creates_one_chat(
     assert {runs[0]["status"] for runs in answers} <= {"succeeded", "in_progress"}
 
 
-@pytest.mark.timeout(180)
 def test_50_calls_at_once_with_one_key_create_one_chat_and_each_answer_names_the_run(
     crowded_api: httpx.Client, whop: StandIn
 ) -> None:

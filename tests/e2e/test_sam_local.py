@@ -61,7 +61,6 @@ def containers() -> set[str]:
     return set(docker("ps", "--all", "--quiet").stdout.split())
 
 
-@pytest.mark.timeout(300)
 @pytest.mark.usefixtures("engine")
 def test_an_invocation_in_a_container_creates_the_chat_of_the_event() -> None:
     before = containers()
@@ -73,7 +72,6 @@ def test_an_invocation_in_a_container_creates_the_chat_of_the_event() -> None:
     assert containers() == before
 
 
-@pytest.mark.timeout(300)
 @pytest.mark.usefixtures("engine")
 def test_the_api_in_a_container_creates_a_chat_and_ends_with_sigint_even_if_that_was_ignored() -> None:
     before, port = containers(), free_port()

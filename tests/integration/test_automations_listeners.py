@@ -1,13 +1,14 @@
 """Which automations listen to an event type: what a webhook reads, and how it stays true."""
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
 
 from aichats.automations.expressed import DynamoDB
 from aichats.automations.model import Automation
+from aichats.automations.rows import Head
 from aichats.automations.store import AutomationStore
 from aichats.runs.rows import decode, encode
 from tests.automations import CRON, WEBHOOK, automation, listening, make_store
@@ -67,6 +68,12 @@ def write_as_before(store: AutomationStore, definition: Automation, name: str = 
 
 
 # ---------------------------------------------------------------------------------------------- what a webhook reads
+
+
+def heal(store: AutomationStore, heads: Sequence[Head] | None = None) -> list[str]:
+    """Correct the items. Returns the names of the automations whose items were corrected."""
+    corrections = store.listening.corrections(store.contents().heads if heads is None else heads)
+    return [name for name, correct in corrections.items() if correct()]
 
 
 def test_only_the_automations_that_listen_to_the_type_are_read(store: AutomationStore) -> None:
@@ -152,7 +159,7 @@ def test_as_many_types_as_there_may_be_can_all_be_replaced_at_once(store: Automa
 
     assert all(heard(store, f"new.{number}") == [NAME] for number in range(50))
     assert not any(heard(store, f"old.{number}") for number in range(50))
-    assert store.listening.heal(list(store.heads())) == [NAME]
+    assert heal(store) == [NAME]
     assert items(store) == {f"{NAME}:new.{number}" for number in range(50)}
 
 
@@ -175,8 +182,8 @@ def test_of_two_changes_at_once_the_items_are_those_of_the_one_that_stands(
 def test_items_are_no_automations(store: AutomationStore) -> None:
     store.put(NAME, WEBHOOK)
 
-    assert [row.name for row in store.list()] == [head.name for head in store.heads()] == [NAME]
-    assert store.names() == {NAME}
+    assert [row.name for row in store.list()] == [head.name for head in store.contents().heads] == [NAME]
+    assert store.contents().names == {NAME}
 
 
 # ---------------------------------------------------------------------------------------------- older versions, repair
@@ -190,8 +197,8 @@ def test_a_row_of_an_older_version_is_heard_and_gets_its_items_from_the_sweep(
     assert heard(store) == ["new", NAME]
     assert heard(store, "payment.succeeded") == [NAME]
 
-    assert store.listening.heal(list(store.heads())) == [NAME]
-    assert store.listening.heal(list(store.heads())) == []
+    assert heal(store) == [NAME]
+    assert heal(store) == []
 
     client.calls.clear()
     assert heard(store) == ["new", NAME]
@@ -205,7 +212,7 @@ def test_a_row_of_an_older_version_that_is_put_anew_has_its_items(store: Automat
     store.put(NAME, automation(listening("payment.failed", filter="data.amount > `1`")))
 
     assert heard(store) == [NAME]
-    assert store.listening.heal(list(store.heads())) == []
+    assert heal(store) == []
 
 
 def test_items_that_are_missing_or_superfluous_are_corrected(store: AutomationStore) -> None:
@@ -216,17 +223,17 @@ def test_items_that_are_missing_or_superfluous_are_corrected(store: AutomationSt
         dynamodb().put_item(TableName=store.table, Item=encode(stray))
     assert heard(store, "plan.created") == []
 
-    assert sorted(store.listening.heal(list(store.heads()))) == ["gone", NAME]
+    assert sorted(heal(store)) == ["gone", NAME]
     assert items(store) == {f"{NAME}:payment.failed"}
 
 
 def test_what_changed_since_it_was_read_is_not_corrected(store: AutomationStore) -> None:
     store.put(NAME, automation(listening("a.b")))
-    heads = list(store.heads())
+    heads = store.contents().heads
     store.put(NAME, automation(listening("c.d")))
     store.put("new", WEBHOOK)
 
-    assert store.listening.heal(heads) == []
+    assert heal(store, heads) == []
     assert items(store) == {f"{NAME}:c.d", "new:payment.failed"}
 
 

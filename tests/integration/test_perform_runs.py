@@ -85,7 +85,7 @@ def test_a_run_that_is_refused_touches_no_other_and_its_message_is_done(
     app: Application, deliver: Deliver, whop: WhopInMemory, output: Output
 ) -> None:
     good, bad = runs(2)
-    whop.interfere = lambda request: refused(401) if b'"biz_1"' in request.content else None
+    whop.interfere = lambda request: refused(403) if b'"biz_1"' in request.content else None
 
     assert deliver(*queued(app, good, bad)) == []
 

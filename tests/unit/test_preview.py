@@ -8,6 +8,7 @@ import pytest
 
 from aichats.automations.expressions import ExpressionError
 from aichats.automations.preview import fire_times
+from tests.waiting import within_cpu_seconds
 
 NEW_YEAR = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -162,8 +163,8 @@ def test_the_moment_after_is_left_out_to_the_microsecond(expression: str, next_o
     assert next(fire_times(expression, start=nine, after=nine), None) == next_one
 
 
-def test_start_and_end_belong_to_the_schedule() -> None:
-    start, end = utc("2026-05-01T09:00"), utc("2026-05-03T09:00")
+def test_the_start_belongs_to_the_schedule_and_the_end_does_not() -> None:
+    start, end = utc("2026-05-01T09:00"), utc("2026-05-04T09:00")
     three = [utc("2026-05-01T09:00"), utc("2026-05-02T09:00"), utc("2026-05-03T09:00")]
     assert list(fire_times("cron(0 9 * * ? *)", start=start, end=end, after=NEW_YEAR)) == three
     assert list(fire_times("rate(24 hours)", start=start, end=end, after=NEW_YEAR)) == three
@@ -198,7 +199,6 @@ def test_times_at_the_ends_of_the_calendar_are_taken_as_no_limit() -> None:
     assert list(fire_times("cron(* * * * ? *)", "Asia/Kolkata", after=latest)) == []
 
 
-@pytest.mark.timeout(10)
 @pytest.mark.parametrize(
     ("expression", "zone"),
     [
@@ -211,15 +211,16 @@ def test_times_at_the_ends_of_the_calendar_are_taken_as_no_limit() -> None:
     ],
 )
 def test_what_never_fires_ends_soon(expression: str, zone: str) -> None:
-    assert next(fire_times(expression, zone, after=NEW_YEAR), None) is None
+    with within_cpu_seconds(10):
+        assert next(fire_times(expression, zone, after=NEW_YEAR), None) is None
 
 
-@pytest.mark.timeout(10)
 def test_far_away_times_are_found_without_walking_there() -> None:
     far = utc("2190-06-01T23:59")
-    assert next(fire_times("cron(* * * * ? *)", "Asia/Kolkata", after=far)) == far + timedelta(minutes=1)
-    assert next(fire_times("rate(1 minute)", start=NEW_YEAR, after=far)) == far + timedelta(minutes=1)
-    assert list(fire_times("cron(0 0 29 2 ? *)", after=far)) == [utc("2192-02-29T00:00"), utc("2196-02-29T00:00")]
+    with within_cpu_seconds(10):
+        assert next(fire_times("cron(* * * * ? *)", "Asia/Kolkata", after=far)) == far + timedelta(minutes=1)
+        assert next(fire_times("rate(1 minute)", start=NEW_YEAR, after=far)) == far + timedelta(minutes=1)
+        assert list(fire_times("cron(0 0 29 2 ? *)", after=far)) == [utc("2192-02-29T00:00"), utc("2196-02-29T00:00")]
 
 
 @pytest.mark.parametrize(

@@ -239,7 +239,8 @@ class Silent(FakeSecretsManager):
 
 
 @pytest.fixture
-def silent() -> Iterator[Silent]:
+def silent(monkeypatch: pytest.MonkeyPatch) -> Iterator[Silent]:
+    monkeypatch.setattr(secrets, "LEAST_SECONDS", 0.05)
     manager = Silent({NAME: {"api_key": "k"}, "other": {"a": 1}})
     yield manager
     manager.speak.set()
@@ -314,6 +315,16 @@ def test_an_attempt_that_was_frozen_with_the_process_is_not_waited_for(silent: S
     clock.now += FETCH_SECONDS
     silent.silent = False
     assert store.read(NAME, JSON) == {"api_key": "k"}
+
+
+def test_when_no_time_is_left_a_secret_is_read_all_the_same() -> None:
+    with time_limit(0.0):
+        assert Vault({"api_key": "k"}).store.read(NAME, JSON) == {"api_key": "k"}
+
+
+def test_a_crash_is_told_to_those_who_wait() -> None:
+    with pytest.raises(ZeroDivisionError):
+        Vault(ZeroDivisionError()).store.read(NAME, JSON)
 
 
 def test_each_thread_gets_an_error_of_its_own() -> None:

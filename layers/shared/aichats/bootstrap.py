@@ -19,6 +19,7 @@ from botocore.session import Session, get_session
 from aichats.config import Settings
 from aichats.errors import SecretError
 from aichats.http import BaseTransport
+from aichats.http.deadline import time_limit
 from aichats.http.transport import DeadlineTransport
 from aichats.kodey import KodeyClient
 from aichats.kodey.keys import CALLS_PER_MINUTE, key_kind
@@ -42,9 +43,12 @@ if TYPE_CHECKING:
     from aichats.automations.firing import Firing
     from aichats.automations.keeper import Keeper
     from aichats.automations.missed import MissedSlots
+    from aichats.automations.round import Round
     from aichats.automations.store import AutomationStore
     from aichats.automations.ticks import Ticks
 
+INIT_SECONDS = 3.0
+"""For the secret that is read in the init phase, which Lambda ends after 10 seconds."""
 _MAKING = threading.Lock()
 
 
@@ -171,6 +175,15 @@ class Application:
         return MissedSlots(self.automations, self.ledger, self.dispatcher, self.firing, grace)
 
     @cached_property
+    def round(self) -> Round:
+        """What is looked after every few minutes."""
+        from aichats.automations.round import Round
+        from aichats.automations.turns import Places
+
+        places = Places(self.ledger.client, self.ledger.table)
+        return Round(self.sweeper, self.automations, self.missed_slots, self.keeper, places)
+
+    @cached_property
     def sweeper(self) -> Sweeper:
         """What looks for stranded runs."""
         return Sweeper(self.ledger, self.dispatcher)
@@ -223,7 +236,7 @@ def application() -> Application:
     secrets = SecretStore(aws_client("secretsmanager"))
     if "AWS_LAMBDA_INITIALIZATION_TYPE" in os.environ:
         # The first call to AWS costs most, and the init phase has the full CPU. A broken secret is told by the handler.
-        with suppress(SecretError):
+        with suppress(SecretError), time_limit(INIT_SECONDS):
             _read_first(secrets, settings)
     return Application(
         settings=settings,

@@ -7,7 +7,6 @@
     ├── SecretError                   a secret cannot be used; says which, and what to type
     │   └── SecretUnavailableError    it cannot be read just now; that may pass
     ├── InputError                    what was asked for is wrong; names the field
-    ├── NotAllStartedError            DynamoDB failed while runs were started
     ├── UnreadableError               a row of a table cannot be read by this version of the code
     ├── RenderError                   a template gave nothing usable (aichats.automations.render)
     ├── SignatureError                a delivery is not Whop's (aichats.whop.webhooks)
@@ -80,13 +79,6 @@ class InputError(AichatsError):
     def __init__(self, problems: Sequence[tuple[str, str]]) -> None:
         super().__init__("; ".join(f"{field}: {problem}" for field, problem in problems))
         self.problems = tuple(problems)
-
-
-class NotAllStartedError(AichatsError):
-    """DynamoDB failed while runs were started: some may have been, and none is lost. The same call starts the rest."""
-
-    def __init__(self, runs: int) -> None:
-        super().__init__(f"DynamoDB failed while {runs} runs were started")
 
 
 class UnreadableError(AichatsError):

@@ -9,7 +9,7 @@ import math
 import threading
 import time
 from collections.abc import Callable, Mapping
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Annotated, Any, NotRequired, Protocol, TypedDict, Unpack
@@ -30,6 +30,8 @@ FETCH_SECONDS = 10.0
 """The longest that anybody waits for Secrets Manager, if the invocation's deadline does not come first."""
 PATIENCE_SECONDS = 1.0
 """The same where an earlier value is still valid."""
+LEAST_SECONDS = 0.5
+"""Anybody waits this long even if the deadline is over: invocations keep back a margin of two seconds."""
 RETRY_SECONDS = 5.0
 """A failure that may pass is remembered this long, so that ten threads wait for one timeout and not for ten."""
 ROTATION_SECONDS = 900.0
@@ -123,7 +125,7 @@ class _Entry[T]:
     refused_at: float = -math.inf
     unchecked: bool = False
     """Whether a value was rejected, and not read again because that was done a short time ago."""
-    lock: threading.Lock = field(default_factory=threading.Lock)
+    lock: threading.RLock = field(default_factory=threading.RLock)
 
 
 @dataclass
@@ -163,8 +165,7 @@ class SecretStore:
             if entry.kept is not None and self._age(entry.refused_at) < REFRESH_SECONDS:
                 entry.unchecked = True
                 return self._value(kind, entry.kept)
-            before, flight = entry.kept, self._flight(entry)
-            flight.after_refusal = True
+            before, flight = entry.kept, self._flight(entry, after_refusal=True)
         kept = self._wait(entry, flight, FETCH_SECONDS)
         with entry.lock:
             entry.unchecked = entry.unchecked or kept is before
@@ -195,35 +196,38 @@ class SecretStore:
         age = self.clock() - moment
         return age if age >= 0 else math.inf
 
-    def _flight(self, entry: _Entry[Any]) -> _Flight:
+    def _flight(self, entry: _Entry[Any], *, after_refusal: bool = False) -> _Flight:
         """Return the attempt to wait for: one that is under way or failed a moment ago, else a new one."""
         flight = entry.flight
         if flight is not None and not flight.landed.done() and self._age(flight.began_at) < FETCH_SECONDS:
+            flight.after_refusal = flight.after_refusal or after_refusal
             return flight
         if flight is not None and flight.failed_at is not None and self._age(flight.failed_at) < RETRY_SECONDS:
             return flight
-        flight = entry.flight = _Flight(self.clock())
+        flight = entry.flight = _Flight(self.clock(), after_refusal=after_refusal)
         # A thread, because botocore has no limit for a whole call. If it outlives the invocation it does no harm: it
         # only reads.
-        threading.Thread(target=self._fly, args=(entry, flight), daemon=True).start()
+        pool = ThreadPoolExecutor(max_workers=1)
+        pool.submit(self._fetch, entry, flight.began_at).add_done_callback(partial(self._land, entry, flight))
+        pool.shutdown(wait=False)
         return flight
 
-    def _fly(self, entry: _Entry[Any], flight: _Flight) -> None:
-        try:
-            kept = self._fetch(entry, flight.began_at)
-        except SecretError as error:
+    def _land(self, entry: _Entry[Any], flight: _Flight, read: Future[_Kept]) -> None:
+        error = read.exception()
+        if isinstance(error, SecretError):
             self._fail(entry, flight, error)
-        else:
-            with entry.lock:
-                if entry.flight is flight:
-                    entry.kept = kept
-                if flight.after_refusal:
-                    entry.refused_at, entry.unchecked = self.clock(), False
-                if not flight.landed.done():
-                    flight.landed.set_result(kept)
-        finally:
-            # Whatever happened: nobody waits for an attempt that is over.
-            self._fail(entry, flight, SecretUnavailableError(entry.name, "could not be read", "Try again later."))
+            return
+        with entry.lock:
+            if error is None and entry.flight is flight:
+                entry.kept = read.result()
+            if error is None and flight.after_refusal:
+                entry.refused_at, entry.unchecked = self.clock(), False
+            if flight.landed.done():
+                return
+            if error is None:
+                flight.landed.set_result(read.result())
+            else:
+                flight.landed.set_exception(error)
 
     def _fail(self, entry: _Entry[Any], flight: _Flight, error: SecretError) -> None:
         with entry.lock:
@@ -248,7 +252,7 @@ class SecretStore:
         """
         limit = remaining(default=math.inf)
         try:
-            return flight.landed.result(min(limit, patience))
+            return flight.landed.result(min(max(limit, LEAST_SECONDS), patience))
         except TimeoutError:
             error: SecretError = SecretUnavailableError(entry.name, "could not be read in time", "Try again later.")
             if limit >= patience:

@@ -17,7 +17,17 @@ from aichats.automations.model import Automation
 from aichats.automations.rows import AutomationRow, StaleError
 from aichats.automations.schedules import SchedulerError
 from aichats.automations.store import AutomationStore
-from tests.automations import FakeScheduler, at, automation, listening, make_schedules, make_store, next_time, scheduled
+from tests.automations import (
+    FakeScheduler,
+    at,
+    automation,
+    heal,
+    listening,
+    make_schedules,
+    make_store,
+    next_time,
+    scheduled,
+)
 from tests.crashing import Crash, FaultyAws, Plan, World
 from tests.ledgers import Clock, dynamodb
 
@@ -110,8 +120,8 @@ class Automations(RuleBasedStateMachine):
 
     def _sweep(self) -> list[Any]:
         for row in list(self.store.rows()):
-            self.store.mark_checked(row, self.clock.now)
-        return self.keeper.heal()
+            self.store.mark_checked([row], self.clock.now)
+        return heal(self.keeper)
 
     def _row(self, name: str) -> AutomationRow | None:
         return AutomationStore(dynamodb(), self.store.table).read(name)

@@ -7,7 +7,6 @@ from datetime import timedelta
 import pytest
 from botocore.exceptions import ConnectionClosedError
 
-from aichats.errors import NotAllStartedError
 from aichats.http.deadline import remaining, time_limit
 from aichats.observability import metrics
 from aichats.runs.actions import Action
@@ -185,30 +184,12 @@ def test_runs_that_a_caller_knows_are_performed_though_sqs_takes_no_message(
 # ---------------------------------------------------------------------------------------------- DynamoDB fails
 
 
-def test_a_run_that_dynamodb_fails_in_the_middle_of_waits(bench: Bench, sqs: FakeSqs, world: World) -> None:
-    bench.whop.script = [CHAT]
-
-    # Its chat was created, and DynamoDB does not record it.
-    with world.process({1: "error before"}):
-        outcome = dispatcher_of(bench, sqs, world).perform(bench.run, LEASE)
-
-    assert (outcome.state, outcome.performed) == ("waiting", False)
-    assert bench.row.status == "performing"
-
-
-def test_a_run_that_dynamodb_takes_no_row_of_is_not_started(bench: Bench, sqs: FakeSqs, world: World) -> None:
-    with world.process({0: "error before"}), pytest.raises(ConnectionClosedError):
-        dispatcher_of(bench, sqs, world).perform(bench.run, LEASE)
-
-    assert bench.ledger.get(bench.run.run_id) is None
-
-
 def test_the_same_call_starts_the_rest_of_a_fan_out_that_dynamodb_failed_in_the_middle_of(
     bench: Bench, sqs: FakeSqs, world: World
 ) -> None:
     many = runs(150)
 
-    with world.process({1: "error before"}), pytest.raises(NotAllStartedError):
+    with world.process({1: "error before"}), pytest.raises(ConnectionClosedError):
         dispatcher_of(bench, sqs, world).accept(many)
     assert [bench.ledger.get(run.run_id) is None for run in (many[99], many[100])] == [False, True]
 

@@ -9,6 +9,7 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from aichats.api.problems import CONTENT_TYPE, RefusedError, problem_of
+from aichats.api.responses import SECURITY
 from aichats.api.runs import Started
 from aichats.bootstrap import Application
 from aichats.errors import AichatsError, InputError
@@ -108,5 +109,5 @@ def _refusal(error: Exception, request_id: str) -> Json:
 
 
 def _answer(status: int, body: str, content_type: str, headers: Mapping[str, str] | None = None) -> Json:
-    safe = {"Content-Type": content_type, "X-Content-Type-Options": "nosniff", "Cache-Control": "no-store"}
+    safe = {"Content-Type": content_type, **SECURITY}
     return {"statusCode": int(status), "headers": {**safe, **(headers or {})}, "body": body}

@@ -9,8 +9,9 @@ and the sweep gives them their items.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from threading import Event
 from typing import Any
 
@@ -48,37 +49,39 @@ class Listening:
         """The names of the automations that listen to an event type, and of those that older versions wrote."""
         return list(dict.fromkeys([*self._listed(index_key(event_type)), *self._old_rows()]))
 
-    def heal(self, heads: Iterable[Head]) -> list[str]:
-        """Correct the items that are not as the rows want them.
+    def corrections(self, heads: Iterable[Head]) -> dict[str, Callable[[], bool]]:
+        """Return what corrects the items of each automation whose items are not as its row wants them, by its name.
+
+        Each returns whether it corrected them. It does not if the row changed since it was read.
 
         Args:
-            heads: all rows. What changed since they were read is left alone.
-
-        Returns:
-            The names of the automations whose items were corrected.
+            heads: all rows.
         """
         rows = {head.name: head for head in heads}
         listed: defaultdict[str, set[str]] = defaultdict(set)
         both = {"ProjectionExpression": "#name, #webhook", **bound({}, "#name #webhook")}
         for item in map(decode, pages(self.client.scan, TableName=self.table, IndexName=INDEX, **both)):
             listed[_owner(item)].add(item[ATTRIBUTE])
-        return [name for name in {**rows, **listed} if self._heal(name, rows.get(name), listed[name])]
+        found: dict[str, Callable[[], bool]] = {}
+        for name in {**rows, **listed}:
+            row = rows.get(name)
+            if row is not None and not isinstance(row, AutomationRow):
+                continue  # It cannot be read.
+            wanted, there = set(map(index_key, row.event_types)) if row else set[str](), listed[name]
+            if wanted != there:
+                found[name] = partial(self._correct, name, row, wanted - there, there - wanted)
+        return found
 
-    def _heal(self, name: str, head: Head | None, listed: set[str]) -> bool:
-        """Whether anything was to be corrected, and was."""
-        if head is not None and not isinstance(head, AutomationRow):
-            return False  # It cannot be read.
-        wanted = set(map(index_key, head.event_types)) if head else set[str]()
-        if wanted == listed:
-            return False
+    def _correct(self, name: str, row: AutomationRow | None, missing: set[str], superfluous: set[str]) -> bool:
+        """Add and remove items if the row is as it was read. Returns whether it was."""
         key = {"TableName": self.table, "Key": encode({"name": name})}
-        also = _corrections(self.table, name, wanted - listed, listed - wanted)
-        if head is None:
+        also = _corrections(self.table, name, missing, superfluous)
+        if row is None:
             # There must still be no row.
             absent = {**key, "ConditionExpression": NEW, **bound({}, NEW)}
             return conditional(self.client, "Delete", absent, also) is None
         change = {"UpdateExpression": "REMOVE #webhook", "ConditionExpression": UNCHANGED}
-        values = bound({"etag": head.etag, "state": head.state}, UNCHANGED, "#webhook")
+        values = bound({"etag": row.etag, "state": row.state}, UNCHANGED, "#webhook")
         return conditional(self.client, "Update", {**key, **change, **values}, also) is None
 
     def _listed(self, value: str) -> list[str]:

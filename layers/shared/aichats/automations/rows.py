@@ -2,9 +2,10 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, TypeAdapter
@@ -13,6 +14,12 @@ from aichats.automations.model import Automation, ScheduleTrigger, WebhookTrigge
 from aichats.errors import AichatsError, InputError, UnreadableError
 from aichats.runs.times import from_text, to_text
 from aichats.validation import read_stored
+
+SECOND = timedelta(seconds=1)
+"""The unit of the times of a trigger."""
+
+_ELEMENT = re.compile(r'[ \t]*(?:((?:W/)?"[^"\x00-\x20\x7f]*")[ \t]*)?(?:,|\Z)')
+"""An element of a list of ETags, which may be empty, and the comma after it."""
 
 type State = Literal["active", "done", "deleting"]
 
@@ -74,6 +81,8 @@ class AutomationRow(Head):
     """From when a ``rate`` is counted: kept as long as expression, zone and start stay as they are."""
     replaced: str | None = None
     """The ETag of the version before."""
+    aligned: str | None = None
+    """What the sweep wrote when it found the schedule as this version of the row wants it."""
     former: tuple[Former, ...] = ()
     """Triggers whose slots are still to be looked at, oldest first."""
 
@@ -101,6 +110,17 @@ class AutomationRow(Head):
         if not isinstance(trigger, ScheduleTrigger):
             return None
         return next(schedule_times(trigger, self.rate_start, after), None)
+
+    def possible_slots(self, after: datetime) -> Iterator[datetime]:
+        """Return the slots later than that at which Scheduler may fire, one exactly at the trigger's ``end`` included.
+
+        AWS says that a schedule fires before its end, so no slot is expected there. If its event comes, it is taken.
+        """
+        trigger = self.automation.trigger
+        if not isinstance(trigger, ScheduleTrigger):
+            return iter(())
+        end = trigger.end + SECOND if trigger.end else None
+        return schedule_times(trigger.model_copy(update={"end": end}), self.rate_start, after)
 
     def under(self, former: Former) -> "AutomationRow":
         """Itself, if the former trigger were still its trigger."""
@@ -209,6 +229,7 @@ def _row_of(item: Mapping[str, Any], what: str) -> AutomationRow:
         **vars(_head_of(item, what)),
         automation=read_stored(Automation.model_validate, json.loads(item["definition"]), what),
         replaced=item.get("replaced"),
+        aligned=item.get("aligned"),
         former=read_stored(_FORMER.validate_json, item.get("former", "[]"), what),
         **known,
     )
@@ -243,14 +264,33 @@ def check_conditions(name: str, row: Head | None, if_match: str | None, if_none_
 
 def hold(etag: str | None, if_match: str | None, if_none_match: str | None) -> bool:
     """Whether a request's conditions hold for this ETag; ``None``: there is no automation, or no such condition."""
-    return not (if_match and not matches(if_match, etag)) and not matches(if_none_match, etag)
+    return (if_match is None or _is_named(etag, if_match)) and (if_none_match is None or _is_other(etag, if_none_match))
 
 
-def matches(header: str | None, etag: str | None) -> bool:
-    """Whether an ``If-Match`` or ``If-None-Match`` names this ETag. ``*`` names any; a weak one (``W/``) names none."""
-    if not header or etag is None:
-        return False
-    return header.strip() == "*" or etag in (given.strip() for given in header.split(","))
+def _is_named(etag: str | None, if_match: str) -> bool:
+    """Return whether an ``If-Match`` names this ETag. ``*`` names any. A weak one (``W/``) names none."""
+    return etag is not None and (if_match.strip() == "*" or etag in _tags(if_match))
+
+
+def _is_other(etag: str | None, if_none_match: str) -> bool:
+    """Return whether an ``If-None-Match`` names ETags, and not this one. A header without any ETag never holds."""
+    if if_none_match.strip() == "*":
+        return etag is None
+    tags = [tag.removeprefix("W/") for tag in _tags(if_none_match)]
+    return bool(tags) and etag not in tags
+
+
+def _tags(header: str) -> list[str]:
+    """Return the ETags of a condition, as RFC 9110 writes them. A malformed header, such as an empty one, has none."""
+    tags: list[str] = []
+    position = 0
+    while position < len(header):
+        element = _ELEMENT.match(header, position)
+        if element is None:
+            return []
+        tags += [element[1]] if element[1] else []
+        position = element.end()
+    return tags
 
 
 def _etag(automation: Automation, version: int) -> str:

@@ -13,13 +13,15 @@ the condition that the row is as it was read, so of two that change it at once o
 """
 
 import builtins
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import cached_property
 from itertools import batched
 from typing import Any
+
+from botocore.exceptions import ClientError
 
 from aichats.automations.expressed import NEW, UNCHANGED, DynamoDB, bound, conditional, pages
 from aichats.automations.listening import Listening, changes
@@ -46,7 +48,26 @@ MAX_BYTES = 350_000
 KEEP_DONE = timedelta(days=7)
 """How long the row of a one-off stays after it fired."""
 BATCH = 100
-"""Items that DynamoDB reads at once."""
+"""Items that DynamoDB reads or writes at once."""
+REJECTED = {"TransactionCanceledException", "ValidationException"}
+
+
+@dataclass(frozen=True)
+class Contents:
+    """The whole table.
+
+    Attributes:
+        heads: the rows; of one that cannot be read what it takes to delete it, unless that cannot be read either.
+        names: of all rows, even of those that cannot be read.
+    """
+
+    heads: builtins.list[Head]
+    names: set[str]
+
+    @property
+    def rows(self) -> Iterator[AutomationRow]:
+        """The rows that can be read."""
+        return _readable(self.heads)
 
 
 @dataclass(frozen=True)
@@ -136,13 +157,20 @@ class AutomationStore:
         kept_until = int((self.clock() + KEEP_DONE).timestamp())
         return self._set_state(row, "done", {"ttl": kept_until} if once else {})
 
-    def mark_checked(self, row: AutomationRow, until: datetime) -> bool:
+    def mark_checked(self, rows: Iterable[AutomationRow], until: datetime) -> None:
         """Note that every slot up to ``until`` was looked for, those of former triggers that ended by then included.
 
-        Returns:
-            Whether the row was as it was read.
+        A row that changed since it was read stays as it is.
         """
-        return self._update(row, checked(row, until))
+        self._mark([(row, checked(row, until)) for row in rows])
+
+    def mark_aligned(self, rows: Iterable[tuple[AutomationRow, str]]) -> None:
+        """Note that schedules were found as the rows want them. A row that changed since it was read stays as it is.
+
+        Args:
+            rows: each row, with what tells the state of its schedule from any other.
+        """
+        self._mark([(row, {"aligned": state}) for row, state in rows])
 
     # ------------------------------------------------------------------ read
 
@@ -163,20 +191,17 @@ class AutomationStore:
 
     def rows(self) -> Iterator[AutomationRow]:
         """All rows as of now, in whatever state, in no order."""
-        return _readable(self.heads())
+        return _readable(_heads(map(decode, self._rows())))
 
-    def heads(self) -> Iterator[Head]:
-        """All rows as of now, as :meth:`rows`; of one that cannot be read what it takes to delete it, if that can."""
-        return _heads(self._rows())
-
-    def names(self) -> set[str]:
-        """The names of all rows as of now, also of those that cannot be read."""
-        return {item["name"]["S"] for item in self._rows(ProjectionExpression="#name")}
+    def contents(self) -> Contents:
+        """Return the whole table as of now."""
+        items = list(map(decode, self._rows()))
+        return Contents(list(_heads(items)), {item["name"] for item in items})
 
     def listeners(self, event_type: str) -> Iterator[AutomationRow]:
         """The automations that listen to an event type, as of now. One that is new shows here after a moment."""
         names = self.listening.names(event_type)
-        return (row for row in _readable(_heads(self._named(names))) if event_type in row.event_types)
+        return (row for row in _readable(_heads(map(decode, self._named(names)))) if event_type in row.event_types)
 
     @cached_property
     def listening(self) -> Listening:
@@ -213,11 +238,37 @@ class AutomationStore:
     ) -> bool:
         return self._update(row, {"state": state, "changed_at": to_text(self.clock()), **(also or {})}, remove)
 
+    def _mark(self, marks: Sequence[tuple[Head, Mapping[str, Any]]]) -> None:
+        """Change attributes of rows, many in a transaction. A row that changed since it was read stays as it is.
+
+        A transaction that DynamoDB rejects is made again in two halves, down to single rows: because a row changed, or
+        because the rows are too large together.
+        """
+        for part in batched(marks, BATCH, strict=False):
+            if len(part) == 1:
+                self._update(*part[0])
+                continue
+            try:
+                self.client.transact_write_items(TransactItems=[{"Update": self._change(*mark)} for mark in part])
+            except ClientError as error:
+                if error.response["Error"]["Code"] not in REJECTED:
+                    raise
+                half = len(part) // 2
+                self._mark(part[:half])
+                self._mark(part[half:])
+
     def _update(self, row: Head, changes: Mapping[str, Any], remove: tuple[str, ...] = ()) -> bool:
+        stands = conditional(self.client, "Update", self._change(row, changes, remove), [])
+        # It may be what we wrote: boto3 repeats a write whose answer got lost.
+        ours = {"etag": row.etag, **changes}
+        return stands is None or all(stands.get(key) == value for key, value in ours.items())
+
+    def _change(self, row: Head, changes: Mapping[str, Any], remove: tuple[str, ...] = ()) -> dict[str, Any]:
+        """The request that changes a row if it is as it was read."""
         expression = f"SET {', '.join(f'#{name} = :new_{name}' for name in changes)}"
         expression += f" REMOVE {', '.join(f'#{name}' for name in remove)}" if remove else ""
         new = {f"new_{name}": value for name, value in changes.items()}
-        request = {
+        return {
             "TableName": self.table,
             "Key": {"name": {"S": row.name}},
             "UpdateExpression": expression,
@@ -225,10 +276,6 @@ class AutomationStore:
             "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
             **bound({"etag": row.etag, "state": row.state, **new}, expression, UNCHANGED),
         }
-        stands = conditional(self.client, "Update", request, [])
-        # It may be what we wrote: boto3 repeats a write whose answer got lost.
-        ours = {"etag": row.etag, **changes}
-        return stands is None or all(stands.get(key) == value for key, value in ours.items())
 
     def _rows(self, **request: Any) -> Iterator[Mapping[str, Any]]:
         """The items that are rows, which have no colon in their name."""
@@ -253,7 +300,7 @@ def _readable(heads: Iterable[Head]) -> Iterator[AutomationRow]:
 
 def _heads(items: Iterable[Mapping[str, Any]]) -> Iterator[Head]:
     """The rows, as far as this version of the code can read them: one that it cannot must not stop all others."""
-    for item in map(decode, items):
+    for item in items:
         try:
             yield row_of(item)
         except UnreadableError as error:

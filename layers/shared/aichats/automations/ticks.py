@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import takewhile
 from typing import TYPE_CHECKING
 
 from aichats.observability import count, logger, measure_seconds
 from aichats.runs.model import Run, ScheduleEvent, Tick, scheduled_runs
-from aichats.validation import parse
+from aichats.validation import parse_strictly
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -47,10 +48,10 @@ class Ticks:
             InputError: the event is wrong.
         """
         if isinstance(event, dict) and event.keys() & {"action", "targets"}:
-            whole = parse(ScheduleEvent, event, max_message_bytes=self.max_message_bytes)
+            whole = parse_strictly(ScheduleEvent, event, max_message_bytes=self.max_message_bytes)
             self._measure(whole)
             return scheduled_runs(whole, self.api_version(whole.action))
-        tick = parse(Tick, event)
+        tick = parse_strictly(Tick, event)
         self._measure(tick)
         return self._of_automation(tick)
 
@@ -74,6 +75,6 @@ class Ticks:
 
 
 def _slot(row: AutomationRow, moment: datetime) -> datetime | None:
-    """The slot that Scheduler means; ``None`` if the automation has none there."""
-    slot = row.next_slot(moment - NEAR)
-    return slot if slot is not None and slot < moment + NEAR else None
+    """Return the slot nearest to the time, which is the one that Scheduler means; ``None`` if none is near."""
+    near = takewhile(lambda slot: slot < moment + NEAR, row.possible_slots(moment - NEAR))
+    return min(near, key=lambda slot: abs(slot - moment), default=None)

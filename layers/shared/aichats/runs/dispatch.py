@@ -8,9 +8,6 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from botocore.exceptions import BotoCoreError, ClientError
-
-from aichats.errors import NotAllStartedError
 from aichats.http.deadline import remaining
 from aichats.observability import count, logger
 from aichats.runs.ledger import Ledger
@@ -44,15 +41,7 @@ class Dispatcher:
         Raises:
             LookupError: there is no run with this id.
         """
-        try:
-            outcome = self.performer.perform(run, lease)
-        except (BotoCoreError, ClientError):
-            # DynamoDB failed. If the run has a row it is performed all the same, later.
-            row = self.ledger.get(run if isinstance(run, str) else run.run_id)
-            if row is None:
-                raise
-            logger.exception("run interrupted, left to the sweep", extra={"run_id": row.run.run_id})
-            return replace(found(row), state="waiting") if row.is_open else found(row)
+        outcome = self.performer.perform(run, lease)
         if outcome.performed:
             try:
                 self._send_again(outcome)
@@ -69,16 +58,8 @@ class Dispatcher:
         self.fan_out(runs)
         return [{"run_id": run.run_id, "status": "queued", "chat_id": None} for run in runs]
 
-    def queue_and_watch(self, run: Run) -> Outcome:
-        """Have a run performed that takes minutes, and watch it as long as this call may take.
-
-        Returns:
-            What became of it. One that is still open then waits; one that was there before was not performed now.
-        """
-        row = self.ledger.get(run.run_id)
-        if row is not None:
-            return found(row)
-        self.accept([run])
+    def watch(self, run: Run) -> Outcome:
+        """Watch a run that was queued, as long as this call may take. One that is still open then waits."""
         wait = FIRST_LOOK
         while (row := self.ledger.get(run.run_id)) is not None and row.is_open:
             if remaining(default=0.0) < wait + LOOK_MARGIN:
@@ -106,7 +87,6 @@ class Dispatcher:
         Repeated for the same runs it sends again only what is still open.
 
         Raises:
-            NotAllStartedError: DynamoDB failed before all runs were in the ledger.
             QueueError: SQS did not take some; all are in the ledger, and ``sweep_runs`` sends them again.
         """
         self._send(self._add(runs))
@@ -115,9 +95,6 @@ class Dispatcher:
         """As :meth:`fan_out`, for a caller who is told the ids: once they are in the ledger the runs will be performed.
 
         Were an error told, the caller would start them again. ``after`` says how many runs come before these.
-
-        Raises:
-            NotAllStartedError: DynamoDB failed before all runs were in the ledger.
         """
         self.send_or_leave(self._add(runs, after))
 
@@ -129,18 +106,11 @@ class Dispatcher:
             logger.exception("runs left to the sweep", extra={"run_ids": [run.run_id for run in runs]})
 
     def _add(self, runs: Sequence[Run], after: int = 0) -> list[Due]:
-        """Write the runs to the ledger. Those that are open now, and when each is due from now on.
-
-        Raises:
-            NotAllStartedError: DynamoDB failed. Those that are in the ledger are sent by the sweep.
-        """
+        """Write the runs to the ledger. Those that are open now, and when each is due from now on."""
         now = self.ledger.clock()
         apart = self._apart(runs[0]) if after or runs[1:] else timedelta(0)
         delay_of = {run.run_id: number * apart for number, run in enumerate(runs, after)}
-        try:
-            opened = self.ledger.add(runs, lambda index: now + (after + index) * apart)
-        except (BotoCoreError, ClientError) as error:
-            raise NotAllStartedError(len(runs)) from error
+        opened = self.ledger.add(runs, lambda index: now + (after + index) * apart)
         return [Due.of(run, delay_of[run.run_id]) for run in opened]
 
     def _send(self, runs: Sequence[Due]) -> None:

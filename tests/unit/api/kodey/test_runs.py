@@ -89,7 +89,7 @@ def test_a_run_whose_reason_was_not_kept_is_told_all_the_same(api: World) -> Non
 
 
 @pytest.mark.parametrize(
-    ("kind", "status"), [("APITimeoutError", 504), ("SecretError", 500), ("APIConnectionError", 502)]
+    ("kind", "status"), [("APITimeoutError", 504), ("SecretError", 502), ("APIConnectionError", 502)]
 )
 def test_what_a_run_failed_of_decides_the_status(api: World, kind: str, status: int) -> None:
     api.meanwhile = lambda: None

@@ -1,0 +1,37 @@
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from tests.ordering import LONG, spread
+
+
+@dataclass(frozen=True)
+class Item:
+    nodeid: str
+
+
+def items(count: int) -> list[Any]:
+    """So many tests of each file that takes long, and many more."""
+    long = [Item(f"{file}::test_{number}") for file in LONG for number in range(count)]
+    return [*long, *(Item(f"tests/unit/test_small.py::test_{number}") for number in range(400))]
+
+
+@pytest.mark.parametrize("processes", [1, 2, 3, 4, 9, 500])
+@pytest.mark.parametrize("count", [0, 1, 3])
+def test_no_test_is_lost_or_doubled_when_they_are_put_into_order(processes: int, count: int) -> None:
+    given = items(count)
+    ordered = spread(given, processes)
+    assert sorted(item.nodeid for item in ordered) == sorted(item.nodeid for item in given)
+
+
+def test_each_process_but_the_first_begins_with_a_test_that_takes_long() -> None:
+    ordered = spread(items(1), 4)
+    part = len(ordered) // 4
+    heads = [ordered[number * part].nodeid.partition("::")[0] for number in range(4)]
+    assert heads == ["tests/unit/test_small.py", *LONG[:3]]
+
+
+def test_a_few_tests_are_not_lost_either() -> None:
+    given = items(1)[: len(LONG)]
+    assert sorted(item.nodeid for item in spread(given, 40)) == sorted(item.nodeid for item in given)
