@@ -50,6 +50,8 @@ NOT_JUDGED = {
 """What AWS itself does in the name of a function, and why nothing here can show that it needs it."""
 
 CREATE = {"type": "whop.create_chat", "message_text": "How was the week?"}
+LONG = CREATE | {"message_text": "How was the week? " * 100}
+"""A text that is kept beside the rows of the runs, and read when one of them goes on."""
 ASK_KODEY = {"type": "kodey.create_chat", "message_text": "How was the week?"}
 HALF_HOURLY = {"type": "schedule", "expression": "rate(30 minutes)"}
 HOURLY = {"type": "schedule", "expression": "rate(1 hour)"}
@@ -276,7 +278,7 @@ def a_schedule_creates_a_chat(world: World) -> None:
 
 
 def a_schedule_s_event_comes_twice(world: World) -> None:
-    same = schedule_event(CREATE, "biz_A")
+    same = schedule_event(LONG, "biz_A")
     world.call("RunScheduleFunction", same)
     world.call("RunScheduleFunction", same)
 
@@ -329,7 +331,7 @@ def messages(*bodies: str) -> Json:
 
 def performing(function: str) -> list[Work]:
     def a_chat_is_created(world: World) -> None:
-        world.call(function, queued(world, CREATE, "biz_A"))
+        world.call(function, queued(world, LONG, "biz_A"))
 
     def kodey_is_asked(world: World) -> None:
         world.call(function, queued(world, ASK_KODEY, "agent_1"))
