@@ -65,9 +65,10 @@ lock: setup ## Pin the newest allowed versions of everything, with hashes
 	@$(BIN)/python -m local.lock
 
 .PHONY: benchmark
-benchmark: setup ## Cold start and fan-out, side by side with what one would pick instead; and webhooks
+benchmark: setup ## Cold start and fan-out, side by side with what one would pick instead; writes; webhooks
 	@$(BIN)/python -m benchmarks.cold_start
 	@$(BIN)/python -m benchmarks.fan_out
+	@$(BIN)/python -m benchmarks.writes
 	@$(BIN)/python -m benchmarks.webhooks
 
 .PHONY: chaos
@@ -90,12 +91,12 @@ deploy: build ## `sam build`, `sam deploy --guided`, into your AWS account (ENV=
 	$(SAM) deploy --guided $(if $(ENV),--config-env "$(ENV)")
 
 .PHONY: secret
-secret: setup ## Fill a secret, asking without echo: make secret NAME=whop|kodey|webhook STACK=aichats-dev (COMPANY=biz_... for its own key)
-	@$(BIN)/python -m local.secret --name "$(NAME)" --stack "$(STACK)" $(if $(COMPANY),--company "$(COMPANY)")
+secret: setup ## Fill a secret, asking without echo: make secret NAME=whop|kodey|webhook STACK=aichats-dev (COMPANY=biz_... or COMPANIES=file for their own keys)
+	@$(BIN)/python -m local.secret --name "$(NAME)" --stack "$(STACK)" $(if $(COMPANY),--company "$(COMPANY)") $(if $(COMPANIES),--companies "$(COMPANIES)") $(if $(REPLACE),--replace)
 
 .PHONY: caller
-caller: setup ## A caller's token: make caller STACK=aichats-dev NAME=crm SCOPES=chats:write (LIST=1 lists, REVOKE=1 revokes)
-	@$(BIN)/python -m local.caller --stack "$(STACK)" $(if $(LIST),list,$(if $(REVOKE),revoke --name "$(NAME)",make --name "$(NAME)" --scopes "$(SCOPES)"))
+caller: setup ## A caller's token: make caller STACK=aichats-dev NAME=crm SCOPES=chats:write (LIST=1 lists, ROTATE=1 renews, REVOKE=1 revokes)
+	@$(BIN)/python -m local.caller --stack "$(STACK)" $(if $(LIST),list,$(if $(REVOKE),revoke --name "$(NAME)",$(if $(ROTATE),rotate --name "$(NAME)",make --name "$(NAME)" --scopes "$(SCOPES)")))
 
 .PHONY: env-vars
 env-vars: setup ## Write env.json, with which `sam local` runs the functions on a stack's resources: make env-vars STACK=aichats-dev

@@ -5,6 +5,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, redirect_stdout
+from datetime import timedelta
 from functools import partial
 from typing import Any, override
 
@@ -14,7 +15,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from aichats.runs.actions import WhopCreateChat
 from aichats.runs.marks import marked_title
 from aichats.runs.model import Run, run_id
-from aichats.runs.queue import Message
+from aichats.runs.queue import Due, Message
 from benchmarks.errors import BenchmarkError
 
 BATCH = 10
@@ -81,10 +82,11 @@ def ways(url: str) -> Iterator[dict[str, Way]]:
 
 
 def fan_out(runs: Sequence[Run]) -> None:
-    """Write the rows and send the messages, as `run_schedule` and `POST /runs` do."""
+    """Write the rows and send a message for each, as `run_schedule`, `POST /runs` and then `perform_runs` do."""
     from aichats.bootstrap import application
 
     application().dispatcher.fan_out(runs)
+    application().queue.send_singly([Due.of(run, timedelta(0)) for run in runs])
 
 
 def make_runs(first: int, number: int) -> list[Run]:

@@ -1,12 +1,13 @@
 """`make caller`: who may call the HTTP API of a deployed stack. A token is shown once; only its hash is stored."""
 
 import argparse
+import base64
 import hashlib
 import re
 import secrets
 import sys
 from collections.abc import Sequence
-from typing import get_args
+from typing import Any, get_args
 
 from aichats.callers import Scope
 from local.deployed import DeployedError, StackSecret
@@ -15,7 +16,7 @@ SCOPES: tuple[str, ...] = get_args(Scope.__value__)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Make, list or revoke callers. Returns the exit code."""
+    """Make, list, rotate or revoke callers. Returns the exit code."""
     options = _parser().parse_args(arguments)
     try:
         secret = StackSecret.find(options.stack, "callers")
@@ -24,6 +25,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 _list(secret)
             case "revoke":
                 _revoke(secret, options.name)
+            case "rotate":
+                _rotate(secret, options.name)
             case _:
                 _make(secret, options.name, _scopes(options.scopes))
     except DeployedError as error:
@@ -33,13 +36,42 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _make(secret: StackSecret, name: str, scopes: list[str]) -> None:
-    callers = secret.read()
     if not re.fullmatch(r"[a-z0-9-]{1,64}", name):
         raise DeployedError("NAME must be 1 to 64 of a-z, 0-9 and -")
-    if name in callers:
-        raise DeployedError(f"there is a caller {name} already; revoke it first: REVOKE=1 NAME={name}")
     token = secrets.token_urlsafe(32)
-    secret.write(callers | {name: {"sha256": hashlib.sha256(token.encode()).hexdigest(), "scopes": scopes}})
+    # Idempotency keys are bound to it, so that a later caller of the same name does not meet this one's runs.
+    lineage = base64.b32encode(secrets.token_bytes(10)).decode().lower()
+
+    def with_caller(callers: dict[str, Any]) -> dict[str, Any]:
+        if name in callers:
+            raise DeployedError(
+                f"there is a caller {name} already; give it a new token: ROTATE=1 NAME={name}, "
+                f"or revoke it first: REVOKE=1 NAME={name}"
+            )
+        return callers | {name: {"sha256": _hash(token), "scopes": scopes, "lineage": lineage}}
+
+    secret.change(with_caller)
+    _show(name, scopes, token)
+
+
+def _rotate(secret: StackSecret, name: str) -> None:
+    token = secrets.token_urlsafe(32)
+
+    def with_token(callers: dict[str, Any]) -> dict[str, Any]:
+        if not isinstance(callers.get(name), dict):
+            raise DeployedError(f"there is no caller {name!r}")
+        return callers | {name: callers[name] | {"sha256": _hash(token)}}
+
+    changed = secret.change(with_token)
+    _show(name, changed[name].get("scopes", []), token)
+    print("running functions forget the old token within 5 minutes", file=sys.stderr)
+
+
+def _hash(token: str) -> str:
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+def _show(name: str, scopes: list[str], token: str) -> None:
     print(f"caller {name} may: {' '.join(scopes)}", file=sys.stderr)
     print("its token, shown this once:", file=sys.stderr)
     print(token)
@@ -50,14 +82,17 @@ def _list(secret: StackSecret) -> None:
     if not callers:
         print("there is no caller yet", file=sys.stderr)
     for name in sorted(callers):
-        print(f"{name:24} {' '.join(callers[name].get('scopes', []))}")
+        scopes = callers[name].get("scopes", []) if isinstance(callers[name], dict) else ["(malformed)"]
+        print(f"{name:24} {' '.join(scopes)}")
 
 
 def _revoke(secret: StackSecret, name: str) -> None:
-    callers = secret.read()
-    if name not in callers:
-        raise DeployedError(f"there is no caller {name!r}")
-    secret.write({other: value for other, value in callers.items() if other != name})
+    def without_caller(callers: dict[str, Any]) -> dict[str, Any]:
+        if name not in callers:
+            raise DeployedError(f"there is no caller {name!r}")
+        return {other: value for other, value in callers.items() if other != name}
+
+    secret.change(without_caller)
     print(f"caller {name} is revoked; running functions forget it within 5 minutes", file=sys.stderr)
 
 
@@ -77,6 +112,8 @@ def _parser() -> argparse.ArgumentParser:
     make.add_argument("--name", required=True, help="what the logs call it, such as crm (NAME=)")
     make.add_argument("--scopes", required=True, help=f"some of {', '.join(SCOPES)} (SCOPES=)")
     commands.add_parser("list", help="show names and scopes (LIST=1)")
+    rotate = commands.add_parser("rotate", help="give a caller a new token in place of the old one (ROTATE=1)")
+    rotate.add_argument("--name", required=True, help="whose (NAME=)")
     revoke = commands.add_parser("revoke", help="take a caller's token away (REVOKE=1)")
     revoke.add_argument("--name", required=True, help="whose (NAME=)")
     return parser

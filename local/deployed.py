@@ -1,15 +1,24 @@
 """A deployed stack, for the commands that work on one."""
 
 import json
+import uuid
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError, NoRegionError
 
+if TYPE_CHECKING:
+    from mypy_boto3_secretsmanager import SecretsManagerClient
+
 OUTPUTS = {"whop": "WhopSecret", "kodey": "KodeySecret", "webhook": "WebhookSecret", "callers": "CallersSecret"}
 """The stack's output that holds a secret's name, by the short name that people type."""
 MAX_BYTES = 65_536
+"""Secrets Manager takes no larger value."""
+MAX_TRIES = 5
+"""How often a change begins again because somebody else was faster."""
 NO_REGION = (
     "no AWS region is set: type AWS_DEFAULT_REGION=eu-west-1 before the command, or AWS_PROFILE=... for a profile that"
     " has one (as for SAM CLI, AWS_REGION does not count)"
@@ -65,25 +74,73 @@ class StackSecret:
         Raises:
             DeployedError: it cannot be read, or is not a JSON object.
         """
+        return self._current()[0]
+
+    def change(self, make: Callable[[dict[str, Any]], dict[str, Any]]) -> dict[str, Any]:
+        """Replace the secret's value by what ``make`` returns for it.
+
+        If somebody else changes the secret at the same time, ``make`` is called again with the value that they wrote.
+
+        Returns:
+            The new value.
+
+        Raises:
+            DeployedError: it cannot be read or written.
+        """
+        for _ in range(MAX_TRIES):
+            value, version = self._current()
+            changed = make(value)
+            if self._replace(version, self._text(changed)):
+                return changed
+        raise DeployedError(f"{self.name} was changed by others {MAX_TRIES} times meanwhile; try again")
+
+    def _current(self) -> tuple[dict[str, Any], str]:
+        """The value, and the id of its version."""
         try:
-            text = boto3.client("secretsmanager").get_secret_value(SecretId=self.name)["SecretString"]
-            value = json.loads(text)
+            answer = boto3.client("secretsmanager").get_secret_value(SecretId=self.name, VersionStage="AWSCURRENT")
+            value = json.loads(answer["SecretString"])
         except (ClientError, BotoCoreError, ValueError, KeyError) as error:
             raise DeployedError(f"{self.name} cannot be read: {type(error).__name__}") from error
         if not isinstance(value, dict):
             raise DeployedError(f"{self.name} does not hold a JSON object")
-        return value
+        return value, answer["VersionId"]
 
-    def write(self, value: dict[str, Any]) -> None:
-        """Replace the secret's value.
+    def _text(self, value: dict[str, Any]) -> str:
+        text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+        if (size := len(text.encode())) > MAX_BYTES:
+            raise DeployedError(
+                f"{self.name} would have {size} bytes, and Secrets Manager takes {MAX_BYTES}: about 600 companies' keys"
+            )
+        return text
 
-        Raises:
-            DeployedError: it cannot be written.
+    def _replace(self, version: str, text: str) -> bool:
+        """Write a new version, and make it the current one if ``version`` still is. Return whether it was.
+
+        Secrets Manager has no conditional write. It moves the label of the current version only from the version that
+        is named, so the new version is written under another label first.
         """
-        text = json.dumps(value)
-        if len(text.encode()) > MAX_BYTES:
-            raise DeployedError(f"{self.name} would be larger than the {MAX_BYTES} bytes that Secrets Manager takes")
+        client, new = boto3.client("secretsmanager"), str(uuid.uuid4())
         try:
-            boto3.client("secretsmanager").put_secret_value(SecretId=self.name, SecretString=text)
+            client.put_secret_value(
+                SecretId=self.name, SecretString=text, ClientRequestToken=new, VersionStages=["AWSPENDING"]
+            )
+            moved = self._make_current(client, version, new)
+            with suppress(ClientError, BotoCoreError):  # Harmless where it stays.
+                client.update_secret_version_stage(
+                    SecretId=self.name, VersionStage="AWSPENDING", RemoveFromVersionId=new
+                )
         except (ClientError, BotoCoreError) as error:
-            raise DeployedError(f"{self.name} cannot be written: {error}") from error
+            limit = " (about 100 versions a day)" if "LimitExceeded" in str(error) else ""
+            raise DeployedError(f"{self.name} cannot be written: {error}{limit}") from error
+        return moved
+
+    def _make_current(self, client: "SecretsManagerClient", version: str, new: str) -> bool:
+        try:
+            client.update_secret_version_stage(
+                SecretId=self.name, VersionStage="AWSCURRENT", MoveToVersionId=new, RemoveFromVersionId=version
+            )
+        except ClientError:
+            if self._current()[1] == version:
+                raise
+            return self._current()[1] == new  # If its own first answer got lost, botocore repeated the call.
+        return True

@@ -6,10 +6,10 @@ import re
 import sys
 from collections.abc import Sequence
 
-from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic import BaseModel, ValidationError
 
 from aichats.secrets import KodeySecret, WebhookSecret, WhopSecret
-from aichats.whop.models import CompanyId
+from local.companies import is_company, read_companies
 from local.deployed import DeployedError, StackSecret
 
 SECRETS: dict[str, type[BaseModel]] = {"whop": WhopSecret, "kodey": KodeySecret, "webhook": WebhookSecret}
@@ -18,10 +18,13 @@ PROMPTS = {"whop": "Whop API key", "kodey": "Kodey API key", "webhook": "Whop we
 WEBHOOK_SECRETS = 2
 """How many secrets of webhooks are kept: during a rotation Whop may sign with the old one and with the new one."""
 
-USAGE = f"make secret NAME={'|'.join(SECRETS)} STACK=aichats-dev [COMPANY=biz_...]"
+USAGE = f"make secret NAME={'|'.join(SECRETS)} STACK=aichats-dev [COMPANY=biz_... | COMPANIES=file [REPLACE=1]]"
 EPILOG = (
     f"NAME=webhook: each time a secret is added, and the {WEBHOOK_SECRETS} newest count. "
-    "So after a rotation at Whop, add the new one: the one before stays good until the next."
+    "So after a rotation at Whop, add the new one: the one before stays good until the next. "
+    "COMPANIES: the keys of many companies in one write, from a file or (-) from standard input: a JSON object, or "
+    "lines of `biz_...,key`. Keys of other companies stay, unless REPLACE=1. A secret holds 64 KB, which is about 600 "
+    "companies, and takes about 100 writes a day."
 )
 
 
@@ -32,19 +35,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.name not in SECRETS:
         parser.error(f"NAME must be one of {', '.join(SECRETS)}, not {options.name!r}; callers have `make caller`")
     model = SECRETS[options.name]
-    if options.company and "companies" not in model.model_fields:
-        parser.error(f"{options.name} has one key for all: leave COMPANY out")
-    if options.company and not _is_company(options.company):
+    if (options.company or options.companies) and "companies" not in model.model_fields:
+        parser.error(f"{options.name} has one key for all: leave COMPANY and COMPANIES out")
+    if options.company and not is_company(options.company):
         parser.error(f"COMPANY must be a company's id as Whop shows it, such as biz_XXXXX, not {options.company!r}")
+    if options.replace and not options.companies:
+        parser.error("REPLACE goes only with COMPANIES")
     try:
         secret = StackSecret.find(options.stack, options.name)
-        value = secret.read()
-        owner = f" of {options.company}" if options.company else ""
-        key = _ask(f"{PROMPTS[options.name]}{owner} for {secret.name}: ")
-        if model is WebhookSecret:
-            secret.write(_with_webhook_secret(value, key))
+        if options.companies:
+            _fill_companies(secret, read_companies(options.companies), replace=options.replace)
         else:
-            secret.write(_with_key(model, value, key, options.company))
+            _fill(secret, model, options)
     except DeployedError as error:
         print(f"secret: {error}", file=sys.stderr)
         return 1
@@ -52,26 +54,48 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _is_company(text: str) -> bool:
-    try:
-        TypeAdapter(CompanyId).validate_python(text)
-    except ValidationError:
-        return False
-    return True
+def _fill(secret: StackSecret, model: type[BaseModel], options: argparse.Namespace) -> None:
+    """Ask for one key, and store it."""
+    owner = f" of {options.company}" if options.company else ""
+    key = _ask(f"{PROMPTS[options.name]}{owner} for {secret.name}: ")
+    if model is WebhookSecret:
+        secret.change(lambda value: _with_webhook_secret(value, key))
+    else:
+        secret.change(lambda value: _with_key(model, value, key, options.company))
+
+
+def _fill_companies(secret: StackSecret, keys: dict[str, str], *, replace: bool) -> None:
+    """Store the keys of many companies, and print how many changed."""
+    before: dict[str, object] = {}
+
+    def with_companies(value: dict[str, object]) -> dict[str, object]:
+        if "api_key" not in value:
+            raise DeployedError("fill the key for all companies first: leave COMPANIES out")
+        before.clear()
+        before.update(_companies(value))
+        return value | {"companies": keys if replace else before | keys}
+
+    after = _companies(secret.change(with_companies))
+    added, removed = len(after.keys() - before.keys()), len(before.keys() - after.keys())
+    changed = sum(before[company] != after[company] for company in before.keys() & after.keys())
+    print(f"{len(after)} companies: {added} added, {changed} changed, {removed} removed")
 
 
 def _with_key(model: type[BaseModel], value: dict[str, object], key: str, company: str | None) -> dict[str, object]:
     """The secret with the key in its place; the other keys stay."""
-    companies = value.get("companies")
-    known = dict(companies) if isinstance(companies, dict) else {}
     if company and "api_key" not in value:
         raise DeployedError("fill the key for all companies first: leave COMPANY out")
-    changed = value | ({"companies": known | {company: key}} if company else {"api_key": key})
+    changed = value | ({"companies": _companies(value) | {company: key}} if company else {"api_key": key})
     try:
         model.model_validate(changed)
     except ValidationError:
         raise DeployedError("that is not a key: 1 to 4096 printable characters without spaces") from None
     return changed
+
+
+def _companies(value: dict[str, object]) -> dict[str, object]:
+    companies = value.get("companies")
+    return dict(companies) if isinstance(companies, dict) else {}
 
 
 def _with_webhook_secret(value: dict[str, object], key: str) -> dict[str, object]:
@@ -92,6 +116,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--stack", required=True, help="the deployed stack, such as aichats-dev (STACK=)")
     parser.add_argument("--name", required=True, help=f"which secret: {', '.join(SECRETS)} (NAME=)")
     parser.add_argument("--company", help="a company (biz_...) that has a key of its own (COMPANY=)")
+    parser.add_argument("--companies", help="a file with the keys of many companies, or - (COMPANIES=)")
+    parser.add_argument("--replace", action="store_true", help="remove companies that are not in the file (REPLACE=1)")
     return parser
 
 

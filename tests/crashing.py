@@ -124,7 +124,7 @@ class FaultySqs(FakeSqs):
 
     def send_message_batch(self, **request: Any) -> Json:
         answer = super().send_message_batch(**request)
-        self.visible_at += [(self._clock.now + timedelta(seconds=sent.delay), sent.run_id) for sent in self.sent]
+        self.visible_at += [(self._clock.now + timedelta(seconds=delay), run_id) for run_id, delay in self.runs]
         self.sent.clear()
         return answer
 

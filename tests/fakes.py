@@ -4,18 +4,23 @@ import json
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Unpack
 
 import httpx
 from botocore.exceptions import ClientError
 
-from aichats.secrets import GetSecretValue
+from aichats.secrets import GetSecretValue, Kind
 
 type Json = dict[str, Any]
 type Step = httpx.Response | Exception | Callable[[httpx.Request], httpx.Response]
 """What comes of one request: an answer, an error instead of one, or what makes the answer of the request."""
 type SecretValue = Json | str | bytes | Exception
 """A secret's value: a JSON object, raw text, binary, or the error that reading it raises."""
+
+
+JSON: Kind[Json] = Kind(lambda _, value: value)
+"""A secret that holds any JSON object."""
 
 
 class ScriptedTransport(httpx.BaseTransport):
@@ -70,23 +75,34 @@ class FakeClock:
 
 
 class FakeSecretsManager:
-    """Secrets Manager in memory. ``values`` may change any time; ``reads`` holds the names asked for, in order."""
+    """Secrets Manager in memory.
+
+    Attributes:
+        values: the secrets, which may change any time.
+        reads: the names asked for, in order.
+        changed_at: when a secret got the value that it has, where that is known.
+        previous: the values that secrets had before.
+    """
 
     def __init__(self, values: Mapping[str, SecretValue]) -> None:
         self.values = dict(values)
         self.reads: list[str] = []
+        self.changed_at: dict[str, datetime] = {}
+        self.previous: dict[str, SecretValue] = {}
         self._lock = threading.Lock()
 
     def get_secret_value(self, **request: Unpack[GetSecretValue]) -> Mapping[str, Any]:
         name = request["SecretId"]
         with self._lock:
             self.reads.append(name)
-        value = self.values.get(name, aws_error("ResourceNotFoundException"))
+        values = self.previous if request.get("VersionStage") == "AWSPREVIOUS" else self.values
+        value = values.get(name, aws_error("ResourceNotFoundException"))
         if isinstance(value, Exception):
             raise value
+        created = {"CreatedDate": self.changed_at[name]} if name in self.changed_at else {}
         if isinstance(value, bytes):
-            return {"SecretBinary": value}
-        return {"SecretString": value if isinstance(value, str) else json.dumps(value)}
+            return {"SecretBinary": value, **created}
+        return {"SecretString": value if isinstance(value, str) else json.dumps(value), **created}
 
 
 @dataclass(frozen=True)
@@ -103,6 +119,12 @@ class Sent:
         """The run that it is about."""
         found: str = json.loads(self.body)["run_id"]
         return found
+
+    @property
+    def runs(self) -> list[tuple[str, int]]:
+        """The runs that it is about, each with the seconds until it is due: one, or those of a group."""
+        body = json.loads(self.body)
+        return [(body["run_id"], self.delay)] if "run_id" in body else [tuple(run) for run in body["runs"]]
 
 
 class FakeSqs:
@@ -121,6 +143,11 @@ class FakeSqs:
         self.refuses: Callable[[Sent], bool] = lambda _: False
         self.down: Exception | None = None
         self._lock = threading.Lock()
+
+    @property
+    def runs(self) -> list[tuple[str, int]]:
+        """The runs that were sent, singly or in groups, each with the seconds until it is due."""
+        return [run for sent in self.sent for run in sent.runs]
 
     def send_message_batch(self, **request: Any) -> Json:
         queue, entries = request["QueueUrl"], request["Entries"]

@@ -213,7 +213,8 @@ def _example() -> Json:
 
 
 def _find_operation(method: str, path: str) -> Json | None:
-    for template, operations in openapi()["paths"].items():
+    paths: Json = openapi()["paths"]
+    for template, operations in [(path, paths[path])] if path in paths else paths.items():
         if re.fullmatch(re.sub(r"{\w+}", "[^/]+", template), path) and method.lower() in operations:
             found: Json = operations[method.lower()]
             return found

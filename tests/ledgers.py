@@ -105,6 +105,12 @@ def stored(ledger: Ledger, run: Run = RUN) -> Row:
     return row
 
 
+def overdue(ledger: Ledger, before: datetime) -> list[Row]:
+    """The open runs that the sweep would look after, the longest waiting first."""
+    rows = [row for page in ledger.overdue(before) for row in page]
+    return sorted(rows, key=lambda row: row.due_at or NOON)
+
+
 def refused(act: Callable[[], object]) -> Row | None:
     """The row that stood against it."""
     with pytest.raises(RefusedByLedgerError) as caught:

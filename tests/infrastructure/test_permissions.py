@@ -21,20 +21,20 @@ REASONS_FOR_STAR = {"scheduler:ListSchedules": "IAM knows no resource for it; th
 """Action without resource-level permissions: why a function needs it."""
 
 READ, WRITTEN, DELETED = {"dynamodb:GetItem"}, {"dynamodb:PutItem", "dynamodb:UpdateItem"}, {"dynamodb:DeleteItem"}
-QUERIED, SCANNED = {"dynamodb:Query"}, {"dynamodb:Scan"}
+QUERIED, SCANNED, LISTED = {"dynamodb:Query"}, {"dynamodb:Scan"}, {"dynamodb:BatchGetItem"}
 ON_TABLES = {
     "RunScheduleFunction": {"RunsTable": READ | WRITTEN, "AutomationsTable": READ},
     "PerformRunsFunction": {"RunsTable": READ | WRITTEN},
     "PerformSlowRunsFunction": {"RunsTable": READ | WRITTEN},
     "SweepRunsFunction": {
-        "RunsTable": READ | WRITTEN,
-        "${RunsTable.Arn}/index/by_due": QUERIED,
+        "RunsTable": READ | WRITTEN | LISTED,
+        "${RunsTable.Arn}/index/by_open": QUERIED,
         "${RunsTable.Arn}/index/by_slot": QUERIED,
         "AutomationsTable": READ | WRITTEN | DELETED | SCANNED,
     },
     "HttpApiFunction": {
-        "RunsTable": READ | WRITTEN,
-        "${RunsTable.Arn}/index/by_day": QUERIED,
+        "RunsTable": READ | WRITTEN | LISTED,
+        "${RunsTable.Arn}/index/by_time": QUERIED,
         "AutomationsTable": READ | WRITTEN | DELETED | SCANNED,
     },
     "ReceiveWebhookFunction": {

@@ -179,9 +179,12 @@ def test_an_unexpected_error_is_a_500_that_tells_nothing_and_a_log_that_tells_al
 
 
 def test_an_unexpected_error_while_the_token_is_checked_is_a_500_too(
-    api: HttpCaller, secrets: FakeSecretsManager, output: Output
+    api: HttpCaller, monkeypatch: pytest.MonkeyPatch, output: Output
 ) -> None:
-    secrets.values[CALLERS_SECRET] = ZeroDivisionError("internals")
+    def fail(*_: object) -> None:
+        raise ZeroDivisionError("internals")
+
+    monkeypatch.setattr("aichats.api.app.find_caller", fail)
 
     answer = api("GET", "/nowhere")
 
@@ -222,6 +225,8 @@ def test_the_work_ends_before_lambda_does(api: HttpCaller, whop: WhopInMemory) -
 def test_a_create_is_not_begun_when_the_time_is_up_and_comes_later(
     api: HttpCaller, whop: WhopInMemory, sqs: FakeSqs
 ) -> None:
+    api("GET", "/nowhere")  # The callers' secret is known.
+
     answer = api.send(http_event("POST", "/chats", CREATE), make_context(seconds_left=2.0))
 
     assert (answer.status, answer.headers["location"]) == (202, f"/runs/{answer.headers['x-run-id']}")

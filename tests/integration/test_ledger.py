@@ -1,5 +1,6 @@
 """The ledger on the local cloud's DynamoDB: who may act on a run, and how it ends."""
 
+from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from typing import Any
@@ -104,9 +105,10 @@ def test_another_action_under_the_same_id_meets_the_action_that_came_first(ledge
 def test_a_claim_whose_answer_got_lost_is_ours_all_the_same_and_counts_once(clock: Clock) -> None:
     lossy = LosesAnswers()
     ledger = make_ledger(clock, client=lossy)
+    ledger.add([RUN], lambda _: NOON)
     lossy.armed = True
 
-    row = ledger.claim(RUN, LEASE)
+    row = ledger.claim(RUN.run_id, LEASE)
 
     kept = stored(ledger)
     assert (row.attempts, kept.attempts, row.lease) == (1, 1, kept.lease)
@@ -114,20 +116,49 @@ def test_a_claim_whose_answer_got_lost_is_ours_all_the_same_and_counts_once(cloc
     ledger.finish(row, "succeeded", chat_id="aich_1")
 
 
+def test_a_new_row_whose_answer_got_lost_was_never_attempted_before(clock: Clock) -> None:
+    lossy = LosesAnswers()
+    ledger = make_ledger(clock, client=lossy)
+    lossy.armed = True
+
+    row = ledger.claim(RUN, LEASE)
+
+    assert (row.attempts, row.lease, row.unsettled) == (1, stored(ledger).lease, False)
+    ledger.finish(row, "succeeded", chat_id="aich_1")
+
+
+def test_what_the_effects_depend_on_is_kept_when_the_row_is_new_and_never_changes(clock: Clock) -> None:
+    ledger = make_ledger(clock)
+    old, first, second = make_run("old"), make_run("first"), make_run("second")
+    ledger.add([old], lambda _: NOON)
+    marking = replace(ledger, prepare=lambda run: {"title": f"mark · {run.target}", "key_base": "k" * 32})
+
+    marking.add([first], lambda _: NOON)
+    inserted = marking.claim(second, LEASE)
+    marking.note([make_run("third")], "missed", ERROR)
+
+    assert (inserted.title, inserted.idempotency_key) == ("mark · biz_A", "k" * 32 + ".1")
+    for run in (first, make_run("third")):
+        claimed = ledger.claim(run, LEASE)
+        assert (claimed.title, claimed.key_base) == ("mark · biz_A", "k" * 32)
+    assert (marking.claim(old, LEASE).title, stored(ledger, old).title) == (None, None)
+    assert stored(ledger, old).idempotency_key == f"{old.run_id}.1"
+
+
 class LosesAnswers:
-    """DynamoDB whose next answer to an UpdateItem gets lost, so that boto3 sends it again."""
+    """DynamoDB whose next answer to a write gets lost, so that boto3 sends it again."""
 
     def __init__(self) -> None:
         self.armed = False
 
-    def update_item(self, **request: Any) -> Any:
-        if self.armed:
-            self.armed = False
-            dynamodb().update_item(**request)
-        return dynamodb().update_item(**request)
-
     def __getattr__(self, name: str) -> Any:
-        return getattr(dynamodb(), name)
+        def call(**request: Any) -> Any:
+            if self.armed:
+                self.armed = False
+                getattr(dynamodb(), name)(**request)
+            return getattr(dynamodb(), name)(**request)
+
+        return call
 
 
 # ---------------------------------------------------------------------------------------------- put back

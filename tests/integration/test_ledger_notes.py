@@ -10,7 +10,21 @@ from aichats.runs.ledger import KEEP_ENDED, Ledger
 from aichats.runs.model import Run, run_id, slot_text
 from aichats.runs.rows import EndStatus
 from tests.crashing import FaultyAws, World
-from tests.ledgers import CREATE, LEASE, NOON, RUN, Clock, dynamodb, end, item, make_ledger, refused, runs, stored
+from tests.ledgers import (
+    CREATE,
+    LEASE,
+    NOON,
+    RUN,
+    Clock,
+    dynamodb,
+    end,
+    item,
+    make_ledger,
+    overdue,
+    refused,
+    runs,
+    stored,
+)
 
 WHY = {"type": "Missed", "message": "the schedule did not fire for this slot"}
 
@@ -31,7 +45,7 @@ def test_a_missed_run_is_kept_like_one_that_ended(ledger: Ledger) -> None:
     kept = item(ledger)
     assert kept["ttl"] == {"N": str(int((NOON + KEEP_ENDED).timestamp()))}
     assert "open_state" not in kept
-    assert ledger.overdue(NOON + timedelta(days=1), limit=10) == []
+    assert overdue(ledger, NOON + timedelta(days=1)) == []
 
 
 @pytest.mark.parametrize("status", ["succeeded", "failed", "unknown"])

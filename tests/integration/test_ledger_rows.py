@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from aichats.runs import reader, rows
+from aichats.runs.history import History
 from aichats.runs.ledger import Ledger
 from aichats.runs.rows import EndStatus
 from tests.fakes import aws_error
@@ -21,8 +23,8 @@ from tests.ledgers import (
     dynamodb,
     end,
     item,
-    make_ledger,
     make_run,
+    overdue,
     runs,
     stored,
 )
@@ -43,7 +45,7 @@ def test_fresh_runs_are_written_as_pending_each_with_its_moment(ledger: Ledger) 
 @pytest.mark.parametrize("count", [0, 1, 100, 101, 250])
 def test_any_number_of_runs_is_written(ledger: Ledger, count: int) -> None:
     assert len(ledger.add(runs(count), lambda _: NOON)) == count
-    assert len(ledger.overdue(NOON + SETTLE, limit=1000)) == count
+    assert len(overdue(ledger, NOON + SETTLE)) == count
 
 
 def test_those_that_are_open_count_again_and_stay_as_they_are(ledger: Ledger, clock: Clock) -> None:
@@ -68,30 +70,6 @@ def test_those_that_have_ended_do_not_count_and_stay_as_they_are(ledger: Ledger,
     assert item(ledger, ended) == before
 
 
-def test_long_messages_are_written_in_transactions_that_dynamodb_takes(clock: Clock) -> None:
-    counting = Counting()
-    ledger = make_ledger(clock, client=counting)
-    long = make_run().action.model_copy(update={"message_text": "ü" * 60_000})
-
-    assert len(ledger.add([make_run(action=long, target=f"biz_{n}") for n in range(60)], lambda _: NOON)) == 60
-    assert sum(counting.items) == 60
-    assert max(counting.items) * 120_000 < 4_000_000
-
-
-class Counting:
-    """DynamoDB that notes how many items each transaction has."""
-
-    def __init__(self) -> None:
-        self.items: list[int] = []
-
-    def transact_write_items(self, **request: Any) -> Any:
-        self.items.append(len(request["TransactItems"]))
-        return dynamodb().transact_write_items(**request)
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(dynamodb(), name)
-
-
 # ---------------------------------------------------------------------------------------------- attributes
 
 
@@ -105,7 +83,7 @@ def test_what_has_ended_is_kept_for_ninety_days_and_leaves_the_index_of_open_run
     assert int(kept["ttl"]["N"]) == int((NOON + timedelta(days=90)).timestamp())
     assert not kept.keys() & {"open_state", "due_at", "lease", "lease_until"}
     clock.forward(days=1)
-    assert ledger.overdue(clock.now, limit=10) == []
+    assert overdue(ledger, clock.now) == []
 
 
 def test_what_is_open_is_kept_without_end(ledger: Ledger, clock: Clock) -> None:
@@ -139,36 +117,45 @@ def test_open_runs_whose_moment_is_over_are_found_the_longest_waiting_first(ledg
     ledger.finish(ledger.claim(ended, LEASE), "failed", error=ERROR)
     ledger.claim(taken, LEASE)
 
-    assert [row.run for row in ledger.overdue(NOON, limit=10)] == [late, later]
-    assert [row.run for row in ledger.overdue(NOON, limit=1)] == [late]
+    assert [row.run for row in overdue(ledger, NOON)] == [late, later]
     clock.forward(seconds=(LEASE + SETTLE).total_seconds() + 1)
-    assert [row.run for row in ledger.overdue(clock.now, limit=10)] == [late, later, now, taken]
+    assert [row.run for row in overdue(ledger, clock.now)] == [late, later, now, taken]
 
 
 def due(moment: datetime, _: int) -> datetime:
     return moment
 
 
-def test_overdue_runs_are_found_beyond_the_first_page(clock: Clock) -> None:
-    paging = SmallPages()
-    ledger = make_ledger(clock, client=paging)
+def test_overdue_runs_are_found_beyond_the_first_page(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reader, "BATCH", 2)
+    monkeypatch.setattr(rows, "OPEN_STATES", ("open.00",))
     ledger.add(runs(7), lambda index: NOON + timedelta(seconds=index))
 
-    found = ledger.overdue(NOON + SETTLE, limit=6)
+    pages = list(ledger.overdue(NOON + SETTLE))
 
-    assert [row.run for row in found] == runs(6)
-    assert paging.queries == 3
+    assert [row.run for page in pages for row in page] == runs(7)
+    assert max(map(len, pages)) == 2
 
 
-class SmallPages:
-    """DynamoDB whose pages are full after two items, as they are with long messages."""
+def test_a_row_that_changed_since_the_index_was_written_is_not_overdue(ledger: Ledger, clock: Clock) -> None:
+    """Indexes of DynamoDB are a moment behind."""
+    ledger.add([RUN], lambda _: NOON)
+    late = Ledger(LateIndex(lambda: ledger.claim(RUN, LEASE)), ledger.table, SETTLE, clock)
 
-    def __init__(self) -> None:
-        self.queries = 0
+    assert overdue(late, NOON + timedelta(seconds=1)) == []
+
+
+class LateIndex:
+    """DynamoDB with something that happens after an index was read for the first time."""
+
+    def __init__(self, happens: Callable[[], object]) -> None:
+        self.happens = [happens]
 
     def query(self, **request: Any) -> Any:
-        self.queries += 1
-        return dynamodb().query(**request | {"Limit": min(2, request["Limit"])})
+        found = dynamodb().query(**request)
+        if found["Items"] and self.happens:
+            self.happens.pop()()
+        return found
 
     def __getattr__(self, name: str) -> Any:
         return getattr(dynamodb(), name)
@@ -195,8 +182,8 @@ def test_keys_of_other_callers_and_operations_are_other_keys(ledger: Ledger) -> 
 def test_a_key_is_no_run(ledger: Ledger) -> None:
     ledger.reserve(("caller", "POST /chats", "k"), "body")
 
-    assert ledger.page("2026-11-20", since="2026", until="2027", only={}, limit=10, start=None) == ([], None)
-    assert ledger.overdue(NOON + timedelta(days=9), limit=10) == []
+    assert History(ledger).page(NOON, NOON + timedelta(days=1), only={}, limit=10, start=None) == ([], None)
+    assert overdue(ledger, NOON + timedelta(days=9)) == []
 
 
 class Down:
@@ -222,21 +209,3 @@ class Down:
 def test_a_failure_of_dynamodb_is_not_taken_for_a_refusal(act: Callable[[Ledger], object]) -> None:
     with pytest.raises(ClientError, match="ProvisionedThroughputExceeded"):
         act(Ledger(Down(), "runs", SETTLE))
-
-
-def test_a_row_that_is_open_stands_against_a_single_write_and_a_failure_does_not(ledger: Ledger) -> None:
-    ledger.add([RUN], lambda _: NOON)
-    broken = Ledger(SinglesFail(), ledger.table, SETTLE)
-
-    with pytest.raises(ClientError, match="InternalServerError"):
-        broken.add([RUN], lambda _: NOON)
-
-
-class SinglesFail:
-    """DynamoDB that fails on PutItem alone."""
-
-    def put_item(self, **_: Any) -> Any:
-        raise aws_error("InternalServerError")
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(dynamodb(), name)

@@ -5,9 +5,10 @@ from datetime import timedelta
 import pytest
 
 from aichats.errors import UnreadableError
+from aichats.runs.history import History
 from aichats.runs.ledger import Ledger
 from tests.integration.conftest import Output
-from tests.ledgers import NOON, Clock, dynamodb, make_ledger, make_run
+from tests.ledgers import NOON, Clock, dynamodb, make_ledger, make_run, overdue
 
 GOOD, BAD = make_run("good"), make_run("bad")
 CONFIDENTIAL = "what nobody may read"
@@ -29,7 +30,7 @@ def ledger() -> Ledger:
 
 
 def test_a_sweep_finds_the_others_and_counts_it(ledger: Ledger, output: Output) -> None:
-    found = ledger.overdue(NOON + timedelta(minutes=5), limit=10)
+    found = overdue(ledger, NOON + timedelta(minutes=5))
 
     assert [row.run.run_id for row in found] == [GOOD.run_id]
     text = output.text
@@ -39,9 +40,9 @@ def test_a_sweep_finds_the_others_and_counts_it(ledger: Ledger, output: Output) 
 
 
 def test_the_history_shows_the_others(ledger: Ledger) -> None:
-    span = {"since": "2026-11-20T00:00:00.000Z", "until": "2026-11-21T00:00:00.000Z"}
+    day = timedelta(days=1)
 
-    rows, following = ledger.page("2026-11-20", **span, only={}, limit=10, start=None)
+    rows, following = History(ledger).page(NOON - day, NOON + day, only={}, limit=10, start=None)
 
     assert ([row.run.run_id for row in rows], following) == ([GOOD.run_id], None)
 

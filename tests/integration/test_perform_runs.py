@@ -85,7 +85,7 @@ def test_a_run_that_is_refused_touches_no_other_and_its_message_is_done(
     app: Application, deliver: Deliver, whop: WhopInMemory, output: Output
 ) -> None:
     good, bad = runs(2)
-    whop.interfere = lambda request: refused(401) if b'"biz_1"' in request.content else None
+    whop.interfere = lambda request: refused(403) if b'"biz_1"' in request.content else None
 
     assert deliver(*queued(app, good, bad)) == []
 
@@ -202,3 +202,50 @@ def test_every_thread_has_the_deadline_of_the_function(app: Application, deliver
 
     assert {stored(app, run).status for run in batch} == {"pending"}
     assert whop.requests == []
+
+
+# ---------------------------------------------------------------------------------------------- groups
+
+
+def test_a_group_becomes_a_message_for_each_of_its_runs_and_none_is_performed_here(
+    app: Application, deliver: Deliver, whop: WhopInMemory, sqs: FakeSqs
+) -> None:
+    many = runs(100)
+    app.dispatcher.fan_out(many)
+    [group] = sqs.sent
+    sqs.sent, sqs.batches = [], []
+
+    assert deliver(group.body) == []
+
+    assert [sent.run_id for sent in sqs.sent] == [run.run_id for run in many]
+    assert sqs.batches == [10] * 10
+    assert whop.chats == {}
+
+
+def test_a_group_that_comes_twice_creates_each_chat_once(
+    app: Application, deliver: Deliver, whop: WhopInMemory, sqs: FakeSqs
+) -> None:
+    many = runs(11)
+    app.ledger.add(many, lambda _: app.ledger.clock())
+    app.dispatcher.fan_out(many)
+    group = sqs.sent.pop()
+    deliver(group.body, group.body)
+    messages = [sent.body for sent in sqs.sent]
+    assert len(messages) == 22
+
+    assert deliver(*messages) == []
+
+    assert len(whop.chats) == 11
+
+
+def test_a_group_whose_messages_sqs_does_not_take_is_given_back(
+    app: Application, deliver: Deliver, sqs: FakeSqs
+) -> None:
+    [run] = runs(1)
+    app.dispatcher.fan_out(runs(12))
+    group = sqs.sent.pop()
+    sqs.refuses = lambda _: True
+
+    assert deliver(group.body, *queued(app, run)) == ["0"]
+
+    assert stored(app, run).status == "succeeded"

@@ -21,7 +21,7 @@ from aichats.http.deadline import remaining
 from aichats.runs.model import Run, ScheduleEvent, scheduled_runs
 from aichats.runs.queue import QueueError
 from aichats.runs.rows import Row
-from aichats.secrets import SecretStore
+from aichats.secrets import WHOP, SecretStore
 from aichats.validation import parse
 from functions.run_schedule import app as run_schedule
 from tests.fakes import FakeSecretsManager, FakeSqs, Json, Step, ai_chat, refused
@@ -360,10 +360,10 @@ def test_on_lambda_the_secret_is_read_in_the_init_phase_and_a_missing_one_is_no_
         app = application()
         if filled:
             client.delete_secret(SecretId=WHOP_SECRET, ForceDeleteWithoutRecovery=True)
-            assert app.secrets.read(WHOP_SECRET) == SECRETS[WHOP_SECRET]
+            assert app.secrets.read(WHOP_SECRET, WHOP).api_key == WHOP_KEY
         else:
             with pytest.raises(SecretError, match="does not exist"):
-                app.secrets.read(WHOP_SECRET)
+                app.secrets.read(WHOP_SECRET, WHOP)
 
 
 @pytest.mark.parametrize(
@@ -377,7 +377,7 @@ def test_on_lambda_the_secret_that_the_function_needs_first_is_read_in_the_init_
     monkeypatch.setenv("WHOP_SECRET", whop)
     monkeypatch.setenv("WEBHOOK_SECRET", webhook)
     found: list[str] = []
-    monkeypatch.setattr(SecretStore, "read", lambda _, name: found.append(name))
+    monkeypatch.setattr(SecretStore, "read", lambda _, name, _kind: found.append(name))
     with mock_aws(), fresh_application():
         application()
 

@@ -14,7 +14,7 @@ from aichats.callers import Caller, find_caller
 from aichats.errors import SecretError
 from aichats.secrets import KEEP_SECONDS, SecretStore, whop_token
 from aichats.whop import WhopClient
-from tests.fakes import FakeClock, Json, ScriptedTransport, ai_chat, ok, refused
+from tests.fakes import JSON, FakeClock, Json, ScriptedTransport, ai_chat, ok, refused
 
 NAME = "aichats/dev/whop"
 
@@ -33,10 +33,10 @@ def test_a_secret_as_the_template_makes_it_is_empty_until_it_is_filled(manager: 
     manager.create_secret(Name=NAME, SecretString="{}")
     clock = FakeClock()
     store = SecretStore(manager, clock)
-    assert store.read(NAME) == {}
+    assert store.read(NAME, JSON) == {}
     fill(manager, {"api_key": "k"})
     clock.now += KEEP_SECONDS
-    assert store.read(NAME) == {"api_key": "k"}
+    assert store.read(NAME, JSON) == {"api_key": "k"}
 
 
 def test_a_key_that_was_rotated_is_taken_up_in_the_middle_of_a_call(manager: SecretsManagerClient) -> None:
@@ -57,7 +57,7 @@ def test_a_caller_that_was_just_made_is_let_in(manager: SecretsManagerClient) ->
     callers = "aichats/dev/callers"
     manager.create_secret(Name=callers, SecretString="{}")
     store = SecretStore(manager)
-    assert store.read(callers) == {}
+    assert store.read(callers, JSON) == {}
     digest = hashlib.sha256(b"crm-token").hexdigest()
     fill(manager, {"crm": {"sha256": digest, "scopes": ["chats:read"]}}, callers)
     assert find_caller(store, callers, "crm-token") == Caller("crm", frozenset({"chats:read"}))
@@ -65,31 +65,31 @@ def test_a_caller_that_was_just_made_is_let_in(manager: SecretsManagerClient) ->
 
 def test_a_secret_that_does_not_exist_is_said_to_be_made_by_the_stack(manager: SecretsManagerClient) -> None:
     with pytest.raises(SecretError, match=f"secret {NAME} does not exist. Deploy the stack, which makes it."):
-        SecretStore(manager).read(NAME)
+        SecretStore(manager).read(NAME, JSON)
 
 
 def test_a_secret_without_a_value_counts_as_one_that_does_not_exist(manager: SecretsManagerClient) -> None:
     manager.create_secret(Name=NAME)
     with pytest.raises(SecretError, match="does not exist"):
-        SecretStore(manager).read(NAME)
+        SecretStore(manager).read(NAME, JSON)
 
 
 def test_a_secret_that_is_being_deleted_can_be_restored(manager: SecretsManagerClient) -> None:
     manager.create_secret(Name=NAME, SecretString="{}")
     manager.delete_secret(SecretId=NAME, RecoveryWindowInDays=7)
     with pytest.raises(SecretError, match=r"is marked for deletion\. Restore it"):
-        SecretStore(manager).read(NAME)
+        SecretStore(manager).read(NAME, JSON)
 
 
 def test_binary_data_is_refused(manager: SecretsManagerClient) -> None:
     manager.create_secret(Name=NAME, SecretBinary=b'{"api_key": "k"}')
     with pytest.raises(SecretError, match="holds binary data"):
-        SecretStore(manager).read(NAME)
+        SecretStore(manager).read(NAME, JSON)
 
 
 def test_a_name_that_boto3_refuses_is_no_bare_error_of_boto3(manager: SecretsManagerClient) -> None:
     with pytest.raises(SecretError, match=r"could not be read \(ParamValidationError\)"):
-        SecretStore(manager).read("")
+        SecretStore(manager).read("", JSON)
 
 
 @pytest.mark.parametrize(
@@ -104,4 +104,4 @@ def test_a_refusal_of_aws_says_what_to_do(code: str, message: str, manager: Secr
     stubber = Stubber(manager)
     stubber.add_client_error("get_secret_value", service_error_code=code)
     with stubber, pytest.raises(SecretError, match=rf"\({code}\)\. {message}"):
-        SecretStore(manager).read(NAME)
+        SecretStore(manager).read(NAME, JSON)

@@ -11,7 +11,7 @@ from functions.sweep_runs import app as sweep_runs
 from tests.fakes import FakeSqs, Json
 from tests.integration.conftest import Output
 from tests.lambda_calls import make_application, make_context
-from tests.ledgers import LEASE, Clock, make_run
+from tests.ledgers import LEASE, Clock, make_run, overdue
 from tests.whop_in_memory import WhopInMemory
 
 RUN = make_run()
@@ -78,12 +78,12 @@ def test_a_run_whose_process_died_is_sent_again_when_it_can_be_settled(
     assert [sent.run_id for sent in sqs.sent] == [RUN.run_id]
 
 
-def test_many_are_sent_in_batches_of_ten(app: Application, sqs: FakeSqs, clock: Clock) -> None:
+def test_many_are_sent_as_groups(app: Application, sqs: FakeSqs, clock: Clock) -> None:
     app.ledger.add([make_run(target=f"biz_{number}") for number in range(23)], lambda _: clock.now)
     clock.forward(minutes=5)
 
     assert sweep() == {"resumed": 23, "ended": 0}
-    assert sqs.batches == [10, 10, 3]
+    assert len(sqs.runs) == 23
 
 
 @pytest.mark.parametrize(
@@ -99,7 +99,7 @@ def test_what_nobody_could_end_for_a_day_and_an_hour_is_ended(
     clock.forward(hours=25)
     assert sweep() == {"resumed": 1, "ended": 0}
     sqs.sent.clear()
-    clock.forward(seconds=1)
+    clock.forward(seconds=61)
 
     assert sweep() == {"resumed": 0, "ended": 1}
 
@@ -123,10 +123,10 @@ def test_what_somebody_acts_on_at_that_moment_is_left_to_them(
     app: Application, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     app.ledger.add([RUN], lambda _: clock.now)
-    stranded = app.ledger.overdue(clock.now + timedelta(days=9), limit=10)
+    stranded = overdue(app.ledger, clock.now + timedelta(days=9))
     clock.forward(hours=26)
     app.ledger.claim(RUN, LEASE)
-    monkeypatch.setattr(type(app.ledger), "overdue", lambda *_, **__: stranded)
+    monkeypatch.setattr(type(app.ledger), "overdue", lambda *_, **__: [stranded])
 
     assert sweep() == {"resumed": 0, "ended": 0}
     assert status(app) == "performing"

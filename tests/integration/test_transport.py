@@ -15,7 +15,7 @@ import pytest
 from aichats.errors import APIConnectionError, APITimeoutError, OutcomeUnknownError
 from aichats.http import deadline, transport
 from aichats.http.deadline import time_limit
-from aichats.http.transport import KEEPALIVE_SECONDS, DeadlineTransport
+from aichats.http.transport import DeadlineTransport
 from aichats.kodey import KodeyClient
 from aichats.whop import CreateAiChat, UpdateAiChat, WhopClient
 from local.ports import free_port
@@ -219,20 +219,6 @@ def test_a_connection_is_used_again(pool: DeadlineTransport) -> None:
             whop.retrieve_ai_chat("aich_1")
         create(WhopClient(token="another", base_url=server.base_url, transport=pool))
     assert (len(server.requests), server.connections) == (4, 1)
-
-
-@pytest.mark.parametrize(("idle", "connections"), [(KEEPALIVE_SECONDS - 1, 1), (KEEPALIVE_SECONDS + 1, 2)])
-def test_a_connection_that_was_idle_for_minutes_is_used_again(
-    idle: float, connections: int, pool: DeadlineTransport, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    clock = FakeClock()
-    monkeypatch.setattr("httpcore._sync.http11.time", clock)
-    with serving(answer_all) as server:
-        whop = client(server, pool, timeout=60.0)
-        whop.retrieve_ai_chat("aich_1")
-        clock.now += idle
-        whop.retrieve_ai_chat("aich_1")
-    assert server.connections == connections
 
 
 def test_a_connection_that_the_server_closed_in_the_meantime_is_replaced(pool: DeadlineTransport) -> None:

@@ -2,14 +2,16 @@
 
 import hashlib
 import hmac
+import re
+import time
 from typing import Any
 
 import pytest
 
 from aichats.callers import Caller, find_caller
 from aichats.errors import SecretError
-from aichats.secrets import REFRESH_SECONDS, SecretStore
-from tests.fakes import FakeClock, FakeSecretsManager, Json, aws_error
+from aichats.secrets import KEEP_SECONDS, REFRESH_SECONDS, SecretStore
+from tests.fakes import FakeClock, FakeSecretsManager, Json, SecretValue, aws_error
 
 NAME = "aichats/dev/callers"
 
@@ -101,12 +103,101 @@ def test_every_stored_hash_is_compared_in_constant_time(monkeypatch: pytest.Monk
         (CRM | {"scopes": ["chats:write", "admin"]}, r"crm\.scopes\.1"),
     ],
 )
-def test_a_malformed_entry_is_named_and_lets_nobody_in(entry: Any, where: str) -> None:
+def test_a_malformed_entry_is_named_in_the_log_and_shuts_out_nobody_else(
+    entry: Any, where: str, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
+) -> None:
     secrets, _ = store({"ops": OPS, "crm": entry})
-    with pytest.raises(SecretError, match=rf"secret {NAME} is malformed \({where}\)\. To make a caller") as raised:
+    assert find_caller(secrets, NAME, "ops-token") == Caller("ops", frozenset({"runs:read"}))
+    assert find_caller(secrets, NAME, "crm-token") is None
+
+    records = [vars(record) for record in caplog.records]
+    assert [re.fullmatch(where, "; ".join(record["fields"])) is not None for record in records] == [True, True]
+    assert "crm-token" not in str(records)
+    assert capsys.readouterr().out.count('"CallersUnreadable": [1.0]') == 2
+
+
+def test_a_malformed_entry_is_counted_once_for_each_time_that_the_secret_is_read(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    secrets, _ = store({"ops": OPS, "crm": None})
+    for _ in range(20):
         find_caller(secrets, NAME, "ops-token")
-    assert "crm-token" not in str(raised.value)
-    assert raised.value.__cause__ is None
+    assert capsys.readouterr().out.count('"CallersUnreadable": [1.0]') == 1
+
+
+BROKEN: list[SecretValue] = [
+    "",
+    "{",
+    "null",
+    "[]",
+    '"text"',
+    {"crm": None},
+    b"binary",
+    aws_error("ThrottlingException"),
+]
+
+
+@pytest.mark.parametrize("broken", BROKEN, ids=repr)
+def test_a_secret_that_cannot_be_used_changes_nothing_for_five_minutes(broken: SecretValue) -> None:
+    clock = FakeClock()
+    secrets, manager = store({"crm": CRM}, clock)
+    assert find_caller(secrets, NAME, "crm-token") is not None
+    manager.values[NAME] = broken
+
+    for seconds in (0.0, 60.0, 60.0, 60.0, 60.0, 59.0):
+        clock.now += seconds
+        assert find_caller(secrets, NAME, "crm-token") is not None
+        assert find_caller(secrets, NAME, "guess") is None
+    clock.now += 1.0
+    with pytest.raises(SecretError):
+        find_caller(secrets, NAME, "crm-token")
+
+
+@pytest.mark.parametrize("broken", BROKEN[:-1], ids=repr)
+def test_after_the_repair_of_a_secret_callers_are_let_in_at_once(broken: SecretValue) -> None:
+    secrets, manager = store({})
+    manager.values[NAME] = broken
+    with pytest.raises(SecretError):
+        find_caller(secrets, NAME, "crm-token")
+    manager.values[NAME] = {"crm": CRM}
+    assert find_caller(secrets, NAME, "crm-token") is not None
+
+
+@pytest.mark.parametrize("step", [KEEP_SECONDS, -3600.0])
+def test_a_revoked_caller_is_out_after_five_minutes_also_if_the_process_was_frozen_or_the_clock_set_back(
+    step: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wall = FakeClock(1_800_000_000.0)
+    monkeypatch.setattr(time, "time", wall)
+    stopped = time.monotonic()
+    monkeypatch.setattr(time, "monotonic", lambda: stopped)
+    manager = FakeSecretsManager({NAME: {"crm": CRM}})
+    secrets = SecretStore(manager)
+    assert find_caller(secrets, NAME, "crm-token") is not None
+    manager.values[NAME] = {}
+
+    wall.now += step
+    assert find_caller(secrets, NAME, "crm-token") is None
+
+
+def test_a_new_caller_under_a_revoked_name_has_another_identity() -> None:
+    first, second = CRM | {"lineage": "a" * 26}, stored("other-token", "chats:read") | {"lineage": "b" * 26}
+    secrets, manager = store({"crm": first})
+    old = find_caller(secrets, NAME, "crm-token")
+    manager.values[NAME] = {"crm": second}
+    new = find_caller(secrets, NAME, "other-token")
+
+    assert old is not None
+    assert new is not None
+    assert (old.name, new.name) == ("crm", "crm")
+    assert old.identity != new.identity
+
+
+def test_a_caller_without_a_lineage_keeps_the_identity_that_it_has() -> None:
+    secrets, _ = store({"crm": CRM})
+    caller = find_caller(secrets, NAME, "crm-token")
+    assert caller is not None
+    assert caller.identity == "crm"
 
 
 def test_a_secret_that_cannot_be_read_says_so() -> None:

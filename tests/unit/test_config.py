@@ -100,6 +100,51 @@ def test_a_wrong_variable_is_named(name: str, value: str) -> None:
         Settings.from_environment(LEAST | {name: value})
 
 
+@pytest.mark.parametrize("name", ["WHOP_BASE_URL", "KODEY_BASE_URL"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://api.whop.com/api/v1",
+        "http://localhost.evil.example/",
+        "http://127.0.0.1.evil.example",
+        "http://127.0.0.1@evil.example/",
+        "http://127.0.0.1:80@evil.example/",
+        "http://127.0.0.1:8001\n.evil.example",
+        "http://10.0.0.1/",
+        "http://169.254.169.254/",
+        "http://[::1].evil.example/",
+        "http://host.docker.internal:8001/api/v1",
+        "http://",
+        "HTTP://127.0.0.1/",
+    ],
+)
+def test_credentials_are_sent_without_tls_to_this_machine_only(name: str, url: str) -> None:
+    with pytest.raises(ConfigurationError, match=f"missing or wrong: {name}: "):
+        Settings.from_environment(LEAST | {name: url})
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://api.whop.com/api/v1",
+        "http://127.0.0.1:8001/api/v1",
+        "http://127.8.9.10",
+        "http://localhost:8001/",
+        "http://[::1]:8001/api/v1",
+    ],
+)
+def test_this_machine_needs_no_tls(url: str) -> None:
+    assert Settings.from_environment(LEAST | {"WHOP_BASE_URL": url}).whop_base_url == url
+
+
+def test_a_container_of_sam_local_may_call_the_machine_that_it_runs_on() -> None:
+    url = "http://host.docker.internal:8001/api/v1"
+    settings = Settings.from_environment(LEAST | {"WHOP_BASE_URL": url, "AWS_SAM_LOCAL": "true"})
+    assert settings.whop_base_url == url
+    with pytest.raises(ConfigurationError):
+        Settings.from_environment(LEAST | {"WHOP_BASE_URL": "http://evil.example", "AWS_SAM_LOCAL": "true"})
+
+
 @pytest.mark.parametrize("name", ["WHOP_BASE_URL", "WHOP_API_VERSION", "WHOP_TIMEOUT_SECONDS", "MAX_MESSAGE_BYTES"])
 def test_a_wrong_value_is_not_shown(name: str) -> None:
     with pytest.raises(ConfigurationError) as raised:

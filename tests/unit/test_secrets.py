@@ -2,20 +2,30 @@
 
 import json
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from typing import Any, Unpack
 
 import httpx
 import pytest
-from botocore.exceptions import EndpointConnectionError
+from botocore.exceptions import EndpointConnectionError, ReadTimeoutError
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aichats.errors import AuthenticationError, SecretError
+from aichats import secrets
+from aichats.errors import AuthenticationError, SecretError, SecretUnavailableError
+from aichats.http.deadline import time_limit
 from aichats.secrets import (
+    FETCH_SECONDS,
     KEEP_SECONDS,
     MAX_BYTES,
     REFRESH_SECONDS,
+    RETRY_SECONDS,
+    WHOP,
+    GetSecretValue,
+    Kind,
     KodeySecret,
     SecretStore,
     WhopSecret,
@@ -26,6 +36,7 @@ from aichats.secrets import (
 )
 from aichats.whop import WhopClient
 from tests.fakes import (
+    JSON,
     FakeClock,
     FakeSecretsManager,
     Json,
@@ -36,6 +47,7 @@ from tests.fakes import (
     ok,
     refused,
 )
+from tests.waiting import until
 
 NAME = "aichats/dev/whop"
 FILL = "To fill it, type: make secret NAME=whop STACK=<stack>"
@@ -64,73 +76,325 @@ class Vault:
 
 def test_a_value_is_kept_for_a_while_and_then_read_anew() -> None:
     vault = Vault({"api_key": "old"})
-    assert vault.store.read(NAME) == {"api_key": "old"}
+    assert vault.store.read(NAME, JSON) == {"api_key": "old"}
     vault.put({"api_key": "new"})
     vault.clock.now += KEEP_SECONDS - 1
-    assert vault.store.read(NAME) == {"api_key": "old"}
+    assert vault.store.read(NAME, JSON) == {"api_key": "old"}
     vault.clock.now += 1
-    assert vault.store.read(NAME) == {"api_key": "new"}
+    assert vault.store.read(NAME, JSON) == {"api_key": "new"}
     assert vault.reads == 2
 
 
 def test_a_refused_value_is_read_anew_at_once() -> None:
     vault = Vault({"api_key": "old"})
-    vault.store.read(NAME)
+    vault.store.read(NAME, JSON)
     vault.put({"api_key": "new"})
-    assert vault.store.read_again(NAME) == {"api_key": "new"}
-    assert vault.store.read(NAME) == {"api_key": "new"}
+    assert vault.store.read_again(NAME, JSON) == {"api_key": "new"}
+    assert vault.store.read(NAME, JSON) == {"api_key": "new"}
     assert vault.reads == 2
 
 
 def test_however_many_are_refused_it_is_read_again_only_now_and_then() -> None:
     vault = Vault({"api_key": "same"})
-    vault.store.read(NAME)
+    vault.store.read(NAME, JSON)
     for _ in range(50):
-        vault.store.read_again(NAME)
+        vault.store.read_again(NAME, JSON)
     assert vault.reads == 2
     vault.clock.now += REFRESH_SECONDS - 1
-    vault.store.read_again(NAME)
+    vault.store.read_again(NAME, JSON)
     assert vault.reads == 2
     vault.clock.now += 1
-    vault.store.read_again(NAME)
+    vault.store.read_again(NAME, JSON)
     assert vault.reads == 3
 
 
 def test_each_secret_has_its_own_age() -> None:
     vault = Vault({"api_key": "k"})
     vault.manager.values["other"] = {"a": 1}
-    vault.store.read(NAME)
-    vault.store.read_again(NAME)
-    vault.store.read("other")
-    assert vault.store.read_again("other") == {"a": 1}
+    vault.store.read(NAME, JSON)
+    vault.store.read_again(NAME, JSON)
+    vault.store.read("other", JSON)
+    assert vault.store.read_again("other", JSON) == {"a": 1}
     assert vault.manager.reads == [NAME, NAME, "other", "other"]
 
 
-def test_a_value_that_cannot_be_read_again_is_kept() -> None:
+PASSING: list[Exception] = [
+    *map(aws_error, ("ThrottlingException", "InternalServiceError", "ServiceUnavailable", "ExpiredTokenException", "")),
+    aws_error("DecryptionFailure", "Rate exceeded for KMS"),
+    EndpointConnectionError(endpoint_url="https://secretsmanager.invalid"),
+    ReadTimeoutError(endpoint_url="https://secretsmanager.invalid"),
+]
+FINAL: list[SecretValue] = [
+    *map(aws_error, ("ResourceNotFoundException", "AccessDeniedException", "DecryptionFailure")),
+    *map(aws_error, ("InvalidRequestException", "ValidationException")),
+    {},
+    "not JSON",
+]
+
+
+@pytest.mark.parametrize("error", PASSING, ids=repr)
+def test_trouble_that_may_pass_is_told_from_what_is_final(error: Exception) -> None:
+    with pytest.raises(SecretUnavailableError):
+        Vault(error).store.read(NAME, JSON)
+
+
+@pytest.mark.parametrize("value", FINAL, ids=repr)
+def test_what_is_final_is_told_from_trouble_that_may_pass(value: SecretValue) -> None:
+    with pytest.raises(SecretError) as raised:
+        Vault(value).store.read(NAME, WHOP)
+    assert not isinstance(raised.value, SecretUnavailableError)
+
+
+@pytest.mark.parametrize("error", PASSING, ids=repr)
+def test_a_value_that_cannot_be_read_again_is_used_until_it_can(error: Exception) -> None:
     vault = Vault({"api_key": "old"})
-    vault.store.read(NAME)
+    vault.store.read(NAME, JSON)
+    vault.put(error)
+    assert vault.store.read_again(NAME, JSON) == {"api_key": "old"}
+    for _ in range(5):
+        vault.clock.now += 24 * 3600
+        assert vault.store.read(NAME, JSON) == {"api_key": "old"}
+    vault.put({"api_key": "new"})
+    vault.clock.now += RETRY_SECONDS
+    assert vault.store.read(NAME, JSON) == {"api_key": "new"}
+
+
+def test_a_refresh_that_failed_is_tried_again_after_some_seconds(caplog: pytest.LogCaptureFixture) -> None:
+    vault = Vault({"api_key": "old"})
+    vault.store.read(NAME, JSON)
     vault.put(aws_error("ThrottlingException"))
-    with pytest.raises(SecretError):
-        vault.store.read_again(NAME)
-    assert vault.store.read_again(NAME) == vault.store.read(NAME) == {"api_key": "old"}
-    assert vault.reads == 2
+    vault.clock.now += KEEP_SECONDS
+    for _ in range(10):
+        vault.store.read(NAME, JSON)
+    assert (vault.reads, [record.levelname for record in caplog.records]) == (2, ["WARNING"])
+    vault.clock.now += RETRY_SECONDS
+    vault.store.read(NAME, JSON)
+    assert vault.reads == 3
 
 
-def test_a_failure_is_not_kept() -> None:
-    vault = Vault(aws_error("ThrottlingException"))
-    with pytest.raises(SecretError):
-        vault.store.read(NAME)
+def test_after_a_failed_read_again_the_next_refusal_may_read_it_before_30_seconds_are_over() -> None:
+    vault = Vault({"api_key": "old"})
+    vault.store.read(NAME, JSON)
+    vault.put(aws_error("ThrottlingException"))
+    vault.store.read_again(NAME, JSON)
+    vault.put({"api_key": "new"})
+    vault.clock.now += RETRY_SECONDS
+    assert vault.store.read_again(NAME, JSON) == {"api_key": "new"}
+
+
+def test_what_is_final_is_not_remembered_so_a_repair_works_at_once() -> None:
+    vault = Vault({"apikey": "k"})
+    for _ in range(2):
+        with pytest.raises(SecretError, match="is malformed"):
+            vault.store.read(NAME, WHOP)
     vault.put({"api_key": "k"})
-    assert vault.store.read(NAME) == {"api_key": "k"}
+    assert vault.store.read(NAME, WHOP).api_key == "k"
 
 
-def read_by_many(read: Callable[[str], Json], threads: int = 20) -> list[Json]:
+def test_a_malformed_value_never_takes_the_place_of_a_good_one() -> None:
+    vault = Vault({"api_key": "good"})
+    vault.store.read(NAME, WHOP)
+    vault.put({"apikey": "k"})
+    with pytest.raises(SecretError, match="is malformed"):
+        vault.store.read_again(NAME, WHOP)
+    assert vault.store.read(NAME, WHOP).api_key == "good"
+
+
+@pytest.mark.parametrize("step", [KEEP_SECONDS, -1.0])
+def test_ages_are_those_of_the_wall_clock_and_one_that_was_set_back_expires_all(
+    step: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wall = FakeClock(1_800_000_000.0)
+    monkeypatch.setattr(time, "time", wall)
+    stopped = time.monotonic()
+    monkeypatch.setattr(time, "monotonic", lambda: stopped)
+    manager = FakeSecretsManager({NAME: {"api_key": "old"}})
+    store = SecretStore(manager)
+    token = whop_token(store, NAME, None)
+    transport = ScriptedTransport(ok(ai_chat()), ok(ai_chat()))
+    whop = WhopClient(token=token, transport=transport)
+    whop.retrieve_ai_chat("aich_1")
+    manager.values[NAME] = {"api_key": "new"}
+    wall.now += step
+    whop.retrieve_ai_chat("aich_1")
+    assert tokens(transport) == ["old", "new"]
+
+
+# ---- when Secrets Manager does not answer
+
+
+class Silent(FakeSecretsManager):
+    """Secrets Manager that answers only when it is told to."""
+
+    def __init__(self, values: Mapping[str, SecretValue]) -> None:
+        super().__init__(values)
+        self.silent = True
+        self.speak = threading.Event()
+
+    def get_secret_value(self, **request: Unpack[GetSecretValue]) -> Mapping[str, Any]:
+        answer = super().get_secret_value(**request)
+        if self.silent:
+            self.speak.wait(60)
+        return answer
+
+
+@pytest.fixture
+def silent(monkeypatch: pytest.MonkeyPatch) -> Iterator[Silent]:
+    monkeypatch.setattr(secrets, "LEAST_SECONDS", 0.05)
+    manager = Silent({NAME: {"api_key": "k"}, "other": {"a": 1}})
+    yield manager
+    manager.speak.set()
+
+
+def test_nobody_waits_longer_than_the_invocation_has(silent: Silent) -> None:
+    with time_limit(0.05), pytest.raises(SecretUnavailableError, match="could not be read in time"):
+        SecretStore(silent, FakeClock()).read(NAME, JSON)
+
+
+def test_ten_threads_wait_for_one_timeout_and_not_for_ten(silent: Silent, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(secrets, "FETCH_SECONDS", 0.2)
+    store = SecretStore(silent, FakeClock())
+
+    def read(name: str, kind: Kind[Json]) -> Json:
+        with pytest.raises(SecretUnavailableError, match="could not be read in time"):
+            store.read(name, kind)
+        return {}
+
+    read_by_many(read, threads=10)
+    read(NAME, JSON)
+    assert silent.reads == [NAME]
+
+
+def test_a_secret_that_is_waited_for_holds_up_no_other_one_and_no_value_that_is_known(silent: Silent) -> None:
+    silent.silent = False
+    clock = FakeClock()
+    store = SecretStore(silent, clock)
+    store.read(NAME, JSON)
+    silent.silent = True
+    with ThreadPoolExecutor(1) as pool:
+        waits = pool.submit(store.read_again, NAME, JSON)
+        until(lambda: len(silent.reads) == 2)
+        assert store.read(NAME, JSON) == {"api_key": "k"}
+        silent.silent = False
+        assert store.read("other", JSON) == {"a": 1}
+        assert not waits.done()
+        silent.speak.set()
+        assert waits.result() == {"api_key": "k"}
+
+
+def test_a_value_that_is_known_is_used_after_a_second_without_an_answer(
+    silent: Silent, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(secrets, "PATIENCE_SECONDS", 0.05)
+    silent.silent = False
+    clock = FakeClock()
+    store = SecretStore(silent, clock)
+    store.read(NAME, JSON)
+    silent.silent, silent.values[NAME] = True, {"api_key": "new"}
+    clock.now += KEEP_SECONDS
+    assert [store.read(NAME, JSON) for _ in range(3)] == [{"api_key": "k"}] * 3
+    silent.speak.set()
+    assert until(lambda: store.read(NAME, JSON)["api_key"] == "new")
+    assert silent.reads == [NAME, NAME]
+
+
+def test_an_answer_that_comes_late_is_taken_all_the_same(silent: Silent) -> None:
+    store = SecretStore(silent, FakeClock())
+    with time_limit(0.01), pytest.raises(SecretUnavailableError):
+        store.read(NAME, JSON)
+    silent.speak.set()
+    assert store.read(NAME, JSON) == {"api_key": "k"}
+    assert silent.reads == [NAME]
+
+
+def test_an_attempt_that_was_frozen_with_the_process_is_not_waited_for(silent: Silent) -> None:
+    clock = FakeClock()
+    store = SecretStore(silent, clock)
+    with time_limit(0.01), pytest.raises(SecretUnavailableError):
+        store.read(NAME, JSON)
+    clock.now += FETCH_SECONDS
+    silent.silent = False
+    assert store.read(NAME, JSON) == {"api_key": "k"}
+
+
+def test_when_no_time_is_left_a_secret_is_read_all_the_same() -> None:
+    with time_limit(0.0):
+        assert Vault({"api_key": "k"}).store.read(NAME, JSON) == {"api_key": "k"}
+
+
+def test_a_crash_is_told_to_those_who_wait() -> None:
+    with pytest.raises(ZeroDivisionError):
+        Vault(ZeroDivisionError()).store.read(NAME, JSON)
+
+
+def test_each_thread_gets_an_error_of_its_own() -> None:
+    vault = Vault(aws_error("ThrottlingException"))
+    errors = []
+    for _ in range(2):
+        with pytest.raises(SecretUnavailableError) as raised:
+            vault.store.read(NAME, JSON)
+        errors.append(raised.value)
+    assert errors[0] is not errors[1]
+
+
+# ---- whether a rejected value may be taken later
+
+
+def rotated(minutes: float, previous: SecretValue) -> Vault:
+    """A store whose secret was changed some minutes ago."""
+    vault = Vault({"api_key": "new"})
+    vault.manager.changed_at[NAME] = datetime.fromtimestamp(vault.clock.now - minutes * 60, UTC)
+    vault.manager.previous[NAME] = previous
+    vault.store.read(NAME, WHOP)
+    return vault
+
+
+@pytest.mark.parametrize(
+    ("minutes", "previous", "expected"),
+    [
+        (1, {"api_key": "old"}, True),
+        (-1, {"api_key": "old"}, True),
+        (16, {"api_key": "old"}, False),
+        (1, {}, False),
+        (1, aws_error("ResourceNotFoundException"), False),
+        (1, aws_error("ThrottlingException"), True),
+    ],
+)
+def test_a_value_that_was_changed_minutes_ago_may_be_taken_later(
+    minutes: float, previous: SecretValue, *, expected: bool
+) -> None:
+    assert rotated(minutes, previous).store.in_rotation(NAME, WHOP) is expected
+
+
+def test_a_rotation_is_over_after_a_quarter_of_an_hour() -> None:
+    vault = rotated(1, {"api_key": "old"})
+    vault.clock.now += 14 * 60
+    assert not vault.store.in_rotation(NAME, WHOP)
+
+
+def test_a_value_that_was_not_read_again_may_have_been_changed() -> None:
+    vault = Vault({"api_key": "k"})
+    vault.store.read(NAME, WHOP)
+    assert not vault.store.in_rotation(NAME, WHOP)
+    vault.store.read_again(NAME, WHOP)
+    assert not vault.store.in_rotation(NAME, WHOP)
+    vault.store.read_again(NAME, WHOP)
+    assert vault.store.in_rotation(NAME, WHOP)
+    vault.clock.now += REFRESH_SECONDS
+    vault.store.read_again(NAME, WHOP)
+    assert not vault.store.in_rotation(NAME, WHOP)
+
+
+# ---- many threads
+
+
+def read_by_many(read: Callable[[str, Kind[Json]], Json], threads: int = 20) -> list[Json]:
     """What threads get that read at the same time."""
     together = threading.Barrier(threads)
 
     def one() -> Json:
         together.wait()
-        return read(NAME)
+        return read(NAME, JSON)
 
     with ThreadPoolExecutor(threads) as pool:
         return [job.result() for job in [pool.submit(one) for _ in range(threads)]]
@@ -144,7 +408,7 @@ def test_many_threads_at_once_read_it_once() -> None:
 
 def test_many_threads_that_are_refused_at_once_read_it_again_once() -> None:
     vault = Vault({"api_key": "old"})
-    vault.store.read(NAME)
+    vault.store.read(NAME, JSON)
     vault.put({"api_key": "new"})
     assert read_by_many(vault.store.read_again) == [{"api_key": "new"}] * 20
     assert vault.reads == 2
@@ -183,7 +447,7 @@ def test_many_threads_that_are_refused_at_once_read_it_again_once() -> None:
 )
 def test_a_secret_that_cannot_be_used_says_why_and_what_to_type(value: SecretValue, message: str) -> None:
     with pytest.raises(SecretError) as raised:
-        Vault(value).store.read(NAME)
+        Vault(value).store.read(NAME, JSON)
     assert str(raised.value) == f"secret {NAME} {message}"
     assert raised.value.name == NAME
 
@@ -252,7 +516,7 @@ def test_any_object_is_a_secret_or_refused_as_one(value: Json) -> None:
 
 def test_nothing_that_holds_a_value_shows_it() -> None:
     vault = Vault({"api_key": CONFIDENTIAL, "companies": {"biz_A": CONFIDENTIAL}})
-    value = vault.store.read(NAME)
+    value = vault.store.read(NAME, JSON)
     assert CONFIDENTIAL not in repr(vault.store) + repr(parse_secret(WhopSecret, NAME, value))
 
 

@@ -19,6 +19,7 @@ from botocore.session import Session, get_session
 from aichats.config import Settings
 from aichats.errors import SecretError
 from aichats.http import BaseTransport
+from aichats.http.deadline import time_limit
 from aichats.http.transport import DeadlineTransport
 from aichats.kodey import KodeyClient
 from aichats.kodey.keys import CALLS_PER_MINUTE, key_kind
@@ -27,11 +28,12 @@ from aichats.runs.dispatch import Dispatcher
 from aichats.runs.effects import Actions
 from aichats.runs.kodey import KodeyActions
 from aichats.runs.ledger import Ledger
+from aichats.runs.messages import Messages
 from aichats.runs.perform import Performer
 from aichats.runs.queue import Queue
 from aichats.runs.sweep import Sweeper
 from aichats.runs.whop import WhopActions
-from aichats.secrets import KodeySecret, SecretStore, WhopSecret, kodey_token, parse_secret, whop_token
+from aichats.secrets import KODEY, WEBHOOK, WHOP, SecretStore, WhopSecret, kodey_token, whop_token
 from aichats.whop import WhopClient
 from aichats.whop.client import check_agent_identifier
 from aichats.whop.models import NewChat
@@ -44,6 +46,8 @@ if TYPE_CHECKING:
     from aichats.automations.store import AutomationStore
     from aichats.automations.ticks import Ticks
 
+INIT_SECONDS = 3.0
+"""For the secret that is read in the init phase, which Lambda ends after 10 seconds."""
 _MAKING = threading.Lock()
 
 
@@ -108,7 +112,12 @@ class Application:
     def dispatcher(self) -> Dispatcher:
         """What performs runs."""
         actions: dict[str, Actions] = {"whop": self._whop_actions(), "kodey": self._kodey_actions()}
-        return Dispatcher(self.ledger, Performer(self.ledger, actions), self.queue)
+        return Dispatcher(self.ledger, Performer(self.ledger, actions, self._in_rotation), self.queue)
+
+    @cached_property
+    def messages(self) -> Messages:
+        """What handles messages of the run queues."""
+        return Messages(self.dispatcher)
 
     @cached_property
     def firing(self) -> Firing:
@@ -187,16 +196,18 @@ class Application:
         )
 
     def _kodey_calls_per_minute(self) -> int:
-        name = self.settings.kodey_secret
         try:
-            return CALLS_PER_MINUTE[key_kind(parse_secret(KodeySecret, name, self.secrets.read(name)).api_key)]
+            return CALLS_PER_MINUTE[key_kind(self.secrets.read(self.settings.kodey_secret, KODEY).api_key)]
         except SecretError:
             # Not every function may read it, and a run tells itself what is wrong with it.
             return CALLS_PER_MINUTE["unknown"]
 
+    def _in_rotation(self, provider: str) -> bool:
+        secrets = {"whop": (self.settings.whop_secret, WHOP), "kodey": (self.settings.kodey_secret, KODEY)}
+        return self.secrets.in_rotation(*secrets[provider])
+
     def _whop_secret(self) -> WhopSecret:
-        name = self.settings.whop_secret
-        return parse_secret(WhopSecret, name, self.secrets.read(name))
+        return self.secrets.read(self.settings.whop_secret, WHOP)
 
 
 @cache
@@ -208,11 +219,10 @@ def application() -> Application:
     """
     settings = Settings.from_environment()
     secrets = SecretStore(aws_client("secretsmanager"))
-    needed = settings.webhook_secret or settings.whop_secret
-    if needed and "AWS_LAMBDA_INITIALIZATION_TYPE" in os.environ:
+    if "AWS_LAMBDA_INITIALIZATION_TYPE" in os.environ:
         # The first call to AWS costs most, and the init phase has the full CPU. A broken secret is told by the handler.
-        with suppress(SecretError):
-            secrets.read(needed)
+        with suppress(SecretError), time_limit(INIT_SECONDS):
+            _read_first(secrets, settings)
     return Application(
         settings=settings,
         secrets=secrets,
@@ -225,6 +235,13 @@ def application() -> Application:
             settings.run_dead_letters_url,
         ),
     )
+
+
+def _read_first(secrets: SecretStore, settings: Settings) -> None:
+    if settings.webhook_secret:
+        secrets.read(settings.webhook_secret, WEBHOOK)
+    elif settings.whop_secret:
+        secrets.read(settings.whop_secret, WHOP)
 
 
 def aws_client(service: str) -> Any:

@@ -1,13 +1,19 @@
 """What the functions are told by their environment, as a model."""
 
 import os
+import re
 from collections.abc import Mapping
 from typing import Annotated, Literal, Self
 
-from pydantic import AliasGenerator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AliasGenerator, BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
 from aichats.errors import ConfigurationError
 from aichats.models import MAX_MESSAGE_BYTES
+
+LOOPBACK = r"(localhost|127(\.\d{1,3}){3}|\[::1\])"
+"""The hosts to which credentials may be sent without TLS."""
+HOST_OF_CONTAINERS = r"host\.docker\.internal"
+"""What ``sam local`` calls this machine in its containers: loopback from there."""
 
 
 class Settings(BaseModel):
@@ -20,6 +26,8 @@ class Settings(BaseModel):
         frozen=True, alias_generator=AliasGenerator(validation_alias=str.upper), populate_by_name=True, extra="ignore"
     )
 
+    aws_sam_local: bool = False
+    """Whether ``sam local`` runs the function; it sets this variable itself."""
     whop_base_url: Annotated[str, Field(pattern=r"^https?://")]
     whop_api_version: Annotated[str, Field(pattern=r"^\d{4}-\d{2}-\d{2}(-\d+)?$")]
     whop_secret: str
@@ -60,6 +68,14 @@ class Settings(BaseModel):
     """The same for Kodey."""
     title_mark: Literal["clean", "off"] = "clean"
     """Whether a new chat's title carries a mark until its id is known."""
+
+    @field_validator("whop_base_url", "kodey_base_url")
+    @classmethod
+    def _credentials_are_sent_with_tls(cls, value: str, info: ValidationInfo) -> str:
+        hosts = f"({LOOPBACK}|{HOST_OF_CONTAINERS})" if info.data.get("aws_sam_local") else LOOPBACK
+        if not re.match(rf"https://|http://{hosts}(:\d{{1,5}})?(/|\Z)", value):
+            raise ValueError("must begin with https://; http:// is for this machine only, such as http://127.0.0.1")
+        return value
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Self:

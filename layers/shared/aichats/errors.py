@@ -5,6 +5,7 @@
     AichatsError
     ├── ConfigurationError            an environment variable is missing or wrong
     ├── SecretError                   a secret cannot be used; says which, and what to type
+    │   └── SecretUnavailableError    it cannot be read just now; that may pass
     ├── InputError                    what was asked for is wrong; names the field
     ├── UnreadableError               a row of a table cannot be read by this version of the code
     ├── RenderError                   a template gave nothing usable (aichats.automations.render)
@@ -53,11 +54,19 @@ class SecretError(AichatsError):
 
     Attributes:
         name: the secret's name in Secrets Manager.
+        problem: what is wrong with it.
+        remedy: what to do about it.
     """
 
     def __init__(self, name: str, problem: str, remedy: str) -> None:
         super().__init__(f"secret {name} {problem}. {remedy}")
         self.name = name
+        self.problem = problem
+        self.remedy = remedy
+
+
+class SecretUnavailableError(SecretError):
+    """A secret can't be read right now: Secrets Manager throttles, fails or doesn't answer. Trying again may help."""
 
 
 class InputError(AichatsError):

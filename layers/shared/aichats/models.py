@@ -1,22 +1,71 @@
 """What the models of all providers have in common."""
 
+import re
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, GetCoreSchemaHandler, ValidationInfo
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    GetCoreSchemaHandler,
+    ValidationInfo,
+)
 from pydantic_core.core_schema import CoreSchema, custom_error_schema
 
 MAX_MESSAGE_BYTES = 32 * 1024
 """Longest message in bytes of UTF-8, where the validation's context does not set ``max_message_bytes``."""
+_BLANK = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0000-\U000e0fff]")
+"""Characters that show nothing although their category is that of letters, marks, symbols or unassigned characters."""
+_INVISIBLE = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp", "Zs"})
+"""Categories of control and format characters, lone surrogates and spaces."""
 
 
 def _bounded_message(text: str, info: ValidationInfo) -> str:
-    limit = (info.context or {}).get("max_message_bytes", MAX_MESSAGE_BYTES)
+    context = info.context or {}
+    limit = context.get("max_message_bytes", MAX_MESSAGE_BYTES)
     if not text.strip():
         raise ValueError("must not be empty")
     if (size := len(text.encode())) > limit:
         raise ValueError(f"is {size} bytes long, the limit is {limit}")
+    # Earlier versions accepted such texts, and what they stored must stay readable.
+    if not context.get("stored") and not _shows_something(text):
+        raise ValueError("must contain a visible character")
     return text
+
+
+def _shows_something(text: str) -> bool:
+    """Return whether any character of a text can be seen."""
+    if any(char.isprintable() and char != " " and not _BLANK.match(char) for char in text):
+        return True
+    # Private and unassigned characters count as visible: newer emoji are among them.
+    from unicodedata import category
+
+    return any(category(char) not in _INVISIBLE and not _BLANK.match(char) for char in text)
+
+
+def _whole_number(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    if not re.fullmatch(r"0|-?[1-9][0-9]{0,17}", value):
+        raise ValueError("must be a whole number, such as 10")
+    return int(value)
+
+
+def _truth(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    if value not in ("true", "false"):
+        raise ValueError("must be true or false")
+    return value == "true"
+
+
+WholeNumber = BeforeValidator(_whole_number)
+"""In an ``Annotated`` of a query's number: a query has only text, and this takes only what JSON would write."""
+Truth = BeforeValidator(_truth)
+"""The same for a query's truth value."""
 
 
 # The least length makes pydantic look at the text before the bytes are counted: half a surrogate pair has none.

@@ -1,10 +1,12 @@
 """Bad input as one error that names the fields, and speaks to people."""
 
+import json
 import re
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
 from aichats.errors import InputError, UnreadableError
@@ -14,6 +16,7 @@ MAX_PROBLEMS = 20
 MAX_FIELD_CHARACTERS = 100
 MAX_STORED_MESSAGE_BYTES = 131_072
 """The most that a limit may ever have been."""
+_TIME = TypeAdapter(datetime)
 A_TIME = "must be a time with an offset, such as 2026-11-20T09:00:00Z"
 
 type Location = tuple[int | str, ...]
@@ -36,16 +39,40 @@ def parse[ModelT: BaseModel](model: type[ModelT], data: object, **context: Any) 
         raise InputError(_problems(model, error)) from None
 
 
-def parse_json[ModelT: BaseModel](model: type[ModelT], content: bytes, **context: Any) -> ModelT:
-    """Decode JSON and check it.
+def parse_json[ModelT: BaseModel](
+    model: type[ModelT], content: bytes, *, strict: bool = False, **context: Any
+) -> ModelT:
+    """Decode JSON and check it. ``strict`` converts no types: ``"off"`` and ``1`` are no truth values.
 
     Raises:
         InputError: it is not JSON or does not fit; names the fields, and shows no value.
     """
     try:
-        return model.model_validate_json(content, context=context)
+        return model.model_validate_json(content, strict=strict, context=context)
     except ValidationError as error:
         raise InputError(_problems(model, error)) from None
+
+
+def parse_strictly[ModelT: BaseModel](model: type[ModelT], data: object, **context: Any) -> ModelT:
+    """Check data that Lambda decoded from JSON, and convert no types.
+
+    Raises:
+        InputError: it does not fit; names the fields, and shows no value.
+    """
+    # As JSON, because for data pydantic's strict mode wants times that are not text any more.
+    return parse_json(model, json.dumps(data).encode(), strict=True, **context)
+
+
+def read_time(text: str) -> datetime:
+    """Return the time that a text names. For validators, because strict checks take no text after them.
+
+    Raises:
+        ValueError: it is no time.
+    """
+    try:
+        return _TIME.validate_python(text)
+    except ValidationError:
+        raise ValueError(A_TIME) from None
 
 
 def read_stored[T](validate: Callable[..., T], data: object, what: str) -> T:
@@ -55,7 +82,7 @@ def read_stored[T](validate: Callable[..., T], data: object, what: str) -> T:
         UnreadableError: this version of the code cannot; names the fields, and shows no value.
     """
     try:
-        return validate(data, context={"max_message_bytes": MAX_STORED_MESSAGE_BYTES})
+        return validate(data, context={"max_message_bytes": MAX_STORED_MESSAGE_BYTES, "stored": True})
     except ValidationError as error:
         fields = ", ".join(dict.fromkeys(_field(detail["loc"]) for detail in _details(error)))
         raise UnreadableError(f"{what} cannot be read by this version of the code: {fields}") from None

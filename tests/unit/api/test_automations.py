@@ -313,7 +313,10 @@ EACH = [
 @pytest.mark.parametrize(("method", "path", "body", "scope"), EACH)
 def test_each_operation_needs_its_scope(method: str, path: str, body: Json | None, scope: str) -> None:
     other = {"automations:read": "automations:write", "automations:write": "automations:read"}[scope]
-    callers = {"has": stored_caller("has", scope), "lacks": stored_caller("lacks", other, "chats:write", "runs:write")}
+    callers = {
+        "has": stored_caller("has", scope, "chats:write"),
+        "lacks": stored_caller("lacks", other, "chats:write", "runs:write"),
+    }
     app = make_application(ScriptedTransport(), FakeSecretsManager({**SECRETS, CALLERS_SECRET: callers}))
     api = HttpCaller(create_api(app).resolve)
 

@@ -78,3 +78,66 @@ def test_if_none_match_star_only_creates(api: HttpCaller) -> None:
     assert put(api, scheduled(), if_none_match="*").status == 201
     assert put(api, scheduled("rate(5 minutes)"), if_none_match="*").status == 412
     assert api("GET", PATH).json["trigger"]["expression"] == "cron(0 9 ? * MON *)"
+
+
+NAMES_NOTHING = [
+    "",
+    " ",
+    "\t",
+    ",",
+    ", ,",
+    '""',
+    "x",
+    '"',
+    '"a',
+    'W/"a"',
+    "w/*",
+    "*, *",
+    '*, "a"',
+    '"a" "b"',
+    '"\n"',
+    "*\x00",
+]
+
+
+@pytest.mark.parametrize("condition", NAMES_NOTHING, ids=repr)
+def test_an_if_match_that_names_no_version_lets_nothing_through(api: HttpCaller, condition: str) -> None:
+    etag = put(api, scheduled()).headers["etag"]
+
+    assert put(api, scheduled("rate(5 minutes)"), if_match=condition).status == 412
+    assert api("DELETE", PATH, headers={"if-match": condition}).status == 412
+    assert api("GET", PATH).headers["etag"] == etag
+    assert api("DELETE", PATH, headers={"if-match": f'"other", , {etag}'}).status == 204
+
+
+def test_an_empty_if_match_creates_nothing(api: HttpCaller) -> None:
+    assert put(api, scheduled(), if_match="").status == 412
+    assert api("GET", PATH).status == 404
+
+
+@pytest.mark.parametrize("condition", ["", " ", ",", "x", '"', "*, *", '"a" "b"'], ids=repr)
+def test_an_if_none_match_that_is_malformed_lets_nothing_through(api: HttpCaller, condition: str) -> None:
+    assert put(api, scheduled(), if_none_match=condition).status == 412
+    assert api("GET", PATH).status == 404
+
+
+def test_an_if_none_match_compares_weakly_and_an_if_match_strongly(api: HttpCaller) -> None:
+    etag = put(api, scheduled()).headers["etag"]
+
+    assert put(api, scheduled("rate(5 minutes)"), if_none_match=f'"other", W/{etag}').status == 412
+    assert put(api, scheduled("rate(5 minutes)"), if_match=f"W/{etag}").status == 412
+    assert put(api, scheduled("rate(5 minutes)"), if_none_match='"a,b", W/"c"').status == 200
+
+
+def test_a_deletion_takes_no_if_none_match(api: HttpCaller) -> None:
+    put(api, scheduled())
+
+    assert api("DELETE", PATH, headers={"if-none-match": "*"}).fields == ["If-None-Match"]
+    assert api("GET", PATH).status == 200
+
+
+def test_a_long_list_of_etags_is_read_at_once(api: HttpCaller) -> None:
+    etag = put(api, scheduled()).headers["etag"]
+
+    assert put(api, scheduled("rate(5 minutes)"), if_match=" ," * 4000 + " x").status == 412
+    assert put(api, scheduled("rate(5 minutes)"), if_match=" ," * 4000 + etag).status == 200

@@ -4,8 +4,12 @@ import json
 from collections.abc import Mapping
 
 import pytest
+from pydantic import TypeAdapter
 
 from aichats.api.app import create_api
+from aichats.runs.actions import WhopCreateChat
+from aichats.validation import read_stored
+from aichats.whop import CreateAiChat
 from tests.fakes import Json, ScriptedTransport
 from tests.lambda_calls import HttpCaller, call_api, http_event, make_application
 from tests.ledgers import dynamodb
@@ -107,6 +111,52 @@ def test_an_id_that_is_none_is_told_what_it_is_not(
     assert [problem["message"] for problem in answer.json["errors"]] == [message]
 
 
+INVISIBLE = {
+    "zero-width space": "\u200b",
+    "byte order mark": "\ufeff",
+    "zero-width joiners": "\u200d\u200c\u2060",
+    "controls": "\x00\x07\x1b\x7f\x85",
+    "no-break spaces": "\xa0\u202f\u3000",
+    "soft hyphen": "\xad",
+    "directions": "\u202e\u2066\u061c",
+    "fillers of Hangul": "\u115f\u1160\u3164\uffa0",
+    "blank of Braille": "\u2800",
+    "variation selectors": "\ufe0f\U000e0100",
+    "tags": "\U000e0001\U000e0041\U000e007f",
+    "joiner of graphemes": "\u034f",
+    "some of each": " \u200b\n\ufeff\u2800 ",
+}
+VISIBLE = ["x", " \u200bx", "\U0001f44d\ufe0f", "\U0001fae9", "\ue000", "é", "e\u0301", "日", "-", "\u0e33"]
+
+
+@pytest.mark.parametrize("text", INVISIBLE.values(), ids=INVISIBLE.keys())
+@pytest.mark.parametrize(
+    ("path", "body", "field"),
+    [
+        ("/chats", {}, "message_text"),
+        ("/kodey/chats", {"agent_id": "agent_1"}, "message_text"),
+        ("/kodey/chats/chat_1/messages", {}, "content"),
+    ],
+)
+def test_a_message_that_shows_nothing_is_refused(api: HttpCaller, path: str, body: Json, field: str, text: str) -> None:
+    answer = api("POST", path, body | {field: text})
+
+    assert (answer.status, answer.fields) == (422, [field])
+
+
+def test_a_message_that_shows_nothing_and_was_stored_before_stays_readable() -> None:
+    stored = {"type": "whop.create_chat", "message_text": "\u200b"}
+
+    action: WhopCreateChat = read_stored(TypeAdapter(WhopCreateChat).validate_python, stored, "run")
+
+    assert action.message_text == "\u200b"
+
+
+@pytest.mark.parametrize("text", VISIBLE, ids=ascii)
+def test_a_message_that_shows_something_is_taken(text: str) -> None:
+    assert CreateAiChat(message_text=text).message_text == text
+
+
 def test_create_needs_a_message(api: HttpCaller) -> None:
     assert api("POST", "/chats", {"title": "Week"}).fields == ["message_text"]
 
@@ -166,8 +216,8 @@ def test_a_body_that_is_not_declared_as_json_is_refused(
     assert whop.requests == []
 
 
-@pytest.mark.parametrize("key", ["", "x" * 256, "é", "a\x00b", "a\n", "\ud800"], ids=repr)
-def test_an_idempotency_key_is_printable_ascii_of_at_most_255_bytes(
+@pytest.mark.parametrize("key", ["", "x" * 256, "é", "a\x00b", "a\n", "\ud800", "a,b", "a,a", "a, b", ","], ids=repr)
+def test_an_idempotency_key_is_one_of_printable_ascii_of_at_most_255_bytes(
     api: HttpCaller, whop: ScriptedTransport, key: str
 ) -> None:
     answer = api("POST", "/chats", {"message_text": "hello"}, headers={"idempotency-key": key})

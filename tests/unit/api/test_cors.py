@@ -3,7 +3,7 @@
 import pytest
 
 from tests.fakes import ScriptedTransport, page
-from tests.lambda_calls import LOCAL, Answer, HttpCaller, call_api
+from tests.lambda_calls import LOCAL, Answer, HttpCaller, call_api, openapi
 
 A, B, EVIL = "https://a.example", "https://b.example", "https://evil.example"
 PREFLIGHT = {"access-control-request-method": "POST", "access-control-request-headers": "authorization"}
@@ -13,6 +13,7 @@ REFUSED = [
     ("PUT", "/chats", LOCAL, 405),
     ("POST", "/chats", LOCAL, 422),
 ]
+EACH_OPERATION = [operation for methods in openapi()["paths"].values() for operation in methods.values()]
 
 
 def with_origins(origins: str) -> HttpCaller:
@@ -73,6 +74,49 @@ def test_a_refusal_may_be_read_by_an_allowed_origin_too(method: str, path: str, 
 
     assert answer.status == status
     assert answer.headers["access-control-allow-origin"] == A
+
+
+@pytest.mark.parametrize("origin", [A, EVIL, None])
+@pytest.mark.parametrize(
+    ("method", "path", "token"),
+    [("OPTIONS", "/chats", None), ("GET", "/health", None), *(refused[:3] for refused in REFUSED)],
+)
+def test_with_origins_every_answer_varies_by_origin(
+    origin: str | None, method: str, path: str, token: str | None
+) -> None:
+    headers = {"origin": origin} | (PREFLIGHT if method == "OPTIONS" else {})
+
+    answer = with_origins(A)(method, path, token=token and f"Bearer {token}", headers=headers)
+
+    assert answer.headers["vary"] == "Origin"
+
+
+def test_without_origins_nothing_varies() -> None:
+    assert "vary" not in with_origins("")("GET", "/health", token=None, headers={"origin": A}).headers
+
+
+def test_a_preflight_allows_just_the_headers_that_the_api_reads() -> None:
+    answer = with_origins(A)("OPTIONS", "/chats", token=None, headers={"origin": A} | PREFLIGHT)
+
+    parameters = [each for operation in EACH_OPERATION for each in operation.get("parameters", ())]
+    read = {each["name"] for each in parameters if each["in"] == "header" and not each["name"].startswith("webhook-")}
+    assert set(answer.headers["access-control-allow-headers"].split(",")) == read | {"Authorization", "Content-Type"}
+
+
+def test_a_page_may_read_just_the_headers_that_the_api_sends() -> None:
+    answer = with_origins(A)("GET", "/health", token=None, headers={"origin": A})
+
+    responses = [response for operation in EACH_OPERATION for response in operation["responses"].values()]
+    problems = openapi()["components"]["responses"]["Problem"]
+    sent = {name for response in [*responses, problems] for name in response.get("headers", ())}
+    assert set(answer.headers["access-control-expose-headers"].split(",")) == sent
+
+
+def test_options_without_what_makes_a_preflight_is_a_method_like_others() -> None:
+    api = with_origins(A)
+
+    assert api("OPTIONS", "/chats", token=None, headers={"origin": A}).status == 401
+    assert api("OPTIONS", "/chats", headers={"origin": A}).headers["allow"] == "GET, POST"
 
 
 def test_with_cors_on_a_call_still_needs_its_token() -> None:

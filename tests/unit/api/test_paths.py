@@ -1,9 +1,11 @@
 """Which paths there are: 404, 405, and ids that try to be paths. API Gateway hands paths over decoded."""
 
+import re
+
 import pytest
 
-from tests.fakes import ScriptedTransport
-from tests.lambda_calls import HttpCaller, call_api
+from tests.fakes import FakeSecretsManager, ScriptedTransport
+from tests.lambda_calls import CALLERS_SECRET, SECRETS, HttpCaller, call_api, openapi, stored_caller
 
 NOWHERE = ["", "/nowhere", "/webhooks", "/webhooks/whop/", "/webhooks/whop/x", "/docs/x", "/\ud800"]
 NEARLY_SOMEWHERE = ["/Chats", "//chats", "/chats/", "/chats\n", "/chats/aich_1/", "/chats/aich_1/\n", "/chats/aich_1/x"]
@@ -57,6 +59,40 @@ def test_another_method_is_405_and_says_which_are_allowed(
         answer = api(method, path)
 
         assert (answer.status, answer.headers["allow"]) == (405, allowed), method
+
+
+METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "TRACE"]
+FILLED = {"chat_id": "aich_1", "run_id": "a" * 32, "name": "weekly"}
+FIXED_THAT_FIT_AN_ID = ["/chats/notification-preference", "/automations/preview", "/kodey/chats"]
+
+
+def filled(path: str) -> str:
+    """A path of the document with ids in place of its parameters."""
+    ids = FILLED | ({"chat_id": "chat_1"} if path.startswith("/kodey") else {})
+    return re.sub(r"{(\w+)}", lambda found: ids[found[1]], path)
+
+
+@pytest.mark.parametrize("path", sorted(openapi()["paths"]))
+def test_each_method_on_each_path_is_the_operation_that_the_document_names_or_405_with_the_others(path: str) -> None:
+    callers = {**SECRETS, CALLERS_SECRET: {"nobody": stored_caller("powerless")}}
+    api = call_api(ScriptedTransport(), FakeSecretsManager(callers))
+    named = {method.upper(): operation for method, operation in openapi()["paths"][path].items()}
+    # A function of its own takes what is posted to the webhook.
+    for method in set(METHODS) - ({"POST"} if path == "/webhooks/whop" else set()):
+        answer = api(method, filled(path), token="Bearer powerless")
+
+        if method not in named:
+            assert (answer.status, answer.headers["allow"]) == (405, ", ".join(sorted(named))), method
+        elif scopes := [scope for each in named[method]["security"] for scope in each["bearer"]]:
+            assert (answer.status, answer.json["detail"].partition("the scope ")[2]) == (403, " and ".join(scopes))
+
+
+@pytest.mark.parametrize("path", FIXED_THAT_FIT_AN_ID)
+def test_a_fixed_path_is_never_taken_for_an_id_that_nothing_can_have(api: HttpCaller, path: str) -> None:
+    answer = api("PATCH", path, {"title": None})
+
+    assert answer.status == 405
+    assert "PATCH" not in answer.headers["allow"]
 
 
 def test_the_root_says_without_a_token_where_to_read_on(api: HttpCaller) -> None:

@@ -247,22 +247,32 @@ def test_a_key_that_was_rotated_is_read_again_and_the_call_works() -> None:
     ],
     ids=["empty", "malformed", "no JSON", "missing", "forbidden"],
 )
-def test_whops_secret_that_cannot_be_used_is_500_that_names_it(route: str, value: SecretValue, told: str) -> None:
+def test_whops_secret_that_cannot_be_used_is_named(route: str, value: SecretValue, told: str) -> None:
     method, path, body = ROUTES[route]
     whop = ScriptedTransport()
 
     answer = call_api(whop, FakeSecretsManager({**SECRETS, WHOP_SECRET: value}))(method, path, body)
 
-    assert answer.status == 500
+    # A create has failed then, as if Whop had refused the key.
+    assert answer.status == (502 if route == "create" else 500)
     assert f"secret {WHOP_SECRET} {told}" in answer.json["detail"]
     assert "key with spaces" not in answer.body
     assert whop.requests == []
 
 
 @ALL
-def test_what_nobody_expected_is_500_without_details(route: str) -> None:
+def test_what_nobody_expected_is_told_without_details_and_a_run_goes_on(route: str) -> None:
     answer = answer_when(ZeroDivisionError("internals"), route)
 
-    assert answer.status == 500
+    assert answer.status == (202 if route == "create" else 500)
     assert "internals" not in answer.body
     assert "ZeroDivisionError" not in answer.body
+
+
+@pytest.mark.parametrize("code", ["InternalServiceError", "ThrottlingException"])
+def test_a_secret_that_cannot_be_read_just_now_is_503(code: str) -> None:
+    secrets = FakeSecretsManager({**SECRETS, WHOP_SECRET: aws_error(code)})
+
+    answer = call_api(ScriptedTransport(), secrets)("GET", "/chats")
+
+    assert (answer.status, "retry-after" in answer.headers) == (503, True)

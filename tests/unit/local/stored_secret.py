@@ -1,6 +1,7 @@
 """A secret of a stack in memory, filled as `make secret` does."""
 
 import io
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -21,8 +22,9 @@ class StoredSecret:
     def read(self) -> dict[str, Any]:
         return self.value
 
-    def write(self, value: dict[str, Any]) -> None:
-        self.value = value
+    def change(self, make: Callable[[dict[str, Any]], dict[str, Any]]) -> dict[str, Any]:
+        self.value = make(self.value)
+        return self.value
 
     def fill(self, typed: str, *options: str) -> int:
         """Type this when asked. Returns the exit code."""

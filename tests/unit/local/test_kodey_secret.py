@@ -30,5 +30,5 @@ def test_a_company_has_no_key_of_its_own(stored: StoredSecret, capsys: pytest.Ca
     with pytest.raises(SystemExit):
         stored.fill("sk_live_a", "--company", "biz_A")
 
-    assert "kodey has one key for all: leave COMPANY out" in capsys.readouterr().err
+    assert "kodey has one key for all: leave COMPANY and COMPANIES out" in capsys.readouterr().err
     assert stored.value == {}

@@ -58,7 +58,7 @@ def test_a_company_has_no_webhook_of_its_own(stored: StoredSecret, capsys: pytes
     with pytest.raises(SystemExit):
         stored.fill("ws_a", "--company", "biz_A")
 
-    assert "leave COMPANY out" in capsys.readouterr().err
+    assert "leave COMPANY and COMPANIES out" in capsys.readouterr().err
     assert stored.value == {}
 
 

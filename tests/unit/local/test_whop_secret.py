@@ -51,5 +51,7 @@ def test_a_name_that_is_none_is_told_as_people_type_it(capsys: pytest.CaptureFix
         secret.main(["--stack", "aichats-dev", "--name", name])
 
     told = capsys.readouterr().err
-    assert told.startswith("usage: make secret NAME=whop|kodey|webhook STACK=aichats-dev [COMPANY=biz_...]\n")
+    assert told.startswith(
+        "usage: make secret NAME=whop|kodey|webhook STACK=aichats-dev [COMPANY=biz_... | COMPANIES=file [REPLACE=1]]\n"
+    )
     assert f"NAME must be one of whop, kodey, webhook, not {name!r}; callers have `make caller`" in told

@@ -1,9 +1,11 @@
 """Where runs are performed, and what goes to the queue."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from botocore.exceptions import ConnectionClosedError
 
 from aichats.http.deadline import remaining, time_limit
 from aichats.observability import metrics
@@ -12,9 +14,10 @@ from aichats.runs.dispatch import METRICS, Dispatcher
 from aichats.runs.perform import ALARMING, Outcome
 from aichats.runs.queue import Queue, QueueError
 from aichats.runs.sweep import Sweeper
+from tests.crashing import FaultyAws, World
 from tests.fakes import FakeSqs, ai_chat, aws_error, ok, refused
 from tests.kodey_in_memory import CREATE_KODEY, SEND_KODEY
-from tests.ledgers import LEASE, make_run
+from tests.ledgers import LEASE, dynamodb, make_run, overdue, runs
 from tests.performing import Bench
 
 CHAT = ok(ai_chat(id="aich_1"))
@@ -39,9 +42,19 @@ def sqs() -> FakeSqs:
 
 @pytest.fixture
 def dispatcher(bench: Bench, sqs: FakeSqs) -> Dispatcher:
-    return Dispatcher(
-        bench.ledger, bench.performer, Queue(lambda: sqs, "https://runs", "https://slow-runs", "https://dead-letters")
-    )
+    return dispatcher_of(bench, sqs)
+
+
+def dispatcher_of(bench: Bench, sqs: FakeSqs, world: World | None = None) -> Dispatcher:
+    """A dispatcher, whose DynamoDB fails as the world says."""
+    queue = Queue(lambda: sqs, "https://runs", "https://slow-runs", "https://dead-letters")
+    ledger = bench.ledger if world is None else replace(bench.ledger, client=FaultyAws(world, dynamodb()))
+    return Dispatcher(ledger, replace(bench.performer, ledger=ledger), queue)
+
+
+@pytest.fixture
+def world(bench: Bench) -> World:
+    return World(bench.clock, timedelta(minutes=1))
 
 
 def counted() -> dict[str, float]:
@@ -75,16 +88,28 @@ def test_a_run_that_is_found_waiting_gets_no_second_message_and_is_not_counted(
     assert (sqs.sent, counted()) == ([], {})
 
 
-def test_a_run_whose_message_is_not_taken_is_open_all_the_same(
-    dispatcher: Dispatcher, bench: Bench, sqs: FakeSqs
+def test_a_run_whose_message_is_not_taken_is_left_to_the_sweep(
+    dispatcher: Dispatcher, bench: Bench, sqs: FakeSqs, caplog: pytest.LogCaptureFixture
 ) -> None:
     bench.whop.script = [refused(500)]
     sqs.refuses = lambda _: True
 
-    with pytest.raises(QueueError):
-        dispatcher.perform(bench.run, LEASE)
+    assert dispatcher.perform(bench.run, LEASE).state == "waiting"
 
-    assert [row.run for row in bench.ledger.overdue(bench.clock.now + timedelta(hours=1), limit=10)] == [bench.run]
+    assert [row.run for row in overdue(bench.ledger, bench.clock.now + timedelta(hours=1))] == [bench.run]
+    assert "run left to the sweep" in caplog.text
+
+
+def test_a_message_whose_run_must_wait_is_given_back_if_sqs_does_not_take_the_next(
+    dispatcher: Dispatcher, bench: Bench, sqs: FakeSqs
+) -> None:
+    bench.ledger.add([bench.run], lambda _: bench.clock.now)
+    bench.whop.script = [refused(500)]
+    sqs.refuses = lambda _: True
+
+    [outcome] = dispatcher.perform_batch([bench.run.run_id], LEASE)
+
+    assert isinstance(outcome, QueueError)
 
 
 @pytest.mark.parametrize(("status", "state"), [(403, "failed"), (500, "waiting")])
@@ -124,19 +149,19 @@ def test_a_fan_out_is_spread_to_eight_a_second_and_to_a_quarter_of_an_hour_at_mo
 
     dispatcher.fan_out(runs)
 
-    assert [sent.delay for sent in sqs.sent] == [0, *[1] * 8, *[2] * 8]
-    due = [row.due_at for row in bench.ledger.overdue(bench.clock.now + timedelta(hours=1), limit=100)]
+    assert [delay for _, delay in sqs.runs] == [0, *[1] * 8, *[2] * 8]
+    due = [row.due_at for row in overdue(bench.ledger, bench.clock.now + timedelta(hours=1))]
     assert due == [bench.clock.now + timedelta(seconds=number / 8) for number in range(17)]
 
 
 def test_no_message_comes_before_its_run_is_due(dispatcher: Dispatcher, bench: Bench, sqs: FakeSqs) -> None:
     dispatcher.fan_out([make_run(target=f"biz_{number}") for number in range(30)])
 
-    for sent in sqs.sent:
-        row = bench.ledger.get(sent.run_id)
+    for run_id, delay in sqs.runs:
+        row = bench.ledger.get(run_id)
         assert row is not None
         assert row.due_at is not None
-        assert row.due_at <= bench.clock.now + timedelta(seconds=sent.delay)
+        assert row.due_at <= bench.clock.now + timedelta(seconds=delay)
 
 
 def test_runs_that_a_caller_knows_are_performed_though_sqs_takes_no_message(
@@ -154,6 +179,22 @@ def test_runs_that_a_caller_knows_are_performed_though_sqs_takes_no_message(
     bench.clock.forward(minutes=2)
     assert Sweeper(bench.ledger, dispatcher).sweep()["resumed"] == 2
     assert {sent.run_id for sent in sqs.sent} == {run.run_id for run in runs}
+
+
+# ---------------------------------------------------------------------------------------------- DynamoDB fails
+
+
+def test_the_same_call_starts_the_rest_of_a_fan_out_that_dynamodb_failed_in_the_middle_of(
+    bench: Bench, sqs: FakeSqs, world: World
+) -> None:
+    many = runs(150)
+
+    with world.process({1: "error before"}), pytest.raises(ConnectionClosedError):
+        dispatcher_of(bench, sqs, world).accept(many)
+    assert [bench.ledger.get(run.run_id) is None for run in (many[99], many[100])] == [False, True]
+
+    dispatcher_of(bench, sqs, world).accept(many)
+    assert {run_id for run_id, _ in sqs.runs} == {run.run_id for run in many}
 
 
 def test_a_run_that_is_due_later_than_sqs_can_delay_gets_a_message_again_and_again_until_it_is_due(

@@ -14,6 +14,7 @@ from aichats.runs.rows import Json, Row
 from tests.ledgers import LEASE, NOON, Clock, make_ledger, make_run
 
 DAY = timedelta(days=1)
+RUN_ID = "a" * 32
 SINCE, UNTIL = NOON - 3 * DAY, NOON + timedelta(minutes=1)
 
 
@@ -88,11 +89,51 @@ def test_only_runs_that_fit_are_found_and_a_page_may_hold_fewer(ledger: Ledger, 
     assert ids(pages(ledger, 2, {"status": "failed"})) == [made[3].run_id, made[8].run_id]
 
 
+def test_runs_that_are_open_are_told_apart_although_the_index_does_not(ledger: Ledger, clock: Clock) -> None:
+    made = fill(ledger, clock, *(timedelta(minutes=number) for number in range(6)))
+    clock.forward(minutes=1)
+    ledger.claim(made[2].run_id, LEASE)
+    ledger.finish(ledger.claim(made[4].run_id, LEASE), "failed", error={"type": "E", "message": "no"})
+    ledger.finish(ledger.claim(made[5].run_id, LEASE), "failed", error={"type": "E", "message": "no"})
+    ledger.replay(made[5].run_id)
+
+    assert ids(pages(ledger, 2, {"status": "performing"})) == [made[2].run_id]
+    assert ids(pages(ledger, 2, {"status": "failed"})) == [made[4].run_id]
+    assert ids(pages(ledger, 9, {"status": "pending"})) == [made[number].run_id for number in (0, 1, 3, 5)]
+
+
+def test_a_page_holds_fewer_runs_where_their_answers_are_long(
+    ledger: Ledger, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(history, "MAX_PAGE_BYTES", 2000)
+    made = fill(ledger, clock, *(timedelta(minutes=number) for number in range(6)))
+    for number, each in enumerate(made):
+        reply = {"content": "ü" * (2000 if number == 3 else 350)}
+        ledger.finish(ledger.claim(each, LEASE), "succeeded", chat_id="aich_1", result={"reply": reply})
+
+    found = pages(ledger, 100)
+
+    assert ids(found) == [each.run_id for each in made]
+    assert [len(rows) for rows in found] == [2, 1, 1, 2]
+
+
+def test_a_run_that_is_gone_leaves_no_gap(ledger: Ledger, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The index may still hold a run that the table holds no more."""
+    made = fill(ledger, clock, *(timedelta(minutes=number) for number in range(4)))
+    known = ledger.rows
+    monkeypatch.setattr(
+        type(ledger), "rows", lambda _, run_ids: known([each for each in run_ids if each != made[1].run_id])
+    )
+
+    assert ids(pages(ledger, 2)) == [made[number].run_id for number in (0, 2, 3)]
+
+
 def test_a_page_ends_after_a_bounded_number_of_queries(
     ledger: Ledger, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(history, "MAX_QUERIES", 2)
-    made = fill(ledger, clock, *(timedelta(minutes=number) for number in range(9)), 2 * DAY)
+    monkeypatch.setattr(history, "MAX_LOOKS", 1)
+    monkeypatch.setattr(history, "LOOK", 2)
+    made = fill(ledger, clock, *(timedelta(minutes=number) for number in range(29)), 2 * DAY)
 
     found = pages(ledger, 1, {"status": "missed"})
     assert ids(found) == []
@@ -114,17 +155,16 @@ def test_runs_that_are_made_meanwhile_do_not_disturb_the_pages(ledger: Ledger, c
     "start",
     [
         {},
-        {"day": "2026-11-21"},
-        {"day": "2026-11-16"},
-        {"day": "20261119"},
-        {"day": "yesterday"},
-        {"day": "2026-11-1x"},
-        {"run_id": "a" * 32},
-        {"day": "2026-11-19", "run_id": "a" * 32},
-        {"day": "2026-11-19", "run_id": "a" * 32, "created_at": "2026-11-20T01:00:00.000Z"},
-        {"day": "2026-11-17", "run_id": "a" * 32, "created_at": "2026-11-17T11:59:59.999Z"},
-        {"day": "2026-11-20", "run_id": "a" * 32, "created_at": "2026-11-20T12:01:00.001Z"},
-        {"day": "2026-11-19", "run_id": "a" * 32, "created_at": "2026-11-19T01:00:00.000Z", "more": "x"},
+        {"before": ""},
+        {"before": "2026-11-19"},
+        {"before": "yesterday"},
+        {"before": f"2026-11-17T11:59:59.999Z {RUN_ID}"},
+        {"before": f"2026-11-20T12:01:00.001Z {RUN_ID}"},
+        {"before": "2026-11-19T01:00:00.000Z "},
+        {"before": "2026-11-19T01:00:00.000Z key:1"},
+        {"before": f"2026-11-19T01:00:00.000Z {RUN_ID}", "more": "x"},
+        {"day": "2026-11-19"},
+        {"day": "2026-11-19", "run_id": RUN_ID, "created_at": "2026-11-19T01:00:00.000Z"},
     ],
 )
 def test_a_start_that_is_not_of_this_span_is_refused(ledger: Ledger, start: Json) -> None:

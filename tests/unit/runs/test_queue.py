@@ -1,28 +1,42 @@
 """Messages of the run queue."""
 
+from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 
 import pytest
+from botocore.exceptions import ConnectionClosedError
 
-from aichats.runs.queue import Queue, QueueError, UnreadableMessageError, read
-from tests.fakes import FakeSqs
+from aichats.runs.model import Run
+from aichats.runs.queue import Due, GroupMessage, Message, Queue, QueueError, UnreadableMessageError, read
+from tests.fakes import FakeSqs, Sent, aws_error
 from tests.kodey_in_memory import CREATE_KODEY, SEND_KODEY
-from tests.ledgers import RUN, make_run
+from tests.ledgers import RUN, Clock, make_run, runs
 
 RUN_ID = RUN.run_id
 
 
-def queue(sqs: FakeSqs) -> Queue:
-    return Queue(lambda: sqs, "https://runs", "https://slow-runs", "https://dead-letters")
+def queue(sqs: FakeSqs, clock: Callable[[], Any] | None = None) -> Queue:
+    return Queue(lambda: sqs, "https://runs", "https://slow-runs", "https://dead-letters", clock or Clock())
+
+
+def due(run: Run, seconds: float = 0) -> Due:
+    return Due.of(run, timedelta(seconds=seconds))
+
+
+def group_of(sent: Sent) -> GroupMessage:
+    group = read(sent.body)
+    assert isinstance(group, GroupMessage)
+    return group
 
 
 def test_what_is_sent_can_be_read() -> None:
     sqs = FakeSqs()
 
-    queue(sqs).send([(RUN, timedelta(0))])
+    queue(sqs).send([due(RUN)])
 
     [sent] = sqs.sent
-    assert (sent.queue, read(sent.body)) == ("https://runs", RUN_ID)
+    assert (sent.queue, read(sent.body)) == ("https://runs", Message(run_id=RUN_ID))
 
 
 @pytest.mark.parametrize(
@@ -31,18 +45,72 @@ def test_what_is_sent_can_be_read() -> None:
 def test_a_delay_is_in_whole_seconds_never_early_and_at_most_a_quarter_of_an_hour(delay: float, seconds: int) -> None:
     sqs = FakeSqs()
 
-    queue(sqs).send([(RUN, timedelta(seconds=delay))])
+    queue(sqs).send([due(RUN, delay)])
 
     assert [sent.delay for sent in sqs.sent] == [seconds]
 
 
-def test_messages_are_sent_ten_at_a_time_and_nothing_means_no_call() -> None:
+def test_the_form_of_a_message_about_one_run_stays_as_it_always_was() -> None:
     sqs = FakeSqs()
 
-    queue(sqs).send((RUN, timedelta(0)) for _ in range(21))
+    queue(sqs).send([due(RUN)])
+
+    assert sqs.sent[0].body == f'{{"version":1,"run_id":"{RUN_ID}"}}'
+
+
+def test_nothing_to_send_means_no_call() -> None:
+    sqs = FakeSqs()
+
     queue(sqs).send([])
 
-    assert sqs.batches == [10, 10, 1]
+    assert sqs.batches == []
+
+
+def test_up_to_ten_runs_are_sent_as_one_message_each() -> None:
+    sqs = FakeSqs()
+
+    queue(sqs).send([due(run) for run in runs(10)])
+
+    assert sqs.batches == [10]
+    assert [sent.run_id for sent in sqs.sent] == [run.run_id for run in runs(10)]
+
+
+def test_a_thousand_runs_are_sent_by_one_call() -> None:
+    sqs = FakeSqs()
+    many = runs(1000)
+
+    queue(sqs).send([due(run, number / 8) for number, run in enumerate(many)])
+
+    assert sqs.batches == [10]
+    assert sqs.runs == [(run.run_id, -(-number // 8)) for number, run in enumerate(many)]
+    # A group comes when the first of its runs is due.
+    assert [sent.delay for sent in sqs.sent] == [0, 13, 25, 38, 50, 63, 75, 88, 100, 113]
+
+
+def test_a_group_becomes_one_message_for_each_run_when_it_is_due() -> None:
+    sqs, clock = FakeSqs(), Clock()
+    queue(sqs, clock).send([due(run, number) for number, run in enumerate(runs(11))])
+    [sent] = sqs.sent
+    sqs.sent, sqs.batches = [], []
+    clock.forward(seconds=4)
+
+    queue(sqs, clock).expand(group_of(sent))
+
+    assert sqs.batches == [10, 1]
+    assert [(each.run_id, each.delay) for each in sqs.sent] == [
+        (run.run_id, max(0, number - 4)) for number, run in enumerate(runs(11))
+    ]
+
+
+def test_a_full_group_is_expanded_by_ten_calls() -> None:
+    sqs = FakeSqs()
+    queue(sqs).send([due(run) for run in runs(100)])
+    [sent] = sqs.sent
+    sqs.batches = []
+
+    queue(sqs).expand(group_of(sent))
+
+    assert sqs.batches == [10] * 10
 
 
 def test_runs_that_may_take_minutes_go_to_their_own_queue_and_all_keep_their_delay() -> None:
@@ -50,26 +118,79 @@ def test_runs_that_may_take_minutes_go_to_their_own_queue_and_all_keep_their_del
     slow = [make_run("slow", action, "target_1") for action in (CREATE_KODEY, SEND_KODEY)]
     mixed = [slow[0], RUN, RUN, slow[1], slow[0]]
 
-    queue(sqs).send((run, timedelta(seconds=number)) for number, run in enumerate(mixed))
+    queue(sqs).send([due(run, number) for number, run in enumerate(mixed)])
 
     assert [(sent.queue, sent.run_id, sent.delay) for sent in sqs.sent] == [
-        ("https://slow-runs", slow[0].run_id, 0),
         ("https://runs", RUN_ID, 1),
         ("https://runs", RUN_ID, 2),
+        ("https://slow-runs", slow[0].run_id, 0),
         ("https://slow-runs", slow[1].run_id, 3),
         ("https://slow-runs", slow[0].run_id, 4),
     ]
-    assert sqs.batches == [1, 2, 2]
 
 
-def test_a_message_that_sqs_refuses_is_told() -> None:
+def test_a_group_of_slow_runs_waits_behind_no_slow_run_and_its_runs_go_to_their_own_queue() -> None:
+    sqs = FakeSqs()
+    slow = [make_run(f"slow {number}", SEND_KODEY, "target_1") for number in range(11)]
+
+    queue(sqs).send([due(run) for run in [*slow, RUN]])
+
+    assert [(sent.queue, len(sent.runs)) for sent in sqs.sent] == [("https://runs", 1), ("https://runs", 11)]
+    group = group_of(sqs.sent.pop())
+    sqs.sent.clear()
+    queue(sqs).expand(group)
+    assert {sent.queue for sent in sqs.sent} == {"https://slow-runs"}
+
+
+# ---------------------------------------------------------------------------------------------- what SQS does not take
+
+
+def test_a_message_that_sqs_refuses_stops_none_behind_it_and_is_reported() -> None:
     sqs = FakeSqs()
     sqs.refuses = lambda sent: sent.delay == 5
 
-    with pytest.raises(QueueError, match=r"SQS refused 1 of 3 messages: .*InternalError"):
-        queue(sqs).send((RUN, timedelta(seconds=number)) for number in (4, 5, 6))
+    with pytest.raises(QueueError, match=r"SQS did not take 1 of 25 messages: .*InternalError"):
+        queue(sqs).send_singly([due(RUN, number) for number in range(25)])
 
-    assert [sent.delay for sent in sqs.sent] == [4, 6]
+    assert [sent.delay for sent in sqs.sent] == [number for number in range(25) if number != 5]
+
+
+def test_a_message_that_sqs_refuses_once_is_taken_the_second_time() -> None:
+    sqs = FakeSqs()
+    refusals = [True, False]
+    sqs.refuses = lambda sent: sent.delay == 5 and refusals.pop(0)
+
+    queue(sqs).send([due(RUN, number) for number in (4, 5, 6)])
+
+    assert [sent.delay for sent in sqs.sent] == [4, 6, 5]
+    assert sqs.batches == [3, 1]
+
+
+@pytest.mark.parametrize("error", [aws_error("ServiceUnavailable"), ConnectionClosedError(endpoint_url="the cloud")])
+def test_sqs_that_is_away_stops_no_later_batch(error: Exception) -> None:
+    sqs = FakeSqs()
+    down = [error, None, None]
+
+    class Wavering(FakeSqs):
+        def send_message_batch(self, **request: Any) -> Any:
+            sqs.down = down.pop(0)
+            return sqs.send_message_batch(**request)
+
+    with pytest.raises(QueueError, match=r"SQS did not take 10 of 25 messages"):
+        queue(Wavering()).send_singly([due(RUN, number) for number in range(25)])
+
+    assert [sent.delay for sent in sqs.sent] == list(range(10, 25))
+
+
+def test_slow_runs_are_sent_although_the_queue_of_the_others_takes_nothing() -> None:
+    sqs = FakeSqs()
+    sqs.refuses = lambda sent: sent.queue == "https://runs"
+    slow = make_run("slow", SEND_KODEY, "target_1")
+
+    with pytest.raises(QueueError):
+        queue(sqs).send([due(RUN), due(slow)])
+
+    assert [sent.run_id for sent in sqs.sent] == [slow.run_id]
 
 
 def test_what_is_buried_keeps_its_body_and_has_the_reason() -> None:
@@ -92,6 +213,10 @@ def test_what_is_buried_keeps_its_body_and_has_the_reason() -> None:
         (f'{{"run_id": "{RUN_ID}", "more": 1}}', "more: "),
         (f'{{"run_id": "{RUN_ID.upper()}"}}', "run_id: "),
         (f'{{"run_id": "{RUN_ID}\\n"}}', "run_id: "),
+        ('{"kind": "unheard of"}', "body: "),
+        ('{"kind": "group"}', "slow: Field required"),
+        (f'{{"kind": "group", "slow": false, "sent_at": "2026-11-20T12:00:00Z", "runs": [["{RUN_ID}", -1]]}}', "runs."),
+        ('{"kind": "group", "slow": false, "sent_at": "2026-11-20T12:00:00Z", "runs": []}', "runs: "),
     ],
 )
 def test_what_cannot_be_read_says_why(body: str, why: str) -> None:

@@ -2,21 +2,25 @@
 
 import json
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any
 
-from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, CORSConfig, Response
+from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
 from aws_lambda_powertools.event_handler.middlewares import NextMiddleware
+from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import BaseModel
 
 from aichats.api import automations, chats, kodey, mutes, runs
 from aichats.api.operations import Call, Operation, Reply
-from aichats.api.problems import CONTENT_TYPE, NO_SUCH_PATH, RefusedError, problem_of
-from aichats.api.requests import match_path, read_body, read_idempotency_key, read_path, read_query
+from aichats.api.problems import CONTENT_TYPE, NO_SUCH_PATH, RETRY_AFTER, RefusedError, is_ours, problem_of
+from aichats.api.requests import operations_at, read_body, read_idempotency_key, read_path, read_query
+from aichats.api.responses import SECURITY, cors_headers, is_preflight, preflight
 from aichats.bootstrap import Application
 from aichats.callers import Caller, find_caller
+from aichats.errors import SecretError
 from aichats.invocation import lease
 from aichats.observability import count, logger
 
@@ -30,16 +34,32 @@ MAX_TOKEN_BYTES = 512
 _JSON = "application/json"
 
 
-def create_api(app: Application) -> APIGatewayHttpResolver:
-    """Build the API for an application. ``resolve(event, context)`` answers a request and never raises."""
-    api = APIGatewayHttpResolver(cors=_cors(app.settings.origins))
+@dataclass(frozen=True)
+class HttpApi:
+    """The HTTP API of an application."""
+
+    resolver: APIGatewayHttpResolver
+    origins: tuple[str, ...]
+    """Whose pages may call it from a browser."""
+
+    def resolve(self, event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+        """Answer a request of API Gateway. Never raises."""
+        asked = bool(self.origins) and is_preflight(event)
+        answer = preflight() if asked else self.resolver.resolve(event, context)
+        answer["headers"] = {**SECURITY, **cors_headers(event, self.origins), **answer["headers"]}
+        return answer
+
+
+def create_api(app: Application) -> HttpApi:
+    """Build the API for an application."""
+    api = APIGatewayHttpResolver()
     api.use([_authenticate(app)])
     for operation in OPERATIONS:
         api.route(_powertools_path(operation.path), method=operation.method)(_endpoint(api, app, operation))
     _add_public(api)
     api.not_found(lambda _: _refuse_unknown(api))
     api.exception_handler(Exception)(_answer_error(api))
-    return api
+    return HttpApi(api, tuple(app.settings.origins))
 
 
 def _endpoint(
@@ -48,10 +68,11 @@ def _endpoint(
     """What Powertools calls for an operation: scope, then input, then the work."""
 
     def endpoint(**_: str) -> Response[str]:
-        caller: Caller = api.context["caller"]
-        if operation.scope not in caller.scopes:
-            raise RefusedError(HTTPStatus.FORBIDDEN, f"the caller {caller.name} lacks the scope {operation.scope}")
         event = api.current_event
+        if operations_at(OPERATIONS, event.path).get(operation.method) is not operation:
+            return _refuse_unknown(api)
+        caller: Caller = api.context["caller"]
+        _check_scopes(operation, caller)
         call = Call(
             app=app,
             caller=caller,
@@ -67,16 +88,26 @@ def _endpoint(
     return endpoint
 
 
+def _check_scopes(operation: Operation[Any, Any], caller: Caller) -> None:
+    """Check that a caller may do this.
+
+    Raises:
+        RefusedError: it may not; names what it lacks.
+    """
+    lacking = [scope for scope in operation.scopes if scope not in caller.scopes]
+    if lacking:
+        raise RefusedError(HTTPStatus.FORBIDDEN, f"the caller {caller.name} lacks the scope {' and '.join(lacking)}")
+
+
 def _authenticate(app: Application) -> Callable[..., Response[str]]:
     """The middleware that lets nobody in without a token, not even to learn which paths exist."""
 
     def middleware(api: APIGatewayHttpResolver, next_middleware: NextMiddleware) -> Response[str]:
         event = api.current_event
-        preflight = event.http_method == "OPTIONS" and bool(app.settings.origins)
         is_open = event.path in PUBLIC or event.path.removesuffix("/") == WEBHOOK
-        if not is_open and not preflight:
+        if not is_open:
             token = _bearer_token(event.headers.get("authorization", ""))
-            caller = find_caller(app.secrets, app.settings.callers_secret, token) if token else None
+            caller = _find_caller(app, token) if token else None
             if caller is None:
                 problem = "the token is not known" if token else "send Authorization: Bearer <token>"
                 raise RefusedError(HTTPStatus.UNAUTHORIZED, problem, {"WWW-Authenticate": "Bearer"})
@@ -88,6 +119,19 @@ def _authenticate(app: Application) -> Callable[..., Response[str]]:
     return middleware
 
 
+def _find_caller(app: Application, token: str) -> Caller | None:
+    """Return whose token it is.
+
+    Raises:
+        RefusedError: the secret cannot be used; says nothing about it, because anybody may ask.
+    """
+    try:
+        return find_caller(app.secrets, app.settings.callers_secret, token)
+    except SecretError as error:
+        problem = "tokens cannot be checked now; the log has more under this request_id"
+        raise RefusedError(HTTPStatus.SERVICE_UNAVAILABLE, problem, RETRY_AFTER) from error
+
+
 def _bearer_token(header: str) -> str | None:
     scheme, _, token = header.partition(" ")
     token = token.strip()
@@ -97,7 +141,7 @@ def _bearer_token(header: str) -> str | None:
 def _refuse_unknown(api: APIGatewayHttpResolver) -> Response[str]:
     """405 for a path that exists with other methods, 422 for an id that Powertools finds in no path, else 404."""
     path, method = api.current_event.path, api.current_event.http_method
-    operations = {operation.method: operation for operation in OPERATIONS if match_path(operation, path) is not None}
+    operations = operations_at(OPERATIONS, path)
     if method in operations:
         read_path(operations[method], path)
     known = operations.keys() | ({"GET"} if path in PUBLIC else set()) | ({"POST"} if path == WEBHOOK else set())
@@ -113,7 +157,7 @@ def _answer_error(api: APIGatewayHttpResolver) -> Callable[[Exception], Response
         problem, headers = problem_of(error, api.lambda_context.aws_request_id)
         upstream = problem.upstream.model_dump() if problem.upstream else None
         about = {"status": problem.status, "run_id": problem.run_id, "upstream": upstream}
-        if problem.status == HTTPStatus.INTERNAL_SERVER_ERROR:
+        if is_ours(error, problem.status):
             count("InternalErrors")
             logger.error("call failed", exc_info=error, extra=about)
         else:
@@ -145,7 +189,8 @@ def _add_public(api: APIGatewayHttpResolver) -> None:
     def docs() -> Response[str]:
         from aichats.api.openapi import swagger_ui
 
-        return _response(HTTPStatus.OK, swagger_ui(OPERATIONS), "text/html", {})
+        page, policy = swagger_ui(OPERATIONS)
+        return _response(HTTPStatus.OK, page, "text/html", {"Content-Security-Policy": policy})
 
 
 def _answer(reply: Reply) -> Response[str]:
@@ -157,21 +202,7 @@ def _dump(body: BaseModel | None) -> str:
 
 
 def _response(status: int, body: str, content_type: str, headers: dict[str, str]) -> Response[str]:
-    safe = {"X-Content-Type-Options": "nosniff", "Cache-Control": "no-store"}
-    return Response(status, content_type=content_type if body else None, body=body, headers=safe | headers)
-
-
-def _cors(origins: Sequence[str]) -> CORSConfig | None:
-    """CORS for the allowed origins; without any, browsers on other origins are not served."""
-    if not origins:
-        return None
-    return CORSConfig(
-        allow_origin=origins[0],
-        extra_origins=list(origins[1:]),
-        allow_headers=["Authorization", "Content-Type", "Idempotency-Key", "If-Match", "If-None-Match"],
-        expose_headers=["Location", "X-Run-Id", "Idempotent-Replayed", "Retry-After", "ETag"],
-        max_age=600,
-    )
+    return Response(status, content_type=content_type if body else None, body=body, headers=headers)
 
 
 def _powertools_path(path: str) -> str:

@@ -10,16 +10,17 @@ from pydantic import BaseModel, Field, RootModel, TypeAdapter
 
 from aichats.api.operations import Call, Operation, Reply
 from aichats.api.problems import RefusedError
-from aichats.api.runs import Started, reserve_key
+from aichats.api.runs import Started
+from aichats.api.starting import accept, reserve_key
 from aichats.automations.firing import by_hand, fails
 from aichats.automations.model import Automation, Name, ScheduleTrigger, WebhookTrigger, first_slot, schedule_times
 from aichats.automations.rows import AutomationRow, State
-from aichats.callers import Scope
+from aichats.callers import Caller, Scope
 from aichats.errors import InputError, UnreadableError
-from aichats.models import Request
+from aichats.models import Request, WholeNumber
 from aichats.whop.webhooks import KNOWN_EVENT_TYPES
 
-type Count = Annotated[int, Field(ge=1, le=100)]
+type Count = Annotated[int, Field(ge=1, le=100), WholeNumber]
 MAX_LIST_BYTES = 4_000_000
 """Of one answer: Lambda gives at most 6 MB back."""
 STACK_SCHEDULE = "stack-schedule"
@@ -117,6 +118,8 @@ def list_page(call: Call[None, ListAutomations]) -> Reply:
 
 def delete(call: Call[None, None]) -> Reply:
     """Delete an automation with its schedule. Runs that it started go on, and the history keeps them."""
+    if "if-none-match" in call.headers:
+        raise InputError([("If-None-Match", "is not supported here: use If-Match")])
     if not call.app.keeper.delete(call.path["name"], call.headers.get("if-match")):
         raise _unknown(call.path["name"])
     return Reply(status=HTTPStatus.NO_CONTENT)
@@ -127,11 +130,15 @@ def run_now(call: Call[None, None]) -> Reply:
     row = _existing(call)
     call.app.check_action(row.automation.action)
     name, key = row.name, reserve_key(call, f"POST /automations/{row.name}/run")
-    fired = call.app.firing.fire(name, row.automation, by_hand(f"{call.caller.name}:{key}", datetime.now(UTC)))
+    fired = call.app.firing.fire(name, row.automation, by_hand(_unique(call.caller, key), datetime.now(UTC)))
     for run, error in fired.failed:
         raise fails(run, error)
-    call.app.dispatcher.fan_out(fired.runs)
-    return Reply(Started(run_ids=[run.run_id for run in fired.runs]), HTTPStatus.ACCEPTED)
+    return Reply(Started(run_ids=accept(call, key, fired.runs)), HTTPStatus.ACCEPTED)
+
+
+def _unique(caller: Caller, key: str) -> str:
+    """Return what tells a call by hand from all others. A colon within the caller's name is escaped."""
+    return f"{caller.identity.replace('%', '%25').replace(':', '%3A')}:{key}"
 
 
 def preview(call: Call[None, PreviewQuery]) -> Reply:
@@ -196,8 +203,10 @@ def _unknown(name: str) -> RefusedError:
 
 
 _ETAG = {"ETag": "The version, for If-Match"}
-_READ: Scope = "automations:read"
-_WRITE: Scope = "automations:write"
+_READ: tuple[Scope, ...] = ("automations:read",)
+_WRITE: tuple[Scope, ...] = ("automations:write",)
+_ACT: tuple[Scope, ...] = ("automations:write", "chats:write")
+"""What an automation does when it fires needs the scope of its effect, too."""
 OPERATIONS = (
     Operation("GET", "/automations", "List automations", _READ, list_page, query=ListAutomations, reply=Automations),
     Operation(
@@ -214,7 +223,7 @@ OPERATIONS = (
         "PUT",
         "/automations/{name}",
         "Create or replace an automation",
-        _WRITE,
+        _ACT,
         put,
         body=Automation,
         parameters=_NAMED,
@@ -247,7 +256,7 @@ OPERATIONS = (
         "POST",
         "/automations/{name}/run",
         "Run an automation now",
-        _WRITE,
+        _ACT,
         run_now,
         parameters=_NAMED,
         status=HTTPStatus.ACCEPTED,

@@ -6,9 +6,10 @@ from pydantic import TypeAdapter
 
 from aichats.api.operations import Call, Operation, Reply
 from aichats.api.outcomes import answer
-from aichats.api.runs import RunView, reserve_key
+from aichats.api.run_view import RunView
+from aichats.api.starting import id_of, perform, reserve_key
 from aichats.runs.actions import WhopCreateChat
-from aichats.runs.model import Run, run_id
+from aichats.runs.model import Run
 from aichats.runs.rows import Row
 from aichats.whop.models import (
     AiChat,
@@ -40,7 +41,7 @@ def create(call: Call[CreateChat, None]) -> Reply:
     call.app.check_action(action, within="")
     key = reserve_key(call, "POST /chats")
     run = Run(
-        run_id=run_id("http", call.caller.name, "POST /chats", key, call.body.company_id),
+        run_id=id_of(call, "POST /chats", key, call.body.company_id),
         trigger="http",
         action=action,
         target=call.body.company_id,
@@ -53,7 +54,7 @@ def create(call: Call[CreateChat, None]) -> Reply:
         # A person resolved it, who knew the chat's id and no more.
         return call.app.whop(run.target).retrieve_ai_chat(str(row.chat_id))
 
-    return answer(call.app.dispatcher.perform(run, call.lease), chat_of, lambda row: f"/chats/{row.chat_id}")
+    return answer(call, perform(call, key, run), chat_of, lambda row: f"/chats/{row.chat_id}")
 
 
 def list_page(call: Call[None, ListAiChats]) -> Reply:
@@ -83,7 +84,7 @@ OPERATIONS = (
         "POST",
         "/chats",
         "Create a chat",
-        "chats:write",
+        ("chats:write",),
         create,
         body=CreateChat,
         status=HTTPStatus.CREATED,
@@ -92,12 +93,12 @@ OPERATIONS = (
         conflicts=True,
         idempotent=True,
     ),
-    Operation("GET", "/chats", "List chats", "chats:read", list_page, query=ListAiChats, reply=AiChatPage),
+    Operation("GET", "/chats", "List chats", ("chats:read",), list_page, query=ListAiChats, reply=AiChatPage),
     Operation(
         "GET",
         "/chats/{chat_id}",
         "Retrieve a chat",
-        "chats:read",
+        ("chats:read",),
         retrieve,
         parameters=_CHAT,
         reply=AiChat,
@@ -106,7 +107,7 @@ OPERATIONS = (
         "PATCH",
         "/chats/{chat_id}",
         "Change a chat",
-        "chats:write",
+        ("chats:write",),
         update,
         body=UpdateAiChat,
         parameters=_CHAT,
@@ -116,7 +117,7 @@ OPERATIONS = (
         "DELETE",
         "/chats/{chat_id}",
         "Delete a chat",
-        "chats:write",
+        ("chats:write",),
         delete,
         parameters=_CHAT,
         status=HTTPStatus.NO_CONTENT,

@@ -10,7 +10,8 @@ from pydantic import BaseModel, ConfigDict, RootModel, TypeAdapter
 
 from aichats.api.operations import Call, Operation, Reply
 from aichats.api.outcomes import answer
-from aichats.api.runs import RunView, reserve_key, view
+from aichats.api.run_view import RunView, view
+from aichats.api.starting import id_of, queue_and_watch, reserve_key
 from aichats.errors import InputError
 from aichats.kodey.models import (
     AgentId,
@@ -25,7 +26,7 @@ from aichats.kodey.models import (
 )
 from aichats.models import MessageText, Request
 from aichats.runs.actions import Action, KodeyCreateChat, KodeySendMessage
-from aichats.runs.model import Run, run_id
+from aichats.runs.model import Run
 from aichats.runs.perform import Outcome
 from aichats.runs.rows import Row
 from aichats.validation import MAX_FIELD_CHARACTERS, MAX_PROBLEMS
@@ -86,7 +87,7 @@ def create(call: Call[CreateKodeyChat, None]) -> Reply:
         return CreatedChat(chat=chat, reply=row.result.get("reply"))
 
     outcome = _watched(call, "POST /kodey/chats", action, call.body.agent_id)
-    return answer(outcome, made, lambda row: f"/kodey/chats/{row.chat_id}")
+    return answer(call, outcome, made, lambda row: f"/kodey/chats/{row.chat_id}")
 
 
 def send_message(call: Call[SendMessage, None]) -> Reply:
@@ -94,21 +95,20 @@ def send_message(call: Call[SendMessage, None]) -> Reply:
     chat_id = call.path["chat_id"]
     action = KodeySendMessage.model_construct(type="kodey.send_message", content=call.body.content)
     outcome = _watched(call, f"POST /kodey/chats/{chat_id}/messages", action, chat_id)
-    return answer(outcome, _reply, lambda row: f"/kodey/chats/{row.chat_id}/messages")
 
+    def made(row: Row) -> BaseModel:
+        reply = row.result.get("reply")
+        return Answered(Message.model_validate(reply) if reply else view(row, call.caller))
 
-def _reply(row: Row) -> BaseModel:
-    """The assistant's answer; where none came, what is known of the run."""
-    reply = row.result.get("reply")
-    return Answered(Message.model_validate(reply) if reply else view(row))
+    return answer(call, outcome, made, lambda row: f"/kodey/chats/{row.chat_id}/messages")
 
 
 def _watched(
     call: Call[CreateKodeyChat, None] | Call[SendMessage, None], operation: str, action: Action, target: str
 ) -> Outcome:
     key = reserve_key(call, operation)
-    wanted = run_id("http", call.caller.name, operation, key, target)
-    return call.app.dispatcher.queue_and_watch(Run(run_id=wanted, trigger="http", action=action, target=target))
+    run_id = id_of(call, operation, key, target)
+    return queue_and_watch(call, key, Run(run_id=run_id, trigger="http", action=action, target=target))
 
 
 def list_chats(call: Call[None, ListChats]) -> Reply:
@@ -149,7 +149,7 @@ OPERATIONS = (
         "POST",
         "/kodey/chats",
         "Create a chat of Kodey",
-        "chats:write",
+        ("chats:write",),
         create,
         body=CreateKodeyChat,
         status=HTTPStatus.CREATED,
@@ -158,12 +158,12 @@ OPERATIONS = (
         conflicts=True,
         idempotent=True,
     ),
-    Operation("GET", "/kodey/chats", "List chats of Kodey", "chats:read", list_chats, query=ListChats, reply=Chats),
+    Operation("GET", "/kodey/chats", "List chats of Kodey", ("chats:read",), list_chats, query=ListChats, reply=Chats),
     Operation(
         "GET",
         "/kodey/chats/{chat_id}",
         "Retrieve a chat of Kodey",
-        "chats:read",
+        ("chats:read",),
         retrieve,
         parameters=_CHAT,
         reply=ChatWithMessages,
@@ -172,7 +172,7 @@ OPERATIONS = (
         "PATCH",
         "/kodey/chats/{chat_id}",
         "Refused: Kodey has no changes",
-        "chats:write",
+        ("chats:write",),
         update,
         body=AnyChange,
         parameters=_CHAT,
@@ -181,7 +181,7 @@ OPERATIONS = (
         "DELETE",
         "/kodey/chats/{chat_id}",
         "Delete a chat of Kodey",
-        "chats:write",
+        ("chats:write",),
         delete,
         parameters=_CHAT,
         status=HTTPStatus.NO_CONTENT,
@@ -190,7 +190,7 @@ OPERATIONS = (
         "POST",
         "/kodey/chats/{chat_id}/messages",
         "Send a message to a chat of Kodey",
-        "chats:write",
+        ("chats:write",),
         send_message,
         body=SendMessage,
         parameters=_CHAT,
@@ -204,7 +204,7 @@ OPERATIONS = (
         "GET",
         "/kodey/chats/{chat_id}/messages",
         "List the messages of a chat of Kodey",
-        "chats:read",
+        ("chats:read",),
         list_messages,
         parameters=_CHAT,
         reply=Messages,

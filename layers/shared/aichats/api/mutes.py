@@ -9,7 +9,8 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from aichats.api.operations import Call, Operation, Reply
-from aichats.api.runs import Started, id_of, reserve_key, start_each
+from aichats.api.runs import Started, start_each
+from aichats.api.starting import id_of, reserve_key
 from aichats.automations.model import Automation, Moment
 from aichats.errors import InputError
 from aichats.models import Request
@@ -55,14 +56,14 @@ def set_preference(call: Call[SetPreference, None]) -> Reply:
         # First: if what follows fails, chats are told twice what they are; the other way round they would stay muted.
         call.app.keeper.put(name, Automation.model_validate(undo, context={"now": now}))
     action = WhopUpdateChat(type="whop.update_chat", notification_preference=body.notification_preference)
-    run_ids = start_each(call, (OPERATION, key), action, chats, not_after=until)
+    run_ids = start_each(call, OPERATION, key, action, chats, not_after=until)
     return Reply(Muted(run_ids=run_ids, automation=name), HTTPStatus.ACCEPTED)
 
 
 def _was_started(call: Call[SetPreference, None], chat: str) -> bool:
     """Whether this is a repeat, by its key, of a call that started its runs: then it may come after the end too."""
     key = call.idempotency_key
-    return key is not None and call.app.ledger.get(id_of(call, (OPERATION, key), chat)) is not None
+    return key is not None and call.app.ledger.get(id_of(call, OPERATION, key, chat)) is not None
 
 
 def _check(until: datetime, now: datetime) -> None:
@@ -93,7 +94,7 @@ OPERATIONS = (
         "POST",
         "/chats/notification-preference",
         "Mute many chats",
-        "chats:write",
+        ("chats:write",),
         set_preference,
         body=SetPreference,
         status=HTTPStatus.ACCEPTED,

@@ -47,7 +47,8 @@ class Operation[BodyT, QueryT]:
     method: str
     path: str
     summary: str
-    scope: Scope
+    scopes: tuple[Scope, ...]
+    """What a token needs for it, all of them."""
     run: Callable[[Call[BodyT, QueryT]], Reply]
     body: type[BaseModel] | None = None
     query: type[BaseModel] | None = None

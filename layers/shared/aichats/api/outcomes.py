@@ -2,21 +2,26 @@
 
 from collections.abc import Callable
 from http import HTTPStatus
+from typing import Any
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 
-from aichats.api.operations import Reply
+from aichats.api.operations import Call, Reply
 from aichats.api.problems import RefusedError, RunFailedError
-from aichats.api.runs import view
+from aichats.api.run_view import view
 from aichats.errors import InputError, ProviderError, SecretError
+from aichats.observability import logger
 from aichats.runs.perform import Outcome
 from aichats.runs.rows import Row
 
 
-def answer(outcome: Outcome, made: Callable[[Row], BaseModel], location: Callable[[Row], str]) -> Reply:
-    """201 with what was made, 200 if it was made before, 202 if it is still to come.
+def answer(
+    call: Call[Any, None], outcome: Outcome, made: Callable[[Row], BaseModel], location: Callable[[Row], str]
+) -> Reply:
+    """201 with what was made, 200 if it was made before, 202 if it is still to come or cannot be shown now.
 
     Args:
+        call: the call that asked for the run.
         outcome: what became of the run.
         made: what a run that succeeded made.
         location: where that is.
@@ -29,12 +34,17 @@ def answer(outcome: Outcome, made: Callable[[Row], BaseModel], location: Callabl
     wanted = row.run.run_id
     headers = {"X-Run-Id": wanted}
     if outcome.state == "succeeded":
-        replayed = {} if outcome.performed else {"Idempotent-Replayed": "true"}
-        status = HTTPStatus.CREATED if outcome.performed else HTTPStatus.OK
-        return Reply(made(row), status, headers | replayed | {"Location": location(row)})
-    if outcome.state in ("waiting", "unknown"):
-        return Reply(view(row), HTTPStatus.ACCEPTED, headers | {"Location": f"/runs/{wanted}"})
-    if isinstance(outcome.error, (ProviderError, SecretError, InputError)):
+        try:
+            body = made(row)
+        except (SecretError, ValidationError):
+            logger.exception("what the run made cannot be shown", extra={"run_id": wanted})
+        else:
+            replayed = {} if outcome.performed else {"Idempotent-Replayed": "true"}
+            status = HTTPStatus.CREATED if outcome.performed else HTTPStatus.OK
+            return Reply(body, status, headers | replayed | {"Location": location(row)})
+    if outcome.state in ("succeeded", "waiting", "unknown"):
+        return Reply(view(row, call.caller), HTTPStatus.ACCEPTED, headers | {"Location": f"/runs/{wanted}"})
+    if isinstance(outcome.error, (ProviderError, InputError)):
         raise outcome.error
     if outcome.state == "in_progress":
         refusal = RefusedError(HTTPStatus.CONFLICT, f"run {wanted} is in progress: ask GET /runs/{wanted}", headers)

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
+from botocore.exceptions import BotoCoreError, ClientError
 from pydantic import BaseModel, ConfigDict
 
 from aichats.automations.rows import StaleError
@@ -19,10 +20,16 @@ from aichats.errors import (
     ProtocolError,
     ProviderError,
     SecretError,
+    SecretUnavailableError,
+    UnreadableError,
 )
 
 CONTENT_TYPE = "application/problem+json"
 NO_SUCH_PATH = "there is no such path; /docs lists what there is"
+RETRY_AFTER = {"Retry-After": "5"}
+"""When to repeat a call that failed because AWS did."""
+UNEXPECTED = "Something went wrong; the log has more under this request_id."
+AWS_FAILED = "A service of AWS did not answer as it should. Repeat the request; the log has more under this request_id."
 
 
 class FieldProblem(BaseModel):
@@ -59,7 +66,7 @@ class Problem(BaseModel):
 
 
 class RefusedError(AichatsError):
-    """A call is refused before anything is done: no token, no scope, no such path."""
+    """A call is refused: no token, no scope, no such path, or AWS failed."""
 
     def __init__(self, status: HTTPStatus, detail: str, headers: Mapping[str, str] | None = None) -> None:
         super().__init__(detail)
@@ -86,12 +93,24 @@ def problem_of(error: Exception, request_id: str) -> tuple[Problem, dict[str, st
     return problem, headers
 
 
-_STATUSES: dict[type[Exception], HTTPStatus] = {
-    StaleError: HTTPStatus.PRECONDITION_FAILED,
-    SchedulerError: HTTPStatus.BAD_GATEWAY,
-    SecretError: HTTPStatus.INTERNAL_SERVER_ERROR,
+def is_ours(error: Exception, status: int) -> bool:
+    """Return whether operators must be alarmed of an error: a bug, or trouble with AWS or a secret of ours."""
+    if status == HTTPStatus.INTERNAL_SERVER_ERROR:
+        return True
+    ours = (BotoCoreError, ClientError, SecretError, UnreadableError)
+    return status == HTTPStatus.SERVICE_UNAVAILABLE and isinstance(error.__cause__ or error, ours)
+
+
+_KINDS: dict[type[Exception], tuple[HTTPStatus, str | None]] = {
+    StaleError: (HTTPStatus.PRECONDITION_FAILED, None),
+    SchedulerError: (HTTPStatus.BAD_GATEWAY, None),
+    SecretUnavailableError: (HTTPStatus.SERVICE_UNAVAILABLE, None),
+    SecretError: (HTTPStatus.INTERNAL_SERVER_ERROR, None),
+    BotoCoreError: (HTTPStatus.SERVICE_UNAVAILABLE, AWS_FAILED),
+    ClientError: (HTTPStatus.SERVICE_UNAVAILABLE, AWS_FAILED),
+    Exception: (HTTPStatus.INTERNAL_SERVER_ERROR, UNEXPECTED),
 }
-"""Of errors that tell all in their message."""
+"""The status of errors that have nothing but a message, and what is said in its place. The first that fits counts."""
 
 
 def _translate(error: Exception) -> tuple[HTTPStatus, str, dict[str, Any]]:
@@ -105,10 +124,8 @@ def _translate(error: Exception) -> tuple[HTTPStatus, str, dict[str, Any]]:
             return HTTPStatus.UNPROCESSABLE_ENTITY, str(error), {"errors": fields}
         case ProviderError():
             return _translate_provider(error)
-    status = next((status for kind, status in _STATUSES.items() if isinstance(error, kind)), None)
-    if status is not None:
-        return status, str(error), {}
-    return HTTPStatus.INTERNAL_SERVER_ERROR, "Something went wrong; the log has more under this request_id.", {}
+    status, detail = next(answer for kind, answer in _KINDS.items() if isinstance(error, kind))
+    return status, detail or str(error), {}
 
 
 def _translate_provider(error: ProviderError) -> tuple[HTTPStatus, str, dict[str, Any]]:
@@ -140,15 +157,14 @@ def _status_for_refusal(status: int, param: str | None) -> HTTPStatus:
 
 def _status_for_failure(error: Mapping[str, Any]) -> HTTPStatus:
     """The same for an error that the ledger keeps."""
-    match error.get("type"):
-        case "APITimeoutError":
-            return HTTPStatus.GATEWAY_TIMEOUT
-        case "SecretError":
-            return HTTPStatus.INTERNAL_SERVER_ERROR
+    if error.get("type") == "APITimeoutError":
+        return HTTPStatus.GATEWAY_TIMEOUT
     return _status_for_refusal(error.get("status", 0), error.get("param"))
 
 
 def _retry_after(error: Exception) -> dict[str, str]:
+    if isinstance(error, (SecretUnavailableError, BotoCoreError, ClientError)):
+        return RETRY_AFTER
     if isinstance(error, APIStatusError) and error.status == HTTPStatus.TOO_MANY_REQUESTS:
         return {"Retry-After": str(math.ceil(error.retry_after or 1.0))}
     return {}

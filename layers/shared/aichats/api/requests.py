@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import parse_qsl
@@ -16,8 +16,8 @@ from aichats.errors import InputError
 from aichats.validation import parse, parse_json
 from aichats.whop.webhooks import read_body as raw_body
 
-KEY_PATTERN = r"^[\x20-\x7e]{1,255}$"
-"""What ``Idempotency-Key`` may be: printable ASCII."""
+KEY_PATTERN = r"^[\x20-\x2b\x2d-\x7e]{1,255}$"
+"""What ``Idempotency-Key`` may be: printable ASCII without the comma, with which API Gateway joins repeated headers."""
 
 
 def match_path(operation: Operation[Any, Any], path: str) -> Mapping[str, str] | None:
@@ -28,6 +28,27 @@ def match_path(operation: Operation[Any, Any], path: str) -> Mapping[str, str] |
     form = re.sub(r"{(\w+)}", r"(?P<\1>[^/]+|.*\.\..*)", operation.path)
     found = re.fullmatch(form, path, re.DOTALL)
     return found.groupdict() if found else None
+
+
+def operations_at(operations: Sequence[Operation[Any, Any]], path: str) -> Mapping[str, Operation[Any, Any]]:
+    """Return the operations of a path, by their methods.
+
+    At a fixed path, such as ``/chats/notification-preference``, an operation that takes any id there counts only if the
+    path holds an id that it accepts.
+    """
+    fixed = [operation for operation in operations if operation.path == path]
+    others = [operation for operation in operations if match_path(operation, path) is not None]
+    if fixed:
+        others = [operation for operation in others if _accepts(operation, path)]
+    return {operation.method: operation for operation in [*others, *fixed]}
+
+
+def _accepts(operation: Operation[Any, Any], path: str) -> bool:
+    try:
+        read_path(operation, path)
+    except InputError:
+        return False
+    return True
 
 
 def read_path(operation: Operation[Any, Any], path: str) -> Mapping[str, str]:
@@ -74,18 +95,21 @@ def read_body(operation: Operation[Any, Any], event: APIGatewayProxyEventV2, **c
     media_type = event.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media_type != "application/json":
         raise InputError([("Content-Type", f"must be application/json, not {media_type[:100] or 'left out'}")])
-    return parse_json(operation.body, raw_body(event.body, is_base64=bool(event.is_base64_encoded)), **context)
+    content = raw_body(event.body, is_base64=bool(event.is_base64_encoded))
+    return parse_json(operation.body, content, strict=True, **context)
 
 
 def read_idempotency_key(operation: Operation[Any, Any], event: APIGatewayProxyEventV2) -> str | None:
     """The header ``Idempotency-Key``.
 
     Raises:
-        InputError: it is empty, longer than 255 bytes, or not printable ASCII.
+        InputError: it is empty, longer than 255 bytes, not printable ASCII, or given twice.
     """
     key: str | None = event.headers.get("idempotency-key")
     if key is not None and operation.idempotent and not re.fullmatch(KEY_PATTERN, key):
-        raise InputError([("Idempotency-Key", "must be 1 to 255 characters of printable ASCII")])
+        raise InputError(
+            [("Idempotency-Key", "must be sent once, as 1 to 255 characters of printable ASCII without a comma")]
+        )
     return key
 
 

@@ -1,29 +1,53 @@
 """``/runs``: the history of runs, many at once, replay and resolve."""
 
 import base64
-import json
-import uuid
+import re
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from typing import Annotated, Any, Literal
 
-from pydantic import AwareDatetime, BaseModel, Field, TypeAdapter, ValidationError, ValidationInfo, field_validator
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    Field,
+    TypeAdapter,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 
 from aichats.api.operations import Call, Operation, Reply
 from aichats.api.problems import RefusedError
+from aichats.api.run_view import RunStatus, RunView, view
+from aichats.api.starting import accept, id_of, reserve_key
 from aichats.errors import InputError
-from aichats.models import OrElse, Request
+from aichats.models import OrElse, Request, WholeNumber
 from aichats.runs.actions import KINDS, Action
 from aichats.runs.history import History
 from aichats.runs.ledger import Ledger, RefusedByLedgerError
-from aichats.runs.model import Run, Work, run_id
+from aichats.runs.model import Run, Work
+from aichats.runs.queue import Due
 from aichats.runs.rows import Row
+from aichats.validation import A_TIME
 
 MAX_SPAN = timedelta(days=31)
 type RunId = Annotated[str, Field(pattern=r"^[a-z2-7]{32}$"), OrElse("is not the id of a run")]
-type Moment = Annotated[AwareDatetime, Field(ge=datetime(2000, 1, 1, tzinfo=UTC), lt=datetime(3000, 1, 1, tzinfo=UTC))]
-type RunStatus = Literal["pending", "performing", "succeeded", "failed", "unknown", "missed"]
+
+
+def _a_day_and_a_time(value: object) -> object:
+    # pydantic alone would take digits for seconds since 1970.
+    if isinstance(value, str) and not re.match(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ]", value):
+        raise ValueError(A_TIME)
+    return value
+
+
+type Moment = Annotated[
+    AwareDatetime,
+    Field(ge=datetime(2000, 1, 1, tzinfo=UTC), lt=datetime(3000, 1, 1, tzinfo=UTC)),
+    BeforeValidator(_a_day_and_a_time),
+]
 NEVER_RENDERED = (
     "its text could not be made, and events are not kept: mend the automation, its next event or slot uses it"
 )
@@ -61,7 +85,7 @@ class ListRuns(Request):
     status: RunStatus | None = None
     since: Moment | None = None
     until: Moment | None = None
-    limit: Annotated[int, Field(ge=1, le=100)] = 50
+    limit: Annotated[int, Field(ge=1, le=100), WholeNumber] = 50
     cursor: Annotated[str, Field(min_length=1, max_length=2000)] | None = None
 
 
@@ -71,29 +95,6 @@ class Cursor(Request):
     since: Moment
     until: Moment
     position: dict[str, str]
-
-
-class RunView(BaseModel):
-    """A run as callers see it: no message, no title."""
-
-    run_id: str
-    status: RunStatus
-    trigger: str
-    automation: str | None
-    slot: str | None
-    action: str
-    target: str | None
-    attempts: int
-    chat_id: str | None
-    chat: Annotated[dict[str, Any] | None, Field(description="As its provider gives it")]
-    reply: Annotated[
-        dict[str, Any] | None,
-        Field(description="The assistant's answer as its provider gives it, where the run waited for one"),
-    ]
-    error: dict[str, Any] | None
-    created_at: datetime
-    due_at: datetime | None
-    finished_at: datetime | None
 
 
 class RunPage(BaseModel):
@@ -110,25 +111,27 @@ def start(call: Call[StartRuns, None]) -> Reply:
     """
     call.app.check_action(call.body.action)
     key = reserve_key(call, "POST /runs")
-    run_ids = start_each(call, ("POST /runs", key), call.body.action, call.body.targets)
+    run_ids = start_each(call, "POST /runs", key, call.body.action, call.body.targets)
     return Reply(Started(run_ids=run_ids), HTTPStatus.ACCEPTED)
 
 
 def start_each(
     call: Call[Any, None],
-    use: tuple[str, str],
+    operation: str,
+    key: str,
     action: Action,
     targets: Iterable[str | None],
+    *,
     not_after: datetime | None = None,
 ) -> list[str]:
-    """Start a run of an action for each target, once, by method and path and the key that :func:`reserve_key` gave.
+    """Start a run of an action for each target, once, by the operation and the key that ``reserve_key`` returned.
 
     Returns:
         The ids of the runs.
     """
     runs = [
         Run(
-            run_id=id_of(call, use, target),
+            run_id=id_of(call, operation, key, target),
             trigger="http",
             action=action,
             target=target,
@@ -137,17 +140,14 @@ def start_each(
         )
         for target in dict.fromkeys(targets)
     ]
-    call.app.dispatcher.accept(runs)
-    return [run.run_id for run in runs]
-
-
-def id_of(call: Call[Any, None], use: tuple[str, str], target: str | None) -> str:
-    """The id of the run that :func:`start_each` starts for a target."""
-    return run_id("http", call.caller.name, *use, target)
+    return accept(call, key, runs)
 
 
 def list_page(call: Call[None, ListRuns]) -> Reply:
-    """Runs, newest first: of the last 24 hours, or of at most 31 days. Follow ``next_cursor`` until it is null."""
+    """Runs, newest first: of the last 24 hours, or of at most 31 days. Follow ``next_cursor`` until it is null.
+
+    ``chat`` and ``reply`` are null without the scope ``chats:read``.
+    """
     cursor = _read_cursor(call.query.cursor) if call.query.cursor else None
     since, until = _span(call.query, cursor)
     wanted = {"automation": call.query.automation, "status": call.query.status}
@@ -155,7 +155,7 @@ def list_page(call: Call[None, ListRuns]) -> Reply:
     start = cursor.position if cursor else None
     rows, following = History(call.app.ledger).page(since, until, only=only, limit=call.query.limit, start=start)
     following_cursor = _write_cursor(Cursor(since=since, until=until, position=following)) if following else None
-    return Reply(RunPage(data=[view(row) for row in rows], next_cursor=following_cursor))
+    return Reply(RunPage(data=[view(row, call.caller) for row in rows], next_cursor=following_cursor))
 
 
 def _span(query: ListRuns, cursor: Cursor | None) -> tuple[datetime, datetime]:
@@ -172,8 +172,8 @@ def _span(query: ListRuns, cursor: Cursor | None) -> tuple[datetime, datetime]:
 
 
 def retrieve(call: Call[None, None]) -> Reply:
-    """One run."""
-    return Reply(view(_existing(call.app.ledger, call.path["run_id"])))
+    """One run. ``chat`` and ``reply`` are null without the scope ``chats:read``."""
+    return Reply(view(_existing(call.app.ledger, call.path["run_id"]), call.caller))
 
 
 def replay(call: Call[None, None]) -> Reply:
@@ -190,7 +190,7 @@ def replay(call: Call[None, None]) -> Reply:
     except RefusedByLedgerError as refused:
         never = refused.row is not None and refused.row.unrendered
         raise _conflict(refused.row, NEVER_RENDERED if never else "it cannot be replayed") from refused
-    call.app.dispatcher.send_or_leave([(row.run, (row.due_at or row.opened_at) - row.opened_at)])
+    call.app.dispatcher.send_or_leave([Due.of(row.run, (row.due_at or row.opened_at) - row.opened_at)])
     return Reply(Started(run_ids=[wanted]), HTTPStatus.ACCEPTED, {"Location": f"/runs/{wanted}"})
 
 
@@ -203,43 +203,7 @@ def resolve(call: Call[Resolve, None]) -> Reply:
         call.app.ledger.resolve(wanted, body.outcome, chat_id=body.chat_id, by=call.caller.name)
     except RefusedByLedgerError as refused:
         raise _conflict(refused.row, "it cannot be resolved") from refused
-    return Reply(view(_existing(call.app.ledger, wanted)))
-
-
-def reserve_key(call: Call[Any, None], operation: str) -> str:
-    """The call's ``Idempotency-Key``, bound to its body; without a key something that no other call has.
-
-    Raises:
-        InputError: the key was used with another body.
-    """
-    if call.idempotency_key is None:
-        return f"batch:{uuid.uuid4()}"
-    fields = {} if call.body is None else call.body.model_dump(mode="json", exclude_unset=True)
-    body = json.dumps(fields, sort_keys=True)
-    if not call.app.ledger.reserve((call.caller.name, operation, call.idempotency_key), body):
-        raise InputError([("Idempotency-Key", "was used with another body")])
-    return call.idempotency_key
-
-
-def view(row: Row) -> RunView:
-    """A row as callers see it."""
-    return RunView(
-        run_id=row.run.run_id,
-        status=row.status,
-        trigger=row.run.trigger,
-        automation=row.run.automation,
-        slot=row.run.slot,
-        action=row.run.action.type,
-        target=row.run.target,
-        attempts=row.attempts,
-        chat_id=row.chat_id,
-        chat=row.result.get("chat"),
-        reply=row.result.get("reply"),
-        error=dict(row.error) if row.error else None,
-        created_at=row.created_at,
-        due_at=row.due_at,
-        finished_at=row.finished_at,
-    )
+    return Reply(view(_existing(call.app.ledger, wanted), call.caller))
 
 
 def _check_chat_id(row: Row, chat_id: str | None) -> None:
@@ -278,14 +242,22 @@ def _read_cursor(cursor: str) -> Cursor:
 
 OPERATIONS = (
     Operation(
-        "POST", "/runs", "Start runs", "runs:write", start, body=StartRuns, status=202, reply=Started, idempotent=True
+        "POST",
+        "/runs",
+        "Start runs",
+        ("runs:write", "chats:write"),
+        start,
+        body=StartRuns,
+        status=HTTPStatus.ACCEPTED,
+        reply=Started,
+        idempotent=True,
     ),
-    Operation("GET", "/runs", "List runs", "runs:read", list_page, query=ListRuns, reply=RunPage),
+    Operation("GET", "/runs", "List runs", ("runs:read",), list_page, query=ListRuns, reply=RunPage),
     Operation(
         "GET",
         "/runs/{run_id}",
         "Retrieve a run",
-        "runs:read",
+        ("runs:read",),
         retrieve,
         parameters=_RUN,
         reply=RunView,
@@ -294,18 +266,19 @@ OPERATIONS = (
         "POST",
         "/runs/{run_id}/replay",
         "Replay a run",
-        "runs:write",
+        ("runs:write",),
         replay,
         parameters=_RUN,
         status=HTTPStatus.ACCEPTED,
         reply=Started,
         conflicts=True,
+        headers={"Location": "The run"},
     ),
     Operation(
         "POST",
         "/runs/{run_id}/resolve",
         "Resolve a run",
-        "runs:write",
+        ("runs:write",),
         resolve,
         body=Resolve,
         parameters=_RUN,

@@ -9,12 +9,13 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from aichats.api.problems import CONTENT_TYPE, RefusedError, problem_of
+from aichats.api.responses import SECURITY
 from aichats.api.runs import Started
 from aichats.bootstrap import Application
 from aichats.errors import AichatsError, InputError
 from aichats.observability import count, logger
 from aichats.runs.queue import QueueError
-from aichats.secrets import WebhookSecret, parse_secret
+from aichats.secrets import WEBHOOK
 from aichats.whop.webhooks import SignatureError, WebhookEvent, parse_event, read_body, verify
 
 SIGNED_HEADERS = {"webhook-id", "webhook-timestamp", "webhook-signature"}
@@ -66,13 +67,12 @@ def _verified(app: Application, headers: Mapping[str, str], body: bytes) -> str:
         RefusedError: it is not Whop's.
     """
     name, now = app.settings.webhook_secret, datetime.now(UTC)
-    value = app.secrets.read(name)
     try:
-        return verify(headers, body, parse_secret(WebhookSecret, name, value).secrets, now=now)
+        return verify(headers, body, app.secrets.read(name, WEBHOOK).secrets, now=now)
     except SignatureError:
-        again = app.secrets.read_again(name)
+        again = app.secrets.read_again(name, WEBHOOK)
     try:
-        return verify(headers, body, parse_secret(WebhookSecret, name, again).secrets, now=now)
+        return verify(headers, body, again.secrets, now=now)
     except SignatureError as error:
         raise RefusedError(HTTPStatus.UNAUTHORIZED, str(error)) from None
 
@@ -95,5 +95,5 @@ def _refusal(error: Exception, request_id: str) -> Json:
 
 
 def _answer(status: int, body: str, content_type: str, headers: Mapping[str, str] | None = None) -> Json:
-    safe = {"Content-Type": content_type, "X-Content-Type-Options": "nosniff", "Cache-Control": "no-store"}
+    safe = {"Content-Type": content_type, **SECURITY}
     return {"statusCode": int(status), "headers": {**safe, **(headers or {})}, "body": body}

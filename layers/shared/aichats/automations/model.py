@@ -21,7 +21,7 @@ from aichats.automations.expressions import At, Rate, parse
 from aichats.automations.preview import fire_times
 from aichats.models import Request
 from aichats.runs.actions import MAX_TARGETS, Action, check_targets
-from aichats.validation import A_TIME
+from aichats.validation import A_TIME, read_time
 
 MINUTE = timedelta(minutes=1)
 AHEAD = timedelta(seconds=15)
@@ -36,14 +36,16 @@ type Target = Annotated[str, Field(max_length=1000)] | None
 NAME: TypeAdapter[str] = TypeAdapter(Name)
 
 
-def _whole_seconds(value: object) -> object:
+def _time(value: object) -> object:
     # pydantic alone would take the number 2026 for a moment of 1970.
-    if not isinstance(value, datetime) and not (isinstance(value, str) and re.match(r"2\d{3}-\d{2}-\d{2}T", value)):
-        raise ValueError(A_TIME)
-    return value
+    if isinstance(value, datetime):
+        return value
+    if isinstance(value, str) and re.match(r"2\d{3}-\d{2}-\d{2}T", value):
+        return read_time(value)
+    raise ValueError(A_TIME)
 
 
-type Moment = Annotated[AwareDatetime, BeforeValidator(_whole_seconds)]
+type Moment = Annotated[AwareDatetime, BeforeValidator(_time)]
 
 
 class ScheduleTrigger(Request):

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -16,6 +17,9 @@ from aichats.validation import read_stored
 
 WEBHOOK = "webhook"
 """Name and only value of the attribute that the index of listening automations has for its key."""
+
+_ELEMENT = re.compile(r'[ \t]*(?:((?:W/)?"[^"\x00-\x20\x7f]*")[ \t]*)?(?:,|\Z)')
+"""An element of a list of ETags, which may be empty, and the comma after it."""
 
 type State = Literal["active", "done", "deleting"]
 
@@ -240,14 +244,33 @@ def check_conditions(name: str, row: Head | None, if_match: str | None, if_none_
 
 def hold(etag: str | None, if_match: str | None, if_none_match: str | None) -> bool:
     """Whether a request's conditions hold for this ETag; ``None``: there is no automation, or no such condition."""
-    return not (if_match and not matches(if_match, etag)) and not matches(if_none_match, etag)
+    return (if_match is None or _is_named(etag, if_match)) and (if_none_match is None or _is_other(etag, if_none_match))
 
 
-def matches(header: str | None, etag: str | None) -> bool:
-    """Whether an ``If-Match`` or ``If-None-Match`` names this ETag. ``*`` names any; a weak one (``W/``) names none."""
-    if not header or etag is None:
-        return False
-    return header.strip() == "*" or etag in (given.strip() for given in header.split(","))
+def _is_named(etag: str | None, if_match: str) -> bool:
+    """Return whether an ``If-Match`` names this ETag. ``*`` names any. A weak one (``W/``) names none."""
+    return etag is not None and (if_match.strip() == "*" or etag in _tags(if_match))
+
+
+def _is_other(etag: str | None, if_none_match: str) -> bool:
+    """Return whether an ``If-None-Match`` names ETags, and not this one. A header without any ETag never holds."""
+    if if_none_match.strip() == "*":
+        return etag is None
+    tags = [tag.removeprefix("W/") for tag in _tags(if_none_match)]
+    return bool(tags) and etag not in tags
+
+
+def _tags(header: str) -> list[str]:
+    """Return the ETags of a condition, as RFC 9110 writes them. A malformed header, such as an empty one, has none."""
+    tags: list[str] = []
+    position = 0
+    while position < len(header):
+        element = _ELEMENT.match(header, position)
+        if element is None:
+            return []
+        tags += [element[1]] if element[1] else []
+        position = element.end()
+    return tags
 
 
 def _etag(automation: Automation, version: int) -> str:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from aichats.observability import count, logger, measure_seconds
 from aichats.runs.model import Run, ScheduleEvent, Tick, scheduled_runs
-from aichats.validation import parse
+from aichats.validation import parse_strictly
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -47,10 +47,10 @@ class Ticks:
             InputError: the event is wrong.
         """
         if isinstance(event, dict) and event.keys() & {"action", "targets"}:
-            whole = parse(ScheduleEvent, event, max_message_bytes=self.max_message_bytes)
+            whole = parse_strictly(ScheduleEvent, event, max_message_bytes=self.max_message_bytes)
             self._measure(whole)
             return scheduled_runs(whole, self.api_version(whole.action))
-        tick = parse(Tick, event)
+        tick = parse_strictly(Tick, event)
         self._measure(tick)
         return self._of_automation(tick)
 

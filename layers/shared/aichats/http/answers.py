@@ -6,6 +6,7 @@ from pydantic import BaseModel, ValidationError
 
 from aichats.errors import ProtocolError
 from aichats.http import Headers
+from aichats.http.masking import MAX_WORD_CHARACTERS, one_line
 
 
 @dataclass(frozen=True)
@@ -39,4 +40,5 @@ def read[ReplyT: BaseModel](model: type[ReplyT], answer: Answer, *, chat_id: str
 def _complaints(error: ValidationError) -> str:
     """Where and why, without the values: an answer may hold what belongs into no log."""
     details = error.errors(include_url=False, include_input=False, include_context=False)
-    return "; ".join(f"{'.'.join(map(str, detail['loc'])) or 'body'}: {detail['type']}" for detail in details[:5])
+    places = [one_line(".".join(map(str, detail["loc"])))[:MAX_WORD_CHARACTERS] or "body" for detail in details[:5]]
+    return "; ".join(f"{place}: {detail['type']}" for place, detail in zip(places, details, strict=False))

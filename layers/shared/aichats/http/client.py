@@ -5,25 +5,28 @@ import random
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 from typing import Any, NoReturn
 
 import httpx
 
 from aichats.errors import (
+    AichatsError,
     APIConnectionError,
     APIStatusError,
     APITimeoutError,
     AuthenticationError,
     NotFoundError,
     OutcomeUnknownError,
+    PermissionDeniedError,
 )
 from aichats.http import retry
 from aichats.http.answers import Answer
 from aichats.http.bodies import compact_json
 from aichats.http.deadline import remaining, time_limit
-from aichats.http.refusals import request_id
+from aichats.http.masking import Mask
+from aichats.http.refusals import ReadRefusal, request_id
 from aichats.http.retry import Failure, Verdict
 from aichats.http.tokens import Token, Tokens
 
@@ -40,7 +43,7 @@ class Provider:
     name: str
     authorization: Callable[[str], dict[str, str]]
     """The headers that carry a token."""
-    error: Callable[[int, httpx.Headers, bytes], APIStatusError]
+    error: ReadRefusal
     """An answer of 300 and above as an error, with ``retry_after`` where the provider names a wait."""
 
 
@@ -59,7 +62,8 @@ class HttpClient:
     timeout: float
     transport: httpx.BaseTransport
     headers: Mapping[str, str] = field(default_factory=dict)
-    clock: Callable[[], float] = time.monotonic
+    clock: Callable[[], float] = field(default_factory=lambda: time.time)
+    """Measures the age of the token."""
     sleep: Callable[[float], None] = time.sleep
     randomness: random.Random = field(default_factory=random.SystemRandom)
 
@@ -105,18 +109,18 @@ class HttpClient:
             request = self._client.build_request(
                 method, url, params=params, content=content, headers=extra, timeout=limits
             )
-            return self._attempts(request)
+            return self._attempts(request, Mask((self._tokens.current(),), body))
 
-    def _attempts(self, request: httpx.Request) -> Answer:
-        token, refreshed, in_progress, deleted, attempt = self._tokens.current(), False, False, False, 1
+    def _attempts(self, request: httpx.Request, mask: Mask) -> Answer:
+        refreshed, in_progress, deleted, attempt = False, False, False, 1
         while True:
             try:
-                return self._attempt(request, token)
+                return self._attempt(request, mask)
             except (APIStatusError, httpx.TransportError) as error:
-                if isinstance(error, AuthenticationError) and not refreshed:
-                    refused, token, refreshed = token, self._tokens.instead_of(token), True
-                    if token != refused:
-                        logger.info("another token after a 401", extra={"request_id": error.request_id})
+                if isinstance(error, (AuthenticationError, PermissionDeniedError)) and not refreshed:
+                    another, refreshed = self._another_token(request, error, mask, in_progress=in_progress), True
+                    if another is not None:
+                        mask = replace(mask, tokens=(another, *mask.tokens))
                         continue
                 if deleted and isinstance(error, NotFoundError):
                     return Answer(HTTPStatus.NO_CONTENT, httpx.Headers(), b"", error.request_id, self.provider.name)
@@ -124,20 +128,41 @@ class HttpClient:
                 in_progress = in_progress or retry.is_in_progress(request.method, error)
                 wait = self._wait_before_next(request.method, error, attempt)
                 if wait is None:
-                    self._give_up(request, error, in_progress=in_progress)
+                    self._give_up(request, error, mask, in_progress=in_progress)
             self.sleep(wait)
             attempt += 1
 
-    def _attempt(self, request: httpx.Request, token: str) -> Answer:
-        request.headers.update(self.provider.authorization(token))
+    def _another_token(
+        self, request: httpx.Request, error: APIStatusError, mask: Mask, *, in_progress: bool
+    ) -> str | None:
+        """Return another token than the one that was refused; ``None`` if there is none.
+
+        Raises:
+            OutcomeUnknownError: there may be none, and another request with the same key was seen in progress.
+            AichatsError: it can't be read whether there is one.
+        """
+        refused = mask.tokens[0]
+        try:
+            token = self._tokens.instead_of(refused)
+        except AichatsError:
+            if in_progress:
+                self._give_up(request, error, mask, in_progress=True)
+            raise
+        if token == refused:
+            return None
+        logger.info("another token after a %s", error.status, extra={"request_id": error.request_id})
+        return token
+
+    def _attempt(self, request: httpx.Request, mask: Mask) -> Answer:
+        request.headers.update(self.provider.authorization(mask.tokens[0]))
         response = self._client.send(request, stream=True)
         try:
             content = _read(response)
         finally:
             response.close()
-        self._warn_of_retirement(request, response.headers)
+        self._warn_of_retirement(request, response.headers, mask)
         if not response.is_success:
-            raise self.provider.error(response.status_code, response.headers, content)
+            raise self.provider.error(response.status_code, response.headers, content, mask)
         return Answer(response.status_code, response.headers, content, request_id(response.headers), self.provider.name)
 
     def _wait_before_next(self, method: str, error: Failure, attempt: int) -> float | None:
@@ -148,12 +173,12 @@ class HttpClient:
         wait = retry.backoff(attempt, self.randomness) if named is None else named
         return wait if wait <= retry.MAX_PAUSE_SECONDS and wait < remaining(default=self.timeout) else None
 
-    def _give_up(self, request: httpx.Request, error: Failure, *, in_progress: bool) -> NoReturn:
+    def _give_up(self, request: httpx.Request, error: Failure, mask: Mask, *, in_progress: bool) -> NoReturn:
         """Raise what the caller gets when there is no further attempt.
 
         Once another request with the same key was seen in progress, only a success tells what became of it.
         """
-        what = f"{request.method} {request.url.path}: {_describe(error)}"
+        what = f"{request.method} {request.url.path}: {_describe(error, mask)}"
         if in_progress or retry.judge(request.method, error) is Verdict.UNKNOWN:
             raise OutcomeUnknownError(
                 f"{what} It may have taken effect or not.",
@@ -166,9 +191,9 @@ class HttpClient:
         kind = APITimeoutError if isinstance(error, httpx.TimeoutException) else APIConnectionError
         raise kind(what, provider=self.provider.name) from error
 
-    def _warn_of_retirement(self, request: httpx.Request, headers: httpx.Headers) -> None:
+    def _warn_of_retirement(self, request: httpx.Request, headers: httpx.Headers, mask: Mask) -> None:
         """Log what RFC 9745 (Deprecation) and RFC 8594 (Sunset) announce."""
-        announced = {name: headers[name] for name in ("deprecation", "sunset", "link") if name in headers}
+        announced = {name: mask.text(headers[name]) for name in ("deprecation", "sunset", "link") if name in headers}
         if announced.keys() - {"link"}:
             about = {"method": request.method, "path": request.url.path, **announced}
             logger.warning("%s announces the end of an endpoint", self.provider.name, extra=about)
@@ -188,7 +213,9 @@ def _read(response: httpx.Response) -> bytes:
     return bytes(content[:MAX_ANSWER_BYTES])
 
 
-def _describe(error: Failure) -> str:
+def _describe(error: Failure, mask: Mask) -> str:
     if isinstance(error, APIStatusError):
         return f"{error.reason.rstrip('.')}."
-    return f"{type(error).__name__}: {error}." if str(error) else f"{type(error).__name__}."
+    # A protocol error shows the bytes that it is about.
+    words = mask.text(str(error))
+    return f"{type(error).__name__}: {words}." if words else f"{type(error).__name__}."

@@ -1,4 +1,7 @@
-"""The token that calls are made with: kept for a while, and asked for again when it is refused."""
+"""The token that calls are made with: kept for a while, and asked for again when it is refused.
+
+Its age is measured by wall clock, because a frozen Lambda environment may stop the monotonic clock.
+"""
 
 import re
 import threading
@@ -10,7 +13,7 @@ KEEP_SECONDS = 30.0
 """After this long a token is asked for again, so a new one is taken up while the old one still works."""
 
 type Token = str | Callable[[str | None], str]
-"""A token, or what gives one: called with ``None`` at first, and with the refused token after a 401."""
+"""A token, or what gives one: called with ``None`` at first, and with the refused token after a 401 or a 403."""
 
 
 class Tokens:
@@ -30,7 +33,8 @@ class Tokens:
             InputError: it cannot stand in a header.
         """
         with self._lock:
-            if self._token is None or self._clock() - self._asked_at >= KEEP_SECONDS:
+            # An age below zero means that the clock was set back: how old the token is, is not known then.
+            if self._token is None or not 0 <= self._clock() - self._asked_at < KEEP_SECONDS:
                 return self._renew(None)
             return self._token
 

@@ -4,10 +4,15 @@ httpx limits each read and each write by itself, so a server that sends a byte n
 Here every network operation gets what is left of :mod:`aichats.http.deadline`, so the call ends on time whatever the
 server does: while connecting, in the TLS handshake, in the headers, in the body. Only the system's resolver of names
 has limits of its own.
+
+Lambda freezes the process between invocations. A server that hangs up meanwhile is not noticed, and the first request
+after the thaw would be lost, with an unknown outcome if it is a POST. So a connection that was idle for a while by wall
+clock is not used again.
 """
 
 import socket
 import ssl
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -18,8 +23,8 @@ import httpx
 from aichats.http.deadline import remaining
 
 MAX_CONNECTIONS = 50
-KEEPALIVE_SECONDS = 300.0
-"""Idle connections are kept this long: a quiet function is called again after minutes, and a handshake costs most."""
+KEEPALIVE_SECONDS = 30.0
+"""A connection that was idle for longer is not used again."""
 
 _HTTPCORE_ERRORS = (
     httpcore.TimeoutException,
@@ -37,7 +42,7 @@ class DeadlineTransport(httpx.BaseTransport):
             ssl_context=httpx.create_ssl_context(),
             max_connections=MAX_CONNECTIONS,
             max_keepalive_connections=MAX_CONNECTIONS,
-            keepalive_expiry=KEEPALIVE_SECONDS,
+            keepalive_expiry=None,  # Would be measured by the monotonic clock. The stream knows its age by wall clock.
             network_backend=_DeadlineBackend(),
         )
 
@@ -104,9 +109,12 @@ class _DeadlineBackend(httpcore.SyncBackend):
 class _DeadlineStream(httpcore.NetworkStream):
     def __init__(self, stream: httpcore.NetworkStream) -> None:
         self._stream = stream
+        self._used_at = time.time()
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        return self._stream.read(max_bytes, _bounded(timeout, httpcore.ReadTimeout))
+        content = self._stream.read(max_bytes, _bounded(timeout, httpcore.ReadTimeout))
+        self._used_at = time.time()
+        return content
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
         """Send all. httpcore's own way gives the whole limit to each piece that the server takes."""
@@ -130,6 +138,13 @@ class _DeadlineStream(httpcore.NetworkStream):
         self._stream.close()
 
     def get_extra_info(self, info: str) -> Any:
+        """Return what is known of the connection.
+
+        Before the pool uses an idle connection it asks whether it is readable, which an idle one is only once the
+        server has hung up. One that was idle for too long is reported as such, so the pool closes it.
+        """
+        if info == "is_readable" and not 0 <= time.time() - self._used_at <= KEEPALIVE_SECONDS:
+            return True
         return self._stream.get_extra_info(info)
 
 

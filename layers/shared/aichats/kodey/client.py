@@ -35,8 +35,9 @@ class KodeyClient:
     """Chats with one key.
 
     Args:
-        token: a key, or a callable that gives one: called with ``None`` at first (and again when the key is 30 s old),
-            and with the refused key after a 401. If another key comes back, the call is repeated once.
+        token: a key, or a callable that gives one: called with ``None`` at first (and again when the key is 30 s
+            old), and with the rejected key after a 401 or a 403. If another key comes back, the call is repeated
+            once.
         timeout: seconds for one whole call, its retries and waits included.
         answer_timeout: the same for :meth:`send_message`, which waits for the assistant's answer.
         transport: for tests, or to share one connection pool between clients.

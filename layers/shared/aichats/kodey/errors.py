@@ -11,7 +11,8 @@ from aichats.errors import APIStatusError
 from aichats.http import Headers
 from aichats.http.bodies import json_object
 from aichats.http.client import Provider
-from aichats.http.refusals import CHECK_THE_KEY, refused, text
+from aichats.http.masking import Mask
+from aichats.http.refusals import CHECK_THE_KEY, NOTHING_TO_HIDE, refused
 
 OTHER_KEY_NEEDED = (
     "this needs a secret key (sk_live_...): a publishable key (pk_live_...) may call chats and messages only"
@@ -19,15 +20,16 @@ OTHER_KEY_NEEDED = (
 """What may help where a publishable key is refused."""
 
 
-def refusal(status: int, headers: Headers, content: bytes) -> APIStatusError:
+def refusal(status: int, headers: Headers, content: bytes, mask: Mask = NOTHING_TO_HIDE) -> APIStatusError:
     """An answer of 300 and above as an error."""
     body = json_object(content)
     return refused(
         "kodey",
         status,
         headers,
+        mask,
         message=body.get("message"),
-        error_type=text(body.get("error")),
+        error_type=body.get("error"),
         retry_after=body.get("retryAfter"),
         hint=_hint(status, body),
     )

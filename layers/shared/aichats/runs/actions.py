@@ -1,7 +1,7 @@
 """What can be done, as data: the actions of each provider, and for whom each is done."""
 
 from dataclasses import dataclass
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, TypeAdapter, ValidationError, model_validator
 
@@ -76,6 +76,16 @@ KINDS: dict[str, Kind] = {
     "kodey.create_chat": Kind(TypeAdapter(AgentId), "an agent's id", TypeAdapter(KodeyChatId), slow=True),
     "kodey.send_message": Kind(TypeAdapter(KodeyChatId), "a chat's id", TypeAdapter(KodeyChatId), slow=True),
 }
+
+
+_MODELS: dict[str, Any] = {
+    "whop.create_chat": WhopCreateChat,
+    "whop.update_chat": WhopUpdateChat,
+    "kodey.create_chat": KodeyCreateChat,
+    "kodey.send_message": KodeySendMessage,
+}
+ABRIDGED: dict[str, Action] = {name: model.model_construct(type=name) for name, model in _MODELS.items()}
+"""Actions of which only the type is known: the rest is stored elsewhere and was not read."""
 
 
 def check_targets(action: Action, targets: list[str | None]) -> None:

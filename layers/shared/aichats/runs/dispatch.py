@@ -8,14 +8,12 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from botocore.exceptions import BotoCoreError, ClientError
-
 from aichats.http.deadline import remaining
 from aichats.observability import count, logger
 from aichats.runs.ledger import Ledger
 from aichats.runs.model import Run
 from aichats.runs.perform import Outcome, Performer, State, found
-from aichats.runs.queue import Queue, QueueError
+from aichats.runs.queue import Due, Queue, QueueError
 
 FIRST_LOOK, MAX_LOOK = 0.2, 1.0
 """Seconds between two looks at a run that is watched."""
@@ -38,12 +36,17 @@ class Dispatcher:
     sleep: Callable[[float], None] = time.sleep
 
     def perform(self, run: Run | str, lease: timedelta) -> Outcome:
-        """Perform a run here; if it must wait, send it to the queue.
+        """Perform a run here; if it must wait, send it to the queue. If that cannot be done it is left to the sweep.
 
         Raises:
             LookupError: there is no run with this id.
         """
-        outcome = self._perform(run, lease)
+        outcome = self.performer.perform(run, lease)
+        if outcome.performed:
+            try:
+                self._send_again(outcome)
+            except QueueError:
+                logger.exception("run left to the sweep", extra={"run_id": outcome.row.run.run_id})
         _count([outcome])
         return outcome
 
@@ -55,16 +58,8 @@ class Dispatcher:
         self.fan_out(runs)
         return [{"run_id": run.run_id, "status": "queued", "chat_id": None} for run in runs]
 
-    def queue_and_watch(self, run: Run) -> Outcome:
-        """Have a run performed that takes minutes, and watch it as long as this call may take.
-
-        Returns:
-            What became of it. One that is still open then waits; one that was there before was not performed now.
-        """
-        row = self.ledger.get(run.run_id)
-        if row is not None:
-            return found(row)
-        self.accept([run])
+    def watch(self, run: Run) -> Outcome:
+        """Watch a run that was queued, as long as this call may take. One that is still open then waits."""
         wait = FIRST_LOOK
         while (row := self.ledger.get(run.run_id)) is not None and row.is_open:
             if remaining(default=0.0) < wait + LOOK_MARGIN:
@@ -87,7 +82,7 @@ class Dispatcher:
         return results
 
     def fan_out(self, runs: Sequence[Run]) -> None:
-        """Write the runs to the ledger, then send one message for each, spread so that the rate limit is kept.
+        """Write the runs to the ledger, then send messages for them, spread so that the rate limit is kept.
 
         Repeated for the same runs it sends again only what is still open.
 
@@ -103,33 +98,27 @@ class Dispatcher:
         """
         self.send_or_leave(self._add(runs))
 
-    def send_or_leave(self, runs: Sequence[tuple[Run, timedelta]]) -> None:
+    def send_or_leave(self, runs: Sequence[Due]) -> None:
         """Send a message for each run, all of which are in the ledger. Those that SQS refuses are left to the sweep."""
         try:
             self._send(runs)
-        except (QueueError, BotoCoreError, ClientError):
-            logger.exception("runs left to the sweep", extra={"run_ids": [run.run_id for run, _ in runs]})
+        except QueueError:
+            logger.exception("runs left to the sweep", extra={"run_ids": [run.run_id for run in runs]})
 
-    def _add(self, runs: Sequence[Run]) -> list[tuple[Run, timedelta]]:
+    def _add(self, runs: Sequence[Run]) -> list[Due]:
         """Write the runs to the ledger. Those that are open now, and when each is due from now on."""
         now = self.ledger.clock()
         apart = self._apart(runs[0]) if runs[1:] else timedelta(0)
         delay_of = {run.run_id: number * apart for number, run in enumerate(runs)}
         opened = self.ledger.add(runs, lambda index: now + index * apart)
-        return [(run, delay_of[run.run_id]) for run in opened]
+        return [Due.of(run, delay_of[run.run_id]) for run in opened]
 
-    def _send(self, runs: Sequence[tuple[Run, timedelta]]) -> None:
+    def _send(self, runs: Sequence[Due]) -> None:
         self.queue.send(runs)
         count("RunsQueued", len(runs))
 
     def _apart(self, run: Run) -> timedelta:
         return timedelta(seconds=1 / self.performer.actions[run.provider].per_second(run))
-
-    def _perform(self, run: Run | str, lease: timedelta) -> Outcome:
-        outcome = self.performer.perform(run, lease)
-        if outcome.performed:
-            self._send_again(outcome)
-        return outcome
 
     def _deliver(self, run_id: str, lease: timedelta) -> Outcome:
         """Perform the run of a message. Where it is due later than SQS can delay a message, send the message again."""
@@ -141,7 +130,7 @@ class Dispatcher:
         due_at = outcome.row.due_at
         if outcome.state == "waiting" and due_at is not None:
             # If this fails the run is not lost: it is open, and sweep_runs finds it.
-            self.queue.send([(outcome.row.run, due_at - self.ledger.clock())])
+            self.queue.send([Due.of(outcome.row.run, due_at - self.ledger.clock())])
 
 
 def _result(run_id: str, job: Future[Outcome]) -> Outcome | BaseException:

@@ -15,7 +15,11 @@ Every change is one conditional write, so of two that act at once one is refused
 
 A row is *open* while it is pending or performing; then it stands in the index of open rows under ``due_at``, the
 moment at which somebody may act on it. While it is performed that moment is the end of the lease plus the settle time:
-when the process dies, nobody has to write anything for the row to be found.
+when the process dies, nobody has to write anything for the row to be found. A row for which a message was sent again is
+moved to a later ``due_at``, so that it is not found again at once; ``ready_at`` then says since when one may act on it.
+
+An ended row has ``ended``, which is its status again: the index of the history holds it, and is not written when a run
+is claimed.
 
 ``unsettled_at`` says when the outcome of a call to the provider became unknown. The claim sets it to the end of its
 lease, before any call: a process that dies after its claim may have called, so such a row is looked up first.
@@ -24,17 +28,16 @@ lease, before any call: a process that dies after its claim may have called, so 
 import hashlib
 import json
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from itertools import batched
 from typing import Any, Literal
 
-from aichats.runs.items import NEW, ConditionFailedError, together
+from aichats.runs.items import ConditionFailedError, Update
 from aichats.runs.model import Run
 from aichats.runs.reader import Reader
-from aichats.runs.rows import OPEN, EndStatus, Json, Row, new_item, row_of
+from aichats.runs.rows import EndStatus, Json, Row, new_item, open_state, row_of
 from aichats.runs.times import to_text
 
 REPLAYABLE: tuple[EndStatus, ...] = ("failed", "missed", "unknown")
@@ -43,7 +46,7 @@ KEEP_ENDED = timedelta(days=90)
 STILL_OPEN = "attribute_exists(#open_state)"
 SETTLED = {"unsettled_at": None, "seen": None}
 """What a row says while no outcome is unknown."""
-NOT_OPEN = ("open_state", "due_at", "lease", "lease_until")
+NOT_OPEN = ("open_state", "due_at", "ready_at", "lease", "lease_until")
 """What only an open row has."""
 
 
@@ -61,7 +64,13 @@ class RefusedByLedgerError(Exception):
 
 @dataclass(frozen=True)
 class Ledger(Reader):
-    """The table. Safe to share between threads."""
+    """The table. Safe to share between threads.
+
+    Args:
+        prepare: returns further attributes for the row of a new run: what its effects depend on.
+    """
+
+    prepare: Callable[[Run], Json] = lambda _run: {}
 
     # ------------------------------------------------------------------ before a run
 
@@ -72,61 +81,50 @@ class Ledger(Reader):
             The runs that are open now: all but those which were there already and have ended.
         """
         now = self.clock()
-        items = [(run, new_item(run, now, due_at(index))) for index, run in enumerate(runs)]
-        fresh: list[Run] = []
-        for part in batched(items, together([item for _, item in items]), strict=False):
-            if self._items.put_all([item for _, item in part]):
-                fresh += [run for run, _ in part]
-            else:
-                fresh += [run for run, item in part if self._add_alone(item)]
-        return fresh
+        moments = {run.run_id: due_at(index) for index, run in enumerate(runs)}
+        items = [self._new_item(run, now, moments[run.run_id], said) for run, said in self._stored(runs, now)]
+        found = self._items.insert(items)
+        return [run for run, stands in zip(runs, found, strict=True) if stands is None or self._is_open(stands)]
 
-    def _add_alone(self, item: Json) -> bool:
-        """Whether the row is open now."""
-        try:
-            self._items.put(item)
-        except ConditionFailedError as error:
-            return "due_at" in error.stands or self._reopen(error.stands)
-        return True
-
-    def _reopen(self, stands: Json) -> bool:
-        """Open a run again that counts as missed, since its event comes late. Whether it is open now."""
+    def _is_open(self, stands: Json) -> bool:
+        """Whether a run that is there already is open now. One that counts as missed is opened: its event came late."""
         if stands.get("status") != "missed":
-            return False
+            return "due_at" in stands
         with suppress(RefusedByLedgerError):
-            self.replay(stands["run_id"])
+            self._replay(row_of(stands))
         return True
 
     def note(
         self, runs: Sequence[Run], status: Literal["failed", "missed"], error: Json, *, unrendered: bool = False
     ) -> int:
-        """Write runs that nobody performed, where there is no row yet. How many were written.
+        """Write runs that nobody performed, for one reason. See :meth:`note_each`."""
+        return self.note_each([(run, error) for run in runs], status, unrendered=unrendered)
+
+    def note_each(
+        self, runs: Sequence[tuple[Run, Json]], status: Literal["failed", "missed"], *, unrendered: bool = False
+    ) -> int:
+        """Write runs that nobody performed, where there is no row yet. Return how many were written.
 
         Args:
-            runs: the runs.
+            runs: the runs, each with the reason, for people.
             status: why nobody did. A run that was ``missed`` is performed all the same if its event comes late.
-            error: the reason, for people.
-            unrendered: whether their texts could not be made: then nobody ever can.
+            unrendered: whether their texts could not be made: then nobody ever can, and no text is stored.
         """
         now = self.clock()
-        ended = {"status": status, "error": error, "unrendered": unrendered, "finished_at": to_text(now)}
-        kept = {"ttl": int((now + KEEP_ENDED).timestamp())}
-        open_only = dict.fromkeys(NOT_OPEN)
-        items = []
-        for run in runs:
-            item = {**new_item(run, now, now), **ended, **kept}
-            items.append({name: value for name, value in item.items() if name not in open_only})
-        written = 0
-        for part in batched(items, together(items), strict=False):
-            written += len(part) if self._items.put_all(part) else sum(map(self._note_alone, part))
-        return written
+        errors = {run.run_id: error for run, error in runs}
+        each = [run for run, _ in runs]
+        stored: Iterable[tuple[Run, Json]] = [(run, {}) for run in each] if unrendered else self._stored(each, now)
+        ended = {**_ended(status, now), "status": status, "unrendered": unrendered}
+        items = [{**self._new_item(run, now, now, said), **ended, "error": errors[run.run_id]} for run, said in stored]
+        items = [{name: value for name, value in item.items() if name not in NOT_OPEN} for item in items]
+        return sum(stands is None for stands in self._items.insert(items))
 
-    def _note_alone(self, item: Json) -> bool:
-        try:
-            self._items.put(item)
-        except ConditionFailedError:
-            return False
-        return True
+    def _stored(self, runs: Sequence[Run], now: datetime) -> Iterable[tuple[Run, Json]]:
+        """Store the actions of runs. Return each run with what its row says of its action."""
+        return zip(runs, self._texts.keep(runs, now), strict=True)
+
+    def _new_item(self, run: Run, now: datetime, due_at: datetime, said: Json) -> dict[str, Any]:
+        return new_item(run, now, due_at, {**said, **self.prepare(run)})
 
     # ------------------------------------------------------------------ one run
 
@@ -162,21 +160,33 @@ class Ledger(Reader):
             "due_at": to_text(lease_until + self.settle),
             "unsettled_at": to_text(lease_until),
             "updated_at": to_text(now),
-            "open_state": OPEN,
         }
-        takable = "#open_state = :open_state AND #due_at <= :now"
-        if isinstance(run, str):
-            new, run_id, condition = {}, run, takable
-        else:
-            new, run_id, condition = new_item(run, now, now), run.run_id, f"{NEW} OR ({takable})"
-        old = self._write(
-            run_id, changes, condition, {"now": to_text(now)}, defaults=new, count="attempts", tell_old=True
-        )
-        before = row_of(old or new)
+        if isinstance(run, Run):
+            [(_, said)] = self._stored([run], now)
+            new = self._new_item(run, now, now, said)
+            if self._insert({**new, **changes, "attempts": 1}):
+                before = row_of(new, run.action)
+                return replace(before, status="performing", attempts=1, lease=token, lease_until=lease_until)
+        run_id = run if isinstance(run, str) else run.run_id
+        # A row of an earlier version gets the key that it has now in the index of open rows.
+        changes["open_state"] = open_state(run_id)
+        takable = f"{STILL_OPEN} AND (#due_at <= :now OR #ready_at <= :now)"
+        values = {"now": to_text(now)}
+        old = self._write(run_id, changes, takable, values, remove=("ready_at",), count="attempts", tell_old=True)
+        before = self._whole(old)
         # Our own token: boto3 repeated the write, because its first answer got lost. What stood there before is not
         # known any more, so the run counts as unsettled.
         attempts = before.attempts + (before.lease != token)
         return replace(before, status="performing", attempts=attempts, lease=token, lease_until=lease_until)
+
+    def _insert(self, item: Json) -> bool:
+        """Write a new row that is claimed already. Return ``False`` if the run has a row."""
+        try:
+            self._items.put(item)
+        except ConditionFailedError as error:
+            # Our own lease: boto3 repeated the write, because its first answer got lost.
+            return bool(error.stands.get("lease") == item["lease"])
+        return True
 
     def put_back(self, row: Row, due_at: datetime, *, unsettled_at: datetime | None, error: Json | None) -> None:
         """Let a claimed run wait until ``due_at``; its attempts and key number become those of ``row``.
@@ -216,10 +226,11 @@ class Ledger(Reader):
         Raises:
             RefusedByLedgerError: the run has ended.
         """
-        known = {**row.result, **result}
-        changes = {"chat_id": chat_id, "result": _json(known), "updated_at": to_text(self.clock())}
+        known, now = {**row.result, **result}, self.clock()
+        moment = to_text(now)
+        changes = {"chat_id": chat_id, "result": _json(known), "recorded_at": moment, "updated_at": moment}
         self._write(row.run.run_id, changes | SETTLED, STILL_OPEN)
-        return replace(row, chat_id=chat_id, result=known, unsettled_at=None, seen=None)
+        return replace(row, chat_id=chat_id, result=known, recorded_at=now, unsettled_at=None, seen=None)
 
     def finish(
         self,
@@ -241,9 +252,8 @@ class Ledger(Reader):
             "error": error,
             "attempts": row.attempts,
             "key_number": row.key_number,
-            "finished_at": to_text(now),
+            **_ended(status, now),
             "updated_at": to_text(now),
-            "ttl": int((now + KEEP_ENDED).timestamp()),
             **({"unsettled_at": to_text(now)} if status == "unknown" else SETTLED),
         }
         if chat_id is not None:
@@ -264,12 +274,29 @@ class Ledger(Reader):
         changes = {
             "status": status,
             "error": row.error or {"type": "GivenUp", "message": "nobody could perform it"},
-            "finished_at": to_text(now),
+            **_ended(status, now),
             "updated_at": to_text(now),
-            "ttl": int((now + KEEP_ENDED).timestamp()),
         }
         condition = f"{STILL_OPEN} AND #updated_at = :seen"
         self._write(row.run.run_id, changes, condition, {"seen": to_text(row.updated_at)}, remove=NOT_OPEN)
+
+    def postpone(self, rows: Sequence[Row], until: Callable[[Row], datetime]) -> None:
+        """Note that up to 100 open rows need not be looked after until then. They can be claimed all the same.
+
+        A row that somebody acted on since stays as it is.
+        """
+        condition = f"{STILL_OPEN} AND #updated_at = :seen"
+        self._items.update_all(
+            [
+                Update(
+                    row.run.run_id,
+                    {"due_at": to_text(until(row)), "ready_at": to_text(row.due_at or row.updated_at)},
+                    condition,
+                    {"seen": to_text(row.updated_at)},
+                )
+                for row in rows
+            ]
+        )
 
     def replay(self, run_id: str) -> Row:
         """Open a run that ended without success again; its id stays.
@@ -282,13 +309,20 @@ class Ledger(Reader):
         Raises:
             RefusedByLedgerError: it is open or has succeeded, or there is none.
         """
-        now, row = self.clock(), self.get(run_id)
+        item = self._items.get(run_id)
+        row = row_of(item) if item else None
         if row is None or row.status not in REPLAYABLE or row.unrendered:
             raise RefusedByLedgerError(row)
+        return self._replay(row)
+
+    def _replay(self, row: Row) -> Row:
+        now = self.clock()
+        if row.action_key is not None:
+            self._texts.keep_on(row.action_key, now)
         due_at = max(now, row.unsettled_at + self.settle) if row.unsettled_at else now
         changes = {
             "status": "pending",
-            "open_state": OPEN,
+            "open_state": open_state(row.run.run_id),
             "due_at": to_text(due_at),
             "opened_at": to_text(now),
             "updated_at": to_text(now),
@@ -296,7 +330,7 @@ class Ledger(Reader):
         }
         values = {"was": row.status, "seen": to_text(row.updated_at)}
         condition = "#status = :was AND #updated_at = :seen"
-        self._write(run_id, changes, condition, values, remove=("ttl", "finished_at"))
+        self._write(row.run.run_id, changes, condition, values, remove=("ttl", "finished_at", "ended"))
         moments: dict[str, Any] = {"due_at": due_at, "opened_at": now, "updated_at": now, "finished_at": None}
         return replace(row, status="pending", attempts=0, **moments)
 
@@ -308,7 +342,7 @@ class Ledger(Reader):
         """
         now = to_text(self.clock())
         error = None if status == "succeeded" else {"type": "Resolved", "message": f"resolved as failed by {by}"}
-        changes = {"status": status, "error": error, "updated_at": now, **SETTLED}
+        changes = {"status": status, "ended": status, "error": error, "updated_at": now, **SETTLED}
         changes |= {"chat_id": chat_id} if chat_id else {}
         self._write(run_id, changes, "#status = :unknown", {"unknown": "unknown"})
 
@@ -333,6 +367,11 @@ class Ledger(Reader):
             return self._items.update(run_id, changes, condition, values, **how)
         except ConditionFailedError as error:
             raise RefusedByLedgerError(row_of(error.stands) if error.stands else None) from error
+
+
+def _ended(status: EndStatus, now: datetime) -> Json:
+    """Return what only an ended row has."""
+    return {"ended": status, "finished_at": to_text(now), "ttl": int((now + KEEP_ENDED).timestamp())}
 
 
 def _json(result: Json) -> str:

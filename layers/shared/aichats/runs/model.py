@@ -15,13 +15,14 @@ from pydantic import AwareDatetime, BeforeValidator, Field, ValidationInfo, fiel
 
 from aichats.models import Request
 from aichats.runs.actions import KINDS, MAX_TARGETS, Action, check_targets
+from aichats.validation import read_time
 
 type Trigger = Literal["schedule", "http", "webhook"]
 
 
 def _iso_8601(value: object) -> object:
     if isinstance(value, str) and re.match(r"2\d{3}-\d{2}-\d{2}T", value):
-        return value
+        return read_time(value)
     raise ValueError(
         "must be a time such as 2026-11-20T09:00:00Z; in a schedule write <aws.scheduler.scheduled-time>, "
         "which EventBridge Scheduler replaces"

@@ -20,11 +20,13 @@ from aichats.errors import (
     AichatsError,
     APIConnectionError,
     APIStatusError,
+    AuthenticationError,
     InternalServerError,
     OutcomeUnknownError,
     ProtocolError,
     ProviderError,
     RateLimitError,
+    SecretUnavailableError,
 )
 from aichats.http.deadline import remaining, time_limit
 from aichats.observability import count_now, logger
@@ -38,6 +40,8 @@ from aichats.runs.rows import EndStatus, Json, Row
 MAX_ATTEMPTS = 8
 """Attempts that reached the provider."""
 MAX_AGE = timedelta(hours=24)
+ROTATION = timedelta(minutes=15)
+"""How long a run waits whose credential is rejected: it may be replaced just now."""
 FIRST_WAIT = timedelta(seconds=2)
 MAX_WAIT = timedelta(minutes=10)
 ALARMING: dict[EndStatus, str] = {"failed": "RunsFailed", "unknown": "RunsUnknown"}
@@ -99,10 +103,12 @@ class Performer:
 
     Args:
         actions: those of each provider, by its name.
+        in_rotation: whether the credential for a provider was replaced a short time ago, or may have been.
     """
 
     ledger: Ledger
     actions: Mapping[str, Actions]
+    in_rotation: Callable[[str], bool] = lambda _: False
     randomness: random.Random = field(default_factory=random.SystemRandom)
 
     def perform(self, run: Run | str, lease: timedelta) -> Outcome:
@@ -127,6 +133,8 @@ class Performer:
             except _WaitError as wait:
                 return self._put_back(row, wait)
             except _EndError as end:
+                if self._may_pass(run, row, end.error):
+                    return self._put_back(row, _WaitError(end.error, refused=end.refused))
                 return self._end(row, end)
             return self._succeed(row, done)
         except RefusedByLedgerError as refused:
@@ -226,6 +234,19 @@ class Performer:
     def _actions(self, row: Row) -> Actions:
         return self.actions[row.run.provider]
 
+    def _may_pass(self, run: Run | str, row: Row, error: AichatsError) -> bool:
+        """Return whether a run must wait that would end: its secret can't be read, or its credential is being replaced.
+
+        A caller who waits for the first attempt is told at once that the credential is rejected, unless it was replaced
+        a short time ago.
+        """
+        if isinstance(error, SecretUnavailableError):
+            return True
+        if not isinstance(error, AuthenticationError) or self.ledger.clock() - row.opened_at >= ROTATION:
+            return False
+        has_caller = row.run.trigger == "http" and row.error is None and (isinstance(run, Run) or row.run.slow)
+        return not has_caller or self.in_rotation(row.run.provider)
+
     # ------------------------------------------------------------------ what became of it
 
     def _succeed(self, row: Row, done: Done) -> Outcome:
@@ -235,6 +256,7 @@ class Performer:
         return Outcome("succeeded", replace(known, status="succeeded", due_at=None, error=None), performed=True)
 
     def _put_back(self, row: Row, wait: _WaitError) -> Outcome:
+        _count_rejection(wait.error)
         now = self.ledger.clock()
         age = now - row.opened_at
         row = replace(row, attempts=row.attempts - (not wait.called))
@@ -264,6 +286,7 @@ class Performer:
         end.error.run_id = row.run.run_id
         if isinstance(end.error, ProviderError):
             end.error.chat_id = row.chat_id
+        _count_rejection(end.error)
         # Before the row ends: if the process dies between the two, the alarm goes off once too often, never too seldom.
         count_now(ALARMING[end.status])
         self.ledger.finish(ended, end.status, error=error)
@@ -286,7 +309,13 @@ def _judge(error: AichatsError, settle: timedelta) -> Exception:
         case RateLimitError():
             return _WaitError(error, _named_wait(error), called=True, refused=True)
         case _:
-            return _EndError("failed", error, refused=True)
+            return _EndError("failed", error, refused=isinstance(error, APIStatusError))
+
+
+def _count_rejection(error: AichatsError | None) -> None:
+    """Count a rejected credential at once, even if the run waits."""
+    if isinstance(error, AuthenticationError):
+        count_now("CredentialsRejected")
 
 
 def _refused(row: Row | None, run: Run | str) -> Outcome:

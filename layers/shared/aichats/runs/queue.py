@@ -1,23 +1,32 @@
 """The queues of runs: one message for each run that waits. It holds the id; what is to be done is in the ledger.
 
 Runs whose provider takes minutes have a queue and a function of their own, so that no other waits behind them.
+
+Many runs at once are sent as a few group messages. ``perform_runs`` sends one message for each of their runs, so a
+fan-out of 1,000 runs costs its caller one call to SQS.
 """
 
 import json
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
-from itertools import batched, groupby
+from datetime import datetime, timedelta
+from itertools import batched
 from typing import Annotated, Any, Literal, Protocol
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from botocore.exceptions import BotoCoreError, ClientError
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Discriminator, Field, Tag, TypeAdapter, ValidationError
 
 from aichats.runs.model import Run
+from aichats.runs.times import utc_now
 
 MAX_DELAY = timedelta(minutes=15)
 """What SQS delays a message at the most."""
 BATCH = 10
+GROUP = 100
+"""Runs of a group message: as many as ten calls to SQS send singly."""
+
+type RunId = Annotated[str, Field(pattern=r"^[a-z2-7]{32}$")]
 
 
 class SQS(Protocol):
@@ -28,13 +37,41 @@ class SQS(Protocol):
         """Send up to ten messages."""
 
 
-class Message(BaseModel):
-    """A run that is to be performed."""
-
+class _Form(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     version: Literal[1] = 1
-    run_id: Annotated[str, Field(pattern=r"^[a-z2-7]{32}$")]
+
+
+class Message(_Form):
+    """A run that is to be performed."""
+
+    run_id: RunId
+
+
+class GroupMessage(_Form):
+    """Runs that are to be performed: each gets a message of its own.
+
+    A group that is lost or comes twice does no harm: its runs are open in the ledger, and each is performed once.
+    """
+
+    kind: Literal["group"] = "group"
+    slow: bool
+    """Whether the runs belong to the queue for what takes minutes."""
+    sent_at: AwareDatetime
+    runs: Annotated[tuple[tuple[RunId, Annotated[int, Field(ge=0)]], ...], Field(min_length=1, max_length=GROUP)]
+    """The id of each run, and how many seconds after ``sent_at`` it is due."""
+
+
+def _kind(body: object) -> str:
+    """The form of a message. A message about one run names no form: it is the oldest."""
+    return str(body.get("kind", "run")) if isinstance(body, dict) else "run"
+
+
+type AnyMessage = Annotated[
+    Annotated[Message, Tag("run")] | Annotated[GroupMessage, Tag("group")], Discriminator(_kind)
+]
+_MESSAGE: TypeAdapter[Message | GroupMessage] = TypeAdapter(AnyMessage)
 
 
 class UnreadableMessageError(Exception):
@@ -45,18 +82,42 @@ class QueueError(Exception):
     """SQS did not take some messages. Their runs are in the ledger, and ``sweep_runs`` sends them again."""
 
 
-def read(body: str) -> str:
-    """The run_id that a message is about.
+def read(body: str) -> Message | GroupMessage:
+    """Return the message that a body holds.
 
     Raises:
         UnreadableMessageError: it is not one of ours; says why.
     """
     try:
-        return Message.model_validate_json(body).run_id
+        return _MESSAGE.validate_json(body)
     except ValidationError as error:
         details = error.errors(include_url=False, include_input=False, include_context=False)
-        why = "; ".join(f"{'.'.join(map(str, detail['loc'])) or 'body'}: {detail['msg']}" for detail in details)
+        why = "; ".join(f"{_place(detail['loc'])}: {detail['msg']}" for detail in details)
         raise UnreadableMessageError(why) from None
+
+
+def _place(path: Sequence[int | str]) -> str:
+    """Return where in a body something is wrong; the first step is the message's form, or nothing."""
+    return ".".join(map(str, path[1:])) or "body"
+
+
+@dataclass(frozen=True)
+class Due:
+    """A run that a message is needed for.
+
+    Attributes:
+        slow: whether it belongs to the queue for what takes minutes.
+        delay: how long until it is due. A message that comes early is harmless.
+    """
+
+    run_id: str
+    slow: bool
+    delay: timedelta
+
+    @classmethod
+    def of(cls, run: Run, delay: timedelta) -> "Due":
+        """A run, due after a delay."""
+        return cls(run.run_id, run.slow, delay)
 
 
 @dataclass(frozen=True)
@@ -70,17 +131,44 @@ class Queue:
     url: str
     slow_url: str
     dead_letter_url: str
+    clock: Callable[[], datetime] = utc_now
 
-    def send(self, runs: Iterable[tuple[Run, timedelta]]) -> None:
-        """Send runs, each to be performed after a delay (at most 15 minutes; a message that comes early is harmless).
+    def send(self, runs: Sequence[Due]) -> None:
+        """Send up to ten runs as one message each, more as groups. What SQS does not take stops nothing behind it.
 
         Raises:
-            QueueError: SQS refused some.
+            QueueError: SQS did not take some, each of which it was offered twice.
         """
-        urls = {False: self.url, True: self.slow_url}
-        for slow, same in groupby(runs, lambda each: each[0].slow):
-            for batch in batched(same, BATCH, strict=False):
-                self._send(urls[slow], [_message(run, delay) for run, delay in batch])
+        if len(runs) <= BATCH:
+            self.send_singly(runs)
+        else:
+            self._send_all(self.url, [self._group(part) for part in _groups(runs)])
+
+    def send_singly(self, runs: Sequence[Due]) -> None:
+        """Send one message for each run.
+
+        Raises:
+            QueueError: SQS did not take some, each of which it was offered twice.
+        """
+        failures: list[QueueError] = []
+        for slow, url in ((False, self.url), (True, self.slow_url)):
+            messages = [_message(Message(run_id=run.run_id), run.delay) for run in runs if run.slow == slow]
+            try:
+                self._send_all(url, messages)
+            except QueueError as failure:
+                failures.append(failure)
+        if failures:
+            raise QueueError("; ".join(map(str, failures)))
+
+    def expand(self, group: GroupMessage) -> None:
+        """Send one message for each run of a group, each for when it is due.
+
+        Raises:
+            QueueError: SQS did not take some.
+        """
+        elapsed = self.clock() - group.sent_at
+        due = [Due(run_id, group.slow, timedelta(seconds=seconds) - elapsed) for run_id, seconds in group.runs]
+        self.send_singly(due)
 
     def bury(self, body: str, reason: str) -> None:
         """Put a message that cannot be read to the dead letters, with the reason.
@@ -89,19 +177,53 @@ class Queue:
             QueueError: SQS refused it.
         """
         attributes = {"reason": {"DataType": "String", "StringValue": reason[:500]}}
-        self._send(self.dead_letter_url, [{"MessageBody": body, "MessageAttributes": attributes}])
+        self._send_all(self.dead_letter_url, [{"MessageBody": body, "MessageAttributes": attributes}])
 
-    def _send(self, url: str, messages: Sequence[Mapping[str, Any]]) -> None:
+    def _group(self, runs: Sequence[Due]) -> dict[str, Any]:
+        ids = tuple((run.run_id, _seconds(run.delay)) for run in runs)
+        group = GroupMessage(slow=runs[0].slow, sent_at=self.clock(), runs=ids)
+        # Not before the first of its runs is due, so that their messages need not be put off again.
+        return _message(group, min(run.delay for run in runs))
+
+    def _send_all(self, url: str, messages: Sequence[Mapping[str, Any]]) -> None:
+        """Send messages, ten at a time.
+
+        Raises:
+            QueueError: SQS did not take some; it was offered all.
+        """
+        refused: list[str] = []
+        for batch in batched(messages, BATCH, strict=False):
+            refused += self._send_batch(url, batch)
+        if refused:
+            raise QueueError(f"SQS did not take {len(refused)} of {len(messages)} messages: {refused[0]}")
+
+    def _send_batch(self, url: str, messages: Sequence[Mapping[str, Any]]) -> list[str]:
+        """Send up to ten messages. Return why it failed, once for each that SQS did not take."""
         entries = [{"Id": str(index), **message} for index, message in enumerate(messages)]
-        failed = self.client().send_message_batch(QueueUrl=url, Entries=entries).get("Failed", [])
-        if failed:
-            raise QueueError(f"SQS refused {len(failed)} of {len(entries)} messages: {json.dumps(failed[0])}")
+        failed: list[Mapping[str, Any]] = []
+        try:
+            for _ in range(2):
+                failed = self.client().send_message_batch(QueueUrl=url, Entries=entries).get("Failed", [])
+                again = {failure["Id"] for failure in failed}
+                entries = [entry for entry in entries if entry["Id"] in again]
+                if not entries:
+                    return []
+        except (BotoCoreError, ClientError) as error:
+            # boto3 has repeated the call already.
+            return [str(error)] * len(entries)
+        return [json.dumps(failure) for failure in failed]
+
+
+def _groups(runs: Sequence[Due]) -> Iterator[Sequence[Due]]:
+    """Groups of at most 100 runs, each for one queue."""
+    for slow in (False, True):
+        yield from batched((run for run in runs if run.slow == slow), GROUP, strict=False)
 
 
 def _seconds(delay: timedelta) -> int:
     # Rounded up: a message that comes before its run is due is dropped, and the run would wait for the next sweep.
-    return max(0, math.ceil(min(delay, MAX_DELAY).total_seconds()))
+    return max(0, math.ceil(delay.total_seconds()))
 
 
-def _message(run: Run, delay: timedelta) -> dict[str, Any]:
-    return {"MessageBody": Message(run_id=run.run_id).model_dump_json(), "DelaySeconds": _seconds(delay)}
+def _message(form: BaseModel, delay: timedelta) -> dict[str, Any]:
+    return {"MessageBody": form.model_dump_json(), "DelaySeconds": _seconds(min(delay, MAX_DELAY))}

@@ -1,6 +1,6 @@
 """What the ledger can be asked."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -8,8 +8,13 @@ from functools import cached_property
 from aichats.errors import UnreadableError
 from aichats.observability import count_now, logger
 from aichats.runs.items import DynamoDB, Items
-from aichats.runs.rows import OPEN, Json, Row, row_of
+from aichats.runs.rows import OPEN, OPEN_STATES, Json, Row, row_of
+from aichats.runs.texts import Texts
 from aichats.runs.times import to_text, utc_now
+
+BATCH = 100
+"""Rows that are read at once."""
+OPEN_STATUSES = ("pending", "performing")
 
 
 @dataclass(frozen=True)
@@ -28,40 +33,56 @@ class Reader:
     def get(self, run_id: str) -> Row | None:
         """A run, as of now; ``None`` if there is none."""
         item = self._items.get(run_id)
-        return row_of(item) if item else None
+        return self._whole(item) if item else None
 
-    def page(
-        self,
-        day: str,
-        *,
-        since: str,
-        until: str,
-        only: Mapping[str, str],
-        limit: int,
-        start: Json | None,
-    ) -> tuple[list[Row], Json | None]:
-        """Runs that were created on a UTC day, newest first, and where the next page of that day starts.
+    def rows(self, run_ids: Sequence[str]) -> list[Row]:
+        """Return up to 100 runs as of now, in this order. Of a long action they know no more than its type."""
+        return list(_readable(self._items.get_all(run_ids)))
 
-        ``only`` are attributes that must have just this value, such as ``{"status": "failed"}``.
+    def made(
+        self, lane: str, *, since: str, until: str, only: Mapping[str, str], limit: int
+    ) -> tuple[list[str], str | None]:
+        """Return what tells when runs of a lane of the history were made, newest first, as far as one query sees.
+
+        Args:
+            lane: which of :data:`LANES <aichats.runs.rows.LANES>`.
+            since: the oldest, as :attr:`made_at <aichats.runs.rows.new_item>` has it.
+            until: the newest, likewise.
+            only: the automation and the status that the runs must have, if given. A status ``pending`` or
+                ``performing`` means both.
+            limit: how many runs to look at, whether or not they fit.
+
+        Returns:
+            ``made_at`` of each run, and of the last one that was looked at, if there are more.
         """
-        condition = "#day = :day AND #created_at BETWEEN :since AND :until"
-        values = {"day": day, "since": since, "until": until}
+        wanted: dict[str, str | None] = dict(only)
+        if (status := wanted.pop("status", None)) is not None:
+            wanted["ended"] = None if status in OPEN_STATUSES else status
+        condition = "#lane = :lane AND #made_at BETWEEN :since AND :until"
+        values = {"lane": lane, "since": since, "until": until}
         newest_first = {"ScanIndexForward": False, "Limit": limit}
-        items, following = self._items.query("by_day", condition, values, only, start=start, **newest_first)
-        return list(_readable(items)), following
+        items, following = self._items.query("by_time", condition, values, wanted, start=None, **newest_first)
+        return [item["made_at"] for item in items], following["made_at"] if following else None
 
-    def overdue(self, before: datetime, *, limit: int) -> list[Row]:
-        """Up to ``limit`` open runs that somebody should have acted on, the longest waiting first."""
-        values = {"open_state": OPEN, "before": to_text(before)}
+    def overdue(self, before: datetime, *, first: int = 0) -> Iterator[list[Row]]:
+        """Return open runs that somebody should have acted on, up to 100 at a time.
+
+        Args:
+            before: until when.
+            first: which key of the index to begin with. Of each key the longest waiting come first.
+        """
+        keys = (OPEN, *OPEN_STATES)
         condition = "#open_state = :open_state AND #due_at < :before"
-        found: list[Row] = []
-        start: Json | None = None
-        while True:
-            # A page has at most 1 MB, which long messages fill soon.
-            items, start = self._items.query("by_due", condition, values, {}, start=start, Limit=limit - len(found))
-            found += _readable(items)
-            if len(found) >= limit or start is None:
-                return found
+        for number in range(len(keys)):
+            values = {"open_state": keys[(first + number) % len(keys)], "before": to_text(before)}
+            start: Json | None = None
+            while True:
+                found, start = self._items.query("by_open", condition, values, {}, start=start, Limit=BATCH)
+                items = self._items.get_all([item["run_id"] for item in found])
+                # The index may be a moment behind.
+                yield list(_readable(item for item in items if item.get("due_at", "~") < values["before"]))
+                if start is None:
+                    break
 
     def of_slot(self, automation: str, slot: str) -> set[str]:
         """Ids of the runs that an automation has for a slot. One that was written a moment ago may be left out."""
@@ -76,9 +97,17 @@ class Reader:
             if start is None:
                 return found
 
+    def _whole(self, item: Json) -> Row:
+        """The row of an item, with its whole action."""
+        return row_of(item, self._texts.of(item))
+
     @cached_property
     def _items(self) -> Items:
         return Items(self.client, self.table)
+
+    @cached_property
+    def _texts(self) -> Texts:
+        return Texts(self._items)
 
 
 def _readable(items: Iterable[Json]) -> Iterator[Row]:

@@ -30,7 +30,8 @@ class WhopClient:
 
     Args:
         token: a token, or a callable that gives one: called with ``None`` at first (and again when the token is 30 s
-            old), and with the refused token after a 401. If another token comes back, the call is repeated once.
+            old), and with the rejected token after a 401 or a 403. If another token comes back, the call is repeated
+            once.
         api_version: sent as ``Api-Version-Date``, which outranks the version that the key itself is pinned to.
         timeout: seconds for one whole call, its retries and waits included.
         transport: for tests, or to share one connection pool between clients.

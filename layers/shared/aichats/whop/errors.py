@@ -10,7 +10,8 @@ from aichats.errors import APIStatusError
 from aichats.http import Headers
 from aichats.http.bodies import json_object
 from aichats.http.client import Provider
-from aichats.http.refusals import CHECK_THE_KEY, refused, text
+from aichats.http.masking import Mask
+from aichats.http.refusals import CHECK_THE_KEY, NOTHING_TO_HIDE, refused
 
 _OUR_NAMES = {
     "current_company_id": "company_id",
@@ -28,7 +29,7 @@ _HINTS: dict[int, str] = {
 }
 
 
-def refusal(status: int, headers: Headers, content: bytes) -> APIStatusError:
+def refusal(status: int, headers: Headers, content: bytes, mask: Mask = NOTHING_TO_HIDE) -> APIStatusError:
     """An answer of 300 and above as an error."""
     envelope = json_object(content).get("error")
     error = envelope if isinstance(envelope, dict) else {}
@@ -36,17 +37,18 @@ def refusal(status: int, headers: Headers, content: bytes) -> APIStatusError:
         "whop",
         status,
         headers,
+        mask,
         message=error.get("message"),
-        code=text(error.get("code")),
-        error_type=text(error.get("type")),
-        param=_our_name(text(error.get("param"))),
-        hint=_hint(status, text(error.get("message")) or ""),
+        code=error.get("code"),
+        error_type=error.get("type"),
+        param=_our_name(error.get("param")),
+        hint=_hint(status, mask.text(error.get("message")) or ""),
     )
 
 
-def _our_name(param: str | None) -> str | None:
+def _our_name(param: object) -> object:
     """A field as callers know it, for the one that Whop names on the wire."""
-    return _OUR_NAMES.get(param, param) if param else None
+    return _OUR_NAMES.get(param, param) if isinstance(param, str) else param
 
 
 def _hint(status: int, message: str) -> str:

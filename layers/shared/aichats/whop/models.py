@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 
-from aichats.models import MessageText, OrElse, Reply, Request
+from aichats.models import MessageText, OrElse, Reply, Request, Truth, WholeNumber
 
 type CompanyId = Annotated[
     str,
@@ -30,7 +30,7 @@ type FileId = Annotated[
 type Title = Annotated[str, Field(min_length=1, max_length=500)]
 type NotificationPreference = Literal["all", "none"]
 type Cursor = Annotated[str, Field(min_length=1, max_length=1000)]
-type PageSize = Annotated[int, Field(ge=1, le=100)]
+type PageSize = Annotated[int, Field(ge=1, le=100), WholeNumber]
 type AgentIdentifier = Literal["general", "support"]
 
 
@@ -73,7 +73,7 @@ class ListAiChats(Request):
     before: Cursor | None = None
     first: PageSize | None = None
     last: PageSize | None = None
-    only_active_crons: bool | None = None
+    only_active_crons: Annotated[bool, Truth] | None = None
     agent_identifier: AgentIdentifier | None = None
 
     @field_validator("last")

@@ -7,7 +7,7 @@ import pytest
 from tests.fakes import FakeSecretsManager, Json
 from tests.kodey_api import CHATS, KEY, NEW, SENT, SLOW_QUEUE, World, refused
 from tests.lambda_calls import KODEY_SECRET, SECRETS
-from tests.ledgers import LEASE
+from tests.ledgers import LEASE, overdue
 
 CREATE_CHAT = {"type": "kodey.create_chat", "message_text": "How many tickets?"}
 
@@ -31,7 +31,7 @@ def test_a_fan_out_is_spread_by_the_calls_of_a_run_and_by_what_the_kind_of_key_m
 
     assert answer.status == 202
     assert {sent.queue for sent in api.sqs.sent} == {SLOW_QUEUE}
-    due = [row.due_at for row in api.app.ledger.overdue(api.clock.now + timedelta(hours=1), limit=100)]
+    due = [row.due_at for row in overdue(api.app.ledger, api.clock.now + timedelta(hours=1))]
     seconds = [(moment - api.clock.now).total_seconds() for moment in due if moment]
     assert seconds == pytest.approx([number * apart for number in range(100)], abs=0.01)
     assert all(sent.delay >= wait for sent, wait in zip(api.sqs.sent, seconds, strict=True))
@@ -89,7 +89,7 @@ def test_a_run_whose_reason_was_not_kept_is_told_all_the_same(api: World) -> Non
 
 
 @pytest.mark.parametrize(
-    ("kind", "status"), [("APITimeoutError", 504), ("SecretError", 500), ("APIConnectionError", 502)]
+    ("kind", "status"), [("APITimeoutError", 504), ("SecretError", 502), ("APIConnectionError", 502)]
 )
 def test_what_a_run_failed_of_decides_the_status(api: World, kind: str, status: int) -> None:
     api.meanwhile = lambda: None

@@ -13,6 +13,8 @@ from tests.lambda_calls import HttpCaller, make_application
 from tests.ledgers import make_run
 from tests.runs_api import end
 
+FOREIGN_IDS = ["", "x", "key:" + "a" * 64, "A" * 32, "a" * 33, "a" * 32 + "\n"]
+
 
 @pytest.fixture
 def now_api(whop: ScriptedTransport, sqs: FakeSqs) -> tuple[HttpCaller, Application]:
@@ -105,7 +107,13 @@ def test_a_time_that_is_none_is_told_what_one_is(api: HttpCaller, time: str) -> 
 
 @pytest.mark.parametrize(
     "position",
-    [{"day": "2026-11-18"}, {"day": "2026-11-20", "run_id": "x"}, {"run_id": "key:1"}, {"day": 7}, [], None],
+    [
+        *({"day": "2026-11-18"}, {"day": "2026-11-20", "run_id": "x"}, {"run_id": "key:1"}, {"day": 7}, [], None),
+        *({"day": "2026-11-20", "created_at": "2026-11-20T12:00:00.000Z", "run_id": odd} for odd in FOREIGN_IDS),
+        *({"before": f"2026-11-20T12:00:00.000Z {odd}"} for odd in FOREIGN_IDS),
+        *({"before": odd} for odd in ("", "a" * 32, f"2026-11-20 {'a' * 32}", f"2025-11-20T12:00:00.000Z {'a' * 32}")),
+        {"before": f"2026-11-20T12:00:00.000Z {'a' * 32}", "lane": "7"},
+    ],
 )
 def test_a_cursor_that_somebody_made_up_is_refused(api: HttpCaller, position: object) -> None:
     cursor = {"since": "2026-11-20T00:00:00Z", "until": "2026-11-20T23:00:00Z", "position": position}

@@ -91,7 +91,7 @@ def test_an_agent_is_taken_since_the_version_that_knows_it(sqs: FakeSqs) -> None
 def test_a_thousand_targets_are_taken(api: HttpCaller, sqs: FakeSqs) -> None:
     answer = api("POST", "/runs", {"action": MUTE, "targets": [f"aich_{number}" for number in range(1000)]})
 
-    assert len(answer.json["run_ids"]) == len(sqs.sent) == 1000
+    assert len(answer.json["run_ids"]) == len(sqs.runs) == 1000
 
 
 @pytest.mark.parametrize(

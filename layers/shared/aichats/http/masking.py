@@ -1,0 +1,117 @@
+"""What a provider says, made fit to be shown: without our credential, the request's texts, and control characters.
+
+A provider may repeat in an error what it was sent. Errors go into logs, into HTTP answers and into the history of runs.
+"""
+
+import base64
+import html
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+from urllib.parse import quote
+
+MAX_TEXT_CHARACTERS = 500
+MAX_WORD_CHARACTERS = 100
+HIDDEN = "[hidden]"
+TEXT_RUN, TOKEN_RUN = 24, 12
+"""A part of a text or of a token is hidden from this many characters on."""
+SHORTEST = 4
+"""A shorter text is hidden in no answer: it would hide parts of any words."""
+TEXT_FIELDS = ("message_text", "title", "content", "metadata")
+"""The fields of a request that hold texts of people."""
+
+_LOOKED_AT = 4 * MAX_TEXT_CHARACTERS
+# Compiled when they are needed: few calls fail.
+_UNSHOWABLE = (
+    r"[\s\x00-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff\ufff9-\ufffb]+"
+)
+_INVISIBLE = r"[^\x21-\x7e]+"
+
+
+def one_line(value: str) -> str:
+    """Return a text in one line: white space and control characters become single spaces."""
+    return re.sub(_UNSHOWABLE, " ", value).strip()
+
+
+def identifier(value: str | None) -> str | None:
+    """Return an id as visible ASCII of at most 100 characters; ``None`` if nothing is left."""
+    return re.sub(_INVISIBLE, "", value or "")[:MAX_WORD_CHARACTERS] or None
+
+
+@dataclass(frozen=True, repr=False)
+class Mask:
+    """Hides a request's secrets in what its provider answers. Looks at them only if there is something to hide.
+
+    Attributes:
+        tokens: the credentials that the request was sent with.
+        body: the request's body.
+    """
+
+    tokens: tuple[str, ...] = ()
+    body: Mapping[str, Any] | None = None
+
+    def text(self, value: object) -> str | None:
+        """Return a field of an answer if it is a text: masked, in one line, at most 500 characters."""
+        return self._shown(value, MAX_TEXT_CHARACTERS)
+
+    def word(self, value: object) -> str | None:
+        """Return a field that holds a code or a name if it is a text: masked, in one line, at most 100 characters."""
+        return self._shown(value, MAX_WORD_CHARACTERS)
+
+    def _shown(self, value: object, limit: int) -> str | None:
+        if not isinstance(value, str):
+            return None
+        shown = one_line(value[:_LOOKED_AT])
+        for secret, run in self._secrets:
+            shown = _without(shown, secret, run)
+        # At the end of a text that is not looked at whole, the beginning of a secret may be too short to be found.
+        return (shown[:-TEXT_RUN] if len(value) > _LOOKED_AT else shown)[:limit].strip()
+
+    @cached_property
+    def _secrets(self) -> list[tuple[str, int]]:
+        """What is hidden, and from how many characters on, each in every form in which it may come back."""
+        tokens = [(form, min(TOKEN_RUN, len(form))) for token in self.tokens for form in _forms_of_token(token)]
+        texts = [(form, TEXT_RUN) for text in _texts(self.body) for form in _forms_of_text(text)]
+        return list(dict.fromkeys(tokens + texts))
+
+
+def _without(shown: str, secret: str, run: int) -> str:
+    """Return what is shown without the secret, and without any part of it of ``run`` characters or more."""
+    if len(secret) < SHORTEST:
+        return shown
+    if len(secret) < run:
+        return re.sub(rf"(?<!\w)(?=\w){re.escape(secret)}(?!\w)|(?!\w){re.escape(secret)}", HIDDEN, shown)
+    kept, at = [], 0
+    while at < len(shown):
+        length = run if shown[at : at + run] in secret and at + run <= len(shown) else 0
+        while length and at + length < len(shown) and shown[at : at + length + 1] in secret:
+            length += 1
+        kept.append(HIDDEN if length else shown[at])
+        at += length or 1
+    return "".join(kept)
+
+
+def _texts(body: object, *, is_text: bool = False) -> Iterator[str]:
+    if isinstance(body, str):
+        if is_text:
+            yield body
+    elif isinstance(body, Mapping):
+        for name, value in body.items():
+            yield from _texts(value, is_text=is_text or name in TEXT_FIELDS)
+    elif isinstance(body, list):
+        for value in body:
+            yield from _texts(value, is_text=is_text)
+
+
+def _forms_of_token(token: str) -> list[str]:
+    return [token, quote(token, safe=""), base64.b64encode(token.encode()).decode().rstrip("=")]
+
+
+def _forms_of_text(text: str) -> list[str]:
+    """The text itself, and as JSON, HTML and URLs write it; each in one line, as what is shown is."""
+    in_json = [json.dumps(text, ensure_ascii=ascii_only)[1:-1] for ascii_only in (False, True)]
+    in_url = quote(text.encode(errors="surrogatepass"), safe="")
+    return [one_line(form) for form in (text, *in_json, html.escape(text), in_url)]

@@ -1,0 +1,290 @@
+"""Where the actions of runs are kept, and how little a row holds."""
+
+from collections import Counter
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from aichats.errors import UnreadableError
+from aichats.runs import texts
+from aichats.runs.actions import Action, WhopCreateChat
+from aichats.runs.history import History
+from aichats.runs.ledger import KEEP_ENDED, Ledger
+from aichats.runs.model import Run
+from tests.fakes import Json
+from tests.ledgers import CREATE, ERROR, LEASE, NOON, RUN, Clock, dynamodb, item, make_ledger, make_run, overdue, stored
+
+LONG = WhopCreateChat(type="whop.create_chat", message_text="How was the week? " * 100, title="Week")
+
+
+def long_runs(count: int, action: Action = LONG, name: str = "one") -> list[Run]:
+    return [make_run(name, action, f"biz_{number}") for number in range(count)]
+
+
+class Calls:
+    """DynamoDB that counts what is called, and how many items each transaction has."""
+
+    def __init__(self) -> None:
+        self.made: Counter[str] = Counter()
+        self.sizes: list[int] = []
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        def call(**request: Any) -> Any:
+            self.made[name] += 1
+            if "TransactItems" in request:
+                self.sizes.append(len(request["TransactItems"]))
+            return getattr(dynamodb(), name)(**request)
+
+        return call
+
+
+def items_of(ledger: Ledger) -> list[Json]:
+    """All items that are no rows."""
+    found = dynamodb().scan(TableName=ledger.table)["Items"]
+    return [dict(each) for each in found if each["run_id"]["S"].startswith("action:")]
+
+
+def size(attributes: Json) -> int:
+    """How long an item is, as DynamoDB counts it."""
+    return sum(len(name) + len(str(*value.values()).encode()) for name, value in attributes.items())
+
+
+def remove(ledger: Ledger, key: str) -> None:
+    dynamodb().delete_item(TableName=ledger.table, Key={"run_id": {"S": key}})
+
+
+# ---------------------------------------------------------------------------------------------- written
+
+
+def test_the_runs_of_an_occurrence_share_one_item_that_holds_their_text(ledger: Ledger) -> None:
+    ledger.add(long_runs(5), lambda _: NOON)
+
+    [text] = items_of(ledger)
+    rows = [item(ledger, run) for run in long_runs(5)]
+    assert {row["action_key"]["S"] for row in rows} == {text["run_id"]["S"]}
+    assert all("action" not in row and size(row) < 1024 for row in rows)
+
+
+def test_a_short_action_is_part_of_its_row(ledger: Ledger) -> None:
+    ledger.add([RUN], lambda _: NOON)
+
+    assert items_of(ledger) == []
+    assert "action" in item(ledger)
+
+
+def test_a_fan_out_that_is_repeated_writes_the_same_item_again(ledger: Ledger) -> None:
+    ledger.add(long_runs(3), lambda _: NOON)
+    ledger.add(long_runs(3), lambda _: NOON)
+
+    assert len(items_of(ledger)) == 1
+
+
+def test_two_occurrences_with_the_same_text_never_write_the_same_item(ledger: Ledger) -> None:
+    ledger.add(long_runs(2), lambda _: NOON)
+    ledger.add(long_runs(2, name="two"), lambda _: NOON)
+
+    assert len(items_of(ledger)) == 2
+
+
+def test_texts_that_differ_for_each_target_are_written_in_transactions_that_dynamodb_takes(clock: Clock) -> None:
+    calls = Calls()
+    ledger = make_ledger(clock, client=calls)
+    many = [
+        make_run(action=LONG.model_copy(update={"message_text": f"{number} " + "ü" * 60_000}), target=f"biz_{number}")
+        for number in range(60)
+    ]
+
+    assert ledger.add(many, lambda _: NOON) == many
+
+    # On the wire an ü has six characters.
+    assert max(calls.sizes[:-1]) * 360_000 < 4_000_000
+    assert sum(calls.sizes) == 120
+    assert [stored(ledger, run).run for run in many[::20]] == many[::20]
+
+
+def test_a_single_run_is_written_by_no_transaction(clock: Clock) -> None:
+    calls = Calls()
+    ledger = make_ledger(clock, client=calls)
+
+    ledger.add(long_runs(1), lambda _: NOON)
+
+    assert calls.made == {"put_item": 2}
+
+
+def test_a_run_that_is_performed_at_once_keeps_its_text_apart_too(ledger: Ledger) -> None:
+    [run] = long_runs(1)
+
+    assert ledger.claim(run, LEASE).run == run
+
+    assert size(item(ledger, run)) < 1024
+    assert len(items_of(ledger)) == 1
+
+
+def test_a_text_that_could_not_be_made_is_not_stored(ledger: Ledger) -> None:
+    [run] = long_runs(1)
+
+    ledger.note([run], "failed", ERROR, unrendered=True)
+
+    assert items_of(ledger) == []
+    row = stored(ledger, run)
+    assert (row.run.action.type, row.unrendered) == ("whop.create_chat", True)
+
+
+# ---------------------------------------------------------------------------------------------- read
+
+
+def test_whoever_claims_a_run_gets_its_whole_action(ledger: Ledger) -> None:
+    [run] = long_runs(1)
+    ledger.add([run], lambda _: NOON)
+
+    assert ledger.claim(run.run_id, LEASE).run == run
+    assert stored(ledger, run).run == run
+
+
+def test_the_history_and_the_sweep_read_no_text(clock: Clock) -> None:
+    calls = Calls()
+    ledger = make_ledger(clock, client=calls)
+    many = long_runs(3)
+    ledger.add(many, lambda _: NOON)
+    before = calls.made["get_item"]
+
+    swept = overdue(ledger, NOON + timedelta(minutes=5))
+    listed, _ = History(ledger).page(NOON, NOON, only={}, limit=10, start=None)
+
+    assert {row.run.action.type for row in swept + listed} == {"whop.create_chat"}
+    assert len(swept) == len(listed) == 3
+    assert calls.made["get_item"] == before
+
+
+def test_a_container_reads_the_text_of_a_fan_out_once(clock: Clock) -> None:
+    make_ledger(clock)
+    calls = Calls()
+    ledger = make_ledger(clock, client=calls)
+    many = long_runs(10)
+    ledger.add(many, lambda _: NOON)
+    ledger.claim(many[0].run_id, LEASE)
+
+    with ThreadPoolExecutor(9) as pool:
+        claimed = list(pool.map(lambda run: ledger.claim(run.run_id, LEASE).run, many[1:]))
+
+    assert claimed == many[1:]
+    assert calls.made["get_item"] == 1
+
+
+def test_a_container_remembers_so_many_texts_and_no_more(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(texts, "CACHED", 2)
+    calls = Calls()
+    ledger = make_ledger(clock, client=calls)
+    many = [run for name in "abc" for run in long_runs(1, name=name)]
+    for run in many:
+        ledger.add([run], lambda _: NOON)
+        ledger.claim(run.run_id, LEASE)
+
+    ledger.get(many[2].run_id)
+    assert calls.made["get_item"] == 3 + 1
+    ledger.get(many[0].run_id)
+    assert calls.made["get_item"] == 3 + 1 + 2
+
+
+def test_a_text_that_is_gone_is_reported_and_names_no_text(ledger: Ledger) -> None:
+    [run] = long_runs(1)
+    ledger.add([run], lambda _: NOON)
+    [text] = items_of(ledger)
+    remove(ledger, text["run_id"]["S"])
+
+    with pytest.raises(UnreadableError, match=r"action:\w+ is not kept any more"):
+        ledger.get(run.run_id)
+
+
+# ---------------------------------------------------------------------------------------------- kept
+
+
+def test_a_text_is_kept_longer_than_the_rows_that_name_it(ledger: Ledger, clock: Clock) -> None:
+    [run] = long_runs(1)
+    ledger.add([run], lambda _: NOON)
+    clock.forward(hours=25)
+    ledger.finish(ledger.claim(run.run_id, LEASE), "failed", error=ERROR)
+
+    [text] = items_of(ledger)
+    assert int(text["ttl"]["N"]) > int(item(ledger, run)["ttl"]["N"])
+
+
+def test_a_text_is_kept_as_long_again_after_a_replay(ledger: Ledger, clock: Clock) -> None:
+    [run] = long_runs(1)
+    ledger.finish(ledger.claim(run, LEASE), "failed", error=ERROR)
+    clock.now += KEEP_ENDED - timedelta(hours=1)
+
+    ledger.replay(run.run_id)
+    ledger.finish(ledger.claim(run.run_id, LEASE), "failed", error=ERROR)
+
+    [text] = items_of(ledger)
+    assert int(text["ttl"]["N"]) > int(item(ledger, run)["ttl"]["N"])
+
+
+def test_a_run_whose_text_is_gone_is_not_replayed(ledger: Ledger) -> None:
+    [run] = long_runs(1)
+    ledger.finish(ledger.claim(run, LEASE), "failed", error=ERROR)
+    [text] = items_of(ledger)
+    remove(ledger, text["run_id"]["S"])
+
+    with pytest.raises(UnreadableError):
+        ledger.replay(run.run_id)
+
+    assert item(ledger, run)["status"]["S"] == "failed"
+
+
+# ---------------------------------------------------------------------------------------------- of earlier versions
+
+
+def put_old_row(ledger: Ledger, run: Run) -> None:
+    """An open row as earlier versions wrote it: its text inside, all open rows under one key, the day a key."""
+    texts = {
+        "run_id": run.run_id,
+        "status": "pending",
+        "trigger": run.trigger,
+        "provider": "whop",
+        "action": run.action.model_dump_json(exclude_unset=True),
+        "target": run.target or "",
+        "api_version": "2026-07-08-1",
+        "created_at": "2026-11-20T12:00:00.000Z",
+        "opened_at": "2026-11-20T12:00:00.000Z",
+        "updated_at": "2026-11-20T12:00:00.000Z",
+        "day": "2026-11-20",
+        "open_state": "open",
+        "due_at": "2026-11-20T12:00:00.000Z",
+    }
+    attributes: Json = {name: {"S": value} for name, value in texts.items()}
+    numbers = {"attempts": {"N": "0"}, "key_number": {"N": "1"}}
+    dynamodb().put_item(TableName=ledger.table, Item=attributes | numbers)
+
+
+@pytest.mark.parametrize("action", [CREATE, LONG])
+def test_an_open_row_of_an_earlier_version_is_swept_claimed_and_ended(
+    ledger: Ledger, clock: Clock, action: WhopCreateChat
+) -> None:
+    [run] = long_runs(1, action)
+    put_old_row(ledger, run)
+
+    assert [row.run for row in overdue(ledger, NOON + timedelta(minutes=5))] == [run]
+    row = ledger.claim(run.run_id, LEASE)
+    assert (row.run, row.attempts) == (run, 1)
+    assert item(ledger, run)["open_state"]["S"].startswith("open.")
+    clock.forward(minutes=9)
+    assert [row.run for row in overdue(ledger, clock.now)] == [run]
+    ledger.finish(row, "succeeded", chat_id="aich_1")
+    assert overdue(ledger, clock.now) == []
+
+
+def test_a_repeated_call_for_a_row_of_an_earlier_version_changes_nothing_of_what_it_depends_on(
+    ledger: Ledger,
+) -> None:
+    [run] = long_runs(1)
+    put_old_row(ledger, run)
+
+    assert ledger.add([run], lambda _: NOON) == [run]
+    assert ledger.claim(run, LEASE).run == run
+
+    assert "action_key" not in item(ledger, run)

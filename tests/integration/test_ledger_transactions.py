@@ -1,0 +1,207 @@
+"""What cancelled transactions mean, and how many calls the ledger makes."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from aichats.runs import items
+from aichats.runs.ledger import Ledger
+from tests.fakes import Json
+from tests.integration.test_ledger_texts import Calls
+from tests.ledgers import ERROR, LEASE, NOON, RUN, SETTLE, Clock, dynamodb, end, make_ledger, overdue, runs, stored
+
+
+def cancelled(*codes: str) -> ClientError:
+    """What boto3 raises for a transaction, with the reason for each of its writes."""
+    reasons = [{"Code": code} for code in codes]
+    response: Any = {"Error": {"Code": "TransactionCanceledException"}, "CancellationReasons": reasons}
+    return ClientError(response, "TransactWriteItems")
+
+
+def failed(code: str) -> ClientError:
+    return ClientError({"Error": {"Code": code, "Message": "a message of AWS"}}, "PutItem")
+
+
+class Failing(Calls):
+    """DynamoDB that fails at first, by script, and counts what is called."""
+
+    def __init__(self, *script: Exception) -> None:
+        super().__init__()
+        self._script = list(script)
+
+    def __getattr__(self, name: str) -> Any:
+        call = super().__getattr__(name)
+
+        def fail(**request: Any) -> Any:
+            if self._script:
+                self.made[name] += 1
+                raise self._script.pop(0)
+            return call(**request)
+
+        return fail
+
+
+@pytest.fixture(autouse=True)
+def pauses(monkeypatch: pytest.MonkeyPatch) -> list[None]:
+    """One entry for each pause; none is made."""
+    made: list[None] = []
+    monkeypatch.setattr(items, "pause", lambda: made.append(None))
+    return made
+
+
+def watched(ledger: Ledger) -> tuple[Ledger, Calls]:
+    """The same ledger, whose calls are counted from now on."""
+    calls = Calls()
+    return Ledger(calls, ledger.table, SETTLE, ledger.clock), calls
+
+
+# ---------------------------------------------------------------------------------------------- what is there already
+
+
+def test_a_fan_out_of_a_thousand_runs_costs_ten_transactions_also_the_second_time(clock: Clock) -> None:
+    calls = Calls()
+    ledger = make_ledger(clock, client=calls)
+    many = runs(1000)
+
+    ledger.add(many, lambda _: NOON)
+    assert calls.made == {"transact_write_items": 10}
+    calls.made.clear()
+
+    assert ledger.add(many, lambda _: NOON) == many
+    assert calls.made == {"transact_write_items": 10}
+
+
+def test_some_that_are_there_cost_one_transaction_more(ledger: Ledger) -> None:
+    many = runs(100)
+    ledger.add(many[10:20], lambda _: NOON)
+    end(ledger, "succeeded", many[50])
+    ledger, calls = watched(ledger)
+
+    assert ledger.add(many, lambda _: NOON) == [run for run in many if run != many[50]]
+
+    assert calls.made == {"transact_write_items": 2}
+    assert calls.sizes == [100, 89]
+
+
+def test_late_events_of_runs_that_were_missed_cost_a_call_each_at_most(ledger: Ledger) -> None:
+    many = runs(5)
+    ledger.note(many, "missed", ERROR)
+    ledger, calls = watched(ledger)
+
+    assert ledger.add(many, lambda _: NOON) == many
+
+    assert calls.made == {"transact_write_items": 1, "update_item": 5}
+    assert {stored(ledger, run).status for run in many} == {"pending"}
+
+
+def test_five_hundred_texts_that_cannot_be_made_are_noted_by_five_transactions_each_with_its_reason(
+    clock: Clock,
+) -> None:
+    calls = Calls()
+    ledger = make_ledger(clock, client=calls)
+    many = runs(500)
+    failures: list[tuple[Any, Json]] = [(run, {"type": "RenderError", "message": str(run.target)}) for run in many]
+
+    assert ledger.note_each(failures, "failed", unrendered=True) == 500
+    assert calls.made == {"transact_write_items": 5}
+    assert ledger.note_each(failures, "failed", unrendered=True) == 0
+    assert calls.made == {"transact_write_items": 10}
+    assert stored(ledger, many[321]).error == {"type": "RenderError", "message": "biz_321"}
+
+
+# ---------------------------------------------------------------------------------------------- what passes
+
+
+@pytest.mark.parametrize(
+    "reasons",
+    [
+        ("None", "TransactionConflict", "None"),
+        ("ThrottlingError", "None", "None"),
+        ("None", "None", "ProvisionedThroughputExceeded"),
+    ],
+)
+def test_what_passes_is_repeated_once_after_a_pause(clock: Clock, reasons: Sequence[str], pauses: list[None]) -> None:
+    failing = Failing(cancelled(*reasons))
+    ledger = make_ledger(clock, client=failing)
+
+    assert ledger.add(runs(3), lambda _: NOON) == runs(3)
+
+    assert (len(pauses), failing.made) == (1, {"transact_write_items": 2})
+    assert len(overdue(ledger, NOON + SETTLE)) == 3
+
+
+def test_what_does_not_pass_is_a_failure_and_is_not_taken_for_runs_that_are_there(clock: Clock) -> None:
+    throttled = [cancelled("ThrottlingError", "None", "None") for _ in range(2)]
+    ledger = make_ledger(clock, client=Failing(*throttled))
+
+    with pytest.raises(ClientError, match="TransactionCanceled"):
+        ledger.add(runs(3), lambda _: NOON)
+
+
+def test_a_transaction_that_is_wrong_is_not_repeated(clock: Clock) -> None:
+    failing = Failing(cancelled("ValidationError", "None", "None"))
+
+    with pytest.raises(ClientError, match="TransactionCanceled"):
+        make_ledger(clock, client=failing).add(runs(3), lambda _: NOON)
+    assert failing.made == {"transact_write_items": 1}
+
+
+def test_a_claim_that_a_transaction_is_in_the_way_of_is_repeated_once(ledger: Ledger, pauses: list[None]) -> None:
+    ledger.add([RUN], lambda _: NOON)
+    failing = Failing(failed("TransactionConflictException"))
+
+    row = Ledger(failing, ledger.table, SETTLE, ledger.clock).claim(RUN.run_id, LEASE)
+
+    assert (row.attempts, len(pauses), failing.made["update_item"]) == (1, 1, 2)
+
+
+def test_a_second_conflict_is_a_failure(ledger: Ledger) -> None:
+    ledger.add([RUN], lambda _: NOON)
+    failing = Failing(*[failed("TransactionConflictException")] * 2)
+
+    with pytest.raises(ClientError, match="TransactionConflict"):
+        Ledger(failing, ledger.table, SETTLE, ledger.clock).claim(RUN.run_id, LEASE)
+
+
+# ---------------------------------------------------------------------------------------------- batches that are read
+
+
+class Sparing(Calls):
+    """DynamoDB that answers at most two items of a batch, and for some time nothing."""
+
+    def __init__(self, most: int) -> None:
+        super().__init__()
+        self._most = most
+
+    def batch_get_item(self, **request: Any) -> Any:
+        self.made["batch_get_item"] += 1
+        [(table, wanted)] = request["RequestItems"].items()
+        keys, left = wanted["Keys"][: self._most], wanted["Keys"][self._most :]
+        answer: Json = {"Responses": {table: []}}
+        if keys:
+            answer = dict(dynamodb().batch_get_item(RequestItems={table: wanted | {"Keys": keys}}))
+        return answer | ({"UnprocessedKeys": {table: wanted | {"Keys": left}}} if left else {})
+
+
+@pytest.mark.parametrize(("most", "batches", "singles"), [(5, 1, 0), (2, 3, 0), (1, 3, 2), (0, 3, 5)])
+def test_what_dynamodb_leaves_out_of_a_batch_is_read_all_the_same(
+    clock: Clock, most: int, batches: int, singles: int
+) -> None:
+    sparing = Sparing(most)
+    ledger = make_ledger(clock, client=sparing)
+    many = runs(5)
+    ledger.add(many, lambda _: NOON)
+
+    assert [row.run for row in ledger.rows([run.run_id for run in many])] == many
+
+    assert (sparing.made["batch_get_item"], sparing.made["get_item"]) == (batches, singles)
+
+
+def test_rows_that_are_gone_are_left_out(ledger: Ledger) -> None:
+    ledger.add(runs(2), lambda _: NOON)
+
+    wanted = [runs(3)[2].run_id, runs(3)[1].run_id]
+    assert [row.run for row in ledger.rows(wanted)] == [runs(3)[1]]
+    assert ledger.rows([]) == []

@@ -1,0 +1,129 @@
+"""A secret of a deployed stack, changed by several people at once: Secrets Manager as moto simulates it."""
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import boto3
+import pytest
+from moto import mock_aws
+from mypy_boto3_secretsmanager import SecretsManagerClient
+
+from local import caller
+from local.deployed import MAX_TRIES, DeployedError, StackSecret
+
+NAME = "aichats/dev/whop"
+type Json = dict[str, Any]
+
+
+@pytest.fixture
+def manager() -> Iterator[SecretsManagerClient]:
+    with mock_aws():
+        client = boto3.client("secretsmanager")
+        client.create_secret(Name=NAME, SecretString="{}")
+        yield client
+
+
+def value(manager: SecretsManagerClient, stage: str = "AWSCURRENT") -> Json:
+    found: Json = json.loads(manager.get_secret_value(SecretId=NAME, VersionStage=stage)["SecretString"])
+    return found
+
+
+def adding(name: str, meanwhile: Callable[[], object] = lambda: None) -> Callable[[Json], Json]:
+    """A change that adds a name, and something else that happens while it is made."""
+
+    def make(value: Json) -> Json:
+        meanwhile()
+        return value | {name: True}
+
+    return make
+
+
+def test_a_change_becomes_the_current_version_and_leaves_the_one_before(manager: SecretsManagerClient) -> None:
+    secret = StackSecret(NAME)
+    assert secret.change(adding("a")) == {"a": True}
+    assert secret.change(adding("b")) == {"a": True, "b": True} == secret.read()
+    assert (value(manager), value(manager, "AWSPREVIOUS")) == ({"a": True, "b": True}, {"a": True})
+    stages = manager.describe_secret(SecretId=NAME)["VersionIdsToStages"].values()
+    assert sorted(stage for stages in stages for stage in stages) == ["AWSCURRENT", "AWSPREVIOUS"]
+
+
+def test_of_two_that_change_it_at_once_neither_loses_what_the_other_wrote(manager: SecretsManagerClient) -> None:
+    others = ["other"]
+
+    def overtake() -> None:
+        if others:
+            StackSecret(NAME).change(adding(others.pop()))
+
+    assert StackSecret(NAME).change(adding("mine", overtake)) == {
+        "other": True,
+        "mine": True,
+    }
+    assert value(manager) == {"other": True, "mine": True}
+
+
+def test_who_is_overtaken_again_and_again_is_told(manager: SecretsManagerClient) -> None:
+    numbers = iter(range(100))
+
+    def overtake() -> None:
+        StackSecret(NAME).change(adding(f"other-{next(numbers)}"))
+
+    with pytest.raises(DeployedError, match=f"was changed by others {MAX_TRIES} times meanwhile; try again"):
+        StackSecret(NAME).change(adding("mine", overtake))
+    assert "mine" not in value(manager)
+
+
+def test_a_value_that_is_too_large_is_not_written(manager: SecretsManagerClient) -> None:
+    with pytest.raises(DeployedError, match=r"would have 70008 bytes, and Secrets Manager takes 65536"):
+        StackSecret(NAME).change(lambda _: {"k": "x" * 70_000})
+    assert value(manager) == {}
+
+
+# ---- callers
+
+
+@pytest.fixture
+def callers(monkeypatch: pytest.MonkeyPatch, manager: SecretsManagerClient) -> Callable[[], Json]:
+    """What the secret holds, which `make caller` changes."""
+    monkeypatch.setattr(StackSecret, "find", lambda *_: StackSecret(NAME))
+    return lambda: value(manager)
+
+
+def make_caller(*arguments: str) -> int:
+    return caller.main(["--stack", "aichats-dev", *arguments])
+
+
+def test_a_new_name_gets_a_lineage_which_a_new_token_keeps_and_a_new_caller_does_not(
+    callers: Callable[[], Json], capsys: pytest.CaptureFixture[str]
+) -> None:
+    make = ("make", "--name", "crm", "--scopes", "chats:write")
+    assert make_caller(*make) == 0
+    first = callers()["crm"]
+    assert first["sha256"] == hashlib.sha256(capsys.readouterr().out.strip().encode()).hexdigest()
+
+    assert make_caller("rotate", "--name", "crm") == 0
+    rotated = callers()["crm"]
+    assert rotated["sha256"] == hashlib.sha256(capsys.readouterr().out.strip().encode()).hexdigest()
+    assert rotated == first | {"sha256": rotated["sha256"]}
+    assert rotated["sha256"] != first["sha256"]
+
+    assert make_caller("revoke", "--name", "crm") == 0
+    assert callers() == {}
+    assert make_caller(*make) == 0
+    assert callers()["crm"]["lineage"] != first["lineage"]
+
+
+def test_a_name_that_is_taken_or_unknown_is_told(
+    callers: Callable[[], Json], capsys: pytest.CaptureFixture[str]
+) -> None:
+    make_caller("make", "--name", "crm", "--scopes", "chats:write")
+    before = callers()
+    capsys.readouterr()
+    assert make_caller("make", "--name", "crm", "--scopes", "chats:read") == 1
+    assert make_caller("rotate", "--name", "other") == 1
+    assert make_caller("revoke", "--name", "other") == 1
+    told = capsys.readouterr()
+    assert "there is a caller crm already; give it a new token: ROTATE=1 NAME=crm, or revoke it first" in told.err
+    assert told.err.count("there is no caller 'other'") == 2
+    assert (told.out, callers()) == ("", before)

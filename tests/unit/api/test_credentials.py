@@ -1,0 +1,85 @@
+"""What HTTP callers are told when a secret can't be read just now, or a credential was replaced a short time ago."""
+
+import time
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from aichats.api.app import create_api
+from aichats.http import retry
+from tests.fakes import FakeClock, FakeSecretsManager, ScriptedTransport, ai_chat, aws_error, ok, refused
+from tests.lambda_calls import SECRETS, WHOP_SECRET, HttpCaller, call_api, make_application
+
+CREATE = ("POST", "/chats", {"message_text": "hello"})
+
+
+@pytest.fixture(autouse=True)
+def _one_attempt(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(retry, "MAX_ATTEMPTS", 1)
+
+
+def changed(ago: timedelta, previous: dict[str, str]) -> FakeSecretsManager:
+    """Whop's secret was changed some time ago."""
+    manager = FakeSecretsManager(SECRETS)
+    manager.changed_at[WHOP_SECRET] = datetime.now(UTC) - ago
+    manager.previous[WHOP_SECRET] = previous
+    return manager
+
+
+def test_a_create_waits_while_the_secret_cannot_be_read() -> None:
+    whop = ScriptedTransport()
+    answer = call_api(whop, FakeSecretsManager({**SECRETS, WHOP_SECRET: aws_error("ThrottlingException")}))(*CREATE)
+    assert (answer.status, answer.json["status"]) == (202, "pending")
+    assert answer.headers["location"] == f"/runs/{answer.json['run_id']}"
+    assert whop.requests == []
+
+
+def test_a_create_goes_on_with_the_value_that_is_known() -> None:
+    clock, secrets = FakeClock(), FakeSecretsManager(SECRETS)
+    application = make_application(ScriptedTransport(*[ok(ai_chat())] * 4), secrets)
+    application.secrets.clock = clock
+    api = HttpCaller(create_api(application).resolve)
+    assert api(*CREATE).status == 201
+    secrets.values[WHOP_SECRET] = aws_error("ThrottlingException")
+    clock.now += 3600
+    assert api(*CREATE).status == 201
+
+
+def test_a_create_waits_if_the_credential_was_replaced_within_the_last_minutes() -> None:
+    manager = changed(timedelta(minutes=10), {"api_key": "old"})
+    assert call_api(ScriptedTransport(refused(401)), manager)(*CREATE).status == 202
+
+
+@pytest.mark.parametrize(("minutes", "previous"), [(20, {"api_key": "old"}), (1, {})], ids=["long ago", "first"])
+def test_a_credential_that_was_replaced_long_ago_or_never_is_told_as_rejected(
+    minutes: int, previous: dict[str, str]
+) -> None:
+    manager = changed(timedelta(minutes=minutes), previous)
+    assert call_api(ScriptedTransport(refused(401)), manager)(*CREATE).status == 502
+
+
+def test_a_create_waits_if_the_secret_was_read_again_too_short_a_time_ago_to_be_read_once_more() -> None:
+    api = call_api(ScriptedTransport(refused(401), refused(401)))
+    assert [api(*CREATE).status for _ in range(2)] == [502, 202]
+
+
+def test_a_key_that_may_not_do_it_is_read_again_and_the_create_made_with_the_new_one() -> None:
+    secrets = FakeSecretsManager(SECRETS)
+    whop = ScriptedTransport(ok(ai_chat()), refused(403), ok(ai_chat()), ok(ai_chat()))
+    api = call_api(whop, secrets)
+    api("GET", "/chats/aich_1")
+    secrets.values[WHOP_SECRET] = {"api_key": "fixed"}
+    assert api(*CREATE).status == 201
+    assert [request.headers["authorization"] for request in whop.requests[2:]] == ["Bearer fixed"] * 2
+
+
+def test_a_caller_that_was_revoked_while_the_process_was_frozen_is_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    wall, stopped = FakeClock(time.time()), time.monotonic()
+    monkeypatch.setattr(time, "time", wall)
+    monkeypatch.setattr(time, "monotonic", lambda: stopped)
+    secrets = FakeSecretsManager(SECRETS)
+    api = call_api(ScriptedTransport(), secrets)
+    assert api("GET", "/runs").status == 200
+    secrets.values["aichats/dev/callers"] = {}
+    wall.now += 300
+    assert api("GET", "/runs").status == 401

@@ -1,0 +1,153 @@
+"""A secret that can't be read just now and a credential that is rejected: who waits, for how long, and who is told."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from aichats.errors import SecretError, SecretUnavailableError
+from aichats.http.deadline import time_limit
+from aichats.runs.model import Run
+from aichats.runs.perform import MAX_AGE, ROTATION, Outcome
+from aichats.runs.whop import WhopActions
+from aichats.whop import WhopClient
+from tests.fakes import Step, ai_chat, ok, refused
+from tests.ledgers import LEASE, make_run
+from tests.performing import Bench
+
+UNAVAILABLE = SecretUnavailableError("aichats/dev/whop", "could not be read (ThrottlingException)", "Try again later.")
+FORBIDDEN = SecretError("aichats/dev/whop", "may not be read (AccessDeniedException)", "Allow it.")
+CHAT = ok(ai_chat(id="aich_1"))
+SCHEDULED: Run = replace(make_run(), trigger="schedule")
+
+
+def from_the_queue(bench: Bench, *script: Step) -> Outcome:
+    """Perform the run by its id, when it is due, as a message of the queue has it performed."""
+    row = bench.row
+    assert row.due_at is not None
+    bench.clock.now = max(bench.clock.now, row.due_at)
+    bench.whop.script = list(script)
+    with time_limit(100.0):
+        return bench.performer.perform(bench.run.run_id, LEASE)
+
+
+def rejected(capsys: pytest.CaptureFixture[str]) -> int:
+    """How often the metric was counted."""
+    return capsys.readouterr().out.count('"CredentialsRejected": [1.0]')
+
+
+# ---- a secret that cannot be read just now
+
+
+def test_a_run_waits_for_a_secret_that_cannot_be_read_just_now() -> None:
+    bench = Bench()
+    bench.refuses = UNAVAILABLE
+    assert bench.perform().state == "waiting"
+    for _ in range(20):
+        assert bench.perform_when_due().state == "waiting"
+    assert (bench.row.attempts, bench.row.key_number) == (0, 1)
+
+    bench.refuses = None
+    assert bench.perform_when_due(CHAT, CHAT).state == "succeeded"
+
+
+def test_after_a_day_it_waits_no_longer() -> None:
+    bench = Bench()
+    bench.refuses = UNAVAILABLE
+    bench.perform()
+    bench.clock.now = bench.row.opened_at + MAX_AGE
+    outcome = bench.perform()
+    assert outcome.state == "failed"
+    assert bench.row.error is not None
+    assert bench.row.error["type"] == "SecretUnavailableError"
+
+
+def test_a_secret_that_is_wrong_fails_the_run_at_once() -> None:
+    bench = Bench()
+    bench.refuses = FORBIDDEN
+    assert bench.perform().state == "failed"
+
+
+@pytest.mark.parametrize(("error", "state"), [(UNAVAILABLE, "waiting"), (FORBIDDEN, "failed")])
+def test_a_secret_that_is_needed_in_the_middle_is_no_answer_of_the_provider(error: SecretError, state: str) -> None:
+    """The next create goes out under the same key, as one before may have been sent with it."""
+    bench = Bench()
+
+    def token(_: str | None) -> str:
+        raise error
+
+    client = WhopClient(token, "https://whop.invalid/api/v1", "2026-07-08-1", 20.0, bench.whop)
+    actions = bench.performer.actions["whop"]
+    assert isinstance(actions, WhopActions)
+    bench.performer = replace(bench.performer, actions={"whop": replace(actions, client_for=lambda *_: client)})
+    assert bench.perform().state == state
+    assert (bench.row.key_number, bench.whop.requests) == (1, [])
+
+
+# ---- a credential that is rejected
+
+
+def test_a_run_that_nobody_waits_for_waits_for_a_quarter_of_an_hour(capsys: pytest.CaptureFixture[str]) -> None:
+    bench = Bench(SCHEDULED)
+    bench.perform(refused(401))
+    attempts, waits = 1, []
+    while bench.row.status == "pending":
+        assert bench.row.due_at is not None
+        waits.append(bench.row.due_at - bench.clock.now)
+        bench.perform_when_due(refused(401))
+        attempts += 1
+
+    row = bench.row
+    assert row.status == "failed"
+    assert ROTATION <= bench.clock.now - row.opened_at < ROTATION * 1.6
+    assert waits == sorted(waits)
+    assert row.key_number == attempts + 1
+    assert rejected(capsys) == attempts < 25
+
+
+def test_once_the_credential_is_taken_the_run_goes_on() -> None:
+    bench = Bench(SCHEDULED)
+    bench.perform(refused(401))
+    bench.perform_when_due(refused(401))
+    assert bench.perform_when_due(CHAT, CHAT).state == "succeeded"
+
+
+def test_a_credential_that_is_rejected_between_two_calls_loses_no_chat() -> None:
+    bench = Bench(SCHEDULED)
+    assert bench.perform(CHAT, refused(401)).state == "waiting"
+    assert bench.row.chat_id == "aich_1"
+    assert bench.perform_when_due(CHAT).state == "succeeded"
+
+
+def test_a_caller_who_waits_is_told_at_once(capsys: pytest.CaptureFixture[str]) -> None:
+    bench = Bench()
+    assert bench.perform(refused(401)).state == "failed"
+    assert bench.row.key_number == 2
+    assert rejected(capsys) == 1
+
+
+def test_a_caller_waits_too_if_the_credential_was_replaced_a_short_time_ago() -> None:
+    bench = Bench()
+    bench.performer = replace(bench.performer, in_rotation=lambda provider: provider == "whop")
+    assert bench.perform(refused(401)).state == "waiting"
+    assert from_the_queue(bench, refused(401)).state == "waiting"
+    assert from_the_queue(bench, CHAT, CHAT).state == "succeeded"
+
+
+def test_what_a_caller_started_and_the_queue_performs_waits() -> None:
+    bench = Bench()
+    bench.ledger.add([bench.run], lambda _: bench.clock.now)
+    assert from_the_queue(bench, refused(401)).state == "waiting"
+
+
+def test_a_replay_has_a_quarter_of_an_hour_of_its_own() -> None:
+    bench = Bench()
+    bench.perform(refused(401))
+    bench.clock.now += timedelta(days=1)
+    bench.ledger.replay(bench.run.run_id)
+    assert from_the_queue(bench, refused(401)).state == "waiting"
+
+
+def test_a_credential_that_may_not_do_this_is_final() -> None:
+    bench = Bench(SCHEDULED)
+    assert bench.perform(refused(403)).state == "failed"

@@ -1,0 +1,278 @@
+"""The sweep of runs: what is sent again, how often, and in how much time."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import timedelta
+from itertools import count
+from typing import Any
+
+import pytest
+
+from aichats.observability import metrics
+from aichats.runs import reader, rows
+from aichats.runs.dispatch import Dispatcher
+from aichats.runs.perform import Outcome
+from aichats.runs.queue import Queue, QueueError
+from aichats.runs.sweep import Sweeper
+from tests.crashing import Crash
+from tests.fakes import FakeSqs, ai_chat, aws_error, ok
+from tests.ledgers import LEASE, RUN, Clock, dynamodb, item, make_run, runs, stored
+from tests.performing import Bench
+
+CHAT = ok(ai_chat(id="aich_1"))
+
+
+@pytest.fixture(autouse=True)
+def _no_metrics() -> Iterator[None]:
+    metrics.clear_metrics()
+    yield
+    metrics.clear_metrics()
+
+
+KEYS = ("open.00", "open.01", "open.02")
+
+
+@pytest.fixture(autouse=True)
+def _few_keys(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Few keys of the index of open rows are as good as many, and sooner read."""
+    monkeypatch.setattr(rows, "OPEN_STATES", KEYS)
+    monkeypatch.setattr(reader, "OPEN_STATES", KEYS)
+
+
+@pytest.fixture
+def bench() -> Bench:
+    return Bench()
+
+
+@pytest.fixture
+def clock(bench: Bench) -> Clock:
+    return bench.clock
+
+
+@pytest.fixture
+def sqs() -> FakeSqs:
+    return FakeSqs()
+
+
+@pytest.fixture
+def sweeper(bench: Bench, sqs: FakeSqs) -> Sweeper:
+    queue = Queue(lambda: sqs, "https://runs", "https://slow-runs", "https://dead-letters")
+    return Sweeper(bench.ledger, Dispatcher(bench.ledger, bench.performer, queue))
+
+
+def strand(sweeper: Sweeper, clock: Clock, number: int = 1) -> None:
+    """Runs whose messages got lost, five minutes ago."""
+    sweeper.ledger.add(runs(number), lambda _: clock.now)
+    clock.forward(minutes=5)
+
+
+def sweeps(sweeper: Sweeper, clock: Clock, times: int) -> list[int]:
+    """How many runs each of several sweeps sends, five minutes apart."""
+    sent = []
+    for _ in range(times):
+        sent.append(sweeper.sweep()["resumed"])
+        clock.forward(minutes=5)
+    return sent
+
+
+# ---------------------------------------------------------------------------------------------- how often
+
+
+def test_a_run_that_was_sent_again_is_left_alone_longer_each_time(sweeper: Sweeper, clock: Clock) -> None:
+    strand(sweeper, clock)
+
+    sent = sweeps(sweeper, clock, 24)
+
+    assert sent == [1, 0, 1, 0, 1, 0, 0, 1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0]
+    clock.forward(hours=15)
+    assert sum(sweeps(sweeper, clock, 24)) == 2
+
+
+def test_a_run_that_is_left_alone_is_claimed_as_soon_as_its_message_comes(
+    sweeper: Sweeper, bench: Bench, clock: Clock
+) -> None:
+    strand(sweeper, clock)
+    sweeper.sweep()
+    bench.whop.script = [CHAT, CHAT]
+
+    [outcome] = sweeper.dispatcher.perform_batch([runs(1)[0].run_id], LEASE)
+
+    assert isinstance(outcome, Outcome)
+    assert outcome.state == "succeeded"
+    assert not item(bench.ledger, runs(1)[0]).keys() & {"due_at", "ready_at", "open_state"}
+
+
+def test_a_run_that_is_left_alone_is_shown_as_due_since_it_was(sweeper: Sweeper, bench: Bench, clock: Clock) -> None:
+    due_at = clock.now
+    strand(sweeper, clock)
+    sweeper.sweep()
+    clock.forward(hours=1)
+    sweeper.sweep()
+
+    assert stored(bench.ledger, runs(1)[0]).due_at == due_at
+
+
+def test_a_run_whose_process_dies_after_it_was_sent_again_is_found_at_the_end_of_its_lease(
+    sweeper: Sweeper, bench: Bench, clock: Clock
+) -> None:
+    strand(sweeper, clock)
+    sweeper.sweep()
+    bench.ledger.claim(runs(1)[0].run_id, LEASE)
+    clock.now += LEASE + 2 * bench.ledger.settle + timedelta(seconds=1)
+
+    assert sweeper.sweep()["resumed"] == 1
+
+
+def test_a_run_is_given_up_in_time_however_long_it_is_left_alone(sweeper: Sweeper, bench: Bench, clock: Clock) -> None:
+    strand(sweeper, clock)
+    for _ in range(24):
+        assert sweeper.sweep()["ended"] == 0
+        clock.forward(hours=1)
+    begun = stored(bench.ledger, runs(1)[0]).opened_at
+    while sweeper.sweep()["ended"] == 0:
+        clock.forward(minutes=5)
+
+    assert timedelta(hours=25) <= clock.now - begun <= timedelta(hours=25, minutes=10)
+
+
+# ---------------------------------------------------------------------------------------------- many
+
+
+def test_more_runs_than_a_page_holds_are_all_sent_and_spread_over_time(
+    sweeper: Sweeper, clock: Clock, sqs: FakeSqs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reader, "BATCH", 3)
+    strand(sweeper, clock, 60)
+
+    assert sweeper.sweep() == {"resumed": 60, "ended": 0}
+
+    assert {run_id for run_id, _ in sqs.runs} == {run.run_id for run in runs(60)}
+    assert sorted(delay for _, delay in sqs.runs) == sorted(-(-number // 8) for number in range(60))
+
+
+def test_a_sweep_whose_time_is_up_goes_on_with_the_others_next_time(
+    sweeper: Sweeper, clock: Clock, sqs: FakeSqs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reader, "BATCH", 10)
+    strand(sweeper, clock, 60)
+    sent: list[int] = []
+    while not sent or sent[-1]:
+        sent.append(sweeper.sweep(after(3))["resumed"])
+
+    assert len(sent) > 2
+    assert sorted(run_id for run_id, _ in sqs.runs) == sorted(run.run_id for run in runs(60))
+
+
+def after(times: int) -> Callable[[], bool]:
+    """A time that is up when it was asked for so often."""
+    asked = count(1)
+    return lambda: next(asked) > times
+
+
+def test_each_sweep_begins_with_another_part_of_the_ledger(
+    sweeper: Sweeper, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So that what is always there in great numbers, and always first, starves nothing."""
+    first: list[str] = []
+    looked: list[str] = []
+    query = dynamodb().query
+
+    def note(**request: Any) -> Any:
+        looked.append(request["ExpressionAttributeValues"][":open_state"]["S"])
+        return query(**request)
+
+    monkeypatch.setattr(dynamodb(), "query", note)
+    for _ in range(4):
+        looked.clear()
+        sweeps(sweeper, clock, 1)
+        assert sorted(looked) == ["open", *KEYS]
+        first.append(looked[0])
+
+    assert sorted(first) == ["open", *KEYS]
+
+
+# ---------------------------------------------------------------------------------------------- what goes wrong
+
+
+def test_what_sqs_does_not_take_is_sent_by_the_next_sweep_and_the_rest_at_once(
+    sweeper: Sweeper, clock: Clock, sqs: FakeSqs
+) -> None:
+    strand(sweeper, clock, 30)
+    refusals = iter([True, True])
+    sqs.refuses = lambda _: next(refusals, False)
+
+    with pytest.raises(QueueError):
+        sweeper.sweep()
+    taken = {run_id for run_id, _ in sqs.runs}
+    assert 0 < len(taken) < 30
+
+    assert sweeper.sweep()["resumed"] == 30 - len(taken)
+    assert {run_id for run_id, _ in sqs.runs} == {run.run_id for run in runs(30)}
+
+
+def test_without_sqs_no_run_is_put_off(sweeper: Sweeper, clock: Clock, sqs: FakeSqs) -> None:
+    strand(sweeper, clock, 3)
+    sqs.down = aws_error("ServiceUnavailable")
+    with pytest.raises(QueueError):
+        sweeper.sweep()
+    sqs.down = None
+
+    assert sweeper.sweep()["resumed"] == 3
+
+
+def test_a_sweep_that_dies_before_it_puts_a_run_off_sends_it_once_more(
+    sweeper: Sweeper, clock: Clock, sqs: FakeSqs
+) -> None:
+    strand(sweeper, clock)
+    dying = replace(sweeper, ledger=replace(sweeper.ledger, client=DiesAtTransactions()))
+    with pytest.raises(Crash):
+        dying.sweep()
+    assert len(sqs.sent) == 1
+
+    assert sweeper.sweep()["resumed"] == 1
+    assert len(sqs.sent) == 2
+
+
+class DiesAtTransactions:
+    """DynamoDB whose caller is killed when it writes several rows."""
+
+    def transact_write_items(self, **_: Any) -> Any:
+        raise Crash
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(dynamodb(), name)
+
+
+def test_a_run_that_is_claimed_before_the_sweep_puts_it_off_stays_as_it_is(
+    sweeper: Sweeper, bench: Bench, clock: Clock, sqs: FakeSqs
+) -> None:
+    strand(sweeper, clock)
+    sqs.refuses = lambda _: bool(bench.ledger.claim(runs(1)[0].run_id, LEASE)) and False
+
+    assert sweeper.sweep()["resumed"] == 1
+
+    row = stored(bench.ledger, runs(1)[0])
+    assert (row.status, row.due_at) == ("performing", clock.now + LEASE + bench.ledger.settle)
+
+
+def test_two_sweeps_at_once_do_no_harm(sweeper: Sweeper, bench: Bench, clock: Clock, sqs: FakeSqs) -> None:
+    strand(sweeper, clock)
+    inner = [sweeper.sweep]
+
+    def sweep_too(_: object) -> bool:
+        if inner:
+            inner.pop()()
+        return False
+
+    sqs.refuses = sweep_too
+    sweeper.sweep()
+
+    assert [sent.run_id for sent in sqs.sent] == [runs(1)[0].run_id] * 2
+    assert bench.ledger.claim(runs(1)[0].run_id, LEASE).attempts == 1
+
+
+def test_runs_of_other_slots_are_not_looked_at(sweeper: Sweeper, bench: Bench, clock: Clock) -> None:
+    bench.ledger.add([RUN], lambda _: clock.now + timedelta(hours=1))
+    bench.ledger.add([make_run("now")], lambda _: clock.now)
+
+    assert sweeper.sweep()["resumed"] == 0
