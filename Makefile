@@ -70,6 +70,7 @@ benchmark: setup ## Cold start and fan-out, side by side with what one would pic
 	@$(BIN)/python -m benchmarks.fan_out
 	@$(BIN)/python -m benchmarks.writes
 	@$(BIN)/python -m benchmarks.webhooks
+	@$(BIN)/python -m benchmarks.sweep
 
 .PHONY: chaos
 chaos: setup ## Everything goes wrong at once on the local cloud: 1,500 runs, no duplicate, no loss

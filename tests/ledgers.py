@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from aichats.runs import reader, rows
 from aichats.runs.actions import Action, WhopCreateChat, WhopUpdateChat
 from aichats.runs.items import DynamoDB
 from aichats.runs.ledger import Ledger, RefusedByLedgerError
@@ -103,6 +104,14 @@ def stored(ledger: Ledger, run: Run = RUN) -> Row:
     row = ledger.get(run.run_id)
     assert row is not None
     return row
+
+
+def spread_open_rows_less(monkeypatch: pytest.MonkeyPatch) -> tuple[str, ...]:
+    """Few keys of the index of open rows are as good as many for a test, and sooner swept. Returns all of them."""
+    keys = ("open.00", "open.01", "open.02")
+    for module in (rows, reader):
+        monkeypatch.setattr(module, "OPEN_STATES", keys)
+    return ("open", *keys)
 
 
 def overdue(ledger: Ledger, before: datetime) -> list[Row]:

@@ -24,13 +24,14 @@ READ, WRITTEN, DELETED = {"dynamodb:GetItem"}, {"dynamodb:PutItem", "dynamodb:Up
 QUERIED, SCANNED, LISTED = {"dynamodb:Query"}, {"dynamodb:Scan"}, {"dynamodb:BatchGetItem"}
 ON_TABLES = {
     "RunScheduleFunction": {"RunsTable": READ | WRITTEN, "AutomationsTable": READ},
-    "PerformRunsFunction": {"RunsTable": READ | WRITTEN},
+    "PerformRunsFunction": {"RunsTable": READ | WRITTEN, "AutomationsTable": READ},
     "PerformSlowRunsFunction": {"RunsTable": READ | WRITTEN},
     "SweepRunsFunction": {
         "RunsTable": READ | WRITTEN | LISTED,
         "${RunsTable.Arn}/index/by_open": QUERIED,
         "${RunsTable.Arn}/index/by_slot": QUERIED,
         "AutomationsTable": READ | WRITTEN | DELETED | SCANNED,
+        "${AutomationsTable.Arn}/index/by_trigger": SCANNED,
     },
     "HttpApiFunction": {
         "RunsTable": READ | WRITTEN | LISTED,
@@ -40,6 +41,7 @@ ON_TABLES = {
     "ReceiveWebhookFunction": {
         "RunsTable": {"dynamodb:PutItem"},
         "${AutomationsTable.Arn}/index/by_trigger": QUERIED,
+        "AutomationsTable": {"dynamodb:BatchGetItem"},
     },
 }
 """What each function may do with the tables."""

@@ -10,10 +10,13 @@ from typing import Any
 import pytest
 from annotated_types import Ge, Le
 
+from aichats.api.webhooks import ANSWER_SECONDS
 from aichats.automations.keeper import DONE_AFTER
-from aichats.automations.rows import WEBHOOK
+from aichats.automations.listening import ATTRIBUTE, INDEX
 from aichats.automations.schedules import MAX_EVENT_AGE
 from aichats.config import Settings
+from aichats.invocation import MARGIN_SECONDS
+from aichats.runs.messages import RESERVED
 from aichats.runs.perform import ALARMING
 from local.deployed import OUTPUTS
 from tests.template import ROOT, load_template, walk
@@ -203,7 +206,7 @@ def test_the_automations_table_has_the_index_of_those_that_listen() -> None:
 
     assert properties["KeySchema"] == [{"AttributeName": "name", "KeyType": "HASH"}]
     [index] = properties["GlobalSecondaryIndexes"]
-    assert (index["IndexName"], index["KeySchema"][0]["AttributeName"]) == ("by_trigger", WEBHOOK)
+    assert (index["IndexName"], index["KeySchema"][0]["AttributeName"]) == (INDEX, ATTRIBUTE)
     assert index["Projection"] == {"ProjectionType": "ALL"}
 
 
@@ -231,7 +234,9 @@ def test_whop_s_webhook_has_a_route_and_a_function_of_its_own_that_answers_in_ti
         "/webhooks/whop",
     )
     assert event["Properties"]["ApiId"] == {"Ref": "HttpApi"}
-    assert function["Timeout"] <= FUNCTIONS["HttpApiFunction"]["Properties"]["Timeout"]
+    assert ANSWER_SECONDS < 5 < function["Timeout"] <= FUNCTIONS["HttpApiFunction"]["Properties"]["Timeout"]
+    # A whole CPU: what expressions may take is measured on one.
+    assert function["MemorySize"] >= 1769
     assert TEMPLATE["Outputs"]["WebhookUrl"]["Value"]["Fn::Sub"].endswith(event["Properties"]["Path"])
 
 
@@ -288,6 +293,8 @@ def test_the_timeouts_fit_into_each_other() -> None:
         FUNCTIONS["PerformRunsFunction"]["Properties"]["Timeout"]
         >= 3 * Settings.model_fields["whop_timeout_seconds"].default
     )
+    # A batch may have an event to render, which is begun only while there is time for both.
+    assert FUNCTIONS["PerformRunsFunction"]["Properties"]["Timeout"] - MARGIN_SECONDS > RESERVED
 
 
 def test_slow_runs_have_the_same_code_and_a_queue_of_their_own() -> None:

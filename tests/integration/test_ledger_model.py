@@ -18,13 +18,14 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from aichats.http import retry
 from aichats.kodey import KodeyClient
 from aichats.observability import metrics
+from aichats.runs import texts
 from aichats.runs.actions import Action, KodeyCreateChat, KodeySendMessage, WhopCreateChat
 from aichats.runs.dispatch import Dispatcher
 from aichats.runs.kodey import KodeyActions
 from aichats.runs.ledger import RefusedByLedgerError
 from aichats.runs.model import Run
 from aichats.runs.perform import MAX_AGE, Performer
-from aichats.runs.queue import Queue
+from aichats.runs.queue import Queue, QueueError
 from aichats.runs.rows import Row, decode, row_of
 from aichats.runs.sweep import Sweeper
 from aichats.runs.whop import WhopActions
@@ -44,7 +45,7 @@ from tests.crashing import (
     World,
     faulty_dynamodb,
 )
-from tests.ledgers import SETTLE, Clock, dynamodb, make_ledger, make_run
+from tests.ledgers import SETTLE, Clock, dynamodb, make_ledger, make_run, spread_open_rows_less
 
 LIFETIME = timedelta(seconds=30)
 LEASE = LIFETIME + timedelta(seconds=5)
@@ -144,7 +145,7 @@ class Runs(RuleBasedStateMachine):
     @rule(plan=plans)
     def an_event_for_several_arrives(self, plan: Plan) -> None:
         self.arrived += 2
-        with self.world.process(plan), suppress(Crash, BotoCoreError):
+        with self.world.process(plan), suppress(Crash, BotoCoreError, QueueError):
             self.dispatcher.fan_out(self.runs[: self.arrived])
 
     @rule(plan=plans, number=st.integers(0, 9), other=others, again=st.booleans())
@@ -162,7 +163,7 @@ class Runs(RuleBasedStateMachine):
 
     @rule(plan=plans)
     def a_sweep_comes(self, plan: Plan) -> None:
-        with self.world.process(plan), suppress(Crash, BotoCoreError):
+        with self.world.process(plan), suppress(Crash, BotoCoreError, QueueError):
             self.sweeper.sweep()
 
     @rule(which=others)
@@ -198,7 +199,7 @@ class Runs(RuleBasedStateMachine):
         """Whether the function that performs the run ends as it should."""
         try:
             self.dispatcher.perform(run, LEASE)
-        except (Crash, BotoCoreError, LookupError):
+        except (Crash, BotoCoreError, QueueError, LookupError):
             return False
         return True
 
@@ -285,6 +286,9 @@ def test_runs_that_look_alike_take_effect_once_each_whatever_goes_wrong(monkeypa
 
 def hold_promises(machine: type[Runs], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(retry, "MAX_ATTEMPTS", 1)
+    # Every text is an item of its own, as long ones are.
+    monkeypatch.setattr(texts, "INLINE_BYTES", 0)
+    spread_open_rows_less(monkeypatch)
     bounds = settings(
         max_examples=20, stateful_step_count=STEPS, deadline=None, suppress_health_check=list(HealthCheck)
     )

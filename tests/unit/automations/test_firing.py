@@ -240,7 +240,7 @@ def test_all_expressions_of_an_event_share_one_budget() -> None:
 def test_those_targets_run_for_which_the_budget_suffices() -> None:
     definition = acting(listening(), "biz_A", "biz_B", message_text="{{ target }}" * 3)
 
-    fired = FIRING.fire(NAME, automation(definition), EVENT, Evaluator(budget=10))
+    fired = FIRING.fire(NAME, automation(definition), EVENT, Evaluator(budget=16))
 
     assert ([run.target for run in fired.runs], [target for target, _ in why(fired)]) == (["biz_A"], ["biz_B"])
 
