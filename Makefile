@@ -88,8 +88,8 @@ build: setup ## `sam build`
 	$(SAM) build
 
 .PHONY: deploy
-deploy: build ## `sam build`, `sam deploy --guided`, into your AWS account (ENV=staging or prod: as samconfig.toml has it)
-	$(SAM) deploy --guided $(if $(ENV),--config-env "$(ENV)")
+deploy: build ## Deploy into your AWS account: make deploy ENV=staging|prod PARAMETERS="AlarmEmail=you@example.com" (both optional)
+	@$(BIN)/python -m local.deploy $(if $(ENV),--env "$(ENV)") $(if $(PARAMETERS),--parameters "$(PARAMETERS)") $(if $(TABLES),--tables "$(TABLES)")
 
 .PHONY: secret
 secret: setup ## Fill a secret, asking without echo: make secret NAME=whop|kodey|webhook STACK=aichats-dev (COMPANY=biz_... or COMPANIES=file for their own keys)

@@ -209,10 +209,12 @@ class Application:
         )
 
     def _kodey_calls_per_minute(self) -> int:
+        if not self.settings.kodey_secret:
+            return CALLS_PER_MINUTE["unknown"]
         try:
             return CALLS_PER_MINUTE[key_kind(self.secrets.read(self.settings.kodey_secret, KODEY).api_key)]
         except SecretError:
-            # Not every function may read it, and a run tells itself what is wrong with it.
+            # The run itself reports what is wrong with it.
             return CALLS_PER_MINUTE["unknown"]
 
     def _in_rotation(self, provider: str) -> bool:
