@@ -14,7 +14,7 @@ from local.system import WEBHOOK_SECRET, System
 from tests.running_automations import Automations
 from tests.signing import PATH, Delivery, event, signed
 from tests.stand_ins import Json, StandIn
-from tests.waiting import until
+from tests.waiting import PATIENCE, until
 
 EVENTS, REPEATS = 140, 60
 AT_ONCE = 6
@@ -37,7 +37,7 @@ def automations(system: System, api: httpx.Client) -> Iterator[Automations]:
 @pytest.fixture
 def caller(system: System) -> Iterator[httpx.Client]:
     """Who calls as Whop does: without a token."""
-    with httpx.Client(base_url=system.api_url, timeout=60, trust_env=False) as client:
+    with httpx.Client(base_url=system.api_url, timeout=PATIENCE, trust_env=False) as client:
         yield client
 
 

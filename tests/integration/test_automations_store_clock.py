@@ -60,7 +60,7 @@ def test_slots_count_as_unchecked_from_the_moment_the_trigger_was_written(store:
         ({}, {"end": "2026-11-30T00:00:00Z"}, True),
         ({"end": "2026-11-30T00:00:00Z"}, {}, True),
         ({"end": "2026-11-30T00:00:00Z"}, {"end": "2026-11-29T00:00:00Z"}, True),
-        ({"end": "2026-11-20T12:30:00Z"}, {}, False),
+        ({"end": "2026-11-20T12:31:00Z"}, {}, False),
         ({"end": "2026-11-20T13:00:00Z"}, {"end": "2026-11-30T00:00:00Z"}, False),
         ({}, {"enabled": False}, False),
         ({"enabled": False}, {}, False),

@@ -23,7 +23,8 @@ class Meanwhile:
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
         def call(**request: Any) -> Any:
-            if self.act is not None and name in ("put_item", "update_item", "delete_item"):
+            writes = ("put_item", "update_item", "delete_item", "transact_write_items")
+            if self.act is not None and name in writes:
                 act, self.act = self.act, None
                 act()
             return getattr(dynamodb(), name)(**request)

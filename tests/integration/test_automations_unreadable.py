@@ -131,8 +131,10 @@ def test_every_row_that_cannot_be_read_is_counted(stack: Stack, output: Output) 
         spoil(stack, hourly(), name)
     stack.put(hourly(), "clock")
 
-    assert [row.name for row in stack.app.automations.rows()] == ["clock"]
-    assert stack.app.automations.contents().names == {"one", "two", "three", "clock"}
+    contents = stack.app.automations.contents()
+
+    assert [row.name for row in contents.rows] == ["clock"]
+    assert contents.names == {"one", "two", "three", "clock"}
     assert output.counted("AutomationsUnreadable") == 3
 
 

@@ -162,7 +162,7 @@ def test_what_is_written_later_comes_later_so_that_the_rate_limit_is_kept(stack:
 
 
 def test_heavy_automations_cost_a_harmless_one_nothing_and_are_rendered_from_the_queue(stack: Stack) -> None:
-    budgets(stack, event=5_000, least=10, queued=20_000)
+    budgets(stack, event=5_000, least=10, queued=3_000)
     for number in range(25):
         stack.put(titled("{{ event.data.id }}", filter_=HEAVY), f"heavy-{number}")
     stack.put(titled("{{ event.data.amount }}" * 20, "biz_B"), "harmless")
