@@ -65,11 +65,12 @@ lock: setup ## Pin the newest allowed versions of everything, with hashes
 	@$(BIN)/python -m local.lock
 
 .PHONY: benchmark
-benchmark: setup ## Cold start and fan-out, side by side with what one would pick instead; writes; webhooks
+benchmark: setup ## Cold start and fan-out, side by side with what one would pick instead; writes; webhooks; look-ups
 	@$(BIN)/python -m benchmarks.cold_start
 	@$(BIN)/python -m benchmarks.fan_out
 	@$(BIN)/python -m benchmarks.writes
 	@$(BIN)/python -m benchmarks.webhooks
+	@$(BIN)/python -m benchmarks.lookup
 	@$(BIN)/python -m benchmarks.sweep
 
 .PHONY: chaos

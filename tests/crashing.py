@@ -28,6 +28,8 @@ LATE_AT_KODEY = timedelta(seconds=100)
 LAG = timedelta(seconds=25)
 """How much later than its effect a list may show a chat."""
 
+CHATS_OF_PAGE = 3
+
 WORDS = "How was the week?"
 """What every message says."""
 
@@ -156,7 +158,7 @@ class FaultyProvider(httpx.BaseTransport):
             raise httpx.ConnectError("no route")
         if fault == "throttled":
             return refused(429, "Slow down. Try again in 30 seconds.")
-        if fault == "late" and request.method == "POST":
+        if fault == "late" and request.method in ("POST", "PATCH"):
             if self._comes(request):
                 self._late.append((self._world.clock.now + self._later, request))
             raise httpx.RemoteProtocolError("cut")
@@ -196,32 +198,47 @@ def _on_its_way(answer: httpx.Response, fault: str) -> httpx.Response:
 
 
 class FaultyWhop(FaultyProvider):
-    """Whop in memory."""
+    """Whop in memory. It knows by the company which run a chat is of: each has its own.
 
-    def __init__(self, world: World, *, honours_keys: bool) -> None:
+    Args:
+        chats: those that are there before the runs.
+    """
+
+    def __init__(self, world: World, *chats: str, honours_keys: bool) -> None:
         super().__init__(world, LATE)
         self._honours_keys = honours_keys
         self._answers: dict[str, tuple[int, Json]] = {}
         self._bodies: dict[str, bytes] = {}
         self._shown_at: dict[str, datetime] = {}
         self._chats: dict[str, Json] = {}
-        self._made_by: dict[str, list[str]] = {}
+        self._made_for: dict[str, list[str]] = {}
+        for chat_id in chats:
+            self._show(ai_chat(id=chat_id), world.clock.now - LAG)
 
     def effects(self, row: Row) -> list[Made]:
-        return [Made(self._made_by.get(row.run.run_id, []), recorded=row.chat_id is not None)]
+        return [Made(self._made_for.get(str(row.run.target), []), recorded=row.chat_id is not None)]
 
     def is_as_wanted(self, row: Row) -> bool:
         chat = self._chats[str(row.chat_id)]
         return (chat["title"], chat["notification_preference"]) == ("Week", "none")
+
+    def title(self, chat_id: str) -> str:
+        """What a chat is called."""
+        return str(self._chats[chat_id]["title"])
 
     def _act(self, request: httpx.Request, moment: datetime) -> httpx.Response:
         chat_id = request.url.path.rpartition("/")[2]
         if request.method == "POST":
             return self._post(request, moment)
         if request.method == "GET":
-            return page(*(chat for chat in self._chats.values() if self._shown_at[chat["id"]] <= moment))
+            return self._page(int(request.url.params.get("after", 0)), moment)
         self._chats[chat_id] |= json.loads(request.content)
         return ok(self._chats[chat_id])
+
+    def _page(self, start: int, moment: datetime) -> httpx.Response:
+        shown = [chat for chat in self._chats.values() if self._shown_at[chat["id"]] <= moment]
+        end = start + CHATS_OF_PAGE
+        return page(*shown[start:end], end_cursor=str(end), has_next_page=end < len(shown))
 
     def _post(self, request: httpx.Request, moment: datetime) -> httpx.Response:
         key = request.headers["idempotency-key"]
@@ -230,11 +247,13 @@ class FaultyWhop(FaultyProvider):
         if self._honours_keys and key in self._answers:
             status, body = self._answers[key]
             return httpx.Response(status, json=body)
-        if self._honours_keys and any(key == late.headers["idempotency-key"] for _, late in self._late):
+        if self._honours_keys and any(key == late.headers.get("idempotency-key") for _, late in self._late):
             return refused(409, code="idempotency_request_in_progress")
         return ok(self._create(key, json.loads(request.content), moment))
 
     def _comes(self, request: httpx.Request) -> bool:
+        if request.method == "PATCH":
+            return True
         key = request.headers["idempotency-key"]
         if self._honours_keys and key in self._answers:
             return False
@@ -242,17 +261,23 @@ class FaultyWhop(FaultyProvider):
         return True
 
     def _happen(self, request: httpx.Request, moment: datetime) -> None:
+        if request.method == "PATCH":
+            self._act(request, moment)
+            return
         self._create(request.headers["idempotency-key"], json.loads(request.content), moment)
 
     def _create(self, key: str, fields: Json, moment: datetime) -> Json:
         if self._honours_keys and key in self._answers:
             return self._answers[key][1]
         chat = ai_chat(id=f"aich_{len(self._chats) + 1}", title=None) | fields
-        self._chats[chat["id"]] = chat
-        self._shown_at[chat["id"]] = moment + LAG
-        self._made_by.setdefault(key.partition(".")[0], []).append(chat["id"])
+        self._show(chat, moment)
+        self._made_for.setdefault(fields["current_company_id"], []).append(chat["id"])
         self._answers[key] = (200, dict(chat))
         return chat
+
+    def _show(self, chat: Json, moment: datetime) -> None:
+        self._chats[chat["id"]] = chat
+        self._shown_at[chat["id"]] = moment + LAG
 
 
 class FaultyKodey(FaultyProvider):

@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cache
 from pathlib import Path
@@ -22,6 +22,7 @@ from aichats.automations.keeper import Keeper
 from aichats.bootstrap import Application
 from aichats.callers import Scope
 from aichats.config import Settings
+from aichats.runs.marks import preparation
 from aichats.runs.queue import Queue
 from aichats.runs.times import utc_now
 from aichats.secrets import SecretStore
@@ -96,7 +97,7 @@ def make_application(
         settings=changed,
         secrets=SecretStore(secrets or FakeSecretsManager(SECRETS)),
         transport=whop,
-        ledger=make_ledger(clock),
+        ledger=replace(make_ledger(clock), prepare=preparation(changed.runs_table, mark_titles=True)),
         queue=Queue(
             lambda: sqs or FakeSqs(), changed.run_queue_url, changed.slow_run_queue_url, changed.run_dead_letters_url
         ),

@@ -1,11 +1,13 @@
 """A performer with Whop by script, a real ledger and a clock that is set by hand."""
 
 import random
+from dataclasses import replace
 from datetime import timedelta
 
 from aichats.errors import AichatsError
 from aichats.http.deadline import time_limit
 from aichats.runs.ledger import Ledger
+from aichats.runs.marks import key_base, preparation
 from aichats.runs.model import Run
 from aichats.runs.perform import Outcome, Performer
 from aichats.runs.rows import Row
@@ -15,7 +17,9 @@ from tests.fakes import ScriptedTransport, Step
 from tests.ledgers import LEASE, Clock, make_ledger, make_run
 
 CALL_LIMIT = timedelta(seconds=20)
-MARK = " · " + make_run().run_id[:8]
+LEDGER = "runs-of-a-stack"
+"""What the marks of a bench's runs are made of, besides their ids."""
+MARK = key_base(LEDGER, make_run().run_id)[:10] + " · "
 
 
 class Middle(random.Random):
@@ -36,10 +40,10 @@ class Bench:
     def __init__(self, run: Run | None = None, *, mark_titles: bool = True) -> None:
         self.run = run or make_run()
         self.clock = Clock()
-        self.ledger: Ledger = make_ledger(self.clock)
+        self.ledger: Ledger = replace(make_ledger(self.clock), prepare=preparation(LEDGER, mark_titles=mark_titles))
         self.whop = ScriptedTransport()
         self.refuses: AichatsError | None = None
-        actions = WhopActions(self._client, CALL_LIMIT, self.ledger.settle, mark_titles)
+        actions = WhopActions(self._client, CALL_LIMIT, self.ledger)
         self.performer = Performer(self.ledger, {"whop": actions}, randomness=Middle())
 
     def perform(self, *script: Step, seconds: float = 100.0) -> Outcome:
@@ -74,7 +78,9 @@ class Bench:
     def keys(self) -> list[str]:
         """Which ``n`` of the idempotency key each create was sent with."""
         creates = [request for request in self.whop.requests if request.method == "POST"]
-        return [request.headers["idempotency-key"].removeprefix(self.run.run_id) for request in creates]
+        return [
+            request.headers["idempotency-key"].removeprefix(key_base(LEDGER, self.run.run_id)) for request in creates
+        ]
 
     def _client(self, company_id: str | None, api_version: str) -> WhopClient:
         if self.refuses is not None:

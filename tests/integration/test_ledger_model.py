@@ -1,11 +1,13 @@
 """Runs take effect once, whatever goes wrong: the real performer, ledger, dispatcher and sweeper in a faulty world.
 
 Hypothesis picks what happens in which order, for the actions of both providers. It is held that no run makes two chats
-or sends a message twice, that what has ended stays as it ended, and that every run ends once the faults are over.
+or sends a message twice, that of several changes of a chat the newest wins, that what has ended stays as it ended, and
+that every run ends once the faults are over.
 """
 
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any, override
 
@@ -19,14 +21,15 @@ from aichats.http import retry
 from aichats.kodey import KodeyClient
 from aichats.observability import metrics
 from aichats.runs import texts
-from aichats.runs.actions import Action, KodeyCreateChat, KodeySendMessage, WhopCreateChat
+from aichats.runs.actions import Action, KodeyCreateChat, KodeySendMessage, WhopCreateChat, WhopUpdateChat
 from aichats.runs.dispatch import Dispatcher
 from aichats.runs.kodey import KodeyActions
 from aichats.runs.ledger import RefusedByLedgerError
+from aichats.runs.marks import preparation
 from aichats.runs.model import Run
 from aichats.runs.perform import MAX_AGE, Performer
 from aichats.runs.queue import Queue, QueueError
-from aichats.runs.rows import Row, decode, row_of
+from aichats.runs.rows import Json, Row, decode, row_of
 from aichats.runs.sweep import Sweeper
 from aichats.runs.whop import WhopActions
 from aichats.whop import WhopClient
@@ -78,9 +81,9 @@ TELLING = ["crash after", "error after", "answer lost", "late"]
 faulty: st.SearchStrategy[Plan] = st.one_of(
     # The create is the second call of a run that is performed for the first time, the third of one that is settled; at
     # Kodey what there is already may be noted before, and the message comes after.
-    st.builds(lambda call, fault: {call: fault}, st.integers(1, 6), st.sampled_from(TELLING)),
+    st.builds(lambda call, fault: {call: fault}, st.integers(1, 7), st.sampled_from(TELLING)),
     st.builds(lambda call: {call: "crash before"}, st.integers(2, 8)),
-    st.dictionaries(st.integers(0, 8), st.sampled_from(FAULTS), min_size=1, max_size=3),
+    st.dictionaries(st.integers(0, 12), st.sampled_from(FAULTS), min_size=1, max_size=3),
 )
 plans: st.SearchStrategy[Plan] = faulty | st.just({})
 BEFORE = 1
@@ -95,7 +98,7 @@ class Runs(RuleBasedStateMachine):
     """Several runs of one action, several workers, one queue."""
 
     action: Action
-    hours = 1
+    hours = 2
     """After the last fault, until every run has ended."""
 
     def __init__(self) -> None:
@@ -104,7 +107,9 @@ class Runs(RuleBasedStateMachine):
         self.clock = Clock()
         self.world = World(self.clock, LIFETIME)
         self.sqs = FaultySqs(self.clock)
-        self.ledger = make_ledger(self.clock, client=faulty_dynamodb(self.world))
+        self.marks_titles = True
+        ledger = make_ledger(self.clock, client=faulty_dynamodb(self.world))
+        self.ledger = replace(ledger, prepare=self._prepare)
         self.ended: dict[str, Row] = {}
         self.arrived = 0
         self.runs = [self.make_run(number) for number in range(2 * STEPS)]
@@ -112,14 +117,18 @@ class Runs(RuleBasedStateMachine):
     def make_run(self, number: int) -> Run:
         return make_run(action=self.action, target=f"biz_{number}")
 
+    def _prepare(self, run: Run) -> Json:
+        return preparation("a-table", mark_titles=self.marks_titles)(run)
+
     @initialize(honours_keys=st.booleans())
     def begin(self, *, honours_keys: bool) -> None:
-        whop, kodey = FaultyWhop(self.world, honours_keys=honours_keys), FaultyKodey(self.world, self.runs)
+        whop = FaultyWhop(self.world, "aich_0", honours_keys=honours_keys)
+        kodey = FaultyKodey(self.world, self.runs)
         self.provider: FaultyProvider = whop if self.runs[0].provider == "whop" else kodey
         whop_client = WhopClient("a-key", "https://whop.invalid/api/v1", transport=whop)
         kodey_client = KodeyClient("sk_live_key", "https://kodey.invalid", transport=kodey)
         limit = timedelta(seconds=20)
-        whop_actions = WhopActions(lambda *_: whop_client, limit, self.ledger.settle)
+        whop_actions = WhopActions(lambda *_: whop_client, limit, self.ledger)
         kodey_actions = KodeyActions(lambda: kodey_client, limit, limit, KODEY_SETTLE, lambda: 1000)
         performer = Performer(self.ledger, {"whop": whop_actions, "kodey": kodey_actions})
         sqs: Any = FaultyAws(self.world, self.sqs)
@@ -171,6 +180,10 @@ class Runs(RuleBasedStateMachine):
         with suppress(RefusedByLedgerError):
             row = self.ledger.replay(self._newest(which).run_id)
             del self.ended[row.run.run_id]
+
+    @rule()
+    def somebody_switches_the_marks_of_titles(self) -> None:
+        self.marks_titles = not self.marks_titles
 
     @rule(seconds=st.sampled_from([1, 20, 35, 61, 96, 400]))
     def time_passes(self, seconds: int) -> None:
@@ -249,7 +262,7 @@ class Runs(RuleBasedStateMachine):
 
     def _rows(self) -> list[Row]:
         items = dynamodb().scan(TableName=self.ledger.table, ConsistentRead=True)["Items"]
-        return [row_of(decode(item)) for item in items if "status" in item]  # The others are locks.
+        return [row_of(decode(item)) for item in items if "status" in item]  # The others are what runs share.
 
 
 class RunsAlike(Runs):
@@ -274,6 +287,38 @@ class RunsAlike(Runs):
         assert all("reply" in row.result for row in rows if row.status == "succeeded")
 
 
+class ChangesOfOneChat(Runs):
+    """All of them change the title of the same chat, each to a title of its own."""
+
+    hours = 3
+
+    @override
+    def make_run(self, number: int) -> Run:
+        action = WhopUpdateChat(type="whop.update_chat", title=f"title {number}")
+        return make_run(f"run {number}", action=action, target="aich_0")
+
+    @override
+    def hold(self, rows: Sequence[Row]) -> None:
+        for row in rows:
+            assert row.error or row.status not in ("failed", "unknown")
+
+    @override
+    def teardown(self) -> None:
+        super().teardown()
+        if not hasattr(self, "provider"):
+            return
+        self.clock.forward(seconds=LATE.total_seconds())
+        self.provider.settle()
+        assert isinstance(self.provider, FaultyWhop)
+        rows = self._rows()
+        newest = max((row.opened_at for row in rows if row.status == "succeeded"), default=None)
+        if newest is not None:
+            # One that failed may have been done all the same.
+            may_have_won = [row.run.action for row in rows if row.opened_at >= newest]
+            titles = [action.title for action in may_have_won if isinstance(action, WhopUpdateChat)]
+            assert self.provider.title("aich_0") in titles, "an older change undid a newer one"
+
+
 @pytest.mark.parametrize("name", ACTIONS)
 def test_runs_take_effect_once_whatever_goes_wrong(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     assert LATE + LAG < SETTLE < LATE_AT_KODEY + LAG < KODEY_SETTLE
@@ -282,6 +327,10 @@ def test_runs_take_effect_once_whatever_goes_wrong(name: str, monkeypatch: pytes
 
 def test_runs_that_look_alike_take_effect_once_each_whatever_goes_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
     hold_promises(RunsAlike, monkeypatch)
+
+
+def test_the_newest_of_several_changes_wins_whatever_goes_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
+    hold_promises(ChangesOfOneChat, monkeypatch)
 
 
 def hold_promises(machine: type[Runs], monkeypatch: pytest.MonkeyPatch) -> None:

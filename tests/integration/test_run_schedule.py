@@ -18,6 +18,7 @@ from aichats.bootstrap import Application, application
 from aichats.errors import InputError, SecretError
 from aichats.http import retry
 from aichats.http.deadline import remaining
+from aichats.runs.marks import key_base
 from aichats.runs.model import Run, ScheduleEvent, scheduled_runs
 from aichats.runs.queue import QueueError
 from aichats.runs.rows import Row
@@ -92,7 +93,7 @@ def test_a_schedule_creates_a_chat_for_a_company(fire: Fire, whop: WhopInMemory)
     assert run["status"] == "succeeded"
     assert whop.chats[run["chat_id"]]["current_company_id"] == "biz_A"
     assert whop.chats[run["chat_id"]]["title"] == TITLE
-    assert whop.requests[0].headers["idempotency-key"] == run["run_id"] + ".1"
+    assert whop.requests[0].headers["idempotency-key"] == key_base("runs", str(run["run_id"])) + ".1"
 
 
 def test_a_schedule_mutes_a_chat(fire: Fire, whop: WhopInMemory) -> None:

@@ -24,10 +24,12 @@ from aichats.http.transport import DeadlineTransport
 from aichats.kodey import KodeyClient
 from aichats.kodey.keys import CALLS_PER_MINUTE, key_kind
 from aichats.runs.actions import Action
+from aichats.runs.changes import Changes
 from aichats.runs.dispatch import Dispatcher
 from aichats.runs.effects import Actions
 from aichats.runs.kodey import KodeyActions
 from aichats.runs.ledger import Ledger
+from aichats.runs.marks import preparation
 from aichats.runs.messages import Messages
 from aichats.runs.perform import Performer
 from aichats.runs.queue import EventMessage, Queue
@@ -121,6 +123,11 @@ class Application:
         return Messages(self.dispatcher, self._render)
 
     @cached_property
+    def changes(self) -> Changes:
+        """The latest changes of chats."""
+        return Changes(self.ledger)
+
+    @cached_property
     def firing(self) -> Firing:
         """What makes the runs of automations."""
         from aichats.automations.firing import Firing
@@ -195,9 +202,13 @@ class Application:
         return WhopActions(
             client_for=self.whop,
             call_limit=timedelta(seconds=self.settings.whop_timeout_seconds),
-            settle=timedelta(seconds=self.settings.settle_seconds),
-            mark_titles=self.settings.title_mark == "clean",
+            ledger=self.ledger,
+            credential_of=self._whop_credential,
         )
+
+    def _whop_credential(self, company_id: str | None) -> str:
+        """Name the credential for a company: by the company if it has its own."""
+        return company_id if company_id and company_id in self._whop_secret().companies else "default"
 
     def _kodey_actions(self) -> KodeyActions:
         return KodeyActions(
@@ -242,7 +253,12 @@ def application() -> Application:
         settings=settings,
         secrets=secrets,
         transport=DeadlineTransport(),
-        ledger=Ledger(aws_client("dynamodb"), settings.runs_table, timedelta(seconds=settings.settle_seconds)),
+        ledger=Ledger(
+            aws_client("dynamodb"),
+            settings.runs_table,
+            timedelta(seconds=settings.settle_seconds),
+            prepare=preparation(settings.runs_table, mark_titles=settings.title_mark == "clean"),
+        ),
         queue=Queue(
             lambda: aws_client("sqs"),
             settings.run_queue_url,

@@ -2,8 +2,12 @@
 
 import pytest
 
-from tests.fakes import ScriptedTransport, ai_chat, ok, page
-from tests.lambda_calls import LOCAL, WRITER, Answer, call_api
+from aichats.api.app import create_api
+from aichats.http import retry
+from aichats.runs.marks import key_base
+from tests.fakes import ScriptedTransport, ai_chat, ok, page, refused
+from tests.lambda_calls import LOCAL, WRITER, Answer, HttpCaller, call_api, make_application
+from tests.ledgers import LEASE, Clock
 
 CHAT = "/chats/aich_1"
 WHOP_CHATS = "/api/v1/ai_chats"
@@ -15,8 +19,31 @@ def creating(**chat: object) -> ScriptedTransport:
     return ScriptedTransport(*(ok(ai_chat(id="aich_1", **chat)) for _ in range(2)))
 
 
+def base(answer: Answer) -> str:
+    return key_base("runs", answer.headers["x-run-id"])
+
+
 def mark(answer: Answer) -> str:
-    return f" · {answer.headers['x-run-id'][:8]}"
+    return f"{base(answer)[:10]} · "
+
+
+def test_a_change_over_http_is_not_undone_by_a_run_that_waited(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(retry, "MAX_ATTEMPTS", 1)
+    whop = ScriptedTransport(refused(429), ok(ai_chat(id="aich_1")))
+    clock = Clock()
+    app = make_application(whop, clock=clock)
+    api = HttpCaller(create_api(app).resolve)
+    mute = {"type": "whop.update_chat", "notification_preference": "none"}
+    [run_id] = api("POST", "/runs", {"action": mute, "targets": ["aich_1"]}).json["run_ids"]
+    app.dispatcher.perform(run_id, LEASE)
+    clock.forward(seconds=1)
+
+    assert api("PATCH", CHAT, {"notification_preference": "all"}).status == 200
+    clock.forward(minutes=10)
+    app.dispatcher.perform(run_id, LEASE)
+
+    assert [method for method, _ in whop.calls] == ["PATCH", "PATCH"]
+    assert api("GET", f"/runs/{run_id}").json["error"]["type"] == "SupersededError"
 
 
 def test_create_answers_201_with_the_chat_where_it_is_and_the_run_that_made_it() -> None:
@@ -32,7 +59,7 @@ def test_create_answers_201_with_the_chat_where_it_is_and_the_run_that_made_it()
     assert answer.headers["cache-control"] == "no-store"
 
 
-def test_create_sends_the_company_under_whops_name_and_the_run_id_as_the_key() -> None:
+def test_create_sends_the_company_under_whops_name_and_a_key_of_the_run() -> None:
     whop = creating()
 
     answer = call_api(whop)("POST", "/chats", FACTS)
@@ -42,11 +69,11 @@ def test_create_sends_the_company_under_whops_name_and_the_run_id_as_the_key() -
         {
             "message_text": "How was the week?",
             "current_company_id": "biz_A",
-            "title": "How was the week?" + mark(answer),
+            "title": mark(answer) + "How was the week?",
         },
         {"title": None},
     ]
-    assert whop.requests[0].headers["idempotency-key"] == answer.headers["x-run-id"] + ".1"
+    assert whop.requests[0].headers["idempotency-key"] == base(answer) + ".1"
 
 
 def test_create_passes_on_every_field_that_whop_takes() -> None:
@@ -65,7 +92,7 @@ def test_create_passes_on_every_field_that_whop_takes() -> None:
     assert whop.bodies == [
         {
             "message_text": "How was the week?",
-            "title": "Week" + mark(answer),
+            "title": mark(answer) + "Week",
             "message_source": "suggestion",
             "suggestion_type": "weekly",
             "agent_identifier": "general",
@@ -82,7 +109,7 @@ def test_create_without_a_company_names_none_to_whop(company: dict[str, None]) -
 
     answer = call_api(whop)("POST", "/chats", {"message_text": "hello"} | company)
 
-    assert whop.bodies[0] == {"message_text": "hello", "title": "hello" + mark(answer)}
+    assert whop.bodies[0] == {"message_text": "hello", "title": mark(answer) + "hello"}
 
 
 @pytest.mark.parametrize(

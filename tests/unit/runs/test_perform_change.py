@@ -1,13 +1,16 @@
 """What follows the create, and changes of a chat: calls that may be repeated."""
 
+import json
+
 import httpx
 import pytest
 
-from aichats.errors import PermissionDeniedError
+from aichats.errors import NotFoundError, PermissionDeniedError
 from aichats.runs.actions import WhopCreateChat, WhopUpdateChat
+from aichats.whop import AiChat
 from tests.fakes import ai_chat, ok, page, refused
-from tests.ledgers import MUTE, NOON, make_run
-from tests.performing import Bench
+from tests.ledgers import MUTE, NOON, SETTLE, make_run
+from tests.performing import MARK, Bench
 
 CHAT = ok(ai_chat(id="aich_1"))
 PATCH = ("PATCH", "/api/v1/ai_chats/aich_1")
@@ -32,7 +35,7 @@ def test_a_title_that_is_only_a_mark_is_cleared() -> None:
 
     bench.perform(CHAT, CHAT)
 
-    assert bench.whop.bodies[0]["title"] == f"How was the week? · {bench.run.run_id[:8]}"
+    assert bench.whop.bodies[0]["title"] == f"{MARK}How was the week?"
     assert bench.whop.bodies[1] == {"title": None}
 
 
@@ -41,7 +44,7 @@ def test_a_long_title_is_cut_for_the_mark_and_whole_afterwards() -> None:
 
     bench.perform(CHAT, CHAT)
 
-    assert bench.whop.bodies[0]["title"] == f"{'w' * 120} · {bench.run.run_id[:8]}"
+    assert bench.whop.bodies[0]["title"] == f"{MARK}{'w' * 500}"[:120]
     assert bench.whop.bodies[1] == {"title": "w" * 500}
 
 
@@ -53,12 +56,12 @@ def test_without_marks_the_title_is_sent_as_it_is_and_only_the_preference_is_set
     action = create(**{name: value for name, value in given.items() if value is not None})
     bench = Bench(make_run(action=action), mark_titles=False)
 
-    bench.perform(CHAT, CHAT)
+    bench.perform(*[CHAT, CHAT][: 2 if preference else 1])
 
     assert bench.whop.bodies[0].get("title") == title
-    method, path = bench.whop.calls[1]
-    assert (method, path) == ("PATCH" if preference else "GET", "/api/v1/ai_chats/aich_1")
-    assert bench.whop.bodies[1] == ({"notification_preference": preference} if preference else None)
+    assert bench.whop.calls[1:] == ([PATCH] if preference else [])
+    assert bench.whop.bodies[1:] == ([{"notification_preference": preference}] if preference else [])
+    assert bench.row.result["chat"]["id"] == "aich_1"
 
 
 @pytest.mark.parametrize(
@@ -68,9 +71,8 @@ def test_without_marks_the_title_is_sent_as_it_is_and_only_the_preference_is_set
         refused(429),
         httpx.ReadTimeout("slow"),
         httpx.ConnectError("no route"),
-        httpx.Response(200, text="<html>"),
     ],
-    ids=["down", "throttled", "slow", "not reached", "no JSON"],
+    ids=["down", "throttled", "slow", "not reached"],
 )
 def test_a_change_after_the_create_that_fails_is_tried_again_for_the_same_chat(
     failure: httpx.Response | Exception,
@@ -84,6 +86,59 @@ def test_a_change_after_the_create_that_fails_is_tried_again_for_the_same_chat(
     bench.whop.requests.clear()
     assert bench.perform_when_due(CHAT).state == "succeeded"
     assert bench.whop.calls == [PATCH]
+
+
+UNREADABLE = [httpx.Response(200, text="<html>"), ok({"id": "aich_1"}), ok(ai_chat(message_count=None))]
+
+
+@pytest.mark.parametrize("answer", UNREADABLE)
+def test_a_change_is_done_even_if_its_answer_cannot_be_read(answer: httpx.Response) -> None:
+    created, changed = Bench(), Bench(make_run(action=MUTE, target="aich_1"))
+
+    assert created.perform(CHAT, answer).state == "succeeded"
+    assert changed.perform(answer).state == "succeeded"
+
+    assert (created.row.chat_id, created.row.result) == ("aich_1", {})
+    assert (changed.row.chat_id, changed.row.result) == ("aich_1", {})
+
+
+def test_a_new_chat_that_is_not_found_yet_is_waited_for_until_the_settle_time_is_over() -> None:
+    bench = Bench()
+
+    assert bench.perform(CHAT, refused(404)).state == "waiting"
+    assert (bench.row.attempts, bench.row.chat_id) == (0, "aich_1")
+    assert bench.perform_when_due(refused(404)).state == "waiting"
+    assert bench.perform_when_due(CHAT).state == "succeeded"
+
+
+def test_a_new_chat_that_is_not_found_after_the_settle_time_fails_the_run() -> None:
+    bench = Bench()
+    bench.perform(CHAT, refused(404))
+    bench.clock.now += SETTLE
+
+    outcome = bench.perform(refused(404))
+
+    assert (outcome.state, isinstance(outcome.error, NotFoundError)) == ("failed", True)
+
+
+def test_a_chat_to_be_changed_that_does_not_exist_fails_the_run_at_once() -> None:
+    assert Bench(make_run(action=MUTE, target="aich_1")).perform(refused(404)).state == "failed"
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [{"title": "t" * 500_000}, {"more": "m" * 500_000}, {"user": {"id": "u" * 500_000, "name": "n" * 500_000}}],
+)
+def test_of_a_huge_answer_the_run_keeps_only_what_fits(fields: dict[str, object]) -> None:
+    created, changed = Bench(), Bench(make_run(action=MUTE, target="aich_1"))
+    huge = ok(ai_chat(id="aich_1", **fields))
+
+    assert created.perform(huge, huge).state == "succeeded"
+    assert changed.perform(huge).state == "succeeded"
+
+    assert len(json.dumps(created.row.result)) < 5000
+    assert AiChat.model_validate(changed.row.result["chat"]).id == "aich_1"
+    assert "more" not in changed.row.result["chat"]
 
 
 def test_a_change_after_the_create_that_is_refused_fails_the_run_and_names_the_chat() -> None:

@@ -53,7 +53,7 @@ def test_a_run_creates_its_chat_and_gives_it_its_title() -> None:
     assert (chat["id"], chat["title"]) == ("aich_1", "Week")
     assert bench.whop.calls == [("POST", "/api/v1/ai_chats"), ("PATCH", "/api/v1/ai_chats/aich_1")]
     assert bench.whop.bodies == [
-        {"message_text": "How was the week?", "title": "Week" + MARK, "current_company_id": "biz_A"},
+        {"message_text": "How was the week?", "title": MARK + "Week", "current_company_id": "biz_A"},
         {"title": "Week"},
     ]
     assert bench.keys == [".1"]
@@ -160,7 +160,7 @@ def test_throttling_waits_as_long_as_whop_says_and_a_little_and_takes_another_ke
 
     assert isinstance(outcome.error, RateLimitError)
     row = bench.row
-    assert (row.status, row.unsettled, row.attempts, row.key_number) == ("pending", False, 1, 2)
+    assert (row.status, row.unsettled, row.attempts, row.key_number) == ("pending", False, 0, 2)
     assert row.due_at == NOON + timedelta(seconds=12 + 1.5)
     assert bench.perform_when_due(CHAT, CHAT).state == "succeeded"
     assert bench.keys == [".1", ".2"]

@@ -1,4 +1,4 @@
-"""When a run is over: eight attempts that reached the provider, or a day."""
+"""When a run is over: eight attempts that may have done something, or a day."""
 
 import json
 from datetime import timedelta
@@ -9,7 +9,7 @@ import pytest
 from aichats.runs.ledger import Ledger
 from aichats.runs.perform import MAX_AGE, MAX_ATTEMPTS
 from tests.fakes import ai_chat, ok, page, refused
-from tests.performing import Bench
+from tests.performing import MARK, Bench
 
 CHAT = ok(ai_chat(id="aich_1"))
 
@@ -22,17 +22,56 @@ def throttled(times: int) -> Bench:
     return bench
 
 
+def failing(times: int) -> Bench:
+    """A run whose chat was created, and whose change failed so many times."""
+    bench = Bench()
+    bench.perform(CHAT, refused(500, "Down."))
+    for _ in range(times - 1):
+        bench.perform_when_due(refused(500, "Down."))
+    return bench
+
+
+def lost(times: int) -> Bench:
+    """A run whose create failed so many times with an unknown outcome, and each time had done nothing."""
+    bench = Bench()
+    bench.perform(refused(500, "Down."))
+    for _ in range(times - 1):
+        bench.perform_when_due(page(), refused(500, "Down."))
+    return bench
+
+
 def test_the_eighth_attempt_that_fails_is_the_last() -> None:
-    bench = throttled(MAX_ATTEMPTS - 1)
+    bench = failing(MAX_ATTEMPTS - 1)
     assert bench.row.status == "pending"
 
-    outcome = bench.perform_when_due(refused(429, "Slow down."))
+    outcome = bench.perform_when_due(refused(500, "Down."))
 
     assert outcome.state == "failed"
     row = bench.row
-    assert (row.status, row.attempts, row.key_number) == ("failed", 8, 9)
+    assert (row.status, row.attempts, row.key_number) == ("failed", 8, 1)
     assert row.error is not None
-    assert "Slow down." in row.error["message"]
+    assert "Down." in row.error["message"]
+
+
+def test_throttling_counts_as_no_attempt_and_ends_a_run_after_a_day() -> None:
+    bench = throttled(2 * MAX_ATTEMPTS)
+    assert (bench.row.status, bench.row.attempts, bench.row.key_number) == ("pending", 0, 2 * MAX_ATTEMPTS + 1)
+    bench.clock.now = bench.row.opened_at + MAX_AGE
+
+    outcome = bench.perform(refused(429, "Slow down."))
+
+    assert (outcome.state, bench.row.status) == ("failed", "failed")
+    assert "Slow down." in str(outcome.error)
+
+
+def test_a_change_that_is_throttled_counts_as_no_attempt() -> None:
+    bench = Bench()
+    bench.perform(CHAT, refused(429))
+    for _ in range(MAX_ATTEMPTS):
+        assert bench.perform_when_due(refused(429)).state == "waiting"
+
+    assert bench.row.attempts == 0
+    assert bench.perform_when_due(CHAT).state == "succeeded"
 
 
 def test_runs_that_are_throttled_together_come_back_further_and_further_apart() -> None:
@@ -48,7 +87,7 @@ def test_runs_that_are_throttled_together_come_back_further_and_further_apart() 
 
 
 def test_the_eighth_attempt_may_succeed() -> None:
-    assert throttled(MAX_ATTEMPTS - 1).perform_when_due(CHAT, CHAT).state == "succeeded"
+    assert failing(MAX_ATTEMPTS - 1).perform_when_due(CHAT).state == "succeeded"
 
 
 def test_what_never_reached_the_provider_is_tried_for_a_day() -> None:
@@ -66,8 +105,8 @@ def test_what_never_reached_the_provider_is_tried_for_a_day() -> None:
 
 
 def test_an_eighth_attempt_of_unknown_outcome_is_settled_before_the_run_ends() -> None:
-    bench = throttled(MAX_ATTEMPTS - 1)
-    assert bench.perform_when_due(refused(500)).state == "waiting"
+    bench = lost(MAX_ATTEMPTS)
+    assert bench.row.status == "pending"
     calls = len(bench.whop.requests)
 
     outcome = bench.perform_when_due(page())
@@ -78,9 +117,8 @@ def test_an_eighth_attempt_of_unknown_outcome_is_settled_before_the_run_ends() -
 
 
 def test_an_eighth_attempt_that_made_a_chat_all_the_same_succeeds() -> None:
-    bench = throttled(MAX_ATTEMPTS - 1)
-    bench.perform_when_due(refused(500))
-    found = ai_chat(id="aich_1", title=f"Week · {bench.run.run_id[:8]}")
+    bench = lost(MAX_ATTEMPTS)
+    found = ai_chat(id="aich_1", title=f"{MARK}Week")
 
     assert bench.perform_when_due(page(found), CHAT).state == "succeeded"
 
@@ -96,11 +134,11 @@ def test_after_a_day_an_open_attempt_ends_the_run_as_unknown() -> None:
 
 
 def test_a_run_that_is_replayed_has_another_day_and_another_eight_attempts() -> None:
-    bench = throttled(MAX_ATTEMPTS)
+    bench = failing(MAX_ATTEMPTS)
     bench.clock.forward(days=2)
     bench.ledger.replay(bench.run.run_id)
 
-    assert bench.perform_when_due(refused(429)).state == "waiting"
+    assert bench.perform_when_due(refused(500)).state == "waiting"
     assert bench.row.attempts == 1
 
 

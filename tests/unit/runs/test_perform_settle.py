@@ -1,12 +1,16 @@
 """A create whose outcome is unknown is settled: looked up, before anything is sent again."""
 
+from copy import copy
+from dataclasses import replace
+
 import httpx
 import pytest
 
 from aichats.errors import PermissionDeniedError, SecretError
+from aichats.runs.marks import preparation
 from tests.fakes import Json, ai_chat, ok, page, refused
-from tests.ledgers import SETTLE
-from tests.performing import MARK, Bench
+from tests.ledgers import LEASE, NOON, SETTLE, make_run
+from tests.performing import LEDGER, MARK, Bench
 
 CHAT = ok(ai_chat(id="aich_1"))
 LIST = ("GET", "/api/v1/ai_chats")
@@ -15,7 +19,7 @@ PATCH = ("PATCH", "/api/v1/ai_chats/aich_1")
 
 
 def marked(chat_id: str = "aich_1", title: str | None = "Week") -> Json:
-    return ai_chat(id=chat_id, title=f"{title}{MARK}")
+    return ai_chat(id=chat_id, title=f"{MARK}{title}")
 
 
 def lost(*, mark_titles: bool = True) -> Bench:
@@ -40,7 +44,7 @@ def test_a_chat_that_carries_the_mark_is_ours_and_nothing_is_created() -> None:
 def test_where_none_carries_it_the_create_is_sent_again_with_the_same_key() -> None:
     bench = lost()
 
-    outcome = bench.perform(page(ai_chat(title=None), ai_chat(id="aich_0", title="Week · aaaaaaaa")), CHAT, CHAT)
+    outcome = bench.perform(page(ai_chat(title=None), ai_chat(id="aich_0", title="aaaaaaaaaa · Week")), CHAT, CHAT)
 
     assert outcome.state == "succeeded"
     assert bench.whop.calls == [LIST, POST, PATCH]
@@ -51,19 +55,32 @@ def test_where_none_carries_it_the_create_is_sent_again_with_the_same_key() -> N
 def test_all_pages_are_walked() -> None:
     bench = lost()
 
-    bench.perform(page(ai_chat(id="aich_0"), end_cursor="c", has_next_page=True), page(marked()), CHAT)
+    first = page(ai_chat(id="aich_0"), end_cursor="c", has_next_page=True)
+    bench.perform(first, page(marked()), first, CHAT)
 
-    assert bench.whop.calls == [LIST, LIST, PATCH]
-    assert [dict(request.url.params) for request in bench.whop.requests[:2]] == [
+    assert bench.whop.calls == [LIST, LIST, LIST, PATCH]
+    # The first page again: a chat that moved there meanwhile was on no page.
+    assert [dict(request.url.params) for request in bench.whop.requests[:3]] == [
         {"first": "100"},
         {"first": "100", "after": "c"},
+        {"first": "100"},
     ]
+
+
+def test_a_chat_that_moves_to_the_front_of_the_list_meanwhile_is_found() -> None:
+    bench = lost()
+    before = page(ai_chat(id="aich_0"), end_cursor="c", has_next_page=True)
+    after = page(marked(), end_cursor="d", has_next_page=True)
+
+    assert bench.perform(before, page(), after, CHAT).state == "succeeded"
+    assert bench.whop.calls == [LIST, LIST, LIST, PATCH]
 
 
 def test_a_chat_that_two_pages_show_is_one_chat() -> None:
     bench = lost()
 
-    assert bench.perform(page(marked(), end_cursor="c", has_next_page=True), page(marked()), CHAT).state == "succeeded"
+    first = page(marked(), end_cursor="c", has_next_page=True)
+    assert bench.perform(first, page(marked()), first, CHAT).state == "succeeded"
 
 
 def test_several_chats_with_the_mark_are_for_a_person_to_decide() -> None:
@@ -76,6 +93,7 @@ def test_several_chats_with_the_mark_are_for_a_person_to_decide() -> None:
     assert (row.status, row.unsettled, row.chat_id) == ("unknown", True, None)
     assert row.error is not None
     assert "2 were found that may be its own, of aich_1, aich_2" in row.error["message"]
+    assert f"for a chat whose title begins with {MARK[:10]}" in row.error["message"]
     assert f"POST /runs/{bench.run.run_id}/resolve" in row.error["message"]
 
 
@@ -142,6 +160,80 @@ def test_without_marks_a_person_decides() -> None:
     assert "there is nothing to find it by" in str(outcome.error)
 
 
+@pytest.mark.parametrize(("before", "after"), [(False, True), (True, False)])
+def test_what_a_chat_was_created_with_decides_and_not_what_is_set_by_now(*, before: bool, after: bool) -> None:
+    bench = lost(mark_titles=before)
+    bench.ledger = replace(bench.ledger, prepare=preparation(LEDGER, mark_titles=after))
+    bench.performer = replace(bench.performer, ledger=bench.ledger)
+
+    if before:
+        assert bench.perform(page(marked()), CHAT).state == "succeeded"
+        assert bench.whop.calls == [LIST, PATCH]
+    else:
+        # The chat is there, without a mark: a list without a mark proves nothing.
+        assert bench.perform().state == "unknown"
+        assert bench.whop.calls == []
+
+
+def test_a_row_of_an_earlier_version_is_not_looked_up_and_keeps_its_key() -> None:
+    bench = Bench()
+    old = replace(bench.ledger, prepare=lambda _: {})
+    old.add([bench.run], lambda _: NOON)
+    bench.perform(httpx.ReadTimeout("slow"))
+    bench.clock.now += SETTLE
+
+    assert bench.perform().state == "unknown"
+    [create] = bench.whop.requests
+    assert create.headers["idempotency-key"] == f"{bench.run.run_id}.1"
+
+
+def test_the_title_of_a_chat_that_an_earlier_version_made_is_cleaned() -> None:
+    bench = Bench()
+    old = replace(bench.ledger, prepare=lambda _: {})
+    old.record(old.claim(bench.run, LEASE), "aich_1", {})
+    bench.clock.now += LEASE + SETTLE
+
+    assert bench.perform(CHAT).state == "succeeded"
+    assert bench.whop.bodies == [{"title": "Week"}]
+
+
+def test_two_stacks_with_one_credential_have_keys_and_marks_of_their_own() -> None:
+    one, other = lost(), lost()
+    prepared = preparation("another-stack", mark_titles=True)(one.run)
+
+    assert prepared["key_base"] != one.row.key_base
+    foreign = ai_chat(id="aich_9", title=prepared["title"])
+    assert one.perform(page(foreign), CHAT, CHAT).state == "succeeded"
+    assert one.row.chat_id == "aich_1"
+    assert other.perform(page(foreign, marked("aich_2")), ok(ai_chat(id="aich_2"))).state == "succeeded"
+    assert other.row.chat_id == "aich_2"
+
+
+ODD = [
+    ai_chat(id="aich_0", message_count=None),
+    ai_chat(id="aich_0", user=None, blended_token_usage=None),
+    ai_chat(id="aich_0", title=["a", "list"]),
+    ai_chat(id=None),
+    ai_chat(id="a" * 300),
+    {},
+]
+
+
+@pytest.mark.parametrize("odd", ODD)
+def test_one_odd_chat_in_the_list_does_no_harm(odd: Json) -> None:
+    bench = lost()
+
+    assert bench.perform(page(odd, marked()), CHAT).state == "succeeded"
+    assert bench.whop.calls == [LIST, PATCH]
+
+
+def test_a_chat_with_our_mark_and_no_id_is_not_made_again() -> None:
+    bench = lost()
+
+    assert bench.perform(page(marked() | {"id": None})).state == "waiting"
+    assert bench.row.unsettled
+
+
 def test_a_process_that_died_is_settled_like_a_lost_answer() -> None:
     bench = Bench()
     bench.crash()
@@ -167,6 +259,20 @@ def test_a_replay_of_an_unknown_outcome_is_settled_first() -> None:
 
     assert bench.perform_when_due(page(marked("aich_1")), CHAT).state == "succeeded"
     assert bench.whop.calls == [LIST, PATCH]
+
+
+def test_a_replay_takes_a_new_look_though_another_run_walked_since() -> None:
+    bench = lost()
+    bench.perform(page(marked("aich_1"), marked("aich_2")))
+    bench.clock.forward(minutes=2)
+    other = copy(bench)
+    other.run = make_run("another")
+    other.perform(httpx.ReadTimeout("slow"))
+    other.perform_when_due(page(marked("aich_1"), marked("aich_2")), CHAT, CHAT)
+    bench.clock.forward(minutes=2)
+    bench.ledger.replay(bench.run.run_id)
+
+    assert bench.perform_when_due(page(marked("aich_1")), CHAT).state == "succeeded"
 
 
 def test_a_refusal_after_it_was_settled_fails_the_run() -> None:

@@ -69,8 +69,10 @@ def retrieve(call: Call[None, None]) -> Reply:
 
 def update(call: Call[UpdateAiChat, None]) -> Reply:
     """Change a chat: mute it, name it, move it. A field left out stays, ``null`` clears it."""
-    client = call.app.whop(call.body.company_id)
-    return Reply(client.update_ai_chat(call.path["chat_id"], call.body))
+    chat_id = call.path["chat_id"]
+    chat = call.app.whop(call.body.company_id).update_ai_chat(chat_id, call.body)
+    call.app.changes.note(chat_id, call.body.model_fields_set, f"PATCH /chats/{chat_id}")
+    return Reply(chat)
 
 
 def delete(call: Call[None, None]) -> Reply:

@@ -8,11 +8,16 @@ there; one that may have begun is looked for first.
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeIs
+
+from pydantic import BaseModel
 
 from aichats.errors import AichatsError, ProtocolError
 from aichats.runs.model import Run
 from aichats.runs.rows import Json, Row
+
+MAX_TEXT_CHARACTERS = 1000
+"""Of each text in an answer as a run keeps it."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +41,7 @@ class Effect:
         act: makes it.
         limit: the longest that ``act`` may take.
         find: looks for it after its outcome got lost, given what was ``seen``. All that might be it: none means that it
-            did not happen. ``None``: it cannot be looked for.
+            did not happen. ``None``: it cannot be looked for. Raises NotYetError if it cannot be known yet.
         seen: what there is that could be mistaken for it, noted before it begins; it is given what the run before made
             under the same lock, and raises NotListedError if that is not shown yet. ``None``: nothing could be. An
             effect that is not the first of its action must note something, if only that there is nothing.
@@ -50,8 +55,24 @@ class Effect:
     lock: Sequence[str] | None = None
 
 
-class NotListedError(AichatsError):
+class NotYetError(AichatsError):
+    """The run must wait for something other than the provider's answer.
+
+    Attributes:
+        wait: for how long; ``None``: longer each time.
+    """
+
+    def __init__(self, message: str, wait: timedelta | None = None) -> None:
+        super().__init__(message)
+        self.wait = wait
+
+
+class NotListedError(NotYetError):
     """The provider's lists do not show yet what was made a moment ago."""
+
+
+class SupersededError(AichatsError):
+    """A newer change of the same fields was performed, so this one must not be."""
 
 
 def created(create: Callable[[], Done]) -> Done:
@@ -66,6 +87,27 @@ def created(create: Callable[[], Done]) -> Done:
         if error.chat_id is None:
             raise
         return Done(error.chat_id)
+
+
+def kept(reply: BaseModel, model: type[BaseModel]) -> dict[str, Any]:
+    """Return a provider's answer as a run keeps it: only the fields of ``model``, with every text bounded."""
+    fields = reply.model_dump(mode="json", exclude_unset=True, include=_fields_of(model))
+    return {name: _bounded(value) for name, value in fields.items()}
+
+
+def _fields_of(model: type[BaseModel]) -> dict[str, Any]:
+    types = {name: field.annotation for name, field in model.model_fields.items()}
+    return {name: _fields_of(each) if _is_model(each) else True for name, each in types.items()}
+
+
+def _is_model(each: Any) -> TypeIs[type[BaseModel]]:
+    return isinstance(each, type) and issubclass(each, BaseModel)
+
+
+def _bounded(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _bounded(part) for name, part in value.items()}
+    return value[:MAX_TEXT_CHARACTERS] if isinstance(value, str) else value
 
 
 class Actions(Protocol):
@@ -93,5 +135,7 @@ class Actions(Protocol):
         """Make the calls that are left when all effects are made; they may be repeated.
 
         Raises:
+            NotYetError: they must wait.
+            SupersededError: a newer change was performed.
             AichatsError: the failure.
         """

@@ -17,11 +17,9 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, cast
 
-from pydantic import BaseModel
-
 from aichats.kodey import Chat, CreateChat, KodeyClient, Message
 from aichats.runs.actions import KodeyCreateChat, KodeySendMessage
-from aichats.runs.effects import Done, Effect, NotListedError, created
+from aichats.runs.effects import Done, Effect, NotListedError, created, kept
 from aichats.runs.model import Run
 from aichats.runs.rows import Json, Row
 
@@ -63,7 +61,7 @@ class KodeyActions:
         """Fetch the chat, where the answer to its creation could not be read. The effects made all else."""
         chat_id, result = str(row.chat_id), dict(row.result)
         if isinstance(row.run.action, KodeyCreateChat) and "chat" not in result:
-            result["chat"] = _dump(self.client().retrieve_chat(chat_id), Chat)
+            result["chat"] = kept(self.client().retrieve_chat(chat_id), Chat)
         return Done(chat_id, result)
 
     def _creating(self, row: Row, action: KodeyCreateChat) -> Effect:
@@ -74,7 +72,7 @@ class KodeyActions:
             chat = client.create_chat(
                 CreateChat.model_construct(agent_id=agent_id, user_id=user_id, metadata=action.metadata or {})
             )
-            return Done(chat.id, {"chat": _dump(chat, Chat)})
+            return Done(chat.id, {"chat": kept(chat, Chat)})
 
         def listed() -> list[Chat]:
             chats = client.list_chats(user_id=user_id)
@@ -87,7 +85,7 @@ class KodeyActions:
             found = _new(listed(), noted)
             if action.user_id is not None:
                 found = [chat for chat in found if not _said(client.list_messages(chat.id))]
-            return [Done(chat.id, {"chat": _dump(chat, Chat)}) for chat in found]
+            return [Done(chat.id, {"chat": kept(chat, Chat)}) for chat in found]
 
         if action.user_id is None:
             return Effect(partial(created, act), self.call_limit, find)
@@ -159,12 +157,5 @@ def _answer_to(message: Message, messages: Sequence[Message]) -> dict[str, Any] 
 
 
 def _bounded(message: Message) -> dict[str, Any]:
-    fields = _dump(message, Message)
-    if len(message.content) <= MAX_REPLY_CHARACTERS:
-        return fields
-    return fields | {"content": message.content[:MAX_REPLY_CHARACTERS], "content_truncated": True}
-
-
-def _dump(reply: BaseModel, model: type[BaseModel]) -> dict[str, Any]:
-    """A reply as Kodey names its fields. Only those of ``model``: others may be of any size."""
-    return reply.model_dump(mode="json", by_alias=True, exclude_unset=True, include=set(model.model_fields))
+    fields = kept(message, Message) | {"content": message.content[:MAX_REPLY_CHARACTERS]}
+    return fields if len(message.content) <= MAX_REPLY_CHARACTERS else fields | {"content_truncated": True}

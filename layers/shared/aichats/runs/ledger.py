@@ -177,7 +177,8 @@ class Ledger(Reader):
         # Our own token: boto3 repeated the write, because its first answer got lost. What stood there before is not
         # known any more, so the run counts as unsettled.
         attempts = before.attempts + (before.lease != token)
-        return replace(before, status="performing", attempts=attempts, lease=token, lease_until=lease_until)
+        ours: dict[str, Any] = {"lease": token, "lease_until": lease_until, "updated_at": now}
+        return replace(before, status="performing", attempts=attempts, **ours)
 
     def _insert(self, item: Json) -> bool:
         """Write a new row that is claimed already. Return ``False`` if the run has a row."""

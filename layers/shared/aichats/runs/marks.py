@@ -1,27 +1,58 @@
-"""The mark in a title by which a chat is known again when the answer to its create got lost."""
+"""What a create depends on, decided once for a new run: its title with a mark, and the base of its idempotency keys.
 
-from collections.abc import Iterable
+A chat whose create's answer got lost is found again by the mark. It is at the front of the title, so that a provider
+that cuts titles leaves it, and it is derived from the ledger and the run: two stacks with one credential never take
+each other's chats.
+"""
+
+import base64
+import hashlib
+import json
+import re
+from collections.abc import Callable
 
 from aichats.runs.actions import WhopCreateChat
-from aichats.whop import AiChat
+from aichats.runs.model import Run
+from aichats.runs.rows import Json
 
-MARK_CHARACTERS = 8
-"""Of the run_id: 40 bits, so two runs of one credential share a mark once in about a million runs."""
+KEY_CHARACTERS = 32
+MARK_CHARACTERS = 10
+"""The first of the key's base: 50 bits."""
 TITLE_CHARACTERS = 120
+"""Longest title to create a chat with. The chat gets its whole title right afterwards."""
+_MARKED = re.compile(rf"([a-z2-7]{{{MARK_CHARACTERS}}}) ·")
 
 
-def mark(run_id: str) -> str:
-    """What a marked title ends with."""
-    return f" · {run_id[:MARK_CHARACTERS]}"
+def preparation(ledger: str, *, mark_titles: bool) -> Callable[[Run], Json]:
+    """Return what a ledger's rows are prepared with.
+
+    Args:
+        ledger: identifies the ledger: the name of its table.
+        mark_titles: whether chats are created under a title with a mark (parameter ``TitleMark``).
+    """
+
+    def prepare(run: Run) -> Json:
+        if not isinstance(run.action, WhopCreateChat):
+            return {}
+        base = key_base(ledger, run.run_id)
+        return {"key_base": base, "title": marked_title(run.action, base) if mark_titles else None}
+
+    return prepare
 
 
-def marked_title(action: WhopCreateChat, run_id: str) -> str:
-    """The title that a chat is created with: its own, or the message's first line, and the mark."""
-    title = action.title or action.message_text.strip().splitlines()[0]
-    return title[:TITLE_CHARACTERS].rstrip() + mark(run_id)
+def key_base(ledger: str, run_id: str) -> str:
+    """Return what the idempotency keys of a run begin with: 32 characters (160 bits)."""
+    unique = json.dumps([ledger, run_id]).encode()
+    return base64.b32encode(hashlib.sha256(unique).digest()).decode().lower()[:KEY_CHARACTERS]
 
 
-def find_marked(chats: Iterable[AiChat], run_id: str) -> list[str]:
-    """Ids of the chats that carry the run's mark. All are looked at: Whop promises no order."""
-    wanted = mark(run_id)
-    return list(dict.fromkeys(chat.id for chat in chats if chat.title and chat.title.endswith(wanted)))
+def marked_title(action: WhopCreateChat, base: str) -> str:
+    """Return the title to create a chat with: the mark, then its own title or the message's first line."""
+    title = action.title or next(iter(action.message_text.strip().splitlines()), "")
+    return f"{base[:MARK_CHARACTERS]} · {title}"[:TITLE_CHARACTERS].rstrip()
+
+
+def mark_of(title: str | None) -> str | None:
+    """Return the mark at the front of a title; ``None`` if there is none."""
+    found = _MARKED.match(title or "")
+    return found.group(1) if found else None

@@ -30,15 +30,16 @@ from aichats.errors import (
 )
 from aichats.http.deadline import remaining, time_limit
 from aichats.observability import count_now, logger
-from aichats.runs.effects import Actions, Done, Effect, NotListedError
+from aichats.runs.effects import Actions, Done, Effect, NotYetError, SupersededError
 from aichats.runs.failures import describe
 from aichats.runs.ledger import Ledger, RefusedByLedgerError
 from aichats.runs.locks import LockedError, Locks
+from aichats.runs.marks import mark_of
 from aichats.runs.model import Run
 from aichats.runs.rows import EndStatus, Json, Row
 
 MAX_ATTEMPTS = 8
-"""Attempts that reached the provider."""
+"""Attempts that reached the provider and were not turned away with 429, which proves that nothing was done."""
 MAX_AGE = timedelta(hours=24)
 ROTATION = timedelta(minutes=15)
 """How long a run waits whose credential is rejected: it may be replaced just now."""
@@ -71,7 +72,7 @@ class _WaitError(Exception):
     Attributes:
         wait: for how long; ``None``: longer each time.
         unsettled: whether an effect's outcome is unknown.
-        called: whether the provider was reached, so that the attempt counts.
+        called: whether the attempt counts: the provider may have done something.
         refused: whether the answer proves that nothing was done; the next call then needs another idempotency key.
     """
 
@@ -162,6 +163,8 @@ class Performer:
         is_alone = effect.lock is None or self._locked(row, partial(Locks(self.ledger).is_kept, row, effect.lock))
         try:
             found = effect.find(row.seen or {})
+        except NotYetError as error:
+            raise _WaitError(None, error.wait, unsettled=True) from error
         except AichatsError as error:
             raise _WaitError(error, _named_wait(error), unsettled=True) from error
         if len(found) > 1 or (found and not is_alone):
@@ -218,10 +221,10 @@ class Performer:
         """What calls give whose effect is the same however often they are made."""
         try:
             return call()
-        except NotListedError as error:
-            raise _WaitError(error) from error
+        except NotYetError as error:
+            raise _WaitError(error, error.wait) from error
         except (APIConnectionError, RateLimitError, InternalServerError, ProtocolError) as error:
-            called = not isinstance(error, APIConnectionError)
+            called = not isinstance(error, APIConnectionError | RateLimitError)
             raise _WaitError(error, _named_wait(error), called=called) from error
         except AichatsError as error:
             raise _EndError("failed", error) from error
@@ -288,7 +291,8 @@ class Performer:
             end.error.chat_id = row.chat_id
         _count_rejection(end.error)
         # Before the row ends: if the process dies between the two, the alarm goes off once too often, never too seldom.
-        count_now(ALARMING[end.status])
+        if not isinstance(end.error, SupersededError):
+            count_now(ALARMING[end.status])
         self.ledger.finish(ended, end.status, error=error)
         logger.error(f"run {end.status}", extra=_about(row) | {"chat_id": row.chat_id, "error": error})
         return Outcome(end.status, ended, performed=True, error=end.error)
@@ -307,7 +311,7 @@ def _judge(error: AichatsError, settle: timedelta) -> Exception:
         case APIConnectionError():
             return _WaitError(error)
         case RateLimitError():
-            return _WaitError(error, _named_wait(error), called=True, refused=True)
+            return _WaitError(error, _named_wait(error), refused=True)
         case _:
             return _EndError("failed", error, refused=isinstance(error, APIStatusError))
 
@@ -337,7 +341,9 @@ def _named_wait(error: AichatsError) -> timedelta | None:
 
 
 def _unknown(row: Row, why: str) -> AichatsError:
-    return AichatsError(f"the outcome is unknown: {why}. Look, then POST /runs/{row.run.run_id}/resolve")
+    mark = mark_of(row.title)
+    where = f" for a chat whose title begins with {mark}" if mark else ""
+    return AichatsError(f"the outcome is unknown: {why}. Look{where}, then POST /runs/{row.run.run_id}/resolve")
 
 
 def _last_error(row: Row) -> AichatsError:

@@ -17,7 +17,7 @@ from aichats.http.tokens import Token
 from aichats.http.transport import DeadlineTransport
 from aichats.validation import parse
 from aichats.whop.errors import WHOP
-from aichats.whop.models import AiChat, AiChatPage, CreateAiChat, ListAiChats, UpdateAiChat
+from aichats.whop.models import AiChat, AiChatPage, CreateAiChat, ListAiChats, TitledPage, UpdateAiChat
 
 DEFAULT_BASE_URL = "https://api.whop.com/api/v1"
 DEFAULT_API_VERSION = "2026-07-08-1"
@@ -129,6 +129,15 @@ class WhopClient:
         given = query.model_dump(mode="json", exclude_none=True)
         params = {name: value if isinstance(value, str) else json.dumps(value) for name, value in given.items()}
         return read(AiChatPage, self._http.call("GET", "/ai_chats", params=params))
+
+    def list_titles(self, *, after: str | None, first: int) -> TitledPage:
+        """One page of the list, read only as far as a chat's id and title go.
+
+        Raises:
+            ProviderError: the failure.
+        """
+        params = {"first": str(first)} | ({} if after is None else {"after": after})
+        return read(TitledPage, self._http.call("GET", "/ai_chats", params=params))
 
     def _wire(self, request: CreateAiChat | UpdateAiChat) -> dict[str, Any]:
         """The request as the API version wants it: only what was set."""

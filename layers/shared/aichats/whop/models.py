@@ -6,11 +6,13 @@ on the wire as the API version wants them.
 
 from datetime import datetime
 from decimal import Decimal
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, ValidationInfo, field_validator
+from pydantic import BeforeValidator, Field, ValidationInfo, field_validator
 
 from aichats.models import MessageText, OrElse, Reply, Request, Truth, WholeNumber
+
+MAX_ID_CHARACTERS = 255
 
 type CompanyId = Annotated[
     str,
@@ -121,3 +123,37 @@ class AiChatPage(Reply):
 
     data: list[AiChat]
     page_info: PageInfo
+
+
+def _text_if_short(value: object) -> object:
+    return value if isinstance(value, str) and len(value) <= MAX_ID_CHARACTERS else None
+
+
+def _text(value: object) -> object:
+    return value if isinstance(value, str) else None
+
+
+class TitledChat(Reply):
+    """What a chat is found by. Nothing else of it is read, so nothing else of it can be unreadable."""
+
+    id: Annotated[str | None, BeforeValidator(_text_if_short)] = None
+    title: Annotated[str | None, BeforeValidator(_text)] = None
+
+
+class NextPage(Reply):
+    """Where a list goes on."""
+
+    end_cursor: str | None = None
+    has_next_page: bool
+
+
+class TitledPage(Reply):
+    """A page of a list, as far as ids and titles go."""
+
+    data: list[Any]
+    page_info: NextPage
+
+    @property
+    def chats(self) -> list[TitledChat]:
+        """The chats of the page."""
+        return [TitledChat.model_validate(chat) for chat in self.data if isinstance(chat, dict)]

@@ -2,6 +2,7 @@
 
 from aichats.bootstrap import Application
 from aichats.http.deadline import time_limit
+from aichats.runs.marks import key_base
 from tests.fakes import ScriptedTransport, ai_chat, ok, page, refused
 from tests.lambda_calls import HttpCaller
 from tests.ledgers import LEASE, Clock
@@ -14,7 +15,7 @@ def test_a_create_whose_outcome_stays_unknown_is_202_again_and_again(
     key = {"idempotency-key": "k"}
     whop.script = [refused(409)]
     first = api("POST", "/chats", {"message_text": "hello"}, headers=key)
-    mark = f" · {first.headers['x-run-id'][:8]}"
+    mark = f"{key_base('runs', first.headers['x-run-id'])[:10]} · hello"
     clock.forward(minutes=2)
     whop.script = [page(ai_chat(id="aich_1", title=mark), ai_chat(id="aich_2", title=mark))]
 

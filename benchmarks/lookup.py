@@ -1,0 +1,296 @@
+"""Measures in virtual time what it costs to look up runs whose outcome is unknown, and whom it keeps waiting.
+
+Ends with 0 if the marks are met, with 1 if one is missed.
+"""
+
+import argparse
+import io
+import json
+import os
+import sys
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import redirect_stdout
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Any, override
+
+import httpx
+
+from aichats.http import retry
+from aichats.observability import logger, metrics
+from aichats.runs.actions import WhopCreateChat
+from aichats.runs.dispatch import Dispatcher
+from aichats.runs.ledger import Ledger
+from aichats.runs.marks import preparation
+from aichats.runs.model import Run, run_id
+from aichats.runs.perform import Performer
+from aichats.runs.queue import Message, Queue
+from aichats.runs.whop import WhopActions
+from aichats.whop import WhopClient
+from benchmarks.memory_table import MemoryTable
+from benchmarks.virtual import VirtualTime
+
+HOUR, QUICK_SECONDS, PAGE, TIMES = 3600.0, 30.0, 100, 3
+WHOP_SECONDS, AWS_SECONDS, BEAT = 0.2, 0.01, 0.5
+INVOCATIONS, BATCH, LIFETIME = 2, 10, timedelta(seconds=65)
+CALLS_PER_MINUTE = 600
+SPACING, QUICK_EVERY, QUICK = 1 / 8, 10.0, 30
+LIMIT = 24 * HOUR
+DESCRIPTION = f"""\
+Creates a chat for each of many companies at Whop, whose answers all get lost: of one half the chat is there, of the
+other half nothing was done. The account holds many chats already. Meanwhile {QUICK} other runs come.
+
+Time is virtual: a call to Whop takes {WHOP_SECONDS:g} s, one to AWS {AWS_SECONDS:g} s. Whop takes
+{CALLS_PER_MINUTE} calls of a kind a minute. At most {INVOCATIONS} invocations work, each on up to {BATCH} messages.
+Dispatcher, performer, ledger and client are the real ones; DynamoDB, SQS and Whop are in memory.
+
+The marks: all runs end as succeeded within {HOUR / 60:g} minutes, each company has one chat, the list is asked for
+at most {TIMES} times as often as it has pages, and other runs begin within {QUICK_SECONDS:g} s.
+"""
+
+
+class Whop(httpx.BaseTransport):
+    """Whop in memory, in virtual time. The newest chat is first in its list."""
+
+    def __init__(self, time: VirtualTime, chats: int) -> None:
+        self._time = time
+        self.titles = [f"Week {number}" for number in range(chats)]
+        self.made_for: Counter[str] = Counter()
+        self.created_at: dict[str, float] = {}
+        self.calls: Counter[str] = Counter()
+        self._window: Counter[tuple[str, int]] = Counter()
+
+    @override
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        self._time.sleep(WHOP_SECONDS)
+        self.calls[request.method] += 1
+        window = request.method, int(self._time.seconds // 60)
+        self._window[window] += 1
+        if self._window[window] > CALLS_PER_MINUTE:
+            left = 60 - int(self._time.seconds % 60)
+            return httpx.Response(429, json={"error": {"message": f"Try again in {left} seconds."}})
+        return {"GET": self._list, "POST": self._create, "PATCH": self._change}[request.method](request)
+
+    def _list(self, request: httpx.Request) -> httpx.Response:
+        end = int(request.url.params.get("after", len(self.titles)))
+        start = max(0, end - PAGE)
+        data = [_chat(number, self.titles[number]) for number in range(end - 1, start - 1, -1)]
+        return httpx.Response(
+            200, json={"data": data, "page_info": {"end_cursor": str(start), "has_next_page": start > 0}}
+        )
+
+    def _create(self, request: httpx.Request) -> httpx.Response:
+        fields = json.loads(request.content)
+        company = fields["current_company_id"]
+        is_first = company not in self.created_at
+        self.created_at.setdefault(company, self._time.seconds)
+        if is_first and company.startswith("biz_lost") and int(company[8:]) % 2:
+            raise httpx.ReadTimeout("nothing was done")
+        self.titles.append(fields["title"])
+        self.made_for[company] += 1
+        if is_first and company.startswith("biz_lost"):
+            raise httpx.ReadTimeout("the answer got lost")
+        return httpx.Response(200, json=_chat(len(self.titles) - 1, fields["title"]))
+
+    def _change(self, request: httpx.Request) -> httpx.Response:
+        number = int(request.url.path.rpartition("_")[2])
+        self.titles[number] = json.loads(request.content)["title"]
+        return httpx.Response(200, json=_chat(number, self.titles[number]))
+
+
+def _chat(number: int, title: str) -> Mapping[str, Any]:
+    return {
+        "id": f"aich_{number}",
+        "title": title,
+        "notification_preference": "all",
+        "message_count": 1,
+        "blended_token_usage": "0",
+        "created_at": "2026-11-20T12:00:00Z",
+        "updated_at": "2026-11-20T12:00:00Z",
+        "last_message_at": None,
+        "user": {"id": "user_1"},
+    }
+
+
+@dataclass(frozen=True)
+class Slow:
+    """A client of DynamoDB whose calls take virtual time."""
+
+    time: VirtualTime
+    client: Any
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        def call(**request: Any) -> Any:
+            self.time.sleep(AWS_SECONDS)
+            return getattr(self.client, name)(**request)
+
+        return call
+
+
+class Messages:
+    """The run queue in virtual time."""
+
+    def __init__(self, time: VirtualTime) -> None:
+        self._time = time
+        self._due: list[tuple[datetime, str]] = []
+
+    def send_message_batch(self, **request: Any) -> Mapping[str, Any]:
+        """What the queue's client has."""
+        self._time.sleep(AWS_SECONDS)
+        for entry in request["Entries"]:
+            self.put(Message.model_validate_json(entry["MessageBody"]).run_id, entry.get("DelaySeconds", 0))
+        return {}
+
+    def put(self, run: str, delay: float) -> None:
+        """Put a message."""
+        self._due.append((self._time() + timedelta(seconds=delay), run))
+
+    def receive(self) -> list[str]:
+        """Take up to ten messages that are due, oldest first."""
+        taken = sorted(message for message in self._due if message[0] <= self._time())[:BATCH]
+        for message in taken:
+            self._due.remove(message)
+        return [run for _, run in taken]
+
+
+class Stack:
+    """Workers on a queue."""
+
+    def __init__(self, chats: int) -> None:
+        self.time = VirtualTime()
+        self.whop = Whop(self.time, chats)
+        self.messages = Messages(self.time)
+        settle = timedelta(seconds=60)
+        table: Any = MemoryTable()
+        prepare = preparation("runs", mark_titles=True)
+        self.ledger = Ledger(Slow(self.time, table), "runs", settle, self.time, prepare)
+        client = WhopClient("a-key", "https://whop.invalid/api/v1", timeout=20, transport=self.whop)
+        actions = WhopActions(lambda *_: client, timedelta(seconds=20), self.ledger)
+        queue = Queue(lambda: self.messages, "https://runs", "https://slow-runs", "https://dead-letters")
+        self._dispatcher = Dispatcher(self.ledger, Performer(self.ledger, {"whop": actions}), queue)
+        self._at_rest = replace(self.ledger, client=table)
+        self.ended: dict[str, tuple[str, float]] = {}
+        self.invocations = 0
+
+    def add(self, runs: Sequence[Run], spacing: float) -> None:
+        """Write runs to the ledger and put them to the queue."""
+        now = self.time()
+        self._at_rest.add(runs, lambda index: now + timedelta(seconds=index * spacing))
+        for index, run in enumerate(runs):
+            self.messages.put(run.run_id, index * spacing)
+
+    def work(self) -> None:
+        """Invoke the function whenever there are messages."""
+        while True:
+            batch, busy = self.messages.receive(), Counter[str]()
+            for run in batch:
+                busy[run] += 1
+                self.time.spawn(partial(self._deliver, run, busy))
+            self.invocations += bool(batch)
+            self.time.sleep(AWS_SECONDS if batch else BEAT)
+            while busy.total():
+                self.time.sleep(AWS_SECONDS)
+
+    def _deliver(self, run: str, busy: Counter[str]) -> None:
+        outcome = self._dispatcher.perform(run, LIFETIME)
+        if outcome.state in ("succeeded", "failed", "unknown"):
+            self.ended.setdefault(run, (outcome.state, self.time.seconds))
+        elif not outcome.performed and outcome.row.due_at is not None:
+            # It came early, as SQS delays a message by 15 minutes at most.
+            self.messages.put(run, (outcome.row.due_at - self.time()).total_seconds())
+        busy[run] -= 1
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What came of it."""
+
+    pages: int
+    requests: int
+    invocations: int
+    ended: Counter[str]
+    minutes: float
+    duplicates: int
+    slowest_quick: float
+
+    def problems(self, runs: int) -> list[str]:
+        """The marks that are missed."""
+        marks = {
+            "not all runs succeeded": self.ended["succeeded"] == runs + QUICK,
+            "they took too long": self.minutes <= HOUR / 60,
+            "a company has not one chat": self.duplicates == 0,
+            "the list was asked for too often": self.requests <= TIMES * self.pages,
+            "other runs waited too long": self.slowest_quick <= QUICK_SECONDS,
+        }
+        return [problem for problem, is_met in marks.items() if not is_met]
+
+
+def measure(runs: int, chats: int) -> Measured:
+    """Perform the runs until all have ended."""
+    stack = Stack(chats)
+    began: dict[str, float] = {}
+
+    def others() -> None:
+        # They come while the lost answers are looked up.
+        stack.time.sleep(90)
+        for number in range(QUICK):
+            began[f"biz_quick{number}"] = stack.time.seconds
+            stack.add(make_runs("quick", number, 1), 0)
+            stack.time.sleep(QUICK_EVERY)
+
+    stack.add(make_runs("lost", 0, runs), SPACING)
+    stack.time.spawn(others)
+    for _ in range(INVOCATIONS):
+        stack.time.spawn(stack.work)
+    stack.time.run_until(lambda: len(stack.ended) == runs + QUICK or stack.time.seconds > LIMIT)
+    return Measured(
+        pages=-(-len(stack.whop.titles) // PAGE),
+        requests=stack.whop.calls["GET"],
+        invocations=stack.invocations,
+        ended=Counter(state for state, _ in stack.ended.values()),
+        minutes=max(seconds for _, seconds in stack.ended.values()) / 60,
+        duplicates=runs + QUICK - sum(count == 1 for count in stack.whop.made_for.values()),
+        slowest_quick=max(stack.whop.created_at[company] - seconds for company, seconds in began.items()),
+    )
+
+
+def make_runs(name: str, first: int, number: int) -> list[Run]:
+    """Runs that create a chat, each for another company."""
+    action = WhopCreateChat(type="whop.create_chat", message_text="Summarise last week.", title="Weekly revenue")
+    companies = [f"biz_{name}{index}" for index in range(first, first + number)]
+    return [
+        Run(run_id("http", "benchmark", "POST /runs", company), "http", action, company, "2026-07-08-1")
+        for company in companies
+    ]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Measure and print. Returns the exit code."""
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.lookup",
+        description=DESCRIPTION,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--runs", type=int, default=1000, help="whose answers get lost (default: %(default)s)")
+    parser.add_argument("--chats", type=int, default=30_000, help="that the account holds (default: %(default)s)")
+    options = parser.parse_args(arguments)
+    os.environ |= {"POWERTOOLS_METRICS_NAMESPACE": "aichats", "POWERTOOLS_SERVICE_NAME": "aichats"}
+    metrics.namespace = "aichats"
+    logger.setLevel("CRITICAL")
+    # Waits between attempts of one call would take true time.
+    retry.MAX_ATTEMPTS = 1
+    with redirect_stdout(io.StringIO()):
+        measured = measure(options.runs, options.chats)
+    ended = ", ".join(f"{number} {state}" for state, number in measured.ended.items())
+    print(f"{options.runs} lost answers, {options.chats} chats: {ended} after {measured.minutes:.1f} minutes")
+    print(f"{measured.requests} requests for the list of {measured.pages} pages, {measured.invocations} invocations")
+    print(f"the slowest of {QUICK} other runs began after {measured.slowest_quick:.1f} s")
+    problems = measured.problems(options.runs)
+    print(f"The marks are {'met' if not problems else 'missed: ' + '; '.join(problems)}.")
+    return 1 if problems else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
