@@ -82,7 +82,7 @@ def test_the_runs_are_in_the_order_in_which_they_will_be_undone(api: HttpCaller,
 
 def test_a_thousand_chats_are_taken(api: HttpCaller, sqs: FakeSqs) -> None:
     assert mute(api, *(f"aich_{number}" for number in range(1000))).status == 202
-    assert len(sqs.sent) == 1000
+    assert len(sqs.runs) == 1000
 
 
 def test_each_call_is_new_but_with_the_same_key(api: HttpCaller) -> None:
