@@ -70,6 +70,7 @@ benchmark: setup ## Cold start and fan-out, side by side with what one would pic
 	@$(BIN)/python -m benchmarks.fan_out
 	@$(BIN)/python -m benchmarks.writes
 	@$(BIN)/python -m benchmarks.webhooks
+	@$(BIN)/python -m benchmarks.sweep
 
 .PHONY: chaos
 chaos: setup ## Everything goes wrong at once on the local cloud: 1,500 runs, no duplicate, no loss
@@ -87,8 +88,8 @@ build: setup ## `sam build`
 	$(SAM) build
 
 .PHONY: deploy
-deploy: build ## `sam build`, `sam deploy --guided`, into your AWS account (ENV=staging or prod: as samconfig.toml has it)
-	$(SAM) deploy --guided $(if $(ENV),--config-env "$(ENV)")
+deploy: build ## Deploy into your AWS account: make deploy ENV=staging|prod PARAMETERS="AlarmEmail=you@example.com" (both optional)
+	@$(BIN)/python -m local.deploy $(if $(ENV),--env "$(ENV)") $(if $(PARAMETERS),--parameters "$(PARAMETERS)") $(if $(TABLES),--tables "$(TABLES)")
 
 .PHONY: secret
 secret: setup ## Fill a secret, asking without echo: make secret NAME=whop|kodey|webhook STACK=aichats-dev (COMPANY=biz_... or COMPANIES=file for their own keys)

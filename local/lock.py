@@ -3,6 +3,7 @@
 import subprocess
 import sys
 
+from local.judges import FILES
 from local.setup import LAYER_REQUIREMENTS, ROOT, uv
 
 RESOLVE = ["--quiet", "--upgrade", "--universal", "--python-version", "3.13"]
@@ -14,6 +15,7 @@ def main() -> int:
     pin(str(ROOT / "pyproject.toml"), str(LAYER_REQUIREMENTS))
     for source in sorted([*ROOT.glob("requirements/*.in"), *ROOT.glob("benchmarks/**/*.in")]):
         pin(str(source), str(source.with_suffix(".txt")))
+    pin_npm()
     return 0
 
 
@@ -21,6 +23,15 @@ def pin(source: str, target: str) -> None:
     """Resolve ``source`` and write ``target``."""
     print(f"pinning {target}", flush=True)
     subprocess.run([uv(), "pip", "compile", *RESOLVE, *WRITE, source, "--output-file", target], check=True, cwd=ROOT)
+
+
+def pin_npm() -> None:
+    """Resolve the judges from npm again. The versions in `package.json` are exact; what they need is renewed."""
+    manifest, lock = FILES
+    print(f"pinning {lock}", flush=True)
+    lock.unlink(missing_ok=True)
+    options = ["--package-lock-only", "--omit-lockfile-registry-resolved", "--no-audit", "--no-fund"]
+    subprocess.run(["npm", "install", *options], check=True, cwd=manifest.parent)
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 def repeating(action: Callable[[], None], *, every: float, tell: Callable[[str], None]) -> Iterator[None]:
     """Do ``action`` every so many seconds, in a thread, for the ``with`` block.
 
-    If the local AWS does not answer or refuses a call, ``tell`` is called once, and it goes on.
+    If the local AWS does not answer or rejects a call, or the disk is full, ``tell`` is called once, and it goes on.
     """
     ended = threading.Event()
     told: set[str] = set()
@@ -25,10 +26,11 @@ def repeating(action: Callable[[], None], *, every: float, tell: Callable[[str],
         while not ended.wait(every):
             try:
                 action()
-            except (BotoCoreError, ClientError) as error:
+            except (BotoCoreError, ClientError, OSError) as error:
                 if str(error) not in told:
                     told.add(str(error))
-                    tell(str(error))
+                    with contextlib.suppress(OSError):  # what is printed may go to the disk that is full
+                        tell(str(error))
 
     thread = threading.Thread(target=run, daemon=True)
     thread.start()

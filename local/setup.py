@@ -6,6 +6,7 @@ What is there already, and was made from the same requirements, is left as it is
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import shutil
@@ -66,6 +67,11 @@ def main() -> int:
                 job.result()
     except SetupError as error:
         print(f"setup: {error}", file=sys.stderr)
+        return 1
+    except OSError as error:
+        if error.errno not in {errno.ENOSPC, errno.EDQUOT}:
+            raise
+        print(f"setup: the disk of {ROOT} is full. Free about 1 GB, then run it again", file=sys.stderr)
         return 1
     say(f"ready in {time.monotonic() - started:.0f} s")
     return 0

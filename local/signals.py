@@ -6,7 +6,9 @@ import signal
 import sys
 from typing import TYPE_CHECKING
 
+from local.disk import full, is_full
 from local.errors import LocalError
+from local.setup import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,7 +28,8 @@ class SignalledError(BaseException):
 def interruptible(command: Callable[[], int]) -> int:
     """Run a command so that signals unwind it, its ``with`` blocks too, even where it was started with them ignored.
 
-    Returns the exit code: the command's own, 1 after a LocalError, which is printed, and 128 + the signal's number.
+    Returns the exit code: the command's own, 1 after a LocalError or when the disk is full, which is printed, and
+    128 + the signal's number.
     """
     for number in ENDING:
         signal.signal(number, unwind)
@@ -34,6 +37,11 @@ def interruptible(command: Callable[[], int]) -> int:
         return command()
     except LocalError as error:
         print(f"\n{error}", file=sys.stderr)
+        return 1
+    except OSError as error:
+        if not is_full(error):
+            raise
+        print(f"\n{full(ROOT)}", file=sys.stderr)
         return 1
     except SignalledError as signalled:
         return 128 + signalled.number

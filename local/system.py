@@ -24,6 +24,7 @@ from local.cloud.emulator import Emulator
 from local.cloud.functions import invoke
 from local.cloud.http_api import http_api
 from local.cloud.http_front import HttpFront, serving
+from local.disk import prefix, prune, require_space
 from local.errors import LocalError
 from local.ports import listen
 from local.setup import ROOT, VENV
@@ -116,6 +117,7 @@ def running_system(
     """
     for variable, port in {"PORT": api_port, "WHOP_PORT": whop_port, "KODEY_PORT": kodey_port}.items():
         listen("127.0.0.1", port, variable=variable).close()
+    require_space(ROOT)
     with ExitStack() as running:
         with console.step("build the functions and the layer"):
             built = build()
@@ -148,7 +150,8 @@ def stand_in(module: str, port: int) -> Iterator[str]:
     """
     folder = ROOT / ".local"
     folder.mkdir(exist_ok=True)
-    with tempfile.NamedTemporaryFile(dir=folder, prefix=f"{module}-", suffix=".log") as file:
+    prune(folder, module)
+    with tempfile.NamedTemporaryFile(dir=folder, prefix=prefix(module), suffix=".log") as file:
         log = Path(file.name)
         command = [f"{VENV}/bin/python", "-m", "local.attached", module, "--port", str(port)]
         environment = {"PATH": os.defpath, "PYTHONUNBUFFERED": "1"}

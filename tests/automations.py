@@ -1,15 +1,17 @@
 """Automations for tests: definitions, stores on the local cloud's DynamoDB, and a scheduler in memory."""
 
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from aichats.automations.keeper import Keeper
+from aichats.automations.expressed import DynamoDB
+from aichats.automations.keeper import Keeper, Repair
 from aichats.automations.model import Automation
 from aichats.automations.preview import fire_times
 from aichats.automations.schedules import Schedules
-from aichats.automations.store import AutomationStore, DynamoDB
+from aichats.automations.store import AutomationStore
+from aichats.automations.turns import Places, Turn
 from aichats.runs.times import utc_now
 from tests.fakes import Json, aws_error
 from tests.ledgers import Clock, create_table, dynamodb
@@ -66,6 +68,21 @@ def make_store(clock: Callable[[], datetime] = utc_now, client: DynamoDB | None 
 
 def make_schedules(client: Any, clock: Callable[[], datetime] = utc_now, stack: str = STACK) -> Schedules:
     return Schedules(client, stack, stack, TARGET, ROLE, DEAD_LETTERS, clock)
+
+
+def one_by_one[T, R](function: Callable[[T], R], values: Sequence[T]) -> list[R]:
+    """Call a function for each value in turn: what happens at which call is then the same each time."""
+    return [function(value) for value in values]
+
+
+def turn(part: str, client: Any = None) -> Turn:
+    """A turn without a limit."""
+    return Turn(part, Places(client, "runs"), lambda: False, one_by_one)
+
+
+def heal(keeper: Keeper) -> list[Repair]:
+    """Repair what came apart, as the sweep does."""
+    return keeper.heal(keeper.store.contents(), turn("schedules"))
 
 
 def make_keeper(scheduler: Any, clock: Clock, client: DynamoDB | None = None) -> Keeper:

@@ -15,8 +15,9 @@ from aichats.automations.missed import MissedSlots
 from aichats.automations.rows import AutomationRow
 from aichats.observability import metrics
 from aichats.runs.model import run_id, slot_text
+from aichats.runs.queue import Message, read
 from aichats.runs.rows import Row, decode, row_of
-from tests.automations import automation, scheduled
+from tests.automations import automation, scheduled, turn
 from tests.crashing import FaultyAws, World
 from tests.fakes import FakeSecretsManager, FakeSqs, Json
 from tests.lambda_calls import SECRETS, SIGNED_WITH, http_event, make_application
@@ -65,14 +66,17 @@ class Stack:
 
     def sweep(self) -> int:
         """Missed slots are looked for."""
-        return self.app.missed_slots.look()
+        return self.app.missed_slots.look(self.app.automations.contents().rows, turn("slots"))
 
     def work(self) -> None:
-        """Everything that is queued is performed, when it is due."""
-        messages = list(self.sqs.sent)
-        self.sqs.sent.clear()
-        self.clock.forward(seconds=max((message.delay for message in messages), default=0))
-        self.app.dispatcher.perform_batch([message.run_id for message in messages], LEASE)
+        """Everything that is queued is performed, when it is due; and what groups and events put to the queue."""
+        while messages := list(self.sqs.sent):
+            self.sqs.sent.clear()
+            self.clock.forward(seconds=max(message.delay for message in messages))
+            records = [{"messageId": str(number), "body": sent.body} for number, sent in enumerate(messages)]
+            assert self.app.messages.handle(records, LEASE) == []
+            if all(isinstance(read(sent.body), Message) for sent in messages):
+                return
 
     def row(self, name: str = NAME) -> AutomationRow:
         """An automation as it is."""

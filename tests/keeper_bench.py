@@ -7,7 +7,7 @@ import pytest
 
 from aichats.automations.keeper import Keeper, Repair
 from aichats.automations.store import AutomationStore
-from tests.automations import FakeScheduler, automation, make_schedules, scheduled
+from tests.automations import FakeScheduler, automation, heal, make_schedules, scheduled
 from tests.crashing import Crash, World
 from tests.ledgers import Clock
 
@@ -54,4 +54,4 @@ class Stack:
     def sweep(self) -> list[Repair]:
         """Sweep when the quiet time is over."""
         self.clock.forward(minutes=11)
-        return self.calm.heal()
+        return heal(self.calm)

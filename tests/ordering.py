@@ -13,7 +13,6 @@ import pytest
 LONG = (
     "tests/e2e/test_automations_by_the_clock.py",
     "tests/e2e/test_chaos.py",
-    "tests/judges/test_schemathesis.py",
     "tests/integration/test_ledger_model.py",
     "tests/e2e/test_killed_worker.py",
     "tests/e2e/test_dev.py",

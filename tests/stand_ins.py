@@ -16,6 +16,7 @@ from local.ports import listen
 from local.standin.clock import Clock
 from local.standin.server import Server
 from local.whop.app import create_app as create_whop
+from tests.waiting import PATIENCE
 
 AI_CHATS = "/api/v1/ai_chats"
 
@@ -63,7 +64,7 @@ class StandIn:
         self._control("POST", "faults", list(faults))
 
     def _control(self, method: str, name: str, body: object = None) -> Json:
-        with httpx.Client(trust_env=False, timeout=30) as client:
+        with httpx.Client(trust_env=False, timeout=PATIENCE) as client:
             reply = client.request(method, f"{self.origin}/_control/{name}", json=body)
         assert reply.status_code == 200, reply.text
         answer: Json = reply.json()

@@ -1,11 +1,22 @@
 """template.yaml as data, with CloudFormation's short forms written out (``!Ref X`` as ``{"Ref": "X"}``)."""
 
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 ROOT = Path(__file__).resolve().parent.parent
+CODE = "".join(file.read_text() for file in (ROOT / "layers" / "shared" / "aichats").rglob("*.py"))
+"""The source of the layer."""
+METRIC_DIMENSIONS = {
+    "AWS/ApiGateway": "ApiId",
+    "AWS/DynamoDB": "TableName",
+    "AWS/Lambda": "FunctionName",
+    "AWS/SQS": "QueueName",
+    "aichats": "service",
+}
+"""The dimension that metrics of a namespace have: an alarm on another one never fires."""
 
 
 class _Loader(yaml.SafeLoader):
@@ -31,11 +42,18 @@ def _intrinsic(loader: _Loader, suffix: str, node: yaml.Node) -> dict[str, Any]:
 _Loader.add_multi_constructor("!", _intrinsic)
 
 
+@cache
 def load_template() -> dict[str, Any]:
     """The template."""
     loader = _Loader((ROOT / "template.yaml").read_text())
     template: dict[str, Any] = loader.get_single_data()
     return template
+
+
+def of_type(kind: str) -> dict[str, dict[str, Any]]:
+    """Return the properties of all resources of a type, by logical id."""
+    resources = load_template()["Resources"]
+    return {name: part.get("Properties", {}) for name, part in resources.items() if part["Type"] == kind}
 
 
 def walk(node: Any, path: tuple[str, ...] = ()) -> list[tuple[tuple[str, ...], Any]]:

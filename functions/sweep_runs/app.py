@@ -4,17 +4,16 @@ from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from aichats.automations.round import Round
 from aichats.bootstrap import application
 from aichats.observability import count, logger, metrics
 
 app = application()
-sweep = Round(app.sweeper, app.missed_slots, app.keeper)
+sweep = app.round
 
 
 @logger.inject_lambda_context(clear_state=True)
 @metrics.log_metrics(capture_cold_start_metric=True)
-def lambda_handler(_event: dict[str, Any], _context: LambdaContext) -> dict[str, int]:
+def lambda_handler(_event: dict[str, Any], context: LambdaContext) -> dict[str, int]:
     """Go round once.
 
     Returns:
@@ -24,4 +23,4 @@ def lambda_handler(_event: dict[str, Any], _context: LambdaContext) -> dict[str,
         Exception: a part failed; the others were done all the same.
     """
     count("Sweeps")
-    return sweep.go()
+    return sweep.go(context.get_remaining_time_in_millis() / 1000)

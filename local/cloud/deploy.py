@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from local.cloud.build import Build
     from local.cloud.clients import Clients
 
-BUCKET = "artifacts"
+BUCKET, TEMPLATE = "artifacts", "template.json"
 LIMIT = 120.0
 """Seconds until a deployment counts as failed."""
 
@@ -47,7 +47,7 @@ def deploy(clients: Clients, build: Build, name: str, parameters: Mapping[str, s
     try:
         clients.cloudformation.create_stack(
             StackName=name,
-            TemplateBody=json.dumps(packaged(build.template)),
+            TemplateURL=f"https://s3.{REGION}.amazonaws.com/{BUCKET}/{TEMPLATE}",
             Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()],
             Capabilities=["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"],
         )
@@ -65,10 +65,11 @@ def deploy(clients: Clients, build: Build, name: str, parameters: Mapping[str, s
 
 
 def upload(clients: Clients, build: Build) -> None:
-    """Put the build's zips where CloudFormation takes them from."""
+    """Put the build where CloudFormation takes it from: the zips, and the template, too large for a call of its own."""
     clients.s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION})
     for path in build.zips.values():
         clients.s3.put_object(Bucket=BUCKET, Key=path.name, Body=path.read_bytes())
+    clients.s3.put_object(Bucket=BUCKET, Key=TEMPLATE, Body=json.dumps(packaged(build.template)).encode())
 
 
 def packaged(template: dict[str, Any]) -> dict[str, Any]:

@@ -14,6 +14,7 @@ import httpx
 
 from local.attached import attached
 from local.cloud.clients import Clients
+from local.disk import prefix, prune
 from local.errors import LocalError
 from local.ports import listen
 from local.setup import ROOT
@@ -71,7 +72,8 @@ class Emulator:
         # The port is ours from here on: what answers there can only be the process that gets the socket.
         with listen(self._host, self.port) as listener, ExitStack() as starting:
             self.port = listener.getsockname()[1]
-            temporary = tempfile.TemporaryDirectory(prefix=f"{self.port}-", dir=FOLDER, ignore_cleanup_errors=True)
+            prune(FOLDER, "emulator")
+            temporary = tempfile.TemporaryDirectory(prefix=prefix("emulator"), dir=FOLDER, ignore_cleanup_errors=True)
             folder = Path(starting.enter_context(temporary))
             launcher = [tool("cloud", "python"), "-m", "local.cloud.launcher"]
             command = [*launcher, tool("runtime", "python"), str(listener.fileno())]

@@ -10,6 +10,7 @@ the file descriptor of a socket that listens. What is changed:
 - ministack's own firing of schedules is off: it knows no time zones. `local.cloud.scheduler` does it.
 - CloudFormation makes schedules whole, and takes a queue's maximum concurrency for a number also from a parameter.
 - SQS's batch calls need the permission of the single ones, as on AWS, which has no actions for batches.
+- Permissions see the group of a schedule, which ministack takes for the default one.
 
 These are private parts of ministack, so the version is checked first.
 """
@@ -17,6 +18,7 @@ These are private parts of ministack, so the version is checked first.
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import queue
 import shlex
@@ -48,6 +50,7 @@ def main(runtime_python: str, listener: int) -> None:
     keep_all_of_schedules()
     take_concurrency_for_a_number()
     judge_batches_as_single_calls()
+    judge_schedules_by_their_group()
     import_module("ministack.app").main()
 
 
@@ -124,6 +127,29 @@ def judge_batches_as_single_calls() -> None:
         return action.removesuffix("Batch") if service == "sqs" and action else action
 
     replace(actions, "extract_iam_action", extract_single)
+
+
+def judge_schedules_by_their_group() -> None:
+    """Put the schedule group of a call into the ARN that policies are compared with."""
+    actions = "ministack.core.iam_actions"
+    extract = member(actions, "extract_resource_arn")
+
+    def extract_with_group(service: str, *call: Any) -> str:
+        arn: str = extract(service, *call)
+        if service != "scheduler":
+            return arn
+        _method, _path, _headers, body, query, *_place = call
+        return arn.replace(":schedule/default/", f":schedule/{schedule_group(query, body)}/")
+
+    replace(actions, "extract_resource_arn", extract_with_group)
+
+
+def schedule_group(query: dict[str, Any], body: bytes) -> str:
+    """Return the group that a call to the scheduler names, in its query or its body."""
+    named = query.get("groupName")
+    if not named:
+        named = json.loads(body or b"{}").get("GroupName", "default")
+    return str(named[0] if isinstance(named, list) else named)
 
 
 def write_bootstrap(folder: Path, runtime_python: str) -> Path:

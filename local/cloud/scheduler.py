@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 LATE = timedelta(minutes=1)
 """A slot that is noticed later than this is left out: the machine slept, and nobody wants all of the night at once."""
+SET_BACK = timedelta(seconds=5)
+"""By so much the clock may go back unnoticed: that only delays what is due."""
 ALL = 100_000
 """The emulator's list has no second page, so all schedules are asked for at once."""
 
@@ -58,10 +60,14 @@ class Scheduler:
         self._now = now
         self._watched: dict[str, Watched] = {}
         self._told: set[str] = set()
+        self._latest = self._since = datetime.fromtimestamp(0, UTC)
 
     def tick(self) -> None:
         """Fire every slot that has come since the last tick."""
         now = self._now()
+        if now < self._latest - SET_BACK:
+            self._start_again(now)
+        self._latest = now
         self._read()
         for watched in self._watched.values():
             while watched.slot is not None and watched.slot <= now:
@@ -70,6 +76,12 @@ class Scheduler:
             if watched.is_completed and watched.definition.get("ActionAfterCompletion") == "DELETE":
                 name, group = watched.definition["Name"], watched.definition["GroupName"]
                 self._clients.schedules.delete_schedule(Name=name, GroupName=group)
+
+    def _start_again(self, now: datetime) -> None:
+        """Look for slots from now on: those that were found already are as far away as the clock was set back."""
+        self._tell(f"the clock was set back from {iso(self._latest)} to {iso(now)}: schedules fire from there on")
+        self._watched.clear()
+        self._since = now
 
     def _read(self) -> None:
         """Read what is new or changed, and forget what is gone."""
@@ -85,7 +97,8 @@ class Scheduler:
     def _watch(self, definition: GetScheduleOutputTypeDef) -> Watched:
         """Begin to watch a schedule. One that is wrong is told of, and does not stop the others."""
         try:
-            return Watched(definition, slots_of(definition) if definition["State"] == "ENABLED" else None)
+            after = max(min(definition["LastModificationDate"], self._latest), self._since)
+            return Watched(definition, slots_of(definition, after) if definition["State"] == "ENABLED" else None)
         except ValueError as error:
             self._tell_once(f"schedule {definition['Name']} never fires: {error}")
             return Watched(definition, None)
@@ -117,20 +130,21 @@ class Scheduler:
             self._tell(line)
 
 
-def slots_of(definition: GetScheduleOutputTypeDef) -> Iterator[datetime]:
-    """When the schedule fires, from its last change on.
+def slots_of(definition: GetScheduleOutputTypeDef, after: datetime) -> Iterator[datetime]:
+    """Return when the schedule fires, after a moment that is not in the future.
 
     Raises:
         ValueError: its expression or its zone is wrong.
     """
     fields: Mapping[str, Any] = definition
-    created = next_whole_minute(definition["CreationDate"])
+    # After the clock was set back it may have been made in the future.
+    created = next_whole_minute(min(definition["CreationDate"], after))
     return fire_times(
         definition["ScheduleExpression"],
         fields.get("ScheduleExpressionTimezone", "UTC"),
         start=fields.get("StartDate") or (created if definition["ScheduleExpression"].startswith("rate") else None),
         end=fields.get("EndDate"),
-        after=definition["LastModificationDate"],
+        after=after,
     )
 
 

@@ -15,6 +15,7 @@ from local.cloud.http_front import HttpFront, serving
 from local.console import Console
 from local.system import BEARER, System, running_system
 from tests.stand_ins import StandIn
+from tests.waiting import PATIENCE
 
 DELIVERY_SECONDS = 60
 """For a webhook, cold start included; in the template less, which is no measure for a machine that others keep busy."""
@@ -60,7 +61,7 @@ def kodey(system: System) -> StandIn:
 def api(system: System) -> Iterator[httpx.Client]:
     """A client of the HTTP API that may do everything."""
     headers = {"Authorization": f"Bearer {BEARER}"}
-    with httpx.Client(base_url=system.api_url, headers=headers, timeout=60, trust_env=False) as client:
+    with httpx.Client(base_url=system.api_url, headers=headers, timeout=PATIENCE, trust_env=False) as client:
         yield client
 
 
@@ -81,7 +82,7 @@ def crowded_api(system: System, invoke_in_turn: Callable[[str, object], Any]) ->
     """A client of the API, for many calls at once: those that wait for their turn are not given up after 30 s."""
     headers = {"Authorization": f"Bearer {BEARER}"}
     with (
-        serving(HttpFront(http_api(system.stack), invoke_in_turn, time_limit=100)) as url,
-        httpx.Client(base_url=url, headers=headers, timeout=110, trust_env=False) as client,
+        serving(HttpFront(http_api(system.stack), invoke_in_turn, time_limit=PATIENCE)) as url,
+        httpx.Client(base_url=url, headers=headers, timeout=PATIENCE + 10, trust_env=False) as client,
     ):
         yield client

@@ -16,6 +16,7 @@ from aichats.automations.store import AutomationStore
 from local.cloud.scheduler import Scheduler
 from local.repeat import repeating
 from local.system import System
+from tests.automations import heal
 from tests.running_automations import Automations
 from tests.stand_ins import Json, StandIn
 from tests.waiting import until
@@ -176,7 +177,7 @@ def test_a_schedule_that_was_changed_or_that_nobody_wants_is_repaired_ten_minute
     automations.age("weekly")
     assert automations.sweep()["repaired"] == 0
     assert automations.schedules() == {"weekly", "nobodys"}
-    repairs = keeper_of(automations, later=timedelta(minutes=11)).heal()
+    repairs = heal(keeper_of(automations, later=timedelta(minutes=11)))
     assert sorted(repairs, key=lambda each: each.name) == [Repair(stranger, "removed"), Repair("weekly", "updated")]
     repaired = read_schedule(automations, "weekly")
     dates = {"CreationDate", "LastModificationDate", "ResponseMetadata"}

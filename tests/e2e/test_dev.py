@@ -18,7 +18,7 @@ from local.ports import listen
 from local.setup import ROOT
 from local.system import STACK, WEBHOOK_SECRET
 from tests.stand_ins import StandIn
-from tests.waiting import until
+from tests.waiting import PATIENCE, until
 
 DEV = [sys.executable, "-m", "local.dev", "--port", "0", "--whop-port", "0", "--kodey-port", "0"]
 IGNORING_SIGINT = ["sh", "-c", 'trap "" INT; exec "$@"', "sh"]
@@ -124,7 +124,7 @@ def test_a_signal_ends_it_and_all_that_it_started(dev: Dev, number: signal.Signa
     started = descendants(dev.process.pid)
     assert len(started) >= 4, "the local AWS, a function and both stand-ins"
     dev.process.send_signal(number)
-    assert dev.process.wait(20) == 0
+    assert dev.process.wait(PATIENCE) == 0
     assert until(lambda: not alive(started))
 
 

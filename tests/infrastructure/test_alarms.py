@@ -5,18 +5,29 @@ from typing import Any
 
 import pytest
 
-from tests.template import ROOT, load_template
+from aichats.runs.perform import ALARMING
+from aichats.runs.queue import MAX_DELAY
+from tests.template import CODE, METRIC_DIMENSIONS, ROOT, load_template, of_type
 
-RESOURCES: dict[str, dict[str, Any]] = load_template()["Resources"]
-ALARMS = {
-    name: resource["Properties"] for name, resource in RESOURCES.items() if resource["Type"] == "AWS::CloudWatch::Alarm"
-}
+TEMPLATE = load_template()
+ALARMS = of_type("AWS::CloudWatch::Alarm")
+FUNCTIONS = of_type("AWS::Serverless::Function")
+TABLES = of_type("AWS::DynamoDB::Table")
+SCHEDULES = of_type("AWS::Scheduler::Schedule")
+SCHEDULED = {schedule["Target"]["Arn"]["Fn::GetAtt"][0] for schedule in SCHEDULES.values()}
+"""Functions that schedules invoke, which is asynchronous."""
+TOPIC = {"Fn::If": ["HasAlarmTopic", {"Ref": "AlarmTopicArn"}, {"Ref": "AlarmTopic"}]}
 PAGE = "docs/operations.md"
 HEADINGS = re.findall(r"^#+ .*$", (ROOT / PAGE).read_text(), re.MULTILINE)
 
 HOUR = 3600
 WHOP_TRIES_FOR = 71 * HOUR
 """For so long Whop delivers again. Then it switches the webhook off."""
+
+
+def watching(metric: str) -> list[Any]:
+    """Return what the alarms on a metric watch."""
+    return [alarm["Dimensions"][0]["Value"] for alarm in ALARMS.values() if alarm["MetricName"] == metric]
 
 
 def test_a_wrong_secret_is_told_while_whop_still_delivers_and_strangers_alone_tell_nothing() -> None:
@@ -39,3 +50,118 @@ def test_each_alarm_points_to_the_page_that_says_what_to_do_and_the_page_has_it_
 
 def test_the_page_names_no_alarm_that_is_not_there() -> None:
     assert set(re.findall(r"`(\w+Alarm)`", (ROOT / PAGE).read_text())) == ALARMS.keys()
+
+
+def test_the_metrics_that_alarms_watch_are_counted_by_the_code() -> None:
+    ours = {alarm["MetricName"] for alarm in ALARMS.values() if alarm["Namespace"] == "aichats"}
+    assert ours >= {*ALARMING.values(), "RunsMissed"}
+    for metric in ours - set(ALARMING.values()):
+        assert f'("{metric}"' in CODE
+    assert TEMPLATE["Globals"]["Function"]["Environment"]["Variables"]["POWERTOOLS_SERVICE_NAME"] == {
+        "Ref": "AWS::StackName"
+    }
+
+
+@pytest.mark.parametrize(
+    "metric",
+    [
+        "RunsMissed",
+        "DeliveriesNotTaken",
+        "DeliveriesRefused",
+        "InternalErrors",
+        "RepairsFailed",
+        "AutomationsUnreadable",
+    ],
+)
+def test_what_a_person_must_look_at_alarms_at_the_first_time(metric: str) -> None:
+    [alarm] = [alarm for alarm in ALARMS.values() if alarm["MetricName"] == metric]
+    assert (alarm["Statistic"], alarm["ComparisonOperator"], alarm["Threshold"]) == ("Sum", "GreaterThanThreshold", 0)
+    assert (alarm["EvaluationPeriods"], alarm["TreatMissingData"]) == (1, "notBreaching")
+
+
+def test_silence_of_the_sweep_is_reported_but_not_before_the_first_sweep() -> None:
+    alarm = ALARMS["NoSweepsAlarm"]
+    sweep = SCHEDULES["SweepRunsFunctionSweep"]
+    assert alarm["Dimensions"] == [{"Name": "FunctionName", "Value": {"Ref": "SweepRunsFunction"}}]
+    assert (alarm["MetricName"], alarm["Statistic"]) == ("Invocations", "Sum")
+    # A new alarm begins as INSUFFICIENT_DATA, and reports changes only. With "breaching" each first deploy is an alarm.
+    assert alarm["TreatMissingData"] == "missing"
+    assert alarm["InsufficientDataActions"] == alarm["AlarmActions"]
+    # One that comes late, or one that Scheduler has to repeat, wakes nobody.
+    assert sweep["ScheduleExpression"] == "rate(5 minutes)"
+    assert alarm["Period"] * alarm["EvaluationPeriods"] >= 3 * 300
+
+
+@pytest.mark.parametrize("name", sorted(FUNCTIONS.keys() - SCHEDULED))
+def test_errors_of_a_function_without_a_queue_for_failures_are_watched(name: str) -> None:
+    watched = [
+        alarm["Dimensions"][0]["Value"]["Ref"]
+        for alarm in ALARMS.values()
+        if (alarm["Namespace"], alarm["MetricName"]) == ("AWS/Lambda", "Errors")
+    ]
+
+    assert watched.count(name) == 1
+
+
+@pytest.mark.parametrize("name", ALARMS)
+def test_each_alarm_watches_a_dimension_that_its_namespace_has_and_reports_to_the_topic(name: str) -> None:
+    alarm = ALARMS[name]
+    first, *others = [dimension["Name"] for dimension in alarm["Dimensions"]]
+    assert first == METRIC_DIMENSIONS[alarm["Namespace"]]
+    assert others in ([], ["GlobalSecondaryIndexName"] if first == "TableName" else [])
+    assert alarm["AlarmActions"] == [TOPIC]
+
+
+def test_there_is_always_a_topic_which_an_output_names_and_a_parameter_replaces() -> None:
+    assert TEMPLATE["Conditions"]["HasAlarmTopic"] == {"Fn::Not": [{"Fn::Equals": [{"Ref": "AlarmTopicArn"}, ""]}]}
+    assert TEMPLATE["Conditions"]["NeedsAlarmTopic"] == {"Fn::Not": [{"Condition": "HasAlarmTopic"}]}
+    assert TEMPLATE["Resources"]["AlarmTopic"]["Condition"] == "NeedsAlarmTopic"
+    assert TEMPLATE["Outputs"]["AlarmTopic"]["Value"] == TOPIC
+    mail = TEMPLATE["Resources"]["AlarmEmailSubscription"]
+    assert (mail["Condition"], mail["Properties"]["TopicArn"]) == ("HasAlarmEmail", TOPIC)
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_throttles_of_each_function_are_watched(name: str) -> None:
+    assert watching("Throttles").count({"Ref": name}) == 1
+
+
+@pytest.mark.parametrize("name", sorted(SCHEDULED))
+def test_dropped_events_of_each_asynchronously_invoked_function_are_watched(name: str) -> None:
+    assert watching("AsyncEventsDropped").count({"Ref": name}) == 1
+
+
+def test_the_oldest_message_of_each_queue_of_runs_is_watched_and_may_be_as_old_as_a_wait() -> None:
+    queues = [{"Fn::GetAtt": [queue, "QueueName"]} for queue in ("RunQueue", "SlowRunQueue")]
+    assert watching("ApproximateAgeOfOldestMessage") == queues
+    for name in ("RunQueueAgeAlarm", "SlowRunQueueAgeAlarm"):
+        assert ALARMS[name]["Threshold"] > MAX_DELAY.total_seconds()
+
+
+@pytest.mark.parametrize("kind", ["Read", "Write"])
+def test_throttles_of_each_table_and_of_each_index_are_watched(kind: str) -> None:
+    expected: list[list[Any]] = []
+    for name, table in TABLES.items():
+        dimension = {"Name": "TableName", "Value": {"Ref": name}}
+        expected.append([dimension])
+        expected += [
+            [dimension, {"Name": "GlobalSecondaryIndexName", "Value": index["IndexName"]}]
+            for index in table["GlobalSecondaryIndexes"]
+        ]
+    watched = [alarm["Dimensions"] for alarm in ALARMS.values() if alarm["MetricName"] == f"{kind}ThrottleEvents"]
+    assert sorted(watched, key=str) == sorted(expected, key=str)
+
+
+def test_errors_that_api_gateway_answers_itself_are_watched() -> None:
+    assert watching("5xx") == [{"Ref": "HttpApi"}]
+
+
+def test_a_sweep_that_needs_nearly_all_of_its_time_is_watched() -> None:
+    alarm, timeout = ALARMS["SlowSweepsAlarm"], FUNCTIONS["SweepRunsFunction"]["Timeout"]
+    assert watching("Duration") == [{"Ref": "SweepRunsFunction"}]
+    assert 0.75 * timeout * 1000 < alarm["Threshold"] < timeout * 1000
+
+
+@pytest.mark.parametrize("name", [name for name, function in FUNCTIONS.items() if "RecursiveLoop" in function])
+def test_stopped_recursion_of_a_function_that_allows_it_is_watched(name: str) -> None:
+    assert watching("RecursiveInvocationsDropped").count({"Ref": name}) == 1

@@ -110,3 +110,10 @@ def test_every_module_of_the_package_imports_from_the_layer_alone(tmp_path: Path
     )
 
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_what_performs_runs_imports_nothing_of_automations_until_an_event_waits_for_it() -> None:
+    code = "import sys, aichats.bootstrap, aichats.runs.messages; print(*sorted(sys.modules))"
+    made = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert [name for name in made.stdout.split() if name.startswith("aichats.automations")] == []

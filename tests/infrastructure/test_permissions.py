@@ -1,7 +1,6 @@
 """What each function may do, and is told for it: its own tables, the stack's own schedules, and nothing else."""
 
 import json
-import re
 from typing import Any
 
 import pytest
@@ -17,20 +16,25 @@ FUNCTIONS: dict[str, dict[str, Any]] = {
     if resource["Type"] == "AWS::Serverless::Function"
 }
 
-REASONS_FOR_STAR = {"scheduler:ListSchedules": "IAM knows no resource for it; the sweep names its group in the request"}
+REASONS_FOR_STAR = {
+    "scheduler:ListSchedules": "IAM knows no resource for it; the sweep names its group in the request",
+    "xray:PutTraceSegments": "X-Ray has no resource for it; Lambda writes its traces in the name of the function",
+    "xray:PutTelemetryRecords": "likewise",
+}
 """Action without resource-level permissions: why a function needs it."""
 
 READ, WRITTEN, DELETED = {"dynamodb:GetItem"}, {"dynamodb:PutItem", "dynamodb:UpdateItem"}, {"dynamodb:DeleteItem"}
 QUERIED, SCANNED, LISTED = {"dynamodb:Query"}, {"dynamodb:Scan"}, {"dynamodb:BatchGetItem"}
 ON_TABLES = {
     "RunScheduleFunction": {"RunsTable": READ | WRITTEN, "AutomationsTable": READ},
-    "PerformRunsFunction": {"RunsTable": READ | WRITTEN},
+    "PerformRunsFunction": {"RunsTable": READ | WRITTEN, "AutomationsTable": READ},
     "PerformSlowRunsFunction": {"RunsTable": READ | WRITTEN},
     "SweepRunsFunction": {
         "RunsTable": READ | WRITTEN | LISTED,
         "${RunsTable.Arn}/index/by_open": QUERIED,
         "${RunsTable.Arn}/index/by_slot": QUERIED,
         "AutomationsTable": READ | WRITTEN | DELETED | SCANNED,
+        "${AutomationsTable.Arn}/index/by_trigger": SCANNED,
     },
     "HttpApiFunction": {
         "RunsTable": READ | WRITTEN | LISTED,
@@ -40,14 +44,15 @@ ON_TABLES = {
     "ReceiveWebhookFunction": {
         "RunsTable": {"dynamodb:PutItem"},
         "${AutomationsTable.Arn}/index/by_trigger": QUERIED,
+        "AutomationsTable": {"dynamodb:BatchGetItem"},
     },
 }
 """What each function may do with the tables."""
 
 SCHEDULES = "arn:${AWS::Partition}:scheduler:${AWS::Region}:${AWS::AccountId}:schedule"
-IN_THE_GROUP = f"{SCHEDULES}/${{AWS::StackName}}/*"
-ON_THE_LOCAL_CLOUD = f"{SCHEDULES}/default/${{AWS::StackName}}-automation-*"
-"""It knows no group in a schedule's name; on AWS no schedule of ours is there."""
+OF_AUTOMATIONS = f"{SCHEDULES}/${{AWS::StackName}}/${{AWS::StackName}}-automation-*"
+"""The stack's own schedules are in the same group, with other names."""
+SCHEDULE = "AWS::Scheduler::Schedule"
 KEEPERS = ["HttpApiFunction", "SweepRunsFunction"]
 """Functions that make schedules."""
 
@@ -56,20 +61,55 @@ def statements() -> list[dict[str, Any]]:
     return [node for _, node in walk(RESOURCES) if isinstance(node, dict) and "Effect" in node]
 
 
+def role_of(function: str) -> dict[str, Any]:
+    role: dict[str, Any] = RESOURCES[FUNCTIONS[function]["Role"]["Fn::GetAtt"][0]]["Properties"]
+    return role
+
+
 def granted(function: str, service: str) -> dict[str, set[str]]:
     """What a function may do with a service: actions by resource, which is a logical id where it is the whole thing."""
     found: dict[str, set[str]] = {}
-    for policy in FUNCTIONS[function]["Policies"]:
-        for statement in policy.get("Statement", ()):
-            actions = {action for action in as_list(statement["Action"]) if action.startswith(f"{service}:")}
-            for resource in as_list(statement["Resource"]) if actions else ():
-                text = resource if isinstance(resource, str) else resource.get("Fn::Sub") or resource["Fn::GetAtt"][0]
-                found.setdefault(text, set()).update(actions)
+    for statement in [
+        each for policy in role_of(function)["Policies"] for each in policy["PolicyDocument"]["Statement"]
+    ]:
+        actions = {action for action in as_list(statement["Action"]) if action.startswith(f"{service}:")}
+        for resource in as_list(statement["Resource"]) if actions else ():
+            text = resource if isinstance(resource, str) else resource.get("Fn::Sub") or resource["Fn::GetAtt"][0]
+            found.setdefault(text, set()).update(actions)
     return found
 
 
 def as_list(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value]
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_each_function_has_a_role_of_its_own_without_policies_of_aws(name: str) -> None:
+    assert "Policies" not in FUNCTIONS[name]
+    assert [function["Role"] for function in FUNCTIONS.values()].count(FUNCTIONS[name]["Role"]) == 1
+    assert "ManagedPolicyArns" not in role_of(name)
+    [trust] = role_of(name)["AssumeRolePolicyDocument"]["Statement"]
+    assert (trust["Action"], trust["Principal"]) == ("sts:AssumeRole", {"Service": "lambda.amazonaws.com"})
+    names = [policy["PolicyName"] for policy in role_of(name)["Policies"]]
+    assert len(names) == len(set(names))
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_each_function_writes_to_its_own_log_group_and_cannot_make_one(name: str) -> None:
+    group = FUNCTIONS[name]["LoggingConfig"]["LogGroup"]["Ref"]
+    assert granted(name, "logs") == {group: {"logs:CreateLogStream", "logs:PutLogEvents"}}
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_each_function_sends_to_and_takes_from_just_its_queues(name: str) -> None:
+    taken, sent = {"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"}, {"sqs:SendMessage"}
+    expected = {"RunQueue": sent, "SlowRunQueue": sent} | {
+        "RunScheduleFunction": {"RunScheduleFailures": sent},
+        "SweepRunsFunction": {"SweepRunsFailures": sent},
+        "PerformRunsFunction": {"RunQueue": sent | taken, "RunDeadLetters": sent},
+        "PerformSlowRunsFunction": {"SlowRunQueue": sent | taken, "RunDeadLetters": sent},
+    }.get(name, {})
+    assert granted(name, "sqs") == expected
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
@@ -82,9 +122,12 @@ def test_only_what_keeps_schedules_may_change_them_and_only_the_stack_s_own(name
     changes = {f"scheduler:{verb}Schedule" for verb in ("Create", "Get", "Update", "Delete")}
     listed = {"*": {"scheduler:ListSchedules"}} if name == "SweepRunsFunction" else {}
 
-    expected = {IN_THE_GROUP: changes, ON_THE_LOCAL_CLOUD: changes} | listed if name in KEEPERS else {}
+    expected = {OF_AUTOMATIONS: changes} | listed if name in KEEPERS else {}
     assert granted(name, "scheduler") == expected
     assert RESOURCES["ScheduleGroup"]["Properties"]["Name"] == {"Ref": "AWS::StackName"}
+    own = [part["Properties"]["Name"]["Fn::Sub"] for part in RESOURCES.values() if part["Type"] == SCHEDULE]
+    assert own
+    assert [name for name in own if name.startswith("${AWS::StackName}-automation-")] == []
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
@@ -108,14 +151,14 @@ def test_each_function_is_told_what_its_permissions_are_for(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
-def test_only_what_may_read_whop_s_secret_is_told_its_name(name: str) -> None:
+@pytest.mark.parametrize("provider", ["whop", "kodey"])
+def test_only_what_may_read_a_provider_s_secret_is_told_its_name(name: str, provider: str) -> None:
     variables = TEMPLATE["Globals"]["Function"]["Environment"]["Variables"] | (
         FUNCTIONS[name].get("Environment", {}).get("Variables", {})
     )
-    whop = {"Fn::Sub": "aichats/${Stage}/whop"}
-    reads = any("/whop-??????" in str(policy) for policy in FUNCTIONS[name]["Policies"])
-
-    assert variables["WHOP_SECRET"] == (whop if reads else "")
+    reads = f"{provider.title()}Secret" in granted(name, "secretsmanager")
+    expected = {"Fn::Sub": f"aichats/${{Stage}}/{provider}"} if reads else ""
+    assert variables[f"{provider.upper()}_SECRET"] == expected
 
 
 def test_every_variable_is_a_setting() -> None:
@@ -151,25 +194,16 @@ def test_the_scheduler_s_role_cannot_be_used_by_others() -> None:
 
 
 def test_secrets_are_made_empty_and_read_only_by_the_functions_that_need_them() -> None:
-    readers = {
-        name: [
-            re.search(r"/(\w+)-\?{6}$", policy["AWSSecretsManagerGetSecretValuePolicy"]["SecretArn"]["Fn::Sub"])
-            for policy in function["Policies"]
-            if "AWSSecretsManagerGetSecretValuePolicy" in policy
-        ]
-        for name, function in FUNCTIONS.items()
-    }
-
     secrets = [resource for resource in RESOURCES.values() if resource["Type"] == "AWS::SecretsManager::Secret"]
     assert {secret["Properties"]["SecretString"] for secret in secrets} == {"{}"}
-    assert {name: [found.group(1) for found in read if found] for name, read in readers.items()} == {
+    assert {name: set(granted(name, "secretsmanager")) for name in FUNCTIONS} == {
         # How fast a fan-out may be depends on the kind of Kodey's key.
-        "RunScheduleFunction": ["whop", "kodey"],
-        "PerformRunsFunction": ["whop", "kodey"],
-        "PerformSlowRunsFunction": ["whop", "kodey"],
-        "SweepRunsFunction": [],
-        "HttpApiFunction": ["whop", "kodey", "callers"],
-        "ReceiveWebhookFunction": ["webhook"],
+        "RunScheduleFunction": {"WhopSecret", "KodeySecret"},
+        "PerformRunsFunction": {"WhopSecret", "KodeySecret"},
+        "PerformSlowRunsFunction": {"WhopSecret", "KodeySecret"},
+        "SweepRunsFunction": set(),
+        "HttpApiFunction": {"WhopSecret", "KodeySecret", "CallersSecret"},
+        "ReceiveWebhookFunction": {"WebhookSecret"},
     }
 
 

@@ -10,19 +10,18 @@ from typing import Any
 import pytest
 from annotated_types import Ge, Le
 
+from aichats.api.webhooks import ANSWER_SECONDS
 from aichats.automations.keeper import DONE_AFTER
-from aichats.automations.rows import WEBHOOK
+from aichats.automations.listening import ATTRIBUTE, INDEX
 from aichats.automations.schedules import MAX_EVENT_AGE
 from aichats.config import Settings
-from aichats.runs.perform import ALARMING
+from aichats.invocation import MARGIN_SECONDS
+from aichats.runs.messages import RESERVED
 from local.deployed import OUTPUTS
 from tests.template import ROOT, load_template, walk
 
 TEMPLATE = load_template()
 RESOURCES: dict[str, dict[str, Any]] = TEMPLATE["Resources"]
-
-WATCHED = {"AWS/SQS": "QueueName", "AWS/Lambda": "FunctionName", "aichats": "service"}
-"""The dimension that metrics of a namespace have: an alarm on another one never fires."""
 
 
 def of_type(kind: str) -> dict[str, dict[str, Any]]:
@@ -30,13 +29,9 @@ def of_type(kind: str) -> dict[str, dict[str, Any]]:
 
 
 FUNCTIONS = of_type("AWS::Serverless::Function")
-SCHEDULED = [
-    name
-    for name, function in FUNCTIONS.items()
-    if any(event["Type"] == "ScheduleV2" for event in function["Properties"].get("Events", {}).values())
-]
-
-
+SCHEDULES = of_type("AWS::Scheduler::Schedule")
+SCHEDULED = {schedule["Properties"]["Target"]["Arn"]["Fn::GetAtt"][0] for schedule in SCHEDULES.values()}
+"""Functions that schedules invoke, which is asynchronous."""
 QUEUES = of_type("AWS::SQS::Queue")
 CONSUMED = {
     name: function["Properties"]["Events"][event]["Properties"]
@@ -51,10 +46,10 @@ DEAD_LETTERS = [name for name in QUEUES if name not in {event["Queue"]["Fn::GetA
 def deployed_parts() -> Iterator[tuple[str, Any]]:
     """What CloudFormation orders: SAM makes resources of their own out of a function's events."""
     for name, resource in RESOURCES.items():
-        properties = dict(resource["Properties"])
+        properties = dict(resource.get("Properties", {}))
         for event, body in properties.pop("Events", {}).items():
             yield f"{name}{event}", [body, {"Ref": name}]
-        yield name, properties
+        yield name, [properties, {"Ref": resource.get("DependsOn")}]
 
 
 def test_each_function_has_a_folder_and_each_folder_a_function() -> None:
@@ -84,7 +79,7 @@ def test_no_log_is_kept_for_ever(name: str) -> None:
     assert "RetentionInDays" in RESOURCES[name]["Properties"]
 
 
-@pytest.mark.parametrize("name", SCHEDULED)
+@pytest.mark.parametrize("name", sorted(SCHEDULED))
 def test_each_asynchronously_invoked_function_has_a_queue_for_failures(name: str) -> None:
     config = FUNCTIONS[name]["Properties"]["EventInvokeConfig"]
 
@@ -92,11 +87,26 @@ def test_each_asynchronously_invoked_function_has_a_queue_for_failures(name: str
     assert config["DestinationConfig"]["OnFailure"]["Destination"]["Fn::GetAtt"][0] in of_type("AWS::SQS::Queue")
 
 
-@pytest.mark.parametrize("name", SCHEDULED)
+@pytest.mark.parametrize("name", SCHEDULES)
 def test_each_schedule_retries_and_has_a_dead_letter_queue(name: str) -> None:
-    for event in FUNCTIONS[name]["Properties"]["Events"].values():
-        assert event["Properties"]["RetryPolicy"]["MaximumRetryAttempts"] > 0
-        assert event["Properties"]["DeadLetterConfig"]["Arn"]["Fn::GetAtt"][0] in of_type("AWS::SQS::Queue")
+    target = SCHEDULES[name]["Properties"]["Target"]
+    assert target["RetryPolicy"]["MaximumRetryAttempts"] > 0
+    assert target["DeadLetterConfig"]["Arn"]["Fn::GetAtt"][0] in QUEUES
+
+
+@pytest.mark.parametrize("name", SCHEDULES)
+def test_no_schedule_fires_before_its_role_may_invoke_the_function(name: str) -> None:
+    assert SCHEDULES[name]["DependsOn"] == "SchedulerPolicy"
+    assert SCHEDULES[name]["Properties"]["Target"]["RoleArn"] == {"Fn::GetAtt": ["SchedulerRole", "Arn"]}
+    allowed = RESOURCES["SchedulerPolicy"]["Properties"]["PolicyDocument"]["Statement"][0]["Resource"]
+    assert SCHEDULES[name]["Properties"]["Target"]["Arn"] in allowed
+
+
+def test_the_first_sweep_is_tried_again_while_permissions_spread() -> None:
+    config = FUNCTIONS["SweepRunsFunction"]["Properties"]["EventInvokeConfig"]
+    assert config["MaximumRetryAttempts"] == 1
+    # The next sweep comes then.
+    assert config["MaximumEventAgeInSeconds"] == 300
 
 
 @pytest.mark.parametrize("name", DEAD_LETTERS)
@@ -105,7 +115,7 @@ def test_each_dead_letter_queue_is_encrypted_keeps_fourteen_days_and_is_watched(
     watched = [
         dimension["Value"]["Fn::GetAtt"][0]
         for alarm in of_type("AWS::CloudWatch::Alarm").values()
-        for dimension in alarm["Properties"]["Dimensions"]
+        for dimension in alarm["Properties"].get("Dimensions", [])
         if dimension["Name"] == "QueueName"
     ]
 
@@ -120,7 +130,8 @@ def test_each_queue_that_a_function_takes_messages_from_leaves_it_time_and_ends_
 
     assert queue["VisibilityTimeout"] >= 6 * FUNCTIONS[name]["Properties"]["Timeout"]
     assert queue["RedrivePolicy"]["deadLetterTargetArn"]["Fn::GetAtt"][0] in DEAD_LETTERS
-    assert queue["RedrivePolicy"]["maxReceiveCount"] >= 3
+    # Polls that Lambda throttled count too.
+    assert queue["RedrivePolicy"]["maxReceiveCount"] == 10
     assert queue["MessageRetentionPeriod"] == 14 * 24 * 3600
     assert queue["SqsManagedSseEnabled"] is True
 
@@ -128,68 +139,61 @@ def test_each_queue_that_a_function_takes_messages_from_leaves_it_time_and_ends_
 @pytest.mark.parametrize("name", CONSUMED)
 def test_each_batch_fails_in_parts_and_is_bounded(name: str) -> None:
     assert CONSUMED[name]["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
-    assert CONSUMED[name]["ScalingConfig"] == {"MaximumConcurrency": {"Ref": "MaxConcurrency"}}
+    parameter = {"PerformRunsFunction": "MaxConcurrency", "PerformSlowRunsFunction": "MaxSlowConcurrency"}[name]
+    assert CONSUMED[name]["ScalingConfig"] == {"MaximumConcurrency": {"Ref": parameter}}
     assert CONSUMED[name]["BatchSize"] == 10
 
 
-@pytest.mark.parametrize("name", of_type("AWS::DynamoDB::Table"))
-def test_each_table_is_kept_when_the_stack_goes_and_can_be_restored(name: str) -> None:
-    table = RESOURCES[name]
-
-    assert (table["DeletionPolicy"], table["UpdateReplacePolicy"]) == ("Retain", "Retain")
-    assert table["Properties"]["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
-    assert table["Properties"]["SSESpecification"] == {"SSEEnabled": True}
-    assert table["Properties"]["TimeToLiveSpecification"] == {"AttributeName": "ttl", "Enabled": True}
+def test_both_queues_leave_places_to_the_api_in_a_new_account() -> None:
+    places = 10
+    taken = [TEMPLATE["Parameters"][name]["Default"] for name in ("MaxConcurrency", "MaxSlowConcurrency")]
+    assert taken == [2, 2]
+    assert sum(taken) <= places / 2
 
 
-def test_the_metrics_that_alarms_watch_are_counted_by_the_code() -> None:
-    ours = {
-        alarm["Properties"]["MetricName"]
-        for alarm in of_type("AWS::CloudWatch::Alarm").values()
-        if alarm["Properties"]["Namespace"] == "aichats"
-    }
-
-    code = "".join(file.read_text() for file in (ROOT / "layers" / "shared" / "aichats").rglob("*.py"))
-    assert ours >= {*ALARMING.values(), "RunsMissed"}
-    for metric in ours - set(ALARMING.values()):
-        assert f'("{metric}"' in code
-    assert TEMPLATE["Globals"]["Function"]["Environment"]["Variables"]["POWERTOOLS_SERVICE_NAME"] == {
-        "Ref": "AWS::StackName"
-    }
-
-
-@pytest.mark.parametrize(
-    "metric",
-    [
-        "RunsMissed",
-        "DeliveriesNotTaken",
-        "DeliveriesRefused",
-        "InternalErrors",
-        "RepairsFailed",
-        "AutomationsUnreadable",
-    ],
-)
-def test_what_a_person_must_look_at_alarms_at_the_first_time(metric: str) -> None:
-    [alarm] = [
-        alarm["Properties"]
-        for alarm in of_type("AWS::CloudWatch::Alarm").values()
-        if alarm["Properties"]["MetricName"] == metric
+@pytest.mark.parametrize("name", CONSUMED)
+def test_a_function_that_sends_to_the_queue_that_invokes_it_allows_recursion(name: str) -> None:
+    role = RESOURCES[FUNCTIONS[name]["Properties"]["Role"]["Fn::GetAtt"][0]]["Properties"]
+    statements = [statement for policy in role["Policies"] for statement in policy["PolicyDocument"]["Statement"]]
+    sent_to = [
+        statement["Resource"] for statement in statements if "sqs:SendMessage" in json.dumps(statement["Action"])
     ]
+    assert json.dumps(CONSUMED[name]["Queue"]) in json.dumps(sent_to)
+    assert FUNCTIONS[name]["Properties"]["RecursiveLoop"] == "Allow"
 
-    assert (alarm["Statistic"], alarm["ComparisonOperator"], alarm["Threshold"]) == ("Sum", "GreaterThanThreshold", 0)
-    assert (alarm["EvaluationPeriods"], alarm["TreatMissingData"]) == (1, "notBreaching")
+
+@pytest.mark.parametrize("name", of_type("AWS::DynamoDB::Table"))
+def test_each_table_can_be_restored_and_is_not_deleted_in_prod(name: str) -> None:
+    table = RESOURCES[name]["Properties"]
+    assert table["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
+    assert table["DeletionProtectionEnabled"] == {"Fn::If": ["IsProd", True, False]}
+    assert table["TimeToLiveSpecification"] == {"AttributeName": "ttl", "Enabled": True}
+    assert TEMPLATE["Conditions"]["IsProd"] == {"Fn::Equals": [{"Ref": "Stage"}, "prod"]}
 
 
-def test_where_no_sweep_goes_round_any_more_silence_is_an_alarm() -> None:
-    alarm = RESOURCES["NoSweepsAlarm"]["Properties"]
-    [sweep] = FUNCTIONS["SweepRunsFunction"]["Properties"]["Events"].values()
+@pytest.mark.parametrize("name", [*of_type("AWS::DynamoDB::Table"), *of_type("AWS::SecretsManager::Secret")])
+def test_what_cannot_be_made_again_outlives_the_stack_but_not_a_first_deploy_that_failed(name: str) -> None:
+    kept = RESOURCES[name]
+    assert (kept["DeletionPolicy"], kept["UpdateReplacePolicy"]) == ("RetainExceptOnCreate", "Retain")
 
-    assert alarm["Dimensions"] == [{"Name": "FunctionName", "Value": {"Ref": "SweepRunsFunction"}}]
-    assert (alarm["MetricName"], alarm["Statistic"], alarm["TreatMissingData"]) == ("Invocations", "Sum", "breaching")
-    assert (alarm["ComparisonOperator"], alarm["Threshold"]) == ("LessThanThreshold", 1)
-    # One that comes late, or one that Scheduler has to repeat, wakes nobody.
-    assert sweep["Properties"]["ScheduleExpression"] == "rate(5 minutes)"
-    assert alarm["Period"] * alarm["EvaluationPeriods"] >= 3 * 300
+
+def test_what_nobody_reads_is_not_paid_for() -> None:
+    settings = [node for path, node in walk(RESOURCES) if path[-1:] == ("DetailedMetricsEnabled",)]
+    keys = [node for path, node in walk(RESOURCES) if path[-1:] in {("SSESpecification",), ("KmsMasterKeyId",)}]
+    assert (settings, keys) == ([], [])
+
+
+def test_webhooks_have_a_limit_of_their_own_below_that_of_the_other_routes() -> None:
+    api = RESOURCES["HttpApi"]["Properties"]
+    [event] = FUNCTIONS["ReceiveWebhookFunction"]["Properties"]["Events"].values()
+    route = f"{event['Properties']['Method']} {event['Properties']['Path']}"
+    assert api["RouteSettings"].keys() == {route}
+    for limit in ("ThrottlingRateLimit", "ThrottlingBurstLimit"):
+        assert 0 < api["RouteSettings"][route][limit] < api["DefaultRouteSettings"][limit]
+
+
+def test_the_access_log_is_where_it_does_not_use_up_the_account_s_resource_policy() -> None:
+    assert RESOURCES["AccessLogs"]["Properties"]["LogGroupName"]["Fn::Sub"].startswith("/aws/vendedlogs/")
 
 
 def test_an_automation_is_done_when_no_event_of_it_can_come_any_more() -> None:
@@ -203,7 +207,7 @@ def test_the_automations_table_has_the_index_of_those_that_listen() -> None:
 
     assert properties["KeySchema"] == [{"AttributeName": "name", "KeyType": "HASH"}]
     [index] = properties["GlobalSecondaryIndexes"]
-    assert (index["IndexName"], index["KeySchema"][0]["AttributeName"]) == ("by_trigger", WEBHOOK)
+    assert (index["IndexName"], index["KeySchema"][0]["AttributeName"]) == (INDEX, ATTRIBUTE)
     assert index["Projection"] == {"ProjectionType": "ALL"}
 
 
@@ -231,19 +235,10 @@ def test_whop_s_webhook_has_a_route_and_a_function_of_its_own_that_answers_in_ti
         "/webhooks/whop",
     )
     assert event["Properties"]["ApiId"] == {"Ref": "HttpApi"}
-    assert function["Timeout"] <= FUNCTIONS["HttpApiFunction"]["Properties"]["Timeout"]
+    assert ANSWER_SECONDS < 5 < function["Timeout"] <= FUNCTIONS["HttpApiFunction"]["Properties"]["Timeout"]
+    # A whole CPU: what expressions may take is measured on one.
+    assert function["MemorySize"] >= 1769
     assert TEMPLATE["Outputs"]["WebhookUrl"]["Value"]["Fn::Sub"].endswith(event["Properties"]["Path"])
-
-
-@pytest.mark.parametrize("name", sorted(FUNCTIONS.keys() - SCHEDULED))
-def test_errors_of_a_function_without_a_queue_for_failures_are_watched(name: str) -> None:
-    watched = [
-        alarm["Properties"]["Dimensions"][0]["Value"]["Ref"]
-        for alarm in of_type("AWS::CloudWatch::Alarm").values()
-        if (alarm["Properties"]["Namespace"], alarm["Properties"]["MetricName"]) == ("AWS/Lambda", "Errors")
-    ]
-
-    assert watched.count(name) == 1
 
 
 def test_each_secret_that_a_person_fills_has_an_output_that_names_it() -> None:
@@ -260,12 +255,13 @@ def test_each_function_has_an_output_of_its_own_name() -> None:
     assert named == {name: {"Ref": name} for name in of_type("AWS::Serverless::Function")}
 
 
-@pytest.mark.parametrize("name", of_type("AWS::CloudWatch::Alarm"))
-def test_each_alarm_watches_a_dimension_that_its_namespace_has(name: str) -> None:
-    alarm = RESOURCES[name]["Properties"]
-
-    assert [dimension["Name"] for dimension in alarm["Dimensions"]] == [WATCHED[alarm["Namespace"]]]
-    assert alarm["AlarmActions"]["Fn::If"][1] == [{"Ref": "AlarmTopic"}]
+@pytest.mark.parametrize("name", ["WhopBaseUrl", "KodeyBaseUrl"])
+def test_a_provider_is_called_over_https_but_on_this_machine(name: str) -> None:
+    pattern = re.compile(TEMPLATE["Parameters"][name]["AllowedPattern"])
+    taken = ["https://api.whop.com/api/v1", "http://127.0.0.1:8001/api/v1", "http://localhost:1", "http://[::1]:8001"]
+    wrong = ["http://api.whop.com/api/v1", "http://127.0.0.1.evil.example", "http://localhost.evil.example", "ftp://x"]
+    assert [url for url in taken if not pattern.fullmatch(url)] == []
+    assert [url for url in wrong if pattern.fullmatch(url)] == []
 
 
 def test_no_resource_depends_on_itself_in_a_circle() -> None:
@@ -288,6 +284,8 @@ def test_the_timeouts_fit_into_each_other() -> None:
         FUNCTIONS["PerformRunsFunction"]["Properties"]["Timeout"]
         >= 3 * Settings.model_fields["whop_timeout_seconds"].default
     )
+    # A batch may have an event to render, which is begun only while there is time for both.
+    assert FUNCTIONS["PerformRunsFunction"]["Properties"]["Timeout"] - MARGIN_SECONDS > RESERVED
 
 
 def test_slow_runs_have_the_same_code_and_a_queue_of_their_own() -> None:
@@ -310,9 +308,7 @@ def test_a_slow_run_fits_into_its_function() -> None:
 
 @pytest.mark.parametrize(("target", "expected"), [('"biz_A"', ["biz_A"]), ("null", [None])])
 def test_the_schedule_s_input_is_the_event_that_the_function_takes(target: str, expected: list[str | None]) -> None:
-    text, variables = FUNCTIONS["RunScheduleFunction"]["Properties"]["Events"]["Schedule"]["Properties"]["Input"][
-        "Fn::Sub"
-    ]
+    text, variables = RESOURCES["RunScheduleFunctionSchedule"]["Properties"]["Target"]["Input"]["Fn::Sub"]
     filled = text.replace("${Target}", target).replace("${Message}", "Hello?")
 
     event = json.loads(filled.replace("<aws.scheduler.scheduled-time>", "2026-11-20T09:00:00Z"))

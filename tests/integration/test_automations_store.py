@@ -74,7 +74,7 @@ def test_an_automation_that_is_being_deleted_is_gone_for_everybody(store: Automa
     assert row is not None
     assert store.get(NAME) is None
     assert store.list() == []
-    assert list(store.webhook_automations()) == []
+    assert list(store.listeners("payment.failed")) == []
     assert store.begin_delete(NAME) == read(store)
     assert store.end_delete(row)
     assert item(store) == {}
@@ -125,7 +125,7 @@ def test_those_that_listen_are_found_and_no_others(store: AutomationStore) -> No
     store.put("deleted", WEBHOOK)
     store.begin_delete("deleted")
 
-    assert [row.name for row in store.webhook_automations()] == ["listens"]
+    assert [row.name for row in store.listeners("payment.failed")] == ["listens"]
 
 
 def test_rows_are_found_in_whatever_state(store: AutomationStore) -> None:

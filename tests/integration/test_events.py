@@ -10,7 +10,6 @@ import pytest
 
 from aichats.api.app import OPERATIONS, create_api
 from aichats.automations.model import Automation
-from aichats.automations.round import Round
 from aichats.bootstrap import Application
 from aichats.errors import InputError
 from aichats.runs.model import Run, ScheduleEvent, Tick
@@ -98,7 +97,7 @@ def app(monkeypatch: pytest.MonkeyPatch, whop: WhopInMemory, kodey: KodeyInMemor
     for function in (run_schedule, perform_runs):
         monkeypatch.setattr(function, "app", app)
     monkeypatch.setattr(run_schedule, "ticks", app.ticks)
-    monkeypatch.setattr(sweep_runs, "sweep", Round(app.sweeper, app.missed_slots, app.keeper))
+    monkeypatch.setattr(sweep_runs, "sweep", app.round)
     monkeypatch.setattr(http_api, "api", create_api(app))
     add_runs(app)
     app.keeper.put("weekly-revenue", parse_json(Automation, body_of(load(HTTP["put_automation"]))))

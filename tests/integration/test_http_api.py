@@ -34,6 +34,7 @@ from tests.lambda_calls import (
     make_context,
 )
 from tests.ledgers import create_table
+from tests.waiting import PATIENCE
 from tests.whop_in_memory import WhopInMemory
 
 MESSAGE, TITLE = "message that no log holds", "title that no log holds"
@@ -237,7 +238,7 @@ def test_a_create_is_not_begun_when_the_time_is_up_and_comes_later(
 def test_fifty_calls_with_one_key_make_one_chat_and_each_answer_names_the_run(
     app: Application, whop: WhopInMemory
 ) -> None:
-    meeting = threading.Barrier(10, timeout=20)
+    meeting = threading.Barrier(10, timeout=PATIENCE)
 
     def call(_: int) -> Answer:
         api = HttpCaller(create_api(app).resolve)

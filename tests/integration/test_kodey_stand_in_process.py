@@ -7,6 +7,7 @@ import sys
 import httpx
 
 from tests.stand_ins import CHAT, KEY, process
+from tests.waiting import PATIENCE
 
 
 def test_it_serves_without_a_path_before_its_own_and_ends_at_a_signal() -> None:
@@ -16,7 +17,7 @@ def test_it_serves_without_a_path_before_its_own_and_ends_at_a_signal() -> None:
         )
         (chat,) = kodey.state()["chats"]
         started.send_signal(signal.SIGTERM)
-        out, err = started.communicate(timeout=10)
+        out, err = started.communicate(timeout=PATIENCE)
 
     assert chat | reply.json() == chat
     assert (started.returncode, out, err) == (0, "", "")

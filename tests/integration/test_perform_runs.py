@@ -16,6 +16,7 @@ from tests.fakes import FakeSecretsManager, FakeSqs, Json, aws_error, refused
 from tests.integration.conftest import Output
 from tests.lambda_calls import make_application, make_context
 from tests.ledgers import CREATE, LEASE, make_run
+from tests.waiting import PATIENCE
 from tests.whop_in_memory import WhopInMemory
 
 type Deliver = Callable[..., list[str]]
@@ -64,7 +65,7 @@ def stored(app: Application, run: Run) -> Row:
 def test_each_run_of_a_batch_is_performed_at_the_same_time(
     app: Application, deliver: Deliver, whop: WhopInMemory, output: Output
 ) -> None:
-    batch, meeting = runs(10), threading.Barrier(10, timeout=20)
+    batch, meeting = runs(10), threading.Barrier(10, timeout=PATIENCE)
 
     def meet(request: httpx.Request) -> None:
         if request.method == "POST":

@@ -2,13 +2,15 @@
 
 import json
 from collections.abc import Callable
+from unittest.mock import Mock
 
 import pytest
 
 from aichats.api.app import create_api
+from aichats.runs.ledger import Ledger
 from functions.receive_webhook import app as receive_webhook
 from tests.automations import listening
-from tests.fakes import Json
+from tests.fakes import Json, aws_error
 from tests.firing import NAME, Stack, delivery, payment
 from tests.integration.conftest import Output
 from tests.lambda_calls import REQUEST_ID, SIGNED_WITH, WEBHOOK_SECRET, HttpCaller, make_context
@@ -69,10 +71,13 @@ def test_a_run_that_cannot_be_rendered_is_never_replayed(receive: Receive, stack
     assert (stack.sqs.sent, stack.whop.requests) == ([], [])
 
 
-def test_logs_say_which_event_it_was_and_nothing_that_it_held(receive: Receive, stack: Stack, output: Output) -> None:
+def test_logs_say_which_event_it_was_and_nothing_that_it_held(
+    receive: Receive, stack: Stack, output: Output, monkeypatch: pytest.MonkeyPatch
+) -> None:
     receive(delivery(payment(data={"id": "pay_1", "note": PRIVATE})))
     receive(delivery(payment(account_id=..., data={"id": PRIVATE, "note": PRIVATE}), webhook_id="msg_2"))
-    stack.sqs.refuses = lambda _: True
+    stack.sqs.down = aws_error("ThrottlingException")
+    monkeypatch.setattr(Ledger, "add", Mock(side_effect=stack.sqs.down))
     receive(delivery(payment(data={"id": PRIVATE, "note": PRIVATE}), webhook_id="msg_3"))
 
     failed, refused = (next(log for log in output.logs if log["message"].startswith(told)) for told in ("run", "deli"))

@@ -27,6 +27,7 @@ from tests.fakes import FakeSecretsManager, FakeSqs, Json, Step, ai_chat, refuse
 from tests.integration.conftest import Output, fresh_application
 from tests.lambda_calls import REQUEST_ID, SECRETS, WHOP_KEY, WHOP_SECRET, make_application, make_context
 from tests.ledgers import create_table
+from tests.waiting import PATIENCE
 from tests.whop_in_memory import WhopInMemory
 
 MESSAGE, TITLE = "message that no log holds", "title that no log holds"
@@ -125,7 +126,7 @@ def test_an_event_that_arrives_twice_makes_one_chat(fire: Fire, whop: WhopInMemo
 
 
 def test_an_event_that_arrives_twenty_times_at_once_makes_one_chat(app: Application, whop: WhopInMemory) -> None:
-    meeting = threading.Barrier(20, timeout=20)
+    meeting = threading.Barrier(20, timeout=PATIENCE)
 
     def meet() -> str:
         meeting.wait()

@@ -5,7 +5,6 @@ from datetime import timedelta
 import pytest
 
 from aichats.automations.keeper import QUIET
-from aichats.automations.round import Round
 from functions.sweep_runs import app as sweep_runs
 from tests.automations import FakeScheduler, scheduled
 from tests.fakes import Json, aws_error
@@ -23,7 +22,7 @@ def stack(monkeypatch: pytest.MonkeyPatch, output: Output) -> Stack:
     assert output.text == ""
     stack = Stack()
     app = stack.app
-    monkeypatch.setattr(sweep_runs, "sweep", Round(app.sweeper, app.missed_slots, app.keeper))
+    monkeypatch.setattr(sweep_runs, "sweep", app.round)
     return stack
 
 

@@ -4,7 +4,6 @@ from datetime import timedelta
 
 import pytest
 
-from aichats.automations.round import Round
 from aichats.bootstrap import Application
 from aichats.runs.ledger import RefusedByLedgerError
 from functions.sweep_runs import app as sweep_runs
@@ -26,7 +25,7 @@ def clock() -> Clock:
 def app(sqs: FakeSqs, clock: Clock, monkeypatch: pytest.MonkeyPatch, output: Output) -> Application:
     assert output.text == ""
     app = make_application(WhopInMemory(), clock=clock, sqs=sqs)
-    monkeypatch.setattr(sweep_runs, "sweep", Round(app.sweeper, app.missed_slots, app.keeper))
+    monkeypatch.setattr(sweep_runs, "sweep", app.round)
     return app
 
 

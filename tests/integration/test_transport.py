@@ -21,6 +21,7 @@ from aichats.whop import CreateAiChat, UpdateAiChat, WhopClient
 from local.ports import free_port
 from tests.fakes import FakeClock
 from tests.integration.raw_server import Connection, RawServer, make_certificate, serving
+from tests.waiting import PATIENCE
 
 LIMIT = 1.0
 """Enough for a busy machine to come to where the server stops."""
@@ -226,7 +227,7 @@ def test_a_connection_that_the_server_closed_in_the_meantime_is_replaced(pool: D
         whop = client(server, pool, timeout=60.0)
         for _ in range(3):
             create(whop)
-            assert server.closed.acquire(timeout=10)
+            assert server.closed.acquire(timeout=PATIENCE)
     assert (len(server.requests), server.connections) == (3, 3)
 
 

@@ -10,6 +10,7 @@ import httpx
 import pytest
 
 from tests.stand_ins import AI_CHATS, CUT, process
+from tests.waiting import PATIENCE
 
 COMMAND = [sys.executable, "-m", "local.whop"]
 IGNORING_SIGINT = """
@@ -18,7 +19,7 @@ signal.signal(signal.SIGINT, signal.SIG_IGN)
 os.execv(sys.argv[1], sys.argv[1:])
 """
 HEADERS = {"Authorization": "Bearer a-token"}
-SECONDS_TO_END = 10
+SECONDS_TO_END = PATIENCE
 
 whop_process = partial(process, "local.whop", "/api/v1")
 
@@ -34,7 +35,7 @@ def test_a_signal_ends_it_at_once_with_0_and_in_silence(name: signal.Signals, la
 
 
 def test_a_signal_ends_it_although_calls_are_under_way() -> None:
-    with whop_process() as (started, whop), httpx.Client(trust_env=False, timeout=30) as client:
+    with whop_process() as (started, whop), httpx.Client(trust_env=False, timeout=PATIENCE) as client:
         whop.faults({"method": "POST", "path": AI_CHATS, "fault": "late:3600"})
         with pytest.raises(CUT):
             client.post(f"{whop.base_url}/ai_chats", json={"message_text": "hello"}, headers=HEADERS)

@@ -14,7 +14,7 @@ class Item:
 def items(count: int) -> list[Any]:
     """So many tests of each file that takes long, and many more."""
     long = [Item(f"{file}::test_{number}") for file in LONG for number in range(count)]
-    return [*long, *(Item(f"tests/unit/test_small.py::test_{number}") for number in range(400))]
+    return [*long, *(Item(f"tests/unit/test_small.py::test_{number}") for number in range(400 - len(long)))]
 
 
 @pytest.mark.parametrize("processes", [1, 2, 3, 4, 9, 500])

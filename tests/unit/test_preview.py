@@ -163,8 +163,8 @@ def test_the_moment_after_is_left_out_to_the_microsecond(expression: str, next_o
     assert next(fire_times(expression, start=nine, after=nine), None) == next_one
 
 
-def test_start_and_end_belong_to_the_schedule() -> None:
-    start, end = utc("2026-05-01T09:00"), utc("2026-05-03T09:00")
+def test_the_start_belongs_to_the_schedule_and_the_end_does_not() -> None:
+    start, end = utc("2026-05-01T09:00"), utc("2026-05-04T09:00")
     three = [utc("2026-05-01T09:00"), utc("2026-05-02T09:00"), utc("2026-05-03T09:00")]
     assert list(fire_times("cron(0 9 * * ? *)", start=start, end=end, after=NEW_YEAR)) == three
     assert list(fire_times("rate(24 hours)", start=start, end=end, after=NEW_YEAR)) == three

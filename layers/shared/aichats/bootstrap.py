@@ -30,7 +30,7 @@ from aichats.runs.kodey import KodeyActions
 from aichats.runs.ledger import Ledger
 from aichats.runs.messages import Messages
 from aichats.runs.perform import Performer
-from aichats.runs.queue import Queue
+from aichats.runs.queue import EventMessage, Queue
 from aichats.runs.sweep import Sweeper
 from aichats.runs.whop import WhopActions
 from aichats.secrets import KODEY, WEBHOOK, WHOP, SecretStore, WhopSecret, kodey_token, whop_token
@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from aichats.automations.firing import Firing
     from aichats.automations.keeper import Keeper
     from aichats.automations.missed import MissedSlots
+    from aichats.automations.round import Round
     from aichats.automations.store import AutomationStore
     from aichats.automations.ticks import Ticks
 
@@ -117,7 +118,7 @@ class Application:
     @cached_property
     def messages(self) -> Messages:
         """What handles messages of the run queues."""
-        return Messages(self.dispatcher)
+        return Messages(self.dispatcher, self._render)
 
     @cached_property
     def firing(self) -> Firing:
@@ -174,9 +175,21 @@ class Application:
         return MissedSlots(self.automations, self.ledger, self.dispatcher, self.firing, grace)
 
     @cached_property
+    def round(self) -> Round:
+        """What is looked after every few minutes."""
+        from aichats.automations.round import Round
+        from aichats.automations.turns import Places
+
+        places = Places(self.ledger.client, self.ledger.table)
+        return Round(self.sweeper, self.automations, self.missed_slots, self.keeper, places)
+
+    @cached_property
     def sweeper(self) -> Sweeper:
         """What looks for stranded runs."""
         return Sweeper(self.ledger, self.dispatcher)
+
+    def _render(self, message: EventMessage) -> None:
+        self.listeners.render(message)
 
     def _whop_actions(self) -> WhopActions:
         return WhopActions(
@@ -196,10 +209,12 @@ class Application:
         )
 
     def _kodey_calls_per_minute(self) -> int:
+        if not self.settings.kodey_secret:
+            return CALLS_PER_MINUTE["unknown"]
         try:
             return CALLS_PER_MINUTE[key_kind(self.secrets.read(self.settings.kodey_secret, KODEY).api_key)]
         except SecretError:
-            # Not every function may read it, and a run tells itself what is wrong with it.
+            # The run itself reports what is wrong with it.
             return CALLS_PER_MINUTE["unknown"]
 
     def _in_rotation(self, provider: str) -> bool:

@@ -5,6 +5,9 @@ Never logged: message texts, titles, tokens.
 
 import json
 import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Self
 
 from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
@@ -29,3 +32,28 @@ def count_now(name: str, value: int = 1) -> None:
     metric.add_metric(name=name, unit=MetricUnit.Count, value=value)
     # One write, so that lines of other threads do not get into it.
     sys.stdout.write(json.dumps(metric.serialize_metric_set()) + "\n")
+
+
+@dataclass
+class Contained:
+    """A block whose failure is logged and kept, and stops nothing that follows.
+
+    Attributes:
+        message: what the log says.
+        about: further fields of the log line.
+        error: what failed, if anything did.
+    """
+
+    message: str
+    about: Mapping[str, Any] = field(default_factory=dict)
+    error: Exception | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> bool:
+        if not isinstance(error, Exception):
+            return False
+        logger.error(self.message, extra=dict(self.about), exc_info=error)
+        self.error = error
+        return True

@@ -124,7 +124,7 @@ class _Entry[T]:
     flight: _Flight | None = None
     refused_at: float = -math.inf
     unchecked: bool = False
-    """Whether a value was rejected, and not read again because that was done a short time ago."""
+    """Whether a value was rejected, and could not be read again since."""
     lock: threading.RLock = field(default_factory=threading.RLock)
 
 
@@ -163,12 +163,11 @@ class SecretStore:
         entry = self._entry(name, kind)
         with entry.lock:
             if entry.kept is not None and self._age(entry.refused_at) < REFRESH_SECONDS:
-                entry.unchecked = True
                 return self._value(kind, entry.kept)
             before, flight = entry.kept, self._flight(entry, after_refusal=True)
         kept = self._wait(entry, flight, FETCH_SECONDS)
         with entry.lock:
-            entry.unchecked = entry.unchecked or kept is before
+            entry.unchecked = kept is before
         return self._value(kind, kept)
 
     def in_rotation(self, name: str, kind: Kind[Any]) -> bool:

@@ -63,6 +63,17 @@ def test_a_create_waits_if_the_secret_was_read_again_too_short_a_time_ago_to_be_
     assert [api(*CREATE).status for _ in range(2)] == [502, 202]
 
 
+@pytest.mark.parametrize("call", [("GET", "/chats"), ("DELETE", "/chats/aich_1"), CREATE])
+def test_a_rejected_credential_is_counted_once_whatever_the_call(
+    call: tuple[str, str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    counted: list[str] = []
+    monkeypatch.setattr("aichats.api.app.count", counted.append)
+    assert call_api(ScriptedTransport(refused(401)))(*call).status == 502
+    of_runs = capsys.readouterr().out.count('"CredentialsRejected": [1.0]')
+    assert counted.count("CredentialsRejected") + of_runs == 1
+
+
 def test_a_key_that_may_not_do_it_is_read_again_and_the_create_made_with_the_new_one() -> None:
     secrets = FakeSecretsManager(SECRETS)
     whop = ScriptedTransport(ok(ai_chat()), refused(403), ok(ai_chat()), ok(ai_chat()))

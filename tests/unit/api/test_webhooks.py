@@ -1,12 +1,15 @@
 """How deliveries of Whop's are answered."""
 
 import json
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from botocore.exceptions import ConnectionClosedError
 
 from aichats.api.webhooks import receive
+from aichats.automations.events import Listeners
+from aichats.http.deadline import remaining
 from aichats.observability import metrics
 from aichats.runs.ledger import Ledger
 from tests.automations import listening
@@ -267,9 +270,11 @@ def test_one_header_of_a_signature_is_enough_to_count(stack: Stack, header: str)
     assert counted(stack, event) == {"DeliveriesUnverified": [1]}
 
 
-def test_each_delivery_that_is_verified_brings_the_least_number_of_unverified_ones_down_to_none(stack: Stack) -> None:
+def test_each_delivery_that_is_verified_brings_the_least_number_of_unverified_ones_down_to_none(
+    stack: Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
     assert counted(stack, delivery()) == {"DeliveriesUnverified": [0]}
-    stack.sqs.refuses = lambda _: True
+    break_aws(stack, monkeypatch)
     assert counted(stack, delivery()) == {"DeliveriesUnverified": [0], "DeliveriesNotTaken": [1]}
 
 
@@ -284,38 +289,50 @@ def test_where_there_is_no_secret_to_verify_with_nothing_is_called_unverified(
 # ---------------------------------------------------------------------------------------------- nothing is lost
 
 
-def test_what_is_not_taken_is_counted_for_an_alarm_and_a_refusal_is_not(stack: Stack) -> None:
+def test_what_is_not_taken_is_counted_for_an_alarm_and_a_refusal_is_not(
+    stack: Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
     answer(stack, delivery())
     answer(stack, delivery(secrets=[OTHER]))
     answer(stack, delivery(b"{"))
     assert "DeliveriesNotTaken" not in metrics.metric_set
 
-    stack.sqs.refuses = lambda _: True
+    break_aws(stack, monkeypatch)
     answer(stack, delivery())
 
     assert metrics.metric_set["DeliveriesNotTaken"]["Value"] == [1]
 
 
-def test_a_queue_that_refuses_is_a_500_and_the_next_delivery_completes_it(stack: Stack) -> None:
+def test_a_queue_that_refuses_leaves_what_is_in_the_ledger_to_the_sweep(stack: Stack) -> None:
     stack.sqs.refuses = lambda _: True
-    assert answer(stack, delivery()).status == 500
+    found = answer(stack, delivery())
 
-    stack.sqs.refuses = lambda _: False
-    assert answer(stack, delivery()).status == 202
+    assert (found.status, found.json) == (202, {"run_ids": [row.run.run_id for row in stack.runs]})
+    assert [row.status for row in stack.runs] == ["pending"]
+
+
+ERRORS = [aws_error("ThrottlingException"), ConnectionClosedError(endpoint_url="the cloud")]
+
+
+@pytest.mark.parametrize("error", ERRORS)
+def test_a_ledger_that_refuses_leaves_the_event_to_the_queue(
+    stack: Stack, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    with monkeypatch.context() as broken:
+        broken.setattr(Ledger, "add", _raising(error))
+        found = answer(stack, delivery())
+
+    assert (found.status, found.json, stack.runs) == (202, {"run_ids": []}, [])
     stack.work()
     assert len(stack.whop.chats) == 1
 
 
-@pytest.mark.parametrize("error", [aws_error("ThrottlingException"), ConnectionClosedError(endpoint_url="the cloud")])
-@pytest.mark.parametrize("where", ["queue", "ledger"])
-def test_what_aws_refuses_is_a_500_and_the_next_delivery_completes_it(
-    stack: Stack, monkeypatch: pytest.MonkeyPatch, where: str, error: Exception
+@pytest.mark.parametrize("error", ERRORS)
+def test_what_neither_ledger_nor_queue_takes_is_a_500_and_the_next_delivery_completes_it(
+    stack: Stack, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
     with monkeypatch.context() as broken:
-        if where == "queue":
-            stack.sqs.down = error
-        else:
-            broken.setattr(Ledger, "add", _raising(error))
+        break_aws(stack, broken, error)
         found = answer(stack, delivery())
         assert (found.status, found.json["detail"]) == (500, "not taken: deliver it again")
 
@@ -323,6 +340,25 @@ def test_what_aws_refuses_is_a_500_and_the_next_delivery_completes_it(
     assert answer(stack, delivery()).status == 202
     stack.work()
     assert len(stack.whop.chats) == 1
+
+
+@pytest.mark.parametrize(("age", "left"), [(0.0, 4.0), (1.5, 2.5), (3.5, 1.0), (29.0, 1.0), (31.0, 4.0), (-5.0, 4.0)])
+def test_a_delivery_is_answered_four_seconds_after_it_arrived(
+    stack: Stack, monkeypatch: pytest.MonkeyPatch, age: float, left: float
+) -> None:
+    found: list[float] = []
+
+    def hear(*_: object) -> list[str]:
+        found.append(remaining(default=99.0))
+        return []
+
+    monkeypatch.setattr(Listeners, "hear", hear)
+    event = delivery()
+    event["requestContext"]["timeEpoch"] = int((datetime.now(UTC).timestamp() - age) * 1000)
+
+    answer(stack, event)
+
+    assert found == [pytest.approx(left, abs=0.9)]
 
 
 @pytest.mark.parametrize(
@@ -344,6 +380,12 @@ def test_nothing_of_a_refused_body_is_logged_or_answered(
     assert LOUD not in found.body + str(vars(log))
     for header in ("webhook-id", "webhook-signature"):
         assert event["headers"][header] not in found.body + str(vars(log))
+
+
+def break_aws(stack: Stack, monkeypatch: pytest.MonkeyPatch, error: Exception = ERRORS[0]) -> None:
+    """Let neither the ledger nor the queue take anything."""
+    monkeypatch.setattr(Ledger, "add", _raising(error))
+    stack.sqs.down = error
 
 
 def _raising(error: Exception) -> Any:

@@ -202,12 +202,13 @@ def test_texts_in_lists_and_objects_are_rendered_too() -> None:
     [
         ("message_text", "long", "is 1001 bytes long, the limit is 1000"),
         ("message_text", "blank", "must not be empty"),
+        ("message_text", "invisible", "must contain a visible character"),
         ("title", "long", "String should have at most 500 characters"),
         ("title", "empty", "String should have at least 1 character"),
     ],
 )
 def test_limits_count_after_rendering(field: str, name: str, told: str) -> None:
-    said = payment(data={"long": "é" * 500 + "x", "empty": "", "blank": "  "})
+    said = payment(data={"long": "é" * 500 + "x", "empty": "", "blank": "  ", "invisible": "\u200b\ufeff"})
     fired = fire(acting(listening(), **{field: f"{{{{ event.data.{name} }}}}"}), of_event("msg_1", said, NOW))
 
     assert fired.runs == []
@@ -240,7 +241,7 @@ def test_all_expressions_of_an_event_share_one_budget() -> None:
 def test_those_targets_run_for_which_the_budget_suffices() -> None:
     definition = acting(listening(), "biz_A", "biz_B", message_text="{{ target }}" * 3)
 
-    fired = FIRING.fire(NAME, automation(definition), EVENT, Evaluator(budget=10))
+    fired = FIRING.fire(NAME, automation(definition), EVENT, Evaluator(budget=16))
 
     assert ([run.target for run in fired.runs], [target for target, _ in why(fired)]) == (["biz_A"], ["biz_B"])
 

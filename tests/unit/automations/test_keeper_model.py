@@ -17,7 +17,17 @@ from aichats.automations.model import Automation
 from aichats.automations.rows import AutomationRow, StaleError
 from aichats.automations.schedules import SchedulerError
 from aichats.automations.store import AutomationStore
-from tests.automations import FakeScheduler, at, automation, listening, make_schedules, make_store, next_time, scheduled
+from tests.automations import (
+    FakeScheduler,
+    at,
+    automation,
+    heal,
+    listening,
+    make_schedules,
+    make_store,
+    next_time,
+    scheduled,
+)
 from tests.crashing import Crash, FaultyAws, Plan, World
 from tests.ledgers import Clock, dynamodb
 
@@ -66,7 +76,9 @@ class Automations(RuleBasedStateMachine):
             try:
                 row, _ = self.keeper.put(name, wanted, if_none_match="*" if create else None)
             except (Crash, BotoCoreError, SchedulerError, StaleError):
+                self._is_heard(name)
                 return
+        self._is_heard(name)
         assert row.automation == wanted
         if "meanwhile" not in plan.values():
             assert self._row(name) == row
@@ -108,8 +120,8 @@ class Automations(RuleBasedStateMachine):
 
     def _sweep(self) -> list[Any]:
         for row in list(self.store.rows()):
-            self.store.mark_checked(row, self.clock.now)
-        return self.keeper.heal()
+            self.store.mark_checked([row], self.clock.now)
+        return heal(self.keeper)
 
     def _row(self, name: str) -> AutomationRow | None:
         return AutomationStore(dynamodb(), self.store.table).read(name)
@@ -142,6 +154,12 @@ class Automations(RuleBasedStateMachine):
         assert set(self.scheduler.schedules) == wanted
         for row in rows.values():
             self._is_followed(row)
+
+    def _is_heard(self, name: str) -> None:
+        calm = AutomationStore(dynamodb(), self.store.table)
+        row = calm.read(name)
+        if row is not None and row.event_types:
+            assert row in list(calm.listeners(row.event_types[0]))
 
     def _is_followed(self, row: AutomationRow) -> None:
         found = self.scheduler.schedules.get(f"dev-automation-{row.name}")

@@ -11,7 +11,7 @@ from aichats.automations.firing import Fired, Firing, Occurrence
 from aichats.automations.missed import BEGINNING, MISSED, TOO_SHORT
 from aichats.automations.model import Automation
 from aichats.automations.render import Evaluator
-from tests.automations import listening, scheduled
+from tests.automations import listening, scheduled, turn
 from tests.fakes import Json
 from tests.firing import GRACE, NAME, ONE, THREE, TWO, Printed, Stack, hourly, slot_run, sweep_at
 from tests.ledgers import NOON
@@ -344,7 +344,7 @@ def test_an_automation_that_cannot_be_looked_at_stops_no_other_and_comes_out_at_
     stack.clock.now = ONE + GRACE
 
     with pytest.raises(ExceptionGroup) as caught:
-        looks.look()
+        looks.look(stack.app.automations.rows(), turn("slots"))
 
     assert sorted(map(repr, caught.value.exceptions)) == ["OverflowError('spoilt-1')", "OverflowError('spoilt-2')"]
     assert {row.run.automation for row in stack.runs} == {"one", "two", "three"}

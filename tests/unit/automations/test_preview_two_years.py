@@ -11,12 +11,9 @@ from datetime import UTC, date, datetime, timedelta
 from functools import cache
 from zoneinfo import ZoneInfo
 
-from hypothesis import HealthCheck, Phase, given, settings
-from hypothesis import strategies as st
-
 from aichats.automations.preview import fire_times
 from tests.naive_schedule import fires
-from tests.unit.test_preview_properties import crons, fields, items
+from tests.random_crons import random_crons
 
 BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
 END = datetime(2028, 1, 1, tzinfo=UTC)
@@ -25,37 +22,10 @@ ONE_HOUR = timedelta(hours=1)
 ONE_DAY = timedelta(days=1)
 EXPRESSIONS = 200
 ZONES = ["America/New_York", "Europe/London", "Australia/Lord_Howe", "Asia/Kathmandu"]
-MOST_MINUTES = 3
-"""Of an hour."""
+SEED = 2026
 
 type Minute = tuple[int, datetime]
 """What a wall clock shows, in minutes since the day began, and the moment (UTC) at which it shows that."""
-
-
-@cache
-def random_expressions() -> Sequence[str]:
-    """All different, and the same each time."""
-    found: dict[str, None] = {}
-    minutes = st.lists(items(0, 59, (), steps=True), min_size=1, max_size=3).map(",".join).filter(is_sparse)
-
-    @settings(
-        derandomize=True,
-        max_examples=EXPRESSIONS + 80,
-        phases=[Phase.generate],
-        suppress_health_check=list(HealthCheck),
-        database=None,
-    )
-    @given(crons(minutes, fields(0, 23)))
-    def draw(expression: str) -> None:
-        found[expression] = None
-
-    draw()
-    return list(found)[:EXPRESSIONS]
-
-
-def is_sparse(minutes: str) -> bool:
-    """Whether this field fits few minutes of an hour."""
-    return sum(fires(f"cron({minutes} * * * ? *)", BEGIN + n * ONE_MINUTE) for n in range(60)) <= MOST_MINUTES
 
 
 def every_minute(zone: ZoneInfo) -> Mapping[date, Sequence[Minute]]:
@@ -94,13 +64,12 @@ def naive_search(expression: str, days: Mapping[date, Sequence[Minute]]) -> list
 
 
 def test_previews_over_two_years_are_those_of_the_plain_search() -> None:
-    expressions = random_expressions()
-    assert len(expressions) == EXPRESSIONS
+    expressions = random_crons(SEED, EXPRESSIONS)
     differing = []
     for zone in ZONES:
         days = every_minute(ZoneInfo(zone))
         for expression in expressions:
-            found = list(fire_times(expression, zone, after=BEGIN - ONE_MINUTE, end=END - ONE_MINUTE))
+            found = list(fire_times(expression, zone, after=BEGIN - ONE_MINUTE, end=END))
             if found != naive_search(expression, days):
                 differing.append((zone, expression))
     assert differing == []

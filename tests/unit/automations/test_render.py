@@ -296,3 +296,15 @@ def test_a_slots_names_are_those_of_the_clocks_in_its_zone(slot: datetime, timez
     found = slot_names(slot, timezone_)
     assert " ".join(found.values()) == names
     assert found.keys() == SLOT.keys()
+
+
+def test_an_expression_is_paid_for_when_it_is_parsed_and_only_then() -> None:
+    evaluator = Evaluator(budget=100)
+
+    for _ in range(3):
+        assert evaluator.text("target", {"target": "biz_A"}) == "biz_A"
+    assert evaluator.left == 100 - len("target") - 3 * 3
+
+    with pytest.raises(RenderError, match="takes too much work"):
+        evaluator.value("target || " * 10 + "'x'", {"target": "biz_A"})
+    assert (evaluator.is_spent, evaluator.left) == (True, 0)

@@ -1,32 +1,44 @@
 """What is looked after every few minutes."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
 
 from aichats.automations.keeper import Deed, Repair
 from aichats.automations.round import Round
+from aichats.automations.store import Contents
+from aichats.automations.turns import Turn
 from aichats.observability import metrics
+from tests.fakes import FakeClock
 
 
 class Part:
-    """Sweeper, missed slots and keeper in one: tells what was called, and raises where it should."""
+    """All parts of the sweep in one: records what was called, and raises where it should."""
 
     def __init__(self, *fails: str, repairs: tuple[Repair, ...] = ()) -> None:
         self.calls: list[str] = []
+        self.over: list[Callable[[], bool]] = []
         self._fails = fails
         self._repairs = list(repairs)
 
-    def sweep(self) -> dict[str, int]:
+    def sweep(self, time_is_up: Callable[[], bool]) -> dict[str, int]:
+        self.over.append(time_is_up)
         self._called("sweep")
         return {"resumed": 2, "ended": 1}
 
-    def look(self) -> int:
+    def contents(self) -> Contents:
+        self._called("read")
+        return Contents([], set())
+
+    def look(self, _rows: object, turn: Turn) -> int:
+        self.over.append(turn.is_over)
         self._called("look")
         return 3
 
-    def heal(self) -> list[Repair]:
+    def heal(self, _contents: Contents, turn: Turn) -> list[Repair]:
+        self.over.append(turn.is_over)
         self._called("heal")
         return self._repairs
 
@@ -41,15 +53,15 @@ def _no_metrics() -> None:
     metrics.clear_metrics()
 
 
-def going(part: Any) -> Callable[[], dict[str, int]]:
-    return Round(part, part, part).go
+def going(part: Any, clock: FakeClock | None = None) -> Callable[[], dict[str, int]]:
+    return partial(Round(part, part, part, part, part, clock or FakeClock()).go, 120)
 
 
 def test_slots_are_looked_for_before_schedules_are_healed() -> None:
     part = Part(repairs=(Repair("weekly", "created"),))
 
     assert going(part)() == {"resumed": 2, "ended": 1, "missed": 3, "repaired": 1}
-    assert part.calls == ["sweep", "look", "heal"]
+    assert part.calls == ["sweep", "read", "look", "heal"]
 
 
 @pytest.mark.parametrize("fails", ["sweep", "look", "heal"])
@@ -59,7 +71,16 @@ def test_a_part_that_fails_stops_no_other_and_its_error_comes_out(fails: str) ->
     with pytest.raises(LookupError, match=fails):
         going(part)()
 
-    assert part.calls == ["sweep", "look", "heal"]
+    assert part.calls == ["sweep", "read", "look", "heal"]
+
+
+def test_each_part_has_its_share_of_the_time_and_what_the_parts_before_it_left() -> None:
+    part, clock = Part(), FakeClock(now=0)
+    going(part, clock)()
+
+    for now, over in ((34, 0), (35, 1), (69, 1), (70, 2), (104, 2), (105, 3)):
+        clock.now = now
+        assert [is_over() for is_over in part.over] == [number < over for number in range(3)]
 
 
 def test_of_several_errors_none_is_lost() -> None:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -13,6 +14,7 @@ from moto import mock_aws
 from aichats.automations.model import Automation
 from aichats.automations.rows import AutomationRow, next_row
 from aichats.automations.schedules import SchedulerError, Schedules
+from aichats.errors import ConfigurationError
 from aichats.runs.times import utc_now
 from tests.automations import (
     CRON,
@@ -110,8 +112,8 @@ def test_a_one_off_deletes_its_schedule_itself(schedules: Schedules, scheduler: 
         ("dev", "weekly", "dev-automation-weekly", 21),
         ("dev", "a" * 49, f"dev-automation-{'a' * 49}", 64),
         ("dev", "a" * 50, "dev-automation-.", 64),
-        ("s" * 64, "weekly", f"{'s' * 31}-automation-weekly", 49),
-        ("s" * 64, "a" * 22, f"{'s' * 31}-automation-.", 64),
+        ("s" * 41, "weekly", f"{'s' * 41}-automation-weekly", 59),
+        ("s" * 41, "weekly-revenue", f"{'s' * 41}-automation-.", 64),
     ],
 )
 def test_a_schedule_is_named_after_stack_and_automation_in_64_characters(
@@ -121,6 +123,21 @@ def test_a_schedule_is_named_after_stack_and_automation_in_64_characters(
 
     assert found.startswith(begins)
     assert len(found) == length
+
+
+@pytest.mark.parametrize("name", ["weekly", "a" * 60])
+def test_the_owner_of_a_schedule_is_known_even_if_its_name_is_a_hash(
+    schedules: Schedules, scheduler: FakeScheduler, name: str
+) -> None:
+    schedules.ensure(replace(row(CRON), name=name))
+
+    assert [schedules.owner(schedule) for schedule in scheduler.schedules] == [name]
+    assert schedules.owner(schedules.schedule_name("b" * 60)) is None
+
+
+def test_a_stack_whose_name_leaves_no_room_for_a_schedules_is_rejected(scheduler: FakeScheduler) -> None:
+    with pytest.raises(ConfigurationError, match="has 42 characters, and 41 are allowed"):
+        make_schedules(scheduler, stack="s" * 42)
 
 
 def test_long_names_that_begin_alike_have_schedules_of_their_own(schedules: Schedules) -> None:

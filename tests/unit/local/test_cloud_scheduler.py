@@ -277,3 +277,43 @@ def test_slots_that_passed_while_the_machine_slept_do_not_fire_all_at_once(aws: 
     assert [line for line in clock.told if "did not fire" in line] == [
         f"schedule often did not fire for 2026-03-02T12:0{minute}:00Z: that is too long ago" for minute in (1, 2, 3)
     ]
+
+
+def test_a_clock_that_is_set_back_is_reported_and_stops_no_schedule(aws: FakeAws, clock: Clock) -> None:
+    aws.add("minutely", "rate(1 minute)")
+    aws.add("hourly", "cron(30 * * * ? *)")
+    clock.tick("2026-03-02T12:02:00")
+    assert aws.fired() == [("minutely", "2026-03-02T12:01:00Z"), ("minutely", "2026-03-02T12:02:00Z")]
+    aws.handed_over.clear()
+    clock.told.clear()
+    # Before the schedules were made.
+    clock.tick("2026-03-02T10:00:00")
+    assert clock.told == [
+        "the clock was set back from 2026-03-02T12:02:00Z to 2026-03-02T10:00:00Z: schedules fire from there on"
+    ]
+    clock.tick("2026-03-02T10:01:00")
+    clock.tick("2026-03-02T10:30:00")
+    assert ("minutely", "2026-03-02T10:01:00Z") in aws.fired()
+    assert ("hourly", "2026-03-02T10:30:00Z") in aws.fired()
+    assert all(at.startswith("2026-03-02T10") for _, at in aws.fired())
+
+
+def test_a_clock_that_is_corrected_by_some_seconds_fires_nothing_twice(aws: FakeAws, clock: Clock) -> None:
+    aws.add("minutely", "rate(1 minute)")
+    clock.tick("2026-03-02T12:01:01")
+    clock.tick("2026-03-02T12:00:58")
+    clock.tick("2026-03-02T12:01:02")
+    assert aws.fired() == [("minutely", "2026-03-02T12:01:00Z")]
+
+
+def test_after_the_clock_was_set_back_no_slot_of_the_time_before_is_reported_as_late(
+    aws: FakeAws, clock: Clock
+) -> None:
+    aws.add("minutely", "rate(1 minute)")
+    clock.tick("2026-03-02T12:01:00")
+    clock.tick("2026-03-02T14:00:00")
+    clock.told.clear()
+    clock.tick("2026-03-02T13:00:00")
+    clock.tick("2026-03-02T13:01:00")
+    assert [line for line in clock.told if "too long ago" in line] == []
+    assert aws.fired()[-1] == ("minutely", "2026-03-02T13:01:00Z")

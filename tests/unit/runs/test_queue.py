@@ -8,7 +8,19 @@ import pytest
 from botocore.exceptions import ConnectionClosedError
 
 from aichats.runs.model import Run
-from aichats.runs.queue import Due, GroupMessage, Message, Queue, QueueError, UnreadableMessageError, read
+from aichats.runs.queue import (
+    BATCH_BYTES,
+    EVENT_BYTES,
+    Due,
+    EventMessage,
+    GroupMessage,
+    Message,
+    Queue,
+    QueueError,
+    UnreadableMessageError,
+    fits,
+    read,
+)
 from tests.fakes import FakeSqs, Sent, aws_error
 from tests.kodey_in_memory import CREATE_KODEY, SEND_KODEY
 from tests.ledgers import RUN, Clock, make_run, runs
@@ -224,3 +236,69 @@ def test_what_cannot_be_read_says_why(body: str, why: str) -> None:
         read(body)
 
     assert str(caught.value).startswith(why)
+
+
+# ---------------------------------------------------------------------------------------------- events
+
+
+def event_message(*automations: str, **event: Any) -> EventMessage:
+    return EventMessage(webhook_id="msg_1", event=event, automations=automations)
+
+
+def test_an_event_that_was_sent_can_be_read() -> None:
+    sqs = FakeSqs()
+    message = event_message(
+        "one", "two", type="payment.failed", data={"name": "Zoë \ufffe 🎂", "amount": 12.5, "no": None}
+    )
+
+    queue(sqs).send_event(message)
+
+    [sent] = sqs.sent
+    assert (sent.queue, sent.delay, read(sent.body)) == ("https://runs", 0, message)
+    # SQS does not take every character.
+    assert sent.body.isascii()
+
+
+def test_automations_of_an_event_are_sent_together_or_apart() -> None:
+    sqs = FakeSqs()
+    message = event_message(*(f"automation-{number}" for number in range(12)))
+
+    queue(sqs).send_event(message)
+    queue(sqs).send_event(message, apart=True)
+
+    sizes = [len(found.automations) for sent in sqs.sent if isinstance(found := read(sent.body), EventMessage)]
+    assert (sizes, sqs.batches) == ([12] + 12 * [1], [1, 10, 2])
+
+
+def test_no_call_sends_more_than_sqs_takes() -> None:
+    sqs = FakeSqs()
+    name = "n" * 64
+
+    queue(sqs).send_event(event_message(*[name] * 1000, text="x" * (EVENT_BYTES - 20)))
+    queue(sqs).send_event(event_message(*[name] * 5, text="x" * 100_000), apart=True)
+
+    assert sqs.batches == [1, 1, 2, 2, 1]
+    assert max(len(sent.body) for sent in sqs.sent) <= BATCH_BYTES
+
+
+@pytest.mark.parametrize(("length", "expected"), [(10, True), (EVENT_BYTES - 8, True), (EVENT_BYTES - 7, False)])
+def test_an_event_fits_if_its_message_does(length: int, *, expected: bool) -> None:
+    assert fits({"a": "x" * length}) is expected
+
+
+def test_a_character_counts_as_long_as_it_is_written() -> None:
+    assert not fits({"a": "週" * (EVENT_BYTES // 4)})
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        '{"version":1,"kind":"event","webhook_id":"msg_1","event":{},"automations":[]}',
+        '{"version":1,"kind":"event","webhook_id":"msg_1","event":[],"automations":["one"]}',
+        '{"version":1,"kind":"event","event":{},"automations":["one"]}',
+        '{"version":1,"kind":"event","webhook_id":"msg_1","event":{},"automations":["one"],"more":1}',
+    ],
+)
+def test_what_is_no_event_message_cannot_be_read(body: str) -> None:
+    with pytest.raises(UnreadableMessageError):
+        read(body)

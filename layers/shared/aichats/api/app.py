@@ -20,7 +20,7 @@ from aichats.api.requests import operations_at, read_body, read_idempotency_key,
 from aichats.api.responses import SECURITY, cors_headers, is_preflight, preflight
 from aichats.bootstrap import Application
 from aichats.callers import Caller, find_caller
-from aichats.errors import SecretError
+from aichats.errors import AuthenticationError, SecretError
 from aichats.invocation import lease
 from aichats.observability import count, logger
 
@@ -162,6 +162,9 @@ def _answer_error(api: APIGatewayHttpResolver) -> Callable[[Exception], Response
             logger.error("call failed", exc_info=error, extra=about)
         else:
             logger.info("call refused", extra=about | {"error": type(error).__name__})
+        if isinstance(error, AuthenticationError) and error.run_id is None:
+            # A run counts it itself.
+            count("CredentialsRejected")
         # In ASCII: what a request held may stand in it, and need not be Unicode that can be encoded.
         return _response(problem.status, json.dumps(problem.model_dump(exclude_none=True)), CONTENT_TYPE, headers)
 

@@ -35,12 +35,12 @@ _HEADERS: dict[str, Json] = {
     "If-Match": {
         "required": False,
         "description": "An `ETag`, or `*` for any: 412 if the automation has another one, or if the header is empty",
-        "schema": {"type": "string", "minLength": 1},
+        "schema": {"type": "string"},
     },
     "If-None-Match": {
         "required": False,
         "description": "`*`: 412 if there is an automation of this name",
-        "schema": {"type": "string", "minLength": 1},
+        "schema": {"type": "string"},
     },
 }
 _PROBLEM_HEADERS = {

@@ -13,23 +13,30 @@ from aichats.api.responses import SECURITY
 from aichats.api.runs import Started
 from aichats.bootstrap import Application
 from aichats.errors import AichatsError, InputError
+from aichats.http.deadline import time_limit
 from aichats.observability import count, logger
 from aichats.runs.queue import QueueError
 from aichats.secrets import WEBHOOK
 from aichats.whop.webhooks import SignatureError, WebhookEvent, parse_event, read_body, verify
 
 SIGNED_HEADERS = {"webhook-id", "webhook-timestamp", "webhook-signature"}
+ANSWER_SECONDS = 4.0
+"""After which a delivery is answered. Whop waits five seconds, and then delivers again."""
+LEAST_SECONDS = 1.0
+"""Also after a long cold start: if Whop has gone by then, less is left for its next delivery."""
+GATEWAY_SECONDS = 30
 type Json = dict[str, Any]
 
 
 def receive(app: Application, event: Mapping[str, Any], request_id: str) -> Json:
     """Answer one delivery, as API Gateway hands it over (payload format 2.0).
 
-    202 once everything that it sets off is safe in ledger and queue; 401 if the signature does not fit; 400 if Whop
+    202 once everything that it sets off is safe in ledger or queue; 401 if the signature does not fit; 400 if Whop
     signed it, and it is not an event. What fails on our side is a 500, and Whop delivers it again.
     """
     try:
-        run_ids = _hear(app, event)
+        with time_limit(_time_to_answer(event)):
+            run_ids = _hear(app, event)
     except RefusedError as error:
         # What strangers can bring about is counted apart from what Whop signed.
         if error.status != HTTPStatus.UNAUTHORIZED:
@@ -45,6 +52,13 @@ def receive(app: Application, event: Mapping[str, Any], request_id: str) -> Json
         # Anybody may have asked: what is wrong here stands in the log alone.
         return _refusal(RefusedError(HTTPStatus.INTERNAL_SERVER_ERROR, "not taken: deliver it again"), request_id)
     return _answer(HTTPStatus.ACCEPTED, Started(run_ids=run_ids).model_dump_json(), "application/json")
+
+
+def _time_to_answer(event: Mapping[str, Any]) -> float:
+    """Return for how many seconds this delivery may be worked on; a cold start was a part of them."""
+    age = datetime.now(UTC).timestamp() - event["requestContext"]["timeEpoch"] / 1000
+    # API Gateway waits 30 s at most: what is older is a recorded event.
+    return max(LEAST_SECONDS, ANSWER_SECONDS - age) if 0 <= age <= GATEWAY_SECONDS else ANSWER_SECONDS
 
 
 def _hear(app: Application, event: Mapping[str, Any]) -> list[str]:

@@ -29,7 +29,8 @@ class DaysOfMonth(Days):
 
     @override
     def in_month(self, year: int, month: int) -> Sequence[int]:
-        return [day for day in self.days if day <= _last_day(year, month)]
+        last = _last_day(year, month)
+        return [day for day in self.days if day <= last]
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ Taken is what AWS documents, and `LW`, which its console takes too. The rest is 
 import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache
 
 from aichats.automations.days import (
     Days,
@@ -74,6 +75,7 @@ _DAY_OF_WEEK = _Field("day-of-week", 1, 7, ("SUN", "MON", "TUE", "WED", "THU", "
 _YEAR = _Field("year", 1970, 2199)
 
 
+@lru_cache(maxsize=1000)
 def parse(expression: str) -> Cron | Rate | At:
     """What the expression says.
 

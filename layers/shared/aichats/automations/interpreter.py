@@ -12,7 +12,8 @@ from jmespath.exceptions import JMESPathError
 from jmespath.visitor import TreeInterpreter
 
 BUDGET = 2_000_000
-"""What all expressions may take together that are evaluated for one occurrence: about a second, and tens of MB."""
+"""What all expressions may take together that are evaluated for one occurrence: tens of MB, and one to five seconds of
+a whole CPU."""
 _CHARACTERS = 4
 """So many of a text cost 1."""
 _COSTS = dict.fromkeys(("function_expression", "multi_select_dict", "multi_select_list"), 5)
@@ -67,6 +68,14 @@ class BoundedInterpreter(TreeInterpreter):
             elif isinstance(item, dict):
                 rest += item.keys()
                 rest += item.values()
+
+    def pay_for_parsing(self, expression: str) -> None:
+        """Pay for an expression that is parsed: a character takes as long as a step.
+
+        Raises:
+            BudgetError: the budget is used up.
+        """
+        self._spend(len(expression))
 
     def _paid(self, node: Any, value: Any) -> Any:
         """The node with its children evaluated and put in their place, after it was paid for what it does with them."""

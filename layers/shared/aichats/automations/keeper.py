@@ -24,15 +24,18 @@ Two that change one automation at once agree in the table, where one comes last;
 row is, and looks again whether the row is still that one.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Literal
 
 from aichats.automations.model import Automation
 from aichats.automations.rows import AutomationRow, Head
 from aichats.automations.schedules import MAX_EVENT_AGE, SchedulerError, Schedules
-from aichats.automations.store import AutomationStore
+from aichats.automations.store import AutomationStore, Contents
+from aichats.automations.turns import Attempt, Turn
+from aichats.observability import logger
 from aichats.runs.times import utc_now
 
 QUIET = timedelta(minutes=10)
@@ -42,7 +45,7 @@ DONE_AFTER = 2 * MAX_EVENT_AGE + QUIET
 LOOKS = 3
 """So often is a row that keeps changing followed; what is left then is the sweep's."""
 
-type Deed = Literal["created", "updated", "removed", "deleted", "done", "failed"]
+type Deed = Literal["created", "updated", "removed", "deleted", "done", "listed", "failed"]
 
 
 @dataclass(frozen=True)
@@ -50,7 +53,8 @@ class Repair:
     """What the sweep did.
 
     ``created`` and ``updated``: the schedule of an automation. ``removed``: a schedule that no automation wants.
-    ``deleted``: a deletion was ended. ``done``: it fired for the last time. ``failed``: it could not be repaired.
+    ``deleted``: a deletion was ended. ``done``: it fired for the last time. ``listed``: the items that say which events
+    it listens to were corrected. ``failed``: it could not be repaired.
     """
 
     name: str
@@ -58,6 +62,19 @@ class Repair:
     deed: Deed
     reason: str = ""
     """Of a failure, for people."""
+
+
+type _Aligned = tuple[AutomationRow, str]
+"""A row whose schedule was found as it wants it, and the state of the schedule."""
+type _Act = Callable[[], Deed | _Aligned | None]
+
+
+@dataclass(frozen=True)
+class _Job:
+    """What may need a repair. ``name`` is that of the :class:`Repair`."""
+
+    name: str
+    act: _Act
 
 
 @dataclass(frozen=True)
@@ -98,10 +115,14 @@ class Keeper:
         self._delete(row)
         return True
 
-    def heal(self) -> list[Repair]:
+    def heal(self, contents: Contents, turn: Turn) -> list[Repair]:
         """Repair what came apart and did not change in the last ten minutes; end what fired for the last time.
 
-        Look for missed slots before this: what was not looked for (``checked_until``) never counts as done.
+        A schedule is read only if it changed since it was last found as its row wants it.
+
+        Args:
+            contents: the table. What changed since it was read is left alone, or followed.
+            turn: the time for it.
 
         Returns:
             What was done, in no order. An automation that cannot be repaired does not stop the others.
@@ -109,20 +130,12 @@ class Keeper:
         Raises:
             SchedulerError: the schedules could not be listed.
         """
-        # In this order: a schedule without a row had none after it was listed.
-        changed = self.schedules.changed()
-        heads = list(self.store.heads())
-        rows = {self.schedules.schedule_name(row.name): row for row in heads if isinstance(row, AutomationRow)}
-        if changed.keys() - rows.keys():
-            # A row that cannot be read keeps its schedule.
-            unread = {self.schedules.schedule_name(name) for name in self.store.names()} - rows.keys()
-            changed = {schedule: moment for schedule, moment in changed.items() if schedule not in unread}
-        unread_deletions = [head for head in heads if head.state == "deleting" and not isinstance(head, AutomationRow)]
-        return [
-            *self._heal_rows(rows, changed),
-            *self._end_deletions(unread_deletions),
-            *self._remove_unwanted(rows, changed),
-        ]
+        repairs: list[Repair] = []
+        for chunk in turn.chunks(self._jobs(contents, self.schedules.changed())):
+            results = turn.call_all(_do, chunk)
+            repairs += [result for result in results if isinstance(result, Repair)]
+            self.store.mark_aligned(result for result in results if isinstance(result, tuple))
+        return repairs
 
     # ------------------------------------------------------------------ one automation
 
@@ -148,62 +161,97 @@ class Keeper:
 
     # ------------------------------------------------------------------ all of them
 
-    def _heal_rows(self, rows: Mapping[str, AutomationRow], changed: Mapping[str, datetime]) -> Iterator[Repair]:
-        for schedule, row in rows.items():
-            if not self._is_settled(row.changed_at, changed.get(schedule)):
-                continue
-            try:
-                deed = self._heal_row(row, is_listed=schedule in changed)
-            except SchedulerError as error:
-                yield Repair(row.name, "failed", str(error))
-                continue
-            if deed:
-                yield Repair(row.name, deed)
+    def _jobs(self, contents: Contents, listed: Mapping[str, datetime]) -> dict[str, _Job]:
+        """Return what may need a repair, by the name of the schedule."""
+        heads = {self.schedules.schedule_name(head.name): head for head in contents.heads}
+        jobs = {
+            schedule: _Job(head.name, act)
+            for schedule, head in heads.items()
+            if (act := self._act(head, listed.get(schedule)))
+        }
+        # A row that cannot be read keeps its schedule.
+        for schedule in listed.keys() - {self.schedules.schedule_name(name) for name in contents.names - _read(heads)}:
+            if act := self._stray_act(schedule, heads.get(schedule), listed[schedule]):
+                jobs[schedule] = _Job(schedule, act)
+        for name, correct in self.store.listening.corrections(contents.heads).items():
+            jobs[f"{name}:"] = _Job(name, partial(_if_done, "listed", correct))
+        return jobs
 
-    def _heal_row(self, row: AutomationRow, *, is_listed: bool) -> Deed | None:
-        if row.state == "deleting":
-            self._delete(row)
-            return "deleted"
-        if row.schedule is None:
+    def _act(self, head: Head, changed: datetime | None) -> _Act | None:
+        """Return what is to be done for a row whose schedule changed then, if there is one."""
+        if not isinstance(head, AutomationRow):
+            # When its deletion began is not known, so it is ended even if it is fresh.
+            return partial(self._end_deletion, head) if head.state == "deleting" else None
+        if not self._is_settled(head.changed_at, changed):
             return None
-        if row.fires_after(self.clock()):
-            did = (self.schedules.correct(row) if is_listed else None) or self.schedules.ensure(row)
-            if did == "unchanged":
-                return None
-            # It may have been changed since it was read.
-            self._follow(row.name, row)
-            return did
-        return "done" if self._is_over(row) and self.store.finish(row) else None
+        if head.state == "deleting":
+            return partial(self._end_deletion, head)
+        return self._schedule_act(head, changed) if head.schedule is not None else None
 
-    def _end_deletions(self, heads: Iterable[Head]) -> Iterator[Repair]:
-        """End deletions of rows that cannot be read, also fresh ones: when they began is not known."""
-        for head in heads:
-            try:
-                self._delete(head)
-            except SchedulerError as error:
-                yield Repair(head.name, "failed", str(error))
-            else:
-                yield Repair(head.name, "deleted")
+    def _schedule_act(self, row: AutomationRow, changed: datetime | None) -> _Act | None:
+        if not row.fires_after(self.clock()):
+            return partial(_if_done, "done", partial(self.store.finish, row)) if self._is_over(row) else None
+        if changed is not None and row.aligned == self.schedules.state(row, changed):
+            return None
+        return partial(self._correct, row, changed)
+
+    def _stray_act(self, schedule: str, head: Head | None, changed: datetime) -> _Act | None:
+        """Return what is to be done about a schedule that its row does not want, or that has none."""
+        row = head if isinstance(head, AutomationRow) else None
+        is_wanted = head is not None and (row is None or row.schedule is not None or row.state == "deleting")
+        if is_wanted or not self._is_settled(changed, row.changed_at if row else None):
+            return None
+        return partial(self._remove_stray, schedule)
+
+    def _correct(self, row: AutomationRow, changed: datetime | None) -> Deed | _Aligned | None:
+        did = (self.schedules.correct(row) if changed else None) or self.schedules.ensure(row)
+        if did == "unchanged":
+            return (row, self.schedules.state(row, changed)) if changed else None
+        # It may have been changed since it was read.
+        self._follow(row.name, row)
+        return did
+
+    def _end_deletion(self, head: Head) -> Deed:
+        self._delete(head)
+        return "deleted"
+
+    def _remove_stray(self, schedule: str) -> Deed | None:
+        name = self.schedules.owner(schedule)
+        row = self.store.read(name) if name else None
+        if row is not None and row.schedule is not None:
+            return None  # It was written since the table was read.
+        return "removed" if self.schedules.remove(schedule) else None
 
     def _is_over(self, row: AutomationRow) -> bool:
-        """Whether it fired for the last time, and it was looked whether it did."""
-        last = min(row.checked_until, self.clock() - DONE_AFTER)
-        return row.schedule is not None and row.schedule.enabled and not row.fires_after(last)
-
-    def _remove_unwanted(self, rows: Mapping[str, AutomationRow], changed: Mapping[str, datetime]) -> Iterator[Repair]:
-        for schedule, moment in changed.items():
-            row = rows.get(schedule)
-            is_wanted = row is not None and (row.schedule is not None or row.state == "deleting")
-            if is_wanted or not self._is_settled(moment, row.changed_at if row else None):
-                continue
-            try:
-                if self.schedules.remove(schedule):
-                    yield Repair(schedule, "removed")
-            except SchedulerError as error:
-                yield Repair(schedule, "failed", str(error))
+        """Return whether it fired for the last time, its events had their time, and all its slots were looked for."""
+        if row.schedule is None or not row.schedule.enabled or row.fires_after(row.checked_until):
+            return False
+        return next(row.possible_slots(self.clock() - DONE_AFTER), None) is None
 
     def _is_settled(self, *changes: datetime | None) -> bool:
         return all(change is None or self.clock() - change > QUIET for change in changes)
+
+
+def _do(job: _Job) -> Repair | _Aligned | None:
+    """Do a job; what goes wrong with it is a repair that failed."""
+    result = None
+    with Attempt() as attempt:
+        result = job.act()
+    if attempt.error is None:
+        return Repair(job.name, result) if isinstance(result, str) else result
+    if isinstance(attempt.error, SchedulerError):
+        return Repair(job.name, "failed", str(attempt.error))
+    logger.error("automation not repaired", extra={"automation": job.name}, exc_info=attempt.error)
+    return Repair(job.name, "failed", f"{type(attempt.error).__name__}: {attempt.error}")
+
+
+def _if_done(deed: Deed, act: Callable[[], bool]) -> Deed | None:
+    return deed if act() else None
+
+
+def _read(heads: Mapping[str, Head]) -> set[str]:
+    """Return the names of the rows that can be read."""
+    return {head.name for head in heads.values() if isinstance(head, AutomationRow)}
 
 
 def _version(row: AutomationRow | None) -> tuple[str, str] | None:

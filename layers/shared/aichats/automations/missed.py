@@ -5,9 +5,11 @@ stopped, a function that was throttled, an event that got lost are found the sam
 whoever makes them, so a late run and a late event never both take effect.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from functools import cached_property
+from itertools import batched
 
 from aichats.automations import unrendered
 from aichats.automations.expressions import At, parse
@@ -15,6 +17,7 @@ from aichats.automations.firing import Firing, slot_of
 from aichats.automations.model import ScheduleTrigger
 from aichats.automations.rows import AutomationRow
 from aichats.automations.store import AutomationStore
+from aichats.automations.turns import CallAll, Turn
 from aichats.observability import count_now, logger
 from aichats.runs.dispatch import Dispatcher
 from aichats.runs.ledger import Ledger
@@ -34,11 +37,39 @@ class Gap:
     """The runs of a slot that the ledger does not know.
 
     Attributes:
+        row: the automation, under the trigger whose slot it is.
         sure: whether Scheduler should have fired: it knew of the slot long enough, or did fire for some targets.
+        run_late: whether they are to be run now.
     """
 
+    row: AutomationRow
+    slot: datetime
     runs: list[Run]
     sure: bool
+    run_late: bool = False
+
+
+@dataclass(frozen=True)
+class _Look:
+    """Slots of an automation that are to be looked at.
+
+    Attributes:
+        row: the automation, under the trigger whose slots they are.
+        slots: oldest first.
+        run_late: whether the newest that was missed is to be run.
+        there: the runs that each slot has.
+    """
+
+    row: AutomationRow
+    slots: list[datetime]
+    run_late: bool
+    there: dict[datetime, set[str]] = field(default_factory=dict)
+
+    @cached_property
+    def ids(self) -> dict[datetime, set[str]]:
+        """The ids of the runs that the automation makes for each slot with the targets that it has now."""
+        name, targets = self.row.name, self.row.automation.targets
+        return {slot: {slot_of(slot).run_id(name, target) for target in targets} for slot in self.slots}
 
 
 @dataclass(frozen=True)
@@ -56,7 +87,7 @@ class MissedSlots:
     grace: timedelta
     clock: Callable[[], datetime] = utc_now
 
-    def look(self) -> int:
+    def look(self, rows: Iterable[AutomationRow], turn: Turn) -> int:
         """Look at every slot that nobody looked at yet, of every enabled schedule. Returns how many runs were missed.
 
         Where the automation says ``missed: run``, the newest slot that was missed is run, late; the others are noted,
@@ -66,85 +97,138 @@ class MissedSlots:
             ExceptionGroup: some automations could not be looked at; all others were.
         """
         until = self.clock() - self.grace
-        missed, failures = 0, list[Exception]()
-        for row in self.store.rows():
-            with _Apart(row.name, failures):
-                missed += self._look_at(row, until)
+        failures: list[Exception] = []
+        due: dict[str, AutomationRow] = {}
+        for row in rows:
+            with _Apart([row], failures):
+                if _is_due(row, until):
+                    due[row.name] = row
+        missed = 0
+        for chunk in turn.chunks(due):
+            with _Apart(chunk, failures):
+                missed += self._look_at(chunk, until, turn.call_all, failures)
         if failures:
             raise ExceptionGroup("slots could not be looked for", failures)
         return missed
 
-    def _look_at(self, row: AutomationRow, until: datetime) -> int:
-        over = [former for former in row.former if former.replaced_at <= until]
-        fires = row.schedule is not None and row.schedule.enabled and row.checked_until < until
-        if row.state == "deleting" or not (over or fires):
-            return 0
-        missed = sum(self._find(row.under(former), former.replaced_at, run_late=False) for former in over)
-        if fires:
-            missed += self._find(row, until, run_late=row.automation.missed == "run")
+    def _look_at(
+        self, rows: Sequence[AutomationRow], until: datetime, call_all: CallAll, failures: list[Exception]
+    ) -> int:
+        looks = {row.name: list(_looks(row, until)) for row in rows}
+        self._read([look for each in looks.values() for look in each], call_all)
+        gaps: list[Gap] = []
+        looked_at: list[AutomationRow] = []
+        for row in rows:
+            with _Apart([row], failures):
+                gaps += [gap for look in looks[row.name] for gap in self._gaps(look)]
+                looked_at.append(row)
+        self._write(gaps)
         # Last: what dies before this is looked at again, and finds its own rows.
-        self.store.mark_checked(row, until)
-        return missed
+        self.store.mark_checked(looked_at, until)
+        return sum(len(gap.runs) for gap in gaps)
 
-    def _find(self, row: AutomationRow, until: datetime, *, run_late: bool) -> int:
+    def _read(self, looks: Sequence[_Look], call_all: CallAll) -> None:
+        """Read which runs the slots have."""
         # Read newest first, written oldest first: of two sweeps at once, one that finds the newest slot's runs made by
         # the other finds all older ones, and does not run one of them late as well.
-        looked = {slot: self._missing(row, slot) for slot in reversed(self._slots(row, until))}
-        missed = {slot: gap for slot, gap in reversed(looked.items()) if gap.runs}
-        late = max(missed, default=None) if run_late else None
-        for slot, gap in missed.items():
-            self._tell(row, slot, gap)
-            if slot == late:
-                self.dispatcher.fan_out(gap.runs)
-            else:
-                self.ledger.note(gap.runs, "missed", MISSED if gap.sure else TOO_SHORT)
-        return sum(len(gap.runs) for gap in missed.values())
+        for age in range(max((len(look.slots) for look in looks), default=0)):
+            slots = [(look, look.slots[-1 - age]) for look in looks if age < len(look.slots)]
+            # The ids of runs are known as long as the targets are those of that time.
+            known = {id_ for look, slot in slots if slot > look.row.targets_at for id_ in look.ids[slot]}
+            found = set[str]().union(*call_all(self.ledger.existing, list(batched(sorted(known), 100, strict=False))))
+            others = [(look, slot) for look, slot in slots if slot <= look.row.targets_at]
+            for look, slot in slots:
+                look.there[slot] = look.ids[slot] & found
+            for (look, slot), there in zip(others, call_all(self._of_slot, others), strict=True):
+                look.there[slot] = there
 
-    def _slots(self, row: AutomationRow, until: datetime) -> list[datetime]:
-        """The newest slots to look at, oldest first."""
-        slots: list[datetime] = []
-        slot = row.next_slot(row.checked_until)
-        while slot is not None and slot <= until:
-            slots.append(slot)
-            slot = row.next_slot(slot)
-        most = max(1, MAX_RUNS // len(row.automation.targets))
-        if len(slots) > most:
-            logger.error(
-                "too many slots to look at, the oldest are left out",
-                extra={"automation": row.name, "left_out": len(slots) - most, "from": slot_text(slots[0])},
-            )
-            count_now("RunsMissed", (len(slots) - most) * len(row.automation.targets))
-        return slots[-most:]
+    def _of_slot(self, asked: tuple[_Look, datetime]) -> set[str]:
+        look, slot = asked
+        return self.ledger.of_slot(look.row.name, slot_text(slot))
 
-    def _missing(self, row: AutomationRow, slot: datetime) -> Gap:
+    def _gaps(self, look: _Look) -> list[Gap]:
+        """What is missing of the slots, oldest first."""
+        gaps = [gap for slot in look.slots if (gap := self._gap(look, slot)).runs]
+        return [*gaps[:-1], *(replace(gap, run_late=look.run_late) for gap in gaps[-1:])]
+
+    def _gap(self, look: _Look, slot: datetime) -> Gap:
         """What is missing of a slot. Runs whose texts cannot be made are noted as failed."""
-        there = self.ledger.of_slot(row.name, slot_text(slot))
-        if there and slot <= row.targets_at:
-            return Gap([], sure=True)  # It fired for the targets that it had then.
+        row, there = look.row, look.there[slot]
+        if look.ids[slot] <= there or (there and slot <= row.targets_at):
+            return Gap(row, slot, [], sure=True)  # It fired: for the targets that it had then.
         fired = self.firing.fire(row.name, row.automation, slot_of(slot))
         unrendered.note(self.ledger, [(run, error) for run, error in fired.failed if run.run_id not in there])
-        return Gap([run for run in fired.runs if run.run_id not in there], sure=bool(there) or _is_known(row, slot))
+        missing = [run for run in fired.runs if run.run_id not in there]
+        return Gap(row, slot, missing, sure=bool(there) or _is_known(row, slot))
 
-    def _tell(self, row: AutomationRow, slot: datetime, gap: Gap) -> None:
-        about = {
-            "automation": row.name,
-            "slot": slot_text(slot),
-            "runs": len(gap.runs),
-            "missed": row.automation.missed,
-        }
-        if not gap.sure:
-            logger.warning("slot missed, just after its trigger was written", extra=about)
-            return
-        # Before it is written: if the process dies in between, the alarm goes off once too often, never too seldom.
-        count_now("RunsMissed", len(gap.runs))
-        logger.error("slot missed", extra=about)
+    def _write(self, gaps: Sequence[Gap]) -> None:
+        """Note the runs of slots that were missed, then run those that are to be run late."""
+        for gap in gaps:
+            _tell(gap)
+        for error, sure in ((MISSED, True), (TOO_SHORT, False)):
+            noted = [run for gap in gaps if gap.sure is sure and not gap.run_late for run in gap.runs]
+            if noted:
+                self.ledger.note(noted, "missed", error)
+        late = [run for gap in gaps if gap.run_late for run in gap.runs]
+        for provider in dict.fromkeys(run.provider for run in late):
+            self.dispatcher.fan_out([run for run in late if run.provider == provider])
+
+
+def _is_due(row: AutomationRow, until: datetime) -> bool:
+    """Return whether there are slots up to then at which nobody looked."""
+    if row.state == "deleting":
+        return False
+    is_on = row.schedule is not None and row.schedule.enabled
+    slot = row.next_slot(row.checked_until) if is_on else None
+    return (slot is not None and slot <= until) or any(former.replaced_at <= until for former in row.former)
+
+
+def _looks(row: AutomationRow, until: datetime) -> Iterator[_Look]:
+    for former in row.former:
+        if former.replaced_at <= until:
+            under = row.under(former)
+            yield _Look(under, _slots(under, former.replaced_at), run_late=False)
+    if row.schedule is not None and row.schedule.enabled:
+        yield _Look(row, _slots(row, until), run_late=row.automation.missed == "run")
+
+
+def _slots(row: AutomationRow, until: datetime) -> list[datetime]:
+    """The newest slots to look at, oldest first."""
+    slots: list[datetime] = []
+    slot = row.next_slot(row.checked_until)
+    while slot is not None and slot <= until:
+        slots.append(slot)
+        slot = row.next_slot(slot)
+    most = max(1, MAX_RUNS // len(row.automation.targets))
+    if len(slots) > most:
+        logger.error(
+            "too many slots to look at, the oldest are left out",
+            extra={"automation": row.name, "left_out": len(slots) - most, "from": slot_text(slots[0])},
+        )
+        count_now("RunsMissed", (len(slots) - most) * len(row.automation.targets))
+    return slots[-most:]
+
+
+def _tell(gap: Gap) -> None:
+    about = {
+        "automation": gap.row.name,
+        "slot": slot_text(gap.slot),
+        "runs": len(gap.runs),
+        "missed": gap.row.automation.missed,
+    }
+    if not gap.sure:
+        logger.warning("slot missed, just after its trigger was written", extra=about)
+        return
+    # Before it is written: if the process dies in between, the alarm goes off once too often, never too seldom.
+    count_now("RunsMissed", len(gap.runs))
+    logger.error("slot missed", extra=about)
 
 
 @dataclass(frozen=True)
 class _Apart:
-    """What goes wrong with an automation is told and kept, and stops no other."""
+    """What goes wrong with some automations is told and kept, and stops no other."""
 
-    automation: str
+    rows: Sequence[AutomationRow]
     failures: list[Exception]
 
     def __enter__(self) -> None:
@@ -153,7 +237,8 @@ class _Apart:
     def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> bool:
         if not isinstance(error, Exception):
             return False
-        logger.error("slots not looked for", extra={"automation": self.automation}, exc_info=error)
+        for row in self.rows:
+            logger.error("slots not looked for", extra={"automation": row.name}, exc_info=error)
         self.failures.append(error)
         return True
 

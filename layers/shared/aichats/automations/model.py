@@ -61,7 +61,7 @@ class ScheduleTrigger(Request):
     start: Moment | None = None
     """Nothing fires earlier; a ``rate`` is counted from it."""
     end: Moment | None = None
-    """Nothing fires later."""
+    """Nothing fires at it or later."""
     enabled: bool = True
     expression: Annotated[str, Field(examples=["cron(0 9 ? * MON *)", "rate(1 hour)", "at(2030-01-31T09:00:00)"])]
 

@@ -38,7 +38,7 @@ def fire_times(
         expression: `cron(...)`, `rate(...)` or `at(...)`.
         timezone: the IANA zone whose wall clock cron and at mean.
         start: nothing fires earlier; a rate fires at `start` itself and then every period.
-        end: nothing fires later. For an at, start and end are ignored, as EventBridge Scheduler does.
+        end: nothing fires at it or later. For an at, start and end are ignored, as EventBridge Scheduler does.
         after: a fire time at this very moment is left out.
 
     Raises:
@@ -79,7 +79,7 @@ def _utc(name: str, moment: datetime) -> datetime:
 
 def _rate_times(rate: Rate, first: datetime, last: datetime, after: datetime) -> Iterator[datetime]:
     next_slot = max(0, (after - first) // rate.period + 1)
-    last_slot = (last - first) // rate.period
+    last_slot = -((first - last) // rate.period) - 1
     return (first + slot * rate.period for slot in range(next_slot, last_slot + 1))
 
 
@@ -88,7 +88,7 @@ def _cron_times(
 ) -> Iterator[datetime]:
     since = max(after, first) if first else after
     for moment in _moments(_wall_clock_times(cron, since.astimezone(zone), zone), zone):
-        if moment > last:
+        if moment >= last:
             return
         if moment >= since and moment > after:
             yield moment
@@ -119,6 +119,8 @@ def _days(cron: Cron, first: date) -> Iterator[date]:
         if year < first.year:
             continue
         for month in cron.months:
+            if (year, month) < (first.year, first.month):
+                continue
             for day in cron.days.in_month(year, month):
                 if (found := date(year, month, day)) >= first:
                     yield found

@@ -111,13 +111,18 @@ class Evaluator:
 
     def __init__(self, budget: int = BUDGET) -> None:
         self._interpreter = BoundedInterpreter(budget)
-        self._tree = cache(parse)
+        self._tree = cache(self._parsed)
         self.parts = cache(lambda text: tuple(parts(text)))
 
     @property
     def is_spent(self) -> bool:
         """Whether the budget is used up."""
         return self._interpreter.left < 0
+
+    @property
+    def left(self) -> int:
+        """What is left of the budget."""
+        return max(0, self._interpreter.left)
 
     def value(self, expression: str, names: Mapping[str, Any]) -> Any:
         """The value of one JMESPath expression.
@@ -154,6 +159,10 @@ class Evaluator:
         except BudgetError:
             raise RenderError(_TOO_MUCH, expression=expression) from None
         return value if isinstance(value, str) else _json(expression, value)
+
+    def _parsed(self, expression: str) -> Any:
+        self._interpreter.pay_for_parsing(expression)
+        return parse(expression)
 
 
 def render(text: str, names: Mapping[str, Any], evaluator: Evaluator | None = None) -> str:

@@ -3,9 +3,9 @@
 import hashlib
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, TypeAdapter
@@ -15,8 +15,8 @@ from aichats.errors import AichatsError, InputError, UnreadableError
 from aichats.runs.times import from_text, to_text
 from aichats.validation import read_stored
 
-WEBHOOK = "webhook"
-"""Name and only value of the attribute that the index of listening automations has for its key."""
+SECOND = timedelta(seconds=1)
+"""The unit of the times of a trigger."""
 
 _ELEMENT = re.compile(r'[ \t]*(?:((?:W/)?"[^"\x00-\x20\x7f]*")[ \t]*)?(?:,|\Z)')
 """An element of a list of ETags, which may be empty, and the comma after it."""
@@ -81,6 +81,8 @@ class AutomationRow(Head):
     """From when a ``rate`` is counted: kept as long as expression, zone and start stay as they are."""
     replaced: str | None = None
     """The ETag of the version before."""
+    aligned: str | None = None
+    """What the sweep wrote when it found the schedule as this version of the row wants it."""
     former: tuple[Former, ...] = ()
     """Triggers whose slots are still to be looked at, oldest first."""
 
@@ -89,6 +91,14 @@ class AutomationRow(Head):
         """Its trigger, if the row is active and that is a schedule."""
         trigger = self.automation.trigger
         return trigger if self.state == "active" and isinstance(trigger, ScheduleTrigger) else None
+
+    @property
+    def event_types(self) -> tuple[str, ...]:
+        """The event types that it listens to: none unless the row is active and its trigger enabled."""
+        trigger = self.automation.trigger
+        if self.state != "active" or not isinstance(trigger, WebhookTrigger) or not trigger.enabled:
+            return ()
+        return tuple(dict.fromkeys(trigger.events))
 
     def fires_after(self, moment: datetime) -> bool:
         """Whether its schedule has a slot later than that, enabled or not."""
@@ -100,6 +110,17 @@ class AutomationRow(Head):
         if not isinstance(trigger, ScheduleTrigger):
             return None
         return next(schedule_times(trigger, self.rate_start, after), None)
+
+    def possible_slots(self, after: datetime) -> Iterator[datetime]:
+        """Return the slots later than that at which Scheduler may fire, one exactly at the trigger's ``end`` included.
+
+        AWS says that a schedule fires before its end, so no slot is expected there. If its event comes, it is taken.
+        """
+        trigger = self.automation.trigger
+        if not isinstance(trigger, ScheduleTrigger):
+            return iter(())
+        end = trigger.end + SECOND if trigger.end else None
+        return schedule_times(trigger.model_copy(update={"end": end}), self.rate_start, after)
 
     def under(self, former: Former) -> "AutomationRow":
         """Itself, if the former trigger were still its trigger."""
@@ -149,7 +170,6 @@ def next_row(name: str, automation: Automation, old: Head | None, now: datetime)
 
 def item_of(row: AutomationRow) -> dict[str, Any]:
     """The attributes of a row."""
-    trigger = row.automation.trigger
     item = {
         "name": row.name,
         "definition": canonical(row.automation),
@@ -164,7 +184,6 @@ def item_of(row: AutomationRow) -> dict[str, Any]:
         "rate_start": to_text(row.rate_start) if row.rate_start else None,
         "replaced": row.replaced,
         "former": _former_text(row.former) if row.former else None,
-        "webhook": WEBHOOK if isinstance(trigger, WebhookTrigger) and trigger.enabled else None,
     }
     return {name: value for name, value in item.items() if value is not None}
 
@@ -210,6 +229,7 @@ def _row_of(item: Mapping[str, Any], what: str) -> AutomationRow:
         **vars(_head_of(item, what)),
         automation=read_stored(Automation.model_validate, json.loads(item["definition"]), what),
         replaced=item.get("replaced"),
+        aligned=item.get("aligned"),
         former=read_stored(_FORMER.validate_json, item.get("former", "[]"), what),
         **known,
     )

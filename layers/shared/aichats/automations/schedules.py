@@ -1,8 +1,7 @@
 """The schedules of automations in EventBridge Scheduler, in the stack's own group.
 
-A schedule is called ``<stack>-automation-<name>``; where that is over 64 characters, a hash stands for the name. On AWS
-a role is limited to the group, and the prefix only keeps these schedules apart from the template's own; the local cloud
-sees every schedule in the group ``default``, so there the stack's name at the beginning is what permissions go by.
+A schedule is called ``<stack>-automation-<name>``; if that is over 64 characters, a hash stands for the name. Roles may
+only touch schedules whose names begin so: the template's own schedules in the same group are not among them.
 
 A schedule carries only the automation's name: what is to be done is looked up when it fires, so an old schedule cannot
 do what an automation said once.
@@ -13,7 +12,7 @@ import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Literal, Protocol
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -21,13 +20,13 @@ from botocore.exceptions import BotoCoreError, ClientError
 from aichats.automations.expressions import Rate, parse
 from aichats.automations.model import ScheduleTrigger
 from aichats.automations.rows import AutomationRow
-from aichats.errors import AichatsError
+from aichats.errors import AichatsError, ConfigurationError
 from aichats.runs.items import Call
 from aichats.runs.times import utc_now
 
 MAX_NAME = 64
-MAX_STACK = 31
-"""Characters of the stack's name that are used: so many leave room for a hash."""
+MAX_STACK = 41
+"""Characters that the stack's name may have: so many leave room for ten characters of a hash."""
 MAX_EVENT_AGE = timedelta(hours=1)
 """How long Scheduler tries to hand an event over."""
 MAX_ATTEMPTS = 20
@@ -99,6 +98,18 @@ class Schedules:
     dead_letters_arn: str
     clock: Callable[[], datetime] = utc_now
 
+    def __post_init__(self) -> None:
+        """Check that schedules can be named.
+
+        Raises:
+            ConfigurationError: the stack's name is too long.
+        """
+        if len(self.stack) > MAX_STACK:
+            raise ConfigurationError(
+                f"SCHEDULE_GROUP: {self.stack!r} has {len(self.stack)} characters, and {MAX_STACK} are allowed: "
+                "names of schedules begin with it. Deploy the stack under a shorter name"
+            )
+
     def ensure(self, row: AutomationRow) -> Literal["created", "updated", "unchanged"]:
         """Make the schedule of an active row as the row wants it. The row must have a slot that is still to come.
 
@@ -143,6 +154,29 @@ class Schedules:
         """
         return {each["Name"]: max(each["CreationDate"], each["LastModificationDate"]) for each in self._listed()}
 
+    def state(self, row: AutomationRow, changed: datetime) -> str:
+        """Return what tells the state of an active row's schedule from any other.
+
+        It has the time at which the schedule changed last, and a hash of what the row and this stack want of it: a
+        schedule that somebody changes, a row that changes, and a deployment that changes roles or queues give another
+        state. The StartDate is left out, because what is wanted of it depends on the present time.
+        """
+        wanted = {name: value for name, value in self._wanted(row).items() if name != "StartDate"}
+        digest = hashlib.sha256(json.dumps(wanted, default=str).encode()).hexdigest()[:16]
+        return f"{changed.astimezone(UTC).isoformat()} {digest}"
+
+    def owner(self, schedule: str) -> str | None:
+        """Return the name of the automation that a schedule belongs to; ``None`` if there is no such schedule.
+
+        Raises:
+            SchedulerError: it could not be read.
+        """
+        name = schedule.removeprefix(self._prefix)
+        if not name.startswith("."):
+            return name
+        found = self._call(MISSING, schedule, self.client.get_schedule, Name=schedule, GroupName=self.group)
+        return str(json.loads(found["Target"]["Input"])["automation"]) if found else None
+
     def schedule_name(self, name: str) -> str:
         """What the schedule of an automation is called."""
         plain = f"{self._prefix}{name}"
@@ -154,7 +188,7 @@ class Schedules:
 
     @property
     def _prefix(self) -> str:
-        return f"{self.stack[:MAX_STACK]}-automation-"
+        return f"{self.stack}-automation-"
 
     def _listed(self) -> Iterator[Mapping[str, Any]]:
         wanted = {"GroupName": self.group, "NamePrefix": self._prefix, "MaxResults": 100}

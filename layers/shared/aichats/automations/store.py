@@ -13,18 +13,20 @@ the condition that the row is as it was read, so of two that change it at once o
 """
 
 import builtins
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any, Protocol
+from functools import cached_property
+from itertools import batched
+from typing import Any
 
 from botocore.exceptions import ClientError
 
-from aichats.automations.expressed import bound, refused_item
+from aichats.automations.expressed import NEW, UNCHANGED, DynamoDB, bound, conditional, pages
+from aichats.automations.listening import Listening, changes
 from aichats.automations.model import Automation, canonical
 from aichats.automations.rows import (
-    WEBHOOK,
     AutomationRow,
     Head,
     State,
@@ -38,7 +40,6 @@ from aichats.automations.rows import (
 )
 from aichats.errors import InputError, UnreadableError
 from aichats.observability import count_now, logger
-from aichats.runs.items import Call
 from aichats.runs.rows import decode, encode
 from aichats.runs.times import to_text, utc_now
 
@@ -46,36 +47,27 @@ MAX_BYTES = 350_000
 """Of a definition as JSON. DynamoDB takes 400 KB for a row."""
 KEEP_DONE = timedelta(days=7)
 """How long the row of a one-off stays after it fired."""
-NEW = "attribute_not_exists(#name)"
-UNCHANGED = "#etag = :etag AND #state = :state"
+BATCH = 100
+"""Items that DynamoDB reads or writes at once."""
+REJECTED = {"TransactionCanceledException", "ValidationException"}
 
 
-class DynamoDB(Protocol):
-    """The part of boto3's client that is used here."""
+@dataclass(frozen=True)
+class Contents:
+    """The whole table.
 
-    @property
-    def get_item(self) -> Call:
-        """Read one item."""
+    Attributes:
+        heads: the rows; of one that cannot be read what it takes to delete it, unless that cannot be read either.
+        names: of all rows, even of those that cannot be read.
+    """
 
-    @property
-    def put_item(self) -> Call:
-        """Write one item."""
-
-    @property
-    def update_item(self) -> Call:
-        """Change one item."""
+    heads: builtins.list[Head]
+    names: set[str]
 
     @property
-    def delete_item(self) -> Call:
-        """Remove one item."""
-
-    @property
-    def scan(self) -> Call:
-        """Read a page of all items."""
-
-    @property
-    def query(self) -> Call:
-        """Read a page of an index."""
+    def rows(self) -> Iterator[AutomationRow]:
+        """The rows that can be read."""
+        return _readable(self.heads)
 
 
 @dataclass(frozen=True)
@@ -143,17 +135,15 @@ class AutomationStore:
 
     def end_delete(self, row: Head) -> bool:
         """Remove the row, if it is as it was read. Whether there is none now."""
-        try:
-            self.client.delete_item(
-                TableName=self.table,
-                Key={"name": {"S": row.name}},
-                ConditionExpression=UNCHANGED,
-                ReturnValuesOnConditionCheckFailure="ALL_OLD",
-                **bound({"etag": row.etag, "state": row.state}, UNCHANGED),
-            )
-        except ClientError as error:
-            return not refused_item(error)
-        return True
+        delete = {
+            "TableName": self.table,
+            "Key": {"name": {"S": row.name}},
+            "ConditionExpression": UNCHANGED,
+            "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+            **bound({"etag": row.etag, "state": row.state}, UNCHANGED),
+        }
+        stands = conditional(self.client, "Delete", delete, changes(self.table, row, None))
+        return not stands
 
     # ------------------------------------------------------------------ written by the sweep
 
@@ -167,13 +157,20 @@ class AutomationStore:
         kept_until = int((self.clock() + KEEP_DONE).timestamp())
         return self._set_state(row, "done", {"ttl": kept_until} if once else {})
 
-    def mark_checked(self, row: AutomationRow, until: datetime) -> bool:
+    def mark_checked(self, rows: Iterable[AutomationRow], until: datetime) -> None:
         """Note that every slot up to ``until`` was looked for, those of former triggers that ended by then included.
 
-        Returns:
-            Whether the row was as it was read.
+        A row that changed since it was read stays as it is.
         """
-        return self._update(row, checked(row, until))
+        self._mark([(row, checked(row, until)) for row in rows])
+
+    def mark_aligned(self, rows: Iterable[tuple[AutomationRow, str]]) -> None:
+        """Note that schedules were found as the rows want them. A row that changed since it was read stays as it is.
+
+        Args:
+            rows: each row, with what tells the state of its schedule from any other.
+        """
+        self._mark([(row, {"aligned": state}) for row, state in rows])
 
     # ------------------------------------------------------------------ read
 
@@ -194,23 +191,22 @@ class AutomationStore:
 
     def rows(self) -> Iterator[AutomationRow]:
         """All rows as of now, in whatever state, in no order."""
-        return _readable(self.heads())
+        return _readable(_heads(map(decode, self._rows())))
 
-    def heads(self) -> Iterator[Head]:
-        """All rows as of now, as :meth:`rows`; of one that cannot be read what it takes to delete it, if that can."""
-        return _heads(self._items(self.client.scan, ConsistentRead=True))
+    def contents(self) -> Contents:
+        """Return the whole table as of now."""
+        items = list(map(decode, self._rows()))
+        return Contents(list(_heads(items)), {item["name"] for item in items})
 
-    def names(self) -> set[str]:
-        """The names of all rows as of now, also of those that cannot be read."""
-        items = self._items(self.client.scan, ConsistentRead=True, ProjectionExpression="#name", **bound({}, "#name"))
-        return {item["name"]["S"] for item in items}
+    def listeners(self, event_type: str) -> Iterator[AutomationRow]:
+        """The automations that listen to an event type, as of now. One that is new shows here after a moment."""
+        names = self.listening.names(event_type)
+        return (row for row in _readable(_heads(map(decode, self._named(names)))) if event_type in row.event_types)
 
-    def webhook_automations(self) -> Iterator[AutomationRow]:
-        """The automations that listen to events: active and enabled. A change shows here after a moment."""
-        condition = "#webhook = :webhook"
-        equal = bound({"webhook": WEBHOOK}, condition)
-        items = self._items(self.client.query, IndexName="by_trigger", KeyConditionExpression=condition, **equal)
-        return _readable(_heads(items))
+    @cached_property
+    def listening(self) -> Listening:
+        """Which automations listen to what."""
+        return Listening(self.client, self.table)
 
     # ------------------------------------------------------------------ inside
 
@@ -226,51 +222,76 @@ class AutomationStore:
     def _replace(self, old: Head | None, row: AutomationRow) -> bool:
         condition = UNCHANGED if old else NEW
         item = item_of(row)
-        try:
-            self.client.put_item(
-                TableName=self.table,
-                Item=encode(item),
-                ConditionExpression=condition,
-                ReturnValuesOnConditionCheckFailure="ALL_OLD",
-                **bound({"etag": old.etag, "state": old.state} if old else {}, condition),
-            )
-        except ClientError as error:
-            # It may be what we wrote: boto3 repeats a write whose answer got lost.
-            return refused_item(error) == item
-        return True
+        put = {
+            "TableName": self.table,
+            "Item": encode(item),
+            "ConditionExpression": condition,
+            "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+            **bound({"etag": old.etag, "state": old.state} if old else {}, condition),
+        }
+        stands = conditional(self.client, "Put", put, changes(self.table, old, row))
+        # It may be what we wrote: boto3 repeats a write whose answer got lost.
+        return stands in (None, item)
 
     def _set_state(
         self, row: Head, state: State, also: Mapping[str, Any] | None = None, remove: tuple[str, ...] = ()
     ) -> bool:
         return self._update(row, {"state": state, "changed_at": to_text(self.clock()), **(also or {})}, remove)
 
+    def _mark(self, marks: Sequence[tuple[Head, Mapping[str, Any]]]) -> None:
+        """Change attributes of rows, many in a transaction. A row that changed since it was read stays as it is.
+
+        A transaction that DynamoDB rejects is made again in two halves, down to single rows: because a row changed, or
+        because the rows are too large together.
+        """
+        for part in batched(marks, BATCH, strict=False):
+            if len(part) == 1:
+                self._update(*part[0])
+                continue
+            try:
+                self.client.transact_write_items(TransactItems=[{"Update": self._change(*mark)} for mark in part])
+            except ClientError as error:
+                if error.response["Error"]["Code"] not in REJECTED:
+                    raise
+                half = len(part) // 2
+                self._mark(part[:half])
+                self._mark(part[half:])
+
     def _update(self, row: Head, changes: Mapping[str, Any], remove: tuple[str, ...] = ()) -> bool:
+        stands = conditional(self.client, "Update", self._change(row, changes, remove), [])
+        # It may be what we wrote: boto3 repeats a write whose answer got lost.
+        ours = {"etag": row.etag, **changes}
+        return stands is None or all(stands.get(key) == value for key, value in ours.items())
+
+    def _change(self, row: Head, changes: Mapping[str, Any], remove: tuple[str, ...] = ()) -> dict[str, Any]:
+        """The request that changes a row if it is as it was read."""
         expression = f"SET {', '.join(f'#{name} = :new_{name}' for name in changes)}"
         expression += f" REMOVE {', '.join(f'#{name}' for name in remove)}" if remove else ""
         new = {f"new_{name}": value for name, value in changes.items()}
-        try:
-            self.client.update_item(
-                TableName=self.table,
-                Key={"name": {"S": row.name}},
-                UpdateExpression=expression,
-                ConditionExpression=UNCHANGED,
-                ReturnValuesOnConditionCheckFailure="ALL_OLD",
-                **bound({"etag": row.etag, "state": row.state, **new}, expression, UNCHANGED),
-            )
-        except ClientError as error:
-            # It may be what we wrote: boto3 repeats a write whose answer got lost.
-            stands = refused_item(error)
-            return all(stands.get(key) == value for key, value in {"etag": row.etag, **changes}.items())
-        return True
+        return {
+            "TableName": self.table,
+            "Key": {"name": {"S": row.name}},
+            "UpdateExpression": expression,
+            "ConditionExpression": UNCHANGED,
+            "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+            **bound({"etag": row.etag, "state": row.state, **new}, expression, UNCHANGED),
+        }
 
-    def _items(self, call: Call, **request: Any) -> Iterator[Mapping[str, Any]]:
-        more: dict[str, Any] = {}
-        while True:
-            answer: Mapping[str, Any] = call(TableName=self.table, **request, **more)
-            yield from answer["Items"]
-            if "LastEvaluatedKey" not in answer:
-                return
-            more = {"ExclusiveStartKey": answer["LastEvaluatedKey"]}
+    def _rows(self, **request: Any) -> Iterator[Mapping[str, Any]]:
+        """The items that are rows, which have no colon in their name."""
+        rows = {"FilterExpression": "NOT contains(#name, :colon)", **bound({"colon": ":"}, "#name")}
+        return pages(self.client.scan, TableName=self.table, ConsistentRead=True, **rows, **request)
+
+    def _named(self, names: Iterable[str]) -> Iterator[Mapping[str, Any]]:
+        """The rows of these names, as far as there are any."""
+        for part in batched(dict.fromkeys(names), BATCH, strict=False):
+            wanted: Mapping[str, Any] = {
+                self.table: {"Keys": [{"name": {"S": name}} for name in part], "ConsistentRead": True}
+            }
+            while wanted:
+                answer = self.client.batch_get_item(RequestItems=wanted)
+                yield from answer["Responses"].get(self.table, [])
+                wanted = answer.get("UnprocessedKeys", {})
 
 
 def _readable(heads: Iterable[Head]) -> Iterator[AutomationRow]:
@@ -279,7 +300,7 @@ def _readable(heads: Iterable[Head]) -> Iterator[AutomationRow]:
 
 def _heads(items: Iterable[Mapping[str, Any]]) -> Iterator[Head]:
     """The rows, as far as this version of the code can read them: one that it cannot must not stop all others."""
-    for item in map(decode, items):
+    for item in items:
         try:
             yield row_of(item)
         except UnreadableError as error:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import takewhile
 from typing import TYPE_CHECKING
 
 from aichats.observability import count, logger, measure_seconds
@@ -74,6 +75,6 @@ class Ticks:
 
 
 def _slot(row: AutomationRow, moment: datetime) -> datetime | None:
-    """The slot that Scheduler means; ``None`` if the automation has none there."""
-    slot = row.next_slot(moment - NEAR)
-    return slot if slot is not None and slot < moment + NEAR else None
+    """Return the slot nearest to the time, which is the one that Scheduler means; ``None`` if none is near."""
+    near = takewhile(lambda slot: slot < moment + NEAR, row.possible_slots(moment - NEAR))
+    return min(near, key=lambda slot: abs(slot - moment), default=None)

@@ -91,12 +91,12 @@ class Dispatcher:
         """
         self._send(self._add(runs))
 
-    def accept(self, runs: Sequence[Run]) -> None:
+    def accept(self, runs: Sequence[Run], after: int = 0) -> None:
         """As :meth:`fan_out`, for a caller who is told the ids: once they are in the ledger the runs will be performed.
 
-        Were an error told, the caller would start them again.
+        Were an error told, the caller would start them again. ``after`` says how many runs come before these.
         """
-        self.send_or_leave(self._add(runs))
+        self.send_or_leave(self._add(runs, after))
 
     def send_or_leave(self, runs: Sequence[Due]) -> None:
         """Send a message for each run, all of which are in the ledger. Those that SQS refuses are left to the sweep."""
@@ -105,12 +105,12 @@ class Dispatcher:
         except QueueError:
             logger.exception("runs left to the sweep", extra={"run_ids": [run.run_id for run in runs]})
 
-    def _add(self, runs: Sequence[Run]) -> list[Due]:
+    def _add(self, runs: Sequence[Run], after: int = 0) -> list[Due]:
         """Write the runs to the ledger. Those that are open now, and when each is due from now on."""
         now = self.ledger.clock()
-        apart = self._apart(runs[0]) if runs[1:] else timedelta(0)
-        delay_of = {run.run_id: number * apart for number, run in enumerate(runs)}
-        opened = self.ledger.add(runs, lambda index: now + index * apart)
+        apart = self._apart(runs[0]) if after or runs[1:] else timedelta(0)
+        delay_of = {run.run_id: number * apart for number, run in enumerate(runs, after)}
+        opened = self.ledger.add(runs, lambda index: now + (after + index) * apart)
         return [Due.of(run, delay_of[run.run_id]) for run in opened]
 
     def _send(self, runs: Sequence[Due]) -> None:

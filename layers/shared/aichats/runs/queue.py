@@ -4,6 +4,8 @@ Runs whose provider takes minutes have a queue and a function of their own, so t
 
 Many runs at once are sent as a few group messages. ``perform_runs`` sends one message for each of their runs, so a
 fan-out of 1,000 runs costs its caller one call to SQS.
+
+An event message holds an event of a webhook, with the automations for which the webhook's function had no time.
 """
 
 import json
@@ -15,7 +17,17 @@ from itertools import batched
 from typing import Annotated, Any, Literal, Protocol
 
 from botocore.exceptions import BotoCoreError, ClientError
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Discriminator, Field, Tag, TypeAdapter, ValidationError
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Discriminator,
+    Field,
+    JsonValue,
+    Tag,
+    TypeAdapter,
+    ValidationError,
+)
 
 from aichats.runs.model import Run
 from aichats.runs.times import utc_now
@@ -23,6 +35,12 @@ from aichats.runs.times import utc_now
 MAX_DELAY = timedelta(minutes=15)
 """What SQS delays a message at the most."""
 BATCH = 10
+BATCH_BYTES = 240_000
+"""Of a message, and of all messages that are sent together. SQS takes 1 MiB, a local one often 256 KiB."""
+EVENT_BYTES = 200_000
+"""Of an event in a message. The names of its automations take the rest."""
+NAMES = 500
+"""Automations of an event message, of at most 67 bytes each."""
 GROUP = 100
 """Runs of a group message: as many as ten calls to SQS send singly."""
 
@@ -63,15 +81,28 @@ class GroupMessage(_Form):
     """The id of each run, and how many seconds after ``sent_at`` it is due."""
 
 
+class EventMessage(_Form):
+    """Automations that are to be rendered for an event of a webhook, which would not wait for them.
+
+    A message that comes twice does no harm: each run has the same id whoever renders it.
+    """
+
+    kind: Literal["event"] = "event"
+    webhook_id: str
+    event: dict[str, JsonValue]
+    automations: Annotated[tuple[str, ...], Field(min_length=1)]
+
+
 def _kind(body: object) -> str:
     """The form of a message. A message about one run names no form: it is the oldest."""
     return str(body.get("kind", "run")) if isinstance(body, dict) else "run"
 
 
 type AnyMessage = Annotated[
-    Annotated[Message, Tag("run")] | Annotated[GroupMessage, Tag("group")], Discriminator(_kind)
+    Annotated[Message, Tag("run")] | Annotated[GroupMessage, Tag("group")] | Annotated[EventMessage, Tag("event")],
+    Discriminator(_kind),
 ]
-_MESSAGE: TypeAdapter[Message | GroupMessage] = TypeAdapter(AnyMessage)
+_MESSAGE: TypeAdapter[Message | GroupMessage | EventMessage] = TypeAdapter(AnyMessage)
 
 
 class UnreadableMessageError(Exception):
@@ -82,7 +113,7 @@ class QueueError(Exception):
     """SQS did not take some messages. Their runs are in the ledger, and ``sweep_runs`` sends them again."""
 
 
-def read(body: str) -> Message | GroupMessage:
+def read(body: str) -> Message | GroupMessage | EventMessage:
     """Return the message that a body holds.
 
     Raises:
@@ -170,6 +201,16 @@ class Queue:
         due = [Due(run_id, group.slow, timedelta(seconds=seconds) - elapsed) for run_id, seconds in group.runs]
         self.send_singly(due)
 
+    def send_event(self, message: EventMessage, *, apart: bool = False) -> None:
+        """Send automations that are to be rendered for an event: as few messages as they fit into, or one for each.
+
+        Raises:
+            QueueError: SQS did not take some.
+        """
+        parts = batched(message.automations, 1 if apart else NAMES, strict=False)
+        each = [message.model_copy(update={"automations": part}) for part in parts]
+        self._send_all(self.url, [_message(one, timedelta(0)) for one in each])
+
     def bury(self, body: str, reason: str) -> None:
         """Put a message that cannot be read to the dead letters, with the reason.
 
@@ -192,7 +233,7 @@ class Queue:
             QueueError: SQS did not take some; it was offered all.
         """
         refused: list[str] = []
-        for batch in batched(messages, BATCH, strict=False):
+        for batch in _batches(messages):
             refused += self._send_batch(url, batch)
         if refused:
             raise QueueError(f"SQS did not take {len(refused)} of {len(messages)} messages: {refused[0]}")
@@ -214,6 +255,26 @@ class Queue:
         return [json.dumps(failure) for failure in failed]
 
 
+def fits(event: Mapping[str, Any]) -> bool:
+    """Return whether an event of a webhook fits into a message."""
+    return len(_json(event)) <= EVENT_BYTES
+
+
+def _batches(messages: Sequence[Mapping[str, Any]]) -> Iterator[Sequence[Mapping[str, Any]]]:
+    """Messages that are sent together: up to ten, which are not too large."""
+    batch: list[Mapping[str, Any]] = []
+    size = 0
+    for message in messages:
+        more = len(message["MessageBody"])
+        if batch and (len(batch) == BATCH or size + more > BATCH_BYTES):
+            yield batch
+            batch, size = [], 0
+        batch.append(message)
+        size += more
+    if batch:
+        yield batch
+
+
 def _groups(runs: Sequence[Due]) -> Iterator[Sequence[Due]]:
     """Groups of at most 100 runs, each for one queue."""
     for slow in (False, True):
@@ -226,4 +287,9 @@ def _seconds(delay: timedelta) -> int:
 
 
 def _message(form: BaseModel, delay: timedelta) -> dict[str, Any]:
-    return {"MessageBody": form.model_dump_json(), "DelaySeconds": _seconds(min(delay, MAX_DELAY))}
+    return {"MessageBody": _json(form.model_dump(mode="json")), "DelaySeconds": _seconds(min(delay, MAX_DELAY))}
+
+
+def _json(value: Mapping[str, Any]) -> str:
+    """JSON in ASCII: SQS does not take every character."""
+    return json.dumps(value, separators=(",", ":"))

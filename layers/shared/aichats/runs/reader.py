@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
+from typing import Any
 
 from aichats.errors import UnreadableError
 from aichats.observability import count_now, logger
@@ -96,6 +97,18 @@ class Reader:
             found |= {item["run_id"] for item in items}
             if start is None:
                 return found
+
+    def existing(self, run_ids: Sequence[str]) -> set[str]:
+        """Return which of up to 100 runs have a row. One that was written just now may be left out."""
+        keys = [{"run_id": {"S": run_id}} for run_id in run_ids]
+        wanted: Mapping[str, Any] = {self.table: {"Keys": keys, "ProjectionExpression": "run_id"}}
+        found: set[str] = set()
+        while wanted:
+            answer = self.client.batch_get_item(RequestItems=wanted)
+            found |= {item["run_id"]["S"] for item in answer["Responses"].get(self.table, [])}
+            # What DynamoDB left out because it was too much at once.
+            wanted = answer.get("UnprocessedKeys", {})
+        return found
 
     def _whole(self, item: Json) -> Row:
         """The row of an item, with its whole action."""

@@ -5,7 +5,7 @@ from functools import partial
 
 from aichats.automations.keeper import DONE_AFTER, Repair
 from aichats.automations.model import Automation
-from tests.automations import CRON, RATE, WEBHOOK, at, automation, scheduled
+from tests.automations import CRON, RATE, WEBHOOK, at, automation, heal, scheduled
 from tests.keeper_bench import AFTER_ROW, NAME, SCHEDULE, Stack
 from tests.ledgers import NOON
 
@@ -16,14 +16,14 @@ def test_what_changed_in_the_last_ten_minutes_is_left_alone(stack: Stack) -> Non
     stack.keeper.put("gone", CRON)
     stack.stops(AFTER_ROW, lambda: stack.keeper.delete("gone"))
     stack.clock.forward(minutes=10)
-    assert stack.calm.heal() == []
+    assert heal(stack.calm) == []
     stack.clock.forward(seconds=1)
     # Somebody is at work in the console.
     stack.scheduler.schedules["dev-automation-old"] |= {"State": "DISABLED", "LastModificationDate": stack.clock.now}
     stray = {**stack.scheduler.schedules["dev-automation-old"], "Name": "dev-automation-stray"}
     stack.scheduler.schedules["dev-automation-stray"] = stray
 
-    assert {(repair.name, repair.deed) for repair in stack.calm.heal()} == {("new", "created"), ("gone", "deleted")}
+    assert {(repair.name, repair.deed) for repair in heal(stack.calm)} == {("new", "created"), ("gone", "deleted")}
     assert {(repair.name, repair.deed) for repair in stack.sweep()} == {
         ("old", "updated"),
         ("dev-automation-stray", "removed"),
@@ -35,7 +35,7 @@ def test_the_schedule_of_a_row_that_changed_just_now_is_left_alone(stack: Stack)
     stack.clock.forward(hours=1)
     stack.stops(AFTER_ROW, lambda: stack.keeper.put(NAME, WEBHOOK))
 
-    assert stack.calm.heal() == []
+    assert heal(stack.calm) == []
     assert stack.sweep() == [Repair(SCHEDULE, "removed")]
 
 
@@ -46,7 +46,7 @@ def test_a_stray_schedule_that_is_gone_already_is_no_repair(stack: Stack) -> Non
     stack.world.meanwhile = lambda: stack.calm.put(NAME, WEBHOOK)
 
     with stack.world.process({2: "meanwhile"}):
-        assert stack.keeper.heal() == []
+        assert heal(stack.keeper) == []
     assert stack.scheduler.schedules == {}
 
 
@@ -56,7 +56,7 @@ def test_what_is_changed_while_the_sweep_repairs_it_is_not_undone(stack: Stack) 
     stack.world.meanwhile = lambda: stack.calm.put(NAME, RATE)
 
     with stack.world.process({2: "meanwhile"}):
-        assert stack.keeper.heal() == [Repair(NAME, "updated")]
+        assert heal(stack.keeper) == [Repair(NAME, "updated")]
     assert stack.expression() == "rate(5 minutes)"
 
 
@@ -94,12 +94,12 @@ def test_one_that_cannot_be_repaired_does_not_stop_the_others(stack: Stack) -> N
     stack.keeper.put("stray", CRON)
     stack.store.end_delete(stack.store.put("stray", CRON)[0])
     stack.clock.forward(minutes=11)
-    # List, scan, scan names, create one; create the other, look at its schedule and its row again; delete the stray.
-    with stack.world.process({3: "error before", 8: "error before"}):
-        repairs = [(repair.deed, "ConnectionClosedError" in repair.reason) for repair in stack.keeper.heal()]
+    # Scan, list, scan the index, create one; read the row of the stray, delete it; create the other, read its row.
+    with stack.world.process({3: "error before", 5: "error before"}):
+        repairs = [(repair.deed, "ConnectionClosedError" in repair.reason) for repair in heal(stack.keeper)]
 
-    assert repairs == [("failed", True), ("created", False), ("failed", True)]
-    assert [repair.deed for repair in stack.calm.heal()] == ["created", "removed"]
+    assert repairs == [("failed", True), ("failed", True), ("created", False)]
+    assert [repair.deed for repair in heal(stack.calm)] == ["created", "removed"]
 
 
 def test_a_one_off_that_fired_is_done_and_never_made_anew(stack: Stack) -> None:
@@ -109,12 +109,12 @@ def test_a_one_off_that_fired_is_done_and_never_made_anew(stack: Stack) -> None:
     row = stack.store.get(NAME)
     assert row is not None
     assert stack.sweep() == []
-    assert stack.store.mark_checked(row, NOON + timedelta(hours=2))
+    stack.store.mark_checked([row], NOON + timedelta(hours=2))
 
     stack.clock.now = NOON + timedelta(hours=1) + DONE_AFTER - timedelta(seconds=1)
-    assert stack.calm.heal() == []
+    assert heal(stack.calm) == []
     stack.clock.forward(seconds=1)
-    assert stack.calm.heal() == [Repair(NAME, "done")]
+    assert heal(stack.calm) == [Repair(NAME, "done")]
     for _ in range(3):
         assert stack.sweep() == []
     assert len(stack.scheduler.fired) == 1
@@ -138,18 +138,18 @@ def test_a_one_off_is_not_done_before_it_was_looked_for(stack: Stack) -> None:
     stack.clock.forward(days=2)
     stack.scheduler.fire()
 
-    assert stack.calm.heal() == []
-    assert stack.store.mark_checked(row, NOON + timedelta(hours=1))
-    assert stack.calm.heal() == [Repair(NAME, "done")]
+    assert heal(stack.calm) == []
+    stack.store.mark_checked([row], NOON + timedelta(hours=1))
+    assert heal(stack.calm) == [Repair(NAME, "done")]
 
 
 def test_a_schedule_that_has_ended_is_removed_once_it_is_done(stack: Stack) -> None:
     row, _ = stack.keeper.put(NAME, automation(scheduled(end="2026-11-24T00:00:00Z")))
     stack.clock.forward(days=5)
-    assert stack.store.mark_checked(row, stack.clock.now)
+    stack.store.mark_checked([row], stack.clock.now)
 
-    assert stack.calm.heal() == [Repair(NAME, "done")]
-    assert stack.calm.heal() == []
+    assert heal(stack.calm) == [Repair(NAME, "done")]
+    assert heal(stack.calm) == []
     assert stack.sweep() == [Repair(SCHEDULE, "removed")]
 
 
@@ -158,8 +158,8 @@ def test_one_that_is_switched_off_is_never_done(stack: Stack) -> None:
     off: Automation = automation({**once, "trigger": {**once["trigger"], "enabled": False}})
     row, _ = stack.keeper.put(NAME, off)
     stack.clock.forward(days=2)
-    stack.store.mark_checked(row, stack.clock.now)
+    stack.store.mark_checked([row], stack.clock.now)
 
-    assert stack.calm.heal() == []
+    assert heal(stack.calm) == []
     assert stack.store.get(NAME) is not None
     assert SCHEDULE in stack.scheduler.schedules

@@ -1,0 +1,179 @@
+"""Simulates rounds of the sweep over many automations and overdue runs; prints what they call and how long they take.
+
+Ends with 0 if the mark is met, with 1 if it is missed.
+"""
+
+import argparse
+import io
+import logging
+import os
+import sys
+import time
+from contextlib import redirect_stdout
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from aichats.automations.firing import Firing
+from aichats.automations.keeper import Keeper
+from aichats.automations.missed import MissedSlots
+from aichats.automations.model import Automation
+from aichats.automations.round import Round
+from aichats.automations.rows import item_of, next_row
+from aichats.automations.schedules import Schedules
+from aichats.automations.store import AutomationStore
+from aichats.automations.turns import WORKERS, Places
+from aichats.observability import logger, metrics
+from aichats.runs.actions import WhopCreateChat
+from aichats.runs.dispatch import Dispatcher
+from aichats.runs.ledger import Ledger
+from aichats.runs.model import Run, run_id
+from aichats.runs.perform import Performer
+from aichats.runs.queue import Queue
+from aichats.runs.rows import encode, new_item
+from aichats.runs.sweep import Sweeper
+from aichats.runs.times import to_text
+from benchmarks.sweep_cloud import BEGUN, CALL, Cloud, Json
+
+TIME = 120.0
+"""Seconds that Lambda gives a round, and the mark."""
+EVERY = 300.0
+"""Seconds between two rounds."""
+MOST_ROUNDS = 10
+AUTOMATIONS, RUNS = 20_000, 5_000
+STACK = "benchmark"
+EXPRESSIONS = ["cron(0 * * * ? *)"] * 12 + ["cron(0 9 * * ? *)"] * 7 + ["rate(5 minutes)"]
+"""Of twenty automations in turn: hourly, daily at nine, every five minutes. All have a slot at nine."""
+DESCRIPTION = f"""\
+Simulates the sweep at six minutes past nine, when every automation has had a slot: of twenty, twelve fire hourly, seven
+daily at nine, and one every five minutes. Runs are overdue, too. DynamoDB, Scheduler and SQS are in memory. Each call
+takes {CALL * 1000:g} ms of a virtual clock; {WORKERS} workers share the calls that are made side by side. The virtual
+clock does not count the time that Python takes, which is shown beside it.
+
+  every slot fired     the rows of the runs are there
+  first round          likewise, and no row says yet how its schedule was found: each is read
+
+The mark: the round in which every slot fired takes at most {TIME:g} s and leaves nothing for the next one.
+"""
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """What the round meets."""
+
+    name: str
+    aligned: bool = True
+
+
+SCENARIOS = [
+    Scenario("every slot fired"),
+    Scenario("first round", aligned=False),
+]
+
+
+@dataclass(frozen=True)
+class Stack:
+    """A stack whose sweep goes round."""
+
+    cloud: Cloud
+    round: Round
+
+    def left(self) -> int:
+        """Return how many automations and runs the sweep has still to deal with."""
+        runs: int = sum(item["due_at"]["S"] < to_text(BEGUN) for item in self.cloud.runs.values())
+        slot = to_text(BEGUN.replace(minute=0))
+        rows = self.cloud.automations.values()
+        automations: int = sum("aligned" not in item or item["checked_until"]["S"] < slot for item in rows)
+        return runs + automations
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Simulate and print. Returns the exit code."""
+    parser = argparse.ArgumentParser(
+        prog="sweep", description=DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--automations", type=int, default=AUTOMATIONS, help=f"how many (default: {AUTOMATIONS})")
+    parser.add_argument("--runs", type=int, default=RUNS, help=f"how many are overdue (default: {RUNS})")
+    options = parser.parse_args(arguments)
+    os.environ.setdefault("POWERTOOLS_METRICS_NAMESPACE", "aichats")
+    logger.setLevel(logging.CRITICAL)
+    print(f"{options.automations} enabled automations, {options.runs} overdue runs, {CALL * 1000:g} ms a call.\n")
+    print("| scenario | round | simulated, s | Python, s | left | calls |\n|---|---:|---:|---:|---:|---|")
+    results = [go_round(scenario, options.automations, options.runs) for scenario in SCENARIOS]
+    is_met = results[0] == (1, True)
+    print(f"\n`{SCENARIOS[0].name}`: the mark of {TIME:g} s in one round is {'met' if is_met else 'missed'}.")
+    return 0 if is_met else 1
+
+
+def go_round(scenario: Scenario, automations: int, runs: int) -> tuple[int, bool]:
+    """Go round until nothing is left. Returns after how many rounds, and whether each ended in time."""
+    stack = make_stack(scenario, automations, runs)
+    in_time = True
+    for number in range(1, MOST_ROUNDS + 1):
+        begun, used = stack.cloud.now, time.process_time()
+        stack.cloud.calls.clear()
+        metrics.clear_metrics()
+        with redirect_stdout(io.StringIO()):
+            stack.round.go(TIME)
+        took, left = stack.cloud.now - begun, stack.left()
+        in_time &= took <= TIME
+        calls = ", ".join(f"{name} {times}" for name, times in sorted(stack.cloud.calls.items()))
+        python = time.process_time() - used
+        print(f"| {scenario.name} | {number} | {took:.1f} | {python:.1f} | {left} | {calls} |", flush=True)
+        if not left:
+            return number, in_time
+        stack.cloud.now = begun + EVERY
+    return MOST_ROUNDS + 1, in_time
+
+
+def make_stack(scenario: Scenario, automations: int, runs: int) -> Stack:
+    """Make a stack as the scenario wants it."""
+    cloud = Cloud()
+    client: Any = cloud
+    schedules = Schedules(client, STACK, STACK, "arn:function", "arn:role", "arn:queue", cloud.clock)
+    add_automations(cloud, schedules, automations, aligned=scenario.aligned)
+    cloud.runs = dict(map(overdue, range(runs)))
+    ledger = Ledger(client, "runs", timedelta(seconds=60), cloud.clock)
+    dispatcher = Dispatcher(ledger, Performer(ledger, {}), Queue(lambda: client, "quick", "slow", "dead"))
+    store = AutomationStore(client, "automations", cloud.clock)
+    firing = Firing(lambda _: "2026-07-08-1", 32768)
+    missed = MissedSlots(store, ledger, dispatcher, firing, timedelta(minutes=5), cloud.clock)
+    keeper = Keeper(store, schedules, cloud.clock)
+    places = Places(client, "runs")
+    return Stack(cloud, Round(Sweeper(ledger, dispatcher), store, missed, keeper, places, cloud.time, cloud.call_all))
+
+
+def add_automations(cloud: Cloud, schedules: Schedules, number: int, *, aligned: bool) -> None:
+    """Add automations that were written a day ago and looked at five minutes ago, with their schedules."""
+    written = BEGUN - timedelta(days=1)
+    cloud.now = (written - BEGUN).total_seconds()
+    definitions = [automation(expression) for expression in EXPRESSIONS]
+    for index in range(number):
+        row = next_row(f"automation-{index:05}", definitions[index % len(definitions)], None, written)
+        schedules.ensure(row)
+        known = {"aligned": schedules.state(row, written)} if aligned else {}
+        checked_until = to_text(BEGUN - timedelta(minutes=10))
+        cloud.automations[row.name] = encode(item_of(row) | {"checked_until": checked_until} | known)
+    cloud.now = 0.0
+
+
+def automation(expression: str) -> Automation:
+    """Return an automation with one target."""
+    definition = {
+        "trigger": {"type": "schedule", "expression": expression, "timezone": "UTC"},
+        "action": {"type": "whop.create_chat", "title": "Week {{ slot.week }}", "message_text": "Summarize it."},
+        "targets": ["biz_A"],
+    }
+    return Automation.model_validate(definition, context={"max_message_bytes": 32768})
+
+
+def overdue(index: int) -> tuple[str, Json]:
+    """Return the id and the row of a run that has been due for an hour."""
+    action = WhopCreateChat(type="whop.create_chat", message_text="Summarize it.")
+    run = Run(run_id("http", "caller", "POST /chats", str(index), None), "http", action, None, "2026-07-08-1")
+    moment = BEGUN - timedelta(hours=1) + timedelta(milliseconds=index)
+    return run.run_id, encode(new_item(run, moment, moment, {"action": action.model_dump_json(exclude_unset=True)}))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

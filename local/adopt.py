@@ -1,0 +1,133 @@
+"""What a deleted stack left behind: its secrets and tables, taken over by a new stack of the same name.
+
+CloudFormation cannot create a secret whose name is taken. So the new stack begins with an import of what is there, and
+the deploy after that creates the rest.
+"""
+
+from __future__ import annotations
+
+import json
+import uuid
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import yaml
+from botocore.exceptions import BotoCoreError, ClientError, WaiterError
+
+from local.deployed import DeployedError
+from local.setup import ROOT
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from mypy_boto3_cloudformation.type_defs import ResourceToImportTypeDef
+
+BUILT_TEMPLATE = ROOT / ".aws-sam" / "build" / "template.yaml"
+SECRET, TABLE = "AWS::SecretsManager::Secret", "AWS::DynamoDB::Table"
+
+
+def leftovers(
+    template: Mapping[str, Any], stack: str, stage: str, tables: Mapping[str, str]
+) -> list[ResourceToImportTypeDef]:
+    """Return the resources of the template that an earlier stack left in the account.
+
+    Args:
+        template: as `sam build` wrote it.
+        stack: the stack's name, with which CloudFormation began the names of its tables.
+        stage: the parameter with which the secrets' names are made.
+        tables: table to take, by logical id, where the names alone do not decide.
+
+    Raises:
+        DeployedError: several tables could be meant, or AWS did not answer.
+    """
+    try:
+        return [
+            {
+                "ResourceType": resource["Type"],
+                "LogicalResourceId": name,
+                "ResourceIdentifier": identifier,
+            }
+            for name, resource in template["Resources"].items()
+            for identifier in _identifiers(name, resource, stack, stage, tables)
+        ]
+    except (ClientError, BotoCoreError) as error:
+        raise DeployedError(f"AWS did not list what an earlier stack {stack} left behind: {error}") from error
+
+
+def _identifiers(
+    name: str, resource: Mapping[str, Any], stack: str, stage: str, tables: Mapping[str, str]
+) -> Iterator[dict[str, str]]:
+    if resource["Type"] == SECRET:
+        yield from _secret(resource["Properties"]["Name"]["Fn::Sub"].replace("${Stage}", stage))
+    elif resource["Type"] == TABLE:
+        yield from _table(name, f"{stack}-{name}-", tables.get(name))
+
+
+def _secret(name: str) -> Iterator[dict[str, str]]:
+    client = boto3.client("secretsmanager")
+    try:
+        yield {"Id": client.describe_secret(SecretId=name)["ARN"]}
+    except client.exceptions.ResourceNotFoundException:
+        return
+
+
+def _table(logical_id: str, prefix: str, chosen: str | None) -> Iterator[dict[str, str]]:
+    if chosen:
+        yield {"TableName": chosen}
+        return
+    pages = boto3.client("dynamodb").get_paginator("list_tables").paginate()
+    found = [name for page in pages for name in page["TableNames"] if name.startswith(prefix)]
+    if len(found) > 1:
+        raise DeployedError(
+            f"an earlier stack left several tables for {logical_id}: {', '.join(found)}."
+            f" Name the one to use: make deploy TABLES={logical_id}={found[0]}"
+        )
+    yield from ({"TableName": name} for name in found)
+
+
+def adopt(template: Mapping[str, Any], stack: str, stage: str, resources: Sequence[ResourceToImportTypeDef]) -> None:
+    """Create the stack out of these resources, which stay as they are.
+
+    Raises:
+        DeployedError: CloudFormation refused.
+    """
+    client = boto3.client("cloudformation")
+    names = {resource["LogicalResourceId"] for resource in resources}
+    change_set = f"adopt-{uuid.uuid4()}"
+    try:
+        client.create_change_set(
+            StackName=stack,
+            ChangeSetName=change_set,
+            ChangeSetType="IMPORT",
+            TemplateBody=json.dumps(only(template, names)),
+            Parameters=[{"ParameterKey": "Stage", "ParameterValue": stage}],
+            ResourcesToImport=resources,
+        )
+        client.get_waiter("change_set_create_complete").wait(StackName=stack, ChangeSetName=change_set)
+        client.execute_change_set(StackName=stack, ChangeSetName=change_set)
+        client.get_waiter("stack_import_complete").wait(StackName=stack)
+    except WaiterError as error:
+        reason = error.last_response.get("StatusReason") or str(error)
+        raise DeployedError(f"CloudFormation did not take over what an earlier stack {stack} left: {reason}") from error
+    except (ClientError, BotoCoreError) as error:
+        raise DeployedError(f"CloudFormation did not take over what an earlier stack {stack} left: {error}") from error
+
+
+def only(template: Mapping[str, Any], names: set[str]) -> dict[str, Any]:
+    """Return a template of these resources alone, as an import takes it: without SAM's transform."""
+    return {
+        "AWSTemplateFormatVersion": template["AWSTemplateFormatVersion"],
+        "Parameters": {"Stage": template["Parameters"]["Stage"]},
+        "Conditions": {"IsProd": template["Conditions"]["IsProd"]},
+        "Resources": {
+            name: {key: value for key, value in resource.items() if key != "Metadata"}
+            for name, resource in template["Resources"].items()
+            if name in names
+        },
+    }
+
+
+def built_template() -> dict[str, Any]:
+    """Return the template as `sam build` wrote it, intrinsic functions in their long form."""
+    parsed: dict[str, Any] = yaml.safe_load(BUILT_TEMPLATE.read_text())
+    return parsed

@@ -1,0 +1,171 @@
+"""`make deploy`: asks a few questions at a stack's first deploy. Later deploys keep what was answered.
+
+It calls `sam deploy` without `--guided`: that would ask for each of 20 parameters, three times whether it is all right
+that API Gateway checks no token (the functions do), and write the answers into a file that git tracks.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import shlex
+import subprocess
+import sys
+import tomllib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import boto3
+from botocore.exceptions import BotoCoreError, ClientError, NoRegionError
+
+from local.adopt import adopt, built_template, leftovers
+from local.deployed import NO_REGION, DeployedError
+from local.errors import LocalError
+from local.setup import ROOT
+from local.tools import tool
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+ASKED = ("CompanyId", "Message", "ScheduleExpression", "ScheduleTimezone", "AlarmEmail")
+"""Parameters that a first deploy asks for. The others have defaults that are right for nearly everybody."""
+BROKEN = ("ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "DELETE_FAILED")
+
+
+@dataclass(frozen=True)
+class Environment:
+    """What `samconfig.toml` says of an environment."""
+
+    name: str
+    stack: str
+    parameters: Mapping[str, str]
+
+    @classmethod
+    def read(cls, name: str) -> Environment:
+        """Read it.
+
+        Raises:
+            DeployedError: there is no such environment.
+        """
+        config = tomllib.loads((ROOT / "samconfig.toml").read_text())
+        if "deploy" not in config.get(name, {}):
+            known = [each for each in config if isinstance(config[each], dict)]
+            raise DeployedError(f"samconfig.toml has no environment {name!r}. Use one of: {', '.join(known)}")
+        deploy = config[name]["deploy"]["parameters"]
+        stack = config[name]["global"]["parameters"]["stack_name"]
+        return cls(name, stack, pairs(deploy["parameter_overrides"]))
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Deploy. Returns the exit code: SAM CLI's own, or 1."""
+    parser = argparse.ArgumentParser(prog="make deploy", description=__doc__)
+    parser.add_argument("--env", default="default", help="an environment of samconfig.toml (ENV=)")
+    parser.add_argument("--parameters", default="", help="'Name=value Other=value' to set or change (PARAMETERS=)")
+    parser.add_argument("--tables", default="", help="'RunsTable=name': a restored table to take over (TABLES=)")
+    options = parser.parse_args(arguments)
+    try:
+        environment = Environment.read(options.env)
+        return deploy(environment, pairs(options.parameters), pairs(options.tables))
+    except (DeployedError, LocalError) as error:
+        print(f"deploy: {error}", file=sys.stderr)
+        return 1
+
+
+def deploy(environment: Environment, parameters: Mapping[str, str], tables: Mapping[str, str]) -> int:
+    """Call `sam deploy`, at a first deploy after the questions. Returns its exit code.
+
+    Raises:
+        DeployedError: AWS cannot be asked, or the stack is in a state that no deploy mends.
+    """
+    template = built_template()
+    unknown = parameters.keys() - template["Parameters"].keys()
+    if unknown:
+        raise DeployedError(f"template.yaml has no parameter {', '.join(sorted(unknown))}")
+    answers: Mapping[str, str] = {}
+    if not is_there(environment.stack):
+        take_over(template, environment, tables)
+        answers = ask(template["Parameters"], parameters) if sys.stdin.isatty() else {}
+    return sam_deploy(environment, {**environment.parameters, **answers, **parameters})
+
+
+def is_there(stack: str) -> bool:
+    """Return whether the stack exists.
+
+    Raises:
+        DeployedError: AWS cannot be asked, or the stack has to be deleted first.
+    """
+    try:
+        status = boto3.client("cloudformation").describe_stacks(StackName=stack)["Stacks"][0]["StackStatus"]
+    except NoRegionError:
+        raise DeployedError(NO_REGION) from None
+    except (ClientError, BotoCoreError) as error:
+        if "does not exist" in str(error):
+            return False
+        raise DeployedError(f"CloudFormation did not answer for stack {stack}: {error}") from error
+    if status in BROKEN:
+        raise DeployedError(
+            f"stack {stack} is in state {status}. Delete it, then deploy again: "
+            f"aws cloudformation delete-stack --stack-name {stack}"
+        )
+    return status != "REVIEW_IN_PROGRESS"  # a first deploy whose changes were not confirmed
+
+
+def take_over(template: Mapping[str, Any], environment: Environment, tables: Mapping[str, str]) -> None:
+    """Let the new stack begin with the secrets and tables that a deleted one left."""
+    stage = environment.parameters["Stage"]
+    found = leftovers(template, environment.stack, stage, tables)
+    if found:
+        print(f"{environment.stack} takes over what an earlier stack left:")
+        for resource in found:
+            print(f"  {resource['LogicalResourceId']}: {', '.join(resource['ResourceIdentifier'].values())}")
+        adopt(template, environment.stack, stage, found)
+
+
+def ask(known: Mapping[str, Mapping[str, Any]], given: Mapping[str, str]) -> dict[str, str]:
+    """Return the answers of the person at the terminal, by parameter."""
+    print("First deploy. Press Enter to keep the default in brackets; you can change every answer later, with")
+    print('make deploy PARAMETERS="Name=value".')
+    return {name: answer(name, known[name]) for name in ASKED if name not in given}
+
+
+def answer(name: str, parameter: Mapping[str, Any]) -> str:
+    """Ask until the answer fits the parameter's pattern."""
+    default = str(parameter["Default"])
+    print(f"\n{parameter['Description']}")
+    while True:
+        text = input(f"{name} [{default}]: ").strip() or default
+        if re.search(parameter.get("AllowedPattern", ""), text):
+            return text
+        print(parameter.get("ConstraintDescription") or f"That does not fit {parameter['AllowedPattern']}")
+
+
+def sam_deploy(environment: Environment, parameters: Mapping[str, str]) -> int:
+    """Run `sam deploy`. A parameter of a stack that is there and is not named here keeps its value."""
+    overrides = [f"{name}={quoted(value)}" for name, value in parameters.items()]
+    command = [tool("sam", "sam"), "deploy", "--config-env", environment.name, "--parameter-overrides", *overrides]
+    if not sys.stdin.isatty():
+        command.append("--no-confirm-changeset")
+    return subprocess.run(command, cwd=ROOT, env=os.environ | {"SAM_CLI_TELEMETRY": "0"}, check=False).returncode
+
+
+def quoted(value: str) -> str:
+    """Return the value as SAM CLI reads it."""
+    return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def pairs(text: str) -> dict[str, str]:
+    """Take ``Name=value "Other=a value"`` apart.
+
+    Raises:
+        DeployedError: a part has no ``=``.
+    """
+    split = [part.partition("=") for part in shlex.split(text)]
+    for name, equals, _ in split:
+        if not equals:
+            raise DeployedError(f"{name!r} is not Name=value")
+    return {name: value for name, _, value in split}
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,73 @@
+"""Cron libraries of others judge when a schedule fires. Each has faults of its own, so a majority decides."""
+
+import json
+import shutil
+import subprocess
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from datetime import UTC, datetime
+from itertools import islice
+from pathlib import Path
+
+import pytest
+from aws_croniter import AwsCroniter
+from pyawscron import AWSCron
+
+from aichats.automations.preview import fire_times
+from local.judges import NPM
+from tests.judges.npm import require
+from tests.random_crons import random_crons
+
+SEED, EXPRESSIONS, COUNT = 25, 300, 4
+AFTER = datetime(2026, 1, 31, 12, 30, tzinfo=UTC)
+
+type Times = list[float] | None
+"""When an expression fires next, or None if a judge cannot say."""
+
+
+def plain(expression: str) -> str:
+    """The expression as the judges take it."""
+    return expression.removeprefix("cron(").removesuffix(")").upper()
+
+
+def ours(expression: str) -> Times:
+    return [moment.timestamp() for moment in islice(fire_times(expression, after=AFTER), COUNT)]
+
+
+def asked(ask: Callable[[str], Sequence[datetime | None]], expression: str) -> Times:
+    """What a judge says. One that raises, whatever that is, or that gives up the search cannot say."""
+    with suppress(Exception):
+        return [moment.timestamp() for moment in ask(plain(expression)) if moment is not None] or None
+    return None
+
+
+def of_npm(expressions: Sequence[str]) -> list[Times]:
+    node = shutil.which("node")
+    require(NPM / "node_modules" / "aws-cron-parser")
+    if node is None:
+        pytest.skip("node is not installed")
+    question = {"expressions": [plain(each) for each in expressions], "after": AFTER.isoformat(), "count": COUNT}
+    script = Path(__file__).with_name("crons.cjs")
+    done = subprocess.run(
+        [node, script], input=json.dumps(question), cwd=NPM, capture_output=True, text=True, check=True
+    )
+    return [times or None for times in json.loads(done.stdout)]
+
+
+def test_no_two_cron_libraries_agree_against_us() -> None:
+    expressions = random_crons(SEED, EXPRESSIONS)
+    answers = zip(
+        expressions,
+        [asked(lambda each: AWSCron.get_next_n_schedule(COUNT, AFTER, each), each) for each in expressions],
+        [asked(lambda each: AwsCroniter(each).get_next(AFTER, COUNT), each) for each in expressions],
+        of_npm(expressions),
+        strict=True,
+    )
+    agreed, outvoted = 0, []
+    for expression, *judges in answers:
+        wanted = ours(expression)
+        others = [judge for judge in judges if judge is not None and judge != wanted]
+        agreed += wanted in judges
+        outvoted += [expression] * any(others.count(judge) > 1 for judge in others)
+    assert outvoted == []
+    assert agreed > EXPRESSIONS / 2

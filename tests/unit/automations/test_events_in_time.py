@@ -1,0 +1,353 @@
+"""A webhook is answered in time, whatever its event sets off: what takes longer is rendered from the queue."""
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from aichats.automations.events import Budgets
+from aichats.automations.firing import Firing
+from aichats.http.deadline import time_limit
+from aichats.runs.ledger import Ledger
+from aichats.runs.messages import RESERVED
+from aichats.runs.model import run_id
+from aichats.runs.queue import EVENT_BYTES, EventMessage, QueueError, read
+from tests.automations import listening
+from tests.fakes import Json, Sent, aws_error
+from tests.firing import NAME, Printed, Stack, payment
+from tests.ledgers import LEASE, dynamodb
+
+HEAVY = f"length(to_string({' | '.join(['[@, @]'] * 40)})) > `1`"
+"""It doubles with every piece: no machine computes it."""
+MARK = 40
+"""Calls to AWS that a delivery may make."""
+
+
+class Aws:
+    """DynamoDB and SQS, whose calls are counted. Transactions are made in memory, where a thousand writes take no time.
+
+    Attributes:
+        items: what transactions wrote, by key.
+    """
+
+    def __init__(self, sqs: Any) -> None:
+        self.calls: Counter[str] = Counter()
+        self.items: dict[str, Json] = {}
+        self._sqs = sqs
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        def call(**request: Any) -> Any:
+            self.calls[name] += 1
+            return getattr(self._sqs if name == "send_message_batch" else dynamodb(), name)(**request)
+
+        return call
+
+    def transact_write_items(self, **request: Any) -> Json:
+        self.calls["transact_write_items"] += 1
+        new = {put["Put"]["Item"]["run_id"]["S"]: put["Put"]["Item"] for put in request["TransactItems"]}
+        if self.items.keys() & new:
+            reasons = [
+                {"Code": "ConditionalCheckFailed", "Item": self.items[key]} if key in self.items else {"Code": "None"}
+                for key in new
+            ]
+            error: Any = {"Error": {"Code": "TransactionCanceledException"}, "CancellationReasons": reasons}
+            raise ClientError(error, "TransactWriteItems")
+        self.items |= new
+        return {}
+
+
+def counted(stack: Stack) -> Aws:
+    """What counts the calls to DynamoDB and SQS from now on."""
+    aws = Aws(stack.sqs)
+    client: Any = aws
+    stack.app.ledger = replace(stack.app.ledger, client=client)
+    stack.app.automations = replace(stack.app.automations, client=client)
+    queue = replace(stack.app.dispatcher.queue, client=lambda: client)
+    stack.app.dispatcher = replace(stack.app.dispatcher, ledger=stack.app.ledger, queue=queue)
+    return aws
+
+
+def titled(title: str, *targets: str, filter_: str | None = None) -> Json:
+    definition = listening(targets=targets or ("biz_A",), filter=filter_)
+    return definition | {"action": {**definition["action"], "title": title}}
+
+
+def budgets(stack: Stack, **steps: int) -> None:
+    stack.app.listeners = replace(stack.app.listeners, budgets=Budgets(**steps))
+
+
+def statuses(stack: Stack) -> dict[str | None, str]:
+    return {row.run.automation: row.status for row in stack.runs}
+
+
+def deferred(stack: Stack) -> list[tuple[str, ...]]:
+    """The automations of each event message in the queue."""
+    messages = [read(sent.body) for sent in stack.sqs.sent]
+    return [message.automations for message in messages if isinstance(message, EventMessage)]
+
+
+@contextmanager
+def broken(monkeypatch: pytest.MonkeyPatch, name: str) -> Iterator[None]:
+    """The code breaks on one automation."""
+    fire = Firing.fire
+
+    def breaks(self: Firing, automation: str, *given: Any) -> Any:
+        if automation == name:
+            raise RuntimeError("a bug")
+        return fire(self, automation, *given)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Firing, "fire", breaks)
+        yield
+
+
+# ---------------------------------------------------------------------------------------------- calls to AWS
+
+
+def test_ten_automations_with_a_hundred_targets_each_take_few_calls_also_when_delivered_again(stack: Stack) -> None:
+    for number in range(10):
+        targets = [f"biz_{number}x{target}" for target in range(100)]
+        stack.put(titled("{{ event.type }} {{ target }}", *targets), f"automation-{number}")
+    aws = counted(stack)
+
+    first = stack.hear(payment())
+    assert (len(set(first)), aws.calls.total() <= MARK) == (1000, True), aws.calls
+
+    aws.calls.clear()
+    assert stack.hear(payment()) == first
+    assert aws.calls.total() <= MARK, aws.calls
+
+
+def test_texts_that_fail_for_five_hundred_targets_take_few_calls(stack: Stack, printed: Printed) -> None:
+    for number in range(5):
+        targets = [f"biz_{number}x{target}" for target in range(100)]
+        stack.put(titled("{{ abs(target) }}", *targets), f"automation-{number}")
+    aws = counted(stack)
+
+    assert len(set(stack.hear(payment()))) == 500
+    assert aws.calls.total() <= MARK, aws.calls
+    assert printed.counted("RunsFailed") == 500
+    assert {item["status"]["S"] for item in aws.items.values()} == {"failed"}
+
+    aws.calls.clear()
+    assert len(stack.hear(payment())) == 500
+    assert aws.calls.total() <= MARK, aws.calls
+
+
+def test_runs_of_many_small_automations_are_written_together(stack: Stack) -> None:
+    for number in range(30):
+        stack.put(titled("{{ event.type }}"), f"automation-{number}")
+    aws = counted(stack)
+
+    assert len(stack.hear(payment())) == 30
+    assert aws.calls["transact_write_items"] == 1
+
+
+def test_what_is_written_later_comes_later_so_that_the_rate_limit_is_kept(stack: Stack) -> None:
+    for number in range(2):
+        targets = [f"biz_{number}x{target}" for target in range(100)]
+        stack.put(titled("{{ target }}", *targets), f"automation-{number}")
+
+    stack.hear(payment())
+
+    delays = sorted(delay for _, delay in stack.sqs.runs)
+    assert (delays[0], delays[-1]) == (0, 25)
+
+
+# ---------------------------------------------------------------------------------------------- heavy automations
+
+
+def test_heavy_automations_cost_a_harmless_one_nothing_and_are_rendered_from_the_queue(stack: Stack) -> None:
+    budgets(stack, event=5_000, least=10, queued=3_000)
+    for number in range(25):
+        stack.put(titled("{{ event.data.id }}", filter_=HEAVY), f"heavy-{number}")
+    stack.put(titled("{{ event.data.amount }}" * 20, "biz_B"), "harmless")
+
+    assert stack.hear(payment()) == [run_id("webhook", "msg_1", "harmless", "biz_B")]
+    assert [len(names) for names in deferred(stack)] == [25]
+    stack.work()
+
+    assert Counter(statuses(stack).values()) == {"failed": 25, "succeeded": 1}
+
+
+def test_what_needs_more_than_its_part_has_its_whole_budget_in_the_queue(stack: Stack) -> None:
+    budgets(stack, most=20, least=20)
+    stack.put(titled("{{ event.data.id }} {{ event.data.user.name }}"))
+
+    assert (stack.hear(payment()), deferred(stack)) == ([], [(NAME,)])
+    stack.work()
+
+    assert stack.titles == ["pay_1 Zoë"]
+    assert [row.run.run_id for row in stack.runs] == [run_id("webhook", "msg_1", NAME, "biz_A")]
+
+
+def test_the_least_work_is_done_first(stack: Stack) -> None:
+    budgets(stack, event=20, least=20)
+    stack.put(titled("{{ event.data.id }}", *(f"biz_{number}" for number in range(9))), "a-large-one")
+    stack.put(titled("{{ event.type }}"), "z-small-one")
+
+    stack.hear(payment())
+
+    assert (statuses(stack), deferred(stack)) == ({"z-small-one": "pending"}, [("a-large-one",)])
+
+
+def test_without_time_everything_waits_and_nothing_is_lost(stack: Stack) -> None:
+    stack.put(titled("{{ event.data.id }}"), "one")
+    stack.put(titled("{{ event.type }}"), "two")
+
+    with time_limit(0.2):
+        assert stack.hear(payment()) == []
+    assert (sorted(deferred(stack)[0]), stack.runs) == (["one", "two"], [])
+
+    stack.work()
+    assert sorted(stack.titles) == ["pay_1", "payment.failed"]
+
+
+def test_what_is_delivered_again_while_it_waits_takes_effect_once(stack: Stack) -> None:
+    budgets(stack, most=10, least=10)
+    stack.put(titled("{{ event.data.id }} {{ event.data.user.name }}", "biz_A", "biz_B"))
+
+    stack.hear(payment())
+    stack.hear(payment())
+    assert len(deferred(stack)) == 2
+    stack.work()
+    stack.hear(payment())
+    stack.work()
+
+    assert len(stack.whop.chats) == 2
+
+
+def test_what_waits_is_rendered_as_the_automation_is_then(stack: Stack) -> None:
+    budgets(stack, most=10, least=10)
+    for name in ("changed", "switched-off", "deleted", "listens-no-more"):
+        stack.put(titled("{{ event.data.id }} {{ event.data.user.name }}"), name)
+    stack.hear(payment())
+
+    stack.put(titled("{{ event.data.amount }}"), "changed")
+    stack.put(listening(enabled=False), "switched-off")
+    stack.put(listening("plan.created"), "listens-no-more")
+    stack.app.automations.begin_delete("deleted")
+    stack.work()
+
+    assert (stack.titles, statuses(stack)) == (["12.5"], {"changed": "succeeded"})
+
+
+# ---------------------------------------------------------------------------------------------- what fails
+
+
+def test_an_automation_that_breaks_the_code_costs_no_other_the_event(
+    stack: Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stack.put(titled("{{ event.data.id }}"), "broken")
+    stack.put(titled("{{ event.type }}"), "whole")
+
+    with broken(monkeypatch, "broken"):
+        assert len(stack.hear(payment())) == 1
+        assert deferred(stack) == [("broken",)]
+        events = [sent for sent in stack.sqs.sent if isinstance(read(sent.body), EventMessage)]
+        assert stack.app.messages.handle(records(*events), LEASE) == ["0"]
+    stack.work()
+
+    assert sorted(stack.titles) == ["pay_1", "payment.failed"]
+
+
+def test_runs_that_the_ledger_does_not_take_cost_no_other_automation_theirs(
+    stack: Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hundred = [f"biz_{number}" for number in range(100)]
+    stack.put(titled("{{ target }}", *hundred), "refused")
+    stack.put(titled("{{ target }}{{ target }}", *hundred), "taken")
+    add = Ledger.add
+
+    def refuses(self: Ledger, runs: Any, due_at: Any) -> Any:
+        if runs[0].automation == "refused":
+            raise aws_error("ThrottlingException")
+        return add(self, runs, due_at)
+
+    with monkeypatch.context() as refusing:
+        refusing.setattr(Ledger, "add", refuses)
+        assert len(stack.hear(payment())) == 100
+    assert (set(statuses(stack)), deferred(stack)) == ({"taken"}, [("refused",)])
+
+
+def test_an_event_that_is_too_large_for_the_queue_is_rendered_at_once(stack: Stack) -> None:
+    budgets(stack, most=10, least=10, event=150_000)
+    stack.put(titled("{{ event.data.id }} {{ event.data.user.name }}"), "light")
+    stack.put(titled("{{ event.data.id }}" + "x" * 100, filter_=HEAVY), "heavy")
+    large = payment(data={"id": "pay_1", "user": {"name": "Zoë"}, "more": "x" * EVENT_BYTES})
+
+    assert len(stack.hear(large)) == 2
+    assert statuses(stack) == {"light": "pending", "heavy": "failed"}
+
+
+def test_an_event_that_is_too_large_for_the_queue_and_has_no_time_must_be_delivered_again(stack: Stack) -> None:
+    stack.put(titled("{{ event.data.id }}"))
+    large = payment(data={"id": "pay_1", "more": "x" * EVENT_BYTES})
+
+    with time_limit(0.2), pytest.raises(QueueError, match="too large"):
+        stack.hear(large)
+
+    assert len(stack.hear(large)) == 1
+
+
+# ---------------------------------------------------------------------------------------------- from the queue
+
+
+def records(*sent: Sent) -> list[Json]:
+    return [{"messageId": str(number), "body": message.body} for number, message in enumerate(sent)]
+
+
+def test_each_automation_that_waits_gets_a_message_of_its_own(stack: Stack) -> None:
+    budgets(stack, most=10, least=10)
+    names = [f"automation-{number}" for number in range(12)]
+    for name in names:
+        stack.put(titled("{{ event.data.id }} {{ event.data.user.name }}"), name)
+    stack.hear(payment())
+    [one] = stack.sqs.sent
+    stack.sqs.sent.clear()
+
+    assert stack.app.messages.handle(records(one), LEASE) == []
+    assert sorted(deferred(stack)) == sorted((name,) for name in names)
+
+
+def test_a_batch_without_time_performs_its_runs_and_sends_the_event_again(stack: Stack) -> None:
+    stack.put(titled("x"), "queued")
+    budgets(stack, most=10, least=10)
+    stack.put(titled("{{ event.data.id }} {{ event.data.user.name }}"), "waits")
+    stack.hear(payment())
+    messages = list(stack.sqs.sent)
+    stack.sqs.sent.clear()
+
+    with time_limit(RESERVED - 1):
+        assert stack.app.messages.handle(records(*messages), LEASE) == []
+
+    assert (stack.titles, deferred(stack)) == (["x"], [("waits",)])
+
+
+def test_an_event_that_cannot_be_rendered_now_comes_again_and_stops_no_run(
+    stack: Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    budgets(stack, most=10, least=10)
+    stack.put(titled("{{ event.data.id }} {{ event.data.user.name }}"), "waits")
+    stack.put(titled("x"), "queued")
+    stack.hear(payment())
+    messages = sorted(stack.sqs.sent, key=lambda sent: isinstance(read(sent.body), EventMessage))
+
+    with broken(monkeypatch, "waits"):
+        assert stack.app.messages.handle(records(*messages), LEASE) == ["1"]
+
+    assert stack.titles == ["x"]
+
+
+def test_what_a_webhook_leaves_to_the_queue_is_counted(stack: Stack, caplog: pytest.LogCaptureFixture) -> None:
+    budgets(stack, most=10, least=10)
+    stack.put(titled("{{ event.data.id }} {{ event.data.user.name }}"))
+    stack.hear(payment())
+
+    [log] = caplog.records
+    assert vars(log)["automations"] == (NAME,)
+    assert "pay_1" not in str(vars(log))

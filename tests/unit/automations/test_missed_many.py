@@ -1,0 +1,115 @@
+"""What the search for missed slots costs: one read and one write for many automations, and nothing without a slot."""
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from aichats.automations.missed import MissedSlots
+from tests.firing import GRACE, ONE, TWO, Stack, hourly, slot_run, sweep_at
+from tests.ledgers import NOON, dynamodb
+
+MANY = [f"automation-{number:02}" for number in range(30)]
+
+
+class Counting:
+    """DynamoDB that counts calls."""
+
+    def __init__(self) -> None:
+        self.calls: Counter[str] = Counter()
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        def call(**request: Any) -> Any:
+            self.calls[name] += 1
+            return getattr(dynamodb(), name)(**request)
+
+        return call
+
+
+@pytest.fixture
+def calls(stack: Stack) -> Counter[str]:
+    """What is called from now on."""
+    counting: Any = Counting()
+    app = stack.app
+    app.automations, app.ledger = replace(app.automations, client=counting), replace(app.ledger, client=counting)
+    dispatcher = replace(app.dispatcher, ledger=app.ledger)
+    app.missed_slots = MissedSlots(app.automations, app.ledger, dispatcher, app.firing, GRACE, stack.clock)
+    found: Counter[str] = counting.calls
+    return found
+
+
+def put(stack: Stack, **fields: Any) -> None:
+    for name in MANY:
+        stack.app.automations.put(name, stack.put(hourly() | fields, name).automation)
+
+
+def test_where_no_slot_passed_only_the_table_is_read(stack: Stack, calls: Counter[str]) -> None:
+    put(stack)
+    before = [stack.row(name) for name in MANY]
+    calls.clear()
+
+    for minutes in range(5, 60, 5):
+        assert sweep_at(stack, NOON + timedelta(minutes=minutes)) == 0
+
+    assert calls == {"scan": 11}
+    assert [stack.row(name) for name in MANY] == before
+
+
+def test_slots_that_fired_cost_one_read_and_one_write_for_many_automations(stack: Stack, calls: Counter[str]) -> None:
+    put(stack)
+    stack.clock.now = ONE
+    runs = [
+        run for name in MANY for run in stack.app.ticks.runs_of({"automation": name, "scheduled_time": ONE.isoformat()})
+    ]
+    stack.app.ledger.add(runs, lambda _: ONE)
+    calls.clear()
+
+    assert sweep_at(stack, ONE + GRACE) == 0
+
+    assert calls == {"scan": 1, "batch_get_item": 1, "transact_write_items": 1}
+    assert {stack.row(name).checked_until for name in MANY} == {ONE}
+    calls.clear()
+    assert sweep_at(stack, ONE + 2 * GRACE) == 0
+    assert calls == {"scan": 1}
+
+
+@pytest.mark.parametrize(("then", "status", "writes"), [("skip", "missed", 2), ("run", "pending", 2)])
+def test_slots_that_were_missed_cost_as_little(
+    stack: Stack, calls: Counter[str], then: str, status: str, writes: int
+) -> None:
+    put(stack, missed=then)
+    calls.clear()
+
+    assert sweep_at(stack, ONE + GRACE) == len(MANY)
+
+    assert calls["transact_write_items"] == writes
+    assert calls["batch_get_item"] == 1
+    assert {row.run.run_id: row.status for row in stack.runs} == {slot_run(ONE, name=name): status for name in MANY}
+
+
+def test_a_row_that_changes_meanwhile_keeps_no_other_from_being_marked(stack: Stack) -> None:
+    put(stack)
+    rows = list(stack.app.automations.rows())
+    stack.put(hourly() | {"description": "changed"}, MANY[7])
+
+    stack.app.automations.mark_checked(rows, ONE)
+
+    marked = {name for name in MANY if stack.row(name).checked_until == ONE}
+    assert marked == set(MANY) - {MANY[7]}
+
+
+def test_slots_before_the_targets_changed_are_asked_for_by_name(stack: Stack, calls: Counter[str]) -> None:
+    stack.put(hourly("biz_A"), MANY[0])
+    stack.clock.now = ONE
+    stack.tick(ONE, MANY[0])
+    stack.clock.forward(minutes=1)
+    stack.put(hourly("biz_B"), MANY[0])
+    calls.clear()
+
+    assert sweep_at(stack, ONE + GRACE) == 0
+    assert (calls["query"], calls["batch_get_item"]) == (1, 0)
+    assert sweep_at(stack, TWO + GRACE) == 1
+    assert (calls["query"], calls["batch_get_item"]) == (1, 1)
