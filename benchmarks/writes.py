@@ -4,6 +4,7 @@ Ends with 0 if the marks are met, with 1 if one is missed, with 2 if it could no
 """
 
 import argparse
+import logging
 import os
 import sys
 from collections import Counter
@@ -262,11 +263,10 @@ def system() -> Iterator[tuple["Application", Meter]]:
         clients.dynamodb.create_table(TableName=TABLE, **{key: properties[key] for key in wanted})
         clients.secrets.create_secret(Name=os.environ["WHOP_SECRET"], SecretString='{"api_key": "apik_benchmark"}')
         os.environ["RUN_QUEUE_URL"] = clients.queues.create_queue(QueueName="runs")["QueueUrl"]
-        # Logs are made as always, and not shown.
-        with redirect_stdout(StringIO()):
-            from aichats.bootstrap import application
+        logging.getLogger("aichats").setLevel(logging.ERROR)
+        from aichats.bootstrap import application
 
-            app = application()
+        app = application()
         meter = Meter(app.ledger.client, TABLE, indexes_of(properties))
         app.ledger = replace(app.ledger, client=meter)
         yield app, meter
