@@ -1,5 +1,6 @@
 """What the models of all providers have in common."""
 
+import json
 import re
 from dataclasses import dataclass
 from typing import Annotated, Any
@@ -17,6 +18,8 @@ from pydantic_core.core_schema import CoreSchema, custom_error_schema
 
 MAX_MESSAGE_BYTES = 32 * 1024
 """Longest message in bytes of UTF-8, where the validation's context does not set ``max_message_bytes``."""
+MAX_JSON_BYTES = 350_000
+"""Of a message as JSON, which writes a control character as six bytes. DynamoDB takes 400 KB for an item."""
 _BLANK = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0000-\U000e0fff]")
 """Characters that show nothing although their category is that of letters, marks, symbols or unassigned characters."""
 _INVISIBLE = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp", "Zs"})
@@ -31,9 +34,16 @@ def _bounded_message(text: str, info: ValidationInfo) -> str:
     if (size := len(text.encode())) > limit:
         raise ValueError(f"is {size} bytes long, the limit is {limit}")
     # Earlier versions accepted such texts, and what they stored must stay readable.
-    if not context.get("stored") and not _shows_something(text):
-        raise ValueError("must contain a visible character")
+    if not context.get("stored"):
+        _check_new_message(text, size)
     return text
+
+
+def _check_new_message(text: str, size: int) -> None:
+    if not _shows_something(text):
+        raise ValueError("must contain a visible character")
+    if 6 * size > MAX_JSON_BYTES and len(json.dumps(text, ensure_ascii=False).encode()) > MAX_JSON_BYTES:
+        raise ValueError(f"has more than {MAX_JSON_BYTES} bytes as JSON: send fewer control characters")
 
 
 def _shows_something(text: str) -> bool:

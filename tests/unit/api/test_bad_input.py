@@ -304,3 +304,21 @@ def test_a_wrong_field_with_a_long_name_gets_a_short_answer(api: HttpCaller) -> 
 
     assert answer.fields == ["x" * 100]
     assert len(answer.body) < 1_000
+
+
+@pytest.mark.parametrize("path", ["/chats", "/runs"])
+def test_a_message_that_no_item_of_a_table_can_hold_is_422_and_not_trouble_with_aws(
+    whop: ScriptedTransport, path: str
+) -> None:
+    """JSON writes a control character as six bytes. Such a call was told to repeat itself, which never helped."""
+    action = {"message_text": "a" + "\x01" * 100_000}
+    body = action if path == "/chats" else {"action": {"type": "whop.create_chat"} | action, "targets": [None]}
+
+    answer = call_api(whop, max_message_bytes=131_072)("POST", path, body)
+
+    assert (answer.status, [field.removeprefix("action.") for field in answer.fields]) == (422, ["message_text"])
+
+
+def test_a_long_message_with_line_breaks_and_quotes_is_taken() -> None:
+    text = '"\n' * 65_536
+    assert CreateAiChat.model_validate({"message_text": text}, context={"max_message_bytes": 131_072})
