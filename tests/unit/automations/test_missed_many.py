@@ -1,14 +1,19 @@
 """What the search for missed slots costs: one read and one write for many automations, and nothing without a slot."""
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
+from aichats.automations import missed, rows
 from aichats.automations.missed import MissedSlots
+from aichats.automations.model import schedule_times
+from aichats.runs.ledger import Ledger
+from aichats.runs.model import Run
+from tests.automations import scheduled
 from tests.firing import GRACE, ONE, TWO, Stack, hourly, slot_run, sweep_at
 from tests.ledgers import NOON, dynamodb
 
@@ -113,3 +118,60 @@ def test_slots_before_the_targets_changed_are_asked_for_by_name(stack: Stack, ca
     assert (calls["query"], calls["batch_get_item"]) == (1, 0)
     assert sweep_at(stack, TWO + GRACE) == 1
     assert (calls["query"], calls["batch_get_item"]) == (1, 1)
+
+
+def test_a_week_of_slots_is_walked_through_once(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
+    """To begin anew at each of 10,000 slots took a second, so a hundred such automations took the whole sweep."""
+    row = stack.put(scheduled("cron(* * * * ? *)"))
+    walks: list[object] = []
+
+    def walk(*given: Any) -> Any:
+        walks.append(given)
+        return schedule_times(*given)
+
+    monkeypatch.setattr(rows, "schedule_times", walk)
+
+    assert sweep_at(stack, NOON + timedelta(days=1)) == missed.MAX_RUNS
+    assert len(walks) < 10
+    assert stack.row().checked_until > row.checked_until
+
+
+def test_missing_runs_of_many_automations_are_not_all_held_at_once(
+    stack: Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A hundred automations with a thousand targets each have more texts than the function has memory."""
+    put(stack, targets=["biz_A", "biz_B"])
+    monkeypatch.setattr(missed, "MAX_RUNS", 6)
+    noted: list[int] = []
+    note = Ledger.note
+
+    def counted(self: Ledger, runs: Sequence[Run], *given: Any) -> int:
+        noted.append(len(runs))
+        return note(self, runs, *given)
+
+    monkeypatch.setattr(Ledger, "note", counted)
+
+    assert sweep_at(stack, ONE + GRACE) == 2 * len(MANY)
+    assert (sum(noted), max(noted)) == (2 * len(MANY), 6)
+
+
+def test_what_was_looked_at_before_a_sweep_dies_is_not_looked_at_again(
+    stack: Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(stack)
+    monkeypatch.setattr(missed, "MAX_RUNS", 6)
+    noted: list[int] = []
+    note = Ledger.note
+
+    def dies(self: Ledger, runs: Sequence[Run], *given: Any) -> int:
+        noted.append(len(runs))
+        if len(noted) == 3:
+            raise KeyboardInterrupt
+        return note(self, runs, *given)
+
+    monkeypatch.setattr(Ledger, "note", dies)
+    with pytest.raises(KeyboardInterrupt):
+        sweep_at(stack, ONE + GRACE)
+
+    assert sum(stack.row(name).checked_until == ONE for name in MANY) == 12
+    assert sweep_at(stack, ONE + GRACE) == len(MANY) - 12

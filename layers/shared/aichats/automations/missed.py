@@ -5,11 +5,12 @@ stopped, a function that was throttled, an event that got lost are found the sam
 whoever makes them, so a late run and a late event never both take effect.
 """
 
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import cached_property
-from itertools import batched
+from itertools import batched, takewhile
 
 from aichats.automations import unrendered
 from aichats.automations.expressions import At, parse
@@ -72,6 +73,21 @@ class _Look:
         return {slot: {slot_of(slot).run_id(name, target) for target in targets} for slot in self.slots}
 
 
+@dataclass
+class _Part:
+    """Automations whose missing runs are written together: not all of a chunk, which may be too many for memory."""
+
+    rows: list[AutomationRow] = field(default_factory=list)
+    gaps: list[Gap] = field(default_factory=list)
+    runs: int = 0
+
+    def add(self, row: AutomationRow, gaps: Sequence[Gap]) -> None:
+        """Add what is missing of an automation."""
+        self.rows.append(row)
+        self.gaps += gaps
+        self.runs += sum(len(gap.runs) for gap in gaps)
+
+
 @dataclass(frozen=True)
 class MissedSlots:
     """Looks for missed slots.
@@ -116,16 +132,24 @@ class MissedSlots:
     ) -> int:
         looks = {row.name: list(_looks(row, until)) for row in rows}
         self._read([look for each in looks.values() for look in each], call_all)
-        gaps: list[Gap] = []
-        looked_at: list[AutomationRow] = []
+        missed = 0
+        part = _Part()
         for row in rows:
             with _Apart([row], failures):
-                gaps += [gap for look in looks[row.name] for gap in self._gaps(look)]
-                looked_at.append(row)
-        self._write(gaps)
-        # Last: what dies before this is looked at again, and finds its own rows.
-        self.store.mark_checked(looked_at, until)
-        return sum(len(gap.runs) for gap in gaps)
+                part.add(row, [gap for look in looks[row.name] for gap in self._gaps(look)])
+            if part.runs >= MAX_RUNS:
+                missed += self._settle(part, until, failures)
+                part = _Part()
+        return missed + self._settle(part, until, failures)
+
+    def _settle(self, part: _Part, until: datetime, failures: list[Exception]) -> int:
+        """Write what is missing, and note that the automations were looked at. Returns how many runs were missed."""
+        with _Apart(part.rows, failures):
+            self._write(part.gaps)
+            # Last: what dies before this is looked at again, and finds its own rows.
+            self.store.mark_checked(part.rows, until)
+            return part.runs
+        return 0
 
     def _read(self, looks: Sequence[_Look], call_all: CallAll) -> None:
         """Read which runs the slots have."""
@@ -194,19 +218,22 @@ def _looks(row: AutomationRow, until: datetime) -> Iterator[_Look]:
 
 def _slots(row: AutomationRow, until: datetime) -> list[datetime]:
     """The newest slots to look at, oldest first."""
-    slots: list[datetime] = []
-    slot = row.next_slot(row.checked_until)
-    while slot is not None and slot <= until:
-        slots.append(slot)
-        slot = row.next_slot(slot)
     most = max(1, MAX_RUNS // len(row.automation.targets))
-    if len(slots) > most:
+    newest: deque[datetime] = deque(maxlen=most)
+    oldest: datetime | None = None
+    left_out = 0
+    # One walk: to begin anew at each slot takes ten times as long, and after days without a sweep there are thousands.
+    for slot in takewhile(lambda slot: slot <= until, row.slots(row.checked_until)):
+        oldest = oldest or slot
+        left_out += len(newest) == most
+        newest.append(slot)
+    if oldest is not None and left_out:
         logger.error(
             "too many slots to look at, the oldest are left out",
-            extra={"automation": row.name, "left_out": len(slots) - most, "from": slot_text(slots[0])},
+            extra={"automation": row.name, "left_out": left_out, "from": slot_text(oldest)},
         )
-        count_now("RunsMissed", (len(slots) - most) * len(row.automation.targets))
-    return slots[-most:]
+        count_now("RunsMissed", left_out * len(row.automation.targets))
+    return list(newest)
 
 
 def _tell(gap: Gap) -> None:

@@ -106,10 +106,14 @@ class AutomationRow(Head):
 
     def next_slot(self, after: datetime) -> datetime | None:
         """The first slot later than that; ``None`` if there is none, or no schedule."""
+        return next(self.slots(after), None)
+
+    def slots(self, after: datetime) -> Iterator[datetime]:
+        """Return the slots later than that, oldest first; none if there is no schedule."""
         trigger = self.automation.trigger
         if not isinstance(trigger, ScheduleTrigger):
-            return None
-        return next(schedule_times(trigger, self.rate_start, after), None)
+            return iter(())
+        return schedule_times(trigger, self.rate_start, after)
 
     def possible_slots(self, after: datetime) -> Iterator[datetime]:
         """Return the slots later than that at which Scheduler may fire, one exactly at the trigger's ``end`` included.
