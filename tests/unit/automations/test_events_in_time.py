@@ -1,8 +1,9 @@
 """A webhook is answered in time, whatever its event sets off: what takes longer is rendered from the queue."""
 
+import json
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from typing import Any
 
@@ -16,6 +17,7 @@ from aichats.runs.ledger import Ledger
 from aichats.runs.messages import RESERVED
 from aichats.runs.model import run_id
 from aichats.runs.queue import EVENT_BYTES, EventMessage, QueueError, read
+from aichats.whop.webhooks import parse_event
 from tests.automations import listening
 from tests.fakes import Json, Sent, aws_error
 from tests.firing import NAME, Printed, Stack, payment
@@ -351,3 +353,18 @@ def test_what_a_webhook_leaves_to_the_queue_is_counted(stack: Stack, caplog: pyt
     [log] = caplog.records
     assert vars(log)["automations"] == (NAME,)
     assert "pay_1" not in str(vars(log))
+
+
+@pytest.mark.parametrize("levels", [10, 198, 199])
+def test_an_event_that_is_nested_deeply_is_rendered_or_waits_and_is_never_buried(stack: Stack, levels: int) -> None:
+    """Webhooks are read up to 200 levels, and the message adds one: such an event was answered with 202 and lost."""
+    stack.put(titled("{{ event.type }}"))
+    budgets(stack, event=0)
+    nested = json.loads("[" * levels + "]" * levels)
+    event = parse_event(json.dumps(payment(data={"nested": nested})).encode()).model_dump(mode="json")
+
+    with suppress(QueueError):
+        stack.hear(event)
+
+    for sent in stack.sqs.sent:
+        read(sent.body)

@@ -256,8 +256,17 @@ class Queue:
 
 
 def fits(event: Mapping[str, Any]) -> bool:
-    """Return whether an event of a webhook fits into a message."""
-    return len(_json(event)) <= EVENT_BYTES
+    """Return whether an event of a webhook fits into a message, and can be read there.
+
+    The message adds a level of nesting to the event, and JSON that is nested too deeply is not read.
+    """
+    if len(_json(event)) > EVENT_BYTES:
+        return False
+    try:
+        read(_json({"kind": "event", "webhook_id": "", "event": event, "automations": [""]}))
+    except UnreadableMessageError:
+        return False
+    return True
 
 
 def _batches(messages: Sequence[Mapping[str, Any]]) -> Iterator[Sequence[Mapping[str, Any]]]:
