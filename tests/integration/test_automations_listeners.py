@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from aichats.automations import listening as listening_items
 from aichats.automations.expressed import DynamoDB
 from aichats.automations.model import Automation
 from aichats.automations.rows import Head
@@ -47,6 +48,12 @@ def store(client: Counting) -> AutomationStore:
     return make_store(client=counted)
 
 
+@pytest.fixture
+def upgraded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The last upgrade was long ago."""
+    monkeypatch.setattr(listening_items, "UPGRADE_SECONDS", 0.0)
+
+
 def heard(store: AutomationStore, event_type: str = "payment.failed") -> list[str]:
     return sorted(row.name for row in store.listeners(event_type))
 
@@ -86,6 +93,7 @@ def test_only_the_automations_that_listen_to_the_type_are_read(store: Automation
     assert heard(store, "payment.succeeded") == ["one"]
 
 
+@pytest.mark.usefixtures("upgraded")
 def test_a_type_that_nobody_listens_to_costs_one_query_without_items(store: AutomationStore, client: Counting) -> None:
     store.put(NAME, WEBHOOK)
     assert heard(store, "plan.created") == []
@@ -189,6 +197,7 @@ def test_items_are_no_automations(store: AutomationStore) -> None:
 # ---------------------------------------------------------------------------------------------- older versions, repair
 
 
+@pytest.mark.usefixtures("upgraded")
 def test_a_row_of_an_older_version_is_heard_and_gets_its_items_from_the_sweep(
     store: AutomationStore, client: Counting
 ) -> None:
@@ -205,6 +214,15 @@ def test_a_row_of_an_older_version_is_heard_and_gets_its_items_from_the_sweep(
     assert client.calls == Counter(query=2, batch_get_item=1)
     assert heard(store) == ["new", NAME]
     assert client.calls == Counter(query=3, batch_get_item=2)
+
+
+def test_a_row_that_older_code_writes_during_the_upgrade_is_heard(store: AutomationStore) -> None:
+    """Functions are not updated at the same moment."""
+    assert heard(store) == []
+
+    write_as_before(store, WEBHOOK)
+
+    assert heard(store) == [NAME]
 
 
 def test_a_row_of_an_older_version_that_is_put_anew_has_its_items(store: AutomationStore) -> None:

@@ -8,6 +8,7 @@ Rows of older versions have no items: they stand in the index themselves, under 
 and the sweep gives them their items.
 """
 
+import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -25,6 +26,8 @@ ATTRIBUTE = "webhook"
 """The index's key."""
 OLD = "webhook"
 """What rows of older versions have there."""
+UPGRADE_SECONDS = 600.0
+"""After this process started, another function may still have the older code and write such a row."""
 MAX_CHANGES = 99
 """DynamoDB takes 100 writes in a transaction; one of them is the row."""
 
@@ -43,7 +46,8 @@ class Listening:
     client: DynamoDB
     table: str
     _no_old_rows: Event = field(default_factory=Event, repr=False, compare=False)
-    """Set once this process saw that no row of an older version listens."""
+    """Set once this process saw that no row of an older version listens, and the upgrade is over."""
+    _began: float = field(default_factory=time.monotonic, repr=False, compare=False)
 
     def names(self, event_type: str) -> list[str]:
         """The names of the automations that listen to an event type, and of those that older versions wrote."""
@@ -96,7 +100,7 @@ class Listening:
         if self._no_old_rows.is_set():
             return []
         names = self._listed(OLD)
-        if not names:
+        if not names and time.monotonic() - self._began >= UPGRADE_SECONDS:
             self._no_old_rows.set()
         return names
 
