@@ -206,7 +206,8 @@ class Ledger(Reader):
             "updated_at": to_text(self.clock()),
             **({"unsettled_at": to_text(unsettled_at)} if unsettled_at else SETTLED),
         }
-        self._write(row.run.run_id, changes, "#lease = :token", {"token": row.lease}, remove=("lease", "lease_until"))
+        gone = ("lease", "lease_until", "ready_at")
+        self._write(row.run.run_id, changes, "#lease = :token", {"token": row.lease}, remove=gone)
 
     def begin(self, row: Row, seen: Json) -> None:
         """Note what there is already of what an effect could be mistaken for: it begins now.
