@@ -270,9 +270,7 @@ def test_a_chats_id_goes_to_whop_as_it_is(method: str) -> None:
     assert whop.calls == [(method, WHOP_CHATS + "/aich_aA0-_")]
 
 
-@pytest.mark.parametrize(
-    "answer_of_get", [refused(503), refused(429), ok({"id": "aich_1"}), httpx.ReadTimeout("slow")]
-)
+@pytest.mark.parametrize("answer_of_get", [refused(503), refused(429), ok({"id": "aich_1"}), httpx.ReadTimeout("slow")])
 def test_a_chat_that_was_created_and_cannot_be_shown_is_answered_with_202(
     answer_of_get: httpx.Response | Exception, monkeypatch: pytest.MonkeyPatch
 ) -> None:
