@@ -58,7 +58,7 @@ def test_a_credential_that_was_replaced_long_ago_or_never_is_told_as_rejected(
     assert call_api(ScriptedTransport(refused(401)), manager)(*CREATE).status == 502
 
 
-def test_a_create_within_half_a_minute_of_another_is_told_the_same() -> None:
+def test_each_create_with_a_key_that_is_wrong_gets_the_same_answer() -> None:
     api = call_api(ScriptedTransport(refused(401), refused(401)))
     assert [api(*CREATE).status for _ in range(2)] == [502, 502]
 
