@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from aichats.errors import UnreadableError
 from aichats.runs import texts
@@ -14,7 +15,7 @@ from aichats.runs.actions import Action, WhopCreateChat
 from aichats.runs.history import History
 from aichats.runs.ledger import KEEP_ENDED, Ledger
 from aichats.runs.model import Run
-from tests.fakes import Json
+from tests.fakes import Json, aws_error
 from tests.ledgers import CREATE, ERROR, LEASE, NOON, RUN, Clock, dynamodb, item, make_ledger, make_run, overdue, stored
 
 LONG = WhopCreateChat(type="whop.create_chat", message_text="How was the week? " * 100, title="Week")
@@ -197,6 +198,65 @@ def test_a_text_that_is_gone_is_reported_and_names_no_text(ledger: Ledger) -> No
 
     with pytest.raises(UnreadableError, match=r"action:\w+ is not kept any more"):
         ledger.get(run.run_id)
+
+
+def test_a_claim_is_undone_if_the_text_cannot_be_read_then(clock: Clock) -> None:
+    """Nothing was called: a run that cannot be looked up would end as of unknown outcome."""
+    [run] = long_runs(1)
+    failing = FailingOnce()
+    ledger = make_ledger(clock, client=failing)
+    ledger.add([run], lambda _: NOON)
+    before = item(ledger, run)
+    failing.fails = True
+
+    with pytest.raises(ClientError):
+        ledger.claim(run.run_id, LEASE)
+
+    assert item(ledger, run) == before
+    row = ledger.claim(run.run_id, LEASE)
+    assert (row.attempts, row.unsettled, row.run.action) == (1, False, LONG)
+
+
+def test_a_claim_that_is_undone_leaves_what_is_to_be_settled(clock: Clock) -> None:
+    [run] = long_runs(1)
+    failing = FailingOnce()
+    ledger = make_ledger(clock, client=failing)
+    ledger.add([run], lambda _: NOON)
+    died = ledger.claim(run.run_id, LEASE).lease_until
+    clock.now += LEASE + ledger.settle
+    failing.fails = True
+
+    with pytest.raises(ClientError):
+        Ledger(failing, ledger.table, ledger.settle, clock).claim(run.run_id, LEASE)
+
+    assert ledger.claim(run.run_id, LEASE).unsettled_at == died
+
+
+def test_a_run_whose_text_is_gone_is_open_until_it_is_given_up_as_failed(ledger: Ledger) -> None:
+    [run] = long_runs(1)
+    ledger.add([run], lambda _: NOON)
+    remove(ledger, items_of(ledger)[0]["run_id"]["S"])
+
+    with pytest.raises(UnreadableError):
+        ledger.claim(run.run_id, LEASE)
+
+    [row] = overdue(ledger, NOON + timedelta(seconds=1))
+    assert (row.status, row.in_doubt) == ("pending", False)
+
+
+class FailingOnce:
+    """DynamoDB that cannot read the next item."""
+
+    fails = False
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        def call(**request: Any) -> Any:
+            if name == "get_item" and self.fails:
+                self.fails = False
+                raise aws_error("ThrottlingException")
+            return getattr(dynamodb(), name)(**request)
+
+        return call
 
 
 # ---------------------------------------------------------------------------------------------- kept

@@ -1,5 +1,6 @@
 """What each route of ``/chats`` sends to Whop and answers when all goes well."""
 
+import httpx
 import pytest
 
 from aichats.api.app import create_api
@@ -267,3 +268,16 @@ def test_a_chats_id_goes_to_whop_as_it_is(method: str) -> None:
     call_api(whop)(method, "/chats/aich_aA0-_", {} if method == "PATCH" else None, token=f"Bearer {LOCAL}")
 
     assert whop.calls == [(method, WHOP_CHATS + "/aich_aA0-_")]
+
+
+@pytest.mark.parametrize("answer_of_get", [refused(503), refused(429), ok({"id": "aich_1"}), httpx.ReadTimeout("slow")])
+def test_a_chat_that_was_created_and_cannot_be_shown_is_answered_with_202(
+    answer_of_get: httpx.Response | Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retry, "MAX_ATTEMPTS", 1)
+    whop = ScriptedTransport(ok(ai_chat(id="aich_1")), ok({"id": "aich_1"}), answer_of_get)
+
+    answer = call_api(whop)("POST", "/chats", FACTS)
+
+    assert answer.status == 202
+    assert (answer.json["status"], answer.json["chat_id"]) == ("succeeded", "aich_1")

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from copy import copy
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import httpx
@@ -13,6 +14,7 @@ from botocore.exceptions import ConnectionClosedError
 
 from aichats.runs.actions import WhopCreateChat, WhopUpdateChat
 from aichats.runs.changes import Changes
+from aichats.runs.effects import NotYetError, SupersededError
 from aichats.runs.perform import Outcome
 from tests.fakes import ai_chat, ok, refused
 from tests.ledgers import LEASE, SETTLE, make_run
@@ -121,6 +123,51 @@ def test_a_run_that_had_to_wait_does_not_undo_a_call_that_came_since() -> None:
     assert later.perform().state == "failed"
     [newest] = opened_after(mute)
     assert newest.perform(CHAT).state == "succeeded"
+
+
+@pytest.mark.parametrize("is_there", [True, False])
+def test_a_call_that_is_noted_while_an_older_run_takes_the_chat_is_not_undone(*, is_there: bool) -> None:
+    *before, mute = opened(*([change(title="Week")] if is_there else []), MUTE)
+    for rename in before:
+        rename.perform(CHAT)
+    row = mute.ledger.claim(mute.run, LEASE)
+    mute.clock.forward(seconds=1)
+    note = partial(Changes(mute.ledger).note, "aich_1", ["notification_preference"], "PATCH /chats/aich_1")
+    changes = Changes(replace(mute.ledger, client=AfterGet(mute.ledger.client, "latest:aich_1", note)))
+
+    with pytest.raises(NotYetError):
+        changes.take(row, "aich_1", ["notification_preference"])
+    with pytest.raises(SupersededError):
+        changes.take(row, "aich_1", ["notification_preference"])
+
+
+def test_a_call_that_is_noted_while_a_run_takes_the_chat_keeps_its_place() -> None:
+    [mute] = opened(MUTE)
+    row = mute.ledger.claim(mute.run, LEASE)
+    mute.clock.forward(seconds=1)
+    take = partial(Changes(mute.ledger).take, row, "aich_1", ["notification_preference"])
+    changes = Changes(replace(mute.ledger, client=AfterGet(mute.ledger.client, "latest:aich_1", take)))
+
+    changes.note("aich_1", ["notification_preference"], "PATCH /chats/aich_1")
+
+    with pytest.raises(SupersededError):
+        take()
+
+
+class AfterGet:
+    """DynamoDB where something happens right after an item was read for the first time."""
+
+    def __init__(self, client: Any, key: str, happens: Callable[[], object]) -> None:
+        self._client, self._key, self._happens = client, key, [happens]
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        def call(**request: Any) -> Any:
+            answer = getattr(self._client, name)(**request)
+            if name == "get_item" and request["Key"]["run_id"]["S"] == self._key and self._happens:
+                self._happens.pop()()
+            return answer
+
+        return call
 
 
 @pytest.mark.parametrize("is_there", [True, False])

@@ -236,6 +236,18 @@ def test_a_list_that_says_there_is_more_and_not_where_is_never_complete() -> Non
         Walks(account.ledger).find("default", MARK, NOON, driver)
 
 
+def test_a_cursor_that_no_url_takes_harms_nothing() -> None:
+    account = Account()
+    info = {"end_cursor": "c" * 100_000, "has_next_page": True}
+    page = TitledPage.model_validate({"data": [], "page_info": info})
+    with pytest.raises(ProtocolError):
+        Walks(account.ledger).find("default", MARK, NOON, Driver(NOON + LEASE, lambda _: page, LIMIT))
+
+    assert account.waits() > timedelta(0)
+    account.clock.forward(minutes=1)
+    assert account.look() == []
+
+
 def test_more_marks_than_an_item_may_hold_are_all_found() -> None:
     account = Account()
     account.marked = {0: [(f"aich_{'x' * 240}{number}", f"{'aaaaaa'}{_base32(number)}") for number in range(4000)]}

@@ -299,3 +299,11 @@ def test_who_comes_too_late_to_put_a_run_back_is_told_how_it_ended() -> None:
 
 def test_a_create_of_unknown_outcome_is_told_as_such() -> None:
     assert isinstance(Bench().perform(refused(500)).error, OutcomeUnknownError)
+
+
+def test_an_id_that_does_not_fit_into_a_row_is_an_answer_that_cannot_be_read() -> None:
+    bench = Bench()
+
+    outcome = bench.perform(ok(ai_chat(id="aich_" + "x" * 450_000)))
+
+    assert (outcome.state, bench.row.unsettled, bench.row.chat_id) == ("waiting", True, None)

@@ -151,3 +151,30 @@ def test_a_replay_has_a_quarter_of_an_hour_of_its_own() -> None:
 def test_a_credential_that_may_not_do_this_is_final() -> None:
     bench = Bench(SCHEDULED)
     assert bench.perform(refused(403)).state == "failed"
+
+
+def waited_for_an_hour() -> Bench:
+    """A run that is due an hour after it was opened, such as one of a large fan-out, or one that was throttled."""
+    bench = Bench(SCHEDULED)
+    bench.ledger.add([bench.run], lambda _: bench.clock.now + timedelta(hours=1))
+    return bench
+
+
+def test_a_run_that_waited_for_something_else_before_waits_as_well() -> None:
+    bench = waited_for_an_hour()
+    assert from_the_queue(bench, refused(401)).state == "waiting"
+    assert from_the_queue(bench, CHAT, CHAT).state == "succeeded"
+
+
+def test_a_run_that_waited_for_something_else_before_does_not_wait_without_end() -> None:
+    bench = waited_for_an_hour()
+    from_the_queue(bench, refused(401))
+    assert from_the_queue(bench, refused(401)).state == "failed"
+
+
+def test_while_the_credential_is_being_replaced_a_run_waits_whatever_its_age() -> None:
+    bench = waited_for_an_hour()
+    bench.performer = replace(bench.performer, in_rotation=lambda provider: provider == "whop")
+    for _ in range(3):
+        assert from_the_queue(bench, refused(401)).state == "waiting"
+    assert from_the_queue(bench, CHAT, CHAT).state == "succeeded"

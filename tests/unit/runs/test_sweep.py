@@ -118,6 +118,19 @@ def test_a_run_whose_process_dies_after_it_was_sent_again_is_found_at_the_end_of
     assert sweeper.sweep()["resumed"] == 1
 
 
+def test_what_a_process_that_was_taken_for_dead_puts_back_waits_as_long_as_it_says(
+    sweeper: Sweeper, bench: Bench, clock: Clock
+) -> None:
+    row = bench.ledger.claim(bench.run, LEASE)
+    clock.now += LEASE + 2 * bench.ledger.settle + timedelta(seconds=1)
+    assert sweeper.sweep()["resumed"] == 1
+
+    bench.ledger.put_back(row, clock.now + timedelta(minutes=10), unsettled_at=None, error=None)
+
+    assert bench.row.due_at == clock.now + timedelta(minutes=10)
+    assert bench.perform().state == "waiting"
+
+
 def test_a_run_is_given_up_in_time_however_long_it_is_left_alone(sweeper: Sweeper, bench: Bench, clock: Clock) -> None:
     strand(sweeper, clock)
     for _ in range(24):

@@ -36,7 +36,8 @@ def answer(
     if outcome.state == "succeeded":
         try:
             body = made(row)
-        except (SecretError, ValidationError):
+        except (SecretError, ProviderError, ValidationError):
+            # An error would make the client repeat the call, and without a key that makes a second chat.
             logger.exception("what the run made cannot be shown", extra={"run_id": wanted})
         else:
             replayed = {} if outcome.performed else {"Idempotent-Replayed": "true"}

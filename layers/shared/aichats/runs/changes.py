@@ -5,6 +5,7 @@ A change that had to wait must not undo a newer one. So a run takes its chat bef
 the newest. The row of the run that took it says whether that run is done or its call may still be running.
 """
 
+import uuid
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import timedelta
@@ -60,17 +61,23 @@ class Changes:
 
         If this fails, the change is made all the same, and only its place in the order is lost.
         """
+        newest = {"order": to_text(self.ledger.clock()), "by": call}
         try:
-            self._note(f"latest:{chat_id}", fields, call)
+            self._note(f"latest:{chat_id}", fields, newest)
         except (BotoCoreError, ClientError, NotYetError):
             logger.exception("change not noted", extra={"chat_id": chat_id})
 
-    def _note(self, key: str, fields: Collection[str], call: str) -> None:
+    def _note(self, key: str, fields: Collection[str], newest: Json, tries: int = 3) -> None:
         item = self._items.get(key) or {}
-        newest = {"order": to_text(self.ledger.clock()), "by": call}
-        known = {name: item.get(name, "") for name in ("owner", "token", "order")}
+        # Another token: a run that has read the item and takes the chat now must read it again.
+        known = {"owner": item.get("owner", ""), "order": item.get("order", ""), "token": uuid.uuid4().hex}
         done = {**item.get("done", {}), **dict.fromkeys(fields, newest)}
-        self._write(key, item, {**known, "fields": item.get("fields", []), "done": done})
+        try:
+            self._write(key, item, {**known, "fields": item.get("fields", []), "done": done})
+        except NotYetError:
+            if tries == 1:
+                raise
+            self._note(key, fields, newest, tries - 1)
 
     def _wait_for(self, item: Json, owner: Json) -> None:
         """Raise NotYetError while a call of the run that took the chat last may be running."""

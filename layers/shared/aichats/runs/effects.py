@@ -18,6 +18,8 @@ from aichats.runs.rows import Json, Row
 
 MAX_TEXT_CHARACTERS = 1000
 """Of each text in an answer as a run keeps it."""
+MAX_ID_CHARACTERS = 255
+"""Of a chat's id: a longer one does not fit into a run's row."""
 
 
 @dataclass(frozen=True)
@@ -75,18 +77,21 @@ class SupersededError(AichatsError):
     """A newer change of the same fields was performed, so this one must not be."""
 
 
-def created(create: Callable[[], Done]) -> Done:
+def created(provider: str, create: Callable[[], Done]) -> Done:
     """What a create made, also where its answer cannot be read but for the chat's id.
 
     Raises:
         AichatsError: the failure.
     """
     try:
-        return create()
+        done = create()
     except ProtocolError as error:
         if error.chat_id is None:
             raise
         return Done(error.chat_id)
+    if len(done.chat_id) > MAX_ID_CHARACTERS:
+        raise ProtocolError("the chat's id is too long to be kept", provider=provider)
+    return done
 
 
 def kept(reply: BaseModel, model: type[BaseModel]) -> dict[str, Any]:

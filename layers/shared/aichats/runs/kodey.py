@@ -88,9 +88,9 @@ class KodeyActions:
             return [Done(chat.id, {"chat": kept(chat, Chat)}) for chat in found]
 
         if action.user_id is None:
-            return Effect(partial(created, act), self.call_limit, find)
+            return Effect(partial(created, row.run.provider, act), self.call_limit, find)
         lock = ("kodey", "chat", user_id, agent_id)
-        return Effect(partial(created, act), self.call_limit, find, seen, lock)
+        return Effect(partial(created, row.run.provider, act), self.call_limit, find, seen, lock)
 
     def _sending(self, row: Row) -> Effect:
         client, action = self.client(), cast("KodeyCreateChat | KodeySendMessage", row.run.action)

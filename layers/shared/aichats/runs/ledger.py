@@ -34,6 +34,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
+from botocore.exceptions import BotoCoreError, ClientError
+
+from aichats.errors import UnreadableError
+from aichats.runs.actions import ABRIDGED
 from aichats.runs.items import ConditionFailedError, Update
 from aichats.runs.model import Run
 from aichats.runs.reader import Reader
@@ -173,12 +177,23 @@ class Ledger(Reader):
         takable = f"{STILL_OPEN} AND (#due_at <= :now OR #ready_at <= :now)"
         values = {"now": to_text(now)}
         old = self._write(run_id, changes, takable, values, remove=("ready_at",), count="attempts", tell_old=True)
-        before = self._whole(old)
+        try:
+            before = self._whole(old)
+        except Exception:
+            self._let_go(old, token)
+            raise
         # Our own token: boto3 repeated the write, because its first answer got lost. What stood there before is not
         # known any more, so the run counts as unsettled.
         attempts = before.attempts + (before.lease != token)
         ours: dict[str, Any] = {"lease": token, "lease_until": lease_until, "updated_at": now}
         return replace(before, status="performing", attempts=attempts, **ours)
+
+    def _let_go(self, old: Json, token: str) -> None:
+        """Undo a claim after which the action could not be read: nothing was called, so nothing is to be settled."""
+        with suppress(RefusedByLedgerError, UnreadableError, BotoCoreError, ClientError):
+            row = replace(row_of(old, ABRIDGED.get(old["type"])), lease=token)
+            due_at = row.due_at or row.updated_at
+            self.put_back(row, due_at, unsettled_at=row.unsettled_at, error=row.error)
 
     def _insert(self, item: Json) -> bool:
         """Write a new row that is claimed already. Return ``False`` if the run has a row."""
@@ -206,7 +221,8 @@ class Ledger(Reader):
             "updated_at": to_text(self.clock()),
             **({"unsettled_at": to_text(unsettled_at)} if unsettled_at else SETTLED),
         }
-        self._write(row.run.run_id, changes, "#lease = :token", {"token": row.lease}, remove=("lease", "lease_until"))
+        gone = ("lease", "lease_until", "ready_at")
+        self._write(row.run.run_id, changes, "#lease = :token", {"token": row.lease}, remove=gone)
 
     def begin(self, row: Row, seen: Json) -> None:
         """Note what there is already of what an effect could be mistaken for: it begins now.

@@ -40,6 +40,8 @@ APART_FOR_LONG = 2
 MAX_PAUSE = timedelta(minutes=10)
 """Between two walks, two looks at one, or two attempts to get a page."""
 REFUSES_CURSOR = (400, 404, 410, 422)
+MAX_CURSOR_CHARACTERS = 4096
+"""A longer one fits into no URL."""
 MAX_RESTARTS = 3
 MARKS_OF_ITEM = 1500
 """At 255 characters of an id this is under DynamoDB's 400 KB."""
@@ -86,7 +88,7 @@ class _Stint:
             self._go_on_after(page.page_info.end_cursor)
 
     def _go_on_after(self, cursor: str | None) -> None:
-        if not cursor or cursor in {*self.cursors, self.walk.get("cursor")}:
+        if not cursor or len(cursor) > MAX_CURSOR_CHARACTERS or cursor in {*self.cursors, self.walk.get("cursor")}:
             raise ProtocolError("the list says that there is more, and not where", provider="whop")
         self.cursors.add(cursor)
         self.walk["cursor"] = cursor

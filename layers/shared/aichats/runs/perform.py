@@ -245,10 +245,14 @@ class Performer:
         """
         if isinstance(error, SecretUnavailableError):
             return True
-        if not isinstance(error, AuthenticationError) or self.ledger.clock() - row.opened_at >= ROTATION:
+        if not isinstance(error, AuthenticationError):
             return False
+        if self.in_rotation(row.run.provider):
+            return True
         has_caller = row.run.trigger == "http" and row.error is None and (isinstance(run, Run) or row.run.slow)
-        return not has_caller or self.in_rotation(row.run.provider)
+        # A run that is older has waited for something else: this is the first that it learns of the rejection.
+        is_news = row.error is None or row.error.get("type") != AuthenticationError.__name__
+        return not has_caller and (is_news or self.ledger.clock() - row.opened_at < ROTATION)
 
     # ------------------------------------------------------------------ what became of it
 

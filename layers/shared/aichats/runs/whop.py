@@ -64,7 +64,7 @@ class WhopActions:
             return None
         client = self._client(row, row.run.target)
         return Effect(
-            act=partial(created, partial(self._create, row, action, client)),
+            act=partial(created, row.run.provider, partial(self._create, row, action, client)),
             limit=self.call_limit,
             # Without a mark there is nothing to find it by, whatever the setting is by now.
             find=partial(self._find, row, client) if row.title is not None else None,
