@@ -73,8 +73,8 @@ SCHEDULED = sorted(SCHEDULE.keys() - {BY_NAME, NEVER_FILLED, SWEEP})
 
 @pytest.fixture
 def whop() -> WhopInMemory:
-    """Whop with the chat that the events speak of."""
-    return WhopInMemory(ai_chat(id="aich_xxxxxxxxxxxxx"))
+    """Whop with the chat that the events speak of, and another one."""
+    return WhopInMemory(ai_chat(id="aich_xxxxxxxxxxxxx"), ai_chat(id="aich_other"))
 
 
 @pytest.fixture
@@ -107,7 +107,9 @@ def app(monkeypatch: pytest.MonkeyPatch, whop: WhopInMemory, kodey: KodeyInMemor
 def add_runs(app: Application) -> None:
     """A run that waits (a), one that failed (b), one whose outcome is unknown (c), and two that wait (d, e)."""
     version = app.settings.whop_api_version
-    runs = {letter: Run(letter * 32, "http", MUTE, "aich_xxxxxxxxxxxxx", version) for letter in "abcde"}
+    runs = {letter: Run(letter * 32, "http", MUTE, "aich_xxxxxxxxxxxxx", version) for letter in "abcd"}
+    # Runs of one chat wait for each other, and both of these are in one batch.
+    runs["e"] = Run("e" * 32, "http", MUTE, "aich_other", version)
     app.ledger.finish(app.ledger.claim(runs["b"], LEASE), "failed", error={"type": "E", "message": "no"})
     app.ledger.finish(app.ledger.claim(runs["c"], LEASE), "unknown", error={"type": "E", "message": "?"})
     app.ledger.add([runs[letter] for letter in "ade"], lambda _: app.ledger.clock())

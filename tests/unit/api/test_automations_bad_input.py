@@ -18,7 +18,7 @@ from tests.template import load_template
 CHATS = [f"aich_{number}" for number in range(1001)]
 MUTE = {"type": "whop.update_chat", "notification_preference": "none"}
 DEEP = "[" * 100_000
-RUN_SCHEDULE = load_template()["Resources"]["RunScheduleFunction"]["Properties"]
+OWN_SCHEDULE = load_template()["Resources"]["RunScheduleFunctionSchedule"]["Properties"]
 
 
 @pytest.fixture
@@ -152,8 +152,7 @@ def test_a_name_outside_of_a_to_z_and_digits_is_refused(refused: Callable[..., A
 
 
 def test_the_name_of_the_stacks_own_schedule_is_refused(refused: Callable[..., Answer]) -> None:
-    [schedule] = RUN_SCHEDULE["Events"].values()
-    written = json.loads(schedule["Properties"]["Input"]["Fn::Sub"][0].replace("${Target}", "null"))
+    written = json.loads(OWN_SCHEDULE["Target"]["Input"]["Fn::Sub"][0].replace("${Target}", "null"))
 
     answer = refused(scheduled(), written["automation"])
 

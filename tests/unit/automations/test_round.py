@@ -53,8 +53,8 @@ def _no_metrics() -> None:
     metrics.clear_metrics()
 
 
-def going(part: Any, clock: FakeClock | None = None) -> Callable[[], dict[str, int]]:
-    return partial(Round(part, part, part, part, part, clock or FakeClock()).go, 120)
+def going(part: Any, clock: FakeClock | None = None, seconds: float = 120) -> Callable[[], dict[str, int]]:
+    return partial(Round(part, part, part, part, part, clock or FakeClock()).go, seconds)
 
 
 def test_slots_are_looked_for_before_schedules_are_healed() -> None:
@@ -81,6 +81,14 @@ def test_each_part_has_its_share_of_the_time_and_what_the_parts_before_it_left()
     for now, over in ((34, 0), (35, 1), (69, 1), (70, 2), (104, 2), (105, 3)):
         clock.now = now
         assert [is_over() for is_over in part.over] == [number < over for number in range(3)]
+
+
+def test_a_function_with_few_seconds_still_gives_each_part_most_of_them() -> None:
+    part, clock = Part(), FakeClock(now=0)
+    going(part, clock, seconds=10)()
+
+    clock.now = 2
+    assert [is_over() for is_over in part.over] == [False, False, False]
 
 
 def test_of_several_errors_none_is_lost() -> None:

@@ -117,8 +117,8 @@ def test_a_moment_within_a_minute_of_a_slot_is_that_slot(stack: Stack, moment: s
     assert ids(stack, EVENT | {"scheduled_time": moment}) == [slot_run(slot) for slot in slots]
 
 
-@pytest.mark.parametrize(("second", "minute"), [(0, 1), (29, 1), (59, 1), (60, 2)])
-def test_of_slots_that_come_every_minute_a_moment_is_the_one_before(stack: Stack, second: int, minute: int) -> None:
+@pytest.mark.parametrize(("second", "minute"), [(0, 1), (29, 1), (31, 2), (59, 2), (60, 2)])
+def test_of_slots_that_come_every_minute_a_time_means_the_nearest(stack: Stack, second: int, minute: int) -> None:
     stack.put(scheduled("rate(1 minute)"))
     moment = NOON + timedelta(minutes=1, seconds=second)
 

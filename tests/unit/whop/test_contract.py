@@ -66,7 +66,7 @@ def any_of(**fields: st.SearchStrategy[Any]) -> st.SearchStrategy[Json]:
 
 
 ids = st.text("abcXYZ019_-", min_size=1, max_size=20)
-messages = st.text(min_size=1, max_size=100).filter(str.strip)
+messages = st.text(min_size=1, max_size=100).map(lambda text: f"{text}!")
 titles = st.text(min_size=1, max_size=50)
 companies = ids.map(lambda unique: f"biz_{unique}")
 files = st.lists(ids.map(lambda unique: f"file_{unique}"), max_size=3)

@@ -11,8 +11,8 @@ from aichats.automations.turns import CallAll, Places, Turn, side_by_side
 from aichats.observability import count, logger
 from aichats.runs.sweep import Sweeper
 
-MARGIN = 15.0
-"""Seconds before the end of the invocation at which the last part stops: its last calls may be slow."""
+MARGIN = 1 / 8
+"""Of the invocation's time, before whose end the last part stops: its last calls may be slow."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class Round:
         Raises:
             Exception: a part failed; the others were done. Of several errors each is the context of the next.
         """
-        begun, share = self.clock(), max(0.0, seconds - MARGIN) / 3
+        begun, share = self.clock(), seconds * (1 - MARGIN) / 3
         done: dict[str, int] = {}
         try:
             done |= self.sweeper.sweep(lambda: self.clock() >= begun + share)
