@@ -1,8 +1,9 @@
 """Starts the runs through the product's own doors, each trigger as often and as stubbornly as the true ones."""
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import batched
 from random import Random
@@ -19,10 +20,8 @@ FAN_OUT = 100
 """Targets of one event or call at the most."""
 DELIVERIES = 3
 """How often an event of a schedule is delivered at the most."""
-LAMBDA_TRIES = 3
-"""How often Lambda invokes a function for one delivery, while it fails."""
-CALLER_TRIES = 10
-"""How often a caller repeats a call that was not answered."""
+PATIENCE = 600.0
+"""Seconds for which a call or a delivery is repeated while it fails: a busy machine needs many attempts."""
 AT_ONCE = 6
 FIRST_SERVER_ERROR = 500
 
@@ -60,13 +59,12 @@ class Triggers:
         headers = {"Authorization": f"Bearer {BEARER}", "Idempotency-Key": f"key-{self.random.getrandbits(64)}"}
 
         def call() -> None:
-            for _ in range(CALLER_TRIES):
+            for _ in _attempts(0.5):
                 answer = httpx.post(
                     f"{self.system.api_url}{path}", json=body, headers=headers, timeout=60, trust_env=False
                 )
                 if answer.status_code < FIRST_SERVER_ERROR:
                     return
-                time.sleep(0.5)
 
         return call
 
@@ -83,13 +81,18 @@ class Triggers:
         return deliver
 
     def _invoke(self, event: dict[str, Any]) -> None:
-        for _ in range(LAMBDA_TRIES):
-            try:
+        for _ in _attempts(1):
+            with suppress(FunctionFailedError):
                 self.system.invoke("RunScheduleFunction", event)
-            except FunctionFailedError:
-                time.sleep(1)
-            else:
                 return
+
+
+def _attempts(pause: float) -> Iterator[None]:
+    """Yield for each attempt, with a pause between two, until the patience is over."""
+    ends_at = time.monotonic() + PATIENCE
+    while time.monotonic() < ends_at:
+        yield
+        time.sleep(pause)
 
 
 def _parts(targets: Sequence[str]) -> list[list[str]]:
