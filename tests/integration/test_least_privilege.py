@@ -40,7 +40,7 @@ NOT_JUDGED = {
     "sqs:SendMessage to SweepRunsFailures": "Lambda's destination for failed events",
     "iam:PassRole": "the local cloud does not check it",
 }
-"""What AWS itself does in the name of a function, and why nothing here can show that it needs it."""
+"""Permissions that no call of the functions' code can show to be needed here, each with the reason."""
 
 CREATE = {"type": "whop.create_chat", "message_text": "How was the week?"}
 LONG = CREATE | {"message_text": "How was the week? " * 100}
