@@ -273,6 +273,8 @@ def _read_first(secrets: SecretStore, settings: Settings) -> None:
         secrets.read(settings.webhook_secret, WEBHOOK)
     elif settings.whop_secret:
         secrets.read(settings.whop_secret, WHOP)
+    elif settings.kodey_secret:
+        secrets.read(settings.kodey_secret, KODEY)
 
 
 def aws_client(service: str) -> Any:
