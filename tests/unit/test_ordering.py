@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from tests.ordering import LONG, spread
+from tests.ordering import LONG, STACKS, spread
 
 
 @dataclass(frozen=True)
@@ -13,7 +13,7 @@ class Item:
 
 def items(count: int) -> list[Any]:
     """So many tests of each file that takes long, and many more."""
-    long = [Item(f"{file}::test_{number}") for file in LONG for number in range(count)]
+    long = [Item(f"{file}::test_{number}") for file in STACKS + LONG for number in range(count)]
     return [*long, *(Item(f"tests/unit/test_small.py::test_{number}") for number in range(400 - len(long)))]
 
 
@@ -25,13 +25,14 @@ def test_no_test_is_lost_or_doubled_when_they_are_put_into_order(processes: int,
     assert sorted(item.nodeid for item in ordered) == sorted(item.nodeid for item in given)
 
 
-def test_each_process_but_the_first_begins_with_a_test_that_takes_long() -> None:
+def test_stacks_are_started_by_the_second_process_and_the_others_begin_with_what_takes_long() -> None:
     ordered = spread(items(1), 4)
     part = len(ordered) // 4
-    heads = [ordered[number * part].nodeid.partition("::")[0] for number in range(4)]
-    assert heads == ["tests/unit/test_small.py", *LONG[:3]]
+    files = [item.nodeid.partition("::")[0] for item in ordered]
+    assert files[part : part + len(STACKS)] == list(STACKS)
+    assert [files[0], files[2 * part], files[3 * part]] == ["tests/unit/test_small.py", *LONG[:2]]
 
 
 def test_a_few_tests_are_not_lost_either() -> None:
-    given = items(1)[: len(LONG)]
+    given = items(1)[: len(STACKS + LONG)]
     assert sorted(item.nodeid for item in spread(given, 40)) == sorted(item.nodeid for item in given)
