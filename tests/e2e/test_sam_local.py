@@ -19,7 +19,7 @@ from local.console import Console
 from local.errors import LocalError
 from local.ports import free_port, listen
 from local.sam_local.commands import EVENT
-from local.sam_local.image import IMAGE, can_build_image, docker, provide_engine, provide_image
+from local.sam_local.image import IMAGE, docker, provide_engine, provide_image
 from local.sam_local.relay import ADD_HOST, HOST, is_here, reachable_from_containers, relay
 from local.setup import ROOT
 
@@ -36,8 +36,7 @@ def engine() -> Iterator[None]:
         pytest.skip("no Docker engine answers; only CI installs and starts one by itself")
     try:
         provide_engine()
-        if not can_build_image():
-            provide_image(Console())
+        provide_image(Console())
     except LocalError as error:
         pytest.skip(f"no Docker engine: {error}")
     if not reached_from_a_container():
