@@ -58,7 +58,7 @@ def test_a_definition_that_the_table_could_not_hold_is_refused(store: Automation
 
     assert store.put(NAME, automation(large))[1]
     assert read(store).automation == automation(large)
-    escaped = {**large, "action": {**ACTION, "message_text": "\x00" * 60_000 + "m"}}
+    escaped = {**large, "action": {**ACTION, "message_text": "\x00" * 45_000 + "m"}}
     with pytest.raises(InputError, match=f"the limit is {MAX_BYTES}: name fewer targets"):
         store.put(NAME, automation(escaped))
 

@@ -367,15 +367,22 @@ def test_on_lambda_the_secret_is_read_in_the_init_phase_and_a_missing_one_is_no_
 
 
 @pytest.mark.parametrize(
-    ("whop", "webhook", "read"),
-    [("one", "", ["one"]), ("", "other", ["other"]), ("one", "other", ["other"]), ("", "", [])],
+    ("whop", "webhook", "kodey", "read"),
+    [
+        ("one", "", "two", ["one"]),
+        ("", "other", "", ["other"]),
+        ("one", "other", "", ["other"]),
+        ("", "", "two", ["two"]),
+        ("", "", "", []),
+    ],
 )
 def test_on_lambda_the_secret_that_the_function_needs_first_is_read_in_the_init_phase(
-    monkeypatch: pytest.MonkeyPatch, whop: str, webhook: str, read: list[str]
+    monkeypatch: pytest.MonkeyPatch, whop: str, webhook: str, kodey: str, read: list[str]
 ) -> None:
     monkeypatch.setenv("AWS_LAMBDA_INITIALIZATION_TYPE", "on-demand")
     monkeypatch.setenv("WHOP_SECRET", whop)
     monkeypatch.setenv("WEBHOOK_SECRET", webhook)
+    monkeypatch.setenv("KODEY_SECRET", kodey)
     found: list[str] = []
     monkeypatch.setattr(SecretStore, "read", lambda _, name, _kind: found.append(name))
     with mock_aws(), fresh_application():
