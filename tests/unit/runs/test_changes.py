@@ -171,13 +171,17 @@ class AfterGet:
 
 
 @pytest.mark.parametrize("is_there", [True, False])
-def test_a_call_whose_place_cannot_be_noted_is_made_all_the_same(*, is_there: bool) -> None:
+def test_a_call_whose_place_cannot_be_noted_is_made_all_the_same(
+    caplog: pytest.LogCaptureFixture, *, is_there: bool
+) -> None:
     [mute] = opened(MUTE)
     if is_there:
         mute.perform(CHAT)
     down = Counting(mute.ledger.client, [], raises=ConnectionClosedError(endpoint_url="the cloud"))
 
     Changes(replace(mute.ledger, client=down)).note("aich_1", ["title"], "PATCH /chats/aich_1")
+
+    assert caplog.messages[-1] == "change not noted"
 
 
 def test_of_several_fields_only_those_are_changed_that_no_newer_run_changed() -> None:
