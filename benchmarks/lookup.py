@@ -137,7 +137,7 @@ class Messages:
         self._due: list[tuple[datetime, str]] = []
 
     def send_message_batch(self, **request: Any) -> Mapping[str, Any]:
-        """What the queue's client has."""
+        """The method of SQS's client that is used here."""
         self._time.sleep(AWS_SECONDS)
         for entry in request["Entries"]:
             self.put(Message.model_validate_json(entry["MessageBody"]).run_id, entry.get("DelaySeconds", 0))
@@ -205,7 +205,7 @@ class Stack:
 
 @dataclass(frozen=True)
 class Measured:
-    """What came of it."""
+    """The result of a run of the benchmark."""
 
     pages: int
     requests: int

@@ -110,7 +110,7 @@ class _Condition:
         self._item = item
 
     def holds(self) -> bool:
-        """Whether the item fulfills it."""
+        """Return whether the item fulfills it."""
         holds = self._all()
         while self._next_is("OR"):
             holds = self._all() or holds

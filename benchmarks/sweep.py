@@ -59,7 +59,7 @@ The mark: the round in which every slot fired takes at most {TIME:g} s and leave
 
 @dataclass(frozen=True)
 class Scenario:
-    """What the round meets."""
+    """The state of the stack when the round begins."""
 
     name: str
     aligned: bool = True

@@ -11,7 +11,7 @@ CALL = 0.025
 """Seconds that a call takes."""
 BEGUN = datetime(2026, 11, 20, 9, 6, tzinfo=UTC)
 SCAN_BYTES = 1_000_000
-"""What DynamoDB reads for a page of a scan."""
+"""Bytes that DynamoDB reads for a page of a scan."""
 ROW_BYTES = 1_000
 """About what a row of an automation has."""
 

@@ -58,7 +58,7 @@ type Units = Counter[tuple[str, str]]
 
 @dataclass(frozen=True)
 class Index:
-    """What an index holds.
+    """The contents of an index.
 
     Attributes:
         keys: its partition key, its sort key, and the table's key.

@@ -206,7 +206,7 @@ _ETAG = {"ETag": "The version, for If-Match"}
 _READ: tuple[Scope, ...] = ("automations:read",)
 _WRITE: tuple[Scope, ...] = ("automations:write",)
 _ACT: tuple[Scope, ...] = ("automations:write", "chats:write")
-"""What an automation does when it fires needs the scope of its effect, too."""
+"""The action of an automation needs the scope of its effect, too."""
 OPERATIONS = (
     Operation("GET", "/automations", "List automations", _READ, list_page, query=ListAutomations, reply=Automations),
     Operation(

@@ -48,7 +48,7 @@ class Operation[BodyT, QueryT]:
     path: str
     summary: str
     scopes: tuple[Scope, ...]
-    """What a token needs for it, all of them."""
+    """The scopes that a token needs, all of them."""
     run: Callable[[Call[BodyT, QueryT]], Reply]
     body: type[BaseModel] | None = None
     query: type[BaseModel] | None = None

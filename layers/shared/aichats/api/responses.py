@@ -1,4 +1,4 @@
-"""What every answer of the HTTP API has in common: headers that keep browsers safe, and CORS."""
+"""The headers that every answer of the HTTP API has: those that keep browsers safe, and CORS."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -14,7 +14,7 @@ SECURITY: Mapping[str, str] = {
 }
 """On every answer. A page that needs more than nothing has a policy of its own."""
 REQUEST_HEADERS = ("Authorization", "Content-Type", "Idempotency-Key", "If-Match", "If-None-Match")
-"""What a page of an allowed origin may send."""
+"""Headers that a page of an allowed origin may send."""
 RESPONSE_HEADERS = ("Allow", "ETag", "Idempotent-Replayed", "Location", "Retry-After", "WWW-Authenticate", "X-Run-Id")
 """What it may read besides the headers that every page may read."""
 METHODS = ("DELETE", "GET", "PATCH", "POST", "PUT")

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 from botocore.exceptions import ClientError
 
+from aichats.runs.parts import parts
 from aichats.runs.rows import Json, decode, encode
 
 TRANSACTION_ITEMS = 100
@@ -290,18 +291,12 @@ def _patiently(call: Call, **request: Any) -> Any:
 
 def fitting(items: Sequence[Json]) -> Iterator[list[Json]]:
     """Split items into parts that each fit into one transaction."""
-    part: list[Json] = []
-    size = 0
-    for item in items:
-        # As the wire has it: what is not ASCII is escaped. The names and short values are in the allowance.
-        own = 2000 + sum(len(json.dumps(value)) for value in item.values() if isinstance(value, str))
-        if part and (len(part) == TRANSACTION_ITEMS or size + own > TRANSACTION_BYTES):
-            yield part
-            part, size = [], 0
-        part.append(item)
-        size += own
-    if part:
-        yield part
+    return parts(items, _size, most=TRANSACTION_ITEMS, most_size=TRANSACTION_BYTES)
+
+
+def _size(item: Json) -> int:
+    # As the wire has it: what is not ASCII is escaped. The names and short values are in the allowance.
+    return 2000 + sum(len(json.dumps(value)) for value in item.values() if isinstance(value, str))
 
 
 def _names(*expressions: str) -> dict[str, str]:

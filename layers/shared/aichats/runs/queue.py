@@ -30,6 +30,7 @@ from pydantic import (
 )
 
 from aichats.runs.model import Run
+from aichats.runs.parts import parts
 from aichats.runs.times import utc_now
 
 MAX_DELAY = timedelta(minutes=15)
@@ -271,17 +272,7 @@ def fits(event: Mapping[str, Any]) -> bool:
 
 def _batches(messages: Sequence[Mapping[str, Any]]) -> Iterator[Sequence[Mapping[str, Any]]]:
     """Messages that are sent together: up to ten, which are not too large."""
-    batch: list[Mapping[str, Any]] = []
-    size = 0
-    for message in messages:
-        more = len(message["MessageBody"])
-        if batch and (len(batch) == BATCH or size + more > BATCH_BYTES):
-            yield batch
-            batch, size = [], 0
-        batch.append(message)
-        size += more
-    if batch:
-        yield batch
+    return parts(messages, lambda message: len(message["MessageBody"]), most=BATCH, most_size=BATCH_BYTES)
 
 
 def _groups(runs: Sequence[Due]) -> Iterator[Sequence[Due]]:
