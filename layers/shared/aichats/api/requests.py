@@ -17,7 +17,7 @@ from aichats.validation import parse, parse_json
 from aichats.whop.webhooks import read_body as raw_body
 
 KEY_PATTERN = r"^[\x20-\x2b\x2d-\x7e]{1,255}$"
-"""Pattern of an ``Idempotency-Key``: printable ASCII without a comma, which API Gateway puts between repeated headers."""
+"""Pattern of an ``Idempotency-Key``: printable ASCII without a comma, with which API Gateway joins repeated headers."""
 
 
 def match_path(operation: Operation[Any, Any], path: str) -> Mapping[str, str] | None:
