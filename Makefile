@@ -3,6 +3,8 @@
 SHELL := /bin/bash
 PYTHON ?= python3
 BIN := .venv/bin
+# Some images of containers set it. Then each process compiles all that it imports again: seconds for each of hundreds.
+unexport PYTHONDONTWRITEBYTECODE
 SAM := SAM_CLI_TELEMETRY=0 PYTHON="$(CURDIR)/$(BIN)/python" WHEELHOUSE="$(CURDIR)/.tools/wheelhouse" .tools/sam/bin/sam
 
 .PHONY: help

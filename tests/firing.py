@@ -87,8 +87,11 @@ class Stack:
     @property
     def runs(self) -> list[Row]:
         """All runs, by slot and target."""
-        items = dynamodb().scan(TableName=self.app.ledger.table, ConsistentRead=True)["Items"]
-        return sorted(map(row_of, map(decode, items)), key=lambda row: (row.run.slot or "", row.run.target or ""))
+        found = dynamodb().scan(
+            TableName=self.app.ledger.table, ConsistentRead=True, FilterExpression="attribute_exists(attempts)"
+        )
+        rows = map(row_of, map(decode, found["Items"]))
+        return sorted(rows, key=lambda row: (row.run.slot or "", row.run.target or ""))
 
     @property
     def history(self) -> list[tuple[str, str, str]]:

@@ -22,8 +22,8 @@ STACKS = (
 LONG = (
     "tests/integration/test_ledger_model.py",
     "tests/integration/test_least_privilege.py",
-    "tests/unit/automations/test_preview_two_years.py",
-    "tests/unit/automations/test_keeper_model.py",
+    "tests/judges/test_preview_two_years.py",
+    "tests/integration/automations/test_keeper_model.py",
     "tests/integration/test_sweep_automations_model.py",
     "tests/judges/test_openapi.py",
     "tests/infrastructure/test_layer.py",

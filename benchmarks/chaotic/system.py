@@ -24,14 +24,19 @@ FUNCTION_SECONDS = 10
 VISIBILITY_SECONDS = 25
 """A message whose function was killed comes back when the lease and the settle time are over, as in the template."""
 BATCHES_AT_ONCE = 10
+"""At most: each takes a process, whose start takes about a second of a CPU, so few runs get fewer."""
+RUNS_PER_BATCH_AT_ONCE = 8
 SERVICES = ("DYNAMODB", "SECRETS_MANAGER", "SQS")
 
 
 @contextmanager
-def chaotic_system(scenario: Scenario, console: Console, *, share: float, seed: int) -> Iterator[tuple[System, Chaos]]:
+def chaotic_system(
+    scenario: Scenario, console: Console, *, runs: int, share: float, seed: int
+) -> Iterator[tuple[System, Chaos]]:
     """The system and its faults, for the ``with`` block."""
     settle = dict.fromkeys(("SettleSeconds", "KodeySettleSeconds"), str(SETTLE_SECONDS))
-    parameters = {**settle, "MaxConcurrency": str(BATCHES_AT_ONCE)}
+    at_once = max(2, min(BATCHES_AT_ONCE, runs // RUNS_PER_BATCH_AT_ONCE))
+    parameters = {**settle, "MaxConcurrency": str(at_once)}
     with running_system(console, parameters=parameters) as system:
         stand_in = scenario.url(system)
         mode = {"rate_limit": NO_LIMIT, "list": "shuffled", "list_lag": LIST_LAG, **scenario.mode}

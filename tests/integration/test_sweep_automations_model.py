@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
 from aichats.runs.model import slot_text
+from aichats.runs.queue import QueueError
 from tests.automations import scheduled
 from tests.crashing import Crash, Plan, World
 from tests.fakes import Json
@@ -137,7 +138,7 @@ class Slots(RuleBasedStateMachine):
 
     def _meets(self, plan: Plan, act: Callable[[], object]) -> bool:
         """Whether a process ends as it should."""
-        with self.world.process(plan), suppress(Crash, BotoCoreError):
+        with self.world.process(plan), suppress(Crash, BotoCoreError, QueueError):
             act()
             return True
         return False

@@ -229,7 +229,7 @@ def test_a_text_that_fails_for_one_target_leaves_the_others() -> None:
 def test_all_expressions_of_an_event_share_one_budget() -> None:
     heavy = "{{ ['a']" + "|[@,@][]" * 16 + "|length([?@!=null]) }}"
     definition = acting(listening(), "biz_A", "biz_B", message_text=heavy * 50)
-    evaluator = Evaluator()
+    evaluator = Evaluator(BUDGET // 10)
 
     fired = FIRING.fire(NAME, automation(definition), EVENT, evaluator)
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from aichats.automations.interpreter import BUDGET
 from aichats.automations.render import (
     MAX_RENDERED_BYTES,
     SLOT,
@@ -142,7 +143,7 @@ def test_an_expression_that_copies_values_without_end_is_given_up(expression: st
     assert len(expression) <= MAX_EXPRESSION
     check_expression(expression, WEBHOOK_NAMES)
     with pytest.raises(RenderError, match="takes too much work"):
-        render(f"{{{{ {expression} }}}}", {"event": {"data": {"items": list(range(20_000))}}})
+        Evaluator(BUDGET // 10).text(expression, {"event": {"data": {"items": list(range(20_000))}}})
 
 
 def test_a_text_that_would_be_too_long_is_not_made_first() -> None:

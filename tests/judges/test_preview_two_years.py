@@ -3,7 +3,7 @@
 To be done in seconds, the search looks at every minute of the two years once for each zone, and notes what the wall
 clock shows then. The fields of an expression do not depend on each other, so it is asked once about each day, each hour
 and each minute of an hour, and fires at the minutes for which all answers are yes. No expression fires more than
-three times in an hour: minutes of every kind are compared in `tests/unit/test_preview_properties.py`.
+three times in an hour: minutes of every kind are compared in `test_preview_properties.py`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,35 +18,38 @@ from tests.random_crons import random_crons
 BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
 END = datetime(2028, 1, 1, tzinfo=UTC)
 ONE_MINUTE = timedelta(minutes=1)
+QUARTER = timedelta(minutes=15)
 ONE_HOUR = timedelta(hours=1)
 ONE_DAY = timedelta(days=1)
 EXPRESSIONS = 200
 ZONES = ["America/New_York", "Europe/London", "Australia/Lord_Howe", "Asia/Kathmandu"]
 SEED = 2026
 
-type Minute = tuple[int, datetime]
-"""What a wall clock shows, in minutes since the day began, and the moment (UTC) at which it shows that."""
+type Day = Mapping[int, datetime]
+"""The moments (UTC) at which a wall clock shows each minute of a day, in minutes since the day began, in order."""
 
 
-def every_minute(zone: ZoneInfo) -> Mapping[date, Sequence[Minute]]:
+def every_minute(zone: ZoneInfo) -> Mapping[date, Day]:
     """Each minute of the two years, by the day on the zone's wall clock. What it shows a second time is left out."""
-    days: dict[date, list[Minute]] = {}
-    moment = BEGIN
-    while moment < END:
-        local = moment.astimezone(zone)
+    days: dict[date, dict[int, datetime]] = {}
+    quarter = BEGIN
+    while quarter < END:
+        local = quarter.astimezone(zone)
         if local.fold == 0:
-            days.setdefault(local.date(), []).append((local.hour * 60 + local.minute, moment))
-        moment += ONE_MINUTE
+            # All clocks are changed at a quarter of an hour, so within one a wall clock goes on minute by minute.
+            begun = local.hour * 60 + local.minute
+            days.setdefault(local.date(), {}).update((begun + n, quarter + n * ONE_MINUTE) for n in range(15))
+        quarter += QUARTER
     return days
 
 
 @cache
-def of_a_day(expression: str) -> frozenset[int]:
+def of_a_day(expression: str) -> Sequence[int]:
     """The minutes of a day at which the expression fires, on the days that fit."""
     minutes, hours, _ = expression.removeprefix("cron(").removesuffix(")").split(maxsplit=2)
     of_an_hour = [n for n in range(60) if fires(f"cron({minutes} * * * ? *)", BEGIN + n * ONE_MINUTE)]
     fitting = [n for n in range(24) if fires(f"cron(* {hours} * * ? *)", BEGIN + n * ONE_HOUR)]
-    return frozenset(hour * 60 + minute for hour in fitting for minute in of_an_hour)
+    return [hour * 60 + minute for hour in fitting for minute in of_an_hour]
 
 
 @cache
@@ -57,10 +60,10 @@ def of_all_days(expression: str) -> Sequence[date]:
     return [day.date() for day in days if fires(f"cron(* * {rest})", day)]
 
 
-def naive_search(expression: str, days: Mapping[date, Sequence[Minute]]) -> list[datetime]:
+def naive_search(expression: str, days: Mapping[date, Day]) -> list[datetime]:
     """When the expression fires."""
-    wanted = of_a_day(expression)
-    return [moment for day in of_all_days(expression) for minute, moment in days.get(day, ()) if minute in wanted]
+    shown = [days[day] for day in of_all_days(expression) if day in days]
+    return [day[minute] for day in shown for minute in of_a_day(expression) if minute in day]
 
 
 def test_previews_over_two_years_are_those_of_the_plain_search() -> None:
