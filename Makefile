@@ -48,16 +48,17 @@ lint: setup ## Format, lint, types, imports, template
 	$(SAM) validate --lint --region eu-west-1
 
 .PHONY: test
-test: setup ## Everything that needs no AWS account, with coverage
-	$(BIN)/pytest -n auto --dist worksteal --cov --cov-report=term-missing:skip-covered
+test: setup ## Everything that needs no AWS account and no judge, with coverage
+	$(BIN)/pytest --ignore tests/judges -n auto --dist worksteal --cov --cov-report=term-missing:skip-covered
 
 .PHONY: test-unit
-test-unit: setup ## The unit tests alone, without coverage: no function is deployed
+test-unit: setup ## The unit tests alone, without coverage: no database, no socket, no function is deployed
 	$(BIN)/pytest tests/unit -n logical --dist worksteal
 
 .PHONY: judges
-judges: setup ## Fetch from npm what judges the OpenAPI document and the schedules in the tests
+judges: setup ## What others and a plain search say of the OpenAPI document, the schedules and the webhooks (some are from npm)
 	@$(BIN)/python -m local.judges
+	$(BIN)/pytest tests/judges -n logical --dist worksteal
 
 .PHONY: check
 check: lint judges test ## All that CI runs

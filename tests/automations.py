@@ -1,6 +1,5 @@
 """Automations for tests: definitions, stores on the local cloud's DynamoDB, and a scheduler in memory."""
 
-import uuid
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
@@ -14,7 +13,7 @@ from aichats.automations.store import AutomationStore
 from aichats.automations.turns import Places, Turn
 from aichats.runs.times import utc_now
 from tests.fakes import Json, aws_error
-from tests.ledgers import Clock, create_table, dynamodb
+from tests.ledgers import Clock, dynamodb, make_table
 
 ACTION = {"type": "whop.create_chat", "message_text": "How was the week?"}
 STACK = "dev"
@@ -61,9 +60,7 @@ def at(moment: datetime) -> Automation:
 
 def make_store(clock: Callable[[], datetime] = utc_now, client: DynamoDB | None = None) -> AutomationStore:
     """A store with a table of its own, as the template makes it. ``client`` may stand between it and the table."""
-    name = f"automations-{uuid.uuid4().hex}"
-    create_table(dynamodb(), name, "AutomationsTable")
-    return AutomationStore(client or dynamodb(), name, clock)
+    return AutomationStore(client or dynamodb(), make_table("AutomationsTable"), clock)
 
 
 def make_schedules(client: Any, clock: Callable[[], datetime] = utc_now, stack: str = STACK) -> Schedules:

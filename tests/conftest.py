@@ -42,8 +42,8 @@ settings.load_profile("tests")
 
 
 def pytest_xdist_auto_num_workers() -> int:
-    """Return how many processes `-n auto` means: many tests wait for other processes, or for the clock."""
-    return (os.cpu_count() or 1) + 1
+    """Return how many processes `-n auto` means: three of them mostly wait for stacks, or for the clock."""
+    return (os.cpu_count() or 1) + 3
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -4,6 +4,7 @@ botocore builds each request and reads each answer as always; only what lies bet
 run on the local cloud reach its DynamoDB over HTTP, in `tests/e2e`.
 """
 
+import json
 import sys
 import threading
 from collections.abc import Awaitable, Callable, Mapping
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
 
 CONFIG = Config(retries={"total_max_attempts": 1}, signature_version=UNSIGNED, user_agent="tests")
 
+CREATE_TABLE = {"x-amz-target": "DynamoDB_20120810.CreateTable", "content-type": "application/x-amz-json-1.0"}
+OK = 200
+
 type Handler = Callable[[str, str, Mapping[str, str], bytes, Mapping[str, str]], Awaitable[tuple[int, Any, bytes]]]
 
 
@@ -34,6 +38,7 @@ class DynamoDBInProcess:
     def __init__(self) -> None:
         self._handle: Handler = load()
         self._lock = threading.Lock()
+        self._planned: dict[bytes, bytes] = {}
 
     def client(self) -> "DynamoDBClient":
         """A client of it."""
@@ -42,13 +47,30 @@ class DynamoDBInProcess:
         events.register("before-send.dynamodb", self.answer)
         return client
 
+    def plan(self, table: str, properties: Mapping[str, Any]) -> None:
+        """Let there be a table from the first request on that names it: most tests have one, few of them use it."""
+        self._planned[table.encode()] = json.dumps({"TableName": table, **properties}).encode()
+
     def answer(self, request: AWSPreparedRequest, **_: object) -> AWSResponse:
         """The answer to a request."""
         headers = {name.lower(): text_of(value) for name, value in request.headers.items()}
         body = request.body if isinstance(request.body, bytes) else str(request.body or "").encode()
         with self._lock:
-            status, answered, content = completed(self._handle("POST", "/", headers, body, {}))
+            status, answered, content = self._answer(headers, body)
+            if b"ResourceNotFoundException" in content and self._create_planned(body):
+                status, answered, content = self._answer(headers, body)
         return AWSResponse(str(request.url), status, answered, cast("Any", Content(content)))
+
+    def _answer(self, headers: Mapping[str, str], body: bytes) -> tuple[int, Any, bytes]:
+        return completed(self._handle("POST", "/", headers, body, {}))
+
+    def _create_planned(self, body: bytes) -> bool:
+        """Create the planned tables that a request names. Returns whether there were any."""
+        named = [table for table in self._planned if table in body]
+        for table in named:
+            status, _, content = self._answer(CREATE_TABLE, self._planned.pop(table))
+            assert status == OK, content
+        return bool(named)
 
 
 class Content:

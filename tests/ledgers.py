@@ -45,29 +45,36 @@ class Clock:
 
 
 @cache
+def _database() -> DynamoDBInProcess:
+    return DynamoDBInProcess()
+
+
+@cache
 def dynamodb() -> "DynamoDBClient":
     """The DynamoDB of this test process."""
-    return DynamoDBInProcess().client()
+    return _database().client()
 
 
-def make_table() -> str:
+def make_table(resource: str = "RunsTable") -> str:
     """A new, empty table, as the template makes it. Returns its name."""
-    name = f"runs-{uuid.uuid4().hex}"
-    create_table(dynamodb(), name)
+    name = f"{resource}-{uuid.uuid4().hex}"
+    _database().plan(name, _table(resource))
     return name
 
 
 def create_table(client: "DynamoDBClient", name: str, resource: str = "RunsTable") -> None:
-    """Make a table as the template makes it."""
-    properties = _table(resource)
-    wanted = ("BillingMode", "KeySchema", "AttributeDefinitions", "GlobalSecondaryIndexes")
-    client.create_table(TableName=name, **{key: properties[key] for key in wanted})
+    """Make a table as the template makes it, in another DynamoDB."""
+    client.create_table(TableName=name, **_table(resource))
 
 
 @cache
 def _table(resource: str) -> dict[str, Any]:
-    found: dict[str, Any] = load_template()["Resources"][resource]["Properties"]
-    return found
+    properties: dict[str, Any] = load_template()["Resources"][resource]["Properties"]
+    return {
+        name: properties[name]
+        for name in ("BillingMode", "KeySchema", "AttributeDefinitions", "GlobalSecondaryIndexes")
+        if name in properties
+    }
 
 
 def make_ledger(

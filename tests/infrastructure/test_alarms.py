@@ -33,7 +33,7 @@ def watching(metric: str) -> list[Any]:
 def test_a_wrong_secret_is_told_while_whop_still_delivers_and_strangers_alone_tell_nothing() -> None:
     alarm = ALARMS["DeliveriesUnverifiedAlarm"]
 
-    # The least of values that are 0 for each delivery that was verified (tests/integration/api/test_webhooks.py), and else 1.
+    # The least of values that are 0 for each delivery that was verified, and else 1.
     assert (alarm["MetricName"], alarm["Statistic"]) == ("DeliveriesUnverified", "Minimum")
     assert (alarm["ComparisonOperator"], alarm["Threshold"]) == ("GreaterThanThreshold", 0)
     assert (alarm["EvaluationPeriods"], alarm["TreatMissingData"]) == (1, "notBreaching")
