@@ -100,5 +100,5 @@ def test_a_secret_that_is_wrong_is_told_with_what_to_type_and_nothing_of_the_key
     assert f"secret {KODEY_SECRET} {told}" in answer.json["detail"]
     assert "make secret NAME=kodey" in answer.json["detail"]
     assert "sk_live" not in answer.body
-    assert "top" not in answer.body
+    assert "secret" not in answer.body.replace(f"secret {KODEY_SECRET}", "").replace("make secret", "")
     assert api.kodey.requests == []
