@@ -41,9 +41,10 @@ settings.register_profile("tests", deadline=None, derandomize=os.environ.get("CI
 settings.load_profile("tests")
 
 
-def pytest_xdist_auto_num_workers() -> int:
-    """Return how many processes `-n auto` means: three of them mostly wait for stacks, or for the clock."""
-    return (os.cpu_count() or 1) + 3
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """Return how many processes `-n auto` and `-n logical` mean: three of the former wait for stacks, or the clock."""
+    cores = os.cpu_count() or 1
+    return cores if config.getoption("numprocesses") == "logical" else cores + 3
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
