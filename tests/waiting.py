@@ -9,15 +9,15 @@ PATIENCE = 180.0
 
 
 def until[T](found: Callable[[], T], limit: float = PATIENCE) -> T:
-    """What ``found`` returns once that counts as true. The test fails after ``limit`` seconds.
+    """Call ``found`` until it returns something true, and return that. The test fails after ``limit`` seconds.
 
-    It looks again after a tenth of the time that it has waited already: looking may be as much work as what it waits
-    for, and takes the processor from that.
+    The pauses grow with the wait, to a second at most: each call takes processor time from what the test waits for.
     """
     begun = time.monotonic()
     while not (result := found()):
         waited = time.monotonic() - begun
         assert waited < limit, "it did not come to pass"
+        # A tenth of the time so far, so no wait becomes more than a tenth longer.
         time.sleep(max(0.01, min(waited / 10, 1)))
     return result
 

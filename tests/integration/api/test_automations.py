@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from aichats.api import automations
 from aichats.api.app import create_api
 from aichats.bootstrap import Application
-from aichats.runs.times import utc_now
 from tests.automations import FakeScheduler, listening, scheduled
 from tests.fakes import FakeSecretsManager, Json, ScriptedTransport, aws_error
 from tests.lambda_calls import CALLERS_SECRET, SECRETS, Answer, HttpCaller, make_application, stored_caller
@@ -25,11 +24,6 @@ UNMUTE: Json = {
     "targets": ["aich_1"],
 }
 BY_EVENT = listening("payment.failed", targets=("{{ event.account_id }}",), filter="data.amount > `5`")
-
-
-@pytest.fixture
-def scheduler() -> FakeScheduler:
-    return FakeScheduler(utc_now)
 
 
 @pytest.fixture

@@ -9,7 +9,6 @@ import pytest
 
 from aichats.api.app import create_api
 from aichats.bootstrap import Application
-from aichats.runs.times import utc_now
 from tests.automations import FakeScheduler, listening, scheduled
 from tests.fakes import Json, ScriptedTransport
 from tests.lambda_calls import Answer, HttpCaller, http_event, make_application
@@ -19,11 +18,6 @@ CHATS = [f"aich_{number}" for number in range(1001)]
 MUTE = {"type": "whop.update_chat", "notification_preference": "none"}
 DEEP = "[" * 100_000
 OWN_SCHEDULE = load_template()["Resources"]["RunScheduleFunctionSchedule"]["Properties"]
-
-
-@pytest.fixture
-def scheduler() -> FakeScheduler:
-    return FakeScheduler(utc_now)
 
 
 @pytest.fixture

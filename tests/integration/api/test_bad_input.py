@@ -20,16 +20,6 @@ NO_UNICODE = ['{"message_text": "\\ud800"}', '{"message_text": "\ud800"}']
 TOO_DEEP = [start + "[" * 100_000 for start in ("", '{"message_text": ', '{"message_text": "hello", "x": ')]
 
 
-@pytest.fixture
-def whop() -> ScriptedTransport:
-    return ScriptedTransport()
-
-
-@pytest.fixture
-def api(whop: ScriptedTransport) -> HttpCaller:
-    return call_api(whop)
-
-
 @pytest.mark.parametrize(
     ("fields", "named"),
     [

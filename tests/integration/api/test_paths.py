@@ -16,16 +16,6 @@ WITH_ODD_CHARACTERS = ["aich_1" + odd for odd in "\n \t\r\x00\x7f?#;\"'`\\%<>{}Ã
 OF_ANOTHER_FORM = ["x", "aich", "aich_", "AICH_1", "biz_1", "aich_" + "x" * 101, "aich_" + "x" * 9000]
 
 
-@pytest.fixture
-def whop() -> ScriptedTransport:
-    return ScriptedTransport()
-
-
-@pytest.fixture
-def api(whop: ScriptedTransport) -> HttpCaller:
-    return call_api(whop)
-
-
 @pytest.mark.parametrize(
     "path",
     [*NOWHERE, *NEARLY_SOMEWHERE],

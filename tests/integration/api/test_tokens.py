@@ -27,16 +27,6 @@ ROUTES = [
 ]
 
 
-@pytest.fixture
-def whop() -> ScriptedTransport:
-    return ScriptedTransport()
-
-
-@pytest.fixture
-def api(whop: ScriptedTransport) -> HttpCaller:
-    return call_api(whop)
-
-
 @pytest.mark.parametrize(
     "header",
     [

@@ -1,9 +1,19 @@
+from collections.abc import Iterator
+
 import pytest
 
 from aichats.http import retry
+from aichats.observability import metrics
 
 
 @pytest.fixture(autouse=True)
 def _one_attempt(monkeypatch: pytest.MonkeyPatch) -> None:
     """What the client repeats by itself is a matter of its own tests."""
     monkeypatch.setattr(retry, "MAX_ATTEMPTS", 1)
+
+
+@pytest.fixture(autouse=True)
+def _no_metrics() -> Iterator[None]:
+    metrics.clear_metrics()
+    yield
+    metrics.clear_metrics()

@@ -1,6 +1,5 @@
 """Where runs are performed, and what goes to the queue."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 
@@ -21,13 +20,6 @@ from tests.ledgers import LEASE, dynamodb, make_run, overdue, runs
 from tests.performing import Bench
 
 CHAT = ok(ai_chat(id="aich_1"))
-
-
-@pytest.fixture(autouse=True)
-def _no_metrics() -> Iterator[None]:
-    metrics.clear_metrics()
-    yield
-    metrics.clear_metrics()
 
 
 @pytest.fixture

@@ -11,21 +11,11 @@ from aichats.runs.history import History
 from aichats.runs.ledger import Ledger
 from aichats.runs.model import Run
 from aichats.runs.rows import Json, Row
-from tests.ledgers import LEASE, NOON, Clock, make_ledger, make_run
+from tests.ledgers import LEASE, NOON, Clock, make_run
 
 DAY = timedelta(days=1)
 RUN_ID = "a" * 32
 SINCE, UNTIL = NOON - 3 * DAY, NOON + timedelta(minutes=1)
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def ledger(clock: Clock) -> Ledger:
-    return make_ledger(clock)
 
 
 def run(number: int) -> Run:

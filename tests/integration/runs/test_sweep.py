@@ -1,6 +1,6 @@
 """The sweep of runs: what is sent again, how often, and in how much time."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from itertools import count
@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from aichats.observability import metrics
 from aichats.runs import reader
 from aichats.runs.dispatch import Dispatcher
 from aichats.runs.perform import Outcome
@@ -20,13 +19,6 @@ from tests.ledgers import LEASE, RUN, Clock, dynamodb, item, make_run, runs, spr
 from tests.performing import Bench
 
 CHAT = ok(ai_chat(id="aich_1"))
-
-
-@pytest.fixture(autouse=True)
-def _no_metrics() -> Iterator[None]:
-    metrics.clear_metrics()
-    yield
-    metrics.clear_metrics()
 
 
 @pytest.fixture(autouse=True)

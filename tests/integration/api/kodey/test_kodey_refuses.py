@@ -99,6 +99,5 @@ def test_a_secret_that_is_wrong_is_told_with_what_to_type_and_nothing_of_the_key
     assert answer.status == (500 if method == "GET" else 502)
     assert f"secret {KODEY_SECRET} {told}" in answer.json["detail"]
     assert "make secret NAME=kodey" in answer.json["detail"]
-    assert "sk_live" not in answer.body
-    assert "secret" not in answer.body.replace(f"secret {KODEY_SECRET}", "").replace("make secret", "")
+    assert not [part for part in ("sk_live", "topsecret", "top secret") if part in answer.body]
     assert api.kodey.requests == []

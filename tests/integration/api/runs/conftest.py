@@ -10,21 +10,6 @@ from tests.ledgers import Clock
 
 
 @pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def sqs() -> FakeSqs:
-    return FakeSqs()
-
-
-@pytest.fixture
-def whop() -> ScriptedTransport:
-    return ScriptedTransport()
-
-
-@pytest.fixture
 def app(whop: ScriptedTransport, sqs: FakeSqs, clock: Clock) -> Application:
     return make_application(whop, clock=clock, sqs=sqs)
 

@@ -1,0 +1,23 @@
+"""The API, as most of its tests begin with it: Whop answers what a test says, and every token is known."""
+
+import pytest
+
+from aichats.runs.times import utc_now
+from tests.automations import FakeScheduler
+from tests.fakes import ScriptedTransport
+from tests.lambda_calls import HttpCaller, call_api
+
+
+@pytest.fixture
+def whop() -> ScriptedTransport:
+    return ScriptedTransport()
+
+
+@pytest.fixture
+def api(whop: ScriptedTransport) -> HttpCaller:
+    return call_api(whop)
+
+
+@pytest.fixture
+def scheduler() -> FakeScheduler:
+    return FakeScheduler(utc_now)
