@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 PYTHON ?= python3
 BIN := .venv/bin
-# Some images of containers set it. Then each process compiles all that it imports again: seconds for each of hundreds.
+# Many container images set it. Each process then compiles every module that it imports, which takes seconds.
 unexport PYTHONDONTWRITEBYTECODE
 SAM := SAM_CLI_TELEMETRY=0 PYTHON="$(CURDIR)/$(BIN)/python" WHEELHOUSE="$(CURDIR)/.tools/wheelhouse" .tools/sam/bin/sam
 
@@ -48,7 +48,7 @@ lint: setup ## Format, lint, types, imports, template
 	$(SAM) validate --lint --region eu-west-1
 
 .PHONY: test
-test: setup ## Everything that needs no AWS account and no judge, with coverage
+test: setup ## All tests that need no AWS account, except those of `make judges`, with coverage
 	$(BIN)/pytest --ignore tests/judges -n auto --dist worksteal --cov --cov-report=term-missing:skip-covered
 
 .PHONY: test-unit
@@ -56,7 +56,7 @@ test-unit: setup ## The unit tests alone, without coverage: no database, no sock
 	$(BIN)/pytest tests/unit -n logical --dist worksteal
 
 .PHONY: judges
-judges: setup ## What others and a plain search say of the OpenAPI document, the schedules and the webhooks (some are from npm)
+judges: setup ## Compare the OpenAPI document, schedules and webhooks with what other tools say (some are from npm)
 	@$(BIN)/python -m local.judges
 	$(BIN)/pytest tests/judges -n logical --dist worksteal
 

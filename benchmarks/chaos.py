@@ -100,8 +100,10 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
 def run(options: argparse.Namespace, console: Console) -> Count:
     """Start the runs, wait until none is open, and count."""
     scenario: Scenario = KodeyScenario() if options.provider == "kodey" else WhopScenario(options.idempotency)
-    faults = {"share": options.faults, "seed": options.seed}
-    with chaotic_system(scenario, console, runs=options.runs, **faults) as (system, chaos):
+    with chaotic_system(scenario, console, runs=options.runs, share=options.faults, seed=options.seed) as (
+        system,
+        chaos,
+    ):
         wanted = scenario.wanted(system, options.runs, options.seed)
         with console.step(f"start {options.runs} runs"):
             Triggers(system, random.Random(options.seed)).start(wanted)

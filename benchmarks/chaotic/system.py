@@ -24,8 +24,9 @@ FUNCTION_SECONDS = 10
 VISIBILITY_SECONDS = 25
 """A message whose function was killed comes back when the lease and the settle time are over, as in the template."""
 BATCHES_AT_ONCE = 10
-"""At most: each takes a process, whose start takes about a second of a CPU, so few runs get fewer."""
+"""At most. Each needs a process of its own, which takes about a second of a CPU to start: few runs get fewer."""
 RUNS_PER_BATCH_AT_ONCE = 8
+"""So many runs are worth one more process."""
 SERVICES = ("DYNAMODB", "SECRETS_MANAGER", "SQS")
 
 
