@@ -3,18 +3,12 @@
 import pytest
 
 from aichats.api.app import create_api
-from aichats.runs.times import utc_now
 from tests.automations import FakeScheduler, scheduled
 from tests.fakes import Json, ScriptedTransport, aws_error
 from tests.lambda_calls import Answer, HttpCaller, make_application
 
 PATH = "/automations/weekly"
 SCHEDULE = "dev-automation-weekly"
-
-
-@pytest.fixture
-def scheduler() -> FakeScheduler:
-    return FakeScheduler(utc_now)
 
 
 @pytest.fixture

@@ -9,7 +9,6 @@ import pytest
 from aichats.api.app import create_api
 from aichats.bootstrap import Application
 from aichats.http.deadline import remaining
-from aichats.runs.times import utc_now
 from tests.automations import FakeScheduler
 from tests.fakes import FakeSqs, Json, ScriptedTransport, ai_chat, aws_error, ok, refused
 from tests.lambda_calls import READER, WRITER, Answer, HttpCaller, make_application
@@ -23,11 +22,6 @@ UNTIL = (datetime.now(UTC) + timedelta(days=30)).replace(microsecond=0)
 @pytest.fixture
 def sqs() -> FakeSqs:
     return FakeSqs()
-
-
-@pytest.fixture
-def scheduler() -> FakeScheduler:
-    return FakeScheduler(utc_now)
 
 
 @pytest.fixture
