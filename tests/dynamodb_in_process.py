@@ -1,34 +1,33 @@
-"""The local cloud's DynamoDB inside the process of the tests: the same code without HTTP, five times as fast.
+"""The local cloud's DynamoDB inside the process of the tests: the same code without HTTP, ten times as fast.
 
-botocore builds each request and reads each answer as always; only what lies between the two is left out. Functions that
-run on the local cloud reach its DynamoDB over HTTP, in `tests/e2e`.
+botocore checks the parameters of each request; what it does after that (endpoint, headers, signature, reading each
+member of an answer) is left out. Functions on the local cloud reach its DynamoDB with all of that, in `tests/e2e`.
 """
 
 import json
 import sys
 import threading
 from collections.abc import Awaitable, Callable, Mapping
+from functools import cache
 from importlib import import_module
 from importlib.metadata import distributions
 from typing import TYPE_CHECKING, Any, cast
 
-import boto3
-from botocore import UNSIGNED
-from botocore.awsrequest import AWSPreparedRequest, AWSResponse
-from botocore.config import Config
+from botocore import xform_name
+from botocore.exceptions import ClientError, ParamValidationError
+from botocore.loaders import Loader
+from botocore.model import OperationModel, ServiceModel
+from botocore.validate import ParamValidator
 
-from local.cloud.emulator import REGION
 from local.cloud.launcher import TESTED_VERSION
 from local.setup import ENVIRONMENTS
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-CONFIG = Config(retries={"total_max_attempts": 1}, signature_version=UNSIGNED, user_agent="tests")
-
-CREATE_TABLE = {"x-amz-target": "DynamoDB_20120810.CreateTable", "content-type": "application/x-amz-json-1.0"}
 OK = 200
 
+type Json = dict[str, Any]
 type Handler = Callable[[str, str, Mapping[str, str], bytes, Mapping[str, str]], Awaitable[tuple[int, Any, bytes]]]
 
 
@@ -38,50 +37,83 @@ class DynamoDBInProcess:
     def __init__(self) -> None:
         self._handle: Handler = load()
         self._lock = threading.Lock()
-        self._planned: dict[bytes, bytes] = {}
+        self._planned: dict[str, Json] = {}
 
     def client(self) -> "DynamoDBClient":
-        """A client of it."""
-        client = boto3.Session("testing", "testing", region_name=REGION).client("dynamodb", config=CONFIG)
-        events: Any = client.meta.events
-        events.register("before-send.dynamodb", self.answer)
-        return client
+        """Return a client of it, with an attribute for each operation, and nothing else of boto3's."""
+        return cast("DynamoDBClient", Client(self))
 
     def plan(self, table: str, properties: Mapping[str, Any]) -> None:
-        """Let there be a table from the first request on that names it: most tests have one, few of them use it."""
-        self._planned[table.encode()] = json.dumps({"TableName": table, **properties}).encode()
+        """Create a table when a request names it for the first time: most tests have one, few of them use it."""
+        self._planned[table] = {"TableName": table, **properties}
 
-    def answer(self, request: AWSPreparedRequest, **_: object) -> AWSResponse:
-        """The answer to a request."""
-        headers = {name.lower(): text_of(value) for name, value in request.headers.items()}
-        body = request.body if isinstance(request.body, bytes) else str(request.body or "").encode()
+    def answer(self, operation: str, parameters: Mapping[str, Any]) -> tuple[int, Json]:
+        """Return the status and the body with which DynamoDB answers a call."""
+        body = json.dumps(parameters).encode()
         with self._lock:
-            status, answered, content = self._answer(headers, body)
-            if b"ResourceNotFoundException" in content and self._create_planned(body):
-                status, answered, content = self._answer(headers, body)
-        return AWSResponse(str(request.url), status, answered, cast("Any", Content(content)))
+            status, answered = self._answer(operation, body)
+            if str(answered.get("__type")).endswith("ResourceNotFoundException") and self._create_planned(body):
+                status, answered = self._answer(operation, body)
+        return status, answered
 
-    def _answer(self, headers: Mapping[str, str], body: bytes) -> tuple[int, Any, bytes]:
-        return completed(self._handle("POST", "/", headers, body, {}))
+    def _answer(self, operation: str, body: bytes) -> tuple[int, Json]:
+        headers = {"x-amz-target": f"DynamoDB_20120810.{operation}", "content-type": "application/x-amz-json-1.0"}
+        status, _, content = completed(self._handle("POST", "/", headers, body, {}))
+        return status, json.loads(content)
 
     def _create_planned(self, body: bytes) -> bool:
         """Create the planned tables that a request names. Returns whether there were any."""
-        named = [table for table in self._planned if table in body]
+        named = [table for table in self._planned if table.encode() in body]
         for table in named:
-            status, _, content = self._answer(CREATE_TABLE, self._planned.pop(table))
-            assert status == OK, content
+            status, answered = self._answer("CreateTable", json.dumps(self._planned.pop(table)).encode())
+            assert status == OK, answered
         return bool(named)
 
 
-class Content:
-    """The body of an answer, as botocore reads it."""
+class Client:
+    """Makes calls as boto3's client does: the same parameters, answers and errors."""
 
-    def __init__(self, content: bytes) -> None:
-        self._content = content
+    def __init__(self, database: DynamoDBInProcess) -> None:
+        self._database = database
 
-    def stream(self) -> list[bytes]:
-        """All of it, in one piece."""
-        return [self._content]
+    def __getattr__(self, name: str) -> Callable[..., Json]:
+        """Return what calls the operation with this name in Python, such as `get_item`.
+
+        Raises:
+            AttributeError: DynamoDB has no such operation.
+        """
+        operation = operations().get(name)
+        if operation is None or operation.input_shape is None:
+            raise AttributeError(name)
+        shape = operation.input_shape
+
+        def call(**parameters: Any) -> Json:
+            report = ParamValidator().validate(parameters, shape)
+            if report.has_errors():
+                raise ParamValidationError(report=report.generate_report())
+            status, answered = self._database.answer(operation.name, parameters)
+            if status != OK:
+                raise error_of(answered, operation.name, status)
+            return answered
+
+        return call
+
+
+@cache
+def operations() -> Mapping[str, OperationModel]:
+    """Return DynamoDB's operations by their names in Python."""
+    model = ServiceModel(Loader().load_service_model("dynamodb", "service-2"), "dynamodb")
+    return {xform_name(name): model.operation_model(name) for name in model.operation_names}
+
+
+def error_of(answered: Json, operation: str, status: int) -> ClientError:
+    """Return the error that botocore makes from DynamoDB's answer: what belongs to an error is beside it."""
+    rest = {name: value for name, value in answered.items() if name not in {"__type", "message", "Message"}}
+    code, message = answered["__type"].rpartition("#")[2], answered.get("message", answered.get("Message", ""))
+    metadata = {"HTTPStatusCode": status, "RetryAttempts": 0}
+    return ClientError(
+        cast("Any", {**rest, "Error": {"Code": code, "Message": message}, "ResponseMetadata": metadata}), operation
+    )
 
 
 def load() -> Handler:
@@ -105,8 +137,3 @@ def completed(call: Awaitable[tuple[int, Any, bytes]]) -> tuple[int, Any, bytes]
         result: tuple[int, Any, bytes] = end.value
         return result
     raise AssertionError("it waits for something")
-
-
-def text_of(value: str | bytes) -> str:
-    """A header's value as text."""
-    return value if isinstance(value, str) else value.decode()
