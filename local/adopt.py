@@ -129,5 +129,5 @@ def only(template: Mapping[str, Any], names: set[str]) -> dict[str, Any]:
 
 def built_template() -> dict[str, Any]:
     """Return the template as `sam build` wrote it, intrinsic functions in their long form."""
-    parsed: dict[str, Any] = yaml.safe_load(BUILT_TEMPLATE.read_text())
+    parsed: dict[str, Any] = yaml.load(BUILT_TEMPLATE.read_text(), Loader=yaml.CSafeLoader)
     return parsed

@@ -86,7 +86,7 @@ def serve(console: Console, options: argparse.Namespace) -> int:
         scheduler = Scheduler(clients, console.line, lambda: datetime.now(UTC))
         with (
             repeating(scheduler.tick, every=0.5, tell=console.line),
-            repeating(logs.look, every=0.3, tell=console.line),
+            repeating(logs.look, every=1.0, tell=console.line),
         ):
             explain(console, system)
             with contextlib.suppress(SignalledError):

@@ -19,7 +19,7 @@ METRIC_DIMENSIONS = {
 """The dimension that metrics of a namespace have: an alarm on another one never fires."""
 
 
-class _Loader(yaml.SafeLoader):
+class _Loader(yaml.CSafeLoader):
     pass
 
 

@@ -39,7 +39,7 @@ class Build:
     @cached_property
     def template(self) -> dict[str, Any]:
         """The template, intrinsic functions in their long form."""
-        parsed: dict[str, Any] = yaml.safe_load((self.folder / "template.yaml").read_text())
+        parsed: dict[str, Any] = yaml.load((self.folder / "template.yaml").read_text(), Loader=yaml.CSafeLoader)
         return parsed
 
     @property
