@@ -14,8 +14,6 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, get_args
 
-import httpx
-
 from aichats.callers import Scope
 from local.attached import attached
 from local.cloud.build import Build, build
@@ -26,6 +24,7 @@ from local.cloud.http_api import http_api
 from local.cloud.http_front import HttpFront, serving
 from local.disk import prefix, prune, require_space
 from local.errors import LocalError
+from local.plain_http import plain_client
 from local.ports import listen
 from local.setup import ROOT, VENV
 
@@ -94,8 +93,8 @@ class System:
 
 def chats_of(url: str) -> list[dict[str, Any]]:
     """The chats that a stand-in holds, in the order of their creation."""
-    state = httpx.get(f"{url}/_control/state", timeout=10, trust_env=False)
-    chats: list[dict[str, Any]] = state.json()["chats"]
+    with plain_client(timeout=10) as http:
+        chats: list[dict[str, Any]] = http.get(f"{url}/_control/state").json()["chats"]
     return chats
 
 

@@ -12,6 +12,7 @@ import httpx
 from starlette.types import ASGIApp
 
 from local.kodey.app import create_app as create_kodey
+from local.plain_http import plain_client
 from local.ports import listen
 from local.standin.clock import Clock
 from local.standin.server import Server
@@ -64,8 +65,8 @@ class StandIn:
         self._control("POST", "faults", list(faults))
 
     def _control(self, method: str, name: str, body: object = None) -> Json:
-        with httpx.Client(trust_env=False, timeout=PATIENCE) as client:
-            reply = client.request(method, f"{self.origin}/_control/{name}", json=body)
+        with plain_client(timeout=PATIENCE) as http:
+            reply = http.request(method, f"{self.origin}/_control/{name}", json=body)
         assert reply.status_code == 200, reply.text
         answer: Json = reply.json()
         return answer

@@ -16,6 +16,7 @@ from local.attached import attached
 from local.cloud.clients import Clients
 from local.disk import prefix, prune
 from local.errors import LocalError
+from local.plain_http import plain_client
 from local.ports import listen
 from local.setup import ROOT
 from local.tools import tool
@@ -124,6 +125,7 @@ def wait_until_ready(port: int, process: subprocess.Popen[bytes], log: Path) -> 
 def is_ready(port: int) -> bool:
     """Whether the emulator on this port answers."""
     try:
-        return httpx.get(f"http://127.0.0.1:{port}/_ministack/health", timeout=1, trust_env=False).is_success
+        with plain_client(timeout=1) as http:
+            return http.get(f"http://127.0.0.1:{port}/_ministack/health").is_success
     except httpx.TransportError:
         return False

@@ -13,6 +13,7 @@ from local.cloud.functions import invoke
 from local.cloud.http_api import http_api
 from local.cloud.http_front import HttpFront, serving
 from local.console import Console
+from local.plain_http import plain_client
 from local.system import BEARER, System, running_system
 from tests.stand_ins import StandIn
 from tests.waiting import PATIENCE
@@ -61,8 +62,8 @@ def kodey(system: System) -> StandIn:
 def api(system: System) -> Iterator[httpx.Client]:
     """A client of the HTTP API that may do everything."""
     headers = {"Authorization": f"Bearer {BEARER}"}
-    with httpx.Client(base_url=system.api_url, headers=headers, timeout=PATIENCE, trust_env=False) as client:
-        yield client
+    with plain_client(base_url=system.api_url, headers=headers, timeout=PATIENCE) as http:
+        yield http
 
 
 @pytest.fixture
@@ -83,6 +84,6 @@ def crowded_api(system: System, invoke_in_turn: Callable[[str, object], Any]) ->
     headers = {"Authorization": f"Bearer {BEARER}"}
     with (
         serving(HttpFront(http_api(system.stack), invoke_in_turn, time_limit=PATIENCE)) as url,
-        httpx.Client(base_url=url, headers=headers, timeout=PATIENCE + 10, trust_env=False) as client,
+        plain_client(base_url=url, headers=headers, timeout=PATIENCE + 10) as http,
     ):
-        yield client
+        yield http

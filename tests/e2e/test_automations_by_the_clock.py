@@ -5,11 +5,11 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import override
 
-import httpx
 import pytest
 
 from local.cloud.scheduler import Scheduler
 from local.console import Console
+from local.plain_http import plain_client
 from local.repeat import repeating
 from local.system import BEARER, running_system
 from tests.running_automations import Automations
@@ -39,7 +39,7 @@ def automations() -> Iterator[Automations]:
     headers = {"Authorization": f"Bearer {BEARER}"}
     with (
         running_system(Console(io.StringIO()), parameters={"MissedGraceSeconds": str(GRACE)}) as system,
-        httpx.Client(base_url=system.api_url, headers=headers, timeout=60, trust_env=False) as api,
+        plain_client(base_url=system.api_url, headers=headers, timeout=60) as api,
     ):
         yield Automations(system, api)
 

@@ -6,10 +6,10 @@ import signal
 from collections.abc import Iterator
 from pathlib import Path
 
-import httpx
 import pytest
 
 from local.console import Console
+from local.plain_http import plain_client
 from local.system import BEARER, System, running_system
 from tests.stand_ins import AI_CHATS, StandIn
 from tests.waiting import until
@@ -69,7 +69,7 @@ def test_a_run_whose_worker_was_killed_after_the_create_goes_on_without_a_second
     whop.mode(idempotency="ignored")
     whop.faults({"method": "POST", "path": AI_CHATS, "fault": "delay:30"})
     headers = {"Authorization": f"Bearer {BEARER}"}
-    with httpx.Client(base_url=hasty_system.api_url, headers=headers, timeout=30, trust_env=False) as api:
+    with plain_client(base_url=hasty_system.api_url, headers=headers, timeout=30) as api:
         (run,) = api.post("/runs", json={"action": ACTION, "targets": ["biz_Killed"]}).json()["run_ids"]
         until(lambda: whop.state()["chats"])
         os.kill(worker(hasty_system, "PerformRunsFunction"), signal.SIGKILL)

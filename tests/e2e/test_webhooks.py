@@ -10,6 +10,7 @@ import httpx
 import pytest
 
 from aichats.runs.model import run_id
+from local.plain_http import plain_client
 from local.system import WEBHOOK_SECRET, System
 from tests.running_automations import Automations
 from tests.signing import PATH, Delivery, event, signed
@@ -37,8 +38,8 @@ def automations(system: System, api: httpx.Client) -> Iterator[Automations]:
 @pytest.fixture
 def caller(system: System) -> Iterator[httpx.Client]:
     """Who calls as Whop does: without a token."""
-    with httpx.Client(base_url=system.api_url, timeout=PATIENCE, trust_env=False) as client:
-        yield client
+    with plain_client(base_url=system.api_url, timeout=PATIENCE) as http:
+        yield http
 
 
 def deliver(caller: httpx.Client, delivery: Delivery) -> httpx.Response:

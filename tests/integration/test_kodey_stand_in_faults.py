@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
+from local.plain_http import plain_client
 from tests.stand_ins import CHAT, CUT, KEY, NEVER_SECONDS, StandIn, running_kodey, user_message
 from tests.waiting import until
 
@@ -38,7 +39,7 @@ def message(client: httpx.Client) -> str:
 
 
 def client_of(kodey: StandIn) -> httpx.Client:
-    return httpx.Client(base_url=kodey.base_url, headers={"x-api-key": KEY}, trust_env=False, timeout=DEADLINE_SECONDS)
+    return plain_client(base_url=kodey.base_url, headers={"x-api-key": KEY}, timeout=DEADLINE_SECONDS)
 
 
 def new_message(client: httpx.Client) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
+from local.plain_http import plain_client
 from tests.stand_ins import AI_CHATS, CUT, NEVER_SECONDS, StandIn, running_whop
 from tests.waiting import until
 
@@ -29,8 +30,8 @@ def whop(running: StandIn) -> StandIn:
 @pytest.fixture
 def client(whop: StandIn) -> Iterator[httpx.Client]:
     headers = {"Authorization": "Bearer a-token", "Idempotency-Key": "k"}
-    with httpx.Client(base_url=whop.base_url, headers=headers, trust_env=False, timeout=DEADLINE_SECONDS) as client:
-        yield client
+    with plain_client(base_url=whop.base_url, headers=headers, timeout=DEADLINE_SECONDS) as http:
+        yield http
 
 
 def arm(whop: StandIn, fault: str) -> None:
@@ -156,8 +157,8 @@ def test_a_client_that_goes_away_in_the_middle_is_no_error_in_the_servers_log(ca
     with running_whop() as whop:
         arm(whop, f"delay:{NEVER_SECONDS}")
         timeout = httpx.Timeout(DEADLINE_SECONDS, read=0.2)
-        with httpx.Client(trust_env=False, timeout=timeout) as client, pytest.raises(httpx.ReadTimeout):
-            client.post(f"{whop.base_url}/ai_chats", json=HELLO, headers={"Authorization": "Bearer a-token"})
+        with plain_client(timeout=timeout) as http, pytest.raises(httpx.ReadTimeout):
+            http.post(f"{whop.base_url}/ai_chats", json=HELLO, headers={"Authorization": "Bearer a-token"})
         until(lambda: chats(whop) == 1)
 
     assert [record.message for record in caplog.records if record.levelno >= logging.WARNING] == []

@@ -6,9 +6,9 @@ import subprocess
 import sys
 from functools import partial
 
-import httpx
 import pytest
 
+from local.plain_http import plain_client
 from tests.stand_ins import AI_CHATS, CUT, process
 from tests.waiting import PATIENCE
 
@@ -35,10 +35,10 @@ def test_a_signal_ends_it_at_once_with_0_and_in_silence(name: signal.Signals, la
 
 
 def test_a_signal_ends_it_although_calls_are_under_way() -> None:
-    with whop_process() as (started, whop), httpx.Client(trust_env=False, timeout=PATIENCE) as client:
+    with whop_process() as (started, whop), plain_client(timeout=PATIENCE) as http:
         whop.faults({"method": "POST", "path": AI_CHATS, "fault": "late:3600"})
         with pytest.raises(CUT):
-            client.post(f"{whop.base_url}/ai_chats", json={"message_text": "hello"}, headers=HEADERS)
+            http.post(f"{whop.base_url}/ai_chats", json={"message_text": "hello"}, headers=HEADERS)
         whop.mode(latency=3600)
         with socket.create_connection(("127.0.0.1", int(whop.origin.rpartition(":")[2]))) as waiting:
             waiting.sendall(b"GET /api/v1/ai_chats HTTP/1.1\r\nHost: local\r\nAuthorization: Bearer a-token\r\n\r\n")
