@@ -42,9 +42,9 @@ settings.load_profile("tests")
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
-    """Return how many processes `-n auto` and `-n logical` mean: three of the former wait for stacks, or the clock."""
+    """Return how many processes `-n auto` and `-n logical` mean: two of the former wait for stacks, or the clock."""
     cores = os.cpu_count() or 1
-    return cores if config.getoption("numprocesses") == "logical" else cores + 3
+    return cores if config.getoption("numprocesses") == "logical" else cores + 2
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
