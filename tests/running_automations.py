@@ -84,11 +84,16 @@ class Automations:
         return done
 
     def runs(self, name: str, **query: str) -> list[Json]:
-        """Its runs, the newest first."""
-        page = self.api.get("/runs", params={"automation": name, "limit": 100, **query})
-        assert page.is_success, page.text
-        runs: list[Json] = page.json()["data"]
-        return runs
+        """Return its runs, the newest first, from all pages."""
+        runs: list[Json] = []
+        following: Json = {}
+        while True:
+            page = self.api.get("/runs", params={"automation": name, "limit": 100, **query, **following})
+            assert page.is_success, page.text
+            runs += page.json()["data"]
+            if not (cursor := page.json()["next_cursor"]):
+                return runs
+            following = {"cursor": cursor}
 
     def chats(self, company: str) -> list[Json]:
         """A company's chats."""

@@ -17,7 +17,7 @@ from tests.signing import PATH, Delivery, event, signed
 from tests.stand_ins import Json, StandIn
 from tests.waiting import PATIENCE, until
 
-EVENTS, REPEATS = 60, 30
+EVENTS, REPEATS = 140, 60
 AT_ONCE = 6
 NO_LIMIT = 1_000_000
 ACTION = {
