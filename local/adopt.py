@@ -11,9 +11,9 @@ import uuid
 from typing import TYPE_CHECKING, Any
 
 import boto3
-import yaml
 from botocore.exceptions import BotoCoreError, ClientError, WaiterError
 
+from local.cloud.build import Build
 from local.deployed import DeployedError
 from local.setup import ROOT
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from mypy_boto3_cloudformation.type_defs import ResourceToImportTypeDef
 
-BUILT_TEMPLATE = ROOT / ".aws-sam" / "build" / "template.yaml"
+BUILD = ROOT / ".aws-sam" / "build"
 SECRET, TABLE = "AWS::SecretsManager::Secret", "AWS::DynamoDB::Table"
 
 
@@ -129,5 +129,4 @@ def only(template: Mapping[str, Any], names: set[str]) -> dict[str, Any]:
 
 def built_template() -> dict[str, Any]:
     """Return the template as `sam build` wrote it, intrinsic functions in their long form."""
-    parsed: dict[str, Any] = yaml.load(BUILT_TEMPLATE.read_text(), Loader=yaml.CSafeLoader)
-    return parsed
+    return Build(BUILD).template

@@ -10,11 +10,10 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-import httpx
-
 from aichats.runs.kodey import own_user_id
 from aichats.runs.rows import Row
 from benchmarks.chaotic.scenario import CALL_SECONDS, Chat, Made, Wanted
+from local.plain_http import plain_client
 from local.system import KODEY, System
 
 TEXT = "Summarise last week's revenue."
@@ -88,7 +87,7 @@ def call_to_create(body: Mapping[str, Any], agent: str) -> tuple[str, Mapping[st
 
 def earlier_chat(url: str, number: int) -> str:
     """The id of a new chat in which the run's words were said, and answered, by somebody else."""
-    with httpx.Client(base_url=url, headers={"x-api-key": f"{KODEY.api_key}_earlier"}, trust_env=False) as client:
+    with plain_client(base_url=url, headers={"x-api-key": f"{KODEY.api_key}_earlier"}) as client:
         created = client.post("/chat", json={"agentId": f"agent_earlier{number}"}).raise_for_status().json()
         client.post(f"/chat/{created['id']}/message", json={"content": TEXT, "role": "user"}).raise_for_status()
         return str(created["id"])

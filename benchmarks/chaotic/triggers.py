@@ -9,10 +9,9 @@ from itertools import batched
 from random import Random
 from typing import Any
 
-import httpx
-
 from benchmarks.chaotic.scenario import Wanted
 from local.cloud.functions import FunctionFailedError
+from local.plain_http import plain_client
 from local.system import BEARER, System
 
 SLOT = "2026-11-20T09:00:00Z"
@@ -59,12 +58,10 @@ class Triggers:
         headers = {"Authorization": f"Bearer {BEARER}", "Idempotency-Key": f"key-{self.random.getrandbits(64)}"}
 
         def call() -> None:
-            for _ in _attempts(0.5):
-                answer = httpx.post(
-                    f"{self.system.api_url}{path}", json=body, headers=headers, timeout=60, trust_env=False
-                )
-                if answer.status_code < FIRST_SERVER_ERROR:
-                    return
+            with plain_client(base_url=self.system.api_url, headers=headers, timeout=60) as client:
+                for _ in _attempts(0.5):
+                    if client.post(path, json=body).status_code < FIRST_SERVER_ERROR:
+                        return
 
         return call
 

@@ -39,6 +39,7 @@ class Build:
     @cached_property
     def template(self) -> dict[str, Any]:
         """The template, intrinsic functions in their long form."""
+        # libyaml reads it ten times as fast as PyYAML alone does.
         parsed: dict[str, Any] = yaml.load((self.folder / "template.yaml").read_text(), Loader=yaml.CSafeLoader)
         return parsed
 
