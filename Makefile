@@ -49,8 +49,8 @@ lint: setup ## Format, lint, types, imports, template
 
 .PHONY: test
 test: setup ## All tests that need no AWS account, except those of `make judges`, with coverage
-	@# Once for all: else each process of the first run compiles what it imports, which takes two minutes.
-	@$(BIN)/python -m compileall -qq -j 0 .venv/lib .tools/cloud/lib .tools/runtime/lib || true
+	@# Compile once. Otherwise each process of the first run compiles what it imports, which takes two minutes.
+	@$(BIN)/python -m compileall -qq -j 0 .venv/lib .tools/cloud/lib .tools/runtime/lib
 	$(BIN)/pytest --ignore tests/judges -n auto --dist worksteal --cov --cov-report=term-missing:skip-covered
 
 .PHONY: test-unit

@@ -42,7 +42,7 @@ settings.load_profile("tests")
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
-    """Return how many processes `-n auto` and `-n logical` mean: two of the former wait for stacks, or the clock."""
+    """Return one process for each core for `-n logical`, and two more for `-n auto`: end-to-end tests mostly wait."""
     cores = os.cpu_count() or 1
     return cores if config.getoption("numprocesses") == "logical" else cores + 2
 

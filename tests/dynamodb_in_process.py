@@ -1,7 +1,7 @@
-"""The local cloud's DynamoDB inside the process of the tests: the same code without HTTP, ten times as fast.
+"""The local cloud's DynamoDB inside the process of the tests: the same code, without HTTP.
 
-botocore checks the parameters of each request; what it does after that (endpoint, headers, signature, reading each
-member of an answer) is left out. Functions on the local cloud reach its DynamoDB with all of that, in `tests/e2e`.
+botocore still checks the parameters of each request. Endpoints, headers, signatures and the parsing of answers are left
+out here; in `tests/e2e`, functions on the local cloud use all of botocore.
 """
 
 import json
@@ -44,7 +44,7 @@ class DynamoDBInProcess:
         return cast("DynamoDBClient", Client(self))
 
     def plan(self, table: str, properties: Mapping[str, Any]) -> None:
-        """Create a table when a request names it for the first time: most tests have one, few of them use it."""
+        """Create a table when a request first names it: most tests have a table, but few use it."""
         self._planned[table] = {"TableName": table, **properties}
 
     def answer(self, operation: str, parameters: Mapping[str, Any]) -> tuple[int, Json]:
@@ -77,7 +77,7 @@ class Client:
         self._database = database
 
     def __getattr__(self, name: str) -> Callable[..., Json]:
-        """Return what calls the operation with this name in Python, such as `get_item`.
+        """Return a function that calls the operation with this Python name, such as `get_item`.
 
         Raises:
             AttributeError: DynamoDB has no such operation.
@@ -107,7 +107,7 @@ def operations() -> Mapping[str, OperationModel]:
 
 
 def error_of(answered: Json, operation: str, status: int) -> ClientError:
-    """Return the error that botocore makes from DynamoDB's answer: what belongs to an error is beside it."""
+    """Return the error that botocore raises for DynamoDB's answer, with members such as `CancellationReasons`."""
     rest = {name: value for name, value in answered.items() if name not in {"__type", "message", "Message"}}
     code, message = answered["__type"].rpartition("#")[2], answered.get("message", answered.get("Message", ""))
     metadata = {"HTTPStatusCode": status, "RetryAttempts": 0}

@@ -17,7 +17,7 @@ def until[T](found: Callable[[], T], limit: float = PATIENCE) -> T:
     while not (result := found()):
         waited = time.monotonic() - begun
         assert waited < limit, "it did not come to pass"
-        # A tenth of the time so far, so no wait becomes more than a tenth longer.
+        # Pauses of a tenth of the time so far make no wait more than a tenth longer.
         time.sleep(max(0.01, min(waited / 10, 1)))
     return result
 

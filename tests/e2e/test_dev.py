@@ -51,7 +51,7 @@ class Dev:
 
 @contextmanager
 def running_dev() -> Iterator[Dev]:
-    """Start it, and wait until it is ready."""
+    """Run `make dev` for the ``with`` block, which begins when it is ready."""
     with subprocess.Popen(
         [*IGNORING_SIGINT, *DEV], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     ) as process:
@@ -65,7 +65,7 @@ def running_dev() -> Iterator[Dev]:
 
 @pytest.fixture(scope="module")
 def dev() -> Iterator[Dev]:
-    """One that runs, for the tests that leave it running."""
+    """A running `make dev`, for tests that do not end it."""
     with running_dev() as running:
         yield running
 
