@@ -13,8 +13,8 @@ import httpx
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from aichats.runs.actions import WhopCreateChat
-from aichats.runs.marks import marked_title
 from aichats.runs.model import Run, run_id
+from aichats.runs.providers.marks import marked_title
 from aichats.runs.queue import Due, Message
 from benchmarks.errors import BenchmarkError
 

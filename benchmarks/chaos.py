@@ -12,7 +12,8 @@ import time
 from collections.abc import Sequence
 from contextlib import suppress
 
-from aichats.runs.rows import Row, decode, row_of
+from aichats.aws.table import decode
+from aichats.runs.ledger.rows import Row, row_of
 from benchmarks.chaotic.count import MOST_UNKNOWN, Count, count
 from benchmarks.chaotic.faults import FAULTS, Chaos
 from benchmarks.chaotic.kodey import KodeyScenario

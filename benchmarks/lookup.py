@@ -18,16 +18,16 @@ from typing import Any, override
 
 import httpx
 
+from aichats.aws.observability import logger, metrics
 from aichats.http import retry
-from aichats.observability import logger, metrics
 from aichats.runs.actions import WhopCreateChat
 from aichats.runs.dispatch import Dispatcher
-from aichats.runs.ledger import Ledger
-from aichats.runs.marks import preparation
+from aichats.runs.ledger.ledger import Ledger
 from aichats.runs.model import Run, run_id
 from aichats.runs.perform import Performer
+from aichats.runs.providers.marks import preparation
+from aichats.runs.providers.whop import WhopActions
 from aichats.runs.queue import Message, Queue
-from aichats.runs.whop import WhopActions
 from aichats.whop import WhopClient
 from benchmarks.memory_table import MemoryTable
 from benchmarks.virtual import VirtualTime

@@ -15,7 +15,8 @@ from dataclasses import dataclass
 import httpx
 from botocore.exceptions import BotoCoreError, ClientError
 
-from aichats.runs.rows import Row, decode, row_of
+from aichats.aws.table import decode
+from aichats.runs.ledger.rows import Row, row_of
 from benchmarks.cold_start import progress
 from local.console import Console
 from local.errors import LocalError

@@ -14,25 +14,26 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from aichats.automations.firing import Firing
-from aichats.automations.keeper import Keeper
 from aichats.automations.missed import MissedSlots
 from aichats.automations.model import Automation
-from aichats.automations.round import Round
-from aichats.automations.rows import item_of, next_row
-from aichats.automations.schedules import Schedules
-from aichats.automations.store import AutomationStore
+from aichats.automations.reconcile import Keeper
+from aichats.automations.row import item_of, next_row
+from aichats.automations.run_factory import Firing
+from aichats.automations.scheduler import Schedules
+from aichats.automations.sweep import Round
+from aichats.automations.table import AutomationStore
 from aichats.automations.turns import WORKERS, Places
-from aichats.observability import logger, metrics
+from aichats.aws.observability import logger, metrics
+from aichats.aws.table import encode
 from aichats.runs.actions import WhopCreateChat
 from aichats.runs.dispatch import Dispatcher
-from aichats.runs.ledger import Ledger
+from aichats.runs.ledger.ledger import Ledger
+from aichats.runs.ledger.rows import new_item
+from aichats.runs.ledger.times import to_text
 from aichats.runs.model import Run, run_id
 from aichats.runs.perform import Performer
 from aichats.runs.queue import Queue
-from aichats.runs.rows import encode, new_item
-from aichats.runs.sweep import Sweeper
-from aichats.runs.times import to_text
+from aichats.runs.stranded import Sweeper
 from benchmarks.sweep_cloud import BEGUN, CALL, Cloud, Json
 
 TIME = 120.0

@@ -25,7 +25,7 @@ from local.console import Console
 from local.errors import LocalError
 from local.signals import interruptible
 from local.system import BEARER, WEBHOOK_SECRET, System, running_system
-from tests.signing import PATH, Delivery, event, signed
+from tests.support.signing import PATH, Delivery, event, signed
 
 REPEATS = 0.3
 AT_ONCE = 4

@@ -255,7 +255,7 @@ def due(client: Any, run: Run) -> None:
 @contextmanager
 def system() -> Iterator[tuple["Application", Meter]]:
     """The application on a local cloud, with a DynamoDB that counts."""
-    with Emulator() as emulator, stand_in("local.whop", 0) as whop:
+    with Emulator() as emulator, stand_in("local.standins.whop", 0) as whop:
         os.environ |= environment(whop) | emulator.environment()
         clients = emulator.clients
         properties = table_properties()

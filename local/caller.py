@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any, get_args
 
-from aichats.callers import Scope
+from aichats.api.callers import Scope
 from local.deployed import DeployedError, StackSecret
 
 SCOPES: tuple[str, ...] = get_args(Scope.__value__)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
-from aichats.secrets import ApiKey
+from aichats.aws.secrets import ApiKey
 from aichats.whop.models import CompanyId
 from local.deployed import DeployedError
 

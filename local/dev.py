@@ -17,7 +17,7 @@ from local.cloud.scheduler import Scheduler
 from local.console import BOLD, Console
 from local.repeat import repeating
 from local.signals import SignalledError, interruptible
-from local.standin.command import port
+from local.standins.shared.command import port
 from local.system import BEARER, WEBHOOK_SECRET, System, running_system
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from pydantic import BaseModel, ValidationError
 
-from aichats.secrets import KodeySecret, WebhookSecret, WhopSecret
+from aichats.aws.secrets import KodeySecret, WebhookSecret, WhopSecret
 from local.companies import is_company, read_companies
 from local.deployed import DeployedError, StackSecret
 

@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, get_args
 
-from aichats.callers import Scope
+from aichats.api.callers import Scope
 from local.attached import attached
 from local.cloud.build import Build, build
 from local.cloud.deploy import Stack, deploy
@@ -57,8 +57,8 @@ class Provider(NamedTuple):
     """One that the stand-in takes."""
 
 
-WHOP = Provider("local.whop", "/api/v1", "WhopBaseUrl", "WhopSecret", "local-key")
-KODEY = Provider("local.kodey", "", "KodeyBaseUrl", "KodeySecret", "sk_live_local")
+WHOP = Provider("local.standins.whop", "/api/v1", "WhopBaseUrl", "WhopSecret", "local-key")
+KODEY = Provider("local.standins.kodey", "", "KodeyBaseUrl", "KodeySecret", "sk_live_local")
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ import os
 import pytest
 from hypothesis import settings
 
-from tests.ordering import spread
+from tests.support.ordering import spread
 
 os.environ |= {
     "WHOP_BASE_URL": "https://whop.invalid/api/v1",

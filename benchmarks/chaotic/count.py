@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from aichats.runs.rows import Row
+from aichats.runs.ledger.rows import Row
 from benchmarks.chaotic.scenario import Made
 
 MOST_UNKNOWN = 0.005

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from aichats.runs.kodey import own_user_id
-from aichats.runs.rows import Row
+from aichats.runs.ledger.rows import Row
+from aichats.runs.providers.kodey import own_user_id
 from benchmarks.chaotic.scenario import CALL_SECONDS, Chat, Made, Wanted
 from local.plain_http import plain_client
 from local.system import KODEY, System

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from aichats.runs.rows import Row
+from aichats.runs.ledger.rows import Row
 from local.system import System
 
 CALL_SECONDS = 2.0

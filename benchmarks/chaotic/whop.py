@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Literal
 
-from aichats.runs.rows import Row
+from aichats.runs.ledger.rows import Row
 from benchmarks.chaotic.scenario import CALL_SECONDS, Chat, Made, Wanted
 from local.system import WHOP, System
 

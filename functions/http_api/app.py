@@ -5,10 +5,10 @@ from typing import Any
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from aichats.api.app import create_api
+from aichats.aws.observability import count, logger, metrics
 from aichats.bootstrap import application
 from aichats.http.deadline import time_limit
 from aichats.invocation import invocation
-from aichats.observability import count, logger, metrics
 
 ANSWER_SECONDS = 25.0
 """A create that takes longer is answered with 202: API Gateway ends calls after 30 s."""

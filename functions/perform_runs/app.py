@@ -4,9 +4,9 @@ from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from aichats.aws.observability import logger, metrics
 from aichats.bootstrap import application
 from aichats.invocation import invocation
-from aichats.observability import logger, metrics
 
 app = application()
 

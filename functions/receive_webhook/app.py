@@ -4,10 +4,10 @@ from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from aichats.api.webhooks import receive
+from aichats.api.routes.webhooks import receive
+from aichats.aws.observability import count, logger, metrics
 from aichats.bootstrap import application
 from aichats.invocation import invocation
-from aichats.observability import count, logger, metrics
 
 app = application()
 

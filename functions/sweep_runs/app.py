@@ -4,8 +4,8 @@ from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from aichats.aws.observability import count, logger, metrics
 from aichats.bootstrap import application
-from aichats.observability import count, logger, metrics
 
 app = application()
 sweep = app.round

@@ -20,7 +20,7 @@ from starlette.responses import Response
 from local.cloud.functions import FunctionFailedError
 from local.cloud.http_event import Reply, Request, event_of, reply_of
 from local.ports import listen
-from local.standin.server import Server
+from local.standins.shared.server import Server
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

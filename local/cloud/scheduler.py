@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from aichats.automations.preview import fire_times
+from aichats.schedules.fire_times import fire_times
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

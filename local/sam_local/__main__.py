@@ -9,7 +9,7 @@ from local.console import Console
 from local.sam_local.commands import invoke, serve
 from local.sam_local.image import provide_engine, provide_image
 from local.signals import interruptible
-from local.standin.command import port
+from local.standins.shared.command import port
 
 DESCRIPTION = """\
 Runs the functions with SAM CLI, in containers as on Lambda. Whatever they call is on this machine.

@@ -15,8 +15,8 @@ from local.cloud.http_front import HttpFront, serving
 from local.console import Console
 from local.plain_http import plain_client
 from local.system import BEARER, System, running_system
-from tests.stand_ins import StandIn
-from tests.waiting import PATIENCE
+from tests.support.stand_ins import StandIn
+from tests.support.waiting import PATIENCE
 
 DELIVERY_SECONDS = 60
 """For a webhook, cold start included; in the template less, which is no measure for a machine that others keep busy."""

@@ -10,16 +10,16 @@ from typing import Any
 import httpx
 import pytest
 
-from aichats.automations.keeper import Keeper, Repair
-from aichats.automations.schedules import Schedules
-from aichats.automations.store import AutomationStore
+from aichats.automations.reconcile import Keeper, Repair
+from aichats.automations.scheduler import Schedules
+from aichats.automations.table import AutomationStore
 from local.cloud.scheduler import Scheduler
 from local.repeat import repeating
 from local.system import System
-from tests.automations import heal
-from tests.running_automations import Automations
-from tests.stand_ins import Json, StandIn
-from tests.waiting import until
+from tests.support.automations import heal
+from tests.support.running_automations import Automations
+from tests.support.stand_ins import Json, StandIn
+from tests.support.waiting import until
 
 HOUR = timedelta(hours=1)
 SOON = timedelta(seconds=10)

@@ -12,8 +12,8 @@ from local.console import Console
 from local.plain_http import plain_client
 from local.repeat import repeating
 from local.system import BEARER, running_system
-from tests.running_automations import Automations
-from tests.waiting import until
+from tests.support.running_automations import Automations
+from tests.support.waiting import until
 
 EVERY_MINUTE = {"type": "schedule", "expression": "rate(1 minute)"}
 COMPANIES = ("biz_A", "biz_B")

@@ -12,7 +12,7 @@ import boto3
 import httpx
 import pytest
 
-from aichats.automations.preview import fire_times
+from aichats.schedules.fire_times import fire_times
 from local.cloud import build as build_module
 from local.cloud import emulator as emulator_module
 from local.cloud.build import Build, build
@@ -23,8 +23,8 @@ from local.cloud.scheduler import Scheduler
 from local.console import Console
 from local.errors import LocalError
 from local.system import System, running_system
-from tests.stand_ins import StandIn
-from tests.waiting import until
+from tests.support.stand_ins import StandIn
+from tests.support.waiting import until
 
 os.environ["ONLY_ON_THIS_MACHINE"] = "no function sees it"
 

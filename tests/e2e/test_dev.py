@@ -18,8 +18,8 @@ from local.cloud.emulator import Emulator
 from local.ports import listen
 from local.setup import ROOT
 from local.system import STACK, WEBHOOK_SECRET
-from tests.stand_ins import StandIn
-from tests.waiting import PATIENCE, until
+from tests.support.stand_ins import StandIn
+from tests.support.waiting import PATIENCE, until
 
 DEV = [sys.executable, "-m", "local.dev", "--port", "0", "--whop-port", "0", "--kodey-port", "0"]
 IGNORING_SIGINT = ["sh", "-c", 'trap "" INT; exec "$@"', "sh"]

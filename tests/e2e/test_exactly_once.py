@@ -10,12 +10,12 @@ import httpx
 import pytest
 
 from aichats.runs.actions import WhopCreateChat
-from aichats.runs.ledger import Ledger
+from aichats.runs.ledger.ledger import Ledger
 from aichats.runs.model import Run, run_id
 from aichats.runs.queue import Message
 from local.system import System
-from tests.stand_ins import AI_CHATS, StandIn
-from tests.waiting import until
+from tests.support.stand_ins import AI_CHATS, StandIn
+from tests.support.waiting import until
 
 UNKNOWN_RUN = "a" * 32
 ACTION = {"type": "whop.create_chat", "title": "Weekly revenue", "message_text": "Summarise last week."}

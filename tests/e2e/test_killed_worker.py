@@ -11,8 +11,8 @@ import pytest
 from local.console import Console
 from local.plain_http import plain_client
 from local.system import BEARER, System, running_system
-from tests.stand_ins import AI_CHATS, StandIn
-from tests.waiting import until
+from tests.support.stand_ins import AI_CHATS, StandIn
+from tests.support.waiting import until
 
 ACTION = {"type": "whop.create_chat", "title": "Weekly revenue", "message_text": "Summarise last week."}
 FUNCTION_SECONDS = 6

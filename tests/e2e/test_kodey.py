@@ -11,8 +11,8 @@ import httpx
 
 from local.cloud.scheduler import Scheduler
 from local.system import System
-from tests.stand_ins import StandIn
-from tests.waiting import until
+from tests.support.stand_ins import StandIn
+from tests.support.waiting import until
 
 CHATS = "/kodey/chats"
 TEXT = "Summarise last week."

@@ -8,13 +8,13 @@ import httpx
 import pytest
 
 from aichats.runs.actions import WhopCreateChat
-from aichats.runs.ledger import Ledger
+from aichats.runs.ledger.ledger import Ledger
 from aichats.runs.model import Run, run_id
 from aichats.runs.queue import Message, Queue
 from local.redrive import main
 from local.system import System
-from tests.stand_ins import StandIn
-from tests.waiting import until
+from tests.support.stand_ins import StandIn
+from tests.support.waiting import until
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from pathlib import Path
 import httpx
 
 from local.system import BEARER, System
-from tests.stand_ins import StandIn
+from tests.support.stand_ins import StandIn
 
 SECONDS = 45
 CHECKS = ("not_a_server_error", "response_schema_conformance", "content_type_conformance")

@@ -12,10 +12,10 @@ import pytest
 from aichats.runs.model import run_id
 from local.plain_http import plain_client
 from local.system import WEBHOOK_SECRET, System
-from tests.running_automations import Automations
-from tests.signing import PATH, Delivery, event, signed
-from tests.stand_ins import Json, StandIn
-from tests.waiting import PATIENCE, until
+from tests.support.running_automations import Automations
+from tests.support.signing import PATH, Delivery, event, signed
+from tests.support.stand_ins import Json, StandIn
+from tests.support.waiting import PATIENCE, until
 
 EVENTS, REPEATS = 140, 60
 AT_ONCE = 6

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.template import CODE, METRIC_DIMENSIONS, load_template, of_type
+from tests.support.template import CODE, METRIC_DIMENSIONS, load_template, of_type
 
 RESOURCES = load_template()["Resources"]
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.template import ROOT
+from tests.support.template import ROOT
 
 MAX_ZIPPED_BYTES = 6_000_000
 UNCHECKED_HASH = 0b01

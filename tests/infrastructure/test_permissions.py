@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from aichats.config import Settings
-from tests.template import load_template, walk
+from aichats.settings import Settings
+from tests.support.template import load_template, walk
 
 TEMPLATE = load_template()
 RESOURCES: dict[str, dict[str, Any]] = TEMPLATE["Resources"]

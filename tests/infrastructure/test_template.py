@@ -10,15 +10,15 @@ from typing import Any
 import pytest
 from annotated_types import Ge, Le
 
-from aichats.api.webhooks import ANSWER_SECONDS
-from aichats.automations.keeper import DONE_AFTER
+from aichats.api.routes.webhooks import ANSWER_SECONDS
 from aichats.automations.listening import ATTRIBUTE, INDEX
-from aichats.automations.schedules import MAX_EVENT_AGE
-from aichats.config import Settings
+from aichats.automations.reconcile import DONE_AFTER
+from aichats.automations.scheduler import MAX_EVENT_AGE
 from aichats.invocation import MARGIN_SECONDS
 from aichats.runs.messages import RESERVED
+from aichats.settings import Settings
 from local.deployed import OUTPUTS
-from tests.template import ROOT, load_template, walk
+from tests.support.template import ROOT, load_template, walk
 
 TEMPLATE = load_template()
 RESOURCES: dict[str, dict[str, Any]] = TEMPLATE["Resources"]

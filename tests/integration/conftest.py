@@ -7,15 +7,15 @@ from contextlib import contextmanager
 import pytest
 
 from aichats import bootstrap
-from aichats.automations.store import AutomationStore
+from aichats.automations.table import AutomationStore
+from aichats.aws.observability import logger, metrics
 from aichats.bootstrap import application
-from aichats.observability import logger, metrics
-from aichats.runs.ledger import Ledger
-from tests.automations import make_store
-from tests.fakes import FakeSecretsManager, FakeSqs, Json
-from tests.lambda_calls import SECRETS
-from tests.ledgers import Clock, make_ledger
-from tests.whop_in_memory import WhopInMemory
+from aichats.runs.ledger.ledger import Ledger
+from tests.support.automations import make_store
+from tests.support.fakes import FakeSecretsManager, FakeSqs, Json
+from tests.support.lambda_calls import SECRETS
+from tests.support.ledgers import Clock, make_ledger
+from tests.support.whop_in_memory import WhopInMemory
 
 
 class Output:

@@ -5,8 +5,8 @@ import pytest
 
 from local.adopt import adopt, leftovers, only
 from local.cloud.emulator import Emulator
-from tests.ledgers import create_table
-from tests.template import load_template
+from tests.support.ledgers import create_table
+from tests.support.template import load_template
 
 STACK = "aichats-dev"
 TABLE = f"{STACK}-RunsTable-1A2B"

@@ -9,12 +9,12 @@ import pytest
 from aichats.automations import listening as listening_items
 from aichats.automations.expressed import DynamoDB
 from aichats.automations.model import Automation
-from aichats.automations.rows import Head
-from aichats.automations.store import AutomationStore
-from aichats.runs.rows import decode, encode
-from tests.automations import CRON, WEBHOOK, automation, listening, make_store
-from tests.automations_table import NAME
-from tests.ledgers import dynamodb
+from aichats.automations.row import Head
+from aichats.automations.table import AutomationStore
+from aichats.aws.table import decode, encode
+from tests.support.automations import CRON, WEBHOOK, automation, listening, make_store
+from tests.support.automations_table import NAME
+from tests.support.ledgers import dynamodb
 
 
 class Counting:

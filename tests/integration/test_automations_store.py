@@ -5,11 +5,11 @@ from datetime import timedelta
 import pytest
 
 from aichats.automations.model import Automation
-from aichats.automations.store import MAX_BYTES, AutomationStore
+from aichats.automations.table import MAX_BYTES, AutomationStore
 from aichats.errors import InputError
-from tests.automations import ACTION, CRON, RATE, WEBHOOK, at, automation, listening, scheduled
-from tests.automations_table import NAME, item, read, refused
-from tests.ledgers import NOON, Clock
+from tests.support.automations import ACTION, CRON, RATE, WEBHOOK, at, automation, listening, scheduled
+from tests.support.automations_table import NAME, item, read, refused
+from tests.support.ledgers import NOON, Clock
 
 # ---------------------------------------------------------------------------------------------- put
 

@@ -5,11 +5,11 @@ from datetime import datetime, timedelta
 import pytest
 
 from aichats.automations.model import Automation
-from aichats.automations.store import KEEP_DONE, AutomationStore
-from tests.automations import CRON, RATE, WEBHOOK, at, automation, listening, scheduled
-from tests.automations_table import NAME, item, read
-from tests.fakes import Json
-from tests.ledgers import NOON, Clock, dynamodb
+from aichats.automations.table import KEEP_DONE, AutomationStore
+from tests.support.automations import CRON, RATE, WEBHOOK, at, automation, listening, scheduled
+from tests.support.automations_table import NAME, item, read
+from tests.support.fakes import Json
+from tests.support.ledgers import NOON, Clock, dynamodb
 
 
 def test_a_rate_keeps_its_start_while_its_clockwork_stays(store: AutomationStore, clock: Clock) -> None:

@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from aichats.automations.rows import AutomationRow
-from aichats.automations.store import AutomationStore
-from tests.automations import CRON, RATE, WEBHOOK, at, make_store
-from tests.automations_table import NAME, item, read, refused
-from tests.crashing import FaultyAws, World
-from tests.ledgers import NOON, Clock, dynamodb
+from aichats.automations.row import AutomationRow
+from aichats.automations.table import AutomationStore
+from tests.support.automations import CRON, RATE, WEBHOOK, at, make_store
+from tests.support.automations_table import NAME, item, read, refused
+from tests.support.crashing import FaultyAws, World
+from tests.support.ledgers import NOON, Clock, dynamodb
 
 
 class Meanwhile:

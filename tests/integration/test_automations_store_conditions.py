@@ -2,11 +2,11 @@
 
 import pytest
 
-from aichats.automations.store import AutomationStore
+from aichats.automations.table import AutomationStore
 from aichats.errors import InputError
-from tests.automations import CRON, RATE, WEBHOOK, automation, scheduled
-from tests.automations_table import NAME, refused
-from tests.fakes import Json
+from tests.support.automations import CRON, RATE, WEBHOOK, automation, scheduled
+from tests.support.automations_table import NAME, refused
+from tests.support.fakes import Json
 
 
 @pytest.mark.parametrize("header", ["*", " * ", "{etag}", '"other", {etag}', '{etag},"other"'])

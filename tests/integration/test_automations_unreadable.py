@@ -8,15 +8,15 @@ from unittest.mock import Mock
 import pytest
 
 from aichats.api.app import create_api
-from aichats.automations.keeper import Repair
+from aichats.automations.reconcile import Repair
+from aichats.aws.table import decode, encode
 from aichats.errors import UnreadableError
-from aichats.runs.rows import decode, encode
-from tests.automations import FakeScheduler, heal, listening, scheduled
-from tests.fakes import Json, aws_error
-from tests.firing import GRACE, ONE, Stack, hourly, payment, sweep_at
 from tests.integration.conftest import Output
-from tests.lambda_calls import HttpCaller
-from tests.ledgers import dynamodb
+from tests.support.automations import FakeScheduler, heal, listening, scheduled
+from tests.support.fakes import Json, aws_error
+from tests.support.firing import GRACE, ONE, Stack, hourly, payment, sweep_at
+from tests.support.lambda_calls import HttpCaller
+from tests.support.ledgers import dynamodb
 
 PRIVATE = "what no log holds"
 BROKEN = "broken"

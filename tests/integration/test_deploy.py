@@ -15,8 +15,8 @@ from moto import mock_aws
 from local import deploy
 from local.deployed import DeployedError
 from local.setup import ROOT, TOOLS
-from tests.ledgers import create_table
-from tests.template import load_template
+from tests.support.ledgers import create_table
+from tests.support.template import load_template
 
 STACK = "aichats-dev"
 ENTER = ""

@@ -17,9 +17,9 @@ from aichats.bootstrap import Application, application
 from aichats.http import retry
 from aichats.http.deadline import remaining
 from functions.http_api import app as http_api
-from tests.fakes import FakeSecretsManager, FakeSqs, aws_error, refused
 from tests.integration.conftest import Output, fresh_application
-from tests.lambda_calls import (
+from tests.support.fakes import FakeSecretsManager, FakeSqs, aws_error, refused
+from tests.support.lambda_calls import (
     CALLERS_SECRET,
     LOCAL,
     READER,
@@ -33,9 +33,9 @@ from tests.lambda_calls import (
     make_application,
     make_context,
 )
-from tests.ledgers import create_table
-from tests.waiting import PATIENCE
-from tests.whop_in_memory import WhopInMemory
+from tests.support.ledgers import create_table
+from tests.support.waiting import PATIENCE
+from tests.support.whop_in_memory import WhopInMemory
 
 MESSAGE, TITLE = "message that no log holds", "title that no log holds"
 CREATE = {"message_text": MESSAGE, "company_id": "biz_A", "title": TITLE}

@@ -7,8 +7,8 @@ import httpx
 import pytest
 
 from local.plain_http import plain_client
-from tests.stand_ins import CHAT, CUT, KEY, NEVER_SECONDS, StandIn, running_kodey, user_message
-from tests.waiting import until
+from tests.support.stand_ins import CHAT, CUT, KEY, NEVER_SECONDS, StandIn, running_kodey, user_message
+from tests.support.waiting import until
 
 DEADLINE_SECONDS = 30
 SAID, ANSWERED = ["hello"], ["hello", "You said: hello"]

@@ -1,4 +1,4 @@
-"""``python -m local.kodey`` as a process: what it prints, and that it ends."""
+"""``python -m local.standins.kodey`` as a process: what it prints, and that it ends."""
 
 import signal
 import subprocess
@@ -6,12 +6,12 @@ import sys
 
 import httpx
 
-from tests.stand_ins import CHAT, KEY, process
-from tests.waiting import PATIENCE
+from tests.support.stand_ins import CHAT, KEY, process
+from tests.support.waiting import PATIENCE
 
 
 def test_it_serves_without_a_path_before_its_own_and_ends_at_a_signal() -> None:
-    with process("local.kodey", "") as (started, kodey):
+    with process("local.standins.kodey", "") as (started, kodey):
         reply = httpx.post(
             kodey.base_url + CHAT, json={"agentId": "agent_support"}, headers={"x-api-key": KEY}, trust_env=False
         )
@@ -24,7 +24,7 @@ def test_it_serves_without_a_path_before_its_own_and_ends_at_a_signal() -> None:
 
 
 def test_the_help_tells_what_the_stand_in_takes_and_how_it_is_controlled() -> None:
-    command = [sys.executable, "-m", "local.kodey", "--help"]
+    command = [sys.executable, "-m", "local.standins.kodey", "--help"]
     result = subprocess.run(command, capture_output=True, text=True, check=True)
 
     for word in ("pk_live_", '"missing"', "_control/mode", "answer_seconds", "delay:SECONDS", "8002", "--access-log"):

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from aichats.runs.ledger import Ledger
+from aichats.runs.ledger.ledger import Ledger
+from aichats.runs.ledger.rows import EndStatus
 from aichats.runs.model import Run
-from aichats.runs.rows import EndStatus
-from tests.ledgers import (
+from tests.support.ledgers import (
     ERROR,
     LEASE,
     MUTE,

@@ -17,23 +17,24 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
+from aichats.aws.observability import metrics
+from aichats.aws.table import Json, decode
 from aichats.http import retry
 from aichats.kodey import KodeyClient
-from aichats.observability import metrics
-from aichats.runs import texts
 from aichats.runs.actions import Action, KodeyCreateChat, KodeySendMessage, WhopCreateChat, WhopUpdateChat
 from aichats.runs.dispatch import Dispatcher
-from aichats.runs.kodey import KodeyActions
-from aichats.runs.ledger import RefusedByLedgerError
-from aichats.runs.marks import preparation
+from aichats.runs.ledger import texts
+from aichats.runs.ledger.ledger import RefusedByLedgerError
+from aichats.runs.ledger.rows import Row, row_of
 from aichats.runs.model import Run
 from aichats.runs.perform import MAX_AGE, Performer
+from aichats.runs.providers.kodey import KodeyActions
+from aichats.runs.providers.marks import preparation
+from aichats.runs.providers.whop import WhopActions
 from aichats.runs.queue import Queue, QueueError
-from aichats.runs.rows import Json, Row, decode, row_of
-from aichats.runs.sweep import Sweeper
-from aichats.runs.whop import WhopActions
+from aichats.runs.stranded import Sweeper
 from aichats.whop import WhopClient
-from tests.crashing import (
+from tests.support.crashing import (
     LAG,
     LATE,
     LATE_AT_KODEY,
@@ -48,7 +49,7 @@ from tests.crashing import (
     World,
     faulty_dynamodb,
 )
-from tests.ledgers import SETTLE, Clock, dynamodb, make_ledger, make_run, spread_open_rows_less
+from tests.support.ledgers import SETTLE, Clock, dynamodb, make_ledger, make_run, spread_open_rows_less
 
 LIFETIME = timedelta(seconds=30)
 LEASE = LIFETIME + timedelta(seconds=5)

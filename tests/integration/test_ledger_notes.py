@@ -4,13 +4,13 @@ from datetime import timedelta
 
 import pytest
 
+from aichats.aws.table import TRANSACTION_BYTES
 from aichats.runs.actions import WhopCreateChat
-from aichats.runs.items import TRANSACTION_BYTES
-from aichats.runs.ledger import KEEP_ENDED, Ledger
+from aichats.runs.ledger.ledger import KEEP_ENDED, Ledger
+from aichats.runs.ledger.rows import EndStatus
 from aichats.runs.model import Run, run_id, slot_text
-from aichats.runs.rows import EndStatus
-from tests.crashing import FaultyAws, World
-from tests.ledgers import (
+from tests.support.crashing import FaultyAws, World
+from tests.support.ledgers import (
     CREATE,
     LEASE,
     NOON,

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from aichats.runs.ledger import Ledger
-from aichats.runs.rows import EndStatus
-from tests.ledgers import (
+from aichats.runs.ledger.ledger import Ledger
+from aichats.runs.ledger.rows import EndStatus
+from tests.support.ledgers import (
     ERROR,
     GONE,
     LEASE,

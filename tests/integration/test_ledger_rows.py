@@ -8,12 +8,13 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from aichats.runs import reader, rows
-from aichats.runs.history import History
-from aichats.runs.ledger import Ledger
-from aichats.runs.rows import EndStatus
-from tests.fakes import aws_error
-from tests.ledgers import (
+from aichats.runs.ledger import reads as reader
+from aichats.runs.ledger import rows
+from aichats.runs.ledger.history import History
+from aichats.runs.ledger.ledger import Ledger
+from aichats.runs.ledger.rows import EndStatus
+from tests.support.fakes import aws_error
+from tests.support.ledgers import (
     ERROR,
     LEASE,
     NOON,

@@ -10,13 +10,26 @@ import pytest
 from botocore.exceptions import ClientError
 
 from aichats.errors import UnreadableError
-from aichats.runs import texts
 from aichats.runs.actions import Action, WhopCreateChat
-from aichats.runs.history import History
-from aichats.runs.ledger import KEEP_ENDED, Ledger
+from aichats.runs.ledger import texts
+from aichats.runs.ledger.history import History
+from aichats.runs.ledger.ledger import KEEP_ENDED, Ledger
 from aichats.runs.model import Run
-from tests.fakes import Json, aws_error
-from tests.ledgers import CREATE, ERROR, LEASE, NOON, RUN, Clock, dynamodb, item, make_ledger, make_run, overdue, stored
+from tests.support.fakes import Json, aws_error
+from tests.support.ledgers import (
+    CREATE,
+    ERROR,
+    LEASE,
+    NOON,
+    RUN,
+    Clock,
+    dynamodb,
+    item,
+    make_ledger,
+    make_run,
+    overdue,
+    stored,
+)
 
 LONG = WhopCreateChat(type="whop.create_chat", message_text="How was the week? " * 100, title="Week")
 

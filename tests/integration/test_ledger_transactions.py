@@ -6,11 +6,24 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from aichats.runs import items
-from aichats.runs.ledger import Ledger
-from tests.fakes import Json
+from aichats.aws import table as items
+from aichats.runs.ledger.ledger import Ledger
 from tests.integration.test_ledger_texts import Calls
-from tests.ledgers import ERROR, LEASE, NOON, RUN, SETTLE, Clock, dynamodb, end, make_ledger, overdue, runs, stored
+from tests.support.fakes import Json
+from tests.support.ledgers import (
+    ERROR,
+    LEASE,
+    NOON,
+    RUN,
+    SETTLE,
+    Clock,
+    dynamodb,
+    end,
+    make_ledger,
+    overdue,
+    runs,
+    stored,
+)
 
 
 def cancelled(*codes: str) -> ClientError:

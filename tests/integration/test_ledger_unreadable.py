@@ -5,10 +5,10 @@ from datetime import timedelta
 import pytest
 
 from aichats.errors import UnreadableError
-from aichats.runs.history import History
-from aichats.runs.ledger import Ledger
+from aichats.runs.ledger.history import History
+from aichats.runs.ledger.ledger import Ledger
 from tests.integration.conftest import Output
-from tests.ledgers import NOON, Clock, dynamodb, make_ledger, make_run, overdue
+from tests.support.ledgers import NOON, Clock, dynamodb, make_ledger, make_run, overdue
 
 GOOD, BAD = make_run("good"), make_run("bad")
 CONFIDENTIAL = "what nobody may read"

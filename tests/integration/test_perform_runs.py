@@ -9,15 +9,15 @@ import pytest
 
 from aichats.bootstrap import Application
 from aichats.http import retry
+from aichats.runs.ledger.rows import Row
 from aichats.runs.model import Run
-from aichats.runs.rows import Row
 from functions.perform_runs import app as perform_runs
-from tests.fakes import FakeSecretsManager, FakeSqs, Json, aws_error, refused
 from tests.integration.conftest import Output
-from tests.lambda_calls import make_application, make_context
-from tests.ledgers import CREATE, LEASE, make_run
-from tests.waiting import PATIENCE
-from tests.whop_in_memory import WhopInMemory
+from tests.support.fakes import FakeSecretsManager, FakeSqs, Json, aws_error, refused
+from tests.support.lambda_calls import make_application, make_context
+from tests.support.ledgers import CREATE, LEASE, make_run
+from tests.support.waiting import PATIENCE
+from tests.support.whop_in_memory import WhopInMemory
 
 type Deliver = Callable[..., list[str]]
 

@@ -7,13 +7,13 @@ from unittest.mock import Mock
 import pytest
 
 from aichats.api.app import create_api
-from aichats.runs.ledger import Ledger
+from aichats.runs.ledger.ledger import Ledger
 from functions.receive_webhook import app as receive_webhook
-from tests.automations import listening
-from tests.fakes import Json, aws_error
-from tests.firing import NAME, Stack, delivery, payment
 from tests.integration.conftest import Output
-from tests.lambda_calls import REQUEST_ID, SIGNED_WITH, WEBHOOK_SECRET, HttpCaller, make_context
+from tests.support.automations import listening
+from tests.support.fakes import Json, aws_error
+from tests.support.firing import NAME, Stack, delivery, payment
+from tests.support.lambda_calls import REQUEST_ID, SIGNED_WITH, WEBHOOK_SECRET, HttpCaller, make_context
 
 OTHER = "ws_" + "fedcba9876543210" * 4
 PRIVATE = "what no log holds"

@@ -14,22 +14,22 @@ import pytest
 from moto import mock_aws
 
 from aichats import bootstrap
+from aichats.aws.secrets import WHOP, SecretStore
 from aichats.bootstrap import Application, application
 from aichats.errors import InputError, SecretError
 from aichats.http import retry
 from aichats.http.deadline import remaining
-from aichats.runs.marks import key_base
+from aichats.runs.ledger.rows import Row
 from aichats.runs.model import Run, ScheduleEvent, scheduled_runs
-from aichats.runs.rows import Row
-from aichats.secrets import WHOP, SecretStore
+from aichats.runs.providers.marks import key_base
 from aichats.validation import parse
 from functions.run_schedule import app as run_schedule
-from tests.fakes import FakeSecretsManager, FakeSqs, Json, Step, ai_chat, refused
 from tests.integration.conftest import Output, fresh_application
-from tests.lambda_calls import REQUEST_ID, SECRETS, WHOP_KEY, WHOP_SECRET, make_application, make_context
-from tests.ledgers import create_table
-from tests.waiting import PATIENCE
-from tests.whop_in_memory import WhopInMemory
+from tests.support.fakes import FakeSecretsManager, FakeSqs, Json, Step, ai_chat, refused
+from tests.support.lambda_calls import REQUEST_ID, SECRETS, WHOP_KEY, WHOP_SECRET, make_application, make_context
+from tests.support.ledgers import create_table
+from tests.support.waiting import PATIENCE
+from tests.support.whop_in_memory import WhopInMemory
 
 MESSAGE, TITLE = "message that no log holds", "title that no log holds"
 CREATE = {"type": "whop.create_chat", "message_text": MESSAGE, "title": TITLE}

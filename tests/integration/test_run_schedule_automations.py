@@ -8,12 +8,12 @@ import pytest
 
 from aichats.errors import InputError
 from functions.run_schedule import app as run_schedule
-from tests.automations import scheduled
-from tests.fakes import Json
-from tests.firing import GRACE, NAME, Stack, slot_run
 from tests.integration.conftest import Output
-from tests.lambda_calls import make_context
-from tests.ledgers import NOON
+from tests.support.automations import scheduled
+from tests.support.fakes import Json
+from tests.support.firing import GRACE, NAME, Stack, slot_run
+from tests.support.lambda_calls import make_context
+from tests.support.ledgers import NOON
 
 EVENT: Json = {"automation": NAME, "scheduled_time": "2026-11-20T12:00:00Z"}
 

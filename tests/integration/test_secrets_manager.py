@@ -10,11 +10,11 @@ from botocore.stub import Stubber
 from moto import mock_aws
 from mypy_boto3_secretsmanager import SecretsManagerClient
 
-from aichats.callers import Caller, find_caller
+from aichats.api.callers import Caller, find_caller
+from aichats.aws.secrets import KEEP_SECONDS, SecretStore, whop_token
 from aichats.errors import SecretError
-from aichats.secrets import KEEP_SECONDS, SecretStore, whop_token
 from aichats.whop import WhopClient
-from tests.fakes import JSON, FakeClock, Json, ScriptedTransport, ai_chat, ok, refused
+from tests.support.fakes import JSON, FakeClock, Json, ScriptedTransport, ai_chat, ok, refused
 
 NAME = "aichats/dev/whop"
 

@@ -4,14 +4,14 @@ from datetime import timedelta
 
 import pytest
 
-from aichats.automations.keeper import QUIET
+from aichats.automations.reconcile import QUIET
 from functions.sweep_runs import app as sweep_runs
-from tests.automations import FakeScheduler, scheduled
-from tests.fakes import Json, aws_error
-from tests.firing import GRACE, NAME, Stack, slot_run
 from tests.integration.conftest import Output
-from tests.lambda_calls import make_context
-from tests.ledgers import NOON
+from tests.support.automations import FakeScheduler, scheduled
+from tests.support.fakes import Json, aws_error
+from tests.support.firing import GRACE, NAME, Stack, slot_run
+from tests.support.lambda_calls import make_context
+from tests.support.ledgers import NOON
 
 ONE = NOON + timedelta(hours=1)
 HOURLY = scheduled("cron(0 * * * ? *)")

@@ -16,11 +16,11 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_stat
 
 from aichats.runs.model import slot_text
 from aichats.runs.queue import QueueError
-from tests.automations import scheduled
-from tests.crashing import Crash, Plan, World
-from tests.fakes import Json
-from tests.firing import GRACE, Stack, slot_run
-from tests.ledgers import LEASE, NOON, Clock
+from tests.support.automations import scheduled
+from tests.support.crashing import Crash, Plan, World
+from tests.support.fakes import Json
+from tests.support.firing import GRACE, Stack, slot_run
+from tests.support.ledgers import LEASE, NOON, Clock
 
 HOUR = timedelta(hours=1)
 FAULTS = ["crash before", "crash after", "error before", "error after", "answer lost", "meanwhile"]

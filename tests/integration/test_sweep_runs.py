@@ -5,13 +5,13 @@ from datetime import timedelta
 import pytest
 
 from aichats.bootstrap import Application
-from aichats.runs.ledger import RefusedByLedgerError
+from aichats.runs.ledger.ledger import RefusedByLedgerError
 from functions.sweep_runs import app as sweep_runs
-from tests.fakes import FakeSqs, Json
 from tests.integration.conftest import Output
-from tests.lambda_calls import make_application, make_context
-from tests.ledgers import LEASE, Clock, make_run, overdue
-from tests.whop_in_memory import WhopInMemory
+from tests.support.fakes import FakeSqs, Json
+from tests.support.lambda_calls import make_application, make_context
+from tests.support.ledgers import LEASE, Clock, make_run, overdue
+from tests.support.whop_in_memory import WhopInMemory
 
 RUN = make_run()
 

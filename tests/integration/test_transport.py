@@ -19,9 +19,9 @@ from aichats.http.transport import DeadlineTransport
 from aichats.kodey import KodeyClient
 from aichats.whop import CreateAiChat, UpdateAiChat, WhopClient
 from local.ports import free_port
-from tests.fakes import FakeClock
-from tests.integration.raw_server import Connection, RawServer, make_certificate, serving
-from tests.waiting import PATIENCE
+from tests.support.fakes import FakeClock
+from tests.support.raw_server import Connection, RawServer, make_certificate, serving
+from tests.support.waiting import PATIENCE
 
 LIMIT = 1.0
 """Enough for a busy machine to come to where the server stops."""

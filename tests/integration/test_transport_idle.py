@@ -13,7 +13,7 @@ from aichats.errors import OutcomeUnknownError
 from aichats.http import transport
 from aichats.http.transport import KEEPALIVE_SECONDS, DeadlineTransport
 from aichats.whop import CreateAiChat, WhopClient
-from tests.integration.raw_server import Connection, RawServer, serving
+from tests.support.raw_server import Connection, RawServer, serving
 
 
 @pytest.fixture

@@ -5,15 +5,15 @@ from datetime import UTC, datetime, timedelta, tzinfo
 
 import pytest
 
-from aichats.api import webhooks
+from aichats.api.routes import webhooks
 from aichats.automations.model import Automation
 from aichats.bootstrap import Application
 from aichats.validation import parse
 from functions.receive_webhook import app as receive_webhook
-from tests.automations import listening
-from tests.example_events import body_of, load, named
-from tests.fakes import FakeSqs, Json, ScriptedTransport
-from tests.lambda_calls import make_application, make_context
+from tests.support.automations import listening
+from tests.support.example_events import body_of, load, named
+from tests.support.fakes import FakeSqs, Json, ScriptedTransport
+from tests.support.lambda_calls import make_application, make_context
 
 WEBHOOK = named("webhook")
 WRONGLY_SIGNED = "wrong_signature"

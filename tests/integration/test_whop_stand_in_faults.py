@@ -8,8 +8,8 @@ import httpx
 import pytest
 
 from local.plain_http import plain_client
-from tests.stand_ins import AI_CHATS, CUT, NEVER_SECONDS, StandIn, running_whop
-from tests.waiting import until
+from tests.support.stand_ins import AI_CHATS, CUT, NEVER_SECONDS, StandIn, running_whop
+from tests.support.waiting import until
 
 HELLO = {"message_text": "hello"}
 DEADLINE_SECONDS = 30

@@ -1,4 +1,4 @@
-"""``python -m local.whop`` as a process: how it starts, what it prints, how it ends."""
+"""``python -m local.standins.whop`` as a process: how it starts, what it prints, how it ends."""
 
 import signal
 import socket
@@ -9,10 +9,10 @@ from functools import partial
 import pytest
 
 from local.plain_http import plain_client
-from tests.stand_ins import AI_CHATS, CUT, process
-from tests.waiting import PATIENCE
+from tests.support.stand_ins import AI_CHATS, CUT, process
+from tests.support.waiting import PATIENCE
 
-COMMAND = [sys.executable, "-m", "local.whop"]
+COMMAND = [sys.executable, "-m", "local.standins.whop"]
 IGNORING_SIGINT = """
 import os, signal, sys
 signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -21,7 +21,7 @@ os.execv(sys.argv[1], sys.argv[1:])
 HEADERS = {"Authorization": "Bearer a-token"}
 SECONDS_TO_END = PATIENCE
 
-whop_process = partial(process, "local.whop", "/api/v1")
+whop_process = partial(process, "local.standins.whop", "/api/v1")
 
 
 @pytest.mark.parametrize("launcher", [[], [sys.executable, "-c", IGNORING_SIGINT]], ids=["usual", "SIGINT ignored"])
@@ -57,7 +57,9 @@ def test_a_port_that_is_taken_is_one_line_and_the_exit_code_2() -> None:
         result = subprocess.run([*COMMAND, "--port", str(port)], capture_output=True, text=True, check=False)
 
     assert (result.returncode, result.stdout) == (2, "")
-    assert result.stderr == (f"local.whop: port {port} is taken: stop what listens there, or choose another port\n")
+    assert result.stderr == (
+        f"local.standins.whop: port {port} is taken: stop what listens there, or choose another port\n"
+    )
 
 
 @pytest.mark.parametrize("port", ["http", "-1", "65536"])

@@ -9,9 +9,9 @@ from aichats.runs.actions import WhopCreateChat
 from aichats.runs.dispatch import Dispatcher
 from aichats.runs.queue import Queue
 from benchmarks.writes import LARGE, SMALL, UNITS, Index, Meter, indexes_of, kilobytes, size_of, table_properties
-from tests.fakes import FakeSqs, ai_chat, ok
-from tests.ledgers import LEASE, dynamodb, make_run
-from tests.performing import Bench
+from tests.support.fakes import FakeSqs, ai_chat, ok
+from tests.support.ledgers import LEASE, dynamodb, make_run
+from tests.support.performing import Bench
 
 BY_TIME = Index("by_time", ["lane", "made_at", "run_id"], ["lane", "made_at", "run_id", "ended"])
 

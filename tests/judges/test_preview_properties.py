@@ -6,8 +6,8 @@ from itertools import islice
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aichats.automations.preview import fire_times
-from tests.naive_schedule import naive_fire_times
+from aichats.schedules.fire_times import fire_times
+from tests.support.naive_schedule import naive_fire_times
 
 # Zone and moment: both clock changes of a year; Kolkata has none.
 CLOCK_CHANGES = [

@@ -11,9 +11,9 @@ from datetime import UTC, date, datetime, timedelta
 from functools import cache
 from zoneinfo import ZoneInfo
 
-from aichats.automations.preview import fire_times
-from tests.naive_schedule import fires
-from tests.random_crons import random_crons
+from aichats.schedules.fire_times import fire_times
+from tests.support.naive_schedule import fires
+from tests.support.random_crons import random_crons
 
 BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
 END = datetime(2028, 1, 1, tzinfo=UTC)

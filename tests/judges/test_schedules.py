@@ -13,10 +13,10 @@ import pytest
 from aws_croniter import AwsCroniter
 from pyawscron import AWSCron
 
-from aichats.automations.preview import fire_times
+from aichats.schedules.fire_times import fire_times
 from local.judges import NPM
 from tests.judges.npm import require
-from tests.random_crons import random_crons
+from tests.support.random_crons import random_crons
 
 SEED, EXPRESSIONS, COUNT = 25, 300, 4
 AFTER = datetime(2026, 1, 31, 12, 30, tzinfo=UTC)

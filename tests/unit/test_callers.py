@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from aichats.callers import Caller, find_caller
+from aichats.api.callers import Caller, find_caller
+from aichats.aws.secrets import KEEP_SECONDS, REFRESH_SECONDS, SecretStore
 from aichats.errors import SecretError
-from aichats.secrets import KEEP_SECONDS, REFRESH_SECONDS, SecretStore
-from tests.fakes import FakeClock, FakeSecretsManager, Json, SecretValue, aws_error
+from tests.support.fakes import FakeClock, FakeSecretsManager, Json, SecretValue, aws_error
 
 NAME = "aichats/dev/callers"
 

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from aichats.runs.actions import KodeyCreateChat, KodeySendMessage, WhopCreateChat
-from aichats.runs.kodey import own_user_id
+from aichats.runs.ledger.rows import Row
 from aichats.runs.model import Run
-from aichats.runs.rows import Row
+from aichats.runs.providers.kodey import own_user_id
 from benchmarks.chaotic.count import Count, count
 from benchmarks.chaotic.kodey import TEXT, KodeyScenario
 from benchmarks.chaotic.scenario import Wanted

@@ -3,8 +3,8 @@
 import pytest
 from pydantic import ValidationError
 
-from aichats.config import Settings
 from aichats.errors import ConfigurationError
+from aichats.settings import Settings
 
 LEAST = {
     "WHOP_BASE_URL": "https://whop.invalid/api/v1",

@@ -4,8 +4,8 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from aichats.automations.days import DaysOfMonth, DaysOfWeek, LastDayOfWeek, NthDayOfWeek
-from aichats.automations.expressions import At, Cron, ExpressionError, Rate, parse
+from aichats.schedules.days import DaysOfMonth, DaysOfWeek, LastDayOfWeek, NthDayOfWeek
+from aichats.schedules.expressions import At, Cron, ExpressionError, Rate, parse
 
 
 def test_lists_ranges_steps_and_leading_zeros_make_the_minutes_and_hours() -> None:

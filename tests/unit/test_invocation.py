@@ -6,7 +6,7 @@ import pytest
 
 from aichats.http.deadline import remaining
 from aichats.invocation import invocation, lease
-from tests.lambda_calls import make_context
+from tests.support.lambda_calls import make_context
 
 
 @pytest.mark.parametrize("seconds", [0.0, 3.0, 60.0, 900.0])

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.ordering import LONG, STACKS, first_files, spread
+from tests.support.ordering import LONG, STACKS, first_files, spread
 
 FILES = [*chain.from_iterable(STACKS), *LONG]
 

@@ -6,9 +6,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from aichats.automations.expressions import ExpressionError
-from aichats.automations.preview import fire_times
-from tests.waiting import within_cpu_seconds
+from aichats.schedules.expressions import ExpressionError
+from aichats.schedules.fire_times import fire_times
+from tests.support.waiting import within_cpu_seconds
 
 NEW_YEAR = datetime(2026, 1, 1, tzinfo=UTC)
 

@@ -14,10 +14,8 @@ from botocore.exceptions import EndpointConnectionError, ReadTimeoutError
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aichats import secrets
-from aichats.errors import AuthenticationError, SecretError, SecretUnavailableError
-from aichats.http.deadline import time_limit
-from aichats.secrets import (
+from aichats.aws import secrets
+from aichats.aws.secrets import (
     FETCH_SECONDS,
     KEEP_SECONDS,
     MAX_BYTES,
@@ -34,8 +32,10 @@ from aichats.secrets import (
     remedy,
     whop_token,
 )
+from aichats.errors import AuthenticationError, SecretError, SecretUnavailableError
+from aichats.http.deadline import time_limit
 from aichats.whop import WhopClient
-from tests.fakes import (
+from tests.support.fakes import (
     JSON,
     FakeClock,
     FakeSecretsManager,
@@ -47,7 +47,7 @@ from tests.fakes import (
     ok,
     refused,
 )
-from tests.waiting import until
+from tests.support.waiting import until
 
 NAME = "aichats/dev/whop"
 FILL = "To fill it, type: make secret NAME=whop STACK=<stack>"

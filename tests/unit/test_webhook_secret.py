@@ -2,9 +2,9 @@
 
 import pytest
 
+from aichats.aws.secrets import WebhookSecret, parse_secret
 from aichats.errors import SecretError
-from aichats.secrets import WebhookSecret, parse_secret
-from tests.fakes import Json
+from tests.support.fakes import Json
 
 CONFIDENTIAL = "ws_0123456789"
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.config import Config
 from botocore.session import Session, get_session
 
-from aichats.config import Settings
+from aichats.aws.secrets import KODEY, WEBHOOK, WHOP, SecretStore, WhopSecret, kodey_token, whop_token
 from aichats.errors import SecretError
 from aichats.http import BaseTransport
 from aichats.http.deadline import time_limit
@@ -24,30 +24,30 @@ from aichats.http.transport import DeadlineTransport
 from aichats.kodey import KodeyClient
 from aichats.kodey.keys import CALLS_PER_MINUTE, key_kind
 from aichats.runs.actions import Action
-from aichats.runs.changes import Changes
 from aichats.runs.dispatch import Dispatcher
-from aichats.runs.effects import Actions
-from aichats.runs.kodey import KodeyActions
-from aichats.runs.ledger import Ledger
-from aichats.runs.marks import preparation
+from aichats.runs.ledger.changes import Changes
+from aichats.runs.ledger.ledger import Ledger
 from aichats.runs.messages import Messages
 from aichats.runs.perform import Performer
+from aichats.runs.providers.kodey import KodeyActions
+from aichats.runs.providers.marks import preparation
+from aichats.runs.providers.port import Actions
+from aichats.runs.providers.whop import WhopActions
 from aichats.runs.queue import EventMessage, Queue
-from aichats.runs.sweep import Sweeper
-from aichats.runs.whop import WhopActions
-from aichats.secrets import KODEY, WEBHOOK, WHOP, SecretStore, WhopSecret, kodey_token, whop_token
+from aichats.runs.stranded import Sweeper
+from aichats.settings import Settings
 from aichats.whop import WhopClient
 from aichats.whop.client import check_agent_identifier
 from aichats.whop.models import NewChat
 
 if TYPE_CHECKING:
-    from aichats.automations.events import Listeners
-    from aichats.automations.firing import Firing
-    from aichats.automations.keeper import Keeper
     from aichats.automations.missed import MissedSlots
-    from aichats.automations.round import Round
-    from aichats.automations.store import AutomationStore
-    from aichats.automations.ticks import Ticks
+    from aichats.automations.reconcile import Keeper
+    from aichats.automations.run_factory import Firing
+    from aichats.automations.schedule_events import Ticks
+    from aichats.automations.sweep import Round
+    from aichats.automations.table import AutomationStore
+    from aichats.automations.webhook_events import Listeners
 
 INIT_SECONDS = 3.0
 """For the secret that is read in the init phase, which Lambda ends after 10 seconds."""
@@ -130,22 +130,22 @@ class Application:
     @cached_property
     def firing(self) -> Firing:
         """What makes the runs of automations."""
-        from aichats.automations.firing import Firing
+        from aichats.automations.run_factory import Firing
 
         return Firing(self.api_version, self.settings.max_message_bytes)
 
     @cached_property
     def automations(self) -> AutomationStore:
         """The automations."""
-        from aichats.automations.store import AutomationStore
+        from aichats.automations.table import AutomationStore
 
         return AutomationStore(aws_client("dynamodb"), self.settings.automations_table)
 
     @cached_property
     def keeper(self) -> Keeper:
         """What changes automations, with their schedules."""
-        from aichats.automations.keeper import Keeper
-        from aichats.automations.schedules import Schedules
+        from aichats.automations.reconcile import Keeper
+        from aichats.automations.scheduler import Schedules
 
         settings = self.settings
         schedules = Schedules(
@@ -161,7 +161,7 @@ class Application:
     @cached_property
     def ticks(self) -> Ticks:
         """What reads the events of schedules."""
-        from aichats.automations.ticks import Ticks
+        from aichats.automations.schedule_events import Ticks
 
         longest = self.settings.max_message_bytes
         return Ticks(self.ledger, self.api_version, longest, lambda: self.automations, lambda: self.firing)
@@ -169,7 +169,7 @@ class Application:
     @cached_property
     def listeners(self) -> Listeners:
         """The automations that listen to events."""
-        from aichats.automations.events import Listeners
+        from aichats.automations.webhook_events import Listeners
 
         return Listeners(self.automations, self.ledger, self.dispatcher, self.firing)
 
@@ -184,7 +184,7 @@ class Application:
     @cached_property
     def round(self) -> Round:
         """What is looked after every few minutes."""
-        from aichats.automations.round import Round
+        from aichats.automations.sweep import Round
         from aichats.automations.turns import Places
 
         places = Places(self.ledger.client, self.ledger.table)

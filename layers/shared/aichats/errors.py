@@ -8,10 +8,10 @@
     │   └── SecretUnavailableError    it cannot be read just now; that may pass
     ├── InputError                    what was asked for is wrong; names the field
     ├── UnreadableError               a row of a table cannot be read by this version of the code
-    ├── RenderError                   a template gave nothing usable (aichats.automations.render)
+    ├── RenderError                   a template gave nothing usable (aichats.templates.render)
     ├── SignatureError                a delivery is not Whop's (aichats.whop.webhooks)
-    ├── StaleError                    If-Match does not hold (aichats.automations.rows)
-    ├── SchedulerError                EventBridge Scheduler did not do it (aichats.automations.schedules)
+    ├── StaleError                    If-Match does not hold (aichats.automations.row)
+    ├── SchedulerError                EventBridge Scheduler did not do it (aichats.automations.scheduler)
     └── ProviderError                 a provider did not do what was asked
         ├── APIConnectionError        not reached: surely nothing was done
         │   └── APITimeoutError       no (whole) answer within the limit

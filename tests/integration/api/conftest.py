@@ -2,10 +2,10 @@
 
 import pytest
 
-from aichats.runs.times import utc_now
-from tests.automations import FakeScheduler
-from tests.fakes import ScriptedTransport
-from tests.lambda_calls import HttpCaller, call_api
+from aichats.runs.ledger.times import utc_now
+from tests.support.automations import FakeScheduler
+from tests.support.fakes import ScriptedTransport
+from tests.support.lambda_calls import HttpCaller, call_api
 
 
 @pytest.fixture

@@ -9,12 +9,12 @@ from botocore.exceptions import EndpointConnectionError
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from aichats.api import automations
 from aichats.api.app import create_api
+from aichats.api.routes import automations
 from aichats.bootstrap import Application
-from tests.automations import FakeScheduler, listening, scheduled
-from tests.fakes import FakeSecretsManager, Json, ScriptedTransport, aws_error
-from tests.lambda_calls import CALLERS_SECRET, SECRETS, Answer, HttpCaller, make_application, stored_caller
+from tests.support.automations import FakeScheduler, listening, scheduled
+from tests.support.fakes import FakeSecretsManager, Json, ScriptedTransport, aws_error
+from tests.support.lambda_calls import CALLERS_SECRET, SECRETS, Answer, HttpCaller, make_application, stored_caller
 
 PATH = "/automations/weekly"
 SCHEDULE = "dev-automation-weekly"

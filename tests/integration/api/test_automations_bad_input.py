@@ -9,10 +9,10 @@ import pytest
 
 from aichats.api.app import create_api
 from aichats.bootstrap import Application
-from tests.automations import FakeScheduler, listening, scheduled
-from tests.fakes import Json, ScriptedTransport
-from tests.lambda_calls import Answer, HttpCaller, http_event, make_application
-from tests.template import load_template
+from tests.support.automations import FakeScheduler, listening, scheduled
+from tests.support.fakes import Json, ScriptedTransport
+from tests.support.lambda_calls import Answer, HttpCaller, http_event, make_application
+from tests.support.template import load_template
 
 CHATS = [f"aich_{number}" for number in range(1001)]
 MUTE = {"type": "whop.update_chat", "notification_preference": "none"}

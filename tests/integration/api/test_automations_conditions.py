@@ -3,9 +3,9 @@
 import pytest
 
 from aichats.api.app import create_api
-from tests.automations import FakeScheduler, scheduled
-from tests.fakes import Json, ScriptedTransport, aws_error
-from tests.lambda_calls import Answer, HttpCaller, make_application
+from tests.support.automations import FakeScheduler, scheduled
+from tests.support.fakes import Json, ScriptedTransport, aws_error
+from tests.support.lambda_calls import Answer, HttpCaller, make_application
 
 PATH = "/automations/weekly"
 SCHEDULE = "dev-automation-weekly"

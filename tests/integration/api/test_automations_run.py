@@ -6,11 +6,11 @@ from datetime import UTC, datetime
 import pytest
 
 from aichats.api.app import create_api
-from aichats.automations.firing import slot_of
+from aichats.automations.run_factory import slot_of
 from aichats.bootstrap import Application
-from tests.automations import listening, scheduled
-from tests.fakes import FakeSqs, Json, ScriptedTransport
-from tests.lambda_calls import Answer, HttpCaller, make_application
+from tests.support.automations import listening, scheduled
+from tests.support.fakes import FakeSqs, Json, ScriptedTransport
+from tests.support.lambda_calls import Answer, HttpCaller, make_application
 
 TWO = scheduled(message="{{ target }} on {{ slot.date }}") | {"targets": ["biz_A", "biz_B", "biz_A"]}
 

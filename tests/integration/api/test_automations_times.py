@@ -6,9 +6,9 @@ from itertools import pairwise
 import pytest
 
 from aichats.api.app import create_api
-from tests.automations import listening, scheduled
-from tests.fakes import Json, ScriptedTransport
-from tests.lambda_calls import HttpCaller, make_application
+from tests.support.automations import listening, scheduled
+from tests.support.fakes import Json, ScriptedTransport
+from tests.support.lambda_calls import HttpCaller, make_application
 
 NEW_YEAR = {"type": "schedule", "expression": "cron(0 9 1 1 ? 2100-2104)", "timezone": "America/New_York"}
 

@@ -9,11 +9,11 @@ import pytest
 
 from aichats.api.app import create_api
 from aichats.bootstrap import Application
-from tests.automations import FakeScheduler, scheduled
-from tests.fakes import FakeSqs, Json, ScriptedTransport, ai_chat, aws_error, ok, refused
-from tests.lambda_calls import Answer, HttpCaller, make_application
-from tests.ledgers import Clock, dynamodb, make_run
-from tests.runs_api import CREATE, end, items
+from tests.support.automations import FakeScheduler, scheduled
+from tests.support.fakes import FakeSqs, Json, ScriptedTransport, ai_chat, aws_error, ok, refused
+from tests.support.lambda_calls import Answer, HttpCaller, make_application
+from tests.support.ledgers import Clock, dynamodb, make_run
+from tests.support.runs_api import CREATE, end, items
 
 TWO = ["biz_A", "biz_B"]
 STARTING: dict[str, tuple[str, Json | None]] = {

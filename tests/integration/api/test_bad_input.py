@@ -10,9 +10,9 @@ from aichats.api.app import create_api
 from aichats.runs.actions import WhopCreateChat
 from aichats.validation import read_stored
 from aichats.whop import CreateAiChat
-from tests.fakes import Json, ScriptedTransport
-from tests.lambda_calls import HttpCaller, call_api, http_event, make_application
-from tests.ledgers import dynamodb
+from tests.support.fakes import Json, ScriptedTransport
+from tests.support.lambda_calls import HttpCaller, call_api, http_event, make_application
+from tests.support.ledgers import dynamodb
 
 NO_OBJECT = [None, "", " ", "[]", "null", '"text"', "5"]
 NO_JSON = ["{", '{"message_text": "hello"', "NaN", "{'message_text': 'hello'}", '{"message_text": "a\nb"}', "\ufeff{}"]

@@ -6,8 +6,8 @@ from html.parser import HTMLParser
 
 import pytest
 
-from tests.fakes import ScriptedTransport, page
-from tests.lambda_calls import LOCAL, HttpCaller, call_api
+from tests.support.fakes import ScriptedTransport, page
+from tests.support.lambda_calls import LOCAL, HttpCaller, call_api
 
 CALLS = [
     ("GET", "/chats", LOCAL, 200),

@@ -5,10 +5,10 @@ import pytest
 
 from aichats.api.app import create_api
 from aichats.http import retry
-from aichats.runs.marks import key_base
-from tests.fakes import ScriptedTransport, ai_chat, ok, page, refused
-from tests.lambda_calls import LOCAL, WRITER, Answer, HttpCaller, call_api, make_application
-from tests.ledgers import LEASE, Clock
+from aichats.runs.providers.marks import key_base
+from tests.support.fakes import ScriptedTransport, ai_chat, ok, page, refused
+from tests.support.lambda_calls import LOCAL, WRITER, Answer, HttpCaller, call_api, make_application
+from tests.support.ledgers import LEASE, Clock
 
 CHAT = "/chats/aich_1"
 WHOP_CHATS = "/api/v1/ai_chats"

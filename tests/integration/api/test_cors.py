@@ -2,8 +2,8 @@
 
 import pytest
 
-from tests.fakes import ScriptedTransport, page
-from tests.lambda_calls import LOCAL, Answer, HttpCaller, call_api, openapi
+from tests.support.fakes import ScriptedTransport, page
+from tests.support.lambda_calls import LOCAL, Answer, HttpCaller, call_api, openapi
 
 A, B, EVIL = "https://a.example", "https://b.example", "https://evil.example"
 PREFLIGHT = {"access-control-request-method": "POST", "access-control-request-headers": "authorization"}

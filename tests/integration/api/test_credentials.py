@@ -7,8 +7,8 @@ import pytest
 
 from aichats.api.app import create_api
 from aichats.http import retry
-from tests.fakes import FakeClock, FakeSecretsManager, ScriptedTransport, ai_chat, aws_error, ok, refused
-from tests.lambda_calls import SECRETS, WHOP_SECRET, HttpCaller, call_api, make_application
+from tests.support.fakes import FakeClock, FakeSecretsManager, ScriptedTransport, ai_chat, aws_error, ok, refused
+from tests.support.lambda_calls import SECRETS, WHOP_SECRET, HttpCaller, call_api, make_application
 
 CREATE = ("POST", "/chats", {"message_text": "hello"})
 

@@ -5,10 +5,10 @@ import pytest
 from aichats.api.app import create_api
 from aichats.bootstrap import Application
 from aichats.runs.model import run_id
-from tests.automations import scheduled
-from tests.fakes import FakeSecretsManager, FakeSqs, Json, ScriptedTransport, ai_chat, ok
-from tests.lambda_calls import CALLERS_SECRET, SECRETS, Answer, HttpCaller, make_application, stored_caller
-from tests.runs_api import MUTE
+from tests.support.automations import scheduled
+from tests.support.fakes import FakeSecretsManager, FakeSqs, Json, ScriptedTransport, ai_chat, ok
+from tests.support.lambda_calls import CALLERS_SECRET, SECRETS, Answer, HttpCaller, make_application, stored_caller
+from tests.support.runs_api import MUTE
 
 ALL = ("chats:write", "runs:read", "runs:write", "automations:write")
 

@@ -9,10 +9,10 @@ import pytest
 from aichats.api.app import create_api
 from aichats.bootstrap import Application
 from aichats.http.deadline import remaining
-from tests.automations import FakeScheduler
-from tests.fakes import FakeSqs, Json, ScriptedTransport, ai_chat, aws_error, ok, refused
-from tests.lambda_calls import READER, WRITER, Answer, HttpCaller, make_application
-from tests.ledgers import LEASE, Clock
+from tests.support.automations import FakeScheduler
+from tests.support.fakes import FakeSqs, Json, ScriptedTransport, ai_chat, aws_error, ok, refused
+from tests.support.lambda_calls import READER, WRITER, Answer, HttpCaller, make_application
+from tests.support.ledgers import LEASE, Clock
 
 PATH = "/chats/notification-preference"
 CHATS = ["aich_1", "aich_2"]

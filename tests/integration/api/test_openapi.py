@@ -12,9 +12,9 @@ import pytest
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from aichats.api.app import OPERATIONS, create_api
-from aichats.api.operations import Operation
-from tests.fakes import Json, ScriptedTransport
-from tests.lambda_calls import HttpCaller, call_api, http_event, make_application, make_context, openapi
+from aichats.api.operation import Operation
+from tests.support.fakes import Json, ScriptedTransport
+from tests.support.lambda_calls import HttpCaller, call_api, http_event, make_application, make_context, openapi
 
 EACH = pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: f"{operation.method} {operation.path}")
 NEVER_SUCCEEDS = ("PATCH", "/kodey/chats/{chat_id}")

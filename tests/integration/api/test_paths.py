@@ -4,8 +4,8 @@ import re
 
 import pytest
 
-from tests.fakes import FakeSecretsManager, ScriptedTransport
-from tests.lambda_calls import CALLERS_SECRET, SECRETS, HttpCaller, call_api, openapi, stored_caller
+from tests.support.fakes import FakeSecretsManager, ScriptedTransport
+from tests.support.lambda_calls import CALLERS_SECRET, SECRETS, HttpCaller, call_api, openapi, stored_caller
 
 NOWHERE = ["", "/nowhere", "/webhooks", "/webhooks/whop/", "/webhooks/whop/x", "/docs/x", "/\ud800"]
 NEARLY_SOMEWHERE = ["/Chats", "//chats", "/chats/", "/chats\n", "/chats/aich_1/", "/chats/aich_1/\n", "/chats/aich_1/x"]

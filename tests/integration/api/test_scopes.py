@@ -5,13 +5,21 @@ import re
 import pytest
 
 from aichats.api.app import OPERATIONS, create_api
+from aichats.api.callers import Scope
 from aichats.bootstrap import Application
-from aichats.callers import Scope
-from tests.automations import scheduled
-from tests.fakes import FakeSecretsManager, FakeSqs, Json, ScriptedTransport
-from tests.lambda_calls import CALLERS_SECRET, ROOT, SECRETS, Answer, HttpCaller, make_application, stored_caller
-from tests.ledgers import LEASE, make_run
-from tests.runs_api import CREATE, ERROR, MUTE, end
+from tests.support.automations import scheduled
+from tests.support.fakes import FakeSecretsManager, FakeSqs, Json, ScriptedTransport
+from tests.support.lambda_calls import (
+    CALLERS_SECRET,
+    ROOT,
+    SECRETS,
+    Answer,
+    HttpCaller,
+    make_application,
+    stored_caller,
+)
+from tests.support.ledgers import LEASE, make_run
+from tests.support.runs_api import CREATE, ERROR, MUTE, end
 
 ACTIONS = [
     ("POST", "/runs", {"action": CREATE, "targets": ["biz_A"]}, "runs:write"),

@@ -5,10 +5,10 @@ import pytest
 from aichats.errors import InputError
 from aichats.runs.model import ScheduleEvent, Tick
 from aichats.validation import parse_strictly
-from tests.automations import listening, scheduled
-from tests.fakes import Json, ScriptedTransport, page
-from tests.lambda_calls import HttpCaller, call_api, make_application
-from tests.runs_api import CREATE, MUTE
+from tests.support.automations import listening, scheduled
+from tests.support.fakes import Json, ScriptedTransport, page
+from tests.support.lambda_calls import HttpCaller, call_api, make_application
+from tests.support.runs_api import CREATE, MUTE
 
 NOON = "2026-11-20T12:00:00Z"
 EVENT = {"automation": "weekly", "scheduled_time": NOON, "action": CREATE, "targets": [None]}

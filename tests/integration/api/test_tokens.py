@@ -5,8 +5,17 @@ import re
 import pytest
 
 from aichats.api.app import create_api
-from tests.fakes import FakeClock, FakeSecretsManager, ScriptedTransport, SecretValue, ai_chat, aws_error, ok, page
-from tests.lambda_calls import (
+from tests.support.fakes import (
+    FakeClock,
+    FakeSecretsManager,
+    ScriptedTransport,
+    SecretValue,
+    ai_chat,
+    aws_error,
+    ok,
+    page,
+)
+from tests.support.lambda_calls import (
     CALLERS_SECRET,
     LOCAL,
     READER,

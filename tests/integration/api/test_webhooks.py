@@ -8,15 +8,15 @@ from typing import Any
 import pytest
 from botocore.exceptions import ConnectionClosedError
 
-from aichats.api.webhooks import receive
-from aichats.automations.events import Listeners
+from aichats.api.routes.webhooks import receive
+from aichats.automations.webhook_events import Listeners
+from aichats.aws.observability import metrics
 from aichats.http.deadline import remaining
-from aichats.observability import metrics
-from aichats.runs.ledger import Ledger
-from tests.automations import listening
-from tests.fakes import FakeSecretsManager, Json, aws_error
-from tests.firing import Stack, delivery, payment, sign
-from tests.lambda_calls import REQUEST_ID, SIGNED_WITH, WEBHOOK_SECRET, Answer, check_against_document
+from aichats.runs.ledger.ledger import Ledger
+from tests.support.automations import listening
+from tests.support.fakes import FakeSecretsManager, Json, aws_error
+from tests.support.firing import Stack, delivery, payment, sign
+from tests.support.lambda_calls import REQUEST_ID, SIGNED_WITH, WEBHOOK_SECRET, Answer, check_against_document
 
 OTHER = "ws_" + "fedcba9876543210" * 4
 LOUD = "what nobody verified"

@@ -5,7 +5,7 @@ import pytest
 
 from aichats.api.app import create_api
 from aichats.http import retry
-from tests.fakes import (
+from tests.support.fakes import (
     FakeClock,
     FakeSecretsManager,
     Json,
@@ -17,7 +17,7 @@ from tests.fakes import (
     ok,
     refused,
 )
-from tests.lambda_calls import SECRETS, WHOP_KEY, WHOP_SECRET, Answer, HttpCaller, call_api, make_application
+from tests.support.lambda_calls import SECRETS, WHOP_KEY, WHOP_SECRET, Answer, HttpCaller, call_api, make_application
 
 ROUTES = {
     "create": ("POST", "/chats", {"message_text": "hello"}),

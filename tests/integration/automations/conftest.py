@@ -1,6 +1,6 @@
 import pytest
 
-from tests.firing import Printed, Stack
+from tests.support.firing import Printed, Stack
 
 
 @pytest.fixture

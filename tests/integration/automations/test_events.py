@@ -9,16 +9,16 @@ from typing import Any
 import pytest
 from botocore.exceptions import BotoCoreError
 
-from aichats.automations.events import Budgets
-from aichats.automations.store import AutomationStore
+from aichats.automations.table import AutomationStore
+from aichats.automations.webhook_events import Budgets
 from aichats.runs.model import run_id
 from aichats.runs.queue import EventMessage
 from aichats.whop.webhooks import WebhookEvent
-from tests.automations import CRON, listening
-from tests.crashing import Crash, World
-from tests.fakes import Json
-from tests.firing import NAME, Printed, Stack, payment
-from tests.ledgers import Clock
+from tests.support.automations import CRON, listening
+from tests.support.crashing import Crash, World
+from tests.support.fakes import Json
+from tests.support.firing import NAME, Printed, Stack, payment
+from tests.support.ledgers import Clock
 
 FAILS_FOR_B = "{{ abs(to_number(target == 'biz_B' && 'x' || '1')) }}"
 

@@ -10,18 +10,18 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from aichats.automations.events import Budgets
-from aichats.automations.firing import Firing
+from aichats.automations.run_factory import Firing
+from aichats.automations.webhook_events import Budgets
 from aichats.http.deadline import time_limit
-from aichats.runs.ledger import Ledger
+from aichats.runs.ledger.ledger import Ledger
 from aichats.runs.messages import RESERVED
 from aichats.runs.model import run_id
 from aichats.runs.queue import EVENT_BYTES, EventMessage, QueueError, read
 from aichats.whop.webhooks import parse_event
-from tests.automations import listening
-from tests.fakes import Json, Sent, aws_error
-from tests.firing import NAME, Printed, Stack, payment
-from tests.ledgers import LEASE, dynamodb
+from tests.support.automations import listening
+from tests.support.fakes import Json, Sent, aws_error
+from tests.support.firing import NAME, Printed, Stack, payment
+from tests.support.ledgers import LEASE, dynamodb
 
 HEAVY = f"length(to_string({' | '.join(['[@, @]'] * 40)})) > `1`"
 """It doubles with every piece: no machine computes it."""

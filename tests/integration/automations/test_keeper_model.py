@@ -12,12 +12,12 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
-from aichats.automations.keeper import Keeper
 from aichats.automations.model import Automation
-from aichats.automations.rows import AutomationRow, StaleError
-from aichats.automations.schedules import SchedulerError
-from aichats.automations.store import AutomationStore
-from tests.automations import (
+from aichats.automations.reconcile import Keeper
+from aichats.automations.row import AutomationRow, StaleError
+from aichats.automations.scheduler import SchedulerError
+from aichats.automations.table import AutomationStore
+from tests.support.automations import (
     FakeScheduler,
     at,
     automation,
@@ -28,8 +28,8 @@ from tests.automations import (
     next_time,
     scheduled,
 )
-from tests.crashing import Crash, FaultyAws, Plan, World
-from tests.ledgers import Clock, dynamodb
+from tests.support.crashing import Crash, FaultyAws, Plan, World
+from tests.support.ledgers import Clock, dynamodb
 
 NAMES = ["a", "b"]
 KINDS = ["cron", "rate", "other rate", "off", "ends", "once", "listens"]

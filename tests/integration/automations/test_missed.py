@@ -7,14 +7,14 @@ from typing import override
 import pytest
 
 from aichats.automations import missed
-from aichats.automations.firing import Fired, Firing, Occurrence
 from aichats.automations.missed import BEGINNING, MISSED, TOO_SHORT
 from aichats.automations.model import Automation
-from aichats.automations.render import Evaluator
-from tests.automations import listening, scheduled, turn
-from tests.fakes import Json
-from tests.firing import GRACE, NAME, ONE, THREE, TWO, Printed, Stack, hourly, slot_run, sweep_at
-from tests.ledgers import NOON
+from aichats.automations.run_factory import Fired, Firing, Occurrence
+from aichats.templates.render import Evaluator
+from tests.support.automations import listening, scheduled, turn
+from tests.support.fakes import Json
+from tests.support.firing import GRACE, NAME, ONE, THREE, TWO, Printed, Stack, hourly, slot_run, sweep_at
+from tests.support.ledgers import NOON
 
 
 def begin_fan_out(stack: Stack, slot: datetime) -> None:

@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 from botocore.exceptions import BotoCoreError
 
-from aichats.automations.rows import AutomationRow
-from aichats.runs.ledger import RefusedByLedgerError
-from tests.automations import listening, scheduled
-from tests.crashing import Crash, World
-from tests.fakes import Json
-from tests.firing import GRACE, NAME, ONE, TWO, Printed, Stack, hourly, slot_run, sweep_at
-from tests.ledgers import LEASE, NOON, Clock
+from aichats.automations.row import AutomationRow
+from aichats.runs.ledger.ledger import RefusedByLedgerError
+from tests.support.automations import listening, scheduled
+from tests.support.crashing import Crash, World
+from tests.support.fakes import Json
+from tests.support.firing import GRACE, NAME, ONE, TWO, Printed, Stack, hourly, slot_run, sweep_at
+from tests.support.ledgers import LEASE, NOON, Clock
 
 CHANGED = ONE + timedelta(minutes=4)
 """When the owner changes it: the slot at one did not fire, and its event may still come."""

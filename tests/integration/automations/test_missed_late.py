@@ -4,10 +4,10 @@ from datetime import timedelta
 
 import pytest
 
-from tests.automations import heal, scheduled
-from tests.crashing import Crash, World
-from tests.firing import GRACE, NAME, ONE, TWO, Printed, Stack, hourly, sweep_at
-from tests.ledgers import NOON, Clock
+from tests.support.automations import heal, scheduled
+from tests.support.crashing import Crash, World
+from tests.support.firing import GRACE, NAME, ONE, TWO, Printed, Stack, hourly, sweep_at
+from tests.support.ledgers import NOON, Clock
 
 # ---------------------------------------------------------------------------------------------- its event comes late
 

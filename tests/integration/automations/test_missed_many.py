@@ -8,14 +8,15 @@ from typing import Any
 
 import pytest
 
-from aichats.automations import missed, rows
+from aichats.automations import missed
+from aichats.automations import row as rows
 from aichats.automations.missed import MissedSlots
 from aichats.automations.model import schedule_times
-from aichats.runs.ledger import Ledger
+from aichats.runs.ledger.ledger import Ledger
 from aichats.runs.model import Run
-from tests.automations import scheduled
-from tests.firing import GRACE, ONE, TWO, Stack, hourly, slot_run, sweep_at
-from tests.ledgers import NOON, dynamodb
+from tests.support.automations import scheduled
+from tests.support.firing import GRACE, ONE, TWO, Stack, hourly, slot_run, sweep_at
+from tests.support.ledgers import NOON, dynamodb
 
 MANY = [f"automation-{number:02}" for number in range(30)]
 

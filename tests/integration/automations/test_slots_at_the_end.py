@@ -5,9 +5,9 @@ from datetime import datetime, timedelta
 import pytest
 
 from aichats.errors import InputError
-from tests.automations import FakeScheduler, automation, heal, scheduled
-from tests.firing import GRACE, NAME, ONE, TWO, Stack, hourly, sweep_at
-from tests.ledgers import NOON
+from tests.support.automations import FakeScheduler, automation, heal, scheduled
+from tests.support.firing import GRACE, NAME, ONE, TWO, Stack, hourly, sweep_at
+from tests.support.ledgers import NOON
 
 SECOND = timedelta(seconds=1)
 END = TWO.isoformat()

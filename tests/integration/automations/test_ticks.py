@@ -5,13 +5,13 @@ from typing import Any
 
 import pytest
 
+from aichats.aws.observability import metrics
 from aichats.errors import InputError
-from aichats.observability import metrics
 from aichats.runs.model import run_id
-from tests.automations import ACTION, at, listening, scheduled
-from tests.fakes import Json
-from tests.firing import NAME, Stack, slot_run
-from tests.ledgers import NOON
+from tests.support.automations import ACTION, at, listening, scheduled
+from tests.support.fakes import Json
+from tests.support.firing import NAME, Stack, slot_run
+from tests.support.ledgers import NOON
 
 SLOT = "2026-11-20T12:00:00Z"
 EVENT: Json = {"automation": NAME, "scheduled_time": SLOT}

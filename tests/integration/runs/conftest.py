@@ -2,8 +2,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from aichats.aws.observability import metrics
 from aichats.http import retry
-from aichats.observability import metrics
 
 
 @pytest.fixture(autouse=True)

@@ -13,12 +13,12 @@ import pytest
 from botocore.exceptions import ConnectionClosedError
 
 from aichats.runs.actions import WhopCreateChat, WhopUpdateChat
-from aichats.runs.changes import Changes
-from aichats.runs.effects import NotYetError, SupersededError
+from aichats.runs.ledger.changes import Changes
 from aichats.runs.perform import Outcome
-from tests.fakes import ai_chat, ok, refused
-from tests.ledgers import LEASE, SETTLE, make_run
-from tests.performing import Bench
+from aichats.runs.providers.port import NotYetError, SupersededError
+from tests.support.fakes import ai_chat, ok, refused
+from tests.support.ledgers import LEASE, SETTLE, make_run
+from tests.support.performing import Bench
 
 CHAT = ok(ai_chat(id="aich_1"))
 THROTTLED = refused(429)

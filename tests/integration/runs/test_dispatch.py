@@ -6,18 +6,18 @@ from datetime import timedelta
 import pytest
 from botocore.exceptions import ConnectionClosedError
 
+from aichats.aws.observability import metrics
 from aichats.http.deadline import remaining, time_limit
-from aichats.observability import metrics
 from aichats.runs.actions import Action
 from aichats.runs.dispatch import METRICS, Dispatcher
 from aichats.runs.perform import ALARMING, Outcome
 from aichats.runs.queue import Queue, QueueError
-from aichats.runs.sweep import Sweeper
-from tests.crashing import FaultyAws, World
-from tests.fakes import FakeSqs, ai_chat, aws_error, ok, refused
-from tests.kodey_in_memory import CREATE_KODEY, SEND_KODEY
-from tests.ledgers import LEASE, dynamodb, make_run, overdue, runs
-from tests.performing import Bench
+from aichats.runs.stranded import Sweeper
+from tests.support.crashing import FaultyAws, World
+from tests.support.fakes import FakeSqs, ai_chat, aws_error, ok, refused
+from tests.support.kodey_in_memory import CREATE_KODEY, SEND_KODEY
+from tests.support.ledgers import LEASE, dynamodb, make_run, overdue, runs
+from tests.support.performing import Bench
 
 CHAT = ok(ai_chat(id="aich_1"))
 

@@ -5,13 +5,14 @@ from itertools import pairwise
 
 import pytest
 
+from aichats.aws.table import Json
 from aichats.errors import InputError
-from aichats.runs import history
-from aichats.runs.history import History
-from aichats.runs.ledger import Ledger
+from aichats.runs.ledger import history
+from aichats.runs.ledger.history import History
+from aichats.runs.ledger.ledger import Ledger
+from aichats.runs.ledger.rows import Row
 from aichats.runs.model import Run
-from aichats.runs.rows import Json, Row
-from tests.ledgers import LEASE, NOON, Clock, make_run
+from tests.support.ledgers import LEASE, NOON, Clock, make_run
 
 DAY = timedelta(days=1)
 RUN_ID = "a" * 32

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from aichats.runs.items import DynamoDB, Items
-from aichats.runs.ledger import Ledger
-from aichats.runs.locks import LockedError, Locks
-from aichats.runs.rows import Row
-from tests.ledgers import LEASE, Clock, dynamodb, make_ledger, make_run
+from aichats.aws.table import DynamoDB, Items
+from aichats.runs.ledger.ledger import Ledger
+from aichats.runs.ledger.locks import LockedError, Locks
+from aichats.runs.ledger.rows import Row
+from tests.support.ledgers import LEASE, Clock, dynamodb, make_ledger, make_run
 
 WHAT = ("kodey", "chat", "ann", "agent_1")
 type Meanwhile = list[Callable[[], object]]

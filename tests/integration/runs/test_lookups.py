@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from aichats.errors import AichatsError, BadRequestError, InternalServerError, ProtocolError, RateLimitError
-from aichats.runs.effects import NotYetError
-from aichats.runs.lookups import APART, MAX_PAUSE, MAX_RESTARTS, STINT, Driver, Walks
+from aichats.runs.providers.lookups import APART, MAX_PAUSE, MAX_RESTARTS, STINT, Driver, Walks
+from aichats.runs.providers.port import NotYetError
 from aichats.whop.models import TitledPage
-from tests.ledgers import LEASE, NOON, Clock, dynamodb, make_ledger
+from tests.support.ledgers import LEASE, NOON, Clock, dynamodb, make_ledger
 
 MARK, OTHER = "a" * 10, "b" * 10
 LIMIT = timedelta(seconds=5)

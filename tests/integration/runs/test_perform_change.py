@@ -8,9 +8,9 @@ import pytest
 from aichats.errors import NotFoundError, PermissionDeniedError
 from aichats.runs.actions import WhopCreateChat, WhopUpdateChat
 from aichats.whop import AiChat
-from tests.fakes import ai_chat, ok, page, refused
-from tests.ledgers import MUTE, NOON, SETTLE, make_run
-from tests.performing import MARK, Bench
+from tests.support.fakes import ai_chat, ok, page, refused
+from tests.support.ledgers import MUTE, NOON, SETTLE, make_run
+from tests.support.performing import MARK, Bench
 
 CHAT = ok(ai_chat(id="aich_1"))
 PATCH = ("PATCH", "/api/v1/ai_chats/aich_1")

@@ -7,9 +7,9 @@ import pytest
 
 from aichats.errors import AuthenticationError, OutcomeUnknownError, RateLimitError, SecretError
 from aichats.runs.actions import WhopCreateChat
-from tests.fakes import Step, ai_chat, ok, page, refused
-from tests.ledgers import LEASE, NOON, SETTLE, make_run
-from tests.performing import MARK, Bench
+from tests.support.fakes import Step, ai_chat, ok, page, refused
+from tests.support.ledgers import LEASE, NOON, SETTLE, make_run
+from tests.support.performing import MARK, Bench
 
 CHAT = ok(ai_chat(id="aich_1"))
 

@@ -9,11 +9,11 @@ from aichats.errors import SecretError, SecretUnavailableError
 from aichats.http.deadline import time_limit
 from aichats.runs.model import Run
 from aichats.runs.perform import MAX_AGE, ROTATION, Outcome
-from aichats.runs.whop import WhopActions
+from aichats.runs.providers.whop import WhopActions
 from aichats.whop import WhopClient
-from tests.fakes import Step, ai_chat, ok, refused
-from tests.ledgers import LEASE, make_run
-from tests.performing import Bench
+from tests.support.fakes import Step, ai_chat, ok, refused
+from tests.support.ledgers import LEASE, make_run
+from tests.support.performing import Bench
 
 UNAVAILABLE = SecretUnavailableError("aichats/dev/whop", "could not be read (ThrottlingException)", "Try again later.")
 FORBIDDEN = SecretError("aichats/dev/whop", "may not be read (AccessDeniedException)", "Allow it.")

@@ -3,9 +3,9 @@
 import httpx
 import pytest
 
-from aichats.runs.kodey import MAX_REPLY_CHARACTERS, own_user_id
 from aichats.runs.perform import MAX_AGE, MAX_ATTEMPTS
-from tests.kodey_bench import (
+from aichats.runs.providers.kodey import MAX_REPLY_CHARACTERS, own_user_id
+from tests.support.kodey_bench import (
     FOR_ANN,
     LIST_CHATS,
     LIST_MESSAGES,
@@ -15,7 +15,7 @@ from tests.kodey_bench import (
     lost,
     sent_once,
 )
-from tests.kodey_in_memory import CREATE_KODEY, SEND_KODEY
+from tests.support.kodey_in_memory import CREATE_KODEY, SEND_KODEY
 
 
 def test_a_chat_is_created_under_a_user_of_its_own_and_the_message_is_sent() -> None:

@@ -8,10 +8,10 @@ from datetime import timedelta
 import httpx
 import pytest
 
-from aichats.runs.kodey import SINCE
-from aichats.runs.locks import MAX_LAG
-from tests.fakes import Step
-from tests.kodey_bench import (
+from aichats.runs.ledger.locks import MAX_LAG
+from aichats.runs.providers.kodey import SINCE
+from tests.support.fakes import Step
+from tests.support.kodey_bench import (
     FOR_ANN,
     LIST_CHATS,
     LIST_MESSAGES,
@@ -23,7 +23,7 @@ from tests.kodey_bench import (
     Bench,
     DiedError,
 )
-from tests.kodey_in_memory import CREATE_KODEY, SEND_KODEY
+from tests.support.kodey_in_memory import CREATE_KODEY, SEND_KODEY
 
 LOST = httpx.ReadTimeout("slow")
 WORDS = "How many tickets?"

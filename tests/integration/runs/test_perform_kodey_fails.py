@@ -7,8 +7,8 @@ import pytest
 
 from aichats.errors import SecretError
 from aichats.runs.actions import Action
-from tests.fakes import Step
-from tests.kodey_bench import (
+from tests.support.fakes import Step
+from tests.support.kodey_bench import (
     EACH_UNKNOWN,
     EITHER_STEP,
     FOR_ANN,
@@ -22,7 +22,7 @@ from tests.kodey_bench import (
     Bench,
     sent_once,
 )
-from tests.kodey_in_memory import CREATE_KODEY, SEND_KODEY
+from tests.support.kodey_in_memory import CREATE_KODEY, SEND_KODEY
 
 
 @EACH_UNKNOWN

@@ -2,8 +2,8 @@
 
 import pytest
 
-from tests.kodey_bench import FOR_ANN, POST_CHAT, POST_MESSAGE, lost, sent_once
-from tests.kodey_in_memory import CREATE_KODEY, SEND_KODEY, KodeyInMemory
+from tests.support.kodey_bench import FOR_ANN, POST_CHAT, POST_MESSAGE, lost, sent_once
+from tests.support.kodey_in_memory import CREATE_KODEY, SEND_KODEY, KodeyInMemory
 
 
 @pytest.mark.parametrize(

@@ -6,10 +6,10 @@ from datetime import timedelta
 import httpx
 import pytest
 
-from aichats.runs.ledger import Ledger
+from aichats.runs.ledger.ledger import Ledger
 from aichats.runs.perform import MAX_AGE, MAX_ATTEMPTS
-from tests.fakes import ai_chat, ok, page, refused
-from tests.performing import MARK, Bench
+from tests.support.fakes import ai_chat, ok, page, refused
+from tests.support.performing import MARK, Bench
 
 CHAT = ok(ai_chat(id="aich_1"))
 

@@ -7,10 +7,10 @@ import httpx
 import pytest
 
 from aichats.errors import PermissionDeniedError, SecretError
-from aichats.runs.marks import preparation
-from tests.fakes import Json, ai_chat, ok, page, refused
-from tests.ledgers import LEASE, NOON, SETTLE, make_run
-from tests.performing import LEDGER, MARK, Bench
+from aichats.runs.providers.marks import preparation
+from tests.support.fakes import Json, ai_chat, ok, page, refused
+from tests.support.ledgers import LEASE, NOON, SETTLE, make_run
+from tests.support.performing import LEDGER, MARK, Bench
 
 CHAT = ok(ai_chat(id="aich_1"))
 LIST = ("GET", "/api/v1/ai_chats")

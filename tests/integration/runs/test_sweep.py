@@ -8,15 +8,15 @@ from typing import Any
 
 import pytest
 
-from aichats.runs import reader
 from aichats.runs.dispatch import Dispatcher
+from aichats.runs.ledger import reads as reader
 from aichats.runs.perform import Outcome
 from aichats.runs.queue import Queue, QueueError
-from aichats.runs.sweep import Sweeper
-from tests.crashing import Crash
-from tests.fakes import FakeSqs, ai_chat, aws_error, ok
-from tests.ledgers import LEASE, RUN, Clock, dynamodb, item, make_run, runs, spread_open_rows_less, stored
-from tests.performing import Bench
+from aichats.runs.stranded import Sweeper
+from tests.support.crashing import Crash
+from tests.support.fakes import FakeSqs, ai_chat, aws_error, ok
+from tests.support.ledgers import LEASE, RUN, Clock, dynamodb, item, make_run, runs, spread_open_rows_less, stored
+from tests.support.performing import Bench
 
 CHAT = ok(ai_chat(id="aich_1"))
 

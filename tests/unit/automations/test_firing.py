@@ -7,16 +7,25 @@ from typing import Any
 
 import pytest
 
-from aichats.automations.firing import MAX_WEBHOOK_TARGETS, Fired, Firing, Occurrence, by_hand, fails, of_event, slot_of
-from aichats.automations.interpreter import BUDGET
-from aichats.automations.render import Evaluator, RenderError
+from aichats.automations.run_factory import (
+    MAX_WEBHOOK_TARGETS,
+    Fired,
+    Firing,
+    Occurrence,
+    by_hand,
+    fails,
+    of_event,
+    slot_of,
+)
 from aichats.errors import InputError
 from aichats.runs.actions import KodeyCreateChat, WhopCreateChat
 from aichats.runs.model import ScheduleEvent, run_id, scheduled_runs
+from aichats.templates.budget import BUDGET
+from aichats.templates.render import Evaluator, RenderError
 from aichats.validation import parse
-from tests.automations import automation, listening, scheduled
-from tests.fakes import Json
-from tests.firing import NAME, payment
+from tests.support.automations import automation, listening, scheduled
+from tests.support.fakes import Json
+from tests.support.firing import NAME, payment
 
 VERSION = "2026-07-08-1"
 SLOT = datetime(2026, 11, 23, 14, tzinfo=UTC)

@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from aichats.automations.matching import check_filter, matches
-from aichats.automations.render import RenderError
-from aichats.automations.syntax import MAX_EXPRESSION, TemplateError
+from aichats.templates.filters import check_filter, matches
+from aichats.templates.render import RenderError
+from aichats.templates.syntax import MAX_EXPRESSION, TemplateError
 
 EVENT: dict[str, Any] = {
     "type": "payment.failed",

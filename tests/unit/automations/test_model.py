@@ -11,9 +11,9 @@ from pydantic import TypeAdapter, ValidationError
 from aichats.automations.model import NAME, Automation, ScheduleTrigger, canonical, first_slot, schedule_times
 from aichats.errors import InputError
 from aichats.validation import parse
-from tests.automations import ACTION, automation, listening, scheduled
-from tests.fakes import Json
-from tests.ledgers import NOON
+from tests.support.automations import ACTION, automation, listening, scheduled
+from tests.support.fakes import Json
+from tests.support.ledgers import NOON
 
 CHANGE = {"type": "whop.update_chat", "notification_preference": "none"}
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from aichats.automations.interpreter import BUDGET
-from aichats.automations.render import (
+from aichats.templates.budget import BUDGET
+from aichats.templates.render import (
     MAX_RENDERED_BYTES,
     SLOT,
     WEBHOOK_NAMES,
@@ -18,7 +18,7 @@ from aichats.automations.render import (
     render_fields,
     slot_names,
 )
-from aichats.automations.syntax import MAX_EXPRESSION, MAX_EXPRESSIONS
+from aichats.templates.syntax import MAX_EXPRESSION, MAX_EXPRESSIONS
 
 EVENT: dict[str, Any] = {
     "type": "payment.failed",

@@ -5,14 +5,16 @@ from typing import Annotated
 import pytest
 from pydantic import AfterValidator, BaseModel, ValidationError
 
-from aichats.automations.render import (
+from aichats.templates.render import (
+    EVENT,
     SCHEDULE_NAMES,
     WEBHOOK_NAMES,
     WEBHOOK_TARGET_NAMES,
     check,
     check_fields,
 )
-from aichats.automations.syntax import MAX_EXPRESSION, MAX_EXPRESSIONS, TemplateError
+from aichats.templates.syntax import MAX_EXPRESSION, MAX_EXPRESSIONS, TemplateError
+from aichats.whop.webhooks import WebhookEvent
 
 
 @pytest.mark.parametrize(
@@ -134,3 +136,7 @@ def test_a_validator_of_pydantic_may_raise_it() -> None:
     assert Titled(title="{{ slot.date }}").title == "{{ slot.date }}"
     with pytest.raises(ValidationError, match=r"Value error, 'slot\.day' names 'day', which is unknown"):
         Titled(title="{{ slot.day }}")
+
+
+def test_a_text_may_name_each_field_of_an_event_and_no_other() -> None:
+    assert set(EVENT) == set(WebhookEvent.model_fields)

@@ -6,9 +6,9 @@ from typing import Any
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from aichats.automations.matching import check_filter, matches
-from aichats.automations.render import WEBHOOK_NAMES, RenderError, check, render, render_fields
-from aichats.automations.syntax import TemplateError
+from aichats.templates.filters import check_filter, matches
+from aichats.templates.render import WEBHOOK_NAMES, RenderError, check, render, render_fields
+from aichats.templates.syntax import TemplateError
 
 same_each_time = settings(derandomize=True, deadline=None, max_examples=100)
 

@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from aichats.automations.keeper import Deed, Repair
-from aichats.automations.round import Round
-from aichats.automations.store import Contents
+from aichats.automations.reconcile import Deed, Repair
+from aichats.automations.sweep import Round
+from aichats.automations.table import Contents
 from aichats.automations.turns import Turn
-from aichats.observability import metrics
-from tests.fakes import FakeClock
+from aichats.aws.observability import metrics
+from tests.support.fakes import FakeClock
 
 
 class Part:

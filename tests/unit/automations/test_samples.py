@@ -6,15 +6,15 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from aichats.automations.firing import Firing, of_event
-from aichats.automations.matching import matches
-from aichats.automations.render import Evaluator, RenderError
+from aichats.automations.run_factory import Firing, of_event
 from aichats.automations.samples import Samples, samples_of
 from aichats.errors import InputError
+from aichats.templates.filters import matches
+from aichats.templates.render import Evaluator, RenderError
 from aichats.whop.webhooks import WebhookEvent
-from tests.automations import automation, listening
-from tests.fakes import Json
-from tests.firing import NAME, payment
+from tests.support.automations import automation, listening
+from tests.support.fakes import Json
+from tests.support.firing import NAME, payment
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 FIRING = Firing(lambda _: None, max_message_bytes=131072)

@@ -12,11 +12,11 @@ from botocore.exceptions import EndpointConnectionError
 from moto import mock_aws
 
 from aichats.automations.model import Automation
-from aichats.automations.rows import AutomationRow, next_row
-from aichats.automations.schedules import SchedulerError, Schedules
+from aichats.automations.row import AutomationRow, next_row
+from aichats.automations.scheduler import SchedulerError, Schedules
 from aichats.errors import ConfigurationError
-from aichats.runs.times import utc_now
-from tests.automations import (
+from aichats.runs.ledger.times import utc_now
+from tests.support.automations import (
     CRON,
     DEAD_LETTERS,
     RATE,
@@ -30,8 +30,8 @@ from tests.automations import (
     next_time,
     scheduled,
 )
-from tests.fakes import Json, aws_error
-from tests.ledgers import NOON, Clock
+from tests.support.fakes import Json, aws_error
+from tests.support.ledgers import NOON, Clock
 
 NAME = "dev-automation-weekly"
 

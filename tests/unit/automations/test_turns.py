@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from aichats.automations.turns import CHUNK, WORKERS, Attempt, Places, Turn, side_by_side
-from tests.fakes import Json
+from tests.support.fakes import Json
 
 JOBS = {f"job-{number:03}": number for number in range(5 * CHUNK // 2)}
 

@@ -8,7 +8,7 @@ import httpx
 from aichats.http.client import HttpClient
 from aichats.http.tokens import Token
 from aichats.whop.errors import WHOP
-from tests.fakes import FakeClock, ScriptedTransport, Step, ok, refused
+from tests.support.fakes import FakeClock, ScriptedTransport, Step, ok, refused
 
 TIMEOUT = 60.0
 TOKEN = "a-token"

@@ -1,7 +1,7 @@
 import pytest
 
 from aichats.http import deadline
-from tests.fakes import FakeClock
+from tests.support.fakes import FakeClock
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from aichats.errors import AichatsError, AuthenticationError, BadRequestError, I
 from aichats.http.client import MAX_ANSWER_BYTES, HttpClient
 from aichats.http.deadline import remaining, time_limit
 from aichats.http.retry import MAX_ATTEMPTS
-from tests.fakes import FakeClock, ScriptedTransport, ok, refused
+from tests.support.fakes import FakeClock, ScriptedTransport, ok, refused
 from tests.unit.http.calls import call, client, done, sent
 
 SECRET = "sk_live_0123456789"

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from aichats.http.deadline import remaining, time_limit
-from tests.fakes import FakeClock
+from tests.support.fakes import FakeClock
 
 
 def test_without_a_limit_the_default_remains() -> None:

@@ -21,7 +21,7 @@ from aichats.http.masking import HIDDEN, MAX_TEXT_CHARACTERS, TEXT_RUN, TOKEN_RU
 from aichats.kodey.errors import KODEY
 from aichats.runs.failures import describe
 from aichats.whop.errors import WHOP
-from tests.fakes import FakeClock, Step, ok, refused
+from tests.support.fakes import FakeClock, Step, ok, refused
 from tests.unit.http.calls import client
 
 TOKEN = "apik_live_0123456789abcdefghijklmnop"

@@ -14,7 +14,7 @@ from aichats.kodey.models import CreateChat, ListChats, SendMessage
 from aichats.models import MAX_MESSAGE_BYTES
 from aichats.validation import parse, parse_json
 from aichats.whop.models import CreateAiChat, ListAiChats, UpdateAiChat
-from tests.fakes import Json
+from tests.support.fakes import Json
 
 COMPLETE: dict[type[BaseModel], Json] = {
     CreateAiChat: {"message_text": "Hi"},

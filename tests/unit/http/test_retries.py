@@ -21,7 +21,7 @@ from aichats.errors import (
 )
 from aichats.http.deadline import time_limit
 from aichats.http.retry import MAX_ATTEMPTS
-from tests.fakes import FakeClock, Step, refused
+from tests.support.fakes import FakeClock, Step, refused
 from tests.unit.http.calls import Failure, broken, call, client, done, in_progress, mismatch, sent, status
 
 type End = tuple[int, type[ProviderError]]

@@ -4,7 +4,7 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 
 from aichats.http.tokens import KEEP_SECONDS, Tokens
-from tests.fakes import FakeClock
+from tests.support.fakes import FakeClock
 
 
 class Source:

@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from aichats.kodey import CreateChat, KodeyClient
-from tests.fakes import ok
+from tests.support.fakes import ok
 from tests.unit.kodey.replies import chat, message
 
 NEW = CreateChat(agent_id="agent_1", user_id="user 1", metadata={"plan": {"tier": None}})

@@ -6,7 +6,7 @@ import httpx
 
 from aichats.http.tokens import Token
 from aichats.kodey import KodeyClient
-from tests.fakes import Json, ScriptedTransport, Step
+from tests.support.fakes import Json, ScriptedTransport, Step
 
 SECRET_KEY = "sk_live_0123456789"
 PUBLISHABLE_KEY = "pk_live_0123456789"

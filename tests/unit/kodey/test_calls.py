@@ -18,7 +18,7 @@ from aichats.errors import (
 from aichats.http import retry
 from aichats.http.deadline import remaining
 from aichats.http.retry import MAX_ATTEMPTS
-from tests.fakes import ok
+from tests.support.fakes import ok
 from tests.unit.kodey.operations import OPERATIONS, Act, create, each_operation, each_post
 from tests.unit.kodey.replies import (
     FORBIDDEN,

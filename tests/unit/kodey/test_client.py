@@ -7,7 +7,7 @@ import pytest
 
 from aichats.errors import InputError, ProtocolError
 from aichats.kodey import CreateChat
-from tests.fakes import Json, ok
+from tests.support.fakes import Json, ok
 from tests.unit.kodey.operations import DONE, NEW, OPERATIONS, each_operation, send
 from tests.unit.kodey.replies import (
     SECRET_KEY,

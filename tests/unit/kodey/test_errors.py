@@ -9,7 +9,7 @@ from aichats.errors import APIStatusError, AuthenticationError, PermissionDenied
 from aichats.http import Headers
 from aichats.kodey.errors import refusal
 from aichats.kodey.keys import CALLS_PER_MINUTE, KeyKind, key_kind
-from tests.fakes import Json
+from tests.support.fakes import Json
 from tests.unit.kodey.replies import FORBIDDEN, TOO_MANY, UNAUTHORIZED, without
 
 

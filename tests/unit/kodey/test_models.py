@@ -13,7 +13,7 @@ from aichats.errors import InputError
 from aichats.kodey import Agent, Chat, ChatWithMessages, CreateChat, Message
 from aichats.kodey.models import MAX_METADATA_DEPTH, ListChats
 from aichats.validation import parse, parse_json
-from tests.fakes import Json
+from tests.support.fakes import Json
 from tests.unit.kodey.replies import CREATED_AT, agent, chat, message, without
 
 

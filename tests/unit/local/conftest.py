@@ -2,7 +2,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.stand_ins import KodeyInProcess, WhopInProcess
+from tests.support.stand_ins import KodeyInProcess, WhopInProcess
 
 
 @pytest.fixture

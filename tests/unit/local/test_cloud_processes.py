@@ -16,7 +16,7 @@ from local.ports import free_port, listen
 from local.repeat import repeating
 from local.signals import interruptible
 from local.tools import tool
-from tests.waiting import until
+from tests.support.waiting import until
 
 PARENT = """
 import sys, time

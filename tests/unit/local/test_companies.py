@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from aichats.secrets import WhopSecret
+from aichats.aws.secrets import WhopSecret
 from local import secret
 from local.companies import read_companies
 from local.deployed import DeployedError

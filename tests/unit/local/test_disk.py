@@ -79,16 +79,16 @@ def ended_process() -> int:
 def test_of_what_ended_commands_left_the_newest_stays_and_that_of_running_ones(tmp_path: Path) -> None:
     pid = ended_process()
     for number in range(KEPT + 2):
-        left = tmp_path / f"local.whop.{pid}.{number}.log"
+        left = tmp_path / f"local.standins.whop.{pid}.{number}.log"
         left.write_text("")
         os.utime(left, (number, number))
-    own = tmp_path / f"{prefix('local.whop')}mine.log"
-    others = [tmp_path / "local.whop.notes.log", tmp_path / f"local.kodey.{pid}.0.log"]
+    own = tmp_path / f"{prefix('local.standins.whop')}mine.log"
+    others = [tmp_path / "local.standins.whop.notes.log", tmp_path / f"local.standins.kodey.{pid}.0.log"]
     for path in (own, *others):
         path.write_text("")
         os.utime(path, (0, 0))
-    prune(tmp_path, "local.whop")
-    kept = {f"local.whop.{pid}.{number}.log" for number in range(2, KEPT + 2)}
+    prune(tmp_path, "local.standins.whop")
+    kept = {f"local.standins.whop.{pid}.{number}.log" for number in range(2, KEPT + 2)}
     assert {path.name for path in tmp_path.iterdir()} == {own.name, *(path.name for path in others), *kept}
 
 

@@ -1,6 +1,6 @@
 import pytest
 
-from tests.stand_ins import CHAT, KodeyInProcess
+from tests.support.stand_ins import CHAT, KodeyInProcess
 
 AGENT = "/agent"
 

@@ -1,6 +1,6 @@
 import pytest
 
-from tests.stand_ins import CHAT, Json, KodeyInProcess, user_message
+from tests.support.stand_ins import CHAT, Json, KodeyInProcess, user_message
 
 BELOW = f"{CHAT}/*"
 """The path of faults of messages, whatever the chat."""

@@ -1,6 +1,6 @@
 import pytest
 
-from tests.stand_ins import NEW, OLD, WhopInProcess
+from tests.support.stand_ins import NEW, OLD, WhopInProcess
 
 
 def test_a_created_chat_is_answered_with_200_and_holds_its_first_message(whop: WhopInProcess) -> None:

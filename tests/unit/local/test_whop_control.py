@@ -1,6 +1,6 @@
 import pytest
 
-from tests.stand_ins import AI_CHATS, TOKEN, Json, WhopInProcess
+from tests.support.stand_ins import AI_CHATS, TOKEN, Json, WhopInProcess
 
 HELLO = {"message_text": "hello"}
 FAULT = {"method": "POST", "path": AI_CHATS, "times": 1, "fault": "drop_after"}

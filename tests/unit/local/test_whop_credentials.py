@@ -1,6 +1,6 @@
 import pytest
 
-from tests.stand_ins import AI_CHATS, WhopInProcess
+from tests.support.stand_ins import AI_CHATS, WhopInProcess
 
 
 @pytest.mark.parametrize("header", [None, "", "Bearer", "Bearer ", "Basic dXNlcjpwYXNz", "a-token"])

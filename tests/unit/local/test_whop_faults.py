@@ -1,6 +1,6 @@
 import pytest
 
-from tests.stand_ins import AI_CHATS, Json, WhopInProcess
+from tests.support.stand_ins import AI_CHATS, Json, WhopInProcess
 
 HELLO = {"message_text": "hello"}
 

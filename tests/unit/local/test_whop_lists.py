@@ -1,6 +1,6 @@
 import pytest
 
-from tests.stand_ins import NEW, Json, WhopInProcess
+from tests.support.stand_ins import NEW, Json, WhopInProcess
 
 
 def ids(page: Json) -> list[str]:

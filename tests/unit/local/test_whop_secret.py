@@ -2,7 +2,7 @@
 
 import pytest
 
-from aichats.secrets import WhopSecret
+from aichats.aws.secrets import WhopSecret
 from local import secret
 from tests.unit.local.stored_secret import StoredSecret
 

@@ -1,7 +1,7 @@
 import pytest
 
-from local.whop.versions import VERSIONS
-from tests.stand_ins import NEW, OLD, Json, WhopInProcess
+from local.standins.whop.versions import VERSIONS
+from tests.support.stand_ins import NEW, OLD, Json, WhopInProcess
 
 SINCE_THE_RENAME = [version for version in VERSIONS if version >= "2026-09-15"]
 BEFORE_THE_RENAME = [version for version in VERSIONS if version < "2026-09-15"]

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aichats.runs.actions import WhopCreateChat
-from aichats.runs.marks import key_base, mark_of, marked_title, preparation
-from tests.ledgers import MUTE, make_run
+from aichats.runs.providers.marks import key_base, mark_of, marked_title, preparation
+from tests.support.ledgers import MUTE, make_run
 
 RUN_ID = make_run().run_id
 BASE = key_base("a-table", RUN_ID)

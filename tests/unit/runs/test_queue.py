@@ -21,9 +21,9 @@ from aichats.runs.queue import (
     fits,
     read,
 )
-from tests.fakes import FakeSqs, Sent, aws_error
-from tests.kodey_in_memory import CREATE_KODEY, SEND_KODEY
-from tests.ledgers import RUN, Clock, make_run, runs
+from tests.support.fakes import FakeSqs, Sent, aws_error
+from tests.support.kodey_in_memory import CREATE_KODEY, SEND_KODEY
+from tests.support.ledgers import RUN, Clock, make_run, runs
 
 RUN_ID = RUN.run_id
 

@@ -4,10 +4,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from aichats.aws.table import decode, encode
 from aichats.runs.actions import WhopCreateChat
-from aichats.runs.rows import decode, encode, new_item, row_of, to_json
+from aichats.runs.ledger.rows import new_item, row_of, to_json
 from aichats.validation import MAX_STORED_MESSAGE_BYTES
-from tests.ledgers import NOON, make_run
+from tests.support.ledgers import NOON, make_run
 
 plain = st.text() | st.integers() | st.booleans()
 nested = st.lists(plain) | st.dictionaries(st.text(min_size=1), plain)
@@ -26,7 +27,7 @@ def test_what_is_encoded_is_decoded_as_it_was(given_attributes: dict[str, object
 
 @pytest.mark.parametrize("value", [None, 1.5, b"x", (), NOON])
 def test_what_the_ledger_never_keeps_is_a_mistake(value: object) -> None:
-    with pytest.raises(TypeError, match=f"the ledger keeps no {type(value).__name__}"):
+    with pytest.raises(TypeError, match=f"a table keeps no {type(value).__name__}"):
         encode({"name": value})
 
 

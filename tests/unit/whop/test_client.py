@@ -8,7 +8,7 @@ import pytest
 from aichats.errors import InputError, NotFoundError, ProtocolError
 from aichats.whop import CreateAiChat, UpdateAiChat, WhopClient
 from aichats.whop.models import ListAiChats
-from tests.fakes import Json, ScriptedTransport, Step, ai_chat, ok, page, refused
+from tests.support.fakes import Json, ScriptedTransport, Step, ai_chat, ok, page, refused
 
 OLD, NEW = "2026-07-08-1", "2026-09-15"
 ALL_FIELDS = CreateAiChat(

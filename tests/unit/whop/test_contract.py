@@ -13,7 +13,7 @@ from openapi_schema_validator import OAS31Validator
 
 from aichats.whop import CreateAiChat, UpdateAiChat, WhopClient
 from aichats.whop.models import ListAiChats
-from tests.fakes import Json, ScriptedTransport, ai_chat, ok, page
+from tests.support.fakes import Json, ScriptedTransport, ai_chat, ok, page
 
 CONTRACTS = Path(__file__).parents[2] / "contracts"
 OLD, NEW = (json.loads((CONTRACTS / f"whop-2026-{month}.json").read_text()) for month in ("05", "09"))

@@ -7,7 +7,7 @@ import pytest
 from aichats.errors import APIStatusError, BadRequestError, PermissionDeniedError, RateLimitError
 from aichats.http import Headers
 from aichats.whop.errors import refusal
-from tests.fakes import Json
+from tests.support.fakes import Json
 
 
 def refused(status: int, body: object = None, **headers: str) -> APIStatusError:

@@ -12,7 +12,7 @@ from aichats.errors import InputError
 from aichats.validation import parse
 from aichats.whop import AiChat, CreateAiChat, UpdateAiChat
 from aichats.whop.models import AiChatPage, ListAiChats
-from tests.fakes import Json, ai_chat
+from tests.support.fakes import Json, ai_chat
 
 
 def create(**fields: Any) -> CreateAiChat:

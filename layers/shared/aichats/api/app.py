@@ -13,16 +13,16 @@ from aws_lambda_powertools.event_handler.middlewares import NextMiddleware
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import BaseModel
 
-from aichats.api import automations, chats, kodey, mutes, runs
-from aichats.api.operations import Call, Operation, Reply
+from aichats.api.callers import Caller, find_caller
+from aichats.api.operation import Call, Operation, Reply
 from aichats.api.problems import CONTENT_TYPE, NO_SUCH_PATH, RETRY_AFTER, RefusedError, is_ours, problem_of
 from aichats.api.requests import operations_at, read_body, read_idempotency_key, read_path, read_query
 from aichats.api.responses import SECURITY, cors_headers, is_preflight, preflight
+from aichats.api.routes import automations, chats, kodey, mutes, runs
+from aichats.aws.observability import count, logger
 from aichats.bootstrap import Application
-from aichats.callers import Caller, find_caller
 from aichats.errors import AuthenticationError, SecretError
 from aichats.invocation import lease
-from aichats.observability import count, logger
 
 OPERATIONS: tuple[Operation[Any, Any], ...] = (
     mutes.OPERATIONS + chats.OPERATIONS + kodey.OPERATIONS + runs.OPERATIONS + automations.OPERATIONS

@@ -13,10 +13,10 @@ from aws_lambda_powertools.event_handler.openapi.swagger_ui import generate_swag
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from aichats.api.operations import Operation
+from aichats.api.operation import Operation
 from aichats.api.problems import CONTENT_TYPE, Problem
 from aichats.api.requests import KEY_PATTERN, operations_at
-from aichats.api.runs import Started
+from aichats.api.routes.runs import Started
 from aichats.whop.webhooks import WebhookEvent
 
 type Json = dict[str, Any]

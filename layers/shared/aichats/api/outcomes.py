@@ -6,13 +6,13 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from aichats.api.operations import Call, Reply
+from aichats.api.operation import Call, Reply
 from aichats.api.problems import RefusedError, RunFailedError
 from aichats.api.run_view import view
+from aichats.aws.observability import logger
 from aichats.errors import InputError, ProviderError, SecretError
-from aichats.observability import logger
+from aichats.runs.ledger.rows import Row
 from aichats.runs.perform import Outcome
-from aichats.runs.rows import Row
 
 
 def answer(

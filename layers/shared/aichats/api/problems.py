@@ -8,8 +8,8 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 from pydantic import BaseModel, ConfigDict
 
-from aichats.automations.rows import StaleError
-from aichats.automations.schedules import SchedulerError
+from aichats.automations.row import StaleError
+from aichats.automations.scheduler import SchedulerError
 from aichats.errors import (
     AichatsError,
     APIConnectionError,

@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl
 from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEventV2
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
-from aichats.api.operations import Operation
+from aichats.api.operation import Operation
 from aichats.api.problems import NO_SUCH_PATH, RefusedError
 from aichats.errors import InputError
 from aichats.validation import parse, parse_json

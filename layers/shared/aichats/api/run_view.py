@@ -5,8 +5,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field
 
-from aichats.callers import Caller
-from aichats.runs.rows import Row
+from aichats.api.callers import Caller
+from aichats.runs.ledger.rows import Row
 
 type RunStatus = Literal["pending", "performing", "succeeded", "failed", "unknown", "missed"]
 

@@ -13,13 +13,13 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from aichats.api.operations import Call
+from aichats.api.operation import Call
 from aichats.api.problems import RETRY_AFTER, RefusedError
+from aichats.aws.observability import count, logger
 from aichats.errors import InputError, UnreadableError
-from aichats.observability import count, logger
+from aichats.runs.ledger.rows import Row
 from aichats.runs.model import Run, run_id
 from aichats.runs.perform import Outcome, found
-from aichats.runs.rows import Row
 
 
 def reserve_key(call: Call[Any, None], operation: str) -> str:

@@ -7,8 +7,7 @@ from typing import Any, Literal, Protocol
 
 from botocore.exceptions import ClientError
 
-from aichats.runs.items import Call
-from aichats.runs.rows import Json, decode, encode
+from aichats.aws.table import Call, Json, decode, encode
 
 _CONFLICTS = {"TransactionConflict", "TransactionConflictException"}
 _PAUSE = 0.05

@@ -18,8 +18,8 @@ from typing import Any
 
 from aichats.automations.expressed import NEW, UNCHANGED, DynamoDB, bound, conditional, pages
 from aichats.automations.model import WebhookTrigger
-from aichats.automations.rows import AutomationRow, Head
-from aichats.runs.rows import decode, encode
+from aichats.automations.row import AutomationRow, Head
+from aichats.aws.table import decode, encode
 
 INDEX = "by_trigger"
 ATTRIBUTE = "webhook"

@@ -13,17 +13,17 @@ from functools import cached_property
 from itertools import batched, takewhile
 
 from aichats.automations import unrendered
-from aichats.automations.expressions import At, parse
-from aichats.automations.firing import Firing, slot_of
 from aichats.automations.model import ScheduleTrigger
-from aichats.automations.rows import AutomationRow
-from aichats.automations.store import AutomationStore
+from aichats.automations.row import AutomationRow
+from aichats.automations.run_factory import Firing, slot_of
+from aichats.automations.table import AutomationStore
 from aichats.automations.turns import CallAll, Turn
-from aichats.observability import count_now, logger
+from aichats.aws.observability import count_now, logger
 from aichats.runs.dispatch import Dispatcher
-from aichats.runs.ledger import Ledger
+from aichats.runs.ledger.ledger import Ledger
+from aichats.runs.ledger.times import utc_now
 from aichats.runs.model import Run, slot_text
-from aichats.runs.times import utc_now
+from aichats.schedules.expressions import At, parse
 
 MAX_RUNS = 1000
 """Runs that one look at an automation notes at the most: of the newest slots. Older ones are logged and counted."""

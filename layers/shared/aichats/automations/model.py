@@ -17,10 +17,10 @@ from pydantic import (
     field_validator,
 )
 
-from aichats.automations.expressions import At, Rate, parse
-from aichats.automations.preview import fire_times
 from aichats.models import Request
 from aichats.runs.actions import MAX_TARGETS, Action, check_targets
+from aichats.schedules.expressions import At, Rate, parse
+from aichats.schedules.fire_times import fire_times
 from aichats.validation import A_TIME, read_time
 
 MINUTE = timedelta(minutes=1)

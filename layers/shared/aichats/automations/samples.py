@@ -13,10 +13,10 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from aichats.automations.matching import matches
 from aichats.automations.model import WebhookTrigger
-from aichats.automations.render import Evaluator, RenderError, slot_names
-from aichats.automations.syntax import parse, parts
+from aichats.templates.filters import matches
+from aichats.templates.render import Evaluator, RenderError, slot_names
+from aichats.templates.syntax import parse, parts
 
 _MOMENT: TypeAdapter[datetime] = TypeAdapter(datetime)
 """Writes a moment as it stands in the events that templates see."""

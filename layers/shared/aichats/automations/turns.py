@@ -10,9 +10,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Protocol, Self
 
-from aichats.observability import logger
-from aichats.runs.items import Call
-from aichats.runs.rows import decode, encode
+from aichats.aws.observability import logger
+from aichats.aws.table import Call, decode, encode
 
 CHUNK = 100
 """Jobs in a chunk: at least one chunk is done in each sweep."""

@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 
-from aichats.automations.render import RenderError
-from aichats.observability import count_now, logger
+from aichats.aws.observability import count_now, logger
 from aichats.runs.failures import describe
-from aichats.runs.ledger import Ledger
+from aichats.runs.ledger.ledger import Ledger
 from aichats.runs.model import Run
 from aichats.runs.perform import ALARMING
+from aichats.templates.render import RenderError
 
 
 def note(ledger: Ledger, failed: Sequence[tuple[Run, RenderError]]) -> list[str]:

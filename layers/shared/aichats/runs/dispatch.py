@@ -8,9 +8,9 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
+from aichats.aws.observability import count, logger
 from aichats.http.deadline import remaining
-from aichats.observability import count, logger
-from aichats.runs.ledger import Ledger
+from aichats.runs.ledger.ledger import Ledger
 from aichats.runs.model import Run
 from aichats.runs.perform import Outcome, Performer, State, found
 from aichats.runs.queue import Due, Queue, QueueError

@@ -8,8 +8,8 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from aichats.aws.observability import Contained, count, logger
 from aichats.http.deadline import remaining
-from aichats.observability import Contained, count, logger
 from aichats.runs.dispatch import Dispatcher
 from aichats.runs.queue import EventMessage, GroupMessage, Message, QueueError, UnreadableMessageError, read
 

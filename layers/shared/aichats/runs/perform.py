@@ -1,8 +1,9 @@
 """Performs a run so that it takes effect once.
 
 1. Claim it in the ledger, by one conditional write. Done, taken or not due: nothing is called.
-2. Make the effects of its action one by one (:mod:`aichats.runs.effects`). If an earlier call's outcome is unknown,
-   look for its effect first. Each is recorded before the next begins: a run that is taken up again goes on there.
+2. Make the effects of its action one by one (:mod:`aichats.runs.providers.port`). If an earlier call's outcome is
+   unknown, look for its effect first. Each is recorded before the next begins: a run that is taken up again goes on
+   there.
 3. Make the calls that may be repeated.
 4. Finish it, or put it back to wait: for a provider that throttles or is down, or until an outcome can be settled.
 
@@ -16,6 +17,8 @@ from datetime import timedelta
 from functools import partial
 from typing import Literal
 
+from aichats.aws.observability import count_now, logger
+from aichats.aws.table import Json
 from aichats.errors import (
     AichatsError,
     APIConnectionError,
@@ -29,14 +32,13 @@ from aichats.errors import (
     SecretUnavailableError,
 )
 from aichats.http.deadline import remaining, time_limit
-from aichats.observability import count_now, logger
-from aichats.runs.effects import Actions, Done, Effect, NotYetError, SupersededError
 from aichats.runs.failures import describe
-from aichats.runs.ledger import Ledger, RefusedByLedgerError
-from aichats.runs.locks import LockedError, Locks
-from aichats.runs.marks import mark_of
+from aichats.runs.ledger.ledger import Ledger, RefusedByLedgerError
+from aichats.runs.ledger.locks import LockedError, Locks
+from aichats.runs.ledger.rows import EndStatus, Row
 from aichats.runs.model import Run
-from aichats.runs.rows import EndStatus, Json, Row
+from aichats.runs.providers.marks import mark_of
+from aichats.runs.providers.port import Actions, Done, Effect, NotYetError, SupersededError
 
 MAX_ATTEMPTS = 8
 """Attempts that reached the provider and were not turned away with 429, which proves that nothing was done."""

@@ -29,9 +29,9 @@ from pydantic import (
     ValidationError,
 )
 
+from aichats.aws.parts import parts
+from aichats.runs.ledger.times import utc_now
 from aichats.runs.model import Run
-from aichats.runs.parts import parts
-from aichats.runs.times import utc_now
 
 MAX_DELAY = timedelta(minutes=15)
 """What SQS delays a message at the most."""

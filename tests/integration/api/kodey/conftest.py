@@ -3,7 +3,7 @@
 import pytest
 
 from aichats.http import retry
-from tests.kodey_api import World
+from tests.support.kodey_api import World
 
 
 @pytest.fixture(autouse=True)

@@ -3,8 +3,8 @@
 import pytest
 
 from aichats.kodey.models import MAX_METADATA_BYTES
-from tests.fakes import Json
-from tests.kodey_api import CHAT, CHATS, KEY, MESSAGES, NEW, POSTS, SENT, World
+from tests.support.fakes import Json
+from tests.support.kodey_api import CHAT, CHATS, KEY, MESSAGES, NEW, POSTS, SENT, World
 
 
 @pytest.mark.parametrize(

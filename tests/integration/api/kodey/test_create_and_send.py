@@ -3,10 +3,10 @@
 import httpx
 import pytest
 
-from tests.fakes import Json, Step, aws_error
-from tests.kodey_api import CHAT, CHATS, KEY, MESSAGES, NEW, POSTS, SENT, SLOW_QUEUE, World
-from tests.lambda_calls import KODEY_KEY
-from tests.ledgers import LEASE
+from tests.support.fakes import Json, Step, aws_error
+from tests.support.kodey_api import CHAT, CHATS, KEY, MESSAGES, NEW, POSTS, SENT, SLOW_QUEUE, World
+from tests.support.lambda_calls import KODEY_KEY
+from tests.support.ledgers import LEASE
 
 
 def test_create_answers_201_with_the_chat_and_the_assistant_s_answer(api: World) -> None:

@@ -3,9 +3,9 @@
 import httpx
 import pytest
 
-from tests.fakes import FakeSecretsManager, Json, Step
-from tests.kodey_api import CHAT, CHATS, KEY, MESSAGES, NEW, POSTS, SENT, SLOW_QUEUE, World, refused
-from tests.lambda_calls import KODEY_KEY, KODEY_SECRET, SECRETS
+from tests.support.fakes import FakeSecretsManager, Json, Step
+from tests.support.kodey_api import CHAT, CHATS, KEY, MESSAGES, NEW, POSTS, SENT, SLOW_QUEUE, World, refused
+from tests.support.lambda_calls import KODEY_KEY, KODEY_SECRET, SECRETS
 
 REFUSALS: list[tuple[Step, int]] = [
     (refused(401), 502),

@@ -2,9 +2,9 @@
 
 import pytest
 
-from tests.fakes import Json
-from tests.kodey_api import CHAT, CHATS, MESSAGES, NEW, SENT, World
-from tests.lambda_calls import READER, WRITER
+from tests.support.fakes import Json
+from tests.support.kodey_api import CHAT, CHATS, MESSAGES, NEW, SENT, World
+from tests.support.lambda_calls import READER, WRITER
 
 
 def test_chats_are_listed_by_user_and_agent_type(api: World) -> None:

@@ -5,10 +5,10 @@ from datetime import timedelta
 
 import pytest
 
-from tests.fakes import FakeSecretsManager, Json
-from tests.kodey_api import CHATS, KEY, NEW, SENT, SLOW_QUEUE, World, refused
-from tests.lambda_calls import KODEY_SECRET, SECRETS
-from tests.ledgers import LEASE, overdue
+from tests.support.fakes import FakeSecretsManager, Json
+from tests.support.kodey_api import CHATS, KEY, NEW, SENT, SLOW_QUEUE, World, refused
+from tests.support.lambda_calls import KODEY_SECRET, SECRETS
+from tests.support.ledgers import LEASE, overdue
 
 CREATE_CHAT = {"type": "kodey.create_chat", "message_text": "How many tickets?"}
 

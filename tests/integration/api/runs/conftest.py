@@ -4,9 +4,9 @@ import pytest
 
 from aichats.api.app import create_api
 from aichats.bootstrap import Application
-from tests.fakes import FakeSqs, ScriptedTransport
-from tests.lambda_calls import HttpCaller, make_application
-from tests.ledgers import Clock
+from tests.support.fakes import FakeSqs, ScriptedTransport
+from tests.support.lambda_calls import HttpCaller, make_application
+from tests.support.ledgers import Clock
 
 
 @pytest.fixture

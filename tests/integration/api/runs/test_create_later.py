@@ -2,11 +2,11 @@
 
 from aichats.bootstrap import Application
 from aichats.http.deadline import time_limit
-from aichats.runs.marks import key_base
-from tests.fakes import ScriptedTransport, ai_chat, ok, page, refused
-from tests.lambda_calls import HttpCaller
-from tests.ledgers import LEASE, Clock
-from tests.runs_api import ERROR
+from aichats.runs.providers.marks import key_base
+from tests.support.fakes import ScriptedTransport, ai_chat, ok, page, refused
+from tests.support.lambda_calls import HttpCaller
+from tests.support.ledgers import LEASE, Clock
+from tests.support.runs_api import ERROR
 
 
 def test_a_create_whose_outcome_stays_unknown_is_202_again_and_again(

@@ -8,10 +8,10 @@ import pytest
 from aichats.api.app import create_api
 from aichats.bootstrap import Application
 from aichats.runs.model import Run
-from tests.fakes import FakeSqs, ScriptedTransport
-from tests.lambda_calls import HttpCaller, make_application
-from tests.ledgers import make_run
-from tests.runs_api import end
+from tests.support.fakes import FakeSqs, ScriptedTransport
+from tests.support.lambda_calls import HttpCaller, make_application
+from tests.support.ledgers import make_run
+from tests.support.runs_api import end
 
 FOREIGN_IDS = ["", "x", "key:" + "a" * 64, "A" * 32, "a" * 33, "a" * 32 + "\n"]
 

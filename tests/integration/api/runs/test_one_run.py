@@ -3,9 +3,9 @@
 import pytest
 
 from aichats.bootstrap import Application
-from tests.lambda_calls import HttpCaller
-from tests.ledgers import LEASE, make_run
-from tests.runs_api import ERROR, GONE, end
+from tests.support.lambda_calls import HttpCaller
+from tests.support.ledgers import LEASE, make_run
+from tests.support.runs_api import ERROR, GONE, end
 
 
 def test_a_run_is_shown_with_its_chat_and_without_its_texts(api: HttpCaller, app: Application) -> None:

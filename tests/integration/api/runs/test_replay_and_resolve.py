@@ -5,11 +5,11 @@ from datetime import timedelta
 import pytest
 
 from aichats.bootstrap import Application
-from aichats.runs.rows import EndStatus
-from tests.fakes import FakeSqs
-from tests.lambda_calls import HttpCaller
-from tests.ledgers import Clock, make_run
-from tests.runs_api import end
+from aichats.runs.ledger.rows import EndStatus
+from tests.support.fakes import FakeSqs
+from tests.support.lambda_calls import HttpCaller
+from tests.support.ledgers import Clock, make_run
+from tests.support.runs_api import end
 
 
 @pytest.mark.parametrize("status", ["failed", "missed"])

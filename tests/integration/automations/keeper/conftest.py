@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 
-from aichats.automations.keeper import Keeper
-from aichats.automations.store import AutomationStore
-from tests.automations import FakeScheduler, make_schedules, make_store
-from tests.crashing import FaultyAws, World
-from tests.keeper_bench import Stack
-from tests.ledgers import Clock, dynamodb
+from aichats.automations.reconcile import Keeper
+from aichats.automations.table import AutomationStore
+from tests.support.automations import FakeScheduler, make_schedules, make_store
+from tests.support.crashing import FaultyAws, World
+from tests.support.keeper_bench import Stack
+from tests.support.ledgers import Clock, dynamodb
 
 
 @pytest.fixture

@@ -6,12 +6,12 @@ from functools import partial
 
 import pytest
 
-from aichats.automations.keeper import Keeper, Repair
-from aichats.automations.rows import AutomationRow
-from aichats.automations.schedules import Schedules
-from tests.automations import CRON, RATE, automation, heal, scheduled
-from tests.keeper_bench import AFTER_ROW, NAME, SCHEDULE, Stack
-from tests.ledgers import NOON
+from aichats.automations.reconcile import Keeper, Repair
+from aichats.automations.row import AutomationRow
+from aichats.automations.scheduler import Schedules
+from tests.support.automations import CRON, RATE, automation, heal, scheduled
+from tests.support.keeper_bench import AFTER_ROW, NAME, SCHEDULE, Stack
+from tests.support.ledgers import NOON
 
 NAMES = ("one", "three", "two")
 

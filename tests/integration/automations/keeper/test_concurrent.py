@@ -5,9 +5,9 @@ from itertools import count
 
 import pytest
 
-from aichats.automations.keeper import Keeper, Repair
-from tests.automations import CRON, RATE, WEBHOOK, automation, scheduled
-from tests.keeper_bench import NAME, OFF, Stack
+from aichats.automations.reconcile import Keeper, Repair
+from tests.support.automations import CRON, RATE, WEBHOOK, automation, scheduled
+from tests.support.keeper_bench import NAME, OFF, Stack
 
 MEANWHILE: list[Callable[[Keeper], object]] = [
     lambda keeper: keeper.put(NAME, RATE),

@@ -4,10 +4,10 @@ from datetime import timedelta
 
 import pytest
 
-from aichats.automations.rows import StaleError
-from tests.automations import CRON, RATE, WEBHOOK, at, automation, scheduled
-from tests.keeper_bench import NAME, OFF, SCHEDULE, Stack
-from tests.ledgers import NOON
+from aichats.automations.row import StaleError
+from tests.support.automations import CRON, RATE, WEBHOOK, at, automation, scheduled
+from tests.support.keeper_bench import NAME, OFF, SCHEDULE, Stack
+from tests.support.ledgers import NOON
 
 
 def test_an_automation_gets_its_row_and_its_schedule(stack: Stack) -> None:

@@ -4,11 +4,11 @@ from functools import partial
 
 import pytest
 
-from aichats.automations.keeper import Repair
-from aichats.automations.schedules import SchedulerError
-from tests.automations import CRON, RATE, WEBHOOK
-from tests.fakes import aws_error
-from tests.keeper_bench import (
+from aichats.automations.reconcile import Repair
+from aichats.automations.scheduler import SchedulerError
+from tests.support.automations import CRON, RATE, WEBHOOK
+from tests.support.fakes import aws_error
+from tests.support.keeper_bench import (
     AFTER_LAST,
     AFTER_ROW,
     AFTER_SCHEDULE,

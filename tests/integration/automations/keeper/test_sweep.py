@@ -3,11 +3,11 @@
 from datetime import timedelta
 from functools import partial
 
-from aichats.automations.keeper import DONE_AFTER, Repair
 from aichats.automations.model import Automation
-from tests.automations import CRON, RATE, WEBHOOK, at, automation, heal, scheduled
-from tests.keeper_bench import AFTER_ROW, NAME, SCHEDULE, Stack
-from tests.ledgers import NOON
+from aichats.automations.reconcile import DONE_AFTER, Repair
+from tests.support.automations import CRON, RATE, WEBHOOK, at, automation, heal, scheduled
+from tests.support.keeper_bench import AFTER_ROW, NAME, SCHEDULE, Stack
+from tests.support.ledgers import NOON
 
 
 def test_what_changed_in_the_last_ten_minutes_is_left_alone(stack: Stack) -> None:

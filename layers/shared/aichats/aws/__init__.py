@@ -1,0 +1,1 @@
+"""AWS: the table, secrets, clients, logs and metrics. No other package calls AWS."""

@@ -1,0 +1,1 @@
+"""The ledger: the DynamoDB table of runs."""

@@ -1,0 +1,1 @@
+"""The providers whose actions runs perform."""

@@ -1,0 +1,1 @@
+"""Texts with `{{ … }}`: syntax, budget, rendering and filters. Pure: no AWS, no provider."""

@@ -1,0 +1,76 @@
+"""The chats that the stand-in holds, and their messages."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, Literal
+
+from local.standins.shared.clock import iso
+from local.standins.shared.ids import new_id
+
+TEAM_ID = "team_localstandin1"
+"""Every key is this one team's, so that a new key finds the chats of the old one."""
+
+type Role = Literal["user", "assistant"]
+
+
+@dataclass
+class Message:
+    """One message of a chat. Times are seconds since 1970; ``sequence`` counts the messages of the chat."""
+
+    sequence: int
+    created_at: float
+    role: Role
+    content: str
+    id: str = field(default_factory=partial(new_id, "msg_"))
+
+    def as_message(self) -> dict[str, Any]:
+        """The message as lists show it."""
+        created_at = iso(self.created_at, "seconds")
+        return {"id": self.id, "content": self.content, "role": self.role, "createdAt": created_at}
+
+
+@dataclass
+class Chat:
+    """One chat. Times are seconds since 1970; ``sequence`` counts the chats as they were created."""
+
+    sequence: int
+    created_at: float
+    agent_id: str
+    user_id: str | None
+    metadata: dict[str, Any]
+    id: str = field(default_factory=partial(new_id, "chat_"))
+    messages: list[Message] = field(default_factory=list)
+
+    @property
+    def agent_type(self) -> str:
+        """The agent's id without ``agent_``."""
+        return self.agent_id.removeprefix("agent_")
+
+    def add(self, role: Role, content: str, now: float) -> Message:
+        """One more message."""
+        message = Message(len(self.messages) + 1, now, role, content)
+        self.messages.append(message)
+        return message
+
+    def as_created(self) -> dict[str, Any]:
+        """The chat as its creation answers it."""
+        return {
+            "id": self.id,
+            "agentId": self.agent_id,
+            "teamId": TEAM_ID,
+            "createdAt": iso(self.created_at, "seconds"),
+        }
+
+    def as_listed(self) -> dict[str, Any]:
+        """The chat as lists show it: alone with its user, and without its team."""
+        created_at = iso(self.created_at, "seconds")
+        return {"id": self.id, "agentId": self.agent_id, "userId": self.user_id, "createdAt": created_at}
+
+    def as_chat(self, messages: Iterable[Message]) -> dict[str, Any]:
+        """The chat by itself, with those of its messages that can be seen."""
+        return {**self.as_created(), "messages": [message.as_message() for message in messages]}
+
+    def as_state(self) -> dict[str, Any]:
+        """The chat with all its messages, in order, and with what the API never shows together."""
+        return {**self.as_chat(self.messages), "userId": self.user_id, "metadata": self.metadata}

@@ -1,0 +1,120 @@
+"""The control surface that every stand-in has: ``/_control/state``, ``reset``, ``mode`` and ``faults``."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from pydantic import BaseModel, TypeAdapter, ValidationError
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.routing import Mount, Route
+
+from local.standins.shared.exchange import Mode
+from local.standins.shared.faults import Fault
+from local.standins.shared.stand_in import StandIn
+
+OBJECT = TypeAdapter(dict[str, Any])
+FAULTS = TypeAdapter(list[Fault])
+
+type Endpoint = Callable[[Request], Awaitable[JSONResponse]]
+
+
+class ControlError(Exception):
+    """The control surface was told something it cannot do: ``errors`` say which field, and what would be right."""
+
+    def __init__(self, *errors: dict[str, str]) -> None:
+        super().__init__(errors)
+        self.errors = errors
+
+
+def control(stand_in: StandIn) -> Mount:
+    """The control surface of one stand-in."""
+
+    async def state(_request: Request) -> JSONResponse:
+        return JSONResponse(state_of(stand_in))
+
+    async def reset(_request: Request) -> JSONResponse:
+        stand_in.reset()
+        return JSONResponse(state_of(stand_in))
+
+    async def mode(request: Request) -> JSONResponse:
+        return JSONResponse(change_mode(stand_in, await request.body()))
+
+    async def faults(request: Request) -> JSONResponse:
+        return JSONResponse(arm_faults(stand_in, await request.body()))
+
+    return Mount(
+        "/_control",
+        routes=[
+            Route("/state", state, methods=["GET"]),
+            Route("/reset", reset, methods=["POST"]),
+            Route("/mode", answering_errors(mode), methods=["POST"]),
+            Route("/faults", answering_errors(faults), methods=["POST"]),
+        ],
+    )
+
+
+def state_of(stand_in: StandIn) -> dict[str, Any]:
+    """What the stand-in holds, and the requests it was sent."""
+    memory = stand_in.memory
+    return {"chats": memory.provider.chats(), "requests": list(memory.requests)}
+
+
+def change_mode(stand_in: StandIn, body: bytes) -> dict[str, Any]:
+    """Change the fields that ``body`` names; the mode as it is then.
+
+    Raises:
+        ControlError: no JSON object, an unknown field, or a value that its field does not take.
+    """
+    provider = stand_in.memory.provider
+    kind: type[Mode] = type(provider.mode)
+    try:
+        changed = kind.model_validate({**provider.mode.model_dump(), **OBJECT.validate_json(body)})
+    except ValidationError as error:
+        raise ControlError(*explained(error, kind)) from error
+    provider.mode = changed
+    return changed.model_dump()
+
+
+def arm_faults(stand_in: StandIn, body: bytes) -> list[dict[str, Any]]:
+    """Add the faults that ``body`` lists; all that are armed then. An empty list takes back all.
+
+    Raises:
+        ControlError: no JSON list, a fault that does not exist, or one that no request could ever meet.
+    """
+    memory = stand_in.memory
+    try:
+        faults = FAULTS.validate_json(body)
+    except ValidationError as error:
+        raise ControlError(*explained(error, Fault)) from error
+    operations = memory.provider.operations
+    offered = ", ".join(f"{each.method} {each.path}" for each in operations)
+    for index, fault in enumerate(faults):
+        if not any(fault.can_meet(operation) for operation in operations):
+            message = f"no operation is {fault.method} {fault.path}; there are {offered}"
+            raise ControlError({"field": f"[{index}].path", "message": message})
+    memory.faults.arm(faults)
+    return [fault.model_dump() for fault in memory.faults.armed]
+
+
+def answering_errors(endpoint: Endpoint) -> Endpoint:
+    """The endpoint, answering 422 where it raises ControlError."""
+
+    async def answering(request: Request) -> JSONResponse:
+        try:
+            return await endpoint(request)
+        except ControlError as error:
+            return JSONResponse({"errors": error.errors}, 422)
+
+    return answering
+
+
+def explained(error: ValidationError, model: type[BaseModel]) -> list[dict[str, str]]:
+    """What is wrong with which field."""
+    known = f"there is no such field; there are {', '.join(model.model_fields)}"
+    return [
+        {
+            "field": ".".join(f"[{part}]" if isinstance(part, int) else part for part in each["loc"]),
+            "message": known if each["type"] == "extra_forbidden" else each["msg"],
+        }
+        for each in error.errors()
+    ]

@@ -1,0 +1,158 @@
+"""What happens around a provider: takes the requests, keeps the log, lets the faults happen."""
+
+import asyncio
+import uuid
+from collections import deque
+from collections.abc import Awaitable, Callable
+from functools import partial
+from http import HTTPStatus
+from typing import Any
+
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+
+from local.standins.shared.clock import Clock, iso
+from local.standins.shared.connection import ConnectionCut
+from local.standins.shared.exchange import Call, Later, Provider, Reply, attempt, credential_hash
+from local.standins.shared.faults import ArmedFaults, Fault
+
+REQUESTS_KEPT = 100_000
+
+type Begin = Callable[[], Reply | Later]
+
+
+class Memory:
+    """All that a reset forgets."""
+
+    def __init__(self, provider: Provider) -> None:
+        self.provider = provider
+        self.faults = ArmedFaults()
+        self.requests: deque[dict[str, Any]] = deque(maxlen=REQUESTS_KEPT)
+
+
+class StandIn:
+    """One running stand-in."""
+
+    def __init__(self, make_provider: Callable[[], Provider], clock: Clock) -> None:
+        self._make_provider = make_provider
+        self._clock = clock
+        self._late: set[asyncio.Task[None]] = set()
+        self.memory = Memory(make_provider())
+
+    def reset(self) -> None:
+        """Forget everything. What is under way stays with the old memory, so nothing of it turns up in the new one."""
+        self.memory = Memory(self._make_provider())
+
+    def endpoint(self, operation: str) -> Callable[[Request], Awaitable[Response]]:
+        """The Starlette endpoint for one operation."""
+
+        async def endpoint(request: Request) -> Response:
+            memory = self.memory
+            try:
+                call = await read(request, operation, memory.provider.credential_header)
+            except ClientDisconnect:
+                return ConnectionCut()
+            fault = memory.faults.take(call.method, call.path)
+            record = self._record(call, fault)
+            memory.requests.append(record)
+            reply = await self._answer(memory.provider, call, fault)
+            if reply is None:
+                return ConnectionCut()
+            record["status"] = reply.status
+            common = memory.provider.headers(call)
+            headers = {**common, **reply.headers, "x-request-id": record["request_id"]}
+            return Response(reply.body, reply.status, headers, reply.media_type)
+
+        return endpoint
+
+    async def _answer(self, provider: Provider, call: Call, fault: Fault | None) -> Reply | None:
+        """What the client gets; None: its connection is cut."""
+        match fault:
+            case Fault(name="status", number=status):
+                await self._wait(provider.mode.latency)
+                return provider.refusal(int(status))
+            case Fault(name="drop_before"):
+                return None
+            case Fault(name="late", number=seconds):
+                self._do_later(seconds, admit(provider, call))
+                return None
+        begin = admit(provider, call)
+        await self._wait(provider.mode.latency)
+        return await self._answer_done(provider, await self._do(begin), fault)
+
+    async def _do(self, begin: Begin) -> Reply:
+        """Do a call to its end."""
+        outcome = begin()
+        if isinstance(outcome, Later):
+            await self._wait(outcome.seconds)
+            return outcome.finish()
+        return outcome
+
+    async def _answer_done(self, provider: Provider, reply: Reply, fault: Fault | None) -> Reply | None:
+        """What the client gets of a call that was done; None: its connection is cut."""
+        match fault:
+            case Fault(name="drop_after"):
+                return None
+            case Fault(name="error_after"):
+                return provider.refusal(500)
+            case Fault(name="malformed"):
+                return malformed(reply)
+            case Fault(name="delay", number=seconds):
+                await self._wait(seconds)
+        return reply
+
+    def _do_later(self, seconds: float, begin: Begin) -> None:
+        async def wait_and_do() -> None:
+            await self._wait(seconds)
+            await self._do(begin)
+
+        task = asyncio.create_task(wait_and_do())
+        self._late.add(task)
+        task.add_done_callback(self._late.discard)
+
+    async def _wait(self, seconds: float) -> None:
+        if seconds:
+            await self._clock.sleep(seconds)
+
+    def _record(self, call: Call, fault: Fault | None) -> dict[str, Any]:
+        """One line of the request log. Its status stays None if the connection is cut."""
+        return {
+            "at": iso(self._clock.now()),
+            "request_id": f"req_{uuid.uuid4().hex}",
+            "operation": call.operation,
+            "method": call.method,
+            "path": call.path,
+            "query": call.query,
+            "idempotency_key": call.headers.get("idempotency-key"),
+            "api_version": call.headers.get("api-version-date"),
+            "credential": call.credential,
+            "body": call.body.decode(errors="replace"),
+            "fault": fault.fault if fault else None,
+            "status": None,
+        }
+
+
+def admit(provider: Provider, call: Call) -> Begin:
+    """What is left to do of a call; of one that was not let in, to say so."""
+    admitted = attempt(partial(provider.admit, call))
+    return (lambda: admitted) if isinstance(admitted, Reply) else partial(attempt, admitted)
+
+
+def malformed(reply: Reply) -> Reply:
+    """In place of an answer: what is not JSON, with its status, unless that allows no content."""
+    status = HTTPStatus.OK if reply.status == HTTPStatus.NO_CONTENT else reply.status
+    return Reply(status, b"<html><body>This is not JSON.</body></html>", "text/html")
+
+
+async def read(request: Request, operation: str, credential_header: str) -> Call:
+    """The request, once all of it has arrived."""
+    return Call(
+        operation=operation,
+        method=request.method,
+        path=request.scope["path"],
+        query=request.scope["query_string"].decode("latin-1"),
+        headers=request.headers,
+        body=await request.body(),
+        path_parameters=request.path_params,
+        credential=credential_hash(request.headers.get(credential_header)),
+    )

@@ -1,0 +1,122 @@
+"""The AI chats that the stand-in holds."""
+
+import itertools
+from dataclasses import dataclass, field
+from typing import Any
+
+from local.standins.shared.clock import Clock, iso
+from local.standins.shared.ids import new_id
+from local.standins.whop.errors import WhopError
+from local.standins.whop.parameters import Agent, CreateAiChat, NotificationPreference, UpdateAiChat
+
+USER_ID = "user_localstandin1"
+"""Every credential is this one user's, so that a new token finds the chats of the old one."""
+
+
+@dataclass
+class Chat:
+    """One AI chat. Times are seconds since 1970; ``sequence`` counts the chats as they were created."""
+
+    sequence: int
+    created_at: float
+    updated_at: float
+    message_text: str
+    title: str | None
+    company_id: str | None
+    agent_identifier: Agent
+    message_source: str | None
+    suggestion_type: str | None
+    message_attachments: list[str]
+    notification_preference: NotificationPreference = "all"
+    id: str = field(default_factory=lambda: new_id("aich_"))
+
+    def as_ai_chat(self, *, with_agent: bool) -> dict[str, Any]:
+        """The AiChat as the API shows it. Nobody replies here, so it holds the first message alone."""
+        ai_chat = {
+            "id": self.id,
+            "title": self.title,
+            "notification_preference": self.notification_preference,
+            "message_count": 1,
+            "blended_token_usage": "0.0",
+            "created_at": iso(self.created_at),
+            "updated_at": iso(self.updated_at),
+            "last_message_at": iso(self.created_at),
+            "user": {"id": USER_ID},
+        }
+        return {**ai_chat, "agent_identifier": self.agent_identifier} if with_agent else ai_chat
+
+    def as_state(self) -> dict[str, Any]:
+        """The AiChat with what the API never shows."""
+        return self.as_ai_chat(with_agent=True) | {
+            "company_id": self.company_id,
+            "message_text": self.message_text,
+            "message_source": self.message_source,
+            "suggestion_type": self.suggestion_type,
+            "message_attachments": self.message_attachments,
+        }
+
+
+class Chats:
+    """All chats, in order of creation."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._sequence = itertools.count(1)
+        self._chats: dict[str, Chat] = {}
+
+    def all(self) -> list[Chat]:
+        """Every chat, the oldest first."""
+        return list(self._chats.values())
+
+    def create(self, body: CreateAiChat) -> Chat:
+        """Make a chat that holds its first message."""
+        now = self._clock.now()
+        chat = Chat(
+            sequence=next(self._sequence),
+            created_at=now,
+            updated_at=now,
+            message_text=body.message_text,
+            title=body.title,
+            company_id=body.company_id,
+            agent_identifier=body.agent,
+            message_source=body.message_source,
+            suggestion_type=body.suggestion_type,
+            message_attachments=[attachment.id for attachment in body.message_attachments or []],
+        )
+        self._chats[chat.id] = chat
+        return chat
+
+    def retrieve(self, chat_id: str) -> Chat:
+        """The chat with this id.
+
+        Raises:
+            WhopError: 404, there is none.
+        """
+        if chat_id not in self._chats:
+            raise WhopError(404)
+        return self._chats[chat_id]
+
+    def update(self, chat_id: str, body: UpdateAiChat) -> Chat:
+        """Change what the body sets; None clears a title and a company, and turns notifications on again.
+
+        Raises:
+            WhopError: 404, there is no such chat.
+        """
+        chat, given = self.retrieve(chat_id), body.model_fields_set
+        if "title" in given:
+            chat.title = body.title
+        if "company_id" in given:
+            chat.company_id = body.company_id
+        if "notification_preference" in given:
+            chat.notification_preference = body.notification_preference or "all"
+        if given:
+            chat.updated_at = self._clock.now()
+        return chat
+
+    def delete(self, chat_id: str) -> None:
+        """Forget the chat.
+
+        Raises:
+            WhopError: 404, there is no such chat.
+        """
+        del self._chats[self.retrieve(chat_id).id]

@@ -1,0 +1,167 @@
+"""Automations for tests: definitions, stores on the local cloud's DynamoDB, and a scheduler in memory."""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from aichats.automations.expressed import DynamoDB
+from aichats.automations.model import Automation
+from aichats.automations.reconcile import Keeper, Repair
+from aichats.automations.scheduler import Schedules
+from aichats.automations.table import AutomationStore
+from aichats.automations.turns import Places, Turn
+from aichats.runs.ledger.times import utc_now
+from aichats.schedules.fire_times import fire_times
+from tests.support.fakes import Json, aws_error
+from tests.support.ledgers import Clock, dynamodb, make_table
+
+ACTION = {"type": "whop.create_chat", "message_text": "How was the week?"}
+STACK = "dev"
+TARGET = "arn:aws:lambda:eu-west-1:000000000000:function:run-schedule"
+ROLE = "arn:aws:iam::000000000000:role/scheduler"
+DEAD_LETTERS = "arn:aws:sqs:eu-west-1:000000000000:schedule-dead-letters"
+PAST = timedelta(minutes=5)
+"""Older a StartDate must not be."""
+PAGE = 3
+"""Schedules on a page of the list."""
+
+
+def scheduled(expression: str = "cron(0 9 ? * MON *)", *, message: str = "How was the week?", **trigger: Any) -> Json:
+    """The definition of an automation that fires by the clock."""
+    return {
+        "trigger": {"type": "schedule", "expression": expression, **trigger},
+        "action": {**ACTION, "message_text": message},
+        "targets": ["biz_A"],
+    }
+
+
+def listening(*events: str, targets: tuple[str | None, ...] = ("biz_A",), **trigger: Any) -> Json:
+    """The definition of an automation that listens to events."""
+    return {
+        "trigger": {"type": "webhook", "events": list(events or ["payment.failed"]), **trigger},
+        "action": ACTION,
+        "targets": list(targets),
+    }
+
+
+def automation(definition: Json) -> Automation:
+    return Automation.model_validate(definition, context={"max_message_bytes": 131072})
+
+
+CRON = automation(scheduled())
+RATE = automation(scheduled("rate(5 minutes)"))
+WEBHOOK = automation(listening())
+
+
+def at(moment: datetime) -> Automation:
+    """Once, at this moment."""
+    return automation(scheduled(f"at({moment:%Y-%m-%dT%H:%M:%S})"))
+
+
+def make_store(clock: Callable[[], datetime] = utc_now, client: DynamoDB | None = None) -> AutomationStore:
+    """A store with a table of its own, as the template makes it. ``client`` may stand between it and the table."""
+    return AutomationStore(client or dynamodb(), make_table("AutomationsTable"), clock)
+
+
+def make_schedules(client: Any, clock: Callable[[], datetime] = utc_now, stack: str = STACK) -> Schedules:
+    return Schedules(client, stack, stack, TARGET, ROLE, DEAD_LETTERS, clock)
+
+
+def one_by_one[T, R](function: Callable[[T], R], values: Sequence[T]) -> list[R]:
+    """Call a function for each value in turn: what happens at which call is then the same each time."""
+    return [function(value) for value in values]
+
+
+def turn(part: str, client: Any = None) -> Turn:
+    """A turn without a limit."""
+    return Turn(part, Places(client, "runs"), lambda: False, one_by_one)
+
+
+def heal(keeper: Keeper) -> list[Repair]:
+    """Repair what came apart, as the sweep does."""
+    return keeper.heal(keeper.store.contents(), turn("schedules"))
+
+
+def make_keeper(scheduler: Any, clock: Clock, client: DynamoDB | None = None) -> Keeper:
+    return Keeper(make_store(clock, client), make_schedules(scheduler, clock), clock)
+
+
+class FakeScheduler:
+    """EventBridge Scheduler's control plane in memory, with one group. It fires what fires once.
+
+    Attributes:
+        schedules: by name, each as its request made it, with its dates.
+        calls: the names of all calls, in order.
+        fired: name and expression of each one-off that fired.
+        down: what every call raises, if it does.
+    """
+
+    def __init__(self, clock: Callable[[], datetime]) -> None:
+        self._clock = clock
+        self.schedules: dict[str, Json] = {}
+        self.calls: list[str] = []
+        self.fired: list[tuple[str, str]] = []
+        self.down: Exception | None = None
+
+    def create_schedule(self, **request: Any) -> Json:
+        self._called("create")
+        if request["Name"] in self.schedules:
+            raise aws_error("ConflictException", f"Schedule {request['Name']} already exists.")
+        self._write(request, created=self._clock())
+        return {}
+
+    def get_schedule(self, **request: Any) -> Json:
+        self._called("get")
+        return dict(self._found(request))
+
+    def update_schedule(self, **request: Any) -> Json:
+        self._called("update")
+        self._write(request, created=self._found(request)["CreationDate"])
+        return {}
+
+    def delete_schedule(self, **request: Any) -> Json:
+        self._called("delete")
+        del self.schedules[self._found(request)["Name"]]
+        return {}
+
+    def list_schedules(self, **request: Any) -> Json:
+        self._called("list")
+        begin = int(request.get("NextToken", 0))
+        named = [each for name, each in sorted(self.schedules.items()) if name.startswith(request["NamePrefix"])]
+        following = {"NextToken": str(begin + PAGE)} if named[begin + PAGE :] else {}
+        shown = ("Name", "State", "CreationDate", "LastModificationDate")
+        return {"Schedules": [{key: each[key] for key in shown} for each in named[begin : begin + PAGE]], **following}
+
+    def fire(self) -> None:
+        """Fire the one-offs whose moment has come, and delete them as they say."""
+        for name, each in list(self.schedules.items()):
+            fires = each["State"] == "ENABLED" and each["ActionAfterCompletion"] == "DELETE"
+            if fires and next_time(each, self._clock()) is None:
+                self.fired.append((name, each["ScheduleExpression"]))
+                del self.schedules[name]
+
+    def _called(self, call: str) -> None:
+        self.calls.append(call)
+        if self.down is not None:
+            raise self.down
+
+    def _found(self, request: Json) -> Json:
+        if request["Name"] not in self.schedules:
+            raise aws_error("ResourceNotFoundException", f"Schedule {request['Name']} does not exist.")
+        return self.schedules[request["Name"]]
+
+    def _write(self, request: Json, created: datetime) -> None:
+        now = self._clock()
+        if request.get("StartDate", now) < now - PAST:
+            raise aws_error("ValidationException", "The StartDate you specify cannot be earlier than 5 minutes ago.")
+        # AWS refuses it for a one-off; for any other it would be an oversight.
+        if next_time(request, now) is None:
+            raise aws_error("ValidationException", f"Invalid Schedule Expression {request['ScheduleExpression']}.")
+        self.schedules[request["Name"]] = {**request, "CreationDate": created, "LastModificationDate": now}
+
+
+def next_time(schedule: Json, after: datetime) -> datetime | None:
+    """When a schedule fires next, as its request says."""
+    expression, zone = schedule["ScheduleExpression"], schedule["ScheduleExpressionTimezone"]
+    start, end = schedule.get("StartDate"), schedule.get("EndDate")
+    return next(fire_times(expression, zone, start=start, end=end, after=after), None)

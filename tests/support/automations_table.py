@@ -1,0 +1,30 @@
+"""The rows of the table of automations, as a store reads them and as DynamoDB keeps them."""
+
+from collections.abc import Callable
+
+import pytest
+
+from aichats.automations.row import AutomationRow, StaleError
+from aichats.automations.table import AutomationStore
+from tests.support.fakes import Json
+from tests.support.ledgers import dynamodb
+
+NAME = "weekly"
+
+
+def read(store: AutomationStore, name: str = NAME) -> AutomationRow:
+    row = store.read(name)
+    assert row is not None
+    return row
+
+
+def item(store: AutomationStore, name: str = NAME) -> Json:
+    """The row as DynamoDB keeps it."""
+    found = dynamodb().get_item(TableName=store.table, Key={"name": {"S": name}}, ConsistentRead=True)
+    return dict(found.get("Item", {}))
+
+
+def refused(act: Callable[[], object]) -> str:
+    with pytest.raises(StaleError) as caught:
+        act()
+    return str(caught.value)

@@ -1,0 +1,57 @@
+"""A keeper of automations whose calls to AWS fail as planned, and the plans."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import pytest
+
+from aichats.automations.reconcile import Keeper, Repair
+from aichats.automations.table import AutomationStore
+from tests.support.automations import FakeScheduler, automation, heal, make_schedules, scheduled
+from tests.support.crashing import Crash, World
+from tests.support.ledgers import Clock
+
+NAME, SCHEDULE = "weekly", "dev-automation-weekly"
+OFF = automation(scheduled(enabled=False))
+
+# The calls of a put are: read the row, write it, create the schedule (then get and update it), read the row again;
+# those of a deletion: read the row, mark it, delete the schedule, delete the row.
+BEFORE_ROW = {1: "crash before"}
+AFTER_ROW = {1: "crash after"}
+BEFORE_SCHEDULE = {2: "crash before"}
+AFTER_SCHEDULE = {2: "crash after"}
+BEFORE_LAST = {3: "crash before"}
+AFTER_LAST = {3: "crash after"}
+UPDATES = [{3: "crash before"}, {3: "crash after"}, {4: "crash before"}, {4: "crash after"}]
+PUTS = [BEFORE_ROW, AFTER_ROW, BEFORE_SCHEDULE, AFTER_SCHEDULE, BEFORE_LAST, AFTER_LAST]
+
+
+@dataclass
+class Stack:
+    """A keeper whose calls to AWS fail as planned, and one to whom nothing happens."""
+
+    clock: Clock
+    world: World
+    scheduler: FakeScheduler
+    store: AutomationStore
+    keeper: Keeper
+
+    @property
+    def calm(self) -> Keeper:
+        """A keeper of the same table and scheduler to whom nothing happens."""
+        return Keeper(self.store, make_schedules(self.scheduler, self.clock), self.clock)
+
+    def expression(self, schedule: str = SCHEDULE) -> str | None:
+        """Of a schedule; ``None`` if there is none."""
+        found = self.scheduler.schedules.get(schedule)
+        return found["ScheduleExpression"] if found else None
+
+    def stops(self, plan: dict[int, str], act: Callable[[], object]) -> None:
+        """Let a process end in the middle."""
+        with self.world.process(plan), pytest.raises(Crash):
+            act()
+
+    def sweep(self) -> list[Repair]:
+        """Sweep when the quiet time is over."""
+        self.clock.forward(minutes=11)
+        return heal(self.calm)

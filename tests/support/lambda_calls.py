@@ -1,0 +1,222 @@
+"""Calls the two functions as Lambda does, and checks each answer of the HTTP API against its own OpenAPI document."""
+
+import base64
+import hashlib
+import json
+import re
+from collections.abc import Callable, Mapping
+from copy import deepcopy
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import cache
+from pathlib import Path
+from typing import Any, get_args
+
+import httpx
+from aws_lambda_powertools.utilities.typing import LambdaContext
+from jsonschema import Draft202012Validator
+
+from aichats.api.app import OPERATIONS, PUBLIC, create_api
+from aichats.api.callers import Scope
+from aichats.api.openapi import document
+from aichats.automations.reconcile import Keeper
+from aichats.aws.secrets import SecretStore
+from aichats.bootstrap import Application
+from aichats.runs.ledger.times import utc_now
+from aichats.runs.providers.marks import preparation
+from aichats.runs.queue import Queue
+from aichats.settings import Settings
+from tests.support.automations import FakeScheduler, make_schedules, make_store
+from tests.support.fakes import FakeSecretsManager, FakeSqs, Json, SecretValue
+from tests.support.ledgers import make_ledger
+
+ROOT = Path(__file__).parents[2]
+EVENTS = ROOT / "events"
+REQUEST_ID = "c6af9ac6-7b61-11e6-9a41-93e8deadbeef"
+
+WHOP_SECRET = "aichats/dev/whop"
+KODEY_SECRET = "aichats/test/kodey"
+CALLERS_SECRET = "aichats/dev/callers"
+WEBHOOK_SECRET = "aichats/dev/webhook"
+SIGNED_WITH = "ws_" + "0123456789abcdef" * 4
+"""The secret with which Whop signs on the local cloud."""
+WHOP_KEY = "whop-key-of-all"
+KODEY_KEY = "sk_live_key-of-all"
+
+READER = "token-of-reader"
+WRITER = "token-of-writer"
+LOCAL = "local-token"
+
+
+def stored_caller(token: str, *scopes: str) -> Json:
+    """A caller as ``make caller`` stores it."""
+    return {"sha256": hashlib.sha256(token.encode()).hexdigest(), "scopes": list(scopes)}
+
+
+SECRETS: Mapping[str, SecretValue] = {
+    WHOP_SECRET: {"api_key": WHOP_KEY, "companies": {"biz_own": "whop-key-of-biz-own"}},
+    WEBHOOK_SECRET: {"secrets": [SIGNED_WITH]},
+    KODEY_SECRET: {"api_key": KODEY_KEY},
+    CALLERS_SECRET: {
+        "local": stored_caller(LOCAL, *get_args(Scope.__value__)),
+        "reader": stored_caller(READER, "chats:read"),
+        "writer": stored_caller(WRITER, "chats:write"),
+    },
+}
+
+
+def make_context(seconds_left: float = 29.0) -> LambdaContext:
+    """What Lambda hands to a handler, with so much time left."""
+
+    class FakeContext(LambdaContext):
+        _function_name = "aichats-function"
+        _function_version = "$LATEST"
+        _memory_limit_in_mb = 512
+        _invoked_function_arn = "arn:aws:lambda:eu-west-1:123456789012:function:aichats-function"
+        _aws_request_id = REQUEST_ID
+
+        @staticmethod
+        def get_remaining_time_in_millis() -> int:
+            return int(seconds_left * 1000)
+
+    return FakeContext()
+
+
+def make_application(
+    whop: httpx.BaseTransport,
+    secrets: FakeSecretsManager | None = None,
+    *,
+    clock: Callable[[], datetime] = utc_now,
+    sqs: FakeSqs | None = None,
+    scheduler: FakeScheduler | None = None,
+    **settings: Any,
+) -> Application:
+    """An application whose Whop, Secrets Manager, SQS and Scheduler are fakes. Its tables are real ones, and empty."""
+    changed = Settings.from_environment().model_copy(update={"webhook_secret": WEBHOOK_SECRET} | settings)
+    app = Application(
+        settings=changed,
+        secrets=SecretStore(secrets or FakeSecretsManager(SECRETS)),
+        transport=whop,
+        ledger=replace(make_ledger(clock), prepare=preparation(changed.runs_table, mark_titles=True)),
+        queue=Queue(
+            lambda: sqs or FakeSqs(), changed.run_queue_url, changed.slow_run_queue_url, changed.run_dead_letters_url
+        ),
+    )
+    app.automations = make_store(clock)
+    app.keeper = Keeper(app.automations, make_schedules(scheduler or FakeScheduler(clock), clock), clock)
+    return app
+
+
+def http_event(
+    method: str,
+    path: str,
+    body: object = None,
+    *,
+    query: str = "",
+    token: str | None = f"Bearer {LOCAL}",
+    headers: Mapping[str, str | None] | None = None,
+    in_base64: bool = False,
+) -> Json:
+    """An event of API Gateway's HTTP API. A body that is no text is sent as JSON; a header that is ``None`` is not."""
+    event: Json = deepcopy(_example())
+    text = body if body is None or isinstance(body, str) else json.dumps(body)
+    given = event["headers"] | {"content-type": "application/json", "authorization": token} | dict(headers or {})
+    event |= {
+        "rawPath": path,
+        "rawQueryString": query,
+        "body": base64.b64encode(text.encode()).decode() if in_base64 and text is not None else text,
+        "isBase64Encoded": in_base64,
+        "headers": {name: value for name, value in given.items() if value is not None},
+    }
+    event["requestContext"]["http"] |= {"method": method, "path": path}
+    return event
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the HTTP API answered; the headers with names in small letters."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+    @property
+    def fields(self) -> list[str]:
+        """The fields that a refusal names."""
+        return [problem["field"] for problem in self.json["errors"]]
+
+
+class HttpCaller:
+    """Calls the HTTP API through ``handler``, which is a Lambda handler or what stands in its place."""
+
+    def __init__(self, handler: Callable[[Json, LambdaContext], Json]) -> None:
+        self._handler = handler
+
+    def __call__(self, method: str, path: str, body: object = None, **options: Any) -> Answer:
+        return self.send(http_event(method, path, body, **options))
+
+    def send(self, event: Json, context: LambdaContext | None = None) -> Answer:
+        """The answer to a whole event, once it was found to be what the document says."""
+        reply = self._handler(event, context or make_context())
+        headers = {name.lower(): value for name, value in reply["headers"].items()}
+        body = reply.get("body") or ""
+        answer = Answer(reply["statusCode"], headers, body)
+        check_against_document(event["requestContext"]["http"]["method"], event["rawPath"], answer)
+        return answer
+
+
+def call_api(whop: httpx.BaseTransport, secrets: FakeSecretsManager | None = None, **settings: Any) -> HttpCaller:
+    """What calls the API of an application whose Whop and Secrets Manager are fakes."""
+    return HttpCaller(create_api(make_application(whop, secrets, **settings)).resolve)
+
+
+def check_against_document(method: str, path: str, answer: Answer) -> None:
+    """Fail unless the OpenAPI document foresees the answer. Every refusal is a problem, also where no path is."""
+    if answer.status >= 400:
+        assert answer.headers["content-type"] == "application/problem+json"
+        validator("#/components/schemas/Problem").validate(answer.json)
+        assert answer.json["status"] == answer.status
+        assert answer.json["request_id"] == REQUEST_ID
+    operation = _find_operation(method, path)
+    if operation is None:
+        assert answer.status >= 400 or method == "OPTIONS" or path in PUBLIC
+        return
+    described = operation["responses"][str(answer.status)]
+    if answer.status < 400:
+        assert {name.lower() for name in described.get("headers", ())} <= answer.headers.keys()
+        for media_type, content in described.get("content", {}).items():
+            assert answer.headers["content-type"] == media_type
+            validator(content["schema"].get("$ref")).validate(answer.json)
+        assert described.get("content") or not answer.body
+
+
+@cache
+def validator(reference: str | None) -> Draft202012Validator:
+    """What validates against a schema of the document; without a reference everything is valid."""
+    schema = {"$ref": reference, "components": openapi()["components"]} if reference else {}
+    return Draft202012Validator(schema)
+
+
+@cache
+def openapi() -> Json:
+    """The OpenAPI document."""
+    return document(OPERATIONS)
+
+
+@cache
+def _example() -> Json:
+    event: Json = json.loads((EVENTS / "http/create_chat.json").read_text())
+    return event
+
+
+def _find_operation(method: str, path: str) -> Json | None:
+    paths: Json = openapi()["paths"]
+    for template, operations in [(path, paths[path])] if path in paths else paths.items():
+        if re.fullmatch(re.sub(r"{\w+}", "[^/]+", template), path) and method.lower() in operations:
+            found: Json = operations[method.lower()]
+            return found
+    return None

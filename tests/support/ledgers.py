@@ -1,0 +1,153 @@
+"""Ledgers for tests: real ones, each with a table of its own, on the local cloud's DynamoDB."""
+
+import uuid
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from aichats.aws.table import DynamoDB
+from aichats.runs.actions import Action, WhopCreateChat, WhopUpdateChat
+from aichats.runs.ledger import reads as reader
+from aichats.runs.ledger import rows
+from aichats.runs.ledger.ledger import Ledger, RefusedByLedgerError
+from aichats.runs.ledger.rows import EndStatus, Row
+from aichats.runs.ledger.times import utc_now
+from aichats.runs.model import Run, run_id
+from tests.support.dynamodb_in_process import DynamoDBInProcess
+from tests.support.fakes import Json, ai_chat
+from tests.support.template import load_template
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
+SETTLE = timedelta(seconds=60)
+LEASE = timedelta(seconds=30)
+CREATE = WhopCreateChat(type="whop.create_chat", message_text="How was the week?", title="Week")
+MUTE = WhopUpdateChat(type="whop.update_chat", notification_preference="none")
+
+
+class Clock:
+    """A clock that is set by hand, in steps of milliseconds, which is what the ledger keeps."""
+
+    def __init__(self, now: datetime = NOON) -> None:
+        self.now = now
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def forward(self, **step: float) -> datetime:
+        """Let time pass, such as ``seconds=30``. Returns what it is now."""
+        self.now += timedelta(**step)
+        return self.now
+
+
+@cache
+def _database() -> DynamoDBInProcess:
+    return DynamoDBInProcess()
+
+
+@cache
+def dynamodb() -> "DynamoDBClient":
+    """The DynamoDB of this test process."""
+    return _database().client()
+
+
+def make_table(resource: str = "RunsTable") -> str:
+    """A new, empty table, as the template makes it. Returns its name."""
+    name = f"{resource}-{uuid.uuid4().hex}"
+    _database().plan(name, _table(resource))
+    return name
+
+
+def create_table(client: "DynamoDBClient", name: str, resource: str = "RunsTable") -> None:
+    """Make a table as the template makes it, in another DynamoDB."""
+    client.create_table(TableName=name, **_table(resource))
+
+
+@cache
+def _table(resource: str) -> dict[str, Any]:
+    properties: dict[str, Any] = load_template()["Resources"][resource]["Properties"]
+    return {
+        name: properties[name]
+        for name in ("BillingMode", "KeySchema", "AttributeDefinitions", "GlobalSecondaryIndexes")
+        if name in properties
+    }
+
+
+def make_ledger(
+    clock: Callable[[], datetime] = utc_now, settle: timedelta = SETTLE, client: DynamoDB | None = None
+) -> Ledger:
+    """A ledger with a table of its own. ``client`` may stand between it and the table."""
+    return Ledger(client or dynamodb(), make_table(), settle, clock)
+
+
+def make_run(name: str = "one", action: Action = CREATE, target: str | None = "biz_A") -> Run:
+    """The run of an HTTP call with this key."""
+    return Run(
+        run_id=run_id("http", "caller", "POST /chats", name, target),
+        trigger="http",
+        action=action,
+        target=target,
+        api_version="2026-07-08-1",
+    )
+
+
+RUN = make_run()
+GONE = "a" * 32
+"""The id of no run."""
+ERROR = {"type": "RateLimitError", "message": "whop: 429", "status": 429}
+
+
+def item(ledger: Ledger, run: Run = RUN) -> Json:
+    """The row as DynamoDB keeps it."""
+    found = dynamodb().get_item(TableName=ledger.table, Key={"run_id": {"S": run.run_id}}, ConsistentRead=True)
+    return dict(found.get("Item", {}))
+
+
+def stored(ledger: Ledger, run: Run = RUN) -> Row:
+    row = ledger.get(run.run_id)
+    assert row is not None
+    return row
+
+
+def spread_open_rows_less(monkeypatch: pytest.MonkeyPatch) -> tuple[str, ...]:
+    """Few keys of the index of open rows are as good as many for a test, and sooner swept. Returns all of them."""
+    keys = ("open.00", "open.01", "open.02")
+    for module in (rows, reader):
+        monkeypatch.setattr(module, "OPEN_STATES", keys)
+    return ("open", *keys)
+
+
+def overdue(ledger: Ledger, before: datetime) -> list[Row]:
+    """The open runs that the sweep would look after, the longest waiting first."""
+    rows = [row for page in ledger.overdue(before) for row in page]
+    return sorted(rows, key=lambda row: row.due_at or NOON)
+
+
+def refused(act: Callable[[], object]) -> Row | None:
+    """The row that stood against it."""
+    with pytest.raises(RefusedByLedgerError) as caught:
+        act()
+    return caught.value.row
+
+
+def end(ledger: Ledger, status: EndStatus, run: Run = RUN) -> Row:
+    """Bring a run to this end."""
+    row = ledger.claim(run, LEASE)
+    if status == "succeeded":
+        ledger.finish(row, status, chat_id="aich_1", result={"chat": ai_chat()})
+    else:
+        ledger.finish(row, status, error=ERROR)
+    return stored(ledger, run)
+
+
+def replaced(row: Row, **changes: Any) -> Row:
+    return Row(**{**vars(row), **changes})
+
+
+def runs(count: int) -> list[Run]:
+    return [make_run(target=f"biz_{number}") for number in range(count)]

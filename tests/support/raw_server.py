@@ -1,0 +1,160 @@
+"""A server of raw bytes on a free port, which behaves as badly as a test wants."""
+
+import datetime
+import json
+import socket
+import ssl
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from tests.support.fakes import ai_chat
+
+type Behaviour = Callable[["Connection"], None]
+
+DRIP_SECONDS = 0.05
+
+
+class Connection:
+    """One connection, from the server's side."""
+
+    def __init__(self, server: "RawServer", connected: socket.socket, number: int) -> None:
+        self.server = server
+        self.socket = connected
+        self.number = number
+
+    def read_request(self) -> bool:
+        """Read one request with its body, and count it; ``False`` when there is none to come."""
+        received = b""
+        while b"\r\n\r\n" not in received:
+            if not (part := self.receive()):
+                return False
+            received += part
+        head, _, body = received.partition(b"\r\n\r\n")
+        lengths = [line for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:")]
+        missing = int(lengths[0].split(b":")[1]) - len(body) if lengths else 0
+        while missing > 0:
+            missing -= len(self.receive())
+        self.server.requests.append(head.split(b"\r\n")[0].decode())
+        return True
+
+    def receive(self) -> bytes:
+        """What has come; nothing when the client has hung up or the test is over."""
+        while not self.server.stopped.is_set():
+            with suppress(TimeoutError):
+                return self.socket.recv(65536)
+        return b""
+
+    def send(self, content: bytes) -> None:
+        self.socket.sendall(content)
+
+    def answer(self, body: bytes = json.dumps(ai_chat()).encode()) -> None:
+        self.send(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+
+    def drip(self, content: bytes) -> None:
+        """Send the same little again and again, for as long as the test lasts."""
+        while not self.server.stopped.wait(DRIP_SECONDS):
+            self.send(content)
+
+    def wait(self) -> None:
+        """Do nothing for as long as the test lasts."""
+        self.server.stopped.wait()
+
+
+class RawServer:
+    """Gives each connection to ``behaviour`` in a thread of its own.
+
+    Attributes:
+        requests: the first line of each request, in order.
+        connections: how many there were.
+        closed: released once for each connection that the server has closed.
+    """
+
+    def __init__(self, behaviour: Behaviour, tls: ssl.SSLContext | None) -> None:
+        self.requests: list[str] = []
+        self.connections = 0
+        self.closed = threading.Semaphore(0)
+        self.stopped = threading.Event()
+        self._behaviour = behaviour
+        self._tls = tls
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self._listener.getsockname()[1]
+        self._threads = [threading.Thread(target=self._accept)]
+        self._threads[0].start()
+
+    @property
+    def base_url(self) -> str:
+        return f"{'https://localhost' if self._tls else 'http://127.0.0.1'}:{self.port}"
+
+    def stop(self) -> None:
+        self.stopped.set()
+        # A connection wakes up the thread that accepts; closing the listener alone does not.
+        with suppress(OSError):
+            socket.create_connection(("127.0.0.1", self.port)).close()
+        for thread in self._threads:
+            thread.join()
+        self._listener.close()
+
+    def _accept(self) -> None:
+        while True:
+            connected, _ = self._listener.accept()
+            if self.stopped.is_set():
+                connected.close()
+                return
+            self.connections += 1
+            connected.settimeout(10)
+            thread = threading.Thread(target=self._serve, args=(connected, self.connections))
+            self._threads.append(thread)
+            thread.start()
+
+    def _serve(self, connected: socket.socket, number: int) -> None:
+        # A client that hangs up in the middle is what many tests are about.
+        with suppress(OSError), connected, self._secured(connected) as secured:
+            secured.settimeout(0.1)
+            self._behaviour(Connection(self, secured, number))
+        self.closed.release()
+
+    def _secured(self, connected: socket.socket) -> socket.socket:
+        return self._tls.wrap_socket(connected, server_side=True) if self._tls else connected
+
+
+@contextmanager
+def serving(behaviour: Behaviour, tls: ssl.SSLContext | None = None) -> Iterator[RawServer]:
+    """A server for as long as the block lasts."""
+    server = RawServer(behaviour, tls)
+    try:
+        yield server
+    finally:
+        server.stop()
+
+
+def make_certificate(folder: Path) -> tuple[Path, ssl.SSLContext]:
+    """A certificate for ``localhost`` that signs itself, and a server's side of TLS that shows it."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
+    now = datetime.datetime.now(datetime.UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - datetime.timedelta(hours=1))
+        .not_valid_after(now + datetime.timedelta(hours=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    certificate_file, key_file = folder / "certificate.pem", folder / "key.pem"
+    certificate_file.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+    key_file.write_bytes(
+        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    )
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate_file, key_file)
+    return certificate_file, context

@@ -1,0 +1,276 @@
+"""Functions that run in this process, each with the permissions that its role has on the local cloud."""
+
+import contextlib
+import json
+import runpy
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from functools import cache
+from typing import Any, Self
+
+import pytest
+from botocore import xform_name
+from botocore.config import Config
+from botocore.exceptions import ClientError
+from botocore.loaders import create_loader
+from botocore.session import Session, get_session
+
+from aichats import bootstrap
+from aichats.runs.ledger import times
+from local.cloud.deploy import Stack
+from local.cloud.emulator import Emulator
+from tests.support.lambda_calls import http_event, make_context
+from tests.support.template import ROOT, of_type
+
+FUNCTIONS = of_type("AWS::Serverless::Function")
+MAKE_CLIENT: Callable[[str], Any] = bootstrap._make_client.__wrapped__
+LOADER = create_loader()
+"""One for all sessions: to read the models of the services takes most of the time."""
+
+type Json = dict[str, Any]
+
+
+class Later(datetime):
+    """The clock of the code, which a test may put forward."""
+
+    ahead = timedelta(0)
+
+    @classmethod
+    def now(cls, tz: Any = None) -> Self:
+        return super().now(tz) + cls.ahead
+
+
+@dataclass(frozen=True)
+class Permission:
+    """One action on one resource, which a policy of a function's role allows."""
+
+    function: str
+    policy: str
+    action: str
+    resource: str
+
+    def __str__(self) -> str:
+        return f"{self.function} ({self.policy}): {self.action} on {self.resource}"
+
+
+@dataclass(frozen=True)
+class Call:
+    """A call that a function made to AWS."""
+
+    service: str
+    operation: str
+    request: Json
+
+    @property
+    def actions(self) -> set[str]:
+        """The actions that IAM must allow for it."""
+        names = {self.operation}
+        if self.operation == "TransactWriteItems":
+            names = {f"{kind}Item" for write in self.request["TransactItems"] for kind in write}
+        elif self.operation == "SendMessageBatch":
+            names = {"SendMessage"}
+        return {f"{self.service}:{name}" for name in names}
+
+
+@dataclass
+class Roles:
+    """The functions of a deployed stack, what they called, and what was denied.
+
+    Attributes:
+        denied: the messages of AWS.
+        made: the calls of each function.
+        variables: environment variables of all functions that are not as the template has them.
+    """
+
+    account: Emulator
+    stack: Stack
+    denied: list[str] = field(default_factory=list)
+    made: defaultdict[str, list[Call]] = field(default_factory=lambda: defaultdict(list))
+    variables: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._configuration = cache(self._read_configuration)
+        self._credentials = cache(self._assume)
+        self._client = cache(self._make_client)
+
+    # ------------------------------------------------------------------ calls of functions
+
+    def call(self, function: str, event: Json, *, as_root: bool = False, later: timedelta = timedelta(0)) -> Any:
+        """Run a function's code, and note what it calls and what is denied.
+
+        Args:
+            function: its logical id.
+            event: what it is called with.
+            as_root: whether it may do everything. Then its calls are not noted: they only prepare something.
+            later: how much later it is for the code.
+        """
+        variables = self._configuration(function)["Environment"]["Variables"] | self.account.environment()
+        variables |= ({} if as_root else self._credentials(function)) | self.variables
+        with pytest.MonkeyPatch.context() as patch:
+            patch.delenv("AWS_SESSION_TOKEN", raising=False)
+            for name, value in variables.items():
+                patch.setenv(name, value)
+            patch.setattr(Later, "ahead", later)
+            patch.setattr(times, "datetime", Later)
+            with own_application(patch) as session:
+                if not as_root:
+                    self._listen(session, self.made[function])
+                code = runpy.run_path(str(ROOT / FUNCTIONS[function]["CodeUri"] / "app.py"))
+                return code["lambda_handler"](event, make_context(FUNCTIONS[function]["Timeout"]))
+
+    def http(self, method: str, path: str, body: object = None, **how: Any) -> Json:
+        """Return what the HTTP API answers. ``how`` is as in :meth:`call`."""
+        answer = self.call("HttpApiFunction", http_event(method, path, body), **how)
+        assert answer["statusCode"] < 300, answer
+        found: Json = json.loads(answer.get("body") or "{}")
+        return found
+
+    def _listen(self, session: Session, made: list[Call]) -> None:
+        def begins(**call: Any) -> None:
+            model = call["model"]
+            made.append(Call(model.service_model.service_name, model.name, call["params"]))
+
+        def ended(**call: Any) -> None:
+            if (message := denial(call["parsed"])) is not None:
+                self.denied.append(message)
+
+        session.register("before-parameter-build", begins)
+        session.register("after-call", ended)
+
+    # ------------------------------------------------------------------ permissions
+
+    def permissions(self, function: str) -> list[Permission]:
+        """Return all that the function's role allows."""
+        return [
+            Permission(function, name, action, resource)
+            for name, document in self._policies(function).items()
+            for _, action, resource in pairs(document)
+        ]
+
+    def is_spare(self, permission: Permission) -> bool:
+        """Return whether all calls that the function made are allowed without a permission."""
+        with self.without(permission):
+            calls = [call for call in self.made[permission.function] if permission.action in call.actions]
+            return not any(self._is_denied(permission, call) for call in calls)
+
+    def _is_denied(self, permission: Permission, call: Call) -> bool:
+        """Make a call of the function again with its role. What comes of it but a denial does not matter."""
+        client = self._client(call.service, permission.function)
+        try:
+            getattr(client, xform_name(call.operation))(**call.request)
+        except ClientError as error:
+            answer: Any = error.response
+            if (message := denial(answer)) is not None:
+                assert f"not authorized to perform: {permission.action} " in message
+                return True
+        return False
+
+    @contextlib.contextmanager
+    def without(self, permission: Permission) -> Iterator[None]:
+        """Take a permission away for the ``with`` block."""
+        whole = self._policies(permission.function)[permission.policy]
+        rest = [
+            statement | {"Action": action, "Resource": resource}
+            for statement, action, resource in pairs(whole)
+            if (action, resource) != (permission.action, permission.resource)
+        ]
+        # A policy must have a statement.
+        rest = rest or [{"Effect": "Allow", "Action": "sts:GetCallerIdentity", "Resource": "*"}]
+        self._put(permission, whole | {"Statement": rest})
+        try:
+            yield
+        finally:
+            self._put(permission, whole)
+
+    def _policies(self, function: str) -> dict[str, Json]:
+        role, iam = self._role(function), self._client("iam")
+        return {
+            name: iam.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"]
+            for name in iam.list_role_policies(RoleName=role)["PolicyNames"]
+        }
+
+    def _put(self, permission: Permission, document: Json) -> None:
+        role = self._role(permission.function)
+        policy = {"PolicyName": permission.policy, "PolicyDocument": json.dumps(document)}
+        self._client("iam").put_role_policy(RoleName=role, **policy)
+
+    # ------------------------------------------------------------------ what is asked once
+
+    def _role(self, function: str) -> str:
+        arn: str = self._configuration(function)["Role"]
+        return arn.rsplit("/", maxsplit=1)[-1]
+
+    def _read_configuration(self, function: str) -> Any:
+        ask = self.account.clients.functions.get_function_configuration
+        return ask(FunctionName=self.stack.outputs[function])
+
+    def _assume(self, function: str) -> dict[str, str]:
+        """Return the credentials that Lambda gives to a function."""
+        role = self._configuration(function)["Role"]
+        given = self._client("sts").assume_role(RoleArn=role, RoleSessionName=function)["Credentials"]
+        return {
+            "AWS_ACCESS_KEY_ID": given["AccessKeyId"],
+            "AWS_SECRET_ACCESS_KEY": given["SecretAccessKey"],
+            "AWS_SESSION_TOKEN": given["SessionToken"],
+        }
+
+    def _make_client(self, service: str, function: str = "") -> Any:
+        """A client with the credentials of a function, or with those of the account."""
+        own = self.account.environment() | (self._credentials(function) if function else {})
+        return make_session().create_client(
+            service,
+            endpoint_url=self.account.endpoint_url,
+            region_name=own["AWS_REGION"],
+            aws_access_key_id=own["AWS_ACCESS_KEY_ID"],
+            aws_secret_access_key=own["AWS_SECRET_ACCESS_KEY"],
+            aws_session_token=own.get("AWS_SESSION_TOKEN", ""),
+            config=Config(retries={"total_max_attempts": 1}),
+        )
+
+
+def denial(answer: Json) -> str | None:
+    """Return AWS's message if the answer of a call is that it is denied."""
+    error: dict[str, str] = answer.get("Error", {})
+    return error["Message"] if "AccessDenied" in error.get("Code", "") else None
+
+
+def pairs(document: Json) -> Iterator[tuple[Json, str, str]]:
+    """Return each action on each resource of a policy, with its statement."""
+    for statement in document["Statement"]:
+        for action in as_list(statement["Action"]):
+            for resource in as_list(statement["Resource"]):
+                yield statement, action, resource
+
+
+def as_list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def make_session() -> Session:
+    session = get_session()
+    session.register_component("data_loader", LOADER)
+    return session
+
+
+@contextlib.contextmanager
+def own_application(patch: pytest.MonkeyPatch) -> Iterator[Session]:
+    """Let the next application wire itself anew with this session, and close what it opened."""
+    with ExitStack() as opened:
+        session = make_session()
+
+        @cache
+        def make_client(service: str) -> Any:
+            client = MAKE_CLIENT(service)
+            opened.callback(client.close)
+            return client
+
+        patch.setattr(bootstrap, "_session", lambda: session)
+        patch.setattr(bootstrap, "_make_client", make_client)
+        bootstrap.application.cache_clear()
+        yield session
+        if bootstrap.application.cache_info().currsize:
+            bootstrap.application().transport.close()
+        bootstrap.application.cache_clear()

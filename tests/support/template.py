@@ -1,0 +1,65 @@
+"""template.yaml as data, with CloudFormation's short forms written out (``!Ref X`` as ``{"Ref": "X"}``)."""
+
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+ROOT = Path(__file__).resolve().parents[2]
+CODE = "".join(file.read_text() for file in (ROOT / "layers" / "shared" / "aichats").rglob("*.py"))
+"""The source of the layer."""
+METRIC_DIMENSIONS = {
+    "AWS/ApiGateway": "ApiId",
+    "AWS/DynamoDB": "TableName",
+    "AWS/Lambda": "FunctionName",
+    "AWS/SQS": "QueueName",
+    "aichats": "service",
+}
+"""The dimension that metrics of a namespace have: an alarm on another one never fires."""
+
+
+class _Loader(yaml.CSafeLoader):
+    pass
+
+
+def _intrinsic(loader: _Loader, suffix: str, node: yaml.Node) -> dict[str, Any]:
+    name = suffix if suffix in {"Ref", "Condition"} else f"Fn::{suffix}"
+    match node:
+        case yaml.ScalarNode():
+            value: Any = loader.construct_scalar(node)
+            if name == "Fn::GetAtt":
+                value = str(value).split(".")
+        case yaml.SequenceNode():
+            value = loader.construct_sequence(node, deep=True)
+        case yaml.MappingNode():
+            value = loader.construct_mapping(node, deep=True)
+        case _:
+            raise TypeError(f"unknown node {node}")
+    return {name: value}
+
+
+_Loader.add_multi_constructor("!", _intrinsic)
+
+
+@cache
+def load_template() -> dict[str, Any]:
+    """The template."""
+    loader = _Loader((ROOT / "template.yaml").read_text())
+    template: dict[str, Any] = loader.get_single_data()
+    return template
+
+
+def of_type(kind: str) -> dict[str, dict[str, Any]]:
+    """Return the properties of all resources of a type, by logical id."""
+    resources = load_template()["Resources"]
+    return {name: part.get("Properties", {}) for name, part in resources.items() if part["Type"] == kind}
+
+
+def walk(node: Any, path: tuple[str, ...] = ()) -> list[tuple[tuple[str, ...], Any]]:
+    """Every node below with its path."""
+    found = [(path, node)]
+    items = node.items() if isinstance(node, dict) else enumerate(node) if isinstance(node, list) else ()
+    for key, value in items:
+        found += walk(value, (*path, str(key)))
+    return found
