@@ -26,7 +26,7 @@ from aichats.runs.ledger.ledger import Ledger
 from aichats.runs.model import Run, run_id
 from aichats.runs.perform import Performer
 from aichats.runs.providers.marks import preparation
-from aichats.runs.providers.whop import WhopActions
+from aichats.runs.providers.whop import WhopProvider
 from aichats.runs.queue import Message, Queue
 from aichats.whop import WhopClient
 from benchmarks.memory_table import MemoryTable
@@ -167,7 +167,7 @@ class Stack:
         prepare = preparation("runs", mark_titles=True)
         self.ledger = Ledger(Slow(self.time, table), "runs", settle, self.time, prepare)
         client = WhopClient("a-key", "https://whop.invalid/api/v1", timeout=20, transport=self.whop)
-        actions = WhopActions(lambda *_: client, timedelta(seconds=20), self.ledger)
+        actions = WhopProvider(lambda *_: client, timedelta(seconds=20), self.ledger)
         queue = Queue(lambda: self.messages, "https://runs", "https://slow-runs", "https://dead-letters")
         self._dispatcher = Dispatcher(self.ledger, Performer(self.ledger, {"whop": actions}), queue)
         self._at_rest = replace(self.ledger, client=table)

@@ -16,12 +16,12 @@ from typing import Any
 
 from aichats.automations.missed import MissedSlots
 from aichats.automations.model import Automation
-from aichats.automations.reconcile import Keeper
+from aichats.automations.reconcile import AutomationService
 from aichats.automations.row import item_of, next_row
-from aichats.automations.run_factory import Firing
+from aichats.automations.run_factory import RunFactory
 from aichats.automations.scheduler import Schedules
-from aichats.automations.sweep import Round
-from aichats.automations.table import AutomationStore
+from aichats.automations.sweep import Sweep
+from aichats.automations.table import AutomationTable
 from aichats.automations.turns import WORKERS, Places
 from aichats.aws.observability import logger, metrics
 from aichats.aws.table import encode
@@ -33,7 +33,7 @@ from aichats.runs.ledger.times import to_text
 from aichats.runs.model import Run, run_id
 from aichats.runs.perform import Performer
 from aichats.runs.queue import Queue
-from aichats.runs.stranded import Sweeper
+from aichats.runs.stranded import StrandedRuns
 from benchmarks.sweep_cloud import BEGUN, CALL, Cloud, Json
 
 TIME = 120.0
@@ -77,7 +77,7 @@ class Stack:
     """A stack whose sweep goes round."""
 
     cloud: Cloud
-    round: Round
+    sweep: Sweep
 
     def left(self) -> int:
         """Return how many automations and runs the sweep has still to deal with."""
@@ -115,7 +115,7 @@ def go_round(scenario: Scenario, automations: int, runs: int) -> tuple[int, bool
         stack.cloud.calls.clear()
         metrics.clear_metrics()
         with redirect_stdout(io.StringIO()):
-            stack.round.go(TIME)
+            stack.sweep.run(TIME)
         took, left = stack.cloud.now - begun, stack.left()
         in_time &= took <= TIME
         calls = ", ".join(f"{name} {times}" for name, times in sorted(stack.cloud.calls.items()))
@@ -136,12 +136,14 @@ def make_stack(scenario: Scenario, automations: int, runs: int) -> Stack:
     cloud.runs = dict(map(overdue, range(runs)))
     ledger = Ledger(client, "runs", timedelta(seconds=60), cloud.clock)
     dispatcher = Dispatcher(ledger, Performer(ledger, {}), Queue(lambda: client, "quick", "slow", "dead"))
-    store = AutomationStore(client, "automations", cloud.clock)
-    firing = Firing(lambda _: "2026-07-08-1", 32768)
+    store = AutomationTable(client, "automations", cloud.clock)
+    firing = RunFactory(lambda _: "2026-07-08-1", 32768)
     missed = MissedSlots(store, ledger, dispatcher, firing, timedelta(minutes=5), cloud.clock)
-    keeper = Keeper(store, schedules, cloud.clock)
+    keeper = AutomationService(store, schedules, cloud.clock)
     places = Places(client, "runs")
-    return Stack(cloud, Round(Sweeper(ledger, dispatcher), store, missed, keeper, places, cloud.time, cloud.call_all))
+    return Stack(
+        cloud, Sweep(StrandedRuns(ledger, dispatcher), store, missed, keeper, places, cloud.time, cloud.call_all)
+    )
 
 
 def add_automations(cloud: Cloud, schedules: Schedules, number: int, *, aligned: bool) -> None:

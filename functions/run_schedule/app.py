@@ -9,7 +9,7 @@ from aichats.bootstrap import application
 from aichats.invocation import invocation
 
 app = application()
-ticks = app.ticks
+ticks = app.schedule_events
 
 
 @logger.inject_lambda_context(clear_state=True)

@@ -8,7 +8,7 @@ from aichats.aws.observability import count, logger, metrics
 from aichats.bootstrap import application
 
 app = application()
-sweep = app.round
+sweep = app.sweep
 
 
 @logger.inject_lambda_context(clear_state=True)
@@ -23,4 +23,4 @@ def lambda_handler(_event: dict[str, Any], context: LambdaContext) -> dict[str, 
         Exception: a part failed; the others were done all the same.
     """
     count("Sweeps")
-    return sweep.go(context.get_remaining_time_in_millis() / 1000)
+    return sweep.run(context.get_remaining_time_in_millis() / 1000)

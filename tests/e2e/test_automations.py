@@ -10,9 +10,9 @@ from typing import Any
 import httpx
 import pytest
 
-from aichats.automations.reconcile import Keeper, Repair
+from aichats.automations.reconcile import AutomationService, Repair
 from aichats.automations.scheduler import Schedules
-from aichats.automations.table import AutomationStore
+from aichats.automations.table import AutomationTable
 from local.cloud.scheduler import Scheduler
 from local.repeat import repeating
 from local.system import System
@@ -186,7 +186,7 @@ def test_a_schedule_that_was_changed_or_that_nobody_wants_is_repaired_ten_minute
     }
 
 
-def keeper_of(automations: Automations, later: timedelta) -> Keeper:
+def keeper_of(automations: Automations, later: timedelta) -> AutomationService:
     """What the sweep heals with, at a later time."""
 
     def clock() -> datetime:
@@ -197,7 +197,7 @@ def keeper_of(automations: Automations, later: timedelta) -> Keeper:
     target = read_schedule(automations, "weekly")["Target"]
     arns = target["Arn"], target["RoleArn"], target["DeadLetterConfig"]["Arn"]
     schedules = Schedules(clients.schedules, system.stack.name, outputs["ScheduleGroup"], *arns, clock)
-    return Keeper(AutomationStore(clients.dynamodb, outputs["AutomationsTable"], clock), schedules, clock)
+    return AutomationService(AutomationTable(clients.dynamodb, outputs["AutomationsTable"], clock), schedules, clock)
 
 
 def read_schedule(automations: Automations, name: str) -> Any:

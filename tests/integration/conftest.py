@@ -7,7 +7,7 @@ from contextlib import contextmanager
 import pytest
 
 from aichats import bootstrap
-from aichats.automations.table import AutomationStore
+from aichats.automations.table import AutomationTable
 from aichats.aws.observability import logger, metrics
 from aichats.bootstrap import application
 from aichats.runs.ledger.ledger import Ledger
@@ -78,7 +78,7 @@ def ledger(clock: Clock) -> Ledger:
 
 
 @pytest.fixture
-def store(clock: Clock) -> AutomationStore:
+def store(clock: Clock) -> AutomationTable:
     return make_store(clock)
 
 

@@ -9,8 +9,8 @@ import pytest
 from aichats.automations import listening as listening_items
 from aichats.automations.expressed import DynamoDB
 from aichats.automations.model import Automation
-from aichats.automations.row import Head
-from aichats.automations.table import AutomationStore
+from aichats.automations.row import RowHeader
+from aichats.automations.table import AutomationTable
 from aichats.aws.table import decode, encode
 from tests.support.automations import CRON, WEBHOOK, automation, listening, make_store
 from tests.support.automations_table import NAME
@@ -43,7 +43,7 @@ def client() -> Counting:
 
 
 @pytest.fixture
-def store(client: Counting) -> AutomationStore:
+def store(client: Counting) -> AutomationTable:
     counted: DynamoDB = client
     return make_store(client=counted)
 
@@ -54,17 +54,17 @@ def upgraded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(listening_items, "UPGRADE_SECONDS", 0.0)
 
 
-def heard(store: AutomationStore, event_type: str = "payment.failed") -> list[str]:
+def heard(store: AutomationTable, event_type: str = "payment.failed") -> list[str]:
     return sorted(row.name for row in store.listeners(event_type))
 
 
-def items(store: AutomationStore) -> set[str]:
+def items(store: AutomationTable) -> set[str]:
     """The keys of the items beside the rows."""
     keys = {item["name"]["S"] for item in dynamodb().scan(TableName=store.table, ConsistentRead=True)["Items"]}
     return {key for key in keys if ":" in key}
 
 
-def write_as_before(store: AutomationStore, definition: Automation, name: str = NAME) -> None:
+def write_as_before(store: AutomationTable, definition: Automation, name: str = NAME) -> None:
     """Write a row as the version before did, which had no items beside its rows."""
     store.put(name, definition)
     row = decode(dynamodb().get_item(TableName=store.table, Key={"name": {"S": name}})["Item"])
@@ -77,13 +77,13 @@ def write_as_before(store: AutomationStore, definition: Automation, name: str = 
 # ---------------------------------------------------------------------------------------------- what a webhook reads
 
 
-def heal(store: AutomationStore, heads: Sequence[Head] | None = None) -> list[str]:
+def heal(store: AutomationTable, heads: Sequence[RowHeader] | None = None) -> list[str]:
     """Correct the items. Returns the names of the automations whose items were corrected."""
     corrections = store.listening.corrections(store.contents().heads if heads is None else heads)
     return [name for name, correct in corrections.items() if correct()]
 
 
-def test_only_the_automations_that_listen_to_the_type_are_read(store: AutomationStore) -> None:
+def test_only_the_automations_that_listen_to_the_type_are_read(store: AutomationTable) -> None:
     for number in range(12):
         store.put(f"other-{number}", automation(listening("membership.activated")))
     store.put("one", automation(listening("payment.failed", "payment.succeeded")))
@@ -94,7 +94,7 @@ def test_only_the_automations_that_listen_to_the_type_are_read(store: Automation
 
 
 @pytest.mark.usefixtures("upgraded")
-def test_a_type_that_nobody_listens_to_costs_one_query_without_items(store: AutomationStore, client: Counting) -> None:
+def test_a_type_that_nobody_listens_to_costs_one_query_without_items(store: AutomationTable, client: Counting) -> None:
     store.put(NAME, WEBHOOK)
     assert heard(store, "plan.created") == []
     client.calls.clear()
@@ -104,7 +104,7 @@ def test_a_type_that_nobody_listens_to_costs_one_query_without_items(store: Auto
     assert (client.calls, client.items) == (Counter(query=1), 0)
 
 
-def test_however_many_listen_they_are_read_a_hundred_at_a_time(store: AutomationStore, client: Counting) -> None:
+def test_however_many_listen_they_are_read_a_hundred_at_a_time(store: AutomationTable, client: Counting) -> None:
     for number in range(101):
         store.put(f"automation-{number}", WEBHOOK)
     client.calls.clear()
@@ -113,20 +113,20 @@ def test_however_many_listen_they_are_read_a_hundred_at_a_time(store: Automation
     assert client.calls["batch_get_item"] == 2
 
 
-def test_rows_that_are_larger_than_one_answer_are_all_read(store: AutomationStore) -> None:
+def test_rows_that_are_larger_than_one_answer_are_all_read(store: AutomationTable) -> None:
     for number in range(60):
         store.put(f"large-{number}", automation(listening() | {"description": "d" * 500, "action": LARGE}))
 
     assert len(heard(store)) == 60
 
 
-def test_an_event_type_may_be_called_as_the_rows_of_older_versions_are(store: AutomationStore) -> None:
+def test_an_event_type_may_be_called_as_the_rows_of_older_versions_are(store: AutomationTable) -> None:
     store.put(NAME, automation(listening("webhook", "event:webhook")))
 
     assert heard(store, "webhook") == heard(store, "event:webhook") == [NAME]
 
 
-def test_an_event_type_that_is_named_twice_is_one(store: AutomationStore) -> None:
+def test_an_event_type_that_is_named_twice_is_one(store: AutomationTable) -> None:
     store.put(NAME, automation(listening("payment.failed", "payment.failed")))
 
     assert heard(store) == [NAME]
@@ -135,7 +135,7 @@ def test_an_event_type_that_is_named_twice_is_one(store: AutomationStore) -> Non
 # ---------------------------------------------------------------------------------------------- what changes them
 
 
-def test_a_change_of_its_events_changes_what_it_hears(store: AutomationStore) -> None:
+def test_a_change_of_its_events_changes_what_it_hears(store: AutomationTable) -> None:
     store.put(NAME, automation(listening("a.b", "c.d")))
     store.put(NAME, automation(listening("c.d", "e.f")))
 
@@ -144,14 +144,14 @@ def test_a_change_of_its_events_changes_what_it_hears(store: AutomationStore) ->
 
 
 @pytest.mark.parametrize("definition", [CRON, automation(listening(enabled=False))])
-def test_what_listens_no_more_has_no_items(store: AutomationStore, definition: Automation) -> None:
+def test_what_listens_no_more_has_no_items(store: AutomationTable, definition: Automation) -> None:
     store.put(NAME, WEBHOOK)
     store.put(NAME, definition)
 
     assert (heard(store), items(store)) == ([], set())
 
 
-def test_a_deletion_takes_its_items_with_it(store: AutomationStore) -> None:
+def test_a_deletion_takes_its_items_with_it(store: AutomationTable) -> None:
     store.put(NAME, WEBHOOK)
     row = store.begin_delete(NAME)
     assert row is not None
@@ -161,7 +161,7 @@ def test_a_deletion_takes_its_items_with_it(store: AutomationStore) -> None:
     assert items(store) == set()
 
 
-def test_as_many_types_as_there_may_be_can_all_be_replaced_at_once(store: AutomationStore) -> None:
+def test_as_many_types_as_there_may_be_can_all_be_replaced_at_once(store: AutomationTable) -> None:
     store.put(NAME, automation(listening(*(f"old.{number}" for number in range(50)))))
     store.put(NAME, automation(listening(*(f"new.{number}" for number in range(50)))))
 
@@ -172,13 +172,13 @@ def test_as_many_types_as_there_may_be_can_all_be_replaced_at_once(store: Automa
 
 
 def test_of_two_changes_at_once_the_items_are_those_of_the_one_that_stands(
-    store: AutomationStore, client: Counting
+    store: AutomationTable, client: Counting
 ) -> None:
     store.put(NAME, automation(listening("a.b")))
 
     def meanwhile() -> None:
         client.before = lambda: None
-        AutomationStore(dynamodb(), store.table).put(NAME, automation(listening("c.d")))
+        AutomationTable(dynamodb(), store.table).put(NAME, automation(listening("c.d")))
 
     client.before = meanwhile
     store.put(NAME, automation(listening("e.f")))
@@ -187,7 +187,7 @@ def test_of_two_changes_at_once_the_items_are_those_of_the_one_that_stands(
     assert heard(store, "e.f") == [NAME]
 
 
-def test_items_are_no_automations(store: AutomationStore) -> None:
+def test_items_are_no_automations(store: AutomationTable) -> None:
     store.put(NAME, WEBHOOK)
 
     assert [row.name for row in store.list()] == [head.name for head in store.contents().heads] == [NAME]
@@ -199,7 +199,7 @@ def test_items_are_no_automations(store: AutomationStore) -> None:
 
 @pytest.mark.usefixtures("upgraded")
 def test_a_row_of_an_older_version_is_heard_and_gets_its_items_from_the_sweep(
-    store: AutomationStore, client: Counting
+    store: AutomationTable, client: Counting
 ) -> None:
     write_as_before(store, automation(listening("payment.failed", "payment.succeeded")))
     store.put("new", WEBHOOK)
@@ -216,7 +216,7 @@ def test_a_row_of_an_older_version_is_heard_and_gets_its_items_from_the_sweep(
     assert client.calls == Counter(query=3, batch_get_item=2)
 
 
-def test_a_row_that_older_code_writes_during_the_upgrade_is_heard(store: AutomationStore) -> None:
+def test_a_row_that_older_code_writes_during_the_upgrade_is_heard(store: AutomationTable) -> None:
     """Functions are not updated at the same moment."""
     assert heard(store) == []
 
@@ -225,7 +225,7 @@ def test_a_row_that_older_code_writes_during_the_upgrade_is_heard(store: Automat
     assert heard(store) == [NAME]
 
 
-def test_a_row_of_an_older_version_that_is_put_anew_has_its_items(store: AutomationStore) -> None:
+def test_a_row_of_an_older_version_that_is_put_anew_has_its_items(store: AutomationTable) -> None:
     write_as_before(store, WEBHOOK)
     store.put(NAME, automation(listening("payment.failed", filter="data.amount > `1`")))
 
@@ -233,7 +233,7 @@ def test_a_row_of_an_older_version_that_is_put_anew_has_its_items(store: Automat
     assert heal(store) == []
 
 
-def test_items_that_are_missing_or_superfluous_are_corrected(store: AutomationStore) -> None:
+def test_items_that_are_missing_or_superfluous_are_corrected(store: AutomationTable) -> None:
     store.put(NAME, WEBHOOK)
     dynamodb().delete_item(TableName=store.table, Key={"name": {"S": f"{NAME}:payment.failed"}})
     for key in (f"{NAME}:plan.created", "gone:payment.failed"):
@@ -245,7 +245,7 @@ def test_items_that_are_missing_or_superfluous_are_corrected(store: AutomationSt
     assert items(store) == {f"{NAME}:payment.failed"}
 
 
-def test_what_changed_since_it_was_read_is_not_corrected(store: AutomationStore) -> None:
+def test_what_changed_since_it_was_read_is_not_corrected(store: AutomationTable) -> None:
     store.put(NAME, automation(listening("a.b")))
     heads = store.contents().heads
     store.put(NAME, automation(listening("c.d")))

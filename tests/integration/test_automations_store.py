@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from aichats.automations.model import Automation
-from aichats.automations.table import MAX_BYTES, AutomationStore
+from aichats.automations.table import MAX_BYTES, AutomationTable
 from aichats.errors import InputError
 from tests.support.automations import ACTION, CRON, RATE, WEBHOOK, at, automation, listening, scheduled
 from tests.support.automations_table import NAME, item, read, refused
@@ -14,7 +14,7 @@ from tests.support.ledgers import NOON, Clock
 # ---------------------------------------------------------------------------------------------- put
 
 
-def test_a_new_automation_is_kept_as_its_first_version(store: AutomationStore) -> None:
+def test_a_new_automation_is_kept_as_its_first_version(store: AutomationTable) -> None:
     row, created = store.put(NAME, CRON)
 
     assert created
@@ -25,7 +25,7 @@ def test_a_new_automation_is_kept_as_its_first_version(store: AutomationStore) -
     assert store.get(NAME) == row
 
 
-def test_another_definition_is_the_next_version_of_the_same_automation(store: AutomationStore, clock: Clock) -> None:
+def test_another_definition_is_the_next_version_of_the_same_automation(store: AutomationTable, clock: Clock) -> None:
     first, _ = store.put(NAME, CRON)
     clock.forward(seconds=90)
 
@@ -37,7 +37,7 @@ def test_another_definition_is_the_next_version_of_the_same_automation(store: Au
     assert store.get(NAME) == row
 
 
-def test_the_definition_that_stands_already_changes_nothing(store: AutomationStore, clock: Clock) -> None:
+def test_the_definition_that_stands_already_changes_nothing(store: AutomationTable, clock: Clock) -> None:
     first, _ = store.put(NAME, CRON)
     before = item(store)
     clock.forward(seconds=90)
@@ -46,13 +46,13 @@ def test_the_definition_that_stands_already_changes_nothing(store: AutomationSto
     assert item(store) == before
 
 
-def test_what_was_and_comes_back_is_another_version(store: AutomationStore) -> None:
+def test_what_was_and_comes_back_is_another_version(store: AutomationTable) -> None:
     etags = [store.put(NAME, definition)[0].etag for definition in (CRON, RATE, CRON)]
 
     assert len(set(etags)) == 3
 
 
-def test_a_definition_that_the_table_could_not_hold_is_refused(store: AutomationStore) -> None:
+def test_a_definition_that_the_table_could_not_hold_is_refused(store: AutomationTable) -> None:
     targets = [f"biz_{number:0100}" for number in range(1000)]
     large = {**scheduled(message="m" * 131_072), "targets": targets}
 
@@ -66,7 +66,7 @@ def test_a_definition_that_the_table_could_not_hold_is_refused(store: Automation
 # ---------------------------------------------------------------------------------------------- delete
 
 
-def test_an_automation_that_is_being_deleted_is_gone_for_everybody(store: AutomationStore) -> None:
+def test_an_automation_that_is_being_deleted_is_gone_for_everybody(store: AutomationTable) -> None:
     store.put(NAME, WEBHOOK)
 
     row = store.begin_delete(NAME)
@@ -81,7 +81,7 @@ def test_an_automation_that_is_being_deleted_is_gone_for_everybody(store: Automa
     assert store.begin_delete(NAME) is None
 
 
-def test_what_is_written_while_it_is_deleted_begins_anew_and_stays(store: AutomationStore, clock: Clock) -> None:
+def test_what_is_written_while_it_is_deleted_begins_anew_and_stays(store: AutomationTable, clock: Clock) -> None:
     first, _ = store.put(NAME, RATE)
     deleting = store.begin_delete(NAME)
     assert deleting is not None
@@ -96,7 +96,7 @@ def test_what_is_written_while_it_is_deleted_begins_anew_and_stays(store: Automa
     assert store.get(NAME) == row
 
 
-def test_what_is_being_deleted_cannot_be_changed_on_a_condition(store: AutomationStore) -> None:
+def test_what_is_being_deleted_cannot_be_changed_on_a_condition(store: AutomationTable) -> None:
     row, _ = store.put(NAME, CRON)
     store.begin_delete(NAME)
 
@@ -107,7 +107,7 @@ def test_what_is_being_deleted_cannot_be_changed_on_a_condition(store: Automatio
 # ---------------------------------------------------------------------------------------------- found
 
 
-def test_all_are_listed_by_name_however_many_pages_they_take(store: AutomationStore) -> None:
+def test_all_are_listed_by_name_however_many_pages_they_take(store: AutomationTable) -> None:
     names = [f"automation-{number:02}" for number in range(12)]
     for name in reversed(names):
         # A page holds 1 MB.
@@ -116,7 +116,7 @@ def test_all_are_listed_by_name_however_many_pages_they_take(store: AutomationSt
     assert [row.name for row in store.list()] == names
 
 
-def test_those_that_listen_are_found_and_no_others(store: AutomationStore) -> None:
+def test_those_that_listen_are_found_and_no_others(store: AutomationTable) -> None:
     store.put("listens", WEBHOOK)
     store.put("off", automation(listening(enabled=False)))
     store.put("clock", CRON)
@@ -128,7 +128,7 @@ def test_those_that_listen_are_found_and_no_others(store: AutomationStore) -> No
     assert [row.name for row in store.listeners("payment.failed")] == ["listens"]
 
 
-def test_rows_are_found_in_whatever_state(store: AutomationStore) -> None:
+def test_rows_are_found_in_whatever_state(store: AutomationTable) -> None:
     for name, definition in {"on": CRON, "off": automation(scheduled(enabled=False)), "listens": WEBHOOK}.items():
         store.put(name, definition)
     store.finish(store.put("done", at(NOON + timedelta(hours=1)))[0])
@@ -138,7 +138,7 @@ def test_rows_are_found_in_whatever_state(store: AutomationStore) -> None:
     assert {row.name for row in store.rows()} == {"on", "off", "listens", "done", "deleted"}
 
 
-def test_a_row_knows_its_next_slot(store: AutomationStore, clock: Clock) -> None:
+def test_a_row_knows_its_next_slot(store: AutomationTable, clock: Clock) -> None:
     rate, _ = store.put("rate", RATE)
     assert rate.next_slot(NOON) == NOON + timedelta(minutes=1)
     assert rate.fires_after(clock.now)
@@ -147,13 +147,13 @@ def test_a_row_knows_its_next_slot(store: AutomationStore, clock: Clock) -> None
     assert not listening_row.fires_after(NOON)
 
 
-def test_texts_in_any_script_are_kept_in_their_own_size(store: AutomationStore) -> None:
+def test_texts_in_any_script_are_kept_in_their_own_size(store: AutomationTable) -> None:
     store.put(NAME, automation(scheduled(message="週" * 43_690)))
 
     assert read(store).automation == automation(scheduled(message="週" * 43_690))
 
 
-def test_rows_are_read_as_they_are_even_if_limits_are_lower_now(store: AutomationStore) -> None:
+def test_rows_are_read_as_they_are_even_if_limits_are_lower_now(store: AutomationTable) -> None:
     large = Automation.model_validate(scheduled(message="m" * 100_000), context={"max_message_bytes": 131072})
 
     store.put(NAME, large)

@@ -5,14 +5,14 @@ from datetime import datetime, timedelta
 import pytest
 
 from aichats.automations.model import Automation
-from aichats.automations.table import KEEP_DONE, AutomationStore
+from aichats.automations.table import KEEP_DONE, AutomationTable
 from tests.support.automations import CRON, RATE, WEBHOOK, at, automation, listening, scheduled
 from tests.support.automations_table import NAME, item, read
 from tests.support.fakes import Json
 from tests.support.ledgers import NOON, Clock, dynamodb
 
 
-def test_a_rate_keeps_its_start_while_its_clockwork_stays(store: AutomationStore, clock: Clock) -> None:
+def test_a_rate_keeps_its_start_while_its_clockwork_stays(store: AutomationTable, clock: Clock) -> None:
     row, _ = store.put(NAME, RATE)
     assert row.rate_start == NOON + timedelta(minutes=1)
     clock.forward(minutes=7)
@@ -35,7 +35,7 @@ def test_a_rate_keeps_its_start_while_its_clockwork_stays(store: AutomationStore
     ],
 )
 def test_a_rate_with_another_clockwork_is_counted_anew(
-    store: AutomationStore, clock: Clock, definition: Json, start: datetime | None
+    store: AutomationTable, clock: Clock, definition: Json, start: datetime | None
 ) -> None:
     store.put(NAME, RATE)
     clock.forward(minutes=7)
@@ -44,7 +44,7 @@ def test_a_rate_with_another_clockwork_is_counted_anew(
     assert read(store).rate_start == start
 
 
-def test_slots_count_as_unchecked_from_the_moment_the_trigger_was_written(store: AutomationStore, clock: Clock) -> None:
+def test_slots_count_as_unchecked_from_the_moment_the_trigger_was_written(store: AutomationTable, clock: Clock) -> None:
     row, _ = store.put(NAME, CRON)
     clock.forward(hours=1)
     store.mark_checked([row], NOON + timedelta(minutes=30))
@@ -69,7 +69,7 @@ def test_slots_count_as_unchecked_from_the_moment_the_trigger_was_written(store:
     ],
 )
 def test_slots_stay_unchecked_as_long_as_they_are_the_same(
-    store: AutomationStore, clock: Clock, before: Json, after: Json, *, is_kept: bool
+    store: AutomationTable, clock: Clock, before: Json, after: Json, *, is_kept: bool
 ) -> None:
     store.put(NAME, automation(scheduled("cron(30 * * * ? *)", **before)))
     clock.forward(hours=1)
@@ -83,7 +83,7 @@ def test_slots_stay_unchecked_as_long_as_they_are_the_same(
     ("before", "after"), [(WEBHOOK, CRON), (CRON, WEBHOOK), (WEBHOOK, automation(listening("plan.created")))]
 )
 def test_what_listens_has_no_slots_to_check(
-    store: AutomationStore, clock: Clock, before: Automation, after: Automation
+    store: AutomationTable, clock: Clock, before: Automation, after: Automation
 ) -> None:
     store.put(NAME, before)
     clock.forward(hours=1)
@@ -91,33 +91,37 @@ def test_what_listens_has_no_slots_to_check(
     assert store.put(NAME, after)[0].checked_until == clock.now
 
 
-def test_when_targets_changed_is_known_until_they_change_again(store: AutomationStore, clock: Clock) -> None:
-    assert store.put(NAME, CRON)[0].targets_at == NOON
+def test_when_targets_changed_is_known_until_they_change_again(store: AutomationTable, clock: Clock) -> None:
+    assert store.put(NAME, CRON)[0].targets_changed_at == NOON
     for definition in (scheduled(message="another"), scheduled("rate(5 minutes)")):
         clock.forward(hours=1)
-        assert store.put(NAME, automation(definition))[0].targets_at == NOON
+        assert store.put(NAME, automation(definition))[0].targets_changed_at == NOON
 
     others = automation(scheduled() | {"targets": ["biz_B"]})
-    assert store.put(NAME, others)[0].targets_at == clock.forward(hours=0) == read(store).targets_at
+    assert store.put(NAME, others)[0].targets_changed_at == clock.forward(hours=0) == read(store).targets_changed_at
     store.begin_delete(NAME)
     clock.forward(hours=1)
-    assert store.put(NAME, others)[0].targets_at == clock.now
+    assert store.put(NAME, others)[0].targets_changed_at == clock.now
 
 
-def test_when_the_trigger_changed_is_known_until_it_changes_again(store: AutomationStore, clock: Clock) -> None:
+def test_when_the_trigger_changed_is_known_until_it_changes_again(store: AutomationTable, clock: Clock) -> None:
     store.put(NAME, CRON)
     clock.forward(hours=1)
     others = scheduled() | {"targets": ["biz_B"], "description": "why"}
-    assert store.put(NAME, automation(others))[0].trigger_at == NOON == read(store).trigger_at
+    assert store.put(NAME, automation(others))[0].trigger_changed_at == NOON == read(store).trigger_changed_at
     clock.forward(hours=1)
 
-    assert store.put(NAME, automation(scheduled(enabled=False)))[0].trigger_at == clock.now == read(store).trigger_at
+    assert (
+        store.put(NAME, automation(scheduled(enabled=False)))[0].trigger_changed_at
+        == clock.now
+        == read(store).trigger_changed_at
+    )
     store.begin_delete(NAME)
     clock.forward(hours=1)
-    assert store.put(NAME, automation(scheduled(enabled=False)))[0].trigger_at == clock.now
+    assert store.put(NAME, automation(scheduled(enabled=False)))[0].trigger_changed_at == clock.now
 
 
-def test_where_nobody_kept_when_the_trigger_changed_it_changed_with_the_row(store: AutomationStore) -> None:
+def test_where_nobody_kept_when_the_trigger_changed_it_changed_with_the_row(store: AutomationTable) -> None:
     store.put(NAME, CRON)
     dynamodb().update_item(
         TableName=store.table,
@@ -126,17 +130,17 @@ def test_where_nobody_kept_when_the_trigger_changed_it_changed_with_the_row(stor
         ExpressionAttributeValues={":later": {"S": "2026-11-20T12:30:00.000Z"}},
     )
 
-    assert read(store).trigger_at == NOON + timedelta(minutes=30)
+    assert read(store).trigger_changed_at == NOON + timedelta(minutes=30)
 
 
-def test_checking_changes_no_version(store: AutomationStore) -> None:
+def test_checking_changes_no_version(store: AutomationTable) -> None:
     row, _ = store.put(NAME, CRON)
     store.mark_checked([row], NOON + timedelta(hours=1))
 
     assert (read(store).etag, read(store).changed_at) == (row.etag, row.changed_at)
 
 
-def test_a_one_off_that_is_done_is_kept_for_seven_days(store: AutomationStore, clock: Clock) -> None:
+def test_a_one_off_that_is_done_is_kept_for_seven_days(store: AutomationTable, clock: Clock) -> None:
     row, _ = store.put(NAME, at(NOON + timedelta(hours=1)))
     clock.forward(hours=3)
 
@@ -145,14 +149,14 @@ def test_a_one_off_that_is_done_is_kept_for_seven_days(store: AutomationStore, c
     assert (read(store).state, read(store).changed_at) == ("done", clock.now)
 
 
-def test_any_other_that_is_done_is_kept(store: AutomationStore) -> None:
+def test_any_other_that_is_done_is_kept(store: AutomationTable) -> None:
     row, _ = store.put(NAME, automation(scheduled(end="2026-11-24T00:00:00Z")))
 
     assert store.finish(row)
     assert "ttl" not in item(store)
 
 
-def test_what_is_done_lives_again_when_it_is_written_anew(store: AutomationStore) -> None:
+def test_what_is_done_lives_again_when_it_is_written_anew(store: AutomationTable) -> None:
     store.finish(store.put(NAME, at(NOON + timedelta(hours=1)))[0])
 
     row, created = store.put(NAME, at(NOON + timedelta(hours=2)))
@@ -161,7 +165,7 @@ def test_what_is_done_lives_again_when_it_is_written_anew(store: AutomationStore
     assert "ttl" not in item(store)
 
 
-def test_what_is_done_is_deleted_without_a_trace(store: AutomationStore) -> None:
+def test_what_is_done_is_deleted_without_a_trace(store: AutomationTable) -> None:
     store.finish(store.put(NAME, at(NOON + timedelta(hours=1)))[0])
 
     row = store.begin_delete(NAME)

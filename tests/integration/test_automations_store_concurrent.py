@@ -8,7 +8,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from aichats.automations.row import AutomationRow
-from aichats.automations.table import AutomationStore
+from aichats.automations.table import AutomationTable
 from tests.support.automations import CRON, RATE, WEBHOOK, at, make_store
 from tests.support.automations_table import NAME, item, read, refused
 from tests.support.crashing import FaultyAws, World
@@ -38,17 +38,17 @@ def meanwhile() -> Meanwhile:
 
 
 @pytest.fixture
-def disturbed(clock: Clock, meanwhile: Meanwhile) -> AutomationStore:
+def disturbed(clock: Clock, meanwhile: Meanwhile) -> AutomationTable:
     """A store between whose reads and writes somebody else acts."""
     client: Any = meanwhile
     return make_store(clock, client)
 
 
-def quiet(store: AutomationStore) -> AutomationStore:
-    return AutomationStore(dynamodb(), store.table, store.clock)
+def quiet(store: AutomationTable) -> AutomationTable:
+    return AutomationTable(dynamodb(), store.table, store.clock)
 
 
-def test_of_two_that_change_the_same_version_one_is_refused(disturbed: AutomationStore, meanwhile: Meanwhile) -> None:
+def test_of_two_that_change_the_same_version_one_is_refused(disturbed: AutomationTable, meanwhile: Meanwhile) -> None:
     first, _ = disturbed.put(NAME, CRON)
     meanwhile.act = lambda: quiet(disturbed).put(NAME, RATE, if_match=first.etag)
 
@@ -56,7 +56,7 @@ def test_of_two_that_change_the_same_version_one_is_refused(disturbed: Automatio
     assert read(disturbed).automation == RATE
 
 
-def test_of_two_that_create_one_changes_what_the_other_made(disturbed: AutomationStore, meanwhile: Meanwhile) -> None:
+def test_of_two_that_create_one_changes_what_the_other_made(disturbed: AutomationTable, meanwhile: Meanwhile) -> None:
     meanwhile.act = lambda: quiet(disturbed).put(NAME, RATE)
 
     row, created = disturbed.put(NAME, CRON)
@@ -65,14 +65,14 @@ def test_of_two_that_create_one_changes_what_the_other_made(disturbed: Automatio
     assert read(disturbed).automation == CRON
 
 
-def test_of_two_that_only_create_one_is_refused(disturbed: AutomationStore, meanwhile: Meanwhile) -> None:
+def test_of_two_that_only_create_one_is_refused(disturbed: AutomationTable, meanwhile: Meanwhile) -> None:
     meanwhile.act = lambda: quiet(disturbed).put(NAME, RATE, if_none_match="*")
 
     assert refused(lambda: disturbed.put(NAME, CRON, if_none_match="*"))
     assert read(disturbed).automation == RATE
 
 
-def test_a_deletion_of_the_version_before_is_refused(disturbed: AutomationStore, meanwhile: Meanwhile) -> None:
+def test_a_deletion_of_the_version_before_is_refused(disturbed: AutomationTable, meanwhile: Meanwhile) -> None:
     first, _ = disturbed.put(NAME, CRON)
     meanwhile.act = lambda: quiet(disturbed).put(NAME, RATE)
 
@@ -81,7 +81,7 @@ def test_a_deletion_of_the_version_before_is_refused(disturbed: AutomationStore,
 
 
 def test_a_deletion_without_a_condition_deletes_what_came_in_between(
-    disturbed: AutomationStore, meanwhile: Meanwhile
+    disturbed: AutomationTable, meanwhile: Meanwhile
 ) -> None:
     disturbed.put(NAME, CRON)
     meanwhile.act = lambda: quiet(disturbed).put(NAME, RATE)
@@ -92,7 +92,7 @@ def test_a_deletion_without_a_condition_deletes_what_came_in_between(
     assert (row.automation, row.state) == (RATE, "deleting")
 
 
-def test_the_sweep_leaves_alone_what_was_changed_in_between(store: AutomationStore) -> None:
+def test_the_sweep_leaves_alone_what_was_changed_in_between(store: AutomationTable) -> None:
     row, _ = store.put(NAME, CRON)
     store.put(NAME, RATE)
     before = item(store)
@@ -127,7 +127,7 @@ def test_a_write_whose_answer_got_lost_is_ones_own(clock: Clock) -> None:
 
 
 def test_an_error_of_the_table_is_told(clock: Clock) -> None:
-    lost = AutomationStore(dynamodb(), "no-such-table", clock)
+    lost = AutomationTable(dynamodb(), "no-such-table", clock)
     row, _ = make_store(clock).put(NAME, CRON)
 
     for act in (lambda: lost.put(NAME, CRON), lambda: lost.finish(row), lambda: lost.end_delete(row)):

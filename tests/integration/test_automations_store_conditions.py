@@ -2,7 +2,7 @@
 
 import pytest
 
-from aichats.automations.table import AutomationStore
+from aichats.automations.table import AutomationTable
 from aichats.errors import InputError
 from tests.support.automations import CRON, RATE, WEBHOOK, automation, scheduled
 from tests.support.automations_table import NAME, refused
@@ -10,14 +10,14 @@ from tests.support.fakes import Json
 
 
 @pytest.mark.parametrize("header", ["*", " * ", "{etag}", '"other", {etag}', '{etag},"other"'])
-def test_a_change_of_the_version_that_is_named_is_made(store: AutomationStore, header: str) -> None:
+def test_a_change_of_the_version_that_is_named_is_made(store: AutomationTable, header: str) -> None:
     row, _ = store.put(NAME, CRON)
 
     assert store.put(NAME, RATE, if_match=header.format(etag=row.etag))[0].version == 2
 
 
 @pytest.mark.parametrize("header", ['"other"', "W/{etag}", "other", '"a", "b"', "{bare}"])
-def test_a_change_of_another_version_is_refused(store: AutomationStore, header: str) -> None:
+def test_a_change_of_another_version_is_refused(store: AutomationTable, header: str) -> None:
     row, _ = store.put(NAME, CRON)
     named = header.format(etag=row.etag, bare=row.etag.strip('"'))
 
@@ -28,13 +28,13 @@ def test_a_change_of_another_version_is_refused(store: AutomationStore, header: 
 
 
 @pytest.mark.parametrize("header", ["*", '"other"'])
-def test_a_change_of_what_does_not_exist_is_refused(store: AutomationStore, header: str) -> None:
+def test_a_change_of_what_does_not_exist_is_refused(store: AutomationTable, header: str) -> None:
     assert "it does not exist" in refused(lambda: store.put(NAME, CRON, if_match=header))
     assert "it does not exist" in refused(lambda: store.begin_delete(NAME, if_match=header))
     assert store.read(NAME) is None
 
 
-def test_a_change_that_is_repeated_with_its_first_condition_is_done_already(store: AutomationStore) -> None:
+def test_a_change_that_is_repeated_with_its_first_condition_is_done_already(store: AutomationTable) -> None:
     first, _ = store.put(NAME, CRON)
     changed, _ = store.put(NAME, RATE, if_match=first.etag)
 
@@ -42,7 +42,7 @@ def test_a_change_that_is_repeated_with_its_first_condition_is_done_already(stor
     assert refused(lambda: store.put(NAME, WEBHOOK, if_match=first.etag))
 
 
-def test_a_request_that_only_creates_does_not_change(store: AutomationStore) -> None:
+def test_a_request_that_only_creates_does_not_change(store: AutomationTable) -> None:
     row, created = store.put(NAME, CRON, if_none_match="*")
 
     assert created
@@ -51,7 +51,7 @@ def test_a_request_that_only_creates_does_not_change(store: AutomationStore) -> 
     assert store.put(NAME, RATE, if_none_match='"other"')[0].version == 2
 
 
-def test_a_creation_that_is_repeated_with_its_condition_is_done_already(store: AutomationStore) -> None:
+def test_a_creation_that_is_repeated_with_its_condition_is_done_already(store: AutomationTable) -> None:
     first, _ = store.put(NAME, CRON, if_none_match="*")
 
     assert store.put(NAME, CRON, if_none_match="*") == (first, False)
@@ -68,7 +68,7 @@ def test_a_creation_that_is_repeated_with_its_condition_is_done_already(store: A
     "definition",
     [scheduled("at(2026-11-20T12:00:00)"), scheduled("cron(* * * * ? *)", end="2026-11-20T12:00:59Z")],
 )
-def test_what_is_over_when_it_comes_to_be_written_is_refused(store: AutomationStore, definition: Json) -> None:
+def test_what_is_over_when_it_comes_to_be_written_is_refused(store: AutomationTable, definition: Json) -> None:
     with pytest.raises(InputError, match=r"trigger\.expression: .* never fires from now on: it is 2026-11-20T12:00:00"):
         store.put(NAME, automation(definition))
     assert store.read(NAME) is None

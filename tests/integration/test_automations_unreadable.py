@@ -41,7 +41,7 @@ def rewrite(stack: Stack, definition: Json, name: str = BROKEN) -> None:
 
 def write(stack: Stack, changes: Mapping[str, object], name: str = BROKEN) -> None:
     """Change attributes in the table, and nothing else; ``None``: it has none."""
-    table, key = stack.app.automations.table, {"name": {"S": name}}
+    table, key = stack.app.automation_table.table, {"name": {"S": name}}
     item = decode(dynamodb().get_item(TableName=table, Key=key)["Item"]) | dict(changes)
     kept = {attribute: value for attribute, value in item.items() if value is not None}
     dynamodb().put_item(TableName=table, Item=encode(kept))
@@ -69,7 +69,7 @@ SPOILT = SPOILT_BUT_FOR_ITS_HEAD | SPOILT_WHOLLY
 
 
 def events(stack: Stack) -> None:
-    assert len(stack.hear(payment())) == 1
+    assert len(stack.handle(payment())) == 1
 
 
 def slots(stack: Stack) -> None:
@@ -84,7 +84,7 @@ def api_list(stack: Stack) -> None:
 
 def sweep(stack: Stack) -> None:
     stack.clock.forward(minutes=11)
-    assert heal(stack.app.keeper) == [Repair("clock", "created")]
+    assert heal(stack.app.automations) == [Repair("clock", "created")]
 
 
 @pytest.mark.parametrize("act", [events, slots, api_list, sweep])
@@ -118,7 +118,7 @@ def test_whatever_is_wrong_with_one_it_stops_no_other_and_shows_no_text(
 def test_it_is_told_with_its_name_and_fields_and_without_its_texts(stack: Stack, output: Output) -> None:
     spoil(stack, hourly())
 
-    assert stack.app.automations.list() == []
+    assert stack.app.automation_table.list() == []
 
     [log] = [log for log in output.logs if log["level"] == "ERROR"]
     assert (log["message"], log["automation"]) == ("automation left out", BROKEN)
@@ -131,7 +131,7 @@ def test_every_row_that_cannot_be_read_is_counted(stack: Stack, output: Output) 
         spoil(stack, hourly(), name)
     stack.put(hourly(), "clock")
 
-    contents = stack.app.automations.contents()
+    contents = stack.app.automation_table.contents()
 
     assert [row.name for row in contents.rows] == ["clock"]
     assert contents.names == {"one", "two", "three", "clock"}
@@ -140,13 +140,13 @@ def test_every_row_that_cannot_be_read_is_counted(stack: Stack, output: Output) 
 
 def test_its_schedule_is_kept_and_strays_are_removed_all_the_same(stack: Stack, output: Output) -> None:
     assert output.text == ""
-    keeper, scheduler = stack.app.keeper, stack.app.keeper.schedules.client
+    keeper, scheduler = stack.app.automations, stack.app.automations.schedules.client
     assert isinstance(scheduler, FakeScheduler)
     for name in (BROKEN, "stray"):
         keeper.put(name, stack.put(hourly(), name).automation)
-    stray = stack.app.automations.begin_delete("stray")
+    stray = stack.app.automation_table.begin_delete("stray")
     assert stray is not None
-    stack.app.automations.end_delete(stray)
+    stack.app.automation_table.end_delete(stray)
     spoil(stack, scheduled())
     stack.clock.forward(minutes=11)
 
@@ -177,13 +177,13 @@ PATH = f"/automations/{BROKEN}"
 def api(stack: Stack, output: Output) -> HttpCaller:
     """The API, in which one cannot be read that had a schedule."""
     assert output.text == ""
-    stack.app.keeper.put(BROKEN, stack.put(hourly(), BROKEN).automation)
+    stack.app.automations.put(BROKEN, stack.put(hourly(), BROKEN).automation)
     spoil(stack, hourly())
     return HttpCaller(create_api(stack.app).resolve)
 
 
 def scheduler(stack: Stack) -> FakeScheduler:
-    client = stack.app.keeper.schedules.client
+    client = stack.app.automations.schedules.client
     assert isinstance(client, FakeScheduler)
     return client
 
@@ -199,7 +199,7 @@ def test_who_asks_for_it_is_told_which_it_is_and_what_to_do(api: HttpCaller, met
 
 
 def test_it_can_be_put_anew(stack: Stack, api: HttpCaller) -> None:
-    before = dynamodb().get_item(TableName=stack.app.automations.table, Key={"name": {"S": BROKEN}})["Item"]
+    before = dynamodb().get_item(TableName=stack.app.automation_table.table, Key={"name": {"S": BROKEN}})["Item"]
     stack.clock.now = datetime.now(UTC)
 
     assert api("PUT", PATH, scheduled("rate(5 minutes)"), headers={"if-none-match": "*"}).status == 412
@@ -219,7 +219,7 @@ def test_it_can_be_deleted(stack: Stack, api: HttpCaller) -> None:
     assert api("DELETE", PATH, headers={"if-match": '"other"'}).status == 412
     assert api("DELETE", PATH).status == 204
 
-    assert stack.app.automations.contents().names == set()
+    assert stack.app.automation_table.contents().names == set()
     assert scheduler(stack).schedules == {}
     assert api("GET", PATH).status == 404
 
@@ -242,30 +242,30 @@ def test_whatever_is_wrong_with_it_can_be_mended_as_long_as_its_head_is_there(
 
 @pytest.mark.parametrize("step", ["schedule", "row"])
 def test_a_deletion_of_it_that_stopped_is_ended_by_the_sweep(stack: Stack, api: HttpCaller, step: str) -> None:
-    stack.app.automations.begin_delete(BROKEN)
+    stack.app.automation_table.begin_delete(BROKEN)
     if step == "row":
         scheduler(stack).schedules.clear()
     assert api("GET", PATH).status == 404
 
-    assert heal(stack.app.keeper) == [Repair(BROKEN, "deleted")]
+    assert heal(stack.app.automations) == [Repair(BROKEN, "deleted")]
 
-    assert (stack.app.automations.contents().names, scheduler(stack).schedules) == (set(), {})
-    assert heal(stack.app.keeper) == []
+    assert (stack.app.automation_table.contents().names, scheduler(stack).schedules) == (set(), {})
+    assert heal(stack.app.automations) == []
 
 
 def test_a_deletion_of_it_that_the_sweep_cannot_end_is_told_and_tried_again(
     stack: Stack, api: HttpCaller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    stack.app.automations.begin_delete(BROKEN)
+    stack.app.automation_table.begin_delete(BROKEN)
     refuse = Mock(side_effect=aws_error("ThrottlingException", "Rate exceeded"))
     monkeypatch.setattr(scheduler(stack), "delete_schedule", refuse)
 
-    [repair] = heal(stack.app.keeper)
+    [repair] = heal(stack.app.automations)
 
     assert (repair.name, repair.deed, "Rate exceeded" in repair.reason) == (BROKEN, "failed", True)
     assert api("GET", PATH).status == 404
     monkeypatch.undo()
-    assert heal(stack.app.keeper) == [Repair(BROKEN, "deleted")]
+    assert heal(stack.app.automations) == [Repair(BROKEN, "deleted")]
 
 
 def test_a_deletion_of_it_that_stopped_goes_on_when_it_is_repeated(stack: Stack, api: HttpCaller) -> None:
@@ -274,11 +274,11 @@ def test_a_deletion_of_it_that_stopped_goes_on_when_it_is_repeated(stack: Stack,
     scheduler(stack).down = None
 
     assert api("DELETE", PATH).status == 204
-    assert stack.app.automations.contents().names == set()
+    assert stack.app.automation_table.contents().names == set()
 
 
 def test_one_that_is_being_deleted_and_cannot_be_read_can_be_written_anew(stack: Stack, api: HttpCaller) -> None:
-    stack.app.automations.begin_delete(BROKEN)
+    stack.app.automation_table.begin_delete(BROKEN)
     stack.clock.now = datetime.now(UTC)
 
     assert api("PUT", PATH, scheduled("rate(5 minutes)"), headers={"if-none-match": "*"}).status == 201

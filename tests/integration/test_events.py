@@ -12,7 +12,7 @@ from aichats.api.app import OPERATIONS, create_api
 from aichats.automations.model import Automation
 from aichats.bootstrap import Application
 from aichats.errors import InputError
-from aichats.runs.model import Run, ScheduleEvent, Tick
+from aichats.runs.model import Run, ScheduleEvent, ScheduleTick
 from aichats.validation import parse, parse_json
 from functions.http_api import app as http_api
 from functions.perform_runs import app as perform_runs
@@ -96,11 +96,11 @@ def app(monkeypatch: pytest.MonkeyPatch, whop: WhopInMemory, kodey: KodeyInMemor
     app = make_application(Both(whop, kodey), sqs=sqs)
     for function in (run_schedule, perform_runs):
         monkeypatch.setattr(function, "app", app)
-    monkeypatch.setattr(run_schedule, "ticks", app.ticks)
-    monkeypatch.setattr(sweep_runs, "sweep", app.round)
+    monkeypatch.setattr(run_schedule, "ticks", app.schedule_events)
+    monkeypatch.setattr(sweep_runs, "sweep", app.sweep)
     monkeypatch.setattr(http_api, "api", create_api(app))
     add_runs(app)
-    app.keeper.put("weekly-revenue", parse_json(Automation, body_of(load(HTTP["put_automation"]))))
+    app.automations.put("weekly-revenue", parse_json(Automation, body_of(load(HTTP["put_automation"]))))
     return app
 
 
@@ -207,7 +207,7 @@ def test_a_schedule_event_that_names_an_automation_does_what_the_automation_says
 
     [run] = run_schedule.lambda_handler(event, make_context(seconds_left=60))["runs"]
 
-    assert event["scheduled_time"] == parse(Tick, event).slot
+    assert event["scheduled_time"] == parse(ScheduleTick, event).slot
     assert run["status"] == "succeeded"
     chat = whop.chats[run["chat_id"]]
     assert (chat["title"], chat["notification_preference"]) == ("Weekly revenue 2026-11-23", "none")

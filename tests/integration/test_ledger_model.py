@@ -1,4 +1,4 @@
-"""Runs take effect once, whatever goes wrong: the real performer, ledger, dispatcher and sweeper in a faulty world.
+"""Runs take effect once, whatever goes wrong: the real performer, ledger, dispatcher and stranded in a faulty world.
 
 Hypothesis picks what happens in which order, for the actions of both providers. It is held that no run makes two chats
 or sends a message twice, that of several changes of a chat the newest wins, that what has ended stays as it ended, and
@@ -28,11 +28,11 @@ from aichats.runs.ledger.ledger import RefusedByLedgerError
 from aichats.runs.ledger.rows import Row, row_of
 from aichats.runs.model import Run
 from aichats.runs.perform import MAX_AGE, Performer
-from aichats.runs.providers.kodey import KodeyActions
+from aichats.runs.providers.kodey import KodeyProvider
 from aichats.runs.providers.marks import preparation
-from aichats.runs.providers.whop import WhopActions
+from aichats.runs.providers.whop import WhopProvider
 from aichats.runs.queue import Queue, QueueError
-from aichats.runs.stranded import Sweeper
+from aichats.runs.stranded import StrandedRuns
 from aichats.whop import WhopClient
 from tests.support.crashing import (
     LAG,
@@ -129,13 +129,13 @@ class Runs(RuleBasedStateMachine):
         whop_client = WhopClient("a-key", "https://whop.invalid/api/v1", transport=whop)
         kodey_client = KodeyClient("sk_live_key", "https://kodey.invalid", transport=kodey)
         limit = timedelta(seconds=20)
-        whop_actions = WhopActions(lambda *_: whop_client, limit, self.ledger)
-        kodey_actions = KodeyActions(lambda: kodey_client, limit, limit, KODEY_SETTLE, lambda: 1000)
+        whop_actions = WhopProvider(lambda *_: whop_client, limit, self.ledger)
+        kodey_actions = KodeyProvider(lambda: kodey_client, limit, limit, KODEY_SETTLE, lambda: 1000)
         performer = Performer(self.ledger, {"whop": whop_actions, "kodey": kodey_actions})
         sqs: Any = FaultyAws(self.world, self.sqs)
         queue = Queue(lambda: sqs, "https://runs", "https://slow-runs", "https://dead-letters")
         self.dispatcher = Dispatcher(self.ledger, performer, queue)
-        self.sweeper = Sweeper(self.ledger, self.dispatcher)
+        self.stranded = StrandedRuns(self.ledger, self.dispatcher)
 
     # ------------------------------------------------------------------ what happens
 
@@ -174,7 +174,7 @@ class Runs(RuleBasedStateMachine):
     @rule(plan=plans)
     def a_sweep_comes(self, plan: Plan) -> None:
         with self.world.process(plan), suppress(Crash, BotoCoreError, QueueError):
-            self.sweeper.sweep()
+            self.stranded.resume()
 
     @rule(which=others)
     def somebody_replays_a_run(self, which: int) -> None:
@@ -252,7 +252,7 @@ class Runs(RuleBasedStateMachine):
         for _ in range(12 * self.hours):
             self.clock.forward(seconds=300)
             self.provider.settle()
-            self.sweeper.sweep()
+            self.stranded.resume()
             for message in self.sqs.due():
                 self.sqs.visible_at.remove(message)
                 assert self._attempt(message[1])

@@ -29,7 +29,7 @@ def stack() -> Stack:
 def fire(stack: Stack, monkeypatch: pytest.MonkeyPatch, output: Output) -> Fire:
     assert output.text == ""
     monkeypatch.setattr(run_schedule, "app", stack.app)
-    monkeypatch.setattr(run_schedule, "ticks", stack.app.ticks)
+    monkeypatch.setattr(run_schedule, "ticks", stack.app.schedule_events)
 
     def call(event: Json) -> list[Json]:
         runs: list[Json] = run_schedule.lambda_handler(event, make_context(60))["runs"]

@@ -22,12 +22,12 @@ def stack(monkeypatch: pytest.MonkeyPatch, output: Output) -> Stack:
     assert output.text == ""
     stack = Stack()
     app = stack.app
-    monkeypatch.setattr(sweep_runs, "sweep", app.round)
+    monkeypatch.setattr(sweep_runs, "sweep", app.sweep)
     return stack
 
 
 def scheduler(stack: Stack) -> FakeScheduler:
-    client = stack.app.keeper.schedules.client
+    client = stack.app.automations.schedules.client
     assert isinstance(client, FakeScheduler)
     return client
 
@@ -37,7 +37,7 @@ def sweep() -> Json:
 
 
 def test_where_all_is_well_nothing_is_done(stack: Stack, output: Output) -> None:
-    stack.app.keeper.put(NAME, stack.put(HOURLY).automation)
+    stack.app.automations.put(NAME, stack.put(HOURLY).automation)
     stack.clock.now = ONE
     stack.tick(ONE)
     stack.clock.forward(minutes=5)
@@ -47,7 +47,7 @@ def test_where_all_is_well_nothing_is_done(stack: Stack, output: Output) -> None
 
 
 def test_a_slot_that_was_suppressed_is_noted_and_alarmed(stack: Stack, output: Output) -> None:
-    stack.app.keeper.put(NAME, stack.put(HOURLY).automation)
+    stack.app.automations.put(NAME, stack.put(HOURLY).automation)
     stack.clock.now = ONE + GRACE
 
     assert sweep()["missed"] == 1
@@ -60,7 +60,7 @@ def test_a_slot_that_was_suppressed_is_noted_and_alarmed(stack: Stack, output: O
 
 
 def test_where_the_automation_says_so_a_suppressed_slot_makes_exactly_one_late_chat(stack: Stack) -> None:
-    stack.app.keeper.put(NAME, stack.put(HOURLY | {"missed": "run"}).automation)
+    stack.app.automations.put(NAME, stack.put(HOURLY | {"missed": "run"}).automation)
     stack.clock.now = ONE + GRACE
 
     for _ in range(3):
@@ -74,7 +74,7 @@ def test_where_the_automation_says_so_a_suppressed_slot_makes_exactly_one_late_c
 
 
 def test_a_late_run_whose_message_got_lost_is_sent_again_by_the_next_round(stack: Stack) -> None:
-    stack.app.keeper.put(NAME, stack.put(HOURLY | {"missed": "run"}).automation)
+    stack.app.automations.put(NAME, stack.put(HOURLY | {"missed": "run"}).automation)
     stack.clock.now = ONE + GRACE
     sweep()
     stack.sqs.sent.clear()

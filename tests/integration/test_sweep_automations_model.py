@@ -85,7 +85,7 @@ class Slots(RuleBasedStateMachine):
     def a_sweep_comes(self, plan: Plan, minutes: int) -> None:
         self._pass_to(self.clock.now + timedelta(minutes=minutes))
         self._meets(plan, self.stack.sweep)
-        self._meets({}, self.stack.app.sweeper.sweep)
+        self._meets({}, self.stack.app.stranded_runs.resume)
 
     @rule(plan=plans)
     def messages_are_delivered(self, plan: Plan) -> None:

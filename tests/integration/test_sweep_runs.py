@@ -25,7 +25,7 @@ def clock() -> Clock:
 def app(sqs: FakeSqs, clock: Clock, monkeypatch: pytest.MonkeyPatch, output: Output) -> Application:
     assert output.text == ""
     app = make_application(WhopInMemory(), clock=clock, sqs=sqs)
-    monkeypatch.setattr(sweep_runs, "sweep", app.round)
+    monkeypatch.setattr(sweep_runs, "sweep", app.sweep)
     return app
 
 

@@ -31,7 +31,7 @@ def app(monkeypatch: pytest.MonkeyPatch, sqs: FakeSqs) -> Application:
     app = make_application(ScriptedTransport(), sqs=sqs)
     monkeypatch.setattr(receive_webhook, "app", app)
     definition = listening("payment.failed", targets=("{{ event.account_id }}",))
-    app.keeper.put("failed-payments", parse(Automation, definition))
+    app.automations.put("failed-payments", parse(Automation, definition))
     return app
 
 

@@ -6,9 +6,9 @@ from typing import Any
 
 from aichats.automations.expressed import DynamoDB
 from aichats.automations.model import Automation
-from aichats.automations.reconcile import Keeper, Repair
+from aichats.automations.reconcile import AutomationService, Repair
 from aichats.automations.scheduler import Schedules
-from aichats.automations.table import AutomationStore
+from aichats.automations.table import AutomationTable
 from aichats.automations.turns import Places, Turn
 from aichats.runs.ledger.times import utc_now
 from aichats.schedules.fire_times import fire_times
@@ -58,9 +58,9 @@ def at(moment: datetime) -> Automation:
     return automation(scheduled(f"at({moment:%Y-%m-%dT%H:%M:%S})"))
 
 
-def make_store(clock: Callable[[], datetime] = utc_now, client: DynamoDB | None = None) -> AutomationStore:
+def make_store(clock: Callable[[], datetime] = utc_now, client: DynamoDB | None = None) -> AutomationTable:
     """A store with a table of its own, as the template makes it. ``client`` may stand between it and the table."""
-    return AutomationStore(client or dynamodb(), make_table("AutomationsTable"), clock)
+    return AutomationTable(client or dynamodb(), make_table("AutomationsTable"), clock)
 
 
 def make_schedules(client: Any, clock: Callable[[], datetime] = utc_now, stack: str = STACK) -> Schedules:
@@ -77,13 +77,13 @@ def turn(part: str, client: Any = None) -> Turn:
     return Turn(part, Places(client, "runs"), lambda: False, one_by_one)
 
 
-def heal(keeper: Keeper) -> list[Repair]:
+def heal(keeper: AutomationService) -> list[Repair]:
     """Repair what came apart, as the sweep does."""
-    return keeper.heal(keeper.store.contents(), turn("schedules"))
+    return keeper.reconcile(keeper.store.contents(), turn("schedules"))
 
 
-def make_keeper(scheduler: Any, clock: Clock, client: DynamoDB | None = None) -> Keeper:
-    return Keeper(make_store(clock, client), make_schedules(scheduler, clock), clock)
+def make_keeper(scheduler: Any, clock: Clock, client: DynamoDB | None = None) -> AutomationService:
+    return AutomationService(make_store(clock, client), make_schedules(scheduler, clock), clock)
 
 
 class FakeScheduler:

@@ -5,20 +5,20 @@ from collections.abc import Callable
 import pytest
 
 from aichats.automations.row import AutomationRow, StaleError
-from aichats.automations.table import AutomationStore
+from aichats.automations.table import AutomationTable
 from tests.support.fakes import Json
 from tests.support.ledgers import dynamodb
 
 NAME = "weekly"
 
 
-def read(store: AutomationStore, name: str = NAME) -> AutomationRow:
+def read(store: AutomationTable, name: str = NAME) -> AutomationRow:
     row = store.read(name)
     assert row is not None
     return row
 
 
-def item(store: AutomationStore, name: str = NAME) -> Json:
+def item(store: AutomationTable, name: str = NAME) -> Json:
     """The row as DynamoDB keeps it."""
     found = dynamodb().get_item(TableName=store.table, Key={"name": {"S": name}}, ConsistentRead=True)
     return dict(found.get("Item", {}))

@@ -48,26 +48,28 @@ class Stack:
         if world:
             client: Any = FaultyAws(world, dynamodb())
             self.app.ledger = replace(self.app.ledger, client=client)
-            self.app.automations = replace(self.app.automations, client=client)
+            self.app.automation_table = replace(self.app.automation_table, client=client)
         app = self.app
-        self.app.missed_slots = MissedSlots(app.automations, app.ledger, app.dispatcher, app.firing, GRACE, self.clock)
+        self.app.missed_slots = MissedSlots(
+            app.automation_table, app.ledger, app.dispatcher, app.run_factory, GRACE, self.clock
+        )
 
     def put(self, definition: Json, name: str = NAME) -> AutomationRow:
         """Create or replace an automation; its schedule fires when the test says so."""
-        return self.app.automations.put(name, automation(definition))[0]
+        return self.app.automation_table.put(name, automation(definition))[0]
 
     def tick(self, slot: datetime, name: str = NAME) -> list[dict[str, str | None]]:
         """A schedule fires for a slot. What is known of each run."""
         event = {"automation": name, "scheduled_time": slot_text(slot)}
-        return self.app.dispatcher.perform_or_queue(self.app.ticks.runs_of(event), LEASE)
+        return self.app.dispatcher.perform_or_queue(self.app.schedule_events.runs_of(event), LEASE)
 
-    def hear(self, event: Json, webhook_id: str = "msg_1") -> list[str]:
+    def handle(self, event: Json, webhook_id: str = "msg_1") -> list[str]:
         """An event of Whop's is delivered, verified already."""
-        return self.app.listeners.hear(webhook_id, event, datetime.fromisoformat(event["timestamp"]))
+        return self.app.webhook_events.handle(webhook_id, event, datetime.fromisoformat(event["timestamp"]))
 
     def sweep(self) -> int:
         """Missed slots are looked for."""
-        return self.app.missed_slots.look(self.app.automations.contents().rows, turn("slots"))
+        return self.app.missed_slots.look(self.app.automation_table.contents().rows, turn("slots"))
 
     def work(self) -> None:
         """Everything that is queued is performed, when it is due; and what groups and events put to the queue."""
@@ -81,7 +83,7 @@ class Stack:
 
     def row(self, name: str = NAME) -> AutomationRow:
         """An automation as it is."""
-        row = self.app.automations.read(name)
+        row = self.app.automation_table.read(name)
         assert row is not None
         return row
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import pytest
 
-from aichats.automations.reconcile import Keeper, Repair
-from aichats.automations.table import AutomationStore
+from aichats.automations.reconcile import AutomationService, Repair
+from aichats.automations.table import AutomationTable
 from tests.support.automations import FakeScheduler, automation, heal, make_schedules, scheduled
 from tests.support.crashing import Crash, World
 from tests.support.ledgers import Clock
@@ -33,13 +33,13 @@ class Stack:
     clock: Clock
     world: World
     scheduler: FakeScheduler
-    store: AutomationStore
-    keeper: Keeper
+    store: AutomationTable
+    keeper: AutomationService
 
     @property
-    def calm(self) -> Keeper:
+    def calm(self) -> AutomationService:
         """A keeper of the same table and scheduler to whom nothing happens."""
-        return Keeper(self.store, make_schedules(self.scheduler, self.clock), self.clock)
+        return AutomationService(self.store, make_schedules(self.scheduler, self.clock), self.clock)
 
     def expression(self, schedule: str = SCHEDULE) -> str | None:
         """Of a schedule; ``None`` if there is none."""

@@ -13,7 +13,7 @@ from aichats.runs.actions import Action
 from aichats.runs.ledger.ledger import Ledger
 from aichats.runs.ledger.rows import Row
 from aichats.runs.perform import Outcome, Performer
-from aichats.runs.providers.kodey import KodeyActions
+from aichats.runs.providers.kodey import KodeyProvider
 from tests.support.fakes import Step
 from tests.support.kodey_in_memory import CREATE_KODEY, KodeyInMemory
 from tests.support.ledgers import LEASE, Clock, make_ledger, make_run
@@ -47,7 +47,7 @@ class Bench:
         self.ledger: Ledger = beside.ledger if beside else make_ledger(self.clock)
         self.refuses: AichatsError | None = None
         second = timedelta(seconds=1)
-        actions = KodeyActions(self._client, 20 * second, 240 * second, SETTLE, lambda: 1000)
+        actions = KodeyProvider(self._client, 20 * second, 240 * second, SETTLE, lambda: 1000)
         self.performer = Performer(self.ledger, {"kodey": actions}, randomness=Middle())
 
     def perform(self, seconds: float = 298.0) -> Outcome:

@@ -19,7 +19,7 @@ from jsonschema import Draft202012Validator
 from aichats.api.app import OPERATIONS, PUBLIC, create_api
 from aichats.api.callers import Scope
 from aichats.api.openapi import document
-from aichats.automations.reconcile import Keeper
+from aichats.automations.reconcile import AutomationService
 from aichats.aws.secrets import SecretStore
 from aichats.bootstrap import Application
 from aichats.runs.ledger.times import utc_now
@@ -102,8 +102,10 @@ def make_application(
             lambda: sqs or FakeSqs(), changed.run_queue_url, changed.slow_run_queue_url, changed.run_dead_letters_url
         ),
     )
-    app.automations = make_store(clock)
-    app.keeper = Keeper(app.automations, make_schedules(scheduler or FakeScheduler(clock), clock), clock)
+    app.automation_table = make_store(clock)
+    app.automations = AutomationService(
+        app.automation_table, make_schedules(scheduler or FakeScheduler(clock), clock), clock
+    )
     return app
 
 

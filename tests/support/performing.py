@@ -11,7 +11,7 @@ from aichats.runs.ledger.rows import Row
 from aichats.runs.model import Run
 from aichats.runs.perform import Outcome, Performer
 from aichats.runs.providers.marks import key_base, preparation
-from aichats.runs.providers.whop import WhopActions
+from aichats.runs.providers.whop import WhopProvider
 from aichats.whop import WhopClient
 from tests.support.fakes import ScriptedTransport, Step
 from tests.support.ledgers import LEASE, Clock, make_ledger, make_run
@@ -43,7 +43,7 @@ class Bench:
         self.ledger: Ledger = replace(make_ledger(self.clock), prepare=preparation(LEDGER, mark_titles=mark_titles))
         self.whop = ScriptedTransport()
         self.refuses: AichatsError | None = None
-        actions = WhopActions(self._client, CALL_LIMIT, self.ledger)
+        actions = WhopProvider(self._client, CALL_LIMIT, self.ledger)
         self.performer = Performer(self.ledger, {"whop": actions}, randomness=Middle())
 
     def perform(self, *script: Step, seconds: float = 100.0) -> Outcome:

@@ -29,12 +29,12 @@ from aichats.runs.ledger.changes import Changes
 from aichats.runs.ledger.ledger import Ledger
 from aichats.runs.messages import Messages
 from aichats.runs.perform import Performer
-from aichats.runs.providers.kodey import KodeyActions
+from aichats.runs.providers.kodey import KodeyProvider
 from aichats.runs.providers.marks import preparation
-from aichats.runs.providers.port import Actions
-from aichats.runs.providers.whop import WhopActions
+from aichats.runs.providers.port import Provider
+from aichats.runs.providers.whop import WhopProvider
 from aichats.runs.queue import EventMessage, Queue
-from aichats.runs.stranded import Sweeper
+from aichats.runs.stranded import StrandedRuns
 from aichats.settings import Settings
 from aichats.whop import WhopClient
 from aichats.whop.client import check_agent_identifier
@@ -42,12 +42,12 @@ from aichats.whop.models import NewChat
 
 if TYPE_CHECKING:
     from aichats.automations.missed import MissedSlots
-    from aichats.automations.reconcile import Keeper
-    from aichats.automations.run_factory import Firing
-    from aichats.automations.schedule_events import Ticks
-    from aichats.automations.sweep import Round
-    from aichats.automations.table import AutomationStore
-    from aichats.automations.webhook_events import Listeners
+    from aichats.automations.reconcile import AutomationService
+    from aichats.automations.run_factory import RunFactory
+    from aichats.automations.schedule_events import ScheduleEvents
+    from aichats.automations.sweep import Sweep
+    from aichats.automations.table import AutomationTable
+    from aichats.automations.webhook_events import WebhookEvents
 
 INIT_SECONDS = 3.0
 """For the secret that is read in the init phase, which Lambda ends after 10 seconds."""
@@ -114,7 +114,7 @@ class Application:
     @cached_property
     def dispatcher(self) -> Dispatcher:
         """What performs runs."""
-        actions: dict[str, Actions] = {"whop": self._whop_actions(), "kodey": self._kodey_actions()}
+        actions: dict[str, Provider] = {"whop": self._whop_actions(), "kodey": self._kodey_actions()}
         return Dispatcher(self.ledger, Performer(self.ledger, actions, self._in_rotation), self.queue)
 
     @cached_property
@@ -128,23 +128,23 @@ class Application:
         return Changes(self.ledger)
 
     @cached_property
-    def firing(self) -> Firing:
+    def run_factory(self) -> RunFactory:
         """What makes the runs of automations."""
-        from aichats.automations.run_factory import Firing
+        from aichats.automations.run_factory import RunFactory
 
-        return Firing(self.api_version, self.settings.max_message_bytes)
+        return RunFactory(self.api_version, self.settings.max_message_bytes)
 
     @cached_property
-    def automations(self) -> AutomationStore:
+    def automation_table(self) -> AutomationTable:
         """The automations."""
-        from aichats.automations.table import AutomationStore
+        from aichats.automations.table import AutomationTable
 
-        return AutomationStore(aws_client("dynamodb"), self.settings.automations_table)
+        return AutomationTable(aws_client("dynamodb"), self.settings.automations_table)
 
     @cached_property
-    def keeper(self) -> Keeper:
+    def automations(self) -> AutomationService:
         """What changes automations, with their schedules."""
-        from aichats.automations.reconcile import Keeper
+        from aichats.automations.reconcile import AutomationService
         from aichats.automations.scheduler import Schedules
 
         settings = self.settings
@@ -156,22 +156,24 @@ class Application:
             role_arn=settings.scheduler_role_arn,
             dead_letters_arn=settings.schedule_dead_letters_arn,
         )
-        return Keeper(self.automations, schedules)
+        return AutomationService(self.automation_table, schedules)
 
     @cached_property
-    def ticks(self) -> Ticks:
+    def schedule_events(self) -> ScheduleEvents:
         """What reads the events of schedules."""
-        from aichats.automations.schedule_events import Ticks
+        from aichats.automations.schedule_events import ScheduleEvents
 
         longest = self.settings.max_message_bytes
-        return Ticks(self.ledger, self.api_version, longest, lambda: self.automations, lambda: self.firing)
+        return ScheduleEvents(
+            self.ledger, self.api_version, longest, lambda: self.automation_table, lambda: self.run_factory
+        )
 
     @cached_property
-    def listeners(self) -> Listeners:
+    def webhook_events(self) -> WebhookEvents:
         """The automations that listen to events."""
-        from aichats.automations.webhook_events import Listeners
+        from aichats.automations.webhook_events import WebhookEvents
 
-        return Listeners(self.automations, self.ledger, self.dispatcher, self.firing)
+        return WebhookEvents(self.automation_table, self.ledger, self.dispatcher, self.run_factory)
 
     @cached_property
     def missed_slots(self) -> MissedSlots:
@@ -179,27 +181,27 @@ class Application:
         from aichats.automations.missed import MissedSlots
 
         grace = timedelta(seconds=self.settings.missed_grace_seconds)
-        return MissedSlots(self.automations, self.ledger, self.dispatcher, self.firing, grace)
+        return MissedSlots(self.automation_table, self.ledger, self.dispatcher, self.run_factory, grace)
 
     @cached_property
-    def round(self) -> Round:
+    def sweep(self) -> Sweep:
         """What is looked after every few minutes."""
-        from aichats.automations.sweep import Round
+        from aichats.automations.sweep import Sweep
         from aichats.automations.turns import Places
 
         places = Places(self.ledger.client, self.ledger.table)
-        return Round(self.sweeper, self.automations, self.missed_slots, self.keeper, places)
+        return Sweep(self.stranded_runs, self.automation_table, self.missed_slots, self.automations, places)
 
     @cached_property
-    def sweeper(self) -> Sweeper:
+    def stranded_runs(self) -> StrandedRuns:
         """What looks for stranded runs."""
-        return Sweeper(self.ledger, self.dispatcher)
+        return StrandedRuns(self.ledger, self.dispatcher)
 
     def _render(self, message: EventMessage) -> None:
-        self.listeners.render(message)
+        self.webhook_events.render(message)
 
-    def _whop_actions(self) -> WhopActions:
-        return WhopActions(
+    def _whop_actions(self) -> WhopProvider:
+        return WhopProvider(
             client_for=self.whop,
             call_limit=timedelta(seconds=self.settings.whop_timeout_seconds),
             ledger=self.ledger,
@@ -210,8 +212,8 @@ class Application:
         """Name the credential for a company: by the company if it has its own."""
         return company_id if company_id and company_id in self._whop_secret().companies else "default"
 
-    def _kodey_actions(self) -> KodeyActions:
-        return KodeyActions(
+    def _kodey_actions(self) -> KodeyProvider:
+        return KodeyProvider(
             client=lambda: self.kodey,
             call_limit=timedelta(seconds=self.settings.kodey_timeout_seconds),
             answer_limit=timedelta(seconds=self.settings.kodey_answer_seconds),

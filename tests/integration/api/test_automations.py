@@ -161,9 +161,9 @@ def test_the_list_tells_each_automation_by_name_with_when_it_fires_next(api: Htt
 
 def test_what_fired_for_the_last_time_is_done_in_the_list(app: Application, api: HttpCaller) -> None:
     put(api, UNMUTE)
-    row = app.automations.get("weekly")
+    row = app.automation_table.get("weekly")
     assert row is not None
-    app.automations.finish(row)
+    app.automation_table.finish(row)
 
     [listed] = api("GET", "/automations").json["data"]
 
@@ -208,7 +208,7 @@ def test_what_would_fail_for_every_event_is_refused_with_all_of_its_fields(api: 
     answer = put(api, definition | {"action": action})
 
     assert (answer.status, answer.fields) == (422, ["action.message_text", "trigger.filter", "targets.0"])
-    assert list(app.automations.rows()) == []
+    assert list(app.automation_table.rows()) == []
 
 
 def test_an_event_type_that_is_not_known_is_a_warning(api: HttpCaller) -> None:
@@ -227,7 +227,7 @@ def test_what_is_deleted_is_gone_with_its_schedule(api: HttpCaller, app: Applica
 
     assert api("DELETE", PATH).status == 204
 
-    assert (list(app.automations.rows()), scheduler.schedules) == ([], {})
+    assert (list(app.automation_table.rows()), scheduler.schedules) == ([], {})
     assert api("GET", PATH).status == 404
     assert api("DELETE", PATH).status == 404
 
@@ -288,7 +288,7 @@ def test_a_deletion_that_could_not_be_ended_counts_and_a_repeat_ends_it(
 
     scheduler.down = None
     assert api("DELETE", PATH).status == 204
-    assert (list(app.automations.rows()), scheduler.schedules) == ([], {})
+    assert (list(app.automation_table.rows()), scheduler.schedules) == ([], {})
 
 
 # ---------------------------------------------------------------------------------------------- scopes

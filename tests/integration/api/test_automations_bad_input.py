@@ -33,7 +33,7 @@ def refused(app: Application, scheduler: FakeScheduler) -> Callable[..., Answer]
     def put(definition: object, name: str = "weekly", **options: Any) -> Answer:
         answer = api("PUT", f"/automations/{name}", definition, **options)
         assert answer.status == 422
-        assert (list(app.automations.rows()), scheduler.calls) == ([], [])
+        assert (list(app.automation_table.rows()), scheduler.calls) == ([], [])
         return answer
 
     return put

@@ -90,10 +90,10 @@ def test_one_key_is_good_for_each_automation(api: HttpCaller) -> None:
 def test_it_never_meets_the_run_of_a_slot(api: HttpCaller, app: Application) -> None:
     now = datetime.now(UTC)
     row_ids = set(run(api, TWO, now.isoformat()).json["run_ids"])
-    row = app.automations.get("weekly")
+    row = app.automation_table.get("weekly")
     assert row is not None
 
-    in_slot = app.firing.fire("weekly", row.automation, slot_of(now)).runs
+    in_slot = app.run_factory.runs_for("weekly", row.automation, slot_of(now)).runs
 
     assert not row_ids & {each.run_id for each in in_slot}
 

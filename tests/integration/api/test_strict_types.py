@@ -3,7 +3,7 @@
 import pytest
 
 from aichats.errors import InputError
-from aichats.runs.model import ScheduleEvent, Tick
+from aichats.runs.model import ScheduleEvent, ScheduleTick
 from aichats.validation import parse_strictly
 from tests.support.automations import listening, scheduled
 from tests.support.fakes import Json, ScriptedTransport, page
@@ -109,5 +109,5 @@ def test_the_event_of_a_schedule_is_as_strict(changes: Json, field: str) -> None
 def test_the_event_of_a_schedule_is_read_as_before() -> None:
     app = make_application(ScriptedTransport())
 
-    assert parse_strictly(Tick, {"automation": "weekly", "scheduled_time": NOON}).slot == NOON
-    assert [run.slot for run in app.ticks.runs_of(EVENT)] == [NOON]
+    assert parse_strictly(ScheduleTick, {"automation": "weekly", "scheduled_time": NOON}).slot == NOON
+    assert [run.slot for run in app.schedule_events.runs_of(EVENT)] == [NOON]

@@ -9,7 +9,7 @@ import pytest
 from botocore.exceptions import ConnectionClosedError
 
 from aichats.api.routes.webhooks import receive
-from aichats.automations.webhook_events import Listeners
+from aichats.automations.webhook_events import WebhookEvents
 from aichats.aws.observability import metrics
 from aichats.http.deadline import remaining
 from aichats.runs.ledger.ledger import Ledger
@@ -349,11 +349,11 @@ def test_a_delivery_is_answered_four_seconds_after_it_arrived(
 ) -> None:
     found: list[tuple[float, float]] = []
 
-    def hear(*_: object) -> list[str]:
+    def handle(*_: object) -> list[str]:
         found.append((remaining(default=99.0), monotonic() - begun))
         return []
 
-    monkeypatch.setattr(Listeners, "hear", hear)
+    monkeypatch.setattr(WebhookEvents, "handle", handle)
     event = delivery()
     begun = monotonic()
     event["requestContext"]["timeEpoch"] = int((datetime.now(UTC).timestamp() - age) * 1000)

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from aichats.automations.run_factory import Firing
+from aichats.automations.run_factory import RunFactory
 from aichats.automations.webhook_events import Budgets
 from aichats.http.deadline import time_limit
 from aichats.runs.ledger.ledger import Ledger
@@ -67,7 +67,7 @@ def counted(stack: Stack) -> Aws:
     aws = Aws(stack.sqs)
     client: Any = aws
     stack.app.ledger = replace(stack.app.ledger, client=client)
-    stack.app.automations = replace(stack.app.automations, client=client)
+    stack.app.automation_table = replace(stack.app.automation_table, client=client)
     queue = replace(stack.app.dispatcher.queue, client=lambda: client)
     stack.app.dispatcher = replace(stack.app.dispatcher, ledger=stack.app.ledger, queue=queue)
     return aws
@@ -79,7 +79,7 @@ def titled(title: str, *targets: str, filter_: str | None = None) -> Json:
 
 
 def budgets(stack: Stack, **steps: int) -> None:
-    stack.app.listeners = replace(stack.app.listeners, budgets=Budgets(**steps))
+    stack.app.webhook_events = replace(stack.app.webhook_events, budgets=Budgets(**steps))
 
 
 def statuses(stack: Stack) -> dict[str | None, str]:
@@ -95,15 +95,15 @@ def deferred(stack: Stack) -> list[tuple[str, ...]]:
 @contextmanager
 def broken(monkeypatch: pytest.MonkeyPatch, name: str) -> Iterator[None]:
     """The code breaks on one automation."""
-    fire = Firing.fire
+    fire = RunFactory.runs_for
 
-    def breaks(self: Firing, automation: str, *given: Any) -> Any:
+    def breaks(self: RunFactory, automation: str, *given: Any) -> Any:
         if automation == name:
             raise RuntimeError("a bug")
         return fire(self, automation, *given)
 
     with monkeypatch.context() as patched:
-        patched.setattr(Firing, "fire", breaks)
+        patched.setattr(RunFactory, "runs_for", breaks)
         yield
 
 
@@ -116,11 +116,11 @@ def test_ten_automations_with_a_hundred_targets_each_take_few_calls_also_when_de
         stack.put(titled("{{ event.type }} {{ target }}", *targets), f"automation-{number}")
     aws = counted(stack)
 
-    first = stack.hear(payment())
+    first = stack.handle(payment())
     assert (len(set(first)), aws.calls.total() <= MARK) == (1000, True), aws.calls
 
     aws.calls.clear()
-    assert stack.hear(payment()) == first
+    assert stack.handle(payment()) == first
     assert aws.calls.total() <= MARK, aws.calls
 
 
@@ -130,13 +130,13 @@ def test_texts_that_fail_for_five_hundred_targets_take_few_calls(stack: Stack, p
         stack.put(titled("{{ abs(target) }}", *targets), f"automation-{number}")
     aws = counted(stack)
 
-    assert len(set(stack.hear(payment()))) == 500
+    assert len(set(stack.handle(payment()))) == 500
     assert aws.calls.total() <= MARK, aws.calls
     assert printed.counted("RunsFailed") == 500
     assert {item["status"]["S"] for item in aws.items.values()} == {"failed"}
 
     aws.calls.clear()
-    assert len(stack.hear(payment())) == 500
+    assert len(stack.handle(payment())) == 500
     assert aws.calls.total() <= MARK, aws.calls
 
 
@@ -145,7 +145,7 @@ def test_runs_of_many_small_automations_are_written_together(stack: Stack) -> No
         stack.put(titled("{{ event.type }}"), f"automation-{number}")
     aws = counted(stack)
 
-    assert len(stack.hear(payment())) == 30
+    assert len(stack.handle(payment())) == 30
     assert aws.calls["transact_write_items"] == 1
 
 
@@ -154,7 +154,7 @@ def test_what_is_written_later_comes_later_so_that_the_rate_limit_is_kept(stack:
         targets = [f"biz_{number}x{target}" for target in range(100)]
         stack.put(titled("{{ target }}", *targets), f"automation-{number}")
 
-    stack.hear(payment())
+    stack.handle(payment())
 
     delays = sorted(delay for _, delay in stack.sqs.runs)
     assert (delays[0], delays[-1]) == (0, 25)
@@ -169,7 +169,7 @@ def test_heavy_automations_cost_a_harmless_one_nothing_and_are_rendered_from_the
         stack.put(titled("{{ event.data.id }}", filter_=HEAVY), f"heavy-{number}")
     stack.put(titled("{{ event.data.amount }}" * 20, "biz_B"), "harmless")
 
-    assert stack.hear(payment()) == [run_id("webhook", "msg_1", "harmless", "biz_B")]
+    assert stack.handle(payment()) == [run_id("webhook", "msg_1", "harmless", "biz_B")]
     assert [len(names) for names in deferred(stack)] == [25]
     stack.work()
 
@@ -180,7 +180,7 @@ def test_what_needs_more_than_its_part_has_its_whole_budget_in_the_queue(stack: 
     budgets(stack, most=20, least=20)
     stack.put(titled("{{ event.data.id }} {{ event.data.user.name }}"))
 
-    assert (stack.hear(payment()), deferred(stack)) == ([], [(NAME,)])
+    assert (stack.handle(payment()), deferred(stack)) == ([], [(NAME,)])
     stack.work()
 
     assert stack.titles == ["pay_1 Zoë"]
@@ -192,7 +192,7 @@ def test_the_least_work_is_done_first(stack: Stack) -> None:
     stack.put(titled("{{ event.data.id }}", *(f"biz_{number}" for number in range(9))), "a-large-one")
     stack.put(titled("{{ event.type }}"), "z-small-one")
 
-    stack.hear(payment())
+    stack.handle(payment())
 
     assert (statuses(stack), deferred(stack)) == ({"z-small-one": "pending"}, [("a-large-one",)])
 
@@ -202,7 +202,7 @@ def test_without_time_everything_waits_and_nothing_is_lost(stack: Stack) -> None
     stack.put(titled("{{ event.type }}"), "two")
 
     with time_limit(0.2):
-        assert stack.hear(payment()) == []
+        assert stack.handle(payment()) == []
     assert (sorted(deferred(stack)[0]), stack.runs) == (["one", "two"], [])
 
     stack.work()
@@ -213,11 +213,11 @@ def test_what_is_delivered_again_while_it_waits_takes_effect_once(stack: Stack) 
     budgets(stack, most=10, least=10)
     stack.put(titled("{{ event.data.id }} {{ event.data.user.name }}", "biz_A", "biz_B"))
 
-    stack.hear(payment())
-    stack.hear(payment())
+    stack.handle(payment())
+    stack.handle(payment())
     assert len(deferred(stack)) == 2
     stack.work()
-    stack.hear(payment())
+    stack.handle(payment())
     stack.work()
 
     assert len(stack.whop.chats) == 2
@@ -227,12 +227,12 @@ def test_what_waits_is_rendered_as_the_automation_is_then(stack: Stack) -> None:
     budgets(stack, most=10, least=10)
     for name in ("changed", "switched-off", "deleted", "listens-no-more"):
         stack.put(titled("{{ event.data.id }} {{ event.data.user.name }}"), name)
-    stack.hear(payment())
+    stack.handle(payment())
 
     stack.put(titled("{{ event.data.amount }}"), "changed")
     stack.put(listening(enabled=False), "switched-off")
     stack.put(listening("plan.created"), "listens-no-more")
-    stack.app.automations.begin_delete("deleted")
+    stack.app.automation_table.begin_delete("deleted")
     stack.work()
 
     assert (stack.titles, statuses(stack)) == (["12.5"], {"changed": "succeeded"})
@@ -248,7 +248,7 @@ def test_an_automation_that_breaks_the_code_costs_no_other_the_event(
     stack.put(titled("{{ event.type }}"), "whole")
 
     with broken(monkeypatch, "broken"):
-        assert len(stack.hear(payment())) == 1
+        assert len(stack.handle(payment())) == 1
         assert deferred(stack) == [("broken",)]
         events = [sent for sent in stack.sqs.sent if isinstance(read(sent.body), EventMessage)]
         assert stack.app.messages.handle(records(*events), LEASE) == ["0"]
@@ -272,7 +272,7 @@ def test_runs_that_the_ledger_does_not_take_cost_no_other_automation_theirs(
 
     with monkeypatch.context() as refusing:
         refusing.setattr(Ledger, "add", refuses)
-        assert len(stack.hear(payment())) == 100
+        assert len(stack.handle(payment())) == 100
     assert (set(statuses(stack)), deferred(stack)) == ({"taken"}, [("refused",)])
 
 
@@ -282,7 +282,7 @@ def test_an_event_that_is_too_large_for_the_queue_is_rendered_at_once(stack: Sta
     stack.put(titled("{{ event.data.id }}" + "x" * 100, filter_=HEAVY), "heavy")
     large = payment(data={"id": "pay_1", "user": {"name": "Zoë"}, "more": "x" * EVENT_BYTES})
 
-    assert len(stack.hear(large)) == 2
+    assert len(stack.handle(large)) == 2
     assert statuses(stack) == {"light": "pending", "heavy": "failed"}
 
 
@@ -291,9 +291,9 @@ def test_an_event_that_is_too_large_for_the_queue_and_has_no_time_must_be_delive
     large = payment(data={"id": "pay_1", "more": "x" * EVENT_BYTES})
 
     with time_limit(0.2), pytest.raises(QueueError, match="too large"):
-        stack.hear(large)
+        stack.handle(large)
 
-    assert len(stack.hear(large)) == 1
+    assert len(stack.handle(large)) == 1
 
 
 # ---------------------------------------------------------------------------------------------- from the queue
@@ -308,7 +308,7 @@ def test_each_automation_that_waits_gets_a_message_of_its_own(stack: Stack) -> N
     names = [f"automation-{number}" for number in range(12)]
     for name in names:
         stack.put(titled("{{ event.data.id }} {{ event.data.user.name }}"), name)
-    stack.hear(payment())
+    stack.handle(payment())
     [one] = stack.sqs.sent
     stack.sqs.sent.clear()
 
@@ -320,7 +320,7 @@ def test_a_batch_without_time_performs_its_runs_and_sends_the_event_again(stack:
     stack.put(titled("x"), "queued")
     budgets(stack, most=10, least=10)
     stack.put(titled("{{ event.data.id }} {{ event.data.user.name }}"), "waits")
-    stack.hear(payment())
+    stack.handle(payment())
     messages = list(stack.sqs.sent)
     stack.sqs.sent.clear()
 
@@ -336,7 +336,7 @@ def test_an_event_that_cannot_be_rendered_now_comes_again_and_stops_no_run(
     budgets(stack, most=10, least=10)
     stack.put(titled("{{ event.data.id }} {{ event.data.user.name }}"), "waits")
     stack.put(titled("x"), "queued")
-    stack.hear(payment())
+    stack.handle(payment())
     messages = sorted(stack.sqs.sent, key=lambda sent: isinstance(read(sent.body), EventMessage))
 
     with broken(monkeypatch, "waits"):
@@ -348,7 +348,7 @@ def test_an_event_that_cannot_be_rendered_now_comes_again_and_stops_no_run(
 def test_what_a_webhook_leaves_to_the_queue_is_counted(stack: Stack, caplog: pytest.LogCaptureFixture) -> None:
     budgets(stack, most=10, least=10)
     stack.put(titled("{{ event.data.id }} {{ event.data.user.name }}"))
-    stack.hear(payment())
+    stack.handle(payment())
 
     [log] = caplog.records
     assert vars(log)["automations"] == (NAME,)
@@ -364,7 +364,7 @@ def test_an_event_that_is_nested_deeply_is_rendered_or_waits_and_is_never_buried
     event = parse_event(json.dumps(payment(data={"nested": nested})).encode()).model_dump(mode="json")
 
     with suppress(QueueError):
-        stack.hear(event)
+        stack.handle(event)
 
     for sent in stack.sqs.sent:
         read(sent.body)

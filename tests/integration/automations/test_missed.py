@@ -9,7 +9,7 @@ import pytest
 from aichats.automations import missed
 from aichats.automations.missed import BEGINNING, MISSED, TOO_SHORT
 from aichats.automations.model import Automation
-from aichats.automations.run_factory import Fired, Firing, Occurrence
+from aichats.automations.run_factory import Occurrence, RenderedRuns, RunFactory
 from aichats.templates.render import Evaluator
 from tests.support.automations import listening, scheduled, turn
 from tests.support.fakes import Json
@@ -19,7 +19,7 @@ from tests.support.ledgers import NOON
 
 def begin_fan_out(stack: Stack, slot: datetime) -> None:
     """Of the runs of a slot only the second is written before the function dies."""
-    runs = stack.app.ticks.runs_of({"automation": NAME, "scheduled_time": slot.isoformat()})
+    runs = stack.app.schedule_events.runs_of({"automation": NAME, "scheduled_time": slot.isoformat()})
     stack.app.ledger.add(runs[1:2], lambda _: slot)
 
 
@@ -74,9 +74,9 @@ def test_before_an_automation_was_written_nothing_is_missed(stack: Stack) -> Non
 def test_what_should_not_fire_misses_nothing(stack: Stack, what: str) -> None:
     stack.put(listening() if what == "listens" else hourly(enabled=what != "is disabled"))
     if what.startswith("is being") or what == "is gone":
-        stack.app.automations.begin_delete(NAME)
+        stack.app.automation_table.begin_delete(NAME)
     if what == "is gone":
-        stack.app.automations.end_delete(stack.row())
+        stack.app.automation_table.end_delete(stack.row())
 
     assert sweep_at(stack, THREE) == 0
     assert stack.runs == []
@@ -320,16 +320,16 @@ def test_each_automation_is_looked_at(stack: Stack) -> None:
     assert {row.run.automation for row in stack.runs} == {"one", "two", "three"}
 
 
-class Spoilt(Firing):
+class Spoilt(RunFactory):
     """It cannot make the runs of automations that are called so."""
 
     @override
-    def fire(
+    def runs_for(
         self, name: str, automation: Automation, occurrence: Occurrence, evaluator: Evaluator | None = None
-    ) -> Fired:
+    ) -> RenderedRuns:
         if name.startswith("spoilt"):
             raise OverflowError(name)
-        return super().fire(name, automation, occurrence, evaluator)
+        return super().runs_for(name, automation, occurrence, evaluator)
 
 
 def test_an_automation_that_cannot_be_looked_at_stops_no_other_and_comes_out_at_the_end(
@@ -338,13 +338,13 @@ def test_an_automation_that_cannot_be_looked_at_stops_no_other_and_comes_out_at_
     names = ("one", "spoilt-1", "two", "spoilt-2", "three")
     for name in names:
         stack.put(hourly(), name)
-    firing = stack.app.firing
+    firing = stack.app.run_factory
     spoilt = Spoilt(firing.api_version, firing.max_message_bytes)
-    looks = replace(stack.app.missed_slots, firing=spoilt)
+    looks = replace(stack.app.missed_slots, run_factory=spoilt)
     stack.clock.now = ONE + GRACE
 
     with pytest.raises(ExceptionGroup) as caught:
-        looks.look(stack.app.automations.rows(), turn("slots"))
+        looks.look(stack.app.automation_table.rows(), turn("slots"))
 
     assert sorted(map(repr, caught.value.exceptions)) == ["OverflowError('spoilt-1')", "OverflowError('spoilt-2')"]
     assert {row.run.automation for row in stack.runs} == {"one", "two", "three"}

@@ -209,7 +209,7 @@ def test_a_target_that_only_an_event_tells_has_failed_and_can_never_be_sent(stac
 
 def test_a_deletion_ends_it(stack: Stack) -> None:
     change(stack, CHANGES["a one-off"])
-    stack.app.automations.begin_delete(NAME)
+    stack.app.automation_table.begin_delete(NAME)
     assert sweep_at(stack, CHANGED + GRACE) == 0
 
     assert stack.put(CHANGES["a one-off"]).former == ()

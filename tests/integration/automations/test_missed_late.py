@@ -79,7 +79,7 @@ def test_what_should_fire_once_and_did_not_is_run_late_and_then_done(stack: Stac
 
     stack.clock.forward(hours=30)
     assert stack.sweep() == 0
-    assert [(repair.name, repair.deed) for repair in heal(stack.app.keeper)] == [(NAME, "done")]
+    assert [(repair.name, repair.deed) for repair in heal(stack.app.automations)] == [(NAME, "done")]
     assert stack.titles == ["13:00 biz_A"]
 
 
@@ -87,7 +87,7 @@ def test_what_should_fire_once_and_did_not_is_run_late_and_then_done(stack: Stac
 def test_an_event_that_is_tried_for_two_hours_still_finds_its_automation(stack: Stack, late: timedelta) -> None:
     stack.put(scheduled("at(2026-11-20T13:00:00)"))
     assert sweep_at(stack, ONE + late) == 1
-    assert heal(stack.app.keeper) == []
+    assert heal(stack.app.automations) == []
 
     assert [run["status"] for run in stack.tick(ONE)] == ["succeeded"]
 
@@ -126,10 +126,10 @@ def test_a_sweep_may_die_at_any_call_and_one_slot_is_run_once(call: int, fault: 
 
     stack.clock.forward(minutes=5)
     stack.sweep()
-    stack.app.sweeper.sweep()
+    stack.app.stranded_runs.resume()
     stack.work()
     stack.clock.forward(minutes=5)
-    stack.app.sweeper.sweep()
+    stack.app.stranded_runs.resume()
     stack.tick(TWO)
     stack.work()
 

@@ -40,16 +40,19 @@ def calls(stack: Stack) -> Counter[str]:
     """What is called from now on."""
     counting: Any = Counting()
     app = stack.app
-    app.automations, app.ledger = replace(app.automations, client=counting), replace(app.ledger, client=counting)
+    app.automation_table, app.ledger = (
+        replace(app.automation_table, client=counting),
+        replace(app.ledger, client=counting),
+    )
     dispatcher = replace(app.dispatcher, ledger=app.ledger)
-    app.missed_slots = MissedSlots(app.automations, app.ledger, dispatcher, app.firing, GRACE, stack.clock)
+    app.missed_slots = MissedSlots(app.automation_table, app.ledger, dispatcher, app.run_factory, GRACE, stack.clock)
     found: Counter[str] = counting.calls
     return found
 
 
 def put(stack: Stack, **fields: Any) -> None:
     for name in MANY:
-        stack.app.automations.put(name, stack.put(hourly() | fields, name).automation)
+        stack.app.automation_table.put(name, stack.put(hourly() | fields, name).automation)
 
 
 def test_where_no_slot_passed_only_the_table_is_read(stack: Stack, calls: Counter[str]) -> None:
@@ -68,7 +71,9 @@ def test_slots_that_fired_cost_one_read_and_one_write_for_many_automations(stack
     put(stack)
     stack.clock.now = ONE
     runs = [
-        run for name in MANY for run in stack.app.ticks.runs_of({"automation": name, "scheduled_time": ONE.isoformat()})
+        run
+        for name in MANY
+        for run in stack.app.schedule_events.runs_of({"automation": name, "scheduled_time": ONE.isoformat()})
     ]
     stack.app.ledger.add(runs, lambda _: ONE)
     calls.clear()
@@ -98,10 +103,10 @@ def test_slots_that_were_missed_cost_as_little(
 
 def test_a_row_that_changes_meanwhile_keeps_no_other_from_being_marked(stack: Stack) -> None:
     put(stack)
-    rows = list(stack.app.automations.rows())
+    rows = list(stack.app.automation_table.rows())
     stack.put(hourly() | {"description": "changed"}, MANY[7])
 
-    stack.app.automations.mark_checked(rows, ONE)
+    stack.app.automation_table.mark_checked(rows, ONE)
 
     marked = {name for name in MANY if stack.row(name).checked_until == ONE}
     assert marked == set(MANY) - {MANY[7]}

@@ -28,7 +28,7 @@ def test_an_event_means_the_slot_that_is_nearest(stack: Stack, late: timedelta, 
     stack.put(scheduled("cron(* * * * ? *)"))
     event = {"automation": NAME, "scheduled_time": (ONE + late).isoformat()}
 
-    [run] = stack.app.ticks.runs_of(event)
+    [run] = stack.app.schedule_events.runs_of(event)
 
     assert run.slot == f"{slot:%Y-%m-%dT%H:%M:%SZ}"
 
@@ -37,7 +37,7 @@ def test_an_event_means_the_slot_that_is_nearest(stack: Stack, late: timedelta, 
 def test_an_event_within_a_minute_of_the_only_slot_means_it(stack: Stack, late: timedelta) -> None:
     stack.put(hourly())
 
-    [run] = stack.app.ticks.runs_of({"automation": NAME, "scheduled_time": (ONE + late).isoformat()})
+    [run] = stack.app.schedule_events.runs_of({"automation": NAME, "scheduled_time": (ONE + late).isoformat()})
 
     assert run.slot == "2026-11-20T13:00:00Z"
 
@@ -64,21 +64,21 @@ def test_a_slot_exactly_at_the_end_is_taken_if_it_comes(stack: Stack, expression
 
 def test_an_automation_whose_only_slot_is_at_its_end_is_rejected(stack: Stack) -> None:
     with pytest.raises(InputError, match="never fires"):
-        stack.app.automations.put(NAME, automation(scheduled("cron(0 14 20 11 ? 2026)", end=END)))
+        stack.app.automation_table.put(NAME, automation(scheduled("cron(0 14 20 11 ? 2026)", end=END)))
 
 
 def test_an_automation_is_not_done_before_a_slot_at_its_end_could_have_come(stack: Stack) -> None:
-    scheduler = stack.app.keeper.schedules.client
+    scheduler = stack.app.automations.schedules.client
     assert isinstance(scheduler, FakeScheduler)
     end = NOON + timedelta(days=1)
     definition = scheduled("cron(0 12 * * ? *)", end=(end + timedelta(days=1)).isoformat())
-    stack.app.keeper.put(NAME, automation(definition))
+    stack.app.automations.put(NAME, automation(definition))
     sweep_at(stack, end + GRACE)
 
     stack.clock.now = end + timedelta(hours=23)
-    assert heal(stack.app.keeper) == []
+    assert heal(stack.app.automations) == []
     assert stack.row().state == "active"
     stack.clock.now = end + timedelta(days=1)
     assert [run["status"] for run in stack.tick(stack.clock.now)] == ["succeeded"]
     stack.clock.forward(hours=2, minutes=11)
-    assert [repair.deed for repair in heal(stack.app.keeper)] == ["done"]
+    assert [repair.deed for repair in heal(stack.app.automations)] == ["done"]

@@ -12,7 +12,7 @@ from aichats.runs.actions import Action
 from aichats.runs.dispatch import METRICS, Dispatcher
 from aichats.runs.perform import ALARMING, Outcome
 from aichats.runs.queue import Queue, QueueError
-from aichats.runs.stranded import Sweeper
+from aichats.runs.stranded import StrandedRuns
 from tests.support.crashing import FaultyAws, World
 from tests.support.fakes import FakeSqs, ai_chat, aws_error, ok, refused
 from tests.support.kodey_in_memory import CREATE_KODEY, SEND_KODEY
@@ -169,7 +169,7 @@ def test_runs_that_a_caller_knows_are_performed_though_sqs_takes_no_message(
     assert (record.getMessage(), vars(record)["run_ids"]) == ("runs left to the sweep", [run.run_id for run in runs])
     sqs.down = None
     bench.clock.forward(minutes=2)
-    assert Sweeper(bench.ledger, dispatcher).sweep()["resumed"] == 2
+    assert StrandedRuns(bench.ledger, dispatcher).resume()["resumed"] == 2
     assert {sent.run_id for sent in sqs.sent} == {run.run_id for run in runs}
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from aichats.aws.table import DynamoDB, Items
+from aichats.aws.table import DynamoDB, Table
 from aichats.runs.ledger.ledger import Ledger
 from aichats.runs.ledger.locks import LockedError, Locks
 from aichats.runs.ledger.rows import Row
@@ -104,7 +104,7 @@ def test_a_lock_of_a_run_that_this_version_of_the_code_cannot_read_counts_all_th
     Locks(ledger).take(first, WHAT)
     if status == "succeeded":
         ledger.finish(first, "succeeded", chat_id="chat_1")
-    Items(ledger.client, ledger.table).update(
+    Table(ledger.client, ledger.table).update(
         first.run.run_id, {"action": '{"type": "of the future"}'}, "#status = :s", {"s": status}
     )
 

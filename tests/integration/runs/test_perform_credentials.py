@@ -9,7 +9,7 @@ from aichats.errors import SecretError, SecretUnavailableError
 from aichats.http.deadline import time_limit
 from aichats.runs.model import Run
 from aichats.runs.perform import MAX_AGE, ROTATION, Outcome
-from aichats.runs.providers.whop import WhopActions
+from aichats.runs.providers.whop import WhopProvider
 from aichats.whop import WhopClient
 from tests.support.fakes import Step, ai_chat, ok, refused
 from tests.support.ledgers import LEASE, make_run
@@ -78,7 +78,7 @@ def test_a_secret_that_is_needed_in_the_middle_is_no_answer_of_the_provider(erro
 
     client = WhopClient(token, "https://whop.invalid/api/v1", "2026-07-08-1", 20.0, bench.whop)
     actions = bench.performer.actions["whop"]
-    assert isinstance(actions, WhopActions)
+    assert isinstance(actions, WhopProvider)
     bench.performer = replace(bench.performer, actions={"whop": replace(actions, client_for=lambda *_: client)})
     assert bench.perform().state == state
     assert (bench.row.key_number, bench.whop.requests) == (1, [])

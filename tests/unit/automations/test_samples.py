@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from aichats.automations.run_factory import Firing, of_event
+from aichats.automations.run_factory import RunFactory, of_event
 from aichats.automations.samples import Samples, samples_of
 from aichats.errors import InputError
 from aichats.templates.filters import matches
@@ -17,7 +17,7 @@ from tests.support.fakes import Json
 from tests.support.firing import NAME, payment
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
-FIRING = Firing(lambda _: None, max_message_bytes=131072)
+FACTORY = RunFactory(lambda _: None, max_message_bytes=131072)
 COMPANY = listening()["action"]
 CHAT = {"type": "whop.update_chat", "title": "Week"}
 AGENT = {"type": "kodey.create_chat", "message_text": "Hello"}
@@ -25,7 +25,7 @@ AGENT = {"type": "kodey.create_chat", "message_text": "Hello"}
 
 def problems(definition: Json) -> list[tuple[str, str]]:
     try:
-        FIRING.check(NAME, automation(definition), NOW)
+        FACTORY.check(NAME, automation(definition), NOW)
     except InputError as error:
         return list(error.problems)
     return []
@@ -81,7 +81,9 @@ def test_a_text_that_fails_for_every_event_is_refused_by_its_field(expression: s
     assert repr(expression) in problem
     assert told in problem
     for event in events():
-        assert FIRING.fire(NAME, automation(writing(f"{{{{ {expression} }}}}")), of_event("m", event, NOW)).runs == []
+        assert (
+            FACTORY.runs_for(NAME, automation(writing(f"{{{{ {expression} }}}}")), of_event("m", event, NOW)).runs == []
+        )
 
 
 @pytest.mark.parametrize(
@@ -121,7 +123,7 @@ def test_a_text_that_may_work_is_taken(expression: str, changes: Json | None) ->
 
     assert problems(written) == []
     if changes is not None:
-        heard = [FIRING.fire(NAME, automation(written), of_event("m", each, NOW)) for each in events(**changes)]
+        heard = [FACTORY.runs_for(NAME, automation(written), of_event("m", each, NOW)) for each in events(**changes)]
         assert any(fired.runs for fired in heard)
 
 

@@ -2,7 +2,7 @@
 
 Beside its row an automation has one small item for each event type that it listens to. The item's key is
 ``<automation>:<event type>``, and it stands in the index ``by_trigger`` under ``event:<event type>``, so an event that
-no automation asks for costs one query without results. Items and row change in one transaction.
+no automation asks for costs one query without results. Table and row change in one transaction.
 
 Rows of older versions have no items: they stand in the index themselves, under ``webhook``. They are found as well,
 and the sweep gives them their items.
@@ -18,7 +18,7 @@ from typing import Any
 
 from aichats.automations.expressed import NEW, UNCHANGED, DynamoDB, bound, conditional, pages
 from aichats.automations.model import WebhookTrigger
-from aichats.automations.row import AutomationRow, Head
+from aichats.automations.row import AutomationRow, RowHeader
 from aichats.aws.table import decode, encode
 
 INDEX = "by_trigger"
@@ -53,7 +53,7 @@ class Listening:
         """The names of the automations that listen to an event type, and of those that older versions wrote."""
         return list(dict.fromkeys([*self._listed(index_key(event_type)), *self._old_rows()]))
 
-    def corrections(self, heads: Iterable[Head]) -> dict[str, Callable[[], bool]]:
+    def corrections(self, heads: Iterable[RowHeader]) -> dict[str, Callable[[], bool]]:
         """Return what corrects the items of each automation whose items are not as its row wants them, by its name.
 
         Each returns whether it corrected them. It does not if the row changed since it was read.
@@ -105,7 +105,7 @@ class Listening:
         return names
 
 
-def changes(table: str, old: Head | None, new: AutomationRow | None) -> list[Json]:
+def changes(table: str, old: RowHeader | None, new: AutomationRow | None) -> list[Json]:
     """The writes of a transaction that bring the items from a row to the one that follows it.
 
     If there are too many for a transaction, some that are superfluous stay, and the sweep removes them.

@@ -15,8 +15,8 @@ from itertools import batched, takewhile
 from aichats.automations import unrendered
 from aichats.automations.model import ScheduleTrigger
 from aichats.automations.row import AutomationRow
-from aichats.automations.run_factory import Firing, slot_of
-from aichats.automations.table import AutomationStore
+from aichats.automations.run_factory import RunFactory, slot_of
+from aichats.automations.table import AutomationTable
 from aichats.automations.turns import CallAll, Turn
 from aichats.aws.observability import count_now, logger
 from aichats.runs.dispatch import Dispatcher
@@ -96,10 +96,10 @@ class MissedSlots:
         grace: how long after a slot its event may come before the slot counts as missed.
     """
 
-    store: AutomationStore
+    store: AutomationTable
     ledger: Ledger
     dispatcher: Dispatcher
-    firing: Firing
+    run_factory: RunFactory
     grace: timedelta
     clock: Callable[[], datetime] = utc_now
 
@@ -158,9 +158,9 @@ class MissedSlots:
         for age in range(max((len(look.slots) for look in looks), default=0)):
             slots = [(look, look.slots[-1 - age]) for look in looks if age < len(look.slots)]
             # The ids of runs are known as long as the targets are those of that time.
-            known = {id_ for look, slot in slots if slot > look.row.targets_at for id_ in look.ids[slot]}
+            known = {id_ for look, slot in slots if slot > look.row.targets_changed_at for id_ in look.ids[slot]}
             found = set[str]().union(*call_all(self.ledger.existing, list(batched(sorted(known), 100, strict=False))))
-            others = [(look, slot) for look, slot in slots if slot <= look.row.targets_at]
+            others = [(look, slot) for look, slot in slots if slot <= look.row.targets_changed_at]
             for look, slot in slots:
                 look.there[slot] = look.ids[slot] & found
             for (look, slot), there in zip(others, call_all(self._of_slot, others), strict=True):
@@ -178,9 +178,9 @@ class MissedSlots:
     def _gap(self, look: _Look, slot: datetime) -> Gap:
         """What is missing of a slot. Runs whose texts cannot be made are noted as failed."""
         row, there = look.row, look.there[slot]
-        if look.ids[slot] <= there or (there and slot <= row.targets_at):
+        if look.ids[slot] <= there or (there and slot <= row.targets_changed_at):
             return Gap(row, slot, [], sure=True)  # It fired: for the targets that it had then.
-        fired = self.firing.fire(row.name, row.automation, slot_of(slot))
+        fired = self.run_factory.runs_for(row.name, row.automation, slot_of(slot))
         unrendered.note(self.ledger, [(run, error) for run, error in fired.failed if run.run_id not in there])
         missing = [run for run in fired.runs if run.run_id not in there]
         return Gap(row, slot, missing, sure=bool(there) or _is_known(row, slot))
@@ -274,4 +274,4 @@ def _is_known(row: AutomationRow, slot: datetime) -> bool:
     """Whether Scheduler knew of a slot before it was over. A one-off has no other: that one must fire however late."""
     trigger = row.automation.trigger
     is_once = isinstance(trigger, ScheduleTrigger) and isinstance(parse(trigger.expression), At)
-    return is_once or not row.trigger_at < slot <= row.trigger_at + BEGINNING
+    return is_once or not row.trigger_changed_at < slot <= row.trigger_changed_at + BEGINNING

@@ -31,9 +31,9 @@ from functools import partial
 from typing import Literal
 
 from aichats.automations.model import Automation
-from aichats.automations.row import AutomationRow, Head
+from aichats.automations.row import AutomationRow, RowHeader
 from aichats.automations.scheduler import MAX_EVENT_AGE, SchedulerError, Schedules
-from aichats.automations.table import AutomationStore, Contents
+from aichats.automations.table import AutomationTable, Contents
 from aichats.automations.turns import Attempt, Turn
 from aichats.aws.observability import logger
 from aichats.runs.ledger.times import utc_now
@@ -78,10 +78,10 @@ class _Job:
 
 
 @dataclass(frozen=True)
-class Keeper:
+class AutomationService:
     """Changes automations, and heals what came apart."""
 
-    store: AutomationStore
+    store: AutomationTable
     schedules: Schedules
     clock: Callable[[], datetime] = utc_now
 
@@ -115,7 +115,7 @@ class Keeper:
         self._delete(row)
         return True
 
-    def heal(self, contents: Contents, turn: Turn) -> list[Repair]:
+    def reconcile(self, contents: Contents, turn: Turn) -> list[Repair]:
         """Repair what came apart and did not change in the last ten minutes; end what fired for the last time.
 
         A schedule is read only if it changed since it was last found as its row wants it.
@@ -153,7 +153,7 @@ class Keeper:
         elif row.fires_after(self.clock()):
             self.schedules.ensure(row)
 
-    def _delete(self, row: Head) -> None:
+    def _delete(self, row: RowHeader) -> None:
         self.schedules.remove(self.schedules.schedule_name(row.name))
         if not self.store.end_delete(row):
             # Somebody wrote it anew, and may have made the schedule before we removed it.
@@ -177,7 +177,7 @@ class Keeper:
             jobs[f"{name}:"] = _Job(name, partial(_if_done, "listed", correct))
         return jobs
 
-    def _act(self, head: Head, changed: datetime | None) -> _Act | None:
+    def _act(self, head: RowHeader, changed: datetime | None) -> _Act | None:
         """Return what is to be done for a row whose schedule changed then, if there is one."""
         if not isinstance(head, AutomationRow):
             # When its deletion began is not known, so it is ended even if it is fresh.
@@ -195,7 +195,7 @@ class Keeper:
             return None
         return partial(self._correct, row, changed)
 
-    def _stray_act(self, schedule: str, head: Head | None, changed: datetime) -> _Act | None:
+    def _stray_act(self, schedule: str, head: RowHeader | None, changed: datetime) -> _Act | None:
         """Return what is to be done about a schedule that its row does not want, or that has none."""
         row = head if isinstance(head, AutomationRow) else None
         is_wanted = head is not None and (row is None or row.schedule is not None or row.state == "deleting")
@@ -211,7 +211,7 @@ class Keeper:
         self._follow(row.name, row)
         return did
 
-    def _end_deletion(self, head: Head) -> Deed:
+    def _end_deletion(self, head: RowHeader) -> Deed:
         self._delete(head)
         return "deleted"
 
@@ -249,7 +249,7 @@ def _if_done(deed: Deed, act: Callable[[], bool]) -> Deed | None:
     return deed if act() else None
 
 
-def _read(heads: Mapping[str, Head]) -> set[str]:
+def _read(heads: Mapping[str, RowHeader]) -> set[str]:
     """Return the names of the rows that can be read."""
     return {head.name for head in heads.values() if isinstance(head, AutomationRow)}
 

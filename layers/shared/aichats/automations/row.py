@@ -53,7 +53,7 @@ _MOMENTS: TypeAdapter[dict[str, AwareDatetime]] = TypeAdapter(dict[str, AwareDat
 
 
 @dataclass(frozen=True)
-class Head:
+class RowHeader:
     """What every version of the code can read of a row."""
 
     name: str
@@ -64,7 +64,7 @@ class Head:
 
 
 @dataclass(frozen=True)
-class AutomationRow(Head):
+class AutomationRow(RowHeader):
     """An automation as the table knows it."""
 
     automation: Automation
@@ -73,9 +73,9 @@ class AutomationRow(Head):
     """When its definition or its state changed last."""
     checked_until: datetime
     """Up to here it was looked which slots fired. Never before the trigger was written."""
-    targets_at: datetime
+    targets_changed_at: datetime
     """When its targets changed last."""
-    trigger_at: datetime
+    trigger_changed_at: datetime
     """When its trigger changed last."""
     rate_start: datetime | None = None
     """From when a ``rate`` is counted: kept as long as expression, zone and start stay as they are."""
@@ -132,12 +132,12 @@ class AutomationRow(Head):
             self,
             automation=self.automation.model_copy(update={"trigger": former.trigger}),
             rate_start=former.rate_start,
-            trigger_at=former.trigger_at,
+            trigger_changed_at=former.trigger_at,
             checked_until=former.checked_until,
         )
 
 
-def next_row(name: str, automation: Automation, old: Head | None, now: datetime) -> AutomationRow:
+def next_row(name: str, automation: Automation, old: RowHeader | None, now: datetime) -> AutomationRow:
     """The row that follows a row, or none.
 
     What follows a deletion that is not finished begins anew, and so does what follows a row that cannot be read.
@@ -159,8 +159,8 @@ def next_row(name: str, automation: Automation, old: Head | None, now: datetime)
         created_at=live.created_at if live else now,
         changed_at=now,
         checked_until=live.checked_until if live and fires_as_before else now,
-        targets_at=live.targets_at if live and live.automation.targets == automation.targets else now,
-        trigger_at=live.trigger_at if live and live.automation.trigger == automation.trigger else now,
+        targets_changed_at=live.targets_changed_at if live and live.automation.targets == automation.targets else now,
+        trigger_changed_at=live.trigger_changed_at if live and live.automation.trigger == automation.trigger else now,
         rate_start=_rate_start(automation, live, now),
         replaced=old.etag if old and stands else None,
         former=_former(live, now, fires_as_before=fires_as_before) if live else (),
@@ -183,8 +183,8 @@ def item_of(row: AutomationRow) -> dict[str, Any]:
         "created_at": to_text(row.created_at),
         "changed_at": to_text(row.changed_at),
         "checked_until": to_text(row.checked_until),
-        "targets_at": to_text(row.targets_at),
-        "trigger_at": to_text(row.trigger_at),
+        "targets_at": to_text(row.targets_changed_at),
+        "trigger_at": to_text(row.trigger_changed_at),
         "rate_start": to_text(row.rate_start) if row.rate_start else None,
         "replaced": row.replaced,
         "former": _former_text(row.former) if row.former else None,
@@ -201,7 +201,7 @@ def row_of(item: Mapping[str, Any]) -> AutomationRow:
     return _read(_row_of, item)
 
 
-def head_of(item: Mapping[str, Any]) -> Head:
+def header_of(item: Mapping[str, Any]) -> RowHeader:
     """The row that attributes make up; of one that this version of the code cannot read, what it takes to change it.
 
     Raises:
@@ -227,7 +227,7 @@ def _row_of(item: Mapping[str, Any], what: str) -> AutomationRow:
     texts = {name: item[name] for name in moments if name in item}
     known: dict[str, Any] = dict(read_stored(_MOMENTS.validate_strings, texts, what))
     # A row that was written before this was kept has none.
-    known.setdefault("trigger_at", known["changed_at"])
+    trigger_changed_at = known.pop("trigger_at", known["changed_at"])
     read_stored(_STATES.validate_python, {"state": item["state"]}, what)
     return AutomationRow(
         **vars(_head_of(item, what)),
@@ -235,12 +235,14 @@ def _row_of(item: Mapping[str, Any], what: str) -> AutomationRow:
         replaced=item.get("replaced"),
         aligned=item.get("aligned"),
         former=read_stored(_FORMER.validate_json, item.get("former", "[]"), what),
+        trigger_changed_at=trigger_changed_at,
+        targets_changed_at=known.pop("targets_at"),
         **known,
     )
 
 
-def _head_of(item: Mapping[str, Any], _what: str) -> Head:
-    return Head(name=item["name"], version=item["version"], etag=item["etag"], state=item["state"])
+def _head_of(item: Mapping[str, Any], _what: str) -> RowHeader:
+    return RowHeader(name=item["name"], version=item["version"], etag=item["etag"], state=item["state"])
 
 
 def checked(row: AutomationRow, until: datetime) -> dict[str, Any]:
@@ -255,18 +257,18 @@ def _former_text(former: Sequence[Former]) -> str:
     return _FORMER.dump_json(tuple(former)).decode()
 
 
-def check_conditions(name: str, row: Head | None, if_match: str | None, if_none_match: str | None) -> None:
+def check_conditions(name: str, row: RowHeader | None, if_match: str | None, if_none_match: str | None) -> None:
     """Hold a request's conditions against the automation as it is; ``None`` where there is none.
 
     Raises:
         StaleError: one does not hold.
     """
     etag = row.etag if row else None
-    if not hold(etag, if_match, if_none_match):
+    if not conditions_hold(etag, if_match, if_none_match):
         raise StaleError(name, etag)
 
 
-def hold(etag: str | None, if_match: str | None, if_none_match: str | None) -> bool:
+def conditions_hold(etag: str | None, if_match: str | None, if_none_match: str | None) -> bool:
     """Whether a request's conditions hold for this ETag; ``None``: there is no automation, or no such condition."""
     return (if_match is None or _is_named(etag, if_match)) and (if_none_match is None or _is_other(etag, if_none_match))
 
@@ -335,7 +337,7 @@ def _former(old: AutomationRow, now: datetime, *, fires_as_before: bool) -> tupl
     former = Former(
         trigger=trigger,
         rate_start=old.rate_start,
-        trigger_at=old.trigger_at,
+        trigger_at=old.trigger_changed_at,
         checked_until=old.checked_until,
         replaced_at=now,
     )

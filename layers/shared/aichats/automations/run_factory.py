@@ -71,7 +71,7 @@ def of_event(webhook_id: str, event: Mapping[str, Any], moment: datetime) -> Occ
 
 
 @dataclass(frozen=True)
-class Fired:
+class RenderedRuns:
     """The runs of an occurrence.
 
     Attributes:
@@ -84,7 +84,7 @@ class Fired:
 
 
 @dataclass(frozen=True)
-class Firing:
+class RunFactory:
     """Makes the runs of automations.
 
     Args:
@@ -95,9 +95,9 @@ class Firing:
     api_version: Callable[[Action], str | None]
     max_message_bytes: int
 
-    def fire(
+    def runs_for(
         self, name: str, automation: Automation, occurrence: Occurrence, evaluator: Evaluator | None = None
-    ) -> Fired:
+    ) -> RenderedRuns:
         """A run for each target; a target that stands twice counts once.
 
         All targets share the budget of the evaluator, a fresh one if there is none. Those for which it does not suffice
@@ -105,7 +105,7 @@ class Firing:
         """
         evaluator = evaluator or Evaluator()
         known = _names(name, automation, occurrence)
-        fired = Fired()
+        fired = RenderedRuns()
         seen: set[str | None] = set()
         places: dict[str | None, int] = {}
         for index, written in enumerate(automation.targets):
@@ -126,7 +126,7 @@ class Firing:
             seen.add(target)
         return fired
 
-    def stillborn(self, name: str, automation: Automation, occurrence: Occurrence) -> Run:
+    def unrenderable_run(self, name: str, automation: Automation, occurrence: Occurrence) -> Run:
         """The run of an automation of which not even the targets can be told: it can only be noted as failed."""
         return self._run(name, automation.action, automation.targets[0], occurrence)
 
@@ -143,9 +143,9 @@ class Firing:
         if problems:
             raise InputError(problems)
         if isinstance(automation.trigger, ScheduleTrigger):
-            fired = self.fire(name, automation, slot_of(_next_slot(automation.trigger, now) or now))
+            fired = self.runs_for(name, automation, slot_of(_next_slot(automation.trigger, now) or now))
             for run, error in fired.failed:
-                raise fails(run, error)
+                raise as_input_error(run, error)
 
     def _rendered_action(self, automation: Automation, names: Mapping[str, Any], evaluator: Evaluator) -> Any:
         fields = automation.action.model_dump(mode="json", exclude_unset=True)
@@ -173,7 +173,7 @@ class Firing:
         )
 
 
-def fails(run: Run, error: RenderError) -> InputError:
+def as_input_error(run: Run, error: RenderError) -> InputError:
     """What a caller is told of a text that cannot be made."""
     return InputError([(error.field or "action", f"fails for the target {run.target}: {error}")])
 

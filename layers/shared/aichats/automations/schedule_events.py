@@ -12,15 +12,15 @@ from itertools import takewhile
 from typing import TYPE_CHECKING
 
 from aichats.aws.observability import count, logger, measure_seconds
-from aichats.runs.model import Run, ScheduleEvent, Tick, scheduled_runs
+from aichats.runs.model import Run, ScheduleEvent, ScheduleTick, scheduled_runs
 from aichats.validation import parse_strictly
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from aichats.automations.row import AutomationRow
-    from aichats.automations.run_factory import Firing
-    from aichats.automations.table import AutomationStore
+    from aichats.automations.run_factory import RunFactory
+    from aichats.automations.table import AutomationTable
     from aichats.runs.actions import Action
     from aichats.runs.ledger.ledger import Ledger
 
@@ -29,14 +29,14 @@ NEAR = timedelta(minutes=1)
 
 
 @dataclass(frozen=True)
-class Ticks:
+class ScheduleEvents:
     """Reads the events of schedules."""
 
     ledger: Ledger
     api_version: Callable[[Action], str | None]
     max_message_bytes: int
-    store: Callable[[], AutomationStore]
-    firing: Callable[[], Firing]
+    store: Callable[[], AutomationTable]
+    run_factory: Callable[[], RunFactory]
 
     def runs_of(self, event: object) -> list[Run]:
         """The runs of an event: of the automation that it names, or, where it holds action and targets, of itself.
@@ -51,11 +51,11 @@ class Ticks:
             whole = parse_strictly(ScheduleEvent, event, max_message_bytes=self.max_message_bytes)
             self._measure(whole)
             return scheduled_runs(whole, self.api_version(whole.action))
-        tick = parse_strictly(Tick, event)
+        tick = parse_strictly(ScheduleTick, event)
         self._measure(tick)
         return self._of_automation(tick)
 
-    def _of_automation(self, tick: Tick) -> list[Run]:
+    def _of_automation(self, tick: ScheduleTick) -> list[Run]:
         from aichats.automations import unrendered
         from aichats.automations.run_factory import slot_of
 
@@ -65,11 +65,11 @@ class Ticks:
             count("StaleEvents")
             logger.warning("no such slot any more", extra={"automation": tick.automation, "slot": tick.slot})
             return []
-        fired = self.firing().fire(row.name, row.automation, slot_of(slot))
+        fired = self.run_factory().runs_for(row.name, row.automation, slot_of(slot))
         unrendered.note(self.ledger, fired.failed)
         return fired.runs
 
-    def _measure(self, tick: Tick) -> None:
+    def _measure(self, tick: ScheduleTick) -> None:
         """How late it began, which Scheduler's own metrics do not tell."""
         measure_seconds("Lateness", (self.ledger.clock() - tick.scheduled_time).total_seconds())
 

@@ -5,18 +5,18 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from aichats.automations.missed import MissedSlots
-from aichats.automations.reconcile import Keeper, Repair
-from aichats.automations.table import AutomationStore
+from aichats.automations.reconcile import AutomationService, Repair
+from aichats.automations.table import AutomationTable
 from aichats.automations.turns import CallAll, Places, Turn, side_by_side
 from aichats.aws.observability import count, logger
-from aichats.runs.stranded import Sweeper
+from aichats.runs.stranded import StrandedRuns
 
 MARGIN = 1 / 8
 """Of the invocation's time, before whose end the last part stops: its last calls may be slow."""
 
 
 @dataclass(frozen=True)
-class Round:
+class Sweep:
     """Runs that were stranded, slots that were missed, schedules that came apart.
 
     Args:
@@ -25,15 +25,15 @@ class Round:
         call_all: makes calls to AWS side by side.
     """
 
-    sweeper: Sweeper
-    store: AutomationStore
+    stranded: StrandedRuns
+    store: AutomationTable
     missed_slots: MissedSlots
-    keeper: Keeper
+    keeper: AutomationService
     places: Places
     clock: Callable[[], float] = time.monotonic
     call_all: CallAll = side_by_side
 
-    def go(self, seconds: float) -> dict[str, int]:
+    def run(self, seconds: float) -> dict[str, int]:
         """Go round once. Returns how many runs were resumed, ended and missed, and how many automations repaired.
 
         Each part has a third of the time, and what the parts before it left.
@@ -47,7 +47,7 @@ class Round:
         begun, share = self.clock(), seconds * (1 - MARGIN) / 3
         done: dict[str, int] = {}
         try:
-            done |= self.sweeper.sweep(lambda: self.clock() >= begun + share)
+            done |= self.stranded.resume(lambda: self.clock() >= begun + share)
         finally:
             done |= self._tend(self._turn("slots", begun + 2 * share), self._turn("schedules", begun + 3 * share))
         return done
@@ -63,7 +63,7 @@ class Round:
             # First, so that a Scheduler that is slow or down delays no slot.
             done["missed"] = self.missed_slots.look(contents.rows, slots)
         finally:
-            done["repaired"] = self._report(self.keeper.heal(contents, schedules))
+            done["repaired"] = self._report(self.keeper.reconcile(contents, schedules))
         return done
 
     def _report(self, repairs: list[Repair]) -> int:

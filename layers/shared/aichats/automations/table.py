@@ -28,12 +28,12 @@ from aichats.automations.listening import Listening, changes
 from aichats.automations.model import Automation, canonical
 from aichats.automations.row import (
     AutomationRow,
-    Head,
+    RowHeader,
     State,
     check_conditions,
     checked,
-    head_of,
-    hold,
+    conditions_hold,
+    header_of,
     item_of,
     next_row,
     row_of,
@@ -61,7 +61,7 @@ class Contents:
         names: of all rows, even of those that cannot be read.
     """
 
-    heads: builtins.list[Head]
+    heads: builtins.list[RowHeader]
     names: set[str]
 
     @property
@@ -71,7 +71,7 @@ class Contents:
 
 
 @dataclass(frozen=True)
-class AutomationStore:
+class AutomationTable:
     """The table; its key is ``name``. Safe to share between threads."""
 
     client: DynamoDB
@@ -108,7 +108,7 @@ class AutomationStore:
             old = self._head(name)
             live = None if old is None or old.state == "deleting" else old
             if isinstance(live, AutomationRow) and canonical(live.automation) == definition:
-                if not hold(live.replaced, if_match, if_none_match):
+                if not conditions_hold(live.replaced, if_match, if_none_match):
                     check_conditions(name, live, if_match, if_none_match)
                 return live, False
             check_conditions(name, live, if_match, if_none_match)
@@ -116,7 +116,7 @@ class AutomationStore:
             if self._replace(old, row):
                 return row, live is None
 
-    def begin_delete(self, name: str, if_match: str | None = None) -> Head | None:
+    def begin_delete(self, name: str, if_match: str | None = None) -> RowHeader | None:
         """Mark an automation as ``deleting``, whether or not it can be read; one that is already is told as it is.
 
         Returns:
@@ -133,7 +133,7 @@ class AutomationStore:
             if self._set_state(row, "deleting", remove=("webhook", "ttl")):
                 return replace(row, state="deleting")
 
-    def end_delete(self, row: Head) -> bool:
+    def end_delete(self, row: RowHeader) -> bool:
         """Remove the row, if it is as it was read. Whether there is none now."""
         delete = {
             "TableName": self.table,
@@ -214,12 +214,12 @@ class AutomationStore:
         answer = self.client.get_item(TableName=self.table, Key={"name": {"S": name}}, ConsistentRead=True)
         return decode(answer["Item"]) if "Item" in answer else None
 
-    def _head(self, name: str) -> Head | None:
+    def _head(self, name: str) -> RowHeader | None:
         """A row as of now; of one that this version of the code cannot read, what it takes to replace it."""
         item = self._item(name)
-        return head_of(item) if item else None
+        return header_of(item) if item else None
 
-    def _replace(self, old: Head | None, row: AutomationRow) -> bool:
+    def _replace(self, old: RowHeader | None, row: AutomationRow) -> bool:
         condition = UNCHANGED if old else NEW
         item = item_of(row)
         put = {
@@ -234,11 +234,11 @@ class AutomationStore:
         return stands in (None, item)
 
     def _set_state(
-        self, row: Head, state: State, also: Mapping[str, Any] | None = None, remove: tuple[str, ...] = ()
+        self, row: RowHeader, state: State, also: Mapping[str, Any] | None = None, remove: tuple[str, ...] = ()
     ) -> bool:
         return self._update(row, {"state": state, "changed_at": to_text(self.clock()), **(also or {})}, remove)
 
-    def _mark(self, marks: Sequence[tuple[Head, Mapping[str, Any]]]) -> None:
+    def _mark(self, marks: Sequence[tuple[RowHeader, Mapping[str, Any]]]) -> None:
         """Change attributes of rows, many in a transaction. A row that changed since it was read stays as it is.
 
         A transaction that DynamoDB rejects is made again in two halves, down to single rows: because a row changed, or
@@ -257,13 +257,13 @@ class AutomationStore:
                 self._mark(part[:half])
                 self._mark(part[half:])
 
-    def _update(self, row: Head, changes: Mapping[str, Any], remove: tuple[str, ...] = ()) -> bool:
+    def _update(self, row: RowHeader, changes: Mapping[str, Any], remove: tuple[str, ...] = ()) -> bool:
         stands = conditional(self.client, "Update", self._change(row, changes, remove), [])
         # It may be what we wrote: boto3 repeats a write whose answer got lost.
         ours = {"etag": row.etag, **changes}
         return stands is None or all(stands.get(key) == value for key, value in ours.items())
 
-    def _change(self, row: Head, changes: Mapping[str, Any], remove: tuple[str, ...] = ()) -> dict[str, Any]:
+    def _change(self, row: RowHeader, changes: Mapping[str, Any], remove: tuple[str, ...] = ()) -> dict[str, Any]:
         """The request that changes a row if it is as it was read."""
         expression = f"SET {', '.join(f'#{name} = :new_{name}' for name in changes)}"
         expression += f" REMOVE {', '.join(f'#{name}' for name in remove)}" if remove else ""
@@ -294,11 +294,11 @@ class AutomationStore:
                 wanted = answer.get("UnprocessedKeys", {})
 
 
-def _readable(heads: Iterable[Head]) -> Iterator[AutomationRow]:
+def _readable(heads: Iterable[RowHeader]) -> Iterator[AutomationRow]:
     return (head for head in heads if isinstance(head, AutomationRow))
 
 
-def _heads(items: Iterable[Mapping[str, Any]]) -> Iterator[Head]:
+def _heads(items: Iterable[Mapping[str, Any]]) -> Iterator[RowHeader]:
     """The rows, as far as this version of the code can read them: one that it cannot must not stop all others."""
     for item in items:
         try:
@@ -307,4 +307,4 @@ def _heads(items: Iterable[Mapping[str, Any]]) -> Iterator[Head]:
             count_now("AutomationsUnreadable")
             logger.error("automation left out", extra={"automation": item["name"], "error": str(error)})
             with suppress(UnreadableError):
-                yield head_of(item)
+                yield header_of(item)

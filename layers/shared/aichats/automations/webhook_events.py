@@ -18,8 +18,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 from aichats.automations import unrendered
 from aichats.automations.model import TEMPLATE, WebhookTrigger
 from aichats.automations.row import AutomationRow
-from aichats.automations.run_factory import Fired, Firing, Occurrence, of_event
-from aichats.automations.table import AutomationStore
+from aichats.automations.run_factory import Occurrence, RenderedRuns, RunFactory, of_event
+from aichats.automations.table import AutomationTable
 from aichats.aws.observability import Contained, count, logger
 from aichats.errors import AichatsError
 from aichats.http.deadline import remaining
@@ -69,23 +69,23 @@ class _Delivery:
     can_wait: bool
     left: int
     rows: list[AutomationRow] = field(default_factory=list)
-    fired: Fired = field(default_factory=Fired)
+    fired: RenderedRuns = field(default_factory=RenderedRuns)
     later: list[str] = field(default_factory=list)
     ids: list[str] = field(default_factory=list)
     queued: Counter[str] = field(default_factory=Counter)
 
 
 @dataclass(frozen=True)
-class Listeners:
+class WebhookEvents:
     """The automations that listen to events."""
 
-    store: AutomationStore
+    store: AutomationTable
     ledger: Ledger
     dispatcher: Dispatcher
-    firing: Firing
+    run_factory: RunFactory
     budgets: Budgets = Budgets()
 
-    def hear(self, webhook_id: str, event: Mapping[str, Any], moment: datetime) -> list[str]:
+    def handle(self, webhook_id: str, event: Mapping[str, Any], moment: datetime) -> list[str]:
         """Have each automation act that asks for this event, once for each of its targets.
 
         Args:
@@ -132,7 +132,7 @@ class Listeners:
             return
         budget = max(self.budgets.least, min(share, self.budgets.most) if delivery.can_wait else share)
         evaluator = Evaluator(budget)
-        fired = Fired()
+        fired = RenderedRuns()
         # An automation that breaks the code costs no other the event.
         with Contained("automation not rendered", {"automation": row.name}) as attempt:
             fired = self._fire(row, delivery.occurrence, evaluator)
@@ -144,29 +144,31 @@ class Listeners:
         delivery.fired.runs.extend(fired.runs)
         delivery.fired.failed.extend(fired.failed)
 
-    def _fire(self, row: AutomationRow, occurrence: Occurrence, evaluator: Evaluator) -> Fired:
+    def _fire(self, row: AutomationRow, occurrence: Occurrence, evaluator: Evaluator) -> RenderedRuns:
         trigger = row.automation.trigger
         event = occurrence.event
         if not isinstance(trigger, WebhookTrigger) or event is None:
-            return Fired()
+            return RenderedRuns()
         try:
             if not matches(event, trigger.events, trigger.filter, evaluator):
-                return Fired()
+                return RenderedRuns()
         except RenderError as error:
-            return Fired(failed=[(self.firing.stillborn(row.name, row.automation, occurrence), error)])
-        return self.firing.fire(row.name, row.automation, occurrence, evaluator)
+            return RenderedRuns(
+                failed=[(self.run_factory.unrenderable_run(row.name, row.automation, occurrence), error)]
+            )
+        return self.run_factory.runs_for(row.name, row.automation, occurrence, evaluator)
 
     def _write(self, delivery: _Delivery) -> None:
         """Write and queue the runs that are rendered. If that fails, their automations wait."""
         rows, fired = delivery.rows, delivery.fired
-        delivery.rows, delivery.fired = [], Fired()
+        delivery.rows, delivery.fired = [], RenderedRuns()
         try:
             delivery.ids += self._store(fired, delivery.queued)
         except (AichatsError, QueueError, BotoCoreError, ClientError):
             logger.exception("runs not written", extra={"automations": _names(rows)})
             delivery.later += _names(rows)
 
-    def _store(self, fired: Fired, queued: Counter[str]) -> list[str]:
+    def _store(self, fired: RenderedRuns, queued: Counter[str]) -> list[str]:
         """Write runs to the ledger, and send messages for those that are to be performed. Returns their ids."""
         for provider in dict.fromkeys(run.provider for run in fired.runs):
             runs = [run for run in fired.runs if run.provider == provider]

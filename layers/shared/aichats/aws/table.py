@@ -107,7 +107,7 @@ class Update:
 
 
 @dataclass(frozen=True)
-class Items:
+class Table:
     """The table. Its key is ``run_id``."""
 
     client: DynamoDB

@@ -70,7 +70,7 @@ class Kind:
     slow: bool = False
 
 
-KINDS: dict[str, Kind] = {
+ACTION_KINDS: dict[str, Kind] = {
     "whop.create_chat": Kind(TypeAdapter(CompanyId | None), "a company (biz_...) or null", TypeAdapter(ChatId)),
     "whop.update_chat": Kind(TypeAdapter(ChatId), "a chat (aich_...)", TypeAdapter(ChatId)),
     "kodey.create_chat": Kind(TypeAdapter(AgentId), "an agent's id", TypeAdapter(KodeyChatId), slow=True),
@@ -94,7 +94,7 @@ def check_targets(action: Action, targets: list[str | None]) -> None:
     Raises:
         ValueError: one is not; says which.
     """
-    kind = KINDS[action.type]
+    kind = ACTION_KINDS[action.type]
     for index, target in enumerate(targets):
         try:
             kind.target.validate_python(target)

@@ -14,7 +14,7 @@ from typing import Annotated, Literal
 from pydantic import AwareDatetime, BeforeValidator, Field, ValidationInfo, field_validator
 
 from aichats.models import Request
-from aichats.runs.actions import KINDS, MAX_TARGETS, Action, check_targets
+from aichats.runs.actions import ACTION_KINDS, MAX_TARGETS, Action, check_targets
 from aichats.validation import read_time
 
 type Trigger = Literal["schedule", "http", "webhook"]
@@ -43,7 +43,7 @@ class Work(Request):
         return targets
 
 
-class Tick(Request):
+class ScheduleTick(Request):
     """What the schedule of an automation hands to ``run_schedule``."""
 
     automation: Annotated[str, Field(pattern=r"^[a-z0-9-]{1,64}$")]
@@ -56,7 +56,7 @@ class Tick(Request):
         return slot_text(self.scheduled_time)
 
 
-class ScheduleEvent(Tick, Work):
+class ScheduleEvent(ScheduleTick, Work):
     """What a schedule hands to ``run_schedule`` that says itself what is to be done: nothing is looked up."""
 
 
@@ -84,7 +84,7 @@ class Run:
     @property
     def slow(self) -> bool:
         """Whether it may take minutes."""
-        return KINDS[self.action.type].slow
+        return ACTION_KINDS[self.action.type].slow
 
 
 def slot_text(moment: datetime) -> str:

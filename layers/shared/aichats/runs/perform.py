@@ -1,6 +1,6 @@
 """Performs a run so that it takes effect once.
 
-1. Claim it in the ledger, by one conditional write. Done, taken or not due: nothing is called.
+1. Claim it in the ledger, by one conditional write. Created, taken or not due: nothing is called.
 2. Make the effects of its action one by one (:mod:`aichats.runs.providers.port`). If an earlier call's outcome is
    unknown, look for its effect first. Each is recorded before the next begins: a run that is taken up again goes on
    there.
@@ -38,7 +38,7 @@ from aichats.runs.ledger.locks import LockedError, Locks
 from aichats.runs.ledger.rows import EndStatus, Row
 from aichats.runs.model import Run
 from aichats.runs.providers.marks import mark_of
-from aichats.runs.providers.port import Actions, Done, Effect, NotYetError, SupersededError
+from aichats.runs.providers.port import Created, Effect, NotYetError, Provider, SupersededError
 
 MAX_ATTEMPTS = 8
 """Attempts that reached the provider and were not turned away with 429, which proves that nothing was done."""
@@ -110,7 +110,7 @@ class Performer:
     """
 
     ledger: Ledger
-    actions: Mapping[str, Actions]
+    actions: Mapping[str, Provider]
     in_rotation: Callable[[str], bool] = lambda _: False
     randomness: random.Random = field(default_factory=random.SystemRandom)
 
@@ -207,7 +207,7 @@ class Performer:
             why = AichatsError(f"waits until it is known what came of run {locked.owner}, which does the same")
             raise _WaitError(why, unsettled=row.unsettled) from locked
 
-    def _complete(self, row: Row) -> Done:
+    def _complete(self, row: Row) -> Created:
         actions = self._actions(row)
         self._need_time(actions.call_limit)
         if row.run.not_after is None:
@@ -236,7 +236,7 @@ class Performer:
         if remaining(default=float("inf")) < limit.total_seconds():
             raise _WaitError(None, timedelta(0), unsettled=unsettled)
 
-    def _actions(self, row: Row) -> Actions:
+    def _actions(self, row: Row) -> Provider:
         return self.actions[row.run.provider]
 
     def _may_pass(self, run: Run | str, row: Row, error: AichatsError) -> bool:
@@ -258,7 +258,7 @@ class Performer:
 
     # ------------------------------------------------------------------ what became of it
 
-    def _succeed(self, row: Row, done: Done) -> Outcome:
+    def _succeed(self, row: Row, done: Created) -> Outcome:
         self.ledger.finish(row, "succeeded", chat_id=done.chat_id, result=done.result)
         logger.info("run succeeded", extra=_about(row) | {"chat_id": done.chat_id})
         known = replace(row, chat_id=done.chat_id, result=done.result)

@@ -30,13 +30,13 @@ class Swept:
 
 
 @dataclass(frozen=True)
-class Sweeper:
+class StrandedRuns:
     """Sweeps the ledger."""
 
     ledger: Ledger
     dispatcher: Dispatcher
 
-    def sweep(self, time_is_up: Callable[[], bool] = lambda: False) -> dict[str, int]:
+    def resume(self, time_is_up: Callable[[], bool] = lambda: False) -> dict[str, int]:
         """Send again every open run whose moment is over; end those that are over. Returns how many of each.
 
         A run that was sent again is left alone for a while, longer each time. So a sweep that stops because

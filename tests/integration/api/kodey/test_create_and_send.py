@@ -130,7 +130,7 @@ def test_where_sqs_takes_no_message_the_caller_is_told_the_run_which_is_performe
     assert (answer.status, answer.json["status"]) == (202, "pending")
     api.sqs.down = None
     api.clock.forward(minutes=6)
-    assert api.app.sweeper.sweep()["resumed"] == 1
+    assert api.app.stranded_runs.resume()["resumed"] == 1
     api.work()
     assert api("GET", answer.headers["location"]).json["status"] == "succeeded"
     assert api.kodey.of_user("chat_2") == ["How many tickets?"]

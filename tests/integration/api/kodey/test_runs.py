@@ -73,7 +73,7 @@ def test_the_sweep_sends_a_stranded_run_to_the_queue_for_slow_runs(api: World) -
     api.sqs.sent.clear()
     api.clock.forward(minutes=5)
 
-    assert api.app.sweeper.sweep() == {"resumed": 1, "ended": 0}
+    assert api.app.stranded_runs.resume() == {"resumed": 1, "ended": 0}
 
     assert [(sent.queue, sent.run_id) for sent in api.sqs.sent] == [(SLOW_QUEUE, run_id)]
 

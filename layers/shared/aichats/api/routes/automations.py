@@ -15,7 +15,7 @@ from aichats.api.routes.runs import Started
 from aichats.api.starting import accept, reserve_key
 from aichats.automations.model import Automation, Name, ScheduleTrigger, WebhookTrigger, first_slot, schedule_times
 from aichats.automations.row import AutomationRow, State
-from aichats.automations.run_factory import by_hand, fails
+from aichats.automations.run_factory import as_input_error, by_hand
 from aichats.errors import InputError, UnreadableError
 from aichats.models import Request, WholeNumber
 from aichats.whop.webhooks import KNOWN_EVENT_TYPES
@@ -86,9 +86,9 @@ def put(call: Call[Automation, None]) -> Reply:
     if name == STACK_SCHEDULE:
         raise InputError([("name", f"{name} is the name of the stack's own schedule: choose another one")])
     call.app.check_action(call.body.action)
-    call.app.firing.check(name, call.body, now)
+    call.app.run_factory.check(name, call.body, now)
     conditions = call.headers.get("if-match"), call.headers.get("if-none-match")
-    row, created = call.app.keeper.put(name, call.body, *conditions)
+    row, created = call.app.automations.put(name, call.body, *conditions)
     warnings = _warnings(call.body)
     body = Written.model_construct(**_definition(row), warnings=warnings) if warnings else row.automation
     status = HTTPStatus.CREATED if created else HTTPStatus.OK
@@ -104,7 +104,7 @@ def retrieve(call: Call[None, None]) -> Reply:
 def list_page(call: Call[None, ListAutomations]) -> Reply:
     """Automations, with the moment at which each fires next. Follow ``next_cursor`` until it is null."""
     now, after = datetime.now(UTC), call.query.cursor or ""
-    rows = [row for row in call.app.automations.list() if row.name > after]
+    rows = [row for row in call.app.automation_table.list() if row.name > after]
     shown: list[Listed] = []
     room = MAX_LIST_BYTES
     for listed in (_listed(row, now) for row in rows):
@@ -120,7 +120,7 @@ def delete(call: Call[None, None]) -> Reply:
     """Delete an automation with its schedule. Runs that it started go on, and the history keeps them."""
     if "if-none-match" in call.headers:
         raise InputError([("If-None-Match", "is not supported here: use If-Match")])
-    if not call.app.keeper.delete(call.path["name"], call.headers.get("if-match")):
+    if not call.app.automations.delete(call.path["name"], call.headers.get("if-match")):
         raise _unknown(call.path["name"])
     return Reply(status=HTTPStatus.NO_CONTENT)
 
@@ -130,9 +130,9 @@ def run_now(call: Call[None, None]) -> Reply:
     row = _existing(call)
     call.app.check_action(row.automation.action)
     name, key = row.name, reserve_key(call, f"POST /automations/{row.name}/run")
-    fired = call.app.firing.fire(name, row.automation, by_hand(_unique(call.caller, key), datetime.now(UTC)))
+    fired = call.app.run_factory.runs_for(name, row.automation, by_hand(_unique(call.caller, key), datetime.now(UTC)))
     for run, error in fired.failed:
-        raise fails(run, error)
+        raise as_input_error(run, error)
     return Reply(Started(run_ids=accept(call, key, fired.runs)), HTTPStatus.ACCEPTED)
 
 
@@ -190,7 +190,7 @@ def _warnings(automation: Automation) -> list[str]:
 
 def _existing(call: Call[Any, Any]) -> AutomationRow:
     try:
-        row = call.app.automations.get(call.path["name"])
+        row = call.app.automation_table.get(call.path["name"])
     except UnreadableError as error:
         raise RefusedError(HTTPStatus.INTERNAL_SERVER_ERROR, f"{error}. Put it anew, or delete it") from error
     if row is None:

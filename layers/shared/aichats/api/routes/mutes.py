@@ -54,7 +54,7 @@ def set_preference(call: Call[SetPreference, None]) -> Reply:
     key = reserve_key(call, OPERATION)
     if name and is_new:
         # First: if what follows fails, chats are told twice what they are; the other way round they would stay muted.
-        call.app.keeper.put(name, Automation.model_validate(undo, context={"now": now}))
+        call.app.automations.put(name, Automation.model_validate(undo, context={"now": now}))
     action = WhopUpdateChat(type="whop.update_chat", notification_preference=body.notification_preference)
     run_ids = start_each(call, OPERATION, key, action, chats, not_after=until)
     return Reply(Muted(run_ids=run_ids, automation=name), HTTPStatus.ACCEPTED)

@@ -24,7 +24,7 @@ from aichats.api.run_view import RunStatus, RunView, view
 from aichats.api.starting import accept, id_of, reserve_key
 from aichats.errors import InputError
 from aichats.models import OrElse, Request, WholeNumber
-from aichats.runs.actions import KINDS, Action
+from aichats.runs.actions import ACTION_KINDS, Action
 from aichats.runs.ledger.history import History
 from aichats.runs.ledger.ledger import Ledger, RefusedByLedgerError
 from aichats.runs.ledger.rows import Row
@@ -210,7 +210,7 @@ def _check_chat_id(row: Row, chat_id: str | None) -> None:
     if chat_id is None:
         raise InputError([("chat_id", 'is needed with outcome "succeeded"')])
     try:
-        KINDS[row.run.action.type].chat_id.validate_python(chat_id)
+        ACTION_KINDS[row.run.action.type].chat_id.validate_python(chat_id)
     except ValidationError:
         raise InputError([("chat_id", f"is not the id of a chat of {row.run.provider}")]) from None
 

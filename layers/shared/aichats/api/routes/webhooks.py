@@ -71,7 +71,7 @@ def _hear(app: Application, event: Mapping[str, Any]) -> list[str]:
     count("DeliveriesUnverified", 0)
     told = _parsed(body)
     logger.append_keys(webhook_id=webhook_id, event_type=told.type)
-    return app.listeners.hear(webhook_id, told.model_dump(mode="json"), told.timestamp)
+    return app.webhook_events.handle(webhook_id, told.model_dump(mode="json"), told.timestamp)
 
 
 def _verified(app: Application, headers: Mapping[str, str], body: bytes) -> str:

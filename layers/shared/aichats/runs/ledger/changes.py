@@ -15,7 +15,7 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from aichats.aws.observability import logger
-from aichats.aws.table import NEW, ConditionFailedError, Items, Json
+from aichats.aws.table import NEW, ConditionFailedError, Json, Table
 from aichats.runs.ledger.ledger import KEEP_ENDED, Ledger
 from aichats.runs.ledger.rows import Row
 from aichats.runs.ledger.times import from_text, to_text
@@ -108,8 +108,8 @@ class Changes:
             raise NotYetError(f"waits until run {owner} has changed the same chat") from error
 
     @cached_property
-    def _items(self) -> Items:
-        return Items(self.ledger.client, self.ledger.table)
+    def _items(self) -> Table:
+        return Table(self.ledger.client, self.ledger.table)
 
 
 def _done(item: Json, owner: Json) -> dict[str, Any]:

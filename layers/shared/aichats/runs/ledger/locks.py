@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from functools import cached_property
 
-from aichats.aws.table import NEW, ConditionFailedError, Items, Json
+from aichats.aws.table import NEW, ConditionFailedError, Json, Table
 from aichats.runs.ledger.ledger import KEEP_ENDED, Ledger
 from aichats.runs.ledger.rows import Row
 from aichats.runs.ledger.times import from_text
@@ -103,8 +103,8 @@ class Locks:
         return made
 
     @cached_property
-    def _items(self) -> Items:
-        return Items(self.ledger.client, self.ledger.table)
+    def _items(self) -> Table:
+        return Table(self.ledger.client, self.ledger.table)
 
 
 def _counts(lock: Json, owner: Json) -> bool:

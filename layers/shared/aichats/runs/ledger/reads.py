@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import Any
 
 from aichats.aws.observability import count_now, logger
-from aichats.aws.table import DynamoDB, Items, Json
+from aichats.aws.table import DynamoDB, Json, Table
 from aichats.errors import UnreadableError
 from aichats.runs.ledger.rows import OPEN, OPEN_STATES, Row, row_of
 from aichats.runs.ledger.texts import Texts
@@ -115,8 +115,8 @@ class Reader:
         return row_of(item, self._texts.of(item))
 
     @cached_property
-    def _items(self) -> Items:
-        return Items(self.client, self.table)
+    def _items(self) -> Table:
+        return Table(self.client, self.table)
 
     @cached_property
     def _texts(self) -> Texts:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from aichats.aws.table import ConditionFailedError, Items, Json
+from aichats.aws.table import ConditionFailedError, Json, Table
 from aichats.errors import UnreadableError
 from aichats.runs.actions import Action
 from aichats.runs.ledger.rows import read_action, to_json
@@ -29,7 +29,7 @@ CACHED = 64
 class Texts:
     """The actions that are items of their own. Safe to share between threads."""
 
-    items: Items
+    items: Table
     _known: "OrderedDict[str, Action]" = field(default_factory=OrderedDict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 

@@ -22,7 +22,7 @@ from aichats.kodey import Chat, CreateChat, KodeyClient, Message
 from aichats.runs.actions import KodeyCreateChat, KodeySendMessage
 from aichats.runs.ledger.rows import Row
 from aichats.runs.model import Run
-from aichats.runs.providers.port import Done, Effect, NotListedError, created, kept
+from aichats.runs.providers.port import Created, Effect, NotListedError, accept_unreadable_answer, kept
 
 SINCE = timedelta(minutes=5)
 """How far back things are noted that an effect could be mistaken for: more than Kodey's clocks may differ."""
@@ -31,7 +31,7 @@ MAX_REPLY_CHARACTERS = 16_384
 
 
 @dataclass(frozen=True)
-class KodeyActions:
+class KodeyProvider:
     """Creates chats and sends messages.
 
     Args:
@@ -58,22 +58,22 @@ class KodeyActions:
             return self._creating(row, action)
         return None if "reply" in row.result else self._sending(row)
 
-    def complete(self, row: Row) -> Done:
+    def complete(self, row: Row) -> Created:
         """Fetch the chat, where the answer to its creation could not be read. The effects made all else."""
         chat_id, result = str(row.chat_id), dict(row.result)
         if isinstance(row.run.action, KodeyCreateChat) and "chat" not in result:
             result["chat"] = kept(self.client().retrieve_chat(chat_id), Chat)
-        return Done(chat_id, result)
+        return Created(chat_id, result)
 
     def _creating(self, row: Row, action: KodeyCreateChat) -> Effect:
         client, agent_id = self.client(), str(row.run.target)
         user_id = action.user_id or own_user_id(row.run.run_id)
 
-        def act() -> Done:
+        def act() -> Created:
             chat = client.create_chat(
                 CreateChat.model_construct(agent_id=agent_id, user_id=user_id, metadata=action.metadata or {})
             )
-            return Done(chat.id, {"chat": kept(chat, Chat)})
+            return Created(chat.id, {"chat": kept(chat, Chat)})
 
         def listed() -> list[Chat]:
             chats = client.list_chats(user_id=user_id)
@@ -82,16 +82,16 @@ class KodeyActions:
         def seen(before: Json) -> Json:
             return _noted(listed(), before.get("chat_id"))
 
-        def find(noted: Json) -> list[Done]:
+        def find(noted: Json) -> list[Created]:
             found = _new(listed(), noted)
             if action.user_id is not None:
                 found = [chat for chat in found if not _said(client.list_messages(chat.id))]
-            return [Done(chat.id, {"chat": kept(chat, Chat)}) for chat in found]
+            return [Created(chat.id, {"chat": kept(chat, Chat)}) for chat in found]
 
         if action.user_id is None:
-            return Effect(partial(created, row.run.provider, act), self.call_limit, find)
+            return Effect(partial(accept_unreadable_answer, row.run.provider, act), self.call_limit, find)
         lock = ("kodey", "chat", user_id, agent_id)
-        return Effect(partial(created, row.run.provider, act), self.call_limit, find, seen, lock)
+        return Effect(partial(accept_unreadable_answer, row.run.provider, act), self.call_limit, find, seen, lock)
 
     def _sending(self, row: Row) -> Effect:
         client, action = self.client(), cast("KodeyCreateChat | KodeySendMessage", row.run.action)
@@ -99,16 +99,16 @@ class KodeyActions:
         content = action.message_text if isinstance(action, KodeyCreateChat) else action.content
         chat_id = str(row.chat_id if is_new else row.run.target)
 
-        def act() -> Done:
-            return Done(chat_id, {"reply": _bounded(client.send_message(chat_id, content))})
+        def act() -> Created:
+            return Created(chat_id, {"reply": _bounded(client.send_message(chat_id, content))})
 
         def seen(before: Json) -> Json:
             return {} if is_new else _noted(client.list_messages(chat_id), before.get("reply"))
 
-        def find(noted: Json) -> list[Done]:
+        def find(noted: Json) -> list[Created]:
             messages = _in_order(_new(client.list_messages(chat_id), noted))
             ours = [message for message in _said(messages) if message.content.strip() == content.strip()]
-            return [Done(chat_id, {"reply": _answer_to(message, messages)}) for message in ours]
+            return [Created(chat_id, {"reply": _answer_to(message, messages)}) for message in ours]
 
         return Effect(act, self.answer_limit, find, seen, lock=("kodey", "message", chat_id, content.strip()))
 

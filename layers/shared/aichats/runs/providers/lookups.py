@@ -19,7 +19,7 @@ from functools import cached_property
 from itertools import batched
 from typing import Any
 
-from aichats.aws.table import NEW, ConditionFailedError, Items, Json
+from aichats.aws.table import NEW, ConditionFailedError, Json, Table
 from aichats.errors import AichatsError, APIStatusError, ProtocolError
 from aichats.http.deadline import remaining
 from aichats.runs.ledger.ledger import Ledger
@@ -286,8 +286,8 @@ class Walks:
         return int((self.ledger.clock() + KEEP).timestamp())
 
     @cached_property
-    def _items(self) -> Items:
-        return Items(self.ledger.client, self.ledger.table)
+    def _items(self) -> Table:
+        return Table(self.ledger.client, self.ledger.table)
 
 
 def _new_walk(now: datetime, restarts: int = 0) -> dict[str, Any]:

@@ -24,7 +24,7 @@ MAX_ID_CHARACTERS = 255
 
 
 @dataclass(frozen=True)
-class Done:
+class Created:
     """What was done.
 
     Attributes:
@@ -51,9 +51,9 @@ class Effect:
         lock: what no two runs may make at the same time, since each could take the other's for its own.
     """
 
-    act: Callable[[], Done]
+    act: Callable[[], Created]
     limit: timedelta
-    find: Callable[[Json], Sequence[Done]] | None
+    find: Callable[[Json], Sequence[Created]] | None
     seen: Callable[[Json], Json] | None = None
     lock: Sequence[str] | None = None
 
@@ -78,7 +78,7 @@ class SupersededError(AichatsError):
     """A newer change of the same fields was performed, so this one must not be."""
 
 
-def created(provider: str, create: Callable[[], Done]) -> Done:
+def accept_unreadable_answer(provider: str, create: Callable[[], Created]) -> Created:
     """What a create made, also where its answer cannot be read but for the chat's id.
 
     Raises:
@@ -89,7 +89,7 @@ def created(provider: str, create: Callable[[], Done]) -> Done:
     except ProtocolError as error:
         if error.chat_id is None:
             raise
-        return Done(error.chat_id)
+        return Created(error.chat_id)
     if len(done.chat_id) > MAX_ID_CHARACTERS:
         raise ProtocolError("the chat's id is too long to be kept", provider=provider)
     return done
@@ -116,7 +116,7 @@ def _bounded(value: Any) -> Any:
     return value[:MAX_TEXT_CHARACTERS] if isinstance(value, str) else value
 
 
-class Actions(Protocol):
+class Provider(Protocol):
     """How the actions of one provider are performed. Safe to share between threads."""
 
     @property
@@ -137,7 +137,7 @@ class Actions(Protocol):
             SecretError: there is no credential to make it with.
         """
 
-    def complete(self, row: Row) -> Done:
+    def complete(self, row: Row) -> Created:
         """Make the calls that are left when all effects are made; they may be repeated.
 
         Raises:

@@ -20,7 +20,7 @@ from aichats.runs.ledger.rows import Row
 from aichats.runs.model import Run
 from aichats.runs.providers.lookups import Driver, Walks
 from aichats.runs.providers.marks import MARK_CHARACTERS
-from aichats.runs.providers.port import Done, Effect, NotYetError, SupersededError, created, kept
+from aichats.runs.providers.port import Created, Effect, NotYetError, SupersededError, accept_unreadable_answer, kept
 from aichats.whop import AiChat, CreateAiChat, UpdateAiChat, WhopClient
 from aichats.whop.models import TitledPage
 
@@ -36,7 +36,7 @@ def one_credential(_company_id: str | None) -> str:
 
 
 @dataclass(frozen=True)
-class WhopActions:
+class WhopProvider:
     """Creates and changes AI chats.
 
     Args:
@@ -65,13 +65,13 @@ class WhopActions:
             return None
         client = self._client(row, row.run.target)
         return Effect(
-            act=partial(created, row.run.provider, partial(self._create, row, action, client)),
+            act=partial(accept_unreadable_answer, row.run.provider, partial(self._create, row, action, client)),
             limit=self.call_limit,
             # Without a mark there is nothing to find it by, whatever the setting is by now.
             find=partial(self._find, row, client) if row.title is not None else None,
         )
 
-    def complete(self, row: Row) -> Done:
+    def complete(self, row: Row) -> Created:
         """Make the chat what the action wants it to be."""
         action = row.run.action
         if isinstance(action, WhopUpdateChat):
@@ -101,7 +101,7 @@ class WhopActions:
     def _client(self, row: Row, company_id: str | None) -> WhopClient:
         return self.client_for(company_id, str(row.run.api_version))
 
-    def _create(self, row: Row, action: WhopCreateChat, client: WhopClient) -> Done:
+    def _create(self, row: Row, action: WhopCreateChat, client: WhopClient) -> Created:
         fields = action.model_dump(exclude_unset=True, exclude={"type", "notification_preference"})
         if row.title is not None:
             fields["title"] = row.title
@@ -111,7 +111,7 @@ class WhopActions:
         chat = CreateAiChat.model_construct(**fields)
         return _done(client.create_ai_chat(chat, idempotency_key=row.idempotency_key))
 
-    def _find(self, row: Row, client: WhopClient, _seen: Json) -> list[Done]:
+    def _find(self, row: Row, client: WhopClient, _seen: Json) -> list[Created]:
         # A replay wants a new look: whoever asked for it may have deleted a chat.
         since = max(row.opened_at, (row.unsettled_at or self.ledger.clock()) + self.settle)
         driver = Driver(row.lease_until or since, partial(_page, client), self.call_limit)
@@ -119,7 +119,7 @@ class WhopActions:
         ids = self.walks.find(credential, mark, since, driver)
         if "" in ids:
             raise ProtocolError("a chat carries the run's mark, but its id cannot be read", provider="whop")
-        return [Done(chat_id) for chat_id in ids]
+        return [Created(chat_id) for chat_id in ids]
 
     def _not_superseded(self, row: Row, wanted: dict[str, Any]) -> dict[str, Any]:
         """Leave out what a newer run has changed since this one made the chat, in an earlier attempt."""
@@ -130,16 +130,16 @@ class WhopActions:
         except SupersededError:
             return {}
 
-    def _change(self, client: WhopClient, chat_id: str, wanted: dict[str, Any], known: dict[str, Any]) -> Done:
+    def _change(self, client: WhopClient, chat_id: str, wanted: dict[str, Any], known: dict[str, Any]) -> Created:
         """Change a chat, or only get it if nothing is to be changed. It is done even if the answer cannot be read."""
         if not wanted and "chat" in known:
-            return Done(chat_id, known)
+            return Created(chat_id, known)
         try:
             changes = UpdateAiChat.model_construct(**wanted)
             chat = client.update_ai_chat(chat_id, changes) if wanted else client.retrieve_ai_chat(chat_id)
         except ProtocolError:
-            return Done(chat_id)
-        return Done(chat_id, _done(chat).result)
+            return Created(chat_id)
+        return Created(chat_id, _done(chat).result)
 
 
 def _of_new_chat(row: Row, action: Any) -> dict[str, Any]:
@@ -160,5 +160,5 @@ def _page(client: WhopClient, cursor: str | None) -> TitledPage:
     return client.list_titles(after=cursor, first=PAGE_SIZE)
 
 
-def _done(chat: AiChat) -> Done:
-    return Done(chat.id, {"chat": kept(chat, AiChat)})
+def _done(chat: AiChat) -> Created:
+    return Created(chat.id, {"chat": kept(chat, AiChat)})

@@ -6,7 +6,7 @@ from functools import partial
 
 import pytest
 
-from aichats.automations.reconcile import Keeper, Repair
+from aichats.automations.reconcile import AutomationService, Repair
 from aichats.automations.row import AutomationRow
 from aichats.automations.scheduler import Schedules
 from tests.support.automations import CRON, RATE, automation, heal, scheduled
@@ -71,7 +71,7 @@ def test_a_deployment_that_changes_what_schedules_hold_corrects_all_of_them(sett
     schedules: Schedules = replace(settled.calm.schedules, role_arn="arn:aws:iam::000000000000:role/other")
     settled.clock.forward(minutes=11)
 
-    repairs = heal(Keeper(settled.store, schedules, settled.clock))
+    repairs = heal(AutomationService(settled.store, schedules, settled.clock))
 
     assert repairs == [Repair(name, "updated") for name in NAMES]
     assert {each["Target"]["RoleArn"] for each in settled.scheduler.schedules.values()} == {schedules.role_arn}

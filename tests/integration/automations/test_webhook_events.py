@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import BotoCoreError
 
-from aichats.automations.table import AutomationStore
+from aichats.automations.table import AutomationTable
 from aichats.automations.webhook_events import Budgets
 from aichats.runs.model import run_id
 from aichats.runs.queue import EventMessage
@@ -43,7 +43,7 @@ def whose(stack: Stack) -> list[str | None]:
 def test_an_event_becomes_a_run_for_each_target_through_the_queue(stack: Stack) -> None:
     stack.put(saying("biz_A", "biz_B"))
 
-    ids = stack.hear(event())
+    ids = stack.handle(event())
 
     assert ids == [run_id("webhook", "msg_1", NAME, target) for target in ("biz_A", "biz_B")]
     assert [sent.run_id for sent in stack.sqs.sent] == ids
@@ -56,23 +56,23 @@ def test_an_event_that_nobody_asks_for_does_nothing(stack: Stack) -> None:
     stack.put(listening("payment.succeeded"))
     stack.put(listening(enabled=False), "disabled")
     stack.put(listening(), "deleted")
-    stack.app.automations.begin_delete("deleted")
+    stack.app.automation_table.begin_delete("deleted")
 
-    assert (stack.hear(event()), stack.runs, stack.sqs.sent) == ([], [], [])
+    assert (stack.handle(event()), stack.runs, stack.sqs.sent) == ([], [], [])
 
 
 @pytest.mark.parametrize(("amount", "runs"), [(12.5, 1), (10, 0)])
 def test_a_filter_decides(stack: Stack, amount: float, runs: int) -> None:
     stack.put(listening(filter="data.amount > `10`"))
 
-    assert len(stack.hear(event(data={"amount": amount}))) == runs
+    assert len(stack.handle(event(data={"amount": amount}))) == runs
 
 
 def test_each_automation_that_asks_has_runs_of_its_own(stack: Stack) -> None:
     stack.put(saying("biz_A"), "one")
     stack.put(saying("biz_A"), "two")
 
-    assert len(set(stack.hear(event()))) == 2
+    assert len(set(stack.handle(event()))) == 2
     stack.work()
     assert whose(stack) == ["biz_A", "biz_A"]
 
@@ -82,7 +82,7 @@ def test_automations_of_several_providers_hear_the_same_event(stack: Stack) -> N
     kodey = {"type": "kodey.create_chat", "message_text": "{{ event.type }}"}
     stack.put(listening() | {"action": kodey, "targets": ["agent-1", "agent-2"]}, "at-kodey")
 
-    ids = stack.hear(event())
+    ids = stack.handle(event())
 
     queues = Counter(sent.queue for sent in stack.sqs.sent)
     assert queues == {"https://sqs.invalid/runs": 2, "https://sqs.invalid/slow-runs": 2}
@@ -93,9 +93,9 @@ def test_what_became_a_schedule_since_its_index_was_written_hears_nothing(
     stack: Stack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stale = replace(stack.put(listening()), automation=CRON)
-    monkeypatch.setattr(AutomationStore, "listeners", lambda *_: iter([stale]))
+    monkeypatch.setattr(AutomationTable, "listeners", lambda *_: iter([stale]))
 
-    assert stack.hear(event()) == []
+    assert stack.handle(event()) == []
 
 
 @pytest.mark.parametrize("name", ["account_id", "company_id"])
@@ -105,7 +105,7 @@ def test_the_company_of_an_event_is_a_target_in_both_generations_of_envelopes(
 ) -> None:
     stack.put(saying(target))
 
-    stack.hear(event(**{"account_id": ..., "company_id": ..., name: "biz_C"}))
+    stack.handle(event(**{"account_id": ..., "company_id": ..., name: "biz_C"}))
     stack.work()
 
     assert (whose(stack), stack.titles) == (["biz_C"], ["payment.failed biz_C"])
@@ -114,7 +114,7 @@ def test_the_company_of_an_event_is_a_target_in_both_generations_of_envelopes(
 def test_what_whop_adds_to_events_can_be_used(stack: Stack) -> None:
     stack.put(saying(title="{{ event.data.new_field.deep }}"))
 
-    stack.hear(event(data={"new_field": {"deep": "new"}}, more="too"))
+    stack.handle(event(data={"new_field": {"deep": "new"}}, more="too"))
     stack.work()
 
     assert stack.titles == ["new"]
@@ -122,7 +122,7 @@ def test_what_whop_adds_to_events_can_be_used(stack: Stack) -> None:
 
 def test_the_queue_holds_nothing_of_the_event(stack: Stack) -> None:
     stack.put(saying())
-    stack.hear(event())
+    stack.handle(event())
 
     assert [sent.body for sent in stack.sqs.sent] == [f'{{"version":1,"run_id":"{stack.runs[0].run.run_id}"}}']
     assert "pay_1" not in str(stack.runs)
@@ -134,10 +134,10 @@ def test_the_queue_holds_nothing_of_the_event(stack: Stack) -> None:
 def test_an_event_that_is_delivered_again_meets_its_runs(stack: Stack) -> None:
     stack.put(saying("biz_A", "biz_B"))
 
-    first = stack.hear(event())
+    first = stack.handle(event())
     stack.work()
 
-    assert stack.hear(event()) == first
+    assert stack.handle(event()) == first
     assert stack.sqs.sent == []
     assert whose(stack) == ["biz_A", "biz_B"]
 
@@ -145,15 +145,15 @@ def test_an_event_that_is_delivered_again_meets_its_runs(stack: Stack) -> None:
 def test_another_event_of_the_same_kind_is_another_run(stack: Stack) -> None:
     stack.put(saying())
 
-    assert stack.hear(event(), "msg_1") != stack.hear(event(), "msg_2")
+    assert stack.handle(event(), "msg_1") != stack.handle(event(), "msg_2")
     stack.work()
     assert len(stack.whop.chats) == 2
 
 
 def test_a_delivery_while_a_run_is_still_queued_sends_again_and_takes_effect_once(stack: Stack) -> None:
     stack.put(saying())
-    stack.hear(event())
-    stack.hear(event())
+    stack.handle(event())
+    stack.handle(event())
 
     assert len(stack.sqs.sent) == 2
     stack.work()
@@ -166,7 +166,7 @@ def test_a_delivery_while_a_run_is_still_queued_sends_again_and_takes_effect_onc
 def test_what_cannot_be_rendered_is_a_failed_run_and_the_others_run(stack: Stack, printed: Printed) -> None:
     stack.put(saying("biz_A", "biz_B", title=FAILS_FOR_B))
 
-    ids = stack.hear(event())
+    ids = stack.handle(event())
 
     assert [row.status for row in stack.runs] == ["pending", "failed"]
     assert ids == [row.run.run_id for row in stack.runs]
@@ -180,7 +180,7 @@ def test_an_automation_that_cannot_be_rendered_leaves_the_others(stack: Stack) -
     stack.put(saying("{{ event.data.nobody }}"), "broken")
     stack.put(saying(), "whole")
 
-    stack.hear(event())
+    stack.handle(event())
 
     assert {row.run.automation: row.status for row in stack.runs} == {"broken": "failed", "whole": "pending"}
 
@@ -189,7 +189,7 @@ def test_an_automation_that_cannot_be_rendered_leaves_the_others(stack: Stack) -
 def test_a_filter_that_fails_is_one_failed_run(stack: Stack, printed: Printed, filter_: str) -> None:
     stack.put(saying("biz_A", "biz_B", filter=filter_))
 
-    [failed] = stack.hear(event())
+    [failed] = stack.handle(event())
 
     [row] = stack.runs
     assert (row.run.run_id, row.status, row.unrendered) == (failed, "failed", True)
@@ -197,12 +197,12 @@ def test_a_filter_that_fails_is_one_failed_run(stack: Stack, printed: Printed, f
 
 
 def test_a_filter_and_the_texts_after_it_share_one_budget(stack: Stack) -> None:
-    stack.app.listeners = replace(stack.app.listeners, budgets=Budgets(most=55, least=55, queued=55))
+    stack.app.webhook_events = replace(stack.app.webhook_events, budgets=Budgets(most=55, least=55, queued=55))
     stack.put(saying(filter="data.amount > `10` && data.user.name != 'x'", title="{{ event.type }}"), "one")
     stack.put(saying("biz_A", title="{{ event.type }} {{ target }}"), "two")
     stack.put(saying(filter=" && ".join(["data.user.name == 'Zoë'"] * 3)), "three")
 
-    assert len(stack.hear(event())) == 1
+    assert len(stack.handle(event())) == 1
     [deferred] = [sent for sent in stack.sqs.sent if '"event"' in sent.body]
     stack.app.messages.render(EventMessage.model_validate_json(deferred.body))
     assert {row.run.automation: row.status for row in stack.runs} == {
@@ -216,7 +216,7 @@ def test_a_failed_run_shows_the_expression_and_nothing_of_the_event(
     stack: Stack, caplog: pytest.LogCaptureFixture
 ) -> None:
     stack.put(saying(title="{{ abs(event.data.id) }}"))
-    stack.hear(event())
+    stack.handle(event())
 
     [log] = caplog.records
     assert "abs(event.data.id)" in str(stack.runs[0].error)
@@ -225,10 +225,10 @@ def test_a_failed_run_shows_the_expression_and_nothing_of_the_event(
 
 def test_what_failed_to_render_is_not_performed_when_it_is_delivered_again(stack: Stack) -> None:
     stack.put(saying(title="{{ abs(target) }}"))
-    first = stack.hear(event())
+    first = stack.handle(event())
     stack.put(saying())
 
-    assert stack.hear(event()) == first
+    assert stack.handle(event()) == first
     stack.work()
 
     assert ([row.status for row in stack.runs], stack.whop.requests) == (["failed"], [])
@@ -241,11 +241,11 @@ def test_a_queue_that_refuses_leaves_the_runs_to_the_sweep(stack: Stack) -> None
     stack.put(saying("biz_A", "biz_B", "biz_C"))
     stack.sqs.refuses = lambda sent: sent.run_id == run_id("webhook", "msg_1", NAME, "biz_B")
 
-    assert len(stack.hear(event())) == 3
+    assert len(stack.handle(event())) == 3
 
     stack.sqs.refuses = lambda _: False
     stack.clock.forward(minutes=30)
-    stack.app.sweeper.sweep()
+    stack.app.stranded_runs.resume()
     stack.work()
     assert whose(stack) == ["biz_A", "biz_B", "biz_C"]
 
@@ -262,8 +262,8 @@ def test_a_delivery_may_fail_at_any_call_and_the_next_one_completes_it(call: int
     # It looks in the index, also for what older versions wrote, reads the automations, writes the rows, sends messages
     # and notes what failed. The last call is made only after an error: it leaves the automations to the queue.
     with world.process({call: fault}), suppress(Crash, BotoCoreError):
-        stack.hear(event())
-    stack.hear(event())
+        stack.handle(event())
+    stack.handle(event())
     stack.work()
 
     assert whose(stack) == ["biz_A", "biz_C", "biz_D"]
@@ -277,9 +277,9 @@ def test_a_delivery_that_is_taken_in_spite_of_an_error_needs_no_other(call: int)
     stack.put(saying("biz_A", "biz_B", title=FAILS_FOR_B))
 
     with world.process({call: "error before"}):
-        stack.hear(event())
+        stack.handle(event())
     stack.clock.forward(minutes=30)
-    stack.app.sweeper.sweep()
+    stack.app.stranded_runs.resume()
     stack.work()
 
     assert whose(stack) == ["biz_A"]

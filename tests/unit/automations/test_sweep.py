@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from aichats.automations.reconcile import Deed, Repair
-from aichats.automations.sweep import Round
+from aichats.automations.sweep import Sweep
 from aichats.automations.table import Contents
 from aichats.automations.turns import Turn
 from aichats.aws.observability import metrics
@@ -23,7 +23,7 @@ class Part:
         self._fails = fails
         self._repairs = list(repairs)
 
-    def sweep(self, time_is_up: Callable[[], bool]) -> dict[str, int]:
+    def resume(self, time_is_up: Callable[[], bool]) -> dict[str, int]:
         self.over.append(time_is_up)
         self._called("sweep")
         return {"resumed": 2, "ended": 1}
@@ -37,7 +37,7 @@ class Part:
         self._called("look")
         return 3
 
-    def heal(self, _contents: Contents, turn: Turn) -> list[Repair]:
+    def reconcile(self, _contents: Contents, turn: Turn) -> list[Repair]:
         self.over.append(turn.is_over)
         self._called("heal")
         return self._repairs
@@ -54,7 +54,7 @@ def _no_metrics() -> None:
 
 
 def going(part: Any, clock: FakeClock | None = None, seconds: float = 120) -> Callable[[], dict[str, int]]:
-    return partial(Round(part, part, part, part, part, clock or FakeClock()).go, seconds)
+    return partial(Sweep(part, part, part, part, part, clock or FakeClock()).run, seconds)
 
 
 def test_slots_are_looked_for_before_schedules_are_healed() -> None:

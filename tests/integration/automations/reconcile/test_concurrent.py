@@ -5,11 +5,11 @@ from itertools import count
 
 import pytest
 
-from aichats.automations.reconcile import Keeper, Repair
+from aichats.automations.reconcile import AutomationService, Repair
 from tests.support.automations import CRON, RATE, WEBHOOK, automation, scheduled
 from tests.support.keeper_bench import NAME, OFF, Stack
 
-MEANWHILE: list[Callable[[Keeper], object]] = [
+MEANWHILE: list[Callable[[AutomationService], object]] = [
     lambda keeper: keeper.put(NAME, RATE),
     lambda keeper: keeper.put(NAME, WEBHOOK),
     lambda keeper: keeper.put(NAME, OFF),
@@ -21,7 +21,7 @@ MEANWHILE: list[Callable[[Keeper], object]] = [
 @pytest.mark.parametrize("other", MEANWHILE)
 @pytest.mark.parametrize("call", range(5))
 def test_a_put_and_another_request_leave_the_scheduler_as_the_table_says(
-    stack: Stack, call: int, other: Callable[[Keeper], object]
+    stack: Stack, call: int, other: Callable[[AutomationService], object]
 ) -> None:
     stack.keeper.put(NAME, RATE)
     stack.world.meanwhile = lambda: other(stack.calm)
@@ -35,7 +35,7 @@ def test_a_put_and_another_request_leave_the_scheduler_as_the_table_says(
 @pytest.mark.parametrize("other", MEANWHILE)
 @pytest.mark.parametrize("call", range(4))
 def test_a_deletion_and_another_request_leave_the_scheduler_as_the_table_says(
-    stack: Stack, call: int, other: Callable[[Keeper], object]
+    stack: Stack, call: int, other: Callable[[AutomationService], object]
 ) -> None:
     stack.keeper.put(NAME, CRON)
     stack.world.meanwhile = lambda: other(stack.calm)

@@ -12,7 +12,7 @@ from aichats.runs.dispatch import Dispatcher
 from aichats.runs.ledger import reads as reader
 from aichats.runs.perform import Outcome
 from aichats.runs.queue import Queue, QueueError
-from aichats.runs.stranded import Sweeper
+from aichats.runs.stranded import StrandedRuns
 from tests.support.crashing import Crash
 from tests.support.fakes import FakeSqs, ai_chat, aws_error, ok
 from tests.support.ledgers import LEASE, RUN, Clock, dynamodb, item, make_run, runs, spread_open_rows_less, stored
@@ -42,22 +42,22 @@ def sqs() -> FakeSqs:
 
 
 @pytest.fixture
-def sweeper(bench: Bench, sqs: FakeSqs) -> Sweeper:
+def stranded(bench: Bench, sqs: FakeSqs) -> StrandedRuns:
     queue = Queue(lambda: sqs, "https://runs", "https://slow-runs", "https://dead-letters")
-    return Sweeper(bench.ledger, Dispatcher(bench.ledger, bench.performer, queue))
+    return StrandedRuns(bench.ledger, Dispatcher(bench.ledger, bench.performer, queue))
 
 
-def strand(sweeper: Sweeper, clock: Clock, number: int = 1) -> None:
+def strand(stranded: StrandedRuns, clock: Clock, number: int = 1) -> None:
     """Runs whose messages got lost, five minutes ago."""
-    sweeper.ledger.add(runs(number), lambda _: clock.now)
+    stranded.ledger.add(runs(number), lambda _: clock.now)
     clock.forward(minutes=5)
 
 
-def sweeps(sweeper: Sweeper, clock: Clock, times: int) -> list[int]:
+def sweeps(stranded: StrandedRuns, clock: Clock, times: int) -> list[int]:
     """How many runs each of several sweeps sends, five minutes apart."""
     sent = []
     for _ in range(times):
-        sent.append(sweeper.sweep()["resumed"])
+        sent.append(stranded.resume()["resumed"])
         clock.forward(minutes=5)
     return sent
 
@@ -65,57 +65,59 @@ def sweeps(sweeper: Sweeper, clock: Clock, times: int) -> list[int]:
 # ---------------------------------------------------------------------------------------------- how often
 
 
-def test_a_run_that_was_sent_again_is_left_alone_longer_each_time(sweeper: Sweeper, clock: Clock) -> None:
-    strand(sweeper, clock)
+def test_a_run_that_was_sent_again_is_left_alone_longer_each_time(stranded: StrandedRuns, clock: Clock) -> None:
+    strand(stranded, clock)
 
-    sent = sweeps(sweeper, clock, 24)
+    sent = sweeps(stranded, clock, 24)
 
     assert sent == [1, 0, 1, 0, 1, 0, 0, 1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0]
     clock.forward(hours=15)
-    assert sum(sweeps(sweeper, clock, 24)) == 2
+    assert sum(sweeps(stranded, clock, 24)) == 2
 
 
 def test_a_run_that_is_left_alone_is_claimed_as_soon_as_its_message_comes(
-    sweeper: Sweeper, bench: Bench, clock: Clock
+    stranded: StrandedRuns, bench: Bench, clock: Clock
 ) -> None:
-    strand(sweeper, clock)
-    sweeper.sweep()
+    strand(stranded, clock)
+    stranded.resume()
     bench.whop.script = [CHAT, CHAT]
 
-    [outcome] = sweeper.dispatcher.perform_batch([runs(1)[0].run_id], LEASE)
+    [outcome] = stranded.dispatcher.perform_batch([runs(1)[0].run_id], LEASE)
 
     assert isinstance(outcome, Outcome)
     assert outcome.state == "succeeded"
     assert not item(bench.ledger, runs(1)[0]).keys() & {"due_at", "ready_at", "open_state"}
 
 
-def test_a_run_that_is_left_alone_is_shown_as_due_since_it_was(sweeper: Sweeper, bench: Bench, clock: Clock) -> None:
+def test_a_run_that_is_left_alone_is_shown_as_due_since_it_was(
+    stranded: StrandedRuns, bench: Bench, clock: Clock
+) -> None:
     due_at = clock.now
-    strand(sweeper, clock)
-    sweeper.sweep()
+    strand(stranded, clock)
+    stranded.resume()
     clock.forward(hours=1)
-    sweeper.sweep()
+    stranded.resume()
 
     assert stored(bench.ledger, runs(1)[0]).due_at == due_at
 
 
 def test_a_run_whose_process_dies_after_it_was_sent_again_is_found_at_the_end_of_its_lease(
-    sweeper: Sweeper, bench: Bench, clock: Clock
+    stranded: StrandedRuns, bench: Bench, clock: Clock
 ) -> None:
-    strand(sweeper, clock)
-    sweeper.sweep()
+    strand(stranded, clock)
+    stranded.resume()
     bench.ledger.claim(runs(1)[0].run_id, LEASE)
     clock.now += LEASE + 2 * bench.ledger.settle + timedelta(seconds=1)
 
-    assert sweeper.sweep()["resumed"] == 1
+    assert stranded.resume()["resumed"] == 1
 
 
 def test_what_a_process_that_was_taken_for_dead_puts_back_waits_as_long_as_it_says(
-    sweeper: Sweeper, bench: Bench, clock: Clock
+    stranded: StrandedRuns, bench: Bench, clock: Clock
 ) -> None:
     row = bench.ledger.claim(bench.run, LEASE)
     clock.now += LEASE + 2 * bench.ledger.settle + timedelta(seconds=1)
-    assert sweeper.sweep()["resumed"] == 1
+    assert stranded.resume()["resumed"] == 1
 
     bench.ledger.put_back(row, clock.now + timedelta(minutes=10), unsettled_at=None, error=None)
 
@@ -123,13 +125,15 @@ def test_what_a_process_that_was_taken_for_dead_puts_back_waits_as_long_as_it_sa
     assert bench.perform().state == "waiting"
 
 
-def test_a_run_is_given_up_in_time_however_long_it_is_left_alone(sweeper: Sweeper, bench: Bench, clock: Clock) -> None:
-    strand(sweeper, clock)
+def test_a_run_is_given_up_in_time_however_long_it_is_left_alone(
+    stranded: StrandedRuns, bench: Bench, clock: Clock
+) -> None:
+    strand(stranded, clock)
     for _ in range(24):
-        assert sweeper.sweep()["ended"] == 0
+        assert stranded.resume()["ended"] == 0
         clock.forward(hours=1)
     begun = stored(bench.ledger, runs(1)[0]).opened_at
-    while sweeper.sweep()["ended"] == 0:
+    while stranded.resume()["ended"] == 0:
         clock.forward(minutes=5)
 
     assert timedelta(hours=25) <= clock.now - begun <= timedelta(hours=25, minutes=10)
@@ -139,25 +143,25 @@ def test_a_run_is_given_up_in_time_however_long_it_is_left_alone(sweeper: Sweepe
 
 
 def test_more_runs_than_a_page_holds_are_all_sent_and_spread_over_time(
-    sweeper: Sweeper, clock: Clock, sqs: FakeSqs, monkeypatch: pytest.MonkeyPatch
+    stranded: StrandedRuns, clock: Clock, sqs: FakeSqs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(reader, "BATCH", 3)
-    strand(sweeper, clock, 60)
+    strand(stranded, clock, 60)
 
-    assert sweeper.sweep() == {"resumed": 60, "ended": 0}
+    assert stranded.resume() == {"resumed": 60, "ended": 0}
 
     assert {run_id for run_id, _ in sqs.runs} == {run.run_id for run in runs(60)}
     assert sorted(delay for _, delay in sqs.runs) == sorted(-(-number // 8) for number in range(60))
 
 
 def test_a_sweep_whose_time_is_up_goes_on_with_the_others_next_time(
-    sweeper: Sweeper, clock: Clock, sqs: FakeSqs, monkeypatch: pytest.MonkeyPatch
+    stranded: StrandedRuns, clock: Clock, sqs: FakeSqs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(reader, "BATCH", 10)
-    strand(sweeper, clock, 60)
+    strand(stranded, clock, 60)
     sent: list[int] = []
     while not sent or sent[-1]:
-        sent.append(sweeper.sweep(after(3))["resumed"])
+        sent.append(stranded.resume(after(3))["resumed"])
 
     assert len(sent) > 2
     assert sorted(run_id for run_id, _ in sqs.runs) == sorted(run.run_id for run in runs(60))
@@ -170,7 +174,7 @@ def after(times: int) -> Callable[[], bool]:
 
 
 def test_each_sweep_begins_with_another_part_of_the_ledger(
-    sweeper: Sweeper, clock: Clock, keys: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+    stranded: StrandedRuns, clock: Clock, keys: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """So that what is always there in great numbers, and always first, starves nothing."""
     first: list[str] = []
@@ -184,7 +188,7 @@ def test_each_sweep_begins_with_another_part_of_the_ledger(
     monkeypatch.setattr(dynamodb(), "query", note)
     for _ in range(4):
         looked.clear()
-        sweeps(sweeper, clock, 1)
+        sweeps(stranded, clock, 1)
         assert sorted(looked) == sorted(keys)
         first.append(looked[0])
 
@@ -195,41 +199,41 @@ def test_each_sweep_begins_with_another_part_of_the_ledger(
 
 
 def test_what_sqs_does_not_take_is_sent_by_the_next_sweep_and_the_rest_at_once(
-    sweeper: Sweeper, clock: Clock, sqs: FakeSqs
+    stranded: StrandedRuns, clock: Clock, sqs: FakeSqs
 ) -> None:
-    strand(sweeper, clock, 30)
+    strand(stranded, clock, 30)
     refusals = iter([True, True])
     sqs.refuses = lambda _: next(refusals, False)
 
     with pytest.raises(QueueError):
-        sweeper.sweep()
+        stranded.resume()
     taken = {run_id for run_id, _ in sqs.runs}
     assert 0 < len(taken) < 30
 
-    assert sweeper.sweep()["resumed"] == 30 - len(taken)
+    assert stranded.resume()["resumed"] == 30 - len(taken)
     assert {run_id for run_id, _ in sqs.runs} == {run.run_id for run in runs(30)}
 
 
-def test_without_sqs_no_run_is_put_off(sweeper: Sweeper, clock: Clock, sqs: FakeSqs) -> None:
-    strand(sweeper, clock, 3)
+def test_without_sqs_no_run_is_put_off(stranded: StrandedRuns, clock: Clock, sqs: FakeSqs) -> None:
+    strand(stranded, clock, 3)
     sqs.down = aws_error("ServiceUnavailable")
     with pytest.raises(QueueError):
-        sweeper.sweep()
+        stranded.resume()
     sqs.down = None
 
-    assert sweeper.sweep()["resumed"] == 3
+    assert stranded.resume()["resumed"] == 3
 
 
 def test_a_sweep_that_dies_before_it_puts_a_run_off_sends_it_once_more(
-    sweeper: Sweeper, clock: Clock, sqs: FakeSqs
+    stranded: StrandedRuns, clock: Clock, sqs: FakeSqs
 ) -> None:
-    strand(sweeper, clock)
-    dying = replace(sweeper, ledger=replace(sweeper.ledger, client=DiesAtTransactions()))
+    strand(stranded, clock)
+    dying = replace(stranded, ledger=replace(stranded.ledger, client=DiesAtTransactions()))
     with pytest.raises(Crash):
-        dying.sweep()
+        dying.resume()
     assert len(sqs.sent) == 1
 
-    assert sweeper.sweep()["resumed"] == 1
+    assert stranded.resume()["resumed"] == 1
     assert len(sqs.sent) == 2
 
 
@@ -244,20 +248,20 @@ class DiesAtTransactions:
 
 
 def test_a_run_that_is_claimed_before_the_sweep_puts_it_off_stays_as_it_is(
-    sweeper: Sweeper, bench: Bench, clock: Clock, sqs: FakeSqs
+    stranded: StrandedRuns, bench: Bench, clock: Clock, sqs: FakeSqs
 ) -> None:
-    strand(sweeper, clock)
+    strand(stranded, clock)
     sqs.refuses = lambda _: bool(bench.ledger.claim(runs(1)[0].run_id, LEASE)) and False
 
-    assert sweeper.sweep()["resumed"] == 1
+    assert stranded.resume()["resumed"] == 1
 
     row = stored(bench.ledger, runs(1)[0])
     assert (row.status, row.due_at) == ("performing", clock.now + LEASE + bench.ledger.settle)
 
 
-def test_two_sweeps_at_once_do_no_harm(sweeper: Sweeper, bench: Bench, clock: Clock, sqs: FakeSqs) -> None:
-    strand(sweeper, clock)
-    inner = [sweeper.sweep]
+def test_two_sweeps_at_once_do_no_harm(stranded: StrandedRuns, bench: Bench, clock: Clock, sqs: FakeSqs) -> None:
+    strand(stranded, clock)
+    inner = [stranded.resume]
 
     def sweep_too(_: object) -> bool:
         if inner:
@@ -265,14 +269,14 @@ def test_two_sweeps_at_once_do_no_harm(sweeper: Sweeper, bench: Bench, clock: Cl
         return False
 
     sqs.refuses = sweep_too
-    sweeper.sweep()
+    stranded.resume()
 
     assert [sent.run_id for sent in sqs.sent] == [runs(1)[0].run_id] * 2
     assert bench.ledger.claim(runs(1)[0].run_id, LEASE).attempts == 1
 
 
-def test_runs_of_other_slots_are_not_looked_at(sweeper: Sweeper, bench: Bench, clock: Clock) -> None:
+def test_runs_of_other_slots_are_not_looked_at(stranded: StrandedRuns, bench: Bench, clock: Clock) -> None:
     bench.ledger.add([RUN], lambda _: clock.now + timedelta(hours=1))
     bench.ledger.add([make_run("now")], lambda _: clock.now)
 
-    assert sweeper.sweep()["resumed"] == 0
+    assert stranded.resume()["resumed"] == 0

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from aichats.automations.reconcile import Keeper
-from aichats.automations.table import AutomationStore
+from aichats.automations.reconcile import AutomationService
+from aichats.automations.table import AutomationTable
 from tests.support.automations import FakeScheduler, make_schedules, make_store
 from tests.support.crashing import FaultyAws, World
 from tests.support.keeper_bench import Stack
@@ -20,7 +20,11 @@ def stack() -> Stack:
     scheduler = FakeScheduler(clock)
     store = make_store(clock)
     faulty: Any = FaultyAws(world, dynamodb())
-    table = AutomationStore(faulty, store.table, clock)
+    table = AutomationTable(faulty, store.table, clock)
     return Stack(
-        clock, world, scheduler, store, Keeper(table, make_schedules(FaultyAws(world, scheduler), clock), clock)
+        clock,
+        world,
+        scheduler,
+        store,
+        AutomationService(table, make_schedules(FaultyAws(world, scheduler), clock), clock),
     )

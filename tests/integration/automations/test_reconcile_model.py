@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
 from aichats.automations.model import Automation
-from aichats.automations.reconcile import Keeper
+from aichats.automations.reconcile import AutomationService
 from aichats.automations.row import AutomationRow, StaleError
 from aichats.automations.scheduler import SchedulerError
-from aichats.automations.table import AutomationStore
+from aichats.automations.table import AutomationTable
 from tests.support.automations import (
     FakeScheduler,
     at,
@@ -64,7 +64,9 @@ class Automations(RuleBasedStateMachine):
         self.scheduler = FakeScheduler(self.clock)
         client: Any = FaultyAws(self.world, dynamodb())
         self.store = make_store(self.clock, client)
-        self.keeper = Keeper(self.store, make_schedules(FaultyAws(self.world, self.scheduler), self.clock), self.clock)
+        self.keeper = AutomationService(
+            self.store, make_schedules(FaultyAws(self.world, self.scheduler), self.clock), self.clock
+        )
 
     # ------------------------------------------------------------------ what happens
 
@@ -124,7 +126,7 @@ class Automations(RuleBasedStateMachine):
         return heal(self.keeper)
 
     def _row(self, name: str) -> AutomationRow | None:
-        return AutomationStore(dynamodb(), self.store.table).read(name)
+        return AutomationTable(dynamodb(), self.store.table).read(name)
 
     # ------------------------------------------------------------------ what is held
 
@@ -156,7 +158,7 @@ class Automations(RuleBasedStateMachine):
             self._is_followed(row)
 
     def _is_heard(self, name: str) -> None:
-        calm = AutomationStore(dynamodb(), self.store.table)
+        calm = AutomationTable(dynamodb(), self.store.table)
         row = calm.read(name)
         if row is not None and row.event_types:
             assert row in list(calm.listeners(row.event_types[0]))

@@ -9,11 +9,11 @@ import pytest
 
 from aichats.automations.run_factory import (
     MAX_WEBHOOK_TARGETS,
-    Fired,
-    Firing,
     Occurrence,
+    RenderedRuns,
+    RunFactory,
+    as_input_error,
     by_hand,
-    fails,
     of_event,
     slot_of,
 )
@@ -30,7 +30,7 @@ from tests.support.firing import NAME, payment
 VERSION = "2026-07-08-1"
 SLOT = datetime(2026, 11, 23, 14, tzinfo=UTC)
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
-FIRING = Firing(lambda action: VERSION if action.type.startswith("whop.") else None, max_message_bytes=1000)
+FACTORY = RunFactory(lambda action: VERSION if action.type.startswith("whop.") else None, max_message_bytes=1000)
 AT_SLOT = slot_of(SLOT)
 EVENT = of_event("msg_1", payment(), NOW)
 FAILS_FOR_B = "{{ abs(to_number(target == 'biz_B' && 'x' || '1')) }}"
@@ -40,21 +40,21 @@ def acting(definition: Json, *targets: str | None, **action: Any) -> Json:
     return definition | {"action": definition["action"] | action, "targets": list(targets or ["biz_A"])}
 
 
-def fire(definition: Json, occurrence: Occurrence = AT_SLOT) -> Fired:
-    return FIRING.fire(NAME, automation(definition), occurrence)
+def fire(definition: Json, occurrence: Occurrence = AT_SLOT) -> RenderedRuns:
+    return FACTORY.runs_for(NAME, automation(definition), occurrence)
 
 
-def texts(fired: Fired) -> list[str]:
+def texts(fired: RenderedRuns) -> list[str]:
     return [run.action.message_text for run in fired.runs if isinstance(run.action, WhopCreateChat)]
 
 
-def why(fired: Fired) -> list[tuple[str | None, str]]:
+def why(fired: RenderedRuns) -> list[tuple[str | None, str]]:
     return [(run.target, str(error)) for run, error in fired.failed]
 
 
 def problems(definition: Json) -> list[tuple[str, str]]:
     with pytest.raises(InputError) as caught:
-        FIRING.check(NAME, automation(definition), NOW)
+        FACTORY.check(NAME, automation(definition), NOW)
     return list(caught.value.problems)
 
 
@@ -94,7 +94,7 @@ def test_an_event_makes_one_run_for_each_webhook_id_automation_and_target() -> N
 
     assert (run.run_id, run.trigger) == (run_id("webhook", "msg_1", NAME, "biz_A"), "webhook")
     assert (run.automation, run.slot, run.api_version) == (NAME, None, VERSION)
-    assert FIRING.fire("other", automation(listening()), EVENT).runs[0].run_id != run.run_id
+    assert FACTORY.runs_for("other", automation(listening()), EVENT).runs[0].run_id != run.run_id
     assert fire(listening(), of_event("msg_2", payment(), NOW)).runs[0].run_id != run.run_id
 
 
@@ -178,7 +178,7 @@ def test_what_an_event_says_is_never_rendered_itself() -> None:
 def test_an_action_without_templates_is_used_as_it_is() -> None:
     known = automation(acting(scheduled(), "biz_A", "biz_B", title="Week"))
 
-    assert all(run.action is known.action for run in FIRING.fire(NAME, known, slot_of(SLOT)).runs)
+    assert all(run.action is known.action for run in FACTORY.runs_for(NAME, known, slot_of(SLOT)).runs)
 
 
 def test_what_was_not_written_stays_unset_after_rendering() -> None:
@@ -240,7 +240,7 @@ def test_all_expressions_of_an_event_share_one_budget() -> None:
     definition = acting(listening(), "biz_A", "biz_B", message_text=heavy * 50)
     evaluator = Evaluator(BUDGET // 10)
 
-    fired = FIRING.fire(NAME, automation(definition), EVENT, evaluator)
+    fired = FACTORY.runs_for(NAME, automation(definition), EVENT, evaluator)
 
     assert ([run.target for run, _ in fired.failed], evaluator.is_spent) == (["biz_A", "biz_B"], True)
     assert "takes too much work" in why(fired)[1][1]
@@ -250,7 +250,7 @@ def test_all_expressions_of_an_event_share_one_budget() -> None:
 def test_those_targets_run_for_which_the_budget_suffices() -> None:
     definition = acting(listening(), "biz_A", "biz_B", message_text="{{ target }}" * 3)
 
-    fired = FIRING.fire(NAME, automation(definition), EVENT, Evaluator(budget=16))
+    fired = FACTORY.runs_for(NAME, automation(definition), EVENT, Evaluator(budget=16))
 
     assert ([run.target for run in fired.runs], [target for target, _ in why(fired)]) == (["biz_A"], ["biz_B"])
 
@@ -261,10 +261,10 @@ def test_a_hundred_targets_may_have_fifty_expressions_each_over_a_large_event() 
     assert len(json.dumps(said)) > 256 * 1024
     message = "{{ event.data.user.name || 'Somebody' }} {{ join(', ', event.data.items[:10].name) }} " * 25
     targets = [f"biz_{number}" for number in range(MAX_WEBHOOK_TARGETS)]
-    firing = replace(FIRING, max_message_bytes=131072)
+    firing = replace(FACTORY, max_message_bytes=131072)
     evaluator = Evaluator(BUDGET // 5)
 
-    fired = firing.fire(
+    fired = firing.runs_for(
         NAME, automation(acting(listening(), *targets, message_text=message)), of_event("msg_1", said, NOW), evaluator
     )
 
@@ -274,10 +274,10 @@ def test_a_hundred_targets_may_have_fifty_expressions_each_over_a_large_event() 
 def test_a_thousand_targets_of_a_schedule_may_have_fifty_expressions_each() -> None:
     message = "{{ slot.date }} {{ join(' ', [slot.date, target]) }}" * 25
     targets = [f"biz_{number}" for number in range(1000)]
-    firing = replace(FIRING, max_message_bytes=131072)
+    firing = replace(FACTORY, max_message_bytes=131072)
     definition = automation(acting(scheduled(), *targets, message_text=message))
 
-    fired = firing.fire(NAME, definition, AT_SLOT)
+    fired = firing.runs_for(NAME, definition, AT_SLOT)
 
     assert (len(fired.runs), fired.failed) == (1000, [])
 
@@ -286,9 +286,9 @@ def test_a_thousand_targets_of_a_schedule_may_have_fifty_expressions_each() -> N
 
 
 def test_what_is_right_is_taken() -> None:
-    FIRING.check(NAME, automation(acting(scheduled(), "biz_A", None, title="{{ slot.date }} {{ target }}")), NOW)
-    FIRING.check(NAME, automation(listening(filter="data.amount > `10`", targets=("{{ event.account_id }}",))), NOW)
-    FIRING.check(NAME, automation(listening(targets=(None,))), NOW)
+    FACTORY.check(NAME, automation(acting(scheduled(), "biz_A", None, title="{{ slot.date }} {{ target }}")), NOW)
+    FACTORY.check(NAME, automation(listening(filter="data.amount > `10`", targets=("{{ event.account_id }}",))), NOW)
+    FACTORY.check(NAME, automation(listening(targets=(None,))), NOW)
 
 
 def test_a_schedule_whose_sample_fails_is_refused_with_the_target_and_the_reason() -> None:
@@ -304,7 +304,7 @@ def test_a_schedule_whose_sample_fails_is_refused_with_the_target_and_the_reason
 def test_a_schedule_is_sampled_with_its_next_slot() -> None:
     title = "{{ slot.time == '14:00' && 'x' || abs(slot.time) }}"
 
-    FIRING.check(NAME, automation(acting(scheduled("cron(0 14 * * ? *)"), title=title)), NOW)
+    FACTORY.check(NAME, automation(acting(scheduled("cron(0 14 * * ? *)"), title=title)), NOW)
     assert problems(acting(scheduled("cron(0 15 * * ? *)"), title=title))[0][0] == "action.title"
 
 
@@ -322,23 +322,23 @@ def test_what_fails_on_a_target_is_told_of_that_target() -> None:
     nobody = "{{ event.data.nobody }}"
     [(run, error)] = fire(listening(targets=("biz_A", "biz_A", nobody, nobody)), EVENT).failed
 
-    assert [field for field, _ in fails(run, error).problems] == ["targets.2"]
+    assert [field for field, _ in as_input_error(run, error).problems] == ["targets.2"]
 
 
 def test_what_fails_as_a_whole_is_told_of_the_action() -> None:
     [(run, _)] = fire(listening(targets=("{{ event.data.nobody }}",)), EVENT).failed
 
-    assert [field for field, _ in fails(run, RenderError("is wrong")).problems] == ["action"]
+    assert [field for field, _ in as_input_error(run, RenderError("is wrong")).problems] == ["action"]
 
 
 def test_a_schedule_that_never_fires_again_is_sampled_with_the_present() -> None:
-    FIRING.check(NAME, automation(acting(scheduled("at(2020-01-01T00:00:00)"), title="{{ slot.date }}")), NOW)
+    FACTORY.check(NAME, automation(acting(scheduled("at(2020-01-01T00:00:00)"), title="{{ slot.date }}")), NOW)
 
 
 def test_a_rate_is_sampled_from_the_next_whole_minute() -> None:
     title = "{{ slot.iso == '2026-11-20T12:01:00+00:00' && 'x' || abs(slot.time) }}"
 
-    FIRING.check(NAME, automation(acting(scheduled("rate(1 hour)"), title=title)), NOW)
+    FACTORY.check(NAME, automation(acting(scheduled("rate(1 hour)"), title=title)), NOW)
 
 
 @pytest.mark.parametrize(
@@ -377,7 +377,7 @@ def test_every_wrong_text_is_told_at_once() -> None:
 
 def test_an_event_may_have_a_hundred_targets() -> None:
     hundred = tuple(f"biz_{number}" for number in range(MAX_WEBHOOK_TARGETS))
-    FIRING.check(NAME, automation(listening(targets=hundred)), NOW)
+    FACTORY.check(NAME, automation(listening(targets=hundred)), NOW)
 
     assert problems(listening(targets=(*hundred, "biz_more"))) == [
         ("targets", f"are {MAX_WEBHOOK_TARGETS + 1}; an event may have {MAX_WEBHOOK_TARGETS}")
@@ -385,6 +385,6 @@ def test_an_event_may_have_a_hundred_targets() -> None:
 
 
 def test_what_cannot_be_told_apart_by_targets_has_one_run_of_its_first() -> None:
-    run = FIRING.stillborn(NAME, automation(listening(targets=("biz_A", "biz_B"))), EVENT)
+    run = FACTORY.unrenderable_run(NAME, automation(listening(targets=("biz_A", "biz_B"))), EVENT)
 
     assert (run.run_id, run.target) == (run_id("webhook", "msg_1", NAME, "biz_A"), "biz_A")

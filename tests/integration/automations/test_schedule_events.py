@@ -20,7 +20,7 @@ INSIDE: Json = EVENT | {"action": ACTION, "targets": ["biz_A"]}
 
 
 def ids(stack: Stack, event: object = EVENT) -> list[str]:
-    return [run.run_id for run in stack.app.ticks.runs_of(event)]
+    return [run.run_id for run in stack.app.schedule_events.runs_of(event)]
 
 
 def counted() -> dict[str, list[float]]:
@@ -30,7 +30,7 @@ def counted() -> dict[str, list[float]]:
 def test_an_event_names_an_automation_and_its_action_is_looked_up(stack: Stack) -> None:
     stack.put(scheduled(DAILY, message="Hello {{ target }}") | {"targets": ["biz_A", "biz_B"]})
 
-    runs = stack.app.ticks.runs_of(EVENT)
+    runs = stack.app.schedule_events.runs_of(EVENT)
 
     assert [run.run_id for run in runs] == [slot_run(NOON), slot_run(NOON, "biz_B")]
     assert [run.action.model_dump()["message_text"] for run in runs] == ["Hello biz_A", "Hello biz_B"]
@@ -53,7 +53,7 @@ def test_an_event_that_holds_its_action_is_not_looked_up(stack: Stack) -> None:
 
 
 def test_an_event_whose_action_is_inside_holds_no_templates(stack: Stack) -> None:
-    [run] = stack.app.ticks.runs_of(INSIDE | {"action": ACTION | {"title": "{{ slot.date }}"}})
+    [run] = stack.app.schedule_events.runs_of(INSIDE | {"action": ACTION | {"title": "{{ slot.date }}"}})
 
     assert run.action.model_dump()["title"] == "{{ slot.date }}"
 
@@ -66,12 +66,12 @@ def test_what_is_gone_or_switched_off_does_nothing_and_is_counted(stack: Stack, 
         stack.put(listening())
     elif gone != "never there":
         stack.clock.forward(minutes=-1)
-        stack.app.automations.put(NAME, at(NOON))
+        stack.app.automation_table.put(NAME, at(NOON))
         stack.clock.forward(minutes=1)
         if gone == "deleting":
-            stack.app.automations.begin_delete(NAME)
+            stack.app.automation_table.begin_delete(NAME)
         else:
-            stack.app.automations.finish(stack.row())
+            stack.app.automation_table.finish(stack.row())
 
     assert (ids(stack), stack.runs) == ([], [])
     assert counted()["StaleEvents"] == [1]
