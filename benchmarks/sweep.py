@@ -140,7 +140,7 @@ def make_stack(scenario: Scenario, automations: int, runs: int) -> Stack:
     firing = RunFactory(lambda _: "2026-07-08-1", 32768)
     missed = MissedSlots(store, ledger, dispatcher, firing, timedelta(minutes=5), cloud.clock)
     keeper = AutomationService(store, schedules, cloud.clock)
-    places = Places(client, "runs")
+    places = Places(ledger.items)
     return Stack(
         cloud, Sweep(StrandedRuns(ledger, dispatcher), store, missed, keeper, places, cloud.time, cloud.call_all)
     )

@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
-from aichats.runs.queue import BATCH, UnreadableMessageError, read
+from aichats.aws.sqs import BATCH_MESSAGES
+from aichats.runs.queue import UnreadableMessageError, read
 from local.deployed import DeployedError, outputs
 
 if TYPE_CHECKING:
@@ -125,7 +126,7 @@ def receive_all(sqs: "SQSClient", queue: str) -> Iterator["MessageTypeDef"]:
     """Every message that is visible now, once."""
     while messages := sqs.receive_message(
         QueueUrl=queue,
-        MaxNumberOfMessages=BATCH,
+        MaxNumberOfMessages=BATCH_MESSAGES,
         MessageAttributeNames=["reason"],
         VisibilityTimeout=HIDDEN_SECONDS,
         WaitTimeSeconds=1,

@@ -11,9 +11,9 @@ import pytest
 from annotated_types import Ge, Le
 
 from aichats.api.routes.webhooks import ANSWER_SECONDS
-from aichats.automations.listening import ATTRIBUTE, INDEX
 from aichats.automations.reconcile import DONE_AFTER
 from aichats.automations.scheduler import MAX_EVENT_AGE
+from aichats.automations.table import WEBHOOK_ATTRIBUTE, WEBHOOK_INDEX
 from aichats.invocation import MARGIN_SECONDS
 from aichats.runs.messages import RESERVED
 from aichats.settings import Settings
@@ -207,7 +207,7 @@ def test_the_automations_table_has_the_index_of_those_that_listen() -> None:
 
     assert properties["KeySchema"] == [{"AttributeName": "name", "KeyType": "HASH"}]
     [index] = properties["GlobalSecondaryIndexes"]
-    assert (index["IndexName"], index["KeySchema"][0]["AttributeName"]) == (INDEX, ATTRIBUTE)
+    assert (index["IndexName"], index["KeySchema"][0]["AttributeName"]) == (WEBHOOK_INDEX, WEBHOOK_ATTRIBUTE)
     assert index["Projection"] == {"ProjectionType": "ALL"}
 
 

@@ -6,8 +6,8 @@ from contextlib import contextmanager
 
 import pytest
 
-from aichats import bootstrap
 from aichats.automations.table import AutomationTable
+from aichats.aws import clients
 from aichats.aws.observability import logger, metrics
 from aichats.bootstrap import application
 from aichats.runs.ledger.ledger import Ledger
@@ -90,7 +90,7 @@ def sqs() -> FakeSqs:
 @contextmanager
 def fresh_application() -> Iterator[None]:
     """The next application wires itself anew, and so does the one after the block."""
-    made_once = (application, bootstrap._make_client, bootstrap._session)
+    made_once = (application, clients._create_client, clients._session)
     for maker in made_once:
         maker.cache_clear()
     yield

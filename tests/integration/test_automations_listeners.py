@@ -6,12 +6,11 @@ from typing import Any
 
 import pytest
 
-from aichats.automations import listening as listening_items
-from aichats.automations.expressed import DynamoDB
+from aichats.automations import table as automations_table
 from aichats.automations.model import Automation
 from aichats.automations.row import RowHeader
 from aichats.automations.table import AutomationTable
-from aichats.aws.table import decode, encode
+from aichats.aws.table import DynamoDB, decode, encode
 from tests.support.automations import CRON, WEBHOOK, automation, listening, make_store
 from tests.support.automations_table import NAME
 from tests.support.ledgers import dynamodb
@@ -51,7 +50,7 @@ def store(client: Counting) -> AutomationTable:
 @pytest.fixture
 def upgraded(monkeypatch: pytest.MonkeyPatch) -> None:
     """The last upgrade was long ago."""
-    monkeypatch.setattr(listening_items, "UPGRADE_SECONDS", 0.0)
+    monkeypatch.setattr(automations_table, "UPGRADE_SECONDS", 0.0)
 
 
 def heard(store: AutomationTable, event_type: str = "payment.failed") -> list[str]:
@@ -79,7 +78,7 @@ def write_as_before(store: AutomationTable, definition: Automation, name: str = 
 
 def heal(store: AutomationTable, heads: Sequence[RowHeader] | None = None) -> list[str]:
     """Correct the items. Returns the names of the automations whose items were corrected."""
-    corrections = store.listening.corrections(store.contents().heads if heads is None else heads)
+    corrections = store.webhook_index.corrections(store.contents().headers if heads is None else heads)
     return [name for name, correct in corrections.items() if correct()]
 
 
@@ -190,7 +189,7 @@ def test_of_two_changes_at_once_the_items_are_those_of_the_one_that_stands(
 def test_items_are_no_automations(store: AutomationTable) -> None:
     store.put(NAME, WEBHOOK)
 
-    assert [row.name for row in store.list()] == [head.name for head in store.contents().heads] == [NAME]
+    assert [row.name for row in store.list()] == [head.name for head in store.contents().headers] == [NAME]
     assert store.contents().names == {NAME}
 
 
@@ -247,7 +246,7 @@ def test_items_that_are_missing_or_superfluous_are_corrected(store: AutomationTa
 
 def test_what_changed_since_it_was_read_is_not_corrected(store: AutomationTable) -> None:
     store.put(NAME, automation(listening("a.b")))
-    heads = store.contents().heads
+    heads = store.contents().headers
     store.put(NAME, automation(listening("c.d")))
     store.put("new", WEBHOOK)
 

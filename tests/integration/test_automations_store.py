@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from aichats.automations.model import Automation
-from aichats.automations.table import MAX_BYTES, AutomationTable
+from aichats.automations.table import MAX_DEFINITION_BYTES, AutomationTable
 from aichats.errors import InputError
 from tests.support.automations import ACTION, CRON, RATE, WEBHOOK, at, automation, listening, scheduled
 from tests.support.automations_table import NAME, item, read, refused
@@ -59,7 +59,7 @@ def test_a_definition_that_the_table_could_not_hold_is_refused(store: Automation
     assert store.put(NAME, automation(large))[1]
     assert read(store).automation == automation(large)
     escaped = {**large, "action": {**ACTION, "message_text": "\x00" * 45_000 + "m"}}
-    with pytest.raises(InputError, match=f"the limit is {MAX_BYTES}: name fewer targets"):
+    with pytest.raises(InputError, match=f"the limit is {MAX_DEFINITION_BYTES}: name fewer targets"):
         store.put(NAME, automation(escaped))
 
 

@@ -135,7 +135,7 @@ def test_what_the_effects_depend_on_is_kept_when_the_row_is_new_and_never_change
 
     marking.add([first], lambda _: NOON)
     inserted = marking.claim(second, LEASE)
-    marking.note([make_run("third")], "missed", ERROR)
+    marking.add_ended([(make_run("third"), ERROR)], "missed")
 
     assert (inserted.title, inserted.idempotency_key) == ("mark · biz_A", "k" * 32 + ".1")
     for run in (first, make_run("third")):
@@ -295,7 +295,7 @@ def test_a_run_that_nobody_performs_any_more_is_given_up(ledger: Ledger, clock: 
 
     kept = stored(ledger)
     assert (kept.status, kept.finished_at, kept.is_open, kept.unsettled) == ("unknown", clock.now, False, True)
-    assert kept.error == {"type": "GivenUp", "message": "nobody could perform it"}
+    assert kept.error == {"type": "GivenUp", "message": "aichats could not perform the run within 24 hours"}
 
 
 def test_a_run_that_is_given_up_keeps_its_last_error(ledger: Ledger, clock: Clock) -> None:

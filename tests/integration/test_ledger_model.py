@@ -24,7 +24,7 @@ from aichats.kodey import KodeyClient
 from aichats.runs.actions import Action, KodeyCreateChat, KodeySendMessage, WhopCreateChat, WhopUpdateChat
 from aichats.runs.dispatch import Dispatcher
 from aichats.runs.ledger import texts
-from aichats.runs.ledger.ledger import RefusedByLedgerError
+from aichats.runs.ledger.ledger import LedgerConflictError
 from aichats.runs.ledger.rows import Row, row_of
 from aichats.runs.model import Run
 from aichats.runs.perform import MAX_AGE, Performer
@@ -178,7 +178,7 @@ class Runs(RuleBasedStateMachine):
 
     @rule(which=others)
     def somebody_replays_a_run(self, which: int) -> None:
-        with suppress(RefusedByLedgerError):
+        with suppress(LedgerConflictError):
             row = self.ledger.replay(self._newest(which).run_id)
             del self.ended[row.run.run_id]
 

@@ -24,6 +24,7 @@ from tests.support.ledgers import (
     refused,
     runs,
     stored,
+    with_error,
 )
 
 WHY = {"type": "Missed", "message": "the schedule did not fire for this slot"}
@@ -37,7 +38,7 @@ def slot_run(number: int = 1, target: str = "biz_A", action: WhopCreateChat = CR
 
 
 def test_a_missed_run_is_kept_like_one_that_ended(ledger: Ledger) -> None:
-    assert ledger.note([RUN], "missed", WHY) == 1
+    assert ledger.add_ended(with_error([RUN], WHY), "missed") == 1
 
     row = stored(ledger)
     assert (row.status, row.error, row.run, row.attempts, row.is_open) == ("missed", WHY, RUN, 0, False)
@@ -53,15 +54,15 @@ def test_a_run_that_is_there_stays_as_it_is(ledger: Ledger, status: EndStatus) -
     end(ledger, status)
     before = item(ledger)
 
-    assert ledger.note([RUN], "missed", WHY) == 0
+    assert ledger.add_ended(with_error([RUN], WHY), "missed") == 0
     assert item(ledger) == before
 
 
 def test_of_many_only_those_are_noted_that_are_not_there(ledger: Ledger) -> None:
     ledger.claim(runs(120)[3], LEASE)
 
-    assert ledger.note(runs(120), "missed", WHY) == 119
-    assert ledger.note(runs(121), "missed", WHY) == 1
+    assert ledger.add_ended(with_error(runs(120), WHY), "missed") == 119
+    assert ledger.add_ended(with_error(runs(121), WHY), "missed") == 1
     assert stored(ledger, runs(120)[3]).status == "performing"
 
 
@@ -69,18 +70,18 @@ def test_long_messages_are_noted_in_several_transactions(ledger: Ledger) -> None
     long = WhopCreateChat.model_construct(type="whop.create_chat", message_text="x" * (TRANSACTION_BYTES // 30))
     many = [slot_run(target=f"biz_{number}", action=long) for number in range(40)]
 
-    assert ledger.note(many, "missed", WHY) == 40
+    assert ledger.add_ended(with_error(many, WHY), "missed") == 40
 
 
 def test_nothing_is_noted_for_nobody(ledger: Ledger) -> None:
-    assert ledger.note([], "missed", WHY) == 0
+    assert ledger.add_ended(with_error([], WHY), "missed") == 0
 
 
 # ---------------------------------------------------------------------------------------------- its event comes late
 
 
 def test_a_missed_run_is_taken_by_its_late_event_alone(ledger: Ledger) -> None:
-    ledger.note([RUN], "missed", WHY)
+    ledger.add_ended(with_error([RUN], WHY), "missed")
 
     row = refused(lambda: ledger.claim(RUN.run_id, LEASE))
     assert row is not None
@@ -94,7 +95,7 @@ def test_a_missed_run_is_taken_by_its_late_event_alone(ledger: Ledger) -> None:
 
 
 def test_a_missed_run_is_opened_by_the_late_event_of_many(ledger: Ledger, clock: Clock) -> None:
-    ledger.note(runs(3)[:2], "missed", WHY)
+    ledger.add_ended(with_error(runs(3)[:2], WHY), "missed")
     clock.forward(seconds=5)
 
     assert ledger.add(runs(3), lambda _: clock.now) == runs(3)
@@ -104,18 +105,18 @@ def test_a_missed_run_is_opened_by_the_late_event_of_many(ledger: Ledger, clock:
 
 
 def test_a_missed_run_that_was_performed_late_is_not_opened_again(ledger: Ledger) -> None:
-    ledger.note([RUN], "missed", WHY)
+    ledger.add_ended(with_error([RUN], WHY), "missed")
     end(ledger, "succeeded")
 
     assert ledger.add([RUN], lambda _: NOON) == []
-    assert ledger.note([RUN], "missed", WHY) == 0
+    assert ledger.add_ended(with_error([RUN], WHY), "missed") == 0
     assert stored(ledger).status == "succeeded"
 
 
 def test_of_two_late_events_at_once_one_takes_the_run() -> None:
     world = World(Clock(), timedelta(minutes=1))
     ledger = make_ledger(world.clock, client=FaultyAws(world, dynamodb()))
-    ledger.note([RUN], "missed", WHY)
+    ledger.add_ended(with_error([RUN], WHY), "missed")
     taken = []
     world.meanwhile = lambda: taken.append(ledger.claim(RUN, LEASE).lease)
 
@@ -130,7 +131,7 @@ def test_of_two_late_events_at_once_one_takes_the_run() -> None:
 def test_a_missed_run_that_another_opened_meanwhile_is_sent_again() -> None:
     world = World(Clock(), timedelta(minutes=1))
     ledger = make_ledger(world.clock, client=FaultyAws(world, dynamodb()))
-    ledger.note([RUN], "missed", WHY)
+    ledger.add_ended(with_error([RUN], WHY), "missed")
     world.meanwhile = lambda: ledger.replay(RUN.run_id)
 
     with world.process({2: "meanwhile"}):
@@ -143,7 +144,7 @@ def test_a_missed_run_that_another_opened_meanwhile_is_sent_again() -> None:
 
 
 def test_what_cannot_be_rendered_can_never_be_performed(ledger: Ledger) -> None:
-    ledger.note([RUN], "failed", {"type": "RenderError", "message": "is null"}, unrendered=True)
+    ledger.add_ended(with_error([RUN], {"type": "RenderError", "message": "is null"}), "failed", unrendered=True)
 
     assert (stored(ledger).status, stored(ledger).unrendered) == ("failed", True)
     for act in (lambda: ledger.replay(RUN.run_id), lambda: ledger.claim(RUN, LEASE)):
@@ -157,20 +158,20 @@ def test_what_cannot_be_rendered_can_never_be_performed(ledger: Ledger) -> None:
 
 
 def test_the_runs_of_a_slot_are_found(ledger: Ledger) -> None:
-    ledger.note([slot_run(1), slot_run(1, "biz_B")], "missed", WHY)
+    ledger.add_ended(with_error([slot_run(1), slot_run(1, "biz_B")], WHY), "missed")
     ledger.add([slot_run(2)], lambda _: NOON)
     ledger.claim(RUN, LEASE)
 
-    assert ledger.of_slot("weekly", "2026-11-20T13:00:00Z") == {slot_run(1).run_id, slot_run(1, "biz_B").run_id}
-    assert ledger.of_slot("weekly", "2026-11-20T14:00:00Z") == {slot_run(2).run_id}
-    assert ledger.of_slot("weekly", "2026-11-20T15:00:00Z") == set()
-    assert ledger.of_slot("daily", "2026-11-20T13:00:00Z") == set()
+    assert ledger.reads.of_slot("weekly", "2026-11-20T13:00:00Z") == {slot_run(1).run_id, slot_run(1, "biz_B").run_id}
+    assert ledger.reads.of_slot("weekly", "2026-11-20T14:00:00Z") == {slot_run(2).run_id}
+    assert ledger.reads.of_slot("weekly", "2026-11-20T15:00:00Z") == set()
+    assert ledger.reads.of_slot("daily", "2026-11-20T13:00:00Z") == set()
 
 
 def test_the_runs_of_a_slot_are_found_page_by_page(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
     many = [slot_run(1, f"biz_{number}") for number in range(5)]
-    ledger.note(many, "missed", WHY)
+    ledger.add_ended(with_error(many, WHY), "missed")
     query = dynamodb().query
     monkeypatch.setattr(dynamodb(), "query", lambda **request: query(**request, Limit=2))
 
-    assert ledger.of_slot("weekly", "2026-11-20T13:00:00Z") == {run.run_id for run in many}
+    assert ledger.reads.of_slot("weekly", "2026-11-20T13:00:00Z") == {run.run_id for run in many}

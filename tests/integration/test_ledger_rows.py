@@ -8,8 +8,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from aichats.runs.ledger import reads as reader
-from aichats.runs.ledger import rows
+from aichats.runs.ledger import reads, rows
 from aichats.runs.ledger.history import History
 from aichats.runs.ledger.ledger import Ledger
 from aichats.runs.ledger.rows import EndStatus
@@ -128,11 +127,11 @@ def due(moment: datetime, _: int) -> datetime:
 
 
 def test_overdue_runs_are_found_beyond_the_first_page(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reader, "BATCH", 2)
+    monkeypatch.setattr(reads, "BATCH_KEYS", 2)
     monkeypatch.setattr(rows, "OPEN_STATES", ("open.00",))
     ledger.add(runs(7), lambda index: NOON + timedelta(seconds=index))
 
-    pages = list(ledger.overdue(NOON + SETTLE))
+    pages = list(ledger.reads.overdue(NOON + SETTLE))
 
     assert [row.run for page in pages for row in page] == runs(7)
     assert max(map(len, pages)) == 2

@@ -140,7 +140,7 @@ def test_a_run_that_is_performed_at_once_keeps_its_text_apart_too(ledger: Ledger
 def test_a_text_that_could_not_be_made_is_not_stored(ledger: Ledger) -> None:
     [run] = long_runs(1)
 
-    ledger.note([run], "failed", ERROR, unrendered=True)
+    ledger.add_ended([(run, ERROR)], "failed", unrendered=True)
 
     assert items_of(ledger) == []
     row = stored(ledger, run)
@@ -189,7 +189,7 @@ def test_a_container_reads_the_text_of_a_fan_out_once(clock: Clock) -> None:
 
 
 def test_a_container_remembers_so_many_texts_and_no_more(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(texts, "CACHED", 2)
+    monkeypatch.setattr(texts, "CACHED_ACTIONS", 2)
     calls = Calls()
     ledger = make_ledger(clock, client=calls)
     many = [run for name in "abc" for run in long_runs(1, name=name)]
@@ -209,7 +209,7 @@ def test_a_text_that_is_gone_is_reported_and_names_no_text(ledger: Ledger) -> No
     [text] = items_of(ledger)
     remove(ledger, text["run_id"]["S"])
 
-    with pytest.raises(UnreadableError, match=r"action:\w+ is not kept any more"):
+    with pytest.raises(UnreadableError, match=r"action:\w+ has expired"):
         ledger.get(run.run_id)
 
 

@@ -23,6 +23,7 @@ from tests.support.ledgers import (
     overdue,
     runs,
     stored,
+    with_error,
 )
 
 
@@ -100,7 +101,7 @@ def test_some_that_are_there_cost_one_transaction_more(ledger: Ledger) -> None:
 
 def test_late_events_of_runs_that_were_missed_cost_a_call_each_at_most(ledger: Ledger) -> None:
     many = runs(5)
-    ledger.note(many, "missed", ERROR)
+    ledger.add_ended(with_error(many, ERROR), "missed")
     ledger, calls = watched(ledger)
 
     assert ledger.add(many, lambda _: NOON) == many
@@ -117,9 +118,9 @@ def test_five_hundred_texts_that_cannot_be_made_are_noted_by_five_transactions_e
     many = runs(500)
     failures: list[tuple[Any, Json]] = [(run, {"type": "RenderError", "message": str(run.target)}) for run in many]
 
-    assert ledger.note_each(failures, "failed", unrendered=True) == 500
+    assert ledger.add_ended(failures, "failed", unrendered=True) == 500
     assert calls.made == {"transact_write_items": 5}
-    assert ledger.note_each(failures, "failed", unrendered=True) == 0
+    assert ledger.add_ended(failures, "failed", unrendered=True) == 0
     assert calls.made == {"transact_write_items": 10}
     assert stored(ledger, many[321]).error == {"type": "RenderError", "message": "biz_321"}
 
@@ -207,7 +208,7 @@ def test_what_dynamodb_leaves_out_of_a_batch_is_read_all_the_same(
     many = runs(5)
     ledger.add(many, lambda _: NOON)
 
-    assert [row.run for row in ledger.rows([run.run_id for run in many])] == many
+    assert [row.run for row in ledger.reads.rows([run.run_id for run in many])] == many
 
     assert (sparing.made["batch_get_item"], sparing.made["get_item"]) == (batches, singles)
 
@@ -216,5 +217,5 @@ def test_rows_that_are_gone_are_left_out(ledger: Ledger) -> None:
     ledger.add(runs(2), lambda _: NOON)
 
     wanted = [runs(3)[2].run_id, runs(3)[1].run_id]
-    assert [row.run for row in ledger.rows(wanted)] == [runs(3)[1]]
-    assert ledger.rows([]) == []
+    assert [row.run for row in ledger.reads.rows(wanted)] == [runs(3)[1]]
+    assert ledger.reads.rows([]) == []

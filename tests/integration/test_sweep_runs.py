@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from aichats.bootstrap import Application
-from aichats.runs.ledger.ledger import RefusedByLedgerError
+from aichats.runs.ledger.ledger import LedgerConflictError
 from functions.sweep_runs import app as sweep_runs
 from tests.integration.conftest import Output
 from tests.support.fakes import FakeSqs, Json
@@ -125,9 +125,9 @@ def test_what_somebody_acts_on_at_that_moment_is_left_to_them(
     stranded = overdue(app.ledger, clock.now + timedelta(days=9))
     clock.forward(hours=26)
     app.ledger.claim(RUN, LEASE)
-    monkeypatch.setattr(type(app.ledger), "overdue", lambda *_, **__: [stranded])
+    monkeypatch.setattr(type(app.ledger.reads), "overdue", lambda *_, **__: [stranded])
 
     assert sweep() == {"resumed": 0, "ended": 0}
     assert status(app) == "performing"
-    with pytest.raises(RefusedByLedgerError):
+    with pytest.raises(LedgerConflictError):
         app.ledger.give_up(stranded[0], "failed")

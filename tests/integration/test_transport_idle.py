@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from aichats import bootstrap
+from aichats.aws import clients
 from aichats.errors import OutcomeUnknownError
 from aichats.http import transport
 from aichats.http.transport import KEEPALIVE_SECONDS, DeadlineTransport
@@ -113,12 +113,12 @@ def test_connections_of_aws_that_vanished_are_repeated_by_botocore(monkeypatch: 
 
     with serving(answer_as_dynamodb) as server:
         monkeypatch.setenv("AWS_ENDPOINT_URL", server.base_url)
-        bootstrap._make_client.cache_clear()
+        clients._create_client.cache_clear()
         try:
-            dynamodb = bootstrap.aws_client("dynamodb")
+            dynamodb = clients.aws_client("dynamodb")
             for _ in range(2):
                 dynamodb.get_item(TableName="runs", Key={"run_id": {"S": "r"}})
             dynamodb.close()
         finally:
-            bootstrap._make_client.cache_clear()
+            clients._create_client.cache_clear()
     assert server.connections == 2

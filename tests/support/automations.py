@@ -4,12 +4,12 @@ from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from aichats.automations.expressed import DynamoDB
 from aichats.automations.model import Automation
 from aichats.automations.reconcile import AutomationService, Repair
 from aichats.automations.scheduler import Schedules
 from aichats.automations.table import AutomationTable
 from aichats.automations.turns import Places, Turn
+from aichats.aws.table import DynamoDB, Table
 from aichats.runs.ledger.times import utc_now
 from aichats.schedules.fire_times import fire_times
 from tests.support.fakes import Json, aws_error
@@ -74,7 +74,7 @@ def one_by_one[T, R](function: Callable[[T], R], values: Sequence[T]) -> list[R]
 
 def turn(part: str, client: Any = None) -> Turn:
     """A turn without a limit."""
-    return Turn(part, Places(client, "runs"), lambda: False, one_by_one)
+    return Turn(part, Places(Table(client, "runs")), lambda: False, one_by_one)
 
 
 def heal(keeper: AutomationService) -> list[Repair]:

@@ -1,7 +1,7 @@
 """Ledgers for tests: real ones, each with a table of its own, on the local cloud's DynamoDB."""
 
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -12,7 +12,7 @@ from aichats.aws.table import DynamoDB
 from aichats.runs.actions import Action, WhopCreateChat, WhopUpdateChat
 from aichats.runs.ledger import reads as reader
 from aichats.runs.ledger import rows
-from aichats.runs.ledger.ledger import Ledger, RefusedByLedgerError
+from aichats.runs.ledger.ledger import Ledger, LedgerConflictError
 from aichats.runs.ledger.rows import EndStatus, Row
 from aichats.runs.ledger.times import utc_now
 from aichats.runs.model import Run, run_id
@@ -124,13 +124,13 @@ def spread_open_rows_less(monkeypatch: pytest.MonkeyPatch) -> tuple[str, ...]:
 
 def overdue(ledger: Ledger, before: datetime) -> list[Row]:
     """The open runs that the sweep would look after, the longest waiting first."""
-    rows = [row for page in ledger.overdue(before) for row in page]
+    rows = [row for page in ledger.reads.overdue(before) for row in page]
     return sorted(rows, key=lambda row: row.due_at or NOON)
 
 
 def refused(act: Callable[[], object]) -> Row | None:
     """The row that stood against it."""
-    with pytest.raises(RefusedByLedgerError) as caught:
+    with pytest.raises(LedgerConflictError) as caught:
         act()
     return caught.value.row
 
@@ -147,6 +147,10 @@ def end(ledger: Ledger, status: EndStatus, run: Run = RUN) -> Row:
 
 def replaced(row: Row, **changes: Any) -> Row:
     return Row(**{**vars(row), **changes})
+
+
+def with_error(runs: Sequence[Run], error: Json) -> list[tuple[Run, Json]]:
+    return [(run, error) for run in runs]
 
 
 def runs(count: int) -> list[Run]:

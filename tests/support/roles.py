@@ -19,6 +19,7 @@ from botocore.loaders import create_loader
 from botocore.session import Session, get_session
 
 from aichats import bootstrap
+from aichats.aws import clients
 from aichats.runs.ledger import times
 from local.cloud.deploy import Stack
 from local.cloud.emulator import Emulator
@@ -26,7 +27,7 @@ from tests.support.lambda_calls import http_event, make_context
 from tests.support.template import ROOT, of_type
 
 FUNCTIONS = of_type("AWS::Serverless::Function")
-MAKE_CLIENT: Callable[[str], Any] = bootstrap._make_client.__wrapped__
+CREATE_CLIENT: Callable[[str], Any] = clients._create_client.__wrapped__
 LOADER = create_loader()
 """One for all sessions: to read the models of the services takes most of the time."""
 
@@ -262,13 +263,13 @@ def own_application(patch: pytest.MonkeyPatch) -> Iterator[Session]:
         session = make_session()
 
         @cache
-        def make_client(service: str) -> Any:
-            client = MAKE_CLIENT(service)
+        def create_client(service: str) -> Any:
+            client = CREATE_CLIENT(service)
             opened.callback(client.close)
             return client
 
-        patch.setattr(bootstrap, "_session", lambda: session)
-        patch.setattr(bootstrap, "_make_client", make_client)
+        patch.setattr(clients, "_session", lambda: session)
+        patch.setattr(clients, "_create_client", create_client)
         bootstrap.application.cache_clear()
         yield session
         if bootstrap.application.cache_info().currsize:

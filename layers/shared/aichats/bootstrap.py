@@ -6,16 +6,13 @@ What has to do with automations is imported where it is used: the functions that
 from __future__ import annotations
 
 import os
-import threading
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import cache, cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from botocore.config import Config
-from botocore.session import Session, get_session
-
+from aichats.aws.clients import aws_client
 from aichats.aws.secrets import KODEY, WEBHOOK, WHOP, SecretStore, WhopSecret, kodey_token, whop_token
 from aichats.errors import SecretError
 from aichats.http import BaseTransport
@@ -51,7 +48,6 @@ if TYPE_CHECKING:
 
 INIT_SECONDS = 3.0
 """For the secret that is read in the init phase, which Lambda ends after 10 seconds."""
-_MAKING = threading.Lock()
 
 
 @dataclass
@@ -189,7 +185,7 @@ class Application:
         from aichats.automations.sweep import Sweep
         from aichats.automations.turns import Places
 
-        places = Places(self.ledger.client, self.ledger.table)
+        places = Places(self.ledger.items)
         return Sweep(self.stranded_runs, self.automation_table, self.missed_slots, self.automations, places)
 
     @cached_property
@@ -277,21 +273,3 @@ def _read_first(secrets: SecretStore, settings: Settings) -> None:
         secrets.read(settings.whop_secret, WHOP)
     elif settings.kodey_secret:
         secrets.read(settings.kodey_secret, KODEY)
-
-
-def aws_client(service: str) -> Any:
-    """A client of AWS. Made by botocore itself, of which boto3 is a cover that costs 15 ms more at each cold start."""
-    # Runs of a batch may need their first message at once, and a session must not make two clients at the same time.
-    with _MAKING:
-        return _make_client(service)
-
-
-@cache
-def _make_client(service: str) -> Any:
-    limits = Config(connect_timeout=2, read_timeout=5, retries={"mode": "standard", "total_max_attempts": 3})
-    return _session().create_client(service, config=limits)
-
-
-@cache
-def _session() -> Session:
-    return get_session()

@@ -8,7 +8,7 @@ import pytest
 from botocore.exceptions import BotoCoreError
 
 from aichats.automations.row import AutomationRow
-from aichats.runs.ledger.ledger import RefusedByLedgerError
+from aichats.runs.ledger.ledger import LedgerConflictError
 from tests.support.automations import listening, scheduled
 from tests.support.crashing import Crash, World
 from tests.support.fakes import Json
@@ -201,7 +201,7 @@ def test_a_target_that_only_an_event_tells_has_failed_and_can_never_be_sent(stac
     assert (row.status, row.unrendered) == ("failed", True)
     assert row.error is not None
     assert row.error["message"] == "the text is a template, which a schedule's target cannot be"
-    with pytest.raises(RefusedByLedgerError):
+    with pytest.raises(LedgerConflictError):
         stack.app.ledger.replay(row.run.run_id)
     assert stack.whop.requests == []
     assert printed.counted("RunsFailed") == 1

@@ -15,6 +15,7 @@ from aichats.automations.model import schedule_times
 from aichats.runs.ledger.ledger import Ledger
 from aichats.runs.model import Run
 from tests.support.automations import scheduled
+from tests.support.fakes import Json
 from tests.support.firing import GRACE, ONE, TWO, Stack, hourly, slot_run, sweep_at
 from tests.support.ledgers import NOON, dynamodb
 
@@ -149,13 +150,13 @@ def test_missing_runs_of_many_automations_are_not_all_held_at_once(
     put(stack, targets=["biz_A", "biz_B"])
     monkeypatch.setattr(missed, "MAX_RUNS", 6)
     noted: list[int] = []
-    note = Ledger.note
+    add_ended = Ledger.add_ended
 
-    def counted(self: Ledger, runs: Sequence[Run], *given: Any) -> int:
+    def counted(self: Ledger, runs: Sequence[tuple[Run, Json]], *given: Any) -> int:
         noted.append(len(runs))
-        return note(self, runs, *given)
+        return add_ended(self, runs, *given)
 
-    monkeypatch.setattr(Ledger, "note", counted)
+    monkeypatch.setattr(Ledger, "add_ended", counted)
 
     assert sweep_at(stack, ONE + GRACE) == 2 * len(MANY)
     assert (sum(noted), max(noted)) == (2 * len(MANY), 6)
@@ -167,15 +168,15 @@ def test_what_was_looked_at_before_a_sweep_dies_is_not_looked_at_again(
     put(stack)
     monkeypatch.setattr(missed, "MAX_RUNS", 6)
     noted: list[int] = []
-    note = Ledger.note
+    add_ended = Ledger.add_ended
 
-    def dies(self: Ledger, runs: Sequence[Run], *given: Any) -> int:
+    def dies(self: Ledger, runs: Sequence[tuple[Run, Json]], *given: Any) -> int:
         noted.append(len(runs))
         if len(noted) == 3:
             raise KeyboardInterrupt
-        return note(self, runs, *given)
+        return add_ended(self, runs, *given)
 
-    monkeypatch.setattr(Ledger, "note", dies)
+    monkeypatch.setattr(Ledger, "add_ended", dies)
     with pytest.raises(KeyboardInterrupt):
         sweep_at(stack, ONE + GRACE)
 

@@ -111,9 +111,9 @@ def test_a_page_holds_fewer_runs_where_their_answers_are_long(
 def test_a_run_that_is_gone_leaves_no_gap(ledger: Ledger, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
     """The index may still hold a run that the table holds no more."""
     made = fill(ledger, clock, *(timedelta(minutes=number) for number in range(4)))
-    known = ledger.rows
+    known = ledger.reads.rows
     monkeypatch.setattr(
-        type(ledger), "rows", lambda _, run_ids: known([each for each in run_ids if each != made[1].run_id])
+        type(ledger.reads), "rows", lambda _, run_ids: known([each for each in run_ids if each != made[1].run_id])
     )
 
     assert ids(pages(ledger, 2)) == [made[number].run_id for number in (0, 2, 3)]
@@ -122,8 +122,8 @@ def test_a_run_that_is_gone_leaves_no_gap(ledger: Ledger, clock: Clock, monkeypa
 def test_a_page_ends_after_a_bounded_number_of_queries(
     ledger: Ledger, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(history, "MAX_LOOKS", 1)
-    monkeypatch.setattr(history, "LOOK", 2)
+    monkeypatch.setattr(history, "MAX_QUERIES", 1)
+    monkeypatch.setattr(history, "QUERY_RUNS", 2)
     made = fill(ledger, clock, *(timedelta(minutes=number) for number in range(29)), 2 * DAY)
 
     found = pages(ledger, 1, {"status": "missed"})
@@ -159,7 +159,7 @@ def test_runs_that_are_made_meanwhile_do_not_disturb_the_pages(ledger: Ledger, c
     ],
 )
 def test_a_start_that_is_not_of_this_span_is_refused(ledger: Ledger, start: Json) -> None:
-    with pytest.raises(InputError, match="cursor: belongs to another question"):
+    with pytest.raises(InputError, match="cursor: belongs to another request"):
         History(ledger).page(SINCE, UNTIL, only={}, limit=10, start=start)
 
 

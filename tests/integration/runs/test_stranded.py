@@ -145,7 +145,7 @@ def test_a_run_is_given_up_in_time_however_long_it_is_left_alone(
 def test_more_runs_than_a_page_holds_are_all_sent_and_spread_over_time(
     stranded: StrandedRuns, clock: Clock, sqs: FakeSqs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(reader, "BATCH", 3)
+    monkeypatch.setattr(reader, "BATCH_KEYS", 3)
     strand(stranded, clock, 60)
 
     assert stranded.resume() == {"resumed": 60, "ended": 0}
@@ -157,7 +157,7 @@ def test_more_runs_than_a_page_holds_are_all_sent_and_spread_over_time(
 def test_a_sweep_whose_time_is_up_goes_on_with_the_others_next_time(
     stranded: StrandedRuns, clock: Clock, sqs: FakeSqs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(reader, "BATCH", 10)
+    monkeypatch.setattr(reader, "BATCH_KEYS", 10)
     strand(stranded, clock, 60)
     sent: list[int] = []
     while not sent or sent[-1]:
@@ -228,7 +228,7 @@ def test_a_sweep_that_dies_before_it_puts_a_run_off_sends_it_once_more(
     stranded: StrandedRuns, clock: Clock, sqs: FakeSqs
 ) -> None:
     strand(stranded, clock)
-    dying = replace(stranded, ledger=replace(stranded.ledger, client=DiesAtTransactions()))
+    dying = replace(stranded, ledger=replace(stranded.ledger, client=DiesAtUpdates()))
     with pytest.raises(Crash):
         dying.resume()
     assert len(sqs.sent) == 1
@@ -237,10 +237,10 @@ def test_a_sweep_that_dies_before_it_puts_a_run_off_sends_it_once_more(
     assert len(sqs.sent) == 2
 
 
-class DiesAtTransactions:
-    """DynamoDB whose caller is killed when it writes several rows."""
+class DiesAtUpdates:
+    """DynamoDB whose caller is killed when it changes a row."""
 
-    def transact_write_items(self, **_: Any) -> Any:
+    def update_item(self, **_: Any) -> Any:
         raise Crash
 
     def __getattr__(self, name: str) -> Any:

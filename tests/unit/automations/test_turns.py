@@ -7,12 +7,13 @@ from typing import Any
 import pytest
 
 from aichats.automations.turns import CHUNK, WORKERS, Attempt, Places, Turn, side_by_side
+from aichats.aws.table import Table
 from tests.support.fakes import Json
 
 JOBS = {f"job-{number:03}": number for number in range(5 * CHUNK // 2)}
 
 
-class Table:
+class DynamoDB:
     """DynamoDB that keeps items, and counts calls."""
 
     def __init__(self) -> None:
@@ -30,8 +31,8 @@ class Table:
         return {}
 
 
-def turn(table: Table, is_over: Callable[[], bool] = lambda: False, part: str = "slots") -> Turn:
-    return Turn(part, Places(table, "runs"), is_over)
+def turn(client: Any, is_over: Callable[[], bool] = lambda: False, part: str = "slots") -> Turn:
+    return Turn(part, Places(Table(client, "runs")), is_over)
 
 
 def done(turn: Turn, jobs: dict[str, int] = JOBS) -> list[int]:
@@ -39,7 +40,7 @@ def done(turn: Turn, jobs: dict[str, int] = JOBS) -> list[int]:
 
 
 def test_all_jobs_are_done_in_order_while_there_is_time() -> None:
-    table = Table()
+    table = DynamoDB()
 
     assert [len(chunk) for chunk in turn(table).chunks(JOBS)] == [CHUNK, CHUNK, CHUNK // 2]
     assert done(turn(table)) == list(JOBS.values())
@@ -47,7 +48,7 @@ def test_all_jobs_are_done_in_order_while_there_is_time() -> None:
 
 
 def test_what_fits_into_a_chunk_needs_no_place() -> None:
-    table = Table()
+    table = DynamoDB()
 
     assert done(turn(table), {"b": 2, "a": 1}) == [1, 2]
     assert done(turn(table), {}) == []
@@ -55,7 +56,7 @@ def test_what_fits_into_a_chunk_needs_no_place() -> None:
 
 
 def test_when_the_time_is_over_the_part_stops_and_goes_on_there_next_time() -> None:
-    table = Table()
+    table = DynamoDB()
 
     assert done(turn(table, lambda: True)) == list(range(CHUNK))
     assert done(turn(table, lambda: True)) == list(range(CHUNK, 2 * CHUNK))
@@ -63,7 +64,7 @@ def test_when_the_time_is_over_the_part_stops_and_goes_on_there_next_time() -> N
 
 
 def test_each_part_has_a_place_of_its_own() -> None:
-    table = Table()
+    table = DynamoDB()
     done(turn(table, lambda: True))
 
     assert done(turn(table, lambda: True, part="schedules")) == list(range(CHUNK))
@@ -71,7 +72,7 @@ def test_each_part_has_a_place_of_its_own() -> None:
 
 
 def test_a_job_that_is_gone_leaves_its_place_to_the_next_one() -> None:
-    table = Table()
+    table = DynamoDB()
     done(turn(table, lambda: True))
     left = {name: number for name, number in JOBS.items() if number != CHUNK - 1}
 

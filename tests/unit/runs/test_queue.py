@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from botocore.exceptions import ConnectionClosedError
 
+from aichats.aws.sqs import BATCH_BYTES
 from aichats.runs.model import Run
 from aichats.runs.queue import (
-    BATCH_BYTES,
     EVENT_BYTES,
     Due,
     EventMessage,

@@ -27,7 +27,7 @@ def test_what_is_encoded_is_decoded_as_it_was(given_attributes: dict[str, object
 
 @pytest.mark.parametrize("value", [None, 1.5, b"x", (), NOON])
 def test_what_the_ledger_never_keeps_is_a_mistake(value: object) -> None:
-    with pytest.raises(TypeError, match=f"a table keeps no {type(value).__name__}"):
+    with pytest.raises(TypeError, match=f"a table cannot store a {type(value).__name__}"):
         encode({"name": value})
 
 

@@ -5,11 +5,11 @@ from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
-from botocore.exceptions import BotoCoreError, ClientError
 from pydantic import BaseModel, ConfigDict
 
 from aichats.automations.row import StaleError
 from aichats.automations.scheduler import SchedulerError
+from aichats.aws.errors import AWS_ERRORS
 from aichats.errors import (
     AichatsError,
     APIConnectionError,
@@ -97,7 +97,7 @@ def is_ours(error: Exception, status: int) -> bool:
     """Return whether operators must be alarmed of an error: a bug, or trouble with AWS or a secret of ours."""
     if status == HTTPStatus.INTERNAL_SERVER_ERROR:
         return True
-    ours = (BotoCoreError, ClientError, SecretError, UnreadableError)
+    ours = (*AWS_ERRORS, SecretError, UnreadableError)
     return status == HTTPStatus.SERVICE_UNAVAILABLE and isinstance(error.__cause__ or error, ours)
 
 
@@ -106,8 +106,7 @@ _KINDS: dict[type[Exception], tuple[HTTPStatus, str | None]] = {
     SchedulerError: (HTTPStatus.BAD_GATEWAY, None),
     SecretUnavailableError: (HTTPStatus.SERVICE_UNAVAILABLE, None),
     SecretError: (HTTPStatus.INTERNAL_SERVER_ERROR, None),
-    BotoCoreError: (HTTPStatus.SERVICE_UNAVAILABLE, AWS_FAILED),
-    ClientError: (HTTPStatus.SERVICE_UNAVAILABLE, AWS_FAILED),
+    **dict.fromkeys(AWS_ERRORS, (HTTPStatus.SERVICE_UNAVAILABLE, AWS_FAILED)),
     Exception: (HTTPStatus.INTERNAL_SERVER_ERROR, UNEXPECTED),
 }
 """The status of errors that have nothing but a message, and what is said in its place. The first that fits counts."""
@@ -163,7 +162,7 @@ def _status_for_failure(error: Mapping[str, Any]) -> HTTPStatus:
 
 
 def _retry_after(error: Exception) -> dict[str, str]:
-    if isinstance(error, (SecretUnavailableError, BotoCoreError, ClientError)):
+    if isinstance(error, (SecretUnavailableError, *AWS_ERRORS)):
         return RETRY_AFTER
     if isinstance(error, APIStatusError) and error.status == HTTPStatus.TOO_MANY_REQUESTS:
         return {"Retry-After": str(math.ceil(error.retry_after or 1.0))}

@@ -11,10 +11,9 @@ from dataclasses import replace
 from http import HTTPStatus
 from typing import Any
 
-from botocore.exceptions import BotoCoreError, ClientError
-
 from aichats.api.operation import Call
 from aichats.api.problems import RETRY_AFTER, RefusedError
+from aichats.aws.errors import AWS_ERRORS
 from aichats.aws.observability import count, logger
 from aichats.errors import InputError, UnreadableError
 from aichats.runs.ledger.rows import Row
@@ -50,7 +49,7 @@ def accept(call: Call[Any, None], key: str, runs: Sequence[Run]) -> list[str]:
     """
     try:
         call.app.dispatcher.accept(runs)
-    except (BotoCoreError, ClientError) as error:
+    except AWS_ERRORS as error:
         raise _unsure(key) from error
     return [run.run_id for run in runs]
 
@@ -67,7 +66,7 @@ def perform(call: Call[Any, None], key: str, run: Run) -> Outcome:
         logger.exception("run left to the sweep", extra={"run_id": run.run_id})
         try:
             row = call.app.ledger.get(run.run_id)
-        except (BotoCoreError, ClientError, UnreadableError):
+        except (*AWS_ERRORS, UnreadableError):
             raise _unsure(key, run.run_id) from error
         if row is None:
             raise
@@ -90,7 +89,7 @@ def queue_and_watch(call: Call[Any, None], key: str, run: Run) -> Outcome:
     accept(call, key, [run])
     try:
         return call.app.dispatcher.watch(run)
-    except (BotoCoreError, ClientError):
+    except AWS_ERRORS:
         logger.exception("run cannot be watched", extra={"run_id": run.run_id})
         now = call.app.ledger.clock()
         row = Row(run, "pending", attempts=0, key_number=1, created_at=now, opened_at=now, updated_at=now, due_at=now)

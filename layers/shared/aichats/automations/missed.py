@@ -159,7 +159,9 @@ class MissedSlots:
             slots = [(look, look.slots[-1 - age]) for look in looks if age < len(look.slots)]
             # The ids of runs are known as long as the targets are those of that time.
             known = {id_ for look, slot in slots if slot > look.row.targets_changed_at for id_ in look.ids[slot]}
-            found = set[str]().union(*call_all(self.ledger.existing, list(batched(sorted(known), 100, strict=False))))
+            found = set[str]().union(
+                *call_all(self.ledger.reads.existing, list(batched(sorted(known), 100, strict=False)))
+            )
             others = [(look, slot) for look, slot in slots if slot <= look.row.targets_changed_at]
             for look, slot in slots:
                 look.there[slot] = look.ids[slot] & found
@@ -168,7 +170,7 @@ class MissedSlots:
 
     def _of_slot(self, asked: tuple[_Look, datetime]) -> set[str]:
         look, slot = asked
-        return self.ledger.of_slot(look.row.name, slot_text(slot))
+        return self.ledger.reads.of_slot(look.row.name, slot_text(slot))
 
     def _gaps(self, look: _Look) -> list[Gap]:
         """What is missing of the slots, oldest first."""
@@ -192,7 +194,7 @@ class MissedSlots:
         for error, sure in ((MISSED, True), (TOO_SHORT, False)):
             noted = [run for gap in gaps if gap.sure is sure and not gap.run_late for run in gap.runs]
             if noted:
-                self.ledger.note(noted, "missed", error)
+                self.ledger.add_ended([(run, error) for run in noted], "missed")
         late = [run for gap in gaps if gap.run_late for run in gap.runs]
         for provider in dict.fromkeys(run.provider for run in late):
             self.dispatcher.fan_out([run for run in late if run.provider == provider])

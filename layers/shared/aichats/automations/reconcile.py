@@ -163,7 +163,7 @@ class AutomationService:
 
     def _jobs(self, contents: Contents, listed: Mapping[str, datetime]) -> dict[str, _Job]:
         """Return what may need a repair, by the name of the schedule."""
-        heads = {self.schedules.schedule_name(head.name): head for head in contents.heads}
+        heads = {self.schedules.schedule_name(head.name): head for head in contents.headers}
         jobs = {
             schedule: _Job(head.name, act)
             for schedule, head in heads.items()
@@ -173,7 +173,7 @@ class AutomationService:
         for schedule in listed.keys() - {self.schedules.schedule_name(name) for name in contents.names - _read(heads)}:
             if act := self._stray_act(schedule, heads.get(schedule), listed[schedule]):
                 jobs[schedule] = _Job(schedule, act)
-        for name, correct in self.store.listening.corrections(contents.heads).items():
+        for name, correct in self.store.webhook_index.corrections(contents.headers).items():
             jobs[f"{name}:"] = _Job(name, partial(_if_done, "listed", correct))
         return jobs
 

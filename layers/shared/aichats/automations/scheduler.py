@@ -11,15 +11,16 @@ import base64
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any, Literal, Protocol
-
-from botocore.exceptions import BotoCoreError, ClientError
+from functools import cached_property
+from typing import Any, Literal
 
 from aichats.automations.model import ScheduleTrigger
 from aichats.automations.row import AutomationRow
-from aichats.aws.table import Call
+from aichats.aws.errors import AWS_ERRORS, code_of, message_of
+from aichats.aws.scheduler import ScheduleGroup, SchedulerClient
 from aichats.errors import AichatsError, ConfigurationError
 from aichats.runs.ledger.times import utc_now
 from aichats.schedules.expressions import Rate, parse
@@ -31,7 +32,6 @@ MAX_EVENT_AGE = timedelta(hours=1)
 """How long Scheduler tries to hand an event over."""
 MAX_ATTEMPTS = 20
 
-EXISTS, MISSING = "ConflictException", "ResourceNotFoundException"
 REMEDIES = {
     "ValidationException": "Change the automation's trigger",
     "ServiceQuotaExceededException": "Delete schedules, or ask AWS for more",
@@ -54,30 +54,6 @@ class SchedulerError(AichatsError):
         self.code = code
 
 
-class Scheduler(Protocol):
-    """The part of boto3's client that is used here."""
-
-    @property
-    def create_schedule(self) -> Call:
-        """Create a schedule."""
-
-    @property
-    def get_schedule(self) -> Call:
-        """Read a schedule."""
-
-    @property
-    def update_schedule(self) -> Call:
-        """Replace a schedule, whole."""
-
-    @property
-    def delete_schedule(self) -> Call:
-        """Delete a schedule."""
-
-    @property
-    def list_schedules(self) -> Call:
-        """Read a page of the schedules of a group."""
-
-
 @dataclass(frozen=True)
 class Schedules:
     """The schedules of one stack's automations.
@@ -90,7 +66,7 @@ class Schedules:
         dead_letters_arn: of the queue for events that could not be handed over.
     """
 
-    client: Scheduler
+    client: SchedulerClient
     stack: str
     group: str
     target_arn: str
@@ -128,12 +104,13 @@ class Schedules:
             SchedulerError: it is not sure that it is.
         """
         wanted = self._wanted(row)
-        found = self._call(MISSING, row.name, self.client.get_schedule, Name=wanted["Name"], GroupName=self.group)
-        if found is None:
-            return None
-        if self._is_as(found, wanted, row):
-            return "unchanged"
-        return "updated" if self._call(MISSING, row.name, self.client.update_schedule, **wanted) is not None else None
+        with _naming(row.name):
+            found = self._group.get(wanted["Name"])
+            if found is None:
+                return None
+            if self._is_as(found, wanted, row):
+                return "unchanged"
+            return "updated" if self._group.update(wanted) else None
 
     def remove(self, schedule: str) -> bool:
         """Delete a schedule by its own name. Whether there was one.
@@ -141,8 +118,8 @@ class Schedules:
         Raises:
             SchedulerError: it is not sure that it is gone.
         """
-        request = {"Name": schedule, "GroupName": self.group}
-        return self._call(MISSING, schedule, self.client.delete_schedule, **request) is not None
+        with _naming(schedule):
+            return self._group.delete(schedule)
 
     def changed(self) -> dict[str, datetime]:
         """When each schedule of an automation changed last, by its own name.
@@ -152,7 +129,9 @@ class Schedules:
         Raises:
             SchedulerError: they could not be read.
         """
-        return {each["Name"]: max(each["CreationDate"], each["LastModificationDate"]) for each in self._listed()}
+        with _naming("all automations"):
+            listed = list(self._group.list(self._prefix))
+        return {each["Name"]: max(each["CreationDate"], each["LastModificationDate"]) for each in listed}
 
     def state(self, row: AutomationRow, changed: datetime) -> str:
         """Return what tells the state of an active row's schedule from any other.
@@ -174,7 +153,8 @@ class Schedules:
         name = schedule.removeprefix(self._prefix)
         if not name.startswith("."):
             return name
-        found = self._call(MISSING, schedule, self.client.get_schedule, Name=schedule, GroupName=self.group)
+        with _naming(schedule):
+            found = self._group.get(schedule)
         return str(json.loads(found["Target"]["Input"])["automation"]) if found else None
 
     def schedule_name(self, name: str) -> str:
@@ -190,19 +170,14 @@ class Schedules:
     def _prefix(self) -> str:
         return f"{self.stack}-automation-"
 
-    def _listed(self) -> Iterator[Mapping[str, Any]]:
-        wanted = {"GroupName": self.group, "NamePrefix": self._prefix, "MaxResults": 100}
-        more: dict[str, str] = {}
-        while True:
-            page = self._call("", "all automations", self.client.list_schedules, **wanted, **more) or {"Schedules": []}
-            yield from page["Schedules"]
-            if not page.get("NextToken"):
-                return
-            more = {"NextToken": page["NextToken"]}
+    @cached_property
+    def _group(self) -> ScheduleGroup:
+        return ScheduleGroup(self.client, self.group)
 
     def _create(self, row: AutomationRow) -> bool:
         """Whether there was none."""
-        return self._call(EXISTS, row.name, self.client.create_schedule, **self._wanted(row)) is not None
+        with _naming(row.name):
+            return self._group.create(self._wanted(row))
 
     def _wanted(self, row: AutomationRow) -> dict[str, Any]:
         """The request that makes the schedule of a row."""
@@ -263,18 +238,18 @@ class Schedules:
             return False
         return row.rate_start <= found <= wanted and (wanted - found) % rate.period == timedelta(0)
 
-    def _call(self, expected: str, name: str, call: Call, **request: Any) -> Mapping[str, Any] | None:
-        """What AWS answers; ``None`` if it refuses with the code that is expected."""
-        try:
-            answer: Mapping[str, Any] = call(**request)
-        except ClientError as error:
-            told = error.response["Error"]
-            if told["Code"] == expected:
-                return None
-            raise SchedulerError(name, told["Code"], told["Message"]) from error
-        except BotoCoreError as error:
-            raise SchedulerError(name, type(error).__name__, str(error)) from error
-        return answer
+
+@contextmanager
+def _naming(name: str) -> Iterator[None]:
+    """Let an error of AWS name the automation or the schedule.
+
+    Raises:
+        SchedulerError: a call to AWS failed.
+    """
+    try:
+        yield
+    except AWS_ERRORS as error:
+        raise SchedulerError(name, code_of(error), message_of(error)) from error
 
 
 def _schedule(row: AutomationRow) -> ScheduleTrigger:

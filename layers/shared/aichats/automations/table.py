@@ -1,31 +1,29 @@
-"""The table of automations: one row each.
+"""The table of automations: one row for each, and the index of the event types that they listen to.
 
 ::
 
-    (no row) ──put──> active ──it fired for the last time──> done
-                       │  ^                                  │  │
-                       │  └───────────────put────────────────┘  │
-                       └──────delete──> deleting <──delete──────┘
-                                           └──its schedule is gone──> (no row)
+    (no row) ──put──> active ──its last slot has fired──> done
+                       │  ^                               │  │
+                       │  └──────────────put──────────────┘  │
+                       └─────delete──> deleting <──delete────┘
+                                          └──its schedule is deleted──> (no row)
 
-A row in ``deleting`` counts as gone for everybody but the one who ends the deletion. Every change is one write under
-the condition that the row is as it was read, so of two that change it at once one is refused, or begins again.
+A row in ``deleting`` does not exist for anyone but the deletion. Every change is one conditional write: the row must be
+as it was read. If two writers change a row at once, one of them is rejected, or starts again.
 """
 
 import builtins
+import time
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from functools import cached_property
-from itertools import batched
+from functools import cached_property, partial
+from threading import Event
 from typing import Any
 
-from botocore.exceptions import ClientError
-
-from aichats.automations.expressed import NEW, UNCHANGED, DynamoDB, bound, conditional, pages
-from aichats.automations.listening import Listening, changes
-from aichats.automations.model import Automation, canonical
+from aichats.automations.model import Automation, WebhookTrigger, canonical
 from aichats.automations.row import (
     AutomationRow,
     RowHeader,
@@ -39,17 +37,32 @@ from aichats.automations.row import (
     row_of,
 )
 from aichats.aws.observability import count_now, logger
-from aichats.aws.table import decode, encode
+from aichats.aws.table import (
+    TRANSACTION_ITEMS,
+    ConditionFailedError,
+    DynamoDB,
+    ExtraWrites,
+    Table,
+    Update,
+)
 from aichats.errors import InputError, UnreadableError
 from aichats.runs.ledger.times import to_text, utc_now
 
-MAX_BYTES = 350_000
-"""Of a definition as JSON. DynamoDB takes 400 KB for a row."""
+MAX_DEFINITION_BYTES = 350_000
+"""The most bytes of a definition as JSON. DynamoDB accepts 400 KB for a row."""
 KEEP_DONE = timedelta(days=7)
-"""How long the row of a one-off stays after it fired."""
-BATCH = 100
-"""Items that DynamoDB reads or writes at once."""
-REJECTED = {"TransactionCanceledException", "ValidationException"}
+"""The time for which the row of a one-off is kept after it fired."""
+
+WEBHOOK_INDEX = "by_trigger"
+WEBHOOK_ATTRIBUTE = "webhook"
+"""The index's partition key."""
+OLD_VERSIONS = "webhook"
+"""The value of the attribute in rows that earlier versions wrote."""
+UPGRADE_SECONDS = 600.0
+"""After this process started, another function may run earlier code for this long, and write such a row."""
+
+AS_READ = "#etag = :read_etag AND #state = :read_state"
+"""The condition that a row is as it was read."""
 
 
 @dataclass(frozen=True)
@@ -57,55 +70,57 @@ class Contents:
     """The whole table.
 
     Attributes:
-        heads: the rows; of one that cannot be read what it takes to delete it, unless that cannot be read either.
-        names: of all rows, even of those that cannot be read.
+        headers: the rows. If a row cannot be read, its header; if the header cannot be read either, nothing.
+        names: the names of all rows, even of those that cannot be read.
     """
 
-    heads: builtins.list[RowHeader]
+    headers: builtins.list[RowHeader]
     names: set[str]
 
     @property
     def rows(self) -> Iterator[AutomationRow]:
         """The rows that can be read."""
-        return _readable(self.heads)
+        return _readable(self.headers)
 
 
 @dataclass(frozen=True)
 class AutomationTable:
-    """The table; its key is ``name``. Safe to share between threads."""
+    """The table. Safe to share between threads."""
 
     client: DynamoDB
     table: str
     clock: Callable[[], datetime] = utc_now
 
-    # ------------------------------------------------------------------ written by the owner
+    # ------------------------------------------------------------------ changes by users
 
     def put(
         self, name: str, automation: Automation, if_match: str | None = None, if_none_match: str | None = None
     ) -> tuple[AutomationRow, bool]:
-        """Create or replace an automation. The definition that stands already changes nothing.
+        """Create or replace an automation. The same definition again changes nothing.
 
-        A request that is sent again with the ``If-Match`` or ``If-None-Match`` of the first time is done already, and
-        no error. A row that cannot be read is replaced.
+        A request that is repeated with the same ``If-Match`` or ``If-None-Match`` succeeds, unless the automation was
+        changed in between. A row that cannot be read is replaced.
 
         Args:
-            name: of the automation.
-            automation: what it becomes.
-            if_match: the header: ``*``, or ETags of which one must be the present one.
+            name: the automation's name.
+            automation: the new definition.
+            if_match: the header: ``*``, or ETags of which one must be the current one.
             if_none_match: the header: ``*`` only creates.
 
         Returns:
-            The row, and whether it is a new one.
+            The row, and whether it is new.
 
         Raises:
-            InputError: the definition is too large, or its trigger's last moment passed since it was checked.
-            StaleError: a condition of the request does not hold.
+            InputError: the definition is too large, or its trigger fired for the last time since it was checked.
+            StaleError: a condition of the request is not met.
         """
         definition = canonical(automation)
-        if (size := len(definition.encode())) > MAX_BYTES:
-            raise InputError([("body", f"is {size} bytes long, the limit is {MAX_BYTES}: name fewer targets")])
+        if (size := len(definition.encode())) > MAX_DEFINITION_BYTES:
+            raise InputError(
+                [("body", f"is {size} bytes long, the limit is {MAX_DEFINITION_BYTES}: name fewer targets")]
+            )
         while True:
-            old = self._head(name)
+            old = self._header(name)
             live = None if old is None or old.state == "deleting" else old
             if isinstance(live, AutomationRow) and canonical(live.automation) == definition:
                 if not conditions_hold(live.replaced, if_match, if_none_match):
@@ -117,189 +132,243 @@ class AutomationTable:
                 return row, live is None
 
     def begin_delete(self, name: str, if_match: str | None = None) -> RowHeader | None:
-        """Mark an automation as ``deleting``, whether or not it can be read; one that is already is told as it is.
+        """Mark an automation as ``deleting``, whether or not its row can be read.
 
         Returns:
-            The row in ``deleting``; ``None`` if there is none.
+            The row in ``deleting``, even if it was marked before; ``None`` if there is none.
 
         Raises:
-            StaleError: ``If-Match`` does not hold.
+            StaleError: ``If-Match`` is not met.
         """
         while True:
-            row = self._head(name)
+            row = self._header(name)
             check_conditions(name, row, if_match, None)
             if row is None or row.state == "deleting":
                 return row
-            if self._set_state(row, "deleting", remove=("webhook", "ttl")):
+            if self._set_state(row, "deleting", {"webhook": None, "ttl": None}):
                 return replace(row, state="deleting")
 
     def end_delete(self, row: RowHeader) -> bool:
-        """Remove the row, if it is as it was read. Whether there is none now."""
-        delete = {
-            "TableName": self.table,
-            "Key": {"name": {"S": row.name}},
-            "ConditionExpression": UNCHANGED,
-            "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
-            **bound({"etag": row.etag, "state": row.state}, UNCHANGED),
-        }
-        stands = conditional(self.client, "Delete", delete, changes(self.table, row, None))
-        return not stands
+        """Delete a row if it is as it was read. Return whether there is no row now."""
+        extra = _index_changes(row, None)
+        return _succeeds(partial(self._items.delete, row.name, AS_READ, _as_read(row), extra))
 
-    # ------------------------------------------------------------------ written by the sweep
+    # ------------------------------------------------------------------ changes by the sweep
 
     def finish(self, row: AutomationRow) -> bool:
-        """Mark as ``done`` what fired for the last time. The row of an ``at`` is removed in 7 days.
+        """Mark an automation as ``done`` after its last slot. The row of an ``at`` expires in 7 days.
 
         Returns:
-            Whether it was as it was read, and is done now.
+            Whether the row was as it was read, and is done now.
         """
-        once = row.schedule is not None and row.schedule.expression.startswith("at(")
-        kept_until = int((self.clock() + KEEP_DONE).timestamp())
-        return self._set_state(row, "done", {"ttl": kept_until} if once else {})
+        is_one_off = row.schedule is not None and row.schedule.expression.startswith("at(")
+        expires_at = int((self.clock() + KEEP_DONE).timestamp())
+        return self._set_state(row, "done", {"ttl": expires_at} if is_one_off else {})
 
     def mark_checked(self, rows: Iterable[AutomationRow], until: datetime) -> None:
-        """Note that every slot up to ``until`` was looked for, those of former triggers that ended by then included.
-
-        A row that changed since it was read stays as it is.
-        """
-        self._mark([(row, checked(row, until)) for row in rows])
+        """Store that all slots up to ``until`` are checked. A row that changed since it was read stays as it is."""
+        self._mark((row, checked(row, until)) for row in rows)
 
     def mark_aligned(self, rows: Iterable[tuple[AutomationRow, str]]) -> None:
-        """Note that schedules were found as the rows want them. A row that changed since it was read stays as it is.
+        """Store that schedules are as their rows want them. A row that changed since it was read stays as it is.
 
         Args:
-            rows: each row, with what tells the state of its schedule from any other.
+            rows: each row, with a text that identifies the state of its schedule.
         """
-        self._mark([(row, {"aligned": state}) for row, state in rows])
+        self._mark((row, {"aligned": state}) for row, state in rows)
 
-    # ------------------------------------------------------------------ read
+    # ------------------------------------------------------------------ reads
 
     def get(self, name: str) -> AutomationRow | None:
-        """An automation as of now; ``None`` if there is none, or it is being deleted."""
-        item = self._item(name)
-        # One that is being deleted is gone, also if it cannot be read.
+        """Return an automation as it is now; ``None`` if there is none, or it is in ``deleting``."""
+        item = self._items.get(name)
+        # A row in ``deleting`` does not exist, even if it cannot be read.
         return row_of(item) if item and item.get("state") != "deleting" else None
 
     def read(self, name: str) -> AutomationRow | None:
-        """A row as of now, in whatever state."""
-        item = self._item(name)
+        """Return a row as it is now, in any state."""
+        item = self._items.get(name)
         return row_of(item) if item else None
 
     def list(self) -> builtins.list[AutomationRow]:
-        """All automations that are not being deleted, by name."""
+        """Return all automations that are not in ``deleting``, sorted by name."""
         return sorted((row for row in self.rows() if row.state != "deleting"), key=lambda row: row.name)
 
     def rows(self) -> Iterator[AutomationRow]:
-        """All rows as of now, in whatever state, in no order."""
-        return _readable(_heads(map(decode, self._rows())))
+        """Yield all rows as they are now, in any state and in no order."""
+        return _readable(_headers(self._rows()))
 
     def contents(self) -> Contents:
-        """Return the whole table as of now."""
-        items = list(map(decode, self._rows()))
-        return Contents(list(_heads(items)), {item["name"] for item in items})
+        """Return the whole table as it is now."""
+        items = list(self._rows())
+        return Contents(list(_headers(items)), {item["name"] for item in items})
 
     def listeners(self, event_type: str) -> Iterator[AutomationRow]:
-        """The automations that listen to an event type, as of now. One that is new shows here after a moment."""
-        names = self.listening.names(event_type)
-        return (row for row in _readable(_heads(map(decode, self._named(names)))) if event_type in row.event_types)
+        """Yield the automations that listen to an event type. A new one is found after about a second."""
+        # This function's role may not read single items.
+        items = self._items.get_all(self.webhook_index.names(event_type), singly=False)
+        return (row for row in _readable(_headers(items)) if event_type in row.event_types)
 
     @cached_property
-    def listening(self) -> Listening:
-        """Which automations listen to what."""
-        return Listening(self.client, self.table)
+    def webhook_index(self) -> "WebhookIndex":
+        """The index of the event types that automations listen to."""
+        return WebhookIndex(self._items)
 
     # ------------------------------------------------------------------ inside
 
-    def _item(self, name: str) -> dict[str, Any] | None:
-        answer = self.client.get_item(TableName=self.table, Key={"name": {"S": name}}, ConsistentRead=True)
-        return decode(answer["Item"]) if "Item" in answer else None
+    @cached_property
+    def _items(self) -> Table:
+        return Table(self.client, self.table, "name")
 
-    def _head(self, name: str) -> RowHeader | None:
-        """A row as of now; of one that this version of the code cannot read, what it takes to replace it."""
-        item = self._item(name)
+    def _header(self, name: str) -> RowHeader | None:
+        """Return a row as it is now; if this version of the code cannot read it, its header."""
+        item = self._items.get(name)
         return header_of(item) if item else None
 
     def _replace(self, old: RowHeader | None, row: AutomationRow) -> bool:
-        condition = UNCHANGED if old else NEW
-        item = item_of(row)
-        put = {
-            "TableName": self.table,
-            "Item": encode(item),
-            "ConditionExpression": condition,
-            "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
-            **bound({"etag": old.etag, "state": old.state} if old else {}, condition),
-        }
-        stands = conditional(self.client, "Put", put, changes(self.table, old, row))
-        # It may be what we wrote: boto3 repeats a write whose answer got lost.
-        return stands in (None, item)
+        condition, values = (AS_READ, _as_read(old)) if old else (self._items.is_absent, {})
+        return _succeeds(partial(self._items.put, item_of(row), condition, values, _index_changes(old, row)))
 
-    def _set_state(
-        self, row: RowHeader, state: State, also: Mapping[str, Any] | None = None, remove: tuple[str, ...] = ()
-    ) -> bool:
-        return self._update(row, {"state": state, "changed_at": to_text(self.clock()), **(also or {})}, remove)
+    def _set_state(self, row: RowHeader, state: State, changes: Mapping[str, Any]) -> bool:
+        changes = {"etag": row.etag, "state": state, "changed_at": to_text(self.clock()), **changes}
+        return _succeeds(partial(self._items.update, row.name, changes, AS_READ, _as_read(row)))
 
-    def _mark(self, marks: Sequence[tuple[RowHeader, Mapping[str, Any]]]) -> None:
-        """Change attributes of rows, many in a transaction. A row that changed since it was read stays as it is.
+    def _mark(self, marks: Iterable[tuple[RowHeader, Mapping[str, Any]]]) -> None:
+        self._items.update_all([Update(row.name, changes, AS_READ, _as_read(row)) for row, changes in marks])
 
-        A transaction that DynamoDB rejects is made again in two halves, down to single rows: because a row changed, or
-        because the rows are too large together.
+    def _rows(self) -> Iterator[dict[str, Any]]:
+        """Yield the items that are rows: their names have no colon."""
+        return self._items.scan({"colon": ":"}, FilterExpression="NOT contains(#name, :colon)", ConsistentRead=True)
+
+
+@dataclass(frozen=True)
+class WebhookIndex:
+    """The event types that automations listen to, as items of the table.
+
+    Besides its row, an automation has one small item for each event type. The item's key is
+    ``<automation>:<event type>``, and its key in the index is ``event:<event type>``. So an event that no automation
+    listens to costs one query without results. The items and the row change in one transaction.
+
+    Rows of earlier versions have no items. They are in the index themselves, and the sweep adds their items.
+    """
+
+    items: Table
+    _no_old_rows: Event = field(default_factory=Event, repr=False, compare=False)
+    """Set once this process found no row of an earlier version in the index, and the upgrade is over."""
+    _started_at: float = field(default_factory=time.monotonic, repr=False, compare=False)
+
+    def names(self, event_type: str) -> list[str]:
+        """Return the names of the automations that listen to an event type, and of the rows of earlier versions."""
+        return list(dict.fromkeys([*self._names(_index_key(event_type)), *self._old_names()]))
+
+    def corrections(self, headers: Iterable[RowHeader]) -> dict[str, Callable[[], bool]]:
+        """Return a function for each automation whose items differ from its row, by the automation's name.
+
+        The function corrects the items. It returns ``False``, and changes nothing, if the row changed since it was
+        read.
+
+        Args:
+            headers: all rows.
         """
-        for part in batched(marks, BATCH, strict=False):
-            if len(part) == 1:
-                self._update(*part[0])
-                continue
-            try:
-                self.client.transact_write_items(TransactItems=[{"Update": self._change(*mark)} for mark in part])
-            except ClientError as error:
-                if error.response["Error"]["Code"] not in REJECTED:
-                    raise
-                half = len(part) // 2
-                self._mark(part[:half])
-                self._mark(part[half:])
+        rows = {header.name: header for header in headers}
+        keys: defaultdict[str, set[str]] = defaultdict(set)
+        for item in self.items.scan(IndexName=WEBHOOK_INDEX, ProjectionExpression=f"#name, #{WEBHOOK_ATTRIBUTE}"):
+            keys[_owner(item)].add(item[WEBHOOK_ATTRIBUTE])
+        corrections: dict[str, Callable[[], bool]] = {}
+        for name in {**rows, **keys}:
+            row = rows.get(name)
+            if row is not None and not isinstance(row, AutomationRow):
+                continue  # This version of the code cannot read the row.
+            expected, actual = set(map(_index_key, row.event_types)) if row else set[str](), keys[name]
+            if expected != actual:
+                extra = _extra_writes(name, sorted(expected - actual), sorted(actual - expected))
+                corrections[name] = partial(_succeeds, partial(self._correct, name, row, extra))
+        return corrections
 
-    def _update(self, row: RowHeader, changes: Mapping[str, Any], remove: tuple[str, ...] = ()) -> bool:
-        stands = conditional(self.client, "Update", self._change(row, changes, remove), [])
-        # It may be what we wrote: boto3 repeats a write whose answer got lost.
-        ours = {"etag": row.etag, **changes}
-        return stands is None or all(stands.get(key) == value for key, value in ours.items())
+    def _correct(self, name: str, row: AutomationRow | None, extra: ExtraWrites) -> None:
+        """Write and delete items if the row is as it was read.
 
-    def _change(self, row: RowHeader, changes: Mapping[str, Any], remove: tuple[str, ...] = ()) -> dict[str, Any]:
-        """The request that changes a row if it is as it was read."""
-        expression = f"SET {', '.join(f'#{name} = :new_{name}' for name in changes)}"
-        expression += f" REMOVE {', '.join(f'#{name}' for name in remove)}" if remove else ""
-        new = {f"new_{name}": value for name, value in changes.items()}
-        return {
-            "TableName": self.table,
-            "Key": {"name": {"S": row.name}},
-            "UpdateExpression": expression,
-            "ConditionExpression": UNCHANGED,
-            "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
-            **bound({"etag": row.etag, "state": row.state, **new}, expression, UNCHANGED),
-        }
+        Raises:
+            ConditionFailedError: it is not.
+        """
+        if row is None:
+            # Deletes nothing, but only if there is still no row.
+            self.items.delete(name, self.items.is_absent, extra=extra)
+        else:
+            # With the ETag and the state, a row that changed is never mistaken for this write's own.
+            changes = {"etag": row.etag, "state": row.state, WEBHOOK_ATTRIBUTE: None}
+            self.items.update(name, changes, AS_READ, _as_read(row), extra=extra)
 
-    def _rows(self, **request: Any) -> Iterator[Mapping[str, Any]]:
-        """The items that are rows, which have no colon in their name."""
-        rows = {"FilterExpression": "NOT contains(#name, :colon)", **bound({"colon": ":"}, "#name")}
-        return pages(self.client.scan, TableName=self.table, ConsistentRead=True, **rows, **request)
+    def _names(self, value: str) -> list[str]:
+        """Return the names of the automations that are in the index under a value."""
+        condition, values = f"#{WEBHOOK_ATTRIBUTE} = :value", {"value": value}
+        return [
+            _owner(item) for item in self.items.query(WEBHOOK_INDEX, condition, values, ProjectionExpression="#name")
+        ]
 
-    def _named(self, names: Iterable[str]) -> Iterator[Mapping[str, Any]]:
-        """The rows of these names, as far as there are any."""
-        for part in batched(dict.fromkeys(names), BATCH, strict=False):
-            wanted: Mapping[str, Any] = {
-                self.table: {"Keys": [{"name": {"S": name}} for name in part], "ConsistentRead": True}
-            }
-            while wanted:
-                answer = self.client.batch_get_item(RequestItems=wanted)
-                yield from answer["Responses"].get(self.table, [])
-                wanted = answer.get("UnprocessedKeys", {})
+    def _old_names(self) -> list[str]:
+        if self._no_old_rows.is_set():
+            return []
+        names = self._names(OLD_VERSIONS)
+        if not names and time.monotonic() - self._started_at >= UPGRADE_SECONDS:
+            self._no_old_rows.set()
+        return names
 
 
-def _readable(heads: Iterable[RowHeader]) -> Iterator[AutomationRow]:
-    return (head for head in heads if isinstance(head, AutomationRow))
+def _index_changes(old: RowHeader | None, new: AutomationRow | None) -> ExtraWrites:
+    """Return the writes that bring the items of a row's event types to those of the row that follows it."""
+    trigger = old.automation.trigger if isinstance(old, AutomationRow) else None
+    before = trigger.events if isinstance(trigger, WebhookTrigger) else []
+    after = new.event_types if new else ()
+    name = new.name if new else old.name if old else ""
+    superfluous = [event_type for event_type in dict.fromkeys(before) if event_type not in after]
+    return _extra_writes(name, list(map(_index_key, after)), list(map(_index_key, superfluous)))
 
 
-def _heads(items: Iterable[Mapping[str, Any]]) -> Iterator[RowHeader]:
-    """The rows, as far as this version of the code can read them: one that it cannot must not stop all others."""
+def _extra_writes(name: str, missing: Sequence[str], superfluous: Sequence[str]) -> ExtraWrites:
+    """Return the writes that add and delete items of an automation, each given by its key in the index.
+
+    If there are too many for one transaction with the row, some superfluous items stay. The sweep deletes them.
+    """
+    items = [{"name": _item_key(name, key), WEBHOOK_ATTRIBUTE: key} for key in missing]
+    deleted = [_item_key(name, key) for key in superfluous if key != OLD_VERSIONS]
+    return ExtraWrites(items, deleted[: TRANSACTION_ITEMS - 1 - len(items)])
+
+
+def _index_key(event_type: str) -> str:
+    return f"event:{event_type}"
+
+
+def _item_key(name: str, index_key: str) -> str:
+    return f"{name}:{index_key.partition(':')[2]}"
+
+
+def _owner(item: Mapping[str, Any]) -> str:
+    """Return the name of the automation that an item of the index belongs to."""
+    name: str = item["name"]
+    return name.partition(":")[0]
+
+
+def _as_read(row: RowHeader) -> dict[str, str]:
+    """Return the values of :data:`AS_READ`."""
+    return {"read_etag": row.etag, "read_state": row.state}
+
+
+def _succeeds(write: Callable[[], object]) -> bool:
+    """Make a conditional write. Return ``False`` if its condition is not met."""
+    try:
+        write()
+    except ConditionFailedError:
+        return False
+    return True
+
+
+def _readable(headers: Iterable[RowHeader]) -> Iterator[AutomationRow]:
+    return (header for header in headers if isinstance(header, AutomationRow))
+
+
+def _headers(items: Iterable[Mapping[str, Any]]) -> Iterator[RowHeader]:
+    """Yield rows, and the headers of those that this version of the code cannot read. They must not stop the others."""
     for item in items:
         try:
             yield row_of(item)

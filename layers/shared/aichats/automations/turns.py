@@ -11,24 +11,12 @@ from dataclasses import dataclass
 from typing import Protocol, Self
 
 from aichats.aws.observability import logger
-from aichats.aws.table import Call, decode, encode
+from aichats.aws.table import Table
 
 CHUNK = 100
 """Jobs in a chunk: at least one chunk is done in each sweep."""
 WORKERS = 10
 """Calls at the same time: as many connections as a botocore client keeps."""
-
-
-class DynamoDB(Protocol):
-    """The methods of boto3's client that are used here."""
-
-    @property
-    def get_item(self) -> Call:
-        """Read one item."""
-
-    @property
-    def put_item(self) -> Call:
-        """Write one item."""
 
 
 class CallAll(Protocol):
@@ -67,20 +55,17 @@ class Attempt:
 
 @dataclass(frozen=True)
 class Places:
-    """Where each part of the sweep stopped. They are kept in the table of runs, under ``sweep:<part>``."""
+    """The job after which each part of the sweep continues, as items ``sweep:<part>`` of the table of runs."""
 
-    client: DynamoDB
-    table: str
+    items: Table
 
     def get(self, part: str) -> str:
-        """Return the name at which a part stopped; empty if it never did."""
-        key = encode({"run_id": f"sweep:{part}"})
-        item = self.client.get_item(TableName=self.table, Key=key, ConsistentRead=True).get("Item", {})
-        return str(decode(item).get("place", ""))
+        """Return the name of the job after which a part continues; empty if it never stopped."""
+        return str((self.items.get(f"sweep:{part}") or {}).get("place", ""))
 
     def keep(self, part: str, name: str) -> None:
-        """Store the name at which a part stops."""
-        self.client.put_item(TableName=self.table, Item=encode({"run_id": f"sweep:{part}", "place": name}))
+        """Store the name of the last job before a part stops."""
+        self.items.overwrite([{"run_id": f"sweep:{part}", "place": name}])
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ def note(ledger: Ledger, failed: Sequence[tuple[Run, RenderError]]) -> list[str]
         return []
     # Before it is written: if the process dies in between, the alarm goes off once too often, never too seldom.
     count_now(ALARMING["failed"], len(failed))
-    ledger.note_each([(run, describe(error)) for run, error in failed], "failed", unrendered=True)
+    ledger.add_ended([(run, describe(error)) for run, error in failed], "failed", unrendered=True)
     for run, error in failed:
         logger.error("run failed", extra={"run_id": run.run_id, "automation": run.automation, "error": str(error)})
     return [run.run_id for run, _ in failed]

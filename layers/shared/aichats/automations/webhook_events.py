@@ -13,13 +13,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from botocore.exceptions import BotoCoreError, ClientError
-
 from aichats.automations import unrendered
 from aichats.automations.model import TEMPLATE, WebhookTrigger
 from aichats.automations.row import AutomationRow
 from aichats.automations.run_factory import Occurrence, RenderedRuns, RunFactory, of_event
 from aichats.automations.table import AutomationTable
+from aichats.aws.errors import AWS_ERRORS
 from aichats.aws.observability import Contained, count, logger
 from aichats.errors import AichatsError
 from aichats.http.deadline import remaining
@@ -164,7 +163,7 @@ class WebhookEvents:
         delivery.rows, delivery.fired = [], RenderedRuns()
         try:
             delivery.ids += self._store(fired, delivery.queued)
-        except (AichatsError, QueueError, BotoCoreError, ClientError):
+        except (AichatsError, QueueError, *AWS_ERRORS):
             logger.exception("runs not written", extra={"automations": _names(rows)})
             delivery.later += _names(rows)
 

@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from botocore.exceptions import ClientError
-
 from aichats.aws.observability import Contained, count, logger
 from aichats.http.deadline import remaining
 from aichats.runs.dispatch import Dispatcher
@@ -91,7 +89,7 @@ class Messages:
         """Put a message to the dead letters. Return its id if that failed: SQS itself then puts it there in the end."""
         try:
             self.dispatcher.queue.bury(body, reason)
-        except (QueueError, ClientError):
+        except QueueError:
             logger.exception("message cannot be put to the dead letters", extra={"message_id": identifier})
             return [identifier]
         return []

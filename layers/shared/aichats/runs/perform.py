@@ -33,7 +33,7 @@ from aichats.errors import (
 )
 from aichats.http.deadline import remaining, time_limit
 from aichats.runs.failures import describe
-from aichats.runs.ledger.ledger import Ledger, RefusedByLedgerError
+from aichats.runs.ledger.ledger import Ledger, LedgerConflictError
 from aichats.runs.ledger.locks import LockedError, Locks
 from aichats.runs.ledger.rows import EndStatus, Row
 from aichats.runs.model import Run
@@ -126,7 +126,7 @@ class Performer:
         """
         try:
             row = self.ledger.claim(run, lease)
-        except RefusedByLedgerError as refused:
+        except LedgerConflictError as refused:
             return _refused(refused.row, run)
         try:
             try:
@@ -140,7 +140,7 @@ class Performer:
                     return self._put_back(row, _WaitError(end.error, refused=end.refused))
                 return self._end(row, end)
             return self._succeed(row, done)
-        except RefusedByLedgerError as refused:
+        except LedgerConflictError as refused:
             # The lease was over and somebody else went on, or ended it: what stands in the ledger counts.
             return _refused(refused.row, run)
 

@@ -14,9 +14,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import batched
-from typing import Annotated, Any, Literal, Protocol
+from typing import Annotated, Any, Literal
 
-from botocore.exceptions import BotoCoreError, ClientError
 from pydantic import (
     AwareDatetime,
     BaseModel,
@@ -29,15 +28,13 @@ from pydantic import (
     ValidationError,
 )
 
-from aichats.aws.parts import parts
+from aichats.aws import sqs
+from aichats.aws.sqs import BATCH_MESSAGES, SQS
 from aichats.runs.ledger.times import utc_now
 from aichats.runs.model import Run
 
 MAX_DELAY = timedelta(minutes=15)
 """What SQS delays a message at the most."""
-BATCH = 10
-BATCH_BYTES = 240_000
-"""Of a message, and of all messages that are sent together. SQS takes 1 MiB, a local one often 256 KiB."""
 EVENT_BYTES = 200_000
 """Of an event in a message. The names of its automations take the rest."""
 NAMES = 500
@@ -46,14 +43,6 @@ GROUP = 100
 """Runs of a group message: as many as ten calls to SQS send singly."""
 
 type RunId = Annotated[str, Field(pattern=r"^[a-z2-7]{32}$")]
-
-
-class SQS(Protocol):
-    """The part of boto3's client that is used here."""
-
-    @property
-    def send_message_batch(self) -> Callable[..., Any]:
-        """Send up to ten messages."""
 
 
 class _Form(BaseModel):
@@ -171,7 +160,7 @@ class Queue:
         Raises:
             QueueError: SQS did not take some, each of which it was offered twice.
         """
-        if len(runs) <= BATCH:
+        if len(runs) <= BATCH_MESSAGES:
             self.send_singly(runs)
         else:
             self._send_all(self.url, [self._group(part) for part in _groups(runs)])
@@ -233,27 +222,9 @@ class Queue:
         Raises:
             QueueError: SQS did not take some; it was offered all.
         """
-        refused: list[str] = []
-        for batch in _batches(messages):
-            refused += self._send_batch(url, batch)
+        refused = sqs.send(self.client(), url, messages) if messages else []
         if refused:
             raise QueueError(f"SQS did not take {len(refused)} of {len(messages)} messages: {refused[0]}")
-
-    def _send_batch(self, url: str, messages: Sequence[Mapping[str, Any]]) -> list[str]:
-        """Send up to ten messages. Return why it failed, once for each that SQS did not take."""
-        entries = [{"Id": str(index), **message} for index, message in enumerate(messages)]
-        failed: list[Mapping[str, Any]] = []
-        try:
-            for _ in range(2):
-                failed = self.client().send_message_batch(QueueUrl=url, Entries=entries).get("Failed", [])
-                again = {failure["Id"] for failure in failed}
-                entries = [entry for entry in entries if entry["Id"] in again]
-                if not entries:
-                    return []
-        except (BotoCoreError, ClientError) as error:
-            # boto3 has repeated the call already.
-            return [str(error)] * len(entries)
-        return [json.dumps(failure) for failure in failed]
 
 
 def fits(event: Mapping[str, Any]) -> bool:
@@ -268,11 +239,6 @@ def fits(event: Mapping[str, Any]) -> bool:
     except UnreadableMessageError:
         return False
     return True
-
-
-def _batches(messages: Sequence[Mapping[str, Any]]) -> Iterator[Sequence[Mapping[str, Any]]]:
-    """Messages that are sent together: up to ten, which are not too large."""
-    return parts(messages, lambda message: len(message["MessageBody"]), most=BATCH, most_size=BATCH_BYTES)
 
 
 def _groups(runs: Sequence[Due]) -> Iterator[Sequence[Due]]:

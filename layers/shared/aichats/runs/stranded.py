@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from aichats.aws.observability import count, count_now, logger
 from aichats.runs.dispatch import Dispatcher
-from aichats.runs.ledger.ledger import Ledger, RefusedByLedgerError
+from aichats.runs.ledger.ledger import Ledger, LedgerConflictError
 from aichats.runs.ledger.rows import EndStatus, Row
 from aichats.runs.perform import ALARMING, MAX_AGE
 from aichats.runs.queue import Due, QueueError
@@ -48,7 +48,9 @@ class StrandedRuns:
         now = self.ledger.clock()
         swept, failure = Swept(), None
         # A run that is due for less than the settle time has a message on its way.
-        for rows in self.ledger.overdue(now - self.ledger.settle, first=int(now.timestamp() / EVERY.total_seconds())):
+        for rows in self.ledger.reads.overdue(
+            now - self.ledger.settle, first=int(now.timestamp() / EVERY.total_seconds())
+        ):
             if time_is_up():
                 logger.warning("sweep of runs stopped before its end", extra={**vars(swept)})
                 break
@@ -81,7 +83,7 @@ class StrandedRuns:
         count_now(ALARMING[status])
         try:
             self.ledger.give_up(row, status)
-        except RefusedByLedgerError:
+        except LedgerConflictError:
             return False
         logger.error("run given up", extra={"run_id": row.run.run_id, "status": status})
         return True

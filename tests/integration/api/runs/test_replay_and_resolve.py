@@ -61,7 +61,7 @@ def test_a_replay_of_a_run_whose_text_could_not_be_made_says_what_to_mend(
     api: HttpCaller, app: Application, sqs: FakeSqs
 ) -> None:
     run = make_run()
-    app.ledger.note([run], "failed", {"type": "RenderError", "message": "is null"}, unrendered=True)
+    app.ledger.add_ended([(run, {"type": "RenderError", "message": "is null"})], "failed", unrendered=True)
 
     replay = api("POST", f"/runs/{run.run_id}/replay")
     resolve = api("POST", f"/runs/{run.run_id}/resolve", {"outcome": "failed"})

@@ -26,7 +26,7 @@ from aichats.errors import InputError
 from aichats.models import OrElse, Request, WholeNumber
 from aichats.runs.actions import ACTION_KINDS, Action
 from aichats.runs.ledger.history import History
-from aichats.runs.ledger.ledger import Ledger, RefusedByLedgerError
+from aichats.runs.ledger.ledger import Ledger, LedgerConflictError
 from aichats.runs.ledger.rows import Row
 from aichats.runs.model import Run, Work
 from aichats.runs.queue import Due
@@ -187,7 +187,7 @@ def replay(call: Call[None, None]) -> Reply:
         raise _conflict(before, f"its time was over at {before.run.not_after.isoformat()}")
     try:
         row = call.app.ledger.replay(wanted)
-    except RefusedByLedgerError as refused:
+    except LedgerConflictError as refused:
         never = refused.row is not None and refused.row.unrendered
         raise _conflict(refused.row, NEVER_RENDERED if never else "it cannot be replayed") from refused
     call.app.dispatcher.send_or_leave([Due.of(row.run, (row.due_at or row.opened_at) - row.opened_at)])
@@ -201,7 +201,7 @@ def resolve(call: Call[Resolve, None]) -> Reply:
         _check_chat_id(_existing(call.app.ledger, wanted), body.chat_id)
     try:
         call.app.ledger.resolve(wanted, body.outcome, chat_id=body.chat_id, by=call.caller.name)
-    except RefusedByLedgerError as refused:
+    except LedgerConflictError as refused:
         raise _conflict(refused.row, "it cannot be resolved") from refused
     return Reply(view(_existing(call.app.ledger, wanted), call.caller))
 

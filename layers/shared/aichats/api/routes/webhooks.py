@@ -6,11 +6,10 @@ from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any
 
-from botocore.exceptions import BotoCoreError, ClientError
-
 from aichats.api.problems import CONTENT_TYPE, RefusedError, problem_of
 from aichats.api.responses import SECURITY
 from aichats.api.routes.runs import Started
+from aichats.aws.errors import AWS_ERRORS
 from aichats.aws.observability import count, logger
 from aichats.aws.secrets import WEBHOOK
 from aichats.bootstrap import Application
@@ -25,6 +24,7 @@ ANSWER_SECONDS = 4.0
 LEAST_SECONDS = 1.0
 """Also after a long cold start: if Whop has gone by then, less is left for its next delivery."""
 GATEWAY_SECONDS = 30
+
 type Json = dict[str, Any]
 
 
@@ -46,7 +46,7 @@ def receive(app: Application, event: Mapping[str, Any], request_id: str) -> Json
         # Nothing of the body: it is anybody's.
         logger.warning("delivery refused", extra={"status": error.status, "reason": str(error)})
         return _refusal(error, request_id)
-    except (AichatsError, QueueError, BotoCoreError, ClientError) as error:
+    except (AichatsError, QueueError, *AWS_ERRORS) as error:
         count("DeliveriesNotTaken")
         logger.error("delivery not taken; Whop sends it again", exc_info=error)
         # Anybody may have asked: what is wrong here stands in the log alone.

@@ -1,4 +1,4 @@
-"""The runs of a span of time, newest first, page by page."""
+"""The history: the runs of a span of time, newest first, page by page."""
 
 import json
 import re
@@ -12,19 +12,19 @@ from aichats.runs.ledger.ledger import Ledger
 from aichats.runs.ledger.rows import LANES, Row
 from aichats.runs.ledger.times import to_text
 
-MAX_LOOKS = 10
-"""Queries of each lane for one page: more than one where few runs fit the filter."""
-LOOK = 1000
-"""Runs of a lane that a query looks at to find those that fit the filter."""
+MAX_QUERIES = 10
+"""The most queries of a lane for one page. More than one is needed if few runs match the filter."""
+QUERY_RUNS = 1000
+"""The runs of a lane that one query reads to find those that match the filter."""
 MAX_PAGE_BYTES = 4_000_000
-"""Of what providers answered, in a page. Lambda answers with at most 6 MB."""
+"""The most bytes of providers' results and errors in a page. Lambda's limit for a response is 6 MB."""
 POSITION = re.compile(r"[0-9T:.-]{23}Z [a-z2-7]{32}")
-"""When a run was made, and its id."""
+"""The time at which a run was created, and the run's id: an attribute ``made_at``."""
 
 
 @dataclass(frozen=True)
 class History:
-    """Reads the index of the history: lanes, in each of which runs stand in the order in which they were made."""
+    """The index of the history. It has lanes, and each lane holds runs in the order in which they were created."""
 
     ledger: Ledger
 
@@ -37,69 +37,72 @@ class History:
         limit: int,
         start: Json | None,
     ) -> tuple[list[Row], Json | None]:
-        """Up to ``limit`` runs that were created in the span, and where the next page starts (``None``: there is none).
+        """Return up to ``limit`` runs of the span, and the start of the next page; ``None``: this is the last page.
 
-        A page may hold fewer runs than ``limit`` although there are more.
+        A page may hold fewer runs than ``limit`` even if there are more pages.
 
         Raises:
-            InputError: ``start`` is not of this span.
+            InputError: ``start`` does not belong to this span.
         """
-        made, following = self._newest(to_text(since), _position(since, until, start), only, limit)
-        rows = {row.run.run_id: row for row in self.ledger.rows([_run_id(each) for each in made])}
+        positions, following = self._newest(to_text(since), _position(since, until, start), only, limit)
+        rows = {row.run.run_id: row for row in self.ledger.reads.rows(list(map(_run_id, positions)))}
         page: list[Row] = []
         room = MAX_PAGE_BYTES
-        for number, each in enumerate(made):
-            row = rows.get(_run_id(each))
-            if row is None or not _fits(row, only):
+        for index, position in enumerate(positions):
+            row = rows.get(_run_id(position))
+            if row is None or not _matches(row, only):
                 continue
             room -= _size(row)
             if page and room < 0:
-                return page, {"before": made[number - 1]}
+                return page, {"before": positions[index - 1]}
             page.append(row)
         return page, {"before": following} if following is not None else None
 
     def _newest(self, since: str, before: str, only: Mapping[str, str], limit: int) -> tuple[list[str], str | None]:
-        """Return when the newest runs were made, and before when there may be others; ``None``: there is none."""
-        found: list[str] = []
-        for _ in range(MAX_LOOKS):
-            made, end = self._look(since, before, only, LOOK if only else limit + 1)
-            found += made
-            if len(found) > limit or (len(found) == limit and end is not None):
-                return found[:limit], found[limit - 1]
+        """Return the positions of the newest runs, and the position before which there may be more; ``None``: none."""
+        positions: list[str] = []
+        for _ in range(MAX_QUERIES):
+            newest, end = self._query_lanes(since, before, only, QUERY_RUNS if only else limit + 1)
+            positions += newest
+            if len(positions) > limit or (len(positions) == limit and end is not None):
+                return positions[:limit], positions[limit - 1]
             if end is None:
-                return found, None
+                return positions, None
             before = end
-        return found, before
+        return positions, before
 
-    def _look(self, since: str, before: str, only: Mapping[str, str], limit: int) -> tuple[list[str], str | None]:
-        """Look at each lane once. Return what was found as far back as all lanes were seen, and how far that is."""
-        looked = [self.ledger.made(lane, since=since, until=before, only=only, limit=limit) for lane in LANES]
-        seen_until = max((last for _, last in looked if last is not None), default=None)
-        made = sorted((each for lane, _ in looked for each in lane if each != before), reverse=True)
-        return [each for each in made if seen_until is None or each >= seen_until], seen_until
+    def _query_lanes(
+        self, since: str, before: str, only: Mapping[str, str], limit: int
+    ) -> tuple[list[str], str | None]:
+        """Query each lane once. Return the positions as far back as all lanes were read, and how far that is."""
+        reads = self.ledger.reads
+        lanes = [reads.created(lane, since=since, until=before, only=only, limit=limit) for lane in LANES]
+        end = max((last for _, last in lanes if last is not None), default=None)
+        positions = sorted((position for lane, _ in lanes for position in lane if position != before), reverse=True)
+        return [position for position in positions if end is None or position >= end], end
 
 
 def _position(since: datetime, until: datetime, start: Json | None) -> str:
-    """Where a page starts: after this.
+    """Return the position after which a page starts.
 
     Raises:
-        InputError: ``start`` is not what a page of this span ended with.
+        InputError: ``start`` is not the start of a page of this span.
     """
     begin, end = to_text(since), f"{to_text(until)}~"
     if start is None:
         return end
     before = start.get("before")
     if start.keys() != {"before"} or not POSITION.fullmatch(str(before)) or not begin <= str(before) <= end:
-        raise InputError([("cursor", "belongs to another question")])
+        raise InputError([("cursor", "belongs to another request; use it with the same since and until")])
     return str(before)
 
 
-def _run_id(made_at: str) -> str:
-    return made_at.partition(" ")[2]
+def _run_id(position: str) -> str:
+    return position.partition(" ")[2]
 
 
-def _fits(row: Row, only: Mapping[str, str]) -> bool:
-    """Whether a row is as asked for. The index may be a moment behind, and does not tell pending from performing."""
+def _matches(row: Row, only: Mapping[str, str]) -> bool:
+    """Return whether a row has the status. The index may be behind, and has one status for pending and performing."""
     return only.get("status") in (None, row.status)
 
 

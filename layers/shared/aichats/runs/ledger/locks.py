@@ -1,10 +1,9 @@
-"""Lets one run at a time make an effect that could be mistaken for another run's.
+"""Locks: only one run at a time has an effect that could be mistaken for another run's.
 
-Where a provider gives nothing better, an effect whose outcome got lost is found by what it looks like. Two runs that
-want the same thing would then find each other's. So the second waits until the first one's outcome is known.
+If a provider offers nothing better, an effect of unknown outcome is found by its content. Two runs with the same
+content would find each other's effects. So the second run waits until the outcome of the first one is known.
 
-A lock is never given back: it counts as long as the run that holds it is being performed or its outcome is unknown, and
-its effect is not recorded.
+A lock is not released. It counts while its owner is performed or its outcome is unknown, unless its effect is recorded.
 """
 
 import hashlib
@@ -12,23 +11,22 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from functools import cached_property
 
-from aichats.aws.table import NEW, ConditionFailedError, Json, Table
+from aichats.aws.table import ConditionFailedError, Json
 from aichats.runs.ledger.ledger import KEEP_ENDED, Ledger
 from aichats.runs.ledger.rows import Row
 from aichats.runs.ledger.times import from_text
 
 MAX_LAG = timedelta(minutes=10)
-"""After what is made, until every list shows it: the settle time of the slowest provider."""
-MADE = ("made", "made_at")
+"""The time after an effect until every list shows it: the settle time of the slowest provider."""
+EFFECT_ATTRIBUTES = ("made", "made_at")
 
 
 class LockedError(Exception):
-    """Another run holds the lock.
+    """Another run has the lock.
 
     Attributes:
-        owner: its id.
+        owner: the id of that run.
     """
 
     def __init__(self, owner: str) -> None:
@@ -38,21 +36,22 @@ class LockedError(Exception):
 
 @dataclass(frozen=True)
 class Locks:
-    """The locks of a ledger's runs; they are items of its table."""
+    """The locks of a ledger's runs, as items of its table."""
 
     ledger: Ledger
 
-    def take(self, row: Row, what: Sequence[str]) -> Json:
-        """Lock ``what`` for a run that is claimed, until its next effect is recorded.
+    def take(self, row: Row, name: Sequence[str]) -> Json:
+        """Take a lock for a claimed run, until the run's next effect is recorded.
 
         Returns:
-            What the run before made a short time ago, so that lists may not show it yet: its ``chat_id``, and the id of
-            its ``reply``. Empty where nothing is to be waited for.
+            The effect of the previous owner, if it is so recent that lists may not show it yet: its ``chat_id``, and
+            the id of its ``reply``. Otherwise an empty object.
 
         Raises:
-            LockedError: another run holds it.
+            LockedError: another run has the lock.
         """
-        # Every claim has a token of its own: a lock that was taken anew meanwhile is not taken for the old one.
+        # The token differs for every claim, so a lock that was taken again in between differs from the one read.
+        items = self.ledger.items
         lock = {
             "owner": row.run.run_id,
             "token": row.lease,
@@ -60,61 +59,58 @@ class Locks:
             "ttl": int((self.ledger.clock() + KEEP_ENDED).timestamp()),
         }
         try:
-            kept = self._items.update(_key(what), lock, f"{NEW} OR #owner = :owner", tell_old=True)
+            old_lock = items.update(_key(name), lock, f"{items.is_absent} OR #owner = :owner", return_old=True)
         except ConditionFailedError as error:
-            return self._take_over(_key(what), lock, error.stands)
-        return self._fresh(kept)
+            return self._take_over(_key(name), lock, error.current_item)
+        return self._recent_effect(old_lock)
 
-    def is_kept(self, row: Row, what: Sequence[str]) -> bool:
-        """Whether no other run had the lock since this one took it.
+    def is_kept(self, row: Row, name: Sequence[str]) -> bool:
+        """Return whether no other run has taken the lock since this run took it.
 
         Raises:
-            LockedError: another run holds it.
+            LockedError: another run has the lock.
         """
-        stands = self._items.get(_key(what))
-        if stands is None or stands["owner"] == row.run.run_id:
-            return stands is not None
-        if _counts(stands, self._owner(stands)):
-            raise LockedError(stands["owner"])
+        lock = self.ledger.items.get(_key(name))
+        if lock is None or lock["owner"] == row.run.run_id:
+            return lock is not None
+        if _counts(lock, self._owner(lock)):
+            raise LockedError(lock["owner"])
         return False
 
-    def _take_over(self, key: str, lock: Json, stands: Json) -> Json:
-        owner = self._owner(stands)
-        if _counts(stands, owner):
-            raise LockedError(stands["owner"])
-        # A run that made nothing hands on what the one before it made.
-        lock = {**lock, **(_made(owner) or {name: stands[name] for name in MADE if name in stands})}
-        was = {"was": stands["owner"], "its": stands["token"]}
+    def _take_over(self, key: str, lock: Json, old_lock: Json) -> Json:
+        owner = self._owner(old_lock)
+        if _counts(old_lock, owner):
+            raise LockedError(old_lock["owner"])
+        # If the old owner had no effect, the one of its own predecessor stays in the lock.
+        effect = _effect(owner) or {name: old_lock[name] for name in EFFECT_ATTRIBUTES if name in old_lock}
+        values = {"old_owner": old_lock["owner"], "old_token": old_lock["token"]}
         try:
-            self._items.update(key, lock, "#owner = :was AND #token = :its", was)
+            self.ledger.items.update(key, {**lock, **effect}, "#owner = :old_owner AND #token = :old_token", values)
         except ConditionFailedError as error:
-            raise LockedError(str(error.stands.get("owner"))) from error
-        return self._fresh(lock)
+            raise LockedError(str(error.current_item.get("owner"))) from error
+        return self._recent_effect(effect)
 
     def _owner(self, lock: Json) -> Json:
-        # Not as a row: one that cannot be read by this version of the code holds its locks as well, or does not.
-        return self._items.get(lock["owner"]) or {}
+        # As an item, not as a row: the lock counts even if this version of the code cannot read the row.
+        return self.ledger.items.get(lock["owner"]) or {}
 
-    def _fresh(self, lock: Json) -> Json:
-        """What was made, unless lists show it by now whatever their lag."""
+    def _recent_effect(self, lock: Json) -> Json:
+        """Return the effect that a lock names, unless every list shows it by now."""
         if "made_at" not in lock or self.ledger.clock() - from_text(lock["made_at"]) > MAX_LAG:
             return {}
-        made: Json = lock["made"]
-        return made
-
-    @cached_property
-    def _items(self) -> Table:
-        return Table(self.ledger.client, self.ledger.table)
+        effect: Json = lock["made"]
+        return effect
 
 
 def _counts(lock: Json, owner: Json) -> bool:
+    """Return whether a lock is still its owner's."""
     if "due_at" not in owner or ("chat_id" in owner) != lock["has_chat"]:
         return False
     return owner["status"] == "performing" or "unsettled_at" in owner
 
 
-def _made(owner: Json) -> Json:
-    """What a run made, and when, as its lock keeps it; empty for nothing."""
+def _effect(owner: Json) -> Json:
+    """Return the effect of a run and its time, as attributes of a lock; empty if there is none."""
     if "result" not in owner:
         return {}
     reply = json.loads(owner["result"]).get("reply") or {}
@@ -122,5 +118,5 @@ def _made(owner: Json) -> Json:
     return {"made": {name: value for name, value in made.items() if value}, "made_at": owner["updated_at"]}
 
 
-def _key(what: Sequence[str]) -> str:
-    return f"lock:{hashlib.sha256(json.dumps(list(what)).encode()).hexdigest()}"
+def _key(name: Sequence[str]) -> str:
+    return f"lock:{hashlib.sha256(json.dumps(list(name)).encode()).hexdigest()}"

@@ -1,4 +1,4 @@
-"""A run as the ledger knows it, and as DynamoDB keeps it."""
+"""The row of a run, and its attributes in DynamoDB."""
 
 import json
 import zlib
@@ -21,12 +21,12 @@ type EndStatus = Literal["succeeded", "failed", "unknown", "missed"]
 type Status = OpenStatus | EndStatus
 
 OPEN = "open"
-"""What ``open_state`` was in rows of earlier versions."""
+"""The ``open_state`` of open rows that earlier versions wrote."""
 OPEN_STATES = tuple(f"{OPEN}.{number:02}" for number in range(16))
-"""What ``open_state`` is while a row is open: its key in the index of open rows, spread over 16."""
+"""The values of ``open_state`` in open rows: the keys of the index of open rows."""
 LANES = tuple(f"{number}" for number in range(4))
-"""Keys of the index of the history. Each holds a quarter of all runs, in the order in which they were made."""
-MOMENTS = (
+"""The keys of the index of the history. Each holds a quarter of all runs, in the order of their creation."""
+TIME_ATTRIBUTES = (
     "created_at",
     "opened_at",
     "updated_at",
@@ -36,73 +36,74 @@ MOMENTS = (
     "finished_at",
     "recorded_at",
 )
-KEPT = ("status", "unrendered", "lease", "chat_id", "seen", "error", "title", "key_base", "action_key")
+COPIED_ATTRIBUTES = ("status", "unrendered", "lease", "chat_id", "seen", "error", "title", "key_base", "action_key")
 
 _ACTION: TypeAdapter[Any] = TypeAdapter(Action)
 
 
 @dataclass(frozen=True)
 class Row:
-    """A run as the ledger knows it."""
+    """A run in the ledger."""
 
     run: Run
     status: Status
     attempts: int
-    """Claims after which the provider may have been called."""
+    """The number of claims after which the provider may have been called."""
     key_number: int
     """The ``n`` of ``Idempotency-Key: <key_base>.<n>``."""
     created_at: datetime
     opened_at: datetime
-    """When it was made or replayed: it is given up 24 h later."""
+    """The time of its creation or its last replay. 24 hours later, the run fails."""
     updated_at: datetime
     due_at: datetime | None = None
     unsettled_at: datetime | None = None
-    """When a call's outcome became unknown: of a process that died, the end of its lease."""
+    """The time at which a call's outcome became unknown. After a process died, that is the end of its lease."""
     seen: Json | None = None
-    """What was noted before the effect began that is not recorded yet."""
+    """What existed before the effect that is not recorded yet, as :meth:`Ledger.begin` stored it."""
     lease: str | None = None
     lease_until: datetime | None = None
     chat_id: str | None = None
     result: Mapping[str, Any] = field(default_factory=dict)
-    """What the provider answered: ``chat``, and ``reply`` where there is one."""
+    """The provider's results: ``chat``, and ``reply`` if there is one."""
     error: Mapping[str, Any] | None = None
     finished_at: datetime | None = None
     unrendered: bool = False
-    """Whether its texts could not be made, so that it can never be performed."""
+    """Whether its texts could not be rendered, so it can never be performed."""
     title: str | None = None
-    """The exact title to create the chat with, with the run's mark at its front; ``None``: it carries no mark."""
+    """The title to create the chat with, which begins with the run's mark; ``None``: the chat gets no mark."""
     key_base: str | None = None
-    """What its idempotency keys begin with. Rows of earlier versions have none: their keys begin with the run_id."""
+    """The beginning of its idempotency keys; ``None``, in rows of earlier versions: the run's id."""
     recorded_at: datetime | None = None
-    """When the newest effect of it was recorded."""
+    """The time at which its newest effect was recorded."""
     action_key: str | None = None
-    """The item that holds its action, if the row does not."""
+    """The key of the item that holds its action; ``None``: the row holds it."""
 
     @property
     def is_open(self) -> bool:
-        """Whether it is not ended."""
+        """Whether the run has not ended."""
         return self.due_at is not None
 
     @property
     def unsettled(self) -> bool:
-        """Whether a call began whose outcome is not known."""
+        """Whether a call began whose outcome is unknown."""
         return self.unsettled_at is not None
 
     @property
     def in_doubt(self) -> bool:
-        """Whether an effect may have been made of which nothing is recorded."""
+        """Whether there may be an effect that is not recorded."""
         return self.unsettled and (self.chat_id is None or self.seen is not None)
 
     @property
     def idempotency_key(self) -> str:
-        """The key of its next create."""
+        """The key of its next request that creates something."""
         return f"{self.key_base or self.run.run_id}.{self.key_number}"
 
 
 def new_item(run: Run, now: datetime, due_at: datetime, prepared: Json) -> dict[str, Any]:
     """Return the attributes of a run that waits to be performed.
 
-    ``prepared`` holds what its effects depend on, which never changes afterwards: its action, or where that is.
+    ``prepared`` are attributes that never change afterwards: the action or its key, and all else that the run's effects
+    depend on.
     """
     item = {
         "run_id": run.run_id,
@@ -118,24 +119,25 @@ def new_item(run: Run, now: datetime, due_at: datetime, prepared: Json) -> dict[
         "created_at": to_text(now),
         "opened_at": to_text(now),
         "updated_at": to_text(now),
-        "lane": _spread(run.run_id, LANES),
+        "lane": _key_of(run.run_id, LANES),
         "made_at": f"{to_text(now)} {run.run_id}",
         "open_state": open_state(run.run_id),
         "due_at": to_text(due_at),
         "not_after": to_text(run.not_after) if run.not_after else None,
         **prepared,
     }
-    # An attribute that is an index's key must not be null.
+    # The key of an index must not be null.
     return {name: value for name, value in item.items() if value is not None}
 
 
 def row_of(item: Json, action: Action | None = None) -> Row:
-    """The row that attributes make up.
+    """Return the row that an item holds.
 
-    Without an ``action`` it is the one in the row, or, of a row that names an item, no more than the action's type.
+    Without an ``action``, the row gets the one in the item. If the item has only the key of an action, the row gets an
+    action with its type alone.
 
     Raises:
-        UnreadableError: this version of the code cannot read it.
+        UnreadableError: this version of the code cannot read the item.
     """
     run = Run(
         run_id=item["run_id"],
@@ -147,13 +149,13 @@ def row_of(item: Json, action: Action | None = None) -> Row:
         slot=item.get("slot"),
         not_after=from_text(item["not_after"]) if "not_after" in item else None,
     )
-    moments = {name: from_text(item[name]) for name in MOMENTS if name in item}
+    times = {name: from_text(item[name]) for name in TIME_ATTRIBUTES if name in item}
     if "ready_at" in item:
-        moments["due_at"] = from_text(item["ready_at"])
-    kept = {name: item[name] for name in KEPT if name in item}
+        times["due_at"] = from_text(item["ready_at"])
+    copies = {name: item[name] for name in COPIED_ATTRIBUTES if name in item}
     numbers = {name: int(item[name]) for name in ("attempts", "key_number")}
-    known: dict[str, Any] = {**moments, **kept, **numbers, "result": json.loads(item.get("result", "{}"))}
-    return Row(run=run, **known)
+    attributes: dict[str, Any] = {**times, **copies, **numbers, "result": json.loads(item.get("result", "{}"))}
+    return Row(run=run, **attributes)
 
 
 def _action(item: Json) -> Action:
@@ -165,25 +167,25 @@ def _action(item: Json) -> Action:
 
 
 def to_json(action: Action) -> str:
-    """An action as it is stored."""
+    """Return an action as it is stored."""
     return action.model_dump_json(exclude_unset=True)
 
 
-def read_action(text: str, what: str) -> Action:
+def read_action(text: str, owner: str) -> Action:
     """Return a stored action.
 
     Raises:
-        UnreadableError: this version of the code cannot read it; names ``what`` it is of.
+        UnreadableError: this version of the code cannot read it. The error names its owner, such as ``run <id>``.
     """
-    action: Action = read_stored(_ACTION.validate_python, json.loads(text), what)
+    action: Action = read_stored(_ACTION.validate_python, json.loads(text), owner)
     return action
 
 
 def open_state(run_id: str) -> str:
-    """The key of an open row in the index of open rows."""
-    return _spread(run_id, OPEN_STATES)
+    """Return the key of an open row in the index of open rows."""
+    return _key_of(run_id, OPEN_STATES)
 
 
-def _spread(run_id: str, keys: tuple[str, ...]) -> str:
-    """One of several keys, always the same for a run, so that no key of an index takes all writes."""
+def _key_of(run_id: str, keys: tuple[str, ...]) -> str:
+    """Return one of several keys, always the same for a run, so that the writes are spread over all keys."""
     return keys[zlib.crc32(run_id.encode()) % len(keys)]

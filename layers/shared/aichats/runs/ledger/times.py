@@ -1,18 +1,18 @@
-"""Moments as the ledger keeps them: UTC, milliseconds, so that text compares as time does."""
+"""Times as the ledger stores them: UTC, with milliseconds, so that they compare as texts in the same way."""
 
 from datetime import UTC, datetime
 
 
-def to_text(moment: datetime) -> str:
-    """``2026-11-20T09:00:00.000Z``."""
-    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+def to_text(time: datetime) -> str:
+    """Return a time as a text, such as ``2026-11-20T09:00:00.000Z``."""
+    return time.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def from_text(text: str) -> datetime:
-    """The moment that a text means."""
+    """Return the time that a text holds."""
     return datetime.fromisoformat(text)
 
 
 def utc_now() -> datetime:
-    """Now, in UTC."""
+    """Return the current time, in UTC."""
     return datetime.now(UTC)

@@ -15,11 +15,10 @@ import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from functools import cached_property
 from itertools import batched
 from typing import Any
 
-from aichats.aws.table import NEW, ConditionFailedError, Json, Table
+from aichats.aws.table import ConditionFailedError, Json
 from aichats.errors import AichatsError, APIStatusError, ProtocolError
 from aichats.http.deadline import remaining
 from aichats.runs.ledger.ledger import Ledger
@@ -133,7 +132,7 @@ class Walks:
     def _walked(self, credential: str, since: datetime, driver: Driver) -> tuple[datetime, Marks]:
         """Return when a complete walk that began at ``since`` or later began, and its marks."""
         key = f"walk:{credential}"
-        item = self._items.get(key) or {}
+        item = self.ledger.items.get(key) or {}
         while True:
             done = item.get("done")
             if done is not None and from_text(done["began_at"]) >= since:
@@ -144,7 +143,7 @@ class Walks:
             try:
                 item = self._take(key, item, driver)
             except ConditionFailedError as error:
-                item = error.stands
+                item = error.current_item
                 continue
             item = self._drive(key, item, driver)
 
@@ -257,14 +256,14 @@ class Walks:
         for part in batched(pairs, MARKS_OF_ITEM, strict=False):
             keys.append(f"{key}:{uuid.uuid4().hex}")
             text = json.dumps(part, separators=(",", ":"))
-            self._items.put({"run_id": keys[-1], "marks": text, "ttl": self._ttl()})
+            self.ledger.items.put({"run_id": keys[-1], "marks": text, "ttl": self._ttl()})
         return keys
 
     def _marks(self, parts: list[str]) -> Marks | None:
         """Return the marks that a walk met; ``None`` if some of them have expired, so that it proves nothing more."""
         found: dict[str, list[str]] = {}
         for part in parts:
-            item = self._items.get(part)
+            item = self.ledger.items.get(part)
             if item is None:
                 return None
             for mark, chat_id in json.loads(item["marks"]):
@@ -278,16 +277,12 @@ class Walks:
             ConditionFailedError: somebody did.
         """
         changes = {**changes, "stamp": uuid.uuid4().hex, "ttl": self._ttl()}
-        condition, values = ("#stamp = :was", {"was": item["stamp"]}) if item else (NEW, {})
-        self._items.update(key, changes, condition, values)
+        condition, values = ("#stamp = :was", {"was": item["stamp"]}) if item else (self.ledger.items.is_absent, {})
+        self.ledger.items.update(key, changes, condition, values)
         return {name: value for name, value in {**item, **changes}.items() if value is not None}
 
     def _ttl(self) -> int:
         return int((self.ledger.clock() + KEEP).timestamp())
-
-    @cached_property
-    def _items(self) -> Table:
-        return Table(self.ledger.client, self.ledger.table)
 
 
 def _new_walk(now: datetime, restarts: int = 0) -> dict[str, Any]:

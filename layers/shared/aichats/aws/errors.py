@@ -1,0 +1,23 @@
+"""The errors that calls to AWS raise, for code that does not import botocore."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+AWS_ERRORS = (BotoCoreError, ClientError)
+"""No response from AWS, or a response with an error."""
+
+
+def code_of(error: Exception) -> str:
+    """Return AWS's code for an error, such as ``ThrottlingException``; without a response, the type of the error."""
+    return str(_answer(error).get("Code") or type(error).__name__)
+
+
+def message_of(error: Exception) -> str:
+    """Return AWS's message for an error; without a response, the error's own text."""
+    return str(_answer(error).get("Message") or error)
+
+
+def _answer(error: Exception) -> Mapping[str, Any]:
+    return error.response.get("Error", {}) if isinstance(error, ClientError) else {}

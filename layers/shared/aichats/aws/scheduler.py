@@ -1,0 +1,80 @@
+"""EventBridge Scheduler: the schedules of one group."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from aichats.aws.errors import AWS_ERRORS, code_of
+
+PAGE_SCHEDULES = 100
+
+type Call = Callable[..., Any]
+type Json = Mapping[str, Any]
+
+
+class SchedulerClient(Protocol):
+    """The part of botocore's client that is used here."""
+
+    @property
+    def create_schedule(self) -> Call:
+        """Create a schedule."""
+
+    @property
+    def get_schedule(self) -> Call:
+        """Read a schedule."""
+
+    @property
+    def update_schedule(self) -> Call:
+        """Replace a schedule as a whole."""
+
+    @property
+    def delete_schedule(self) -> Call:
+        """Delete a schedule."""
+
+    @property
+    def list_schedules(self) -> Call:
+        """Read a page of the schedules of a group."""
+
+
+@dataclass(frozen=True)
+class ScheduleGroup:
+    """One group of schedules. If a call fails, it raises one of :data:`AWS_ERRORS <aichats.aws.errors.AWS_ERRORS>`."""
+
+    client: SchedulerClient
+    name: str
+
+    def create(self, schedule: Json) -> bool:
+        """Create a schedule. Return ``False`` if there is one with its name."""
+        return self._call("ConflictException", self.client.create_schedule, schedule) is not None
+
+    def get(self, name: str) -> Json | None:
+        """Return a schedule; ``None`` if there is none."""
+        return self._call("ResourceNotFoundException", self.client.get_schedule, {"Name": name})
+
+    def update(self, schedule: Json) -> bool:
+        """Replace a schedule as a whole. Return ``False`` if there is none."""
+        return self._call("ResourceNotFoundException", self.client.update_schedule, schedule) is not None
+
+    def delete(self, name: str) -> bool:
+        """Delete a schedule. Return ``False`` if there was none."""
+        return self._call("ResourceNotFoundException", self.client.delete_schedule, {"Name": name}) is not None
+
+    def list(self, prefix: str) -> Iterator[Json]:
+        """Yield a summary of each schedule whose name begins with a prefix."""
+        request = {"GroupName": self.name, "NamePrefix": prefix, "MaxResults": PAGE_SCHEDULES}
+        while True:
+            page: Json = self.client.list_schedules(**request)
+            yield from page["Schedules"]
+            if not page.get("NextToken"):
+                return
+            request = request | {"NextToken": page["NextToken"]}
+
+    def _call(self, expected: str, call: Call, request: Json) -> Json | None:
+        """Return the response; ``None`` if the call fails with the expected code."""
+        try:
+            response: Json = call(**{"GroupName": self.name, **request})
+        except AWS_ERRORS as error:
+            if code_of(error) == expected:
+                return None
+            raise
+        return response
