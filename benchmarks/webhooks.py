@@ -24,8 +24,8 @@ from benchmarks.errors import BenchmarkError
 from local.console import Console
 from local.errors import LocalError
 from local.signals import interruptible
+from local.standins.whop.deliveries import PATH, Delivery, event, signed
 from local.system import BEARER, WEBHOOK_SECRET, System, running_system
-from tests.support.signing import PATH, Delivery, event, signed
 
 REPEATS = 0.3
 AT_ONCE = 4

@@ -11,9 +11,9 @@ import pytest
 
 from aichats.runs.model import run_id
 from local.plain_http import plain_client
+from local.standins.whop.deliveries import PATH, Delivery, event, signed
 from local.system import WEBHOOK_SECRET, System
 from tests.support.running_automations import Automations
-from tests.support.signing import PATH, Delivery, event, signed
 from tests.support.stand_ins import Json, StandIn
 from tests.support.waiting import PATIENCE, until
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from standardwebhooks import Webhook, WebhookVerificationError
 
 from aichats.whop.webhooks import SignatureError, verify
-from tests.support.signing import Delivery, signed
+from local.standins.whop.deliveries import Delivery, signed
 
 SEED, DELIVERIES = 24, 400
 SECRET, OTHER = "ws_" + "0123456789abcdef" * 4, "ws_" + "f" * 64
