@@ -14,11 +14,11 @@ help: ## Show this help
 # ---- try it
 
 .PHONY: demo
-demo: setup ## Run the whole stack here: a schedule event creates a chat for a company, another mutes it
+demo: setup-demo ## Run the whole stack here: a schedule event creates a chat for a company, another mutes it
 	@$(BIN)/python -m local.demo
 
 .PHONY: dev
-dev: setup ## The same, but it stays: API on http://127.0.0.1:3000, or PORT=, schedules fire (end it with Ctrl-C)
+dev: setup-demo ## The same, but it stays: API on http://127.0.0.1:3000, or PORT=, schedules fire (end it with Ctrl-C)
 	@exec $(BIN)/python -m local.dev $(if $(PORT),--port "$(PORT)") $(if $(WHOP_PORT),--whop-port "$(WHOP_PORT)") $(if $(KODEY_PORT),--kodey-port "$(KODEY_PORT)")
 
 .PHONY: sam-local
@@ -34,6 +34,10 @@ sam-local-api: setup ## `sam local start-api` on http://127.0.0.1:3000, or PORT=
 .PHONY: setup
 setup: ## Environments, SAM CLI, the local cloud and the layer's wheels (the others do it first by themselves)
 	@$(PYTHON) local/setup.py
+
+.PHONY: setup-demo
+setup-demo:
+	@$(PYTHON) local/setup.py demo
 
 .PHONY: format
 format: setup ## Put the code into shape
@@ -98,19 +102,19 @@ deploy: build ## Deploy into your AWS account: make deploy ENV=staging|prod PARA
 	@$(BIN)/python -m local.deploy $(if $(ENV),--env "$(ENV)") $(if $(PARAMETERS),--parameters "$(PARAMETERS)") $(if $(TABLES),--tables "$(TABLES)")
 
 .PHONY: secret
-secret: setup ## Fill a secret, asking without echo: make secret NAME=whop|kodey|webhook STACK=aichats-dev (COMPANY=biz_... or COMPANIES=file for their own keys)
+secret: setup-demo ## Fill a secret, asking without echo: make secret NAME=whop|kodey|webhook STACK=aichats-dev (COMPANY=biz_... or COMPANIES=file for their own keys)
 	@$(BIN)/python -m local.secret --name "$(NAME)" --stack "$(STACK)" $(if $(COMPANY),--company "$(COMPANY)") $(if $(COMPANIES),--companies "$(COMPANIES)") $(if $(REPLACE),--replace)
 
 .PHONY: caller
-caller: setup ## A caller's token: make caller STACK=aichats-dev NAME=crm SCOPES=chats:write (LIST=1 lists, ROTATE=1 renews, REVOKE=1 revokes)
+caller: setup-demo ## A caller's token: make caller STACK=aichats-dev NAME=crm SCOPES=chats:write (LIST=1 lists, ROTATE=1 renews, REVOKE=1 revokes)
 	@$(BIN)/python -m local.caller --stack "$(STACK)" $(if $(LIST),list,$(if $(REVOKE),revoke --name "$(NAME)",$(if $(ROTATE),rotate --name "$(NAME)",make --name "$(NAME)" --scopes "$(SCOPES)")))
 
 .PHONY: env-vars
-env-vars: setup ## Write env.json, with which `sam local` runs the functions on a stack's resources: make env-vars STACK=aichats-dev
+env-vars: setup-demo ## Write env.json, with which `sam local` runs the functions on a stack's resources: make env-vars STACK=aichats-dev
 	@$(BIN)/python -m local.env_vars --stack "$(STACK)"
 
 .PHONY: redrive
-redrive: setup ## Try dead letters and failed events of schedules again, once the cause is mended: make redrive STACK=aichats-dev
+redrive: setup-demo ## Try dead letters and failed events of schedules again, once the cause is mended: make redrive STACK=aichats-dev
 	@$(BIN)/python -m local.redrive --stack "$(STACK)"
 
 .PHONY: e2e

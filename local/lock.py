@@ -1,4 +1,4 @@
-"""Pins the newest allowed versions into the requirements files: hashed, without the address of any index."""
+"""Pin the newest allowed versions in the requirements files: with hashes, without the address of an index."""
 
 import subprocess
 import sys
@@ -11,9 +11,10 @@ WRITE = ["--generate-hashes", "--no-emit-index-url", "--no-annotate", "--no-head
 
 
 def main() -> int:
-    """Write every lock anew; the layer's first, because the development environment follows its pins."""
+    """Write every lock again. The layer comes first, then `local.in`, because the others follow their pins."""
     pin(str(ROOT / "pyproject.toml"), str(LAYER_REQUIREMENTS))
-    for source in sorted([*ROOT.glob("requirements/*.in"), *ROOT.glob("benchmarks/**/*.in")]):
+    sources = sorted([*ROOT.glob("requirements/*.in"), *ROOT.glob("benchmarks/**/*.in")])
+    for source in sorted(sources, key=lambda path: path.name != "local.in"):
         pin(str(source), str(source.with_suffix(".txt")))
     pin_npm()
     return 0
@@ -26,7 +27,7 @@ def pin(source: str, target: str) -> None:
 
 
 def pin_npm() -> None:
-    """Resolve the judges from npm again. The versions in `package.json` are exact; what they need is renewed."""
+    """Resolve the npm packages again. The versions in `package.json` are exact; only their dependencies change."""
     manifest, lock = FILES
     print(f"pinning {lock}", flush=True)
     lock.unlink(missing_ok=True)

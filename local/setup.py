@@ -1,7 +1,9 @@
-"""Sets up what the other commands need: environments, the layer's wheels, SAM CLI and the local cloud.
+"""Set up what the other commands need: environments, the layer's wheels, SAM CLI and the local cloud.
 
-Runs on any Python from 3.11 on, with the standard library alone, because it is what runs before anything is installed.
-What is there already, and was made from the same requirements, is left as it is; so the second run needs no network.
+`setup.py` sets up everything. `setup.py demo` sets up only what the local system needs, about a third of it.
+
+Runs on any Python from 3.11 on, with the standard library alone, because it runs before anything is installed. It skips
+every part that was already made from the same requirements, so the second run needs no network.
 """
 
 from __future__ import annotations
@@ -24,6 +26,7 @@ WHEELHOUSE = TOOLS / "wheelhouse"
 LAYER_REQUIREMENTS = ROOT / "layers" / "shared" / "requirements.txt"
 
 ENVIRONMENTS = {
+    "local": VENV,
     "dev": VENV,
     "sam": TOOLS / "sam",
     "cloud": TOOLS / "cloud",
@@ -31,7 +34,13 @@ ENVIRONMENTS = {
     "whop-sdk-0": TOOLS / "whop-sdk-0",
     "whop-sdk-2": TOOLS / "whop-sdk-2",
 }
-"""Environment by the name of its file in ``requirements/``. They are apart where their pins contradict each other."""
+"""Folder of each environment, by its file in ``requirements/``. They are separate because their pins conflict.
+
+``dev`` contains all of ``local``, so one folder serves both.
+"""
+DEMO = ("local", "cloud", "runtime", "wheelhouse")
+"""The parts that `make demo`, `make dev` and the commands for a deployed stack need."""
+EVERYTHING = ("dev", "sam", "cloud", "runtime", "whop-sdk-0", "whop-sdk-2", "wheelhouse")
 
 LAMBDA_WHEELS = [
     "--platform",
@@ -45,48 +54,60 @@ LAMBDA_WHEELS = [
 
 
 class SetupError(Exception):
-    """Set-up cannot go on; the message says what to do."""
+    """An error that stops set-up. The message says what to do."""
 
 
-def main() -> int:
-    """Bring everything up to date, and say what was done. Returns the exit code."""
+def main(arguments: list[str]) -> int:
+    """Set up ``demo`` or, without an argument, everything. Return the exit code."""
     started = time.monotonic()
     try:
-        work = pending()
-        if not work:
+        parts = pending(DEMO if arguments == ["demo"] else EVERYTHING)
+        if not parts:
             return 0
-        say(f"setting up: {', '.join(work)}")
+        say(f"setting up: {', '.join(parts)}")
         make_uv()
-        python = find_python()
-        make_environment("dev", python)
-        others = [name for name in ENVIRONMENTS if name != "dev"]
-        with ThreadPoolExecutor() as pool:
-            jobs = [pool.submit(make_environment, name, python) for name in others]
-            jobs.append(pool.submit(make_wheelhouse))
-            for job in jobs:
-                job.result()
+        make(parts, find_python())
     except SetupError as error:
         print(f"setup: {error}", file=sys.stderr)
         return 1
     except OSError as error:
         if error.errno not in {errno.ENOSPC, errno.EDQUOT}:
             raise
-        print(f"setup: the disk of {ROOT} is full. Free about 1 GB, then run it again", file=sys.stderr)
+        print(f"setup: the disk that contains {ROOT} is full. Free about 1 GB, then try again", file=sys.stderr)
         return 1
     say(f"ready in {time.monotonic() - started:.0f} s")
     return 0
 
 
-def pending() -> list[str]:
-    """Names of what is missing or was made from other requirements."""
-    names = [name for name, place in ENVIRONMENTS.items() if not is_current(place, requirements(name))]
-    if not is_current(WHEELHOUSE, [LAYER_REQUIREMENTS]):
-        names.append("wheelhouse")
-    return names
+def pending(parts: tuple[str, ...]) -> list[str]:
+    """Return the parts that are missing or were made from other requirements."""
+    return [part for part in parts if not is_made(part)]
+
+
+def is_made(part: str) -> bool:
+    """Return whether a part is complete and current."""
+    if part == "wheelhouse":
+        return is_current(WHEELHOUSE, [LAYER_REQUIREMENTS])
+    sources = ["local", "dev"] if part == "local" else [part]
+    return any(is_current(ENVIRONMENTS[part], requirements(source)) for source in sources)
+
+
+def make(parts: list[str], python: Path) -> None:
+    """Make the parts: the environment of the commands first, because it fetches the wheels, then the others at once."""
+    for part in ("local", "dev"):
+        if part in parts:
+            make_environment(part, python)
+    with ThreadPoolExecutor() as pool:
+        others = [part for part in parts if part not in ("local", "dev", "wheelhouse")]
+        jobs = [pool.submit(make_environment, part, python) for part in others]
+        if "wheelhouse" in parts:
+            jobs.append(pool.submit(make_wheelhouse))
+        for job in jobs:
+            job.result()
 
 
 def make_uv() -> None:
-    """Install uv, which makes the environments, into an environment of its own."""
+    """Install uv, the program that makes the environments, into an environment of its own."""
     if is_current(UV, requirements("uv")):
         return
     run(
@@ -107,43 +128,44 @@ def make_uv() -> None:
 
 
 def find_python() -> Path:
-    """A Python 3.13 that answers: on PATH, under pyenv, else one that uv brings.
+    """Return a Python 3.13 that runs: from PATH, from pyenv, or else one that uv installs.
 
-    A ``python3.13`` on PATH may be a pyenv shim that refuses to run, so each candidate is asked.
+    A ``python3.13`` on PATH may be a pyenv shim that fails, so this function runs each candidate.
+
+    Raises:
+        SetupError: there is none, and uv can't install one.
     """
     on_path = shutil.which("python3.13")
     candidates = [Path(on_path)] if on_path else []
     candidates += sorted(Path.home().glob(".pyenv/versions/3.13*/bin/python3.13"), reverse=True)
     for candidate in candidates:
-        if asked_version(candidate) == "3.13":
+        if version_of(candidate) == "3.13":
             return candidate
-    say("no Python 3.13 here: asking uv for one")
-    run(uv(), "python", "install", "3.13", why="find or install Python 3.13 (install it by hand, then run this again)")
+    say("no Python 3.13 found: installing one with uv")
+    run(uv(), "python", "install", "3.13", why="install Python 3.13 (install it yourself, then try again)")
     found = subprocess.run(
         [uv(), "python", "find", "3.13"], capture_output=True, text=True, check=True, env=clean_environment()
     )
     return Path(found.stdout.strip())
 
 
-def asked_version(python: Path) -> str:
-    """``major.minor`` as the interpreter itself says, or an empty string if it does not answer."""
+def version_of(python: Path) -> str:
+    """Return the interpreter's own ``major.minor``, or an empty string if it doesn't run."""
     question = "import sys; print('%d.%d' % sys.version_info[:2])"
     answer = subprocess.run([python, "-c", question], capture_output=True, text=True, check=False)
     return answer.stdout.strip() if answer.returncode == 0 else ""
 
 
 def make_environment(name: str, python: Path) -> None:
-    """Make the environment ``name`` hold exactly what its requirements file pins."""
+    """Make the environment ``name`` with exactly the packages that its requirements file pins."""
     place, files = ENVIRONMENTS[name], requirements(name)
-    if is_current(place, files):
-        return
     begun = time.monotonic()
     run(uv(), "venv", "-q", "--clear", "--python", python, place, why=f"make {place.name}")
     interpreter = place / "bin" / "python"
     run(
         uv(), "pip", "sync", "-q", "--python", interpreter, "--require-hashes", files[0], why=f"install {files[0].name}"
     )
-    if name == "dev":
+    if place == VENV:
         no_index = ["--no-index", "--no-deps", "--no-build-isolation"]
         run(
             uv(),
@@ -162,9 +184,7 @@ def make_environment(name: str, python: Path) -> None:
 
 
 def make_wheelhouse() -> None:
-    """Fetch the layer's wheels, for Lambda and for this machine, so that later builds need no network."""
-    if is_current(WHEELHOUSE, [LAYER_REQUIREMENTS]):
-        return
+    """Download the layer's wheels, for Lambda and for this machine, so that later builds need no network."""
     shutil.rmtree(WHEELHOUSE, ignore_errors=True)
     fetch: list[str | Path] = [
         VENV / "bin" / "python",
@@ -178,63 +198,63 @@ def make_wheelhouse() -> None:
         "-r",
         LAYER_REQUIREMENTS,
     ]
-    run(*fetch, *LAMBDA_WHEELS, why="fetch the layer's wheels for Lambda")
-    run(*fetch, "--only-binary=:all:", why="fetch the layer's wheels for this machine")
+    run(*fetch, *LAMBDA_WHEELS, why="download the layer's wheels for Lambda")
+    run(*fetch, "--only-binary=:all:", why="download the layer's wheels for this machine")
     stamp(WHEELHOUSE, [LAYER_REQUIREMENTS])
 
 
 def requirements(name: str) -> list[Path]:
-    """The files an environment is made from."""
+    """Return the files that an environment is made from."""
     return [ROOT / "requirements" / f"{name}.txt"]
 
 
 def is_current(place: Path, files: list[Path]) -> bool:
-    """Whether ``place`` was finished, here, from just these files."""
+    """Return whether ``place`` was completed in this folder, from exactly these files."""
     mark = place / ".made-from"
     return mark.is_file() and mark.read_text() == fingerprint(place, files)
 
 
 def stamp(place: Path, files: list[Path]) -> None:
-    """Note that ``place`` is finished; written last, so that a broken set-up is made again."""
+    """Mark ``place`` as complete. Call this last, so that an interrupted set-up starts again."""
     (place / ".made-from").write_text(fingerprint(place, files))
 
 
 def fingerprint(place: Path, files: list[Path]) -> str:
-    """Hash of the files and of where the environment stands: a moved environment does not work."""
+    """Return a hash of the files and of the environment's path, because a moved environment doesn't work."""
     parts = [str(place).encode(), *(file.read_bytes() for file in files)]
     return hashlib.sha256(b"\0".join(parts)).hexdigest()
 
 
 def uv() -> Path:
-    """Where uv was installed."""
+    """Return the path of uv."""
     return UV / "bin" / "uv"
 
 
 def clean_environment() -> dict[str, str]:
-    """The environment less an activated virtual environment, which uv and pip would follow."""
+    """Return this process's variables without those of a virtual environment, which uv and pip would follow."""
     return {
         name: value for name, value in os.environ.items() if name not in {"VIRTUAL_ENV", "PYTHONPATH", "PYTHONHOME"}
     }
 
 
 def run(*command: str | Path, why: str) -> None:
-    """Run a command; when it fails, show the end of what it printed.
+    """Run a command.
 
     Raises:
-        SetupError: it ended with another code than 0.
+        SetupError: the exit code isn't 0; the message contains the last lines of the output.
     """
     result = subprocess.run(
         [str(part) for part in command], capture_output=True, text=True, check=False, env=clean_environment()
     )
     if result.returncode:
         printed = (result.stderr + result.stdout).strip().splitlines()
-        raise SetupError("\n  ".join([f"could not {why}", *printed[-12:]]))
+        raise SetupError("\n  ".join([f"can't {why}", *printed[-12:]]))
 
 
 def say(line: str) -> None:
-    """Print progress at once, also into a pipe."""
+    """Print a line immediately, even into a pipe."""
     print(line, flush=True)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

@@ -1,9 +1,13 @@
-"""`sam build` of the template for this machine: the functions and the layer, each as a zip."""
+"""Build the template for this machine: each function and layer as a zip.
+
+The result is what `sam build` makes, which a test compares, but it needs no SAM CLI.
+"""
 
 from __future__ import annotations
 
 import fcntl
 import hashlib
+import json
 import os
 import shutil
 import subprocess
@@ -16,8 +20,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from local.errors import LocalError
-from local.setup import ROOT, TOOLS, VENV, WHEELHOUSE
-from local.tools import tool
+from local.setup import ROOT, VENV, WHEELHOUSE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,21 +28,21 @@ if TYPE_CHECKING:
 FOLDER = ROOT / ".local" / "build"
 SOURCES = ("template.yaml", "functions", "layers")
 CODE = {"AWS::Serverless::Function": "CodeUri", "AWS::Serverless::LayerVersion": "ContentUri"}
-"""Types of resources that are built, and the property that holds where their code is."""
+"""Resource types that are built, each with the property that names the folder of its code."""
 KEPT = 3
-"""Builds that stay on disk: another command may be deploying one of them."""
+"""Number of builds to keep on disk, because another command may be deploying one of them."""
 
 
 @dataclass(frozen=True)
 class Build:
-    """A finished build: ``template.yaml``, and beside it a zip for each function and layer, named by its logical id."""
+    """A completed build: ``template.yaml``, and a zip for each function and layer, named by its logical id."""
 
     folder: Path
 
     @cached_property
     def template(self) -> dict[str, Any]:
-        """The template, intrinsic functions in their long form."""
-        # libyaml reads it ten times as fast as PyYAML alone does.
+        """The template, with intrinsic functions in their long form."""
+        # libyaml is ten times as fast as PyYAML alone.
         parsed: dict[str, Any] = yaml.load((self.folder / "template.yaml").read_text(), Loader=yaml.CSafeLoader)
         return parsed
 
@@ -49,11 +52,29 @@ class Build:
         return {path.stem: path for path in self.folder.glob("*.zip")}
 
 
+class Template(yaml.CSafeLoader):
+    """Loader that writes CloudFormation's short forms out: ``!Ref X`` as ``{"Ref": "X"}``."""
+
+
+def intrinsic(loader: Template, suffix: str, node: yaml.Node) -> dict[str, Any]:
+    """Return the long form of the intrinsic function ``!suffix``."""
+    name = suffix if suffix in {"Ref", "Condition"} else f"Fn::{suffix}"
+    if isinstance(node, yaml.MappingNode):
+        return {name: loader.construct_mapping(node, deep=True)}
+    if isinstance(node, yaml.SequenceNode):
+        return {name: loader.construct_sequence(node, deep=True)}
+    text: str = node.value
+    return {name: text.split(".", 1) if suffix == "GetAtt" else text}
+
+
+Template.add_multi_constructor("!", intrinsic)
+
+
 def build() -> Build:
-    """Build the project, unless just these sources were built before. Needs no network.
+    """Build the project, or return the earlier build of the same sources. Needs no network.
 
     Raises:
-        LocalError: `sam build` failed.
+        LocalError: a layer can't be built.
     """
     FOLDER.mkdir(parents=True, exist_ok=True)
     with only_one(FOLDER / "lock"):
@@ -61,46 +82,58 @@ def build() -> Build:
         if not done.exists():
             unfinished = FOLDER / "unfinished"
             shutil.rmtree(unfinished, ignore_errors=True)
-            sam_build(unfinished)
-            pack(unfinished)
+            unfinished.mkdir()
+            assemble(unfinished)
             unfinished.rename(done)
         done.touch()
         prune()
     return Build(done)
 
 
-def sam_build(into: Path) -> None:
-    """Run `sam build`, with the layer's wheels for this machine, out of the wheelhouse.
+def assemble(folder: Path) -> None:
+    """Write the template and the zips into ``folder``.
 
     Raises:
-        LocalError: it failed; with the end of what it printed.
+        LocalError: a layer can't be built.
+    """
+    template: dict[str, Any] = Template((ROOT / "template.yaml").read_text()).get_single_data()
+    for name, resource in template["Resources"].items():
+        if resource["Type"] in CODE:
+            source = ROOT / resource["Properties"][CODE[resource["Type"]]]
+            resource["Properties"][CODE[resource["Type"]]] = name
+            if resource.get("Metadata", {}).get("BuildMethod") == "makefile":
+                make(name, source, folder / name)
+            else:
+                shutil.copytree(source, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+            shutil.make_archive(str(folder / name), "zip", folder / name)
+            shutil.rmtree(folder / name)
+    # Dates without quotes are texts in CloudFormation.
+    (folder / "template.yaml").write_text(json.dumps(template, default=str))
+
+
+def make(name: str, source: Path, target: Path) -> None:
+    """Build a layer with its own makefile, with wheels for this machine from the wheelhouse.
+
+    Raises:
+        LocalError: make failed; the message contains the last lines of its output.
     """
     environment = {
-        "AWS_DEFAULT_REGION": "eu-west-1",
-        "HOME": str(FOLDER),
+        "ARTIFACTS_DIR": str(target),
         "LAYER_PLATFORM": "host",
-        "PATH": f"{VENV / 'bin'}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
+        "PATH": os.environ.get("PATH", os.defpath),
         "PYTHON": str(VENV / "bin" / "python"),
-        "SAM_CLI_TELEMETRY": "0",
         "WHEELHOUSE": str(WHEELHOUSE),
     }
-    command = [tool("sam", "sam"), "build", "--cached", "--build-dir", str(into), "--cache-dir", f"{FOLDER}/cache"]
-    result = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    target.mkdir()
+    command = ["make", "--silent", "-C", str(source), f"build-{name}"]
+    result = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     if result.returncode:
-        raise LocalError("\n".join(["sam build failed:", *(result.stdout + result.stderr).strip().splitlines()[-20:]]))
-
-
-def pack(folder: Path) -> None:
-    """Zip what was built for each function and layer."""
-    for name, resource in Build(folder).template["Resources"].items():
-        if resource["Type"] in CODE:
-            source = folder / resource["Properties"][CODE[resource["Type"]]]
-            shutil.make_archive(str(folder / name), "zip", source)
-            shutil.rmtree(source)
+        printed = (result.stdout + result.stderr).strip().splitlines()
+        raise LocalError("\n".join([f"can't build {name}:", *printed[-20:]]))
 
 
 def fingerprint() -> str:
-    """Hash of all that goes into a build."""
+    """Return a hash of everything that goes into a build."""
     digest = hashlib.sha256()
     for path in sorted(inputs()):
         digest.update(f"{path}\0{hashlib.sha256(path.read_bytes()).hexdigest()}\0".encode())
@@ -108,8 +141,8 @@ def fingerprint() -> str:
 
 
 def inputs() -> Iterator[Path]:
-    """The files that a build is made from: the project's, the wheels, SAM CLI, and this one."""
-    yield from (Path(__file__), WHEELHOUSE / ".made-from", TOOLS / "sam" / ".made-from")
+    """Return the files that a build is made from: the project's, the wheels, and this one."""
+    yield from (Path(__file__), WHEELHOUSE / ".made-from")
     for source in (ROOT / name for name in SOURCES):
         for path in [source, *source.rglob("*")]:
             if path.is_file() and "__pycache__" not in path.parts:
@@ -117,7 +150,7 @@ def inputs() -> Iterator[Path]:
 
 
 def prune() -> None:
-    """Remove all builds but the latest."""
+    """Remove all builds but the newest :data:`KEPT`."""
     builds = sorted(FOLDER.glob("build-*"), key=lambda path: path.stat().st_mtime, reverse=True)
     for old in builds[KEPT:]:
         shutil.rmtree(old, ignore_errors=True)
@@ -125,7 +158,7 @@ def prune() -> None:
 
 @contextmanager
 def only_one(path: Path) -> Iterator[None]:
-    """Wait until no other process is in here."""
+    """Hold a lock for the ``with`` block, and wait for the process that holds it."""
     with path.open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield

@@ -303,5 +303,5 @@ def test_a_port_is_taken_from_before_the_emulator_answers_there(monkeypatch: pyt
 
 def test_what_was_built_is_not_built_again(monkeypatch: pytest.MonkeyPatch) -> None:
     first = build()
-    monkeypatch.setattr(build_module, "sam_build", lambda _: pytest.fail("it was built again"))
+    monkeypatch.setattr(build_module, "assemble", lambda _: pytest.fail("it was built again"))
     assert build() == first

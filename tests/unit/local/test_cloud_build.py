@@ -1,4 +1,4 @@
-"""The local build: what makes it build again, and what it keeps. `sam build` itself runs in tests/e2e."""
+"""The local build: when it builds again, and which builds it keeps."""
 
 import os
 import zipfile
@@ -12,32 +12,32 @@ from local.errors import LocalError
 
 TEMPLATE = """
 Resources:
-  Worker: {Type: "AWS::Serverless::Function", Properties: {CodeUri: Worker}}
-  Shared: {Type: "AWS::Serverless::LayerVersion", Properties: {ContentUri: Shared}}
-  Queue: {Type: "AWS::SQS::Queue"}
+  Worker: {Type: "AWS::Serverless::Function", Properties: {CodeUri: functions/worker}}
+  Shared:
+    Type: AWS::Serverless::LayerVersion
+    Properties: {ContentUri: layers/shared}
+    Metadata: {BuildMethod: makefile}
+  Queue:
+    Type: AWS::SQS::Queue
+    Properties: {QueueName: !Sub "${Stage}-runs", RedrivePolicy: {deadLetterTargetArn: !GetAtt Dead.Arn.Value}}
+    Condition: IsProd
+Conditions:
+  IsProd: !Equals [!Ref Stage, 2026-11-20]
 """
+MAKEFILE = 'build-Shared:\n\t@cp code.py "$(ARTIFACTS_DIR)/code.py"\n'
 
 
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A project with one function and one layer, in which `sam build` writes what it would write."""
-
-    def sam_build(into: Path) -> None:
-        for name in ("Worker", "Shared"):
-            (into / name).mkdir(parents=True)
-            (into / name / "code.py").write_text((tmp_path / "functions" / "worker.py").read_text())
-        (into / "template.yaml").write_text(TEMPLATE)
-
-    (tmp_path / "functions").mkdir()
-    (tmp_path / "functions" / "worker.py").write_text("first")
+    """A project with one function and one layer."""
+    for folder in ("functions/worker", "layers/shared"):
+        (tmp_path / folder).mkdir(parents=True)
+        (tmp_path / folder / "code.py").write_text("first")
+    (tmp_path / "layers/shared/Makefile").write_text(MAKEFILE)
     (tmp_path / "template.yaml").write_text(TEMPLATE)
     (tmp_path / ".made-from").write_text("wheels")
     for name, value in {"ROOT": tmp_path, "FOLDER": tmp_path / "build", "WHEELHOUSE": tmp_path}.items():
         monkeypatch.setattr(module, name, value)
-    monkeypatch.setattr(module, "TOOLS", tmp_path)
-    (tmp_path / "sam").mkdir()
-    (tmp_path / "sam" / ".made-from").write_text("sam")
-    monkeypatch.setattr(module, "sam_build", sam_build)
     return tmp_path
 
 
@@ -49,43 +49,55 @@ def code(built: Build, name: str) -> str:
 def test_each_function_and_layer_becomes_a_zip(project: Path) -> None:
     built = build()
     assert set(built.zips) == {"Worker", "Shared"}
-    assert code(built, "Worker") == "first"
-    assert set(built.template["Resources"]) == {"Worker", "Shared", "Queue"}
+    assert (code(built, "Worker"), code(built, "Shared")) == ("first", "first")
     assert project in built.folder.parents
+
+
+def test_the_template_has_intrinsic_functions_in_their_long_form_and_dates_as_texts(project: Path) -> None:
+    template = build().template
+    assert template["Conditions"] == {"IsProd": {"Fn::Equals": [{"Ref": "Stage"}, "2026-11-20"]}}
+    assert template["Resources"]["Queue"]["Properties"] == {
+        "QueueName": {"Fn::Sub": "${Stage}-runs"},
+        "RedrivePolicy": {"deadLetterTargetArn": {"Fn::GetAtt": ["Dead", "Arn.Value"]}},
+    }
 
 
 def test_unchanged_sources_are_not_built_again(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first = build()
-    monkeypatch.setattr(module, "sam_build", pytest.fail)
+    monkeypatch.setattr(module, "assemble", pytest.fail)
     (project / "functions" / "__pycache__").mkdir()
     (project / "functions" / "__pycache__" / "worker.pyc").write_text("bytecode")
     assert build() == first
 
 
-@pytest.mark.parametrize("source", ["functions/worker.py", "functions/new.py", "template.yaml", ".made-from"])
+@pytest.mark.parametrize(
+    "source", ["functions/worker/code.py", "functions/worker/new.py", "layers/shared/code.py", ".made-from"]
+)
 def test_a_change_of_any_source_is_built(project: Path, source: str) -> None:
     first = build()
     (project / source).write_text("changed")
     assert build().folder != first.folder
 
 
-def test_only_the_latest_builds_are_kept(project: Path) -> None:
+def test_a_change_of_the_template_is_built(project: Path) -> None:
+    first = build()
+    (project / "template.yaml").write_text(TEMPLATE + "Description: changed")
+    assert build().folder != first.folder
+
+
+def test_only_the_newest_builds_are_kept(project: Path) -> None:
     folders = []
     for number in range(5):
-        (project / "functions" / "worker.py").write_text(str(number))
+        (project / "functions" / "worker" / "code.py").write_text(str(number))
         folders.append(build().folder)
         os.utime(folders[-1], (number, number))
-    (project / "functions" / "worker.py").write_text("last")
+    (project / "functions" / "worker" / "code.py").write_text("last")
     folders.append(build().folder)
     assert [folder for folder in folders if folder.exists()] == folders[-3:]
 
 
-def test_a_failed_build_is_told_and_leaves_no_build(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(into: Path) -> None:
-        into.mkdir()
-        raise LocalError("sam build failed:\nno such layer")
-
-    monkeypatch.setattr(module, "sam_build", fail)
-    with pytest.raises(LocalError, match="no such layer"):
+def test_a_failed_build_is_reported_and_leaves_no_build(project: Path) -> None:
+    (project / "layers" / "shared" / "code.py").unlink()
+    with pytest.raises(LocalError, match=r"(?s)can't build Shared:\n.*code\.py"):
         build()
     assert list((project / "build").glob("build-*")) == []

@@ -1,0 +1,41 @@
+"""The local build, compared with `sam build`, which builds what is deployed."""
+
+import os
+import subprocess
+import zipfile
+from pathlib import Path
+from typing import Any
+
+from local.cloud.build import Build, build
+from local.setup import ROOT, TOOLS, VENV, WHEELHOUSE
+
+
+def resources(built: Build) -> dict[str, Any]:
+    """The template's resources without the metadata that SAM CLI adds."""
+    found: dict[str, Any] = built.template["Resources"]
+    for resource in found.values():
+        resource.get("Metadata", {}).pop("SamResourceId", None)
+        if not resource.get("Metadata"):
+            resource.pop("Metadata", None)
+    return found
+
+
+def test_the_local_build_makes_the_same_files_and_the_same_template_as_sam_build(tmp_path: Path) -> None:
+    environment = os.environ | {
+        "LAYER_PLATFORM": "host",
+        "PYTHON": str(VENV / "bin" / "python"),
+        "SAM_CLI_TELEMETRY": "0",
+        "WHEELHOUSE": str(WHEELHOUSE),
+    }
+    command = [TOOLS / "sam" / "bin" / "sam", "build", "--build-dir", tmp_path]
+    subprocess.run(command, cwd=ROOT, env=environment, check=True, capture_output=True)
+    ours, theirs = build(), Build(tmp_path)
+    assert resources(ours) == resources(theirs)
+    assert {**ours.template, "Resources": {}} == {**theirs.template, "Resources": {}}
+    for name, path in ours.zips.items():
+        with zipfile.ZipFile(path) as zipped:
+            files = {each: zipped.read(each) for each in zipped.namelist() if not each.endswith("/")}
+        folder = tmp_path / name
+        assert files == {
+            str(each.relative_to(folder)): each.read_bytes() for each in folder.rglob("*") if each.is_file()
+        }
