@@ -53,7 +53,8 @@ def test_each_function_and_layer_becomes_a_zip(project: Path) -> None:
     assert project in built.folder.parents
 
 
-def test_the_template_has_intrinsic_functions_in_their_long_form_and_dates_as_texts(project: Path) -> None:
+@pytest.mark.usefixtures("project")
+def test_the_template_has_intrinsic_functions_in_their_long_form_and_dates_as_texts() -> None:
     template = build().template
     assert template["Conditions"] == {"IsProd": {"Fn::Equals": [{"Ref": "Stage"}, "2026-11-20"]}}
     assert template["Resources"]["Queue"]["Properties"] == {

@@ -38,7 +38,7 @@ def test_another_error_of_the_system_is_not_taken_for_a_full_disk() -> None:
 
 
 def test_set_up_reports_a_full_disk(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    monkeypatch.setattr(setup, "pending", no_space)
+    monkeypatch.setattr(setup, "pending", lambda _: no_space())
     assert setup.main([]) == 1
     assert "is full. Free about 1 GB" in capsys.readouterr().err
 

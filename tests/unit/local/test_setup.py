@@ -24,7 +24,8 @@ def environments(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, P
     return places
 
 
-def test_the_demo_needs_neither_sam_cli_nor_the_tools_of_developers(environments: dict[str, Path]) -> None:
+@pytest.mark.usefixtures("environments")
+def test_the_demo_needs_neither_sam_cli_nor_the_tools_of_developers() -> None:
     assert setup.pending(setup.DEMO) == ["local", "cloud", "runtime", "wheelhouse"]
 
 
