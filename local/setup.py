@@ -107,23 +107,29 @@ def make(parts: list[str], python: Path) -> None:
 
 
 def make_uv() -> None:
-    """Install uv, the program that makes the environments, into an environment of its own."""
+    """Install uv, the program that makes the environments, with this Python's pip or else with one of its own.
+
+    Raises:
+        SetupError: uv can't be installed.
+    """
     if is_current(UV, requirements("uv")):
         return
-    run(
-        sys.executable, "-m", "venv", "--clear", UV, why="make an environment (on Debian: apt-get install python3-venv)"
-    )
-    run(
-        UV / "bin" / "python",
+    shutil.rmtree(UV, ignore_errors=True)
+    install = [
         "-m",
         "pip",
         "install",
         "-q",
+        "--disable-pip-version-check",
         "--require-hashes",
         "-r",
         requirements("uv")[0],
-        why="install uv",
-    )
+    ]
+    if execute(sys.executable, *install, "--target", UV).returncode:
+        # There is no pip, or it is configured not to install here. To make an environment takes 5 s longer.
+        venv = ["-m", "venv", "--clear", UV]
+        run(sys.executable, *venv, why="make an environment (on Debian: apt-get install python3-venv)")
+        run(UV / "bin" / "python", *install, why="install uv")
     stamp(UV, requirements("uv"))
 
 
@@ -243,12 +249,17 @@ def run(*command: str | Path, why: str) -> None:
     Raises:
         SetupError: the exit code isn't 0; the message contains the last lines of the output.
     """
-    result = subprocess.run(
-        [str(part) for part in command], capture_output=True, text=True, check=False, env=clean_environment()
-    )
+    result = execute(*command)
     if result.returncode:
         printed = (result.stderr + result.stdout).strip().splitlines()
         raise SetupError("\n  ".join([f"can't {why}", *printed[-12:]]))
+
+
+def execute(*command: str | Path) -> subprocess.CompletedProcess[str]:
+    """Run a command and return its result."""
+    return subprocess.run(
+        [str(part) for part in command], capture_output=True, text=True, check=False, env=clean_environment()
+    )
 
 
 def say(line: str) -> None:
