@@ -1,4 +1,4 @@
-"""What an operator is told: when, and what to do then."""
+"""Tests of the alarms: when they go off, and that the documentation says what to do."""
 
 import re
 from typing import Any
@@ -22,33 +22,33 @@ HEADINGS = re.findall(r"^#+ .*$", (ROOT / PAGE).read_text(), re.MULTILINE)
 
 HOUR = 3600
 WHOP_TRIES_FOR = 71 * HOUR
-"""For so long Whop delivers again. Then it switches the webhook off."""
+"""How long Whop retries a delivery, in seconds. Then it turns the webhook off."""
 
 
 def watching(metric: str) -> list[Any]:
-    """Return what the alarms on a metric watch."""
+    """Return the values of the first dimension of all alarms on a metric."""
     return [alarm["Dimensions"][0]["Value"] for alarm in ALARMS.values() if alarm["MetricName"] == metric]
 
 
-def test_a_wrong_secret_is_told_while_whop_still_delivers_and_strangers_alone_tell_nothing() -> None:
+def test_a_wrong_secret_raises_an_alarm_while_whop_still_retries_and_unsigned_requests_alone_do_not() -> None:
     alarm = ALARMS["DeliveriesUnverifiedAlarm"]
 
-    # The least of values that are 0 for each delivery that was verified, and else 1.
+    # The minimum of 0 for each valid delivery and 1 for each invalid one.
     assert (alarm["MetricName"], alarm["Statistic"]) == ("DeliveriesUnverified", "Minimum")
     assert (alarm["ComparisonOperator"], alarm["Threshold"]) == ("GreaterThanThreshold", 0)
     assert (alarm["EvaluationPeriods"], alarm["TreatMissingData"]) == (1, "notBreaching")
-    # Long enough for a stack that few webhooks come to, and with time left to mend it.
+    # Long enough for a stack with few webhooks, and short enough to leave time to fix it.
     assert HOUR <= alarm["Period"] <= WHOP_TRIES_FOR / 10
 
 
 @pytest.mark.parametrize("name", ALARMS)
-def test_each_alarm_points_to_the_page_that_says_what_to_do_and_the_page_has_it_once(name: str) -> None:
+def test_each_alarm_names_the_page_with_instructions_and_the_page_has_one_section_for_it(name: str) -> None:
     assert ALARMS[name]["AlarmDescription"].endswith(f" See {PAGE}.")
     assert len(ALARMS[name]["AlarmDescription"]) <= 1024
     assert len([heading for heading in HEADINGS if f"`{name}`" in heading]) == 1
 
 
-def test_the_page_names_no_alarm_that_is_not_there() -> None:
+def test_the_page_names_no_unknown_alarm() -> None:
     assert set(re.findall(r"`(\w+Alarm)`", (ROOT / PAGE).read_text())) == ALARMS.keys()
 
 
@@ -73,21 +73,21 @@ def test_the_metrics_that_alarms_watch_are_counted_by_the_code() -> None:
         "AutomationsUnreadable",
     ],
 )
-def test_what_a_person_must_look_at_alarms_at_the_first_time(metric: str) -> None:
+def test_what_needs_a_person_raises_an_alarm_at_the_first_occurrence(metric: str) -> None:
     [alarm] = [alarm for alarm in ALARMS.values() if alarm["MetricName"] == metric]
     assert (alarm["Statistic"], alarm["ComparisonOperator"], alarm["Threshold"]) == ("Sum", "GreaterThanThreshold", 0)
     assert (alarm["EvaluationPeriods"], alarm["TreatMissingData"]) == (1, "notBreaching")
 
 
-def test_silence_of_the_sweep_is_reported_but_not_before_the_first_sweep() -> None:
+def test_missing_sweeps_are_reported_but_not_before_the_first_sweep() -> None:
     alarm = ALARMS["NoSweepsAlarm"]
     sweep = SCHEDULES["SweepRunsFunctionSweep"]
     assert alarm["Dimensions"] == [{"Name": "FunctionName", "Value": {"Ref": "SweepRunsFunction"}}]
     assert (alarm["MetricName"], alarm["Statistic"]) == ("Invocations", "Sum")
-    # A new alarm begins as INSUFFICIENT_DATA, and reports changes only. With "breaching" each first deploy is an alarm.
+    # A new alarm begins as INSUFFICIENT_DATA and reports only changes. With "breaching", each first deploy raises it.
     assert alarm["TreatMissingData"] == "missing"
     assert alarm["InsufficientDataActions"] == alarm["AlarmActions"]
-    # One that comes late, or one that Scheduler has to repeat, wakes nobody.
+    # A sweep that is late, or that Scheduler retries, does not raise it.
     assert sweep["ScheduleExpression"] == "rate(5 minutes)"
     assert alarm["Period"] * alarm["EvaluationPeriods"] >= 3 * 300
 
@@ -131,7 +131,7 @@ def test_dropped_events_of_each_asynchronously_invoked_function_are_watched(name
     assert watching("AsyncEventsDropped").count({"Ref": name}) == 1
 
 
-def test_the_oldest_message_of_each_queue_of_runs_is_watched_and_may_be_as_old_as_a_wait() -> None:
+def test_the_age_of_each_run_queue_is_watched_and_may_be_as_long_as_the_longest_wait() -> None:
     queues = [{"Fn::GetAtt": [queue, "QueueName"]} for queue in ("RunQueue", "SlowRunQueue")]
     assert watching("ApproximateAgeOfOldestMessage") == queues
     for name in ("RunQueueAgeAlarm", "SlowRunQueueAgeAlarm"):
@@ -152,11 +152,11 @@ def test_throttles_of_each_table_and_of_each_index_are_watched(kind: str) -> Non
     assert sorted(watched, key=str) == sorted(expected, key=str)
 
 
-def test_errors_that_api_gateway_answers_itself_are_watched() -> None:
+def test_errors_of_api_gateway_are_watched() -> None:
     assert watching("5xx") == [{"Ref": "HttpApi"}]
 
 
-def test_a_sweep_that_needs_nearly_all_of_its_time_is_watched() -> None:
+def test_a_sweep_that_uses_nearly_all_of_its_time_is_watched() -> None:
     alarm, timeout = ALARMS["SlowSweepsAlarm"], FUNCTIONS["SweepRunsFunction"]["Timeout"]
     assert watching("Duration") == [{"Ref": "SweepRunsFunction"}]
     assert 0.75 * timeout * 1000 < alarm["Threshold"] < timeout * 1000

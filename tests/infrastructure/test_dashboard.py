@@ -1,4 +1,4 @@
-"""What the dashboard shows: metrics that exist."""
+"""Tests of the dashboard: it shows metrics that exist."""
 
 import json
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ def widgets() -> Iterator[dict[str, Any]]:
 
 
 def metrics_of(widget: dict[str, Any]) -> Iterator[list[str]]:
-    """Return the metrics of a widget, with CloudWatch's "as above" written out."""
+    """Yield the metrics of a widget, with CloudWatch's shorthand for "as above" replaced."""
     above: list[str] = []
     for metric in widget["metrics"]:
         parts = [part for part in metric if isinstance(part, str)]
@@ -28,7 +28,7 @@ def metrics_of(widget: dict[str, Any]) -> Iterator[list[str]]:
 
 
 @pytest.mark.parametrize("widget", list(widgets()), ids=lambda widget: widget["title"])
-def test_the_dashboard_shows_metrics_with_the_dimension_that_their_namespace_has(widget: dict[str, Any]) -> None:
+def test_the_dashboard_uses_the_dimension_of_each_metric_s_namespace(widget: dict[str, Any]) -> None:
     for namespace, metric, dimension, value in metrics_of(widget):
         assert dimension == METRIC_DIMENSIONS[namespace]
         assert namespace != "aichats" or f'"{metric}"' in CODE

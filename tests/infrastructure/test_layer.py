@@ -1,4 +1,4 @@
-"""The layer as it is shipped: built by its own makefile, offline, from the wheels that set-up fetched."""
+"""Tests of the layer as it is deployed: built by its makefile, offline, from the wheels that set-up downloaded."""
 
 import hashlib
 import importlib.util
@@ -26,8 +26,8 @@ def build(into: Path, platform: str) -> Path:
         "PIP_NO_INDEX": "1",
     }
     command = ["make", "--silent", "-C", str(ROOT / "layers" / "shared"), "build-SharedLayer"]
-    made = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-    assert made.returncode == 0, made.stderr
+    result = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr
     return into
 
 
@@ -48,7 +48,7 @@ def digest(folder: Path) -> dict[str, str]:
     return {str(file.relative_to(folder)): hashlib.sha256(file.read_bytes()).hexdigest() for file in files}
 
 
-def test_each_module_comes_with_bytecode_that_python_takes_without_a_look_at_the_source(layer: Path) -> None:
+def test_each_module_has_bytecode_that_python_uses_without_checking_the_source(layer: Path) -> None:
     modules = list((layer / "python").rglob("*.py"))
 
     assert len(modules) > 200
@@ -60,7 +60,7 @@ def test_each_module_comes_with_bytecode_that_python_takes_without_a_look_at_the
         assert header[8:16] == importlib.util.source_hash(module.read_bytes())
 
 
-def test_bytecode_names_the_place_where_lambda_mounts_the_layer(layer: Path) -> None:
+def test_bytecode_contains_the_path_where_lambda_mounts_the_layer(layer: Path) -> None:
     import marshal
 
     compiled = importlib.util.cache_from_source(str(layer / "python" / "aichats" / "errors.py"))
@@ -68,11 +68,11 @@ def test_bytecode_names_the_place_where_lambda_mounts_the_layer(layer: Path) -> 
     assert marshal.loads(Path(compiled).read_bytes()[16:]).co_filename == "/opt/python/aichats/errors.py"
 
 
-def test_zipped_it_stays_below_six_megabytes(layer: Path, tmp_path: Path) -> None:
+def test_the_zipped_layer_is_smaller_than_six_megabytes(layer: Path, tmp_path: Path) -> None:
     assert zipped(layer, tmp_path / "layer.zip").stat().st_size < MAX_ZIPPED_BYTES
 
 
-def test_it_holds_nothing_that_lambda_does_not_need(layer: Path) -> None:
+def test_the_layer_contains_nothing_that_lambda_does_not_need(layer: Path) -> None:
     packages = {entry.name for entry in (layer / "python").iterdir()}
 
     assert "aichats" in packages
@@ -81,7 +81,7 @@ def test_it_holds_nothing_that_lambda_does_not_need(layer: Path) -> None:
     assert list(layer.rglob("*.egg-info")) == []
 
 
-def test_its_binaries_are_made_for_lambda_whatever_machine_built_it(layer: Path) -> None:
+def test_the_binaries_are_for_lambda_on_every_build_machine(layer: Path) -> None:
     binaries = [file.name for file in layer.rglob("*.so")]
 
     assert binaries
@@ -112,8 +112,8 @@ def test_every_module_of_the_package_imports_from_the_layer_alone(tmp_path: Path
     assert (done.returncode, done.stderr) == (0, "")
 
 
-def test_what_performs_runs_imports_nothing_of_automations_until_an_event_waits_for_it() -> None:
+def test_performing_runs_imports_automations_only_for_an_event() -> None:
     code = "import sys, aichats.bootstrap, aichats.runs.messages; print(*sorted(sys.modules))"
-    made = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 
-    assert [name for name in made.stdout.split() if name.startswith("aichats.automations")] == []
+    assert [name for name in result.stdout.split() if name.startswith("aichats.automations")] == []

@@ -1,4 +1,4 @@
-"""What each function may do, and is told for it: its own tables, the stack's own schedules, and nothing else."""
+"""Tests of permissions and variables: each function gets what it needs for its own work, and nothing else."""
 
 import json
 from typing import Any
@@ -17,11 +17,11 @@ FUNCTIONS: dict[str, dict[str, Any]] = {
 }
 
 REASONS_FOR_STAR = {
-    "scheduler:ListSchedules": "IAM knows no resource for it; the sweep names its group in the request",
-    "xray:PutTraceSegments": "X-Ray has no resource for it; Lambda writes its traces in the name of the function",
-    "xray:PutTelemetryRecords": "likewise",
+    "scheduler:ListSchedules": "IAM has no resource for it; the sweep names its group in the request",
+    "xray:PutTraceSegments": "IAM has no resource for it; Lambda writes the traces with the function's role",
+    "xray:PutTelemetryRecords": "the same",
 }
-"""Action without resource-level permissions: why a function needs it."""
+"""Reason for each action that IAM cannot limit to a resource."""
 
 READ, WRITTEN, DELETED = {"dynamodb:GetItem"}, {"dynamodb:PutItem", "dynamodb:UpdateItem"}, {"dynamodb:DeleteItem"}
 QUERIED, SCANNED, LISTED = {"dynamodb:Query"}, {"dynamodb:Scan"}, {"dynamodb:BatchGetItem"}
@@ -47,14 +47,14 @@ ON_TABLES = {
         "AutomationsTable": {"dynamodb:BatchGetItem"},
     },
 }
-"""What each function may do with the tables."""
+"""Allowed actions of each function by table or index."""
 
 SCHEDULES = "arn:${AWS::Partition}:scheduler:${AWS::Region}:${AWS::AccountId}:schedule"
 OF_AUTOMATIONS = f"{SCHEDULES}/${{AWS::StackName}}/${{AWS::StackName}}-automation-*"
 """The stack's own schedules are in the same group, with other names."""
 SCHEDULE = "AWS::Scheduler::Schedule"
-KEEPERS = ["HttpApiFunction", "SweepRunsFunction"]
-"""Functions that make schedules."""
+SCHEDULE_WRITERS = ["HttpApiFunction", "SweepRunsFunction"]
+"""Functions that create and change schedules."""
 
 
 def statements() -> list[dict[str, Any]]:
@@ -67,16 +67,16 @@ def role_of(function: str) -> dict[str, Any]:
 
 
 def granted(function: str, service: str) -> dict[str, set[str]]:
-    """What a function may do with a service: actions by resource, which is a logical id where it is the whole thing."""
-    found: dict[str, set[str]] = {}
+    """Return the allowed actions of a function on a service, by the resource's logical id or its ``Sub`` text."""
+    allowed: dict[str, set[str]] = {}
     for statement in [
-        each for policy in role_of(function)["Policies"] for each in policy["PolicyDocument"]["Statement"]
+        part for policy in role_of(function)["Policies"] for part in policy["PolicyDocument"]["Statement"]
     ]:
         actions = {action for action in as_list(statement["Action"]) if action.startswith(f"{service}:")}
         for resource in as_list(statement["Resource"]) if actions else ():
             text = resource if isinstance(resource, str) else resource.get("Fn::Sub") or resource["Fn::GetAtt"][0]
-            found.setdefault(text, set()).update(actions)
-    return found
+            allowed.setdefault(text, set()).update(actions)
+    return allowed
 
 
 def as_list(value: Any) -> list[Any]:
@@ -84,7 +84,7 @@ def as_list(value: Any) -> list[Any]:
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
-def test_each_function_has_a_role_of_its_own_without_policies_of_aws(name: str) -> None:
+def test_each_function_has_its_own_role_without_managed_policies(name: str) -> None:
     assert "Policies" not in FUNCTIONS[name]
     assert [function["Role"] for function in FUNCTIONS.values()].count(FUNCTIONS[name]["Role"]) == 1
     assert "ManagedPolicyArns" not in role_of(name)
@@ -95,35 +95,35 @@ def test_each_function_has_a_role_of_its_own_without_policies_of_aws(name: str) 
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
-def test_each_function_writes_to_its_own_log_group_and_cannot_make_one(name: str) -> None:
+def test_each_function_writes_to_its_own_log_group_and_cannot_create_one(name: str) -> None:
     group = FUNCTIONS[name]["LoggingConfig"]["LogGroup"]["Ref"]
     assert granted(name, "logs") == {group: {"logs:CreateLogStream", "logs:PutLogEvents"}}
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
-def test_each_function_sends_to_and_takes_from_just_its_queues(name: str) -> None:
-    taken, sent = {"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"}, {"sqs:SendMessage"}
-    expected = {} if name == "PerformSlowRunsFunction" else {"RunQueue": sent, "SlowRunQueue": sent}
+def test_each_function_sends_to_and_receives_from_only_its_queues(name: str) -> None:
+    receive, send = {"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"}, {"sqs:SendMessage"}
+    expected = {} if name == "PerformSlowRunsFunction" else {"RunQueue": send, "SlowRunQueue": send}
     expected |= {
-        "RunScheduleFunction": {"RunScheduleFailures": sent},
-        "SweepRunsFunction": {"SweepRunsFailures": sent},
-        "PerformRunsFunction": {"RunQueue": sent | taken, "RunDeadLetters": sent},
-        "PerformSlowRunsFunction": {"SlowRunQueue": sent | taken, "RunDeadLetters": sent},
+        "RunScheduleFunction": {"RunScheduleFailures": send},
+        "SweepRunsFunction": {"SweepRunsFailures": send},
+        "PerformRunsFunction": {"RunQueue": send | receive, "RunDeadLetters": send},
+        "PerformSlowRunsFunction": {"SlowRunQueue": send | receive, "RunDeadLetters": send},
     }.get(name, {})
     assert granted(name, "sqs") == expected
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
-def test_each_function_reads_and_writes_just_its_tables(name: str) -> None:
+def test_each_function_reads_and_writes_only_its_tables(name: str) -> None:
     assert granted(name, "dynamodb") == ON_TABLES[name]
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
-def test_only_what_keeps_schedules_may_change_them_and_only_the_stack_s_own(name: str) -> None:
+def test_only_functions_that_keep_schedules_may_change_them_and_only_those_of_the_stack(name: str) -> None:
     changes = {f"scheduler:{verb}Schedule" for verb in ("Create", "Get", "Update", "Delete")}
     listed = {"*": {"scheduler:ListSchedules"}} if name == "SweepRunsFunction" else {}
 
-    expected = {OF_AUTOMATIONS: changes} | listed if name in KEEPERS else {}
+    expected = {OF_AUTOMATIONS: changes} | listed if name in SCHEDULE_WRITERS else {}
     assert granted(name, "scheduler") == expected
     assert RESOURCES["ScheduleGroup"]["Properties"]["Name"] == {"Ref": "AWS::StackName"}
     own = [part["Properties"]["Name"]["Fn::Sub"] for part in RESOURCES.values() if part["Type"] == SCHEDULE]
@@ -132,20 +132,20 @@ def test_only_what_keeps_schedules_may_change_them_and_only_the_stack_s_own(name
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
-def test_a_role_is_passed_to_scheduler_alone_and_only_by_what_makes_schedules(name: str) -> None:
-    assert granted(name, "iam") == ({"SchedulerRole": {"iam:PassRole"}} if name in KEEPERS else {})
+def test_a_role_is_passed_only_to_scheduler_and_only_by_functions_that_create_schedules(name: str) -> None:
+    assert granted(name, "iam") == ({"SchedulerRole": {"iam:PassRole"}} if name in SCHEDULE_WRITERS else {})
 
     passing = [statement for statement in statements() if "iam:PassRole" in as_list(statement["Action"])]
     only = {"StringEquals": {"iam:PassedToService": "scheduler.amazonaws.com"}}
-    assert [statement["Condition"] for statement in passing] == [only] * len(KEEPERS)
+    assert [statement["Condition"] for statement in passing] == [only] * len(SCHEDULE_WRITERS)
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
-def test_each_function_is_told_what_its_permissions_are_for(name: str) -> None:
+def test_each_function_gets_only_the_variables_that_match_its_permissions(name: str) -> None:
     variables = FUNCTIONS[name].get("Environment", {}).get("Variables", {})
 
     schedules = {"SCHEDULE_GROUP", "RUN_SCHEDULE_ARN", "SCHEDULER_ROLE_ARN", "SCHEDULE_DEAD_LETTERS_ARN"}
-    assert variables.keys() & schedules == (schedules if name in KEEPERS else set())
+    assert variables.keys() & schedules == (schedules if name in SCHEDULE_WRITERS else set())
     assert ("WEBHOOK_SECRET" in variables) is (name == "ReceiveWebhookFunction")
     assert ("CALLERS_SECRET" in variables) is (name == "HttpApiFunction")
     assert ("MISSED_GRACE_SECONDS" in variables) is (name == "SweepRunsFunction")
@@ -153,7 +153,7 @@ def test_each_function_is_told_what_its_permissions_are_for(name: str) -> None:
 
 @pytest.mark.parametrize("name", FUNCTIONS)
 @pytest.mark.parametrize("provider", ["whop", "kodey"])
-def test_only_what_may_read_a_provider_s_secret_is_told_its_name(name: str, provider: str) -> None:
+def test_only_functions_that_may_read_a_provider_s_secret_get_its_name(name: str, provider: str) -> None:
     variables = TEMPLATE["Globals"]["Function"]["Environment"]["Variables"] | (
         FUNCTIONS[name].get("Environment", {}).get("Variables", {})
     )
@@ -163,10 +163,10 @@ def test_only_what_may_read_a_provider_s_secret_is_told_its_name(name: str, prov
 
 
 def test_every_variable_is_a_setting() -> None:
-    told = {key for path, node in walk(TEMPLATE) if path[-1:] == ("Variables",) for key in node}
+    variables = {key for path, node in walk(TEMPLATE) if path[-1:] == ("Variables",) for key in node}
 
-    of_libraries = {key for key in told if key.startswith(("POWERTOOLS_", "AWS_"))}
-    assert told - of_libraries <= {name.upper() for name in Settings.model_fields}
+    of_libraries = {key for key in variables if key.startswith(("POWERTOOLS_", "AWS_"))}
+    assert variables - of_libraries <= {name.upper() for name in Settings.model_fields}
 
 
 def test_every_star_has_a_reason_and_every_reason_a_star() -> None:
@@ -194,11 +194,11 @@ def test_the_scheduler_s_role_cannot_be_used_by_others() -> None:
     ]
 
 
-def test_secrets_are_made_empty_and_read_only_by_the_functions_that_need_them() -> None:
+def test_secrets_begin_empty_and_are_read_only_by_the_functions_that_need_them() -> None:
     secrets = [resource for resource in RESOURCES.values() if resource["Type"] == "AWS::SecretsManager::Secret"]
     assert {secret["Properties"]["SecretString"] for secret in secrets} == {"{}"}
     assert {name: set(granted(name, "secretsmanager")) for name in FUNCTIONS} == {
-        # How fast a fan-out may be depends on the kind of Kodey's key.
+        # The speed of a fan-out depends on the kind of Kodey's key.
         "RunScheduleFunction": {"WhopSecret", "KodeySecret"},
         "PerformRunsFunction": {"WhopSecret", "KodeySecret"},
         "PerformSlowRunsFunction": {"KodeySecret"},
@@ -208,7 +208,7 @@ def test_secrets_are_made_empty_and_read_only_by_the_functions_that_need_them() 
     }
 
 
-def test_no_secret_stands_in_the_environment() -> None:
+def test_no_variable_contains_a_secret() -> None:
     variables = [
         (key, value) for path, node in walk(TEMPLATE) if path[-1:] == ("Variables",) for key, value in node.items()
     ]

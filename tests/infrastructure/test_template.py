@@ -1,4 +1,4 @@
-"""What template.yaml promises: nothing unwatched, nothing kept for ever, nothing allowed without a reason."""
+"""Tests of template.yaml: everything is watched, no data is kept forever, each permission has a reason."""
 
 import json
 import re
@@ -17,6 +17,7 @@ from aichats.automations.table import WEBHOOK_ATTRIBUTE, WEBHOOK_INDEX
 from aichats.invocation import MARGIN_SECONDS
 from aichats.runs.messages import RESERVED
 from aichats.settings import Settings
+from local.deploy import ASKED
 from local.deployed import OUTPUTS
 from tests.support.template import ROOT, load_template, walk
 
@@ -39,12 +40,12 @@ CONSUMED = {
     for event in function["Properties"].get("Events", {})
     if function["Properties"]["Events"][event]["Type"] == "SQS"
 }
-"""Functions that take messages of a queue, with how."""
+"""Functions that receive messages of a queue, with the properties of the event source."""
 DEAD_LETTERS = [name for name in QUEUES if name not in {event["Queue"]["Fn::GetAtt"][0] for event in CONSUMED.values()}]
 
 
 def deployed_parts() -> Iterator[tuple[str, Any]]:
-    """What CloudFormation orders: SAM makes resources of their own out of a function's events."""
+    """Yield the resources that CloudFormation orders. SAM creates separate resources for the events of a function."""
     for name, resource in RESOURCES.items():
         properties = dict(resource.get("Properties", {}))
         for event, body in properties.pop("Events", {}).items():
@@ -75,7 +76,7 @@ def test_each_function_logs_to_a_group_of_its_own(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", of_type("AWS::Logs::LogGroup"))
-def test_no_log_is_kept_for_ever(name: str) -> None:
+def test_no_log_is_kept_forever(name: str) -> None:
     assert "RetentionInDays" in RESOURCES[name]["Properties"]
 
 
@@ -102,15 +103,15 @@ def test_no_schedule_fires_before_its_role_may_invoke_the_function(name: str) ->
     assert SCHEDULES[name]["Properties"]["Target"]["Arn"] in allowed
 
 
-def test_the_first_sweep_is_tried_again_while_permissions_spread() -> None:
+def test_the_first_sweep_is_retried_while_permissions_spread() -> None:
     config = FUNCTIONS["SweepRunsFunction"]["Properties"]["EventInvokeConfig"]
     assert config["MaximumRetryAttempts"] == 1
-    # The next sweep comes then.
+    # By then, the next sweep has come.
     assert config["MaximumEventAgeInSeconds"] == 300
 
 
 @pytest.mark.parametrize("name", DEAD_LETTERS)
-def test_each_dead_letter_queue_is_encrypted_keeps_fourteen_days_and_is_watched(name: str) -> None:
+def test_each_dead_letter_queue_is_encrypted_and_watched_and_keeps_messages_for_fourteen_days(name: str) -> None:
     properties = RESOURCES[name]["Properties"]
     watched = [
         dimension["Value"]["Fn::GetAtt"][0]
@@ -125,30 +126,30 @@ def test_each_dead_letter_queue_is_encrypted_keeps_fourteen_days_and_is_watched(
 
 
 @pytest.mark.parametrize("name", CONSUMED)
-def test_each_queue_that_a_function_takes_messages_from_leaves_it_time_and_ends_in_dead_letters(name: str) -> None:
+def test_each_queue_of_runs_gives_its_function_time_and_has_a_dead_letter_queue(name: str) -> None:
     queue = RESOURCES[CONSUMED[name]["Queue"]["Fn::GetAtt"][0]]["Properties"]
 
     assert queue["VisibilityTimeout"] >= 6 * FUNCTIONS[name]["Properties"]["Timeout"]
     assert queue["RedrivePolicy"]["deadLetterTargetArn"]["Fn::GetAtt"][0] in DEAD_LETTERS
-    # Polls that Lambda throttled count too.
+    # Throttled polls count too.
     assert queue["RedrivePolicy"]["maxReceiveCount"] == 10
     assert queue["MessageRetentionPeriod"] == 14 * 24 * 3600
     assert queue["SqsManagedSseEnabled"] is True
 
 
 @pytest.mark.parametrize("name", CONSUMED)
-def test_each_batch_fails_in_parts_and_is_bounded(name: str) -> None:
+def test_each_batch_can_fail_in_part_and_is_limited(name: str) -> None:
     assert CONSUMED[name]["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
     parameter = {"PerformRunsFunction": "MaxConcurrency", "PerformSlowRunsFunction": "MaxSlowConcurrency"}[name]
     assert CONSUMED[name]["ScalingConfig"] == {"MaximumConcurrency": {"Ref": parameter}}
     assert CONSUMED[name]["BatchSize"] == 10
 
 
-def test_both_queues_leave_places_to_the_api_in_a_new_account() -> None:
-    places = 10
-    taken = [TEMPLATE["Parameters"][name]["Default"] for name in ("MaxConcurrency", "MaxSlowConcurrency")]
-    assert taken == [2, 2]
-    assert sum(taken) <= places / 2
+def test_both_queues_leave_half_of_a_new_account_s_concurrency_to_the_api() -> None:
+    concurrency = 10
+    used = [TEMPLATE["Parameters"][name]["Default"] for name in ("MaxConcurrency", "MaxSlowConcurrency")]
+    assert used == [2, 2]
+    assert sum(used) <= concurrency / 2
 
 
 @pytest.mark.parametrize("name", CONSUMED)
@@ -172,12 +173,12 @@ def test_each_table_can_be_restored_and_is_not_deleted_in_prod(name: str) -> Non
 
 
 @pytest.mark.parametrize("name", [*of_type("AWS::DynamoDB::Table"), *of_type("AWS::SecretsManager::Secret")])
-def test_what_cannot_be_made_again_outlives_the_stack_but_not_a_first_deploy_that_failed(name: str) -> None:
-    kept = RESOURCES[name]
-    assert (kept["DeletionPolicy"], kept["UpdateReplacePolicy"]) == ("RetainExceptOnCreate", "Retain")
+def test_tables_and_secrets_outlive_the_stack_but_not_a_failed_first_deploy(name: str) -> None:
+    resource = RESOURCES[name]
+    assert (resource["DeletionPolicy"], resource["UpdateReplacePolicy"]) == ("RetainExceptOnCreate", "Retain")
 
 
-def test_what_nobody_reads_is_not_paid_for() -> None:
+def test_no_metrics_and_no_keys_cost_money_without_a_reader() -> None:
     settings = [node for path, node in walk(RESOURCES) if path[-1:] == ("DetailedMetricsEnabled",)]
     keys = [node for path, node in walk(RESOURCES) if path[-1:] in {("SSESpecification",), ("KmsMasterKeyId",)}]
     assert (settings, keys) == ([], [])
@@ -192,17 +193,17 @@ def test_webhooks_have_a_limit_of_their_own_below_that_of_the_other_routes() -> 
         assert 0 < api["RouteSettings"][route][limit] < api["DefaultRouteSettings"][limit]
 
 
-def test_the_access_log_is_where_it_does_not_use_up_the_account_s_resource_policy() -> None:
+def test_the_access_log_does_not_use_up_the_account_s_resource_policy() -> None:
     assert RESOURCES["AccessLogs"]["Properties"]["LogGroupName"]["Fn::Sub"].startswith("/aws/vendedlogs/")
 
 
-def test_an_automation_is_done_when_no_event_of_it_can_come_any_more() -> None:
+def test_an_automation_is_done_only_after_its_last_possible_event() -> None:
     function = FUNCTIONS["RunScheduleFunction"]["Properties"]["EventInvokeConfig"]["MaximumEventAgeInSeconds"]
 
     assert MAX_EVENT_AGE + timedelta(seconds=function) <= DONE_AFTER
 
 
-def test_the_automations_table_has_the_index_of_those_that_listen() -> None:
+def test_the_automations_table_has_an_index_of_the_event_types() -> None:
     properties = RESOURCES["AutomationsTable"]["Properties"]
 
     assert properties["KeySchema"] == [{"AttributeName": "name", "KeyType": "HASH"}]
@@ -211,14 +212,14 @@ def test_the_automations_table_has_the_index_of_those_that_listen() -> None:
     assert index["Projection"] == {"ProjectionType": "ALL"}
 
 
-def test_the_parameter_for_missed_slots_says_what_the_setting_says() -> None:
+def test_the_parameter_for_missed_slots_agrees_with_the_setting() -> None:
     parameter, setting = TEMPLATE["Parameters"]["MissedGraceSeconds"], Settings.model_fields["missed_grace_seconds"]
 
     assert parameter["Default"] == setting.default
     assert setting.metadata == [Ge(parameter["MinValue"]), Le(parameter["MaxValue"])]
 
 
-def test_the_http_function_answers_whatever_no_other_function_takes_the_root_too() -> None:
+def test_the_http_function_answers_all_other_paths_including_the_root() -> None:
     events = [event["Properties"] for event in FUNCTIONS["HttpApiFunction"]["Properties"]["Events"].values()]
 
     assert [(event["Method"], event["Path"]) for event in events] == [("ANY", "/{proxy+}"), ("ANY", "/")]
@@ -236,32 +237,37 @@ def test_whop_s_webhook_has_a_route_and_a_function_of_its_own_that_answers_in_ti
     )
     assert event["Properties"]["ApiId"] == {"Ref": "HttpApi"}
     assert ANSWER_SECONDS < 5 < function["Timeout"] <= FUNCTIONS["HttpApiFunction"]["Properties"]["Timeout"]
-    # A whole CPU: what expressions may take is measured on one.
+    # A whole CPU, because the time limit of expressions is measured on one.
     assert function["MemorySize"] >= 1769
     assert TEMPLATE["Outputs"]["WebhookUrl"]["Value"]["Fn::Sub"].endswith(event["Properties"]["Path"])
 
 
-def test_each_secret_that_a_person_fills_has_an_output_that_names_it() -> None:
+def test_each_secret_has_an_output_with_its_name() -> None:
     named = {short: TEMPLATE["Outputs"][output]["Value"] for short, output in OUTPUTS.items()}
-    made = [secret["Properties"]["Name"] for secret in of_type("AWS::SecretsManager::Secret").values()]
+    names = [secret["Properties"]["Name"] for secret in of_type("AWS::SecretsManager::Secret").values()]
 
     assert named == {short: {"Fn::Sub": f"aichats/${{Stage}}/{short}"} for short in OUTPUTS}
-    assert sorted(map(str, made)) == sorted(map(str, named.values()))
+    assert sorted(map(str, names)) == sorted(map(str, named.values()))
 
 
-def test_each_function_has_an_output_of_its_own_name() -> None:
+def test_each_function_has_an_output_of_the_same_name() -> None:
     named = {name: output["Value"] for name, output in TEMPLATE["Outputs"].items() if name.endswith("Function")}
 
     assert named == {name: {"Ref": name} for name in of_type("AWS::Serverless::Function")}
 
 
 @pytest.mark.parametrize("name", ["WhopBaseUrl", "KodeyBaseUrl"])
-def test_a_provider_is_called_over_https_but_on_this_machine(name: str) -> None:
+def test_a_provider_is_called_over_https_except_on_this_machine(name: str) -> None:
     pattern = re.compile(TEMPLATE["Parameters"][name]["AllowedPattern"])
-    taken = ["https://api.whop.com/api/v1", "http://127.0.0.1:8001/api/v1", "http://localhost:1", "http://[::1]:8001"]
-    wrong = ["http://api.whop.com/api/v1", "http://127.0.0.1.evil.example", "http://localhost.evil.example", "ftp://x"]
-    assert [url for url in taken if not pattern.fullmatch(url)] == []
-    assert [url for url in wrong if pattern.fullmatch(url)] == []
+    valid = ["https://api.whop.com/api/v1", "http://127.0.0.1:8001/api/v1", "http://localhost:1", "http://[::1]:8001"]
+    invalid = [
+        "http://api.whop.com/api/v1",
+        "http://127.0.0.1.evil.example",
+        "http://localhost.evil.example",
+        "ftp://x",
+    ]
+    assert [url for url in valid if not pattern.fullmatch(url)] == []
+    assert [url for url in invalid if pattern.fullmatch(url)] == []
 
 
 def test_no_resource_depends_on_itself_in_a_circle() -> None:
@@ -276,19 +282,46 @@ def test_each_parameter_is_used() -> None:
     assert TEMPLATE["Parameters"].keys() - used == set()
 
 
+def test_console_and_guided_deploy_ask_for_the_parameters_in_the_same_order() -> None:
+    interface = TEMPLATE["Metadata"]["AWS::CloudFormation::Interface"]
+    grouped = [name for group in interface["ParameterGroups"] for name in group["Parameters"]]
+
+    # `sam deploy --guided` asks in the order of the template.
+    assert grouped == list(TEMPLATE["Parameters"])
+    assert interface["ParameterLabels"].keys() == TEMPLATE["Parameters"].keys()
+    # `make deploy` asks for some of them.
+    assert [name for name in grouped if name in ASKED] == list(ASKED)
+
+
+@pytest.mark.parametrize("part", ["Parameters", "Outputs"])
+def test_each_parameter_and_each_output_has_a_description(part: str) -> None:
+    assert [name for name, body in TEMPLATE[part].items() if not body.get("Description")] == []
+
+
+def test_each_pattern_comes_with_words_that_say_what_is_allowed() -> None:
+    with_pattern = [body for body in TEMPLATE["Parameters"].values() if "AllowedPattern" in body]
+    assert [body for body in with_pattern if "ConstraintDescription" not in body] == []
+
+
+def test_no_resource_is_an_alias_of_another_one() -> None:
+    # SAM CLI writes into a resource that it builds: two functions that are the same object would get the same code.
+    assert len({id(resource) for resource in RESOURCES.values()}) == len(RESOURCES)
+    assert len({id(function["Properties"]) for function in FUNCTIONS.values()}) == len(FUNCTIONS)
+
+
 def test_the_timeouts_fit_into_each_other() -> None:
     assert FUNCTIONS["HttpApiFunction"]["Properties"]["Timeout"] < 30
     assert FUNCTIONS["RunScheduleFunction"]["Properties"]["Timeout"] <= 900
-    # A run claims for as long as its function may live: a call to the provider and its settling must fit.
+    # A run is claimed until the function times out. A call to the provider and its settle time must fit.
     assert (
         FUNCTIONS["PerformRunsFunction"]["Properties"]["Timeout"]
         >= 3 * Settings.model_fields["whop_timeout_seconds"].default
     )
-    # A batch may have an event to render, which is begun only while there is time for both.
+    # A batch may contain an event to render. Rendering starts only if there is time for it and for the runs.
     assert FUNCTIONS["PerformRunsFunction"]["Properties"]["Timeout"] - MARGIN_SECONDS > RESERVED
 
 
-def test_slow_runs_have_the_same_code_and_a_queue_of_their_own() -> None:
+def test_slow_runs_have_the_same_code_and_another_queue() -> None:
     fast, slow = (FUNCTIONS[name]["Properties"] for name in ("PerformRunsFunction", "PerformSlowRunsFunction"))
 
     assert fast["CodeUri"] == slow["CodeUri"] == "functions/perform_runs/"
@@ -307,7 +340,7 @@ def test_a_slow_run_fits_into_its_function() -> None:
 
 
 @pytest.mark.parametrize(("target", "expected"), [('"biz_A"', ["biz_A"]), ("null", [None])])
-def test_the_schedule_s_input_is_the_event_that_the_function_takes(target: str, expected: list[str | None]) -> None:
+def test_the_schedule_s_input_is_an_event_of_the_function(target: str, expected: list[str | None]) -> None:
     text, variables = RESOURCES["RunScheduleFunctionSchedule"]["Properties"]["Target"]["Input"]["Fn::Sub"]
     filled = text.replace("${Target}", target).replace("${Message}", "Hello?")
 
@@ -319,18 +352,18 @@ def test_the_schedule_s_input_is_the_event_that_the_function_takes(target: str, 
 
 
 def _references(node: Any) -> set[str]:
-    """Names that Ref, GetAtt and Sub mention below a node."""
-    found: set[str] = set()
+    """Return the names that Ref, GetAtt and Sub mention below a node."""
+    names: set[str] = set()
     for _, part in walk(node):
         if not isinstance(part, dict):
             continue
         if isinstance(part.get("Ref"), str):
-            found.add(part["Ref"])
+            names.add(part["Ref"])
         if "Fn::GetAtt" in part:
-            found.add(part["Fn::GetAtt"][0])
+            names.add(part["Fn::GetAtt"][0])
         if "Fn::Sub" in part:
             text = part["Fn::Sub"] if isinstance(part["Fn::Sub"], str) else part["Fn::Sub"][0]
-            found |= set(re.findall(r"\$\{(\w+)", text))
+            names |= set(re.findall(r"\$\{(\w+)", text))
         if "Condition" in part and isinstance(part["Condition"], str):
-            found.add(part["Condition"])
-    return found
+            names.add(part["Condition"])
+    return names

@@ -1,4 +1,4 @@
-"""template.yaml as data, with CloudFormation's short forms written out (``!Ref X`` as ``{"Ref": "X"}``)."""
+"""template.yaml as data, with intrinsic functions in their long form (``{"Ref": "X"}`` for ``!Ref X``)."""
 
 from functools import cache
 from pathlib import Path
@@ -8,7 +8,7 @@ import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
 CODE = "".join(file.read_text() for file in (ROOT / "layers" / "shared" / "aichats").rglob("*.py"))
-"""The source of the layer."""
+"""Source code of the layer."""
 METRIC_DIMENSIONS = {
     "AWS/ApiGateway": "ApiId",
     "AWS/DynamoDB": "TableName",
@@ -16,7 +16,7 @@ METRIC_DIMENSIONS = {
     "AWS/SQS": "QueueName",
     "aichats": "service",
 }
-"""The dimension that metrics of a namespace have: an alarm on another one never fires."""
+"""Dimension of the metrics in a namespace. An alarm on another dimension never goes off."""
 
 
 class _Loader(yaml.CSafeLoader):
@@ -44,7 +44,7 @@ _Loader.add_multi_constructor("!", _intrinsic)
 
 @cache
 def load_template() -> dict[str, Any]:
-    """The template."""
+    """Return the template."""
     loader = _Loader((ROOT / "template.yaml").read_text())
     template: dict[str, Any] = loader.get_single_data()
     return template
@@ -57,9 +57,9 @@ def of_type(kind: str) -> dict[str, dict[str, Any]]:
 
 
 def walk(node: Any, path: tuple[str, ...] = ()) -> list[tuple[tuple[str, ...], Any]]:
-    """Every node below with its path."""
-    found = [(path, node)]
+    """Return a node and all nodes below it, each with its path."""
+    nodes = [(path, node)]
     items = node.items() if isinstance(node, dict) else enumerate(node) if isinstance(node, list) else ()
     for key, value in items:
-        found += walk(value, (*path, str(key)))
-    return found
+        nodes += walk(value, (*path, str(key)))
+    return nodes
