@@ -49,6 +49,7 @@ lint: setup ## Format, lint, types, imports, template
 	$(BIN)/ruff check --quiet .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
+	$(BIN)/python -m local.language
 	$(SAM) validate --lint --region eu-west-1
 
 .PHONY: test

@@ -22,7 +22,7 @@ HEADINGS = re.findall(r"^#+ .*$", (ROOT / PAGE).read_text(), re.MULTILINE)
 
 HOUR = 3600
 WHOP_TRIES_FOR = 71 * HOUR
-"""How long Whop retries a delivery, in seconds. Then it turns the webhook off."""
+"""Seconds for which Whop retries a delivery before it turns the webhook off."""
 
 
 def watching(metric: str) -> list[Any]:
