@@ -7,7 +7,9 @@ from local.judges import FILES
 from local.setup import LAYER_REQUIREMENTS, ROOT, uv
 
 RESOLVE = ["--quiet", "--upgrade", "--universal", "--python-version", "3.13"]
-WRITE = ["--generate-hashes", "--no-emit-index-url", "--no-annotate", "--no-header"]
+# Dependabot reads the options in the header, and compiles with the same ones.
+COMMAND = "make lock (uv pip compile --universal --python-version 3.13)"
+WRITE = ["--generate-hashes", "--no-emit-index-url", "--no-annotate", "--custom-compile-command", COMMAND]
 
 
 def main() -> int:
