@@ -1,38 +1,39 @@
-# `make help` lists what there is. Every target sets up what it needs; the second time that takes no network.
+# `make help` lists the targets. Each target sets up what it needs; the second time, set-up needs no network.
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
 PYTHON ?= python3
 BIN := .venv/bin
-# Many container images set it. Each process then compiles every module that it imports, which takes seconds.
+# Many container images set this variable. Each process then compiles every module that it imports, which takes seconds.
 unexport PYTHONDONTWRITEBYTECODE
 SAM := SAM_CLI_TELEMETRY=0 PYTHON="$(CURDIR)/$(BIN)/python" WHEELHOUSE="$(CURDIR)/.tools/wheelhouse" .tools/sam/bin/sam
 
 .PHONY: help
 help: ## Show this help
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^# ---- / { printf "\n%s\n", substr($$0, 8) } \
+	  /^[a-z0-9-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-# ---- try it
+# ---- Try it on your machine (no AWS account)
 
 .PHONY: demo
-demo: setup-demo ## Run the whole stack here: a schedule event creates a chat for a company, another mutes it
+demo: setup-demo ## Run a short demo of the whole stack: schedule events create a chat for a company, then mute it
 	@$(BIN)/python -m local.demo
 
 .PHONY: dev
-dev: setup-demo ## The same, but it stays: API on http://127.0.0.1:3000, or PORT=, schedules fire (end it with Ctrl-C)
+dev: setup-demo ## Run the whole stack locally until you press Ctrl-C: API on http://127.0.0.1:3000 (or PORT=…)
 	@exec $(BIN)/python -m local.dev $(if $(PORT),--port "$(PORT)") $(if $(WHOP_PORT),--whop-port "$(WHOP_PORT)") $(if $(KODEY_PORT),--kodey-port "$(KODEY_PORT)")
 
 .PHONY: sam-local
-sam-local: setup ## `sam local invoke` of the schedule's function in a container
+sam-local: setup ## Run the function for schedules once in a container (`sam local invoke`)
 	@$(BIN)/python -m local.sam_local invoke
 
 .PHONY: sam-local-api
-sam-local-api: setup ## `sam local start-api` on http://127.0.0.1:3000, or PORT= (end it with Ctrl-C)
+sam-local-api: setup ## Run the HTTP API in a container until you press Ctrl-C (`sam local start-api`, PORT=…)
 	@exec $(BIN)/python -m local.sam_local api $(if $(PORT),--port "$(PORT)")
 
-# ---- work on it
+# ---- Change it
 
 .PHONY: setup
-setup: ## Environments, SAM CLI, the local cloud and the layer's wheels (the others do it first by themselves)
+setup: ## Install everything into the project folder (the other targets do this automatically)
 	@$(PYTHON) local/setup.py
 
 .PHONY: setup-demo
@@ -40,11 +41,11 @@ setup-demo:
 	@$(PYTHON) local/setup.py demo
 
 .PHONY: format
-format: setup ## Put the code into shape
+format: setup ## Format the code
 	@$(BIN)/ruff check --quiet --fix . ; $(BIN)/ruff format --quiet .
 
 .PHONY: lint
-lint: setup ## Format, lint, types, imports, template
+lint: setup ## Check format, style, types, imports, language and the template
 	$(BIN)/ruff format --check --quiet .
 	$(BIN)/ruff check --quiet .
 	$(BIN)/mypy
@@ -53,29 +54,29 @@ lint: setup ## Format, lint, types, imports, template
 	$(SAM) validate --lint --region eu-west-1
 
 .PHONY: test
-test: setup ## All tests that need no AWS account, except those of `make judges`, with coverage
-	@# Compile once. Otherwise each process of the first run compiles what it imports, which takes two minutes.
+test: setup ## Run all tests that need no AWS account, with coverage (without those of `make judges`)
+	@# Compile once. Otherwise each process of the first run compiles all modules that it imports, which takes two minutes.
 	@$(BIN)/python -m compileall -qq -j 0 .venv/lib .tools/cloud/lib .tools/runtime/lib
 	$(BIN)/pytest --ignore tests/judges -n auto --dist worksteal --cov --cov-report=term-missing:skip-covered
 
 .PHONY: test-unit
-test-unit: setup ## The unit tests alone, without coverage: no database, no socket, no function is deployed
+test-unit: setup ## Run the unit tests only (no database, no network)
 	$(BIN)/pytest tests/unit -n logical --dist worksteal
 
 .PHONY: judges
-judges: setup ## Compare the OpenAPI document, schedules and webhooks with what other tools say (some are from npm)
+judges: setup ## Compare OpenAPI, schedules and webhooks with tools by others (some from npm)
 	@$(BIN)/python -m local.judges
 	$(BIN)/pytest tests/judges -n logical --dist worksteal
 
 .PHONY: check
-check: lint judges test ## All that CI runs
+check: lint judges test ## Run everything that CI runs
 
 .PHONY: lock
-lock: setup ## Pin the newest allowed versions of everything, with hashes
+lock: setup ## Pin the newest allowed versions of all dependencies, with hashes
 	@$(BIN)/python -m local.lock
 
 .PHONY: benchmark
-benchmark: setup ## Cold start and fan-out, side by side with what one would pick instead; writes; webhooks; look-ups
+benchmark: setup ## Measure cold start, fan-out, writes, webhooks, look-ups and sweeps
 	@$(BIN)/python -m benchmarks.cold_start
 	@$(BIN)/python -m benchmarks.fan_out
 	@$(BIN)/python -m benchmarks.writes
@@ -84,41 +85,41 @@ benchmark: setup ## Cold start and fan-out, side by side with what one would pic
 	@$(BIN)/python -m benchmarks.sweep
 
 .PHONY: chaos
-chaos: setup ## Everything goes wrong at once on the local cloud: 1,500 runs, no duplicate, no loss
+chaos: setup ## Start 2,000 runs with many faults at once, and check that none is lost or duplicated
 	@$(BIN)/python -m benchmarks.chaos
 	@$(BIN)/python -m benchmarks.chaos --provider kodey --runs 500
 
 .PHONY: clean
-clean: ## Remove what was built and set up
+clean: ## Delete everything that was built and installed
 	rm -rf .aws-sam .local .tools .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage* htmlcov
 
-# ---- deploy it
+# ---- Deploy and operate it
 
 .PHONY: build
-build: setup ## `sam build`
+build: setup ## Build the functions and the layer (`sam build`)
 	$(SAM) build
 
 .PHONY: deploy
-deploy: build ## Deploy into your AWS account: make deploy ENV=staging|prod PARAMETERS="AlarmEmail=you@example.com" (both optional)
+deploy: build ## Deploy to your AWS account (ENV=staging|prod PARAMETERS="AlarmEmail=you@example.com")
 	@$(BIN)/python -m local.deploy $(if $(ENV),--env "$(ENV)") $(if $(PARAMETERS),--parameters "$(PARAMETERS)") $(if $(TABLES),--tables "$(TABLES)")
 
 .PHONY: secret
-secret: setup-demo ## Fill a secret, asking without echo: make secret NAME=whop|kodey|webhook STACK=aichats-dev (COMPANY=biz_... or COMPANIES=file for their own keys)
+secret: setup-demo ## Store a secret; prompts for the value (NAME=whop|kodey|webhook STACK=… COMPANY=biz_… COMPANIES=file)
 	@$(BIN)/python -m local.secret --name "$(NAME)" --stack "$(STACK)" $(if $(COMPANY),--company "$(COMPANY)") $(if $(COMPANIES),--companies "$(COMPANIES)") $(if $(REPLACE),--replace)
 
 .PHONY: caller
-caller: setup-demo ## A caller's token: make caller STACK=aichats-dev NAME=crm SCOPES=chats:write (LIST=1 lists, ROTATE=1 renews, REVOKE=1 revokes)
+caller: setup-demo ## Create a token for an API client (NAME=crm SCOPES=chats:write STACK=…; or LIST=1, ROTATE=1, REVOKE=1)
 	@$(BIN)/python -m local.caller --stack "$(STACK)" $(if $(LIST),list,$(if $(REVOKE),revoke --name "$(NAME)",$(if $(ROTATE),rotate --name "$(NAME)",make --name "$(NAME)" --scopes "$(SCOPES)")))
 
 .PHONY: env-vars
-env-vars: setup-demo ## Write env.json, with which `sam local` runs the functions on a stack's resources: make env-vars STACK=aichats-dev
+env-vars: setup-demo ## Write env.json, so that `sam local` uses the resources of a deployed stack (STACK=…)
 	@$(BIN)/python -m local.env_vars --stack "$(STACK)"
 
 .PHONY: redrive
-redrive: setup-demo ## Try dead letters and failed events of schedules again, once the cause is mended: make redrive STACK=aichats-dev
+redrive: setup-demo ## Retry dead letters and failed events after you fixed the cause (STACK=…)
 	@$(BIN)/python -m local.redrive --stack "$(STACK)"
 
 .PHONY: e2e
-e2e: setup ## Tests against a deployed stack: make e2e STACK=aichats-dev
+e2e: setup ## Run the tests against a deployed stack (STACK=…)
 	@test -n "$(STACK)" || { echo "e2e: name the stack: make e2e STACK=aichats-dev" >&2; exit 2; }
 	AWS_SAM_STACK_NAME="$(STACK)" $(BIN)/pytest tests/e2e/test_deployed.py
