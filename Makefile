@@ -85,7 +85,7 @@ benchmark: setup ## Measure cold start, fan-out, writes, webhooks, look-ups and 
 	@$(BIN)/python -m benchmarks.sweep
 
 .PHONY: chaos
-chaos: setup ## Start 2,000 runs with many faults at once, and check that none is lost or duplicated
+chaos: setup ## Start 1,500 runs with many faults at once, and check that none is lost or duplicated
 	@$(BIN)/python -m benchmarks.chaos
 	@$(BIN)/python -m benchmarks.chaos --provider kodey --runs 500
 
