@@ -4,7 +4,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import yaml
+from local.cloud.build import Template
 
 ROOT = Path(__file__).resolve().parents[2]
 CODE = "".join(file.read_text() for file in (ROOT / "layers" / "shared" / "aichats").rglob("*.py"))
@@ -19,33 +19,10 @@ METRIC_DIMENSIONS = {
 """Dimension of the metrics in a namespace. An alarm on another dimension never goes off."""
 
 
-class _Loader(yaml.CSafeLoader):
-    pass
-
-
-def _intrinsic(loader: _Loader, suffix: str, node: yaml.Node) -> dict[str, Any]:
-    name = suffix if suffix in {"Ref", "Condition"} else f"Fn::{suffix}"
-    match node:
-        case yaml.ScalarNode():
-            value: Any = loader.construct_scalar(node)
-            if name == "Fn::GetAtt":
-                value = str(value).split(".")
-        case yaml.SequenceNode():
-            value = loader.construct_sequence(node, deep=True)
-        case yaml.MappingNode():
-            value = loader.construct_mapping(node, deep=True)
-        case _:
-            raise TypeError(f"unknown node {node}")
-    return {name: value}
-
-
-_Loader.add_multi_constructor("!", _intrinsic)
-
-
 @cache
 def load_template() -> dict[str, Any]:
     """Return the template."""
-    loader = _Loader((ROOT / "template.yaml").read_text())
+    loader = Template((ROOT / "template.yaml").read_text())
     template: dict[str, Any] = loader.get_single_data()
     return template
 
