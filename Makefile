@@ -68,6 +68,10 @@ judges: setup ## Compare OpenAPI, schedules and webhooks with tools by others (s
 	@$(BIN)/python -m local.judges
 	$(BIN)/pytest tests/judges -n logical --dist worksteal
 
+.PHONY: docs
+docs: setup ## Build the documentation site into .local/site (fails on a broken link)
+	@$(BIN)/python -m local.docs
+
 .PHONY: check
 check: lint judges test ## Run everything that CI runs
 
@@ -91,7 +95,7 @@ chaos: setup ## Start 1,500 runs with many faults at once, and check that none i
 
 .PHONY: clean
 clean: ## Delete everything that was built and installed
-	rm -rf .aws-sam .local .tools .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage* htmlcov
+	rm -rf .aws-sam .local .tools .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .cache .coverage* htmlcov
 
 # ---- Deploy and operate it
 
