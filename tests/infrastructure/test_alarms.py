@@ -17,8 +17,9 @@ SCHEDULES = of_type("AWS::Scheduler::Schedule")
 SCHEDULED = {schedule["Target"]["Arn"]["Fn::GetAtt"][0] for schedule in SCHEDULES.values()}
 """Functions that schedules invoke, which is asynchronous."""
 TOPIC = {"Fn::If": ["HasAlarmTopic", {"Ref": "AlarmTopicArn"}, {"Ref": "AlarmTopic"}]}
-PAGE = "docs/operations.md"
-HEADINGS = re.findall(r"^#+ .*$", (ROOT / PAGE).read_text(), re.MULTILINE)
+PAGE = "docs/operations/by-alarm.md"
+HEADINGS = re.findall(r"^(?:#+ |Alarms: ).*$", (ROOT / PAGE).read_text(), re.MULTILINE)
+"""The headings, and the lines below a heading that name the alarms of its section."""
 
 HOUR = 3600
 WHOP_TRIES_FOR = 71 * HOUR
