@@ -26,7 +26,9 @@ def install() -> None:
         return
     python = ENVIRONMENT / "bin" / "python"
     run(uv(), "venv", "-q", "--clear", "--python", find_python(), ENVIRONMENT, why="create .tools/docs")
-    run(uv(), "pip", "sync", "-q", "--python", python, "--require-hashes", files[0], why="install requirements/docs.txt")
+    run(
+        uv(), "pip", "sync", "-q", "--python", python, "--require-hashes", files[0], why="install requirements/docs.txt"
+    )
     stamp(ENVIRONMENT, files)
 
 

@@ -13,7 +13,7 @@ from itertools import chain
 import pytest
 
 STACKS = (
-    ("tests/e2e/test_chaos.py", "tests/e2e/test_demo.py"),
+    ("tests/e2e/test_chaos.py", "tests/e2e/test_demo.py", "tests/e2e/test_tutorials.py"),
     ("tests/e2e/test_automations_by_the_clock.py", "tests/e2e/test_killed_worker.py", "tests/e2e/test_dev.py"),
 )
 """Files whose tests start stacks of their own, by the process that begins with them."""

@@ -1,0 +1,131 @@
+"""The tutorials of the documentation: every block that runs on a laptop does what its page says."""
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import pytest
+
+from local.ports import listen
+from local.setup import ROOT
+from tests.support.markdown import DOCS, ShellBlock, shell_blocks
+from tests.support.waiting import PATIENCE, until
+
+LAPTOP = ["first-automation", "first-webhook", "fire-drill"]
+ENDED = "the block has ended with"
+
+
+@dataclass(frozen=True)
+class Dev:
+    """A running `make dev` on ports of its own, for those that the pages name."""
+
+    ports: dict[str, int]
+
+    def adapt(self, text: str) -> str:
+        """Return commands with the ports of this system in place of those on the page."""
+        return re.sub(r"127\.0\.0\.1:(\d+)", lambda found: f"127.0.0.1:{self.ports[found[1]]}", text)
+
+    def reset(self) -> None:
+        """Make the mock servers forget what earlier tutorials did."""
+        for name in ("8001", "8002"):
+            url = f"http://127.0.0.1:{self.ports[name]}/_control/reset"
+            httpx.post(url, timeout=PATIENCE, trust_env=False).raise_for_status()
+
+
+class Shell:
+    """The reader's second terminal. What a block sets, later blocks see."""
+
+    def __init__(self, process: subprocess.Popen[str], folder: Path) -> None:
+        self.process = process
+        self.output = folder / "output.txt"
+        self.script = folder / "block.sh"
+
+    def run(self, text: str) -> str:
+        """Run a block and return what it printed. The test fails if its last command fails."""
+        assert self.process.stdin
+        assert self.process.stdout
+        self.script.write_text(text)
+        self.process.stdin.write(f". {self.script} > {self.output} 2>&1; echo {ENDED} $?\n")
+        self.process.stdin.flush()
+        ended = self.process.stdout.readline().strip()
+        printed = self.output.read_text()
+        assert ended == f"{ENDED} 0", f"{text}\n{printed}\n{ended}"
+        return printed
+
+
+@pytest.fixture(scope="module")
+def dev(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dev]:
+    """A running `make dev`. A lost response is checked after two seconds, so that no test waits for a minute."""
+    listeners = [listen("127.0.0.1", 0) for _ in range(3)]
+    ports = [listener.getsockname()[1] for listener in listeners]
+    for listener in listeners:
+        listener.close()
+    options = ["--port", "--whop-port", "--kodey-port"]
+    command = [sys.executable, "-m", "local.dev", "--parameter", "SettleSeconds=2"]
+    for option, port in zip(options, ports, strict=True):
+        command += [option, str(port)]
+    log = tmp_path_factory.mktemp("dev") / "log.txt"
+    with log.open("w") as file, subprocess.Popen(command, cwd=ROOT, stdout=file, stderr=file) as process:
+        try:
+            until(lambda: "Logs follow" in log.read_text() or process.poll() is not None)
+            assert process.poll() is None, log.read_text()
+            yield Dev(dict(zip(["3000", "8001", "8002"], ports, strict=True)))
+        finally:
+            process.terminate()
+
+
+@contextmanager
+def running_shell(folder: Path) -> Iterator[Shell]:
+    """Run a shell that reads the user's files for no start, and asks no proxy for this machine."""
+    environment = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
+    with subprocess.Popen(
+        ["bash", "--noprofile", "--norc", "-o", "pipefail"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env=environment,
+    ) as process:
+        try:
+            yield Shell(process, folder)
+        finally:
+            process.kill()
+
+
+def perform(shell: Shell, dev: Dev, block: ShellBlock) -> None:
+    """Run a block as a reader does: once, or until it shows what the page says."""
+    text = dev.adapt(block.text)
+
+    def shown() -> bool:
+        printed = shell.run(text)
+        if block.shows is None or re.search(block.shows, printed, re.MULTILINE | re.DOTALL):
+            return True
+        assert block.waits, f"{block.page}: {block.text}\nshould show {block.shows}, and shows\n{printed}"
+        return False
+
+    until(shown)
+
+
+@pytest.mark.parametrize("name", LAPTOP)
+def test_each_block_of_a_laptop_tutorial_does_what_the_page_says(name: str, dev: Dev, tmp_path: Path) -> None:
+    blocks = shell_blocks(DOCS / "tutorials" / f"{name}.md")
+    dev.reset()
+
+    assert [block.text for block in blocks if block.in_terminal] == ["make dev\n"]
+    with running_shell(tmp_path) as shell:
+        for block in blocks:
+            assert not block.on_aws
+            if not block.in_terminal:
+                perform(shell, dev, block)
+
+
+def test_every_tutorial_runs_on_a_laptop_or_says_that_all_of_it_needs_aws() -> None:
+    others = {page.stem for page in (DOCS / "tutorials").glob("*.md")} - set(LAPTOP)
+
+    assert others == {"deploy-to-aws"}
+    assert all(block.on_aws for name in others for block in shell_blocks(DOCS / "tutorials" / f"{name}.md"))
