@@ -78,7 +78,7 @@ def tables(page: Path) -> list[list[list[str]]]:
 
 
 def first_names(page: str, *, table: int | None = None) -> list[str]:
-    """Return what stands in backticks in the first column of the tables of a page of the reference.
+    """Return the names in backticks in the first column of the tables of a page of the reference.
 
     A cell may name several. ``table`` selects one table.
     """
