@@ -11,7 +11,7 @@ from moto import mock_aws
 from mypy_boto3_secretsmanager import SecretsManagerClient
 
 from aichats.api.callers import Caller, find_caller
-from aichats.aws.secrets import KEEP_SECONDS, SecretStore, whop_token
+from aichats.aws.secrets import REFRESH_AFTER_SECONDS, SecretStore, whop_token
 from aichats.errors import SecretError
 from aichats.whop import WhopClient
 from tests.support.fakes import JSON, FakeClock, Json, ScriptedTransport, ai_chat, ok, refused
@@ -35,7 +35,7 @@ def test_a_secret_as_the_template_makes_it_is_empty_until_it_is_filled(manager: 
     store = SecretStore(manager, clock)
     assert store.read(NAME, JSON) == {}
     fill(manager, {"api_key": "k"})
-    clock.now += KEEP_SECONDS
+    clock.now += REFRESH_AFTER_SECONDS
     assert store.read(NAME, JSON) == {"api_key": "k"}
 
 
@@ -64,7 +64,7 @@ def test_a_caller_that_was_just_made_is_let_in(manager: SecretsManagerClient) ->
 
 
 def test_a_secret_that_does_not_exist_is_said_to_be_made_by_the_stack(manager: SecretsManagerClient) -> None:
-    with pytest.raises(SecretError, match=f"secret {NAME} does not exist. Deploy the stack, which makes it."):
+    with pytest.raises(SecretError, match=f"secret {NAME} does not exist. Deploy the stack, which creates it."):
         SecretStore(manager).read(NAME, JSON)
 
 
@@ -77,7 +77,7 @@ def test_a_secret_without_a_value_counts_as_one_that_does_not_exist(manager: Sec
 def test_a_secret_that_is_being_deleted_can_be_restored(manager: SecretsManagerClient) -> None:
     manager.create_secret(Name=NAME, SecretString="{}")
     manager.delete_secret(SecretId=NAME, RecoveryWindowInDays=7)
-    with pytest.raises(SecretError, match=r"is marked for deletion\. Restore it"):
+    with pytest.raises(SecretError, match=r"is marked for deletion\. To restore it"):
         SecretStore(manager).read(NAME, JSON)
 
 
@@ -95,7 +95,7 @@ def test_a_name_that_boto3_refuses_is_no_bare_error_of_boto3(manager: SecretsMan
 @pytest.mark.parametrize(
     ("code", "message"),
     [
-        ("AccessDeniedException", "Allow secretsmanager:GetSecretValue on it to the function's role"),
+        ("AccessDeniedException", "Allow the function's role secretsmanager:GetSecretValue on it"),
         ("ThrottlingException", "Try again later"),
         ("InternalServiceError", "Try again later"),
     ],

@@ -10,7 +10,7 @@ from typing import Any, Unpack
 import httpx
 from botocore.exceptions import ClientError
 
-from aichats.aws.secrets import GetSecretValue, Kind
+from aichats.aws.secrets import GetSecretValue, SecretKind
 
 type Json = dict[str, Any]
 type Step = httpx.Response | Exception | Callable[[httpx.Request], httpx.Response]
@@ -19,7 +19,7 @@ type SecretValue = Json | str | bytes | Exception
 """A secret's value: a JSON object, raw text, binary, or the error that reading it raises."""
 
 
-JSON: Kind[Json] = Kind(lambda _, value: value)
+JSON: SecretKind[Json] = SecretKind(lambda _, value: value)
 """A secret that holds any JSON object."""
 
 

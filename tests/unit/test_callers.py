@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from aichats.api.callers import Caller, find_caller
-from aichats.aws.secrets import KEEP_SECONDS, REFRESH_SECONDS, SecretStore
+from aichats.aws.secrets import REFRESH_AFTER_SECONDS, REJECTED_REFRESH_SECONDS, SecretStore
 from aichats.errors import SecretError
 from tests.support.fakes import FakeClock, FakeSecretsManager, Json, SecretValue, aws_error
 
@@ -64,7 +64,7 @@ def test_unknown_tokens_make_the_secret_be_read_again_only_now_and_then() -> Non
     for _ in range(50):
         find_caller(secrets, NAME, "guess")
     assert len(manager.reads) == 2
-    clock.now += REFRESH_SECONDS
+    clock.now += REJECTED_REFRESH_SECONDS
     find_caller(secrets, NAME, "guess")
     assert len(manager.reads) == 3
 
@@ -163,7 +163,7 @@ def test_after_the_repair_of_a_secret_callers_are_let_in_at_once(broken: SecretV
     assert find_caller(secrets, NAME, "crm-token") is not None
 
 
-@pytest.mark.parametrize("step", [KEEP_SECONDS, -3600.0])
+@pytest.mark.parametrize("step", [REFRESH_AFTER_SECONDS, -3600.0])
 def test_a_revoked_caller_is_out_after_five_minutes_also_if_the_process_was_frozen_or_the_clock_set_back(
     step: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -16,15 +16,15 @@ from hypothesis import strategies as st
 
 from aichats.aws import secrets
 from aichats.aws.secrets import (
+    FAILURE_SECONDS,
     FETCH_SECONDS,
-    KEEP_SECONDS,
-    MAX_BYTES,
-    REFRESH_SECONDS,
-    RETRY_SECONDS,
+    MAX_SECRET_BYTES,
+    REFRESH_AFTER_SECONDS,
+    REJECTED_REFRESH_SECONDS,
     WHOP,
     GetSecretValue,
-    Kind,
     KodeySecret,
+    SecretKind,
     SecretStore,
     WhopSecret,
     kodey_token,
@@ -50,8 +50,9 @@ from tests.support.fakes import (
 from tests.support.waiting import until
 
 NAME = "aichats/dev/whop"
-FILL = "To fill it, type: make secret NAME=whop STACK=<stack>"
-ALLOW = "Allow secretsmanager:GetSecretValue on it to the function's role."
+NO_KEY = "must have 1 to 4096 characters, without spaces"
+FILL = "To store it, type: make secret NAME=whop STACK=<stack>"
+ALLOW = "Allow the function's role secretsmanager:GetSecretValue on it."
 CONFIDENTIAL = "sk_live_0123456789"
 
 
@@ -78,7 +79,7 @@ def test_a_value_is_kept_for_a_while_and_then_read_anew() -> None:
     vault = Vault({"api_key": "old"})
     assert vault.store.read(NAME, JSON) == {"api_key": "old"}
     vault.put({"api_key": "new"})
-    vault.clock.now += KEEP_SECONDS - 1
+    vault.clock.now += REFRESH_AFTER_SECONDS - 1
     assert vault.store.read(NAME, JSON) == {"api_key": "old"}
     vault.clock.now += 1
     assert vault.store.read(NAME, JSON) == {"api_key": "new"}
@@ -100,7 +101,7 @@ def test_however_many_are_refused_it_is_read_again_only_now_and_then() -> None:
     for _ in range(50):
         vault.store.read_again(NAME, JSON)
     assert vault.reads == 2
-    vault.clock.now += REFRESH_SECONDS - 1
+    vault.clock.now += REJECTED_REFRESH_SECONDS - 1
     vault.store.read_again(NAME, JSON)
     assert vault.reads == 2
     vault.clock.now += 1
@@ -155,7 +156,7 @@ def test_a_value_that_cannot_be_read_again_is_used_until_it_can(error: Exception
         vault.clock.now += 24 * 3600
         assert vault.store.read(NAME, JSON) == {"api_key": "old"}
     vault.put({"api_key": "new"})
-    vault.clock.now += RETRY_SECONDS
+    vault.clock.now += FAILURE_SECONDS
     assert vault.store.read(NAME, JSON) == {"api_key": "new"}
 
 
@@ -163,11 +164,11 @@ def test_a_refresh_that_failed_is_tried_again_after_some_seconds(caplog: pytest.
     vault = Vault({"api_key": "old"})
     vault.store.read(NAME, JSON)
     vault.put(aws_error("ThrottlingException"))
-    vault.clock.now += KEEP_SECONDS
+    vault.clock.now += REFRESH_AFTER_SECONDS
     for _ in range(10):
         vault.store.read(NAME, JSON)
     assert (vault.reads, [record.levelname for record in caplog.records]) == (2, ["WARNING"])
-    vault.clock.now += RETRY_SECONDS
+    vault.clock.now += FAILURE_SECONDS
     vault.store.read(NAME, JSON)
     assert vault.reads == 3
 
@@ -178,7 +179,7 @@ def test_after_a_failed_read_again_the_next_refusal_may_read_it_before_30_second
     vault.put(aws_error("ThrottlingException"))
     vault.store.read_again(NAME, JSON)
     vault.put({"api_key": "new"})
-    vault.clock.now += RETRY_SECONDS
+    vault.clock.now += FAILURE_SECONDS
     assert vault.store.read_again(NAME, JSON) == {"api_key": "new"}
 
 
@@ -200,7 +201,7 @@ def test_a_malformed_value_never_takes_the_place_of_a_good_one() -> None:
     assert vault.store.read(NAME, WHOP).api_key == "good"
 
 
-@pytest.mark.parametrize("step", [KEEP_SECONDS, -1.0])
+@pytest.mark.parametrize("step", [REFRESH_AFTER_SECONDS, -1.0])
 def test_ages_are_those_of_the_wall_clock_and_one_that_was_set_back_expires_all(
     step: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -240,7 +241,7 @@ class Silent(FakeSecretsManager):
 
 @pytest.fixture
 def silent(monkeypatch: pytest.MonkeyPatch) -> Iterator[Silent]:
-    monkeypatch.setattr(secrets, "LEAST_SECONDS", 0.05)
+    monkeypatch.setattr(secrets, "MIN_FETCH_SECONDS", 0.05)
     manager = Silent({NAME: {"api_key": "k"}, "other": {"a": 1}})
     yield manager
     manager.speak.set()
@@ -255,7 +256,7 @@ def test_ten_threads_wait_for_one_timeout_and_not_for_ten(silent: Silent, monkey
     monkeypatch.setattr(secrets, "FETCH_SECONDS", 0.2)
     store = SecretStore(silent, FakeClock())
 
-    def read(name: str, kind: Kind[Json]) -> Json:
+    def read(name: str, kind: SecretKind[Json]) -> Json:
         with pytest.raises(SecretUnavailableError, match="could not be read in time"):
             store.read(name, kind)
         return {}
@@ -285,13 +286,13 @@ def test_a_secret_that_is_waited_for_holds_up_no_other_one_and_no_value_that_is_
 def test_a_value_that_is_known_is_used_after_a_second_without_an_answer(
     silent: Silent, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(secrets, "PATIENCE_SECONDS", 0.05)
+    monkeypatch.setattr(secrets, "FETCH_SECONDS_WITH_VALUE", 0.05)
     silent.silent = False
     clock = FakeClock()
     store = SecretStore(silent, clock)
     store.read(NAME, JSON)
     silent.silent, silent.values[NAME] = True, {"api_key": "new"}
-    clock.now += KEEP_SECONDS
+    clock.now += REFRESH_AFTER_SECONDS
     assert [store.read(NAME, JSON) for _ in range(3)] == [{"api_key": "k"}] * 3
     silent.speak.set()
     assert until(lambda: store.read(NAME, JSON)["api_key"] == "new")
@@ -378,7 +379,7 @@ def test_a_value_that_could_not_be_read_again_may_have_been_changed() -> None:
     vault.manager.values[NAME] = aws_error("ThrottlingException")
     vault.store.read_again(NAME, WHOP)
     assert vault.store.in_rotation(NAME, WHOP)
-    vault.clock.now += REFRESH_SECONDS
+    vault.clock.now += REJECTED_REFRESH_SECONDS
     vault.manager.values[NAME] = {"api_key": "k"}
     vault.store.read_again(NAME, WHOP)
     assert not vault.store.in_rotation(NAME, WHOP)
@@ -394,7 +395,7 @@ def test_a_value_that_was_read_again_seconds_ago_counts_as_unchanged_so_each_cal
 # ---- many threads
 
 
-def read_by_many(read: Callable[[str, Kind[Json]], Json], threads: int = 20) -> list[Json]:
+def read_by_many(read: Callable[[str, SecretKind[Json]], Json], threads: int = 20) -> list[Json]:
     """What threads get that read at the same time."""
     together = threading.Barrier(threads)
 
@@ -426,12 +427,12 @@ def test_many_threads_that_are_refused_at_once_read_it_again_once() -> None:
 @pytest.mark.parametrize(
     ("value", "message"),
     [
-        (aws_error("ResourceNotFoundException"), f"does not exist. Deploy the stack, which makes it. {FILL}"),
+        (aws_error("ResourceNotFoundException"), f"does not exist. Deploy the stack, which creates it. {FILL}"),
         (aws_error("AccessDeniedException"), f"may not be read (AccessDeniedException). {ALLOW}"),
         (aws_error("DecryptionFailure"), f"may not be read (DecryptionFailure). {ALLOW}"),
         (
             aws_error("InvalidRequestException"),
-            "is marked for deletion. Restore it: aws secretsmanager restore-secret.",
+            "is marked for deletion. To restore it, use: aws secretsmanager restore-secret.",
         ),
         (aws_error("ThrottlingException"), "could not be read (ThrottlingException). Try again later."),
         (aws_error(""), "could not be read (no reason given). Try again later."),
@@ -446,8 +447,11 @@ def test_many_threads_that_are_refused_at_once_read_it_again_once() -> None:
         (f'["{CONFIDENTIAL}"]', f"is not a JSON object. {FILL}"),
         (f'"{CONFIDENTIAL}"', f"is not a JSON object. {FILL}"),
         ("null", f"is not a JSON object. {FILL}"),
-        (json.dumps({"api_key": CONFIDENTIAL * MAX_BYTES}), f"is larger than 65536 bytes. {FILL}"),
-        (json.dumps({"api_key": "ü" * (MAX_BYTES // 2)}, ensure_ascii=False), f"is larger than 65536 bytes. {FILL}"),
+        (json.dumps({"api_key": CONFIDENTIAL * MAX_SECRET_BYTES}), f"is larger than 65536 bytes. {FILL}"),
+        (
+            json.dumps({"api_key": "ü" * (MAX_SECRET_BYTES // 2)}, ensure_ascii=False),
+            f"is larger than 65536 bytes. {FILL}",
+        ),
     ],
     ids=lambda value: repr(value)[:40],
 )
@@ -462,14 +466,17 @@ def test_a_secret_that_cannot_be_used_says_why_and_what_to_type(value: SecretVal
     ("value", "problem"),
     [
         ({}, "is empty"),
-        ({"companies": {}}, r"is malformed \(api_key: missing\)"),
-        ({"api_key": ""}, r"is malformed \(api_key: string_pattern_mismatch\)"),
-        ({"api_key": f"{CONFIDENTIAL}\n"}, r"is malformed \(api_key: string_pattern_mismatch\)"),
-        ({"api_key": f"Bearer {CONFIDENTIAL}"}, r"is malformed \(api_key: string_pattern_mismatch\)"),
-        ({"api_key": "k" * 4097}, r"is malformed \(api_key: string_pattern_mismatch\)"),
-        ({"api_key": 5}, r"is malformed \(api_key: string_type\)"),
-        ({"api_key": None, "companies": []}, r"is malformed \(api_key: string_type; companies: dict_type\)"),
-        ({"api_key": "k", "companies": {CONFIDENTIAL: 5}}, r"is malformed \(companies: string_type\)"),
+        ({"companies": {}}, r"is malformed \(api_key: is missing\)"),
+        ({"api_key": ""}, rf"is malformed \(api_key: {NO_KEY}\)"),
+        ({"api_key": f"{CONFIDENTIAL}\n"}, rf"is malformed \(api_key: {NO_KEY}\)"),
+        (
+            {"api_key": f"Bearer {CONFIDENTIAL}"},
+            rf"is malformed \(api_key: {NO_KEY}\)",
+        ),
+        ({"api_key": "k" * 4097}, rf"is malformed \(api_key: {NO_KEY}\)"),
+        ({"api_key": 5}, r"is malformed \(api_key: must be a text\)"),
+        ({"api_key": None, "companies": []}, r"is malformed \(api_key: must be a text; companies: must be an object\)"),
+        ({"api_key": "k", "companies": {CONFIDENTIAL: 5}}, r"is malformed \(companies: must be a text\)"),
     ],
 )
 def test_a_secret_of_the_wrong_shape_names_the_fields_and_shows_nothing(value: Json, problem: str) -> None:
@@ -484,9 +491,9 @@ def test_a_secret_of_the_wrong_shape_names_the_fields_and_shows_nothing(value: J
     ("value", "problem"),
     [
         ({}, r"is empty\."),
-        ({"key": CONFIDENTIAL}, r"is malformed \(api_key: missing\)"),
-        ({"api_key": f"{CONFIDENTIAL} "}, r"is malformed \(api_key: string_pattern_mismatch\)"),
-        ({"api_key": [CONFIDENTIAL]}, r"is malformed \(api_key: string_type\)"),
+        ({"key": CONFIDENTIAL}, r"is malformed \(api_key: is missing\)"),
+        ({"api_key": f"{CONFIDENTIAL} "}, rf"is malformed \(api_key: {NO_KEY}\)"),
+        ({"api_key": [CONFIDENTIAL]}, r"is malformed \(api_key: must be a text\)"),
     ],
 )
 def test_kodey_s_secret_of_the_wrong_shape_shows_nothing_either(value: Json, problem: str) -> None:
@@ -496,7 +503,7 @@ def test_kodey_s_secret_of_the_wrong_shape_shows_nothing_either(value: Json, pro
     with pytest.raises(SecretError, match=problem) as raised:
         token(None)
     assert CONFIDENTIAL not in str(raised.value)
-    assert str(raised.value).endswith("To fill it, type: make secret NAME=kodey STACK=<stack>")
+    assert str(raised.value).endswith("To store it, type: make secret NAME=kodey STACK=<stack>")
 
 
 def test_kodey_s_key_is_read_again_when_it_is_refused() -> None:
@@ -527,8 +534,8 @@ def test_nothing_that_holds_a_value_shows_it() -> None:
 
 
 def test_what_to_type_depends_on_the_secret() -> None:
-    assert remedy("aichats/prod/kodey") == "To fill it, type: make secret NAME=kodey STACK=<stack>"
-    assert remedy("aichats/prod/callers").startswith("To make a caller, type: make caller NAME=<name> SCOPES=")
+    assert remedy("aichats/prod/kodey") == "To store it, type: make secret NAME=kodey STACK=<stack>"
+    assert remedy("aichats/prod/callers").startswith("To create a caller, type: make caller NAME=<name> SCOPES=")
 
 
 # ---- as a client uses it

@@ -6,6 +6,7 @@ from aichats.aws.secrets import WebhookSecret, parse_secret
 from aichats.errors import SecretError
 from tests.support.fakes import Json
 
+NO_KEY = "must have 1 to 4096 characters, without spaces"
 CONFIDENTIAL = "ws_0123456789"
 
 
@@ -13,19 +14,22 @@ CONFIDENTIAL = "ws_0123456789"
     ("value", "problem"),
     [
         ({}, r"is empty\."),
-        ({"secret": CONFIDENTIAL}, r"is malformed \(secrets: missing\)"),
-        ({"secrets": CONFIDENTIAL}, r"is malformed \(secrets: list_type\)"),
-        ({"secrets": []}, r"is malformed \(secrets: too_short\)"),
-        ({"secrets": [""]}, r"is malformed \(secrets: string_pattern_mismatch\)"),
-        ({"secrets": [CONFIDENTIAL, f"{CONFIDENTIAL} "]}, r"is malformed \(secrets: string_pattern_mismatch\)"),
-        ({"secrets": [CONFIDENTIAL] * 6}, r"is malformed \(secrets: too_long\)"),
+        ({"secret": CONFIDENTIAL}, r"is malformed \(secrets: is missing\)"),
+        ({"secrets": CONFIDENTIAL}, r"is malformed \(secrets: must be a list\)"),
+        ({"secrets": []}, r"is malformed \(secrets: must not be empty\)"),
+        ({"secrets": [""]}, rf"is malformed \(secrets: {NO_KEY}\)"),
+        (
+            {"secrets": [CONFIDENTIAL, f"{CONFIDENTIAL} "]},
+            rf"is malformed \(secrets: {NO_KEY}\)",
+        ),
+        ({"secrets": [CONFIDENTIAL] * 6}, r"is malformed \(secrets: has too many elements\)"),
     ],
 )
 def test_the_webhook_s_secret_of_the_wrong_shape_shows_nothing_either(value: Json, problem: str) -> None:
     with pytest.raises(SecretError, match=problem) as raised:
         parse_secret(WebhookSecret, "aichats/dev/webhook", value)
     assert CONFIDENTIAL not in str(raised.value)
-    assert str(raised.value).endswith("To fill it, type: make secret NAME=webhook STACK=<stack>")
+    assert str(raised.value).endswith("To store it, type: make secret NAME=webhook STACK=<stack>")
 
 
 def test_the_webhook_s_secret_may_be_two_and_is_never_shown() -> None:

@@ -240,7 +240,7 @@ def test_a_key_that_was_rotated_is_read_again_and_the_call_works() -> None:
 @pytest.mark.parametrize(
     ("value", "told"),
     [
-        ({}, "is empty. To fill it, type: make secret NAME=whop"),
+        ({}, "is empty. To store it, type: make secret NAME=whop"),
         ({"api_key": "key with spaces"}, "is malformed (api_key: "),
         ("not JSON", "is not JSON"),
         (aws_error("ResourceNotFoundException"), "does not exist"),

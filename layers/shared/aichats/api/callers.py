@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, Field, ValidationError
 
 from aichats.aws.observability import count_now, logger
-from aichats.aws.secrets import KEEP_SECONDS, Kind, SecretStore, remedy
+from aichats.aws.secrets import REFRESH_AFTER_SECONDS, SecretKind, SecretStore, remedy
 from aichats.errors import SecretError
 
 type Scope = Literal["chats:read", "chats:write", "runs:read", "runs:write", "automations:read", "automations:write"]
@@ -81,6 +81,6 @@ def _parse(secret: str, value: dict[str, Any]) -> Mapping[str, StoredCaller]:
     return callers
 
 
-CALLERS = Kind(_parse, refresh_after=60.0, valid_for=KEEP_SECONDS, outlives=SecretError)
+CALLERS = SecretKind(_parse, refresh_after=60.0, valid_for=REFRESH_AFTER_SECONDS, outlives=SecretError)
 """Read again each minute, so that a failure to read has four minutes to pass. After five minutes an old value is not
 used any more, because it may hold a caller who was revoked since."""

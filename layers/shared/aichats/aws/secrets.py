@@ -1,7 +1,7 @@
-"""Secrets, read from Secrets Manager at run time, kept for a while, and read again when one is rejected.
+"""Secrets, read from Secrets Manager at run time, cached, and read again when a provider rejects one.
 
-Ages are measured by wall clock, because Lambda freezes the process between invocations, and the monotonic clock may
-stand still then. If the clock was set back, an age is negative and counts as expired.
+Ages are measured by the wall clock. Lambda freezes the process between invocations, and the monotonic clock may stop
+meanwhile. If the wall clock was set back, an age is negative and counts as expired.
 """
 
 import json
@@ -22,22 +22,33 @@ from aichats.errors import SecretError, SecretUnavailableError
 from aichats.http.deadline import remaining
 from aichats.http.tokens import Token
 
-KEEP_SECONDS = 300.0
-"""A value is used this long before it is read again."""
-REFRESH_SECONDS = 30.0
-"""After a refusal a value is read again at once, but at most this often, however many calls are refused."""
+REFRESH_AFTER_SECONDS = 300.0
+"""The age from which a value is read again."""
+REJECTED_REFRESH_SECONDS = 30.0
+"""The shortest time between two reads of a secret because its value was rejected."""
 FETCH_SECONDS = 10.0
-"""The longest that anybody waits for Secrets Manager, if the invocation's deadline does not come first."""
-PATIENCE_SECONDS = 1.0
-"""The same where an earlier value is still valid."""
-LEAST_SECONDS = 0.5
-"""Anybody waits this long even if the deadline is over: invocations keep back a margin of two seconds."""
-RETRY_SECONDS = 5.0
-"""A failure that may pass is remembered this long, so that ten threads wait for one timeout and not for ten."""
+"""The longest wait for Secrets Manager. The invocation's deadline may end it earlier."""
+FETCH_SECONDS_WITH_VALUE = 1.0
+"""The longest wait for Secrets Manager if an earlier value is still valid."""
+MIN_FETCH_SECONDS = 0.5
+"""The shortest wait, even after the deadline: the deadline is two seconds before the invocation's end."""
+FAILURE_SECONDS = 5.0
+"""The time for which a temporary failure is remembered, so that ten threads wait for one timeout instead of ten."""
 ROTATION_SECONDS = 900.0
-"""For this long after a secret was changed, a provider may still reject the new value."""
-MAX_BYTES = 65_536
-"""Secrets Manager takes no larger value."""
+"""The time after a change of a secret within which a provider may still reject the new value."""
+MAX_SECRET_BYTES = 65_536
+"""The longest value that Secrets Manager accepts."""
+
+_PROBLEMS = {
+    "missing": "is missing",
+    "string_type": "must be a text",
+    "string_pattern_mismatch": "must have 1 to 4096 characters, without spaces",
+    "dict_type": "must be an object",
+    "list_type": "must be a list",
+    "too_short": "must not be empty",
+    "too_long": "has too many elements",
+}
+"""The words for what is wrong with a field of a secret."""
 
 type ApiKey = Annotated[str, Field(pattern=r"^[\x21-\x7e]{1,4096}$")]
 type Json = dict[str, Any]
@@ -70,213 +81,215 @@ class GetSecretValue(TypedDict):
 
 
 class SecretsManager(Protocol):
-    """The part of boto3's client that is used here."""
+    """The part of botocore's client that is used here."""
 
     def get_secret_value(self, **request: Unpack[GetSecretValue]) -> Mapping[str, Any]:
-        """Get a secret's value: the current one, or that of a stage."""
+        """Return a secret's value: the current one, or the one of a stage."""
 
 
 @dataclass(frozen=True)
-class Kind[T]:
-    """What a secret holds, and how long its value is used.
+class SecretKind[T]:
+    """The content of a secret, and the time for which its value is used.
 
     Attributes:
-        parse: makes of the secret's name and its JSON object what readers get. Raises SecretError if the object is not
-            usable; such a value is never kept.
-        refresh_after: the age in seconds from which on a value is read again.
-        valid_for: the age in seconds from which on a value is not used, even if it can't be read again. ``None``: it is
-            used until a new one can be read.
-        outlives: the kind of failure to read that a value outlives.
+        parse: returns the value for readers, from the secret's name and its JSON object. Raises SecretError if the
+            object is not valid; such a value is not cached.
+        refresh_after: the age, in seconds, from which a value is read again.
+        valid_for: the age, in seconds, from which a value is no longer used, even if it can't be read again. ``None``:
+            it is used until a new one can be read.
+        outlives: the kind of error after which an earlier value is still used.
     """
 
     parse: Callable[[str, Json], T]
-    refresh_after: float = KEEP_SECONDS
+    refresh_after: float = REFRESH_AFTER_SECONDS
     valid_for: float | None = None
     outlives: type[SecretError] = SecretUnavailableError
 
 
 @dataclass(frozen=True)
-class _Kept:
+class _Cached:
     value: Any
     read_at: float
     rotated_at: float | None
-    """When the current version replaced an earlier one; ``None`` if there was none, or Secrets Manager doesn't say."""
+    """The time at which the current version replaced an earlier one; ``None``: there was none, or it is unknown."""
 
 
 @dataclass
-class _Flight:
-    """One attempt to read a secret, for which any number of threads wait."""
+class _Attempt:
+    """An attempt to read a secret, for which many threads may wait."""
 
     began_at: float
-    landed: Future[_Kept] = field(default_factory=Future)
+    outcome: Future[_Cached] = field(default_factory=Future)
     failed_at: float | None = None
-    after_refusal: bool = False
-    """Whether somebody waits for it whose value was rejected."""
+    after_rejection: bool = False
+    """True if a thread whose value was rejected waits for it."""
 
 
 @dataclass
 class _Entry[T]:
-    """What the store knows of one secret. Its lock is never held while Secrets Manager is asked."""
+    """One secret in the store. Its lock is not held during a call to Secrets Manager."""
 
     name: str
-    kind: Kind[T]
-    kept: _Kept | None = None
-    flight: _Flight | None = None
-    refused_at: float = -math.inf
+    kind: SecretKind[T]
+    cached: _Cached | None = None
+    attempt: _Attempt | None = None
+    rejected_at: float = -math.inf
     unchecked: bool = False
-    """Whether a value was rejected, and could not be read again since."""
+    """True if a value was rejected, and could not be read again afterwards."""
     lock: threading.RLock = field(default_factory=threading.RLock)
 
 
 @dataclass
 class SecretStore:
-    """Reads secrets that hold a JSON object. Safe to share between threads."""
+    """A cache of secrets that hold a JSON object. Safe to share between threads."""
 
     client: SecretsManager
     clock: Callable[[], float] = field(default_factory=lambda: time.time)
-    _entries: dict[tuple[str, Kind[Any]], _Entry[Any]] = field(default_factory=dict, repr=False)
+    _entries: dict[tuple[str, SecretKind[Any]], _Entry[Any]] = field(default_factory=dict, repr=False)
 
-    def read[T](self, name: str, kind: Kind[T]) -> T:
-        """Return the secret's value.
+    def read[T](self, name: str, kind: SecretKind[T]) -> T:
+        """Return a secret's value.
 
-        If it is due to be read again and can't be, the old value is used, as long as its kind allows.
-
-        Raises:
-            SecretUnavailableError: it can't be read right now.
-            SecretError: it is missing, forbidden or malformed.
-        """
-        entry = self._entry(name, kind)
-        with entry.lock:
-            if entry.kept is not None and self._age(entry.kept.read_at) < kind.refresh_after:
-                return self._value(kind, entry.kept)
-            flight = self._flight(entry)
-            patience = FETCH_SECONDS if self._valid(entry) is None else PATIENCE_SECONDS
-        return self._value(kind, self._wait(entry, flight, patience))
-
-    def read_again[T](self, name: str, kind: Kind[T]) -> T:
-        """Return the secret's value after the one from :meth:`read` was rejected: read anew, at most every 30 seconds.
+        If the value is due to be read again, but can't be, the old value is used for as long as its kind allows.
 
         Raises:
-            SecretUnavailableError: it can't be read right now, and there is no earlier value.
-            SecretError: it is missing, forbidden or malformed.
+            SecretUnavailableError: the secret can't be read right now.
+            SecretError: the secret is missing, forbidden or malformed.
         """
         entry = self._entry(name, kind)
         with entry.lock:
-            if entry.kept is not None and self._age(entry.refused_at) < REFRESH_SECONDS:
-                return self._value(kind, entry.kept)
-            before, flight = entry.kept, self._flight(entry, after_refusal=True)
-        kept = self._wait(entry, flight, FETCH_SECONDS)
-        with entry.lock:
-            entry.unchecked = kept is before
-        return self._value(kind, kept)
+            if entry.cached is not None and self._age(entry.cached.read_at) < kind.refresh_after:
+                return self._value(kind, entry.cached)
+            attempt = self._attempt(entry)
+            patience = FETCH_SECONDS if self._valid(entry) is None else FETCH_SECONDS_WITH_VALUE
+        return self._value(kind, self._wait(entry, attempt, patience))
 
-    def in_rotation(self, name: str, kind: Kind[Any]) -> bool:
-        """Return whether a provider may take the secret's value although it rejected it a moment ago.
+    def read_again[T](self, name: str, kind: SecretKind[T]) -> T:
+        """Return a secret's value after the one from :meth:`read` was rejected.
 
-        That is so if the secret was changed within the last minutes, or if it could not be checked after the rejection
-        whether it was. A secret that was filled for the first time counts as unchanged.
+        The secret is read again, at most every 30 seconds.
+
+        Raises:
+            SecretUnavailableError: the secret can't be read right now, and there is no earlier value.
+            SecretError: the secret is missing, forbidden or malformed.
         """
         entry = self._entry(name, kind)
         with entry.lock:
-            kept = entry.kept
-            if kept is None or entry.unchecked:
+            if entry.cached is not None and self._age(entry.rejected_at) < REJECTED_REFRESH_SECONDS:
+                return self._value(kind, entry.cached)
+            before, attempt = entry.cached, self._attempt(entry, after_rejection=True)
+        cached = self._wait(entry, attempt, FETCH_SECONDS)
+        with entry.lock:
+            entry.unchecked = cached is before
+        return self._value(kind, cached)
+
+    def in_rotation(self, name: str, kind: SecretKind[Any]) -> bool:
+        """Return whether a provider may accept a secret's value later, although it has just rejected the value.
+
+        This is the case if the secret was changed within the last 15 minutes, or if the secret could not be read after
+        the rejection. A secret that was filled for the first time counts as unchanged.
+        """
+        entry = self._entry(name, kind)
+        with entry.lock:
+            cached = entry.cached
+            if cached is None or entry.unchecked:
                 return True
-            return kept.rotated_at is not None and self.clock() - kept.rotated_at < ROTATION_SECONDS
+            return cached.rotated_at is not None and self.clock() - cached.rotated_at < ROTATION_SECONDS
 
-    def _entry[T](self, name: str, kind: Kind[T]) -> _Entry[T]:
-        # setdefault is atomic, so threads that come together get the same entry.
+    def _entry[T](self, name: str, kind: SecretKind[T]) -> _Entry[T]:
+        # setdefault is atomic, so two threads at the same time get the same entry.
         return self._entries.setdefault((name, kind), _Entry(name, kind))
 
-    def _value[T](self, _kind: Kind[T], kept: _Kept) -> T:
-        value: T = kept.value
+    def _value[T](self, _kind: SecretKind[T], cached: _Cached) -> T:
+        value: T = cached.value
         return value
 
-    def _age(self, moment: float) -> float:
-        age = self.clock() - moment
+    def _age(self, time: float) -> float:
+        age = self.clock() - time
         return age if age >= 0 else math.inf
 
-    def _flight(self, entry: _Entry[Any], *, after_refusal: bool = False) -> _Flight:
-        """Return the attempt to wait for: one that is under way or failed a moment ago, else a new one."""
-        flight = entry.flight
-        if flight is not None and not flight.landed.done() and self._age(flight.began_at) < FETCH_SECONDS:
-            flight.after_refusal = flight.after_refusal or after_refusal
-            return flight
-        if flight is not None and flight.failed_at is not None and self._age(flight.failed_at) < RETRY_SECONDS:
-            return flight
-        flight = entry.flight = _Flight(self.clock(), after_refusal=after_refusal)
-        # A thread, because botocore has no limit for a whole call. If it outlives the invocation it does no harm: it
+    def _attempt(self, entry: _Entry[Any], *, after_rejection: bool = False) -> _Attempt:
+        """Return the attempt to wait for: a running one, one that has just failed, or a new one."""
+        attempt = entry.attempt
+        if attempt is not None and not attempt.outcome.done() and self._age(attempt.began_at) < FETCH_SECONDS:
+            attempt.after_rejection = attempt.after_rejection or after_rejection
+            return attempt
+        if attempt is not None and attempt.failed_at is not None and self._age(attempt.failed_at) < FAILURE_SECONDS:
+            return attempt
+        attempt = entry.attempt = _Attempt(self.clock(), after_rejection=after_rejection)
+        # In a thread, because botocore has no time limit for a whole call. The thread may outlive the invocation: it
         # only reads.
         pool = ThreadPoolExecutor(max_workers=1)
-        pool.submit(self._fetch, entry, flight.began_at).add_done_callback(partial(self._land, entry, flight))
+        pool.submit(self._fetch, entry, attempt.began_at).add_done_callback(partial(self._settle, entry, attempt))
         pool.shutdown(wait=False)
-        return flight
+        return attempt
 
-    def _land(self, entry: _Entry[Any], flight: _Flight, read: Future[_Kept]) -> None:
+    def _settle(self, entry: _Entry[Any], attempt: _Attempt, read: Future[_Cached]) -> None:
         error = read.exception()
         if isinstance(error, SecretError):
-            self._fail(entry, flight, error)
+            self._fail(entry, attempt, error)
             return
         with entry.lock:
-            if error is None and entry.flight is flight:
-                entry.kept = read.result()
-            if error is None and flight.after_refusal:
-                entry.refused_at, entry.unchecked = self.clock(), False
-            if flight.landed.done():
+            if error is None and entry.attempt is attempt:
+                entry.cached = read.result()
+            if error is None and attempt.after_rejection:
+                entry.rejected_at, entry.unchecked = self.clock(), False
+            if attempt.outcome.done():
                 return
             if error is None:
-                flight.landed.set_result(read.result())
+                attempt.outcome.set_result(read.result())
             else:
-                flight.landed.set_exception(error)
+                attempt.outcome.set_exception(error)
 
-    def _fail(self, entry: _Entry[Any], flight: _Flight, error: SecretError) -> None:
+    def _fail(self, entry: _Entry[Any], attempt: _Attempt, error: SecretError) -> None:
         with entry.lock:
-            if flight.landed.done():
+            if attempt.outcome.done():
                 return
             if isinstance(error, SecretUnavailableError):
-                flight.failed_at = self.clock()
-            about = {"secret": entry.name, "problem": error.problem, "earlier_value": entry.kept is not None}
+                attempt.failed_at = self.clock()
+            about = {"secret": entry.name, "problem": error.problem, "earlier_value": entry.cached is not None}
             logger.warning("secret could not be read", extra=about)
-            flight.landed.set_exception(error)
+            attempt.outcome.set_exception(error)
 
-    def _valid(self, entry: _Entry[Any]) -> _Kept | None:
-        """Return the value that there is, if it may be used although it can't be read again."""
-        kept, limit = entry.kept, entry.kind.valid_for
-        return None if kept is None or (limit is not None and self._age(kept.read_at) >= limit) else kept
+    def _valid(self, entry: _Entry[Any]) -> _Cached | None:
+        """Return the cached value, if it may still be used when it can't be read again."""
+        cached, limit = entry.cached, entry.kind.valid_for
+        return None if cached is None or (limit is not None and self._age(cached.read_at) >= limit) else cached
 
-    def _wait(self, entry: _Entry[Any], flight: _Flight, patience: float) -> _Kept:
-        """Wait until the attempt ends, and return what was read; if it failed, the value that there was, if it will do.
+    def _wait(self, entry: _Entry[Any], attempt: _Attempt, patience: float) -> _Cached:
+        """Wait for an attempt to read a secret. Return its value; if it failed, the cached value if that is valid.
 
         Raises:
-            SecretError: there is none that will do.
+            SecretError: the attempt failed, and no cached value is valid.
         """
         limit = remaining(default=math.inf)
         try:
-            return flight.landed.result(min(max(limit, LEAST_SECONDS), patience))
+            return attempt.outcome.result(min(max(limit, MIN_FETCH_SECONDS), patience))
         except TimeoutError:
             error: SecretError = SecretUnavailableError(entry.name, "could not be read in time", "Try again later.")
             if limit >= patience:
-                self._fail(entry, flight, error)
+                self._fail(entry, attempt, error)
         except SecretError as failed:
-            # Made anew for each thread: what is raised gets a traceback, and a run's id.
+            # A new error for each thread, because each gets its own traceback and the id of its own run.
             error = type(failed)(failed.name, failed.problem, failed.remedy)
-        kept = self._valid(entry)
-        if kept is None or not isinstance(error, entry.kind.outlives):
+        cached = self._valid(entry)
+        if cached is None or not isinstance(error, entry.kind.outlives):
             raise error
-        return kept
+        return cached
 
-    def _fetch(self, entry: _Entry[Any], now: float) -> _Kept:
+    def _fetch(self, entry: _Entry[Any], now: float) -> _Cached:
         name = entry.name
-        answer = self._get(SecretId=name)
-        value = entry.kind.parse(name, _parse(name, answer.get("SecretString")))
-        changed_at = answer["CreatedDate"].timestamp() if "CreatedDate" in answer else None
+        response = self._get(SecretId=name)
+        value = entry.kind.parse(name, _parse(name, response.get("SecretString")))
+        changed_at = response["CreatedDate"].timestamp() if "CreatedDate" in response else None
         is_new = changed_at is not None and now - changed_at < ROTATION_SECONDS
-        return _Kept(value, now, changed_at if is_new and self._had_a_value(name) else None)
+        return _Cached(value, now, changed_at if is_new and self._had_a_value(name) else None)
 
     def _had_a_value(self, name: str) -> bool:
-        """Return whether the version before the current one held anything: the template makes secrets empty."""
+        """Return whether the previous version had a value: the template creates secrets that are empty."""
         try:
-            answer = self._get(SecretId=name, VersionStage="AWSPREVIOUS")
-            return bool(_parse(name, answer.get("SecretString")))
+            response = self._get(SecretId=name, VersionStage="AWSPREVIOUS")
+            return bool(_parse(name, response.get("SecretString")))
         except SecretUnavailableError:
             return True
         except SecretError:
@@ -316,46 +329,46 @@ def kodey_token(store: SecretStore, name: str) -> Token:
 
 
 def parse_secret[SecretT: BaseModel](model: type[SecretT], name: str, value: dict[str, Any]) -> SecretT:
-    """Check the shape of a secret.
+    """Return a secret as its model.
 
     Raises:
-        SecretError: it is empty or malformed. The message names fields, never values.
+        SecretError: the secret is empty or malformed. The message names fields, but no values.
     """
     if not value:
         raise SecretError(name, "is empty", remedy(name))
     try:
         return model.model_validate(value)
     except ValidationError as error:
-        wrong = "; ".join(
-            f"{detail['loc'][0] if detail['loc'] else 'value'}: {detail['type']}"
+        problems = "; ".join(
+            f"{detail['loc'][0] if detail['loc'] else 'value'}: {_PROBLEMS.get(detail['type'], 'is invalid')}"
             for detail in error.errors(include_input=False, include_url=False)
         )
-        raise SecretError(name, f"is malformed ({wrong})", remedy(name)) from None
+        raise SecretError(name, f"is malformed ({problems})", remedy(name)) from None
 
 
 def remedy(name: str) -> str:
-    """What to type to fill a secret; ``aichats/<stage>/<name>`` is how the template names them."""
+    """Return the command that stores a secret, whose name is ``aichats/<stage>/<name>``."""
     last = name.rsplit("/", 1)[-1]
     if last == "callers":
-        return "To make a caller, type: make caller NAME=<name> SCOPES=chats:read,chats:write STACK=<stack>"
-    return f"To fill it, type: make secret NAME={last} STACK=<stack>"
+        return "To create a caller, type: make caller NAME=<name> SCOPES=chats:read,chats:write STACK=<stack>"
+    return f"To store it, type: make secret NAME={last} STACK=<stack>"
 
 
-WHOP = Kind(partial(parse_secret, WhopSecret))
-KODEY = Kind(partial(parse_secret, KodeySecret))
-WEBHOOK = Kind(partial(parse_secret, WebhookSecret))
+WHOP = SecretKind(partial(parse_secret, WhopSecret))
+KODEY = SecretKind(partial(parse_secret, KodeySecret))
+WEBHOOK = SecretKind(partial(parse_secret, WebhookSecret))
 
 
 def _unreadable(name: str, error: Mapping[str, Any]) -> SecretError:
     code = error.get("Code", "")
     if code == "ResourceNotFoundException":
-        return SecretError(name, "does not exist", f"Deploy the stack, which makes it. {remedy(name)}")
+        return SecretError(name, "does not exist", f"Deploy the stack, which creates it. {remedy(name)}")
     if code == "AccessDeniedException" or (code == "DecryptionFailure" and not _is_throttled(error)):
         return SecretError(
-            name, f"may not be read ({code})", "Allow secretsmanager:GetSecretValue on it to the function's role."
+            name, f"may not be read ({code})", "Allow the function's role secretsmanager:GetSecretValue on it."
         )
     if code == "InvalidRequestException":
-        return SecretError(name, "is marked for deletion", "Restore it: aws secretsmanager restore-secret.")
+        return SecretError(name, "is marked for deletion", "To restore it, use: aws secretsmanager restore-secret.")
     if code in {"InvalidParameterException", "ValidationException"}:
         return SecretError(name, f"could not be read ({code})", "Check the secret's name.")
     return SecretUnavailableError(name, f"could not be read ({code or 'no reason given'})", "Try again later.")
@@ -370,8 +383,8 @@ def _is_throttled(error: Mapping[str, Any]) -> bool:
 def _parse(name: str, text: str | None) -> dict[str, Any]:
     if text is None:
         raise SecretError(name, "holds binary data", remedy(name))
-    if len(text.encode(errors="surrogatepass")) > MAX_BYTES:
-        raise SecretError(name, f"is larger than {MAX_BYTES} bytes", remedy(name))
+    if len(text.encode(errors="surrogatepass")) > MAX_SECRET_BYTES:
+        raise SecretError(name, f"is larger than {MAX_SECRET_BYTES} bytes", remedy(name))
     try:
         value = json.loads(text)
     except (ValueError, RecursionError):
