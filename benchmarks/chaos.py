@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 from aichats.aws.table import decode
-from aichats.runs.ledger.rows import Row, row_of
+from aichats.runs.ledger.rows import Row, row_from
 from benchmarks.chaotic.count import MOST_UNKNOWN, Count, count
 from benchmarks.chaotic.faults import FAULTS, Chaos
 from benchmarks.chaotic.kodey import KodeyScenario
@@ -136,7 +136,7 @@ def rows(system: System) -> list[Row]:
     pages = system.emulator.clients.dynamodb.get_paginator("scan").paginate(
         TableName=system.stack.outputs["RunsTable"], FilterExpression="attribute_exists(attempts)"
     )
-    return [row_of(decode(item)) for page in pages for item in page["Items"]]
+    return [row_from(decode(item)) for page in pages for item in page["Items"]]
 
 
 def report(counted: Count) -> int:

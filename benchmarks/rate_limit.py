@@ -16,7 +16,7 @@ import httpx
 from botocore.exceptions import BotoCoreError, ClientError
 
 from aichats.aws.table import decode
-from aichats.runs.ledger.rows import Row, row_of
+from aichats.runs.ledger.rows import Row, row_from
 from benchmarks.cold_start import progress
 from local.console import Console
 from local.errors import LocalError
@@ -154,7 +154,7 @@ def ledger(system: System) -> list[Row]:
         TableName=system.stack.outputs["RunsTable"], ConsistentRead=True
     )
     items = [decode(item) for page in pages for item in page["Items"]]
-    return [row_of(item) for item in items if "action" in item]
+    return [row_from(item) for item in items if "action" in item]
 
 
 def result(system: System, rows: Sequence[Row], seconds: float) -> Result:

@@ -25,7 +25,7 @@ from aichats.runs.actions import Action, KodeyCreateChat, KodeySendMessage, Whop
 from aichats.runs.dispatch import Dispatcher
 from aichats.runs.ledger import texts
 from aichats.runs.ledger.ledger import LedgerConflictError
-from aichats.runs.ledger.rows import Row, row_of
+from aichats.runs.ledger.rows import Row, row_from
 from aichats.runs.model import Run
 from aichats.runs.perform import MAX_AGE, Performer
 from aichats.runs.providers.kodey import KodeyProvider
@@ -263,7 +263,7 @@ class Runs(RuleBasedStateMachine):
 
     def _rows(self) -> list[Row]:
         items = dynamodb().scan(TableName=self.ledger.table, ConsistentRead=True)["Items"]
-        return [row_of(decode(item)) for item in items if "status" in item]  # The others are what runs share.
+        return [row_from(decode(item)) for item in items if "status" in item]  # The others are what runs share.
 
 
 class RunsAlike(Runs):

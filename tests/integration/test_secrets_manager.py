@@ -83,7 +83,7 @@ def test_a_secret_that_is_being_deleted_can_be_restored(manager: SecretsManagerC
 
 def test_binary_data_is_refused(manager: SecretsManagerClient) -> None:
     manager.create_secret(Name=NAME, SecretBinary=b'{"api_key": "k"}')
-    with pytest.raises(SecretError, match="holds binary data"):
+    with pytest.raises(SecretError, match="contains binary data"):
         SecretStore(manager).read(NAME, JSON)
 
 

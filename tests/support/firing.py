@@ -15,7 +15,7 @@ from aichats.automations.missed import MissedSlots
 from aichats.automations.row import AutomationRow
 from aichats.aws.observability import metrics
 from aichats.aws.table import decode
-from aichats.runs.ledger.rows import Row, row_of
+from aichats.runs.ledger.rows import Row, row_from
 from aichats.runs.model import run_id, slot_text
 from aichats.runs.queue import Message, read
 from tests.support.automations import automation, scheduled, turn
@@ -93,7 +93,7 @@ class Stack:
         found = dynamodb().scan(
             TableName=self.app.ledger.table, ConsistentRead=True, FilterExpression="attribute_exists(attempts)"
         )
-        rows = map(row_of, map(decode, found["Items"]))
+        rows = map(row_from, map(decode, found["Items"]))
         return sorted(rows, key=lambda row: (row.run.slot or "", row.run.target or ""))
 
     @property

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from aichats.aws.table import decode, encode
 from aichats.runs.actions import WhopCreateChat
-from aichats.runs.ledger.rows import new_item, row_of, to_json
+from aichats.runs.ledger.rows import new_item, row_from, to_json
 from aichats.validation import MAX_STORED_MESSAGE_BYTES
 from tests.support.ledgers import NOON, make_run
 
@@ -34,6 +34,6 @@ def test_what_the_ledger_never_keeps_is_a_mistake(value: object) -> None:
 def test_a_message_that_was_taken_once_is_performed_also_if_less_is_taken_now() -> None:
     action = WhopCreateChat.model_construct(type="whop.create_chat", message_text="x" * MAX_STORED_MESSAGE_BYTES)
 
-    row = row_of(decode(encode(new_item(make_run(action=action), NOON, NOON, {"action": to_json(action)}))))
+    row = row_from(decode(encode(new_item(make_run(action=action), NOON, NOON, {"action": to_json(action)}))))
 
     assert row.run.action == action

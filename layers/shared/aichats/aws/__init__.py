@@ -1,1 +1,1 @@
-"""AWS: the table, secrets, clients, logs and metrics. No other package calls AWS."""
+"""AWS: tables, queues, schedules, secrets, clients, logs and metrics. No other package calls AWS."""

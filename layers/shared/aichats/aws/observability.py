@@ -1,6 +1,6 @@
-"""Logs and metrics. The logger's name is the package's, so what any module logs comes out as structured JSON.
+"""Logs and metrics. The logger has the package's name, so the log lines of each module are structured JSON.
 
-Never logged: message texts, titles, tokens.
+Message texts, titles and tokens are never logged.
 """
 
 import json
@@ -17,7 +17,7 @@ metrics = Metrics()
 
 
 def count(name: str, value: int = 1) -> None:
-    """Add to a metric of this invocation, written when it ends. Not for threads."""
+    """Add to a metric of this invocation, which is written when the invocation ends. Not for threads."""
     metrics.add_metric(name=name, unit=MetricUnit.Count, value=value)
 
 
@@ -27,21 +27,21 @@ def measure_seconds(name: str, value: float) -> None:
 
 
 def count_now(name: str, value: int = 1) -> None:
-    """Write a metric at once: what an alarm waits for must not be lost with the process. Also for threads."""
+    """Write a metric immediately, so that it is not lost with the process. Alarms need this. Also for threads."""
     metric = EphemeralMetrics()
     metric.add_metric(name=name, unit=MetricUnit.Count, value=value)
-    # One write, so that lines of other threads do not get into it.
+    # One write, so that no line of another thread gets in between.
     sys.stdout.write(json.dumps(metric.serialize_metric_set()) + "\n")
 
 
 @dataclass
 class Contained:
-    """A block whose failure is logged and kept, and stops nothing that follows.
+    """A context that logs and keeps an exception instead of raising it.
 
     Attributes:
-        message: what the log says.
+        message: the message of the log line.
         about: further fields of the log line.
-        error: what failed, if anything did.
+        error: the exception, if there was one.
     """
 
     message: str

@@ -382,7 +382,7 @@ def _is_throttled(error: Mapping[str, Any]) -> bool:
 
 def _parse(name: str, text: str | None) -> dict[str, Any]:
     if text is None:
-        raise SecretError(name, "holds binary data", remedy(name))
+        raise SecretError(name, "contains binary data", remedy(name))
     if len(text.encode(errors="surrogatepass")) > MAX_SECRET_BYTES:
         raise SecretError(name, f"is larger than {MAX_SECRET_BYTES} bytes", remedy(name))
     try:

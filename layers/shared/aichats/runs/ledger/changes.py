@@ -1,7 +1,7 @@
 """The order of changes of a chat: for each field, the newest change wins.
 
 A change that had to wait must not undo a newer one. So a run takes a chat before it changes the chat. The item
-``latest:<chat>`` of the table of runs holds the run that took the chat last, and for each field the newest run that
+``latest:<chat>`` of the table of runs names the run that took the chat last, and for each field the newest run that
 changed it. The row of the run that took the chat shows whether its call may still be running.
 """
 

@@ -24,7 +24,7 @@ POSITION = re.compile(r"[0-9T:.-]{23}Z [a-z2-7]{32}")
 
 @dataclass(frozen=True)
 class History:
-    """The index of the history. It has lanes, and each lane holds runs in the order in which they were created."""
+    """The index of the history. Its lanes contain runs in the order of their creation."""
 
     ledger: Ledger
 

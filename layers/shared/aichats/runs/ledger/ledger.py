@@ -16,9 +16,9 @@ Every change is one conditional write. If two writers change a row at once, one 
 A row is *open* while it is pending or performing. An open row is in the index of open rows under ``due_at``, the time
 from which it may be claimed. While the run is performed, ``due_at`` is the end of the lease plus the settle time. So
 the row is found without another write if the process dies. If a message is sent again, ``due_at`` is moved to a later
-time, so that the row is not found again immediately. Then ``ready_at`` holds the time from which it may be claimed.
+time, so that the row is not found again immediately. Then ``ready_at`` is the time from which it may be claimed.
 
-An ended row has the attribute ``ended``, which is its status again. The index of the history holds ``ended`` instead of
+An ended row has the attribute ``ended``, which is its status again. The index of the history has ``ended`` instead of
 the status, so a claim does not write to that index.
 
 ``unsettled_at`` is the time at which the outcome of a call to the provider became unknown. The claim sets it to the end
@@ -41,7 +41,7 @@ from aichats.aws.table import NO_VALUES, ConditionFailedError, DynamoDB, Json, T
 from aichats.errors import UnreadableError
 from aichats.runs.actions import ABRIDGED
 from aichats.runs.ledger.reads import Reads
-from aichats.runs.ledger.rows import EndStatus, Row, new_item, open_state, row_of
+from aichats.runs.ledger.rows import EndStatus, Row, new_item, open_state, row_from
 from aichats.runs.ledger.texts import Texts
 from aichats.runs.ledger.times import to_text, utc_now
 from aichats.runs.model import Run
@@ -109,7 +109,7 @@ class Ledger:
 
     def _row(self, item: Json) -> Row:
         """Return the row of an item, with its whole action."""
-        return row_of(item, self._texts.of(item))
+        return row_from(item, self._texts.of(item))
 
     # ------------------------------------------------------------------ new runs
 
@@ -130,7 +130,7 @@ class Ledger:
         if item.get("status") != "missed":
             return "due_at" in item
         with suppress(LedgerConflictError):
-            self._replay(row_of(item))
+            self._replay(row_from(item))
         return True
 
     def add_ended(
@@ -202,7 +202,7 @@ class Ledger:
             new = self._new_item(run, now, now, action)
             with suppress(ConditionFailedError):
                 self.items.put({**new, **changes, "attempts": 1})
-                before = row_of(new, run.action)
+                before = row_from(new, run.action)
                 return replace(before, status="performing", attempts=1, lease=token, lease_until=lease_until)
         run_id = run if isinstance(run, str) else run.run_id
         # In rows of earlier versions, this attribute had another value.
@@ -224,7 +224,7 @@ class Ledger:
     def _unclaim(self, old: Json, token: str) -> None:
         """Undo a claim of a run whose action cannot be read. No call was made, so there is nothing to settle."""
         with suppress(LedgerConflictError, UnreadableError, *AWS_ERRORS):
-            row = replace(row_of(old, ABRIDGED.get(old["type"])), lease=token)
+            row = replace(row_from(old, ABRIDGED.get(old["type"])), lease=token)
             due_at = row.due_at or row.updated_at
             self.put_back(row, due_at, unsettled_at=row.unsettled_at, error=row.error)
 
@@ -349,7 +349,7 @@ class Ledger:
             LedgerConflictError: the run is open, has succeeded, cannot be rendered, or does not exist.
         """
         item = self.items.get(run_id)
-        row = row_of(item) if item else None
+        row = row_from(item) if item else None
         if row is None or row.status not in REPLAYABLE or row.unrendered:
             raise LedgerConflictError(row)
         return self._replay(row)
@@ -405,7 +405,7 @@ class Ledger:
         try:
             return self.items.update(run_id, changes, condition, values, **options)
         except ConditionFailedError as error:
-            raise LedgerConflictError(row_of(error.current_item) if error.current_item else None) from error
+            raise LedgerConflictError(row_from(error.current_item) if error.current_item else None) from error
 
 
 def _ended(status: EndStatus, now: datetime) -> Json:

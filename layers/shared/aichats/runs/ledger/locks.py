@@ -103,7 +103,7 @@ class Locks:
 
 
 def _counts(lock: Json, owner: Json) -> bool:
-    """Return whether a lock is still its owner's."""
+    """Return whether a lock still belongs to its owner, given the attributes of the owner's row."""
     if "due_at" not in owner or ("chat_id" in owner) != lock["has_chat"]:
         return False
     return owner["status"] == "performing" or "unsettled_at" in owner

@@ -7,7 +7,7 @@ from datetime import datetime
 from aichats.aws.observability import count_now, logger
 from aichats.aws.table import BATCH_KEYS, Json, Table
 from aichats.errors import UnreadableError
-from aichats.runs.ledger.rows import OPEN, OPEN_STATES, Row, row_of
+from aichats.runs.ledger.rows import OPEN, OPEN_STATES, Row, row_from
 from aichats.runs.ledger.times import to_text
 
 OPEN_STATUSES = ("pending", "performing")
@@ -91,7 +91,7 @@ def _readable(items: Iterable[Json]) -> Iterator[Row]:
     """Yield the rows that this version of the code can read. A row that it cannot read must not stop the others."""
     for item in items:
         try:
-            yield row_of(item)
+            yield row_from(item)
         except UnreadableError as error:
             count_now("RunsUnreadable")
             logger.error("run left out", extra={"run_id": item["run_id"], "error": str(error)})

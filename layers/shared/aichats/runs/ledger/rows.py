@@ -25,7 +25,7 @@ OPEN = "open"
 OPEN_STATES = tuple(f"{OPEN}.{number:02}" for number in range(16))
 """The values of ``open_state`` in open rows: the keys of the index of open rows."""
 LANES = tuple(f"{number}" for number in range(4))
-"""The keys of the index of the history. Each holds a quarter of all runs, in the order of their creation."""
+"""The keys of the index of the history. Each has a quarter of all runs, in the order of their creation."""
 TIME_ATTRIBUTES = (
     "created_at",
     "opened_at",
@@ -59,7 +59,7 @@ class Row:
     unsettled_at: datetime | None = None
     """The time at which a call's outcome became unknown. After a process died, that is the end of its lease."""
     seen: Json | None = None
-    """What existed before the effect that is not recorded yet, as :meth:`Ledger.begin` stored it."""
+    """Effects of others that existed before this run's effect began; ``None`` once the effect is recorded."""
     lease: str | None = None
     lease_until: datetime | None = None
     chat_id: str | None = None
@@ -68,7 +68,7 @@ class Row:
     error: Mapping[str, Any] | None = None
     finished_at: datetime | None = None
     unrendered: bool = False
-    """Whether its texts could not be rendered, so it can never be performed."""
+    """True if its texts could not be rendered, so it can never be performed."""
     title: str | None = None
     """The title to create the chat with, which begins with the run's mark; ``None``: the chat gets no mark."""
     key_base: str | None = None
@@ -76,21 +76,21 @@ class Row:
     recorded_at: datetime | None = None
     """The time at which its newest effect was recorded."""
     action_key: str | None = None
-    """The key of the item that holds its action; ``None``: the row holds it."""
+    """The key of the item that holds its action; ``None``: the action is in the row."""
 
     @property
     def is_open(self) -> bool:
-        """Whether the run has not ended."""
+        """True if the run has not ended."""
         return self.due_at is not None
 
     @property
     def unsettled(self) -> bool:
-        """Whether a call began whose outcome is unknown."""
+        """True if a call began whose outcome is unknown."""
         return self.unsettled_at is not None
 
     @property
     def in_doubt(self) -> bool:
-        """Whether there may be an effect that is not recorded."""
+        """True if there may be an effect that is not recorded."""
         return self.unsettled and (self.chat_id is None or self.seen is not None)
 
     @property
@@ -130,8 +130,8 @@ def new_item(run: Run, now: datetime, due_at: datetime, prepared: Json) -> dict[
     return {name: value for name, value in item.items() if value is not None}
 
 
-def row_of(item: Json, action: Action | None = None) -> Row:
-    """Return the row that an item holds.
+def row_from(item: Json, action: Action | None = None) -> Row:
+    """Return an item as a row.
 
     Without an ``action``, the row gets the one in the item. If the item has only the key of an action, the row gets an
     action with its type alone.

@@ -37,7 +37,7 @@ class Texts:
         """Store the long actions of new runs. Call this before the rows that name the actions are written.
 
         Returns:
-            For each run the attribute of its row that holds the action, or the action's key.
+            For each run the attribute of its row: the action, or the action's key.
         """
         # The runs of a fan-out share one object, which is converted once.
         texts = {number: to_json(action) for number, action in {id(run.action): run.action for run in runs}.items()}
@@ -65,7 +65,7 @@ class Texts:
             raise _gone(key) from error
 
     def of(self, item: Json) -> Action | None:
-        """Return the stored action that a row names; ``None`` if the row holds its action.
+        """Return the stored action that a row names; ``None`` if the action is in the row.
 
         Raises:
             UnreadableError: the action has expired, or this version of the code cannot read it.

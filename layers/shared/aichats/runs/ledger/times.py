@@ -9,7 +9,7 @@ def to_text(time: datetime) -> str:
 
 
 def from_text(text: str) -> datetime:
-    """Return the time that a text holds."""
+    """Return a text as a time."""
     return datetime.fromisoformat(text)
 
 
