@@ -43,15 +43,15 @@ class Failing(Calls):
 
     def __init__(self, *script: Exception) -> None:
         super().__init__()
-        self._script = list(script)
+        self.script = list(script)
 
     def __getattr__(self, name: str) -> Any:
         call = super().__getattr__(name)
 
         def fail(**request: Any) -> Any:
-            if self._script:
+            if self.script:
                 self.made[name] += 1
-                raise self._script.pop(0)
+                raise self.script.pop(0)
             return call(**request)
 
         return fail

@@ -440,7 +440,7 @@ def test_many_threads_that_are_refused_at_once_read_it_again_once() -> None:
             EndpointConnectionError(endpoint_url="https://x.invalid"),
             "could not be read (EndpointConnectionError). Try again later.",
         ),
-        (CONFIDENTIAL.encode(), f"holds binary data. {FILL}"),
+        (CONFIDENTIAL.encode(), f"contains binary data. {FILL}"),
         ("", f"is not JSON. {FILL}"),
         (CONFIDENTIAL, f"is not JSON. {FILL}"),
         ("[" * 60_000, f"is not JSON. {FILL}"),
