@@ -1,4 +1,4 @@
-"""Which automations listen to an event type: what a webhook reads, and how it stays true."""
+"""The index of the event types that automations listen to: reads, changes and repairs."""
 
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -17,7 +17,7 @@ from tests.support.ledgers import dynamodb
 
 
 class Counting:
-    """DynamoDB that counts calls, and the items that they give."""
+    """DynamoDB that counts calls, and the items in their responses."""
 
     def __init__(self) -> None:
         self.calls: Counter[str] = Counter()
@@ -58,13 +58,13 @@ def heard(store: AutomationTable, event_type: str = "payment.failed") -> list[st
 
 
 def items(store: AutomationTable) -> set[str]:
-    """The keys of the items beside the rows."""
+    """Return the keys of the items that are not rows."""
     keys = {item["name"]["S"] for item in dynamodb().scan(TableName=store.table, ConsistentRead=True)["Items"]}
     return {key for key in keys if ":" in key}
 
 
 def write_as_before(store: AutomationTable, definition: Automation, name: str = NAME) -> None:
-    """Write a row as the version before did, which had no items beside its rows."""
+    """Write a row as an earlier version did, which had no further items."""
     store.put(name, definition)
     row = decode(dynamodb().get_item(TableName=store.table, Key={"name": {"S": name}})["Item"])
     for key in items(store):
@@ -77,7 +77,7 @@ def write_as_before(store: AutomationTable, definition: Automation, name: str = 
 
 
 def heal(store: AutomationTable, heads: Sequence[RowHeader] | None = None) -> list[str]:
-    """Correct the items. Returns the names of the automations whose items were corrected."""
+    """Correct the items. Return the names of the automations whose items were corrected."""
     corrections = store.webhook_index.corrections(store.contents().headers if heads is None else heads)
     return [name for name, correct in corrections.items() if correct()]
 
@@ -93,7 +93,7 @@ def test_only_the_automations_that_listen_to_the_type_are_read(store: Automation
 
 
 @pytest.mark.usefixtures("upgraded")
-def test_a_type_that_nobody_listens_to_costs_one_query_without_items(store: AutomationTable, client: Counting) -> None:
+def test_a_type_without_listeners_costs_one_query_without_items(store: AutomationTable, client: Counting) -> None:
     store.put(NAME, WEBHOOK)
     assert heard(store, "plan.created") == []
     client.calls.clear()
@@ -170,7 +170,7 @@ def test_as_many_types_as_there_may_be_can_all_be_replaced_at_once(store: Automa
     assert items(store) == {f"{NAME}:new.{number}" for number in range(50)}
 
 
-def test_of_two_changes_at_once_the_items_are_those_of_the_one_that_stands(
+def test_of_two_changes_at_once_the_items_are_those_of_the_one_that_was_written_last(
     store: AutomationTable, client: Counting
 ) -> None:
     store.put(NAME, automation(listening("a.b")))
@@ -216,7 +216,7 @@ def test_a_row_of_an_older_version_is_heard_and_gets_its_items_from_the_sweep(
 
 
 def test_a_row_that_older_code_writes_during_the_upgrade_is_heard(store: AutomationTable) -> None:
-    """Functions are not updated at the same moment."""
+    # A deployment does not update all functions at the same time.
     assert heard(store) == []
 
     write_as_before(store, WEBHOOK)
@@ -224,7 +224,7 @@ def test_a_row_that_older_code_writes_during_the_upgrade_is_heard(store: Automat
     assert heard(store) == [NAME]
 
 
-def test_a_row_of_an_older_version_that_is_put_anew_has_its_items(store: AutomationTable) -> None:
+def test_a_row_of_an_older_version_that_is_put_again_has_its_items(store: AutomationTable) -> None:
     write_as_before(store, WEBHOOK)
     store.put(NAME, automation(listening("payment.failed", filter="data.amount > `1`")))
 

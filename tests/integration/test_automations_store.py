@@ -37,7 +37,7 @@ def test_another_definition_is_the_next_version_of_the_same_automation(store: Au
     assert store.get(NAME) == row
 
 
-def test_the_definition_that_stands_already_changes_nothing(store: AutomationTable, clock: Clock) -> None:
+def test_the_same_definition_again_changes_nothing(store: AutomationTable, clock: Clock) -> None:
     first, _ = store.put(NAME, CRON)
     before = item(store)
     clock.forward(seconds=90)
@@ -52,7 +52,7 @@ def test_what_was_and_comes_back_is_another_version(store: AutomationTable) -> N
     assert len(set(etags)) == 3
 
 
-def test_a_definition_that_the_table_could_not_hold_is_refused(store: AutomationTable) -> None:
+def test_a_definition_that_is_too_large_for_the_table_is_rejected(store: AutomationTable) -> None:
     targets = [f"biz_{number:0100}" for number in range(1000)]
     large = {**scheduled(message="m" * 131_072), "targets": targets}
 
@@ -81,7 +81,7 @@ def test_an_automation_that_is_being_deleted_is_gone_for_everybody(store: Automa
     assert store.begin_delete(NAME) is None
 
 
-def test_what_is_written_while_it_is_deleted_begins_anew_and_stays(store: AutomationTable, clock: Clock) -> None:
+def test_what_is_written_while_it_is_deleted_begins_again_and_stays(store: AutomationTable, clock: Clock) -> None:
     first, _ = store.put(NAME, RATE)
     deleting = store.begin_delete(NAME)
     assert deleting is not None
@@ -110,7 +110,7 @@ def test_what_is_being_deleted_cannot_be_changed_on_a_condition(store: Automatio
 def test_all_are_listed_by_name_however_many_pages_they_take(store: AutomationTable) -> None:
     names = [f"automation-{number:02}" for number in range(12)]
     for name in reversed(names):
-        # A page holds 1 MB.
+        # A page has at most 1 MB.
         store.put(name, automation(scheduled(message=name + "m" * 120_000)))
 
     assert [row.name for row in store.list()] == names

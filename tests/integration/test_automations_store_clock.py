@@ -1,4 +1,4 @@
-"""What a row of an automation knows of time: since when a rate counts, what is checked, what changed, what is done."""
+"""The times in a row of an automation: the start of a rate, checks, changes, and the end."""
 
 from datetime import datetime, timedelta
 
@@ -34,7 +34,7 @@ def test_a_rate_keeps_its_start_while_its_clockwork_stays(store: AutomationTable
         (listening(), None),
     ],
 )
-def test_a_rate_with_another_clockwork_is_counted_anew(
+def test_a_rate_with_another_clockwork_is_counted_again(
     store: AutomationTable, clock: Clock, definition: Json, start: datetime | None
 ) -> None:
     store.put(NAME, RATE)
@@ -44,7 +44,7 @@ def test_a_rate_with_another_clockwork_is_counted_anew(
     assert read(store).rate_start == start
 
 
-def test_slots_count_as_unchecked_from_the_moment_the_trigger_was_written(store: AutomationTable, clock: Clock) -> None:
+def test_slots_count_as_unchecked_from_the_time_the_trigger_was_written(store: AutomationTable, clock: Clock) -> None:
     row, _ = store.put(NAME, CRON)
     clock.forward(hours=1)
     store.mark_checked([row], NOON + timedelta(minutes=30))
@@ -121,7 +121,7 @@ def test_when_the_trigger_changed_is_known_until_it_changes_again(store: Automat
     assert store.put(NAME, automation(scheduled(enabled=False)))[0].trigger_changed_at == clock.now
 
 
-def test_where_nobody_kept_when_the_trigger_changed_it_changed_with_the_row(store: AutomationTable) -> None:
+def test_a_row_without_the_time_of_its_triggers_change_uses_its_own(store: AutomationTable) -> None:
     store.put(NAME, CRON)
     dynamodb().update_item(
         TableName=store.table,
@@ -156,7 +156,7 @@ def test_any_other_that_is_done_is_kept(store: AutomationTable) -> None:
     assert "ttl" not in item(store)
 
 
-def test_what_is_done_lives_again_when_it_is_written_anew(store: AutomationTable) -> None:
+def test_what_is_done_is_active_after_it_is_written_again(store: AutomationTable) -> None:
     store.finish(store.put(NAME, at(NOON + timedelta(hours=1)))[0])
 
     row, created = store.put(NAME, at(NOON + timedelta(hours=2)))

@@ -1,4 +1,4 @@
-"""The table of automations with several writers at the same time, and with answers that get lost."""
+"""The table of automations with several writers at the same time, and with lost responses."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -16,7 +16,7 @@ from tests.support.ledgers import NOON, Clock, dynamodb
 
 
 class Meanwhile:
-    """A client that lets somebody else act before its next write."""
+    """A client with which another writer acts before the next write."""
 
     def __init__(self) -> None:
         self.act: Callable[[], object] | None = None
@@ -39,7 +39,7 @@ def meanwhile() -> Meanwhile:
 
 @pytest.fixture
 def disturbed(clock: Clock, meanwhile: Meanwhile) -> AutomationTable:
-    """A store between whose reads and writes somebody else acts."""
+    """A store in which another writer acts between a read and a write."""
     client: Any = meanwhile
     return make_store(clock, client)
 
@@ -48,7 +48,7 @@ def quiet(store: AutomationTable) -> AutomationTable:
     return AutomationTable(dynamodb(), store.table, store.clock)
 
 
-def test_of_two_that_change_the_same_version_one_is_refused(disturbed: AutomationTable, meanwhile: Meanwhile) -> None:
+def test_of_two_that_change_the_same_version_one_is_rejected(disturbed: AutomationTable, meanwhile: Meanwhile) -> None:
     first, _ = disturbed.put(NAME, CRON)
     meanwhile.act = lambda: quiet(disturbed).put(NAME, RATE, if_match=first.etag)
 
@@ -65,14 +65,14 @@ def test_of_two_that_create_one_changes_what_the_other_made(disturbed: Automatio
     assert read(disturbed).automation == CRON
 
 
-def test_of_two_that_only_create_one_is_refused(disturbed: AutomationTable, meanwhile: Meanwhile) -> None:
+def test_of_two_that_only_create_one_is_rejected(disturbed: AutomationTable, meanwhile: Meanwhile) -> None:
     meanwhile.act = lambda: quiet(disturbed).put(NAME, RATE, if_none_match="*")
 
     assert refused(lambda: disturbed.put(NAME, CRON, if_none_match="*"))
     assert read(disturbed).automation == RATE
 
 
-def test_a_deletion_of_the_version_before_is_refused(disturbed: AutomationTable, meanwhile: Meanwhile) -> None:
+def test_a_deletion_of_the_version_before_is_rejected(disturbed: AutomationTable, meanwhile: Meanwhile) -> None:
     first, _ = disturbed.put(NAME, CRON)
     meanwhile.act = lambda: quiet(disturbed).put(NAME, RATE)
 
@@ -103,7 +103,7 @@ def test_the_sweep_leaves_alone_what_was_changed_in_between(store: AutomationTab
     assert item(store) == before
 
 
-def test_a_write_whose_answer_got_lost_is_ones_own(clock: Clock) -> None:
+def test_a_write_whose_response_was_lost_succeeds(clock: Clock) -> None:
     fault = "answer lost"
     world = World(clock, timedelta(minutes=1))
     client: Any = FaultyAws(world, dynamodb())
@@ -126,7 +126,7 @@ def test_a_write_whose_answer_got_lost_is_ones_own(clock: Clock) -> None:
     assert item(store) == {}
 
 
-def test_an_error_of_the_table_is_told(clock: Clock) -> None:
+def test_an_error_of_dynamodb_is_raised(clock: Clock) -> None:
     lost = AutomationTable(dynamodb(), "no-such-table", clock)
     row, _ = make_store(clock).put(NAME, CRON)
 

@@ -1,4 +1,4 @@
-"""Conditions of requests: an automation is changed, created and deleted only in the version that is named."""
+"""Conditions of requests: an automation changes only if its version is the one in the request."""
 
 import pytest
 
@@ -17,7 +17,7 @@ def test_a_change_of_the_version_that_is_named_is_made(store: AutomationTable, h
 
 
 @pytest.mark.parametrize("header", ['"other"', "W/{etag}", "other", '"a", "b"', "{bare}"])
-def test_a_change_of_another_version_is_refused(store: AutomationTable, header: str) -> None:
+def test_a_change_of_another_version_is_rejected(store: AutomationTable, header: str) -> None:
     row, _ = store.put(NAME, CRON)
     named = header.format(etag=row.etag, bare=row.etag.strip('"'))
 
@@ -28,7 +28,7 @@ def test_a_change_of_another_version_is_refused(store: AutomationTable, header: 
 
 
 @pytest.mark.parametrize("header", ["*", '"other"'])
-def test_a_change_of_what_does_not_exist_is_refused(store: AutomationTable, header: str) -> None:
+def test_a_change_of_what_does_not_exist_is_rejected(store: AutomationTable, header: str) -> None:
     assert "it does not exist" in refused(lambda: store.put(NAME, CRON, if_match=header))
     assert "it does not exist" in refused(lambda: store.begin_delete(NAME, if_match=header))
     assert store.read(NAME) is None
@@ -68,7 +68,7 @@ def test_a_creation_that_is_repeated_with_its_condition_is_done_already(store: A
     "definition",
     [scheduled("at(2026-11-20T12:00:00)"), scheduled("cron(* * * * ? *)", end="2026-11-20T12:00:59Z")],
 )
-def test_what_is_over_when_it_comes_to_be_written_is_refused(store: AutomationTable, definition: Json) -> None:
+def test_what_is_over_when_it_comes_to_be_written_is_rejected(store: AutomationTable, definition: Json) -> None:
     with pytest.raises(InputError, match=r"trigger\.expression: .* never fires from now on: it is 2026-11-20T12:00:00"):
         store.put(NAME, automation(definition))
     assert store.read(NAME) is None

@@ -1,4 +1,4 @@
-"""The ledger on the local cloud's DynamoDB: who may act on a run, and how it ends."""
+"""The ledger on the local cloud's DynamoDB: claims of a run, and its ends."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -52,7 +52,7 @@ def test_a_run_that_is_due_is_claimed_by_its_id_alone(ledger: Ledger, clock: Clo
 
 
 @pytest.mark.parametrize("by_id", [False, True])
-def test_a_run_that_is_not_due_is_refused(ledger: Ledger, clock: Clock, *, by_id: bool) -> None:
+def test_a_run_that_is_not_due_is_rejected(ledger: Ledger, clock: Clock, *, by_id: bool) -> None:
     ledger.add([RUN], lambda _: NOON + timedelta(seconds=5))
     clock.forward(seconds=4.999)
 
@@ -62,7 +62,7 @@ def test_a_run_that_is_not_due_is_refused(ledger: Ledger, clock: Clock, *, by_id
     assert (row.status, row.attempts) == ("pending", 0)
 
 
-def test_a_run_that_is_taken_is_refused_until_its_lease_and_the_settle_time_are_over(
+def test_a_run_that_is_claimed_is_rejected_until_its_lease_and_the_settle_time_are_over(
     ledger: Ledger, clock: Clock
 ) -> None:
     first = ledger.claim(RUN, LEASE)
@@ -77,7 +77,7 @@ def test_a_run_that_is_taken_is_refused_until_its_lease_and_the_settle_time_are_
 
 
 @pytest.mark.parametrize("status", ["succeeded", "failed", "unknown"])
-def test_a_run_that_has_ended_is_refused_with_how_it_ended(ledger: Ledger, clock: Clock, status: EndStatus) -> None:
+def test_a_run_that_has_ended_is_rejected_with_its_end(ledger: Ledger, clock: Clock, status: EndStatus) -> None:
     end(ledger, status)
     clock.forward(days=2)
 
@@ -89,7 +89,7 @@ def test_a_run_that_has_ended_is_refused_with_how_it_ended(ledger: Ledger, clock
         assert row.status == status
 
 
-def test_an_unknown_id_is_refused_and_makes_no_row(ledger: Ledger) -> None:
+def test_an_unknown_id_is_rejected_and_creates_no_row(ledger: Ledger) -> None:
     assert refused(lambda: ledger.claim(RUN.run_id, LEASE)) is None
     assert ledger.get(RUN.run_id) is None
 
@@ -146,7 +146,7 @@ def test_what_the_effects_depend_on_is_kept_when_the_row_is_new_and_never_change
 
 
 class LosesAnswers:
-    """DynamoDB whose next answer to a write gets lost, so that boto3 sends it again."""
+    """DynamoDB whose next response to a write is lost, so that botocore repeats the write."""
 
     def __init__(self) -> None:
         self.armed = False
@@ -221,7 +221,7 @@ def test_a_chat_is_not_recorded_for_a_run_that_has_ended(ledger: Ledger) -> None
     assert stored(ledger).chat_id is None
 
 
-def test_a_run_whose_row_is_gone_is_refused(ledger: Ledger) -> None:
+def test_a_run_whose_row_is_gone_is_rejected(ledger: Ledger) -> None:
     row = ledger.claim(RUN, LEASE)
     dynamodb().delete_item(TableName=ledger.table, Key={"run_id": {"S": RUN.run_id}})
 
@@ -287,7 +287,7 @@ def test_an_end_is_written_once_also_if_the_answer_gets_lost(clock: Clock, *, lo
 # ---------------------------------------------------------------------------------------------- give up
 
 
-def test_a_run_that_nobody_performs_any_more_is_given_up(ledger: Ledger, clock: Clock) -> None:
+def test_a_run_that_is_no_longer_performed_is_given_up(ledger: Ledger, clock: Clock) -> None:
     ledger.claim(RUN, LEASE)
     clock.forward(days=2)
 
@@ -307,7 +307,7 @@ def test_a_run_that_is_given_up_keeps_its_last_error(ledger: Ledger, clock: Cloc
     assert stored(ledger).error == ERROR
 
 
-def test_a_run_that_somebody_acted_on_since_is_not_given_up(ledger: Ledger, clock: Clock) -> None:
+def test_a_run_that_changed_since_it_was_read_is_not_given_up(ledger: Ledger, clock: Clock) -> None:
     ledger.claim(RUN, LEASE)
     seen = stored(ledger)
     clock.forward(minutes=5)

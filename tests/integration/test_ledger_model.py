@@ -1,8 +1,8 @@
-"""Runs take effect once, whatever goes wrong: the real performer, ledger, dispatcher and stranded in a faulty world.
+"""Every run has its effect once, whatever fails: the real performer, ledger, dispatcher and stranded in a faulty world.
 
-Hypothesis picks what happens in which order, for the actions of both providers. It is held that no run makes two chats
-or sends a message twice, that of several changes of a chat the newest wins, that what has ended stays as it ended, and
-that every run ends once the faults are over.
+Hypothesis chooses the events and their order, for the actions of both providers. The tests check that no run creates
+two chats or sends a message twice, that the newest change of a chat wins, that an ended run stays as it is, and that
+every run ends once the faults are over.
 """
 
 from collections.abc import Sequence
@@ -78,7 +78,7 @@ FAULTS = [
     "meanwhile",
 ]
 TELLING = ["crash after", "error after", "answer lost", "late"]
-"""What leaves open whether a create took effect."""
+"""Faults after which it is unknown whether the provider created something."""
 faulty: st.SearchStrategy[Plan] = st.one_of(
     # The create is the second call of a run that is performed for the first time, the third of one that is settled; at
     # Kodey what there is already may be noted before, and the message comes after.
@@ -88,11 +88,11 @@ faulty: st.SearchStrategy[Plan] = st.one_of(
 )
 plans: st.SearchStrategy[Plan] = faulty | st.just({})
 BEFORE = 1
-"""Messages of the user that a chat holds before the runs."""
+"""Messages of the user that are in a chat before the runs."""
 STEPS = 20
-"""Of one example; each starts two runs at the most."""
+"""Steps of one example. Each starts at most two runs."""
 others = st.integers(0, 3)
-"""A run that another worker takes up: so many before the newest."""
+"""Choices of the run that another worker continues: the number of runs before the newest."""
 
 
 class Runs(RuleBasedStateMachine):
@@ -100,7 +100,7 @@ class Runs(RuleBasedStateMachine):
 
     action: Action
     hours = 2
-    """After the last fault, until every run has ended."""
+    """The time after the last fault until every run has ended."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -210,14 +210,14 @@ class Runs(RuleBasedStateMachine):
         return self.runs[max(0, self.arrived - 1 - number)]
 
     def _attempt(self, run: Run | str) -> bool:
-        """Whether the function that performs the run ends as it should."""
+        """Return whether the function that performs the run ends as it should."""
         try:
             self.dispatcher.perform(run, LEASE)
         except (Crash, BotoCoreError, QueueError, LookupError):
             return False
         return True
 
-    # ------------------------------------------------------------------ what is held
+    # ------------------------------------------------------------------ what must be true
 
     @invariant()
     def what_is_promised(self) -> None:
@@ -246,7 +246,7 @@ class Runs(RuleBasedStateMachine):
             self.ended[row.run.run_id] = row
 
     def teardown(self) -> None:
-        """The faults are over: every run ends, and is not given up."""
+        """Check that every run ends without being given up, once the faults are over."""
         if not hasattr(self, "provider"):
             return
         for _ in range(12 * self.hours):
@@ -263,7 +263,7 @@ class Runs(RuleBasedStateMachine):
 
     def _rows(self) -> list[Row]:
         items = dynamodb().scan(TableName=self.ledger.table, ConsistentRead=True)["Items"]
-        return [row_from(decode(item)) for item in items if "status" in item]  # The others are what runs share.
+        return [row_from(decode(item)) for item in items if "status" in item]  # Runs share the other items.
 
 
 class RunsAlike(Runs):
@@ -314,7 +314,7 @@ class ChangesOfOneChat(Runs):
         rows = self._rows()
         newest = max((row.opened_at for row in rows if row.status == "succeeded"), default=None)
         if newest is not None:
-            # One that failed may have been done all the same.
+            # A change that failed may be made at the provider all the same.
             may_have_won = {row.run.run_id for row in rows if row.opened_at >= newest}
             titles = [f"title {number}" for number, run in enumerate(self.runs) if run.run_id in may_have_won]
             assert self.provider.title("aich_0") in titles, "an older change undid a newer one"
@@ -336,7 +336,7 @@ def test_the_newest_of_several_changes_wins_whatever_goes_wrong(monkeypatch: pyt
 
 def hold_promises(machine: type[Runs], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(retry, "MAX_ATTEMPTS", 1)
-    # Every text is an item of its own, as long ones are.
+    # Every action is an item of its own, as if it were long.
     monkeypatch.setattr(texts, "INLINE_BYTES", 0)
     spread_open_rows_less(monkeypatch)
     bounds = settings(

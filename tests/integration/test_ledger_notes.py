@@ -1,4 +1,4 @@
-"""Runs that are noted because nobody performed them, and what becomes of them if their event comes after all."""
+"""Runs that were not performed, as rows that have ended, and their late events."""
 
 from datetime import timedelta
 
@@ -31,7 +31,7 @@ WHY = {"type": "Missed", "message": "the schedule did not fire for this slot"}
 
 
 def slot_run(number: int = 1, target: str = "biz_A", action: WhopCreateChat = CREATE) -> Run:
-    """The run of an automation for a slot, so many hours from noon."""
+    """Return the run of an automation for a slot some hours after noon."""
     slot = slot_text(NOON + timedelta(hours=number))
     unique = run_id("schedule", "weekly", slot, target)
     return Run(unique, "schedule", action, target, "2026-07-08-1", automation="weekly", slot=slot)
@@ -73,7 +73,7 @@ def test_long_messages_are_noted_in_several_transactions(ledger: Ledger) -> None
     assert ledger.add_ended(with_error(many, WHY), "missed") == 40
 
 
-def test_nothing_is_noted_for_nobody(ledger: Ledger) -> None:
+def test_without_runs_nothing_is_written(ledger: Ledger) -> None:
     assert ledger.add_ended(with_error([], WHY), "missed") == 0
 
 
@@ -120,7 +120,7 @@ def test_of_two_late_events_at_once_one_takes_the_run() -> None:
     taken = []
     world.meanwhile = lambda: taken.append(ledger.claim(RUN, LEASE).lease)
 
-    # It was refused, and reads the row; before it opens the row, the other one takes it.
+    # The first claim is rejected and reads the row. Before it opens the row, the other one claims the run.
     with world.process({2: "meanwhile"}):
         row = refused(lambda: ledger.claim(RUN, LEASE))
 

@@ -1,4 +1,4 @@
-"""The ledger: runs that are opened again, or decided by a person."""
+"""The ledger: runs that are replayed, or resolved by a person."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -82,7 +82,7 @@ def test_what_is_open_or_succeeded_is_not_replayed(ledger: Ledger, state: str) -
     assert item(ledger) == before
 
 
-def test_of_two_replays_at_once_one_is_refused(ledger: Ledger, clock: Clock) -> None:
+def test_of_two_replays_at_once_one_is_rejected(ledger: Ledger, clock: Clock) -> None:
     end(ledger, "failed")
     overtaken = Overtaken(lambda: ledger.replay(RUN.run_id))
     slower = Ledger(overtaken, ledger.table, SETTLE, lambda: clock.now + timedelta(milliseconds=1))
@@ -94,7 +94,7 @@ def test_of_two_replays_at_once_one_is_refused(ledger: Ledger, clock: Clock) -> 
 
 
 class Overtaken:
-    """DynamoDB that lets somebody else act before its first UpdateItem."""
+    """DynamoDB in which another writer acts before the first UpdateItem."""
 
     def __init__(self, act: Callable[[], object]) -> None:
         self._act: Callable[[], object] | None = act
@@ -124,7 +124,7 @@ def test_a_person_resolves_an_unknown_outcome_with_the_chat(ledger: Ledger) -> N
     assert "ttl" in item(ledger)
 
 
-def test_a_person_resolves_an_unknown_outcome_as_failed_and_it_is_performed_anew_when_replayed(ledger: Ledger) -> None:
+def test_a_person_resolves_an_unknown_outcome_as_failed_and_it_is_performed_again_when_replayed(ledger: Ledger) -> None:
     end(ledger, "unknown")
 
     ledger.resolve(RUN.run_id, "failed", chat_id=None, by="ann")

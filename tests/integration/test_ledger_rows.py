@@ -1,4 +1,4 @@
-"""The ledger: runs that are added, what their rows hold, and how they are found."""
+"""The ledger: new runs, the attributes of their rows, and the indexes."""
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -32,7 +32,7 @@ from tests.support.ledgers import (
 # ---------------------------------------------------------------------------------------------- add
 
 
-def test_fresh_runs_are_written_as_pending_each_with_its_moment(ledger: Ledger) -> None:
+def test_fresh_runs_are_written_as_pending_each_with_its_time(ledger: Ledger) -> None:
     fresh = runs(3)
 
     assert ledger.add(fresh, lambda index: NOON + timedelta(seconds=index)) == fresh
@@ -108,7 +108,7 @@ def test_no_attribute_is_null(ledger: Ledger) -> None:
     assert [name for name, value in item(ledger, run).items() if "NULL" in value] == []
 
 
-def test_open_runs_whose_moment_is_over_are_found_the_longest_waiting_first(ledger: Ledger, clock: Clock) -> None:
+def test_open_runs_that_are_overdue_are_found_the_longest_waiting_first(ledger: Ledger, clock: Clock) -> None:
     late, later, now, ended, taken = runs(5)
     moments = {late.run_id: 30, later.run_id: 20, now.run_id: 0, ended.run_id: 30}
     for run in (later, now, late, ended):
@@ -138,7 +138,7 @@ def test_overdue_runs_are_found_beyond_the_first_page(ledger: Ledger, monkeypatc
 
 
 def test_a_row_that_changed_since_the_index_was_written_is_not_overdue(ledger: Ledger, clock: Clock) -> None:
-    """Indexes of DynamoDB are a moment behind."""
+    # An index of DynamoDB is about a second behind its table.
     ledger.add([RUN], lambda _: NOON)
     late = Ledger(LateIndex(lambda: ledger.claim(RUN, LEASE)), ledger.table, SETTLE, clock)
 
@@ -146,7 +146,7 @@ def test_a_row_that_changed_since_the_index_was_written_is_not_overdue(ledger: L
 
 
 class LateIndex:
-    """DynamoDB with something that happens after an index was read for the first time."""
+    """DynamoDB in which something happens after the first query."""
 
     def __init__(self, happens: Callable[[], object]) -> None:
         self.happens = [happens]
@@ -187,7 +187,7 @@ def test_a_key_is_no_run(ledger: Ledger) -> None:
 
 
 class Down:
-    """DynamoDB that refuses everything for its own reasons."""
+    """DynamoDB that rejects every call."""
 
     def __getattr__(self, name: str) -> Any:
         def refuse(**_: Any) -> Any:
@@ -206,6 +206,6 @@ class Down:
     ],
     ids=["claim", "add", "reserve", "get"],
 )
-def test_a_failure_of_dynamodb_is_not_taken_for_a_refusal(act: Callable[[Ledger], object]) -> None:
+def test_a_failure_of_dynamodb_is_not_mistaken_for_a_conflict(act: Callable[[Ledger], object]) -> None:
     with pytest.raises(ClientError, match="ProvisionedThroughputExceeded"):
         act(Ledger(Down(), "runs", SETTLE))

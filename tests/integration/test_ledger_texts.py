@@ -1,4 +1,4 @@
-"""Where the actions of runs are kept, and how little a row holds."""
+"""The stored actions of runs, and the size of a row."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -39,7 +39,7 @@ def long_runs(count: int, action: Action = LONG, name: str = "one") -> list[Run]
 
 
 class Calls:
-    """DynamoDB that counts what is called, and how many items each transaction has."""
+    """DynamoDB that counts calls, and the items of each transaction."""
 
     def __init__(self) -> None:
         self.made: Counter[str] = Counter()
@@ -56,13 +56,13 @@ class Calls:
 
 
 def items_of(ledger: Ledger) -> list[Json]:
-    """All items that are no rows."""
+    """Return all items that are not rows."""
     found = dynamodb().scan(TableName=ledger.table)["Items"]
     return [dict(each) for each in found if each["run_id"]["S"].startswith("action:")]
 
 
 def size(attributes: Json) -> int:
-    """How long an item is, as DynamoDB counts it."""
+    """Return the size of an item as DynamoDB counts it."""
     return sum(len(name) + len(str(*value.values()).encode()) for name, value in attributes.items())
 
 
@@ -73,7 +73,7 @@ def remove(ledger: Ledger, key: str) -> None:
 # ---------------------------------------------------------------------------------------------- written
 
 
-def test_the_runs_of_an_occurrence_share_one_item_that_holds_their_text(ledger: Ledger) -> None:
+def test_the_runs_of_an_occurrence_share_one_item_with_their_text(ledger: Ledger) -> None:
     ledger.add(long_runs(5), lambda _: NOON)
 
     [text] = items_of(ledger)
@@ -113,7 +113,7 @@ def test_texts_that_differ_for_each_target_are_written_in_transactions_that_dyna
 
     assert ledger.add(many, lambda _: NOON) == many
 
-    # On the wire an ü has six characters.
+    # On the wire, an ü has six characters.
     assert max(calls.sizes[:-1]) * 360_000 < 4_000_000
     assert sum(calls.sizes) == 120
     assert [stored(ledger, run).run for run in many[::20]] == many[::20]
@@ -214,7 +214,7 @@ def test_a_text_that_is_gone_is_reported_and_names_no_text(ledger: Ledger) -> No
 
 
 def test_a_claim_is_undone_if_the_text_cannot_be_read_then(clock: Clock) -> None:
-    """Nothing was called: a run that cannot be looked up would end as of unknown outcome."""
+    # No call was made, and a run without an action could not be settled: its outcome would stay unknown.
     [run] = long_runs(1)
     failing = FailingOnce()
     ledger = make_ledger(clock, client=failing)
@@ -313,7 +313,7 @@ def test_a_run_whose_text_is_gone_is_not_replayed(ledger: Ledger) -> None:
 
 
 def put_old_row(ledger: Ledger, run: Run) -> None:
-    """An open row as earlier versions wrote it: its text inside, all open rows under one key, the day a key."""
+    """Write an open row as earlier versions did: with its text, one key for all open rows, and a key for each day."""
     texts = {
         "run_id": run.run_id,
         "status": "pending",

@@ -1,4 +1,4 @@
-"""What cancelled transactions mean, and how many calls the ledger makes."""
+"""Canceled transactions, and the number of calls that the ledger makes."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -28,7 +28,7 @@ from tests.support.ledgers import (
 
 
 def cancelled(*codes: str) -> ClientError:
-    """What boto3 raises for a transaction, with the reason for each of its writes."""
+    """Return the error of a canceled transaction, with the reason for each of its writes."""
     reasons = [{"Code": code} for code in codes]
     response: Any = {"Error": {"Code": "TransactionCanceledException"}, "CancellationReasons": reasons}
     return ClientError(response, "TransactWriteItems")
@@ -39,7 +39,7 @@ def failed(code: str) -> ClientError:
 
 
 class Failing(Calls):
-    """DynamoDB that fails at first, by script, and counts what is called."""
+    """DynamoDB whose first calls raise the errors of a script, and which counts calls."""
 
     def __init__(self, *script: Exception) -> None:
         super().__init__()
@@ -59,14 +59,14 @@ class Failing(Calls):
 
 @pytest.fixture(autouse=True)
 def pauses(monkeypatch: pytest.MonkeyPatch) -> list[None]:
-    """One entry for each pause; none is made."""
+    """One entry for each pause, and no waiting."""
     made: list[None] = []
     monkeypatch.setattr(items, "pause", lambda: made.append(None))
     return made
 
 
 def watched(ledger: Ledger) -> tuple[Ledger, Calls]:
-    """The same ledger, whose calls are counted from now on."""
+    """Return the same ledger, whose calls are counted from now on."""
     calls = Calls()
     return Ledger(calls, ledger.table, SETTLE, ledger.clock), calls
 
@@ -183,7 +183,7 @@ def test_a_second_conflict_is_a_failure(ledger: Ledger) -> None:
 
 
 class Sparing(Calls):
-    """DynamoDB that answers at most two items of a batch, and for some time nothing."""
+    """DynamoDB that returns only some items of each batch."""
 
     def __init__(self, most: int) -> None:
         super().__init__()

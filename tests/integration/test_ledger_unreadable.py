@@ -1,4 +1,4 @@
-"""A run that this version of the code cannot read: it stops no other, and shows no text."""
+"""A run that this version of the code cannot read: it does not stop other runs, and its error shows no text."""
 
 from datetime import timedelta
 
@@ -16,7 +16,7 @@ CONFIDENTIAL = "what nobody may read"
 
 @pytest.fixture
 def ledger() -> Ledger:
-    """One run that can be read, and one that a newer version of the code wrote."""
+    """A ledger with a readable run, and a run that a later version of the code wrote."""
     ledger = make_ledger(Clock())
     ledger.add([GOOD, BAD], lambda _: NOON)
     dynamodb().update_item(
@@ -47,7 +47,7 @@ def test_the_history_shows_the_others(ledger: Ledger) -> None:
     assert ([row.run.run_id for row in rows], following) == ([GOOD.run_id], None)
 
 
-def test_who_asks_for_it_is_told_which_and_not_what(ledger: Ledger) -> None:
+def test_the_error_names_the_field_and_not_its_value(ledger: Ledger) -> None:
     with pytest.raises(UnreadableError) as caught:
         ledger.get(BAD.run_id)
 

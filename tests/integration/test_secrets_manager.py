@@ -1,4 +1,4 @@
-"""Secrets read by boto3 itself, from Secrets Manager as moto simulates it."""
+"""Secrets that boto3 reads from moto's mock of Secrets Manager."""
 
 import hashlib
 import json
@@ -63,7 +63,7 @@ def test_a_caller_that_was_just_made_is_let_in(manager: SecretsManagerClient) ->
     assert find_caller(store, callers, "crm-token") == Caller("crm", frozenset({"chats:read"}))
 
 
-def test_a_secret_that_does_not_exist_is_said_to_be_made_by_the_stack(manager: SecretsManagerClient) -> None:
+def test_a_secret_that_does_not_exist_can_be_created_by_a_deployment(manager: SecretsManagerClient) -> None:
     with pytest.raises(SecretError, match=f"secret {NAME} does not exist. Deploy the stack, which creates it."):
         SecretStore(manager).read(NAME, JSON)
 
@@ -81,13 +81,13 @@ def test_a_secret_that_is_being_deleted_can_be_restored(manager: SecretsManagerC
         SecretStore(manager).read(NAME, JSON)
 
 
-def test_binary_data_is_refused(manager: SecretsManagerClient) -> None:
+def test_binary_data_is_rejected(manager: SecretsManagerClient) -> None:
     manager.create_secret(Name=NAME, SecretBinary=b'{"api_key": "k"}')
     with pytest.raises(SecretError, match="contains binary data"):
         SecretStore(manager).read(NAME, JSON)
 
 
-def test_a_name_that_boto3_refuses_is_no_bare_error_of_boto3(manager: SecretsManagerClient) -> None:
+def test_a_name_that_boto3_rejects_is_an_error_of_the_secret(manager: SecretsManagerClient) -> None:
     with pytest.raises(SecretError, match=r"could not be read \(ParamValidationError\)"):
         SecretStore(manager).read("", JSON)
 
@@ -100,7 +100,7 @@ def test_a_name_that_boto3_refuses_is_no_bare_error_of_boto3(manager: SecretsMan
         ("InternalServiceError", "Try again later"),
     ],
 )
-def test_a_refusal_of_aws_says_what_to_do(code: str, message: str, manager: SecretsManagerClient) -> None:
+def test_an_error_of_aws_says_what_to_do(code: str, message: str, manager: SecretsManagerClient) -> None:
     stubber = Stubber(manager)
     stubber.add_client_error("get_secret_value", service_error_code=code)
     with stubber, pytest.raises(SecretError, match=rf"\({code}\)\. {message}"):

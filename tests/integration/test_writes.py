@@ -1,4 +1,4 @@
-"""How write units are counted, and how few a queued run costs."""
+"""The count of write units, and the cost of a queued run."""
 
 from dataclasses import replace
 from typing import Any
@@ -43,7 +43,7 @@ def test_a_write_costs_its_kilobytes_rounded_up(length: int, units: int) -> None
     assert kilobytes({}, item(text="x" * length)) == units
 
 
-def test_an_index_costs_nothing_as_long_as_what_it_holds_does_not_change() -> None:
+def test_an_index_costs_nothing_as_long_as_its_attributes_do_not_change() -> None:
     assert list(BY_TIME.units(ROW, ROW | item(status="performing"))) == []
     assert list(BY_TIME.units(ROW, ROW | item(ended="failed"))) == [("1", 1)]
     assert list(BY_TIME.units(None, ROW)) == list(BY_TIME.units(ROW, None)) == [("1", 1)]

@@ -1,4 +1,4 @@
-"""The rows of the table of automations, as a store reads them and as DynamoDB keeps them."""
+"""The rows of the table of automations, and their attributes in DynamoDB."""
 
 from collections.abc import Callable
 
@@ -19,7 +19,7 @@ def read(store: AutomationTable, name: str = NAME) -> AutomationRow:
 
 
 def item(store: AutomationTable, name: str = NAME) -> Json:
-    """The row as DynamoDB keeps it."""
+    """Return the row's attributes in DynamoDB."""
     found = dynamodb().get_item(TableName=store.table, Key={"name": {"S": name}}, ConsistentRead=True)
     return dict(found.get("Item", {}))
 

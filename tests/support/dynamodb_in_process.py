@@ -1,7 +1,7 @@
-"""The local cloud's DynamoDB inside the process of the tests: the same code, without HTTP.
+"""The local cloud's DynamoDB in the process of the tests: the same code, without HTTP.
 
-botocore still checks the parameters of each request. Endpoints, headers, signatures and the parsing of answers are left
-out here; in `tests/e2e`, functions on the local cloud use all of botocore.
+botocore still checks the parameters of each request. Endpoints, headers, signatures and the parsing of responses are
+left out. In `tests/e2e`, functions on the local cloud use all of botocore.
 """
 
 import json
@@ -32,7 +32,7 @@ type Handler = Callable[[str, str, Mapping[str, str], bytes, Mapping[str, str]],
 
 
 class DynamoDBInProcess:
-    """What answers the requests of a client; it may be used by many threads."""
+    """DynamoDB, for the requests of a client. Safe to share between threads."""
 
     def __init__(self) -> None:
         self._handle: Handler = load()
@@ -40,15 +40,15 @@ class DynamoDBInProcess:
         self._planned: dict[str, Json] = {}
 
     def client(self) -> "DynamoDBClient":
-        """Return a client of it, with an attribute for each operation, and nothing else of boto3's."""
+        """Return a client, which has an attribute for each operation and nothing else of boto3's client."""
         return cast("DynamoDBClient", Client(self))
 
     def plan(self, table: str, properties: Mapping[str, Any]) -> None:
-        """Create a table when a request first names it: most tests have a table, but few use it."""
+        """Create a table when a request first names it, because most tests have a table that they do not use."""
         self._planned[table] = {"TableName": table, **properties}
 
     def answer(self, operation: str, parameters: Mapping[str, Any]) -> tuple[int, Json]:
-        """Return the status and the body with which DynamoDB answers a call."""
+        """Return the status and the body of DynamoDB's response to a call."""
         body = json.dumps(parameters).encode()
         with self._lock:
             status, answered = self._answer(operation, body)
@@ -62,7 +62,7 @@ class DynamoDBInProcess:
         return status, json.loads(content)
 
     def _create_planned(self, body: bytes) -> bool:
-        """Create the planned tables that a request names. Returns whether there were any."""
+        """Create the planned tables that a request names. Return whether there were any."""
         named = [table for table in self._planned if table.encode() in body]
         for table in named:
             status, answered = self._answer("CreateTable", json.dumps(self._planned.pop(table)).encode())
@@ -71,7 +71,7 @@ class DynamoDBInProcess:
 
 
 class Client:
-    """Makes calls as boto3's client does: the same parameters, answers and errors."""
+    """A client like boto3's, with the same parameters, responses and errors."""
 
     def __init__(self, database: DynamoDBInProcess) -> None:
         self._database = database
@@ -107,7 +107,7 @@ def operations() -> Mapping[str, OperationModel]:
 
 
 def error_of(answered: Json, operation: str, status: int) -> ClientError:
-    """Return the error that botocore raises for DynamoDB's answer, with members such as `CancellationReasons`."""
+    """Return the error that botocore raises for DynamoDB's response, with members such as `CancellationReasons`."""
     rest = {name: value for name, value in answered.items() if name not in {"__type", "message", "Message"}}
     code, message = answered["__type"].rpartition("#")[2], answered.get("message", answered.get("Message", ""))
     metadata = {"HTTPStatusCode": status, "RetryAttempts": 0}
@@ -117,7 +117,7 @@ def error_of(answered: Json, operation: str, status: int) -> ClientError:
 
 
 def load() -> Handler:
-    """The DynamoDB of the local cloud, whose environment is another one; it needs the standard library alone."""
+    """Return the DynamoDB of the local cloud's environment. It needs only the standard library."""
     packages = next((ENVIRONMENTS["cloud"] / "lib").glob("python3.*/site-packages"))
     (installed,) = (each.version for each in distributions(name="ministack", path=[str(packages)]))
     assert installed == TESTED_VERSION, "run `make setup`"
@@ -130,7 +130,7 @@ def load() -> Handler:
 
 
 def completed(call: Awaitable[tuple[int, Any, bytes]]) -> tuple[int, Any, bytes]:
-    """What a coroutine returns that never waits."""
+    """Return the result of a coroutine that never waits."""
     try:
         cast("Any", call).send(None)
     except StopIteration as end:

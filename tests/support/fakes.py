@@ -14,21 +14,21 @@ from aichats.aws.secrets import GetSecretValue, SecretKind
 
 type Json = dict[str, Any]
 type Step = httpx.Response | Exception | Callable[[httpx.Request], httpx.Response]
-"""What comes of one request: an answer, an error instead of one, or what makes the answer of the request."""
+"""The outcome of one request: a response, an error, or a function that returns the response."""
 type SecretValue = Json | str | bytes | Exception
-"""A secret's value: a JSON object, raw text, binary, or the error that reading it raises."""
+"""A secret's value: a JSON object, a raw text, binary data, or the error that a read raises."""
 
 
 JSON: SecretKind[Json] = SecretKind(lambda _, value: value)
-"""A secret that holds any JSON object."""
+"""A secret with any JSON object."""
 
 
 class ScriptedTransport(httpx.BaseTransport):
-    """Answers requests in turn and records them. A request that the script does not foresee fails the test.
+    """A transport that responds by a script, and records requests. A request beyond the script fails the test.
 
     Attributes:
         requests: all requests, each read whole.
-        script: the steps that are left.
+        script: the remaining steps.
     """
 
     def __init__(self, *script: Step) -> None:
@@ -40,7 +40,7 @@ class ScriptedTransport(httpx.BaseTransport):
             httpx.Request(request.method, request.url, headers=request.headers, content=request.read())
         )
         if not self.script:
-            raise AssertionError(f"nobody expected {request.method} {request.url}")
+            raise AssertionError(f"unexpected request: {request.method} {request.url}")
         step = self.script.pop(0)
         if isinstance(step, Exception):
             raise step
@@ -48,17 +48,17 @@ class ScriptedTransport(httpx.BaseTransport):
 
     @property
     def calls(self) -> list[tuple[str, str]]:
-        """Method and path of each request."""
+        """The method and the path of each request."""
         return [(request.method, request.url.path) for request in self.requests]
 
     @property
     def bodies(self) -> list[Any]:
-        """The JSON body of each request; ``None`` where there is none."""
+        """The JSON body of each request; ``None`` if there is none."""
         return [json.loads(request.content) if request.content else None for request in self.requests]
 
 
 class FakeClock:
-    """A clock that moves only by being slept on. Stands in for the module ``time`` too."""
+    """A clock that moves only in ``sleep``. It can replace the module ``time``."""
 
     def __init__(self, now: float = 1000.0) -> None:
         self.now = now
@@ -78,10 +78,10 @@ class FakeSecretsManager:
     """Secrets Manager in memory.
 
     Attributes:
-        values: the secrets, which may change any time.
-        reads: the names asked for, in order.
-        changed_at: when a secret got the value that it has, where that is known.
-        previous: the values that secrets had before.
+        values: the secrets, which tests may change.
+        reads: the names in the calls, in order.
+        changed_at: the time at which a secret got its value, if that is known.
+        previous: the earlier values of secrets.
     """
 
     def __init__(self, values: Mapping[str, SecretValue]) -> None:
@@ -116,13 +116,13 @@ class Sent:
 
     @property
     def run_id(self) -> str:
-        """The run that it is about."""
+        """The id of the message's run."""
         found: str = json.loads(self.body)["run_id"]
         return found
 
     @property
     def runs(self) -> list[tuple[str, int]]:
-        """The runs that it is about, each with the seconds until it is due: one, or those of a group."""
+        """The message's run, or the runs of its group, each with the seconds until it is due."""
         body = json.loads(self.body)
         return [(body["run_id"], self.delay)] if "run_id" in body else [tuple(run) for run in body["runs"]]
 
@@ -131,10 +131,10 @@ class FakeSqs:
     """SQS in memory, for one sender.
 
     Attributes:
-        sent: what was sent, in order. Tests may take out of it what they deliver.
-        batches: how many messages each call held.
-        refuses: whether a message is refused; SQS refuses messages of a batch one by one.
-        down: what every call raises, if it does.
+        sent: the sent messages, in order. Tests may remove those that they deliver.
+        batches: the number of messages in each call.
+        refuses: returns whether a message is rejected. SQS rejects the messages of a batch one by one.
+        down: the error that every call raises, if any.
     """
 
     def __init__(self) -> None:
@@ -146,7 +146,7 @@ class FakeSqs:
 
     @property
     def runs(self) -> list[tuple[str, int]]:
-        """The runs that were sent, singly or in groups, each with the seconds until it is due."""
+        """The runs of all messages, each with the seconds until it is due."""
         return [run for sent in self.sent for run in sent.runs]
 
     def send_message_batch(self, **request: Any) -> Json:
@@ -154,7 +154,7 @@ class FakeSqs:
         if self.down is not None:
             raise self.down
         messages = {entry["Id"]: _sent(queue, entry) for entry in entries}
-        assert 1 <= len(messages) == len(entries) <= 10, "SQS takes one to ten messages, each with an Id of its own"
+        assert 1 <= len(messages) == len(entries) <= 10, "SQS accepts one to ten messages, each with its own Id"
         failed = [identifier for identifier, message in messages.items() if self.refuses(message)]
         with self._lock:
             self.batches.append(len(entries))
@@ -165,17 +165,17 @@ class FakeSqs:
 def _sent(queue: str, entry: Json) -> Sent:
     attributes = {name: value["StringValue"] for name, value in entry.get("MessageAttributes", {}).items()}
     delay = entry.get("DelaySeconds", 0)
-    assert 0 <= delay <= 900, "SQS delays a message by 15 minutes at the most"
+    assert 0 <= delay <= 900, "SQS delays a message by at most 15 minutes"
     return Sent(queue, entry["MessageBody"], delay, attributes)
 
 
 def aws_error(code: str, message: str = "a message of AWS") -> ClientError:
-    """What boto3 raises when Secrets Manager refuses."""
+    """Return the error that boto3 raises for an error response of AWS."""
     return ClientError({"Error": {"Code": code, "Message": message}}, "GetSecretValue")
 
 
 def ai_chat(**fields: Any) -> Json:
-    """An AI chat as Whop answers it, with some fields changed."""
+    """Return an AI chat as Whop returns it, with some fields changed."""
     return {
         "id": "aich_xxxxxxxxxxxxx",
         "title": "Weekly Revenue Analysis",
@@ -190,12 +190,12 @@ def ai_chat(**fields: Any) -> Json:
 
 
 def ok(body: object, **headers: str) -> httpx.Response:
-    """A 200 with a JSON body, such as ``ok(ai_chat())``."""
+    """Return a 200 with a JSON body, such as ``ok(ai_chat())``."""
     return httpx.Response(200, json=body, headers={"x-request-id": "req_ok"} | headers)
 
 
 def page(*chats: Json, end_cursor: str | None = None, has_next_page: bool = False) -> httpx.Response:
-    """A page of Whop's list of chats."""
+    """Return a page of Whop's list of chats."""
     info = {
         "start_cursor": None,
         "end_cursor": end_cursor,
@@ -208,6 +208,6 @@ def page(*chats: Json, end_cursor: str | None = None, has_next_page: bool = Fals
 def refused(
     status: int, message: str = "a reason", *, headers: Mapping[str, str] | None = None, **fields: str | None
 ) -> httpx.Response:
-    """A refusal of Whop's; ``fields`` are ``type``, ``code`` and ``param``."""
+    """Return an error response of Whop. ``fields`` are ``type``, ``code`` and ``param``."""
     error = {"type": "a_type", "code": None, "param": None} | fields | {"message": message}
     return httpx.Response(status, json={"error": error}, headers={"x-request-id": "req_refused"} | dict(headers or {}))

@@ -31,7 +31,7 @@ MUTE = WhopUpdateChat(type="whop.update_chat", notification_preference="none")
 
 
 class Clock:
-    """A clock that is set by hand, in steps of milliseconds, which is what the ledger keeps."""
+    """A clock that the test sets, in whole milliseconds, as the ledger stores times."""
 
     def __init__(self, now: datetime = NOON) -> None:
         self.now = now
@@ -40,7 +40,7 @@ class Clock:
         return self.now
 
     def forward(self, **step: float) -> datetime:
-        """Let time pass, such as ``seconds=30``. Returns what it is now."""
+        """Let time pass, such as ``seconds=30``. Return the new time."""
         self.now += timedelta(**step)
         return self.now
 
@@ -52,19 +52,19 @@ def _database() -> DynamoDBInProcess:
 
 @cache
 def dynamodb() -> "DynamoDBClient":
-    """The DynamoDB of this test process."""
+    """Return the DynamoDB of this test process."""
     return _database().client()
 
 
 def make_table(resource: str = "RunsTable") -> str:
-    """A new, empty table, as the template makes it. Returns its name."""
+    """Create an empty table as the template does. Return its name."""
     name = f"{resource}-{uuid.uuid4().hex}"
     _database().plan(name, _table(resource))
     return name
 
 
 def create_table(client: "DynamoDBClient", name: str, resource: str = "RunsTable") -> None:
-    """Make a table as the template makes it, in another DynamoDB."""
+    """Create a table as the template does, in another DynamoDB."""
     client.create_table(TableName=name, **_table(resource))
 
 
@@ -81,12 +81,12 @@ def _table(resource: str) -> dict[str, Any]:
 def make_ledger(
     clock: Callable[[], datetime] = utc_now, settle: timedelta = SETTLE, client: DynamoDB | None = None
 ) -> Ledger:
-    """A ledger with a table of its own. ``client`` may stand between it and the table."""
+    """Return a ledger with a table of its own. Its calls go through ``client``, if there is one."""
     return Ledger(client or dynamodb(), make_table(), settle, clock)
 
 
 def make_run(name: str = "one", action: Action = CREATE, target: str | None = "biz_A") -> Run:
-    """The run of an HTTP call with this key."""
+    """Return the run of an HTTP call with this key."""
     return Run(
         run_id=run_id("http", "caller", "POST /chats", name, target),
         trigger="http",
@@ -98,12 +98,12 @@ def make_run(name: str = "one", action: Action = CREATE, target: str | None = "b
 
 RUN = make_run()
 GONE = "a" * 32
-"""The id of no run."""
+"""An id without a run."""
 ERROR = {"type": "RateLimitError", "message": "whop: 429", "status": 429}
 
 
 def item(ledger: Ledger, run: Run = RUN) -> Json:
-    """The row as DynamoDB keeps it."""
+    """Return the row's attributes in DynamoDB."""
     found = dynamodb().get_item(TableName=ledger.table, Key={"run_id": {"S": run.run_id}}, ConsistentRead=True)
     return dict(found.get("Item", {}))
 
@@ -115,7 +115,7 @@ def stored(ledger: Ledger, run: Run = RUN) -> Row:
 
 
 def spread_open_rows_less(monkeypatch: pytest.MonkeyPatch) -> tuple[str, ...]:
-    """Few keys of the index of open rows are as good as many for a test, and sooner swept. Returns all of them."""
+    """Let the index of open rows have few keys, so that a sweep is faster. Return the keys."""
     keys = ("open.00", "open.01", "open.02")
     for module in (rows, reader):
         monkeypatch.setattr(module, "OPEN_STATES", keys)
@@ -123,13 +123,13 @@ def spread_open_rows_less(monkeypatch: pytest.MonkeyPatch) -> tuple[str, ...]:
 
 
 def overdue(ledger: Ledger, before: datetime) -> list[Row]:
-    """The open runs that the sweep would look after, the longest waiting first."""
+    """Return the open runs that the sweep would resume, the longest waiting first."""
     rows = [row for page in ledger.reads.overdue(before) for row in page]
     return sorted(rows, key=lambda row: row.due_at or NOON)
 
 
 def refused(act: Callable[[], object]) -> Row | None:
-    """The row that stood against it."""
+    """Return the row of the conflict that an action raises."""
     with pytest.raises(LedgerConflictError) as caught:
         act()
     return caught.value.row

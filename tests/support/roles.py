@@ -29,13 +29,13 @@ from tests.support.template import ROOT, of_type
 FUNCTIONS = of_type("AWS::Serverless::Function")
 CREATE_CLIENT: Callable[[str], Any] = clients._create_client.__wrapped__
 LOADER = create_loader()
-"""One for all sessions: to read the models of the services takes most of the time."""
+"""The loader of all sessions, because reading the models of services takes most of the time."""
 
 type Json = dict[str, Any]
 
 
 class Later(datetime):
-    """The clock of the code, which a test may put forward."""
+    """The clock of the code, which a test may set forward."""
 
     ahead = timedelta(0)
 
@@ -46,7 +46,7 @@ class Later(datetime):
 
 @dataclass(frozen=True)
 class Permission:
-    """One action on one resource, which a policy of a function's role allows."""
+    """One action on one resource that a policy of a function's role allows."""
 
     function: str
     policy: str
@@ -78,12 +78,12 @@ class Call:
 
 @dataclass
 class Roles:
-    """The functions of a deployed stack, what they called, and what was denied.
+    """The functions of a deployed stack, their calls, and the denied calls.
 
     Attributes:
-        denied: the messages of AWS.
+        denied: AWS's messages about denied calls.
         made: the calls of each function.
-        variables: environment variables of all functions that are not as the template has them.
+        variables: environment variables of all functions that differ from the template.
     """
 
     account: Emulator
@@ -100,13 +100,13 @@ class Roles:
     # ------------------------------------------------------------------ calls of functions
 
     def call(self, function: str, event: Json, *, as_root: bool = False, later: timedelta = timedelta(0)) -> Any:
-        """Run a function's code, and note what it calls and what is denied.
+        """Run a function's code, and record its calls and the denied calls.
 
         Args:
             function: its logical id.
-            event: what it is called with.
-            as_root: whether it may do everything. Then its calls are not noted: they only prepare something.
-            later: how much later it is for the code.
+            event: the event of the call.
+            as_root: whether it may do everything. Its calls are not recorded, because they only prepare something.
+            later: the time by which the code's clock is ahead.
         """
         variables = self._configuration(function)["Environment"]["Variables"] | self.account.environment()
         variables |= ({} if as_root else self._credentials(function)) | self.variables
@@ -123,7 +123,7 @@ class Roles:
                 return code["lambda_handler"](event, make_context(FUNCTIONS[function]["Timeout"]))
 
     def http(self, method: str, path: str, body: object = None, **how: Any) -> Json:
-        """Return what the HTTP API answers. ``how`` is as in :meth:`call`."""
+        """Return the body of the HTTP API's response. ``how`` is as in :meth:`call`."""
         answer = self.call("HttpApiFunction", http_event(method, path, body), **how)
         assert answer["statusCode"] < 300, answer
         found: Json = json.loads(answer.get("body") or "{}")
@@ -158,7 +158,7 @@ class Roles:
             return not any(self._is_denied(permission, call) for call in calls)
 
     def _is_denied(self, permission: Permission, call: Call) -> bool:
-        """Make a call of the function again with its role. What comes of it but a denial does not matter."""
+        """Repeat a call of the function with its role. Return whether AWS denies it."""
         client = self._client(call.service, permission.function)
         try:
             getattr(client, xform_name(call.operation))(**call.request)
@@ -198,7 +198,7 @@ class Roles:
         policy = {"PolicyName": permission.policy, "PolicyDocument": json.dumps(document)}
         self._client("iam").put_role_policy(RoleName=role, **policy)
 
-    # ------------------------------------------------------------------ what is asked once
+    # ------------------------------------------------------------------ cached reads
 
     def _role(self, function: str) -> str:
         arn: str = self._configuration(function)["Role"]
@@ -219,7 +219,7 @@ class Roles:
         }
 
     def _make_client(self, service: str, function: str = "") -> Any:
-        """A client with the credentials of a function, or with those of the account."""
+        """Return a client with the credentials of a function, or with those of the account."""
         own = self.account.environment() | (self._credentials(function) if function else {})
         return make_session().create_client(
             service,
@@ -233,7 +233,7 @@ class Roles:
 
 
 def denial(answer: Json) -> str | None:
-    """Return AWS's message if the answer of a call is that it is denied."""
+    """Return AWS's message if a response denies a call; otherwise ``None``."""
     error: dict[str, str] = answer.get("Error", {})
     return error["Message"] if "AccessDenied" in error.get("Code", "") else None
 
@@ -258,7 +258,7 @@ def make_session() -> Session:
 
 @contextlib.contextmanager
 def own_application(patch: pytest.MonkeyPatch) -> Iterator[Session]:
-    """Let the next application wire itself anew with this session, and close what it opened."""
+    """Let the next application be created with this session. Close its connections at the end."""
     with ExitStack() as opened:
         session = make_session()
 

@@ -1,4 +1,4 @@
-"""Secrets: how long they are kept, when they are read again, and what is said of one that cannot be used."""
+"""Secrets: caching, reading again, and the errors of secrets that cannot be used."""
 
 import json
 import threading
@@ -57,7 +57,7 @@ CONFIDENTIAL = "sk_live_0123456789"
 
 
 class Vault:
-    """A store with all that it reads from."""
+    """A store, its clock and its Secrets Manager."""
 
     def __init__(self, value: SecretValue) -> None:
         self.clock = FakeClock()
@@ -75,7 +75,7 @@ class Vault:
 # ---- how long a value is kept
 
 
-def test_a_value_is_kept_for_a_while_and_then_read_anew() -> None:
+def test_a_value_is_cached_for_a_while_and_then_read_again() -> None:
     vault = Vault({"api_key": "old"})
     assert vault.store.read(NAME, JSON) == {"api_key": "old"}
     vault.put({"api_key": "new"})
@@ -86,7 +86,7 @@ def test_a_value_is_kept_for_a_while_and_then_read_anew() -> None:
     assert vault.reads == 2
 
 
-def test_a_refused_value_is_read_anew_at_once() -> None:
+def test_a_rejected_value_is_read_again_immediately() -> None:
     vault = Vault({"api_key": "old"})
     vault.store.read(NAME, JSON)
     vault.put({"api_key": "new"})
@@ -95,7 +95,7 @@ def test_a_refused_value_is_read_anew_at_once() -> None:
     assert vault.reads == 2
 
 
-def test_however_many_are_refused_it_is_read_again_only_now_and_then() -> None:
+def test_however_many_are_rejected_it_is_read_again_only_now_and_then() -> None:
     vault = Vault({"api_key": "same"})
     vault.store.read(NAME, JSON)
     for _ in range(50):
@@ -134,13 +134,13 @@ FINAL: list[SecretValue] = [
 
 
 @pytest.mark.parametrize("error", PASSING, ids=repr)
-def test_trouble_that_may_pass_is_told_from_what_is_final(error: Exception) -> None:
+def test_a_temporary_failure_differs_from_a_final_one(error: Exception) -> None:
     with pytest.raises(SecretUnavailableError):
         Vault(error).store.read(NAME, JSON)
 
 
 @pytest.mark.parametrize("value", FINAL, ids=repr)
-def test_what_is_final_is_told_from_trouble_that_may_pass(value: SecretValue) -> None:
+def test_a_final_failure_differs_from_a_temporary_one(value: SecretValue) -> None:
     with pytest.raises(SecretError) as raised:
         Vault(value).store.read(NAME, WHOP)
     assert not isinstance(raised.value, SecretUnavailableError)
@@ -173,7 +173,7 @@ def test_a_refresh_that_failed_is_tried_again_after_some_seconds(caplog: pytest.
     assert vault.reads == 3
 
 
-def test_after_a_failed_read_again_the_next_refusal_may_read_it_before_30_seconds_are_over() -> None:
+def test_after_a_failed_read_again_the_next_rejection_may_read_it_before_30_seconds_are_over() -> None:
     vault = Vault({"api_key": "old"})
     vault.store.read(NAME, JSON)
     vault.put(aws_error("ThrottlingException"))
@@ -225,7 +225,7 @@ def test_ages_are_those_of_the_wall_clock_and_one_that_was_set_back_expires_all(
 
 
 class Silent(FakeSecretsManager):
-    """Secrets Manager that answers only when it is told to."""
+    """Secrets Manager that responds only when the test lets it."""
 
     def __init__(self, values: Mapping[str, SecretValue]) -> None:
         super().__init__(values)
@@ -247,7 +247,7 @@ def silent(monkeypatch: pytest.MonkeyPatch) -> Iterator[Silent]:
     manager.speak.set()
 
 
-def test_nobody_waits_longer_than_the_invocation_has(silent: Silent) -> None:
+def test_no_thread_waits_longer_than_the_invocation_has(silent: Silent) -> None:
     with time_limit(0.05), pytest.raises(SecretUnavailableError, match="could not be read in time"):
         SecretStore(silent, FakeClock()).read(NAME, JSON)
 
@@ -266,7 +266,7 @@ def test_ten_threads_wait_for_one_timeout_and_not_for_ten(silent: Silent, monkey
     assert silent.reads == [NAME]
 
 
-def test_a_secret_that_is_waited_for_holds_up_no_other_one_and_no_value_that_is_known(silent: Silent) -> None:
+def test_a_secret_that_is_waited_for_delays_no_other_one_and_no_cached_value(silent: Silent) -> None:
     silent.silent = False
     clock = FakeClock()
     store = SecretStore(silent, clock)
@@ -323,7 +323,7 @@ def test_when_no_time_is_left_a_secret_is_read_all_the_same() -> None:
         assert Vault({"api_key": "k"}).store.read(NAME, JSON) == {"api_key": "k"}
 
 
-def test_a_crash_is_told_to_those_who_wait() -> None:
+def test_a_crash_is_raised_in_the_waiting_threads() -> None:
     with pytest.raises(ZeroDivisionError):
         Vault(ZeroDivisionError()).store.read(NAME, JSON)
 
@@ -342,7 +342,7 @@ def test_each_thread_gets_an_error_of_its_own() -> None:
 
 
 def rotated(minutes: float, previous: SecretValue) -> Vault:
-    """A store whose secret was changed some minutes ago."""
+    """Return a store whose secret was changed some minutes ago."""
     vault = Vault({"api_key": "new"})
     vault.manager.changed_at[NAME] = datetime.fromtimestamp(vault.clock.now - minutes * 60, UTC)
     vault.manager.previous[NAME] = previous
@@ -396,7 +396,7 @@ def test_a_value_that_was_read_again_seconds_ago_counts_as_unchanged_so_each_cal
 
 
 def read_by_many(read: Callable[[str, SecretKind[Json]], Json], threads: int = 20) -> list[Json]:
-    """What threads get that read at the same time."""
+    """Return the results of threads that read at the same time."""
     together = threading.Barrier(threads)
 
     def one() -> Json:
@@ -413,7 +413,7 @@ def test_many_threads_at_once_read_it_once() -> None:
     assert vault.reads == 1
 
 
-def test_many_threads_that_are_refused_at_once_read_it_again_once() -> None:
+def test_many_threads_that_are_rejected_at_once_read_it_again_once() -> None:
     vault = Vault({"api_key": "old"})
     vault.store.read(NAME, JSON)
     vault.put({"api_key": "new"})
@@ -506,7 +506,7 @@ def test_kodey_s_secret_of_the_wrong_shape_shows_nothing_either(value: Json, pro
     assert str(raised.value).endswith("To store it, type: make secret NAME=kodey STACK=<stack>")
 
 
-def test_kodey_s_key_is_read_again_when_it_is_refused() -> None:
+def test_kodey_s_key_is_read_again_when_it_is_rejected() -> None:
     manager = FakeSecretsManager({"aichats/dev/kodey": {"api_key": "sk_live_old"}})
     token = kodey_token(SecretStore(manager), "aichats/dev/kodey")
     assert callable(token)
@@ -519,7 +519,7 @@ def test_kodey_s_key_is_read_again_when_it_is_refused() -> None:
 
 
 @given(value=st.dictionaries(st.sampled_from(["api_key", "companies", "x"]), st.none() | st.integers() | st.text()))
-def test_any_object_is_a_secret_or_refused_as_one(value: Json) -> None:
+def test_any_object_is_a_secret_or_rejected_as_one(value: Json) -> None:
     try:
         key = parse_secret(WhopSecret, NAME, value).api_key
     except SecretError:
@@ -527,7 +527,7 @@ def test_any_object_is_a_secret_or_refused_as_one(value: Json) -> None:
     assert key == value["api_key"]
 
 
-def test_nothing_that_holds_a_value_shows_it() -> None:
+def test_no_object_with_a_value_shows_it() -> None:
     vault = Vault({"api_key": CONFIDENTIAL, "companies": {"biz_A": CONFIDENTIAL}})
     value = vault.store.read(NAME, JSON)
     assert CONFIDENTIAL not in repr(vault.store) + repr(parse_secret(WhopSecret, NAME, value))
@@ -557,7 +557,7 @@ def test_a_company_with_a_key_of_its_own_is_called_for_with_it(company_id: str |
     assert tokens(transport) == [token]
 
 
-def test_a_rotation_in_the_middle_is_seen_by_nobody() -> None:
+def test_a_rotation_in_the_middle_is_seen_by_no_thread() -> None:
     vault = Vault({"api_key": "old"})
     transport = ScriptedTransport(ok(ai_chat()), refused(401), ok(ai_chat()), ok(ai_chat()))
     whop = client(vault, transport)

@@ -1,4 +1,4 @@
-"""Attributes on DynamoDB's wire."""
+"""Attributes in DynamoDB's wire format."""
 
 import pytest
 from hypothesis import given

@@ -76,7 +76,7 @@ class Row:
     recorded_at: datetime | None = None
     """The time at which its newest effect was recorded."""
     action_key: str | None = None
-    """The key of the item that holds its action; ``None``: the action is in the row."""
+    """The key of the item with its action; ``None``: the action is in the row."""
 
     @property
     def is_open(self) -> bool:
