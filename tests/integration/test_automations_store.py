@@ -59,7 +59,7 @@ def test_a_definition_that_is_too_large_for_the_table_is_rejected(store: Automat
     assert store.put(NAME, automation(large))[1]
     assert read(store).automation == automation(large)
     escaped = {**large, "action": {**ACTION, "message_text": "\x00" * 45_000 + "m"}}
-    with pytest.raises(InputError, match=f"the limit is {MAX_DEFINITION_BYTES}: name fewer targets"):
+    with pytest.raises(InputError, match=f"the limit is {MAX_DEFINITION_BYTES}. Use fewer targets"):
         store.put(NAME, automation(escaped))
 
 

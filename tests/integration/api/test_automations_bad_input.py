@@ -134,7 +134,7 @@ def test_a_definition_that_no_row_can_hold_is_refused(refused: Callable[..., Ans
     answer = refused(listening(targets=(target,) * 100))
 
     assert answer.fields == ["body"]
-    assert "the limit is 350000: name fewer targets" in answer.json["detail"]
+    assert "the limit is 350000. Use fewer targets" in answer.json["detail"]
 
 
 @pytest.mark.parametrize("name", ["Weekly", "week_1", "ä", "a" * 65, "a b", "a\n", "a.b", "a/../b"])

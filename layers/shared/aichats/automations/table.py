@@ -37,14 +37,7 @@ from aichats.automations.row import (
     row_of,
 )
 from aichats.aws.observability import count_now, logger
-from aichats.aws.table import (
-    TRANSACTION_ITEMS,
-    ConditionFailedError,
-    DynamoDB,
-    ExtraWrites,
-    Table,
-    Update,
-)
+from aichats.aws.table import TRANSACTION_ITEMS, ConditionFailedError, DynamoDB, ExtraWrites, Table, Update
 from aichats.errors import InputError, UnreadableError
 from aichats.runs.ledger.times import to_text, utc_now
 
@@ -116,9 +109,7 @@ class AutomationTable:
         """
         definition = canonical(automation)
         if (size := len(definition.encode())) > MAX_DEFINITION_BYTES:
-            raise InputError(
-                [("body", f"is {size} bytes long, the limit is {MAX_DEFINITION_BYTES}: name fewer targets")]
-            )
+            raise InputError([("body", f"has {size} bytes, the limit is {MAX_DEFINITION_BYTES}. Use fewer targets")])
         while True:
             old = self._header(name)
             live = None if old is None or old.state == "deleting" else old

@@ -25,12 +25,7 @@ BATCH_READS = 3
 """The number of batch reads for the keys of one batch. After that, the rest is read item by item."""
 
 CONDITION_FAILED = "ConditionalCheckFailed"
-TEMPORARY = {
-    "TransactionConflictException",
-    "TransactionConflict",
-    "ThrottlingError",
-    "ProvisionedThroughputExceeded",
-}
+TEMPORARY = {"TransactionConflictException", "TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"}
 """Codes of a failed write, and of the writes of a canceled transaction, that a retry can change."""
 NOT_TOGETHER = {"TransactionCanceledException", "ValidationException"}
 """Codes of a transaction whose writes may still succeed in smaller transactions."""
@@ -192,11 +187,7 @@ class Table:
         return None
 
     def put(
-        self,
-        item: Json,
-        condition: str | None = None,
-        values: Json = NO_VALUES,
-        extra: ExtraWrites = NO_EXTRA_WRITES,
+        self, item: Json, condition: str | None = None, values: Json = NO_VALUES, extra: ExtraWrites = NO_EXTRA_WRITES
     ) -> None:
         """Write an item under a condition; without one, the item's key must be new.
 

@@ -82,7 +82,7 @@ def test_a_run_that_must_wait_is_answered_202(api: World, path: str, body: Json,
         ({"api_key": "sk_live_top secret"}, "is malformed (api_key: must have 1 to 4096 characters, without spaces)"),
         ({"api_key": ["sk_live_topsecret"]}, "is malformed (api_key: must be a text)"),
         ("sk_live_topsecret", "is not JSON"),
-        (b"sk_live_topsecret", "holds binary data"),
+        (b"sk_live_topsecret", "contains binary data"),
     ],
 )
 @pytest.mark.parametrize(
