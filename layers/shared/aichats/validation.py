@@ -1,9 +1,11 @@
-"""Bad input as one error that names the fields, and speaks to people."""
+"""Validation of input against models. All invalid fields become one error, in words for people."""
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
+from difflib import get_close_matches
+from functools import cache
 from typing import Any
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
@@ -12,26 +14,57 @@ from pydantic_core import ErrorDetails
 from aichats.errors import InputError, UnreadableError
 
 MAX_PROBLEMS = 20
-"""Further ones are left out: a body can have a million unknown fields, and an answer has 6 MB."""
+"""The limit of problems in an error: a body can have a million unknown fields, and Lambda's answers end at 6 MB."""
 MAX_FIELD_CHARACTERS = 100
 MAX_STORED_MESSAGE_BYTES = 131_072
-"""The most that a limit may ever have been."""
+"""The largest ``max_message_bytes`` that a stack can have."""
 _TIME = TypeAdapter(datetime)
 A_TIME = "must be a time with an offset, such as 2026-11-20T09:00:00Z"
 
 type Location = tuple[int | str, ...]
 
 _UNIONS: tuple[Location, ...] = (("trigger",), ("action",))
-"""Where a ``type`` decides what a value is; below these pydantic names the type as if it were a field."""
-_TAGS = {"union_tag_not_found": "is needed, one of", "union_tag_invalid": "is none of"}
+"""The unions that a ``type`` decides. Below these, pydantic adds the type to a location."""
 _TIMES = ("datetime_parsing", "datetime_from_date_parsing", "datetime_type", "timezone_aware")
+_TAGS = {"union_tag_not_found": "is required:", "union_tag_invalid": "must be"}
+_OBJECT = "must be an object"
+_NUMBER = "must be a whole number"
+_TRUTH = "must be true or false"
+_MESSAGES = {
+    "missing": "is required",
+    "string_type": "must be a text",
+    "string_unicode": "must be valid Unicode: it has half of a surrogate pair",
+    "string_too_short": "must have at least {min_length} characters",
+    "string_too_long": "must have at most {max_length} characters",
+    "int_type": _NUMBER,
+    "int_parsing": _NUMBER,
+    "int_from_float": _NUMBER,
+    "greater_than_equal": "must be at least {ge}",
+    "less_than_equal": "must be at most {le}",
+    "less_than": "must be less than {lt}",
+    "bool_type": _TRUTH,
+    "bool_parsing": _TRUTH,
+    "list_type": "must be a list",
+    "too_short": "must have at least {min_length} items",
+    "too_long": "must have at most {max_length} items",
+    "dict_type": _OBJECT,
+    "model_type": _OBJECT,
+    "model_attributes_type": _OBJECT,
+    "literal_error": "must be {expected}",
+    "value_error": "{error}",
+    **dict.fromkeys(_TIMES, A_TIME),
+}
+"""The message for each kind of pydantic's errors, with fields of its context."""
+_CLASS_AND_LENGTH = re.compile(r"\^\[(.+)\]\{(\d+),(\d+)\}\$")
+"""A pattern of a text that consists of the same class of characters."""
+_JSON_POSITION = re.compile(r" at (line \d+) (column \d+)")
 
 
 def parse[ModelT: BaseModel](model: type[ModelT], data: object, **context: Any) -> ModelT:
-    """Check data that was decoded already. ``context`` holds what validators look at, such as ``max_message_bytes``.
+    """Return decoded data as a model. ``context`` is for validators, such as ``max_message_bytes``.
 
     Raises:
-        InputError: it does not fit; names the fields, and shows no value.
+        InputError: the data is invalid; names the fields, and shows no text of a message.
     """
     try:
         return model.model_validate(data, context=context)
@@ -42,10 +75,10 @@ def parse[ModelT: BaseModel](model: type[ModelT], data: object, **context: Any) 
 def parse_json[ModelT: BaseModel](
     model: type[ModelT], content: bytes, *, strict: bool = False, **context: Any
 ) -> ModelT:
-    """Decode JSON and check it. ``strict`` converts no types: ``"off"`` and ``1`` are no truth values.
+    """Return JSON as a model. If ``strict``, no type is converted: ``"off"`` and ``1`` are no truth values.
 
     Raises:
-        InputError: it is not JSON or does not fit; names the fields, and shows no value.
+        InputError: the content isn't JSON or is invalid; names the fields, and shows no text of a message.
     """
     try:
         return model.model_validate_json(content, strict=strict, context=context)
@@ -54,20 +87,32 @@ def parse_json[ModelT: BaseModel](
 
 
 def parse_strictly[ModelT: BaseModel](model: type[ModelT], data: object, **context: Any) -> ModelT:
-    """Check data that Lambda decoded from JSON, and convert no types.
+    """Return data that Lambda decoded from JSON as a model, without converting types.
 
     Raises:
-        InputError: it does not fit; names the fields, and shows no value.
+        InputError: the data is invalid; names the fields, and shows no text of a message.
     """
-    # As JSON, because for data pydantic's strict mode wants times that are not text any more.
+    # As JSON, because in strict mode pydantic rejects a time that is a text, unless it reads JSON.
     return parse_json(model, json.dumps(data).encode(), strict=True, **context)
 
 
-def read_time(text: str) -> datetime:
-    """Return the time that a text names. For validators, because strict checks take no text after them.
+def parse_value[T](adapter: TypeAdapter[T], name: str, value: object) -> T:
+    """Return a single value, such as a parameter of a path.
 
     Raises:
-        ValueError: it is no time.
+        InputError: the value is invalid; names it.
+    """
+    try:
+        return adapter.validate_python(value)
+    except ValidationError as error:
+        raise InputError([(name, _message(_details(error)[0]))]) from None
+
+
+def read_time(text: str) -> datetime:
+    """Return the time in a text. For validators: after them, strict mode accepts no text.
+
+    Raises:
+        ValueError: the text isn't a time.
     """
     try:
         return _TIME.validate_python(text)
@@ -76,10 +121,10 @@ def read_time(text: str) -> datetime:
 
 
 def read_stored[T](validate: Callable[..., T], data: object, what: str) -> T:
-    """Read what a table holds. What was taken once stays readable, even if a limit is lower now.
+    """Return data from a table. Data that was valid once stays readable, even if a limit is lower now.
 
     Raises:
-        UnreadableError: this version of the code cannot; names the fields, and shows no value.
+        UnreadableError: this version of the code can't read the data; names the fields, and shows no value.
     """
     try:
         return validate(data, context={"max_message_bytes": MAX_STORED_MESSAGE_BYTES, "stored": True})
@@ -97,32 +142,63 @@ def _problems(model: type[BaseModel], error: ValidationError) -> list[tuple[str,
 
 
 def _problem(model: type[BaseModel], detail: ErrorDetails) -> tuple[str, str]:
-    """The field and what is wrong with it, in words for those who have never heard of pydantic."""
+    """Return the field and its message."""
     kind, location = detail["type"], detail["loc"]
     if kind in _TAGS:
         name = detail["ctx"]["discriminator"].strip("'")
-        return f"{_field(location)}.{name}", f"{_TAGS[kind]} {_tags(model, location, name)}"
-    if kind in _TIMES:
-        # In a query a + that is not escaped means a space.
-        spaced = re.search(r"T\S+ \d\d", detail["input"]) if isinstance(detail["input"], str) else None
-        return _field(location), A_TIME + ("; in a query write + as %2B, or use Z" if spaced else "")
-    return _field(location), detail["msg"].removeprefix("Value error, ")
+        tags = _schema_at(model, location)["discriminator"]["mapping"]
+        return f"{_field(location)}.{name}", f"{_TAGS[kind]} {_alternatives(list(tags))}"
+    if kind == "extra_forbidden":
+        known = _schema_at(model, location[:-1]).get("properties", {})
+        nearest = get_close_matches(str(location[-1])[:MAX_FIELD_CHARACTERS], known, n=1)
+        return _field(location), "unknown field" + (f"; did you mean `{nearest[0]}`?" if nearest else "")
+    return _field(location), _message(detail)
 
 
-def _tags(model: type[BaseModel], location: Location, name: str) -> str:
-    """What a union's ``type`` may be: pydantic tells it to those alone who give a wrong one."""
-    wrong: object = {name: ""}
-    for part in reversed(location):
-        wrong = {part: wrong}
-    told: dict[Location, str] = {}
-    try:
-        model.model_validate(wrong)
-    except ValidationError as error:
-        told = {each["loc"]: each["ctx"]["expected_tags"] for each in error.errors() if each["type"] in _TAGS}
-    return told.get(location, "those that the documentation names")
+def _message(detail: ErrorDetails) -> str:
+    """Return the message for an error of pydantic."""
+    kind, context = detail["type"], detail.get("ctx", {})
+    match kind:
+        case "string_pattern_mismatch":
+            form = _CLASS_AND_LENGTH.fullmatch(context["pattern"])
+            return f"must be {form[2]} to {form[3]} characters of {form[1]}" if form else "has the wrong form"
+        case "json_invalid":
+            position = _JSON_POSITION.search(context["error"])
+            return "isn't valid JSON" + (f": see {position[1]}, {position[2]}" if position else "")
+        case "not_this":
+            return detail["msg"]
+    bounds = {name: value.isoformat() if isinstance(value, datetime) else value for name, value in context.items()}
+    # In a query, an unescaped + is a space.
+    spaced = kind in _TIMES and isinstance(detail["input"], str) and re.search(r"T\S+ \d\d", detail["input"])
+    message = re.sub(r"\b1 (\w+)s\b", r"1 \1", _MESSAGES.get(kind, "is invalid").format_map(bounds))
+    return message + ("; in a query write + as %2B, or use Z" if spaced else "")
+
+
+def _alternatives(values: list[str]) -> str:
+    quoted = [f"'{value}'" for value in values]
+    return " or ".join([", ".join(quoted[:-1]), quoted[-1]]) if quoted[1:] else quoted[0]
+
+
+@cache
+def _schema(model: type[BaseModel]) -> Mapping[str, Any]:
+    return model.model_json_schema()
+
+
+def _schema_at(model: type[BaseModel], location: Location) -> Mapping[str, Any]:
+    """Return the JSON schema of the value at a location."""
+    root = node = _schema(model)
+    for part in (*location, None):
+        while "$ref" in node or "anyOf" in node:
+            members = [member for member in node.get("anyOf", ()) if member.get("type") != "null"]
+            node = members[0] if members else root["$defs"][node["$ref"].rpartition("/")[2]]
+        if "discriminator" in node and part is not None:
+            node = {"$ref": node["discriminator"]["mapping"][part]}
+        elif part is not None:
+            node = node["items"] if isinstance(part, int) else node["properties"][part]
+    return node
 
 
 def _field(location: Location) -> str:
-    """A dotted path, without the names that pydantic adds for the members of a union (``whop.create_chat``)."""
+    """Return a dotted path, without the types that pydantic adds for members of a union (``whop.create_chat``)."""
     parts = [str(part) for index, part in enumerate(location) if location[:index] not in _UNIONS]
     return ".".join(parts)[:MAX_FIELD_CHARACTERS] or "body"

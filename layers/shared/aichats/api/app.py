@@ -1,4 +1,4 @@
-"""The HTTP API put together: Powertools routes; one middleware checks tokens before anything else is looked at."""
+"""The HTTP API: Powertools routes requests to operations, and one middleware checks the token first."""
 
 import json
 import re
@@ -14,22 +14,35 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import BaseModel
 
 from aichats.api.callers import Caller, find_caller
-from aichats.api.operation import Call, Operation, Reply
-from aichats.api.problems import CONTENT_TYPE, NO_SUCH_PATH, RETRY_AFTER, RefusedError, is_ours, problem_of
+from aichats.api.operation import ApiCall, Operation, Reply
+from aichats.api.problems import (
+    CONTENT_TYPE,
+    NO_SUCH_PATH,
+    PROBLEMS_PAGE,
+    RETRY_AFTER,
+    Problem,
+    RejectedError,
+    is_ours,
+    problem_of,
+    traceback_of,
+)
 from aichats.api.requests import operations_at, read_body, read_idempotency_key, read_path, read_query
 from aichats.api.responses import SECURITY, cors_headers, is_preflight, preflight
 from aichats.api.routes import automations, chats, kodey, mutes, runs
 from aichats.aws.observability import count, logger
 from aichats.bootstrap import Application
-from aichats.errors import AuthenticationError, SecretError
+from aichats.errors import AuthenticationError, InputError, SecretError
 from aichats.invocation import lease
 
-OPERATIONS: tuple[Operation[Any, Any], ...] = (
-    mutes.OPERATIONS + chats.OPERATIONS + kodey.OPERATIONS + runs.OPERATIONS + automations.OPERATIONS
+OPERATIONS: tuple[Operation[Any, Any], ...] = tuple(
+    member
+    for module in (automations, runs, chats, mutes, kodey)
+    for member in vars(module).values()
+    if isinstance(member, Operation)
 )
-PUBLIC = ("/", "/health", "/openapi.json", "/docs")
+PUBLIC = ("/", "/health", "/openapi.json", "/docs", PROBLEMS_PAGE, "/favicon.ico")
 WEBHOOK = "/webhooks/whop"
-"""A function of its own takes what is posted there. All else comes here, and its sender has no token to send."""
+"""The path of another function, which gets every POST. Other methods come here, from senders without a token."""
 MAX_TOKEN_BYTES = 512
 _JSON = "application/json"
 
@@ -40,18 +53,18 @@ class HttpApi:
 
     resolver: APIGatewayHttpResolver
     origins: tuple[str, ...]
-    """Whose pages may call it from a browser."""
+    """The origins whose pages may call the API."""
 
     def resolve(self, event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-        """Answer a request of API Gateway. Never raises."""
-        asked = bool(self.origins) and is_preflight(event)
-        answer = preflight() if asked else self.resolver.resolve(event, context)
+        """Return the answer to a request of API Gateway. Never raises."""
+        is_cors = bool(self.origins) and is_preflight(event)
+        answer = preflight() if is_cors else self.resolver.resolve(event, context)
         answer["headers"] = {**SECURITY, **cors_headers(event, self.origins), **answer["headers"]}
         return answer
 
 
 def create_api(app: Application) -> HttpApi:
-    """Build the API for an application."""
+    """Return the API of an application."""
     api = APIGatewayHttpResolver()
     api.use([_authenticate(app)])
     for operation in OPERATIONS:
@@ -65,7 +78,7 @@ def create_api(app: Application) -> HttpApi:
 def _endpoint(
     api: APIGatewayHttpResolver, app: Application, operation: Operation[Any, Any]
 ) -> Callable[..., Response[str]]:
-    """What Powertools calls for an operation: scope, then input, then the work."""
+    """Return the function that Powertools calls for an operation: it checks scopes, then input, then runs it."""
 
     def endpoint(**_: str) -> Response[str]:
         event = api.current_event
@@ -73,7 +86,7 @@ def _endpoint(
             return _refuse_unknown(api)
         caller: Caller = api.context["caller"]
         _check_scopes(operation, caller)
-        call = Call(
+        call = ApiCall(
             app=app,
             caller=caller,
             path=read_path(operation, event.path),
@@ -89,18 +102,19 @@ def _endpoint(
 
 
 def _check_scopes(operation: Operation[Any, Any], caller: Caller) -> None:
-    """Check that a caller may do this.
+    """Check that a caller has the scopes of an operation.
 
     Raises:
-        RefusedError: it may not; names what it lacks.
+        RejectedError: a scope is missing; names it.
     """
-    lacking = [scope for scope in operation.scopes if scope not in caller.scopes]
-    if lacking:
-        raise RefusedError(HTTPStatus.FORBIDDEN, f"the caller {caller.name} lacks the scope {' and '.join(lacking)}")
+    missing = [scope for scope in operation.scopes if scope not in caller.scopes]
+    if missing:
+        detail = f"the caller {caller.name} needs the scope {' and '.join(missing)}"
+        raise RejectedError(HTTPStatus.FORBIDDEN, "missing-scope", detail)
 
 
 def _authenticate(app: Application) -> Callable[..., Response[str]]:
-    """The middleware that lets nobody in without a token, not even to learn which paths exist."""
+    """Return the middleware that checks the token. Without a token, a client doesn't even learn which paths exist."""
 
     def middleware(api: APIGatewayHttpResolver, next_middleware: NextMiddleware) -> Response[str]:
         event = api.current_event
@@ -109,8 +123,8 @@ def _authenticate(app: Application) -> Callable[..., Response[str]]:
             token = _bearer_token(event.headers.get("authorization", ""))
             caller = _find_caller(app, token) if token else None
             if caller is None:
-                problem = "the token is not known" if token else "send Authorization: Bearer <token>"
-                raise RefusedError(HTTPStatus.UNAUTHORIZED, problem, {"WWW-Authenticate": "Bearer"})
+                detail = "the token is unknown" if token else "send the header Authorization: Bearer <token>"
+                raise RejectedError(HTTPStatus.UNAUTHORIZED, "unauthorized", detail, {"WWW-Authenticate": "Bearer"})
             logger.append_keys(caller=caller.name)
             api.append_context(caller=caller)
         response: Response[str] = next_middleware(api)
@@ -120,16 +134,16 @@ def _authenticate(app: Application) -> Callable[..., Response[str]]:
 
 
 def _find_caller(app: Application, token: str) -> Caller | None:
-    """Return whose token it is.
+    """Return the caller of a token, or ``None``.
 
     Raises:
-        RefusedError: the secret cannot be used; says nothing about it, because anybody may ask.
+        RejectedError: the secret can't be used; the reason is only in the log, because anybody can send a token.
     """
     try:
         return find_caller(app.secrets, app.settings.callers_secret, token)
     except SecretError as error:
-        problem = "tokens cannot be checked now; the log has more under this request_id"
-        raise RefusedError(HTTPStatus.SERVICE_UNAVAILABLE, problem, RETRY_AFTER) from error
+        detail = "tokens can't be checked right now; the log has details under this request_id"
+        raise RejectedError(HTTPStatus.SERVICE_UNAVAILABLE, "unavailable", detail, RETRY_AFTER) from error
 
 
 def _bearer_token(header: str) -> str | None:
@@ -139,7 +153,7 @@ def _bearer_token(header: str) -> str | None:
 
 
 def _refuse_unknown(api: APIGatewayHttpResolver) -> Response[str]:
-    """405 for a path that exists with other methods, 422 for an id that Powertools finds in no path, else 404."""
+    """Raise 405 for a path that has other methods, 422 for an invalid parameter of a path, otherwise 404."""
     path, method = api.current_event.path, api.current_event.http_method
     operations = operations_at(OPERATIONS, path)
     if method in operations:
@@ -148,31 +162,50 @@ def _refuse_unknown(api: APIGatewayHttpResolver) -> Response[str]:
     allowed = known - {method}
     if allowed:
         headers = {"Allow": ", ".join(sorted(allowed))}
-        raise RefusedError(HTTPStatus.METHOD_NOT_ALLOWED, f"{path} does not take {method}", headers)
-    raise RefusedError(HTTPStatus.NOT_FOUND, NO_SUCH_PATH)
+        detail = f"{path} doesn't support {method}"
+        raise RejectedError(HTTPStatus.METHOD_NOT_ALLOWED, "method-not-allowed", detail, headers)
+    raise RejectedError(HTTPStatus.NOT_FOUND, "not-found", NO_SUCH_PATH)
 
 
 def _answer_error(api: APIGatewayHttpResolver) -> Callable[[Exception], Response[str]]:
     def answer(error: Exception) -> Response[str]:
         problem, headers = problem_of(error, api.lambda_context.aws_request_id)
-        upstream = problem.upstream.model_dump() if problem.upstream else None
-        about = {"status": problem.status, "run_id": problem.run_id, "upstream": upstream}
+        about = _log_fields(api, problem) | {"error": type(error).__name__}
+        if isinstance(error, InputError):
+            about |= {"field": ", ".join(field for field, _ in error.problems), "reason": str(error)}
+        elif isinstance(error, (RejectedError, SecretError)):
+            about |= {"reason": str(error.__cause__ or error)}
         if is_ours(error, problem.status):
             count("InternalErrors")
-            logger.error("call failed", exc_info=error, extra=about)
+            logger.error("call failed", exc_info=traceback_of(error), extra=about)
         else:
-            logger.info("call refused", extra=about | {"error": type(error).__name__})
+            logger.info("call refused", extra=about)
         if isinstance(error, AuthenticationError) and error.run_id is None:
-            # A run counts it itself.
+            # A run counts its own rejected credential.
             count("CredentialsRejected")
-        # In ASCII: what a request held may stand in it, and need not be Unicode that can be encoded.
+        # ASCII, because a text from the request can be Unicode that can't be encoded.
         return _response(problem.status, json.dumps(problem.model_dump(exclude_none=True)), CONTENT_TYPE, headers)
 
     return answer
 
 
+def _log_fields(api: APIGatewayHttpResolver, problem: Problem) -> dict[str, Any]:
+    """Return the log fields of a failed call. ``path`` is the operation's path; an unknown path is ``None``."""
+    method, path = api.current_event.http_method, api.current_event.path
+    operations = operations_at(OPERATIONS, path)
+    known = operations.get(method) or next(iter(operations.values()), None)
+    return {
+        "method": method,
+        "path": known.path if known else path if path in PUBLIC else None,
+        "status": problem.status,
+        "request_id": problem.request_id,
+        "run_id": problem.run_id,
+        "upstream": problem.upstream.model_dump() if problem.upstream else None,
+    }
+
+
 def _add_public(api: APIGatewayHttpResolver) -> None:
-    """What needs no token. The document is made only where it is asked for: few calls need it."""
+    """Add the pages that need no token. The module ``openapi`` is imported only for them, because it costs time."""
 
     @api.get("/")
     def root() -> Response[str]:
@@ -194,6 +227,17 @@ def _add_public(api: APIGatewayHttpResolver) -> None:
 
         page, policy = swagger_ui(OPERATIONS)
         return _response(HTTPStatus.OK, page, "text/html", {"Content-Security-Policy": policy})
+
+    @api.get(PROBLEMS_PAGE)
+    def problems() -> Response[str]:
+        from aichats.api.openapi import problems_page
+
+        page, policy = problems_page()
+        return _response(HTTPStatus.OK, page, "text/html; charset=utf-8", {"Content-Security-Policy": policy})
+
+    @api.get("/favicon.ico")
+    def favicon() -> Response[str]:
+        return _response(HTTPStatus.NO_CONTENT, "", _JSON, {"Cache-Control": "public, max-age=86400"})
 
 
 def _answer(reply: Reply) -> Response[str]:

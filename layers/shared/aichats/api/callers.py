@@ -1,4 +1,4 @@
-"""Who calls the HTTP API: tokens, of which only hashes are stored, and what each may do."""
+"""The callers of the HTTP API: hashes of their tokens, and their scopes."""
 
 import hashlib
 import hmac
@@ -16,18 +16,18 @@ type Scope = Literal["chats:read", "chats:write", "runs:read", "runs:write", "au
 
 
 class StoredCaller(BaseModel):
-    """A caller as the secret holds it."""
+    """A caller in the secret."""
 
     sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-    """Of the token's UTF-8 bytes, in hexadecimal."""
+    """The hash of the token's UTF-8 bytes, in hexadecimal."""
     scopes: frozenset[Scope]
     lineage: Annotated[str, Field(pattern=r"^[a-z2-7]{8,64}$")] | None = None
-    """Random, and new for each new name: a caller that was revoked and one made later under its name differ in it."""
+    """A random text that tells a new caller from a revoked one of the same name."""
 
 
 @dataclass(frozen=True)
 class Caller:
-    """Somebody who showed a token."""
+    """The owner of a valid token."""
 
     name: str
     scopes: frozenset[str]
@@ -35,14 +35,14 @@ class Caller:
 
     @property
     def identity(self) -> str:
-        """What idempotency keys are bound to. A new caller under a revoked name has another one."""
+        """The identity that idempotency keys belong to. A new caller with a revoked name has another identity."""
         return self.name if self.lineage is None else f"{self.name}#{self.lineage}"
 
 
 def find_caller(store: SecretStore, secret: str, token: str) -> Caller | None:
-    """Return the caller that a token belongs to, or ``None``.
+    """Return the caller of a token, or ``None``.
 
-    An unknown token makes the secret be read again, so a new token works at once.
+    For an unknown token, the secret is read again, so a new token works at once.
 
     Raises:
         SecretError: the secret can't be used.
@@ -52,35 +52,35 @@ def find_caller(store: SecretStore, secret: str, token: str) -> Caller | None:
 
 def _match(callers: Mapping[str, StoredCaller], token: str) -> Caller | None:
     digest = hashlib.sha256(token.encode(errors="surrogatepass")).hexdigest()
-    found = None
+    caller = None
     for name, stored in callers.items():
-        # All are compared, in constant time, so that the time taken tells nothing about any of them.
+        # Every hash is compared, in constant time, so that the duration reveals nothing about any caller.
         if hmac.compare_digest(stored.sha256, digest):
-            found = Caller(name, frozenset(stored.scopes), stored.lineage)
-    return found
+            caller = Caller(name, frozenset(stored.scopes), stored.lineage)
+    return caller
 
 
 def _parse(secret: str, value: dict[str, Any]) -> Mapping[str, StoredCaller]:
-    """Return the callers in a secret. A malformed one is left out, logged and counted; the others are not affected.
+    """Return the callers in a secret. A malformed caller is left out, logged and counted; the others stay valid.
 
     Raises:
-        SecretError: none of those that are in it can be read.
+        SecretError: every caller in the secret is malformed.
     """
     callers: dict[str, StoredCaller] = {}
-    wrong: list[str] = []
+    malformed: list[str] = []
     for name, stored in value.items():
         try:
             callers[name] = StoredCaller.model_validate(stored)
         except ValidationError as error:
-            wrong += [".".join(map(str, (name, *detail["loc"]))) for detail in error.errors(include_input=False)]
-    if wrong:
+            malformed += [".".join(map(str, (name, *detail["loc"]))) for detail in error.errors(include_input=False)]
+    if malformed:
         count_now("CallersUnreadable")
-        logger.error("callers left out: their entries are malformed", extra={"secret": secret, "fields": wrong})
-    if wrong and not callers:
-        raise SecretError(secret, f"is malformed ({'; '.join(wrong)})", remedy(secret))
+        logger.error("callers left out: their entries are malformed", extra={"secret": secret, "fields": malformed})
+    if malformed and not callers:
+        raise SecretError(secret, f"is malformed ({'; '.join(malformed)})", remedy(secret))
     return callers
 
 
 CALLERS = SecretKind(_parse, refresh_after=60.0, valid_for=REFRESH_AFTER_SECONDS, outlives=SecretError)
-"""Read again each minute, so that a failure to read has four minutes to pass. After five minutes an old value is not
-used any more, because it may hold a caller who was revoked since."""
+"""The secret of the callers. It is read again every minute, so a failure to read it has four minutes to pass. After
+five minutes an old value is not used, because it may contain a revoked caller."""

@@ -1,12 +1,15 @@
-"""The OpenAPI 3.1 document, made from the operations, and Swagger UI to read and try it."""
+"""The documentation that the API serves: the OpenAPI 3.1 document, Swagger UI and the page of problems."""
 
 import base64
 import hashlib
+import html
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
 from http import HTTPStatus
 from importlib import resources
+from string import Template
 from typing import Any
 
 from aws_lambda_powertools.event_handler.openapi.swagger_ui import generate_swagger_html
@@ -14,58 +17,101 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from aichats.api.operation import Operation
-from aichats.api.problems import CONTENT_TYPE, Problem
+from aichats.api.problems import CONTENT_TYPE, Problem, title_of
 from aichats.api.requests import KEY_PATTERN, operations_at
-from aichats.api.routes.runs import Started
+from aichats.api.routes.runs import StartedRuns
 from aichats.whop.webhooks import WebhookEvent
 
 type Json = dict[str, Any]
 
 _REF = "#/components/schemas/{model}"
 _SWAGGER_UI = "aws_lambda_powertools.event_handler.openapi.swagger_ui"
-_REFUSALS = (401, 403, 404, 422, 500, 502, 503, 504)
-"""What every operation may answer; 404 comes from the provider too: a company may be unknown to it."""
-
+_ERRORS = (401, 403, 404, 422, 429, 500, 502, 503, 504)
+"""The error statuses of every operation. The provider causes some of them: 404 if a company is unknown to Whop."""
+_TAGS = {
+    "automations": "Automations create or change chats on a schedule or on a webhook event.",
+    "runs": "A run is one action for one target. Start many runs at once, read the history, replay failed runs.",
+    "chats": "The AI chats of Whop.",
+    "webhooks": "The endpoint to register at Whop.",
+    "health": "A check without a token.",
+    "kodey": "The chats of Kodey.",
+}
+_INFO = {
+    "title": "aichats",
+    "version": "1",
+    "summary": "Create AI chats automatically",
+    "description": "aichats creates AI chats on a schedule, on an HTTP call or on a webhook. All times are ISO 8601 "
+    "with an offset; answers are in UTC. Errors are problem documents (RFC 9457), which "
+    "[the page of problems](/docs/problems) explains.",
+    "license": {"name": "MIT", "identifier": "MIT"},
+    "contact": {"name": "The operator of this aichats stack"},
+}
+_BEARER = "A token that `make caller` created. Each operation lists the scopes that its token needs."
 _HEADERS: dict[str, Json] = {
     "Idempotency-Key": {
-        "required": False,
-        "description": "The same request with the same key starts nothing again. Send it once, without a comma",
+        "description": "A key of your choice. The same request with the same key starts nothing again. Send it once, "
+        "without a comma.",
         "schema": {"type": "string", "pattern": KEY_PATTERN},
     },
     "If-Match": {
-        "required": False,
-        "description": "An `ETag`, or `*` for any: 412 if the automation has another one, or if the header is empty",
+        "description": "An `ETag`, or `*` for any version. If the automation has another version, or if the header is "
+        "empty, the answer is 412.",
         "schema": {"type": "string"},
     },
     "If-None-Match": {
-        "required": False,
-        "description": "`*`: 412 if there is an automation of this name",
+        "description": "`*`: if the automation exists, the answer is 412.",
         "schema": {"type": "string"},
     },
 }
-_PROBLEM_HEADERS = {
-    "Allow": "With 405: the methods of the path",
-    "Retry-After": "With 503: how many seconds to wait before you repeat the request",
-    "WWW-Authenticate": "With 401: the scheme, `Bearer`",
+_ERROR_HEADERS = {
+    401: {"WWW-Authenticate": "The scheme: `Bearer`"},
+    503: {"Retry-After": "The seconds to wait before you retry the request"},
 }
-_RUN_HEADERS = {"Location": "Where to look for the result", "X-Run-Id": "The run that creates it"}
-_REPLAYED = {"Idempotent-Replayed": "`true`: an earlier request with this Idempotency-Key did it"}
+_RUN_HEADERS = {"Location": "The result or, with 202, the run", "X-Run-Id": "The run of this request"}
+_REPLAYED = {"Idempotent-Replayed": "`true`: an earlier request with this `Idempotency-Key` created the result"}
 
 
 def document_json(operations: Sequence[Operation[Any, Any]]) -> str:
-    """The document as JSON."""
+    """Return the document as JSON."""
     return json.dumps(document(operations), ensure_ascii=False)
 
 
 def swagger_ui(operations: Sequence[Operation[Any, Any]]) -> tuple[str, str]:
-    """Return one HTML page that needs nothing from anywhere else, and its Content-Security-Policy."""
+    """Return Swagger UI as one HTML page that fetches nothing else, and its Content-Security-Policy."""
     assets = resources.files(_SWAGGER_UI)
-    # As it stands inside a script element, nothing in it may end that element.
+    # The JSON is inside a script element, which nothing in it may end.
     spec = document_json(operations).replace("</", "<\\/")
     script = assets.joinpath("swagger-ui-bundle.min.js").read_text("utf-8")
     style = assets.joinpath("swagger-ui.min.css").read_text("utf-8")
-    page = str(generate_swagger_html(spec, script, style, "", None))
+    page = str(generate_swagger_html(spec, script, style, "", None, persist_authorization=True))
+    page = page.replace("<html>", '<html lang="en">', 1).replace("Swagger UI</title>", "aichats API</title>", 1)
+    page = page.replace("</head>", f"{_page('docs_head.html')}</head>", 1)
     return page, _policy(page)
+
+
+def problems() -> dict[str, Json]:
+    """Return the kinds of problems: the ``statuses``, ``meaning`` and ``remedy`` of each."""
+    kinds: dict[str, Json] = json.loads(_page("problems.json"))
+    return kinds
+
+
+def problems_page() -> tuple[str, str]:
+    """Return the HTML page with a paragraph for each kind of problem, and its Content-Security-Policy."""
+    page = Template(_page("problems.html")).substitute(problems="\n".join(_paragraphs()))
+    return page, _policy(page)
+
+
+def _paragraphs() -> Iterator[str]:
+    for kind, problem in problems().items():
+        statuses = ", ".join(map(str, problem["statuses"]))
+        texts = (re.sub(r"`(.+?)`", r"<code>\1</code>", html.escape(problem[name])) for name in ("meaning", "remedy"))
+        yield f'<h2 id="{kind}">{title_of(kind)} ({statuses})</h2>' + "".join(f"<p>{text}</p>" for text in texts)
+
+
+@cache
+def _page(name: str) -> str:
+    """Return a file of the folder ``pages``."""
+    return resources.files("aichats.api").joinpath("pages", name).read_text("utf-8")
 
 
 def _policy(page: str) -> str:
@@ -74,100 +120,120 @@ def _policy(page: str) -> str:
         "default-src": "'none'",
         "script-src": _hashes(page, "script"),
         "style-src": _hashes(page, "style"),
-        "img-src": "data:",
+        "img-src": "'self' data:",
         "connect-src": "'self'",
         "base-uri": "'none'",
         "form-action": "'none'",
         "frame-ancestors": "'none'",
     }
-    return "; ".join(f"{name} {sources}" for name, sources in directives.items())
+    return "; ".join(f"{name} {sources or "'none'"}" for name, sources in directives.items())
 
 
 def _hashes(page: str, element: str) -> str:
-    """Return what allows just the inline scripts or styles that a page has."""
+    """Return the sources that allow exactly the inline scripts or styles of a page."""
     contents = re.findall(f"<{element}>(.*?)</{element}>", page, re.DOTALL)
     digests = (base64.b64encode(hashlib.sha256(content.encode()).digest()).decode() for content in contents)
     return " ".join(f"'sha256-{digest}'" for digest in digests)
 
 
 def document(operations: Sequence[Operation[Any, Any]]) -> Json:
-    """The document."""
+    """Return the OpenAPI document. An operation that always fails is left out."""
+    operations = [operation for operation in operations if operation.answers]
     references, schemas = _schemas(operations)
+    return {
+        "openapi": "3.1.0",
+        "info": _INFO,
+        "servers": [{"url": "/"}],
+        "tags": [{"name": name, "description": text} for name, text in _TAGS.items()],
+        "paths": _paths(operations, references),
+        "security": [{"bearer": []}],
+        "components": {
+            "schemas": schemas,
+            "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer", "description": _BEARER}},
+            "responses": _error_responses(references[Problem]),
+        },
+    }
+
+
+def _paths(operations: Sequence[Operation[Any, Any]], references: Mapping[type[BaseModel], Json]) -> Json:
     paths: Json = {}
     for operation in operations:
         paths.setdefault(operation.path, {})[operation.method.lower()] = _operation(operation, references)
     for path, methods in paths.items():
-        # A fixed path hides one with parameters, also from methods that it does not have.
+        # A fixed path hides one with parameters, even from methods that only the latter has.
         for operation in operations_at(operations, path).values():
             methods.setdefault(operation.method.lower(), _at(path, _operation(operation, references)))
     paths["/webhooks/whop"] = {"post": _webhook(references)}
     paths["/health"] = {"get": _health()}
-    return {
-        "openapi": "3.1.0",
-        "info": {
-            "title": "aichats",
-            "version": "1",
-            "description": "AI chats that happen by themselves. Times are ISO 8601 in UTC.",
-        },
-        "servers": [{"url": "/"}],
-        "paths": paths,
-        "security": [{"bearer": []}],
-        "components": {
-            "schemas": schemas,
-            "securitySchemes": {
-                "bearer": {"type": "http", "scheme": "bearer", "description": "A caller's token (`make caller`)"}
-            },
-            "responses": {
-                "Problem": _content("Refused", references[Problem], CONTENT_TYPE) | _headers(_PROBLEM_HEADERS)
-            },
-        },
-    }
+    return paths
 
 
 def _schemas(operations: Sequence[Operation[Any, Any]]) -> tuple[dict[type[BaseModel], Json], Json]:
-    """A reference to each model, and the schemas that they refer to."""
-    bodies = {operation.body for operation in operations if operation.body}
-    others: set[type[BaseModel]] = {Problem, Started, WebhookEvent}
-    replies = {operation.reply for operation in operations if operation.reply} | others
-    replies |= {reply for operation in operations for reply in operation.also.values()}
-    wanted = sorted(bodies | replies, key=lambda model: model.__name__)
-    # What is answered has the form of what is taken, so that no model stands there twice.
-    found, definitions = models_json_schema([(model, "validation") for model in wanted], ref_template=_REF)
-    return {model: found[model, "validation"] for model in wanted}, definitions["$defs"]
+    """Return a reference to each model, and the schemas of all models."""
+    used: set[type[BaseModel] | None] = {Problem, StartedRuns, WebhookEvent}
+    used |= {model for operation in operations for model in (operation.body, *operation.answers.values())}
+    models = sorted((model for model in used if model), key=lambda model: model.__name__)
+    # Answers have the form of bodies, so that no model has two schemas.
+    references, definitions = models_json_schema([(model, "validation") for model in models], ref_template=_REF)
+    schemas: Json = definitions["$defs"]
+    for schema in schemas.values():
+        if "description" in schema:
+            # Later paragraphs are for readers of the code.
+            schema["description"] = schema["description"].partition("\n\n")[0].replace("``", "`")
+    return {model: references[model, "validation"] for model in models}, schemas
 
 
-def _operation(operation: Operation[Any, Any], references: dict[type[BaseModel], Json]) -> Json:
+def _error_responses(schema: Json) -> Json:
+    """Return the response for each error status, described by the kinds of problems that have it."""
+    statuses = sorted({status for problem in problems().values() for status in problem["statuses"]} - {405})
+    responses = {_name(status): _error_response(status, schema) for status in statuses}
+    message = {"type": "object", "properties": {"message": {"type": "string"}}}
+    throttled = _content("API Gateway throttles your calls. Retry later.", message, "application/json")
+    return responses | {_name(429): throttled}
+
+
+def _error_response(status: int, schema: Json) -> Json:
+    kinds = {kind: problem["meaning"] for kind, problem in problems().items() if status in problem["statuses"]}
+    description = "\n".join(f"- `{kind}`: {meaning}" for kind, meaning in kinds.items())
+    return _content(description, schema, CONTENT_TYPE) | _headers(_ERROR_HEADERS.get(status, {}))
+
+
+def _errors(*statuses: int) -> Json:
+    return {str(int(status)): {"$ref": f"#/components/responses/{_name(status)}"} for status in statuses}
+
+
+def _name(status: int) -> str:
+    return HTTPStatus(status).phrase.replace(" ", "")
+
+
+def _operation(operation: Operation[Any, Any], references: Mapping[type[BaseModel], Json]) -> Json:
+    scopes = ", ".join(f"`{scope}`" for scope in operation.scopes)
+    prose = (operation.run.__doc__ or "").strip()
     described: Json = {
-        "operationId": f"{operation.run.__name__}_{operation.path.split('/')[1].rstrip('s')}",
+        "operationId": operation.run.__name__,
         "summary": operation.summary,
-        "description": f"{_prose(operation.run)}\n\n{_scopes(operation.scopes)}",
+        "description": f"{prose}\n\n{'Scope' if len(operation.scopes) == 1 else 'Scopes'}: {scopes}.",
         "tags": [operation.path.split("/")[1]],
-        "security": [{"bearer": list(operation.scopes)}],
+        "security": [{"bearer": []}],
+        "x-scopes": list(operation.scopes),
         "parameters": _parameters(operation),
         "responses": _responses(operation, references),
     }
     if operation.body:
-        described["requestBody"] = {
-            "required": True,
-            "content": {"application/json": {"schema": references[operation.body]}},
-        }
+        described["requestBody"] = _body(operation.run.__name__, references[operation.body])
     return described
 
 
-def _scopes(scopes: Sequence[str]) -> str:
-    return f"{'Scope' if len(scopes) == 1 else 'Scopes'}: {', '.join(f'`{scope}`' for scope in scopes)}."
+def _body(operation_id: str, schema: Json) -> Json:
+    examples = json.loads(_page("examples.json"))[operation_id]
+    return {"required": True, "content": {"application/json": {"schema": schema, "examples": examples}}}
 
 
 def _at(path: str, described: Json) -> Json:
-    """Return an operation as one of a fixed path that is among those it takes."""
+    """Return an operation at a fixed path that is one of its paths."""
     name = path.rpartition("/")[2]
-    parameters = [each for each in described["parameters"] if each["in"] != "path"]
+    parameters = [parameter for parameter in described["parameters"] if parameter["in"] != "path"]
     return described | {"operationId": f"{described['operationId']}_named_{name}", "parameters": parameters}
-
-
-def _prose(described: Callable[..., Any]) -> str:
-    """A docstring without its sections: what follows is for those who read the code."""
-    return re.split(r"\n\s*(?:Args|Raises):\n", described.__doc__ or "")[0].strip()
 
 
 def _parameters(operation: Operation[Any, Any]) -> list[Json]:
@@ -178,45 +244,42 @@ def _parameters(operation: Operation[Any, Any]) -> list[Json]:
     names: tuple[str, ...] = ("Idempotency-Key",) if operation.idempotent else ()
     if operation.conditional:
         names += ("If-Match", "If-None-Match") if operation.body else ("If-Match",)
-    return path + _query(operation.query) + [_HEADERS[name] | {"name": name, "in": "header"} for name in names]
+    headers = [{"name": name, "in": "header", "required": False} | _HEADERS[name] for name in names]
+    return path + _query(operation.query) + headers
 
 
 def _query(model: type[BaseModel] | None) -> list[Json]:
     if model is None:
         return []
     schema = model.model_json_schema()
-    needed, definitions = schema.get("required", ()), schema.get("$defs", {})
+    required, definitions = schema.get("required", ()), schema.get("$defs", {})
     return [
-        {"name": name, "in": "query", "required": name in needed, "schema": _without_null(field, definitions)}
+        {"name": name, "in": "query", "required": name in required, "schema": _without_null(field, definitions)}
         for name, field in schema["properties"].items()
     ]
 
 
 def _without_null(field: Json, definitions: Json) -> Json:
-    """A query parameter is left out, never null. No references: what they point to would not be in the document."""
+    """Return the schema of a query parameter: never null, and without references, which the document can't resolve."""
     [member] = [member for member in field.get("anyOf", [field]) if member != {"type": "null"}]
-    found = definitions.get(member.get("$ref", "").rpartition("/")[2], member)
+    schema = definitions.get(member.get("$ref", "").rpartition("/")[2], member)
     default = {} if field.get("default") is None else {"default": field["default"]}
-    return {name: value for name, value in found.items() if name not in ("title", "default")} | default
+    return {name: value for name, value in schema.items() if name not in ("title", "default")} | default
 
 
-def _responses(operation: Operation[Any, Any], references: dict[type[BaseModel], Json]) -> Json:
-    refusals = [*_REFUSALS]
-    refusals += [HTTPStatus.CONFLICT] if operation.conflicts else []
-    refusals += [HTTPStatus.PRECONDITION_FAILED] if operation.conditional else []
-    responses: Json = {str(int(status)): {"$ref": "#/components/responses/Problem"} for status in refusals}
-    run = _RUN_HEADERS if operation.status == HTTPStatus.CREATED else {}
-    for status, model in operation.also.items():
-        also = _content(HTTPStatus(status).phrase, references[model], "application/json")
-        replayed = _REPLAYED if run and status == HTTPStatus.OK else {}
-        responses[str(int(status))] = also | _headers({**run, **replayed, **operation.headers})
-    if operation.reply is None and operation.status != HTTPStatus.NO_CONTENT:
-        # It is there to refuse.
-        return responses
-    phrase = HTTPStatus(operation.status).phrase
-    reply = references[operation.reply] if operation.reply else None
-    success: Json = _content(phrase, reply, "application/json") if reply else {"description": phrase}
-    return {str(int(operation.status)): success | _headers({**run, **operation.headers})} | responses
+def _responses(operation: Operation[Any, Any], references: Mapping[type[BaseModel], Json]) -> Json:
+    statuses = [*_ERRORS]
+    statuses += [HTTPStatus.CONFLICT] if operation.conflicts else []
+    statuses += [HTTPStatus.PRECONDITION_FAILED] if operation.conditional else []
+    is_run = HTTPStatus.ACCEPTED in operation.answers and HTTPStatus.CREATED in operation.answers
+    responses: Json = {}
+    for status, model in operation.answers.items():
+        phrase = HTTPStatus(status).phrase
+        answer: Json = _content(phrase, references[model], "application/json") if model else {"description": phrase}
+        replayed = _REPLAYED if is_run and status == HTTPStatus.OK else {}
+        run = _RUN_HEADERS if is_run else {}
+        responses[str(int(status))] = answer | _headers({**run, **replayed, **operation.headers})
+    return responses | _errors(*statuses)
 
 
 def _headers(texts: Mapping[str, str]) -> Json:
@@ -226,21 +289,20 @@ def _headers(texts: Mapping[str, str]) -> Json:
 
 
 def _webhook(references: Mapping[type[BaseModel], Json]) -> Json:
-    """It needs no token: the signature says who speaks."""
     names = ("webhook-id", "webhook-timestamp", "webhook-signature")
-    refusals = {str(status): {"$ref": "#/components/responses/Problem"} for status in (400, 401, 500)}
+    accepted = _content("Accepted", references[StartedRuns], "application/json")
     return {
         "operationId": "receive_webhook",
-        "summary": "Take an event of Whop",
-        "description": "Signed with the secret that Whop shows for the webhook, as Standard Webhooks says. It is "
-        "answered when the runs that the event sets off are safe; they are performed later.",
+        "summary": "Receive an event of Whop",
+        "description": "Whop signs each delivery with the webhook's secret, as Standard Webhooks defines. aichats "
+        "answers after it stored the runs of the event, and performs them later.",
         "tags": ["webhooks"],
         "security": [],
         "parameters": [
             {"name": name, "in": "header", "required": True, "schema": {"type": "string"}} for name in names
         ],
-        "requestBody": {"required": True, "content": {"application/json": {"schema": references[WebhookEvent]}}},
-        "responses": {"202": _content("Accepted", references[Started], "application/json"), **refusals},
+        "requestBody": _body("receive_webhook", references[WebhookEvent]),
+        "responses": {"202": accepted, **_errors(400, 401, 429, 500)},
     }
 
 
@@ -248,10 +310,11 @@ def _health() -> Json:
     schema = {"type": "object", "properties": {"status": {"const": "ok"}}, "required": ["status"]}
     return {
         "operationId": "health",
-        "summary": "Is the API there?",
+        "summary": "Check the API",
+        "description": "Return `ok` if the API works. It calls no other service.",
         "tags": ["health"],
         "security": [],
-        "responses": {"200": _content("OK", schema, "application/json")},
+        "responses": {"200": _content("OK", schema, "application/json"), **_errors(429)},
     }
 
 

@@ -1,7 +1,7 @@
-"""An operation of the HTTP API as data: what routes it, guards it, checks its input and documents it."""
+"""An operation of the HTTP API as data: its route, its scopes, its input and its answers."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import KW_ONLY, dataclass, field
 from datetime import timedelta
 from http import HTTPStatus
 
@@ -12,8 +12,8 @@ from aichats.bootstrap import Application
 
 
 @dataclass(frozen=True)
-class Call[BodyT, QueryT]:
-    """A checked call: what an operation works with."""
+class ApiCall[BodyT, QueryT]:
+    """A request whose token, scopes and input are valid."""
 
     app: Application
     caller: Caller
@@ -22,14 +22,14 @@ class Call[BodyT, QueryT]:
     query: QueryT
     idempotency_key: str | None
     headers: Mapping[str, str]
-    """Of the request, the names in lower case."""
+    """The request's headers, with names in lower case."""
     lease: timedelta
-    """Until Lambda would kill this invocation."""
+    """The time until Lambda ends this invocation."""
 
 
 @dataclass(frozen=True)
 class Reply:
-    """What an operation answers; without a body for 204."""
+    """The successful answer of an operation. ``body`` is ``None`` for 204."""
 
     body: BaseModel | None = None
     status: int = HTTPStatus.OK
@@ -37,31 +37,44 @@ class Reply:
 
 
 @dataclass(frozen=True)
-class Operation[BodyT, QueryT]:
-    """One method on one path.
+class Route:
+    """A method on a path, with everything that an operation declares about it.
 
-    ``path`` has its parameters in braces, as OpenAPI writes them; each is checked with the adapter of its name in
-    ``parameters`` before anything is done.
+    ``path`` has its parameters in braces, as in OpenAPI. Each parameter is checked with the adapter of its name in
+    ``parameters`` before the operation runs.
     """
 
     method: str
     path: str
     summary: str
+    _: KW_ONLY
     scopes: tuple[Scope, ...]
     """The scopes that a token needs, all of them."""
-    run: Callable[[Call[BodyT, QueryT]], Reply]
+    answers: Mapping[int, type[BaseModel] | None] = field(default_factory=dict)
+    """The model of the body for each status of success. Without any, the operation always fails."""
     body: type[BaseModel] | None = None
     query: type[BaseModel] | None = None
     parameters: Mapping[str, TypeAdapter[str]] = field(default_factory=dict)
-    status: int = HTTPStatus.OK
-    reply: type[BaseModel] | None = None
-    also: Mapping[int, type[BaseModel]] = field(default_factory=dict)
-    """Further statuses of success, and what is answered with each."""
     conflicts: bool = False
-    """Whether it may be refused with 409."""
+    """Whether 409 is possible."""
     idempotent: bool = False
-    """Whether it takes the header ``Idempotency-Key``."""
+    """Whether the header ``Idempotency-Key`` is read."""
     conditional: bool = False
-    """Whether it takes the header ``If-Match``, and may be refused with 412."""
+    """Whether the header ``If-Match`` is read, so that 412 is possible."""
     headers: Mapping[str, str] = field(default_factory=dict)
-    """Headers of its success, and what each tells."""
+    """The headers of a successful answer, each with its description."""
+
+    def __call__[BodyT, QueryT](self, run: Callable[[ApiCall[BodyT, QueryT]], Reply]) -> "Operation[BodyT, QueryT]":
+        """Return the operation that answers this route with ``run``."""
+        return Operation(**vars(self), run=run)
+
+
+@dataclass(frozen=True)
+class Operation[BodyT, QueryT](Route):
+    """A route with the function that answers it. The function's name is the operation's id in OpenAPI."""
+
+    run: Callable[[ApiCall[BodyT, QueryT]], Reply] = field(kw_only=True)
+
+
+operation = Route
+"""The decorator that makes an operation of a function."""

@@ -1,9 +1,9 @@
-"""Errors as problem details (RFC 9457)."""
+"""Errors as problem details (RFC 9457). Each kind of problem has a paragraph on the page ``/docs/problems``."""
 
 import math
 from collections.abc import Mapping
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
@@ -25,22 +25,49 @@ from aichats.errors import (
 )
 
 CONTENT_TYPE = "application/problem+json"
-NO_SUCH_PATH = "there is no such path; /docs lists what there is"
+PROBLEMS_PAGE = "/docs/problems"
+NO_SUCH_PATH = "the path doesn't exist; /docs lists all paths"
 RETRY_AFTER = {"Retry-After": "5"}
-"""When to repeat a call that failed because AWS did."""
-UNEXPECTED = "Something went wrong; the log has more under this request_id."
-AWS_FAILED = "A service of AWS did not answer as it should. Repeat the request; the log has more under this request_id."
+"""When to retry a call that failed because AWS failed."""
+UNEXPECTED = "An unexpected error occurred. Find its details in the log by this request_id."
+AWS_FAILED = "An AWS service failed. Retry the request; the log has details under this request_id."
+
+type Kind = Literal[
+    "invalid-request",
+    "unauthorized",
+    "missing-scope",
+    "not-found",
+    "method-not-allowed",
+    "conflict",
+    "precondition-failed",
+    "run-failed",
+    "provider-rejected",
+    "provider-rate-limited",
+    "provider-unreachable",
+    "provider-timeout",
+    "provider-unreadable",
+    "outcome-unknown",
+    "scheduler-failed",
+    "unavailable",
+    "secret-unusable",
+    "automation-unreadable",
+    "internal-error",
+    "unverified-delivery",
+    "invalid-delivery",
+    "delivery-not-stored",
+]
+"""The kinds of problems, which the file ``pages/problems.json`` explains."""
 
 
 class FieldProblem(BaseModel):
-    """What is wrong with one field."""
+    """An invalid field, and the reason."""
 
     field: str
     message: str
 
 
 class Upstream(BaseModel):
-    """What a provider said when it refused."""
+    """The response of a provider that rejected a request."""
 
     provider: str
     status: int
@@ -49,11 +76,11 @@ class Upstream(BaseModel):
 
 
 class Problem(BaseModel):
-    """A refusal, as RFC 9457 describes it."""
+    """The body of an error response."""
 
     model_config = ConfigDict(json_schema_extra={"description": "Problem details (RFC 9457)"})
 
-    type: str = "about:blank"
+    type: str
     title: str
     status: int
     detail: str
@@ -65,86 +92,107 @@ class Problem(BaseModel):
     """A chat that exists although the call failed."""
 
 
-class RefusedError(AichatsError):
-    """A call is refused: no token, no scope, no such path, or AWS failed."""
+class RejectedError(AichatsError):
+    """A call is rejected: its token, scope, path or state is wrong, or AWS failed."""
 
-    def __init__(self, status: HTTPStatus, detail: str, headers: Mapping[str, str] | None = None) -> None:
+    def __init__(self, status: HTTPStatus, kind: Kind, detail: str, headers: Mapping[str, str] | None = None) -> None:
         super().__init__(detail)
         self.status = status
+        self.kind: Kind = kind
         self.headers = dict(headers or {})
 
 
-class RunFailedError(RefusedError):
-    """A run failed, some time ago or elsewhere: all that is known is what the ledger keeps of its error."""
+class RunFailedError(RejectedError):
+    """A run failed earlier or in another function. Only the error in the ledger is known."""
 
     def __init__(self, run_id: str, state: str, error: Mapping[str, Any], headers: Mapping[str, str]) -> None:
-        why = error.get("message", "no reason was kept")
-        super().__init__(_status_for_failure(error), f"run {run_id} is {state}: {why}", headers)
+        reason = error.get("message", "the reason was not stored")
+        super().__init__(_status_for_failure(error), "run-failed", f"run {run_id} is {state}: {reason}", headers)
         self.run_id = run_id
         self.upstream = Upstream.model_validate(error) if {"provider", "status"} <= error.keys() else None
 
 
 def problem_of(error: Exception, request_id: str) -> tuple[Problem, dict[str, str]]:
-    """The problem and the headers that an error is answered with."""
-    status, detail, extra = _translate(error)
-    headers = error.headers if isinstance(error, RefusedError) else _retry_after(error)
-    run_id = error.run_id if isinstance(error, AichatsError) else None
-    problem = Problem(title=status.phrase, status=status, detail=detail, request_id=request_id, run_id=run_id, **extra)
+    """Return the problem and the headers that answer an error."""
+    status, kind, detail, extra = _translate(error)
+    headers = error.headers if isinstance(error, RejectedError) else _retry_after(error)
+    problem = Problem(
+        type=f"{PROBLEMS_PAGE}#{kind}",
+        title=title_of(kind),
+        status=status,
+        detail=detail,
+        request_id=request_id,
+        run_id=error.run_id if isinstance(error, AichatsError) else None,
+        **extra,
+    )
     return problem, headers
 
 
+def title_of(kind: str) -> str:
+    """Return the title of a kind of problem."""
+    return kind.replace("-", " ").capitalize()
+
+
 def is_ours(error: Exception, status: int) -> bool:
-    """Return whether operators must be alarmed of an error: a bug, or trouble with AWS or a secret of ours."""
+    """Return whether operators must be alarmed: for a bug, or if AWS or a secret of the stack fails."""
     if status == HTTPStatus.INTERNAL_SERVER_ERROR:
         return True
     ours = (*AWS_ERRORS, SecretError, UnreadableError)
     return status == HTTPStatus.SERVICE_UNAVAILABLE and isinstance(error.__cause__ or error, ours)
 
 
-_KINDS: dict[type[Exception], tuple[HTTPStatus, str | None]] = {
-    StaleError: (HTTPStatus.PRECONDITION_FAILED, None),
-    SchedulerError: (HTTPStatus.BAD_GATEWAY, None),
-    SecretUnavailableError: (HTTPStatus.SERVICE_UNAVAILABLE, None),
-    SecretError: (HTTPStatus.INTERNAL_SERVER_ERROR, None),
-    **dict.fromkeys(AWS_ERRORS, (HTTPStatus.SERVICE_UNAVAILABLE, AWS_FAILED)),
-    Exception: (HTTPStatus.INTERNAL_SERVER_ERROR, UNEXPECTED),
+def traceback_of(error: Exception) -> Exception | None:
+    """Return an error whose traceback belongs into the log. An expected one explains itself."""
+    return None if isinstance(error, AichatsError) else error
+
+
+_ANSWERS: dict[type[Exception], tuple[HTTPStatus, Kind, str | None]] = {
+    StaleError: (HTTPStatus.PRECONDITION_FAILED, "precondition-failed", None),
+    SchedulerError: (HTTPStatus.BAD_GATEWAY, "scheduler-failed", None),
+    SecretUnavailableError: (HTTPStatus.SERVICE_UNAVAILABLE, "unavailable", None),
+    SecretError: (HTTPStatus.INTERNAL_SERVER_ERROR, "secret-unusable", None),
+    APITimeoutError: (HTTPStatus.GATEWAY_TIMEOUT, "provider-timeout", None),
+    APIConnectionError: (HTTPStatus.BAD_GATEWAY, "provider-unreachable", None),
+    ProtocolError: (HTTPStatus.BAD_GATEWAY, "provider-unreadable", None),
+    OutcomeUnknownError: (HTTPStatus.BAD_GATEWAY, "outcome-unknown", None),
+    ProviderError: (HTTPStatus.BAD_GATEWAY, "provider-rejected", None),
+    **dict.fromkeys(AWS_ERRORS, (HTTPStatus.SERVICE_UNAVAILABLE, "unavailable", AWS_FAILED)),
+    Exception: (HTTPStatus.INTERNAL_SERVER_ERROR, "internal-error", UNEXPECTED),
 }
-"""The status of errors that have nothing but a message, and what is said in its place. The first that fits counts."""
+"""Status, kind and detail of errors without fields; ``None``: the error's message. The first matching class counts."""
 
 
-def _translate(error: Exception) -> tuple[HTTPStatus, str, dict[str, Any]]:
+def _translate(error: Exception) -> tuple[HTTPStatus, Kind, str, dict[str, Any]]:
     match error:
         case RunFailedError():
-            return error.status, str(error), {"upstream": error.upstream}
-        case RefusedError():
-            return error.status, str(error), {}
+            return error.status, error.kind, str(error), {"upstream": error.upstream}
+        case RejectedError():
+            return error.status, error.kind, str(error), {}
         case InputError():
             fields = [FieldProblem(field=field, message=message) for field, message in error.problems]
-            return HTTPStatus.UNPROCESSABLE_ENTITY, str(error), {"errors": fields}
-        case ProviderError():
-            return _translate_provider(error)
-    status, detail = next(answer for kind, answer in _KINDS.items() if isinstance(error, kind))
-    return status, detail or str(error), {}
-
-
-def _translate_provider(error: ProviderError) -> tuple[HTTPStatus, str, dict[str, Any]]:
-    extra: dict[str, Any] = {"chat_id": error.chat_id}
-    match error:
+            return HTTPStatus.UNPROCESSABLE_ENTITY, "invalid-request", str(error), {"errors": fields}
         case APIStatusError():
-            extra["upstream"] = Upstream(
-                provider=error.provider, status=error.status, code=error.code, request_id=error.request_id
-            )
-            if error.param and error.status in (HTTPStatus.BAD_REQUEST, HTTPStatus.UNPROCESSABLE_ENTITY):
-                extra["errors"] = [FieldProblem(field=error.param, message=str(error))]
-            return _status_for_refusal(error.status, error.param), str(error), extra
-        case APITimeoutError():
-            return HTTPStatus.GATEWAY_TIMEOUT, str(error), extra
-        case OutcomeUnknownError() | ProtocolError() | APIConnectionError() | _:
-            return HTTPStatus.BAD_GATEWAY, str(error), extra
+            return _translate_status(error)
+    status, kind, detail = next(answer for cause, answer in _ANSWERS.items() if isinstance(error, cause))
+    extra = {"chat_id": error.chat_id} if isinstance(error, ProviderError) else {}
+    return status, kind, detail or str(error), extra
 
 
-def _status_for_refusal(status: int, param: str | None) -> HTTPStatus:
-    """Ours for theirs: what the caller can mend is 4xx, what only we or the provider can is 5xx."""
+def _translate_status(error: APIStatusError) -> tuple[HTTPStatus, Kind, str, dict[str, Any]]:
+    upstream = Upstream(provider=error.provider, status=error.status, code=error.code, request_id=error.request_id)
+    extra: dict[str, Any] = {"chat_id": error.chat_id, "upstream": upstream}
+    status = _status_for_rejection(error.status, error.param)
+    if status == HTTPStatus.UNPROCESSABLE_ENTITY:
+        extra["errors"] = [FieldProblem(field=str(error.param), message=str(error))]
+    kinds: dict[int, Kind] = {
+        HTTPStatus.NOT_FOUND: "not-found",
+        HTTPStatus.SERVICE_UNAVAILABLE: "provider-rate-limited",
+    }
+    return status, kinds.get(status, "provider-rejected"), str(error), extra
+
+
+def _status_for_rejection(status: int, param: str | None) -> HTTPStatus:
+    """Return our status for a provider's: 4xx if the API client can fix it, else 5xx."""
     if status == HTTPStatus.NOT_FOUND:
         return HTTPStatus.NOT_FOUND
     if status == HTTPStatus.TOO_MANY_REQUESTS:
@@ -155,10 +203,10 @@ def _status_for_refusal(status: int, param: str | None) -> HTTPStatus:
 
 
 def _status_for_failure(error: Mapping[str, Any]) -> HTTPStatus:
-    """The same for an error that the ledger keeps."""
+    """Return the status for an error from the ledger."""
     if error.get("type") == "APITimeoutError":
         return HTTPStatus.GATEWAY_TIMEOUT
-    return _status_for_refusal(error.get("status", 0), error.get("param"))
+    return _status_for_rejection(error.get("status", 0), error.get("param"))
 
 
 def _retry_after(error: Exception) -> dict[str, str]:

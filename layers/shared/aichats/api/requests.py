@@ -1,4 +1,4 @@
-"""Reads an API Gateway request (payload format 2.0) into what an operation declares; refuses what does not fit."""
+"""The input of an operation, read from an API Gateway request (payload format 2.0) and validated."""
 
 import re
 from collections import Counter
@@ -8,33 +8,33 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEventV2
-from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic import BaseModel
 
 from aichats.api.operation import Operation
-from aichats.api.problems import NO_SUCH_PATH, RefusedError
+from aichats.api.problems import NO_SUCH_PATH, RejectedError
 from aichats.errors import InputError
-from aichats.validation import parse, parse_json
+from aichats.validation import parse, parse_json, parse_value
 from aichats.whop.webhooks import read_body as raw_body
 
 KEY_PATTERN = r"^[\x20-\x2b\x2d-\x7e]{1,255}$"
-"""Pattern of an ``Idempotency-Key``: printable ASCII without a comma, with which API Gateway joins repeated headers."""
+"""Pattern of an ``Idempotency-Key``: printable ASCII without a comma. API Gateway joins repeated headers with one."""
 
 
 def match_path(operation: Operation[Any, Any], path: str) -> Mapping[str, str] | None:
-    """The parameters in a path of the operation's form, not checked yet; ``None`` for another path.
+    """Return the unchecked parameters in a path of the operation, or ``None`` for another path.
 
-    API Gateway decodes the path. So what climbs with ``..`` counts as one parameter, to be refused under its name.
+    API Gateway decodes the path. A part with ``..`` counts as one parameter, so that the error names the parameter.
     """
     form = re.sub(r"{(\w+)}", r"(?P<\1>[^/]+|.*\.\..*)", operation.path)
-    found = re.fullmatch(form, path, re.DOTALL)
-    return found.groupdict() if found else None
+    match = re.fullmatch(form, path, re.DOTALL)
+    return match.groupdict() if match else None
 
 
 def operations_at(operations: Sequence[Operation[Any, Any]], path: str) -> Mapping[str, Operation[Any, Any]]:
-    """Return the operations of a path, by their methods.
+    """Return the operations of a path, by method.
 
-    At a fixed path, such as ``/chats/notification-preference``, an operation that takes any id there counts only if the
-    path holds an id that it accepts.
+    At a fixed path, such as ``/chats/notification-preference``, an operation with a parameter in that place counts only
+    if the path has a valid value for it.
     """
     fixed = [operation for operation in operations if operation.path == path]
     others = [operation for operation in operations if match_path(operation, path) is not None]
@@ -52,58 +52,58 @@ def _accepts(operation: Operation[Any, Any], path: str) -> bool:
 
 
 def read_path(operation: Operation[Any, Any], path: str) -> Mapping[str, str]:
-    """The path's parameters.
+    """Return the path's parameters.
 
     Raises:
-        RefusedError: it is another path. Powertools does not mind a line feed at the end.
-        InputError: a parameter is not what it must be, such as an id with a slash in it.
+        RejectedError: the operation has another path. Powertools ignores a line feed at the end.
+        InputError: a parameter is invalid, such as an id with a slash in it.
     """
     values = match_path(operation, path)
     if values is None:
-        raise RefusedError(HTTPStatus.NOT_FOUND, NO_SUCH_PATH)
+        raise RejectedError(HTTPStatus.NOT_FOUND, "not-found", NO_SUCH_PATH)
     for name, value in values.items():
-        _check(operation.parameters[name], name, value)
+        parse_value(operation.parameters[name], name, value)
     return values
 
 
 def read_query(operation: Operation[Any, Any], event: APIGatewayProxyEventV2) -> BaseModel | None:
-    """The query as the operation's model.
+    """Return the query as the operation's model.
 
     Raises:
-        InputError: a parameter is unknown, given twice, or wrong.
+        InputError: a parameter is unknown, repeated or invalid.
     """
     pairs = parse_qsl(event.raw_query_string or "", keep_blank_values=True)
     repeated = [name for name, times in Counter(name for name, _ in pairs).items() if times > 1]
     if repeated:
-        raise InputError([(name, "is given more than once") for name in repeated])
+        raise InputError([(name, "must be sent only once") for name in repeated])
     values = dict(pairs)
     if operation.query is None:
         if values:
-            raise InputError([(name, "is not a parameter of this operation") for name in values])
+            raise InputError([(name, "unknown parameter; this operation has none") for name in values])
         return None
     return parse(operation.query, values)
 
 
 def read_body(operation: Operation[Any, Any], event: APIGatewayProxyEventV2, **context: Any) -> BaseModel | None:
-    """The body as the operation's model. A body in base64 is decoded first.
+    """Return the body as the operation's model. A body in base64 is decoded first.
 
     Raises:
-        InputError: it is not declared as JSON, not JSON, or does not fit.
+        InputError: the body's media type isn't JSON, or the body isn't valid.
     """
     if operation.body is None:
         return None
     media_type = event.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media_type != "application/json":
-        raise InputError([("Content-Type", f"must be application/json, not {media_type[:100] or 'left out'}")])
+        raise InputError([("Content-Type", f"must be application/json, not {media_type[:100] or 'empty'}")])
     content = raw_body(event.body, is_base64=bool(event.is_base64_encoded))
     return parse_json(operation.body, content, strict=True, **context)
 
 
 def read_idempotency_key(operation: Operation[Any, Any], event: APIGatewayProxyEventV2) -> str | None:
-    """The header ``Idempotency-Key``.
+    """Return the header ``Idempotency-Key``, or ``None``.
 
     Raises:
-        InputError: it is empty, longer than 255 bytes, not printable ASCII, or given twice.
+        InputError: the key is empty, longer than 255 bytes, not printable ASCII, or repeated.
     """
     key: str | None = event.headers.get("idempotency-key")
     if key is not None and operation.idempotent and not re.fullmatch(KEY_PATTERN, key):
@@ -111,10 +111,3 @@ def read_idempotency_key(operation: Operation[Any, Any], event: APIGatewayProxyE
             [("Idempotency-Key", "must be sent once, as 1 to 255 characters of printable ASCII without a comma")]
         )
     return key
-
-
-def _check(adapter: TypeAdapter[str], name: str, value: str) -> None:
-    try:
-        adapter.validate_python(value)
-    except ValidationError as error:
-        raise InputError([(name, error.errors(include_input=False)[0]["msg"])]) from None

@@ -1,7 +1,18 @@
-"""The headers that every answer of the HTTP API has: those that keep browsers safe, and CORS."""
+"""Answers: the one of a run that an HTTP call started, and the headers that keep browsers safe."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from http import HTTPStatus
 from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from aichats.api.operation import ApiCall, Reply
+from aichats.api.problems import RejectedError, RunFailedError, traceback_of
+from aichats.api.run_view import view
+from aichats.aws.observability import logger
+from aichats.errors import InputError, ProviderError, SecretError
+from aichats.runs.ledger.rows import Row
+from aichats.runs.perform import Outcome
 
 type Headers = dict[str, str]
 
@@ -12,24 +23,65 @@ SECURITY: Mapping[str, str] = {
     "Referrer-Policy": "no-referrer",
     "Strict-Transport-Security": "max-age=31536000",
 }
-"""On every answer. A page that needs more than nothing has a policy of its own."""
+"""Headers of every answer. An HTML page has its own policy."""
 REQUEST_HEADERS = ("Authorization", "Content-Type", "Idempotency-Key", "If-Match", "If-None-Match")
-"""Headers that a page of an allowed origin may send."""
+"""The request headers that a page of an allowed origin may send."""
 RESPONSE_HEADERS = ("Allow", "ETag", "Idempotent-Replayed", "Location", "Retry-After", "WWW-Authenticate", "X-Run-Id")
-"""What it may read besides the headers that every page may read."""
+"""The response headers that such a page may read, besides those that every page may read."""
 METHODS = ("DELETE", "GET", "PATCH", "POST", "PUT")
 PREFLIGHT_SECONDS = 600
 
 
+def answer_of_run(
+    call: ApiCall[Any, None], outcome: Outcome, result: Callable[[Row], BaseModel], location: Callable[[Row], str]
+) -> Reply:
+    """Return 201 with a run's result, 200 if an earlier call has it, 202 if there is none yet or it can't be shown.
+
+    Args:
+        call: the call that started the run.
+        outcome: the outcome of the run.
+        result: returns the result of a run that succeeded.
+        location: returns the path of the result.
+
+    Raises:
+        AichatsError: the run failed; the error is its reason.
+        RejectedError: the run is in progress.
+    """
+    row = outcome.row
+    run_id = row.run.run_id
+    headers = {"X-Run-Id": run_id}
+    if outcome.state == "succeeded":
+        try:
+            body = result(row)
+        except (SecretError, ProviderError, ValidationError) as error:
+            # An error response would make the client retry, and without a key the retry creates a second chat.
+            about = {"run_id": run_id, "error": type(error).__name__}
+            logger.error("the result of the run can't be shown", extra=about, exc_info=traceback_of(error))
+        else:
+            replayed = {} if outcome.performed else {"Idempotent-Replayed": "true"}
+            status = HTTPStatus.CREATED if outcome.performed else HTTPStatus.OK
+            return Reply(body, status, headers | replayed | {"Location": location(row)})
+    if outcome.state in ("succeeded", "waiting", "unknown"):
+        return Reply(view(row, call.caller), HTTPStatus.ACCEPTED, headers | {"Location": f"/runs/{run_id}"})
+    if isinstance(outcome.error, (ProviderError, InputError)):
+        raise outcome.error
+    if outcome.state == "in_progress":
+        detail = f"run {run_id} is in progress; get its result from /runs/{run_id}"
+        rejection = RejectedError(HTTPStatus.CONFLICT, "conflict", detail, headers)
+        rejection.run_id = run_id
+        raise rejection
+    raise RunFailedError(run_id, outcome.state, row.error or {}, headers)
+
+
 def is_preflight(event: Mapping[str, Any]) -> bool:
-    """Return whether a browser asks what a page of another origin may send."""
+    """Return whether a request is a CORS preflight."""
     headers = _lower(event)
     is_options = event["requestContext"]["http"]["method"] == "OPTIONS"
     return is_options and {"origin", "access-control-request-method"} <= headers.keys()
 
 
 def preflight() -> dict[str, Any]:
-    """Return the answer to a preflight, which needs no token."""
+    """Return the answer to a CORS preflight, which needs no token."""
     headers = {
         "Access-Control-Allow-Methods": ",".join(METHODS),
         "Access-Control-Allow-Headers": ",".join(REQUEST_HEADERS),
@@ -39,7 +91,7 @@ def preflight() -> dict[str, Any]:
 
 
 def cors_headers(event: Mapping[str, Any], origins: Sequence[str]) -> Headers:
-    """Return the headers that let pages of allowed origins read an answer; none if no origin is allowed."""
+    """Return the headers that let pages of allowed origins read an answer. If no origin is allowed, there are none."""
     if not origins:
         return {}
     origin = _lower(event).get("origin", "")

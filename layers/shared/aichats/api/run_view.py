@@ -1,9 +1,9 @@
 """A run as API clients see it."""
 
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypedDict, cast
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field, with_config
 
 from aichats.api.callers import Caller
 from aichats.runs.ledger.rows import Row
@@ -11,8 +11,21 @@ from aichats.runs.ledger.rows import Row
 type RunStatus = Literal["pending", "performing", "succeeded", "failed", "unknown", "missed"]
 
 
+@with_config(ConfigDict(extra="allow"))
+class RunError(TypedDict, total=False):
+    """The reason why a run failed or waits."""
+
+    type: Annotated[str, Field(description="The kind of error, such as `RateLimitError`")]
+    message: Annotated[str, Field(description="The reason, for people")]
+    provider: Annotated[str, Field(description="The provider that failed: `whop` or `kodey`")]
+    status: Annotated[int, Field(description="The provider's HTTP status")]
+    code: Annotated[str, Field(description="The provider's error code")]
+    param: Annotated[str, Field(description="The field that the provider rejected")]
+    request_id: Annotated[str, Field(description="The provider's id of the request, for its support team")]
+
+
 class RunView(BaseModel):
-    """A run as callers see it: no message, no title."""
+    """A run, without the texts that it sends."""
 
     run_id: str
     status: RunStatus
@@ -34,14 +47,14 @@ class RunView(BaseModel):
             "null without the scope `chats:read`"
         ),
     ]
-    error: dict[str, Any] | None
+    error: RunError | None
     created_at: datetime
     due_at: datetime | None
     finished_at: datetime | None
 
 
 def view(row: Row, caller: Caller) -> RunView:
-    """Return a row as a caller may see it: chats and their texts need ``chats:read``."""
+    """Return a row as a caller may see it. ``chat`` and ``reply`` need the scope ``chats:read``."""
     result = row.result if "chats:read" in caller.scopes else {}
     return RunView(
         run_id=row.run.run_id,
@@ -55,7 +68,7 @@ def view(row: Row, caller: Caller) -> RunView:
         chat_id=row.chat_id,
         chat=result.get("chat"),
         reply=result.get("reply"),
-        error=dict(row.error) if row.error else None,
+        error=cast(RunError, row.error) if row.error else None,
         created_at=row.created_at,
         due_at=row.due_at,
         finished_at=row.finished_at,

@@ -1,7 +1,7 @@
-"""The one way in which an HTTP call starts runs: its key, the runs' ids, and what it answers if AWS fails meanwhile.
+"""The one way in which an HTTP call starts runs: its key, the runs' ids, and its answer if AWS fails.
 
-Once a run is stored it will be performed, so the call is answered with its id, never with an error that asks for
-another one. If aichats cannot tell whether a run is stored, the answer names the key with which the call is repeated.
+A stored run will be performed. So the call is answered with the run's id, never with an error that makes the client
+start another run. If aichats doesn't know whether it stored a run, the answer names the key to retry the call with.
 """
 
 import json
@@ -11,8 +11,8 @@ from dataclasses import replace
 from http import HTTPStatus
 from typing import Any
 
-from aichats.api.operation import Call
-from aichats.api.problems import RETRY_AFTER, RefusedError
+from aichats.api.operation import ApiCall
+from aichats.api.problems import RETRY_AFTER, RejectedError, traceback_of
 from aichats.aws.errors import AWS_ERRORS
 from aichats.aws.observability import count, logger
 from aichats.errors import InputError, UnreadableError
@@ -21,31 +21,31 @@ from aichats.runs.model import Run, run_id
 from aichats.runs.perform import Outcome, found
 
 
-def reserve_key(call: Call[Any, None], operation: str) -> str:
-    """Return the call's ``Idempotency-Key``, bound to its body; without one, a key that no other call has.
+def reserve_key(call: ApiCall[Any, None], operation: str) -> str:
+    """Return the call's ``Idempotency-Key``, bound to its body. Without one, return a key that no other call has.
 
     Raises:
-        InputError: the key was used with another body.
+        InputError: the key was used with a different body.
     """
     if call.idempotency_key is None:
         return f"batch:{uuid.uuid4()}"
     fields = {} if call.body is None else call.body.model_dump(mode="json", exclude_unset=True)
     body = json.dumps(fields, sort_keys=True)
     if not call.app.ledger.reserve((call.caller.identity, operation, call.idempotency_key), body):
-        raise InputError([("Idempotency-Key", "was used with another body")])
+        raise InputError([("Idempotency-Key", "already used with a different body; use a new key")])
     return call.idempotency_key
 
 
-def id_of(call: Call[Any, None], operation: str, key: str, target: str | None) -> str:
+def id_of(call: ApiCall[Any, None], operation: str, key: str, target: str | None) -> str:
     """Return the id of the run that a call with this key starts for a target."""
     return run_id("http", call.caller.identity, operation, key, target)
 
 
-def accept(call: Call[Any, None], key: str, runs: Sequence[Run]) -> list[str]:
-    """Store runs and have them performed later. Returns their ids.
+def accept(call: ApiCall[Any, None], key: str, runs: Sequence[Run]) -> list[str]:
+    """Store runs, which are performed later, and return their ids.
 
     Raises:
-        RefusedError: some of them may not be stored.
+        RejectedError: aichats doesn't know whether all runs are stored.
     """
     try:
         call.app.dispatcher.accept(runs)
@@ -54,16 +54,17 @@ def accept(call: Call[Any, None], key: str, runs: Sequence[Run]) -> list[str]:
     return [run.run_id for run in runs]
 
 
-def perform(call: Call[Any, None], key: str, run: Run) -> Outcome:
-    """Perform a run now. If that fails for no reason of the run's own, it waits, and the sweep resumes it.
+def perform(call: ApiCall[Any, None], key: str, run: Run) -> Outcome:
+    """Perform a run now. If aichats itself fails, the run waits until the sweep resumes it.
 
     Raises:
-        RefusedError: the run may not be stored.
+        RejectedError: aichats doesn't know whether the run is stored.
     """
     try:
         return call.app.dispatcher.perform(run, call.lease)
     except Exception as error:
-        logger.exception("run left to the sweep", extra={"run_id": run.run_id})
+        about = {"run_id": run.run_id, "error": type(error).__name__}
+        logger.error("run left to the sweep", extra=about, exc_info=traceback_of(error))
         try:
             row = call.app.ledger.get(run.run_id)
         except (*AWS_ERRORS, UnreadableError):
@@ -74,14 +75,14 @@ def perform(call: Call[Any, None], key: str, run: Run) -> Outcome:
         return _waiting(row)
 
 
-def queue_and_watch(call: Call[Any, None], key: str, run: Run) -> Outcome:
-    """Have a run performed that takes minutes, and watch it as long as this call may take.
+def queue_and_watch(call: ApiCall[Any, None], key: str, run: Run) -> Outcome:
+    """Queue a run that may take minutes, and watch it until the call's time limit.
 
     Returns:
-        What became of it. A run that is still open then waits. A run that was there before was not performed now.
+        The outcome of the run: ``waiting`` if it is still open, not ``performed`` if an earlier call started it.
 
     Raises:
-        RefusedError: the run may not be stored.
+        RejectedError: aichats doesn't know whether the run is stored.
     """
     row = call.app.ledger.get(run.run_id)
     if row is not None:
@@ -90,23 +91,23 @@ def queue_and_watch(call: Call[Any, None], key: str, run: Run) -> Outcome:
     try:
         return call.app.dispatcher.watch(run)
     except AWS_ERRORS:
-        logger.exception("run cannot be watched", extra={"run_id": run.run_id})
+        logger.exception("run can't be watched", extra={"run_id": run.run_id})
         now = call.app.ledger.clock()
         row = Row(run, "pending", attempts=0, key_number=1, created_at=now, opened_at=now, updated_at=now, due_at=now)
         return _waiting(row)
 
 
 def _waiting(row: Row) -> Outcome:
-    """Return the outcome of a run that this call cannot go on with: the sweep does."""
+    """Return the outcome of a run that this call leaves to the sweep."""
     return replace(found(row), state="waiting") if row.is_open else found(row)
 
 
-def _unsure(key: str, run_id: str | None = None) -> RefusedError:
-    """Return the refusal of a call that may have started its runs or not."""
+def _unsure(key: str, run_id: str | None = None) -> RejectedError:
+    """Return the error for a call that may or may not have started its runs."""
     problem = (
-        "aichats cannot tell whether it stored all runs of this request. Repeat the request with the header "
-        f"Idempotency-Key: {key}. Runs that are stored are not started again"
+        "aichats doesn't know whether it stored all runs of this request. Retry the request with the header "
+        f"Idempotency-Key: {key}. Runs that are stored don't start again"
     )
-    refusal = RefusedError(HTTPStatus.SERVICE_UNAVAILABLE, problem, RETRY_AFTER)
-    refusal.run_id = run_id
-    return refusal
+    rejection = RejectedError(HTTPStatus.SERVICE_UNAVAILABLE, "unavailable", problem, RETRY_AFTER)
+    rejection.run_id = run_id
+    return rejection

@@ -1,11 +1,11 @@
-"""``/chats``: Whop AI chats."""
+"""``/chats``: the AI chats of Whop."""
 
 from http import HTTPStatus
 
 from pydantic import TypeAdapter
 
-from aichats.api.operation import Call, Operation, Reply
-from aichats.api.outcomes import answer
+from aichats.api.operation import ApiCall, Reply, operation
+from aichats.api.responses import answer_of_run
 from aichats.api.run_view import RunView
 from aichats.api.starting import id_of, perform, reserve_key
 from aichats.runs.actions import WhopCreateChat
@@ -25,16 +25,26 @@ _CHAT = {"chat_id": TypeAdapter[str](ChatId)}
 
 
 class CreateChat(CreateAiChat):
-    """A chat to be created, muted or not."""
+    """The chat to create."""
 
     notification_preference: NotificationPreference | None = None
 
 
-def create(call: Call[CreateChat, None]) -> Reply:
-    """Create a chat in the context of a company, or of none; with ``notification_preference`` set at once.
+@operation(
+    "POST",
+    "/chats",
+    "Create a chat",
+    scopes=("chats:write",),
+    body=CreateChat,
+    answers={201: AiChat, 200: AiChat, 202: RunView},
+    conflicts=True,
+    idempotent=True,
+)
+def create_chat(call: ApiCall[CreateChat, None]) -> Reply:
+    """Create a chat for a company, or without one. `notification_preference: none` creates a muted chat.
 
-    The same ``Idempotency-Key`` makes the same run, and so the same chat. A create that is not done in time, or whose
-    outcome is not known yet, is answered with 202; ``Location`` then tells where to look.
+    Requests with the same `Idempotency-Key` start the same run, so they create one chat. If the chat isn't created
+    within 25 seconds, or if the outcome isn't known yet, the answer is 202 and `Location` is the run to watch.
     """
     fields = call.body.model_dump(exclude_unset=True, exclude={"company_id"})
     action = WhopCreateChat.model_construct(type="whop.create_chat", **fields)
@@ -51,77 +61,50 @@ def create(call: Call[CreateChat, None]) -> Reply:
     def chat_of(row: Row) -> AiChat:
         if "chat" in row.result:
             return AiChat.model_validate(row.result["chat"])
-        # A person resolved it, who knew the chat's id and no more.
+        # A person resolved the run, and the ledger has only the chat's id.
         return call.app.whop(run.target).retrieve_ai_chat(str(row.chat_id))
 
-    return answer(call, perform(call, key, run), chat_of, lambda row: f"/chats/{row.chat_id}")
+    return answer_of_run(call, perform(call, key, run), chat_of, lambda row: f"/chats/{row.chat_id}")
 
 
-def list_page(call: Call[None, ListAiChats]) -> Reply:
-    """One page of the chats that our credential sees."""
+@operation("GET", "/chats", "List chats", scopes=("chats:read",), query=ListAiChats, answers={200: AiChatPage})
+def list_chats(call: ApiCall[None, ListAiChats]) -> Reply:
+    """Return one page of the chats that your Whop key can see."""
     return Reply(call.app.whop().list_page(call.query))
 
 
-def retrieve(call: Call[None, None]) -> Reply:
-    """One chat."""
+@operation("GET", "/chats/{chat_id}", "Get a chat", scopes=("chats:read",), parameters=_CHAT, answers={200: AiChat})
+def get_chat(call: ApiCall[None, None]) -> Reply:
+    """Return one chat."""
     return Reply(call.app.whop().retrieve_ai_chat(call.path["chat_id"]))
 
 
-def update(call: Call[UpdateAiChat, None]) -> Reply:
-    """Change a chat: mute it, name it, move it. A field left out stays, ``null`` clears it."""
+@operation(
+    "PATCH",
+    "/chats/{chat_id}",
+    "Update a chat",
+    scopes=("chats:write",),
+    parameters=_CHAT,
+    body=UpdateAiChat,
+    answers={200: AiChat},
+)
+def update_chat(call: ApiCall[UpdateAiChat, None]) -> Reply:
+    """Mute a chat, rename it or move it to another company. `null` clears a field; omit it to leave it unchanged."""
     chat_id = call.path["chat_id"]
     chat = call.app.whop(call.body.company_id).update_ai_chat(chat_id, call.body)
     call.app.changes.note(chat_id, call.body.model_fields_set, f"PATCH /chats/{chat_id}")
     return Reply(chat)
 
 
-def delete(call: Call[None, None]) -> Reply:
+@operation(
+    "DELETE",
+    "/chats/{chat_id}",
+    "Delete a chat",
+    scopes=("chats:write",),
+    parameters=_CHAT,
+    answers={204: None},
+)
+def delete_chat(call: ApiCall[None, None]) -> Reply:
     """Delete a chat."""
     call.app.whop().delete_ai_chat(call.path["chat_id"])
     return Reply(status=HTTPStatus.NO_CONTENT)
-
-
-OPERATIONS = (
-    Operation(
-        "POST",
-        "/chats",
-        "Create a chat",
-        ("chats:write",),
-        create,
-        body=CreateChat,
-        status=HTTPStatus.CREATED,
-        reply=AiChat,
-        also={HTTPStatus.OK: AiChat, HTTPStatus.ACCEPTED: RunView},
-        conflicts=True,
-        idempotent=True,
-    ),
-    Operation("GET", "/chats", "List chats", ("chats:read",), list_page, query=ListAiChats, reply=AiChatPage),
-    Operation(
-        "GET",
-        "/chats/{chat_id}",
-        "Retrieve a chat",
-        ("chats:read",),
-        retrieve,
-        parameters=_CHAT,
-        reply=AiChat,
-    ),
-    Operation(
-        "PATCH",
-        "/chats/{chat_id}",
-        "Change a chat",
-        ("chats:write",),
-        update,
-        body=UpdateAiChat,
-        parameters=_CHAT,
-        reply=AiChat,
-    ),
-    Operation(
-        "DELETE",
-        "/chats/{chat_id}",
-        "Delete a chat",
-        ("chats:write",),
-        delete,
-        parameters=_CHAT,
-        status=HTTPStatus.NO_CONTENT,
-    ),
-)

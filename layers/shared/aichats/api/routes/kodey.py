@@ -1,15 +1,16 @@
-"""``/kodey/chats``: Kodey's chats.
+"""``/kodey/chats``: the chats of Kodey.
 
-A message is never sent from here: its answer may take minutes, and API Gateway ends a call after 30 s. The run is
-queued and watched; one that takes longer is answered with 202.
+A message isn't sent by this function, because the answer may take minutes and API Gateway ends a call after 30 seconds.
+Another function performs the run, and this one watches it. If the run takes longer, the answer is 202.
 """
 
 from http import HTTPStatus
+from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, RootModel, TypeAdapter
+from pydantic import BaseModel, ConfigDict, Field, RootModel, TypeAdapter
 
-from aichats.api.operation import Call, Operation, Reply
-from aichats.api.outcomes import answer
+from aichats.api.operation import ApiCall, Reply, operation
+from aichats.api.responses import answer_of_run
 from aichats.api.run_view import RunView, view
 from aichats.api.starting import id_of, queue_and_watch, reserve_key
 from aichats.errors import InputError
@@ -35,7 +36,7 @@ _CHAT = {"chat_id": TypeAdapter[str](KodeyChatId)}
 
 
 class CreateKodeyChat(Request):
-    """A chat to be created, with its first message."""
+    """The chat to create, with its first message."""
 
     agent_id: AgentId
     message_text: MessageText
@@ -44,169 +45,165 @@ class CreateKodeyChat(Request):
 
 
 class CreatedChat(BaseModel):
-    """A chat and the assistant's answer, as Kodey gives them."""
+    """A chat and the assistant's answer, as Kodey returns them."""
 
     chat: Chat
-    reply: Message | None
-    """``None`` where the message was sent, and no answer to it came."""
+    reply: Annotated[Message | None, Field(description="Null if the message was sent and no answer came")]
 
 
 class Chats(BaseModel):
-    """Chats, as Kodey gives them."""
+    """Chats, as Kodey returns them."""
 
     data: list[Chat]
 
 
 class Messages(BaseModel):
-    """The messages of a chat, as Kodey gives them."""
+    """The messages of a chat, as Kodey returns them."""
 
     data: list[Message]
 
 
-class Answered(RootModel[Message | RunView]):
-    """The assistant's answer; where none came, the run that sent the message."""
+class Answer(RootModel[Message | RunView]):
+    """The assistant's answer. If no answer came, the run that sent the message."""
 
 
 class AnyChange(BaseModel):
-    """Anything: Kodey has no changes."""
+    """A change, which Kodey doesn't support."""
 
     model_config = ConfigDict(extra="allow")
 
 
-def create(call: Call[CreateKodeyChat, None]) -> Reply:
+@operation(
+    "POST",
+    "/kodey/chats",
+    "Create a Kodey chat",
+    scopes=("chats:write",),
+    body=CreateKodeyChat,
+    answers={201: CreatedChat, 200: CreatedChat, 202: RunView},
+    conflicts=True,
+    idempotent=True,
+)
+def create_kodey_chat(call: ApiCall[CreateKodeyChat, None]) -> Reply:
     """Create a chat, send its first message, and wait for the assistant's answer.
 
-    The same ``Idempotency-Key`` makes the same run, and so the same chat. What takes longer than 25 s, or whose outcome
-    is not known yet, is answered with 202; ``Location`` then tells where to look.
+    Requests with the same `Idempotency-Key` start the same run, so they create one chat. If there is no answer within
+    25 seconds, or if the outcome isn't known yet, the answer is 202 and `Location` is the run to watch.
     """
     fields = call.body.model_dump(exclude_unset=True, exclude={"agent_id"})
     action = KodeyCreateChat.model_construct(type="kodey.create_chat", **fields)
 
-    def made(row: Row) -> BaseModel:
+    def created_chat(row: Row) -> BaseModel:
         chat = row.result.get("chat") or call.app.kodey.retrieve_chat(str(row.chat_id)).model_dump(by_alias=True)
         return CreatedChat(chat=chat, reply=row.result.get("reply"))
 
     outcome = _watched(call, "POST /kodey/chats", action, call.body.agent_id)
-    return answer(call, outcome, made, lambda row: f"/kodey/chats/{row.chat_id}")
+    return answer_of_run(call, outcome, created_chat, lambda row: f"/kodey/chats/{row.chat_id}")
 
 
-def send_message(call: Call[SendMessage, None]) -> Reply:
-    """Send a message, and wait for the assistant's answer. Otherwise as for creating a chat."""
-    chat_id = call.path["chat_id"]
-    action = KodeySendMessage.model_construct(type="kodey.send_message", content=call.body.content)
-    outcome = _watched(call, f"POST /kodey/chats/{chat_id}/messages", action, chat_id)
-
-    def made(row: Row) -> BaseModel:
-        reply = row.result.get("reply")
-        return Answered(Message.model_validate(reply) if reply else view(row, call.caller))
-
-    return answer(call, outcome, made, lambda row: f"/kodey/chats/{row.chat_id}/messages")
-
-
-def _watched(
-    call: Call[CreateKodeyChat, None] | Call[SendMessage, None], operation: str, action: Action, target: str
-) -> Outcome:
-    key = reserve_key(call, operation)
-    run_id = id_of(call, operation, key, target)
-    return queue_and_watch(call, key, Run(run_id=run_id, trigger="http", action=action, target=target))
-
-
-def list_chats(call: Call[None, ListChats]) -> Reply:
-    """The chats that our key sees."""
+@operation(
+    "GET",
+    "/kodey/chats",
+    "List Kodey chats",
+    scopes=("chats:read",),
+    query=ListChats,
+    answers={200: Chats},
+)
+def list_kodey_chats(call: ApiCall[None, ListChats]) -> Reply:
+    """Return the chats that your Kodey key can see."""
     query = call.query
     return Reply(Chats(data=call.app.kodey.list_chats(user_id=query.user_id, agent_type=query.agent_type)))
 
 
-def retrieve(call: Call[None, None]) -> Reply:
-    """One chat, with its messages."""
+@operation(
+    "GET",
+    "/kodey/chats/{chat_id}",
+    "Get a Kodey chat",
+    scopes=("chats:read",),
+    parameters=_CHAT,
+    answers={200: ChatWithMessages},
+)
+def get_kodey_chat(call: ApiCall[None, None]) -> Reply:
+    """Return one chat with its messages."""
     return Reply(call.app.kodey.retrieve_chat(call.path["chat_id"]))
 
 
-def delete(call: Call[None, None]) -> Reply:
+@operation(
+    "PATCH",
+    "/kodey/chats/{chat_id}",
+    "Update a Kodey chat (not supported)",
+    scopes=("chats:write",),
+    parameters=_CHAT,
+    body=AnyChange,
+)
+def update_kodey_chat(call: ApiCall[AnyChange, None]) -> Reply:
+    """Reject every change: a Kodey chat has no title and can't be muted.
+
+    Raises:
+        InputError: always; names each field.
+    """
+    fields = sorted(call.body.model_extra or {}) or ["body"]
+    problem = "not supported by Kodey: its chats can't be changed"
+    raise InputError([(field[:MAX_FIELD_CHARACTERS], problem) for field in fields[:MAX_PROBLEMS]])
+
+
+@operation(
+    "DELETE",
+    "/kodey/chats/{chat_id}",
+    "Delete a Kodey chat",
+    scopes=("chats:write",),
+    parameters=_CHAT,
+    answers={204: None},
+)
+def delete_kodey_chat(call: ApiCall[None, None]) -> Reply:
     """Delete a chat."""
     call.app.kodey.delete_chat(call.path["chat_id"])
     return Reply(status=HTTPStatus.NO_CONTENT)
 
 
-def list_messages(call: Call[None, None]) -> Reply:
-    """The messages of a chat."""
+@operation(
+    "POST",
+    "/kodey/chats/{chat_id}/messages",
+    "Send a message to a Kodey chat",
+    scopes=("chats:write",),
+    parameters=_CHAT,
+    body=SendMessage,
+    answers={201: Answer, 200: Answer, 202: RunView},
+    conflicts=True,
+    idempotent=True,
+)
+def send_kodey_message(call: ApiCall[SendMessage, None]) -> Reply:
+    """Send a message and wait for the assistant's answer.
+
+    Requests with the same `Idempotency-Key` start the same run, so they send one message. If there is no answer within
+    25 seconds, or if the outcome isn't known yet, the answer is 202 and `Location` is the run to watch.
+    """
+    chat_id = call.path["chat_id"]
+    action = KodeySendMessage.model_construct(type="kodey.send_message", content=call.body.content)
+    outcome = _watched(call, f"POST /kodey/chats/{chat_id}/messages", action, chat_id)
+
+    def message_or_run(row: Row) -> BaseModel:
+        reply = row.result.get("reply")
+        return Answer(Message.model_validate(reply) if reply else view(row, call.caller))
+
+    return answer_of_run(call, outcome, message_or_run, lambda row: f"/kodey/chats/{row.chat_id}/messages")
+
+
+@operation(
+    "GET",
+    "/kodey/chats/{chat_id}/messages",
+    "List the messages of a Kodey chat",
+    scopes=("chats:read",),
+    parameters=_CHAT,
+    answers={200: Messages},
+)
+def list_kodey_messages(call: ApiCall[None, None]) -> Reply:
+    """Return the messages of a chat."""
     return Reply(Messages(data=call.app.kodey.list_messages(call.path["chat_id"])))
 
 
-def update(call: Call[AnyChange, None]) -> Reply:
-    """Refused, always: a chat of Kodey has no title, and cannot be muted.
-
-    Raises:
-        InputError: it is not supported by Kodey.
-    """
-    fields = sorted(call.body.model_extra or {}) or ["body"]
-    problem = "not supported by Kodey: its chats cannot be changed"
-    raise InputError([(field[:MAX_FIELD_CHARACTERS], problem) for field in fields[:MAX_PROBLEMS]])
-
-
-OPERATIONS = (
-    Operation(
-        "POST",
-        "/kodey/chats",
-        "Create a chat of Kodey",
-        ("chats:write",),
-        create,
-        body=CreateKodeyChat,
-        status=HTTPStatus.CREATED,
-        reply=CreatedChat,
-        also={HTTPStatus.OK: CreatedChat, HTTPStatus.ACCEPTED: RunView},
-        conflicts=True,
-        idempotent=True,
-    ),
-    Operation("GET", "/kodey/chats", "List chats of Kodey", ("chats:read",), list_chats, query=ListChats, reply=Chats),
-    Operation(
-        "GET",
-        "/kodey/chats/{chat_id}",
-        "Retrieve a chat of Kodey",
-        ("chats:read",),
-        retrieve,
-        parameters=_CHAT,
-        reply=ChatWithMessages,
-    ),
-    Operation(
-        "PATCH",
-        "/kodey/chats/{chat_id}",
-        "Refused: Kodey has no changes",
-        ("chats:write",),
-        update,
-        body=AnyChange,
-        parameters=_CHAT,
-    ),
-    Operation(
-        "DELETE",
-        "/kodey/chats/{chat_id}",
-        "Delete a chat of Kodey",
-        ("chats:write",),
-        delete,
-        parameters=_CHAT,
-        status=HTTPStatus.NO_CONTENT,
-    ),
-    Operation(
-        "POST",
-        "/kodey/chats/{chat_id}/messages",
-        "Send a message to a chat of Kodey",
-        ("chats:write",),
-        send_message,
-        body=SendMessage,
-        parameters=_CHAT,
-        status=HTTPStatus.CREATED,
-        reply=Answered,
-        also={HTTPStatus.OK: Answered, HTTPStatus.ACCEPTED: RunView},
-        conflicts=True,
-        idempotent=True,
-    ),
-    Operation(
-        "GET",
-        "/kodey/chats/{chat_id}/messages",
-        "List the messages of a chat of Kodey",
-        ("chats:read",),
-        list_messages,
-        parameters=_CHAT,
-        reply=Messages,
-    ),
-)
+def _watched(
+    call: ApiCall[CreateKodeyChat, None] | ApiCall[SendMessage, None], operation_name: str, action: Action, target: str
+) -> Outcome:
+    key = reserve_key(call, operation_name)
+    run_id = id_of(call, operation_name, key, target)
+    return queue_and_watch(call, key, Run(run_id=run_id, trigger="http", action=action, target=target))

@@ -1,4 +1,4 @@
-"""``POST /chats/notification-preference``: many chats muted at once, and for a while if need be."""
+"""``POST /chats/notification-preference``: mutes many chats at once, optionally until a given time."""
 
 import hashlib
 import json
@@ -8,8 +8,8 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from aichats.api.operation import Call, Operation, Reply
-from aichats.api.routes.runs import Started, start_each
+from aichats.api.operation import ApiCall, Reply, operation
+from aichats.api.routes.runs import StartedRuns, start_each
 from aichats.api.starting import id_of, reserve_key
 from aichats.automations.model import Automation, Moment
 from aichats.errors import InputError
@@ -19,65 +19,79 @@ from aichats.whop.models import ChatId, NotificationPreference
 
 OPERATION = "POST /chats/notification-preference"
 OPPOSITE: dict[str, NotificationPreference] = {"all": "none", "none": "all"}
-LONGEST = timedelta(days=366)
+LONGEST_MUTE = timedelta(days=366)
 
 
 class SetPreference(Request):
-    """A notification preference for many chats."""
+    """The notification preference to set for many chats."""
 
     notification_preference: NotificationPreference
     ids: Annotated[list[ChatId], Field(min_length=1, max_length=MAX_TARGETS)]
-    until: Moment | None = None
-    """Then all of them get the other preference, whatever they had before. The second counts, not its fraction."""
+    until: Annotated[
+        Moment | None,
+        Field(description="The time at which all these chats get the other preference. A fraction of a second is cut"),
+    ] = None
 
 
-class Muted(Started):
-    """Runs that will be performed, and what undoes them."""
+class PreferenceRuns(StartedRuns):
+    """The started runs, and the automation that reverts them."""
 
-    automation: str | None
-    """Its name; ``None`` without ``until``."""
+    automation: Annotated[str | None, Field(description="The automation's name; null without `until`")]
 
 
-def set_preference(call: Call[SetPreference, None]) -> Reply:
-    """Mute many chats, or the contrary, each as a run of its own; ``until`` a moment if it is given.
+@operation(
+    "POST",
+    OPERATION.removeprefix("POST "),
+    "Set the notification preference of many chats",
+    scopes=("chats:write",),
+    body=SetPreference,
+    answers={202: PreferenceRuns},
+    idempotent=True,
+)
+def set_notification_preference(call: ApiCall[SetPreference, None]) -> Reply:
+    """Set the notification preference of up to 1,000 chats, optionally until a given time. Each chat is its own run.
 
-    ``until`` makes an ordinary automation, which fires once; delete it to let things be. From that moment on a run that
-    had to wait is not begun any more.
+    With `until`, aichats creates an automation that fires once and sets the other preference. To keep the preference,
+    delete this automation. A run that hasn't started by `until` fails.
     """
-    # Sorted as they will be undone, so that no undoing overtakes what it undoes.
+    # Sorted like the automation's targets, so that no chat is reverted before it is changed.
     body, chats = call.body, sorted(set(call.body.ids))
     until = body.until.astimezone(UTC).replace(microsecond=0) if body.until else None
-    name, undo = _undo(body.notification_preference, chats, until) if until else (None, None)
+    name, definition = _reverting_automation(body.notification_preference, chats, until) if until else (None, None)
     is_new, now = not _was_started(call, chats[0]), call.app.ledger.clock()
     if until and is_new:
-        _check(until, now)
+        _check_until(until, now)
     key = reserve_key(call, OPERATION)
     if name and is_new:
-        # First: if what follows fails, chats are told twice what they are; the other way round they would stay muted.
-        call.app.automations.put(name, Automation.model_validate(undo, context={"now": now}))
+        # The automation comes first: if the runs fail, it sets a preference that the chats already have. If the runs
+        # came first and the automation failed, the chats would stay muted.
+        call.app.automations.put(name, Automation.model_validate(definition, context={"now": now}))
     action = WhopUpdateChat(type="whop.update_chat", notification_preference=body.notification_preference)
     run_ids = start_each(call, OPERATION, key, action, chats, not_after=until)
-    return Reply(Muted(run_ids=run_ids, automation=name), HTTPStatus.ACCEPTED)
+    return Reply(PreferenceRuns(run_ids=run_ids, automation=name), HTTPStatus.ACCEPTED)
 
 
-def _was_started(call: Call[SetPreference, None], chat: str) -> bool:
-    """Whether this is a repeat, by its key, of a call that started its runs: then it may come after the end too."""
+def _was_started(call: ApiCall[SetPreference, None], chat: str) -> bool:
+    """Return whether an earlier call with this key started its runs. Its retry is valid even after ``until``."""
     key = call.idempotency_key
     return key is not None and call.app.ledger.get(id_of(call, OPERATION, key, chat)) is not None
 
 
-def _check(until: datetime, now: datetime) -> None:
-    """Refuse a moment that is past or too far away.
+def _check_until(until: datetime, now: datetime) -> None:
+    """Check that a time is in the future, by a year at most.
 
     Raises:
-        InputError: says what it may be.
+        InputError: the time is in the past or too far away.
     """
-    if not timedelta(0) < until - now <= LONGEST:
-        raise InputError([("until", f"must be later than now, {now.isoformat(timespec='seconds')}, by a year at most")])
+    if not timedelta(0) < until - now <= LONGEST_MUTE:
+        problem = f"must be in the future, by at most one year (now: {now.isoformat(timespec='seconds')})"
+        raise InputError([("until", problem)])
 
 
-def _undo(preference: NotificationPreference, chats: list[str], until: datetime) -> tuple[str, dict[str, Any]]:
-    """The automation that gives the chats the other preference: its name, which says the same, and its definition."""
+def _reverting_automation(
+    preference: NotificationPreference, chats: list[str], until: datetime
+) -> tuple[str, dict[str, Any]]:
+    """Return the automation that sets the other preference: its name, which is a hash of it, and its definition."""
     definition = {
         "trigger": {"type": "schedule", "expression": f"at({until:%Y-%m-%dT%H:%M:%S})"},
         "action": {"type": "whop.update_chat", "notification_preference": OPPOSITE[preference]},
@@ -87,18 +101,3 @@ def _undo(preference: NotificationPreference, chats: list[str], until: datetime)
     }
     unique = json.dumps([definition["trigger"], definition["action"], chats])
     return f"until-{hashlib.sha256(unique.encode()).hexdigest()[:32]}", definition
-
-
-OPERATIONS = (
-    Operation(
-        "POST",
-        "/chats/notification-preference",
-        "Mute many chats",
-        ("chats:write",),
-        set_preference,
-        body=SetPreference,
-        status=HTTPStatus.ACCEPTED,
-        reply=Muted,
-        idempotent=True,
-    ),
-)

@@ -1,4 +1,4 @@
-"""``/runs``: the history of runs, many at once, replay and resolve."""
+"""``/runs``: starting many runs, the history of runs, replay and resolve."""
 
 import base64
 import re
@@ -18,10 +18,11 @@ from pydantic import (
     field_validator,
 )
 
-from aichats.api.operation import Call, Operation, Reply
-from aichats.api.problems import RefusedError
+from aichats.api.operation import ApiCall, Reply, operation
+from aichats.api.problems import RejectedError
 from aichats.api.run_view import RunStatus, RunView, view
 from aichats.api.starting import accept, id_of, reserve_key
+from aichats.aws.table import Json
 from aichats.errors import InputError
 from aichats.models import OrElse, Request, WholeNumber
 from aichats.runs.actions import ACTION_KINDS, Action
@@ -32,106 +33,168 @@ from aichats.runs.model import Run, Work
 from aichats.runs.queue import Due
 from aichats.validation import A_TIME
 
-MAX_SPAN = timedelta(days=31)
+MAX_WINDOW = timedelta(days=31)
+DEFAULT_WINDOW = timedelta(days=7)
+LONGEST_RUN = timedelta(hours=25)
+"""The time after which an open run has ended: runs are given up after 24 hours, and the sweep needs some minutes."""
+MAX_READS = 10
+"""The limit of pages that are read for an answer, as long as none of their runs is inside the window."""
 type RunId = Annotated[str, Field(pattern=r"^[a-z2-7]{32}$"), OrElse("is not the id of a run")]
 
 
-def _a_day_and_a_time(value: object) -> object:
-    # pydantic alone would take digits for seconds since 1970.
+def _date_and_time(value: object) -> object:
+    # pydantic accepts digits as seconds since 1970.
     if isinstance(value, str) and not re.match(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ]", value):
         raise ValueError(A_TIME)
     return value
 
 
-type Moment = Annotated[
+type Time = Annotated[
     AwareDatetime,
     Field(ge=datetime(2000, 1, 1, tzinfo=UTC), lt=datetime(3000, 1, 1, tzinfo=UTC)),
-    BeforeValidator(_a_day_and_a_time),
+    BeforeValidator(_date_and_time),
 ]
 NEVER_RENDERED = (
-    "its text could not be made, and events are not kept: mend the automation, its next event or slot uses it"
+    "can't be replayed, because its texts couldn't be rendered and its event is not stored. "
+    "Fix the automation; its next run uses the fix"
 )
+_STATES = {"succeeded": "has already succeeded", "unknown": "has an unknown outcome", "failed": "failed"}
 _RUN = {"run_id": TypeAdapter[str](RunId)}
 
 
 class StartRuns(Work):
-    """One action for many targets, each a run of its own."""
+    """One action for many targets."""
 
 
-class Started(BaseModel):
-    """Runs that will be performed."""
+class StartedRuns(BaseModel):
+    """The runs that aichats stored and will perform."""
 
     run_ids: list[str]
 
 
 class Resolve(Request):
-    """What a person found out about a run whose outcome is unknown."""
+    """The outcome that you found for a run."""
 
     outcome: Literal["succeeded", "failed"]
     chat_id: Annotated[str, Field(min_length=1, max_length=200)] | None = None
 
     @field_validator("chat_id")
     @classmethod
-    def _of_a_success(cls, value: str | None, info: ValidationInfo) -> str | None:
+    def _only_of_a_success(cls, value: str | None, info: ValidationInfo) -> str | None:
         if value is not None and info.data.get("outcome") == "failed":
-            raise ValueError('goes only with outcome "succeeded"')
+            raise ValueError('is only for outcome "succeeded"')
         return value
 
 
 class ListRuns(Request):
-    """Which runs."""
+    """The filters of the list."""
 
     automation: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")] | None = None
     status: RunStatus | None = None
-    since: Moment | None = None
-    until: Moment | None = None
+    since: Time | None = None
+    until: Time | None = None
     limit: Annotated[int, Field(ge=1, le=100), WholeNumber] = 50
     cursor: Annotated[str, Field(min_length=1, max_length=2000)] | None = None
 
 
 class Cursor(Request):
-    """What ``next_cursor`` holds: the span of the first page, and where the next page starts."""
+    """The content of ``next_cursor``: the window of the first page, and the position of the next page."""
 
-    since: Moment
-    until: Moment
+    since: Time
+    until: Time
     position: dict[str, str]
 
 
 class RunPage(BaseModel):
     """A page of runs, newest first."""
 
+    since: Annotated[datetime, Field(description="The begin of the window that the list covers")]
+    until: Annotated[datetime, Field(description="The end of the window that the list covers")]
     data: list[RunView]
-    next_cursor: str | None
+    next_cursor: Annotated[str | None, Field(description="The `cursor` of the next page; null on the last page")]
 
 
-def start(call: Call[StartRuns, None]) -> Reply:
-    """Perform one action for many targets, each as a run of its own. A target that stands twice counts once.
+@operation("GET", "/runs", "List runs", scopes=("runs:read",), query=ListRuns, answers={200: RunPage})
+def list_runs(call: ApiCall[None, ListRuns]) -> Reply:
+    """Return the runs of the last 7 days, newest first, or of a window of at most 31 days.
 
-    Texts go out as they are: ``{{ ... }}`` is rendered in automations alone.
+    A run counts if it was created inside the window, or ended inside it and was created at most 25 hours earlier.
+    `since` and `until` of the answer are the window. Follow `next_cursor` until it is null: a page can have fewer runs
+    than `limit`, even none, although there are more. `chat` and `reply` are null without the scope `chats:read`.
+    """
+    cursor = _read_cursor(call.query.cursor) if call.query.cursor else None
+    since, until = _window(call.query, cursor)
+    filters = {"automation": call.query.automation, "status": call.query.status}
+    only = {name: value for name, value in filters.items() if value is not None}
+    position: Json | None = cursor.position if cursor else None
+    runs: list[Row] = []
+    for _ in range(MAX_READS):
+        page = History(call.app.ledger).page(
+            since - LONGEST_RUN, until, only=only, limit=call.query.limit, start=position
+        )
+        runs, position = [row for row in page[0] if _is_inside(row, since, until)], page[1]
+        if runs or position is None:
+            break
+    next_cursor = _write_cursor(Cursor(since=since, until=until, position=dict(position))) if position else None
+    data = [view(row, call.caller) for row in runs]
+    return Reply(RunPage(since=since, until=until, data=data, next_cursor=next_cursor))
+
+
+def _is_inside(row: Row, since: datetime, until: datetime) -> bool:
+    """Return whether a run was created in a window, or was created earlier and ended in it."""
+    return row.created_at >= since or (row.finished_at is not None and since <= row.finished_at <= until)
+
+
+def _window(query: ListRuns, cursor: Cursor | None) -> tuple[datetime, datetime]:
+    """Return the window of a query. Every page has the window of the first page.
+
+    Raises:
+        InputError: the window is empty or too long.
+    """
+    until = query.until or (cursor.until if cursor else datetime.now(UTC))
+    since = query.since or (cursor.since if cursor else until - DEFAULT_WINDOW)
+    if not timedelta(0) <= until - since <= MAX_WINDOW:
+        raise InputError([("since", "must be before until, by at most 31 days")])
+    return since, until
+
+
+@operation(
+    "POST",
+    "/runs",
+    "Start runs",
+    scopes=("runs:write", "chats:write"),
+    body=StartRuns,
+    answers={202: StartedRuns},
+    idempotent=True,
+)
+def start_runs(call: ApiCall[StartRuns, None]) -> Reply:
+    """Perform one action for many targets. Each target is its own run; duplicate targets are ignored.
+
+    Texts are sent as they are: `{{ ... }}` is rendered only in automations.
     """
     call.app.check_action(call.body.action)
     key = reserve_key(call, "POST /runs")
     run_ids = start_each(call, "POST /runs", key, call.body.action, call.body.targets)
-    return Reply(Started(run_ids=run_ids), HTTPStatus.ACCEPTED)
+    return Reply(StartedRuns(run_ids=run_ids), HTTPStatus.ACCEPTED)
 
 
 def start_each(
-    call: Call[Any, None],
-    operation: str,
+    call: ApiCall[Any, None],
+    operation_name: str,
     key: str,
     action: Action,
     targets: Iterable[str | None],
     *,
     not_after: datetime | None = None,
 ) -> list[str]:
-    """Start a run of an action for each target, once, by the operation and the key that ``reserve_key`` returned.
+    """Start a run of an action for each target, under the key that ``reserve_key`` returned for the operation.
 
     Returns:
-        The ids of the runs.
+        The ids of the runs. Duplicate targets are ignored.
     """
     runs = [
         Run(
-            run_id=id_of(call, operation, key, target),
+            run_id=id_of(call, operation_name, key, target),
             trigger="http",
             action=action,
             target=target,
@@ -143,90 +206,84 @@ def start_each(
     return accept(call, key, runs)
 
 
-def list_page(call: Call[None, ListRuns]) -> Reply:
-    """Runs, newest first: of the last 24 hours, or of at most 31 days. Follow ``next_cursor`` until it is null.
-
-    ``chat`` and ``reply`` are null without the scope ``chats:read``.
-    """
-    cursor = _read_cursor(call.query.cursor) if call.query.cursor else None
-    since, until = _span(call.query, cursor)
-    wanted = {"automation": call.query.automation, "status": call.query.status}
-    only = {name: value for name, value in wanted.items() if value is not None}
-    start = cursor.position if cursor else None
-    rows, following = History(call.app.ledger).page(since, until, only=only, limit=call.query.limit, start=start)
-    following_cursor = _write_cursor(Cursor(since=since, until=until, position=following)) if following else None
-    return Reply(RunPage(data=[view(row, call.caller) for row in rows], next_cursor=following_cursor))
-
-
-def _span(query: ListRuns, cursor: Cursor | None) -> tuple[datetime, datetime]:
-    """The span that is asked for; further pages are of the first page's span, which may have begun at any moment.
-
-    Raises:
-        InputError: it is empty or too long.
-    """
-    until = query.until or (cursor.until if cursor else datetime.now(UTC))
-    since = query.since or (cursor.since if cursor else until - timedelta(hours=24))
-    if not timedelta(0) <= until - since <= MAX_SPAN:
-        raise InputError([("since", "must be before until, and at most 31 days before it")])
-    return since, until
-
-
-def retrieve(call: Call[None, None]) -> Reply:
-    """One run. ``chat`` and ``reply`` are null without the scope ``chats:read``."""
+@operation("GET", "/runs/{run_id}", "Get a run", scopes=("runs:read",), parameters=_RUN, answers={200: RunView})
+def get_run(call: ApiCall[None, None]) -> Reply:
+    """Return one run. `chat` and `reply` are null without the scope `chats:read`."""
     return Reply(view(_existing(call.app.ledger, call.path["run_id"]), call.caller))
 
 
-def replay(call: Call[None, None]) -> Reply:
-    """Perform a run again that failed, was missed, or whose outcome is unknown; its id stays.
+@operation(
+    "POST",
+    "/runs/{run_id}/replay",
+    "Replay a run",
+    scopes=("runs:write",),
+    parameters=_RUN,
+    answers={202: StartedRuns},
+    conflicts=True,
+    headers={"Location": "The run"},
+)
+def replay_run(call: ApiCall[None, None]) -> Reply:
+    """Perform a run again that failed, was missed, or has an unknown outcome. Its id stays the same.
 
-    An unknown outcome is looked up first.
+    If the outcome is unknown, aichats first checks whether the chat exists.
     """
-    wanted = call.path["run_id"]
-    before = _existing(call.app.ledger, wanted)
-    if before.run.not_after is not None and before.run.not_after <= call.app.ledger.clock():
-        raise _conflict(before, f"its time was over at {before.run.not_after.isoformat()}")
+    run_id = call.path["run_id"]
+    row = _existing(call.app.ledger, run_id)
+    if row.run.not_after is not None and row.run.not_after <= call.app.ledger.clock():
+        raise _conflict(row, f"can't be replayed, because it had to start before {row.run.not_after.isoformat()}")
     try:
-        row = call.app.ledger.replay(wanted)
+        row = call.app.ledger.replay(run_id)
     except LedgerConflictError as refused:
         never = refused.row is not None and refused.row.unrendered
-        raise _conflict(refused.row, NEVER_RENDERED if never else "it cannot be replayed") from refused
+        raise _conflict(refused.row, NEVER_RENDERED if never else "can't be replayed") from refused
     call.app.dispatcher.send_or_leave([Due.of(row.run, (row.due_at or row.opened_at) - row.opened_at)])
-    return Reply(Started(run_ids=[wanted]), HTTPStatus.ACCEPTED, {"Location": f"/runs/{wanted}"})
+    return Reply(StartedRuns(run_ids=[run_id]), HTTPStatus.ACCEPTED, {"Location": f"/runs/{run_id}"})
 
 
-def resolve(call: Call[Resolve, None]) -> Reply:
-    """Say what became of a run whose outcome is unknown."""
-    wanted, body = call.path["run_id"], call.body
+@operation(
+    "POST",
+    "/runs/{run_id}/resolve",
+    "Resolve a run",
+    scopes=("runs:write",),
+    parameters=_RUN,
+    body=Resolve,
+    answers={200: RunView},
+    conflicts=True,
+)
+def resolve_run(call: ApiCall[Resolve, None]) -> Reply:
+    """Record the outcome of a run whose outcome is unknown, after you checked at the provider."""
+    run_id, body = call.path["run_id"], call.body
     if body.outcome == "succeeded":
-        _check_chat_id(_existing(call.app.ledger, wanted), body.chat_id)
+        _check_chat_id(_existing(call.app.ledger, run_id), body.chat_id)
     try:
-        call.app.ledger.resolve(wanted, body.outcome, chat_id=body.chat_id, by=call.caller.name)
+        call.app.ledger.resolve(run_id, body.outcome, chat_id=body.chat_id, by=call.caller.name)
     except LedgerConflictError as refused:
-        raise _conflict(refused.row, "it cannot be resolved") from refused
-    return Reply(view(_existing(call.app.ledger, wanted), call.caller))
+        raise _conflict(refused.row, "can't be resolved") from refused
+    return Reply(view(_existing(call.app.ledger, run_id), call.caller))
 
 
 def _check_chat_id(row: Row, chat_id: str | None) -> None:
     if chat_id is None:
-        raise InputError([("chat_id", 'is needed with outcome "succeeded"')])
+        raise InputError([("chat_id", 'is required with outcome "succeeded"')])
     try:
         ACTION_KINDS[row.run.action.type].chat_id.validate_python(chat_id)
     except ValidationError:
-        raise InputError([("chat_id", f"is not the id of a chat of {row.run.provider}")]) from None
+        raise InputError([("chat_id", f"is not the id of a {row.run.provider} chat")]) from None
 
 
-def _existing(ledger: Ledger, wanted: str) -> Row:
-    row = ledger.get(wanted)
+def _existing(ledger: Ledger, run_id: str) -> Row:
+    row = ledger.get(run_id)
     if row is None:
-        raise RefusedError(HTTPStatus.NOT_FOUND, f"there is no run {wanted}")
+        raise RejectedError(HTTPStatus.NOT_FOUND, "not-found", f"run {run_id} doesn't exist")
     return row
 
 
-def _conflict(row: Row | None, why: str) -> RefusedError:
+def _conflict(row: Row | None, refusal: str) -> RejectedError:
     if row is None:
-        return RefusedError(HTTPStatus.NOT_FOUND, "there is no such run")
-    chat = f", its chat is {row.chat_id}" if row.chat_id else ""
-    return RefusedError(HTTPStatus.CONFLICT, f"run {row.run.run_id} is {row.status}{chat}: {why}")
+        return RejectedError(HTTPStatus.NOT_FOUND, "not-found", "the run doesn't exist")
+    chat = f" (chat {row.chat_id})" if row.chat_id else ""
+    detail = f"run {row.run.run_id} {_STATES.get(row.status, f'is {row.status}')}{chat} and {refusal}"
+    return RejectedError(HTTPStatus.CONFLICT, "conflict", detail)
 
 
 def _write_cursor(cursor: Cursor) -> str:
@@ -237,52 +294,4 @@ def _read_cursor(cursor: str) -> Cursor:
     try:
         return Cursor.model_validate_json(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
     except ValueError:  # Of base64 or of pydantic.
-        raise InputError([("cursor", "is not one that this API gave")]) from None
-
-
-OPERATIONS = (
-    Operation(
-        "POST",
-        "/runs",
-        "Start runs",
-        ("runs:write", "chats:write"),
-        start,
-        body=StartRuns,
-        status=HTTPStatus.ACCEPTED,
-        reply=Started,
-        idempotent=True,
-    ),
-    Operation("GET", "/runs", "List runs", ("runs:read",), list_page, query=ListRuns, reply=RunPage),
-    Operation(
-        "GET",
-        "/runs/{run_id}",
-        "Retrieve a run",
-        ("runs:read",),
-        retrieve,
-        parameters=_RUN,
-        reply=RunView,
-    ),
-    Operation(
-        "POST",
-        "/runs/{run_id}/replay",
-        "Replay a run",
-        ("runs:write",),
-        replay,
-        parameters=_RUN,
-        status=HTTPStatus.ACCEPTED,
-        reply=Started,
-        conflicts=True,
-        headers={"Location": "The run"},
-    ),
-    Operation(
-        "POST",
-        "/runs/{run_id}/resolve",
-        "Resolve a run",
-        ("runs:write",),
-        resolve,
-        body=Resolve,
-        parameters=_RUN,
-        reply=RunView,
-        conflicts=True,
-    ),
-)
+        raise InputError([("cursor", "invalid; use `next_cursor` from the previous page")]) from None

@@ -1,4 +1,4 @@
-"""``POST /webhooks/whop``: what Whop tells. A function of its own, without tokens: the signature says who speaks."""
+"""``POST /webhooks/whop``: Whop's deliveries. They need no token, because Whop signs them."""
 
 import json
 from collections.abc import Mapping
@@ -6,9 +6,9 @@ from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any
 
-from aichats.api.problems import CONTENT_TYPE, RefusedError, problem_of
+from aichats.api.problems import CONTENT_TYPE, RejectedError, problem_of, traceback_of
 from aichats.api.responses import SECURITY
-from aichats.api.routes.runs import Started
+from aichats.api.routes.runs import StartedRuns
 from aichats.aws.errors import AWS_ERRORS
 from aichats.aws.observability import count, logger
 from aichats.aws.secrets import WEBHOOK
@@ -20,65 +20,67 @@ from aichats.whop.webhooks import SignatureError, WebhookEvent, parse_event, rea
 
 SIGNED_HEADERS = {"webhook-id", "webhook-timestamp", "webhook-signature"}
 ANSWER_SECONDS = 4.0
-"""After which a delivery is answered. Whop waits five seconds, and then delivers again."""
+"""The time limit of an answer. After five seconds, Whop delivers the event again."""
 LEAST_SECONDS = 1.0
-"""Also after a long cold start: if Whop has gone by then, less is left for its next delivery."""
+"""The least time for the work, even after a long cold start: it leaves less work for the next delivery."""
 GATEWAY_SECONDS = 30
 
 type Json = dict[str, Any]
 
 
 def receive(app: Application, event: Mapping[str, Any], request_id: str) -> Json:
-    """Answer one delivery, as API Gateway hands it over (payload format 2.0).
+    """Answer one delivery, an event of API Gateway (payload format 2.0).
 
-    202 once everything that it sets off is safe in ledger or queue; 401 if the signature does not fit; 400 if Whop
-    signed it, and it is not an event. What fails on our side is a 500, and Whop delivers it again.
+    The answer is 202 after its runs are stored, 401 if the signature is invalid, and 400 if the signed body isn't an
+    event. If aichats fails, the answer is 500, so that Whop delivers the event again.
     """
     try:
         with time_limit(_time_to_answer(event)):
-            run_ids = _hear(app, event)
-    except RefusedError as error:
-        # What strangers can bring about is counted apart from what Whop signed.
+            run_ids = _handle(app, event)
+    except RejectedError as error:
+        # Deliveries that anybody can send are counted apart from those that Whop signed.
         if error.status != HTTPStatus.UNAUTHORIZED:
             count("DeliveriesRefused")
         elif _claims_to_be_signed(event["headers"]):
             count("DeliveriesUnverified")
-        # Nothing of the body: it is anybody's.
+        # The log has nothing of the body, because anybody can send one.
         logger.warning("delivery refused", extra={"status": error.status, "reason": str(error)})
-        return _refusal(error, request_id)
+        return _problem(error, request_id)
     except (AichatsError, QueueError, *AWS_ERRORS) as error:
         count("DeliveriesNotTaken")
-        logger.error("delivery not taken; Whop sends it again", exc_info=error)
-        # Anybody may have asked: what is wrong here stands in the log alone.
-        return _refusal(RefusedError(HTTPStatus.INTERNAL_SERVER_ERROR, "not taken: deliver it again"), request_id)
-    return _answer(HTTPStatus.ACCEPTED, Started(run_ids=run_ids).model_dump_json(), "application/json")
+        reason = f"{type(error).__name__}: {error}"
+        logger.error("delivery not taken; Whop sends it again", exc_info=traceback_of(error), extra={"reason": reason})
+        # Anybody can send a delivery, so the reason is only in the log.
+        failure = RejectedError(HTTPStatus.INTERNAL_SERVER_ERROR, "delivery-not-stored", "not stored; deliver it again")
+        return _problem(failure, request_id)
+    return _answer(HTTPStatus.ACCEPTED, StartedRuns(run_ids=run_ids).model_dump_json(), "application/json")
 
 
 def _time_to_answer(event: Mapping[str, Any]) -> float:
-    """Return for how many seconds this delivery may be worked on; a cold start was a part of them."""
+    """Return the time limit in seconds for the work on a delivery. A cold start counts."""
     age = datetime.now(UTC).timestamp() - event["requestContext"]["timeEpoch"] / 1000
-    # API Gateway waits 30 s at most: what is older is a recorded event.
+    # API Gateway waits at most 30 seconds, so an older event is a recorded one.
     return max(LEAST_SECONDS, ANSWER_SECONDS - age) if 0 <= age <= GATEWAY_SECONDS else ANSWER_SECONDS
 
 
-def _hear(app: Application, event: Mapping[str, Any]) -> list[str]:
+def _handle(app: Application, event: Mapping[str, Any]) -> list[str]:
     try:
         body = read_body(event.get("body"), is_base64=bool(event.get("isBase64Encoded")))
     except InputError as error:
-        raise RefusedError(HTTPStatus.BAD_REQUEST, str(error)) from None
+        raise RejectedError(HTTPStatus.BAD_REQUEST, "invalid-delivery", str(error)) from None
     webhook_id = _verified(app, event["headers"], body)
-    # The alarm looks at the least value of some hours, which is 1 only where nothing was verified.
+    # The alarm uses the minimum of some hours, which is 1 only if no delivery was verified.
     count("DeliveriesUnverified", 0)
-    told = _parsed(body)
-    logger.append_keys(webhook_id=webhook_id, event_type=told.type)
-    return app.webhook_events.handle(webhook_id, told.model_dump(mode="json"), told.timestamp)
+    content = _parsed(body)
+    logger.append_keys(webhook_id=webhook_id, event_type=content.type)
+    return app.webhook_events.handle(webhook_id, content.model_dump(mode="json"), content.timestamp)
 
 
 def _verified(app: Application, headers: Mapping[str, str], body: bytes) -> str:
-    """The id of a delivery that is Whop's. A secret that does not fit is read again: it may have been rotated.
+    """Return the id of a delivery of Whop. If the signature doesn't match, the secret is read again after a rotation.
 
     Raises:
-        RefusedError: it is not Whop's.
+        RejectedError: the delivery isn't from Whop.
     """
     name, now = app.settings.webhook_secret, datetime.now(UTC)
     try:
@@ -88,11 +90,11 @@ def _verified(app: Application, headers: Mapping[str, str], body: bytes) -> str:
     try:
         return verify(headers, body, again.secrets, now=now)
     except SignatureError as error:
-        raise RefusedError(HTTPStatus.UNAUTHORIZED, str(error)) from None
+        raise RejectedError(HTTPStatus.UNAUTHORIZED, "unverified-delivery", str(error)) from None
 
 
 def _claims_to_be_signed(headers: Mapping[str, str]) -> bool:
-    """Whether any of the headers is there that each of Whop's deliveries has: else it is a stranger's."""
+    """Return whether a delivery has any of the headers that every delivery of Whop has."""
     return not SIGNED_HEADERS.isdisjoint(name.lower() for name in headers)
 
 
@@ -100,14 +102,14 @@ def _parsed(body: bytes) -> WebhookEvent:
     try:
         return parse_event(body)
     except InputError as error:
-        raise RefusedError(HTTPStatus.BAD_REQUEST, f"this is not an event: {error}") from None
+        raise RejectedError(HTTPStatus.BAD_REQUEST, "invalid-delivery", f"the body isn't an event: {error}") from None
 
 
-def _refusal(error: Exception, request_id: str) -> Json:
+def _problem(error: Exception, request_id: str) -> Json:
     problem, headers = problem_of(error, request_id)
     return _answer(problem.status, json.dumps(problem.model_dump(exclude_none=True)), CONTENT_TYPE, headers)
 
 
 def _answer(status: int, body: str, content_type: str, headers: Mapping[str, str] | None = None) -> Json:
-    safe = {"Content-Type": content_type, **SECURITY}
-    return {"statusCode": int(status), "headers": {**safe, **(headers or {})}, "body": body}
+    all_headers = {"Content-Type": content_type, **SECURITY, **(headers or {})}
+    return {"statusCode": int(status), "headers": all_headers, "body": body}
