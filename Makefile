@@ -75,6 +75,10 @@ docs: setup ## Build the documentation site into .local/site (fails on a broken 
 .PHONY: check
 check: lint judges test ## Run everything that CI runs
 
+.PHONY: openapi
+openapi: setup ## Write docs/reference/openapi.json and problems.md
+	@$(BIN)/python -m local.openapi
+
 .PHONY: lock
 lock: setup ## Pin the newest allowed versions of all dependencies, with hashes
 	@$(BIN)/python -m local.lock

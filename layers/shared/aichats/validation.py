@@ -161,7 +161,8 @@ def _message(detail: ErrorDetails) -> str:
     match kind:
         case "string_pattern_mismatch":
             form = _CLASS_AND_LENGTH.fullmatch(context["pattern"])
-            return f"must be {form[2]} to {form[3]} characters of {form[1]}" if form else "has the wrong form"
+            characters = ", ".join(re.findall(r".-.|\\?.", form[1])) if form else ""
+            return f"must be {form[2]} to {form[3]} characters of {characters}" if form else "has the wrong form"
         case "json_invalid":
             position = _JSON_POSITION.search(context["error"])
             return "isn't valid JSON" + (f": see {position[1]}, {position[2]}" if position else "")

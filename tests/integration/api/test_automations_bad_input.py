@@ -88,11 +88,15 @@ WRONG = {
         "101; an event may have 100",
     ),
     "no events": (listening() | {"trigger": {"type": "webhook", "events": []}}, "trigger.events", "at least 1"),
-    "event type": (listening("payment failed"), "trigger.events.0", "pattern"),
+    "event type": (listening("payment failed"), "trigger.events.0", "1 to 100 characters of A-Z, a-z, 0-9, _, ., :, -"),
     "late runs of events": (listening() | {"missed": "run"}, "missed", "only with a schedule"),
     "missed": (scheduled() | {"missed": "twice"}, "missed", "'skip' or 'run'"),
-    "unknown trigger": (scheduled() | {"trigger": {"type": "tide"}}, "trigger.type", "'schedule', 'webhook'"),
-    "no trigger's type": (scheduled() | {"trigger": {"enabled": True}}, "trigger.type", "is needed, one of 'schedule'"),
+    "unknown trigger": (scheduled() | {"trigger": {"type": "tide"}}, "trigger.type", "must be 'schedule' or 'webhook'"),
+    "no trigger's type": (
+        scheduled() | {"trigger": {"enabled": True}},
+        "trigger.type",
+        "is required: 'schedule' or 'webhook'",
+    ),
     "unknown action": (scheduled() | {"action": {"type": "whop.burn_chat"}}, "action.type", "whop.create_chat"),
     "agent before its time": (
         scheduled() | {"action": {**scheduled()["action"], "agent_identifier": "support"}},
@@ -104,14 +108,14 @@ WRONG = {
         "action",
         "changes nothing",
     ),
-    "unknown field": (scheduled() | {"enabled": True}, "enabled", "not permitted"),
-    "unknown field of the trigger": (scheduled(zone="UTC"), "trigger.zone", "not permitted"),
+    "unknown field": (scheduled() | {"enabled": True}, "enabled", "unknown field"),
+    "unknown field of the trigger": (scheduled(zone="UTC"), "trigger.zone", "unknown field; did you mean `timezone`?"),
     "unknown field of the action": (
-        scheduled() | {"action": {**scheduled()["action"], "text": "x"}},
-        "action.text",
-        "not permitted",
+        scheduled() | {"action": {**scheduled()["action"], "message": "x"}},
+        "action.message",
+        "unknown field; did you mean `message_text`?",
     ),
-    "name in the body": (scheduled() | {"name": "weekly"}, "name", "not permitted"),
+    "name in the body": (scheduled() | {"name": "weekly"}, "name", "unknown field"),
     "long description": (scheduled() | {"description": "x" * 501}, "description", "500"),
     "long message": (scheduled(message="x" * 32_769), "action.message_text", "the limit is 32768"),
     "huge message": (scheduled(message="x" * 5_000_000), "action.message_text", "the limit is 32768"),
@@ -142,7 +146,7 @@ def test_a_name_outside_of_a_to_z_and_digits_is_refused(refused: Callable[..., A
     answer = refused(scheduled(), name)
 
     assert answer.fields == ["name"]
-    assert "[a-z0-9-]{1,64}" in answer.json["errors"][0]["message"]
+    assert "must be 1 to 64 characters of a-z, 0-9, -" in answer.json["errors"][0]["message"]
 
 
 def test_the_name_of_the_stacks_own_schedule_is_refused(refused: Callable[..., Answer]) -> None:

@@ -80,7 +80,7 @@ def test_the_page_of_the_document_may_run_its_own_scripts_and_nothing_else(api: 
         assert policy[f"{element}-src"] == [sha256(content) for content in inline.inline[element]]
         assert all(len(content) > 100 for content in inline.inline[element])
     assert policy["connect-src"] == ["'self'"]
-    assert policy["img-src"] == ["data:"]
+    assert policy["img-src"] == ["'self'", "data:"]
     assert "unsafe" not in answer.headers["content-security-policy"]
 
 

@@ -1,25 +1,30 @@
-"""The OpenAPI document and the page that shows it."""
+"""The OpenAPI document, and the pages of the documentation."""
 
 import gzip
 import json
 import re
 from base64 import b64decode
+from collections.abc import Iterator
+from dataclasses import replace
 from html.parser import HTMLParser
-from http import HTTPStatus
-from typing import Any
+from pathlib import Path
+from typing import Any, get_args
 
 import pytest
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from aichats.api.app import OPERATIONS, create_api
+from aichats.api.openapi import problems
 from aichats.api.operation import Operation
-from tests.support.fakes import Json, ScriptedTransport
+from aichats.api.problems import Kind
+from local.openapi import FILES
+from tests.support.fakes import Json, ScriptedTransport, ai_chat, ok
 from tests.support.lambda_calls import HttpCaller, call_api, http_event, make_application, make_context, openapi
+from tests.support.runs_api import end
 
-EACH = pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: f"{operation.method} {operation.path}")
-NEVER_SUCCEEDS = ("PATCH", "/kodey/chats/{chat_id}")
-"""What is there to say that a provider does not have it."""
-REFUSALS = {"401", "403", "404", "422", "500", "502", "503", "504"}
+DOCUMENTED = [operation for operation in OPERATIONS if operation.answers]
+EACH = pytest.mark.parametrize("operation", DOCUMENTED, ids=lambda operation: f"{operation.method} {operation.path}")
+ERRORS = {"401", "403", "404", "422", "429", "500", "502", "503", "504"}
 
 
 @pytest.fixture
@@ -30,10 +35,6 @@ def api() -> HttpCaller:
 def described(operation: Operation[Any, Any]) -> Json:
     found: Json = openapi()["paths"][operation.path][operation.method.lower()]
     return found
-
-
-def is_refused(operation: Operation[Any, Any]) -> bool:
-    return (operation.method, operation.path) == NEVER_SUCCEEDS
 
 
 def test_the_document_is_valid_openapi_3_1() -> None:
@@ -47,7 +48,7 @@ def test_the_document_describes_each_route_the_webhook_and_health() -> None:
     others = {("POST", "/webhooks/whop"), ("GET", "/health")}
     # An automation may have this name, and a fixed path hides the one with parameters.
     others |= {(method, "/automations/preview") for method in ("GET", "PUT", "DELETE")}
-    assert paths == {(operation.method, operation.path) for operation in OPERATIONS} | others
+    assert paths == {(operation.method, operation.path) for operation in DOCUMENTED} | others
 
 
 def test_names_of_operations_are_unique() -> None:
@@ -58,7 +59,8 @@ def test_names_of_operations_are_unique() -> None:
 
 @EACH
 def test_an_operation_needs_a_token_with_its_scope(operation: Operation[Any, Any]) -> None:
-    assert described(operation)["security"] == [{"bearer": list(operation.scopes)}]
+    assert described(operation)["security"] == [{"bearer": []}]
+    assert described(operation)["x-scopes"] == list(operation.scopes)
     assert openapi()["components"]["securitySchemes"]["bearer"]["scheme"] == "bearer"
 
 
@@ -75,8 +77,8 @@ def test_the_webhook_names_the_headers_that_are_verified_and_every_answer() -> N
         ("webhook-timestamp", "header", True),
         ("webhook-signature", "header", True),
     ]
-    assert set(webhook["responses"]) == {"202", "400", "401", "500"}
-    assert webhook["responses"]["202"]["content"]["application/json"]["schema"]["$ref"].endswith("/Started")
+    assert set(webhook["responses"]) == {"202", "400", "401", "429", "500"}
+    assert webhook["responses"]["202"]["content"]["application/json"]["schema"]["$ref"].endswith("/StartedRuns")
     event = openapi()["components"]["schemas"]["WebhookEvent"]
     assert event["required"] == ["id", "type", "timestamp", "data"]
 
@@ -85,23 +87,22 @@ def test_the_webhook_names_the_headers_that_are_verified_and_every_answer() -> N
 def test_an_operation_names_every_status_and_every_refusal_is_a_problem(operation: Operation[Any, Any]) -> None:
     responses = described(operation)["responses"]
 
-    promised = (*operation.also,) if is_refused(operation) else (operation.status, *operation.also)
-    successes = {str(int(status)) for status in promised}
-    refusals = REFUSALS | ({"409"} if operation.conflicts else set()) | ({"412"} if operation.conditional else set())
-    assert set(responses) == refusals | successes
-    for status in refusals:
-        assert responses[status] == {"$ref": "#/components/responses/Problem"}
-    problem = openapi()["components"]["responses"]["Problem"]["content"]
-    assert problem == {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    successes = {str(int(status)) for status in operation.answers}
+    errors = ERRORS | ({"409"} if operation.conflicts else set()) | ({"412"} if operation.conditional else set())
+    assert set(responses) == errors | successes
+    for status in errors - {"429"}:
+        name = responses[status]["$ref"].rpartition("/")[2]
+        problem = openapi()["components"]["responses"][name]["content"]
+        assert problem == {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
 
 
 @EACH
 def test_an_operation_names_its_reply_and_each_parameter_in_its_path(operation: Operation[Any, Any]) -> None:
-    reply = described(operation)["responses"].get(str(int(operation.status)), {})
+    status, model = next(iter(operation.answers.items()))
+    reply = described(operation)["responses"][str(int(status))]
     in_path = [parameter for parameter in described(operation)["parameters"] if parameter["in"] == "path"]
 
-    answers_nothing = operation.status == HTTPStatus.NO_CONTENT or is_refused(operation)
-    assert ("content" in reply) is not answers_nothing
+    assert ("content" in reply) is (model is not None)
     assert [parameter["name"] for parameter in in_path] == re.findall(r"{(\w+)}", operation.path)
     assert all(parameter["required"] and "pattern" in parameter["schema"] for parameter in in_path)
 
@@ -170,7 +171,7 @@ def test_a_description_is_for_callers_not_for_readers_of_the_code(operation: Ope
 
 
 def test_what_is_not_rendered_is_told() -> None:
-    assert "is rendered in automations alone" in openapi()["paths"]["/runs"]["post"]["description"]
+    assert "is rendered only in automations" in openapi()["paths"]["/runs"]["post"]["description"]
 
 
 def test_a_create_may_be_replayed_come_later_or_be_in_progress() -> None:
@@ -252,7 +253,7 @@ def test_the_etag_that_a_condition_names_is_documented() -> None:
 def test_what_is_answered_of_an_automation_says_what_its_action_is() -> None:
     schemas = openapi()["components"]["schemas"]
 
-    for name in ("Automation", "Written", "Listed"):
+    for name in ("Automation", "StoredAutomation", "ListedAutomation"):
         assert schemas[name]["properties"]["action"] == {"$ref": "#/components/schemas/Action"}
 
 
@@ -266,6 +267,124 @@ def test_the_api_serves_the_document(api: HttpCaller) -> None:
 
     assert answer.headers["content-type"] == "application/json"
     assert answer.json == openapi()
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
+def test_the_committed_reference_is_that_of_the_code(path: Path) -> None:
+    assert path.read_text() == FILES[path](), "run `make openapi`"
+
+
+def test_the_license_and_a_contact_are_named() -> None:
+    info = openapi()["info"]
+
+    assert (info["license"]["identifier"], bool(info["contact"]["name"])) == ("MIT", True)
+
+
+def test_tags_are_described_with_automations_first_and_kodey_last() -> None:
+    tags = openapi()["tags"]
+
+    assert (tags[0]["name"], tags[-1]["name"]) == ("automations", "kodey")
+    assert all(tag["description"] for tag in tags)
+    used = {
+        tag for methods in openapi()["paths"].values() for operation in methods.values() for tag in operation["tags"]
+    }
+    assert used == {tag["name"] for tag in tags}
+
+
+@EACH
+def test_an_operation_is_named_like_a_method_of_a_client(operation: Operation[Any, Any]) -> None:
+    assert re.fullmatch(
+        "(list|get|put|create|update|delete|preview|start|run|replay|resolve|send|set)_[a-z_]+",
+        described(operation)["operationId"],
+    )
+
+
+def texts(node: Any) -> Iterator[str]:
+    """Return each description and summary of the document."""
+    if isinstance(node, dict):
+        yield from (text for name, text in node.items() if name in ("description", "summary") and isinstance(text, str))
+        for child in node.values():
+            yield from texts(child)
+    if isinstance(node, list):
+        for child in node:
+            yield from texts(child)
+
+
+def test_no_text_speaks_of_python_or_its_libraries() -> None:
+    words = re.compile(r"(?<!-)\b(None|True|False|pydantic|validator|docstring|tuple|dict|str|int)\b|``|:\w+:`|Raises:|Args:")
+
+    assert [text for text in texts(openapi()) if words.search(text)] == []
+
+
+def bodies() -> Iterator[tuple[str, str, str, Json]]:
+    for path, methods in openapi()["paths"].items():
+        for method, operation in methods.items():
+            for name, example in (
+                operation.get("requestBody", {})
+                .get("content", {})
+                .get("application/json", {})
+                .get("examples", {})
+                .items()
+            ):
+                yield method.upper(), path, name, example["value"]
+
+
+def test_each_body_has_an_example() -> None:
+    documented = {(method, path) for method, path, _, _ in bodies()}
+
+    with_body = {
+        (method.upper(), path)
+        for path, methods in openapi()["paths"].items()
+        for method, operation in methods.items()
+        if "requestBody" in operation
+    }
+    assert documented == with_body
+
+
+EXAMPLES = [example for example in bodies() if example[1] != "/webhooks/whop"]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [(method, path, body) for method, path, _, body in EXAMPLES],
+    ids=[f"{method} {path} {name}" for method, path, name, _ in EXAMPLES],
+)
+def test_each_example_is_valid(method: str, path: str, body: Json) -> None:
+    app = make_application(ScriptedTransport(*[ok(ai_chat(id="aich_1"))] * 2))
+    # A call of Kodey's that isn't performed at once is answered with 202.
+    app.__dict__["dispatcher"] = replace(app.dispatcher, sleep=lambda _: None)
+    run_id = end(app, "unknown")
+    filled = path.format(name="example", chat_id="chat_1" if "kodey" in path else "aich_1", run_id=run_id)
+    # An example with a placeholder is valid for the API; whether the chat exists, the provider knows.
+    answer = HttpCaller(create_api(app).resolve)(method, filled, body)
+
+    assert answer.status < 300, answer.body
+
+
+def test_each_kind_of_problem_has_a_paragraph_to_which_its_type_leads(api: HttpCaller) -> None:
+    page = api("GET", "/docs/problems", token=None)
+    problem = api("GET", "/chats", token=None).json
+
+    assert tuple(problems()) == get_args(Kind.__value__)
+    assert re.findall('id="(.+?)"', page.body) == list(problems())
+    assert problem["type"] == "/docs/problems#unauthorized"
+    assert problem["title"] == "Unauthorized"
+    assert "url(" not in page.body
+    assert "src=" not in page.body
+
+
+def test_a_browser_finds_no_icon_and_asks_only_once_a_day(api: HttpCaller) -> None:
+    answer = api("GET", "/favicon.ico", token=None)
+
+    assert (answer.status, answer.headers["cache-control"]) == (204, "public, max-age=86400")
+
+
+def test_docs_keeps_the_token_follows_the_colors_of_the_system_and_fits_a_phone(api: HttpCaller) -> None:
+    page = api("GET", "/docs", token=None).body
+
+    assert "persistAuthorization: true" in page
+    assert 'matchMedia("(prefers-color-scheme: dark)")' in page
+    assert '<meta name="viewport" content="width=device-width, initial-scale=1">' in page
 
 
 def test_health_answers_ok(api: HttpCaller) -> None:

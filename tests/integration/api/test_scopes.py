@@ -83,7 +83,7 @@ def test_what_creates_or_changes_chats_needs_chats_write_as_well(
 def test_a_caller_with_none_of_the_scopes_is_told_all_that_it_lacks(world: World) -> None:
     refused = world.call("runs:read", "POST", "/runs", {"action": MUTE, "targets": ["aich_1"]})
 
-    assert "lacks the scope runs:write and chats:write" in refused.json["detail"]
+    assert "needs the scope runs:write and chats:write" in refused.json["detail"]
 
 
 def test_what_names_no_new_effect_needs_its_own_scope_alone(world: World) -> None:

@@ -86,7 +86,7 @@ def test_a_run_whose_reason_was_not_kept_is_told_all_the_same(api: World) -> Non
     answer = api("POST", CHATS, NEW, headers=KEY)
 
     assert answer.status == 502
-    assert "no reason was kept" in answer.json["detail"]
+    assert "the reason was not stored" in answer.json["detail"]
 
 
 @pytest.mark.parametrize(

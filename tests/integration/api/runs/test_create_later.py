@@ -62,4 +62,4 @@ def test_a_create_in_progress_is_409_and_names_its_run(api: HttpCaller, whop: Sc
 
     assert answer.status == 409
     assert answer.json["run_id"] == answer.headers["x-run-id"]
-    assert f"GET /runs/{answer.json['run_id']}" in answer.json["detail"]
+    assert f"from /runs/{answer.json['run_id']}" in answer.json["detail"]

@@ -53,7 +53,8 @@ def test_a_replay_of_what_is_open_or_succeeded_names_state_and_chat(
     answer = api("POST", f"/runs/{run.run_id}/replay")
 
     assert answer.status == 409
-    assert f"run {run.run_id} is {state}, its chat is aich_1: it cannot be replayed" in answer.json["detail"]
+    has = "has already" if state == "succeeded" else "is"
+    assert f"run {run.run_id} {has} {state} (chat aich_1) and can't be replayed" in answer.json["detail"]
     assert sqs.sent == []
 
 
@@ -68,10 +69,10 @@ def test_a_replay_of_a_run_whose_text_could_not_be_made_says_what_to_mend(
 
     assert (replay.status, resolve.status) == (409, 409)
     assert replay.json["detail"] == (
-        f"run {run.run_id} is failed: its text could not be made, and events are not kept: "
-        "mend the automation, its next event or slot uses it"
+        f"run {run.run_id} failed and can't be replayed, because its texts couldn't be rendered and its event is not "
+        "stored. Fix the automation; its next run uses the fix"
     )
-    assert resolve.json["detail"] == f"run {run.run_id} is failed: it cannot be resolved"
+    assert resolve.json["detail"] == f"run {run.run_id} failed and can't be resolved"
     assert sqs.sent == []
 
 
@@ -95,7 +96,7 @@ def test_only_an_unknown_outcome_is_resolved(api: HttpCaller, app: Application) 
     answer = api("POST", f"/runs/{run_id}/resolve", {"outcome": "failed"})
 
     assert answer.status == 409
-    assert f"run {run_id} is failed: it cannot be resolved" in answer.json["detail"]
+    assert f"run {run_id} failed and can't be resolved" in answer.json["detail"]
 
 
 @pytest.mark.parametrize(
