@@ -1,19 +1,22 @@
-"""Fetches from npm what judges the OpenAPI document and the schedules in the tests, into `.tools/npm`."""
+"""Fetches the tools that judge the OpenAPI document and the schedules in the tests, from npm and from PyPI."""
 
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
-from local.setup import ROOT, TOOLS, is_current, say, stamp
+from local.setup import ROOT, TOOLS, is_current, requirements, run, say, stamp, uv
 
 NPM = TOOLS / "npm"
+OPENAPI_CLIENT = TOOLS / "openapi-client"
+"""The environment that generates a client from the OpenAPI document."""
 FILES = [ROOT / "requirements" / "npm" / name for name in ("package.json", "package-lock.json")]
 """What is fetched, with its versions and hashes."""
 
 
 def main() -> int:
-    """Fetch it, unless it is there. Without npm, its tests are skipped. Returns the exit code."""
+    """Fetch what is missing. Without npm, the tests of its tools are skipped. Returns the exit code."""
+    make_client_environment(OPENAPI_CLIENT)
     npm = shutil.which("npm")
     if npm is None:
         say("judges: there is no npm here, so their tests will be skipped (on Debian: apt-get install npm)")
@@ -22,6 +25,17 @@ def main() -> int:
         return 0
     say("judges: fetching from npm")
     return fetch(npm, NPM)
+
+
+def make_client_environment(place: Path) -> None:
+    """Install the generator of clients, unless it is installed."""
+    files = requirements(OPENAPI_CLIENT.name)
+    if is_current(place, files):
+        return
+    python = place / "bin" / "python"
+    run(uv(), "venv", "-q", "--clear", "--python", sys.executable, place, why=f"make {place.name}")
+    run(uv(), "pip", "sync", "-q", "--python", python, "--require-hashes", files[0], why=f"install {files[0].name}")
+    stamp(place, files)
 
 
 def fetch(npm: str, folder: Path) -> int:

@@ -63,6 +63,11 @@ _HEADERS: dict[str, Json] = {
         "schema": {"type": "string"},
     },
 }
+_SCHEMAS: Json = {
+    "Health": {"type": "object", "properties": {"status": {"const": "ok"}}, "required": ["status"]},
+    "Throttled": {"type": "object", "properties": {"message": {"type": "string"}}},
+}
+"""Schemas of answers that have no model."""
 _ERROR_HEADERS = {
     401: {"WWW-Authenticate": "The scheme: `Bearer`"},
     503: {"Retry-After": "The seconds to wait before you retry the request"},
@@ -148,7 +153,7 @@ def document(operations: Sequence[Operation[Any, Any]]) -> Json:
         "paths": _paths(operations, references),
         "security": [{"bearer": []}],
         "components": {
-            "schemas": schemas,
+            "schemas": schemas | _SCHEMAS,
             "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer", "description": _BEARER}},
             "responses": _error_responses(references[Problem]),
         },
@@ -187,8 +192,8 @@ def _error_responses(schema: Json) -> Json:
     """Return the response for each error status, described by the kinds of problems that have it."""
     statuses = sorted({status for problem in problems().values() for status in problem["statuses"]} - {405})
     responses = {_name(status): _error_response(status, schema) for status in statuses}
-    message = {"type": "object", "properties": {"message": {"type": "string"}}}
-    throttled = _content("API Gateway throttles your calls. Retry later.", message, "application/json")
+    reference = {"$ref": _REF.format(model="Throttled")}
+    throttled = _content("API Gateway throttles your calls. Retry later.", reference, "application/json")
     return responses | {_name(429): throttled}
 
 
@@ -307,14 +312,14 @@ def _webhook(references: Mapping[type[BaseModel], Json]) -> Json:
 
 
 def _health() -> Json:
-    schema = {"type": "object", "properties": {"status": {"const": "ok"}}, "required": ["status"]}
+    reference = {"$ref": _REF.format(model="Health")}
     return {
         "operationId": "health",
         "summary": "Check the API",
         "description": "Return `ok` if the API works. It calls no other service.",
         "tags": ["health"],
         "security": [],
-        "responses": {"200": _content("OK", schema, "application/json"), **_errors(429)},
+        "responses": {"200": _content("OK", reference, "application/json"), **_errors(429)},
     }
 
 
