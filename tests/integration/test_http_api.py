@@ -108,6 +108,23 @@ def test_logs_hold_what_whop_refused(api: HttpCaller, whop: WhopInMemory, output
     assert log["upstream"] == {"provider": "whop", "status": 403, "code": "no_plan", "request_id": "req_refused"}
 
 
+def test_the_log_of_a_rejected_call_says_where_and_why_and_shows_no_value(api: HttpCaller, output: Output) -> None:
+    api("POST", "/chats", CREATE | {"titel": TITLE, "company_id": "confidential"})
+    api("GET", "/chats/nonsense/elsewhere")
+    api("GET", "/runs/" + "a" * 32)
+
+    bad_field, bad_path, unknown_run = output.logs
+    assert {log["message"] for log in output.logs} == {"call refused"}
+    assert {log["request_id"] for log in output.logs} == {REQUEST_ID}
+    assert (bad_field["method"], bad_field["path"], bad_field["status"]) == ("POST", "/chats", 422)
+    assert bad_field["field"] == "company_id, titel"
+    assert bad_field["reason"].endswith("titel: unknown field; did you mean `title`?")
+    assert "confidential" not in output.text
+    assert (bad_path["path"], bad_path["status"]) == ("unknown", 404)
+    assert (unknown_run["path"], unknown_run["status"]) == ("/runs/{run_id}", 404)
+    assert unknown_run["reason"] == f"run {'a' * 32} doesn't exist"
+
+
 def test_no_log_and_no_metric_holds_a_message_a_title_or_a_token(
     api: HttpCaller, whop: WhopInMemory, output: Output
 ) -> None:
@@ -204,6 +221,9 @@ def test_a_secret_that_may_not_be_read_is_named_with_what_to_do(
     assert answer.status == 500
     assert f"secret {WHOP_SECRET} may not be read" in answer.json["detail"]
     assert "secretsmanager:GetSecretValue" in answer.json["detail"]
+    log = output.logs[-1]
+    assert f"secret {WHOP_SECRET} may not be read" in log["reason"]
+    assert "exception" not in log
     assert output.counted("InternalErrors") == 1
 
 

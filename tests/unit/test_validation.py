@@ -1,13 +1,23 @@
-"""Bad input as one error: which fields it names, and what it does not show."""
+"""Bad input as one error: the fields that it names, its words, and what it does not show."""
 
 import json
+import re
+from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from pydantic import BaseModel, ConfigDict, Field
 
+from aichats.api.app import OPERATIONS
+from aichats.api.routes.mutes import SetPreference
+from aichats.api.routes.runs import ListRuns, StartRuns
+from aichats.automations.model import Automation
 from aichats.errors import InputError
+from aichats.runs.model import ScheduleEvent, ScheduleTick
 from aichats.validation import MAX_FIELD_CHARACTERS, MAX_PROBLEMS, parse, parse_json
+from aichats.whop.webhooks import WebhookEvent
 
 
 class Create(BaseModel):
@@ -102,3 +112,92 @@ def test_neither_many_nor_long_names_make_a_long_error() -> None:
     many = {f"field{number}": 1 for number in range(MAX_PROBLEMS * 3)}
     assert len(problems({"action": CREATE} | many)) == MAX_PROBLEMS
     assert problems({"action": CREATE, "x" * 10_000: 1})[0][0] == "x" * MAX_FIELD_CHARACTERS
+
+
+MODELS = [
+    operation_model
+    for operation in OPERATIONS
+    for operation_model in (operation.body, operation.query)
+    if operation_model is not None
+] + [WebhookEvent, ScheduleTick, ScheduleEvent]
+STATUSES = "must be 'pending', 'performing', 'succeeded', 'failed', 'unknown' or 'missed'"
+FOREIGN_WORDS = re.compile(
+    "Input should|Extra inputs|String should|Field required|valid (string|integer|boolean|datetime|dictionary|list)|"
+    "Invalid JSON|instance of|should have|Value error|Unable to|pattern|pydantic|Tuple|Datetimes|unexpected"
+)
+VALUES = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.sampled_from(["", "x", "schedule", "webhook", "whop.create_chat", "kodey.create_chat", "2026-11-20T09:00:00"])
+    | st.text(max_size=5),
+    lambda children: (
+        st.lists(children, max_size=3)
+        | st.dictionaries(st.sampled_from(["type", "events", "ids", "Targets", "message_text", "title"]), children)
+    ),
+    max_leaves=6,
+)
+
+
+def fields_of(model: type[BaseModel]) -> st.SearchStrategy[Any]:
+    """Return objects with the model's fields, whose values are mostly invalid, and with fields close to these."""
+    names = [*model.model_fields, *(f"{name}s" for name in model.model_fields), "x"]
+    return st.dictionaries(st.sampled_from(names), VALUES, max_size=len(names)) | VALUES
+
+
+def problems_of(model: type[BaseModel], value: Any) -> Sequence[tuple[str, str]]:
+    """Return the problems of a value; none if it is valid."""
+    is_query = model in {operation.query for operation in OPERATIONS}
+    try:
+        parse_json(model, json.dumps(value).encode(), strict=not is_query)
+    except InputError as error:
+        return error.problems
+    return ()
+
+
+@pytest.mark.parametrize("model", MODELS, ids=lambda model: model.__name__)
+@settings(max_examples=25, deadline=None, derandomize=True)
+@given(data=st.data())
+def test_no_message_has_a_word_of_the_validator(model: type[BaseModel], data: st.DataObject) -> None:
+    value = data.draw(fields_of(model))
+    problems = problems_of(model, value)
+
+    assert [problem for _, problem in problems if FOREIGN_WORDS.search(problem)] == []
+    assert all(field and problem and problem != "is invalid" for field, problem in problems)
+
+
+@pytest.mark.parametrize(
+    ("model", "value", "problems"),
+    [
+        (
+            SetPreference,
+            {"notification_preference": "x", "ids": []},
+            {"ids": "must have at least 1 item", "notification_preference": "must be 'all' or 'none'"},
+        ),
+        (
+            StartRuns,
+            {"action": {"type": "kodey.send_message", "contents": "x"}, "targets": ["a"]},
+            {"action.content": "is required", "action.contents": "unknown field; did you mean `content`?"},
+        ),
+        (
+            Automation,
+            {"trigger": {"type": "schedule", "expresion": "rate(1 hour)"}, "action": 5, "Targets": []},
+            {
+                "trigger.expresion": "unknown field; did you mean `expression`?",
+                "trigger.expression": "is required",
+                "action": "must be an object",
+                "targets": "is required",
+                "Targets": "unknown field; did you mean `targets`?",
+            },
+        ),
+        (ListRuns, {"limit": "0", "status": "done"}, {"limit": "must be at least 1", "status": STATUSES}),
+        (ListRuns, {"since": "1999-01-01T00:00:00Z"}, {"since": "must be at least 2000-01-01T00:00:00Z"}),
+        (ListRuns, {"automation": "a b"}, {"automation": "must be 1 to 64 characters of A-Z, a-z, 0-9, _, -"}),
+    ],
+)
+def test_a_message_says_what_is_valid(model: type[BaseModel], value: Any, problems: dict[str, str]) -> None:
+    with pytest.raises(InputError) as caught:
+        parse(model, value)
+
+    assert dict(caught.value.problems) == problems

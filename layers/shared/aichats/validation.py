@@ -168,10 +168,9 @@ def _message(detail: ErrorDetails) -> str:
             return "isn't valid JSON" + (f": see {position[1]}, {position[2]}" if position else "")
         case "not_this":
             return detail["msg"]
-    bounds = {name: value.isoformat() if isinstance(value, datetime) else value for name, value in context.items()}
     # In a query, an unescaped + is a space.
     spaced = kind in _TIMES and isinstance(detail["input"], str) and re.search(r"T\S+ \d\d", detail["input"])
-    message = re.sub(r"\b1 (\w+)s\b", r"1 \1", _MESSAGES.get(kind, "is invalid").format_map(bounds))
+    message = re.sub(r"\b1 (\w+)s\b", r"1 \1", _MESSAGES.get(kind, "is invalid").format_map(context))
     return message + ("; in a query write + as %2B, or use Z" if spaced else "")
 
 

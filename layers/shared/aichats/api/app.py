@@ -190,13 +190,13 @@ def _answer_error(api: APIGatewayHttpResolver) -> Callable[[Exception], Response
 
 
 def _log_fields(api: APIGatewayHttpResolver, problem: Problem) -> dict[str, Any]:
-    """Return the log fields of a failed call. ``path`` is the operation's path; an unknown path is ``None``."""
+    """Return the log fields of a failed call. ``path`` is the operation's path; another path may hold anything."""
     method, path = api.current_event.http_method, api.current_event.path
     operations = operations_at(OPERATIONS, path)
     known = operations.get(method) or next(iter(operations.values()), None)
     return {
         "method": method,
-        "path": known.path if known else path if path in PUBLIC else None,
+        "path": known.path if known else path if path in PUBLIC else "unknown",
         "status": problem.status,
         "request_id": problem.request_id,
         "run_id": problem.run_id,

@@ -184,7 +184,8 @@ def _schemas(operations: Sequence[Operation[Any, Any]]) -> tuple[dict[type[BaseM
     for schema in schemas.values():
         if "description" in schema:
             # Later paragraphs are for readers of the code.
-            schema["description"] = schema["description"].partition("\n\n")[0].replace("``", "`")
+            first = schema["description"].partition("\n\n")[0]
+            schema["description"] = first.replace("``None``", "`null`").replace("``", "`")
     return {model: references[model, "validation"] for model in models}, schemas
 
 

@@ -2,6 +2,7 @@
 
 import base64
 import json
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -10,8 +11,8 @@ from aichats.bootstrap import Application
 from aichats.runs.model import Run
 from tests.support.fakes import FakeSqs, ScriptedTransport
 from tests.support.lambda_calls import HttpCaller, make_application
-from tests.support.ledgers import make_run
-from tests.support.runs_api import end
+from tests.support.ledgers import LEASE, Clock, make_run
+from tests.support.runs_api import ERROR, end
 
 FOREIGN_IDS = ["", "x", "key:" + "a" * 64, "A" * 32, "a" * 33, "a" * 32 + "\n"]
 
@@ -23,7 +24,9 @@ def now_api(whop: ScriptedTransport, sqs: FakeSqs) -> tuple[HttpCaller, Applicat
     return HttpCaller(create_api(app).resolve), app
 
 
-def test_the_runs_of_the_last_day_are_listed_newest_first(now_api: tuple[HttpCaller, Application]) -> None:
+def test_the_runs_of_the_last_week_are_listed_newest_first_with_the_window(
+    now_api: tuple[HttpCaller, Application],
+) -> None:
     api, app = now_api
     first, second = end(app, "failed", make_run("1")), end(app, "succeeded", make_run("2"))
 
@@ -33,6 +36,65 @@ def test_the_runs_of_the_last_day_are_listed_newest_first(now_api: tuple[HttpCal
     assert {run["run_id"] for run in answer.json["data"]} == {first, second}
     assert answer.json["data"][0]["created_at"] >= answer.json["data"][1]["created_at"]
     assert answer.json["next_cursor"] is None
+    since, until = (datetime.fromisoformat(answer.json[name]) for name in ("since", "until"))
+    assert until - since == timedelta(days=7)
+    assert timedelta(0) <= datetime.now(UTC) - until < timedelta(minutes=1)
+
+
+WINDOW = "since=2026-11-20T15:00:00Z&until=2026-11-20T18:00:00Z"
+"""A window that begins three hours after the clock of these tests."""
+
+
+def ended_after(app: Application, clock: Clock, number: str, hours: float) -> str:
+    """Return the id of a run that is created now, and ends after so many hours. The clock stays there."""
+    row = app.ledger.claim(make_run(number), LEASE)
+    clock.forward(hours=hours)
+    app.ledger.finish(row, "failed", error=ERROR)
+    return row.run.run_id
+
+
+@pytest.mark.parametrize(("hours", "counts"), [(2.9, False), (3.0, True), (5.9, True), (6.1, False), (20.0, False)])
+def test_a_run_that_was_created_before_the_window_counts_if_it_ended_inside(
+    api: HttpCaller, app: Application, clock: Clock, hours: float, *, counts: bool
+) -> None:
+    run_id = ended_after(app, clock, "1", hours)
+
+    listed = api("GET", "/runs", query=WINDOW).json
+
+    assert [run["run_id"] for run in listed["data"]] == [run_id] * counts
+    assert (listed["since"], listed["until"]) == ("2026-11-20T15:00:00Z", "2026-11-20T18:00:00Z")
+
+
+def test_a_run_that_was_created_inside_the_window_counts_whenever_it_ends(
+    api: HttpCaller, app: Application, clock: Clock
+) -> None:
+    clock.forward(hours=4)
+    late = ended_after(app, clock, "1", 10)
+    still_open = app.ledger.claim(make_run("2"), LEASE).run.run_id
+
+    listed = api("GET", "/runs", query="since=2026-11-20T15:00:00Z&until=2026-11-21T15:00:00Z").json["data"]
+
+    assert [run["run_id"] for run in listed] == [still_open, late]
+
+
+def test_pages_lead_past_runs_outside_of_the_window_to_those_that_ended_inside(
+    api: HttpCaller, app: Application, clock: Clock
+) -> None:
+    rows = [app.ledger.claim(make_run(str(number)), LEASE) for number in range(30)]
+    for row in rows[:-1]:
+        app.ledger.finish(row, "failed", error=ERROR)
+    clock.forward(hours=4)
+    app.ledger.finish(rows[-1], "failed", error=ERROR)
+
+    found, query = [], f"{WINDOW}&limit=1"
+    for _ in range(10):
+        answer = api("GET", "/runs", query=query).json
+        found += [run["run_id"] for run in answer["data"]]
+        if answer["next_cursor"] is None:
+            break
+        query = f"limit=1&cursor={answer['next_cursor']}"
+
+    assert found == [rows[-1].run.run_id]
 
 
 def test_runs_are_filtered_by_status_and_automation(now_api: tuple[HttpCaller, Application]) -> None:
