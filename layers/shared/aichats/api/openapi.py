@@ -90,6 +90,7 @@ def swagger_ui(operations: Sequence[Operation[Any, Any]]) -> tuple[str, str]:
     style = assets.joinpath("swagger-ui.min.css").read_text("utf-8")
     page = str(generate_swagger_html(spec, script, style, "", None, persist_authorization=True))
     page = page.replace("<html>", '<html lang="en">', 1).replace("Swagger UI</title>", "aichats API</title>", 1)
+    page = page.replace('currentUrl.pathname + "?format=json"', '"/openapi.json"', 1)
     page = page.replace("</head>", f"{_page('docs_head.html')}</head>", 1)
     return page, _policy(page)
 
