@@ -194,7 +194,7 @@ def test_who_asks_for_it_is_told_which_it_is_and_what_to_do(api: HttpCaller, met
 
     assert answer.status == 500
     assert answer.json["detail"] == (
-        f"automation {BROKEN} cannot be read by this version of the code: action. Put it anew, or delete it"
+        f"automation {BROKEN} cannot be read by this version of the code: action. Replace it with PUT, or delete it"
     )
 
 

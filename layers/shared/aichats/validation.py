@@ -39,6 +39,7 @@ _MESSAGES = {
     "int_type": _NUMBER,
     "int_parsing": _NUMBER,
     "int_from_float": _NUMBER,
+    "int_parsing_size": _NUMBER,
     "greater_than_equal": "must be at least {ge}",
     "less_than_equal": "must be at most {le}",
     "less_than": "must be less than {lt}",
@@ -105,7 +106,7 @@ def parse_value[T](adapter: TypeAdapter[T], name: str, value: object) -> T:
     try:
         return adapter.validate_python(value)
     except ValidationError as error:
-        raise InputError([(name, _message(_details(error)[0]))]) from None
+        raise InputError([(name, message_of(_details(error)[0]))]) from None
 
 
 def read_time(text: str) -> datetime:
@@ -152,10 +153,10 @@ def _problem(model: type[BaseModel], detail: ErrorDetails) -> tuple[str, str]:
         known = _schema_at(model, location[:-1]).get("properties", {})
         nearest = get_close_matches(str(location[-1])[:MAX_FIELD_CHARACTERS], known, n=1)
         return _field(location), "unknown field" + (f"; did you mean `{nearest[0]}`?" if nearest else "")
-    return _field(location), _message(detail)
+    return _field(location), message_of(detail)
 
 
-def _message(detail: ErrorDetails) -> str:
+def message_of(detail: ErrorDetails) -> str:
     """Return the message for an error of pydantic."""
     kind, context = detail["type"], detail.get("ctx", {})
     match kind:

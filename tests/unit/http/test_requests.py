@@ -37,7 +37,8 @@ each_message = pytest.mark.parametrize(
 def test_a_request_refuses_a_field_that_it_does_not_know(model: type[BaseModel], unknown: str) -> None:
     with pytest.raises(InputError) as raised:
         parse(model, COMPLETE[model] | {unknown: "x"})
-    assert raised.value.problems == ((unknown, "Extra inputs are not permitted"),)
+    [(field, problem)] = raised.value.problems
+    assert (field, problem.partition(";")[0]) == (unknown, "unknown field")
 
 
 @each_request
@@ -72,7 +73,7 @@ def test_the_bound_of_the_message_may_be_set_where_it_is_checked(model: type[Bas
 @each_message
 @pytest.mark.parametrize("text", ["", " ", "\n\t\u3000"])
 def test_a_message_without_a_letter_is_refused(text: str, model: type[BaseModel], field: str) -> None:
-    with pytest.raises(InputError, match=rf"{field}: (must not be empty|String should have at least 1 character)"):
+    with pytest.raises(InputError, match=rf"{field}: (must not be empty|must have at least 1 character)"):
         parse(model, {field: text})
 
 

@@ -51,7 +51,7 @@ def test_a_create_refuses_what_is_out_of_bounds_and_names_the_field(field: str, 
 @pytest.mark.parametrize("field", ["message_text", "title", "suggestion_type"])
 def test_half_a_surrogate_pair_is_refused(field: str) -> None:
     """Such a text comes out of valid JSON, and cannot be sent."""
-    with pytest.raises(InputError, match=f"{field}: Input should be a valid string"):
+    with pytest.raises(InputError, match=f"{field}: must be valid Unicode"):
         create(**({"message_source": "suggestion"} | {field: json.loads('"\\ud83d"')}))
 
 
