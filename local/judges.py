@@ -11,7 +11,7 @@ NPM = TOOLS / "npm"
 OPENAPI_CLIENT = TOOLS / "openapi-client"
 """The environment that generates a client from the OpenAPI document."""
 FILES = [ROOT / "requirements" / "npm" / name for name in ("package.json", "package-lock.json")]
-"""What is fetched, with its versions and hashes."""
+"""The files with the versions and hashes of the npm packages."""
 
 
 def main() -> int:

@@ -1,4 +1,4 @@
-"""schemathesis judges the API: whatever it makes of the OpenAPI document, no call fails or is answered otherwise."""
+"""schemathesis derives calls from the OpenAPI document: none fails, and each answer has the documented form."""
 
 import subprocess
 import sys

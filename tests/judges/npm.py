@@ -1,4 +1,4 @@
-"""Judges that come from npm: `make judges` fetches them into `.tools/npm`."""
+"""Programs from npm, which `make judges` installs into `.tools/npm`."""
 
 from pathlib import Path
 
@@ -8,13 +8,13 @@ from local.judges import NPM
 
 
 def command(name: str) -> Path:
-    """A program of theirs. The test is skipped if it is not there."""
+    """Return the path of a program from npm. If it is not installed, skip the test."""
     path = NPM / "node_modules" / ".bin" / name
     require(path)
     return path
 
 
 def require(path: Path) -> None:
-    """Skip the test unless the path is there."""
+    """Skip the test if the path doesn't exist."""
     if not path.exists():
-        pytest.skip("the judges from npm are not installed: run `make judges`, which needs npm")
+        pytest.skip("the judges are not installed; run `make judges`, which needs npm")

@@ -1,4 +1,4 @@
-"""Random cron expressions, against a search that looks at every minute, around the clock changes of four zones."""
+"""Random cron expressions compared with a search of every minute, around the clock changes of four zones."""
 
 from datetime import UTC, datetime, timedelta
 from itertools import islice
@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from aichats.schedules.fire_times import fire_times
 from tests.support.naive_schedule import naive_fire_times
 
-# Zone and moment: both clock changes of a year; Kolkata has none.
+# Zone and time of both clock changes of a year. Kolkata has none.
 CLOCK_CHANGES = [
     ("America/New_York", datetime(2026, 3, 8, 7, tzinfo=UTC)),
     ("America/New_York", datetime(2026, 11, 1, 6, tzinfo=UTC)),
@@ -80,9 +80,9 @@ def every_day_crons() -> st.SearchStrategy[str]:
 def test_around_a_clock_change_exactly_the_minutes_of_the_plain_search_fire(
     change: tuple[str, datetime], expression: str, minutes_before: int
 ) -> None:
-    timezone, moment = change
-    begin = moment - timedelta(minutes=minutes_before)
-    end = moment + timedelta(hours=27)
+    timezone, time = change
+    begin = time - timedelta(minutes=minutes_before)
+    end = time + timedelta(hours=27)
     found = fire_times(expression, timezone, start=begin, end=end, after=begin - ONE_MINUTE)
     assert list(found) == naive_fire_times(expression, timezone, begin, end)
 
@@ -101,11 +101,11 @@ def test_over_two_years_exactly_the_days_of_the_plain_search_fire(expression: st
 def test_starting_anywhere_gives_what_is_left_of_the_same_times(
     change: tuple[str, datetime], expression: str, minutes_before: int, seconds_later: int
 ) -> None:
-    timezone, moment = change
-    begin = moment - timedelta(minutes=minutes_before)
-    later = moment + timedelta(seconds=seconds_later - 1800)
+    timezone, time = change
+    begin = time - timedelta(minutes=minutes_before)
+    later = time + timedelta(seconds=seconds_later - 1800)
     times = list(islice(fire_times(expression, timezone, after=begin), 100))
-    rest = [time for time in times if time > later]
+    rest = [fire_time for fire_time in times if fire_time > later]
     assert list(islice(fire_times(expression, timezone, after=max(begin, later)), len(rest))) == rest
 
 

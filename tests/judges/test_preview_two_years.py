@@ -26,11 +26,11 @@ ZONES = ["America/New_York", "Europe/London", "Australia/Lord_Howe", "Asia/Kathm
 SEED = 2026
 
 type Day = Mapping[int, datetime]
-"""The moments (UTC) at which a wall clock shows each minute of a day, in minutes since the day began, in order."""
+"""The time (UTC) at which a wall clock shows each minute of a day, by minutes since the day began, in order."""
 
 
 def every_minute(zone: ZoneInfo) -> Mapping[date, Day]:
-    """Each minute of the two years, by the day on the zone's wall clock. What it shows a second time is left out."""
+    """Return each minute of the two years, by the day on the zone's wall clock. Repeated wall times are left out."""
     days: dict[date, dict[int, datetime]] = {}
     quarter = BEGIN
     while quarter < END:
@@ -45,7 +45,7 @@ def every_minute(zone: ZoneInfo) -> Mapping[date, Day]:
 
 @cache
 def of_a_day(expression: str) -> Sequence[int]:
-    """The minutes of a day at which the expression fires, on the days that fit."""
+    """Return the minutes of a matching day at which the expression fires."""
     minutes, hours, _ = expression.removeprefix("cron(").removesuffix(")").split(maxsplit=2)
     of_an_hour = [n for n in range(60) if fires(f"cron({minutes} * * * ? *)", BEGIN + n * ONE_MINUTE)]
     fitting = [n for n in range(24) if fires(f"cron(* {hours} * * ? *)", BEGIN + n * ONE_HOUR)]
@@ -54,14 +54,14 @@ def of_a_day(expression: str) -> Sequence[int]:
 
 @cache
 def of_all_days(expression: str) -> Sequence[date]:
-    """The days on which the expression fires, in whichever zone."""
+    """Return the days on which the expression fires, in any zone."""
     rest = expression.removeprefix("cron(").removesuffix(")").split(maxsplit=2)[2]
     days = [BEGIN + number * ONE_DAY for number in range(-1, (END - BEGIN).days + 1)]
     return [day.date() for day in days if fires(f"cron(* * {rest})", day)]
 
 
 def naive_search(expression: str, days: Mapping[date, Day]) -> list[datetime]:
-    """When the expression fires."""
+    """Return the times at which the expression fires."""
     shown = [days[day] for day in of_all_days(expression) if day in days]
     return [day[minute] for day in shown for minute in of_a_day(expression) if minute in day]
 

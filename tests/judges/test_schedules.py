@@ -1,4 +1,4 @@
-"""Cron libraries of others judge when a schedule fires. Each has faults of its own, so a majority decides."""
+"""The times of a schedule compared with other cron libraries. Each library has errors, so the majority decides."""
 
 import json
 import shutil
@@ -22,22 +22,22 @@ SEED, EXPRESSIONS, COUNT = 25, 300, 4
 AFTER = datetime(2026, 1, 31, 12, 30, tzinfo=UTC)
 
 type Times = list[float] | None
-"""When an expression fires next, or None if a judge cannot say."""
+"""The next times of an expression, or ``None`` if a library fails."""
 
 
 def plain(expression: str) -> str:
-    """The expression as the judges take it."""
+    """Return the expression in the form that the libraries read."""
     return expression.removeprefix("cron(").removesuffix(")").upper()
 
 
 def ours(expression: str) -> Times:
-    return [moment.timestamp() for moment in islice(fire_times(expression, after=AFTER), COUNT)]
+    return [time.timestamp() for time in islice(fire_times(expression, after=AFTER), COUNT)]
 
 
 def asked(ask: Callable[[str], Sequence[datetime | None]], expression: str) -> Times:
-    """What a judge says. One that raises, whatever that is, or that gives up the search cannot say."""
+    """Return the times of a library, or ``None`` if it raises an error or stops its search."""
     with suppress(Exception):
-        return [moment.timestamp() for moment in ask(plain(expression)) if moment is not None] or None
+        return [time.timestamp() for time in ask(plain(expression)) if time is not None] or None
     return None
 
 

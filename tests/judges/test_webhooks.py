@@ -1,4 +1,4 @@
-"""The reference library of Standard Webhooks has the last word on which deliveries are genuine."""
+"""The reference library of Standard Webhooks decides which deliveries are genuine."""
 
 import random
 from collections.abc import Callable
@@ -14,7 +14,7 @@ SECRET, OTHER = "ws_" + "0123456789abcdef" * 4, "ws_" + "f" * 64
 
 
 def delivery(lot: random.Random) -> Delivery:
-    """A random one: genuine, or spoilt in one or several ways. No age is near the limit of five minutes."""
+    """Return a random delivery, genuine or changed in some ways. No age is near the limit of five minutes."""
     body = "".join(
         chr(lot.choice([lot.randint(32, 126), lot.randint(0xA0, 0x2FFF)])) for _ in range(lot.randint(0, 60))
     )
@@ -39,7 +39,7 @@ def another_id(_: random.Random, made: Delivery) -> Delivery:
 
 
 def more_signatures(lot: random.Random, made: Delivery) -> Delivery:
-    """Of other secrets and of other versions, before and behind."""
+    """Return the delivery with signatures of other secrets and versions, before and after its own."""
     others = [signed(made.body, OTHER).headers["webhook-signature"], "v1a,c2lnbmF0dXJl", "v2,AAAA"]
     signatures = [made.headers.get("webhook-signature", "v1,AAAA"), *lot.sample(others, lot.randint(1, 3))]
     lot.shuffle(signatures)
@@ -60,7 +60,7 @@ def a_spoilt_signature(lot: random.Random, made: Delivery) -> Delivery:
 
 
 def names_in_capitals(_: random.Random, made: Delivery) -> Delivery:
-    """HTTP does not care; API Gateway hands over small letters, so ours are made small."""
+    """Return the delivery with header names in capitals. API Gateway sends lower case, so the test converts them."""
     return Delivery(made.body, {name.title(): value for name, value in made.headers.items()})
 
 

@@ -1,4 +1,4 @@
-"""The API with Kodey in memory, and a worker that acts while a call of the API sleeps."""
+"""The API with Kodey in memory, and a worker that runs while a call of the API sleeps."""
 
 import contextvars
 from collections.abc import Callable
@@ -25,7 +25,7 @@ POSTS = pytest.mark.parametrize(("path", "body"), [(CHATS, NEW), (MESSAGES, SENT
 
 
 class World:
-    """The API, with Kodey in memory and a worker that performs what is queued while the API sleeps."""
+    """The API with Kodey in memory and a worker that performs the queued runs while the API sleeps."""
 
     def __init__(self, secrets: FakeSecretsManager | None = None) -> None:
         self.clock, self.timer, self.sqs = Clock(), FakeClock(), FakeSqs()
@@ -34,7 +34,7 @@ class World:
         self.app: Application = make_application(self.kodey, secrets, clock=self.clock, sqs=self.sqs)
         self.slept: list[float] = []
         self.meanwhile: Callable[[], object] = self.work
-        # Sleeping lets somebody else act.
+        # The worker runs while the API sleeps.
         self.app.__dict__["dispatcher"] = replace(self.app.dispatcher, sleep=self._sleep)
         self._caller = HttpCaller(create_api(self.app).resolve)
 
@@ -45,21 +45,21 @@ class World:
                 return self._caller(method, path, body, **options)
 
     def work(self) -> None:
-        """The function for slow runs takes what is due."""
+        """Perform the runs that are due, as the function for slow runs does."""
         for sent in [sent for sent in self.sqs.sent if sent.delay == 0]:
             self.sqs.sent.remove(sent)
-            # Another function, to which the deadline of this one means nothing.
+            # It is another function, so this call's deadline doesn't apply.
             contextvars.Context().run(self.app.dispatcher.perform, sent.run_id, LEASE)
 
     def settled(self) -> None:
-        """The settle time is over, and what waits is performed."""
+        """Let the settle time pass, and perform the waiting runs."""
         for _ in range(3):
             self.clock.forward(minutes=11)
             self.sqs.sent = [replace(sent, delay=0) for sent in self.sqs.sent]
             self.work()
 
     def until_time_is_up(self) -> None:
-        """The worker acts at once, and what is left then takes longer than the call may."""
+        """Perform the due runs once, and then nothing until the call's time limit."""
         self.work()
         self.meanwhile = lambda: None
 

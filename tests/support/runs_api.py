@@ -1,4 +1,4 @@
-"""What the tests of ``/runs`` start, and runs that came to their end before."""
+"""Actions and ended runs for the tests of ``/runs``."""
 
 from aichats.bootstrap import Application
 from aichats.runs.ledger.rows import EndStatus
@@ -13,7 +13,7 @@ GONE = "a" * 32
 
 
 def end(app: Application, status: EndStatus, run: Run | None = None) -> str:
-    """A run that came to this end. Gives its id."""
+    """Store a run with this outcome, and return its id."""
     run = run or make_run()
     row = app.ledger.claim(run, LEASE)
     if status == "succeeded":
@@ -24,5 +24,5 @@ def end(app: Application, status: EndStatus, run: Run | None = None) -> str:
 
 
 def items(app: Application) -> list[Json]:
-    """All that the ledger's table holds."""
+    """Return all items of the ledger's table."""
     return [dict(item) for item in dynamodb().scan(TableName=app.ledger.table)["Items"]]

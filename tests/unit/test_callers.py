@@ -1,4 +1,4 @@
-"""Whose token it is, and what a secret with callers must look like."""
+"""Callers by their tokens, and the form of the secret with callers."""
 
 import hashlib
 import hmac

@@ -1,4 +1,4 @@
-"""The API, as most of its tests begin with it: Whop answers what a test says, and every token is known."""
+"""Fixtures of the API: Whop gives the answers of a script, and every token is known."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""``/automations``: written, read, changed, deleted, and kept together with their schedules."""
+"""``/automations``: create, get, change and delete automations together with their schedules."""
 
 import json
 from datetime import UTC, datetime

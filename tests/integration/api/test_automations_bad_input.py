@@ -1,4 +1,4 @@
-"""Bad input to ``/automations``: 422 that names the field and says what is right, and nothing is done."""
+"""Invalid input to ``/automations``: 422 names the field and what is valid, and nothing is done."""
 
 import json
 from collections.abc import Callable
@@ -27,7 +27,7 @@ def app(scheduler: FakeScheduler) -> Application:
 
 @pytest.fixture
 def refused(app: Application, scheduler: FakeScheduler) -> Callable[..., Answer]:
-    """What a PUT is refused with; neither a row nor a schedule is there afterwards."""
+    """A function that returns the error of a PUT. Afterwards there is neither a row nor a schedule."""
     api = HttpCaller(create_api(app).resolve)
 
     def put(definition: object, name: str = "weekly", **options: Any) -> Answer:

@@ -1,4 +1,4 @@
-"""``If-Match`` and ``If-None-Match`` on ``/automations/{name}``: who changes what they do not know is refused."""
+"""``If-Match`` and ``If-None-Match`` on ``/automations/{name}``: a change of an unknown version is rejected."""
 
 import pytest
 

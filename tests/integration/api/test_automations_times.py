@@ -1,4 +1,4 @@
-"""``/automations/preview`` and ``/automations/{name}/preview``: when a schedule fires next."""
+"""``/automations/preview`` and ``/automations/{name}/preview``: the next times of a schedule."""
 
 from datetime import datetime
 from itertools import pairwise

@@ -1,4 +1,4 @@
-"""AWS fails while a call starts runs: once a run is stored its caller is told of it, and never with a 500."""
+"""AWS fails while a call starts runs. If a run is stored, the answer names it and is never a 500."""
 
 import re
 from collections.abc import Callable
@@ -29,7 +29,7 @@ MOST_CALLS = 12
 
 
 class FailingDynamoDB:
-    """DynamoDB of which some calls fail, by their numbers, before or after they took effect."""
+    """DynamoDB that fails some calls, by their numbers, before or after it performs them."""
 
     def __init__(self) -> None:
         self.calls = 0
@@ -68,7 +68,7 @@ class World:
         return self._call(method, path, body, **options)
 
     def runs(self) -> set[str]:
-        """The ids of the runs that are stored."""
+        """Return the ids of the stored runs."""
         return {item["run_id"]["S"] for item in items(self.app) if re.fullmatch("[a-z2-7]{32}", item["run_id"]["S"])}
 
 
@@ -78,13 +78,13 @@ def world() -> World:
 
 
 def named(answer: Answer) -> set[str]:
-    """The runs that an answer names."""
+    """Return the runs that an answer names."""
     one = {answer.headers["x-run-id"]} if "x-run-id" in answer.headers else set()
     return one | set(answer.json.get("run_ids", ()))
 
 
 def check(world: World, path: str, body: Json | None, answer: Answer, before: set[str]) -> None:
-    """What is stored is named; or the call is to be repeated with a key that meets what is stored."""
+    """Check that an answer names the stored runs, or a key with which a retry finds them."""
     stored = world.runs() - before
     if answer.status < 300:
         assert stored == named(answer)

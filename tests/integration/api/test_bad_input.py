@@ -1,4 +1,4 @@
-"""Bad input: 422 that names the field, and Whop hears nothing of it."""
+"""Invalid input: 422 names the field, and Whop gets no request."""
 
 import json
 from collections.abc import Mapping
@@ -300,7 +300,7 @@ def test_a_wrong_field_with_a_long_name_gets_a_short_answer(api: HttpCaller) -> 
 def test_a_message_that_no_item_of_a_table_can_hold_is_422_and_not_trouble_with_aws(
     whop: ScriptedTransport, path: str
 ) -> None:
-    """JSON writes a control character as six bytes. Such a call was told to repeat itself, which never helped."""
+    """JSON writes a control character as six bytes. Earlier, the answer was to retry, which never helped."""
     action = {"message_text": "a" + "\x01" * 100_000}
     body = action if path == "/chats" else {"action": {"type": "whop.create_chat"} | action, "targets": [None]}
 

@@ -1,4 +1,4 @@
-"""What keeps browsers safe: headers on every answer, and a policy for the page that shows the document."""
+"""Headers that keep browsers safe, on every answer, and the policy of the page that shows the document."""
 
 import base64
 import hashlib
@@ -28,7 +28,7 @@ def api() -> HttpCaller:
 
 
 class _Inline(HTMLParser):
-    """The scripts and styles that stand in a page, and what else a policy would have to allow."""
+    """The inline scripts and styles of a page, and its other attributes that a policy must allow."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""What each route of ``/chats`` sends to Whop and answers when all goes well."""
+"""``/chats``: the requests to Whop, and the answers if Whop succeeds."""
 
 import httpx
 import pytest
@@ -16,7 +16,7 @@ FACTS = {"message_text": "How was the week?", "company_id": "biz_A"}
 
 
 def creating(**chat: object) -> ScriptedTransport:
-    """Whop, which is asked to create a chat and then to give it its title."""
+    """Return a Whop that creates a chat and then sets its title."""
     return ScriptedTransport(*(ok(ai_chat(id="aich_1", **chat)) for _ in range(2)))
 
 

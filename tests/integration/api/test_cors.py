@@ -1,4 +1,4 @@
-"""CORS: off by default; with allowed origins, for these alone, also on refusals."""
+"""CORS: off by default. Allowed origins can read answers and errors; others cannot."""
 
 import pytest
 

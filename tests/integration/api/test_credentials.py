@@ -1,4 +1,4 @@
-"""What HTTP callers are told when a secret can't be read just now, or a credential was replaced a short time ago."""
+"""Answers of the API if a secret can't be read right now, or if a credential was replaced recently."""
 
 import time
 from datetime import UTC, datetime, timedelta
@@ -19,7 +19,7 @@ def _one_attempt(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def changed(ago: timedelta, previous: dict[str, str]) -> FakeSecretsManager:
-    """Whop's secret was changed some time ago."""
+    """Return secrets in which Whop's secret changed some time ago."""
     manager = FakeSecretsManager(SECRETS)
     manager.changed_at[WHOP_SECRET] = datetime.now(UTC) - ago
     manager.previous[WHOP_SECRET] = previous

@@ -1,4 +1,4 @@
-"""An idempotency key belongs to the caller that used it, and to no other one of its name."""
+"""An idempotency key belongs to the caller that used it, not to a later caller of the same name."""
 
 import pytest
 
@@ -14,7 +14,7 @@ ALL = ("chats:write", "runs:read", "runs:write", "automations:write")
 
 
 class World:
-    """The API, with callers that are called by their tokens."""
+    """The API with callers whose names are their tokens."""
 
     def __init__(self) -> None:
         callers = {name: stored_caller(name, *ALL) | more for name, more in NAMES.items()}

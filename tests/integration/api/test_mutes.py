@@ -1,4 +1,4 @@
-"""``POST /chats/notification-preference``: many chats muted at once, and for a while."""
+"""``POST /chats/notification-preference``: mutes many chats at once, optionally until a given time."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any

@@ -46,7 +46,7 @@ def test_the_document_describes_each_route_the_webhook_and_health() -> None:
     paths = {(method.upper(), path) for path, methods in openapi()["paths"].items() for method in methods}
 
     others = {("POST", "/webhooks/whop"), ("GET", "/health")}
-    # An automation may have this name, and a fixed path hides the one with parameters.
+    # An automation can have this name, and a fixed path hides the path with a parameter.
     others |= {(method, "/automations/preview") for method in ("GET", "PUT", "DELETE")}
     assert paths == {(operation.method, operation.path) for operation in DOCUMENTED} | others
 
@@ -258,7 +258,7 @@ def test_what_is_answered_of_an_automation_says_what_its_action_is() -> None:
 
 
 def test_no_two_models_have_one_name() -> None:
-    # Where two have, pydantic puts their modules before it.
+    # If two models have one name, pydantic adds their modules to it.
     assert [name for name in openapi()["components"]["schemas"] if "__" in name] == []
 
 
@@ -351,11 +351,11 @@ EXAMPLES = [example for example in bodies() if example[1] != "/webhooks/whop"]
 )
 def test_each_example_is_valid(method: str, path: str, body: Json) -> None:
     app = make_application(ScriptedTransport(*[ok(ai_chat(id="aich_1"))] * 2))
-    # A call of Kodey's that isn't performed at once is answered with 202.
+    # Kodey's runs are not performed here, so their answer is 202.
     app.__dict__["dispatcher"] = replace(app.dispatcher, sleep=lambda _: None)
     run_id = end(app, "unknown")
     filled = path.format(name="example", chat_id="chat_1" if "kodey" in path else "aich_1", run_id=run_id)
-    # An example with a placeholder is valid for the API; whether the chat exists, the provider knows.
+    # The ids in the examples are valid, although no such chat exists.
     answer = HttpCaller(create_api(app).resolve)(method, filled, body)
 
     assert answer.status < 300, answer.body
@@ -392,7 +392,7 @@ def test_health_answers_ok(api: HttpCaller) -> None:
 
 
 class _Page(HTMLParser):
-    """What a browser would fetch for a page, its style, and its last script."""
+    """The addresses that a browser would fetch for a page, its style, and its last script."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -418,7 +418,7 @@ def test_docs_is_one_page_that_holds_the_document_and_fetches_nothing(api: HttpC
     assert page.fetched == []
     assert ".swagger-ui" in page.style
     assert re.findall(r"@import|url\((?![\"']?data:)", page.style) == []
-    # Swagger UI brings a badge that asks a validator elsewhere; nothing in this layout shows it.
+    # Swagger UI has a badge that calls a validator on another host. This layout doesn't show it.
     assert not re.search(r"getComponent\([\"']onlineValidatorBadge", answer.body, re.IGNORECASE)
     assert "url:" not in page.script
     shown = json.JSONDecoder().raw_decode(page.script.partition("spec: ")[2])[0]

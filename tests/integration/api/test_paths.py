@@ -1,4 +1,4 @@
-"""Which paths there are: 404, 405, and ids that try to be paths. API Gateway hands paths over decoded."""
+"""Paths: 404, 405, and ids that look like paths. API Gateway decodes the paths."""
 
 import re
 
@@ -57,7 +57,7 @@ FIXED_THAT_FIT_AN_ID = ["/chats/notification-preference", "/automations/preview"
 
 
 def filled(path: str) -> str:
-    """A path of the document with ids in place of its parameters."""
+    """Return a path of the document with ids instead of its parameters."""
     ids = FILLED | ({"chat_id": "chat_1"} if path.startswith("/kodey") else {})
     return re.sub(r"{(\w+)}", lambda found: ids[found[1]], path)
 
@@ -68,7 +68,7 @@ def test_each_method_on_each_path_is_the_operation_that_the_document_names_or_40
     api = call_api(ScriptedTransport(), FakeSecretsManager(callers))
     named = {method.upper(): operation for method, operation in openapi()["paths"][path].items()}
     allowed = sorted(named | ({"PATCH": None} if path == "/kodey/chats/{chat_id}" else {}))
-    # A function of its own takes what is posted to the webhook.
+    # Another function gets each POST to the webhook.
     for method in set(METHODS) - ({"POST"} if path == "/webhooks/whop" else set()):
         answer = api(method, filled(path), token="Bearer powerless")
 

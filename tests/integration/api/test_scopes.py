@@ -1,4 +1,4 @@
-"""What a token may do: an action needs the scope of its effect, and what a chat says needs ``chats:read``."""
+"""Scopes: an action needs the scope of its effect, and the text of a chat needs ``chats:read``."""
 
 import re
 
@@ -38,11 +38,11 @@ TOKENS = [
     *("runs:read", "runs:write", "automations:write"),
     *("runs:read chats:read", "runs:write chats:write", "automations:write chats:write"),
 ]
-"""Each token of these tests is called by its scopes."""
+"""The scopes of each token, which are also its name."""
 
 
 class World:
-    """The API, called with tokens that have just some scopes."""
+    """The API with tokens that have only some scopes."""
 
     def __init__(self) -> None:
         callers = {
@@ -53,7 +53,7 @@ class World:
         self._call = HttpCaller(create_api(self.app).resolve)
 
     def call(self, scopes: str, method: str, path: str, body: object = None, **options: object) -> Answer:
-        """The answer to a caller with these scopes, separated by spaces."""
+        """Return the answer to a caller with these scopes, separated by spaces."""
         return self._call(method, path, body, token=f"Bearer {_token(scopes)}", **options)
 
 

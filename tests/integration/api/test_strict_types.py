@@ -1,4 +1,4 @@
-"""JSON types are taken as they are, and a query's numbers and truth values as JSON writes them."""
+"""JSON types are never converted. A query has numbers and truth values in the form of JSON."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Who is let in: tokens before anything else, then scopes."""
+"""Tokens are checked before anything else, then scopes."""
 
 import re
 

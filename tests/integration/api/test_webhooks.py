@@ -1,4 +1,4 @@
-"""How deliveries of Whop's are answered."""
+"""Answers to Whop's deliveries."""
 
 import json
 from datetime import UTC, datetime
@@ -23,7 +23,7 @@ LOUD = "what nobody verified"
 
 
 class Time:
-    """The clock of the store of secrets."""
+    """The clock of the secret store."""
 
     def __init__(self) -> None:
         self.now = 1000.0
@@ -51,7 +51,7 @@ def secrets(stack: Stack) -> FakeSecretsManager:
 
 
 def answer(stack: Stack, event: Json) -> Answer:
-    """The answer, once it was found to be complete. A refusal must be a problem."""
+    """Return the answer, after checking that it is complete. An error must be a problem."""
     reply = receive(stack.app, event, REQUEST_ID)
     headers = {name.lower(): value for name, value in reply["headers"].items()}
     found = Answer(reply["statusCode"], headers, reply["body"])
@@ -242,7 +242,7 @@ def test_without_a_secret_nothing_is_taken_and_nobody_is_told_which(
 
 
 def counted(stack: Stack, event: Json) -> Json:
-    """What answering a delivery counted of deliveries: the values of each metric."""
+    """Return the values of each metric of deliveries that answering a delivery counted."""
     metrics.clear_metrics()
     answer(stack, event)
     return {name: metric["Value"] for name, metric in metrics.metric_set.items() if name.startswith("Deliver")}
@@ -386,7 +386,7 @@ def test_nothing_of_a_refused_body_is_logged_or_answered(
 
 
 def break_aws(stack: Stack, monkeypatch: pytest.MonkeyPatch, error: Exception = ERRORS[0]) -> None:
-    """Let neither the ledger nor the queue take anything."""
+    """Make every write to the ledger and to the queue fail."""
     monkeypatch.setattr(Ledger, "add", _raising(error))
     stack.sqs.down = error
 

@@ -1,4 +1,4 @@
-"""What callers are told when Whop refuses, is slow or is not there."""
+"""Answers of the API if Whop rejects a request, is slow or is down."""
 
 import httpx
 import pytest
@@ -33,7 +33,7 @@ REPEATABLE = pytest.mark.parametrize("route", [route for route in ROUTES if rout
 
 @pytest.fixture(autouse=True)
 def _one_attempt(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is repeated, and after which wait, is a matter of the client."""
+    """Allow one attempt, because the tests of the client cover retries."""
     monkeypatch.setattr(retry, "MAX_ATTEMPTS", 1)
 
 
@@ -132,7 +132,7 @@ def test_too_slow_is_504(route: str, failure: Step) -> None:
 
 
 def is_told_where_to_look(answer: Answer) -> bool:
-    """Whether a caller is told that the chat comes later, and where to look."""
+    """Return whether an answer says that the chat comes later, and names its run."""
     run_id = answer.headers["x-run-id"]
     assert (answer.json["run_id"], answer.headers["location"]) == (run_id, f"/runs/{run_id}")
     return answer.status == 202 and answer.json["status"] == "pending"
@@ -254,7 +254,7 @@ def test_whops_secret_that_cannot_be_used_is_named(route: str, value: SecretValu
 
     answer = call_api(whop, FakeSecretsManager({**SECRETS, WHOP_SECRET: value}))(method, path, body)
 
-    # A create has failed then, as if Whop had refused the key.
+    # A create then fails, as if Whop rejected the key.
     assert answer.status == (502 if route == "create" else 500)
     assert f"secret {WHOP_SECRET} {told}" in answer.json["detail"]
     assert "key with spaces" not in answer.body

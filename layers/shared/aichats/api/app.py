@@ -137,7 +137,7 @@ def _find_caller(app: Application, token: str) -> Caller | None:
     """Return the caller of a token, or ``None``.
 
     Raises:
-        RejectedError: the secret can't be used; the reason is only in the log, because anybody can send a token.
+        RejectedError: the secret can't be used; the reason is only in the log, because any client can send a token.
     """
     try:
         return find_caller(app.secrets, app.settings.callers_secret, token)

@@ -22,7 +22,7 @@ class StoredCaller(BaseModel):
     """The hash of the token's UTF-8 bytes, in hexadecimal."""
     scopes: frozenset[Scope]
     lineage: Annotated[str, Field(pattern=r"^[a-z2-7]{8,64}$")] | None = None
-    """A random text that tells a new caller from a revoked one of the same name."""
+    """A random text. It differs between a new caller and a revoked caller of the same name."""
 
 
 @dataclass(frozen=True)

@@ -56,11 +56,11 @@ class Route:
     query: type[BaseModel] | None = None
     parameters: Mapping[str, TypeAdapter[str]] = field(default_factory=dict)
     conflicts: bool = False
-    """Whether 409 is possible."""
+    """True if 409 is possible."""
     idempotent: bool = False
-    """Whether the header ``Idempotency-Key`` is read."""
+    """True if the header ``Idempotency-Key`` is read."""
     conditional: bool = False
-    """Whether the header ``If-Match`` is read, so that 412 is possible."""
+    """True if the header ``If-Match`` is read, so that 412 is possible."""
     headers: Mapping[str, str] = field(default_factory=dict)
     """The headers of a successful answer, each with its description."""
 

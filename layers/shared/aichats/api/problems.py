@@ -28,7 +28,7 @@ CONTENT_TYPE = "application/problem+json"
 PROBLEMS_PAGE = "/docs/problems"
 NO_SUCH_PATH = "the path doesn't exist; /docs lists all paths"
 RETRY_AFTER = {"Retry-After": "5"}
-"""When to retry a call that failed because AWS failed."""
+"""The time to wait before you retry a call that failed because AWS failed."""
 UNEXPECTED = "An unexpected error occurred. Find its details in the log by this request_id."
 AWS_FAILED = "An AWS service failed. Retry the request; the log has details under this request_id."
 

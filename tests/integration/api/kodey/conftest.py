@@ -1,4 +1,4 @@
-"""The API, as each test of Kodey's routes begins with it."""
+"""Fixtures of the API for Kodey's routes."""
 
 import pytest
 

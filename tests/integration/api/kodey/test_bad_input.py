@@ -1,4 +1,4 @@
-"""Requests that are wrong are refused before anything is sent or queued; those that are just right are taken."""
+"""Invalid requests are rejected before anything is sent or queued. Requests at a limit are accepted."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Chats and messages that are made: what is sent to Kodey, what waits on the queue, and what callers are told."""
+"""New chats and messages: the requests to Kodey, the queue, and the answers of the API."""
 
 import httpx
 import pytest

@@ -1,4 +1,4 @@
-"""Kodey refuses, throttles or does not answer, or its secret is wrong: what callers are told."""
+"""Answers of the API if Kodey rejects or throttles a request, doesn't answer, or if its secret is invalid."""
 
 import httpx
 import pytest
@@ -95,7 +95,7 @@ def test_a_secret_that_is_wrong_is_told_with_what_to_type_and_nothing_of_the_key
 
     answer = api(method, path, body)
 
-    # Of a run that failed nobody is told that something went wrong in this API.
+    # A failed run is no error of this API, so there is no alarm.
     assert answer.status == (500 if method == "GET" else 502)
     assert f"secret {KODEY_SECRET} {told}" in answer.json["detail"]
     assert "make secret NAME=kodey" in answer.json["detail"]

@@ -1,4 +1,4 @@
-"""Chats that are listed, shown and deleted, and the scopes that the routes of Kodey need."""
+"""Chats of Kodey are listed, shown and deleted. The routes need their scopes."""
 
 import pytest
 

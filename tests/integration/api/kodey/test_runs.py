@@ -1,4 +1,4 @@
-"""Runs of Kodey beyond the call that made them: many at once, replayed, swept, and told of when they failed."""
+"""Runs of Kodey after the call that started them: many at once, replayed, resumed, and failed."""
 
 import json
 from datetime import timedelta

@@ -1,4 +1,4 @@
-"""The API, as each test of ``/runs`` begins with it."""
+"""Fixtures of the API for ``/runs``."""
 
 import pytest
 

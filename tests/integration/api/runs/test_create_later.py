@@ -1,4 +1,4 @@
-"""``POST /chats`` repeated with its key: what became of its run since."""
+"""Retries of ``POST /chats`` with the same key: the answer follows the state of the run."""
 
 from aichats.bootstrap import Application
 from aichats.http.deadline import time_limit

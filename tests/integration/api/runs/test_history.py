@@ -1,4 +1,4 @@
-"""``GET /runs``: the history, its filters, pages and cursors."""
+"""``GET /runs``: the history, its window, filters, pages and cursors."""
 
 import base64
 import json
@@ -19,7 +19,7 @@ FOREIGN_IDS = ["", "x", "key:" + "a" * 64, "A" * 32, "a" * 33, "a" * 32 + "\n"]
 
 @pytest.fixture
 def now_api(whop: ScriptedTransport, sqs: FakeSqs) -> tuple[HttpCaller, Application]:
-    """The API with a ledger on the real clock, which the history's default span counts from."""
+    """The API with a ledger on the real clock, which the default window ends at."""
     app = make_application(whop, sqs=sqs)
     return HttpCaller(create_api(app).resolve), app
 
@@ -119,7 +119,7 @@ def test_pages_follow_their_cursor_also_when_the_default_span_has_moved_on(api: 
         found += [run["run_id"] for run in answer.json["data"]]
         if answer.json["next_cursor"] is None:
             break
-        # Without the span: the cursor knows it.
+        # The cursor contains the window.
         query = f"limit=2&cursor={answer.json['next_cursor']}"
 
     assert len(found) == len(set(found)) == 5

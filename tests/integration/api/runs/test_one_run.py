@@ -1,4 +1,4 @@
-"""``GET /runs/{run_id}``: one run, as it is shown."""
+"""``GET /runs/{run_id}``: one run."""
 
 import pytest
 

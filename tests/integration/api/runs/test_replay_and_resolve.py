@@ -1,4 +1,4 @@
-"""What ended without success is replayed, and an unknown outcome is resolved by a person."""
+"""Replay of runs without success, and resolving of unknown outcomes."""
 
 from datetime import timedelta
 

@@ -1,4 +1,4 @@
-"""``POST /runs``: many runs at once, the key of the request, and what is refused."""
+"""``POST /runs``: many runs at once, the key of the request, and invalid requests."""
 
 import pytest
 

@@ -38,19 +38,19 @@ def receive(app: Application, event: Mapping[str, Any], request_id: str) -> Json
         with time_limit(_time_to_answer(event)):
             run_ids = _handle(app, event)
     except RejectedError as error:
-        # Deliveries that anybody can send are counted apart from those that Whop signed.
+        # Unsigned deliveries are counted apart from those that Whop signed.
         if error.status != HTTPStatus.UNAUTHORIZED:
             count("DeliveriesRefused")
         elif _claims_to_be_signed(event["headers"]):
             count("DeliveriesUnverified")
-        # The log has nothing of the body, because anybody can send one.
+        # The log has nothing of the body, because any client can send one.
         logger.warning("delivery refused", extra={"status": error.status, "reason": str(error)})
         return _problem(error, request_id)
     except (AichatsError, QueueError, *AWS_ERRORS) as error:
         count("DeliveriesNotTaken")
         reason = f"{type(error).__name__}: {error}"
         logger.error("delivery not taken; Whop sends it again", exc_info=traceback_of(error), extra={"reason": reason})
-        # Anybody can send a delivery, so the reason is only in the log.
+        # Any client can send a delivery, so the reason is only in the log.
         failure = RejectedError(HTTPStatus.INTERNAL_SERVER_ERROR, "delivery-not-stored", "not stored; deliver it again")
         return _problem(failure, request_id)
     return _answer(HTTPStatus.ACCEPTED, StartedRuns(run_ids=run_ids).model_dump_json(), "application/json")
