@@ -17,6 +17,7 @@ from aichats.api.app import OPERATIONS, create_api
 from aichats.api.openapi import problems
 from aichats.api.operation import Operation
 from aichats.api.problems import Kind
+from aichats.api.requests import KEY_PATTERN
 from local.openapi import FILES
 from tests.support.fakes import Json, ScriptedTransport, ai_chat, ok
 from tests.support.lambda_calls import HttpCaller, call_api, http_event, make_application, make_context, openapi
@@ -202,6 +203,12 @@ def test_what_starts_runs_takes_an_idempotency_key() -> None:
         ("post", "/kodey/chats"),
         ("post", "/kodey/chats/{chat_id}/messages"),
     }
+
+
+def test_the_pattern_of_a_key_is_the_one_that_is_checked() -> None:
+    keys = [each for each in openapi()["paths"]["/runs"]["post"]["parameters"] if each["name"] == "Idempotency-Key"]
+
+    assert [key["schema"]["pattern"] for key in keys] == [KEY_PATTERN]
 
 
 def test_what_changes_an_automation_takes_conditions_and_only_that() -> None:

@@ -18,7 +18,7 @@ from pydantic.json_schema import models_json_schema
 
 from aichats.api.operation import Operation
 from aichats.api.problems import CONTENT_TYPE, Problem, title_of
-from aichats.api.requests import KEY_PATTERN, operations_at
+from aichats.api.requests import operations_at
 from aichats.api.routes.runs import StartedRuns
 from aichats.whop.webhooks import WebhookEvent
 
@@ -28,46 +28,6 @@ _REF = "#/components/schemas/{model}"
 _SWAGGER_UI = "aws_lambda_powertools.event_handler.openapi.swagger_ui"
 _ERRORS = (401, 403, 404, 422, 429, 500, 502, 503, 504)
 """The error statuses of every operation. The provider causes some of them: 404 if a company is unknown to Whop."""
-_TAGS = {
-    "automations": "Automations create or change chats on a schedule or on a webhook event.",
-    "runs": "A run is one action for one target. Start many runs at once, read the history, replay failed runs.",
-    "chats": "The AI chats of Whop.",
-    "webhooks": "The endpoint to register at Whop.",
-    "health": "A check without a token.",
-    "kodey": "The chats of Kodey.",
-}
-_INFO = {
-    "title": "aichats",
-    "version": "1",
-    "summary": "Create AI chats automatically",
-    "description": "aichats creates AI chats on a schedule, on an HTTP call or on a webhook. All times are ISO 8601 "
-    "with an offset; answers are in UTC. Errors are problem documents (RFC 9457), which "
-    "[the page of problems](/docs/problems) explains.",
-    "license": {"name": "MIT", "identifier": "MIT"},
-    "contact": {"name": "The operator of this aichats stack"},
-}
-_BEARER = "A token that `make caller` created. Each operation lists the scopes that its token needs."
-_HEADERS: dict[str, Json] = {
-    "Idempotency-Key": {
-        "description": "A key of your choice. The same request with the same key starts nothing again. Send it once, "
-        "without a comma.",
-        "schema": {"type": "string", "pattern": KEY_PATTERN},
-    },
-    "If-Match": {
-        "description": "An `ETag`, or `*` for any version. If the automation has another version, or if the header is "
-        "empty, the answer is 412.",
-        "schema": {"type": "string"},
-    },
-    "If-None-Match": {
-        "description": "`*`: if the automation exists, the answer is 412.",
-        "schema": {"type": "string"},
-    },
-}
-_SCHEMAS: Json = {
-    "Health": {"type": "object", "properties": {"status": {"const": "ok"}}, "required": ["status"]},
-    "Throttled": {"type": "object", "properties": {"message": {"type": "string"}}},
-}
-"""Schemas of answers that have no model."""
 _ERROR_HEADERS = {
     401: {"WWW-Authenticate": "The scheme: `Bearer`"},
     503: {"Retry-After": "The seconds to wait before you retry the request"},
@@ -97,8 +57,7 @@ def swagger_ui(operations: Sequence[Operation[Any, Any]]) -> tuple[str, str]:
 
 def problems() -> dict[str, Json]:
     """Return the kinds of problems: the ``statuses``, ``meaning`` and ``remedy`` of each."""
-    kinds: dict[str, Json] = json.loads(_page("problems.json"))
-    return kinds
+    return _json("problems.json")
 
 
 def problems_page() -> tuple[str, str]:
@@ -118,6 +77,11 @@ def _paragraphs() -> Iterator[str]:
 def _page(name: str) -> str:
     """Return a file of the folder ``pages``."""
     return resources.files("aichats.api").joinpath("pages", name).read_text("utf-8")
+
+
+def _json(name: str) -> Json:
+    content: Json = json.loads(_page(name))
+    return content
 
 
 def _policy(page: str) -> str:
@@ -143,20 +107,20 @@ def _hashes(page: str, element: str) -> str:
 
 
 def document(operations: Sequence[Operation[Any, Any]]) -> Json:
-    """Return the OpenAPI document. An operation that always fails is left out."""
-    operations = [operation for operation in operations if operation.answers]
-    references, schemas = _schemas(operations)
-    return {
-        "openapi": "3.1.0",
-        "info": _INFO,
-        "servers": [{"url": "/"}],
-        "tags": [{"name": name, "description": text} for name, text in _TAGS.items()],
-        "paths": _paths(operations, references),
-        "security": [{"bearer": []}],
-        "components": {
-            "schemas": schemas | _SCHEMAS,
-            "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer", "description": _BEARER}},
-            "responses": _error_responses(references[Problem]),
+    """Return the OpenAPI document. An operation that always fails is left out.
+
+    The file ``openapi.json`` in ``pages`` has everything that isn't an operation.
+    """
+    described = [operation for operation in operations if operation.answers]
+    references, schemas = _schemas(described)
+    base = _json("openapi.json")
+    components = base["components"]
+    return base | {
+        "paths": _paths(described, references) | base["paths"],
+        "components": components
+        | {
+            "schemas": schemas | components["schemas"],
+            "responses": _error_responses(references[Problem]) | components["responses"],
         },
     }
 
@@ -169,8 +133,6 @@ def _paths(operations: Sequence[Operation[Any, Any]], references: Mapping[type[B
         # A fixed path hides one with parameters, even from methods that only the latter has.
         for operation in operations_at(operations, path).values():
             methods.setdefault(operation.method.lower(), _at(path, _operation(operation, references)))
-    paths["/webhooks/whop"] = {"post": _webhook(references)}
-    paths["/health"] = {"get": _health()}
     return paths
 
 
@@ -193,10 +155,7 @@ def _schemas(operations: Sequence[Operation[Any, Any]]) -> tuple[dict[type[BaseM
 def _error_responses(schema: Json) -> Json:
     """Return the response for each error status, described by the kinds of problems that have it."""
     statuses = sorted({status for problem in problems().values() for status in problem["statuses"]} - {405})
-    responses = {_name(status): _error_response(status, schema) for status in statuses}
-    reference = {"$ref": _REF.format(model="Throttled")}
-    throttled = _content("API Gateway throttles your calls. Retry later.", reference, "application/json")
-    return responses | {_name(429): throttled}
+    return {_name(status): _error_response(status, schema) for status in statuses}
 
 
 def _error_response(status: int, schema: Json) -> Json:
@@ -227,13 +186,10 @@ def _operation(operation: Operation[Any, Any], references: Mapping[type[BaseMode
         "responses": _responses(operation, references),
     }
     if operation.body:
-        described["requestBody"] = _body(operation.run.__name__, references[operation.body])
+        examples = _json("examples.json")[operation.run.__name__]
+        media_type = {"schema": references[operation.body], "examples": examples}
+        described["requestBody"] = {"required": True, "content": {"application/json": media_type}}
     return described
-
-
-def _body(operation_id: str, schema: Json) -> Json:
-    examples = json.loads(_page("examples.json"))[operation_id]
-    return {"required": True, "content": {"application/json": {"schema": schema, "examples": examples}}}
 
 
 def _at(path: str, described: Json) -> Json:
@@ -251,8 +207,8 @@ def _parameters(operation: Operation[Any, Any]) -> list[Json]:
     names: tuple[str, ...] = ("Idempotency-Key",) if operation.idempotent else ()
     if operation.conditional:
         names += ("If-Match", "If-None-Match") if operation.body else ("If-Match",)
-    headers = [{"name": name, "in": "header", "required": False} | _HEADERS[name] for name in names]
-    return path + _query(operation.query) + headers
+    headers = _json("headers.json")
+    return path + _query(operation.query) + [headers[name] for name in names]
 
 
 def _query(model: type[BaseModel] | None) -> list[Json]:
@@ -293,36 +249,6 @@ def _headers(texts: Mapping[str, str]) -> Json:
     if not texts:
         return {}
     return {"headers": {name: {"description": text, "schema": {"type": "string"}} for name, text in texts.items()}}
-
-
-def _webhook(references: Mapping[type[BaseModel], Json]) -> Json:
-    names = ("webhook-id", "webhook-timestamp", "webhook-signature")
-    accepted = _content("Accepted", references[StartedRuns], "application/json")
-    return {
-        "operationId": "receive_webhook",
-        "summary": "Receive an event of Whop",
-        "description": "Whop signs each delivery with the webhook's secret, as Standard Webhooks defines. aichats "
-        "answers after it stored the runs of the event, and performs them later.",
-        "tags": ["webhooks"],
-        "security": [],
-        "parameters": [
-            {"name": name, "in": "header", "required": True, "schema": {"type": "string"}} for name in names
-        ],
-        "requestBody": _body("receive_webhook", references[WebhookEvent]),
-        "responses": {"202": accepted, **_errors(400, 401, 429, 500)},
-    }
-
-
-def _health() -> Json:
-    reference = {"$ref": _REF.format(model="Health")}
-    return {
-        "operationId": "health",
-        "summary": "Check the API",
-        "description": "Return `ok` if the API works. It calls no other service.",
-        "tags": ["health"],
-        "security": [],
-        "responses": {"200": _content("OK", reference, "application/json"), **_errors(429)},
-    }
 
 
 def _content(description: str, schema: Json, media_type: str) -> Json:
