@@ -76,7 +76,7 @@ docs: setup ## Build the documentation site into .local/site (fails on a broken 
 check: lint judges test ## Run everything that CI runs
 
 .PHONY: openapi
-openapi: setup ## Write docs/reference/openapi.json and problems.md
+openapi: setup ## Write the OpenAPI document to docs/reference/openapi.json
 	@$(BIN)/python -m local.openapi
 
 .PHONY: lock

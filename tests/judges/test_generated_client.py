@@ -13,7 +13,7 @@ import pytest
 
 from aichats.api.app import create_api
 from local.judges import OPENAPI_CLIENT
-from local.openapi import REFERENCE
+from local.openapi import OPENAPI_JSON
 from tests.judges.npm import require
 from tests.support.automations import scheduled
 from tests.support.fakes import ScriptedTransport
@@ -29,7 +29,7 @@ def package(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     require(generator)
     folder = tmp_path_factory.mktemp("client")
     (folder / "config.yaml").write_text("post_hooks: []\n")
-    options = ["--path", str(REFERENCE / "openapi.json"), "--meta", "none", "--config", "config.yaml"]
+    options = ["--path", str(OPENAPI_JSON), "--meta", "none", "--config", "config.yaml"]
     generated = subprocess.run(
         [generator, "generate", *options, "--fail-on-warning", "--output-path", PACKAGE],
         cwd=folder,
