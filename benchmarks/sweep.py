@@ -21,8 +21,8 @@ from aichats.automations.row import item_of, next_row
 from aichats.automations.run_factory import RunFactory
 from aichats.automations.scheduler import Schedules
 from aichats.automations.sweep import Sweep
+from aichats.automations.sweep_part import MAX_CONCURRENT_CALLS, SweepProgress
 from aichats.automations.table import AutomationTable
-from aichats.automations.turns import WORKERS, Places
 from aichats.aws.observability import logger, metrics
 from aichats.aws.table import encode
 from aichats.runs.actions import WhopCreateChat
@@ -48,7 +48,7 @@ EXPRESSIONS = ["cron(0 * * * ? *)"] * 12 + ["cron(0 9 * * ? *)"] * 7 + ["rate(5 
 DESCRIPTION = f"""\
 Simulates the sweep at six minutes past nine, when every automation has had a slot: of twenty, twelve fire hourly, seven
 daily at nine, and one every five minutes. Runs are overdue, too. DynamoDB, Scheduler and SQS are in memory. Each call
-takes {CALL * 1000:g} ms of a virtual clock; {WORKERS} workers share the calls that are made side by side. The virtual
+takes {CALL * 1000:g} ms of a virtual clock; {MAX_CONCURRENT_CALLS} workers share the concurrent calls. The virtual
 clock does not count the time that Python takes, which is shown beside it.
 
   every slot fired     the rows of the runs are there
@@ -140,9 +140,9 @@ def make_stack(scenario: Scenario, automations: int, runs: int) -> Stack:
     firing = RunFactory(lambda _: "2026-07-08-1", 32768)
     missed = MissedSlots(store, ledger, dispatcher, firing, timedelta(minutes=5), cloud.clock)
     keeper = AutomationService(store, schedules, cloud.clock)
-    places = Places(ledger.items)
+    progress = SweepProgress(ledger.items)
     return Stack(
-        cloud, Sweep(StrandedRuns(ledger, dispatcher), store, missed, keeper, places, cloud.time, cloud.call_all)
+        cloud, Sweep(StrandedRuns(ledger, dispatcher), store, missed, keeper, progress, cloud.time, cloud.call_all)
     )
 
 

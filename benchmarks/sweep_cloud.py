@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from aichats.automations.turns import WORKERS
+from aichats.automations.sweep_part import MAX_CONCURRENT_CALLS
 
 CALL = 0.025
 """Seconds that a call takes."""
@@ -48,7 +48,7 @@ class Cloud:
 
     def call_all[T, R](self, function: Callable[[T], R], values: Sequence[T]) -> list[R]:
         """Call a function for each value as so many workers would: the next value goes to whoever is free first."""
-        free = [self.now] * WORKERS
+        free = [self.now] * MAX_CONCURRENT_CALLS
         results = []
         for value in values:
             worker = free.index(min(free))

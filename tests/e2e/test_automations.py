@@ -10,13 +10,13 @@ from typing import Any
 import httpx
 import pytest
 
-from aichats.automations.reconcile import AutomationService, Repair
+from aichats.automations.reconcile import AutomationService, Change
 from aichats.automations.scheduler import Schedules
 from aichats.automations.table import AutomationTable
 from local.cloud.scheduler import Scheduler
 from local.repeat import repeating
 from local.system import System
-from tests.support.automations import heal
+from tests.support.automations import reconcile
 from tests.support.running_automations import Automations
 from tests.support.stand_ins import Json, StandIn
 from tests.support.waiting import until
@@ -177,8 +177,8 @@ def test_a_schedule_that_was_changed_or_that_nobody_wants_is_repaired_ten_minute
     automations.age("weekly")
     assert automations.sweep()["repaired"] == 0
     assert automations.schedules() == {"weekly", "nobodys"}
-    repairs = heal(keeper_of(automations, later=timedelta(minutes=11)))
-    assert sorted(repairs, key=lambda each: each.name) == [Repair(stranger, "removed"), Repair("weekly", "updated")]
+    repairs = reconcile(service_of(automations, later=timedelta(minutes=11)))
+    assert sorted(repairs, key=lambda each: each.name) == [Change(stranger, "removed"), Change("weekly", "updated")]
     repaired = read_schedule(automations, "weekly")
     dates = {"CreationDate", "LastModificationDate", "ResponseMetadata"}
     assert {name: repaired[name] for name in repaired.keys() - dates} == {
@@ -186,7 +186,7 @@ def test_a_schedule_that_was_changed_or_that_nobody_wants_is_repaired_ten_minute
     }
 
 
-def keeper_of(automations: Automations, later: timedelta) -> AutomationService:
+def service_of(automations: Automations, later: timedelta) -> AutomationService:
     """What the sweep heals with, at a later time."""
 
     def clock() -> datetime:

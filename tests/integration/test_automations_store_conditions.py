@@ -21,16 +21,18 @@ def test_a_change_of_another_version_is_rejected(store: AutomationTable, header:
     row, _ = store.put(NAME, CRON)
     named = header.format(etag=row.etag, bare=row.etag.strip('"'))
 
-    assert f"its ETag is {row.etag} now" in refused(lambda: store.put(NAME, RATE, if_match=named))
-    assert f"its ETag is {row.etag} now" in refused(lambda: store.put(NAME, CRON, if_match=named))
+    message = f"If-Match failed: automation {NAME} was changed. Get it, and repeat your change with its current ETag"
+    assert refused(lambda: store.put(NAME, RATE, if_match=named)) == f"{message}, {row.etag}"
+    assert refused(lambda: store.put(NAME, CRON, if_match=named)) == f"{message}, {row.etag}"
     assert refused(lambda: store.begin_delete(NAME, if_match=named))
     assert store.get(NAME) == row
 
 
 @pytest.mark.parametrize("header", ["*", '"other"'])
 def test_a_change_of_what_does_not_exist_is_rejected(store: AutomationTable, header: str) -> None:
-    assert "it does not exist" in refused(lambda: store.put(NAME, CRON, if_match=header))
-    assert "it does not exist" in refused(lambda: store.begin_delete(NAME, if_match=header))
+    message = f"If-Match failed: automation {NAME} doesn't exist"
+    assert refused(lambda: store.put(NAME, CRON, if_match=header)) == message
+    assert refused(lambda: store.begin_delete(NAME, if_match=header)) == message
     assert store.read(NAME) is None
 
 
@@ -46,7 +48,8 @@ def test_a_request_that_only_creates_does_not_change(store: AutomationTable) -> 
     row, created = store.put(NAME, CRON, if_none_match="*")
 
     assert created
-    assert refused(lambda: store.put(NAME, RATE, if_none_match="*"))
+    message = f"If-None-Match failed: automation {NAME} exists. Its ETag is {row.etag}"
+    assert refused(lambda: store.put(NAME, RATE, if_none_match="*")) == message
     assert store.get(NAME) == row
     assert store.put(NAME, RATE, if_none_match='"other"')[0].version == 2
 
@@ -65,10 +68,15 @@ def test_a_creation_that_is_repeated_with_its_condition_is_done_already(store: A
 
 
 @pytest.mark.parametrize(
-    "definition",
-    [scheduled("at(2026-11-20T12:00:00)"), scheduled("cron(* * * * ? *)", end="2026-11-20T12:00:59Z")],
+    ("definition", "reason"),
+    [
+        (scheduled("at(2026-11-20T12:00:00)"), "is in the past"),
+        (scheduled("cron(* * * * ? *)", end="2026-11-20T12:00:59Z"), "never fires from now on"),
+    ],
 )
-def test_what_is_over_when_it_comes_to_be_written_is_rejected(store: AutomationTable, definition: Json) -> None:
-    with pytest.raises(InputError, match=r"trigger\.expression: .* never fires from now on: it is 2026-11-20T12:00:00"):
+def test_what_is_over_when_it_comes_to_be_written_is_rejected(
+    store: AutomationTable, definition: Json, reason: str
+) -> None:
+    with pytest.raises(InputError, match=rf"trigger\.expression: .* {reason} \(now: 2026-11-20T12:00:00"):
         store.put(NAME, automation(definition))
     assert store.read(NAME) is None

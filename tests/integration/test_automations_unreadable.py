@@ -8,11 +8,11 @@ from unittest.mock import Mock
 import pytest
 
 from aichats.api.app import create_api
-from aichats.automations.reconcile import Repair
+from aichats.automations.reconcile import Change
 from aichats.aws.table import decode, encode
 from aichats.errors import UnreadableError
 from tests.integration.conftest import Output
-from tests.support.automations import FakeScheduler, heal, listening, scheduled
+from tests.support.automations import FakeScheduler, listening, reconcile, scheduled
 from tests.support.fakes import Json, aws_error
 from tests.support.firing import GRACE, ONE, Stack, hourly, payment, sweep_at
 from tests.support.lambda_calls import HttpCaller
@@ -56,8 +56,6 @@ SPOILT_BUT_FOR_ITS_HEAD: dict[str, Mapping[str, object]] = {
     "a moment has no offset": {"changed_at": "2026-11-20T12:00:00.000"},
     "a moment is missing": {"checked_until": None},
     "the moment is missing that stands for another": {"changed_at": None, "trigger_at": None},
-    "former is no JSON": {"former": f"[{PRIVATE}"},
-    "former is of a later version": {"former": '[{"later": 1}]'},
     "state is of a later version": {"state": "paused"},
 }
 SPOILT_WHOLLY: dict[str, Mapping[str, object]] = {
@@ -84,7 +82,7 @@ def api_list(stack: Stack) -> None:
 
 def sweep(stack: Stack) -> None:
     stack.clock.forward(minutes=11)
-    assert heal(stack.app.automations) == [Repair("clock", "created")]
+    assert reconcile(stack.app.automations) == [Change("clock", "created")]
 
 
 @pytest.mark.parametrize("act", [events, slots, api_list, sweep])
@@ -140,19 +138,19 @@ def test_every_row_that_cannot_be_read_is_counted(stack: Stack, output: Output) 
 
 def test_its_schedule_is_kept_and_strays_are_removed_all_the_same(stack: Stack, output: Output) -> None:
     assert output.text == ""
-    keeper, scheduler = stack.app.automations, stack.app.automations.schedules.client
+    service, scheduler = stack.app.automations, stack.app.automations.schedules.client
     assert isinstance(scheduler, FakeScheduler)
     for name in (BROKEN, "stray"):
-        keeper.put(name, stack.put(hourly(), name).automation)
+        service.put(name, stack.put(hourly(), name).automation)
     stray = stack.app.automation_table.begin_delete("stray")
     assert stray is not None
     stack.app.automation_table.end_delete(stray)
     spoil(stack, scheduled())
     stack.clock.forward(minutes=11)
 
-    assert heal(keeper) == [Repair(keeper.schedules.schedule_name("stray"), "removed")]
-    assert list(scheduler.schedules) == [keeper.schedules.schedule_name(BROKEN)]
-    assert heal(keeper) == []
+    assert reconcile(service) == [Change(service.schedules.schedule_name("stray"), "removed")]
+    assert list(scheduler.schedules) == [service.schedules.schedule_name(BROKEN)]
+    assert reconcile(service) == []
 
 
 def test_what_it_missed_meanwhile_is_found_when_it_can_be_read_again(stack: Stack, output: Output) -> None:
@@ -247,10 +245,10 @@ def test_a_deletion_of_it_that_stopped_is_ended_by_the_sweep(stack: Stack, api: 
         scheduler(stack).schedules.clear()
     assert api("GET", PATH).status == 404
 
-    assert heal(stack.app.automations) == [Repair(BROKEN, "deleted")]
+    assert reconcile(stack.app.automations) == [Change(BROKEN, "deleted")]
 
     assert (stack.app.automation_table.contents().names, scheduler(stack).schedules) == (set(), {})
-    assert heal(stack.app.automations) == []
+    assert reconcile(stack.app.automations) == []
 
 
 def test_a_deletion_of_it_that_the_sweep_cannot_end_is_told_and_tried_again(
@@ -260,12 +258,12 @@ def test_a_deletion_of_it_that_the_sweep_cannot_end_is_told_and_tried_again(
     refuse = Mock(side_effect=aws_error("ThrottlingException", "Rate exceeded"))
     monkeypatch.setattr(scheduler(stack), "delete_schedule", refuse)
 
-    [repair] = heal(stack.app.automations)
+    [change] = reconcile(stack.app.automations)
 
-    assert (repair.name, repair.deed, "Rate exceeded" in repair.reason) == (BROKEN, "failed", True)
+    assert (change.name, change.kind, "Rate exceeded" in change.reason) == (BROKEN, "failed", True)
     assert api("GET", PATH).status == 404
     monkeypatch.undo()
-    assert heal(stack.app.automations) == [Repair(BROKEN, "deleted")]
+    assert reconcile(stack.app.automations) == [Change(BROKEN, "deleted")]
 
 
 def test_a_deletion_of_it_that_stopped_goes_on_when_it_is_repeated(stack: Stack, api: HttpCaller) -> None:

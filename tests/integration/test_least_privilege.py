@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from aichats.automations.turns import CHUNK
+from aichats.automations.sweep_part import CHUNK_JOBS
 from aichats.runs.queue import EventMessage, GroupMessage
 from local.cloud.build import CODE, Build
 from local.cloud.deploy import deploy
@@ -189,7 +189,7 @@ def the_sweep_finds_more_wrong_listeners_than_it_corrects_at_once(roles: Roles) 
     table, dynamodb = roles.stack.outputs["AutomationsTable"], roles.account.clients.dynamodb
     listener = automation(roles, ON_FAILURE, CREATE, "biz_A")
     dynamodb.delete_item(TableName=table, Key={"name": {"S": f"{listener}:payment.failed"}})
-    for number in range(CHUNK):
+    for number in range(CHUNK_JOBS):
         name, key = f"gone-{number}:payment.failed", "event:payment.failed"
         dynamodb.put_item(TableName=table, Item={"name": {"S": name}, "webhook": {"S": key}})
     sweep(roles)

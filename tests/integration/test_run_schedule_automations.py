@@ -87,7 +87,7 @@ def test_a_schedule_of_an_earlier_version_does_nothing(fire: Fire, stack: Stack,
     assert output.counted("StaleEvents") == 1
     [log] = [log for log in output.logs if log["level"] == "WARNING"]
     assert (log["message"], log["automation"], log["slot"]) == (
-        "no such slot any more",
+        "event dropped: the automation has no such slot",
         NAME,
         "2026-11-20T12:00:00Z",
     )

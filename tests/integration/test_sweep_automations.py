@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from aichats.automations.reconcile import QUIET
+from aichats.automations.reconcile import SETTLE_TIME
 from functions.sweep_runs import app as sweep_runs
 from tests.integration.conftest import Output
 from tests.support.automations import FakeScheduler, scheduled
@@ -87,7 +87,7 @@ def test_a_late_run_whose_message_got_lost_is_sent_again_by_the_next_round(stack
 
 def test_a_schedule_that_is_gone_is_made_again(stack: Stack, output: Output) -> None:
     stack.put(HOURLY)
-    stack.clock.now = NOON + QUIET + timedelta(seconds=1)
+    stack.clock.now = NOON + SETTLE_TIME + timedelta(seconds=1)
 
     assert sweep()["repaired"] == 1
 
@@ -112,7 +112,7 @@ def test_an_automation_that_cannot_be_repaired_is_logged_and_does_not_fail_the_r
     stack: Stack, output: Output, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stack.put(HOURLY)
-    stack.clock.now = NOON + QUIET + timedelta(seconds=1)
+    stack.clock.now = NOON + SETTLE_TIME + timedelta(seconds=1)
 
     def refuse(**_: object) -> None:
         raise aws_error("ServiceQuotaExceededException", "too many schedules")

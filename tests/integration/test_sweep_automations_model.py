@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
+from aichats.automations.row import MAX_UNCONFIRMED_SLOTS, AutomationRow
 from aichats.runs.model import slot_text
 from aichats.runs.queue import QueueError
 from tests.support.automations import scheduled
@@ -112,14 +113,19 @@ class Slots(RuleBasedStateMachine):
         if enabled == self.enabled:
             return
         self.enabled = enabled
-        self._write(self.versions[-1][1])
+        checked_until = self.stack.row().checked_until
+        dropped = sorted(slot for slot in self.due if slot > checked_until)
+        self.due.difference_update(dropped)
+        row = self._write(self.versions[-1][1])
+        assert row.unconfirmed_slots == tuple(dropped[:MAX_UNCONFIRMED_SLOTS])
 
-    def _write(self, targets: list[str]) -> None:
+    def _write(self, targets: list[str]) -> AutomationRow:
         self.clock.forward(seconds=1)
         self.ever_run |= self.then == "run"
         definition: Json = scheduled("cron(0 * * * ? *)", enabled=self.enabled)
-        self.stack.put(definition | {"targets": targets, "missed": self.then})
+        row = self.stack.put(definition | {"targets": targets, "missed": self.then})
         self.versions.append((self.clock.now, targets))
+        return row
 
     def _pass_to(self, moment: datetime) -> None:
         while self.next <= moment:

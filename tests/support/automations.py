@@ -5,10 +5,10 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from aichats.automations.model import Automation
-from aichats.automations.reconcile import AutomationService, Repair
+from aichats.automations.reconcile import AutomationService, Change
 from aichats.automations.scheduler import Schedules
+from aichats.automations.sweep_part import SweepPart, SweepProgress
 from aichats.automations.table import AutomationTable
-from aichats.automations.turns import Places, Turn
 from aichats.aws.table import DynamoDB, Table
 from aichats.runs.ledger.times import utc_now
 from aichats.schedules.fire_times import fire_times
@@ -72,17 +72,17 @@ def one_by_one[T, R](function: Callable[[T], R], values: Sequence[T]) -> list[R]
     return [function(value) for value in values]
 
 
-def turn(part: str, client: Any = None) -> Turn:
-    """A turn without a limit."""
-    return Turn(part, Places(Table(client, "runs")), lambda: False, one_by_one)
+def sweep_part(name: str, client: Any = None) -> SweepPart:
+    """Return a part of the sweep without a time limit."""
+    return SweepPart(name, SweepProgress(Table(client, "runs")), lambda: False, one_by_one)
 
 
-def heal(keeper: AutomationService) -> list[Repair]:
-    """Repair what came apart, as the sweep does."""
-    return keeper.reconcile(keeper.store.contents(), turn("schedules"))
+def reconcile(service: AutomationService) -> list[Change]:
+    """Repair automations and schedules, as the sweep does."""
+    return service.reconcile(service.store.contents(), sweep_part("schedules"))
 
 
-def make_keeper(scheduler: Any, clock: Clock, client: DynamoDB | None = None) -> AutomationService:
+def make_service(scheduler: Any, clock: Clock, client: DynamoDB | None = None) -> AutomationService:
     return AutomationService(make_store(clock, client), make_schedules(scheduler, clock), clock)
 
 

@@ -4,7 +4,8 @@ from collections.abc import Callable
 
 import pytest
 
-from aichats.automations.row import AutomationRow, StaleError
+from aichats.automations.conditions import StaleError
+from aichats.automations.row import AutomationRow
 from aichats.automations.table import AutomationTable
 from tests.support.fakes import Json
 from tests.support.ledgers import dynamodb

@@ -18,7 +18,7 @@ from aichats.aws.table import decode
 from aichats.runs.ledger.rows import Row, row_from
 from aichats.runs.model import run_id, slot_text
 from aichats.runs.queue import Message, read
-from tests.support.automations import automation, scheduled, turn
+from tests.support.automations import automation, scheduled, sweep_part
 from tests.support.crashing import FaultyAws, World
 from tests.support.fakes import FakeSecretsManager, FakeSqs, Json
 from tests.support.lambda_calls import SECRETS, SIGNED_WITH, http_event, make_application
@@ -69,7 +69,7 @@ class Stack:
 
     def sweep(self) -> int:
         """Missed slots are looked for."""
-        return self.app.missed_slots.look(self.app.automation_table.contents().rows, turn("slots"))
+        return self.app.missed_slots.check(self.app.automation_table.contents().rows, sweep_part("slots"))
 
     def work(self) -> None:
         """Everything that is queued is performed, when it is due; and what groups and events put to the queue."""

@@ -20,7 +20,7 @@ STACKS = (
 LONG = (
     "tests/integration/test_ledger_model.py",
     "tests/integration/test_least_privilege.py",
-    "tests/integration/automations/test_keeper_model.py",
+    "tests/integration/automations/test_reconcile_model.py",
     "tests/integration/test_sweep_automations_model.py",
     "tests/infrastructure/test_layer.py",
 )

@@ -183,10 +183,10 @@ class Application:
     def sweep(self) -> Sweep:
         """What is looked after every few minutes."""
         from aichats.automations.sweep import Sweep
-        from aichats.automations.turns import Places
+        from aichats.automations.sweep_part import SweepProgress
 
-        places = Places(self.ledger.items)
-        return Sweep(self.stranded_runs, self.automation_table, self.missed_slots, self.automations, places)
+        progress = SweepProgress(self.ledger.items)
+        return Sweep(self.stranded_runs, self.automation_table, self.missed_slots, self.automations, progress)
 
     @cached_property
     def stranded_runs(self) -> StrandedRuns:

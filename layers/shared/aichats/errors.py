@@ -10,7 +10,7 @@
     ├── UnreadableError               a row of a table cannot be read by this version of the code
     ├── RenderError                   a template gave nothing usable (aichats.templates.render)
     ├── SignatureError                a delivery is not Whop's (aichats.whop.webhooks)
-    ├── StaleError                    If-Match does not hold (aichats.automations.row)
+    ├── StaleError                    If-Match does not hold (aichats.automations.conditions)
     ├── SchedulerError                EventBridge Scheduler did not do it (aichats.automations.scheduler)
     └── ProviderError                 a provider did not do what was asked
         ├── APIConnectionError        not reached: surely nothing was done

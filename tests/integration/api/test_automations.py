@@ -204,16 +204,6 @@ def test_an_automation_that_is_larger_than_an_answer_s_share_is_listed_alone(
     assert ([each["name"] for each in listed["data"]], listed["next_cursor"]) == (["a"], "a")
 
 
-def test_what_would_fail_for_every_event_is_refused_with_all_of_its_fields(api: HttpCaller, app: Application) -> None:
-    definition = listening(filter="abs(type)", targets=("company {{ event.account_id }}",))
-    action = definition["action"] | {"message_text": "{{ abs(automation) }}"}
-
-    answer = put(api, definition | {"action": action})
-
-    assert (answer.status, answer.fields) == (422, ["action.message_text", "trigger.filter", "targets.0"])
-    assert list(app.automation_table.rows()) == []
-
-
 def test_an_event_type_that_is_not_known_is_a_warning(api: HttpCaller) -> None:
     answer = put(api, listening("payment.failed", "payment.invented"))
 
@@ -247,11 +237,11 @@ def test_an_unknown_name_is_404(api: HttpCaller, method: str, rest: str) -> None
 
 AWAY = EndpointConnectionError(endpoint_url="https://scheduler.invalid")
 REFUSALS = [
-    (aws_error("ServiceQuotaExceededException"), "ask AWS for more"),
+    (aws_error("ServiceQuotaExceededException"), "ask AWS to raise the quota"),
     (aws_error("AccessDeniedException"), "iam:PassRole"),
     (aws_error("ValidationException"), "Change the automation's trigger"),
-    (aws_error("ThrottlingException"), "Repeat the request"),
-    (AWAY, "Repeat the request"),
+    (aws_error("ThrottlingException"), "Retry the request"),
+    (AWAY, "Retry the request"),
 ]
 
 

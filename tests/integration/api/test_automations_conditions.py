@@ -57,7 +57,7 @@ def test_a_creation_whose_schedule_failed_goes_on_when_it_is_repeated(
 ) -> None:
     scheduler.down = aws_error("ThrottlingException", "Rate exceeded")
     failed = put(api, scheduled(), if_none_match="*")
-    assert (failed.status, "Repeat the request" in failed.json["detail"]) == (502, True)
+    assert (failed.status, "Retry the request" in failed.json["detail"]) == (502, True)
     scheduler.down = None
 
     repeated = put(api, scheduled(), if_none_match="*")

@@ -141,7 +141,7 @@ def test_the_end_is_safe_before_a_chat_is_muted(api: HttpCaller, sqs: FakeSqs, s
     answer = mute(api, until=UNTIL.isoformat(), key="a")
 
     assert (answer.status, sqs.sent) == (502, [])
-    assert "Repeat the request" in answer.json["detail"]
+    assert "Retry the request" in answer.json["detail"]
 
     scheduler.down = None
     again = mute(api, until=UNTIL.isoformat(), key="a")

@@ -7,11 +7,11 @@ from typing import override
 import pytest
 
 from aichats.automations import missed
-from aichats.automations.missed import BEGINNING, MISSED, TOO_SHORT
+from aichats.automations.missed import MISSED, SCHEDULER_DELAY, TOO_SHORT
 from aichats.automations.model import Automation
 from aichats.automations.run_factory import Occurrence, RenderedRuns, RunFactory
 from aichats.templates.render import Evaluator
-from tests.support.automations import listening, scheduled, turn
+from tests.support.automations import listening, scheduled, sweep_part
 from tests.support.fakes import Json
 from tests.support.firing import GRACE, NAME, ONE, THREE, TWO, Printed, Stack, hourly, slot_run, sweep_at
 from tests.support.ledgers import NOON
@@ -161,7 +161,7 @@ def test_a_fan_out_that_stopped_halfway_before_a_change_is_found_afterwards(stac
     assert [status for _, _, status in stack.history] == ["missed", "pending", "missed"]
 
 
-@pytest.mark.parametrize("early", [timedelta(milliseconds=1), BEGINNING])
+@pytest.mark.parametrize("early", [timedelta(milliseconds=1), SCHEDULER_DELAY])
 @pytest.mark.parametrize("before", [None, hourly(enabled=False), scheduled("cron(30 * * * ? *)")])
 def test_a_slot_just_after_its_trigger_was_written_is_noted_without_an_alarm(
     stack: Stack, printed: Printed, before: Json | None, early: timedelta
@@ -219,7 +219,7 @@ def test_a_change_that_leaves_the_trigger_as_it_is_excuses_no_slot(
     assert printed.counted("RunsMissed") == 1
 
 
-@pytest.mark.parametrize("early", [timedelta(milliseconds=1), timedelta(seconds=5), BEGINNING])
+@pytest.mark.parametrize("early", [timedelta(milliseconds=1), timedelta(seconds=5), SCHEDULER_DELAY])
 @pytest.mark.parametrize(("then", "status"), [("skip", "missed"), ("run", "succeeded")])
 def test_a_one_off_is_missed_however_shortly_before_it_was_written(
     stack: Stack, printed: Printed, early: timedelta, then: str, status: str
@@ -244,7 +244,7 @@ def test_the_first_slot_of_a_rate_is_missed_if_it_does_not_fire(stack: Stack, pr
 
 
 def test_a_slot_a_moment_later_is_missed(stack: Stack, printed: Printed) -> None:
-    stack.clock.now = ONE - BEGINNING - timedelta(milliseconds=1)
+    stack.clock.now = ONE - SCHEDULER_DELAY - timedelta(milliseconds=1)
     stack.put(hourly())
 
     assert sweep_at(stack, ONE + GRACE) == 1
@@ -340,15 +340,15 @@ def test_an_automation_that_cannot_be_looked_at_stops_no_other_and_comes_out_at_
         stack.put(hourly(), name)
     firing = stack.app.run_factory
     spoilt = Spoilt(firing.api_version, firing.max_message_bytes)
-    looks = replace(stack.app.missed_slots, run_factory=spoilt)
+    checking = replace(stack.app.missed_slots, run_factory=spoilt)
     stack.clock.now = ONE + GRACE
 
     with pytest.raises(ExceptionGroup) as caught:
-        looks.look(stack.app.automation_table.rows(), turn("slots"))
+        checking.check(stack.app.automation_table.rows(), sweep_part("slots"))
 
     assert sorted(map(repr, caught.value.exceptions)) == ["OverflowError('spoilt-1')", "OverflowError('spoilt-2')"]
     assert {row.run.automation for row in stack.runs} == {"one", "two", "three"}
-    told = [vars(record)["automation"] for record in caplog.records if record.message == "slots not looked for"]
+    told = [vars(record)["automation"] for record in caplog.records if record.message == "slots not checked"]
     assert sorted(told) == ["spoilt-1", "spoilt-2"]
     assert {name for name in names if stack.row(name).checked_until == NOON} == {"spoilt-1", "spoilt-2"}
     assert stack.sweep() == 2

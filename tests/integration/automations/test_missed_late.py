@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from tests.support.automations import heal, scheduled
+from tests.support.automations import reconcile, scheduled
 from tests.support.crashing import Crash, World
 from tests.support.firing import GRACE, NAME, ONE, TWO, Printed, Stack, hourly, sweep_at
 from tests.support.ledgers import NOON, Clock
@@ -79,7 +79,7 @@ def test_what_should_fire_once_and_did_not_is_run_late_and_then_done(stack: Stac
 
     stack.clock.forward(hours=30)
     assert stack.sweep() == 0
-    assert [(repair.name, repair.deed) for repair in heal(stack.app.automations)] == [(NAME, "done")]
+    assert [(change.name, change.kind) for change in reconcile(stack.app.automations)] == [(NAME, "done")]
     assert stack.titles == ["13:00 biz_A"]
 
 
@@ -87,7 +87,7 @@ def test_what_should_fire_once_and_did_not_is_run_late_and_then_done(stack: Stac
 def test_an_event_that_is_tried_for_two_hours_still_finds_its_automation(stack: Stack, late: timedelta) -> None:
     stack.put(scheduled("at(2026-11-20T13:00:00)"))
     assert sweep_at(stack, ONE + late) == 1
-    assert heal(stack.app.automations) == []
+    assert reconcile(stack.app.automations) == []
 
     assert [run["status"] for run in stack.tick(ONE)] == ["succeeded"]
 

@@ -12,20 +12,21 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
+from aichats.automations.conditions import StaleError
 from aichats.automations.model import Automation
 from aichats.automations.reconcile import AutomationService
-from aichats.automations.row import AutomationRow, StaleError
+from aichats.automations.row import AutomationRow
 from aichats.automations.scheduler import SchedulerError
 from aichats.automations.table import AutomationTable
 from tests.support.automations import (
     FakeScheduler,
     at,
     automation,
-    heal,
     listening,
     make_schedules,
     make_store,
     next_time,
+    reconcile,
     scheduled,
 )
 from tests.support.crashing import Crash, FaultyAws, Plan, World
@@ -64,7 +65,7 @@ class Automations(RuleBasedStateMachine):
         self.scheduler = FakeScheduler(self.clock)
         client: Any = FaultyAws(self.world, dynamodb())
         self.store = make_store(self.clock, client)
-        self.keeper = AutomationService(
+        self.service = AutomationService(
             self.store, make_schedules(FaultyAws(self.world, self.scheduler), self.clock), self.clock
         )
 
@@ -76,7 +77,7 @@ class Automations(RuleBasedStateMachine):
         self.world.meanwhile = lambda: self._change(name, other)
         with self.world.process(plan):
             try:
-                row, _ = self.keeper.put(name, wanted, if_none_match="*" if create else None)
+                row = self.service.put(name, wanted, if_none_match="*" if create else None).row
             except (Crash, BotoCoreError, SchedulerError, StaleError):
                 self._is_heard(name)
                 return
@@ -91,7 +92,7 @@ class Automations(RuleBasedStateMachine):
         self.world.meanwhile = lambda: self._change(name, other)
         with self.world.process(plan):
             try:
-                self.keeper.delete(name)
+                self.service.delete(name)
             except (Crash, BotoCoreError, SchedulerError):
                 return
         if "meanwhile" not in plan.values():
@@ -116,14 +117,14 @@ class Automations(RuleBasedStateMachine):
     def _change(self, name: str, kind: str) -> None:
         """What another process does in the middle of a call."""
         if kind == "off":
-            self.keeper.delete(name)
+            self.service.delete(name)
         else:
-            self.keeper.put(name, definition(kind, self.clock.now))
+            self.service.put(name, definition(kind, self.clock.now))
 
     def _sweep(self) -> list[Any]:
         for row in list(self.store.rows()):
             self.store.mark_checked([row], self.clock.now)
-        return heal(self.keeper)
+        return reconcile(self.service)
 
     def _row(self, name: str) -> AutomationRow | None:
         return AutomationTable(dynamodb(), self.store.table).read(name)
@@ -148,7 +149,7 @@ class Automations(RuleBasedStateMachine):
             self.clock.forward(minutes=11)
             self.scheduler.fire()
             repairs = self._sweep()
-            assert [repair for repair in repairs if repair.deed == "failed"] == []
+            assert [change for change in repairs if change.kind == "failed"] == []
         assert self._sweep() == []
         rows = {row.name: row for row in self.store.rows()}
         assert {row.state for row in rows.values()} <= {"active", "done"}

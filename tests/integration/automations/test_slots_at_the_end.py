@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from aichats.errors import InputError
-from tests.support.automations import FakeScheduler, automation, heal, scheduled
+from tests.support.automations import FakeScheduler, automation, reconcile, scheduled
 from tests.support.firing import GRACE, NAME, ONE, TWO, Stack, hourly, sweep_at
 from tests.support.ledgers import NOON
 
@@ -76,9 +76,9 @@ def test_an_automation_is_not_done_before_a_slot_at_its_end_could_have_come(stac
     sweep_at(stack, end + GRACE)
 
     stack.clock.now = end + timedelta(hours=23)
-    assert heal(stack.app.automations) == []
+    assert reconcile(stack.app.automations) == []
     assert stack.row().state == "active"
     stack.clock.now = end + timedelta(days=1)
     assert [run["status"] for run in stack.tick(stack.clock.now)] == ["succeeded"]
     stack.clock.forward(hours=2, minutes=11)
-    assert [repair.deed for repair in heal(stack.app.automations)] == ["done"]
+    assert [change.kind for change in reconcile(stack.app.automations)] == ["done"]

@@ -113,27 +113,43 @@ def test_a_long_description_is_refused() -> None:
 @pytest.mark.parametrize(
     ("fields", "field", "told"),
     [
-        ({"expression": "cron(0 9 * * *)"}, "expression", "6 fields|six"),
-        ({"expression": "every monday"}, "expression", "none of cron"),
+        (
+            {"expression": "cron(0 9 * * *)"},
+            "expression",
+            "has 5 fields. EventBridge cron expressions have 6: cron(0 9 * * ? *)",
+        ),
+        ({"expression": "every monday"}, "expression", "is not a schedule expression"),
         ({"timezone": "Mars/Olympus"}, "timezone", "there is no time zone 'Mars/Olympus'"),
         ({"timezone": "right/UTC"}, "timezone", "there is no time zone 'right/UTC'"),
-        ({"start": "2026-12-02T00:00:00Z", "end": "2026-12-01T00:00:00Z"}, "end", "is not later than start"),
-        ({"start": "2026-12-01T00:00:00Z", "end": "2026-12-01T01:00:00+01:00"}, "end", "is not later than start"),
+        ({"start": "2026-12-02T00:00:00Z", "end": "2026-12-01T00:00:00Z"}, "end", "must be later than start"),
+        ({"start": "2026-12-01T00:00:00Z", "end": "2026-12-01T01:00:00+01:00"}, "end", "must be later than start"),
         ({"start": "2026-12-01T00:00:00"}, "start", "must be a time with an offset"),
         ({"start": 2026}, "start", "must be a time with an offset"),
         ({"start": "tomorrow"}, "start", "must be a time with an offset"),
         ({"end": "2026-12-01T00:00:00.5Z"}, "end", "has a fraction of a second"),
-        ({"expression": "at(2027-01-01T00:00:00)", "start": "2026-12-01T00:00:00Z"}, "expression", "leave start and"),
-        ({"expression": "at(2027-01-01T00:00:00)", "end": "2027-12-01T00:00:00Z"}, "expression", "leave start and"),
+        (
+            {"expression": "at(2027-01-01T00:00:00)", "start": "2026-12-01T00:00:00Z"},
+            "expression",
+            "Remove start and end",
+        ),
+        (
+            {"expression": "at(2027-01-01T00:00:00)", "end": "2027-12-01T00:00:00Z"},
+            "expression",
+            "Remove start and end",
+        ),
         ({"expression": "at(2026-11-20T12:00:00)"}, "expression", "is in the past"),
-        ({"expression": "at(2027-03-14T02:30:00)", "timezone": "America/New_York"}, "expression", "is skipped when"),
+        (
+            {"expression": "at(2027-03-14T02:30:00)", "timezone": "America/New_York"},
+            "expression",
+            "does not exist in America/New_York: clocks skip it",
+        ),
         ({"expression": "cron(0 9 30 2 ? *)"}, "expression", "never fires from now on"),
         ({"expression": "cron(0 9 1 1 ? 2026)"}, "expression", "never fires from now on"),
         ({"end": "2026-11-20T11:00:00Z"}, "expression", "never fires from now on"),
         (
             {"expression": "rate(2 days)", "start": "2026-11-19T00:00:00Z", "end": "2026-11-20T23:00:00Z"},
             "expression",
-            "never fires from now on: it is 2026-11-20T12:00:00",
+            "never fires from now on (now: 2026-11-20T12:00:00",
         ),
     ],
 )
@@ -147,7 +163,8 @@ def test_a_schedule_that_cannot_be_is_refused_with_its_field(fields: Json, field
 def test_what_is_over_is_refused_only_when_it_is_written() -> None:
     over = scheduled("at(2026-11-20T11:00:00)")
 
-    assert "in the past" in problems(over, now=NOON)["trigger.expression"]
+    message = "at(2026-11-20T11:00:00) is in the past (now: 2026-11-20T12:00:00+00:00)"
+    assert problems(over, now=NOON)["trigger.expression"] == message
     assert automation(over).definition["trigger"]["expression"] == "at(2026-11-20T11:00:00)"
 
 
@@ -234,7 +251,7 @@ def test_limits_hold_for_texts_as_they_are_written() -> None:
 def test_a_missed_slot_is_run_only_for_a_schedule() -> None:
     assert automation({**scheduled(), "missed": "run"}).missed == "run"
     assert automation({**listening(), "missed": "skip"}).missed == "skip"
-    assert '"run" goes only with a schedule' in problems({**listening(), "missed": "run"})["missed"]
+    assert '"run" requires a schedule' in problems({**listening(), "missed": "run"})["missed"]
 
 
 def test_the_model_describes_itself_as_json_schema() -> None:

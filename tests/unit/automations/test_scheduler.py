@@ -136,7 +136,7 @@ def test_the_owner_of_a_schedule_is_known_even_if_its_name_is_a_hash(
 
 
 def test_a_stack_whose_name_leaves_no_room_for_a_schedules_is_rejected(scheduler: FakeScheduler) -> None:
-    with pytest.raises(ConfigurationError, match="has 42 characters, and 41 are allowed"):
+    with pytest.raises(ConfigurationError, match=r"has 42 characters\. At most 41 are allowed"):
         make_schedules(scheduler, stack="s" * 42)
 
 
@@ -298,10 +298,10 @@ def test_all_schedules_of_automations_are_listed_with_their_last_change(
     ("error", "told"),
     [
         (aws_error("ValidationException", "no"), r"schedule of weekly: ValidationException: no\. Change the automat"),
-        (aws_error("ServiceQuotaExceededException"), "Delete schedules, or ask AWS for more"),
+        (aws_error("ServiceQuotaExceededException"), "Delete schedules, or ask AWS to raise the quota"),
         (aws_error("AccessDeniedException"), "iam:PassRole"),
-        (aws_error("ThrottlingException"), "Repeat the request"),
-        (EndpointConnectionError(endpoint_url="https://scheduler.invalid"), "EndpointConnectionError: .*Repeat the"),
+        (aws_error("ThrottlingException"), "Retry the request"),
+        (EndpointConnectionError(endpoint_url="https://scheduler.invalid"), "EndpointConnectionError: .*Retry the"),
     ],
 )
 def test_a_refusal_says_what_helps(schedules: Schedules, scheduler: FakeScheduler, error: Exception, told: str) -> None:

@@ -1,4 +1,4 @@
-"""What is looked after every few minutes."""
+"""The sweep runs all of its parts, and each has its share of the time."""
 
 from collections.abc import Callable
 from functools import partial
@@ -6,41 +6,41 @@ from typing import Any
 
 import pytest
 
-from aichats.automations.reconcile import Deed, Repair
+from aichats.automations.reconcile import Change, ChangeKind
 from aichats.automations.sweep import Sweep
+from aichats.automations.sweep_part import SweepPart
 from aichats.automations.table import Contents
-from aichats.automations.turns import Turn
 from aichats.aws.observability import metrics
 from tests.support.fakes import FakeClock
 
 
 class Part:
-    """All parts of the sweep in one: records what was called, and raises where it should."""
+    """Stand-in for all parts of the sweep. It records the calls, and raises an error where the test requires it."""
 
-    def __init__(self, *fails: str, repairs: tuple[Repair, ...] = ()) -> None:
+    def __init__(self, *fails: str, changes: tuple[Change, ...] = ()) -> None:
         self.calls: list[str] = []
-        self.over: list[Callable[[], bool]] = []
+        self.time_is_up: list[Callable[[], bool]] = []
         self._fails = fails
-        self._repairs = list(repairs)
+        self._changes = list(changes)
 
     def resume(self, time_is_up: Callable[[], bool]) -> dict[str, int]:
-        self.over.append(time_is_up)
-        self._called("sweep")
+        self.time_is_up.append(time_is_up)
+        self._called("resume")
         return {"resumed": 2, "ended": 1}
 
     def contents(self) -> Contents:
         self._called("read")
         return Contents([], set())
 
-    def look(self, _rows: object, turn: Turn) -> int:
-        self.over.append(turn.is_over)
-        self._called("look")
+    def check(self, _rows: object, part: SweepPart) -> int:
+        self.time_is_up.append(part.time_is_up)
+        self._called("check")
         return 3
 
-    def reconcile(self, _contents: Contents, turn: Turn) -> list[Repair]:
-        self.over.append(turn.is_over)
-        self._called("heal")
-        return self._repairs
+    def reconcile(self, _contents: Contents, part: SweepPart) -> list[Change]:
+        self.time_is_up.append(part.time_is_up)
+        self._called("reconcile")
+        return self._changes
 
     def _called(self, name: str) -> None:
         self.calls.append(name)
@@ -53,68 +53,68 @@ def _no_metrics() -> None:
     metrics.clear_metrics()
 
 
-def going(part: Any, clock: FakeClock | None = None, seconds: float = 120) -> Callable[[], dict[str, int]]:
+def sweeping(part: Any, clock: FakeClock | None = None, seconds: float = 120) -> Callable[[], dict[str, int]]:
     return partial(Sweep(part, part, part, part, part, clock or FakeClock()).run, seconds)
 
 
-def test_slots_are_looked_for_before_schedules_are_healed() -> None:
-    part = Part(repairs=(Repair("weekly", "created"),))
+def test_slots_are_checked_before_schedules_are_reconciled() -> None:
+    part = Part(changes=(Change("weekly", "created"),))
 
-    assert going(part)() == {"resumed": 2, "ended": 1, "missed": 3, "repaired": 1}
-    assert part.calls == ["sweep", "read", "look", "heal"]
+    assert sweeping(part)() == {"resumed": 2, "ended": 1, "missed": 3, "repaired": 1}
+    assert part.calls == ["resume", "read", "check", "reconcile"]
 
 
-@pytest.mark.parametrize("fails", ["sweep", "look", "heal"])
-def test_a_part_that_fails_stops_no_other_and_its_error_comes_out(fails: str) -> None:
+@pytest.mark.parametrize("fails", ["resume", "check", "reconcile"])
+def test_a_part_that_fails_stops_no_other_and_its_error_is_raised(fails: str) -> None:
     part = Part(fails)
 
     with pytest.raises(LookupError, match=fails):
-        going(part)()
+        sweeping(part)()
 
-    assert part.calls == ["sweep", "read", "look", "heal"]
+    assert part.calls == ["resume", "read", "check", "reconcile"]
 
 
-def test_each_part_has_its_share_of_the_time_and_what_the_parts_before_it_left() -> None:
+def test_each_part_has_its_share_of_the_time_and_the_time_that_earlier_parts_left() -> None:
     part, clock = Part(), FakeClock(now=0)
-    going(part, clock)()
+    sweeping(part, clock)()
 
     for now, over in ((34, 0), (35, 1), (69, 1), (70, 2), (104, 2), (105, 3)):
         clock.now = now
-        assert [is_over() for is_over in part.over] == [number < over for number in range(3)]
+        assert [time_is_up() for time_is_up in part.time_is_up] == [number < over for number in range(3)]
 
 
 def test_a_function_with_few_seconds_still_gives_each_part_most_of_them() -> None:
     part, clock = Part(), FakeClock(now=0)
-    going(part, clock, seconds=10)()
+    sweeping(part, clock, seconds=10)()
 
     clock.now = 2
-    assert [is_over() for is_over in part.over] == [False, False, False]
+    assert [time_is_up() for time_is_up in part.time_is_up] == [False, False, False]
 
 
 def test_of_several_errors_none_is_lost() -> None:
-    with pytest.raises(LookupError, match="heal") as caught:
-        going(Part("sweep", "look", "heal"))()
+    with pytest.raises(LookupError, match="reconcile") as caught:
+        sweeping(Part("resume", "check", "reconcile"))()
 
     before = caught.value.__context__
-    assert (str(before), str(before and before.__context__)) == ("look", "sweep")
+    assert (str(before), str(before and before.__context__)) == ("check", "resume")
 
 
-def test_repairs_that_failed_are_counted_for_an_alarm() -> None:
-    repairs = Repair("one", "failed", "throttled"), Repair("two", "done"), Repair("three", "failed", "throttled")
+def test_changes_that_failed_are_counted_for_an_alarm() -> None:
+    changes = Change("one", "failed", "throttled"), Change("two", "done"), Change("three", "failed", "throttled")
 
-    assert going(Part(repairs=repairs))()["repaired"] == 0
+    assert sweeping(Part(changes=changes))()["repaired"] == 0
     assert metrics.metric_set["RepairsFailed"]["Value"] == [2]
 
 
-def test_where_all_is_well_no_repair_counts_as_failed() -> None:
-    going(Part(repairs=(Repair("weekly", "created"),)))()
+def test_without_errors_no_repair_counts_as_failed() -> None:
+    sweeping(Part(changes=(Change("weekly", "created"),)))()
 
     assert metrics.metric_set["RepairsFailed"]["Value"] == [0]
 
 
 @pytest.mark.parametrize(
-    ("deed", "repaired"), [("created", 1), ("updated", 1), ("removed", 1), ("deleted", 0), ("done", 0), ("failed", 0)]
+    ("kind", "repaired"), [("created", 1), ("updated", 1), ("removed", 1), ("deleted", 0), ("done", 0), ("failed", 0)]
 )
-def test_only_schedules_that_came_apart_count_as_repaired(deed: Deed, repaired: int) -> None:
-    assert going(Part(repairs=(Repair("weekly", deed, "a reason"),)))()["repaired"] == repaired
+def test_only_changed_schedules_count_as_repaired(kind: ChangeKind, repaired: int) -> None:
+    assert sweeping(Part(changes=(Change("weekly", kind, "a reason"),)))()["repaired"] == repaired
     assert metrics.metric_set["SchedulesRepaired"]["Value"] == [repaired]

@@ -250,5 +250,5 @@ def test_a_rate_without_a_start_is_refused_at_once() -> None:
 def test_a_time_without_a_zone_is_refused_by_name(name: str) -> None:
     times = {"start": NEW_YEAR, "end": NEW_YEAR, "after": NEW_YEAR}
     times[name] = NEW_YEAR.replace(tzinfo=None)
-    with pytest.raises(ValueError, match=f"{name} is 2026-01-01T00:00:00, without a time zone"):
+    with pytest.raises(ValueError, match=f"{name} is 2026-01-01T00:00:00, which has no time zone"):
         fire_times("cron(0 9 * * ? *)", start=times["start"], end=times["end"], after=times["after"])

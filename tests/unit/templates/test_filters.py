@@ -6,7 +6,7 @@ import pytest
 
 from aichats.templates.filters import check_filter, matches
 from aichats.templates.render import RenderError
-from aichats.templates.syntax import MAX_EXPRESSION, TemplateError
+from aichats.templates.syntax import MAX_EXPRESSION_CHARACTERS, TemplateError
 
 EVENT: dict[str, Any] = {
     "type": "payment.failed",
@@ -60,7 +60,7 @@ def test_a_filter_lets_through_with_true_and_holds_back_with_what_is_false(filte
 @pytest.mark.parametrize("filter_", ["data.amount", "data.zero", "data.status", "data", "`[0]`", "'true'", "`1`"])
 def test_a_filter_that_gives_neither_true_nor_false_is_an_error(filter_: str) -> None:
     check_filter(filter_)
-    with pytest.raises(RenderError, match="gave neither true nor false; compare the value") as failed:
+    with pytest.raises(RenderError, match=r"is not true or false\. Compare the value") as failed:
         matches(EVENT, ["payment.failed"], filter_)
     assert failed.value.expression == filter_
 
@@ -69,7 +69,7 @@ def test_a_filter_that_cannot_be_computed_is_an_error_that_shows_no_value() -> N
     with pytest.raises(RenderError) as failed:
         matches(EVENT, ["payment.failed"], "contains(data.amount, 'x')")
     assert str(failed.value) == (
-        "\"contains(data.amount, 'x')\" cannot be computed: contains() does not take a value of type number"
+        "\"contains(data.amount, 'x')\" cannot be computed: contains() does not accept a value of type number"
     )
 
 
@@ -82,15 +82,18 @@ def test_a_filter_is_not_looked_at_for_an_event_that_nobody_asked_for() -> None:
     [
         ("", "is empty"),
         (" \n", "is empty"),
-        ("data.amount >", "is not JMESPath"),
-        ("data.amount > 1000", "is not JMESPath"),
-        ("{{ data.amount > `1000` }}", "is not JMESPath"),
-        ("event.data.amount > `1000`", "names 'event', which is unknown; known: account_id, api_version"),
-        ("amount > `1000`", "names 'amount', which is unknown"),
-        ("!data.user", "names 'user', which is unknown; what stands before it has no fields"),
-        ("has(data.amount)", "calls has(), which is unknown"),
-        ("data.status == `open`", "write a text in single quotes"),
-        ("x" * (MAX_EXPRESSION + 1), f"has {MAX_EXPRESSION + 1} characters, and {MAX_EXPRESSION} are allowed"),
+        ("data.amount >", "not valid JMESPath at character"),
+        ("data.amount > 1000", "not valid JMESPath at character"),
+        ("{{ data.amount > `1000` }}", "not valid JMESPath at character"),
+        ("event.data.amount > `1000`", "`event` is unknown. Known: account_id, api_version"),
+        ("amount > `1000`", "`amount` is unknown. Did you mean `data.amount`?"),
+        ("!data.user", "a text, true or false has no fields, so `user` has no value"),
+        ("has(data.amount)", "the function has() is unknown"),
+        ("data.status == `open`", "Put a text in single quotes"),
+        (
+            "x" * (MAX_EXPRESSION_CHARACTERS + 1),
+            f"{MAX_EXPRESSION_CHARACTERS + 1} characters. At most {MAX_EXPRESSION_CHARACTERS} are allowed",
+        ),
     ],
     ids=lambda value: value[:30],
 )

@@ -1,4 +1,4 @@
-"""What templates give, and how they fail at run time."""
+"""Templates are rendered, or fail with a reason."""
 
 import tracemalloc
 from datetime import UTC, datetime, timedelta, timezone
@@ -18,7 +18,7 @@ from aichats.templates.render import (
     render_fields,
     slot_names,
 )
-from aichats.templates.syntax import MAX_EXPRESSION, MAX_EXPRESSIONS
+from aichats.templates.syntax import MAX_EXPRESSION_CHARACTERS, MAX_EXPRESSIONS
 
 EVENT: dict[str, Any] = {
     "type": "payment.failed",
@@ -91,18 +91,21 @@ def test_braces_in_quotes_or_alone_are_text(template: str, text: str) -> None:
 @pytest.mark.parametrize(
     ("template", "message"),
     [
-        ("{{ event.data.user.email }}", "'event.data.user.email' is null; a default can follow"),
+        (
+            "{{ event.data.user.email }}",
+            "'event.data.user.email' is null. Add a default, as in event.data.name || 'unknown'",
+        ),
         ("{{ slot.day }}", "'slot.day' is null"),
-        ("{{ length(event.data.count) }}", "length() does not take a value of type number"),
-        ("{{ join(', ', event.data.items) }}", "join() does not take a value of type dict"),
-        ("{{ nonsense(target) }}", "cannot be computed (UnknownFunctionError)"),
-        ("{{ event.data.items[::0] }}", "cannot be computed (ValueError)"),
+        ("{{ length(event.data.count) }}", "length() does not accept a value of type number"),
+        ("{{ join(', ', event.data.items) }}", "join() does not accept a value of type dict"),
+        ("{{ nonsense(target) }}", "cannot be computed from these values"),
+        ("{{ event.data.items[::0] }}", "cannot be computed from these values"),
         ("{{ event.data.huge }}", "cannot be written as JSON"),
         ("{{ &target }}", "cannot be written as JSON"),
         ("{{ to_number('1e999') }}", "cannot be written as JSON"),
-        ("{{ event..data }}", "'event..data' is not JMESPath, from character 7 on"),
-        ("{{ target", "the text has a {{ that no }} closes"),
-        ('{{ `"\\ud800"` }}', "holds half a surrogate pair"),
+        ("{{ event..data }}", "'event..data' cannot be evaluated: not valid JMESPath at character 7"),
+        ("{{ target", "the text cannot be rendered: `{{` without a closing `}}`"),
+        ('{{ `"\\ud800"` }}', "contains half of a surrogate pair"),
     ],
 )
 def test_what_gives_no_text_is_an_error_that_shows_the_expression(template: str, message: str) -> None:
@@ -140,9 +143,9 @@ def test_a_rendered_text_has_a_limit() -> None:
     ],
 )
 def test_an_expression_that_copies_values_without_end_is_given_up(expression: str) -> None:
-    assert len(expression) <= MAX_EXPRESSION
+    assert len(expression) <= MAX_EXPRESSION_CHARACTERS
     check_expression(expression, WEBHOOK_NAMES)
-    with pytest.raises(RenderError, match="takes too much work"):
+    with pytest.raises(RenderError, match="takes too many steps"):
         Evaluator(BUDGET // 10).text(expression, {"event": {"data": {"items": list(range(20_000))}}})
 
 
@@ -152,7 +155,7 @@ def test_a_text_that_would_be_too_long_is_not_made_first() -> None:
     check_expression(expression, WEBHOOK_NAMES)
     tracemalloc.start()
     try:
-        with pytest.raises(RenderError, match="takes too much work"):
+        with pytest.raises(RenderError, match="takes too many steps"):
             Evaluator().value(expression, {})
         assert tracemalloc.get_traced_memory()[1] < 20_000_000
     finally:
@@ -197,7 +200,7 @@ def test_whatever_goes_through_many_values_is_paid_for_each_time(expression: str
     names = {"event": {"data": data}}
     evaluator = Evaluator(budget=20_000)
     evaluator.text(expression, names)
-    with pytest.raises(RenderError, match="takes too much work"):
+    with pytest.raises(RenderError, match="takes too many steps"):
         render(f"{{{{ {expression} }}}}" * 20, names, evaluator)
     assert evaluator.is_spent
 
@@ -222,9 +225,9 @@ def test_what_goes_through_nothing_costs_little_however_much_there_is(expression
 
 def test_a_budget_that_is_used_up_leaves_nothing_for_later_expressions() -> None:
     evaluator = Evaluator(budget=10)
-    with pytest.raises(RenderError, match="takes too much work"):
+    with pytest.raises(RenderError, match="takes too many steps"):
         render("{{ [target, target, target, target, target, target] }}", NAMES, evaluator)
-    with pytest.raises(RenderError, match="takes too much work"):
+    with pytest.raises(RenderError, match="takes too many steps"):
         render_fields({"title": "{{ target }}"}, NAMES, evaluator)
     assert render("no expression", NAMES, evaluator) == "no expression"
 
@@ -236,11 +239,11 @@ def test_an_expression_may_go_through_thousands_of_values() -> None:
 
 
 def test_expressions_are_limited_in_length_and_number() -> None:
-    assert render(f"{{{{'{'x' * (MAX_EXPRESSION - 2)}'}}}}", NAMES) == "x" * (MAX_EXPRESSION - 2)
-    with pytest.raises(RenderError, match=f"within {MAX_EXPRESSION} characters"):
-        render(f"{{{{ {'target ' * MAX_EXPRESSION} }}}}", NAMES)
+    assert render(f"{{{{'{'x' * (MAX_EXPRESSION_CHARACTERS - 2)}'}}}}", NAMES) == "x" * (MAX_EXPRESSION_CHARACTERS - 2)
+    with pytest.raises(RenderError, match=f"within {MAX_EXPRESSION_CHARACTERS} characters"):
+        render(f"{{{{ {'target ' * MAX_EXPRESSION_CHARACTERS} }}}}", NAMES)
     assert render("{{ target }}" * MAX_EXPRESSIONS, NAMES) == "biz_A" * MAX_EXPRESSIONS
-    with pytest.raises(RenderError, match=f"the text has more than {MAX_EXPRESSIONS} expressions"):
+    with pytest.raises(RenderError, match=f"the text cannot be rendered: more than {MAX_EXPRESSIONS} expressions"):
         render("{{ target }}" * (MAX_EXPRESSIONS + 1), NAMES)
 
 
@@ -306,6 +309,6 @@ def test_an_expression_is_paid_for_when_it_is_parsed_and_only_then() -> None:
         assert evaluator.text("target", {"target": "biz_A"}) == "biz_A"
     assert evaluator.left == 100 - len("target") - 3 * 3
 
-    with pytest.raises(RenderError, match="takes too much work"):
+    with pytest.raises(RenderError, match="takes too many steps"):
         evaluator.value("target || " * 10 + "'x'", {"target": "biz_A"})
     assert (evaluator.is_spent, evaluator.left) == (True, 0)

@@ -1,4 +1,4 @@
-"""Which templates are refused when they are written, and what the message says."""
+"""Invalid templates are rejected before they are stored, with a message that says how to fix them."""
 
 from typing import Annotated
 
@@ -13,7 +13,7 @@ from aichats.templates.render import (
     check,
     check_fields,
 )
-from aichats.templates.syntax import MAX_EXPRESSION, MAX_EXPRESSIONS, TemplateError
+from aichats.templates.syntax import MAX_EXPRESSION_CHARACTERS, MAX_EXPRESSIONS, TemplateError
 from aichats.whop.webhooks import WebhookEvent
 
 
@@ -47,70 +47,85 @@ def test_a_good_template_passes(template: str) -> None:
 @pytest.mark.parametrize(
     ("template", "message"),
     [
-        ("{{ }}", "'' is empty"),
-        ("{{}}", "'' is empty"),
-        ("{{ slot.date", "has a {{ that no }} closes"),
-        ("{{ slot.date }", "has a {{ that no }} closes"),
-        ("{{ slot.date } }", "has a {{ that no }} closes"),
-        ("{{ {a: target }}", "has a {{ that no }} closes"),
-        ("{{ 'slot }}", "has a {{ whose expression has a ' without its pair"),
-        ('{{ "slot }}', 'has a {{ whose expression has a " without its pair'),
-        ("{{ `1 }} {{ `2` }}", "has a {{ whose expression has a ` without its pair"),
-        ("{{ {{ slot.date }} }}", "is not JMESPath, from character 2 on"),
-        ("{{ slot..date }}", "'slot..date' is not JMESPath, from character 6 on"),
-        ("{{ slot. }}", "'slot.' is not JMESPath, from character 6 on"),
-        ("{{ slot date }}", "'slot date' is not JMESPath, from character 6 on"),
-        ("{{ slot.date + 1 }}", "is not JMESPath, from character 11 on"),
-        ("{{ slôt }}", "is not JMESPath, from character 3 on"),
-        ("{{ `text` }}", "write a text in single quotes"),
-        ("{{ slots.date }}", "names 'slots', which is unknown; known: automation, event, slot, target"),
-        ("{{ slot.day }}", "names 'day', which is unknown; known: date, iso, time, week"),
-        ("{{ slot | day }}", "names 'day', which is unknown; known: date, iso, time, week"),
-        ("{{ [slot.day] }}", "names 'day'"),
-        ("{{ {day: slot.day} }}", "names 'day'"),
-        ("{{ slot.date || slot.day }}", "names 'day'"),
-        ("{{ join(', ', [slot.day]) }}", "names 'day'"),
-        ("{{ !(slot.day) }}", "names 'day'"),
-        ("{{ !event.data }}", "names 'data', which is unknown; what stands before it has no fields"),
-        ("{{ (target == 'a').b }}", "names 'b', which is unknown; what stands before it has no fields"),
-        ("{{ event.data.items[?price > `3`] || slot.day }}", "names 'day'"),
-        ("{{ slots[0] }}", "names 'slots'"),
-        ("{{ slots[*].date }}", "names 'slots'"),
-        ("{{ slots.* }}", "names 'slots'"),
-        ("{{ slots[] }}", "names 'slots'"),
-        ("{{ target.name }}", "names 'name', which is unknown; what stands before it has no fields"),
-        ("{{ slot.date.year }}", "names 'year', which is unknown; what stands before it has no fields"),
-        ("{{ event.amount }}", "names 'amount', which is unknown; known: account_id, api_version, api_version_date"),
-        ("{{ uper(target) }}", "calls uper(), which is unknown; known: abs, avg, ceil, contains"),
-        ("{{ join(target) }}", "calls join() with 1 arguments; it takes 2"),
-        ("{{ length(target, target) }}", "calls length() with 2 arguments; it takes 1"),
-        ("{{ not_null() }}", "calls not_null() with 0 arguments; it takes 1 or more"),
-        ("{{ event.data.items[?uper(name)] }}", "calls uper()"),
-        ("{{ sort_by(event.data.items, &uper(name)) }}", "calls uper()"),
-        (f"{{{{ {'(' * 900}target }}}}", "is nested too deeply"),
-        (f"{{{{ {'[' * 60}target{']' * 60} }}}}", "is nested too deeply"),
-        (f"{{{{ {'a' * MAX_EXPRESSION}b }}}}", f"that no }}}} closes within {MAX_EXPRESSION} characters"),
-        ("{{ target }}" * (MAX_EXPRESSIONS + 1), f"has more than {MAX_EXPRESSIONS} expressions"),
+        ("{{ }}", "'': the expression is empty"),
+        ("{{}}", "'': the expression is empty"),
+        ("{{ slot.date", "`{{` without a closing `}}`"),
+        ("{{ slot.date }", "`{{` without a closing `}}`"),
+        ("{{ slot.date } }", "`{{` without a closing `}}`"),
+        ("{{ {a: target }}", "`{{` without a closing `}}`"),
+        ("{{ 'slot }}", "`{{` is followed by an expression with an unclosed '"),
+        ('{{ "slot }}', '`{{` is followed by an expression with an unclosed "'),
+        ("{{ `1 }} {{ `2` }}", "`{{` is followed by an expression with an unclosed `"),
+        ("{{ {{ slot.date }} }}", "not valid JMESPath at character 2"),
+        ("{{ slot..date }}", "'slot..date': not valid JMESPath at character 6"),
+        ("{{ slot. }}", "'slot.': not valid JMESPath at character 6"),
+        ("{{ slot date }}", "'slot date': not valid JMESPath at character 6"),
+        ("{{ slot.date + 1 }}", "not valid JMESPath at character 11"),
+        ("{{ slôt }}", "not valid JMESPath at character 3"),
+        ("{{ `text` }}", "Put a text in single quotes, as in 'text'"),
+        ("{{ slots.date }}", "`slots` is unknown. Did you mean `slot`? Known: automation, event, slot, target"),
+        ("{{ slot.day }}", "`slot.day` is unknown. Known: date, iso, time, week"),
+        ("{{ slot | day }}", "`slot.day` is unknown. Known: date, iso, time, week"),
+        ("{{ [slot.day] }}", "`slot.day` is unknown"),
+        ("{{ {day: slot.day} }}", "`slot.day` is unknown"),
+        ("{{ slot.date || slot.day }}", "`slot.day` is unknown"),
+        ("{{ join(', ', [slot.day]) }}", "`slot.day` is unknown"),
+        ("{{ !(slot.day) }}", "`slot.day` is unknown"),
+        ("{{ slot.dates }}", "`slot.dates` is unknown. Did you mean `slot.date`? Known: date, iso, time, week"),
+        ("{{ event.dat.amount }}", "`event.dat` is unknown. Did you mean `event.data`? Known: account_id"),
+        ("{{ lenght(target) }}", "the function lenght() is unknown. Did you mean `length`? Known: abs, avg"),
+        ("{{ event.data.a > 1000 }}", "at character 16. Put numbers in backticks: event.data.a > `1000`"),
+        (
+            "{{ event.data.a == '> 5' && event.data.b != -1.5 }}",
+            "Put numbers in backticks: event.data.a == '> 5' && event.data.b != `-1.5`",
+        ),
+        ("{{ slot.date.upper }}", "`slot.date` is a text and has no field `upper`"),
+        ("{{ !event.data }}", "a text, true or false has no fields, so `data` has no value"),
+        ("{{ (target == 'a').b }}", "a text, true or false has no fields, so `b` has no value"),
+        ("{{ event.data.items[?price > `3`] || slot.day }}", "`slot.day` is unknown"),
+        ("{{ slots[0] }}", "`slots` is unknown"),
+        ("{{ slots[*].date }}", "`slots` is unknown"),
+        ("{{ slots.* }}", "`slots` is unknown"),
+        ("{{ slots[] }}", "`slots` is unknown"),
+        ("{{ target.name }}", "`target` is a text and has no field `name`"),
+        ("{{ slot.date.year }}", "`slot.date` is a text and has no field `year`"),
+        (
+            "{{ event.amount }}",
+            "`event.amount` is unknown. Did you mean `event.data.amount`? Known: account_id, api_version,",
+        ),
+        ("{{ uper(target) }}", "the function uper() is unknown. Known: abs, avg, ceil, contains"),
+        ("{{ join(target) }}", "join() needs 2 arguments, but has 1"),
+        ("{{ length(target, target) }}", "length() needs 1 argument, but has 2"),
+        ("{{ not_null() }}", "not_null() needs 1 or more arguments, but has 0"),
+        ("{{ event.data.items[?uper(name)] }}", "the function uper() is unknown"),
+        ("{{ sort_by(event.data.items, &uper(name)) }}", "the function uper() is unknown"),
+        (f"{{{{ {'(' * 900}target }}}}", "nested too deeply"),
+        (f"{{{{ {'[' * 60}target{']' * 60} }}}}", "nested too deeply"),
+        (
+            f"{{{{ {'a' * MAX_EXPRESSION_CHARACTERS}b }}}}",
+            f"`{{{{` without a closing `}}}}` within {MAX_EXPRESSION_CHARACTERS} characters",
+        ),
+        ("{{ target }}" * (MAX_EXPRESSIONS + 1), f"more than {MAX_EXPRESSIONS} expressions in one text"),
     ],
     ids=lambda value: ascii(value[:30]),
 )
-def test_a_wrong_template_is_refused_with_what_would_be_right(template: str, message: str) -> None:
-    with pytest.raises(TemplateError) as refused:
+def test_an_invalid_template_is_rejected_with_a_message_that_says_how_to_fix_it(template: str, message: str) -> None:
+    with pytest.raises(TemplateError) as error:
         check(template, WEBHOOK_NAMES)
-    assert message in str(refused.value)
-    assert len(str(refused.value)) < 600
+    assert message in str(error.value)
+    assert len(str(error.value)) < 600
 
 
 def test_each_trigger_has_its_own_names() -> None:
-    with pytest.raises(TemplateError, match="'event', which is unknown; known: automation, slot, target"):
+    with pytest.raises(TemplateError, match=r"`event` is unknown\. Known: automation, slot, target"):
         check("{{ event.id }}", SCHEDULE_NAMES)
     check("{{ target }}", SCHEDULE_NAMES)
-    with pytest.raises(TemplateError, match="'target', which is unknown; known: automation, event, slot"):
+    with pytest.raises(TemplateError, match=r"`target` is unknown\. Known: automation, event, slot"):
         check("{{ target }}", WEBHOOK_TARGET_NAMES)
     check("{{ event.account_id }}", WEBHOOK_TARGET_NAMES)
 
 
-def test_every_wrong_text_of_an_action_is_named_by_its_path() -> None:
+def test_each_invalid_text_of_an_action_is_named_by_its_path() -> None:
     fields = {
         "title": "{{ slot.day }}",
         "message_text": "{{ slot.date }}",
@@ -120,7 +135,7 @@ def test_every_wrong_text_of_an_action_is_named_by_its_path() -> None:
     }
     problems = check_fields(fields, SCHEDULE_NAMES)
     assert [path for path, _ in problems] == ["title", "attachments.1", "metadata.{{.deep"]
-    assert problems[1][1] == "'' is empty"
+    assert problems[1][1] == "'': the expression is empty"
 
 
 def checked(text: str) -> str:
@@ -134,7 +149,7 @@ class Titled(BaseModel):
 
 def test_a_validator_of_pydantic_may_raise_it() -> None:
     assert Titled(title="{{ slot.date }}").title == "{{ slot.date }}"
-    with pytest.raises(ValidationError, match=r"Value error, 'slot\.day' names 'day', which is unknown"):
+    with pytest.raises(ValidationError, match=r"Value error, 'slot\.day': `slot\.day` is unknown"):
         Titled(title="{{ slot.day }}")
 
 

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from aichats.automations.row import StaleError
+from aichats.automations.conditions import StaleError
 from aichats.automations.scheduler import SchedulerError
 from aichats.aws.errors import AWS_ERRORS
 from aichats.errors import (

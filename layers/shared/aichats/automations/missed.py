@@ -1,99 +1,93 @@
-"""Finds the slots for which a schedule should have fired, and did not.
+"""Finds missed runs: slots for which a schedule should have fired, but did not.
 
-What should have happened is computed from the automation, what did happen stands in the ledger: so a schedule that
-stopped, a function that was throttled, an event that got lost are found the same way. A slot's runs have the same ids
-whoever makes them, so a late run and a late event never both take effect.
+The expected slots follow from the automation; the slots that fired are in the ledger. So a schedule that stopped, a
+function that was throttled and an event that was lost are found in the same way. A slot always has the same run ids, so
+a late run and a late event never perform an action twice.
 """
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import cached_property
 from itertools import batched, takewhile
 
-from aichats.automations import unrendered
-from aichats.automations.model import ScheduleTrigger
 from aichats.automations.row import AutomationRow
-from aichats.automations.run_factory import RunFactory, slot_of
+from aichats.automations.run_factory import RunFactory, slot_of, store_failed
+from aichats.automations.sweep_part import CallAll, SweepPart
 from aichats.automations.table import AutomationTable
-from aichats.automations.turns import CallAll, Turn
 from aichats.aws.observability import count_now, logger
 from aichats.runs.dispatch import Dispatcher
 from aichats.runs.ledger.ledger import Ledger
 from aichats.runs.ledger.times import utc_now
 from aichats.runs.model import Run, slot_text
-from aichats.schedules.expressions import At, parse
+from aichats.schedules.expressions import At, parse_schedule
 
 MAX_RUNS = 1000
-"""Runs that one look at an automation notes at the most: of the newest slots. Older ones are logged and counted."""
-BEGINNING = timedelta(seconds=10)
-"""After the trigger was written, until Scheduler surely fires by it."""
+"""The number of runs, of the newest slots, that a check of an automation stores. Older slots are logged and counted."""
+SCHEDULER_DELAY = timedelta(seconds=10)
+"""The time that Scheduler may need to learn about a new trigger."""
 MISSED = {"type": "Missed", "message": "the schedule did not fire for this slot"}
 TOO_SHORT = {"type": "Missed", "message": "the schedule was written less than 10 s before this slot, and did not fire"}
 
 
 @dataclass(frozen=True)
-class Gap:
-    """The runs of a slot that the ledger does not know.
+class MissedSlot:
+    """The runs of a slot that are not in the ledger.
 
     Attributes:
-        row: the automation, under the trigger whose slot it is.
-        sure: whether Scheduler should have fired: it knew of the slot long enough, or did fire for some targets.
-        run_late: whether they are to be run now.
+        is_certain: whether Scheduler should have fired: it had enough time, or it did fire for some targets.
+        run_late: whether to run them now.
     """
 
     row: AutomationRow
     slot: datetime
     runs: list[Run]
-    sure: bool
+    is_certain: bool
     run_late: bool = False
 
 
 @dataclass(frozen=True)
-class _Look:
-    """Slots of an automation that are to be looked at.
+class _DueSlots:
+    """The slots of an automation to check.
 
     Attributes:
-        row: the automation, under the trigger whose slots they are.
         slots: oldest first.
-        run_late: whether the newest that was missed is to be run.
-        there: the runs that each slot has.
+        stored_ids: the ids of the runs of each slot that are in the ledger.
     """
 
     row: AutomationRow
     slots: list[datetime]
-    run_late: bool
-    there: dict[datetime, set[str]] = field(default_factory=dict)
+    stored_ids: dict[datetime, set[str]] = field(default_factory=dict)
 
     @cached_property
-    def ids(self) -> dict[datetime, set[str]]:
-        """The ids of the runs that the automation makes for each slot with the targets that it has now."""
+    def expected_ids(self) -> dict[datetime, set[str]]:
+        """The ids of the runs of each slot for the current targets."""
         name, targets = self.row.name, self.row.automation.targets
         return {slot: {slot_of(slot).run_id(name, target) for target in targets} for slot in self.slots}
 
 
 @dataclass
-class _Part:
-    """Automations whose missing runs are written together: not all of a chunk, which may be too many for memory."""
+class _Batch:
+    """Automations whose missing runs are written together. A whole chunk may be too large for memory."""
 
     rows: list[AutomationRow] = field(default_factory=list)
-    gaps: list[Gap] = field(default_factory=list)
+    missed: list[MissedSlot] = field(default_factory=list)
     runs: int = 0
 
-    def add(self, row: AutomationRow, gaps: Sequence[Gap]) -> None:
-        """Add what is missing of an automation."""
+    def add(self, row: AutomationRow, missed: Sequence[MissedSlot]) -> None:
+        """Add an automation with its missed slots."""
         self.rows.append(row)
-        self.gaps += gaps
-        self.runs += sum(len(gap.runs) for gap in gaps)
+        self.missed += missed
+        self.runs += sum(len(slot.runs) for slot in missed)
 
 
 @dataclass(frozen=True)
 class MissedSlots:
-    """Looks for missed slots.
+    """Finds missed slots, stores their runs, and runs the newest one late if the automation requires it.
 
     Args:
-        grace: how long after a slot its event may come before the slot counts as missed.
+        grace: the time after a slot within which its event may still arrive.
     """
 
     store: AutomationTable
@@ -103,159 +97,152 @@ class MissedSlots:
     grace: timedelta
     clock: Callable[[], datetime] = utc_now
 
-    def look(self, rows: Iterable[AutomationRow], turn: Turn) -> int:
-        """Look at every slot that nobody looked at yet, of every enabled schedule. Returns how many runs were missed.
+    def check(self, rows: Iterable[AutomationRow], part: SweepPart) -> int:
+        """Check all slots of enabled schedules that have not been checked yet. Return the number of missed runs.
 
-        Where the automation says ``missed: run``, the newest slot that was missed is run, late; the others are noted,
-        and so are all of a trigger that was replaced since.
+        If the automation has ``missed: run``, its newest missed slot is run late. All other missed slots are stored
+        only.
 
         Raises:
-            ExceptionGroup: some automations could not be looked at; all others were.
+            ExceptionGroup: some automations could not be checked; all others were.
         """
         until = self.clock() - self.grace
         failures: list[Exception] = []
         due: dict[str, AutomationRow] = {}
         for row in rows:
-            with _Apart([row], failures):
+            with _Collected([row], failures):
                 if _is_due(row, until):
                     due[row.name] = row
-        missed = 0
-        for chunk in turn.chunks(due):
-            with _Apart(chunk, failures):
-                missed += self._look_at(chunk, until, turn.call_all, failures)
+        count = 0
+        for chunk in part.chunks(due):
+            with _Collected(chunk, failures):
+                count += self._check_chunk(chunk, until, part.call_all, failures)
         if failures:
-            raise ExceptionGroup("slots could not be looked for", failures)
-        return missed
+            raise ExceptionGroup("slots could not be checked", failures)
+        return count
 
-    def _look_at(
+    def _check_chunk(
         self, rows: Sequence[AutomationRow], until: datetime, call_all: CallAll, failures: list[Exception]
     ) -> int:
-        looks = {row.name: list(_looks(row, until)) for row in rows}
-        self._read([look for each in looks.values() for look in each], call_all)
-        missed = 0
-        part = _Part()
-        for row in rows:
-            with _Apart([row], failures):
-                part.add(row, [gap for look in looks[row.name] for gap in self._gaps(look)])
-            if part.runs >= MAX_RUNS:
-                missed += self._settle(part, until, failures)
-                part = _Part()
-        return missed + self._settle(part, until, failures)
+        due = [_DueSlots(row, _newest_slots(row, until)) for row in rows]
+        self._read(due, call_all)
+        count = 0
+        batch = _Batch()
+        for slots in due:
+            with _Collected([slots.row], failures):
+                batch.add(slots.row, self._missed(slots))
+            if batch.runs >= MAX_RUNS:
+                count += self._store(batch, until, failures)
+                batch = _Batch()
+        return count + self._store(batch, until, failures)
 
-    def _settle(self, part: _Part, until: datetime, failures: list[Exception]) -> int:
-        """Write what is missing, and note that the automations were looked at. Returns how many runs were missed."""
-        with _Apart(part.rows, failures):
-            self._write(part.gaps)
-            # Last: what dies before this is looked at again, and finds its own rows.
-            self.store.mark_checked(part.rows, until)
-            return part.runs
+    def _store(self, batch: _Batch, until: datetime, failures: list[Exception]) -> int:
+        """Write the missing runs, and mark the automations as checked. Return the number of missed runs."""
+        with _Collected(batch.rows, failures):
+            self._write(batch.missed)
+            # Marked last: if the process dies before this, the next sweep checks again and finds its own rows.
+            self.store.mark_checked(batch.rows, until)
+            return batch.runs
         return 0
 
-    def _read(self, looks: Sequence[_Look], call_all: CallAll) -> None:
-        """Read which runs the slots have."""
-        # Read newest first, written oldest first: of two sweeps at once, one that finds the newest slot's runs made by
-        # the other finds all older ones, and does not run one of them late as well.
-        for age in range(max((len(look.slots) for look in looks), default=0)):
-            slots = [(look, look.slots[-1 - age]) for look in looks if age < len(look.slots)]
-            # The ids of runs are known as long as the targets are those of that time.
-            known = {id_ for look, slot in slots if slot > look.row.targets_changed_at for id_ in look.ids[slot]}
-            found = set[str]().union(
-                *call_all(self.ledger.reads.existing, list(batched(sorted(known), 100, strict=False)))
+    def _read(self, due: Sequence[_DueSlots], call_all: CallAll) -> None:
+        """Read the ids of the stored runs."""
+        # Slots are read newest first and written oldest first. If two sweeps run at once, and one finds that the other
+        # has stored the runs of the newest slot, it also finds those of all older slots, and runs none of them late.
+        for age in range(max((len(item.slots) for item in due), default=0)):
+            slots = [(item, item.slots[-1 - age]) for item in due if age < len(item.slots)]
+            # The run ids follow from the targets, unless the targets have changed since the slot.
+            expected = {
+                id_ for item, slot in slots if slot > item.row.targets_changed_at for id_ in item.expected_ids[slot]
+            }
+            stored = set[str]().union(
+                *call_all(self.ledger.reads.existing, list(batched(sorted(expected), 100, strict=False)))
             )
-            others = [(look, slot) for look, slot in slots if slot <= look.row.targets_changed_at]
-            for look, slot in slots:
-                look.there[slot] = look.ids[slot] & found
-            for (look, slot), there in zip(others, call_all(self._of_slot, others), strict=True):
-                look.there[slot] = there
+            older = [(item, slot) for item, slot in slots if slot <= item.row.targets_changed_at]
+            for item, slot in slots:
+                item.stored_ids[slot] = item.expected_ids[slot] & stored
+            for (item, slot), ids in zip(older, call_all(self._ids_of_slot, older), strict=True):
+                item.stored_ids[slot] = ids
 
-    def _of_slot(self, asked: tuple[_Look, datetime]) -> set[str]:
-        look, slot = asked
-        return self.ledger.reads.of_slot(look.row.name, slot_text(slot))
+    def _ids_of_slot(self, item: tuple[_DueSlots, datetime]) -> set[str]:
+        due, slot = item
+        return self.ledger.reads.of_slot(due.row.name, slot_text(slot))
 
-    def _gaps(self, look: _Look) -> list[Gap]:
-        """What is missing of the slots, oldest first."""
-        gaps = [gap for slot in look.slots if (gap := self._gap(look, slot)).runs]
-        return [*gaps[:-1], *(replace(gap, run_late=look.run_late) for gap in gaps[-1:])]
+    def _missed(self, due: _DueSlots) -> list[MissedSlot]:
+        """Return the missed slots, oldest first."""
+        missed = [slot for slot in (self._missed_slot(due, slot) for slot in due.slots) if slot.runs]
+        run_late = due.row.automation.missed == "run"
+        return [*missed[:-1], *(replace(newest, run_late=run_late) for newest in missed[-1:])]
 
-    def _gap(self, look: _Look, slot: datetime) -> Gap:
-        """What is missing of a slot. Runs whose texts cannot be made are noted as failed."""
-        row, there = look.row, look.there[slot]
-        if look.ids[slot] <= there or (there and slot <= row.targets_changed_at):
-            return Gap(row, slot, [], sure=True)  # It fired: for the targets that it had then.
-        fired = self.run_factory.runs_for(row.name, row.automation, slot_of(slot))
-        unrendered.note(self.ledger, [(run, error) for run, error in fired.failed if run.run_id not in there])
-        missing = [run for run in fired.runs if run.run_id not in there]
-        return Gap(row, slot, missing, sure=bool(there) or _is_known(row, slot))
+    def _missed_slot(self, due: _DueSlots, slot: datetime) -> MissedSlot:
+        """Return the missing runs of a slot. Store the runs whose texts cannot be rendered as failed."""
+        row, stored_ids = due.row, due.stored_ids[slot]
+        if due.expected_ids[slot] <= stored_ids or (stored_ids and slot <= row.targets_changed_at):
+            return MissedSlot(row, slot, [], is_certain=True)  # It fired for the targets of that time.
+        rendered = self.run_factory.runs_for(row.name, row.automation, slot_of(slot))
+        store_failed(self.ledger, [(run, error) for run, error in rendered.failed if run.run_id not in stored_ids])
+        missing = [run for run in rendered.runs if run.run_id not in stored_ids]
+        return MissedSlot(row, slot, missing, is_certain=bool(stored_ids) or _is_certain(row, slot))
 
-    def _write(self, gaps: Sequence[Gap]) -> None:
-        """Note the runs of slots that were missed, then run those that are to be run late."""
-        for gap in gaps:
-            _tell(gap)
-        for error, sure in ((MISSED, True), (TOO_SHORT, False)):
-            noted = [run for gap in gaps if gap.sure is sure and not gap.run_late for run in gap.runs]
-            if noted:
-                self.ledger.add_ended([(run, error) for run in noted], "missed")
-        late = [run for gap in gaps if gap.run_late for run in gap.runs]
+    def _write(self, missed: Sequence[MissedSlot]) -> None:
+        """Store the runs of missed slots, then run those that are to be run late."""
+        for slot in missed:
+            _report(slot)
+        for error, is_certain in ((MISSED, True), (TOO_SHORT, False)):
+            only_stored = [slot for slot in missed if slot.is_certain is is_certain and not slot.run_late]
+            if ended := [(run, error) for slot in only_stored for run in slot.runs]:
+                self.ledger.add_ended(ended, "missed")
+        late = [run for slot in missed if slot.run_late for run in slot.runs]
         for provider in dict.fromkeys(run.provider for run in late):
             self.dispatcher.fan_out([run for run in late if run.provider == provider])
 
 
 def _is_due(row: AutomationRow, until: datetime) -> bool:
-    """Return whether there are slots up to then at which nobody looked."""
-    if row.state == "deleting":
-        return False
-    is_on = row.schedule is not None and row.schedule.enabled
-    slot = row.next_slot(row.checked_until) if is_on else None
-    return (slot is not None and slot <= until) or any(former.replaced_at <= until for former in row.former)
+    """Return whether the row has slots up to a time that have not been checked."""
+    is_enabled = row.schedule is not None and row.schedule.enabled
+    slot = row.next_slot(row.checked_until) if is_enabled else None
+    return slot is not None and slot <= until
 
 
-def _looks(row: AutomationRow, until: datetime) -> Iterator[_Look]:
-    for former in row.former:
-        if former.replaced_at <= until:
-            under = row.under(former)
-            yield _Look(under, _slots(under, former.replaced_at), run_late=False)
-    if row.schedule is not None and row.schedule.enabled:
-        yield _Look(row, _slots(row, until), run_late=row.automation.missed == "run")
-
-
-def _slots(row: AutomationRow, until: datetime) -> list[datetime]:
-    """The newest slots to look at, oldest first."""
-    most = max(1, MAX_RUNS // len(row.automation.targets))
-    newest: deque[datetime] = deque(maxlen=most)
+def _newest_slots(row: AutomationRow, until: datetime) -> list[datetime]:
+    """Return the slots to check, oldest first. If they are too many, log, count and leave out the oldest."""
+    newest: deque[datetime] = deque(maxlen=max(1, MAX_RUNS // len(row.automation.targets)))
     oldest: datetime | None = None
     left_out = 0
-    # One walk: to begin anew at each slot takes ten times as long, and after days without a sweep there are thousands.
+    # One iteration over all slots: to begin again at each slot takes ten times as long, and after days without a sweep
+    # there are thousands.
     for slot in takewhile(lambda slot: slot <= until, row.slots(row.checked_until)):
         oldest = oldest or slot
-        left_out += len(newest) == most
+        left_out += len(newest) == newest.maxlen
         newest.append(slot)
     if oldest is not None and left_out:
         logger.error(
-            "too many slots to look at, the oldest are left out",
+            "too many slots to check, the oldest are left out",
             extra={"automation": row.name, "left_out": left_out, "from": slot_text(oldest)},
         )
         count_now("RunsMissed", left_out * len(row.automation.targets))
     return list(newest)
 
 
-def _tell(gap: Gap) -> None:
+def _report(missed: MissedSlot) -> None:
+    """Log a missed slot, and count its runs."""
     about = {
-        "automation": gap.row.name,
-        "slot": slot_text(gap.slot),
-        "runs": len(gap.runs),
-        "missed": gap.row.automation.missed,
+        "automation": missed.row.name,
+        "slot": slot_text(missed.slot),
+        "runs": len(missed.runs),
+        "missed": missed.row.automation.missed,
     }
-    if not gap.sure:
+    if not missed.is_certain:
         logger.warning("slot missed, just after its trigger was written", extra=about)
         return
-    # Before it is written: if the process dies in between, the alarm goes off once too often, never too seldom.
-    count_now("RunsMissed", len(gap.runs))
+    # Counted before it is written: if the process dies in between, the alarm goes off once too often, never too seldom.
+    count_now("RunsMissed", len(missed.runs))
     logger.error("slot missed", extra=about)
 
 
 @dataclass(frozen=True)
-class _Apart:
-    """What goes wrong with some automations is told and kept, and stops no other."""
+class _Collected:
+    """A block whose error is logged and collected, so that it does not stop the other automations."""
 
     rows: Sequence[AutomationRow]
     failures: list[Exception]
@@ -267,13 +254,13 @@ class _Apart:
         if not isinstance(error, Exception):
             return False
         for row in self.rows:
-            logger.error("slots not looked for", extra={"automation": row.name}, exc_info=error)
+            logger.error("slots not checked", extra={"automation": row.name}, exc_info=error)
         self.failures.append(error)
         return True
 
 
-def _is_known(row: AutomationRow, slot: datetime) -> bool:
-    """Whether Scheduler knew of a slot before it was over. A one-off has no other: that one must fire however late."""
-    trigger = row.automation.trigger
-    is_once = isinstance(trigger, ScheduleTrigger) and isinstance(parse(trigger.expression), At)
-    return is_once or not row.trigger_changed_at < slot <= row.trigger_changed_at + BEGINNING
+def _is_certain(row: AutomationRow, slot: datetime) -> bool:
+    """Return whether Scheduler had enough time to learn about a slot. The only slot of an ``at`` must fire anyway."""
+    trigger = row.schedule
+    is_once = trigger is not None and isinstance(parse_schedule(trigger.expression), At)
+    return is_once or not row.trigger_changed_at < slot <= row.trigger_changed_at + SCHEDULER_DELAY

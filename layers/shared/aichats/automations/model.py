@@ -1,4 +1,4 @@
-"""An automation: a trigger with an action and its targets, as its owner writes it."""
+"""An automation: a trigger, an action and its targets, as the API client writes it."""
 
 import json
 import re
@@ -19,15 +19,17 @@ from pydantic import (
 
 from aichats.models import Request
 from aichats.runs.actions import MAX_TARGETS, Action, check_targets
-from aichats.schedules.expressions import At, Rate, parse
+from aichats.schedules.expressions import At, Rate, parse_schedule
 from aichats.schedules.fire_times import fire_times
 from aichats.validation import A_TIME, read_time
 
 MINUTE = timedelta(minutes=1)
-AHEAD = timedelta(seconds=15)
-"""Of the first slot of a rate without a start: so long Scheduler may take to know of it."""
-TEMPLATE = "{{"
-"""What begins an expression in a text."""
+MIN_LEAD = timedelta(seconds=15)
+"""The least time from now to the first slot of a rate without a start. Scheduler needs it to learn about the rate."""
+CALENDAR_START = datetime(1969, 1, 1, tzinfo=UTC)
+"""A time before every slot."""
+TEMPLATE_START = "{{"
+"""The beginning of an expression in a text."""
 
 type Name = Annotated[str, Field(pattern=r"^[a-z0-9-]{1,64}$", examples=["weekly-revenue"])]
 type EventType = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.:-]{1,100}$", examples=["payment.failed"])]
@@ -37,7 +39,7 @@ NAME: TypeAdapter[str] = TypeAdapter(Name)
 
 
 def _time(value: object) -> object:
-    # pydantic alone would take the number 2026 for a moment of 1970.
+    # Without this check, pydantic would read the number 2026 as a time in 1970.
     if isinstance(value, datetime):
         return value
     if isinstance(value, str) and re.match(r"2\d{3}-\d{2}-\d{2}T", value):
@@ -45,23 +47,20 @@ def _time(value: object) -> object:
     raise ValueError(A_TIME)
 
 
-type Moment = Annotated[AwareDatetime, BeforeValidator(_time)]
+type Time = Annotated[AwareDatetime, BeforeValidator(_time)]
 
 
 class ScheduleTrigger(Request):
-    """It fires by the clock.
+    """A trigger that fires by the clock."""
 
-    Where the validation's context holds ``now``, what does not fire later than that is refused.
-    """
-
-    # The expression comes last, so that its check sees the others.
+    # The expression comes last, because its check needs the other fields.
     type: Literal["schedule"]
     timezone: str = "UTC"
-    """IANA name of the zone whose wall clock ``cron`` and ``at`` mean."""
-    start: Moment | None = None
-    """Nothing fires earlier; a ``rate`` is counted from it."""
-    end: Moment | None = None
-    """Nothing fires at it or later."""
+    """IANA name of the time zone for ``cron`` and ``at``."""
+    start: Time | None = None
+    """It does not fire earlier. A ``rate`` is counted from here."""
+    end: Time | None = None
+    """It does not fire at this time or later."""
     enabled: bool = True
     expression: Annotated[str, Field(examples=["cron(0 9 ? * MON *)", "rate(1 hour)", "at(2030-01-31T09:00:00)"])]
 
@@ -73,37 +72,37 @@ class ScheduleTrigger(Request):
 
     @field_validator("start", "end")
     @classmethod
-    def _has_no_fraction(cls, moment: datetime | None) -> datetime | None:
-        if moment is not None and moment.microsecond:
-            raise ValueError("has a fraction of a second: EventBridge Scheduler keeps whole seconds")
-        return moment
+    def _has_no_fraction(cls, time: datetime | None) -> datetime | None:
+        if time is not None and time.microsecond:
+            raise ValueError("has a fraction of a second. EventBridge Scheduler only supports whole seconds")
+        return time
 
     @field_validator("end")
     @classmethod
     def _comes_after_the_start(cls, end: datetime | None, info: ValidationInfo) -> datetime | None:
         start = info.data.get("start")
         if end and start and end <= start:
-            raise ValueError(f"is not later than start, {start.isoformat()}")
+            raise ValueError(f"must be later than start ({start.isoformat()})")
         return end
 
     @field_validator("expression")
     @classmethod
     def _fires(cls, expression: str, info: ValidationInfo) -> str:
-        once = isinstance(parse(expression), At)
+        """Check the expression. If the validation context has ``now``, the schedule must fire after that time."""
+        once = isinstance(parse_schedule(expression), At)
         if once and (info.data.get("start") or info.data.get("end")):
-            raise ValueError("at(...) names its only moment: leave start and end out")
+            raise ValueError("at(...) fires once. Remove start and end")
         now = (info.context or {}).get("now")
-        # A field that is wrong itself is missing here, and is told by its own check.
+        # A field that is wrong is missing here. Its own check reports it.
         if now and {"timezone", "start", "end"} <= info.data.keys():
             trigger = cls.model_construct(expression=expression, **info.data)
             if next(schedule_times(trigger, first_slot(trigger, now), now), None) is None:
-                told = "is in the past, or is skipped when the clocks change" if once else "never fires from now on"
-                raise ValueError(f"{expression} {told}: it is {now.isoformat(timespec='seconds')}")
+                raise ValueError(never_fires(trigger, now))
         return expression
 
 
 class WebhookTrigger(Request):
-    """It fires when Whop tells of one of these events, and the filter, a JMESPath expression, is true."""
+    """A trigger that fires when Whop sends one of these events and the filter, a JMESPath expression, is true."""
 
     type: Literal["webhook"]
     events: Annotated[list[EventType], Field(min_length=1, max_length=50)]
@@ -112,9 +111,9 @@ class WebhookTrigger(Request):
 
 
 class Automation(Request):
-    """What its owner writes.
+    """A trigger, the action that it starts, and the targets of the action.
 
-    ``missed`` says what becomes of a slot that did not fire: ``skip``, or ``run``, once and late.
+    ``missed`` decides about a time at which the schedule did not fire: ``skip`` it, or ``run`` it once, late.
     """
 
     trigger: Annotated[ScheduleTrigger | WebhookTrigger, Field(discriminator="type")]
@@ -132,7 +131,7 @@ class Automation(Request):
             check_targets(info.data["action"], targets)
             return targets
         for index, target in enumerate(targets):
-            if not (target and TEMPLATE in target):
+            if not (target and TEMPLATE_START in target):
                 _check_target(info.data["action"], index, target)
         return targets
 
@@ -140,24 +139,25 @@ class Automation(Request):
     @classmethod
     def _goes_with_a_schedule(cls, missed: str, info: ValidationInfo) -> str:
         if missed == "run" and isinstance(info.data.get("trigger"), WebhookTrigger):
-            raise ValueError('"run" goes only with a schedule: an event that did not come cannot be known')
+            raise ValueError('"run" requires a schedule, because aichats cannot detect a missing event. Use "skip"')
         return missed
 
     @field_serializer("action", mode="wrap")
     def _only_what_was_written(self, action: Action, dump: SerializerFunctionWrapHandler) -> Any:
-        # In a change null means "clear": what was left out must not come back as null.
+        # In a change, null clears a field. A field that was omitted must not come back as null.
         return {name: value for name, value in dump(action).items() if name in action.model_fields_set}
 
     @property
     def definition(self) -> dict[str, Any]:
-        """The JSON that the API shows and the table keeps.
+        """The JSON that the API shows and the table stores.
 
-        The trigger has all of its fields, the action those that were written: for a change, ``null`` means "clear".
+        The trigger has all of its fields. The action has only the fields that were written, because ``null`` in a
+        change clears a field.
         """
         trigger = self.trigger.model_dump(mode="json")
-        first = {name: trigger.pop(name) for name in ("type", "expression") if name in trigger}
+        leading_fields = {name: trigger.pop(name) for name in ("type", "expression") if name in trigger}
         return {
-            "trigger": first | trigger,
+            "trigger": leading_fields | trigger,
             "action": self.action.model_dump(mode="json", exclude_unset=True),
             "targets": list(self.targets),
             "missed": self.missed,
@@ -166,29 +166,39 @@ class Automation(Request):
 
 
 def first_slot(trigger: ScheduleTrigger, now: datetime) -> datetime | None:
-    """From when a ``rate`` is counted: its start, else the first whole minute that is more than 15 seconds ahead.
+    """Return the first slot of a ``rate``: its start, or the first whole minute that is more than 15 seconds ahead.
 
-    ``None`` for ``cron`` and ``at``.
+    Return ``None`` for ``cron`` and ``at``.
     """
-    if not isinstance(parse(trigger.expression), Rate):
+    if not isinstance(parse_schedule(trigger.expression), Rate):
         return None
-    return trigger.start or ((now + AHEAD).replace(second=0, microsecond=0) + MINUTE).astimezone(UTC)
+    return trigger.start or ((now + MIN_LEAD).replace(second=0, microsecond=0) + MINUTE).astimezone(UTC)
 
 
 def schedule_times(trigger: ScheduleTrigger, rate_start: datetime | None, after: datetime) -> Iterator[datetime]:
-    """The slots later than ``after``, ascending, in UTC; whether it is enabled does not matter.
+    """Return the slots later than ``after``, ascending, in UTC, whether or not the trigger is enabled.
 
     Args:
         trigger: the schedule.
-        rate_start: what :func:`first_slot` gave when the schedule was first written; only a ``rate`` needs it.
-        after: a slot at this very moment is left out.
+        rate_start: the result of :func:`first_slot` when the schedule was first written. Only a ``rate`` needs it.
+        after: a slot at exactly this time is left out.
     """
     start = rate_start or trigger.start
     return fire_times(trigger.expression, trigger.timezone, start=start, end=trigger.end, after=after)
 
 
+def never_fires(trigger: ScheduleTrigger, now: datetime) -> str:
+    """Return the reason why a schedule does not fire after ``now``."""
+    present = now.isoformat(timespec="seconds")
+    if not isinstance(parse_schedule(trigger.expression), At):
+        return f"{trigger.expression} never fires from now on (now: {present})"
+    if next(fire_times(trigger.expression, trigger.timezone, after=CALENDAR_START), None):
+        return f"{trigger.expression} is in the past (now: {present})"
+    return f"{trigger.expression} does not exist in {trigger.timezone}: clocks skip it. Choose another time"
+
+
 def canonical(automation: Automation) -> str:
-    """The definition as JSON, always with the same letters."""
+    """Return the definition as JSON. Equal definitions give the same text."""
     return json.dumps(automation.definition, ensure_ascii=False, separators=(",", ":"))
 
 

@@ -1,27 +1,28 @@
-"""Keeps table and scheduler together.
+"""Changes automations, and reconciles the table with EventBridge Scheduler.
 
-The table says what should be, the scheduler follows: the row is written first, then the schedule; a deletion marks the
-row, removes the schedule, then the row. Nothing is undone. Where a process dies or a call fails in between:
+The table is the source of truth, and the scheduler follows. A put writes the row first, then the schedule. A deletion
+marks the row, removes the schedule, then removes the row. Nothing is undone. If a process dies or a call fails in
+between, the same request continues, and so does the sweep:
 
 =========================== =============================== ====================================================
-it stopped                  what stands                     what the same request does again, and what the sweep does
+it stopped                  the state after that            what the same request does, and what the sweep does
 =========================== =============================== ====================================================
-before the row is written   all as it was                   begins anew; nothing to heal
-row written, no schedule    an automation that does not     finds its definition, and creates the schedule; created
-                            fire
-row changed, schedule old   it fires at the old times, and  finds its definition, and updates the schedule; updated
-                            does what the new row says
-trigger is a webhook now,   the schedule fires, and finds   removes the schedule; removed
-the schedule is there       no schedule trigger
-row marked ``deleting``     for its owner it is gone; the   removes schedule and row; deleted
-                            schedule may fire, and finds
-                            nothing
-schedule removed, row       for its owner it is gone        removes the row; deleted
-in ``deleting``
+before the row is written   nothing changed                 request: begins again; sweep: nothing to do
+row written, no schedule    the automation does not fire    request: finds its definition, creates the schedule;
+                                                            sweep: created
+row changed, schedule old   it fires at the old times with  request: finds its definition, updates the schedule;
+                            the new definition              sweep: updated
+trigger is a webhook now,   the schedule fires, and its     request: removes the schedule; sweep: removed
+the schedule still exists   event does nothing
+row marked ``deleting``     the automation is gone for API  request: removes schedule and row; sweep: deleted
+                            clients; the schedule may fire,
+                            and its event does nothing
+schedule removed, row       the automation is gone for API  request: removes the row; sweep: deleted
+in ``deleting``             clients
 =========================== =============================== ====================================================
 
-Two that change one automation at once agree in the table, where one comes last; each then makes the schedule as the
-row is, and looks again whether the row is still that one.
+When two requests change one automation at once, the table decides: the later write wins. Each request then makes the
+schedule as the row requires, and checks again that the row is still the same.
 """
 
 from collections.abc import Callable, Mapping
@@ -33,53 +34,70 @@ from typing import Literal
 from aichats.automations.model import Automation
 from aichats.automations.row import AutomationRow, RowHeader
 from aichats.automations.scheduler import MAX_EVENT_AGE, SchedulerError, Schedules
+from aichats.automations.sweep_part import SweepPart
 from aichats.automations.table import AutomationTable, Contents
-from aichats.automations.turns import Attempt, Turn
-from aichats.aws.observability import logger
+from aichats.aws.observability import Contained
 from aichats.runs.ledger.times import utc_now
 
-QUIET = timedelta(minutes=10)
-"""What changed within it is left alone by the sweep: somebody is at work there."""
-DONE_AFTER = 2 * MAX_EVENT_AGE + QUIET
-"""After the last slot: until then Scheduler may hand its event over for an hour, and Lambda try it for another one."""
-LOOKS = 3
-"""So often is a row that keeps changing followed; what is left then is the sweep's."""
+SETTLE_TIME = timedelta(minutes=10)
+"""The sweep leaves alone what changed within this time, because a request may still be at work."""
+DONE_AFTER = 2 * MAX_EVENT_AGE + SETTLE_TIME
+"""The time from the last slot until its event cannot come any more: Scheduler retries for an hour, then Lambda does."""
+MAX_FOLLOW_UPS = 3
+"""The number of times that a request follows a row that keeps changing. After that the sweep takes over."""
 
-type Deed = Literal["created", "updated", "removed", "deleted", "done", "listed", "failed"]
+type ChangeKind = Literal["created", "updated", "removed", "deleted", "done", "listed", "failed"]
 
 
 @dataclass(frozen=True)
-class Repair:
-    """What the sweep did.
+class PutResult:
+    """The result of a put.
 
-    ``created`` and ``updated``: the schedule of an automation. ``removed``: a schedule that no automation wants.
-    ``deleted``: a deletion was ended. ``done``: it fired for the last time. ``listed``: the items that say which events
-    it listens to were corrected. ``failed``: it could not be repaired.
+    Attributes:
+        row: the row as it is now.
+        created: whether the automation is new.
+        unconfirmed_slots: past slots of the replaced trigger that aichats had not checked and does not check any more:
+            the first few, oldest first.
+    """
+
+    row: AutomationRow
+    created: bool
+    unconfirmed_slots: tuple[datetime, ...] = ()
+
+
+@dataclass(frozen=True)
+class Change:
+    """A change that the sweep made.
+
+    Attributes:
+        name: the automation; the schedule, if the kind is ``removed``.
+        kind: ``created`` and ``updated``: the schedule of an automation. ``removed``: a schedule that no automation
+            needs. ``deleted``: a deletion was completed. ``done``: the automation has fired for the last time.
+            ``listed``: the index of its event types was corrected. ``failed``: it could not be repaired.
+        reason: of a failure, for people.
     """
 
     name: str
-    """Of the automation; of the schedule, where it was removed."""
-    deed: Deed
+    kind: ChangeKind
     reason: str = ""
-    """Of a failure, for people."""
 
 
 type _Aligned = tuple[AutomationRow, str]
-"""A row whose schedule was found as it wants it, and the state of the schedule."""
-type _Act = Callable[[], Deed | _Aligned | None]
+"""A row whose schedule is as the row requires, with the state of the schedule."""
+type _Action = Callable[[], ChangeKind | _Aligned | None]
 
 
 @dataclass(frozen=True)
-class _Job:
-    """What may need a repair. ``name`` is that of the :class:`Repair`."""
+class _Check:
+    """A check of one automation or schedule, with its repair. ``name`` is that of the :class:`Change`."""
 
     name: str
-    act: _Act
+    act: _Action
 
 
 @dataclass(frozen=True)
 class AutomationService:
-    """Changes automations, and heals what came apart."""
+    """Changes automations, and repairs them and their schedules."""
 
     store: AutomationTable
     schedules: Schedules
@@ -87,27 +105,24 @@ class AutomationService:
 
     def put(
         self, name: str, automation: Automation, if_match: str | None = None, if_none_match: str | None = None
-    ) -> tuple[AutomationRow, bool]:
-        """Create or replace an automation, and its schedule. The same again changes nothing, but heals.
-
-        Returns:
-            The row, and whether it is a new one.
+    ) -> PutResult:
+        """Create or replace an automation and its schedule. Putting the same again repairs the schedule if needed.
 
         Raises:
-            InputError: the definition is too large, or its trigger's last moment passed since it was checked.
-            StaleError: a condition of the request does not hold; nothing was changed.
-            SchedulerError: the automation is written; its schedule follows, when this is repeated or by the sweep.
+            InputError: the definition is too large, or its trigger's last slot has passed since it was checked.
+            StaleError: a condition of the request failed; nothing was changed.
+            SchedulerError: the automation is written. A retry or the sweep writes its schedule.
         """
         row, created = self.store.put(name, automation, if_match, if_none_match)
         self._follow(name, row)
-        return row, created
+        return PutResult(row, created, row.unconfirmed_slots)
 
     def delete(self, name: str, if_match: str | None = None) -> bool:
-        """Delete an automation with its schedule. Whether there was one.
+        """Delete an automation and its schedule. Return whether there was one.
 
         Raises:
-            StaleError: ``If-Match`` does not hold; nothing was changed.
-            SchedulerError: it counts as deleted; the rest follows, when this is repeated or by the sweep.
+            StaleError: ``If-Match`` failed; nothing was changed.
+            SchedulerError: the automation counts as deleted. A retry or the sweep completes the deletion.
         """
         row = self.store.begin_delete(name, if_match)
         if row is None:
@@ -115,36 +130,36 @@ class AutomationService:
         self._delete(row)
         return True
 
-    def reconcile(self, contents: Contents, turn: Turn) -> list[Repair]:
-        """Repair what came apart and did not change in the last ten minutes; end what fired for the last time.
+    def reconcile(self, contents: Contents, part: SweepPart) -> list[Change]:
+        """Repair automations and schedules that have not changed for ten minutes, and complete those that are over.
 
-        A schedule is read only if it changed since it was last found as its row wants it.
+        A schedule is read only if it has changed since the last sweep that found it as its row requires.
 
         Args:
-            contents: the table. What changed since it was read is left alone, or followed.
-            turn: the time for it.
+            contents: the table. A row that has changed since it was read is left alone, or followed.
+            part: the part of the sweep.
 
         Returns:
-            What was done, in no order. An automation that cannot be repaired does not stop the others.
+            The changes, in no order. An automation that cannot be repaired does not stop the others.
 
         Raises:
             SchedulerError: the schedules could not be listed.
         """
-        repairs: list[Repair] = []
-        for chunk in turn.chunks(self._jobs(contents, self.schedules.changed())):
-            results = turn.call_all(_do, chunk)
-            repairs += [result for result in results if isinstance(result, Repair)]
+        changes: list[Change] = []
+        for chunk in part.chunks(self._checks(contents, self.schedules.changed())):
+            results = part.call_all(_perform, chunk)
+            changes += [result for result in results if isinstance(result, Change)]
             self.store.mark_aligned(result for result in results if isinstance(result, tuple))
-        return repairs
+        return changes
 
     # ------------------------------------------------------------------ one automation
 
     def _follow(self, name: str, row: AutomationRow | None) -> None:
-        """Make the schedule as the row is, until it is still the same afterwards."""
-        for _ in range(LOOKS):
+        """Make the schedule as the row requires, until the row is still the same afterwards."""
+        for _ in range(MAX_FOLLOW_UPS):
             self._align(name, row)
-            before, row = row, self.store.read(name)
-            if _version(row) == _version(before):
+            previous, row = row, self.store.read(name)
+            if _version(row) == _version(previous):
                 return
 
     def _align(self, name: str, row: AutomationRow | None) -> None:
@@ -156,100 +171,106 @@ class AutomationService:
     def _delete(self, row: RowHeader) -> None:
         self.schedules.remove(self.schedules.schedule_name(row.name))
         if not self.store.end_delete(row):
-            # Somebody wrote it anew, and may have made the schedule before we removed it.
+            # Another request put it again, and may have created the schedule before this one removed it.
             self._follow(row.name, self.store.read(row.name))
 
-    # ------------------------------------------------------------------ all of them
+    # ------------------------------------------------------------------ all automations
 
-    def _jobs(self, contents: Contents, listed: Mapping[str, datetime]) -> dict[str, _Job]:
-        """Return what may need a repair, by the name of the schedule."""
+    def _checks(self, contents: Contents, changed: Mapping[str, datetime]) -> dict[str, _Check]:
+        """Return the checks to make, by the name of the schedule.
+
+        Args:
+            contents: the table.
+            changed: the time of the last change of each schedule, by its name.
+        """
         heads = {self.schedules.schedule_name(head.name): head for head in contents.headers}
-        jobs = {
-            schedule: _Job(head.name, act)
+        checks = {
+            schedule: _Check(head.name, act)
             for schedule, head in heads.items()
-            if (act := self._act(head, listed.get(schedule)))
+            if (act := self._row_action(head, changed.get(schedule)))
         }
         # A row that cannot be read keeps its schedule.
-        for schedule in listed.keys() - {self.schedules.schedule_name(name) for name in contents.names - _read(heads)}:
-            if act := self._stray_act(schedule, heads.get(schedule), listed[schedule]):
-                jobs[schedule] = _Job(schedule, act)
+        unreadable = contents.names - _readable_names(heads)
+        for schedule in changed.keys() - {self.schedules.schedule_name(name) for name in unreadable}:
+            if act := self._stray_action(schedule, heads.get(schedule), changed[schedule]):
+                checks[schedule] = _Check(schedule, act)
         for name, correct in self.store.webhook_index.corrections(contents.headers).items():
-            jobs[f"{name}:"] = _Job(name, partial(_if_done, "listed", correct))
-        return jobs
+            checks[f"{name}:"] = _Check(name, partial(_if_true, "listed", correct))
+        return checks
 
-    def _act(self, head: RowHeader, changed: datetime | None) -> _Act | None:
-        """Return what is to be done for a row whose schedule changed then, if there is one."""
+    def _row_action(self, head: RowHeader, changed: datetime | None) -> _Action | None:
+        """Return the action for a row. ``changed`` is the time of its schedule's last change, if there is one."""
         if not isinstance(head, AutomationRow):
-            # When its deletion began is not known, so it is ended even if it is fresh.
+            # The row does not say when its deletion began, so even a recent one is completed.
             return partial(self._end_deletion, head) if head.state == "deleting" else None
         if not self._is_settled(head.changed_at, changed):
             return None
         if head.state == "deleting":
             return partial(self._end_deletion, head)
-        return self._schedule_act(head, changed) if head.schedule is not None else None
+        return self._schedule_action(head, changed) if head.schedule is not None else None
 
-    def _schedule_act(self, row: AutomationRow, changed: datetime | None) -> _Act | None:
+    def _schedule_action(self, row: AutomationRow, changed: datetime | None) -> _Action | None:
         if not row.fires_after(self.clock()):
-            return partial(_if_done, "done", partial(self.store.finish, row)) if self._is_over(row) else None
+            return partial(_if_true, "done", partial(self.store.finish, row)) if self._is_over(row) else None
         if changed is not None and row.aligned == self.schedules.state(row, changed):
             return None
         return partial(self._correct, row, changed)
 
-    def _stray_act(self, schedule: str, head: RowHeader | None, changed: datetime) -> _Act | None:
-        """Return what is to be done about a schedule that its row does not want, or that has none."""
+    def _stray_action(self, schedule: str, head: RowHeader | None, changed: datetime) -> _Action | None:
+        """Return the action for a schedule that its row does not need, or that has no row."""
         row = head if isinstance(head, AutomationRow) else None
-        is_wanted = head is not None and (row is None or row.schedule is not None or row.state == "deleting")
-        if is_wanted or not self._is_settled(changed, row.changed_at if row else None):
+        is_needed = head is not None and (row is None or row.schedule is not None or row.state == "deleting")
+        if is_needed or not self._is_settled(changed, row.changed_at if row else None):
             return None
         return partial(self._remove_stray, schedule)
 
-    def _correct(self, row: AutomationRow, changed: datetime | None) -> Deed | _Aligned | None:
-        did = (self.schedules.correct(row) if changed else None) or self.schedules.ensure(row)
-        if did == "unchanged":
+    def _correct(self, row: AutomationRow, changed: datetime | None) -> ChangeKind | _Aligned | None:
+        result = (self.schedules.correct(row) if changed else None) or self.schedules.ensure(row)
+        if result == "unchanged":
             return (row, self.schedules.state(row, changed)) if changed else None
-        # It may have been changed since it was read.
+        # The row may have changed since it was read.
         self._follow(row.name, row)
-        return did
+        return result
 
-    def _end_deletion(self, head: RowHeader) -> Deed:
+    def _end_deletion(self, head: RowHeader) -> ChangeKind:
         self._delete(head)
         return "deleted"
 
-    def _remove_stray(self, schedule: str) -> Deed | None:
+    def _remove_stray(self, schedule: str) -> ChangeKind | None:
         name = self.schedules.owner(schedule)
         row = self.store.read(name) if name else None
         if row is not None and row.schedule is not None:
-            return None  # It was written since the table was read.
+            return None  # The row was written after the table was read.
         return "removed" if self.schedules.remove(schedule) else None
 
     def _is_over(self, row: AutomationRow) -> bool:
-        """Return whether it fired for the last time, its events had their time, and all its slots were looked for."""
+        """Return whether the last slot has passed and was checked, and its event cannot come any more."""
         if row.schedule is None or not row.schedule.enabled or row.fires_after(row.checked_until):
             return False
         return next(row.possible_slots(self.clock() - DONE_AFTER), None) is None
 
     def _is_settled(self, *changes: datetime | None) -> bool:
-        return all(change is None or self.clock() - change > QUIET for change in changes)
+        return all(change is None or self.clock() - change > SETTLE_TIME for change in changes)
 
 
-def _do(job: _Job) -> Repair | _Aligned | None:
-    """Do a job; what goes wrong with it is a repair that failed."""
+def _perform(check: _Check) -> Change | _Aligned | None:
+    """Perform the action of a check. Return an error as a change of the kind ``failed``."""
     result = None
-    with Attempt() as attempt:
-        result = job.act()
-    if attempt.error is None:
-        return Repair(job.name, result) if isinstance(result, str) else result
-    if isinstance(attempt.error, SchedulerError):
-        return Repair(job.name, "failed", str(attempt.error))
-    logger.error("automation not repaired", extra={"automation": job.name}, exc_info=attempt.error)
-    return Repair(job.name, "failed", f"{type(attempt.error).__name__}: {attempt.error}")
+    with Contained("automation not repaired", {"automation": check.name}) as attempt:
+        try:
+            result = check.act()
+        except SchedulerError as error:
+            return Change(check.name, "failed", str(error))
+    if attempt.error is not None:
+        return Change(check.name, "failed", f"{type(attempt.error).__name__}: {attempt.error}")
+    return Change(check.name, result) if isinstance(result, str) else result
 
 
-def _if_done(deed: Deed, act: Callable[[], bool]) -> Deed | None:
-    return deed if act() else None
+def _if_true(kind: ChangeKind, act: Callable[[], bool]) -> ChangeKind | None:
+    return kind if act() else None
 
 
-def _read(heads: Mapping[str, RowHeader]) -> set[str]:
+def _readable_names(heads: Mapping[str, RowHeader]) -> set[str]:
     """Return the names of the rows that can be read."""
     return {head.name for head in heads.values() if isinstance(head, AutomationRow)}
 

@@ -1,7 +1,7 @@
-"""What a schedule sets off.
+"""Handles the events of schedules.
 
-What looks up and renders is imported when an event names an automation: it would be a twentieth of a cold start for an
-event that holds its action.
+The modules that read and render an automation are imported when an event names one. They would add a twentieth to the
+cold start for an event that contains its own action.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ if TYPE_CHECKING:
     from aichats.runs.actions import Action
     from aichats.runs.ledger.ledger import Ledger
 
-NEAR = timedelta(minutes=1)
-"""Scheduler counts in minutes."""
+MAX_DEVIATION = timedelta(minutes=1)
+"""The largest difference between the time in an event and its slot. Scheduler works in whole minutes."""
 
 
 @dataclass(frozen=True)
 class ScheduleEvents:
-    """Reads the events of schedules."""
+    """Turns the events of schedules into runs."""
 
     ledger: Ledger
     api_version: Callable[[Action], str | None]
@@ -39,42 +39,44 @@ class ScheduleEvents:
     run_factory: Callable[[], RunFactory]
 
     def runs_of(self, event: object) -> list[Run]:
-        """The runs of an event: of the automation that it names, or, where it holds action and targets, of itself.
+        """Return the runs of an event: those of the automation that it names, or of the action that it contains.
 
-        An automation that is gone or switched off has none: its schedule fired while it was removed. Nor has a moment
-        that is no slot of the automation: its schedule is still that of an earlier version.
+        An automation that does not exist, or is disabled, has no runs: its schedule fired while it was removed. A time
+        that is not a slot of the automation has no runs either: its schedule is still that of an earlier version.
 
         Raises:
-            InputError: the event is wrong.
+            InputError: the event is invalid.
         """
         if isinstance(event, dict) and event.keys() & {"action", "targets"}:
             whole = parse_strictly(ScheduleEvent, event, max_message_bytes=self.max_message_bytes)
-            self._measure(whole)
+            self._measure_lateness(whole)
             return scheduled_runs(whole, self.api_version(whole.action))
         tick = parse_strictly(ScheduleTick, event)
-        self._measure(tick)
-        return self._of_automation(tick)
+        self._measure_lateness(tick)
+        return self._runs_of_automation(tick)
 
-    def _of_automation(self, tick: ScheduleTick) -> list[Run]:
-        from aichats.automations import unrendered
-        from aichats.automations.run_factory import slot_of
+    def _runs_of_automation(self, tick: ScheduleTick) -> list[Run]:
+        from aichats.automations.run_factory import slot_of, store_failed
 
         row = self.store().get(tick.automation)
-        slot = _slot(row, tick.scheduled_time) if row and row.schedule and row.schedule.enabled else None
+        slot = _nearest_slot(row, tick.scheduled_time) if row and row.schedule and row.schedule.enabled else None
         if row is None or slot is None:
             count("StaleEvents")
-            logger.warning("no such slot any more", extra={"automation": tick.automation, "slot": tick.slot})
+            logger.warning(
+                "event dropped: the automation has no such slot",
+                extra={"automation": tick.automation, "slot": tick.slot},
+            )
             return []
-        fired = self.run_factory().runs_for(row.name, row.automation, slot_of(slot))
-        unrendered.note(self.ledger, fired.failed)
-        return fired.runs
+        rendered = self.run_factory().runs_for(row.name, row.automation, slot_of(slot))
+        store_failed(self.ledger, rendered.failed)
+        return rendered.runs
 
-    def _measure(self, tick: ScheduleTick) -> None:
-        """How late it began, which Scheduler's own metrics do not tell."""
+    def _measure_lateness(self, tick: ScheduleTick) -> None:
+        """Measure how late the event is. Scheduler's own metrics do not report it."""
         measure_seconds("Lateness", (self.ledger.clock() - tick.scheduled_time).total_seconds())
 
 
-def _slot(row: AutomationRow, moment: datetime) -> datetime | None:
-    """Return the slot nearest to the time, which is the one that Scheduler means; ``None`` if none is near."""
-    near = takewhile(lambda slot: slot < moment + NEAR, row.possible_slots(moment - NEAR))
-    return min(near, key=lambda slot: abs(slot - moment), default=None)
+def _nearest_slot(row: AutomationRow, time: datetime) -> datetime | None:
+    """Return the slot that is nearest to the time in an event; ``None`` if none is near enough."""
+    slots = takewhile(lambda slot: slot < time + MAX_DEVIATION, row.possible_slots(time - MAX_DEVIATION))
+    return min(slots, key=lambda slot: abs(slot - time), default=None)

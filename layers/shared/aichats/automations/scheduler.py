@@ -1,10 +1,10 @@
 """The schedules of automations in EventBridge Scheduler, in the stack's own group.
 
-A schedule is called ``<stack>-automation-<name>``; if that is over 64 characters, a hash stands for the name. Roles may
-only touch schedules whose names begin so: the template's own schedules in the same group are not among them.
+A schedule is called ``<stack>-automation-<name>``. If that has more than 64 characters, a hash replaces the name. Roles
+may only change schedules whose names begin like this, so the template's own schedules in the same group are safe.
 
-A schedule carries only the automation's name: what is to be done is looked up when it fires, so an old schedule cannot
-do what an automation said once.
+A schedule contains only the automation's name. aichats reads the automation when the schedule fires, so an outdated
+schedule cannot run an outdated definition.
 """
 
 import base64
@@ -23,33 +23,33 @@ from aichats.aws.errors import AWS_ERRORS, code_of, message_of
 from aichats.aws.scheduler import ScheduleGroup, SchedulerClient
 from aichats.errors import AichatsError, ConfigurationError
 from aichats.runs.ledger.times import utc_now
-from aichats.schedules.expressions import Rate, parse
+from aichats.schedules.expressions import Rate, parse_schedule
 
-MAX_NAME = 64
-MAX_STACK = 41
-"""Characters that the stack's name may have: so many leave room for ten characters of a hash."""
+MAX_SCHEDULE_NAME_CHARACTERS = 64
+MAX_STACK_NAME_CHARACTERS = 41
+"""A stack name of this length leaves room for ten characters of a hash."""
 MAX_EVENT_AGE = timedelta(hours=1)
-"""How long Scheduler tries to hand an event over."""
-MAX_ATTEMPTS = 20
+"""The time for which Scheduler tries to deliver an event."""
+MAX_DELIVERY_RETRIES = 20
 
 REMEDIES = {
     "ValidationException": "Change the automation's trigger",
-    "ServiceQuotaExceededException": "Delete schedules, or ask AWS for more",
+    "ServiceQuotaExceededException": "Delete schedules, or ask AWS to raise the quota",
     "AccessDeniedException": "Allow the function scheduler:*Schedule on the stack's group, and iam:PassRole",
 }
-REPEAT = "Repeat the request: it goes on where this one stopped; the sweep does so by itself within minutes"
+RETRY = "Retry the request. If you don't, the sweep completes it within minutes"
 
 
 class SchedulerError(AichatsError):
-    """EventBridge Scheduler did not do what was asked.
+    """EventBridge Scheduler rejected a call or did not respond.
 
     Attributes:
         name: the automation or the schedule.
-        code: AWS's code, or the kind of error if there was no answer.
+        code: AWS's error code, or the type of the error if there was no response.
     """
 
     def __init__(self, name: str, code: str, reason: str) -> None:
-        super().__init__(f"schedule of {name}: {code}: {reason}. {REMEDIES.get(code, REPEAT)}")
+        super().__init__(f"schedule of {name}: {code}: {reason}. {REMEDIES.get(code, RETRY)}")
         self.name = name
         self.code = code
 
@@ -59,11 +59,11 @@ class Schedules:
     """The schedules of one stack's automations.
 
     Args:
-        stack: the stack's name, with which schedules' names begin.
+        stack: the stack's name, with which the names of schedules begin.
         group: the schedule group.
-        target_arn: of the function that takes the events.
-        role_arn: with which Scheduler calls it.
-        dead_letters_arn: of the queue for events that could not be handed over.
+        target_arn: of the function that receives the events.
+        role_arn: of the role with which Scheduler calls the function.
+        dead_letters_arn: of the queue for events that could not be delivered.
     """
 
     client: SchedulerClient
@@ -75,96 +75,98 @@ class Schedules:
     clock: Callable[[], datetime] = utc_now
 
     def __post_init__(self) -> None:
-        """Check that schedules can be named.
+        """Check that the names of schedules fit.
 
         Raises:
             ConfigurationError: the stack's name is too long.
         """
-        if len(self.stack) > MAX_STACK:
+        if len(self.stack) > MAX_STACK_NAME_CHARACTERS:
             raise ConfigurationError(
-                f"SCHEDULE_GROUP: {self.stack!r} has {len(self.stack)} characters, and {MAX_STACK} are allowed: "
-                "names of schedules begin with it. Deploy the stack under a shorter name"
+                f"SCHEDULE_GROUP: {self.stack!r} has {len(self.stack)} characters. At most "
+                f"{MAX_STACK_NAME_CHARACTERS} are allowed. Deploy the stack under a shorter name"
             )
 
     def ensure(self, row: AutomationRow) -> Literal["created", "updated", "unchanged"]:
-        """Make the schedule of an active row as the row wants it. The row must have a slot that is still to come.
+        """Create or update the schedule of an active row as the row requires. The row must have a future slot.
 
         Raises:
-            SchedulerError: it is not sure that it is.
+            SchedulerError: the state of the schedule is unknown.
         """
         if self._create(row):
             return "created"
-        # It is there; perhaps by our own call, repeated because its answer got lost. Or it was, a moment ago.
+        # The schedule exists, perhaps because boto3 retried our own call after a lost response. Or it was just deleted.
         return self.correct(row) or ("created" if self._create(row) else "unchanged")
 
     def correct(self, row: AutomationRow) -> Literal["updated", "unchanged"] | None:
-        """Make a schedule as the row wants it, if it differs. ``None`` if there is none.
+        """Update a schedule if it differs from the one that the row requires. Return ``None`` if there is none.
 
         Raises:
-            SchedulerError: it is not sure that it is.
+            SchedulerError: the state of the schedule is unknown.
         """
-        wanted = self._wanted(row)
+        expected = self._request(row)
         with _naming(row.name):
-            found = self._group.get(wanted["Name"])
-            if found is None:
+            current = self._group.get(expected["Name"])
+            if current is None:
                 return None
-            if self._is_as(found, wanted, row):
+            if self._is_as_expected(current, expected, row):
                 return "unchanged"
-            return "updated" if self._group.update(wanted) else None
+            return "updated" if self._group.update(expected) else None
 
     def remove(self, schedule: str) -> bool:
-        """Delete a schedule by its own name. Whether there was one.
+        """Delete a schedule by its own name. Return whether there was one.
 
         Raises:
-            SchedulerError: it is not sure that it is gone.
+            SchedulerError: the schedule may still exist.
         """
         with _naming(schedule):
             return self._group.delete(schedule)
 
     def changed(self) -> dict[str, datetime]:
-        """When each schedule of an automation changed last, by its own name.
+        """Return the time of the last change of each automation's schedule, by the schedule's name.
 
-        The local cloud tells of 100 at the most.
+        The local cloud lists at most 100.
 
         Raises:
-            SchedulerError: they could not be read.
+            SchedulerError: the schedules could not be listed.
         """
         with _naming("all automations"):
-            listed = list(self._group.list(self._prefix))
-        return {each["Name"]: max(each["CreationDate"], each["LastModificationDate"]) for each in listed}
+            schedules = list(self._group.list(self._prefix))
+        return {
+            schedule["Name"]: max(schedule["CreationDate"], schedule["LastModificationDate"]) for schedule in schedules
+        }
 
     def state(self, row: AutomationRow, changed: datetime) -> str:
-        """Return what tells the state of an active row's schedule from any other.
+        """Return a text that identifies the state of an active row's schedule.
 
-        It has the time at which the schedule changed last, and a hash of what the row and this stack want of it: a
-        schedule that somebody changes, a row that changes, and a deployment that changes roles or queues give another
-        state. The StartDate is left out, because what is wanted of it depends on the present time.
+        The text contains the time of the schedule's last change, and a hash of the request that the row and this stack
+        require. It changes if the schedule or the row is changed, or if a deployment changes roles or queues. The hash
+        leaves out StartDate, which depends on the current time.
         """
-        wanted = {name: value for name, value in self._wanted(row).items() if name != "StartDate"}
-        digest = hashlib.sha256(json.dumps(wanted, default=str).encode()).hexdigest()[:16]
+        request = {name: value for name, value in self._request(row).items() if name != "StartDate"}
+        digest = hashlib.sha256(json.dumps(request, default=str).encode()).hexdigest()[:16]
         return f"{changed.astimezone(UTC).isoformat()} {digest}"
 
     def owner(self, schedule: str) -> str | None:
         """Return the name of the automation that a schedule belongs to; ``None`` if there is no such schedule.
 
         Raises:
-            SchedulerError: it could not be read.
+            SchedulerError: the schedule could not be read.
         """
         name = schedule.removeprefix(self._prefix)
         if not name.startswith("."):
             return name
         with _naming(schedule):
-            found = self._group.get(schedule)
-        return str(json.loads(found["Target"]["Input"])["automation"]) if found else None
+            current = self._group.get(schedule)
+        return str(json.loads(current["Target"]["Input"])["automation"]) if current else None
 
     def schedule_name(self, name: str) -> str:
-        """What the schedule of an automation is called."""
+        """Return the name of an automation's schedule."""
         plain = f"{self._prefix}{name}"
-        if len(plain) <= MAX_NAME:
+        if len(plain) <= MAX_SCHEDULE_NAME_CHARACTERS:
             return plain
-        # The dot keeps it apart from every name that is short enough.
+        # No automation's name contains a dot, so a hash never equals a name.
         unique = base64.b32encode(hashlib.sha256(name.encode()).digest()).decode().lower()
-        return f"{self._prefix}.{unique}"[:MAX_NAME]
+        return f"{self._prefix}.{unique}"[:MAX_SCHEDULE_NAME_CHARACTERS]
 
     @property
     def _prefix(self) -> str:
@@ -175,12 +177,12 @@ class Schedules:
         return ScheduleGroup(self.client, self.group)
 
     def _create(self, row: AutomationRow) -> bool:
-        """Whether there was none."""
+        """Create the schedule of a row. Return whether there was none."""
         with _naming(row.name):
-            return self._group.create(self._wanted(row))
+            return self._group.create(self._request(row))
 
-    def _wanted(self, row: AutomationRow) -> dict[str, Any]:
-        """The request that makes the schedule of a row."""
+    def _request(self, row: AutomationRow) -> dict[str, Any]:
+        """Return the request that creates or updates the schedule of a row."""
         trigger = _schedule(row)
         start, end = self._start(row, trigger), trigger.end
         return {
@@ -198,7 +200,7 @@ class Schedules:
                 "DeadLetterConfig": {"Arn": self.dead_letters_arn},
                 "RetryPolicy": {
                     "MaximumEventAgeInSeconds": int(MAX_EVENT_AGE.total_seconds()),
-                    "MaximumRetryAttempts": MAX_ATTEMPTS,
+                    "MaximumRetryAttempts": MAX_DELIVERY_RETRIES,
                 },
             },
             **({"StartDate": start} if start else {}),
@@ -206,42 +208,43 @@ class Schedules:
         }
 
     def _start(self, row: AutomationRow, trigger: ScheduleTrigger) -> datetime | None:
-        """The StartDate to write. Scheduler refuses one that is over five minutes old.
+        """Return the StartDate to write. Scheduler rejects one that is more than five minutes old.
 
-        A rate's is then the next slot, from which the same slots follow; for cron one that is over says nothing.
+        The StartDate of a rate is its next slot, from which the same slots follow. A past start of a cron expression
+        has no effect.
         """
         now = self.clock()
         if row.rate_start:
             return row.next_slot(now)
         return trigger.start if trigger.start and trigger.start > now else None
 
-    def _is_as(self, found: Mapping[str, Any], wanted: Mapping[str, Any], row: AutomationRow) -> bool:
-        target = {name: found["Target"].get(name) for name in wanted["Target"]}
-        plain = [name for name in wanted if name not in ("StartDate", "EndDate", "Target")]
+    def _is_as_expected(self, current: Mapping[str, Any], expected: Mapping[str, Any], row: AutomationRow) -> bool:
+        target = {name: current["Target"].get(name) for name in expected["Target"]}
+        plain = [name for name in expected if name not in ("StartDate", "EndDate", "Target")]
         return (
-            all(found.get(name) == wanted[name] for name in plain)
-            and target == wanted["Target"]
-            and found.get("EndDate") == wanted.get("EndDate")
-            and self._starts_alike(found.get("StartDate"), wanted.get("StartDate"), row)
+            all(current.get(name) == expected[name] for name in plain)
+            and target == expected["Target"]
+            and current.get("EndDate") == expected.get("EndDate")
+            and self._same_future_slots(current.get("StartDate"), expected.get("StartDate"), row)
         )
 
-    def _starts_alike(self, found: datetime | None, wanted: datetime | None, row: AutomationRow) -> bool:
-        """Whether the same slots are still to come."""
-        if found == wanted:
+    def _same_future_slots(self, current: datetime | None, expected: datetime | None, row: AutomationRow) -> bool:
+        """Return whether two StartDates give the same future slots."""
+        if current == expected:
             return True
-        if found is None:
+        if current is None:
             return False
-        if wanted is None:
-            return found <= self.clock()
-        rate = parse(_schedule(row).expression)
+        if expected is None:
+            return current <= self.clock()
+        rate = parse_schedule(_schedule(row).expression)
         if row.rate_start is None or not isinstance(rate, Rate):
             return False
-        return row.rate_start <= found <= wanted and (wanted - found) % rate.period == timedelta(0)
+        return row.rate_start <= current <= expected and (expected - current) % rate.period == timedelta(0)
 
 
 @contextmanager
 def _naming(name: str) -> Iterator[None]:
-    """Let an error of AWS name the automation or the schedule.
+    """Add the name of an automation or a schedule to an error of AWS.
 
     Raises:
         SchedulerError: a call to AWS failed.

@@ -1,77 +1,78 @@
-"""What is looked after every few minutes, each part whether or not another one fails."""
+"""The sweep, which runs every few minutes. Each part runs even if another part fails."""
 
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from aichats.automations.missed import MissedSlots
-from aichats.automations.reconcile import AutomationService, Repair
+from aichats.automations.reconcile import AutomationService, Change
+from aichats.automations.sweep_part import CallAll, SweepPart, SweepProgress, call_concurrently
 from aichats.automations.table import AutomationTable
-from aichats.automations.turns import CallAll, Places, Turn, side_by_side
 from aichats.aws.observability import count, logger
 from aichats.runs.stranded import StrandedRuns
 
-MARGIN = 1 / 8
-"""Of the invocation's time, before whose end the last part stops: its last calls may be slow."""
+RESERVED_SHARE = 1 / 8
+"""The share of the invocation's time after the last part has stopped. The last calls of a part may be slow."""
 
 
 @dataclass(frozen=True)
 class Sweep:
-    """Runs that were stranded, slots that were missed, schedules that came apart.
+    """The work of the sweep: resume stranded runs, find missed slots, reconcile schedules.
 
     Args:
-        places: where the parts stopped last time.
-        clock: counts seconds, and need only be right within one round.
-        call_all: makes calls to AWS side by side.
+        progress: the places at which the parts stopped in the last sweep.
+        clock: counts seconds. It only needs to be right within one sweep.
+        call_all: makes concurrent calls to AWS.
     """
 
     stranded: StrandedRuns
     store: AutomationTable
     missed_slots: MissedSlots
-    keeper: AutomationService
-    places: Places
+    service: AutomationService
+    progress: SweepProgress
     clock: Callable[[], float] = time.monotonic
-    call_all: CallAll = side_by_side
+    call_all: CallAll = call_concurrently
 
     def run(self, seconds: float) -> dict[str, int]:
-        """Go round once. Returns how many runs were resumed, ended and missed, and how many automations repaired.
+        """Sweep once. Return the numbers of resumed, ended and missed runs, and of repaired schedules.
 
-        Each part has a third of the time, and what the parts before it left.
+        Each part has a third of the time, plus the time that the previous parts did not need.
 
         Args:
-            seconds: until the invocation is ended.
+            seconds: the time until the invocation ends.
 
         Raises:
-            Exception: a part failed; the others were done. Of several errors each is the context of the next.
+            Exception: a part failed; the other parts are done. Each of several errors is the context of the next.
         """
-        begun, share = self.clock(), seconds * (1 - MARGIN) / 3
-        done: dict[str, int] = {}
+        begun, share = self.clock(), seconds * (1 - RESERVED_SHARE) / 3
+        counts: dict[str, int] = {}
         try:
-            done |= self.stranded.resume(lambda: self.clock() >= begun + share)
+            counts |= self.stranded.resume(lambda: self.clock() >= begun + share)
         finally:
-            done |= self._tend(self._turn("slots", begun + 2 * share), self._turn("schedules", begun + 3 * share))
-        return done
+            slots, schedules = self._part("slots", begun + 2 * share), self._part("schedules", begun + 3 * share)
+            counts |= self._check_automations(slots, schedules)
+        return counts
 
-    def _turn(self, part: str, ends_at: float) -> Turn:
-        return Turn(part, self.places, lambda: self.clock() >= ends_at, self.call_all)
+    def _part(self, name: str, ends_at: float) -> SweepPart:
+        return SweepPart(name, self.progress, lambda: self.clock() >= ends_at, self.call_all)
 
-    def _tend(self, slots: Turn, schedules: Turn) -> dict[str, int]:
-        """Look after the automations, which are read once."""
-        done: dict[str, int] = {}
+    def _check_automations(self, slots: SweepPart, schedules: SweepPart) -> dict[str, int]:
+        """Find missed slots and reconcile schedules. The table is read once."""
+        counts: dict[str, int] = {}
         contents = self.store.contents()
         try:
-            # First, so that a Scheduler that is slow or down delays no slot.
-            done["missed"] = self.missed_slots.look(contents.rows, slots)
+            # Slots come first, so that a Scheduler that is slow or down delays no slot.
+            counts["missed"] = self.missed_slots.check(contents.rows, slots)
         finally:
-            done["repaired"] = self._report(self.keeper.reconcile(contents, schedules))
-        return done
+            counts["repaired"] = self._report(self.service.reconcile(contents, schedules))
+        return counts
 
-    def _report(self, repairs: list[Repair]) -> int:
-        """Log and count what was repaired. Returns how many schedules were."""
-        for repair in repairs:
-            level = logger.error if repair.deed == "failed" else logger.warning
-            level(f"automation {repair.deed}", extra={"automation": repair.name, "reason": repair.reason})
-        repaired = sum(repair.deed in ("created", "updated", "removed") for repair in repairs)
+    def _report(self, changes: list[Change]) -> int:
+        """Log and count the changes. Return the number of repaired schedules."""
+        for change in changes:
+            level = logger.error if change.kind == "failed" else logger.warning
+            level(f"automation {change.kind}", extra={"automation": change.name, "reason": change.reason})
+        repaired = sum(change.kind in ("created", "updated", "removed") for change in changes)
         count("SchedulesRepaired", repaired)
-        count("RepairsFailed", sum(repair.deed == "failed" for repair in repairs))
+        count("RepairsFailed", sum(change.kind == "failed" for change in changes))
         return repaired

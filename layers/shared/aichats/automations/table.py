@@ -23,19 +23,9 @@ from functools import cached_property, partial
 from threading import Event
 from typing import Any
 
+from aichats.automations.conditions import check_conditions, conditions_hold
 from aichats.automations.model import Automation, WebhookTrigger, canonical
-from aichats.automations.row import (
-    AutomationRow,
-    RowHeader,
-    State,
-    check_conditions,
-    checked,
-    conditions_hold,
-    header_of,
-    item_of,
-    next_row,
-    row_of,
-)
+from aichats.automations.row import AutomationRow, RowHeader, State, checked, header_of, item_of, next_row, row_of
 from aichats.aws.observability import count_now, logger
 from aichats.aws.table import TRANSACTION_ITEMS, ConditionFailedError, DynamoDB, ExtraWrites, Table, Update
 from aichats.errors import InputError, UnreadableError
@@ -115,9 +105,9 @@ class AutomationTable:
             live = None if old is None or old.state == "deleting" else old
             if isinstance(live, AutomationRow) and canonical(live.automation) == definition:
                 if not conditions_hold(live.replaced, if_match, if_none_match):
-                    check_conditions(name, live, if_match, if_none_match)
+                    check_conditions(name, live.etag, if_match, if_none_match)
                 return live, False
-            check_conditions(name, live, if_match, if_none_match)
+            check_conditions(name, live.etag if live else None, if_match, if_none_match)
             row = next_row(name, automation, old, self.clock())
             if self._replace(old, row):
                 return row, live is None
@@ -133,7 +123,7 @@ class AutomationTable:
         """
         while True:
             row = self._header(name)
-            check_conditions(name, row, if_match, None)
+            check_conditions(name, row.etag if row else None, if_match, None)
             if row is None or row.state == "deleting":
                 return row
             if self._set_state(row, "deleting", {"webhook": None, "ttl": None}):

@@ -1,9 +1,9 @@
-"""What an event of a webhook sets off.
+"""Handles webhook events.
 
-Whop waits five seconds for an answer, whatever an event sets off. So each automation is rendered with a small part of
-its budget, those with the least to render first, and their runs are written and queued as soon as there are enough
-for a transaction. What needs more, cannot be written now, or has no time left is rendered from the run queue, where
-each automation has its whole budget. The runs have the same ids wherever they are made.
+Whop waits five seconds for a response, however many automations listen for an event. So aichats renders each automation
+with a small part of its budget, beginning with those that have the least to render. It writes and queues their runs as
+soon as there are enough for a transaction. An automation that needs more budget or time, or whose runs cannot be
+written now, is rendered from the run queue with its whole budget. The runs have the same ids in both cases.
 """
 
 import math
@@ -13,10 +13,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from aichats.automations import unrendered
-from aichats.automations.model import TEMPLATE, WebhookTrigger
+from aichats.automations.model import TEMPLATE_START, WebhookTrigger
 from aichats.automations.row import AutomationRow
-from aichats.automations.run_factory import Occurrence, RenderedRuns, RunFactory, of_event
+from aichats.automations.run_factory import Occurrence, RenderedRuns, RunFactory, of_event, store_failed
 from aichats.automations.table import AutomationTable
 from aichats.aws.errors import AWS_ERRORS
 from aichats.aws.observability import Contained, count, logger
@@ -29,21 +28,21 @@ from aichats.templates.budget import BUDGET
 from aichats.templates.filters import matches
 from aichats.templates.render import Evaluator, RenderError, texts
 
-TOGETHER = 100
-"""Runs that are written together: as many as a transaction of DynamoDB takes."""
-RESERVED = 0.5
-"""Seconds to write what is rendered, and to queue what is not."""
+RUNS_PER_WRITE = 100
+"""The number of runs that are written together. A DynamoDB transaction allows at most 100 writes."""
+RESERVED_SECONDS = 0.5
+"""The time to write the rendered runs and to queue the other automations."""
 
 
 @dataclass(frozen=True)
 class Budgets:
-    """Steps that expressions may take.
+    """Limits of the steps that expressions take.
 
     Attributes:
-        event: of all automations that are rendered at once: 1.2 seconds of a whole CPU at most.
-        most: of each of them. It never gets more than its share of what is left.
-        least: of each of them, however many there are.
-        queued: of an automation that is rendered from the queue.
+        event: for all automations that are rendered immediately. The steps take at most 1.2 seconds of a whole CPU.
+        most: for each of these automations. It never gets more than its share of the remaining steps.
+        least: for each of these automations, however many there are.
+        queued: for an automation that is rendered from the queue.
     """
 
     event: int = 500_000
@@ -54,21 +53,23 @@ class Budgets:
 
 @dataclass
 class _Delivery:
-    """An event, and how far it has come.
+    """The progress of one delivery of an event.
 
     Attributes:
         can_wait: whether the event fits into a message of the queue.
-        left: steps that its automations may still take.
-        rows: the automations whose runs are rendered and not written yet.
-        later: the names of those that are to be rendered from the queue.
-        queued: how many runs of each provider were written.
+        left: the remaining steps.
+        rows: the automations whose runs are rendered but not written yet.
+        rendered: the runs of these automations.
+        later: the names of the automations to render from the queue.
+        ids: the runs that are in the ledger.
+        queued: the number of runs that were written, for each provider.
     """
 
     occurrence: Occurrence
     can_wait: bool
     left: int
     rows: list[AutomationRow] = field(default_factory=list)
-    fired: RenderedRuns = field(default_factory=RenderedRuns)
+    rendered: RenderedRuns = field(default_factory=RenderedRuns)
     later: list[str] = field(default_factory=list)
     ids: list[str] = field(default_factory=list)
     queued: Counter[str] = field(default_factory=Counter)
@@ -76,7 +77,7 @@ class _Delivery:
 
 @dataclass(frozen=True)
 class WebhookEvents:
-    """The automations that listen to events."""
+    """Runs the automations that listen for an event."""
 
     store: AutomationTable
     ledger: Ledger
@@ -84,26 +85,26 @@ class WebhookEvents:
     run_factory: RunFactory
     budgets: Budgets = Budgets()
 
-    def handle(self, webhook_id: str, event: Mapping[str, Any], moment: datetime) -> list[str]:
-        """Have each automation act that asks for this event, once for each of its targets.
+    def handle(self, webhook_id: str, event: Mapping[str, Any], time: datetime) -> list[str]:
+        """Run every automation that listens for the event, once for each of its targets.
 
         Args:
-            webhook_id: the same on every delivery of the event.
+            webhook_id: the same on each delivery of the event.
             event: its fields, as plain JSON values.
-            moment: when it happened.
+            time: of the event.
 
         Returns:
-            The ids of the runs that are in the ledger. Those whose texts cannot be made have failed. Those of
-            automations that are rendered from the queue are not among them.
+            The ids of the runs that are in the ledger. Runs whose texts cannot be rendered have failed. The runs of
+            automations that are rendered from the queue are missing.
 
         Raises:
-            QueueError: neither the ledger nor the queue took some of it: the event must be delivered again.
+            QueueError: neither the ledger nor the queue took a part of it. Whop must deliver the event again.
         """
-        rows = sorted(self.store.listeners(event["type"]), key=_work)
-        delivery = _Delivery(of_event(webhook_id, event, moment), can_wait=fits(event), left=self.budgets.event)
+        rows = sorted(self.store.listeners(event["type"]), key=_rendering_work)
+        delivery = _Delivery(of_event(webhook_id, event, time), can_wait=fits(event), left=self.budgets.event)
         for number, row in enumerate(rows):
-            self._take(delivery, row, share=delivery.left // (len(rows) - number))
-            if len(delivery.fired.runs) + len(delivery.fired.failed) >= TOGETHER:
+            self._render(delivery, row, share=delivery.left // (len(rows) - number))
+            if len(delivery.rendered.runs) + len(delivery.rendered.failed) >= RUNS_PER_WRITE:
                 self._write(delivery)
         self._write(delivery)
         if delivery.later:
@@ -111,39 +112,40 @@ class WebhookEvents:
         return delivery.ids
 
     def render(self, message: EventMessage) -> None:
-        """Have the automations act that a message of the queue names, each with its whole budget.
+        """Run the automations that a message of the queue names, each with its whole budget.
 
-        What counts is the automation as it is now. One that does not listen to this event any more does nothing.
+        The current definition of each automation is used. An automation that no longer listens for the event does
+        nothing.
         """
         event = message.event
         occurrence = of_event(message.webhook_id, event, datetime.fromisoformat(str(event["timestamp"])))
         for name in message.automations:
             row = self.store.get(name)
             if row is None or event["type"] not in row.event_types:
-                logger.warning("event dropped: the automation no longer listens to it", extra={"automation": name})
+                logger.warning("event dropped: the automation no longer listens for it", extra={"automation": name})
                 continue
-            self._store(self._fire(row, occurrence, Evaluator(self.budgets.queued)), Counter())
+            self._store(self._runs(row, occurrence, Evaluator(self.budgets.queued)), Counter())
 
-    def _take(self, delivery: _Delivery, row: AutomationRow, share: int) -> None:
-        """Render an automation, as far as there is time and budget for it."""
-        if delivery.left <= 0 or remaining(default=math.inf) < RESERVED:
+    def _render(self, delivery: _Delivery, row: AutomationRow, share: int) -> None:
+        """Render an automation, or leave it to the queue if time or budget do not suffice."""
+        if delivery.left <= 0 or remaining(default=math.inf) < RESERVED_SECONDS:
             delivery.later.append(row.name)
             return
         budget = max(self.budgets.least, min(share, self.budgets.most) if delivery.can_wait else share)
         evaluator = Evaluator(budget)
-        fired = RenderedRuns()
-        # An automation that breaks the code costs no other the event.
+        rendered = RenderedRuns()
+        # An automation that causes an unexpected error must not lose the event for the others.
         with Contained("automation not rendered", {"automation": row.name}) as attempt:
-            fired = self._fire(row, delivery.occurrence, evaluator)
+            rendered = self._runs(row, delivery.occurrence, evaluator)
         delivery.left -= budget - evaluator.left
         if attempt.error or (evaluator.is_spent and delivery.can_wait):
             delivery.later.append(row.name)
             return
         delivery.rows.append(row)
-        delivery.fired.runs.extend(fired.runs)
-        delivery.fired.failed.extend(fired.failed)
+        delivery.rendered.runs.extend(rendered.runs)
+        delivery.rendered.failed.extend(rendered.failed)
 
-    def _fire(self, row: AutomationRow, occurrence: Occurrence, evaluator: Evaluator) -> RenderedRuns:
+    def _runs(self, row: AutomationRow, occurrence: Occurrence, evaluator: Evaluator) -> RenderedRuns:
         trigger = row.automation.trigger
         event = occurrence.event
         if not isinstance(trigger, WebhookTrigger) or event is None:
@@ -152,34 +154,33 @@ class WebhookEvents:
             if not matches(event, trigger.events, trigger.filter, evaluator):
                 return RenderedRuns()
         except RenderError as error:
-            return RenderedRuns(
-                failed=[(self.run_factory.unrenderable_run(row.name, row.automation, occurrence), error)]
-            )
+            run = self.run_factory.unrenderable_run(row.name, row.automation, occurrence)
+            return RenderedRuns(failed=[(run, error)])
         return self.run_factory.runs_for(row.name, row.automation, occurrence, evaluator)
 
     def _write(self, delivery: _Delivery) -> None:
-        """Write and queue the runs that are rendered. If that fails, their automations wait."""
-        rows, fired = delivery.rows, delivery.fired
-        delivery.rows, delivery.fired = [], RenderedRuns()
+        """Write and queue the rendered runs. If that fails, leave their automations to the queue."""
+        rows, rendered = delivery.rows, delivery.rendered
+        delivery.rows, delivery.rendered = [], RenderedRuns()
         try:
-            delivery.ids += self._store(fired, delivery.queued)
+            delivery.ids += self._store(rendered, delivery.queued)
         except (AichatsError, QueueError, *AWS_ERRORS):
             logger.exception("runs not written", extra={"automations": _names(rows)})
             delivery.later += _names(rows)
 
-    def _store(self, fired: RenderedRuns, queued: Counter[str]) -> list[str]:
-        """Write runs to the ledger, and send messages for those that are to be performed. Returns their ids."""
-        for provider in dict.fromkeys(run.provider for run in fired.runs):
-            runs = [run for run in fired.runs if run.provider == provider]
+    def _store(self, rendered: RenderedRuns, queued: Counter[str]) -> list[str]:
+        """Write runs to the ledger, and send messages for those that are to be performed. Return their ids."""
+        for provider in dict.fromkeys(run.provider for run in rendered.runs):
+            runs = [run for run in rendered.runs if run.provider == provider]
             self.dispatcher.accept(runs, after=queued[provider])
             queued[provider] += len(runs)
-        return [run.run_id for run in fired.runs] + unrendered.note(self.ledger, fired.failed)
+        return [run.run_id for run in rendered.runs] + store_failed(self.ledger, rendered.failed)
 
     def _defer(self, webhook_id: str, event: Mapping[str, Any], delivery: _Delivery) -> None:
         """Leave automations to the queue.
 
         Raises:
-            QueueError: SQS did not take the message, or it cannot hold the event.
+            QueueError: SQS did not take the message, or the event is too large for it.
         """
         later = tuple(delivery.later)
         if not delivery.can_wait:
@@ -193,9 +194,12 @@ def _names(rows: Iterable[AutomationRow]) -> tuple[str, ...]:
     return tuple(row.name for row in rows)
 
 
-def _work(row: AutomationRow) -> tuple[int, str]:
-    """About how much there is to render: the length of all that holds expressions, for each target."""
+def _rendering_work(row: AutomationRow) -> tuple[int, str]:
+    """Return the approximate work to render an automation: the length of all texts with expressions, for each target.
+
+    The name makes the order unique.
+    """
     automation = row.automation
     fields = automation.action.model_dump(mode="json", exclude_unset=True)
-    written = sum(len(text) for _, text in texts(fields) if TEMPLATE in text)
-    return len(automation.targets) * written, row.name
+    length = sum(len(text) for _, text in texts(fields) if TEMPLATE_START in text)
+    return len(automation.targets) * length, row.name

@@ -1,1 +1,1 @@
-"""Schedule expressions of EventBridge Scheduler: their syntax, and when they fire. Pure, standard library alone."""
+"""Schedule expressions of EventBridge Scheduler and the times at which they fire. Uses the standard library alone."""

@@ -1,6 +1,6 @@
-"""Which days of a month a cron expression names.
+"""The days of a month that a cron expression selects.
 
-Days of the week are numbered as AWS does: 1 is Sunday, 7 is Saturday. A workday is Monday to Friday.
+Days of the week have AWS's numbers: 1 is Sunday, 7 is Saturday. A workday is Monday to Friday.
 """
 
 from abc import ABC, abstractmethod
@@ -14,16 +14,16 @@ _MONDAY, _FRIDAY = 2, 6
 
 
 class Days(ABC):
-    """A rule that names days."""
+    """A rule that selects days."""
 
     @abstractmethod
     def in_month(self, year: int, month: int) -> Sequence[int]:
-        """The days of that month, ascending; there may be none."""
+        """Return the selected days of a month, ascending. There may be none."""
 
 
 @dataclass(frozen=True, slots=True)
 class DaysOfMonth(Days):
-    """`1,15`, `1-7`, `*`: days by their number. A month that is too short goes without."""
+    """`1,15`, `1-7`, `*`: days by their number. A month that is too short is skipped."""
 
     days: tuple[int, ...]
 
@@ -53,7 +53,7 @@ class LastWorkday(Days):
 
 @dataclass(frozen=True, slots=True)
 class NearestWorkday(Days):
-    """`15W`: the workday nearest to a day, in the same month. A month that lacks the day goes without."""
+    """`15W`: the workday nearest to a day, in the same month. A month without that day is skipped."""
 
     day: int
 
@@ -76,7 +76,7 @@ class DaysOfWeek(Days):
 
 @dataclass(frozen=True, slots=True)
 class NthDayOfWeek(Days):
-    """`2#1`: the n-th such day of the week in each month. A month without an n-th one goes without."""
+    """`2#1`: the n-th such day of the week in each month. A month without an n-th one is skipped."""
 
     weekday: int
     nth: int

@@ -1,7 +1,8 @@
-"""EventBridge Scheduler's schedule expressions, parsed: `cron(...)`, `rate(...)` and `at(...)`.
+"""Parser for EventBridge Scheduler's schedule expressions: `cron(...)`, `rate(...)` and `at(...)`.
 
-Taken is what AWS documents, and `LW`, which its console takes too. The rest is refused, even where its sense is plain
-(`FRI-MON`, `L-3`): AWS could refuse it when the schedule is created, or read it in another way.
+The parser accepts the syntax that AWS documents, and `LW`, which the AWS console accepts too. It rejects everything
+else, even if the meaning is clear (`FRI-MON`, `L-3`), because AWS may reject it when the schedule is created, or
+interpret it differently.
 """
 
 import re
@@ -22,16 +23,17 @@ from aichats.schedules.days import (
 
 _MAX_LENGTH = 256  # characters: the limit of the API's CreateSchedule
 _CRON_FIELDS = 6
-_MOST_WEEKS = 5  # no day of the week comes more often in a month
+_UNIX_CRON_FIELDS = 5
+_MAX_WEEKS = 5  # of a month that have the same day of the week
 
 
 class ExpressionError(ValueError):
-    """A schedule expression or its time zone is wrong. The message says what, where, and what would be right."""
+    """A schedule expression or its time zone is invalid. The message says what is wrong, where, and how to fix it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Cron:
-    """Wall-clock times: every combination of these values. All tuples are ascending."""
+    """All combinations of these values, as wall-clock times. All tuples are ascending."""
 
     minutes: tuple[int, ...]
     hours: tuple[int, ...]
@@ -42,14 +44,14 @@ class Cron:
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """One time every `period`; a day is 24 hours."""
+    """One fire time every `period`. A day is always 24 hours."""
 
     period: timedelta
 
 
 @dataclass(frozen=True, slots=True)
 class At:
-    """Once, at this wall-clock time (it has no time zone)."""
+    """One fire time: this wall-clock time, which has no time zone."""
 
     local: datetime
 
@@ -59,11 +61,11 @@ class _Field:
     name: str
     low: int
     high: int
-    names: tuple[str, ...] = ()  # the first stands for `low`
+    names: tuple[str, ...] = ()  # of the values from `low` on
 
     @property
     def allowed(self) -> str:
-        names = f" or {self.names[0]} to {self.names[-1]}" if self.names else ""
+        names = f", or {self.names[0]} to {self.names[-1]}" if self.names else ""
         return f"{self.low} to {self.high}{names}"
 
 
@@ -76,23 +78,23 @@ _YEAR = _Field("year", 1970, 2199)
 
 
 @lru_cache(maxsize=1000)
-def parse(expression: str) -> Cron | Rate | At:
-    """What the expression says.
+def parse_schedule(expression: str) -> Cron | Rate | At:
+    """Parse an expression.
 
-    Names of months and days may be in any case, numbers may have leading zeros, fields are separated by any white
-    space. Day-of-week 1 is Sunday.
+    Names of months and days may be in upper or lower case, numbers may have leading zeros, and any white space
+    separates fields. Day-of-week 1 is Sunday.
 
     Raises:
-        ExpressionError: it is not one of EventBridge Scheduler's expressions.
+        ExpressionError: it is not a valid expression of EventBridge Scheduler.
     """
     if len(expression) > _MAX_LENGTH:
-        raise ExpressionError(f"the expression has {len(expression)} characters, and {_MAX_LENGTH} are allowed")
+        raise ExpressionError(f"the expression has {len(expression)} characters. At most {_MAX_LENGTH} are allowed")
     match = re.fullmatch(r"(cron|rate|at)\((.*)\)", expression)
     if match is None or not expression.isascii():
-        raise ExpressionError(
-            f"{expression!r} is none of cron(minutes hours day-of-month month day-of-week year), "
-            "rate(value unit) and at(yyyy-mm-ddThh:mm:ss)"
-        )
+        fields = expression.upper().split()
+        fixed = _with_six_fields(fields) or (_valid(fields) if len(fields) == _CRON_FIELDS else None)
+        forms = "cron(minutes hours day-of-month month day-of-week year), rate(value unit) or at(yyyy-mm-ddThh:mm:ss)"
+        raise ExpressionError(f"{expression!r} is not a schedule expression. Write {fixed or forms}")
     kind, text = match.groups()
     if kind == "cron":
         return _cron(text)
@@ -103,26 +105,58 @@ def _cron(text: str) -> Cron:
     fields = text.upper().split()
     if len(fields) != _CRON_FIELDS:
         raise ExpressionError(
-            f"cron({text}) has {len(fields)} fields; it needs six: minutes hours day-of-month month day-of-week year, "
-            "as in cron(0 9 ? * MON *), where the last * means every year"
+            f"cron({text}) has {len(fields)} fields. EventBridge cron expressions have {_CRON_FIELDS}: "
+            f"{_with_six_fields(fields) or 'minutes hours day-of-month month day-of-week year'}"
         )
     minutes, hours, day_of_month, month, day_of_week, year = fields
+    if (day_of_month == "?") == (day_of_week == "?"):
+        fixed = _with_question_mark(fields)
+        example = _valid(fixed) if fixed != fields else None
+        raise ExpressionError(
+            f"day-of-month is {day_of_month!r} and day-of-week is {day_of_week!r}. Exactly one of them must be '?', "
+            f"as in {example or 'cron(0 9 ? * MON *) or cron(0 9 1 * ? *)'}"
+        )
     return Cron(
         minutes=_values(_MINUTES, minutes),
         hours=_values(_HOURS, hours),
-        days=_days(day_of_month, day_of_week),
+        days=_days_of_month(day_of_month) if day_of_week == "?" else _days_of_week(day_of_week),
         months=_values(_MONTH, month),
         years=_values(_YEAR, year),
     )
 
 
-def _days(day_of_month: str, day_of_week: str) -> Days:
-    if (day_of_month == "?") == (day_of_week == "?"):
-        raise ExpressionError(
-            f"day-of-month is {day_of_month!r} and day-of-week is {day_of_week!r}; exactly one of them must be '?', "
-            "the one that does not matter, as in cron(0 9 ? * MON *) or cron(0 9 1 * ? *)"
-        )
-    return _days_of_month(day_of_month) if day_of_week == "?" else _days_of_week(day_of_week)
+def _with_six_fields(fields: list[str]) -> str | None:
+    """Return the EventBridge form of a cron expression with five fields; `None` if its meaning is not certain."""
+    if len(fields) != _UNIX_CRON_FIELDS:
+        return None
+    if "?" in fields:  # Unix cron has no "?", so only the year is missing.
+        return _valid([*fields, "*"])
+    *others, day_of_week = fields
+    # A range that ends with 7 wraps around in EventBridge, which begins the week with Sunday.
+    if "-7" in day_of_week or not re.fullmatch(r"[0-7A-KM-Z,*-]+", day_of_week):
+        return None
+    # Unix cron numbers Sunday 0 or 7, and Monday 1.
+    days = re.sub(r"[0-7]", lambda day: str(int(day[0]) % 7 + 1), day_of_week)
+    fixed = _with_question_mark([*others, days])
+    return _valid([*fixed, "*"]) if "?" in fixed else None
+
+
+def _with_question_mark(fields: list[str]) -> list[str]:
+    """Replace the day-of-week or the day-of-month, if it is `*`, by `?`."""
+    minutes, hours, day_of_month, month, day_of_week, *year = fields
+    if day_of_week == "*":
+        return [minutes, hours, day_of_month, month, "?", *year]
+    return [minutes, hours, "?" if day_of_month == "*" else day_of_month, month, day_of_week, *year]
+
+
+def _valid(fields: list[str]) -> str | None:
+    """Return the cron expression with these fields if it is valid."""
+    expression = f"cron({' '.join(fields)})"
+    try:
+        parse_schedule(expression)
+    except ExpressionError:
+        return None
+    return expression
 
 
 def _days_of_month(text: str) -> Days:
@@ -134,8 +168,8 @@ def _days_of_month(text: str) -> Days:
         day = re.fullmatch(r"([0-9]+)W", text)
         if day is None:
             raise ExpressionError(
-                f"day-of-month is {text!r}; L and W stand alone: L (the last day), LW (the last Monday to Friday) "
-                "or a day with a W, such as 15W (the Monday to Friday nearest to the 15th)"
+                f"day-of-month is {text!r}. L and W cannot be combined with other values. Use L (the last day), "
+                "LW (the last Monday to Friday) or a day with W, such as 15W (the Monday to Friday nearest to the 15th)"
             )
         return NearestWorkday(_number(_DAY_OF_MONTH, day[1]))
     return DaysOfMonth(_values(_DAY_OF_MONTH, text))
@@ -146,20 +180,22 @@ def _days_of_week(text: str) -> Days:
         return DaysOfWeek((_DAY_OF_WEEK.high,))
     if "L" in text or "#" in text:
         special = re.fullmatch(r"([0-9A-Z]+)(L|#([0-9]+))", text)
-        if special is None or (special[3] and not 1 <= int(special[3]) <= _MOST_WEEKS):
+        if special is None or (special[3] and not 1 <= int(special[3]) <= _MAX_WEEKS):
             raise ExpressionError(
-                f"day-of-week is {text!r}; L and # stand alone: L (Saturday), a day with an L, such as 6L (the month's "
-                f"last Friday), or a day with # and 1 to {_MOST_WEEKS}, such as 2#1 (the month's first Monday)"
+                f"day-of-week is {text!r}. L and # cannot be combined with other values. Use L (Saturday), a day with "
+                f"L, such as 6L (last Friday), or a day with # and 1 to {_MAX_WEEKS}, such as 2#1 (first Monday)"
             )
         day = _number(_DAY_OF_WEEK, special[1])
         return NthDayOfWeek(day, int(special[3])) if special[3] else LastDayOfWeek(day)
     if "/" in text:
-        raise ExpressionError(f"day-of-week is {text!r}; it takes no steps (/): list the days, as in MON,WED,FRI")
+        raise ExpressionError(
+            f"day-of-week is {text!r}. Steps (/) are not allowed here. List the days, as in MON,WED,FRI"
+        )
     return DaysOfWeek(_values(_DAY_OF_WEEK, text))
 
 
 def _values(field: _Field, text: str) -> tuple[int, ...]:
-    """The values of a list such as `0`, `*`, `1-5`, `0/15`, `8-18/2,22`, ascending, each once."""
+    """Return the values of a list such as `0`, `*`, `1-5`, `0/15`, `8-18/2,22`, ascending, each once."""
     return tuple(sorted({value for item in text.split(",") for value in _item(field, item)}))
 
 
@@ -173,7 +209,7 @@ def _item(field: _Field, item: str) -> range:
         last = _number(field, end) if dash else field.high if slash else first
     if last < first:
         raise ExpressionError(
-            f"{field.name} has the range {span!r}, which ends before it starts; put the lower value first, "
+            f"{field.name} has the range {span!r}, which ends before it starts. Put the lower value first, "
             f"or write two ranges: {start}-{field.high},{field.low}-{end}"
         )
     return range(first, last + 1, _step(field, step) if slash else 1)
@@ -184,41 +220,41 @@ def _number(field: _Field, text: str) -> int:
         return field.low + field.names.index(text)
     if re.fullmatch(r"[0-9]{1,4}", text) and field.low <= int(text) <= field.high:
         return int(text)
-    raise ExpressionError(f"{field.name} has {text!r}, which is not {field.allowed}")
+    raise ExpressionError(f"{field.name} has {text!r}. Allowed: {field.allowed}")
 
 
 def _step(field: _Field, text: str) -> int:
     if re.fullmatch(r"[0-9]{1,4}", text) and 1 <= int(text) <= field.high:
         return int(text)
-    raise ExpressionError(f"{field.name} has the step {text!r}, which is not 1 to {field.high}")
+    raise ExpressionError(f"{field.name} has the step {text!r}. Allowed: 1 to {field.high}")
 
 
 def _rate(text: str) -> Rate:
     match = re.fullmatch(r"([0-9]+)\s+(minute|hour|day)(s?)", text)
     if match is None or int(match[1]) == 0:
         raise ExpressionError(
-            f"rate({text}) is not a whole number from 1 and a unit (minutes, hours or days), as in rate(5 minutes)"
+            f"rate({text}) is not valid. Write a whole number from 1 and minutes, hours or days, as in rate(5 minutes)"
         )
     value, unit, plural = int(match[1]), match[2], match[3]
-    # AWS writes both rate(1 day) and rate(1 days), but nowhere a singular after another number.
+    # AWS documents both rate(1 day) and rate(1 days), but no singular after another number.
     if value > 1 and not plural:
-        raise ExpressionError(f"rate({text}) needs the plural: rate({value} {unit}s)")
+        raise ExpressionError(f"rate({text}) needs the plural. Write rate({value} {unit}s)")
     try:
         return Rate(timedelta(**{f"{unit}s": value}))
     except OverflowError as error:
-        raise ExpressionError(f"rate({text}) is too long: it would never come again") from error
+        raise ExpressionError(f"rate({text}) is too long. It would never fire again") from error
 
 
 def _at(text: str) -> At:
     if re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}", text) is None:
         raise ExpressionError(
-            f"at({text}) is not at(yyyy-mm-ddThh:mm:ss), as in at(2030-01-31T09:00:00); "
-            "the time zone is set beside the expression, not in it"
+            f"at({text}) is not valid. Write at(yyyy-mm-ddThh:mm:ss), as in at(2030-01-31T09:00:00). "
+            "The time zone is a separate field"
         )
     try:
         local = datetime.fromisoformat(text)
     except ValueError as error:
-        raise ExpressionError(f"at({text}) is no date and time of the calendar: {error}") from error
+        raise ExpressionError(f"at({text}) is not a time that exists. Check the date") from error
     if not _YEAR.low <= local.year <= _YEAR.high:
-        raise ExpressionError(f"at({text}) has the year {local.year}, which is not {_YEAR.allowed}")
+        raise ExpressionError(f"at({text}) has the year {local.year}. Allowed: {_YEAR.allowed}")
     return At(local)

@@ -1,7 +1,7 @@
-"""When a schedule expression fires, as EventBridge Scheduler does it.
+"""The fire times of a schedule expression, as EventBridge Scheduler computes them.
 
-The rule for daylight saving: a wall-clock time that is skipped in spring does not fire; one that comes twice in autumn
-fires once, the first time. A day of a rate is 24 hours.
+Daylight saving time: a wall-clock time that is skipped in spring does not fire. One that occurs twice in autumn fires
+once, the first time. A day of a rate is 24 hours.
 """
 
 from collections.abc import Iterable, Iterator
@@ -10,16 +10,16 @@ from datetime import UTC, date, datetime, time
 from itertools import dropwhile, product
 from zoneinfo import ZoneInfo
 
-from aichats.schedules.expressions import At, Cron, ExpressionError, Rate, parse
+from aichats.schedules.expressions import At, Cron, ExpressionError, Rate, parse_schedule
 
-# No time zone can carry a moment between these two out of the calendar.
+# In every time zone, a time between these two is within the calendar.
 _EARLIEST = datetime(2, 1, 1, tzinfo=UTC)
 _LATEST = datetime(9998, 1, 1, tzinfo=UTC)
 
-# Files beside the zones of the IANA database, which EventBridge Scheduler does not know. Clocks under right/ count leap
+# Names in the folder of the IANA database that EventBridge Scheduler does not support. Clocks under right/ count leap
 # seconds.
-_NO_ZONES = {"Factory", "localtime", "posixrules"}
-_OTHER_CLOCKS = ("posix/", "right/")
+_UNSUPPORTED_NAMES = {"Factory", "localtime", "posixrules"}
+_UNSUPPORTED_FOLDERS = ("posix/", "right/")
 
 
 def fire_times(
@@ -30,51 +30,52 @@ def fire_times(
     end: datetime | None = None,
     after: datetime,
 ) -> Iterator[datetime]:
-    """The times, in UTC and ascending, at which the expression fires later than `after`.
+    """Return the times, in UTC and ascending, at which the expression fires later than `after`.
 
-    It ends when there are none any more, so `next(fire_times(...), None)` is None for what never fires again.
+    The iterator ends if there are no more times. `next(fire_times(...), None)` is None if the expression never fires
+    again.
 
     Args:
         expression: `cron(...)`, `rate(...)` or `at(...)`.
-        timezone: the IANA zone whose wall clock cron and at mean.
-        start: nothing fires earlier; a rate fires at `start` itself and then every period.
-        end: nothing fires at it or later. For an at, start and end are ignored, as EventBridge Scheduler does.
-        after: a fire time at this very moment is left out.
+        timezone: the IANA name of the time zone for cron and at.
+        start: no fire time is earlier. A rate fires at `start` and then every period.
+        end: no fire time is at or after it. Start and end are ignored for an at, as EventBridge Scheduler does.
+        after: a fire time at exactly this time is left out.
 
     Raises:
-        ExpressionError: the expression is wrong, or there is no such time zone.
-        ValueError: a time without a time zone, or a rate without `start`.
+        ExpressionError: the expression is invalid, or the time zone does not exist.
+        ValueError: a time has no time zone, or a rate has no `start`.
     """
-    schedule, zone = parse(expression), _zone(timezone)
+    schedule, zone = parse_schedule(expression), _zone(timezone)
     after = _utc("after", after)
     first = _utc("start", start) if start else None
     last = _utc("end", end) if end else _LATEST
     if isinstance(schedule, Cron):
         return _cron_times(schedule, zone, first, last, after)
     if isinstance(schedule, At):
-        return (moment for moment in _moments([schedule.local.replace(tzinfo=zone)], zone) if moment > after)
+        return (at for at in _existing_times([schedule.local.replace(tzinfo=zone)], zone) if at > after)
     if first is None:
-        raise ValueError(f"{expression} needs a start: the times of a rate are counted from it")
+        raise ValueError(f"{expression} needs a start, from which its times are counted")
     return _rate_times(schedule, first, last, after)
 
 
 def _zone(name: str) -> ZoneInfo:
     zone = None
-    if name not in _NO_ZONES and not name.startswith(_OTHER_CLOCKS):
+    if name not in _UNSUPPORTED_NAMES and not name.startswith(_UNSUPPORTED_FOLDERS):
         with suppress(KeyError, ValueError, OSError):
             zone = ZoneInfo(name)
     if zone is None:
         raise ExpressionError(
-            f"there is no time zone {name!r}; give a name of the IANA database, such as America/New_York or UTC"
+            f"there is no time zone {name!r}. Use a name of the IANA database, such as America/New_York or UTC"
         )
     return zone
 
 
-def _utc(name: str, moment: datetime) -> datetime:
-    # Arithmetic and comparison within one ZoneInfo follow the wall clock; in UTC they follow time.
-    if moment.utcoffset() is None:
-        raise ValueError(f"{name} is {moment.isoformat()}, without a time zone: give an aware datetime")
-    return min(max(moment, _EARLIEST), _LATEST).astimezone(UTC)
+def _utc(name: str, value: datetime) -> datetime:
+    # Within one ZoneInfo, arithmetic and comparison use the wall clock. In UTC they use real time.
+    if value.utcoffset() is None:
+        raise ValueError(f"{name} is {value.isoformat()}, which has no time zone. Use an aware datetime")
+    return min(max(value, _EARLIEST), _LATEST).astimezone(UTC)
 
 
 def _rate_times(rate: Rate, first: datetime, last: datetime, after: datetime) -> Iterator[datetime]:
@@ -87,24 +88,24 @@ def _cron_times(
     cron: Cron, zone: ZoneInfo, first: datetime | None, last: datetime, after: datetime
 ) -> Iterator[datetime]:
     since = max(after, first) if first else after
-    for moment in _moments(_wall_clock_times(cron, since.astimezone(zone), zone), zone):
-        if moment >= last:
+    for fire_time in _existing_times(_wall_clock_times(cron, since.astimezone(zone), zone), zone):
+        if fire_time >= last:
             return
-        if moment >= since and moment > after:
-            yield moment
+        if fire_time >= since and fire_time > after:
+            yield fire_time
 
 
-def _moments(wall_clock_times: Iterable[datetime], zone: ZoneInfo) -> Iterator[datetime]:
-    """The moments of wall-clock times of the zone: the first where there are two, none for a time that is skipped."""
+def _existing_times(wall_clock_times: Iterable[datetime], zone: ZoneInfo) -> Iterator[datetime]:
+    """Yield wall-clock times of the zone in UTC: the first of two equal ones, and none for a time that is skipped."""
     for wall_clock_time in wall_clock_times:
-        moment = wall_clock_time.astimezone(UTC)
-        # Within one zone the wall clocks are compared: a skipped time comes back as another one.
-        if moment.astimezone(zone) == wall_clock_time:
-            yield moment
+        utc = wall_clock_time.astimezone(UTC)
+        # Within one zone, wall clocks are compared: a skipped time comes back as another one.
+        if utc.astimezone(zone) == wall_clock_time:
+            yield utc
 
 
 def _wall_clock_times(cron: Cron, since: datetime, zone: ZoneInfo) -> Iterator[datetime]:
-    """All wall-clock times that the expression names, whether they exist or not, from the minute of `since` on."""
+    """Yield all wall-clock times of the expression, even those that are skipped, from the minute of `since` on."""
     first_day, first_minute = since.date(), (since.hour, since.minute)
     for day in _days(cron, first_day):
         minutes: Iterable[tuple[int, int]] = product(cron.hours, cron.minutes)
@@ -122,5 +123,5 @@ def _days(cron: Cron, first: date) -> Iterator[date]:
             if (year, month) < (first.year, first.month):
                 continue
             for day in cron.days.in_month(year, month):
-                if (found := date(year, month, day)) >= first:
-                    yield found
+                if (current := date(year, month, day)) >= first:
+                    yield current

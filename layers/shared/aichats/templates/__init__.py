@@ -1,1 +1,1 @@
-"""Texts with `{{ … }}`: syntax, budget, rendering and filters. Pure: no AWS, no provider."""
+"""Texts with `{{ … }}`: syntax, checks, rendering and filters. Independent of AWS and of providers."""

@@ -1,9 +1,9 @@
-"""JMESPath whose evaluation comes to an end, in time and in memory.
+"""JMESPath evaluation with a limit on time and memory.
 
-JMESPath has no loops, but its values can be made of copies: `[@, @] | [@, @] | …` doubles with every piece, and a
-thousand characters are enough for more than a machine holds. Sharing costs nothing until somebody walks through it, so
-whoever walks pays, before the first step: for each node of the syntax tree, and for what a function, a comparison, `[]`
-or a writer goes through.
+JMESPath has no loops, but its values can contain copies: `[@, @] | [@, @] | …` doubles with every step, and a thousand
+characters produce more than a machine can store. Shared values cost nothing until an operation walks through them. So
+each operation pays before it begins: for each node of the syntax tree, and for the values that a function, a
+comparison, `[]` or the output walks through.
 """
 
 from typing import Any, override
@@ -12,18 +12,17 @@ from jmespath.exceptions import JMESPathError
 from jmespath.visitor import TreeInterpreter
 
 BUDGET = 2_000_000
-"""What all expressions may take together that are evaluated for one occurrence: tens of MB, and one to five seconds of
-a whole CPU."""
-_CHARACTERS = 4
-"""So many of a text cost 1."""
+"""The limit for all expressions of one occurrence together: tens of MB, and one to five seconds of a whole CPU."""
+_CHARACTERS_PER_STEP = 4
+"""The number of characters of a text that cost 1."""
 _COSTS = dict.fromkeys(("function_expression", "multi_select_dict", "multi_select_list"), 5)
-"""What nodes cost that make new values; all others cost 1."""
+"""The costs of nodes that create new values. All other nodes cost 1."""
 _EAGER = {"comparator", "flatten", "function_expression"}
-"""Nodes that go through the values of their children, all of which they need."""
-_THROUGH_ALL = {"contains", "join", "max", "min", "sort", "to_string"}
-"""Functions that go through all that is inside of their arguments."""
-_AT_ONCE = {"length", "not_null", "to_array", "type"}
-"""Functions that take as long whatever they are given. All others go through their arguments, not deeper."""
+"""Nodes that walk through the values of all their children."""
+_DEEP = {"contains", "join", "max", "min", "sort", "to_string"}
+"""Functions that walk through everything inside their arguments."""
+_CONSTANT_TIME = {"length", "not_null", "to_array", "type"}
+"""Functions whose time does not depend on their arguments. All others walk through their arguments, not deeper."""
 
 
 class BudgetError(JMESPathError):
@@ -31,7 +30,7 @@ class BudgetError(JMESPathError):
 
 
 class BoundedInterpreter(TreeInterpreter):
-    """Evaluates expressions, all of them with one budget."""
+    """Interpreter that evaluates expressions with one budget for all of them."""
 
     def __init__(self, budget: int = BUDGET) -> None:
         super().__init__()
@@ -39,7 +38,7 @@ class BoundedInterpreter(TreeInterpreter):
 
     @override
     def visit(self, node: Any, *args: Any, **kwargs: Any) -> Any:
-        """As jmespath's own.
+        """Evaluate a node, as jmespath does.
 
         Raises:
             BudgetError: the budget is used up.
@@ -53,8 +52,8 @@ class BoundedInterpreter(TreeInterpreter):
             self._spend(_length(value))
         return value
 
-    def pay_for_all_in(self, value: Any) -> None:
-        """Pay for a walk through a value and all that is in it, as often as it is in it.
+    def pay_for_walk(self, value: Any) -> None:
+        """Pay for a walk through a value and everything in it. A value that occurs twice is paid for twice.
 
         Raises:
             BudgetError: the budget is used up.
@@ -70,7 +69,7 @@ class BoundedInterpreter(TreeInterpreter):
                 rest += item.values()
 
     def pay_for_parsing(self, expression: str) -> None:
-        """Pay for an expression that is parsed: a character takes as long as a step.
+        """Pay for parsing an expression. A character takes as long as a step.
 
         Raises:
             BudgetError: the budget is used up.
@@ -78,29 +77,29 @@ class BoundedInterpreter(TreeInterpreter):
         self._spend(len(expression))
 
     def _paid(self, node: Any, value: Any) -> Any:
-        """The node with its children evaluated and put in their place, after it was paid for what it does with them."""
-        given = [self.visit(child, value) for child in node["children"]]
+        """Evaluate the children of a node, pay for its work on them, and return the node with their values."""
+        values = [self.visit(child, value) for child in node["children"]]
         if node["type"] == "comparator":
-            self._pay_for_comparison(*given)
+            self._pay_for_comparison(*values)
         elif node["type"] == "flatten":
-            self._spend(sum(1 + _length(inner) for inner in given[0]) if isinstance(given[0], list) else 0)
-        elif node["value"] not in _AT_ONCE:
-            self._pay_for_call(node["value"], given)
-        return {**node, "children": [{"type": "literal", "value": each, "children": []} for each in given]}
+            self._spend(sum(1 + _length(inner) for inner in values[0]) if isinstance(values[0], list) else 0)
+        elif node["value"] not in _CONSTANT_TIME:
+            self._pay_for_call(node["value"], values)
+        return {**node, "children": [{"type": "literal", "value": value, "children": []} for value in values]}
 
     def _pay_for_comparison(self, left: Any, right: Any) -> None:
         if type(left) is type(right):
-            self.pay_for_all_in(min(left, right, key=_length))
+            self.pay_for_walk(min(left, right, key=_length))
 
-    def _pay_for_call(self, function: str, given: list[Any]) -> None:
-        if function not in _THROUGH_ALL:
-            self._spend(sum(map(_length, given)))
+    def _pay_for_call(self, function: str, arguments: list[Any]) -> None:
+        if function not in _DEEP:
+            self._spend(sum(map(_length, arguments)))
             return
-        for argument in given:
-            self.pay_for_all_in(argument)
+        for argument in arguments:
+            self.pay_for_walk(argument)
         if function == "join":
-            # The separator stands as often in the text that is made.
-            self._spend(_length(given[0]) * _length(given[-1]))
+            # The result contains the separator once for each item.
+            self._spend(_length(arguments[0]) * _length(arguments[-1]))
 
     def _spend(self, cost: int) -> None:
         self.left -= cost
@@ -110,5 +109,5 @@ class BoundedInterpreter(TreeInterpreter):
 
 def _length(value: Any) -> int:
     if isinstance(value, str):
-        return len(value) // _CHARACTERS
+        return len(value) // _CHARACTERS_PER_STEP
     return len(value) if isinstance(value, list | dict) else 0

@@ -1,4 +1,4 @@
-"""Which events an automation asks for."""
+"""Filters, with which an automation selects events."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -6,14 +6,14 @@ from typing import Any
 from aichats.templates.render import EVENT, Evaluator, RenderError, check_expression
 
 _FALSE: tuple[object, ...] = ("", [], {})
-"""What JMESPath counts as false, beside `false` and `null`; `&&` and `||` give these."""
+"""Values that JMESPath treats as false, besides `false` and `null`. `&&` and `||` can return them."""
 
 
 def check_filter(text: str) -> None:
-    """Check a filter before it is stored: JMESPath whose names are an event's own fields, such as `data.status`.
+    """Check a filter before it is stored. Its names are the fields of an event, such as `data.status`.
 
     Raises:
-        TemplateError: it is not JMESPath, too long, or names what no event has; says what is right.
+        TemplateError: it is not valid JMESPath, too long, or has an unknown name. The message says how to fix it.
     """
     check_expression(text, EVENT)
 
@@ -21,19 +21,19 @@ def check_filter(text: str) -> None:
 def matches(
     event: Mapping[str, Any], events: Sequence[str], filter_: str | None, evaluator: Evaluator | None = None
 ) -> bool:
-    """Whether an automation asks for this event.
+    """Return whether an automation selects this event.
 
-    A filter lets an event through with `true`, and holds it back with `false`, `null` or an empty text, list or object.
-    Any other value is a mistake in the filter, such as `data.amount` where `data.amount != null` was meant.
+    A filter accepts an event with `true`, and rejects it with `false`, `null` or an empty text, list or object. Any
+    other value is a mistake in the filter, such as `data.amount` instead of `data.amount != null`.
 
     Args:
-        event: an event's fields as plain JSON values, `type` among them.
-        events: the types that are asked for, to the letter.
-        filter_: checked already; `None` for none.
-        evaluator: whose budget is used; a fresh one if there is none.
+        event: the fields of the event as plain JSON values, with `type`.
+        events: the selected types. They must be equal to the event's type.
+        filter_: a filter that was checked; `None` if there is none.
+        evaluator: the evaluator whose budget is used; the default is a new one.
 
     Raises:
-        RenderError: the filter cannot be computed for this event, or gave neither true nor false.
+        RenderError: the filter cannot be computed for this event, or is neither true nor false.
     """
     if event["type"] not in events:
         return False
@@ -43,5 +43,5 @@ def matches(
     if value is None or isinstance(value, bool):
         return value is True
     if value not in _FALSE:
-        raise RenderError("is a filter, and gave neither true nor false; compare the value", expression=filter_)
+        raise RenderError("is not true or false. Compare the value, as in data.amount > `0`", expression=filter_)
     return False

@@ -1,13 +1,14 @@
-"""`{{ … }}` in an action's texts: JMESPath over what is known when a trigger fires.
+"""Checks and renders `{{ … }}` in the texts of an action: JMESPath over the values that are known when a trigger fires.
 
 `Weekly revenue {{ slot.date }}`, `{{ event.data.user.name || 'Somebody' }}`, `{{ join(', ', event.data.items[].id) }}`.
-What was rendered is never rendered again: events come from outside, and what they hold comes out as it is.
+Text from an event is inserted as it is: `{{ }}` inside it is not evaluated, because events come from outside.
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
-from functools import cache, reduce
+from difflib import get_close_matches
+from functools import cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -16,15 +17,15 @@ from jmespath.functions import Functions
 
 from aichats.errors import AichatsError
 from aichats.templates.budget import BUDGET, BoundedInterpreter, BudgetError
-from aichats.templates.syntax import TemplateError, parse, parts
+from aichats.templates.syntax import TemplateError, parse_jmespath, split_text
 
-MAX_RENDERED_BYTES = 256 * 1024  # of one text: it bounds memory; the action's own limits are lower, and come afterwards
+MAX_RENDERED_BYTES = 256 * 1024  # of one text. This limits memory; the action's own limits are lower
 _MAX_DEPTH = 50  # of a syntax tree
 _MAX_SHOWN = 100  # characters
-_TOO_MUCH = "takes too much work: all expressions of an automation share one budget, for all of its targets"
+_TOO_MUCH = "takes too many steps. All expressions of an automation share one limit, for all of its targets"
 
 type Shape = Mapping[str, Shape] | None
-"""What is known of a value: its fields, none for a text or a boolean; `None` where anything may be."""
+"""The known fields of a value: none for a text or a boolean, `None` for a value that may be anything."""
 
 ANYTHING: Shape = None
 SCALAR: Shape = {}
@@ -50,11 +51,11 @@ WEBHOOK_NAMES: Mapping[str, Shape] = {**WEBHOOK_TARGET_NAMES, "target": SCALAR}
 
 
 class RenderError(AichatsError):
-    """A template or filter gave nothing usable. The message shows the expression, and nothing of the event.
+    """A template or filter has no usable result. The message shows the expression, and nothing of the event.
 
     Attributes:
-        expression: the JMESPath expression, if it was a single one.
-        field: where it was, as a dotted path; None where it was in no field.
+        expression: the JMESPath expression, if the error is about a single one.
+        field: the field with the text, as a dotted path; None if there is no field.
     """
 
     def __init__(self, problem: str, *, expression: str | None = None) -> None:
@@ -64,9 +65,11 @@ class RenderError(AichatsError):
 
 
 def slot_names(slot: datetime, timezone: str) -> dict[str, str]:
-    """What `slot` holds for templates: date, time, ISO 8601 and ISO week, by the clocks of the zone `timezone`.
+    """Return the fields of `slot` in templates: date, time, ISO 8601 and ISO week, in a time zone.
 
-    The slot has a time zone, any; `timezone` is a name of the IANA database, checked already.
+    Args:
+        slot: with any time zone.
+        timezone: a valid name of the IANA database.
     """
     local = slot.astimezone(ZoneInfo(timezone))
     year, week, _ = local.isocalendar()
@@ -78,140 +81,139 @@ def slot_names(slot: datetime, timezone: str) -> dict[str, str]:
     }
 
 
-def check(text: str, known: Shape) -> None:
+def check(text: str, names: Shape) -> None:
     """Check a text before it is stored.
 
     Args:
-        text: with any number of `{{ … }}`, also none.
-        known: the names that there will be, such as `SCHEDULE_NAMES`.
+        text: with any number of `{{ … }}`, even none.
+        names: the names that expressions may use, such as `SCHEDULE_NAMES`.
 
     Raises:
-        TemplateError: it is not closed, not JMESPath, too long, or names what is not there; says what is.
+        TemplateError: an expression is not closed, not JMESPath or too long, or has an unknown name. The message says
+            how to fix it.
     """
-    for _, expression in parts(text):
+    for _, expression in split_text(text):
         if expression is not None:
-            check_expression(expression, known)
+            check_expression(expression, names)
 
 
-def check_fields(fields: Mapping[str, Any], known: Shape) -> list[tuple[str, str]]:
-    """Check every text of an action. Gives (dotted path, problem) for each wrong one, as `InputError` takes them."""
+def check_fields(fields: Mapping[str, Any], names: Shape) -> list[tuple[str, str]]:
+    """Check every text of an action. Return (dotted path, problem) for each invalid one, as `InputError` expects."""
     problems = []
     for path, text in texts(fields):
         try:
-            check(text, known)
+            check(text, names)
         except TemplateError as error:
             problems.append((path, str(error)))
     return problems
 
 
-def check_expression(expression: str, known: Shape) -> None:
+def check_expression(expression: str, names: Shape) -> None:
     """Check one JMESPath expression, without braces, before it is stored.
 
     Raises:
         TemplateError: as `check`.
     """
     try:
-        _infer(parse(expression), known, _MAX_DEPTH)
+        _infer(parse_jmespath(expression), names, _MAX_DEPTH)
     except TemplateError as error:
-        raise TemplateError(f"{_shown(expression)} {error}") from None
+        raise TemplateError(f"{_shown(expression)}: {error}") from None
 
 
 class Evaluator:
-    """Computes expressions, all of them with one budget: one evaluator for each occurrence and automation.
+    """Evaluates expressions with one budget for all of them. Each occurrence of an automation has its own evaluator.
 
-    Once the budget is used up, whatever is left fails at once.
+    After the budget is used up, all other expressions fail immediately.
     """
 
     def __init__(self, budget: int = BUDGET) -> None:
         self._interpreter = BoundedInterpreter(budget)
         self._tree = cache(self._parsed)
-        self.parts = cache(lambda text: tuple(parts(text)))
+        self.split = cache(lambda text: tuple(split_text(text)))
 
     @property
     def is_spent(self) -> bool:
-        """Whether the budget is used up."""
+        """True if the budget is used up."""
         return self._interpreter.left < 0
 
     @property
     def left(self) -> int:
-        """What is left of the budget."""
+        """The remaining budget."""
         return max(0, self._interpreter.left)
 
     def value(self, expression: str, names: Mapping[str, Any]) -> Any:
-        """The value of one JMESPath expression.
+        """Return the value of one JMESPath expression.
 
         Raises:
-            RenderError: it cannot be computed from these names, such as `length` of a number, or takes too much work.
+            RenderError: it cannot be computed from these names, such as `length` of a number, or takes too many steps.
         """
         try:
             return self._interpreter.visit(self._tree(expression), names)
         except TemplateError as error:
-            problem = str(error)
+            problem = f"cannot be evaluated: {error}"
         except BudgetError:
             problem = _TOO_MUCH
         except JMESPathTypeError as error:
             # The error's own message would show the value.
-            problem = f"cannot be computed: {error.function_name}() does not take a value of type {error.actual_type}"
-        except (JMESPathError, ArithmeticError, LookupError, RecursionError, TypeError, ValueError) as error:
-            problem = f"cannot be computed ({type(error).__name__})"
+            problem = f"cannot be computed: {error.function_name}() does not accept a value of type {error.actual_type}"
+        except (JMESPathError, ArithmeticError, LookupError, RecursionError, TypeError, ValueError):
+            problem = "cannot be computed from these values"
         raise RenderError(problem, expression=expression)
 
     def text(self, expression: str, names: Mapping[str, Any]) -> str:
-        """The value of one JMESPath expression, as it is written into a text.
+        """Return the value of one JMESPath expression as text.
 
         Raises:
-            RenderError: as `value`; or the value is null or cannot be written.
+            RenderError: as `value`, or the value is null or cannot be written.
         """
         value = self.value(expression, names)
         if value is None:
-            raise RenderError(
-                "is null; a default can follow, as in event.data.name || 'unknown'", expression=expression
-            )
+            raise RenderError("is null. Add a default, as in event.data.name || 'unknown'", expression=expression)
         try:
-            self._interpreter.pay_for_all_in(value)
+            self._interpreter.pay_for_walk(value)
         except BudgetError:
             raise RenderError(_TOO_MUCH, expression=expression) from None
         return value if isinstance(value, str) else _json(expression, value)
 
     def _parsed(self, expression: str) -> Any:
         self._interpreter.pay_for_parsing(expression)
-        return parse(expression)
+        return parse_jmespath(expression)
 
 
 def render(text: str, names: Mapping[str, Any], evaluator: Evaluator | None = None) -> str:
-    """The text with each `{{ … }}` replaced by its value.
+    """Return the text with each `{{ … }}` replaced by its value.
 
-    A text comes out as it is, a number or a boolean as in JSON, a list or an object as compact JSON.
+    A text is inserted as it is, a number or a boolean as in JSON, and a list or an object as compact JSON.
 
     Args:
-        text: checked already.
-        names: what expressions see; plain JSON values.
-        evaluator: whose budget is used; a fresh one if there is none.
+        text: a text that was checked.
+        names: the values of the names in expressions, as plain JSON values.
+        evaluator: the evaluator whose budget is used; the default is a new one.
 
     Raises:
-        RenderError: a value is null or cannot be computed, or the text gets longer than `MAX_RENDERED_BYTES`.
+        RenderError: a value is null or cannot be computed, or the result is longer than `MAX_RENDERED_BYTES`.
     """
     evaluator = evaluator or Evaluator()
     try:
-        found = evaluator.parts(text)
+        parts = evaluator.split(text)
     except TemplateError as error:
-        raise RenderError(str(error)) from None
+        raise RenderError(f"cannot be rendered: {error}") from None
     rendered = "".join(
-        literal + ("" if expression is None else evaluator.text(expression, names)) for literal, expression in found
+        literal + ("" if expression is None else evaluator.text(expression, names)) for literal, expression in parts
     )
     try:
         size = len(rendered.encode())
     except UnicodeEncodeError:
-        raise RenderError("holds half a surrogate pair, which cannot be sent") from None
+        raise RenderError("contains half of a surrogate pair, which cannot be sent") from None
     if size > MAX_RENDERED_BYTES:
-        raise RenderError(f"has {size} bytes after rendering, and {MAX_RENDERED_BYTES} are allowed")
+        raise RenderError(f"has {size} bytes after rendering. At most {MAX_RENDERED_BYTES} are allowed")
     return rendered
 
 
 def render_fields(
     fields: Mapping[str, Any], names: Mapping[str, Any], evaluator: Evaluator | None = None
 ) -> dict[str, Any]:
-    """An action with every text in it rendered, in lists and objects too; names of fields and other values stay.
+    """Return the fields of an action with every text rendered, in lists and objects too. Other values do not change.
 
     Raises:
         RenderError: as `render`.
@@ -231,22 +233,35 @@ def _shown(expression: str) -> str:
     return repr(expression if len(expression) <= _MAX_SHOWN else expression[:_MAX_SHOWN] + "…")
 
 
-_BOOLEANS = {"not_expression", "comparator"}  # such as !a, after which .b finds nothing: !a.b is (!a).b
+_BOOLEANS = {"not_expression", "comparator"}  # such as !a, in which .b has no value: !a.b is (!a).b
 _CHAINS = {"subexpression", "index_expression", "pipe"}
 _PROJECTIONS = {"projection", "value_projection", "filter_projection"}
 
 
-def _infer(node: Any, current: Shape, depth: int) -> Shape:
-    """What is known of the value of a node in JMESPath's syntax tree; its names are looked up in `current`."""
+def _infer(node: Any, current: Shape, depth: int, before: str = "") -> Shape:
+    """Return the known fields of the value of a node in JMESPath's syntax tree.
+
+    Args:
+        node: of the syntax tree.
+        current: the known fields of the value to which the names of the node belong.
+        depth: the remaining depth.
+        before: that value as written, such as `slot.date`; empty if it has no simple form.
+
+    Raises:
+        TemplateError: a name or a function is unknown, or the tree is too deep.
+    """
     if depth == 0:
-        raise TemplateError("is nested too deeply")
+        raise TemplateError("nested too deeply")
     kind, children = node["type"], node["children"]
     if kind == "field":
-        return _field(node["value"], current)
+        return _field(node["value"], current, before)
     if kind in {"current", "identity"}:
         return current
     if kind in _CHAINS:
-        return reduce(lambda found, child: _infer(child, found, depth - 1), children, current)
+        for child in children:
+            current = _infer(child, current, depth - 1, before)
+            before = _joined(before, _written(child))
+        return current
     if kind == "function_expression":
         _check_call(node["value"], len(children))
     for position, child in enumerate(children if kind != "slice" else ()):
@@ -255,30 +270,57 @@ def _infer(node: Any, current: Shape, depth: int) -> Shape:
     return SCALAR if kind in _BOOLEANS else ANYTHING
 
 
-def _field(name: str, current: Shape) -> Shape:
+def _written(node: Any) -> str:
+    """Return a chain of fields as written, such as `slot.date`; an empty text for any other node."""
+    if node["type"] == "field":
+        return str(node["value"])
+    if node["type"] != "subexpression":
+        return ""
+    names = list(map(_written, node["children"]))
+    return ".".join(names) if all(names) else ""
+
+
+def _joined(before: str, name: str) -> str:
+    return f"{before}.{name}" if before and name else name
+
+
+def _field(name: str, current: Shape, before: str) -> Shape:
     if current is None:
         return ANYTHING
-    if name not in current:
-        known = f"known: {', '.join(sorted(current))}" if current else "what stands before it has no fields"
-        raise TemplateError(f"names {name!r}, which is unknown; {known}")
-    return current[name]
+    if name in current:
+        return current[name]
+    if not current:
+        if before:
+            raise TemplateError(f"`{before}` is a text and has no field `{name}`")
+        raise TemplateError(f"a text, true or false has no fields, so `{name}` has no value")
+    raise TemplateError(f"`{_joined(before, name)}` is unknown. {_suggestion(name, current, before)}")
+
+
+def _suggestion(name: str, known: Iterable[str], before: str = "") -> str:
+    """Return the name that was probably meant, if there is one, and all known names."""
+    meant = get_close_matches(name, known, n=1, cutoff=0.7)
+    if not meant and "data" in known and name != "event":
+        meant = [f"data.{name}"]  # The content of an event is in its field `data`.
+    question = f"Did you mean `{_joined(before, meant[0])}`? " if meant else ""
+    return f"{question}Known: {', '.join(sorted(known))}"
 
 
 def _check_call(name: str, arguments: int) -> None:
     function = Functions.FUNCTION_TABLE.get(name)
     if function is None:
-        raise TemplateError(f"calls {name}(), which is unknown; known: {', '.join(sorted(Functions.FUNCTION_TABLE))}")
+        raise TemplateError(f"the function {name}() is unknown. {_suggestion(name, Functions.FUNCTION_TABLE)}")
     least = len(function["signature"])
-    more = bool(function["signature"][-1].get("variadic"))
-    if arguments < least or (arguments > least and not more):
-        raise TemplateError(f"calls {name}() with {arguments} arguments; it takes {least}{' or more' if more else ''}")
+    variadic = bool(function["signature"][-1].get("variadic"))
+    if arguments < least or (arguments > least and not variadic):
+        expected = "1 argument" if (least, variadic) == (1, False) else f"{least}{' or more' * variadic} arguments"
+        raise TemplateError(f"{name}() needs {expected}, but has {arguments}")
 
 
 def _json(expression: str, value: Any) -> str:
     try:
         return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     except (TypeError, ValueError, RecursionError):
-        raise RenderError("cannot be written as JSON", expression=expression) from None
+        raise RenderError("has a value that cannot be written as JSON", expression=expression) from None
 
 
 def _rendered(value: Any, names: Mapping[str, Any], evaluator: Evaluator) -> Any:
@@ -290,7 +332,7 @@ def _rendered(value: Any, names: Mapping[str, Any], evaluator: Evaluator) -> Any
 
 
 def texts(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
-    """Each text in a JSON-like value, with its dotted path."""
+    """Yield each text in a JSON-like value, with its dotted path."""
     if isinstance(value, str):
         yield path, value
     elif isinstance(value, Mapping | list):

@@ -1,7 +1,7 @@
-"""What a text with `{{ … }}` consists of, and what JMESPath makes of an expression.
+"""Syntax of a text with `{{ … }}`, and of the JMESPath expressions in it.
 
-An expression ends at the first `}}` that stands in no quotes and no braces of its own, so `{{ '{{' }}` writes `{{`.
-A `}}` outside of expressions is text like any other.
+An expression ends at the first `}}` that is not inside quotes or inside braces of the expression. So `{{ '{{' }}`
+writes `{{`. A `}}` outside an expression is normal text.
 """
 
 import re
@@ -14,16 +14,22 @@ from jmespath.exceptions import ParseError
 
 from aichats.errors import AichatsError
 
-MAX_EXPRESSION = 1000  # characters
+MAX_EXPRESSION_CHARACTERS = 1000
 MAX_EXPRESSIONS = 50  # in one text
+
+_QUOTED = r"""'(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*"|`(?:\\.|[^`\\])*`"""
+_TOKENS = re.compile(_QUOTED + r"""|[{}'"`]""", re.DOTALL)
+"""The tokens that decide where an expression ends: quoted texts, braces, and a quote without its pair."""
+_BARE_NUMBER = re.compile(rf"({_QUOTED})|([<>]=?|[=!]=)\s*(-?[0-9]+(?:\.[0-9]+)?)(?![\w.`])", re.DOTALL)
+"""A quoted text, or a comparison with a number that is not in backticks."""
 
 
 class TemplateError(AichatsError, ValueError):
-    """A template or filter is wrong as it was written. It is a ValueError, so that pydantic validators may raise it."""
+    """A template or filter is invalid. It is a ValueError, so that pydantic validators may raise it."""
 
 
-def parts(text: str) -> Iterator[tuple[str, str | None]]:
-    """Each literal text with the expression that follows it; after the last there is none.
+def split_text(text: str) -> Iterator[tuple[str, str | None]]:
+    """Yield each literal text with the expression that follows it. After the last literal text it is `None`.
 
     Raises:
         TemplateError: an expression is not closed, or there are too many.
@@ -33,42 +39,53 @@ def parts(text: str) -> Iterator[tuple[str, str | None]]:
         end = _end(text, start + 2)
         count += 1
         if count > MAX_EXPRESSIONS:
-            raise TemplateError(f"has more than {MAX_EXPRESSIONS} expressions")
+            raise TemplateError(f"more than {MAX_EXPRESSIONS} expressions in one text")
         yield text[position:start], text[start + 2 : end].strip()
         position = end + 2
     yield text[position:], None
 
 
-def parse(expression: str) -> Any:
-    """JMESPath's syntax tree of an expression.
+def parse_jmespath(expression: str) -> Any:
+    """Return JMESPath's syntax tree of an expression.
 
     Raises:
-        TemplateError: it is not JMESPath, too long or nested too deeply.
+        TemplateError: it is not valid JMESPath, too long or nested too deeply.
     """
     if not expression.strip():
-        raise TemplateError("is empty")
-    if len(expression) > MAX_EXPRESSION:
-        raise TemplateError(f"has {len(expression)} characters, and {MAX_EXPRESSION} are allowed")
+        raise TemplateError("the expression is empty")
+    if len(expression) > MAX_EXPRESSION_CHARACTERS:
+        raise TemplateError(f"{len(expression)} characters. At most {MAX_EXPRESSION_CHARACTERS} are allowed")
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", PendingDeprecationWarning)
-            return jmespath.compile(expression).parsed
+        return _compiled(expression)
     except PendingDeprecationWarning:
-        raise TemplateError("has backticks around what is not JSON; write a text in single quotes") from None
+        raise TemplateError("backticks must contain JSON. Put a text in single quotes, as in 'text'") from None
     except ParseError as error:
-        raise TemplateError(f"is not JMESPath, from character {error.lex_position + 1} on") from None
+        problem = f"not valid JMESPath at character {error.lex_position + 1}"
+        raise TemplateError(problem + _number_hint(expression)) from None
     except RecursionError:
-        raise TemplateError("is nested too deeply") from None
+        raise TemplateError("nested too deeply") from None
 
 
-_TOKENS = re.compile(r"""'(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*"|`(?:\\.|[^`\\])*`|[{}'"`]""", re.DOTALL)
-"""What decides where an expression ends: what stands in quotes, braces, and a quote without its pair."""
+def _compiled(expression: str) -> Any:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", PendingDeprecationWarning)
+        return jmespath.compile(expression).parsed
+
+
+def _number_hint(expression: str) -> str:
+    """Return the fixed expression if backticks around its numbers make it valid; else an empty text."""
+    fixed = _BARE_NUMBER.sub(lambda match: match[1] or f"{match[2]} `{match[3]}`", expression)
+    try:
+        _compiled(fixed)
+    except (ParseError, PendingDeprecationWarning, RecursionError):
+        return ""
+    return f". Put numbers in backticks: {fixed}"
 
 
 def _end(text: str, start: int) -> int:
-    """Where the `}}` of the expression is that starts here."""
+    """Return the position of the `}}` that ends the expression at `start`."""
     depth = 0
-    for token in _TOKENS.finditer(text, start, start + MAX_EXPRESSION + 2):
+    for token in _TOKENS.finditer(text, start, start + MAX_EXPRESSION_CHARACTERS + 2):
         if token[0] == "{":
             depth += 1
         elif token[0] == "}" and depth:
@@ -76,5 +93,5 @@ def _end(text: str, start: int) -> int:
         elif text.startswith("}}", token.start()):
             return token.start()
         elif token[0] in {"'", '"', "`"}:
-            raise TemplateError(f"has a {{{{ whose expression has a {token[0]} without its pair")
-    raise TemplateError(f"has a {{{{ that no }}}} closes within {MAX_EXPRESSION} characters")
+            raise TemplateError(f"`{{{{` is followed by an expression with an unclosed {token[0]}")
+    raise TemplateError(f"`{{{{` without a closing `}}}}` within {MAX_EXPRESSION_CHARACTERS} characters")

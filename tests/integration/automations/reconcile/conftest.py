@@ -1,4 +1,4 @@
-"""The stack that each test of the keeper begins with."""
+"""The stack that each test of the service begins with."""
 
 from datetime import timedelta
 from typing import Any
@@ -9,8 +9,8 @@ from aichats.automations.reconcile import AutomationService
 from aichats.automations.table import AutomationTable
 from tests.support.automations import FakeScheduler, make_schedules, make_store
 from tests.support.crashing import FaultyAws, World
-from tests.support.keeper_bench import Stack
 from tests.support.ledgers import Clock, dynamodb
+from tests.support.service_bench import Stack
 
 
 @pytest.fixture

@@ -6,12 +6,12 @@ from functools import partial
 
 import pytest
 
-from aichats.automations.reconcile import AutomationService, Repair
+from aichats.automations.reconcile import AutomationService, Change
 from aichats.automations.row import AutomationRow
 from aichats.automations.scheduler import Schedules
-from tests.support.automations import CRON, RATE, automation, heal, scheduled
-from tests.support.keeper_bench import AFTER_ROW, NAME, SCHEDULE, Stack
+from tests.support.automations import CRON, RATE, automation, reconcile, scheduled
 from tests.support.ledgers import NOON
+from tests.support.service_bench import AFTER_ROW, NAME, SCHEDULE, Stack
 
 NAMES = ("one", "three", "two")
 
@@ -20,7 +20,7 @@ def read_by(stack: Stack) -> int:
     """How many schedules a sweep reads."""
     stack.clock.forward(minutes=5)
     stack.scheduler.calls.clear()
-    assert heal(stack.calm) == []
+    assert reconcile(stack.calm) == []
     return stack.scheduler.calls.count("get")
 
 
@@ -28,7 +28,7 @@ def read_by(stack: Stack) -> int:
 def settled(stack: Stack) -> Stack:
     """Three automations whose schedules were found to be right."""
     for name in NAMES:
-        stack.keeper.put(name, CRON)
+        stack.service.put(name, CRON)
     stack.clock.forward(minutes=11)
     assert read_by(stack) == 3
     return stack
@@ -42,7 +42,7 @@ def test_a_schedule_that_changed_is_read_and_corrected(settled: Stack) -> None:
     schedule = settled.scheduler.schedules["dev-automation-two"]
     schedule |= {"State": "DISABLED", "LastModificationDate": settled.clock.now}
 
-    assert settled.sweep() == [Repair("two", "updated")]
+    assert settled.sweep() == [Change("two", "updated")]
     assert schedule["ScheduleExpression"] == CRON.definition["trigger"]["expression"]
     assert settled.sweep() == []
     assert read_by(settled) == 0
@@ -51,35 +51,35 @@ def test_a_schedule_that_changed_is_read_and_corrected(settled: Stack) -> None:
 def test_a_schedule_that_is_gone_is_made_again(settled: Stack) -> None:
     del settled.scheduler.schedules["dev-automation-two"]
 
-    assert settled.sweep() == [Repair("two", "created")]
+    assert settled.sweep() == [Change("two", "created")]
 
 
 def test_after_a_change_of_the_automation_its_schedule_is_read_once(settled: Stack) -> None:
-    settled.keeper.put("two", RATE)
+    settled.service.put("two", RATE)
     settled.clock.forward(minutes=11)
 
     assert [read_by(settled), read_by(settled)] == [1, 0]
 
 
 def test_a_change_whose_process_died_is_still_repaired(settled: Stack) -> None:
-    settled.stops(AFTER_ROW, partial(settled.keeper.put, "two", RATE))
+    settled.stops(AFTER_ROW, partial(settled.service.put, "two", RATE))
 
-    assert settled.sweep() == [Repair("two", "updated")]
+    assert settled.sweep() == [Change("two", "updated")]
 
 
 def test_a_deployment_that_changes_what_schedules_hold_corrects_all_of_them(settled: Stack) -> None:
     schedules: Schedules = replace(settled.calm.schedules, role_arn="arn:aws:iam::000000000000:role/other")
     settled.clock.forward(minutes=11)
 
-    repairs = heal(AutomationService(settled.store, schedules, settled.clock))
+    repairs = reconcile(AutomationService(settled.store, schedules, settled.clock))
 
-    assert repairs == [Repair(name, "updated") for name in NAMES]
+    assert repairs == [Change(name, "updated") for name in NAMES]
     assert {each["Target"]["RoleArn"] for each in settled.scheduler.schedules.values()} == {schedules.role_arn}
 
 
 def test_the_start_of_a_rate_does_not_make_its_schedule_be_read_again(stack: Stack) -> None:
-    stack.keeper.put(NAME, RATE)
-    stack.keeper.put("begins", automation(scheduled(start=(NOON + timedelta(hours=1)).isoformat())))
+    stack.service.put(NAME, RATE)
+    stack.service.put("begins", automation(scheduled(start=(NOON + timedelta(hours=1)).isoformat())))
     stack.clock.forward(minutes=11)
     assert read_by(stack) == 2
 
@@ -87,32 +87,32 @@ def test_the_start_of_a_rate_does_not_make_its_schedule_be_read_again(stack: Sta
 
 
 def test_a_row_that_changes_meanwhile_is_not_taken_for_looked_at(stack: Stack) -> None:
-    stack.keeper.put(NAME, CRON)
+    stack.service.put(NAME, CRON)
     stack.clock.forward(minutes=11)
     stack.world.meanwhile = lambda: stack.store.put(NAME, RATE)
     # Scan, list, scan the index, read the schedule, write that it is right.
     with stack.world.process({4: "meanwhile"}):
-        assert heal(stack.keeper) == []
+        assert reconcile(stack.service) == []
 
-    assert stack.sweep() == [Repair(NAME, "updated")]
+    assert stack.sweep() == [Change(NAME, "updated")]
     assert stack.expression() == "rate(5 minutes)"
 
 
 def test_what_is_written_after_the_table_was_read_is_no_stray(stack: Stack) -> None:
-    stack.keeper.put(NAME, CRON)
+    stack.service.put(NAME, CRON)
     stack.store.end_delete(stack.store.put(NAME, CRON)[0])
     stack.clock.forward(minutes=11)
     stack.world.meanwhile = lambda: stack.calm.put(NAME, CRON)
     # Scan, list, scan the index, read the row.
     with stack.world.process({3: "meanwhile"}):
-        assert heal(stack.keeper) == []
+        assert reconcile(stack.service) == []
 
     assert SCHEDULE in stack.scheduler.schedules
 
 
 def test_an_unforeseen_error_with_one_stops_no_other(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in NAMES:
-        stack.stops(AFTER_ROW, partial(stack.keeper.put, name, CRON))
+        stack.stops(AFTER_ROW, partial(stack.service.put, name, CRON))
     ensure = Schedules.ensure
 
     def fail(self: Schedules, row: AutomationRow) -> str:
@@ -124,7 +124,7 @@ def test_an_unforeseen_error_with_one_stops_no_other(stack: Stack, monkeypatch: 
 
     repairs = stack.sweep()
 
-    assert [(repair.name, repair.deed) for repair in repairs] == [
+    assert [(change.name, change.kind) for change in repairs] == [
         ("one", "created"),
         ("three", "failed"),
         ("two", "created"),

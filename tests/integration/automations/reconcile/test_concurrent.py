@@ -5,16 +5,16 @@ from itertools import count
 
 import pytest
 
-from aichats.automations.reconcile import AutomationService, Repair
+from aichats.automations.reconcile import AutomationService, Change
 from tests.support.automations import CRON, RATE, WEBHOOK, automation, scheduled
-from tests.support.keeper_bench import NAME, OFF, Stack
+from tests.support.service_bench import NAME, OFF, Stack
 
 MEANWHILE: list[Callable[[AutomationService], object]] = [
-    lambda keeper: keeper.put(NAME, RATE),
-    lambda keeper: keeper.put(NAME, WEBHOOK),
-    lambda keeper: keeper.put(NAME, OFF),
-    lambda keeper: keeper.delete(NAME),
-    lambda keeper: (keeper.delete(NAME), keeper.put(NAME, RATE)),
+    lambda service: service.put(NAME, RATE),
+    lambda service: service.put(NAME, WEBHOOK),
+    lambda service: service.put(NAME, OFF),
+    lambda service: service.delete(NAME),
+    lambda service: (service.delete(NAME), service.put(NAME, RATE)),
 ]
 
 
@@ -23,11 +23,11 @@ MEANWHILE: list[Callable[[AutomationService], object]] = [
 def test_a_put_and_another_request_leave_the_scheduler_as_the_table_says(
     stack: Stack, call: int, other: Callable[[AutomationService], object]
 ) -> None:
-    stack.keeper.put(NAME, RATE)
+    stack.service.put(NAME, RATE)
     stack.world.meanwhile = lambda: other(stack.calm)
 
     with stack.world.process({call: "meanwhile"}):
-        stack.keeper.put(NAME, CRON)
+        stack.service.put(NAME, CRON)
 
     assert stack.sweep() == []
 
@@ -37,11 +37,11 @@ def test_a_put_and_another_request_leave_the_scheduler_as_the_table_says(
 def test_a_deletion_and_another_request_leave_the_scheduler_as_the_table_says(
     stack: Stack, call: int, other: Callable[[AutomationService], object]
 ) -> None:
-    stack.keeper.put(NAME, CRON)
+    stack.service.put(NAME, CRON)
     stack.world.meanwhile = lambda: other(stack.calm)
 
     with stack.world.process({call: "meanwhile"}):
-        stack.keeper.delete(NAME)
+        stack.service.delete(NAME)
 
     assert stack.sweep() == []
 
@@ -51,9 +51,9 @@ def test_a_row_that_keeps_changing_is_left_to_the_sweep(stack: Stack) -> None:
     stack.world.meanwhile = lambda: stack.store.put(NAME, next(definitions))
 
     with stack.world.process(dict.fromkeys(range(3, 20), "meanwhile")):
-        stack.keeper.put(NAME, CRON)
+        stack.service.put(NAME, CRON)
 
-    assert stack.sweep() == [Repair(NAME, "updated")]
+    assert stack.sweep() == [Change(NAME, "updated")]
     row = stack.store.get(NAME)
     assert row is not None
     assert row.schedule is not None

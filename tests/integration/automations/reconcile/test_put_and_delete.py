@@ -4,76 +4,76 @@ from datetime import timedelta
 
 import pytest
 
-from aichats.automations.row import StaleError
+from aichats.automations.conditions import StaleError
 from tests.support.automations import CRON, RATE, WEBHOOK, at, automation, scheduled
-from tests.support.keeper_bench import NAME, OFF, SCHEDULE, Stack
 from tests.support.ledgers import NOON
+from tests.support.service_bench import NAME, OFF, SCHEDULE, Stack
 
 
 def test_an_automation_gets_its_row_and_its_schedule(stack: Stack) -> None:
-    row, created = stack.keeper.put(NAME, CRON)
+    result = stack.service.put(NAME, CRON)
 
-    assert created
-    assert stack.store.get(NAME) == row
+    assert (result.created, result.unconfirmed_slots) == (True, ())
+    assert stack.store.get(NAME) == result.row
     assert stack.expression() == "cron(0 9 ? * MON *)"
     assert stack.scheduler.calls == ["create"]
 
 
 def test_a_change_of_the_trigger_changes_the_schedule(stack: Stack) -> None:
-    stack.keeper.put(NAME, CRON)
+    stack.service.put(NAME, CRON)
 
-    assert not stack.keeper.put(NAME, RATE)[1]
+    assert not stack.service.put(NAME, RATE).created
     assert stack.expression() == "rate(5 minutes)"
 
 
 def test_a_change_of_the_message_leaves_the_schedule_as_it_is(stack: Stack) -> None:
-    stack.keeper.put(NAME, CRON)
-    stack.keeper.put(NAME, automation(scheduled(message="another")))
+    stack.service.put(NAME, CRON)
+    stack.service.put(NAME, automation(scheduled(message="another")))
 
     assert stack.scheduler.calls == ["create", "create", "get"]
 
 
 def test_what_is_switched_off_keeps_its_schedule_and_goes_on_later(stack: Stack) -> None:
     for definition, state in ((CRON, "ENABLED"), (OFF, "DISABLED"), (CRON, "ENABLED")):
-        stack.keeper.put(NAME, definition)
+        stack.service.put(NAME, definition)
         assert stack.scheduler.schedules[SCHEDULE]["State"] == state
 
 
 def test_an_automation_that_listens_has_no_schedule(stack: Stack) -> None:
-    stack.keeper.put(NAME, CRON)
-    stack.keeper.put(NAME, WEBHOOK)
+    stack.service.put(NAME, CRON)
+    stack.service.put(NAME, WEBHOOK)
     assert stack.scheduler.schedules == {}
-    stack.keeper.put(NAME, CRON)
+    stack.service.put(NAME, CRON)
     assert stack.expression() == "cron(0 9 ? * MON *)"
 
 
 def test_a_deletion_leaves_no_trace(stack: Stack) -> None:
-    stack.keeper.put(NAME, CRON)
+    stack.service.put(NAME, CRON)
 
-    assert stack.keeper.delete(NAME)
+    assert stack.service.delete(NAME)
     assert stack.scheduler.schedules == {}
     assert list(stack.store.rows()) == []
-    assert not stack.keeper.delete(NAME)
+    assert not stack.service.delete(NAME)
 
 
 def test_a_stale_request_touches_nothing(stack: Stack) -> None:
-    stack.keeper.put(NAME, CRON)
+    stack.service.put(NAME, CRON)
     before = dict(stack.scheduler.schedules)
 
     with pytest.raises(StaleError):
-        stack.keeper.put(NAME, RATE, if_match='"other"')
+        stack.service.put(NAME, RATE, if_match='"other"')
     with pytest.raises(StaleError):
-        stack.keeper.put(NAME, RATE, if_none_match="*")
+        stack.service.put(NAME, RATE, if_none_match="*")
     with pytest.raises(StaleError):
-        stack.keeper.delete(NAME, if_match='"other"')
+        stack.service.delete(NAME, if_match='"other"')
     assert stack.scheduler.schedules == before
     assert stack.scheduler.calls == ["create"]
 
 
 def test_a_sweep_finds_nothing_to_do_where_all_is_well(stack: Stack) -> None:
     for name, definition in {"cron": CRON, "rate": RATE, "off": OFF, "listens": WEBHOOK}.items():
-        stack.keeper.put(name, definition)
-    stack.keeper.put("once", at(NOON + timedelta(days=1)))
+        stack.service.put(name, definition)
+    stack.service.put("once", at(NOON + timedelta(days=1)))
     before = {name: dict(each) for name, each in stack.scheduler.schedules.items()}
 
     for _ in range(5):

@@ -4,11 +4,11 @@ from functools import partial
 
 import pytest
 
-from aichats.automations.reconcile import Repair
+from aichats.automations.reconcile import Change
 from aichats.automations.scheduler import SchedulerError
 from tests.support.automations import CRON, RATE, WEBHOOK
 from tests.support.fakes import aws_error
-from tests.support.keeper_bench import (
+from tests.support.service_bench import (
     AFTER_LAST,
     AFTER_ROW,
     AFTER_SCHEDULE,
@@ -26,9 +26,9 @@ from tests.support.keeper_bench import (
 
 @pytest.mark.parametrize("plan", PUTS)
 def test_a_creation_that_stopped_is_done_when_it_is_repeated(stack: Stack, plan: dict[int, str]) -> None:
-    stack.stops(plan, lambda: stack.keeper.put(NAME, CRON))
+    stack.stops(plan, lambda: stack.service.put(NAME, CRON))
 
-    row, _ = stack.keeper.put(NAME, CRON)
+    row = stack.service.put(NAME, CRON).row
 
     assert row.version == 1
     assert stack.expression() == "cron(0 9 ? * MON *)"
@@ -37,35 +37,35 @@ def test_a_creation_that_stopped_is_done_when_it_is_repeated(stack: Stack, plan:
 
 @pytest.mark.parametrize("plan", PUTS)
 def test_a_request_that_only_creates_goes_on_when_it_is_repeated(stack: Stack, plan: dict[int, str]) -> None:
-    stack.stops(plan, lambda: stack.keeper.put(NAME, CRON, if_none_match="*"))
+    stack.stops(plan, lambda: stack.service.put(NAME, CRON, if_none_match="*"))
 
-    row, created = stack.keeper.put(NAME, CRON, if_none_match="*")
+    result = stack.service.put(NAME, CRON, if_none_match="*")
 
-    assert (row.version, created) == (1, plan == BEFORE_ROW)
+    assert (result.row.version, result.created) == (1, plan == BEFORE_ROW)
     assert stack.expression() == "cron(0 9 ? * MON *)"
     assert stack.sweep() == []
 
 
 @pytest.mark.parametrize("plan", [AFTER_ROW, BEFORE_SCHEDULE])
 def test_a_creation_that_stopped_is_ended_by_the_sweep(stack: Stack, plan: dict[int, str]) -> None:
-    stack.stops(plan, lambda: stack.keeper.put(NAME, CRON))
+    stack.stops(plan, lambda: stack.service.put(NAME, CRON))
     assert stack.expression() is None
 
-    assert stack.sweep() == [Repair(NAME, "created")]
+    assert stack.sweep() == [Change(NAME, "created")]
     assert stack.expression() == "cron(0 9 ? * MON *)"
     assert stack.sweep() == []
 
 
 @pytest.mark.parametrize("plan", [AFTER_SCHEDULE, BEFORE_LAST, AFTER_LAST])
 def test_a_creation_that_stopped_at_its_end_needs_no_healing(stack: Stack, plan: dict[int, str]) -> None:
-    stack.stops(plan, lambda: stack.keeper.put(NAME, CRON))
+    stack.stops(plan, lambda: stack.service.put(NAME, CRON))
 
     assert stack.sweep() == []
     assert stack.expression() == "cron(0 9 ? * MON *)"
 
 
 def test_a_creation_that_never_began_leaves_nothing(stack: Stack) -> None:
-    stack.stops(BEFORE_ROW, lambda: stack.keeper.put(NAME, CRON))
+    stack.stops(BEFORE_ROW, lambda: stack.service.put(NAME, CRON))
 
     assert stack.sweep() == []
     assert list(stack.store.rows()) == []
@@ -73,23 +73,23 @@ def test_a_creation_that_never_began_leaves_nothing(stack: Stack) -> None:
 
 @pytest.mark.parametrize("plan", [BEFORE_ROW, AFTER_ROW, BEFORE_SCHEDULE, *UPDATES, {5: "crash before"}])
 def test_a_change_that_stopped_is_done_when_it_is_repeated(stack: Stack, plan: dict[int, str]) -> None:
-    first, _ = stack.keeper.put(NAME, CRON)
-    stack.stops(plan, lambda: stack.keeper.put(NAME, RATE, if_match=first.etag))
+    first = stack.service.put(NAME, CRON).row
+    stack.stops(plan, lambda: stack.service.put(NAME, RATE, if_match=first.etag))
 
-    row, created = stack.keeper.put(NAME, RATE, if_match=first.etag)
+    result = stack.service.put(NAME, RATE, if_match=first.etag)
 
-    assert (row.version, created) == (2, False)
+    assert (result.row.version, result.created) == (2, False)
     assert stack.expression() == "rate(5 minutes)"
     assert stack.sweep() == []
 
 
 @pytest.mark.parametrize("plan", [AFTER_ROW, BEFORE_SCHEDULE, *UPDATES[:-1]])
 def test_a_change_that_stopped_is_ended_by_the_sweep(stack: Stack, plan: dict[int, str]) -> None:
-    stack.keeper.put(NAME, CRON)
-    stack.stops(plan, lambda: stack.keeper.put(NAME, RATE))
+    stack.service.put(NAME, CRON)
+    stack.stops(plan, lambda: stack.service.put(NAME, RATE))
     assert stack.expression() == "cron(0 9 ? * MON *)"
 
-    assert stack.sweep() == [Repair(NAME, "updated")]
+    assert stack.sweep() == [Change(NAME, "updated")]
     assert stack.expression() == "rate(5 minutes)"
     assert stack.sweep() == []
 
@@ -97,26 +97,26 @@ def test_a_change_that_stopped_is_ended_by_the_sweep(stack: Stack, plan: dict[in
 @pytest.mark.parametrize("plan", [AFTER_ROW, BEFORE_SCHEDULE])
 def test_the_schedule_of_what_listens_now_is_removed(stack: Stack, plan: dict[int, str]) -> None:
     for name in ("repeated", "swept"):
-        stack.keeper.put(name, CRON)
-        stack.stops(plan, partial(stack.keeper.put, name, WEBHOOK))
+        stack.service.put(name, CRON)
+        stack.stops(plan, partial(stack.service.put, name, WEBHOOK))
 
-    stack.keeper.put("repeated", WEBHOOK)
+    stack.service.put("repeated", WEBHOOK)
 
     assert list(stack.scheduler.schedules) == ["dev-automation-swept"]
-    assert stack.sweep() == [Repair("dev-automation-swept", "removed")]
+    assert stack.sweep() == [Change("dev-automation-swept", "removed")]
     assert stack.scheduler.schedules == {}
 
 
 def test_what_the_scheduler_refused_is_told_and_done_when_it_is_repeated(stack: Stack) -> None:
     stack.scheduler.down = aws_error("ThrottlingException", "Rate exceeded")
-    with pytest.raises(SchedulerError, match=r"schedule of weekly: ThrottlingException: Rate exceeded\. Repeat the"):
-        stack.keeper.put(NAME, CRON)
+    with pytest.raises(SchedulerError, match=r"schedule of weekly: ThrottlingException: Rate exceeded\. Retry the"):
+        stack.service.put(NAME, CRON)
     with pytest.raises(SchedulerError):
-        stack.keeper.delete(NAME)
+        stack.service.delete(NAME)
     assert stack.store.get(NAME) is None
     stack.scheduler.down = None
 
-    assert stack.keeper.delete(NAME)
+    assert stack.service.delete(NAME)
     assert list(stack.store.rows()) == []
 
 
@@ -125,33 +125,33 @@ def test_what_the_scheduler_refused_is_told_and_done_when_it_is_repeated(stack: 
 
 @pytest.mark.parametrize("plan", PUTS)
 def test_a_deletion_that_stopped_is_done_when_it_is_repeated(stack: Stack, plan: dict[int, str]) -> None:
-    row, _ = stack.keeper.put(NAME, CRON)
-    stack.stops(plan, lambda: stack.keeper.delete(NAME, if_match=row.etag))
+    row = stack.service.put(NAME, CRON).row
+    stack.stops(plan, lambda: stack.service.delete(NAME, if_match=row.etag))
     is_gone = plan == AFTER_LAST
 
     if not is_gone:
-        assert stack.keeper.delete(NAME, if_match=row.etag)
+        assert stack.service.delete(NAME, if_match=row.etag)
     assert stack.scheduler.schedules == {}
     assert list(stack.store.rows()) == []
 
 
 @pytest.mark.parametrize("plan", [AFTER_ROW, BEFORE_SCHEDULE, AFTER_SCHEDULE, BEFORE_LAST])
 def test_a_deletion_that_stopped_is_ended_by_the_sweep(stack: Stack, plan: dict[int, str]) -> None:
-    stack.keeper.put(NAME, CRON)
-    stack.stops(plan, lambda: stack.keeper.delete(NAME))
+    stack.service.put(NAME, CRON)
+    stack.stops(plan, lambda: stack.service.delete(NAME))
     assert stack.store.get(NAME) is None
 
-    assert stack.sweep() == [Repair(NAME, "deleted")]
+    assert stack.sweep() == [Change(NAME, "deleted")]
     assert stack.scheduler.schedules == {}
     assert list(stack.store.rows()) == []
 
 
 def test_what_is_written_after_a_deletion_that_stopped_lives(stack: Stack) -> None:
-    stack.keeper.put(NAME, CRON)
-    stack.stops(BEFORE_SCHEDULE, lambda: stack.keeper.delete(NAME))
+    stack.service.put(NAME, CRON)
+    stack.stops(BEFORE_SCHEDULE, lambda: stack.service.delete(NAME))
 
-    row, created = stack.keeper.put(NAME, RATE)
+    result = stack.service.put(NAME, RATE)
 
-    assert (row.version, created) == (2, True)
+    assert (result.row.version, result.created) == (2, True)
     assert stack.expression() == "rate(5 minutes)"
     assert stack.sweep() == []

@@ -4,106 +4,106 @@ from datetime import timedelta
 from functools import partial
 
 from aichats.automations.model import Automation
-from aichats.automations.reconcile import DONE_AFTER, Repair
-from tests.support.automations import CRON, RATE, WEBHOOK, at, automation, heal, scheduled
-from tests.support.keeper_bench import AFTER_ROW, NAME, SCHEDULE, Stack
+from aichats.automations.reconcile import DONE_AFTER, Change
+from tests.support.automations import CRON, RATE, WEBHOOK, at, automation, reconcile, scheduled
 from tests.support.ledgers import NOON
+from tests.support.service_bench import AFTER_ROW, NAME, SCHEDULE, Stack
 
 
 def test_what_changed_in_the_last_ten_minutes_is_left_alone(stack: Stack) -> None:
-    stack.stops(AFTER_ROW, lambda: stack.keeper.put("new", CRON))
-    stack.keeper.put("old", CRON)
-    stack.keeper.put("gone", CRON)
-    stack.stops(AFTER_ROW, lambda: stack.keeper.delete("gone"))
+    stack.stops(AFTER_ROW, lambda: stack.service.put("new", CRON))
+    stack.service.put("old", CRON)
+    stack.service.put("gone", CRON)
+    stack.stops(AFTER_ROW, lambda: stack.service.delete("gone"))
     stack.clock.forward(minutes=10)
-    assert heal(stack.calm) == []
+    assert reconcile(stack.calm) == []
     stack.clock.forward(seconds=1)
     # Somebody is at work in the console.
     stack.scheduler.schedules["dev-automation-old"] |= {"State": "DISABLED", "LastModificationDate": stack.clock.now}
     stray = {**stack.scheduler.schedules["dev-automation-old"], "Name": "dev-automation-stray"}
     stack.scheduler.schedules["dev-automation-stray"] = stray
 
-    assert {(repair.name, repair.deed) for repair in heal(stack.calm)} == {("new", "created"), ("gone", "deleted")}
-    assert {(repair.name, repair.deed) for repair in stack.sweep()} == {
+    assert {(change.name, change.kind) for change in reconcile(stack.calm)} == {("new", "created"), ("gone", "deleted")}
+    assert {(change.name, change.kind) for change in stack.sweep()} == {
         ("old", "updated"),
         ("dev-automation-stray", "removed"),
     }
 
 
 def test_the_schedule_of_a_row_that_changed_just_now_is_left_alone(stack: Stack) -> None:
-    stack.keeper.put(NAME, CRON)
+    stack.service.put(NAME, CRON)
     stack.clock.forward(hours=1)
-    stack.stops(AFTER_ROW, lambda: stack.keeper.put(NAME, WEBHOOK))
+    stack.stops(AFTER_ROW, lambda: stack.service.put(NAME, WEBHOOK))
 
-    assert heal(stack.calm) == []
-    assert stack.sweep() == [Repair(SCHEDULE, "removed")]
+    assert reconcile(stack.calm) == []
+    assert stack.sweep() == [Change(SCHEDULE, "removed")]
 
 
 def test_a_stray_schedule_that_is_gone_already_is_no_repair(stack: Stack) -> None:
-    stack.keeper.put(NAME, CRON)
-    stack.stops(AFTER_ROW, lambda: stack.keeper.put(NAME, WEBHOOK))
+    stack.service.put(NAME, CRON)
+    stack.stops(AFTER_ROW, lambda: stack.service.put(NAME, WEBHOOK))
     stack.clock.forward(minutes=11)
     stack.world.meanwhile = lambda: stack.calm.put(NAME, WEBHOOK)
 
     with stack.world.process({2: "meanwhile"}):
-        assert heal(stack.keeper) == []
+        assert reconcile(stack.service) == []
     assert stack.scheduler.schedules == {}
 
 
 def test_what_is_changed_while_the_sweep_repairs_it_is_not_undone(stack: Stack) -> None:
-    stack.stops(AFTER_ROW, lambda: stack.keeper.put(NAME, CRON))
+    stack.stops(AFTER_ROW, lambda: stack.service.put(NAME, CRON))
     stack.clock.forward(minutes=11)
     stack.world.meanwhile = lambda: stack.calm.put(NAME, RATE)
 
     with stack.world.process({2: "meanwhile"}):
-        assert heal(stack.keeper) == [Repair(NAME, "updated")]
+        assert reconcile(stack.service) == [Change(NAME, "updated")]
     assert stack.expression() == "rate(5 minutes)"
 
 
 def test_a_schedule_that_goes_while_it_is_corrected_is_made_anew(stack: Stack) -> None:
-    stack.keeper.put(NAME, CRON)
+    stack.service.put(NAME, CRON)
     stack.world.meanwhile = stack.scheduler.schedules.clear
 
     for call in (3, 4):
         definition = RATE if call == 3 else CRON
         with stack.world.process({call: "meanwhile"}):
-            stack.keeper.put(NAME, definition)
+            stack.service.put(NAME, definition)
         assert stack.expression() == definition.definition["trigger"]["expression"]
 
 
 def test_a_schedule_that_is_missing_is_made_anew_with_the_same_slots(stack: Stack) -> None:
-    row, _ = stack.keeper.put(NAME, RATE)
+    row = stack.service.put(NAME, RATE).row
     stack.scheduler.schedules.clear()
 
-    assert stack.sweep() == [Repair(NAME, "created")]
+    assert stack.sweep() == [Change(NAME, "created")]
     assert row.rate_start is not None
     assert (stack.scheduler.schedules[SCHEDULE]["StartDate"] - row.rate_start) % timedelta(minutes=5) == timedelta(0)
 
 
 def test_what_somebody_switched_off_behind_the_owners_back_is_switched_on(stack: Stack) -> None:
-    stack.keeper.put(NAME, CRON)
+    stack.service.put(NAME, CRON)
     stack.scheduler.schedules[SCHEDULE]["State"] = "DISABLED"
 
-    assert stack.sweep() == [Repair(NAME, "updated")]
+    assert stack.sweep() == [Change(NAME, "updated")]
     assert stack.scheduler.schedules[SCHEDULE]["State"] == "ENABLED"
 
 
 def test_one_that_cannot_be_repaired_does_not_stop_the_others(stack: Stack) -> None:
     for name in ("one", "two"):
-        stack.stops(AFTER_ROW, partial(stack.keeper.put, name, CRON))
-    stack.keeper.put("stray", CRON)
+        stack.stops(AFTER_ROW, partial(stack.service.put, name, CRON))
+    stack.service.put("stray", CRON)
     stack.store.end_delete(stack.store.put("stray", CRON)[0])
     stack.clock.forward(minutes=11)
     # Scan, list, scan the index, create one; read the row of the stray, delete it; create the other, read its row.
     with stack.world.process({3: "error before", 5: "error before"}):
-        repairs = [(repair.deed, "ConnectionClosedError" in repair.reason) for repair in heal(stack.keeper)]
+        repairs = [(change.kind, "ConnectionClosedError" in change.reason) for change in reconcile(stack.service)]
 
     assert repairs == [("failed", True), ("failed", True), ("created", False)]
-    assert [repair.deed for repair in heal(stack.calm)] == ["created", "removed"]
+    assert [change.kind for change in reconcile(stack.calm)] == ["created", "removed"]
 
 
 def test_a_one_off_that_fired_is_done_and_never_made_anew(stack: Stack) -> None:
-    stack.keeper.put(NAME, at(NOON + timedelta(hours=1)))
+    stack.service.put(NAME, at(NOON + timedelta(hours=1)))
     stack.clock.now = NOON + timedelta(hours=1)
     stack.scheduler.fire()
     row = stack.store.get(NAME)
@@ -112,9 +112,9 @@ def test_a_one_off_that_fired_is_done_and_never_made_anew(stack: Stack) -> None:
     stack.store.mark_checked([row], NOON + timedelta(hours=2))
 
     stack.clock.now = NOON + timedelta(hours=1) + DONE_AFTER - timedelta(seconds=1)
-    assert heal(stack.calm) == []
+    assert reconcile(stack.calm) == []
     stack.clock.forward(seconds=1)
-    assert heal(stack.calm) == [Repair(NAME, "done")]
+    assert reconcile(stack.calm) == [Change(NAME, "done")]
     for _ in range(3):
         assert stack.sweep() == []
     assert len(stack.scheduler.fired) == 1
@@ -125,41 +125,41 @@ def test_a_one_off_that_fired_is_done_and_never_made_anew(stack: Stack) -> None:
 
 
 def test_a_one_off_whose_moment_is_over_gets_no_schedule(stack: Stack) -> None:
-    stack.stops(AFTER_ROW, lambda: stack.keeper.put(NAME, at(NOON + timedelta(hours=1))))
+    stack.stops(AFTER_ROW, lambda: stack.service.put(NAME, at(NOON + timedelta(hours=1))))
     stack.clock.forward(hours=1)
 
-    assert stack.keeper.put(NAME, at(NOON + timedelta(hours=1)))[0].state == "active"
+    assert stack.service.put(NAME, at(NOON + timedelta(hours=1))).row.state == "active"
     assert stack.sweep() == []
     assert "create" not in stack.scheduler.calls
 
 
 def test_a_one_off_is_not_done_before_it_was_looked_for(stack: Stack) -> None:
-    row, _ = stack.keeper.put(NAME, at(NOON + timedelta(hours=1)))
+    row = stack.service.put(NAME, at(NOON + timedelta(hours=1))).row
     stack.clock.forward(days=2)
     stack.scheduler.fire()
 
-    assert heal(stack.calm) == []
+    assert reconcile(stack.calm) == []
     stack.store.mark_checked([row], NOON + timedelta(hours=1))
-    assert heal(stack.calm) == [Repair(NAME, "done")]
+    assert reconcile(stack.calm) == [Change(NAME, "done")]
 
 
 def test_a_schedule_that_has_ended_is_removed_once_it_is_done(stack: Stack) -> None:
-    row, _ = stack.keeper.put(NAME, automation(scheduled(end="2026-11-24T00:00:00Z")))
+    row = stack.service.put(NAME, automation(scheduled(end="2026-11-24T00:00:00Z"))).row
     stack.clock.forward(days=5)
     stack.store.mark_checked([row], stack.clock.now)
 
-    assert heal(stack.calm) == [Repair(NAME, "done")]
-    assert heal(stack.calm) == []
-    assert stack.sweep() == [Repair(SCHEDULE, "removed")]
+    assert reconcile(stack.calm) == [Change(NAME, "done")]
+    assert reconcile(stack.calm) == []
+    assert stack.sweep() == [Change(SCHEDULE, "removed")]
 
 
 def test_one_that_is_switched_off_is_never_done(stack: Stack) -> None:
     once = at(NOON + timedelta(hours=1)).definition
     off: Automation = automation({**once, "trigger": {**once["trigger"], "enabled": False}})
-    row, _ = stack.keeper.put(NAME, off)
+    row = stack.service.put(NAME, off).row
     stack.clock.forward(days=2)
     stack.store.mark_checked([row], stack.clock.now)
 
-    assert heal(stack.calm) == []
+    assert reconcile(stack.calm) == []
     assert stack.store.get(NAME) is not None
     assert SCHEDULE in stack.scheduler.schedules

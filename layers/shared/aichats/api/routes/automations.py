@@ -1,5 +1,6 @@
 """``/automations``: triggers with their actions, and their next times."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from http import HTTPStatus
 from itertools import islice
@@ -13,11 +14,13 @@ from aichats.api.operation import ApiCall, Reply, operation
 from aichats.api.problems import RejectedError
 from aichats.api.routes.runs import StartedRuns
 from aichats.api.starting import accept, reserve_key
+from aichats.automations.checks import check_texts
 from aichats.automations.model import Automation, Name, ScheduleTrigger, WebhookTrigger, first_slot, schedule_times
 from aichats.automations.row import AutomationRow
 from aichats.automations.run_factory import as_input_error, by_hand
 from aichats.errors import InputError, UnreadableError
 from aichats.models import Request, WholeNumber
+from aichats.runs.model import slot_text
 from aichats.whop.webhooks import KNOWN_EVENT_TYPES
 
 type Count = Annotated[int, Field(ge=1, le=100), WholeNumber]
@@ -109,11 +112,12 @@ def put_automation(call: ApiCall[Automation, None]) -> Reply:
     if name == STACK_SCHEDULE:
         raise InputError([("name", f"{name} is the name of the stack's own schedule; choose another one")])
     call.app.check_action(call.body.action)
-    call.app.run_factory.check(name, call.body, now)
+    check_texts(name, call.body, call.app.run_factory, now)
     conditions = call.headers.get("if-match"), call.headers.get("if-none-match")
-    row, created = call.app.automations.put(name, call.body, *conditions)
-    body = StoredAutomation.model_construct(**_with_state(row, now), warnings=_warnings(call.body))
-    status = HTTPStatus.CREATED if created else HTTPStatus.OK
+    result = call.app.automations.put(name, call.body, *conditions)
+    row, warnings = result.row, _warnings(call.body, result.unconfirmed_slots)
+    body = StoredAutomation.model_construct(**_with_state(row, now), warnings=warnings)
+    status = HTTPStatus.CREATED if result.created else HTTPStatus.OK
     return Reply(body, status, {"ETag": row.etag, "Location": f"/automations/{name}"})
 
 
@@ -250,11 +254,17 @@ def _with_state(row: AutomationRow, now: datetime) -> dict[str, Any]:
     return fields | {"name": row.name, "state": state, "next_at": row.next_slot(now) if state == "active" else None}
 
 
-def _warnings(automation: Automation) -> list[str]:
-    if not isinstance(automation.trigger, WebhookTrigger):
-        return []
-    unknown = [event for event in automation.trigger.events if event not in KNOWN_EVENT_TYPES]
-    return [f"trigger.events: {event} is not a known event of Whop" for event in unknown]
+def _warnings(automation: Automation, unconfirmed_slots: Sequence[datetime]) -> list[str]:
+    events = automation.trigger.events if isinstance(automation.trigger, WebhookTrigger) else []
+    unknown = [event for event in events if event not in KNOWN_EVENT_TYPES]
+    warnings = [f"trigger.events: {event} is not a known event of Whop" for event in unknown]
+    if unconfirmed_slots:
+        slots = ", ".join(map(slot_text, unconfirmed_slots))
+        warnings.append(
+            f"trigger: changed before aichats checked whether it fired at {slots}. "
+            "aichats does not report these times as missed. Look them up in GET /runs"
+        )
+    return warnings
 
 
 def _existing(call: ApiCall[Any, Any]) -> AutomationRow:

@@ -11,7 +11,7 @@ from pydantic import Field
 from aichats.api.operation import ApiCall, Reply, operation
 from aichats.api.routes.runs import StartedRuns, start_each
 from aichats.api.starting import id_of, reserve_key
-from aichats.automations.model import Automation, Moment
+from aichats.automations.model import Automation, Time
 from aichats.errors import InputError
 from aichats.models import Request
 from aichats.runs.actions import MAX_TARGETS, WhopUpdateChat
@@ -28,7 +28,7 @@ class SetPreference(Request):
     notification_preference: NotificationPreference
     ids: Annotated[list[ChatId], Field(min_length=1, max_length=MAX_TARGETS)]
     until: Annotated[
-        Moment | None,
+        Time | None,
         Field(description="The time at which all these chats get the other preference. A fraction of a second is cut"),
     ] = None
 

@@ -1,13 +1,13 @@
-"""A keeper of automations whose calls to AWS fail as planned, and the plans."""
+"""A service of automations whose calls to AWS fail as planned, and the plans."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import pytest
 
-from aichats.automations.reconcile import AutomationService, Repair
+from aichats.automations.reconcile import AutomationService, Change
 from aichats.automations.table import AutomationTable
-from tests.support.automations import FakeScheduler, automation, heal, make_schedules, scheduled
+from tests.support.automations import FakeScheduler, automation, make_schedules, reconcile, scheduled
 from tests.support.crashing import Crash, World
 from tests.support.ledgers import Clock
 
@@ -28,17 +28,17 @@ PUTS = [BEFORE_ROW, AFTER_ROW, BEFORE_SCHEDULE, AFTER_SCHEDULE, BEFORE_LAST, AFT
 
 @dataclass
 class Stack:
-    """A keeper whose calls to AWS fail as planned, and one to whom nothing happens."""
+    """A service whose calls to AWS fail as planned, and one to whom nothing happens."""
 
     clock: Clock
     world: World
     scheduler: FakeScheduler
     store: AutomationTable
-    keeper: AutomationService
+    service: AutomationService
 
     @property
     def calm(self) -> AutomationService:
-        """A keeper of the same table and scheduler to whom nothing happens."""
+        """A service of the same table and scheduler to whom nothing happens."""
         return AutomationService(self.store, make_schedules(self.scheduler, self.clock), self.clock)
 
     def expression(self, schedule: str = SCHEDULE) -> str | None:
@@ -51,7 +51,7 @@ class Stack:
         with self.world.process(plan), pytest.raises(Crash):
             act()
 
-    def sweep(self) -> list[Repair]:
+    def sweep(self) -> list[Change]:
         """Sweep when the quiet time is over."""
         self.clock.forward(minutes=11)
-        return heal(self.calm)
+        return reconcile(self.calm)

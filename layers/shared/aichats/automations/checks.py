@@ -1,0 +1,55 @@
+"""Checks the texts of an automation before it is stored."""
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from aichats.automations.model import Automation, ScheduleTrigger, WebhookTrigger, first_slot, schedule_times
+from aichats.automations.run_factory import RunFactory, as_input_error, slot_of
+from aichats.errors import InputError
+from aichats.templates.filters import check_filter
+from aichats.templates.render import SCHEDULE_NAMES, WEBHOOK_NAMES, WEBHOOK_TARGET_NAMES, check, check_fields
+from aichats.templates.syntax import TemplateError
+
+MAX_WEBHOOK_TARGETS = 100
+
+
+def check_texts(name: str, automation: Automation, run_factory: RunFactory, now: datetime) -> None:
+    """Check the syntax and the names of an automation's texts.
+
+    The texts of a schedule are also rendered for its next slot and each target. The texts of a webhook depend on the
+    event, so they are rendered when it arrives.
+
+    Raises:
+        InputError: a text is wrong; names its field.
+    """
+    if problems := list(_problems(automation)):
+        raise InputError(problems)
+    trigger = automation.trigger
+    if isinstance(trigger, ScheduleTrigger):
+        slot = next(schedule_times(trigger, first_slot(trigger, now), now), now)
+        for run, error in run_factory.runs_for(name, automation, slot_of(slot)).failed:
+            raise as_input_error(run, error)
+
+
+def _problems(automation: Automation) -> Iterator[tuple[str, str]]:
+    """Yield the field and the problem of each wrong text."""
+    trigger = automation.trigger
+    names = WEBHOOK_NAMES if isinstance(trigger, WebhookTrigger) else SCHEDULE_NAMES
+    for path, problem in check_fields(automation.action.model_dump(mode="json", exclude_unset=True), names):
+        yield f"action.{path}", problem
+    if isinstance(trigger, WebhookTrigger):
+        yield from _filter_problems(trigger)
+        if len(automation.targets) > MAX_WEBHOOK_TARGETS:
+            yield "targets", f"has {len(automation.targets)} items. A webhook allows at most {MAX_WEBHOOK_TARGETS}"
+        for index, target in enumerate(automation.targets):
+            try:
+                check(target or "", WEBHOOK_TARGET_NAMES)
+            except TemplateError as error:
+                yield f"targets.{index}", str(error)
+
+
+def _filter_problems(trigger: WebhookTrigger) -> Iterator[tuple[str, str]]:
+    try:
+        check_filter(trigger.filter or "`true`")
+    except TemplateError as error:
+        yield "trigger.filter", str(error)

@@ -1,0 +1,83 @@
+"""A part of the sweep: its share of the time, and the place at which it continues in the next sweep.
+
+A part goes through its jobs in chunks, in the order of their names. If its time runs out, it stores the name at which
+it stopped, and the next sweep continues after that name. So each job gets its turn, even if others fail or are slow.
+"""
+
+from bisect import bisect_right
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Protocol
+
+from aichats.aws.observability import logger
+from aichats.aws.table import Table
+
+CHUNK_JOBS = 100
+"""The number of jobs in a chunk. Each sweep does at least one chunk."""
+MAX_CONCURRENT_CALLS = 10
+"""The number of connections that a botocore client keeps open."""
+
+
+class CallAll(Protocol):
+    """A function that calls another function for each of some values and returns the results in the same order."""
+
+    def __call__[T, R](self, function: Callable[[T], R], values: Sequence[T]) -> list[R]:
+        """Call the function for each value."""
+
+
+def call_concurrently[T, R](function: Callable[[T], R], values: Sequence[T]) -> list[R]:
+    """Call a function for each value, ten at the same time, and return the results in order.
+
+    Raises:
+        Exception: the first error, after the calls that have begun have ended. The remaining calls are not made.
+    """
+    if len(values) <= 1:
+        return [function(value) for value in values]
+    with ThreadPoolExecutor(max_workers=min(MAX_CONCURRENT_CALLS, len(values))) as pool:
+        return list(pool.map(function, values))
+
+
+@dataclass(frozen=True)
+class SweepProgress:
+    """The names at which the parts of the sweep stopped, stored in the table of runs under ``sweep:<part>``."""
+
+    items: Table
+
+    def get(self, part: str) -> str:
+        """Return the name at which a part stopped; empty if it never did."""
+        return str((self.items.get(f"sweep:{part}") or {}).get("place", ""))
+
+    def put(self, part: str, name: str) -> None:
+        """Store the name at which a part stops."""
+        self.items.overwrite([{"run_id": f"sweep:{part}", "place": name}])
+
+
+@dataclass(frozen=True)
+class SweepPart:
+    """A part of one sweep.
+
+    Attributes:
+        name: of the part.
+        progress: the places at which parts stopped.
+        time_is_up: returns whether the part must stop.
+        call_all: makes concurrent calls to AWS.
+    """
+
+    name: str
+    progress: SweepProgress
+    time_is_up: Callable[[], bool]
+    call_all: CallAll = call_concurrently
+
+    def chunks[T](self, jobs: Mapping[str, T]) -> Iterator[list[T]]:
+        """Yield the jobs in chunks until the time is up, beginning where the part stopped in the last sweep."""
+        names = sorted(jobs)
+        if len(names) > CHUNK_JOBS:
+            begin = bisect_right(names, self.progress.get(self.name))
+            names = names[begin:] + names[:begin]
+        for begin in range(0, len(names), CHUNK_JOBS):
+            if begin and self.time_is_up():
+                logger.warning("sweep stopped in time", extra={"part": self.name, "left": len(names) - begin})
+                self.progress.put(self.name, names[begin - 1])
+                return
+            yield [jobs[name] for name in names[begin : begin + CHUNK_JOBS]]
