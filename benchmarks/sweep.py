@@ -17,7 +17,7 @@ from typing import Any
 from aichats.automations.missed import MissedSlots
 from aichats.automations.model import Automation
 from aichats.automations.reconcile import AutomationService
-from aichats.automations.row import item_of, next_row
+from aichats.automations.row import item_from_row, next_row
 from aichats.automations.run_factory import RunFactory
 from aichats.automations.scheduler import Schedules
 from aichats.automations.sweep import Sweep
@@ -156,7 +156,7 @@ def add_automations(cloud: Cloud, schedules: Schedules, number: int, *, aligned:
         schedules.ensure(row)
         known = {"aligned": schedules.state(row, written)} if aligned else {}
         checked_until = to_text(BEGUN - timedelta(minutes=10))
-        cloud.automations[row.name] = encode(item_of(row) | {"checked_until": checked_until} | known)
+        cloud.automations[row.name] = encode(item_from_row(row) | {"checked_until": checked_until} | known)
     cloud.now = 0.0
 
 

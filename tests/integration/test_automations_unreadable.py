@@ -1,4 +1,4 @@
-"""A row that this version of the code cannot read: it stops no other, is told, and shows no text."""
+"""A row that this version of the code cannot read stops no other, is reported, and shows no text."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -28,19 +28,19 @@ def stack() -> Stack:
 
 
 def spoil(stack: Stack, definition: Json, name: str = BROKEN) -> None:
-    """Write an automation as only a later version knows it."""
+    """Write an automation that only a later version can read."""
     stack.put(definition, name)
     later = {"action": {"type": "whop.later", "message_text": PRIVATE}, "targets": [PRIVATE]}
     rewrite(stack, definition | later, name)
 
 
 def rewrite(stack: Stack, definition: Json, name: str = BROKEN) -> None:
-    """Change the definition in the table, and nothing else."""
+    """Change only the definition in the table."""
     write(stack, {"definition": json.dumps(definition)}, name)
 
 
 def write(stack: Stack, changes: Mapping[str, object], name: str = BROKEN) -> None:
-    """Change attributes in the table, and nothing else; ``None``: it has none."""
+    """Change only these attributes in the table; ``None`` removes one."""
     table, key = stack.app.automation_table.table, {"name": {"S": name}}
     item = decode(dynamodb().get_item(TableName=table, Key=key)["Item"]) | dict(changes)
     kept = {attribute: value for attribute, value in item.items() if value is not None}
@@ -51,11 +51,11 @@ SPOILT_BUT_FOR_ITS_HEAD: dict[str, Mapping[str, object]] = {
     "definition is no JSON": {"definition": f'{{"{PRIVATE}'},
     "definition is no text": {"definition": 5},
     "definition is missing": {"definition": None},
-    "a moment is none": {"checked_until": PRIVATE},
-    "a moment is a number": {"targets_at": 5},
-    "a moment has no offset": {"changed_at": "2026-11-20T12:00:00.000"},
-    "a moment is missing": {"checked_until": None},
-    "the moment is missing that stands for another": {"changed_at": None, "trigger_at": None},
+    "a time is no time": {"checked_until": PRIVATE},
+    "a time is a number": {"targets_at": 5},
+    "a time has no offset": {"changed_at": "2026-11-20T12:00:00.000"},
+    "a time is missing": {"checked_until": None},
+    "a time and its replacement are missing": {"changed_at": None, "trigger_at": None},
     "state is of a later version": {"state": "paused"},
 }
 SPOILT_WHOLLY: dict[str, Mapping[str, object]] = {
@@ -86,7 +86,7 @@ def sweep(stack: Stack) -> None:
 
 
 @pytest.mark.parametrize("act", [events, slots, api_list, sweep])
-def test_one_that_cannot_be_read_stops_no_other(stack: Stack, output: Output, act: Callable[[Stack], None]) -> None:
+def test_an_unreadable_row_stops_no_other(stack: Stack, output: Output, act: Callable[[Stack], None]) -> None:
     stack.put(listening(), "a-listener")
     stack.put(hourly(), "clock")
     spoil(stack, listening() if act is events else hourly())
@@ -98,7 +98,7 @@ def test_one_that_cannot_be_read_stops_no_other(stack: Stack, output: Output, ac
 
 @pytest.mark.parametrize("changes", SPOILT.values(), ids=SPOILT)
 @pytest.mark.parametrize("act", [events, slots, api_list, sweep])
-def test_whatever_is_wrong_with_one_it_stops_no_other_and_shows_no_text(
+def test_a_row_with_any_defect_stops_no_other_and_shows_no_text(
     stack: Stack, output: Output, act: Callable[[Stack], None], changes: Mapping[str, object]
 ) -> None:
     stack.put(listening(), "a-listener")
@@ -113,7 +113,7 @@ def test_whatever_is_wrong_with_one_it_stops_no_other_and_shows_no_text(
     assert PRIVATE not in output.text
 
 
-def test_it_is_told_with_its_name_and_fields_and_without_its_texts(stack: Stack, output: Output) -> None:
+def test_it_is_reported_with_its_name_and_fields_and_without_its_texts(stack: Stack, output: Output) -> None:
     spoil(stack, hourly())
 
     assert stack.app.automation_table.list() == []
@@ -136,7 +136,7 @@ def test_every_row_that_cannot_be_read_is_counted(stack: Stack, output: Output) 
     assert output.counted("AutomationsUnreadable") == 3
 
 
-def test_its_schedule_is_kept_and_strays_are_removed_all_the_same(stack: Stack, output: Output) -> None:
+def test_its_schedule_is_kept_and_strays_are_still_removed(stack: Stack, output: Output) -> None:
     assert output.text == ""
     service, scheduler = stack.app.automations, stack.app.automations.schedules.client
     assert isinstance(scheduler, FakeScheduler)
@@ -153,7 +153,7 @@ def test_its_schedule_is_kept_and_strays_are_removed_all_the_same(stack: Stack, 
     assert reconcile(service) == []
 
 
-def test_what_it_missed_meanwhile_is_found_when_it_can_be_read_again(stack: Stack, output: Output) -> None:
+def test_slots_that_it_missed_are_found_when_it_can_be_read_again(stack: Stack, output: Output) -> None:
     assert output.text == ""
     spoil(stack, hourly())
     assert sweep_at(stack, ONE + GRACE) == 0
@@ -165,7 +165,7 @@ def test_what_it_missed_meanwhile_is_found_when_it_can_be_read_again(stack: Stac
     assert sweep_at(stack, ONE + GRACE + timedelta(minutes=5)) == 1
 
 
-# ---------------------------------------------------------------------------------------------- its owner mends it
+# ---------------------------------------------------------------------------------------------- repairs over the API
 
 
 PATH = f"/automations/{BROKEN}"
@@ -173,7 +173,7 @@ PATH = f"/automations/{BROKEN}"
 
 @pytest.fixture
 def api(stack: Stack, output: Output) -> HttpCaller:
-    """The API, in which one cannot be read that had a schedule."""
+    """The API of a stack with an unreadable automation that has a schedule."""
     assert output.text == ""
     stack.app.automations.put(BROKEN, stack.put(hourly(), BROKEN).automation)
     spoil(stack, hourly())
@@ -187,7 +187,7 @@ def scheduler(stack: Stack) -> FakeScheduler:
 
 
 @pytest.mark.parametrize(("method", "path"), [("GET", PATH), ("GET", f"{PATH}/preview"), ("POST", f"{PATH}/run")])
-def test_who_asks_for_it_is_told_which_it_is_and_what_to_do(api: HttpCaller, method: str, path: str) -> None:
+def test_a_request_for_it_reports_its_name_and_what_to_do(api: HttpCaller, method: str, path: str) -> None:
     answer = api(method, path)
 
     assert answer.status == 500
@@ -196,7 +196,7 @@ def test_who_asks_for_it_is_told_which_it_is_and_what_to_do(api: HttpCaller, met
     )
 
 
-def test_it_can_be_put_anew(stack: Stack, api: HttpCaller) -> None:
+def test_it_can_be_replaced(stack: Stack, api: HttpCaller) -> None:
     before = dynamodb().get_item(TableName=stack.app.automation_table.table, Key={"name": {"S": BROKEN}})["Item"]
     stack.clock.now = datetime.now(UTC)
 
@@ -224,7 +224,7 @@ def test_it_can_be_deleted(stack: Stack, api: HttpCaller) -> None:
 
 @pytest.mark.parametrize("changes", SPOILT_BUT_FOR_ITS_HEAD.values(), ids=SPOILT_BUT_FOR_ITS_HEAD)
 @pytest.mark.parametrize("method", ["PUT", "DELETE"])
-def test_whatever_is_wrong_with_it_can_be_mended_as_long_as_its_head_is_there(
+def test_a_row_with_any_defect_can_be_replaced_or_deleted_if_its_header_is_readable(
     stack: Stack, api: HttpCaller, changes: Mapping[str, object], method: str
 ) -> None:
     rewrite(stack, hourly())
@@ -239,7 +239,7 @@ def test_whatever_is_wrong_with_it_can_be_mended_as_long_as_its_head_is_there(
 
 
 @pytest.mark.parametrize("step", ["schedule", "row"])
-def test_a_deletion_of_it_that_stopped_is_ended_by_the_sweep(stack: Stack, api: HttpCaller, step: str) -> None:
+def test_a_deletion_of_it_that_stopped_is_completed_by_the_sweep(stack: Stack, api: HttpCaller, step: str) -> None:
     stack.app.automation_table.begin_delete(BROKEN)
     if step == "row":
         scheduler(stack).schedules.clear()
@@ -251,7 +251,7 @@ def test_a_deletion_of_it_that_stopped_is_ended_by_the_sweep(stack: Stack, api: 
     assert reconcile(stack.app.automations) == []
 
 
-def test_a_deletion_of_it_that_the_sweep_cannot_end_is_told_and_tried_again(
+def test_a_deletion_of_it_that_the_sweep_cannot_complete_is_reported_and_retried(
     stack: Stack, api: HttpCaller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stack.app.automation_table.begin_delete(BROKEN)
@@ -266,7 +266,7 @@ def test_a_deletion_of_it_that_the_sweep_cannot_end_is_told_and_tried_again(
     assert reconcile(stack.app.automations) == [Change(BROKEN, "deleted")]
 
 
-def test_a_deletion_of_it_that_stopped_goes_on_when_it_is_repeated(stack: Stack, api: HttpCaller) -> None:
+def test_a_deletion_of_it_that_stopped_is_completed_by_a_retry(stack: Stack, api: HttpCaller) -> None:
     scheduler(stack).down = aws_error("ThrottlingException", "Rate exceeded")
     assert api("DELETE", PATH).status == 502
     scheduler(stack).down = None
@@ -275,7 +275,7 @@ def test_a_deletion_of_it_that_stopped_goes_on_when_it_is_repeated(stack: Stack,
     assert stack.app.automation_table.contents().names == set()
 
 
-def test_one_that_is_being_deleted_and_cannot_be_read_can_be_written_anew(stack: Stack, api: HttpCaller) -> None:
+def test_an_unreadable_row_that_is_being_deleted_can_be_replaced(stack: Stack, api: HttpCaller) -> None:
     stack.app.automation_table.begin_delete(BROKEN)
     stack.clock.now = datetime.now(UTC)
 

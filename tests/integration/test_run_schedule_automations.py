@@ -1,4 +1,4 @@
-"""The function that schedules call, for automations: it looks up what an event only names."""
+"""The function that schedules call reads the automation that an event names."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -44,7 +44,7 @@ def titled(*targets: str) -> Json:
     return definition | {"action": action, "targets": list(targets)}
 
 
-def test_an_automation_with_one_target_is_performed_at_once(fire: Fire, stack: Stack, output: Output) -> None:
+def test_an_automation_with_one_target_is_performed_immediately(fire: Fire, stack: Stack, output: Output) -> None:
     stack.put(titled("biz_A"))
     stack.clock.forward(seconds=2)
 
@@ -64,7 +64,7 @@ def test_an_automation_with_many_targets_is_performed_from_the_queue(fire: Fire,
     assert sorted(stack.titles) == ["2026-11-20 biz_A", "2026-11-20 biz_B"]
 
 
-def test_an_event_that_comes_twice_and_after_its_slot_was_missed_has_one_effect(fire: Fire, stack: Stack) -> None:
+def test_a_duplicate_event_after_its_slot_was_missed_is_performed_once(fire: Fire, stack: Stack) -> None:
     stack.clock.now = NOON - timedelta(hours=1)
     stack.put(titled("biz_A"))
     stack.clock.now = NOON + GRACE
@@ -74,7 +74,7 @@ def test_an_event_that_comes_twice_and_after_its_slot_was_missed_has_one_effect(
     assert stack.titles == ["2026-11-20 biz_A"]
 
 
-def test_an_automation_that_is_gone_does_nothing(fire: Fire, stack: Stack, output: Output) -> None:
+def test_an_automation_that_does_not_exist_does_nothing(fire: Fire, stack: Stack, output: Output) -> None:
     assert (fire(EVENT), stack.runs) == ([], [])
     assert output.counted("StaleEvents") == 1
 
@@ -93,7 +93,7 @@ def test_a_schedule_of_an_earlier_version_does_nothing(fire: Fire, stack: Stack,
     )
 
 
-def test_an_event_that_is_wrong_raises(fire: Fire, output: Output) -> None:
+def test_an_invalid_event_raises_an_error(fire: Fire, output: Output) -> None:
     with pytest.raises(InputError):
         fire(EVENT | {"scheduled_time": "<aws.scheduler.scheduled-time>"})
 

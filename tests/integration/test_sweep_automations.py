@@ -1,4 +1,4 @@
-"""The function that goes round every five minutes, for automations: missed slots, and schedules that came apart."""
+"""The function that sweeps every five minutes finds missed slots and repairs the schedules of automations."""
 
 from datetime import timedelta
 
@@ -36,7 +36,7 @@ def sweep() -> Json:
     return dict(sweep_runs.lambda_handler({}, make_context(120)))
 
 
-def test_where_all_is_well_nothing_is_done(stack: Stack, output: Output) -> None:
+def test_without_anything_to_repair_nothing_is_done(stack: Stack, output: Output) -> None:
     stack.app.automations.put(NAME, stack.put(HOURLY).automation)
     stack.clock.now = ONE
     stack.tick(ONE)
@@ -46,7 +46,7 @@ def test_where_all_is_well_nothing_is_done(stack: Stack, output: Output) -> None
     assert (output.counted("Sweeps"), output.counted("RunsMissed")) == (1, 0)
 
 
-def test_a_slot_that_was_suppressed_is_noted_and_alarmed(stack: Stack, output: Output) -> None:
+def test_a_suppressed_slot_is_stored_and_counted(stack: Stack, output: Output) -> None:
     stack.app.automations.put(NAME, stack.put(HOURLY).automation)
     stack.clock.now = ONE + GRACE
 
@@ -59,7 +59,7 @@ def test_a_slot_that_was_suppressed_is_noted_and_alarmed(stack: Stack, output: O
     assert sweep()["missed"] == 0
 
 
-def test_where_the_automation_says_so_a_suppressed_slot_makes_exactly_one_late_chat(stack: Stack) -> None:
+def test_a_suppressed_slot_creates_exactly_one_late_chat_if_required(stack: Stack) -> None:
     stack.app.automations.put(NAME, stack.put(HOURLY | {"missed": "run"}).automation)
     stack.clock.now = ONE + GRACE
 
@@ -73,7 +73,7 @@ def test_where_the_automation_says_so_a_suppressed_slot_makes_exactly_one_late_c
     assert [row.run.run_id for row in stack.runs] == [slot_run(ONE)]
 
 
-def test_a_late_run_whose_message_got_lost_is_sent_again_by_the_next_round(stack: Stack) -> None:
+def test_a_late_run_whose_message_was_lost_is_sent_again_by_the_next_sweep(stack: Stack) -> None:
     stack.app.automations.put(NAME, stack.put(HOURLY | {"missed": "run"}).automation)
     stack.clock.now = ONE + GRACE
     sweep()
@@ -85,7 +85,7 @@ def test_a_late_run_whose_message_got_lost_is_sent_again_by_the_next_round(stack
     assert len(stack.whop.chats) == 1
 
 
-def test_a_schedule_that_is_gone_is_made_again(stack: Stack, output: Output) -> None:
+def test_a_missing_schedule_is_created_again(stack: Stack, output: Output) -> None:
     stack.put(HOURLY)
     stack.clock.now = NOON + SETTLE_TIME + timedelta(seconds=1)
 
@@ -108,7 +108,7 @@ def test_a_scheduler_that_is_down_stops_neither_runs_nor_slots(stack: Stack) -> 
     assert stack.history == [("13:00", "biz_A", "missed")]
 
 
-def test_an_automation_that_cannot_be_repaired_is_logged_and_does_not_fail_the_round(
+def test_an_automation_that_cannot_be_repaired_is_logged_and_does_not_fail_the_sweep(
     stack: Stack, output: Output, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stack.put(HOURLY)

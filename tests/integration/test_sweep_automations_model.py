@@ -1,6 +1,6 @@
-"""Every slot's runs are performed once or noted as missed, whatever gets lost, comes late, comes twice or dies.
+"""The runs of every slot are performed once or stored as missed, despite lost, late and duplicate events and crashes.
 
-Hypothesis picks which slots fire and how, when sweeps come and where processes die, and what the owner changes.
+Hypothesis picks the slots that fire and how, the times of sweeps, the crashes, and the changes of the automation.
 """
 
 from collections import Counter
@@ -32,14 +32,14 @@ plans: st.SearchStrategy[Plan] = st.just({}) | st.builds(
 
 
 class Slots(RuleBasedStateMachine):
-    """An automation that fires every hour, in a stack where everything goes wrong.
+    """State machine with an automation that fires every hour, in a stack with faults.
 
     Attributes:
-        versions: the targets that the automation has had, each since when.
-        due: the slots that must come to something.
-        lost: events that came to nothing yet, and will come again.
-        fired: the slots of which an event came.
-        taken: those of them whose event was taken, and cannot come to nothing.
+        versions: the targets that the automation has had, each with the time of the change.
+        due: the slots that must end as performed or missed.
+        lost: slots whose events failed and will be delivered again.
+        fired: the slots for which an event was delivered.
+        taken: the slots whose event was accepted, so that they must be performed.
     """
 
     def __init__(self) -> None:
@@ -127,15 +127,15 @@ class Slots(RuleBasedStateMachine):
         self.versions.append((self.clock.now, targets))
         return row
 
-    def _pass_to(self, moment: datetime) -> None:
-        while self.next <= moment:
+    def _pass_to(self, now: datetime) -> None:
+        while self.next <= now:
             if self.enabled:
                 self.due.add(self.next)
             self.next += HOUR
-        self.clock.now = max(self.clock.now, moment)
+        self.clock.now = max(self.clock.now, now)
 
     def _fires(self, slot: datetime, plan: Plan) -> None:
-        """An event comes. What dies is repeated by Lambda, some time."""
+        """Deliver an event. Lambda retries it later if the function dies."""
         self.fired.add(slot)
         if not self._meets(plan, lambda: self.stack.tick(slot)):
             self.lost.append(slot)
@@ -143,7 +143,7 @@ class Slots(RuleBasedStateMachine):
             self.taken.add(slot)
 
     def _meets(self, plan: Plan, act: Callable[[], object]) -> bool:
-        """Whether a process ends as it should."""
+        """Return whether a process ends normally."""
         with self.world.process(plan), suppress(Crash, BotoCoreError, QueueError):
             act()
             return True
@@ -163,7 +163,7 @@ class Slots(RuleBasedStateMachine):
             assert (row.status == "missed") or came, "a slot was run that nobody asked for"
 
     def teardown(self) -> None:
-        """The faults are over: soon every slot has come to something."""
+        """Check that soon after the last fault every slot is performed or missed."""
         for slot in self.lost:
             self._fires(slot, {})
         for _ in range(4):
@@ -175,15 +175,15 @@ class Slots(RuleBasedStateMachine):
         looked_at = {slot for slot in self.due if slot <= self.clock.now - GRACE}
         for slot in looked_at | self.taken:
             of_each = [{status.get(slot_run(slot, target)) for target in targets} for targets in self._had(slot)]
-            wanted = {"succeeded"} if slot in self.taken else {"succeeded", "missed"}
-            assert any(found <= wanted for found in of_each), f"nothing came of {slot}"
+            allowed = {"succeeded"} if slot in self.taken else {"succeeded", "missed"}
+            assert any(statuses <= allowed for statuses in of_each), f"the slot {slot} was neither performed nor missed"
 
     def _had(self, slot: datetime) -> list[list[str]]:
-        """The targets that the automation had at a slot, and since."""
+        """Return the targets that the automation had at a slot, and since then."""
         before = [targets for since, targets in self.versions if since <= slot]
         return [*before[-1:], *(targets for since, targets in self.versions if since > slot)]
 
 
-def test_every_slot_is_performed_once_or_noted_as_missed() -> None:
+def test_every_slot_is_performed_once_or_stored_as_missed() -> None:
     bounds = settings(max_examples=50, stateful_step_count=15, deadline=None, suppress_health_check=list(HealthCheck))
     run_state_machine_as_test(Slots, settings=bounds)

@@ -1,4 +1,4 @@
-"""The files in ``events/webhook/``: deliveries as Whop signs them, at a fixed time, with the local cloud's secret."""
+"""The files in ``events/webhook/`` are deliveries of a fixed time, signed with the local cloud's secret."""
 
 import json
 from datetime import UTC, datetime, timedelta, tzinfo
@@ -17,7 +17,7 @@ from tests.support.lambda_calls import make_application, make_context
 
 WEBHOOK = named("webhook")
 WRONGLY_SIGNED = "wrong_signature"
-"""The event that shows a refusal."""
+"""The event that is rejected."""
 
 
 @pytest.fixture
@@ -27,7 +27,7 @@ def sqs() -> FakeSqs:
 
 @pytest.fixture(autouse=True)
 def app(monkeypatch: pytest.MonkeyPatch, sqs: FakeSqs) -> Application:
-    """The application behind the function, with an automation that listens to what the events tell."""
+    """The application of the function, with an automation that listens for the events."""
     app = make_application(ScriptedTransport(), sqs=sqs)
     monkeypatch.setattr(receive_webhook, "app", app)
     definition = listening("payment.failed", targets=("{{ event.account_id }}",))
@@ -39,13 +39,13 @@ def arrived(event: Json) -> datetime:
     return datetime.fromtimestamp(event["requestContext"]["timeEpoch"] / 1000, UTC)
 
 
-def deliver(event: Json, moment: datetime, monkeypatch: pytest.MonkeyPatch) -> Json:
-    """What a delivery is answered with that arrives at this moment."""
+def deliver(event: Json, time: datetime, monkeypatch: pytest.MonkeyPatch) -> Json:
+    """Return the response to a delivery that arrives at this time."""
 
     class Clock(datetime):
         @classmethod
         def now(cls, tz: tzinfo | None = None) -> "Clock":
-            return cls.fromtimestamp(moment.timestamp(), tz)
+            return cls.fromtimestamp(time.timestamp(), tz)
 
     monkeypatch.setattr(webhooks, "datetime", Clock)
     answer: Json = receive_webhook.lambda_handler(event, make_context(seconds_left=10))
@@ -53,7 +53,7 @@ def deliver(event: Json, moment: datetime, monkeypatch: pytest.MonkeyPatch) -> J
 
 
 @pytest.mark.parametrize("name", WEBHOOK)
-def test_a_webhook_event_is_queued_for_the_account_that_it_is_about(
+def test_a_webhook_event_is_queued_for_its_account(
     name: str, app: Application, sqs: FakeSqs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     event = load(WEBHOOK[name])
@@ -97,7 +97,7 @@ def test_a_webhook_event_is_one_of_payload_format_2(name: str) -> None:
     assert "authorization" not in headers
 
 
-def test_a_webhook_event_in_base64_holds_what_its_neighbour_holds_in_clear() -> None:
+def test_a_webhook_event_in_base64_equals_the_plain_one() -> None:
     plain, coded = load(WEBHOOK["payment_failed"]), load(WEBHOOK["payment_failed_base64"])
 
     assert body_of(coded) == body_of(plain)

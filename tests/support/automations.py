@@ -1,4 +1,4 @@
-"""Automations for tests: definitions, stores on the local cloud's DynamoDB, and a scheduler in memory."""
+"""Automations for tests: definitions, tables in the local cloud's DynamoDB, and a scheduler in memory."""
 
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
@@ -21,13 +21,13 @@ TARGET = "arn:aws:lambda:eu-west-1:000000000000:function:run-schedule"
 ROLE = "arn:aws:iam::000000000000:role/scheduler"
 DEAD_LETTERS = "arn:aws:sqs:eu-west-1:000000000000:schedule-dead-letters"
 PAST = timedelta(minutes=5)
-"""Older a StartDate must not be."""
+"""The largest age of a StartDate that Scheduler accepts."""
 PAGE = 3
-"""Schedules on a page of the list."""
+"""The number of schedules on a page of the list."""
 
 
 def scheduled(expression: str = "cron(0 9 ? * MON *)", *, message: str = "How was the week?", **trigger: Any) -> Json:
-    """The definition of an automation that fires by the clock."""
+    """Return the definition of an automation with a schedule."""
     return {
         "trigger": {"type": "schedule", "expression": expression, **trigger},
         "action": {**ACTION, "message_text": message},
@@ -36,7 +36,7 @@ def scheduled(expression: str = "cron(0 9 ? * MON *)", *, message: str = "How wa
 
 
 def listening(*events: str, targets: tuple[str | None, ...] = ("biz_A",), **trigger: Any) -> Json:
-    """The definition of an automation that listens to events."""
+    """Return the definition of an automation with a webhook."""
     return {
         "trigger": {"type": "webhook", "events": list(events or ["payment.failed"]), **trigger},
         "action": ACTION,
@@ -53,13 +53,13 @@ RATE = automation(scheduled("rate(5 minutes)"))
 WEBHOOK = automation(listening())
 
 
-def at(moment: datetime) -> Automation:
-    """Once, at this moment."""
-    return automation(scheduled(f"at({moment:%Y-%m-%dT%H:%M:%S})"))
+def at(time: datetime) -> Automation:
+    """Return an automation that fires once, at this time."""
+    return automation(scheduled(f"at({time:%Y-%m-%dT%H:%M:%S})"))
 
 
 def make_store(clock: Callable[[], datetime] = utc_now, client: DynamoDB | None = None) -> AutomationTable:
-    """A store with a table of its own, as the template makes it. ``client`` may stand between it and the table."""
+    """Return a new table, as the template creates it. A test may pass a client that wraps DynamoDB."""
     return AutomationTable(client or dynamodb(), make_table("AutomationsTable"), clock)
 
 
@@ -68,7 +68,7 @@ def make_schedules(client: Any, clock: Callable[[], datetime] = utc_now, stack: 
 
 
 def one_by_one[T, R](function: Callable[[T], R], values: Sequence[T]) -> list[R]:
-    """Call a function for each value in turn: what happens at which call is then the same each time."""
+    """Call a function for each value in turn, so that the order of calls is the same each time."""
     return [function(value) for value in values]
 
 
@@ -87,13 +87,13 @@ def make_service(scheduler: Any, clock: Clock, client: DynamoDB | None = None) -
 
 
 class FakeScheduler:
-    """EventBridge Scheduler's control plane in memory, with one group. It fires what fires once.
+    """Stand-in for EventBridge Scheduler's control plane, with one group. It fires one-off schedules only.
 
     Attributes:
-        schedules: by name, each as its request made it, with its dates.
+        schedules: by name, each as requested, with its dates.
         calls: the names of all calls, in order.
         fired: name and expression of each one-off that fired.
-        down: what every call raises, if it does.
+        down: the error that every call raises, if any.
     """
 
     def __init__(self, clock: Callable[[], datetime]) -> None:
@@ -133,7 +133,7 @@ class FakeScheduler:
         return {"Schedules": [{key: each[key] for key in shown} for each in named[begin : begin + PAGE]], **following}
 
     def fire(self) -> None:
-        """Fire the one-offs whose moment has come, and delete them as they say."""
+        """Fire the one-off schedules that are due, and delete them as they require."""
         for name, each in list(self.schedules.items()):
             fires = each["State"] == "ENABLED" and each["ActionAfterCompletion"] == "DELETE"
             if fires and next_time(each, self._clock()) is None:
@@ -154,14 +154,14 @@ class FakeScheduler:
         now = self._clock()
         if request.get("StartDate", now) < now - PAST:
             raise aws_error("ValidationException", "The StartDate you specify cannot be earlier than 5 minutes ago.")
-        # AWS refuses it for a one-off; for any other it would be an oversight.
+        # AWS rejects a one-off without a future time. For any other schedule it would be a mistake of the code.
         if next_time(request, now) is None:
             raise aws_error("ValidationException", f"Invalid Schedule Expression {request['ScheduleExpression']}.")
         self.schedules[request["Name"]] = {**request, "CreationDate": created, "LastModificationDate": now}
 
 
 def next_time(schedule: Json, after: datetime) -> datetime | None:
-    """When a schedule fires next, as its request says."""
+    """Return the next time at which a schedule fires, as its request defines; ``None`` if it does not."""
     expression, zone = schedule["ScheduleExpression"], schedule["ScheduleExpressionTimezone"]
     start, end = schedule.get("StartDate"), schedule.get("EndDate")
     return next(fire_times(expression, zone, start=start, end=end, after=after), None)

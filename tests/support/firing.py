@@ -1,4 +1,4 @@
-"""Automations at work: a stack in memory whose slots fire, get lost or come late, and deliveries as Whop signs them."""
+"""A stack in memory whose slots fire, are lost or are late, and deliveries with Whop's signature."""
 
 import base64
 import hashlib
@@ -32,9 +32,9 @@ ONE, TWO, THREE = (NOON + timedelta(hours=hours) for hours in (1, 2, 3))
 
 
 class Stack:
-    """What the functions of a stack do with automations, around a clock that is set by hand.
+    """The functions of a stack that use automations, with a clock that the test sets.
 
-    With a world, what goes wrong there goes wrong at their calls to DynamoDB and SQS.
+    The faults of a world, if there is one, happen at their calls to DynamoDB and SQS.
     """
 
     def __init__(self, world: World | None = None) -> None:
@@ -55,24 +55,24 @@ class Stack:
         )
 
     def put(self, definition: Json, name: str = NAME) -> AutomationRow:
-        """Create or replace an automation; its schedule fires when the test says so."""
+        """Create or replace an automation. Its schedule fires when the test calls :meth:`tick`."""
         return self.app.automation_table.put(name, automation(definition))[0]
 
     def tick(self, slot: datetime, name: str = NAME) -> list[dict[str, str | None]]:
-        """A schedule fires for a slot. What is known of each run."""
+        """Fire a schedule for a slot. Return the result of each run."""
         event = {"automation": name, "scheduled_time": slot_text(slot)}
         return self.app.dispatcher.perform_or_queue(self.app.schedule_events.runs_of(event), LEASE)
 
     def handle(self, event: Json, webhook_id: str = "msg_1") -> list[str]:
-        """An event of Whop's is delivered, verified already."""
+        """Handle an event of Whop whose signature was verified. Return the ids of its runs."""
         return self.app.webhook_events.handle(webhook_id, event, datetime.fromisoformat(event["timestamp"]))
 
     def sweep(self) -> int:
-        """Missed slots are looked for."""
+        """Check for missed slots. Return the number of missed runs."""
         return self.app.missed_slots.check(self.app.automation_table.contents().rows, sweep_part("slots"))
 
     def work(self) -> None:
-        """Everything that is queued is performed, when it is due; and what groups and events put to the queue."""
+        """Perform all messages of the queue when they are due, and those that groups and events add."""
         while messages := list(self.sqs.sent):
             self.sqs.sent.clear()
             self.clock.forward(seconds=max(message.delay for message in messages))
@@ -82,7 +82,7 @@ class Stack:
                 return
 
     def row(self, name: str = NAME) -> AutomationRow:
-        """An automation as it is."""
+        """Return the row of an automation as it is now."""
         row = self.app.automation_table.read(name)
         assert row is not None
         return row
@@ -103,44 +103,44 @@ class Stack:
 
     @property
     def titles(self) -> list[str]:
-        """Of all chats, in order of their creation."""
+        """The titles of all chats, in order of their creation."""
         return [chat["title"] for chat in self.whop.chats.values()]
 
 
 class Printed:
-    """What was printed as metrics at once."""
+    """The metrics that were printed immediately."""
 
     def __init__(self, capsys: pytest.CaptureFixture[str]) -> None:
         self._capsys = capsys
         self._text = ""
 
     def counted(self, name: str) -> float:
-        """The sum of a metric so far."""
+        """Return the sum of a metric so far."""
         self._text += self._capsys.readouterr().out
         lines = [json.loads(line) for line in self._text.splitlines() if '"_aws"' in line]
         return sum(sum(line.get(name, [])) for line in lines)
 
 
 def slot_run(slot: datetime, target: str | None = "biz_A", name: str = NAME) -> str:
-    """The id of a slot's run."""
+    """Return the id of a slot's run."""
     return run_id("schedule", name, slot_text(slot), target)
 
 
 def hourly(*targets: str, then: str = "skip", **trigger: Any) -> Json:
-    """The definition of an automation that fires every hour; ``then``: what becomes of missed slots."""
+    """Return the definition of an automation that fires every hour. ``then`` is its field ``missed``."""
     definition = scheduled(HOURLY, message="Of {{ slot.time }} for {{ target }}", **trigger)
     titled = {**definition["action"], "title": "{{ slot.time }} {{ target }}"}
     return definition | {"action": titled, "targets": list(targets or ["biz_A"]), "missed": then}
 
 
-def sweep_at(stack: Stack, moment: datetime) -> int:
-    """Missed slots are looked for at a moment. How many runs were missed."""
-    stack.clock.now = moment
+def sweep_at(stack: Stack, now: datetime) -> int:
+    """Check for missed slots at a time. Return the number of missed runs."""
+    stack.clock.now = now
     return stack.sweep()
 
 
 def payment(**changes: Any) -> Json:
-    """An event, as its envelope is since API version 2026-08-14 and as templates see it."""
+    """Return an event with the envelope of API version 2026-08-14 and later, as templates see it."""
     event = {
         "id": "evt_1",
         "type": "payment.failed",
@@ -160,7 +160,7 @@ def delivery(
     in_base64: bool = False,
     **headers: str | None,
 ) -> Json:
-    """What API Gateway hands over of a delivery; ``age`` in seconds, ``None`` for a header that is missing."""
+    """Return API Gateway's event for a delivery. ``age`` is in seconds; a header of ``None`` is missing."""
     raw = body if isinstance(body, bytes) else json.dumps(payment() if body is None else body).encode()
     timestamp = str(int(datetime.now(UTC).timestamp() - age))
     signed = {
@@ -175,6 +175,6 @@ def delivery(
 
 
 def sign(secret: str, webhook_id: str, timestamp: str, body: bytes) -> str:
-    """A signature as Whop makes it."""
+    """Return a signature as Whop creates it."""
     digest = hmac.digest(secret.encode(), f"{webhook_id}.{timestamp}.".encode() + body, hashlib.sha256)
     return f"v1,{base64.b64encode(digest).decode()}"

@@ -1,6 +1,7 @@
-"""A second opinion on when a cron expression fires: looks at every minute, and asks each field whether it fits.
+"""A second, independent implementation of cron expressions. It checks each minute against each field.
 
-Slow and plain on purpose, and shares nothing with the code it checks. It takes valid cron expressions only.
+It is slow and simple on purpose, and shares no code with the implementation that it checks. It accepts valid cron
+expressions only.
 """
 
 from datetime import date, datetime, timedelta
@@ -16,19 +17,19 @@ _WEEK = timedelta(weeks=1)
 def naive_fire_times(
     expression: str, timezone: str, begin: datetime, end: datetime, step: timedelta = _MINUTE
 ) -> list[datetime]:
-    """Every `step` from `begin` (UTC, a whole minute) up to and without `end` at which the expression fires."""
-    found, moment, zone = [], begin, ZoneInfo(timezone)
-    while moment < end:
-        local = moment.astimezone(zone)
-        # fold is 1 the second time that a wall clock shows the same.
+    """Return each `step` from `begin` (UTC, a whole minute) until before `end` at which the expression fires."""
+    times, time, zone = [], begin, ZoneInfo(timezone)
+    while time < end:
+        local = time.astimezone(zone)
+        # fold is 1 the second time that a wall clock shows the same time.
         if local.fold == 0 and fires(expression, local):
-            found.append(moment)
-        moment += step
-    return found
+            times.append(time)
+        time += step
+    return times
 
 
 def fires(expression: str, local: datetime) -> bool:
-    """Whether the expression fires when a wall clock shows this."""
+    """Return whether the expression fires at a wall-clock time."""
     minutes, hours, day_of_month, month, day_of_week, year = expression.upper()[len("cron(") : -1].split()
     return (
         _fits(minutes, local.minute, 0, 59)
@@ -67,9 +68,9 @@ def _fits_day_of_month(field: str, day: date) -> bool:
     if field.endswith("W"):
         days = [date(day.year, day.month, 1) + number * _DAY for number in range(31)]
         days = [other for other in days if other.month == day.month]
-        wanted = days[-1].day if field == "LW" else int(field[:-1])
+        target = days[-1].day if field == "LW" else int(field[:-1])
         workdays = [other for other in days if other.weekday() < 5]
-        return wanted <= days[-1].day and day == min(workdays, key=lambda other: abs(other.day - wanted))
+        return target <= days[-1].day and day == min(workdays, key=lambda other: abs(other.day - target))
     return _fits(field, day.day, 1, 31)
 
 
@@ -80,6 +81,6 @@ def _fits_day_of_week(field: str, day: date) -> bool:
     if field.endswith("L"):
         return weekday == int(field[:-1]) and (day + _WEEK).month != day.month
     if "#" in field:
-        wanted, nth = field.split("#")
-        return weekday == int(wanted) and (day.day + 6) // 7 == int(nth)
+        name, nth = field.split("#")
+        return weekday == int(name) and (day.day + 6) // 7 == int(nth)
     return _fits(field, weekday, 1, 7)

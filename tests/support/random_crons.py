@@ -1,4 +1,4 @@
-"""Random cron expressions: valid, of every form that EventBridge takes, and the same for the same seed."""
+"""Random valid cron expressions of every form that EventBridge accepts. A seed always gives the same ones."""
 
 import random
 
@@ -8,12 +8,12 @@ _YEARS = ("*", "*", "2026-2027", "2024/2", "2020-2030/3", "2026,2028")
 
 
 def random_crons(seed: int, count: int) -> list[str]:
-    """So many expressions, all different. None fires at more than three minutes of an hour."""
+    """Return `count` different expressions. None fires at more than three minutes of an hour."""
     lot = random.Random(seed)
-    found: dict[str, None] = {}
-    while len(found) < count:
-        found[_cron(lot)] = None
-    return list(found)
+    crons: dict[str, None] = {}
+    while len(crons) < count:
+        crons[_cron(lot)] = None
+    return list(crons)
 
 
 def _cron(lot: random.Random) -> str:

@@ -1,4 +1,4 @@
-"""The automations of a running system: written over its API, looked at in its table, its scheduler and its logs."""
+"""The automations of a running system, written over its API and read from its table, scheduler and logs."""
 
 import json
 from collections.abc import Mapping
@@ -22,7 +22,7 @@ type Json = dict[str, Any]
 
 
 class Automations:
-    """Those of a system."""
+    """The automations of a system."""
 
     def __init__(self, system: System, api: httpx.Client) -> None:
         self.system = system
@@ -31,7 +31,7 @@ class Automations:
         self._table = system.stack.outputs["AutomationsTable"]
 
     def put(self, name: str, trigger: Json, *targets: str, action: Json = CREATE_CHAT, **fields: object) -> Json:
-        """Create or replace one. Returns what the API answers."""
+        """Create or replace an automation. Return the response of the API."""
         body = {"trigger": trigger, "action": action, "targets": targets, **fields}
         answer = self.api.put(f"/automations/{name}", json=body)
         assert answer.is_success, answer.text
@@ -39,52 +39,52 @@ class Automations:
         return written
 
     def delete(self, name: str) -> None:
-        """Delete one."""
+        """Delete an automation."""
         answer = self.api.delete(f"/automations/{name}")
         assert answer.status_code == 204, answer.text
 
     def delete_all(self) -> None:
-        """Delete all."""
+        """Delete all automations."""
         for each in self.api.get("/automations").json()["data"]:
             self.delete(each["name"])
 
     def row(self, name: str) -> Json | None:
-        """Its row in the table."""
+        """Return the row of an automation; ``None`` if there is none."""
         item = self._clients.dynamodb.get_item(TableName=self._table, Key={"name": {"S": name}}).get("Item")
         return decode(item) if item else None
 
-    def rewrite(self, name: str, **moments: datetime) -> None:
-        """Let its row say that something happened at another moment."""
+    def rewrite(self, name: str, **times: datetime) -> None:
+        """Change times in the row of an automation."""
         assert self.row(name)
         self._clients.dynamodb.update_item(
             TableName=self._table,
             Key={"name": {"S": name}},
-            UpdateExpression="SET " + ", ".join(f"#{field} = :{field}" for field in moments),
-            ExpressionAttributeNames={f"#{field}": field for field in moments},
-            ExpressionAttributeValues=encode({f":{field}": to_text(moment) for field, moment in moments.items()}),
+            UpdateExpression="SET " + ", ".join(f"#{field} = :{field}" for field in times),
+            ExpressionAttributeNames={f"#{field}": field for field in times},
+            ExpressionAttributeValues=encode({f":{field}": to_text(time) for field, time in times.items()}),
         )
 
     def age(self, name: str) -> None:
-        """Let its row say that it changed long ago."""
+        """Set the last change of an automation to 20 minutes ago."""
         self.rewrite(name, changed_at=datetime.now(UTC) - timedelta(minutes=20))
 
     def schedules(self) -> set[str]:
-        """The names of the schedules that automations have."""
+        """Return the names of the automations that have a schedule."""
         listed = self._clients.schedules.list_schedules(MaxResults=100)["Schedules"]
         prefix = self.schedule_name("")
         return {each["Name"].removeprefix(prefix) for each in listed if each["Name"].startswith(prefix)}
 
     def schedule_name(self, name: str) -> str:
-        """What the schedule of an automation is called."""
+        """Return the name of an automation's schedule."""
         return f"{self.system.stack.name}-automation-{name}"
 
     def sweep(self) -> Json:
-        """Sweep once. Returns what was done."""
+        """Sweep once. Return the numbers that the function reports."""
         done: Json = self.system.invoke("SweepRunsFunction", {})
         return done
 
     def runs(self, name: str, **query: str) -> list[Json]:
-        """Return its runs, the newest first, from all pages."""
+        """Return the runs of an automation, newest first, from all pages."""
         runs: list[Json] = []
         following: Json = {}
         while True:
@@ -96,23 +96,23 @@ class Automations:
             following = {"cursor": cursor}
 
     def chats(self, company: str) -> list[Json]:
-        """A company's chats."""
+        """Return the chats of a company."""
         return [chat for chat in self.system.chats() if chat["company_id"] == company]
 
     def log(self, group: str, since: datetime) -> list[str]:
-        """The lines of a log group since then."""
+        """Return the lines of a log group since a time."""
         start = int(since.timestamp() * 1000)
         events = self._clients.logs.filter_log_events(logGroupName=group, startTime=start)["events"]
         return [event["message"] for event in events]
 
     def counted(self, metric: str, since: datetime) -> int:
-        """What the sweep added to a metric since then: it stands in its log, from where CloudWatch takes it."""
+        """Return the sum that the sweep has added to a metric since a time, from its log, as CloudWatch reads it."""
         lines = map(embedded_metrics, self.log(self.system.stack.outputs["SweepRunsLogs"], since))
         return sum(total(line[metric]) for line in lines if metric in line)
 
 
 def embedded_metrics(message: str) -> Mapping[str, Any]:
-    """A line of a log that holds metrics; empty if it is none."""
+    """Return the fields of a log line with metrics; empty for any other line."""
     try:
         fields: Mapping[str, Any] = json.loads(message)
     except ValueError:
@@ -121,5 +121,5 @@ def embedded_metrics(message: str) -> Mapping[str, Any]:
 
 
 def total(value: float | list[float]) -> int:
-    """What a metric's value in a log adds up to."""
+    """Return the sum of a metric's value in a log."""
     return int(sum(value) if isinstance(value, list) else value)

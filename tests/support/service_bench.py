@@ -1,4 +1,4 @@
-"""A service of automations whose calls to AWS fail as planned, and the plans."""
+"""An AutomationService whose calls to AWS fail as planned, and the plans."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,8 +14,8 @@ from tests.support.ledgers import Clock
 NAME, SCHEDULE = "weekly", "dev-automation-weekly"
 OFF = automation(scheduled(enabled=False))
 
-# The calls of a put are: read the row, write it, create the schedule (then get and update it), read the row again;
-# those of a deletion: read the row, mark it, delete the schedule, delete the row.
+# The calls of a put: read the row, write it, create the schedule (then get and update it), read the row again.
+# The calls of a deletion: read the row, mark it, delete the schedule, delete the row.
 BEFORE_ROW = {1: "crash before"}
 AFTER_ROW = {1: "crash after"}
 BEFORE_SCHEDULE = {2: "crash before"}
@@ -28,7 +28,7 @@ PUTS = [BEFORE_ROW, AFTER_ROW, BEFORE_SCHEDULE, AFTER_SCHEDULE, BEFORE_LAST, AFT
 
 @dataclass
 class Stack:
-    """A service whose calls to AWS fail as planned, and one to whom nothing happens."""
+    """A service whose calls to AWS fail as planned, and one without faults."""
 
     clock: Clock
     world: World
@@ -38,20 +38,20 @@ class Stack:
 
     @property
     def calm(self) -> AutomationService:
-        """A service of the same table and scheduler to whom nothing happens."""
+        """A service of the same table and scheduler without faults."""
         return AutomationService(self.store, make_schedules(self.scheduler, self.clock), self.clock)
 
     def expression(self, schedule: str = SCHEDULE) -> str | None:
-        """Of a schedule; ``None`` if there is none."""
+        """Return the expression of a schedule; ``None`` if there is none."""
         found = self.scheduler.schedules.get(schedule)
         return found["ScheduleExpression"] if found else None
 
     def stops(self, plan: dict[int, str], act: Callable[[], object]) -> None:
-        """Let a process end in the middle."""
+        """Run an action in a process that dies as planned."""
         with self.world.process(plan), pytest.raises(Crash):
             act()
 
     def sweep(self) -> list[Change]:
-        """Sweep when the quiet time is over."""
+        """Sweep after the settle time."""
         self.clock.forward(minutes=11)
         return reconcile(self.calm)

@@ -5,11 +5,11 @@ from tests.support.firing import Printed, Stack
 
 @pytest.fixture
 def stack() -> Stack:
-    """The functions of a stack, around a clock that is set by hand."""
+    """The functions of a stack, with a clock that the test sets."""
     return Stack()
 
 
 @pytest.fixture
 def printed(capsys: pytest.CaptureFixture[str]) -> Printed:
-    """What was printed as metrics at once."""
+    """The metrics that were printed immediately."""
     return Printed(capsys)

@@ -1,4 +1,4 @@
-"""A webhook is answered in time, whatever its event sets off: what takes longer is rendered from the queue."""
+"""A webhook is answered in time, however much its event starts. Work that takes longer is done from the queue."""
 
 import json
 from collections import Counter
@@ -24,16 +24,16 @@ from tests.support.firing import NAME, Printed, Stack, payment
 from tests.support.ledgers import LEASE, dynamodb
 
 HEAVY = f"length(to_string({' | '.join(['[@, @]'] * 40)})) > `1`"
-"""It doubles with every piece: no machine computes it."""
+"""An expression whose value doubles with every step, so that no machine can compute it."""
 MARK = 40
-"""Calls to AWS that a delivery may make."""
+"""The number of calls to AWS that a delivery may make."""
 
 
 class Aws:
-    """DynamoDB and SQS, whose calls are counted. Transactions are made in memory, where a thousand writes take no time.
+    """Stand-in for DynamoDB and SQS that counts calls. Transactions are in memory, which takes no time.
 
     Attributes:
-        items: what transactions wrote, by key.
+        items: the items that transactions wrote, by key.
     """
 
     def __init__(self, sqs: Any) -> None:
@@ -63,7 +63,7 @@ class Aws:
 
 
 def counted(stack: Stack) -> Aws:
-    """What counts the calls to DynamoDB and SQS from now on."""
+    """Count the calls to DynamoDB and SQS from now on."""
     aws = Aws(stack.sqs)
     client: Any = aws
     stack.app.ledger = replace(stack.app.ledger, client=client)
@@ -87,20 +87,20 @@ def statuses(stack: Stack) -> dict[str | None, str]:
 
 
 def deferred(stack: Stack) -> list[tuple[str, ...]]:
-    """The automations of each event message in the queue."""
+    """Return the automations of each event message in the queue."""
     messages = [read(sent.body) for sent in stack.sqs.sent]
     return [message.automations for message in messages if isinstance(message, EventMessage)]
 
 
 @contextmanager
 def broken(monkeypatch: pytest.MonkeyPatch, name: str) -> Iterator[None]:
-    """The code breaks on one automation."""
+    """Let the code raise an unexpected error for one automation."""
     fire = RunFactory.runs_for
 
-    def breaks(self: RunFactory, automation: str, *given: Any) -> Any:
+    def breaks(self: RunFactory, automation: str, *args: Any) -> Any:
         if automation == name:
             raise RuntimeError("a bug")
-        return fire(self, automation, *given)
+        return fire(self, automation, *args)
 
     with monkeypatch.context() as patched:
         patched.setattr(RunFactory, "runs_for", breaks)
@@ -110,7 +110,7 @@ def broken(monkeypatch: pytest.MonkeyPatch, name: str) -> Iterator[None]:
 # ---------------------------------------------------------------------------------------------- calls to AWS
 
 
-def test_ten_automations_with_a_hundred_targets_each_take_few_calls_also_when_delivered_again(stack: Stack) -> None:
+def test_ten_automations_with_a_hundred_targets_each_take_few_calls_even_when_delivered_again(stack: Stack) -> None:
     for number in range(10):
         targets = [f"biz_{number}x{target}" for target in range(100)]
         stack.put(titled("{{ event.type }} {{ target }}", *targets), f"automation-{number}")
@@ -149,7 +149,7 @@ def test_runs_of_many_small_automations_are_written_together(stack: Stack) -> No
     assert aws.calls["transact_write_items"] == 1
 
 
-def test_what_is_written_later_comes_later_so_that_the_rate_limit_is_kept(stack: Stack) -> None:
+def test_runs_that_are_written_later_are_due_later_so_that_the_rate_limit_is_kept(stack: Stack) -> None:
     for number in range(2):
         targets = [f"biz_{number}x{target}" for target in range(100)]
         stack.put(titled("{{ target }}", *targets), f"automation-{number}")
@@ -163,7 +163,7 @@ def test_what_is_written_later_comes_later_so_that_the_rate_limit_is_kept(stack:
 # ---------------------------------------------------------------------------------------------- heavy automations
 
 
-def test_heavy_automations_cost_a_harmless_one_nothing_and_are_rendered_from_the_queue(stack: Stack) -> None:
+def test_heavy_automations_do_not_affect_others_and_are_rendered_from_the_queue(stack: Stack) -> None:
     budgets(stack, event=5_000, least=10, queued=3_000)
     for number in range(25):
         stack.put(titled("{{ event.data.id }}", filter_=HEAVY), f"heavy-{number}")
@@ -176,7 +176,7 @@ def test_heavy_automations_cost_a_harmless_one_nothing_and_are_rendered_from_the
     assert Counter(statuses(stack).values()) == {"failed": 25, "succeeded": 1}
 
 
-def test_what_needs_more_than_its_part_has_its_whole_budget_in_the_queue(stack: Stack) -> None:
+def test_an_automation_that_needs_more_has_its_whole_budget_in_the_queue(stack: Stack) -> None:
     budgets(stack, most=20, least=20)
     stack.put(titled("{{ event.data.id }} {{ event.data.user.name }}"))
 
@@ -197,7 +197,7 @@ def test_the_least_work_is_done_first(stack: Stack) -> None:
     assert (statuses(stack), deferred(stack)) == ({"z-small-one": "pending"}, [("a-large-one",)])
 
 
-def test_without_time_everything_waits_and_nothing_is_lost(stack: Stack) -> None:
+def test_without_time_all_automations_wait_and_none_is_lost(stack: Stack) -> None:
     stack.put(titled("{{ event.data.id }}"), "one")
     stack.put(titled("{{ event.type }}"), "two")
 
@@ -209,7 +209,7 @@ def test_without_time_everything_waits_and_nothing_is_lost(stack: Stack) -> None
     assert sorted(stack.titles) == ["pay_1", "payment.failed"]
 
 
-def test_what_is_delivered_again_while_it_waits_takes_effect_once(stack: Stack) -> None:
+def test_an_event_that_is_delivered_again_while_it_waits_is_performed_once(stack: Stack) -> None:
     budgets(stack, most=10, least=10)
     stack.put(titled("{{ event.data.id }} {{ event.data.user.name }}", "biz_A", "biz_B"))
 
@@ -223,7 +223,7 @@ def test_what_is_delivered_again_while_it_waits_takes_effect_once(stack: Stack) 
     assert len(stack.whop.chats) == 2
 
 
-def test_what_waits_is_rendered_as_the_automation_is_then(stack: Stack) -> None:
+def test_an_automation_that_waits_is_rendered_with_its_current_definition(stack: Stack) -> None:
     budgets(stack, most=10, least=10)
     for name in ("changed", "switched-off", "deleted", "listens-no-more"):
         stack.put(titled("{{ event.data.id }} {{ event.data.user.name }}"), name)
@@ -238,10 +238,10 @@ def test_what_waits_is_rendered_as_the_automation_is_then(stack: Stack) -> None:
     assert (stack.titles, statuses(stack)) == (["12.5"], {"changed": "succeeded"})
 
 
-# ---------------------------------------------------------------------------------------------- what fails
+# ---------------------------------------------------------------------------------------------- errors
 
 
-def test_an_automation_that_breaks_the_code_costs_no_other_the_event(
+def test_an_automation_that_causes_an_unexpected_error_loses_the_event_for_no_other(
     stack: Stack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stack.put(titled("{{ event.data.id }}"), "broken")
@@ -257,7 +257,7 @@ def test_an_automation_that_breaks_the_code_costs_no_other_the_event(
     assert sorted(stack.titles) == ["pay_1", "payment.failed"]
 
 
-def test_runs_that_the_ledger_does_not_take_cost_no_other_automation_theirs(
+def test_runs_that_the_ledger_rejects_do_not_affect_other_automations(
     stack: Stack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     hundred = [f"biz_{number}" for number in range(100)]
@@ -276,7 +276,7 @@ def test_runs_that_the_ledger_does_not_take_cost_no_other_automation_theirs(
     assert (set(statuses(stack)), deferred(stack)) == ({"taken"}, [("refused",)])
 
 
-def test_an_event_that_is_too_large_for_the_queue_is_rendered_at_once(stack: Stack) -> None:
+def test_an_event_that_is_too_large_for_the_queue_is_rendered_immediately(stack: Stack) -> None:
     budgets(stack, most=10, least=10, event=150_000)
     stack.put(titled("{{ event.data.id }} {{ event.data.user.name }}"), "light")
     stack.put(titled("{{ event.data.id }}" + "x" * 100, filter_=HEAVY), "heavy")
@@ -330,7 +330,7 @@ def test_a_batch_without_time_performs_its_runs_and_sends_the_event_again(stack:
     assert (stack.titles, deferred(stack)) == (["x"], [("waits",)])
 
 
-def test_an_event_that_cannot_be_rendered_now_comes_again_and_stops_no_run(
+def test_an_event_that_cannot_be_rendered_now_is_retried_and_stops_no_run(
     stack: Stack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     budgets(stack, most=10, least=10)
@@ -345,7 +345,7 @@ def test_an_event_that_cannot_be_rendered_now_comes_again_and_stops_no_run(
     assert stack.titles == ["x"]
 
 
-def test_what_a_webhook_leaves_to_the_queue_is_counted(stack: Stack, caplog: pytest.LogCaptureFixture) -> None:
+def test_automations_that_are_left_to_the_queue_are_counted(stack: Stack, caplog: pytest.LogCaptureFixture) -> None:
     budgets(stack, most=10, least=10)
     stack.put(titled("{{ event.data.id }} {{ event.data.user.name }}"))
     stack.handle(payment())
@@ -356,8 +356,8 @@ def test_what_a_webhook_leaves_to_the_queue_is_counted(stack: Stack, caplog: pyt
 
 
 @pytest.mark.parametrize("levels", [10, 198, 199])
-def test_an_event_that_is_nested_deeply_is_rendered_or_waits_and_is_never_buried(stack: Stack, levels: int) -> None:
-    """Webhooks are read up to 200 levels, and the message adds one: such an event was answered with 202 and lost."""
+def test_a_deeply_nested_event_is_rendered_or_waits_and_is_never_lost(stack: Stack, levels: int) -> None:
+    """Webhooks may have 200 levels, and the message adds one. Such an event was once answered with 202 and lost."""
     stack.put(titled("{{ event.type }}"))
     budgets(stack, event=0)
     nested = json.loads("[" * levels + "]" * levels)

@@ -1,4 +1,4 @@
-"""Slots for which a schedule should have fired, and did not."""
+"""Slots for which a schedule should have fired, but did not, are found."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -18,12 +18,12 @@ from tests.support.ledgers import NOON
 
 
 def begin_fan_out(stack: Stack, slot: datetime) -> None:
-    """Of the runs of a slot only the second is written before the function dies."""
+    """Write only the second run of a slot, as if the function died after that."""
     runs = stack.app.schedule_events.runs_of({"automation": NAME, "scheduled_time": slot.isoformat()})
     stack.app.ledger.add(runs[1:2], lambda _: slot)
 
 
-def test_where_every_slot_fired_nothing_is_missed(stack: Stack, printed: Printed) -> None:
+def test_if_every_slot_fired_nothing_is_missed(stack: Stack, printed: Printed) -> None:
     stack.put(hourly())
     for slot in (ONE, TWO):
         stack.clock.now = slot
@@ -34,7 +34,7 @@ def test_where_every_slot_fired_nothing_is_missed(stack: Stack, printed: Printed
     assert printed.counted("RunsMissed") == 0
 
 
-def test_a_slot_that_did_not_fire_is_noted_for_each_target_and_told(stack: Stack, printed: Printed) -> None:
+def test_a_slot_that_did_not_fire_is_stored_for_each_target_and_counted(stack: Stack, printed: Printed) -> None:
     stack.put(hourly("biz_A", "biz_B"))
 
     assert sweep_at(stack, ONE + GRACE) == 2
@@ -48,7 +48,7 @@ def test_a_slot_that_did_not_fire_is_noted_for_each_target_and_told(stack: Stack
     assert printed.counted("RunsMissed") == 2
 
 
-def test_a_slot_is_noted_once_however_often_it_is_looked_for(stack: Stack, printed: Printed) -> None:
+def test_a_slot_is_stored_once_however_often_it_is_checked(stack: Stack, printed: Printed) -> None:
     stack.put(hourly())
 
     assert [sweep_at(stack, ONE + GRACE + timedelta(minutes=minutes)) for minutes in (0, 0, 5, 10)] == [1, 0, 0, 0]
@@ -71,7 +71,7 @@ def test_before_an_automation_was_written_nothing_is_missed(stack: Stack) -> Non
 
 
 @pytest.mark.parametrize("what", ["listens", "is disabled", "is being deleted", "is gone"])
-def test_what_should_not_fire_misses_nothing(stack: Stack, what: str) -> None:
+def test_an_automation_that_should_not_fire_misses_nothing(stack: Stack, what: str) -> None:
     stack.put(listening() if what == "listens" else hourly(enabled=what != "is disabled"))
     if what.startswith("is being") or what == "is gone":
         stack.app.automation_table.begin_delete(NAME)
@@ -82,7 +82,7 @@ def test_what_should_not_fire_misses_nothing(stack: Stack, what: str) -> None:
     assert stack.runs == []
 
 
-def test_what_was_disabled_for_a_while_misses_nothing_of_it(stack: Stack) -> None:
+def test_slots_while_a_schedule_is_disabled_are_not_missed(stack: Stack) -> None:
     stack.put(hourly())
     stack.put(hourly(enabled=False))
     assert sweep_at(stack, TWO + GRACE) == 0
@@ -92,7 +92,7 @@ def test_what_was_disabled_for_a_while_misses_nothing_of_it(stack: Stack) -> Non
     assert stack.history == [("15:00", "biz_A", "missed")]
 
 
-def test_a_slot_that_fired_for_the_targets_of_its_time_misses_none_of_the_new_ones(stack: Stack) -> None:
+def test_a_slot_that_fired_for_its_targets_is_not_missed_for_new_targets(stack: Stack) -> None:
     stack.put(hourly("biz_A"))
     stack.clock.now = ONE
     stack.tick(ONE)
@@ -112,7 +112,7 @@ UNSEEN = {
     "its end to what is over since": {"trigger": hourly(end="2026-11-20T14:02:00Z")["trigger"]},
     "its targets": {"targets": ["biz_B"]},
 }
-"""Changes after which an automation fires as before."""
+"""Changes that do not change the slots of an automation."""
 
 
 @pytest.mark.parametrize("change", UNSEEN.values(), ids=UNSEEN)
@@ -131,7 +131,7 @@ def test_a_slot_that_was_missed_before_a_change_is_found_afterwards(
 
 
 @pytest.mark.parametrize("after", [None, "2027-01-01T00:00:00Z"])
-def test_where_an_end_that_is_over_is_moved_nothing_was_missed_since(stack: Stack, after: str | None) -> None:
+def test_after_a_past_end_is_moved_no_slot_since_that_end_is_missed(stack: Stack, after: str | None) -> None:
     stack.put(hourly(end="2026-11-20T13:02:00Z"))
     assert sweep_at(stack, ONE + GRACE) == 1
     stack.clock.now = TWO + timedelta(minutes=1)
@@ -141,7 +141,7 @@ def test_where_an_end_that_is_over_is_moved_nothing_was_missed_since(stack: Stac
     assert [time for time, _, _ in stack.history] == ["13:00", "15:00"]
 
 
-def test_what_listens_for_a_while_misses_nothing_of_it(stack: Stack) -> None:
+def test_slots_while_the_trigger_is_a_webhook_are_not_missed(stack: Stack) -> None:
     for definition, minutes in ((hourly(), 59), (listening(), 2), (hourly(), 0)):
         stack.put(definition)
         stack.clock.forward(minutes=minutes)
@@ -163,7 +163,7 @@ def test_a_fan_out_that_stopped_halfway_before_a_change_is_found_afterwards(stac
 
 @pytest.mark.parametrize("early", [timedelta(milliseconds=1), SCHEDULER_DELAY])
 @pytest.mark.parametrize("before", [None, hourly(enabled=False), scheduled("cron(30 * * * ? *)")])
-def test_a_slot_just_after_its_trigger_was_written_is_noted_without_an_alarm(
+def test_a_slot_just_after_its_trigger_was_written_is_stored_without_an_alarm(
     stack: Stack, printed: Printed, before: Json | None, early: timedelta
 ) -> None:
     if before:
@@ -181,9 +181,7 @@ def test_a_slot_just_after_its_trigger_was_written_is_noted_without_an_alarm(
     assert printed.counted("RunsMissed") == 1
 
 
-def test_a_slot_just_after_its_trigger_was_written_is_run_late_if_the_automation_says_so(
-    stack: Stack, printed: Printed
-) -> None:
+def test_a_slot_just_after_its_trigger_was_written_is_run_late_if_required(stack: Stack, printed: Printed) -> None:
     stack.clock.now = ONE - timedelta(seconds=1)
     stack.put(hourly(then="run"))
 
@@ -243,7 +241,7 @@ def test_the_first_slot_of_a_rate_is_missed_if_it_does_not_fire(stack: Stack, pr
     assert printed.counted("RunsMissed") == 1
 
 
-def test_a_slot_a_moment_later_is_missed(stack: Stack, printed: Printed) -> None:
+def test_a_slot_a_millisecond_later_is_missed(stack: Stack, printed: Printed) -> None:
     stack.clock.now = ONE - SCHEDULER_DELAY - timedelta(milliseconds=1)
     stack.put(hourly())
 
@@ -269,7 +267,7 @@ def test_a_slot_that_fired_for_some_only_misses_the_others(stack: Stack) -> None
     assert [status for _, _, status in stack.history] == ["missed", "pending", "missed"]
 
 
-def test_what_cannot_be_rendered_for_a_missed_slot_has_failed(stack: Stack, printed: Printed) -> None:
+def test_a_run_that_cannot_be_rendered_for_a_missed_slot_has_failed(stack: Stack, printed: Printed) -> None:
     fails = {"title": "{{ abs(to_number(target == 'biz_B' && 'x' || '1')) }}"}
     stack.put(hourly("biz_A", "biz_B") | {"action": hourly()["action"] | fails})
 
@@ -281,7 +279,7 @@ def test_what_cannot_be_rendered_for_a_missed_slot_has_failed(stack: Stack, prin
     assert (printed.counted("RunsMissed"), printed.counted("RunsFailed")) == (1, 1)
 
 
-def test_a_failure_to_render_that_is_known_is_not_told_again(stack: Stack, printed: Printed) -> None:
+def test_a_known_failure_to_render_is_not_reported_again(stack: Stack, printed: Printed) -> None:
     stack.put(hourly() | {"action": hourly()["action"] | {"title": "{{ abs(target) }}"}})
     stack.tick(ONE)
 
@@ -289,7 +287,7 @@ def test_a_failure_to_render_that_is_known_is_not_told_again(stack: Stack, print
     assert printed.counted("RunsFailed") == 1
 
 
-def test_more_slots_than_can_be_noted_are_counted_and_the_newest_noted(
+def test_of_too_many_slots_the_newest_are_stored_and_all_are_counted(
     stack: Stack, printed: Printed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(missed, "MAX_RUNS", 5)
@@ -302,9 +300,7 @@ def test_more_slots_than_can_be_noted_are_counted_and_the_newest_noted(
     assert sweep_at(stack, NOON + timedelta(hours=7) + GRACE * 2) == 0
 
 
-def test_of_more_targets_than_can_be_noted_at_once_the_newest_slot_is_noted(
-    stack: Stack, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_with_too_many_targets_the_newest_slot_is_stored(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(missed, "MAX_RUNS", 1)
     stack.put(hourly("biz_A", "biz_B"))
 
@@ -312,7 +308,7 @@ def test_of_more_targets_than_can_be_noted_at_once_the_newest_slot_is_noted(
     assert [time for time, _, _ in stack.history] == ["14:00", "14:00"]
 
 
-def test_each_automation_is_looked_at(stack: Stack) -> None:
+def test_each_automation_is_checked(stack: Stack) -> None:
     for name in ("one", "two", "three"):
         stack.put(hourly(), name)
 
@@ -321,7 +317,7 @@ def test_each_automation_is_looked_at(stack: Stack) -> None:
 
 
 class Spoilt(RunFactory):
-    """It cannot make the runs of automations that are called so."""
+    """A run factory that fails for automations whose names begin with `spoilt`."""
 
     @override
     def runs_for(
@@ -332,7 +328,7 @@ class Spoilt(RunFactory):
         return super().runs_for(name, automation, occurrence, evaluator)
 
 
-def test_an_automation_that_cannot_be_looked_at_stops_no_other_and_comes_out_at_the_end(
+def test_an_automation_that_cannot_be_checked_stops_no_other_and_its_error_is_raised_last(
     stack: Stack, caplog: pytest.LogCaptureFixture
 ) -> None:
     names = ("one", "spoilt-1", "two", "spoilt-2", "three")
@@ -348,8 +344,8 @@ def test_an_automation_that_cannot_be_looked_at_stops_no_other_and_comes_out_at_
 
     assert sorted(map(repr, caught.value.exceptions)) == ["OverflowError('spoilt-1')", "OverflowError('spoilt-2')"]
     assert {row.run.automation for row in stack.runs} == {"one", "two", "three"}
-    told = [vars(record)["automation"] for record in caplog.records if record.message == "slots not checked"]
-    assert sorted(told) == ["spoilt-1", "spoilt-2"]
+    logged = [vars(record)["automation"] for record in caplog.records if record.message == "slots not checked"]
+    assert sorted(logged) == ["spoilt-1", "spoilt-2"]
     assert {name for name in names if stack.row(name).checked_until == NOON} == {"spoilt-1", "spoilt-2"}
     assert stack.sweep() == 2
 
@@ -362,7 +358,7 @@ def test_an_automation_that_cannot_be_looked_at_stops_no_other_and_comes_out_at_
         ("cron(30 3 * * ? *)", "America/New_York", datetime(2027, 3, 14, 5, tzinfo=UTC), ["07:30"]),
     ],
 )
-def test_where_clocks_change_a_time_that_comes_twice_is_one_slot_and_one_that_is_skipped_none(
+def test_a_repeated_time_is_one_slot_and_a_skipped_time_is_none(
     stack: Stack, expression: str, zone: str, day: datetime, slots: list[str]
 ) -> None:
     stack.clock.now = day - timedelta(hours=1)

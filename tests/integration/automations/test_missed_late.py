@@ -1,4 +1,4 @@
-"""Missed slots that are run late after all, also where sweeps die or meet."""
+"""Missed slots are run late, even if sweeps die or run at the same time."""
 
 from datetime import timedelta
 
@@ -9,10 +9,10 @@ from tests.support.crashing import Crash, World
 from tests.support.firing import GRACE, NAME, ONE, TWO, Printed, Stack, hourly, sweep_at
 from tests.support.ledgers import NOON, Clock
 
-# ---------------------------------------------------------------------------------------------- its event comes late
+# ---------------------------------------------------------------------------------------------- late events
 
 
-def test_a_missed_run_is_performed_once_if_its_event_comes_late(stack: Stack) -> None:
+def test_a_missed_run_is_performed_once_if_its_event_is_late(stack: Stack) -> None:
     stack.put(hourly())
     sweep_at(stack, ONE + GRACE)
 
@@ -23,7 +23,7 @@ def test_a_missed_run_is_performed_once_if_its_event_comes_late(stack: Stack) ->
     assert stack.sweep() == 0
 
 
-def test_missed_runs_for_many_are_performed_once_if_their_event_comes_late(stack: Stack) -> None:
+def test_missed_runs_for_many_targets_are_performed_once_if_their_event_is_late(stack: Stack) -> None:
     stack.put(hourly("biz_A", "biz_B"))
     sweep_at(stack, ONE + GRACE)
 
@@ -36,7 +36,7 @@ def test_missed_runs_for_many_are_performed_once_if_their_event_comes_late(stack
     assert {status for _, _, status in stack.history} == {"succeeded"}
 
 
-# ---------------------------------------------------------------------------------------------- run, once and late
+# ---------------------------------------------------------------------------------------------- late runs
 
 
 def test_only_the_newest_of_the_missed_slots_is_run_late(stack: Stack, printed: Printed) -> None:
@@ -50,7 +50,7 @@ def test_only_the_newest_of_the_missed_slots_is_run_late(stack: Stack, printed: 
     assert printed.counted("RunsMissed") == 4
 
 
-def test_a_missed_slot_before_one_that_fired_is_run_late_all_the_same(stack: Stack) -> None:
+def test_a_missed_slot_before_one_that_fired_is_still_run_late(stack: Stack) -> None:
     stack.put(hourly(then="run"))
     stack.tick(TWO)
     sweep_at(stack, TWO + GRACE)
@@ -70,7 +70,7 @@ def test_a_late_run_and_a_late_event_are_one(stack: Stack) -> None:
     assert stack.titles == ["13:00 biz_A"]
 
 
-def test_what_should_fire_once_and_did_not_is_run_late_and_then_done(stack: Stack) -> None:
+def test_a_missed_one_off_is_run_late_and_then_done(stack: Stack) -> None:
     stack.put(hourly(then="run") | {"trigger": scheduled("at(2026-11-20T13:00:00)")["trigger"]})
 
     assert sweep_at(stack, ONE + GRACE) == 1
@@ -84,7 +84,7 @@ def test_what_should_fire_once_and_did_not_is_run_late_and_then_done(stack: Stac
 
 
 @pytest.mark.parametrize("late", [timedelta(hours=1, minutes=59), timedelta(hours=2, minutes=9)])
-def test_an_event_that_is_tried_for_two_hours_still_finds_its_automation(stack: Stack, late: timedelta) -> None:
+def test_an_event_that_is_retried_for_two_hours_still_finds_its_automation(stack: Stack, late: timedelta) -> None:
     stack.put(scheduled("at(2026-11-20T13:00:00)"))
     assert sweep_at(stack, ONE + late) == 1
     assert reconcile(stack.app.automations) == []
@@ -92,11 +92,11 @@ def test_an_event_that_is_tried_for_two_hours_still_finds_its_automation(stack: 
     assert [run["status"] for run in stack.tick(ONE)] == ["succeeded"]
 
 
-# ---------------------------------------------------------------------------------------------- processes die
+# ---------------------------------------------------------------------------------------------- crashes
 
 
 def dying(plan: dict[int, str], *targets: str, then: str = "run") -> tuple[Stack, bool]:
-    """A sweep after two missed slots, and whether it died."""
+    """Sweep after two missed slots. Return the stack, and whether the sweep died."""
     world = World(Clock(), timedelta(minutes=2))
     stack = Stack(world)
     stack.put(hourly(*targets, then=then))
@@ -110,7 +110,7 @@ def dying(plan: dict[int, str], *targets: str, then: str = "run") -> tuple[Stack
 
 
 def test_the_metric_is_written_before_the_rows(printed: Printed) -> None:
-    # The sweep reads the automations, then two slots; then it writes.
+    # The sweep reads the automations, then two slots. Then it writes.
     stack, died = dying({3: "crash before"}, then="skip")
 
     assert (died, stack.runs) == (True, [])
@@ -138,7 +138,7 @@ def test_a_sweep_may_die_at_any_call_and_one_slot_is_run_once(call: int, fault: 
     assert before == (TWO if (call, fault) == (6, "crash after") else NOON)
 
 
-def test_a_sweep_has_so_many_calls() -> None:
+def test_a_sweep_makes_seven_calls() -> None:
     stack, died = dying({7: "crash before"}, "biz_A", "biz_B")
 
     assert (died, stack.row().checked_until) == (False, TWO)
@@ -161,7 +161,7 @@ def test_two_sweeps_at_once_run_one_slot_late(call: int) -> None:
     )
 
 
-def test_an_automation_that_changes_while_it_is_looked_at_is_looked_at_again() -> None:
+def test_an_automation_that_changes_while_it_is_checked_is_checked_again() -> None:
     world = World(Clock(), timedelta(minutes=2))
     stack = Stack(world)
     stack.put(hourly())

@@ -1,4 +1,4 @@
-"""What the search for missed slots costs: one read and one write for many automations, and nothing without a slot."""
+"""The check for missed slots needs one read and one write for many automations, and none if no slot is due."""
 
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -23,7 +23,7 @@ MANY = [f"automation-{number:02}" for number in range(30)]
 
 
 class Counting:
-    """DynamoDB that counts calls."""
+    """Wrapper of DynamoDB that counts calls."""
 
     def __init__(self) -> None:
         self.calls: Counter[str] = Counter()
@@ -38,7 +38,7 @@ class Counting:
 
 @pytest.fixture
 def calls(stack: Stack) -> Counter[str]:
-    """What is called from now on."""
+    """The numbers of calls from now on."""
     counting: Any = Counting()
     app = stack.app
     app.automation_table, app.ledger = (
@@ -56,7 +56,7 @@ def put(stack: Stack, **fields: Any) -> None:
         stack.app.automation_table.put(name, stack.put(hourly() | fields, name).automation)
 
 
-def test_where_no_slot_passed_only_the_table_is_read(stack: Stack, calls: Counter[str]) -> None:
+def test_if_no_slot_is_due_only_the_table_is_read(stack: Stack, calls: Counter[str]) -> None:
     put(stack)
     before = [stack.row(name) for name in MANY]
     calls.clear()
@@ -102,7 +102,7 @@ def test_slots_that_were_missed_cost_as_little(
     assert {row.run.run_id: row.status for row in stack.runs} == {slot_run(ONE, name=name): status for name in MANY}
 
 
-def test_a_row_that_changes_meanwhile_keeps_no_other_from_being_marked(stack: Stack) -> None:
+def test_a_row_that_changes_meanwhile_does_not_stop_others_from_being_marked(stack: Stack) -> None:
     put(stack)
     rows = list(stack.app.automation_table.rows())
     stack.put(hourly() | {"description": "changed"}, MANY[7])
@@ -113,7 +113,7 @@ def test_a_row_that_changes_meanwhile_keeps_no_other_from_being_marked(stack: St
     assert marked == set(MANY) - {MANY[7]}
 
 
-def test_slots_before_the_targets_changed_are_asked_for_by_name(stack: Stack, calls: Counter[str]) -> None:
+def test_slots_before_the_targets_changed_are_queried_by_name(stack: Stack, calls: Counter[str]) -> None:
     stack.put(hourly("biz_A"), MANY[0])
     stack.clock.now = ONE
     stack.tick(ONE, MANY[0])
@@ -127,14 +127,14 @@ def test_slots_before_the_targets_changed_are_asked_for_by_name(stack: Stack, ca
     assert (calls["query"], calls["batch_get_item"]) == (1, 1)
 
 
-def test_a_week_of_slots_is_walked_through_once(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
-    """To begin anew at each of 10,000 slots took a second, so a hundred such automations took the whole sweep."""
+def test_a_day_of_slots_is_computed_once(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
+    """To begin again at each of 10,000 slots took a second, so a hundred such automations took the whole sweep."""
     row = stack.put(scheduled("cron(* * * * ? *)"))
     walks: list[object] = []
 
-    def walk(*given: Any) -> Any:
-        walks.append(given)
-        return schedule_times(*given)
+    def walk(*args: Any) -> Any:
+        walks.append(args)
+        return schedule_times(*args)
 
     monkeypatch.setattr(rows, "schedule_times", walk)
 
@@ -143,18 +143,18 @@ def test_a_week_of_slots_is_walked_through_once(stack: Stack, monkeypatch: pytes
     assert stack.row().checked_until > row.checked_until
 
 
-def test_missing_runs_of_many_automations_are_not_all_held_at_once(
+def test_missing_runs_of_many_automations_are_not_all_in_memory_together(
     stack: Stack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A hundred automations with a thousand targets each have more texts than the function has memory."""
+    """Check that the texts of many automations do not need more memory than the function has."""
     put(stack, targets=["biz_A", "biz_B"])
     monkeypatch.setattr(missed, "MAX_RUNS", 6)
     noted: list[int] = []
     add_ended = Ledger.add_ended
 
-    def counted(self: Ledger, runs: Sequence[tuple[Run, Json]], *given: Any) -> int:
+    def counted(self: Ledger, runs: Sequence[tuple[Run, Json]], *args: Any) -> int:
         noted.append(len(runs))
-        return add_ended(self, runs, *given)
+        return add_ended(self, runs, *args)
 
     monkeypatch.setattr(Ledger, "add_ended", counted)
 
@@ -162,7 +162,7 @@ def test_missing_runs_of_many_automations_are_not_all_held_at_once(
     assert (sum(noted), max(noted)) == (2 * len(MANY), 6)
 
 
-def test_what_was_looked_at_before_a_sweep_dies_is_not_looked_at_again(
+def test_automations_that_were_checked_before_a_sweep_dies_are_not_checked_again(
     stack: Stack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     put(stack)
@@ -170,11 +170,11 @@ def test_what_was_looked_at_before_a_sweep_dies_is_not_looked_at_again(
     noted: list[int] = []
     add_ended = Ledger.add_ended
 
-    def dies(self: Ledger, runs: Sequence[tuple[Run, Json]], *given: Any) -> int:
+    def dies(self: Ledger, runs: Sequence[tuple[Run, Json]], *args: Any) -> int:
         noted.append(len(runs))
         if len(noted) == 3:
             raise KeyboardInterrupt
-        return add_ended(self, runs, *given)
+        return add_ended(self, runs, *args)
 
     monkeypatch.setattr(Ledger, "add_ended", dies)
     with pytest.raises(KeyboardInterrupt):

@@ -1,6 +1,6 @@
-"""Whatever happens in whatever order: once the faults are over, the scheduler holds what the table says.
+"""After any faults in any order, the scheduler ends up as the table requires.
 
-Hypothesis picks requests, faults, sweeps, and another process in the middle of a call.
+Hypothesis picks requests, faults, sweeps, and other processes in the middle of a call.
 """
 
 from contextlib import suppress
@@ -42,7 +42,7 @@ plans: st.SearchStrategy[Plan] = st.dictionaries(st.integers(0, 6), st.sampled_f
 
 
 def definition(kind: str, now: datetime) -> Automation:
-    """An automation of a kind, which has a slot that is still to come."""
+    """Return an automation of a kind. It has a future slot."""
     soon = (now + timedelta(minutes=15)).replace(microsecond=0)
     definitions = {
         "cron": scheduled(),
@@ -56,7 +56,7 @@ def definition(kind: str, now: datetime) -> Automation:
 
 
 class Automations(RuleBasedStateMachine):
-    """Two automations, any number of processes."""
+    """State machine with two automations and any number of processes."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -73,16 +73,16 @@ class Automations(RuleBasedStateMachine):
 
     @rule(name=names, kind=kinds, plan=plans, other=kinds, create=st.booleans())
     def somebody_writes(self, name: str, kind: str, plan: Plan, other: str, *, create: bool) -> None:
-        wanted = definition(kind, self.clock.now)
+        expected = definition(kind, self.clock.now)
         self.world.meanwhile = lambda: self._change(name, other)
         with self.world.process(plan):
             try:
-                row = self.service.put(name, wanted, if_none_match="*" if create else None).row
+                row = self.service.put(name, expected, if_none_match="*" if create else None).row
             except (Crash, BotoCoreError, SchedulerError, StaleError):
                 self._is_heard(name)
                 return
         self._is_heard(name)
-        assert row.automation == wanted
+        assert row.automation == expected
         if "meanwhile" not in plan.values():
             assert self._row(name) == row
             self._is_followed(row)
@@ -115,7 +115,7 @@ class Automations(RuleBasedStateMachine):
         self.scheduler.fire()
 
     def _change(self, name: str, kind: str) -> None:
-        """What another process does in the middle of a call."""
+        """Change an automation, as another process does in the middle of a call."""
         if kind == "off":
             self.service.delete(name)
         else:
@@ -144,7 +144,7 @@ class Automations(RuleBasedStateMachine):
             )
 
     def teardown(self) -> None:
-        """The faults are over: three hours later all is healed."""
+        """Check that three hours after the last fault everything is repaired."""
         for _ in range(16):
             self.clock.forward(minutes=11)
             self.scheduler.fire()
@@ -153,8 +153,8 @@ class Automations(RuleBasedStateMachine):
         assert self._sweep() == []
         rows = {row.name: row for row in self.store.rows()}
         assert {row.state for row in rows.values()} <= {"active", "done"}
-        wanted = {f"dev-automation-{name}" for name, row in rows.items() if row.schedule is not None}
-        assert set(self.scheduler.schedules) == wanted
+        expected = {f"dev-automation-{name}" for name, row in rows.items() if row.schedule is not None}
+        assert set(self.scheduler.schedules) == expected
         for row in rows.values():
             self._is_followed(row)
 

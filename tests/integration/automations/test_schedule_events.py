@@ -1,4 +1,4 @@
-"""What the events of schedules set off."""
+"""The events of schedules start the runs of their automations."""
 
 from datetime import datetime, timedelta
 from typing import Any
@@ -27,7 +27,7 @@ def counted() -> dict[str, list[float]]:
     return {name: metric["Value"] for name, metric in metrics.metric_set.items()}
 
 
-def test_an_event_names_an_automation_and_its_action_is_looked_up(stack: Stack) -> None:
+def test_the_automation_that_an_event_names_is_read(stack: Stack) -> None:
     stack.put(scheduled(DAILY, message="Hello {{ target }}") | {"targets": ["biz_A", "biz_B"]})
 
     runs = stack.app.schedule_events.runs_of(EVENT)
@@ -36,14 +36,14 @@ def test_an_event_names_an_automation_and_its_action_is_looked_up(stack: Stack) 
     assert [run.action.model_dump()["message_text"] for run in runs] == ["Hello biz_A", "Hello biz_B"]
 
 
-def test_what_an_automation_says_when_it_fires_counts(stack: Stack) -> None:
+def test_the_definition_at_the_time_of_firing_counts(stack: Stack) -> None:
     stack.put(scheduled(DAILY))
     stack.put(scheduled(DAILY) | {"targets": ["biz_B"]})
 
     assert ids(stack) == [slot_run(NOON, "biz_B")]
 
 
-def test_an_event_that_holds_its_action_is_not_looked_up(stack: Stack) -> None:
+def test_an_event_that_contains_its_action_needs_no_automation(stack: Stack) -> None:
     stack.put(scheduled() | {"targets": ["biz_B"]})
 
     assert ids(stack, INSIDE) == [slot_run(NOON)]
@@ -52,14 +52,14 @@ def test_an_event_that_holds_its_action_is_not_looked_up(stack: Stack) -> None:
     ]
 
 
-def test_an_event_whose_action_is_inside_holds_no_templates(stack: Stack) -> None:
+def test_an_event_that_contains_its_action_has_no_templates(stack: Stack) -> None:
     [run] = stack.app.schedule_events.runs_of(INSIDE | {"action": ACTION | {"title": "{{ slot.date }}"}})
 
     assert run.action.model_dump()["title"] == "{{ slot.date }}"
 
 
 @pytest.mark.parametrize("gone", ["never there", "deleting", "disabled", "done", "listening"])
-def test_what_is_gone_or_switched_off_does_nothing_and_is_counted(stack: Stack, gone: str) -> None:
+def test_an_event_of_a_deleted_or_disabled_automation_does_nothing_and_is_counted(stack: Stack, gone: str) -> None:
     if gone == "disabled":
         stack.put(scheduled(DAILY, enabled=False))
     elif gone == "listening":
@@ -78,7 +78,7 @@ def test_what_is_gone_or_switched_off_does_nothing_and_is_counted(stack: Stack, 
 
 
 @pytest.mark.parametrize(
-    ("before", "after", "moment"),
+    ("before", "after", "time"),
     [
         (scheduled("rate(5 minutes)"), scheduled("at(2026-11-20T18:00:00)"), NOON + timedelta(minutes=6)),
         (scheduled("at(2026-11-20T13:00:00)"), scheduled("at(2026-11-20T18:00:00)"), NOON + timedelta(hours=1)),
@@ -86,23 +86,23 @@ def test_what_is_gone_or_switched_off_does_nothing_and_is_counted(stack: Stack, 
         (scheduled(DAILY), scheduled(DAILY, start="2026-11-21T00:00:00Z"), NOON),
         (scheduled(DAILY), scheduled(DAILY, end="2026-11-22T00:00:00Z"), NOON + timedelta(days=2)),
     ],
-    ids=["a rate is an at now", "another moment", "another zone", "before its start", "after its end"],
+    ids=["a rate is an at now", "another time", "another zone", "before its start", "after its end"],
 )
 def test_a_schedule_of_an_earlier_version_that_fires_once_more_does_nothing(
-    stack: Stack, before: Json, after: Json, moment: datetime
+    stack: Stack, before: Json, after: Json, time: datetime
 ) -> None:
     stack.put(before)
-    assert len(ids(stack, EVENT | {"scheduled_time": moment.isoformat()})) == 1
+    assert len(ids(stack, EVENT | {"scheduled_time": time.isoformat()})) == 1
     stack.put(after)
 
-    assert stack.tick(moment) == []
+    assert stack.tick(time) == []
 
     assert stack.runs == []
     assert counted()["StaleEvents"] == [1]
 
 
 @pytest.mark.parametrize(
-    ("moment", "slots"),
+    ("time", "slots"),
     [
         ("2026-11-20T11:59:00Z", []),
         ("2026-11-20T11:59:01Z", [NOON]),
@@ -111,18 +111,18 @@ def test_a_schedule_of_an_earlier_version_that_fires_once_more_does_nothing(
         ("2026-11-21T12:00:00Z", [NOON + timedelta(days=1)]),
     ],
 )
-def test_a_moment_within_a_minute_of_a_slot_is_that_slot(stack: Stack, moment: str, slots: list[datetime]) -> None:
+def test_a_time_within_a_minute_of_a_slot_is_that_slot(stack: Stack, time: str, slots: list[datetime]) -> None:
     stack.put(scheduled(DAILY))
 
-    assert ids(stack, EVENT | {"scheduled_time": moment}) == [slot_run(slot) for slot in slots]
+    assert ids(stack, EVENT | {"scheduled_time": time}) == [slot_run(slot) for slot in slots]
 
 
 @pytest.mark.parametrize(("second", "minute"), [(0, 1), (29, 1), (31, 2), (59, 2), (60, 2)])
-def test_of_slots_that_come_every_minute_a_time_means_the_nearest(stack: Stack, second: int, minute: int) -> None:
+def test_among_slots_of_every_minute_a_time_means_the_nearest(stack: Stack, second: int, minute: int) -> None:
     stack.put(scheduled("rate(1 minute)"))
-    moment = NOON + timedelta(minutes=1, seconds=second)
+    time = NOON + timedelta(minutes=1, seconds=second)
 
-    assert ids(stack, EVENT | {"scheduled_time": moment.isoformat()}) == [slot_run(NOON + timedelta(minutes=minute))]
+    assert ids(stack, EVENT | {"scheduled_time": time.isoformat()}) == [slot_run(NOON + timedelta(minutes=minute))]
 
 
 def test_a_rate_has_the_slots_that_are_counted_from_its_start(stack: Stack) -> None:
@@ -133,7 +133,7 @@ def test_a_rate_has_the_slots_that_are_counted_from_its_start(stack: Stack) -> N
     assert fired == [1, 6, 11]
 
 
-def test_what_fires_is_not_counted_as_stale(stack: Stack) -> None:
+def test_an_event_that_has_runs_is_not_counted_as_stale(stack: Stack) -> None:
     stack.put(scheduled(DAILY))
     ids(stack)
 
@@ -167,14 +167,14 @@ def test_lateness_is_from_the_slot_to_the_start(stack: Stack, event: Json, late:
         (INSIDE | {"action": ACTION | {"message_text": "x" * 32_769}}, "action.message_text"),
     ],
 )
-def test_an_event_that_is_wrong_raises_naming_the_field(stack: Stack, event: Any, field: str) -> None:
+def test_an_invalid_event_raises_an_error_that_names_the_field(stack: Stack, event: Any, field: str) -> None:
     with pytest.raises(InputError) as caught:
         ids(stack, event)
 
     assert field in [named for named, _ in caught.value.problems]
 
 
-def test_what_cannot_be_rendered_is_a_failed_run_and_the_others_run(
+def test_a_run_that_cannot_be_rendered_has_failed_and_the_others_run(
     stack: Stack, capsys: pytest.CaptureFixture[str]
 ) -> None:
     fails = "{{ abs(to_number(target == 'biz_B' && 'x' || '1')) }}"
@@ -189,7 +189,7 @@ def test_what_cannot_be_rendered_is_a_failed_run_and_the_others_run(
     assert '"RunsFailed": [1.0]' in capsys.readouterr().out
 
 
-def test_of_what_can_be_rendered_for_nobody_nothing_is_performed(stack: Stack) -> None:
+def test_if_no_target_can_be_rendered_nothing_is_performed(stack: Stack) -> None:
     stack.put(scheduled(DAILY, message="{{ abs(target) }}"))
 
     assert stack.tick(NOON) == []

@@ -1,4 +1,4 @@
-"""The slot that an event means is the nearest; one exactly at the end is not expected, but taken if it comes."""
+"""An event means the nearest slot. A slot exactly at the end is not expected, but its event is accepted."""
 
 from datetime import datetime, timedelta
 
@@ -53,7 +53,7 @@ def test_a_slot_exactly_at_the_end_is_not_missed(stack: Stack, expression: str) 
 
 
 @pytest.mark.parametrize("expression", ["cron(0 * * * ? *)", "rate(1 hour)"])
-def test_a_slot_exactly_at_the_end_is_taken_if_it_comes(stack: Stack, expression: str) -> None:
+def test_the_event_of_a_slot_exactly_at_the_end_is_accepted(stack: Stack, expression: str) -> None:
     trigger = scheduled(expression, end=END, start=NOON.isoformat())["trigger"]
     stack.put(hourly() | {"trigger": trigger})
     stack.clock.now = TWO

@@ -1,4 +1,4 @@
-"""What the events of a webhook set off."""
+"""Webhook events start the runs of the automations that listen for them."""
 
 from collections import Counter
 from contextlib import suppress
@@ -24,7 +24,7 @@ FAILS_FOR_B = "{{ abs(to_number(target == 'biz_B' && 'x' || '1')) }}"
 
 
 def event(**changes: Any) -> Json:
-    """An event as it is after it was read."""
+    """Return an event as it is after parsing."""
     return WebhookEvent.model_validate(payment(**changes)).model_dump(mode="json")
 
 
@@ -37,7 +37,7 @@ def whose(stack: Stack) -> list[str | None]:
     return sorted(chat.get("current_company_id", "") for chat in stack.whop.chats.values())
 
 
-# ---------------------------------------------------------------------------------------------- who asks for it
+# ---------------------------------------------------------------------------------------------- listeners
 
 
 def test_an_event_becomes_a_run_for_each_target_through_the_queue(stack: Stack) -> None:
@@ -52,7 +52,7 @@ def test_an_event_becomes_a_run_for_each_target_through_the_queue(stack: Stack) 
     assert sorted(stack.titles) == ["payment.failed biz_A", "payment.failed biz_B"]
 
 
-def test_an_event_that_nobody_asks_for_does_nothing(stack: Stack) -> None:
+def test_an_event_without_listeners_does_nothing(stack: Stack) -> None:
     stack.put(listening("payment.succeeded"))
     stack.put(listening(enabled=False), "disabled")
     stack.put(listening(), "deleted")
@@ -62,13 +62,13 @@ def test_an_event_that_nobody_asks_for_does_nothing(stack: Stack) -> None:
 
 
 @pytest.mark.parametrize(("amount", "runs"), [(12.5, 1), (10, 0)])
-def test_a_filter_decides(stack: Stack, amount: float, runs: int) -> None:
+def test_a_filter_selects_events(stack: Stack, amount: float, runs: int) -> None:
     stack.put(listening(filter="data.amount > `10`"))
 
     assert len(stack.handle(event(data={"amount": amount}))) == runs
 
 
-def test_each_automation_that_asks_has_runs_of_its_own(stack: Stack) -> None:
+def test_each_automation_that_listens_has_its_own_runs(stack: Stack) -> None:
     stack.put(saying("biz_A"), "one")
     stack.put(saying("biz_A"), "two")
 
@@ -77,7 +77,7 @@ def test_each_automation_that_asks_has_runs_of_its_own(stack: Stack) -> None:
     assert whose(stack) == ["biz_A", "biz_A"]
 
 
-def test_automations_of_several_providers_hear_the_same_event(stack: Stack) -> None:
+def test_automations_of_several_providers_receive_the_same_event(stack: Stack) -> None:
     stack.put(saying("biz_A", "biz_B"), "at-whop")
     kodey = {"type": "kodey.create_chat", "message_text": "{{ event.type }}"}
     stack.put(listening() | {"action": kodey, "targets": ["agent-1", "agent-2"]}, "at-kodey")
@@ -89,7 +89,7 @@ def test_automations_of_several_providers_hear_the_same_event(stack: Stack) -> N
     assert sorted(ids) == sorted(sent.run_id for sent in stack.sqs.sent)
 
 
-def test_what_became_a_schedule_since_its_index_was_written_hears_nothing(
+def test_an_automation_that_became_a_schedule_after_its_index_was_written_receives_nothing(
     stack: Stack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stale = replace(stack.put(listening()), automation=CRON)
@@ -111,7 +111,7 @@ def test_the_company_of_an_event_is_a_target_in_both_generations_of_envelopes(
     assert (whose(stack), stack.titles) == (["biz_C"], ["payment.failed biz_C"])
 
 
-def test_what_whop_adds_to_events_can_be_used(stack: Stack) -> None:
+def test_new_fields_of_whops_events_can_be_used(stack: Stack) -> None:
     stack.put(saying(title="{{ event.data.new_field.deep }}"))
 
     stack.handle(event(data={"new_field": {"deep": "new"}}, more="too"))
@@ -120,7 +120,7 @@ def test_what_whop_adds_to_events_can_be_used(stack: Stack) -> None:
     assert stack.titles == ["new"]
 
 
-def test_the_queue_holds_nothing_of_the_event(stack: Stack) -> None:
+def test_the_queue_contains_nothing_of_the_event(stack: Stack) -> None:
     stack.put(saying())
     stack.handle(event())
 
@@ -131,7 +131,7 @@ def test_the_queue_holds_nothing_of_the_event(stack: Stack) -> None:
 # ---------------------------------------------------------------------------------------------- delivered again
 
 
-def test_an_event_that_is_delivered_again_meets_its_runs(stack: Stack) -> None:
+def test_an_event_that_is_delivered_again_has_the_same_runs(stack: Stack) -> None:
     stack.put(saying("biz_A", "biz_B"))
 
     first = stack.handle(event())
@@ -150,7 +150,7 @@ def test_another_event_of_the_same_kind_is_another_run(stack: Stack) -> None:
     assert len(stack.whop.chats) == 2
 
 
-def test_a_delivery_while_a_run_is_still_queued_sends_again_and_takes_effect_once(stack: Stack) -> None:
+def test_a_delivery_while_a_run_is_queued_sends_again_and_is_performed_once(stack: Stack) -> None:
     stack.put(saying())
     stack.handle(event())
     stack.handle(event())
@@ -160,10 +160,10 @@ def test_a_delivery_while_a_run_is_still_queued_sends_again_and_takes_effect_onc
     assert len(stack.whop.chats) == 1
 
 
-# ---------------------------------------------------------------------------------------------- what cannot be rendered
+# ---------------------------------------------------------------------------------------------- failed runs
 
 
-def test_what_cannot_be_rendered_is_a_failed_run_and_the_others_run(stack: Stack, printed: Printed) -> None:
+def test_a_run_that_cannot_be_rendered_has_failed_and_the_others_run(stack: Stack, printed: Printed) -> None:
     stack.put(saying("biz_A", "biz_B", title=FAILS_FOR_B))
 
     ids = stack.handle(event())
@@ -176,7 +176,7 @@ def test_what_cannot_be_rendered_is_a_failed_run_and_the_others_run(stack: Stack
     assert printed.counted("RunsFailed") == 1
 
 
-def test_an_automation_that_cannot_be_rendered_leaves_the_others(stack: Stack) -> None:
+def test_an_automation_that_cannot_be_rendered_does_not_affect_the_others(stack: Stack) -> None:
     stack.put(saying("{{ event.data.nobody }}"), "broken")
     stack.put(saying(), "whole")
 
@@ -223,7 +223,7 @@ def test_a_failed_run_shows_the_expression_and_nothing_of_the_event(
     assert "pay_1" not in str(stack.runs) + str(vars(log))
 
 
-def test_what_failed_to_render_is_not_performed_when_it_is_delivered_again(stack: Stack) -> None:
+def test_a_run_that_failed_to_render_is_not_performed_when_its_event_is_delivered_again(stack: Stack) -> None:
     stack.put(saying(title="{{ abs(target) }}"))
     first = stack.handle(event())
     stack.put(saying())
@@ -234,10 +234,10 @@ def test_what_failed_to_render_is_not_performed_when_it_is_delivered_again(stack
     assert ([row.status for row in stack.runs], stack.whop.requests) == (["failed"], [])
 
 
-# ---------------------------------------------------------------------------------------------- nothing is lost
+# ---------------------------------------------------------------------------------------------- errors
 
 
-def test_a_queue_that_refuses_leaves_the_runs_to_the_sweep(stack: Stack) -> None:
+def test_if_the_queue_rejects_messages_the_runs_are_left_to_the_sweep(stack: Stack) -> None:
     stack.put(saying("biz_A", "biz_B", "biz_C"))
     stack.sqs.refuses = lambda sent: sent.run_id == run_id("webhook", "msg_1", NAME, "biz_B")
 
@@ -259,8 +259,8 @@ def test_a_delivery_may_fail_at_any_call_and_the_next_one_completes_it(call: int
     stack.put(saying("biz_B", title=FAILS_FOR_B), "two")
     stack.put(saying("biz_C", "biz_D"), "three")
 
-    # It looks in the index, also for what older versions wrote, reads the automations, writes the rows, sends messages
-    # and notes what failed. The last call is made only after an error: it leaves the automations to the queue.
+    # A delivery reads the index twice, the second time for rows of older versions. It reads the automations, writes the
+    # rows, sends messages and stores failures. The last call follows an error only: it defers automations.
     with world.process({call: fault}), suppress(Crash, BotoCoreError):
         stack.handle(event())
     stack.handle(event())
@@ -271,7 +271,7 @@ def test_a_delivery_may_fail_at_any_call_and_the_next_one_completes_it(call: int
 
 
 @pytest.mark.parametrize("call", [3, 4, 5])
-def test_a_delivery_that_is_taken_in_spite_of_an_error_needs_no_other(call: int) -> None:
+def test_a_delivery_that_is_accepted_despite_an_error_needs_no_other(call: int) -> None:
     world = World(Clock(), timedelta(minutes=2))
     stack = Stack(world)
     stack.put(saying("biz_A", "biz_B", title=FAILS_FOR_B))

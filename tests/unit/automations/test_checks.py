@@ -30,51 +30,51 @@ def problems(definition: Json) -> list[tuple[str, str]]:
     return list(caught.value.problems)
 
 
-def test_what_is_right_is_taken() -> None:
+def test_valid_texts_are_accepted() -> None:
     check(acting(scheduled(), "biz_A", None, title="{{ slot.date }} {{ target }}"))
     check(listening(filter="data.amount > `10`", targets=("{{ event.account_id }}",)))
     check(listening(targets=(None,)))
 
 
-def test_a_schedule_whose_sample_fails_is_refused_with_the_target_and_the_reason() -> None:
+def test_a_schedule_whose_text_fails_is_rejected_with_the_target_and_the_reason() -> None:
     failing = acting(scheduled(), "biz_A", "biz_B", title=FAILS_FOR_B)
 
-    [(field, told)] = problems(failing)
+    [(field, message)] = problems(failing)
 
     assert field == "action.title"
-    assert told.startswith("fails for the target biz_B: ")
-    assert "abs(" in told
+    assert message.startswith("fails for the target biz_B: ")
+    assert "abs(" in message
 
 
-def test_a_schedule_is_sampled_with_its_next_slot() -> None:
+def test_the_texts_of_a_schedule_are_rendered_for_its_next_slot() -> None:
     title = "{{ slot.time == '14:00' && 'x' || abs(slot.time) }}"
 
     check(acting(scheduled("cron(0 14 * * ? *)"), title=title))
     assert problems(acting(scheduled("cron(0 15 * * ? *)"), title=title))[0][0] == "action.title"
 
 
-def test_a_sample_that_is_too_long_once_it_is_rendered_is_refused_by_its_field() -> None:
-    told = "fails for the target biz_A: the text is invalid after rendering: "
+def test_a_text_that_is_too_long_after_rendering_is_rejected_by_its_field() -> None:
+    message = "fails for the target biz_A: the text is invalid after rendering: "
 
     [(field, problem)] = problems(acting(scheduled(), title="{{ slot.iso }}" * 25))
-    assert (field, problem.startswith(told)) == ("action.title", True)
+    assert (field, problem.startswith(message)) == ("action.title", True)
 
     [(field, problem)] = problems(acting(scheduled(), message_text="{{ slot.iso }}" * 50))
-    assert (field, problem) == ("action.message_text", f"{told}is 1250 bytes long, the limit is 1000")
+    assert (field, problem) == ("action.message_text", f"{message}is 1250 bytes long, the limit is 1000")
 
 
-def test_a_schedule_that_never_fires_again_is_sampled_with_the_present() -> None:
+def test_the_texts_of_a_schedule_without_a_next_slot_are_rendered_for_the_present() -> None:
     check(acting(scheduled("at(2020-01-01T00:00:00)"), title="{{ slot.date }}"))
 
 
-def test_a_rate_is_sampled_from_the_next_whole_minute() -> None:
+def test_the_texts_of_a_rate_are_rendered_for_the_next_whole_minute() -> None:
     title = "{{ slot.iso == '2026-11-20T12:01:00+00:00' && 'x' || abs(slot.time) }}"
 
     check(acting(scheduled("rate(1 hour)"), title=title))
 
 
 @pytest.mark.parametrize(
-    ("definition", "field", "told"),
+    ("definition", "field", "message"),
     [
         (acting(scheduled(), title="{{ slot.day }}"), "action.title", "Known: date, iso, time, week"),
         (
@@ -90,14 +90,14 @@ def test_a_rate_is_sampled_from_the_next_whole_minute() -> None:
         (listening(filter="data.["), "trigger.filter", "not valid JMESPath"),
     ],
 )
-def test_a_text_that_is_wrong_is_refused_by_its_field(definition: Json, field: str, told: str) -> None:
+def test_an_invalid_text_is_rejected_by_its_field(definition: Json, field: str, message: str) -> None:
     [(named, problem)] = problems(definition)
 
     assert named == field
-    assert told in problem
+    assert message in problem
 
 
-def test_every_wrong_text_is_told_at_once() -> None:
+def test_all_invalid_texts_are_reported_together() -> None:
     wrong = acting(listening(filter="what"), "{{ who }}", title="{{ when }}", message_text="{{ how }}")
 
     assert [field for field, _ in problems(wrong)] == [

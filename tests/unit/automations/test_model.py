@@ -1,4 +1,4 @@
-"""Automations as their owners write them: what is taken, what is refused and why, and when they fire."""
+"""Definitions of automations are accepted or rejected with a reason, and schedules fire at the right times."""
 
 import re
 from datetime import UTC, datetime, timedelta
@@ -19,20 +19,22 @@ CHANGE = {"type": "whop.update_chat", "notification_preference": "none"}
 
 
 def problems(definition: Json, **context: Any) -> dict[str, str]:
-    """What is wrong with a definition, by field; a trigger's kind may stand in the path or not."""
+    """Return the problems of a definition, by field, without the kind of a trigger in the path."""
     with pytest.raises(InputError) as caught:
         parse(Automation, definition, **context)
-    return {re.sub(r"^trigger\.(schedule|webhook)\.", "trigger.", field): told for field, told in caught.value.problems}
+    return {
+        re.sub(r"^trigger\.(schedule|webhook)\.", "trigger.", field): reason for field, reason in caught.value.problems
+    }
 
 
 def trigger(expression: str, **fields: Any) -> ScheduleTrigger:
     return ScheduleTrigger.model_validate({"type": "schedule", "expression": expression, **fields})
 
 
-# ---------------------------------------------------------------------------------------------- what is taken
+# ---------------------------------------------------------------------------------------------- definitions
 
 
-def test_a_definition_is_kept_as_it_was_written_with_the_defaults_of_the_trigger() -> None:
+def test_a_definition_is_stored_as_written_with_the_defaults_of_the_trigger() -> None:
     assert automation(scheduled()).definition == {
         "trigger": {
             "type": "schedule",
@@ -63,24 +65,24 @@ def test_a_definition_is_read_back_as_the_same_automation() -> None:
         assert canonical(automation(written.definition)) == canonical(written)
 
 
-def test_a_field_that_is_cleared_stays_apart_from_one_that_is_left_out() -> None:
+def test_a_cleared_field_differs_from_an_omitted_one() -> None:
     clearing = {**scheduled(), "action": {"type": "whop.update_chat", "title": None}, "targets": ["aich_1"]}
 
     assert automation(clearing).definition["action"] == {"type": "whop.update_chat", "title": None}
 
 
 @pytest.mark.parametrize("name", ["a", "weekly-revenue", "0", "-", "a" * 64])
-def test_names_of_lower_case_letters_digits_and_hyphens_are_taken(name: str) -> None:
+def test_names_of_lower_case_letters_digits_and_hyphens_are_accepted(name: str) -> None:
     assert NAME.validate_python(name) == name
 
 
 @pytest.mark.parametrize("name", ["", "A", "a_b", "a.b", "a b", "ä", "a" * 65, "a\n"])
-def test_other_names_are_refused(name: str) -> None:
+def test_other_names_are_rejected(name: str) -> None:
     with pytest.raises(ValidationError):
         NAME.validate_python(name)
 
 
-def test_a_thousand_targets_are_taken_and_one_more_is_not() -> None:
+def test_a_thousand_targets_are_accepted_and_one_more_is_not() -> None:
     targets = [f"biz_{number}" for number in range(1001)]
 
     assert len(automation({**scheduled(), "targets": targets[:1000]}).targets) == 1000
@@ -89,7 +91,7 @@ def test_a_thousand_targets_are_taken_and_one_more_is_not() -> None:
 
 
 @pytest.mark.parametrize("field", ["name", "schedule", "enabled"])
-def test_an_unknown_field_is_refused(field: str) -> None:
+def test_an_unknown_field_is_rejected(field: str) -> None:
     assert problems({**scheduled(), field: 1}) == {field: "unknown field"}
 
 
@@ -97,12 +99,12 @@ def test_an_unknown_field_is_refused(field: str) -> None:
     ("field", "value"),
     [("events", []), ("events", ["a"] * 51), ("events", [""]), ("events", ["a b"]), ("filter", ""), ("zone", "UTC")],
 )
-def test_a_wrong_webhook_trigger_is_refused(field: str, value: object) -> None:
+def test_an_invalid_webhook_trigger_is_rejected(field: str, value: object) -> None:
     [named] = problems({**listening(), "trigger": {"type": "webhook", "events": ["a"], field: value}})
     assert named.startswith(f"trigger.{field}")
 
 
-def test_a_long_description_is_refused() -> None:
+def test_a_long_description_is_rejected() -> None:
     assert automation({**scheduled(), "description": "d" * 500}).description == "d" * 500
     assert "description" in problems({**scheduled(), "description": "d" * 501})
 
@@ -111,7 +113,7 @@ def test_a_long_description_is_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    ("fields", "field", "told"),
+    ("fields", "field", "reason"),
     [
         (
             {"expression": "cron(0 9 * * *)"},
@@ -153,14 +155,14 @@ def test_a_long_description_is_refused() -> None:
         ),
     ],
 )
-def test_a_schedule_that_cannot_be_is_refused_with_its_field(fields: Json, field: str, told: str) -> None:
+def test_an_invalid_schedule_is_rejected_with_its_field(fields: Json, field: str, reason: str) -> None:
     found = problems(scheduled(**{"expression": "cron(0 9 ? * MON *)", **fields}), now=NOON)
 
     assert list(found) == [f"trigger.{field}"]
-    assert any(part in found[f"trigger.{field}"] for part in told.split("|"))
+    assert any(part in found[f"trigger.{field}"] for part in reason.split("|"))
 
 
-def test_what_is_over_is_refused_only_when_it_is_written() -> None:
+def test_a_schedule_in_the_past_is_rejected_only_when_it_is_written() -> None:
     over = scheduled("at(2026-11-20T11:00:00)")
 
     message = "at(2026-11-20T11:00:00) is in the past (now: 2026-11-20T12:00:00+00:00)"
@@ -177,7 +179,7 @@ def test_what_is_over_is_refused_only_when_it_is_written() -> None:
         {"expression": "cron(0 9 ? * MON *)", "start": "2030-01-01T00:00:00Z"},
     ],
 )
-def test_what_is_still_to_come_is_taken(fields: Json) -> None:
+def test_a_schedule_in_the_future_is_accepted(fields: Json) -> None:
     assert parse(Automation, scheduled(**fields), now=NOON).missed == "skip"
 
 
@@ -199,7 +201,7 @@ def test_a_rate_with_a_start_is_counted_from_it() -> None:
 
 
 @pytest.mark.parametrize("expression", ["cron(0 9 ? * MON *)", "at(2027-01-01T00:00:00)"])
-def test_wall_clock_times_are_counted_from_nothing(expression: str) -> None:
+def test_wall_clock_times_have_no_first_slot(expression: str) -> None:
     assert first_slot(trigger(expression), NOON) is None
 
 
@@ -222,7 +224,7 @@ def test_a_schedule_fires_in_its_zone_between_start_and_end() -> None:
 
 
 @pytest.mark.parametrize("definition", [scheduled(), listening()])
-def test_a_target_of_another_kind_is_refused_with_its_place(definition: Json) -> None:
+def test_a_target_of_another_kind_is_rejected_with_its_place(definition: Json) -> None:
     wrong = {**definition, "targets": ["biz_A", None, "aich_1"]}
 
     assert problems(wrong) == {"targets": "item 2: whop.create_chat needs a company (biz_...) or null"}
@@ -237,11 +239,11 @@ def test_only_a_webhook_takes_its_targets_from_the_event() -> None:
     assert problems({**scheduled(), "targets": list(targets)})["targets"].startswith("item 0: ")
 
 
-def test_targets_are_not_checked_against_an_action_that_is_wrong_itself() -> None:
+def test_targets_are_not_checked_against_an_invalid_action() -> None:
     assert list(problems({**scheduled(), "action": {"type": "whop.create_chat"}})) == ["action.message_text"]
 
 
-def test_limits_hold_for_texts_as_they_are_written() -> None:
+def test_limits_apply_to_texts_as_written() -> None:
     long = {**scheduled(), "action": {**ACTION, "title": "{{ slot.date }}" + "t" * 500}}
 
     assert list(problems(long)) == ["action.title"]

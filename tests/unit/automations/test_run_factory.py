@@ -1,4 +1,4 @@
-"""The runs that an automation makes when its trigger fires."""
+"""An automation creates a run for each target when its trigger fires."""
 
 import json
 from dataclasses import replace
@@ -54,7 +54,7 @@ def why(fired: RenderedRuns) -> list[tuple[str | None, str]]:
 # ---------------------------------------------------------------------------------------------- ids
 
 
-def test_a_slot_makes_the_very_runs_that_an_event_with_its_action_inside_makes() -> None:
+def test_a_slot_has_the_same_runs_as_an_event_that_contains_its_action() -> None:
     definition = acting(scheduled(), "biz_A", None, "biz_B", "biz_A")
     event = {"automation": NAME, "scheduled_time": "2026-11-23T14:00:00Z"}
     inside = event | {"action": definition["action"], "targets": definition["targets"]}
@@ -62,13 +62,13 @@ def test_a_slot_makes_the_very_runs_that_an_event_with_its_action_inside_makes()
     assert fire(definition).runs == scheduled_runs(parse(ScheduleEvent, inside), VERSION)
 
 
-def test_a_slot_is_the_same_in_whatever_offset_it_is_written() -> None:
+def test_a_slot_is_the_same_in_any_offset() -> None:
     elsewhere = SLOT.astimezone(timezone(timedelta(hours=-5)))
 
     assert fire(scheduled(), slot_of(elsewhere)) == fire(scheduled())
 
 
-def test_a_run_by_hand_never_meets_a_slot() -> None:
+def test_a_manual_run_is_never_that_of_a_slot() -> None:
     [manual] = fire(scheduled(), by_hand("one", SLOT)).runs
     [slot] = fire(scheduled()).runs
 
@@ -76,13 +76,13 @@ def test_a_run_by_hand_never_meets_a_slot() -> None:
     assert (manual.trigger, manual.slot, slot.slot) == ("http", None, "2026-11-23T14:00:00Z")
 
 
-def test_two_runs_by_hand_are_two_and_the_same_one_again_is_one() -> None:
+def test_two_manual_runs_differ_and_a_repeated_one_is_the_same() -> None:
     first, again, second = (fire(scheduled(), by_hand(unique, SLOT)).runs[0].run_id for unique in ("a", "a", "b"))
 
     assert first == again != second
 
 
-def test_an_event_makes_one_run_for_each_webhook_id_automation_and_target() -> None:
+def test_an_event_has_one_run_for_each_webhook_id_automation_and_target() -> None:
     [run] = fire(listening(), EVENT).runs
 
     assert (run.run_id, run.trigger) == (run_id("webhook", "msg_1", NAME, "biz_A"), "webhook")
@@ -94,18 +94,18 @@ def test_an_event_makes_one_run_for_each_webhook_id_automation_and_target() -> N
 # ---------------------------------------------------------------------------------------------- targets
 
 
-def test_a_target_that_stands_twice_counts_once() -> None:
+def test_duplicate_targets_are_ignored() -> None:
     assert [run.target for run in fire(acting(scheduled(), "biz_B", "biz_A", "biz_B")).runs] == ["biz_B", "biz_A"]
 
 
-def test_targets_that_are_rendered_alike_count_once() -> None:
+def test_targets_that_are_equal_after_rendering_count_once() -> None:
     definition = listening(targets=("{{ event.account_id }}", "biz_A", "{{ event.company_id }}"))
     fired = fire(definition, of_event("msg_1", payment(company_id="biz_A"), NOW))
 
     assert ([run.target for run in fired.runs], fired.failed) == (["biz_A"], [])
 
 
-def test_a_target_that_cannot_be_rendered_leaves_the_others_and_is_told_once() -> None:
+def test_a_target_that_cannot_be_rendered_is_reported_once_and_stops_no_other() -> None:
     nobody = "{{ event.data.nobody }}"
     fired = fire(listening(targets=(nobody, "biz_B", nobody)), EVENT)
 
@@ -113,7 +113,7 @@ def test_a_target_that_cannot_be_rendered_leaves_the_others_and_is_told_once() -
     assert why(fired) == [(nobody, "'event.data.nobody' is null. Add a default, as in event.data.name || 'unknown'")]
 
 
-def test_a_target_that_is_rendered_as_something_else_is_refused() -> None:
+def test_a_target_that_is_invalid_after_rendering_is_rejected() -> None:
     fired = fire(listening(targets=("{{ event.data.id }}",)), EVENT)
 
     assert [error for _, error in why(fired)] == [
@@ -127,7 +127,7 @@ def test_no_company_is_an_empty_text_in_templates() -> None:
     assert (fired.runs[0].target, texts(fired)) == (None, ["For ''"])
 
 
-def test_targets_of_a_schedule_are_no_templates() -> None:
+def test_targets_of_a_schedule_are_not_templates() -> None:
     action = {"type": "kodey.create_chat", "message_text": "Hello"}
     fired = fire(scheduled() | {"action": action, "targets": ["agent-1"]})
 
@@ -146,20 +146,20 @@ def test_texts_are_rendered_for_each_target() -> None:
     ]
 
 
-def test_an_event_is_seen_by_texts_and_its_slot_is_when_it_happened_in_utc() -> None:
+def test_texts_can_use_the_event_and_its_time_in_utc_as_the_slot() -> None:
     message = "{{ event.data.user.name }} {{ event.type }} {{ slot.iso }} {{ target }}"
     definition = acting(listening(), "{{ event.account_id }}", message_text=message)
 
     assert texts(fire(definition, EVENT)) == ["Zoë payment.failed 2026-11-20T12:00:00+00:00 biz_A"]
 
 
-def test_a_run_by_hand_of_what_listens_has_no_event() -> None:
+def test_a_manual_run_of_a_webhook_automation_has_no_event() -> None:
     fired = fire(acting(listening(), message_text="{{ event.type }}"), by_hand("one", NOW))
 
     assert [target for target, _ in why(fired)] == ["biz_A"]
 
 
-def test_what_an_event_says_is_never_rendered_itself() -> None:
+def test_text_from_an_event_is_never_rendered() -> None:
     said = payment(data={"user": {"name": "{{ slot.date }}"}})
     definition = acting(listening(), message_text="{{ event.data.user.name }}")
 
@@ -172,7 +172,7 @@ def test_an_action_without_templates_is_used_as_it_is() -> None:
     assert all(run.action is known.action for run in FACTORY.runs_for(NAME, known, slot_of(SLOT)).runs)
 
 
-def test_what_was_not_written_stays_unset_after_rendering() -> None:
+def test_omitted_fields_stay_unset_after_rendering() -> None:
     definition = scheduled() | {
         "action": {"type": "whop.update_chat", "title": "{{ slot.week }}", "company_id": None},
         "targets": ["aich_1"],
@@ -198,7 +198,7 @@ def test_texts_in_lists_and_objects_are_rendered_too() -> None:
 
 
 @pytest.mark.parametrize(
-    ("field", "name", "told"),
+    ("field", "name", "reason"),
     [
         ("message_text", "long", "is 1001 bytes long, the limit is 1000"),
         ("message_text", "blank", "must not be empty"),
@@ -207,23 +207,23 @@ def test_texts_in_lists_and_objects_are_rendered_too() -> None:
         ("title", "empty", "String should have at least 1 character"),
     ],
 )
-def test_limits_count_after_rendering(field: str, name: str, told: str) -> None:
+def test_limits_apply_after_rendering(field: str, name: str, reason: str) -> None:
     said = payment(data={"long": "é" * 500 + "x", "empty": "", "blank": "  ", "invisible": "\u200b\ufeff"})
     fired = fire(acting(listening(), **{field: f"{{{{ event.data.{name} }}}}"}), of_event("msg_1", said, NOW))
 
     assert fired.runs == []
-    assert why(fired) == [("biz_A", f"the text is invalid after rendering: {told}")]
+    assert why(fired) == [("biz_A", f"the text is invalid after rendering: {reason}")]
     assert [error.field for _, error in fired.failed] == [f"action.{field}"]
 
 
-def test_a_text_that_fails_for_one_target_leaves_the_others() -> None:
+def test_a_text_that_fails_for_one_target_does_not_affect_the_others() -> None:
     fired = fire(acting(listening(), "biz_A", "biz_B", "biz_C", title=FAILS_FOR_B), EVENT)
 
     assert ([run.target for run in fired.runs], [target for target, _ in why(fired)]) == (["biz_A", "biz_C"], ["biz_B"])
     assert fired.failed[0][0].run_id == run_id("webhook", "msg_1", NAME, "biz_B")
 
 
-# ---------------------------------------------------------------------------------------------- what it may take
+# ---------------------------------------------------------------------------------------------- limits
 
 
 def test_all_expressions_of_an_event_share_one_budget() -> None:
@@ -238,7 +238,7 @@ def test_all_expressions_of_an_event_share_one_budget() -> None:
     assert fire(listening(), EVENT).failed == []
 
 
-def test_those_targets_run_for_which_the_budget_suffices() -> None:
+def test_targets_run_as_long_as_the_budget_suffices() -> None:
     definition = acting(listening(), "biz_A", "biz_B", message_text="{{ target }}" * 3)
 
     fired = FACTORY.runs_for(NAME, automation(definition), EVENT, Evaluator(budget=16))

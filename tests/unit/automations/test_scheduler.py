@@ -1,4 +1,4 @@
-"""Schedules of automations: what they hold, that they are corrected only where they differ, and what refusals say."""
+"""Schedules of automations contain the name only, are corrected if they differ, and errors say how to fix them."""
 
 import json
 from collections.abc import Iterator
@@ -59,12 +59,10 @@ def changed(definition: Json, before: AutomationRow, now: datetime) -> Automatio
     return next_row(before.name, automation(definition), before, now)
 
 
-# ---------------------------------------------------------------------------------------------- what a schedule holds
+# ---------------------------------------------------------------------------------------------- content
 
 
-def test_a_schedule_holds_the_automations_name_and_no_more_of_it(
-    schedules: Schedules, scheduler: FakeScheduler
-) -> None:
+def test_a_schedule_contains_only_the_automations_name(schedules: Schedules, scheduler: FakeScheduler) -> None:
     definition = scheduled(timezone="America/New_York", start="2026-12-01T00:00:00Z", end="2027-12-01T00:00:00Z")
 
     assert schedules.ensure(row(automation(definition))) == "created"
@@ -93,13 +91,13 @@ def test_a_schedule_holds_the_automations_name_and_no_more_of_it(
     }
 
 
-def test_a_schedule_that_is_switched_off_stays_visible(schedules: Schedules, scheduler: FakeScheduler) -> None:
+def test_a_disabled_schedule_still_exists(schedules: Schedules, scheduler: FakeScheduler) -> None:
     schedules.ensure(row(automation(scheduled(enabled=False))))
 
     assert scheduler.schedules[NAME]["State"] == "DISABLED"
 
 
-def test_a_one_off_deletes_its_schedule_itself(schedules: Schedules, scheduler: FakeScheduler) -> None:
+def test_the_schedule_of_a_one_off_deletes_itself(schedules: Schedules, scheduler: FakeScheduler) -> None:
     schedules.ensure(row(at(NOON + timedelta(hours=1))))
 
     assert scheduler.schedules[NAME]["ActionAfterCompletion"] == "DELETE"
@@ -135,7 +133,7 @@ def test_the_owner_of_a_schedule_is_known_even_if_its_name_is_a_hash(
     assert schedules.owner(schedules.schedule_name("b" * 60)) is None
 
 
-def test_a_stack_whose_name_leaves_no_room_for_a_schedules_is_rejected(scheduler: FakeScheduler) -> None:
+def test_a_stack_whose_name_is_too_long_is_rejected(scheduler: FakeScheduler) -> None:
     with pytest.raises(ConfigurationError, match=r"has 42 characters\. At most 41 are allowed"):
         make_schedules(scheduler, stack="s" * 42)
 
@@ -149,7 +147,7 @@ def test_long_names_that_begin_alike_have_schedules_of_their_own(schedules: Sche
 # ---------------------------------------------------------------------------------------------- the start
 
 
-def test_the_slots_of_a_rate_stay_whenever_its_schedule_is_written(
+def test_the_slots_of_a_rate_do_not_depend_on_when_its_schedule_is_written(
     schedules: Schedules, scheduler: FakeScheduler, clock: Clock
 ) -> None:
     first = row(RATE)
@@ -175,7 +173,7 @@ def test_a_rate_that_begins_at_another_start_is_corrected_even_on_the_same_grid(
     assert next_time(scheduler.schedules[NAME], NOON) == NOON + timedelta(hours=3)
 
 
-def test_a_start_that_is_over_is_left_out(schedules: Schedules, scheduler: FakeScheduler, clock: Clock) -> None:
+def test_a_past_start_is_left_out(schedules: Schedules, scheduler: FakeScheduler, clock: Clock) -> None:
     begun = row(automation(scheduled(start="2026-11-20T12:00:01Z")))
     schedules.ensure(begun)
     assert scheduler.schedules[NAME]["StartDate"] == NOON + timedelta(seconds=1)
@@ -186,7 +184,7 @@ def test_a_start_that_is_over_is_left_out(schedules: Schedules, scheduler: FakeS
     assert "StartDate" not in scheduler.schedules[NAME]
 
 
-# ---------------------------------------------------------------------------------------------- correcting
+# ---------------------------------------------------------------------------------------------- corrections
 
 
 @pytest.mark.parametrize(
@@ -199,15 +197,15 @@ def test_a_start_that_is_over_is_left_out(schedules: Schedules, scheduler: FakeS
         automation(scheduled(start="2026-11-20T13:00:00Z", enabled=False)),
     ],
 )
-def test_a_schedule_that_is_right_is_not_touched_at_any_later_time(
+def test_a_schedule_that_is_as_required_is_never_changed(
     schedules: Schedules, scheduler: FakeScheduler, clock: Clock, definition: Automation
 ) -> None:
-    wanted = row(definition)
-    schedules.ensure(wanted)
+    expected = row(definition)
+    schedules.ensure(expected)
     for _ in range(8):
         clock.forward(minutes=59)
-        assert schedules.ensure(wanted) == "unchanged"
-        assert schedules.correct(wanted) == "unchanged"
+        assert schedules.ensure(expected) == "unchanged"
+        assert schedules.correct(expected) == "unchanged"
     assert "update" not in scheduler.calls
 
 
@@ -225,7 +223,7 @@ def test_a_schedule_that_is_right_is_not_touched_at_any_later_time(
     ],
 )
 @pytest.mark.parametrize("definition", [CRON, RATE])
-def test_a_schedule_that_somebody_changed_is_made_as_it_was(
+def test_a_schedule_that_was_changed_elsewhere_is_restored(
     schedules: Schedules, scheduler: FakeScheduler, definition: Automation, drift: Json
 ) -> None:
     schedules.ensure(row(definition))
@@ -236,27 +234,27 @@ def test_a_schedule_that_somebody_changed_is_made_as_it_was(
     assert scheduler.schedules[NAME] == before
 
 
-def test_the_start_of_a_rate_is_put_back_if_it_is_missing_or_off_the_grid(
+def test_the_start_of_a_rate_is_restored_if_it_is_missing_or_gives_other_slots(
     schedules: Schedules, scheduler: FakeScheduler
 ) -> None:
-    wanted = row(RATE)
-    schedules.ensure(wanted)
+    expected = row(RATE)
+    schedules.ensure(expected)
     for start in (NOON - timedelta(minutes=4), NOON + timedelta(seconds=30), NOON + timedelta(minutes=6), None):
         scheduler.schedules[NAME]["StartDate"] = start
-        assert schedules.correct(wanted) == "updated"
+        assert schedules.correct(expected) == "updated"
         assert scheduler.schedules[NAME]["StartDate"] == NOON + timedelta(minutes=1)
 
 
-def test_a_start_that_is_still_to_come_is_put_back(schedules: Schedules, scheduler: FakeScheduler) -> None:
-    wanted = row(automation(scheduled(start="2026-12-01T00:00:00Z")))
-    schedules.ensure(wanted)
+def test_a_future_start_is_restored(schedules: Schedules, scheduler: FakeScheduler) -> None:
+    expected = row(automation(scheduled(start="2026-12-01T00:00:00Z")))
+    schedules.ensure(expected)
     scheduler.schedules[NAME]["StartDate"] = NOON
 
-    assert schedules.correct(wanted) == "updated"
+    assert schedules.correct(expected) == "updated"
 
 
 @pytest.mark.parametrize("definition", [WEBHOOK, CRON])
-def test_only_an_active_schedule_has_one(schedules: Schedules, definition: Automation) -> None:
+def test_only_an_active_automation_with_a_schedule_has_one(schedules: Schedules, definition: Automation) -> None:
     other = row(definition)
     done = AutomationRow(**{**vars(other), "state": "done"})
 
@@ -287,15 +285,15 @@ def test_all_schedules_of_automations_are_listed_with_their_last_change(
     found = schedules.changed()
 
     assert set(found) == {f"dev-automation-automation-{number}" for number in range(8)}
-    assert {name[-1] for name, moment in found.items() if moment == clock.now} == {"3"}
+    assert {name[-1] for name, time in found.items() if time == clock.now} == {"3"}
     assert scheduler.calls.count("list") == 3
 
 
-# ---------------------------------------------------------------------------------------------- refusals
+# ---------------------------------------------------------------------------------------------- errors
 
 
 @pytest.mark.parametrize(
-    ("error", "told"),
+    ("error", "message"),
     [
         (aws_error("ValidationException", "no"), r"schedule of weekly: ValidationException: no\. Change the automat"),
         (aws_error("ServiceQuotaExceededException"), "Delete schedules, or ask AWS to raise the quota"),
@@ -304,18 +302,20 @@ def test_all_schedules_of_automations_are_listed_with_their_last_change(
         (EndpointConnectionError(endpoint_url="https://scheduler.invalid"), "EndpointConnectionError: .*Retry the"),
     ],
 )
-def test_a_refusal_says_what_helps(schedules: Schedules, scheduler: FakeScheduler, error: Exception, told: str) -> None:
+def test_an_error_says_how_to_fix_it(
+    schedules: Schedules, scheduler: FakeScheduler, error: Exception, message: str
+) -> None:
     schedules.ensure(row(CRON))
     scheduler.down = error
 
-    with pytest.raises(SchedulerError, match=told):
+    with pytest.raises(SchedulerError, match=message):
         schedules.ensure(row(CRON))
     for act in (lambda: schedules.remove("weekly"), schedules.changed, lambda: schedules.correct(row(CRON))):
         with pytest.raises(SchedulerError):
             act()
 
 
-# ---------------------------------------------------------------------------------------------- as moto simulates it
+# ---------------------------------------------------------------------------------------------- with moto
 
 
 @pytest.fixture
@@ -327,7 +327,7 @@ def moto() -> Iterator[Any]:
         yield client
 
 
-def test_schedules_are_made_found_corrected_and_removed_by_boto3(moto: Any) -> None:
+def test_schedules_are_created_read_updated_and_deleted_by_boto3(moto: Any) -> None:
     schedules, now = make_schedules(moto), utc_now()
     rate, cron = row(RATE, now, "rate"), row(CRON, now, "cron")
 
@@ -340,11 +340,11 @@ def test_schedules_are_made_found_corrected_and_removed_by_boto3(moto: Any) -> N
     assert moto.get_schedule(Name="dev-automation-cron", GroupName="dev")["State"] == "DISABLED"
     listed = schedules.changed()
     assert set(listed) == {"dev-automation-rate", "dev-automation-cron"}
-    assert all(abs(moment - now) < timedelta(minutes=1) for moment in listed.values())
+    assert all(abs(time - now) < timedelta(minutes=1) for time in listed.values())
     assert [schedules.remove("dev-automation-rate"), schedules.remove("dev-automation-rate")] == [True, False]
 
 
-def test_a_schedule_is_made_anew_long_after_its_start(moto: Any) -> None:
+def test_a_schedule_is_created_again_long_after_its_start(moto: Any) -> None:
     now = utc_now()
     long_ago = now - timedelta(days=30)
     begun = row(automation(scheduled(start=long_ago.isoformat(timespec="seconds"))), long_ago, "cron")

@@ -1,4 +1,4 @@
-"""When a schedule expression fires: golden times over both clock changes, windows, and ends."""
+"""Schedule expressions fire at known times: around both clock changes, within a start and an end, and never again."""
 
 from datetime import UTC, datetime, timedelta, timezone
 from itertools import islice
@@ -19,14 +19,14 @@ def utc(text: str) -> datetime:
 
 def following(expression: str, zone: str, after: str, count: int) -> list[str]:
     found = islice(fire_times(expression, zone, after=utc(after)), count)
-    return [moment.strftime("%Y-%m-%dT%H:%M") for moment in found]
+    return [time.strftime("%Y-%m-%dT%H:%M") for time in found]
 
 
 def dates(expression: str, count: int, after: datetime = NEW_YEAR) -> list[str]:
-    return [moment.date().isoformat() for moment in islice(fire_times(expression, after=after), count)]
+    return [time.date().isoformat() for time in islice(fire_times(expression, after=after), count)]
 
 
-# Each: what is shown, expression, zone, after, the next fire times; all in UTC.
+# Each with a description, the expression, the zone, `after`, and the next fire times. All times are in UTC.
 CLOCK_CHANGES = [
     (
         "New York in spring: 9:00 stays 9:00 by the wall clock",
@@ -105,7 +105,7 @@ CLOCK_CHANGES = [
 @pytest.mark.parametrize(
     ("schedule", "expected"), [case[1:] for case in CLOCK_CHANGES], ids=[c[0] for c in CLOCK_CHANGES]
 )
-def test_clock_changes_skip_what_does_not_exist_and_fire_once_what_comes_twice(
+def test_a_skipped_time_does_not_fire_and_a_repeated_time_fires_once(
     schedule: tuple[str, str, str], expected: list[str]
 ) -> None:
     found = following(*schedule, count=len(expected) or 1)
@@ -140,7 +140,7 @@ def test_a_day_of_a_rate_is_24_hours_in_every_zone() -> None:
         ("cron(15 10 ? * 6L 2022-2026)", ["2026-01-30", "2026-02-27", "2026-03-27"]),
     ],
 )
-def test_every_way_to_name_days_fires_on_those_days(expression: str, expected: list[str]) -> None:
+def test_every_form_of_days_fires_on_those_days(expression: str, expected: list[str]) -> None:
     assert dates(expression, 3) == expected
 
 
@@ -156,7 +156,7 @@ def test_an_at_is_a_wall_clock_time_of_the_zone() -> None:
         ("at(2026-05-01T09:00:00)", None),
     ],
 )
-def test_the_moment_after_is_left_out_to_the_microsecond(expression: str, next_one: datetime | None) -> None:
+def test_a_time_equal_to_after_is_left_out_to_the_microsecond(expression: str, next_one: datetime | None) -> None:
     nine = utc("2026-05-01T09:00")
     just_before = nine - timedelta(microseconds=1)
     assert next(fire_times(expression, start=nine, after=just_before)) == nine
@@ -183,7 +183,7 @@ def test_nothing_fires_when_the_end_is_before_the_start() -> None:
         assert list(fire_times(expression, start=start, end=end, after=NEW_YEAR)) == []
 
 
-def test_times_may_come_in_any_zone_and_go_out_in_utc() -> None:
+def test_times_are_accepted_in_any_zone_and_returned_in_utc() -> None:
     tokyo = timezone(timedelta(hours=9))
     after = datetime(2026, 5, 1, 18, tzinfo=tokyo)
     found = next(fire_times("cron(0 9 * * ? *)", after=after))
@@ -191,7 +191,7 @@ def test_times_may_come_in_any_zone_and_go_out_in_utc() -> None:
     assert found.tzinfo is UTC
 
 
-def test_times_at_the_ends_of_the_calendar_are_taken_as_no_limit() -> None:
+def test_times_at_the_ends_of_the_calendar_are_no_limits() -> None:
     earliest = datetime.min.replace(tzinfo=timezone(timedelta(hours=14)))
     latest = datetime.max.replace(tzinfo=timezone(timedelta(hours=-12)))
     found = list(fire_times("cron(0 0 1 1 ? 1970,2199)", "Asia/Kolkata", start=earliest, end=latest, after=earliest))
@@ -210,7 +210,7 @@ def test_times_at_the_ends_of_the_calendar_are_taken_as_no_limit() -> None:
         ("at(2025-12-31T23:59:59)", "UTC"),
     ],
 )
-def test_what_never_fires_ends_soon(expression: str, zone: str) -> None:
+def test_an_expression_that_never_fires_ends_soon(expression: str, zone: str) -> None:
     with within_cpu_seconds(10):
         assert next(fire_times(expression, zone, after=NEW_YEAR), None) is None
 
@@ -230,7 +230,7 @@ def test_far_away_times_are_found_without_walking_there() -> None:
         *("localtime", "Factory", "posixrules", "right/UTC", "posix/America/New_York", "posix/", "right/../UTC"),
     ],
 )
-def test_an_unknown_time_zone_is_refused_by_name_before_anything_is_searched(zone: str) -> None:
+def test_an_unknown_time_zone_is_rejected_by_name_before_any_search(zone: str) -> None:
     with pytest.raises(ExpressionError, match="there is no time zone") as refusal:
         fire_times("rate(1 day)", zone, start=NEW_YEAR, after=NEW_YEAR)
     assert repr(zone) in str(refusal.value)
@@ -241,13 +241,13 @@ def test_every_other_name_of_the_database_is_a_time_zone(zone: str) -> None:
     assert next(fire_times("rate(1 day)", zone, start=NEW_YEAR, after=NEW_YEAR - timedelta(days=1))) == NEW_YEAR
 
 
-def test_a_rate_without_a_start_is_refused_at_once() -> None:
+def test_a_rate_without_a_start_is_rejected_immediately() -> None:
     with pytest.raises(ValueError, match=r"rate\(1 day\) needs a start"):
         fire_times("rate(1 day)", after=NEW_YEAR)
 
 
 @pytest.mark.parametrize("name", ["start", "end", "after"])
-def test_a_time_without_a_zone_is_refused_by_name(name: str) -> None:
+def test_a_time_without_a_zone_is_rejected_by_name(name: str) -> None:
     times = {"start": NEW_YEAR, "end": NEW_YEAR, "after": NEW_YEAR}
     times[name] = NEW_YEAR.replace(tzinfo=None)
     with pytest.raises(ValueError, match=f"{name} is 2026-01-01T00:00:00, which has no time zone"):

@@ -1,4 +1,4 @@
-"""Which events an automation asks for, and which filters are refused."""
+"""Filters select events, and invalid filters are rejected."""
 
 from typing import Any
 
@@ -27,7 +27,7 @@ EVENT: dict[str, Any] = {
         ([], False),
     ],
 )
-def test_without_a_filter_the_type_decides_to_the_letter(events: list[str], *, expected: bool) -> None:
+def test_without_a_filter_only_the_exact_type_is_selected(events: list[str], *, expected: bool) -> None:
     assert matches(EVENT, events, None) is expected
 
 
@@ -52,13 +52,13 @@ def test_without_a_filter_the_type_decides_to_the_letter(events: list[str], *, e
         ("`true`", True),
     ],
 )
-def test_a_filter_lets_through_with_true_and_holds_back_with_what_is_false(filter_: str, *, expected: bool) -> None:
+def test_a_filter_accepts_with_true_and_rejects_with_false_values(filter_: str, *, expected: bool) -> None:
     check_filter(filter_)
     assert matches(EVENT, ["payment.failed"], filter_) is expected
 
 
 @pytest.mark.parametrize("filter_", ["data.amount", "data.zero", "data.status", "data", "`[0]`", "'true'", "`1`"])
-def test_a_filter_that_gives_neither_true_nor_false_is_an_error(filter_: str) -> None:
+def test_a_filter_that_is_neither_true_nor_false_is_an_error(filter_: str) -> None:
     check_filter(filter_)
     with pytest.raises(RenderError, match=r"is not true or false\. Compare the value") as failed:
         matches(EVENT, ["payment.failed"], filter_)
@@ -73,7 +73,7 @@ def test_a_filter_that_cannot_be_computed_is_an_error_that_shows_no_value() -> N
     )
 
 
-def test_a_filter_is_not_looked_at_for_an_event_that_nobody_asked_for() -> None:
+def test_a_filter_is_not_evaluated_for_an_event_of_another_type() -> None:
     assert matches(EVENT, ["refund.created"], "length(data.amount)") is False
 
 
@@ -97,7 +97,7 @@ def test_a_filter_is_not_looked_at_for_an_event_that_nobody_asked_for() -> None:
     ],
     ids=lambda value: value[:30],
 )
-def test_a_wrong_filter_is_refused_with_what_would_be_right(filter_: str, message: str) -> None:
+def test_an_invalid_filter_is_rejected_with_a_message_that_says_how_to_fix_it(filter_: str, message: str) -> None:
     with pytest.raises(TemplateError) as refused:
         check_filter(filter_)
     assert message in str(refused.value)

@@ -67,7 +67,7 @@ NAMES: dict[str, Any] = {
         ('{{ `{"a": "}}"}` }}', '{"a":"}}"}'),
     ],
 )
-def test_an_expression_gives_its_value(template: str, text: str) -> None:
+def test_an_expression_is_replaced_by_its_value(template: str, text: str) -> None:
     assert render(template, NAMES) == text
 
 
@@ -108,7 +108,7 @@ def test_braces_in_quotes_or_alone_are_text(template: str, text: str) -> None:
         ('{{ `"\\ud800"` }}', "contains half of a surrogate pair"),
     ],
 )
-def test_what_gives_no_text_is_an_error_that_shows_the_expression(template: str, message: str) -> None:
+def test_an_expression_without_a_text_is_an_error_that_shows_the_expression(template: str, message: str) -> None:
     with pytest.raises(RenderError) as failed:
         render(template, NAMES)
     assert message in str(failed.value)
@@ -142,15 +142,15 @@ def test_a_rendered_text_has_a_limit() -> None:
         f"join('{'x' * 900}', event.data.items[].to_string(@))",
     ],
 )
-def test_an_expression_that_copies_values_without_end_is_given_up(expression: str) -> None:
+def test_an_expression_that_copies_values_endlessly_is_stopped(expression: str) -> None:
     assert len(expression) <= MAX_EXPRESSION_CHARACTERS
     check_expression(expression, WEBHOOK_NAMES)
     with pytest.raises(RenderError, match="takes too many steps"):
         Evaluator(BUDGET // 10).text(expression, {"event": {"data": {"items": list(range(20_000))}}})
 
 
-def test_a_text_that_would_be_too_long_is_not_made_first() -> None:
-    # A gigabyte: the separator stands between each two of the texts, and is as long as all of them.
+def test_a_text_that_would_be_too_long_is_not_built_first() -> None:
+    # A gigabyte: the separator is as long as all texts together, and the result contains it between each two of them.
     expression = "['a']" + "|[@,@][]" * 15 + "|{s: join('', @), l: @}|length(join(s, l))"
     check_expression(expression, WEBHOOK_NAMES)
     tracemalloc.start()
@@ -188,7 +188,7 @@ def test_a_text_that_would_be_too_long_is_not_made_first() -> None:
         "length(join('', event.data.texts))",
     ],
 )
-def test_whatever_goes_through_many_values_is_paid_for_each_time(expression: str) -> None:
+def test_every_walk_through_many_values_is_paid_for(expression: str) -> None:
     data = {
         "numbers": list(range(1000)),
         "same": list(range(1000)),
@@ -216,14 +216,14 @@ def test_whatever_goes_through_many_values_is_paid_for_each_time(expression: str
         "event.data.text.name || 'nobody'",
     ],
 )
-def test_what_goes_through_nothing_costs_little_however_much_there_is(expression: str) -> None:
+def test_an_operation_that_walks_through_nothing_costs_little(expression: str) -> None:
     names = {"event": {"data": {"numbers": list(range(10_000)), "text": "a" * 100_000}}}
     evaluator = Evaluator(budget=20_000)
     for _ in range(1000):
         assert evaluator.text(expression, names)
 
 
-def test_a_budget_that_is_used_up_leaves_nothing_for_later_expressions() -> None:
+def test_after_the_budget_is_used_up_later_expressions_fail() -> None:
     evaluator = Evaluator(budget=10)
     with pytest.raises(RenderError, match="takes too many steps"):
         render("{{ [target, target, target, target, target, target] }}", NAMES, evaluator)
@@ -232,7 +232,7 @@ def test_a_budget_that_is_used_up_leaves_nothing_for_later_expressions() -> None
     assert render("no expression", NAMES, evaluator) == "no expression"
 
 
-def test_an_expression_may_go_through_thousands_of_values() -> None:
+def test_an_expression_may_walk_through_thousands_of_values() -> None:
     items = [{"name": f"item {number}", "tags": ["a", "b"]} for number in range(5000)]
     expression = "length(event.data.items[?contains(tags, 'b')].{name: name, first: tags[0]})"
     assert Evaluator().value(expression, {"event": {"data": {"items": items}}}) == 5000
@@ -247,7 +247,7 @@ def test_expressions_are_limited_in_length_and_number() -> None:
         render("{{ target }}" * (MAX_EXPRESSIONS + 1), NAMES)
 
 
-def test_texts_are_rendered_wherever_they_stand_in_an_action_and_the_rest_stays() -> None:
+def test_all_texts_of_an_action_are_rendered_and_the_rest_stays() -> None:
     fields = {
         "type": "whop.create_chat",
         "title": "{{ slot.date }}",
@@ -296,7 +296,7 @@ def test_texts_are_rendered_wherever_they_stand_in_an_action_and_the_rest_stays(
     ],
     ids=["winter", "another day", "another year's week", "the repeated hour", "another zone and milliseconds"],
 )
-def test_a_slots_names_are_those_of_the_clocks_in_its_zone(slot: datetime, timezone_: str, names: str) -> None:
+def test_a_slot_has_the_date_and_time_of_its_zone(slot: datetime, timezone_: str, names: str) -> None:
     found = slot_names(slot, timezone_)
     assert " ".join(found.values()) == names
     assert found.keys() == SLOT.keys()

@@ -40,7 +40,7 @@ from aichats.whop.webhooks import WebhookEvent
         '{{ "slot"."date" }} {{ `5` }} {{ `"text"` }}',
     ],
 )
-def test_a_good_template_passes(template: str) -> None:
+def test_a_valid_template_passes(template: str) -> None:
     check(template, WEBHOOK_NAMES)
 
 

@@ -1,4 +1,4 @@
-"""Random templates, names and events: what rendering always does, and never."""
+"""Rendering keeps its promises for random templates, names and events."""
 
 import json
 from typing import Any
@@ -41,7 +41,7 @@ def test_a_text_without_double_braces_is_unchanged_and_needs_no_names(text: str)
 
 @same_each_time
 @given(before=TEXTS, value=BRACED, after=TEXTS)
-def test_whatever_an_event_holds_comes_out_as_it_is(before: str, value: str, after: str) -> None:
+def test_text_from_an_event_is_inserted_as_it_is(before: str, value: str, after: str) -> None:
     assume("{" not in before)
     assume("{" not in after)
     names = {"event": {"data": {"value": value}}, "slot": {"date": "rendered twice"}}
@@ -50,7 +50,7 @@ def test_whatever_an_event_holds_comes_out_as_it_is(before: str, value: str, aft
 
 @same_each_time
 @given(VALUES.filter(lambda value: value is not None and not isinstance(value, str)))
-def test_what_is_no_text_comes_out_as_the_same_json(value: Any) -> None:
+def test_other_values_are_inserted_as_the_same_json(value: Any) -> None:
     text = render("{{ event }}", {"event": value})
     assert json.loads(text) == value
     assert text == json.dumps(value, ensure_ascii=False, separators=(",", ":"))
@@ -59,7 +59,7 @@ def test_what_is_no_text_comes_out_as_the_same_json(value: Any) -> None:
 @same_each_time
 @given(BRACED)
 def test_any_text_can_be_written_as_a_quoted_expression(value: str) -> None:
-    # A text in single quotes knows only one escape, for the quote; so a text that ends in a backslash has no such form.
+    # Single quotes have only one escape, for the quote. So a text that ends with a backslash cannot be quoted.
     assume("\\" not in value)
     quoted = value.replace("'", "\\'")
     assume(len(quoted) < 900)
@@ -79,7 +79,7 @@ def test_a_template_renders_or_fails_alike_each_time_and_changes_no_names(templa
 
 @same_each_time
 @given(expression=EXPRESSIONS, value=VALUES)
-def test_what_fails_for_its_syntax_at_run_time_was_refused_when_it_was_written(expression: str, value: Any) -> None:
+def test_a_syntax_error_at_run_time_was_rejected_at_the_check(expression: str, value: Any) -> None:
     names = {"slot": {"date": "2026-11-20"}, "target": "biz_A", "automation": "weekly", "event": {"data": value}}
     template = f"{{{{ {expression} }}}}"
     try:
@@ -94,7 +94,7 @@ def test_what_fails_for_its_syntax_at_run_time_was_refused_when_it_was_written(e
 
 @same_each_time
 @given(expression=EXPRESSIONS, value=VALUES)
-def test_a_filter_says_yes_or_no_or_fails_as_promised(expression: str, value: Any) -> None:
+def test_a_filter_is_true_or_false_or_fails_as_promised(expression: str, value: Any) -> None:
     try:
         check_filter(expression)
         passes = matches({"type": "a", "data": value}, ["a"], expression)

@@ -1,1 +1,1 @@
-"""What happens by itself: the triggers of automations, and when they fire."""
+"""Automations: their triggers, their runs, and the sweep that checks them."""

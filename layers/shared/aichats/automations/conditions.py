@@ -46,9 +46,9 @@ def check_conditions(name: str, etag: str | None, if_match: str | None, if_none_
 
 
 def conditions_hold(etag: str | None, if_match: str | None, if_none_match: str | None) -> bool:
-    """Return whether the conditions of a request hold for an ETag.
+    """Return whether an ETag meets the conditions of a request.
 
-    ``None`` stands for an automation that does not exist, or for a header that the request does not have.
+    ``None`` means that the automation does not exist, or that the request does not have the header.
     """
     return (if_match is None or _matches(etag, if_match)) and (if_none_match is None or _differs(etag, if_none_match))
 
@@ -59,7 +59,7 @@ def _matches(etag: str | None, if_match: str) -> bool:
 
 
 def _differs(etag: str | None, if_none_match: str) -> bool:
-    """Return whether an ``If-None-Match`` names ETags, but not this one. A header without any ETag never holds."""
+    """Return whether an ``If-None-Match`` names ETags, but not this one. A header without any ETag always fails."""
     if if_none_match.strip() == "*":
         return etag is None
     etags = [tag.removeprefix("W/") for tag in _etags(if_none_match)]

@@ -149,7 +149,7 @@ def next_row(name: str, automation: Automation, old: RowHeader | None, now: date
     return row
 
 
-def item_of(row: AutomationRow) -> dict[str, Any]:
+def item_from_row(row: AutomationRow) -> dict[str, Any]:
     """Return the attributes of a row."""
     item = {
         "name": row.name,
@@ -168,25 +168,25 @@ def item_of(row: AutomationRow) -> dict[str, Any]:
     return {name: value for name, value in item.items() if value is not None}
 
 
-def row_of(item: Mapping[str, Any]) -> AutomationRow:
+def row_from_item(item: Mapping[str, Any]) -> AutomationRow:
     """Return the row that has these attributes.
 
     Raises:
         UnreadableError: this version of the code cannot read it. The message shows no value.
     """
-    return _read(_row_of, item)
+    return _read(_read_row, item)
 
 
-def header_of(item: Mapping[str, Any]) -> RowHeader:
+def header_from_item(item: Mapping[str, Any]) -> RowHeader:
     """Return the row that has these attributes, or its header if this version of the code cannot read the rest.
 
     Raises:
         UnreadableError: the header cannot be read either.
     """
     try:
-        return row_of(item)
+        return row_from_item(item)
     except UnreadableError:
-        return _read(_header_of, item)
+        return _read(_read_header, item)
 
 
 def checked(row: AutomationRow, until: datetime) -> dict[str, Any]:
@@ -204,7 +204,7 @@ def _read[T](read: Callable[[Mapping[str, Any], str], T], item: Mapping[str, Any
         raise UnreadableError(f"{what} cannot be read: an attribute is missing or malformed") from None
 
 
-def _row_of(item: Mapping[str, Any], what: str) -> AutomationRow:
+def _read_row(item: Mapping[str, Any], what: str) -> AutomationRow:
     # Rows of older versions have further attributes, such as ``former``. They are ignored.
     names = ("created_at", "changed_at", "checked_until", "targets_at", "trigger_at", "rate_start")
     texts = {name: item[name] for name in names if name in item}
@@ -213,7 +213,7 @@ def _row_of(item: Mapping[str, Any], what: str) -> AutomationRow:
     trigger_changed_at = times.pop("trigger_at", times["changed_at"])
     read_stored(_STATES.validate_python, {"state": item["state"]}, what)
     return AutomationRow(
-        **vars(_header_of(item, what)),
+        **vars(_read_header(item, what)),
         automation=read_stored(Automation.model_validate, json.loads(item["definition"]), what),
         replaced=item.get("replaced"),
         aligned=item.get("aligned"),
@@ -223,7 +223,7 @@ def _row_of(item: Mapping[str, Any], what: str) -> AutomationRow:
     )
 
 
-def _header_of(item: Mapping[str, Any], _what: str) -> RowHeader:
+def _read_header(item: Mapping[str, Any], _what: str) -> RowHeader:
     return RowHeader(name=item["name"], version=item["version"], etag=item["etag"], state=item["state"])
 
 

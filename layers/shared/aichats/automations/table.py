@@ -25,7 +25,16 @@ from typing import Any
 
 from aichats.automations.conditions import check_conditions, conditions_hold
 from aichats.automations.model import Automation, WebhookTrigger, canonical
-from aichats.automations.row import AutomationRow, RowHeader, State, checked, header_of, item_of, next_row, row_of
+from aichats.automations.row import (
+    AutomationRow,
+    RowHeader,
+    State,
+    checked,
+    header_from_item,
+    item_from_row,
+    next_row,
+    row_from_item,
+)
 from aichats.aws.observability import count_now, logger
 from aichats.aws.table import TRANSACTION_ITEMS, ConditionFailedError, DynamoDB, ExtraWrites, Table, Update
 from aichats.errors import InputError, UnreadableError
@@ -164,12 +173,12 @@ class AutomationTable:
         """Return an automation as it is now; ``None`` if there is none, or it is in ``deleting``."""
         item = self._items.get(name)
         # A row in ``deleting`` does not exist, even if it cannot be read.
-        return row_of(item) if item and item.get("state") != "deleting" else None
+        return row_from_item(item) if item and item.get("state") != "deleting" else None
 
     def read(self, name: str) -> AutomationRow | None:
         """Return a row as it is now, in any state."""
         item = self._items.get(name)
-        return row_of(item) if item else None
+        return row_from_item(item) if item else None
 
     def list(self) -> builtins.list[AutomationRow]:
         """Return all automations that are not in ``deleting``, sorted by name."""
@@ -204,11 +213,11 @@ class AutomationTable:
     def _header(self, name: str) -> RowHeader | None:
         """Return a row as it is now; if this version of the code cannot read it, its header."""
         item = self._items.get(name)
-        return header_of(item) if item else None
+        return header_from_item(item) if item else None
 
     def _replace(self, old: RowHeader | None, row: AutomationRow) -> bool:
         condition, values = (AS_READ, _as_read(old)) if old else (self._items.is_absent, {})
-        return _succeeds(partial(self._items.put, item_of(row), condition, values, _index_changes(old, row)))
+        return _succeeds(partial(self._items.put, item_from_row(row), condition, values, _index_changes(old, row)))
 
     def _set_state(self, row: RowHeader, state: State, changes: Mapping[str, Any]) -> bool:
         changes = {"etag": row.etag, "state": state, "changed_at": to_text(self.clock()), **changes}
@@ -352,9 +361,9 @@ def _headers(items: Iterable[Mapping[str, Any]]) -> Iterator[RowHeader]:
     """Yield rows, and the headers of those that this version of the code cannot read. They must not stop the others."""
     for item in items:
         try:
-            yield row_of(item)
+            yield row_from_item(item)
         except UnreadableError as error:
             count_now("AutomationsUnreadable")
             logger.error("automation left out", extra={"automation": item["name"], "error": str(error)})
             with suppress(UnreadableError):
-                yield header_of(item)
+                yield header_from_item(item)

@@ -1,4 +1,4 @@
-"""The stack that each test of the service begins with."""
+"""The stack with which each test of the service begins."""
 
 from datetime import timedelta
 from typing import Any

@@ -1,4 +1,4 @@
-"""The sweep reads a schedule only if it changed since it was last found as its row wants it."""
+"""The sweep reads a schedule only if it has changed since it was last found as its row requires."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -17,7 +17,7 @@ NAMES = ("one", "three", "two")
 
 
 def read_by(stack: Stack) -> int:
-    """How many schedules a sweep reads."""
+    """Return the number of schedules that a sweep reads."""
     stack.clock.forward(minutes=5)
     stack.scheduler.calls.clear()
     assert reconcile(stack.calm) == []
@@ -26,7 +26,7 @@ def read_by(stack: Stack) -> int:
 
 @pytest.fixture
 def settled(stack: Stack) -> Stack:
-    """Three automations whose schedules were found to be right."""
+    """Three automations whose schedules were found as required."""
     for name in NAMES:
         stack.service.put(name, CRON)
     stack.clock.forward(minutes=11)
@@ -48,7 +48,7 @@ def test_a_schedule_that_changed_is_read_and_corrected(settled: Stack) -> None:
     assert read_by(settled) == 0
 
 
-def test_a_schedule_that_is_gone_is_made_again(settled: Stack) -> None:
+def test_a_missing_schedule_is_created_again(settled: Stack) -> None:
     del settled.scheduler.schedules["dev-automation-two"]
 
     assert settled.sweep() == [Change("two", "created")]
@@ -67,7 +67,7 @@ def test_a_change_whose_process_died_is_still_repaired(settled: Stack) -> None:
     assert settled.sweep() == [Change("two", "updated")]
 
 
-def test_a_deployment_that_changes_what_schedules_hold_corrects_all_of_them(settled: Stack) -> None:
+def test_a_deployment_that_changes_the_content_of_schedules_corrects_all_of_them(settled: Stack) -> None:
     schedules: Schedules = replace(settled.calm.schedules, role_arn="arn:aws:iam::000000000000:role/other")
     settled.clock.forward(minutes=11)
 
@@ -77,7 +77,7 @@ def test_a_deployment_that_changes_what_schedules_hold_corrects_all_of_them(sett
     assert {each["Target"]["RoleArn"] for each in settled.scheduler.schedules.values()} == {schedules.role_arn}
 
 
-def test_the_start_of_a_rate_does_not_make_its_schedule_be_read_again(stack: Stack) -> None:
+def test_the_start_of_a_rate_does_not_cause_its_schedule_to_be_read_again(stack: Stack) -> None:
     stack.service.put(NAME, RATE)
     stack.service.put("begins", automation(scheduled(start=(NOON + timedelta(hours=1)).isoformat())))
     stack.clock.forward(minutes=11)
@@ -86,11 +86,11 @@ def test_the_start_of_a_rate_does_not_make_its_schedule_be_read_again(stack: Sta
     assert [read_by(stack) for _ in range(15)] == [0] * 15
 
 
-def test_a_row_that_changes_meanwhile_is_not_taken_for_looked_at(stack: Stack) -> None:
+def test_a_row_that_changes_meanwhile_is_not_marked_as_aligned(stack: Stack) -> None:
     stack.service.put(NAME, CRON)
     stack.clock.forward(minutes=11)
     stack.world.meanwhile = lambda: stack.store.put(NAME, RATE)
-    # Scan, list, scan the index, read the schedule, write that it is right.
+    # Scan, list, scan the index, read the schedule, store that it is as required.
     with stack.world.process({4: "meanwhile"}):
         assert reconcile(stack.service) == []
 
@@ -98,7 +98,7 @@ def test_a_row_that_changes_meanwhile_is_not_taken_for_looked_at(stack: Stack) -
     assert stack.expression() == "rate(5 minutes)"
 
 
-def test_what_is_written_after_the_table_was_read_is_no_stray(stack: Stack) -> None:
+def test_an_automation_that_is_written_after_the_table_was_read_keeps_its_schedule(stack: Stack) -> None:
     stack.service.put(NAME, CRON)
     stack.store.end_delete(stack.store.put(NAME, CRON)[0])
     stack.clock.forward(minutes=11)
@@ -110,7 +110,7 @@ def test_what_is_written_after_the_table_was_read_is_no_stray(stack: Stack) -> N
     assert SCHEDULE in stack.scheduler.schedules
 
 
-def test_an_unforeseen_error_with_one_stops_no_other(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unexpected_error_with_one_automation_stops_no_other(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in NAMES:
         stack.stops(AFTER_ROW, partial(stack.service.put, name, CRON))
     ensure = Schedules.ensure

@@ -1,4 +1,4 @@
-"""Two requests at the same time leave the scheduler as the table says."""
+"""After two requests at the same time, the scheduler is as the table requires."""
 
 from collections.abc import Callable
 from itertools import count
@@ -20,7 +20,7 @@ MEANWHILE: list[Callable[[AutomationService], object]] = [
 
 @pytest.mark.parametrize("other", MEANWHILE)
 @pytest.mark.parametrize("call", range(5))
-def test_a_put_and_another_request_leave_the_scheduler_as_the_table_says(
+def test_after_a_put_and_another_request_the_scheduler_is_as_the_table_requires(
     stack: Stack, call: int, other: Callable[[AutomationService], object]
 ) -> None:
     stack.service.put(NAME, RATE)
@@ -34,7 +34,7 @@ def test_a_put_and_another_request_leave_the_scheduler_as_the_table_says(
 
 @pytest.mark.parametrize("other", MEANWHILE)
 @pytest.mark.parametrize("call", range(4))
-def test_a_deletion_and_another_request_leave_the_scheduler_as_the_table_says(
+def test_after_a_deletion_and_another_request_the_scheduler_is_as_the_table_requires(
     stack: Stack, call: int, other: Callable[[AutomationService], object]
 ) -> None:
     stack.service.put(NAME, CRON)

@@ -1,4 +1,4 @@
-"""Table and scheduler are kept together where nothing goes wrong."""
+"""Without errors, put and delete change table and scheduler together."""
 
 from datetime import timedelta
 
@@ -33,13 +33,13 @@ def test_a_change_of_the_message_leaves_the_schedule_as_it_is(stack: Stack) -> N
     assert stack.scheduler.calls == ["create", "create", "get"]
 
 
-def test_what_is_switched_off_keeps_its_schedule_and_goes_on_later(stack: Stack) -> None:
+def test_a_disabled_automation_keeps_its_schedule(stack: Stack) -> None:
     for definition, state in ((CRON, "ENABLED"), (OFF, "DISABLED"), (CRON, "ENABLED")):
         stack.service.put(NAME, definition)
         assert stack.scheduler.schedules[SCHEDULE]["State"] == state
 
 
-def test_an_automation_that_listens_has_no_schedule(stack: Stack) -> None:
+def test_an_automation_with_a_webhook_has_no_schedule(stack: Stack) -> None:
     stack.service.put(NAME, CRON)
     stack.service.put(NAME, WEBHOOK)
     assert stack.scheduler.schedules == {}
@@ -56,7 +56,7 @@ def test_a_deletion_leaves_no_trace(stack: Stack) -> None:
     assert not stack.service.delete(NAME)
 
 
-def test_a_stale_request_touches_nothing(stack: Stack) -> None:
+def test_a_stale_request_changes_nothing(stack: Stack) -> None:
     stack.service.put(NAME, CRON)
     before = dict(stack.scheduler.schedules)
 
@@ -70,7 +70,7 @@ def test_a_stale_request_touches_nothing(stack: Stack) -> None:
     assert stack.scheduler.calls == ["create"]
 
 
-def test_a_sweep_finds_nothing_to_do_where_all_is_well(stack: Stack) -> None:
+def test_a_sweep_without_anything_to_repair_changes_nothing(stack: Stack) -> None:
     for name, definition in {"cron": CRON, "rate": RATE, "off": OFF, "listens": WEBHOOK}.items():
         stack.service.put(name, definition)
     stack.service.put("once", at(NOON + timedelta(days=1)))

@@ -1,4 +1,4 @@
-"""A put or a deletion that stops in the middle is ended by repeating the request, and by the sweep."""
+"""A put or a deletion that stops in the middle is completed by the same request, or by the sweep."""
 
 from functools import partial
 
@@ -25,7 +25,7 @@ from tests.support.service_bench import (
 
 
 @pytest.mark.parametrize("plan", PUTS)
-def test_a_creation_that_stopped_is_done_when_it_is_repeated(stack: Stack, plan: dict[int, str]) -> None:
+def test_a_creation_that_stopped_is_completed_by_a_retry(stack: Stack, plan: dict[int, str]) -> None:
     stack.stops(plan, lambda: stack.service.put(NAME, CRON))
 
     row = stack.service.put(NAME, CRON).row
@@ -36,7 +36,7 @@ def test_a_creation_that_stopped_is_done_when_it_is_repeated(stack: Stack, plan:
 
 
 @pytest.mark.parametrize("plan", PUTS)
-def test_a_request_that_only_creates_goes_on_when_it_is_repeated(stack: Stack, plan: dict[int, str]) -> None:
+def test_a_request_that_only_creates_is_completed_by_a_retry(stack: Stack, plan: dict[int, str]) -> None:
     stack.stops(plan, lambda: stack.service.put(NAME, CRON, if_none_match="*"))
 
     result = stack.service.put(NAME, CRON, if_none_match="*")
@@ -47,7 +47,7 @@ def test_a_request_that_only_creates_goes_on_when_it_is_repeated(stack: Stack, p
 
 
 @pytest.mark.parametrize("plan", [AFTER_ROW, BEFORE_SCHEDULE])
-def test_a_creation_that_stopped_is_ended_by_the_sweep(stack: Stack, plan: dict[int, str]) -> None:
+def test_a_creation_that_stopped_is_completed_by_the_sweep(stack: Stack, plan: dict[int, str]) -> None:
     stack.stops(plan, lambda: stack.service.put(NAME, CRON))
     assert stack.expression() is None
 
@@ -57,7 +57,7 @@ def test_a_creation_that_stopped_is_ended_by_the_sweep(stack: Stack, plan: dict[
 
 
 @pytest.mark.parametrize("plan", [AFTER_SCHEDULE, BEFORE_LAST, AFTER_LAST])
-def test_a_creation_that_stopped_at_its_end_needs_no_healing(stack: Stack, plan: dict[int, str]) -> None:
+def test_a_creation_that_stopped_at_its_end_needs_no_repair(stack: Stack, plan: dict[int, str]) -> None:
     stack.stops(plan, lambda: stack.service.put(NAME, CRON))
 
     assert stack.sweep() == []
@@ -72,7 +72,7 @@ def test_a_creation_that_never_began_leaves_nothing(stack: Stack) -> None:
 
 
 @pytest.mark.parametrize("plan", [BEFORE_ROW, AFTER_ROW, BEFORE_SCHEDULE, *UPDATES, {5: "crash before"}])
-def test_a_change_that_stopped_is_done_when_it_is_repeated(stack: Stack, plan: dict[int, str]) -> None:
+def test_a_change_that_stopped_is_completed_by_a_retry(stack: Stack, plan: dict[int, str]) -> None:
     first = stack.service.put(NAME, CRON).row
     stack.stops(plan, lambda: stack.service.put(NAME, RATE, if_match=first.etag))
 
@@ -84,7 +84,7 @@ def test_a_change_that_stopped_is_done_when_it_is_repeated(stack: Stack, plan: d
 
 
 @pytest.mark.parametrize("plan", [AFTER_ROW, BEFORE_SCHEDULE, *UPDATES[:-1]])
-def test_a_change_that_stopped_is_ended_by_the_sweep(stack: Stack, plan: dict[int, str]) -> None:
+def test_a_change_that_stopped_is_completed_by_the_sweep(stack: Stack, plan: dict[int, str]) -> None:
     stack.service.put(NAME, CRON)
     stack.stops(plan, lambda: stack.service.put(NAME, RATE))
     assert stack.expression() == "cron(0 9 ? * MON *)"
@@ -95,7 +95,7 @@ def test_a_change_that_stopped_is_ended_by_the_sweep(stack: Stack, plan: dict[in
 
 
 @pytest.mark.parametrize("plan", [AFTER_ROW, BEFORE_SCHEDULE])
-def test_the_schedule_of_what_listens_now_is_removed(stack: Stack, plan: dict[int, str]) -> None:
+def test_the_schedule_of_an_automation_that_has_a_webhook_now_is_removed(stack: Stack, plan: dict[int, str]) -> None:
     for name in ("repeated", "swept"):
         stack.service.put(name, CRON)
         stack.stops(plan, partial(stack.service.put, name, WEBHOOK))
@@ -107,7 +107,7 @@ def test_the_schedule_of_what_listens_now_is_removed(stack: Stack, plan: dict[in
     assert stack.scheduler.schedules == {}
 
 
-def test_what_the_scheduler_refused_is_told_and_done_when_it_is_repeated(stack: Stack) -> None:
+def test_an_error_of_the_scheduler_is_raised_and_a_retry_completes_the_request(stack: Stack) -> None:
     stack.scheduler.down = aws_error("ThrottlingException", "Rate exceeded")
     with pytest.raises(SchedulerError, match=r"schedule of weekly: ThrottlingException: Rate exceeded\. Retry the"):
         stack.service.put(NAME, CRON)
@@ -124,7 +124,7 @@ def test_what_the_scheduler_refused_is_told_and_done_when_it_is_repeated(stack: 
 
 
 @pytest.mark.parametrize("plan", PUTS)
-def test_a_deletion_that_stopped_is_done_when_it_is_repeated(stack: Stack, plan: dict[int, str]) -> None:
+def test_a_deletion_that_stopped_is_completed_by_a_retry(stack: Stack, plan: dict[int, str]) -> None:
     row = stack.service.put(NAME, CRON).row
     stack.stops(plan, lambda: stack.service.delete(NAME, if_match=row.etag))
     is_gone = plan == AFTER_LAST
@@ -136,7 +136,7 @@ def test_a_deletion_that_stopped_is_done_when_it_is_repeated(stack: Stack, plan:
 
 
 @pytest.mark.parametrize("plan", [AFTER_ROW, BEFORE_SCHEDULE, AFTER_SCHEDULE, BEFORE_LAST])
-def test_a_deletion_that_stopped_is_ended_by_the_sweep(stack: Stack, plan: dict[int, str]) -> None:
+def test_a_deletion_that_stopped_is_completed_by_the_sweep(stack: Stack, plan: dict[int, str]) -> None:
     stack.service.put(NAME, CRON)
     stack.stops(plan, lambda: stack.service.delete(NAME))
     assert stack.store.get(NAME) is None
@@ -146,7 +146,7 @@ def test_a_deletion_that_stopped_is_ended_by_the_sweep(stack: Stack, plan: dict[
     assert list(stack.store.rows()) == []
 
 
-def test_what_is_written_after_a_deletion_that_stopped_lives(stack: Stack) -> None:
+def test_an_automation_that_is_written_after_a_deletion_that_stopped_is_kept(stack: Stack) -> None:
     stack.service.put(NAME, CRON)
     stack.stops(BEFORE_SCHEDULE, lambda: stack.service.delete(NAME))
 
