@@ -203,8 +203,8 @@ def test_texts_in_lists_and_objects_are_rendered_too() -> None:
         ("message_text", "long", "is 1001 bytes long, the limit is 1000"),
         ("message_text", "blank", "must not be empty"),
         ("message_text", "invisible", "must contain a visible character"),
-        ("title", "long", "String should have at most 500 characters"),
-        ("title", "empty", "String should have at least 1 character"),
+        ("title", "long", "must have at most 500 characters"),
+        ("title", "empty", "must have at least 1 character"),
     ],
 )
 def test_limits_apply_after_rendering(field: str, name: str, reason: str) -> None:

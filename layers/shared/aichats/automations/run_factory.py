@@ -16,6 +16,7 @@ from aichats.runs.ledger.ledger import Ledger
 from aichats.runs.model import Run, Trigger, run_id, slot_text
 from aichats.runs.perform import ALARMING
 from aichats.templates.render import Evaluator, RenderError, render, render_fields, slot_names
+from aichats.validation import message_of
 
 _ACTION: TypeAdapter[Any] = TypeAdapter(Action)
 
@@ -124,9 +125,8 @@ class RunFactory:
         try:
             return _ACTION.validate_python(rendered, context={"max_message_bytes": self.max_message_bytes})
         except ValidationError as error:
-            details = error.errors(include_url=False, include_input=False, include_context=False)[0]
-            problem = details["msg"].removeprefix("Value error, ")
-            invalid = RenderError(f"is invalid after rendering: {problem}")
+            details = error.errors(include_url=False)[0]
+            invalid = RenderError(f"is invalid after rendering: {message_of(details)}")
             invalid.field = str(details["loc"][-1])
             raise invalid from None
 
