@@ -1,21 +1,24 @@
-"""`make dev`: the whole system, until SIGINT or SIGTERM. The functions' logs are shown, and schedules fire."""
+"""Run the whole system until SIGINT or SIGTERM (`make dev`). Schedules fire, and the functions' logs are shown."""
 
 from __future__ import annotations
 
 import argparse
-import contextlib
 import json
 import shlex
 import sys
 import threading
+from contextlib import ExitStack, suppress
 from datetime import UTC, datetime
 from functools import partial
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from local.cloud.logs import Logs
 from local.cloud.scheduler import Scheduler
-from local.console import BOLD, Console
+from local.console import BOLD, DIM, Console
+from local.kept import FOLDER, kept, locked
 from local.repeat import repeating
+from local.setup import ROOT
 from local.signals import SignalledError, interruptible
 from local.standins.shared.command import port
 from local.system import BEARER, WEBHOOK_SECRET, System, running_system
@@ -23,7 +26,7 @@ from local.system import BEARER, WEBHOOK_SECRET, System, running_system
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-AUTOMATION = {
+AUTOMATION: dict[str, Any] = {
     "trigger": {"type": "schedule", "expression": "rate(1 minute)"},
     "action": {
         "type": "whop.create_chat",
@@ -36,17 +39,25 @@ AUTOMATION = {
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Serve until told to end. Returns the exit code: 0 if it was told to."""
+    """Serve until a signal arrives. Return the exit code: 0 if the end was a signal."""
     options = parser().parse_args(arguments)
     return interruptible(partial(serve, Console(), options))
 
 
 def parser() -> argparse.ArgumentParser:
-    """The options of the command line."""
+    """Return the parser of the command line."""
     made = argparse.ArgumentParser("python -m local.dev", description=__doc__)
-    made.add_argument("--port", type=port, default=3000, help="where the HTTP API listens (%(default)s)")
-    made.add_argument("--whop-port", type=port, default=8001, help="where the stand-in of Whop listens (%(default)s)")
-    made.add_argument("--kodey-port", type=port, default=8002, help="where the stand-in of Kodey listens (%(default)s)")
+    made.add_argument("--port", type=port, default=3000, help="port of the HTTP API (default: %(default)s)")
+    made.add_argument("--whop-port", type=port, default=8001, help="port of the mock of Whop (default: %(default)s)")
+    made.add_argument("--kodey-port", type=port, default=8002, help="port of the mock of Kodey (default: %(default)s)")
+    made.add_argument(
+        "--keep",
+        nargs="?",
+        const=FOLDER,
+        type=Path,
+        metavar="FOLDER",
+        help=f"keep the data over a restart, in {shown(FOLDER)} or in this folder (KEEP=1)",
+    )
     made.add_argument(
         "--parameter",
         dest="parameters",
@@ -54,16 +65,16 @@ def parser() -> argparse.ArgumentParser:
         action="append",
         default=[],
         type=parameter,
-        help="a parameter of the stack, such as 'ScheduleExpression=rate(1 minute)'; may come more than once",
+        help="a parameter of the stack, such as 'ScheduleExpression=rate(1 minute)'; repeat the option for more",
     )
     return made
 
 
 def parameter(text: str) -> tuple[str, str]:
-    """``NAME=VALUE``, taken apart.
+    """Return the name and the value of ``NAME=VALUE``.
 
     Raises:
-        argparse.ArgumentTypeError: it is something else.
+        argparse.ArgumentTypeError: the text has no ``=``.
     """
     name, equals, value = text.partition("=")
     if not equals:
@@ -72,57 +83,81 @@ def parameter(text: str) -> tuple[str, str]:
 
 
 def serve(console: Console, options: argparse.Namespace) -> int:
-    """Bring the system up, and stay until a signal comes."""
-    with running_system(
-        console,
-        api_port=options.port,
-        whop_port=options.whop_port,
-        kodey_port=options.kodey_port,
-        parameters=dict(options.parameters),
-    ) as system:
+    """Start the system, and serve until a signal arrives. Return the exit code 0."""
+    with ExitStack() as running:
+        folder = running.enter_context(locked(options.keep)) if options.keep else None
+        system = running.enter_context(
+            running_system(
+                console,
+                api_port=options.port,
+                whop_port=options.whop_port,
+                kodey_port=options.kodey_port,
+                parameters=dict(options.parameters),
+                chats=folder,
+                log=lambda call: console.line(f"{console.coloured(f'{datetime.now(UTC):%H:%M:%S} http', DIM)} {call}"),
+            )
+        )
+        if folder:
+            running.enter_context(kept(system, folder, console.line))
         clients = system.emulator.clients
         groups = [value for name, value in system.stack.outputs.items() if name.endswith("Logs")]
         logs = Logs(clients, groups, console, prefix=f"/aws/lambda/{system.stack.name}-")
         scheduler = Scheduler(clients, console.line, lambda: datetime.now(UTC))
-        with (
-            repeating(scheduler.tick, every=0.5, tell=console.line),
-            repeating(logs.look, every=1.0, tell=console.line),
-        ):
-            explain(console, system)
-            with contextlib.suppress(SignalledError):
-                threading.Event().wait()
-    console.line("ended")
+        running.enter_context(repeating(scheduler.tick, every=0.5, report=console.line))
+        running.enter_context(repeating(logs.look, every=1.0, report=console.line))
+        explain(console, system, folder)
+        with suppress(SignalledError):
+            threading.Event().wait()
+    console.line(f"ended; the data is in {shown(folder)}" if folder else "ended")
     return 0
 
 
-def explain(console: Console, system: System) -> None:
-    """What is where, and commands to copy."""
+def explain(console: Console, system: System, folder: Path | None) -> None:
+    """Show the addresses, what happens to the data, and commands to copy."""
     console.line()
     console.table(
         [
             ("HTTP API", system.api_url),
-            ("its token", BEARER),
-            ("its docs", f"{system.api_url}/docs"),
+            ("token", BEARER),
+            ("API docs", f"{system.api_url}/docs"),
             ("webhooks", f"{system.api_url}/webhooks/whop"),
-            ("their secret", WEBHOOK_SECRET),
-            ("Whop's stand-in", f"{system.whop_url}/api/v1"),
-            ("what it holds", f"{system.whop_url}/_control/state"),
-            ("Kodey's stand-in", system.kodey_url),
-            ("what that holds", f"{system.kodey_url}/_control/state"),
+            ("webhook secret", WEBHOOK_SECRET),
+            ("mock of Whop", f"{system.whop_url}/api/v1"),
+            ("its chats", f"{system.whop_url}/_control/state"),
+            ("mock of Kodey", system.kodey_url),
+            ("and its chats", f"{system.kodey_url}/_control/state"),
             ("AWS", system.emulator.endpoint_url),
             ("stack", system.stack.name),
         ]
     )
     console.line()
-    console.line(console.coloured("Try, in another terminal:", BOLD))
+    for line in about_data(folder):
+        console.line(line)
+    console.line()
+    console.line(console.coloured("Try in another terminal:", BOLD))
     for command in commands(system):
         console.line(f"  {command}")
     console.line()
-    console.line("Logs follow; Ctrl-C ends it all.")
+    console.line("Logs follow. Press Ctrl-C to stop.")
+
+
+def about_data(folder: Path | None) -> Iterator[str]:
+    """Return the lines that say what happens to the data at the end."""
+    if folder is None:
+        yield "All data is lost when this stops. To keep it: make dev KEEP=1"
+        return
+    yield f"Automations, runs, secrets and the chats of the mock servers are kept in {shown(folder)}."
+    yield "Times that pass while this is stopped count as missed runs."
+    yield f"To delete the data, stop this and type: rm -rf {shown(folder)}"
+
+
+def shown(folder: Path) -> str:
+    """Return the path of a folder as people type it in this project."""
+    return str(folder.relative_to(ROOT) if folder.is_relative_to(ROOT) else folder)
 
 
 def commands(system: System) -> Iterator[str]:
-    """Commands for a shell."""
+    """Return commands for a shell."""
     authorization = f"Authorization: Bearer {BEARER}"
     send = ["curl", "-i", "-H", authorization, "-H", "Content-Type: application/json"]
     text = "Summarise the revenue of this week."

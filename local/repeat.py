@@ -1,4 +1,4 @@
-"""Something that is done again and again beside the main thread."""
+"""An action that is repeated in a thread of its own."""
 
 from __future__ import annotations
 
@@ -8,29 +8,31 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
+from httpx import HTTPError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 
 @contextmanager
-def repeating(action: Callable[[], None], *, every: float, tell: Callable[[str], None]) -> Iterator[None]:
-    """Do ``action`` every so many seconds, in a thread, for the ``with`` block.
+def repeating(action: Callable[[], None], *, every: float, report: Callable[[str], None]) -> Iterator[None]:
+    """Call ``action`` every ``every`` seconds, in a thread, until the ``with`` block ends.
 
-    If the local AWS does not answer or rejects a call, or the disk is full, ``tell`` is called once, and it goes on.
+    If the local system doesn't answer or rejects a call, or the disk is full, ``report`` is called with the error, once
+    for each message, and the repetition continues.
     """
     ended = threading.Event()
-    told: set[str] = set()
+    reported: set[str] = set()
 
     def run() -> None:
         while not ended.wait(every):
             try:
                 action()
-            except (BotoCoreError, ClientError, OSError) as error:
-                if str(error) not in told:
-                    told.add(str(error))
-                    with contextlib.suppress(OSError):  # what is printed may go to the disk that is full
-                        tell(str(error))
+            except (BotoCoreError, ClientError, HTTPError, OSError) as error:
+                if str(error) not in reported:
+                    reported.add(str(error))
+                    with contextlib.suppress(OSError):  # the output may go to the disk that is full
+                        report(str(error))
 
     thread = threading.Thread(target=run, daemon=True)
     thread.start()

@@ -115,7 +115,7 @@ def make_uv() -> None:
     if is_current(UV, requirements("uv")):
         return
     shutil.rmtree(UV, ignore_errors=True)
-    install = [
+    install: list[str | Path] = [
         "-m",
         "pip",
         "install",
@@ -127,7 +127,7 @@ def make_uv() -> None:
     ]
     if execute(sys.executable, *install, "--target", UV).returncode:
         # There is no pip, or it is configured not to install here. To make an environment takes 5 s longer.
-        venv = ["-m", "venv", "--clear", UV]
+        venv: list[str | Path] = ["-m", "venv", "--clear", UV]
         run(sys.executable, *venv, why="make an environment (on Debian: apt-get install python3-venv)")
         run(UV / "bin" / "python", *install, why="install uv")
     stamp(UV, requirements("uv"))

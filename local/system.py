@@ -1,4 +1,4 @@
-"""The whole system on this machine: stand-ins of the providers, the local AWS, the deployed stack and its HTTP API."""
+"""The whole system on this machine: the mock servers, the local AWS, the deployed stack and its HTTP API."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from local.attached import attached
 from local.cloud.build import Build, build
 from local.cloud.deploy import Stack, deploy
 from local.cloud.emulator import Emulator
-from local.cloud.functions import invoke
+from local.cloud.functions import call, invoke
 from local.cloud.http_api import http_api
 from local.cloud.http_front import HttpFront, serving
 from local.disk import prefix, prune, require_space
@@ -29,36 +29,46 @@ from local.ports import listen
 from local.setup import ROOT, VENV
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from local.cloud.clients import Clients
     from local.console import Console
 
 STACK = "aichats-local"
 BEARER = "local-token"
-"""The token of the caller `local`, who has all scopes."""
+"""Token of the caller `local`, which has all scopes."""
 WEBHOOK_SECRET = "ws_" + "0123456789abcdef" * 4
-"""With which webhooks are signed here."""
+"""Secret that signs webhooks here."""
 START_LIMIT = 30.0
+"""Seconds after which a start counts as failed."""
 URL = re.compile(r"http://127\.0\.0\.1:(\d+)")
 
 
 class Provider(NamedTuple):
-    """A provider that has a stand-in here, and how the stack is told of it."""
+    """A provider with a mock server here, and the settings that connect the stack to it."""
 
     module: str
     path: str
-    """Where its API begins."""
+    """Path of its API on the mock server."""
     base_url: str
-    """The stack's parameter for that."""
+    """The stack's parameter for the URL of the API."""
     secret: str
     """The stack's output that names the secret."""
     api_key: str
-    """One that the stand-in takes."""
+    """A key that the mock server accepts."""
+
+    @property
+    def chats_file(self) -> str:
+        """Name of the file that keeps the mock server's chats."""
+        return f"{self.module.rpartition('.')[2]}.json"
 
 
 WHOP = Provider("local.standins.whop", "/api/v1", "WhopBaseUrl", "WhopSecret", "local-key")
 KODEY = Provider("local.standins.kodey", "", "KodeyBaseUrl", "KodeySecret", "sk_live_local")
+PROVIDERS = (WHOP, KODEY)
+CALLERS, WEBHOOK = "CallersSecret", "WebhookSecret"
+SECRETS = (WHOP.secret, KODEY.secret, CALLERS, WEBHOOK)
+"""The stack's outputs that name secrets."""
 
 
 @dataclass(frozen=True)
@@ -67,32 +77,40 @@ class System:
 
     emulator: Emulator
     stack: Stack
-    whop_url: str
-    """Where the stand-in of Whop is, without a path."""
-    kodey_url: str
-    """Where the stand-in of Kodey is."""
+    urls: Mapping[Provider, str]
+    """URLs of the mock servers, without a path."""
     api_url: str
-    """Base URL of the HTTP API; the caller's token is :data:`BEARER`."""
+    """Base URL of the HTTP API. Its token is :data:`BEARER`."""
+
+    @property
+    def whop_url(self) -> str:
+        """URL of the mock of Whop, without a path."""
+        return self.urls[WHOP]
+
+    @property
+    def kodey_url(self) -> str:
+        """URL of the mock of Kodey."""
+        return self.urls[KODEY]
 
     def invoke(self, output: str, event: object) -> Any:
-        """What the function that an output of the stack names returns for an event.
+        """Invoke the function that an output of the stack names, and return the value that it returns.
 
         Raises:
-            FunctionFailedError: it failed.
+            FunctionFailedError: the function failed.
         """
         return invoke(self.emulator.clients, self.stack.outputs[output], event)
 
     def chats(self) -> list[dict[str, Any]]:
-        """The chats that the stand-in of Whop holds, in the order of their creation."""
+        """Return the chats of the mock of Whop, in order of creation."""
         return chats_of(self.whop_url)
 
     def kodey_chats(self) -> list[dict[str, Any]]:
-        """The chats that the stand-in of Kodey holds, in the order of their creation, with their messages."""
+        """Return the chats of the mock of Kodey, in order of creation, with their messages."""
         return chats_of(self.kodey_url)
 
 
 def chats_of(url: str) -> list[dict[str, Any]]:
-    """The chats that a stand-in holds, in the order of their creation."""
+    """Return the chats of a mock server, in order of creation."""
     with plain_client(timeout=10) as http:
         chats: list[dict[str, Any]] = http.get(f"{url}/_control/state").json()["chats"]
     return chats
@@ -106,13 +124,22 @@ def running_system(
     whop_port: int = 0,
     kodey_port: int = 0,
     parameters: Mapping[str, str] | None = None,
+    chats: Path | None = None,
+    log: Callable[[str], None] | None = None,
 ) -> Iterator[System]:
-    """All of it, for the ``with`` block; on free ports unless some are named.
+    """Run the whole system for the ``with`` block.
 
-    ``parameters`` are the stack's, besides those that tell it of this machine.
+    Args:
+        console: shows the progress.
+        api_port: port of the HTTP API. For each port, 0 means any free one.
+        whop_port: port of the mock of Whop.
+        kodey_port: port of the mock of Kodey.
+        parameters: of the stack, in addition to those that connect it to this machine.
+        chats: folder with a :attr:`Provider.chats_file` for each mock server that starts with chats.
+        log: called with a line for each HTTP call: method, path, status and request id.
 
     Raises:
-        LocalError: a port is taken, or something did not start.
+        LocalError: a port is in use, or a part did not start.
     """
     for variable, port in {"PORT": api_port, "WHOP_PORT": whop_port, "KODEY_PORT": kodey_port}.items():
         listen("127.0.0.1", port, variable=variable).close()
@@ -120,32 +147,38 @@ def running_system(
     with ExitStack() as running:
         with console.step("build the functions and the layer"):
             built = build()
-        with console.step("start the local AWS and the stand-ins of Whop and Kodey"):
+        with console.step("start the local AWS and the mock servers of Whop and Kodey"):
             ports = {WHOP: whop_port, KODEY: kodey_port}
-            urls = {each: running.enter_context(stand_in(each.module, port)) for each, port in ports.items()}
+            files = {each: chats / each.chats_file for each in PROVIDERS} if chats else {}
+            urls = {
+                each: running.enter_context(stand_in(each.module, port, chats=files.get(each)))
+                for each, port in ports.items()
+            }
             emulator = running.enter_context(Emulator())
         with console.step("deploy template.yaml"):
             own = {each.base_url: url + each.path for each, url in urls.items()}
             own |= {"Stage": "dev"} | scheduled_message(built)
             stack = deploy(emulator.clients, built, STACK, own | dict(parameters or {}))
             fill_secrets(emulator.clients, stack)
-            front = HttpFront(http_api(stack), partial(invoke, emulator.clients))
+            front = HttpFront(http_api(stack), partial(call, emulator.clients), log=log)
             api_url = running.enter_context(serving(front, port=api_port))
-        yield System(emulator, stack, urls[WHOP], urls[KODEY], api_url)
+        yield System(emulator, stack, urls, api_url)
 
 
 def scheduled_message(built: Build) -> dict[str, str]:
-    """What the template's schedule says here: without a message it would be switched off."""
+    """Return the parameter for the message of the template's schedule, which is disabled without a message."""
     own = built.template["Parameters"]["Message"]["Default"]
     return {"Message": own or "Summarise the revenue of last week."}
 
 
 @contextmanager
-def stand_in(module: str, port: int) -> Iterator[str]:
-    """Run a provider's stand-in, on any free port for port 0. Yields its URL without a path.
+def stand_in(module: str, port: int, *, chats: Path | None = None) -> Iterator[str]:
+    """Run a mock server for the ``with`` block, and yield its URL without a path. Port 0 means any free port.
+
+    It starts with the chats of the file ``chats``, if that exists.
 
     Raises:
-        LocalError: it did not start.
+        LocalError: the mock server did not start.
     """
     folder = ROOT / ".local"
     folder.mkdir(exist_ok=True)
@@ -153,21 +186,22 @@ def stand_in(module: str, port: int) -> Iterator[str]:
     with tempfile.NamedTemporaryFile(dir=folder, prefix=prefix(module), suffix=".log") as file:
         log = Path(file.name)
         command = [f"{VENV}/bin/python", "-m", "local.attached", module, "--port", str(port)]
+        command += ["--chats", str(chats)] if chats and chats.exists() else []
         environment = {"PATH": os.defpath, "PYTHONUNBUFFERED": "1"}
         with attached(command, environment=environment, log=log) as process:
             deadline = time.monotonic() + START_LIMIT
             while not (found := URL.search(log.read_text(errors="replace"))):
                 if process.poll() is not None or time.monotonic() > deadline:
-                    raise LocalError(f"the stand-in {module} did not start:\n{log.read_text(errors='replace').strip()}")
+                    raise LocalError(f"{module} did not start:\n{log.read_text(errors='replace').strip()}")
                 time.sleep(0.02)
             yield found[0]
 
 
 def fill_secrets(clients: Clients, stack: Stack) -> None:
-    """Put in what the stand-ins take, and a caller with all scopes."""
+    """Store keys that the mock servers accept, a webhook secret, and a caller with all scopes."""
     digest = hashlib.sha256(BEARER.encode()).hexdigest()
-    secrets: dict[str, dict[str, Any]] = {each.secret: {"api_key": each.api_key} for each in (WHOP, KODEY)}
-    secrets["CallersSecret"] = {"local": {"sha256": digest, "scopes": list(get_args(Scope.__value__))}}
-    secrets["WebhookSecret"] = {"secrets": [WEBHOOK_SECRET]}
+    secrets: dict[str, dict[str, Any]] = {each.secret: {"api_key": each.api_key} for each in PROVIDERS}
+    secrets[CALLERS] = {"local": {"sha256": digest, "scopes": list(get_args(Scope.__value__))}}
+    secrets[WEBHOOK] = {"secrets": [WEBHOOK_SECRET]}
     for output, value in secrets.items():
         clients.secrets.put_secret_value(SecretId=stack.outputs[output], SecretString=json.dumps(value))

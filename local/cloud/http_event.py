@@ -44,16 +44,18 @@ class Request:
 
 @dataclass(frozen=True)
 class Reply:
-    """What the client gets."""
+    """The response to the client, with the id of the invocation that produced it."""
 
     status: int
     headers: Sequence[tuple[str, str]]
     body: bytes
+    request_id: str = ""
 
     @classmethod
-    def message(cls, status: int, message: str) -> Reply:
-        """API Gateway's own refusals look like this."""
-        return cls(status, [("content-type", "application/json")], json.dumps({"message": message}).encode())
+    def message(cls, status: int, message: str, request_id: str = "") -> Reply:
+        """Return an error response of API Gateway itself."""
+        body = json.dumps({"message": message}).encode()
+        return cls(status, [("content-type", "application/json")], body, request_id)
 
 
 def event_of(request: Request, api_id: str, route: Route, parameters: Mapping[str, str]) -> dict[str, Any]:
@@ -137,15 +139,15 @@ class Result(BaseModel, alias_generator=to_camel):
         return base64.b64decode(text, validate=True) if self.is_base64_encoded else text.encode()
 
 
-def reply_of(returned: object) -> Reply:
-    """The client's reply to what the function returned. Without a ``statusCode`` all of it is the JSON body.
+def reply_of(returned: object, request_id: str = "") -> Reply:
+    """Return the response for the value that the function returned. Without ``statusCode`` the value is the JSON body.
 
     Raises:
-        ValueError: API Gateway would not take it.
+        ValueError: the value is not valid for API Gateway.
     """
     if not isinstance(returned, dict) or "statusCode" not in returned:
-        return Reply(200, [("content-type", "application/json")], json.dumps(returned).encode())
+        return Reply(200, [("content-type", "application/json")], json.dumps(returned).encode(), request_id)
     result = Result.model_validate(returned)
     headers = [(name.lower(), str(value)) for name, value in (result.headers or {}).items()]
     headers += [("set-cookie", cookie) for cookie in result.cookies or []]
-    return Reply(result.status_code, headers, result.content())
+    return Reply(result.status_code, headers, result.content(), request_id)

@@ -1,7 +1,7 @@
-"""Serves a deployed HTTP API on a port of 127.0.0.1, as API Gateway serves it on AWS.
+"""Serve a deployed HTTP API on a port of 127.0.0.1, as API Gateway serves it on AWS.
 
-It invokes the functions itself: the emulator's own way lacks the routes, the cookies and the time limit.
-What API Gateway can do besides is not here: throttling, CORS of its own, access logs, authorizers.
+This module invokes the functions, because the emulator's own HTTP API lacks the routes, the cookies and the time limit.
+It doesn't implement API Gateway's throttling, CORS, access logs and authorizers.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from starlette.requests import ClientDisconnect
 from starlette.requests import Request as Received
 from starlette.responses import Response
 
-from local.cloud.functions import FunctionFailedError
+from local.cloud.functions import Answer, FunctionFailedError
 from local.cloud.http_event import Reply, Request, event_of, reply_of
 from local.ports import listen
 from local.standins.shared.server import Server
@@ -29,25 +29,28 @@ if TYPE_CHECKING:
 
     from local.cloud.http_api import HttpApi
 
-    type Invoke = Callable[[str, dict[str, Any]], object]
-    """Invokes the function of this name with this event, and returns what it returned."""
+    type Invoke = Callable[[str, dict[str, Any]], Answer]
+    """Invokes the function of this name with this event."""
 
 TIME_LIMIT = 30.0
-"""Seconds after which API Gateway answers without the function."""
+"""Seconds after which API Gateway stops waiting for the function."""
 BODY_LIMIT = 10 * 1024 * 1024
 
 
 class HttpFront:
     """The ASGI application in front of an HTTP API."""
 
-    def __init__(self, api: HttpApi, invoke: Invoke, *, time_limit: float = TIME_LIMIT) -> None:
+    def __init__(
+        self, api: HttpApi, invoke: Invoke, *, time_limit: float = TIME_LIMIT, log: Callable[[str], None] | None = None
+    ) -> None:
         self._api = api
         self._invoke = invoke
+        self._log = log
         self._time_limit = time_limit
         self._threads = ThreadPoolExecutor(max_workers=64, thread_name_prefix="http-front")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request, unless the client is gone before all of it came."""
+        """Answer one request, unless the client disconnects before the request is complete."""
         with contextlib.suppress(ClientDisconnect):
             await self._respond(Received(scope, receive), send)
 
@@ -61,6 +64,9 @@ class HttpFront:
             client=received.client.host if received.client else "",
         )
         reply = await self.answer(request)
+        if self._log:
+            request_id = f" request_id={reply.request_id}" if reply.request_id else ""
+            self._log(f"{request.method} {request.path} {reply.status}{request_id}")
         response = Response(reply.body, reply.status)
         for name, value in reply.headers:
             if name != "content-length":
@@ -68,7 +74,7 @@ class HttpFront:
         await response(received.scope, received.receive, send)
 
     async def answer(self, request: Request) -> Reply:
-        """The reply, as API Gateway gives it."""
+        """Return the response that API Gateway would send."""
         found = self._api.route(request.method, request.path)
         if found is None:
             return Reply.message(404, "Not Found")
@@ -78,19 +84,23 @@ class HttpFront:
         event = event_of(request, self._api.api_id, route, parameters)
         running = asyncio.get_running_loop().run_in_executor(self._threads, self._invoke, route.function, event)
         try:
-            return reply_of(await asyncio.wait_for(running, self._time_limit))
+            answer = await asyncio.wait_for(running, self._time_limit)
         except TimeoutError:
             return Reply.message(503, "Service Unavailable")
-        except (FunctionFailedError, ValueError):
-            return Reply.message(500, "Internal Server Error")
+        except FunctionFailedError as error:
+            return Reply.message(500, "Internal Server Error", error.request_id)
+        try:
+            return reply_of(answer.value, answer.request_id)
+        except ValueError:
+            return Reply.message(500, "Internal Server Error", answer.request_id)
 
 
 @contextmanager
 def serving(app: HttpFront, *, port: int = 0) -> Iterator[str]:
-    """Serve for the ``with`` block, on any free port unless one is named. Yields the base URL.
+    """Serve for the ``with`` block and yield the base URL. Port 0 means any free port.
 
     Raises:
-        LocalError: the port is taken.
+        LocalError: the port is in use.
     """
     listener = listen("127.0.0.1", port)
     server = Server(app)

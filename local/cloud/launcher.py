@@ -83,7 +83,8 @@ def run_functions_in_lambda_runtime(folder: Path, runtime_python: str) -> None:
     replace(service, "_provided_worker_env", environment)
     replace(service, "_execute_function_warm", member(service, "_execute_function_provided_warm"))
     replace(runtime, "_worker_class_for", lambda _config: member(runtime, "ProvidedWorker"))
-    for method, change in {"invoke": telling, "_build_handler_class": without_delay}.items():
+    replace(service, "_execute_function_dispatch", with_request_id(member(service, "_execute_function_dispatch")))
+    for method, change in {"invoke": reporting_failures, "_build_handler_class": without_delay}.items():
         replace(runtime, f"ProvidedWorker.{method}", change(member(runtime, f"ProvidedWorker.{method}")))
 
 
@@ -186,10 +187,20 @@ def lambda_environment(config: dict[str, Any], code: str, layers: list[str]) -> 
     }
 
 
-def telling(invoke: Any) -> Any:
-    """``ProvidedWorker.invoke``, but failures that no handler sees are answered and logged as Lambda does."""
+def with_request_id(execute: Any) -> Any:
+    """Return ``execute`` so that the log of a result, which `LogType=Tail` shows, ends with the request id."""
 
-    def invoke_and_tell(worker: Any, event: Any, request_id: str, **context: Any) -> dict[str, Any]:
+    def execute_and_log(function: Any, config: Any, event: Any, request_id: str, started: float) -> dict[str, Any]:
+        result: dict[str, Any] = execute(function, config, event, request_id, started)
+        return result | {"log": f"{result.get('log', '')}\nEND RequestId: {request_id}"}
+
+    return execute_and_log
+
+
+def reporting_failures(invoke: Any) -> Any:
+    """Return ``ProvidedWorker.invoke`` so that it answers and logs failures outside the handler as Lambda does."""
+
+    def invoke_and_report(worker: Any, event: Any, request_id: str, **context: Any) -> dict[str, Any]:
         try:
             result: dict[str, Any] = invoke(worker, event, request_id, **context)
         except RuntimeError as error:  # it did not start
@@ -201,7 +212,7 @@ def telling(invoke: Any) -> Any:
             result["log"] = f"{result['log']}\n{request_id} {failure['errorMessage']}".lstrip()
         return result
 
-    return invoke_and_tell
+    return invoke_and_report
 
 
 def without_delay(build_handler_class: Any) -> Any:

@@ -21,6 +21,8 @@ NOT_SHOWN = {
     *("timestamp", "location", "service", "cold_start", "xray_trace_id", "exception_name", "stack_trace"),
     *("function_name", "function_memory_size", "function_arn", "function_request_id"),
 }
+REQUEST_ID = "function_request_id"
+"""The field that has the id of the invocation; problem documents have it too."""
 COLOURS = {"WARNING": BOLD, "ERROR": RED, "CRITICAL": RED, "INFO": GREEN, "DEBUG": DIM}
 
 
@@ -59,6 +61,7 @@ def readable(message: str, timestamp: int, name: str, coloured: Callable[[str, s
         return []
     level = str(fields.get("level", ""))
     rest = [f"{key}={value}" for key, value in fields.items() if key not in NOT_SHOWN]
+    rest += [f"request_id={fields[REQUEST_ID]}"] if REQUEST_ID in fields else []
     first = " ".join([begin, coloured(level, COLOURS.get(level, BOLD)), str(fields.get("message", "")), *rest])
     return [first, *(f"    {line}" for line in str(fields.get("exception", "")).splitlines())]
 

@@ -3,13 +3,12 @@
 import io
 import threading
 from collections.abc import Callable, Iterator
-from typing import Any
 
 import boto3
 import httpx
 import pytest
 
-from local.cloud.functions import invoke
+from local.cloud.functions import Answer, call
 from local.cloud.http_api import http_api
 from local.cloud.http_front import HttpFront, serving
 from local.console import Console
@@ -67,19 +66,19 @@ def api(system: System) -> Iterator[httpx.Client]:
 
 
 @pytest.fixture
-def invoke_in_turn(system: System) -> Callable[[str, object], Any]:
+def invoke_in_turn(system: System) -> Callable[[str, object], Answer]:
     """Runs functions, but four at a time: each is a new process, and as many as the calls starve a small machine."""
     places = threading.BoundedSemaphore(4)
 
-    def invoke_at_a_place(name: str, event: object) -> Any:
+    def invoke_at_a_place(name: str, event: object) -> Answer:
         with places:
-            return invoke(system.emulator.clients, name, event)
+            return call(system.emulator.clients, name, event)
 
     return invoke_at_a_place
 
 
 @pytest.fixture
-def crowded_api(system: System, invoke_in_turn: Callable[[str, object], Any]) -> Iterator[httpx.Client]:
+def crowded_api(system: System, invoke_in_turn: Callable[[str, object], Answer]) -> Iterator[httpx.Client]:
     """A client of the API, for many calls at once: those that wait for their turn are not given up after 30 s."""
     headers = {"Authorization": f"Bearer {BEARER}"}
     with (

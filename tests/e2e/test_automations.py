@@ -222,7 +222,7 @@ def firing(system: System) -> Iterator[list[str]]:
     """Let the scheduler fire by the true clock for the ``with`` block. Yields what it tells."""
     told: list[str] = []
     scheduler = Scheduler(system.emulator.clients, told.append, lambda: datetime.now(UTC))
-    with repeating(scheduler.tick, every=0.2, tell=told.append):
+    with repeating(scheduler.tick, every=0.2, report=told.append):
         yield told
 
 

@@ -52,7 +52,7 @@ def test_a_rate_fires_until_it_is_switched_off_what_is_forgotten_runs_late_and_n
     automations.api.get("/automations").raise_for_status()
     # A schedule that is made after its first slot has missed it.
     until(lambda: datetime.now(UTC).second < LATEST)
-    with repeating(scheduler.tick, every=0.5, tell=told.append):
+    with repeating(scheduler.tick, every=0.5, report=told.append):
         begun = datetime.now(UTC)
         automations.put("steady", EVERY_MINUTE, *COMPANIES)
         automations.put("forgotten", EVERY_MINUTE, FORGOTTEN, missed="run")

@@ -9,15 +9,18 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import httpx
 import pytest
 
 from local.cloud.emulator import Emulator
+from local.dev import AUTOMATION
+from local.plain_http import plain_client
 from local.ports import listen
 from local.setup import ROOT
-from local.system import STACK, WEBHOOK_SECRET
+from local.system import BEARER, STACK, WEBHOOK_SECRET
 from tests.support.stand_ins import StandIn
 from tests.support.waiting import PATIENCE, until
 
@@ -50,10 +53,10 @@ class Dev:
 
 
 @contextmanager
-def running_dev() -> Iterator[Dev]:
+def running_dev(*options: str) -> Iterator[Dev]:
     """Run `make dev` for the ``with`` block, which begins when it is ready."""
     with subprocess.Popen(
-        [*IGNORING_SIGINT, *DEV], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        [*IGNORING_SIGINT, *DEV, *options], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     ) as process:
         running = Dev(process)
         try:
@@ -91,15 +94,44 @@ def alive(pids: set[int]) -> set[int]:
 
 def test_the_api_answers_its_logs_are_shown_and_what_is_printed_can_be_copied(dev: Dev) -> None:
     unsigned = httpx.post(dev.value("webhooks"), json={}, timeout=60, trust_env=False)
-    assert (unsigned.status_code, dev.value("their secret")) == (401, WEBHOOK_SECRET)
+    assert (unsigned.status_code, dev.value("webhook secret")) == (401, WEBHOOK_SECRET)
+    assert f"http POST /webhooks/whop 401 request_id={unsigned.json()['request_id']}" in dev.read_until("401")
     for create in re.findall(r"^  (curl .* -d .*)$", dev.printed, re.MULTILINE):
         created = subprocess.run(shlex.split(create), capture_output=True, text=True, check=True).stdout
         assert " 201 " in created.splitlines()[0]
-    (answered,) = StandIn(dev.value("Kodey's stand-in"), "").state()["chats"]
+    (answered,) = StandIn(dev.value("mock of Kodey"), "").state()["chats"]
     assert [message["role"] for message in answered["messages"]] == ["user", "assistant"]
-    chats = StandIn(dev.value("Whop's stand-in").removesuffix("/api/v1"), "/api/v1").state()["chats"]
+    chats = StandIn(dev.value("mock of Whop").removesuffix("/api/v1"), "/api/v1").state()["chats"]
     assert "biz_A" in {chat["company_id"] for chat in chats}
-    dev.read_until(r"http-api INFO .*run_id=")
+    dev.read_until(r"http-api INFO .*run_id=.* request_id=")
+
+
+def test_it_says_that_its_data_will_be_lost_and_how_to_keep_it(dev: Dev) -> None:
+    assert "All data is lost when this stops. To keep it: make dev KEEP=1" in dev.printed
+
+
+def test_kept_data_is_there_after_a_restart_and_an_automation_goes_on_firing(tmp_path: Path) -> None:
+    keep = ["--keep", str(tmp_path / "kept")]
+    headers = {"Authorization": f"Bearer {BEARER}"}
+    with running_dev(*keep) as first, plain_client(base_url=first.value("HTTP API"), timeout=60) as api:
+        api.put("/automations/every-minute", json=AUTOMATION, headers=headers).raise_for_status()
+        chat = api.post("/chats", json={"message_text": "Hello", "company_id": "biz_A"}, headers=headers).json()
+        api.post("/kodey/chats", json={"message_text": "Hi", "agent_id": "agent_a"}, headers=headers).raise_for_status()
+        first.process.send_signal(signal.SIGINT)
+        assert first.process.wait(PATIENCE) == 0
+    with running_dev(*keep) as second, plain_client(base_url=second.value("HTTP API"), timeout=60) as api:
+        assert f"are kept in {tmp_path / 'kept'}" in second.printed
+        assert chat["id"] in {run["chat_id"] for run in api.get("/runs", headers=headers).json()["data"]}
+        muted = api.patch(f"/chats/{chat['id']}", json={"notification_preference": "none"}, headers=headers)
+        assert muted.status_code == 200
+        (answered,) = StandIn(second.value("mock of Kodey"), "").state()["chats"]
+        assert [message["role"] for message in answered["messages"]] == ["user", "assistant"]
+        second.read_until("schedule every-minute fired")
+        whop = StandIn(second.value("mock of Whop").removesuffix("/api/v1"), "/api/v1")
+        until(lambda: AUTOMATION["targets"][0] in {each["company_id"] for each in whop.state()["chats"]})
+        other = subprocess.run([*DEV, *keep], cwd=ROOT, capture_output=True, text=True, check=False)
+        assert (other.returncode, other.stdout) == (1, "")
+        assert other.stderr.strip().startswith("another `make dev KEEP=1` uses")
 
 
 def test_a_schedule_that_is_made_while_it_runs_fires_in_its_zone(dev: Dev) -> None:
@@ -120,7 +152,7 @@ def test_a_schedule_that_is_made_while_it_runs_fires_in_its_zone(dev: Dev) -> No
         FlexibleTimeWindow={"Mode": "OFF"},
         Target={"Arn": function["FunctionArn"], "RoleArn": function["Role"], "Input": text},
     )
-    whop = StandIn(dev.value("Whop's stand-in").removesuffix("/api/v1"), "/api/v1")
+    whop = StandIn(dev.value("mock of Whop").removesuffix("/api/v1"), "/api/v1")
     (chat,) = until(lambda: [chat for chat in whop.state()["chats"] if chat["company_id"] == "biz_NZ"])
     assert chat["message_text"] == "Kia ora"
     assert f"fired for {soon:%Y-%m-%dT%H:%M:%SZ}" in dev.read_until("schedule new fired")
@@ -155,4 +187,4 @@ def test_a_port_that_is_taken_is_told_before_anything_is_started() -> None:
 def test_what_is_no_port_is_told() -> None:
     done = subprocess.run([*DEV, "--port", "70000"], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 2
-    assert "argument --port: '70000' is no port: give a number from 0 to 65535" in done.stderr
+    assert "argument --port: '70000' is not a port. Use a number from 0 to 65535" in done.stderr

@@ -13,6 +13,7 @@ from aichats.runs.actions import WhopCreateChat
 from aichats.runs.ledger.ledger import Ledger
 from aichats.runs.model import Run, run_id
 from aichats.runs.queue import Message
+from local.cloud.functions import Answer
 from local.system import System
 from tests.support.stand_ins import AI_CHATS, StandIn
 from tests.support.waiting import until
@@ -68,13 +69,13 @@ def problem(answer: httpx.Response, status: int) -> str:
 
 
 def test_a_schedule_event_delivered_20_times_at_once_creates_one_chat(
-    system: System, invoke_in_turn: Callable[[str, object], Any], whop: StandIn
+    system: System, invoke_in_turn: Callable[[str, object], Answer], whop: StandIn
 ) -> None:
     whop.mode(latency=0.2)
     target = company()
     event = schedule_event("weekly", target)
     function = system.stack.outputs["RunScheduleFunction"]
-    answers = at_once(20, lambda: invoke_in_turn(function, event)["runs"])
+    answers = at_once(20, lambda: invoke_in_turn(function, event).value["runs"])
     assert len(chats_of(whop, target)) == 1
     assert {runs[0]["run_id"] for runs in answers} == {answers[0][0]["run_id"]}
     assert {runs[0]["status"] for runs in answers} <= {"succeeded", "in_progress"}

@@ -67,7 +67,7 @@ def test_a_port_that_is_none_is_refused(port: str) -> None:
     result = subprocess.run([*COMMAND, f"--port={port}"], capture_output=True, text=True, check=False)
 
     assert result.returncode == 2
-    assert f"'{port}' is no port" in result.stderr
+    assert f"'{port}' is not a port" in result.stderr
 
 
 def test_requests_are_printed_only_when_asked_for() -> None:

@@ -57,6 +57,11 @@ class Kodey:
         """Every chat, in order of creation, with its user, its metadata and its messages, in order as well."""
         return [chat.as_state() for chat in self._chats.values()]
 
+    def load(self, chat: Mapping[str, Any]) -> None:
+        """Add a chat as :meth:`chats` of an earlier server returned it."""
+        loaded = Chat.of_state(next(self._sequence), chat)
+        self._chats[loaded.id] = loaded
+
     def refusal(self, status: int) -> Reply:
         """The answer by which Kodey refuses with ``status``."""
         match status:
@@ -180,7 +185,7 @@ def answer_to(content: str) -> str:
     return f"You said: {content}"
 
 
-def create_app(clock: Clock | None = None) -> Starlette:
-    """The stand-in of Kodey as an application; ``clock`` is the machine's own if none is given."""
+def create_app(clock: Clock | None = None, chats: Iterable[dict[str, Any]] = ()) -> Starlette:
+    """Return the mock of Kodey as an application that starts with ``chats``; ``clock`` is by default the machine's."""
     clock = clock or Clock()
-    return create_stand_in(lambda: Kodey(clock), clock)
+    return create_stand_in(lambda: Kodey(clock), clock, chats)

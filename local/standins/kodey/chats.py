@@ -1,11 +1,11 @@
 """The chats that the stand-in holds, and their messages."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
-from local.standins.shared.clock import iso
+from local.standins.shared.clock import iso, seconds_of
 from local.standins.shared.ids import new_id
 
 TEAM_ID = "team_localstandin1"
@@ -41,6 +41,15 @@ class Chat:
     metadata: dict[str, Any]
     id: str = field(default_factory=partial(new_id, "chat_"))
     messages: list[Message] = field(default_factory=list)
+
+    @classmethod
+    def of_state(cls, sequence: int, state: Mapping[str, Any]) -> Self:
+        """Return the chat that :meth:`as_state` returned as ``state``."""
+        fields = (state["agentId"], state["userId"], state["metadata"], state["id"])
+        chat = cls(sequence, seconds_of(state["createdAt"]), *fields)
+        for message in state["messages"]:
+            chat.add(message["role"], message["content"], seconds_of(message["createdAt"])).id = message["id"]
+        return chat
 
     @property
     def agent_type(self) -> str:

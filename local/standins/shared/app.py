@@ -1,6 +1,7 @@
-"""The application of a stand-in: its provider's operations, and the control surface."""
+"""The application of a mock server: its provider's operations, and the control surface."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from typing import Any
 
 from starlette.applications import Starlette
 from starlette.routing import Route
@@ -11,16 +12,22 @@ from local.standins.shared.exchange import Provider
 from local.standins.shared.stand_in import StandIn
 
 UNKNOWN = "unknown"
-"""The operation of a request that no operation of the provider takes."""
+"""Operation of a request that matches none of the provider's operations."""
 
 METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 
 
-def create_app(make_provider: Callable[[], Provider], clock: Clock) -> Starlette:
-    """The application around what ``make_provider`` makes; a reset makes another one."""
+def create_app(make_provider: Callable[[], Provider], clock: Clock, chats: Iterable[dict[str, Any]] = ()) -> Starlette:
+    """Return the application around a provider that starts with ``chats``. A reset makes a new provider, without chats.
+
+    Raises:
+        LookupError, TypeError, ValueError: a chat isn't as the provider's ``chats()`` returned it.
+    """
     stand_in = StandIn(make_provider, clock)
+    for chat in chats:
+        stand_in.memory.provider.load(chat)
     operations = stand_in.memory.provider.operations
     routes = [Route(each.path, stand_in.endpoint(each.name), methods=[each.method]) for each in operations]
-    # The last route takes every other method and path, so that those are logged and refused as the provider does it.
+    # The last route matches every other method and path. So those are logged, and rejected as the provider does.
     rest = Route("/{path:path}", stand_in.endpoint(UNKNOWN), methods=METHODS)
     return Starlette(routes=[control(stand_in), *routes, rest])

@@ -18,6 +18,11 @@ class Clock:
         await asyncio.sleep(seconds)
 
 
+def seconds_of(text: str) -> float:
+    """Return the seconds since 1970 of a text that :func:`iso` wrote."""
+    return datetime.fromisoformat(text).timestamp()
+
+
 def iso(seconds: float, precision: Literal["seconds", "milliseconds"] = "milliseconds") -> str:
     """Seconds since 1970 as ISO 8601, cut off at the precision: ``2023-12-01T05:00:00.401Z``."""
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec=precision).replace("+00:00", "Z")

@@ -1,10 +1,12 @@
-"""The command line that every stand-in has."""
+"""The command line of every mock server."""
 
 import argparse
+import json
 import logging
 import sys
 from collections.abc import Callable
-from typing import NamedTuple
+from pathlib import Path
+from typing import Any, NamedTuple
 
 from starlette.types import ASGIApp
 
@@ -16,25 +18,27 @@ LAST_PORT = 65535
 
 
 class Command(NamedTuple):
-    """What a provider's stand-in says about itself; ``path`` is where its API begins."""
+    """The properties of one mock server: ``path`` is the path of its API, ``port`` the default port."""
 
     module: str
     description: str
     path: str
     port: int
-    create_app: Callable[[], ASGIApp]
+    create_app: Callable[..., ASGIApp]
+    """Returns the application; takes the chats to start with as ``chats``."""
 
 
 def main(command: Command, arguments: list[str] | None = None) -> int:
-    """Serve until SIGINT or SIGTERM. Returns the exit code: 0, or 2 if the address cannot be had."""
+    """Serve until SIGINT or SIGTERM. Return the exit code: 0, or 2 if the address or the file can't be used."""
     options = parser(command).parse_args(arguments)
     try:
+        app = create(command, options.chats)
         listener = listen(options.host, options.port)
     except LocalError as error:
         print(f"{command.module}: {error}", file=sys.stderr)
         return 2
     logging.basicConfig(level=logging.INFO if options.access_log else logging.WARNING, format="%(message)s")
-    server = Server(command.create_app(), access_log=options.access_log)
+    server = Server(app, access_log=options.access_log)
     end_on_signals(server)
     origin = f"http://{options.host}:{listener.getsockname()[1]}"
     print(f"{command.module}: {origin}{command.path} (control: {origin}/_control/state)", flush=True)
@@ -42,25 +46,39 @@ def main(command: Command, arguments: list[str] | None = None) -> int:
     return 0
 
 
+def create(command: Command, file: Path | None) -> ASGIApp:
+    """Return the application, with the chats of the file if there is one.
+
+    Raises:
+        LocalError: the file isn't a state of this mock server.
+    """
+    try:
+        chats: list[dict[str, Any]] = json.loads(file.read_text())["chats"] if file else []
+        return command.create_app(chats=chats)
+    except (OSError, LookupError, TypeError, ValueError) as error:
+        raise LocalError(f"{file} can't be loaded: it must be what GET /_control/state returned") from error
+
+
 def parser(command: Command) -> argparse.ArgumentParser:
-    """The options of the command line."""
+    """Return the parser of the command line."""
     made = argparse.ArgumentParser(
         prog=f"python -m {command.module}",
         description=command.description,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    made.add_argument("--host", default="127.0.0.1", help="where to listen (%(default)s: for this machine alone)")
-    made.add_argument("--port", type=port, default=command.port, help="%(default)s unless given; 0: any free one")
+    made.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s, this machine)")
+    made.add_argument("--port", type=port, default=command.port, help="default: %(default)s; 0 means any free port")
+    made.add_argument("--chats", type=Path, metavar="FILE", help="start with the chats of a saved GET /_control/state")
     made.add_argument("--access-log", action="store_true", help="print a line for each request")
     return made
 
 
 def port(text: str) -> int:
-    """A port number.
+    """Return the port number that a text names.
 
     Raises:
-        argparse.ArgumentTypeError: it is none.
+        argparse.ArgumentTypeError: it isn't a number from 0 to 65535.
     """
     if not text.isdecimal() or int(text) > LAST_PORT:
-        raise argparse.ArgumentTypeError(f"{text!r} is no port: give a number from 0 to {LAST_PORT}")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a port. Use a number from 0 to {LAST_PORT}")
     return int(text)

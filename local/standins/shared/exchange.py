@@ -122,7 +122,10 @@ class Provider(Protocol):
         """The answer by which this provider refuses with ``status`` (400 to 599)."""
 
     def chats(self) -> list[dict[str, Any]]:
-        """Every chat, in order of creation, with what only a stand-in would tell."""
+        """Return every chat, in order of creation, with data that only a mock server shows."""
+
+    def load(self, chat: Mapping[str, Any]) -> None:
+        """Add a chat as :meth:`chats` of an earlier server returned it."""
 
 
 def credential_hash(header: str | None) -> str | None:

@@ -1,6 +1,6 @@
 """What Whop's server does with a call, in the order in which it does it."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import partial
 from typing import Any
 
@@ -48,6 +48,10 @@ class Whop:
     def chats(self) -> list[dict[str, Any]]:
         """Every chat, in order of creation, with its company and its message."""
         return [chat.as_state() for chat in self._chats.all()]
+
+    def load(self, chat: Mapping[str, Any]) -> None:
+        """Add a chat as :meth:`chats` of an earlier server returned it."""
+        self._chats.load(chat)
 
     def refusal(self, status: int) -> Reply:
         """The answer by which Whop refuses with ``status``."""
@@ -132,7 +136,7 @@ def fingerprint_of(call: Call) -> Fingerprint:
     return Fingerprint(call.method, call.path, call.query, call.body, version_of(call))
 
 
-def create_app(clock: Clock | None = None) -> Starlette:
-    """The stand-in of Whop as an application; ``clock`` is the machine's own if none is given."""
+def create_app(clock: Clock | None = None, chats: Iterable[dict[str, Any]] = ()) -> Starlette:
+    """Return the mock of Whop as an application that starts with ``chats``; ``clock`` is by default the machine's."""
     clock = clock or Clock()
-    return create_stand_in(lambda: Whop(clock), clock)
+    return create_stand_in(lambda: Whop(clock), clock, chats)

@@ -1,16 +1,22 @@
 """The AI chats that the stand-in holds."""
 
 import itertools
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from local.standins.shared.clock import Clock, iso
+from local.standins.shared.clock import Clock, iso, seconds_of
 from local.standins.shared.ids import new_id
 from local.standins.whop.errors import WhopError
 from local.standins.whop.parameters import Agent, CreateAiChat, NotificationPreference, UpdateAiChat
 
 USER_ID = "user_localstandin1"
-"""Every credential is this one user's, so that a new token finds the chats of the old one."""
+"""The user of every credential, so that a new token finds the chats of the old one."""
+LOADED = (
+    *("id", "title", "company_id", "agent_identifier", "notification_preference"),
+    *("message_text", "message_source", "suggestion_type", "message_attachments"),
+)
+"""Fields that a saved chat has under the same names."""
 
 
 @dataclass
@@ -85,6 +91,13 @@ class Chats:
         )
         self._chats[chat.id] = chat
         return chat
+
+    def load(self, state: Mapping[str, Any]) -> None:
+        """Add a chat as :meth:`Chat.as_state` returned it."""
+        fields: dict[str, Any] = {name: state[name] for name in LOADED}
+        times = seconds_of(state["created_at"]), seconds_of(state["updated_at"])
+        chat = Chat(next(self._sequence), *times, **fields)
+        self._chats[chat.id] = chat
 
     def retrieve(self, chat_id: str) -> Chat:
         """The chat with this id.

@@ -7,7 +7,7 @@ from typing import Any
 
 import httpx
 
-from local.cloud.functions import FunctionFailedError
+from local.cloud.functions import Answer, FunctionFailedError
 from local.cloud.http_api import HttpApi, Route
 from local.cloud.http_front import BODY_LIMIT, HttpFront
 
@@ -18,7 +18,11 @@ def call(invoke: Callable[[str, dict[str, Any]], object], method: str, url: str,
     """The reply to one request."""
 
     async def send() -> httpx.Response:
-        transport = httpx.ASGITransport(HttpFront(API, invoke, time_limit=request.pop("time_limit", 30)))
+        def answer(function: str, event: dict[str, Any]) -> Answer:
+            return Answer(invoke(function, event), "an-id")
+
+        options = {"time_limit": request.pop("time_limit", 30), "log": request.pop("log", None)}
+        transport = httpx.ASGITransport(HttpFront(API, answer, **options))
         async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:3000") as client:
             return await client.request(method, url, **request)
 
@@ -72,6 +76,23 @@ def test_a_function_that_fails_is_an_internal_server_error() -> None:
 
     reply = call(fail, "GET", "/chats")
     assert (reply.status_code, reply.json()) == (500, {"message": "Internal Server Error"})
+
+
+def test_each_call_is_logged_with_the_id_of_its_request_and_without_its_query() -> None:
+    def fail(_function: str, _event: dict[str, Any]) -> object:
+        raise FunctionFailedError("no such company", "the-id-of-the-failure")
+
+    lines: list[str] = []
+    call(echo, "GET", "/chats?after=x", log=lines.append)
+    call(lambda *_: {"statusCode": "x"}, "PUT", "/automations/a", log=lines.append)
+    call(fail, "DELETE", "/chats/1", log=lines.append)
+    call(echo, "GET", "/", log=lines.append)
+    assert lines == [
+        "GET /chats 200 request_id=an-id",
+        "PUT /automations/a 500 request_id=an-id",
+        "DELETE /chats/1 500 request_id=the-id-of-the-failure",
+        "GET / 404",
+    ]
 
 
 def test_a_malformed_result_is_an_internal_server_error() -> None:

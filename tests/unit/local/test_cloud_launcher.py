@@ -69,17 +69,17 @@ def not_starting(*_call: object) -> dict[str, Any]:
 
 def test_a_result_is_passed_on_as_it_is() -> None:
     result = {"status": "ok", "result": {"a": 1}, "log": "line"}
-    assert launcher.telling(lambda *_: result)(worker(), {}, "id") == result
+    assert launcher.reporting_failures(lambda *_: result)(worker(), {}, "id") == result
 
 
 def test_a_function_that_cannot_be_imported_answers_with_its_own_error_and_logs() -> None:
     error = {"errorType": "Runtime.ImportModuleError", "errorMessage": "no module named x", "stackTrace": []}
-    result = launcher.telling(not_starting)(worker("one", "two", init_error=error), {}, "id")
+    result = launcher.reporting_failures(not_starting)(worker("one", "two", init_error=error), {}, "id")
     assert result == {"status": "error", "error_payload": error, "log": "one\ntwo"}
 
 
 def test_a_function_that_exits_while_it_starts_is_told_as_lambda_does() -> None:
-    result = launcher.telling(not_starting)(worker("bye"), {}, "id")
+    result = launcher.reporting_failures(not_starting)(worker("bye"), {}, "id")
     assert result["error_payload"]["errorType"] == "Runtime.ExitError"
     assert result["log"] == "bye\nid bootstrap exited during init with code 1"
 
@@ -87,5 +87,5 @@ def test_a_function_that_exits_while_it_starts_is_told_as_lambda_does() -> None:
 def test_a_timeout_is_in_the_log() -> None:
     payload = {"errorType": "Sandbox.Timedout", "errorMessage": "Task timed out after 2.00 seconds"}
     failed = {"status": "error", "error_payload": payload, "log": "working"}
-    result = launcher.telling(lambda *_: failed)(worker(), {}, "id")
+    result = launcher.reporting_failures(lambda *_: failed)(worker(), {}, "id")
     assert result["log"] == "working\nid Task timed out after 2.00 seconds"

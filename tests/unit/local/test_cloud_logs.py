@@ -23,6 +23,12 @@ def test_a_structured_line_becomes_a_sentence_with_what_belongs_to_it() -> None:
     assert shown(json.dumps(fields)) == ["09:00:00 run-schedule INFO run succeeded run_id=r1"]
 
 
+def test_the_id_of_the_request_is_shown_under_the_name_that_problem_documents_give_it() -> None:
+    fields = {"level": "INFO", "function_request_id": "f5b8", "message": "call refused", "status": 422, "field": "name"}
+    line = "09:00:00 run-schedule INFO call refused status=422 field=name request_id=f5b8"
+    assert shown(json.dumps(fields)) == [line]
+
+
 def test_an_exception_follows_indented() -> None:
     fields = {
         "level": "ERROR",

@@ -114,7 +114,7 @@ def test_a_missing_program_is_told_with_what_to_do() -> None:
 
 def test_what_repeats_ends_with_the_block() -> None:
     calls: list[int] = []
-    with repeating(lambda: calls.append(1), every=0.001, tell=pytest.fail):
+    with repeating(lambda: calls.append(1), every=0.001, report=pytest.fail):
         until(lambda: len(calls) > 2)
     count = len(calls)
     time.sleep(0.02)
@@ -129,6 +129,6 @@ def test_an_aws_that_does_not_answer_is_told_once_and_asked_again() -> None:
         calls.append(1)
         raise EndpointConnectionError(endpoint_url="http://127.0.0.1:1")
 
-    with repeating(fail, every=0.001, tell=told.append):
+    with repeating(fail, every=0.001, report=told.append):
         until(lambda: len(calls) > 2)
     assert told == ['Could not connect to the endpoint URL: "http://127.0.0.1:1"']

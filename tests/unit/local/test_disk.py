@@ -66,7 +66,7 @@ def test_what_is_done_again_and_again_goes_on_after_the_disk_was_full() -> None:
     def tell(_line: str) -> None:
         no_space()
 
-    with repeating(act, every=0.01, tell=tell):
+    with repeating(act, every=0.01, report=tell):
         assert twice.wait(60)
 
 

@@ -16,7 +16,7 @@ from local.console import Console
 from local.errors import LocalError
 from local.ports import listen
 from local.sam_local import commands, image, relay, sam
-from local.system import System
+from local.system import KODEY, WHOP, System
 
 HOSTS = "127.0.0.1\tlocalhost\n\n172.17.0.1\thost.docker.internal\n172.17.0.2\tf00\n"
 
@@ -248,8 +248,8 @@ def test_a_chat_for_no_company_is_for_the_target_null() -> None:
 
 def test_the_commands_to_copy_are_whole() -> None:
     printed = io.StringIO()
-    urls = (f"http://127.0.0.1:{port}" for port in (8001, 8002, 3001))
-    system = System(Emulator(port=14566), Stack("s", {}, {}, {}), *urls)
+    urls = {WHOP: "http://127.0.0.1:8001", KODEY: "http://127.0.0.1:8002"}
+    system = System(Emulator(port=14566), Stack("s", {}, {}, {}), urls, "http://127.0.0.1:3001")
     commands.explain(Console(printed, {}), system, 3000)
     to_copy = [line for line in printed.getvalue().splitlines() if line.startswith("  ")][-3:]
     curl, export, invoke = map(shlex.split, to_copy)

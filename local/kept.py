@@ -1,0 +1,138 @@
+"""Data of `make dev KEEP=1`: automations, runs, secrets and the chats of the mock servers, in files.
+
+The tables are saved before the chats. So the chats are never older than the runs, and a run that was interrupted finds
+its chat as it would after a crash. Schedules and messages are not saved: the sweep restores both from the tables.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+from contextlib import contextmanager
+from functools import partial
+from itertools import batched
+from typing import TYPE_CHECKING, Any
+
+import httpx
+from botocore.exceptions import BotoCoreError, ClientError
+
+from local.cloud.functions import FunctionFailedError
+from local.errors import LocalError
+from local.repeat import repeating
+from local.setup import ROOT
+from local.system import PROVIDERS, SECRETS, chats_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from local.system import System
+
+FOLDER = ROOT / ".local" / "kept"
+AWS = "aws.json"
+EVERY = 10.0
+"""Seconds between two saves. A crash of the machine loses at most the data of this time."""
+ITEMS_PER_WRITE = 25
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[Path]:
+    """Create the folder, and reserve it for this process for the ``with`` block.
+
+    Raises:
+        LocalError: another process uses it.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise LocalError(f"another `make dev KEEP=1` uses {folder}. Stop it, or leave KEEP out") from None
+        yield folder
+
+
+@contextmanager
+def kept(system: System, folder: Path, report: Callable[[str], None]) -> Iterator[None]:
+    """Load the data of ``folder`` into the system, and save the system's data there until the ``with`` block ends.
+
+    ``report`` is called with a line if a save fails or the schedules can't be restored at once.
+
+    Raises:
+        LocalError: the data can't be loaded, or at the end can't be saved.
+    """
+    load(system, folder, report)
+    try:
+        with repeating(partial(save, system, folder), every=EVERY, report=report):
+            yield
+    finally:
+        try:
+            save(system, folder)
+        except (BotoCoreError, ClientError, httpx.HTTPError) as error:
+            raise LocalError(f"the data of the last {EVERY:g} s was not saved in {folder}: {error}") from error
+
+
+def load(system: System, folder: Path, report: Callable[[str], None]) -> None:
+    """Load the data of ``folder`` into a new system, whose mock servers have loaded their chats already.
+
+    Raises:
+        LocalError: the data is damaged, or this version can't read it.
+    """
+    if not (folder / AWS).exists():
+        return
+    try:
+        data = json.loads((folder / AWS).read_text())
+        for output, value in data["secrets"].items():
+            system.emulator.clients.secrets.put_secret_value(SecretId=system.stack.outputs[output], SecretString=value)
+        for name, items in data["tables"].items():
+            put(system, system.stack.resources[name], items)
+    except (ValueError, LookupError, TypeError, AttributeError, ClientError) as error:
+        raise LocalError(f"{folder / AWS} can't be loaded ({error}). Delete the data: rm -rf {folder}") from error
+    try:
+        system.invoke("SweepRunsFunction", {})
+    except FunctionFailedError as error:
+        report(f"schedules are restored within 5 minutes, because the first sweep failed: {error}")
+
+
+def save(system: System, folder: Path) -> None:
+    """Save the system's data. Each file is replaced as a whole, so an interruption damages none."""
+    secrets, dynamodb = system.emulator.clients.secrets, system.emulator.clients.dynamodb
+    data = {
+        "secrets": {
+            output: secrets.get_secret_value(SecretId=system.stack.outputs[output])["SecretString"]
+            for output in SECRETS
+        },
+        "tables": {
+            name: [
+                item
+                for page in dynamodb.get_paginator("scan").paginate(TableName=system.stack.resources[name])
+                for item in page["Items"]
+            ]
+            for name in tables(system)
+        },
+    }
+    replace(folder / AWS, data)
+    for provider in PROVIDERS:
+        replace(folder / provider.chats_file, {"chats": chats_of(system.urls[provider])})
+
+
+def tables(system: System) -> list[str]:
+    """Return the logical ids of the stack's tables."""
+    resources = system.stack.template["Resources"]
+    return [name for name, resource in resources.items() if resource["Type"] == "AWS::DynamoDB::Table"]
+
+
+def put(system: System, table: str, items: list[dict[str, Any]]) -> None:
+    """Write the items to a table."""
+    for batch in batched(items, ITEMS_PER_WRITE, strict=False):
+        requests: Any = {table: [{"PutRequest": {"Item": item}} for item in batch]}
+        while requests:
+            answer = system.emulator.clients.dynamodb.batch_write_item(RequestItems=requests)
+            requests = answer.get("UnprocessedItems")
+
+
+def replace(path: Path, content: object) -> None:
+    """Write the content as JSON, for this user's eyes only, and then put it in the place of the old file."""
+    new = path.with_suffix(".new")
+    new.touch(mode=0o600)
+    new.write_text(json.dumps(content))
+    new.replace(path)
