@@ -1,1 +1,1 @@
-"""The laptop: set-up, stand-ins of the providers, the local cloud and the demo. Nothing of it is deployed."""
+"""The commands: set-up, mock servers, the local AWS, the demo, and work on a deployed stack. None of it is deployed."""

@@ -1,7 +1,7 @@
-"""What a deleted stack left behind: its secrets and tables, taken over by a new stack of the same name.
+"""Take over the secrets and tables that a deleted stack left, into a new stack of the same name.
 
-CloudFormation cannot create a secret whose name is taken. So the new stack begins with an import of what is there, and
-the deploy after that creates the rest.
+CloudFormation can't create a secret whose name is in use. So the new stack starts with an import of the existing
+resources, and the deployment after that creates the others.
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ def leftovers(
     """Return the resources of the template that an earlier stack left in the account.
 
     Args:
-        template: as `sam build` wrote it.
-        stack: the stack's name, with which CloudFormation began the names of its tables.
-        stage: the parameter with which the secrets' names are made.
-        tables: table to take, by logical id, where the names alone do not decide.
+        template: the output of `sam build`.
+        stack: the stack's name. CloudFormation starts the names of its tables with it.
+        stage: the parameter that is part of the secrets' names.
+        tables: table to take over, by logical id. Needed if several tables match.
 
     Raises:
-        DeployedError: several tables could be meant, or AWS did not answer.
+        DeployedError: several tables match, or AWS didn't list the resources.
     """
     try:
         return [
@@ -51,7 +51,7 @@ def leftovers(
             for identifier in _identifiers(name, resource, stack, stage, tables)
         ]
     except (ClientError, BotoCoreError) as error:
-        raise DeployedError(f"AWS did not list what an earlier stack {stack} left behind: {error}") from error
+        raise DeployedError(f"AWS did not list the resources that an earlier stack {stack} left: {error}") from error
 
 
 def _identifiers(
@@ -86,10 +86,10 @@ def _table(logical_id: str, prefix: str, chosen: str | None) -> Iterator[dict[st
 
 
 def adopt(template: Mapping[str, Any], stack: str, stage: str, resources: Sequence[ResourceToImportTypeDef]) -> None:
-    """Create the stack out of these resources, which stay as they are.
+    """Create the stack from these resources, without changing them.
 
     Raises:
-        DeployedError: CloudFormation refused.
+        DeployedError: CloudFormation rejected the import.
     """
     client = boto3.client("cloudformation")
     names = {resource["LogicalResourceId"] for resource in resources}
@@ -108,13 +108,17 @@ def adopt(template: Mapping[str, Any], stack: str, stage: str, resources: Sequen
         client.get_waiter("stack_import_complete").wait(StackName=stack)
     except WaiterError as error:
         reason = error.last_response.get("StatusReason") or str(error)
-        raise DeployedError(f"CloudFormation did not take over what an earlier stack {stack} left: {reason}") from error
+        raise DeployedError(
+            f"CloudFormation did not import the resources of the earlier stack {stack}: {reason}"
+        ) from error
     except (ClientError, BotoCoreError) as error:
-        raise DeployedError(f"CloudFormation did not take over what an earlier stack {stack} left: {error}") from error
+        raise DeployedError(
+            f"CloudFormation did not import the resources of the earlier stack {stack}: {error}"
+        ) from error
 
 
 def only(template: Mapping[str, Any], names: set[str]) -> dict[str, Any]:
-    """Return a template of these resources alone, as an import takes it: without SAM's transform."""
+    """Return a template of only these resources, without SAM's transform, as an import needs it."""
     return {
         "AWSTemplateFormatVersion": template["AWSTemplateFormatVersion"],
         "Parameters": {"Stage": template["Parameters"]["Stage"]},
@@ -128,5 +132,5 @@ def only(template: Mapping[str, Any], names: set[str]) -> dict[str, Any]:
 
 
 def built_template() -> dict[str, Any]:
-    """Return the template as `sam build` wrote it, intrinsic functions in their long form."""
+    """Return the output of `sam build`, with intrinsic functions in their long form."""
     return Build(BUILD).template

@@ -1,7 +1,7 @@
-"""Processes that end with their parent, however that ends.
+"""Run processes that end with their parent, even if the parent is killed.
 
-A child's standard input is a pipe that its parent holds open. When the parent ends, be it by SIGKILL, the pipe closes,
-and the child ends its whole process group. `python -m local.attached MODULE ...` runs any module in this way.
+The standard input of a child is a pipe that its parent keeps open. When the parent ends, even by SIGKILL, the pipe
+closes, and the child ends its whole process group. `python -m local.attached MODULE ...` runs any module in this way.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ if TYPE_CHECKING:
 def attached(
     command: Sequence[str | Path], *, environment: Mapping[str, str], log: Path, pass_fds: Sequence[int] = ()
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """Run a command that calls :func:`end_with_parent`, for the ``with`` block; what it prints goes to ``log``.
+    """Run a command that calls :func:`end_with_parent` for the ``with`` block, and write its output to ``log``.
 
-    It has a process group of its own, which is killed at the end: nothing here has anything to save. Of our file
-    descriptors it gets ``pass_fds``, under the same numbers.
+    The command has a process group of its own. The end of the block kills the group, because no command here has data
+    to save. The command gets our file descriptors ``pass_fds``, under the same numbers.
     """
     with log.open("wb") as printed:
         process = subprocess.Popen(
@@ -48,12 +48,14 @@ def attached(
         try:
             yield process
         finally:
-            with contextlib.suppress(ProcessLookupError, PermissionError):  # the latter is macOS's for one that ended
+            with contextlib.suppress(
+                ProcessLookupError, PermissionError
+            ):  # macOS raises the latter for a group that ended
                 os.killpg(process.pid, signal.SIGKILL)
 
 
 def end_with_parent(*, remove: str | None = None) -> None:
-    """From now on, end this process group when the parent is gone; ``remove`` is a folder to delete before."""
+    """End this process group when the parent ends, after removing the folder ``remove``."""
 
     def watch() -> None:
         while os.read(0, 1):

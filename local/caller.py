@@ -1,4 +1,4 @@
-"""`make caller`: who may call the HTTP API of a deployed stack. A token is shown once; only its hash is stored."""
+"""Manage the API clients (callers) of a deployed stack (`make caller`). Only the hash of a token is stored."""
 
 import argparse
 import base64
@@ -16,7 +16,7 @@ SCOPES: tuple[str, ...] = get_args(Scope.__value__)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Make, list, rotate or revoke callers. Returns the exit code."""
+    """Create, list, rotate or revoke callers. Return the exit code."""
     options = _parser().parse_args(arguments)
     try:
         secret = StackSecret.find(options.stack, "callers")
@@ -37,16 +37,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _make(secret: StackSecret, name: str, scopes: list[str]) -> None:
     if not re.fullmatch(r"[a-z0-9-]{1,64}", name):
-        raise DeployedError("NAME must be 1 to 64 of a-z, 0-9 and -")
+        raise DeployedError("NAME must be 1 to 64 characters from a-z, 0-9 and -")
     token = secrets.token_urlsafe(32)
-    # Idempotency keys are bound to it, so that a later caller of the same name does not meet this one's runs.
+    # Idempotency keys include it, so that a later caller of the same name can't reach the runs of this one.
     lineage = base64.b32encode(secrets.token_bytes(10)).decode().lower()
 
     def with_caller(callers: dict[str, Any]) -> dict[str, Any]:
         if name in callers:
             raise DeployedError(
-                f"there is a caller {name} already; give it a new token: ROTATE=1 NAME={name}, "
-                f"or revoke it first: REVOKE=1 NAME={name}"
+                f"caller {name} already exists. Give it a new token with ROTATE=1 NAME={name}, "
+                f"or revoke it first with REVOKE=1 NAME={name}"
             )
         return callers | {name: {"sha256": _hash(token), "scopes": scopes, "lineage": lineage}}
 
@@ -59,12 +59,12 @@ def _rotate(secret: StackSecret, name: str) -> None:
 
     def with_token(callers: dict[str, Any]) -> dict[str, Any]:
         if not isinstance(callers.get(name), dict):
-            raise DeployedError(f"there is no caller {name!r}")
+            raise DeployedError(f"caller {name!r} doesn't exist. List the callers with LIST=1")
         return callers | {name: callers[name] | {"sha256": _hash(token)}}
 
     changed = secret.change(with_token)
     _show(name, changed[name].get("scopes", []), token)
-    print("running functions forget the old token within 5 minutes", file=sys.stderr)
+    print("the old token stays valid for up to 5 minutes", file=sys.stderr)
 
 
 def _hash(token: str) -> str:
@@ -72,15 +72,15 @@ def _hash(token: str) -> str:
 
 
 def _show(name: str, scopes: list[str], token: str) -> None:
-    print(f"caller {name} may: {' '.join(scopes)}", file=sys.stderr)
-    print("its token, shown this once:", file=sys.stderr)
+    print(f"caller {name} has the scopes: {' '.join(scopes)}", file=sys.stderr)
+    print("its token, which is shown only once:", file=sys.stderr)
     print(token)
 
 
 def _list(secret: StackSecret) -> None:
     callers = secret.read()
     if not callers:
-        print("there is no caller yet", file=sys.stderr)
+        print("no callers yet", file=sys.stderr)
     for name in sorted(callers):
         scopes = callers[name].get("scopes", []) if isinstance(callers[name], dict) else ["(malformed)"]
         print(f"{name:24} {' '.join(scopes)}")
@@ -89,33 +89,33 @@ def _list(secret: StackSecret) -> None:
 def _revoke(secret: StackSecret, name: str) -> None:
     def without_caller(callers: dict[str, Any]) -> dict[str, Any]:
         if name not in callers:
-            raise DeployedError(f"there is no caller {name!r}")
+            raise DeployedError(f"caller {name!r} doesn't exist. List the callers with LIST=1")
         return {other: value for other, value in callers.items() if other != name}
 
     secret.change(without_caller)
-    print(f"caller {name} is revoked; running functions forget it within 5 minutes", file=sys.stderr)
+    print(f"caller {name} is revoked; its token stays valid for up to 5 minutes", file=sys.stderr)
 
 
 def _scopes(text: str) -> list[str]:
     scopes = sorted({scope for scope in re.split(r"[\s,]+", text) if scope})
     unknown = [scope for scope in scopes if scope not in SCOPES]
     if unknown or not scopes:
-        raise DeployedError(f"SCOPES must be some of {','.join(SCOPES)}, separated by commas")
+        raise DeployedError(f"SCOPES must be one or more of {','.join(SCOPES)}, separated by commas")
     return scopes
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="make caller", description=__doc__)
-    parser.add_argument("--stack", required=True, help="the deployed stack, such as aichats-dev (STACK=)")
+    parser.add_argument("--stack", required=True, help="name of the deployed stack, such as aichats-dev (STACK=)")
     commands = parser.add_subparsers(dest="command", required=True)
-    make = commands.add_parser("make", help="make a caller and show its token")
-    make.add_argument("--name", required=True, help="what the logs call it, such as crm (NAME=)")
-    make.add_argument("--scopes", required=True, help=f"some of {', '.join(SCOPES)} (SCOPES=)")
+    make = commands.add_parser("make", help="create a caller and show its token")
+    make.add_argument("--name", required=True, help="name of the caller in the logs, such as crm (NAME=)")
+    make.add_argument("--scopes", required=True, help=f"one or more of {', '.join(SCOPES)} (SCOPES=)")
     commands.add_parser("list", help="show names and scopes (LIST=1)")
-    rotate = commands.add_parser("rotate", help="give a caller a new token in place of the old one (ROTATE=1)")
-    rotate.add_argument("--name", required=True, help="whose (NAME=)")
-    revoke = commands.add_parser("revoke", help="take a caller's token away (REVOKE=1)")
-    revoke.add_argument("--name", required=True, help="whose (NAME=)")
+    rotate = commands.add_parser("rotate", help="replace the token of a caller (ROTATE=1)")
+    rotate.add_argument("--name", required=True, help="name of the caller (NAME=)")
+    revoke = commands.add_parser("revoke", help="delete a caller (REVOKE=1)")
+    revoke.add_argument("--name", required=True, help="name of the caller (NAME=)")
     return parser
 
 

@@ -1,4 +1,4 @@
-"""The keys of many companies, as `make secret NAME=whop COMPANIES=` reads them. No error shows a key."""
+"""Read the keys of many companies for `make secret NAME=whop COMPANIES=`. No error shows a key."""
 
 import json
 import sys
@@ -12,13 +12,13 @@ from aichats.whop.models import CompanyId
 from local.deployed import DeployedError
 
 MAX_CHARACTERS = 1_000_000
-"""More than any secret can hold."""
+"""Characters to read of a file: more than fit in a secret."""
 
 _COMPANY, _KEY = TypeAdapter[str](CompanyId), TypeAdapter[str](ApiKey)
 
 
 def is_company(text: str) -> bool:
-    """Return whether this is the id of a company."""
+    """Return whether the text is a valid id of a company."""
     return _fits(_COMPANY, text)
 
 
@@ -26,32 +26,37 @@ def read_companies(file: str) -> dict[str, str]:
     """Return the keys by company, from a file or, for ``-``, from standard input.
 
     Raises:
-        DeployedError: it can't be read, or holds something else; says where.
+        DeployedError: the file can't be read or has an invalid entry; the message names the line or entry.
     """
     try:
         with sys.stdin if file == "-" else Path(file).open(encoding="utf-8-sig") as stream:
             text = stream.read(MAX_CHARACTERS)
     except (OSError, UnicodeDecodeError) as error:
-        raise DeployedError(f"{file} cannot be read: {type(error).__name__}") from None
+        raise DeployedError(f"can't read {file}: {reason_of(error)}") from None
     pairs = _of_object(text) if text.lstrip().startswith("{") else _of_lines(text)
     keys: dict[str, str] = {}
     for where, company, key in pairs:
         if not is_company(company):
-            raise DeployedError(f"{where}: a company's id is such as biz_XXXXX")
+            raise DeployedError(f"{where}: the company ID must look like biz_XXXXX")
         if not _fits(_KEY, key):
             raise DeployedError(f"{where}: the key of {company} must be 1 to 4096 printable characters without spaces")
         if keys.setdefault(company, str(key)) != key:
-            raise DeployedError(f"{where}: {company} is there twice, with different keys")
+            raise DeployedError(f"{where}: {company} occurs twice, with different keys")
     if not keys:
-        raise DeployedError(f"{file} holds no company; write a JSON object, or lines of biz_...,key")
+        raise DeployedError(f"{file} has no companies. Write a JSON object, or lines of biz_...,key")
     return keys
+
+
+def reason_of(error: OSError | UnicodeDecodeError) -> str:
+    """Return why a file can't be read, without any of its content."""
+    return error.strerror or "unknown" if isinstance(error, OSError) else "it is not UTF-8 text"
 
 
 def _of_object(text: str) -> list[tuple[str, str, object]]:
     try:
         pairs = json.loads(text, object_pairs_hook=list)
     except (ValueError, RecursionError):
-        raise DeployedError("the file begins with { and is not JSON") from None
+        raise DeployedError("the file starts with { but is not valid JSON") from None
     return [(f"entry {number}", company, key) for number, (company, key) in enumerate(pairs, start=1)]
 
 

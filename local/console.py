@@ -1,4 +1,4 @@
-"""What the commands print: progress, tables, and colours where somebody can see them."""
+"""Output of the commands: progress, tables, and colors on a terminal."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ BOLD, DIM, GREEN, RED = "1", "2", "32", "31"
 
 
 class Console:
-    """Prints for people: with progress and colours on a terminal, in plain lines otherwise or with NO_COLOR."""
+    """Output for people: with progress and colors on a terminal, otherwise or with NO_COLOR in plain lines."""
 
     def __init__(self, stream: TextIO = sys.stdout, environment: Mapping[str, str] = os.environ) -> None:
         self._stream = stream
@@ -23,17 +23,17 @@ class Console:
         self._has_colours = self._is_terminal and not environment.get("NO_COLOR")
 
     def line(self, text: str = "") -> None:
-        """One line, at once, also into a pipe."""
+        """Print one line immediately, even into a pipe."""
         self._stream.write(f"{text}\n")
         self._stream.flush()
 
     def coloured(self, text: str, code: str) -> str:
-        """The text in a colour, where there are any."""
+        """Return the text in a color if the output shows colors."""
         return f"\033[{code}m{text}\033[0m" if self._has_colours else text
 
     @contextmanager
     def step(self, text: str) -> Iterator[None]:
-        """Show that something goes on, and how long it took once it is done."""
+        """Show a step while the ``with`` block runs, and after it how long it took."""
         begun = time.monotonic()
         if self._is_terminal:
             print(f"  … {text}", end="", file=self._stream, flush=True)
@@ -49,7 +49,7 @@ class Console:
         self.line(f"{'\r' if self._is_terminal else ''}  {mark} {text}  {seconds}")
 
     def table(self, rows: Iterable[tuple[str, str]]) -> None:
-        """Names and values, one below the other; each value stands alone, to be copied."""
+        """Print a row for each name and value."""
         rows = list(rows)
         width = max(len(name) for name, _ in rows)
         for name, value in rows:

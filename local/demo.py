@@ -1,6 +1,7 @@
-"""`make demo`: on the whole system, schedule events create and mute a chat at Whop, and create one at Kodey.
+"""Show the whole system at work (`make demo`): schedule events create and mute a chat at Whop, and create one at Kodey.
 
-Exit code 0 only if the stand-ins then hold the chats: Whop's with its company, muted, Kodey's with an answer.
+The exit code is 0 only if the mock servers then have the chats: Whop's with its company and muted, Kodey's with an
+answer.
 """
 
 from __future__ import annotations
@@ -21,39 +22,39 @@ if TYPE_CHECKING:
 
 FUNCTION = "RunScheduleFunction"
 ANSWER_LIMIT = 30.0
-"""Seconds until Kodey's chat has to have its answer: its run is performed from a queue."""
+"""Seconds until Kodey's chat must have its answer. Its run is performed from a queue."""
 
 
 def main() -> int:
-    """Run the demo. Returns the exit code."""
+    """Run the demo. Return the exit code."""
     console = Console()
     return interruptible(lambda: demonstrate(console))
 
 
 def demonstrate(console: Console) -> int:
-    """Bring the system up, fire the events, and show what came of them."""
+    """Start the system, send the events, and show the results. Return the exit code 0."""
     with running_system(console) as system:
         create_for_whop(console, system)
         create_for_kodey(console, system)
-    console.line("`make dev` keeps all this running, with the HTTP API.")
+    console.line("Next: `make dev` keeps this system running, with its HTTP API and its schedules.")
     return 0
 
 
 def create_for_whop(console: Console, system: System) -> None:
-    """Create a chat of Whop's, mute it, and show it.
+    """Create a chat at Whop, mute it, and show it.
 
     Raises:
-        LocalError: the stand-in does not hold it as it should be.
+        LocalError: the mock server doesn't have the chat as expected.
     """
     create = event("create_chat")
     company = create["targets"][0]
-    with console.step(f"fire a schedule event: create a chat for {company}"):
+    with console.step(f"send a schedule event: create a chat for {company}"):
         run = fire(system, create)
-    with console.step(f"fire another: mute {run['chat_id']}"):
+    with console.step(f"send another: mute {run['chat_id']}"):
         fire(system, event("mute_chat", targets=[run["chat_id"]]))
     chat = next((chat for chat in system.chats() if chat["id"] == run["chat_id"]), None)
     if chat is None:
-        raise LocalError(f"the stand-in of Whop does not hold {run['chat_id']}")
+        raise LocalError(f"the mock of Whop has no chat {run['chat_id']}")
     preference = chat["notification_preference"]
     rows = [
         ("chat", chat["id"]),
@@ -64,18 +65,18 @@ def create_for_whop(console: Console, system: System) -> None:
     ]
     show(console, "Whop", rows)
     if (chat["company_id"], preference) != (company, "none"):
-        raise LocalError(f"the chat should be {company}'s, and muted")
+        raise LocalError(f"the chat must belong to {company} and be muted")
 
 
 def create_for_kodey(console: Console, system: System) -> None:
-    """Create a chat of Kodey's, and show it with its answer.
+    """Create a chat at Kodey, and show it with its answer.
 
     Raises:
-        LocalError: there is no answer in time.
+        LocalError: the answer doesn't come in time, or the chat isn't as expected.
     """
     create = event("create_kodey_chat")
     agent = create["targets"][0]
-    with console.step(f"fire one for Kodey: create a chat with {agent}, and wait for the answer"):
+    with console.step(f"send one for Kodey: create a chat with {agent}, and wait for the answer"):
         run = fire(system, create)
         chat = answered_chat(system)
     question, answer = chat["messages"]
@@ -88,14 +89,14 @@ def create_for_kodey(console: Console, system: System) -> None:
     ]
     show(console, "Kodey", rows)
     if (chat["agentId"], question["content"]) != (agent, create["action"]["message_text"]):
-        raise LocalError(f"the chat should be with {agent}, and begin with the event's message")
+        raise LocalError(f"the chat must be with {agent} and start with the event's message")
 
 
 def answered_chat(system: System) -> dict[str, Any]:
-    """The only chat that the stand-in of Kodey holds, once it holds a message and its answer.
+    """Wait until the only chat of the mock of Kodey has a message and its answer, and return it.
 
     Raises:
-        LocalError: that takes too long.
+        LocalError: it takes longer than :data:`ANSWER_LIMIT`.
     """
     deadline = time.monotonic() + ANSWER_LIMIT
     while time.monotonic() < deadline:
@@ -103,25 +104,25 @@ def answered_chat(system: System) -> dict[str, Any]:
             if [message["role"] for message in chat["messages"]] == ["user", "assistant"]:
                 return chat
         time.sleep(0.1)
-    raise LocalError(f"the stand-in of Kodey holds no chat with an answer after {ANSWER_LIMIT:.0f} s")
+    raise LocalError(f"the mock of Kodey has no chat with an answer after {ANSWER_LIMIT:.0f} s")
 
 
 def event(name: str, **changes: object) -> dict[str, Any]:
-    """An event of `events/schedule/`, with some of its fields changed."""
+    """Return an event of `events/schedule/`, with some fields changed."""
     content: dict[str, Any] = json.loads((ROOT / "events" / "schedule" / f"{name}.json").read_text())
     return content | changes
 
 
 def fire(system: System, event: dict[str, Any]) -> dict[str, str]:
-    """Give the event to the function that schedules invoke. Returns its only run."""
+    """Invoke the function of schedules with the event. Return its only run."""
     runs: Sequence[dict[str, str]] = system.invoke(FUNCTION, event)["runs"]
     return runs[0]
 
 
 def show(console: Console, provider: str, rows: list[tuple[str, str]]) -> None:
-    """A chat, for people."""
+    """Print a chat."""
     console.line()
-    console.line(console.coloured(f"The stand-in of {provider} holds:", BOLD))
+    console.line(console.coloured(f"Chat in the mock of {provider}:", BOLD))
     console.table(rows)
     console.line()
 

@@ -1,7 +1,7 @@
-"""`make deploy`: asks a few questions at a stack's first deploy. Later deploys keep what was answered.
+"""Deploy a stack (`make deploy`). The first deployment asks a few questions, and later ones keep the answers.
 
-It calls `sam deploy` without `--guided`: that would ask for each of 20 parameters, three times whether it is all right
-that API Gateway checks no token (the functions do), and write the answers into a file that git tracks.
+This command calls `sam deploy` without `--guided`. That option would ask for each of 20 parameters, ask three times to
+confirm that API Gateway checks no token (the functions do), and write the answers into a file that git tracks.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 ASKED = ("CompanyId", "Message", "ScheduleExpression", "ScheduleTimezone", "AlarmEmail")
-"""Parameters that a first deploy asks for. The others have defaults that are right for nearly everybody."""
+"""Parameters that a first deployment asks for. The defaults of the others suit most users."""
 BROKEN = ("ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "DELETE_FAILED")
 
 
 @dataclass(frozen=True)
 class Environment:
-    """What `samconfig.toml` says of an environment."""
+    """The settings of an environment in `samconfig.toml`."""
 
     name: str
     stack: str
@@ -43,10 +43,10 @@ class Environment:
 
     @classmethod
     def read(cls, name: str) -> Environment:
-        """Read it.
+        """Return the settings of an environment.
 
         Raises:
-            DeployedError: there is no such environment.
+            DeployedError: the environment doesn't exist.
         """
         config = tomllib.loads((ROOT / "samconfig.toml").read_text())
         if "deploy" not in config.get(name, {}):
@@ -58,11 +58,11 @@ class Environment:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Deploy. Returns the exit code: SAM CLI's own, or 1."""
+    """Deploy. Return the exit code: SAM CLI's own, or 1."""
     parser = argparse.ArgumentParser(prog="make deploy", description=__doc__)
-    parser.add_argument("--env", default="default", help="an environment of samconfig.toml (ENV=)")
-    parser.add_argument("--parameters", default="", help="'Name=value Other=value' to set or change (PARAMETERS=)")
-    parser.add_argument("--tables", default="", help="'RunsTable=name': a restored table to take over (TABLES=)")
+    parser.add_argument("--env", default="default", help="environment of samconfig.toml (ENV=)")
+    parser.add_argument("--parameters", default="", help="parameters to set, as 'Name=value Other=value' (PARAMETERS=)")
+    parser.add_argument("--tables", default="", help="restored tables to take over, as 'RunsTable=name' (TABLES=)")
     options = parser.parse_args(arguments)
     try:
         environment = Environment.read(options.env)
@@ -73,10 +73,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def deploy(environment: Environment, parameters: Mapping[str, str], tables: Mapping[str, str]) -> int:
-    """Call `sam deploy`, at a first deploy after the questions. Returns its exit code.
+    """Call `sam deploy`; before a first deployment, ask the questions. Return its exit code.
 
     Raises:
-        DeployedError: AWS cannot be asked, or the stack is in a state that no deploy mends.
+        DeployedError: AWS can't be reached, or the stack must be deleted first.
     """
     template = built_template()
     unknown = parameters.keys() - template["Parameters"].keys()
@@ -93,7 +93,7 @@ def is_there(stack: str) -> bool:
     """Return whether the stack exists.
 
     Raises:
-        DeployedError: AWS cannot be asked, or the stack has to be deleted first.
+        DeployedError: AWS can't be reached, or the stack must be deleted first.
     """
     try:
         status = boto3.client("cloudformation").describe_stacks(StackName=stack)["Stacks"][0]["StackStatus"]
@@ -102,7 +102,7 @@ def is_there(stack: str) -> bool:
     except (ClientError, BotoCoreError) as error:
         if "does not exist" in str(error):
             return False
-        raise DeployedError(f"CloudFormation did not answer for stack {stack}: {error}") from error
+        raise DeployedError(f"can't read stack {stack}: {error}") from error
     if status in BROKEN:
         raise DeployedError(
             f"stack {stack} is in state {status}. Delete it, then deploy again: "
@@ -112,36 +112,36 @@ def is_there(stack: str) -> bool:
 
 
 def take_over(template: Mapping[str, Any], environment: Environment, tables: Mapping[str, str]) -> None:
-    """Let the new stack begin with the secrets and tables that a deleted one left."""
+    """Create the new stack with the secrets and tables that a deleted one left, if there are any."""
     stage = environment.parameters["Stage"]
     found = leftovers(template, environment.stack, stage, tables)
     if found:
-        print(f"{environment.stack} takes over what an earlier stack left:")
+        print(f"{environment.stack} takes over these resources of an earlier stack:")
         for resource in found:
             print(f"  {resource['LogicalResourceId']}: {', '.join(resource['ResourceIdentifier'].values())}")
         adopt(template, environment.stack, stage, found)
 
 
 def ask(known: Mapping[str, Mapping[str, Any]], given: Mapping[str, str]) -> dict[str, str]:
-    """Return the answers of the person at the terminal, by parameter."""
-    print("First deploy. Press Enter to keep the default in brackets; you can change every answer later, with")
+    """Ask at the terminal. Return the answers by parameter."""
+    print("First deployment. Press Enter to keep the default in brackets. You can change every answer later with")
     print('make deploy PARAMETERS="Name=value".')
     return {name: answer(name, known[name]) for name in ASKED if name not in given}
 
 
 def answer(name: str, parameter: Mapping[str, Any]) -> str:
-    """Ask until the answer fits the parameter's pattern."""
+    """Ask until the answer matches the parameter's pattern, and return it."""
     default = str(parameter["Default"])
     print(f"\n{parameter['Description']}")
     while True:
         text = input(f"{name} [{default}]: ").strip() or default
         if re.search(parameter.get("AllowedPattern", ""), text):
             return text
-        print(parameter.get("ConstraintDescription") or f"That does not fit {parameter['AllowedPattern']}")
+        print(parameter.get("ConstraintDescription") or f"The value must match {parameter['AllowedPattern']}")
 
 
 def sam_deploy(environment: Environment, parameters: Mapping[str, str]) -> int:
-    """Run `sam deploy`. A parameter of a stack that is there and is not named here keeps its value."""
+    """Run `sam deploy`, and return its exit code. Parameters that are not given keep their values."""
     overrides = [f"{name}={quoted(value)}" for name, value in parameters.items()]
     command = [tool("sam", "sam"), "deploy", "--config-env", environment.name, "--parameter-overrides", *overrides]
     if not sys.stdin.isatty():
@@ -150,12 +150,12 @@ def sam_deploy(environment: Environment, parameters: Mapping[str, str]) -> int:
 
 
 def quoted(value: str) -> str:
-    """Return the value as SAM CLI reads it."""
+    """Return the value in quotes, as SAM CLI reads it."""
     return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
 def pairs(text: str) -> dict[str, str]:
-    """Take ``Name=value "Other=a value"`` apart.
+    """Return the names and values of ``Name=value "Other=a value"``.
 
     Raises:
         DeployedError: a part has no ``=``.

@@ -1,4 +1,4 @@
-"""A deployed stack, for the commands that work on one."""
+"""Access to a deployed stack, its outputs and its secrets."""
 
 import json
 import uuid
@@ -14,40 +14,51 @@ if TYPE_CHECKING:
     from mypy_boto3_secretsmanager import SecretsManagerClient
 
 OUTPUTS = {"whop": "WhopSecret", "kodey": "KodeySecret", "webhook": "WebhookSecret", "callers": "CallersSecret"}
-"""The stack's output that holds a secret's name, by the short name that people type."""
+"""The stack's output that has the name of a secret, by the short name that people type."""
 MAX_BYTES = 65_536
-"""Secrets Manager takes no larger value."""
+"""Size limit of Secrets Manager for a value."""
 MAX_TRIES = 5
-"""How often a change begins again because somebody else was faster."""
+"""Attempts of a change, if other writers change the secret at the same time."""
 NO_REGION = (
-    "no AWS region is set: type AWS_DEFAULT_REGION=eu-west-1 before the command, or AWS_PROFILE=... for a profile that"
-    " has one (as for SAM CLI, AWS_REGION does not count)"
+    "no AWS region is set. Type AWS_DEFAULT_REGION=eu-west-1 before the command, or AWS_PROFILE=... for a profile that"
+    " has a region (like SAM CLI, this command ignores AWS_REGION)"
 )
 
 
 class DeployedError(Exception):
-    """A command cannot be done; the message says what to do."""
+    """An error that stops a command. The message says what to do."""
 
 
 def outputs(stack: str, *names: str) -> dict[str, str]:
-    """All outputs of a deployed stack, in the account and region that the AWS configuration names.
+    """Return all outputs of a deployed stack, in the account and region of the AWS configuration.
 
     Raises:
-        DeployedError: no stack is named, AWS cannot be asked, or one of these outputs is missing.
+        DeployedError: the stack has no name, doesn't exist, can't be read, or lacks one of the outputs ``names``.
     """
     if not stack:
         raise DeployedError("name the stack: STACK=aichats-dev")
     try:
-        described = boto3.client("cloudformation").describe_stacks(StackName=stack)["Stacks"][0]
+        client = boto3.client("cloudformation")
     except NoRegionError:
         raise DeployedError(NO_REGION) from None
+    try:
+        described = client.describe_stacks(StackName=stack)["Stacks"][0]
     except (ClientError, BotoCoreError) as error:
-        raise DeployedError(f"the stack {stack} cannot be looked at: {error}") from error
-    found = {output["OutputKey"]: output["OutputValue"] for output in described.get("Outputs", [])}
+        if "does not exist" in str(error):
+            raise DeployedError(f"Stack {stack} doesn't exist in {client.meta.region_name}") from error
+        raise DeployedError(f"can't read stack {stack}: {error}") from error
+    values = {output["OutputKey"]: output["OutputValue"] for output in described.get("Outputs", [])}
     for name in names:
-        if name not in found:
-            raise DeployedError(f"the stack {stack} has no output {name}: is it one of aichats?")
-    return found
+        if name not in values:
+            raise DeployedError(f"stack {stack} has no output {name}. Use the name of a stack of aichats")
+    return values
+
+
+def cause_of(error: Exception) -> str:
+    """Return why a secret can't be read, without any of its content."""
+    if isinstance(error, ClientError):
+        return error.response["Error"]["Code"]
+    return "AWS can't be reached" if isinstance(error, BotoCoreError) else "the value is not JSON text"
 
 
 @dataclass(frozen=True)
@@ -58,10 +69,10 @@ class StackSecret:
 
     @classmethod
     def find(cls, stack: str, short_name: str) -> "StackSecret":
-        """The secret by its short name.
+        """Return the secret with this short name.
 
         Raises:
-            DeployedError: there is no such secret or stack, or AWS cannot be asked.
+            DeployedError: the secret or the stack doesn't exist, or AWS can't be reached.
         """
         if short_name not in OUTPUTS:
             raise DeployedError(f"NAME must be one of {', '.join(OUTPUTS)}, not {short_name!r}")
@@ -69,55 +80,55 @@ class StackSecret:
         return cls(outputs(stack, output)[output])
 
     def read(self) -> dict[str, Any]:
-        """The secret's JSON object.
+        """Return the secret's value, a JSON object.
 
         Raises:
-            DeployedError: it cannot be read, or is not a JSON object.
+            DeployedError: the secret can't be read, or isn't a JSON object.
         """
         return self._current()[0]
 
     def change(self, make: Callable[[dict[str, Any]], dict[str, Any]]) -> dict[str, Any]:
-        """Replace the secret's value by what ``make`` returns for it.
+        """Call ``make`` with the secret's value, and store the value that it returns.
 
-        If somebody else changes the secret at the same time, ``make`` is called again with the value that they wrote.
+        If another process changes the secret at the same time, ``make`` is called again with that process's value.
 
         Returns:
             The new value.
 
         Raises:
-            DeployedError: it cannot be read or written.
+            DeployedError: the secret can't be read or written.
         """
         for _ in range(MAX_TRIES):
             value, version = self._current()
             changed = make(value)
             if self._replace(version, self._text(changed)):
                 return changed
-        raise DeployedError(f"{self.name} was changed by others {MAX_TRIES} times meanwhile; try again")
+        raise DeployedError(f"other processes changed {self.name} {MAX_TRIES} times at the same time. Try again")
 
     def _current(self) -> tuple[dict[str, Any], str]:
-        """The value, and the id of its version."""
+        """Return the value and the id of its version."""
         try:
             answer = boto3.client("secretsmanager").get_secret_value(SecretId=self.name, VersionStage="AWSCURRENT")
             value = json.loads(answer["SecretString"])
         except (ClientError, BotoCoreError, ValueError, KeyError) as error:
-            raise DeployedError(f"{self.name} cannot be read: {type(error).__name__}") from error
+            raise DeployedError(f"can't read {self.name}: {cause_of(error)}") from error
         if not isinstance(value, dict):
-            raise DeployedError(f"{self.name} does not hold a JSON object")
+            raise DeployedError(f"{self.name} is not a JSON object")
         return value, answer["VersionId"]
 
     def _text(self, value: dict[str, Any]) -> str:
         text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
         if (size := len(text.encode())) > MAX_BYTES:
             raise DeployedError(
-                f"{self.name} would have {size} bytes, and Secrets Manager takes {MAX_BYTES}: about 600 companies' keys"
+                f"{self.name} would be {size} bytes. The limit is {MAX_BYTES} bytes, about 600 companies' keys"
             )
         return text
 
     def _replace(self, version: str, text: str) -> bool:
-        """Write a new version, and make it the current one if ``version`` still is. Return whether it was.
+        """Write a new version, and make it current if ``version`` still is. Return whether it is current now.
 
-        Secrets Manager has no conditional write. It moves the label of the current version only from the version that
-        is named, so the new version is written under another label first.
+        Secrets Manager has no conditional write. But it moves the label of the current version only from the version
+        that the call names. So this method writes the new version under another label first.
         """
         client, new = boto3.client("secretsmanager"), str(uuid.uuid4())
         try:
@@ -125,13 +136,13 @@ class StackSecret:
                 SecretId=self.name, SecretString=text, ClientRequestToken=new, VersionStages=["AWSPENDING"]
             )
             moved = self._make_current(client, version, new)
-            with suppress(ClientError, BotoCoreError):  # Harmless where it stays.
+            with suppress(ClientError, BotoCoreError):  # The label does no harm.
                 client.update_secret_version_stage(
                     SecretId=self.name, VersionStage="AWSPENDING", RemoveFromVersionId=new
                 )
         except (ClientError, BotoCoreError) as error:
             limit = " (about 100 versions a day)" if "LimitExceeded" in str(error) else ""
-            raise DeployedError(f"{self.name} cannot be written: {error}{limit}") from error
+            raise DeployedError(f"can't write {self.name}: {error}{limit}") from error
         return moved
 
     def _make_current(self, client: "SecretsManagerClient", version: str, new: str) -> bool:
@@ -142,5 +153,5 @@ class StackSecret:
         except ClientError:
             if self._current()[1] == version:
                 raise
-            return self._current()[1] == new  # If its own first answer got lost, botocore repeated the call.
+            return self._current()[1] == new  # If the first response got lost, botocore repeated the call.
         return True

@@ -1,4 +1,4 @@
-"""The disk: what ended commands left on it, and what to say when it is full."""
+"""Disk space: files of commands that ended, and the error when the disk is full."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ if TYPE_CHECKING:
 
 FULL = (errno.ENOSPC, errno.EDQUOT)
 NEEDED_BYTES = 300_000_000
-"""What a running system takes: the build, and the layer unpacked for each function."""
+"""Disk space of a running system: the build, and the unpacked layer for each function."""
 KEPT = 3
-"""How much of what ended commands left stays, the newest, for a person to look at."""
+"""Number of files and folders of commands that ended to keep for debugging."""
 
 
 def is_full(error: OSError) -> bool:
-    """Return whether the error is that no space is left."""
+    """Return whether the error means that no disk space is left."""
     return error.errno in FULL
 
 
 def require_space(folder: Path) -> None:
-    """Check that a system has room.
+    """Check that the disk has space for a system.
 
     Raises:
-        LocalError: it does not; says how much is free and how much is needed.
+        LocalError: it doesn't; the message says how much is free and how much is needed.
     """
     free = shutil.disk_usage(folder).free
     if free < NEEDED_BYTES:
@@ -36,17 +36,17 @@ def require_space(folder: Path) -> None:
 
 
 def full(folder: Path) -> str:
-    """Return what to tell a person."""
-    return f"the disk of {folder} is full. Free some space, for example with `make clean`"
+    """Return the message for a full disk."""
+    return f"the disk that contains {folder} is full. Free some space, for example with `make clean`"
 
 
 def prefix(name: str) -> str:
-    """Return how a file or folder begins that this process makes and removes: with whose it is."""
+    """Return the start of the name of a file or folder that this process makes and removes: it has the process id."""
     return f"{name}.{os.getpid()}."
 
 
 def prune(folder: Path, name: str) -> None:
-    """Remove the files and folders of ended processes that begin with :func:`prefix`, but the newest."""
+    """Remove files and folders of ended processes whose names start with :func:`prefix`, except the newest."""
     left = [path for path in folder.glob(f"{name}.*.*") if not _is_running(path.name.removeprefix(f"{name}."))]
     for path in sorted(left, key=_changed, reverse=True)[KEPT:]:
         if path.is_dir():
@@ -56,7 +56,7 @@ def prune(folder: Path, name: str) -> None:
 
 
 def _is_running(rest: str) -> bool:
-    """Return whether the process whose number a name goes on with is there. Other names are left alone."""
+    """Return whether the process id at the start of ``rest`` is in use, or ``rest`` starts with no number."""
     number = rest.partition(".")[0]
     if not number.isdigit():
         return True

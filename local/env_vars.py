@@ -1,6 +1,6 @@
-"""`make env-vars`: writes `env.json`, with which `sam local` gives the functions the environment of a deployed stack.
+"""Write `env.json`, so that `sam local` uses the environment of a deployed stack (`make env-vars`).
 
-By itself SAM CLI cannot: it puts the logical id of a queue or table where the template refers to it.
+Without the file, SAM CLI passes the logical id of a queue or table where the template refers to it.
 """
 
 import argparse
@@ -20,30 +20,31 @@ if TYPE_CHECKING:
 
 FILE = Path("env.json")
 SUFFIX = "Function"
-"""What an output ends with that names a function; the whole of it is what the template calls the function."""
+"""End of the outputs that name functions. Each such output has the name of the function's logical id."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Write the file, and say what calls with it do. Returns the exit code."""
+    """Write the file, and print what calls with it do. Return the exit code."""
     parser = argparse.ArgumentParser(prog="make env-vars", usage="make env-vars STACK=aichats-dev", description=__doc__)
-    parser.add_argument("--stack", required=True, help="the deployed stack, such as aichats-dev (STACK=)")
+    parser.add_argument("--stack", required=True, help="name of the deployed stack, such as aichats-dev (STACK=)")
     options = parser.parse_args(arguments)
     try:
         functions = outputs(options.stack, f"RunSchedule{SUFFIX}")
-        found = variables(boto3.client("lambda"), functions)
+        environments = variables(boto3.client("lambda"), functions)
     except (DeployedError, ClientError, BotoCoreError) as error:
         print(f"env-vars: {error}", file=sys.stderr)
         return 1
-    FILE.write_text(json.dumps(found, indent=2) + "\n")
-    print(f"{FILE} is written, for --env-vars of `sam local`. What runs with it writes to the ledger and the queues of")
-    print(f"{options.stack}, with your AWS credentials, and calls {found[f'RunSchedule{SUFFIX}']['WHOP_BASE_URL']}.")
+    FILE.write_text(json.dumps(environments, indent=2) + "\n")
+    print(f"Wrote {FILE}. Use it with `sam local ... --env-vars {FILE}`. Functions that run with it use your AWS")
+    print(f"credentials, write to the tables and queues of {options.stack}, and call")
+    print(f"{environments[f'RunSchedule{SUFFIX}']['WHOP_BASE_URL']}.")
     return 0
 
 
 def variables(client: "LambdaClient", outputs: Mapping[str, str]) -> dict[str, dict[str, str]]:
-    """The environment of each function that a stack's outputs name, as it is deployed, by the function's logical id.
+    """Return the environment of each function that a stack's outputs name, by the function's logical id.
 
-    There is no secret in it: the functions are told the names of secrets.
+    An environment contains the names of secrets but no secret.
     """
     functions = {name: function for name, function in outputs.items() if name.endswith(SUFFIX)}
     return {

@@ -1,5 +1,5 @@
-"""What the commands of this folder say when they cannot go on."""
+"""The error that stops a local command."""
 
 
 class LocalError(Exception):
-    """Something on this machine is missing, taken or failed; the message says what, and what to do."""
+    """Something on this machine is missing, in use or failed. The message says what, and what to do."""

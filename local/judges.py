@@ -1,4 +1,4 @@
-"""Fetches the tools that judge the OpenAPI document and the schedules in the tests, from npm and from PyPI."""
+"""Install the tools that check the OpenAPI document and the schedules in the tests, from npm and PyPI."""
 
 import shutil
 import subprocess
@@ -15,15 +15,15 @@ FILES = [ROOT / "requirements" / "npm" / name for name in ("package.json", "pack
 
 
 def main() -> int:
-    """Fetch what is missing. Without npm, the tests of its tools are skipped. Returns the exit code."""
+    """Install what is missing. Without npm, the tests of its tools are skipped. Return the exit code."""
     make_client_environment(OPENAPI_CLIENT)
     npm = shutil.which("npm")
     if npm is None:
-        say("judges: there is no npm here, so their tests will be skipped (on Debian: apt-get install npm)")
+        say("judges: npm is not installed, so some tests will be skipped (on Debian: apt-get install npm)")
         return 0
     if is_current(NPM, FILES):
         return 0
-    say("judges: fetching from npm")
+    say("judges: installing from npm")
     return fetch(npm, NPM)
 
 
@@ -39,7 +39,7 @@ def make_client_environment(place: Path) -> None:
 
 
 def fetch(npm: str, folder: Path) -> int:
-    """Install what the lock file says. Returns npm's exit code."""
+    """Install the packages of the lock file. Return npm's exit code."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     for file in FILES:

@@ -1,7 +1,7 @@
-"""Data of `make dev KEEP=1`: automations, runs, secrets and the chats of the mock servers, in files.
+"""Data of `make dev KEEP=1`: automations and their schedules, runs, secrets and the chats of the mock servers.
 
 The tables are saved before the chats. So the chats are never older than the runs, and a run that was interrupted finds
-its chat as it would after a crash. Schedules and messages are not saved: the sweep restores both from the tables.
+its chat as it would after a crash. Messages are not saved, because the sweep sends them again.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from typing import TYPE_CHECKING, Any
 import httpx
 from botocore.exceptions import BotoCoreError, ClientError
 
-from local.cloud.functions import FunctionFailedError
+from local.cloud.scheduler import ALL
 from local.errors import LocalError
 from local.repeat import repeating
 from local.setup import ROOT
 from local.system import PROVIDERS, SECRETS, chats_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
     from local.system import System
@@ -33,6 +33,8 @@ AWS = "aws.json"
 EVERY = 10.0
 """Seconds between two saves. A crash of the machine loses at most the data of this time."""
 ITEMS_PER_WRITE = 25
+NOT_REQUESTED = {"Arn", "CreationDate", "LastModificationDate", "ResponseMetadata"}
+"""Fields of a schedule that the request to create it doesn't have."""
 
 
 @contextmanager
@@ -55,12 +57,12 @@ def locked(folder: Path) -> Iterator[Path]:
 def kept(system: System, folder: Path, report: Callable[[str], None]) -> Iterator[None]:
     """Load the data of ``folder`` into the system, and save the system's data there until the ``with`` block ends.
 
-    ``report`` is called with a line if a save fails or the schedules can't be restored at once.
+    ``report`` is called with the error if a save in between fails.
 
     Raises:
         LocalError: the data can't be loaded, or at the end can't be saved.
     """
-    load(system, folder, report)
+    load(system, folder)
     try:
         with repeating(partial(save, system, folder), every=EVERY, report=report):
             yield
@@ -71,7 +73,7 @@ def kept(system: System, folder: Path, report: Callable[[str], None]) -> Iterato
             raise LocalError(f"the data of the last {EVERY:g} s was not saved in {folder}: {error}") from error
 
 
-def load(system: System, folder: Path, report: Callable[[str], None]) -> None:
+def load(system: System, folder: Path) -> None:
     """Load the data of ``folder`` into a new system, whose mock servers have loaded their chats already.
 
     Raises:
@@ -79,18 +81,17 @@ def load(system: System, folder: Path, report: Callable[[str], None]) -> None:
     """
     if not (folder / AWS).exists():
         return
+    clients = system.emulator.clients
     try:
         data = json.loads((folder / AWS).read_text())
         for output, value in data["secrets"].items():
-            system.emulator.clients.secrets.put_secret_value(SecretId=system.stack.outputs[output], SecretString=value)
+            clients.secrets.put_secret_value(SecretId=system.stack.outputs[output], SecretString=value)
         for name, items in data["tables"].items():
             put(system, system.stack.resources[name], items)
-    except (ValueError, LookupError, TypeError, AttributeError, ClientError) as error:
+        for schedule in data["schedules"]:
+            clients.schedules.create_schedule(**schedule)
+    except (ValueError, LookupError, TypeError, AttributeError, BotoCoreError, ClientError) as error:
         raise LocalError(f"{folder / AWS} can't be loaded ({error}). Delete the data: rm -rf {folder}") from error
-    try:
-        system.invoke("SweepRunsFunction", {})
-    except FunctionFailedError as error:
-        report(f"schedules are restored within 5 minutes, because the first sweep failed: {error}")
 
 
 def save(system: System, folder: Path) -> None:
@@ -109,6 +110,7 @@ def save(system: System, folder: Path) -> None:
             ]
             for name in tables(system)
         },
+        "schedules": list(schedules(system)),
     }
     replace(folder / AWS, data)
     for provider in PROVIDERS:
@@ -119,6 +121,15 @@ def tables(system: System) -> list[str]:
     """Return the logical ids of the stack's tables."""
     resources = system.stack.template["Resources"]
     return [name for name, resource in resources.items() if resource["Type"] == "AWS::DynamoDB::Table"]
+
+
+def schedules(system: System) -> Iterator[dict[str, Any]]:
+    """Yield the requests that create the schedules again, except those that the template creates."""
+    client = system.emulator.clients.schedules
+    for summary in client.list_schedules(MaxResults=ALL)["Schedules"]:
+        if summary["Name"] not in system.stack.resources.values():
+            schedule: Mapping[str, Any] = client.get_schedule(Name=summary["Name"], GroupName=summary["GroupName"])
+            yield {name: value for name, value in schedule.items() if name not in NOT_REQUESTED}
 
 
 def put(system: System, table: str, items: list[dict[str, Any]]) -> None:
@@ -134,5 +145,5 @@ def replace(path: Path, content: object) -> None:
     """Write the content as JSON, for this user's eyes only, and then put it in the place of the old file."""
     new = path.with_suffix(".new")
     new.touch(mode=0o600)
-    new.write_text(json.dumps(content))
+    new.write_text(json.dumps(content, default=str))
     new.replace(path)

@@ -1,10 +1,10 @@
-"""`make redrive`: what waits in the dead letters is tried again, once its cause is mended.
+"""Retry the messages in the dead-letter queues, after you fixed their cause (`make redrive`).
 
-Messages of the run queues are sent to the run queue, events of schedules are handed to their function. A run is
-performed once, however often its message or its event comes.
+Messages of the run queues go back to the run queue. Events of schedules go back to their function. A run is performed
+once, even if its message or event arrives several times.
 
-What nobody can read would come straight back, so it stays, and is shown with its reason. That is why this is not SQS's
-own message move task, which moves all.
+Messages that can't be read would come straight back. So this command keeps them and shows each with its reason. SQS's
+own message move task would move them too.
 """
 
 import argparse
@@ -27,37 +27,37 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs.type_defs import MessageTypeDef
 
 HIDDEN_SECONDS = 600
-"""While it runs nobody else is given the messages; those that stay are visible again at its end."""
+"""Seconds for which this command hides messages from other readers. Those that stay become visible at its end."""
 SHOWN_CHARACTERS = 80
 OUTPUTS = ("RunDeadLetters", "RunQueue", "RunScheduleFailures", "RunScheduleFunction")
-"""What is read of the stack."""
+"""Outputs of the stack that this command needs."""
 
 type Send = Callable[[str], None]
-"""Tries what this body holds again. Raises UnreadableMessageError if it holds nothing of the kind."""
+"""Retries the content of a message's body. Raises UnreadableMessageError if the body has no such content."""
 
 
 @dataclass(frozen=True)
 class Moved:
-    """What became of the messages: how many were sent again, and what stays, with its reason."""
+    """The result for one queue: the number of messages sent again, and those that stay, each with its reason."""
 
     sent: int
     staying: Sequence[tuple[str, str]]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Move, and say what became of the messages. Returns the exit code."""
+    """Move the messages, and print the result. Return the exit code."""
     parser = argparse.ArgumentParser(prog="make redrive", description=__doc__)
-    parser.add_argument("--stack", required=True, help="the deployed stack, such as aichats-dev (STACK=)")
+    parser.add_argument("--stack", required=True, help="name of the deployed stack, such as aichats-dev (STACK=)")
     options = parser.parse_args(arguments)
     try:
-        found = outputs(options.stack, *OUTPUTS)
+        values = outputs(options.stack, *OUTPUTS)
         sqs = boto3.client("sqs")
         ways = {
-            "RunDeadLetters": to_queue(sqs, found["RunQueue"]),
-            "RunScheduleFailures": to_function(boto3.client("lambda"), found["RunScheduleFunction"]),
+            "RunDeadLetters": to_queue(sqs, values["RunQueue"]),
+            "RunScheduleFailures": to_function(boto3.client("lambda"), values["RunScheduleFunction"]),
         }
         for name, send in ways.items():
-            tell(name, redrive(sqs, found[name], send))
+            report(name, redrive(sqs, values[name], send))
     except (DeployedError, ClientError, BotoCoreError) as error:
         print(f"redrive: {error}", file=sys.stderr)
         return 1
@@ -65,7 +65,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def to_queue(sqs: "SQSClient", queue: str) -> Send:
-    """Sends the messages of runs to a queue."""
+    """Return a function that sends the messages of runs to a queue."""
 
     def send(body: str) -> None:
         read(body)
@@ -75,7 +75,7 @@ def to_queue(sqs: "SQSClient", queue: str) -> Send:
 
 
 def to_function(functions: "LambdaClient", name: str) -> Send:
-    """Hands over to a function, as Scheduler does, the events on which it failed."""
+    """Return a function that sends an event to a Lambda function again, as Scheduler does."""
 
     def send(body: str) -> None:
         functions.invoke(FunctionName=name, InvocationType="Event", Payload=event_of(body))
@@ -84,22 +84,22 @@ def to_function(functions: "LambdaClient", name: str) -> Send:
 
 
 def event_of(body: str) -> bytes:
-    """The event in what Lambda writes down of a failure.
+    """Return the event in Lambda's record of a failure.
 
     Raises:
-        UnreadableMessageError: there is none.
+        UnreadableMessageError: the record has no event.
     """
     try:
         event = json.loads(body)["requestPayload"]
     except (ValueError, LookupError, TypeError):
-        raise UnreadableMessageError("there is no requestPayload in it") from None
+        raise UnreadableMessageError("it has no requestPayload") from None
     return json.dumps(event).encode()
 
 
 def redrive(sqs: "SQSClient", source: str, send: Send) -> Moved:
-    """Send every message of ``source`` that can be read, then delete it there.
+    """Send every readable message of ``source`` again, then delete it there. Return the result.
 
-    If it is interrupted between the two, the message is sent again the next time, which does no harm.
+    If the command is interrupted between the two, the message is sent again the next time, which does no harm.
     """
     sent, staying = 0, []
     for message in receive_all(sqs, source):
@@ -115,15 +115,15 @@ def redrive(sqs: "SQSClient", source: str, send: Send) -> Moved:
     return Moved(sent, [(message["Body"], why) for message, why in staying])
 
 
-def tell(queue: str, moved: Moved) -> None:
-    """Print what became of a queue's messages."""
-    print(f"{queue}: {moved.sent} sent again, {len(moved.staying)} cannot be read and stay.")
+def report(queue: str, moved: Moved) -> None:
+    """Print the result for a queue."""
+    print(f"{queue}: {moved.sent} sent again, {len(moved.staying)} can't be read and stay.")
     for body, why in moved.staying:
         print(f"  {body[:SHOWN_CHARACTERS]!r}: {why}")
 
 
 def receive_all(sqs: "SQSClient", queue: str) -> Iterator["MessageTypeDef"]:
-    """Every message that is visible now, once."""
+    """Return every visible message once."""
     while messages := sqs.receive_message(
         QueueUrl=queue,
         MaxNumberOfMessages=BATCH_MESSAGES,
@@ -135,7 +135,7 @@ def receive_all(sqs: "SQSClient", queue: str) -> Iterator["MessageTypeDef"]:
 
 
 def reason(message: "MessageTypeDef") -> str:
-    """Why it was put to the dead letters, where that was written down."""
+    """Return the recorded reason why the message is a dead letter, or an empty text."""
     attributes = message.get("MessageAttributes", {})
     return attributes["reason"].get("StringValue", "") if "reason" in attributes else ""
 

@@ -1,4 +1,4 @@
-"""`make secret`: fills a secret of a deployed stack. The value is typed without echo or piped in, never an argument."""
+"""Store a secret of a deployed stack (`make secret`). You type the value without echo or pipe it in."""
 
 import argparse
 import getpass
@@ -13,34 +13,34 @@ from local.companies import is_company, read_companies
 from local.deployed import DeployedError, StackSecret
 
 SECRETS: dict[str, type[BaseModel]] = {"whop": WhopSecret, "kodey": KodeySecret, "webhook": WebhookSecret}
-"""What each secret holds."""
+"""The model of each secret."""
 PROMPTS = {"whop": "Whop API key", "kodey": "Kodey API key", "webhook": "Whop webhook secret (ws_...)"}
 WEBHOOK_SECRETS = 2
-"""How many secrets of webhooks are kept: during a rotation Whop may sign with the old one and with the new one."""
+"""Number of webhook secrets to keep. During a rotation, Whop may sign with the old one or with the new one."""
 
 USAGE = f"make secret NAME={'|'.join(SECRETS)} STACK=aichats-dev [COMPANY=biz_... | COMPANIES=file [REPLACE=1]]"
 EPILOG = (
-    f"NAME=webhook: each time a secret is added, and the {WEBHOOK_SECRETS} newest count. "
-    "So after a rotation at Whop, add the new one: the one before stays good until the next. "
-    "COMPANIES: the keys of many companies in one write, from a file or (-) from standard input: a JSON object, or "
-    "lines of `biz_...,key`. Keys of other companies stay, unless REPLACE=1. A secret holds 64 KB, which is about 600 "
-    "companies, and takes about 100 writes a day."
+    f"NAME=webhook adds a secret each time, and the {WEBHOOK_SECRETS} newest are valid. "
+    "So after a rotation in Whop, add the new secret: the old one stays valid until you add the next. "
+    "COMPANIES stores the keys of many companies at once, from a file or (-) from standard input: a JSON object, or "
+    "lines of `biz_...,key`. Keys of other companies stay, unless you add REPLACE=1. A secret has at most 64 KB, which "
+    "is about 600 companies, and accepts about 100 writes a day."
 )
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Ask for the value and store it. Returns the exit code."""
+    """Ask for the value and store it. Return the exit code."""
     parser = _parser()
     options = parser.parse_args(arguments)
     if options.name not in SECRETS:
-        parser.error(f"NAME must be one of {', '.join(SECRETS)}, not {options.name!r}; callers have `make caller`")
+        parser.error(f"NAME must be one of {', '.join(SECRETS)}, not {options.name!r}. For callers, use `make caller`")
     model = SECRETS[options.name]
     if (options.company or options.companies) and "companies" not in model.model_fields:
-        parser.error(f"{options.name} has one key for all: leave COMPANY and COMPANIES out")
+        parser.error(f"{options.name} has one key for all companies. Leave COMPANY and COMPANIES out")
     if options.company and not is_company(options.company):
-        parser.error(f"COMPANY must be a company's id as Whop shows it, such as biz_XXXXX, not {options.company!r}")
+        parser.error(f"COMPANY must be a company ID from Whop, such as biz_XXXXX, not {options.company!r}")
     if options.replace and not options.companies:
-        parser.error("REPLACE goes only with COMPANIES")
+        parser.error("REPLACE needs COMPANIES")
     try:
         secret = StackSecret.find(options.stack, options.name)
         if options.companies:
@@ -50,12 +50,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except DeployedError as error:
         print(f"secret: {error}", file=sys.stderr)
         return 1
-    print(f"{secret.name} is filled. Running functions take it up within 5 minutes, or when the old value is refused.")
+    print(f"Stored {secret.name}. Functions use it within 5 minutes, or as soon as the old value is rejected.")
     return 0
 
 
 def _fill(secret: StackSecret, model: type[BaseModel], options: argparse.Namespace) -> None:
-    """Ask for one key, and store it."""
+    """Ask for one key and store it."""
     owner = f" of {options.company}" if options.company else ""
     key = _ask(f"{PROMPTS[options.name]}{owner} for {secret.name}: ")
     if model is WebhookSecret:
@@ -70,7 +70,7 @@ def _fill_companies(secret: StackSecret, keys: dict[str, str], *, replace: bool)
 
     def with_companies(value: dict[str, object]) -> dict[str, object]:
         if "api_key" not in value:
-            raise DeployedError("fill the key for all companies first: leave COMPANIES out")
+            raise DeployedError("store the key for all companies first: leave COMPANIES out")
         before.clear()
         before.update(_companies(value))
         return value | {"companies": keys if replace else before | keys}
@@ -82,14 +82,14 @@ def _fill_companies(secret: StackSecret, keys: dict[str, str], *, replace: bool)
 
 
 def _with_key(model: type[BaseModel], value: dict[str, object], key: str, company: str | None) -> dict[str, object]:
-    """The secret with the key in its place; the other keys stay."""
+    """Return the secret with the key added. The other keys stay."""
     if company and "api_key" not in value:
-        raise DeployedError("fill the key for all companies first: leave COMPANY out")
+        raise DeployedError("store the key for all companies first: leave COMPANY out")
     changed = value | ({"companies": _companies(value) | {company: key}} if company else {"api_key": key})
     try:
         model.model_validate(changed)
     except ValidationError:
-        raise DeployedError("that is not a key: 1 to 4096 printable characters without spaces") from None
+        raise DeployedError("a key must be 1 to 4096 printable characters without spaces") from None
     return changed
 
 
@@ -99,9 +99,9 @@ def _companies(value: dict[str, object]) -> dict[str, object]:
 
 
 def _with_webhook_secret(value: dict[str, object], key: str) -> dict[str, object]:
-    """The secret with this one first, and the newest of the others."""
+    """Return the secret with this webhook secret first, and the newest of the others."""
     if not re.fullmatch(r"ws_[\x21-\x7e]{1,4093}", key):
-        raise DeployedError("that is not a webhook's secret: it begins with ws_, as Whop shows it for the webhook")
+        raise DeployedError("a webhook secret must start with ws_. Copy it from the webhook's page in Whop")
     secrets = value.get("secrets")
     others = [known for known in secrets if known != key] if isinstance(secrets, list) else []
     return value | {"secrets": [key, *others][:WEBHOOK_SECRETS]}
@@ -113,10 +113,10 @@ def _ask(prompt: str) -> str:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="make secret", usage=USAGE, description=__doc__, epilog=EPILOG)
-    parser.add_argument("--stack", required=True, help="the deployed stack, such as aichats-dev (STACK=)")
+    parser.add_argument("--stack", required=True, help="name of the deployed stack, such as aichats-dev (STACK=)")
     parser.add_argument("--name", required=True, help=f"which secret: {', '.join(SECRETS)} (NAME=)")
-    parser.add_argument("--company", help="a company (biz_...) that has a key of its own (COMPANY=)")
-    parser.add_argument("--companies", help="a file with the keys of many companies, or - (COMPANIES=)")
+    parser.add_argument("--company", help="company (biz_...) that gets a key of its own (COMPANY=)")
+    parser.add_argument("--companies", help="file with the keys of many companies, or - (COMPANIES=)")
     parser.add_argument("--replace", action="store_true", help="remove companies that are not in the file (REPLACE=1)")
     return parser
 

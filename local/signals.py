@@ -1,4 +1,4 @@
-"""How a command ends: by itself, by SIGINT or SIGTERM, or because it cannot go on."""
+"""The end of a command: when it is done, by SIGINT or SIGTERM, or by an error."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ ENDING = (signal.SIGINT, signal.SIGTERM)
 
 
 class SignalledError(BaseException):
-    """The command was told to end."""
+    """A signal to end the command."""
 
     def __init__(self, number: int) -> None:
         super().__init__(number)
@@ -26,10 +26,10 @@ class SignalledError(BaseException):
 
 
 def interruptible(command: Callable[[], int]) -> int:
-    """Run a command so that signals unwind it, its ``with`` blocks too, even where it was started with them ignored.
+    """Run a command so that signals end it and its ``with`` blocks, even if it was started with signals ignored.
 
-    Returns the exit code: the command's own, 1 after a LocalError or when the disk is full, which is printed, and
-    128 + the signal's number.
+    Return the exit code: the command's own, 1 after a LocalError or a full disk, which is printed, or 128 + the number
+    of the signal.
     """
     for number in ENDING:
         signal.signal(number, unwind)
@@ -48,7 +48,7 @@ def interruptible(command: Callable[[], int]) -> int:
 
 
 def unwind(number: int, _frame: FrameType | None) -> None:
-    """Leave what the main thread does. A second signal does not disturb the cleaning up."""
-    for each in ENDING:
-        signal.signal(each, signal.SIG_IGN)
+    """Interrupt the main thread. Further signals are ignored, so that they don't interrupt the cleanup."""
+    for ending in ENDING:
+        signal.signal(ending, signal.SIG_IGN)
     raise SignalledError(number)

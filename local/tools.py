@@ -1,16 +1,16 @@
-"""Programs of the environments that `make setup` makes."""
+"""Programs of the environments that set-up makes."""
 
 from local.errors import LocalError
 from local.setup import TOOLS
 
 
 def tool(environment: str, name: str) -> str:
-    """The path of a program of `.tools/<environment>`.
+    """Return the path of a program of `.tools/<environment>`.
 
     Raises:
-        LocalError: it is not there.
+        LocalError: the program is missing.
     """
     path = TOOLS / environment / "bin" / name
     if not path.exists():
-        raise LocalError(f"{path} is missing: run `make setup`")
+        raise LocalError(f"{path} is missing. Run `make setup`")
     return str(path)

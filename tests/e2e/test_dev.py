@@ -126,7 +126,7 @@ def test_kept_data_is_there_after_a_restart_and_an_automation_goes_on_firing(tmp
         assert muted.status_code == 200
         (answered,) = StandIn(second.value("mock of Kodey"), "").state()["chats"]
         assert [message["role"] for message in answered["messages"]] == ["user", "assistant"]
-        second.read_until("schedule every-minute fired")
+        second.read_until("automation-every-minute fired")
         whop = StandIn(second.value("mock of Whop").removesuffix("/api/v1"), "/api/v1")
         until(lambda: AUTOMATION["targets"][0] in {each["company_id"] for each in whop.state()["chats"]})
         other = subprocess.run([*DEV, *keep], cwd=ROOT, capture_output=True, text=True, check=False)
