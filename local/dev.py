@@ -104,7 +104,7 @@ def serve(console: Console, options: argparse.Namespace) -> int:
         logs = Logs(clients, groups, console, prefix=f"/aws/lambda/{system.stack.name}-")
         scheduler = Scheduler(clients, console.line, lambda: datetime.now(UTC))
         running.enter_context(repeating(scheduler.tick, every=0.5, report=console.line))
-        running.enter_context(repeating(logs.look, every=1.0, report=console.line))
+        running.enter_context(repeating(logs.show_new, every=1.0, report=console.line))
         explain(console, system, folder)
         with suppress(SignalledError):
             threading.Event().wait()

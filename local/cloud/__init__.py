@@ -1,1 +1,1 @@
-"""The local AWS: ministack with what it lacks made up for, and `template.yaml` deployed on it unmodified."""
+"""The local AWS: ministack, extended by the parts that it lacks, and the unmodified `template.yaml` on it."""

@@ -1,4 +1,4 @@
-"""Typed clients of the local AWS."""
+"""Typed clients for the local AWS."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ if TYPE_CHECKING:
     from mypy_boto3_secretsmanager import SecretsManagerClient
     from mypy_boto3_sqs import SQSClient
 
-# A repeated Invoke would run the function twice, so nothing is repeated; the longest function has 120 s.
+# A repeated Invoke would run the function twice, so there are no retries. The longest function takes 120 s.
 CONFIG = Config(retries={"total_max_attempts": 1}, read_timeout=150, max_pool_connections=64)
 
 
 class Clients:
-    """One client for each service, made when it is first asked for. Each may be used by many threads."""
+    """One client for each service, created at its first use. Several threads may use a client."""
 
     def __init__(self, environment: Mapping[str, str]) -> None:
         self._environment = environment
@@ -33,7 +33,7 @@ class Clients:
 
     @property
     def _session(self) -> boto3.Session:
-        """A session of its own for each client: making two clients of one session at once is not safe."""
+        """New session for each client, because two threads must not create clients of one session at once."""
         return boto3.Session(
             self._environment["AWS_ACCESS_KEY_ID"],
             self._environment["AWS_SECRET_ACCESS_KEY"],

@@ -1,4 +1,4 @@
-"""Deploys a build on the local AWS with plain CloudFormation calls, as `sam deploy` does on AWS, in 2 s."""
+"""Deploy a build on the local AWS with CloudFormation calls, as `sam deploy` does on AWS, in 2 s."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ if TYPE_CHECKING:
 
 BUCKET, TEMPLATE = "artifacts", "template.json"
 LIMIT = 120.0
-"""Seconds until a deployment counts as failed."""
+"""Seconds after which a deployment counts as failed."""
 
 
 @dataclass(frozen=True)
 class Stack:
-    """A deployed stack: outputs, physical ids by logical ids, and its template as CloudFormation expanded it."""
+    """A deployed stack: its outputs, its physical ids by logical id, and its expanded template."""
 
     name: str
     outputs: Mapping[str, str]
@@ -38,10 +38,10 @@ class Stack:
 
 
 def deploy(clients: Clients, build: Build, name: str, parameters: Mapping[str, str]) -> Stack:
-    """Create the stack ``name``, and wait until it is there.
+    """Create the stack ``name``, and wait until it is complete.
 
     Raises:
-        LocalError: it was refused, or failed; with the resources that did, and why.
+        LocalError: CloudFormation rejected the stack, or it failed; the message lists the failed resources.
     """
     upload(clients, build)
     try:
@@ -52,7 +52,7 @@ def deploy(clients: Clients, build: Build, name: str, parameters: Mapping[str, s
             Capabilities=["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"],
         )
     except ClientError as error:
-        raise LocalError(f"the stack {name} was refused: {error.response['Error']['Message']}") from error
+        raise LocalError(f"stack {name} was rejected: {error.response['Error']['Message']}") from error
     outputs = finished(clients, name).get("Outputs", [])
     stack = Stack(
         name,
@@ -65,7 +65,7 @@ def deploy(clients: Clients, build: Build, name: str, parameters: Mapping[str, s
 
 
 def upload(clients: Clients, build: Build) -> None:
-    """Put the build where CloudFormation takes it from: the zips, and the template, too large for a call of its own."""
+    """Upload the zips and the template, which is too large to be part of a call, for CloudFormation to read."""
     clients.s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION})
     for path in build.zips.values():
         clients.s3.put_object(Bucket=BUCKET, Key=path.name, Body=path.read_bytes())
@@ -73,7 +73,7 @@ def upload(clients: Clients, build: Build) -> None:
 
 
 def packaged(template: dict[str, Any]) -> dict[str, Any]:
-    """The template, its code taken from the bucket: what `sam package` makes."""
+    """Return the template with the code in the bucket, as `sam package` does."""
     changed = deepcopy(template)
     for name, resource in changed["Resources"].items():
         if resource["Type"] in CODE:
@@ -82,10 +82,10 @@ def packaged(template: dict[str, Any]) -> dict[str, Any]:
 
 
 def finished(clients: Clients, name: str) -> StackTypeDef:
-    """Wait for the stack.
+    """Wait until the stack is complete, and return its description.
 
     Raises:
-        LocalError: it failed, or took too long.
+        LocalError: the stack failed, or took longer than :data:`LIMIT`.
     """
     deadline = time.monotonic() + LIMIT
     while True:
@@ -94,12 +94,12 @@ def finished(clients: Clients, name: str) -> StackTypeDef:
         if status == "CREATE_COMPLETE":
             return stack
         if status.endswith("_FAILED") or status == "ROLLBACK_COMPLETE" or time.monotonic() > deadline:
-            raise LocalError("\n  ".join([f"the stack {name} was not deployed ({status}):", *failures(clients, name)]))
+            raise LocalError("\n  ".join([f"stack {name} was not deployed ({status}):", *failures(clients, name)]))
         time.sleep(0.05)
 
 
 def failures(clients: Clients, name: str) -> list[str]:
-    """A line for each resource that failed."""
+    """Return a line for each failed resource."""
     events = clients.cloudformation.describe_stack_events(StackName=name)["StackEvents"]
     return [
         f"{event.get('LogicalResourceId')}: {event.get('ResourceStatusReason')}"
@@ -109,14 +109,14 @@ def failures(clients: Clients, name: str) -> list[str]:
 
 
 def resources(clients: Clients, name: str) -> dict[str, str]:
-    """Physical id by logical id."""
+    """Return physical id by logical id."""
     described = clients.cloudformation.describe_stack_resources(StackName=name)["StackResources"]
-    return {each["LogicalResourceId"]: each["PhysicalResourceId"] for each in described}
+    return {resource["LogicalResourceId"]: resource["PhysicalResourceId"] for resource in described}
 
 
 def enable_time_to_live(clients: Clients, stack: Stack) -> None:
-    """Switch on the expiry of rows where the template wants it: the emulator's CloudFormation leaves that out."""
+    """Enable the expiry of items as the template says, because the emulator's CloudFormation doesn't."""
     for name, resource in stack.template["Resources"].items():
-        wanted = resource.get("Properties", {}).get("TimeToLiveSpecification")
-        if resource["Type"] == "AWS::DynamoDB::Table" and wanted:
-            clients.dynamodb.update_time_to_live(TableName=stack.resources[name], TimeToLiveSpecification=wanted)
+        expiry = resource.get("Properties", {}).get("TimeToLiveSpecification")
+        if resource["Type"] == "AWS::DynamoDB::Table" and expiry:
+            clients.dynamodb.update_time_to_live(TableName=stack.resources[name], TimeToLiveSpecification=expiry)

@@ -1,4 +1,4 @@
-"""The emulator's process: started, waited for, and ended with every function that it runs."""
+"""The emulator: a process that starts and ends together with the functions that it runs."""
 
 from __future__ import annotations
 
@@ -28,17 +28,17 @@ ACCOUNT = "000000000000"
 REGION: Final = "eu-west-1"
 FOLDER = ROOT / ".local" / "cloud"
 START_LIMIT = 30.0
-"""Seconds until a start counts as failed. It takes 0.3 s on an idle machine."""
+"""Seconds after which a start counts as failed. A start takes 0.3 s on an idle machine."""
 
 
 class Emulator:
     """An empty AWS account on this machine, for the ``with`` block.
 
-    It listens on a port of 127.0.0.1: on the named one, or on any free one, which is known once it runs.
-    ``host="0.0.0.0"`` lets containers reach it, and the local network too.
+    It listens on ``port`` of 127.0.0.1. Port 0 means any free port; ``port`` has its number once the emulator runs.
+    With ``host="0.0.0.0"``, containers can reach it, and so can the local network.
 
     Raises:
-        LocalError: on entry: the port is taken, or the emulator did not come up.
+        LocalError: on entry, if the port is in use or the emulator didn't start.
     """
 
     def __init__(self, *, port: int = 0, host: str = "127.0.0.1") -> None:
@@ -48,11 +48,11 @@ class Emulator:
 
     @property
     def endpoint_url(self) -> str:
-        """Where all services answer."""
+        """URL of all services."""
         return f"http://127.0.0.1:{self.port}"
 
     def environment(self) -> dict[str, str]:
-        """Variables that point an AWS client (boto3, SAM CLI) to this account."""
+        """Return the variables that connect an AWS client (boto3, SAM CLI) to this account."""
         return {
             "AWS_ACCESS_KEY_ID": ACCOUNT,
             "AWS_DEFAULT_REGION": REGION,
@@ -64,13 +64,13 @@ class Emulator:
 
     @cached_property
     def clients(self) -> Clients:
-        """Clients of this account."""
+        """Clients for this account."""
         return Clients(self.environment())
 
     def __enter__(self) -> Self:
-        """Start it, and wait until it answers."""
+        """Start the emulator, and wait until it answers."""
         FOLDER.mkdir(parents=True, exist_ok=True)
-        # The port is ours from here on: what answers there can only be the process that gets the socket.
+        # This process holds the port from here on. So only the process that inherits the socket can answer there.
         with listen(self._host, self.port) as listener, ExitStack() as starting:
             self.port = listener.getsockname()[1]
             prune(FOLDER, "emulator")
@@ -87,15 +87,15 @@ class Emulator:
         return self
 
     def __exit__(self, *_error: object) -> None:
-        """End it with its functions, and remove its files."""
+        """End the emulator and its functions, and remove its files."""
         self._running.close()
 
 
 def settings(port: int, folder: Path) -> dict[str, str]:
-    """The emulator's own settings; together with the account's it is all that it sees of any environment."""
+    """Return the emulator's own settings. It sees these and the account's variables, and no others."""
     return {
         "AUTH": "true",
-        "DOCKER_HOST": "unix:///nonexistent",  # it would end containers that it takes for its own
+        "DOCKER_HOST": "unix:///nonexistent",  # otherwise it may end containers that it mistakes for its own
         "GATEWAY_PORT": str(port),
         "HOME": str(folder),
         "IOT_MTLS_ENABLED": "0",
@@ -107,23 +107,23 @@ def settings(port: int, folder: Path) -> dict[str, str]:
 
 
 def wait_until_ready(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
-    """Return once it answers.
+    """Wait until the emulator answers.
 
     Raises:
-        LocalError: it ended, or it took too long; with the end of its log.
+        LocalError: it ended, or takes longer than :data:`START_LIMIT`; the message has the end of its log.
     """
     deadline = time.monotonic() + START_LIMIT
     while not is_ready(port):
         printed = "\n".join(log.read_text(errors="replace").splitlines()[-12:])
         if process.poll() is not None:
-            raise LocalError(f"the local AWS ended while it started:\n{printed}")
+            raise LocalError(f"the local AWS ended during its start:\n{printed}")
         if time.monotonic() > deadline:
             raise LocalError(f"the local AWS did not answer within {START_LIMIT:.0f} s:\n{printed}")
         time.sleep(0.02)
 
 
 def is_ready(port: int) -> bool:
-    """Whether the emulator on this port answers."""
+    """Return whether the emulator on this port answers."""
     try:
         with plain_client(timeout=1) as http:
             return http.get(f"http://127.0.0.1:{port}/_ministack/health").is_success

@@ -1,6 +1,6 @@
-"""The routes of a deployed HTTP API, and which of them takes a request.
+"""The routes of a deployed HTTP API.
 
-They are read from the stack's template: the emulator deploys an `AWS::Serverless::HttpApi` without its routes.
+They come from the stack's template, because the emulator deploys an `AWS::Serverless::HttpApi` without its routes.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ PARAMETER = re.compile(r"\{(\w+)(\+?)\}")
 
 @dataclass(frozen=True)
 class Route:
-    """One route: ``GET /chats/{id}`` or ``ANY /{proxy+}``, and the name of the function that takes it."""
+    """One route, such as ``GET /chats/{id}`` or ``ANY /{proxy+}``, and the name of its function."""
 
     method: str
     path: str
@@ -32,7 +32,7 @@ class Route:
 
     @property
     def key(self) -> str:
-        """How API Gateway calls it."""
+        """The route's key in API Gateway."""
         return f"{self.method} {self.path}"
 
     @cached_property
@@ -44,13 +44,13 @@ class Route:
         return re.compile("".join(parts), re.DOTALL)
 
     def parameters(self, method: str, path: str) -> dict[str, str] | None:
-        """The path's parameters if this route takes the request, else None."""
+        """Return the path's parameters if this route matches the request, else None."""
         match = self._pattern.fullmatch(path) if self.method in {method, ANY} else None
         return match.groupdict() if match else None
 
     @property
     def rank(self) -> tuple[list[int], bool]:
-        """Lower goes first: literal segments before ``{id}`` before ``{proxy+}``, one method before ``ANY``."""
+        """Sort key: literal segments before ``{id}`` before ``{proxy+}``, and one method before ``ANY``."""
         kinds = [1 + segment.endswith("+}") if segment.startswith("{") else 0 for segment in self.path.split("/")]
         return kinds, self.method == ANY
 
@@ -63,7 +63,7 @@ class HttpApi:
     routes: tuple[Route, ...]
 
     def route(self, method: str, path: str) -> tuple[Route, dict[str, str]] | None:
-        """The route that takes the request, and the path's parameters; None if there is none."""
+        """Return the route that matches the request, with the path's parameters, or None."""
         one_slash = f"/{path.lstrip('/')}"
         for route in sorted(self.routes, key=lambda route: route.rank):
             parameters = route.parameters(method, one_slash)
@@ -73,7 +73,7 @@ class HttpApi:
 
 
 def http_api(stack: Stack) -> HttpApi:
-    """The stack's HTTP API. It has just one."""
+    """Return the only HTTP API of the stack."""
     (name, body), *_ = (
         (name, resource["Properties"]["Body"])
         for name, resource in stack.template["Resources"].items()
@@ -88,13 +88,13 @@ def http_api(stack: Stack) -> HttpApi:
 
 
 def function_name(operation: Mapping[str, dict[str, dict[str, str]]], resources: Mapping[str, str]) -> str:
-    """The name of the function that an operation is handed to.
+    """Return the name of the function that handles an operation.
 
     Raises:
-        ValueError: it is handed to something else.
+        ValueError: the handler isn't a function of the stack.
     """
     uri = operation[INTEGRATION]["uri"]
-    found = FUNCTION.search(uri.get("Fn::Sub", ""))
-    if found is None:
-        raise ValueError(f"the local HTTP API calls functions of the stack only, not {uri}")
-    return resources[found[1]]
+    match = FUNCTION.search(uri.get("Fn::Sub", ""))
+    if match is None:
+        raise ValueError(f"the local HTTP API calls only functions of the stack, not {uri}")
+    return resources[match[1]]

@@ -1,4 +1,4 @@
-"""What API Gateway hands to a function (payload format 2.0), and what it makes of the result for the client."""
+"""Convert HTTP requests to API Gateway events (payload format 2.0), and results of functions to HTTP responses."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ HOP_BY_HOP = {"connection", "keep-alive", "proxy-connection", "te", "trailer", "
 
 @dataclass(frozen=True)
 class Request:
-    """An HTTP request as it came: ``target`` and ``query`` still escaped, each header line by itself."""
+    """An HTTP request as received: ``target`` and ``query`` are still escaped, and header lines are separate."""
 
     method: str
     target: str
@@ -38,7 +38,7 @@ class Request:
 
     @property
     def path(self) -> str:
-        """The path as an HTTP API hands it on: escapes are decoded, ``%2F`` too, all but ``%25``."""
+        """The path as an HTTP API passes it on: with all escapes decoded, even ``%2F``, except ``%25``."""
         return ESCAPES_BUT_PERCENT.sub(lambda escapes: unquote(escapes[0]), self.target)
 
 
@@ -59,7 +59,7 @@ class Reply:
 
 
 def event_of(request: Request, api_id: str, route: Route, parameters: Mapping[str, str]) -> dict[str, Any]:
-    """The event that the function gets."""
+    """Return the event for the function."""
     headers = joined((name, value) for name, value in request.headers if name not in HOP_BY_HOP | {"cookie"})
     cookies = [cookie for name, value in request.headers if name == "cookie" for cookie in value.split("; ")]
     query = joined(parse_qsl(request.query, keep_blank_values=True))
@@ -81,7 +81,7 @@ def event_of(request: Request, api_id: str, route: Route, parameters: Mapping[st
 
 
 def context_of(request: Request, api_id: str, route: Route, headers: Mapping[str, str]) -> dict[str, Any]:
-    """The event's ``requestContext``."""
+    """Return the event's ``requestContext``."""
     now = time.time()
     return {
         "accountId": ACCOUNT,
@@ -104,7 +104,7 @@ def context_of(request: Request, api_id: str, route: Route, headers: Mapping[str
 
 
 def joined(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
-    """One entry for each name; several values are joined with commas."""
+    """Return one entry for each name, with several values joined by commas."""
     values: dict[str, str] = {}
     for name, value in pairs:
         values[name] = f"{values[name]},{value}" if name in values else value
@@ -112,7 +112,7 @@ def joined(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
 
 
 def body_of(body: bytes, content_type: str) -> dict[str, Any]:
-    """The event's ``body``, where there is one: text for types that API Gateway takes for text, else base64."""
+    """Return the event's ``body`` fields, if any: text for the types that API Gateway treats as text, else base64."""
     if not body:
         return {}
     if TEXT.fullmatch(content_type.partition(";")[0].strip().lower()):
@@ -121,7 +121,7 @@ def body_of(body: bytes, content_type: str) -> dict[str, Any]:
 
 
 class Result(BaseModel, alias_generator=to_camel):
-    """What a function returns to API Gateway."""
+    """The value that a function returns to API Gateway."""
 
     status_code: int
     headers: dict[str, str | int | float | bool] | None = None
@@ -130,10 +130,10 @@ class Result(BaseModel, alias_generator=to_camel):
     is_base64_encoded: bool = False
 
     def content(self) -> bytes:
-        """The body's bytes.
+        """Return the body's bytes.
 
         Raises:
-            ValueError: it should be base64, and is not.
+            ValueError: the body must be base64 but isn't.
         """
         text = self.body or ""
         return base64.b64decode(text, validate=True) if self.is_base64_encoded else text.encode()

@@ -38,7 +38,7 @@ BODY_LIMIT = 10 * 1024 * 1024
 
 
 class HttpFront:
-    """The ASGI application in front of an HTTP API."""
+    """The ASGI application in front of an HTTP API. ``log`` is called with a line for each call."""
 
     def __init__(
         self, api: HttpApi, invoke: Invoke, *, time_limit: float = TIME_LIMIT, log: Callable[[str], None] | None = None

@@ -1,18 +1,19 @@
-"""Starts ministack so that functions run in Lambda's own runtime client, and so that it ends with its parent.
+"""Start ministack so that functions run in Lambda's own runtime client, and so that it ends with its parent.
 
-Run by the interpreter of `.tools/cloud`: `python -m local.cloud.launcher RUNTIME_PYTHON LISTENER`, where LISTENER is
-the file descriptor of a socket that listens. What is changed:
+The interpreter of `.tools/cloud` runs this module: `python -m local.cloud.launcher RUNTIME_PYTHON LISTENER`. LISTENER
+is the file descriptor of a listening socket. The module changes ministack:
 
-- It serves on that socket: the port that it would bind by itself could be somebody else's by then.
-- Functions run as `awslambdaric` under RUNTIME_PYTHON, on the Runtime API that ministack has for `provided.*`. So a
-  function meets what it meets on AWS (tracebacks, context, boto3's version) and sees nothing of this environment.
-- A function that does not start, dies or takes too long answers and logs as on Lambda.
-- ministack's own firing of schedules is off: it knows no time zones. `local.cloud.scheduler` does it.
-- CloudFormation makes schedules whole, and takes a queue's maximum concurrency for a number also from a parameter.
-- SQS's batch calls need the permission of the single ones, as on AWS, which has no actions for batches.
-- Permissions see the group of a schedule, which ministack takes for the default one.
+- It serves on that socket, because another program may use the port that ministack would choose.
+- Functions run as `awslambdaric` under RUNTIME_PYTHON, on ministack's Runtime API for `provided.*`. So a function has
+  the same tracebacks, context and version of boto3 as on AWS, and sees nothing of this environment.
+- A function that doesn't start, dies or takes too long answers and logs as on Lambda.
+- The end of a function's log has the request id, as on Lambda.
+- ministack doesn't fire schedules, because it supports no time zones. `local.cloud.scheduler` fires them.
+- CloudFormation creates schedules with all their properties, and accepts a parameter as a queue's maximum concurrency.
+- Batch calls to SQS need the permissions of the single calls, as on AWS, which has no actions for batches.
+- Permissions compare the group of a schedule. ministack always uses the default group.
 
-These are private parts of ministack, so the version is checked first.
+These are private parts of ministack, so the module checks ministack's version first.
 """
 
 from __future__ import annotations
@@ -35,14 +36,14 @@ from local.attached import end_with_parent
 
 TESTED_VERSION = "1.5.33"
 LEFT_OUT = ("ScheduleExpressionTimezone", "StartDate", "EndDate", "ActionAfterCompletion")
-"""Properties of a schedule that ministack's CloudFormation does not hand on."""
+"""Properties of a schedule that ministack's CloudFormation ignores."""
 
 
 def main(runtime_python: str, listener: int) -> None:
-    """Serve until the parent ends, or a signal comes."""
+    """Serve until the parent ends or a signal arrives."""
     installed = version("ministack")
     if installed != TESTED_VERSION:
-        sys.exit(f"ministack {installed} is installed, but the local AWS needs {TESTED_VERSION}: run `make setup`")
+        sys.exit(f"ministack {installed} is installed, but the local AWS needs {TESTED_VERSION}. Run `make setup`")
     end_with_parent(remove=tempfile.gettempdir())
     serve_on(listener)
     run_functions_in_lambda_runtime(Path(tempfile.gettempdir()), runtime_python)
@@ -55,14 +56,14 @@ def main(runtime_python: str, listener: int) -> None:
 
 
 def serve_on(listener: int) -> None:
-    """Take connections from this socket, which listens."""
+    """Accept connections from this listening socket."""
     replace("hypercorn.config", "Config._create_sockets", lambda *_: [socket.socket(fileno=listener)])
-    # It gives up if somebody listens at its port already. Nobody does at port 0.
+    # ministack stops if its port is in use. Port 0 never is.
     replace("ministack.app", "_resolve_port", lambda: "0")
 
 
 def run_functions_in_lambda_runtime(folder: Path, runtime_python: str) -> None:
-    """Make every function a `provided.*` one whose bootstrap is Lambda's runtime client for Python."""
+    """Run every function like a `provided.*` one with Lambda's runtime client for Python as its bootstrap."""
     runtime, service = "ministack.core.lambda_runtime", "ministack.services.lambda_svc"
     unpack = member(service, "_provided_runtime_code_dir")
     bootstrap = write_bootstrap(folder, runtime_python)
@@ -89,7 +90,7 @@ def run_functions_in_lambda_runtime(folder: Path, runtime_python: str) -> None:
 
 
 def keep_all_of_schedules() -> None:
-    """Let CloudFormation make schedules with their zone, dates and end, which it leaves out."""
+    """Let CloudFormation create schedules with their time zone, dates and end, which it ignores otherwise."""
     by_type = member("ministack.services.cloudformation.provisioners", "_RESOURCE_HANDLERS")
     handlers = by_type["AWS::Scheduler::Schedule"]
     schedules = member("ministack.services.scheduler", "_schedules")
@@ -105,7 +106,7 @@ def keep_all_of_schedules() -> None:
 
 
 def take_concurrency_for_a_number() -> None:
-    """Let CloudFormation make event sources whose concurrency is a parameter: as text it stops all polling."""
+    """Convert the concurrency of event sources to a number, because as a text it stops all polling."""
     handlers = member("ministack.services.cloudformation.provisioners", "_RESOURCE_HANDLERS")[
         "AWS::Lambda::EventSourceMapping"
     ]
@@ -119,7 +120,7 @@ def take_concurrency_for_a_number() -> None:
 
 
 def judge_batches_as_single_calls() -> None:
-    """Let `sqs:SendMessage` allow SendMessageBatch, and so on."""
+    """Let permissions such as `sqs:SendMessage` allow batch calls such as SendMessageBatch."""
     actions = "ministack.core.iam_actions"
     extract = member(actions, "extract_iam_action")
 
@@ -131,7 +132,7 @@ def judge_batches_as_single_calls() -> None:
 
 
 def judge_schedules_by_their_group() -> None:
-    """Put the schedule group of a call into the ARN that policies are compared with."""
+    """Use the schedule group of a call in the ARN that policies are compared with."""
     actions = "ministack.core.iam_actions"
     extract = member(actions, "extract_resource_arn")
 
@@ -146,7 +147,7 @@ def judge_schedules_by_their_group() -> None:
 
 
 def schedule_group(query: dict[str, Any], body: bytes) -> str:
-    """Return the group that a call to the scheduler names, in its query or its body."""
+    """Return the schedule group in the query or the body of a call."""
     named = query.get("groupName")
     if not named:
         named = json.loads(body or b"{}").get("GroupName", "default")
@@ -154,7 +155,7 @@ def schedule_group(query: dict[str, Any], body: bytes) -> str:
 
 
 def write_bootstrap(folder: Path, runtime_python: str) -> Path:
-    """Write the executable that every function starts with."""
+    """Write the executable that starts every function, and return its path."""
     bootstrap = folder / "bootstrap"
     bootstrap.write_text(f'#!/bin/sh\nexec {shlex.quote(runtime_python)} -m awslambdaric "$_HANDLER"\n')
     bootstrap.chmod(0o755)
@@ -162,7 +163,7 @@ def write_bootstrap(folder: Path, runtime_python: str) -> Path:
 
 
 def lambda_environment(config: dict[str, Any], code: str, layers: list[str]) -> dict[str, str]:
-    """The variables of a function: its own, and those that Lambda sets."""
+    """Return the variables of a function: its own, and those that Lambda sets."""
     name, region = config["FunctionName"], config["FunctionArn"].split(":")[3]
     own: dict[str, str] = config.get("Environment", {}).get("Variables", {})
     return own | {
@@ -203,7 +204,7 @@ def reporting_failures(invoke: Any) -> Any:
     def invoke_and_report(worker: Any, event: Any, request_id: str, **context: Any) -> dict[str, Any]:
         try:
             result: dict[str, Any] = invoke(worker, event, request_id, **context)
-        except RuntimeError as error:  # it did not start
+        except RuntimeError as error:  # the function did not start
             state = vars(worker)
             payload = state["_init_error"] or {"errorType": "Runtime.ExitError", "errorMessage": str(error)}
             result = {"status": "error", "error_payload": payload, "log": "\n".join(drained(state["_stderr_queue"]))}
@@ -216,7 +217,7 @@ def reporting_failures(invoke: Any) -> Any:
 
 
 def without_delay(build_handler_class: Any) -> Any:
-    """The Runtime API's handler, but what it sends goes out at once: else each invocation waits 40 ms for an ACK."""
+    """Return the Runtime API's handler class without a send delay of 40 ms for each invocation."""
 
     def build(*arguments: Any) -> Any:
         handler = build_handler_class(*arguments)
@@ -227,21 +228,21 @@ def without_delay(build_handler_class: Any) -> Any:
 
 
 def drained(lines: queue.Queue[str]) -> list[str]:
-    """What is in the queue now."""
-    found: list[str] = []
+    """Return the lines that are in the queue now."""
+    texts: list[str] = []
     with contextlib.suppress(queue.Empty):
         while True:
-            found.append(lines.get_nowait())
-    return found
+            texts.append(lines.get_nowait())
+    return texts
 
 
 def member(module: str, path: str) -> Any:
-    """A part of ministack, public or not."""
+    """Return a part of ministack, public or private."""
     return attrgetter(path)(import_module(module))
 
 
 def replace(module: str, path: str, value: object) -> None:
-    """Put ``value`` where ministack has a part of its own."""
+    """Replace a part of ministack by ``value``."""
     member(module, path)
     owner, _, name = path.rpartition(".")
     setattr(member(module, owner) if owner else import_module(module), name, value)

@@ -1,4 +1,4 @@
-"""Follows the functions' logs, and makes them readable."""
+"""Follow the functions' logs, and make them readable."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 PLATFORM = re.compile(r"(START|END|REPORT) RequestId: ")
 NOT_SHOWN = {
-    *("level", "message", "exception"),  # these have their own places
+    *("level", "message", "exception"),  # shown at fixed positions
     *("timestamp", "location", "service", "cold_start", "xray_trace_id", "exception_name", "stack_trace"),
     *("function_name", "function_memory_size", "function_arn", "function_request_id"),
 }
@@ -27,7 +27,7 @@ COLOURS = {"WARNING": BOLD, "ERROR": RED, "CRITICAL": RED, "INFO": GREEN, "DEBUG
 
 
 class Logs:
-    """Shows what is new in some log groups at each look; ``prefix`` is cut off their names."""
+    """New lines of some log groups. The names of the groups are shown without ``prefix``."""
 
     def __init__(self, clients: Clients, groups: Sequence[str], console: Console, *, prefix: str) -> None:
         self._clients = clients
@@ -36,8 +36,8 @@ class Logs:
         self._console = console
         self._prefix = prefix
 
-    def look(self) -> None:
-        """Show the invocations that ended since the last look. The emulator writes one stream for each, all at once."""
+    def show_new(self) -> None:
+        """Show the invocations that ended since the last call. The emulator writes the stream of each at its end."""
         for group, latest in self._latest.items():
             events = self._clients.logs.filter_log_events(logGroupName=group, startTime=latest)["events"]
             new = [event for event in events if event["logStreamName"] not in self._shown]
@@ -50,7 +50,7 @@ class Logs:
 
 
 def readable(message: str, timestamp: int, name: str, coloured: Callable[[str, str], str]) -> list[str]:
-    """A line of a log for people: none for Lambda's own and for metrics, more than one where an exception is in it."""
+    """Return the lines to show for a log line: none for Lambda's own lines and metrics, several for an exception."""
     if PLATFORM.match(message):
         return []
     begin = coloured(f"{datetime.fromtimestamp(timestamp / 1000, UTC):%H:%M:%S} {name}", DIM)
@@ -67,7 +67,7 @@ def readable(message: str, timestamp: int, name: str, coloured: Callable[[str, s
 
 
 def parsed(message: str) -> dict[str, Any] | None:
-    """The fields of a structured line; None if it is none."""
+    """Return the fields of a structured line, or None for another line."""
     try:
         fields = json.loads(message)
     except ValueError:

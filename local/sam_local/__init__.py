@@ -1,1 +1,1 @@
-"""The functions under SAM CLI, in containers as on Lambda, against stand-ins on this machine."""
+"""The functions under SAM CLI, in containers as on Lambda, with mock servers on this machine."""

@@ -1,4 +1,4 @@
-"""`make sam-local` and `make sam-local-api`: the functions under SAM CLI, in containers."""
+"""Run the functions under SAM CLI, in containers (`make sam-local` and `make sam-local-api`)."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from local.signals import interruptible
 from local.standins.shared.command import port
 
 DESCRIPTION = """\
-Runs the functions with SAM CLI, in containers as on Lambda. Whatever they call is on this machine.
+Run the functions with SAM CLI, in containers as on Lambda. They call only servers on this machine.
 
-invoke  give RunScheduleFunction one event of a schedule, and show the chat that it makes
+invoke  invoke RunScheduleFunction with one event of a schedule, and show the chat that it creates
 api     serve the HTTP API until SIGINT or SIGTERM
 
-Needs Docker. Where no container registry can be reached, local/lambda-image stands in for AWS's image.
+Needs Docker. If no container registry can be reached, local/lambda-image builds a replacement for AWS's image.
 """
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Do what the command line says. Returns the exit code: of `invoke`, 0 only if the chat is there."""
+    """Run the command. Return the exit code: for `invoke`, 0 only if the chat was created."""
     layout = argparse.RawDescriptionHelpFormatter
     parser = argparse.ArgumentParser("python -m local.sam_local", description=DESCRIPTION, formatter_class=layout)
     parser.add_argument("command", choices=["invoke", "api"])
-    parser.add_argument("--port", type=port, default=3000, help="where the API listens (default: %(default)s)")
+    parser.add_argument("--port", type=port, default=3000, help="port of the API (default: %(default)s)")
     options = parser.parse_args(arguments)
     console = Console()
 

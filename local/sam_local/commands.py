@@ -1,4 +1,4 @@
-"""What can be done with SAM CLI here: run one function once, or serve the HTTP API."""
+"""The commands with SAM CLI: invoke one function once, or serve the HTTP API."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ IN_CONTAINERS = ["--env-vars", VARIABLES, *ADD_HOST, "--skip-pull-image"]
 INVOKE = ["local", "invoke", "RunScheduleFunction", "-e", EVENT, *IN_CONTAINERS]
 START_API = ["local", "start-api", "--warm-containers", "LAZY", *IN_CONTAINERS]
 START_LIMIT = 30.0
-"""Seconds until a start counts as failed."""
+"""Seconds after which a start counts as failed."""
 
 
 def invoke(console: Console) -> int:
-    """Build, run the function once, and show the chats that the stand-in of Whop holds then.
+    """Build, invoke the function once, and show the chats of the mock of Whop. Return the exit code 0.
 
     Raises:
-        LocalError: a target of the event has no chat. SAM CLI cannot tell: it exits with 0 even if the function fails.
+        LocalError: a target of the event has no chat. SAM CLI exits with 0 even if the function fails.
     """
     with callable_system(console) as system:
         account = system.emulator.environment()
@@ -49,17 +49,17 @@ def invoke(console: Console) -> int:
     targets = json.loads((ROOT / EVENT).read_text())["targets"]
     if missing := without_chat(targets, chats):
         raise LocalError(
-            f"the stand-in of Whop holds no chat for {', '.join(missing)}; what the function said is above. If it could"
-            " not connect, a firewall may keep containers from this machine (ufw: sudo ufw allow in on docker0)"
+            f"the mock of Whop has no chat for {', '.join(missing)}. See the function's output above. If it could not"
+            " connect, a firewall may block containers (with ufw: sudo ufw allow in on docker0)"
         )
     return 0
 
 
 def serve(console: Console, port: int) -> int:
-    """Build, and serve the HTTP API until a signal comes.
+    """Build, and serve the HTTP API until a signal arrives.
 
     Raises:
-        LocalError: the port is taken, or SAM CLI ended by itself.
+        LocalError: the port is in use, or SAM CLI ended.
     """
     listen("127.0.0.1", port, variable="PORT").close()
     with callable_system(console) as system:
@@ -69,12 +69,12 @@ def serve(console: Console, port: int) -> int:
             wait_until_listening(port, process)
             explain(console, system, port)
             process.wait()
-    raise LocalError("sam local start-api ended by itself; what it said is above")
+    raise LocalError("sam local start-api ended. See its output above")
 
 
 @contextmanager
 def callable_system(console: Console) -> Iterator[System]:
-    """The whole system, which containers can call; the file for `--env-vars` tells the functions where it is."""
+    """Run the whole system so that containers can call it, and write its addresses to the file for `--env-vars`."""
     with running_system(console) as system:
         text = json.dumps(variables_of_functions(system), indent=2)
         (ROOT / VARIABLES).write_text(text.replace("127.0.0.1", HOST))
@@ -84,28 +84,28 @@ def callable_system(console: Console) -> Iterator[System]:
 
 
 def variables_of_functions(system: System) -> dict[str, dict[str, str]]:
-    """The environment of each function, as it is deployed, and where the local AWS is."""
+    """Return the environment of each deployed function, with the address of the local AWS."""
     own = {"AWS_ENDPOINT_URL": system.emulator.endpoint_url}
     deployed = variables(system.emulator.clients.functions, system.stack.outputs)
     return {name: {**values, **own} for name, values in deployed.items()}
 
 
 def without_chat(targets: Iterable[str | None], chats: Iterable[dict[str, Any]]) -> list[str]:
-    """The targets for which there is no chat."""
+    """Return the targets that have no chat."""
     companies = {chat["company_id"] for chat in chats}
     return [str(target) for target in targets if target not in companies]
 
 
 def show(console: Console, chats: Iterable[dict[str, Any]]) -> None:
-    """The chats, for people."""
+    """Print the chats."""
     for chat in chats:
         console.line()
-        console.line(console.coloured("The stand-in of Whop holds:", BOLD))
+        console.line(console.coloured("Chat in the mock of Whop:", BOLD))
         console.table([("chat", chat["id"]), ("title", chat["title"] or ""), ("company", chat["company_id"] or "none")])
 
 
 def explain(console: Console, system: System, port: int) -> None:
-    """What is where, and commands to copy."""
+    """Print the addresses, and commands to copy."""
     url = f"http://127.0.0.1:{port}"
     create = ["curl", "-i", f"{url}/chats", "-H", f"Authorization: Bearer {BEARER}"]
     body = json.dumps({"message_text": "Summarise the revenue of this week.", "company_id": "biz_A"})
@@ -113,29 +113,29 @@ def explain(console: Console, system: System, port: int) -> None:
     console.line()
     console.table([("HTTP API", f"{url}  token {BEARER}"), ("Whop's chats", f"{system.whop_url}/_control/state")])
     console.line()
-    console.line(console.coloured("Try, in another terminal:", BOLD))
+    console.line(console.coloured("Try in another terminal:", BOLD))
     console.line(f"  {shlex.join([*create, '-H', 'Content-Type: application/json', '-d', body])}")
     console.line(f"  export {shlex.join(exports)}")
     console.line(f"  {shlex.join([SAM, *INVOKE])}")
     console.line()
-    console.line("Ctrl-C ends it all.")
+    console.line("Press Ctrl-C to stop.")
 
 
 def wait_until_listening(port: int, process: subprocess.Popen[bytes]) -> None:
-    """Return once `sam local start-api` takes connections.
+    """Wait until `sam local start-api` accepts connections.
 
     Raises:
-        LocalError: it ended, or it took too long.
+        LocalError: it ended, or took longer than :data:`START_LIMIT`.
     """
     deadline = time.monotonic() + START_LIMIT
     while not is_listening(port):
         if process.poll() is not None or time.monotonic() > deadline:
-            raise LocalError("sam local start-api did not start; what it said is above")
+            raise LocalError("sam local start-api did not start. See its output above")
         time.sleep(0.05)
 
 
 def is_listening(port: int) -> bool:
-    """Whether somebody takes connections there."""
+    """Return whether a program accepts connections on this port."""
     with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
         return True
     return False

@@ -1,4 +1,4 @@
-"""The Docker engine, and the image that SAM CLI runs the functions in."""
+"""The Docker engine, and the image of the containers in which SAM CLI runs the functions."""
 
 from __future__ import annotations
 
@@ -14,46 +14,46 @@ if TYPE_CHECKING:
     from local.console import Console
 
 IMAGE = "public.ecr.aws/lambda/python:3.13-x86_64"
-"""AWS publishes it; `local/lambda-image` builds a stand-in of it."""
+"""AWS publishes this image, and `local/lambda-image` builds a replacement."""
 PULL_LIMIT = 600
-"""Seconds for fetching the image, 200 MB. Where the registry is out of reach, Docker gives up much earlier."""
-NO_ENGINE = "start Docker Desktop, or Docker Engine (sudo systemctl start docker), then run this again"
-NO_IMAGE = "let Docker reach public.ecr.aws; or build a stand-in of it, on Linux x86_64: sudo local/lambda-image"
+"""Seconds to download the image of 200 MB. If the registry can't be reached, Docker fails much earlier."""
+NO_ENGINE = "start Docker Desktop, or Docker Engine (sudo systemctl start docker), then try again"
+NO_IMAGE = "give Docker access to public.ecr.aws, or build a replacement on Linux x86_64: sudo local/lambda-image"
 
 
 def provide_engine() -> None:
-    """See to it that a Docker engine answers.
+    """Start a Docker engine if none answers.
 
     Raises:
-        LocalError: there is none, and none can be started here.
+        LocalError: no engine answers, and this machine can't start one.
     """
     engine = docker("version")
     if engine.returncode == 0:
         return
     if not can_build_image():
         reason = engine.stderr.strip().splitlines()[-1:] or ["docker version failed"]
-        raise LocalError(f"no Docker engine answers ({reason[0]}): {NO_ENGINE}")
+        raise LocalError(f"no Docker engine answers ({reason[0]}). To fix it, {NO_ENGINE}")
     lambda_image("--engine")
 
 
 def provide_image(console: Console) -> None:
-    """See to it that the engine has the image: AWS's own if it can be fetched, else a stand-in.
+    """Provide the image to the engine: AWS's own if it can be downloaded, else a replacement.
 
     Raises:
-        LocalError: neither can be had here.
+        LocalError: neither is possible on this machine.
     """
     if docker("image", "inspect", IMAGE).returncode == 0:
         return
-    console.line(f"fetching {IMAGE}")
+    console.line(f"downloading {IMAGE}")
     if docker("pull", "--platform", "linux/amd64", IMAGE, limit=PULL_LIMIT, show=True).returncode == 0:
         return
     if not can_build_image():
-        raise LocalError(f"the image could not be fetched: {NO_IMAGE}")
+        raise LocalError(f"can't download the image. To fix it, {NO_IMAGE}")
     lambda_image()
 
 
 def docker(*arguments: str, limit: float = 30, show: bool = False) -> subprocess.CompletedProcess[str]:
-    """Run Docker's command line. One that is missing, or takes longer than ``limit`` seconds, counts as failed."""
+    """Run Docker's command line. It fails if Docker is missing or takes longer than ``limit`` seconds."""
     command = ["docker", *arguments]
     try:
         return subprocess.run(command, capture_output=not show, text=True, check=False, timeout=limit)
@@ -62,7 +62,7 @@ def docker(*arguments: str, limit: float = 30, show: bool = False) -> subprocess
 
 
 def can_build_image() -> bool:
-    """Whether `local/lambda-image` runs here."""
+    """Return whether `local/lambda-image` supports this machine and user."""
     return (platform.system(), platform.machine(), os.geteuid()) == ("Linux", "x86_64", 0)
 
 
@@ -70,7 +70,7 @@ def lambda_image(*arguments: str) -> None:
     """Run `local/lambda-image`.
 
     Raises:
-        LocalError: it failed.
+        LocalError: the script failed.
     """
     if subprocess.run([ROOT / "local" / "lambda-image", *arguments], check=False).returncode:
-        raise LocalError("local/lambda-image failed; what it said is above")
+        raise LocalError("local/lambda-image failed. See its output above")

@@ -1,7 +1,7 @@
-"""Lets containers reach servers that listen on 127.0.0.1, under the name `host.docker.internal`.
+"""Connect containers to servers that listen on 127.0.0.1, under the name `host.docker.internal`.
 
-Docker Desktop sees to that by itself. Where the engine runs on this very machine, the name has the address of Docker's
-bridge, so a relay listens there. The servers need not listen on the network, where anybody could call them.
+Docker Desktop does this automatically. If the engine runs on this machine itself, the name has the address of Docker's
+bridge, so a relay listens there. The servers don't listen on the network, where other machines could call them.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ ADD_HOST = ("--add-host", f"{HOST}:host-gateway")
 
 @contextmanager
 def reachable_from_containers(*ports: int) -> Iterator[None]:
-    """Let containers call these ports of 127.0.0.1 for the ``with`` block."""
+    """Make these ports of 127.0.0.1 reachable for containers in the ``with`` block."""
     address = address_in_containers()
     with contextlib.ExitStack() as relays:
         if is_here(address):
@@ -35,10 +35,10 @@ def reachable_from_containers(*ports: int) -> Iterator[None]:
 
 
 def address_in_containers() -> str:
-    """The address that the name has in a container.
+    """Return the address of the name in a container.
 
     Raises:
-        LocalError: the container that was to tell did not run.
+        LocalError: the container that shows the address didn't run.
     """
     answer = docker("run", "--rm", *ADD_HOST, "--entrypoint", "cat", IMAGE, "/etc/hosts")
     for line in answer.stdout.splitlines():
@@ -48,7 +48,7 @@ def address_in_containers() -> str:
 
 
 def is_here(address: str) -> bool:
-    """Whether one can listen on this address."""
+    """Return whether this machine can listen on the address."""
     try:
         socket.create_server((address, 0)).close()
     except OSError:
@@ -58,7 +58,7 @@ def is_here(address: str) -> bool:
 
 @contextmanager
 def relay(address: str, port: int) -> Iterator[None]:
-    """Pass on connections to ``address`` to the same port of 127.0.0.1."""
+    """Forward connections to ``address`` to the same port of 127.0.0.1, for the ``with`` block."""
     with socketserver.ThreadingTCPServer((address, port), Relayed) as server:
         server.daemon_threads = True
         threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
@@ -72,7 +72,7 @@ class Relayed(socketserver.BaseRequestHandler):
     """One relayed connection."""
 
     def handle(self) -> None:
-        """Pass on bytes both ways until both sides are done."""
+        """Forward bytes both ways until both sides are done."""
         port = self.request.getsockname()[1]
         with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port)) as inner:
             answers = threading.Thread(target=pass_on, args=(inner, self.request), daemon=True)
@@ -82,9 +82,11 @@ class Relayed(socketserver.BaseRequestHandler):
 
 
 def pass_on(source: socket.socket, sink: socket.socket) -> None:
-    """Copy until the source's end, and tell the sink of it."""
+    """Copy until the source ends, and then end the sink."""
     with contextlib.suppress(OSError):
-        sink.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # else each request's body waits 40 ms for an ACK
+        sink.setsockopt(
+            socket.IPPROTO_TCP, socket.TCP_NODELAY, 1
+        )  # otherwise each request's body waits 40 ms for an ACK
         while data := source.recv(65536):
             sink.sendall(data)
     with contextlib.suppress(OSError):

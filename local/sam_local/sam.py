@@ -19,20 +19,20 @@ if TYPE_CHECKING:
 
 SAM = ".tools/sam/bin/sam"
 BUILD = {"PYTHON": str(VENV / "bin" / "python"), "WHEELHOUSE": str(WHEELHOUSE), "SAM_CLI_TELEMETRY": "0"}
-"""The layer is built with this Python, out of this folder of wheels, so that it needs no network."""
+"""Settings to build the layer with this Python from this folder of wheels, without a network."""
 PATIENCE = 5.0
-"""Seconds that SAM CLI has for its end."""
+"""Seconds that SAM CLI gets to end."""
 
 
 @contextmanager
 def sam(arguments: Sequence[str], account: Mapping[str, str]) -> Iterator[subprocess.Popen[bytes]]:
-    """Run SAM CLI, and show what it prints. It ends with the ``with`` block, and its containers with it.
+    """Run SAM CLI with its output visible. The end of the ``with`` block ends it and its containers.
 
-    ``account`` takes the place of whatever AWS account this shell is set up for.
+    The variables ``account`` replace those of the shell's own AWS account.
     """
     print(f"$ {shlex.join(['sam', *arguments])}", flush=True)
     kept = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
-    # SAM CLI keeps a lock there while it builds its image. An interrupted one would stop all others for 5 minutes.
+    # SAM CLI locks this folder while it builds its image. An interrupted build would stop later ones for 5 minutes.
     with tempfile.TemporaryDirectory(prefix="sam-") as temporary:
         environment = {**kept, **account, **BUILD, "TMPDIR": temporary}
         process = subprocess.Popen([SAM, *arguments], cwd=ROOT, env=environment, start_new_session=True)
@@ -46,15 +46,15 @@ def build(account: Mapping[str, str]) -> None:
     """Run `sam build`.
 
     Raises:
-        LocalError: it failed.
+        LocalError: the build failed.
     """
     with sam(["build"], account) as process:
         if process.wait():
-            raise LocalError("sam build failed; what it said is above")
+            raise LocalError("sam build failed. See its output above")
 
 
 def end(process: subprocess.Popen[bytes]) -> None:
-    """End SAM CLI: on SIGINT it removes its containers (not always on SIGTERM), but may wait for a timer then."""
+    """End SAM CLI with SIGINT, so that it removes its containers, and kill it if that takes too long."""
     if process.poll() is None:
         process.send_signal(signal.SIGINT)
         with contextlib.suppress(subprocess.TimeoutExpired):

@@ -283,7 +283,7 @@ def test_emulators_are_apart_and_leave_nothing(system: System) -> None:
 
 
 def test_a_taken_port_is_told(system: System) -> None:
-    with pytest.raises(LocalError, match=f"port {system.emulator.port} is taken"):
+    with pytest.raises(LocalError, match=f"port {system.emulator.port} is in use"):
         Emulator(port=system.emulator.port).__enter__()
 
 
@@ -292,7 +292,7 @@ def test_a_port_is_taken_from_before_the_emulator_answers_there(monkeypatch: pyt
 
     def start_another(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
         monkeypatch.undo()
-        with pytest.raises(LocalError, match=f"port {port} is taken"), Emulator(port=port):
+        with pytest.raises(LocalError, match=f"port {port} is in use"), Emulator(port=port):
             pass
         wait_until_ready(port, process, log)
 

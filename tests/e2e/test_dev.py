@@ -180,7 +180,7 @@ def test_a_port_that_is_taken_is_told_before_anything_is_started() -> None:
             check=False,
         )
     assert (done.returncode, done.stdout) == (1, "")
-    told = f"port {port} is taken: stop what listens there, or choose another port: PORT=..."
+    told = f"port {port} is in use. Stop its program, or choose another port with PORT=..."
     assert done.stderr.strip() == told
 
 

@@ -58,7 +58,7 @@ def test_a_port_that_is_taken_is_one_line_and_the_exit_code_2() -> None:
 
     assert (result.returncode, result.stdout) == (2, "")
     assert result.stderr == (
-        f"local.standins.whop: port {port} is taken: stop what listens there, or choose another port\n"
+        f"local.standins.whop: port {port} is in use. Stop its program, or choose another port\n"
     )
 
 

@@ -84,12 +84,12 @@ def test_each_line_is_shown_once_also_where_two_invocations_ended_at_the_same_ti
     aws, printed = FakeLogs(), io.StringIO()
     logs = Logs(cast("Clients", aws), ["/aws/lambda/stack-api"], Console(printed), prefix="/aws/lambda/stack-")
     aws.add("a", NINE, "one", "two")
-    logs.look()
+    logs.show_new()
     aws.add("b", NINE, "three")
-    logs.look()
+    logs.show_new()
     aws.add("c", NINE + 1000, "four")
-    logs.look()
-    logs.look()
+    logs.show_new()
+    logs.show_new()
     assert printed.getvalue().splitlines() == [
         "09:00:00 api one",
         "09:00:00 api two",

@@ -99,7 +99,7 @@ def test_a_command_that_cannot_go_on_says_why(capsys: pytest.CaptureFixture[str]
 @pytest.mark.usefixtures("socket_enabled")
 def test_a_taken_port_is_told() -> None:
     port = free_port()
-    told = f"port {port} is taken: stop what listens there, or choose another port"
+    told = f"port {port} is in use. Stop its program, or choose another port"
     with listen("127.0.0.1", port):
         for variable, choice in {"": "", "WHOP_PORT": ": WHOP_PORT=..."}.items():
             with pytest.raises(LocalError) as raised:
@@ -108,7 +108,7 @@ def test_a_taken_port_is_told() -> None:
 
 
 def test_a_missing_program_is_told_with_what_to_do() -> None:
-    with pytest.raises(LocalError, match=r"none/bin/python is missing: run `make setup`"):
+    with pytest.raises(LocalError, match=r"none/bin/python is missing\. Run `make setup`"):
         tool("none", "python")
 
 

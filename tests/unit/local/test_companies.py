@@ -66,24 +66,24 @@ def test_companies_come_after_the_key_for_all(
 ) -> None:
     stored.value = {}
     assert stored.fill("", "--companies", file(tmp_path, LINES)) == 1
-    assert "fill the key for all companies first: leave COMPANIES out" in capsys.readouterr().err
+    assert "store the key for all companies first: leave COMPANIES out" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
     ("content", "problem"),
     [
-        ("", "holds no company; write a JSON object, or lines of biz_...,key"),
-        ("{}", "holds no company"),
+        ("", "has no companies. Write a JSON object, or lines of biz_...,key"),
+        ("{}", "has no companies"),
         ("biz_A apik_secret", "line 1: write biz_...,key"),
-        ("company,key\nbiz_A,apik_secret", "line 1: a company's id is such as biz_XXXXX"),
+        ("company,key\nbiz_A,apik_secret", "line 1: the company ID must look like biz_XXXXX"),
         ("biz_A,apik_secret\nbiz_B,", "line 2: the key of biz_B must be 1 to 4096 printable characters without spaces"),
         ("biz_A,apik_secret apik_other", "line 1: the key of biz_A must be"),
-        ("biz_A,apik_secret\nbiz_A,apik_other", "line 2: biz_A is there twice, with different keys"),
-        ('{"biz_A": "apik_secret", "biz_A": "apik_other"}', "entry 2: biz_A is there twice"),
+        ("biz_A,apik_secret\nbiz_A,apik_other", "line 2: biz_A occurs twice, with different keys"),
+        ('{"biz_A": "apik_secret", "biz_A": "apik_other"}', "entry 2: biz_A occurs twice"),
         ('{"biz_A": {"key": "apik_secret"}}', "entry 1: the key of biz_A must be"),
         ('{"biz_A": 5}', "entry 1: the key of biz_A must be"),
-        ('{"apik_secret": "biz_A"}', "entry 1: a company's id is such as biz_XXXXX"),
-        ('{"biz_A": "apik_secret"', "the file begins with { and is not JSON"),
+        ('{"apik_secret": "biz_A"}', "entry 1: the company ID must look like biz_XXXXX"),
+        ('{"biz_A": "apik_secret"', "the file starts with { but is not valid JSON"),
     ],
 )
 def test_a_list_that_is_wrong_is_refused_whole_and_shows_no_key(tmp_path: Path, content: str, problem: str) -> None:
@@ -94,7 +94,7 @@ def test_a_list_that_is_wrong_is_refused_whole_and_shows_no_key(tmp_path: Path, 
 
 
 def test_a_file_that_is_not_there_is_told(tmp_path: Path) -> None:
-    with pytest.raises(DeployedError, match="cannot be read: FileNotFoundError"):
+    with pytest.raises(DeployedError, match="No such file or directory"):
         read_companies(str(tmp_path / "none"))
 
 

@@ -38,7 +38,7 @@ def test_without_a_region_it_is_told_how_to_give_one(
     assert main(["--stack", "aichats-dev", *options]) == 1
 
     told = capsys.readouterr().err
-    assert "no AWS region is set: type AWS_DEFAULT_REGION=eu-west-1 before the command, or AWS_PROFILE=..." in told
+    assert "no AWS region is set. Type AWS_DEFAULT_REGION=eu-west-1 before the command, or AWS_PROFILE=..." in told
 
 
 @COMMANDS

@@ -224,7 +224,7 @@ def test_sam_cli_that_does_not_end_is_killed(fake_sam: Path, monkeypatch: pytest
 def test_a_port_that_is_taken_is_told_before_anything_is_started_with_how_to_choose_another(console: Console) -> None:
     with listen("127.0.0.1", 0) as taken:
         port = taken.getsockname()[1]
-        with pytest.raises(LocalError, match=rf"port {port} is taken: .* choose another port: PORT=\.\.\.$"):
+        with pytest.raises(LocalError, match=rf"port {port} is in use\. .* choose another port with PORT=\.\.\.$"):
             commands.serve(console, port)
 
 

@@ -50,7 +50,7 @@ def test_what_is_no_secret_of_a_webhook_is_refused(
 ) -> None:
     assert stored.fill(typed) == 1
 
-    assert "it begins with ws_" in capsys.readouterr().err
+    assert "must start with ws_" in capsys.readouterr().err
     assert stored.value == {}
 
 
@@ -58,7 +58,7 @@ def test_a_company_has_no_webhook_of_its_own(stored: StoredSecret, capsys: pytes
     with pytest.raises(SystemExit):
         stored.fill("ws_a", "--company", "biz_A")
 
-    assert "leave COMPANY and COMPANIES out" in capsys.readouterr().err
+    assert "Leave COMPANY and COMPANIES out" in capsys.readouterr().err
     assert stored.value == {}
 
 
@@ -67,5 +67,5 @@ def test_the_help_says_how_to_rotate(capsys: pytest.CaptureFixture[str]) -> None
         secret.main(["--help"])
 
     shown = " ".join(capsys.readouterr().out.split())
-    assert "NAME=webhook: each time a secret is added, and the 2 newest count." in shown
-    assert "the one before stays good until the next" in shown
+    assert "NAME=webhook adds a secret each time, and the 2 newest are valid." in shown
+    assert "the old one stays valid until you add the next" in shown

@@ -27,7 +27,7 @@ def test_a_companys_own_key_stands_beside_the_key_for_all_and_neither_is_printed
 def test_a_company_comes_after_the_key_for_all(stored: StoredSecret, capsys: pytest.CaptureFixture[str]) -> None:
     assert stored.fill("apik_own", "--company", "biz_A") == 1
 
-    assert "fill the key for all companies first: leave COMPANY out" in capsys.readouterr().err
+    assert "store the key for all companies first: leave COMPANY out" in capsys.readouterr().err
     assert stored.value == {}
 
 
@@ -40,7 +40,7 @@ def test_a_key_that_no_run_would_use_is_refused(
     with pytest.raises(SystemExit):
         stored.fill("apik_own", "--company", company)
 
-    told = f"COMPANY must be a company's id as Whop shows it, such as biz_XXXXX, not {company!r}"
+    told = f"COMPANY must be a company ID from Whop, such as biz_XXXXX, not {company!r}"
     assert told in capsys.readouterr().err
     assert stored.value == {"api_key": "apik_common"}
 
@@ -54,4 +54,4 @@ def test_a_name_that_is_none_is_told_as_people_type_it(capsys: pytest.CaptureFix
     assert told.startswith(
         "usage: make secret NAME=whop|kodey|webhook STACK=aichats-dev [COMPANY=biz_... | COMPANIES=file [REPLACE=1]]\n"
     )
-    assert f"NAME must be one of whop, kodey, webhook, not {name!r}; callers have `make caller`" in told
+    assert f"NAME must be one of whop, kodey, webhook, not {name!r}. For callers, use `make caller`" in told
