@@ -1,1 +1,1 @@
-"""The stand-in of Kodey: its server as its developer pages describe it, and where they are silent, taking things."""
+"""A mock of Kodey's chats API, as its developer pages describe it. It accepts anything that they don't mention."""

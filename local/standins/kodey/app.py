@@ -1,4 +1,4 @@
-"""What Kodey's server does with a call, in the order in which it does it."""
+"""The behavior of Kodey's server: the steps of each call in their order."""
 
 import itertools
 from collections.abc import Iterable, Mapping
@@ -22,17 +22,17 @@ CHATS = "/chat"
 CHAT = "/chat/{id}"
 MESSAGES = "/chat/{id}/message"
 PUBLISHABLE = "pk_live_"
-"""What keys begin with that may be shown to everybody; every other key is secret."""
+"""Start of publishable keys. All other keys are secret."""
 CALLS_OF_PUBLISHABLE, CALLS_OF_SECRET = 100, 1000
 """Calls a minute."""
 MISSING = "missing"
-"""What the ids of agents begin with that are not found."""
+"""Start of the IDs of agents that don't exist."""
 AGENTS = {"agent_support": "Support", "agent_sales": "Sales"}
 AGENTS_SINCE = 1_705_314_600.0
 
 
 class Kodey:
-    """The server: its chats, and what it remembers of its callers."""
+    """The server, with its chats and the rate limits of its clients."""
 
     of_chats = (
         Operation("list", "GET", CHATS),
@@ -42,7 +42,7 @@ class Kodey:
         Operation("list_messages", "GET", MESSAGES),
         Operation("send_message", "POST", MESSAGES),
     )
-    """All that a publishable key may call."""
+    """The operations that a publishable key may call."""
     operations = (*of_chats, Operation("list_agents", "GET", "/agent"))
     credential_header = "x-api-key"
 
@@ -54,7 +54,7 @@ class Kodey:
         self._rate_limit = RateLimit(clock)
 
     def chats(self) -> list[dict[str, Any]]:
-        """Every chat, in order of creation, with its user, its metadata and its messages, in order as well."""
+        """Return every chat, in order of creation, with its user, its metadata and its messages in order."""
         return [chat.as_state() for chat in self._chats.values()]
 
     def load(self, chat: Mapping[str, Any]) -> None:
@@ -63,7 +63,7 @@ class Kodey:
         self._chats[loaded.id] = loaded
 
     def refusal(self, status: int) -> Reply:
-        """The answer by which Kodey refuses with ``status``."""
+        """Return Kodey's error response with ``status``."""
         match status:
             case 403:
                 return self._forbidden().reply
@@ -72,7 +72,7 @@ class Kodey:
         return KodeyError(status).reply
 
     def headers(self, call: Call) -> Mapping[str, str]:
-        """What is left of the rate limit."""
+        """Return the headers with the remaining rate limit."""
         limit = self._limit(call)
         budget = self._rate_limit.budget(call.credential, limit)
         return {
@@ -82,7 +82,7 @@ class Kodey:
         }
 
     def admit(self, call: Call) -> partial[Reply | Later]:
-        """Check the key and the rate limit. All else is part of what is left to do.
+        """Check the key and the rate limit. The returned function does everything else.
 
         Raises:
             KodeyError: 401 or 429.
@@ -103,7 +103,7 @@ class Kodey:
         return forbidden([f"{each.method} {each.path}" for each in self.of_chats])
 
     def _perform(self, call: Call) -> Reply | Later:
-        """Do it, or begin to."""
+        """Perform the call, or start it."""
         match call.operation:
             case "send_message":
                 return self._send(self._chat(call), parse_body(SendMessage, call.body))
@@ -113,7 +113,7 @@ class Kodey:
         return Reply.of(self._content(call))
 
     def _content(self, call: Call) -> dict[str, Any]:
-        """Do what is answered with 200 at once; what the answer says."""
+        """Perform a call that is answered immediately with 200, and return the content of the response."""
         match call.operation:
             case "list":
                 return {"chats": [chat.as_listed() for chat in self._listed_chats(call)]}
@@ -142,7 +142,7 @@ class Kodey:
         return self._chats[chat_id]
 
     def _send(self, chat: Chat, body: SendMessage) -> Later:
-        """Store the message at once, and its answer when it is ready."""
+        """Store the message immediately, and its answer when it is ready."""
         chat.add("user", body.content, self._clock.now())
 
         def answer() -> Reply:
@@ -161,7 +161,7 @@ class Kodey:
         ]
 
     def _listed_chats(self, call: Call) -> list[Chat]:
-        """The chats that lists show by now, of the user and the type of agent that the query names."""
+        """Return the chats that lists show now, of the user and the type of agent in the query."""
         query = QueryParams(call.query)
         user_id, agent_type = query.get("userId"), query.get("agentType")
         chats = self._listed(self._chats.values())
@@ -176,12 +176,12 @@ class Kodey:
 
 
 def is_publishable(call: Call) -> bool:
-    """Whether the key is one that may be shown to everybody."""
+    """Return whether the key is publishable."""
     return call.headers.get("x-api-key", "").startswith(PUBLISHABLE)
 
 
 def answer_to(content: str) -> str:
-    """What the assistant says to a message, always the same."""
+    """Return the assistant's answer to a message, which is always the same."""
     return f"You said: {content}"
 
 

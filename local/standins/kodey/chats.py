@@ -1,4 +1,4 @@
-"""The chats that the stand-in holds, and their messages."""
+"""The chats of the mock server, and their messages."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -9,14 +9,14 @@ from local.standins.shared.clock import iso, seconds_of
 from local.standins.shared.ids import new_id
 
 TEAM_ID = "team_localstandin1"
-"""Every key is this one team's, so that a new key finds the chats of the old one."""
+"""The team of every key, so that a new key finds the chats of the old one."""
 
 type Role = Literal["user", "assistant"]
 
 
 @dataclass
 class Message:
-    """One message of a chat. Times are seconds since 1970; ``sequence`` counts the messages of the chat."""
+    """One message of a chat. Times are seconds since 1970; ``sequence`` is its number in the chat."""
 
     sequence: int
     created_at: float
@@ -25,14 +25,14 @@ class Message:
     id: str = field(default_factory=partial(new_id, "msg_"))
 
     def as_message(self) -> dict[str, Any]:
-        """The message as lists show it."""
+        """Return the message as lists show it."""
         created_at = iso(self.created_at, "seconds")
         return {"id": self.id, "content": self.content, "role": self.role, "createdAt": created_at}
 
 
 @dataclass
 class Chat:
-    """One chat. Times are seconds since 1970; ``sequence`` counts the chats as they were created."""
+    """One chat. Times are seconds since 1970; ``sequence`` is the number of its creation."""
 
     sequence: int
     created_at: float
@@ -57,13 +57,13 @@ class Chat:
         return self.agent_id.removeprefix("agent_")
 
     def add(self, role: Role, content: str, now: float) -> Message:
-        """One more message."""
+        """Add a message, and return it."""
         message = Message(len(self.messages) + 1, now, role, content)
         self.messages.append(message)
         return message
 
     def as_created(self) -> dict[str, Any]:
-        """The chat as its creation answers it."""
+        """Return the chat as the response of its creation shows it."""
         return {
             "id": self.id,
             "agentId": self.agent_id,
@@ -72,14 +72,14 @@ class Chat:
         }
 
     def as_listed(self) -> dict[str, Any]:
-        """The chat as lists show it: alone with its user, and without its team."""
+        """Return the chat as lists show it: with its user and without its team."""
         created_at = iso(self.created_at, "seconds")
         return {"id": self.id, "agentId": self.agent_id, "userId": self.user_id, "createdAt": created_at}
 
     def as_chat(self, messages: Iterable[Message]) -> dict[str, Any]:
-        """The chat by itself, with those of its messages that can be seen."""
+        """Return the chat as its own resource, with these messages."""
         return {**self.as_created(), "messages": [message.as_message() for message in messages]}
 
     def as_state(self) -> dict[str, Any]:
-        """The chat with all its messages, in order, and with what the API never shows together."""
+        """Return the chat with all its data and messages, in order."""
         return {**self.as_chat(self.messages), "userId": self.user_id, "metadata": self.metadata}

@@ -1,4 +1,4 @@
-"""Refusals, in Kodey's own shape."""
+"""Error responses in Kodey's format."""
 
 from http import HTTPStatus
 
@@ -16,27 +16,27 @@ UPGRADE_INSTRUCTIONS = "Call it with a secret key (sk_live_...), from a server a
 
 
 class KodeyError(RefusedError):
-    """Kodey's server refuses; ``more`` is what the answer says besides."""
+    """Kodey's server rejects a call. ``more`` are further fields of the response."""
 
     def __init__(self, status: int, message: str | None = None, **more: object) -> None:
         message = message or MESSAGES.get(status, DEFAULT_MESSAGE)
-        # The only error that does not name itself.
+        # This is the only error without a name.
         name = {} if status == HTTPStatus.UNAUTHORIZED else {"error": phrase(status)}
         super().__init__(message, Reply.of({**name, "message": message, **more}, status))
 
 
 def throttled(wait: int) -> KodeyError:
-    """429: so many seconds are to pass first."""
+    """Return the error 429, with the seconds to wait."""
     return KodeyError(429, f"Rate limit exceeded. Please retry after {wait} seconds.", retryAfter=wait)
 
 
 def forbidden(allowed: list[str]) -> KodeyError:
-    """403: a publishable key may call these endpoints alone."""
+    """Return the error 403, with the endpoints that a publishable key may call."""
     return KodeyError(403, allowedEndpoints=allowed, upgradeInstructions=UPGRADE_INSTRUCTIONS)
 
 
 def phrase(status: int) -> str:
-    """The name of a status: ``Too Many Requests`` for 429."""
+    """Return the name of a status, such as ``Too Many Requests`` for 429."""
     try:
         return HTTPStatus(status).phrase
     except ValueError:

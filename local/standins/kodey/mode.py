@@ -1,4 +1,4 @@
-"""How the stand-in of Kodey behaves until told otherwise."""
+"""Settings of the behavior of the mock of Kodey."""
 
 from pydantic import Field
 
@@ -6,7 +6,7 @@ from local.standins.shared.exchange import Mode
 
 
 class KodeyMode(Mode):
-    """What the provider leaves open or may change, as far as clients have to live with it."""
+    """Behavior that the provider leaves open or may change, and that clients must handle."""
 
     answer_seconds: float = Field(default=0.0, ge=0, allow_inf_nan=False)
     """Seconds from a message to its answer."""

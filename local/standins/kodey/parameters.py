@@ -1,4 +1,4 @@
-"""What the operations take: nothing unknown, nothing of a wrong type."""
+"""The bodies of the operations. Unknown fields and wrong types are rejected."""
 
 from typing import Any, Literal
 
@@ -8,7 +8,7 @@ from local.standins.kodey.errors import KodeyError
 
 
 class Parameters(BaseModel):
-    """Closed: a name that is not known is refused."""
+    """A body that rejects unknown fields."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
@@ -29,10 +29,10 @@ class SendMessage(Parameters):
 
 
 def parse_body[P: Parameters](model: type[P], body: bytes) -> P:
-    """The body as ``model``.
+    """Return the body as ``model``.
 
     Raises:
-        KodeyError: 400, naming the first field at fault.
+        KodeyError: 400, with the first invalid field.
     """
     try:
         return model.model_validate_json(body)

@@ -1,4 +1,4 @@
-"""Time, as a stand-in sees it."""
+"""The clock of a mock server."""
 
 import asyncio
 import time
@@ -7,14 +7,14 @@ from typing import Literal
 
 
 class Clock:
-    """The machine's own time; tests put theirs in its place."""
+    """The machine's own clock. Tests replace it."""
 
     def now(self) -> float:
-        """Seconds since 1970, UTC."""
+        """Return the seconds since 1970, UTC."""
         return time.time()
 
     async def sleep(self, seconds: float) -> None:
-        """Wait for so many seconds of this clock."""
+        """Wait for ``seconds`` of this clock."""
         await asyncio.sleep(seconds)
 
 
@@ -24,5 +24,5 @@ def seconds_of(text: str) -> float:
 
 
 def iso(seconds: float, precision: Literal["seconds", "milliseconds"] = "milliseconds") -> str:
-    """Seconds since 1970 as ISO 8601, cut off at the precision: ``2023-12-01T05:00:00.401Z``."""
+    """Return seconds since 1970 as ISO 8601, cut off at the precision, such as ``2023-12-01T05:00:00.401Z``."""
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec=precision).replace("+00:00", "Z")

@@ -56,7 +56,7 @@ def create(command: Command, file: Path | None) -> ASGIApp:
         chats: list[dict[str, Any]] = json.loads(file.read_text())["chats"] if file else []
         return command.create_app(chats=chats)
     except (OSError, LookupError, TypeError, ValueError) as error:
-        raise LocalError(f"{file} can't be loaded: it must be what GET /_control/state returned") from error
+        raise LocalError(f"can't load {file}. It must have the JSON that GET /_control/state returned") from error
 
 
 def parser(command: Command) -> argparse.ArgumentParser:

@@ -1,4 +1,4 @@
-"""Cutting a connection for real: the client gets no answer, not even a broken one."""
+"""Abort connections: the client gets no response, not even a broken one."""
 
 import asyncio
 from typing import cast, override
@@ -11,17 +11,17 @@ ABORT = "abort"
 
 
 class AbortableProtocol(H11Protocol):
-    """uvicorn's HTTP/1.1 that tells the application, in ``scope["state"]``, how to abort its connection."""
+    """uvicorn's HTTP/1.1 protocol, with a function to abort the connection in ``scope["state"]``."""
 
     @override
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Remember how to abort the new connection."""
+        """Store the function that aborts the new connection."""
         super().connection_made(cast(asyncio.Transport, transport))
         self.app_state = {**self.app_state, ABORT: self.transport.abort}
 
 
 class ConnectionCut(Response):
-    """In place of an answer: aborts the connection.
+    """A response that aborts the connection.
 
     Raises:
         ConnectionResetError: there is no connection, because a client in this process calls the application directly.
@@ -31,8 +31,8 @@ class ConnectionCut(Response):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         abort = scope.get("state", {}).get(ABORT)
         if abort is None:
-            raise ConnectionResetError("the stand-in cut the connection")
+            raise ConnectionResetError("the mock server aborted the connection")
         abort()
-        # uvicorn complains about an application that ends without an answer, unless it has seen the connection go.
+        # uvicorn reports an application that ends without a response, unless it has seen the connection close.
         while (await receive())["type"] != "http.disconnect":
             continue

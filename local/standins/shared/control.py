@@ -1,4 +1,4 @@
-"""The control surface that every stand-in has: ``/_control/state``, ``reset``, ``mode`` and ``faults``."""
+"""The control surface of every mock server: ``/_control/state``, ``reset``, ``mode`` and ``faults``."""
 
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -19,7 +19,7 @@ type Endpoint = Callable[[Request], Awaitable[JSONResponse]]
 
 
 class ControlError(Exception):
-    """The control surface was told something it cannot do: ``errors`` say which field, and what would be right."""
+    """An invalid request to the control surface. ``errors`` say which field is invalid, and what is valid."""
 
     def __init__(self, *errors: dict[str, str]) -> None:
         super().__init__(errors)
@@ -27,7 +27,7 @@ class ControlError(Exception):
 
 
 def control(stand_in: StandIn) -> Mount:
-    """The control surface of one stand-in."""
+    """Return the control surface of a mock server."""
 
     async def state(_request: Request) -> JSONResponse:
         return JSONResponse(state_of(stand_in))
@@ -54,16 +54,16 @@ def control(stand_in: StandIn) -> Mount:
 
 
 def state_of(stand_in: StandIn) -> dict[str, Any]:
-    """What the stand-in holds, and the requests it was sent."""
+    """Return the chats of the mock server and the requests that it received."""
     memory = stand_in.memory
     return {"chats": memory.provider.chats(), "requests": list(memory.requests)}
 
 
 def change_mode(stand_in: StandIn, body: bytes) -> dict[str, Any]:
-    """Change the fields that ``body`` names; the mode as it is then.
+    """Change the fields of the mode that ``body`` names, and return the mode.
 
     Raises:
-        ControlError: no JSON object, an unknown field, or a value that its field does not take.
+        ControlError: the body isn't a JSON object, or has an unknown field or an invalid value.
     """
     provider = stand_in.memory.provider
     kind: type[Mode] = type(provider.mode)
@@ -76,10 +76,10 @@ def change_mode(stand_in: StandIn, body: bytes) -> dict[str, Any]:
 
 
 def arm_faults(stand_in: StandIn, body: bytes) -> list[dict[str, Any]]:
-    """Add the faults that ``body`` lists; all that are armed then. An empty list takes back all.
+    """Add the faults that ``body`` lists, and return all that are armed. An empty list removes all.
 
     Raises:
-        ControlError: no JSON list, a fault that does not exist, or one that no request could ever meet.
+        ControlError: the body isn't a JSON list, or has an unknown fault or one that no request can match.
     """
     memory = stand_in.memory
     try:
@@ -87,17 +87,17 @@ def arm_faults(stand_in: StandIn, body: bytes) -> list[dict[str, Any]]:
     except ValidationError as error:
         raise ControlError(*explained(error, Fault)) from error
     operations = memory.provider.operations
-    offered = ", ".join(f"{each.method} {each.path}" for each in operations)
+    paths = ", ".join(f"{operation.method} {operation.path}" for operation in operations)
     for index, fault in enumerate(faults):
         if not any(fault.can_meet(operation) for operation in operations):
-            message = f"no operation is {fault.method} {fault.path}; there are {offered}"
+            message = f"{fault.method} {fault.path} is not an operation. Use one of {paths}"
             raise ControlError({"field": f"[{index}].path", "message": message})
     memory.faults.arm(faults)
     return [fault.model_dump() for fault in memory.faults.armed]
 
 
 def answering_errors(endpoint: Endpoint) -> Endpoint:
-    """The endpoint, answering 422 where it raises ControlError."""
+    """Return the endpoint so that it answers 422 if it raises ControlError."""
 
     async def answering(request: Request) -> JSONResponse:
         try:
@@ -109,12 +109,12 @@ def answering_errors(endpoint: Endpoint) -> Endpoint:
 
 
 def explained(error: ValidationError, model: type[BaseModel]) -> list[dict[str, str]]:
-    """What is wrong with which field."""
-    known = f"there is no such field; there are {', '.join(model.model_fields)}"
+    """Return the invalid fields, each with what is valid."""
+    unknown = f"unknown field. Use one of {', '.join(model.model_fields)}"
     return [
         {
             "field": ".".join(f"[{part}]" if isinstance(part, int) else part for part in each["loc"]),
-            "message": known if each["type"] == "extra_forbidden" else each["msg"],
+            "message": unknown if each["type"] == "extra_forbidden" else each["msg"],
         }
         for each in error.errors()
     ]

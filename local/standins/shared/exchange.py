@@ -1,4 +1,4 @@
-"""One request and its answer, and what a provider has to bring."""
+"""Requests, responses, and the interface of a provider."""
 
 import hashlib
 import json
@@ -13,7 +13,7 @@ from local.standins.shared.listing import Order
 
 
 class Operation(NamedTuple):
-    """One call that a provider offers; ``path`` is a template, as in ``/chats/{id}``."""
+    """One operation of a provider. ``path`` is a template such as ``/chats/{id}``."""
 
     name: str
     method: str
@@ -22,7 +22,7 @@ class Operation(NamedTuple):
 
 @dataclass(frozen=True)
 class Call:
-    """A request, read whole. ``credential`` is a short hash of the credential, or None where none came."""
+    """A complete request. ``credential`` is a short hash of the credential, or None without a credential."""
 
     operation: str
     method: str
@@ -36,7 +36,7 @@ class Call:
 
 @dataclass(frozen=True)
 class Reply:
-    """An answer: what a client may see of it, and what a replay has to repeat."""
+    """A response, as a client sees it and as a replay repeats it."""
 
     status: int
     body: bytes
@@ -45,23 +45,23 @@ class Reply:
 
     @classmethod
     def of(cls, content: object, status: int = 200) -> Self:
-        """The answer that says ``content`` in JSON."""
+        """Return a response with ``content`` as JSON."""
         return cls(status, json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode())
 
 
 type Act = Callable[[], Reply]
-"""What is left of a call once it was let in: does it, and says how it went."""
+"""The second part of an admitted call: performs it and returns its response."""
 
 
 class Later(NamedTuple):
-    """A call that was begun, and that takes so many seconds until ``finish`` can be done."""
+    """A call that has started. ``finish`` completes it after ``seconds``."""
 
     seconds: float
     finish: Act
 
 
 class RefusedError(Exception):
-    """The provider refuses; ``reply`` is what it answers."""
+    """The provider rejects a call. ``reply`` is its response."""
 
     def __init__(self, message: str, reply: Reply) -> None:
         super().__init__(message)
@@ -69,7 +69,7 @@ class RefusedError(Exception):
 
 
 def attempt[T](do: Callable[[], T]) -> T | Reply:
-    """What ``do`` returns, or the refusal that it raises."""
+    """Return the result of ``do``, or the response of the error that it raises."""
     try:
         return do()
     except RefusedError as error:
@@ -77,49 +77,49 @@ def attempt[T](do: Callable[[], T]) -> T | Reply:
 
 
 class Mode(BaseModel):
-    """How the stand-in behaves until told otherwise. Providers add fields of their own."""
+    """Settings of a mock server's behavior. Providers add fields."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
     rate_limit: int | None = Field(default=None, ge=0)
-    """Calls a minute; None for as many as the provider allows to the credential."""
+    """Calls a minute. None means the provider's limit for the credential."""
     latency: float = Field(default=0.0, ge=0, allow_inf_nan=False)
-    """Seconds that every call takes before anything is done."""
+    """Seconds to wait before every call is performed."""
     list: Order = "newest"
-    """The order of lists. Shuffled is an order too: the same every time."""
+    """Order of lists. ``shuffled`` is the same order every time."""
     list_lag: float = Field(default=0.0, ge=0, allow_inf_nan=False)
-    """Seconds until what was created appears in lists."""
+    """Seconds until a new item appears in lists."""
 
 
 class Provider(Protocol):
-    """What one provider's server does, and all that it remembers.
+    """The behavior and the data of one provider's server.
 
-    Nothing here waits: a call is let in, and later done, each in one go, so no two calls ever mix.
+    No method waits. A call is admitted and later performed, each in one step, so calls never interleave.
     """
 
     mode: Any
-    """A :class:`Mode`, or one of a class made from it; replaced whole when the mode changes."""
+    """A :class:`Mode` or an object of a subclass. A change of the mode replaces it."""
 
     @property
     def operations(self) -> Sequence[Operation]:
-        """Every call that this provider offers."""
+        """All operations of this provider."""
 
     @property
     def credential_header(self) -> str:
-        """The header that says who calls."""
+        """Name of the header with the credential."""
 
     def admit(self, call: Call) -> Callable[[], Reply | Later]:
-        """Check who calls, and take note that the call began; what is left to do.
+        """Check the credential, record the start of the call, and return the function that performs it.
 
         Raises:
-            RefusedError: not let in. What is returned raises it as well.
+            RefusedError: the call is rejected. The returned function raises it too.
         """
 
     def headers(self, call: Call) -> Mapping[str, str]:
-        """What every answer to this call carries, whatever it says."""
+        """Return the headers of every response to this call."""
 
     def refusal(self, status: int) -> Reply:
-        """The answer by which this provider refuses with ``status`` (400 to 599)."""
+        """Return the provider's error response with ``status`` (400 to 599)."""
 
     def chats(self) -> list[dict[str, Any]]:
         """Return every chat, in order of creation, with data that only a mock server shows."""
@@ -129,5 +129,5 @@ class Provider(Protocol):
 
 
 def credential_hash(header: str | None) -> str | None:
-    """A name for the credential in ``header`` that does not give it away."""
+    """Return a short hash of the credential in ``header``, or None."""
     return hashlib.sha256(header.encode()).hexdigest()[:12] if header else None

@@ -1,4 +1,4 @@
-"""Faults that a test arms, and that the next matching requests meet."""
+"""Faults that a client arms for the next matching requests."""
 
 import re
 from typing import Literal
@@ -13,22 +13,22 @@ FAULT = re.compile(r"status:[45]\d\d|drop_before|drop_after|error_after|(delay|l
 
 
 class Fault(BaseModel):
-    """What goes wrong, for which requests, and how often.
+    """A fault, the requests that it matches, and how often it occurs.
 
-    - ``status:CODE``: refused with CODE, nothing done
-    - ``drop_before``: connection cut, nothing done
-    - ``drop_after``: done, then the connection is cut
-    - ``error_after``: done, then answered with 500
-    - ``delay:SECONDS``: done, but answered only SECONDS later
-    - ``late:SECONDS``: connection cut at once, done only SECONDS later
-    - ``malformed``: done, then answered with what is not JSON
+    - ``status:CODE``: rejected with CODE, not performed
+    - ``drop_before``: connection aborted, not performed
+    - ``drop_after``: performed, then the connection is aborted
+    - ``error_after``: performed, then answered with 500
+    - ``delay:SECONDS``: performed, but answered only SECONDS later
+    - ``late:SECONDS``: connection aborted immediately, performed only SECONDS later
+    - ``malformed``: performed, then answered with a body that isn't JSON
     """
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
     method: Literal["GET", "POST", "PATCH", "DELETE"]
     path: str
-    """Of the request, without its query; with ``/*`` at its end it stands for all that goes on from there."""
+    """Path of the request without its query. With ``/*`` at its end, it matches all paths that start with it."""
     times: int = Field(default=1, ge=1)
     fault: str
 
@@ -36,7 +36,7 @@ class Fault(BaseModel):
     @classmethod
     def _known(cls, fault: str) -> str:
         if not FAULT.fullmatch(fault):
-            raise PydanticCustomError("unknown_fault", f"should be {FORMS}")
+            raise PydanticCustomError("unknown_fault", f"must be {FORMS}")
         return fault
 
     @property
@@ -46,37 +46,37 @@ class Fault(BaseModel):
 
     @property
     def number(self) -> float:
-        """The status or the seconds; 0 for the kinds that have none."""
+        """The status or the seconds, or 0 for kinds without a number."""
         return float(self.fault.partition(":")[2] or 0)
 
     def meets(self, method: str, path: str) -> bool:
-        """Whether a request meets this fault."""
+        """Return whether the fault matches a request."""
         if self.path.endswith("/*"):
             return method == self.method and path.startswith(self.path[:-1])
         return method == self.method and path == self.path
 
     def can_meet(self, operation: Operation) -> bool:
-        """Whether any request for ``operation`` could meet this fault."""
-        wanted, offered = self.path.split("/"), operation.path.split("/")
-        if wanted[-1] == "*":
-            wanted[-1:] = offered[len(wanted) - 1 :] or ["*"]
-        pairs = zip(wanted, offered, strict=False)
-        same = len(wanted) == len(offered) and all(part == name or name.startswith("{") for part, name in pairs)
+        """Return whether the fault can match a request for ``operation``."""
+        parts, names = self.path.split("/"), operation.path.split("/")
+        if parts[-1] == "*":
+            parts[-1:] = names[len(parts) - 1 :] or ["*"]
+        pairs = zip(parts, names, strict=False)
+        same = len(parts) == len(names) and all(part == name or name.startswith("{") for part, name in pairs)
         return same and self.method == operation.method
 
 
 class ArmedFaults:
-    """The faults that are still to come, in the order they were armed in."""
+    """The faults that haven't occurred yet, in the order in which they were armed."""
 
     def __init__(self) -> None:
         self.armed: list[Fault] = []
 
     def arm(self, faults: list[Fault]) -> None:
-        """Add faults to those that are left; an empty list takes back all."""
+        """Add faults. An empty list removes all."""
         self.armed = [*self.armed, *faults] if faults else []
 
     def take(self, method: str, path: str) -> Fault | None:
-        """The first fault that this request meets, which has then happened once more."""
+        """Return the first fault that matches the request, and count its occurrence."""
         fault = next((fault for fault in self.armed if fault.meets(method, path)), None)
         if fault:
             fault.times -= 1

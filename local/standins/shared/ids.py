@@ -1,4 +1,4 @@
-"""Opaque ids."""
+"""Opaque IDs."""
 
 import secrets
 import string
@@ -7,5 +7,5 @@ ALPHABET = string.ascii_letters + string.digits
 
 
 def new_id(prefix: str) -> str:
-    """An id that was never given before: ``aich_`` makes ``aich_x3Kd81mQ0aZpe``."""
+    """Return a new ID with this prefix, such as ``aich_x3Kd81mQ0aZpe``."""
     return prefix + "".join(secrets.choice(ALPHABET) for _ in range(13))

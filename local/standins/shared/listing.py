@@ -1,4 +1,4 @@
-"""What lists show by now, and in which order."""
+"""The content and the order of lists."""
 
 import hashlib
 from collections.abc import Iterable
@@ -8,7 +8,7 @@ type Order = Literal["newest", "oldest", "shuffled"]
 
 
 class Listed(Protocol):
-    """Something that lists show; ``created_at`` is in seconds since 1970, ``sequence`` counts as they were created."""
+    """An item of a list. ``created_at`` is in seconds since 1970, and ``sequence`` is the number of its creation."""
 
     id: str
     sequence: int
@@ -16,7 +16,7 @@ class Listed(Protocol):
 
 
 def rank(order: Order, sequence: int, item_id: str) -> int:
-    """Where something stands: the lower, the earlier in a list."""
+    """Return the sort key of an item."""
     match order:
         case "newest":
             return -sequence
@@ -27,6 +27,6 @@ def rank(order: Order, sequence: int, item_id: str) -> int:
 
 
 def listed[T: Listed](items: Iterable[T], order: Order, *, until: float) -> list[T]:
-    """What was created ``until`` then, in that order."""
+    """Return the items that were created no later than ``until``, in this order."""
     shown = [item for item in items if item.created_at <= until]
     return sorted(shown, key=lambda item: rank(order, item.sequence, item.id))

@@ -1,4 +1,4 @@
-"""How many calls a minute are let through."""
+"""Rate limits in calls a minute."""
 
 import math
 from collections import defaultdict, deque
@@ -11,21 +11,21 @@ WINDOW_SECONDS = 60.0
 
 
 class Budget(NamedTuple):
-    """The calls that are left; ``grows_at``, in Unix seconds, is when there will be one more."""
+    """The remaining calls, and the time in Unix seconds when their number grows."""
 
     remaining: int
     grows_at: int
 
 
 class RateLimit:
-    """Counts calls by key over the minute that ends now; a call that was refused does not count."""
+    """A counter of the calls of the last minute, by key. Rejected calls don't count."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._calls: defaultdict[Hashable, deque[float]] = defaultdict(deque)
 
     def spend(self, key: Hashable, limit: int) -> int:
-        """Count one call for ``key``: 0 if it may go on, else the whole seconds until one may."""
+        """Count one call for ``key`` and return 0, or return the whole seconds until the next call is allowed."""
         now, calls = self._clock.now(), self._counted(key)
         if len(calls) < limit:
             calls.append(now)
@@ -34,13 +34,13 @@ class RateLimit:
         return max(1, math.ceil(frees_up + WINDOW_SECONDS - now))
 
     def budget(self, key: Hashable, limit: int) -> Budget:
-        """What ``key`` has left of ``limit``."""
+        """Return the remaining budget of ``key``."""
         now, calls = self._clock.now(), self._counted(key)
         oldest = calls[0] if calls else now - WINDOW_SECONDS
         return Budget(max(0, limit - len(calls)), math.ceil(oldest + WINDOW_SECONDS))
 
     def _counted(self, key: Hashable) -> deque[float]:
-        """When the calls of the last minute came."""
+        """Return the times of the calls of the last minute."""
         now, calls = self._clock.now(), self._calls[key]
         while calls and calls[0] <= now - WINDOW_SECONDS:
             calls.popleft()

@@ -1,4 +1,4 @@
-"""uvicorn, made to end at once and to let connections be cut."""
+"""A uvicorn server that ends immediately and can abort connections."""
 
 import asyncio
 import contextlib
@@ -11,11 +11,11 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from local.standins.shared.connection import AbortableProtocol
 
 KEEP_ALIVE_SECONDS = 75
-"""Longer than clients keep idle connections: a connection is to break when a fault says so, and at no other time."""
+"""Seconds to keep idle connections: longer than clients do, so that only faults close connections."""
 
 
 class Server(uvicorn.Server):
-    """Serves one stand-in; ``run(sockets=[listen(…)])`` returns after a signal, or once ``should_exit`` is set."""
+    """A server for one application. ``run(sockets=[listen(…)])`` returns when ``should_exit`` is set."""
 
     def __init__(self, app: ASGIApp, *, access_log: bool = False) -> None:
         config = uvicorn.Config(
@@ -30,7 +30,7 @@ class Server(uvicorn.Server):
         super().__init__(config)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Cut what is under way, and end: nobody waits for the answers of a stand-in that was told to stop."""
+        """Abort all connections and calls, and end."""
         for connection in list(self.server_state.connections):
             connection.transport.abort()
         for task in list(self.server_state.tasks):
@@ -39,7 +39,7 @@ class Server(uvicorn.Server):
 
 
 def ending_quietly(app: ASGIApp) -> ASGIApp:
-    """The application, for which being cancelled is no error: uvicorn would log a traceback."""
+    """Return the application so that a cancellation is no error, for which uvicorn would log a traceback."""
 
     async def application(scope: Scope, receive: Receive, send: Send) -> None:
         with contextlib.suppress(asyncio.CancelledError):
@@ -49,10 +49,10 @@ def ending_quietly(app: ASGIApp) -> ASGIApp:
 
 
 def end_on_signals(server: Server) -> None:
-    """Let SIGINT and SIGTERM end the server, even where the parent had them ignored.
+    """Let SIGINT and SIGTERM end the server, even if the parent process ignores them.
 
-    uvicorn handles both while it runs and sends them once more when it is done, to whoever handled them before:
-    without this, that is what ends the process with another code than 0.
+    uvicorn handles both while it runs, and afterwards sends them again to the earlier handlers. Without this function,
+    those would end the process with an exit code other than 0.
     """
 
     def stop(_signal: int, _frame: object) -> None:

@@ -1,4 +1,4 @@
-"""What happens around a provider: takes the requests, keeps the log, lets the faults happen."""
+"""The server around a provider: receives the requests, keeps the log, and performs the faults."""
 
 import asyncio
 import uuid
@@ -22,7 +22,7 @@ type Begin = Callable[[], Reply | Later]
 
 
 class Memory:
-    """All that a reset forgets."""
+    """The data that a reset deletes."""
 
     def __init__(self, provider: Provider) -> None:
         self.provider = provider
@@ -31,7 +31,7 @@ class Memory:
 
 
 class StandIn:
-    """One running stand-in."""
+    """One running mock server."""
 
     def __init__(self, make_provider: Callable[[], Provider], clock: Clock) -> None:
         self._make_provider = make_provider
@@ -40,11 +40,11 @@ class StandIn:
         self.memory = Memory(make_provider())
 
     def reset(self) -> None:
-        """Forget everything. What is under way stays with the old memory, so nothing of it turns up in the new one."""
+        """Delete all data. Calls in progress keep the old memory, so they don't change the new one."""
         self.memory = Memory(self._make_provider())
 
     def endpoint(self, operation: str) -> Callable[[Request], Awaitable[Response]]:
-        """The Starlette endpoint for one operation."""
+        """Return the Starlette endpoint for one operation."""
 
         async def endpoint(request: Request) -> Response:
             memory = self.memory
@@ -66,7 +66,7 @@ class StandIn:
         return endpoint
 
     async def _answer(self, provider: Provider, call: Call, fault: Fault | None) -> Reply | None:
-        """What the client gets; None: its connection is cut."""
+        """Return the response, or None to abort the connection."""
         match fault:
             case Fault(name="status", number=status):
                 await self._wait(provider.mode.latency)
@@ -81,7 +81,7 @@ class StandIn:
         return await self._answer_done(provider, await self._do(begin), fault)
 
     async def _do(self, begin: Begin) -> Reply:
-        """Do a call to its end."""
+        """Perform a call to its end."""
         outcome = begin()
         if isinstance(outcome, Later):
             await self._wait(outcome.seconds)
@@ -89,7 +89,7 @@ class StandIn:
         return outcome
 
     async def _answer_done(self, provider: Provider, reply: Reply, fault: Fault | None) -> Reply | None:
-        """What the client gets of a call that was done; None: its connection is cut."""
+        """Return the response of a performed call, or None to abort the connection."""
         match fault:
             case Fault(name="drop_after"):
                 return None
@@ -115,7 +115,7 @@ class StandIn:
             await self._clock.sleep(seconds)
 
     def _record(self, call: Call, fault: Fault | None) -> dict[str, Any]:
-        """One line of the request log. Its status stays None if the connection is cut."""
+        """Return an entry of the request log. Its status stays None if the connection is aborted."""
         return {
             "at": iso(self._clock.now()),
             "request_id": f"req_{uuid.uuid4().hex}",
@@ -133,19 +133,19 @@ class StandIn:
 
 
 def admit(provider: Provider, call: Call) -> Begin:
-    """What is left to do of a call; of one that was not let in, to say so."""
+    """Return the function that performs a call, or that returns the response of a rejected one."""
     admitted = attempt(partial(provider.admit, call))
     return (lambda: admitted) if isinstance(admitted, Reply) else partial(attempt, admitted)
 
 
 def malformed(reply: Reply) -> Reply:
-    """In place of an answer: what is not JSON, with its status, unless that allows no content."""
+    """Return a response that isn't JSON, with the status of ``reply`` or, for 204, with 200."""
     status = HTTPStatus.OK if reply.status == HTTPStatus.NO_CONTENT else reply.status
     return Reply(status, b"<html><body>This is not JSON.</body></html>", "text/html")
 
 
 async def read(request: Request, operation: str, credential_header: str) -> Call:
-    """The request, once all of it has arrived."""
+    """Return the complete request."""
     return Call(
         operation=operation,
         method=request.method,

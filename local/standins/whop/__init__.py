@@ -1,1 +1,1 @@
-"""A stand-in of Whop's AI chats API, with state, versions, errors, rate limits, idempotency and faults."""
+"""A mock of Whop's AI chats API, with state, versions, errors, rate limits, idempotency and faults."""

@@ -1,4 +1,4 @@
-"""What Whop's server does with a call, in the order in which it does it."""
+"""The behavior of Whop's server: the steps of each call in their order."""
 
 from collections.abc import Iterable, Mapping
 from functools import partial
@@ -23,11 +23,11 @@ from local.standins.whop.versions import DEFAULT_VERSION, Dialect, dialect_of
 AI_CHATS = "/api/v1/ai_chats"
 AI_CHAT = "/api/v1/ai_chats/{id}"
 OF_A_USER = "oauth_"
-"""What a user's OAuth tokens begin with here; every other token is an API key."""
+"""Start of a user's OAuth tokens here. Every other token is an API key."""
 
 
 class Whop:
-    """The server: its chats, and what it remembers of its callers."""
+    """The server, with its chats, its idempotency keys and the rate limits of its clients."""
 
     operations = (
         Operation("list", "GET", AI_CHATS),
@@ -46,7 +46,7 @@ class Whop:
         self._rate_limit = RateLimit(clock)
 
     def chats(self) -> list[dict[str, Any]]:
-        """Every chat, in order of creation, with its company and its message."""
+        """Return every chat, in order of creation, with its company and its message."""
         return [chat.as_state() for chat in self._chats.all()]
 
     def load(self, chat: Mapping[str, Any]) -> None:
@@ -54,14 +54,14 @@ class Whop:
         self._chats.load(chat)
 
     def refusal(self, status: int) -> Reply:
-        """The answer by which Whop refuses with ``status``."""
+        """Return Whop's error response with ``status``."""
         return WhopError(status).reply
 
     def admit(self, call: Call) -> Act:
-        """Check the token and the rate limit, then look at the idempotency key. All else is part of the act.
+        """Check the token, the rate limit and then the idempotency key. The returned function does everything else.
 
         Raises:
-            WhopError: 401, 429, or what the key has against it.
+            WhopError: 401, 429, or the error of the idempotency key.
         """
         if not call.credential or not bearer_token(call):
             raise WhopError(401)
@@ -75,14 +75,14 @@ class Whop:
         return act
 
     def headers(self, _call: Call) -> Mapping[str, str]:
-        """None that every answer carries."""
+        """Return no headers."""
         return {}
 
     def _answer(self, call: Call) -> Reply:
         return Reply.of(self._perform(call))
 
     def _perform(self, call: Call) -> object:
-        """Do it; what the answer says."""
+        """Perform the call, and return the content of the response."""
         dialect = dialect_of(version_of(call))
         if call.method != "GET" and not self._may_write(call):
             raise WhopError(403)
@@ -108,31 +108,31 @@ class Whop:
 
     def _list(self, call: Call, dialect: Dialect) -> dict[str, Any]:
         query = parse_query(dialect.list, dict(QueryParams(call.query)))
-        # No chat here has a cron, so the active ones are none.
+        # No chat here has a cron job.
         chats = [] if query.only_active_crons == "true" else self._listed(query.agent)
         page = page_of(chats, query, self.mode.list)
         data = [chat.as_ai_chat(with_agent=dialect.shows_agent) for chat in page.chats]
         return {"data": data, "page_info": page.info()}
 
     def _listed(self, agent: Agent | None) -> list[Chat]:
-        """The chats that lists show by now."""
+        """Return the chats that lists show now."""
         chats = listed(self._chats.all(), self.mode.list, until=self._clock.now() - self.mode.list_lag)
         return [chat for chat in chats if agent in (None, chat.agent_identifier)]
 
 
 def bearer_token(call: Call) -> str:
-    """The token of ``Authorization: Bearer``, or an empty string."""
+    """Return the token of ``Authorization: Bearer``, or an empty string."""
     scheme, _, token = call.headers.get("authorization", "").partition(" ")
     return token.strip() if scheme.lower() == "bearer" else ""
 
 
 def version_of(call: Call) -> str:
-    """The API version that the call asks for."""
+    """Return the API version of the call."""
     return call.headers.get("api-version-date", DEFAULT_VERSION)
 
 
 def fingerprint_of(call: Call) -> Fingerprint:
-    """What has to be the same when the call's idempotency key comes again."""
+    """Return the parts of the call that must be the same when its idempotency key is used again."""
     return Fingerprint(call.method, call.path, call.query, call.body, version_of(call))
 
 

@@ -1,4 +1,4 @@
-"""The AI chats that the stand-in holds."""
+"""The AI chats of the mock server."""
 
 import itertools
 from collections.abc import Mapping
@@ -21,7 +21,7 @@ LOADED = (
 
 @dataclass
 class Chat:
-    """One AI chat. Times are seconds since 1970; ``sequence`` counts the chats as they were created."""
+    """One AI chat. Times are seconds since 1970; ``sequence`` is the number of its creation."""
 
     sequence: int
     created_at: float
@@ -37,7 +37,7 @@ class Chat:
     id: str = field(default_factory=lambda: new_id("aich_"))
 
     def as_ai_chat(self, *, with_agent: bool) -> dict[str, Any]:
-        """The AiChat as the API shows it. Nobody replies here, so it holds the first message alone."""
+        """Return the AiChat as the API shows it. No agent replies here, so it has only its first message."""
         ai_chat = {
             "id": self.id,
             "title": self.title,
@@ -52,7 +52,7 @@ class Chat:
         return {**ai_chat, "agent_identifier": self.agent_identifier} if with_agent else ai_chat
 
     def as_state(self) -> dict[str, Any]:
-        """The AiChat with what the API never shows."""
+        """Return the AiChat with data that the API never shows."""
         return self.as_ai_chat(with_agent=True) | {
             "company_id": self.company_id,
             "message_text": self.message_text,
@@ -71,11 +71,11 @@ class Chats:
         self._chats: dict[str, Chat] = {}
 
     def all(self) -> list[Chat]:
-        """Every chat, the oldest first."""
+        """Return every chat, the oldest first."""
         return list(self._chats.values())
 
     def create(self, body: CreateAiChat) -> Chat:
-        """Make a chat that holds its first message."""
+        """Create a chat with its first message, and return it."""
         now = self._clock.now()
         chat = Chat(
             sequence=next(self._sequence),
@@ -100,36 +100,38 @@ class Chats:
         self._chats[chat.id] = chat
 
     def retrieve(self, chat_id: str) -> Chat:
-        """The chat with this id.
+        """Return the chat with this ID.
 
         Raises:
-            WhopError: 404, there is none.
+            WhopError: 404, the chat doesn't exist.
         """
         if chat_id not in self._chats:
             raise WhopError(404)
         return self._chats[chat_id]
 
     def update(self, chat_id: str, body: UpdateAiChat) -> Chat:
-        """Change what the body sets; None clears a title and a company, and turns notifications on again.
+        """Change the fields that the body sets, and return the chat.
+
+        None clears a title and a company, and turns notifications on again.
 
         Raises:
-            WhopError: 404, there is no such chat.
+            WhopError: 404, the chat doesn't exist.
         """
-        chat, given = self.retrieve(chat_id), body.model_fields_set
-        if "title" in given:
+        chat, fields = self.retrieve(chat_id), body.model_fields_set
+        if "title" in fields:
             chat.title = body.title
-        if "company_id" in given:
+        if "company_id" in fields:
             chat.company_id = body.company_id
-        if "notification_preference" in given:
+        if "notification_preference" in fields:
             chat.notification_preference = body.notification_preference or "all"
-        if given:
+        if fields:
             chat.updated_at = self._clock.now()
         return chat
 
     def delete(self, chat_id: str) -> None:
-        """Forget the chat.
+        """Delete the chat.
 
         Raises:
-            WhopError: 404, there is no such chat.
+            WhopError: 404, the chat doesn't exist.
         """
         del self._chats[self.retrieve(chat_id).id]

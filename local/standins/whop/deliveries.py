@@ -1,4 +1,4 @@
-"""Deliveries of webhooks, signed as Whop signs them. Shares nothing with the code that checks them."""
+"""Deliveries of webhooks, signed as Whop signs them. This module shares no code with the one that verifies them."""
 
 import base64
 import hashlib
@@ -15,14 +15,14 @@ PATH = "/webhooks/whop"
 
 @dataclass(frozen=True)
 class Delivery:
-    """One delivery: what is sent to :data:`PATH`."""
+    """One delivery to :data:`PATH`."""
 
     body: bytes
     headers: dict[str, str]
 
 
 def signed(body: bytes, secret: str, *, webhook_id: str | None = None, age: float = 0) -> Delivery:
-    """A delivery that Whop signed ``age`` seconds ago; of an event of its own, unless its id is given."""
+    """Return a delivery that Whop signed ``age`` seconds ago. Without ``webhook_id``, it has a new ID."""
     identifier, timestamp = webhook_id or f"msg_{uuid.uuid4().hex}", str(int(time.time() - age))
     content = f"{identifier}.{timestamp}.".encode() + body
     signature = base64.b64encode(hmac.new(secret.encode(), content, hashlib.sha256).digest()).decode()
@@ -36,7 +36,7 @@ def signed(body: bytes, secret: str, *, webhook_id: str | None = None, age: floa
 
 
 def event(event_type: str, **fields: Any) -> bytes:
-    """The body of an event: its envelope with these fields."""
+    """Return the body of an event: its envelope with these fields."""
     envelope = {
         "id": f"evt_{uuid.uuid4().hex}",
         "type": event_type,

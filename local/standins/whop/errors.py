@@ -1,4 +1,4 @@
-"""Refusals, in Whop's own shape."""
+"""Error responses in Whop's format."""
 
 from http import HTTPStatus
 from typing import NamedTuple
@@ -7,7 +7,7 @@ from local.standins.shared.exchange import RefusedError, Reply
 
 
 class Refusal(NamedTuple):
-    """How Whop words one status where there is no more to say."""
+    """Whop's default error for a status."""
 
     type: str
     message: str
@@ -28,7 +28,7 @@ INTERNAL = Refusal("internal_server_error", "An unexpected error occurred")
 
 
 class WhopError(RefusedError):
-    """Whop's server refuses."""
+    """Whop's server rejects a call."""
 
     def __init__(
         self, status: int, message: str | None = None, *, code: str | None = None, param: str | None = None

@@ -1,4 +1,4 @@
-"""Idempotency keys, for a server that honours them."""
+"""Idempotency keys, for a server that supports them."""
 
 import itertools
 from dataclasses import dataclass
@@ -13,14 +13,14 @@ KEPT_SECONDS = 24 * 60 * 60
 
 
 class KeyOfCredential(NamedTuple):
-    """Keys of different credentials never meet."""
+    """An idempotency key of one credential. Keys of other credentials are independent."""
 
     credential: str
     key: str
 
 
 class Fingerprint(NamedTuple):
-    """What has to be the same whenever a key comes again."""
+    """The parts of a call that must be the same whenever its key is used again."""
 
     method: str
     path: str
@@ -31,7 +31,7 @@ class Fingerprint(NamedTuple):
 
 @dataclass
 class Entry:
-    """What is known of a key; no reply means that its call is still going on."""
+    """The record of a key. Without a reply, its call is still in progress."""
 
     fingerprint: Fingerprint
     began_at: float
@@ -46,18 +46,18 @@ class IdempotencyKeys:
         self._entries: dict[KeyOfCredential, Entry] = {}
 
     def once(self, key: KeyOfCredential, fingerprint: Fingerprint, act: Act) -> Act:
-        """``act``, if the key is new, and from now on until it is done the key is in progress; else a replay.
+        """Return ``act`` and record a new key as in progress until ``act`` is done, or return a replay for a known key.
 
         Raises:
-            WhopError: 400, the key is too long, or belongs to another call; 409, its call is still going on.
+            WhopError: 400, the key is too long or belongs to another call; 409, its call is still in progress.
         """
         if len(key.key.encode("latin-1")) > MAX_BYTES:
             message = f"Idempotency-Key is longer than {MAX_BYTES} bytes"
             raise WhopError(400, message, code="parameter_invalid", param="Idempotency-Key")
         self._forget_old_ones()
-        known = self._entries.get(key)
-        if known:
-            return replay(known, fingerprint)
+        earlier = self._entries.get(key)
+        if earlier:
+            return replay(earlier, fingerprint)
         entry = self._entries[key] = Entry(fingerprint, self._clock.now())
 
         def act_and_remember() -> Reply:
@@ -74,10 +74,10 @@ class IdempotencyKeys:
 
 
 def replay(entry: Entry, fingerprint: Fingerprint) -> Act:
-    """The same answer once more.
+    """Return a function that returns the recorded response again.
 
     Raises:
-        WhopError: 400, the key belongs to another call; 409, its call is still going on.
+        WhopError: 400, the key belongs to another call; 409, its call is still in progress.
     """
     if entry.fingerprint != fingerprint:
         message = "This Idempotency-Key was used with another request"

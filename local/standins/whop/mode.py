@@ -1,4 +1,4 @@
-"""How the stand-in of Whop behaves until told otherwise."""
+"""Settings of the behavior of the mock of Whop."""
 
 from typing import Literal
 
@@ -8,10 +8,10 @@ from local.standins.shared.exchange import Mode
 
 
 class WhopMode(Mode):
-    """What the provider leaves open or may change, as far as clients have to live with it."""
+    """Behavior that the provider leaves open or may change, and that clients must handle."""
 
     rate_limit: int = Field(default=600, ge=0)
-    """Calls a minute that each operation takes from each credential."""
+    """Calls a minute of each operation with each credential."""
     idempotency: Literal["honoured", "ignored"] = "honoured"
     api_keys: Literal["allowed", "forbidden"] = "allowed"
-    """Whether API keys may create, update and delete; a user's OAuth token always may."""
+    """Permission of API keys to create, update and delete. A user's OAuth token always has it."""

@@ -1,4 +1,4 @@
-"""Lists, page by page."""
+"""Pages of lists."""
 
 import base64
 from bisect import bisect_left, bisect_right
@@ -11,30 +11,30 @@ from local.standins.whop.parameters import ListAiChats
 
 DEFAULT_PAGE_SIZE = 20
 MAX_PAGE_SIZE = 100
-"""A list that asks for more gets so many."""
+"""Upper limit for the size of a page."""
 
 
 class Place(NamedTuple):
-    """Where a chat stands, in every order, also after it was deleted."""
+    """The position of a chat in lists, which is valid even after the chat was deleted."""
 
     sequence: int
     chat_id: str
 
     def rank(self, order: Order) -> int:
-        """The lower, the earlier in a list."""
+        """Return the sort key for this order."""
         return rank(order, self.sequence, self.chat_id)
 
     @property
     def cursor(self) -> str:
-        """The opaque word for this place."""
+        """The opaque cursor for this place."""
         return base64.urlsafe_b64encode(f"{self.sequence}:{self.chat_id}".encode()).decode()
 
     @classmethod
     def at(cls, cursor: str, param: str) -> Self:
-        """The place that a cursor stands for.
+        """Return the place of a cursor.
 
         Raises:
-            WhopError: 400, it is none of ours.
+            WhopError: 400, the cursor is invalid.
         """
         try:
             sequence, chat_id = base64.b64decode(cursor, altchars=b"-_", validate=True).decode().split(":")
@@ -45,14 +45,14 @@ class Place(NamedTuple):
 
 
 class Page(NamedTuple):
-    """A part of a list, and whether there is more on either side."""
+    """A part of a list, with flags for more chats on either side."""
 
     chats: list[Chat]
     has_next: bool
     has_previous: bool
 
     def info(self) -> dict[str, str | bool | None]:
-        """The ``page_info`` of a list."""
+        """Return the ``page_info`` of a list."""
         return {
             "start_cursor": place_of(self.chats[0]).cursor if self.chats else None,
             "end_cursor": place_of(self.chats[-1]).cursor if self.chats else None,
@@ -62,15 +62,15 @@ class Page(NamedTuple):
 
 
 def place_of(chat: Chat) -> Place:
-    """Where the chat stands."""
+    """Return the place of a chat."""
     return Place(chat.sequence, chat.id)
 
 
 def page_of(chats: list[Chat], query: ListAiChats, order: Order) -> Page:
-    """The page that the query asks for of ``chats`` in this order: cut by cursors, then ``first``, then ``last``.
+    """Return the query's page of ``chats`` in this order: cut by cursors, then by ``first``, then by ``last``.
 
     Raises:
-        WhopError: 400, a cursor is none.
+        WhopError: 400, a cursor is invalid.
     """
     ranks = [place_of(chat).rank(order) for chat in chats]
     start, stop = 0, len(chats)

@@ -1,4 +1,4 @@
-"""What the operations take, by version: nothing unknown, nothing of a wrong type."""
+"""The parameters of the operations, by version. Unknown fields and wrong types are rejected."""
 
 from typing import Literal
 
@@ -14,13 +14,13 @@ DEFAULT_AGENT: Agent = "support"
 
 
 class Parameters(BaseModel):
-    """Closed: a name that the version does not know is refused."""
+    """Parameters that reject fields that the version doesn't have."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
 
 class Attachment(BaseModel):
-    """A file that was uploaded before."""
+    """An uploaded file."""
 
     model_config = ConfigDict(extra="allow", strict=True)
 
@@ -28,7 +28,7 @@ class Attachment(BaseModel):
 
 
 class CreateAiChat(Parameters):
-    """The body of a create, until the company became an account."""
+    """The body of a create, in versions with a company."""
 
     message_text: str
     title: str | None = None
@@ -46,24 +46,24 @@ class CreateAiChat(Parameters):
 
     @property
     def agent(self) -> Agent:
-        """The agent that is to answer."""
+        """The agent that answers."""
         return DEFAULT_AGENT
 
 
 class CreateAiChatForAccount(CreateAiChat):
-    """The body of a create, since the company is an account and there are several agents."""
+    """The body of a create, in versions with an account and several agents."""
 
     company_id: str | None = Field(default=None, alias="current_account_id")
     agent_identifier: Agent | None = None
 
     @property
     def agent(self) -> Agent:
-        """The agent that is to answer."""
+        """The agent that answers."""
         return self.agent_identifier or DEFAULT_AGENT
 
 
 class UpdateAiChat(Parameters):
-    """The body of an update, until the company became an account. What is not set stays; None clears."""
+    """The body of an update, in versions with a company. Fields that aren't set stay; None clears a field."""
 
     title: str | None = None
     notification_preference: NotificationPreference | None = None
@@ -71,13 +71,13 @@ class UpdateAiChat(Parameters):
 
 
 class UpdateAiChatForAccount(UpdateAiChat):
-    """The body of an update, since the company is an account."""
+    """The body of an update, in versions with an account."""
 
     company_id: str | None = Field(default=None, alias="current_account_id")
 
 
 class ListAiChats(Parameters):
-    """The query of a list, until there were several agents. Its values come as text."""
+    """The query of a list, in versions with one agent. Its values are texts."""
 
     model_config = ConfigDict(extra="forbid", strict=False)
 
@@ -89,26 +89,26 @@ class ListAiChats(Parameters):
 
     @property
     def agent(self) -> Agent | None:
-        """The agent to list chats of; None for all."""
+        """The agent whose chats to list, or None for all."""
         return None
 
 
 class ListAiChatsByAgent(ListAiChats):
-    """The query of a list, since there are several agents."""
+    """The query of a list, in versions with several agents."""
 
     agent_identifier: Agent | None = None
 
     @property
     def agent(self) -> Agent | None:
-        """The agent to list chats of; None for all."""
+        """The agent whose chats to list, or None for all."""
         return self.agent_identifier
 
 
 def parse_body[P: Parameters](model: type[P], body: bytes) -> P:
-    """The body as ``model``; an empty one counts as an object without fields.
+    """Return the body as ``model``. An empty body counts as an object without fields.
 
     Raises:
-        WhopError: 400, naming the parameter at fault.
+        WhopError: 400, with the invalid parameter.
     """
     try:
         return model.model_validate_json(body or b"{}")
@@ -117,10 +117,10 @@ def parse_body[P: Parameters](model: type[P], body: bytes) -> P:
 
 
 def parse_query[P: Parameters](model: type[P], query: dict[str, str]) -> P:
-    """The query as ``model``; an empty value counts as left out.
+    """Return the query as ``model``. Empty values are ignored.
 
     Raises:
-        WhopError: 400, naming the parameter at fault.
+        WhopError: 400, with the invalid parameter.
     """
     try:
         return model.model_validate({name: value for name, value in query.items() if value})
@@ -129,7 +129,7 @@ def parse_query[P: Parameters](model: type[P], query: dict[str, str]) -> P:
 
 
 def refusal_of(error: ErrorDetails) -> WhopError:
-    """Whop's answer to the first thing that is wrong."""
+    """Return Whop's error for the first invalid parameter."""
     param = ".".join(str(part) for part in error["loc"]) or None
     match error["type"]:
         case "json_invalid":

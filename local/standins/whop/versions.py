@@ -1,4 +1,4 @@
-"""The API versions of Whop, and what changed between them."""
+"""The API versions of Whop, and the changes between them."""
 
 from typing import NamedTuple
 
@@ -29,13 +29,13 @@ VERSIONS = (
     "2026-10-15-1",
 )
 DEFAULT_VERSION = "2025-01-01"
-"""What a request gets that names no version."""
+"""Version of requests that name none."""
 
 RENAMED_SINCE = "2026-09-15"
 
 
 class Dialect(NamedTuple):
-    """What a version takes and shows."""
+    """The parameters and fields of a version."""
 
     create: type[CreateAiChat]
     update: type[UpdateAiChat]
@@ -48,10 +48,10 @@ OF_ACCOUNTS = Dialect(CreateAiChatForAccount, UpdateAiChatForAccount, ListAiChat
 
 
 def dialect_of(version: str) -> Dialect:
-    """What ``version`` takes and shows.
+    """Return the parameters and fields of ``version``.
 
     Raises:
-        WhopError: 400, there is no such version.
+        WhopError: 400, the version doesn't exist.
     """
     if version not in VERSIONS:
         message = f"Unknown Api-Version-Date: {version}"
