@@ -1,6 +1,6 @@
-"""Measurements of what is promised about speed."""
+"""Measurements of the promises about speed and cost."""
 
 import os
 
-# Metrics read it when they are first imported, which `local` does too.
+# Metrics read this variable when they are first imported, which `local` does too.
 os.environ.setdefault("POWERTOOLS_METRICS_NAMESPACE", "aichats")

@@ -1,4 +1,4 @@
-"""Batches of runs, performed by `perform_runs` and by bare httpx: all ten at the same time, and one after another."""
+"""Batches of runs, performed by `perform_runs` and by bare httpx: all ten at once, and one after another."""
 
 import io
 import os
@@ -30,7 +30,7 @@ type Way = Callable[[Sequence[Run]], None]
 
 
 class Context(LambdaContext):
-    """An invocation that has just begun."""
+    """The context of an invocation that has just started."""
 
     def __init__(self) -> None:
         self._function_name = "benchmark"
@@ -45,7 +45,7 @@ class Context(LambdaContext):
 
 
 def environment(url: str) -> dict[str, str]:
-    """What Lambda and the template set, the address of the services in place of the true ones."""
+    """Return the variables that Lambda and the template set, with the address of the mock services."""
     return {
         "AWS_ACCESS_KEY_ID": "AKIAIOSFODNN7EXAMPLE",
         "AWS_ENDPOINT_URL": url,
@@ -68,7 +68,7 @@ def environment(url: str) -> dict[str, str]:
 
 @contextmanager
 def ways(url: str) -> Iterator[dict[str, Way]]:
-    """The four ways, by name, against the services at ``url``. Logs and metrics are made as always, and not shown."""
+    """Yield the four ways by name, for the services at ``url``. Logs and metrics are written but not shown."""
     os.environ |= environment(url)
     with redirect_stdout(io.StringIO()), httpx.Client(base_url=f"{url}/api/v1", timeout=30, trust_env=False) as client:
         from functions.perform_runs.app import lambda_handler
@@ -82,7 +82,7 @@ def ways(url: str) -> Iterator[dict[str, Way]]:
 
 
 def fan_out(runs: Sequence[Run]) -> None:
-    """Write the rows and send a message for each, as `run_schedule`, `POST /runs` and then `perform_runs` do."""
+    """Write the rows and send their messages, as `run_schedule`, `POST /runs` and then `perform_runs` do."""
     from aichats.bootstrap import application
 
     application().dispatcher.fan_out(runs)
@@ -90,7 +90,7 @@ def fan_out(runs: Sequence[Run]) -> None:
 
 
 def make_runs(first: int, number: int) -> list[Run]:
-    """Runs that create a chat, each for another company; ``first`` keeps them apart from those made before."""
+    """Return runs that each create a chat for another company, starting with company number ``first``."""
     companies = [f"biz_{index}" for index in range(first, first + number)]
     return [
         Run(
@@ -107,10 +107,10 @@ def make_runs(first: int, number: int) -> list[Run]:
 
 
 def by_perform_runs(handler: Callable[[dict[str, Any], LambdaContext], dict[str, Any]], runs: Sequence[Run]) -> None:
-    """One event of the run queue, handled.
+    """Handle one event of the run queue.
 
     Raises:
-        BenchmarkError: a message was given back.
+        BenchmarkError: a message failed.
     """
     records = [
         {"messageId": str(index), "body": Message(run_id=run.run_id).model_dump_json()}
@@ -118,24 +118,24 @@ def by_perform_runs(handler: Callable[[dict[str, Any], LambdaContext], dict[str,
     ]
     failures = handler({"Records": records}, Context())["batchItemFailures"]
     if failures:
-        raise BenchmarkError(f"perform_runs gave {len(failures)} of {len(runs)} messages back")
+        raise BenchmarkError(f"{len(failures)} of {len(runs)} messages failed in perform_runs")
 
 
 def by_threads(client: httpx.Client, runs: Sequence[Run]) -> None:
-    """The same calls to Whop and nothing else, in as many threads as `perform_runs` has."""
+    """Make only the calls to Whop, in as many threads as `perform_runs` has."""
     with ThreadPoolExecutor(max_workers=len(runs)) as pool:
         for job in [pool.submit(call_whop, client, run) for run in runs]:
             job.result()
 
 
 def in_turn(perform: Callable[[Run], None], runs: Sequence[Run]) -> None:
-    """One run after another."""
+    """Perform one run after another."""
     for run in runs:
         perform(run)
 
 
 def call_whop(client: httpx.Client, run: Run) -> None:
-    """The two calls of a run: the create with the mark in its title, and the change to the clean title."""
+    """Make the two calls of a run: the create with the mark in its title, and the change to the clean title."""
     headers = {"authorization": "Bearer key_of_the_benchmark", "api-version-date": VERSION}
     body = {
         "message_text": ACTION.message_text,

@@ -1,4 +1,4 @@
-"""What is measured, built by `sam build` as it would be deployed."""
+"""The measured functions, built by `sam build` as for a deployment."""
 
 import io
 import subprocess
@@ -16,19 +16,19 @@ MIB = 1024 * 1024
 
 @dataclass(frozen=True)
 class Package:
-    """A function as it is deployed: its own folder and the layer's, if it has one."""
+    """A deployed function: its own folder, and the folder of its layer, if any."""
 
     function: Path
     layer: Path | None = None
 
     @property
     def zipped_mib(self) -> float:
-        """What is uploaded, function and layer together."""
+        """The size of the upload: function and layer together."""
         return sum(zipped_bytes(folder) for folder in (self.function, self.layer) if folder) / MIB
 
 
 def build() -> dict[str, Package]:
-    """Build what is measured, by name. What did not change is taken from `sam build`'s cache, without the network.
+    """Return the built functions by name. Unchanged parts come from the cache of `sam build`, without the network.
 
     Raises:
         BenchmarkError: `sam build` failed, or the environments are missing.
@@ -44,10 +44,10 @@ def build() -> dict[str, Package]:
 
 
 def sam_build(folder: Path, template: Path, *resources: str) -> Path:
-    """Run `sam build` within ``folder``; returns where it put a folder for each function and layer.
+    """Run `sam build` within ``folder``. Return the folder with a subfolder for each function and layer.
 
     Raises:
-        BenchmarkError: it failed; with the end of what it printed.
+        BenchmarkError: `sam build` failed; the message has the end of its output.
     """
     environment = clean_environment()
     environment |= {
@@ -63,7 +63,7 @@ def sam_build(folder: Path, template: Path, *resources: str) -> Path:
 
 
 def compile_runtime() -> None:
-    """Give the runtime's own packages the bytecode that they would otherwise get in the first rounds."""
+    """Compile the runtime's own packages, so that the first rounds don't."""
     compileall = [str(RUNTIME / "bin" / "python"), "-m", "compileall", "-q", str(RUNTIME / "lib")]
     run(compileall, FOLDER, clean_environment())
 
@@ -72,19 +72,19 @@ def run(command: list[str], folder: Path, environment: dict[str, str]) -> None:
     """Run a command in a folder.
 
     Raises:
-        BenchmarkError: it is missing or failed; with the end of what it printed.
+        BenchmarkError: the command is missing or failed; the message has the end of its output.
     """
     try:
         result = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
     except FileNotFoundError:
-        raise BenchmarkError(f"{command[0]} is missing: run `make setup`") from None
+        raise BenchmarkError(f"{command[0]} is missing. Run `make setup`") from None
     if result.returncode:
         printed = (result.stdout + result.stderr).strip().splitlines()
         raise BenchmarkError("\n  ".join([f"failed: {' '.join(command[:3])}", *printed[-15:]]))
 
 
 def zipped_bytes(folder: Path) -> int:
-    """Size of a folder's zip, made as `sam package` makes it: deflated at zlib's own level."""
+    """Return the size of a folder's zip as `sam package` makes it: deflated at zlib's default level."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
         for path in sorted(folder.rglob("*")):

@@ -1,7 +1,7 @@
-"""Lets everything go wrong at once, and counts: did each trigger take effect just once?
+"""Inject all kinds of faults at once, and count whether each trigger took effect exactly once.
 
-Ends with 0 if there is no duplicate and no loss, with 1 if there is one or too much is unknown, with 2 if nothing could
-be counted.
+The exit code is 0 without a duplicate or loss, 1 if there is one or too many runs are unknown, and 2 if the count
+failed.
 """
 
 import argparse
@@ -27,70 +27,72 @@ from local.signals import interruptible
 from local.system import System, chats_of
 
 LIMIT = 900.0
-"""Seconds after which a run that is still open counts as lost."""
+"""Seconds after which an open run counts as lost."""
 SWEEP_EVERY = 20.0
 """Seconds; the template sweeps every 5 minutes."""
 LOOK_EVERY = 2.0
 MOST_FAULTS = 0.9
 DESCRIPTION = f"""\
-Runs the whole stack on the local cloud, starts runs through its own doors (POST /runs, the POST for a single one,
-events of schedules), lets everything go wrong, and counts what the provider's stand-in holds against the runs in the
-ledger. With Whop each run has a company of its own, which is to get one muted chat. With Kodey a run is to create a
-chat with an agent of its own and get an answer there (for half of these all chats are one user's), or to send a message
-to a chat of its own that holds the same words already.
+Run the whole stack on the local AWS, start runs through its public triggers (POST /runs, the POST for a single run,
+events of schedules), inject faults, and compare the chats of the mock server with the runs in the ledger. With Whop,
+each run creates one muted chat for a company of its own. With Kodey, a run creates a chat with an agent of its own and
+gets an answer there (in half of these, all chats belong to one user), or sends a message to a chat of its own that
+already has the same words.
 
-What goes wrong:
-  - the given share of all calls to the provider meets one of
+The faults:
+  - the given share of all calls to the provider gets one of
     {", ".join(name for name in FAULTS if "kill" not in name)}, delays,
     or its function is killed (SIGKILL) before or after the call
   - functions are killed before or after calls to DynamoDB, SQS and Secrets Manager
   - each message, and each event of a schedule, is delivered up to three times
-  - further pages of a list meet only faults after which a GET is repeated
-  - lists are shuffled, and show what was made only {LIST_LAG:g} s later
+  - further pages of a list get only faults after which a GET is repeated
+  - lists are shuffled, and show new items only {LIST_LAG:g} s later
 
-The functions' time limits are shorter than in template.yaml, and so is the settle time ({SETTLE_SECONDS} s), which has
-to be longer than the provider may still act on a lost call ({LATE:g} s) and than lists lag.
+The functions' time limits are shorter than in template.yaml. So is the settle time ({SETTLE_SECONDS} s), which must be
+longer than the time in which the provider may still perform a lost call ({LATE:g} s) and than the lag of lists.
 
-It prints, a line each:
-  runs        triggers that were to take effect once each
-  duplicates  chats, and messages in them, beyond the first of a run
-  lost        runs that are not in the ledger, still open, failed without a reason or although there is a chat or a
-              message, or whose chat, message or answer is not what they say
-  unknown     runs of which nobody can say whether they took effect: a person has to look, and an alarm goes off;
-              at most {MOST_UNKNOWN:.1%} may be
+It prints a line for each:
+  runs        triggers that must take effect once each
+  duplicates  chats, and messages in them, in addition to the first of a run
+  lost        runs that are not in the ledger, are still open, failed without a reason or despite a chat or message, or
+              whose chat, message or answer differs from their record
+  unknown     runs that may have taken effect or not: a person must check them, and an alarm goes off; at most
+              {MOST_UNKNOWN:.1%} are allowed
   attempts    of all runs together
 """
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run, and print the count. Returns the exit code."""
+    """Run the chaos, and print the count. Return the exit code."""
     options = parse(arguments)
     console = Console(sys.stderr if sys.stderr.isatty() else io.StringIO())
     return interruptible(lambda: report(run(options, console)))
 
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
-    """The options."""
+    """Return the options of the command line."""
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.chaos", description=DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument(
-        "--provider", choices=["whop", "kodey"], default="whop", help="whose chats (default: %(default)s)"
+        "--provider", choices=["whop", "kodey"], default="whop", help="the provider (default: %(default)s)"
     )
-    parser.add_argument("--runs", type=int, default=1000, metavar="N", help="how many runs (default: %(default)s)")
+    parser.add_argument("--runs", type=int, default=1000, metavar="N", help="number of runs (default: %(default)s)")
     parser.add_argument(
         "--faults",
         type=float,
         default=0.3,
         metavar="SHARE",
-        help="of all calls to the provider (default: %(default)s)",
+        help="share of faulty calls to the provider (default: %(default)s)",
     )
-    parser.add_argument("--seed", type=int, default=1, metavar="N", help="of all that is random (default: %(default)s)")
+    parser.add_argument(
+        "--seed", type=int, default=1, metavar="N", help="seed of all random draws (default: %(default)s)"
+    )
     parser.add_argument(
         "--idempotency",
         choices=["honoured", "ignored"],
         default="honoured",
-        help="what Whop does with idempotency keys, of which Kodey has none (default: %(default)s)",
+        help="how Whop treats idempotency keys; Kodey has none (default: %(default)s)",
     )
     options = parser.parse_args(arguments)
     if options.runs < 1 or not 0 <= options.faults <= MOST_FAULTS:
@@ -99,20 +101,20 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 
 def run(options: argparse.Namespace, console: Console) -> Count:
-    """Start the runs, wait until none is open, and count."""
+    """Start the runs, wait until none is open, and return the count."""
     scenario: Scenario = KodeyScenario() if options.provider == "kodey" else WhopScenario(options.idempotency)
     with chaotic_system(scenario, console, runs=options.runs, share=options.faults, seed=options.seed) as (
         system,
         chaos,
     ):
-        wanted = scenario.wanted(system, options.runs, options.seed)
+        orders = scenario.orders(system, options.runs, options.seed)
         with console.step(f"start {options.runs} runs"):
-            Triggers(system, random.Random(options.seed)).start(wanted)
+            Triggers(system, random.Random(options.seed)).start(orders)
         with console.step("wait until all have ended"):
             drain(system, chaos)
-        # What comes late is to be counted.
+        # Late effects count too.
         time.sleep(SETTLE_SECONDS)
-        return count(scenario.made(wanted, chats_of(scenario.url(system))), rows(system))
+        return count(scenario.results(orders, chats_of(scenario.url(system))), rows(system))
 
 
 def drain(system: System, chaos: Chaos) -> None:
@@ -132,7 +134,7 @@ def drain(system: System, chaos: Chaos) -> None:
 
 
 def rows(system: System) -> list[Row]:
-    """All runs of the ledger."""
+    """Return all runs of the ledger."""
     pages = system.emulator.clients.dynamodb.get_paginator("scan").paginate(
         TableName=system.stack.outputs["RunsTable"], FilterExpression="attribute_exists(attempts)"
     )
@@ -140,7 +142,7 @@ def rows(system: System) -> list[Row]:
 
 
 def report(counted: Count) -> int:
-    """Print the count; what is wrong goes to stderr. Returns the exit code."""
+    """Print the count, and the lost runs to stderr. Return the exit code."""
     for target, reason in counted.lost.items():
         print(f"lost: {target}: {reason}", file=sys.stderr)
     for line in counted.lines():

@@ -1,6 +1,6 @@
-"""Measures run_schedule side by side with the official SDK and with an empty handler; prints a Markdown table.
+"""Compare run_schedule with the official SDK and an empty handler, and print a Markdown table.
 
-Ends with 0 if the mark is met, with 1 if it is missed, with 2 if it could not be measured.
+The exit code is 0 if the mark is met, 1 if it is missed, and 2 if the measurement failed.
 """
 
 import argparse
@@ -26,21 +26,21 @@ MARK = 0.45
 WARM_CALLS = 50
 EVENT = ROOT / "events" / "schedule" / "create_chat.json"
 DESCRIPTION = f"""\
-Measures `run_schedule` side by side with the same in the official whop_sdk and boto3, as an ordinary `sam build` ships
-it, and with an empty handler. Secrets Manager and Whop are stood in for on this machine, over TLS, answering at once.
+Compare `run_schedule` with the same function in the official whop_sdk and boto3, as an ordinary `sam build` ships it,
+and with an empty handler. Mock servers of Secrets Manager and Whop on this machine answer immediately, over TLS.
 
   {COLD:18} from the start of the process to its first answer, under awslambdaric
-  {WARM:18} median of {WARM_CALLS} calls after the first, less what the stand-ins took
+  {WARM:18} median of {WARM_CALLS} calls after the first, without the time of the mock servers
   {MEMORY:18} resident, up to the last call
-  {ZIP:18} what is uploaded: the function, and the layer if it has one
+  {ZIP:18} size of the upload: the function, and the layer if it has one
 
-Ratios are to `{OFFICIAL}`, round by round. The variants take turns, so what disturbs one disturbs all. The first run
-fetches the official SDK; later ones need no network. The mark: a cold start of at most {MARK} of the official one's.
+Ratios are to `{OFFICIAL}`, round by round. The variants take turns, so a disturbance affects all. The first run
+downloads the official SDK; later ones need no network. The mark: a cold start of at most {MARK} of the official one's.
 """
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Measure and print. Returns the exit code."""
+    """Measure, and print the results. Return the exit code."""
     options = parse(arguments)
     try:
         progress("sam build")
@@ -58,7 +58,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def parse(arguments: list[str] | None) -> argparse.Namespace:
-    """Read the command line."""
+    """Return the options of the command line."""
     parser = argparse.ArgumentParser(
         prog="cold_start", description=DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -93,7 +93,7 @@ def start(variant: str, package: Package, upstream: Upstream) -> dict[str, float
     """Start a variant, call it, end it. Returns a number for each measure.
 
     Raises:
-        BenchmarkError: it failed, or the stand-in saw another number of chats than it should have created.
+        BenchmarkError: it failed, or it created an unexpected number of chats.
     """
     event = EVENT.read_bytes()
     chats_before = upstream.calls["chat"]
@@ -113,7 +113,7 @@ def start(variant: str, package: Package, upstream: Upstream) -> dict[str, float
 
 
 def report(numbers: Measurements) -> int:
-    """Print the table and whether the mark is met. Returns the exit code."""
+    """Print the table, and whether the mark is met. Return the exit code."""
     reached = Spread.of(ratios(numbers[COLD][OURS], numbers[COLD][OFFICIAL])).median
     is_met = reached <= MARK
     print(table(numbers, base=OFFICIAL))
@@ -122,12 +122,12 @@ def report(numbers: Measurements) -> int:
 
 
 def machine() -> str:
-    """Where it is measured, for whoever reads the table later."""
+    """Return a description of this machine, for readers of the table."""
     return f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"
 
 
 def progress(text: str) -> None:
-    """Show on a terminal what goes on, in one line."""
+    """Show the progress on a terminal, in one line."""
     if sys.stderr.isatty():
         print(f"\r\033[K{text}", end="", file=sys.stderr, flush=True)
 

@@ -1,5 +1,5 @@
-"""Why a measurement cannot go on."""
+"""The error that stops a measurement."""
 
 
 class BenchmarkError(Exception):
-    """Nothing was measured, or not what was meant to be; the message says what happened and what to do."""
+    """The measurement failed or is invalid. The message says what happened and what to do."""

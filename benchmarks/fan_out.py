@@ -1,6 +1,6 @@
-"""Measures a fan-out: `perform_runs` and bare httpx, each all at once and one after another; prints Markdown tables.
+"""Measure a fan-out with `perform_runs` and bare httpx, all at once and one after another, and print tables.
 
-Ends with 0 if the marks are met, with 1 if one is missed, with 2 if it could not be measured.
+The exit code is 0 if the marks are met, 1 if one is missed, and 2 if the measurement failed.
 """
 
 import argparse
@@ -25,7 +25,7 @@ FASTER = 8.0
 CALLS = 4.0
 LEDGER_AND_QUEUE = ("TransactWriteItems", "SendMessageBatch", "UpdateItem")
 DESCRIPTION = f"""\
-Measures a fan-out in batches of {BATCH}, as SQS hands them over. Each run creates a chat for a company: two calls to
+Measure a fan-out in batches of {BATCH}, as SQS delivers them. Each run creates a chat for a company: two calls to
 Whop, the create with the mark in its title and the change to the clean title.
 
   {OURS:31} its handler: claim, create, record, change, finish; a thread for each run
@@ -33,24 +33,24 @@ Whop, the create with the mark in its title and the change to the clean title.
   {BARE:31} the two calls to Whop and nothing else, in as many threads
   {BARE_IN_TURN:31} the two calls to Whop and nothing else, in turn
 
-The four take turns, batch by batch, so what disturbs one disturbs all, and ratios are taken batch by batch.
+The four take turns, batch by batch, so a disturbance affects all. Ratios are of single batches.
 
-Whop takes 50 ms for a call, DynamoDB and SQS take 5 ms: `benchmarks.latency`, a process of its own, answers for them.
-The local cloud's DynamoDB would flatter: it answers within 2 ms, sooner than the true one. botocore, httpx and all of
-our code are the true ones, with the whole processor, over loopback without TLS.
+Whop takes 50 ms for a call, DynamoDB and SQS take 5 ms. `benchmarks.latency`, a process of its own, is their mock. The
+local AWS's DynamoDB answers within 2 ms, which is faster than the real one. botocore, httpx and all of our code are the
+real ones, with the whole processor, over loopback without TLS.
 
-One call after another is the same handler with one message at a time, so the ratio says what performing at the same
-time brings. What the ledger costs is seen against bare httpx, which has none.
+One call after another is the same handler with one message at a time, so the ratio shows the gain of concurrency. The
+comparison with bare httpx, which has no ledger, shows the cost of the ledger.
 
-DynamoDB and SQS calls are counted for all of a run's life: the write of its row and the send of its message (batched:
-by their share), claim, record and finish. What SQS does by itself to deliver a message is not in it.
+DynamoDB and SQS calls are counted for all of a run's life: the write of its row and the send of its message (in
+batches: its share), claim, record and finish. SQS's own delivery of a message is not counted.
 
 The marks: `{OURS}` at least {FASTER:g} times as fast as one call after another, at most {CALLS:g} such calls per run.
 """
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Measure and print. Returns the exit code."""
+    """Measure, and print the results. Return the exit code."""
     options = parse(arguments)
     try:
         with stand_in("benchmarks.latency", 0) as url:
@@ -67,11 +67,11 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def parse(arguments: list[str] | None) -> argparse.Namespace:
-    """Read the command line."""
+    """Return the options of the command line."""
     parser = argparse.ArgumentParser(
         prog="fan_out", description=DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--targets", type=int, default=1000, metavar="N", help="how many (default: 1000)")
+    parser.add_argument("--targets", type=int, default=1000, metavar="N", help="number of targets (default: 1000)")
     options = parser.parse_args(arguments)
     if options.targets < BATCH or options.targets % BATCH:
         parser.error(f"--targets must be a multiple of {BATCH}")
@@ -79,10 +79,10 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
 
 
 def measure(url: str, targets: int) -> tuple[Measurements, dict[str, float]]:
-    """Perform all targets in each way. One batch before them opens the connections and does not count.
+    """Perform all targets in each way. An uncounted first batch opens the connections.
 
     Returns:
-        Runs a second for each batch, by way; how often what is called for one run.
+        Runs a second for each batch, by way; number of calls for one run, by name.
 
     Raises:
         BenchmarkError: a run did not succeed.
@@ -99,9 +99,9 @@ def measure(url: str, targets: int) -> tuple[Measurements, dict[str, float]]:
 
 
 def perform_all(by_name: Mapping[str, Way], runs: Sequence[Run], others: Sequence[Run]) -> dict[str, list[float]]:
-    """Fan out, then perform batch by batch, the ways in turns; ``others`` are what is performed one after another."""
-    for each in (runs, others):
-        fan_out(each)
+    """Fan out, then perform batch by batch, in turns. ``others`` are the runs to perform one after another."""
+    for group in (runs, others):
+        fan_out(group)
     numbers: dict[str, list[float]] = {name: [] for name in by_name}
     for start in range(0, len(runs), BATCH):
         progress(f"target {start} of {len(runs)}")
@@ -114,12 +114,12 @@ def perform_all(by_name: Mapping[str, Way], runs: Sequence[Run], others: Sequenc
 
 
 def counts(url: str) -> Counter[str]:
-    """How often what was called until now."""
+    """Return the number of calls so far, by name."""
     return Counter(httpx.get(url + COUNTS, timeout=10, trust_env=False).json())
 
 
 def report(numbers: Measurements, calls: Mapping[str, float]) -> int:
-    """Print the tables and whether the marks are met. Returns the exit code."""
+    """Print the tables, and whether the marks are met. Return the exit code."""
     rounds = numbers[THROUGHPUT]
     faster = Spread.of(ratios(rounds[OURS], rounds[OURS_IN_TURN])).median
     total = sum(calls.values())

@@ -1,11 +1,11 @@
-"""Whop, DynamoDB, SQS and Secrets Manager with a stated latency, for runs that go well: `python -m benchmarks.latency`.
+"""Mocks of Whop, DynamoDB, SQS and Secrets Manager with a fixed latency, for runs that succeed.
 
-A process of its own, so that its work is not counted as the measured code's, on plain asyncio, so that ten answers that
-are due at once leave at once. It answers what a run needs and counts every call:
+`python -m benchmarks.latency` is a process of its own, so that its work doesn't count as that of the measured code. It
+uses plain asyncio, so that it can send ten responses at the same time. It answers the calls of a run and counts them:
 
-- ``TransactWriteItems`` keeps the rows, and ``UpdateItem`` returns its row where it is asked for; conditions are not
-  looked at, because in a run that goes well each of them holds.
-- ``SendMessageBatch`` takes every message and delivers none.
+- ``TransactWriteItems`` keeps the rows, and ``UpdateItem`` returns its row on request. Both ignore conditions, because
+  in a run that succeeds each of them is true.
+- ``SendMessageBatch`` accepts every message and delivers none.
 - ``POST`` and ``PATCH`` on Whop's chats answer with a chat.
 """
 
@@ -36,7 +36,7 @@ CHAT = {
 
 
 class Services:
-    """What answers. Latencies are in seconds."""
+    """The mock services. Latencies are in seconds."""
 
     def __init__(self, whop_latency: float, aws_latency: float) -> None:
         self._whop_latency = whop_latency
@@ -45,7 +45,7 @@ class Services:
         self.counts: Counter[str] = Counter()
 
     def answer(self, method: str, path: str, target: str, body: bytes) -> tuple[object, float]:
-        """The answer to a request, and after how long it is sent."""
+        """Return the response to a request, and its latency."""
         if path == COUNTS:
             return dict(self.counts), 0.0
         content = json.loads(body)
@@ -71,7 +71,7 @@ class Services:
                 return {"Successful": [_taken(entry) for entry in content["Entries"]], "Failed": []}
             case "GetSecretValue":
                 return SECRET
-        raise BenchmarkError(f"a run that goes well does not call {name}")
+        raise BenchmarkError(f"a run that succeeds does not call {name}")
 
 
 def _taken(entry: Mapping[str, str]) -> dict[str, str]:
@@ -80,7 +80,7 @@ def _taken(entry: Mapping[str, str]) -> dict[str, str]:
 
 
 class Connection(asyncio.Protocol):
-    """One connection: HTTP/1.1, kept alive, one request after the other."""
+    """One HTTP/1.1 connection with keep-alive, for one request after another."""
 
     def __init__(self, services: Services) -> None:
         self._services = services
@@ -92,7 +92,7 @@ class Connection(asyncio.Protocol):
 
     @override
     def data_received(self, data: bytes) -> None:
-        """Answer once a request is whole."""
+        """Answer a request when it is complete."""
         self._received += data
         head, end, body = self._received.partition(b"\r\n\r\n")
         first, *lines = head.decode("latin-1").split("\r\n")
@@ -118,9 +118,9 @@ async def serve(services: Services, port: int) -> None:
 
 
 def main() -> int:
-    """Read the command line and serve."""
+    """Serve with the options of the command line."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.latency", description=__doc__)
-    parser.add_argument("--port", type=int, default=0, help="where on 127.0.0.1 to listen (default: any free port)")
+    parser.add_argument("--port", type=int, default=0, help="port of 127.0.0.1 (default: any free port)")
     parser.add_argument("--whop", type=float, default=0.05, metavar="S", help="latency of Whop (default: 0.05)")
     parser.add_argument("--aws", type=float, default=0.005, metavar="S", help="latency of AWS (default: 0.005)")
     options = parser.parse_args()

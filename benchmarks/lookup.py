@@ -1,6 +1,6 @@
-"""Measures in virtual time what it costs to look up runs whose outcome is unknown, and whom it keeps waiting.
+"""Measure in virtual time the cost of looking up runs with an unknown outcome, and the delay of other runs.
 
-Ends with 0 if the marks are met, with 1 if one is missed.
+The exit code is 0 if the marks are met, and 1 if one is missed.
 """
 
 import argparse
@@ -39,20 +39,20 @@ CALLS_PER_MINUTE = 600
 SPACING, QUICK_EVERY, QUICK = 1 / 8, 10.0, 30
 LIMIT = 24 * HOUR
 DESCRIPTION = f"""\
-Creates a chat for each of many companies at Whop, whose answers all get lost: of one half the chat is there, of the
-other half nothing was done. The account holds many chats already. Meanwhile {QUICK} other runs come.
+Create a chat for each of many companies at Whop, where all responses get lost. Half of the chats were created, the
+other half were not. The account already has many chats. Meanwhile {QUICK} other runs start.
 
 Time is virtual: a call to Whop takes {WHOP_SECONDS:g} s, one to AWS {AWS_SECONDS:g} s. Whop takes
-{CALLS_PER_MINUTE} calls of a kind a minute. At most {INVOCATIONS} invocations work, each on up to {BATCH} messages.
-Dispatcher, performer, ledger and client are the real ones; DynamoDB, SQS and Whop are in memory.
+{CALLS_PER_MINUTE} calls of a kind a minute. At most {INVOCATIONS} invocations run, each with up to {BATCH} messages.
+Dispatcher, performer, ledger and client are the real ones. DynamoDB, SQS and Whop are in memory.
 
-The marks: all runs end as succeeded within {HOUR / 60:g} minutes, each company has one chat, the list is asked for
-at most {TIMES} times as often as it has pages, and other runs begin within {QUICK_SECONDS:g} s.
+The marks: all runs end as succeeded within {HOUR / 60:g} minutes, each company has one chat, the number of
+list calls is at most {TIMES} times the number of pages, and other runs start within {QUICK_SECONDS:g} s.
 """
 
 
 class Whop(httpx.BaseTransport):
-    """Whop in memory, in virtual time. The newest chat is first in its list."""
+    """A mock of Whop in memory, in virtual time. Its list starts with the newest chat."""
 
     def __init__(self, time: VirtualTime, chats: int) -> None:
         self._time = time
@@ -87,11 +87,11 @@ class Whop(httpx.BaseTransport):
         is_first = company not in self.created_at
         self.created_at.setdefault(company, self._time.seconds)
         if is_first and company.startswith("biz_lost") and int(company[8:]) % 2:
-            raise httpx.ReadTimeout("nothing was done")
+            raise httpx.ReadTimeout("not performed")
         self.titles.append(fields["title"])
         self.made_for[company] += 1
         if is_first and company.startswith("biz_lost"):
-            raise httpx.ReadTimeout("the answer got lost")
+            raise httpx.ReadTimeout("the response got lost")
         return httpx.Response(200, json=_chat(len(self.titles) - 1, fields["title"]))
 
     def _change(self, request: httpx.Request) -> httpx.Response:
@@ -116,7 +116,7 @@ def _chat(number: int, title: str) -> Mapping[str, Any]:
 
 @dataclass(frozen=True)
 class Slow:
-    """A client of DynamoDB whose calls take virtual time."""
+    """A client for DynamoDB whose calls take virtual time."""
 
     time: VirtualTime
     client: Any
@@ -137,18 +137,18 @@ class Messages:
         self._due: list[tuple[datetime, str]] = []
 
     def send_message_batch(self, **request: Any) -> Mapping[str, Any]:
-        """The method of SQS's client that is used here."""
+        """Send messages, like the method of SQS's client."""
         self._time.sleep(AWS_SECONDS)
         for entry in request["Entries"]:
             self.put(Message.model_validate_json(entry["MessageBody"]).run_id, entry.get("DelaySeconds", 0))
         return {}
 
     def put(self, run: str, delay: float) -> None:
-        """Put a message."""
+        """Add a message that is due after ``delay`` seconds."""
         self._due.append((self._time() + timedelta(seconds=delay), run))
 
     def receive(self) -> list[str]:
-        """Take up to ten messages that are due, oldest first."""
+        """Return up to ten due messages, oldest first, and remove them."""
         taken = sorted(message for message in self._due if message[0] <= self._time())[:BATCH]
         for message in taken:
             self._due.remove(message)
@@ -156,7 +156,7 @@ class Messages:
 
 
 class Stack:
-    """Workers on a queue."""
+    """A stack with workers on its queue."""
 
     def __init__(self, chats: int) -> None:
         self.time = VirtualTime()
@@ -175,14 +175,14 @@ class Stack:
         self.invocations = 0
 
     def add(self, runs: Sequence[Run], spacing: float) -> None:
-        """Write runs to the ledger and put them to the queue."""
+        """Write runs to the ledger, and add them to the queue."""
         now = self.time()
         self._at_rest.add(runs, lambda index: now + timedelta(seconds=index * spacing))
         for index, run in enumerate(runs):
             self.messages.put(run.run_id, index * spacing)
 
     def work(self) -> None:
-        """Invoke the function whenever there are messages."""
+        """Invoke the function whenever there are due messages."""
         while True:
             batch, busy = self.messages.receive(), Counter[str]()
             for run in batch:
@@ -198,14 +198,14 @@ class Stack:
         if outcome.state in ("succeeded", "failed", "unknown"):
             self.ended.setdefault(run, (outcome.state, self.time.seconds))
         elif not outcome.performed and outcome.row.due_at is not None:
-            # It came early, as SQS delays a message by 15 minutes at most.
+            # The message came early, because SQS delays a message by at most 15 minutes.
             self.messages.put(run, (outcome.row.due_at - self.time()).total_seconds())
         busy[run] -= 1
 
 
 @dataclass(frozen=True)
 class Measured:
-    """The result of a run of the benchmark."""
+    """The result of the benchmark."""
 
     pages: int
     requests: int
@@ -216,24 +216,24 @@ class Measured:
     slowest_quick: float
 
     def problems(self, runs: int) -> list[str]:
-        """The marks that are missed."""
+        """Return the missed marks."""
         marks = {
             "not all runs succeeded": self.ended["succeeded"] == runs + QUICK,
             "they took too long": self.minutes <= HOUR / 60,
-            "a company has not one chat": self.duplicates == 0,
-            "the list was asked for too often": self.requests <= TIMES * self.pages,
+            "a company doesn't have exactly one chat": self.duplicates == 0,
+            "there were too many list calls": self.requests <= TIMES * self.pages,
             "other runs waited too long": self.slowest_quick <= QUICK_SECONDS,
         }
         return [problem for problem, is_met in marks.items() if not is_met]
 
 
 def measure(runs: int, chats: int) -> Measured:
-    """Perform the runs until all have ended."""
+    """Perform the runs until all have ended, and return the result."""
     stack = Stack(chats)
     began: dict[str, float] = {}
 
     def others() -> None:
-        # They come while the lost answers are looked up.
+        # These runs start while the lost responses are looked up.
         stack.time.sleep(90)
         for number in range(QUICK):
             began[f"biz_quick{number}"] = stack.time.seconds
@@ -257,7 +257,7 @@ def measure(runs: int, chats: int) -> Measured:
 
 
 def make_runs(name: str, first: int, number: int) -> list[Run]:
-    """Runs that create a chat, each for another company."""
+    """Return runs that each create a chat for another company."""
     action = WhopCreateChat(type="whop.create_chat", message_text="Summarise last week.", title="Weekly revenue")
     companies = [f"biz_{name}{index}" for index in range(first, first + number)]
     return [
@@ -267,19 +267,23 @@ def make_runs(name: str, first: int, number: int) -> list[Run]:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Measure and print. Returns the exit code."""
+    """Measure, and print the results. Return the exit code."""
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.lookup",
         description=DESCRIPTION,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--runs", type=int, default=1000, help="whose answers get lost (default: %(default)s)")
-    parser.add_argument("--chats", type=int, default=30_000, help="that the account holds (default: %(default)s)")
+    parser.add_argument(
+        "--runs", type=int, default=1000, help="number of runs whose responses get lost (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--chats", type=int, default=30_000, help="number of chats in the account (default: %(default)s)"
+    )
     options = parser.parse_args(arguments)
     os.environ |= {"POWERTOOLS_METRICS_NAMESPACE": "aichats", "POWERTOOLS_SERVICE_NAME": "aichats"}
     metrics.namespace = "aichats"
     logger.setLevel("CRITICAL")
-    # Waits between attempts of one call would take true time.
+    # Waits between attempts of one call would take real time.
     retry.MAX_ATTEMPTS = 1
     with redirect_stdout(io.StringIO()):
         measured = measure(options.runs, options.chats)

@@ -1,4 +1,4 @@
-"""A small HTTP server on loopback, a thread for each connection."""
+"""A small HTTP server on loopback, with a thread for each connection."""
 
 import sys
 from abc import abstractmethod
@@ -8,7 +8,7 @@ from typing import Any, Self
 
 
 class Server(ThreadingHTTPServer):
-    """Listens on a free port while it is entered."""
+    """A server that listens on a free port in its ``with`` block."""
 
     def __init__(self, handler: type["Handler"]) -> None:
         super().__init__(("127.0.0.1", 0), handler)
@@ -22,16 +22,16 @@ class Server(ThreadingHTTPServer):
         self.server_close()
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Say nothing of connections that a function left open when it was ended."""
+        """Ignore errors of connections that an ended function left open."""
         if not isinstance(sys.exception(), ConnectionError):
             super().handle_error(request, client_address)
 
 
 class Handler(BaseHTTPRequestHandler):
-    """Keeps connections open, and logs nothing, which would cost time."""
+    """A handler that keeps connections open and logs nothing, because logging costs time."""
 
     protocol_version = "HTTP/1.1"
-    # One write for headers and body, or the second would wait for the first one's acknowledgement.
+    # One write for headers and body. Otherwise the second would wait for the acknowledgment of the first.
     wbufsize = -1
 
     def handle_one_request(self) -> None:
@@ -47,11 +47,11 @@ class Handler(BaseHTTPRequestHandler):
         """Answer the request."""
 
     def body(self) -> bytes:
-        """The request's body."""
+        """Return the request's body."""
         return self.rfile.read(int(self.headers["Content-Length"]))
 
     def answer(self, status: int, content: bytes, headers: dict[str, str]) -> None:
-        """Write an answer; it is sent when ``respond`` returns."""
+        """Write a response. It is sent when ``respond`` returns."""
         self.send_response(status)
         for name, value in headers.items():
             self.send_header(name, value)

@@ -1,6 +1,6 @@
-"""A DynamoDB table in memory: the reads and writes by key that a ledger makes, with their conditions.
+"""A DynamoDB table in memory: the ledger's reads and writes by key, with their conditions.
 
-The local cloud's DynamoDB takes milliseconds for a call, and a measurement in virtual time makes tens of thousands.
+The local AWS's DynamoDB takes milliseconds for a call, and a measurement in virtual time makes tens of thousands.
 """
 
 import re
@@ -24,7 +24,7 @@ COMPARE: Mapping[str, Callable[[Any, Any], bool]] = {
 
 
 class MemoryTable:
-    """A client of DynamoDB with one table, whose key is ``run_id``. Not for several threads at once."""
+    """A client for DynamoDB with one table, whose key is ``run_id``. It isn't thread-safe."""
 
     def __init__(self) -> None:
         self._items: dict[str, Item] = {}
@@ -36,9 +36,9 @@ class MemoryTable:
 
     def batch_get_item(self, **request: Any) -> Item:
         """Read several items."""
-        [(table, wanted)] = request["RequestItems"].items()
-        found = [self.get_item(Key=key).get("Item") for key in wanted["Keys"]]
-        return {"Responses": {table: [item for item in found if item]}}
+        [(table, query)] = request["RequestItems"].items()
+        items = [self.get_item(Key=key).get("Item") for key in query["Keys"]]
+        return {"Responses": {table: [item for item in items if item]}}
 
     def put_item(self, **request: Any) -> Item:
         """Write one item."""
@@ -101,7 +101,7 @@ def _updated(item: Item, request: Item) -> Item:
 
 
 class _Condition:
-    """A condition on an item, read from left to right."""
+    """A condition on an item, evaluated from left to right."""
 
     def __init__(self, text: str, request: Item, item: Item) -> None:
         self._tokens = TOKEN.findall(text)
@@ -110,7 +110,7 @@ class _Condition:
         self._item = item
 
     def holds(self) -> bool:
-        """Return whether the item fulfills it."""
+        """Return whether the item meets the condition."""
         holds = self._all()
         while self._next_is("OR"):
             holds = self._all() or holds

@@ -1,4 +1,4 @@
-"""A function's process, started as Lambda starts it: the runtime client, the function's folder, the layer."""
+"""The process of a function, started as on Lambda: with the runtime client, the function's folder and the layer."""
 
 import subprocess
 import tempfile
@@ -18,14 +18,14 @@ COMMAND = [str(RUNTIME / "bin" / "python"), "-m", "awslambdaric", "app.lambda_ha
 
 @dataclass(frozen=True)
 class FunctionProcess:
-    """A function that runs. ``started_at`` is ``time.perf_counter`` just before the process was made."""
+    """A running function. ``started_at`` is ``time.perf_counter`` just before the start of the process."""
 
     api: RuntimeApi
     pid: int
     started_at: float
 
     def peak_mib(self) -> float:
-        """The most resident memory it had until now."""
+        """Return the maximum of its resident memory so far."""
         status = Path(f"/proc/{self.pid}/status").read_text()
         fields = dict(line.split(":", 1) for line in status.splitlines())
         return int(fields["VmHWM"].removesuffix("kB")) / 1024
@@ -33,10 +33,10 @@ class FunctionProcess:
 
 @contextmanager
 def running(package: Package, upstream: Upstream) -> Iterator[FunctionProcess]:
-    """Run a function until the block ends.
+    """Run a function until the ``with`` block ends.
 
     Raises:
-        BenchmarkError: with the end of what the function printed, where the block raised one.
+        BenchmarkError: the block raised it; the message is extended by the end of the function's output.
     """
     with RuntimeApi() as api, tempfile.TemporaryFile("w+") as printed:
         environment = lambda_environment(package, api, upstream)
@@ -53,7 +53,7 @@ def running(package: Package, upstream: Upstream) -> Iterator[FunctionProcess]:
 
 
 def lambda_environment(package: Package, api: RuntimeApi, upstream: Upstream) -> dict[str, str]:
-    """What Lambda and the template set, the upstream's address in place of the true ones."""
+    """Return the variables that Lambda and the template set, with the address of the mock services."""
     layer = [str(package.layer / "python")] if package.layer else []
     return {
         "AWS_ACCESS_KEY_ID": "AKIAIOSFODNN7EXAMPLE",
@@ -81,7 +81,7 @@ def lambda_environment(package: Package, api: RuntimeApi, upstream: Upstream) ->
         "KODEY_SECRET": "aichats/bench/kodey",
         "RUN_DEAD_LETTERS_URL": f"{upstream.url}/123456789012/dead-letters",
         "RUN_QUEUE_URL": f"{upstream.url}/123456789012/runs",
-        # Lambda's file system is read-only: a function cannot keep the bytecode that it did not bring.
+        # Lambda's file system is read-only, so a function can't store bytecode.
         "PYTHONDONTWRITEBYTECODE": "1",
         "PYTHONPATH": ":".join([str(package.function), *layer]),
         "SSL_CERT_FILE": str(upstream.ca_bundle),

@@ -1,6 +1,6 @@
-"""A fan-out on the whole stack, under Whop's rate limit, to companies of which some have a bad credential.
+"""Run a fan-out on the whole stack, under Whop's rate limit, to companies of which some have a bad credential.
 
-Ends with 0 if it came out as expected, with 1 if it did not, with 2 if it could not be tried.
+The exit code is 0 if the result is as expected, 1 if it isn't, and 2 if the fan-out failed.
 """
 
 import argparse
@@ -24,29 +24,29 @@ from local.system import BEARER, System, running_system
 
 MAX_COMPANIES = 1000
 LIMIT = 600.0
-"""Seconds after which runs that are still open count as stuck."""
+"""Seconds after which open runs count as stuck."""
 TITLE = "Weekly revenue"
 DESCRIPTION = """\
-Starts one fan-out with POST /runs on the whole stack of this machine, in real time, and waits until every run has
-ended. Each run creates a muted chat for a company of its own: one create and one change, of each of which the stand-in
-of Whop takes so many a minute from one credential.
+Start one fan-out with POST /runs on the whole stack of this machine, in real time, and wait until every run has ended.
+Each run creates a muted chat for a company of its own: one create and one change. The mock of Whop limits both per
+minute and credential.
 
-A bad credential is a company's own API key that may not write: all other companies share a user's OAuth token, and the
-stand-in's mode `api_keys` is `forbidden`, so it answers the keys with 403 and the token with 200.
+A bad credential is a company's own API key that can't write. All other companies share a user's OAuth token. The mode
+`api_keys` of the mock server is `forbidden`, so it answers the keys with 403 and the token with 200.
 
-It is as expected if each company with a good credential has one chat, clean in title and muted, the runs of the others
-failed and say why, no run is open, and the dead letters are empty.
+The result is as expected if each company with a good credential has one muted chat with a clean title, the runs of the
+others failed with a reason, no run is open, and the dead-letter queue is empty.
 """
 
 
 @dataclass(frozen=True)
 class Result:
-    """What came of the fan-out.
+    """The result of the fan-out.
 
     Attributes:
-        right: companies that have just one chat, with its clean title, muted.
-        failures: failed runs, by what they say.
-        throttled: calls that Whop answered with 429.
+        right: number of companies with exactly one muted chat that has its clean title.
+        failures: number of failed runs, by reason.
+        throttled: number of calls that Whop answered with 429.
     """
 
     chats: int
@@ -58,7 +58,7 @@ class Result:
     seconds: float
 
     def is_as_expected(self, companies: int, bad: int) -> bool:
-        """Whether nothing is missing, doubled or stuck."""
+        """Return whether nothing is missing, duplicated or stuck."""
         good = companies - bad
         named = all("403" in reason for reason in self.failures)
         ended = self.runs == Counter(succeeded=good, failed=bad)
@@ -66,7 +66,7 @@ class Result:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Fan out, wait, and print the counts. Returns the exit code."""
+    """Fan out, wait, and print the counts. Return the exit code."""
     options = parse(arguments)
     try:
         with running_system(Console(io.StringIO())) as system:
@@ -82,14 +82,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
-    """Read the command line."""
+    """Return the options of the command line."""
     parser = argparse.ArgumentParser(
         prog="rate_limit", description=DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--companies", type=int, default=1000, metavar="N", help="how many (default: 1000)")
-    parser.add_argument("--bad", type=int, default=10, metavar="N", help="of them with a bad credential (default: 10)")
+    parser.add_argument("--companies", type=int, default=1000, metavar="N", help="number of companies (default: 1000)")
     parser.add_argument(
-        "--rate-limit", type=int, default=600, metavar="N", help="calls a minute of each operation (default: 600)"
+        "--bad", type=int, default=10, metavar="N", help="number of companies with a bad credential (default: 10)"
+    )
+    parser.add_argument(
+        "--rate-limit", type=int, default=600, metavar="N", help="calls a minute for each operation (default: 600)"
     )
     options = parser.parse_args(arguments)
     if not 0 <= options.bad <= options.companies <= MAX_COMPANIES:
@@ -98,9 +100,9 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 
 def fan_out(system: System, companies: int, bad: int, rate_limit: int) -> Result:
-    """Start the runs, and wait until all have ended or the time is over."""
+    """Start the runs, wait until all have ended or the time is over, and return the result."""
     targets = [f"biz_{number}" for number in range(companies)]
-    # Spread over all, as bad credentials lie among good ones.
+    # Spread the bad credentials evenly.
     fill_secret(system, targets[:: max(1, companies // bad)][:bad] if bad else [])
     control(system, "mode", {"rate_limit": rate_limit, "api_keys": "forbidden"})
     begun = time.monotonic()
@@ -110,7 +112,7 @@ def fan_out(system: System, companies: int, bad: int, rate_limit: int) -> Result
 
 
 def fill_secret(system: System, bad: Sequence[str]) -> None:
-    """A token for all, and keys of their own for some."""
+    """Store a token for all companies, and keys of their own for some."""
     secret = {"api_key": "oauth_of_the_agency", "companies": {company: f"key_of_{company}" for company in bad}}
     system.emulator.clients.secrets.put_secret_value(
         SecretId=system.stack.outputs["WhopSecret"], SecretString=json.dumps(secret)
@@ -118,12 +120,12 @@ def fill_secret(system: System, bad: Sequence[str]) -> None:
 
 
 def control(system: System, name: str, body: object) -> None:
-    """Tell the stand-in of Whop how to behave."""
+    """Call the control surface of the mock of Whop."""
     httpx.post(f"{system.whop_url}/_control/{name}", json=body, timeout=10, trust_env=False).raise_for_status()
 
 
 def start(system: System, targets: Sequence[str]) -> None:
-    """One call starts all runs."""
+    """Start all runs with one call."""
     action = {
         "type": "whop.create_chat",
         "title": TITLE,
@@ -138,7 +140,7 @@ def start(system: System, targets: Sequence[str]) -> None:
 
 
 def wait(system: System, companies: int, begun: float) -> list[Row]:
-    """The rows, once all have ended or the time is over."""
+    """Wait until all runs have ended or the time is over, and return their rows."""
     while True:
         rows = ledger(system)
         ended = sum(not row.is_open for row in rows)
@@ -149,7 +151,7 @@ def wait(system: System, companies: int, begun: float) -> list[Row]:
 
 
 def ledger(system: System) -> list[Row]:
-    """All runs."""
+    """Return all runs."""
     pages = system.emulator.clients.dynamodb.get_paginator("scan").paginate(
         TableName=system.stack.outputs["RunsTable"], ConsistentRead=True
     )
@@ -158,7 +160,7 @@ def ledger(system: System) -> list[Row]:
 
 
 def result(system: System, rows: Sequence[Row], seconds: float) -> Result:
-    """Count."""
+    """Return the result."""
     state = httpx.get(f"{system.whop_url}/_control/state", timeout=60, trust_env=False).json()
     chats = [(chat["company_id"], chat["title"], chat["notification_preference"]) for chat in state["chats"]]
     once = {company for company, times in Counter(company for company, *_ in chats).items() if times == 1}
@@ -174,20 +176,20 @@ def result(system: System, rows: Sequence[Row], seconds: float) -> Result:
 
 
 def reason(row: Row) -> str:
-    """Why a run failed, without what differs from run to run."""
-    message = str((row.error or {}).get("message", "no reason was kept"))
+    """Return why a run failed, without the parts that differ from run to run."""
+    message = str((row.error or {}).get("message", "no reason"))
     return message.replace(f" (request {(row.error or {}).get('request_id')})", "")
 
 
 def waiting(system: System, output: str) -> int:
-    """How many messages a queue holds."""
+    """Return the number of messages in a queue."""
     queue = system.stack.outputs[output]
     found = system.emulator.clients.queues.get_queue_attributes(QueueUrl=queue, AttributeNames=["All"])["Attributes"]
     return int(found["ApproximateNumberOfMessages"]) + int(found["ApproximateNumberOfMessagesNotVisible"])
 
 
 def report(result: Result, companies: int, bad: int) -> int:
-    """Print the counts. Returns the exit code."""
+    """Print the counts. Return the exit code."""
     opened = sum(result.runs[status] for status in ("pending", "performing"))
     print(f"companies: {companies}, {bad} of them with a bad credential")
     print(f"chats: {result.chats}, {result.right} of them the only one of its company, clean in title and muted")
@@ -201,7 +203,7 @@ def report(result: Result, companies: int, bad: int) -> int:
     print(f"wall time: {result.seconds:.0f} s")
     if result.is_as_expected(companies, bad):
         return 0
-    print("rate_limit: this is not as expected; see --help", file=sys.stderr)
+    print("rate_limit: the result is not as expected; see --help", file=sys.stderr)
     return 1
 
 

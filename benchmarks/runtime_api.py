@@ -1,4 +1,4 @@
-"""Lambda's Runtime API for one function process: hands out events and takes the answers, with the time of each.
+"""Lambda's Runtime API for one function process. It measures the time of each invocation.
 
 https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html
 """
@@ -17,7 +17,7 @@ ARN = "arn:aws:lambda:eu-west-1:000000000000:function:benchmark"
 
 @dataclass(frozen=True)
 class Answer:
-    """What a function answered to one event, and when (``time.perf_counter``)."""
+    """A function's answer to one event, with its times from ``time.perf_counter``."""
 
     taken_at: float
     answered_at: float
@@ -26,7 +26,7 @@ class Answer:
 
 
 class RuntimeApi(Server):
-    """Serves one function process while it is entered; ``address`` is for ``AWS_LAMBDA_RUNTIME_API``."""
+    """A server for one function process in its ``with`` block. ``address`` is for ``AWS_LAMBDA_RUNTIME_API``."""
 
     def __init__(self) -> None:
         super().__init__(_Calls)
@@ -36,12 +36,12 @@ class RuntimeApi(Server):
         self.taken_at = 0.0
 
     def __exit__(self, *exception: object) -> None:
-        # For the thread that still waits for an event.
+        # End the thread that still waits for an event.
         self.events.put(None)
         super().__exit__(*exception)
 
     def invoke(self, event: bytes) -> Answer:
-        """Hand an event to the function and wait for its answer.
+        """Send an event to the function, and return its answer.
 
         Raises:
             BenchmarkError: the function failed, or did not answer within ``LIMIT_SECONDS``.
@@ -66,7 +66,7 @@ class _Calls(Handler):
             self._take_answer()
 
     def _next(self) -> None:
-        """``/runtime/invocation/next``: the next event, as soon as there is one."""
+        """Answer ``/runtime/invocation/next`` with the next event."""
         event = self.server.events.get()
         if event is None:
             self.close_connection = True
@@ -82,7 +82,7 @@ class _Calls(Handler):
         self.answer(200, event, headers)
 
     def _take_answer(self) -> None:
-        """``…/response``, ``…/error`` and ``/runtime/init/error``."""
+        """Store the body of ``…/response``, ``…/error`` or ``/runtime/init/error``."""
         content = self.body()
         self.server.answers.put(Answer(self.server.taken_at, time.perf_counter(), self.path, content))
         self.answer(202, b'{"status": "OK"}', {"Content-Type": "application/json"})

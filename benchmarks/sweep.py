@@ -1,6 +1,6 @@
-"""Simulates rounds of the sweep over many automations and overdue runs; prints what they call and how long they take.
+"""Simulate rounds of the sweep over many automations and overdue runs, and print their calls and times.
 
-Ends with 0 if the mark is met, with 1 if it is missed.
+The exit code is 0 if the mark is met, and 1 if it is missed.
 """
 
 import argparse
@@ -37,22 +37,22 @@ from aichats.runs.stranded import StrandedRuns
 from benchmarks.sweep_cloud import BEGUN, CALL, Cloud, Json
 
 TIME = 120.0
-"""Seconds that Lambda gives a round, and the mark."""
+"""Time limit of a round in seconds, which is the mark."""
 EVERY = 300.0
-"""Seconds between two rounds."""
+"""Seconds between the starts of two rounds."""
 MOST_ROUNDS = 10
 AUTOMATIONS, RUNS = 20_000, 5_000
 STACK = "benchmark"
 EXPRESSIONS = ["cron(0 * * * ? *)"] * 12 + ["cron(0 9 * * ? *)"] * 7 + ["rate(5 minutes)"]
-"""Of twenty automations in turn: hourly, daily at nine, every five minutes. All have a slot at nine."""
+"""Expressions of twenty automations in turn: hourly, daily at nine, every five minutes. All have a slot at nine."""
 DESCRIPTION = f"""\
-Simulates the sweep at six minutes past nine, when every automation has had a slot: of twenty, twelve fire hourly, seven
-daily at nine, and one every five minutes. Runs are overdue, too. DynamoDB, Scheduler and SQS are in memory. Each call
-takes {CALL * 1000:g} ms of a virtual clock; {MAX_CONCURRENT_CALLS} workers share the concurrent calls. The virtual
-clock does not count the time that Python takes, which is shown beside it.
+Simulate the sweep at six minutes past nine, when every automation has had a slot: of twenty, twelve fire hourly, seven
+daily at nine, and one every five minutes. Some runs are overdue too. DynamoDB, Scheduler and SQS are in memory. Each
+call takes {CALL * 1000:g} ms of a virtual clock, and {MAX_CONCURRENT_CALLS} workers share concurrent calls. The virtual clock does
+not include the time that Python takes, which is shown in another column.
 
-  every slot fired     the rows of the runs are there
-  first round          likewise, and no row says yet how its schedule was found: each is read
+  every slot fired     the rows of the runs exist
+  first round          the same, but no row has the state of its schedule yet, so each schedule is read
 
 The mark: the round in which every slot fired takes at most {TIME:g} s and leaves nothing for the next one.
 """
@@ -60,7 +60,7 @@ The mark: the round in which every slot fired takes at most {TIME:g} s and leave
 
 @dataclass(frozen=True)
 class Scenario:
-    """The state of the stack when the round begins."""
+    """The state of the stack at the start of the round."""
 
     name: str
     aligned: bool = True
@@ -74,13 +74,13 @@ SCENARIOS = [
 
 @dataclass(frozen=True)
 class Stack:
-    """A stack whose sweep goes round."""
+    """A stack with its sweep."""
 
     cloud: Cloud
     sweep: Sweep
 
     def left(self) -> int:
-        """Return how many automations and runs the sweep has still to deal with."""
+        """Return the number of automations and runs that are left for the sweep."""
         runs: int = sum(item["due_at"]["S"] < to_text(BEGUN) for item in self.cloud.runs.values())
         slot = to_text(BEGUN.replace(minute=0))
         rows = self.cloud.automations.values()
@@ -89,12 +89,14 @@ class Stack:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Simulate and print. Returns the exit code."""
+    """Simulate, and print the results. Return the exit code."""
     parser = argparse.ArgumentParser(
         prog="sweep", description=DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--automations", type=int, default=AUTOMATIONS, help=f"how many (default: {AUTOMATIONS})")
-    parser.add_argument("--runs", type=int, default=RUNS, help=f"how many are overdue (default: {RUNS})")
+    parser.add_argument(
+        "--automations", type=int, default=AUTOMATIONS, help=f"number of automations (default: {AUTOMATIONS})"
+    )
+    parser.add_argument("--runs", type=int, default=RUNS, help=f"number of overdue runs (default: {RUNS})")
     options = parser.parse_args(arguments)
     os.environ.setdefault("POWERTOOLS_METRICS_NAMESPACE", "aichats")
     logger.setLevel(logging.CRITICAL)
@@ -107,7 +109,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def go_round(scenario: Scenario, automations: int, runs: int) -> tuple[int, bool]:
-    """Go round until nothing is left. Returns after how many rounds, and whether each ended in time."""
+    """Sweep until nothing is left. Return the number of rounds, and whether each ended in time."""
     stack = make_stack(scenario, automations, runs)
     in_time = True
     for number in range(1, MOST_ROUNDS + 1):
@@ -128,7 +130,7 @@ def go_round(scenario: Scenario, automations: int, runs: int) -> tuple[int, bool
 
 
 def make_stack(scenario: Scenario, automations: int, runs: int) -> Stack:
-    """Make a stack as the scenario wants it."""
+    """Return a stack for the scenario."""
     cloud = Cloud()
     client: Any = cloud
     schedules = Schedules(client, STACK, STACK, "arn:function", "arn:role", "arn:queue", cloud.clock)
@@ -147,7 +149,7 @@ def make_stack(scenario: Scenario, automations: int, runs: int) -> Stack:
 
 
 def add_automations(cloud: Cloud, schedules: Schedules, number: int, *, aligned: bool) -> None:
-    """Add automations that were written a day ago and looked at five minutes ago, with their schedules."""
+    """Add automations that were written a day ago and checked five minutes ago, with their schedules."""
     written = BEGUN - timedelta(days=1)
     cloud.now = (written - BEGUN).total_seconds()
     definitions = [automation(expression) for expression in EXPRESSIONS]
@@ -174,8 +176,8 @@ def overdue(index: int) -> tuple[str, Json]:
     """Return the id and the row of a run that has been due for an hour."""
     action = WhopCreateChat(type="whop.create_chat", message_text="Summarize it.")
     run = Run(run_id("http", "caller", "POST /chats", str(index), None), "http", action, None, "2026-07-08-1")
-    moment = BEGUN - timedelta(hours=1) + timedelta(milliseconds=index)
-    return run.run_id, encode(new_item(run, moment, moment, {"action": action.model_dump_json(exclude_unset=True)}))
+    due_at = BEGUN - timedelta(hours=1) + timedelta(milliseconds=index)
+    return run.run_id, encode(new_item(run, due_at, due_at, {"action": action.model_dump_json(exclude_unset=True)}))
 
 
 if __name__ == "__main__":

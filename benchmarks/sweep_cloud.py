@@ -1,4 +1,4 @@
-"""DynamoDB, Scheduler and SQS in memory for a sweep: each call is counted and takes a fixed time of a virtual clock."""
+"""Mocks of DynamoDB, Scheduler and SQS in memory. They count each call, which takes a fixed virtual time."""
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -8,12 +8,12 @@ from typing import Any
 from aichats.automations.sweep_part import MAX_CONCURRENT_CALLS
 
 CALL = 0.025
-"""Seconds that a call takes."""
+"""Seconds for each call."""
 BEGUN = datetime(2026, 11, 20, 9, 6, tzinfo=UTC)
 SCAN_BYTES = 1_000_000
-"""Bytes that DynamoDB reads for a page of a scan."""
+"""Size in bytes of a page of a scan."""
 ROW_BYTES = 1_000
-"""About what a row of an automation has."""
+"""Approximate size in bytes of an automation's row."""
 
 type Json = dict[str, Any]
 
@@ -22,12 +22,12 @@ class Cloud:
     """The three services, and the time.
 
     Attributes:
-        now: seconds since the beginning.
-        calls: how often what was called.
-        automations: the rows of automations by name, as DynamoDB keeps them.
-        runs: the rows of runs by id, likewise. The runs of slots have rows that are not among them.
-        schedules: what the list says of each schedule, sorted by name.
-        wanted: what a schedule is, by name.
+        now: seconds since the start.
+        calls: number of calls, by name.
+        automations: the rows of automations by name, as DynamoDB stores them.
+        runs: the rows of runs by id, as DynamoDB stores them, without those of slots.
+        schedules: the entries of the list of schedules, sorted by name.
+        definitions: the definition of each schedule, by name.
     """
 
     def __init__(self) -> None:
@@ -36,18 +36,18 @@ class Cloud:
         self.automations: dict[str, Json] = {}
         self.runs: dict[str, Json] = {}
         self.schedules: list[Json] = []
-        self.wanted: dict[str, Json] = {}
+        self.definitions: dict[str, Json] = {}
 
     def clock(self) -> datetime:
         """Return the virtual time."""
         return BEGUN + timedelta(seconds=self.now)
 
     def time(self) -> float:
-        """Return the virtual seconds since the beginning."""
+        """Return the virtual seconds since the start."""
         return self.now
 
     def call_all[T, R](self, function: Callable[[T], R], values: Sequence[T]) -> list[R]:
-        """Call a function for each value as so many workers would: the next value goes to whoever is free first."""
+        """Call a function for each value, in the time that parallel workers would take. Return the results."""
         free = [self.now] * MAX_CONCURRENT_CALLS
         results = []
         for value in values:
@@ -76,29 +76,29 @@ class Cloud:
         self._called(f"Query {request['IndexName']}")
         values = request["ExpressionAttributeValues"]
         after = request.get("ExclusiveStartKey", {}).get("due_at", {}).get("S", "")
-        found = sorted(
+        due_runs = sorted(
             (item["due_at"]["S"], run_id)
             for run_id, item in self.runs.items()
             if item.get("open_state") == values[":open_state"] and after < item["due_at"]["S"] < values[":before"]["S"]
         )
-        shown = [{"run_id": {"S": run_id}, "due_at": {"S": due}} for due, run_id in found[: request["Limit"]]]
-        return {"Items": shown} | ({"LastEvaluatedKey": shown[-1]} if found[request["Limit"] :] else {})
+        shown = [{"run_id": {"S": run_id}, "due_at": {"S": due}} for due, run_id in due_runs[: request["Limit"]]]
+        return {"Items": shown} | ({"LastEvaluatedKey": shown[-1]} if due_runs[request["Limit"] :] else {})
 
     def get_item(self, **_request: Any) -> Json:
-        """Return no item: nothing that the sweep reads singly is there."""
+        """Return no item, because the items that the sweep reads singly don't exist."""
         self._called("GetItem")
         return {}
 
     def put_item(self, **_request: Any) -> Json:
-        """Take an item."""
+        """Accept an item."""
         self._called("PutItem")
         return {}
 
     def batch_get_item(self, **request: Any) -> Json:
-        """Return rows of runs; of those that are not kept, no more than that they are there."""
+        """Return rows of runs. Rows of slots have only their key."""
         self._called("BatchGetItem")
-        [(table, wanted)] = request["RequestItems"].items()
-        ids = [key["run_id"]["S"] for key in wanted["Keys"]]
+        [(table, query)] = request["RequestItems"].items()
+        ids = [key["run_id"]["S"] for key in query["Keys"]]
         items = [self.runs.get(run_id, {"run_id": {"S": run_id}}) for run_id in ids]
         return {"Responses": {table: items}}
 
@@ -126,9 +126,9 @@ class Cloud:
         return {"Schedules": self.schedules[begin:end]} | ({"NextToken": str(end)} if self.schedules[end:] else {})
 
     def create_schedule(self, **request: Any) -> Json:
-        """Make a schedule."""
+        """Create a schedule."""
         self._called("CreateSchedule")
-        self.wanted[request["Name"]] = request
+        self.definitions[request["Name"]] = request
         dates = dict.fromkeys(("CreationDate", "LastModificationDate"), BEGUN - timedelta(days=1))
         self.schedules.append({"Name": request["Name"], **dates})
         return {}
@@ -136,10 +136,10 @@ class Cloud:
     def get_schedule(self, **request: Any) -> Json:
         """Return a schedule."""
         self._called("GetSchedule")
-        return self.wanted[request["Name"]]
+        return self.definitions[request["Name"]]
 
     def send_message_batch(self, **_request: Any) -> Json:
-        """Take messages."""
+        """Accept messages."""
         self._called("SendMessageBatch")
         return {}
 
@@ -148,7 +148,7 @@ class Cloud:
         self.now += CALL
 
     def _change(self, request: Mapping[str, Any]) -> None:
-        """Set attributes of a row, whose values the requests name after them."""
+        """Set the attributes of a row that the request names."""
         [(key, name)] = ((key, value["S"]) for key, value in request["Key"].items())
         item = (self.automations if key == "name" else self.runs)[name]
         for value_name, value in request["ExpressionAttributeValues"].items():

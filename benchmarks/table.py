@@ -1,4 +1,4 @@
-"""Measurements as ratios and as a Markdown table. Pure."""
+"""Measurements as ratios and as a Markdown table, in pure functions."""
 
 import statistics
 from collections.abc import Mapping, Sequence
@@ -6,18 +6,18 @@ from dataclasses import dataclass
 from typing import Self
 
 type Measurements = Mapping[str, Mapping[str, Sequence[float]]]
-"""By measure and variant: one number for each round. What belongs together stands at the same place."""
+"""Numbers by measure and variant, one for each round. Numbers of one round have the same index."""
 
 HEAD = """\
 | measure | variant | min | median | max | ratio: min | median | max |
 |---|---|---:|---:|---:|---:|---:|---:|"""
 FINE_BELOW = 10
-"""Smaller numbers are shown with two decimals, others with one."""
+"""Numbers below this are shown with two decimals, others with one."""
 
 
 @dataclass(frozen=True)
 class Spread:
-    """How numbers lie."""
+    """Minimum, median and maximum of numbers."""
 
     minimum: float
     median: float
@@ -25,22 +25,22 @@ class Spread:
 
     @classmethod
     def of(cls, numbers: Sequence[float]) -> Self:
-        """The spread of one number or more."""
+        """Return the spread of one or more numbers."""
         return cls(min(numbers), statistics.median(numbers), max(numbers))
 
     def cells(self) -> str:
-        """Three cells of a Markdown table."""
+        """Return three cells of a Markdown table."""
         digits = 1 if self.maximum >= FINE_BELOW else 2
         return " | ".join(f"{number:.{digits}f}" for number in (self.minimum, self.median, self.maximum))
 
 
 def ratios(numbers: Sequence[float], base: Sequence[float]) -> list[float]:
-    """Round by round, because what disturbs a round disturbs its neighbours as well."""
+    """Return the ratios round by round, because a disturbance affects neighboring measurements."""
     return [number / other for number, other in zip(numbers, base, strict=True)]
 
 
 def table(measurements: Measurements, base: str) -> str:
-    """One row for each measure and variant, with the ratios to the variant ``base``."""
+    """Return a table with a row for each measure and variant, with the ratios to the variant ``base``."""
     rows = [
         f"| {measure} | {variant} | {Spread.of(numbers).cells()} | {Spread.of(ratios(numbers, rounds[base])).cells()} |"
         for measure, rounds in measurements.items()

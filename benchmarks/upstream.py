@@ -1,4 +1,4 @@
-"""Secrets Manager, DynamoDB and Whop on loopback, over TLS as the true ones, answering at once."""
+"""Mocks of Secrets Manager, DynamoDB and Whop on loopback, over TLS, that answer immediately."""
 
 import json
 import ssl
@@ -33,18 +33,18 @@ CHAT = {
     "agent_identifier": "support",
 }
 SERVICES = {"secretsmanager": "secret", "DynamoDB_20120810": "ledger"}
-"""By the first word of ``X-Amz-Target``, which only AWS's services get."""
+"""Service by the first word of ``X-Amz-Target``, which only calls to AWS have."""
 ANSWERS: dict[str, dict[str, Any]] = {"secret": SECRET, "ledger": {}, "chat": CHAT, "change": CHAT}
 
 
 class Upstream(Server):
-    """Listens while it is entered.
+    """A server that listens in its ``with`` block.
 
     Attributes:
-        url: where it is, ``https://127.0.0.1:<port>``.
-        ca_bundle: what a client must trust: certifi's bundle, whose size is part of the cost, and the own certificate.
-        calls: how often each service was called.
-        seconds: how long its answers took it, all together.
+        url: its URL, ``https://127.0.0.1:<port>``.
+        ca_bundle: the certificates for a client: certifi's bundle, because its size costs time, and the server's own.
+        calls: number of calls, by service.
+        seconds: total time of its responses.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -60,7 +60,7 @@ class Upstream(Server):
         self._tls.load_cert_chain(certificate, key)
 
     def get_request(self) -> tuple[socket, Any]:
-        """Take a connection; its handshake comes later, in the thread that serves it."""
+        """Accept a connection. Its handshake comes later, in the thread that serves it."""
         connection, address = super().get_request()
         return self._tls.wrap_socket(connection, server_side=True, do_handshake_on_connect=False), address
 
@@ -75,19 +75,19 @@ class _Calls(Handler):
     server: Upstream
 
     def respond(self) -> None:
-        """The secret, a write to the ledger, or a chat: created, or changed."""
+        """Answer with the secret, a write to the ledger, or a created or changed chat."""
         begun = time.perf_counter()
         self.body()
         target = self.headers.get("X-Amz-Target", "").partition(".")[0]
         service = SERVICES.get(target, "chat" if self.command == "POST" else "change")
         content = json.dumps(ANSWERS[service]).encode()
         self.answer(200, content, {"Content-Type": "application/json"})
-        # Before it is sent, so that it is counted when the function goes on.
+        # Count before sending, so that the call is counted when the function continues.
         self.server.note(service, time.perf_counter() - begun)
 
 
 def write_certificate(folder: Path) -> tuple[Path, Path]:
-    """Make a certificate for 127.0.0.1 that vouches for itself; returns the files of certificate and key."""
+    """Write a self-signed certificate for 127.0.0.1. Return the files of the certificate and the key."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "aichats benchmark")])
     now = datetime.now(UTC)

@@ -1,4 +1,4 @@
-"""Threads in virtual time: one runs at a time, and time passes only while all wait."""
+"""Threads in virtual time. One thread runs at a time, and time passes only while all wait."""
 
 import heapq
 import itertools
@@ -22,22 +22,22 @@ class VirtualTime:
         self._is_crashed = False
 
     def __call__(self) -> datetime:
-        """Now, in whole milliseconds."""
+        """Return the current time, in whole milliseconds."""
         return self._now
 
     @property
     def seconds(self) -> float:
-        """Since the beginning."""
+        """Seconds since the start."""
         return (self._now - BEGIN).total_seconds()
 
     def sleep(self, seconds: float) -> None:
-        """Let a thread of :meth:`spawn` wait."""
+        """Wait in a thread of :meth:`spawn`."""
         turn = self._wait(seconds)
         self._turn_over.set()
         turn.wait()
 
     def spawn(self, act: Callable[[], object]) -> None:
-        """Begin a thread."""
+        """Start a thread."""
         turn = self._wait(0)
 
         def run() -> None:
@@ -53,14 +53,14 @@ class VirtualTime:
         threading.Thread(target=run, daemon=True).start()
 
     def run_until(self, is_over: Callable[[], bool]) -> None:
-        """Let threads take turns until something is the case.
+        """Run the threads in turns until ``is_over`` returns true.
 
         Raises:
             BenchmarkError: a thread crashed; its error is on stderr.
         """
         while not is_over():
-            moment, _, turn = heapq.heappop(self._waiting)
-            self._now = max(self._now, moment)
+            time, _, turn = heapq.heappop(self._waiting)
+            self._now = max(self._now, time)
             self._turn_over.clear()
             turn.set()
             self._turn_over.wait()
@@ -69,6 +69,6 @@ class VirtualTime:
 
     def _wait(self, seconds: float) -> threading.Event:
         turn = threading.Event()
-        moment = self._now + timedelta(milliseconds=round(seconds * 1000))
-        heapq.heappush(self._waiting, (moment, next(self._numbers), turn))
+        time = self._now + timedelta(milliseconds=round(seconds * 1000))
+        heapq.heappush(self._waiting, (time, next(self._numbers), turn))
         return turn

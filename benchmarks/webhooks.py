@@ -1,6 +1,6 @@
-"""Delivers signed webhooks, many of them repeated, to the whole stack: how soon each is taken, and what came of it.
+"""Deliver signed webhooks, many of them repeated, to the whole stack, and measure the response times and results.
 
-Ends with 0 if the marks are met, with 1 if one is missed, with 2 if it could not be measured.
+The exit code is 0 if the marks are met, 1 if one is missed, and 2 if the measurement failed.
 """
 
 import argparse
@@ -33,7 +33,7 @@ MARK = 1.0
 PERCENT = 99
 FEWEST = 500
 LIMIT = 300.0
-"""Seconds after which a run that is still open counts as lost."""
+"""Seconds after which an open run counts as lost."""
 AUTOMATION = {
     "trigger": {"type": "webhook", "events": ["payment.failed"]},
     "action": {
@@ -45,11 +45,11 @@ AUTOMATION = {
     "targets": ["{{ event.account_id }}"],
 }
 DESCRIPTION = f"""\
-Runs the whole stack on the local cloud with one automation that opens a muted chat whenever a payment fails, and
-delivers signed events over HTTP, {AT_ONCE} at a time, in random order. Of all deliveries {REPEATS:.0%} are repeats.
+Run the whole stack on the local AWS with one automation that creates a muted chat whenever a payment fails, and deliver
+signed events over HTTP, {AT_ONCE} at a time, in random order. {REPEATS:.0%} of the deliveries are repeats.
 
-The time of a delivery is from its first byte until the answer is whole. The starts of processes are in it, and so is
-what the runs take meanwhile, which share this machine's cores.
+The time of a delivery is from its first byte until the response is complete. It includes the starts of processes and
+the delay by the runs, which share this machine's cores.
 
 The marks: {PERCENT} of 100 deliveries are answered within {MARK:g} s, each with 202, and there are exactly as many
 chats as distinct events.
@@ -58,14 +58,14 @@ chats as distinct events.
 
 @dataclass(frozen=True)
 class Measured:
-    """What came of the deliveries.
+    """The result of the deliveries.
 
     Attributes:
-        seconds: of each delivery.
-        answers: how often which status was answered.
-        events: how many were distinct.
-        companies: how many chats each company has; each event had a company of its own.
-        ended: how many runs ended how.
+        seconds: time of each delivery.
+        answers: number of responses, by status.
+        events: number of distinct events.
+        companies: number of chats, by company. Each event has a company of its own.
+        ended: number of runs, by final status.
     """
 
     seconds: Sequence[float]
@@ -76,35 +76,37 @@ class Measured:
 
     @property
     def is_exact(self) -> bool:
-        """Whether each delivery was taken, and each event took effect just once."""
+        """True if each delivery was accepted, and each event took effect exactly once."""
         each_once = self.events == len(self.companies) == self.companies.total()
         return each_once and set(self.answers) == {HTTPStatus.ACCEPTED} and self.ended == {"succeeded": self.events}
 
     def percentile(self, percent: int) -> float:
-        """Seconds within which so many of 100 deliveries were answered."""
+        """Return the seconds within which this percentage of the deliveries was answered."""
         return quantiles(self.seconds, n=100)[percent - 1]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Measure and print. Returns the exit code."""
+    """Measure, and print the results. Return the exit code."""
     options = parse(arguments)
     return interruptible(lambda: run(options.deliveries))
 
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
-    """Read the command line."""
+    """Return the options of the command line."""
     parser = argparse.ArgumentParser(
         prog="webhooks", description=DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--deliveries", type=int, default=1000, metavar="N", help="how many (default: %(default)s)")
+    parser.add_argument(
+        "--deliveries", type=int, default=1000, metavar="N", help="number of deliveries (default: %(default)s)"
+    )
     options = parser.parse_args(arguments)
     if options.deliveries < FEWEST:
-        parser.error(f"--deliveries must be {FEWEST} or more: with fewer, more than one of 100 waits for a process")
+        parser.error(f"--deliveries must be {FEWEST} or more. With fewer, more than one of 100 waits for a process")
     return options
 
 
 def run(deliveries: int) -> int:
-    """Measure and print. Returns the exit code."""
+    """Measure, and print the results. Return the exit code."""
     try:
         with running_system(Console(io.StringIO())) as system:
             measured = measure(system, deliveries)
@@ -118,17 +120,17 @@ def run(deliveries: int) -> int:
 
 
 def measure(system: System, deliveries: int) -> Measured:
-    """Deliver, and wait until every run has ended.
+    """Deliver the events, wait until every run has ended, and return the result.
 
     Raises:
-        BenchmarkError: the automation was refused, or runs do not end.
+        BenchmarkError: the automation was rejected, or runs don't end.
     """
     httpx.post(f"{system.whop_url}/_control/mode", json={"rate_limit": NO_LIMIT}, trust_env=False).raise_for_status()
     headers = {"Authorization": f"Bearer {BEARER}"}
     with httpx.Client(base_url=system.api_url, timeout=60, trust_env=False) as client:
         written = client.put("/automations/on-failure", json=AUTOMATION, headers=headers)
         if written.status_code != HTTPStatus.CREATED:
-            raise BenchmarkError(f"the automation was refused: {written.text}")
+            raise BenchmarkError(f"the automation was rejected: {written.text}")
         events = deliveries - round(deliveries * REPEATS)
         progress(f"{deliveries} deliveries")
         with ThreadPoolExecutor(AT_ONCE) as pool:
@@ -140,7 +142,7 @@ def measure(system: System, deliveries: int) -> Measured:
 
 
 def shuffled(events: int, deliveries: int) -> list[Delivery]:
-    """Deliveries of so many events, each once and some again, in random order."""
+    """Return deliveries of ``events`` events, each once and some again, in random order."""
     random = Random(1)
     first = [
         signed(event("payment.failed", account_id=f"biz_{number}", data={"id": f"pay_{number}"}), WEBHOOK_SECRET)
@@ -152,17 +154,17 @@ def shuffled(events: int, deliveries: int) -> list[Delivery]:
 
 
 def deliver(client: httpx.Client, delivery: Delivery) -> tuple[int, float]:
-    """Deliver once. Returns the answer's status, and how many seconds it took."""
+    """Deliver once. Return the status of the response, and the seconds it took."""
     begun = time.perf_counter()
     answer = client.post(PATH, content=delivery.body, headers=delivery.headers)
     return answer.status_code, time.perf_counter() - begun
 
 
 def drain(system: System) -> Counter[str]:
-    """Wait until every run has ended. Returns how many ended how.
+    """Wait until every run has ended. Return the number of runs, by final status.
 
     Raises:
-        BenchmarkError: that takes too long.
+        BenchmarkError: it takes longer than :data:`LIMIT`.
     """
     deadline = time.monotonic() + LIMIT
     while still_open := sum(row.is_open for row in rows(system)):
@@ -174,7 +176,7 @@ def drain(system: System) -> Counter[str]:
 
 
 def report(measured: Measured) -> int:
-    """Print the table and whether the marks are met. Returns the exit code."""
+    """Print the table, and whether the marks are met. Return the exit code."""
     reached = measured.percentile(PERCENT)
     numbers = [measured.percentile(50), measured.percentile(90), reached, max(measured.seconds)]
     print("| delivery, ms | median | 90th | 99th | max |\n|---|---:|---:|---:|---:|")

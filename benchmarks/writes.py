@@ -1,6 +1,6 @@
-"""Counts the write units of a queued run, on the table of runs and its indexes, by DynamoDB's published rules.
+"""Count the write units of a queued run, on the table of runs and its indexes, by DynamoDB's published rules.
 
-Ends with 0 if the marks are met, with 1 if one is missed, with 2 if it could not be counted.
+The exit code is 0 if the marks are met, 1 if one is missed, and 2 if the count failed.
 """
 
 import argparse
@@ -32,19 +32,19 @@ if TYPE_CHECKING:
     from aichats.bootstrap import Application
 
 DESCRIPTION = """\
-Starts runs that create a chat, and performs them from their messages: the fan-out writes the rows, then each run is
-claimed, recorded and finished. Application, table and items are the true ones; DynamoDB is the local cloud's, and Whop
-is its stand-in.
+Start runs that create a chat, and perform them from their messages. The fan-out writes the rows, then each run is
+claimed, recorded and finished. Application, table and items are the real ones. DynamoDB is the local AWS's, and Whop is
+a mock server.
 
-Each write is counted by DynamoDB's rules: one unit for each kilobyte of the larger of the item before and after; twice
-that in a transaction; on an index the same for what it holds of the item, nothing if that did not change, and both the
-old and the new entry if its key changed. What the local cloud reports for each call must come to the same.
+Each write is counted by DynamoDB's rules. It costs one unit for each kilobyte of the larger of the item before and
+after, and twice that in a transaction. On an index, it costs the same for the entry of the item, nothing if the entry
+did not change, and both the old and the new entry if its key changed. The sum must equal the local AWS's report.
 """
 SMALL, LARGE = 1024, 32 * 1024
 UNITS = {SMALL: 16, LARGE: 120}
-"""Marks: the units of one queued run, by the bytes of its message."""
+"""Marks: the write units of one queued run, by the bytes of its message."""
 HEAT = 1000
-"""Mark: the units a second of the hottest partition key. A partition takes no more."""
+"""Mark: the write units a second of the hottest partition key, which is the limit of a partition."""
 RUNS_A_SECOND = 100
 FAN_OUT = 25
 TABLE = "runs"
@@ -53,16 +53,16 @@ _NUMBERS = count()
 
 type Item = Mapping[str, Any]
 type Units = Counter[tuple[str, str]]
-"""Write units by table or index, and its partition key."""
+"""Write units by table or index and partition key."""
 
 
 @dataclass(frozen=True)
 class Index:
-    """The contents of an index.
+    """The keys and attributes of an index.
 
     Attributes:
         keys: its partition key, its sort key, and the table's key.
-        attributes: all that is in it; ``None``: whole items.
+        attributes: its attributes, or ``None`` for whole items.
     """
 
     name: str
@@ -70,13 +70,13 @@ class Index:
     attributes: Sequence[str] | None
 
     def entry(self, item: Item | None) -> dict[str, Any] | None:
-        """Return what the index holds of an item; ``None``: it is not in it."""
+        """Return the index's entry for an item, or ``None``."""
         if item is None or not all(key in item for key in self.keys):
             return None
         return {name: value for name, value in item.items() if self.attributes is None or name in self.attributes}
 
     def units(self, before: Item | None, after: Item | None) -> Iterator[tuple[str, int]]:
-        """Return the partition keys that a change is written to, each with its units."""
+        """Yield the partition keys that a change writes to, each with its units."""
         old, new = self.entry(before), self.entry(after)
         if old == new:
             return
@@ -90,7 +90,7 @@ class Index:
 
 @dataclass
 class Meter:
-    """DynamoDB that counts the units of what is written."""
+    """A client for DynamoDB that counts the units of writes."""
 
     client: Any
     table: str
@@ -129,24 +129,24 @@ class Meter:
         return answer
 
     def _get(self, identifier: str) -> Item | None:
-        found: Item | None = self.client.get_item(
+        item: Item | None = self.client.get_item(
             TableName=self.table, Key={"run_id": {"S": identifier}}, ConsistentRead=True
         ).get("Item")
-        return found
+        return item
 
 
 def kilobytes(*items: Item) -> int:
-    """The units of a write: the kilobytes of the largest, rounded up."""
+    """Return the units of a write: the kilobytes of the largest item, rounded up."""
     return max(1, -(-max(map(size_of, items)) // 1024))
 
 
 def size_of(item: Item) -> int:
-    """How long an item is, as DynamoDB counts it."""
+    """Return the size of an item in bytes, by DynamoDB's rules."""
     return sum(len(name.encode()) + value_size(value) for name, value in item.items())
 
 
 def value_size(value: Item) -> int:
-    """How long a value is: texts by their bytes, numbers by half their digits, maps by what they hold."""
+    """Return the size of a value: texts by their bytes, numbers by half their digits, maps by their content."""
     match value:
         case {"S": text}:
             return len(text.encode())
@@ -160,7 +160,7 @@ def value_size(value: Item) -> int:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Count and print. Returns the exit code."""
+    """Count, and print the results. Return the exit code."""
     parser = argparse.ArgumentParser(
         prog="writes", description=DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -178,7 +178,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def report(app: "Application", meter: Meter) -> int:
-    """Count each case, print the table and whether the marks are met. Returns the exit code."""
+    """Count each case, and print the table and whether the marks are met. Return the exit code."""
     names = ["table", *(index.name for index in meter.indexes)]
     print(f"| write units of one run | {' | '.join(names)} | together | mark |\n|---|{'---:|' * (len(names) + 2)}")
     met = True
@@ -202,7 +202,7 @@ def report(app: "Application", meter: Meter) -> int:
 
 
 def row(what: str, names: Sequence[str], units: Units, runs: int) -> float:
-    """Print a line of the table, but for its end. Returns the units of a run."""
+    """Print a line of the table without its end. Return the units of a run."""
     by_name = {name: sum(number for (each, _), number in units.items() if each == name) / runs for name in names}
     total = sum(by_name.values())
     print(f"| {what} | {' | '.join(f'{number:.2f}' for number in by_name.values())} | {total:.2f} |", end="")
@@ -210,10 +210,10 @@ def row(what: str, names: Sequence[str], units: Units, runs: int) -> float:
 
 
 def measured(app: "Application", meter: Meter, size: int, together: int, times: int) -> Units:
-    """Count the units of runs that are started so many together, so often.
+    """Return the units of ``times`` groups of ``together`` runs.
 
     Raises:
-        BenchmarkError: a run did not succeed, or the local cloud reports other units.
+        BenchmarkError: a run did not succeed, or the local AWS reports other units.
     """
     meter.units, meter.reported = Counter(), 0.0
     for number in range(times):
@@ -229,12 +229,12 @@ def measured(app: "Application", meter: Meter, size: int, together: int, times: 
     progress("")
     counted = sum(meter.units.values())
     if counted != meter.reported:
-        raise BenchmarkError(f"counted {counted} units, and the local cloud reports {meter.reported:g}")
+        raise BenchmarkError(f"counted {counted} units, but the local AWS reports {meter.reported:g}")
     return meter.units
 
 
 def make_runs(size: int, number: int) -> list[Run]:
-    """Runs of one slot of one automation that create a chat with a message of so many bytes."""
+    """Return runs of one slot of one automation that create a chat with a message of ``size`` bytes."""
     slot = f"2026-11-23T09:00:00Z {next(_NUMBERS)}"
     action = ACTION.model_copy(update={"message_text": "x" * size})
     return [
@@ -244,7 +244,7 @@ def make_runs(size: int, number: int) -> list[Run]:
 
 
 def due(client: Any, run: Run) -> None:
-    """Let a run of a fan-out be due now, without the wait that keeps the rate limit. Not counted."""
+    """Make a run of a fan-out due now, without its wait for the rate limit. This write isn't counted."""
     client.update_item(
         TableName=TABLE,
         Key={"run_id": {"S": run.run_id}},
@@ -254,13 +254,13 @@ def due(client: Any, run: Run) -> None:
 
 @contextmanager
 def system() -> Iterator[tuple["Application", Meter]]:
-    """The application on a local cloud, with a DynamoDB that counts."""
+    """Yield the application on a local AWS, with a client that counts."""
     with Emulator() as emulator, stand_in("local.standins.whop", 0) as whop:
         os.environ |= environment(whop) | emulator.environment()
         clients = emulator.clients
         properties = table_properties()
-        wanted = ("BillingMode", "KeySchema", "AttributeDefinitions", "GlobalSecondaryIndexes")
-        clients.dynamodb.create_table(TableName=TABLE, **{key: properties[key] for key in wanted})
+        names = ("BillingMode", "KeySchema", "AttributeDefinitions", "GlobalSecondaryIndexes")
+        clients.dynamodb.create_table(TableName=TABLE, **{key: properties[key] for key in names})
         clients.secrets.create_secret(Name=os.environ["WHOP_SECRET"], SecretString='{"api_key": "apik_benchmark"}')
         os.environ["RUN_QUEUE_URL"] = clients.queues.create_queue(QueueName="runs")["QueueUrl"]
         logging.getLogger("aichats").setLevel(logging.ERROR)
@@ -273,12 +273,12 @@ def system() -> Iterator[tuple["Application", Meter]]:
 
 
 def indexes_of(properties: Mapping[str, Any]) -> list[Index]:
-    """The indexes of a table, as the template describes it."""
+    """Return the indexes of a table, as the template defines them."""
     return [index_of(each) for each in properties["GlobalSecondaryIndexes"]]
 
 
 def index_of(properties: Mapping[str, Any]) -> Index:
-    """An index, as the template describes it."""
+    """Return an index, as the template defines it."""
     keys = [*(key["AttributeName"] for key in properties["KeySchema"]), "run_id"]
     projection = properties["Projection"]
     whole = projection["ProjectionType"] == "ALL"
@@ -286,18 +286,18 @@ def index_of(properties: Mapping[str, Any]) -> Index:
 
 
 class _Loader(yaml.SafeLoader):
-    """Takes CloudFormation's short forms for nothing: the table has none."""
+    """Loader that ignores CloudFormation's short forms, because the table has none."""
 
 
 _Loader.add_multi_constructor("!", lambda *_: None)
 
 
 def table_properties() -> dict[str, Any]:
-    """The table of runs, as the template describes it."""
+    """Return the properties of the table of runs in the template."""
     loader = _Loader((ROOT / "template.yaml").read_text())
     template: dict[str, Any] = loader.get_single_data()
-    found: dict[str, Any] = template["Resources"]["RunsTable"]["Properties"]
-    return found
+    properties: dict[str, Any] = template["Resources"]["RunsTable"]["Properties"]
+    return properties
 
 
 if __name__ == "__main__":

@@ -1,1 +1,1 @@
-"""What `benchmarks.chaos` is made of: proxies, faults, triggers, and the count."""
+"""The parts of `benchmarks.chaos`: proxies, faults, triggers and the count."""

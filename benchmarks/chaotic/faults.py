@@ -1,4 +1,4 @@
-"""What goes wrong, drawn at random for each call of the functions."""
+"""Random faults for the calls of the functions."""
 
 import random
 from collections.abc import Sequence
@@ -10,33 +10,33 @@ from benchmarks.chaotic.proxy import Call, Fate
 from benchmarks.chaotic.scenario import LATE
 
 REPEATED = {"status:429": 1.0, "status:500": 1.0, "drop_before": 1.0, "drop_after": 1.0, "error_after": 1.0}
-"""Faults after which the client repeats a GET. Further pages of a list meet no others: where each of ten pages could
-end the walk, hardly any walk would come to its end."""
+"""Faults after which the client repeats a GET, by relative frequency. Further pages of a list get only these: if each
+of ten pages could end the walk, hardly any walk would reach its end."""
 FAULTS = REPEATED | {
     f"late:{LATE}": 1.0,
     "malformed": 1.0,
     "kill:before": 0.4,
     "kill:after": 0.4,
 }
-"""What a call to the provider meets besides delays, and how often in proportion. A kill takes all ten runs of a batch,
-so it is rarer."""
+"""Faults of calls to the provider except delays, by relative frequency. A kill affects all ten runs of a batch, so it
+is rarer."""
 DELAYED = 0.5
-"""How often a call is delayed, by each of the delays, in the same proportion."""
+"""Relative frequency of each delay."""
 KILLS_PER_CALL_TO_AWS = 0.01
-"""In proportion to the share of calls to the provider that go wrong."""
+"""Share of killed calls to AWS, relative to the share of faulty calls to the provider."""
 DELIVERIES = {1: 0.6, 2: 0.25, 3: 0.15}
-"""How often a message is delivered, and the share of the messages."""
+"""Share of the messages by their number of deliveries."""
 SEND = "AmazonSQS.SendMessageBatch"
 
 
 class Chaos:
-    """Decides what each call meets. Safe to share between threads.
+    """A thread-safe source of random faults.
 
     Args:
-        share: of the calls to the provider that go wrong.
-        seed: of all draws. Which call meets which draw depends on the machine's pace all the same.
-        stand_in: URL of the provider's stand-in, which makes its own faults.
-        delays: seconds by which an answer may be late.
+        share: share of faulty calls to the provider.
+        seed: of all draws. The assignment of draws to calls still depends on the machine's speed.
+        stand_in: URL of the provider's mock server, which performs the faults.
+        delays: possible delays of a response, in seconds.
     """
 
     def __init__(self, share: float, seed: int, stand_in: str, delays: Sequence[float]) -> None:
@@ -48,7 +48,7 @@ class Chaos:
         self.kills = 0
 
     def to_provider(self, call: Call) -> Fate:
-        """The fate of a call to the provider; a fault of the stand-in is armed there, for the next such call."""
+        """Return the fate of a call to the provider, and arm a fault of the mock server for the next such call."""
         with self._lock:
             wrong = self._random.random() < self._share
             kinds = REPEATED if "after=" in call.path else self._faults
@@ -65,7 +65,7 @@ class Chaos:
         return Fate()
 
     def to_aws(self, call: Call) -> Fate:
-        """The fate of a call to AWS: messages arrive up to three times, and now and then the caller is killed."""
+        """Return the fate of a call to AWS: messages arrive up to three times, and some clients are killed."""
         with self._lock:
             dies = self._random.random() < self._share * KILLS_PER_CALL_TO_AWS
             fate = Fate(kill=self._random.choice(["before", "after"]))

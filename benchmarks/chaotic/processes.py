@@ -1,4 +1,4 @@
-"""Which process of this machine holds a connection."""
+"""Find the process of a connection."""
 
 import subprocess
 from contextlib import suppress
@@ -9,7 +9,7 @@ ESTABLISHED = "01"
 
 
 def client_process(client_port: int, server_port: int) -> int | None:
-    """The process that connected from ``client_port`` of 127.0.0.1 to ``server_port``; ``None`` if it is gone."""
+    """Return the process that connected from ``client_port`` of 127.0.0.1 to ``server_port``, or ``None``."""
     if (PROC / "net" / "tcp").exists():
         inode = _inode(client_port, server_port)
         return None if inode is None else _owner(f"socket:[{inode}]")
@@ -27,7 +27,7 @@ def _inode(client_port: int, server_port: int) -> str | None:
 
 def _owner(link: str) -> int | None:
     for folder in PROC.glob("[0-9]*"):
-        # A process may end, or close a file, while it is looked at; those of others cannot be looked at.
+        # A process may end or close a file meanwhile. Processes of other users can't be read.
         with suppress(OSError):
             for descriptor in (folder / "fd").iterdir():
                 with suppress(OSError):
@@ -37,13 +37,13 @@ def _owner(link: str) -> int | None:
 
 
 def _owner_by_lsof(client_port: int, server_port: int) -> int | None:
-    """The same where there is no /proc, as on macOS."""
-    wanted = f"127.0.0.1:{client_port}->127.0.0.1:{server_port}"
+    """Return the same process on systems without /proc, such as macOS."""
+    connection = f"127.0.0.1:{client_port}->127.0.0.1:{server_port}"
     command = ["lsof", "-nP", "-Fpn", "-sTCP:ESTABLISHED", f"-iTCP:{client_port}"]
     process = None
     for line in subprocess.run(command, capture_output=True, text=True, check=False).stdout.splitlines():
         if line.startswith("p"):
             process = int(line[1:])
-        elif line == f"n{wanted}":
+        elif line == f"n{connection}":
             return process
     return None

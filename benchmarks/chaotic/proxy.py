@@ -1,4 +1,4 @@
-"""A reverse proxy on loopback that sees every call of the functions, and may kill the process that makes it."""
+"""A reverse proxy on loopback for the calls of the functions, which may kill the calling process."""
 
 import http.client
 import os
@@ -12,7 +12,7 @@ from benchmarks.chaotic.processes import client_process
 from benchmarks.loopback import Handler, Server
 
 LIMIT = 60.0
-"""Seconds until a call counts as lost. No function waits so long."""
+"""Seconds after which a call counts as lost. No function waits longer."""
 NOT_HANDED_ON = {"connection", "content-length", "date", "keep-alive", "server", "transfer-encoding"}
 
 
@@ -28,14 +28,14 @@ class Call:
 
 @dataclass(frozen=True)
 class Fate:
-    """What becomes of a call: whether its process is killed before or after it, and how often it arrives."""
+    """The fate of a call: the kill of its process before or after it, and the number of its deliveries."""
 
     kill: Literal["before", "after"] | None = None
     arrivals: int = 1
 
 
 class Proxy(Server):
-    """Stands in front of ``upstream`` (``http://host:port``) while it is entered. ``decide`` may be called at once."""
+    """A proxy for ``upstream`` (``http://host:port``) in its ``with`` block. ``decide`` must be thread-safe."""
 
     request_queue_size = 128
 
@@ -46,11 +46,11 @@ class Proxy(Server):
         self._upstream = upstream.removeprefix("http://")
 
     def forward(self, call: Call) -> tuple[int, dict[str, str], bytes]:
-        """Status, headers and content of the answer. Each call has a connection of its own, so none is stale.
+        """Forward a call on a new connection. Return status, headers and content of the response.
 
         Raises:
-            OSError: the connection was cut.
-            http.client.HTTPException: the same, in the middle.
+            OSError: the connection was aborted.
+            http.client.HTTPException: the connection was aborted within the response.
         """
         connection = http.client.HTTPConnection(self._upstream, timeout=LIMIT)
         try:
@@ -67,7 +67,7 @@ class _Calls(Handler):
     disable_nagle_algorithm = True
 
     def respond(self) -> None:
-        """Let the call meet its fate."""
+        """Forward the call as its fate says."""
         call = Call(self.command, self.path, dict(self.headers.items()), self.body())
         fate = self.server.decide(call)
         if fate.kill == "before":
@@ -86,7 +86,7 @@ class _Calls(Handler):
             self.answer(status, content, headers)
 
     def body(self) -> bytes:
-        """The request's body, if it has one."""
+        """Return the request's body, or an empty one."""
         return self.rfile.read(int(self.headers.get("Content-Length", 0)))
 
     def _kill(self) -> None:

@@ -1,4 +1,4 @@
-"""What a provider brings so that everything can go wrong with it, and be counted."""
+"""The interface of a provider's chaos scenario."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -8,23 +8,23 @@ from aichats.runs.ledger.rows import Row
 from local.system import System
 
 CALL_SECONDS = 2.0
-"""What the functions give a call to a provider."""
+"""Time limit of a call to a provider."""
 LIST_LAG = 0.8
 LATE = 1.2
 SETTLE_SECONDS = 4
-"""Longer than a late call takes to be done and listed, with some time for a busy machine."""
+"""Time until a late call is performed and listed, with a reserve for a busy machine."""
 NO_LIMIT = 1_000_000
 
 type Chat = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
-class Wanted:
+class Order:
     """An action for many targets, each of which gets one run.
 
     Attributes:
-        action: as `POST /runs` and schedules ask for it.
-        call: path and body of the `POST` that asks for it for one target alone.
+        action: the action as in `POST /runs` and in events of schedules.
+        call: returns the path and body of the `POST` for one target.
     """
 
     action: Mapping[str, Any]
@@ -33,12 +33,12 @@ class Wanted:
 
 
 @dataclass(frozen=True)
-class Made:
-    """What the provider holds for one target.
+class Result:
+    """The effects at the provider for one target.
 
     Attributes:
-        times: how often each effect was made that was to be made once.
-        difference: what a run that succeeded says, and is not so; ``None`` for nothing.
+        times: number of occurrences of each effect that must occur once.
+        difference: returns how the record of a successful run differs from the effects, or ``None``.
     """
 
     times: Sequence[int]
@@ -50,20 +50,20 @@ class Scenario(Protocol):
 
     @property
     def mode(self) -> Mapping[str, Any]:
-        """How the stand-in behaves, besides what it does for every provider."""
+        """Settings of the mock server in addition to those for every provider."""
 
     @property
     def delays(self) -> Sequence[float]:
-        """How long an answer may be late: some in time, and some too late for every call."""
+        """Delays of responses in seconds: some within the time limit of a call, some beyond it."""
 
     def url(self, system: System) -> str:
-        """Where the stand-in is."""
+        """Return the URL of the mock server."""
 
     def environment(self, proxy: str) -> Mapping[str, str]:
-        """What leads the functions to the proxy in front of the stand-in, and keeps their times short."""
+        """Return the variables that connect the functions to the proxy, and shorten their times."""
 
-    def wanted(self, system: System, runs: int, seed: int) -> Sequence[Wanted]:
-        """What is to be asked for, so many targets in all; what has to be there before is made now."""
+    def orders(self, system: System, runs: int, seed: int) -> Sequence[Order]:
+        """Return the orders with ``runs`` targets in total, after creating the chats that they need."""
 
-    def made(self, wanted: Sequence[Wanted], chats: Sequence[Chat]) -> Mapping[str, Made]:
-        """What became of it, by target."""
+    def results(self, orders: Sequence[Order], chats: Sequence[Chat]) -> Mapping[str, Result]:
+        """Return the result by target."""

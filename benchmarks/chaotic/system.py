@@ -1,4 +1,4 @@
-"""The whole system, its functions' calls going through proxies, its times short."""
+"""The whole system with proxies for the functions' calls and with short times."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -20,13 +20,13 @@ FUNCTIONS = (
 )
 QUEUES = ("RunQueue", "SlowRunQueue")
 FUNCTION_SECONDS = 10
-"""A killed function's lease lasts as long, and five seconds."""
+"""Time limit of the functions. The lease of a killed function is five seconds longer."""
 VISIBILITY_SECONDS = 25
-"""A message whose function was killed comes back when the lease and the settle time are over, as in the template."""
+"""Time until the message of a killed function returns: after the lease and the settle time, as in the template."""
 BATCHES_AT_ONCE = 10
-"""At most. Each needs a process of its own, which takes about a second of a CPU to start: few runs get fewer."""
+"""Maximum number of concurrent batches. Each needs a process, which takes about one second of CPU to start."""
 RUNS_PER_BATCH_AT_ONCE = 8
-"""So many runs are worth one more process."""
+"""Number of runs that are worth one more process."""
 SERVICES = ("DYNAMODB", "SECRETS_MANAGER", "SQS")
 
 
@@ -34,7 +34,7 @@ SERVICES = ("DYNAMODB", "SECRETS_MANAGER", "SQS")
 def chaotic_system(
     scenario: Scenario, console: Console, *, runs: int, share: float, seed: int
 ) -> Iterator[tuple[System, Chaos]]:
-    """The system and its faults, for the ``with`` block."""
+    """Run the system for the ``with`` block, and yield it with its faults."""
     settle = dict.fromkeys(("SettleSeconds", "KodeySettleSeconds"), str(SETTLE_SECONDS))
     at_once = max(2, min(BATCHES_AT_ONCE, runs // RUNS_PER_BATCH_AT_ONCE))
     parameters = {**settle, "MaxConcurrency": str(at_once)}
@@ -51,7 +51,7 @@ def chaotic_system(
 
 
 def configure(system: System, environment: Mapping[str, str]) -> None:
-    """Shorten the functions' and the queues' times, and add to the functions' environment."""
+    """Shorten the times of the functions and queues, and extend the functions' environment."""
     functions, queues = system.emulator.clients.functions, system.emulator.clients.queues
     for output in FUNCTIONS:
         name = system.stack.outputs[output]

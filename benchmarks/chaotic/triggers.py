@@ -1,4 +1,4 @@
-"""Starts the runs through the product's own doors, each trigger as often and as stubbornly as the true ones."""
+"""Start the runs through the product's public triggers, with the retries and repetitions of real triggers."""
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -9,18 +9,18 @@ from itertools import batched
 from random import Random
 from typing import Any
 
-from benchmarks.chaotic.scenario import Wanted
+from benchmarks.chaotic.scenario import Order
 from local.cloud.functions import FunctionFailedError
 from local.plain_http import plain_client
 from local.system import BEARER, System
 
 SLOT = "2026-11-20T09:00:00Z"
 FAN_OUT = 100
-"""Targets of one event or call at the most."""
+"""Maximum number of targets of one event or call."""
 DELIVERIES = 3
-"""How often an event of a schedule is delivered at the most."""
+"""Maximum number of deliveries of a schedule's event."""
 PATIENCE = 600.0
-"""Seconds for which a call or a delivery is repeated while it fails: a busy machine needs many attempts."""
+"""Seconds for which a failing call or delivery is repeated, because a busy machine needs many attempts."""
 AT_ONCE = 6
 FIRST_SERVER_ERROR = 500
 
@@ -32,16 +32,16 @@ class Triggers:
     system: System
     random: Random
 
-    def start(self, wanted: Sequence[Wanted]) -> None:
+    def start(self, orders: Sequence[Order]) -> None:
         """Start a run for each target."""
-        jobs = [job for each in wanted for job in self._jobs(each)]
+        jobs = [job for order in orders for job in self._jobs(order)]
         with ThreadPoolExecutor(AT_ONCE) as pool:
             for done in [pool.submit(job) for job in jobs]:
                 done.result()
 
-    def _jobs(self, wanted: Wanted) -> list[Callable[[], None]]:
-        """A fifth one by one, the others in fan-outs; half by HTTP, half by schedules."""
-        action, targets = wanted.action, wanted.targets
+    def _jobs(self, order: Order) -> list[Callable[[], None]]:
+        """Return jobs that start a fifth of the runs singly and the others in fan-outs, half by HTTP."""
+        action, targets = order.action, order.targets
         tenth = len(targets) // 10
         half = (len(targets) + 2 * tenth) // 2
         called, fired = targets[:tenth], targets[tenth : 2 * tenth]
@@ -49,12 +49,12 @@ class Triggers:
         return [
             *(self._call("/runs", {"action": action, "targets": part}) for part in called_together),
             *(self._event(f"many-{number}", action, part) for number, part in enumerate(fired_together)),
-            *(self._call(*wanted.call(target)) for target in called),
+            *(self._call(*order.call(target)) for target in called),
             *(self._event(f"one-{number}", action, [target]) for number, target in enumerate(fired)),
         ]
 
     def _call(self, path: str, body: Mapping[str, Any]) -> Callable[[], None]:
-        """A caller's ``POST``, repeated with its key while it is not answered."""
+        """Return a ``POST`` that is repeated with its idempotency key until it is answered."""
         headers = {"Authorization": f"Bearer {BEARER}", "Idempotency-Key": f"key-{self.random.getrandbits(64)}"}
 
         def call() -> None:
@@ -66,7 +66,7 @@ class Triggers:
         return call
 
     def _event(self, automation: str, action: Mapping[str, Any], targets: list[str]) -> Callable[[], None]:
-        """An event of a schedule, delivered up to three times at once."""
+        """Return the delivery of a schedule's event, up to three times at once."""
         event = {"automation": automation, "scheduled_time": SLOT, "action": action, "targets": targets}
         deliveries = self.random.randint(1, DELIVERIES)
 
@@ -85,7 +85,7 @@ class Triggers:
 
 
 def _attempts(pause: float) -> Iterator[None]:
-    """Yield for each attempt, with a pause between two, until the patience is over."""
+    """Yield for each attempt, with a pause after each, until :data:`PATIENCE` is over."""
     ends_at = time.monotonic() + PATIENCE
     while time.monotonic() < ends_at:
         yield

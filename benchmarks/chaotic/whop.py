@@ -1,4 +1,4 @@
-"""Whop: each run creates a muted chat for a company of its own."""
+"""The scenario of Whop: each run creates a muted chat for a company of its own."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any, Literal
 
 from aichats.runs.ledger.rows import Row
-from benchmarks.chaotic.scenario import CALL_SECONDS, Chat, Made, Wanted
+from benchmarks.chaotic.scenario import CALL_SECONDS, Chat, Order, Result
 from local.system import WHOP, System
 
 TITLE = "Weekly revenue"
@@ -24,35 +24,35 @@ class WhopScenario:
 
     @property
     def mode(self) -> Mapping[str, Any]:
-        """What it does with idempotency keys."""
+        """The mode with the treatment of idempotency keys."""
         return {"idempotency": self.idempotency}
 
     def url(self, system: System) -> str:
-        """Where the stand-in is."""
+        """Return the URL of the mock server."""
         return system.whop_url
 
     def environment(self, proxy: str) -> Mapping[str, str]:
-        """Its address and its time limit."""
+        """Return the variables for its address and its time limit."""
         return {"WHOP_BASE_URL": proxy + WHOP.path, "WHOP_TIMEOUT_SECONDS": str(CALL_SECONDS)}
 
-    def wanted(self, _system: System, runs: int, seed: int) -> Sequence[Wanted]:
-        """A chat for each company."""
+    def orders(self, _system: System, runs: int, seed: int) -> Sequence[Order]:
+        """Return an order for a chat for each company."""
         companies = [f"biz_{seed}x{number:06d}" for number in range(runs)]
-        return [Wanted(ACTION, companies, lambda company: ("/chats", {**CHAT, "company_id": company}))]
+        return [Order(ACTION, companies, lambda company: ("/chats", {**CHAT, "company_id": company}))]
 
-    def made(self, wanted: Sequence[Wanted], chats: Sequence[Chat]) -> Mapping[str, Made]:
-        """The chats of each company, of which there is to be one."""
+    def results(self, orders: Sequence[Order], chats: Sequence[Chat]) -> Mapping[str, Result]:
+        """Return the result for each company, which must have one chat."""
         chats_of: defaultdict[str, list[Chat]] = defaultdict(list)
         for chat in chats:
             chats_of[chat["company_id"]].append(chat)
-        companies = [company for each in wanted for company in each.targets]
+        companies = [company for order in orders for company in order.targets]
         return {
-            company: Made([len(chats_of[company])], partial(difference, chats_of[company])) for company in companies
+            company: Result([len(chats_of[company])], partial(difference, chats_of[company])) for company in companies
         }
 
 
 def difference(chats: Sequence[Chat], row: Row) -> str | None:
-    """How a company's chat differs from what a run that succeeded says."""
+    """Return how a company's chat differs from the record of a successful run, or ``None``."""
     mine = [chat for chat in chats if chat["id"] == row.chat_id]
     if not mine:
         return f"it succeeded, but there is no chat {row.chat_id}"

@@ -28,9 +28,9 @@ class Forgetful(Scheduler):
     """It loses the events of the automation `forgotten`."""
 
     @override
-    def _hand_over(self, arn: str, text: str) -> None:
+    def _deliver(self, arn: str, text: str) -> None:
         if '"forgotten"' not in text:
-            super()._hand_over(arn, text)
+            super()._deliver(arn, text)
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ def test_the_demo_shows_the_chats_that_schedules_made_one_muted_and_one_answered
         [sys.executable, "-m", "local.demo"], cwd=ROOT, env=os.environ, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    parts = done.stdout.split("holds:")[1:]
+    parts = done.stdout.split("Chat in the mock of ")[1:]
     whop, kodey = (dict(re.findall(r"^  (\w+)  +(\S.*)$", part, re.MULTILINE)) for part in parts)
     assert set(whop) == {"chat", "title", "company", "muted", "run"}
     assert whop["chat"].startswith("aich_")

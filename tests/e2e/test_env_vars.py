@@ -51,6 +51,6 @@ def test_a_stack_of_another_kind_is_told_and_nothing_is_written(
 
     assert main(["--stack", "queue-alone"]) == 1
 
-    told = "env-vars: the stack queue-alone has no output RunScheduleFunction: is it one of aichats?\n"
+    told = "env-vars: stack queue-alone has no output RunScheduleFunction. Use the name of a stack of aichats\n"
     assert capsys.readouterr().err == told
     assert not (folder / "env.json").exists()

@@ -47,9 +47,9 @@ def test_letters_that_can_be_read_are_performed_and_the_others_stay_with_their_r
     assert main(["--stack", aws.stack.name]) == 0
 
     assert capsys.readouterr().out.splitlines() == [
-        "RunDeadLetters: 1 sent again, 1 cannot be read and stay.",
+        "RunDeadLetters: 1 sent again, 1 can't be read and stay.",
         "  'not ours': body: Invalid JSON",
-        "RunScheduleFailures: 0 sent again, 0 cannot be read and stay.",
+        "RunScheduleFailures: 0 sent again, 0 can't be read and stay.",
     ]
     until(lambda: api.get(f"/runs/{identifier}").json()["status"] == "succeeded")
     assert len(whop.state()["chats"]) == 1
@@ -78,8 +78,8 @@ def test_an_event_on_which_the_function_failed_is_handed_to_it_again_and_takes_e
     assert main(["--stack", aws.stack.name]) == 0
 
     first, second, *staying = capsys.readouterr().out.splitlines()
-    assert first == "RunDeadLetters: 0 sent again, 0 cannot be read and stay."
-    assert second == "RunScheduleFailures: 2 sent again, 3 cannot be read and stay."
+    assert first == "RunDeadLetters: 0 sent again, 0 can't be read and stay."
+    assert second == "RunScheduleFailures: 2 sent again, 3 can't be read and stay."
     why = "there is no requestPayload in it"
     assert sorted(staying) == [f"  '[]': {why}", f"  'no JSON': {why}", f"  '{{}}': {why}"]
     [run] = until(lambda: api.get("/runs?automation=redriven&status=succeeded").json()["data"])
@@ -94,7 +94,10 @@ def test_a_stack_of_another_kind_is_told(aws: System, capsys: pytest.CaptureFixt
     template = '{"Resources": {"Queue": {"Type": "AWS::SQS::Queue"}}}'
     aws.emulator.clients.cloudformation.create_stack(StackName="others", TemplateBody=template)
     assert main(["--stack", "others"]) == 1
-    assert capsys.readouterr().err == "redrive: the stack others has no output RunDeadLetters: is it one of aichats?\n"
+    assert (
+        capsys.readouterr().err
+        == "redrive: stack others has no output RunDeadLetters. Use the name of a stack of aichats\n"
+    )
 
 
 @pytest.mark.parametrize(("stack", "told"), [("", "name the stack: STACK=aichats-dev"), ("nobodys", "nobodys")])

@@ -65,7 +65,7 @@ def test_an_invocation_in_a_container_creates_the_chat_of_the_event() -> None:
     before = containers()
     result = subprocess.run([*COMMAND, "invoke"], cwd=ROOT, capture_output=True, text=True, check=False, timeout=240)
     assert result.returncode == 0, result.stdout + result.stderr
-    shown = result.stdout.partition("The stand-in of Whop holds:")[2]
+    shown = result.stdout.partition("Chat in the mock of Whop:")[2]
     assert "aich_" in shown
     assert json.loads((ROOT / EVENT).read_text())["targets"][0] in shown
     assert containers() == before

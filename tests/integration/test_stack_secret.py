@@ -75,7 +75,7 @@ def test_who_is_overtaken_again_and_again_is_told(manager: SecretsManagerClient)
 
 
 def test_a_value_that_is_too_large_is_not_written(manager: SecretsManagerClient) -> None:
-    with pytest.raises(DeployedError, match=r"would have 70008 bytes, and Secrets Manager takes 65536"):
+    with pytest.raises(DeployedError, match=r"would be 70008 bytes\. The limit is 65536 bytes"):
         StackSecret(NAME).change(lambda _: {"k": "x" * 70_000})
     assert value(manager) == {}
 
@@ -124,6 +124,6 @@ def test_a_name_that_is_taken_or_unknown_is_told(
     assert make_caller("rotate", "--name", "other") == 1
     assert make_caller("revoke", "--name", "other") == 1
     told = capsys.readouterr()
-    assert "there is a caller crm already; give it a new token: ROTATE=1 NAME=crm, or revoke it first" in told.err
-    assert told.err.count("there is no caller 'other'") == 2
+    assert "caller crm already exists. Give it a new token with ROTATE=1 NAME=crm, or revoke it first" in told.err
+    assert told.err.count("caller 'other' doesn't exist") == 2
     assert (told.out, callers()) == ("", before)

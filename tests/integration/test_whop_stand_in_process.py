@@ -57,9 +57,7 @@ def test_a_port_that_is_taken_is_one_line_and_the_exit_code_2() -> None:
         result = subprocess.run([*COMMAND, "--port", str(port)], capture_output=True, text=True, check=False)
 
     assert (result.returncode, result.stdout) == (2, "")
-    assert result.stderr == (
-        f"local.standins.whop: port {port} is in use. Stop its program, or choose another port\n"
-    )
+    assert result.stderr == (f"local.standins.whop: port {port} is in use. Stop its program, or choose another port\n")
 
 
 @pytest.mark.parametrize("port", ["http", "-1", "65536"])

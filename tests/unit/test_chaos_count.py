@@ -1,4 +1,4 @@
-"""What the chaos benchmark counts as a duplicate, and what as a loss."""
+"""Duplicates and losses as the chaos benchmark counts them."""
 
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -12,7 +12,7 @@ from aichats.runs.model import Run
 from aichats.runs.providers.kodey import own_user_id
 from benchmarks.chaotic.count import Count, count
 from benchmarks.chaotic.kodey import TEXT, KodeyScenario
-from benchmarks.chaotic.scenario import Wanted
+from benchmarks.chaotic.scenario import Order
 from benchmarks.chaotic.whop import TITLE, WhopScenario
 
 type Json = dict[str, Any]
@@ -34,8 +34,8 @@ CREATED = replace(
 SENT = replace(CREATED, run=replace(RUN, action=SEND, target="chat_1"), result={"reply": {"id": "msg_4"}})
 
 
-def wanted(target: str) -> list[Wanted]:
-    return [Wanted({}, [target], lambda _: ("/", {}))]
+def orders(target: str) -> list[Order]:
+    return [Order({}, [target], lambda _: ("/", {}))]
 
 
 def chat(**changes: str) -> Json:
@@ -43,7 +43,7 @@ def chat(**changes: str) -> Json:
 
 
 def counted(rows: list[Row], *chats: Json) -> Count:
-    return count(WhopScenario().made(wanted("biz_A"), chats), rows)
+    return count(WhopScenario().results(orders("biz_A"), chats), rows)
 
 
 def message(number: int, role: str, content: str = TEXT) -> Json:
@@ -60,7 +60,7 @@ def kodey_chat(**changes: object) -> Json:
 
 
 def kodey_counted(row: Row, *chats: Json) -> Count:
-    return count(KodeyScenario().made(wanted(str(row.run.target)), chats), [row])
+    return count(KodeyScenario().results(orders(str(row.run.target)), chats), [row])
 
 
 def test_one_chat_for_one_run_that_succeeded_is_clean() -> None:

@@ -82,9 +82,9 @@ def test_a_failure_says_what_to_do_and_is_told_apart_from_a_missed_mark(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def missing() -> dict[str, object]:
-        raise BenchmarkError("sam is missing: run `make setup`")
+        raise BenchmarkError("sam is missing. Run `make setup`")
 
     monkeypatch.setattr(cold_start, "build", missing)
 
     assert cold_start.main([]) == 2
-    assert capsys.readouterr().err == "cold_start: sam is missing: run `make setup`\n"
+    assert capsys.readouterr().err == "cold_start: sam is missing. Run `make setup`\n"

@@ -1,4 +1,4 @@
-"""A schedule fired: create a chat for each target, with the official SDK and boto3 instead of the layer."""
+"""Create a chat for each target of a schedule's event, with the official SDK and boto3 instead of the layer."""
 
 import json
 import os
@@ -14,7 +14,7 @@ secrets = boto3.client("secretsmanager")
 
 @cache
 def whop() -> Whop:
-    """The client, made once for a container."""
+    """Return the client, which is created once for a container."""
     base_url = os.environ["WHOP_BASE_URL"]
     secret = json.loads(secrets.get_secret_value(SecretId=os.environ["WHOP_SECRET"])["SecretString"])
     return Whop(token=secret["api_key"], environment=WhopEnvironment(api=base_url, vault=base_url), timeout=20)
@@ -26,7 +26,7 @@ def lambda_handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
 
 
 def create_chat(event: dict[str, Any], target: str) -> str:
-    """Create one chat, log it and count it."""
+    """Create one chat, log it and count it. Return its ID."""
     occurrence = f"{event['automation']}-{event['scheduled_time']}-{target}"
     chat = whop().ai_chats.create(
         message_text=event["action"]["message_text"],
@@ -41,6 +41,6 @@ def create_chat(event: dict[str, Any], target: str) -> str:
 
 
 def metric(name: str) -> dict[str, Any]:
-    """One more of ``name``, in CloudWatch's embedded metric format."""
+    """Return a count of one for ``name``, in CloudWatch's embedded metric format."""
     definition = {"Namespace": "aichats", "Dimensions": [[]], "Metrics": [{"Name": name, "Unit": "Count"}]}
     return {"_aws": {"Timestamp": int(time.time() * 1000), "CloudWatchMetrics": [definition]}, name: 1}

@@ -70,7 +70,7 @@ def test_a_failed_deployment_names_the_resources_that_failed_in_order(status: st
     with pytest.raises(LocalError) as failed:
         finished(cast("Clients", aws), "stack")
     assert str(failed.value).splitlines() == [
-        f"the stack stack was not deployed ({status}):",
+        f"stack stack was not deployed ({status}):",
         "  Role: malformed",
         "  Worker: no role",
     ]

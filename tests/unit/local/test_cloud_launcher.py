@@ -24,7 +24,7 @@ CONFIG: dict[str, Any] = {
 
 def test_another_version_of_ministack_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(launcher, "version", lambda _name: "9.9.9")
-    with pytest.raises(SystemExit, match=r"ministack 9\.9\.9 is installed, .* run `make setup`"):
+    with pytest.raises(SystemExit, match=r"ministack 9\.9\.9 is installed, .*\. Run `make setup`"):
         launcher.main("python", 3)
 
 

@@ -101,7 +101,7 @@ def test_a_taken_port_is_told() -> None:
     port = free_port()
     told = f"port {port} is in use. Stop its program, or choose another port"
     with listen("127.0.0.1", port):
-        for variable, choice in {"": "", "WHOP_PORT": ": WHOP_PORT=..."}.items():
+        for variable, choice in {"": "", "WHOP_PORT": " with WHOP_PORT=..."}.items():
             with pytest.raises(LocalError) as raised:
                 listen("127.0.0.1", port, variable=variable)
             assert str(raised.value) == told + choice

@@ -266,7 +266,7 @@ def test_a_target_of_another_service_is_told(aws: FakeAws, clock: Clock) -> None
     aws.add("stuck", "rate(1 minute)", target="arn:aws:states:eu-west-1:000000000000:stateMachine:machine")
     clock.tick("2026-03-02T12:01:00")
     assert aws.handed_over == []
-    assert "targets in states are not supported" in clock.told[0]
+    assert "supports functions and queues as targets, not states" in clock.told[0]
 
 
 def test_slots_that_passed_while_the_machine_slept_do_not_fire_all_at_once(aws: FakeAws, clock: Clock) -> None:
@@ -275,7 +275,7 @@ def test_slots_that_passed_while_the_machine_slept_do_not_fire_all_at_once(aws: 
     clock.tick("2026-03-02T12:04:30")
     assert [at for _, at in aws.fired()] == ["2026-03-02T12:04:00Z"]
     assert [line for line in clock.told if "did not fire" in line] == [
-        f"schedule often did not fire for 2026-03-02T12:0{minute}:00Z: that is too long ago" for minute in (1, 2, 3)
+        f"schedule often did not fire for 2026-03-02T12:0{minute}:00Z: the time is too long ago" for minute in (1, 2, 3)
     ]
 
 
@@ -289,7 +289,7 @@ def test_a_clock_that_is_set_back_is_reported_and_stops_no_schedule(aws: FakeAws
     # Before the schedules were made.
     clock.tick("2026-03-02T10:00:00")
     assert clock.told == [
-        "the clock was set back from 2026-03-02T12:02:00Z to 2026-03-02T10:00:00Z: schedules fire from there on"
+        "the clock was set back from 2026-03-02T12:02:00Z to 2026-03-02T10:00:00Z: schedules fire from the new time on"
     ]
     clock.tick("2026-03-02T10:01:00")
     clock.tick("2026-03-02T10:30:00")

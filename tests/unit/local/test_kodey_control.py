@@ -10,8 +10,8 @@ def test_a_mode_changes_what_it_names_and_nothing_else(kodey: KodeyInProcess) ->
 
 
 @pytest.mark.parametrize(("mode", "hint"), [
-    ({"idempotency": "ignored"}, "there are rate_limit, latency, list, list_lag, answer_seconds"),
-    ({"api_keys": "forbidden"}, "there are rate_limit, latency, list, list_lag, answer_seconds"),
+    ({"idempotency": "ignored"}, "Use one of rate_limit, latency, list, list_lag, answer_seconds"),
+    ({"api_keys": "forbidden"}, "Use one of rate_limit, latency, list, list_lag, answer_seconds"),
     ({"answer_seconds": -1}, "greater than or equal to 0"),
     ({"rate_limit": -1}, "greater than or equal to 0"),
 ])  # fmt: skip

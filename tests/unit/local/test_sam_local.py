@@ -94,7 +94,7 @@ def test_elsewhere_a_missing_engine_is_told_with_its_reason_and_what_to_do(
 ) -> None:
     docker.does("version", exit_code=1, err="Client: 28\nCannot connect to the Docker daemon")
     can_build(monkeypatch, answer=False)
-    with pytest.raises(LocalError, match=r"\(Cannot connect to the Docker daemon\): start Docker Desktop"):
+    with pytest.raises(LocalError, match=r"\(Cannot connect to the Docker daemon\)\. To fix it, start Docker Desktop"):
         image.provide_engine()
 
 
@@ -134,7 +134,7 @@ def test_where_no_stand_in_can_be_built_both_ways_out_are_told(
 ) -> None:
     docker.does("pull", exit_code=1)
     can_build(monkeypatch, answer=False)
-    with pytest.raises(LocalError, match=r"let Docker reach public\.ecr\.aws; or .* sudo local/lambda-image"):
+    with pytest.raises(LocalError, match=r"give Docker access to public\.ecr\.aws, or .* sudo local/lambda-image"):
         image.provide_image(console)
 
 

@@ -77,7 +77,7 @@ def test_a_mode_changes_what_it_names_and_nothing_else(whop: WhopInProcess) -> N
     ({"latency": -0.1}, "greater than or equal to 0"),
     ({"list": "random"}, "'newest', 'oldest' or 'shuffled'"),
     ({"list_lag": None}, "number"),
-    ({"idempotent": "honoured"}, "there are rate_limit, latency, list, list_lag, idempotency, api_keys"),
+    ({"idempotent": "honoured"}, "Use one of rate_limit, latency, list, list_lag, idempotency, api_keys"),
 ])  # fmt: skip
 def test_a_mode_that_does_not_exist_is_refused_by_name(whop: WhopInProcess, mode: Json, hint: str) -> None:
     field, message = refused(whop, "mode", {**mode, "latency": mode.get("latency", 9)})
@@ -98,7 +98,7 @@ def test_a_mode_that_does_not_exist_is_refused_by_name(whop: WhopInProcess, mode
     ({"path": "/ai_chats"}, "[0].path", "POST /api/v1/ai_chats"),
     ({"path": "/api/v1/ai_chats/*"}, "[0].path", "PATCH /api/v1/ai_chats/{id}"),
     ({"path": "/api/v1/ai_chats/a/*", "method": "GET"}, "[0].path", "GET /api/v1/ai_chats/{id}"),
-    ({"faults": "drop_after"}, "[0].faults", "there are method, path, times, fault"),
+    ({"faults": "drop_after"}, "[0].faults", "Use one of method, path, times, fault"),
 ])  # fmt: skip
 def test_a_fault_that_could_never_happen_is_refused_by_name(
     whop: WhopInProcess, change: Json, field: str, hint: str
