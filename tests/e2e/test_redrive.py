@@ -100,7 +100,9 @@ def test_a_stack_of_another_kind_is_told(aws: System, capsys: pytest.CaptureFixt
     )
 
 
-@pytest.mark.parametrize(("stack", "told"), [("", "name the stack: STACK=aichats-dev"), ("nobodys", "nobodys")])
+@pytest.mark.parametrize(
+    ("stack", "told"), [("", "name the stack: STACK=aichats-dev"), ("nope", "Stack nope doesn't exist in eu-west-1")]
+)
 @pytest.mark.usefixtures("aws")
 def test_a_stack_that_is_not_there_is_told(capsys: pytest.CaptureFixture[str], stack: str, told: str) -> None:
     assert main(["--stack", stack]) == 1

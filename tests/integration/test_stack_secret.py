@@ -69,7 +69,7 @@ def test_who_is_overtaken_again_and_again_is_told(manager: SecretsManagerClient)
     def overtake() -> None:
         StackSecret(NAME).change(adding(f"other-{next(numbers)}"))
 
-    with pytest.raises(DeployedError, match=f"was changed by others {MAX_TRIES} times meanwhile; try again"):
+    with pytest.raises(DeployedError, match=f"changed {NAME} {MAX_TRIES} times at the same time"):
         StackSecret(NAME).change(adding("mine", overtake))
     assert "mine" not in value(manager)
 
