@@ -15,7 +15,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from aichats.runs.actions import WhopCreateChat
 from aichats.runs.model import Run, run_id
 from aichats.runs.providers.marks import marked_title
-from aichats.runs.queue import Due, Message
+from aichats.runs.queue import Due, RunMessage
 from benchmarks.errors import BenchmarkError
 
 BATCH = 10
@@ -85,7 +85,7 @@ def fan_out(runs: Sequence[Run]) -> None:
     """Write the rows and send their messages, as `run_schedule`, `POST /runs` and then `perform_runs` do."""
     from aichats.bootstrap import application
 
-    application().dispatcher.fan_out(runs)
+    application().dispatcher.enqueue(runs)
     application().queue.send_singly([Due.of(run, timedelta(0)) for run in runs])
 
 
@@ -113,7 +113,7 @@ def by_perform_runs(handler: Callable[[dict[str, Any], LambdaContext], dict[str,
         BenchmarkError: a message failed.
     """
     records = [
-        {"messageId": str(index), "body": Message(run_id=run.run_id).model_dump_json()}
+        {"messageId": str(index), "body": RunMessage(run_id=run.run_id).model_dump_json()}
         for index, run in enumerate(runs)
     ]
     failures = handler({"Records": records}, Context())["batchItemFailures"]

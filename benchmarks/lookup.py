@@ -11,7 +11,7 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import redirect_stdout
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, override
@@ -23,12 +23,14 @@ from aichats.http import retry
 from aichats.runs.actions import WhopCreateChat
 from aichats.runs.dispatch import Dispatcher
 from aichats.runs.ledger.ledger import Ledger
+from aichats.runs.ledger.locks import Locks
 from aichats.runs.model import Run, run_id
 from aichats.runs.perform import Performer
 from aichats.runs.providers.marks import preparation
 from aichats.runs.providers.whop import WhopProvider
-from aichats.runs.queue import Message, Queue
+from aichats.runs.queue import Queue, RunMessage
 from aichats.whop import WhopClient
+from aichats.whop.settings import WhopSettings
 from benchmarks.memory_table import MemoryTable
 from benchmarks.virtual import VirtualTime
 
@@ -115,6 +117,21 @@ def _chat(number: int, title: str) -> Mapping[str, Any]:
 
 
 @dataclass(frozen=True)
+class OneClient(WhopProvider):
+    """Whop with one client and no secret."""
+
+    only_client: WhopClient = field(kw_only=True)
+
+    @override
+    def client(self, company_id: str | None = None, api_version: str = "") -> WhopClient:
+        return self.only_client
+
+    @override
+    def credential(self, company_id: str | None) -> str:
+        return "default"
+
+
+@dataclass(frozen=True)
 class Slow:
     """A client for DynamoDB whose calls take virtual time."""
 
@@ -140,7 +157,7 @@ class Messages:
         """Send messages, like the method of SQS's client."""
         self._time.sleep(AWS_SECONDS)
         for entry in request["Entries"]:
-            self.put(Message.model_validate_json(entry["MessageBody"]).run_id, entry.get("DelaySeconds", 0))
+            self.put(RunMessage.model_validate_json(entry["MessageBody"]).run_id, entry.get("DelaySeconds", 0))
         return {}
 
     def put(self, run: str, delay: float) -> None:
@@ -167,9 +184,11 @@ class Stack:
         prepare = preparation("runs", mark_titles=True)
         self.ledger = Ledger(Slow(self.time, table), "runs", settle, self.time, prepare)
         client = WhopClient("a-key", "https://whop.invalid/api/v1", timeout=20, transport=self.whop)
-        actions = WhopProvider(lambda *_: client, timedelta(seconds=20), self.ledger)
+        settings = WhopSettings(whop_base_url="https://whop.invalid/api/v1", whop_api_version="2026-07-08-1")
+        nothing: Any = None
+        whop = OneClient(settings, nothing, nothing, self.ledger, only_client=client)
         queue = Queue(lambda: self.messages, "https://runs", "https://slow-runs", "https://dead-letters")
-        self._dispatcher = Dispatcher(self.ledger, Performer(self.ledger, {"whop": actions}), queue)
+        self._dispatcher = Dispatcher(self.ledger, Performer(self.ledger, {"whop": whop}, Locks(self.ledger)), queue)
         self._at_rest = replace(self.ledger, client=table)
         self.ended: dict[str, tuple[str, float]] = {}
         self.invocations = 0

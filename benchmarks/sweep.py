@@ -28,6 +28,7 @@ from aichats.aws.table import encode
 from aichats.runs.actions import WhopCreateChat
 from aichats.runs.dispatch import Dispatcher
 from aichats.runs.ledger.ledger import Ledger
+from aichats.runs.ledger.locks import Locks
 from aichats.runs.ledger.rows import new_item
 from aichats.runs.ledger.times import to_text
 from aichats.runs.model import Run, run_id
@@ -137,7 +138,9 @@ def make_stack(scenario: Scenario, automations: int, runs: int) -> Stack:
     add_automations(cloud, schedules, automations, aligned=scenario.aligned)
     cloud.runs = dict(map(overdue, range(runs)))
     ledger = Ledger(client, "runs", timedelta(seconds=60), cloud.clock)
-    dispatcher = Dispatcher(ledger, Performer(ledger, {}), Queue(lambda: client, "quick", "slow", "dead"))
+    dispatcher = Dispatcher(
+        ledger, Performer(ledger, {}, Locks(ledger)), Queue(lambda: client, "quick", "slow", "dead")
+    )
     store = AutomationTable(client, "automations", cloud.clock)
     firing = RunFactory(lambda _: "2026-07-08-1", 32768)
     missed = MissedSlots(store, ledger, dispatcher, firing, timedelta(minutes=5), cloud.clock)

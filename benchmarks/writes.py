@@ -220,7 +220,7 @@ def measured(app: "Application", meter: Meter, size: int, together: int, times: 
         progress(f"{size} bytes, {number} of {times}")
         runs = make_runs(size, together)
         with redirect_stdout(StringIO()), time_limit(60):
-            app.dispatcher.fan_out(runs)
+            app.dispatcher.enqueue(runs)
             for run in runs:
                 due(meter.client, run)
                 outcome = app.dispatcher.perform(run.run_id, LEASE)

@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING, Any
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError, NoRegionError
 
+from aichats.runs.actions import SECRETS
+
 if TYPE_CHECKING:
     from mypy_boto3_secretsmanager import SecretsManagerClient
 
-OUTPUTS = {"whop": "WhopSecret", "kodey": "KodeySecret", "webhook": "WebhookSecret", "callers": "CallersSecret"}
+OUTPUTS = {name: f"{name.capitalize()}Secret" for name in (*SECRETS, "callers")}
 """The stack's output that has the name of a secret, by the short name that people type."""
 MAX_BYTES = 65_536
 """Size limit of Secrets Manager for a value."""

@@ -18,7 +18,7 @@ import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
 from aichats.aws.sqs import BATCH_MESSAGES
-from aichats.runs.queue import UnreadableMessageError, read
+from aichats.runs.queue import UnreadableMessageError, read_message
 from local.deployed import DeployedError, outputs
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def to_queue(sqs: "SQSClient", queue: str) -> Send:
     """Return a function that sends the messages of runs to a queue."""
 
     def send(body: str) -> None:
-        read(body)
+        read_message(body)
         sqs.send_message(QueueUrl=queue, MessageBody=body)
 
     return send

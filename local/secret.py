@@ -8,13 +8,11 @@ from collections.abc import Sequence
 
 from pydantic import BaseModel, ValidationError
 
-from aichats.aws.secrets import KodeySecret, WebhookSecret, WhopSecret
+from aichats.runs.actions import SECRETS
+from aichats.whop.credentials import WebhookSecret
 from local.companies import is_company, read_companies
 from local.deployed import DeployedError, StackSecret
 
-SECRETS: dict[str, type[BaseModel]] = {"whop": WhopSecret, "kodey": KodeySecret, "webhook": WebhookSecret}
-"""The model of each secret."""
-PROMPTS = {"whop": "Whop API key", "kodey": "Kodey API key", "webhook": "Whop webhook secret (ws_...)"}
 WEBHOOK_SECRETS = 2
 """Number of webhook secrets to keep. During a rotation, Whop may sign with the old one or with the new one."""
 
@@ -34,7 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     if options.name not in SECRETS:
         parser.error(f"NAME must be one of {', '.join(SECRETS)}, not {options.name!r}. For callers, use `make caller`")
-    model = SECRETS[options.name]
+    model = SECRETS[options.name].model
     if (options.company or options.companies) and "companies" not in model.model_fields:
         parser.error(f"{options.name} has one key for all companies. Leave COMPANY and COMPANIES out")
     if options.company and not is_company(options.company):
@@ -57,7 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _fill(secret: StackSecret, model: type[BaseModel], options: argparse.Namespace) -> None:
     """Ask for one key and store it."""
     owner = f" of {options.company}" if options.company else ""
-    key = _ask(f"{PROMPTS[options.name]}{owner} for {secret.name}: ")
+    key = _ask(f"{SECRETS[options.name].prompt}{owner} for {secret.name}: ")
     if model is WebhookSecret:
         secret.change(lambda value: _with_webhook_secret(value, key))
     else:

@@ -1,4 +1,4 @@
-"""The HTTP API: one function for all routes. Tokens and scopes are checked in ``aichats.api``."""
+"""The HTTP API: one function for all routes. ``aichats.api`` checks tokens and scopes."""
 
 from typing import Any
 
@@ -10,8 +10,8 @@ from aichats.bootstrap import application
 from aichats.http.deadline import time_limit
 from aichats.invocation import invocation
 
-ANSWER_SECONDS = 25.0
-"""A create that takes longer is answered with 202: API Gateway ends calls after 30 s."""
+CALL_SECONDS = 25.0
+"""The limit after which a create is answered with 202: API Gateway ends calls after 30 s."""
 
 api = create_api(application())
 
@@ -21,5 +21,5 @@ api = create_api(application())
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Answer one request of API Gateway's HTTP API (payload format 2.0)."""
     count("Calls")
-    with invocation(context), time_limit(ANSWER_SECONDS):
+    with invocation(context), time_limit(CALL_SECONDS):
         return api.resolve(event, context)

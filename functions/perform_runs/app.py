@@ -1,4 +1,4 @@
-"""Messages of the run queue: perform each run. Only messages whose code crashed are given back."""
+"""Messages of a run queue: perform the runs. Only messages whose code crashed are returned to SQS."""
 
 from typing import Any
 
@@ -17,8 +17,7 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, A
     """Perform a batch of runs at the same time.
 
     Returns:
-        ``{"batchItemFailures": [{"itemIdentifier"}]}``: what SQS delivers again.
+        ``{"batchItemFailures": [{"itemIdentifier"}]}``: the messages that SQS delivers again.
     """
     with invocation(context) as lease:
-        failed = app.messages.handle(event["Records"], lease)
-    return {"batchItemFailures": [{"itemIdentifier": identifier} for identifier in failed]}
+        return app.messages.handle(event["Records"], lease)

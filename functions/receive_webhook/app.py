@@ -1,4 +1,4 @@
-"""A webhook of Whop: verified, matched, rendered, queued. What is to be done is done from the queue."""
+"""A webhook of Whop: verify it, find its automations, and queue their runs. Nothing is performed here."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""A schedule fired: one target is performed here, many go to a queue. An event that is wrong raises."""
+"""An event of a schedule: one run is performed here, several go to a queue. An invalid event raises."""
 
 from typing import Any
 
@@ -9,21 +9,21 @@ from aichats.bootstrap import application
 from aichats.invocation import invocation
 
 app = application()
-ticks = app.schedule_events
+events = app.schedule_events
 
 
 @logger.inject_lambda_context(clear_state=True)
 @metrics.log_metrics(capture_cold_start_metric=True)
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """Perform the event's runs, or have them performed.
+    """Perform the event's runs, or queue them.
 
     Returns:
-        ``{"runs": [{"run_id", "status", "chat_id"}]}`` in the order of the targets. A run that failed or waits is in
-        the ledger, and does not make the event fail.
+        ``{"runs": [{"run_id", "status", "chat_id"}]}`` in the order of the targets. A run that failed or waits does not
+        make the event fail: the ledger has it.
 
     Raises:
-        InputError: the event is wrong; nothing was done. It goes to the queue of failures.
+        InputError: the event is invalid and nothing was done. It goes to the queue of failures.
     """
     count("Events")
     with invocation(context) as lease:
-        return {"runs": app.dispatcher.perform_or_queue(ticks.runs_of(event), lease)}
+        return {"runs": events.handle(event, lease)}

@@ -1,4 +1,4 @@
-"""Every five minutes: stranded runs are resumed, missed slots are found, schedules that came apart are repaired."""
+"""The five-minute sweep: resume stranded runs, find missed slots, and repair schedules."""
 
 from typing import Any
 
@@ -14,13 +14,13 @@ sweep = app.sweep
 @logger.inject_lambda_context(clear_state=True)
 @metrics.log_metrics(capture_cold_start_metric=True)
 def lambda_handler(_event: dict[str, Any], context: LambdaContext) -> dict[str, int]:
-    """Go round once.
+    """Sweep once.
 
     Returns:
         ``{"resumed": …, "ended": …, "missed": …, "repaired": …}``: runs, runs, runs, automations.
 
     Raises:
-        Exception: a part failed; the others were done all the same.
+        Exception: a part failed; the other parts were completed.
     """
     count("Sweeps")
     return sweep.run(context.get_remaining_time_in_millis() / 1000)

@@ -10,7 +10,7 @@ import pytest
 from aichats.runs.actions import WhopCreateChat
 from aichats.runs.ledger.ledger import Ledger
 from aichats.runs.model import Run, run_id
-from aichats.runs.queue import Message, Queue
+from aichats.runs.queue import Queue, RunMessage
 from local.redrive import main
 from local.system import System
 from tests.support.stand_ins import StandIn
@@ -41,7 +41,7 @@ def test_letters_that_can_be_read_are_performed_and_the_others_stay_with_their_r
     queue = Queue(lambda: clients.queues, outputs["RunQueue"], outputs["SlowRunQueue"], outputs["RunDeadLetters"])
     queue.bury("not ours", "body: Invalid JSON")
     clients.queues.send_message(
-        QueueUrl=outputs["RunDeadLetters"], MessageBody=Message(run_id=identifier).model_dump_json()
+        QueueUrl=outputs["RunDeadLetters"], MessageBody=RunMessage(run_id=identifier).model_dump_json()
     )
 
     assert main(["--stack", aws.stack.name]) == 0

@@ -5,7 +5,9 @@ from typing import Any
 
 import pytest
 
-from aichats.settings import Settings
+from aichats.kodey.settings import KodeySettings
+from aichats.settings import HttpApiSettings, ScheduleSettings, Settings, SweepSettings, WebhookSettings
+from aichats.whop.settings import WhopSettings
 from tests.support.template import load_template, walk
 
 TEMPLATE = load_template()
@@ -166,7 +168,16 @@ def test_every_variable_is_a_setting() -> None:
     variables = {key for path, node in walk(TEMPLATE) if path[-1:] == ("Variables",) for key in node}
 
     of_libraries = {key for key in variables if key.startswith(("POWERTOOLS_", "AWS_"))}
-    assert variables - of_libraries <= {name.upper() for name in Settings.model_fields}
+    kinds = (
+        Settings,
+        WhopSettings,
+        KodeySettings,
+        HttpApiSettings,
+        ScheduleSettings,
+        WebhookSettings,
+        SweepSettings,
+    )
+    assert variables - of_libraries <= {name.upper() for kind in kinds for name in kind.model_fields}
 
 
 def test_every_star_has_a_reason_and_every_reason_a_star() -> None:

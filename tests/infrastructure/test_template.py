@@ -15,8 +15,10 @@ from aichats.automations.reconcile import DONE_AFTER
 from aichats.automations.scheduler import MAX_EVENT_AGE
 from aichats.automations.table import WEBHOOK_ATTRIBUTE, WEBHOOK_INDEX
 from aichats.invocation import MARGIN_SECONDS
-from aichats.runs.messages import RESERVED
-from aichats.settings import Settings
+from aichats.kodey.settings import KodeySettings
+from aichats.runs.messages import RUNS_SECONDS
+from aichats.settings import SweepSettings
+from aichats.whop.settings import WhopSettings
 from local.deploy import ASKED
 from local.deployed import OUTPUTS
 from tests.support.template import ROOT, load_template, walk
@@ -213,7 +215,8 @@ def test_the_automations_table_has_an_index_of_the_event_types() -> None:
 
 
 def test_the_parameter_for_missed_slots_agrees_with_the_setting() -> None:
-    parameter, setting = TEMPLATE["Parameters"]["MissedGraceSeconds"], Settings.model_fields["missed_grace_seconds"]
+    parameter = TEMPLATE["Parameters"]["MissedGraceSeconds"]
+    setting = SweepSettings.model_fields["missed_grace_seconds"]
 
     assert parameter["Default"] == setting.default
     assert setting.metadata == [Ge(parameter["MinValue"]), Le(parameter["MaxValue"])]
@@ -315,10 +318,10 @@ def test_the_timeouts_fit_into_each_other() -> None:
     # A run is claimed until the function times out. A call to the provider and its settle time must fit.
     assert (
         FUNCTIONS["PerformRunsFunction"]["Properties"]["Timeout"]
-        >= 3 * Settings.model_fields["whop_timeout_seconds"].default
+        >= 3 * WhopSettings.model_fields["whop_timeout_seconds"].default
     )
     # A batch may contain an event to render. Rendering starts only if there is time for it and for the runs.
-    assert FUNCTIONS["PerformRunsFunction"]["Properties"]["Timeout"] - MARGIN_SECONDS > RESERVED
+    assert FUNCTIONS["PerformRunsFunction"]["Properties"]["Timeout"] - MARGIN_SECONDS > RUNS_SECONDS
 
 
 def test_slow_runs_have_the_same_code_and_another_queue() -> None:
@@ -333,7 +336,7 @@ def test_slow_runs_have_the_same_code_and_another_queue() -> None:
 
 
 def test_a_slow_run_fits_into_its_function() -> None:
-    limits = Settings.model_fields
+    limits = KodeySettings.model_fields
     calls = limits["kodey_timeout_seconds"].default * 2 + limits["kodey_answer_seconds"].default
 
     assert FUNCTIONS["PerformSlowRunsFunction"]["Properties"]["Timeout"] > calls

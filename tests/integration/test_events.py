@@ -96,7 +96,7 @@ def app(monkeypatch: pytest.MonkeyPatch, whop: WhopInMemory, kodey: KodeyInMemor
     app = make_application(Both(whop, kodey), sqs=sqs)
     for function in (run_schedule, perform_runs):
         monkeypatch.setattr(function, "app", app)
-    monkeypatch.setattr(run_schedule, "ticks", app.schedule_events)
+    monkeypatch.setattr(run_schedule, "events", app.schedule_events)
     monkeypatch.setattr(sweep_runs, "sweep", app.sweep)
     monkeypatch.setattr(http_api, "api", create_api(app))
     add_runs(app)
@@ -106,7 +106,7 @@ def app(monkeypatch: pytest.MonkeyPatch, whop: WhopInMemory, kodey: KodeyInMemor
 
 def add_runs(app: Application) -> None:
     """A run that waits (a), one that failed (b), one whose outcome is unknown (c), and two that wait (d, e)."""
-    version = app.settings.whop_api_version
+    version = app.environment["WHOP_API_VERSION"]
     runs = {letter: Run(letter * 32, "http", MUTE, "aich_xxxxxxxxxxxxx", version) for letter in "abcd"}
     # Runs of one chat wait for each other, and both of these are in one batch.
     runs["e"] = Run("e" * 32, "http", MUTE, "aich_other", version)

@@ -16,6 +16,7 @@ from aichats.api.app import create_api
 from aichats.bootstrap import Application, application
 from aichats.http import retry
 from aichats.http.deadline import remaining
+from aichats.runs.providers.whop import WhopProvider
 from functions.http_api import app as http_api
 from tests.integration.conftest import Output, fresh_application
 from tests.support.fakes import FakeSecretsManager, FakeSqs, aws_error, refused
@@ -300,15 +301,17 @@ def test_the_application_reads_its_secrets_from_aws(monkeypatch: pytest.MonkeyPa
 
 
 def test_companies_without_a_key_of_their_own_share_one_client(app: Application) -> None:
-    assert app.whop("biz_A") is app.whop("biz_B") is app.whop(None)
-    assert app.whop("biz_own") is not app.whop(None)
+    whop = app.provider(WhopProvider).client
+
+    assert whop("biz_A") is whop("biz_B") is whop(None)
+    assert whop("biz_own") is not whop(None)
 
 
 def test_a_key_that_a_company_gets_later_is_used(app: Application, secrets: FakeSecretsManager) -> None:
-    now = [0.0]
+    now, whop = [0.0], app.provider(WhopProvider).client
     app.secrets.clock = lambda: now[0]
-    before = app.whop("biz_A")
+    before = whop("biz_A")
     secrets.values[WHOP_SECRET] = {"api_key": WHOP_KEY, "companies": {"biz_A": "its-own"}}
     now[0] = 300.0
 
-    assert app.whop("biz_A") is not before
+    assert whop("biz_A") is not before

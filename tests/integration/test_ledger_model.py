@@ -25,12 +25,12 @@ from aichats.runs.actions import Action, KodeyCreateChat, KodeySendMessage, Whop
 from aichats.runs.dispatch import Dispatcher
 from aichats.runs.ledger import texts
 from aichats.runs.ledger.ledger import LedgerConflictError
+from aichats.runs.ledger.locks import Locks
 from aichats.runs.ledger.rows import Row, row_from
 from aichats.runs.model import Run
 from aichats.runs.perform import MAX_AGE, Performer
-from aichats.runs.providers.kodey import KodeyProvider
 from aichats.runs.providers.marks import preparation
-from aichats.runs.providers.whop import WhopProvider
+from aichats.runs.providers.port import Provider
 from aichats.runs.queue import Queue, QueueError
 from aichats.runs.stranded import StrandedRuns
 from aichats.whop import WhopClient
@@ -50,6 +50,7 @@ from tests.support.crashing import (
     faulty_dynamodb,
 )
 from tests.support.ledgers import SETTLE, Clock, dynamodb, make_ledger, make_run, spread_open_rows_less
+from tests.support.providers import kodey_provider, whop_provider
 
 LIFETIME = timedelta(seconds=30)
 LEASE = LIFETIME + timedelta(seconds=5)
@@ -128,10 +129,12 @@ class Runs(RuleBasedStateMachine):
         self.provider: FaultyProvider = whop if self.runs[0].provider == "whop" else kodey
         whop_client = WhopClient("a-key", "https://whop.invalid/api/v1", transport=whop)
         kodey_client = KodeyClient("sk_live_key", "https://kodey.invalid", transport=kodey)
-        limit = timedelta(seconds=20)
-        whop_actions = WhopProvider(lambda *_: whop_client, limit, self.ledger)
-        kodey_actions = KodeyProvider(lambda: kodey_client, limit, limit, KODEY_SETTLE, lambda: 1000)
-        performer = Performer(self.ledger, {"whop": whop_actions, "kodey": kodey_actions})
+        settle = int(KODEY_SETTLE.total_seconds())
+        providers: dict[str, Provider] = {
+            "whop": whop_provider(self.ledger, lambda *_: whop_client),
+            "kodey": kodey_provider(lambda: kodey_client, settle, 20),
+        }
+        performer = Performer(self.ledger, providers, Locks(self.ledger))
         sqs: Any = FaultyAws(self.world, self.sqs)
         queue = Queue(lambda: sqs, "https://runs", "https://slow-runs", "https://dead-letters")
         self.dispatcher = Dispatcher(self.ledger, performer, queue)
@@ -156,7 +159,7 @@ class Runs(RuleBasedStateMachine):
     def an_event_for_several_arrives(self, plan: Plan) -> None:
         self.arrived += 2
         with self.world.process(plan), suppress(Crash, BotoCoreError, QueueError):
-            self.dispatcher.fan_out(self.runs[: self.arrived])
+            self.dispatcher.enqueue(self.runs[: self.arrived])
 
     @rule(plan=plans, number=st.integers(0, 9), other=others, again=st.booleans())
     def a_message_is_delivered(self, plan: Plan, number: int, other: int, *, again: bool) -> None:

@@ -212,7 +212,7 @@ def test_a_group_becomes_a_message_for_each_of_its_runs_and_none_is_performed_he
     app: Application, deliver: Deliver, whop: WhopInMemory, sqs: FakeSqs
 ) -> None:
     many = runs(100)
-    app.dispatcher.fan_out(many)
+    app.dispatcher.enqueue(many)
     [group] = sqs.sent
     sqs.sent, sqs.batches = [], []
 
@@ -228,7 +228,7 @@ def test_a_group_that_comes_twice_creates_each_chat_once(
 ) -> None:
     many = runs(11)
     app.ledger.add(many, lambda _: app.ledger.clock())
-    app.dispatcher.fan_out(many)
+    app.dispatcher.enqueue(many)
     group = sqs.sent.pop()
     deliver(group.body, group.body)
     messages = [sent.body for sent in sqs.sent]
@@ -243,7 +243,7 @@ def test_a_group_whose_messages_sqs_does_not_take_is_given_back(
     app: Application, deliver: Deliver, sqs: FakeSqs
 ) -> None:
     [run] = runs(1)
-    app.dispatcher.fan_out(runs(12))
+    app.dispatcher.enqueue(runs(12))
     group = sqs.sent.pop()
     sqs.refuses = lambda _: True
 

@@ -14,7 +14,7 @@ import pytest
 from moto import mock_aws
 
 from aichats import bootstrap
-from aichats.aws.secrets import WHOP, SecretStore
+from aichats.aws.secrets import SecretStore
 from aichats.bootstrap import Application, application
 from aichats.errors import InputError, SecretError
 from aichats.http import retry
@@ -23,6 +23,7 @@ from aichats.runs.ledger.rows import Row
 from aichats.runs.model import Run, ScheduleEvent, scheduled_runs
 from aichats.runs.providers.marks import key_base
 from aichats.validation import parse
+from aichats.whop.credentials import WHOP_SECRET as WHOP_KIND
 from functions.run_schedule import app as run_schedule
 from tests.integration.conftest import Output, fresh_application
 from tests.support.fakes import FakeSecretsManager, FakeSqs, Json, Step, ai_chat, refused
@@ -56,7 +57,7 @@ def app(whop: WhopInMemory, secrets: FakeSecretsManager, sqs: FakeSqs) -> Applic
 def fire(app: Application, monkeypatch: pytest.MonkeyPatch, output: Output) -> Fire:
     """Calls the handler in a container that uses the fakes; what it prints is in ``output``."""
     assert output.text == ""
-    monkeypatch.setattr(run_schedule, "app", app)
+    monkeypatch.setattr(run_schedule, "events", app.schedule_events)
     monkeypatch.setattr(retry, "MAX_ATTEMPTS", 1)
 
     def call(*, seconds_left: float = 120.0, **changes: Any) -> Json:
@@ -71,7 +72,7 @@ def refusing(company: str, step: Step) -> Callable[[httpx.Request], Step | None]
 
 
 def the_run(app: Application) -> Run:
-    [run] = scheduled_runs(parse(ScheduleEvent, event()), app.settings.whop_api_version)
+    [run] = scheduled_runs(parse(ScheduleEvent, event()), app.environment["WHOP_API_VERSION"])
     return run
 
 
@@ -151,6 +152,27 @@ def test_several_targets_become_a_message_each_and_the_same_target_once(
     assert whop.requests == []
     assert [stored(app, run).run.target for run in runs] == ["biz_A", "biz_own", None]
     assert output.counted("RunsQueued") == 3
+
+
+def test_a_single_run_that_may_take_minutes_is_queued(fire: Fire, sqs: FakeSqs) -> None:
+    [run] = fire(action={"type": "kodey.send_message", "content": MESSAGE}, targets=["chat_1"])["runs"]
+
+    assert (run["status"], run["chat_id"]) == ("queued", None)
+    assert [(sent.queue, sent.run_id, sent.delay) for sent in sqs.sent] == [
+        ("https://sqs.invalid/slow-runs", run["run_id"], 0)
+    ]
+
+
+def test_runs_whose_messages_no_queue_takes_are_left_to_the_sweep_and_do_not_make_the_event_fail(
+    fire: Fire, sqs: FakeSqs, app: Application, output: Output
+) -> None:
+    sqs.refuses = lambda _: True
+
+    runs = fire(targets=["biz_A", "biz_B"])["runs"]
+
+    assert [stored(app, run).is_open for run in runs] == [True, True]
+    [log] = [log for log in output.logs if log["message"] == "runs left to the sweep"]
+    assert log["run_ids"] == [run["run_id"] for run in runs]
 
 
 def test_a_thousand_targets_are_spread_so_that_the_rate_limit_is_kept(
@@ -342,7 +364,7 @@ def in_aws(monkeypatch: pytest.MonkeyPatch, whop: WhopInMemory) -> Iterator[Appl
 def test_the_application_reads_its_secret_from_aws(
     in_aws: Application, monkeypatch: pytest.MonkeyPatch, whop: WhopInMemory
 ) -> None:
-    monkeypatch.setattr(run_schedule, "app", in_aws)
+    monkeypatch.setattr(run_schedule, "events", in_aws.schedule_events)
 
     assert run_schedule.lambda_handler(event(), make_context(120))["runs"][0]["status"] == "succeeded"
     assert whop.requests[0].headers["authorization"] == f"Bearer {WHOP_KEY}"
@@ -361,10 +383,10 @@ def test_on_lambda_the_secret_is_read_in_the_init_phase_and_a_missing_one_is_no_
         app = application()
         if filled:
             client.delete_secret(SecretId=WHOP_SECRET, ForceDeleteWithoutRecovery=True)
-            assert app.secrets.read(WHOP_SECRET, WHOP).api_key == WHOP_KEY
+            assert app.secrets.read(WHOP_SECRET, WHOP_KIND).api_key == WHOP_KEY
         else:
             with pytest.raises(SecretError, match="does not exist"):
-                app.secrets.read(WHOP_SECRET, WHOP)
+                app.secrets.read(WHOP_SECRET, WHOP_KIND)
 
 
 @pytest.mark.parametrize(
@@ -372,7 +394,7 @@ def test_on_lambda_the_secret_is_read_in_the_init_phase_and_a_missing_one_is_no_
     [
         ("one", "", "two", ["one"]),
         ("", "other", "", ["other"]),
-        ("one", "other", "", ["other"]),
+        ("one", "other", "", ["one"]),
         ("", "", "two", ["two"]),
         ("", "", "", []),
     ],

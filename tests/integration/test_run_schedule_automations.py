@@ -28,8 +28,7 @@ def stack() -> Stack:
 @pytest.fixture
 def fire(stack: Stack, monkeypatch: pytest.MonkeyPatch, output: Output) -> Fire:
     assert output.text == ""
-    monkeypatch.setattr(run_schedule, "app", stack.app)
-    monkeypatch.setattr(run_schedule, "ticks", stack.app.schedule_events)
+    monkeypatch.setattr(run_schedule, "events", stack.app.schedule_events)
 
     def call(event: Json) -> list[Json]:
         runs: list[Json] = run_schedule.lambda_handler(event, make_context(60))["runs"]

@@ -11,9 +11,10 @@ from moto import mock_aws
 from mypy_boto3_secretsmanager import SecretsManagerClient
 
 from aichats.api.callers import Caller, find_caller
-from aichats.aws.secrets import REFRESH_AFTER_SECONDS, SecretStore, whop_token
+from aichats.aws.secrets import REFRESH_AFTER_SECONDS, SecretStore
 from aichats.errors import SecretError
 from aichats.whop import WhopClient
+from aichats.whop.credentials import whop_token
 from tests.support.fakes import JSON, FakeClock, Json, ScriptedTransport, ai_chat, ok, refused
 
 NAME = "aichats/dev/whop"

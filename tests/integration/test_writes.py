@@ -7,6 +7,7 @@ import pytest
 
 from aichats.runs.actions import WhopCreateChat
 from aichats.runs.dispatch import Dispatcher
+from aichats.runs.ledger.locks import Locks
 from aichats.runs.queue import Queue
 from benchmarks.writes import LARGE, SMALL, UNITS, Index, Meter, indexes_of, kilobytes, size_of, table_properties
 from tests.support.fakes import FakeSqs, ai_chat, ok
@@ -63,10 +64,10 @@ def test_a_queued_run_costs_no_more_than_its_mark(size: int) -> None:
     meter = Meter(dynamodb(), bench.ledger.table, indexes_of(table_properties()))
     ledger = replace(bench.ledger, client=meter)
     queue = Queue(FakeSqs, "https://runs", "https://slow-runs", "https://dead-letters")
-    dispatcher = Dispatcher(ledger, replace(bench.performer, ledger=ledger), queue)
+    dispatcher = Dispatcher(ledger, replace(bench.performer, ledger=ledger, locks=Locks(ledger)), queue)
     bench.whop.script = [ok(ai_chat(id="aich_1")), ok(ai_chat(id="aich_1"))]
 
-    dispatcher.fan_out([run])
+    dispatcher.enqueue([run])
     assert dispatcher.perform(run.run_id, LEASE).state == "succeeded"
 
     assert sum(meter.units.values()) == meter.reported <= UNITS[size]

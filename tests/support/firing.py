@@ -17,7 +17,7 @@ from aichats.aws.observability import metrics
 from aichats.aws.table import decode
 from aichats.runs.ledger.rows import Row, row_from
 from aichats.runs.model import run_id, slot_text
-from aichats.runs.queue import Message, read
+from aichats.runs.queue import RunMessage, read_message
 from tests.support.automations import automation, scheduled, sweep_part
 from tests.support.crashing import FaultyAws, World
 from tests.support.fakes import FakeSecretsManager, FakeSqs, Json
@@ -61,7 +61,7 @@ class Stack:
     def tick(self, slot: datetime, name: str = NAME) -> list[dict[str, str | None]]:
         """Fire a schedule for a slot. Return the result of each run."""
         event = {"automation": name, "scheduled_time": slot_text(slot)}
-        return self.app.dispatcher.perform_or_queue(self.app.schedule_events.runs_of(event), LEASE)
+        return self.app.schedule_events.handle(event, LEASE)
 
     def handle(self, event: Json, webhook_id: str = "msg_1") -> list[str]:
         """Handle an event of Whop whose signature was verified. Return the ids of its runs."""
@@ -77,8 +77,8 @@ class Stack:
             self.sqs.sent.clear()
             self.clock.forward(seconds=max(message.delay for message in messages))
             records = [{"messageId": str(number), "body": sent.body} for number, sent in enumerate(messages)]
-            assert self.app.messages.handle(records, LEASE) == []
-            if all(isinstance(read(sent.body), Message) for sent in messages):
+            assert self.app.messages.handle(records, LEASE) == {"batchItemFailures": []}
+            if all(isinstance(read_message(sent.body), RunMessage) for sent in messages):
                 return
 
     def row(self, name: str = NAME) -> AutomationRow:

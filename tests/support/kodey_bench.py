@@ -11,13 +11,14 @@ from aichats.http.deadline import time_limit
 from aichats.kodey import KodeyClient
 from aichats.runs.actions import Action
 from aichats.runs.ledger.ledger import Ledger
+from aichats.runs.ledger.locks import Locks
 from aichats.runs.ledger.rows import Row
 from aichats.runs.perform import Outcome, Performer
-from aichats.runs.providers.kodey import KodeyProvider
 from tests.support.fakes import Step
 from tests.support.kodey_in_memory import CREATE_KODEY, KodeyInMemory
 from tests.support.ledgers import LEASE, Clock, make_ledger, make_run
 from tests.support.performing import Middle
+from tests.support.providers import kodey_provider
 
 SETTLE = timedelta(seconds=600)
 POST_CHAT, LIST_CHATS = "POST /chat", "GET /chat"
@@ -46,9 +47,8 @@ class Bench:
         self.run = make_run(name or ("two" if beside else "one"), action=action, target=target)
         self.ledger: Ledger = beside.ledger if beside else make_ledger(self.clock)
         self.refuses: AichatsError | None = None
-        second = timedelta(seconds=1)
-        actions = KodeyProvider(self._client, 20 * second, 240 * second, SETTLE, lambda: 1000)
-        self.performer = Performer(self.ledger, {"kodey": actions}, randomness=Middle())
+        providers = {"kodey": kodey_provider(self._client, int(SETTLE.total_seconds()), 240)}
+        self.performer = Performer(self.ledger, providers, Locks(self.ledger), randomness=Middle())
 
     def perform(self, seconds: float = 298.0) -> Outcome:
         with time_limit(seconds):

@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import json
+import os
 import re
 from collections.abc import Callable, Mapping
 from copy import deepcopy
@@ -92,15 +93,15 @@ def make_application(
     **settings: Any,
 ) -> Application:
     """An application whose Whop, Secrets Manager, SQS and Scheduler are fakes. Its tables are real ones, and empty."""
-    changed = Settings.from_environment().model_copy(update={"webhook_secret": WEBHOOK_SECRET} | settings)
+    given = {name.upper(): str(value) for name, value in settings.items()}
+    environment = {**os.environ, "WEBHOOK_SECRET": WEBHOOK_SECRET, **given}
+    read = Settings.from_environment(environment)
     app = Application(
-        settings=changed,
+        environment=environment,
         secrets=SecretStore(secrets or FakeSecretsManager(SECRETS)),
         transport=whop,
-        ledger=replace(make_ledger(clock), prepare=preparation(changed.runs_table, mark_titles=True)),
-        queue=Queue(
-            lambda: sqs or FakeSqs(), changed.run_queue_url, changed.slow_run_queue_url, changed.run_dead_letters_url
-        ),
+        ledger=replace(make_ledger(clock), prepare=preparation(read.runs_table, mark_titles=True)),
+        queue=Queue(lambda: sqs or FakeSqs(), read.run_queue_url, read.slow_run_queue_url, read.run_dead_letters_url),
     )
     app.automation_table = make_store(clock)
     app.automations = AutomationService(

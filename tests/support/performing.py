@@ -7,6 +7,7 @@ from datetime import timedelta
 from aichats.errors import AichatsError
 from aichats.http.deadline import time_limit
 from aichats.runs.ledger.ledger import Ledger
+from aichats.runs.ledger.locks import Locks
 from aichats.runs.ledger.rows import Row
 from aichats.runs.model import Run
 from aichats.runs.perform import Outcome, Performer
@@ -15,6 +16,7 @@ from aichats.runs.providers.whop import WhopProvider
 from aichats.whop import WhopClient
 from tests.support.fakes import ScriptedTransport, Step
 from tests.support.ledgers import LEASE, Clock, make_ledger, make_run
+from tests.support.providers import whop_provider
 
 CALL_LIMIT = timedelta(seconds=20)
 LEDGER = "runs-of-a-stack"
@@ -43,8 +45,12 @@ class Bench:
         self.ledger: Ledger = replace(make_ledger(self.clock), prepare=preparation(LEDGER, mark_titles=mark_titles))
         self.whop = ScriptedTransport()
         self.refuses: AichatsError | None = None
-        actions = WhopProvider(self._client, CALL_LIMIT, self.ledger)
-        self.performer = Performer(self.ledger, {"whop": actions}, randomness=Middle())
+        self.provider = whop_provider(self.ledger, self._client)
+        self.use(self.provider)
+
+    def use(self, provider: WhopProvider) -> None:
+        """Perform the run with this provider from now on."""
+        self.performer = Performer(self.ledger, {"whop": provider}, Locks(self.ledger), randomness=Middle())
 
     def perform(self, *script: Step, seconds: float = 100.0) -> Outcome:
         """Perform the run while Whop answers so; all that it is to answer must be asked for."""

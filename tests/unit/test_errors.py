@@ -1,12 +1,15 @@
 """The hierarchy of errors, and what each tells."""
 
+import importlib
 import inspect
+import pkgutil
+import re
 
 import pytest
 
+import aichats
 from aichats import errors
 from aichats.errors import (
-    AichatsError,
     APIConnectionError,
     APIStatusError,
     APITimeoutError,
@@ -44,10 +47,26 @@ def test_each_status_has_its_class(status: int, error: type[APIStatusError]) -> 
     assert status_error(status) is error
 
 
-def test_every_error_is_ours_and_stands_in_the_tree_at_the_head_of_the_module() -> None:
-    classes = {name: member for name, member in vars(errors).items() if inspect.isclass(member) and "Error" in name}
-    assert all(issubclass(member, AichatsError) for member in classes.values())
-    assert {name for name in classes if name not in (errors.__doc__ or "")} == set()
+def public_errors() -> dict[str, type[Exception]]:
+    """Return the public errors of all modules of the package, by name."""
+    modules = [importlib.import_module(module.name) for module in pkgutil.walk_packages(aichats.__path__, "aichats.")]
+    members = [member for module in modules for member in vars(module).values() if inspect.isclass(member)]
+    ours = [member for member in members if member.__module__.startswith("aichats.") and issubclass(member, Exception)]
+    return {member.__name__: member for member in ours if not member.__name__.startswith("_")}
+
+
+def test_the_head_of_the_module_shows_each_error_of_the_package_below_its_parent_with_its_module() -> None:
+    parents: list[tuple[int, str]] = []
+    shown = {}
+    for indent, name, text in re.findall(r"^    ([ │├└─]*)(\w+Error)\b(.*)$", errors.__doc__ or "", re.MULTILINE):
+        parents = [(depth, parent) for depth, parent in parents if depth < len(indent)]
+        module = re.search(r"\((aichats\.[\w.]+)\)$", text)
+        shown[name] = (parents[-1][1] if parents else "Exception", module[1] if module else "aichats.errors")
+        parents.append((len(indent), name))
+
+    defined = {name: (error.__bases__[0].__name__, error.__module__) for name, error in public_errors().items()}
+    assert defined.pop("ExpressionError") == ("ValueError", "aichats.schedules.expressions")
+    assert shown == defined
 
 
 def test_a_timeout_is_a_connection_error() -> None:

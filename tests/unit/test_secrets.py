@@ -21,20 +21,17 @@ from aichats.aws.secrets import (
     MAX_SECRET_BYTES,
     REFRESH_AFTER_SECONDS,
     REJECTED_REFRESH_SECONDS,
-    WHOP,
     GetSecretValue,
-    KodeySecret,
     SecretKind,
     SecretStore,
-    WhopSecret,
-    kodey_token,
     parse_secret,
     remedy,
-    whop_token,
 )
 from aichats.errors import AuthenticationError, SecretError, SecretUnavailableError
 from aichats.http.deadline import time_limit
+from aichats.kodey.credentials import KodeySecret, kodey_token
 from aichats.whop import WhopClient
+from aichats.whop.credentials import WHOP_SECRET, WhopSecret, whop_token
 from tests.support.fakes import (
     JSON,
     FakeClock,
@@ -142,7 +139,7 @@ def test_a_temporary_failure_differs_from_a_final_one(error: Exception) -> None:
 @pytest.mark.parametrize("value", FINAL, ids=repr)
 def test_a_final_failure_differs_from_a_temporary_one(value: SecretValue) -> None:
     with pytest.raises(SecretError) as raised:
-        Vault(value).store.read(NAME, WHOP)
+        Vault(value).store.read(NAME, WHOP_SECRET)
     assert not isinstance(raised.value, SecretUnavailableError)
 
 
@@ -187,18 +184,18 @@ def test_what_is_final_is_not_remembered_so_a_repair_works_at_once() -> None:
     vault = Vault({"apikey": "k"})
     for _ in range(2):
         with pytest.raises(SecretError, match="is malformed"):
-            vault.store.read(NAME, WHOP)
+            vault.store.read(NAME, WHOP_SECRET)
     vault.put({"api_key": "k"})
-    assert vault.store.read(NAME, WHOP).api_key == "k"
+    assert vault.store.read(NAME, WHOP_SECRET).api_key == "k"
 
 
 def test_a_malformed_value_never_takes_the_place_of_a_good_one() -> None:
     vault = Vault({"api_key": "good"})
-    vault.store.read(NAME, WHOP)
+    vault.store.read(NAME, WHOP_SECRET)
     vault.put({"apikey": "k"})
     with pytest.raises(SecretError, match="is malformed"):
-        vault.store.read_again(NAME, WHOP)
-    assert vault.store.read(NAME, WHOP).api_key == "good"
+        vault.store.read_again(NAME, WHOP_SECRET)
+    assert vault.store.read(NAME, WHOP_SECRET).api_key == "good"
 
 
 @pytest.mark.parametrize("step", [REFRESH_AFTER_SECONDS, -1.0])
@@ -346,7 +343,7 @@ def rotated(minutes: float, previous: SecretValue) -> Vault:
     vault = Vault({"api_key": "new"})
     vault.manager.changed_at[NAME] = datetime.fromtimestamp(vault.clock.now - minutes * 60, UTC)
     vault.manager.previous[NAME] = previous
-    vault.store.read(NAME, WHOP)
+    vault.store.read(NAME, WHOP_SECRET)
     return vault
 
 
@@ -364,32 +361,32 @@ def rotated(minutes: float, previous: SecretValue) -> Vault:
 def test_a_value_that_was_changed_minutes_ago_may_be_taken_later(
     minutes: float, previous: SecretValue, *, expected: bool
 ) -> None:
-    assert rotated(minutes, previous).store.in_rotation(NAME, WHOP) is expected
+    assert rotated(minutes, previous).store.in_rotation(NAME, WHOP_SECRET) is expected
 
 
 def test_a_rotation_is_over_after_a_quarter_of_an_hour() -> None:
     vault = rotated(1, {"api_key": "old"})
     vault.clock.now += 14 * 60
-    assert not vault.store.in_rotation(NAME, WHOP)
+    assert not vault.store.in_rotation(NAME, WHOP_SECRET)
 
 
 def test_a_value_that_could_not_be_read_again_may_have_been_changed() -> None:
     vault = Vault({"api_key": "k"})
-    vault.store.read(NAME, WHOP)
+    vault.store.read(NAME, WHOP_SECRET)
     vault.manager.values[NAME] = aws_error("ThrottlingException")
-    vault.store.read_again(NAME, WHOP)
-    assert vault.store.in_rotation(NAME, WHOP)
+    vault.store.read_again(NAME, WHOP_SECRET)
+    assert vault.store.in_rotation(NAME, WHOP_SECRET)
     vault.clock.now += REJECTED_REFRESH_SECONDS
     vault.manager.values[NAME] = {"api_key": "k"}
-    vault.store.read_again(NAME, WHOP)
-    assert not vault.store.in_rotation(NAME, WHOP)
+    vault.store.read_again(NAME, WHOP_SECRET)
+    assert not vault.store.in_rotation(NAME, WHOP_SECRET)
 
 
 def test_a_value_that_was_read_again_seconds_ago_counts_as_unchanged_so_each_caller_gets_the_same_answer() -> None:
     vault = Vault({"api_key": "k"})
     for _ in range(2):
-        vault.store.read_again(NAME, WHOP)
-        assert not vault.store.in_rotation(NAME, WHOP)
+        vault.store.read_again(NAME, WHOP_SECRET)
+        assert not vault.store.in_rotation(NAME, WHOP_SECRET)
 
 
 # ---- many threads

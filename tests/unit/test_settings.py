@@ -1,80 +1,120 @@
 """What the environment must say, and what it may."""
 
+from collections.abc import Iterable
+
 import pytest
 from pydantic import ValidationError
 
 from aichats.errors import ConfigurationError
-from aichats.settings import Settings
+from aichats.kodey.settings import KodeySettings
+from aichats.settings import (
+    Environment,
+    HttpApiSettings,
+    ScheduleSettings,
+    Settings,
+    SweepSettings,
+    WebhookSettings,
+)
+from aichats.whop.settings import WhopSettings
 
-LEAST = {
-    "WHOP_BASE_URL": "https://whop.invalid/api/v1",
-    "WHOP_API_VERSION": "2026-07-08-1",
-    "WHOP_SECRET": "aichats/dev/whop",
+SHARED = {
     "RUNS_TABLE": "runs",
+    "AUTOMATIONS_TABLE": "automations",
     "RUN_QUEUE_URL": "https://sqs.invalid/runs",
     "SLOW_RUN_QUEUE_URL": "https://sqs.invalid/slow-runs",
-    "KODEY_BASE_URL": "https://kodey.invalid",
-    "KODEY_SECRET": "aichats/test/kodey",
     "RUN_DEAD_LETTERS_URL": "https://sqs.invalid/run-dead-letters",
 }
-
-OF_AUTOMATIONS = {
-    "AUTOMATIONS_TABLE": "automations",
+OF_WHOP = {"WHOP_BASE_URL": "https://whop.invalid/api/v1", "WHOP_API_VERSION": "2026-07-08-1"}
+OF_KODEY = {"KODEY_BASE_URL": "https://kodey.invalid"}
+OF_SCHEDULES = {
     "SCHEDULE_GROUP": "aichats-dev",
     "RUN_SCHEDULE_ARN": "arn:aws:lambda:eu-west-1:000000000000:function:run-schedule",
     "SCHEDULER_ROLE_ARN": "arn:aws:iam::000000000000:role/scheduler",
     "SCHEDULE_DEAD_LETTERS_ARN": "arn:aws:sqs:eu-west-1:000000000000:schedule-dead-letters",
-    "WEBHOOK_SECRET": "aichats/dev/webhook",
 }
+REQUIRED: dict[type[Environment], dict[str, str]] = {
+    Settings: SHARED,
+    WhopSettings: OF_WHOP,
+    KodeySettings: OF_KODEY,
+    HttpApiSettings: {"CALLERS_SECRET": "aichats/dev/callers"},
+    ScheduleSettings: OF_SCHEDULES,
+    WebhookSettings: {"WEBHOOK_SECRET": "aichats/dev/webhook"},
+    SweepSettings: {},
+}
+OPTIONAL: dict[type[Environment], dict[str, str]] = {
+    Settings: {"MAX_MESSAGE_BYTES": "100", "SETTLE_SECONDS": "90", "TITLE_MARK": "off"},
+    WhopSettings: {"WHOP_SECRET": "aichats/dev/whop", "WHOP_TIMEOUT_SECONDS": "7.5"},
+    KodeySettings: {
+        "KODEY_SECRET": "aichats/test/kodey",
+        "KODEY_TIMEOUT_SECONDS": "8.5",
+        "KODEY_ANSWER_SECONDS": "9.5",
+        "KODEY_SETTLE_SECONDS": "10",
+    },
+    HttpApiSettings: {"ALLOWED_ORIGINS": "https://a.example, https://b.example,"},
+    SweepSettings: {"MISSED_GRACE_SECONDS": "60"},
+}
+ALL = {name: value for variables in REQUIRED.values() for name, value in variables.items()}
+each_kind = pytest.mark.parametrize("kind", REQUIRED, ids=lambda kind: kind.__name__)
 
 
-def test_what_has_a_default_may_be_left_out() -> None:
-    settings = Settings.from_environment(LEAST)
-    assert {name: getattr(settings, name.lower()) for name in LEAST} == LEAST
-    assert (settings.whop_timeout_seconds, settings.max_message_bytes) == (20.0, 32768)
-    assert (settings.callers_secret, settings.origins) == ("", [])
-    assert (settings.automations_table, settings.webhook_secret, settings.missed_grace_seconds) == ("", "", 300)
+def kind_of(name: str) -> type[Environment]:
+    """Return the settings that have a variable."""
+    return next(kind for kind in REQUIRED if name.lower() in kind.model_fields)
 
 
-def test_a_function_that_calls_nobody_needs_no_secret() -> None:
-    assert Settings.from_environment(LEAST | {"WHOP_SECRET": ""}).whop_secret == ""
+def values_of(settings: Environment, names: Iterable[str]) -> dict[str, str]:
+    return {name: str(getattr(settings, name.lower())) for name in names}
 
 
-def test_every_variable_is_read() -> None:
-    settings = Settings.from_environment(
-        LEAST
-        | {
-            "WHOP_TIMEOUT_SECONDS": "7.5",
-            "CALLERS_SECRET": "aichats/dev/callers",
-            "ALLOWED_ORIGINS": "https://a.example, https://b.example,",
-            "MAX_MESSAGE_BYTES": "100",
-            **OF_AUTOMATIONS,
-            "MISSED_GRACE_SECONDS": "60",
-            "PATH": "/usr/bin",
-        }
-    )
-    assert (settings.whop_timeout_seconds, settings.max_message_bytes) == (7.5, 100)
-    assert settings.callers_secret == "aichats/dev/callers"
+@each_kind
+def test_a_function_needs_the_variables_of_what_it_does_and_no_other(kind: type[Environment]) -> None:
+    settings = kind.from_environment(REQUIRED[kind])
+
+    assert values_of(settings, REQUIRED[kind]) == REQUIRED[kind]
+
+
+@each_kind
+def test_every_variable_is_read(kind: type[Environment]) -> None:
+    environment = REQUIRED[kind] | OPTIONAL.get(kind, {})
+
+    assert {name.upper() for name in kind.model_fields} - {"AWS_SAM_LOCAL"} == environment.keys()
+    assert values_of(kind.from_environment(environment | {"PATH": "/usr/bin"}), environment) == environment
+
+
+def test_what_has_a_default_may_be_left_out_or_empty() -> None:
+    empty = {name: "" for variables in OPTIONAL.values() for name in variables}
+    whop = WhopSettings.from_environment(OF_WHOP | empty)
+    kodey = KodeySettings.from_environment(OF_KODEY | empty)
+
+    assert (whop.whop_secret, whop.whop_timeout_seconds) == (None, 20.0)
+    assert (kodey.kodey_secret, kodey.kodey_timeout_seconds, kodey.kodey_answer_seconds) == (None, 20.0, 240.0)
+    assert Settings.from_environment(SHARED | empty).max_message_bytes == 32768
+    assert SweepSettings.from_environment(empty).missed_grace_seconds == 300
+    assert HttpApiSettings.from_environment({"CALLERS_SECRET": "callers"} | empty).origins == []
+
+
+def test_origins_are_separated_by_commas() -> None:
+    settings = HttpApiSettings.from_environment(REQUIRED[HttpApiSettings] | OPTIONAL[HttpApiSettings])
+
     assert settings.origins == ["https://a.example", "https://b.example"]
-    assert {name: getattr(settings, name.lower()) for name in OF_AUTOMATIONS} == OF_AUTOMATIONS
-    assert settings.missed_grace_seconds == 60
 
 
 def test_the_environment_of_the_process_is_read_when_asked(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("MAX_MESSAGE_BYTES", "77")
-    assert Settings.from_environment().max_message_bytes == 77
+    monkeypatch.setenv("MISSED_GRACE_SECONDS", "77")
+    assert SweepSettings.from_environment().missed_grace_seconds == 77
 
 
-@pytest.mark.parametrize("name", LEAST)
-def test_a_missing_variable_is_named(name: str) -> None:
-    environment = {key: value for key, value in LEAST.items() if key != name}
-    with pytest.raises(ConfigurationError, match=rf"missing or wrong: {name}: Field required$"):
-        Settings.from_environment(environment)
+@pytest.mark.parametrize("name", ALL)
+@pytest.mark.parametrize("empty", [True, False])
+def test_a_missing_variable_is_named(name: str, *, empty: bool) -> None:
+    environment = {key: value for key, value in ALL.items() if key != name} | ({name: ""} if empty else {})
+    with pytest.raises(ConfigurationError, match=rf"missing or invalid: {name}: Field required$"):
+        kind_of(name).from_environment(environment)
 
 
 def test_all_that_is_missing_is_named_at_once() -> None:
-    with pytest.raises(ConfigurationError, match=r"WHOP_BASE_URL: .*WHOP_API_VERSION: .*WHOP_SECRET: "):
-        Settings.from_environment({})
+    with pytest.raises(ConfigurationError, match=r"WHOP_BASE_URL: .*WHOP_API_VERSION: "):
+        WhopSettings.from_environment({})
 
 
 @pytest.mark.parametrize(
@@ -96,8 +136,8 @@ def test_all_that_is_missing_is_named_at_once() -> None:
     ],
 )
 def test_a_wrong_variable_is_named(name: str, value: str) -> None:
-    with pytest.raises(ConfigurationError, match=f"environment variables are missing or wrong: {name}: "):
-        Settings.from_environment(LEAST | {name: value})
+    with pytest.raises(ConfigurationError, match=f"environment variables are missing or invalid: {name}: "):
+        kind_of(name).from_environment(ALL | {name: value})
 
 
 @pytest.mark.parametrize("name", ["WHOP_BASE_URL", "KODEY_BASE_URL"])
@@ -119,8 +159,8 @@ def test_a_wrong_variable_is_named(name: str, value: str) -> None:
     ],
 )
 def test_credentials_are_sent_without_tls_to_this_machine_only(name: str, url: str) -> None:
-    with pytest.raises(ConfigurationError, match=f"missing or wrong: {name}: "):
-        Settings.from_environment(LEAST | {name: url})
+    with pytest.raises(ConfigurationError, match=f"missing or invalid: {name}: "):
+        kind_of(name).from_environment(ALL | {name: url})
 
 
 @pytest.mark.parametrize(
@@ -134,21 +174,21 @@ def test_credentials_are_sent_without_tls_to_this_machine_only(name: str, url: s
     ],
 )
 def test_this_machine_needs_no_tls(url: str) -> None:
-    assert Settings.from_environment(LEAST | {"WHOP_BASE_URL": url}).whop_base_url == url
+    assert WhopSettings.from_environment(OF_WHOP | {"WHOP_BASE_URL": url}).whop_base_url == url
 
 
 def test_a_container_of_sam_local_may_call_the_machine_that_it_runs_on() -> None:
     url = "http://host.docker.internal:8001/api/v1"
-    settings = Settings.from_environment(LEAST | {"WHOP_BASE_URL": url, "AWS_SAM_LOCAL": "true"})
+    settings = WhopSettings.from_environment(OF_WHOP | {"WHOP_BASE_URL": url, "AWS_SAM_LOCAL": "true"})
     assert settings.whop_base_url == url
     with pytest.raises(ConfigurationError):
-        Settings.from_environment(LEAST | {"WHOP_BASE_URL": "http://evil.example", "AWS_SAM_LOCAL": "true"})
+        WhopSettings.from_environment(OF_WHOP | {"WHOP_BASE_URL": "http://evil.example", "AWS_SAM_LOCAL": "true"})
 
 
 @pytest.mark.parametrize("name", ["WHOP_BASE_URL", "WHOP_API_VERSION", "WHOP_TIMEOUT_SECONDS", "MAX_MESSAGE_BYTES"])
 def test_a_wrong_value_is_not_shown(name: str) -> None:
     with pytest.raises(ConfigurationError) as raised:
-        Settings.from_environment(LEAST | {name: "confidential"})
+        kind_of(name).from_environment(ALL | {name: "confidential"})
     assert "confidential" not in str(raised.value)
     assert raised.value.__cause__ is None
 
@@ -156,4 +196,4 @@ def test_a_wrong_value_is_not_shown(name: str) -> None:
 @pytest.mark.parametrize("field", Settings.model_fields)
 def test_settings_stay_as_they_are(field: str) -> None:
     with pytest.raises(ValidationError, match="frozen"):
-        setattr(Settings.from_environment(LEAST), field, "another")
+        setattr(Settings.from_environment(SHARED), field, "another")

@@ -2,8 +2,9 @@
 
 import pytest
 
-from aichats.aws.secrets import WebhookSecret, parse_secret
+from aichats.aws.secrets import parse_secret
 from aichats.errors import SecretError
+from aichats.whop.credentials import WebhookSecret
 from tests.support.fakes import Json
 
 NO_KEY = "must have 1 to 4096 characters, without spaces"

@@ -1,21 +1,33 @@
-"""Everything that this package raises on purpose.
+"""All errors that this package raises on purpose.
 
 ::
 
     AichatsError
-    ├── ConfigurationError            an environment variable is missing or wrong
-    ├── SecretError                   a secret cannot be used; says which, and what to type
-    │   └── SecretUnavailableError    it cannot be read just now; that may pass
-    ├── InputError                    what was asked for is wrong; names the field
-    ├── UnreadableError               a row of a table cannot be read by this version of the code
-    ├── RenderError                   a template gave nothing usable (aichats.templates.render)
-    ├── SignatureError                a delivery is not Whop's (aichats.whop.webhooks)
-    ├── StaleError                    If-Match does not hold (aichats.automations.conditions)
-    ├── SchedulerError                EventBridge Scheduler did not do it (aichats.automations.scheduler)
-    └── ProviderError                 a provider did not do what was asked
-        ├── APIConnectionError        not reached: surely nothing was done
-        │   └── APITimeoutError       no (whole) answer within the limit
-        ├── APIStatusError            it answered, and refused
+    ├── ConfigurationError            an environment variable is missing or invalid
+    ├── SecretError                   a secret can't be used; says which, and what to type
+    │   └── SecretUnavailableError    it can't be read now; a retry may help
+    ├── InputError                    a request is invalid; names the field
+    ├── UnreadableError               this version of the code can't read a row of a table
+    ├── TemplateError                 a template is invalid (aichats.templates.syntax)
+    ├── BudgetError                   a template takes too many steps (aichats.templates.budget)
+    ├── RenderError                   a template has no usable result (aichats.templates.render)
+    ├── SignatureError                a delivery is not from Whop (aichats.whop.webhooks)
+    ├── StaleError                    the If-Match condition of a request failed (aichats.automations.conditions)
+    ├── SchedulerError                EventBridge Scheduler rejected a change (aichats.automations.scheduler)
+    ├── ConditionFailedError          DynamoDB rejected a conditional write (aichats.aws.table)
+    ├── LedgerConflictError           the ledger rejected a change of a run (aichats.runs.ledger.ledger)
+    ├── LockedError                   another run has the lock (aichats.runs.ledger.locks)
+    ├── QueueError                    SQS did not accept a message (aichats.runs.queue)
+    ├── UnreadableMessageError        this version of the code can't read a message (aichats.runs.queue)
+    ├── NotYetError                   a run must wait (aichats.runs.providers.port)
+    │   └── NotListedError            the provider does not list a new chat or message yet (aichats.runs.providers.port)
+    ├── SupersededError               a newer change was performed (aichats.runs.providers.port)
+    ├── RejectedError                 the HTTP API rejects a call (aichats.api.problems)
+    │   └── RunFailedError            the run of a call failed (aichats.api.problems)
+    └── ProviderError                 a provider did not perform a call
+        ├── APIConnectionError        the provider was not reached; it did nothing
+        │   └── APITimeoutError       there was no complete response within the limit
+        ├── APIStatusError            the provider rejected the call
         │   ├── BadRequestError           400
         │   ├── AuthenticationError       401
         │   ├── PermissionDeniedError     403
@@ -25,10 +37,11 @@
         │   ├── UnprocessableEntityError  422
         │   ├── RateLimitError            429
         │   └── InternalServerError       500 and above
-        ├── ProtocolError             it said that it did it, in words that cannot be read
-        └── OutcomeUnknownError       it may or may not have been done
+        ├── ProtocolError             the provider performed the call, but its answer can't be read
+        └── OutcomeUnknownError       the provider may have performed the call
 
-Which errors the client repeats by itself is written in :mod:`aichats.http.retry`.
+:mod:`aichats.schedules` imports nothing of this package, so its ``ExpressionError`` is a plain ``ValueError``.
+:mod:`aichats.http.retry` says which errors the clients retry.
 """
 
 from collections.abc import Sequence
@@ -36,17 +49,17 @@ from http import HTTPStatus
 
 
 class AichatsError(Exception):
-    """Root of all errors of this package. The message is meant for people and holds no secret.
+    """The root of all errors of this package. The message is for people and contains no secret.
 
     Attributes:
-        run_id: the run that failed, where it happened in one.
+        run_id: the run that failed, if the error happened in a run.
     """
 
     run_id: str | None = None
 
 
 class ConfigurationError(AichatsError):
-    """An environment variable is missing or wrong."""
+    """An environment variable is missing or invalid."""
 
 
 class SecretError(AichatsError):
@@ -54,8 +67,8 @@ class SecretError(AichatsError):
 
     Attributes:
         name: the secret's name in Secrets Manager.
-        problem: what is wrong with it.
-        remedy: what to do about it.
+        problem: the problem with it.
+        remedy: the way to fix it.
     """
 
     def __init__(self, name: str, problem: str, remedy: str) -> None:
@@ -66,14 +79,14 @@ class SecretError(AichatsError):
 
 
 class SecretUnavailableError(SecretError):
-    """A secret can't be read right now: Secrets Manager throttles, fails or doesn't answer. Trying again may help."""
+    """A secret can't be read now: Secrets Manager throttles, fails or doesn't answer. A retry may help."""
 
 
 class InputError(AichatsError):
-    """What was asked for is refused whole; nothing was done.
+    """A request is invalid as a whole, and nothing was done.
 
     Attributes:
-        problems: (field, what is wrong with it), one or more; the field as a dotted path.
+        problems: one or more pairs of a field, as a dotted path, and its problem.
     """
 
     def __init__(self, problems: Sequence[tuple[str, str]]) -> None:
@@ -82,18 +95,18 @@ class InputError(AichatsError):
 
 
 class UnreadableError(AichatsError):
-    """A row of a table cannot be read by this version of the code. Says which fields, and shows no value."""
+    """This version of the code can't read a row of a table. The message names fields, and shows no value."""
 
 
 class ProviderError(AichatsError):
-    """A provider did not do what was asked.
+    """A provider did not perform a call.
 
     Attributes:
         provider: ``whop`` or ``kodey``.
-        reason: what happened, without provider, request id and hint.
-        request_id: the provider's id of the request, for its support, if it gave one.
-        hint: what may help, or an empty string.
-        chat_id: the chat that exists all the same, if one does.
+        reason: the message without provider, request id and hint.
+        request_id: the provider's id of the request, which its support asks for; ``None`` if there is none.
+        hint: a possible fix, or an empty string.
+        chat_id: the chat that exists although the call failed, if there is one.
     """
 
     def __init__(self, message: str, *, provider: str, request_id: str | None = None, hint: str = "") -> None:
@@ -107,22 +120,22 @@ class ProviderError(AichatsError):
 
 
 class APIConnectionError(ProviderError):
-    """The provider was not reached, or the connection broke on a call that may be repeated."""
+    """The provider was not reached, or the connection broke during a call that may be repeated."""
 
 
 class APITimeoutError(APIConnectionError):
-    """No whole answer came within the call's limit."""
+    """There was no complete response within the call's limit."""
 
 
 class APIStatusError(ProviderError):
-    """The provider answered, and refused.
+    """The provider rejected the call.
 
     Attributes:
         status: the HTTP status.
-        code: the provider's machine-readable code, if any, such as ``idempotency_key_mismatch``.
-        error_type: the provider's own type of error, if any, such as ``forbidden``.
-        param: the field that the provider complains about, if it says so.
-        retry_after: seconds after which the provider says that it can be tried again.
+        code: the provider's machine-readable code, such as ``idempotency_key_mismatch``, if there is one.
+        error_type: the provider's own type of error, such as ``forbidden``, if there is one.
+        param: the invalid field, if the provider names it.
+        retry_after: seconds after which the provider allows a retry, if it names them.
     """
 
     def __init__(
@@ -149,19 +162,19 @@ class APIStatusError(ProviderError):
 
 
 class BadRequestError(APIStatusError):
-    """400: the request is wrong."""
+    """400: the request is invalid."""
 
 
 class AuthenticationError(APIStatusError):
-    """401: the credential is missing or not taken."""
+    """401: the credential is missing or invalid."""
 
 
 class PermissionDeniedError(APIStatusError):
-    """403: the credential may not do this."""
+    """403: the credential does not allow this call."""
 
 
 class NotFoundError(APIStatusError):
-    """404: there is no such thing, or the credential may not see it."""
+    """404: the object does not exist, or the credential may not read it."""
 
 
 class ConflictError(APIStatusError):
@@ -173,11 +186,11 @@ class GoneError(APIStatusError):
 
 
 class UnprocessableEntityError(APIStatusError):
-    """422: understood, and refused."""
+    """422: the provider understood the request and rejected it."""
 
 
 class RateLimitError(APIStatusError):
-    """429: too many requests; nothing was done."""
+    """429: there were too many requests, and nothing was done."""
 
 
 class InternalServerError(APIStatusError):
@@ -197,14 +210,14 @@ STATUS_ERRORS: dict[int, type[APIStatusError]] = {
 
 
 def status_error(status: int) -> type[APIStatusError]:
-    """The class for a status; plain :class:`APIStatusError` for one that has no class of its own."""
+    """Return the class for a status; :class:`APIStatusError` if the status has no class of its own."""
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         return InternalServerError
     return STATUS_ERRORS.get(status, APIStatusError)
 
 
 class ProtocolError(ProviderError):
-    """A 2xx answer that cannot be read. What was asked for *was* done, so a create is never repeated."""
+    """A 2xx answer can't be read. The call *was* performed, so a create is never repeated."""
 
     def __init__(
         self, message: str, *, provider: str, request_id: str | None = None, chat_id: str | None = None
@@ -214,7 +227,7 @@ class ProtocolError(ProviderError):
 
 
 class OutcomeUnknownError(ProviderError):
-    """The request may have taken effect or not: it must not be repeated without looking first.
+    """The provider may have performed the call, so aichats checks before it repeats the call.
 
-    The error that made it unknown is the ``__cause__``.
+    The error that made the outcome unknown is the ``__cause__``.
     """

@@ -1,4 +1,4 @@
-"""The time that an invocation has."""
+"""The time limit of an invocation, and of its leases."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,22 +9,22 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from aichats.http.deadline import time_limit
 
 MARGIN_SECONDS = 2.0
-"""Kept back from Lambda's own limit, to write down what happened and to answer."""
+"""The part of Lambda's own limit that is kept for storing the result and answering."""
 SKEW = timedelta(seconds=5)
-"""By how much the clocks of two Lambda hosts may differ."""
+"""The largest difference between the clocks of two Lambda hosts."""
 
 
 @contextmanager
 def invocation(context: LambdaContext) -> Iterator[timedelta]:
-    """Bound all calls inside to Lambda's limit less a margin.
+    """Limit all calls inside the block to Lambda's limit less a margin.
 
     Yields:
-        How long a lease must be.
+        The duration of a lease.
     """
     with time_limit(context.get_remaining_time_in_millis() / 1000 - MARGIN_SECONDS):
         yield lease(context)
 
 
 def lease(context: LambdaContext) -> timedelta:
-    """How long a lease must be, so that it ends after Lambda would kill this invocation, never before."""
+    """Return the duration of a lease that ends after Lambda would kill this invocation, never before."""
     return timedelta(milliseconds=context.get_remaining_time_in_millis()) + SKEW

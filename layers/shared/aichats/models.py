@@ -1,4 +1,4 @@
-"""What the models of all providers have in common."""
+"""Types and base classes for the models of all providers."""
 
 import json
 import re
@@ -12,18 +12,19 @@ from pydantic import (
     ConfigDict,
     Field,
     GetCoreSchemaHandler,
+    TypeAdapter,
     ValidationInfo,
 )
 from pydantic_core.core_schema import CoreSchema, custom_error_schema
 
 MAX_MESSAGE_BYTES = 32 * 1024
-"""Longest message in bytes of UTF-8, where the validation's context does not set ``max_message_bytes``."""
+"""The limit of a message in bytes of UTF-8, unless the validation's context sets ``max_message_bytes``."""
 MAX_JSON_BYTES = 350_000
-"""Of a message as JSON, which writes a control character as six bytes. DynamoDB takes 400 KB for an item."""
+"""The limit of a message as JSON, where a control character takes six bytes. An item of DynamoDB has at most 400 KB."""
 _BLANK = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0000-\U000e0fff]")
-"""Characters that show nothing although their category is that of letters, marks, symbols or unassigned characters."""
+"""Invisible characters whose category is that of letters, marks, symbols or unassigned characters."""
 _INVISIBLE = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp", "Zs"})
-"""Categories of control and format characters, lone surrogates and spaces."""
+"""The categories of control and format characters, lone surrogates and spaces."""
 
 
 def _bounded_message(text: str, info: ValidationInfo) -> str:
@@ -33,7 +34,7 @@ def _bounded_message(text: str, info: ValidationInfo) -> str:
         raise ValueError("must not be empty")
     if (size := len(text.encode())) > limit:
         raise ValueError(f"is {size} bytes long, the limit is {limit}")
-    # Earlier versions accepted such texts, and what they stored must stay readable.
+    # Earlier versions accepted such texts, and stored texts must stay readable.
     if not context.get("stored"):
         _check_new_message(text, size)
     return text
@@ -43,7 +44,7 @@ def _check_new_message(text: str, size: int) -> None:
     if not _shows_something(text):
         raise ValueError("must contain a visible character")
     if 6 * size > MAX_JSON_BYTES and len(json.dumps(text, ensure_ascii=False).encode()) > MAX_JSON_BYTES:
-        raise ValueError(f"has more than {MAX_JSON_BYTES} bytes as JSON: send fewer control characters")
+        raise ValueError(f"has more than {MAX_JSON_BYTES} bytes as JSON: use fewer control characters")
 
 
 def _shows_something(text: str) -> bool:
@@ -73,18 +74,18 @@ def _truth(value: object) -> object:
 
 
 WholeNumber = BeforeValidator(_whole_number)
-"""In an ``Annotated`` of a query's number: a query has only text, and this takes only what JSON would write."""
+"""For a query's number, in an ``Annotated``: a query has only texts, and this accepts numbers as JSON writes them."""
 Truth = BeforeValidator(_truth)
-"""The same for a query's truth value."""
+"""For a query's ``true`` or ``false``, in an ``Annotated``."""
 
 
-# The least length makes pydantic look at the text before the bytes are counted: half a surrogate pair has none.
+# The minimum length makes pydantic check the text before its bytes are counted: half a surrogate pair has none.
 type MessageText = Annotated[str, Field(min_length=1), AfterValidator(_bounded_message)]
 
 
 @dataclass(frozen=True)
 class OrElse:
-    """In an ``Annotated``, last: what is said of a value that does not fit, in place of its pattern."""
+    """Put last in an ``Annotated``: the message for an invalid value, instead of the regular expression."""
 
     problem: str
 
@@ -93,12 +94,31 @@ class OrElse:
 
 
 class Request(BaseModel):
-    """A request's body: closed, so that a misspelt field is seen, and frozen, so that every attempt sends the same."""
+    """A request body. It rejects unknown fields, and it is frozen so that every attempt sends the same bytes."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class Reply(BaseModel):
-    """What a provider answers: new fields and new enum values appear without notice, and are kept."""
+class ProviderReply(BaseModel):
+    """A provider's answer. It keeps unknown fields, because providers add fields and values without notice."""
 
     model_config = ConfigDict(extra="allow")
+
+
+@dataclass(frozen=True)
+class ActionKind:
+    """The properties that all actions of a type share.
+
+    Attributes:
+        model: the action itself.
+        target: validates a target.
+        target_in_words: describes a valid target.
+        chat_id: validates the id of the action's chat.
+        slow: whether the provider takes minutes; if so, the action is only performed from the slow queue.
+    """
+
+    model: type[Request]
+    target: TypeAdapter[str | None]
+    target_in_words: str
+    chat_id: TypeAdapter[str]
+    slow: bool = False

@@ -1,6 +1,7 @@
 """``POST /automations/{name}/run``: an automation runs now."""
 
 import re
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from aichats.api.app import create_api
 from aichats.automations.run_factory import slot_of
 from aichats.bootstrap import Application
+from aichats.runs.providers.whop import WhopProvider
 from tests.support.automations import listening, scheduled
 from tests.support.fakes import FakeSqs, Json, ScriptedTransport
 from tests.support.lambda_calls import Answer, HttpCaller, make_application
@@ -67,12 +69,13 @@ def test_the_same_key_meets_the_same_runs(api: HttpCaller, sqs: FakeSqs) -> None
 def test_an_action_that_an_older_api_version_does_not_know_is_refused_whole(
     api: HttpCaller, app: Application, sqs: FakeSqs
 ) -> None:
-    later, older = (app.settings.model_copy(update={"whop_api_version": date}) for date in ("2026-09-15", "2026-07-08"))
-    app.settings = later
+    older, provider = app.providers["whop"], app.provider(WhopProvider)
+    settings = provider.settings.model_copy(update={"whop_api_version": "2026-09-15"})
+    app.providers["whop"] = replace(provider, settings=settings)
     definition = scheduled() | {"action": {**scheduled()["action"], "agent_identifier": "support"}}
     assert run(api, definition, "a").status == 202
     sqs.sent.clear()
-    app.settings = older
+    app.providers["whop"] = older
 
     answer = api("POST", "/automations/weekly/run", headers={"idempotency-key": "b"})
 

@@ -62,7 +62,7 @@ def test_each_chat_becomes_a_run_that_waits(api: HttpCaller, app: Application, s
             "type": "whop.update_chat",
             "notification_preference": "none",
         }
-        assert row.run.api_version == app.settings.whop_api_version
+        assert row.run.api_version == app.environment["WHOP_API_VERSION"]
     assert automations(api) == []
 
 
@@ -174,7 +174,7 @@ def test_a_mute_that_had_to_wait_does_not_come_after_its_end(late: timedelta, st
     assert row.status == status
     if status == "failed":
         assert row.error is not None
-        assert row.error["message"] == "not begun any more: its time was over at 2026-11-20T12:10:00+00:00"
+        assert row.error["message"] == "not started: its time ended at 2026-11-20T12:10:00+00:00"
         assert len(whop.requests) == 1
         refusal = HttpCaller(create_api(app).resolve)("POST", f"/runs/{run_id}/replay")
         assert (refusal.status, refusal.json["detail"]) == (

@@ -14,9 +14,9 @@ from aichats.automations.run_factory import RunFactory
 from aichats.automations.webhook_events import Budgets
 from aichats.http.deadline import time_limit
 from aichats.runs.ledger.ledger import Ledger
-from aichats.runs.messages import RESERVED
+from aichats.runs.messages import RUNS_SECONDS
 from aichats.runs.model import run_id
-from aichats.runs.queue import EVENT_BYTES, EventMessage, QueueError, read
+from aichats.runs.queue import EVENT_BYTES, EventMessage, QueueError, read_message
 from aichats.whop.webhooks import parse_event
 from tests.support.automations import listening
 from tests.support.fakes import Json, Sent, aws_error
@@ -88,7 +88,7 @@ def statuses(stack: Stack) -> dict[str | None, str]:
 
 def deferred(stack: Stack) -> list[tuple[str, ...]]:
     """Return the automations of each event message in the queue."""
-    messages = [read(sent.body) for sent in stack.sqs.sent]
+    messages = [read_message(sent.body) for sent in stack.sqs.sent]
     return [message.automations for message in messages if isinstance(message, EventMessage)]
 
 
@@ -250,8 +250,8 @@ def test_an_automation_that_causes_an_unexpected_error_loses_the_event_for_no_ot
     with broken(monkeypatch, "broken"):
         assert len(stack.handle(payment())) == 1
         assert deferred(stack) == [("broken",)]
-        events = [sent for sent in stack.sqs.sent if isinstance(read(sent.body), EventMessage)]
-        assert stack.app.messages.handle(records(*events), LEASE) == ["0"]
+        events = [sent for sent in stack.sqs.sent if isinstance(read_message(sent.body), EventMessage)]
+        assert failed(stack, records(*events)) == ["0"]
     stack.work()
 
     assert sorted(stack.titles) == ["pay_1", "payment.failed"]
@@ -299,6 +299,12 @@ def test_an_event_that_is_too_large_for_the_queue_and_has_no_time_must_be_delive
 # ---------------------------------------------------------------------------------------------- from the queue
 
 
+def failed(stack: Stack, messages: list[Json]) -> list[str]:
+    """Return the ids of the messages that SQS delivers again."""
+    answer = stack.app.messages.handle(messages, LEASE)
+    return [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]
+
+
 def records(*sent: Sent) -> list[Json]:
     return [{"messageId": str(number), "body": message.body} for number, message in enumerate(sent)]
 
@@ -312,7 +318,7 @@ def test_each_automation_that_waits_gets_a_message_of_its_own(stack: Stack) -> N
     [one] = stack.sqs.sent
     stack.sqs.sent.clear()
 
-    assert stack.app.messages.handle(records(one), LEASE) == []
+    assert failed(stack, records(one)) == []
     assert sorted(deferred(stack)) == sorted((name,) for name in names)
 
 
@@ -324,8 +330,8 @@ def test_a_batch_without_time_performs_its_runs_and_sends_the_event_again(stack:
     messages = list(stack.sqs.sent)
     stack.sqs.sent.clear()
 
-    with time_limit(RESERVED - 1):
-        assert stack.app.messages.handle(records(*messages), LEASE) == []
+    with time_limit(RUNS_SECONDS - 1):
+        assert failed(stack, records(*messages)) == []
 
     assert (stack.titles, deferred(stack)) == (["x"], [("waits",)])
 
@@ -337,10 +343,10 @@ def test_an_event_that_cannot_be_rendered_now_is_retried_and_stops_no_run(
     stack.put(titled("{{ event.data.id }} {{ event.data.user.name }}"), "waits")
     stack.put(titled("x"), "queued")
     stack.handle(payment())
-    messages = sorted(stack.sqs.sent, key=lambda sent: isinstance(read(sent.body), EventMessage))
+    messages = sorted(stack.sqs.sent, key=lambda sent: isinstance(read_message(sent.body), EventMessage))
 
     with broken(monkeypatch, "waits"):
-        assert stack.app.messages.handle(records(*messages), LEASE) == ["1"]
+        assert failed(stack, records(*messages)) == ["1"]
 
     assert stack.titles == ["x"]
 
@@ -367,4 +373,4 @@ def test_a_deeply_nested_event_is_rendered_or_waits_and_is_never_lost(stack: Sta
         stack.handle(event)
 
     for sent in stack.sqs.sent:
-        read(sent.body)
+        read_message(sent.body)

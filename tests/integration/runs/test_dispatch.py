@@ -8,14 +8,13 @@ from botocore.exceptions import ConnectionClosedError
 
 from aichats.aws.observability import metrics
 from aichats.http.deadline import remaining, time_limit
-from aichats.runs.actions import Action
 from aichats.runs.dispatch import METRICS, Dispatcher
+from aichats.runs.ledger.locks import Locks
 from aichats.runs.perform import ALARMING, Outcome
 from aichats.runs.queue import Queue, QueueError
 from aichats.runs.stranded import StrandedRuns
 from tests.support.crashing import FaultyAws, World
 from tests.support.fakes import FakeSqs, ai_chat, aws_error, ok, refused
-from tests.support.kodey_in_memory import CREATE_KODEY, SEND_KODEY
 from tests.support.ledgers import LEASE, dynamodb, make_run, overdue, runs
 from tests.support.performing import Bench
 
@@ -41,7 +40,7 @@ def dispatcher_of(bench: Bench, sqs: FakeSqs, world: World | None = None) -> Dis
     """A dispatcher, whose DynamoDB fails as the world says."""
     queue = Queue(lambda: sqs, "https://runs", "https://slow-runs", "https://dead-letters")
     ledger = bench.ledger if world is None else replace(bench.ledger, client=FaultyAws(world, dynamodb()))
-    return Dispatcher(ledger, replace(bench.performer, ledger=ledger), queue)
+    return Dispatcher(ledger, replace(bench.performer, ledger=ledger, locks=Locks(ledger)), queue)
 
 
 @pytest.fixture
@@ -104,42 +103,12 @@ def test_a_message_whose_run_must_wait_is_given_back_if_sqs_does_not_take_the_ne
     assert isinstance(outcome, QueueError)
 
 
-@pytest.mark.parametrize(("status", "state"), [(403, "failed"), (500, "waiting")])
-def test_a_single_run_is_performed_here(dispatcher: Dispatcher, bench: Bench, status: int, state: str) -> None:
-    bench.whop.script = [refused(status)]
-
-    known = dispatcher.perform_or_queue([bench.run], LEASE)
-
-    assert known == [{"run_id": bench.run.run_id, "status": state, "chat_id": None}]
-
-
-@pytest.mark.parametrize("action", [CREATE_KODEY, SEND_KODEY])
-def test_a_single_run_that_may_take_minutes_is_queued(dispatcher: Dispatcher, sqs: FakeSqs, action: Action) -> None:
-    run = make_run(action=action, target="target_1")
-
-    known = dispatcher.perform_or_queue([run], LEASE)
-
-    assert known == [{"run_id": run.run_id, "status": "queued", "chat_id": None}]
-    assert [(sent.queue, sent.run_id, sent.delay) for sent in sqs.sent] == [("https://slow-runs", run.run_id, 0)]
-
-
-def test_several_runs_are_queued(dispatcher: Dispatcher, bench: Bench, sqs: FakeSqs) -> None:
-    runs = [make_run(target=f"biz_{number}") for number in range(3)]
-
-    known = dispatcher.perform_or_queue(runs, LEASE)
-
-    assert known == [{"run_id": run.run_id, "status": "queued", "chat_id": None} for run in runs]
-    assert [sent.run_id for sent in sqs.sent] == [run.run_id for run in runs]
-    assert bench.whop.requests == []
-    assert counted() == {"RunsQueued": 3}
-
-
 def test_a_fan_out_is_spread_to_eight_a_second_and_to_a_quarter_of_an_hour_at_most(
     dispatcher: Dispatcher, bench: Bench, sqs: FakeSqs
 ) -> None:
     runs = [make_run(target=f"biz_{number}") for number in range(17)]
 
-    dispatcher.fan_out(runs)
+    dispatcher.enqueue(runs)
 
     assert [delay for _, delay in sqs.runs] == [0, *[1] * 8, *[2] * 8]
     due = [row.due_at for row in overdue(bench.ledger, bench.clock.now + timedelta(hours=1))]
@@ -147,7 +116,7 @@ def test_a_fan_out_is_spread_to_eight_a_second_and_to_a_quarter_of_an_hour_at_mo
 
 
 def test_no_message_comes_before_its_run_is_due(dispatcher: Dispatcher, bench: Bench, sqs: FakeSqs) -> None:
-    dispatcher.fan_out([make_run(target=f"biz_{number}") for number in range(30)])
+    dispatcher.enqueue([make_run(target=f"biz_{number}") for number in range(30)])
 
     for run_id, delay in sqs.runs:
         row = bench.ledger.get(run_id)
@@ -162,7 +131,7 @@ def test_runs_that_a_caller_knows_are_performed_though_sqs_takes_no_message(
     runs = [make_run("one"), make_run("two")]
     sqs.down = aws_error("ServiceUnavailable")
 
-    dispatcher.accept(runs)
+    dispatcher.enqueue(runs)
 
     assert all((row := bench.ledger.get(run.run_id)) and row.is_open for run in runs)
     [record] = caplog.records
@@ -182,10 +151,10 @@ def test_the_same_call_starts_the_rest_of_a_fan_out_that_dynamodb_failed_in_the_
     many = runs(150)
 
     with world.process({1: "error before"}), pytest.raises(ConnectionClosedError):
-        dispatcher_of(bench, sqs, world).accept(many)
+        dispatcher_of(bench, sqs, world).enqueue(many)
     assert [bench.ledger.get(run.run_id) is None for run in (many[99], many[100])] == [False, True]
 
-    dispatcher_of(bench, sqs, world).accept(many)
+    dispatcher_of(bench, sqs, world).enqueue(many)
     assert {run_id for run_id, _ in sqs.runs} == {run.run_id for run in many}
 
 

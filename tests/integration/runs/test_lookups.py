@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from aichats.errors import AichatsError, BadRequestError, InternalServerError, ProtocolError, RateLimitError
-from aichats.runs.providers.lookups import APART, MAX_PAUSE, MAX_RESTARTS, STINT, Driver, Walks
+from aichats.runs.providers.lookups import MAX_PAUSE, MAX_RESTARTS, MIN_PAUSE, STINT, Driver, Walks
 from aichats.runs.providers.port import NotYetError
 from aichats.whop.models import TitledPage
 from tests.support.ledgers import LEASE, NOON, Clock, dynamodb, make_ledger
@@ -152,10 +152,10 @@ def test_a_walk_that_began_too_early_settles_nothing_and_the_next_keeps_its_dist
     account.clock.now = later
 
     wait = account.waits(since=later)
-    account.clock.now = ended + APART
+    account.clock.now = ended + MIN_PAUSE
     account.marked = {0: [("aich_7", MARK)]}
 
-    assert APART - timedelta(seconds=1) <= wait <= APART * 1.2
+    assert MIN_PAUSE - timedelta(seconds=1) <= wait <= MIN_PAUSE * 1.2
     assert account.look(since=later) == ["aich_7"]
     assert len(account.asked) == 8
 

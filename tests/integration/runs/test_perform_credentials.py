@@ -9,11 +9,11 @@ from aichats.errors import SecretError, SecretUnavailableError
 from aichats.http.deadline import time_limit
 from aichats.runs.model import Run
 from aichats.runs.perform import MAX_AGE, ROTATION, Outcome
-from aichats.runs.providers.whop import WhopProvider
 from aichats.whop import WhopClient
 from tests.support.fakes import Step, ai_chat, ok, refused
 from tests.support.ledgers import LEASE, make_run
 from tests.support.performing import Bench
+from tests.support.providers import whop_provider
 
 UNAVAILABLE = SecretUnavailableError("aichats/dev/whop", "could not be read (ThrottlingException)", "Try again later.")
 FORBIDDEN = SecretError("aichats/dev/whop", "may not be read (AccessDeniedException)", "Allow it.")
@@ -77,9 +77,7 @@ def test_a_secret_that_is_needed_in_the_middle_is_no_answer_of_the_provider(erro
         raise error
 
     client = WhopClient(token, "https://whop.invalid/api/v1", "2026-07-08-1", 20.0, bench.whop)
-    actions = bench.performer.actions["whop"]
-    assert isinstance(actions, WhopProvider)
-    bench.performer = replace(bench.performer, actions={"whop": replace(actions, client_for=lambda *_: client)})
+    bench.use(whop_provider(bench.ledger, lambda *_: client))
     assert bench.perform().state == state
     assert (bench.row.key_number, bench.whop.requests) == (1, [])
 
@@ -128,7 +126,7 @@ def test_a_caller_who_waits_is_told_at_once(capsys: pytest.CaptureFixture[str]) 
 
 def test_a_caller_waits_too_if_the_credential_was_replaced_a_short_time_ago() -> None:
     bench = Bench()
-    bench.performer = replace(bench.performer, in_rotation=lambda provider: provider == "whop")
+    bench.use(replace(bench.provider, rotating=True))
     assert bench.perform(refused(401)).state == "waiting"
     assert from_the_queue(bench, refused(401)).state == "waiting"
     assert from_the_queue(bench, CHAT, CHAT).state == "succeeded"
@@ -174,7 +172,7 @@ def test_a_run_that_waited_for_something_else_before_does_not_wait_without_end()
 
 def test_while_the_credential_is_being_replaced_a_run_waits_whatever_its_age() -> None:
     bench = waited_for_an_hour()
-    bench.performer = replace(bench.performer, in_rotation=lambda provider: provider == "whop")
+    bench.use(replace(bench.provider, rotating=True))
     for _ in range(3):
         assert from_the_queue(bench, refused(401)).state == "waiting"
     assert from_the_queue(bench, CHAT, CHAT).state == "succeeded"

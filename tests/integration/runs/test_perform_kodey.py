@@ -3,7 +3,7 @@
 import httpx
 import pytest
 
-from aichats.runs.perform import MAX_AGE, MAX_ATTEMPTS
+from aichats.runs.perform import MAX_AGE, MAX_RUN_ATTEMPTS
 from aichats.runs.providers.kodey import MAX_REPLY_CHARACTERS, own_user_id
 from tests.support.kodey_bench import (
     FOR_ANN,
@@ -101,7 +101,7 @@ def test_after_eight_attempts_that_reached_kodey_the_run_fails_with_its_chat() -
     down = httpx.Response(500)
     bench.kodey.interfere = lambda each: down if (each.method, each.url.path[-8:]) == ("POST", "/message") else None
     bench.perform()
-    for _ in range(MAX_ATTEMPTS):
+    for _ in range(MAX_RUN_ATTEMPTS):
         bench.when_due()
 
     row = bench.row
@@ -113,12 +113,12 @@ def test_an_eighth_attempt_of_unknown_outcome_is_looked_up_before_the_run_ends()
     bench = Bench()
     bench.kodey.interfere = lambda request: httpx.ReadTimeout("slow") if request.method == "POST" else None
     bench.perform()
-    for _ in range(MAX_ATTEMPTS - 1):
+    for _ in range(MAX_RUN_ATTEMPTS - 1):
         bench.when_due()
-    assert (bench.row.status, bench.row.attempts) == ("pending", MAX_ATTEMPTS)
+    assert (bench.row.status, bench.row.attempts) == ("pending", MAX_RUN_ATTEMPTS)
 
     assert bench.when_due().state == "failed"
-    assert bench.kodey.calls.count(POST_CHAT) == MAX_ATTEMPTS
+    assert bench.kodey.calls.count(POST_CHAT) == MAX_RUN_ATTEMPTS
 
 
 @pytest.mark.parametrize("step", [POST_CHAT, POST_MESSAGE])

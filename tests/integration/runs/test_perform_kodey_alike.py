@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from aichats.runs.ledger.locks import MAX_LAG
-from aichats.runs.providers.kodey import SINCE
+from aichats.runs.providers.kodey import NOTED_TIME
 from tests.support.fakes import Step
 from tests.support.kodey_bench import (
     FOR_ANN,
@@ -78,7 +78,7 @@ def test_while_the_outcome_of_one_is_unknown_the_other_waits_and_both_take_effec
 
     assert (outcome.state, second.row.unsettled, second.row.attempts) == ("waiting", False, 0)
     assert second.row.error is not None
-    assert f"what came of run {first.run.run_id}, which does the same" in second.row.error["message"]
+    assert f"waits for the outcome of run {first.run.run_id}, which does the same" in second.row.error["message"]
     assert len(first.kodey.requests) == calls, "the second one called"
 
     until_both_ended(first, second)
@@ -147,7 +147,7 @@ def test_a_replay_of_an_unknown_outcome_does_not_take_what_came_since_for_its_ow
 
     assert first.when_due().state == "unknown"
     assert first.row.error is not None
-    assert "1 were found that may be its own or another run's, of chat_1" in first.row.error["message"]
+    assert "1 found that may belong to this run or to another, in chat_1" in first.row.error["message"]
 
     # However often it is asked for, and whatever fails in between.
     first.ledger.replay(first.run.run_id)
@@ -205,7 +205,7 @@ def test_a_run_waits_until_lists_show_what_the_run_before_it_made(
 
     assert second.perform().state == "waiting"
     assert second.row.error is not None
-    assert "was made a moment ago, and is not in the list yet: this run waits" in second.row.error["message"]
+    assert "is new and not in Kodey's list yet, so this run waits" in second.row.error["message"]
     assert (second.row.attempts, second.row.unsettled, first.kodey.calls.count(step)) == (0, False, steps)
 
     first.clock.now += LAG + timedelta(seconds=1)
@@ -256,7 +256,7 @@ def test_what_is_noted_stays_small_however_long_a_chat_is() -> None:
     assert len(bench.kodey.of_user("chat_1")) == 11_502
 
 
-@pytest.mark.parametrize(("earlier", "calls"), [(SINCE, 1), (SINCE + timedelta(seconds=1), 2)])
+@pytest.mark.parametrize(("earlier", "calls"), [(NOTED_TIME, 1), (NOTED_TIME + timedelta(seconds=1), 2)])
 def test_what_is_older_than_what_was_noted_is_not_ours(earlier: timedelta, calls: int) -> None:
     bench = Bench(SEND_KODEY, "chat_1")
     bench.kodey.chat()

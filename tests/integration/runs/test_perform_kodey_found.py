@@ -43,7 +43,7 @@ def test_of_two_new_empty_chats_of_the_user_a_person_decides() -> None:
 
     assert bench.perform().state == "unknown"
     assert bench.row.error is not None
-    assert "2 were found" in bench.row.error["message"]
+    assert "2 found" in bench.row.error["message"]
     assert "chat_1" in bench.row.error["message"]
     assert "chat_2" in bench.row.error["message"]
 
@@ -125,7 +125,7 @@ def test_of_two_new_messages_of_the_same_words_a_person_decides_and_a_replay_loo
 
     assert bench.perform().state == "unknown"
     assert bench.row.error is not None
-    assert "2 were found that may be its own, of chat_1." in bench.row.error["message"]
+    assert "2 found that may belong to this run, in chat_1." in bench.row.error["message"]
 
     bench.kodey.messages["chat_1"] = [said for said in bench.kodey.messages["chat_1"] if said["id"] != twice]
     bench.ledger.replay(bench.run.run_id)

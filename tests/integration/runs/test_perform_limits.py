@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from aichats.runs.ledger.ledger import Ledger
-from aichats.runs.perform import MAX_AGE, MAX_ATTEMPTS
+from aichats.runs.perform import MAX_AGE, MAX_RUN_ATTEMPTS
 from tests.support.fakes import ai_chat, ok, page, refused
 from tests.support.performing import MARK, Bench
 
@@ -41,7 +41,7 @@ def lost(times: int) -> Bench:
 
 
 def test_the_eighth_attempt_that_fails_is_the_last() -> None:
-    bench = failing(MAX_ATTEMPTS - 1)
+    bench = failing(MAX_RUN_ATTEMPTS - 1)
     assert bench.row.status == "pending"
 
     outcome = bench.perform_when_due(refused(500, "Down."))
@@ -54,8 +54,8 @@ def test_the_eighth_attempt_that_fails_is_the_last() -> None:
 
 
 def test_throttling_counts_as_no_attempt_and_ends_a_run_after_a_day() -> None:
-    bench = throttled(2 * MAX_ATTEMPTS)
-    assert (bench.row.status, bench.row.attempts, bench.row.key_number) == ("pending", 0, 2 * MAX_ATTEMPTS + 1)
+    bench = throttled(2 * MAX_RUN_ATTEMPTS)
+    assert (bench.row.status, bench.row.attempts, bench.row.key_number) == ("pending", 0, 2 * MAX_RUN_ATTEMPTS + 1)
     bench.clock.now = bench.row.opened_at + MAX_AGE
 
     outcome = bench.perform(refused(429, "Slow down."))
@@ -67,7 +67,7 @@ def test_throttling_counts_as_no_attempt_and_ends_a_run_after_a_day() -> None:
 def test_a_change_that_is_throttled_counts_as_no_attempt() -> None:
     bench = Bench()
     bench.perform(CHAT, refused(429))
-    for _ in range(MAX_ATTEMPTS):
+    for _ in range(MAX_RUN_ATTEMPTS):
         assert bench.perform_when_due(refused(429)).state == "waiting"
 
     assert bench.row.attempts == 0
@@ -87,13 +87,13 @@ def test_runs_that_are_throttled_together_come_back_further_and_further_apart() 
 
 
 def test_the_eighth_attempt_may_succeed() -> None:
-    assert failing(MAX_ATTEMPTS - 1).perform_when_due(CHAT).state == "succeeded"
+    assert failing(MAX_RUN_ATTEMPTS - 1).perform_when_due(CHAT).state == "succeeded"
 
 
 def test_what_never_reached_the_provider_is_tried_for_a_day() -> None:
     bench = Bench()
     bench.perform(httpx.ConnectError("no route"))
-    for _ in range(3 * MAX_ATTEMPTS):
+    for _ in range(3 * MAX_RUN_ATTEMPTS):
         assert bench.perform_when_due(httpx.ConnectError("no route")).state == "waiting"
     assert bench.row.attempts == 0
     bench.clock.now = bench.row.opened_at + MAX_AGE
@@ -105,19 +105,19 @@ def test_what_never_reached_the_provider_is_tried_for_a_day() -> None:
 
 
 def test_an_eighth_attempt_of_unknown_outcome_is_settled_before_the_run_ends() -> None:
-    bench = lost(MAX_ATTEMPTS)
+    bench = lost(MAX_RUN_ATTEMPTS)
     assert bench.row.status == "pending"
     calls = len(bench.whop.requests)
 
     outcome = bench.perform_when_due(page())
 
     assert outcome.state == "failed"
-    assert "given up after 8 attempts; the last error: " in str(outcome.error)
+    assert "gave up after 8 attempts; the last error: " in str(outcome.error)
     assert len(bench.whop.requests) == calls + 1
 
 
 def test_an_eighth_attempt_that_made_a_chat_all_the_same_succeeds() -> None:
-    bench = lost(MAX_ATTEMPTS)
+    bench = lost(MAX_RUN_ATTEMPTS)
     found = ai_chat(id="aich_1", title=f"{MARK}Week")
 
     assert bench.perform_when_due(page(found), CHAT).state == "succeeded"
@@ -134,7 +134,7 @@ def test_after_a_day_an_open_attempt_ends_the_run_as_unknown() -> None:
 
 
 def test_a_run_that_is_replayed_has_another_day_and_another_eight_attempts() -> None:
-    bench = failing(MAX_ATTEMPTS)
+    bench = failing(MAX_RUN_ATTEMPTS)
     bench.clock.forward(days=2)
     bench.ledger.replay(bench.run.run_id)
 
@@ -144,7 +144,7 @@ def test_a_run_that_is_replayed_has_another_day_and_another_eight_attempts() -> 
 
 def test_processes_that_die_count_as_attempts() -> None:
     bench = Bench()
-    bench.crash(attempts=MAX_ATTEMPTS)
+    bench.crash(attempts=MAX_RUN_ATTEMPTS)
 
     outcome = bench.perform(page())
 

@@ -92,9 +92,28 @@ def test_several_chats_with_the_mark_are_for_a_person_to_decide() -> None:
     row = bench.row
     assert (row.status, row.unsettled, row.chat_id) == ("unknown", True, None)
     assert row.error is not None
-    assert "2 were found that may be its own, of aich_1, aich_2" in row.error["message"]
+    assert "2 found that may belong to this run, in aich_1, aich_2" in row.error["message"]
     assert f"for a chat whose title begins with {MARK[:10]}" in row.error["message"]
     assert f"POST /runs/{bench.run.run_id}/resolve" in row.error["message"]
+
+
+def test_a_run_whose_outcome_is_unknown_says_when_it_is_checked() -> None:
+    bench = Bench()
+
+    def message() -> str:
+        assert bench.row.error is not None
+        return str(bench.row.error["message"])
+
+    bench.perform(httpx.ReadTimeout("slow"))
+    lost = "whop: POST /api/v1/ai_chats: ReadTimeout: slow. Whop may have performed the call"
+    rest = "UTC and then continues; you don't need to do anything"
+    assert message() == f"{lost}. aichats checks at 12:01:00 {rest}"
+    # The next time is in place of the first one, and a failure of the run names none.
+    bench.clock.now += SETTLE
+    bench.perform(seconds=19.9)
+    assert message() == f"{lost}. aichats checks at 12:01:00 {rest}"
+    bench.perform(refused(503, "Down."))
+    assert message().startswith("whop: 503 a_type: Down. (request req_refused). aichats checks at 12:0")
 
 
 @pytest.mark.parametrize(
@@ -157,7 +176,7 @@ def test_without_marks_a_person_decides() -> None:
     outcome = bench.perform()
 
     assert (outcome.state, bench.row.status) == ("unknown", "unknown")
-    assert "there is nothing to find it by" in str(outcome.error)
+    assert "the chat has no mark by which it can be found" in str(outcome.error)
 
 
 @pytest.mark.parametrize(("before", "after"), [(False, True), (True, False)])

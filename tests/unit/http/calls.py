@@ -7,7 +7,7 @@ import httpx
 
 from aichats.http.client import HttpClient
 from aichats.http.tokens import Token
-from aichats.whop.errors import WHOP
+from aichats.whop.errors import WHOP_STYLE
 from tests.support.fakes import FakeClock, ScriptedTransport, Step, ok, refused
 
 TIMEOUT = 60.0
@@ -30,12 +30,11 @@ class Lot(random.Random):
 def client(clock: FakeClock, *script: Step, token: Token = TOKEN, timeout: float = TIMEOUT) -> HttpClient:
     """A client that speaks to Whop by a script, sleeps on a clock that takes no time, and backs off half the limit."""
     return HttpClient(
-        provider=WHOP,
+        provider=WHOP_STYLE,
         base_url="https://whop.invalid/api/v1",
         token=token,
         timeout=timeout,
         transport=ScriptedTransport(*script),
-        clock=clock,
         sleep=clock.sleep,
         randomness=Lot(0.5),
     )

@@ -101,12 +101,12 @@ def test_a_longer_limit_of_one_call_holds_for_its_waits_too(clock: FakeClock) ->
 # ---- tokens
 
 
-def test_the_current_token_is_the_one_that_the_next_call_begins_with(clock: FakeClock) -> None:
+def test_the_token_is_asked_for_before_each_call(clock: FakeClock) -> None:
     calls, token = renewing("first", "second")
-    http = client(clock, done(), token=token)
-    assert http.current_token() == "first"
+    http = client(clock, done(), done(), token=token)
     call(http)
-    assert (calls, authorizations(sent(http))) == ([None], ["Bearer first"])
+    call(http)
+    assert (calls, authorizations(sent(http))) == ([None, None], ["Bearer first", "Bearer second"])
 
 
 def test_a_refused_token_is_handed_in_and_the_call_repeated_with_the_new_one(clock: FakeClock) -> None:
@@ -124,7 +124,7 @@ def test_the_new_token_is_used_by_the_calls_that_follow(clock: FakeClock) -> Non
     http = client(clock, refused(401), done(), done(), token=token)
     call(http)
     call(http)
-    assert calls == [None, "old"]
+    assert calls == [None, "old", None]
     assert authorizations(sent(http)) == ["Bearer old", "Bearer new", "Bearer new"]
 
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from pydantic import BaseModel, ValidationError
 
 from aichats.errors import InputError
-from aichats.kodey.models import CreateChat, ListChats, SendMessage
+from aichats.kodey.models import ListChats, NewKodeyChat, SendMessage
 from aichats.models import MAX_MESSAGE_BYTES
 from aichats.validation import parse, parse_json
 from aichats.whop.models import CreateAiChat, ListAiChats, UpdateAiChat
@@ -20,7 +20,7 @@ COMPLETE: dict[type[BaseModel], Json] = {
     CreateAiChat: {"message_text": "Hi"},
     UpdateAiChat: {},
     ListAiChats: {},
-    CreateChat: {"agent_id": "agent_1"},
+    NewKodeyChat: {"agent_id": "agent_1"},
     ListChats: {},
     SendMessage: {"content": "Hi"},
 }

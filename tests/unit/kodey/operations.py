@@ -5,11 +5,11 @@ from collections.abc import Callable
 import httpx
 import pytest
 
-from aichats.kodey import CreateChat, KodeyClient
+from aichats.kodey import KodeyClient, NewKodeyChat
 from tests.support.fakes import ok
 from tests.unit.kodey.replies import chat, message
 
-NEW = CreateChat(agent_id="agent_1", user_id="user 1", metadata={"plan": {"tier": None}})
+NEW = NewKodeyChat(agent_id="agent_1", user_id="user 1", metadata={"plan": {"tier": None}})
 DONE = httpx.Response(204)
 
 

@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from aichats.errors import InputError, ProtocolError
-from aichats.kodey import CreateChat
+from aichats.kodey import NewKodeyChat
 from tests.support.fakes import Json, ok
 from tests.unit.kodey.operations import DONE, NEW, OPERATIONS, each_operation, send
 from tests.unit.kodey.replies import (
@@ -35,12 +35,12 @@ def test_each_operation_calls_its_path_with_the_key_and_no_bearer(operation: str
 @pytest.mark.parametrize(
     ("request_", "body"),
     [
-        (CreateChat(agent_id="agent_1"), {"agentId": "agent_1", "metadata": {}}),
-        (CreateChat(agent_id="agent_1", user_id=None), {"agentId": "agent_1", "metadata": {}}),
+        (NewKodeyChat(agent_id="agent_1"), {"agentId": "agent_1", "metadata": {}}),
+        (NewKodeyChat(agent_id="agent_1", user_id=None), {"agentId": "agent_1", "metadata": {}}),
         (NEW, {"agentId": "agent_1", "userId": "user 1", "metadata": {"plan": {"tier": None}}}),
     ],
 )
-def test_a_create_sends_metadata_always_and_a_user_only_if_there_is_one(request_: CreateChat, body: Json) -> None:
+def test_a_create_sends_metadata_always_and_a_user_only_if_there_is_one(request_: NewKodeyChat, body: Json) -> None:
     kodey, transport = client(ok(chat()))
     kodey.create_chat(request_)
     assert transport.bodies == [body]
@@ -156,7 +156,7 @@ def test_a_created_chat_whose_answer_cannot_be_read_is_named_where_the_answer_na
     content: bytes, chat_id: str | None
 ) -> None:
     kodey, transport = client(httpx.Response(200, content=content))
-    with pytest.raises(ProtocolError, match="kodey: 200, but not an answer that can be read") as raised:
+    with pytest.raises(ProtocolError, match=r"kodey: the answer \(200\) can't be read") as raised:
         kodey.create_chat(NEW)
     assert (raised.value.chat_id, len(transport.requests)) == (chat_id, 1)
 
@@ -173,4 +173,4 @@ def test_an_unreadable_answer_says_where_without_showing_what() -> None:
     kodey, _ = client(ok(message(content=["Confidential"]), **{"x-request-id": "req_7"}))
     with pytest.raises(ProtocolError) as raised:
         send(kodey)
-    assert str(raised.value) == ("kodey: 200, but not an answer that can be read: content: string_type (request req_7)")
+    assert str(raised.value) == ("kodey: the answer (200) can't be read: content: string_type (request req_7)")

@@ -7,15 +7,15 @@ import pytest
 
 from aichats.errors import APIStatusError, AuthenticationError, PermissionDeniedError, RateLimitError
 from aichats.http import Headers
-from aichats.kodey.errors import refusal
-from aichats.kodey.keys import CALLS_PER_MINUTE, KeyKind, key_kind
+from aichats.kodey.credentials import CALLS_PER_MINUTE, KeyKind, key_kind
+from aichats.kodey.errors import kodey_error
 from tests.support.fakes import Json
 from tests.unit.kodey.replies import FORBIDDEN, TOO_MANY, UNAUTHORIZED, without
 
 
 def refused(status: int, body: object, **headers: str) -> APIStatusError:
     named = {name.replace("_", "-"): value for name, value in headers.items()}
-    return refusal(status, Headers(named), json.dumps(body).encode())
+    return kodey_error(status, Headers(named), json.dumps(body).encode())
 
 
 def test_all_that_kodey_says_is_kept() -> None:

@@ -10,15 +10,15 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from aichats.errors import InputError
-from aichats.kodey import Agent, Chat, ChatWithMessages, CreateChat, Message
+from aichats.kodey import Agent, Chat, ChatWithMessages, Message, NewKodeyChat
 from aichats.kodey.models import MAX_METADATA_DEPTH, ListChats
 from aichats.validation import parse, parse_json
 from tests.support.fakes import Json
 from tests.unit.kodey.replies import CREATED_AT, agent, chat, message, without
 
 
-def create(**fields: Any) -> CreateChat:
-    return parse(CreateChat, {"agent_id": "agent_1"} | fields)
+def create(**fields: Any) -> NewKodeyChat:
+    return parse(NewKodeyChat, {"agent_id": "agent_1"} | fields)
 
 
 def nested(levels: int) -> Json:
@@ -52,7 +52,7 @@ def test_a_printable_user_is_taken(user_id: str) -> None:
 
 @pytest.mark.parametrize("user_id", ["", "x" * 257, "a\nb", "a\x00b", "a\u200bb", "\ud83d", 5])
 def test_another_user_is_refused(user_id: object) -> None:
-    for model, fields in ((CreateChat, {"agent_id": "a"}), (ListChats, {})):
+    for model, fields in ((NewKodeyChat, {"agent_id": "a"}), (ListChats, {})):
         with pytest.raises(InputError, match="user_id: "):
             parse(model, fields | {"user_id": user_id})
 
@@ -70,7 +70,7 @@ def test_metadata_is_bounded_in_bytes_of_compact_json_in_utf_8(letter: str) -> N
 def test_the_spaces_of_a_body_do_not_count() -> None:
     body = json.dumps({"agent_id": "a", "metadata": {"k": list(range(300))}}, indent=40).encode()
     assert len(body) > 4096
-    assert parse_json(CreateChat, body).metadata == {"k": list(range(300))}
+    assert parse_json(NewKodeyChat, body).metadata == {"k": list(range(300))}
 
 
 @pytest.mark.parametrize("metadata", [None, [], "text", 5, [["k", "v"]], {1: "a"}, {"k": {1, 2}}])
@@ -81,14 +81,14 @@ def test_metadata_that_is_no_json_object_is_refused(metadata: object) -> None:
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), "\ud83d", {"\ud83d": 1}])
 def test_metadata_that_json_cannot_hold_is_refused(value: object) -> None:
-    with pytest.raises(InputError, match="metadata: holds a number or a text that JSON cannot hold"):
+    with pytest.raises(InputError, match="metadata: contains a number or a text that JSON can't express"):
         create(metadata={"k": value})
 
 
 def test_metadata_is_nested_only_so_deep() -> None:
     assert create(metadata=nested(MAX_METADATA_DEPTH)).metadata == nested(MAX_METADATA_DEPTH)
     for deeper in (nested(MAX_METADATA_DEPTH + 1), {"a": [[nested(MAX_METADATA_DEPTH - 2)]]}):
-        with pytest.raises(InputError, match="metadata: is nested deeper than 32 levels"):
+        with pytest.raises(InputError, match="metadata: has more than 32 nested levels"):
             create(metadata=deeper)
 
 
@@ -105,7 +105,7 @@ json_objects = st.dictionaries(
 
 @given(metadata=json_objects)
 def test_metadata_goes_out_as_it_came_in(metadata: Json) -> None:
-    taken = parse_json(CreateChat, json.dumps({"agent_id": "a", "metadata": metadata}).encode())
+    taken = parse_json(NewKodeyChat, json.dumps({"agent_id": "a", "metadata": metadata}).encode())
     assert taken.model_dump(mode="json", by_alias=True)["metadata"] == metadata
 
 

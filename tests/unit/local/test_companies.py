@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from aichats.aws.secrets import WhopSecret
+from aichats.whop.credentials import WhopSecret
 from local import secret
 from local.companies import read_companies
 from local.deployed import DeployedError

@@ -2,7 +2,7 @@
 
 import pytest
 
-from aichats.aws.secrets import WebhookSecret
+from aichats.whop.credentials import WebhookSecret
 from local import secret
 from tests.unit.local.stored_secret import StoredSecret
 

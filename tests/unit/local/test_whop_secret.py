@@ -2,7 +2,7 @@
 
 import pytest
 
-from aichats.aws.secrets import WhopSecret
+from aichats.whop.credentials import WhopSecret
 from local import secret
 from tests.unit.local.stored_secret import StoredSecret
 
@@ -52,6 +52,6 @@ def test_a_name_that_is_none_is_told_as_people_type_it(capsys: pytest.CaptureFix
 
     told = capsys.readouterr().err
     assert told.startswith(
-        "usage: make secret NAME=whop|kodey|webhook STACK=aichats-dev [COMPANY=biz_... | COMPANIES=file [REPLACE=1]]\n"
+        "usage: make secret NAME=whop|webhook|kodey STACK=aichats-dev [COMPANY=biz_... | COMPANIES=file [REPLACE=1]]\n"
     )
-    assert f"NAME must be one of whop, kodey, webhook, not {name!r}. For callers, use `make caller`" in told
+    assert f"NAME must be one of whop, webhook, kodey, not {name!r}. For callers, use `make caller`" in told

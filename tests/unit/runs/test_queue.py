@@ -14,12 +14,12 @@ from aichats.runs.queue import (
     Due,
     EventMessage,
     GroupMessage,
-    Message,
     Queue,
     QueueError,
+    RunMessage,
     UnreadableMessageError,
     fits,
-    read,
+    read_message,
 )
 from tests.support.fakes import FakeSqs, Sent, aws_error
 from tests.support.kodey_in_memory import CREATE_KODEY, SEND_KODEY
@@ -37,7 +37,7 @@ def due(run: Run, seconds: float = 0) -> Due:
 
 
 def group_of(sent: Sent) -> GroupMessage:
-    group = read(sent.body)
+    group = read_message(sent.body)
     assert isinstance(group, GroupMessage)
     return group
 
@@ -48,7 +48,7 @@ def test_what_is_sent_can_be_read() -> None:
     queue(sqs).send([due(RUN)])
 
     [sent] = sqs.sent
-    assert (sent.queue, read(sent.body)) == ("https://runs", Message(run_id=RUN_ID))
+    assert (sent.queue, read_message(sent.body)) == ("https://runs", RunMessage(run_id=RUN_ID))
 
 
 @pytest.mark.parametrize(
@@ -161,7 +161,7 @@ def test_a_message_that_sqs_refuses_stops_none_behind_it_and_is_reported() -> No
     sqs = FakeSqs()
     sqs.refuses = lambda sent: sent.delay == 5
 
-    with pytest.raises(QueueError, match=r"SQS did not take 1 of 25 messages: .*InternalError"):
+    with pytest.raises(QueueError, match=r"SQS did not accept 1 of 25 messages: .*InternalError"):
         queue(sqs).send_singly([due(RUN, number) for number in range(25)])
 
     assert [sent.delay for sent in sqs.sent] == [number for number in range(25) if number != 5]
@@ -188,7 +188,7 @@ def test_sqs_that_is_away_stops_no_later_batch(error: Exception) -> None:
             sqs.down = down.pop(0)
             return sqs.send_message_batch(**request)
 
-    with pytest.raises(QueueError, match=r"SQS did not take 10 of 25 messages"):
+    with pytest.raises(QueueError, match=r"SQS did not accept 10 of 25 messages"):
         queue(Wavering()).send_singly([due(RUN, number) for number in range(25)])
 
     assert [sent.delay for sent in sqs.sent] == list(range(10, 25))
@@ -233,7 +233,7 @@ def test_what_is_buried_keeps_its_body_and_has_the_reason() -> None:
 )
 def test_what_cannot_be_read_says_why(body: str, why: str) -> None:
     with pytest.raises(UnreadableMessageError) as caught:
-        read(body)
+        read_message(body)
 
     assert str(caught.value).startswith(why)
 
@@ -254,7 +254,7 @@ def test_an_event_that_was_sent_can_be_read() -> None:
     queue(sqs).send_event(message)
 
     [sent] = sqs.sent
-    assert (sent.queue, sent.delay, read(sent.body)) == ("https://runs", 0, message)
+    assert (sent.queue, sent.delay, read_message(sent.body)) == ("https://runs", 0, message)
     # SQS does not take every character.
     assert sent.body.isascii()
 
@@ -266,7 +266,7 @@ def test_automations_of_an_event_are_sent_together_or_apart() -> None:
     queue(sqs).send_event(message)
     queue(sqs).send_event(message, apart=True)
 
-    sizes = [len(found.automations) for sent in sqs.sent if isinstance(found := read(sent.body), EventMessage)]
+    sizes = [len(found.automations) for sent in sqs.sent if isinstance(found := read_message(sent.body), EventMessage)]
     assert (sizes, sqs.batches) == ([12] + 12 * [1], [1, 10, 2])
 
 
@@ -301,4 +301,4 @@ def test_a_character_counts_as_long_as_it_is_written() -> None:
 )
 def test_what_is_no_event_message_cannot_be_read(body: str) -> None:
     with pytest.raises(UnreadableMessageError):
-        read(body)
+        read_message(body)

@@ -6,13 +6,13 @@ import pytest
 
 from aichats.errors import APIStatusError, BadRequestError, PermissionDeniedError, RateLimitError
 from aichats.http import Headers
-from aichats.whop.errors import refusal
+from aichats.whop.errors import whop_error
 from tests.support.fakes import Json
 
 
 def refused(status: int, body: object = None, **headers: str) -> APIStatusError:
     named = {name.replace("_", "-"): value for name, value in headers.items()}
-    return refusal(status, Headers(named), json.dumps(body).encode())
+    return whop_error(status, Headers(named), json.dumps(body).encode())
 
 
 def test_all_that_whop_says_is_kept() -> None:

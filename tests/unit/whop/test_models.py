@@ -59,14 +59,14 @@ def test_half_a_surrogate_pair_is_refused(field: str) -> None:
 def test_a_suggestion_type_goes_only_with_a_suggestion(source: str | None) -> None:
     assert create(message_source="suggestion", suggestion_type="Welcome").suggestion_type == "Welcome"
     assert create(message_source=source, suggestion_type=None).suggestion_type is None
-    with pytest.raises(InputError, match='suggestion_type: goes only with message_source "suggestion"'):
+    with pytest.raises(InputError, match='suggestion_type: is only allowed with message_source "suggestion"'):
         create(message_source=source, suggestion_type="Welcome")
 
 
 def test_first_and_last_are_not_asked_for_together() -> None:
     assert parse(ListAiChats, {"last": 5}).last == 5
     assert parse(ListAiChats, {"first": 5, "last": None}).first == 5
-    with pytest.raises(InputError, match="last: first and last contradict each other"):
+    with pytest.raises(InputError, match="last: can't be used together with first"):
         parse(ListAiChats, {"first": 5, "last": 5})
 
 

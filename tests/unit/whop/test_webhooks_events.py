@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from aichats.errors import InputError
-from aichats.whop.webhooks import KNOWN_EVENT_TYPES, parse_event, read_body
+from aichats.whop.webhooks import KNOWN_EVENT_TYPES, parse_event, raw_body
 
 
 @pytest.mark.parametrize(
@@ -24,13 +24,13 @@ from aichats.whop.webhooks import KNOWN_EVENT_TYPES, parse_event, read_body
     ],
 )
 def test_a_body_is_its_raw_bytes(text: str | None, *, is_base64: bool, body: bytes) -> None:
-    assert read_body(text, is_base64=is_base64) == body
+    assert raw_body(text, is_base64=is_base64) == body
 
 
 @pytest.mark.parametrize("text", ["{}", "YQ", "YQ==\n", "é"])
 def test_a_body_that_is_said_to_be_base64_and_is_not_is_refused(text: str) -> None:
     with pytest.raises(InputError, match="body: is not valid base64"):
-        read_body(text, is_base64=True)
+        raw_body(text, is_base64=True)
 
 
 EVENT = {

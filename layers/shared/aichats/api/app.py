@@ -72,7 +72,7 @@ def create_api(app: Application) -> HttpApi:
     _add_public(api)
     api.not_found(lambda _: _refuse_unknown(api))
     api.exception_handler(Exception)(_answer_error(api))
-    return HttpApi(api, tuple(app.settings.origins))
+    return HttpApi(api, tuple(app.http_api_settings.origins))
 
 
 def _endpoint(
@@ -140,7 +140,7 @@ def _find_caller(app: Application, token: str) -> Caller | None:
         RejectedError: the secret can't be used; the reason is only in the log, because any client can send a token.
     """
     try:
-        return find_caller(app.secrets, app.settings.callers_secret, token)
+        return find_caller(app.secrets, app.http_api_settings.callers_secret, token)
     except SecretError as error:
         detail = "tokens can't be checked right now; the log has details under this request_id"
         raise RejectedError(HTTPStatus.SERVICE_UNAVAILABLE, "unavailable", detail, RETRY_AFTER) from error

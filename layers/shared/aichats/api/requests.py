@@ -14,7 +14,7 @@ from aichats.api.operation import Operation
 from aichats.api.problems import NO_SUCH_PATH, RejectedError
 from aichats.errors import InputError
 from aichats.validation import parse, parse_json, parse_value
-from aichats.whop.webhooks import read_body as raw_body
+from aichats.whop.webhooks import raw_body
 
 KEY_PATTERN = r"^[\x20-\x2b\x2d-\x7e]{1,255}$"
 """Pattern of an ``Idempotency-Key``: printable ASCII without a comma. API Gateway joins repeated headers with one."""

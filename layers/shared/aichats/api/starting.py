@@ -48,7 +48,7 @@ def accept(call: ApiCall[Any, None], key: str, runs: Sequence[Run]) -> list[str]
         RejectedError: aichats doesn't know whether all runs are stored.
     """
     try:
-        call.app.dispatcher.accept(runs)
+        call.app.dispatcher.enqueue(runs)
     except AWS_ERRORS as error:
         raise _unsure(key) from error
     return [run.run_id for run in runs]
@@ -89,7 +89,7 @@ def queue_and_watch(call: ApiCall[Any, None], key: str, run: Run) -> Outcome:
         return found(row)
     accept(call, key, [run])
     try:
-        return call.app.dispatcher.watch(run)
+        return call.app.dispatcher.wait_for(run)
     except AWS_ERRORS:
         logger.exception("run can't be watched", extra={"run_id": run.run_id})
         now = call.app.ledger.clock()

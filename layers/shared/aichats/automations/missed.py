@@ -194,7 +194,7 @@ class MissedSlots:
                 self.ledger.add_ended(ended, "missed")
         late = [run for slot in missed if slot.run_late for run in slot.runs]
         for provider in dict.fromkeys(run.provider for run in late):
-            self.dispatcher.fan_out([run for run in late if run.provider == provider])
+            self.dispatcher.enqueue([run for run in late if run.provider == provider])
 
 
 def _is_due(row: AutomationRow, until: datetime) -> bool:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from aichats.automations.run_factory import RunFactory
     from aichats.automations.table import AutomationTable
     from aichats.runs.actions import Action
+    from aichats.runs.dispatch import Dispatcher
     from aichats.runs.ledger.ledger import Ledger
 
 MAX_DEVIATION = timedelta(minutes=1)
@@ -30,13 +31,30 @@ MAX_DEVIATION = timedelta(minutes=1)
 
 @dataclass(frozen=True)
 class ScheduleEvents:
-    """Turns the events of schedules into runs."""
+    """Handles the events of schedules."""
 
     ledger: Ledger
+    dispatcher: Dispatcher
     api_version: Callable[[Action], str | None]
     max_message_bytes: int
     store: Callable[[], AutomationTable]
     run_factory: Callable[[], RunFactory]
+
+    def handle(self, event: object, lease: timedelta) -> list[dict[str, str | None]]:
+        """Perform the event's only run here, or send its runs to the queues if there are several or it is slow.
+
+        Returns:
+            ``[{"run_id", "status", "chat_id"}]`` in the order of the targets.
+
+        Raises:
+            InputError: the event is invalid.
+        """
+        runs = self.runs_of(event)
+        if len(runs) == 1 and not runs[0].slow:
+            outcome = self.dispatcher.perform(runs[0], lease)
+            return [{"run_id": runs[0].run_id, "status": outcome.state, "chat_id": outcome.row.chat_id}]
+        self.dispatcher.enqueue(runs)
+        return [{"run_id": run.run_id, "status": "queued", "chat_id": None} for run in runs]
 
     def runs_of(self, event: object) -> list[Run]:
         """Return the runs of an event: those of the automation that it names, or of the action that it contains.

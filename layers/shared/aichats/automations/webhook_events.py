@@ -164,7 +164,7 @@ class WebhookEvents:
         delivery.rows, delivery.rendered = [], RenderedRuns()
         try:
             delivery.ids += self._store(rendered, delivery.queued)
-        except (AichatsError, QueueError, *AWS_ERRORS):
+        except (AichatsError, *AWS_ERRORS):
             logger.exception("runs not written", extra={"automations": _names(rows)})
             delivery.later += _names(rows)
 
@@ -172,7 +172,7 @@ class WebhookEvents:
         """Write runs to the ledger, and send messages for those that are to be performed. Return their ids."""
         for provider in dict.fromkeys(run.provider for run in rendered.runs):
             runs = [run for run in rendered.runs if run.provider == provider]
-            self.dispatcher.accept(runs, after=queued[provider])
+            self.dispatcher.enqueue(runs, after=queued[provider])
             queued[provider] += len(runs)
         return [run.run_id for run in rendered.runs] + store_failed(self.ledger, rendered.failed)
 

@@ -20,7 +20,6 @@ from pydantic import BaseModel, Field, ValidationError
 from aichats.aws.observability import logger
 from aichats.errors import SecretError, SecretUnavailableError
 from aichats.http.deadline import remaining
-from aichats.http.tokens import Token
 
 REFRESH_AFTER_SECONDS = 300.0
 """The age from which a value is read again."""
@@ -52,25 +51,6 @@ _PROBLEMS = {
 
 type ApiKey = Annotated[str, Field(pattern=r"^[\x21-\x7e]{1,4096}$")]
 type Json = dict[str, Any]
-
-
-class WhopSecret(BaseModel):
-    """Whop's credentials: one for all, and where a company has its own, that."""
-
-    api_key: Annotated[ApiKey, Field(repr=False)]
-    companies: Annotated[dict[str, ApiKey], Field(repr=False)] = {}
-
-
-class KodeySecret(BaseModel):
-    """Kodey's key."""
-
-    api_key: Annotated[ApiKey, Field(repr=False)]
-
-
-class WebhookSecret(BaseModel):
-    """The secrets with which Whop signs: one, or two during a rotation."""
-
-    secrets: Annotated[list[ApiKey], Field(repr=False, min_length=1, max_length=5)]
 
 
 class GetSecretValue(TypedDict):
@@ -147,7 +127,7 @@ class SecretStore:
     clock: Callable[[], float] = field(default_factory=lambda: time.time)
     _entries: dict[tuple[str, SecretKind[Any]], _Entry[Any]] = field(default_factory=dict, repr=False)
 
-    def read[T](self, name: str, kind: SecretKind[T]) -> T:
+    def read[T](self, name: str | None, kind: SecretKind[T]) -> T:
         """Return a secret's value.
 
         If the value is due to be read again, but can't be, the old value is used for as long as its kind allows.
@@ -164,7 +144,7 @@ class SecretStore:
             patience = FETCH_SECONDS if self._valid(entry) is None else FETCH_SECONDS_WITH_VALUE
         return self._value(kind, self._wait(entry, attempt, patience))
 
-    def read_again[T](self, name: str, kind: SecretKind[T]) -> T:
+    def read_again[T](self, name: str | None, kind: SecretKind[T]) -> T:
         """Return a secret's value after the one from :meth:`read` was rejected.
 
         The secret is read again, at most every 30 seconds.
@@ -183,7 +163,7 @@ class SecretStore:
             entry.unchecked = cached is before
         return self._value(kind, cached)
 
-    def in_rotation(self, name: str, kind: SecretKind[Any]) -> bool:
+    def in_rotation(self, name: str | None, kind: SecretKind[Any]) -> bool:
         """Return whether a provider may accept a secret's value later, although it has just rejected the value.
 
         This is the case if the secret was changed within the last 15 minutes, or if the secret could not be read after
@@ -196,7 +176,9 @@ class SecretStore:
                 return True
             return cached.rotated_at is not None and self.clock() - cached.rotated_at < ROTATION_SECONDS
 
-    def _entry[T](self, name: str, kind: SecretKind[T]) -> _Entry[T]:
+    def _entry[T](self, name: str | None, kind: SecretKind[T]) -> _Entry[T]:
+        if name is None:
+            raise SecretError("(no name)", "is not for this function", "Set the variable that names it.")
         # setdefault is atomic, so two threads at the same time get the same entry.
         return self._entries.setdefault((name, kind), _Entry(name, kind))
 
@@ -308,26 +290,6 @@ class SecretStore:
             raise SecretUnavailableError(name, problem, "Try again later.") from error
 
 
-def whop_token(store: SecretStore, name: str, company_id: str | None) -> Token:
-    """Return what gives Whop's token for a company: its own, else the one for all."""
-
-    def token(refused: str | None) -> str:
-        secret = store.read(name, WHOP) if refused is None else store.read_again(name, WHOP)
-        return secret.companies.get(company_id or "", secret.api_key)
-
-    return token
-
-
-def kodey_token(store: SecretStore, name: str) -> Token:
-    """Return what gives Kodey's key."""
-
-    def token(refused: str | None) -> str:
-        secret = store.read(name, KODEY) if refused is None else store.read_again(name, KODEY)
-        return secret.api_key
-
-    return token
-
-
 def parse_secret[SecretT: BaseModel](model: type[SecretT], name: str, value: dict[str, Any]) -> SecretT:
     """Return a secret as its model.
 
@@ -352,11 +314,6 @@ def remedy(name: str) -> str:
     if last == "callers":
         return "To create a caller, type: make caller NAME=<name> SCOPES=chats:read,chats:write STACK=<stack>"
     return f"To store it, type: make secret NAME={last} STACK=<stack>"
-
-
-WHOP = SecretKind(partial(parse_secret, WhopSecret))
-KODEY = SecretKind(partial(parse_secret, KodeySecret))
-WEBHOOK = SecretKind(partial(parse_secret, WebhookSecret))
 
 
 def _unreadable(name: str, error: Mapping[str, Any]) -> SecretError:

@@ -14,6 +14,7 @@ from botocore.exceptions import ClientError
 
 from aichats.aws.batches import in_batches
 from aichats.aws.errors import code_of
+from aichats.errors import AichatsError
 
 TRANSACTION_ITEMS = 100
 """The most items that DynamoDB accepts in a transaction."""
@@ -70,7 +71,7 @@ class DynamoDB(Protocol):
         """Read a page of a table or an index."""
 
 
-class ConditionFailedError(Exception):
+class ConditionFailedError(AichatsError):
     """A conditional write was rejected.
 
     Attributes:

@@ -1,4 +1,4 @@
-"""HTTP as both providers need it: one pooled client, limits for a whole call, retries that never repeat an effect."""
+"""HTTP for all providers: one pooled client, limits for a whole call, and retries that never repeat an effect."""
 
 from httpx import BaseTransport, Headers
 

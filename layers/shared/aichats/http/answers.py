@@ -1,4 +1,4 @@
-"""What a provider answers when it did what was asked."""
+"""The answers of a provider that performed a call."""
 
 from dataclasses import dataclass
 
@@ -11,7 +11,7 @@ from aichats.http.masking import MAX_WORD_CHARACTERS, one_line
 
 @dataclass(frozen=True)
 class Answer:
-    """A 2xx answer."""
+    """A 2xx response."""
 
     status: int
     headers: Headers
@@ -20,25 +20,30 @@ class Answer:
     provider: str
 
 
-def read[ReplyT: BaseModel](model: type[ReplyT], answer: Answer, *, chat_id: str | None = None) -> ReplyT:
-    """The answer's body. ``chat_id`` is the chat that exists whether it can be read or not.
+def read_answer[ReplyT: BaseModel](model: type[ReplyT], answer: Answer, *, chat_id: str | None = None) -> ReplyT:
+    """Return the body of an answer as a model.
+
+    Args:
+        model: the model.
+        answer: the answer.
+        chat_id: the id of the chat that exists even if the body can't be read.
 
     Raises:
-        ProtocolError: it cannot be read; says where and why, and shows no value.
+        ProtocolError: the body can't be read; names the fields and the reasons, and shows no value.
     """
     try:
         return model.model_validate_json(answer.content)
     except ValidationError as error:
         raise ProtocolError(
-            f"{answer.status}, but not an answer that can be read: {_complaints(error)}",
+            f"the answer ({answer.status}) can't be read: {_reasons(error)}",
             provider=answer.provider,
             request_id=answer.request_id,
             chat_id=chat_id,
         ) from None
 
 
-def _complaints(error: ValidationError) -> str:
-    """Where and why, without the values: an answer may hold what belongs into no log."""
+def _reasons(error: ValidationError) -> str:
+    """Return the fields and the reasons without the values, which may not appear in logs."""
     details = error.errors(include_url=False, include_input=False, include_context=False)
     places = [one_line(".".join(map(str, detail["loc"])))[:MAX_WORD_CHARACTERS] or "body" for detail in details[:5]]
     return "; ".join(f"{place}: {detail['type']}" for place, detail in zip(places, details, strict=False))

@@ -1,20 +1,20 @@
-"""JSON as it goes out and as it comes back."""
+"""JSON in requests and responses."""
 
 import json
 from typing import Any
 
 
 def compact_json(value: object) -> bytes:
-    """JSON in UTF-8 without a needless byte.
+    """Return the shortest JSON in UTF-8.
 
     Raises:
-        ValueError: it holds what JSON or UTF-8 has not: a number that is none, half a surrogate pair.
+        ValueError: the value contains NaN, an infinite number or half a surrogate pair.
     """
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
 
 
 def json_object(content: bytes) -> dict[str, Any]:
-    """The object that a body holds; empty for whatever else it holds."""
+    """Return the JSON object in a body; an empty one if the body is anything else."""
     try:
         body = json.loads(content)
     except (ValueError, RecursionError):

@@ -1,4 +1,4 @@
-"""One call to a provider: limits, retries, a refreshed token, and errors that say what happened."""
+"""One call to a provider: limits, retries, another token after a rejection, and errors that say what happened."""
 
 import logging
 import random
@@ -26,9 +26,9 @@ from aichats.http.answers import Answer
 from aichats.http.bodies import compact_json
 from aichats.http.deadline import remaining, time_limit
 from aichats.http.masking import Mask
-from aichats.http.refusals import ReadRefusal, request_id
+from aichats.http.rejections import ErrorFactory, request_id
 from aichats.http.retry import Failure, Verdict
-from aichats.http.tokens import Token, Tokens
+from aichats.http.tokens import Token, current_token
 
 CONNECT_SECONDS = 5.0
 MAX_ANSWER_BYTES = 8 * 1024 * 1024
@@ -37,48 +37,41 @@ logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Provider:
-    """What differs between providers when a call is made."""
+class HttpStyle:
+    """The differences between providers in how they are called.
+
+    Attributes:
+        name: the provider's name.
+        authorization: returns the headers that carry a token.
+        error: returns a response of 300 or above as an error, with ``retry_after`` if the provider names a wait.
+    """
 
     name: str
     authorization: Callable[[str], dict[str, str]]
-    """The headers that carry a token."""
-    error: ReadRefusal
-    """An answer of 300 and above as an error, with ``retry_after`` where the provider names a wait."""
+    error: ErrorFactory
 
 
 @dataclass
 class HttpClient:
-    """Makes calls to one provider with one credential.
+    """Calls one provider with one credential.
 
     Args:
         timeout: seconds for one whole call, its retries and waits included. The deadline around it
-            (:func:`aichats.http.deadline.time_limit`) holds as well.
+            (:func:`aichats.http.deadline.time_limit`) applies too.
     """
 
-    provider: Provider
+    provider: HttpStyle
     base_url: str
     token: Token = field(repr=False)
     timeout: float
     transport: httpx.BaseTransport
     headers: Mapping[str, str] = field(default_factory=dict)
-    clock: Callable[[], float] = field(default_factory=lambda: time.time)
-    """Measures the age of the token."""
     sleep: Callable[[float], None] = time.sleep
     randomness: random.Random = field(default_factory=random.SystemRandom)
 
     def __post_init__(self) -> None:
         headers = {"accept": "application/json", "user-agent": "aichats", **self.headers}
         self._client = httpx.Client(transport=self.transport, trust_env=False, headers=headers)
-        self._tokens = Tokens(self.token, self.clock)
-
-    def current_token(self) -> str:
-        """The token that the next call begins with.
-
-        Raises:
-            InputError: it cannot stand in a header.
-        """
-        return self._tokens.current()
 
     def call(
         self,
@@ -90,15 +83,15 @@ class HttpClient:
         headers: Mapping[str, str] | None = None,
         timeout: float | None = None,
     ) -> Answer:
-        """Make one call, and repeat it as :mod:`aichats.http.retry` says.
+        """Make one call, and retry it as :mod:`aichats.http.retry` says.
 
-        Every attempt sends the same bytes. ``timeout`` stands for this call in place of the client's own. Where a
-        DELETE is repeated whose answer got lost, 404 tells that it succeeded.
+        Every attempt sends the same bytes. ``timeout`` replaces the client's own for this call. If the response to a
+        DELETE was lost and a retry returns 404, the DELETE succeeded.
 
         Raises:
-            APIStatusError: refused, and nothing was done (or the same however often it is done).
-            APIConnectionError: not reached; of a POST, nothing was sent.
-            OutcomeUnknownError: a POST that may have taken effect.
+            APIStatusError: the provider rejected the call. It did nothing, or the call may be repeated.
+            APIConnectionError: the provider was not reached. If the call is a POST, nothing was sent.
+            OutcomeUnknownError: a POST that the provider may have performed.
         """
         content = None if body is None else compact_json(body)
         extra = dict(headers or {}) | ({"content-type": "application/json"} if content is not None else {})
@@ -109,7 +102,7 @@ class HttpClient:
             request = self._client.build_request(
                 method, url, params=params, content=content, headers=extra, timeout=limits
             )
-            return self._attempts(request, Mask((self._tokens.current(),), body))
+            return self._attempts(request, Mask((current_token(self.token),), body))
 
     def _attempts(self, request: httpx.Request, mask: Mask) -> Answer:
         refreshed, in_progress, deleted, attempt = False, False, False, 1
@@ -135,20 +128,20 @@ class HttpClient:
     def _another_token(
         self, request: httpx.Request, error: APIStatusError, mask: Mask, *, in_progress: bool
     ) -> str | None:
-        """Return another token than the one that was refused; ``None`` if there is none.
+        """Return a token other than the rejected one; ``None`` if there is no other.
 
         Raises:
-            OutcomeUnknownError: there may be none, and another request with the same key was seen in progress.
-            AichatsError: it can't be read whether there is one.
+            OutcomeUnknownError: no other token can be read, and another request with the same key was in progress.
+            AichatsError: the secret with the token can't be read.
         """
-        refused = mask.tokens[0]
+        rejected = mask.tokens[0]
         try:
-            token = self._tokens.instead_of(refused)
+            token = current_token(self.token, rejected)
         except AichatsError:
             if in_progress:
                 self._give_up(request, error, mask, in_progress=True)
             raise
-        if token == refused:
+        if token == rejected:
             return None
         logger.info("another token after a %s", error.status, extra={"request_id": error.request_id})
         return token
@@ -166,7 +159,7 @@ class HttpClient:
         return Answer(response.status_code, response.headers, content, request_id(response.headers), self.provider.name)
 
     def _wait_before_next(self, method: str, error: Failure, attempt: int) -> float | None:
-        """Seconds to wait before the next attempt; ``None`` when there is none."""
+        """Return the seconds to wait before the next attempt; ``None`` if there is none."""
         if attempt >= retry.MAX_ATTEMPTS or retry.judge(method, error) is not Verdict.REPEAT:
             return None
         named = error.retry_after if isinstance(error, APIStatusError) else None
@@ -174,17 +167,16 @@ class HttpClient:
         return wait if wait <= retry.MAX_PAUSE_SECONDS and wait < remaining(default=self.timeout) else None
 
     def _give_up(self, request: httpx.Request, error: Failure, mask: Mask, *, in_progress: bool) -> NoReturn:
-        """Raise what the caller gets when there is no further attempt.
+        """Raise the error of a call that is not retried.
 
-        Once another request with the same key was seen in progress, only a success tells what became of it.
+        If another request with the same key was in progress, the outcome is unknown, because that request may succeed.
         """
         what = f"{request.method} {request.url.path}: {_describe(error, mask)}"
         if in_progress or retry.judge(request.method, error) is Verdict.UNKNOWN:
             raise OutcomeUnknownError(
-                f"{what} It may have taken effect or not.",
+                f"{what} {self.provider.name.capitalize()} may have performed the call.",
                 provider=self.provider.name,
                 request_id=error.request_id if isinstance(error, APIStatusError) else None,
-                hint="look whether it did before it is repeated",
             ) from error
         if isinstance(error, APIStatusError):
             raise error
@@ -192,17 +184,17 @@ class HttpClient:
         raise kind(what, provider=self.provider.name) from error
 
     def _warn_of_retirement(self, request: httpx.Request, headers: httpx.Headers, mask: Mask) -> None:
-        """Log what RFC 9745 (Deprecation) and RFC 8594 (Sunset) announce."""
-        announced = {name: mask.text(headers[name]) for name in ("deprecation", "sunset", "link") if name in headers}
-        if announced.keys() - {"link"}:
-            about = {"method": request.method, "path": request.url.path, **announced}
+        """Log a warning if the provider announces the end of an endpoint (RFC 9745, RFC 8594)."""
+        announcement = {name: mask.text(headers[name]) for name in ("deprecation", "sunset", "link") if name in headers}
+        if announcement.keys() - {"link"}:
+            about = {"method": request.method, "path": request.url.path, **announcement}
             logger.warning("%s announces the end of an endpoint", self.provider.name, extra=about)
 
 
 def _read(response: httpx.Response) -> bytes:
-    """The body as far as it can be read: up to a limit that no honest answer comes near, or to a broken compression.
+    """Return the body up to a limit that no correct answer reaches, or up to a compression error.
 
-    The status says what was done all the same. That something is missing is found where the body is parsed.
+    The status shows the outcome even if the body is incomplete. The parser of the body reports the missing part.
     """
     content = bytearray()
     with suppress(httpx.DecodingError):
@@ -216,6 +208,6 @@ def _read(response: httpx.Response) -> bytes:
 def _describe(error: Failure, mask: Mask) -> str:
     if isinstance(error, APIStatusError):
         return f"{error.reason.rstrip('.')}."
-    # A protocol error shows the bytes that it is about.
-    words = mask.text(str(error))
-    return f"{type(error).__name__}: {words}." if words else f"{type(error).__name__}."
+    # A protocol error shows the bytes that caused it.
+    text = mask.text(str(error))
+    return f"{type(error).__name__}: {text}." if text else f"{type(error).__name__}."

@@ -1,7 +1,7 @@
-"""Until when work may go on: one deadline for everything that a Lambda invocation does.
+"""The deadline for everything that a Lambda invocation does.
 
-The deadline travels in a context variable, so that it need not be handed through every call. A new thread starts
-without it: run its work in ``contextvars.copy_context()``.
+The deadline is in a context variable, so that functions don't have to pass it on. A new thread starts without it: run
+its work in ``contextvars.copy_context()``.
 """
 
 import time
@@ -14,10 +14,10 @@ _deadline: ContextVar[float | None] = ContextVar("deadline", default=None)
 
 @contextmanager
 def time_limit(seconds: float) -> Iterator[None]:
-    """Bound everything inside to ``seconds`` from now, or to the limit around it, whichever ends first."""
+    """Limit everything inside the block to ``seconds`` from now, or to the limit around it if that ends first."""
     ends_at = time.monotonic() + seconds
-    around = _deadline.get()
-    token = _deadline.set(ends_at if around is None else min(ends_at, around))
+    outer = _deadline.get()
+    token = _deadline.set(ends_at if outer is None else min(ends_at, outer))
     try:
         yield
     finally:
@@ -25,6 +25,6 @@ def time_limit(seconds: float) -> Iterator[None]:
 
 
 def remaining(default: float) -> float:
-    """Seconds until the deadline, 0.0 at the least; ``default`` where there is none."""
+    """Return the seconds until the deadline, at least 0.0; ``default`` if there is no deadline."""
     ends_at = _deadline.get()
     return default if ends_at is None else max(0.0, ends_at - time.monotonic())

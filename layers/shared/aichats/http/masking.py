@@ -1,6 +1,6 @@
-"""What a provider says, made fit to be shown: without our credential, the request's texts, and control characters.
+"""Masks the texts of a provider before they are shown: our credential, the request's texts, control characters.
 
-A provider may repeat in an error what it was sent. Errors go into logs, into HTTP answers and into the history of runs.
+A provider may repeat the request in an error. Errors appear in logs, in HTTP responses and in the history of runs.
 """
 
 import base64
@@ -19,14 +19,14 @@ MAX_TEXT_CHARACTERS = 500
 MAX_WORD_CHARACTERS = 100
 HIDDEN = "[hidden]"
 TEXT_RUN, TOKEN_RUN = 24, 12
-"""A part of a text or of a token is hidden from this many characters on."""
-SHORTEST = 4
-"""A shorter text is hidden in no answer: it would hide parts of any words."""
+"""The length from which a part of a text or of a token is hidden."""
+MIN_HIDDEN_CHARACTERS = 4
+"""The length from which a text is hidden. A shorter one would hide parts of ordinary words."""
 TEXT_FIELDS = ("message_text", "title", "content", "metadata")
-"""The fields of a request that hold texts of people."""
+"""The fields of a request that contain people's texts."""
 
 _LOOKED_AT = 4 * MAX_TEXT_CHARACTERS
-# Compiled when they are needed: few calls fail.
+# Compiled on demand, because few calls fail.
 _UNSHOWABLE = (
     r"[\s\x00-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff\ufff9-\ufffb]+"
 )
@@ -34,7 +34,7 @@ _INVISIBLE = r"[^\x21-\x7e]+"
 
 
 def one_line(value: str) -> str:
-    """Return a text in one line: white space and control characters become single spaces."""
+    """Return a text in one line, with single spaces instead of white space and control characters."""
     return re.sub(_UNSHOWABLE, " ", value).strip()
 
 
@@ -45,10 +45,10 @@ def identifier(value: str | None) -> str | None:
 
 @dataclass(frozen=True, repr=False)
 class Mask:
-    """Hides a request's secrets in what its provider answers. Looks at them only if there is something to hide.
+    """Hides a request's secrets in its provider's answer. It prepares them only if there is something to hide.
 
     Attributes:
-        tokens: the credentials that the request was sent with.
+        tokens: the credentials of the request, the newest first.
         body: the request's body.
     """
 
@@ -56,11 +56,11 @@ class Mask:
     body: Mapping[str, Any] | None = None
 
     def text(self, value: object) -> str | None:
-        """Return a field of an answer if it is a text: masked, in one line, at most 500 characters."""
+        """Return a field of an answer if it is a text: masked, in one line, with at most 500 characters."""
         return self._shown(value, MAX_TEXT_CHARACTERS)
 
     def word(self, value: object) -> str | None:
-        """Return a field that holds a code or a name if it is a text: masked, in one line, at most 100 characters."""
+        """Return a field with a code or a name if it is a text: masked, in one line, with at most 100 characters."""
         return self._shown(value, MAX_WORD_CHARACTERS)
 
     def _shown(self, value: object, limit: int) -> str | None:
@@ -69,20 +69,20 @@ class Mask:
         shown = one_line(value[:_LOOKED_AT])
         for secret, run in self._secrets:
             shown = _without(shown, secret, run)
-        # At the end of a text that is not looked at whole, the beginning of a secret may be too short to be found.
+        # If only the beginning of a text is searched, a secret at its end may be too short to be found.
         return (shown[:-TEXT_RUN] if len(value) > _LOOKED_AT else shown)[:limit].strip()
 
     @cached_property
     def _secrets(self) -> list[tuple[str, int]]:
-        """What is hidden, and from how many characters on, each in every form in which it may come back."""
+        """The secrets in every form in which a provider may repeat them, and the length from which each is hidden."""
         tokens = [(form, min(TOKEN_RUN, len(form))) for token in self.tokens for form in _forms_of_token(token)]
         texts = [(form, TEXT_RUN) for text in _texts(self.body) for form in _forms_of_text(text)]
         return list(dict.fromkeys(tokens + texts))
 
 
 def _without(shown: str, secret: str, run: int) -> str:
-    """Return what is shown without the secret, and without any part of it of ``run`` characters or more."""
-    if len(secret) < SHORTEST:
+    """Return the text without the secret, and without each part of the secret that has ``run`` characters or more."""
+    if len(secret) < MIN_HIDDEN_CHARACTERS:
         return shown
     if len(secret) < run:
         return re.sub(rf"(?<!\w)(?=\w){re.escape(secret)}(?!\w)|(?!\w){re.escape(secret)}", HIDDEN, shown)
@@ -90,19 +90,19 @@ def _without(shown: str, secret: str, run: int) -> str:
 
 
 def _marked(shown: str, secret: str, run: int) -> Iterator[tuple[bool, Iterator[str]]]:
-    """Split what is shown into parts, and say of each whether the secret holds it.
+    """Yield the parts of the text, each with whether the secret contains it.
 
     The work grows with the length of both texts, not with their product: a message of 128 KB has forms of 800 KB.
     """
     hidden = bytearray(len(shown))
-    # Every part of the secret that is long enough holds one of these pieces, so most texts need no second look.
+    # Each long part of the secret contains one of these pieces, so most texts are searched only once.
     half = run // 2
     pieces = {secret[at : at + half] for at in range(0, len(secret) - half + 1, half)}
     if any(shown[at : at + half] in pieces for at in range(len(shown) - half + 1)):
         parts = {shown[at : at + run] for at in range(len(shown) - run + 1)}
-        held = {part for at in range(len(secret) - run + 1) if (part := secret[at : at + run]) in parts}
+        common = {part for at in range(len(secret) - run + 1) if (part := secret[at : at + run]) in parts}
         for at in range(len(shown) - run + 1):
-            if shown[at : at + run] in held:
+            if shown[at : at + run] in common:
                 hidden[at : at + run] = b"\1" * run
     for is_hidden, characters in groupby(zip(hidden, shown, strict=True), itemgetter(0)):
         yield bool(is_hidden), (character for _, character in characters)
@@ -125,7 +125,7 @@ def _forms_of_token(token: str) -> list[str]:
 
 
 def _forms_of_text(text: str) -> list[str]:
-    """The text itself, and as JSON, HTML and URLs write it; each in one line, as what is shown is."""
+    """Return the text itself and its forms in JSON, HTML and URLs, each in one line."""
     in_json = [json.dumps(text, ensure_ascii=ascii_only)[1:-1] for ascii_only in (False, True)]
     in_url = quote(text.encode(errors="surrogatepass"), safe="")
     return [one_line(form) for form in (text, *in_json, html.escape(text), in_url)]

@@ -6,10 +6,10 @@ from aichats.errors import InputError
 
 
 def segment(chat_id: str, *, problem: str) -> str:
-    """A chat's id as one segment of a path, quoted.
+    """Return a chat's id, quoted as one segment of a path.
 
     Raises:
-        InputError: it would make the path of something else; says ``problem``.
+        InputError: the path would name something else; its message is ``problem``.
     """
     if chat_id in ("", ".", ".."):
         raise InputError([("chat_id", problem)])

@@ -1,11 +1,12 @@
-"""When a call is repeated, and after how long. Pure: no clock, no network.
+"""Decides whether a call is retried, and after what time. Pure: no clock, no network.
 
 =================== ============================================ =================================================
-call                repeated                                     not repeated
+call                retried                                      not retried
 =================== ============================================ =================================================
 GET, PATCH, DELETE  connect errors, timeouts, 408, 429, 5xx      other 4xx
-POST                what surely took no effect: connect errors   everything whose outcome is unknown:
-                    before the request went out, 429; and 409    :class:`~aichats.errors.OutcomeUnknownError`
+POST                calls that surely were not performed:        calls whose outcome is unknown:
+                    connect errors before the request was sent,  :class:`~aichats.errors.OutcomeUnknownError`
+                    429; and 409
                     ``idempotency_request_in_progress`` with the
                     same key
 =================== ============================================ =================================================
@@ -27,12 +28,12 @@ MAX_ATTEMPTS = 4
 FIRST_BACKOFF_SECONDS = 0.5
 MAX_BACKOFF_SECONDS = 8.0
 MAX_PAUSE_SECONDS = 15.0
-"""Longer waits that a provider names are not slept through: who called waits elsewhere, and calls with all its time."""
+"""The longest wait inside a call. For a longer one the call fails, so that the run waits in the queue."""
 MAX_WAIT_SECONDS = 24 * 3600.0
-"""What a provider may ask for at the most; a larger number is taken as nonsense and ignored."""
+"""The longest wait that a provider may name. A larger number is ignored."""
 
 IN_PROGRESS = "idempotency_request_in_progress"
-"""The code of a 409: another request with the same key still runs."""
+"""The code of a 409 for a request while another one with the same key is in progress."""
 
 _NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 _CANNOT_BE_SENT = (httpx.UnsupportedProtocol, httpx.LocalProtocolError)
@@ -40,22 +41,22 @@ _IN_WORDS = re.compile(r"(?:try again|retry) (?:in|after) (\d{1,6}(?:\.\d{1,3})?
 
 
 class Verdict(Enum):
-    """What a failed attempt means."""
+    """The meaning of a failed attempt."""
 
     REPEAT = "repeat"
-    """It may be repeated: it took no effect, or the effect is the same however often."""
+    """It may be repeated: it was not performed, or a repetition changes nothing."""
     FINAL = "final"
-    """It took no effect, and would fail again."""
+    """It was not performed and would fail again."""
     UNKNOWN = "unknown"
-    """It may have taken effect, and a second one would be a second effect."""
+    """It may have been performed, and a repetition would perform it twice."""
 
 
 type Failure = APIStatusError | httpx.TransportError
-"""How an attempt fails: the provider refused, or no whole answer came."""
+"""A failed attempt: the provider rejected it, or there was no complete response."""
 
 
 def judge(method: str, error: Failure) -> Verdict:
-    """What a failed attempt means."""
+    """Return the meaning of a failed attempt."""
     if isinstance(error, APIStatusError):
         return _judge_status(method, error)
     if isinstance(error, _CANNOT_BE_SENT):
@@ -64,12 +65,12 @@ def judge(method: str, error: Failure) -> Verdict:
 
 
 def is_in_progress(method: str, error: Failure) -> bool:
-    """Whether another request with the same idempotency key still runs. Until a success is seen, it may be one."""
+    """Return whether another request with the same idempotency key is in progress, which may still succeed."""
     return method == "POST" and isinstance(error, APIStatusError) and error.code == IN_PROGRESS
 
 
 def may_have_deleted(method: str, error: Failure) -> bool:
-    """Whether a DELETE that failed may have taken effect all the same."""
+    """Return whether a DELETE that failed may have been performed."""
     return method == "DELETE" and judge("POST", error) is Verdict.UNKNOWN
 
 
@@ -95,23 +96,23 @@ def _failed_on_the_way(error: APIStatusError) -> bool:
 def named_wait(
     status: int, headers: Mapping[str, str], message: str, *, now: datetime, in_body: object = None
 ) -> float | None:
-    """Seconds that the provider asks to wait, in whichever way it says so; ``None`` if it does not.
+    """Return the seconds that the provider asks to wait; ``None`` if it names none.
 
-    In this order: a field of the body that holds seconds, ``Retry-After`` in seconds or as a date (RFC 9110, section
-    10.2.3), words such as "Try again in 12 seconds", and on a 429 ``X-RateLimit-Reset`` in Unix seconds.
+    The first of these counts: a field of the body with seconds, ``Retry-After`` in seconds or as a date (RFC 9110,
+    section 10.2.3), words such as "Try again in 12 seconds", and for a 429 ``X-RateLimit-Reset`` in Unix seconds.
     """
     reset = headers.get("x-ratelimit-reset", "") if status == HTTPStatus.TOO_MANY_REQUESTS else ""
     candidates = (
         _number(in_body),
         _retry_after(headers.get("retry-after", ""), now),
-        _number(found.group(1)) if (found := _IN_WORDS.search(message)) else None,
+        _number(match.group(1)) if (match := _IN_WORDS.search(message)) else None,
         _until(reset, now),
     )
     return next((wait for wait in candidates if wait is not None), None)
 
 
 def backoff(attempt: int, randomness: random.Random) -> float:
-    """Seconds before attempt ``attempt + 1`` where nobody named a wait: exponential, with full jitter."""
+    """Return the seconds before the next attempt if the provider names no wait: exponential, with full jitter."""
     return randomness.uniform(0.0, min(MAX_BACKOFF_SECONDS, FIRST_BACKOFF_SECONDS * 2 ** (attempt - 1)))
 
 
@@ -142,9 +143,9 @@ def _number(value: object) -> float | None:
 
 
 def _sane(seconds: float) -> float | None:
-    """A moment that is past means now; a wait of days is nonsense, and so is not-a-number."""
+    """Return 0.0 for a time in the past; ``None`` for a wait of days and for NaN, which make no sense."""
     return max(0.0, seconds) if seconds <= MAX_WAIT_SECONDS else None
 
 
-def _aware(moment: datetime) -> datetime:
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+def _aware(time: datetime) -> datetime:
+    return time if time.tzinfo else time.replace(tzinfo=UTC)

@@ -1,12 +1,12 @@
-"""An httpx transport whose time limit holds for a whole call.
+"""An httpx transport with one time limit for a whole call.
 
-httpx limits each read and each write by itself, so a server that sends a byte now and then holds a call for ever.
-Here every network operation gets what is left of :mod:`aichats.http.deadline`, so the call ends on time whatever the
-server does: while connecting, in the TLS handshake, in the headers, in the body. Only the system's resolver of names
-has limits of its own.
+httpx limits each read and each write separately, so a server that sends a byte now and then can block a call forever.
+Here every network operation gets the time that is left of :mod:`aichats.http.deadline`. So the call ends on time
+whatever the server does: while connecting, in the TLS handshake, in the headers, in the body. Only the system's name
+resolution has its own limits.
 
-Lambda freezes the process between invocations. A server that hangs up meanwhile is not noticed, and the first request
-after the thaw would be lost, with an unknown outcome if it is a POST. So a connection that was idle for a while by wall
+Lambda freezes the process between invocations, so it does not notice if a server closes a connection. The first request
+after that would be lost, with an unknown outcome if it is a POST. So a connection that was idle for a while by wall
 clock is not used again.
 """
 
@@ -24,7 +24,7 @@ from aichats.http.deadline import remaining
 
 MAX_CONNECTIONS = 50
 KEEPALIVE_SECONDS = 30.0
-"""A connection that was idle for longer is not used again."""
+"""The longest idle time after which a connection is used again."""
 
 _HTTPCORE_ERRORS = (
     httpcore.TimeoutException,
@@ -42,7 +42,7 @@ class DeadlineTransport(httpx.BaseTransport):
             ssl_context=httpx.create_ssl_context(),
             max_connections=MAX_CONNECTIONS,
             max_keepalive_connections=MAX_CONNECTIONS,
-            keepalive_expiry=None,  # Would be measured by the monotonic clock. The stream knows its age by wall clock.
+            keepalive_expiry=None,  # It uses the monotonic clock. The stream knows its age by wall clock.
             network_backend=_DeadlineBackend(),
         )
 
@@ -50,7 +50,7 @@ class DeadlineTransport(httpx.BaseTransport):
         """Send one request.
 
         Raises:
-            httpx.TransportError: the very subclasses that httpx's own transport raises.
+            httpx.TransportError: the same subclasses that httpx's own transport raises.
         """
         url = request.url
         with _httpx_errors(request):
@@ -85,7 +85,7 @@ class _Body(httpx.SyncByteStream):
 
 
 class _DeadlineBackend(httpcore.SyncBackend):
-    """Makes connections whose every operation is bounded by the deadline."""
+    """Opens connections on which the deadline limits every operation."""
 
     def connect_tcp(
         self,
@@ -95,7 +95,7 @@ class _DeadlineBackend(httpcore.SyncBackend):
         local_address: str | None = None,
         socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
     ) -> httpcore.NetworkStream:
-        """Try the host's addresses in turn. httpcore's own way gives the whole limit to each of them."""
+        """Try the host's addresses one after the other. httpcore would give the whole limit to each of them."""
         failure: Exception = httpcore.ConnectError(f"{host} has no address")
         for address in _addresses(host, port):
             try:
@@ -117,7 +117,7 @@ class _DeadlineStream(httpcore.NetworkStream):
         return content
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        """Send all. httpcore's own way gives the whole limit to each piece that the server takes."""
+        """Send the whole buffer. httpcore would give the whole limit to each part that the server accepts."""
         connection: socket.socket = self._stream.get_extra_info("socket")
         try:
             while buffer:
@@ -138,10 +138,11 @@ class _DeadlineStream(httpcore.NetworkStream):
         self._stream.close()
 
     def get_extra_info(self, info: str) -> Any:
-        """Return what is known of the connection.
+        """Return a property of the connection.
 
-        Before the pool uses an idle connection it asks whether it is readable, which an idle one is only once the
-        server has hung up. One that was idle for too long is reported as such, so the pool closes it.
+        Before the pool uses an idle connection, it asks whether the connection is readable. An idle connection is
+        readable only if the server has closed it. A connection that was idle for too long is reported as readable, so
+        that the pool closes it.
         """
         if info == "is_readable" and not 0 <= time.time() - self._used_at <= KEEPALIVE_SECONDS:
             return True
@@ -150,23 +151,23 @@ class _DeadlineStream(httpcore.NetworkStream):
 
 def _addresses(host: str, port: int) -> list[str]:
     try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        infos = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except OSError as error:
         raise httpcore.ConnectError(str(error)) from error
-    return [str(address[0]) for *_, address in found]
+    return [str(address[0]) for *_, address in infos]
 
 
 def _limits(request: httpx.Request) -> dict[str, float | None]:
-    """Httpx's limits of a request; when nothing is left, this raises before anything is sent."""
+    """Return httpx's limits of a request. If no time is left, raise before anything is sent."""
     limits: dict[str, float | None] = request.extensions.get("timeout", {})
     return limits | {"pool": _bounded(limits.get("pool"), httpcore.PoolTimeout)}
 
 
 def _bounded(timeout: float | None, expired: type[httpcore.TimeoutException]) -> float | None:
-    """The smaller of httpx's own limit and what is left.
+    """Return httpx's own limit or the time that is left, whichever is smaller.
 
     Raises:
-        httpcore.TimeoutException: nothing is left.
+        httpcore.TimeoutException: no time is left.
     """
     left = remaining(default=float("inf"))
     if left <= 0.0:
@@ -177,7 +178,7 @@ def _bounded(timeout: float | None, expired: type[httpcore.TimeoutException]) ->
 
 @contextmanager
 def _httpx_errors(request: httpx.Request) -> Iterator[None]:
-    """Raise httpcore's errors as httpx's of the same name, as httpx's own transport does."""
+    """Raise httpcore's errors as httpx's errors of the same name, as httpx's own transport does."""
     try:
         yield
     except _HTTPCORE_ERRORS as error:

@@ -1,7 +1,7 @@
-"""Kodey's refusals as our errors, and how Kodey wants to be called.
+"""Kodey's rejections as errors, and the style in which Kodey is called.
 
-The envelope is ``{"error", "message"}``, with ``retryAfter`` on a 429. A 401 has only a ``message``; a publishable key
-that may not do something is told so in ``allowedEndpoints`` and ``upgradeInstructions``.
+The body is ``{"error", "message"}``, with ``retryAfter`` for a 429. A 401 has only a ``message``. If a publishable key
+does not allow a call, the body has ``allowedEndpoints`` and ``upgradeInstructions``.
 """
 
 from http import HTTPStatus
@@ -10,20 +10,18 @@ from typing import Any
 from aichats.errors import APIStatusError
 from aichats.http import Headers
 from aichats.http.bodies import json_object
-from aichats.http.client import Provider
+from aichats.http.client import HttpStyle
 from aichats.http.masking import Mask
-from aichats.http.refusals import CHECK_THE_KEY, NOTHING_TO_HIDE, refused
+from aichats.http.rejections import CHECK_THE_KEY, NOTHING_TO_HIDE, rejection
 
-OTHER_KEY_NEEDED = (
-    "this needs a secret key (sk_live_...): a publishable key (pk_live_...) may call chats and messages only"
-)
-"""What may help where a publishable key is refused."""
+OTHER_KEY_NEEDED = "use a secret key (sk_live_...): a publishable key (pk_live_...) can only call chats and messages"
+"""The hint after a publishable key was rejected."""
 
 
-def refusal(status: int, headers: Headers, content: bytes, mask: Mask = NOTHING_TO_HIDE) -> APIStatusError:
-    """An answer of 300 and above as an error."""
+def kodey_error(status: int, headers: Headers, content: bytes, mask: Mask = NOTHING_TO_HIDE) -> APIStatusError:
+    """Return a response of 300 or above as an error."""
     body = json_object(content)
-    return refused(
+    return rejection(
         "kodey",
         status,
         headers,
@@ -44,4 +42,4 @@ def _hint(status: int, body: dict[str, Any]) -> str:
     return OTHER_KEY_NEEDED if of_publishable_key else ""
 
 
-KODEY = Provider(name="kodey", authorization=lambda token: {"x-api-key": token}, error=refusal)
+KODEY_STYLE = HttpStyle(name="kodey", authorization=lambda token: {"x-api-key": token}, error=kodey_error)

@@ -1,7 +1,7 @@
-"""What goes to Kodey and what comes back. Requests forbid unknown fields; replies keep them.
+"""Requests to Kodey, which reject unknown fields, and Kodey's replies, which keep them.
 
-Field names are ours here (``agent_id``). Requests take them so, and go out under Kodey's (``agentId``); replies are
-read, and dumped again, under Kodey's.
+The field names in Python are ours (``agent_id``). Requests are sent with Kodey's names (``agentId``); replies are read
+and dumped with Kodey's names.
 """
 
 from datetime import datetime
@@ -11,29 +11,29 @@ from pydantic import AfterValidator, AliasGenerator, ConfigDict, Field, JsonValu
 from pydantic.alias_generators import to_camel
 
 from aichats.http.bodies import compact_json
-from aichats.models import MessageText, OrElse, Reply, Request
+from aichats.models import MessageText, OrElse, ProviderReply, Request
 
 MAX_METADATA_BYTES = 4096
-"""Longest ``metadata`` in bytes of compact JSON in UTF-8."""
+"""The limit of ``metadata`` in bytes of compact JSON in UTF-8."""
 MAX_METADATA_DEPTH = 32
-"""Parsers have limits, and what was taken must be readable again wherever it is kept."""
+"""The limit of nested levels. Every parser that reads the metadata later accepts as many."""
 ID_PATTERN = r"^[A-Za-z0-9_][A-Za-z0-9._:-]{0,199}$"
-"""Kodey's ids are opaque. These characters need no care in a path, and no id is ``.`` or ``..``."""
+"""The form of Kodey's ids. These characters need no quoting in a path, and no id is ``.`` or ``..``."""
 
 
 def _printable(value: str) -> str:
     if not value.isprintable():
-        raise ValueError("must be printable")
+        raise ValueError("must contain only printable characters")
     return value
 
 
 def _bounded_metadata(metadata: dict[str, JsonValue]) -> dict[str, JsonValue]:
     if _depth(metadata) > MAX_METADATA_DEPTH:
-        raise ValueError(f"is nested deeper than {MAX_METADATA_DEPTH} levels")
+        raise ValueError(f"has more than {MAX_METADATA_DEPTH} nested levels")
     try:
         size = len(compact_json(metadata))
     except ValueError:
-        raise ValueError("holds a number or a text that JSON cannot hold") from None
+        raise ValueError("contains a number or a text that JSON can't express") from None
     if size > MAX_METADATA_BYTES:
         raise ValueError(f"is {size} bytes long, the limit is {MAX_METADATA_BYTES}")
     return metadata
@@ -57,8 +57,8 @@ class _Request(Request):
     model_config = ConfigDict(alias_generator=AliasGenerator(serialization_alias=to_camel))
 
 
-class CreateChat(_Request):
-    """A chat to be created."""
+class NewKodeyChat(_Request):
+    """A request to create a chat."""
 
     agent_id: AgentId
     user_id: UserId | None = None
@@ -66,43 +66,43 @@ class CreateChat(_Request):
 
 
 class ListChats(_Request):
-    """Which chats are listed."""
+    """A filter for the list of chats."""
 
     user_id: UserId | None = None
     agent_type: AgentType | None = None
 
 
 class SendMessage(Request):
-    """A message to be sent to a chat."""
+    """A request to send a message to a chat."""
 
     content: MessageText
 
 
-class _Reply(Reply):
+class _Reply(ProviderReply):
     model_config = ConfigDict(alias_generator=to_camel, validate_by_name=True, serialize_by_alias=True)
 
 
 class Message(_Reply):
-    """A message of a chat: the user's, or the assistant's answer."""
+    """A message of a chat, from the user or from the assistant."""
 
     id: str
     content: str
     role: str
     created_at: datetime
     chat_id: str | None = None
-    """Absent in lists."""
+    """Missing in lists."""
 
 
 class Chat(_Reply):
-    """A chat as Kodey has it."""
+    """A chat of Kodey."""
 
     id: str
     agent_id: str
     created_at: datetime
     team_id: str | None = None
-    """Absent in lists."""
+    """Missing in lists."""
     user_id: str | None = None
-    """Present in lists alone."""
+    """Only present in lists."""
 
 
 class ChatWithMessages(Chat):
@@ -112,7 +112,7 @@ class ChatWithMessages(Chat):
 
 
 class Agent(_Reply):
-    """An agent that chats can be had with."""
+    """An agent that users can chat with."""
 
     id: str
     name: str
@@ -121,18 +121,18 @@ class Agent(_Reply):
 
 
 class ChatList(_Reply):
-    """All chats that were asked for: Kodey has no pages."""
+    """A list of chats. Kodey has no pages."""
 
     chats: list[Chat]
 
 
 class MessageList(_Reply):
-    """All messages of a chat."""
+    """The list of all messages of a chat."""
 
     messages: list[Message]
 
 
 class AgentList(_Reply):
-    """All agents."""
+    """The list of all agents."""
 
     agents: list[Agent]

@@ -1,1 +1,1 @@
-"""Runs: one action on one target for one occurrence of a trigger."""
+"""Runs. A run is one action on one target for one occurrence of a trigger."""

@@ -1,53 +1,27 @@
-"""What can be done, as data: the actions of each provider, and for whom each is done."""
+"""The registry of providers: the actions of each, its secrets, and how the code connects to it.
 
+A new provider gets one entry in :data:`PROVIDERS`, and its actions a place in :data:`Action`.
+"""
+
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
-from pydantic import Field, TypeAdapter, ValidationError, model_validator
+from pydantic import BaseModel, Field, ValidationError
 
-from aichats.kodey.models import AgentId, KodeyChatId, Metadata, UserId
-from aichats.models import MessageText, Request
-from aichats.whop.models import ChatId, CompanyId, NewChat, NotificationPreference, UpdateAiChat
+from aichats.aws.secrets import SecretKind
+from aichats.kodey.actions import KODEY_ACTIONS, KodeyCreateChat, KodeySendMessage
+from aichats.kodey.credentials import KODEY_SECRET, KodeySecret
+from aichats.models import ActionKind
+from aichats.whop.actions import WHOP_ACTIONS, WhopCreateChat, WhopUpdateChat
+from aichats.whop.credentials import WEBHOOK_SECRET, WHOP_SECRET, WebhookSecret, WhopSecret
+
+if TYPE_CHECKING:
+    from aichats.runs.providers.port import Provider
+
+__all__ = ["KodeyCreateChat", "KodeySendMessage", "WhopCreateChat", "WhopUpdateChat"]
 
 MAX_TARGETS = 1000
-
-
-class WhopCreateChat(NewChat):
-    """Create an AI chat. A target is a company, or ``None`` for none."""
-
-    type: Literal["whop.create_chat"]
-    notification_preference: NotificationPreference | None = None
-    """A chat is created with notifications; ``none`` mutes it in a second call."""
-
-
-class WhopUpdateChat(UpdateAiChat):
-    """Change an AI chat. A target is a chat."""
-
-    type: Literal["whop.update_chat"]
-
-    @model_validator(mode="after")
-    def _changes_something(self) -> Self:
-        if self.model_fields_set <= {"type"}:
-            raise ValueError("changes nothing: give title, notification_preference or company_id")
-        return self
-
-
-class KodeyCreateChat(Request):
-    """Create a chat and send its first message. A target is an agent."""
-
-    type: Literal["kodey.create_chat"]
-    message_text: MessageText
-    user_id: UserId | None = None
-    """Whose chat it is at Kodey. Without one the chat gets one of its own, by which it is found again."""
-    metadata: Metadata | None = None
-
-
-class KodeySendMessage(Request):
-    """Send a message. A target is a chat."""
-
-    type: Literal["kodey.send_message"]
-    content: MessageText
-
 
 type Action = Annotated[
     WhopCreateChat | WhopUpdateChat | KodeyCreateChat | KodeySendMessage, Field(discriminator="type")
@@ -55,44 +29,73 @@ type Action = Annotated[
 
 
 @dataclass(frozen=True)
-class Kind:
-    """What is known of all actions of a type.
+class SecretForm:
+    """A secret of the stack that people fill with ``make secret``.
 
     Attributes:
-        target: what a target must be, and in words.
-        chat_id: what the id of its chat must be.
-        slow: whether the provider takes minutes, so that it is only ever done from the queue for such.
+        model: its content.
+        prompt: the question for its value.
+        kind: reads it from Secrets Manager.
     """
 
-    target: TypeAdapter[str | None]
-    target_in_words: str
-    chat_id: TypeAdapter[str]
-    slow: bool = False
+    model: type[BaseModel]
+    prompt: str
+    kind: SecretKind[Any]
 
 
-ACTION_KINDS: dict[str, Kind] = {
-    "whop.create_chat": Kind(TypeAdapter(CompanyId | None), "a company (biz_...) or null", TypeAdapter(ChatId)),
-    "whop.update_chat": Kind(TypeAdapter(ChatId), "a chat (aich_...)", TypeAdapter(ChatId)),
-    "kodey.create_chat": Kind(TypeAdapter(AgentId), "an agent's id", TypeAdapter(KodeyChatId), slow=True),
-    "kodey.send_message": Kind(TypeAdapter(KodeyChatId), "a chat's id", TypeAdapter(KodeyChatId), slow=True),
+@dataclass(frozen=True)
+class Registration:
+    """A provider, as the rest of aichats knows it.
+
+    Attributes:
+        actions: the kind of each action, by the action's type.
+        secrets: its secrets, by the name that ``make secret`` takes. The variable ``<NAME>_SECRET`` names the secret.
+        connect: returns the provider for an environment, a SecretStore, a transport and a Ledger. It imports the
+            provider's code, which imports this module.
+    """
+
+    actions: Mapping[str, ActionKind]
+    secrets: Mapping[str, SecretForm]
+    connect: Callable[..., "Provider"]
+
+
+def _whop(*connection: Any) -> "Provider":
+    from aichats.runs.providers.whop import WhopProvider
+
+    return WhopProvider.connect(*connection)
+
+
+def _kodey(*connection: Any) -> "Provider":
+    from aichats.runs.providers.kodey import KodeyProvider
+
+    return KodeyProvider.connect(*connection)
+
+
+PROVIDERS: dict[str, Registration] = {
+    "whop": Registration(
+        WHOP_ACTIONS,
+        {
+            "whop": SecretForm(WhopSecret, "Whop API key", WHOP_SECRET),
+            "webhook": SecretForm(WebhookSecret, "Whop webhook secret (ws_...)", WEBHOOK_SECRET),
+        },
+        _whop,
+    ),
+    "kodey": Registration(KODEY_ACTIONS, {"kodey": SecretForm(KodeySecret, "Kodey API key", KODEY_SECRET)}, _kodey),
 }
-
-
-_MODELS: dict[str, Any] = {
-    "whop.create_chat": WhopCreateChat,
-    "whop.update_chat": WhopUpdateChat,
-    "kodey.create_chat": KodeyCreateChat,
-    "kodey.send_message": KodeySendMessage,
+ACTION_KINDS = {type_: kind for provider in PROVIDERS.values() for type_, kind in provider.actions.items()}
+SECRETS = {name: secret for provider in PROVIDERS.values() for name, secret in provider.secrets.items()}
+_TYPES: dict[str, dict[str, Any]] = {type_: {"type": type_} for type_ in ACTION_KINDS}
+ABRIDGED: dict[str, Action] = {
+    type_: cast("Action", kind.model.model_construct(**_TYPES[type_])) for type_, kind in ACTION_KINDS.items()
 }
-ABRIDGED: dict[str, Action] = {name: model.model_construct(type=name) for name, model in _MODELS.items()}
-"""Actions of which only the type is known: the rest is stored elsewhere and was not read."""
+"""Actions of which only the type is known: the row says no more, and their item was not read."""
 
 
 def check_targets(action: Action, targets: list[str | None]) -> None:
     """Check that the targets are of the action's kind.
 
     Raises:
-        ValueError: one is not; says which.
+        ValueError: one is not; names the first.
     """
     kind = ACTION_KINDS[action.type]
     for index, target in enumerate(targets):

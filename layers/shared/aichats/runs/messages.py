@@ -1,4 +1,4 @@
-"""What arrives from the run queues: runs to be performed, and groups whose runs get messages of their own."""
+"""Handles the messages of the run queues: runs, groups of runs, and events of webhooks."""
 
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -9,31 +9,32 @@ from typing import Any
 from aichats.aws.observability import Contained, count, logger
 from aichats.http.deadline import remaining
 from aichats.runs.dispatch import Dispatcher
-from aichats.runs.queue import EventMessage, GroupMessage, Message, QueueError, UnreadableMessageError, read
+from aichats.runs.queue import EventMessage, GroupMessage, QueueError, RunMessage, UnreadableMessageError, read_message
 
-RESERVED = 40.0
-"""Seconds that are left to the runs of a batch. Events are rendered first, as long as there are more."""
+RUNS_SECONDS = 40.0
+"""The time that is kept for the runs of a batch. Events are rendered before them, while there is more time."""
 
 type Records = Sequence[Mapping[str, Any]]
-"""Messages as SQS hands them to a function."""
+"""Messages in the form in which SQS sends them to a function."""
 
 
 @dataclass(frozen=True)
-class Messages:
+class MessageHandler:
     """Handles messages of the run queues.
 
     Args:
-        render: makes and queues the runs that an automation has for an event of a webhook.
+        render: renders and queues the runs of an automation for an event of a webhook.
     """
 
     dispatcher: Dispatcher
     render: Callable[[EventMessage], None]
 
-    def handle(self, records: Records, lease: timedelta) -> list[str]:
-        """Perform all runs of a batch at the same time, and do what the other messages ask for.
+    def handle(self, records: Records, lease: timedelta) -> dict[str, list[dict[str, str]]]:
+        """Perform all runs of a batch at the same time, and handle its other messages before.
 
         Returns:
-            The ids of the messages that SQS must deliver again: those whose code crashed.
+            ``{"batchItemFailures": [{"itemIdentifier"}]}``: the messages that SQS must deliver again, because their
+            code crashed.
         """
         count("Messages", len(records))
         failed: list[str] = []
@@ -41,7 +42,7 @@ class Messages:
         for record in records:
             identifier, body = record["messageId"], record["body"]
             match self._read(identifier, body):
-                case Message(run_id=run_id):
+                case RunMessage(run_id=run_id):
                     runs[identifier] = run_id
                 case GroupMessage() as group:
                     failed += self._expand(identifier, group)
@@ -50,46 +51,49 @@ class Messages:
                 case UnreadableMessageError() as error:
                     failed += self._bury(identifier, body, str(error))
         outcomes = self.dispatcher.perform_batch(list(runs.values()), lease)
-        crashed = zip(runs, outcomes, strict=True)
-        return failed + [identifier for identifier, outcome in crashed if isinstance(outcome, BaseException)]
+        results = zip(runs, outcomes, strict=True)
+        failed += [identifier for identifier, outcome in results if isinstance(outcome, BaseException)]
+        return {"batchItemFailures": [{"itemIdentifier": identifier} for identifier in failed]}
 
     @staticmethod
-    def _read(identifier: str, body: str) -> Message | GroupMessage | EventMessage | UnreadableMessageError:
+    def _read(identifier: str, body: str) -> RunMessage | GroupMessage | EventMessage | UnreadableMessageError:
         try:
-            return read(body)
+            return read_message(body)
         except UnreadableMessageError as error:
             logger.error("message cannot be read", extra={"message_id": identifier, "reason": str(error)})
             return error
 
     def _expand(self, identifier: str, group: GroupMessage) -> list[str]:
-        """Send the messages of a group's runs. Return the group's id if some were not sent: it must come again."""
+        """Send the messages of a group's runs. Return the group's id if SQS must deliver it again."""
         try:
             self.dispatcher.queue.expand(group)
-        except QueueError:
-            logger.exception("group not sent", extra={"message_id": identifier, "runs": len(group.runs)})
+        except QueueError as error:
+            about = {"message_id": identifier, "runs": len(group.runs), "reason": str(error)}
+            logger.error("group not sent", extra=about)
             return [identifier]
         return []
 
     def _render(self, identifier: str, message: EventMessage) -> list[str]:
-        """Render an event, if it is for one automation and there is time. Else send it again, apart for each.
+        """Render an event if it is for one automation and there is time. Else send one event for each automation.
 
         Returns:
-            The message's id if that failed: it must come again.
+            The message's id if that failed and SQS must deliver it again.
         """
         about = {"message_id": identifier, "webhook_id": message.webhook_id, "automations": message.automations}
-        # Whatever goes wrong, the runs of this batch are performed.
+        # If this fails, the runs of this batch are performed nevertheless.
         with Contained("event not rendered", about) as attempt:
-            if len(message.automations) > 1 or remaining(default=math.inf) < RESERVED:
+            if len(message.automations) > 1 or remaining(default=math.inf) < RUNS_SECONDS:
                 self.dispatcher.queue.send_event(message, apart=True)
             else:
                 self.render(message)
         return [identifier] if attempt.error else []
 
     def _bury(self, identifier: str, body: str, reason: str) -> list[str]:
-        """Put a message to the dead letters. Return its id if that failed: SQS itself then puts it there in the end."""
+        """Move a message to the dead letters. Return its id if SQS must deliver it again."""
         try:
             self.dispatcher.queue.bury(body, reason)
-        except QueueError:
-            logger.exception("message cannot be put to the dead letters", extra={"message_id": identifier})
+        except QueueError as error:
+            about = {"message_id": identifier, "reason": str(error)}
+            logger.error("message cannot be put to the dead letters", extra=about)
             return [identifier]
         return []

@@ -1,6 +1,6 @@
-"""What is to be done, for whom, and under which id.
+"""The model of a run, and of the events of schedules.
 
-The ``run_id`` is a hash of what makes an occurrence unique, so an event that arrives twice meets the same run.
+The ``run_id`` is a hash of the values that make an occurrence unique, so a duplicate event has the same run.
 """
 
 import base64
@@ -24,13 +24,13 @@ def _iso_8601(value: object) -> object:
     if isinstance(value, str) and re.match(r"2\d{3}-\d{2}-\d{2}T", value):
         return read_time(value)
     raise ValueError(
-        "must be a time such as 2026-11-20T09:00:00Z; in a schedule write <aws.scheduler.scheduled-time>, "
+        "must be a time such as 2026-11-20T09:00:00Z; in a schedule, use <aws.scheduler.scheduled-time>, "
         "which EventBridge Scheduler replaces"
     )
 
 
 class Work(Request):
-    """One action for many targets."""
+    """One action for one or many targets."""
 
     action: Action
     targets: Annotated[list[str | None], Field(min_length=1, max_length=MAX_TARGETS)]
@@ -44,20 +44,20 @@ class Work(Request):
 
 
 class ScheduleTick(Request):
-    """What the schedule of an automation hands to ``run_schedule``."""
+    """The event of an automation's schedule."""
 
     automation: Annotated[str, Field(pattern=r"^[a-z0-9-]{1,64}$")]
     scheduled_time: Annotated[AwareDatetime, BeforeValidator(_iso_8601)]
-    """The slot: the moment the schedule fired for. Scheduler fills it in; a guessed one would be another slot."""
+    """The slot: the time for which the schedule fired. Scheduler sets it; another value would be another slot."""
 
     @property
     def slot(self) -> str:
-        """The slot as runs keep it."""
+        """The slot in the form in which runs store it."""
         return slot_text(self.scheduled_time)
 
 
 class ScheduleEvent(ScheduleTick, Work):
-    """What a schedule hands to ``run_schedule`` that says itself what is to be done: nothing is looked up."""
+    """The event of a schedule that you create yourself: it contains the action and the targets."""
 
 
 @dataclass(frozen=True)
@@ -69,31 +69,30 @@ class Run:
     action: Action
     target: str | None
     api_version: str | None = None
-    """Of the provider's API when the run was made, where it has versions: later attempts send the very bytes of the
-    first."""
+    """The version of the provider's API when the run was created, so that all attempts send the same bytes."""
     automation: str | None = None
     slot: str | None = None
     not_after: datetime | None = None
-    """From then on it is not begun any more: what it does would outlast its end. In whole seconds."""
+    """The time from which the run is not started, because its effect would outlast its end. In whole seconds."""
 
     @property
     def provider(self) -> str:
-        """Whose chat it is about: ``whop`` or ``kodey``."""
+        """The name of its provider: ``whop`` or ``kodey``."""
         return self.action.type.partition(".")[0]
 
     @property
     def slow(self) -> bool:
-        """Whether it may take minutes."""
+        """True if it may take minutes."""
         return ACTION_KINDS[self.action.type].slow
 
 
-def slot_text(moment: datetime) -> str:
-    """A slot in UTC, whatever its offset, such as ``2026-11-20T09:00:00Z``."""
-    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
+def slot_text(time: datetime) -> str:
+    """Return a slot in UTC, such as ``2026-11-20T09:00:00Z``."""
+    return time.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
 def scheduled_runs(event: ScheduleEvent, api_version: str | None) -> list[Run]:
-    """One run for each target; a target that stands twice counts once."""
+    """Return one run for each target. Duplicate targets are ignored."""
     return [
         Run(
             run_id=run_id("schedule", event.automation, event.slot, target),
@@ -109,11 +108,14 @@ def scheduled_runs(event: ScheduleEvent, api_version: str | None) -> list[Run]:
 
 
 def run_id(trigger: Trigger, *occurrence: str | None) -> str:
-    """32 characters (160 bits) that the same occurrence always gives, and no other.
+    """Return the id of a run: 32 characters (160 bits) that are unique for the occurrence.
 
-    An occurrence is of a schedule ``(automation, slot, target)``, of an HTTP call
-    ``(caller, method and path, Idempotency-Key, target)``, of an automation that is run by hand
-    ``(automation, "manual:" and something unique, target)``, of a webhook ``(webhook-id, automation, target)``.
+    The values of an occurrence are:
+
+    - for a schedule: automation, slot, target
+    - for an HTTP call: caller, method and path, Idempotency-Key, target
+    - for an automation that is run by hand: automation, ``manual:`` and a unique text, target
+    - for a webhook: webhook-id, automation, target
     """
     unique = json.dumps([trigger, *occurrence], ensure_ascii=False, separators=(",", ":"))
     return base64.b32encode(hashlib.sha256(unique.encode()).digest()[:20]).decode().lower()

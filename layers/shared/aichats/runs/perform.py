@@ -1,13 +1,13 @@
-"""Performs a run so that it takes effect once.
+"""Performs a run so that its effects happen at most once.
 
-1. Claim it in the ledger, by one conditional write. Created, taken or not due: nothing is called.
-2. Make the effects of its action one by one (:mod:`aichats.runs.providers.port`). If an earlier call's outcome is
-   unknown, look for its effect first. Each is recorded before the next begins: a run that is taken up again goes on
+1. Claim the run in the ledger with one conditional write. If it has ended, is taken or is not due, call nothing.
+2. Perform the effects of its action one by one (:mod:`aichats.runs.providers.port`). If the outcome of an earlier call
+   is unknown, look for its effect first. Record each effect before the next one begins, so that a resumed run continues
    there.
 3. Make the calls that may be repeated.
-4. Finish it, or put it back to wait: for a provider that throttles or is down, or until an outcome can be settled.
+4. End the run, or put it back to wait: for a provider that throttles or is down, or until an outcome can be settled.
 
-Whoever calls :meth:`Performer.perform` sends a run that waits to the queue; if that fails, ``sweep_runs`` finds it.
+The caller of :meth:`Performer.perform` sends a waiting run to the queue. If that fails, ``sweep_runs`` finds the run.
 """
 
 import random
@@ -32,7 +32,7 @@ from aichats.errors import (
     SecretUnavailableError,
 )
 from aichats.http.deadline import remaining, time_limit
-from aichats.runs.failures import describe
+from aichats.runs.failures import describe, with_next_check, without_next_check
 from aichats.runs.ledger.ledger import Ledger, LedgerConflictError
 from aichats.runs.ledger.locks import LockedError, Locks
 from aichats.runs.ledger.rows import EndStatus, Row
@@ -40,26 +40,26 @@ from aichats.runs.model import Run
 from aichats.runs.providers.marks import mark_of
 from aichats.runs.providers.port import Created, Effect, NotYetError, Provider, SupersededError
 
-MAX_ATTEMPTS = 8
-"""Attempts that reached the provider and were not turned away with 429, which proves that nothing was done."""
+MAX_RUN_ATTEMPTS = 8
+"""The limit of attempts that reached the provider. A 429 does not count, because it proves that nothing was done."""
 MAX_AGE = timedelta(hours=24)
 ROTATION = timedelta(minutes=15)
-"""How long a run waits whose credential is rejected: it may be replaced just now."""
+"""The time that a run waits after its credential was rejected, because an operator may be replacing it."""
 FIRST_WAIT = timedelta(seconds=2)
 MAX_WAIT = timedelta(minutes=10)
 ALARMING: dict[EndStatus, str] = {"failed": "RunsFailed", "unknown": "RunsUnknown"}
-"""The metric of an end that somebody must be told of."""
+"""The metric of each end status that needs a person."""
 
-type State = Literal["succeeded", "failed", "unknown", "missed", "waiting", "in_progress"]
+type State = EndStatus | Literal["waiting", "in_progress"]
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a run came to when it was performed.
+    """The state of a run after a call that was to perform it.
 
     Attributes:
-        performed: whether it was performed now; ``False`` where it was found ended, taken or waiting.
-        error: why it failed or waits, where that happened now.
+        performed: whether this call performed it; ``False`` if it was ended, taken or waiting.
+        error: why it failed or waits, if this call performed it.
     """
 
     state: State
@@ -68,36 +68,39 @@ class Outcome:
     error: AichatsError | None = None
 
 
-class _WaitError(Exception):
-    """The run must wait, and be tried again.
+@dataclass(frozen=True)
+class _Wait:
+    """The decision that the run must wait.
 
     Attributes:
-        wait: for how long; ``None``: longer each time.
+        wait: the time to wait; ``None``: longer each time.
         unsettled: whether an effect's outcome is unknown.
-        called: whether the attempt counts: the provider may have done something.
-        refused: whether the answer proves that nothing was done; the next call then needs another idempotency key.
+        called: whether the attempt counts, because the provider may have done something.
+        rejected: whether the answer proves that nothing was done; the next call then needs another idempotency key.
     """
 
-    def __init__(
-        self,
-        error: AichatsError | None,
-        wait: timedelta | None = None,
-        *,
-        unsettled: bool = False,
-        called: bool = False,
-        refused: bool = False,
-    ) -> None:
+    error: AichatsError | None
+    wait: timedelta | None = None
+    unsettled: bool = False
+    called: bool = False
+    rejected: bool = False
+
+
+@dataclass(frozen=True)
+class _End:
+    """The decision that the run ends without success."""
+
+    status: EndStatus
+    error: AichatsError
+    rejected: bool = False
+
+
+class _StopError(Exception):
+    """The run can't continue now. The decision is to wait or to end."""
+
+    def __init__(self, decision: _Wait | _End) -> None:
         super().__init__()
-        self.error, self.wait = error, wait
-        self.unsettled, self.called, self.refused = unsettled, called, refused
-
-
-class _EndError(Exception):
-    """The run ends without success."""
-
-    def __init__(self, status: EndStatus, error: AichatsError, *, refused: bool = False) -> None:
-        super().__init__()
-        self.status, self.error, self.refused = status, error, refused
+        self.decision = decision
 
 
 @dataclass(frozen=True)
@@ -105,181 +108,188 @@ class Performer:
     """Performs runs. Safe to share between threads.
 
     Args:
-        actions: those of each provider, by its name.
-        in_rotation: whether the credential for a provider was replaced a short time ago, or may have been.
+        providers: the providers by their names.
+        locks: keep two runs from doing the same at the same time.
     """
 
     ledger: Ledger
-    actions: Mapping[str, Provider]
-    in_rotation: Callable[[str], bool] = lambda _: False
+    providers: Mapping[str, Provider]
+    locks: Locks
     randomness: random.Random = field(default_factory=random.SystemRandom)
 
     def perform(self, run: Run | str, lease: timedelta) -> Outcome:
-        """Perform a run, or the one that has this id.
+        """Perform a run, or the stored run with this id.
 
         Args:
-            run: the run, or the id of one that is in the ledger.
-            lease: until Lambda would kill this invocation, never less: nobody else acts before.
+            run: the run, or the id of a run in the ledger.
+            lease: at least the time until Lambda would kill this invocation. No other process acts on the run before.
 
         Raises:
             LookupError: there is no run with this id.
         """
         try:
             row = self.ledger.claim(run, lease)
-        except LedgerConflictError as refused:
-            return _refused(refused.row, run)
+        except LedgerConflictError as conflict:
+            return _not_claimed(conflict.row, run)
         try:
             try:
                 while (effect := self._next_effect(row)) is not None:
                     row = self._look(row, effect) if row.unsettled else self._make(row, effect)
-                done = self._complete(row)
-            except _WaitError as wait:
-                return self._put_back(row, wait)
-            except _EndError as end:
-                if self._may_pass(run, row, end.error):
-                    return self._put_back(row, _WaitError(end.error, refused=end.refused))
-                return self._end(row, end)
-            return self._succeed(row, done)
-        except LedgerConflictError as refused:
-            # The lease was over and somebody else went on, or ended it: what stands in the ledger counts.
-            return _refused(refused.row, run)
+                created = self._complete(row)
+            except _StopError as stop:
+                return self._stop(run, row, stop.decision)
+            return self._succeed(row, created)
+        except LedgerConflictError as conflict:
+            # The lease was over, and another process continued or ended the run: the ledger's row counts.
+            return _not_claimed(conflict.row, run)
 
-    # ------------------------------------------------------------------ what is to be done
+    # ------------------------------------------------------------------ effects and calls
 
     def _next_effect(self, row: Row) -> Effect | None:
-        """The effect that is neither known nor recorded yet; ``None`` when all are."""
+        """Return the next effect that is not recorded yet; ``None`` if all are."""
         try:
-            return self._actions(row).effect(row)
+            return self._provider(row).effect(row)
         except AichatsError as error:
-            # With an effect whose outcome is unknown the run has not failed: it cannot be looked up now.
-            raise _WaitError(error, unsettled=True) if row.unsettled else _EndError("failed", error) from error
+            # If the outcome of an effect is unknown, the run has not failed: aichats just can't check it now.
+            decision = _Wait(error, unsettled=True) if row.unsettled else _End("failed", error)
+            raise _StopError(decision) from error
 
     def _look(self, row: Row, effect: Effect) -> Row:
-        """Find out what became of the earlier call. None found after the settle time: it took no effect."""
+        """Look for the effect of the earlier call. If it is missing after the settle time, it did not happen."""
         if effect.seen is not None and row.seen is None:
-            return replace(row, unsettled_at=None)  # It never began.
+            return replace(row, unsettled_at=None)  # The effect never began.
         self._wait_until_settled(row)
-        self._need_time(self._actions(row).call_limit, unsettled=True)
+        self._need_time(self._provider(row).call_limit, unsettled=True)
         if effect.find is None:
-            raise _EndError("unknown", _unknown(row, "there is nothing to find it by"))
-        is_alone = effect.lock is None or self._locked(row, partial(Locks(self.ledger).is_kept, row, effect.lock))
+            raise _StopError(_End("unknown", _unknown(row, "the chat has no mark by which it can be found")))
+        is_alone = effect.lock is None or self._locked(row, partial(self.locks.is_kept, row, effect.lock))
         try:
-            found = effect.find(row.seen or {})
+            candidates = effect.find(row.seen or {})
         except NotYetError as error:
-            raise _WaitError(None, error.wait, unsettled=True) from error
+            raise _StopError(_Wait(None, error.wait, unsettled=True)) from error
         except AichatsError as error:
-            raise _WaitError(error, _named_wait(error), unsettled=True) from error
-        if len(found) > 1 or (found and not is_alone):
-            which = ", ".join(dict.fromkeys(done.chat_id for done in found))
-            whose = "its own" if is_alone else "its own or another run's"
-            raise _EndError("unknown", _unknown(row, f"{len(found)} were found that may be {whose}, of {which}"))
-        if found:
-            return self.ledger.record(row, found[0].chat_id, found[0].result)
-        if row.attempts > MAX_ATTEMPTS:
-            raise _EndError("failed", _last_error(row))
+            raise _StopError(_Wait(error, _named_wait(error), unsettled=True)) from error
+        if len(candidates) > 1 or (candidates and not is_alone):
+            chats = ", ".join(dict.fromkeys(candidate.chat_id for candidate in candidates))
+            owner = "this run" if is_alone else "this run or to another"
+            why = f"{len(candidates)} found that may belong to {owner}, in {chats}"
+            raise _StopError(_End("unknown", _unknown(row, why)))
+        if candidates:
+            return self.ledger.record(row, candidates[0].chat_id, candidates[0].result)
+        if row.attempts > MAX_RUN_ATTEMPTS:
+            raise _StopError(_End("failed", _last_error(row)))
         return replace(row, unsettled_at=None, seen=None)
 
     def _wait_until_settled(self, row: Row) -> None:
-        """Look for no effect as long as it may still appear."""
-        wait = (row.unsettled_at or self.ledger.clock()) + self._actions(row).settle - self.ledger.clock()
+        """Stop if the effect may still appear."""
+        wait = (row.unsettled_at or self.ledger.clock()) + self._provider(row).settle - self.ledger.clock()
         if wait > timedelta(0):
-            raise _WaitError(None, wait, unsettled=True)
+            raise _StopError(_Wait(None, wait, unsettled=True))
 
     def _make(self, row: Row, effect: Effect) -> Row:
-        actions = self._actions(row)
-        self._need_time(effect.limit + (actions.call_limit if effect.seen else timedelta(0)))
+        provider = self._provider(row)
+        self._need_time(effect.limit + (provider.call_limit if effect.seen else timedelta(0)))
         before: Json = {}
         if effect.lock is not None:
-            before = self._locked(row, partial(Locks(self.ledger).take, row, effect.lock))
+            before = self._locked(row, partial(self.locks.take, row, effect.lock))
         if effect.seen is not None:
             self.ledger.begin(row, self._repeatable(partial(effect.seen, before)))
         try:
-            done = effect.act()
+            created = effect.act()
         except AichatsError as error:
-            raise _judge(error, actions.settle) from error
-        return self.ledger.record(row, done.chat_id, done.result)
+            raise _StopError(_judge(error, provider.settle)) from error
+        return self.ledger.record(row, created.chat_id, created.result)
 
     def _locked[T](self, row: Row, call: Callable[[], T]) -> T:
-        """What a call of a lock gives. While another run holds it, this one waits."""
+        """Return the result of a call of a lock. If another run has the lock, this run waits."""
         try:
             return call()
         except LockedError as locked:
-            why = AichatsError(f"waits until it is known what came of run {locked.owner}, which does the same")
-            raise _WaitError(why, unsettled=row.unsettled) from locked
+            why = AichatsError(f"waits for the outcome of run {locked.owner}, which does the same")
+            raise _StopError(_Wait(why, unsettled=row.unsettled)) from locked
 
     def _complete(self, row: Row) -> Created:
-        actions = self._actions(row)
-        self._need_time(actions.call_limit)
+        provider = self._provider(row)
+        self._need_time(provider.call_limit)
         if row.run.not_after is None:
-            return self._repeatable(lambda: actions.complete(row))
+            return self._repeatable(lambda: provider.complete(row))
         left = row.run.not_after - self.ledger.clock()
         if left <= timedelta(0):
-            over = AichatsError(f"not begun any more: its time was over at {row.run.not_after.isoformat()}")
-            raise _EndError("failed", over)
+            over = AichatsError(f"not started: its time ended at {row.run.not_after.isoformat()}")
+            raise _StopError(_End("failed", over))
         with time_limit(left.total_seconds()):
-            return self._repeatable(lambda: actions.complete(row))
+            return self._repeatable(lambda: provider.complete(row))
 
     def _repeatable[T](self, call: Callable[[], T]) -> T:
-        """What calls give whose effect is the same however often they are made."""
+        """Return the result of calls that have the same effect however often they are made."""
         try:
             return call()
         except NotYetError as error:
-            raise _WaitError(error, error.wait) from error
+            raise _StopError(_Wait(error, error.wait)) from error
         except (APIConnectionError, RateLimitError, InternalServerError, ProtocolError) as error:
             called = not isinstance(error, APIConnectionError | RateLimitError)
-            raise _WaitError(error, _named_wait(error), called=called) from error
+            raise _StopError(_Wait(error, _named_wait(error), called=called)) from error
         except AichatsError as error:
-            raise _EndError("failed", error) from error
+            raise _StopError(_End("failed", error)) from error
 
     def _need_time(self, limit: timedelta, *, unsettled: bool = False) -> None:
-        """Begin no call that might outlive the lease."""
+        """Stop if a call might outlive the lease."""
         if remaining(default=float("inf")) < limit.total_seconds():
-            raise _WaitError(None, timedelta(0), unsettled=unsettled)
+            raise _StopError(_Wait(None, timedelta(0), unsettled=unsettled))
 
-    def _actions(self, row: Row) -> Provider:
-        return self.actions[row.run.provider]
+    def _provider(self, row: Row) -> Provider:
+        return self.providers[row.run.provider]
 
     def _may_pass(self, run: Run | str, row: Row, error: AichatsError) -> bool:
-        """Return whether a run must wait that would end: its secret can't be read, or its credential is being replaced.
+        """Return whether the error may pass: the secret can't be read now, or the credential is being replaced.
 
-        A caller who waits for the first attempt is told at once that the credential is rejected, unless it was replaced
-        a short time ago.
+        An API client that waits for the first attempt learns at once that the credential is rejected, unless it was
+        replaced a short time ago.
         """
         if isinstance(error, SecretUnavailableError):
             return True
         if not isinstance(error, AuthenticationError):
             return False
-        if self.in_rotation(row.run.provider):
+        if self._provider(row).in_rotation():
             return True
-        has_caller = row.run.trigger == "http" and row.error is None and (isinstance(run, Run) or row.run.slow)
-        # A run that is older has waited for something else: this is the first that it learns of the rejection.
+        has_client = row.run.trigger == "http" and row.error is None and (isinstance(run, Run) or row.run.slow)
+        # An older run waited for something else before: this is its first rejection.
         is_news = row.error is None or row.error.get("type") != AuthenticationError.__name__
-        return not has_caller and (is_news or self.ledger.clock() - row.opened_at < ROTATION)
+        return not has_client and (is_news or self.ledger.clock() - row.opened_at < ROTATION)
 
-    # ------------------------------------------------------------------ what became of it
+    # ------------------------------------------------------------------ the outcome
 
-    def _succeed(self, row: Row, done: Created) -> Outcome:
-        self.ledger.finish(row, "succeeded", chat_id=done.chat_id, result=done.result)
-        logger.info("run succeeded", extra=_about(row) | {"chat_id": done.chat_id})
-        known = replace(row, chat_id=done.chat_id, result=done.result)
-        return Outcome("succeeded", replace(known, status="succeeded", due_at=None, error=None), performed=True)
+    def _stop(self, run: Run | str, row: Row, decision: _Wait | _End) -> Outcome:
+        if isinstance(decision, _Wait):
+            return self._put_back(row, decision)
+        if self._may_pass(run, row, decision.error):
+            return self._put_back(row, _Wait(decision.error, rejected=decision.rejected))
+        return self._end(row, decision)
 
-    def _put_back(self, row: Row, wait: _WaitError) -> Outcome:
+    def _succeed(self, row: Row, created: Created) -> Outcome:
+        self.ledger.finish(row, "succeeded", chat_id=created.chat_id, result=created.result)
+        logger.info("run succeeded", extra=_about(row) | {"chat_id": created.chat_id})
+        ended = replace(row, status="succeeded", chat_id=created.chat_id, result=created.result)
+        return Outcome("succeeded", replace(ended, due_at=None, error=None), performed=True)
+
+    def _put_back(self, row: Row, wait: _Wait) -> Outcome:
         _count_rejection(wait.error)
         now = self.ledger.clock()
         age = now - row.opened_at
         row = replace(row, attempts=row.attempts - (not wait.called))
         if age >= MAX_AGE:
             status: EndStatus = "unknown" if wait.unsettled else "failed"
-            return self._end(row, _EndError(status, wait.error or _last_error(row), refused=wait.refused))
-        if row.attempts >= MAX_ATTEMPTS and wait.called and not wait.unsettled:
-            return self._end(row, _EndError("failed", wait.error or _last_error(row), refused=wait.refused))
+            return self._end(row, _End(status, wait.error or _last_error(row), wait.rejected))
+        if row.attempts >= MAX_RUN_ATTEMPTS and wait.called and not wait.unsettled:
+            return self._end(row, _End("failed", wait.error or _last_error(row), wait.rejected))
         due_at = now + (wait.wait or timedelta(0))
         if wait.wait is None or isinstance(wait.error, APIStatusError):
-            # Added to what the provider names, so that not all that it turned away come back together.
+            # Added to the time that the provider names, so that the throttled runs do not all return together.
             due_at += self._longer_each_time(age)
         error = describe(wait.error) if wait.error else row.error
-        key_number = row.key_number + wait.refused
+        if error and wait.unsettled:
+            error = with_next_check(error, due_at)
+        key_number = row.key_number + wait.rejected
         unsettled_at = (row.unsettled_at or now) if wait.unsettled else None
         waiting = replace(
             row, status="pending", key_number=key_number, due_at=due_at, error=error, unsettled_at=unsettled_at
@@ -289,14 +299,14 @@ class Performer:
         logger.warning("run waits", extra=_about(row) | about)
         return Outcome("waiting", waiting, performed=True, error=wait.error)
 
-    def _end(self, row: Row, end: _EndError) -> Outcome:
+    def _end(self, row: Row, end: _End) -> Outcome:
         error = describe(end.error)
-        ended = replace(row, status=end.status, key_number=row.key_number + end.refused, due_at=None, error=error)
+        ended = replace(row, status=end.status, key_number=row.key_number + end.rejected, due_at=None, error=error)
         end.error.run_id = row.run.run_id
         if isinstance(end.error, ProviderError):
             end.error.chat_id = row.chat_id
         _count_rejection(end.error)
-        # Before the row ends: if the process dies between the two, the alarm goes off once too often, never too seldom.
+        # Before the row ends: if the process dies in between, the alarm goes off once too often, but never too seldom.
         if not isinstance(end.error, SupersededError):
             count_now(ALARMING[end.status])
         self.ledger.finish(ended, end.status, error=error)
@@ -304,22 +314,22 @@ class Performer:
         return Outcome(end.status, ended, performed=True, error=end.error)
 
     def _longer_each_time(self, age: timedelta) -> timedelta:
-        """Half as long again as it waits already, with jitter."""
+        """Return half of the run's age as the time to wait, with jitter."""
         longest = max(FIRST_WAIT, min(MAX_WAIT, age / 2)).total_seconds()
         return timedelta(seconds=self.randomness.uniform(longest / 2, longest))
 
 
-def _judge(error: AichatsError, settle: timedelta) -> Exception:
-    """What it means for a run that an effect failed."""
+def _judge(error: AichatsError, settle: timedelta) -> _Wait | _End:
+    """Return the decision after an effect failed."""
     match error:
         case OutcomeUnknownError() | ProtocolError():
-            return _WaitError(error, settle, unsettled=True, called=True)
+            return _Wait(error, settle, unsettled=True, called=True)
         case APIConnectionError():
-            return _WaitError(error)
+            return _Wait(error)
         case RateLimitError():
-            return _WaitError(error, _named_wait(error), refused=True)
+            return _Wait(error, _named_wait(error), rejected=True)
         case _:
-            return _EndError("failed", error, refused=isinstance(error, APIStatusError))
+            return _End("failed", error, rejected=isinstance(error, APIStatusError))
 
 
 def _count_rejection(error: AichatsError | None) -> None:
@@ -328,15 +338,15 @@ def _count_rejection(error: AichatsError | None) -> None:
         count_now("CredentialsRejected")
 
 
-def _refused(row: Row | None, run: Run | str) -> Outcome:
-    """The outcome of a run that could not be claimed."""
+def _not_claimed(row: Row | None, run: Run | str) -> Outcome:
+    """Return the outcome of a run that could not be claimed."""
     if row is None:
         raise LookupError(f"there is no run {run if isinstance(run, str) else run.run_id}")
     return found(row)
 
 
 def found(row: Row) -> Outcome:
-    """The outcome of a run that is not performed here and now."""
+    """Return the outcome of a run that this call does not perform."""
     state: State = "waiting" if row.status == "pending" else "in_progress" if row.status == "performing" else row.status
     return Outcome(state, row, performed=False)
 
@@ -348,17 +358,17 @@ def _named_wait(error: AichatsError) -> timedelta | None:
 
 def _unknown(row: Row, why: str) -> AichatsError:
     mark = mark_of(row.title)
-    where = f" for a chat whose title begins with {mark}" if mark else ""
-    return AichatsError(f"the outcome is unknown: {why}. Look{where}, then POST /runs/{row.run.run_id}/resolve")
+    where = f"Look for a chat whose title begins with {mark}" if mark else "Check at the provider what happened"
+    return AichatsError(f"the outcome is unknown: {why}. {where}, then call POST /runs/{row.run.run_id}/resolve")
 
 
 def _last_error(row: Row) -> AichatsError:
-    last = (row.error or {}).get("message", "no attempt reached the provider")
-    return AichatsError(f"given up after {min(row.attempts, MAX_ATTEMPTS)} attempts; the last error: {last}")
+    last = without_next_check(row.error) if row.error else "no attempt reached the provider"
+    return AichatsError(f"gave up after {min(row.attempts, MAX_RUN_ATTEMPTS)} attempts; the last error: {last}")
 
 
 def _about(row: Row) -> dict[str, str | int | None]:
-    """What a log line says of a run. No texts, no titles."""
+    """Return the fields of a run in log lines. They contain no texts and no titles."""
     run = row.run
     return {
         "run_id": run.run_id,

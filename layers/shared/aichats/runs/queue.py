@@ -1,11 +1,11 @@
-"""The queues of runs: one message for each run that waits. It holds the id; what is to be done is in the ledger.
+"""The queues of runs: one message for each waiting run. The message contains the run's id; the ledger has the rest.
 
-Runs whose provider takes minutes have a queue and a function of their own, so that no other waits behind them.
+Runs whose provider takes minutes have their own queue and function, so that no other run waits behind them.
 
-Many runs at once are sent as a few group messages. ``perform_runs`` sends one message for each of their runs, so a
-fan-out of 1,000 runs costs its caller one call to SQS.
+Many runs at once are sent as a few group messages. ``perform_runs`` then sends one message for each of their runs, so
+1,000 runs cost the sender one call to SQS.
 
-An event message holds an event of a webhook, with the automations for which the webhook's function had no time.
+An event message contains an event of a webhook, and the automations for which the webhook's function had no time.
 """
 
 import json
@@ -30,17 +30,18 @@ from pydantic import (
 
 from aichats.aws import sqs
 from aichats.aws.sqs import BATCH_MESSAGES, SQS
+from aichats.errors import AichatsError
 from aichats.runs.ledger.times import utc_now
 from aichats.runs.model import Run
 
 MAX_DELAY = timedelta(minutes=15)
-"""What SQS delays a message at the most."""
+"""The longest delay of a message in SQS."""
 EVENT_BYTES = 200_000
-"""Of an event in a message. The names of its automations take the rest."""
+"""The limit of an event in a message. The names of its automations take the rest."""
 NAMES = 500
-"""Automations of an event message, of at most 67 bytes each."""
+"""The limit of automations in an event message. A name has at most 67 bytes."""
 GROUP = 100
-"""Runs of a group message: as many as ten calls to SQS send singly."""
+"""The limit of runs in a group message: as many as ten calls to SQS send one by one."""
 
 type RunId = Annotated[str, Field(pattern=r"^[a-z2-7]{32}$")]
 
@@ -51,30 +52,30 @@ class _Form(BaseModel):
     version: Literal[1] = 1
 
 
-class Message(_Form):
-    """A run that is to be performed."""
+class RunMessage(_Form):
+    """A run to perform."""
 
     run_id: RunId
 
 
 class GroupMessage(_Form):
-    """Runs that are to be performed: each gets a message of its own.
+    """Runs to perform, each of which gets its own message.
 
-    A group that is lost or comes twice does no harm: its runs are open in the ledger, and each is performed once.
+    A lost or duplicate group is harmless: its runs are open in the ledger, and each is performed once.
     """
 
     kind: Literal["group"] = "group"
     slow: bool
-    """Whether the runs belong to the queue for what takes minutes."""
+    """True if the runs belong to the slow queue."""
     sent_at: AwareDatetime
     runs: Annotated[tuple[tuple[RunId, Annotated[int, Field(ge=0)]], ...], Field(min_length=1, max_length=GROUP)]
-    """The id of each run, and how many seconds after ``sent_at`` it is due."""
+    """The id of each run, and the seconds after ``sent_at`` at which it is due."""
 
 
 class EventMessage(_Form):
-    """Automations that are to be rendered for an event of a webhook, which would not wait for them.
+    """Automations to render for an event of a webhook.
 
-    A message that comes twice does no harm: each run has the same id whoever renders it.
+    A duplicate message is harmless: a run has the same id each time it is rendered.
     """
 
     kind: Literal["event"] = "event"
@@ -84,51 +85,51 @@ class EventMessage(_Form):
 
 
 def _kind(body: object) -> str:
-    """The form of a message. A message about one run names no form: it is the oldest."""
+    """Return the kind of a message. A message for one run, which is the oldest kind, does not name it."""
     return str(body.get("kind", "run")) if isinstance(body, dict) else "run"
 
 
 type AnyMessage = Annotated[
-    Annotated[Message, Tag("run")] | Annotated[GroupMessage, Tag("group")] | Annotated[EventMessage, Tag("event")],
+    Annotated[RunMessage, Tag("run")] | Annotated[GroupMessage, Tag("group")] | Annotated[EventMessage, Tag("event")],
     Discriminator(_kind),
 ]
-_MESSAGE: TypeAdapter[Message | GroupMessage | EventMessage] = TypeAdapter(AnyMessage)
+_MESSAGE: TypeAdapter[RunMessage | GroupMessage | EventMessage] = TypeAdapter(AnyMessage)
 
 
-class UnreadableMessageError(Exception):
-    """No version of the code can read this message."""
+class UnreadableMessageError(AichatsError):
+    """A message can't be read by this version of the code."""
 
 
-class QueueError(Exception):
-    """SQS did not take some messages. Their runs are in the ledger, and ``sweep_runs`` sends them again."""
+class QueueError(AichatsError):
+    """SQS did not accept some messages. Their runs are in the ledger, and ``sweep_runs`` sends them."""
 
 
-def read(body: str) -> Message | GroupMessage | EventMessage:
-    """Return the message that a body holds.
+def read_message(body: str) -> RunMessage | GroupMessage | EventMessage:
+    """Return the message in a body.
 
     Raises:
-        UnreadableMessageError: it is not one of ours; says why.
+        UnreadableMessageError: the body is no message of aichats; names the fields and the reasons.
     """
     try:
         return _MESSAGE.validate_json(body)
     except ValidationError as error:
         details = error.errors(include_url=False, include_input=False, include_context=False)
-        why = "; ".join(f"{_place(detail['loc'])}: {detail['msg']}" for detail in details)
-        raise UnreadableMessageError(why) from None
+        problems = "; ".join(f"{_place(detail['loc'])}: {detail['msg']}" for detail in details)
+        raise UnreadableMessageError(problems) from None
 
 
 def _place(path: Sequence[int | str]) -> str:
-    """Return where in a body something is wrong; the first step is the message's form, or nothing."""
+    """Return the path of an invalid field. The first step is the message's kind, or nothing."""
     return ".".join(map(str, path[1:])) or "body"
 
 
 @dataclass(frozen=True)
 class Due:
-    """A run that a message is needed for.
+    """A run that needs a message.
 
     Attributes:
-        slow: whether it belongs to the queue for what takes minutes.
-        delay: how long until it is due. A message that comes early is harmless.
+        slow: whether it belongs to the slow queue.
+        delay: the time until it is due. A message that comes early is harmless.
     """
 
     run_id: str
@@ -137,15 +138,15 @@ class Due:
 
     @classmethod
     def of(cls, run: Run, delay: timedelta) -> "Due":
-        """A run, due after a delay."""
+        """Return a run as due after a delay."""
         return cls(run.run_id, run.slow, delay)
 
 
 @dataclass(frozen=True)
 class Queue:
-    """The run queues, and the queue for what nobody can do anything with.
+    """The run queues, and the queue of unreadable messages.
 
-    The client is made when something is sent: a run that goes well sends nothing.
+    The client is created when the first message is sent, because a run that succeeds sends none.
     """
 
     client: Callable[[], SQS]
@@ -155,10 +156,10 @@ class Queue:
     clock: Callable[[], datetime] = utc_now
 
     def send(self, runs: Sequence[Due]) -> None:
-        """Send up to ten runs as one message each, more as groups. What SQS does not take stops nothing behind it.
+        """Send up to ten runs as one message each, and more runs as groups. All messages are tried even if some fail.
 
         Raises:
-            QueueError: SQS did not take some, each of which it was offered twice.
+            QueueError: SQS did not accept some messages in two attempts.
         """
         if len(runs) <= BATCH_MESSAGES:
             self.send_singly(runs)
@@ -169,11 +170,11 @@ class Queue:
         """Send one message for each run.
 
         Raises:
-            QueueError: SQS did not take some, each of which it was offered twice.
+            QueueError: SQS did not accept some messages in two attempts.
         """
         failures: list[QueueError] = []
         for slow, url in ((False, self.url), (True, self.slow_url)):
-            messages = [_message(Message(run_id=run.run_id), run.delay) for run in runs if run.slow == slow]
+            messages = [_message(RunMessage(run_id=run.run_id), run.delay) for run in runs if run.slow == slow]
             try:
                 self._send_all(url, messages)
             except QueueError as failure:
@@ -182,30 +183,30 @@ class Queue:
             raise QueueError("; ".join(map(str, failures)))
 
     def expand(self, group: GroupMessage) -> None:
-        """Send one message for each run of a group, each for when it is due.
+        """Send one message for each run of a group, for the time at which it is due.
 
         Raises:
-            QueueError: SQS did not take some.
+            QueueError: SQS did not accept some messages.
         """
         elapsed = self.clock() - group.sent_at
         due = [Due(run_id, group.slow, timedelta(seconds=seconds) - elapsed) for run_id, seconds in group.runs]
         self.send_singly(due)
 
     def send_event(self, message: EventMessage, *, apart: bool = False) -> None:
-        """Send automations that are to be rendered for an event: as few messages as they fit into, or one for each.
+        """Send the automations to render for an event, in as few messages as possible or in one message for each.
 
         Raises:
-            QueueError: SQS did not take some.
+            QueueError: SQS did not accept some messages.
         """
         parts = batched(message.automations, 1 if apart else NAMES, strict=False)
         each = [message.model_copy(update={"automations": part}) for part in parts]
         self._send_all(self.url, [_message(one, timedelta(0)) for one in each])
 
     def bury(self, body: str, reason: str) -> None:
-        """Put a message that cannot be read to the dead letters, with the reason.
+        """Move an unreadable message to the dead letters, with the reason.
 
         Raises:
-            QueueError: SQS refused it.
+            QueueError: SQS did not accept it.
         """
         attributes = {"reason": {"DataType": "String", "StringValue": reason[:500]}}
         self._send_all(self.dead_letter_url, [{"MessageBody": body, "MessageAttributes": attributes}])
@@ -213,36 +214,36 @@ class Queue:
     def _group(self, runs: Sequence[Due]) -> dict[str, Any]:
         ids = tuple((run.run_id, _seconds(run.delay)) for run in runs)
         group = GroupMessage(slow=runs[0].slow, sent_at=self.clock(), runs=ids)
-        # Not before the first of its runs is due, so that their messages need not be put off again.
+        # Not before the first of its runs is due, so that no message must be delayed again.
         return _message(group, min(run.delay for run in runs))
 
     def _send_all(self, url: str, messages: Sequence[Mapping[str, Any]]) -> None:
         """Send messages, ten at a time.
 
         Raises:
-            QueueError: SQS did not take some; it was offered all.
+            QueueError: SQS did not accept some messages. All were tried.
         """
-        refused = sqs.send(self.client(), url, messages) if messages else []
-        if refused:
-            raise QueueError(f"SQS did not take {len(refused)} of {len(messages)} messages: {refused[0]}")
+        reasons = sqs.send(self.client(), url, messages) if messages else []
+        if reasons:
+            raise QueueError(f"SQS did not accept {len(reasons)} of {len(messages)} messages: {reasons[0]}")
 
 
 def fits(event: Mapping[str, Any]) -> bool:
-    """Return whether an event of a webhook fits into a message, and can be read there.
+    """Return whether an event of a webhook fits into a message and can be read from it.
 
-    The message adds a level of nesting to the event, and JSON that is nested too deeply is not read.
+    The message adds a level of nesting to the event, and JSON with too many levels can't be read.
     """
     if len(_json(event)) > EVENT_BYTES:
         return False
     try:
-        read(_json({"kind": "event", "webhook_id": "", "event": event, "automations": [""]}))
+        read_message(_json({"kind": "event", "webhook_id": "", "event": event, "automations": [""]}))
     except UnreadableMessageError:
         return False
     return True
 
 
 def _groups(runs: Sequence[Due]) -> Iterator[Sequence[Due]]:
-    """Groups of at most 100 runs, each for one queue."""
+    """Yield groups of at most 100 runs, each for one queue."""
     for slow in (False, True):
         yield from batched((run for run in runs if run.slow == slow), GROUP, strict=False)
 
@@ -257,5 +258,5 @@ def _message(form: BaseModel, delay: timedelta) -> dict[str, Any]:
 
 
 def _json(value: Mapping[str, Any]) -> str:
-    """JSON in ASCII: SQS does not take every character."""
+    """Return JSON in ASCII, because SQS does not accept every character."""
     return json.dumps(value, separators=(",", ":"))

@@ -1,4 +1,4 @@
-"""Finds runs that nobody will act on any more, and resumes or ends them."""
+"""Finds stranded runs, on which no process will act, and resumes or ends them."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -11,19 +11,19 @@ from aichats.runs.ledger.rows import EndStatus, Row
 from aichats.runs.perform import ALARMING, MAX_AGE
 from aichats.runs.queue import Due, QueueError
 
-EVERY = timedelta(minutes=5)
-"""How often the template has the ledger swept."""
+SWEEP_INTERVAL = timedelta(minutes=5)
+"""The time between two sweeps, as the template sets it."""
 GIVE_UP = MAX_AGE + timedelta(hours=1)
-"""By then performing it would have ended it; that it did not means that its code cannot."""
-PER_SECOND = 8
-"""How many runs begin in a second: as many as a fan-out for Whop lets begin."""
-FIRST_PAUSE, LONGEST_PAUSE = EVERY, timedelta(hours=1)
-"""How long a run that was sent again is left alone."""
+"""The age at which a run is ended. An attempt would have ended it before, so its code can't perform it."""
+RESUMED_PER_SECOND = 8
+"""The number of runs that begin in a second: as many as for Whop."""
+FIRST_PAUSE, LONGEST_PAUSE = SWEEP_INTERVAL, timedelta(hours=1)
+"""The time after which a run that was sent again may be sent once more."""
 
 
 @dataclass
 class Swept:
-    """What a sweep did so far."""
+    """The numbers of runs that a sweep resumed and ended."""
 
     resumed: int = 0
     ended: int = 0
@@ -31,33 +31,36 @@ class Swept:
 
 @dataclass(frozen=True)
 class StrandedRuns:
-    """Sweeps the ledger."""
+    """Finds stranded runs in the ledger."""
 
     ledger: Ledger
     dispatcher: Dispatcher
 
     def resume(self, time_is_up: Callable[[], bool] = lambda: False) -> dict[str, int]:
-        """Send again every open run whose moment is over; end those that are over. Returns how many of each.
+        """Send every overdue run again, and end the runs that are too old.
 
-        A run that was sent again is left alone for a while, longer each time. So a sweep that stops because
-        ``time_is_up`` goes on with the others next time; it also begins with another part of the ledger each time.
+        A run that was sent again is not sent for a while, longer each time. So if a sweep stops because ``time_is_up``,
+        the next sweep continues with the other runs. Each sweep also begins with another part of the ledger.
+
+        Returns:
+            ``{"resumed", "ended"}``: the number of runs that were sent and ended.
 
         Raises:
-            QueueError: SQS did not take some; they are sent by the next sweep.
+            QueueError: SQS did not accept some messages; the next sweep sends them.
         """
         now = self.ledger.clock()
         swept, failure = Swept(), None
-        # A run that is due for less than the settle time has a message on its way.
+        # A run that became due within the settle time still has a message in a queue.
         for rows in self.ledger.reads.overdue(
-            now - self.ledger.settle, first=int(now.timestamp() / EVERY.total_seconds())
+            now - self.ledger.settle, first=int(now.timestamp() / SWEEP_INTERVAL.total_seconds())
         ):
             if time_is_up():
                 logger.warning("sweep of runs stopped before its end", extra={**vars(swept)})
                 break
-            over = [row for row in rows if now - row.opened_at > GIVE_UP]
-            swept.ended += sum(self._end(row) for row in over)
+            too_old = [row for row in rows if now - row.opened_at > GIVE_UP]
+            swept.ended += sum(self._end(row) for row in too_old)
             try:
-                self._resume([row for row in rows if row not in over], now, swept)
+                self._resume([row for row in rows if row not in too_old], now, swept)
             except QueueError as error:
                 failure = error
         count("RunsResumed", swept.resumed)
@@ -68,15 +71,14 @@ class StrandedRuns:
     def _resume(self, rows: Sequence[Row], now: datetime, swept: Swept) -> None:
         if not rows:
             return
-        delays = {
-            row.run.run_id: timedelta(seconds=(swept.resumed + number) / PER_SECOND) for number, row in enumerate(rows)
-        }
+        step = timedelta(seconds=1) / RESUMED_PER_SECOND
+        delays = {row.run.run_id: number * step for number, row in enumerate(rows, swept.resumed)}
         self.dispatcher.queue.send([Due.of(row.run, delays[row.run.run_id]) for row in rows])
         for row in rows:
             logger.warning("stranded run sent again", extra={"run_id": row.run.run_id, "status": row.status})
         swept.resumed += len(rows)
-        # After the messages: what dies before this is sent again, which does no harm.
-        self.ledger.postpone(rows, lambda row: _look_again(row, now, delays[row.run.run_id]))
+        # After the messages: if the process dies in between, the runs are sent again, which is harmless.
+        self.ledger.postpone(rows, lambda row: _next_check(row, now, delays[row.run.run_id]))
 
     def _end(self, row: Row) -> bool:
         status: EndStatus = "unknown" if row.in_doubt else "failed"
@@ -89,7 +91,7 @@ class StrandedRuns:
         return True
 
 
-def _look_again(row: Row, now: datetime, delay: timedelta) -> datetime:
-    """Return when to look after a run again: half as long again as it is open already, like its attempts."""
+def _next_check(row: Row, now: datetime, delay: timedelta) -> datetime:
+    """Return the time at which a run is sent once more: after half of its age, like the waits of its attempts."""
     pause = max(FIRST_PAUSE, min(LONGEST_PAUSE, (now - row.opened_at) / 2))
     return min(now + delay + pause, row.opened_at + GIVE_UP)

@@ -11,6 +11,8 @@ from typing import Any, override
 from jmespath.exceptions import JMESPathError
 from jmespath.visitor import TreeInterpreter
 
+from aichats.errors import AichatsError
+
 BUDGET = 2_000_000
 """The limit for all expressions of one occurrence together: tens of MB, and one to five seconds of a whole CPU."""
 _CHARACTERS_PER_STEP = 4
@@ -25,7 +27,7 @@ _CONSTANT_TIME = {"length", "not_null", "to_array", "type"}
 """Functions whose time does not depend on their arguments. All others walk through their arguments, not deeper."""
 
 
-class BudgetError(JMESPathError):
+class BudgetError(AichatsError, JMESPathError):
     """The budget is used up."""
 
 

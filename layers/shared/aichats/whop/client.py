@@ -1,6 +1,6 @@
-"""Whop's AI chats API as a client: five operations, with the company's field named as the API version wants it.
+"""A client of Whop's AI chats API: five operations, with the name of the company's field as the API version needs it.
 
-The facts are Whop's published specifications of May to October 2026 (https://docs.whop.com/api-reference).
+It follows Whop's published specifications of May to October 2026 (https://docs.whop.com/api-reference).
 """
 
 import json
@@ -10,37 +10,36 @@ from typing import Any
 
 from aichats.errors import InputError, ProtocolError
 from aichats.http import BaseTransport
-from aichats.http.answers import Answer, read
+from aichats.http.answers import Answer, read_answer
 from aichats.http.client import HttpClient
 from aichats.http.paths import segment
 from aichats.http.tokens import Token
 from aichats.http.transport import DeadlineTransport
 from aichats.validation import parse
-from aichats.whop.errors import WHOP
+from aichats.whop.errors import WHOP_STYLE
 from aichats.whop.models import AiChat, AiChatPage, CreateAiChat, ListAiChats, TitledPage, UpdateAiChat
 
-DEFAULT_BASE_URL = "https://api.whop.com/api/v1"
+WHOP_BASE_URL = "https://api.whop.com/api/v1"
 DEFAULT_API_VERSION = "2026-07-08-1"
 ACCOUNT_ID_SINCE = (2026, 9, 15, 0)
-"""From this version on the company's field is ``current_account_id``, and chats have an ``agent_identifier``."""
+"""The first version in which the company's field is ``current_account_id``, and chats have an ``agent_identifier``."""
 
 
 class WhopClient:
     """AI chats with one credential.
 
     Args:
-        token: a token, or a callable that gives one: called with ``None`` at first (and again when the token is 30 s
-            old), and with the rejected token after a 401 or a 403. If another token comes back, the call is repeated
-            once.
-        api_version: sent as ``Api-Version-Date``, which outranks the version that the key itself is pinned to.
+        token: a token, or a function that returns one. It is called with ``None`` before each call, and with the
+            rejected token after a 401 or a 403. If it then returns another token, the call is retried once.
+        api_version: the value of ``Api-Version-Date``, which has priority over the version of the key.
         timeout: seconds for one whole call, its retries and waits included.
-        transport: for tests, or to share one connection pool between clients.
+        transport: the transport; by default a connection pool of the client's own.
     """
 
     def __init__(
         self,
         token: Token,
-        base_url: str = DEFAULT_BASE_URL,
+        base_url: str = WHOP_BASE_URL,
         api_version: str = DEFAULT_API_VERSION,
         timeout: float = 20.0,
         transport: BaseTransport | None = None,
@@ -48,7 +47,7 @@ class WhopClient:
         self._account_naming = _version(api_version) >= ACCOUNT_ID_SINCE
         self._api_version = api_version
         self._http = HttpClient(
-            provider=WHOP,
+            provider=WHOP_STYLE,
             base_url=base_url,
             token=token,
             timeout=timeout,
@@ -57,13 +56,13 @@ class WhopClient:
         )
 
     def create_ai_chat(self, chat: CreateAiChat, *, idempotency_key: str) -> AiChat:
-        """Create a chat. Never repeated unless it surely took no effect.
+        """Create a chat. It is only retried if Whop surely did not create it.
 
         Raises:
             InputError: the key is not 1 to 255 visible ASCII characters; nothing was sent.
-            OutcomeUnknownError: the chat may exist or not.
-            ProtocolError: the chat exists, but the answer cannot be read; ``chat_id`` says which, if that much can be.
-            ProviderError: refused or not reached; there is no chat.
+            OutcomeUnknownError: Whop may have created the chat.
+            ProtocolError: the chat exists, but the answer can't be read; ``chat_id`` is its id, if that can be read.
+            ProviderError: Whop rejected the call or was not reached; there is no chat.
         """
         if not re.fullmatch(r"[\x21-\x7e]{1,255}", idempotency_key):
             raise InputError([("idempotency_key", "must be 1 to 255 visible ASCII characters")])
@@ -71,19 +70,19 @@ class WhopClient:
         return _chat(self._http.call("POST", "/ai_chats", body=self._wire(chat), headers=headers))
 
     def retrieve_ai_chat(self, chat_id: str) -> AiChat:
-        """Get one chat.
+        """Return one chat.
 
         Raises:
-            NotFoundError: there is no such chat, or the credential may not see it.
+            NotFoundError: there is no such chat, or the credential may not read it.
             ProviderError: any other failure.
         """
         return _chat(self._http.call("GET", _path(chat_id)))
 
     def update_ai_chat(self, chat_id: str, changes: UpdateAiChat) -> AiChat:
-        """Change a chat: a field that is not set stays, one that is ``None`` is cleared. Safe to repeat.
+        """Change a chat. A field that is not set stays unchanged; ``None`` clears a field. It is safe to repeat.
 
         Raises:
-            NotFoundError: there is no such chat, or the credential may not see it.
+            NotFoundError: there is no such chat, or the credential may not change it.
             ProviderError: any other failure.
         """
         return _chat(self._http.call("PATCH", _path(chat_id), body=self._wire(changes)))
@@ -99,11 +98,11 @@ class WhopClient:
     def list_ai_chats(
         self, *, first: int | None = None, after: str | None = None, only_active_crons: bool | None = None
     ) -> Iterator[AiChat]:
-        """All chats that the credential sees, page by page, ``first`` to a page. Whop promises no order.
+        """Yield all chats that the credential may read, ``first`` chats to a page, in any order.
 
         Raises:
-            InputError: an argument is out of its bounds; raised, like all, when the first chat is asked for.
-            ProviderError: a page could not be had, or the pages lead nowhere.
+            InputError: an argument is out of range. Like all errors, it is raised by the first iteration.
+            ProviderError: a page can't be read, or a cursor is missing or repeated.
         """
         query = parse(ListAiChats, {"first": first, "after": after, "only_active_crons": only_active_crons})
         seen = {after}
@@ -114,33 +113,33 @@ class WhopClient:
                 return
             cursor = page.page_info.end_cursor
             if not cursor or cursor in seen:
-                raise ProtocolError("the list says that there is more, and not where", provider=WHOP.name)
+                raise ProtocolError("the list has another page, but no valid cursor for it", provider=WHOP_STYLE.name)
             seen.add(cursor)
             query = query.model_copy(update={"after": cursor})
 
     def list_page(self, query: ListAiChats) -> AiChatPage:
-        """One page of the list.
+        """Return one page of the list.
 
         Raises:
-            InputError: ``agent_identifier`` with an API version that does not know it.
+            InputError: the API version does not know ``agent_identifier``.
             ProviderError: the failure.
         """
         check_agent_identifier(query.agent_identifier, self._api_version)
-        given = query.model_dump(mode="json", exclude_none=True)
-        params = {name: value if isinstance(value, str) else json.dumps(value) for name, value in given.items()}
-        return read(AiChatPage, self._http.call("GET", "/ai_chats", params=params))
+        fields = query.model_dump(mode="json", exclude_none=True)
+        params = {name: value if isinstance(value, str) else json.dumps(value) for name, value in fields.items()}
+        return read_answer(AiChatPage, self._http.call("GET", "/ai_chats", params=params))
 
     def list_titles(self, *, after: str | None, first: int) -> TitledPage:
-        """One page of the list, read only as far as a chat's id and title go.
+        """Return one page of the list with the ids and titles of its chats.
 
         Raises:
             ProviderError: the failure.
         """
         params = {"first": str(first)} | ({} if after is None else {"after": after})
-        return read(TitledPage, self._http.call("GET", "/ai_chats", params=params))
+        return read_answer(TitledPage, self._http.call("GET", "/ai_chats", params=params))
 
     def _wire(self, request: CreateAiChat | UpdateAiChat) -> dict[str, Any]:
-        """The request as the API version wants it: only what was set."""
+        """Return the fields that are set, with the names of the API version."""
         fields = request.model_dump(mode="json", exclude_unset=True)
         check_agent_identifier(fields.get("agent_identifier"), self._api_version)
         if not self._account_naming:
@@ -154,22 +153,22 @@ class WhopClient:
 
 
 def check_agent_identifier(agent_identifier: str | None, api_version: str, field: str = "agent_identifier") -> None:
-    """Check that a version knows the field, where it is given.
+    """Check that a version of the API knows the field, if it is set.
 
     Raises:
-        InputError: it does not; names ``field``.
+        InputError: it does not know the field; names ``field``.
     """
     if agent_identifier is not None and _version(api_version) < ACCOUNT_ID_SINCE:
         raise InputError([(field, "needs Whop's API version 2026-09-15 or later")])
 
 
 def _chat(answer: Answer) -> AiChat:
-    return read(AiChat, answer, chat_id=_chat_id(answer.content))
+    return read_answer(AiChat, answer, chat_id=_chat_id(answer.content))
 
 
 def _chat_id(content: bytes) -> str | None:
-    found = re.search(rb'"id"\s*:\s*"(aich_[A-Za-z0-9_-]{1,100})"', content)
-    return found.group(1).decode() if found else None
+    match = re.search(rb'"id"\s*:\s*"(aich_[A-Za-z0-9_-]{1,100})"', content)
+    return match.group(1).decode() if match else None
 
 
 def _path(chat_id: str) -> str:
@@ -177,8 +176,9 @@ def _path(chat_id: str) -> str:
 
 
 def _version(api_version: str) -> tuple[int, ...]:
-    """``2026-09-22-1`` as numbers that compare."""
+    """Return a version such as ``2026-09-22-1`` as numbers that can be compared."""
     if not re.fullmatch(r"\d{4}-\d{2}-\d{2}(-\d+)?", api_version):
-        raise InputError([("api_version", f"{api_version!r} is not of the form 2026-07-08 or 2026-07-08-1")])
+        problem = f"must be a version such as 2026-07-08 or 2026-07-08-1, not {api_version!r}"
+        raise InputError([("api_version", problem)])
     year, month, day, *number = (int(part) for part in api_version.split("-"))
     return year, month, day, *(number or [0])

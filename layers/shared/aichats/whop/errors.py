@@ -1,7 +1,7 @@
-"""Whop's refusals as our errors, and how Whop wants to be called.
+"""Whop's rejections as errors, and the style in which Whop is called.
 
-The envelope is ``{"error": {"type", "message", "code", "param"}}``. ``{"error": null}``, a missing ``type`` and bodies
-that are not JSON (a proxy's) occur too.
+The body is ``{"error": {"type", "message", "code", "param"}}``. It may also be ``{"error": null}``, have no ``type``,
+or be a proxy's text instead of JSON.
 """
 
 from http import HTTPStatus
@@ -9,9 +9,9 @@ from http import HTTPStatus
 from aichats.errors import APIStatusError
 from aichats.http import Headers
 from aichats.http.bodies import json_object
-from aichats.http.client import Provider
+from aichats.http.client import HttpStyle
 from aichats.http.masking import Mask
-from aichats.http.refusals import CHECK_THE_KEY, NOTHING_TO_HIDE, refused
+from aichats.http.rejections import CHECK_THE_KEY, NOTHING_TO_HIDE, rejection
 
 _OUR_NAMES = {
     "current_company_id": "company_id",
@@ -25,15 +25,15 @@ _HINTS: dict[int, str] = {
         "this credential may lack ai_chat:create, ai_chat:update or ai_chat:delete; "
         "API keys may need to be replaced by a user's OAuth token"
     ),
-    HTTPStatus.GONE: "Whop retired this endpoint; a newer release of aichats may use its successor",
+    HTTPStatus.GONE: "Whop has retired this endpoint; upgrade aichats",
 }
 
 
-def refusal(status: int, headers: Headers, content: bytes, mask: Mask = NOTHING_TO_HIDE) -> APIStatusError:
-    """An answer of 300 and above as an error."""
+def whop_error(status: int, headers: Headers, content: bytes, mask: Mask = NOTHING_TO_HIDE) -> APIStatusError:
+    """Return a response of 300 or above as an error."""
     envelope = json_object(content).get("error")
     error = envelope if isinstance(envelope, dict) else {}
-    return refused(
+    return rejection(
         "whop",
         status,
         headers,
@@ -47,7 +47,7 @@ def refusal(status: int, headers: Headers, content: bytes, mask: Mask = NOTHING_
 
 
 def _our_name(param: object) -> object:
-    """A field as callers know it, for the one that Whop names on the wire."""
+    """Return the API client's name of a field for Whop's name."""
     return _OUR_NAMES.get(param, param) if isinstance(param, str) else param
 
 
@@ -57,8 +57,8 @@ def _hint(status: int, message: str) -> str:
     return _HINTS.get(status, "")
 
 
-WHOP = Provider(
+WHOP_STYLE = HttpStyle(
     name="whop",
     authorization=lambda token: {"authorization": f"Bearer {token}"},
-    error=refusal,
+    error=whop_error,
 )

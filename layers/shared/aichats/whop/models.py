@@ -1,7 +1,7 @@
-"""What goes to Whop and what comes back. Requests forbid unknown fields; replies keep them.
+"""Requests to Whop, which reject unknown fields, and Whop's replies, which keep them.
 
-Field names are ours here (``company_id``, ``attachments``); :mod:`aichats.whop.client` puts them
-on the wire as the API version wants them.
+The field names are ours (``company_id``, ``attachments``). :mod:`aichats.whop.client` sends the names of the API
+version.
 """
 
 from datetime import datetime
@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, ValidationInfo, field_validator
 
-from aichats.models import MessageText, OrElse, Reply, Request, Truth, WholeNumber
+from aichats.models import MessageText, OrElse, ProviderReply, Request, Truth, WholeNumber
 
 MAX_ID_CHARACTERS = 255
 
@@ -37,7 +37,7 @@ type AgentIdentifier = Literal["general", "support"]
 
 
 class NewChat(Request):
-    """An AI chat to be created, without its company."""
+    """A request to create an AI chat, without its company."""
 
     message_text: MessageText
     title: Title | None = None
@@ -50,18 +50,18 @@ class NewChat(Request):
     @classmethod
     def _goes_with_suggestion(cls, value: str | None, info: ValidationInfo) -> str | None:
         if value is not None and info.data.get("message_source") != "suggestion":
-            raise ValueError('goes only with message_source "suggestion"')
+            raise ValueError('is only allowed with message_source "suggestion"')
         return value
 
 
 class CreateAiChat(NewChat):
-    """An AI chat to be created, in the context of a company or of none."""
+    """A request to create an AI chat for a company, or for no company."""
 
     company_id: CompanyId | None = None
 
 
 class UpdateAiChat(Request):
-    """Changes to an AI chat. What is not set stays as it is; what is set to ``None`` is cleared."""
+    """Changes to an AI chat. A field that is not set stays unchanged; ``None`` clears a field."""
 
     title: Title | None = None
     notification_preference: NotificationPreference | None = None
@@ -69,7 +69,7 @@ class UpdateAiChat(Request):
 
 
 class ListAiChats(Request):
-    """Which page of the list of chats."""
+    """A request for one page of the list of chats."""
 
     after: Cursor | None = None
     before: Cursor | None = None
@@ -82,35 +82,35 @@ class ListAiChats(Request):
     @classmethod
     def _not_both(cls, value: int | None, info: ValidationInfo) -> int | None:
         if value is not None and info.data.get("first") is not None:
-            raise ValueError("first and last contradict each other: give one")
+            raise ValueError("can't be used together with first: remove one of them")
         return value
 
 
-class User(Reply):
-    """Whose chat it is."""
+class User(ProviderReply):
+    """The owner of a chat."""
 
     id: str
 
 
-class AiChat(Reply):
-    """An AI chat as Whop has it."""
+class AiChat(ProviderReply):
+    """An AI chat of Whop."""
 
     id: str
     title: str | None
     notification_preference: str
     message_count: int
     blended_token_usage: Decimal
-    """Whop sends a number in a string. Decimal, because a float would change its digits."""
+    """A number that Whop sends as a string. It is a Decimal, because a float would change its digits."""
     created_at: datetime
     updated_at: datetime
     last_message_at: datetime | None
     user: User
     agent_identifier: str | None = None
-    """Absent before API version 2026-09-15."""
+    """Missing before API version 2026-09-15."""
 
 
-class PageInfo(Reply):
-    """Where a page of a list stands."""
+class PageInfo(ProviderReply):
+    """The position of a page in its list."""
 
     start_cursor: str | None = None
     end_cursor: str | None = None
@@ -118,7 +118,7 @@ class PageInfo(Reply):
     has_previous_page: bool = False
 
 
-class AiChatPage(Reply):
+class AiChatPage(ProviderReply):
     """A page of a list."""
 
     data: list[AiChat]
@@ -133,22 +133,22 @@ def _text(value: object) -> object:
     return value if isinstance(value, str) else None
 
 
-class TitledChat(Reply):
-    """What a chat is found by. Nothing else of it is read, so nothing else of it can be unreadable."""
+class TitledChat(ProviderReply):
+    """The fields by which a chat is found. No other field is read, so no other field can make it unreadable."""
 
     id: Annotated[str | None, BeforeValidator(_text_if_short)] = None
     title: Annotated[str | None, BeforeValidator(_text)] = None
 
 
-class NextPage(Reply):
-    """Where a list goes on."""
+class NextPage(ProviderReply):
+    """The cursor of the next page."""
 
     end_cursor: str | None = None
     has_next_page: bool
 
 
-class TitledPage(Reply):
-    """A page of a list, as far as ids and titles go."""
+class TitledPage(ProviderReply):
+    """A page of a list with the ids and titles of its chats."""
 
     data: list[Any]
     page_info: NextPage

@@ -1,6 +1,6 @@
-"""Whop's webhooks: whether one is really from Whop, and what it says.
+"""Whop's webhooks: the check of a signature, and the model of an event.
 
-Signatures are those of Standard Webhooks, but for the key: it is the secret as it stands, ``ws_`` and all, not decoded.
+Signatures follow Standard Webhooks except for the key: the key is the whole secret, with ``ws_``, and not decoded.
 """
 
 import base64
@@ -17,7 +17,7 @@ from aichats.errors import AichatsError, InputError
 from aichats.validation import parse_json
 
 TOLERANCE = timedelta(minutes=5)
-"""How far a delivery's time may be from ours, either way. A later retry is signed anew."""
+"""The largest difference between a delivery's time and ours, in both directions. Whop signs a later retry again."""
 MAX_SIGNATURES = 10
 
 _EVENT_TYPES = """
@@ -54,20 +54,20 @@ verification.succeeded
 withdrawal.created withdrawal.updated withdrawal.reversed
 """
 KNOWN_EVENT_TYPES = frozenset(_EVENT_TYPES.split())
-"""What Whop has announced so far. It adds new ones, so an unknown one is worth a warning and no more."""
+"""The event types that Whop has announced. Whop adds new ones, so an unknown type only causes a warning."""
 
 
 class SignatureError(AichatsError):
-    """A delivery cannot be trusted: nothing of its body may be used or logged.
+    """A delivery can't be trusted: nothing of its body may be used or logged.
 
-    The message says which header is wrong, and shows neither a header, nor the body, nor a secret.
+    The message names the invalid header, and shows no header, no body and no secret.
     """
 
 
 class WebhookEvent(BaseModel):
-    """What Whop tells. Fields that are not listed here are kept.
+    """An event of a webhook. It keeps fields that are not listed here.
 
-    ``account_id`` was ``company_id`` before API version 2026-08-14; here both have the value, whichever came.
+    ``account_id`` was ``company_id`` before API version 2026-08-14. Here both have the value of the one that came.
     """
 
     model_config = ConfigDict(extra="allow", frozen=True)
@@ -92,46 +92,46 @@ class WebhookEvent(BaseModel):
 
 
 def verify(headers: Mapping[str, str], body: bytes, secrets: Sequence[str], *, now: datetime) -> str:
-    """Check that Whop signed this delivery within the last minutes. Nothing of the body is read for it.
+    """Check that Whop signed this delivery within the last minutes, without reading its body.
 
     Args:
-        headers: of the request, the names in any case.
-        body: the raw bytes, as they came.
-        secrets: the endpoint's, one or, during a rotation, two. Each may have signed.
-        now: with a time zone.
+        headers: the headers of the request, with names in any case.
+        body: the raw bytes of the body.
+        secrets: the secrets of the webhook, of which each may have signed: one, or two during a rotation.
+        now: the current time, with a time zone.
 
     Returns:
-        The ``webhook-id``: the same on every retry of the same event, 1 to 255 ASCII characters.
+        The ``webhook-id``, which is the same for all retries of an event: 1 to 255 ASCII characters.
 
     Raises:
-        SignatureError: a header is missing or malformed, the delivery is too old or too new, or no signature fits.
-        ValueError: there are no secrets, or an empty one, with which anybody could sign.
+        SignatureError: a header is missing or malformed, the delivery is too old or too new, or no signature is valid.
+        ValueError: there is no secret, or an empty one, with which everyone could sign.
     """
     if not secrets or not all(secrets):
         raise ValueError("a webhook's secret is missing or empty")
-    given = {name.lower(): value for name, value in headers.items()}
-    # A dot in the id would let the same signed bytes be split into another id, timestamp and body.
-    webhook_id = _header(given, "webhook-id", r"[!-\-/-~]{1,255}", "1 to 255 ASCII characters, none a space or a dot")
-    timestamp = _header(given, "webhook-timestamp", r"[0-9]{1,12}", "whole seconds since 1970, in digits")
+    lower = {name.lower(): value for name, value in headers.items()}
+    # With a dot in the id, the same signed bytes could be another id, timestamp and body.
+    webhook_id = _header(lower, "webhook-id", r"[!-\-/-~]{1,255}", "1 to 255 ASCII characters, none a space or a dot")
+    timestamp = _header(lower, "webhook-timestamp", r"[0-9]{1,12}", "whole seconds since 1970, in digits")
     _check_age(now.timestamp() - int(timestamp))
-    signatures = _signatures(given)
+    signatures = _signatures(lower)
     content = f"{webhook_id}.{timestamp}.".encode() + body
     expected = [_sign(secret, content) for secret in secrets]
-    # All are compared, in constant time, so that the time taken tells nothing about any of them.
-    fits = [hmac.compare_digest(ours, theirs) for ours in expected for theirs in signatures]
-    if not any(fits):
+    # All are compared in constant time, so that the duration reveals nothing about them.
+    matches = [hmac.compare_digest(ours, theirs) for ours in expected for theirs in signatures]
+    if not any(matches):
         raise SignatureError(
             "webhook-signature fits none of the secrets: the body was changed on its way, "
-            "or the secret is not the one that Whop shows for this webhook"
+            "or the secret differs from the one that Whop shows for this webhook"
         )
     return webhook_id
 
 
-def read_body(text: str | None, *, is_base64: bool) -> bytes:
-    """The raw bytes of a body, as API Gateway hands it over.
+def raw_body(text: str | None, *, is_base64: bool) -> bytes:
+    """Return the raw bytes of a body from an event of API Gateway.
 
     Raises:
-        InputError: it is said to be in base64, and is not.
+        InputError: the event says that the body is base64, but it is not.
     """
     if not is_base64:
         return (text or "").encode("utf-8", "surrogatepass")
@@ -142,10 +142,10 @@ def read_body(text: str | None, *, is_base64: bool) -> bytes:
 
 
 def parse_event(body: bytes) -> WebhookEvent:
-    """The event in a verified body.
+    """Return the event in a verified body.
 
     Raises:
-        InputError: it is not JSON, or not an event; names the fields, and shows no value.
+        InputError: it is not JSON or not an event; names the fields, and shows no value.
     """
     return parse_json(WebhookEvent, body)
 
@@ -168,11 +168,11 @@ def _check_age(seconds: float) -> None:
 
 
 def _signatures(headers: Mapping[str, str]) -> list[str]:
-    """Those of version 1. Whatever else stands there, such as ``v1a`` for other kinds of keys, is passed over."""
-    given = _header(headers, "webhook-signature", r"[ -~]+", "ASCII").split(" ")
-    if len(given) > MAX_SIGNATURES:
+    """Return the signatures of version 1, without others such as ``v1a`` for other kinds of keys."""
+    items = _header(headers, "webhook-signature", r"[ -~]+", "ASCII").split(" ")
+    if len(items) > MAX_SIGNATURES:
         raise SignatureError(f"webhook-signature has more than {MAX_SIGNATURES} signatures")
-    signatures = [item for item in given if re.fullmatch(r"v1,[A-Za-z0-9+/]{43}=", item)]
+    signatures = [item for item in items if re.fullmatch(r"v1,[A-Za-z0-9+/]{43}=", item)]
     if not signatures:
         raise SignatureError("webhook-signature has no signature of the form v1,<base64 of 32 bytes>")
     return signatures

@@ -50,7 +50,7 @@ def test_a_create_that_is_given_up_is_502_with_the_reason(api: HttpCaller, clock
 
     assert (first.status, answer.status) == (202, 502)
     assert answer.json["run_id"] == first.headers["x-run-id"]
-    assert "given up after 0 attempts; the last error: no attempt reached the provider" in answer.json["detail"]
+    assert "gave up after 0 attempts; the last error: no attempt reached the provider" in answer.json["detail"]
 
 
 def test_a_create_in_progress_is_409_and_names_its_run(api: HttpCaller, whop: ScriptedTransport) -> None:

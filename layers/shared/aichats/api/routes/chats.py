@@ -8,9 +8,12 @@ from aichats.api.operation import ApiCall, Reply, operation
 from aichats.api.responses import answer_of_run
 from aichats.api.run_view import RunView
 from aichats.api.starting import id_of, perform, reserve_key
+from aichats.bootstrap import Application
 from aichats.runs.actions import WhopCreateChat
 from aichats.runs.ledger.rows import Row
 from aichats.runs.model import Run
+from aichats.runs.providers.whop import WhopProvider
+from aichats.whop import WhopClient
 from aichats.whop.models import (
     AiChat,
     AiChatPage,
@@ -22,6 +25,10 @@ from aichats.whop.models import (
 )
 
 _CHAT = {"chat_id": TypeAdapter[str](ChatId)}
+
+
+def _whop(app: Application, company_id: str | None = None) -> WhopClient:
+    return app.provider(WhopProvider).client(company_id)
 
 
 class CreateChat(CreateAiChat):
@@ -62,7 +69,7 @@ def create_chat(call: ApiCall[CreateChat, None]) -> Reply:
         if "chat" in row.result:
             return AiChat.model_validate(row.result["chat"])
         # A person resolved the run, and the ledger has only the chat's id.
-        return call.app.whop(run.target).retrieve_ai_chat(str(row.chat_id))
+        return _whop(call.app, run.target).retrieve_ai_chat(str(row.chat_id))
 
     return answer_of_run(call, perform(call, key, run), chat_of, lambda row: f"/chats/{row.chat_id}")
 
@@ -70,13 +77,13 @@ def create_chat(call: ApiCall[CreateChat, None]) -> Reply:
 @operation("GET", "/chats", "List chats", scopes=("chats:read",), query=ListAiChats, answers={200: AiChatPage})
 def list_chats(call: ApiCall[None, ListAiChats]) -> Reply:
     """Return one page of the chats that your Whop key can see."""
-    return Reply(call.app.whop().list_page(call.query))
+    return Reply(_whop(call.app).list_page(call.query))
 
 
 @operation("GET", "/chats/{chat_id}", "Get a chat", scopes=("chats:read",), parameters=_CHAT, answers={200: AiChat})
 def get_chat(call: ApiCall[None, None]) -> Reply:
     """Return one chat."""
-    return Reply(call.app.whop().retrieve_ai_chat(call.path["chat_id"]))
+    return Reply(_whop(call.app).retrieve_ai_chat(call.path["chat_id"]))
 
 
 @operation(
@@ -91,7 +98,7 @@ def get_chat(call: ApiCall[None, None]) -> Reply:
 def update_chat(call: ApiCall[UpdateAiChat, None]) -> Reply:
     """Mute a chat, rename it or move it to another company. `null` clears a field; omit it to leave it unchanged."""
     chat_id = call.path["chat_id"]
-    chat = call.app.whop(call.body.company_id).update_ai_chat(chat_id, call.body)
+    chat = _whop(call.app, call.body.company_id).update_ai_chat(chat_id, call.body)
     call.app.changes.note(chat_id, call.body.model_fields_set, f"PATCH /chats/{chat_id}")
     return Reply(chat)
 
@@ -106,5 +113,5 @@ def update_chat(call: ApiCall[UpdateAiChat, None]) -> Reply:
 )
 def delete_chat(call: ApiCall[None, None]) -> Reply:
     """Delete a chat."""
-    call.app.whop().delete_ai_chat(call.path["chat_id"])
+    _whop(call.app).delete_ai_chat(call.path["chat_id"])
     return Reply(status=HTTPStatus.NO_CONTENT)

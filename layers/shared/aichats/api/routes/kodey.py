@@ -13,7 +13,9 @@ from aichats.api.operation import ApiCall, Reply, operation
 from aichats.api.responses import answer_of_run
 from aichats.api.run_view import RunView, view
 from aichats.api.starting import id_of, queue_and_watch, reserve_key
+from aichats.bootstrap import Application
 from aichats.errors import InputError
+from aichats.kodey import KodeyClient
 from aichats.kodey.models import (
     AgentId,
     Chat,
@@ -30,9 +32,14 @@ from aichats.runs.actions import Action, KodeyCreateChat, KodeySendMessage
 from aichats.runs.ledger.rows import Row
 from aichats.runs.model import Run
 from aichats.runs.perform import Outcome
+from aichats.runs.providers.kodey import KodeyProvider
 from aichats.validation import MAX_FIELD_CHARACTERS, MAX_PROBLEMS
 
 _CHAT = {"chat_id": TypeAdapter[str](KodeyChatId)}
+
+
+def _kodey(app: Application) -> KodeyClient:
+    return app.provider(KodeyProvider).client
 
 
 class CreateKodeyChat(Request):
@@ -93,7 +100,7 @@ def create_kodey_chat(call: ApiCall[CreateKodeyChat, None]) -> Reply:
     action = KodeyCreateChat.model_construct(type="kodey.create_chat", **fields)
 
     def created_chat(row: Row) -> BaseModel:
-        chat = row.result.get("chat") or call.app.kodey.retrieve_chat(str(row.chat_id)).model_dump(by_alias=True)
+        chat = row.result.get("chat") or _kodey(call.app).retrieve_chat(str(row.chat_id)).model_dump(by_alias=True)
         return CreatedChat(chat=chat, reply=row.result.get("reply"))
 
     outcome = _watched(call, "POST /kodey/chats", action, call.body.agent_id)
@@ -111,7 +118,7 @@ def create_kodey_chat(call: ApiCall[CreateKodeyChat, None]) -> Reply:
 def list_kodey_chats(call: ApiCall[None, ListChats]) -> Reply:
     """Return the chats that your Kodey key can see."""
     query = call.query
-    return Reply(Chats(data=call.app.kodey.list_chats(user_id=query.user_id, agent_type=query.agent_type)))
+    return Reply(Chats(data=_kodey(call.app).list_chats(user_id=query.user_id, agent_type=query.agent_type)))
 
 
 @operation(
@@ -124,7 +131,7 @@ def list_kodey_chats(call: ApiCall[None, ListChats]) -> Reply:
 )
 def get_kodey_chat(call: ApiCall[None, None]) -> Reply:
     """Return one chat with its messages."""
-    return Reply(call.app.kodey.retrieve_chat(call.path["chat_id"]))
+    return Reply(_kodey(call.app).retrieve_chat(call.path["chat_id"]))
 
 
 @operation(
@@ -156,7 +163,7 @@ def update_kodey_chat(call: ApiCall[AnyChange, None]) -> Reply:
 )
 def delete_kodey_chat(call: ApiCall[None, None]) -> Reply:
     """Delete a chat."""
-    call.app.kodey.delete_chat(call.path["chat_id"])
+    _kodey(call.app).delete_chat(call.path["chat_id"])
     return Reply(status=HTTPStatus.NO_CONTENT)
 
 
@@ -198,7 +205,7 @@ def send_kodey_message(call: ApiCall[SendMessage, None]) -> Reply:
 )
 def list_kodey_messages(call: ApiCall[None, None]) -> Reply:
     """Return the messages of a chat."""
-    return Reply(Messages(data=call.app.kodey.list_messages(call.path["chat_id"])))
+    return Reply(Messages(data=_kodey(call.app).list_messages(call.path["chat_id"])))
 
 
 def _watched(

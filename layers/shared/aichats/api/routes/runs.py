@@ -26,11 +26,9 @@ from aichats.aws.table import Json
 from aichats.errors import InputError
 from aichats.models import OrElse, Request, WholeNumber
 from aichats.runs.actions import ACTION_KINDS, Action
-from aichats.runs.ledger.history import History
 from aichats.runs.ledger.ledger import Ledger, LedgerConflictError
 from aichats.runs.ledger.rows import Row
 from aichats.runs.model import Run, Work
-from aichats.runs.queue import Due
 from aichats.validation import A_TIME
 
 MAX_WINDOW = timedelta(days=31)
@@ -129,9 +127,7 @@ def list_runs(call: ApiCall[None, ListRuns]) -> Reply:
     position: Json | None = cursor.position if cursor else None
     runs: list[Row] = []
     for _ in range(MAX_READS):
-        page = History(call.app.ledger).page(
-            since - LONGEST_RUN, until, only=only, limit=call.query.limit, start=position
-        )
+        page = call.app.history.page(since - LONGEST_RUN, until, only=only, limit=call.query.limit, start=position)
         runs, position = [row for row in page[0] if _is_inside(row, since, until)], page[1]
         if runs or position is None:
             break
@@ -236,7 +232,7 @@ def replay_run(call: ApiCall[None, None]) -> Reply:
     except LedgerConflictError as refused:
         never = refused.row is not None and refused.row.unrendered
         raise _conflict(refused.row, NEVER_RENDERED if never else "can't be replayed") from refused
-    call.app.dispatcher.send_or_leave([Due.of(row.run, (row.due_at or row.opened_at) - row.opened_at)])
+    call.app.dispatcher.enqueue_stored(row)
     return Reply(StartedRuns(run_ids=[run_id]), HTTPStatus.ACCEPTED, {"Location": f"/runs/{run_id}"})
 
 

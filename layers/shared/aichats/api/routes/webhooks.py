@@ -11,12 +11,11 @@ from aichats.api.responses import SECURITY
 from aichats.api.routes.runs import StartedRuns
 from aichats.aws.errors import AWS_ERRORS
 from aichats.aws.observability import count, logger
-from aichats.aws.secrets import WEBHOOK
 from aichats.bootstrap import Application
 from aichats.errors import AichatsError, InputError
 from aichats.http.deadline import time_limit
-from aichats.runs.queue import QueueError
-from aichats.whop.webhooks import SignatureError, WebhookEvent, parse_event, read_body, verify
+from aichats.whop.credentials import WEBHOOK_SECRET
+from aichats.whop.webhooks import SignatureError, WebhookEvent, parse_event, raw_body, verify
 
 SIGNED_HEADERS = {"webhook-id", "webhook-timestamp", "webhook-signature"}
 ANSWER_SECONDS = 4.0
@@ -46,7 +45,7 @@ def receive(app: Application, event: Mapping[str, Any], request_id: str) -> Json
         # The log has nothing of the body, because any client can send one.
         logger.warning("delivery refused", extra={"status": error.status, "reason": str(error)})
         return _problem(error, request_id)
-    except (AichatsError, QueueError, *AWS_ERRORS) as error:
+    except (AichatsError, *AWS_ERRORS) as error:
         count("DeliveriesNotTaken")
         reason = f"{type(error).__name__}: {error}"
         logger.error("delivery not taken; Whop sends it again", exc_info=traceback_of(error), extra={"reason": reason})
@@ -65,7 +64,7 @@ def _time_to_answer(event: Mapping[str, Any]) -> float:
 
 def _handle(app: Application, event: Mapping[str, Any]) -> list[str]:
     try:
-        body = read_body(event.get("body"), is_base64=bool(event.get("isBase64Encoded")))
+        body = raw_body(event.get("body"), is_base64=bool(event.get("isBase64Encoded")))
     except InputError as error:
         raise RejectedError(HTTPStatus.BAD_REQUEST, "invalid-delivery", str(error)) from None
     webhook_id = _verified(app, event["headers"], body)
@@ -82,11 +81,11 @@ def _verified(app: Application, headers: Mapping[str, str], body: bytes) -> str:
     Raises:
         RejectedError: the delivery isn't from Whop.
     """
-    name, now = app.settings.webhook_secret, datetime.now(UTC)
+    name, now = app.webhook_settings.webhook_secret, datetime.now(UTC)
     try:
-        return verify(headers, body, app.secrets.read(name, WEBHOOK).secrets, now=now)
+        return verify(headers, body, app.secrets.read(name, WEBHOOK_SECRET).secrets, now=now)
     except SignatureError:
-        again = app.secrets.read_again(name, WEBHOOK)
+        again = app.secrets.read_again(name, WEBHOOK_SECRET)
     try:
         return verify(headers, body, again.secrets, now=now)
     except SignatureError as error:

@@ -38,7 +38,7 @@ from typing import Any, Literal
 
 from aichats.aws.errors import AWS_ERRORS
 from aichats.aws.table import NO_VALUES, ConditionFailedError, DynamoDB, Json, Table, Update
-from aichats.errors import UnreadableError
+from aichats.errors import AichatsError, UnreadableError
 from aichats.runs.actions import ABRIDGED
 from aichats.runs.ledger.reads import Reads
 from aichats.runs.ledger.rows import EndStatus, Row, new_item, open_state, row_from
@@ -58,7 +58,7 @@ OPEN_ATTRIBUTES = ("open_state", "due_at", "ready_at", "lease", "lease_until")
 """The attributes that only an open row has."""
 
 
-class LedgerConflictError(Exception):
+class LedgerConflictError(AichatsError):
     """A change was rejected, because the row does not allow it or changed at the same time.
 
     Attributes:

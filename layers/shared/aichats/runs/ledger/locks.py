@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from aichats.aws.table import ConditionFailedError, Json
+from aichats.errors import AichatsError
 from aichats.runs.ledger.ledger import KEEP_ENDED, Ledger
 from aichats.runs.ledger.rows import Row
 from aichats.runs.ledger.times import from_text
@@ -22,7 +23,7 @@ MAX_LAG = timedelta(minutes=10)
 EFFECT_ATTRIBUTES = ("made", "made_at")
 
 
-class LockedError(Exception):
+class LockedError(AichatsError):
     """Another run has the lock.
 
     Attributes:

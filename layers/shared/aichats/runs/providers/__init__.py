@@ -1,1 +1,1 @@
-"""The providers whose actions runs perform."""
+"""The providers that perform the actions of runs."""

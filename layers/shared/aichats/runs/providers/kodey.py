@@ -1,100 +1,159 @@
-"""How Kodey's actions are performed.
+"""Kodey as a provider: how its actions are performed.
 
-Kodey knows neither titles nor idempotency keys. A chat that was created is found again by its ``userId``: one that is
-made of the run's id, so that no other chat has it. Where the caller gave one, the chats that this user has already are
-noted first, and only a new one of the same agent in which the user said nothing yet counts.
+Kodey has no titles and no idempotency keys. A new chat is found again by its ``userId``, which is derived from the
+run's id, so that no other chat has it. If the action names a user, aichats notes the user's chats before the create.
+Only a new chat of the same agent, in which the user has not written yet, counts as the run's chat.
 
-A message is found again among its chat's messages: those that are there are noted before it is sent, and only a new one
-of the same words counts. Its answer is the assistant's next message, and none that was there before.
+A message is found again among the messages of its chat. aichats notes these before it sends the message, and only a new
+message with the same text counts. Its answer is the assistant's next message, and never one that was noted.
 
-So that no run takes another's for its own, one at a time creates a chat of the same user and agent, or sends the same
-words to the same chat.
+Only one run at a time creates a chat for the same user and agent, or sends the same text to the same chat. Otherwise
+a run could mistake another run's chat or message for its own.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import partial
-from typing import Any, cast
+from functools import cached_property, partial
+from typing import Any, ClassVar, Self, cast
 
+from aichats.aws.secrets import SecretStore
 from aichats.aws.table import Json
-from aichats.kodey import Chat, CreateChat, KodeyClient, Message
-from aichats.runs.actions import KodeyCreateChat, KodeySendMessage
+from aichats.errors import SecretError
+from aichats.http import BaseTransport
+from aichats.kodey import Chat, KodeyClient, Message, NewKodeyChat
+from aichats.kodey.actions import KodeyCreateChat, KodeySendMessage
+from aichats.kodey.credentials import CALLS_PER_MINUTE, KODEY_SECRET, key_kind, kodey_token
+from aichats.kodey.settings import KodeySettings
+from aichats.runs.actions import Action
+from aichats.runs.ledger.ledger import Ledger
 from aichats.runs.ledger.rows import Row
 from aichats.runs.model import Run
-from aichats.runs.providers.port import Created, Effect, NotListedError, accept_unreadable_answer, kept
+from aichats.runs.providers.port import (
+    Created,
+    Effect,
+    NotListedError,
+    accept_unreadable_answer,
+    stored_answer,
+)
 
-SINCE = timedelta(minutes=5)
-"""How far back things are noted that an effect could be mistaken for: more than Kodey's clocks may differ."""
+NOTED_TIME = timedelta(minutes=5)
+"""The age up to which chats and messages are noted: more than the difference between Kodey's clocks."""
 MAX_REPLY_CHARACTERS = 16_384
-"""Of the assistant's answer as the run keeps it; Kodey has the whole."""
+"""The limit of the assistant's answer in a run. Kodey has the whole answer."""
 
 
 @dataclass(frozen=True)
 class KodeyProvider:
-    """Creates chats and sends messages.
+    """Creates chats and sends messages."""
 
-    Args:
-        answer_limit: the longest that the answer to a message may take.
-        calls_per_minute: Kodey's limit for our key.
-    """
+    settings: KodeySettings
+    secrets: SecretStore
+    transport: BaseTransport
+    name: ClassVar[str] = "kodey"
 
-    client: Callable[[], KodeyClient]
-    call_limit: timedelta
-    answer_limit: timedelta
-    settle: timedelta
-    calls_per_minute: Callable[[], int]
+    @classmethod
+    def connect(
+        cls, environment: Mapping[str, str], secrets: SecretStore, transport: BaseTransport, _ledger: Ledger
+    ) -> Self:
+        """Return the provider that the environment describes.
+
+        Raises:
+            ConfigurationError: a variable is missing or invalid.
+        """
+        return cls(KodeySettings.from_environment(environment), secrets, transport)
+
+    @cached_property
+    def client(self) -> KodeyClient:
+        """The client with our key."""
+        return KodeyClient(
+            token=kodey_token(self.secrets, self.settings.kodey_secret),
+            base_url=self.settings.kodey_base_url,
+            timeout=self.settings.kodey_timeout_seconds,
+            answer_timeout=self.settings.kodey_answer_seconds,
+            transport=self.transport,
+        )
+
+    def calls_per_minute(self) -> int:
+        """Return Kodey's rate limit for our key; the lowest limit if the key can't be read."""
+        try:
+            key = self.secrets.read(self.settings.kodey_secret, KODEY_SECRET).api_key
+        except SecretError:
+            # Not every function may read it. If the secret is broken, the run fails with the reason.
+            return CALLS_PER_MINUTE["unknown"]
+        return CALLS_PER_MINUTE[key_kind(key)]
+
+    @property
+    def call_limit(self) -> timedelta:
+        """The longest time that a call may take, unless it sends a message."""
+        return timedelta(seconds=self.settings.kodey_timeout_seconds)
+
+    @property
+    def settle(self) -> timedelta:
+        """The time in which a chat or a message may still appear after its response was lost."""
+        return timedelta(seconds=self.settings.kodey_settle_seconds)
+
+    def api_version(self, _action: Action) -> str | None:
+        """Return ``None``: Kodey's API has no versions."""
+        return None
+
+    def check(self, action: Action, within: str = "action.") -> None:
+        """Accept every action: Kodey's API has no versions."""
+
+    def in_rotation(self) -> bool:
+        """Return whether the key was replaced a short time ago, or may have been."""
+        return self.secrets.in_rotation(self.settings.kodey_secret, KODEY_SECRET)
 
     def per_second(self, run: Run) -> float:
-        """Nearly as many as the rate limit lets through."""
-        # Creating and sending; sending and what is noted before; or, for a user of the caller's, all three.
+        """Return nearly as many runs as the key's rate limit allows."""
+        # Creating and sending; sending and the notes before it; or all three, if the action names a user.
         calls = 3 if isinstance(run.action, KodeyCreateChat) and run.action.user_id is not None else 2
         return 0.95 * self.calls_per_minute() / calls / 60
 
     def effect(self, row: Row) -> Effect | None:
-        """To create the chat, where that is wanted; then to send the message."""
+        """Return the creation of the chat, if the action creates one, and then the sending of the message."""
         action = row.run.action
         if isinstance(action, KodeyCreateChat) and row.chat_id is None:
             return self._creating(row, action)
         return None if "reply" in row.result else self._sending(row)
 
     def complete(self, row: Row) -> Created:
-        """Fetch the chat, where the answer to its creation could not be read. The effects made all else."""
+        """Retrieve the chat if the answer to its creation could not be read. The effects did everything else."""
         chat_id, result = str(row.chat_id), dict(row.result)
         if isinstance(row.run.action, KodeyCreateChat) and "chat" not in result:
-            result["chat"] = kept(self.client().retrieve_chat(chat_id), Chat)
+            result["chat"] = stored_answer(self.client.retrieve_chat(chat_id), Chat)
         return Created(chat_id, result)
 
     def _creating(self, row: Row, action: KodeyCreateChat) -> Effect:
-        client, agent_id = self.client(), str(row.run.target)
+        client, agent_id = self.client, str(row.run.target)
         user_id = action.user_id or own_user_id(row.run.run_id)
 
         def act() -> Created:
             chat = client.create_chat(
-                CreateChat.model_construct(agent_id=agent_id, user_id=user_id, metadata=action.metadata or {})
+                NewKodeyChat.model_construct(agent_id=agent_id, user_id=user_id, metadata=action.metadata or {})
             )
-            return Created(chat.id, {"chat": kept(chat, Chat)})
+            return Created(chat.id, {"chat": stored_answer(chat, Chat)})
 
         def listed() -> list[Chat]:
             chats = client.list_chats(user_id=user_id)
             return [chat for chat in chats if (chat.user_id, chat.agent_id) == (user_id, agent_id)]
 
         def seen(before: Json) -> Json:
-            return _noted(listed(), before.get("chat_id"))
+            return _note_of(listed(), before.get("chat_id"))
 
-        def find(noted: Json) -> list[Created]:
-            found = _new(listed(), noted)
+        def find(note: Json) -> list[Created]:
+            chats = _new(listed(), note)
             if action.user_id is not None:
-                found = [chat for chat in found if not _said(client.list_messages(chat.id))]
-            return [Created(chat.id, {"chat": kept(chat, Chat)}) for chat in found]
+                chats = [chat for chat in chats if not _of_user(client.list_messages(chat.id))]
+            return [Created(chat.id, {"chat": stored_answer(chat, Chat)}) for chat in chats]
 
+        create = partial(accept_unreadable_answer, self.name, act)
         if action.user_id is None:
-            return Effect(partial(accept_unreadable_answer, row.run.provider, act), self.call_limit, find)
-        lock = ("kodey", "chat", user_id, agent_id)
-        return Effect(partial(accept_unreadable_answer, row.run.provider, act), self.call_limit, find, seen, lock)
+            return Effect(create, self.call_limit, find)
+        return Effect(create, self.call_limit, find, seen, lock=("kodey", "chat", user_id, agent_id))
 
     def _sending(self, row: Row) -> Effect:
-        client, action = self.client(), cast("KodeyCreateChat | KodeySendMessage", row.run.action)
+        client, action = self.client, cast("KodeyCreateChat | KodeySendMessage", row.run.action)
         is_new = isinstance(action, KodeyCreateChat)
         content = action.message_text if isinstance(action, KodeyCreateChat) else action.content
         chat_id = str(row.chat_id if is_new else row.run.target)
@@ -103,60 +162,61 @@ class KodeyProvider:
             return Created(chat_id, {"reply": _bounded(client.send_message(chat_id, content))})
 
         def seen(before: Json) -> Json:
-            return {} if is_new else _noted(client.list_messages(chat_id), before.get("reply"))
+            return {} if is_new else _note_of(client.list_messages(chat_id), before.get("reply"))
 
-        def find(noted: Json) -> list[Created]:
-            messages = _in_order(_new(client.list_messages(chat_id), noted))
-            ours = [message for message in _said(messages) if message.content.strip() == content.strip()]
-            return [Created(chat_id, {"reply": _answer_to(message, messages)}) for message in ours]
+        def find(note: Json) -> list[Created]:
+            messages = _oldest_first(_new(client.list_messages(chat_id), note))
+            same = [message for message in _of_user(messages) if message.content.strip() == content.strip()]
+            return [Created(chat_id, {"reply": _answer_to(message, messages)}) for message in same]
 
-        return Effect(act, self.answer_limit, find, seen, lock=("kodey", "message", chat_id, content.strip()))
+        limit = timedelta(seconds=self.settings.kodey_answer_seconds)
+        return Effect(act, limit, find, seen, lock=("kodey", "message", chat_id, content.strip()))
 
 
 def own_user_id(run_id: str) -> str:
-    """The ``userId`` of a chat for which the caller gave none."""
+    """Return the ``userId`` of a chat whose action names no user."""
     return f"aichats-{run_id}"
 
 
-def _noted(things: Sequence[Chat | Message], last: str | None) -> Json:
-    """What tells these from newer ones, and stays small: a moment, and the ids of what is not older.
+def _note_of(items: Sequence[Chat | Message], last: str | None) -> Json:
+    """Return a small note that distinguishes these items from newer ones: a cut-off, and the ids of later items.
 
     Raises:
-        NotListedError: ``last``, which was made before, is not among them yet.
+        NotListedError: ``last``, the result of the previous run, is not among them yet.
     """
-    if last is not None and all(thing.id != last for thing in things):
-        raise NotListedError(f"kodey: {last} was made a moment ago, and is not in the list yet: this run waits")
-    if not things:
+    if last is not None and all(item.id != last for item in items):
+        raise NotListedError(f"kodey: {last} is new and not in Kodey's list yet, so this run waits")
+    if not items:
         return {}
-    since = max(thing.created_at for thing in things) - SINCE
-    return {"since": since.isoformat(), "ids": [thing.id for thing in things if thing.created_at >= since]}
+    since = max(item.created_at for item in items) - NOTED_TIME
+    return {"since": since.isoformat(), "ids": [item.id for item in items if item.created_at >= since]}
 
 
-def _new[T: (Chat, Message)](things: Sequence[T], noted: Json) -> list[T]:
-    """Those that were not there when it was noted what was."""
-    if not noted:
-        return list(things)
-    since, ids = datetime.fromisoformat(noted["since"]), set(noted["ids"])
-    return [thing for thing in things if thing.created_at >= since and thing.id not in ids]
+def _new[T: (Chat, Message)](items: Sequence[T], note: Json) -> list[T]:
+    """Return the items that did not exist when the note was written."""
+    if not note:
+        return list(items)
+    since, ids = datetime.fromisoformat(note["since"]), set(note["ids"])
+    return [item for item in items if item.created_at >= since and item.id not in ids]
 
 
-def _said(messages: Sequence[Message]) -> list[Message]:
-    """What the user said: agents may greet."""
+def _of_user(messages: Sequence[Message]) -> list[Message]:
+    """Return the user's messages, without those of an agent that greets the user."""
     return [message for message in messages if message.role == "user"]
 
 
-def _in_order(messages: Sequence[Message]) -> list[Message]:
-    """Oldest first: no order is promised."""
+def _oldest_first(messages: Sequence[Message]) -> list[Message]:
+    """Return the messages sorted by age, because Kodey promises no order."""
     return sorted(messages, key=lambda message: message.created_at)
 
 
 def _answer_to(message: Message, messages: Sequence[Message]) -> dict[str, Any] | None:
-    """The assistant's next message; ``None`` if there is none, though the time for it is over."""
+    """Return the assistant's next message; ``None`` if there is none, although the time for it is over."""
     answers = (later for later in messages if later.role == "assistant" and later.created_at >= message.created_at)
-    found = next(answers, None)
-    return None if found is None else _bounded(found)
+    answer = next(answers, None)
+    return None if answer is None else _bounded(answer)
 
 
 def _bounded(message: Message) -> dict[str, Any]:
-    fields = kept(message, Message) | {"content": message.content[:MAX_REPLY_CHARACTERS]}
+    fields = stored_answer(message, Message) | {"content": message.content[:MAX_REPLY_CHARACTERS]}
     return fields if len(message.content) <= MAX_REPLY_CHARACTERS else fields | {"content_truncated": True}

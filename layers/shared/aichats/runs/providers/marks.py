@@ -1,8 +1,8 @@
-"""What a create depends on, decided once for a new run: its title with a mark, and the base of its idempotency keys.
+"""Marks: the title and the base of the idempotency keys with which a run creates its chat, decided once for each run.
 
-A chat whose create's answer got lost is found again by the mark. It is at the front of the title, so that a provider
-that cuts titles leaves it, and it is derived from the ledger and the run: two stacks with one credential never take
-each other's chats.
+If the response to a create is lost, the mark finds the chat again. The mark is at the front of the title, so that a
+provider that cuts titles keeps it. It is derived from the ledger and the run, so two stacks with one credential never
+mistake each other's chats for their own.
 """
 
 import base64
@@ -12,22 +12,22 @@ import re
 from collections.abc import Callable
 
 from aichats.aws.table import Json
-from aichats.runs.actions import WhopCreateChat
 from aichats.runs.model import Run
+from aichats.whop.actions import WhopCreateChat
 
 KEY_CHARACTERS = 32
 MARK_CHARACTERS = 10
-"""The first of the key's base: 50 bits."""
+"""The length of a mark, which is the beginning of the key's base: 50 bits."""
 TITLE_CHARACTERS = 120
-"""Longest title to create a chat with. The chat gets its whole title right afterwards."""
+"""The longest title with which a chat is created. The chat gets its whole title right afterwards."""
 _MARKED = re.compile(rf"([a-z2-7]{{{MARK_CHARACTERS}}}) ·")
 
 
 def preparation(ledger: str, *, mark_titles: bool) -> Callable[[Run], Json]:
-    """Return what a ledger's rows are prepared with.
+    """Return the function that returns the title and the key's base for the row of a new run.
 
     Args:
-        ledger: identifies the ledger: the name of its table.
+        ledger: the name of the ledger's table, which identifies the ledger.
         mark_titles: whether chats are created under a title with a mark (parameter ``TitleMark``).
     """
 
@@ -41,18 +41,18 @@ def preparation(ledger: str, *, mark_titles: bool) -> Callable[[Run], Json]:
 
 
 def key_base(ledger: str, run_id: str) -> str:
-    """Return what the idempotency keys of a run begin with: 32 characters (160 bits)."""
+    """Return the beginning of all idempotency keys of a run: 32 characters (160 bits)."""
     unique = json.dumps([ledger, run_id]).encode()
     return base64.b32encode(hashlib.sha256(unique).digest()).decode().lower()[:KEY_CHARACTERS]
 
 
 def marked_title(action: WhopCreateChat, base: str) -> str:
-    """Return the title to create a chat with: the mark, then its own title or the message's first line."""
+    """Return the title with which a chat is created: the mark, then its own title or the message's first line."""
     title = action.title or next(iter(action.message_text.strip().splitlines()), "")
     return f"{base[:MARK_CHARACTERS]} · {title}"[:TITLE_CHARACTERS].rstrip()
 
 
 def mark_of(title: str | None) -> str | None:
     """Return the mark at the front of a title; ``None`` if there is none."""
-    found = _MARKED.match(title or "")
-    return found.group(1) if found else None
+    match = _MARKED.match(title or "")
+    return match.group(1) if match else None

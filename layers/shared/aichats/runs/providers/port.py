@@ -1,8 +1,8 @@
-"""What a provider brings so that its actions can be performed.
+"""The port that a provider implements, so that its actions can be performed.
 
-An action is a row of *effects*, each of which must not happen twice, and then calls whose effect is the same however
-often they are made. What an effect made is recorded before the next one begins, so a run that is taken up again goes on
-there; one that may have begun is looked for first.
+An action is a sequence of *effects*, each of which must happen at most once, followed by calls that may be repeated.
+The result of an effect is recorded before the next effect begins, so a resumed run continues there. If an effect may
+have begun, aichats looks for it first.
 """
 
 from collections.abc import Callable, Sequence
@@ -14,22 +14,23 @@ from pydantic import BaseModel
 
 from aichats.aws.table import Json
 from aichats.errors import AichatsError, ProtocolError
+from aichats.runs.actions import Action
 from aichats.runs.ledger.rows import Row
 from aichats.runs.model import Run
 
-MAX_TEXT_CHARACTERS = 1000
-"""Of each text in an answer as a run keeps it."""
-MAX_ID_CHARACTERS = 255
-"""Of a chat's id: a longer one does not fit into a run's row."""
+MAX_KEPT_CHARACTERS = 1000
+"""The limit of each text in a provider's answer that a run keeps."""
+MAX_CHAT_ID_CHARACTERS = 255
+"""The limit of a chat's id. A longer id does not fit into a run's row."""
 
 
 @dataclass(frozen=True)
 class Created:
-    """What was done.
+    """The result of an effect or of an action.
 
     Attributes:
-        chat_id: the chat that it is about.
-        result: what the provider answered, under ``chat`` and ``reply``.
+        chat_id: the id of its chat.
+        result: the provider's answers, under ``chat`` and ``reply``.
     """
 
     chat_id: str
@@ -38,17 +39,19 @@ class Created:
 
 @dataclass(frozen=True)
 class Effect:
-    """One effect at a provider, which must not happen twice.
+    """One effect at a provider that must happen at most once.
 
     Attributes:
-        act: makes it.
-        limit: the longest that ``act`` may take.
-        find: looks for it after its outcome got lost, given what was ``seen``. All that might be it: none means that it
-            did not happen. ``None``: it cannot be looked for. Raises NotYetError if it cannot be known yet.
-        seen: what there is that could be mistaken for it, noted before it begins; it is given what the run before made
-            under the same lock, and raises NotListedError if that is not shown yet. ``None``: nothing could be. An
-            effect that is not the first of its action must note something, if only that there is nothing.
-        lock: what no two runs may make at the same time, since each could take the other's for its own.
+        act: performs it.
+        limit: the longest time that ``act`` may take.
+        find: looks for it after its response was lost, given the notes of ``seen``. Returns every candidate; an empty
+            result means that it did not happen. ``None``: it can't be found. Raises NotYetError if the outcome
+            can't be known yet.
+        seen: notes what already exists and could be mistaken for it, before it begins. It is given the result of the
+            previous run under the same lock, and raises NotListedError if the provider does not list that result yet.
+            ``None``: nothing could be mistaken for it. An effect that is not the first of its action must have a note,
+            even an empty one.
+        lock: names what no two runs may do at the same time, because each could mistake the other's effect for its own.
     """
 
     act: Callable[[], Created]
@@ -62,7 +65,7 @@ class NotYetError(AichatsError):
     """The run must wait for something other than the provider's answer.
 
     Attributes:
-        wait: for how long; ``None``: longer each time.
+        wait: the time to wait; ``None``: longer each time.
     """
 
     def __init__(self, message: str, wait: timedelta | None = None) -> None:
@@ -71,77 +74,96 @@ class NotYetError(AichatsError):
 
 
 class NotListedError(NotYetError):
-    """The provider's lists do not show yet what was made a moment ago."""
+    """The provider's lists do not show a new chat or message yet."""
 
 
 class SupersededError(AichatsError):
-    """A newer change of the same fields was performed, so this one must not be."""
+    """A newer change of the same fields was performed, so this change must not be performed."""
 
 
 def accept_unreadable_answer(provider: str, create: Callable[[], Created]) -> Created:
-    """What a create made, also where its answer cannot be read but for the chat's id.
+    """Return the result of a create, even if only the chat's id in the provider's answer can be read.
 
     Raises:
         AichatsError: the failure.
     """
     try:
-        done = create()
+        created = create()
     except ProtocolError as error:
         if error.chat_id is None:
             raise
         return Created(error.chat_id)
-    if len(done.chat_id) > MAX_ID_CHARACTERS:
-        raise ProtocolError("the chat's id is too long to be kept", provider=provider)
-    return done
+    if len(created.chat_id) > MAX_CHAT_ID_CHARACTERS:
+        raise ProtocolError(
+            f"the chat's id has more than {MAX_CHAT_ID_CHARACTERS} characters and can't be stored", provider=provider
+        )
+    return created
 
 
-def kept(reply: BaseModel, model: type[BaseModel]) -> dict[str, Any]:
-    """Return a provider's answer as a run keeps it: only the fields of ``model``, with every text bounded."""
+def stored_answer(reply: BaseModel, model: type[BaseModel]) -> dict[str, Any]:
+    """Return the part of a provider's answer that a run keeps: the fields of ``model``, with every text bounded."""
     fields = reply.model_dump(mode="json", exclude_unset=True, include=_fields_of(model))
     return {name: _bounded(value) for name, value in fields.items()}
 
 
 def _fields_of(model: type[BaseModel]) -> dict[str, Any]:
     types = {name: field.annotation for name, field in model.model_fields.items()}
-    return {name: _fields_of(each) if _is_model(each) else True for name, each in types.items()}
+    return {name: _fields_of(type_) if _is_model(type_) else True for name, type_ in types.items()}
 
 
-def _is_model(each: Any) -> TypeIs[type[BaseModel]]:
-    return isinstance(each, type) and issubclass(each, BaseModel)
+def _is_model(type_: Any) -> TypeIs[type[BaseModel]]:
+    return isinstance(type_, type) and issubclass(type_, BaseModel)
 
 
 def _bounded(value: Any) -> Any:
     if isinstance(value, dict):
         return {name: _bounded(part) for name, part in value.items()}
-    return value[:MAX_TEXT_CHARACTERS] if isinstance(value, str) else value
+    return value[:MAX_KEPT_CHARACTERS] if isinstance(value, str) else value
 
 
 class Provider(Protocol):
-    """How the actions of one provider are performed. Safe to share between threads."""
+    """A provider: how its actions are checked and performed. Safe to share between threads."""
+
+    @property
+    def name(self) -> str:
+        """The name before the dot of its actions' types."""
 
     @property
     def call_limit(self) -> timedelta:
-        """The longest that a call may take, where an effect names no other limit."""
+        """The longest time that a call may take, unless an effect names another limit."""
 
     @property
     def settle(self) -> timedelta:
-        """How long after a call of unknown outcome its effect may still appear."""
+        """The time in which an effect may still appear after its response was lost."""
 
-    def per_second(self, run: Run) -> float:
-        """How many runs like this one may begin in a second, so that the provider's rate limit is kept."""
+    def api_version(self, action: Action) -> str | None:
+        """Return the version of the provider's API for new runs of an action; ``None`` if the API has no versions."""
 
-    def effect(self, row: Row) -> Effect | None:
-        """The next effect; ``None`` when none is left.
+    def check(self, action: Action, within: str = "action.") -> None:
+        """Check that the API version for new runs knows all fields of an action.
 
         Raises:
-            SecretError: there is no credential to make it with.
+            InputError: it does not know a field; names the field after the prefix ``within``.
+        """
+
+    def in_rotation(self) -> bool:
+        """Return whether the credential was replaced a short time ago, or may have been."""
+
+    def per_second(self, run: Run) -> float:
+        """Return how many runs like this one may begin in a second without exceeding the provider's rate limit."""
+
+    def effect(self, row: Row) -> Effect | None:
+        """Return the next effect; ``None`` if all effects are recorded.
+
+        Raises:
+            SecretError: the credential can't be used.
         """
 
     def complete(self, row: Row) -> Created:
-        """Make the calls that are left when all effects are made; they may be repeated.
+        """Make the calls that follow the effects. They may be repeated.
 
         Raises:
-            NotYetError: they must wait.
+            NotYetError: the calls must wait.
             SupersededError: a newer change was performed.
             AichatsError: the failure.
         """

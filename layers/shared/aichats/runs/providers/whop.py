@@ -1,38 +1,43 @@
-"""How Whop's actions are performed.
+"""Whop as a provider: how its actions are performed.
 
-A chat is created under the title that its row keeps, with a mark (:mod:`~aichats.runs.providers.marks`) by which it is
-found again (:mod:`~aichats.runs.providers.lookups`). Then one call sets its own title and its notification preference.
-Of two changes of one field the newest wins (:mod:`aichats.runs.ledger.changes`).
+A chat is created under the title in its row, which has a mark (:mod:`~aichats.runs.providers.marks`). The mark finds
+the chat again (:mod:`~aichats.runs.providers.lookups`). One more call then sets the chat's own title and notification
+preference. If two runs change the same field, the newest change wins (:mod:`aichats.runs.ledger.changes`).
 """
 
-from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import cached_property, partial
-from typing import Any
+from typing import Any, ClassVar, Self
 
+from aichats.aws.secrets import SecretStore
 from aichats.aws.table import Json
 from aichats.errors import NotFoundError, ProtocolError
-from aichats.runs.actions import WhopCreateChat, WhopUpdateChat
+from aichats.http import BaseTransport
+from aichats.runs.actions import Action
 from aichats.runs.ledger.changes import Changes
 from aichats.runs.ledger.ledger import Ledger
 from aichats.runs.ledger.rows import Row
 from aichats.runs.model import Run
 from aichats.runs.providers.lookups import Driver, Walks
 from aichats.runs.providers.marks import MARK_CHARACTERS
-from aichats.runs.providers.port import Created, Effect, NotYetError, SupersededError, accept_unreadable_answer, kept
+from aichats.runs.providers.port import (
+    Created,
+    Effect,
+    NotYetError,
+    SupersededError,
+    accept_unreadable_answer,
+    stored_answer,
+)
 from aichats.whop import AiChat, CreateAiChat, UpdateAiChat, WhopClient
-from aichats.whop.models import TitledPage
+from aichats.whop.actions import WhopCreateChat, WhopUpdateChat
+from aichats.whop.client import check_agent_identifier
+from aichats.whop.credentials import WHOP_SECRET, whop_token
+from aichats.whop.models import NewChat, TitledPage
+from aichats.whop.settings import WhopSettings
 
 PAGE_SIZE = 100
-
-type WhopFor = Callable[[str | None, str], WhopClient]
-"""Gives the client for a company (or ``None``) and an API version."""
-
-
-def one_credential(_company_id: str | None) -> str:
-    """Name the credential of a company, if all companies share one."""
-    return "default"
 
 
 @dataclass(frozen=True)
@@ -40,57 +45,115 @@ class WhopProvider:
     """Creates and changes AI chats.
 
     Args:
-        ledger: holds the runs, and what they share: walks and latest changes.
-        credential_of: names the credential for a company (or ``None``); never a token.
+        ledger: contains the runs, the walks and the latest changes.
     """
 
-    client_for: WhopFor
-    call_limit: timedelta
+    settings: WhopSettings
+    secrets: SecretStore
+    transport: BaseTransport
     ledger: Ledger
-    credential_of: Callable[[str | None], str] = one_credential
+    _clients: dict[tuple[str | None, str], WhopClient] = field(default_factory=dict)
+    name: ClassVar[str] = "whop"
+
+    @classmethod
+    def connect(
+        cls, environment: Mapping[str, str], secrets: SecretStore, transport: BaseTransport, ledger: Ledger
+    ) -> Self:
+        """Return the provider that the environment describes.
+
+        Raises:
+            ConfigurationError: a variable is missing or invalid.
+        """
+        return cls(WhopSettings.from_environment(environment), secrets, transport, ledger)
+
+    def client(self, company_id: str | None = None, api_version: str = "") -> WhopClient:
+        """Return the client with the credential of a company and an API version, by default the configured one.
+
+        All clients share one connection pool.
+
+        Raises:
+            SecretError: the secret can't be used.
+        """
+        owner, version = self._owner(company_id), api_version or self.settings.whop_api_version
+        if (owner, version) not in self._clients:
+            self._clients[owner, version] = WhopClient(
+                token=whop_token(self.secrets, self.settings.whop_secret, owner),
+                base_url=self.settings.whop_base_url,
+                api_version=version,
+                timeout=self.settings.whop_timeout_seconds,
+                transport=self.transport,
+            )
+        return self._clients[owner, version]
+
+    def credential(self, company_id: str | None) -> str:
+        """Return the name of a company's credential: the company if it has its own. It is never a token."""
+        return self._owner(company_id) or "default"
+
+    @property
+    def call_limit(self) -> timedelta:
+        """The longest time that a call may take."""
+        return timedelta(seconds=self.settings.whop_timeout_seconds)
 
     @property
     def settle(self) -> timedelta:
-        """How long after a call of unknown outcome its effect may still appear."""
+        """The time in which a chat may still appear after its response was lost."""
         return self.ledger.settle
 
+    def api_version(self, _action: Action) -> str | None:
+        """Return the configured version of Whop's API."""
+        return self.settings.whop_api_version
+
+    def check(self, action: Action, within: str = "action.") -> None:
+        """Check that the configured version of Whop's API knows all fields of an action.
+
+        Raises:
+            InputError: it does not know ``agent_identifier``.
+        """
+        if isinstance(action, NewChat):
+            version = self.settings.whop_api_version
+            check_agent_identifier(action.agent_identifier, version, f"{within}agent_identifier")
+
+    def in_rotation(self) -> bool:
+        """Return whether the credential was replaced a short time ago, or may have been."""
+        return self.secrets.in_rotation(self.settings.whop_secret, WHOP_SECRET)
+
     def per_second(self, _run: Run) -> float:
-        """A create and a change each, under Whop's 600 a minute for either."""
+        """Return 8: each run may need one create and one change, and Whop allows 600 of each in a minute."""
         return 8.0
 
     def effect(self, row: Row) -> Effect | None:
-        """To create the chat; a change has no effect that must not happen twice."""
+        """Return the creation of the chat. Changes are no effects, because they may be repeated."""
         action = row.run.action
         if not isinstance(action, WhopCreateChat) or row.chat_id is not None:
             return None
         client = self._client(row, row.run.target)
         return Effect(
-            act=partial(accept_unreadable_answer, row.run.provider, partial(self._create, row, action, client)),
+            act=partial(accept_unreadable_answer, self.name, partial(self._create, row, action, client)),
             limit=self.call_limit,
-            # Without a mark there is nothing to find it by, whatever the setting is by now.
+            # A chat without a mark can't be found, whatever the current setting is.
             find=partial(self._find, row, client) if row.title is not None else None,
         )
 
     def complete(self, row: Row) -> Created:
-        """Make the chat what the action wants it to be."""
+        """Change the chat as the action says."""
         action = row.run.action
         if isinstance(action, WhopUpdateChat):
-            wanted = action.model_dump(exclude_unset=True, exclude={"type"})
+            changes = action.model_dump(exclude_unset=True, exclude={"type"})
             chat_id = str(row.run.target)
-            left = self.changes.take(row, chat_id, wanted)
-            return self._change(self._client(row, action.company_id), chat_id, _only(wanted, left), {})
-        wanted, client, chat_id = _of_new_chat(row, action), self._client(row, row.run.target), str(row.chat_id)
-        known = {} if wanted else dict(row.result)
+            newest = self.changes.take(row, chat_id, changes)
+            return self._change(self._client(row, action.company_id), chat_id, _only(changes, newest), {})
+        changes, client, chat_id = _of_new_chat(row, action), self._client(row, row.run.target), str(row.chat_id)
+        stored = {} if changes else dict(row.result)
         try:
-            return self._change(client, chat_id, self._not_superseded(row, wanted), known)
+            return self._change(client, chat_id, self._not_superseded(row, changes), stored)
         except NotFoundError as error:
             if row.recorded_at is not None and self.ledger.clock() < row.recorded_at + self.settle:
-                raise NotYetError(f"{error} (it was created a moment ago, so this run waits)") from error
+                raise NotYetError(f"{error} (Whop may not show the new chat yet, so this run waits)") from error
             raise
 
     @cached_property
     def walks(self) -> Walks:
-        """What looks chats up."""
+        """The walks through the lists of chats."""
         return Walks(self.ledger)
 
     @cached_property
@@ -98,8 +161,12 @@ class WhopProvider:
         """The latest changes of chats."""
         return Changes(self.ledger)
 
+    def _owner(self, company_id: str | None) -> str | None:
+        """Return the company if it has its own credential. So there are never more clients than credentials."""
+        return company_id if company_id in self.secrets.read(self.settings.whop_secret, WHOP_SECRET).companies else None
+
     def _client(self, row: Row, company_id: str | None) -> WhopClient:
-        return self.client_for(company_id, str(row.run.api_version))
+        return self.client(company_id, str(row.run.api_version))
 
     def _create(self, row: Row, action: WhopCreateChat, client: WhopClient) -> Created:
         fields = action.model_dump(exclude_unset=True, exclude={"type", "notification_preference"})
@@ -107,58 +174,58 @@ class WhopProvider:
             fields["title"] = row.title
         if row.run.target is not None:
             fields["company_id"] = row.run.target
-        # Built, not validated again: the limits were checked where the action came in.
+        # Built without validation: the limits were checked when the action came in.
         chat = CreateAiChat.model_construct(**fields)
-        return _done(client.create_ai_chat(chat, idempotency_key=row.idempotency_key))
+        return _created(client.create_ai_chat(chat, idempotency_key=row.idempotency_key))
 
     def _find(self, row: Row, client: WhopClient, _seen: Json) -> list[Created]:
-        # A replay wants a new look: whoever asked for it may have deleted a chat.
+        # A replay needs a newer walk, because the user may have deleted a chat before asking for it.
         since = max(row.opened_at, (row.unsettled_at or self.ledger.clock()) + self.settle)
         driver = Driver(row.lease_until or since, partial(_page, client), self.call_limit)
-        credential, mark = self.credential_of(row.run.target), str(row.title)[:MARK_CHARACTERS]
+        credential, mark = self.credential(row.run.target), str(row.title)[:MARK_CHARACTERS]
         ids = self.walks.find(credential, mark, since, driver)
         if "" in ids:
-            raise ProtocolError("a chat carries the run's mark, but its id cannot be read", provider="whop")
+            raise ProtocolError("a chat has the run's mark, but its id can't be read", provider=self.name)
         return [Created(chat_id) for chat_id in ids]
 
-    def _not_superseded(self, row: Row, wanted: dict[str, Any]) -> dict[str, Any]:
-        """Leave out what a newer run has changed since this one made the chat, in an earlier attempt."""
-        if not wanted or row.recorded_at is None or row.recorded_at >= row.updated_at:
-            return wanted
+    def _not_superseded(self, row: Row, changes: dict[str, Any]) -> dict[str, Any]:
+        """Return the changes without those that a newer run has made since an earlier attempt created the chat."""
+        if not changes or row.recorded_at is None or row.recorded_at >= row.updated_at:
+            return changes
         try:
-            return _only(wanted, self.changes.take(row, str(row.chat_id), wanted))
+            return _only(changes, self.changes.take(row, str(row.chat_id), changes))
         except SupersededError:
             return {}
 
-    def _change(self, client: WhopClient, chat_id: str, wanted: dict[str, Any], known: dict[str, Any]) -> Created:
-        """Change a chat, or only get it if nothing is to be changed. It is done even if the answer cannot be read."""
-        if not wanted and "chat" in known:
-            return Created(chat_id, known)
+    def _change(self, client: WhopClient, chat_id: str, changes: dict[str, Any], stored: dict[str, Any]) -> Created:
+        """Change a chat, or retrieve it if there is no change. It succeeds even if the answer can't be read."""
+        if not changes and "chat" in stored:
+            return Created(chat_id, stored)
         try:
-            changes = UpdateAiChat.model_construct(**wanted)
-            chat = client.update_ai_chat(chat_id, changes) if wanted else client.retrieve_ai_chat(chat_id)
+            update = UpdateAiChat.model_construct(**changes)
+            chat = client.update_ai_chat(chat_id, update) if changes else client.retrieve_ai_chat(chat_id)
         except ProtocolError:
             return Created(chat_id)
-        return Created(chat_id, _done(chat).result)
+        return Created(chat_id, _created(chat).result)
 
 
 def _of_new_chat(row: Row, action: Any) -> dict[str, Any]:
-    """What gives a new chat its own title, if it was created under another, and its notification preference."""
+    """Return the changes to a new chat: its own title, if it was created under another, and its preference."""
     # A row of an earlier version does not say whether its title has a mark.
     is_marked = row.title is not None or row.key_base is None
-    wanted: dict[str, Any] = {"title": action.title} if is_marked else {}
+    changes: dict[str, Any] = {"title": action.title} if is_marked else {}
     if action.notification_preference is not None:
-        wanted["notification_preference"] = action.notification_preference
-    return wanted
+        changes["notification_preference"] = action.notification_preference
+    return changes
 
 
-def _only(wanted: dict[str, Any], fields: Collection[str]) -> dict[str, Any]:
-    return {name: value for name, value in wanted.items() if name in fields}
+def _only(changes: dict[str, Any], fields: Collection[str]) -> dict[str, Any]:
+    return {name: value for name, value in changes.items() if name in fields}
 
 
 def _page(client: WhopClient, cursor: str | None) -> TitledPage:
     return client.list_titles(after=cursor, first=PAGE_SIZE)
 
 
-def _done(chat: AiChat) -> Created:
-    return Created(chat.id, {"chat": kept(chat, AiChat)})
+def _created(chat: AiChat) -> Created:
+    return Created(chat.id, {"chat": stored_answer(chat, AiChat)})

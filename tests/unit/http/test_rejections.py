@@ -7,15 +7,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aichats.http import Headers
-from aichats.http.client import Provider
-from aichats.kodey.errors import KODEY
-from aichats.whop.errors import WHOP
+from aichats.http.client import HttpStyle
+from aichats.kodey.errors import KODEY_STYLE
+from aichats.whop.errors import WHOP_STYLE
 
-each_provider = pytest.mark.parametrize("provider", [WHOP, KODEY], ids=["whop", "kodey"])
+each_provider = pytest.mark.parametrize("provider", [WHOP_STYLE, KODEY_STYLE], ids=["whop", "kodey"])
 
 
 @each_provider
-def test_the_ray_of_the_proxy_stands_in_for_a_missing_request_id(provider: Provider) -> None:
+def test_the_ray_of_the_proxy_stands_in_for_a_missing_request_id(provider: HttpStyle) -> None:
     both = {"x-request-id": "req_1", "cf-ray": "ray_1"}
     assert provider.error(400, Headers(both), b"{}").request_id == "req_1"
     assert provider.error(400, Headers({"cf-ray": "ray_1"}), b"{}").request_id == "ray_1"
@@ -45,20 +45,20 @@ def test_the_ray_of_the_proxy_stands_in_for_a_missing_request_id(provider: Provi
     ],
     ids=lambda content: repr(content[:24]),
 )
-def test_a_body_that_says_nothing_leaves_the_words_of_the_status(content: bytes, provider: Provider) -> None:
+def test_a_body_that_says_nothing_leaves_the_words_of_the_status(content: bytes, provider: HttpStyle) -> None:
     error = provider.error(422, Headers(), content)
     assert (error.code, error.error_type, error.param, error.retry_after) == (None, None, None, None)
     assert str(error) == f"{provider.name}: 422: Unprocessable Content"
 
 
 @each_provider
-@pytest.mark.parametrize(("status", "words"), [(499, "an answer without a reason"), (308, "Permanent Redirect")])
-def test_any_status_has_words(status: int, words: str, provider: Provider) -> None:
+@pytest.mark.parametrize(("status", "words"), [(499, "no reason given"), (308, "Permanent Redirect")])
+def test_any_status_has_words(status: int, words: str, provider: HttpStyle) -> None:
     assert str(provider.error(status, Headers(), b"")) == f"{provider.name}: {status}: {words}"
 
 
 @each_provider
-def test_long_words_are_cut(provider: Provider) -> None:
+def test_long_words_are_cut(provider: HttpStyle) -> None:
     endless = {"message": "x" * 100_000, "error": {"message": "x" * 100_000}}
     assert len(str(provider.error(400, Headers(), json.dumps(endless).encode()))) < 600
 
@@ -75,11 +75,11 @@ envelopes = st.fixed_dictionaries(
 
 
 @given(
-    provider=st.sampled_from([WHOP, KODEY]),
+    provider=st.sampled_from([WHOP_STYLE, KODEY_STYLE]),
     status=st.integers(300, 999),
     content=st.binary() | envelopes.map(lambda body: json.dumps(body).encode()),
 )
-def test_any_bytes_make_an_error_with_the_status(provider: Provider, status: int, content: bytes) -> None:
+def test_any_bytes_make_an_error_with_the_status(provider: HttpStyle, status: int, content: bytes) -> None:
     error = provider.error(status, Headers(), content)
     assert error.status == status
     assert str(error).startswith(f"{provider.name}: {status}")

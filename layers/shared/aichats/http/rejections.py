@@ -1,4 +1,4 @@
-"""What a provider answers when it refuses, as an error."""
+"""The rejections of a provider as errors."""
 
 from datetime import UTC, datetime
 from http import HTTPStatus
@@ -10,20 +10,20 @@ from aichats.http.masking import Mask, identifier
 from aichats.http.retry import named_wait
 
 CHECK_THE_KEY = "check the api_key in the secret; it may have been revoked"
-"""What may help after a 401."""
+"""The hint after a 401."""
 NOTHING_TO_HIDE = Mask()
 
 
-class ReadRefusal(Protocol):
-    """Makes an error of a provider's answer of 300 and above."""
+class ErrorFactory(Protocol):
+    """Turns a response of 300 or above into an error."""
 
     def __call__(
         self, status: int, headers: Headers, content: bytes, mask: Mask = NOTHING_TO_HIDE, /
     ) -> APIStatusError:
-        """Return the error, with what the provider says masked and bounded."""
+        """Return the error, with the provider's texts masked and shortened."""
 
 
-def refused(
+def rejection(
     provider: str,
     status: int,
     headers: Headers,
@@ -36,10 +36,10 @@ def refused(
     retry_after: object = None,
     hint: str = "",
 ) -> APIStatusError:
-    """Return an answer of 300 and above as an error, made of what the provider's body says, masked and bounded.
+    """Return a response of 300 or above as an error, with the texts of the provider's body masked and shortened.
 
-    If ``message`` is no text, the words of the status stand in. If ``retry_after`` is no number of seconds, the headers
-    and the message are looked at.
+    If ``message`` is not a text, the phrase of the status replaces it. If ``retry_after`` is not a number of seconds,
+    the headers and the message are searched for one.
     """
     reason = mask.text(message) or _phrase(status)
     return status_error(status)(
@@ -56,7 +56,7 @@ def refused(
 
 
 def request_id(headers: Headers) -> str | None:
-    """The provider's own id of a request, else the one of the proxy in front of it."""
+    """Return the provider's id of a request, or the id of the proxy in front of the provider."""
     return identifier(headers.get("x-request-id")) or identifier(headers.get("cf-ray"))
 
 
@@ -64,4 +64,4 @@ def _phrase(status: int) -> str:
     try:
         return HTTPStatus(status).phrase
     except ValueError:
-        return "an answer without a reason"
+        return "no reason given"

@@ -1,0 +1,35 @@
+"""Kodey's actions as data, and the target that each needs."""
+
+from typing import Literal
+
+from pydantic import TypeAdapter
+
+from aichats.kodey.models import AgentId, KodeyChatId, Metadata, UserId
+from aichats.models import ActionKind, MessageText, Request
+
+
+class KodeyCreateChat(Request):
+    """Create a chat and send its first message. A target is an agent."""
+
+    type: Literal["kodey.create_chat"]
+    message_text: MessageText
+    user_id: UserId | None = None
+    """The owner of the chat at Kodey. Without one, aichats uses a user id of the run's own to find the chat again."""
+    metadata: Metadata | None = None
+
+
+class KodeySendMessage(Request):
+    """Send a message. A target is a chat."""
+
+    type: Literal["kodey.send_message"]
+    content: MessageText
+
+
+KODEY_ACTIONS: dict[str, ActionKind] = {
+    "kodey.create_chat": ActionKind(
+        KodeyCreateChat, TypeAdapter(AgentId), "an agent's id", TypeAdapter(KodeyChatId), slow=True
+    ),
+    "kodey.send_message": ActionKind(
+        KodeySendMessage, TypeAdapter(KodeyChatId), "a chat's id", TypeAdapter(KodeyChatId), slow=True
+    ),
+}

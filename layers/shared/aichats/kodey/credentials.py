@@ -1,0 +1,40 @@
+"""Kodey's key: its secret, and the kinds of keys with their rate limits."""
+
+from functools import partial
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, Field
+
+from aichats.aws.secrets import ApiKey, SecretKind, SecretStore, parse_secret
+from aichats.http.tokens import Token
+
+type KeyKind = Literal["publishable", "secret", "user secret", "unknown"]
+
+_PREFIXES: dict[str, KeyKind] = {"pk_live_": "publishable", "sk_live_": "secret", "usk_live_": "user secret"}
+
+CALLS_PER_MINUTE: dict[KeyKind, int] = {"publishable": 100, "secret": 1000, "user secret": 100, "unknown": 100}
+"""Kodey's rate limits. Kodey states none for a user's secret key, so it gets the lowest, like an unknown kind."""
+
+
+class KodeySecret(BaseModel):
+    """Kodey's key."""
+
+    api_key: Annotated[ApiKey, Field(repr=False)]
+
+
+KODEY_SECRET = SecretKind(partial(parse_secret, KodeySecret))
+
+
+def kodey_token(store: SecretStore, name: str | None) -> Token:
+    """Return a function that returns Kodey's key."""
+
+    def token(rejected: str | None) -> str:
+        current = store.read(name, KODEY_SECRET).api_key
+        return current if current != rejected else store.read_again(name, KODEY_SECRET).api_key
+
+    return token
+
+
+def key_kind(key: str) -> KeyKind:
+    """Return the kind of a key, which its prefix shows."""
+    return next((kind for prefix, kind in _PREFIXES.items() if key.startswith(prefix)), "unknown")

@@ -1,0 +1,21 @@
+"""Kodey's settings."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from aichats.settings import BaseUrl, Name, ProviderSettings, SettleSeconds
+
+
+class KodeySettings(ProviderSettings):
+    """The settings for calls to Kodey."""
+
+    kodey_base_url: BaseUrl
+    kodey_secret: Name | None = None
+    """The secret with Kodey's key; ``None`` in functions that don't call Kodey."""
+    kodey_timeout_seconds: Annotated[float, Field(gt=0, le=60)] = 20.0
+    """The limit of one whole call that sends no message, its retries and waits included."""
+    kodey_answer_seconds: Annotated[float, Field(gt=0, le=240)] = 240.0
+    """The limit of a call that sends a message. With the calls before it, it is below the slow function's timeout."""
+    kodey_settle_seconds: SettleSeconds = 600
+    """The time after a lost response in which Kodey may still perform the call."""

@@ -1,0 +1,36 @@
+"""Whop's actions as data, and the target that each needs."""
+
+from typing import Literal, Self
+
+from pydantic import TypeAdapter, model_validator
+
+from aichats.models import ActionKind
+from aichats.whop.models import ChatId, CompanyId, NewChat, NotificationPreference, UpdateAiChat
+
+
+class WhopCreateChat(NewChat):
+    """Create an AI chat. A target is a company, or ``None`` for no company."""
+
+    type: Literal["whop.create_chat"]
+    notification_preference: NotificationPreference | None = None
+    """Whop creates chats with notifications; ``none`` mutes the chat in a second call."""
+
+
+class WhopUpdateChat(UpdateAiChat):
+    """Change an AI chat. A target is a chat."""
+
+    type: Literal["whop.update_chat"]
+
+    @model_validator(mode="after")
+    def _changes_something(self) -> Self:
+        if self.model_fields_set <= {"type"}:
+            raise ValueError("changes nothing: set title, notification_preference or company_id")
+        return self
+
+
+WHOP_ACTIONS: dict[str, ActionKind] = {
+    "whop.create_chat": ActionKind(
+        WhopCreateChat, TypeAdapter(CompanyId | None), "a company (biz_...) or null", TypeAdapter(ChatId)
+    ),
+    "whop.update_chat": ActionKind(WhopUpdateChat, TypeAdapter(ChatId), "a chat (aich_...)", TypeAdapter(ChatId)),
+}

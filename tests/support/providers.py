@@ -1,0 +1,67 @@
+"""Whop and Kodey as providers that need no secret."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from aichats.aws.secrets import SecretStore
+from aichats.kodey import KodeyClient
+from aichats.kodey.settings import KodeySettings
+from aichats.runs.ledger.ledger import Ledger
+from aichats.runs.providers.kodey import KodeyProvider
+from aichats.runs.providers.whop import WhopProvider
+from aichats.whop import WhopClient
+from aichats.whop.settings import WhopSettings
+from tests.support.fakes import FakeSecretsManager, ScriptedTransport
+
+NO_SECRETS = SecretStore(FakeSecretsManager({}))
+
+type WhopFor = Callable[[str | None, str], WhopClient]
+"""Returns the client for a company (or ``None``) and an API version."""
+
+
+@dataclass(frozen=True)
+class FakeWhopProvider(WhopProvider):
+    """Whop with clients that a test makes."""
+
+    client_for: WhopFor = field(kw_only=True)
+    rotating: bool = False
+
+    def client(self, company_id: str | None = None, api_version: str = "") -> WhopClient:
+        return self.client_for(company_id, api_version)
+
+    def credential(self, _company_id: str | None) -> str:
+        return "default"
+
+    def in_rotation(self) -> bool:
+        return self.rotating
+
+
+@dataclass(frozen=True)
+class FakeKodeyProvider(KodeyProvider):
+    """Kodey with a client that a test makes."""
+
+    make_client: Callable[[], KodeyClient] = field(kw_only=True)
+
+    @property
+    def client(self) -> KodeyClient:
+        return self.make_client()
+
+    def calls_per_minute(self) -> int:
+        return 1000
+
+    def in_rotation(self) -> bool:
+        return False
+
+
+def whop_provider(ledger: Ledger, client_for: WhopFor) -> FakeWhopProvider:
+    """Return Whop, whose calls may take 20 seconds."""
+    settings = WhopSettings(whop_base_url="https://whop.invalid/api/v1", whop_api_version="2026-07-08-1")
+    return FakeWhopProvider(settings, NO_SECRETS, ScriptedTransport(), ledger, client_for=client_for)
+
+
+def kodey_provider(client: Callable[[], KodeyClient], settle_seconds: int, answer_seconds: float) -> FakeKodeyProvider:
+    """Return Kodey, whose calls may take 20 seconds, with these limits."""
+    settings = KodeySettings(
+        kodey_base_url="https://kodey.invalid", kodey_settle_seconds=settle_seconds, kodey_answer_seconds=answer_seconds
+    )
+    return FakeKodeyProvider(settings, NO_SECRETS, ScriptedTransport(), make_client=client)
