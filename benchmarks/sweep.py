@@ -49,8 +49,8 @@ EXPRESSIONS = ["cron(0 * * * ? *)"] * 12 + ["cron(0 9 * * ? *)"] * 7 + ["rate(5 
 DESCRIPTION = f"""\
 Simulate the sweep at six minutes past nine, when every automation has had a slot: of twenty, twelve fire hourly, seven
 daily at nine, and one every five minutes. Some runs are overdue too. DynamoDB, Scheduler and SQS are in memory. Each
-call takes {CALL * 1000:g} ms of a virtual clock, and {MAX_CONCURRENT_CALLS} workers share concurrent calls. The virtual clock does
-not include the time that Python takes, which is shown in another column.
+call takes {CALL * 1000:g} ms of a virtual clock, and {MAX_CONCURRENT_CALLS} workers share concurrent calls. The virtual
+clock does not include the time that Python takes, which is shown in another column.
 
   every slot fired     the rows of the runs exist
   first round          the same, but no row has the state of its schedule yet, so each schedule is read

@@ -43,7 +43,7 @@ def account(system: System, monkeypatch: pytest.MonkeyPatch) -> System:
 
 @pytest.fixture
 def whop(system: System) -> StandIn:
-    """The stand-in of Whop, empty."""
+    """The mock of Whop, empty."""
     stand_in = StandIn(system.whop_url, "/api/v1")
     stand_in.reset()
     return stand_in
@@ -51,7 +51,7 @@ def whop(system: System) -> StandIn:
 
 @pytest.fixture
 def kodey(system: System) -> StandIn:
-    """The stand-in of Kodey, empty."""
+    """The mock of Kodey, empty."""
     stand_in = StandIn(system.kodey_url, "")
     stand_in.reset()
     return stand_in

@@ -57,7 +57,7 @@ class Hourly:
         return self.slots[1]
 
     def look_again(self) -> None:
-        """Let its row say that it is older than its slots, and that nobody looked yet."""
+        """Make its row older than its slots, with no slot checked."""
         before = self.slots[0] - timedelta(seconds=1)
         self.automations.rewrite(self.name, changed_at=before, checked_until=before)
 
@@ -145,7 +145,7 @@ def test_an_event_that_comes_after_its_slot_was_noted_as_missed_still_takes_effe
 # ---- table and scheduler come apart
 
 
-def test_a_schedule_that_was_deleted_is_made_again_once_it_is_sure_that_nobody_is_at_work(
+def test_a_schedule_that_was_deleted_is_created_again_once_no_other_process_can_be_at_work(
     automations: Automations,
 ) -> None:
     automations.put("weekly", schedule("cron(0 9 ? * MON *)", timezone="America/New_York"), "biz_A")
@@ -162,7 +162,7 @@ def test_a_schedule_that_was_deleted_is_made_again_once_it_is_sure_that_nobody_i
     assert automations.sweep()["repaired"] == 0
 
 
-def test_a_schedule_that_was_changed_or_that_nobody_wants_is_repaired_ten_minutes_later(
+def test_a_schedule_that_was_changed_or_without_an_automation_is_repaired_ten_minutes_later(
     automations: Automations, system: System
 ) -> None:
     automations.put("weekly", schedule("cron(0 9 ? * MON *)"), "biz_A")
@@ -187,7 +187,7 @@ def test_a_schedule_that_was_changed_or_that_nobody_wants_is_repaired_ten_minute
 
 
 def service_of(automations: Automations, later: timedelta) -> AutomationService:
-    """What the sweep heals with, at a later time."""
+    """Return the service with which the sweep repairs, at a later time."""
 
     def clock() -> datetime:
         return datetime.now(UTC) + later
@@ -219,11 +219,11 @@ def delete_schedule(automations: Automations, name: str) -> None:
 
 @contextmanager
 def firing(system: System) -> Iterator[list[str]]:
-    """Let the scheduler fire by the true clock for the ``with`` block. Yields what it tells."""
-    told: list[str] = []
-    scheduler = Scheduler(system.emulator.clients, told.append, lambda: datetime.now(UTC))
-    with repeating(scheduler.tick, every=0.2, report=told.append):
-        yield told
+    """Run the scheduler by the real clock for the ``with`` block, and yield its reports."""
+    printed: list[str] = []
+    scheduler = Scheduler(system.emulator.clients, printed.append, lambda: datetime.now(UTC))
+    with repeating(scheduler.tick, every=0.2, report=printed.append):
+        yield printed
 
 
 def test_a_one_off_fires_once_and_its_schedule_is_gone_for_good(

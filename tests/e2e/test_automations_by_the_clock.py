@@ -18,10 +18,10 @@ from tests.support.waiting import until
 EVERY_MINUTE = {"type": "schedule", "expression": "rate(1 minute)"}
 COMPANIES = ("biz_A", "biz_B")
 LATEST = 40
-"""Second of the minute until which the automations are made."""
+"""Second of the minute by which the automations are created."""
 FORGOTTEN = "biz_Forgotten"
 GRACE = 20
-"""Seconds that an event may take on a busy machine: the stack sweeps by itself too, at the very minute of a slot."""
+"""Seconds for an event on a busy machine. The stack's own sweep may run at the minute of a slot."""
 
 
 class Forgetful(Scheduler):
@@ -47,12 +47,12 @@ def automations() -> Iterator[Automations]:
 def test_a_rate_fires_until_it_is_switched_off_what_is_forgotten_runs_late_and_nothing_is_left_once_deleted(
     automations: Automations,
 ) -> None:
-    told: list[str] = []
-    scheduler = Forgetful(automations.system.emulator.clients, told.append, lambda: datetime.now(UTC))
+    printed: list[str] = []
+    scheduler = Forgetful(automations.system.emulator.clients, printed.append, lambda: datetime.now(UTC))
     automations.api.get("/automations").raise_for_status()
     # A schedule that is made after its first slot has missed it.
     until(lambda: datetime.now(UTC).second < LATEST)
-    with repeating(scheduler.tick, every=0.5, report=told.append):
+    with repeating(scheduler.tick, every=0.5, report=printed.append):
         begun = datetime.now(UTC)
         automations.put("steady", EVERY_MINUTE, *COMPANIES)
         automations.put("forgotten", EVERY_MINUTE, FORGOTTEN, missed="run")
@@ -64,13 +64,13 @@ def test_a_rate_fires_until_it_is_switched_off_what_is_forgotten_runs_late_and_n
         until(lambda: preferences(automations, FORGOTTEN) == ["none"])
         assert [sweep_and_count(automations, begun) for _ in range(2)] == [1, 1]
         (late,) = automations.runs("forgotten")
-        assert late["slot"] in fired(told, "forgotten")[0]
+        assert late["slot"] in fired(printed, "forgotten")[0]
         assert len(automations.chats(FORGOTTEN)) == 1
 
         # The next slot passes.
-        until(lambda: len(fired(told, "forgotten")) > 1)
+        until(lambda: len(fired(printed, "forgotten")) > 1)
         automations.delete("forgotten")
-        assert len(fired(told, "steady")) == 1
+        assert len(fired(printed, "steady")) == 1
         assert [preferences(automations, each) for each in COMPANIES] == [["none"], ["none"]]
 
         automations.delete("steady")
@@ -84,11 +84,11 @@ def preferences(automations: Automations, company: str) -> list[str]:
 
 
 def sweep_and_count(automations: Automations, since: datetime) -> int:
-    """How many runs were missed since then, as the metric says."""
+    """Return the number of runs missed since then, from the metric."""
     automations.sweep()
     return automations.counted("RunsMissed", since)
 
 
-def fired(told: list[str], name: str) -> list[str]:
-    """When the schedule of an automation fired, in the scheduler's words."""
-    return [line for line in told if f"-{name} fired" in line]
+def fired(printed: list[str], name: str) -> list[str]:
+    """Return the times when the schedule of an automation fired, from the scheduler's reports."""
+    return [line for line in printed if f"-{name} fired" in line]

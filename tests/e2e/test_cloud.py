@@ -99,7 +99,7 @@ def function(name: str, code: str) -> dict[str, Any]:
 
 @pytest.fixture(scope="session")
 def emulator(system: System) -> Emulator:
-    """The system's own AWS, with two more functions: `probe` does what it is told, `broken` cannot be imported."""
+    """The system's own AWS with two more functions: `probe` follows its event, and `broken` can't be imported."""
     functions = {"Probe": function("probe", PROBE), "Broken": function("broken", BROKEN)}
     template = {"Resources": TEMPLATE["Resources"] | functions}
     clients = system.emulator.clients
@@ -156,7 +156,7 @@ def test_a_function_that_takes_too_long_is_ended_and_the_next_call_works(emulato
     assert invoke(emulator.clients, "probe", {})["pid"]
 
 
-def test_a_function_that_exits_is_told_and_the_next_call_works(emulator: Emulator) -> None:
+def test_a_function_that_exits_is_reported_and_the_next_call_works(emulator: Emulator) -> None:
     with pytest.raises(FunctionFailedError, match=r"Runtime\.ExitError"):
         invoke(emulator.clients, "probe", {"do": "exit"})
     assert "about to exit" in log_of(emulator, "/aws/lambda/probe")
@@ -169,12 +169,12 @@ def test_a_function_that_cannot_be_imported_says_what_is_missing(emulator: Emula
     assert any("nothing_of_this_name" in line for line in log_of(emulator, "/aws/lambda/broken"))
 
 
-def test_a_function_without_the_permission_is_refused(emulator: Emulator) -> None:
+def test_a_function_without_the_permission_is_rejected(emulator: Emulator) -> None:
     with pytest.raises(FunctionFailedError, match="AccessDeniedException"):
         invoke(emulator.clients, "probe", {"do": "secret"})
 
 
-def test_a_function_that_is_not_there_is_told(emulator: Emulator) -> None:
+def test_a_function_that_is_not_there_is_reported(emulator: Emulator) -> None:
     with pytest.raises(FunctionFailedError, match=r"nobody was not invoked: .*ResourceNotFoundException"):
         invoke(emulator.clients, "nobody", {})
 
@@ -206,11 +206,11 @@ def test_a_schedule_of_the_template_fires_in_its_zone_and_creates_its_chat(whop:
     }
     with running_system(Console(), parameters=parameters) as system:
         slot = next(fire_times("cron(30 9 ? * MON *)", "America/New_York", after=datetime.now(UTC)))
-        told: list[str] = []
-        Scheduler(system.emulator.clients, told.append, lambda: slot).tick()
+        printed: list[str] = []
+        Scheduler(system.emulator.clients, printed.append, lambda: slot).tick()
         (chat,) = until(lambda: whop.state()["chats"])
     assert (chat["company_id"], chat["message_text"]) == ("biz_Scheduled", "What's new?")
-    own = [line for line in told if line.startswith("schedule aichats-local-schedule ")]
+    own = [line for line in printed if line.startswith("schedule aichats-local-schedule ")]
     assert own == [f"schedule aichats-local-schedule fired for {slot:%Y-%m-%dT%H:%M:%SZ}"]
 
 
@@ -232,7 +232,7 @@ def test_the_api_is_served_as_api_gateway_serves_it(api: httpx.Client) -> None:
         ("POST", "/webhooks/whop/", 404),
     ],
 )
-def test_whoever_has_no_token_is_answered_by_the_code_and_not_by_api_gateway(
+def test_a_client_without_a_token_is_answered_by_the_code_and_not_by_api_gateway(
     system: System, method: str, path: str, status: int
 ) -> None:
     answer = httpx.request(method, system.api_url + path, timeout=60, trust_env=False)
@@ -254,7 +254,7 @@ def test_a_stack_that_fails_says_which_resource_and_why(tmp_path: Path) -> None:
         deploy(emulator.clients, Build(tmp_path), "broken", {})
 
 
-def test_a_parameter_that_the_template_does_not_take_is_told(tmp_path: Path) -> None:
+def test_a_parameter_that_the_template_does_not_have_is_reported(tmp_path: Path) -> None:
     stage = {"Type": "String", "AllowedValues": ["dev", "prod"]}
     template = {"Parameters": {"Stage": stage}, "Resources": {"Queue": {"Type": "AWS::SQS::Queue"}}}
     (tmp_path / "template.yaml").write_text(json.dumps(template))
@@ -282,7 +282,7 @@ def test_emulators_are_apart_and_leave_nothing(system: System) -> None:
         httpx.get(other.endpoint_url, trust_env=False)
 
 
-def test_a_taken_port_is_told(system: System) -> None:
+def test_a_taken_port_is_reported(system: System) -> None:
     with pytest.raises(LocalError, match=f"port {system.emulator.port} is in use"):
         Emulator(port=system.emulator.port).__enter__()
 

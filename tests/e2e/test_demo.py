@@ -10,7 +10,7 @@ from local.cloud.build import build
 from local.setup import ROOT
 
 
-def test_the_demo_shows_the_chats_that_schedules_made_one_muted_and_one_answered() -> None:
+def test_the_demo_shows_the_chats_that_schedules_created_one_muted_and_one_answered() -> None:
     build()  # the tests share it, and it is not what is measured
     begun = cpu_seconds()
     done = subprocess.run(
@@ -29,6 +29,6 @@ def test_the_demo_shows_the_chats_that_schedules_made_one_muted_and_one_answered
 
 
 def cpu_seconds() -> float:
-    """What the processes took of the processor that this one started, and that ended."""
+    """Return the CPU seconds of this process's ended child processes."""
     taken = resource.getrusage(resource.RUSAGE_CHILDREN)
     return taken.ru_utime + taken.ru_stime

@@ -36,7 +36,7 @@ def test_the_document_and_its_page_need_no_token(get: Callable[[str], httpx.Resp
 
 
 @pytest.mark.parametrize("path", ["/chats", "/chats/aich_1", "/chats/..%2f..%2fsecrets", "/nothing"])
-def test_nobody_gets_in_without_a_token(get: Callable[[str], httpx.Response], path: str) -> None:
+def test_a_call_without_a_token_is_rejected(get: Callable[[str], httpx.Response], path: str) -> None:
     answer = get(path)
 
     assert (answer.status_code, answer.headers["content-type"]) == (401, "application/problem+json")

@@ -26,7 +26,7 @@ from tests.support.waiting import PATIENCE, until
 
 DEV = [sys.executable, "-m", "local.dev", "--port", "0", "--whop-port", "0", "--kodey-port", "0"]
 IGNORING_SIGINT = ["sh", "-c", 'trap "" INT; exec "$@"', "sh"]
-"""How a shell that runs no terminal starts what is in the background."""
+"""The way in which a shell without a terminal starts background processes."""
 
 
 class Dev:
@@ -46,7 +46,7 @@ class Dev:
         raise AssertionError(f"it ended without printing {pattern}:\n{self.printed}")
 
     def value(self, name: str) -> str:
-        """What stands beside a name."""
+        """Return the value beside a name."""
         found = re.search(rf"^  {name} +(\S+)$", self.printed, re.MULTILINE)
         assert found, self.printed
         return found[1]
@@ -134,7 +134,7 @@ def test_kept_data_is_there_after_a_restart_and_an_automation_goes_on_firing(tmp
         assert other.stderr.strip().startswith("another `make dev KEEP=1` uses")
 
 
-def test_a_schedule_that_is_made_while_it_runs_fires_in_its_zone(dev: Dev) -> None:
+def test_a_schedule_that_is_created_while_it_runs_fires_in_its_zone(dev: Dev) -> None:
     aws = Emulator(port=int(dev.value("AWS").rpartition(":")[2])).clients
     outputs = aws.cloudformation.describe_stacks(StackName=STACK)["Stacks"][0]["Outputs"]
     values = {output["OutputKey"]: output["OutputValue"] for output in outputs}
@@ -163,13 +163,13 @@ def test_a_signal_ends_it_and_all_that_it_started(number: signal.Signals) -> Non
     with running_dev() as dev:
         httpx.get(f"{dev.value('HTTP API')}/health", timeout=60, trust_env=False).raise_for_status()
         started = descendants(dev.process.pid)
-        assert len(started) >= 4, "the local AWS, a function and both stand-ins"
+        assert len(started) >= 4, "the local AWS, a function and both mock servers"
         dev.process.send_signal(number)
         assert dev.process.wait(PATIENCE) == 0
         assert until(lambda: not alive(started))
 
 
-def test_a_port_that_is_taken_is_told_before_anything_is_started() -> None:
+def test_a_port_that_is_taken_is_reported_before_anything_is_started() -> None:
     with listen("127.0.0.1", 0) as taken:
         port = taken.getsockname()[1]
         done = subprocess.run(
@@ -180,11 +180,11 @@ def test_a_port_that_is_taken_is_told_before_anything_is_started() -> None:
             check=False,
         )
     assert (done.returncode, done.stdout) == (1, "")
-    told = f"port {port} is in use. Stop its program, or choose another port with PORT=..."
-    assert done.stderr.strip() == told
+    shown = f"port {port} is in use. Stop its program, or choose another port with PORT=..."
+    assert done.stderr.strip() == shown
 
 
-def test_what_is_no_port_is_told() -> None:
+def test_an_invalid_port_is_reported() -> None:
     done = subprocess.run([*DEV, "--port", "70000"], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 2
     assert "argument --port: '70000' is not a port. Use a number from 0 to 65535" in done.stderr

@@ -11,7 +11,7 @@ from local.system import KODEY, WEBHOOK_SECRET, WHOP, System
 
 @pytest.fixture(autouse=True)
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Where the command runs."""
+    """The folder in which the command runs."""
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -43,7 +43,7 @@ def test_no_secret_is_written(account: System, folder: Path) -> None:
     assert json.loads(text)["RunScheduleFunction"]["WHOP_SECRET"] == account.stack.outputs["WhopSecret"]
 
 
-def test_a_stack_of_another_kind_is_told_and_nothing_is_written(
+def test_a_stack_of_another_kind_is_reported_and_nothing_is_written(
     account: System, folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     template = '{"Resources": {"Queue": {"Type": "AWS::SQS::Queue"}}}'
@@ -51,6 +51,6 @@ def test_a_stack_of_another_kind_is_told_and_nothing_is_written(
 
     assert main(["--stack", "queue-alone"]) == 1
 
-    told = "env-vars: stack queue-alone has no output RunScheduleFunction. Use the name of a stack of aichats\n"
-    assert capsys.readouterr().err == told
+    printed = "env-vars: stack queue-alone has no output RunScheduleFunction. Use the name of a stack of aichats\n"
+    assert capsys.readouterr().err == printed
     assert not (folder / "env.json").exists()

@@ -1,4 +1,4 @@
-"""Whatever comes twice, at once or wrongly: each trigger takes effect once, and the ledger tells."""
+"""Repeated, concurrent and invalid triggers: each takes effect once, and the ledger shows it."""
 
 import uuid
 from collections.abc import Callable
@@ -41,7 +41,7 @@ def run_for(target: str) -> Run:
 
 
 def schedule_event(automation: str, target: str, **changes: object) -> dict[str, Any]:
-    """What a schedule hands over."""
+    """The event of a schedule."""
     event = {"automation": automation, "scheduled_time": "2026-11-23T09:00:00Z", "action": ACTION, "targets": [target]}
     return event | changes
 
@@ -52,7 +52,7 @@ def chats_of(whop: StandIn, target: str) -> list[dict[str, Any]]:
 
 
 def at_once[T](times: int, call: Callable[[], T]) -> list[T]:
-    """What so many calls return that are made at the same time."""
+    """Make ``number`` calls at the same time, and return their results."""
     with ThreadPoolExecutor(times) as pool:
         return [job.result() for job in [pool.submit(call) for _ in range(times)]]
 
@@ -111,7 +111,7 @@ def test_the_same_fan_out_twice_creates_each_chat_once(api: httpx.Client, whop: 
 
 
 @pytest.mark.parametrize(("path", "body"), [("/chats", {"message_text": "Hello"}), ("/runs", None)])
-def test_a_key_that_was_used_with_another_body_is_refused(
+def test_a_key_that_was_used_with_another_body_is_rejected(
     api: httpx.Client, whop: StandIn, path: str, body: dict[str, Any] | None
 ) -> None:
     key = {"Idempotency-Key": uuid.uuid4().hex}
@@ -124,13 +124,13 @@ def test_a_key_that_was_used_with_another_body_is_refused(
 
 @pytest.mark.parametrize("key", ["", "k" * 256])
 @pytest.mark.parametrize("path", ["/chats", "/runs"])
-def test_a_key_that_is_empty_or_too_long_is_refused(api: httpx.Client, path: str, key: str) -> None:
+def test_a_key_that_is_empty_or_too_long_is_rejected(api: httpx.Client, path: str, key: str) -> None:
     body = {"message_text": "Hello"} if path == "/chats" else {"action": ACTION, "targets": [company()]}
     answer = api.post(path, json=body, headers={"Idempotency-Key": key})
     assert "Idempotency-Key" in problem(answer, 422)
 
 
-def test_more_than_1000_targets_are_refused(api: httpx.Client) -> None:
+def test_more_than_1000_targets_are_rejected(api: httpx.Client) -> None:
     targets = [f"biz_{number}" for number in range(1001)]
     assert "targets" in problem(api.post("/runs", json={"action": ACTION, "targets": targets}), 422)
 
@@ -139,7 +139,7 @@ def test_more_than_1000_targets_are_refused(api: httpx.Client) -> None:
     ("action", "target"),
     [(ACTION, "aich_1"), ({"type": "whop.update_chat", "notification_preference": "none"}, "biz_1")],
 )
-def test_targets_of_the_wrong_kind_are_refused(api: httpx.Client, action: dict[str, Any], target: str) -> None:
+def test_targets_of_the_wrong_kind_are_rejected(api: httpx.Client, action: dict[str, Any], target: str) -> None:
     assert "targets" in problem(api.post("/runs", json={"action": action, "targets": [target]}), 422)
 
 

@@ -18,12 +18,12 @@ ACTION = {"type": "whop.create_chat", "title": "Weekly revenue", "message_text":
 FUNCTION_SECONDS = 6
 """The lease of a worker that is killed lasts as long, and five seconds; then comes the settle time, of one second."""
 VISIBILITY_SECONDS = 13
-"""When its message comes again: after both, as in the template."""
+"""Seconds until the message returns: after both, as in the template."""
 
 
 @pytest.fixture
 def hasty_system(whop: StandIn) -> Iterator[System]:
-    """A system whose times are short, on the same stand-in of Whop."""
+    """A system with short times, on the same mock of Whop."""
     parameters = {"SettleSeconds": "1", "WhopBaseUrl": whop.base_url}
     with running_system(Console(io.StringIO()), parameters=parameters) as system:
         clients, outputs = system.emulator.clients, system.stack.outputs
@@ -55,7 +55,7 @@ def worker(system: System, output: str) -> int:
 
 
 def environment_of(folder: Path) -> list[str]:
-    """The variables of a process; none if it has ended or is somebody else's."""
+    """Return the variables of a process, or none if it has ended or belongs to another user."""
     try:
         return (folder / "environ").read_text(errors="replace").split("\0")
     except OSError:

@@ -22,12 +22,12 @@ LONG_ANSWER_SECONDS = 40
 
 
 def chat_for(agent: str) -> dict[str, str]:
-    """What a caller sends to get a chat."""
+    """Return the body of a call that creates a chat."""
     return {"agent_id": agent, "message_text": TEXT}
 
 
 def said(chat: dict[str, Any]) -> list[tuple[str, str]]:
-    """What was said in a chat of the stand-in, by whom."""
+    """Return the roles and texts of the messages in a chat of the mock server."""
     return [(message["role"], message["content"]) for message in chat["messages"]]
 
 

@@ -1,4 +1,4 @@
-"""The stand-in of Whop is what Whop's own clients expect: both generations of the SDK work with it, unchanged."""
+"""Whop's own clients on the mock of Whop: both generations of the SDK work with it, unchanged."""
 
 import json
 import subprocess

@@ -90,7 +90,7 @@ def test_an_event_on_which_the_function_failed_is_handed_to_it_again_and_takes_e
     assert left["ApproximateNumberOfMessages"] == "3"
 
 
-def test_a_stack_of_another_kind_is_told(aws: System, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_stack_of_another_kind_is_reported(aws: System, capsys: pytest.CaptureFixture[str]) -> None:
     template = '{"Resources": {"Queue": {"Type": "AWS::SQS::Queue"}}}'
     aws.emulator.clients.cloudformation.create_stack(StackName="others", TemplateBody=template)
     assert main(["--stack", "others"]) == 1
@@ -101,9 +101,9 @@ def test_a_stack_of_another_kind_is_told(aws: System, capsys: pytest.CaptureFixt
 
 
 @pytest.mark.parametrize(
-    ("stack", "told"), [("", "name the stack: STACK=aichats-dev"), ("nope", "Stack nope doesn't exist in eu-west-1")]
+    ("stack", "printed"), [("", "name the stack: STACK=aichats-dev"), ("nope", "Stack nope doesn't exist in eu-west-1")]
 )
 @pytest.mark.usefixtures("aws")
-def test_a_stack_that_is_not_there_is_told(capsys: pytest.CaptureFixture[str], stack: str, told: str) -> None:
+def test_a_stack_that_is_not_there_is_reported(capsys: pytest.CaptureFixture[str], stack: str, printed: str) -> None:
     assert main(["--stack", stack]) == 1
-    assert told in capsys.readouterr().err
+    assert printed in capsys.readouterr().err

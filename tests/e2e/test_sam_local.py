@@ -95,7 +95,7 @@ def running(command: list[str]) -> Iterator[subprocess.Popen[str]]:
 
 
 def read_until(line: str, process: subprocess.Popen[str]) -> str:
-    """What a process prints up to this line."""
+    """Return the output of a process up to this line."""
     shown = ""
     while process.stdout is not None and (printed := process.stdout.readline()):
         shown += printed

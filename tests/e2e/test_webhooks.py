@@ -1,4 +1,4 @@
-"""Whop's webhooks on the whole system: who may speak, and that each event takes effect once."""
+"""Whop's webhooks on the whole system: only signed events are accepted, and each takes effect once."""
 
 import uuid
 from collections.abc import Iterator
@@ -37,7 +37,7 @@ def automations(system: System, api: httpx.Client) -> Iterator[Automations]:
 
 @pytest.fixture
 def caller(system: System) -> Iterator[httpx.Client]:
-    """Who calls as Whop does: without a token."""
+    """A client that calls as Whop does: without a token."""
     with plain_client(base_url=system.api_url, timeout=PATIENCE) as http:
         yield http
 
@@ -148,7 +148,7 @@ def test_an_automation_that_takes_longer_than_whop_waits_is_rendered_from_the_qu
     ],
     ids=["another event", "an event of an unknown type", "held back by the filter", "switched off"],
 )
-def test_an_event_that_nobody_asked_for_is_taken_and_nothing_is_done(
+def test_an_event_without_a_listener_is_accepted_and_starts_no_run(
     automations: Automations, caller: httpx.Client, whop: StandIn, trigger: Json, body: bytes
 ) -> None:
     listen(automations, **trigger)
@@ -187,7 +187,7 @@ GOOD = signed(BODY, WEBHOOK_SECRET)
     ],
     ids=["no signature", "another secret", "signed long ago", "a changed body", "no JSON"],
 )
-def test_a_delivery_that_is_not_whops_is_refused_and_its_body_is_not_logged(
+def test_a_delivery_that_whop_did_not_sign_is_rejected_and_its_body_is_not_logged(
     automations: Automations, caller: httpx.Client, whop: StandIn, delivery: Delivery
 ) -> None:
     listen(automations)
@@ -202,7 +202,7 @@ def test_a_delivery_that_is_not_whops_is_refused_and_its_body_is_not_logged(
 
 
 @pytest.mark.parametrize("body", [b"", b"[]", b'{"id": "evt_1"}', b'{"id": 1, "type": "payment.failed"}'], ids=repr)
-def test_what_whop_signed_and_is_no_event_is_refused(
+def test_a_signed_body_that_is_no_event_is_rejected(
     automations: Automations, caller: httpx.Client, whop: StandIn, body: bytes
 ) -> None:
     listen(automations)

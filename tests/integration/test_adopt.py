@@ -37,7 +37,7 @@ def test_a_new_stack_begins_with_the_table_that_a_deleted_one_left_and_its_rows(
         assert TABLE in tables.list_tables()["TableNames"]
 
 
-def test_an_import_holds_no_transform_and_keeps_what_it_takes_over() -> None:
+def test_an_import_has_no_transform_and_keeps_what_it_takes_over() -> None:
     template = only(load_template(), {"RunsTable", "WhopSecret"})
     assert template.keys() == {"AWSTemplateFormatVersion", "Parameters", "Conditions", "Resources"}
     assert {resource["DeletionPolicy"] for resource in template["Resources"].values()} == {"RetainExceptOnCreate"}

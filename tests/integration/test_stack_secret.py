@@ -31,7 +31,7 @@ def value(manager: SecretsManagerClient, stage: str = "AWSCURRENT") -> Json:
 
 
 def adding(name: str, meanwhile: Callable[[], object] = lambda: None) -> Callable[[Json], Json]:
-    """A change that adds a name, and something else that happens while it is made."""
+    """Return a change that adds a name and calls ``meanwhile`` first."""
 
     def make(value: Json) -> Json:
         meanwhile()
@@ -63,7 +63,7 @@ def test_of_two_that_change_it_at_once_neither_loses_what_the_other_wrote(manage
     assert value(manager) == {"other": True, "mine": True}
 
 
-def test_who_is_overtaken_again_and_again_is_told(manager: SecretsManagerClient) -> None:
+def test_a_writer_that_is_overtaken_again_and_again_gets_an_error(manager: SecretsManagerClient) -> None:
     numbers = iter(range(100))
 
     def overtake() -> None:
@@ -85,7 +85,7 @@ def test_a_value_that_is_too_large_is_not_written(manager: SecretsManagerClient)
 
 @pytest.fixture
 def callers(monkeypatch: pytest.MonkeyPatch, manager: SecretsManagerClient) -> Callable[[], Json]:
-    """What the secret holds, which `make caller` changes."""
+    """Return a function that reads the secret that `make caller` changes."""
     monkeypatch.setattr(StackSecret, "find", lambda *_: StackSecret(NAME))
     return lambda: value(manager)
 
@@ -114,7 +114,7 @@ def test_a_new_name_gets_a_lineage_which_a_new_token_keeps_and_a_new_caller_does
     assert callers()["crm"]["lineage"] != first["lineage"]
 
 
-def test_a_name_that_is_taken_or_unknown_is_told(
+def test_a_name_that_is_taken_or_unknown_is_reported(
     callers: Callable[[], Json], capsys: pytest.CaptureFixture[str]
 ) -> None:
     make_caller("make", "--name", "crm", "--scopes", "chats:write")
@@ -123,7 +123,7 @@ def test_a_name_that_is_taken_or_unknown_is_told(
     assert make_caller("make", "--name", "crm", "--scopes", "chats:read") == 1
     assert make_caller("rotate", "--name", "other") == 1
     assert make_caller("revoke", "--name", "other") == 1
-    told = capsys.readouterr()
-    assert "caller crm already exists. Give it a new token with ROTATE=1 NAME=crm, or revoke it first" in told.err
-    assert told.err.count("caller 'other' doesn't exist") == 2
-    assert (told.out, callers()) == ("", before)
+    printed = capsys.readouterr()
+    assert "caller crm already exists. Give it a new token with ROTATE=1 NAME=crm, or revoke it first" in printed.err
+    assert printed.err.count("caller 'other' doesn't exist") == 2
+    assert (printed.out, callers()) == ("", before)

@@ -101,7 +101,7 @@ def test_a_run_that_is_not_what_its_chat_is_counts_as_lost(rows: list[Row], chat
     assert (list(found.lost), found.is_clean) == (["biz_A"], False)
 
 
-def test_a_run_that_failed_with_a_reason_and_made_no_chat_is_not_lost() -> None:
+def test_a_run_that_failed_with_a_reason_and_created_no_chat_is_not_lost() -> None:
     assert counted([FAILED]).is_clean
 
 
@@ -127,7 +127,7 @@ def test_unknown_runs_are_counted_by_themselves_and_may_be_one_in_200() -> None:
     ],
     ids=["created", "sent to a chat with the same words", "created for a user"],
 )
-def test_one_message_and_the_answer_that_the_run_tells_of_are_clean(row: Row, chats: Json) -> None:
+def test_one_message_and_the_answer_that_the_run_records_are_clean(row: Row, chats: Json) -> None:
     assert kodey_counted(row, chats).is_clean
 
 

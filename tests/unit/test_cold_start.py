@@ -1,4 +1,4 @@
-"""What the benchmark makes of its numbers. That it runs at all is seen when it is run."""
+"""The results that the benchmark computes. `make benchmark` shows that it runs."""
 
 import os
 from pathlib import Path
@@ -23,7 +23,7 @@ def test_ratios_are_taken_round_by_round_so_that_a_slow_round_cancels_out() -> N
     assert ratios([40.0, 400.0], [100.0, 1000.0]) == [0.4, 0.4]
 
 
-def test_rounds_that_do_not_match_are_refused() -> None:
+def test_rounds_that_do_not_match_are_rejected() -> None:
     with pytest.raises(ValueError, match="longer"):
         ratios([1.0], [1.0, 2.0])
 
@@ -43,7 +43,7 @@ def test_all_rows_of_the_table_have_as_many_cells_as_its_head() -> None:
     assert len({line.count("|") for line in printed.splitlines()}) == 1
 
 
-def test_small_numbers_keep_the_decimals_that_tell_them_apart() -> None:
+def test_small_numbers_keep_the_decimals_that_distinguish_them() -> None:
     assert Spread(0.11, 0.12, 0.13).cells() == "0.11 | 0.12 | 0.13"
 
 
@@ -60,7 +60,7 @@ def test_the_zipped_size_is_that_of_function_and_layer_together(tmp_path: Path) 
 
 
 @pytest.mark.parametrize("rounds", ["0", "-1", "many"])
-def test_a_number_of_rounds_that_makes_no_sense_is_refused(rounds: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_number_of_rounds_that_is_invalid_is_rejected(rounds: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         cold_start.main(["--rounds", rounds])
 
@@ -78,7 +78,7 @@ def test_the_exit_code_says_whether_the_mark_is_met(
     assert f"the mark of 0.45 is {verdict}" in capsys.readouterr().out
 
 
-def test_a_failure_says_what_to_do_and_is_told_apart_from_a_missed_mark(
+def test_a_failure_says_what_to_do_and_is_not_taken_for_a_missed_mark(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def missing() -> dict[str, object]:

@@ -1,4 +1,4 @@
-"""What the benchmarks of a fan-out make of their numbers. That they run at all is seen when they are run."""
+"""The results that the fan-out benchmark computes. `make benchmark` shows that it runs."""
 
 from collections import Counter
 from dataclasses import replace
@@ -38,7 +38,7 @@ def test_the_exit_code_says_whether_both_marks_are_met(
 
 
 @pytest.mark.parametrize("targets", ["0", "15", "many"])
-def test_targets_that_are_no_whole_batches_are_refused(targets: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_targets_that_are_no_whole_batches_are_rejected(targets: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         fan_out.main(["--targets", targets])
 
@@ -79,6 +79,6 @@ def test_a_fan_out_is_as_expected_if_nothing_is_missing_doubled_or_stuck() -> No
         replace(EXPECTED, dead_letters=1),
     ],
 )
-def test_a_fan_out_that_went_otherwise_is_told(result: Result, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_fan_out_with_another_result_is_reported(result: Result, capsys: pytest.CaptureFixture[str]) -> None:
     assert rate_limit.report(result, companies=1000, bad=10) == 1
     assert "not as expected" in capsys.readouterr().err

@@ -11,7 +11,7 @@ from local.deployed import StackSecret
 
 
 class StoredSecret:
-    """The secret of a name; ``value`` is what it holds."""
+    """A stored secret with its value."""
 
     def __init__(self, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
         self.name = f"aichats/dev/{name}"

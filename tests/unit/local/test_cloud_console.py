@@ -1,4 +1,4 @@
-"""What is printed for people."""
+"""The output for people."""
 
 import io
 
@@ -40,7 +40,7 @@ def test_a_step_that_failed_is_marked() -> None:
     [(io.StringIO(), {}), (Terminal(), {"NO_COLOR": "1"}), (Terminal(), {"TERM": "dumb"})],
     ids=["a pipe", "NO_COLOR", "a dumb terminal"],
 )
-def test_there_are_no_colours_where_nobody_wants_them(stream: io.StringIO, environment: dict[str, str]) -> None:
+def test_there_are_no_colors_in_a_pipe_or_with_no_color(stream: io.StringIO, environment: dict[str, str]) -> None:
     assert Console(stream, environment).coloured("text", GREEN) == "text"
 
 

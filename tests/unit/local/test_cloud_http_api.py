@@ -78,6 +78,6 @@ def test_the_routes_are_those_of_the_template() -> None:
 
 
 @pytest.mark.parametrize("uri", [{"Fn::Sub": "https://example.com"}, {"Ref": "Handler"}])
-def test_a_route_to_something_else_than_a_function_is_refused(uri: object) -> None:
+def test_a_route_to_something_else_than_a_function_is_rejected(uri: object) -> None:
     with pytest.raises(ValueError, match="calls only functions of the stack"):
         http_api(stack(uri))

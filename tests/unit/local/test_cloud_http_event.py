@@ -1,4 +1,4 @@
-"""What a function gets for a request, and what the client gets for its result."""
+"""The event of a request, and the response for a result."""
 
 import base64
 from typing import Any
@@ -128,6 +128,6 @@ def test_a_result_without_a_status_is_the_body_itself(result: object) -> None:
         {"statusCode": 200, "headers": ["x"]},
     ],
 )
-def test_a_malformed_result_is_refused(result: dict[str, Any]) -> None:
+def test_a_malformed_result_is_rejected(result: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=r"Result|base64"):
         reply_of(result)

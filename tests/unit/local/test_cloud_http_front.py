@@ -60,12 +60,12 @@ def test_a_reply_without_content_has_no_body() -> None:
     assert "content-length" not in reply.headers
 
 
-def test_a_path_without_a_route_is_refused_without_a_function() -> None:
+def test_a_path_without_a_route_is_rejected_without_a_function() -> None:
     reply = call(lambda *_: 1 / 0, "GET", "/")
     assert (reply.status_code, reply.json()) == (404, {"message": "Not Found"})
 
 
-def test_a_body_beyond_the_limit_is_refused_without_a_function() -> None:
+def test_a_body_beyond_the_limit_is_rejected_without_a_function() -> None:
     reply = call(lambda *_: 1 / 0, "POST", "/chats", content=b"x" * (BODY_LIMIT + 1))
     assert reply.status_code == 413
 

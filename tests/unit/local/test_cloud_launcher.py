@@ -22,7 +22,7 @@ CONFIG: dict[str, Any] = {
 }
 
 
-def test_another_version_of_ministack_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_another_version_of_ministack_is_rejected(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(launcher, "version", lambda _name: "9.9.9")
     with pytest.raises(SystemExit, match=r"ministack 9\.9\.9 is installed, .*\. Run `make setup`"):
         launcher.main("python", 3)
@@ -42,7 +42,7 @@ def test_a_function_sees_its_own_variables_and_lambdas_but_nothing_of_the_emulat
     assert "DEVELOPERS_OWN" not in environment
 
 
-def test_the_bootstrap_starts_the_runtime_client_also_from_a_path_with_spaces(tmp_path: Path) -> None:
+def test_the_bootstrap_starts_the_runtime_client_even_from_a_path_with_spaces(tmp_path: Path) -> None:
     folder = tmp_path / "my project"
     folder.mkdir()
     python = folder / "python"
@@ -56,7 +56,7 @@ def test_the_bootstrap_starts_the_runtime_client_also_from_a_path_with_spaces(tm
 
 
 def worker(*lines: str, init_error: object = None) -> SimpleNamespace:
-    """What the wrapped method reads of ministack's worker."""
+    """Return a worker with the fields that the wrapped method reads."""
     pending: queue.Queue[str] = queue.Queue()
     for line in lines:
         pending.put(line)
@@ -78,7 +78,7 @@ def test_a_function_that_cannot_be_imported_answers_with_its_own_error_and_logs(
     assert result == {"status": "error", "error_payload": error, "log": "one\ntwo"}
 
 
-def test_a_function_that_exits_while_it_starts_is_told_as_lambda_does() -> None:
+def test_a_function_that_exits_while_it_starts_is_reported_as_on_lambda() -> None:
     result = launcher.reporting_failures(not_starting)(worker("bye"), {}, "id")
     assert result["error_payload"]["errorType"] == "Runtime.ExitError"
     assert result["log"] == "bye\nid bootstrap exited during init with code 1"

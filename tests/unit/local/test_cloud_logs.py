@@ -1,4 +1,4 @@
-"""How logs are shown to people."""
+"""The display of logs."""
 
 import io
 import json
@@ -80,7 +80,7 @@ class FakeLogs:
         self.events += [{"logStreamName": stream, "timestamp": timestamp, "message": each} for each in messages]
 
 
-def test_each_line_is_shown_once_also_where_two_invocations_ended_at_the_same_time() -> None:
+def test_each_line_is_shown_once_even_if_two_invocations_ended_at_the_same_time() -> None:
     aws, printed = FakeLogs(), io.StringIO()
     logs = Logs(cast("Clients", aws), ["/aws/lambda/stack-api"], Console(printed), prefix="/aws/lambda/stack-")
     aws.add("a", NINE, "one", "two")

@@ -1,4 +1,4 @@
-"""How processes end: those of the local cloud with their parent, and commands by signals."""
+"""The end of processes: those of the local AWS with their parent, and commands by signals."""
 
 import os
 import signal
@@ -31,7 +31,7 @@ with attached(command, environment={}, log=Path(sys.argv[1])) as process:
 
 
 def is_alive(pid: int) -> bool:
-    """Whether there is such a process. One that ended and waits for its parent counts as gone."""
+    """Return whether the process runs. One that ended and waits for its parent doesn't."""
     state = subprocess.run(["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True, check=False).stdout
     return bool(state.strip()) and not state.startswith("Z")
 
@@ -97,17 +97,17 @@ def test_a_command_that_cannot_go_on_says_why(capsys: pytest.CaptureFixture[str]
 
 
 @pytest.mark.usefixtures("socket_enabled")
-def test_a_taken_port_is_told() -> None:
+def test_a_taken_port_is_reported() -> None:
     port = free_port()
-    told = f"port {port} is in use. Stop its program, or choose another port"
+    printed = f"port {port} is in use. Stop its program, or choose another port"
     with listen("127.0.0.1", port):
         for variable, choice in {"": "", "WHOP_PORT": " with WHOP_PORT=..."}.items():
             with pytest.raises(LocalError) as raised:
                 listen("127.0.0.1", port, variable=variable)
-            assert str(raised.value) == told + choice
+            assert str(raised.value) == printed + choice
 
 
-def test_a_missing_program_is_told_with_what_to_do() -> None:
+def test_a_missing_program_is_reported_with_what_to_do() -> None:
     with pytest.raises(LocalError, match=r"none/bin/python is missing\. Run `make setup`"):
         tool("none", "python")
 
@@ -121,14 +121,14 @@ def test_what_repeats_ends_with_the_block() -> None:
     assert len(calls) == count
 
 
-def test_an_aws_that_does_not_answer_is_told_once_and_asked_again() -> None:
-    told: list[str] = []
+def test_an_aws_that_does_not_answer_is_reported_once_and_called_again() -> None:
+    printed: list[str] = []
     calls: list[int] = []
 
     def fail() -> None:
         calls.append(1)
         raise EndpointConnectionError(endpoint_url="http://127.0.0.1:1")
 
-    with repeating(fail, every=0.001, report=told.append):
+    with repeating(fail, every=0.001, report=printed.append):
         until(lambda: len(calls) > 2)
-    assert told == ['Could not connect to the endpoint URL: "http://127.0.0.1:1"']
+    assert printed == ['Could not connect to the endpoint URL: "http://127.0.0.1:1"']

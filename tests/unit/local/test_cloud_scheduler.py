@@ -86,11 +86,11 @@ class Clock:
 
     def __init__(self, aws: FakeAws) -> None:
         self.now = MADE
-        self.told: list[str] = []
-        self._scheduler = Scheduler(cast("Clients", aws), self.told.append, lambda: self.now)
+        self.printed: list[str] = []
+        self._scheduler = Scheduler(cast("Clients", aws), self.printed.append, lambda: self.now)
 
     def tick(self, moment: str) -> None:
-        """Let it be ``moment``, and the scheduler look."""
+        """Set the clock, and run a tick of the scheduler."""
         self.now = datetime.fromisoformat(moment + "+00:00" * ("+" not in moment))
         self._scheduler.tick()
 
@@ -188,7 +188,7 @@ def test_all_placeholders_are_filled(aws: FakeAws, clock: Clock) -> None:
     assert "<" not in execution
 
 
-def test_a_schedule_that_is_made_while_it_runs_fires_too(aws: FakeAws, clock: Clock) -> None:
+def test_a_schedule_that_is_created_while_it_runs_fires_too(aws: FakeAws, clock: Clock) -> None:
     clock.tick("2026-03-02T12:00:30")
     aws.add("new", "cron(1 12 * * ? *)", changed=datetime(2026, 3, 2, 12, 0, 59, tzinfo=UTC))
     clock.tick("2026-03-02T12:01:00")
@@ -231,25 +231,27 @@ def test_a_schedule_is_read_again_only_when_it_changed(aws: FakeAws, clock: Cloc
     ],
     ids=["two days in a cron", "no expression", "no such zone"],
 )
-def test_a_wrong_schedule_is_told_once_and_stops_no_other(aws: FakeAws, clock: Clock, wrong: dict[str, str]) -> None:
+def test_a_wrong_schedule_is_reported_once_and_stops_no_other(
+    aws: FakeAws, clock: Clock, wrong: dict[str, str]
+) -> None:
     aws.add("wrong", "rate(1 minute)")
     aws.definitions["wrong"] |= wrong | {"ActionAfterCompletion": "DELETE"}
     aws.add("right", "rate(1 minute)")
     clock.tick("2026-03-02T12:01:00")
     clock.tick("2026-03-02T12:02:00")
     assert [name for name, _ in aws.fired()] == ["right", "right"]
-    assert len([line for line in clock.told if "schedule wrong never fires" in line]) == 1
+    assert len([line for line in clock.printed if "schedule wrong never fires" in line]) == 1
     assert "wrong" in aws.definitions
 
 
-def test_a_target_that_refuses_is_told_once_and_stops_no_other(aws: FakeAws, clock: Clock) -> None:
+def test_a_target_that_rejects_is_reported_once_and_stops_no_other(aws: FakeAws, clock: Clock) -> None:
     aws.missing = {"arn:aws:lambda:eu-west-1:000000000000:function:gone"}
     aws.add("lost", "rate(1 minute)", target=next(iter(aws.missing)))
     aws.add("right", "rate(1 minute)")
     clock.tick("2026-03-02T12:01:00")
     clock.tick("2026-03-02T12:02:00")
     assert [name for name, _ in aws.fired()] == ["right", "right"]
-    (line,) = [line for line in clock.told if "lost" in line]
+    (line,) = [line for line in clock.printed if "lost" in line]
     assert "no such function" in line
     aws.missing = set()
     clock.tick("2026-03-02T12:03:00")
@@ -262,11 +264,11 @@ def test_a_queue_gets_the_input_as_a_message(aws: FakeAws, clock: Clock) -> None
     assert aws.handed_over == [("http://queues/runs", ["queued", "2026-03-02T12:01:00Z"])]
 
 
-def test_a_target_of_another_service_is_told(aws: FakeAws, clock: Clock) -> None:
+def test_a_target_of_another_service_is_reported(aws: FakeAws, clock: Clock) -> None:
     aws.add("stuck", "rate(1 minute)", target="arn:aws:states:eu-west-1:000000000000:stateMachine:machine")
     clock.tick("2026-03-02T12:01:00")
     assert aws.handed_over == []
-    assert "supports functions and queues as targets, not states" in clock.told[0]
+    assert "supports functions and queues as targets, not states" in clock.printed[0]
 
 
 def test_slots_that_passed_while_the_machine_slept_do_not_fire_all_at_once(aws: FakeAws, clock: Clock) -> None:
@@ -274,7 +276,7 @@ def test_slots_that_passed_while_the_machine_slept_do_not_fire_all_at_once(aws: 
     clock.tick("2026-03-02T12:00:30")
     clock.tick("2026-03-02T12:04:30")
     assert [at for _, at in aws.fired()] == ["2026-03-02T12:04:00Z"]
-    assert [line for line in clock.told if "did not fire" in line] == [
+    assert [line for line in clock.printed if "did not fire" in line] == [
         f"schedule often did not fire for 2026-03-02T12:0{minute}:00Z: the time is too long ago" for minute in (1, 2, 3)
     ]
 
@@ -285,10 +287,10 @@ def test_a_clock_that_is_set_back_is_reported_and_stops_no_schedule(aws: FakeAws
     clock.tick("2026-03-02T12:02:00")
     assert aws.fired() == [("minutely", "2026-03-02T12:01:00Z"), ("minutely", "2026-03-02T12:02:00Z")]
     aws.handed_over.clear()
-    clock.told.clear()
+    clock.printed.clear()
     # Before the schedules were made.
     clock.tick("2026-03-02T10:00:00")
-    assert clock.told == [
+    assert clock.printed == [
         "the clock was set back from 2026-03-02T12:02:00Z to 2026-03-02T10:00:00Z: schedules fire from the new time on"
     ]
     clock.tick("2026-03-02T10:01:00")
@@ -312,8 +314,8 @@ def test_after_the_clock_was_set_back_no_slot_of_the_time_before_is_reported_as_
     aws.add("minutely", "rate(1 minute)")
     clock.tick("2026-03-02T12:01:00")
     clock.tick("2026-03-02T14:00:00")
-    clock.told.clear()
+    clock.printed.clear()
     clock.tick("2026-03-02T13:00:00")
     clock.tick("2026-03-02T13:01:00")
-    assert [line for line in clock.told if "too long ago" in line] == []
+    assert [line for line in clock.printed if "too long ago" in line] == []
     assert aws.fired()[-1] == ("minutely", "2026-03-02T13:01:00Z")

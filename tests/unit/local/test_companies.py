@@ -86,26 +86,26 @@ def test_companies_come_after_the_key_for_all(
         ('{"biz_A": "apik_secret"', "the file starts with { but is not valid JSON"),
     ],
 )
-def test_a_list_that_is_wrong_is_refused_whole_and_shows_no_key(tmp_path: Path, content: str, problem: str) -> None:
+def test_a_list_that_is_wrong_is_rejected_whole_and_shows_no_key(tmp_path: Path, content: str, problem: str) -> None:
     with pytest.raises(DeployedError) as raised:
         read_companies(file(tmp_path, content))
     assert problem in str(raised.value)
     assert "apik" not in str(raised.value)
 
 
-def test_a_file_that_is_not_there_is_told(tmp_path: Path) -> None:
+def test_a_file_that_is_not_there_is_reported(tmp_path: Path) -> None:
     with pytest.raises(DeployedError, match="No such file or directory"):
         read_companies(str(tmp_path / "none"))
 
 
 @pytest.mark.parametrize("options", [["--name", "kodey", "--companies", "-"], ["--name", "whop", "--replace"]])
-def test_options_that_do_not_fit_are_refused(options: list[str]) -> None:
+def test_options_that_do_not_fit_are_rejected(options: list[str]) -> None:
     with pytest.raises(SystemExit):
         secret.main(["--stack", "aichats-dev", *options])
 
 
-def test_a_secret_holds_the_keys_of_600_companies() -> None:
-    """What the documentation says. A key of Whop's has about 74 characters."""
+def test_a_secret_has_space_for_the_keys_of_600_companies() -> None:
+    """The number in the documentation. A key of Whop's has about 74 characters."""
     value: dict[str, Any] = {"api_key": "k" * 74, "companies": {f"biz_{number:014}": "k" * 74 for number in range(600)}}
     assert len(json.dumps(value, separators=(",", ":"))) < 65_536
 

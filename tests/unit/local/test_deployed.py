@@ -1,4 +1,4 @@
-"""What the commands for a deployed stack say before they have asked AWS anything."""
+"""Errors of the commands for a deployed stack before the first call to AWS."""
 
 import os
 from collections.abc import Callable
@@ -23,7 +23,7 @@ COMMANDS = pytest.mark.parametrize(
 
 
 @COMMANDS
-def test_without_a_region_it_is_told_how_to_give_one(
+def test_without_a_region_the_command_says_how_to_set_one(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
     main: Command,
@@ -37,12 +37,12 @@ def test_without_a_region_it_is_told_how_to_give_one(
 
     assert main(["--stack", "aichats-dev", *options]) == 1
 
-    told = capsys.readouterr().err
-    assert "no AWS region is set. Type AWS_DEFAULT_REGION=eu-west-1 before the command, or AWS_PROFILE=..." in told
+    printed = capsys.readouterr().err
+    assert "no AWS region is set. Type AWS_DEFAULT_REGION=eu-west-1 before the command, or AWS_PROFILE=..." in printed
 
 
 @COMMANDS
-def test_without_a_stack_it_is_told_how_to_name_one(
+def test_without_a_stack_the_command_says_how_to_name_one(
     capsys: pytest.CaptureFixture[str], main: Command, options: list[str]
 ) -> None:
     assert main(["--stack", "", *options]) == 1

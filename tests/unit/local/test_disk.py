@@ -24,9 +24,9 @@ def no_space() -> int:
 
 def test_a_disk_that_fills_up_ends_a_command_with_what_to_do(capsys: pytest.CaptureFixture[str]) -> None:
     assert interruptible(no_space) == 1
-    told = capsys.readouterr().err
-    assert "is full. Free some space, for example with `make clean`" in told
-    assert "Traceback" not in told
+    printed = capsys.readouterr().err
+    assert "is full. Free some space, for example with `make clean`" in printed
+    assert "Traceback" not in printed
 
 
 def test_another_error_of_the_system_is_not_taken_for_a_full_disk() -> None:

@@ -145,7 +145,7 @@ def test_what_the_api_does_not_have_is_not_found(kodey: KodeyInProcess, method: 
     ("/message", b'{"role": "user"}', "content"),
     ("/message", b'{"content": "hello", "role": "assistant"}', "role"),
 ])  # fmt: skip
-def test_a_body_that_is_wrong_is_refused_by_the_name_of_its_field(
+def test_a_body_that_is_wrong_is_rejected_by_the_name_of_its_field(
     kodey: KodeyInProcess, path: str, body: bytes, field: str
 ) -> None:
     chat = kodey.create()

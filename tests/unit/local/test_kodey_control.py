@@ -15,7 +15,7 @@ def test_a_mode_changes_what_it_names_and_nothing_else(kodey: KodeyInProcess) ->
     ({"answer_seconds": -1}, "greater than or equal to 0"),
     ({"rate_limit": -1}, "greater than or equal to 0"),
 ])  # fmt: skip
-def test_a_mode_that_kodey_does_not_have_is_refused_by_name(kodey: KodeyInProcess, mode: Json, hint: str) -> None:
+def test_a_mode_that_kodey_does_not_have_is_rejected_by_name(kodey: KodeyInProcess, mode: Json, hint: str) -> None:
     reply = kodey.control("mode", mode)
     (error,) = reply.json()["errors"]
 
@@ -45,7 +45,7 @@ def test_the_state_logs_every_request_without_its_key(kodey: KodeyInProcess) -> 
     assert KEY not in str(kodey.state())
 
 
-def test_a_path_that_no_operation_has_is_refused(kodey: KodeyInProcess) -> None:
+def test_a_path_that_no_operation_has_is_rejected(kodey: KodeyInProcess) -> None:
     reply = kodey.control("faults", [{"method": "PATCH", "path": "/chat/*", "fault": "drop_after"}])
 
     assert reply.status_code == 422

@@ -58,7 +58,7 @@ def test_the_limit_depends_on_the_kind_of_key(kodey: KodeyInProcess, key: str, l
     assert statuses == [200] * limit + [429]
 
 
-def test_every_answer_tells_what_is_left_of_the_limit(kodey: KodeyInProcess) -> None:
+def test_every_response_has_the_remaining_rate_limit(kodey: KodeyInProcess) -> None:
     assert limits(kodey, "pk_live_a") == ("100", "99", "1800000060")
     kodey.advance(10)
     assert limits(kodey, "pk_live_a") == ("100", "98", "1800000060")
@@ -69,17 +69,17 @@ def test_every_answer_tells_what_is_left_of_the_limit(kodey: KodeyInProcess) -> 
 
 
 @pytest.mark.parametrize("fault", ["status:500", "status:429", "error_after", "malformed", "delay:0"])
-def test_answers_of_faults_tell_it_as_well(kodey: KodeyInProcess, fault: str) -> None:
+def test_responses_of_faults_have_it_too(kodey: KodeyInProcess, fault: str) -> None:
     kodey.faults({"method": "GET", "path": CHAT, "fault": fault})
 
     assert limits(kodey, "sk_live_a")[0] == "1000"
 
 
-def test_an_unauthorized_call_costs_nothing_and_is_told_a_limit_too(kodey: KodeyInProcess) -> None:
+def test_an_unauthorized_call_costs_nothing_and_has_a_limit_too(kodey: KodeyInProcess) -> None:
     assert [limits(kodey, None) for _ in range(2)] == [("100", "100", "1800000000")] * 2
 
 
-def test_the_call_past_the_limit_is_told_how_long_to_wait_in_the_body(kodey: KodeyInProcess) -> None:
+def test_the_call_past_the_limit_gets_the_time_to_wait_in_the_body(kodey: KodeyInProcess) -> None:
     kodey.mode(rate_limit=2)
     kodey.create()
     kodey.advance(10.5)

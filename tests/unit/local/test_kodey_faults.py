@@ -13,7 +13,7 @@ def fault(name: str, path: str = CHAT, **fields: object) -> Json:
 
 @pytest.fixture
 def message(kodey: KodeyInProcess) -> str:
-    """Where messages of a new chat are sent."""
+    """Create a chat, and return the path of its messages."""
     return f"/{kodey.create()['id']}/message"
 
 
@@ -84,7 +84,9 @@ def test_a_late_message_is_done_only_later_and_answered_after_that(kodey: KodeyI
     assert said == [[], SAID, SAID, ANSWERED]
 
 
-def test_a_message_that_is_cut_in_the_middle_is_there_and_its_answer_comes(kodey: KodeyInProcess, message: str) -> None:
+def test_a_message_that_is_aborted_in_the_middle_is_there_and_its_answer_comes(
+    kodey: KodeyInProcess, message: str
+) -> None:
     kodey.mode(answer_seconds=5)
     kodey.faults(fault("late:0", BELOW))
 

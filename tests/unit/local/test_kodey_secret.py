@@ -19,7 +19,7 @@ def test_the_key_is_stored_and_never_printed(stored: StoredSecret, capsys: pytes
 
 
 @pytest.mark.parametrize("typed", ["", "sk live", "é"])
-def test_what_is_no_key_is_refused(stored: StoredSecret, capsys: pytest.CaptureFixture[str], typed: str) -> None:
+def test_an_invalid_key_is_rejected(stored: StoredSecret, capsys: pytest.CaptureFixture[str], typed: str) -> None:
     assert stored.fill(typed) == 1
 
     assert "a key must be 1 to 4096 printable characters" in capsys.readouterr().err

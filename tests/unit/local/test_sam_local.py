@@ -1,4 +1,4 @@
-"""`make sam-local` without Docker: what it asks of Docker and of SAM CLI, and what it tells people."""
+"""`make sam-local` without Docker: its calls of Docker and SAM CLI, and its messages."""
 
 import io
 import json
@@ -22,14 +22,14 @@ HOSTS = "127.0.0.1\tlocalhost\n\n172.17.0.1\thost.docker.internal\n172.17.0.2\tf
 
 
 class FakeDocker:
-    """A `docker` on PATH: it does what it was told to, and notes what it was asked."""
+    """A fake `docker` on PATH with set results, which records its calls."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._cases: list[str] = []
 
     def does(self, command: str, *, exit_code: int = 0, out: str = "", err: str = "") -> None:
-        """From now on, `docker COMMAND...` ends like this. All that was not told fails."""
+        """Set the result of `docker COMMAND...`. Other commands fail."""
         printed = f"printf %s {shlex.quote(out)}; printf %s {shlex.quote(err)} >&2; exit {exit_code}"
         self._cases.append(f"{shlex.quote(command)}*) {printed} ;;")
         script = ["#!/bin/sh", f'echo "$*" >>{shlex.quote(str(self._folder / "asked"))}', 'case "$*" in', *self._cases]
@@ -38,7 +38,7 @@ class FakeDocker:
         executable.chmod(0o755)
 
     def was_asked(self, command: str) -> bool:
-        """Whether `docker COMMAND...` was run."""
+        """Return whether `docker COMMAND...` was run."""
         return any(line.startswith(command) for line in (self._folder / "asked").read_text().splitlines())
 
 
@@ -89,7 +89,7 @@ def test_an_engine_is_started_where_that_is_possible(
     assert lambda_image.runs == [("--engine",)]
 
 
-def test_elsewhere_a_missing_engine_is_told_with_its_reason_and_what_to_do(
+def test_elsewhere_a_missing_engine_is_reported_with_its_reason_and_what_to_do(
     docker: FakeDocker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     docker.does("version", exit_code=1, err="Client: 28\nCannot connect to the Docker daemon")
@@ -98,7 +98,7 @@ def test_elsewhere_a_missing_engine_is_told_with_its_reason_and_what_to_do(
         image.provide_engine()
 
 
-def test_a_machine_without_docker_is_told_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_machine_without_docker_gets_a_message(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     can_build(monkeypatch, answer=False)
     with pytest.raises(LocalError, match="No such file or directory: 'docker'"):
@@ -120,7 +120,7 @@ def test_a_missing_image_is_fetched_for_x86_64_whatever_this_machine_is(
     assert lambda_image.runs == []
 
 
-def test_a_stand_in_is_built_where_the_registry_is_out_of_reach(
+def test_a_replacement_is_built_if_the_registry_is_out_of_reach(
     docker: FakeDocker, lambda_image: FakeLambdaImage, console: Console, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     docker.does("pull", exit_code=1)
@@ -129,7 +129,7 @@ def test_a_stand_in_is_built_where_the_registry_is_out_of_reach(
     assert lambda_image.runs == [()]
 
 
-def test_where_no_stand_in_can_be_built_both_ways_out_are_told(
+def test_if_no_replacement_can_be_built_both_solutions_are_shown(
     docker: FakeDocker, console: Console, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     docker.does("pull", exit_code=1)
@@ -143,7 +143,7 @@ def test_the_address_in_containers_is_what_a_container_sees(docker: FakeDocker) 
     assert relay.address_in_containers() == "172.17.0.1"
 
 
-def test_a_container_that_does_not_run_is_told_with_its_reason(docker: FakeDocker) -> None:
+def test_a_container_that_does_not_run_is_reported_with_its_reason(docker: FakeDocker) -> None:
     docker.does("run", exit_code=125, err="no space left on device")
     with pytest.raises(LocalError, match="did not run: no space left on device"):
         relay.address_in_containers()
@@ -221,7 +221,9 @@ def test_sam_cli_that_does_not_end_is_killed(fake_sam: Path, monkeypatch: pytest
 
 
 @pytest.mark.usefixtures("socket_enabled")
-def test_a_port_that_is_taken_is_told_before_anything_is_started_with_how_to_choose_another(console: Console) -> None:
+def test_a_port_that_is_taken_is_reported_before_anything_is_started_with_how_to_choose_another(
+    console: Console,
+) -> None:
     with listen("127.0.0.1", 0) as taken:
         port = taken.getsockname()[1]
         with pytest.raises(LocalError, match=rf"port {port} is in use\. .* choose another port with PORT=\.\.\.$"):

@@ -1,4 +1,4 @@
-"""What set-up makes, and what it leaves as it is."""
+"""Set-up: the parts that it makes, and those that it skips."""
 
 import re
 from pathlib import Path

@@ -3,7 +3,7 @@ import pytest
 from tests.support.stand_ins import NEW, OLD, WhopInProcess
 
 
-def test_a_created_chat_is_answered_with_200_and_holds_its_first_message(whop: WhopInProcess) -> None:
+def test_a_created_chat_is_answered_with_200_and_has_its_first_message(whop: WhopInProcess) -> None:
     reply = whop.call("POST", json={"message_text": "Summarise the week.", "title": "Weekly"})
 
     assert reply.status_code == 200

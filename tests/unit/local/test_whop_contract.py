@@ -34,7 +34,7 @@ def validator(version: str, *pointer: str) -> Draft202012Validator:
 
 
 def schema_of(version: str, operation: str, status: int) -> Draft202012Validator:
-    """What the contract says about the body of an answer."""
+    """Return the contract for the body of a response."""
     method, path = operation.split()
     responses = CONTRACTS[version]["paths"][path][method.lower()]["responses"]
     if str(status) not in responses and status in UNDOCUMENTED[version]:

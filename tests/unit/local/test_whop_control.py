@@ -36,7 +36,7 @@ def test_the_state_logs_every_request_with_how_it_ended(whop: WhopInProcess) -> 
     assert unauthorized | {"path": f"{AI_CHATS}/elsewhere", "status": 401, "credential": None} == unauthorized
 
 
-def test_the_state_tells_credentials_apart_without_giving_them_away(whop: WhopInProcess) -> None:
+def test_the_state_distinguishes_credentials_without_showing_them(whop: WhopInProcess) -> None:
     for token in (TOKEN, TOKEN, "another-token"):
         whop.call("GET", token=token)
 
@@ -79,7 +79,7 @@ def test_a_mode_changes_what_it_names_and_nothing_else(whop: WhopInProcess) -> N
     ({"list_lag": None}, "number"),
     ({"idempotent": "honoured"}, "Use one of rate_limit, latency, list, list_lag, idempotency, api_keys"),
 ])  # fmt: skip
-def test_a_mode_that_does_not_exist_is_refused_by_name(whop: WhopInProcess, mode: Json, hint: str) -> None:
+def test_a_mode_that_does_not_exist_is_rejected_by_name(whop: WhopInProcess, mode: Json, hint: str) -> None:
     field, message = refused(whop, "mode", {**mode, "latency": mode.get("latency", 9)})
 
     assert field == next(iter(mode))
@@ -100,7 +100,7 @@ def test_a_mode_that_does_not_exist_is_refused_by_name(whop: WhopInProcess, mode
     ({"path": "/api/v1/ai_chats/a/*", "method": "GET"}, "[0].path", "GET /api/v1/ai_chats/{id}"),
     ({"faults": "drop_after"}, "[0].faults", "Use one of method, path, times, fault"),
 ])  # fmt: skip
-def test_a_fault_that_could_never_happen_is_refused_by_name(
+def test_a_fault_that_could_never_happen_is_rejected_by_name(
     whop: WhopInProcess, change: Json, field: str, hint: str
 ) -> None:
     named, message = refused(whop, "faults", [{**FAULT, **change}])
@@ -116,7 +116,7 @@ def test_a_path_that_some_request_could_have_is_taken(whop: WhopInProcess, path:
 
 
 @pytest.mark.parametrize(("name", "body"), [("mode", []), ("mode", 1), ("faults", FAULT), ("faults", 1)])
-def test_a_control_body_of_another_shape_is_refused(whop: WhopInProcess, name: str, body: object) -> None:
+def test_a_control_body_of_another_shape_is_rejected(whop: WhopInProcess, name: str, body: object) -> None:
     field, message = refused(whop, name, body)
 
     assert field == ""

@@ -48,7 +48,7 @@ def test_a_users_token_may_write_where_api_keys_may_not(whop: WhopInProcess) -> 
     assert whop.call("POST", json={"message_text": "hello"}, token="oauth_1").status_code == 200
 
 
-def test_the_call_past_the_limit_is_told_how_long_to_wait(whop: WhopInProcess) -> None:
+def test_the_call_past_the_limit_gets_the_time_to_wait(whop: WhopInProcess) -> None:
     whop.mode(rate_limit=2)
     whop.call("GET")
     whop.advance(10.5)
@@ -66,7 +66,7 @@ def test_the_call_past_the_limit_is_told_how_long_to_wait(whop: WhopInProcess) -
     assert {name for name in reply.headers if "rate" in name or "retry" in name} == set()
 
 
-def test_after_the_wait_a_call_goes_through_and_refused_ones_do_not_count(whop: WhopInProcess) -> None:
+def test_after_the_wait_a_call_goes_through_and_rejected_ones_do_not_count(whop: WhopInProcess) -> None:
     whop.mode(rate_limit=1)
     statuses = []
     for wait in (0, 30, 29.9, 0.1, 0):

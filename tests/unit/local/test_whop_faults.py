@@ -77,7 +77,7 @@ def test_a_delayed_call_is_done_at_once_and_answered_late(whop: WhopInProcess) -
     assert whop.end(task).status_code == 200
 
 
-def test_a_late_call_is_cut_at_once_and_done_only_later(whop: WhopInProcess) -> None:
+def test_a_late_call_is_aborted_at_once_and_done_only_later(whop: WhopInProcess) -> None:
     whop.faults(fault("late:2"))
 
     assert whop.attempt("POST", json=HELLO) is None
@@ -136,7 +136,7 @@ def test_a_fault_leaves_other_methods_and_paths_alone(whop: WhopInProcess) -> No
     assert whop.call("GET").status_code == 500
 
 
-def test_a_path_that_ends_in_a_star_stands_for_all_below_it(whop: WhopInProcess) -> None:
+def test_a_path_that_ends_in_a_star_matches_all_paths_below_it(whop: WhopInProcess) -> None:
     chat = whop.create()
     whop.faults(fault("status:500", method="GET", path=f"{AI_CHATS}/*", times=9))
 

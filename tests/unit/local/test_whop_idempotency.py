@@ -41,7 +41,7 @@ def test_a_refusal_is_replayed_too(whop: WhopInProcess) -> None:
     {"json": HELLO, "params": {"x": "1"}},
     {"json": HELLO, "path": "/elsewhere"},
 ])  # fmt: skip
-def test_a_key_that_comes_with_another_call_is_refused(whop: WhopInProcess, other: Json) -> None:
+def test_a_key_that_comes_with_another_call_is_rejected(whop: WhopInProcess, other: Json) -> None:
     whop.call("POST", json=HELLO, key="k")
 
     assert error_of(whop, key="k", **other) == (400, "idempotency_key_mismatch")
@@ -54,7 +54,7 @@ def test_the_oldest_version_by_name_is_the_same_call_as_no_version(whop: WhopInP
     assert whop.call("POST", json=HELLO, key="k", version="2025-01-01").headers["Idempotent-Replayed"] == "true"
 
 
-def test_a_key_whose_call_is_still_going_on_is_refused(whop: WhopInProcess) -> None:
+def test_a_key_whose_call_is_still_in_progress_is_rejected(whop: WhopInProcess) -> None:
     whop.mode(latency=2)
     task = whop.begin_call("POST", json=HELLO, key="k")
     second = whop.begin_call("POST", json=HELLO, key="k")

@@ -107,7 +107,7 @@ def test_a_chat_that_is_created_during_a_walk_does_not_move_its_pages(whop: Whop
     assert ids(page(whop, after=cursor)) == [second, third]
 
 
-def test_a_page_holds_20_chats_unless_asked_and_100_at_most(whop: WhopInProcess) -> None:
+def test_a_page_has_20_chats_unless_asked_and_100_at_most(whop: WhopInProcess) -> None:
     created(whop, 101)
 
     assert len(page(whop)["data"]) == 20
@@ -126,7 +126,7 @@ def test_a_page_holds_20_chats_unless_asked_and_100_at_most(whop: WhopInProcess)
     ({"agent_identifier": "nobody"}, "agent_identifier"),
     ({"limit": "5"}, "limit"),
 ])  # fmt: skip
-def test_a_query_that_makes_no_sense_is_refused_by_name(whop: WhopInProcess, query: Json, param: str) -> None:
+def test_a_query_that_is_invalid_is_rejected_by_name(whop: WhopInProcess, query: Json, param: str) -> None:
     reply = whop.call("GET", params=query, version=NEW)
 
     assert reply.status_code == 400

@@ -13,7 +13,7 @@ def stored(monkeypatch: pytest.MonkeyPatch) -> StoredSecret:
     return StoredSecret("whop", monkeypatch)
 
 
-def test_a_companys_own_key_stands_beside_the_key_for_all_and_neither_is_printed(
+def test_a_companys_own_key_is_stored_beside_the_key_for_all_and_neither_is_printed(
     stored: StoredSecret, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert stored.fill("apik_common") == 0
@@ -32,7 +32,7 @@ def test_a_company_comes_after_the_key_for_all(stored: StoredSecret, capsys: pyt
 
 
 @pytest.mark.parametrize("company", ["Biz_A", "biz-A", "biz_", "biz_A ", "biz_A\n", "A", "aich_1"])
-def test_a_key_that_no_run_would_use_is_refused(
+def test_a_key_that_no_run_would_use_is_rejected(
     stored: StoredSecret, capsys: pytest.CaptureFixture[str], company: str
 ) -> None:
     stored.value = {"api_key": "apik_common"}
@@ -40,18 +40,18 @@ def test_a_key_that_no_run_would_use_is_refused(
     with pytest.raises(SystemExit):
         stored.fill("apik_own", "--company", company)
 
-    told = f"COMPANY must be a company ID from Whop, such as biz_XXXXX, not {company!r}"
-    assert told in capsys.readouterr().err
+    printed = f"COMPANY must be a company ID from Whop, such as biz_XXXXX, not {company!r}"
+    assert printed in capsys.readouterr().err
     assert stored.value == {"api_key": "apik_common"}
 
 
 @pytest.mark.parametrize("name", ["", "whopp", "callers"])
-def test_a_name_that_is_none_is_told_as_people_type_it(capsys: pytest.CaptureFixture[str], name: str) -> None:
+def test_an_unknown_name_is_reported_as_people_type_it(capsys: pytest.CaptureFixture[str], name: str) -> None:
     with pytest.raises(SystemExit):
         secret.main(["--stack", "aichats-dev", "--name", name])
 
-    told = capsys.readouterr().err
-    assert told.startswith(
+    printed = capsys.readouterr().err
+    assert printed.startswith(
         "usage: make secret NAME=whop|webhook|kodey STACK=aichats-dev [COMPANY=biz_... | COMPANIES=file [REPLACE=1]]\n"
     )
-    assert f"NAME must be one of whop, webhook, kodey, not {name!r}. For callers, use `make caller`" in told
+    assert f"NAME must be one of whop, webhook, kodey, not {name!r}. For callers, use `make caller`" in printed

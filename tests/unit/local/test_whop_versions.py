@@ -34,7 +34,7 @@ def test_since_the_rename_only_an_account_is_taken(whop: WhopInProcess, version:
     assert [chat["company_id"] for chat in whop.state()["chats"]] == ["biz_A"]
 
 
-def test_the_rename_holds_for_updates_too(whop: WhopInProcess) -> None:
+def test_the_rename_applies_to_updates_too(whop: WhopInProcess) -> None:
     path = f"/{whop.create()['id']}"
 
     refusal = whop.call("PATCH", path, json={"current_account_id": "biz_B"}, version=OLD)
@@ -51,7 +51,7 @@ def test_without_a_version_the_oldest_one_speaks(whop: WhopInProcess) -> None:
 
 
 @pytest.mark.parametrize("version", ["2026-09-16", "2026-09-02-3", "latest", ""])
-def test_an_unknown_version_is_refused(whop: WhopInProcess, version: str) -> None:
+def test_an_unknown_version_is_rejected(whop: WhopInProcess, version: str) -> None:
     reply = whop.call("GET", version=version)
 
     assert reply.status_code == 400
@@ -104,7 +104,7 @@ def test_a_create_without_a_body_lacks_its_message(whop: WhopInProcess) -> None:
 
 @pytest.mark.parametrize("method", ["POST", "PATCH"])
 @pytest.mark.parametrize("body", ["{", "message_text=hello"])
-def test_a_body_that_is_not_json_is_refused_as_such(whop: WhopInProcess, method: str, body: str) -> None:
+def test_a_body_that_is_not_json_is_rejected_as_such(whop: WhopInProcess, method: str, body: str) -> None:
     path = f"/{whop.create()['id']}" if method == "PATCH" else ""
     reply = whop.call(method, path, content=body)
 
@@ -112,7 +112,7 @@ def test_a_body_that_is_not_json_is_refused_as_such(whop: WhopInProcess, method:
 
 
 @pytest.mark.parametrize("body", [{"notification_preference": "some"}, {"message_text": "more"}])
-def test_an_update_that_makes_no_sense_is_refused_by_name(whop: WhopInProcess, body: Json) -> None:
+def test_an_update_that_is_invalid_is_rejected_by_name(whop: WhopInProcess, body: Json) -> None:
     chat = whop.create()
     error = whop.call("PATCH", f"/{chat['id']}", json=body).json()["error"]
 

@@ -1,4 +1,4 @@
-"""The faults of Kodey's stand-in over real sockets: what a client of its own meets, above all while it is answering."""
+"""The faults of the mock of Kodey over real sockets, as a client sees them, above all during an answer."""
 
 import logging
 from collections.abc import Iterator
@@ -34,7 +34,7 @@ def client(kodey: StandIn) -> Iterator[httpx.Client]:
 
 @pytest.fixture
 def message(client: httpx.Client) -> str:
-    """Where messages of a new chat are sent."""
+    """Create a chat, and return the path of its messages."""
     return new_message(client)
 
 
@@ -63,7 +63,7 @@ def give_up(client: httpx.Client, message: str) -> None:
 
 
 @pytest.mark.parametrize(("fault", "said"), [("drop_before", []), ("drop_after", ANSWERED)])
-def test_a_dropped_connection_is_cut_without_a_word(
+def test_a_dropped_connection_is_aborted_silently(
     kodey: StandIn, client: httpx.Client, message: str, fault: str, said: list[str]
 ) -> None:
     arm(kodey, fault)
@@ -82,7 +82,9 @@ def test_a_create_that_is_dropped_after_is_found_by_its_user(kodey: StandIn, cli
     assert chat["id"] == kodey.state()["chats"][0]["id"]
 
 
-def test_a_late_message_is_cut_at_once_and_not_there_yet(kodey: StandIn, client: httpx.Client, message: str) -> None:
+def test_a_late_message_is_aborted_at_once_and_not_there_yet(
+    kodey: StandIn, client: httpx.Client, message: str
+) -> None:
     arm(kodey, f"late:{NEVER_SECONDS}")
     with pytest.raises(CUT):
         client.post(message, json=user_message())
@@ -105,7 +107,7 @@ def test_a_client_that_gives_up_leaves_its_message(kodey: StandIn, client: httpx
     assert until(lambda: messages(kodey) == SAID)
 
 
-def test_the_answer_comes_although_nobody_waits_for_it(kodey: StandIn, client: httpx.Client, message: str) -> None:
+def test_the_answer_comes_although_no_client_waits_for_it(kodey: StandIn, client: httpx.Client, message: str) -> None:
     kodey.mode(answer_seconds=0.5)
     give_up(client, message)
 

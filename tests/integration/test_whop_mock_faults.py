@@ -1,4 +1,4 @@
-"""The stand-in's faults over real sockets: what a client of its own meets."""
+"""The faults of the mock server over real sockets, as a client sees them."""
 
 import logging
 import time
@@ -46,7 +46,7 @@ def chats(whop: StandIn) -> int:
     ("drop_before", 0, None),
     ("drop_after", 1, "true"),
 ])  # fmt: skip
-def test_a_dropped_connection_is_cut_without_a_word(
+def test_a_dropped_connection_is_aborted_silently(
     whop: StandIn, client: httpx.Client, fault: str, done: int, replayed: str | None
 ) -> None:
     arm(whop, fault)
@@ -60,7 +60,7 @@ def test_a_dropped_connection_is_cut_without_a_word(
     assert chats(whop) == 1
 
 
-def test_a_connection_can_be_cut_after_it_served_other_calls(whop: StandIn, client: httpx.Client) -> None:
+def test_a_connection_can_be_aborted_after_it_served_other_calls(whop: StandIn, client: httpx.Client) -> None:
     assert client.get("/ai_chats").status_code == 200
     arm(whop, "drop_after")
 
@@ -68,7 +68,7 @@ def test_a_connection_can_be_cut_after_it_served_other_calls(whop: StandIn, clie
         client.post("/ai_chats", json=HELLO)
 
 
-def test_a_late_call_is_cut_at_once_and_in_progress_until_it_is_done(whop: StandIn, client: httpx.Client) -> None:
+def test_a_late_call_is_aborted_at_once_and_in_progress_until_it_is_done(whop: StandIn, client: httpx.Client) -> None:
     arm(whop, f"late:{NEVER_SECONDS}")
 
     with pytest.raises(CUT):
@@ -141,7 +141,7 @@ def test_a_malformed_answer_is_not_json(whop: StandIn, client: httpx.Client) -> 
         client.post("/ai_chats", json=HELLO).json()
 
 
-def test_a_cut_connection_is_no_error_in_the_servers_log(
+def test_an_aborted_connection_is_no_error_in_the_servers_log(
     whop: StandIn, client: httpx.Client, caplog: pytest.LogCaptureFixture
 ) -> None:
     for fault in ("drop_before", "drop_after", f"late:{NEVER_SECONDS}"):

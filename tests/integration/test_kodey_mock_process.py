@@ -23,7 +23,7 @@ def test_it_serves_without_a_path_before_its_own_and_ends_at_a_signal() -> None:
     assert (started.returncode, out, err) == (0, "", "")
 
 
-def test_the_help_tells_what_the_stand_in_takes_and_how_it_is_controlled() -> None:
+def test_the_help_describes_the_mock_server_and_its_control_surface() -> None:
     command = [sys.executable, "-m", "local.standins.kodey", "--help"]
     result = subprocess.run(command, capture_output=True, text=True, check=True)
 

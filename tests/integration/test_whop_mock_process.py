@@ -61,7 +61,7 @@ def test_a_port_that_is_taken_is_one_line_and_the_exit_code_2() -> None:
 
 
 @pytest.mark.parametrize("port", ["http", "-1", "65536"])
-def test_a_port_that_is_none_is_refused(port: str) -> None:
+def test_an_invalid_port_is_rejected(port: str) -> None:
     result = subprocess.run([*COMMAND, f"--port={port}"], capture_output=True, text=True, check=False)
 
     assert result.returncode == 2
@@ -80,7 +80,7 @@ def test_requests_are_printed_only_when_asked_for() -> None:
     assert "GET /_control/state" in printed["--access-log",]
 
 
-def test_the_help_tells_what_the_stand_in_takes_and_how_it_is_controlled() -> None:
+def test_the_help_describes_the_mock_server_and_its_control_surface() -> None:
     result = subprocess.run([*COMMAND, "--help"], capture_output=True, text=True, check=True)
 
     for word in ("oauth_", "_control/mode", "list_lag", "delay:SECONDS", "8001", "--access-log"):
