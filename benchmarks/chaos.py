@@ -1,4 +1,4 @@
-"""Inject all kinds of faults at once, and count whether each trigger took effect exactly once.
+"""Inject all kinds of faults at once, and count whether each trigger has its effect exactly once.
 
 The exit code is 0 without a duplicate or loss, 1 if there is one or too many runs are unknown, and 2 if the count
 failed.
@@ -52,11 +52,11 @@ The functions' time limits are shorter than in template.yaml. So is the settle t
 longer than the time in which the provider may still perform a lost call ({LATE:g} s) and than the lag of lists.
 
 It prints a line for each:
-  runs        triggers that must take effect once each
+  runs        triggers, each of which must have its effect once
   duplicates  chats, and messages in them, in addition to the first of a run
   lost        runs that are not in the ledger, are still open, failed without a reason or despite a chat or message, or
               whose chat, message or answer differs from their record
-  unknown     runs that may have taken effect or not: a person must check them, and an alarm goes off; at most
+  unknown     runs that may have been performed or not: a person must check them, and an alarm goes off; at most
               {MOST_UNKNOWN:.1%} are allowed
   attempts    of all runs together
 """

@@ -76,7 +76,7 @@ class Measured:
 
     @property
     def is_exact(self) -> bool:
-        """True if each delivery was accepted, and each event took effect exactly once."""
+        """True if each delivery was accepted, and each event had its effect exactly once."""
         each_once = self.events == len(self.companies) == self.companies.total()
         return each_once and set(self.answers) == {HTTPStatus.ACCEPTED} and self.ended == {"succeeded": self.events}
 

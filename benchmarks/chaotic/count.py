@@ -69,6 +69,6 @@ def _lost(rows: Sequence[Row], result: Result) -> str | None:
         case "unknown" if row.error:
             return None
         case "failed" if row.error:
-            return f"it failed, but it took effect: {row.error.get('message')}" if any(result.times) else None
+            return f"it failed, but its effect exists: {row.error.get('message')}" if any(result.times) else None
         case status:
             return f"it ended as {status}" if row.error else f"it is {status}, without a reason"

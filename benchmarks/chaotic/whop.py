@@ -17,7 +17,7 @@ ACTION = {"type": "whop.create_chat", **CHAT}
 
 @dataclass(frozen=True)
 class WhopScenario:
-    """Chaos with Whop, which honours idempotency keys or ignores them."""
+    """Chaos with Whop, with a given treatment of idempotency keys."""
 
     idempotency: Literal["honoured", "ignored"] = "honoured"
     delays: Sequence[float] = (0.5, CALL_SECONDS + 0.5)

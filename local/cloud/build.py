@@ -158,7 +158,7 @@ def prune() -> None:
 
 @contextmanager
 def only_one(path: Path) -> Iterator[None]:
-    """Hold a lock for the ``with`` block, and wait for the process that holds it."""
+    """Hold a lock for the ``with`` block, and wait for the process that has it."""
     with path.open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield

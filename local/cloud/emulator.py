@@ -70,7 +70,7 @@ class Emulator:
     def __enter__(self) -> Self:
         """Start the emulator, and wait until it answers."""
         FOLDER.mkdir(parents=True, exist_ok=True)
-        # This process holds the port from here on. So only the process that inherits the socket can answer there.
+        # This process keeps the port from here on. So only the process that inherits the socket can answer there.
         with listen(self._host, self.port) as listener, ExitStack() as starting:
             self.port = listener.getsockname()[1]
             prune(FOLDER, "emulator")

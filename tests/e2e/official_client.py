@@ -14,7 +14,7 @@ PAGE_SIZE = 2
 
 
 def client_of(base_url: str) -> tuple[Any, str]:
-    """The client, and the name it has for the company."""
+    """Return the client, and its name for the company."""
     sdk: Any = importlib.import_module("whop_sdk")
     if hasattr(sdk, "WhopEnvironment"):
         environment = sdk.WhopEnvironment(api=base_url, vault=base_url)

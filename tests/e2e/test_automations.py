@@ -79,8 +79,8 @@ def schedule(expression: str, **fields: object) -> Json:
     return {"type": "schedule", "expression": expression, **fields}
 
 
-def iso(moment: datetime) -> str:
-    return f"{moment:%Y-%m-%dT%H:%M:%SZ}"
+def iso(time_of_end: datetime) -> str:
+    return f"{time_of_end:%Y-%m-%dT%H:%M:%SZ}"
 
 
 # ---- what is missed
@@ -231,8 +231,8 @@ def test_a_one_off_fires_once_and_its_schedule_is_gone_for_good(
 ) -> None:
     # Else the start of the function's process would come off those seconds.
     automations.api.get("/automations").raise_for_status()
-    company, moment = companies[0], datetime.now(UTC) + SOON
-    automations.put("once", schedule(f"at({moment:%Y-%m-%dT%H:%M:%S})"), company)
+    company, time_of_end = companies[0], datetime.now(UTC) + SOON
+    automations.put("once", schedule(f"at({time_of_end:%Y-%m-%dT%H:%M:%S})"), company)
     with firing(automations.system) as fired:
         until(lambda: [chat["notification_preference"] for chat in automations.chats(company)] == ["none"])
         until(lambda: "once" not in automations.schedules())
@@ -242,7 +242,7 @@ def test_a_one_off_fires_once_and_its_schedule_is_gone_for_good(
         (listed,) = automations.api.get("/automations").json()["data"]
         assert (listed["name"], listed["next_at"]) == ("once", None)
         name = automations.schedule_name("once")
-        assert [line for line in fired if name in line] == [f"schedule {name} fired for {iso(moment)}"]
+        assert [line for line in fired if name in line] == [f"schedule {name} fired for {iso(time_of_end)}"]
         assert len(whop.state()["chats"]) == 1
 
 
@@ -251,8 +251,8 @@ def test_chats_that_are_muted_for_a_while_are_unmuted_at_that_moment(
 ) -> None:
     bodies = [{"message_text": "Hello", "company_id": company} for company in companies]
     ids = [api.post("/chats", json=body).json()["id"] for body in bodies]
-    moment = datetime.now(UTC) + SOON
-    body = {"notification_preference": "none", "ids": ids, "until": moment.isoformat()}
+    time_of_end = datetime.now(UTC) + SOON
+    body = {"notification_preference": "none", "ids": ids, "until": time_of_end.isoformat()}
     answer = api.post("/chats/notification-preference", json=body)
     assert (answer.status_code, len(answer.json()["run_ids"])) == (202, 2)
 
@@ -262,10 +262,10 @@ def test_chats_that_are_muted_for_a_while_are_unmuted_at_that_moment(
     until(lambda: preferences() == {"none"})
     (listed,) = api.get("/automations").json()["data"]
     assert listed["name"].startswith("until-")
-    assert listed["trigger"]["expression"] == f"at({moment:%Y-%m-%dT%H:%M:%S})"
-    # On a slow machine the moment has come before the chats are muted; so nothing fires before they are seen muted.
+    assert listed["trigger"]["expression"] == f"at({time_of_end:%Y-%m-%dT%H:%M:%S})"
+    # On a slow machine, the time may come before the chats are muted. So nothing fires until the test has seen them muted.
     with firing(automations.system) as fired:
         until(lambda: preferences() == {"all"})
-        assert datetime.now(UTC) >= moment.replace(microsecond=0)
+        assert datetime.now(UTC) >= time_of_end.replace(microsecond=0)
         until(lambda: not automations.schedules())
-    assert any(iso(moment) in line for line in fired), json.dumps(fired)
+    assert any(iso(time_of_end) in line for line in fired), json.dumps(fired)

@@ -79,7 +79,7 @@ def test_a_rate_fires_until_it_is_switched_off_what_is_forgotten_runs_late_and_n
 
 
 def preferences(automations: Automations, company: str) -> list[str]:
-    """The notification preferences of a company's chats."""
+    """Return the notification preferences of a company's chats."""
     return [chat["notification_preference"] for chat in automations.chats(company)]
 
 

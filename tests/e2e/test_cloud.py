@@ -84,7 +84,7 @@ TEMPLATE = {
 
 
 def function(name: str, code: str) -> dict[str, Any]:
-    """A function of one file."""
+    """Return a function of one file."""
     properties = {
         "FunctionName": name,
         "Runtime": "python3.13",
@@ -113,7 +113,7 @@ def emulator(system: System) -> Emulator:
 
 
 def log_of(emulator: Emulator, group: str) -> list[str]:
-    """All lines of a log group."""
+    """Return all lines of a log group."""
     return [event["message"] for event in emulator.clients.logs.filter_log_events(logGroupName=group)["events"]]
 
 

@@ -37,7 +37,7 @@ class Dev:
         self.printed = ""
 
     def read_until(self, pattern: str) -> str:
-        """The printed line in which the pattern is."""
+        """Return the printed line that has the pattern."""
         assert self.process.stdout is not None
         for line in self.process.stdout:
             self.printed += line
@@ -80,7 +80,7 @@ def processes() -> dict[int, tuple[int, str]]:
 
 
 def descendants(pid: int) -> set[int]:
-    """All processes that this one started, and those that they started."""
+    """Return all processes that this one started, and those that they started."""
     found, everything = {pid}, processes()
     while more := {child for child, (parent, _) in everything.items() if parent in found} - found:
         found |= more
@@ -88,7 +88,7 @@ def descendants(pid: int) -> set[int]:
 
 
 def alive(pids: set[int]) -> set[int]:
-    """Those that still run."""
+    """Return those that still run."""
     return {pid for pid, (_, state) in processes().items() if pid in pids and not state.startswith("Z")}
 
 

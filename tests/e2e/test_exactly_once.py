@@ -1,4 +1,4 @@
-"""Repeated, concurrent and invalid triggers: each takes effect once, and the ledger shows it."""
+"""Repeated, concurrent and invalid triggers: each is performed once, and the ledger shows it."""
 
 import uuid
 from collections.abc import Callable
@@ -29,25 +29,25 @@ def ledger(system: System) -> Ledger:
 
 
 def company() -> str:
-    """A company that no other test uses."""
+    """Return a company that no other test uses."""
     return f"biz_{uuid.uuid4().hex}"
 
 
 def run_for(target: str) -> Run:
-    """A run that creates a chat."""
+    """Return a run that creates a chat."""
     action = WhopCreateChat.model_validate(ACTION)
     identifier = run_id("http", "local", "POST /chats", target, target)
     return Run(run_id=identifier, trigger="http", action=action, target=target, api_version="2026-07-08-1")
 
 
 def schedule_event(automation: str, target: str, **changes: object) -> dict[str, Any]:
-    """The event of a schedule."""
+    """Return the event of a schedule."""
     event = {"automation": automation, "scheduled_time": "2026-11-23T09:00:00Z", "action": ACTION, "targets": [target]}
     return event | changes
 
 
 def chats_of(whop: StandIn, target: str) -> list[dict[str, Any]]:
-    """The company's chats."""
+    """Return the company's chats."""
     return [chat for chat in whop.state()["chats"] if chat["company_id"] == target]
 
 
@@ -58,7 +58,7 @@ def at_once[T](times: int, call: Callable[[], T]) -> list[T]:
 
 
 def problem(answer: httpx.Response, status: int) -> str:
-    """The detail of a refusal."""
+    """Return the detail of an error."""
     assert answer.status_code == status, answer.text
     assert answer.headers["content-type"] == "application/problem+json"
     detail: str = answer.json()["detail"]
@@ -107,7 +107,7 @@ def test_the_same_fan_out_twice_creates_each_chat_once(api: httpx.Client, whop: 
     assert [len(chats_of(whop, target)) for target in targets] == [1, 1, 1]
 
 
-# ---- what is refused
+# ---- rejected calls
 
 
 @pytest.mark.parametrize(("path", "body"), [("/chats", {"message_text": "Hello"}), ("/runs", None)])

@@ -41,7 +41,7 @@ def hasty_system(whop: StandIn) -> Iterator[System]:
 
 
 def worker(system: System, output: str) -> int:
-    """The process that runs a function of the system."""
+    """Return the process that runs a function of the system."""
     wanted = {
         f"AWS_LAMBDA_FUNCTION_NAME={system.stack.outputs[output]}",
         f"AWS_ENDPOINT_URL={system.emulator.endpoint_url}",

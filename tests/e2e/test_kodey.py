@@ -32,7 +32,7 @@ def said(chat: dict[str, Any]) -> list[tuple[str, str]]:
 
 
 def ended(api: httpx.Client, run_id: str) -> dict[str, Any]:
-    """A run, once it has ended; until then nothing."""
+    """Return a run when it has ended; until then nothing."""
     run: dict[str, Any] = api.get(f"/runs/{run_id}").json()
     return {} if run["status"] in {"pending", "performing"} else run
 

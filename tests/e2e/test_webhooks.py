@@ -1,4 +1,4 @@
-"""Whop's webhooks on the whole system: only signed events are accepted, and each takes effect once."""
+"""Whop's webhooks on the whole system: only signed events are accepted, and each is performed once."""
 
 import uuid
 from collections.abc import Iterator
@@ -51,7 +51,7 @@ def payment_failed(account: str, **fields: Any) -> bytes:
 
 
 def company() -> str:
-    """A company that no other test uses."""
+    """Return a company that no other test uses."""
     return f"biz_{uuid.uuid4().hex}"
 
 
@@ -62,7 +62,7 @@ def listen(automations: Automations, *targets: str, title: str = ACTION["title"]
 
 
 def ended(automations: Automations, runs: set[str]) -> list[Json]:
-    """The runs, once all of them have ended."""
+    """Return the runs when all of them have ended."""
 
     def those() -> list[Json]:
         # One that is rendered from the queue may not be there yet.
@@ -74,7 +74,7 @@ def ended(automations: Automations, runs: set[str]) -> list[Json]:
 
 
 def runs_of(delivery: Delivery, *targets: str) -> set[str]:
-    """The ids of the runs that a delivery sets off; its answer names those that were written by then."""
+    """Return the ids of the runs that a delivery sets off; its answer names those that were written by then."""
     return {run_id("webhook", delivery.headers["webhook-id"], "on-failure", target) for target in targets}
 
 

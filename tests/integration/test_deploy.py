@@ -28,7 +28,7 @@ class Terminal(io.StringIO):
 
 
 class Sam:
-    """Stands in for SAM CLI: keeps what it was called with."""
+    """A fake SAM CLI that records its calls."""
 
     def __init__(self, folder: Path) -> None:
         self._calls = folder / "calls"

@@ -11,7 +11,7 @@ from local.setup import ROOT, TOOLS, VENV, WHEELHOUSE
 
 
 def resources(built: Build) -> dict[str, Any]:
-    """The template's resources without the metadata that SAM CLI adds."""
+    """Return the template's resources without the metadata that SAM CLI adds."""
     found: dict[str, Any] = built.template["Resources"]
     for resource in found.values():
         resource.get("Metadata", {}).pop("SamResourceId", None)

@@ -11,7 +11,7 @@ MESSAGES = {
     404: "There is no such resource.",
     500: "An unexpected error occurred.",
 }
-DEFAULT_MESSAGE = "The request was refused."
+DEFAULT_MESSAGE = "The request was rejected."
 UPGRADE_INSTRUCTIONS = "Call it with a secret key (sk_live_...), from a server alone."
 
 

@@ -23,7 +23,7 @@ REFUSALS = {
     422: Refusal("verification_required", "Verification is required to complete this request"),
     429: Refusal("rate_limit_exceeded", "Try again in 1 seconds."),
 }
-INVALID = Refusal("invalid_request_error", "The request was refused")
+INVALID = Refusal("invalid_request_error", "The request was rejected")
 INTERNAL = Refusal("internal_server_error", "An unexpected error occurred")
 
 

@@ -8,7 +8,7 @@ from local.console import GREEN, Console
 
 
 class Terminal(io.StringIO):
-    """Somewhere that shows colours."""
+    """A stream that shows colors."""
 
     def isatty(self) -> bool:
         return True

@@ -1,4 +1,4 @@
-"""Which route of an HTTP API takes a request."""
+"""The route of an HTTP API that takes a request."""
 
 from typing import Any
 
@@ -56,7 +56,7 @@ def test_a_route_of_its_own_takes_the_root_and_nothing_else(path: str) -> None:
 
 
 def stack(uri: object) -> Stack:
-    """A stack whose API has one route, handed to ``uri``."""
+    """Return a stack whose API has one route, handed to ``uri``."""
     operation = {"x-amazon-apigateway-integration": {"uri": uri, "payloadFormatVersion": "2.0"}}
     body: dict[str, Any] = {
         "paths": {"/chats": {"post": operation}, "/{proxy+}": {"x-amazon-apigateway-any-method": operation}}

@@ -15,7 +15,7 @@ API = HttpApi("abc123", (Route("ANY", "/{proxy+}", "function"),))
 
 
 def call(invoke: Callable[[str, dict[str, Any]], object], method: str, url: str, **request: Any) -> httpx.Response:
-    """The reply to one request."""
+    """Return the response to one request."""
 
     async def send() -> httpx.Response:
         def answer(function: str, event: dict[str, Any]) -> Answer:

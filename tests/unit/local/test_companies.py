@@ -105,7 +105,7 @@ def test_options_that_do_not_fit_are_rejected(options: list[str]) -> None:
 
 
 def test_a_secret_has_space_for_the_keys_of_600_companies() -> None:
-    """The number in the documentation. A key of Whop's has about 74 characters."""
+    """Check the number in the documentation. A key of Whop's has about 74 characters."""
     value: dict[str, Any] = {"api_key": "k" * 74, "companies": {f"biz_{number:014}": "k" * 74 for number in range(600)}}
     assert len(json.dumps(value, separators=(",", ":"))) < 65_536
 

@@ -9,7 +9,7 @@ from local import setup
 
 
 def pins(name: str) -> set[str]:
-    """The packages that a requirements file pins, with their versions."""
+    """Return the packages that a requirements file pins, with their versions."""
     return set(re.findall(r"^(\S+==\S+)", (setup.ROOT / "requirements" / f"{name}.txt").read_text(), re.MULTILINE))
 
 

@@ -119,7 +119,7 @@ def test_a_call_that_was_throttled_leaves_its_key_free(whop: WhopInProcess) -> N
 
 
 def met(whop: WhopInProcess, fault: str) -> httpx.Response:
-    """The answer to a call that comes again with its key, after it met the fault."""
+    """Return the response to a repeated call with its key, after it met the fault."""
     whop.faults({"method": "POST", "path": AI_CHATS, "fault": fault})
     whop.attempt("POST", json=HELLO, key="k")
     return whop.call("POST", json=HELLO, key="k")
