@@ -79,8 +79,8 @@ def schedule(expression: str, **fields: object) -> Json:
     return {"type": "schedule", "expression": expression, **fields}
 
 
-def iso(time_of_end: datetime) -> str:
-    return f"{time_of_end:%Y-%m-%dT%H:%M:%SZ}"
+def iso(time: datetime) -> str:
+    return f"{time:%Y-%m-%dT%H:%M:%SZ}"
 
 
 # ---- what is missed
@@ -263,7 +263,7 @@ def test_chats_that_are_muted_for_a_while_are_unmuted_at_that_moment(
     (listed,) = api.get("/automations").json()["data"]
     assert listed["name"].startswith("until-")
     assert listed["trigger"]["expression"] == f"at({time_of_end:%Y-%m-%dT%H:%M:%S})"
-    # On a slow machine, the time may come before the chats are muted. So nothing fires until the test has seen them muted.
+    # On a slow machine, the time may come before the chats are muted. So nothing fires until they are seen muted.
     with firing(automations.system) as fired:
         until(lambda: preferences() == {"all"})
         assert datetime.now(UTC) >= time_of_end.replace(microsecond=0)
