@@ -78,7 +78,7 @@ def test_each_run_of_a_batch_is_performed_at_the_same_time(
 
     assert {stored(app, run).status for run in batch} == {"succeeded"}
     assert len(whop.chats) == 10
-    assert threading.active_count() == before
+    assert threading.active_count() <= before
     assert (output.counted("Messages"), output.counted("RunsSucceeded")) == (10, 10)
 
 

@@ -14,8 +14,8 @@ from aichats.api.callers import Caller, find_caller
 from aichats.aws.secrets import REFRESH_AFTER_SECONDS, SecretStore
 from aichats.errors import SecretError
 from aichats.whop import WhopClient
-from aichats.whop.credentials import whop_token
 from tests.support.fakes import JSON, FakeClock, Json, ScriptedTransport, ai_chat, ok, refused
+from tests.support.providers import whop_token
 
 NAME = "aichats/dev/whop"
 

@@ -4,12 +4,15 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from aichats.aws.secrets import SecretStore
+from aichats.http.tokens import Token
 from aichats.kodey import KodeyClient
+from aichats.kodey.credentials import KODEY_SECRET
 from aichats.kodey.settings import KodeySettings
 from aichats.runs.ledger.ledger import Ledger
 from aichats.runs.providers.kodey import KodeyProvider
 from aichats.runs.providers.whop import WhopProvider
 from aichats.whop import WhopClient
+from aichats.whop.credentials import WHOP_SECRET
 from aichats.whop.settings import WhopSettings
 from tests.support.fakes import FakeSecretsManager, ScriptedTransport
 
@@ -51,6 +54,16 @@ class FakeKodeyProvider(KodeyProvider):
 
     def in_rotation(self) -> bool:
         return False
+
+
+def whop_token(store: SecretStore, name: str, company_id: str | None) -> Token:
+    """Return a function that returns Whop's token for a company."""
+    return store.token(name, WHOP_SECRET, lambda secret: secret.token_of(company_id))
+
+
+def kodey_token(store: SecretStore, name: str) -> Token:
+    """Return a function that returns Kodey's key."""
+    return store.token(name, KODEY_SECRET, lambda secret: secret.api_key)
 
 
 def whop_provider(ledger: Ledger, client_for: WhopFor) -> FakeWhopProvider:

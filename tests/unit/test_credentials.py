@@ -10,13 +10,12 @@ import pytest
 from aichats.aws.secrets import REFRESH_AFTER_SECONDS, SecretStore
 from aichats.errors import SecretError
 from aichats.http.tokens import Token
-from aichats.kodey.credentials import kodey_token
 from aichats.kodey.settings import KodeySettings
 from aichats.runs.providers.kodey import KodeyProvider
 from aichats.runs.providers.whop import WhopProvider
-from aichats.whop.credentials import whop_token
 from aichats.whop.settings import WhopSettings
 from tests.support.fakes import FakeClock, FakeSecretsManager, ScriptedTransport
+from tests.support.providers import kodey_token, whop_token
 
 NAME = "aichats/dev/provider"
 

@@ -29,9 +29,9 @@ from aichats.aws.secrets import (
 )
 from aichats.errors import AuthenticationError, SecretError, SecretUnavailableError
 from aichats.http.deadline import time_limit
-from aichats.kodey.credentials import KodeySecret, kodey_token
+from aichats.kodey.credentials import KodeySecret
 from aichats.whop import WhopClient
-from aichats.whop.credentials import WHOP_SECRET, WhopSecret, whop_token
+from aichats.whop.credentials import WHOP_SECRET, WhopSecret
 from tests.support.fakes import (
     JSON,
     FakeClock,
@@ -44,6 +44,7 @@ from tests.support.fakes import (
     ok,
     refused,
 )
+from tests.support.providers import kodey_token, whop_token
 from tests.support.waiting import until
 
 NAME = "aichats/dev/whop"

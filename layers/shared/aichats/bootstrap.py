@@ -13,13 +13,13 @@ from functools import cache, cached_property
 from typing import TYPE_CHECKING
 
 from aichats.aws.clients import aws_client
+from aichats.aws.observability import logger
 from aichats.aws.secrets import SecretStore
 from aichats.errors import SecretError
 from aichats.http.deadline import time_limit
 from aichats.http.transport import DeadlineTransport
-from aichats.runs.actions import PROVIDERS, Action
+from aichats.runs.actions import SECRETS, Action, connect
 from aichats.runs.dispatch import Dispatcher
-from aichats.runs.ledger.changes import Changes
 from aichats.runs.ledger.history import History
 from aichats.runs.ledger.ledger import Ledger
 from aichats.runs.ledger.locks import Locks
@@ -81,8 +81,8 @@ class Application:
     @cached_property
     def providers(self) -> dict[str, Provider]:
         """The providers by their names."""
-        connection = (self.environment, self.secrets, self.transport, self.ledger)
-        return {name: provider.connect(*connection) for name, provider in PROVIDERS.items()}
+        providers = connect(self.environment, self.secrets, self.transport, self.ledger)
+        return {provider.name: provider for provider in providers}
 
     def provider[ProviderT: Provider](self, kind: type[ProviderT]) -> ProviderT:
         """Return the provider of a class."""
@@ -110,11 +110,6 @@ class Application:
     def messages(self) -> MessageHandler:
         """Handles the messages of the run queues."""
         return MessageHandler(self.dispatcher, self._render)
-
-    @cached_property
-    def changes(self) -> Changes:
-        """The latest changes of chats."""
-        return Changes(self.ledger)
 
     @cached_property
     def history(self) -> History:
@@ -164,14 +159,9 @@ class Application:
         """Handles the events of schedules."""
         from aichats.automations.schedule_events import ScheduleEvents
 
-        return ScheduleEvents(
-            self.ledger,
-            self.dispatcher,
-            self.api_version,
-            self.settings.max_message_bytes,
-            lambda: self.automation_table,
-            lambda: self.run_factory,
-        )
+        limit = self.settings.max_message_bytes
+        table, factory = (lambda: self.automation_table), (lambda: self.run_factory)
+        return ScheduleEvents(self.ledger, self.dispatcher, self.api_version, limit, table, factory)
 
     @cached_property
     def webhook_events(self) -> WebhookEvents:
@@ -230,6 +220,7 @@ def application() -> Application:
         ),
     )
     if "AWS_LAMBDA_INITIALIZATION_TYPE" in os.environ:
+        logger.debug("application built", extra={"providers": [*app.providers]})
         # The first call to AWS takes longest. If the secret can't be used, the handler reports it.
         with suppress(SecretError), time_limit(INIT_SECONDS):
             _read_first_secret(app)
@@ -237,9 +228,8 @@ def application() -> Application:
 
 
 def _read_first_secret(app: Application) -> None:
-    """Connect to the providers, and read the secret that the function needs first."""
-    secrets = {name: secret for provider in app.providers for name, secret in PROVIDERS[provider].secrets.items()}
-    for name, secret in secrets.items():
+    """Read the secret that the function needs first."""
+    for name, secret in SECRETS.items():
         if secret_name := app.environment.get(f"{name.upper()}_SECRET"):
             app.secrets.read(secret_name, secret.kind)
             return

@@ -20,7 +20,6 @@
     ├── QueueError                    SQS did not accept a message (aichats.runs.queue)
     ├── UnreadableMessageError        this version of the code can't read a message (aichats.runs.queue)
     ├── NotYetError                   a run must wait (aichats.runs.providers.port)
-    │   └── NotListedError            the provider does not list a new chat or message yet (aichats.runs.providers.port)
     ├── SupersededError               a newer change was performed (aichats.runs.providers.port)
     ├── RejectedError                 the HTTP API rejects a call (aichats.api.problems)
     │   └── RunFailedError            the run of a call failed (aichats.api.problems)
@@ -109,14 +108,16 @@ class ProviderError(AichatsError):
         chat_id: the chat that exists although the call failed, if there is one.
     """
 
-    def __init__(self, message: str, *, provider: str, request_id: str | None = None, hint: str = "") -> None:
+    def __init__(
+        self, message: str, *, provider: str, request_id: str | None = None, hint: str = "", chat_id: str | None = None
+    ) -> None:
         about = f" (request {request_id})" if request_id else ""
         super().__init__(f"{provider}: {message}{about}" + (f" Hint: {hint}" if hint else ""))
         self.provider = provider
         self.reason = message
         self.request_id = request_id
         self.hint = hint
-        self.chat_id: str | None = None
+        self.chat_id = chat_id
 
 
 class APIConnectionError(ProviderError):
@@ -218,12 +219,6 @@ def status_error(status: int) -> type[APIStatusError]:
 
 class ProtocolError(ProviderError):
     """A 2xx answer can't be read. The call *was* performed, so a create is never repeated."""
-
-    def __init__(
-        self, message: str, *, provider: str, request_id: str | None = None, chat_id: str | None = None
-    ) -> None:
-        super().__init__(message, provider=provider, request_id=request_id)
-        self.chat_id = chat_id
 
 
 class OutcomeUnknownError(ProviderError):

@@ -117,8 +117,8 @@ class ActionKind:
         slow: whether the provider takes minutes; if so, the action is only performed from the slow queue.
     """
 
-    model: type[Request]
-    target: TypeAdapter[str | None]
+    model: Any
+    target: TypeAdapter[Any]
     target_in_words: str
-    chat_id: TypeAdapter[str]
+    chat_id: TypeAdapter[Any]
     slow: bool = False

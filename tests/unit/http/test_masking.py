@@ -18,6 +18,7 @@ from aichats.errors import AichatsError, APIStatusError, BadRequestError, Outcom
 from aichats.http import Headers
 from aichats.http.client import HttpStyle
 from aichats.http.masking import HIDDEN, MAX_TEXT_CHARACTERS, TEXT_RUN, TOKEN_RUN, Mask, identifier
+from aichats.http.rejections import NOTHING_TO_HIDE
 from aichats.kodey.errors import KODEY_STYLE
 from aichats.runs.failures import describe
 from aichats.whop.errors import WHOP_STYLE
@@ -154,12 +155,12 @@ def test_codes_and_names_of_fields_are_cut(field: str) -> None:
 @pytest.mark.parametrize("provider", [WHOP_STYLE, KODEY_STYLE], ids=["whop", "kodey"])
 def test_a_request_id_is_visible_ascii_of_at_most_100_characters(provider: HttpStyle, name: str) -> None:
     headers = Headers([(name.encode(), b"req 1\t\xff" + b"x" * 5_000)])
-    assert provider.error(500, headers, b"").request_id == "req1" + "x" * 96
+    assert provider.error(500, headers, b"", NOTHING_TO_HIDE).request_id == "req1" + "x" * 96
 
 
 def test_a_request_id_of_which_nothing_is_left_counts_as_none() -> None:
     headers = Headers([(b"x-request-id", b" \xff"), (b"cf-ray", b"ray_1")])
-    assert WHOP_STYLE.error(500, headers, b"").request_id == "ray_1"
+    assert WHOP_STYLE.error(500, headers, b"", NOTHING_TO_HIDE).request_id == "ray_1"
     assert identifier("") is None
 
 

@@ -1,7 +1,5 @@
 """The five operations: what each sends by API version, what each gives back, and what each refuses."""
 
-from typing import Any
-
 import httpx
 import pytest
 
@@ -223,59 +221,11 @@ def test_a_success_that_cannot_be_read_says_where_without_showing_what() -> None
 # ---- lists
 
 
-def listed(*script: Step, **arguments: Any) -> tuple[list[str], list[dict[str, str]]]:
-    """The ids of the chats in a list, and the query of each request for a page."""
-    whop, transport = client(*script)
-    ids = [chat.id for chat in whop.list_ai_chats(**arguments)]
-    return ids, [dict(request.url.params) for request in transport.requests]
-
-
-def test_a_list_follows_the_pages_to_the_last() -> None:
-    ids, queries = listed(
-        page(ai_chat(id="aich_1"), ai_chat(id="aich_2"), end_cursor="c1", has_next_page=True),
-        page(end_cursor="c2", has_next_page=True),
-        page(ai_chat(id="aich_3"), end_cursor="c3"),
-        first=2,
-        only_active_crons=False,
-    )
-    assert ids == ["aich_1", "aich_2", "aich_3"]
-    common = {"first": "2", "only_active_crons": "false"}
-    assert queries == [common, common | {"after": "c1"}, common | {"after": "c2"}]
-
-
-def test_a_list_begins_after_a_cursor() -> None:
-    assert listed(page(), after="c&d=1") == ([], [{"after": "c&d=1"}])
-
-
-def test_a_page_is_asked_for_only_when_it_is_needed() -> None:
-    whop, transport = client(page(ai_chat(id="aich_1"), end_cursor="c1", has_next_page=True))
-    chats = whop.list_ai_chats()
-    assert transport.requests == []
-    assert next(chats).id == "aich_1"
-    assert len(transport.requests) == 1
-
-
-@pytest.mark.parametrize("cursors", [[None], [""], ["c0"], ["c1", "c1"], ["c1", "c2", "c1"]])
-def test_a_list_whose_pages_lead_nowhere_ends_with_an_error(cursors: list[str | None]) -> None:
-    whop, transport = client(*[page(ai_chat(), end_cursor=cursor, has_next_page=True) for cursor in cursors])
-    with pytest.raises(ProtocolError, match="no valid cursor") as raised:
-        list(whop.list_ai_chats(after="c0"))
-    assert (len(transport.requests), raised.value.chat_id) == (len(cursors), None)
-
-
 def test_a_page_that_cannot_be_read_names_no_chat() -> None:
     whop, _ = client(ok({"data": [ai_chat()]}))
     with pytest.raises(ProtocolError, match="page_info: missing") as raised:
-        list(whop.list_ai_chats())
+        whop.list_page(ListAiChats())
     assert raised.value.chat_id is None
-
-
-@pytest.mark.parametrize("arguments", [{"first": 0}, {"first": 101}, {"after": ""}])
-def test_arguments_of_a_list_that_are_out_of_bounds_are_refused(arguments: dict[str, Any]) -> None:
-    whop, transport = client()
-    with pytest.raises(InputError, match=next(iter(arguments))):
-        next(whop.list_ai_chats(**arguments))
-    assert transport.requests == []
 
 
 def test_one_page_is_had_by_all_that_the_query_knows() -> None:

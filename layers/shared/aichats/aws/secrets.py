@@ -20,6 +20,7 @@ from pydantic import BaseModel, Field, ValidationError
 from aichats.aws.observability import logger
 from aichats.errors import SecretError, SecretUnavailableError
 from aichats.http.deadline import remaining
+from aichats.http.tokens import Token
 
 REFRESH_AFTER_SECONDS = 300.0
 """The age from which a value is read again."""
@@ -162,6 +163,21 @@ class SecretStore:
         with entry.lock:
             entry.unchecked = cached is before
         return self._value(kind, cached)
+
+    def token[T](self, name: str | None, kind: SecretKind[T], choose: Callable[[T], str]) -> Token:
+        """Return a function that returns the current token of a secret, or reads it again if this one was rejected.
+
+        Args:
+            name: the secret's name.
+            kind: the kind of the secret.
+            choose: returns the token in a value.
+        """
+
+        def token(rejected: str | None) -> str:
+            current = choose(self.read(name, kind))
+            return current if current != rejected else choose(self.read_again(name, kind))
+
+        return token
 
     def in_rotation(self, name: str | None, kind: SecretKind[Any]) -> bool:
         """Return whether a provider may accept a secret's value later, although it has just rejected the value.

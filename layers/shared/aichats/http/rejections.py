@@ -1,8 +1,8 @@
 """The rejections of a provider as errors."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from http import HTTPStatus
-from typing import Protocol
 
 from aichats.errors import APIStatusError, status_error
 from aichats.http import Headers
@@ -14,13 +14,8 @@ CHECK_THE_KEY = "check the api_key in the secret; it may have been revoked"
 NOTHING_TO_HIDE = Mask()
 
 
-class ErrorFactory(Protocol):
-    """Turns a response of 300 or above into an error."""
-
-    def __call__(
-        self, status: int, headers: Headers, content: bytes, mask: Mask = NOTHING_TO_HIDE, /
-    ) -> APIStatusError:
-        """Return the error, with the provider's texts masked and shortened."""
+type ErrorFactory = Callable[[int, Headers, bytes, Mask], APIStatusError]
+"""Turns a response of 300 or above into an error, with the provider's texts masked and shortened."""
 
 
 def rejection(

@@ -25,11 +25,8 @@ class KodeySendMessage(Request):
     content: MessageText
 
 
+_AGENT, _CHAT = TypeAdapter(AgentId), TypeAdapter(KodeyChatId)
 KODEY_ACTIONS: dict[str, ActionKind] = {
-    "kodey.create_chat": ActionKind(
-        KodeyCreateChat, TypeAdapter(AgentId), "an agent's id", TypeAdapter(KodeyChatId), slow=True
-    ),
-    "kodey.send_message": ActionKind(
-        KodeySendMessage, TypeAdapter(KodeyChatId), "a chat's id", TypeAdapter(KodeyChatId), slow=True
-    ),
+    "kodey.create_chat": ActionKind(KodeyCreateChat, _AGENT, "an agent's id", _CHAT, slow=True),
+    "kodey.send_message": ActionKind(KodeySendMessage, _CHAT, "a chat's id", _CHAT, slow=True),
 }

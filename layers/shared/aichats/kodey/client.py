@@ -51,13 +51,7 @@ class KodeyClient:
         transport: BaseTransport | None = None,
     ) -> None:
         self._answer_timeout = answer_timeout
-        self._http = HttpClient(
-            provider=KODEY_STYLE,
-            base_url=base_url,
-            token=token,
-            timeout=timeout,
-            transport=transport or DeadlineTransport(),
-        )
+        self._http = HttpClient(KODEY_STYLE, base_url, token, timeout, transport or DeadlineTransport())
 
     def create_chat(self, chat: NewKodeyChat) -> Chat:
         """Create a chat. It is only retried if Kodey surely did not create it, because Kodey has no idempotency keys.

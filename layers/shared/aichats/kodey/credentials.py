@@ -5,8 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field
 
-from aichats.aws.secrets import ApiKey, SecretKind, SecretStore, parse_secret
-from aichats.http.tokens import Token
+from aichats.aws.secrets import ApiKey, SecretKind, parse_secret
 
 type KeyKind = Literal["publishable", "secret", "user secret", "unknown"]
 
@@ -23,16 +22,6 @@ class KodeySecret(BaseModel):
 
 
 KODEY_SECRET = SecretKind(partial(parse_secret, KodeySecret))
-
-
-def kodey_token(store: SecretStore, name: str | None) -> Token:
-    """Return a function that returns Kodey's key."""
-
-    def token(rejected: str | None) -> str:
-        current = store.read(name, KODEY_SECRET).api_key
-        return current if current != rejected else store.read_again(name, KODEY_SECRET).api_key
-
-    return token
 
 
 def key_kind(key: str) -> KeyKind:

@@ -1,22 +1,25 @@
-"""The registry of providers: the actions of each, its secrets, and how the code connects to it.
+"""The registry of providers: their actions, their secrets, and the objects that perform the actions.
 
-A new provider gets one entry in :data:`PROVIDERS`, and its actions a place in :data:`Action`.
+A new provider is added to :data:`Action`, :data:`ACTION_KINDS`, :data:`SECRETS` and :func:`connect`.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, cast
+from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import BaseModel, Field, ValidationError
 
-from aichats.aws.secrets import SecretKind
+from aichats.aws.secrets import SecretKind, SecretStore
+from aichats.http import BaseTransport
 from aichats.kodey.actions import KODEY_ACTIONS, KodeyCreateChat, KodeySendMessage
 from aichats.kodey.credentials import KODEY_SECRET, KodeySecret
-from aichats.models import ActionKind
+from aichats.kodey.settings import KodeySettings
 from aichats.whop.actions import WHOP_ACTIONS, WhopCreateChat, WhopUpdateChat
 from aichats.whop.credentials import WEBHOOK_SECRET, WHOP_SECRET, WebhookSecret, WhopSecret
+from aichats.whop.settings import WhopSettings
 
 if TYPE_CHECKING:
+    from aichats.runs.ledger.ledger import Ledger
     from aichats.runs.providers.port import Provider
 
 __all__ = ["KodeyCreateChat", "KodeySendMessage", "WhopCreateChat", "WhopUpdateChat"]
@@ -43,52 +46,35 @@ class SecretForm:
     kind: SecretKind[Any]
 
 
-@dataclass(frozen=True)
-class Registration:
-    """A provider, as the rest of aichats knows it.
+SECRETS: dict[str, SecretForm] = {
+    "whop": SecretForm(WhopSecret, "Whop API key", WHOP_SECRET),
+    "webhook": SecretForm(WebhookSecret, "Whop webhook secret (ws_...)", WEBHOOK_SECRET),
+    "kodey": SecretForm(KodeySecret, "Kodey API key", KODEY_SECRET),
+}
+"""The secrets by the names that ``make secret`` takes. The variable ``<NAME>_SECRET`` has the name of the secret."""
 
-    Attributes:
-        actions: the kind of each action, by the action's type.
-        secrets: its secrets, by the name that ``make secret`` takes. The variable ``<NAME>_SECRET`` names the secret.
-        connect: returns the provider for an environment, a SecretStore, a transport and a Ledger. It imports the
-            provider's code, which imports this module.
+ACTION_KINDS = WHOP_ACTIONS | KODEY_ACTIONS
+ABRIDGED: dict[str, Action] = {name: kind.model.model_construct(type=name) for name, kind in ACTION_KINDS.items()}
+"""Actions of which only the type is known: the row says no more, and their item was not read."""
+
+
+def connect(
+    environment: Mapping[str, str], secrets: SecretStore, transport: BaseTransport, ledger: "Ledger"
+) -> "list[Provider]":
+    """Return all providers, with the settings that the environment has.
+
+    Their code is imported here, because it imports this module.
+
+    Raises:
+        ConfigurationError: a variable is missing or invalid.
     """
-
-    actions: Mapping[str, ActionKind]
-    secrets: Mapping[str, SecretForm]
-    connect: Callable[..., "Provider"]
-
-
-def _whop(*connection: Any) -> "Provider":
+    from aichats.runs.providers.kodey import KodeyProvider
     from aichats.runs.providers.whop import WhopProvider
 
-    return WhopProvider.connect(*connection)
-
-
-def _kodey(*connection: Any) -> "Provider":
-    from aichats.runs.providers.kodey import KodeyProvider
-
-    return KodeyProvider.connect(*connection)
-
-
-PROVIDERS: dict[str, Registration] = {
-    "whop": Registration(
-        WHOP_ACTIONS,
-        {
-            "whop": SecretForm(WhopSecret, "Whop API key", WHOP_SECRET),
-            "webhook": SecretForm(WebhookSecret, "Whop webhook secret (ws_...)", WEBHOOK_SECRET),
-        },
-        _whop,
-    ),
-    "kodey": Registration(KODEY_ACTIONS, {"kodey": SecretForm(KodeySecret, "Kodey API key", KODEY_SECRET)}, _kodey),
-}
-ACTION_KINDS = {type_: kind for provider in PROVIDERS.values() for type_, kind in provider.actions.items()}
-SECRETS = {name: secret for provider in PROVIDERS.values() for name, secret in provider.secrets.items()}
-_TYPES: dict[str, dict[str, Any]] = {type_: {"type": type_} for type_ in ACTION_KINDS}
-ABRIDGED: dict[str, Action] = {
-    type_: cast("Action", kind.model.model_construct(**_TYPES[type_])) for type_, kind in ACTION_KINDS.items()
-}
-"""Actions of which only the type is known: the row says no more, and their item was not read."""
+    return [
+        WhopProvider(WhopSettings.from_environment(environment), secrets, transport, ledger),
+        KodeyProvider(KodeySettings.from_environment(environment), secrets, transport),
+    ]
 
 
 def check_targets(action: Action, targets: list[str | None]) -> None:

@@ -41,27 +41,22 @@ class MessageHandler:
         runs: dict[str, str] = {}
         for record in records:
             identifier, body = record["messageId"], record["body"]
-            match self._read(identifier, body):
+            try:
+                message = read_message(body)
+            except UnreadableMessageError as error:
+                failed += self._bury(identifier, body, str(error))
+                continue
+            match message:
                 case RunMessage(run_id=run_id):
                     runs[identifier] = run_id
                 case GroupMessage() as group:
                     failed += self._expand(identifier, group)
                 case EventMessage() as event:
                     failed += self._render(identifier, event)
-                case UnreadableMessageError() as error:
-                    failed += self._bury(identifier, body, str(error))
         outcomes = self.dispatcher.perform_batch(list(runs.values()), lease)
         results = zip(runs, outcomes, strict=True)
         failed += [identifier for identifier, outcome in results if isinstance(outcome, BaseException)]
         return {"batchItemFailures": [{"itemIdentifier": identifier} for identifier in failed]}
-
-    @staticmethod
-    def _read(identifier: str, body: str) -> RunMessage | GroupMessage | EventMessage | UnreadableMessageError:
-        try:
-            return read_message(body)
-        except UnreadableMessageError as error:
-            logger.error("message cannot be read", extra={"message_id": identifier, "reason": str(error)})
-            return error
 
     def _expand(self, identifier: str, group: GroupMessage) -> list[str]:
         """Send the messages of a group's runs. Return the group's id if SQS must deliver it again."""
@@ -90,6 +85,7 @@ class MessageHandler:
 
     def _bury(self, identifier: str, body: str, reason: str) -> list[str]:
         """Move a message to the dead letters. Return its id if SQS must deliver it again."""
+        logger.error("message cannot be read", extra={"message_id": identifier, "reason": reason})
         try:
             self.dispatcher.queue.bury(body, reason)
         except QueueError as error:

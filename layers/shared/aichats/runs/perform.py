@@ -95,12 +95,11 @@ class _End:
     rejected: bool = False
 
 
+@dataclass
 class _StopError(Exception):
     """The run can't continue now. The decision is to wait or to end."""
 
-    def __init__(self, decision: _Wait | _End) -> None:
-        super().__init__()
-        self.decision = decision
+    decision: _Wait | _End
 
 
 @dataclass(frozen=True)
@@ -369,13 +368,5 @@ def _last_error(row: Row) -> AichatsError:
 
 def _about(row: Row) -> dict[str, str | int | None]:
     """Return the fields of a run in log lines. They contain no texts and no titles."""
-    run = row.run
-    return {
-        "run_id": run.run_id,
-        "trigger": run.trigger,
-        "automation": run.automation,
-        "slot": run.slot,
-        "action": run.action.type,
-        "target": run.target,
-        "attempts": row.attempts,
-    }
+    run = {name: getattr(row.run, name) for name in ("run_id", "trigger", "automation", "slot", "target")}
+    return run | {"action": row.run.action.type, "attempts": row.attempts}

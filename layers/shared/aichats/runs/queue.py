@@ -164,7 +164,7 @@ class Queue:
         if len(runs) <= BATCH_MESSAGES:
             self.send_singly(runs)
         else:
-            self._send_all(self.url, [self._group(part) for part in _groups(runs)])
+            self._send_all({self.url: [self._group(part) for part in _groups(runs)]})
 
     def send_singly(self, runs: Sequence[Due]) -> None:
         """Send one message for each run.
@@ -172,15 +172,11 @@ class Queue:
         Raises:
             QueueError: SQS did not accept some messages in two attempts.
         """
-        failures: list[QueueError] = []
-        for slow, url in ((False, self.url), (True, self.slow_url)):
-            messages = [_message(RunMessage(run_id=run.run_id), run.delay) for run in runs if run.slow == slow]
-            try:
-                self._send_all(url, messages)
-            except QueueError as failure:
-                failures.append(failure)
-        if failures:
-            raise QueueError("; ".join(map(str, failures)))
+        fast, slow = [
+            [_message(RunMessage(run_id=run.run_id), run.delay) for run in runs if run.slow == slow]
+            for slow in (False, True)
+        ]
+        self._send_all({self.url: fast, self.slow_url: slow})
 
     def expand(self, group: GroupMessage) -> None:
         """Send one message for each run of a group, for the time at which it is due.
@@ -200,7 +196,7 @@ class Queue:
         """
         parts = batched(message.automations, 1 if apart else NAMES, strict=False)
         each = [message.model_copy(update={"automations": part}) for part in parts]
-        self._send_all(self.url, [_message(one, timedelta(0)) for one in each])
+        self._send_all({self.url: [_message(one, timedelta(0)) for one in each]})
 
     def bury(self, body: str, reason: str) -> None:
         """Move an unreadable message to the dead letters, with the reason.
@@ -209,7 +205,7 @@ class Queue:
             QueueError: SQS did not accept it.
         """
         attributes = {"reason": {"DataType": "String", "StringValue": reason[:500]}}
-        self._send_all(self.dead_letter_url, [{"MessageBody": body, "MessageAttributes": attributes}])
+        self._send_all({self.dead_letter_url: [{"MessageBody": body, "MessageAttributes": attributes}]})
 
     def _group(self, runs: Sequence[Due]) -> dict[str, Any]:
         ids = tuple((run.run_id, _seconds(run.delay)) for run in runs)
@@ -217,15 +213,16 @@ class Queue:
         # Not before the first of its runs is due, so that no message must be delayed again.
         return _message(group, min(run.delay for run in runs))
 
-    def _send_all(self, url: str, messages: Sequence[Mapping[str, Any]]) -> None:
-        """Send messages, ten at a time.
+    def _send_all(self, messages_of: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
+        """Send the messages of each queue.
 
         Raises:
             QueueError: SQS did not accept some messages. All were tried.
         """
-        reasons = sqs.send(self.client(), url, messages) if messages else []
-        if reasons:
-            raise QueueError(f"SQS did not accept {len(reasons)} of {len(messages)} messages: {reasons[0]}")
+        number = sum(map(len, messages_of.values()))
+        sent = [sqs.send(self.client(), url, messages) for url, messages in messages_of.items() if messages]
+        if reasons := [reason for failed in sent for reason in failed]:
+            raise QueueError(f"SQS did not accept {len(reasons)} of {number} messages: {reasons[0]}")
 
 
 def fits(event: Mapping[str, Any]) -> bool:

@@ -21,14 +21,6 @@ FIRST_PAUSE, LONGEST_PAUSE = SWEEP_INTERVAL, timedelta(hours=1)
 """The time after which a run that was sent again may be sent once more."""
 
 
-@dataclass
-class Swept:
-    """The numbers of runs that a sweep resumed and ended."""
-
-    resumed: int = 0
-    ended: int = 0
-
-
 @dataclass(frozen=True)
 class StrandedRuns:
     """Finds stranded runs in the ledger."""
@@ -49,34 +41,34 @@ class StrandedRuns:
             QueueError: SQS did not accept some messages; the next sweep sends them.
         """
         now = self.ledger.clock()
-        swept, failure = Swept(), None
+        swept, failure = {"resumed": 0, "ended": 0}, None
         # A run that became due within the settle time still has a message in a queue.
         for rows in self.ledger.reads.overdue(
             now - self.ledger.settle, first=int(now.timestamp() / SWEEP_INTERVAL.total_seconds())
         ):
             if time_is_up():
-                logger.warning("sweep of runs stopped before its end", extra={**vars(swept)})
+                logger.warning("sweep of runs stopped before its end", extra=swept)
                 break
             too_old = [row for row in rows if now - row.opened_at > GIVE_UP]
-            swept.ended += sum(self._end(row) for row in too_old)
+            swept["ended"] += sum(self._end(row) for row in too_old)
             try:
                 self._resume([row for row in rows if row not in too_old], now, swept)
             except QueueError as error:
                 failure = error
-        count("RunsResumed", swept.resumed)
+        count("RunsResumed", swept["resumed"])
         if failure is not None:
             raise failure
-        return {**vars(swept)}
+        return swept
 
-    def _resume(self, rows: Sequence[Row], now: datetime, swept: Swept) -> None:
+    def _resume(self, rows: Sequence[Row], now: datetime, swept: dict[str, int]) -> None:
         if not rows:
             return
         step = timedelta(seconds=1) / RESUMED_PER_SECOND
-        delays = {row.run.run_id: number * step for number, row in enumerate(rows, swept.resumed)}
+        delays = {row.run.run_id: number * step for number, row in enumerate(rows, swept["resumed"])}
         self.dispatcher.queue.send([Due.of(row.run, delays[row.run.run_id]) for row in rows])
         for row in rows:
             logger.warning("stranded run sent again", extra={"run_id": row.run.run_id, "status": row.status})
-        swept.resumed += len(rows)
+        swept["resumed"] += len(rows)
         # After the messages: if the process dies in between, the runs are sent again, which is harmless.
         self.ledger.postpone(rows, lambda row: _next_check(row, now, delays[row.run.run_id]))
 

@@ -28,9 +28,8 @@ class WhopUpdateChat(UpdateAiChat):
         return self
 
 
+_COMPANY, _CHAT = TypeAdapter(CompanyId | None), TypeAdapter(ChatId)
 WHOP_ACTIONS: dict[str, ActionKind] = {
-    "whop.create_chat": ActionKind(
-        WhopCreateChat, TypeAdapter(CompanyId | None), "a company (biz_...) or null", TypeAdapter(ChatId)
-    ),
-    "whop.update_chat": ActionKind(WhopUpdateChat, TypeAdapter(ChatId), "a chat (aich_...)", TypeAdapter(ChatId)),
+    "whop.create_chat": ActionKind(WhopCreateChat, _COMPANY, "a company (biz_...) or null", _CHAT),
+    "whop.update_chat": ActionKind(WhopUpdateChat, _CHAT, "a chat (aich_...)", _CHAT),
 }

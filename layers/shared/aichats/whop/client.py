@@ -5,17 +5,15 @@ It follows Whop's published specifications of May to October 2026 (https://docs.
 
 import json
 import re
-from collections.abc import Iterator
 from typing import Any
 
-from aichats.errors import InputError, ProtocolError
+from aichats.errors import InputError
 from aichats.http import BaseTransport
 from aichats.http.answers import Answer, read_answer
 from aichats.http.client import HttpClient
 from aichats.http.paths import segment
 from aichats.http.tokens import Token
 from aichats.http.transport import DeadlineTransport
-from aichats.validation import parse
 from aichats.whop.errors import WHOP_STYLE
 from aichats.whop.models import AiChat, AiChatPage, CreateAiChat, ListAiChats, TitledPage, UpdateAiChat
 
@@ -46,14 +44,8 @@ class WhopClient:
     ) -> None:
         self._account_naming = _version(api_version) >= ACCOUNT_ID_SINCE
         self._api_version = api_version
-        self._http = HttpClient(
-            provider=WHOP_STYLE,
-            base_url=base_url,
-            token=token,
-            timeout=timeout,
-            transport=transport or DeadlineTransport(),
-            headers={"api-version-date": api_version},
-        )
+        headers = {"api-version-date": api_version}
+        self._http = HttpClient(WHOP_STYLE, base_url, token, timeout, transport or DeadlineTransport(), headers)
 
     def create_ai_chat(self, chat: CreateAiChat, *, idempotency_key: str) -> AiChat:
         """Create a chat. It is only retried if Whop surely did not create it.
@@ -94,28 +86,6 @@ class WhopClient:
             ProviderError: the failure.
         """
         self._http.call("DELETE", _path(chat_id))
-
-    def list_ai_chats(
-        self, *, first: int | None = None, after: str | None = None, only_active_crons: bool | None = None
-    ) -> Iterator[AiChat]:
-        """Yield all chats that the credential may read, ``first`` chats to a page, in any order.
-
-        Raises:
-            InputError: an argument is out of range. Like all errors, it is raised by the first iteration.
-            ProviderError: a page can't be read, or a cursor is missing or repeated.
-        """
-        query = parse(ListAiChats, {"first": first, "after": after, "only_active_crons": only_active_crons})
-        seen = {after}
-        while True:
-            page = self.list_page(query)
-            yield from page.data
-            if not page.page_info.has_next_page:
-                return
-            cursor = page.page_info.end_cursor
-            if not cursor or cursor in seen:
-                raise ProtocolError("the list has another page, but no valid cursor for it", provider=WHOP_STYLE.name)
-            seen.add(cursor)
-            query = query.model_copy(update={"after": cursor})
 
     def list_page(self, query: ListAiChats) -> AiChatPage:
         """Return one page of the list.

@@ -5,8 +5,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, Field
 
-from aichats.aws.secrets import ApiKey, SecretKind, SecretStore, parse_secret
-from aichats.http.tokens import Token
+from aichats.aws.secrets import ApiKey, SecretKind, parse_secret
 
 
 class WhopSecret(BaseModel):
@@ -14,6 +13,10 @@ class WhopSecret(BaseModel):
 
     api_key: Annotated[ApiKey, Field(repr=False)]
     companies: Annotated[dict[str, ApiKey], Field(repr=False)] = {}
+
+    def token_of(self, company_id: str | None) -> str:
+        """Return the token of a company: its own, or the one for all companies."""
+        return self.companies.get(company_id or "", self.api_key)
 
 
 class WebhookSecret(BaseModel):
@@ -24,16 +27,3 @@ class WebhookSecret(BaseModel):
 
 WHOP_SECRET = SecretKind(partial(parse_secret, WhopSecret))
 WEBHOOK_SECRET = SecretKind(partial(parse_secret, WebhookSecret))
-
-
-def whop_token(store: SecretStore, name: str | None, company_id: str | None) -> Token:
-    """Return a function that returns Whop's token for a company: its own, or the one for all companies."""
-
-    def token_of(secret: WhopSecret) -> str:
-        return secret.companies.get(company_id or "", secret.api_key)
-
-    def token(rejected: str | None) -> str:
-        current = token_of(store.read(name, WHOP_SECRET))
-        return current if current != rejected else token_of(store.read_again(name, WHOP_SECRET))
-
-    return token

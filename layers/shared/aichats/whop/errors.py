@@ -57,8 +57,4 @@ def _hint(status: int, message: str) -> str:
     return _HINTS.get(status, "")
 
 
-WHOP_STYLE = HttpStyle(
-    name="whop",
-    authorization=lambda token: {"authorization": f"Bearer {token}"},
-    error=whop_error,
-)
+WHOP_STYLE = HttpStyle(name="whop", authorization=lambda token: {"authorization": f"Bearer {token}"}, error=whop_error)

@@ -109,12 +109,17 @@ class AiChat(ProviderReply):
     """Missing before API version 2026-09-15."""
 
 
-class PageInfo(ProviderReply):
+class NextPage(ProviderReply):
+    """The cursor of the next page."""
+
+    end_cursor: str | None = None
+    has_next_page: bool
+
+
+class PageInfo(NextPage):
     """The position of a page in its list."""
 
     start_cursor: str | None = None
-    end_cursor: str | None = None
-    has_next_page: bool
     has_previous_page: bool = False
 
 
@@ -138,13 +143,6 @@ class TitledChat(ProviderReply):
 
     id: Annotated[str | None, BeforeValidator(_text_if_short)] = None
     title: Annotated[str | None, BeforeValidator(_text)] = None
-
-
-class NextPage(ProviderReply):
-    """The cursor of the next page."""
-
-    end_cursor: str | None = None
-    has_next_page: bool
 
 
 class TitledPage(ProviderReply):

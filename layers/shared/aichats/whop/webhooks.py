@@ -21,37 +21,24 @@ TOLERANCE = timedelta(minutes=5)
 MAX_SIGNATURES = 10
 
 _EVENT_TYPES = """
-account.updated account.financing_approved account.financing_denied account.financing_disabled
-ad.created ad.updated ad_campaign.created ad_campaign.updated ad_campaign.events ad_campaign.payment_failed
-ad_group.created ad_group.updated
-card.created card.updated card.frozen card.canceled
-card_application.created card_application.updated card_application.approved card_application.denied
-card_transaction.created card_transaction.updated card_transaction.completed card_transaction.declined
-card_transaction.reversed
-chat.message.created chat.reaction.created
-course_lesson_interaction.completed deposit.succeeded
-dispute.created dispute.updated dispute_alert.created
-entry.created entry.approved entry.denied entry.deleted
-export.completed export.failed
-financial_activity.funds_available
-identity_profile.approved identity_profile.rejected identity_profile.needs_action identity_profile.updated
-invoice.created invoice.marked_uncollectible invoice.paid invoice.past_due invoice.voided
-ledger_account.funds_available
-member.created member.updated
-membership.activated membership.deactivated membership.updated membership.trial_ending_soon
-membership.cancel_at_period_end_changed
-payment.created payment.pending payment.authorized payment.requires_action payment.succeeded payment.failed
-payment.canceled
-payout.created payout.updated payout.reversed payout_account.status_updated payout_method.created
-plan.created plan.updated plan.deleted
-product.created product.updated product.deleted product.published product.unpublished
-refund.created refund.updated
-resolution_center_case.created resolution_center_case.updated resolution_center_case.decided
-setup_intent.requires_action setup_intent.succeeded setup_intent.canceled
-shipment.created shipment.updated swap.completed
-transfer.created transfer.completed transfer.failed
-verification.succeeded
-withdrawal.created withdrawal.updated withdrawal.reversed
+account.updated account.financing_approved account.financing_denied account.financing_disabled ad.created ad.updated
+ad_campaign.created ad_campaign.updated ad_campaign.events ad_campaign.payment_failed ad_group.created
+ad_group.updated card.created card.updated card.frozen card.canceled card_application.created card_application.updated
+card_application.approved card_application.denied card_transaction.created card_transaction.updated
+card_transaction.completed card_transaction.declined card_transaction.reversed chat.message.created
+chat.reaction.created course_lesson_interaction.completed deposit.succeeded dispute.created dispute.updated
+dispute_alert.created entry.created entry.approved entry.denied entry.deleted export.completed export.failed
+financial_activity.funds_available identity_profile.approved identity_profile.rejected identity_profile.needs_action
+identity_profile.updated invoice.created invoice.marked_uncollectible invoice.paid invoice.past_due invoice.voided
+ledger_account.funds_available member.created member.updated membership.activated membership.deactivated
+membership.updated membership.trial_ending_soon membership.cancel_at_period_end_changed payment.created
+payment.pending payment.authorized payment.requires_action payment.succeeded payment.failed payment.canceled
+payout.created payout.updated payout.reversed payout_account.status_updated payout_method.created plan.created
+plan.updated plan.deleted product.created product.updated product.deleted product.published product.unpublished
+refund.created refund.updated resolution_center_case.created resolution_center_case.updated
+resolution_center_case.decided setup_intent.requires_action setup_intent.succeeded setup_intent.canceled
+shipment.created shipment.updated swap.completed transfer.created transfer.completed transfer.failed
+verification.succeeded withdrawal.created withdrawal.updated withdrawal.reversed
 """
 KNOWN_EVENT_TYPES = frozenset(_EVENT_TYPES.split())
 """The event types that Whop has announced. Whop adds new ones, so an unknown type only causes a warning."""

@@ -99,7 +99,7 @@ def update_chat(call: ApiCall[UpdateAiChat, None]) -> Reply:
     """Mute a chat, rename it or move it to another company. `null` clears a field; omit it to leave it unchanged."""
     chat_id = call.path["chat_id"]
     chat = _whop(call.app, call.body.company_id).update_ai_chat(chat_id, call.body)
-    call.app.changes.note(chat_id, call.body.model_fields_set, f"PATCH /chats/{chat_id}")
+    call.app.provider(WhopProvider).changes.note(chat_id, call.body.model_fields_set, f"PATCH /chats/{chat_id}")
     return Reply(chat)
 
 

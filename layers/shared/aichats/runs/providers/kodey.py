@@ -11,11 +11,11 @@ Only one run at a time creates a chat for the same user and agent, or sends the 
 a run could mistake another run's chat or message for its own.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property, partial
-from typing import Any, ClassVar, Self, cast
+from typing import Any, ClassVar, cast
 
 from aichats.aws.secrets import SecretStore
 from aichats.aws.table import Json
@@ -23,19 +23,12 @@ from aichats.errors import SecretError
 from aichats.http import BaseTransport
 from aichats.kodey import Chat, KodeyClient, Message, NewKodeyChat
 from aichats.kodey.actions import KodeyCreateChat, KodeySendMessage
-from aichats.kodey.credentials import CALLS_PER_MINUTE, KODEY_SECRET, key_kind, kodey_token
+from aichats.kodey.credentials import CALLS_PER_MINUTE, KODEY_SECRET, key_kind
 from aichats.kodey.settings import KodeySettings
 from aichats.runs.actions import Action
-from aichats.runs.ledger.ledger import Ledger
 from aichats.runs.ledger.rows import Row
 from aichats.runs.model import Run
-from aichats.runs.providers.port import (
-    Created,
-    Effect,
-    NotListedError,
-    accept_unreadable_answer,
-    stored_answer,
-)
+from aichats.runs.providers.port import Created, Effect, NotYetError, accept_unreadable_answer, stored_answer
 
 NOTED_TIME = timedelta(minutes=5)
 """The age up to which chats and messages are noted: more than the difference between Kodey's clocks."""
@@ -52,22 +45,11 @@ class KodeyProvider:
     transport: BaseTransport
     name: ClassVar[str] = "kodey"
 
-    @classmethod
-    def connect(
-        cls, environment: Mapping[str, str], secrets: SecretStore, transport: BaseTransport, _ledger: Ledger
-    ) -> Self:
-        """Return the provider that the environment describes.
-
-        Raises:
-            ConfigurationError: a variable is missing or invalid.
-        """
-        return cls(KodeySettings.from_environment(environment), secrets, transport)
-
     @cached_property
     def client(self) -> KodeyClient:
         """The client with our key."""
         return KodeyClient(
-            token=kodey_token(self.secrets, self.settings.kodey_secret),
+            token=self.secrets.token(self.settings.kodey_secret, KODEY_SECRET, lambda secret: secret.api_key),
             base_url=self.settings.kodey_base_url,
             timeout=self.settings.kodey_timeout_seconds,
             answer_timeout=self.settings.kodey_answer_seconds,
@@ -182,10 +164,10 @@ def _note_of(items: Sequence[Chat | Message], last: str | None) -> Json:
     """Return a small note that distinguishes these items from newer ones: a cut-off, and the ids of later items.
 
     Raises:
-        NotListedError: ``last``, the result of the previous run, is not among them yet.
+        NotYetError: ``last``, the result of the previous run, is not among them yet.
     """
     if last is not None and all(item.id != last for item in items):
-        raise NotListedError(f"kodey: {last} is new and not in Kodey's list yet, so this run waits")
+        raise NotYetError(f"kodey: {last} is new and not in Kodey's list yet, so this run waits")
     if not items:
         return {}
     since = max(item.created_at for item in items) - NOTED_TIME

@@ -8,7 +8,7 @@ have begun, aichats looks for it first.
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any, Protocol, TypeIs
+from typing import Any, Protocol
 
 from pydantic import BaseModel
 
@@ -48,7 +48,7 @@ class Effect:
             result means that it did not happen. ``None``: it can't be found. Raises NotYetError if the outcome
             can't be known yet.
         seen: notes what already exists and could be mistaken for it, before it begins. It is given the result of the
-            previous run under the same lock, and raises NotListedError if the provider does not list that result yet.
+            previous run under the same lock, and raises NotYetError if the provider does not list that result yet.
             ``None``: nothing could be mistaken for it. An effect that is not the first of its action must have a note,
             even an empty one.
         lock: names what no two runs may do at the same time, because each could mistake the other's effect for its own.
@@ -71,10 +71,6 @@ class NotYetError(AichatsError):
     def __init__(self, message: str, wait: timedelta | None = None) -> None:
         super().__init__(message)
         self.wait = wait
-
-
-class NotListedError(NotYetError):
-    """The provider's lists do not show a new chat or message yet."""
 
 
 class SupersededError(AichatsError):
@@ -107,12 +103,9 @@ def stored_answer(reply: BaseModel, model: type[BaseModel]) -> dict[str, Any]:
 
 
 def _fields_of(model: type[BaseModel]) -> dict[str, Any]:
-    types = {name: field.annotation for name, field in model.model_fields.items()}
-    return {name: _fields_of(type_) if _is_model(type_) else True for name, type_ in types.items()}
-
-
-def _is_model(type_: Any) -> TypeIs[type[BaseModel]]:
-    return isinstance(type_, type) and issubclass(type_, BaseModel)
+    types: dict[str, Any] = {name: field.annotation for name, field in model.model_fields.items()}
+    models = {name for name, type_ in types.items() if isinstance(type_, type) and issubclass(type_, BaseModel)}
+    return {name: _fields_of(type_) if name in models else True for name, type_ in types.items()}
 
 
 def _bounded(value: Any) -> Any:

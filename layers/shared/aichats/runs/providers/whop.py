@@ -5,11 +5,11 @@ the chat again (:mod:`~aichats.runs.providers.lookups`). One more call then sets
 preference. If two runs change the same field, the newest change wins (:mod:`aichats.runs.ledger.changes`).
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import cached_property, partial
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar
 
 from aichats.aws.secrets import SecretStore
 from aichats.aws.table import Json
@@ -33,7 +33,7 @@ from aichats.runs.providers.port import (
 from aichats.whop import AiChat, CreateAiChat, UpdateAiChat, WhopClient
 from aichats.whop.actions import WhopCreateChat, WhopUpdateChat
 from aichats.whop.client import check_agent_identifier
-from aichats.whop.credentials import WHOP_SECRET, whop_token
+from aichats.whop.credentials import WHOP_SECRET
 from aichats.whop.models import NewChat, TitledPage
 from aichats.whop.settings import WhopSettings
 
@@ -55,17 +55,6 @@ class WhopProvider:
     _clients: dict[tuple[str | None, str], WhopClient] = field(default_factory=dict)
     name: ClassVar[str] = "whop"
 
-    @classmethod
-    def connect(
-        cls, environment: Mapping[str, str], secrets: SecretStore, transport: BaseTransport, ledger: Ledger
-    ) -> Self:
-        """Return the provider that the environment describes.
-
-        Raises:
-            ConfigurationError: a variable is missing or invalid.
-        """
-        return cls(WhopSettings.from_environment(environment), secrets, transport, ledger)
-
     def client(self, company_id: str | None = None, api_version: str = "") -> WhopClient:
         """Return the client with the credential of a company and an API version, by default the configured one.
 
@@ -77,7 +66,7 @@ class WhopProvider:
         owner, version = self._owner(company_id), api_version or self.settings.whop_api_version
         if (owner, version) not in self._clients:
             self._clients[owner, version] = WhopClient(
-                token=whop_token(self.secrets, self.settings.whop_secret, owner),
+                token=self.secrets.token(self.settings.whop_secret, WHOP_SECRET, lambda secret: secret.token_of(owner)),
                 base_url=self.settings.whop_base_url,
                 api_version=version,
                 timeout=self.settings.whop_timeout_seconds,
