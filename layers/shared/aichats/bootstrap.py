@@ -20,7 +20,6 @@ from aichats.http.deadline import time_limit
 from aichats.http.transport import DeadlineTransport
 from aichats.runs.actions import SECRETS, Action, connect
 from aichats.runs.dispatch import Dispatcher
-from aichats.runs.ledger.history import History
 from aichats.runs.ledger.ledger import Ledger
 from aichats.runs.ledger.locks import Locks
 from aichats.runs.messages import MessageHandler
@@ -42,6 +41,7 @@ if TYPE_CHECKING:
     from aichats.automations.table import AutomationTable
     from aichats.automations.webhook_events import WebhookEvents
     from aichats.http import BaseTransport
+    from aichats.runs.ledger.history import History
 
 INIT_SECONDS = 3.0
 """The limit for the secret that is read in the init phase, which Lambda ends after 10 seconds."""
@@ -114,6 +114,8 @@ class Application:
     @cached_property
     def history(self) -> History:
         """The history of runs."""
+        from aichats.runs.ledger.history import History
+
         return History(self.ledger)
 
     @cached_property

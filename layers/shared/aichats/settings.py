@@ -38,7 +38,11 @@ class Environment(BaseModel):
     """
 
     model_config = ConfigDict(
-        frozen=True, alias_generator=AliasGenerator(validation_alias=str.upper), populate_by_name=True, extra="ignore"
+        frozen=True,
+        alias_generator=AliasGenerator(validation_alias=str.upper),
+        populate_by_name=True,
+        extra="ignore",
+        defer_build=True,  # A function uses some of the models. Building the others costs time at each cold start.
     )
 
     @classmethod
