@@ -258,7 +258,7 @@ def test_a_parameter_that_the_template_does_not_have_is_reported(tmp_path: Path)
     stage = {"Type": "String", "AllowedValues": ["dev", "prod"]}
     template = {"Parameters": {"Stage": stage}, "Resources": {"Queue": {"Type": "AWS::SQS::Queue"}}}
     (tmp_path / "template.yaml").write_text(json.dumps(template))
-    with Emulator() as emulator, pytest.raises(LocalError, match=r"the stack broken was refused: .*Stage"):
+    with Emulator() as emulator, pytest.raises(LocalError, match=r"stack broken was rejected: .*Stage"):
         deploy(emulator.clients, Build(tmp_path), "broken", {"Stage": "moon"})
 
 

@@ -31,8 +31,8 @@ def test_each_function_gets_the_variables_that_it_is_deployed_with(
         assert written[name]["RUNS_TABLE"] == account.stack.outputs["RunsTable"]
         assert written[name]["RUN_QUEUE_URL"] == account.stack.outputs["RunQueue"]
     said = " ".join(capsys.readouterr().out.split())
-    assert f"writes to the ledger and the queues of {account.stack.name}, with your AWS credentials" in said
-    assert f"calls {account.whop_url}/api/v1" in said
+    assert f"use your AWS credentials, write to the tables and queues of {account.stack.name}" in said
+    assert f"call {account.whop_url}/api/v1" in said
 
 
 def test_no_secret_is_written(account: System, folder: Path) -> None:

@@ -118,7 +118,9 @@ def test_a_key_that_was_used_with_another_body_is_rejected(
     first, other = ({"action": ACTION, "targets": [target]} for target in (company(), company()))
     assert api.post(path, json=body or first, headers=key).is_success
     changed = other if body is None else body | {"message_text": "Goodbye"}
-    assert "Idempotency-Key: was used with another body" in problem(api.post(path, json=changed, headers=key), 422)
+    assert "Idempotency-Key: already used with a different body" in problem(
+        api.post(path, json=changed, headers=key), 422
+    )
     assert "Goodbye" not in {chat["message_text"] for chat in whop.state()["chats"]}
 
 
@@ -162,7 +164,7 @@ def test_an_open_run_cannot_be_replayed(api: httpx.Client, ledger: Ledger) -> No
 def test_a_run_that_succeeded_cannot_be_replayed_and_its_chat_is_named(api: httpx.Client, whop: StandIn) -> None:
     created = api.post("/chats", json={"message_text": "Hello", "company_id": company()})
     refusal = problem(api.post(f"/runs/{created.headers['X-Run-Id']}/replay"), 409)
-    assert "is succeeded" in refusal
+    assert "has already succeeded" in refusal
     assert created.json()["id"] in refusal
     assert len(whop.state()["chats"]) == 1
 
@@ -187,7 +189,7 @@ def test_a_run_of_unknown_outcome_is_resolved_once(api: httpx.Client, ledger: Le
     assert "chat_id" in problem(api.post(path, json={"outcome": "succeeded"}), 422)
     resolved = api.post(path, json={"outcome": "succeeded", "chat_id": "aich_1"})
     assert (resolved.status_code, resolved.json()["status"], resolved.json()["chat_id"]) == (200, "succeeded", "aich_1")
-    assert "is succeeded, its chat is aich_1" in problem(api.post(path, json={"outcome": "failed"}), 409)
+    assert "has already succeeded (chat aich_1)" in problem(api.post(path, json={"outcome": "failed"}), 409)
 
 
 # ---- the history

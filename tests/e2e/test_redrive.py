@@ -80,7 +80,7 @@ def test_an_event_on_which_the_function_failed_is_handed_to_it_again_and_takes_e
     first, second, *staying = capsys.readouterr().out.splitlines()
     assert first == "RunDeadLetters: 0 sent again, 0 can't be read and stay."
     assert second == "RunScheduleFailures: 2 sent again, 3 can't be read and stay."
-    why = "there is no requestPayload in it"
+    why = "it has no requestPayload"
     assert sorted(staying) == [f"  '[]': {why}", f"  'no JSON': {why}", f"  '{{}}': {why}"]
     [run] = until(lambda: api.get("/runs?automation=redriven&status=succeeded").json()["data"])
     function = aws.stack.outputs["RunScheduleFunction"]

@@ -208,5 +208,5 @@ def test_a_signed_body_that_is_no_event_is_rejected(
     listen(automations)
     answer = deliver(caller, signed(body, WEBHOOK_SECRET))
     assert (answer.status_code, answer.headers["content-type"]) == (400, "application/problem+json")
-    assert "this is not an event" in answer.json()["detail"]
+    assert "the body isn't an event" in answer.json()["detail"]
     assert whop.state()["chats"] == []
