@@ -32,13 +32,13 @@ FUNCTION_OF = {
     "sqs": "perform_runs",
     "webhook": "receive_webhook",
 }
-"""Which function takes the events of a folder, or a single event."""
+"""The function that takes the events of a folder, or a single event."""
 
 SWEEP = "sweep"
 """The event of the schedule that calls another function."""
 
 REFUSED = {"no_token": 401, "mute_kodey_chat": 422}
-"""HTTP events that show a refusal; all others succeed."""
+"""HTTP events that are rejected; all others succeed."""
 
 QUEUED = (
     "create_kodey_chat",
@@ -54,7 +54,7 @@ BY_NAME = "automation"
 """The schedule event that only names what is to be done."""
 
 NEVER_FILLED = "placeholder_not_filled"
-"""The schedule event that shows a refusal."""
+"""The schedule event that is rejected."""
 
 
 class Both(httpx.BaseTransport):
@@ -105,7 +105,7 @@ def app(monkeypatch: pytest.MonkeyPatch, whop: WhopInMemory, kodey: KodeyInMemor
 
 
 def add_runs(app: Application) -> None:
-    """A run that waits (a), one that failed (b), one whose outcome is unknown (c), and two that wait (d, e)."""
+    """Add a waiting run (a), a failed run (b), a run of unknown outcome (c), and two waiting runs (d, e)."""
     version = app.environment["WHOP_API_VERSION"]
     runs = {letter: Run(letter * 32, "http", MUTE, "aich_xxxxxxxxxxxxx", version) for letter in "abcd"}
     # Runs of one chat wait for each other, and both of these are in one batch.

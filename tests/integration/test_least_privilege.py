@@ -57,7 +57,7 @@ type Work = Callable[[Roles], None]
 
 @pytest.fixture(scope="module")
 def roles(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Roles]:
-    """The template, deployed with code that nobody calls: the functions run here."""
+    """The template, deployed with code that is never called: the functions run here."""
     folder = tmp_path_factory.mktemp("build")
     (folder / "template.yaml").write_text(json.dumps(load_template()))
     for name, resource in load_template()["Resources"].items():
@@ -364,7 +364,7 @@ def test_every_function_is_judged() -> None:
 
 
 def reasons(roles: Roles, permission: Permission) -> set[str]:
-    """Return under what a permission stands in NOT_JUDGED; nothing if it is judged."""
+    """Return the entry of a permission in NOT_JUDGED; nothing if it is judged."""
     queue = queues(roles).get(permission.resource)
     names = {permission.action, permission.action.split(":")[0], f"{permission.action} to {queue}"}
     return names & NOT_JUDGED.keys()

@@ -30,7 +30,7 @@ def app(sqs: FakeSqs, clock: Clock, monkeypatch: pytest.MonkeyPatch, output: Out
 
 
 def sweep() -> Json:
-    """What became of runs; there are no automations."""
+    """Sweep, and return the results for runs; there are no automations."""
     result = dict(sweep_runs.lambda_handler({}, make_context(120)))
     assert (result.pop("missed"), result.pop("repaired")) == (0, 0)
     return result

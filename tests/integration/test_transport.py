@@ -1,4 +1,4 @@
-"""The transport over real sockets: a limit that holds for a whole call, and connections that are used again."""
+"""The transport over real sockets: one limit for a whole call, and connections that are used again."""
 
 import json
 import socket
@@ -52,7 +52,7 @@ def create(whop: WhopClient) -> None:
     whop.create_ai_chat(MESSAGE, idempotency_key="run.1")
 
 
-# ---- behaviours of servers
+# ---- servers that misbehave
 
 
 def say_nothing(connection: Connection) -> None:

@@ -37,7 +37,7 @@ def answer_all(connection: Connection) -> None:
 
 
 class WallClock:
-    """The wall clock alone: it is set forward while the monotonic clock stands still, as over a freeze."""
+    """The wall clock alone. It is set forward while the monotonic clock does not move, as during a freeze."""
 
     def __init__(self) -> None:
         self.now = time.time()
@@ -71,7 +71,7 @@ def test_a_connection_is_used_again_for_half_a_minute_of_wall_clock(
 
 
 def vanish(connection: Connection) -> None:
-    """Answer once. Then the connection is gone, and the client was not told: what it sends is answered with a reset."""
+    """Answer once. The connection is then gone without notice, and the next request is answered with a reset."""
     connection.read_request()
     connection.answer()
     if connection.number > 1:
@@ -92,7 +92,7 @@ def test_a_server_that_vanished_while_the_process_was_frozen_leaves_no_outcome_u
 
 
 def test_a_server_that_vanishes_within_half_a_minute_leaves_one(pool: DeadlineTransport, wall: WallClock) -> None:
-    """What cannot be known beforehand: the run is looked up."""
+    """Check a case that the client can't know in advance: aichats looks up the run."""
     with serving(vanish) as server:
         whop = client(server, pool)
         whop.retrieve_ai_chat("aich_1")

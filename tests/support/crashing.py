@@ -22,24 +22,24 @@ from tests.support.kodey_in_memory import KodeyInMemory
 from tests.support.ledgers import Clock, dynamodb
 
 LATE = timedelta(seconds=25)
-"""How much later than its request a create may take effect."""
+"""The time after its request at which a late create is performed."""
 LATE_AT_KODEY = timedelta(seconds=100)
 """The same at Kodey, where everything takes longer."""
 LAG = timedelta(seconds=25)
-"""How much later than its effect a list may show a chat."""
+"""The time after its effect at which a list shows a chat."""
 
 CHATS_OF_PAGE = 3
 
 WORDS = "How was the week?"
-"""What every message says."""
+"""The text of every message."""
 
 type Plan = Mapping[int, str]
-"""What goes wrong, by the number of the call."""
+"""The faults, by the number of the call."""
 
 
 @dataclass(frozen=True)
 class Made:
-    """What a run made of one effect: none or one; and whether its row says so."""
+    """The results of one effect of a run, none or one, and whether its row has them."""
 
     ids: list[str]
     recorded: bool
@@ -51,7 +51,7 @@ class Crash(BaseException):
 
 @dataclass
 class World:
-    """Who runs, and what goes wrong.
+    """The process that runs, and its faults.
 
     Attributes:
         lifetime: after which Lambda kills a process.
@@ -67,7 +67,7 @@ class World:
 
     @contextmanager
     def process(self, plan: Plan) -> Iterator[None]:
-        """A process that meets what is planned. It may begin in the middle of a call of another one."""
+        """Run a process with these faults. It may begin in the middle of a call of another process."""
         before = self._plan, self._calls, self._dies_at
         self._plan, self._calls, self._dies_at = plan, 0, self.clock.now + self.lifetime
         try:
@@ -76,7 +76,7 @@ class World:
             self._plan, self._calls, self._dies_at = before
 
     def fault(self) -> str:
-        """What goes wrong at this call."""
+        """Return the fault of this call."""
         if self._dies_at is None:
             return "none"
         found = self._plan.get(self._calls, "none")
@@ -131,7 +131,7 @@ class FaultySqs(FakeSqs):
         return answer
 
     def due(self) -> list[tuple[datetime, str]]:
-        """The messages that can be received now."""
+        """Return the messages that can be received now."""
         return [message for message in self.visible_at if message[0] <= self._clock.now]
 
 
@@ -143,11 +143,11 @@ class FaultyProvider(httpx.BaseTransport):
         self._late: list[tuple[datetime, httpx.Request]] = []
 
     def effects(self, row: Row) -> list[Made]:
-        """What the run made, whether it knows of it or not."""
+        """Return the results of the run, whether or not its row has them."""
         raise NotImplementedError
 
     def is_as_wanted(self, row: Row) -> bool:
-        """Whether a run that succeeded left behind what it should."""
+        """Return whether a run that succeeded has the right results."""
         raise NotImplementedError
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
@@ -166,7 +166,7 @@ class FaultyProvider(httpx.BaseTransport):
         return _on_its_way(refused(403) if refuses else self._act(request, self._world.clock.now), fault)
 
     def settle(self) -> None:
-        """Let what is late take effect, if its moment has come."""
+        """Perform the late request if its time has come."""
         now, waiting = self._world.clock.now, self._late
         self._late = [entry for entry in waiting if entry[0] > now]
         for moment, request in waiting:
@@ -174,7 +174,7 @@ class FaultyProvider(httpx.BaseTransport):
                 self._happen(request, moment)
 
     def _comes(self, _request: httpx.Request) -> bool:
-        """Whether a late request will take effect."""
+        """Return whether a late request will be performed."""
         return True
 
     def _act(self, request: httpx.Request, moment: datetime) -> httpx.Response:
@@ -185,7 +185,7 @@ class FaultyProvider(httpx.BaseTransport):
 
 
 def _on_its_way(answer: httpx.Response, fault: str) -> httpx.Response:
-    """What comes of an answer."""
+    """Return the answer, or fail as the fault says."""
     if fault == "error after":
         return refused(500)
     if fault in ("answer lost", "late"):
@@ -223,7 +223,7 @@ class FaultyWhop(FaultyProvider):
         return (chat["title"], chat["notification_preference"]) == ("Week", "none")
 
     def title(self, chat_id: str) -> str:
-        """What a chat is called."""
+        """Return the title of a chat."""
         return str(self._chats[chat_id]["title"])
 
     def _act(self, request: httpx.Request, moment: datetime) -> httpx.Response:
@@ -301,7 +301,7 @@ class FaultyKodey(FaultyProvider):
         return [Made(chats, recorded=row.chat_id is not None), Made(messages, recorded=answered)]
 
     def is_as_wanted(self, row: Row) -> bool:
-        """The answer is the one to the run's message, not one that was there before."""
+        """Return whether the answer is that to the run's message, and not an earlier one."""
         chat_id, reply = str(row.chat_id), row.result["reply"]
         return reply is not None and reply["id"] == self.memory.messages[chat_id][-1]["id"]
 
@@ -314,5 +314,5 @@ class FaultyKodey(FaultyProvider):
 
 
 def faulty_dynamodb(world: World) -> FaultyAws:
-    """The local cloud's DynamoDB, in this world."""
+    """Return the local cloud's DynamoDB in this world."""
     return FaultyAws(world, dynamodb())

@@ -55,7 +55,7 @@ class Bench:
             return self.performer.perform(self.run, LEASE)
 
     def when_due(self, seconds: float = 298.0) -> Outcome:
-        """Performed at each moment at which it is due, until it does more than to wait for the settle time."""
+        """Perform the run each time it is due, until it does more than wait for the settle time."""
         calls = len(self.kodey.requests)
         while True:
             assert self.row.due_at is not None
@@ -65,7 +65,7 @@ class Bench:
                 return outcome
 
     def once(self, call: str, answer: Step, *, done: bool = False) -> None:
-        """The next such call is answered so; ``done``: Kodey does what it asks for all the same."""
+        """Answer the next such call so. ``done``: Kodey performs the call nevertheless."""
 
         def interfere(request: httpx.Request) -> Step | None:
             if f"{request.method} {request.url.path}" != call:
@@ -78,7 +78,7 @@ class Bench:
         self.kodey.interfere = interfere
 
     def dies_at(self, call: str, *, done: bool) -> None:
-        """The process dies at such a call, before or after Kodey did what it asks for."""
+        """Let the process die at such a call, before or after Kodey performs it."""
         self.once(call, DiedError(), done=done)
         with pytest.raises(DiedError):
             self.perform()
@@ -100,7 +100,7 @@ class DiedError(Exception):
 
 
 def sent_once(bench: Bench, outcome: Outcome) -> bool:
-    """Whether there is just one chat of the run with just its message, and the run has the answer."""
+    """Return whether the run has one chat with one message, and the answer to it."""
     chat_id = str(outcome.row.chat_id)
     reply = bench.row.result["reply"]
     return (
@@ -112,7 +112,7 @@ def sent_once(bench: Bench, outcome: Outcome) -> bool:
 
 
 def lost(action: Action, step: str, before: Callable[[KodeyInMemory], object], target: str = "agent_1") -> Bench:
-    """A run whose call was not done and whose outcome is unknown, at the moment when it may be looked up."""
+    """Return a run of unknown outcome whose call was not performed, at the time at which aichats may check it."""
     bench = Bench(action, target)
     before(bench.kodey)
     bench.once(step, httpx.ReadTimeout("slow"))

@@ -16,12 +16,12 @@ SEND_KODEY = KodeySendMessage(type="kodey.send_message", content="How many ticke
 
 
 def always_now() -> datetime:
-    """The moment of an answer where none is set."""
+    """Return the time of an answer if no time is set."""
     return datetime.fromisoformat("2026-11-20T12:00:00Z")
 
 
 class KodeyInMemory(ProviderInMemory):
-    """Holds ``chats`` by id and the ``messages`` of each. Lists come in any order, and show things ``lag`` later."""
+    """Keeps ``chats`` by id and the ``messages`` of each. Lists come in any order, and show things ``lag`` later."""
 
     def __init__(self, clock: Callable[[], datetime] = always_now, lag: timedelta = timedelta(0)) -> None:
         super().__init__()
@@ -42,11 +42,11 @@ class KodeyInMemory(ProviderInMemory):
         return str(self._say(chat_id, content, role, self._clock() - self.lag, **fields)["id"])
 
     def of_user(self, chat_id: str) -> list[str]:
-        """What was said by the user."""
+        """Return the user's messages."""
         return [message["content"] for message in self.messages[chat_id] if message["role"] == "user"]
 
     def answer(self, request: httpx.Request, moment: datetime) -> httpx.Response:
-        """Do what a request asks for, as of a moment."""
+        """Perform a request as of a time."""
         _, _, chat_id, messages = (request.url.path + "//").split("/")[:4]
         fields: Json = json.loads(request.content) if request.content else {}
         if not chat_id:

@@ -50,7 +50,7 @@ LOCAL = "local-token"
 
 
 def stored_caller(token: str, *scopes: str) -> Json:
-    """A caller as ``make caller`` stores it."""
+    """Return a caller as ``make caller`` stores it."""
     return {"sha256": hashlib.sha256(token.encode()).hexdigest(), "scopes": list(scopes)}
 
 
@@ -67,7 +67,7 @@ SECRETS: Mapping[str, SecretValue] = {
 
 
 def make_context(seconds_left: float = 29.0) -> LambdaContext:
-    """What Lambda hands to a handler, with so much time left."""
+    """Return the context of an invocation with this time left."""
 
     class FakeContext(LambdaContext):
         _function_name = "aichats-function"
@@ -92,7 +92,7 @@ def make_application(
     scheduler: FakeScheduler | None = None,
     **settings: Any,
 ) -> Application:
-    """An application whose Whop, Secrets Manager, SQS and Scheduler are fakes. Its tables are real ones, and empty."""
+    """Return an application whose Whop, Secrets Manager, SQS and Scheduler are fakes. Its tables are real and empty."""
     given = {name.upper(): str(value) for name, value in settings.items()}
     environment = {**os.environ, "WEBHOOK_SECRET": WEBHOOK_SECRET, **given}
     read = Settings.from_environment(environment)
@@ -120,7 +120,7 @@ def http_event(
     headers: Mapping[str, str | None] | None = None,
     in_base64: bool = False,
 ) -> Json:
-    """An event of API Gateway's HTTP API. A body that is no text is sent as JSON; a header that is ``None`` is not."""
+    """Return an event of API Gateway's HTTP API. The body is sent as it is or as JSON; a header of ``None`` is not sent."""
     event: Json = deepcopy(_example())
     text = body if body is None or isinstance(body, str) else json.dumps(body)
     given = event["headers"] | {"content-type": "application/json", "authorization": token} | dict(headers or {})
@@ -137,7 +137,7 @@ def http_event(
 
 @dataclass(frozen=True)
 class Answer:
-    """What the HTTP API answered; the headers with names in small letters."""
+    """An answer of the HTTP API. The names of its headers are in lower case."""
 
     status: int
     headers: Mapping[str, str]
@@ -149,12 +149,12 @@ class Answer:
 
     @property
     def fields(self) -> list[str]:
-        """The fields that a refusal names."""
+        """The fields that a problem names."""
         return [problem["field"] for problem in self.json["errors"]]
 
 
 class HttpCaller:
-    """Calls the HTTP API through ``handler``, which is a Lambda handler or what stands in its place."""
+    """Calls the HTTP API through ``handler``, which is a Lambda handler or a replacement for it."""
 
     def __init__(self, handler: Callable[[Json, LambdaContext], Json]) -> None:
         self._handler = handler
@@ -163,7 +163,7 @@ class HttpCaller:
         return self.send(http_event(method, path, body, **options))
 
     def send(self, event: Json, context: LambdaContext | None = None) -> Answer:
-        """The answer to a whole event, once it was found to be what the document says."""
+        """Return the answer to a whole event, once it was checked against the document."""
         reply = self._handler(event, context or make_context())
         headers = {name.lower(): value for name, value in reply["headers"].items()}
         body = reply.get("body") or ""
@@ -173,12 +173,12 @@ class HttpCaller:
 
 
 def call_api(whop: httpx.BaseTransport, secrets: FakeSecretsManager | None = None, **settings: Any) -> HttpCaller:
-    """What calls the API of an application whose Whop and Secrets Manager are fakes."""
+    """Return a caller of the API of an application whose Whop and Secrets Manager are fakes."""
     return HttpCaller(create_api(make_application(whop, secrets, **settings)).resolve)
 
 
 def check_against_document(method: str, path: str, answer: Answer) -> None:
-    """Fail unless the OpenAPI document foresees the answer. Every refusal is a problem, also where no path is."""
+    """Fail unless the OpenAPI document has the answer. Every error is a problem document, even without a path."""
     if answer.status >= 400:
         assert answer.headers["content-type"] == "application/problem+json"
         validator("#/components/schemas/Problem").validate(answer.json)
@@ -199,14 +199,14 @@ def check_against_document(method: str, path: str, answer: Answer) -> None:
 
 @cache
 def validator(reference: str | None) -> Draft202012Validator:
-    """What validates against a schema of the document; without a reference everything is valid."""
+    """Return the validator of a schema of the document; without a reference, everything is valid."""
     schema = {"$ref": reference, "components": openapi()["components"]} if reference else {}
     return Draft202012Validator(schema)
 
 
 @cache
 def openapi() -> Json:
-    """The OpenAPI document."""
+    """Return the OpenAPI document."""
     return document(OPERATIONS)
 
 

@@ -20,7 +20,7 @@ from tests.support.providers import whop_provider
 
 CALL_LIMIT = timedelta(seconds=20)
 LEDGER = "runs-of-a-stack"
-"""What the marks of a bench's runs are made of, besides their ids."""
+"""The name of the ledger from which the marks of a bench's runs are derived."""
 MARK = key_base(LEDGER, make_run().run_id)[:10] + " · "
 
 
@@ -36,7 +36,7 @@ class Bench:
 
     Attributes:
         whop: what Whop answers next, and what it was asked.
-        refuses: raised in place of the client, as by a secret that cannot be read.
+        refuses: the error that is raised instead of returning a client, such as that of an unreadable secret.
     """
 
     def __init__(self, run: Run | None = None, *, mark_titles: bool = True) -> None:
@@ -61,7 +61,7 @@ class Bench:
         return outcome
 
     def perform_when_due(self, *script: Step, seconds: float = 100.0) -> Outcome:
-        """Perform it at the very moment at which it is due."""
+        """Perform the run at the time at which it is due."""
         due_at = self.row.due_at
         assert due_at is not None
         self.clock.now = max(self.clock.now, due_at)
@@ -82,7 +82,7 @@ class Bench:
 
     @property
     def keys(self) -> list[str]:
-        """Which ``n`` of the idempotency key each create was sent with."""
+        """The ``n`` of the idempotency key of each create."""
         creates = [request for request in self.whop.requests if request.method == "POST"]
         return [
             request.headers["idempotency-key"].removeprefix(key_base(LEDGER, self.run.run_id)) for request in creates

@@ -34,7 +34,7 @@ TOKEN = "a-token"
 KEY = "sk_live_a"
 
 CUT = (httpx.RemoteProtocolError, httpx.ReadError)
-"""What httpx raises where a connection is cut."""
+"""The errors that httpx raises for a connection that was cut."""
 
 NEVER_SECONDS = 3600
 
@@ -49,7 +49,7 @@ class StandIn:
         self.base_url = origin + path
 
     def state(self) -> Json:
-        """What it holds: ``chats`` in order of creation, ``requests`` in order of arrival."""
+        """Return its state: ``chats`` in order of creation, ``requests`` in order of arrival."""
         return self._control("GET", "state")
 
     def reset(self) -> None:
@@ -74,21 +74,21 @@ class StandIn:
 
 @contextmanager
 def running_whop() -> Iterator[StandIn]:
-    """A stand-in of Whop on a free port of this machine, in a thread of its own."""
+    """Run a mock server for Whop on a free port of this machine, in a thread of its own."""
     with running(create_whop()) as origin:
         yield StandIn(origin, "/api/v1")
 
 
 @contextmanager
 def running_kodey() -> Iterator[StandIn]:
-    """A stand-in of Kodey on a free port of this machine, in a thread of its own."""
+    """Run a mock server for Kodey on a free port of this machine, in a thread of its own."""
     with running(create_kodey()) as origin:
         yield StandIn(origin, "")
 
 
 @contextmanager
 def running(app: ASGIApp) -> Iterator[str]:
-    """The application on a free port; where it listens."""
+    """Run the application on a free port. Yield its URL."""
     listener = listen("127.0.0.1", 0)
     server = Server(app)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
@@ -117,7 +117,7 @@ def process(
 
 
 class FakeClock(Clock):
-    """A clock that stands still until a test moves it."""
+    """A clock that does not move until a test moves it."""
 
     def __init__(self) -> None:
         self._now = 1_800_000_000.0
@@ -139,7 +139,7 @@ class FakeClock(Clock):
 
     @property
     def sleepers(self) -> int:
-        """How many wait for this clock."""
+        """The number of tasks that wait for this clock."""
         return sum(not alarm.is_set() for _, alarm in self._alarms)
 
 
@@ -167,15 +167,15 @@ class InProcess:
         self._runner.close()
 
     def request(self, method: str, path: str, **options: Any) -> httpx.Response:
-        """The answer to one request; the options are httpx's. A cut connection raises ConnectionResetError."""
+        """Return the answer to one request; the options are httpx's. A cut connection raises ConnectionResetError."""
         return self._runner.run(self._client.request(method, path, **options))
 
     def call(self, method: str, path: str = "", **options: Any) -> httpx.Response:
-        """The answer to one call."""
+        """Return the answer to one call."""
         return self.request(method, self._calls + path, **self._options(**options))
 
     def attempt(self, method: str, path: str = "", **options: Any) -> httpx.Response | None:
-        """The answer to one call, or None if the connection was cut."""
+        """Return the answer to one call; ``None`` if the connection was cut."""
         try:
             return self.call(method, path, **options)
         except ConnectionResetError:
@@ -187,7 +187,7 @@ class InProcess:
         return self._runner.run(self._begin(request))
 
     def end(self, task: asyncio.Task[httpx.Response]) -> httpx.Response:
-        """The answer to a request that was begun."""
+        """Return the answer to a request that was begun."""
         return self._runner.run(_result_of(task))
 
     def advance(self, seconds: float) -> None:
@@ -196,7 +196,7 @@ class InProcess:
         self._runner.run(_let_all_run())
 
     def control(self, name: str, body: object) -> httpx.Response:
-        """The answer of the control surface to a POST."""
+        """Return the control interface's answer to a POST."""
         return self.request("POST", f"/_control/{name}", json=body)
 
     def mode(self, **fields: object) -> None:
@@ -208,7 +208,7 @@ class InProcess:
         assert self.control("faults", list(faults)).status_code == 200
 
     def state(self) -> Json:
-        """What the stand-in holds."""
+        """Return the state of the mock server."""
         state: Json = self.request("GET", "/_control/state").json()
         return state
 
@@ -221,13 +221,13 @@ class InProcess:
 
 
 class WhopInProcess(InProcess):
-    """The stand-in of Whop without sockets; its calls are below ``/ai_chats``."""
+    """The mock server for Whop without sockets; its calls are below ``/ai_chats``."""
 
     def __init__(self) -> None:
         super().__init__(create_whop, AI_CHATS, whop_options)
 
     def create(self, message_text: str = "hello", *, version: str = OLD, **fields: object) -> Json:
-        """A new chat."""
+        """Create a chat, and return it."""
         reply = self.call("POST", json={"message_text": message_text, **fields}, version=version)
         assert reply.status_code == 200, reply.text
         chat: Json = reply.json()
@@ -235,20 +235,20 @@ class WhopInProcess(InProcess):
 
 
 class KodeyInProcess(InProcess):
-    """The stand-in of Kodey without sockets; its calls are below ``/chat``."""
+    """The mock server for Kodey without sockets; its calls are below ``/chat``."""
 
     def __init__(self) -> None:
         super().__init__(create_kodey, CHAT, kodey_options)
 
     def create(self, agent_id: str = "agent_support", **fields: object) -> Json:
-        """A new chat."""
+        """Create a chat, and return it."""
         reply = self.call("POST", json={"agentId": agent_id, **fields})
         assert reply.status_code == 200, reply.text
         chat: Json = reply.json()
         return chat
 
     def messages(self) -> list[str]:
-        """What was said in the only chat, in order."""
+        """Return the messages of the only chat, in order."""
         (chat,) = self.state()["chats"]
         return [message["content"] for message in chat["messages"]]
 
@@ -256,7 +256,7 @@ class KodeyInProcess(InProcess):
 def whop_options(
     *, token: str | None = TOKEN, version: str | None = OLD, key: str | None = None, **options: Any
 ) -> dict[str, Any]:
-    """The options, as httpx takes them, for a call of Whop's API; None leaves the header out."""
+    """Return httpx's options for a call of Whop's API; ``None`` leaves the header out."""
     headers = {
         "Authorization": token and f"Bearer {token}",
         "Api-Version-Date": version,
@@ -266,12 +266,12 @@ def whop_options(
 
 
 def kodey_options(*, key: str | None = KEY, **options: Any) -> dict[str, Any]:
-    """The options, as httpx takes them, for a call of Kodey's API; no key for None."""
+    """Return httpx's options for a call of Kodey's API; no key for ``None``."""
     return {**options, "headers": {} if key is None else {"x-api-key": key}}
 
 
 def user_message(content: str = "hello") -> Json:
-    """The body of a message to Kodey."""
+    """Return the body of a message to Kodey."""
     return {"content": content, "role": "user"}
 
 

@@ -11,7 +11,7 @@ CHATS = "/api/v1/ai_chats"
 
 
 class WhopInMemory(ProviderInMemory):
-    """Holds ``chats`` by id, each with what it was created with."""
+    """Keeps ``chats`` by id, each with the fields of its create."""
 
     def __init__(self, *chats: Json) -> None:
         super().__init__()

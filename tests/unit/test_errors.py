@@ -1,4 +1,4 @@
-"""The hierarchy of errors, and what each tells."""
+"""The tree of errors, and their messages."""
 
 import importlib
 import inspect

@@ -1,4 +1,4 @@
-"""What the environment must say, and what it may."""
+"""The environment variables: required ones, optional ones, and invalid values."""
 
 from collections.abc import Iterable
 

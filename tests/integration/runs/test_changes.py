@@ -44,7 +44,7 @@ def opened(*actions: WhopUpdateChat) -> list[Bench]:
 
 
 def opened_after(bench: Bench) -> list[Bench]:
-    """A run that is opened now."""
+    """Return a run that is opened now."""
     another = copy(bench)
     another.run = make_run("newest", action=MUTE, target="aich_1")
     bench.clock.forward(seconds=1)
@@ -263,7 +263,7 @@ def test_an_end_at_a_moment_still_ends_a_mute() -> None:
 
 
 def a_new_chat(**fields: Any) -> Bench:
-    """A run whose chat is there, and whose change after the create was throttled."""
+    """Return a run whose chat was created and whose change after the create was throttled."""
     bench = Bench(
         make_run(action=WhopCreateChat.model_validate({"type": "whop.create_chat", "message_text": "?"} | fields))
     )

@@ -1,4 +1,4 @@
-"""Where runs are performed, and what goes to the queue."""
+"""The dispatcher: runs that it performs here, and runs that it sends to the queues."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -37,7 +37,7 @@ def dispatcher(bench: Bench, sqs: FakeSqs) -> Dispatcher:
 
 
 def dispatcher_of(bench: Bench, sqs: FakeSqs, world: World | None = None) -> Dispatcher:
-    """A dispatcher, whose DynamoDB fails as the world says."""
+    """Return a dispatcher whose DynamoDB fails as the world says."""
     queue = Queue(lambda: sqs, "https://runs", "https://slow-runs", "https://dead-letters")
     ledger = bench.ledger if world is None else replace(bench.ledger, client=FaultyAws(world, dynamodb()))
     return Dispatcher(ledger, replace(bench.performer, ledger=ledger, locks=Locks(ledger)), queue)

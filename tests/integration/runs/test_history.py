@@ -109,7 +109,7 @@ def test_a_page_holds_fewer_runs_where_their_answers_are_long(
 
 
 def test_a_run_that_is_gone_leaves_no_gap(ledger: Ledger, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The index may still hold a run that the table holds no more."""
+    """Check that a page skips a run that is still in the index but no longer in the table."""
     made = fill(ledger, clock, *(timedelta(minutes=number) for number in range(4)))
     known = ledger.reads.rows
     monkeypatch.setattr(

@@ -38,7 +38,7 @@ class Interrupted:
 
 @pytest.fixture
 def meanwhile() -> Meanwhile:
-    """What happens after the next read."""
+    """The functions that are called after the next read."""
     return []
 
 

@@ -53,11 +53,11 @@ class Account:
         return TitledPage.model_validate({"data": [{"id": id_, "title": t} for id_, t in chats], "page_info": info})
 
     def look(self, mark: str = MARK, since: datetime = NOON, credential: str = "default") -> list[str]:
-        """A run looks, in a process of its own."""
+        """Look up a run's chat in a process of its own."""
         return Walks(self.ledger).find(credential, mark, since, Driver(self.clock.now + LEASE, self.fetch, LIMIT))
 
     def waits(self, mark: str = MARK, since: datetime = NOON) -> timedelta:
-        """A run looks, and must wait so long."""
+        """Return how long a run that looks up its chat must wait."""
         with pytest.raises(NotYetError) as caught:
             self.look(mark, since)
         assert caught.value.wait is not None

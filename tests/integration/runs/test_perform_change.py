@@ -1,4 +1,4 @@
-"""What follows the create, and changes of a chat: calls that may be repeated."""
+"""Calls that may be repeated: those after a create, and changes of a chat."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""A secret that can't be read just now and a credential that is rejected: who waits, for how long, and who is told."""
+"""Runs whose secret can't be read or whose credential is rejected: their waits, and the errors that are reported."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -32,7 +32,7 @@ def from_the_queue(bench: Bench, *script: Step) -> Outcome:
 
 
 def rejected(capsys: pytest.CaptureFixture[str]) -> int:
-    """How often the metric was counted."""
+    """Return how often the metric was counted."""
     return capsys.readouterr().out.count('"CredentialsRejected": [1.0]')
 
 
@@ -70,7 +70,7 @@ def test_a_secret_that_is_wrong_fails_the_run_at_once() -> None:
 
 @pytest.mark.parametrize(("error", "state"), [(UNAVAILABLE, "waiting"), (FORBIDDEN, "failed")])
 def test_a_secret_that_is_needed_in_the_middle_is_no_answer_of_the_provider(error: SecretError, state: str) -> None:
-    """The next create goes out under the same key, as one before may have been sent with it."""
+    """Check that the next create has the same key, because an earlier create may have been sent with it."""
     bench = Bench()
 
     def token(_: str | None) -> str:
@@ -152,7 +152,7 @@ def test_a_credential_that_may_not_do_this_is_final() -> None:
 
 
 def waited_for_an_hour() -> Bench:
-    """A run that is due an hour after it was opened, such as one of a large fan-out, or one that was throttled."""
+    """Return a run that is due an hour after it was opened, such as the last of many runs or a throttled run."""
     bench = Bench(SCHEDULED)
     bench.ledger.add([bench.run], lambda _: bench.clock.now + timedelta(hours=1))
     return bench

@@ -1,4 +1,4 @@
-"""What becomes of a run where Kodey fails, or does not answer, or the process dies."""
+"""Runs of Kodey after a failure, a lost response or the death of the process."""
 
 from datetime import timedelta
 

@@ -1,4 +1,4 @@
-"""What counts as the chat or the message of a run whose answer got lost."""
+"""The chats and messages that count as those of a run after a lost response."""
 
 import pytest
 

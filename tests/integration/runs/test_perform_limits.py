@@ -1,4 +1,4 @@
-"""When a run is over: eight attempts that may have done something, or a day."""
+"""The limits of a run: eight attempts that may have done something, or a day."""
 
 import json
 from datetime import timedelta
@@ -23,7 +23,7 @@ def throttled(times: int) -> Bench:
 
 
 def failing(times: int) -> Bench:
-    """A run whose chat was created, and whose change failed so many times."""
+    """Return a run whose chat was created and whose change has failed this number of times."""
     bench = Bench()
     bench.perform(CHAT, refused(500, "Down."))
     for _ in range(times - 1):
@@ -32,7 +32,7 @@ def failing(times: int) -> Bench:
 
 
 def lost(times: int) -> Bench:
-    """A run whose create failed so many times with an unknown outcome, and each time had done nothing."""
+    """Return a run whose create had an unknown outcome this number of times, and never created a chat."""
     bench = Bench()
     bench.perform(refused(500, "Down."))
     for _ in range(times - 1):

@@ -23,7 +23,7 @@ def marked(chat_id: str = "aich_1", title: str | None = "Week") -> Json:
 
 
 def lost(*, mark_titles: bool = True) -> Bench:
-    """A run whose create's answer got lost, at the moment when it may be settled."""
+    """Return a run whose create had no response, at the time at which its outcome may be settled."""
     bench = Bench(mark_titles=mark_titles)
     bench.perform(httpx.ReadTimeout("slow"))
     bench.clock.now += SETTLE

@@ -54,7 +54,7 @@ def strand(stranded: StrandedRuns, clock: Clock, number: int = 1) -> None:
 
 
 def sweeps(stranded: StrandedRuns, clock: Clock, times: int) -> list[int]:
-    """How many runs each of several sweeps sends, five minutes apart."""
+    """Return the number of runs that each of several sweeps sends, five minutes apart."""
     sent = []
     for _ in range(times):
         sent.append(stranded.resume()["resumed"])
@@ -168,7 +168,7 @@ def test_a_sweep_whose_time_is_up_goes_on_with_the_others_next_time(
 
 
 def after(times: int) -> Callable[[], bool]:
-    """A time that is up when it was asked for so often."""
+    """Return a function that says after this number of calls that the time is up."""
     asked = count(1)
     return lambda: next(asked) > times
 

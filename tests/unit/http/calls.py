@@ -1,4 +1,4 @@
-"""What the tests of calls share: a client with a script in place of the network, and failures by name."""
+"""Helpers for the tests of calls: a client with a script instead of the network, and failures by name."""
 
 import random
 from collections.abc import Callable
@@ -28,7 +28,7 @@ class Lot(random.Random):
 
 
 def client(clock: FakeClock, *script: Step, token: Token = TOKEN, timeout: float = TIMEOUT) -> HttpClient:
-    """A client that speaks to Whop by a script, sleeps on a clock that takes no time, and backs off half the limit."""
+    """Return a client of Whop with scripted answers. It sleeps without taking time, and backs off half the limit."""
     return HttpClient(
         provider=WHOP_STYLE,
         base_url="https://whop.invalid/api/v1",
@@ -41,7 +41,7 @@ def client(clock: FakeClock, *script: Step, token: Token = TOKEN, timeout: float
 
 
 def sent(http: HttpClient) -> list[httpx.Request]:
-    """The requests that went out."""
+    """Return the requests that were sent."""
     assert isinstance(http.transport, ScriptedTransport)
     return http.transport.requests
 
@@ -59,20 +59,20 @@ def in_progress() -> httpx.Response:
 
 
 def mismatch() -> httpx.Response:
-    """The key was used with another request."""
+    """Return the rejection of a key that was used with another request."""
     return refused(400, code="idempotency_key_mismatch")
 
 
 def status(number: int) -> Failure:
-    """A refusal with this status."""
+    """Return a function that returns a rejection with this status."""
     return lambda: refused(number)
 
 
 def broken(error: type[httpx.TransportError]) -> Failure:
-    """An error of the transport's instead of an answer."""
+    """Return a function that returns an error of the transport instead of an answer."""
     return lambda: error("broken")
 
 
 def done() -> httpx.Response:
-    """An answer that says that it was done."""
+    """Return the answer of a call that was performed."""
     return ok({"done": True})

@@ -19,7 +19,7 @@ SECRET = "sk_live_0123456789"
 
 
 def renewing(*tokens: str) -> tuple[list[str | None], Callable[[str | None], str]]:
-    """A callable that gives the tokens in turn, the last one for ever, and the list of what it was called with."""
+    """Return a function that returns the tokens in turn and then the last one, and the list of its arguments."""
     calls: list[str | None] = []
 
     def token(refused_token: str | None) -> str:
@@ -63,7 +63,7 @@ def test_a_slash_at_the_end_of_the_base_url_changes_nothing(clock: FakeClock) ->
 
 
 def limits_and_time_left(http: HttpClient, timeout: float | None = None) -> tuple[dict[str, float], float]:
-    """The limits that a request goes out with, and the seconds until its deadline."""
+    """Return the limits of a request, and the seconds until its deadline."""
     seen: list[tuple[dict[str, float], float]] = []
 
     def answer(request: httpx.Request) -> httpx.Response:

@@ -1,4 +1,4 @@
-"""How limits nest, and who has them."""
+"""Nested time limits, and the threads that have them."""
 
 import contextvars
 from concurrent.futures import ThreadPoolExecutor

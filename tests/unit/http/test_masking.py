@@ -1,4 +1,4 @@
-"""What a provider says is shown without our credential, without the request's texts, and in one bounded line."""
+"""A provider's texts are shown without our credential and the request's texts, in one short line."""
 
 import base64
 import html
@@ -31,7 +31,7 @@ TITLE = "Balance of Jane"
 
 
 def refusal(step: Step, **body: object) -> APIStatusError:
-    """The error of a POST with texts that a provider refuses so."""
+    """Return the error of a POST with texts after this answer of the provider."""
     http = client(FakeClock(), step, token=TOKEN)
     with pytest.raises(APIStatusError) as raised:
         http.call("POST", "/ai_chats", body={"message_text": TEXT, "title": TITLE} | body)
@@ -39,12 +39,12 @@ def refusal(step: Step, **body: object) -> APIStatusError:
 
 
 def reason(step: Step, **body: object) -> str:
-    """What the error of such a POST says."""
+    """Return the message of the error of such a POST."""
     return refusal(step, **body).reason.partition(": ")[2]
 
 
 def answered(status: int, message: str, **fields: str) -> httpx.Response:
-    """A refusal that may hold any character."""
+    """Return a rejection that may contain any character."""
     return httpx.Response(status, content=json.dumps({"error": {"message": message} | fields}).encode())
 
 
@@ -201,7 +201,7 @@ def test_no_credential_comes_back(token: str, before: str, after: str) -> None:
 
 
 def test_a_large_text_is_searched_in_little_time(caplog: pytest.LogCaptureFixture) -> None:
-    """A message of the largest size that is allowed. It takes some 10 ms; the limit of a test is all that bounds it."""
+    """Check a message of the largest allowed size. It takes about 10 ms, and only the limit of a test stops it."""
     caplog.set_level(logging.DEBUG)
     text = "".join(chr(0x4E00 + number % 9_973) for number in range(131_072))
     assert reason(refused(400, text[1_000:3_000]), message_text=text) == HIDDEN

@@ -1,4 +1,4 @@
-"""What the refusals of all providers have in common, whatever the body holds."""
+"""The common parts of all providers' rejections, for any body."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""What the requests to all providers have in common: what they take, and what they refuse."""
+"""The common parts of the requests to all providers: valid and invalid input."""
 
 import json
 from collections.abc import Callable
@@ -92,7 +92,7 @@ many = settings(max_examples=250)
 
 
 def sendable(read: Callable[[], BaseModel]) -> bool:
-    """Whether a request was taken, and can then be sent; any error but an ``InputError`` fails the test."""
+    """Return whether a request is valid and can then be sent; any error but an ``InputError`` fails the test."""
     try:
         taken = read()
     except InputError:

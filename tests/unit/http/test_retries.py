@@ -1,4 +1,4 @@
-"""What a client does when a call fails: every method with every failure, the waits between, and what is raised."""
+"""A client's retries: every method with every failure, the waits between the attempts, and the final error."""
 
 import httpx
 import pytest
@@ -25,7 +25,7 @@ from tests.support.fakes import FakeClock, Step, refused
 from tests.unit.http.calls import Failure, broken, call, client, done, in_progress, mismatch, sent, status
 
 type End = tuple[int, type[ProviderError]]
-"""How many attempts are made, and what is raised in the end."""
+"""The number of attempts, and the final error."""
 
 REPEATED, ONCE = MAX_ATTEMPTS, 1
 UNKNOWN: End = (ONCE, OutcomeUnknownError)

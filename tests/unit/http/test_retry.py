@@ -1,4 +1,4 @@
-"""Which failures are repeated, and after how long: the policy alone."""
+"""The policy alone: the failures that are retried, and the waits."""
 
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime

@@ -14,34 +14,34 @@ CREATED_AT = "2024-01-15T10:30:00Z"
 
 
 def client(*script: Step, token: Token = SECRET_KEY, **options: Any) -> tuple[KodeyClient, ScriptedTransport]:
-    """A client that speaks to Kodey by a script."""
+    """Return a client of Kodey with scripted answers."""
     transport = ScriptedTransport(*script)
     return KodeyClient(token, transport=transport, **options), transport
 
 
 def chat(**fields: Any) -> Json:
-    """A chat as its creation answers it, with some fields changed."""
+    """Return a chat as its creation answers it, with some fields changed."""
     return {"id": "chat_1", "agentId": "agent_1", "teamId": "team_1", "createdAt": CREATED_AT} | fields
 
 
 def message(**fields: Any) -> Json:
-    """The assistant's answer to a message, with some fields changed."""
+    """Return the assistant's answer to a message, with some fields changed."""
     known = {"id": "msg_2", "chatId": "chat_1", "content": "Hello!", "role": "assistant", "createdAt": CREATED_AT}
     return known | fields
 
 
 def without(fields: Json, *names: str) -> Json:
-    """All fields but some."""
+    """Return all fields but some."""
     return {name: value for name, value in fields.items() if name not in names}
 
 
 def agent(**fields: Any) -> Json:
-    """An agent, with some fields changed."""
+    """Return an agent, with some fields changed."""
     return {"id": "agent_1", "name": "Helper", "description": "Helps.", "createdAt": CREATED_AT} | fields
 
 
 def refused(status: int, body: object, **headers: str) -> httpx.Response:
-    """A refusal of Kodey's."""
+    """Return a rejection by Kodey."""
     return httpx.Response(status, json=body, headers={name.replace("_", "-"): value for name, value in headers.items()})
 
 

@@ -1,4 +1,4 @@
-"""What holds for the calls of all operations: which key may, how long each takes, and what is repeated."""
+"""The common parts of all operations: the keys that they need, their limits, and their retries."""
 
 import logging
 from typing import Any
@@ -170,7 +170,7 @@ def test_an_unknown_chat_is_not_found(operation: str) -> None:
 
 
 def limit_of(act: Act, answer: httpx.Response, **options: Any) -> tuple[float, float]:
-    """The limit of a read, and of the whole call, to the nearest second."""
+    """Return the limit of a read and of the whole call, to the nearest second."""
     seen: list[tuple[float, float]] = []
 
     def step(request: httpx.Request) -> httpx.Response:

@@ -1,4 +1,4 @@
-"""The operations: what each sends, what each gives back, and what each refuses."""
+"""The operations: their requests, their results, and their errors."""
 
 from typing import Any
 

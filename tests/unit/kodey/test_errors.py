@@ -1,4 +1,4 @@
-"""Kodey's refusals as errors, and its keys told apart. What both providers share is tested with ``http``."""
+"""Kodey's rejections as errors, and the kinds of its keys. The tests of ``http`` cover the common parts."""
 
 import json
 import time

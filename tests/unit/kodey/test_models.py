@@ -1,4 +1,4 @@
-"""What the models take, what they refuse, and what they keep. What all requests share is tested with ``http``."""
+"""The models: valid and invalid input, and unknown fields. The tests of ``http`` cover the common parts."""
 
 import json
 from datetime import UTC, datetime

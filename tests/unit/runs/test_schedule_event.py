@@ -1,4 +1,4 @@
-"""What a schedule may hand over, and that everything else is refused whole, naming the field."""
+"""The events of schedules: valid ones, and the field that an error names."""
 
 from typing import Any
 

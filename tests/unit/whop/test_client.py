@@ -1,4 +1,4 @@
-"""The five operations: what each sends by API version, what each gives back, and what each refuses."""
+"""The operations: their requests by API version, their results, and their errors."""
 
 import httpx
 import pytest
@@ -25,7 +25,7 @@ def client(*script: Step, api_version: str = OLD) -> tuple[WhopClient, ScriptedT
 
 
 def body_of(request: CreateAiChat | UpdateAiChat, api_version: str = OLD) -> Json:
-    """What goes out for a request."""
+    """Return the body that is sent for a request."""
     whop, transport = client(ok(ai_chat()), api_version=api_version)
     if isinstance(request, CreateAiChat):
         whop.create_ai_chat(request, idempotency_key="run.1")

@@ -1,4 +1,4 @@
-"""What the client sends and reads, against Whop's published contract, before and after companies became accounts."""
+"""The client against Whop's published contract, before and after companies became accounts."""
 
 import json
 from collections.abc import Callable
@@ -53,7 +53,7 @@ def check(request: httpx.Request, version: str) -> None:
 
 
 def request_of(version: str, answer: httpx.Response, act: Callable[[WhopClient], object]) -> httpx.Request:
-    """The one request that an act makes."""
+    """Return the one request of an act."""
     transport = ScriptedTransport(answer)
     act(WhopClient(token="a-token", api_version=version, transport=transport))
     [request] = transport.requests

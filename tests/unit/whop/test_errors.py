@@ -1,4 +1,4 @@
-"""Whop's refusals as errors, whatever the body holds."""
+"""Whop's rejections as errors, for any body."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""What the models take, what they refuse, and what they keep."""
+"""The models: valid and invalid input, and unknown fields."""
 
 import json
 from datetime import UTC, datetime

@@ -1,4 +1,4 @@
-"""Which deliveries are taken for Whop's."""
+"""The check of a delivery's signature."""
 
 import base64
 import hashlib

@@ -1,4 +1,4 @@
-"""What a delivery's body is, and what an event is."""
+"""The body of a delivery, and the event in it."""
 
 import json
 from datetime import UTC, datetime
