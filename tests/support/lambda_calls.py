@@ -120,7 +120,7 @@ def http_event(
     headers: Mapping[str, str | None] | None = None,
     in_base64: bool = False,
 ) -> Json:
-    """Return an event of API Gateway's HTTP API. The body is sent as it is or as JSON; a ``None`` header is left out."""
+    """Return an event of API Gateway. The body is sent as it is or as JSON; ``None`` headers are left out."""
     event: Json = deepcopy(_example())
     text = body if body is None or isinstance(body, str) else json.dumps(body)
     given = event["headers"] | {"content-type": "application/json", "authorization": token} | dict(headers or {})

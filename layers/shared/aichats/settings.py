@@ -37,12 +37,9 @@ class Environment(BaseModel):
     An empty variable counts as unset. A field without a default must be set.
     """
 
+    # Deferred: a function uses some of the models, and building the others would cost time at each cold start.
     model_config = ConfigDict(
-        frozen=True,
-        alias_generator=AliasGenerator(validation_alias=str.upper),
-        populate_by_name=True,
-        extra="ignore",
-        defer_build=True,  # A function uses some of the models. Building the others costs time at each cold start.
+        frozen=True, alias_generator=AliasGenerator(validation_alias=str.upper), populate_by_name=True, defer_build=True
     )
 
     @classmethod

@@ -1,6 +1,6 @@
 """The rejections of a provider as errors."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from http import HTTPStatus
 
@@ -19,35 +19,26 @@ type ErrorFactory = Callable[[int, Headers, bytes, Mask], APIStatusError]
 
 
 def rejection(
-    provider: str,
-    status: int,
-    headers: Headers,
-    mask: Mask,
-    *,
-    message: object,
-    code: object = None,
-    error_type: object = None,
-    param: object = None,
-    retry_after: object = None,
-    hint: str = "",
+    provider: str, status: int, headers: Headers, mask: Mask, body: Mapping[str, object], *, hint: str = ""
 ) -> APIStatusError:
     """Return a response of 300 or above as an error, with the texts of the provider's body masked and shortened.
 
-    If ``message`` is not a text, the phrase of the status replaces it. If ``retry_after`` is not a number of seconds,
-    the headers and the message are searched for one.
+    Args:
+        provider: the provider's name.
+        status: the HTTP status.
+        headers: the headers of the response.
+        mask: hides the request's secrets.
+        body: ``message``, ``code``, ``error_type``, ``param`` and ``retry_after`` from the provider's body. If the
+            message is not a text, the phrase of the status replaces it. If the wait is not a number of seconds, the
+            headers and the message are searched for one.
+        hint: a possible fix, or an empty string.
     """
-    reason = mask.text(message) or _phrase(status)
-    return status_error(status)(
-        reason,
-        provider=provider,
-        status=status,
-        code=mask.word(code) or None,
-        error_type=mask.word(error_type) or None,
-        param=mask.word(param) or None,
-        request_id=request_id(headers),
-        retry_after=named_wait(status, headers, reason, now=datetime.now(UTC), in_body=retry_after),
-        hint=hint,
-    )
+    reason = mask.text(body.get("message")) or _phrase(status)
+    words = {name: mask.word(body.get(name)) or None for name in ("code", "error_type", "param")}
+    wait = named_wait(status, headers, reason, now=datetime.now(UTC), in_body=body.get("retry_after"))
+    id_ = request_id(headers)
+    error = status_error(status)
+    return error(reason, provider=provider, status=status, request_id=id_, retry_after=wait, hint=hint, **words)
 
 
 def request_id(headers: Headers) -> str | None:

@@ -21,16 +21,9 @@ OTHER_KEY_NEEDED = "use a secret key (sk_live_...): a publishable key (pk_live_.
 def kodey_error(status: int, headers: Headers, content: bytes, mask: Mask = NOTHING_TO_HIDE) -> APIStatusError:
     """Return a response of 300 or above as an error."""
     body = json_object(content)
-    return rejection(
-        "kodey",
-        status,
-        headers,
-        mask,
-        message=body.get("message"),
-        error_type=body.get("error"),
-        retry_after=body.get("retryAfter"),
-        hint=_hint(status, body),
-    )
+    fields = {"error_type": body.get("error"), "retry_after": body.get("retryAfter")}
+    hint = _hint(status, body)
+    return rejection("kodey", status, headers, mask, {"message": body.get("message"), **fields}, hint=hint)
 
 
 def _hint(status: int, body: dict[str, Any]) -> str:

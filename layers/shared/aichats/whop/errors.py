@@ -33,17 +33,9 @@ def whop_error(status: int, headers: Headers, content: bytes, mask: Mask = NOTHI
     """Return a response of 300 or above as an error."""
     envelope = json_object(content).get("error")
     error = envelope if isinstance(envelope, dict) else {}
-    return rejection(
-        "whop",
-        status,
-        headers,
-        mask,
-        message=error.get("message"),
-        code=error.get("code"),
-        error_type=error.get("type"),
-        param=_our_name(error.get("param")),
-        hint=_hint(status, mask.text(error.get("message")) or ""),
-    )
+    fields = {"code": error.get("code"), "error_type": error.get("type"), "param": _our_name(error.get("param"))}
+    hint = _hint(status, mask.text(error.get("message")) or "")
+    return rejection("whop", status, headers, mask, {"message": error.get("message"), **fields}, hint=hint)
 
 
 def _our_name(param: object) -> object:
