@@ -59,6 +59,7 @@ def environment(url: str) -> dict[str, str]:
         "KODEY_SECRET": "aichats/bench/kodey",
         "RUN_DEAD_LETTERS_URL": f"{url}/dead-letters",
         "RUN_QUEUE_URL": f"{url}/runs",
+        "AUTOMATIONS_TABLE": "automations",
         "RUNS_TABLE": "runs",
         "WHOP_API_VERSION": VERSION,
         "WHOP_BASE_URL": f"{url}/api/v1",

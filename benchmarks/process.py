@@ -75,6 +75,7 @@ def lambda_environment(package: Package, api: RuntimeApi, upstream: Upstream) ->
         "POWERTOOLS_LOG_LEVEL": "INFO",
         "POWERTOOLS_METRICS_NAMESPACE": "aichats",
         "POWERTOOLS_SERVICE_NAME": "aichats",
+        "AUTOMATIONS_TABLE": "automations",
         "RUNS_TABLE": "runs",
         "SLOW_RUN_QUEUE_URL": f"{upstream.url}/123456789012/slow-runs",
         "KODEY_BASE_URL": upstream.url,
