@@ -1,8 +1,7 @@
 """`python -m local.language`: checks that docstrings, comments, messages and Markdown are in plain English.
 
 It checks words and phrases that are hard to read, and the beginning of docstrings. It skips text in backticks and code
-blocks. ``language.json`` beside this file limits the number of findings in each folder. Without that file, each finding
-is an error.
+blocks. Each finding is an error.
 """
 
 from __future__ import annotations
@@ -10,23 +9,17 @@ from __future__ import annotations
 import argparse
 import ast
 import io
-import json
 import re
 import subprocess
 import sys
 import tokenize
-from collections import Counter
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from local.setup import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-
-BASELINE = Path(__file__).with_suffix(".json")
-"""Allowed number of findings by folder."""
 
 PHRASES = {
     r"told|tells?": "report, return, show",
@@ -91,30 +84,15 @@ class Finding:
     def __str__(self) -> str:
         return f"{self.path}:{self.line}: {self.problem}"
 
-    @property
-    def folder(self) -> str:
-        """The folder that the finding counts for, or the file itself at the top."""
-        *folders, _ = Path(self.path).parts
-        return "/".join(folders[: 2 if folders[:1] == ["docs"] else 1]) or self.path
-
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Print the findings of each folder that has more than its limit. Return the exit code."""
+    """Print each finding. Return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m local.language", description=__doc__)
-    parser.add_argument("paths", nargs="*", help="show all findings of these files or folders")
-    parser.add_argument("--baseline", action="store_true", help="store the current numbers as the limits")
+    parser.add_argument("paths", nargs="*", help="check only these files or folders")
     options = parser.parse_args(arguments)
     findings = [finding for path in files(options.paths) for text in texts(path) for finding in check(text)]
-    counts = Counter(finding.folder for finding in findings)
-    if options.baseline:
-        BASELINE.write_text(json.dumps(dict(sorted(counts.items())), indent=2) + "\n")
-        return 0
-    limits = json.loads(BASELINE.read_text()) if BASELINE.exists() and not options.paths else {}
-    failing = [finding for finding in findings if counts[finding.folder] > limits.get(finding.folder, 0)]
-    print(*failing, sep="\n", end="\n" if failing else "")
-    if any(counts[folder] < limit for folder, limit in limits.items()):
-        print("fewer findings than allowed: lower the limits with python -m local.language --baseline", file=sys.stderr)
-    return 1 if failing else 0
+    print(*findings, sep="\n", end="\n" if findings else "")
+    return 1 if findings else 0
 
 
 def files(paths: Sequence[str]) -> list[str]:

@@ -1,1 +1,1 @@
-"""Makes AI chats happen by themselves: the code that all functions share."""
+"""Creates AI chats automatically: the code that all functions share."""
