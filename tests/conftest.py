@@ -1,4 +1,4 @@
-"""What every test starts with: the environment, as the template sets it, and credentials that open nothing."""
+"""The start of every test: the environment, as the template sets it, and credentials that open nothing."""
 
 import os
 
@@ -6,6 +6,9 @@ import pytest
 from hypothesis import settings
 
 from tests.support.ordering import spread
+
+pytest_plugins = ["tests.support.fixtures"]
+"""The shared fixtures. They are imported after the environment below is set."""
 
 os.environ |= {
     "WHOP_BASE_URL": "https://whop.invalid/api/v1",

@@ -14,7 +14,7 @@ from local.cloud.http_front import HttpFront, serving
 from local.console import Console
 from local.plain_http import plain_client
 from local.system import BEARER, System, running_system
-from tests.support.stand_ins import StandIn
+from tests.support.mock_servers import MockServer
 from tests.support.waiting import PATIENCE
 
 DELIVERY_SECONDS = 60
@@ -42,19 +42,19 @@ def account(system: System, monkeypatch: pytest.MonkeyPatch) -> System:
 
 
 @pytest.fixture
-def whop(system: System) -> StandIn:
+def whop(system: System) -> MockServer:
     """The mock of Whop, empty."""
-    stand_in = StandIn(system.whop_url, "/api/v1")
-    stand_in.reset()
-    return stand_in
+    mock = MockServer(system.whop_url, "/api/v1")
+    mock.reset()
+    return mock
 
 
 @pytest.fixture
-def kodey(system: System) -> StandIn:
+def kodey(system: System) -> MockServer:
     """The mock of Kodey, empty."""
-    stand_in = StandIn(system.kodey_url, "")
-    stand_in.reset()
-    return stand_in
+    mock = MockServer(system.kodey_url, "")
+    mock.reset()
+    return mock
 
 
 @pytest.fixture

@@ -17,8 +17,8 @@ from local.cloud.scheduler import Scheduler
 from local.repeat import repeating
 from local.system import System
 from tests.support.automations import reconcile
+from tests.support.mock_servers import Json, MockServer
 from tests.support.running_automations import Automations
-from tests.support.stand_ins import Json, StandIn
 from tests.support.waiting import until
 
 HOUR = timedelta(hours=1)
@@ -87,7 +87,7 @@ def iso(time: datetime) -> str:
 
 
 def test_a_slot_whose_event_was_lost_is_noted_as_missed_and_counted_once(
-    automations: Automations, companies: tuple[str, str], whop: StandIn
+    automations: Automations, companies: tuple[str, str], whop: MockServer
 ) -> None:
     hourly, begun = Hourly(automations, companies), datetime.now(UTC)
     assert automations.sweep()["missed"] == 2
@@ -101,7 +101,7 @@ def test_a_slot_whose_event_was_lost_is_noted_as_missed_and_counted_once(
 
 
 def test_a_missed_run_can_be_replayed(
-    automations: Automations, companies: tuple[str, str], whop: StandIn, api: httpx.Client
+    automations: Automations, companies: tuple[str, str], whop: MockServer, api: httpx.Client
 ) -> None:
     hourly = Hourly(automations, companies[:1])
     automations.sweep()
@@ -114,7 +114,7 @@ def test_a_missed_run_can_be_replayed(
 
 
 def test_a_missed_slot_is_run_once_and_late_though_it_is_looked_for_again_and_its_event_comes_after_all(
-    automations: Automations, companies: tuple[str, str], whop: StandIn
+    automations: Automations, companies: tuple[str, str], whop: MockServer
 ) -> None:
     hourly, begun = Hourly(automations, companies, missed="run"), datetime.now(UTC)
     assert automations.sweep()["missed"] == 2
@@ -227,7 +227,7 @@ def firing(system: System) -> Iterator[list[str]]:
 
 
 def test_a_one_off_fires_once_and_its_schedule_is_gone_for_good(
-    automations: Automations, companies: tuple[str, str], whop: StandIn
+    automations: Automations, companies: tuple[str, str], whop: MockServer
 ) -> None:
     # Else the start of the function's process would come off those seconds.
     automations.api.get("/automations").raise_for_status()
@@ -247,7 +247,7 @@ def test_a_one_off_fires_once_and_its_schedule_is_gone_for_good(
 
 
 def test_chats_that_are_muted_for_a_while_are_unmuted_at_that_moment(
-    automations: Automations, companies: tuple[str, str], whop: StandIn, api: httpx.Client
+    automations: Automations, companies: tuple[str, str], whop: MockServer, api: httpx.Client
 ) -> None:
     bodies = [{"message_text": "Hello", "company_id": company} for company in companies]
     ids = [api.post("/chats", json=body).json()["id"] for body in bodies]

@@ -35,7 +35,7 @@ class Forgetful(Scheduler):
 
 @pytest.fixture
 def automations() -> Iterator[Automations]:
-    """Those of a system of its own, in which a slot counts as missed before the next one comes."""
+    """The automations of a separate system, where a slot counts as missed before the next slot."""
     headers = {"Authorization": f"Bearer {BEARER}"}
     with (
         running_system(Console(io.StringIO()), parameters={"MissedGraceSeconds": str(GRACE)}) as system,

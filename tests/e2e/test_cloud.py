@@ -23,7 +23,7 @@ from local.cloud.scheduler import Scheduler
 from local.console import Console
 from local.errors import LocalError
 from local.system import System, running_system
-from tests.support.stand_ins import StandIn
+from tests.support.mock_servers import MockServer
 from tests.support.waiting import until
 
 os.environ["ONLY_ON_THIS_MACHINE"] = "no function sees it"
@@ -196,7 +196,7 @@ def test_an_event_that_fails_waits_in_the_queue_of_failures(system: System) -> N
     clients.queues.delete_message(QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"])
 
 
-def test_a_schedule_of_the_template_fires_in_its_zone_and_creates_its_chat(whop: StandIn) -> None:
+def test_a_schedule_of_the_template_fires_in_its_zone_and_creates_its_chat(whop: MockServer) -> None:
     parameters = {
         "WhopBaseUrl": whop.base_url,
         "ScheduleExpression": "cron(30 9 ? * MON *)",
@@ -217,9 +217,9 @@ def test_a_schedule_of_the_template_fires_in_its_zone_and_creates_its_chat(whop:
 def test_the_api_is_served_as_api_gateway_serves_it(api: httpx.Client) -> None:
     assert api.get("/health").json() == {"status": "ok"}
     assert api.get("/chats/a%2Fb").status_code == 404
-    refused = api.get("/chats", headers={"Authorization": "Bearer somebody-elses"})
-    assert refused.status_code == 401
-    assert refused.headers["content-type"] == "application/problem+json"
+    rejected = api.get("/chats", headers={"Authorization": "Bearer somebody-elses"})
+    assert rejected.status_code == 401
+    assert rejected.headers["content-type"] == "application/problem+json"
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ from local.plain_http import plain_client
 from local.ports import listen
 from local.setup import ROOT
 from local.system import BEARER, STACK, WEBHOOK_SECRET
-from tests.support.stand_ins import StandIn
+from tests.support.mock_servers import MockServer
 from tests.support.waiting import PATIENCE, until
 
 DEV = [sys.executable, "-m", "local.dev", "--port", "0", "--whop-port", "0", "--kodey-port", "0"]
@@ -99,9 +99,9 @@ def test_the_api_answers_its_logs_are_shown_and_what_is_printed_can_be_copied(de
     for create in re.findall(r"^  (curl .* -d .*)$", dev.printed, re.MULTILINE):
         created = subprocess.run(shlex.split(create), capture_output=True, text=True, check=True).stdout
         assert " 201 " in created.splitlines()[0]
-    (answered,) = StandIn(dev.value("mock of Kodey"), "").state()["chats"]
+    (answered,) = MockServer(dev.value("mock of Kodey"), "").state()["chats"]
     assert [message["role"] for message in answered["messages"]] == ["user", "assistant"]
-    chats = StandIn(dev.value("mock of Whop").removesuffix("/api/v1"), "/api/v1").state()["chats"]
+    chats = MockServer(dev.value("mock of Whop").removesuffix("/api/v1"), "/api/v1").state()["chats"]
     assert "biz_A" in {chat["company_id"] for chat in chats}
     dev.read_until(r"http-api INFO .*run_id=.* request_id=")
 
@@ -124,10 +124,10 @@ def test_kept_data_is_there_after_a_restart_and_an_automation_goes_on_firing(tmp
         assert chat["id"] in {run["chat_id"] for run in api.get("/runs", headers=headers).json()["data"]}
         muted = api.patch(f"/chats/{chat['id']}", json={"notification_preference": "none"}, headers=headers)
         assert muted.status_code == 200
-        (answered,) = StandIn(second.value("mock of Kodey"), "").state()["chats"]
+        (answered,) = MockServer(second.value("mock of Kodey"), "").state()["chats"]
         assert [message["role"] for message in answered["messages"]] == ["user", "assistant"]
         second.read_until("automation-every-minute fired")
-        whop = StandIn(second.value("mock of Whop").removesuffix("/api/v1"), "/api/v1")
+        whop = MockServer(second.value("mock of Whop").removesuffix("/api/v1"), "/api/v1")
         until(lambda: AUTOMATION["targets"][0] in {each["company_id"] for each in whop.state()["chats"]})
         other = subprocess.run([*DEV, *keep], cwd=ROOT, capture_output=True, text=True, check=False)
         assert (other.returncode, other.stdout) == (1, "")
@@ -152,7 +152,7 @@ def test_a_schedule_that_is_created_while_it_runs_fires_in_its_zone(dev: Dev) ->
         FlexibleTimeWindow={"Mode": "OFF"},
         Target={"Arn": function["FunctionArn"], "RoleArn": function["Role"], "Input": text},
     )
-    whop = StandIn(dev.value("mock of Whop").removesuffix("/api/v1"), "/api/v1")
+    whop = MockServer(dev.value("mock of Whop").removesuffix("/api/v1"), "/api/v1")
     (chat,) = until(lambda: [chat for chat in whop.state()["chats"] if chat["company_id"] == "biz_NZ"])
     assert chat["message_text"] == "Kia ora"
     assert f"fired for {soon:%Y-%m-%dT%H:%M:%SZ}" in dev.read_until("schedule new fired")

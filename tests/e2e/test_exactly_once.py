@@ -15,7 +15,7 @@ from aichats.runs.model import Run, run_id
 from aichats.runs.queue import RunMessage
 from local.cloud.functions import Answer
 from local.system import System
-from tests.support.stand_ins import AI_CHATS, StandIn
+from tests.support.mock_servers import AI_CHATS, MockServer
 from tests.support.waiting import until
 
 UNKNOWN_RUN = "a" * 32
@@ -46,7 +46,7 @@ def schedule_event(automation: str, target: str, **changes: object) -> dict[str,
     return event | changes
 
 
-def chats_of(whop: StandIn, target: str) -> list[dict[str, Any]]:
+def chats_of(whop: MockServer, target: str) -> list[dict[str, Any]]:
     """Return the company's chats."""
     return [chat for chat in whop.state()["chats"] if chat["company_id"] == target]
 
@@ -69,7 +69,7 @@ def problem(answer: httpx.Response, status: int) -> str:
 
 
 def test_a_schedule_event_delivered_20_times_at_once_creates_one_chat(
-    system: System, invoke_in_turn: Callable[[str, object], Answer], whop: StandIn
+    system: System, invoke_in_turn: Callable[[str, object], Answer], whop: MockServer
 ) -> None:
     whop.mode(latency=0.2)
     target = company()
@@ -82,7 +82,7 @@ def test_a_schedule_event_delivered_20_times_at_once_creates_one_chat(
 
 
 def test_50_calls_at_once_with_one_key_create_one_chat_and_each_answer_names_the_run(
-    crowded_api: httpx.Client, whop: StandIn
+    crowded_api: httpx.Client, whop: MockServer
 ) -> None:
     whop.mode(latency=0.5)
     target = company()
@@ -96,7 +96,7 @@ def test_50_calls_at_once_with_one_key_create_one_chat_and_each_answer_names_the
     assert (again.status_code, again.headers["Idempotent-Replayed"]) == (200, "true")
 
 
-def test_the_same_fan_out_twice_creates_each_chat_once(api: httpx.Client, whop: StandIn) -> None:
+def test_the_same_fan_out_twice_creates_each_chat_once(api: httpx.Client, whop: MockServer) -> None:
     targets = [company() for _ in range(3)]
     body, headers = {"action": ACTION, "targets": [*targets, targets[0]]}, {"Idempotency-Key": targets[0]}
     first, second = (api.post("/runs", json=body, headers=headers) for _ in range(2))
@@ -112,7 +112,7 @@ def test_the_same_fan_out_twice_creates_each_chat_once(api: httpx.Client, whop: 
 
 @pytest.mark.parametrize(("path", "body"), [("/chats", {"message_text": "Hello"}), ("/runs", None)])
 def test_a_key_that_was_used_with_another_body_is_rejected(
-    api: httpx.Client, whop: StandIn, path: str, body: dict[str, Any] | None
+    api: httpx.Client, whop: MockServer, path: str, body: dict[str, Any] | None
 ) -> None:
     key = {"Idempotency-Key": uuid.uuid4().hex}
     first, other = ({"action": ACTION, "targets": [target]} for target in (company(), company()))
@@ -161,7 +161,7 @@ def test_an_open_run_cannot_be_replayed(api: httpx.Client, ledger: Ledger) -> No
     assert f"run {run.run_id} is pending" in problem(api.post(f"/runs/{run.run_id}/replay"), 409)
 
 
-def test_a_run_that_succeeded_cannot_be_replayed_and_its_chat_is_named(api: httpx.Client, whop: StandIn) -> None:
+def test_a_run_that_succeeded_cannot_be_replayed_and_its_chat_is_named(api: httpx.Client, whop: MockServer) -> None:
     created = api.post("/chats", json={"message_text": "Hello", "company_id": company()})
     refusal = problem(api.post(f"/runs/{created.headers['X-Run-Id']}/replay"), 409)
     assert "has already succeeded" in refusal
@@ -169,12 +169,12 @@ def test_a_run_that_succeeded_cannot_be_replayed_and_its_chat_is_named(api: http
     assert len(whop.state()["chats"]) == 1
 
 
-def test_a_failed_run_can_be_replayed_and_keeps_its_id(api: httpx.Client, whop: StandIn) -> None:
+def test_a_failed_run_can_be_replayed_and_keeps_its_id(api: httpx.Client, whop: MockServer) -> None:
     target = company()
     whop.faults({"method": "POST", "path": AI_CHATS, "fault": "status:403"})
     key = {"Idempotency-Key": target}
-    refused = api.post("/chats", json={"message_text": "Hello", "company_id": target}, headers=key)
-    run = refused.json()["run_id"]
+    rejected = api.post("/chats", json={"message_text": "Hello", "company_id": target}, headers=key)
+    run = rejected.json()["run_id"]
     assert api.get(f"/runs/{run}").json()["status"] == "failed"
     assert api.post(f"/runs/{run}/replay").json() == {"run_ids": [run]}
     until(lambda: api.get(f"/runs/{run}").json()["status"] == "succeeded")
@@ -195,7 +195,7 @@ def test_a_run_of_unknown_outcome_is_resolved_once(api: httpx.Client, ledger: Le
 # ---- the history
 
 
-def test_pages_of_runs_are_stable_while_new_runs_come_in(system: System, api: httpx.Client, whop: StandIn) -> None:
+def test_pages_of_runs_are_stable_while_new_runs_come_in(system: System, api: httpx.Client, whop: MockServer) -> None:
     automation = f"stable-{uuid.uuid4().hex[:8]}"
 
     def create() -> str:
@@ -216,7 +216,7 @@ def test_pages_of_runs_are_stable_while_new_runs_come_in(system: System, api: ht
     assert len(whop.state()["chats"]) == 5 + len(pages)
 
 
-def test_runs_are_filtered_by_status_and_time(system: System, api: httpx.Client, whop: StandIn) -> None:
+def test_runs_are_filtered_by_status_and_time(system: System, api: httpx.Client, whop: MockServer) -> None:
     automation = f"filtered-{uuid.uuid4().hex[:8]}"
     whop.faults({"method": "POST", "path": AI_CHATS, "fault": "status:403"})
     failed, succeeded = (
@@ -240,7 +240,7 @@ def test_runs_are_filtered_by_status_and_time(system: System, api: httpx.Client,
 
 
 def test_a_message_that_cannot_be_read_goes_to_the_dead_letters_and_the_others_are_performed(
-    system: System, ledger: Ledger, whop: StandIn
+    system: System, ledger: Ledger, whop: MockServer
 ) -> None:
     run = run_for(company())
     ledger.add([run], lambda _: datetime.now(UTC))

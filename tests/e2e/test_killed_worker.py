@@ -11,7 +11,7 @@ import pytest
 from local.console import Console
 from local.plain_http import plain_client
 from local.system import BEARER, System, running_system
-from tests.support.stand_ins import AI_CHATS, StandIn
+from tests.support.mock_servers import AI_CHATS, MockServer
 from tests.support.waiting import until
 
 ACTION = {"type": "whop.create_chat", "title": "Weekly revenue", "message_text": "Summarise last week."}
@@ -22,7 +22,7 @@ VISIBILITY_SECONDS = 13
 
 
 @pytest.fixture
-def hasty_system(whop: StandIn) -> Iterator[System]:
+def hasty_system(whop: MockServer) -> Iterator[System]:
     """A system with short times, on the same mock of Whop."""
     parameters = {"SettleSeconds": "1", "WhopBaseUrl": whop.base_url}
     with running_system(Console(io.StringIO()), parameters=parameters) as system:
@@ -64,7 +64,7 @@ def environment_of(folder: Path) -> list[str]:
 
 @pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="finds the worker's process in /proc")
 def test_a_run_whose_worker_was_killed_after_the_create_goes_on_without_a_second_chat(
-    hasty_system: System, whop: StandIn
+    hasty_system: System, whop: MockServer
 ) -> None:
     whop.mode(idempotency="ignored")
     whop.faults({"method": "POST", "path": AI_CHATS, "fault": "delay:30"})

@@ -11,7 +11,7 @@ import httpx
 
 from local.cloud.scheduler import Scheduler
 from local.system import System
-from tests.support.stand_ins import StandIn
+from tests.support.mock_servers import MockServer
 from tests.support.waiting import until
 
 CHATS = "/kodey/chats"
@@ -37,7 +37,7 @@ def ended(api: httpx.Client, run_id: str) -> dict[str, Any]:
     return {} if run["status"] in {"pending", "performing"} else run
 
 
-def test_a_schedule_of_the_group_creates_a_chat_with_an_answer(system: System, kodey: StandIn) -> None:
+def test_a_schedule_of_the_group_creates_a_chat_with_an_answer(system: System, kodey: MockServer) -> None:
     clients, outputs = system.emulator.clients, system.stack.outputs
     function = clients.functions.get_function(FunctionName=outputs["RunScheduleFunction"])["Configuration"]
     name, group = f"kodey-{uuid.uuid4().hex[:8]}", outputs["ScheduleGroup"]
@@ -63,7 +63,7 @@ def test_a_schedule_of_the_group_creates_a_chat_with_an_answer(system: System, k
     assert (chat["agentId"], said(chat)) == ("agent_scheduled", [("user", TEXT), ("assistant", ANSWER)])
 
 
-def test_a_chat_is_created_found_continued_and_deleted(api: httpx.Client, kodey: StandIn) -> None:
+def test_a_chat_is_created_found_continued_and_deleted(api: httpx.Client, kodey: MockServer) -> None:
     created = api.post(CHATS, json=chat_for("agent_six"))
     assert (created.status_code, created.json()["reply"]["content"]) == (201, ANSWER)
     chat_id = created.json()["chat"]["id"]
@@ -75,15 +75,17 @@ def test_a_chat_is_created_found_continued_and_deleted(api: httpx.Client, kodey:
     assert (sent.status_code, sent.json()["content"]) == (201, "You said: And this week?")
     contents = {message["content"] for message in api.get(f"{path}/messages").json()["data"]}
     assert contents == {TEXT, ANSWER, "And this week?", "You said: And this week?"}
-    refused = api.patch(path, json={"notification_preference": "none"})
-    assert refused.status_code == 422
-    assert "not supported by Kodey" in refused.json()["detail"]
+    rejected = api.patch(path, json={"notification_preference": "none"})
+    assert rejected.status_code == 422
+    assert "not supported by Kodey" in rejected.json()["detail"]
     assert api.delete(path).status_code == 204
     assert kodey.state()["chats"] == []
     assert api.get(path).status_code == 404
 
 
-def test_an_answer_that_takes_longer_than_the_api_waits_is_kept_in_the_run(api: httpx.Client, kodey: StandIn) -> None:
+def test_an_answer_that_takes_longer_than_the_api_waits_is_kept_in_the_run(
+    api: httpx.Client, kodey: MockServer
+) -> None:
     kodey.mode(answer_seconds=LONG_ANSWER_SECONDS)
     api.get("/health")  # a cold start is not what is timed
     begun = time.monotonic()
@@ -100,7 +102,7 @@ def test_an_answer_that_takes_longer_than_the_api_waits_is_kept_in_the_run(api: 
 
 
 def test_20_calls_at_once_with_one_key_create_one_chat_with_one_message(
-    api: httpx.Client, crowded_api: httpx.Client, kodey: StandIn
+    api: httpx.Client, crowded_api: httpx.Client, kodey: MockServer
 ) -> None:
     kodey.mode(answer_seconds=1.0)
     key = {"Idempotency-Key": uuid.uuid4().hex}
@@ -117,7 +119,7 @@ def test_20_calls_at_once_with_one_key_create_one_chat_with_one_message(
     assert again.json()["chat"]["id"] == chat["id"]
 
 
-def test_a_fan_out_gives_each_agent_a_chat_with_an_answer(api: httpx.Client, kodey: StandIn) -> None:
+def test_a_fan_out_gives_each_agent_a_chat_with_an_answer(api: httpx.Client, kodey: MockServer) -> None:
     agents = [f"agent_{number}" for number in range(12)]
     body = {"action": {"type": "kodey.create_chat", "message_text": TEXT}, "targets": agents}
     runs = api.post("/runs", json=body).json()["run_ids"]

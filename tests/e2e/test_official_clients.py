@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.stand_ins import Json, running_whop
+from tests.support.mock_servers import Json, running_whop
 
 TOOLS = Path(__file__).parents[2] / ".tools"
 SCRIPT = Path(__file__).with_name("official_client.py")

@@ -13,7 +13,7 @@ from aichats.runs.model import Run, run_id
 from aichats.runs.queue import Queue, RunMessage
 from local.redrive import main
 from local.system import System
-from tests.support.stand_ins import StandIn
+from tests.support.mock_servers import MockServer
 from tests.support.waiting import until
 
 
@@ -31,7 +31,7 @@ def empty(system: System) -> None:
 
 
 def test_letters_that_can_be_read_are_performed_and_the_others_stay_with_their_reason(
-    aws: System, whop: StandIn, api: httpx.Client, capsys: pytest.CaptureFixture[str]
+    aws: System, whop: MockServer, api: httpx.Client, capsys: pytest.CaptureFixture[str]
 ) -> None:
     clients, outputs = aws.emulator.clients, aws.stack.outputs
     action = WhopCreateChat(type="whop.create_chat", message_text="Hello")
@@ -61,7 +61,7 @@ def test_letters_that_can_be_read_are_performed_and_the_others_stay_with_their_r
 
 
 def test_an_event_on_which_the_function_failed_is_handed_to_it_again_and_takes_effect_once(
-    aws: System, whop: StandIn, api: httpx.Client, capsys: pytest.CaptureFixture[str]
+    aws: System, whop: MockServer, api: httpx.Client, capsys: pytest.CaptureFixture[str]
 ) -> None:
     queues, failures = aws.emulator.clients.queues, aws.stack.outputs["RunScheduleFailures"]
     event = {

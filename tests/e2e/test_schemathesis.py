@@ -7,17 +7,17 @@ from pathlib import Path
 import httpx
 
 from local.system import BEARER, System
-from tests.support.stand_ins import StandIn
+from tests.support.mock_servers import MockServer
 
 SECONDS = 45
 CHECKS = ("not_a_server_error", "response_schema_conformance", "content_type_conformance")
 
 
 def test_no_call_that_the_document_allows_or_forbids_fails_or_is_answered_as_it_does_not_say(
-    system: System, api: httpx.Client, whop: StandIn, kodey: StandIn, tmp_path: Path
+    system: System, api: httpx.Client, whop: MockServer, kodey: MockServer, tmp_path: Path
 ) -> None:
-    for stand_in in (whop, kodey):
-        stand_in.mode(rate_limit=1_000_000)
+    for mock in (whop, kodey):
+        mock.mode(rate_limit=1_000_000)
     schema = tmp_path / "openapi.json"
     schema.write_text(api.get("/openapi.json").text)
     judge = [

@@ -13,8 +13,8 @@ from aichats.runs.model import run_id
 from local.plain_http import plain_client
 from local.standins.whop.deliveries import PATH, Delivery, event, signed
 from local.system import WEBHOOK_SECRET, System
+from tests.support.mock_servers import Json, MockServer
 from tests.support.running_automations import Automations
-from tests.support.stand_ins import Json, StandIn
 from tests.support.waiting import PATIENCE, until
 
 EVENTS, REPEATS = 140, 60
@@ -79,7 +79,7 @@ def runs_of(delivery: Delivery, *targets: str) -> set[str]:
 
 
 def test_each_event_opens_one_chat_however_often_and_at_once_it_is_delivered(
-    automations: Automations, caller: httpx.Client, whop: StandIn
+    automations: Automations, caller: httpx.Client, whop: MockServer
 ) -> None:
     whop.mode(rate_limit=NO_LIMIT)
     listen(automations)
@@ -103,7 +103,7 @@ def test_each_event_opens_one_chat_however_often_and_at_once_it_is_delivered(
 
 
 def test_an_event_for_many_targets_opens_a_chat_in_each(
-    automations: Automations, caller: httpx.Client, whop: StandIn
+    automations: Automations, caller: httpx.Client, whop: MockServer
 ) -> None:
     companies = [company() for _ in range(3)]
     listen(automations, *companies)
@@ -114,7 +114,7 @@ def test_an_event_for_many_targets_opens_a_chat_in_each(
 
 
 def test_an_event_that_names_a_company_as_older_versions_do_opens_its_chat(
-    automations: Automations, caller: httpx.Client, whop: StandIn
+    automations: Automations, caller: httpx.Client, whop: MockServer
 ) -> None:
     listen(automations)
     target = company()
@@ -125,7 +125,7 @@ def test_an_event_that_names_a_company_as_older_versions_do_opens_its_chat(
 
 
 def test_an_automation_that_takes_longer_than_whop_waits_is_rendered_from_the_queue(
-    automations: Automations, caller: httpx.Client, whop: StandIn
+    automations: Automations, caller: httpx.Client, whop: MockServer
 ) -> None:
     listen(automations, title="{{ length(event.data.items[?name == 'y']) }} of many")
     target = company()
@@ -149,7 +149,7 @@ def test_an_automation_that_takes_longer_than_whop_waits_is_rendered_from_the_qu
     ids=["another event", "an event of an unknown type", "held back by the filter", "switched off"],
 )
 def test_an_event_without_a_listener_is_accepted_and_starts_no_run(
-    automations: Automations, caller: httpx.Client, whop: StandIn, trigger: Json, body: bytes
+    automations: Automations, caller: httpx.Client, whop: MockServer, trigger: Json, body: bytes
 ) -> None:
     listen(automations, **trigger)
     begun = datetime.now(UTC)
@@ -160,7 +160,7 @@ def test_an_event_without_a_listener_is_accepted_and_starts_no_run(
 
 
 def test_an_automation_that_cannot_be_rendered_is_a_failed_run_and_the_event_is_taken(
-    automations: Automations, caller: httpx.Client, whop: StandIn
+    automations: Automations, caller: httpx.Client, whop: MockServer
 ) -> None:
     listen(automations, title="{{ event.data.name.first }} failed")
     target = company()
@@ -188,7 +188,7 @@ GOOD = signed(BODY, WEBHOOK_SECRET)
     ids=["no signature", "another secret", "signed long ago", "a changed body", "no JSON"],
 )
 def test_a_delivery_that_whop_did_not_sign_is_rejected_and_its_body_is_not_logged(
-    automations: Automations, caller: httpx.Client, whop: StandIn, delivery: Delivery
+    automations: Automations, caller: httpx.Client, whop: MockServer, delivery: Delivery
 ) -> None:
     listen(automations)
     begun = datetime.now(UTC)
@@ -203,7 +203,7 @@ def test_a_delivery_that_whop_did_not_sign_is_rejected_and_its_body_is_not_logge
 
 @pytest.mark.parametrize("body", [b"", b"[]", b'{"id": "evt_1"}', b'{"id": 1, "type": "payment.failed"}'], ids=repr)
 def test_a_signed_body_that_is_no_event_is_rejected(
-    automations: Automations, caller: httpx.Client, whop: StandIn, body: bytes
+    automations: Automations, caller: httpx.Client, whop: MockServer, body: bytes
 ) -> None:
     listen(automations)
     answer = deliver(caller, signed(body, WEBHOOK_SECRET))

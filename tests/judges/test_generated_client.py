@@ -14,10 +14,10 @@ import pytest
 from aichats.api.app import create_api
 from local.judges import OPENAPI_CLIENT
 from local.openapi import OPENAPI_JSON
-from tests.judges.npm import require
 from tests.support.automations import scheduled
 from tests.support.fakes import ScriptedTransport
 from tests.support.lambda_calls import LOCAL, HttpCaller, make_application
+from tests.support.npm import require
 
 PACKAGE = "generated_aichats_client"
 

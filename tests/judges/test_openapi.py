@@ -6,7 +6,7 @@ import subprocess
 from pathlib import Path
 
 from local.openapi import openapi_json
-from tests.judges.npm import command
+from tests.support.npm import command
 
 RULES = Path(__file__).with_name("spectral.yaml")
 QUIET = {"REDOCLY_TELEMETRY": "off", "REDOCLY_SUPPRESS_UPDATE_NOTICE": "true"}

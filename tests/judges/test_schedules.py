@@ -15,7 +15,7 @@ from pyawscron import AWSCron
 
 from aichats.schedules.fire_times import fire_times
 from local.judges import NPM
-from tests.judges.npm import require
+from tests.support.npm import require
 from tests.support.random_crons import random_crons
 
 SEED, EXPRESSIONS, COUNT = 25, 300, 4

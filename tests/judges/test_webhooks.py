@@ -93,7 +93,7 @@ def ours_takes(made: Delivery) -> bool:
     return True
 
 
-def test_the_reference_library_takes_and_refuses_the_same_deliveries() -> None:
+def test_the_reference_library_takes_and_rejects_the_same_deliveries() -> None:
     lot = random.Random(SEED)
     verdicts = [(reference_takes(made), ours_takes(made), made) for made in (delivery(lot) for _ in range(DELIVERIES))]
     assert [made for theirs, ours, made in verdicts if theirs != ours] == []

@@ -17,7 +17,7 @@ from botocore.exceptions import ConnectionClosedError
 from aichats.runs.actions import KodeySendMessage
 from aichats.runs.ledger.rows import Row
 from aichats.runs.model import Run
-from tests.support.fakes import FakeSqs, Json, ai_chat, ok, page, refused
+from tests.support.fakes import FakeSqs, Json, ai_chat, error_response, ok, page
 from tests.support.kodey_in_memory import KodeyInMemory
 from tests.support.ledgers import Clock, dynamodb
 
@@ -157,37 +157,37 @@ class FaultyProvider(httpx.BaseTransport):
         if fault == "error before":
             raise httpx.ConnectError("no route")
         if fault == "throttled":
-            return refused(429, "Slow down. Try again in 30 seconds.")
+            return error_response(429, "Slow down. Try again in 30 seconds.")
         if fault == "late" and request.method in ("POST", "PATCH"):
             if self._comes(request):
                 self._late.append((self._world.clock.now + self._later, request))
             raise httpx.RemoteProtocolError("cut")
-        refuses = fault == "refused" and request.method != "GET"
-        return _on_its_way(refused(403) if refuses else self._act(request, self._world.clock.now), fault)
+        rejects = fault == "refused" and request.method != "GET"
+        return _on_its_way(error_response(403) if rejects else self._act(request, self._world.clock.now), fault)
 
     def settle(self) -> None:
         """Perform the late request if its time has come."""
         now, waiting = self._world.clock.now, self._late
         self._late = [entry for entry in waiting if entry[0] > now]
-        for moment, request in waiting:
-            if moment <= now:
-                self._happen(request, moment)
+        for time, request in waiting:
+            if time <= now:
+                self._happen(request, time)
 
     def _comes(self, _request: httpx.Request) -> bool:
         """Return whether a late request will be performed."""
         return True
 
-    def _act(self, request: httpx.Request, moment: datetime) -> httpx.Response:
+    def _act(self, request: httpx.Request, time: datetime) -> httpx.Response:
         raise NotImplementedError
 
-    def _happen(self, request: httpx.Request, moment: datetime) -> None:
-        self._act(request, moment)
+    def _happen(self, request: httpx.Request, time: datetime) -> None:
+        self._act(request, time)
 
 
 def _on_its_way(answer: httpx.Response, fault: str) -> httpx.Response:
     """Return the answer, or fail as the fault says."""
     if fault == "error after":
-        return refused(500)
+        return error_response(500)
     if fault in ("answer lost", "late"):
         raise httpx.ReadTimeout("slow")
     if fault == "malformed" and answer.is_success:
@@ -204,9 +204,9 @@ class FaultyWhop(FaultyProvider):
         chats: those that are there before the runs.
     """
 
-    def __init__(self, world: World, *chats: str, honours_keys: bool) -> None:
+    def __init__(self, world: World, *chats: str, honors_keys: bool) -> None:
         super().__init__(world, LATE)
-        self._honours_keys = honours_keys
+        self._honors_keys = honors_keys
         self._answers: dict[str, tuple[int, Json]] = {}
         self._bodies: dict[str, bytes] = {}
         self._shown_at: dict[str, datetime] = {}
@@ -226,58 +226,58 @@ class FaultyWhop(FaultyProvider):
         """Return the title of a chat."""
         return str(self._chats[chat_id]["title"])
 
-    def _act(self, request: httpx.Request, moment: datetime) -> httpx.Response:
+    def _act(self, request: httpx.Request, time: datetime) -> httpx.Response:
         chat_id = request.url.path.rpartition("/")[2]
         if request.method == "POST":
-            return self._post(request, moment)
+            return self._post(request, time)
         if request.method == "GET":
-            return self._page(int(request.url.params.get("after", 0)), moment)
+            return self._page(int(request.url.params.get("after", 0)), time)
         self._chats[chat_id] |= json.loads(request.content)
         return ok(self._chats[chat_id])
 
-    def _page(self, start: int, moment: datetime) -> httpx.Response:
-        shown = [chat for chat in self._chats.values() if self._shown_at[chat["id"]] <= moment]
+    def _page(self, start: int, time: datetime) -> httpx.Response:
+        shown = [chat for chat in self._chats.values() if self._shown_at[chat["id"]] <= time]
         end = start + CHATS_OF_PAGE
         return page(*shown[start:end], end_cursor=str(end), has_next_page=end < len(shown))
 
-    def _post(self, request: httpx.Request, moment: datetime) -> httpx.Response:
+    def _post(self, request: httpx.Request, time: datetime) -> httpx.Response:
         key = request.headers["idempotency-key"]
         first = self._bodies.setdefault(key, request.content)
         assert request.content == first, "a key was used with another body"
-        if self._honours_keys and key in self._answers:
+        if self._honors_keys and key in self._answers:
             status, body = self._answers[key]
             return httpx.Response(status, json=body)
-        if self._honours_keys and any(key == late.headers.get("idempotency-key") for _, late in self._late):
-            return refused(409, code="idempotency_request_in_progress")
-        return ok(self._create(key, json.loads(request.content), moment))
+        if self._honors_keys and any(key == late.headers.get("idempotency-key") for _, late in self._late):
+            return error_response(409, code="idempotency_request_in_progress")
+        return ok(self._create(key, json.loads(request.content), time))
 
     def _comes(self, request: httpx.Request) -> bool:
         if request.method == "PATCH":
             return True
         key = request.headers["idempotency-key"]
-        if self._honours_keys and key in self._answers:
+        if self._honors_keys and key in self._answers:
             return False
         self._bodies.setdefault(key, request.content)
         return True
 
-    def _happen(self, request: httpx.Request, moment: datetime) -> None:
+    def _happen(self, request: httpx.Request, time: datetime) -> None:
         if request.method == "PATCH":
-            self._act(request, moment)
+            self._act(request, time)
             return
-        self._create(request.headers["idempotency-key"], json.loads(request.content), moment)
+        self._create(request.headers["idempotency-key"], json.loads(request.content), time)
 
-    def _create(self, key: str, fields: Json, moment: datetime) -> Json:
-        if self._honours_keys and key in self._answers:
+    def _create(self, key: str, fields: Json, time: datetime) -> Json:
+        if self._honors_keys and key in self._answers:
             return self._answers[key][1]
         chat = ai_chat(id=f"aich_{len(self._chats) + 1}", title=None) | fields
-        self._show(chat, moment)
+        self._show(chat, time)
         self._made_for.setdefault(fields["current_company_id"], []).append(chat["id"])
         self._answers[key] = (200, dict(chat))
         return chat
 
-    def _show(self, chat: Json, moment: datetime) -> None:
+    def _show(self, chat: Json, time: datetime) -> None:
         self._chats[chat["id"]] = chat
-        self._shown_at[chat["id"]] = moment + LAG
+        self._shown_at[chat["id"]] = time + LAG
 
 
 class FaultyKodey(FaultyProvider):
@@ -309,8 +309,8 @@ class FaultyKodey(FaultyProvider):
         new = self.memory.messages[chat_id][self._before.get(chat_id, 0) :]
         return [message["id"] for message in new if message["role"] == "user"]
 
-    def _act(self, request: httpx.Request, moment: datetime) -> httpx.Response:
-        return self.memory.answer(request, moment)
+    def _act(self, request: httpx.Request, time: datetime) -> httpx.Response:
+        return self.memory.answer(request, time)
 
 
 def faulty_dynamodb(world: World) -> FaultyAws:

@@ -133,14 +133,14 @@ class FakeSqs:
     Attributes:
         sent: the sent messages, in order. Tests may remove those that they deliver.
         batches: the number of messages in each call.
-        refuses: returns whether a message is rejected. SQS rejects the messages of a batch one by one.
+        rejects: returns whether a message is rejected. SQS rejects the messages of a batch one by one.
         down: the error that every call raises, if any.
     """
 
     def __init__(self) -> None:
         self.sent: list[Sent] = []
         self.batches: list[int] = []
-        self.refuses: Callable[[Sent], bool] = lambda _: False
+        self.rejects: Callable[[Sent], bool] = lambda _: False
         self.down: Exception | None = None
         self._lock = threading.Lock()
 
@@ -155,7 +155,7 @@ class FakeSqs:
             raise self.down
         messages = {entry["Id"]: _sent(queue, entry) for entry in entries}
         assert 1 <= len(messages) == len(entries) <= 10, "SQS accepts one to ten messages, each with its own Id"
-        failed = [identifier for identifier, message in messages.items() if self.refuses(message)]
+        failed = [identifier for identifier, message in messages.items() if self.rejects(message)]
         with self._lock:
             self.batches.append(len(entries))
             self.sent += [message for identifier, message in messages.items() if identifier not in failed]
@@ -205,7 +205,7 @@ def page(*chats: Json, end_cursor: str | None = None, has_next_page: bool = Fals
     return ok({"data": list(chats), "page_info": info})
 
 
-def refused(
+def error_response(
     status: int, message: str = "a reason", *, headers: Mapping[str, str] | None = None, **fields: str | None
 ) -> httpx.Response:
     """Return an error response of Whop. ``fields`` are ``type``, ``code`` and ``param``."""

@@ -24,7 +24,7 @@ SLOW_QUEUE = "https://sqs.invalid/slow-runs"
 POSTS = pytest.mark.parametrize(("path", "body"), [(CHATS, NEW), (MESSAGES, SENT)], ids=["create", "send"])
 
 
-class World:
+class KodeyApi:
     """The API with Kodey in memory and a worker that performs the queued runs while the API sleeps."""
 
     def __init__(self, secrets: FakeSecretsManager | None = None) -> None:
@@ -69,5 +69,5 @@ class World:
         self.meanwhile()
 
 
-def refused(status: int, **fields: object) -> httpx.Response:
+def kodey_error(status: int, **fields: object) -> httpx.Response:
     return httpx.Response(status, json={"error": "No", "message": "no"} | fields, headers={"x-request-id": "req_1"})

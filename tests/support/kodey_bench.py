@@ -17,8 +17,8 @@ from aichats.runs.perform import Outcome, Performer
 from tests.support.fakes import Step
 from tests.support.kodey_in_memory import CREATE_KODEY, KodeyInMemory
 from tests.support.ledgers import LEASE, Clock, make_ledger, make_run
-from tests.support.performing import Middle
 from tests.support.providers import kodey_provider
+from tests.support.whop_bench import Middle
 
 SETTLE = timedelta(seconds=600)
 POST_CHAT, LIST_CHATS = "POST /chat", "GET /chat"
@@ -36,17 +36,22 @@ EITHER_STEP = pytest.mark.parametrize("step", [POST_CHAT, POST_MESSAGE])
 EACH_UNKNOWN = pytest.mark.parametrize("answer", UNKNOWN.values(), ids=UNKNOWN)
 
 
-class Bench:
+class KodeyBench:
     """One run, with its ledger and its Kodey: those of ``beside``, if there is one."""
 
     def __init__(
-        self, action: Action = CREATE_KODEY, target: str = "agent_1", *, beside: "Bench | None" = None, name: str = ""
+        self,
+        action: Action = CREATE_KODEY,
+        target: str = "agent_1",
+        *,
+        beside: "KodeyBench | None" = None,
+        name: str = "",
     ) -> None:
         self.clock: Clock = beside.clock if beside else Clock()
         self.kodey: KodeyInMemory = beside.kodey if beside else KodeyInMemory(self.clock)
         self.run = make_run(name or ("two" if beside else "one"), action=action, target=target)
         self.ledger: Ledger = beside.ledger if beside else make_ledger(self.clock)
-        self.refuses: AichatsError | None = None
+        self.client_error: AichatsError | None = None
         providers = {"kodey": kodey_provider(self._client, int(SETTLE.total_seconds()), 240)}
         self.performer = Performer(self.ledger, providers, Locks(self.ledger), randomness=Middle())
 
@@ -61,7 +66,7 @@ class Bench:
             assert self.row.due_at is not None
             self.clock.now = max(self.clock.now, self.row.due_at)
             outcome = self.perform(seconds)
-            if len(self.kodey.requests) > calls or outcome.state != "waiting" or self.refuses:
+            if len(self.kodey.requests) > calls or outcome.state != "waiting" or self.client_error:
                 return outcome
 
     def once(self, call: str, answer: Step, *, done: bool = False) -> None:
@@ -90,8 +95,8 @@ class Bench:
         return row
 
     def _client(self) -> KodeyClient:
-        if self.refuses is not None:
-            raise self.refuses
+        if self.client_error is not None:
+            raise self.client_error
         return KodeyClient("sk_live_key", "https://kodey.invalid", transport=self.kodey)
 
 
@@ -99,7 +104,7 @@ class DiedError(Exception):
     """The process was killed."""
 
 
-def sent_once(bench: Bench, outcome: Outcome) -> bool:
+def sent_once(bench: KodeyBench, outcome: Outcome) -> bool:
     """Return whether the run has one chat with one message, and the answer to it."""
     chat_id = str(outcome.row.chat_id)
     reply = bench.row.result["reply"]
@@ -111,9 +116,9 @@ def sent_once(bench: Bench, outcome: Outcome) -> bool:
     )
 
 
-def lost(action: Action, step: str, before: Callable[[KodeyInMemory], object], target: str = "agent_1") -> Bench:
+def lost(action: Action, step: str, before: Callable[[KodeyInMemory], object], target: str = "agent_1") -> KodeyBench:
     """Return a run of unknown outcome whose call was not performed, at the time at which aichats may check it."""
-    bench = Bench(action, target)
+    bench = KodeyBench(action, target)
     before(bench.kodey)
     bench.once(step, httpx.ReadTimeout("slow"))
     bench.perform()

@@ -45,28 +45,28 @@ class KodeyInMemory(ProviderInMemory):
         """Return the user's messages."""
         return [message["content"] for message in self.messages[chat_id] if message["role"] == "user"]
 
-    def answer(self, request: httpx.Request, moment: datetime) -> httpx.Response:
+    def answer(self, request: httpx.Request, time: datetime) -> httpx.Response:
         """Perform a request as of a time."""
         _, _, chat_id, messages = (request.url.path + "//").split("/")[:4]
         fields: Json = json.loads(request.content) if request.content else {}
         if not chat_id:
-            return ok(self._create(fields, moment) if request.method == "POST" else self._list(request))
+            return ok(self._create(fields, time) if request.method == "POST" else self._list(request))
         if chat_id not in self.chats:
             return httpx.Response(404, json={"error": "Not Found", "message": "There is no such chat"})
         if messages and request.method == "POST":
-            return ok(self._exchange(chat_id, fields["content"], moment))
+            return ok(self._exchange(chat_id, fields["content"], time))
         if request.method == "DELETE":
             del self.chats[chat_id]
             return httpx.Response(204)
         said = {"messages": self._shown(self.messages[chat_id])}
         return ok(said if messages else self.chats[chat_id] | said)
 
-    def _exchange(self, chat_id: str, content: str, moment: datetime) -> Json:
-        self._say(chat_id, content, "user", moment)
-        return self._say(chat_id, f"You said: {content}", "assistant", moment + timedelta(seconds=1))
+    def _exchange(self, chat_id: str, content: str, time: datetime) -> Json:
+        self._say(chat_id, content, "user", time)
+        return self._say(chat_id, f"You said: {content}", "assistant", time + timedelta(seconds=1))
 
-    def _create(self, fields: Json, moment: datetime) -> Json:
-        chat = {"id": f"chat_{len(self.chats) + 1}", "teamId": "team_1", "createdAt": _text(moment)} | fields
+    def _create(self, fields: Json, time: datetime) -> Json:
+        chat = {"id": f"chat_{len(self.chats) + 1}", "teamId": "team_1", "createdAt": _text(time)} | fields
         self.chats[chat["id"]] = chat
         self.messages[chat["id"]] = []
         return {name: value for name, value in chat.items() if name not in ("metadata", "userId")}
@@ -85,12 +85,12 @@ class KodeyInMemory(ProviderInMemory):
         start = self._shifted % (len(shown) or 1)
         return shown[start:] + shown[:start]
 
-    def _say(self, chat_id: str, content: str, role: str, moment: datetime, **fields: Any) -> Json:
+    def _say(self, chat_id: str, content: str, role: str, time: datetime, **fields: Any) -> Json:
         known = {"id": f"msg_{sum(map(len, self.messages.values())) + 1}", "chatId": chat_id}
-        message = known | {"content": content, "role": role, "createdAt": _text(moment)} | fields
+        message = known | {"content": content, "role": role, "createdAt": _text(time)} | fields
         self.messages[chat_id].append(message)
         return message
 
 
-def _text(moment: datetime) -> str:
-    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+def _text(time: datetime) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -128,7 +128,7 @@ def overdue(ledger: Ledger, before: datetime) -> list[Row]:
     return sorted(rows, key=lambda row: row.due_at or NOON)
 
 
-def refused(act: Callable[[], object]) -> Row | None:
+def conflict_of(act: Callable[[], object]) -> Row | None:
     """Return the row of the conflict that an action raises."""
     with pytest.raises(LedgerConflictError) as caught:
         act()

@@ -18,10 +18,10 @@ STACKS = (
 )
 """Files whose tests start stacks of their own, by the process that begins with them."""
 LONG = (
-    "tests/integration/test_ledger_model.py",
-    "tests/integration/test_least_privilege.py",
+    "tests/integration/runs/test_ledger_model.py",
+    "tests/integration/functions/test_least_privilege.py",
     "tests/integration/automations/test_reconcile_model.py",
-    "tests/integration/test_sweep_automations_model.py",
+    "tests/integration/automations/test_sweep_model.py",
     "tests/infrastructure/test_layer.py",
 )
 """Other files that take long, the longest first."""

@@ -1,4 +1,4 @@
-"""A server of raw bytes on a free port, which behaves as badly as a test wants."""
+"""A server of raw bytes on a free port, with the faults that a test needs."""
 
 import datetime
 import json
@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from tests.support.fakes import ai_chat
 
-type Behaviour = Callable[["Connection"], None]
+type Behavior = Callable[["Connection"], None]
 
 DRIP_SECONDS = 0.05
 
@@ -29,7 +29,7 @@ class Connection:
         self.number = number
 
     def read_request(self) -> bool:
-        """Read one request with its body, and count it; ``False`` when there is none to come."""
+        """Read one request with its body, and count it; Return ``False`` if no request comes."""
         received = b""
         while b"\r\n\r\n" not in received:
             if not (part := self.receive()):
@@ -44,7 +44,7 @@ class Connection:
         return True
 
     def receive(self) -> bytes:
-        """What has come; nothing when the client has hung up or the test is over."""
+        """Return received bytes; none when the client has hung up or the test is over."""
         while not self.server.stopped.is_set():
             with suppress(TimeoutError):
                 return self.socket.recv(65536)
@@ -67,7 +67,7 @@ class Connection:
 
 
 class RawServer:
-    """Gives each connection to ``behaviour`` in a thread of its own.
+    """Gives each connection to ``behavior`` in a thread of its own.
 
     Attributes:
         requests: the first line of each request, in order.
@@ -75,12 +75,12 @@ class RawServer:
         closed: released once for each connection that the server has closed.
     """
 
-    def __init__(self, behaviour: Behaviour, tls: ssl.SSLContext | None) -> None:
+    def __init__(self, behavior: Behavior, tls: ssl.SSLContext | None) -> None:
         self.requests: list[str] = []
         self.connections = 0
         self.closed = threading.Semaphore(0)
         self.stopped = threading.Event()
-        self._behaviour = behaviour
+        self._behavior = behavior
         self._tls = tls
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port = self._listener.getsockname()[1]
@@ -116,7 +116,7 @@ class RawServer:
         # A client that hangs up in the middle is what many tests are about.
         with suppress(OSError), connected, self._secured(connected) as secured:
             secured.settimeout(0.1)
-            self._behaviour(Connection(self, secured, number))
+            self._behavior(Connection(self, secured, number))
         self.closed.release()
 
     def _secured(self, connected: socket.socket) -> socket.socket:
@@ -124,9 +124,9 @@ class RawServer:
 
 
 @contextmanager
-def serving(behaviour: Behaviour, tls: ssl.SSLContext | None = None) -> Iterator[RawServer]:
-    """A server for as long as the block lasts."""
-    server = RawServer(behaviour, tls)
+def serving(behavior: Behavior, tls: ssl.SSLContext | None = None) -> Iterator[RawServer]:
+    """Run a server for the ``with`` block."""
+    server = RawServer(behavior, tls)
     try:
         yield server
     finally:
@@ -134,7 +134,7 @@ def serving(behaviour: Behaviour, tls: ssl.SSLContext | None = None) -> Iterator
 
 
 def make_certificate(folder: Path) -> tuple[Path, ssl.SSLContext]:
-    """A certificate for ``localhost`` that signs itself, and a server's side of TLS that shows it."""
+    """Return the file of a self-signed certificate for ``localhost``, and the TLS context of a server that shows it."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
     now = datetime.datetime.now(datetime.UTC)

@@ -27,7 +27,7 @@ PUTS = [BEFORE_ROW, AFTER_ROW, BEFORE_SCHEDULE, AFTER_SCHEDULE, BEFORE_LAST, AFT
 
 
 @dataclass
-class Stack:
+class ServiceBench:
     """A service whose calls to AWS fail as planned, and one without faults."""
 
     clock: Clock

@@ -4,7 +4,7 @@ import json
 
 import httpx
 
-from tests.support.fakes import Json, ai_chat, ok, page, refused
+from tests.support.fakes import Json, ai_chat, error_response, ok, page
 from tests.support.provider_in_memory import ProviderInMemory
 
 CHATS = "/api/v1/ai_chats"
@@ -25,7 +25,7 @@ class WhopInMemory(ProviderInMemory):
         if not chat_id:
             return page(*self.chats.values())
         if chat_id not in self.chats:
-            return refused(404, "There is no such chat", type="not_found")
+            return error_response(404, "There is no such chat", type="not_found")
         if request.method == "DELETE":
             del self.chats[chat_id]
             return httpx.Response(200, json=True)

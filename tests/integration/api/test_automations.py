@@ -307,8 +307,8 @@ def test_each_operation_needs_its_scope(method: str, path: str, body: Json | Non
     app = make_application(ScriptedTransport(), FakeSecretsManager({**SECRETS, CALLERS_SECRET: callers}))
     api = HttpCaller(create_api(app).resolve)
 
-    refused = api(method, path, body, token="Bearer lacks")
+    rejected = api(method, path, body, token="Bearer lacks")
 
-    assert refused.status == 403
-    assert scope in refused.json["detail"]
+    assert rejected.status == 403
+    assert scope in rejected.json["detail"]
     assert api(method, path, body, token="Bearer has").status != 403

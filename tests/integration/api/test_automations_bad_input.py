@@ -26,7 +26,7 @@ def app(scheduler: FakeScheduler) -> Application:
 
 
 @pytest.fixture
-def refused(app: Application, scheduler: FakeScheduler) -> Callable[..., Answer]:
+def rejected(app: Application, scheduler: FakeScheduler) -> Callable[..., Answer]:
     """A function that returns the error of a PUT. Afterwards there is neither a row nor a schedule."""
     api = HttpCaller(create_api(app).resolve)
 
@@ -128,35 +128,35 @@ WRONG = {
 
 @pytest.mark.parametrize(("definition", "field", "told"), WRONG.values(), ids=WRONG)
 def test_what_is_wrong_is_named_with_what_would_be_right(
-    refused: Callable[..., Answer], definition: Json, field: str, told: str
+    rejected: Callable[..., Answer], definition: Json, field: str, told: str
 ) -> None:
-    answer = refused(definition)
+    answer = rejected(definition)
 
     assert answer.fields == [field]
     assert told in answer.json["errors"][0]["message"]
 
 
-def test_a_definition_that_no_row_can_hold_is_refused(refused: Callable[..., Answer]) -> None:
+def test_a_definition_that_no_row_can_hold_is_rejected(rejected: Callable[..., Answer]) -> None:
     target = "{{ event.account_id }}" + "\U0001f600" * 978
 
-    answer = refused(listening(targets=(target,) * 100))
+    answer = rejected(listening(targets=(target,) * 100))
 
     assert answer.fields == ["body"]
     assert "the limit is 350000. Use fewer targets" in answer.json["detail"]
 
 
 @pytest.mark.parametrize("name", ["Weekly", "week_1", "ä", "a" * 65, "a b", "a\n", "a.b", "a/../b"])
-def test_a_name_outside_of_a_to_z_and_digits_is_refused(refused: Callable[..., Answer], name: str) -> None:
-    answer = refused(scheduled(), name)
+def test_a_name_outside_of_a_to_z_and_digits_is_rejected(rejected: Callable[..., Answer], name: str) -> None:
+    answer = rejected(scheduled(), name)
 
     assert answer.fields == ["name"]
     assert "must be 1 to 64 characters of a-z, 0-9, -" in answer.json["errors"][0]["message"]
 
 
-def test_the_name_of_the_stacks_own_schedule_is_refused(refused: Callable[..., Answer]) -> None:
+def test_the_name_of_the_stacks_own_schedule_is_rejected(rejected: Callable[..., Answer]) -> None:
     written = json.loads(OWN_SCHEDULE["Target"]["Input"]["Fn::Sub"][0].replace("${Target}", "null"))
 
-    answer = refused(scheduled(), written["automation"])
+    answer = rejected(scheduled(), written["automation"])
 
     assert answer.fields == ["name"]
     assert "choose another one" in answer.json["errors"][0]["message"]
@@ -177,25 +177,25 @@ def test_a_name_of_a_to_z_and_digits_is_taken(app: Application, name: str) -> No
     [None, "", "[]", "null", "{", DEEP, '{"trigger": ' + DEEP, '{"action": {"metadata": ' + DEEP, "NaN", '"\ud800"'],
     ids=lambda body: str(body)[:20].encode("ascii", "replace").decode(),
 )
-def test_what_is_no_definition_is_refused(refused: Callable[..., Answer], body: object) -> None:
-    assert len(refused(body).fields) >= 1
+def test_what_is_no_definition_is_rejected(rejected: Callable[..., Answer], body: object) -> None:
+    assert len(rejected(body).fields) >= 1
 
 
-def test_a_huge_body_of_unknown_fields_is_refused_in_short(refused: Callable[..., Answer]) -> None:
-    answer = refused(scheduled() | {f"field{number}": number for number in range(100_000)})
+def test_a_huge_body_of_unknown_fields_is_rejected_in_short(rejected: Callable[..., Answer]) -> None:
+    answer = rejected(scheduled() | {f"field{number}": number for number in range(100_000)})
 
     assert len(answer.fields) == 20
     assert len(answer.body) < 10_000
 
 
-def test_all_that_is_wrong_is_named_at_once(refused: Callable[..., Answer]) -> None:
+def test_all_that_is_wrong_is_named_at_once(rejected: Callable[..., Answer]) -> None:
     wrong = scheduled("rate(1 week)", timezone="Mars/Base") | {"missed": 1, "targets": []}
 
-    assert set(refused(wrong).fields) == {"trigger.timezone", "trigger.expression", "missed", "targets"}
+    assert set(rejected(wrong).fields) == {"trigger.timezone", "trigger.expression", "missed", "targets"}
 
 
-def test_a_body_that_is_not_declared_as_json_is_refused(refused: Callable[..., Answer]) -> None:
-    assert refused(scheduled(), headers={"content-type": "text/yaml"}).fields == ["Content-Type"]
+def test_a_body_that_is_not_declared_as_json_is_rejected(rejected: Callable[..., Answer]) -> None:
+    assert rejected(scheduled(), headers={"content-type": "text/yaml"}).fields == ["Content-Type"]
 
 
 def test_an_at_is_held_against_the_clock_of_its_own_zone(app: Application) -> None:
@@ -209,7 +209,7 @@ def test_an_at_is_held_against_the_clock_of_its_own_zone(app: Application) -> No
     assert api("PUT", "/automations/late", scheduled(once, timezone="Pacific/Pago_Pago")).status == 201
 
 
-def test_a_refused_change_leaves_all_as_it_was(app: Application, scheduler: FakeScheduler) -> None:
+def test_a_rejected_change_leaves_all_as_it_was(app: Application, scheduler: FakeScheduler) -> None:
     api = HttpCaller(create_api(app).resolve)
     etag = api("PUT", "/automations/weekly", scheduled()).headers["etag"]
     before = json.dumps(scheduler.schedules, default=str)

@@ -25,10 +25,10 @@ def test_a_stale_if_match_is_412_and_changes_nothing(api: HttpCaller, scheduler:
     stale = put(api, scheduled("rate(5 minutes)")).headers["etag"]
     fresh = put(api, scheduled("rate(6 minutes)")).headers["etag"]
 
-    refused = put(api, scheduled("rate(7 minutes)"), if_match=stale)
+    rejected = put(api, scheduled("rate(7 minutes)"), if_match=stale)
 
-    assert refused.status == 412
-    assert fresh in refused.json["detail"]
+    assert rejected.status == 412
+    assert fresh in rejected.json["detail"]
     assert api("DELETE", PATH, headers={"if-match": stale}).status == 412
     assert api("GET", PATH).headers["etag"] == fresh
     assert scheduler.schedules[SCHEDULE]["ScheduleExpression"] == "rate(6 minutes)"

@@ -18,11 +18,6 @@ TWO = scheduled(message="{{ target }} on {{ slot.date }}") | {"targets": ["biz_A
 
 
 @pytest.fixture
-def sqs() -> FakeSqs:
-    return FakeSqs()
-
-
-@pytest.fixture
 def app(sqs: FakeSqs) -> Application:
     return make_application(ScriptedTransport(), sqs=sqs)
 
@@ -66,7 +61,7 @@ def test_the_same_key_meets_the_same_runs(api: HttpCaller, sqs: FakeSqs) -> None
     assert len({sent.run_id for sent in sqs.sent}) == 4
 
 
-def test_an_action_that_an_older_api_version_does_not_know_is_refused_whole(
+def test_an_action_that_an_older_api_version_does_not_know_is_rejected_whole(
     api: HttpCaller, app: Application, sqs: FakeSqs
 ) -> None:
     older, provider = app.providers["whop"], app.provider(WhopProvider)
@@ -120,7 +115,7 @@ def test_one_that_listens_runs_where_it_needs_no_event(api: HttpCaller) -> None:
     ],
     ids=["text", "target"],
 )
-def test_one_that_needs_an_event_is_refused_and_nothing_runs(
+def test_one_that_needs_an_event_is_rejected_and_nothing_runs(
     api: HttpCaller, sqs: FakeSqs, definition: Json, field: str
 ) -> None:
     answer = run(api, definition)

@@ -78,7 +78,7 @@ def test_a_rate_keeps_its_beat_from_one_preview_to_the_next(api: HttpCaller) -> 
 
 @pytest.mark.parametrize("query", ["count=0", "count=101", "count=-1", "count=x", "count=", "count=1&count=2"])
 @pytest.mark.parametrize("method", ["GET", "POST"])
-def test_a_count_outside_of_1_to_100_is_refused(api: HttpCaller, method: str, query: str) -> None:
+def test_a_count_outside_of_1_to_100_is_rejected(api: HttpCaller, method: str, query: str) -> None:
     api("PUT", "/automations/yearly", scheduled() | {"trigger": NEW_YEAR})
     path, body = ("/automations/yearly/preview", None) if method == "GET" else ("/automations/preview", NEW_YEAR)
 
@@ -105,7 +105,7 @@ def test_an_automation_that_listens_to_events_has_no_times(api: HttpCaller) -> N
         ({"type": "webhook", "events": ["payment.failed"]}, "type"),
     ],
 )
-def test_a_schedule_that_cannot_be_is_refused(api: HttpCaller, trigger: Json, field: str) -> None:
+def test_a_schedule_that_cannot_be_is_rejected(api: HttpCaller, trigger: Json, field: str) -> None:
     answer = api("POST", "/automations/preview", trigger)
 
     assert answer.status == 422

@@ -10,7 +10,7 @@ import pytest
 from aichats.api.app import create_api
 from aichats.bootstrap import Application
 from tests.support.automations import FakeScheduler, scheduled
-from tests.support.fakes import FakeSqs, Json, ScriptedTransport, ai_chat, aws_error, ok, refused
+from tests.support.fakes import FakeSqs, Json, ScriptedTransport, ai_chat, aws_error, error_response, ok
 from tests.support.lambda_calls import Answer, HttpCaller, make_application
 from tests.support.ledgers import Clock, dynamodb, make_run
 from tests.support.runs_api import CREATE, end, items
@@ -34,13 +34,13 @@ class FailingDynamoDB:
     def __init__(self) -> None:
         self.calls = 0
         self.failing = range(0)
-        self.refuses: Callable[[str], bool] = lambda _: False
+        self.rejects: Callable[[str], bool] = lambda _: False
         self.after = False
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
         def call(**request: Any) -> Any:
             self.calls += 1
-            fails = self.calls in self.failing or self.refuses(name)
+            fails = self.calls in self.failing or self.rejects(name)
             if fails and not self.after:
                 raise aws_error("ThrottlingException")
             answer = getattr(dynamodb(), name)(**request)
@@ -51,7 +51,7 @@ class FailingDynamoDB:
         return call
 
 
-class World:
+class ApiWithFaults:
     """The API, with a DynamoDB and an SQS that can fail."""
 
     def __init__(self) -> None:
@@ -73,8 +73,8 @@ class World:
 
 
 @pytest.fixture
-def world() -> World:
-    return World()
+def world() -> ApiWithFaults:
+    return ApiWithFaults()
 
 
 def named(answer: Answer) -> set[str]:
@@ -83,7 +83,7 @@ def named(answer: Answer) -> set[str]:
     return one | set(answer.json.get("run_ids", ()))
 
 
-def check(world: World, path: str, body: Json | None, answer: Answer, before: set[str]) -> None:
+def check(world: ApiWithFaults, path: str, body: Json | None, answer: Answer, before: set[str]) -> None:
     """Check that an answer names the stored runs, or a key with which a retry finds them."""
     stored = world.runs() - before
     if answer.status < 300:
@@ -104,7 +104,7 @@ def check(world: World, path: str, body: Json | None, answer: Answer, before: se
 @pytest.mark.parametrize("after", [False, True], ids=["before it took effect", "after it took effect"])
 @pytest.mark.parametrize("length", [1, 1000], ids=["once", "from then on"])
 def test_whichever_call_to_dynamodb_fails_what_is_stored_is_never_answered_500(
-    world: World, path: str, body: Json | None, *, after: bool, length: int
+    world: ApiWithFaults, path: str, body: Json | None, *, after: bool, length: int
 ) -> None:
     world.dynamodb.after = after
     for number in range(1, MOST_CALLS):
@@ -123,7 +123,7 @@ def test_whichever_call_to_dynamodb_fails_what_is_stored_is_never_answered_500(
 
 @EACH
 def test_without_sqs_the_caller_is_told_the_runs_and_the_sweep_sends_them(
-    world: World, path: str, body: Json | None
+    world: ApiWithFaults, path: str, body: Json | None
 ) -> None:
     world.sqs.down = aws_error("ServiceUnavailable")
 
@@ -133,19 +133,19 @@ def test_without_sqs_the_caller_is_told_the_runs_and_the_sweep_sends_them(
     assert world.runs() == named(answer)
 
 
-def test_a_create_that_must_wait_is_202_although_sqs_takes_no_message(world: World) -> None:
+def test_a_create_that_must_wait_is_202_although_sqs_takes_no_message(world: ApiWithFaults) -> None:
     world.sqs.down = aws_error("ServiceUnavailable")
     world.whop.script = []
     call = HttpCaller(create_api(world.app).resolve)
-    world.whop.script = [refused(429, headers={"retry-after": "60"})]
+    world.whop.script = [error_response(429, headers={"retry-after": "60"})]
 
     answer = call("POST", "/chats", {"message_text": "hello"})
 
     assert (answer.status, answer.json["status"]) == (202, "pending")
 
 
-def test_a_chat_whose_record_fails_is_202_with_its_run_and_made_once(world: World) -> None:
-    world.dynamodb.refuses = lambda name: name == "update_item" and bool(world.whop.requests)
+def test_a_chat_whose_record_fails_is_202_with_its_run_and_made_once(world: ApiWithFaults) -> None:
+    world.dynamodb.rejects = lambda name: name == "update_item" and bool(world.whop.requests)
 
     answer = world("POST", "/chats", {"message_text": "hello"}, headers={"idempotency-key": "k"})
 
@@ -154,7 +154,7 @@ def test_a_chat_whose_record_fails_is_202_with_its_run_and_made_once(world: Worl
     assert [call for call in world.whop.calls if call[0] == "POST"] == [("POST", "/api/v1/ai_chats")]
 
 
-def test_a_replay_without_sqs_is_202(world: World) -> None:
+def test_a_replay_without_sqs_is_202(world: ApiWithFaults) -> None:
     run_id = end(world.app, "failed", make_run())
     world.sqs.down = aws_error("ServiceUnavailable")
 
@@ -162,7 +162,7 @@ def test_a_replay_without_sqs_is_202(world: World) -> None:
 
 
 @pytest.mark.parametrize("number", [1, 2])
-def test_a_replay_without_dynamodb_is_to_be_repeated(world: World, number: int) -> None:
+def test_a_replay_without_dynamodb_is_to_be_repeated(world: ApiWithFaults, number: int) -> None:
     run_id = end(world.app, "failed", make_run())
     world.dynamodb.failing = range(world.dynamodb.calls + number, world.dynamodb.calls + 100)
 
@@ -171,7 +171,7 @@ def test_a_replay_without_dynamodb_is_to_be_repeated(world: World, number: int) 
     assert (answer.status, "retry-after" in answer.headers) == (503, True)
 
 
-def test_a_chat_that_is_stored_in_a_form_that_cannot_be_read_is_shown_as_its_run(world: World) -> None:
+def test_a_chat_that_is_stored_in_a_form_that_cannot_be_read_is_shown_as_its_run(world: ApiWithFaults) -> None:
     key = {"idempotency-key": "k"}
     run_id = world("POST", "/chats", {"message_text": "hello"}, headers=key).headers["x-run-id"]
     dynamodb().update_item(

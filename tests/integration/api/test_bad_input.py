@@ -58,7 +58,7 @@ TOO_DEEP = [start + "[" * 100_000 for start in ("", '{"message_text": ', '{"mess
     ],
     ids=lambda value: str(value)[:60],
 )
-def test_create_refuses_a_field_that_is_wrong(
+def test_create_rejects_a_field_that_is_wrong(
     api: HttpCaller, whop: ScriptedTransport, fields: Json, named: str
 ) -> None:
     answer = api("POST", "/chats", {"message_text": "hello"} | fields)
@@ -128,7 +128,9 @@ VISIBLE = ["x", " \u200bx", "\U0001f44d\ufe0f", "\U0001fae9", "\ue000", "é", "e
         ("/kodey/chats/chat_1/messages", {}, "content"),
     ],
 )
-def test_a_message_that_shows_nothing_is_refused(api: HttpCaller, path: str, body: Json, field: str, text: str) -> None:
+def test_a_message_that_shows_nothing_is_rejected(
+    api: HttpCaller, path: str, body: Json, field: str, text: str
+) -> None:
     answer = api("POST", path, body | {field: text})
 
     assert (answer.status, answer.fields) == (422, [field])
@@ -169,7 +171,7 @@ def test_the_limit_of_the_message_is_a_setting_and_is_told(whop: ScriptedTranspo
     [*NO_OBJECT, *NO_JSON, *NO_UNICODE, *TOO_DEEP],
     ids=lambda value: repr(value)[:40],
 )
-def test_create_refuses_a_body_that_is_no_json_object(
+def test_create_rejects_a_body_that_is_no_json_object(
     api: HttpCaller, whop: ScriptedTransport, body: str | None
 ) -> None:
     answer = api("POST", "/chats", body)
@@ -180,7 +182,7 @@ def test_create_refuses_a_body_that_is_no_json_object(
 
 
 @pytest.mark.parametrize("body", ["%%%", "e30", "é", "eyJtZXNzYWdlX3RleHQiOiL/In0=", "\ud800", ""], ids=repr)
-def test_create_refuses_base64_that_is_none_or_holds_no_json(
+def test_create_rejects_base64_that_is_none_or_holds_no_json(
     api: HttpCaller, whop: ScriptedTransport, body: str
 ) -> None:
     event = http_event("POST", "/chats") | {"body": body, "isBase64Encoded": True}
@@ -196,7 +198,7 @@ def test_create_refuses_base64_that_is_none_or_holds_no_json(
     "media_type", [None, "", "text/plain", "application/jsonx", "application/x-www-form-urlencoded"]
 )
 @pytest.mark.parametrize(("method", "path"), [("POST", "/chats"), ("PATCH", "/chats/aich_1")])
-def test_a_body_that_is_not_declared_as_json_is_refused(
+def test_a_body_that_is_not_declared_as_json_is_rejected(
     api: HttpCaller, whop: ScriptedTransport, method: str, path: str, media_type: str | None
 ) -> None:
     answer = api(method, path, {"message_text": "hello"}, headers={"content-type": media_type})
@@ -242,7 +244,7 @@ def test_an_idempotency_key_is_one_of_printable_ascii_of_at_most_255_bytes(
     ],
     ids=lambda value: repr(value)[:30],
 )
-def test_list_refuses_a_parameter_that_is_wrong(
+def test_list_rejects_a_parameter_that_is_wrong(
     api: HttpCaller, whop: ScriptedTransport, query: str, named: str
 ) -> None:
     answer = api("GET", "/chats", query=query)
@@ -256,7 +258,7 @@ def test_list_refuses_a_parameter_that_is_wrong(
     ("method", "path"),
     [("POST", "/chats"), ("GET", "/chats/aich_1"), ("PATCH", "/chats/aich_1"), ("DELETE", "/chats/aich_1")],
 )
-def test_what_takes_no_query_refuses_one(api: HttpCaller, whop: ScriptedTransport, method: str, path: str) -> None:
+def test_what_takes_no_query_rejects_one(api: HttpCaller, whop: ScriptedTransport, method: str, path: str) -> None:
     answer = api(method, path, {"message_text": "hello"}, query="dry_run=true&x=")
 
     assert answer.fields == ["dry_run", "x"]
@@ -272,7 +274,7 @@ def test_what_takes_no_query_refuses_one(api: HttpCaller, whop: ScriptedTranspor
         ({"message_text": "hello"}, "message_text"),
     ],
 )
-def test_update_refuses_a_field_that_is_wrong(
+def test_update_rejects_a_field_that_is_wrong(
     api: HttpCaller, whop: ScriptedTransport, changes: Mapping[str, object], named: str
 ) -> None:
     answer = api("PATCH", "/chats/aich_1", changes)

@@ -6,7 +6,7 @@ import pytest
 from aichats.api.app import create_api
 from aichats.http import retry
 from aichats.runs.providers.marks import key_base
-from tests.support.fakes import ScriptedTransport, ai_chat, ok, page, refused
+from tests.support.fakes import ScriptedTransport, ai_chat, error_response, ok, page
 from tests.support.lambda_calls import LOCAL, WRITER, Answer, HttpCaller, call_api, make_application
 from tests.support.ledgers import LEASE, Clock
 
@@ -30,7 +30,7 @@ def mark(answer: Answer) -> str:
 
 def test_a_change_over_http_is_not_undone_by_a_run_that_waited(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(retry, "MAX_ATTEMPTS", 1)
-    whop = ScriptedTransport(refused(429), ok(ai_chat(id="aich_1")))
+    whop = ScriptedTransport(error_response(429), ok(ai_chat(id="aich_1")))
     clock = Clock()
     app = make_application(whop, clock=clock)
     api = HttpCaller(create_api(app).resolve)
@@ -163,7 +163,7 @@ def test_a_repeated_key_replays_the_first_answer() -> None:
     assert len(whop.requests) == 2
 
 
-def test_a_key_that_was_used_with_another_body_is_refused() -> None:
+def test_a_key_that_was_used_with_another_body_is_rejected() -> None:
     api = call_api(creating())
     key = {"idempotency-key": "k"}
     api("POST", "/chats", FACTS, headers=key)
@@ -270,7 +270,9 @@ def test_a_chats_id_goes_to_whop_as_it_is(method: str) -> None:
     assert whop.calls == [(method, WHOP_CHATS + "/aich_aA0-_")]
 
 
-@pytest.mark.parametrize("answer_of_get", [refused(503), refused(429), ok({"id": "aich_1"}), httpx.ReadTimeout("slow")])
+@pytest.mark.parametrize(
+    "answer_of_get", [error_response(503), error_response(429), ok({"id": "aich_1"}), httpx.ReadTimeout("slow")]
+)
 def test_a_chat_that_was_created_and_cannot_be_shown_is_answered_with_202(
     answer_of_get: httpx.Response | Exception, monkeypatch: pytest.MonkeyPatch
 ) -> None:

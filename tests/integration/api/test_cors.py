@@ -79,7 +79,7 @@ def test_a_refusal_may_be_read_by_an_allowed_origin_too(method: str, path: str, 
 @pytest.mark.parametrize("origin", [A, EVIL, None])
 @pytest.mark.parametrize(
     ("method", "path", "token"),
-    [("OPTIONS", "/chats", None), ("GET", "/health", None), *(refused[:3] for refused in REFUSED)],
+    [("OPTIONS", "/chats", None), ("GET", "/health", None), *(rejected[:3] for rejected in REFUSED)],
 )
 def test_with_origins_every_answer_varies_by_origin(
     origin: str | None, method: str, path: str, token: str | None

@@ -6,16 +6,12 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from aichats.api.app import create_api
-from aichats.http import retry
-from tests.support.fakes import FakeClock, FakeSecretsManager, ScriptedTransport, ai_chat, aws_error, ok, refused
+from tests.support.fakes import FakeClock, FakeSecretsManager, ScriptedTransport, ai_chat, aws_error, error_response, ok
 from tests.support.lambda_calls import SECRETS, WHOP_SECRET, HttpCaller, call_api, make_application
 
+pytestmark = pytest.mark.usefixtures("one_attempt")
+
 CREATE = ("POST", "/chats", {"message_text": "hello"})
-
-
-@pytest.fixture(autouse=True)
-def _one_attempt(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(retry, "MAX_ATTEMPTS", 1)
 
 
 def changed(ago: timedelta, previous: dict[str, str]) -> FakeSecretsManager:
@@ -47,7 +43,7 @@ def test_a_create_goes_on_with_the_value_that_is_known() -> None:
 
 def test_a_create_waits_if_the_credential_was_replaced_within_the_last_minutes() -> None:
     manager = changed(timedelta(minutes=10), {"api_key": "old"})
-    assert call_api(ScriptedTransport(refused(401)), manager)(*CREATE).status == 202
+    assert call_api(ScriptedTransport(error_response(401)), manager)(*CREATE).status == 202
 
 
 @pytest.mark.parametrize(("minutes", "previous"), [(20, {"api_key": "old"}), (1, {})], ids=["long ago", "first"])
@@ -55,11 +51,11 @@ def test_a_credential_that_was_replaced_long_ago_or_never_is_told_as_rejected(
     minutes: int, previous: dict[str, str]
 ) -> None:
     manager = changed(timedelta(minutes=minutes), previous)
-    assert call_api(ScriptedTransport(refused(401)), manager)(*CREATE).status == 502
+    assert call_api(ScriptedTransport(error_response(401)), manager)(*CREATE).status == 502
 
 
 def test_each_create_with_a_key_that_is_wrong_gets_the_same_answer() -> None:
-    api = call_api(ScriptedTransport(refused(401), refused(401)))
+    api = call_api(ScriptedTransport(error_response(401), error_response(401)))
     assert [api(*CREATE).status for _ in range(2)] == [502, 502]
 
 
@@ -69,14 +65,14 @@ def test_a_rejected_credential_is_counted_once_whatever_the_call(
 ) -> None:
     counted: list[str] = []
     monkeypatch.setattr("aichats.api.app.count", counted.append)
-    assert call_api(ScriptedTransport(refused(401)))(*call).status == 502
+    assert call_api(ScriptedTransport(error_response(401)))(*call).status == 502
     of_runs = capsys.readouterr().out.count('"CredentialsRejected": [1.0]')
     assert counted.count("CredentialsRejected") + of_runs == 1
 
 
 def test_a_key_that_may_not_do_it_is_read_again_and_the_create_made_with_the_new_one() -> None:
     secrets = FakeSecretsManager(SECRETS)
-    whop = ScriptedTransport(ok(ai_chat()), refused(403), ok(ai_chat()), ok(ai_chat()))
+    whop = ScriptedTransport(ok(ai_chat()), error_response(403), ok(ai_chat()), ok(ai_chat()))
     api = call_api(whop, secrets)
     api("GET", "/chats/aich_1")
     secrets.values[WHOP_SECRET] = {"api_key": "fixed"}

@@ -13,7 +13,7 @@ from tests.support.runs_api import MUTE
 ALL = ("chats:write", "runs:read", "runs:write", "automations:write")
 
 
-class World:
+class ApiWithCallers:
     """The API with callers whose names are their tokens."""
 
     def __init__(self) -> None:
@@ -32,11 +32,11 @@ NAMES: dict[str, Json] = {"crm": {}, "a": {}, "a:b": {}, "shop": {"lineage": "ab
 
 
 @pytest.fixture
-def world() -> World:
-    return World()
+def world() -> ApiWithCallers:
+    return ApiWithCallers()
 
 
-def test_a_new_caller_under_a_revoked_name_does_not_meet_its_runs(world: World) -> None:
+def test_a_new_caller_under_a_revoked_name_does_not_meet_its_runs(world: ApiWithCallers) -> None:
     body = {"action": MUTE, "targets": ["aich_1"]}
     before = world("shop", "POST", "/runs", body)
     new = stored_caller("new-token", *ALL) | {"lineage": "hgfedcba"}
@@ -49,7 +49,7 @@ def test_a_new_caller_under_a_revoked_name_does_not_meet_its_runs(world: World) 
     assert (other.status, other.fields) == (422, ["Idempotency-Key"]), "the new caller has used its key itself now"
 
 
-def test_the_runs_of_a_caller_without_a_lineage_have_the_ids_that_they_always_had(world: World) -> None:
+def test_the_runs_of_a_caller_without_a_lineage_have_the_ids_that_they_always_had(world: ApiWithCallers) -> None:
     world.whop.script = [ok(ai_chat(id="aich_1"))] * 2
     world("crm", "PUT", "/automations/weekly", scheduled())
 
@@ -63,7 +63,7 @@ def test_the_runs_of_a_caller_without_a_lineage_have_the_ids_that_they_always_ha
     assert by_hand.json["run_ids"] == [run_id("http", "weekly", "manual:crm:k", target)]
 
 
-def test_a_colon_in_a_name_makes_no_two_calls_by_hand_the_same(world: World) -> None:
+def test_a_colon_in_a_name_makes_no_two_calls_by_hand_the_same(world: ApiWithCallers) -> None:
     world("a", "PUT", "/automations/weekly", scheduled())
 
     one = world("a", "POST", "/automations/weekly/run", key="b:c").json["run_ids"]

@@ -10,18 +10,13 @@ from aichats.api.app import create_api
 from aichats.bootstrap import Application
 from aichats.http.deadline import remaining
 from tests.support.automations import FakeScheduler
-from tests.support.fakes import FakeSqs, Json, ScriptedTransport, ai_chat, aws_error, ok, refused
+from tests.support.fakes import FakeSqs, Json, ScriptedTransport, ai_chat, aws_error, error_response, ok
 from tests.support.lambda_calls import READER, WRITER, Answer, HttpCaller, make_application
 from tests.support.ledgers import LEASE, Clock
 
 PATH = "/chats/notification-preference"
 CHATS = ["aich_1", "aich_2"]
 UNTIL = (datetime.now(UTC) + timedelta(days=30)).replace(microsecond=0)
-
-
-@pytest.fixture
-def sqs() -> FakeSqs:
-    return FakeSqs()
 
 
 @pytest.fixture
@@ -160,7 +155,7 @@ def test_the_automation_that_undoes_it_is_named(api: HttpCaller) -> None:
 @pytest.mark.parametrize(("late", "status"), [(timedelta(seconds=-1), "succeeded"), (timedelta(0), "failed")])
 def test_a_mute_that_had_to_wait_does_not_come_after_its_end(late: timedelta, status: str) -> None:
     clock = Clock()
-    whop = ScriptedTransport(refused(429, headers={"retry-after": "60"}), ok(ai_chat(id="aich_1")))
+    whop = ScriptedTransport(error_response(429, headers={"retry-after": "60"}), ok(ai_chat(id="aich_1")))
     app = make_application(whop, sqs=FakeSqs(), scheduler=FakeScheduler(clock), clock=clock)
     until = clock.now + timedelta(minutes=10)
     [run_id] = mute(HttpCaller(create_api(app).resolve), "aich_1", until=until.isoformat()).json["run_ids"]
@@ -222,7 +217,7 @@ def test_a_call_that_is_repeated_after_its_end_gets_the_same_answer_and_nothing_
     assert mute(api, "aich_1", until=until, key="a").fields == ["Idempotency-Key"]
 
 
-# ---------------------------------------------------------------------------------------------- refused
+# ---------------------------------------------------------------------------------------------- rejected
 
 
 @pytest.mark.parametrize(
@@ -261,7 +256,7 @@ def test_until_says_what_it_may_be(api: HttpCaller) -> None:
     assert "must be in the future, by at most one year (now: 2" in answer.json["detail"]
 
 
-def test_a_key_that_was_used_with_another_body_is_refused_and_nothing_is_done(api: HttpCaller, sqs: FakeSqs) -> None:
+def test_a_key_that_was_used_with_another_body_is_rejected_and_nothing_is_done(api: HttpCaller, sqs: FakeSqs) -> None:
     mute(api, key="a")
 
     answer = mute(api, key="a", until=UNTIL.isoformat())
@@ -279,8 +274,8 @@ def test_an_until_that_was_wrong_leaves_its_key_free(api: HttpCaller) -> None:
 def test_it_needs_the_scope_that_changing_a_chat_needs(api: HttpCaller) -> None:
     body = {"notification_preference": "none", "ids": CHATS}
 
-    refused = api("POST", PATH, body, token=f"Bearer {READER}")
+    error_response = api("POST", PATH, body, token=f"Bearer {READER}")
 
-    assert refused.status == 403
-    assert "chats:write" in refused.json["detail"]
+    assert error_response.status == 403
+    assert "chats:write" in error_response.json["detail"]
     assert api("POST", PATH, body, token=f"Bearer {WRITER}").status == 202

@@ -41,7 +41,7 @@ TOKENS = [
 """The scopes of each token, which are also its name."""
 
 
-class World:
+class ApiWithScopes:
     """The API with tokens that have only some scopes."""
 
     def __init__(self) -> None:
@@ -62,31 +62,31 @@ def _token(scopes: str) -> str:
 
 
 @pytest.fixture
-def world() -> World:
-    return World()
+def world() -> ApiWithScopes:
+    return ApiWithScopes()
 
 
 @pytest.mark.parametrize(("method", "path", "body", "scope"), ACTIONS)
 def test_what_creates_or_changes_chats_needs_chats_write_as_well(
-    world: World, method: str, path: str, body: Json | None, scope: str
+    world: ApiWithScopes, method: str, path: str, body: Json | None, scope: str
 ) -> None:
     world.call("automations:write chats:write", "PUT", "/automations/weekly", scheduled(enabled=False))
 
-    refused = world.call(scope, method, path, body)
+    rejected = world.call(scope, method, path, body)
 
-    assert refused.status == 403
-    assert "the scope chats:write" in refused.json["detail"]
+    assert rejected.status == 403
+    assert "the scope chats:write" in rejected.json["detail"]
     assert world.sqs.sent == []
     assert world.call(f"{scope} chats:write", method, path, body).status in (200, 202)
 
 
-def test_a_caller_with_none_of_the_scopes_is_told_all_that_it_lacks(world: World) -> None:
-    refused = world.call("runs:read", "POST", "/runs", {"action": MUTE, "targets": ["aich_1"]})
+def test_a_caller_with_none_of_the_scopes_is_told_all_that_it_lacks(world: ApiWithScopes) -> None:
+    rejected = world.call("runs:read", "POST", "/runs", {"action": MUTE, "targets": ["aich_1"]})
 
-    assert "needs the scope runs:write and chats:write" in refused.json["detail"]
+    assert "needs the scope runs:write and chats:write" in rejected.json["detail"]
 
 
-def test_what_names_no_new_effect_needs_its_own_scope_alone(world: World) -> None:
+def test_what_names_no_new_effect_needs_its_own_scope_alone(world: ApiWithScopes) -> None:
     world.call("automations:write chats:write", "PUT", "/automations/weekly", scheduled())
     failed, unknown = end(world.app, "failed", make_run("1")), end(world.app, "unknown", make_run("2"))
 
@@ -95,7 +95,7 @@ def test_what_names_no_new_effect_needs_its_own_scope_alone(world: World) -> Non
     assert world.call("runs:write", "POST", f"/runs/{unknown}/resolve", {"outcome": "failed"}).status == 200
 
 
-def test_runs_read_alone_shows_that_there_is_a_chat_and_nothing_of_it(world: World) -> None:
+def test_runs_read_alone_shows_that_there_is_a_chat_and_nothing_of_it(world: ApiWithScopes) -> None:
     run_id = end(world.app, "succeeded")
     row = world.app.ledger.claim(other := make_run("2"), LEASE)
     world.app.ledger.finish(row, "succeeded", chat_id="c", result={"chat": {"id": "c"}, "reply": {"content": "secret"}})
@@ -110,7 +110,7 @@ def test_runs_read_alone_shows_that_there_is_a_chat_and_nothing_of_it(world: Wor
         assert (listed[other.run_id]["reply"] is not None) is sees
 
 
-def test_other_answers_with_a_run_show_no_more(world: World) -> None:
+def test_other_answers_with_a_run_show_no_more(world: ApiWithScopes) -> None:
     row = world.app.ledger.claim(make_run(), LEASE)
     row = world.app.ledger.record(row, "aich_1", {"chat": {"id": "aich_1", "title": "Week"}})
     world.app.ledger.finish(row, "unknown", error=ERROR)

@@ -112,10 +112,10 @@ def test_each_route_takes_the_scope_that_it_names_and_no_other(
     whop.script += [page()] if (method, path) == ("GET", "/chats") else [ok(ai_chat()), ok(ai_chat())]
     api = call_api(whop)
 
-    refused = api(method, path, body, token=f"Bearer {wrong}")
+    rejected = api(method, path, body, token=f"Bearer {wrong}")
 
-    assert refused.status == 403
-    assert scope in refused.json["detail"]
+    assert rejected.status == 403
+    assert scope in rejected.json["detail"]
     assert whop.requests == []
     assert api(method, path, body, token=f"Bearer {right}").status < 300
 

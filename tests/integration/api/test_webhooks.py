@@ -15,8 +15,8 @@ from aichats.http.deadline import remaining
 from aichats.runs.ledger.ledger import Ledger
 from tests.support.automations import listening
 from tests.support.fakes import FakeSecretsManager, Json, aws_error
-from tests.support.firing import Stack, delivery, payment, sign
 from tests.support.lambda_calls import REQUEST_ID, SIGNED_WITH, WEBHOOK_SECRET, Answer, check_against_document
+from tests.support.stack_in_memory import StackInMemory, delivery, payment, sign
 
 OTHER = "ws_" + "fedcba9876543210" * 4
 LOUD = "what nobody verified"
@@ -38,19 +38,19 @@ def time() -> Time:
 
 
 @pytest.fixture
-def stack(time: Time) -> Stack:
-    stack = Stack()
+def stack(time: Time) -> StackInMemory:
+    stack = StackInMemory()
     stack.app.secrets.clock = time
     stack.put(listening())
     return stack
 
 
 @pytest.fixture
-def secrets(stack: Stack) -> FakeSecretsManager:
+def secrets(stack: StackInMemory) -> FakeSecretsManager:
     return stack.secrets
 
 
-def answer(stack: Stack, event: Json) -> Answer:
+def answer(stack: StackInMemory, event: Json) -> Answer:
     """Return the answer, after checking that it is complete. An error must be a problem."""
     reply = receive(stack.app, event, REQUEST_ID)
     headers = {name.lower(): value for name, value in reply["headers"].items()}
@@ -64,7 +64,7 @@ def answer(stack: Stack, event: Json) -> Answer:
 
 
 @pytest.mark.parametrize("in_base64", [False, True])
-def test_a_delivery_is_answered_when_its_runs_are_safe(stack: Stack, *, in_base64: bool) -> None:
+def test_a_delivery_is_answered_when_its_runs_are_safe(stack: StackInMemory, *, in_base64: bool) -> None:
     found = answer(stack, delivery(in_base64=in_base64))
 
     assert (found.status, found.json) == (202, {"run_ids": [row.run.run_id for row in stack.runs]})
@@ -72,14 +72,14 @@ def test_a_delivery_is_answered_when_its_runs_are_safe(stack: Stack, *, in_base6
 
 
 @pytest.mark.parametrize("event", [payment(type="plan.created"), payment(type="something.new"), payment(data={})])
-def test_an_event_that_sets_nothing_off_is_taken(stack: Stack, event: Json) -> None:
+def test_an_event_that_sets_nothing_off_is_taken(stack: StackInMemory, event: Json) -> None:
     stack.put(listening(filter="data.amount == `1`"))
     found = answer(stack, delivery(event))
 
     assert (found.status, found.json, stack.runs) == (202, {"run_ids": []}, [])
 
 
-def test_an_event_that_cannot_be_rendered_is_taken_and_its_run_has_failed(stack: Stack) -> None:
+def test_an_event_that_cannot_be_rendered_is_taken_and_its_run_has_failed(stack: StackInMemory) -> None:
     stack.put(listening(targets=("{{ event.data.nobody }}",)))
     found = answer(stack, delivery())
 
@@ -87,7 +87,7 @@ def test_an_event_that_cannot_be_rendered_is_taken_and_its_run_has_failed(stack:
     assert [(row.run.run_id, row.status) for row in stack.runs] == [(found.json["run_ids"][0], "failed")]
 
 
-def test_a_webhook_id_that_is_repeated_has_one_effect(stack: Stack) -> None:
+def test_a_webhook_id_that_is_repeated_has_one_effect(stack: StackInMemory) -> None:
     first, again = answer(stack, delivery()), answer(stack, delivery(age=60))
     stack.work()
     later = answer(stack, delivery(age=30))
@@ -97,20 +97,20 @@ def test_a_webhook_id_that_is_repeated_has_one_effect(stack: Stack) -> None:
 
 
 @pytest.mark.parametrize("name", ["account_id", "company_id"])
-def test_both_generations_of_envelopes_name_the_company(stack: Stack, name: str) -> None:
+def test_both_generations_of_envelopes_name_the_company(stack: StackInMemory, name: str) -> None:
     stack.put(listening(targets=("{{ event.account_id }}",)))
     answer(stack, delivery(payment(**{"account_id": ..., name: "biz_C"})))
 
     assert [row.run.target for row in stack.runs] == ["biz_C"]
 
 
-def test_a_body_is_verified_as_it_came_to_the_byte(stack: Stack) -> None:
+def test_a_body_is_verified_as_it_came_to_the_byte(stack: StackInMemory) -> None:
     spaced = json.dumps(payment(), indent=3, ensure_ascii=False).encode() + b"\n"
 
     assert answer(stack, delivery(spaced)).status == 202
 
 
-# ---------------------------------------------------------------------------------------------- refused
+# ---------------------------------------------------------------------------------------------- rejected
 
 
 @pytest.mark.parametrize(
@@ -130,7 +130,7 @@ def test_a_body_is_verified_as_it_came_to_the_byte(stack: Stack) -> None:
         ({"age": -302}, "s ahead"),
     ],
 )
-def test_what_is_not_whops_is_refused(stack: Stack, changes: Json, told: str) -> None:
+def test_what_is_not_whops_is_rejected(stack: StackInMemory, changes: Json, told: str) -> None:
     headers = {f"webhook-{name[8:]}": changes.pop(name) for name in list(changes) if name.startswith("webhook_")}
     event = delivery(**changes)
     event["headers"] = {k: v for k, v in (event["headers"] | headers).items() if v is not None}
@@ -142,7 +142,7 @@ def test_what_is_not_whops_is_refused(stack: Stack, changes: Json, told: str) ->
     assert (stack.runs, stack.sqs.sent) == ([], [])
 
 
-def test_a_body_that_was_changed_is_refused(stack: Stack) -> None:
+def test_a_body_that_was_changed_is_rejected(stack: StackInMemory) -> None:
     event = delivery()
 
     assert answer(stack, event | {"body": event["body"].replace("12.5", "99.5")}).status == 401
@@ -166,7 +166,7 @@ def test_a_body_that_was_changed_is_refused(stack: Stack) -> None:
         (json.dumps(payment(data=[LOUD])).encode(), "data"),
     ],
 )
-def test_what_whop_signed_and_is_no_event_is_refused(stack: Stack, body: bytes, told: str) -> None:
+def test_what_whop_signed_and_is_no_event_is_rejected(stack: StackInMemory, body: bytes, told: str) -> None:
     in_base64 = not body.isascii()
     found = answer(stack, delivery(body, in_base64=True) if in_base64 else delivery(body))
 
@@ -175,7 +175,7 @@ def test_what_whop_signed_and_is_no_event_is_refused(stack: Stack, body: bytes, 
     assert LOUD not in found.body
 
 
-def test_a_body_that_is_not_the_base64_that_it_is_said_to_be_is_refused(stack: Stack) -> None:
+def test_a_body_that_is_not_the_base64_that_it_is_said_to_be_is_rejected(stack: StackInMemory) -> None:
     found = answer(stack, delivery() | {"isBase64Encoded": True, "body": "no base64 !"})
 
     assert (found.status, found.json["detail"]) == (400, "body: is not valid base64")
@@ -184,7 +184,7 @@ def test_a_body_that_is_not_the_base64_that_it_is_said_to_be_is_refused(stack: S
 # ---------------------------------------------------------------------------------------------- secrets
 
 
-def test_during_a_rotation_both_secrets_are_taken(stack: Stack, secrets: FakeSecretsManager) -> None:
+def test_during_a_rotation_both_secrets_are_taken(stack: StackInMemory, secrets: FakeSecretsManager) -> None:
     secrets.values[WEBHOOK_SECRET] = {"secrets": [SIGNED_WITH, OTHER]}
 
     for signed_with in ([SIGNED_WITH], [OTHER], [OTHER, SIGNED_WITH]):
@@ -192,7 +192,7 @@ def test_during_a_rotation_both_secrets_are_taken(stack: Stack, secrets: FakeSec
     assert secrets.reads == [WEBHOOK_SECRET]
 
 
-def test_a_secret_that_was_rotated_is_read_again(stack: Stack, secrets: FakeSecretsManager) -> None:
+def test_a_secret_that_was_rotated_is_read_again(stack: StackInMemory, secrets: FakeSecretsManager) -> None:
     assert answer(stack, delivery()).status == 202
     secrets.values[WEBHOOK_SECRET] = {"secrets": [OTHER]}
 
@@ -200,8 +200,8 @@ def test_a_secret_that_was_rotated_is_read_again(stack: Stack, secrets: FakeSecr
     assert answer(stack, delivery()).status == 401
 
 
-def test_refused_deliveries_have_the_secret_read_again_every_thirty_seconds_at_the_most(
-    stack: Stack, secrets: FakeSecretsManager, time: Time
+def test_rejected_deliveries_have_the_secret_read_again_every_thirty_seconds_at_the_most(
+    stack: StackInMemory, secrets: FakeSecretsManager, time: Time
 ) -> None:
     reads = []
     for seconds in (0, 1, 28, 1, 29, 1):
@@ -225,7 +225,7 @@ def test_refused_deliveries_have_the_secret_read_again_every_thirty_seconds_at_t
     ],
 )
 def test_without_a_secret_nothing_is_taken_and_nobody_is_told_which(
-    stack: Stack, secrets: FakeSecretsManager, value: Any, caplog: pytest.LogCaptureFixture
+    stack: StackInMemory, secrets: FakeSecretsManager, value: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     secrets.values[WEBHOOK_SECRET] = value
     empty = sign("", "msg_1", "1", b"")
@@ -241,21 +241,25 @@ def test_without_a_secret_nothing_is_taken_and_nobody_is_told_which(
 # ---------------------------------------------------------------------------------------------- counted
 
 
-def counted(stack: Stack, event: Json) -> Json:
+def counted(stack: StackInMemory, event: Json) -> Json:
     """Return the values of each metric of deliveries that answering a delivery counted."""
     metrics.clear_metrics()
     answer(stack, event)
     return {name: metric["Value"] for name, metric in metrics.metric_set.items() if name.startswith("Deliver")}
 
 
-def test_what_whop_signed_and_is_refused_is_counted_apart_from_what_anybody_may_have_sent(stack: Stack) -> None:
+def test_what_whop_signed_and_is_rejected_is_counted_apart_from_what_anybody_may_have_sent(
+    stack: StackInMemory,
+) -> None:
     assert counted(stack, delivery(b"{")) == {"DeliveriesUnverified": [0], "DeliveriesRefused": [1]}
     assert counted(stack, delivery(secrets=[OTHER])) == {"DeliveriesUnverified": [1]}
     assert counted(stack, delivery(b"{", secrets=[OTHER])) == {"DeliveriesUnverified": [1]}
     assert counted(stack, delivery(webhook_signature=None)) == {"DeliveriesUnverified": [1]}
 
 
-def test_a_request_without_any_header_of_a_signature_is_a_strangers_and_counts_as_no_delivery(stack: Stack) -> None:
+def test_a_request_without_any_header_of_a_signature_is_a_strangers_and_counts_as_no_delivery(
+    stack: StackInMemory,
+) -> None:
     unsigned = delivery()
     unsigned["headers"] = {"content-type": "application/json"}
 
@@ -264,7 +268,7 @@ def test_a_request_without_any_header_of_a_signature_is_a_strangers_and_counts_a
 
 
 @pytest.mark.parametrize("header", ["webhook-id", "Webhook-Timestamp", "webhook-signature"])
-def test_one_header_of_a_signature_is_enough_to_count(stack: Stack, header: str) -> None:
+def test_one_header_of_a_signature_is_enough_to_count(stack: StackInMemory, header: str) -> None:
     event = delivery()
     event["headers"] = {header: "1"}
 
@@ -272,7 +276,7 @@ def test_one_header_of_a_signature_is_enough_to_count(stack: Stack, header: str)
 
 
 def test_each_delivery_that_is_verified_brings_the_least_number_of_unverified_ones_down_to_none(
-    stack: Stack, monkeypatch: pytest.MonkeyPatch
+    stack: StackInMemory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert counted(stack, delivery()) == {"DeliveriesUnverified": [0]}
     break_aws(stack, monkeypatch)
@@ -280,7 +284,7 @@ def test_each_delivery_that_is_verified_brings_the_least_number_of_unverified_on
 
 
 def test_where_there_is_no_secret_to_verify_with_nothing_is_called_unverified(
-    stack: Stack, secrets: FakeSecretsManager
+    stack: StackInMemory, secrets: FakeSecretsManager
 ) -> None:
     secrets.values[WEBHOOK_SECRET] = {}
 
@@ -291,7 +295,7 @@ def test_where_there_is_no_secret_to_verify_with_nothing_is_called_unverified(
 
 
 def test_what_is_not_taken_is_counted_for_an_alarm_and_a_refusal_is_not(
-    stack: Stack, monkeypatch: pytest.MonkeyPatch
+    stack: StackInMemory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     answer(stack, delivery())
     answer(stack, delivery(secrets=[OTHER]))
@@ -304,8 +308,8 @@ def test_what_is_not_taken_is_counted_for_an_alarm_and_a_refusal_is_not(
     assert metrics.metric_set["DeliveriesNotTaken"]["Value"] == [1]
 
 
-def test_a_queue_that_refuses_leaves_what_is_in_the_ledger_to_the_sweep(stack: Stack) -> None:
-    stack.sqs.refuses = lambda _: True
+def test_a_queue_that_rejects_leaves_what_is_in_the_ledger_to_the_sweep(stack: StackInMemory) -> None:
+    stack.sqs.rejects = lambda _: True
     found = answer(stack, delivery())
 
     assert (found.status, found.json) == (202, {"run_ids": [row.run.run_id for row in stack.runs]})
@@ -316,8 +320,8 @@ ERRORS = [aws_error("ThrottlingException"), ConnectionClosedError(endpoint_url="
 
 
 @pytest.mark.parametrize("error", ERRORS)
-def test_a_ledger_that_refuses_leaves_the_event_to_the_queue(
-    stack: Stack, monkeypatch: pytest.MonkeyPatch, error: Exception
+def test_a_ledger_that_rejects_leaves_the_event_to_the_queue(
+    stack: StackInMemory, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
     with monkeypatch.context() as broken:
         broken.setattr(Ledger, "add", _raising(error))
@@ -330,7 +334,7 @@ def test_a_ledger_that_refuses_leaves_the_event_to_the_queue(
 
 @pytest.mark.parametrize("error", ERRORS)
 def test_what_neither_ledger_nor_queue_takes_is_a_500_and_the_next_delivery_completes_it(
-    stack: Stack, monkeypatch: pytest.MonkeyPatch, error: Exception
+    stack: StackInMemory, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
     with monkeypatch.context() as broken:
         break_aws(stack, broken, error)
@@ -345,7 +349,7 @@ def test_what_neither_ledger_nor_queue_takes_is_a_500_and_the_next_delivery_comp
 
 @pytest.mark.parametrize(("age", "left"), [(0.0, 4.0), (1.5, 2.5), (3.5, 1.0), (29.0, 1.0), (31.0, 4.0), (-5.0, 4.0)])
 def test_a_delivery_is_answered_four_seconds_after_it_arrived(
-    stack: Stack, monkeypatch: pytest.MonkeyPatch, age: float, left: float
+    stack: StackInMemory, monkeypatch: pytest.MonkeyPatch, age: float, left: float
 ) -> None:
     found: list[tuple[float, float]] = []
 
@@ -372,8 +376,8 @@ def test_a_delivery_is_answered_four_seconds_after_it_arrived(
         (b"{" + LOUD.encode(), SIGNED_WITH),
     ],
 )
-def test_nothing_of_a_refused_body_is_logged_or_answered(
-    stack: Stack, body: bytes, signed_with: str, caplog: pytest.LogCaptureFixture
+def test_nothing_of_a_rejected_body_is_logged_or_answered(
+    stack: StackInMemory, body: bytes, signed_with: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     event = delivery(body, secrets=[signed_with])
     found = answer(stack, event)
@@ -385,7 +389,7 @@ def test_nothing_of_a_refused_body_is_logged_or_answered(
         assert event["headers"][header] not in found.body + str(vars(log))
 
 
-def break_aws(stack: Stack, monkeypatch: pytest.MonkeyPatch, error: Exception = ERRORS[0]) -> None:
+def break_aws(stack: StackInMemory, monkeypatch: pytest.MonkeyPatch, error: Exception = ERRORS[0]) -> None:
     """Make every write to the ledger and to the queue fail."""
     monkeypatch.setattr(Ledger, "add", _raising(error))
     stack.sqs.down = error

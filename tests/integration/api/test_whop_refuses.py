@@ -4,7 +4,6 @@ import httpx
 import pytest
 
 from aichats.api.app import create_api
-from aichats.http import retry
 from tests.support.fakes import (
     FakeClock,
     FakeSecretsManager,
@@ -14,10 +13,12 @@ from tests.support.fakes import (
     Step,
     ai_chat,
     aws_error,
+    error_response,
     ok,
-    refused,
 )
 from tests.support.lambda_calls import SECRETS, WHOP_KEY, WHOP_SECRET, Answer, HttpCaller, call_api, make_application
+
+pytestmark = pytest.mark.usefixtures("one_attempt")
 
 ROUTES = {
     "create": ("POST", "/chats", {"message_text": "hello"}),
@@ -29,12 +30,6 @@ ROUTES = {
 MUTED = {"message_text": "hello", "notification_preference": "none"}
 ALL = pytest.mark.parametrize("route", ROUTES)
 REPEATABLE = pytest.mark.parametrize("route", [route for route in ROUTES if route != "create"])
-
-
-@pytest.fixture(autouse=True)
-def _one_attempt(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Allow one attempt, because the tests of the client cover retries."""
-    monkeypatch.setattr(retry, "MAX_ATTEMPTS", 1)
 
 
 def answer_when(step: Step, route: str) -> Answer:
@@ -49,8 +44,8 @@ def upstream(answer: Answer) -> Json:
 
 @ALL
 @pytest.mark.parametrize(("status", "hint"), [(401, "check the api_key"), (403, "a user's OAuth token")])
-def test_our_credential_refused_is_502_with_a_hint(route: str, status: int, hint: str) -> None:
-    answer = answer_when(refused(status, "No.", type="forbidden"), route)
+def test_our_credential_rejected_is_502_with_a_hint(route: str, status: int, hint: str) -> None:
+    answer = answer_when(error_response(status, "No.", type="forbidden"), route)
 
     assert answer.status == 502
     assert hint in answer.json["detail"]
@@ -59,14 +54,14 @@ def test_our_credential_refused_is_502_with_a_hint(route: str, status: int, hint
 
 @ALL
 def test_whops_code_is_passed_on(route: str) -> None:
-    answer = answer_when(refused(403, code="forbidden_by_plan"), route)
+    answer = answer_when(error_response(403, code="forbidden_by_plan"), route)
 
     assert upstream(answer)["code"] == "forbidden_by_plan"
 
 
 @ALL
 def test_what_whop_does_not_know_is_404(route: str) -> None:
-    answer = answer_when(refused(404, "No such thing"), route)
+    answer = answer_when(error_response(404, "No such thing"), route)
 
     assert answer.status == 404
     assert upstream(answer)["status"] == 404
@@ -75,7 +70,7 @@ def test_what_whop_does_not_know_is_404(route: str) -> None:
 @ALL
 @pytest.mark.parametrize("status", [400, 422])
 def test_a_field_that_whop_does_not_like_is_422_naming_it(route: str, status: int) -> None:
-    answer = answer_when(refused(status, "Not like this", code="parameter_invalid", param="title"), route)
+    answer = answer_when(error_response(status, "Not like this", code="parameter_invalid", param="title"), route)
 
     assert answer.status == 422
     assert answer.fields == ["title"]
@@ -85,7 +80,7 @@ def test_a_field_that_whop_does_not_like_is_422_naming_it(route: str, status: in
 @ALL
 @pytest.mark.parametrize(
     "refusal",
-    [refused(400, "Unknown Api-Version-Date"), refused(410), httpx.Response(422, json={"error": None})],
+    [error_response(400, "Unknown Api-Version-Date"), error_response(410), httpx.Response(422, json={"error": None})],
     ids=["400", "410", "422"],
 )
 def test_what_no_field_of_the_caller_can_mend_is_502(route: str, refusal: httpx.Response) -> None:
@@ -96,9 +91,9 @@ def test_what_no_field_of_the_caller_can_mend_is_502(route: str, refusal: httpx.
 @pytest.mark.parametrize(
     ("refusal", "seconds"),
     [
-        (refused(429, "Slow down. Try again in 12 seconds."), "12"),
-        (refused(429, headers={"retry-after": "1.2"}), "2"),
-        (refused(429, headers={"retry-after": "0"}), "1"),
+        (error_response(429, "Slow down. Try again in 12 seconds."), "12"),
+        (error_response(429, headers={"retry-after": "1.2"}), "2"),
+        (error_response(429, headers={"retry-after": "0"}), "1"),
         (httpx.Response(429, json={"error": None}), "1"),
     ],
     ids=["in words", "header", "at once", "not said"],
@@ -114,7 +109,7 @@ def test_throttled_is_503_with_the_wait_in_whole_seconds(route: str, refusal: ht
 @pytest.mark.parametrize(
     "failure",
     [
-        refused(500),
+        error_response(500),
         httpx.Response(503, text="<html>"),
         httpx.ConnectError("no route"),
         httpx.RemoteProtocolError("cut"),
@@ -141,11 +136,11 @@ def is_told_where_to_look(answer: Answer) -> bool:
 @pytest.mark.parametrize(
     "failure",
     [
-        refused(500),
-        refused(409),
-        refused(409, code="idempotency_request_in_progress"),
-        refused(400, code="idempotency_key_mismatch"),
-        refused(429, "Slow down. Try again in 12 seconds."),
+        error_response(500),
+        error_response(409),
+        error_response(409, code="idempotency_request_in_progress"),
+        error_response(400, code="idempotency_key_mismatch"),
+        error_response(429, "Slow down. Try again in 12 seconds."),
         httpx.ReadTimeout(""),
         httpx.RemoteProtocolError("cut"),
         httpx.ConnectError("no route"),
@@ -182,8 +177,8 @@ def test_a_create_whose_answer_cannot_be_read_but_for_the_chats_id_is_201(answer
     assert whop.calls[1] == ("PATCH", "/api/v1/ai_chats/aich_9")
 
 
-def test_a_mute_that_is_refused_after_the_create_names_the_chat_and_the_run() -> None:
-    whop = ScriptedTransport(ok(ai_chat(id="aich_9")), refused(403))
+def test_a_mute_that_is_rejected_after_the_create_names_the_chat_and_the_run() -> None:
+    whop = ScriptedTransport(ok(ai_chat(id="aich_9")), error_response(403))
 
     answer = call_api(whop)("POST", "/chats", MUTED)
 
@@ -195,7 +190,7 @@ def test_a_mute_that_is_refused_after_the_create_names_the_chat_and_the_run() ->
 
 @pytest.mark.parametrize(
     "failure",
-    [refused(429), refused(500), httpx.ReadTimeout(""), refused(404)],
+    [error_response(429), error_response(500), httpx.ReadTimeout(""), error_response(404)],
     ids=["throttled", "down", "slow", "not found yet"],
 )
 def test_a_mute_that_fails_after_the_create_comes_later_and_the_chat_is_named(failure: Step) -> None:
@@ -206,7 +201,7 @@ def test_a_mute_that_fails_after_the_create_comes_later_and_the_chat_is_named(fa
 
 
 def test_a_run_that_failed_before_says_so_again_without_a_call() -> None:
-    api = call_api(ScriptedTransport(refused(403, "No.")))
+    api = call_api(ScriptedTransport(error_response(403, "No.")))
     key = {"idempotency-key": "k"}
     first = api("POST", "/chats", MUTED, headers=key)
 
@@ -219,7 +214,7 @@ def test_a_run_that_failed_before_says_so_again_without_a_call() -> None:
 
 def test_a_key_that_was_rotated_is_read_again_and_the_call_works() -> None:
     clock, secrets = FakeClock(), FakeSecretsManager(SECRETS)
-    whop = ScriptedTransport(ok(ai_chat()), refused(401), ok(ai_chat()))
+    whop = ScriptedTransport(ok(ai_chat()), error_response(401), ok(ai_chat()))
     application = make_application(whop, secrets)
     application.secrets.clock = clock
     api = HttpCaller(create_api(application).resolve)

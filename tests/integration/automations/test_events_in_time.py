@@ -20,8 +20,9 @@ from aichats.runs.queue import EVENT_BYTES, EventMessage, QueueError, read_messa
 from aichats.whop.webhooks import parse_event
 from tests.support.automations import listening
 from tests.support.fakes import Json, Sent, aws_error
-from tests.support.firing import NAME, Printed, Stack, payment
 from tests.support.ledgers import LEASE, dynamodb
+from tests.support.output import Output
+from tests.support.stack_in_memory import NAME, StackInMemory, payment
 
 HEAVY = f"length(to_string({' | '.join(['[@, @]'] * 40)})) > `1`"
 """An expression whose value doubles with every step, so that no machine can compute it."""
@@ -62,7 +63,7 @@ class Aws:
         return {}
 
 
-def counted(stack: Stack) -> Aws:
+def counted(stack: StackInMemory) -> Aws:
     """Count the calls to DynamoDB and SQS from now on."""
     aws = Aws(stack.sqs)
     client: Any = aws
@@ -78,15 +79,15 @@ def titled(title: str, *targets: str, filter_: str | None = None) -> Json:
     return definition | {"action": {**definition["action"], "title": title}}
 
 
-def budgets(stack: Stack, **steps: int) -> None:
+def budgets(stack: StackInMemory, **steps: int) -> None:
     stack.app.webhook_events = replace(stack.app.webhook_events, budgets=Budgets(**steps))
 
 
-def statuses(stack: Stack) -> dict[str | None, str]:
+def statuses(stack: StackInMemory) -> dict[str | None, str]:
     return {row.run.automation: row.status for row in stack.runs}
 
 
-def deferred(stack: Stack) -> list[tuple[str, ...]]:
+def deferred(stack: StackInMemory) -> list[tuple[str, ...]]:
     """Return the automations of each event message in the queue."""
     messages = [read_message(sent.body) for sent in stack.sqs.sent]
     return [message.automations for message in messages if isinstance(message, EventMessage)]
@@ -110,7 +111,9 @@ def broken(monkeypatch: pytest.MonkeyPatch, name: str) -> Iterator[None]:
 # ---------------------------------------------------------------------------------------------- calls to AWS
 
 
-def test_ten_automations_with_a_hundred_targets_each_take_few_calls_even_when_delivered_again(stack: Stack) -> None:
+def test_ten_automations_with_a_hundred_targets_each_take_few_calls_even_when_delivered_again(
+    stack: StackInMemory,
+) -> None:
     for number in range(10):
         targets = [f"biz_{number}x{target}" for target in range(100)]
         stack.put(titled("{{ event.type }} {{ target }}", *targets), f"automation-{number}")
@@ -124,7 +127,7 @@ def test_ten_automations_with_a_hundred_targets_each_take_few_calls_even_when_de
     assert aws.calls.total() <= MARK, aws.calls
 
 
-def test_texts_that_fail_for_five_hundred_targets_take_few_calls(stack: Stack, printed: Printed) -> None:
+def test_texts_that_fail_for_five_hundred_targets_take_few_calls(stack: StackInMemory, output: Output) -> None:
     for number in range(5):
         targets = [f"biz_{number}x{target}" for target in range(100)]
         stack.put(titled("{{ abs(target) }}", *targets), f"automation-{number}")
@@ -132,7 +135,7 @@ def test_texts_that_fail_for_five_hundred_targets_take_few_calls(stack: Stack, p
 
     assert len(set(stack.handle(payment()))) == 500
     assert aws.calls.total() <= MARK, aws.calls
-    assert printed.counted("RunsFailed") == 500
+    assert output.counted("RunsFailed") == 500
     assert {item["status"]["S"] for item in aws.items.values()} == {"failed"}
 
     aws.calls.clear()
@@ -140,7 +143,7 @@ def test_texts_that_fail_for_five_hundred_targets_take_few_calls(stack: Stack, p
     assert aws.calls.total() <= MARK, aws.calls
 
 
-def test_runs_of_many_small_automations_are_written_together(stack: Stack) -> None:
+def test_runs_of_many_small_automations_are_written_together(stack: StackInMemory) -> None:
     for number in range(30):
         stack.put(titled("{{ event.type }}"), f"automation-{number}")
     aws = counted(stack)
@@ -149,7 +152,7 @@ def test_runs_of_many_small_automations_are_written_together(stack: Stack) -> No
     assert aws.calls["transact_write_items"] == 1
 
 
-def test_runs_that_are_written_later_are_due_later_so_that_the_rate_limit_is_kept(stack: Stack) -> None:
+def test_runs_that_are_written_later_are_due_later_so_that_the_rate_limit_is_kept(stack: StackInMemory) -> None:
     for number in range(2):
         targets = [f"biz_{number}x{target}" for target in range(100)]
         stack.put(titled("{{ target }}", *targets), f"automation-{number}")
@@ -163,7 +166,7 @@ def test_runs_that_are_written_later_are_due_later_so_that_the_rate_limit_is_kep
 # ---------------------------------------------------------------------------------------------- heavy automations
 
 
-def test_heavy_automations_do_not_affect_others_and_are_rendered_from_the_queue(stack: Stack) -> None:
+def test_heavy_automations_do_not_affect_others_and_are_rendered_from_the_queue(stack: StackInMemory) -> None:
     budgets(stack, event=5_000, least=10, queued=3_000)
     for number in range(25):
         stack.put(titled("{{ event.data.id }}", filter_=HEAVY), f"heavy-{number}")
@@ -176,7 +179,7 @@ def test_heavy_automations_do_not_affect_others_and_are_rendered_from_the_queue(
     assert Counter(statuses(stack).values()) == {"failed": 25, "succeeded": 1}
 
 
-def test_an_automation_that_needs_more_has_its_whole_budget_in_the_queue(stack: Stack) -> None:
+def test_an_automation_that_needs_more_has_its_whole_budget_in_the_queue(stack: StackInMemory) -> None:
     budgets(stack, most=20, least=20)
     stack.put(titled("{{ event.data.id }} {{ event.data.user.name }}"))
 
@@ -187,7 +190,7 @@ def test_an_automation_that_needs_more_has_its_whole_budget_in_the_queue(stack: 
     assert [row.run.run_id for row in stack.runs] == [run_id("webhook", "msg_1", NAME, "biz_A")]
 
 
-def test_the_least_work_is_done_first(stack: Stack) -> None:
+def test_the_least_work_is_done_first(stack: StackInMemory) -> None:
     budgets(stack, event=20, least=20)
     stack.put(titled("{{ event.data.id }}", *(f"biz_{number}" for number in range(9))), "a-large-one")
     stack.put(titled("{{ event.type }}"), "z-small-one")
@@ -197,7 +200,7 @@ def test_the_least_work_is_done_first(stack: Stack) -> None:
     assert (statuses(stack), deferred(stack)) == ({"z-small-one": "pending"}, [("a-large-one",)])
 
 
-def test_without_time_all_automations_wait_and_none_is_lost(stack: Stack) -> None:
+def test_without_time_all_automations_wait_and_none_is_lost(stack: StackInMemory) -> None:
     stack.put(titled("{{ event.data.id }}"), "one")
     stack.put(titled("{{ event.type }}"), "two")
 
@@ -209,7 +212,7 @@ def test_without_time_all_automations_wait_and_none_is_lost(stack: Stack) -> Non
     assert sorted(stack.titles) == ["pay_1", "payment.failed"]
 
 
-def test_an_event_that_is_delivered_again_while_it_waits_is_performed_once(stack: Stack) -> None:
+def test_an_event_that_is_delivered_again_while_it_waits_is_performed_once(stack: StackInMemory) -> None:
     budgets(stack, most=10, least=10)
     stack.put(titled("{{ event.data.id }} {{ event.data.user.name }}", "biz_A", "biz_B"))
 
@@ -223,7 +226,7 @@ def test_an_event_that_is_delivered_again_while_it_waits_is_performed_once(stack
     assert len(stack.whop.chats) == 2
 
 
-def test_an_automation_that_waits_is_rendered_with_its_current_definition(stack: Stack) -> None:
+def test_an_automation_that_waits_is_rendered_with_its_current_definition(stack: StackInMemory) -> None:
     budgets(stack, most=10, least=10)
     for name in ("changed", "switched-off", "deleted", "listens-no-more"):
         stack.put(titled("{{ event.data.id }} {{ event.data.user.name }}"), name)
@@ -242,7 +245,7 @@ def test_an_automation_that_waits_is_rendered_with_its_current_definition(stack:
 
 
 def test_an_automation_that_causes_an_unexpected_error_loses_the_event_for_no_other(
-    stack: Stack, monkeypatch: pytest.MonkeyPatch
+    stack: StackInMemory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stack.put(titled("{{ event.data.id }}"), "broken")
     stack.put(titled("{{ event.type }}"), "whole")
@@ -258,25 +261,25 @@ def test_an_automation_that_causes_an_unexpected_error_loses_the_event_for_no_ot
 
 
 def test_runs_that_the_ledger_rejects_do_not_affect_other_automations(
-    stack: Stack, monkeypatch: pytest.MonkeyPatch
+    stack: StackInMemory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     hundred = [f"biz_{number}" for number in range(100)]
     stack.put(titled("{{ target }}", *hundred), "refused")
     stack.put(titled("{{ target }}{{ target }}", *hundred), "taken")
     add = Ledger.add
 
-    def refuses(self: Ledger, runs: Any, due_at: Any) -> Any:
+    def rejects(self: Ledger, runs: Any, due_at: Any) -> Any:
         if runs[0].automation == "refused":
             raise aws_error("ThrottlingException")
         return add(self, runs, due_at)
 
     with monkeypatch.context() as refusing:
-        refusing.setattr(Ledger, "add", refuses)
+        refusing.setattr(Ledger, "add", rejects)
         assert len(stack.handle(payment())) == 100
     assert (set(statuses(stack)), deferred(stack)) == ({"taken"}, [("refused",)])
 
 
-def test_an_event_that_is_too_large_for_the_queue_is_rendered_immediately(stack: Stack) -> None:
+def test_an_event_that_is_too_large_for_the_queue_is_rendered_immediately(stack: StackInMemory) -> None:
     budgets(stack, most=10, least=10, event=150_000)
     stack.put(titled("{{ event.data.id }} {{ event.data.user.name }}"), "light")
     stack.put(titled("{{ event.data.id }}" + "x" * 100, filter_=HEAVY), "heavy")
@@ -286,7 +289,7 @@ def test_an_event_that_is_too_large_for_the_queue_is_rendered_immediately(stack:
     assert statuses(stack) == {"light": "pending", "heavy": "failed"}
 
 
-def test_an_event_that_is_too_large_for_the_queue_and_has_no_time_must_be_delivered_again(stack: Stack) -> None:
+def test_an_event_that_is_too_large_for_the_queue_and_has_no_time_must_be_delivered_again(stack: StackInMemory) -> None:
     stack.put(titled("{{ event.data.id }}"))
     large = payment(data={"id": "pay_1", "more": "x" * EVENT_BYTES})
 
@@ -299,7 +302,7 @@ def test_an_event_that_is_too_large_for_the_queue_and_has_no_time_must_be_delive
 # ---------------------------------------------------------------------------------------------- from the queue
 
 
-def failed(stack: Stack, messages: list[Json]) -> list[str]:
+def failed(stack: StackInMemory, messages: list[Json]) -> list[str]:
     """Return the ids of the messages that SQS delivers again."""
     answer = stack.app.messages.handle(messages, LEASE)
     return [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]
@@ -309,7 +312,7 @@ def records(*sent: Sent) -> list[Json]:
     return [{"messageId": str(number), "body": message.body} for number, message in enumerate(sent)]
 
 
-def test_each_automation_that_waits_gets_a_message_of_its_own(stack: Stack) -> None:
+def test_each_automation_that_waits_gets_a_message_of_its_own(stack: StackInMemory) -> None:
     budgets(stack, most=10, least=10)
     names = [f"automation-{number}" for number in range(12)]
     for name in names:
@@ -322,7 +325,7 @@ def test_each_automation_that_waits_gets_a_message_of_its_own(stack: Stack) -> N
     assert sorted(deferred(stack)) == sorted((name,) for name in names)
 
 
-def test_a_batch_without_time_performs_its_runs_and_sends_the_event_again(stack: Stack) -> None:
+def test_a_batch_without_time_performs_its_runs_and_sends_the_event_again(stack: StackInMemory) -> None:
     stack.put(titled("x"), "queued")
     budgets(stack, most=10, least=10)
     stack.put(titled("{{ event.data.id }} {{ event.data.user.name }}"), "waits")
@@ -337,7 +340,7 @@ def test_a_batch_without_time_performs_its_runs_and_sends_the_event_again(stack:
 
 
 def test_an_event_that_cannot_be_rendered_now_is_retried_and_stops_no_run(
-    stack: Stack, monkeypatch: pytest.MonkeyPatch
+    stack: StackInMemory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     budgets(stack, most=10, least=10)
     stack.put(titled("{{ event.data.id }} {{ event.data.user.name }}"), "waits")
@@ -351,7 +354,9 @@ def test_an_event_that_cannot_be_rendered_now_is_retried_and_stops_no_run(
     assert stack.titles == ["x"]
 
 
-def test_automations_that_are_left_to_the_queue_are_counted(stack: Stack, caplog: pytest.LogCaptureFixture) -> None:
+def test_automations_that_are_left_to_the_queue_are_counted(
+    stack: StackInMemory, caplog: pytest.LogCaptureFixture
+) -> None:
     budgets(stack, most=10, least=10)
     stack.put(titled("{{ event.data.id }} {{ event.data.user.name }}"))
     stack.handle(payment())
@@ -362,7 +367,7 @@ def test_automations_that_are_left_to_the_queue_are_counted(stack: Stack, caplog
 
 
 @pytest.mark.parametrize("levels", [10, 198, 199])
-def test_a_deeply_nested_event_is_rendered_or_waits_and_is_never_lost(stack: Stack, levels: int) -> None:
+def test_a_deeply_nested_event_is_rendered_or_waits_and_is_never_lost(stack: StackInMemory, levels: int) -> None:
     """Webhooks may have 200 levels, and the message adds one. Such an event was once answered with 202 and lost."""
     stack.put(titled("{{ event.type }}"))
     budgets(stack, event=0)

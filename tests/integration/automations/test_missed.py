@@ -13,17 +13,28 @@ from aichats.automations.run_factory import Occurrence, RenderedRuns, RunFactory
 from aichats.templates.render import Evaluator
 from tests.support.automations import listening, scheduled, sweep_part
 from tests.support.fakes import Json
-from tests.support.firing import GRACE, NAME, ONE, THREE, TWO, Printed, Stack, hourly, slot_run, sweep_at
 from tests.support.ledgers import NOON
+from tests.support.output import Output
+from tests.support.stack_in_memory import (
+    GRACE,
+    NAME,
+    ONE,
+    THREE,
+    TWO,
+    StackInMemory,
+    hourly,
+    slot_run,
+    sweep_at,
+)
 
 
-def begin_fan_out(stack: Stack, slot: datetime) -> None:
+def begin_fan_out(stack: StackInMemory, slot: datetime) -> None:
     """Write only the second run of a slot, as if the function died after that."""
     runs = stack.app.schedule_events.runs_of({"automation": NAME, "scheduled_time": slot.isoformat()})
     stack.app.ledger.add(runs[1:2], lambda _: slot)
 
 
-def test_if_every_slot_fired_nothing_is_missed(stack: Stack, printed: Printed) -> None:
+def test_if_every_slot_fired_nothing_is_missed(stack: StackInMemory, output: Output) -> None:
     stack.put(hourly())
     for slot in (ONE, TWO):
         stack.clock.now = slot
@@ -31,10 +42,10 @@ def test_if_every_slot_fired_nothing_is_missed(stack: Stack, printed: Printed) -
 
     assert sweep_at(stack, TWO + GRACE) == 0
     assert stack.history == [("13:00", "biz_A", "succeeded"), ("14:00", "biz_A", "succeeded")]
-    assert printed.counted("RunsMissed") == 0
+    assert output.counted("RunsMissed") == 0
 
 
-def test_a_slot_that_did_not_fire_is_stored_for_each_target_and_counted(stack: Stack, printed: Printed) -> None:
+def test_a_slot_that_did_not_fire_is_stored_for_each_target_and_counted(stack: StackInMemory, output: Output) -> None:
     stack.put(hourly("biz_A", "biz_B"))
 
     assert sweep_at(stack, ONE + GRACE) == 2
@@ -45,24 +56,24 @@ def test_a_slot_that_did_not_fire_is_stored_for_each_target_and_counted(stack: S
     assert row.error == {"type": "Missed", "message": "the schedule did not fire for this slot"}
     assert row.run.action.model_dump()["title"] == "13:00 biz_A"
     assert (stack.sqs.sent, stack.whop.requests) == ([], [])
-    assert printed.counted("RunsMissed") == 2
+    assert output.counted("RunsMissed") == 2
 
 
-def test_a_slot_is_stored_once_however_often_it_is_checked(stack: Stack, printed: Printed) -> None:
+def test_a_slot_is_stored_once_however_often_it_is_checked(stack: StackInMemory, output: Output) -> None:
     stack.put(hourly())
 
     assert [sweep_at(stack, ONE + GRACE + timedelta(minutes=minutes)) for minutes in (0, 0, 5, 10)] == [1, 0, 0, 0]
-    assert printed.counted("RunsMissed") == 1
+    assert output.counted("RunsMissed") == 1
 
 
-def test_a_slot_is_left_alone_until_its_grace_is_over(stack: Stack) -> None:
+def test_a_slot_is_left_alone_until_its_grace_is_over(stack: StackInMemory) -> None:
     stack.put(hourly())
 
     assert sweep_at(stack, ONE + GRACE - timedelta(milliseconds=1)) == 0
     assert sweep_at(stack, ONE + GRACE) == 1
 
 
-def test_before_an_automation_was_written_nothing_is_missed(stack: Stack) -> None:
+def test_before_an_automation_was_written_nothing_is_missed(stack: StackInMemory) -> None:
     stack.clock.now = ONE + timedelta(milliseconds=1)
     stack.put(hourly())
 
@@ -71,7 +82,7 @@ def test_before_an_automation_was_written_nothing_is_missed(stack: Stack) -> Non
 
 
 @pytest.mark.parametrize("what", ["listens", "is disabled", "is being deleted", "is gone"])
-def test_an_automation_that_should_not_fire_misses_nothing(stack: Stack, what: str) -> None:
+def test_an_automation_that_should_not_fire_misses_nothing(stack: StackInMemory, what: str) -> None:
     stack.put(listening() if what == "listens" else hourly(enabled=what != "is disabled"))
     if what.startswith("is being") or what == "is gone":
         stack.app.automation_table.begin_delete(NAME)
@@ -82,7 +93,7 @@ def test_an_automation_that_should_not_fire_misses_nothing(stack: Stack, what: s
     assert stack.runs == []
 
 
-def test_slots_while_a_schedule_is_disabled_are_not_missed(stack: Stack) -> None:
+def test_slots_while_a_schedule_is_disabled_are_not_missed(stack: StackInMemory) -> None:
     stack.put(hourly())
     stack.put(hourly(enabled=False))
     assert sweep_at(stack, TWO + GRACE) == 0
@@ -92,7 +103,7 @@ def test_slots_while_a_schedule_is_disabled_are_not_missed(stack: Stack) -> None
     assert stack.history == [("15:00", "biz_A", "missed")]
 
 
-def test_a_slot_that_fired_for_its_targets_is_not_missed_for_new_targets(stack: Stack) -> None:
+def test_a_slot_that_fired_for_its_targets_is_not_missed_for_new_targets(stack: StackInMemory) -> None:
     stack.put(hourly("biz_A"))
     stack.clock.now = ONE
     stack.tick(ONE)
@@ -118,7 +129,7 @@ UNSEEN = {
 @pytest.mark.parametrize("change", UNSEEN.values(), ids=UNSEEN)
 @pytest.mark.parametrize("after", [timedelta(), timedelta(minutes=1)])
 def test_a_slot_that_was_missed_before_a_change_is_found_afterwards(
-    stack: Stack, change: Json, after: timedelta
+    stack: StackInMemory, change: Json, after: timedelta
 ) -> None:
     stack.put(hourly())
     stack.clock.now = ONE + after
@@ -131,7 +142,7 @@ def test_a_slot_that_was_missed_before_a_change_is_found_afterwards(
 
 
 @pytest.mark.parametrize("after", [None, "2027-01-01T00:00:00Z"])
-def test_after_a_past_end_is_moved_no_slot_since_that_end_is_missed(stack: Stack, after: str | None) -> None:
+def test_after_a_past_end_is_moved_no_slot_since_that_end_is_missed(stack: StackInMemory, after: str | None) -> None:
     stack.put(hourly(end="2026-11-20T13:02:00Z"))
     assert sweep_at(stack, ONE + GRACE) == 1
     stack.clock.now = TWO + timedelta(minutes=1)
@@ -141,7 +152,7 @@ def test_after_a_past_end_is_moved_no_slot_since_that_end_is_missed(stack: Stack
     assert [time for time, _, _ in stack.history] == ["13:00", "15:00"]
 
 
-def test_slots_while_the_trigger_is_a_webhook_are_not_missed(stack: Stack) -> None:
+def test_slots_while_the_trigger_is_a_webhook_are_not_missed(stack: StackInMemory) -> None:
     for definition, minutes in ((hourly(), 59), (listening(), 2), (hourly(), 0)):
         stack.put(definition)
         stack.clock.forward(minutes=minutes)
@@ -151,7 +162,7 @@ def test_slots_while_the_trigger_is_a_webhook_are_not_missed(stack: Stack) -> No
 
 
 @pytest.mark.parametrize("change", [{"description": "why"}, {"trigger": hourly(end="2026-12-01T00:00:00Z")["trigger"]}])
-def test_a_fan_out_that_stopped_halfway_before_a_change_is_found_afterwards(stack: Stack, change: Json) -> None:
+def test_a_fan_out_that_stopped_halfway_before_a_change_is_found_afterwards(stack: StackInMemory, change: Json) -> None:
     stack.put(hourly("biz_A", "biz_B", "biz_C"))
     begin_fan_out(stack, ONE)
     stack.clock.now = ONE + timedelta(minutes=1)
@@ -164,7 +175,7 @@ def test_a_fan_out_that_stopped_halfway_before_a_change_is_found_afterwards(stac
 @pytest.mark.parametrize("early", [timedelta(milliseconds=1), SCHEDULER_DELAY])
 @pytest.mark.parametrize("before", [None, hourly(enabled=False), scheduled("cron(30 * * * ? *)")])
 def test_a_slot_just_after_its_trigger_was_written_is_stored_without_an_alarm(
-    stack: Stack, printed: Printed, before: Json | None, early: timedelta
+    stack: StackInMemory, output: Output, before: Json | None, early: timedelta
 ) -> None:
     if before:
         stack.clock.now = ONE - timedelta(minutes=1)
@@ -175,13 +186,15 @@ def test_a_slot_just_after_its_trigger_was_written_is_stored_without_an_alarm(
     assert sweep_at(stack, ONE + GRACE) == 1
     assert stack.history == [("13:00", "biz_A", "missed")]
     assert stack.runs[0].error == TOO_SHORT
-    assert printed.counted("RunsMissed") == 0
+    assert output.counted("RunsMissed") == 0
     assert sweep_at(stack, TWO + GRACE) == 1
     assert stack.runs[1].error == MISSED
-    assert printed.counted("RunsMissed") == 1
+    assert output.counted("RunsMissed") == 1
 
 
-def test_a_slot_just_after_its_trigger_was_written_is_run_late_if_required(stack: Stack, printed: Printed) -> None:
+def test_a_slot_just_after_its_trigger_was_written_is_run_late_if_required(
+    stack: StackInMemory, output: Output
+) -> None:
     stack.clock.now = ONE - timedelta(seconds=1)
     stack.put(hourly(then="run"))
 
@@ -189,10 +202,10 @@ def test_a_slot_just_after_its_trigger_was_written_is_run_late_if_required(stack
     stack.work()
 
     assert stack.history == [("13:00", "biz_A", "succeeded")]
-    assert printed.counted("RunsMissed") == 0
+    assert output.counted("RunsMissed") == 0
 
 
-def test_a_slot_just_after_its_trigger_was_written_that_fired_is_not_missed(stack: Stack) -> None:
+def test_a_slot_just_after_its_trigger_was_written_that_fired_is_not_missed(stack: StackInMemory) -> None:
     stack.clock.now = ONE - timedelta(seconds=1)
     stack.put(hourly())
     stack.tick(ONE)
@@ -205,7 +218,7 @@ def test_a_slot_just_after_its_trigger_was_written_that_fired_is_not_missed(stac
     "change", [{"description": "why"}, {"targets": ["biz_B"]}, {"missed": "skip", "action": hourly()["action"]}]
 )
 def test_a_change_that_leaves_the_trigger_as_it_is_excuses_no_slot(
-    stack: Stack, printed: Printed, change: Json
+    stack: StackInMemory, output: Output, change: Json
 ) -> None:
     yearly = hourly() | {"trigger": scheduled("cron(0 13 20 11 ? *)")["trigger"]}
     stack.put(yearly)
@@ -214,13 +227,13 @@ def test_a_change_that_leaves_the_trigger_as_it_is_excuses_no_slot(
 
     assert sweep_at(stack, ONE + GRACE) == 1
     assert stack.runs[0].error == MISSED
-    assert printed.counted("RunsMissed") == 1
+    assert output.counted("RunsMissed") == 1
 
 
 @pytest.mark.parametrize("early", [timedelta(milliseconds=1), timedelta(seconds=5), SCHEDULER_DELAY])
 @pytest.mark.parametrize(("then", "status"), [("skip", "missed"), ("run", "succeeded")])
 def test_a_one_off_is_missed_however_shortly_before_it_was_written(
-    stack: Stack, printed: Printed, early: timedelta, then: str, status: str
+    stack: StackInMemory, output: Output, early: timedelta, then: str, status: str
 ) -> None:
     stack.clock.now = ONE - early
     stack.put(hourly(then=then) | {"trigger": scheduled("at(2026-11-20T13:00:00)")["trigger"]})
@@ -228,38 +241,42 @@ def test_a_one_off_is_missed_however_shortly_before_it_was_written(
     assert sweep_at(stack, ONE + GRACE) == 1
     stack.work()
     assert stack.history == [("13:00", "biz_A", status)]
-    assert printed.counted("RunsMissed") == 1
+    assert output.counted("RunsMissed") == 1
 
 
 @pytest.mark.parametrize("early", [0.3, 10, 15])
-def test_the_first_slot_of_a_rate_is_missed_if_it_does_not_fire(stack: Stack, printed: Printed, early: float) -> None:
+def test_the_first_slot_of_a_rate_is_missed_if_it_does_not_fire(
+    stack: StackInMemory, output: Output, early: float
+) -> None:
     stack.clock.now = ONE - timedelta(seconds=early)
     stack.put(hourly() | {"trigger": scheduled("rate(30 days)")["trigger"]})
 
     assert sweep_at(stack, ONE + timedelta(minutes=1) + GRACE) == 1
     assert stack.history == [("13:01", "biz_A", "missed")]
-    assert printed.counted("RunsMissed") == 1
+    assert output.counted("RunsMissed") == 1
 
 
-def test_a_slot_a_millisecond_later_is_missed(stack: Stack, printed: Printed) -> None:
+def test_a_slot_a_millisecond_later_is_missed(stack: StackInMemory, output: Output) -> None:
     stack.clock.now = ONE - SCHEDULER_DELAY - timedelta(milliseconds=1)
     stack.put(hourly())
 
     assert sweep_at(stack, ONE + GRACE) == 1
-    assert printed.counted("RunsMissed") == 1
+    assert output.counted("RunsMissed") == 1
 
 
-def test_a_slot_just_after_a_change_that_fired_for_some_only_misses_the_others(stack: Stack, printed: Printed) -> None:
+def test_a_slot_just_after_a_change_that_fired_for_some_only_misses_the_others(
+    stack: StackInMemory, output: Output
+) -> None:
     stack.clock.now = ONE - timedelta(seconds=5)
     stack.put(hourly("biz_A", "biz_B", "biz_C"))
     begin_fan_out(stack, ONE)
 
     assert sweep_at(stack, ONE + GRACE) == 2
     assert [status for _, _, status in stack.history] == ["missed", "pending", "missed"]
-    assert printed.counted("RunsMissed") == 2
+    assert output.counted("RunsMissed") == 2
 
 
-def test_a_slot_that_fired_for_some_only_misses_the_others(stack: Stack) -> None:
+def test_a_slot_that_fired_for_some_only_misses_the_others(stack: StackInMemory) -> None:
     stack.put(hourly("biz_A", "biz_B", "biz_C"))
     begin_fan_out(stack, ONE)
 
@@ -267,7 +284,7 @@ def test_a_slot_that_fired_for_some_only_misses_the_others(stack: Stack) -> None
     assert [status for _, _, status in stack.history] == ["missed", "pending", "missed"]
 
 
-def test_a_run_that_cannot_be_rendered_for_a_missed_slot_has_failed(stack: Stack, printed: Printed) -> None:
+def test_a_run_that_cannot_be_rendered_for_a_missed_slot_has_failed(stack: StackInMemory, output: Output) -> None:
     fails = {"title": "{{ abs(to_number(target == 'biz_B' && 'x' || '1')) }}"}
     stack.put(hourly("biz_A", "biz_B") | {"action": hourly()["action"] | fails})
 
@@ -276,19 +293,19 @@ def test_a_run_that_cannot_be_rendered_for_a_missed_slot_has_failed(stack: Stack
 
     assert stack.history == [("13:00", "biz_A", "missed"), ("13:00", "biz_B", "failed")]
     assert stack.runs[1].unrendered
-    assert (printed.counted("RunsMissed"), printed.counted("RunsFailed")) == (1, 1)
+    assert (output.counted("RunsMissed"), output.counted("RunsFailed")) == (1, 1)
 
 
-def test_a_known_failure_to_render_is_not_reported_again(stack: Stack, printed: Printed) -> None:
+def test_a_known_failure_to_render_is_not_reported_again(stack: StackInMemory, output: Output) -> None:
     stack.put(hourly() | {"action": hourly()["action"] | {"title": "{{ abs(target) }}"}})
     stack.tick(ONE)
 
     assert sweep_at(stack, ONE + GRACE) == 0
-    assert printed.counted("RunsFailed") == 1
+    assert output.counted("RunsFailed") == 1
 
 
 def test_of_too_many_slots_the_newest_are_stored_and_all_are_counted(
-    stack: Stack, printed: Printed, monkeypatch: pytest.MonkeyPatch
+    stack: StackInMemory, output: Output, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(missed, "MAX_RUNS", 5)
     stack.put(hourly("biz_A", "biz_B"))
@@ -296,11 +313,11 @@ def test_of_too_many_slots_the_newest_are_stored_and_all_are_counted(
     assert sweep_at(stack, NOON + timedelta(hours=7) + GRACE) == 4
 
     assert sorted({time for time, _, _ in stack.history}) == ["18:00", "19:00"]
-    assert printed.counted("RunsMissed") == 14
+    assert output.counted("RunsMissed") == 14
     assert sweep_at(stack, NOON + timedelta(hours=7) + GRACE * 2) == 0
 
 
-def test_with_too_many_targets_the_newest_slot_is_stored(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_with_too_many_targets_the_newest_slot_is_stored(stack: StackInMemory, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(missed, "MAX_RUNS", 1)
     stack.put(hourly("biz_A", "biz_B"))
 
@@ -308,7 +325,7 @@ def test_with_too_many_targets_the_newest_slot_is_stored(stack: Stack, monkeypat
     assert [time for time, _, _ in stack.history] == ["14:00", "14:00"]
 
 
-def test_each_automation_is_checked(stack: Stack) -> None:
+def test_each_automation_is_checked(stack: StackInMemory) -> None:
     for name in ("one", "two", "three"):
         stack.put(hourly(), name)
 
@@ -329,7 +346,7 @@ class Spoilt(RunFactory):
 
 
 def test_an_automation_that_cannot_be_checked_stops_no_other_and_its_error_is_raised_last(
-    stack: Stack, caplog: pytest.LogCaptureFixture
+    stack: StackInMemory, caplog: pytest.LogCaptureFixture
 ) -> None:
     names = ("one", "spoilt-1", "two", "spoilt-2", "three")
     for name in names:
@@ -359,7 +376,7 @@ def test_an_automation_that_cannot_be_checked_stops_no_other_and_its_error_is_ra
     ],
 )
 def test_a_repeated_time_is_one_slot_and_a_skipped_time_is_none(
-    stack: Stack, expression: str, zone: str, day: datetime, slots: list[str]
+    stack: StackInMemory, expression: str, zone: str, day: datetime, slots: list[str]
 ) -> None:
     stack.clock.now = day - timedelta(hours=1)
     stack.put(scheduled(expression, timezone=zone))
@@ -368,7 +385,7 @@ def test_a_repeated_time_is_one_slot_and_a_skipped_time_is_none(
     assert [time for time, _, _ in stack.history] == slots
 
 
-def test_a_rate_is_counted_from_when_it_was_written(stack: Stack) -> None:
+def test_a_rate_is_counted_from_when_it_was_written(stack: StackInMemory) -> None:
     stack.clock.now = NOON + timedelta(seconds=30)
     stack.put(scheduled("rate(1 hour)"))
 

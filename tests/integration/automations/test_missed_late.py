@@ -6,13 +6,14 @@ import pytest
 
 from tests.support.automations import reconcile, scheduled
 from tests.support.crashing import Crash, World
-from tests.support.firing import GRACE, NAME, ONE, TWO, Printed, Stack, hourly, sweep_at
 from tests.support.ledgers import NOON, Clock
+from tests.support.output import Output
+from tests.support.stack_in_memory import GRACE, NAME, ONE, TWO, StackInMemory, hourly, sweep_at
 
 # ---------------------------------------------------------------------------------------------- late events
 
 
-def test_a_missed_run_is_performed_once_if_its_event_is_late(stack: Stack) -> None:
+def test_a_missed_run_is_performed_once_if_its_event_is_late(stack: StackInMemory) -> None:
     stack.put(hourly())
     sweep_at(stack, ONE + GRACE)
 
@@ -23,7 +24,7 @@ def test_a_missed_run_is_performed_once_if_its_event_is_late(stack: Stack) -> No
     assert stack.sweep() == 0
 
 
-def test_missed_runs_for_many_targets_are_performed_once_if_their_event_is_late(stack: Stack) -> None:
+def test_missed_runs_for_many_targets_are_performed_once_if_their_event_is_late(stack: StackInMemory) -> None:
     stack.put(hourly("biz_A", "biz_B"))
     sweep_at(stack, ONE + GRACE)
 
@@ -39,7 +40,7 @@ def test_missed_runs_for_many_targets_are_performed_once_if_their_event_is_late(
 # ---------------------------------------------------------------------------------------------- late runs
 
 
-def test_only_the_newest_of_the_missed_slots_is_run_late(stack: Stack, printed: Printed) -> None:
+def test_only_the_newest_of_the_missed_slots_is_run_late(stack: StackInMemory, output: Output) -> None:
     stack.put(hourly("biz_A", "biz_B", then="run"))
 
     assert sweep_at(stack, TWO + GRACE) == 4
@@ -47,10 +48,10 @@ def test_only_the_newest_of_the_missed_slots_is_run_late(stack: Stack, printed: 
 
     assert [status for _, _, status in stack.history] == ["missed", "missed", "succeeded", "succeeded"]
     assert sorted(stack.titles) == ["14:00 biz_A", "14:00 biz_B"]
-    assert printed.counted("RunsMissed") == 4
+    assert output.counted("RunsMissed") == 4
 
 
-def test_a_missed_slot_before_one_that_fired_is_still_run_late(stack: Stack) -> None:
+def test_a_missed_slot_before_one_that_fired_is_still_run_late(stack: StackInMemory) -> None:
     stack.put(hourly(then="run"))
     stack.tick(TWO)
     sweep_at(stack, TWO + GRACE)
@@ -59,7 +60,7 @@ def test_a_missed_slot_before_one_that_fired_is_still_run_late(stack: Stack) -> 
     assert stack.history == [("13:00", "biz_A", "succeeded"), ("14:00", "biz_A", "succeeded")]
 
 
-def test_a_late_run_and_a_late_event_are_one(stack: Stack) -> None:
+def test_a_late_run_and_a_late_event_are_one(stack: StackInMemory) -> None:
     stack.put(hourly(then="run"))
     sweep_at(stack, ONE + GRACE)
 
@@ -70,7 +71,7 @@ def test_a_late_run_and_a_late_event_are_one(stack: Stack) -> None:
     assert stack.titles == ["13:00 biz_A"]
 
 
-def test_a_missed_one_off_is_run_late_and_then_done(stack: Stack) -> None:
+def test_a_missed_one_off_is_run_late_and_then_done(stack: StackInMemory) -> None:
     stack.put(hourly(then="run") | {"trigger": scheduled("at(2026-11-20T13:00:00)")["trigger"]})
 
     assert sweep_at(stack, ONE + GRACE) == 1
@@ -84,7 +85,9 @@ def test_a_missed_one_off_is_run_late_and_then_done(stack: Stack) -> None:
 
 
 @pytest.mark.parametrize("late", [timedelta(hours=1, minutes=59), timedelta(hours=2, minutes=9)])
-def test_an_event_that_is_retried_for_two_hours_still_finds_its_automation(stack: Stack, late: timedelta) -> None:
+def test_an_event_that_is_retried_for_two_hours_still_finds_its_automation(
+    stack: StackInMemory, late: timedelta
+) -> None:
     stack.put(scheduled("at(2026-11-20T13:00:00)"))
     assert sweep_at(stack, ONE + late) == 1
     assert reconcile(stack.app.automations) == []
@@ -95,10 +98,10 @@ def test_an_event_that_is_retried_for_two_hours_still_finds_its_automation(stack
 # ---------------------------------------------------------------------------------------------- crashes
 
 
-def dying(plan: dict[int, str], *targets: str, then: str = "run") -> tuple[Stack, bool]:
+def dying(plan: dict[int, str], *targets: str, then: str = "run") -> tuple[StackInMemory, bool]:
     """Sweep after two missed slots. Return the stack, and whether the sweep died."""
     world = World(Clock(), timedelta(minutes=2))
-    stack = Stack(world)
+    stack = StackInMemory(world)
     stack.put(hourly(*targets, then=then))
     stack.clock.now = TWO + GRACE
     try:
@@ -109,12 +112,12 @@ def dying(plan: dict[int, str], *targets: str, then: str = "run") -> tuple[Stack
     return stack, False
 
 
-def test_the_metric_is_written_before_the_rows(printed: Printed) -> None:
+def test_the_metric_is_written_before_the_rows(output: Output) -> None:
     # The sweep reads the automations, then two slots. Then it writes.
     stack, died = dying({3: "crash before"}, then="skip")
 
     assert (died, stack.runs) == (True, [])
-    assert printed.counted("RunsMissed") == 2
+    assert output.counted("RunsMissed") == 2
 
 
 @pytest.mark.parametrize("fault", ["crash before", "crash after"])
@@ -147,7 +150,7 @@ def test_a_sweep_makes_seven_calls() -> None:
 @pytest.mark.parametrize("call", range(7))
 def test_two_sweeps_at_once_run_one_slot_late(call: int) -> None:
     world = World(Clock(), timedelta(minutes=2))
-    stack = Stack(world)
+    stack = StackInMemory(world)
     stack.put(hourly(then="run"))
     stack.clock.now = TWO + GRACE
     world.meanwhile = stack.sweep
@@ -163,7 +166,7 @@ def test_two_sweeps_at_once_run_one_slot_late(call: int) -> None:
 
 def test_an_automation_that_changes_while_it_is_checked_is_checked_again() -> None:
     world = World(Clock(), timedelta(minutes=2))
-    stack = Stack(world)
+    stack = StackInMemory(world)
     stack.put(hourly())
     stack.clock.now = ONE + GRACE
     world.meanwhile = lambda: stack.put(hourly() | {"description": "changed"})

@@ -1,7 +1,7 @@
 """The check for missed slots needs one read and one write for many automations, and none if no slot is due."""
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -16,30 +16,17 @@ from aichats.runs.ledger.ledger import Ledger
 from aichats.runs.model import Run
 from tests.support.automations import scheduled
 from tests.support.fakes import Json
-from tests.support.firing import GRACE, ONE, TWO, Stack, hourly, slot_run, sweep_at
-from tests.support.ledgers import NOON, dynamodb
+from tests.support.ledgers import NOON
+from tests.support.stack_in_memory import GRACE, ONE, TWO, StackInMemory, hourly, slot_run, sweep_at
+from tests.support.watched_dynamodb import CountingDynamoDB
 
 MANY = [f"automation-{number:02}" for number in range(30)]
 
 
-class Counting:
-    """Wrapper of DynamoDB that counts calls."""
-
-    def __init__(self) -> None:
-        self.calls: Counter[str] = Counter()
-
-    def __getattr__(self, name: str) -> Callable[..., Any]:
-        def call(**request: Any) -> Any:
-            self.calls[name] += 1
-            return getattr(dynamodb(), name)(**request)
-
-        return call
-
-
 @pytest.fixture
-def calls(stack: Stack) -> Counter[str]:
+def calls(stack: StackInMemory) -> Counter[str]:
     """The numbers of calls from now on."""
-    counting: Any = Counting()
+    counting: Any = CountingDynamoDB()
     app = stack.app
     app.automation_table, app.ledger = (
         replace(app.automation_table, client=counting),
@@ -51,12 +38,12 @@ def calls(stack: Stack) -> Counter[str]:
     return found
 
 
-def put(stack: Stack, **fields: Any) -> None:
+def put(stack: StackInMemory, **fields: Any) -> None:
     for name in MANY:
         stack.app.automation_table.put(name, stack.put(hourly() | fields, name).automation)
 
 
-def test_if_no_slot_is_due_only_the_table_is_read(stack: Stack, calls: Counter[str]) -> None:
+def test_if_no_slot_is_due_only_the_table_is_read(stack: StackInMemory, calls: Counter[str]) -> None:
     put(stack)
     before = [stack.row(name) for name in MANY]
     calls.clear()
@@ -68,7 +55,9 @@ def test_if_no_slot_is_due_only_the_table_is_read(stack: Stack, calls: Counter[s
     assert [stack.row(name) for name in MANY] == before
 
 
-def test_slots_that_fired_cost_one_read_and_one_write_for_many_automations(stack: Stack, calls: Counter[str]) -> None:
+def test_slots_that_fired_cost_one_read_and_one_write_for_many_automations(
+    stack: StackInMemory, calls: Counter[str]
+) -> None:
     put(stack)
     stack.clock.now = ONE
     runs = [
@@ -90,7 +79,7 @@ def test_slots_that_fired_cost_one_read_and_one_write_for_many_automations(stack
 
 @pytest.mark.parametrize(("then", "status", "writes"), [("skip", "missed", 2), ("run", "pending", 2)])
 def test_slots_that_were_missed_cost_as_little(
-    stack: Stack, calls: Counter[str], then: str, status: str, writes: int
+    stack: StackInMemory, calls: Counter[str], then: str, status: str, writes: int
 ) -> None:
     put(stack, missed=then)
     calls.clear()
@@ -102,7 +91,7 @@ def test_slots_that_were_missed_cost_as_little(
     assert {row.run.run_id: row.status for row in stack.runs} == {slot_run(ONE, name=name): status for name in MANY}
 
 
-def test_a_row_that_changes_meanwhile_does_not_stop_others_from_being_marked(stack: Stack) -> None:
+def test_a_row_that_changes_meanwhile_does_not_stop_others_from_being_marked(stack: StackInMemory) -> None:
     put(stack)
     rows = list(stack.app.automation_table.rows())
     stack.put(hourly() | {"description": "changed"}, MANY[7])
@@ -113,7 +102,7 @@ def test_a_row_that_changes_meanwhile_does_not_stop_others_from_being_marked(sta
     assert marked == set(MANY) - {MANY[7]}
 
 
-def test_slots_before_the_targets_changed_are_queried_by_name(stack: Stack, calls: Counter[str]) -> None:
+def test_slots_before_the_targets_changed_are_queried_by_name(stack: StackInMemory, calls: Counter[str]) -> None:
     stack.put(hourly("biz_A"), MANY[0])
     stack.clock.now = ONE
     stack.tick(ONE, MANY[0])
@@ -127,7 +116,7 @@ def test_slots_before_the_targets_changed_are_queried_by_name(stack: Stack, call
     assert (calls["query"], calls["batch_get_item"]) == (1, 1)
 
 
-def test_a_day_of_slots_is_computed_once(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_day_of_slots_is_computed_once(stack: StackInMemory, monkeypatch: pytest.MonkeyPatch) -> None:
     """To begin again at each of 10,000 slots took a second, so a hundred such automations took the whole sweep."""
     row = stack.put(scheduled("cron(* * * * ? *)"))
     walks: list[object] = []
@@ -144,7 +133,7 @@ def test_a_day_of_slots_is_computed_once(stack: Stack, monkeypatch: pytest.Monke
 
 
 def test_missing_runs_of_many_automations_are_not_all_in_memory_together(
-    stack: Stack, monkeypatch: pytest.MonkeyPatch
+    stack: StackInMemory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Check that the texts of many automations do not need more memory than the function has."""
     put(stack, targets=["biz_A", "biz_B"])
@@ -163,7 +152,7 @@ def test_missing_runs_of_many_automations_are_not_all_in_memory_together(
 
 
 def test_automations_that_were_checked_before_a_sweep_dies_are_not_checked_again(
-    stack: Stack, monkeypatch: pytest.MonkeyPatch
+    stack: StackInMemory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     put(stack)
     monkeypatch.setattr(missed, "MAX_RUNS", 6)

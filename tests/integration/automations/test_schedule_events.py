@@ -10,8 +10,8 @@ from aichats.errors import InputError
 from aichats.runs.model import run_id
 from tests.support.automations import ACTION, at, listening, scheduled
 from tests.support.fakes import Json
-from tests.support.firing import NAME, Stack, slot_run
 from tests.support.ledgers import NOON
+from tests.support.stack_in_memory import NAME, StackInMemory, slot_run
 
 SLOT = "2026-11-20T12:00:00Z"
 EVENT: Json = {"automation": NAME, "scheduled_time": SLOT}
@@ -19,7 +19,7 @@ DAILY = "cron(0 12 * * ? *)"
 INSIDE: Json = EVENT | {"action": ACTION, "targets": ["biz_A"]}
 
 
-def ids(stack: Stack, event: object = EVENT) -> list[str]:
+def ids(stack: StackInMemory, event: object = EVENT) -> list[str]:
     return [run.run_id for run in stack.app.schedule_events.runs_of(event)]
 
 
@@ -27,7 +27,7 @@ def counted() -> dict[str, list[float]]:
     return {name: metric["Value"] for name, metric in metrics.metric_set.items()}
 
 
-def test_the_automation_that_an_event_names_is_read(stack: Stack) -> None:
+def test_the_automation_that_an_event_names_is_read(stack: StackInMemory) -> None:
     stack.put(scheduled(DAILY, message="Hello {{ target }}") | {"targets": ["biz_A", "biz_B"]})
 
     runs = stack.app.schedule_events.runs_of(EVENT)
@@ -36,14 +36,14 @@ def test_the_automation_that_an_event_names_is_read(stack: Stack) -> None:
     assert [run.action.model_dump()["message_text"] for run in runs] == ["Hello biz_A", "Hello biz_B"]
 
 
-def test_the_definition_at_the_time_of_firing_counts(stack: Stack) -> None:
+def test_the_definition_at_the_time_of_firing_counts(stack: StackInMemory) -> None:
     stack.put(scheduled(DAILY))
     stack.put(scheduled(DAILY) | {"targets": ["biz_B"]})
 
     assert ids(stack) == [slot_run(NOON, "biz_B")]
 
 
-def test_an_event_that_contains_its_action_needs_no_automation(stack: Stack) -> None:
+def test_an_event_that_contains_its_action_needs_no_automation(stack: StackInMemory) -> None:
     stack.put(scheduled() | {"targets": ["biz_B"]})
 
     assert ids(stack, INSIDE) == [slot_run(NOON)]
@@ -52,14 +52,16 @@ def test_an_event_that_contains_its_action_needs_no_automation(stack: Stack) -> 
     ]
 
 
-def test_an_event_that_contains_its_action_has_no_templates(stack: Stack) -> None:
+def test_an_event_that_contains_its_action_has_no_templates(stack: StackInMemory) -> None:
     [run] = stack.app.schedule_events.runs_of(INSIDE | {"action": ACTION | {"title": "{{ slot.date }}"}})
 
     assert run.action.model_dump()["title"] == "{{ slot.date }}"
 
 
 @pytest.mark.parametrize("gone", ["never there", "deleting", "disabled", "done", "listening"])
-def test_an_event_of_a_deleted_or_disabled_automation_does_nothing_and_is_counted(stack: Stack, gone: str) -> None:
+def test_an_event_of_a_deleted_or_disabled_automation_does_nothing_and_is_counted(
+    stack: StackInMemory, gone: str
+) -> None:
     if gone == "disabled":
         stack.put(scheduled(DAILY, enabled=False))
     elif gone == "listening":
@@ -89,7 +91,7 @@ def test_an_event_of_a_deleted_or_disabled_automation_does_nothing_and_is_counte
     ids=["a rate is an at now", "another time", "another zone", "before its start", "after its end"],
 )
 def test_a_schedule_of_an_earlier_version_that_fires_once_more_does_nothing(
-    stack: Stack, before: Json, after: Json, time: datetime
+    stack: StackInMemory, before: Json, after: Json, time: datetime
 ) -> None:
     stack.put(before)
     assert len(ids(stack, EVENT | {"scheduled_time": time.isoformat()})) == 1
@@ -111,21 +113,21 @@ def test_a_schedule_of_an_earlier_version_that_fires_once_more_does_nothing(
         ("2026-11-21T12:00:00Z", [NOON + timedelta(days=1)]),
     ],
 )
-def test_a_time_within_a_minute_of_a_slot_is_that_slot(stack: Stack, time: str, slots: list[datetime]) -> None:
+def test_a_time_within_a_minute_of_a_slot_is_that_slot(stack: StackInMemory, time: str, slots: list[datetime]) -> None:
     stack.put(scheduled(DAILY))
 
     assert ids(stack, EVENT | {"scheduled_time": time}) == [slot_run(slot) for slot in slots]
 
 
 @pytest.mark.parametrize(("second", "minute"), [(0, 1), (29, 1), (31, 2), (59, 2), (60, 2)])
-def test_among_slots_of_every_minute_a_time_means_the_nearest(stack: Stack, second: int, minute: int) -> None:
+def test_among_slots_of_every_minute_a_time_means_the_nearest(stack: StackInMemory, second: int, minute: int) -> None:
     stack.put(scheduled("rate(1 minute)"))
     time = NOON + timedelta(minutes=1, seconds=second)
 
     assert ids(stack, EVENT | {"scheduled_time": time.isoformat()}) == [slot_run(NOON + timedelta(minutes=minute))]
 
 
-def test_a_rate_has_the_slots_that_are_counted_from_its_start(stack: Stack) -> None:
+def test_a_rate_has_the_slots_that_are_counted_from_its_start(stack: StackInMemory) -> None:
     stack.put(scheduled("rate(5 minutes)"))
 
     fired = [minute for minute in range(15) if ids(stack, EVENT | {"scheduled_time": f"2026-11-20T12:{minute:02}:00Z"})]
@@ -133,7 +135,7 @@ def test_a_rate_has_the_slots_that_are_counted_from_its_start(stack: Stack) -> N
     assert fired == [1, 6, 11]
 
 
-def test_an_event_that_has_runs_is_not_counted_as_stale(stack: Stack) -> None:
+def test_an_event_that_has_runs_is_not_counted_as_stale(stack: StackInMemory) -> None:
     stack.put(scheduled(DAILY))
     ids(stack)
 
@@ -142,7 +144,7 @@ def test_an_event_that_has_runs_is_not_counted_as_stale(stack: Stack) -> None:
 
 @pytest.mark.parametrize("event", [EVENT, INSIDE])
 @pytest.mark.parametrize("late", [0.0, 61.25])
-def test_lateness_is_from_the_slot_to_the_start(stack: Stack, event: Json, late: float) -> None:
+def test_lateness_is_from_the_slot_to_the_start(stack: StackInMemory, event: Json, late: float) -> None:
     stack.put(scheduled(DAILY))
     stack.clock.now = NOON + timedelta(seconds=late)
     ids(stack, event)
@@ -167,7 +169,7 @@ def test_lateness_is_from_the_slot_to_the_start(stack: Stack, event: Json, late:
         (INSIDE | {"action": ACTION | {"message_text": "x" * 32_769}}, "action.message_text"),
     ],
 )
-def test_an_invalid_event_raises_an_error_that_names_the_field(stack: Stack, event: Any, field: str) -> None:
+def test_an_invalid_event_raises_an_error_that_names_the_field(stack: StackInMemory, event: Any, field: str) -> None:
     with pytest.raises(InputError) as caught:
         ids(stack, event)
 
@@ -175,7 +177,7 @@ def test_an_invalid_event_raises_an_error_that_names_the_field(stack: Stack, eve
 
 
 def test_a_run_that_cannot_be_rendered_has_failed_and_the_others_run(
-    stack: Stack, capsys: pytest.CaptureFixture[str]
+    stack: StackInMemory, capsys: pytest.CaptureFixture[str]
 ) -> None:
     fails = "{{ abs(to_number(target == 'biz_B' && 'x' || '1')) }}"
     stack.put(scheduled(DAILY, message=fails) | {"targets": ["biz_A", "biz_B"]})
@@ -189,7 +191,7 @@ def test_a_run_that_cannot_be_rendered_has_failed_and_the_others_run(
     assert '"RunsFailed": [1.0]' in capsys.readouterr().out
 
 
-def test_if_no_target_can_be_rendered_nothing_is_performed(stack: Stack) -> None:
+def test_if_no_target_can_be_rendered_nothing_is_performed(stack: StackInMemory) -> None:
     stack.put(scheduled(DAILY, message="{{ abs(target) }}"))
 
     assert stack.tick(NOON) == []

@@ -6,8 +6,8 @@ import pytest
 
 from aichats.errors import InputError
 from tests.support.automations import FakeScheduler, automation, reconcile, scheduled
-from tests.support.firing import GRACE, NAME, ONE, TWO, Stack, hourly, sweep_at
 from tests.support.ledgers import NOON
+from tests.support.stack_in_memory import GRACE, NAME, ONE, TWO, StackInMemory, hourly, sweep_at
 
 SECOND = timedelta(seconds=1)
 END = TWO.isoformat()
@@ -24,7 +24,7 @@ END = TWO.isoformat()
         (-31 * SECOND, ONE - timedelta(minutes=1)),
     ],
 )
-def test_an_event_means_the_slot_that_is_nearest(stack: Stack, late: timedelta, slot: datetime) -> None:
+def test_an_event_means_the_slot_that_is_nearest(stack: StackInMemory, late: timedelta, slot: datetime) -> None:
     stack.put(scheduled("cron(* * * * ? *)"))
     event = {"automation": NAME, "scheduled_time": (ONE + late).isoformat()}
 
@@ -34,7 +34,7 @@ def test_an_event_means_the_slot_that_is_nearest(stack: Stack, late: timedelta, 
 
 
 @pytest.mark.parametrize("late", [59 * SECOND, -59 * SECOND])
-def test_an_event_within_a_minute_of_the_only_slot_means_it(stack: Stack, late: timedelta) -> None:
+def test_an_event_within_a_minute_of_the_only_slot_means_it(stack: StackInMemory, late: timedelta) -> None:
     stack.put(hourly())
 
     [run] = stack.app.schedule_events.runs_of({"automation": NAME, "scheduled_time": (ONE + late).isoformat()})
@@ -43,7 +43,7 @@ def test_an_event_within_a_minute_of_the_only_slot_means_it(stack: Stack, late: 
 
 
 @pytest.mark.parametrize("expression", ["cron(0 * * * ? *)", "rate(1 hour)"])
-def test_a_slot_exactly_at_the_end_is_not_missed(stack: Stack, expression: str) -> None:
+def test_a_slot_exactly_at_the_end_is_not_missed(stack: StackInMemory, expression: str) -> None:
     trigger = scheduled(expression, end=END, start=NOON.isoformat())["trigger"]
     stack.put(hourly() | {"trigger": trigger})
 
@@ -53,7 +53,7 @@ def test_a_slot_exactly_at_the_end_is_not_missed(stack: Stack, expression: str) 
 
 
 @pytest.mark.parametrize("expression", ["cron(0 * * * ? *)", "rate(1 hour)"])
-def test_the_event_of_a_slot_exactly_at_the_end_is_accepted(stack: Stack, expression: str) -> None:
+def test_the_event_of_a_slot_exactly_at_the_end_is_accepted(stack: StackInMemory, expression: str) -> None:
     trigger = scheduled(expression, end=END, start=NOON.isoformat())["trigger"]
     stack.put(hourly() | {"trigger": trigger})
     stack.clock.now = TWO
@@ -62,12 +62,12 @@ def test_the_event_of_a_slot_exactly_at_the_end_is_accepted(stack: Stack, expres
     assert stack.tick(TWO + timedelta(hours=1)) == []
 
 
-def test_an_automation_whose_only_slot_is_at_its_end_is_rejected(stack: Stack) -> None:
+def test_an_automation_whose_only_slot_is_at_its_end_is_rejected(stack: StackInMemory) -> None:
     with pytest.raises(InputError, match="never fires"):
         stack.app.automation_table.put(NAME, automation(scheduled("cron(0 14 20 11 ? 2026)", end=END)))
 
 
-def test_an_automation_is_not_done_before_a_slot_at_its_end_could_have_come(stack: Stack) -> None:
+def test_an_automation_is_not_done_before_a_slot_at_its_end_could_have_come(stack: StackInMemory) -> None:
     scheduler = stack.app.automations.schedules.client
     assert isinstance(scheduler, FakeScheduler)
     end = NOON + timedelta(days=1)

@@ -17,8 +17,9 @@ from aichats.whop.webhooks import WebhookEvent
 from tests.support.automations import CRON, listening
 from tests.support.crashing import Crash, World
 from tests.support.fakes import Json
-from tests.support.firing import NAME, Printed, Stack, payment
 from tests.support.ledgers import Clock
+from tests.support.output import Output
+from tests.support.stack_in_memory import NAME, StackInMemory, payment
 
 FAILS_FOR_B = "{{ abs(to_number(target == 'biz_B' && 'x' || '1')) }}"
 
@@ -33,14 +34,14 @@ def saying(*targets: str | None, title: str = "{{ event.type }} {{ target }}", *
     return definition | {"action": {**definition["action"], "title": title}}
 
 
-def whose(stack: Stack) -> list[str | None]:
+def whose(stack: StackInMemory) -> list[str | None]:
     return sorted(chat.get("current_company_id", "") for chat in stack.whop.chats.values())
 
 
 # ---------------------------------------------------------------------------------------------- listeners
 
 
-def test_an_event_becomes_a_run_for_each_target_through_the_queue(stack: Stack) -> None:
+def test_an_event_becomes_a_run_for_each_target_through_the_queue(stack: StackInMemory) -> None:
     stack.put(saying("biz_A", "biz_B"))
 
     ids = stack.handle(event())
@@ -52,7 +53,7 @@ def test_an_event_becomes_a_run_for_each_target_through_the_queue(stack: Stack) 
     assert sorted(stack.titles) == ["payment.failed biz_A", "payment.failed biz_B"]
 
 
-def test_an_event_without_listeners_does_nothing(stack: Stack) -> None:
+def test_an_event_without_listeners_does_nothing(stack: StackInMemory) -> None:
     stack.put(listening("payment.succeeded"))
     stack.put(listening(enabled=False), "disabled")
     stack.put(listening(), "deleted")
@@ -62,13 +63,13 @@ def test_an_event_without_listeners_does_nothing(stack: Stack) -> None:
 
 
 @pytest.mark.parametrize(("amount", "runs"), [(12.5, 1), (10, 0)])
-def test_a_filter_selects_events(stack: Stack, amount: float, runs: int) -> None:
+def test_a_filter_selects_events(stack: StackInMemory, amount: float, runs: int) -> None:
     stack.put(listening(filter="data.amount > `10`"))
 
     assert len(stack.handle(event(data={"amount": amount}))) == runs
 
 
-def test_each_automation_that_listens_has_its_own_runs(stack: Stack) -> None:
+def test_each_automation_that_listens_has_its_own_runs(stack: StackInMemory) -> None:
     stack.put(saying("biz_A"), "one")
     stack.put(saying("biz_A"), "two")
 
@@ -77,7 +78,7 @@ def test_each_automation_that_listens_has_its_own_runs(stack: Stack) -> None:
     assert whose(stack) == ["biz_A", "biz_A"]
 
 
-def test_automations_of_several_providers_receive_the_same_event(stack: Stack) -> None:
+def test_automations_of_several_providers_receive_the_same_event(stack: StackInMemory) -> None:
     stack.put(saying("biz_A", "biz_B"), "at-whop")
     kodey = {"type": "kodey.create_chat", "message_text": "{{ event.type }}"}
     stack.put(listening() | {"action": kodey, "targets": ["agent-1", "agent-2"]}, "at-kodey")
@@ -90,7 +91,7 @@ def test_automations_of_several_providers_receive_the_same_event(stack: Stack) -
 
 
 def test_an_automation_that_became_a_schedule_after_its_index_was_written_receives_nothing(
-    stack: Stack, monkeypatch: pytest.MonkeyPatch
+    stack: StackInMemory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stale = replace(stack.put(listening()), automation=CRON)
     monkeypatch.setattr(AutomationTable, "listeners", lambda *_: iter([stale]))
@@ -101,7 +102,7 @@ def test_an_automation_that_became_a_schedule_after_its_index_was_written_receiv
 @pytest.mark.parametrize("name", ["account_id", "company_id"])
 @pytest.mark.parametrize("target", ["{{ event.account_id }}", "{{ event.company_id }}"])
 def test_the_company_of_an_event_is_a_target_in_both_generations_of_envelopes(
-    stack: Stack, name: str, target: str
+    stack: StackInMemory, name: str, target: str
 ) -> None:
     stack.put(saying(target))
 
@@ -111,7 +112,7 @@ def test_the_company_of_an_event_is_a_target_in_both_generations_of_envelopes(
     assert (whose(stack), stack.titles) == (["biz_C"], ["payment.failed biz_C"])
 
 
-def test_new_fields_of_whops_events_can_be_used(stack: Stack) -> None:
+def test_new_fields_of_whops_events_can_be_used(stack: StackInMemory) -> None:
     stack.put(saying(title="{{ event.data.new_field.deep }}"))
 
     stack.handle(event(data={"new_field": {"deep": "new"}}, more="too"))
@@ -120,7 +121,7 @@ def test_new_fields_of_whops_events_can_be_used(stack: Stack) -> None:
     assert stack.titles == ["new"]
 
 
-def test_the_queue_contains_nothing_of_the_event(stack: Stack) -> None:
+def test_the_queue_contains_nothing_of_the_event(stack: StackInMemory) -> None:
     stack.put(saying())
     stack.handle(event())
 
@@ -131,7 +132,7 @@ def test_the_queue_contains_nothing_of_the_event(stack: Stack) -> None:
 # ---------------------------------------------------------------------------------------------- delivered again
 
 
-def test_an_event_that_is_delivered_again_has_the_same_runs(stack: Stack) -> None:
+def test_an_event_that_is_delivered_again_has_the_same_runs(stack: StackInMemory) -> None:
     stack.put(saying("biz_A", "biz_B"))
 
     first = stack.handle(event())
@@ -142,7 +143,7 @@ def test_an_event_that_is_delivered_again_has_the_same_runs(stack: Stack) -> Non
     assert whose(stack) == ["biz_A", "biz_B"]
 
 
-def test_another_event_of_the_same_kind_is_another_run(stack: Stack) -> None:
+def test_another_event_of_the_same_kind_is_another_run(stack: StackInMemory) -> None:
     stack.put(saying())
 
     assert stack.handle(event(), "msg_1") != stack.handle(event(), "msg_2")
@@ -150,7 +151,7 @@ def test_another_event_of_the_same_kind_is_another_run(stack: Stack) -> None:
     assert len(stack.whop.chats) == 2
 
 
-def test_a_delivery_while_a_run_is_queued_sends_again_and_is_performed_once(stack: Stack) -> None:
+def test_a_delivery_while_a_run_is_queued_sends_again_and_is_performed_once(stack: StackInMemory) -> None:
     stack.put(saying())
     stack.handle(event())
     stack.handle(event())
@@ -163,7 +164,7 @@ def test_a_delivery_while_a_run_is_queued_sends_again_and_is_performed_once(stac
 # ---------------------------------------------------------------------------------------------- failed runs
 
 
-def test_a_run_that_cannot_be_rendered_has_failed_and_the_others_run(stack: Stack, printed: Printed) -> None:
+def test_a_run_that_cannot_be_rendered_has_failed_and_the_others_run(stack: StackInMemory, output: Output) -> None:
     stack.put(saying("biz_A", "biz_B", title=FAILS_FOR_B))
 
     ids = stack.handle(event())
@@ -173,10 +174,10 @@ def test_a_run_that_cannot_be_rendered_has_failed_and_the_others_run(stack: Stac
     failed = stack.runs[1]
     assert failed.error is not None
     assert failed.error["type"] == "RenderError"
-    assert printed.counted("RunsFailed") == 1
+    assert output.counted("RunsFailed") == 1
 
 
-def test_an_automation_that_cannot_be_rendered_does_not_affect_the_others(stack: Stack) -> None:
+def test_an_automation_that_cannot_be_rendered_does_not_affect_the_others(stack: StackInMemory) -> None:
     stack.put(saying("{{ event.data.nobody }}"), "broken")
     stack.put(saying(), "whole")
 
@@ -186,17 +187,17 @@ def test_an_automation_that_cannot_be_rendered_does_not_affect_the_others(stack:
 
 
 @pytest.mark.parametrize("filter_", ["data.amount", "length(data.amount) > `1`"])
-def test_a_filter_that_fails_is_one_failed_run(stack: Stack, printed: Printed, filter_: str) -> None:
+def test_a_filter_that_fails_is_one_failed_run(stack: StackInMemory, output: Output, filter_: str) -> None:
     stack.put(saying("biz_A", "biz_B", filter=filter_))
 
     [failed] = stack.handle(event())
 
     [row] = stack.runs
     assert (row.run.run_id, row.status, row.unrendered) == (failed, "failed", True)
-    assert printed.counted("RunsFailed") == 1
+    assert output.counted("RunsFailed") == 1
 
 
-def test_a_filter_and_the_texts_after_it_share_one_budget(stack: Stack) -> None:
+def test_a_filter_and_the_texts_after_it_share_one_budget(stack: StackInMemory) -> None:
     stack.app.webhook_events = replace(stack.app.webhook_events, budgets=Budgets(most=55, least=55, queued=55))
     stack.put(saying(filter="data.amount > `10` && data.user.name != 'x'", title="{{ event.type }}"), "one")
     stack.put(saying("biz_A", title="{{ event.type }} {{ target }}"), "two")
@@ -213,7 +214,7 @@ def test_a_filter_and_the_texts_after_it_share_one_budget(stack: Stack) -> None:
 
 
 def test_a_failed_run_shows_the_expression_and_nothing_of_the_event(
-    stack: Stack, caplog: pytest.LogCaptureFixture
+    stack: StackInMemory, caplog: pytest.LogCaptureFixture
 ) -> None:
     stack.put(saying(title="{{ abs(event.data.id) }}"))
     stack.handle(event())
@@ -223,7 +224,7 @@ def test_a_failed_run_shows_the_expression_and_nothing_of_the_event(
     assert "pay_1" not in str(stack.runs) + str(vars(log))
 
 
-def test_a_run_that_failed_to_render_is_not_performed_when_its_event_is_delivered_again(stack: Stack) -> None:
+def test_a_run_that_failed_to_render_is_not_performed_when_its_event_is_delivered_again(stack: StackInMemory) -> None:
     stack.put(saying(title="{{ abs(target) }}"))
     first = stack.handle(event())
     stack.put(saying())
@@ -237,13 +238,13 @@ def test_a_run_that_failed_to_render_is_not_performed_when_its_event_is_delivere
 # ---------------------------------------------------------------------------------------------- errors
 
 
-def test_if_the_queue_rejects_messages_the_runs_are_left_to_the_sweep(stack: Stack) -> None:
+def test_if_the_queue_rejects_messages_the_runs_are_left_to_the_sweep(stack: StackInMemory) -> None:
     stack.put(saying("biz_A", "biz_B", "biz_C"))
-    stack.sqs.refuses = lambda sent: sent.run_id == run_id("webhook", "msg_1", NAME, "biz_B")
+    stack.sqs.rejects = lambda sent: sent.run_id == run_id("webhook", "msg_1", NAME, "biz_B")
 
     assert len(stack.handle(event())) == 3
 
-    stack.sqs.refuses = lambda _: False
+    stack.sqs.rejects = lambda _: False
     stack.clock.forward(minutes=30)
     stack.app.stranded_runs.resume()
     stack.work()
@@ -254,7 +255,7 @@ def test_if_the_queue_rejects_messages_the_runs_are_left_to_the_sweep(stack: Sta
 @pytest.mark.parametrize("call", range(7))
 def test_a_delivery_may_fail_at_any_call_and_the_next_one_completes_it(call: int, fault: str) -> None:
     world = World(Clock(), timedelta(minutes=2))
-    stack = Stack(world)
+    stack = StackInMemory(world)
     stack.put(saying("biz_A", title=FAILS_FOR_B), "one")
     stack.put(saying("biz_B", title=FAILS_FOR_B), "two")
     stack.put(saying("biz_C", "biz_D"), "three")
@@ -273,7 +274,7 @@ def test_a_delivery_may_fail_at_any_call_and_the_next_one_completes_it(call: int
 @pytest.mark.parametrize("call", [3, 4, 5])
 def test_a_delivery_that_is_accepted_despite_an_error_needs_no_other(call: int) -> None:
     world = World(Clock(), timedelta(minutes=2))
-    stack = Stack(world)
+    stack = StackInMemory(world)
     stack.put(saying("biz_A", "biz_B", title=FAILS_FOR_B))
 
     with world.process({call: "error before"}):

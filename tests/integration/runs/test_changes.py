@@ -1,4 +1,4 @@
-"""Of two changes of the same field of the same chat the newest wins, whichever is performed last."""
+"""The newest of two changes of a chat's field wins, even if the older one is performed last."""
 
 import json
 from collections.abc import Callable
@@ -16,12 +16,12 @@ from aichats.runs.actions import WhopCreateChat, WhopUpdateChat
 from aichats.runs.ledger.changes import Changes
 from aichats.runs.perform import Outcome
 from aichats.runs.providers.port import NotYetError, SupersededError
-from tests.support.fakes import ai_chat, ok, refused
+from tests.support.fakes import ai_chat, error_response, ok
 from tests.support.ledgers import LEASE, SETTLE, make_run
-from tests.support.performing import Bench
+from tests.support.whop_bench import WhopBench
 
 CHAT = ok(ai_chat(id="aich_1"))
-THROTTLED = refused(429)
+THROTTLED = error_response(429)
 
 
 def change(**fields: Any) -> WhopUpdateChat:
@@ -31,9 +31,9 @@ def change(**fields: Any) -> WhopUpdateChat:
 MUTE, UNMUTE = change(notification_preference="none"), change(notification_preference="all")
 
 
-def opened(*actions: WhopUpdateChat) -> list[Bench]:
+def opened(*actions: WhopUpdateChat) -> list[WhopBench]:
     """Runs that are to change one chat, each opened a second after the one before."""
-    bench, benches = Bench(), []
+    bench, benches = WhopBench(), []
     for number, action in enumerate(actions):
         another = copy(bench)
         another.run = make_run(f"change {number}", action=action, target="aich_1")
@@ -43,7 +43,7 @@ def opened(*actions: WhopUpdateChat) -> list[Bench]:
     return benches
 
 
-def opened_after(bench: Bench) -> list[Bench]:
+def opened_after(bench: WhopBench) -> list[WhopBench]:
     """Return a run that is opened now."""
     another = copy(bench)
     another.run = make_run("newest", action=MUTE, target="aich_1")
@@ -51,7 +51,7 @@ def opened_after(bench: Bench) -> list[Bench]:
     return [another]
 
 
-def sent(bench: Bench) -> list[Any]:
+def sent(bench: WhopBench) -> list[Any]:
     return bench.whop.bodies
 
 
@@ -80,7 +80,7 @@ def test_a_newer_change_is_performed_after_an_older_one() -> None:
 
 def test_a_run_that_is_replayed_is_the_newest() -> None:
     mute, unmute = opened(MUTE, UNMUTE)
-    mute.perform(refused(403))
+    mute.perform(error_response(403))
     unmute.perform(CHAT)
     mute.clock.forward(seconds=1)
     mute.ledger.replay(mute.run.run_id)
@@ -90,7 +90,7 @@ def test_a_run_that_is_replayed_is_the_newest() -> None:
 
 def test_a_newer_change_that_failed_supersedes_nothing() -> None:
     mute, unmute = opened(MUTE, UNMUTE)
-    unmute.perform(refused(403))
+    unmute.perform(error_response(403))
 
     assert mute.perform(CHAT).state == "succeeded"
 
@@ -98,7 +98,7 @@ def test_a_newer_change_that_failed_supersedes_nothing() -> None:
 def test_a_newer_change_stays_the_newest_though_a_still_newer_one_failed() -> None:
     mute, unmute, failing = opened(MUTE, UNMUTE, MUTE)
     unmute.perform(CHAT)
-    failing.perform(refused(403))
+    failing.perform(error_response(403))
 
     assert mute.perform().state == "failed"
     assert unmute.run.run_id in str(mute.row.error)
@@ -212,7 +212,7 @@ def test_while_one_change_may_be_running_another_waits(first: int) -> None:
     assert other.perform_when_due(*steps).state == ("succeeded" if first == 0 else "failed")
 
 
-UNSURE: list[httpx.Response | Exception] = [httpx.ReadTimeout("slow"), refused(500)]
+UNSURE: list[httpx.Response | Exception] = [httpx.ReadTimeout("slow"), error_response(500)]
 
 
 @pytest.mark.parametrize("failure", UNSURE, ids=["slow", "down"])
@@ -262,9 +262,9 @@ def test_an_end_at_a_moment_still_ends_a_mute() -> None:
     assert sent(mute) == [{"notification_preference": "none"}, {"notification_preference": "all"}]
 
 
-def a_new_chat(**fields: Any) -> Bench:
+def a_new_chat(**fields: Any) -> WhopBench:
     """Return a run whose chat was created and whose change after the create was throttled."""
-    bench = Bench(
+    bench = WhopBench(
         make_run(action=WhopCreateChat.model_validate({"type": "whop.create_chat", "message_text": "?"} | fields))
     )
     bench.perform(CHAT, THROTTLED)
@@ -272,7 +272,7 @@ def a_new_chat(**fields: Any) -> Bench:
     return bench
 
 
-def beside(bench: Bench, action: WhopUpdateChat) -> Bench:
+def beside(bench: WhopBench, action: WhopUpdateChat) -> WhopBench:
     another = copy(bench)
     another.run = make_run("later", action=action, target="aich_1")
     return another

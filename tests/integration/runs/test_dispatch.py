@@ -14,29 +14,24 @@ from aichats.runs.perform import ALARMING, Outcome
 from aichats.runs.queue import Queue, QueueError
 from aichats.runs.stranded import StrandedRuns
 from tests.support.crashing import FaultyAws, World
-from tests.support.fakes import FakeSqs, ai_chat, aws_error, ok, refused
+from tests.support.fakes import FakeSqs, ai_chat, aws_error, error_response, ok
 from tests.support.ledgers import LEASE, dynamodb, make_run, overdue, runs
-from tests.support.performing import Bench
+from tests.support.whop_bench import WhopBench
 
 CHAT = ok(ai_chat(id="aich_1"))
 
 
 @pytest.fixture
-def bench() -> Bench:
-    return Bench()
+def bench() -> WhopBench:
+    return WhopBench()
 
 
 @pytest.fixture
-def sqs() -> FakeSqs:
-    return FakeSqs()
-
-
-@pytest.fixture
-def dispatcher(bench: Bench, sqs: FakeSqs) -> Dispatcher:
+def dispatcher(bench: WhopBench, sqs: FakeSqs) -> Dispatcher:
     return dispatcher_of(bench, sqs)
 
 
-def dispatcher_of(bench: Bench, sqs: FakeSqs, world: World | None = None) -> Dispatcher:
+def dispatcher_of(bench: WhopBench, sqs: FakeSqs, world: World | None = None) -> Dispatcher:
     """Return a dispatcher whose DynamoDB fails as the world says."""
     queue = Queue(lambda: sqs, "https://runs", "https://slow-runs", "https://dead-letters")
     ledger = bench.ledger if world is None else replace(bench.ledger, client=FaultyAws(world, dynamodb()))
@@ -44,7 +39,7 @@ def dispatcher_of(bench: Bench, sqs: FakeSqs, world: World | None = None) -> Dis
 
 
 @pytest.fixture
-def world(bench: Bench) -> World:
+def world(bench: WhopBench) -> World:
     return World(bench.clock, timedelta(minutes=1))
 
 
@@ -52,7 +47,7 @@ def counted() -> dict[str, float]:
     return {name: sum(metric["Value"]) for name, metric in metrics.metric_set.items()}
 
 
-def test_a_run_that_goes_well_needs_no_message(dispatcher: Dispatcher, bench: Bench, sqs: FakeSqs) -> None:
+def test_a_run_that_goes_well_needs_no_message(dispatcher: Dispatcher, bench: WhopBench, sqs: FakeSqs) -> None:
     bench.whop.script = [CHAT, CHAT]
 
     assert dispatcher.perform(bench.run, LEASE).state == "succeeded"
@@ -60,8 +55,10 @@ def test_a_run_that_goes_well_needs_no_message(dispatcher: Dispatcher, bench: Be
     assert (sqs.sent, counted()) == ([], {"RunsSucceeded": 1})
 
 
-def test_a_run_that_waits_gets_a_message_for_when_it_is_due(dispatcher: Dispatcher, bench: Bench, sqs: FakeSqs) -> None:
-    bench.whop.script = [refused(500)]
+def test_a_run_that_waits_gets_a_message_for_when_it_is_due(
+    dispatcher: Dispatcher, bench: WhopBench, sqs: FakeSqs
+) -> None:
+    bench.whop.script = [error_response(500)]
 
     assert dispatcher.perform(bench.run, LEASE).state == "waiting"
 
@@ -70,9 +67,9 @@ def test_a_run_that_waits_gets_a_message_for_when_it_is_due(dispatcher: Dispatch
 
 
 def test_a_run_that_is_found_waiting_gets_no_second_message_and_is_not_counted(
-    dispatcher: Dispatcher, bench: Bench, sqs: FakeSqs
+    dispatcher: Dispatcher, bench: WhopBench, sqs: FakeSqs
 ) -> None:
-    bench.perform(refused(500))
+    bench.perform(error_response(500))
 
     assert dispatcher.perform(bench.run, LEASE).state == "waiting"
 
@@ -80,10 +77,10 @@ def test_a_run_that_is_found_waiting_gets_no_second_message_and_is_not_counted(
 
 
 def test_a_run_whose_message_is_not_taken_is_left_to_the_sweep(
-    dispatcher: Dispatcher, bench: Bench, sqs: FakeSqs, caplog: pytest.LogCaptureFixture
+    dispatcher: Dispatcher, bench: WhopBench, sqs: FakeSqs, caplog: pytest.LogCaptureFixture
 ) -> None:
-    bench.whop.script = [refused(500)]
-    sqs.refuses = lambda _: True
+    bench.whop.script = [error_response(500)]
+    sqs.rejects = lambda _: True
 
     assert dispatcher.perform(bench.run, LEASE).state == "waiting"
 
@@ -92,11 +89,11 @@ def test_a_run_whose_message_is_not_taken_is_left_to_the_sweep(
 
 
 def test_a_message_whose_run_must_wait_is_given_back_if_sqs_does_not_take_the_next(
-    dispatcher: Dispatcher, bench: Bench, sqs: FakeSqs
+    dispatcher: Dispatcher, bench: WhopBench, sqs: FakeSqs
 ) -> None:
     bench.ledger.add([bench.run], lambda _: bench.clock.now)
-    bench.whop.script = [refused(500)]
-    sqs.refuses = lambda _: True
+    bench.whop.script = [error_response(500)]
+    sqs.rejects = lambda _: True
 
     [outcome] = dispatcher.perform_batch([bench.run.run_id], LEASE)
 
@@ -104,7 +101,7 @@ def test_a_message_whose_run_must_wait_is_given_back_if_sqs_does_not_take_the_ne
 
 
 def test_a_fan_out_is_spread_to_eight_a_second_and_to_a_quarter_of_an_hour_at_most(
-    dispatcher: Dispatcher, bench: Bench, sqs: FakeSqs
+    dispatcher: Dispatcher, bench: WhopBench, sqs: FakeSqs
 ) -> None:
     runs = [make_run(target=f"biz_{number}") for number in range(17)]
 
@@ -115,7 +112,7 @@ def test_a_fan_out_is_spread_to_eight_a_second_and_to_a_quarter_of_an_hour_at_mo
     assert due == [bench.clock.now + timedelta(seconds=number / 8) for number in range(17)]
 
 
-def test_no_message_comes_before_its_run_is_due(dispatcher: Dispatcher, bench: Bench, sqs: FakeSqs) -> None:
+def test_no_message_comes_before_its_run_is_due(dispatcher: Dispatcher, bench: WhopBench, sqs: FakeSqs) -> None:
     dispatcher.enqueue([make_run(target=f"biz_{number}") for number in range(30)])
 
     for run_id, delay in sqs.runs:
@@ -126,7 +123,7 @@ def test_no_message_comes_before_its_run_is_due(dispatcher: Dispatcher, bench: B
 
 
 def test_runs_that_a_caller_knows_are_performed_though_sqs_takes_no_message(
-    dispatcher: Dispatcher, bench: Bench, sqs: FakeSqs, caplog: pytest.LogCaptureFixture
+    dispatcher: Dispatcher, bench: WhopBench, sqs: FakeSqs, caplog: pytest.LogCaptureFixture
 ) -> None:
     runs = [make_run("one"), make_run("two")]
     sqs.down = aws_error("ServiceUnavailable")
@@ -146,7 +143,7 @@ def test_runs_that_a_caller_knows_are_performed_though_sqs_takes_no_message(
 
 
 def test_the_same_call_starts_the_rest_of_a_fan_out_that_dynamodb_failed_in_the_middle_of(
-    bench: Bench, sqs: FakeSqs, world: World
+    bench: WhopBench, sqs: FakeSqs, world: World
 ) -> None:
     many = runs(150)
 
@@ -159,7 +156,7 @@ def test_the_same_call_starts_the_rest_of_a_fan_out_that_dynamodb_failed_in_the_
 
 
 def test_a_run_that_is_due_later_than_sqs_can_delay_gets_a_message_again_and_again_until_it_is_due(
-    dispatcher: Dispatcher, bench: Bench, sqs: FakeSqs
+    dispatcher: Dispatcher, bench: WhopBench, sqs: FakeSqs
 ) -> None:
     bench.whop.script = [CHAT, CHAT]
     due_in, messages = timedelta(minutes=40), [0]
@@ -178,7 +175,7 @@ def test_a_run_that_is_due_later_than_sqs_can_delay_gets_a_message_again_and_aga
     assert (outcome.state, sqs.sent) == ("succeeded", [])
 
 
-def test_a_batch_gives_an_outcome_or_the_crash_of_each_in_order(dispatcher: Dispatcher, bench: Bench) -> None:
+def test_a_batch_gives_an_outcome_or_the_crash_of_each_in_order(dispatcher: Dispatcher, bench: WhopBench) -> None:
     gone = make_run("gone").run_id
     bench.ledger.finish(bench.ledger.claim(bench.run, LEASE), "succeeded", chat_id="aich_1")
 
@@ -191,7 +188,7 @@ def test_a_batch_gives_an_outcome_or_the_crash_of_each_in_order(dispatcher: Disp
 
 
 def test_the_deadline_holds_in_the_threads_of_a_batch(
-    dispatcher: Dispatcher, bench: Bench, monkeypatch: pytest.MonkeyPatch
+    dispatcher: Dispatcher, bench: WhopBench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     left: list[float] = []
 

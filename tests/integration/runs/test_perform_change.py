@@ -8,9 +8,9 @@ import pytest
 from aichats.errors import NotFoundError, PermissionDeniedError
 from aichats.runs.actions import WhopCreateChat, WhopUpdateChat
 from aichats.whop import AiChat
-from tests.support.fakes import ai_chat, ok, page, refused
+from tests.support.fakes import ai_chat, error_response, ok, page
 from tests.support.ledgers import MUTE, NOON, SETTLE, make_run
-from tests.support.performing import MARK, Bench
+from tests.support.whop_bench import MARK, WhopBench
 
 CHAT = ok(ai_chat(id="aich_1"))
 PATCH = ("PATCH", "/api/v1/ai_chats/aich_1")
@@ -22,7 +22,7 @@ def create(**fields: object) -> WhopCreateChat:
 
 
 def test_title_and_notification_preference_are_set_in_one_call() -> None:
-    bench = Bench(make_run(action=create(title="Week", notification_preference="none")))
+    bench = WhopBench(make_run(action=create(title="Week", notification_preference="none")))
 
     bench.perform(CHAT, CHAT)
 
@@ -31,7 +31,7 @@ def test_title_and_notification_preference_are_set_in_one_call() -> None:
 
 
 def test_a_title_that_is_only_a_mark_is_cleared() -> None:
-    bench = Bench(make_run(action=create()))
+    bench = WhopBench(make_run(action=create()))
 
     bench.perform(CHAT, CHAT)
 
@@ -40,7 +40,7 @@ def test_a_title_that_is_only_a_mark_is_cleared() -> None:
 
 
 def test_a_long_title_is_cut_for_the_mark_and_whole_afterwards() -> None:
-    bench = Bench(make_run(action=create(title="w" * 500)))
+    bench = WhopBench(make_run(action=create(title="w" * 500)))
 
     bench.perform(CHAT, CHAT)
 
@@ -54,7 +54,7 @@ def test_without_marks_the_title_is_sent_as_it_is_and_only_the_preference_is_set
 ) -> None:
     given = {"title": title, "notification_preference": preference}
     action = create(**{name: value for name, value in given.items() if value is not None})
-    bench = Bench(make_run(action=action), mark_titles=False)
+    bench = WhopBench(make_run(action=action), mark_titles=False)
 
     bench.perform(*[CHAT, CHAT][: 2 if preference else 1])
 
@@ -67,8 +67,8 @@ def test_without_marks_the_title_is_sent_as_it_is_and_only_the_preference_is_set
 @pytest.mark.parametrize(
     "failure",
     [
-        refused(500),
-        refused(429),
+        error_response(500),
+        error_response(429),
         httpx.ReadTimeout("slow"),
         httpx.ConnectError("no route"),
     ],
@@ -77,7 +77,7 @@ def test_without_marks_the_title_is_sent_as_it_is_and_only_the_preference_is_set
 def test_a_change_after_the_create_that_fails_is_tried_again_for_the_same_chat(
     failure: httpx.Response | Exception,
 ) -> None:
-    bench = Bench()
+    bench = WhopBench()
 
     outcome = bench.perform(CHAT, failure)
 
@@ -93,7 +93,7 @@ UNREADABLE = [httpx.Response(200, text="<html>"), ok({"id": "aich_1"}), ok(ai_ch
 
 @pytest.mark.parametrize("answer", UNREADABLE)
 def test_a_change_is_done_even_if_its_answer_cannot_be_read(answer: httpx.Response) -> None:
-    created, changed = Bench(), Bench(make_run(action=MUTE, target="aich_1"))
+    created, changed = WhopBench(), WhopBench(make_run(action=MUTE, target="aich_1"))
 
     assert created.perform(CHAT, answer).state == "succeeded"
     assert changed.perform(answer).state == "succeeded"
@@ -103,26 +103,26 @@ def test_a_change_is_done_even_if_its_answer_cannot_be_read(answer: httpx.Respon
 
 
 def test_a_new_chat_that_is_not_found_yet_is_waited_for_until_the_settle_time_is_over() -> None:
-    bench = Bench()
+    bench = WhopBench()
 
-    assert bench.perform(CHAT, refused(404)).state == "waiting"
+    assert bench.perform(CHAT, error_response(404)).state == "waiting"
     assert (bench.row.attempts, bench.row.chat_id) == (0, "aich_1")
-    assert bench.perform_when_due(refused(404)).state == "waiting"
+    assert bench.perform_when_due(error_response(404)).state == "waiting"
     assert bench.perform_when_due(CHAT).state == "succeeded"
 
 
 def test_a_new_chat_that_is_not_found_after_the_settle_time_fails_the_run() -> None:
-    bench = Bench()
-    bench.perform(CHAT, refused(404))
+    bench = WhopBench()
+    bench.perform(CHAT, error_response(404))
     bench.clock.now += SETTLE
 
-    outcome = bench.perform(refused(404))
+    outcome = bench.perform(error_response(404))
 
     assert (outcome.state, isinstance(outcome.error, NotFoundError)) == ("failed", True)
 
 
 def test_a_chat_to_be_changed_that_does_not_exist_fails_the_run_at_once() -> None:
-    assert Bench(make_run(action=MUTE, target="aich_1")).perform(refused(404)).state == "failed"
+    assert WhopBench(make_run(action=MUTE, target="aich_1")).perform(error_response(404)).state == "failed"
 
 
 @pytest.mark.parametrize(
@@ -130,7 +130,7 @@ def test_a_chat_to_be_changed_that_does_not_exist_fails_the_run_at_once() -> Non
     [{"title": "t" * 500_000}, {"more": "m" * 500_000}, {"user": {"id": "u" * 500_000, "name": "n" * 500_000}}],
 )
 def test_of_a_huge_answer_the_run_keeps_only_what_fits(fields: dict[str, object]) -> None:
-    created, changed = Bench(), Bench(make_run(action=MUTE, target="aich_1"))
+    created, changed = WhopBench(), WhopBench(make_run(action=MUTE, target="aich_1"))
     huge = ok(ai_chat(id="aich_1", **fields))
 
     assert created.perform(huge, huge).state == "succeeded"
@@ -141,10 +141,10 @@ def test_of_a_huge_answer_the_run_keeps_only_what_fits(fields: dict[str, object]
     assert "more" not in changed.row.result["chat"]
 
 
-def test_a_change_after_the_create_that_is_refused_fails_the_run_and_names_the_chat() -> None:
-    bench = Bench()
+def test_a_change_after_the_create_that_is_rejected_fails_the_run_and_names_the_chat() -> None:
+    bench = WhopBench()
 
-    outcome = bench.perform(CHAT, refused(403))
+    outcome = bench.perform(CHAT, error_response(403))
 
     assert isinstance(outcome.error, PermissionDeniedError)
     assert (outcome.state, outcome.row.chat_id, outcome.error.chat_id) == ("failed", "aich_1", "aich_1")
@@ -152,8 +152,8 @@ def test_a_change_after_the_create_that_is_refused_fails_the_run_and_names_the_c
 
 
 def test_a_replay_goes_on_with_the_chat_that_there_is() -> None:
-    bench = Bench()
-    bench.perform(CHAT, refused(403))
+    bench = WhopBench()
+    bench.perform(CHAT, error_response(403))
     bench.ledger.replay(bench.run.run_id)
     bench.whop.requests.clear()
 
@@ -162,7 +162,7 @@ def test_a_replay_goes_on_with_the_chat_that_there_is() -> None:
 
 
 def test_when_the_create_took_most_of_the_time_the_change_comes_later() -> None:
-    bench = Bench()
+    bench = WhopBench()
 
     bench.ledger.record(bench.ledger.claim(bench.run, NOON - NOON), "aich_1", {})
     bench.clock.forward(minutes=5)
@@ -173,7 +173,7 @@ def test_when_the_create_took_most_of_the_time_the_change_comes_later() -> None:
 
 
 def test_an_update_changes_the_chat_that_is_its_target() -> None:
-    bench = Bench(make_run(action=MUTE, target="aich_1"))
+    bench = WhopBench(make_run(action=MUTE, target="aich_1"))
 
     outcome = bench.perform(ok(ai_chat(id="aich_1", notification_preference="none")))
 
@@ -184,7 +184,7 @@ def test_an_update_changes_the_chat_that_is_its_target() -> None:
 
 def test_an_update_clears_what_is_null_and_leaves_what_is_not_given() -> None:
     action = WhopUpdateChat.model_validate({"type": "whop.update_chat", "title": None, "company_id": "biz_B"})
-    bench = Bench(make_run(action=action, target="aich_1"))
+    bench = WhopBench(make_run(action=action, target="aich_1"))
 
     bench.perform(CHAT)
 
@@ -193,29 +193,29 @@ def test_an_update_clears_what_is_null_and_leaves_what_is_not_given() -> None:
 
 
 def test_an_update_after_a_crash_is_simply_sent_again() -> None:
-    bench = Bench(make_run(action=MUTE, target="aich_1"))
+    bench = WhopBench(make_run(action=MUTE, target="aich_1"))
     bench.crash()
 
     assert bench.perform(CHAT).state == "succeeded"
     assert bench.whop.calls == [PATCH]
 
 
-@pytest.mark.parametrize("failure", [refused(500), httpx.ReadTimeout("slow")])
+@pytest.mark.parametrize("failure", [error_response(500), httpx.ReadTimeout("slow")])
 def test_an_update_that_fails_waits_and_is_never_unsettled(failure: httpx.Response | Exception) -> None:
-    bench = Bench(make_run(action=MUTE, target="aich_1"))
+    bench = WhopBench(make_run(action=MUTE, target="aich_1"))
 
     assert bench.perform(failure).state == "waiting"
     assert (bench.row.unsettled, bench.row.key_number) == (False, 1)
 
 
 def test_an_update_of_a_chat_that_is_gone_fails() -> None:
-    bench = Bench(make_run(action=MUTE, target="aich_1"))
+    bench = WhopBench(make_run(action=MUTE, target="aich_1"))
 
-    assert bench.perform(refused(404)).state == "failed"
+    assert bench.perform(error_response(404)).state == "failed"
 
 
 def test_a_mark_that_another_run_left_is_not_touched() -> None:
-    bench = Bench()
+    bench = WhopBench()
     bench.crash()
 
     bench.perform(page(ai_chat(id="aich_0", title="Week · bbbbbbbb")), CHAT, CHAT)

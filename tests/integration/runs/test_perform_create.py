@@ -7,31 +7,31 @@ import pytest
 
 from aichats.errors import AuthenticationError, OutcomeUnknownError, RateLimitError, SecretError
 from aichats.runs.actions import WhopCreateChat
-from tests.support.fakes import Step, ai_chat, ok, page, refused
+from tests.support.fakes import Step, ai_chat, error_response, ok, page
 from tests.support.ledgers import LEASE, NOON, SETTLE, make_run
-from tests.support.performing import MARK, Bench
+from tests.support.whop_bench import MARK, WhopBench
 
 CHAT = ok(ai_chat(id="aich_1"))
 
 UNKNOWN: dict[str, Step] = {
-    "500": refused(500),
+    "500": error_response(500),
     "503": httpx.Response(503, text="<html>"),
-    "408": refused(408),
-    "409": refused(409),
-    "in progress": refused(409, code="idempotency_request_in_progress"),
-    "mismatch": refused(400, code="idempotency_key_mismatch"),
+    "408": error_response(408),
+    "409": error_response(409),
+    "in progress": error_response(409, code="idempotency_request_in_progress"),
+    "mismatch": error_response(400, code="idempotency_key_mismatch"),
     "slow": httpx.ReadTimeout("slow"),
     "cut": httpx.RemoteProtocolError("cut"),
     "no JSON": httpx.Response(200, text="<html>"),
 }
 REFUSED: dict[str, Step] = {
-    "400": refused(400),
-    "401": refused(401),
-    "403": refused(403),
-    "404": refused(404),
-    "410": refused(410),
+    "400": error_response(400),
+    "401": error_response(401),
+    "403": error_response(403),
+    "404": error_response(404),
+    "410": error_response(410),
     "422": httpx.Response(422, json={"error": None}),
-    "418": refused(418),
+    "418": error_response(418),
 }
 NOT_SENT: dict[str, Step] = {
     "no route": httpx.ConnectError("no route"),
@@ -44,7 +44,7 @@ def each(steps: dict[str, Step]) -> pytest.MarkDecorator:
 
 
 def test_a_run_creates_its_chat_and_gives_it_its_title() -> None:
-    bench = Bench()
+    bench = WhopBench()
 
     outcome = bench.perform(CHAT, ok(ai_chat(id="aich_1", title="Week")))
 
@@ -60,7 +60,7 @@ def test_a_run_creates_its_chat_and_gives_it_its_title() -> None:
 
 
 def test_the_ledger_keeps_the_chat_and_the_answer() -> None:
-    bench = Bench()
+    bench = WhopBench()
 
     outcome = bench.perform(CHAT, ok(ai_chat(id="aich_1", title="Week")))
 
@@ -72,7 +72,7 @@ def test_the_ledger_keeps_the_chat_and_the_answer() -> None:
 
 
 def test_a_run_without_a_company_names_none() -> None:
-    bench = Bench(make_run(target=None))
+    bench = WhopBench(make_run(target=None))
 
     bench.perform(CHAT, CHAT)
 
@@ -81,7 +81,7 @@ def test_a_run_without_a_company_names_none() -> None:
 
 
 def test_a_run_uses_the_credential_of_its_company() -> None:
-    bench = Bench()
+    bench = WhopBench()
 
     bench.perform(CHAT, CHAT)
 
@@ -90,7 +90,7 @@ def test_a_run_uses_the_credential_of_its_company() -> None:
 
 @each(UNKNOWN)
 def test_an_unknown_outcome_waits_for_the_settle_time(step: Step) -> None:
-    bench = Bench()
+    bench = WhopBench()
 
     outcome = bench.perform(step)
 
@@ -103,8 +103,8 @@ def test_an_unknown_outcome_waits_for_the_settle_time(step: Step) -> None:
 
 
 def test_before_the_settle_time_nothing_is_asked() -> None:
-    bench = Bench()
-    bench.perform(refused(500))
+    bench = WhopBench()
+    bench.perform(error_response(500))
     bench.clock.forward(seconds=SETTLE.total_seconds() - 0.001)
 
     outcome = bench.perform()
@@ -114,7 +114,7 @@ def test_before_the_settle_time_nothing_is_asked() -> None:
 
 @each(REFUSED)
 def test_a_refusal_ends_the_run_as_failed_and_says_why(step: Step) -> None:
-    bench = Bench()
+    bench = WhopBench()
 
     outcome = bench.perform(step)
 
@@ -129,9 +129,9 @@ def test_a_refusal_ends_the_run_as_failed_and_says_why(step: Step) -> None:
 
 
 def test_a_refusal_is_kept_with_status_code_and_request() -> None:
-    bench = Bench()
+    bench = WhopBench()
 
-    outcome = bench.perform(refused(401, "No.", code="revoked"))
+    outcome = bench.perform(error_response(401, "No.", code="revoked"))
 
     assert isinstance(outcome.error, AuthenticationError)
     kept = bench.row.error
@@ -145,8 +145,8 @@ def test_a_refusal_is_kept_with_status_code_and_request() -> None:
 
 
 def test_a_replay_after_a_refusal_takes_another_key_and_asks_for_nothing_first() -> None:
-    bench = Bench()
-    bench.perform(refused(403))
+    bench = WhopBench()
+    bench.perform(error_response(403))
     bench.ledger.replay(bench.run.run_id)
 
     assert bench.perform_when_due(CHAT, CHAT).state == "succeeded"
@@ -154,9 +154,9 @@ def test_a_replay_after_a_refusal_takes_another_key_and_asks_for_nothing_first()
 
 
 def test_throttling_waits_as_long_as_whop_says_and_a_little_and_takes_another_key() -> None:
-    bench = Bench()
+    bench = WhopBench()
 
-    outcome = bench.perform(refused(429, "Try again in 12 seconds."))
+    outcome = bench.perform(error_response(429, "Try again in 12 seconds."))
 
     assert isinstance(outcome.error, RateLimitError)
     row = bench.row
@@ -167,7 +167,7 @@ def test_throttling_waits_as_long_as_whop_says_and_a_little_and_takes_another_ke
 
 
 def test_throttling_without_a_word_waits_a_little() -> None:
-    bench = Bench()
+    bench = WhopBench()
 
     bench.perform(httpx.Response(429, json={"error": None}))
 
@@ -178,7 +178,7 @@ def test_throttling_without_a_word_waits_a_little() -> None:
 
 @each(NOT_SENT)
 def test_what_was_not_sent_does_not_count_as_an_attempt_and_keeps_its_key(step: Step) -> None:
-    bench = Bench()
+    bench = WhopBench()
 
     bench.perform(step)
 
@@ -189,7 +189,7 @@ def test_what_was_not_sent_does_not_count_as_an_attempt_and_keeps_its_key(step: 
 
 
 def test_waits_grow_with_the_age_of_the_run_to_ten_minutes() -> None:
-    bench, waits = Bench(), []
+    bench, waits = WhopBench(), []
     for age in (0, 60, 600, 7200):
         bench.clock.now = max(NOON + timedelta(seconds=age), bench.row.due_at or NOON) if age else NOON
         bench.perform(httpx.ConnectError("no route"))
@@ -203,15 +203,15 @@ def test_waits_grow_with_the_age_of_the_run_to_ten_minutes() -> None:
 
 @pytest.mark.parametrize("answered", [{"id": "aich_1", "title": None}, ai_chat(id="aich_1", message_count="many")])
 def test_an_answer_that_cannot_be_read_but_for_the_chats_id_is_a_chat(answered: object) -> None:
-    bench = Bench()
+    bench = WhopBench()
 
     assert bench.perform(ok(answered), CHAT).state == "succeeded"
     assert bench.row.chat_id == "aich_1"
 
 
-def test_input_that_only_the_client_refuses_fails_the_run_and_sends_nothing() -> None:
+def test_input_that_only_the_client_rejects_fails_the_run_and_sends_nothing() -> None:
     action = WhopCreateChat(type="whop.create_chat", message_text="hello", agent_identifier="support")
-    bench = Bench(make_run(action=action))
+    bench = WhopBench(make_run(action=action))
 
     outcome = bench.perform()
 
@@ -220,19 +220,19 @@ def test_input_that_only_the_client_refuses_fails_the_run_and_sends_nothing() ->
 
 
 def test_a_secret_that_cannot_be_used_fails_the_run() -> None:
-    bench = Bench()
-    bench.refuses = SecretError("aichats/dev/whop", "is empty", "Fill it.")
+    bench = WhopBench()
+    bench.client_error = SecretError("aichats/dev/whop", "is empty", "Fill it.")
 
     outcome = bench.perform()
 
-    assert outcome.error is bench.refuses
+    assert outcome.error is bench.client_error
     kept = bench.row.error
     assert kept is not None
     assert (bench.row.status, kept["message"]) == ("failed", "secret aichats/dev/whop is empty. Fill it.")
 
 
 def test_with_too_little_time_left_nothing_is_sent_and_it_is_tried_again_at_once() -> None:
-    bench = Bench()
+    bench = WhopBench()
 
     outcome = bench.perform(seconds=19.9)
 
@@ -246,10 +246,10 @@ def test_every_attempt_sends_the_same_bytes_to_the_same_version_whatever_is_conf
     action = WhopCreateChat(
         type="whop.create_chat", message_text="Grüße\n\t🎉 \u2028", message_source="suggestion", suggestion_type="x"
     )
-    bench = Bench(make_run(action=action, target=None))
+    bench = WhopBench(make_run(action=action, target=None))
     bench.perform(httpx.ReadTimeout("slow"))
-    bench.perform_when_due(page(), refused(500))
-    bench.perform_when_due(page(), refused(429))
+    bench.perform_when_due(page(), error_response(500))
+    bench.perform_when_due(page(), error_response(429))
     bench.perform_when_due(CHAT, CHAT)
 
     creates = [request for request in bench.whop.requests if request.method == "POST"]
@@ -260,7 +260,7 @@ def test_every_attempt_sends_the_same_bytes_to_the_same_version_whatever_is_conf
 
 
 def test_two_workers_at_once_make_one_call() -> None:
-    bench = Bench()
+    bench = WhopBench()
     row = bench.ledger.claim(bench.run, LEASE)
 
     outcome = bench.perform()
@@ -269,14 +269,14 @@ def test_two_workers_at_once_make_one_call() -> None:
 
 
 def test_no_run_is_performed_that_does_not_exist() -> None:
-    bench = Bench()
+    bench = WhopBench()
 
     with pytest.raises(LookupError, match=f"there is no run {bench.run.run_id}"):
         bench.performer.perform(bench.run.run_id, LEASE)
 
 
 def test_a_crash_leaves_the_run_to_be_settled() -> None:
-    bench = Bench()
+    bench = WhopBench()
 
     with pytest.raises(ZeroDivisionError):
         bench.perform(ZeroDivisionError())
@@ -286,11 +286,11 @@ def test_a_crash_leaves_the_run_to_be_settled() -> None:
 
 
 def test_who_comes_too_late_to_put_a_run_back_is_told_how_it_ended() -> None:
-    bench = Bench()
+    bench = WhopBench()
 
     def meanwhile(_: httpx.Request) -> httpx.Response:
         bench.ledger.finish(bench.row, "succeeded", chat_id="aich_9")
-        return refused(429)
+        return error_response(429)
 
     outcome = bench.perform(meanwhile)
 
@@ -298,11 +298,11 @@ def test_who_comes_too_late_to_put_a_run_back_is_told_how_it_ended() -> None:
 
 
 def test_a_create_of_unknown_outcome_is_told_as_such() -> None:
-    assert isinstance(Bench().perform(refused(500)).error, OutcomeUnknownError)
+    assert isinstance(WhopBench().perform(error_response(500)).error, OutcomeUnknownError)
 
 
 def test_an_id_that_does_not_fit_into_a_row_is_an_answer_that_cannot_be_read() -> None:
-    bench = Bench()
+    bench = WhopBench()
 
     outcome = bench.perform(ok(ai_chat(id="aich_" + "x" * 450_000)))
 

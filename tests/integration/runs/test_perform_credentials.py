@@ -10,10 +10,10 @@ from aichats.http.deadline import time_limit
 from aichats.runs.model import Run
 from aichats.runs.perform import MAX_AGE, ROTATION, Outcome
 from aichats.whop import WhopClient
-from tests.support.fakes import Step, ai_chat, ok, refused
+from tests.support.fakes import Step, ai_chat, error_response, ok
 from tests.support.ledgers import LEASE, make_run
-from tests.support.performing import Bench
 from tests.support.providers import whop_provider
+from tests.support.whop_bench import WhopBench
 
 UNAVAILABLE = SecretUnavailableError("aichats/dev/whop", "could not be read (ThrottlingException)", "Try again later.")
 FORBIDDEN = SecretError("aichats/dev/whop", "may not be read (AccessDeniedException)", "Allow it.")
@@ -21,7 +21,7 @@ CHAT = ok(ai_chat(id="aich_1"))
 SCHEDULED: Run = replace(make_run(), trigger="schedule")
 
 
-def from_the_queue(bench: Bench, *script: Step) -> Outcome:
+def from_the_queue(bench: WhopBench, *script: Step) -> Outcome:
     """Perform the run by its id, when it is due, as a message of the queue has it performed."""
     row = bench.row
     assert row.due_at is not None
@@ -40,20 +40,20 @@ def rejected(capsys: pytest.CaptureFixture[str]) -> int:
 
 
 def test_a_run_waits_for_a_secret_that_cannot_be_read_just_now() -> None:
-    bench = Bench()
-    bench.refuses = UNAVAILABLE
+    bench = WhopBench()
+    bench.client_error = UNAVAILABLE
     assert bench.perform().state == "waiting"
     for _ in range(20):
         assert bench.perform_when_due().state == "waiting"
     assert (bench.row.attempts, bench.row.key_number) == (0, 1)
 
-    bench.refuses = None
+    bench.client_error = None
     assert bench.perform_when_due(CHAT, CHAT).state == "succeeded"
 
 
 def test_after_a_day_it_waits_no_longer() -> None:
-    bench = Bench()
-    bench.refuses = UNAVAILABLE
+    bench = WhopBench()
+    bench.client_error = UNAVAILABLE
     bench.perform()
     bench.clock.now = bench.row.opened_at + MAX_AGE
     outcome = bench.perform()
@@ -63,15 +63,15 @@ def test_after_a_day_it_waits_no_longer() -> None:
 
 
 def test_a_secret_that_is_wrong_fails_the_run_at_once() -> None:
-    bench = Bench()
-    bench.refuses = FORBIDDEN
+    bench = WhopBench()
+    bench.client_error = FORBIDDEN
     assert bench.perform().state == "failed"
 
 
 @pytest.mark.parametrize(("error", "state"), [(UNAVAILABLE, "waiting"), (FORBIDDEN, "failed")])
 def test_a_secret_that_is_needed_in_the_middle_is_no_answer_of_the_provider(error: SecretError, state: str) -> None:
     """Check that the next create has the same key, because an earlier create may have been sent with it."""
-    bench = Bench()
+    bench = WhopBench()
 
     def token(_: str | None) -> str:
         raise error
@@ -86,13 +86,13 @@ def test_a_secret_that_is_needed_in_the_middle_is_no_answer_of_the_provider(erro
 
 
 def test_a_run_that_nobody_waits_for_waits_for_a_quarter_of_an_hour(capsys: pytest.CaptureFixture[str]) -> None:
-    bench = Bench(SCHEDULED)
-    bench.perform(refused(401))
+    bench = WhopBench(SCHEDULED)
+    bench.perform(error_response(401))
     attempts, waits = 1, []
     while bench.row.status == "pending":
         assert bench.row.due_at is not None
         waits.append(bench.row.due_at - bench.clock.now)
-        bench.perform_when_due(refused(401))
+        bench.perform_when_due(error_response(401))
         attempts += 1
 
     row = bench.row
@@ -104,75 +104,75 @@ def test_a_run_that_nobody_waits_for_waits_for_a_quarter_of_an_hour(capsys: pyte
 
 
 def test_once_the_credential_is_taken_the_run_goes_on() -> None:
-    bench = Bench(SCHEDULED)
-    bench.perform(refused(401))
-    bench.perform_when_due(refused(401))
+    bench = WhopBench(SCHEDULED)
+    bench.perform(error_response(401))
+    bench.perform_when_due(error_response(401))
     assert bench.perform_when_due(CHAT, CHAT).state == "succeeded"
 
 
 def test_a_credential_that_is_rejected_between_two_calls_loses_no_chat() -> None:
-    bench = Bench(SCHEDULED)
-    assert bench.perform(CHAT, refused(401)).state == "waiting"
+    bench = WhopBench(SCHEDULED)
+    assert bench.perform(CHAT, error_response(401)).state == "waiting"
     assert bench.row.chat_id == "aich_1"
     assert bench.perform_when_due(CHAT).state == "succeeded"
 
 
 def test_a_caller_who_waits_is_told_at_once(capsys: pytest.CaptureFixture[str]) -> None:
-    bench = Bench()
-    assert bench.perform(refused(401)).state == "failed"
+    bench = WhopBench()
+    assert bench.perform(error_response(401)).state == "failed"
     assert bench.row.key_number == 2
     assert rejected(capsys) == 1
 
 
 def test_a_caller_waits_too_if_the_credential_was_replaced_a_short_time_ago() -> None:
-    bench = Bench()
+    bench = WhopBench()
     bench.use(replace(bench.provider, rotating=True))
-    assert bench.perform(refused(401)).state == "waiting"
-    assert from_the_queue(bench, refused(401)).state == "waiting"
+    assert bench.perform(error_response(401)).state == "waiting"
+    assert from_the_queue(bench, error_response(401)).state == "waiting"
     assert from_the_queue(bench, CHAT, CHAT).state == "succeeded"
 
 
 def test_what_a_caller_started_and_the_queue_performs_waits() -> None:
-    bench = Bench()
+    bench = WhopBench()
     bench.ledger.add([bench.run], lambda _: bench.clock.now)
-    assert from_the_queue(bench, refused(401)).state == "waiting"
+    assert from_the_queue(bench, error_response(401)).state == "waiting"
 
 
 def test_a_replay_has_a_quarter_of_an_hour_of_its_own() -> None:
-    bench = Bench()
-    bench.perform(refused(401))
+    bench = WhopBench()
+    bench.perform(error_response(401))
     bench.clock.now += timedelta(days=1)
     bench.ledger.replay(bench.run.run_id)
-    assert from_the_queue(bench, refused(401)).state == "waiting"
+    assert from_the_queue(bench, error_response(401)).state == "waiting"
 
 
 def test_a_credential_that_may_not_do_this_is_final() -> None:
-    bench = Bench(SCHEDULED)
-    assert bench.perform(refused(403)).state == "failed"
+    bench = WhopBench(SCHEDULED)
+    assert bench.perform(error_response(403)).state == "failed"
 
 
-def waited_for_an_hour() -> Bench:
+def waited_for_an_hour() -> WhopBench:
     """Return a run that is due an hour after it was opened, such as the last of many runs or a throttled run."""
-    bench = Bench(SCHEDULED)
+    bench = WhopBench(SCHEDULED)
     bench.ledger.add([bench.run], lambda _: bench.clock.now + timedelta(hours=1))
     return bench
 
 
 def test_a_run_that_waited_for_something_else_before_waits_as_well() -> None:
     bench = waited_for_an_hour()
-    assert from_the_queue(bench, refused(401)).state == "waiting"
+    assert from_the_queue(bench, error_response(401)).state == "waiting"
     assert from_the_queue(bench, CHAT, CHAT).state == "succeeded"
 
 
 def test_a_run_that_waited_for_something_else_before_does_not_wait_without_end() -> None:
     bench = waited_for_an_hour()
-    from_the_queue(bench, refused(401))
-    assert from_the_queue(bench, refused(401)).state == "failed"
+    from_the_queue(bench, error_response(401))
+    assert from_the_queue(bench, error_response(401)).state == "failed"
 
 
 def test_while_the_credential_is_being_replaced_a_run_waits_whatever_its_age() -> None:
     bench = waited_for_an_hour()
     bench.use(replace(bench.provider, rotating=True))
     for _ in range(3):
-        assert from_the_queue(bench, refused(401)).state == "waiting"
+        assert from_the_queue(bench, error_response(401)).state == "waiting"
     assert from_the_queue(bench, CHAT, CHAT).state == "succeeded"

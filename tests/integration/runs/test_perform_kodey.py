@@ -11,7 +11,7 @@ from tests.support.kodey_bench import (
     LIST_MESSAGES,
     POST_CHAT,
     POST_MESSAGE,
-    Bench,
+    KodeyBench,
     lost,
     sent_once,
 )
@@ -19,7 +19,7 @@ from tests.support.kodey_in_memory import CREATE_KODEY, SEND_KODEY
 
 
 def test_a_chat_is_created_under_a_user_of_its_own_and_the_message_is_sent() -> None:
-    bench = Bench(CREATE_KODEY.model_copy(update={"metadata": {"source": "cron"}}))
+    bench = KodeyBench(CREATE_KODEY.model_copy(update={"metadata": {"source": "cron"}}))
 
     outcome = bench.perform()
 
@@ -36,7 +36,7 @@ def test_a_chat_is_created_under_a_user_of_its_own_and_the_message_is_sent() -> 
 
 
 def test_a_chat_for_a_user_of_the_caller_s_notes_first_what_that_user_has() -> None:
-    bench = Bench(FOR_ANN)
+    bench = KodeyBench(FOR_ANN)
 
     outcome = bench.perform()
 
@@ -46,7 +46,7 @@ def test_a_chat_for_a_user_of_the_caller_s_notes_first_what_that_user_has() -> N
 
 
 def test_a_message_notes_first_what_was_said_and_does_not_touch_the_chat() -> None:
-    bench = Bench(SEND_KODEY, "chat_1")
+    bench = KodeyBench(SEND_KODEY, "chat_1")
     bench.kodey.chat()
 
     outcome = bench.perform()
@@ -57,11 +57,11 @@ def test_a_message_notes_first_what_was_said_and_does_not_touch_the_chat() -> No
 
 def test_an_answer_is_kept_up_to_a_length() -> None:
     whole, long = "x" * MAX_REPLY_CHARACTERS, "x" * (MAX_REPLY_CHARACTERS + 1)
-    bench = Bench(SEND_KODEY, "chat_1")
+    bench = KodeyBench(SEND_KODEY, "chat_1")
     bench.kodey.chat()
     at = {"id": "msg_9", "role": "assistant", "createdAt": "2026-11-20T12:00:00Z", "more": "x" * 500_000}
     bench.once(POST_MESSAGE, httpx.Response(200, json=at | {"content": long}))
-    other = Bench(SEND_KODEY, "chat_1")
+    other = KodeyBench(SEND_KODEY, "chat_1")
     other.kodey.chat()
     other.once(POST_MESSAGE, httpx.Response(200, json=at | {"content": whole}))
 
@@ -76,7 +76,7 @@ def test_an_answer_is_kept_up_to_a_length() -> None:
 
 
 def test_a_run_that_came_to_a_fast_function_makes_the_chat_at_most_and_goes_on_elsewhere() -> None:
-    bench = Bench()
+    bench = KodeyBench()
 
     assert bench.perform(seconds=58.0).state == "waiting"
     assert bench.kodey.calls == [POST_CHAT]
@@ -97,7 +97,7 @@ def test_with_too_little_time_nothing_is_looked_up() -> None:
 
 
 def test_after_eight_attempts_that_reached_kodey_the_run_fails_with_its_chat() -> None:
-    bench = Bench()
+    bench = KodeyBench()
     down = httpx.Response(500)
     bench.kodey.interfere = lambda each: down if (each.method, each.url.path[-8:]) == ("POST", "/message") else None
     bench.perform()
@@ -110,7 +110,7 @@ def test_after_eight_attempts_that_reached_kodey_the_run_fails_with_its_chat() -
 
 
 def test_an_eighth_attempt_of_unknown_outcome_is_looked_up_before_the_run_ends() -> None:
-    bench = Bench()
+    bench = KodeyBench()
     bench.kodey.interfere = lambda request: httpx.ReadTimeout("slow") if request.method == "POST" else None
     bench.perform()
     for _ in range(MAX_RUN_ATTEMPTS - 1):

@@ -20,8 +20,8 @@ from tests.support.kodey_bench import (
     SETTLE,
     THROTTLED,
     UNKNOWN,
-    Bench,
     DiedError,
+    KodeyBench,
 )
 from tests.support.kodey_in_memory import CREATE_KODEY, SEND_KODEY
 
@@ -29,31 +29,31 @@ LOST = httpx.ReadTimeout("slow")
 WORDS = "How many tickets?"
 
 
-def two_for_ann() -> tuple[Bench, Bench]:
+def two_for_ann() -> tuple[KodeyBench, KodeyBench]:
     """Two runs that create a chat of the same user and agent."""
-    first = Bench(FOR_ANN)
-    return first, Bench(FOR_ANN, beside=first)
+    first = KodeyBench(FOR_ANN)
+    return first, KodeyBench(FOR_ANN, beside=first)
 
 
-def two_messages() -> tuple[Bench, Bench]:
+def two_messages() -> tuple[KodeyBench, KodeyBench]:
     """Two runs that send the same words to the same chat."""
-    first = Bench(SEND_KODEY, "chat_1")
+    first = KodeyBench(SEND_KODEY, "chat_1")
     first.kodey.chat()
-    return first, Bench(SEND_KODEY, "chat_1", beside=first)
+    return first, KodeyBench(SEND_KODEY, "chat_1", beside=first)
 
 
-def said(bench: Bench) -> list[list[str]]:
+def said(bench: KodeyBench) -> list[list[str]]:
     return [bench.kodey.of_user(chat_id) for chat_id in bench.kodey.chats]
 
 
-def until_both_ended(*benches: Bench) -> None:
+def until_both_ended(*benches: KodeyBench) -> None:
     while any(bench.row.is_open for bench in benches):
         for bench in benches:
             if bench.row.is_open:
                 bench.when_due()
 
 
-def replies(*benches: Bench) -> set[str]:
+def replies(*benches: KodeyBench) -> set[str]:
     return {bench.row.result["reply"]["id"] for bench in benches}
 
 
@@ -67,7 +67,7 @@ EITHER_PAIR = pytest.mark.parametrize(
 @EITHER_PAIR
 @pytest.mark.parametrize("done", [False, True])
 def test_while_the_outcome_of_one_is_unknown_the_other_waits_and_both_take_effect_once(
-    pair: Callable[[], tuple[Bench, Bench]], step: str, in_the_end: list[list[str]], *, done: bool
+    pair: Callable[[], tuple[KodeyBench, KodeyBench]], step: str, in_the_end: list[list[str]], *, done: bool
 ) -> None:
     first, second = pair()
     first.once(step, LOST, done=done)
@@ -89,7 +89,7 @@ def test_while_the_outcome_of_one_is_unknown_the_other_waits_and_both_take_effec
 
 @EITHER_PAIR
 def test_while_one_is_being_performed_the_other_waits(
-    pair: Callable[[], tuple[Bench, Bench]], step: str, in_the_end: list[list[str]]
+    pair: Callable[[], tuple[KodeyBench, KodeyBench]], step: str, in_the_end: list[list[str]]
 ) -> None:
     first, second = pair()
     seen: list[str] = []
@@ -111,7 +111,7 @@ def test_while_one_is_being_performed_the_other_waits(
 
 @EITHER_PAIR
 def test_one_whose_process_died_is_waited_for_too(
-    pair: Callable[[], tuple[Bench, Bench]], step: str, in_the_end: list[list[str]]
+    pair: Callable[[], tuple[KodeyBench, KodeyBench]], step: str, in_the_end: list[list[str]]
 ) -> None:
     first, second = pair()
     first.dies_at(step, done=True)
@@ -168,7 +168,7 @@ def test_once_a_chat_is_there_its_message_keeps_no_other_chat_waiting() -> None:
 
 
 def test_other_users_other_agents_other_words_and_other_chats_do_not_wait() -> None:
-    first = Bench(FOR_ANN)
+    first = KodeyBench(FOR_ANN)
     first.once(POST_CHAT, LOST)
     first.perform()
     for action, target in [
@@ -176,7 +176,7 @@ def test_other_users_other_agents_other_words_and_other_chats_do_not_wait() -> N
         (FOR_ANN, "agent_2"),
         (CREATE_KODEY, "agent_1"),
     ]:
-        assert Bench(action, target, beside=first).perform().state == "succeeded"
+        assert KodeyBench(action, target, beside=first).perform().state == "succeeded"
 
     first, _ = two_messages()
     first.once(POST_MESSAGE, LOST)
@@ -184,7 +184,7 @@ def test_other_users_other_agents_other_words_and_other_chats_do_not_wait() -> N
     other_chat = first.kodey.chat()
     for content, chat in [("How many?", "chat_1"), (WORDS, other_chat)]:
         said_so = SEND_KODEY.model_copy(update={"content": content})
-        assert Bench(said_so, chat, beside=first).perform().state == "succeeded"
+        assert KodeyBench(said_so, chat, beside=first).perform().state == "succeeded"
 
 
 # ---------------------------------------------------------------------------------------------- lists that lag
@@ -195,7 +195,7 @@ LAG = timedelta(seconds=30)
 
 @EITHER_PAIR
 def test_a_run_waits_until_lists_show_what_the_run_before_it_made(
-    pair: Callable[[], tuple[Bench, Bench]], step: str, in_the_end: list[list[str]]
+    pair: Callable[[], tuple[KodeyBench, KodeyBench]], step: str, in_the_end: list[list[str]]
 ) -> None:
     first, second = pair()
     first.clock.forward(seconds=60)
@@ -218,7 +218,7 @@ def test_a_run_waits_until_lists_show_what_the_run_before_it_made(
 
 def test_a_run_that_makes_nothing_hands_on_what_there_is_to_wait_for() -> None:
     first, second = two_messages()
-    third = Bench(SEND_KODEY, "chat_1", beside=first, name="three")
+    third = KodeyBench(SEND_KODEY, "chat_1", beside=first, name="three")
     first.clock.forward(seconds=60)
     first.kodey.lag = LAG
     first.perform()
@@ -242,7 +242,7 @@ def test_what_is_not_listed_after_the_longest_lag_is_waited_for_no_more() -> Non
 
 
 def test_what_is_noted_stays_small_however_long_a_chat_is() -> None:
-    bench = Bench(SEND_KODEY, "chat_1")
+    bench = KodeyBench(SEND_KODEY, "chat_1")
     bench.kodey.chat()
     for _ in range(11_500):
         bench.kodey.say("chat_1", WORDS, id=f"msg_{uuid.uuid4()}", createdAt="2026-11-20T11:00:00Z")
@@ -258,7 +258,7 @@ def test_what_is_noted_stays_small_however_long_a_chat_is() -> None:
 
 @pytest.mark.parametrize(("earlier", "calls"), [(NOTED_TIME, 1), (NOTED_TIME + timedelta(seconds=1), 2)])
 def test_what_is_older_than_what_was_noted_is_not_ours(earlier: timedelta, calls: int) -> None:
-    bench = Bench(SEND_KODEY, "chat_1")
+    bench = KodeyBench(SEND_KODEY, "chat_1")
     bench.kodey.chat()
     bench.kodey.say("chat_1", "Hello")
     bench.once(POST_MESSAGE, LOST)
@@ -271,7 +271,7 @@ def test_what_is_older_than_what_was_noted_is_not_ours(earlier: timedelta, calls
 
 
 def test_only_chats_of_the_same_agent_are_noted() -> None:
-    bench = Bench(FOR_ANN)
+    bench = KodeyBench(FOR_ANN)
     bench.kodey.chat(userId="ann", agentId="agent_2")
     had = bench.kodey.chat(userId="ann")
     bench.once(POST_CHAT, DiedError())

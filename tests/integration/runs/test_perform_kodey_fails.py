@@ -19,7 +19,7 @@ from tests.support.kodey_bench import (
     SETTLE,
     THROTTLED,
     UNKNOWN,
-    Bench,
+    KodeyBench,
     sent_once,
 )
 from tests.support.kodey_in_memory import CREATE_KODEY, SEND_KODEY
@@ -29,7 +29,7 @@ from tests.support.kodey_in_memory import CREATE_KODEY, SEND_KODEY
 @EITHER_STEP
 @pytest.mark.parametrize("action", [CREATE_KODEY, FOR_ANN], ids=["own user", "caller's user"])
 def test_an_answer_that_got_lost_is_found_after_the_settle_time(action: Action, step: str, answer: Step) -> None:
-    bench = Bench(action)
+    bench = KodeyBench(action)
     bench.once(step, answer, done=True)
 
     assert bench.perform().state == "waiting"
@@ -47,7 +47,7 @@ def test_an_answer_that_got_lost_is_found_after_the_settle_time(action: Action, 
 @EACH_UNKNOWN
 @EITHER_STEP
 def test_what_is_not_found_after_the_settle_time_is_done_again(step: str, answer: Step) -> None:
-    bench = Bench()
+    bench = KodeyBench()
     bench.once(step, answer)
     bench.perform()
 
@@ -60,7 +60,7 @@ def test_what_is_not_found_after_the_settle_time_is_done_again(step: str, answer
     ("answer", "waits"), [(THROTTLED, 61.5), (httpx.ConnectError("no route"), 1.5)], ids=["429", "connect error"]
 )
 def test_what_surely_was_not_done_is_done_again_where_it_was(step: str, answer: Step, waits: float) -> None:
-    bench = Bench()
+    bench = KodeyBench()
     bench.once(step, answer)
 
     assert bench.perform().state == "waiting"
@@ -78,7 +78,7 @@ def test_what_surely_was_not_done_is_done_again_where_it_was(step: str, answer: 
 @EITHER_STEP
 @pytest.mark.parametrize("action", [CREATE_KODEY, FOR_ANN], ids=["own user", "caller's user"])
 def test_a_run_whose_process_died_goes_on_where_it_was(action: Action, step: str, *, done: bool) -> None:
-    bench = Bench(action)
+    bench = KodeyBench(action)
     bench.dies_at(step, done=done)
     lease_until = bench.row.lease_until
     assert lease_until is not None
@@ -93,7 +93,7 @@ def test_a_run_whose_process_died_goes_on_where_it_was(action: Action, step: str
 
 
 def test_long_after_a_process_died_nothing_is_waited_for_any_more() -> None:
-    bench = Bench()
+    bench = KodeyBench()
     bench.dies_at(POST_MESSAGE, done=True)
     bench.clock.forward(hours=2)
 
@@ -101,7 +101,7 @@ def test_long_after_a_process_died_nothing_is_waited_for_any_more() -> None:
 
 
 def test_a_process_that_died_before_it_noted_anything_has_sent_nothing() -> None:
-    bench = Bench(FOR_ANN)
+    bench = KodeyBench(FOR_ANN)
     bench.dies_at(LIST_CHATS, done=False)
     assert bench.row.lease_until is not None
     bench.clock.now = bench.row.lease_until + bench.ledger.settle
@@ -112,7 +112,7 @@ def test_a_process_that_died_before_it_noted_anything_has_sent_nothing() -> None
 
 @pytest.mark.parametrize("answer", [UNKNOWN["500"], THROTTLED, httpx.ConnectError("no route"), UNKNOWN["no JSON"]])
 def test_what_cannot_be_noted_waits_and_nothing_is_sent(answer: Step) -> None:
-    bench = Bench(SEND_KODEY, "chat_1")
+    bench = KodeyBench(SEND_KODEY, "chat_1")
     bench.kodey.chat()
     bench.once(LIST_MESSAGES, answer)
 
@@ -123,7 +123,7 @@ def test_what_cannot_be_noted_waits_and_nothing_is_sent(answer: Step) -> None:
 
 
 def test_a_message_to_a_chat_that_is_not_there_fails() -> None:
-    bench = Bench(SEND_KODEY, "chat_1")
+    bench = KodeyBench(SEND_KODEY, "chat_1")
 
     assert bench.perform().state == "failed"
     assert bench.row.error is not None
@@ -131,8 +131,8 @@ def test_a_message_to_a_chat_that_is_not_there_fails() -> None:
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404])
-def test_a_message_that_is_refused_fails_the_run_whose_replay_goes_on_in_the_same_chat(status: int) -> None:
-    bench = Bench()
+def test_a_message_that_is_rejected_fails_the_run_whose_replay_goes_on_in_the_same_chat(status: int) -> None:
+    bench = KodeyBench()
     bench.once(POST_MESSAGE, httpx.Response(status, json={"error": "No", "message": "no"}))
 
     assert bench.perform().state == "failed"
@@ -143,7 +143,7 @@ def test_a_message_that_is_refused_fails_the_run_whose_replay_goes_on_in_the_sam
 
 
 def test_an_answer_to_a_create_that_holds_the_id_alone_is_enough() -> None:
-    bench = Bench()
+    bench = KodeyBench()
     bench.kodey.chat()
     bench.once(POST_CHAT, httpx.Response(200, json={"id": "chat_1"}))
 
@@ -156,7 +156,7 @@ def test_an_answer_to_a_create_that_holds_the_id_alone_is_enough() -> None:
 
 
 def test_a_chat_that_cannot_be_fetched_now_is_fetched_later_and_nothing_is_sent_again() -> None:
-    bench = Bench()
+    bench = KodeyBench()
     bench.kodey.chat()
 
     def interfere(request: httpx.Request) -> Step | None:
@@ -174,13 +174,13 @@ def test_a_chat_that_cannot_be_fetched_now_is_fetched_later_and_nothing_is_sent_
 
 
 def test_a_secret_that_cannot_be_read_fails_a_run_but_not_one_whose_outcome_is_unknown() -> None:
-    bench, other = Bench(), Bench()
+    bench, other = KodeyBench(), KodeyBench()
     broken = SecretError("aichats/dev/kodey", "could not be read", "Try again later.")
     bench.once(POST_MESSAGE, httpx.ReadTimeout("slow"), done=True)
     bench.perform()
-    bench.refuses = other.refuses = broken
+    bench.client_error = other.client_error = broken
 
     assert other.perform().state == "failed"
     assert bench.when_due().state == "waiting"
-    bench.refuses = None
+    bench.client_error = None
     assert sent_once(bench, bench.when_due())

@@ -8,35 +8,35 @@ import pytest
 
 from aichats.runs.ledger.ledger import Ledger
 from aichats.runs.perform import MAX_AGE, MAX_RUN_ATTEMPTS
-from tests.support.fakes import ai_chat, ok, page, refused
-from tests.support.performing import MARK, Bench
+from tests.support.fakes import ai_chat, error_response, ok, page
+from tests.support.whop_bench import MARK, WhopBench
 
 CHAT = ok(ai_chat(id="aich_1"))
 
 
-def throttled(times: int) -> Bench:
-    bench = Bench()
-    bench.perform(refused(429))
+def throttled(times: int) -> WhopBench:
+    bench = WhopBench()
+    bench.perform(error_response(429))
     for _ in range(times - 1):
-        bench.perform_when_due(refused(429))
+        bench.perform_when_due(error_response(429))
     return bench
 
 
-def failing(times: int) -> Bench:
+def failing(times: int) -> WhopBench:
     """Return a run whose chat was created and whose change has failed this number of times."""
-    bench = Bench()
-    bench.perform(CHAT, refused(500, "Down."))
+    bench = WhopBench()
+    bench.perform(CHAT, error_response(500, "Down."))
     for _ in range(times - 1):
-        bench.perform_when_due(refused(500, "Down."))
+        bench.perform_when_due(error_response(500, "Down."))
     return bench
 
 
-def lost(times: int) -> Bench:
+def lost(times: int) -> WhopBench:
     """Return a run whose create had an unknown outcome this number of times, and never created a chat."""
-    bench = Bench()
-    bench.perform(refused(500, "Down."))
+    bench = WhopBench()
+    bench.perform(error_response(500, "Down."))
     for _ in range(times - 1):
-        bench.perform_when_due(page(), refused(500, "Down."))
+        bench.perform_when_due(page(), error_response(500, "Down."))
     return bench
 
 
@@ -44,7 +44,7 @@ def test_the_eighth_attempt_that_fails_is_the_last() -> None:
     bench = failing(MAX_RUN_ATTEMPTS - 1)
     assert bench.row.status == "pending"
 
-    outcome = bench.perform_when_due(refused(500, "Down."))
+    outcome = bench.perform_when_due(error_response(500, "Down."))
 
     assert outcome.state == "failed"
     row = bench.row
@@ -58,17 +58,17 @@ def test_throttling_counts_as_no_attempt_and_ends_a_run_after_a_day() -> None:
     assert (bench.row.status, bench.row.attempts, bench.row.key_number) == ("pending", 0, 2 * MAX_RUN_ATTEMPTS + 1)
     bench.clock.now = bench.row.opened_at + MAX_AGE
 
-    outcome = bench.perform(refused(429, "Slow down."))
+    outcome = bench.perform(error_response(429, "Slow down."))
 
     assert (outcome.state, bench.row.status) == ("failed", "failed")
     assert "Slow down." in str(outcome.error)
 
 
 def test_a_change_that_is_throttled_counts_as_no_attempt() -> None:
-    bench = Bench()
-    bench.perform(CHAT, refused(429))
+    bench = WhopBench()
+    bench.perform(CHAT, error_response(429))
     for _ in range(MAX_RUN_ATTEMPTS):
-        assert bench.perform_when_due(refused(429)).state == "waiting"
+        assert bench.perform_when_due(error_response(429)).state == "waiting"
 
     assert bench.row.attempts == 0
     assert bench.perform_when_due(CHAT).state == "succeeded"
@@ -80,7 +80,7 @@ def test_runs_that_are_throttled_together_come_back_further_and_further_apart() 
         due_at = bench.row.due_at
         assert due_at is not None
         waits.append((due_at - bench.clock.now).total_seconds())
-        bench.perform_when_due(refused(429, "Try again in 60 seconds."))
+        bench.perform_when_due(error_response(429, "Try again in 60 seconds."))
 
     assert waits == sorted(waits)
     assert waits[0] < 60 < waits[1] < waits[2] - 10
@@ -91,7 +91,7 @@ def test_the_eighth_attempt_may_succeed() -> None:
 
 
 def test_what_never_reached_the_provider_is_tried_for_a_day() -> None:
-    bench = Bench()
+    bench = WhopBench()
     bench.perform(httpx.ConnectError("no route"))
     for _ in range(3 * MAX_RUN_ATTEMPTS):
         assert bench.perform_when_due(httpx.ConnectError("no route")).state == "waiting"
@@ -124,11 +124,11 @@ def test_an_eighth_attempt_that_made_a_chat_all_the_same_succeeds() -> None:
 
 
 def test_after_a_day_an_open_attempt_ends_the_run_as_unknown() -> None:
-    bench = Bench()
-    bench.perform(refused(500))
+    bench = WhopBench()
+    bench.perform(error_response(500))
     bench.clock.now = bench.row.opened_at + MAX_AGE
 
-    outcome = bench.perform(refused(503))
+    outcome = bench.perform(error_response(503))
 
     assert (outcome.state, bench.row.status, bench.row.unsettled) == ("unknown", "unknown", True)
 
@@ -138,12 +138,12 @@ def test_a_run_that_is_replayed_has_another_day_and_another_eight_attempts() -> 
     bench.clock.forward(days=2)
     bench.ledger.replay(bench.run.run_id)
 
-    assert bench.perform_when_due(refused(500)).state == "waiting"
+    assert bench.perform_when_due(error_response(500)).state == "waiting"
     assert bench.row.attempts == 1
 
 
 def test_processes_that_die_count_as_attempts() -> None:
-    bench = Bench()
+    bench = WhopBench()
     bench.crash(attempts=MAX_RUN_ATTEMPTS)
 
     outcome = bench.perform(page())
@@ -154,7 +154,7 @@ def test_processes_that_die_count_as_attempts() -> None:
 
 @pytest.mark.parametrize("age", [timedelta(0), MAX_AGE])
 def test_too_little_time_is_no_error_until_the_run_is_over(age: timedelta) -> None:
-    bench = Bench()
+    bench = WhopBench()
     bench.perform(seconds=1.0)
     bench.clock.now = bench.row.opened_at + age
 
@@ -166,14 +166,14 @@ def test_too_little_time_is_no_error_until_the_run_is_over(age: timedelta) -> No
 def test_an_end_that_somebody_must_be_told_of_is_told_before_the_row_ends(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    bench = Bench()
+    bench = WhopBench()
 
     def die(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(Ledger, "finish", die)
     with pytest.raises(KeyboardInterrupt):
-        bench.perform(refused(403))
+        bench.perform(error_response(403))
 
     told = [json.loads(line) for line in capsys.readouterr().out.splitlines() if "_aws" in line]
     assert [line["RunsFailed"] for line in told] == [[1.0]]

@@ -8,9 +8,9 @@ import pytest
 
 from aichats.errors import PermissionDeniedError, SecretError
 from aichats.runs.providers.marks import preparation
-from tests.support.fakes import Json, ai_chat, ok, page, refused
+from tests.support.fakes import Json, ai_chat, error_response, ok, page
 from tests.support.ledgers import LEASE, NOON, SETTLE, make_run
-from tests.support.performing import LEDGER, MARK, Bench
+from tests.support.whop_bench import LEDGER, MARK, WhopBench
 
 CHAT = ok(ai_chat(id="aich_1"))
 LIST = ("GET", "/api/v1/ai_chats")
@@ -22,9 +22,9 @@ def marked(chat_id: str = "aich_1", title: str | None = "Week") -> Json:
     return ai_chat(id=chat_id, title=f"{MARK}{title}")
 
 
-def lost(*, mark_titles: bool = True) -> Bench:
+def lost(*, mark_titles: bool = True) -> WhopBench:
     """Return a run whose create had no response, at the time at which its outcome may be settled."""
-    bench = Bench(mark_titles=mark_titles)
+    bench = WhopBench(mark_titles=mark_titles)
     bench.perform(httpx.ReadTimeout("slow"))
     bench.clock.now += SETTLE
     bench.whop.requests.clear()
@@ -98,7 +98,7 @@ def test_several_chats_with_the_mark_are_for_a_person_to_decide() -> None:
 
 
 def test_a_run_whose_outcome_is_unknown_says_when_it_is_checked() -> None:
-    bench = Bench()
+    bench = WhopBench()
 
     def message() -> str:
         assert bench.row.error is not None
@@ -112,12 +112,12 @@ def test_a_run_whose_outcome_is_unknown_says_when_it_is_checked() -> None:
     bench.clock.now += SETTLE
     bench.perform(seconds=19.9)
     assert message() == f"{lost}. aichats checks at 12:01:00 {rest}"
-    bench.perform(refused(503, "Down."))
+    bench.perform(error_response(503, "Down."))
     assert message().startswith("whop: 503 a_type: Down. (request req_refused). aichats checks at 12:0")
 
 
 @pytest.mark.parametrize(
-    "failure", [refused(500), refused(403), httpx.ReadTimeout("slow"), httpx.Response(200, text="<html>")]
+    "failure", [error_response(500), error_response(403), httpx.ReadTimeout("slow"), httpx.Response(200, text="<html>")]
 )
 def test_a_list_that_cannot_be_had_is_asked_for_again_later(failure: httpx.Response | Exception) -> None:
     bench = lost()
@@ -135,7 +135,7 @@ def test_a_list_that_cannot_be_had_is_asked_for_again_later(failure: httpx.Respo
 def test_a_list_that_is_throttled_waits_as_long_as_whop_says() -> None:
     bench = lost()
 
-    bench.perform(refused(429, "Try again in 40 seconds."))
+    bench.perform(error_response(429, "Try again in 40 seconds."))
 
     due_at = bench.row.due_at
     assert due_at is not None
@@ -147,7 +147,7 @@ def test_a_list_that_is_throttled_waits_as_long_as_whop_says() -> None:
 def test_a_page_that_fails_in_the_middle_settles_nothing() -> None:
     bench = lost()
 
-    assert bench.perform(page(marked(), end_cursor="c", has_next_page=True), refused(500)).state == "waiting"
+    assert bench.perform(page(marked(), end_cursor="c", has_next_page=True), error_response(500)).state == "waiting"
     assert bench.row.unsettled
 
 
@@ -161,12 +161,12 @@ def test_with_too_little_time_left_it_stays_unsettled() -> None:
 
 def test_a_secret_that_cannot_be_read_then_does_not_end_the_run() -> None:
     bench = lost()
-    bench.refuses = SecretError("aichats/dev/whop", "could not be read", "Try again later.")
+    bench.client_error = SecretError("aichats/dev/whop", "could not be read", "Try again later.")
 
     assert bench.perform().state == "waiting"
 
     assert bench.row.unsettled
-    bench.refuses = None
+    bench.client_error = None
     assert bench.perform_when_due(page(marked()), CHAT).state == "succeeded"
 
 
@@ -195,7 +195,7 @@ def test_what_a_chat_was_created_with_decides_and_not_what_is_set_by_now(*, befo
 
 
 def test_a_row_of_an_earlier_version_is_not_looked_up_and_keeps_its_key() -> None:
-    bench = Bench()
+    bench = WhopBench()
     old = replace(bench.ledger, prepare=lambda _: {})
     old.add([bench.run], lambda _: NOON)
     bench.perform(httpx.ReadTimeout("slow"))
@@ -207,7 +207,7 @@ def test_a_row_of_an_earlier_version_is_not_looked_up_and_keeps_its_key() -> Non
 
 
 def test_the_title_of_a_chat_that_an_earlier_version_made_is_cleaned() -> None:
-    bench = Bench()
+    bench = WhopBench()
     old = replace(bench.ledger, prepare=lambda _: {})
     old.record(old.claim(bench.run, LEASE), "aich_1", {})
     bench.clock.now += LEASE + SETTLE
@@ -254,7 +254,7 @@ def test_a_chat_with_our_mark_and_no_id_is_not_made_again() -> None:
 
 
 def test_a_process_that_died_is_settled_like_a_lost_answer() -> None:
-    bench = Bench()
+    bench = WhopBench()
     bench.crash()
 
     assert bench.perform(page(marked()), CHAT).state == "succeeded"
@@ -262,7 +262,7 @@ def test_a_process_that_died_is_settled_like_a_lost_answer() -> None:
 
 
 def test_a_process_that_died_after_it_recorded_the_chat_is_resumed_there() -> None:
-    bench = Bench()
+    bench = WhopBench()
     bench.ledger.record(bench.ledger.claim(bench.run, SETTLE), "aich_1", {})
     bench.clock.forward(minutes=5)
 
@@ -297,7 +297,7 @@ def test_a_replay_takes_a_new_look_though_another_run_walked_since() -> None:
 def test_a_refusal_after_it_was_settled_fails_the_run() -> None:
     bench = lost()
 
-    outcome = bench.perform(page(), refused(403))
+    outcome = bench.perform(page(), error_response(403))
 
     assert isinstance(outcome.error, PermissionDeniedError)
     assert (bench.row.status, bench.row.unsettled, bench.row.key_number) == ("failed", False, 2)

@@ -16,7 +16,7 @@ from aichats.runs.stranded import StrandedRuns
 from tests.support.crashing import Crash
 from tests.support.fakes import FakeSqs, ai_chat, aws_error, ok
 from tests.support.ledgers import LEASE, RUN, Clock, dynamodb, item, make_run, runs, spread_open_rows_less, stored
-from tests.support.performing import Bench
+from tests.support.whop_bench import WhopBench
 
 CHAT = ok(ai_chat(id="aich_1"))
 
@@ -27,22 +27,17 @@ def keys(monkeypatch: pytest.MonkeyPatch) -> tuple[str, ...]:
 
 
 @pytest.fixture
-def bench() -> Bench:
-    return Bench()
+def bench() -> WhopBench:
+    return WhopBench()
 
 
 @pytest.fixture
-def clock(bench: Bench) -> Clock:
+def clock(bench: WhopBench) -> Clock:
     return bench.clock
 
 
 @pytest.fixture
-def sqs() -> FakeSqs:
-    return FakeSqs()
-
-
-@pytest.fixture
-def stranded(bench: Bench, sqs: FakeSqs) -> StrandedRuns:
+def stranded(bench: WhopBench, sqs: FakeSqs) -> StrandedRuns:
     queue = Queue(lambda: sqs, "https://runs", "https://slow-runs", "https://dead-letters")
     return StrandedRuns(bench.ledger, Dispatcher(bench.ledger, bench.performer, queue))
 
@@ -76,7 +71,7 @@ def test_a_run_that_was_sent_again_is_left_alone_longer_each_time(stranded: Stra
 
 
 def test_a_run_that_is_left_alone_is_claimed_as_soon_as_its_message_comes(
-    stranded: StrandedRuns, bench: Bench, clock: Clock
+    stranded: StrandedRuns, bench: WhopBench, clock: Clock
 ) -> None:
     strand(stranded, clock)
     stranded.resume()
@@ -90,7 +85,7 @@ def test_a_run_that_is_left_alone_is_claimed_as_soon_as_its_message_comes(
 
 
 def test_a_run_that_is_left_alone_is_shown_as_due_since_it_was(
-    stranded: StrandedRuns, bench: Bench, clock: Clock
+    stranded: StrandedRuns, bench: WhopBench, clock: Clock
 ) -> None:
     due_at = clock.now
     strand(stranded, clock)
@@ -102,7 +97,7 @@ def test_a_run_that_is_left_alone_is_shown_as_due_since_it_was(
 
 
 def test_a_run_whose_process_dies_after_it_was_sent_again_is_found_at_the_end_of_its_lease(
-    stranded: StrandedRuns, bench: Bench, clock: Clock
+    stranded: StrandedRuns, bench: WhopBench, clock: Clock
 ) -> None:
     strand(stranded, clock)
     stranded.resume()
@@ -113,7 +108,7 @@ def test_a_run_whose_process_dies_after_it_was_sent_again_is_found_at_the_end_of
 
 
 def test_what_a_process_that_was_taken_for_dead_puts_back_waits_as_long_as_it_says(
-    stranded: StrandedRuns, bench: Bench, clock: Clock
+    stranded: StrandedRuns, bench: WhopBench, clock: Clock
 ) -> None:
     row = bench.ledger.claim(bench.run, LEASE)
     clock.now += LEASE + 2 * bench.ledger.settle + timedelta(seconds=1)
@@ -126,7 +121,7 @@ def test_what_a_process_that_was_taken_for_dead_puts_back_waits_as_long_as_it_sa
 
 
 def test_a_run_is_given_up_in_time_however_long_it_is_left_alone(
-    stranded: StrandedRuns, bench: Bench, clock: Clock
+    stranded: StrandedRuns, bench: WhopBench, clock: Clock
 ) -> None:
     strand(stranded, clock)
     for _ in range(24):
@@ -203,7 +198,7 @@ def test_what_sqs_does_not_take_is_sent_by_the_next_sweep_and_the_rest_at_once(
 ) -> None:
     strand(stranded, clock, 30)
     refusals = iter([True, True])
-    sqs.refuses = lambda _: next(refusals, False)
+    sqs.rejects = lambda _: next(refusals, False)
 
     with pytest.raises(QueueError):
         stranded.resume()
@@ -248,10 +243,10 @@ class DiesAtUpdates:
 
 
 def test_a_run_that_is_claimed_before_the_sweep_puts_it_off_stays_as_it_is(
-    stranded: StrandedRuns, bench: Bench, clock: Clock, sqs: FakeSqs
+    stranded: StrandedRuns, bench: WhopBench, clock: Clock, sqs: FakeSqs
 ) -> None:
     strand(stranded, clock)
-    sqs.refuses = lambda _: bool(bench.ledger.claim(runs(1)[0].run_id, LEASE)) and False
+    sqs.rejects = lambda _: bool(bench.ledger.claim(runs(1)[0].run_id, LEASE)) and False
 
     assert stranded.resume()["resumed"] == 1
 
@@ -259,7 +254,7 @@ def test_a_run_that_is_claimed_before_the_sweep_puts_it_off_stays_as_it_is(
     assert (row.status, row.due_at) == ("performing", clock.now + LEASE + bench.ledger.settle)
 
 
-def test_two_sweeps_at_once_do_no_harm(stranded: StrandedRuns, bench: Bench, clock: Clock, sqs: FakeSqs) -> None:
+def test_two_sweeps_at_once_do_no_harm(stranded: StrandedRuns, bench: WhopBench, clock: Clock, sqs: FakeSqs) -> None:
     strand(stranded, clock)
     inner = [stranded.resume]
 
@@ -268,14 +263,14 @@ def test_two_sweeps_at_once_do_no_harm(stranded: StrandedRuns, bench: Bench, clo
             inner.pop()()
         return False
 
-    sqs.refuses = sweep_too
+    sqs.rejects = sweep_too
     stranded.resume()
 
     assert [sent.run_id for sent in sqs.sent] == [runs(1)[0].run_id] * 2
     assert bench.ledger.claim(runs(1)[0].run_id, LEASE).attempts == 1
 
 
-def test_runs_of_other_slots_are_not_looked_at(stranded: StrandedRuns, bench: Bench, clock: Clock) -> None:
+def test_runs_of_other_slots_are_not_looked_at(stranded: StrandedRuns, bench: WhopBench, clock: Clock) -> None:
     bench.ledger.add([RUN], lambda _: clock.now + timedelta(hours=1))
     bench.ledger.add([make_run("now")], lambda _: clock.now)
 

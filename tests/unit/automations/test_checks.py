@@ -10,7 +10,7 @@ from aichats.automations.run_factory import RunFactory
 from aichats.errors import InputError
 from tests.support.automations import automation, listening, scheduled
 from tests.support.fakes import Json
-from tests.support.firing import NAME
+from tests.support.stack_in_memory import NAME
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 FAILS_FOR_B = "{{ abs(to_number(target == 'biz_B' && 'x' || '1')) }}"

@@ -24,7 +24,7 @@ from aichats.templates.render import Evaluator, RenderError
 from aichats.validation import parse
 from tests.support.automations import automation, listening, scheduled
 from tests.support.fakes import Json
-from tests.support.firing import NAME, payment
+from tests.support.stack_in_memory import NAME, payment
 
 VERSION = "2026-07-08-1"
 SLOT = datetime(2026, 11, 23, 14, tzinfo=UTC)

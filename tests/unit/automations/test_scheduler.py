@@ -37,16 +37,6 @@ NAME = "dev-automation-weekly"
 
 
 @pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def scheduler(clock: Clock) -> FakeScheduler:
-    return FakeScheduler(clock)
-
-
-@pytest.fixture
 def schedules(scheduler: FakeScheduler, clock: Clock) -> Schedules:
     return make_schedules(scheduler, clock)
 

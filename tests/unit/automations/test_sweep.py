@@ -13,6 +13,8 @@ from aichats.automations.table import Contents
 from aichats.aws.observability import metrics
 from tests.support.fakes import FakeClock
 
+pytestmark = pytest.mark.usefixtures("no_metrics")
+
 
 class Part:
     """Stand-in for all parts of the sweep. It records the calls, and raises an error where the test requires it."""
@@ -46,11 +48,6 @@ class Part:
         self.calls.append(name)
         if name in self._fails:
             raise LookupError(name)
-
-
-@pytest.fixture(autouse=True)
-def _no_metrics() -> None:
-    metrics.clear_metrics()
 
 
 def sweeping(part: Any, clock: FakeClock | None = None, seconds: float = 120) -> Callable[[], dict[str, int]]:

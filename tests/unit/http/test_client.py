@@ -12,8 +12,8 @@ from aichats.errors import AichatsError, AuthenticationError, BadRequestError, I
 from aichats.http.client import MAX_ANSWER_BYTES, HttpClient
 from aichats.http.deadline import remaining, time_limit
 from aichats.http.retry import MAX_ATTEMPTS
-from tests.support.fakes import FakeClock, ScriptedTransport, ok, refused
-from tests.unit.http.calls import call, client, done, sent
+from tests.support.fakes import FakeClock, ScriptedTransport, error_response, ok
+from tests.support.http_calls import call, client, done, sent
 
 SECRET = "sk_live_0123456789"
 
@@ -22,8 +22,8 @@ def renewing(*tokens: str) -> tuple[list[str | None], Callable[[str | None], str
     """Return a function that returns the tokens in turn and then the last one, and the list of its arguments."""
     calls: list[str | None] = []
 
-    def token(refused_token: str | None) -> str:
-        calls.append(refused_token)
+    def token(rejected_token: str | None) -> str:
+        calls.append(rejected_token)
         return tokens[min(len(calls), len(tokens)) - 1]
 
     return calls, token
@@ -93,7 +93,7 @@ def test_the_deadline_around_a_call_holds_whatever_its_own_limit(clock: FakeCloc
 
 
 def test_a_longer_limit_of_one_call_holds_for_its_waits_too(clock: FakeClock) -> None:
-    http = client(clock, refused(429, headers={"retry-after": "12"}), done(), timeout=10.0)
+    http = client(clock, error_response(429, headers={"retry-after": "12"}), done(), timeout=10.0)
     http.call("POST", "/ai_chats", timeout=240.0)
     assert clock.slept == [12.0]
 
@@ -109,9 +109,9 @@ def test_the_token_is_asked_for_before_each_call(clock: FakeClock) -> None:
     assert (calls, authorizations(sent(http))) == ([None, None], ["Bearer first", "Bearer second"])
 
 
-def test_a_refused_token_is_handed_in_and_the_call_repeated_with_the_new_one(clock: FakeClock) -> None:
+def test_a_rejected_token_is_handed_in_and_the_call_repeated_with_the_new_one(clock: FakeClock) -> None:
     calls, token = renewing("old", "new")
-    http = client(clock, refused(401), done(), token=token)
+    http = client(clock, error_response(401), done(), token=token)
     call(http, "POST")
     assert calls == [None, "old"]
     assert authorizations(sent(http)) == ["Bearer old", "Bearer new"]
@@ -121,7 +121,7 @@ def test_a_refused_token_is_handed_in_and_the_call_repeated_with_the_new_one(clo
 
 def test_the_new_token_is_used_by_the_calls_that_follow(clock: FakeClock) -> None:
     calls, token = renewing("old", "new")
-    http = client(clock, refused(401), done(), done(), token=token)
+    http = client(clock, error_response(401), done(), done(), token=token)
     call(http)
     call(http)
     assert calls == [None, "old", None]
@@ -130,22 +130,22 @@ def test_the_new_token_is_used_by_the_calls_that_follow(clock: FakeClock) -> Non
 
 def test_a_call_is_repeated_with_a_new_token_once_only(clock: FakeClock) -> None:
     calls, token = renewing("first", "second", "third")
-    http = client(clock, refused(401), refused(401), token=token)
+    http = client(clock, error_response(401), error_response(401), token=token)
     with pytest.raises(AuthenticationError):
         call(http)
     assert calls == [None, "first"]
 
 
-def test_a_call_is_not_repeated_with_the_token_that_was_refused(clock: FakeClock) -> None:
+def test_a_call_is_not_repeated_with_the_token_that_was_rejected(clock: FakeClock) -> None:
     calls, token = renewing("same")
-    http = client(clock, refused(401), token=token)
+    http = client(clock, error_response(401), token=token)
     with pytest.raises(AuthenticationError):
         call(http)
     assert (calls, len(sent(http))) == ([None, "same"], 1)
 
 
 def test_a_token_that_is_a_string_is_never_renewed(clock: FakeClock) -> None:
-    http = client(clock, refused(401), token="fixed")
+    http = client(clock, error_response(401), token="fixed")
     with pytest.raises(AuthenticationError):
         call(http)
     assert len(sent(http)) == 1
@@ -153,25 +153,27 @@ def test_a_token_that_is_a_string_is_never_renewed(clock: FakeClock) -> None:
 
 def test_a_renewed_token_takes_nothing_from_the_attempts(clock: FakeClock) -> None:
     _, token = renewing("old", "new")
-    http = client(clock, refused(401), *[refused(503) for _ in range(MAX_ATTEMPTS - 1)], done(), token=token)
+    http = client(
+        clock, error_response(401), *[error_response(503) for _ in range(MAX_ATTEMPTS - 1)], done(), token=token
+    )
     call(http)
     assert len(sent(http)) == MAX_ATTEMPTS + 1
 
 
 @pytest.mark.parametrize("token", ["", f"{SECRET}\n", f"{SECRET} ", "schlüssel"])
-def test_a_token_that_cannot_stand_in_a_header_is_refused_without_showing_it(token: str, clock: FakeClock) -> None:
+def test_a_token_that_cannot_mock_a_header_is_rejected_without_showing_it(token: str, clock: FakeClock) -> None:
     http = client(clock, token=token)
     with pytest.raises(InputError, match="token: must be visible ASCII") as raised:
         call(http, "POST")
     assert SECRET not in str(raised.value)
 
 
-@pytest.mark.parametrize("failure", [refused(401), refused(500), httpx.ReadTimeout("slow"), done()])
+@pytest.mark.parametrize("failure", [error_response(401), error_response(500), httpx.ReadTimeout("slow"), done()])
 def test_a_token_appears_in_no_error_no_repr_and_no_log(
     failure: httpx.Response | Exception, clock: FakeClock, caplog: pytest.LogCaptureFixture
 ) -> None:
     _, token = renewing(SECRET, SECRET + "_new")
-    http = client(clock, failure, refused(403), token=token)
+    http = client(clock, failure, error_response(403), token=token)
     caplog.set_level(logging.DEBUG)
     seen = [repr(http)]
     try:
@@ -254,7 +256,7 @@ def test_the_announced_end_of_an_endpoint_is_logged_as_a_warning(
 
 def test_a_refusal_announces_it_too(clock: FakeClock, caplog: pytest.LogCaptureFixture) -> None:
     with pytest.raises(AichatsError):
-        call(client(clock, refused(410, headers={"sunset": "Fri, 01 Jan 2027 00:00:00 GMT"})))
+        call(client(clock, error_response(410, headers={"sunset": "Fri, 01 Jan 2027 00:00:00 GMT"})))
     assert [record.levelname for record in caplog.records] == ["WARNING"]
 
 

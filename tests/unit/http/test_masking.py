@@ -22,8 +22,8 @@ from aichats.http.rejections import NOTHING_TO_HIDE
 from aichats.kodey.errors import KODEY_STYLE
 from aichats.runs.failures import describe
 from aichats.whop.errors import WHOP_STYLE
-from tests.support.fakes import FakeClock, Step, ok, refused
-from tests.unit.http.calls import client
+from tests.support.fakes import FakeClock, Step, error_response, ok
+from tests.support.http_calls import client
 
 TOKEN = "apik_live_0123456789abcdefghijklmnop"
 TEXT = 'Tell Jane Doe (jane@example.com) that her balance is 4,211 dollars.\nShe asked <twice> & "loudly".'
@@ -74,42 +74,45 @@ def test_a_credential_that_comes_back_is_hidden(field: str, form: Callable[[str]
 
 def test_a_credential_in_base64_is_hidden() -> None:
     encoded = base64.b64encode(TOKEN.encode()).decode()
-    assert encoded[:20] not in shown(refusal(refused(400, f"Basic {encoded}")))
+    assert encoded[:20] not in shown(refusal(error_response(400, f"Basic {encoded}")))
 
 
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("field", ["message_text", "title", "content"])
 def test_a_text_that_comes_back_is_hidden(field: str, form: Callable[[str], str]) -> None:
-    error = refusal(refused(422, f"this will not do: {form(TEXT)}"), **{field: TEXT})
+    error = refusal(error_response(422, f"this will not do: {form(TEXT)}"), **{field: TEXT})
     assert "jane@example.com" not in shown(error)
     assert "4,211 dollars" not in shown(error)
     assert HIDDEN in error.reason
 
 
 def test_a_part_of_a_text_is_hidden_and_what_stands_around_it_is_not() -> None:
-    assert reason(refused(422, f"no: '{TEXT[5:50]}...' is not allowed")) == f"no: '{HIDDEN}...' is not allowed"
+    assert reason(error_response(422, f"no: '{TEXT[5:50]}...' is not allowed")) == f"no: '{HIDDEN}...' is not allowed"
 
 
 def test_a_short_text_is_hidden_whole_and_in_no_word() -> None:
-    assert reason(refused(422, f"title {TITLE} is taken")) == f"title {HIDDEN} is taken"
-    assert reason(refused(422, "entitlement is missing"), title="title") == "entitlement is missing"
+    assert reason(error_response(422, f"title {TITLE} is taken")) == f"title {HIDDEN} is taken"
+    assert reason(error_response(422, "entitlement is missing"), title="title") == "entitlement is missing"
 
 
 def test_texts_of_a_chats_metadata_are_hidden() -> None:
-    http = client(FakeClock(), refused(400, "bad value Jane Doe of 7 Elm Street"), token=TOKEN)
+    http = client(FakeClock(), error_response(400, "bad value Jane Doe of 7 Elm Street"), token=TOKEN)
     with pytest.raises(BadRequestError) as raised:
         http.call("POST", "/chat", body={"agentId": "agent_1", "metadata": {"a": ["Jane Doe of 7 Elm Street"]}})
     assert raised.value.reason == f"400 a_type: bad value {HIDDEN}"
 
 
 def test_ids_stay_readable() -> None:
-    assert reason(refused(404, "biz_A not found"), current_company_id="biz_A") == "biz_A not found"
+    assert reason(error_response(404, "biz_A not found"), current_company_id="biz_A") == "biz_A not found"
 
 
 def test_both_credentials_of_a_call_that_was_repeated_are_hidden() -> None:
     tokens = iter(["apik_old_0123456789", "apik_new_0123456789"])
     http = client(
-        FakeClock(), refused(401), refused(400, "apik_old_0123456789 apik_new_0123456789"), token=lambda _: next(tokens)
+        FakeClock(),
+        error_response(401),
+        error_response(400, "apik_old_0123456789 apik_new_0123456789"),
+        token=lambda _: next(tokens),
     )
     with pytest.raises(BadRequestError) as raised:
         http.call("POST", "/ai_chats")
@@ -117,7 +120,10 @@ def test_both_credentials_of_a_call_that_was_repeated_are_hidden() -> None:
 
 
 def test_an_unknown_outcome_and_a_broken_protocol_show_no_more() -> None:
-    for step in (refused(500, TEXT + TOKEN), httpx.RemoteProtocolError(f"illegal status line: {TEXT!r} {TOKEN}")):
+    for step in (
+        error_response(500, TEXT + TOKEN),
+        httpx.RemoteProtocolError(f"illegal status line: {TEXT!r} {TOKEN}"),
+    ):
         http = client(FakeClock(), step, token=TOKEN)
         with pytest.raises(OutcomeUnknownError) as raised:
             http.call("POST", "/ai_chats", body={"message_text": TEXT})
@@ -204,7 +210,7 @@ def test_a_large_text_is_searched_in_little_time(caplog: pytest.LogCaptureFixtur
     """Check a message of the largest allowed size. It takes about 10 ms, and only the limit of a test stops it."""
     caplog.set_level(logging.DEBUG)
     text = "".join(chr(0x4E00 + number % 9_973) for number in range(131_072))
-    assert reason(refused(400, text[1_000:3_000]), message_text=text) == HIDDEN
+    assert reason(error_response(400, text[1_000:3_000]), message_text=text) == HIDDEN
 
 
 def test_the_search_takes_no_longer_for_a_text_that_nearly_comes_back() -> None:

@@ -11,7 +11,7 @@ from aichats.http.paths import segment
 
 
 @pytest.mark.parametrize("chat_id", ["", ".", ".."])
-def test_an_id_that_would_lead_elsewhere_is_refused(chat_id: str) -> None:
+def test_an_id_that_would_lead_elsewhere_is_rejected(chat_id: str) -> None:
     with pytest.raises(InputError, match="chat_id: is no id"):
         segment(chat_id, problem="is no id")
 

@@ -34,7 +34,7 @@ each_message = pytest.mark.parametrize(
 
 @each_request
 @pytest.mark.parametrize("unknown", ["titel", "current_company_id", "agentId"])
-def test_a_request_refuses_a_field_that_it_does_not_know(model: type[BaseModel], unknown: str) -> None:
+def test_a_request_rejects_a_field_that_it_does_not_know(model: type[BaseModel], unknown: str) -> None:
     with pytest.raises(InputError) as raised:
         parse(model, COMPLETE[model] | {unknown: "x"})
     [(field, problem)] = raised.value.problems
@@ -72,7 +72,7 @@ def test_the_bound_of_the_message_may_be_set_where_it_is_checked(model: type[Bas
 
 @each_message
 @pytest.mark.parametrize("text", ["", " ", "\n\t\u3000"])
-def test_a_message_without_a_letter_is_refused(text: str, model: type[BaseModel], field: str) -> None:
+def test_a_message_without_a_letter_is_rejected(text: str, model: type[BaseModel], field: str) -> None:
     with pytest.raises(InputError, match=rf"{field}: (must not be empty|must have at least 1 character)"):
         parse(model, {field: text})
 
@@ -103,13 +103,13 @@ def sendable(read: Callable[[], BaseModel]) -> bool:
 
 @many
 @given(model=models, data=json_values | st.dictionaries(fields, json_values, max_size=4))
-def test_json_that_was_decoded_is_taken_or_refused_as_input(model: type[BaseModel], data: Any) -> None:
+def test_json_that_was_decoded_is_taken_or_rejected_as_input(model: type[BaseModel], data: Any) -> None:
     assert sendable(lambda: parse(model, data)) <= isinstance(data, dict)
 
 
 @many
 @given(model=models, extra=st.dictionaries(fields, json_values, max_size=2))
-def test_a_complete_request_with_anything_more_is_taken_or_refused_as_input(
+def test_a_complete_request_with_anything_more_is_taken_or_rejected_as_input(
     model: type[BaseModel], extra: Json
 ) -> None:
     assert sendable(lambda: parse(model, COMPLETE[model] | extra)) <= (extra.keys() <= model.model_fields.keys())
@@ -117,5 +117,5 @@ def test_a_complete_request_with_anything_more_is_taken_or_refused_as_input(
 
 @many
 @given(model=models, content=st.binary() | json_values.map(lambda value: json.dumps(value).encode()))
-def test_any_bytes_are_taken_or_refused_as_input(model: type[BaseModel], content: bytes) -> None:
+def test_any_bytes_are_taken_or_rejected_as_input(model: type[BaseModel], content: bytes) -> None:
     assert sendable(lambda: parse_json(model, content)) <= content.strip().startswith(b"{")

@@ -21,8 +21,8 @@ from aichats.errors import (
 )
 from aichats.http.deadline import time_limit
 from aichats.http.retry import MAX_ATTEMPTS
-from tests.support.fakes import FakeClock, Step, refused
-from tests.unit.http.calls import Failure, broken, call, client, done, in_progress, mismatch, sent, status
+from tests.support.fakes import FakeClock, Step, error_response
+from tests.support.http_calls import Failure, broken, call, client, done, in_progress, mismatch, sent, status
 
 type End = tuple[int, type[ProviderError]]
 """The number of attempts, and the final error."""
@@ -101,7 +101,7 @@ def test_a_failure_that_passes_is_seen_by_nobody_where_it_may_be_repeated(
 
 
 def test_every_attempt_sends_the_same_bytes_under_the_same_key(clock: FakeClock) -> None:
-    http = client(clock, httpx.ConnectError("refused"), refused(429), in_progress(), done())
+    http = client(clock, httpx.ConnectError("refused"), error_response(429), in_progress(), done())
     call(http, "POST")
     attempts = {(request.content, request.headers["idempotency-key"], str(request.url)) for request in sent(http)}
     assert attempts == {('{"message_text":"Grüße"}'.encode(), "run.1", "https://whop.invalid/api/v1/ai_chats")}
@@ -113,10 +113,10 @@ def test_every_attempt_sends_the_same_bytes_under_the_same_key(clock: FakeClock)
 @pytest.mark.parametrize(
     ("refusal", "wait"),
     [
-        (refused(429, headers={"retry-after": "7"}), 7.0),
-        (refused(503, headers={"retry-after": "7"}), 7.0),
-        (refused(429, "Rate limit exceeded. Try again in 12 seconds."), 12.0),
-        (refused(429, headers={"retry-after": "Mon, 01 Jan 2001 00:00:00 GMT"}), 0.0),
+        (error_response(429, headers={"retry-after": "7"}), 7.0),
+        (error_response(503, headers={"retry-after": "7"}), 7.0),
+        (error_response(429, "Rate limit exceeded. Try again in 12 seconds."), 12.0),
+        (error_response(429, headers={"retry-after": "Mon, 01 Jan 2001 00:00:00 GMT"}), 0.0),
     ],
 )
 def test_the_wait_that_the_provider_names_is_kept(refusal: httpx.Response, wait: float, clock: FakeClock) -> None:
@@ -126,34 +126,34 @@ def test_the_wait_that_the_provider_names_is_kept(refusal: httpx.Response, wait:
 
 @pytest.mark.parametrize("retry_after", ["soon", "-1", "nan", "inf", "99999999"])
 def test_where_no_sane_wait_is_named_it_backs_off(retry_after: str, clock: FakeClock) -> None:
-    refusals = [refused(503, headers={"retry-after": retry_after}) for _ in range(3)]
+    refusals = [error_response(503, headers={"retry-after": retry_after}) for _ in range(3)]
     call(client(clock, *refusals, done()))
     assert clock.slept == [0.25, 0.5, 1.0]
 
 
 def test_a_wait_that_would_end_after_the_limit_is_not_begun(clock: FakeClock) -> None:
-    http = client(clock, refused(429, headers={"retry-after": "10"}), timeout=10.0)
+    http = client(clock, error_response(429, headers={"retry-after": "10"}), timeout=10.0)
     with pytest.raises(RateLimitError) as raised:
         call(http, "POST")
     assert (clock.slept, raised.value.retry_after) == ([], 10.0)
 
 
 def test_a_long_wait_is_left_to_the_caller_however_much_time_there_is(clock: FakeClock) -> None:
-    http = client(clock, *[refused(429, headers={"retry-after": wait}) for wait in ("15", "16")], timeout=240.0)
+    http = client(clock, *[error_response(429, headers={"retry-after": wait}) for wait in ("15", "16")], timeout=240.0)
     with pytest.raises(RateLimitError) as raised:
         call(http, "POST")
     assert (clock.slept, raised.value.retry_after) == ([15.0], 16.0)
 
 
 def test_the_limit_holds_for_all_waits_together(clock: FakeClock) -> None:
-    http = client(clock, *[refused(429, headers={"retry-after": "9"}) for _ in range(3)], timeout=20.0)
+    http = client(clock, *[error_response(429, headers={"retry-after": "9"}) for _ in range(3)], timeout=20.0)
     with pytest.raises(RateLimitError):
         call(http)
     assert clock.slept == [9.0, 9.0]
 
 
 def test_the_deadline_around_the_call_holds_too(clock: FakeClock) -> None:
-    http = client(clock, refused(429, headers={"retry-after": "6"}), timeout=60.0)
+    http = client(clock, error_response(429, headers={"retry-after": "6"}), timeout=60.0)
     with time_limit(5.0), pytest.raises(RateLimitError):
         call(http)
     assert clock.slept == []
@@ -171,7 +171,7 @@ def test_without_time_left_not_even_a_backoff_is_begun(clock: FakeClock) -> None
 
 def test_an_unknown_outcome_keeps_what_made_it_unknown(clock: FakeClock) -> None:
     with pytest.raises(OutcomeUnknownError) as raised:
-        call(client(clock, refused(500, "Something broke.", headers={"x-request-id": "req_9"})), "POST")
+        call(client(clock, error_response(500, "Something broke.", headers={"x-request-id": "req_9"})), "POST")
     error = raised.value
     assert isinstance(error.__cause__, InternalServerError)
     assert (error.request_id, error.provider, error.chat_id) == ("req_9", "whop", None)
@@ -205,7 +205,7 @@ def test_once_the_key_was_seen_in_progress_no_failure_tells_that_nothing_was_don
 
 def test_a_final_refusal_is_raised_as_it_is(clock: FakeClock) -> None:
     with pytest.raises(NotFoundError) as raised:
-        call(client(clock, refused(404)))
+        call(client(clock, error_response(404)))
     assert raised.value.__cause__ is None
 
 
@@ -228,20 +228,20 @@ def test_a_redirect_is_not_followed(clock: FakeClock) -> None:
 
 
 @pytest.mark.parametrize(
-    "lost", [httpx.ReadTimeout("slow"), httpx.RemoteProtocolError("cut"), refused(500), refused(408)]
+    "lost", [httpx.ReadTimeout("slow"), httpx.RemoteProtocolError("cut"), error_response(500), error_response(408)]
 )
 def test_a_delete_whose_answer_got_lost_succeeded_if_there_is_nothing_any_more(lost: Step, clock: FakeClock) -> None:
-    http = client(clock, lost, refused(404))
+    http = client(clock, lost, error_response(404))
     assert call(http, "DELETE") == b""
     assert len(sent(http)) == 2
 
 
-@pytest.mark.parametrize("before", [[], [httpx.ConnectError("no route")], [refused(429)]])
+@pytest.mark.parametrize("before", [[], [httpx.ConnectError("no route")], [error_response(429)]])
 def test_a_delete_of_what_is_not_there_is_an_error(before: list[Step], clock: FakeClock) -> None:
     with pytest.raises(NotFoundError):
-        call(client(clock, *before, refused(404)), "DELETE")
+        call(client(clock, *before, error_response(404)), "DELETE")
 
 
 def test_only_a_delete_takes_nothing_for_success(clock: FakeClock) -> None:
     with pytest.raises(NotFoundError):
-        call(client(clock, refused(500), refused(404)), "PATCH")
+        call(client(clock, error_response(500), error_response(404)), "PATCH")

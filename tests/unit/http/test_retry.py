@@ -8,7 +8,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from aichats.http.retry import FIRST_BACKOFF_SECONDS, MAX_BACKOFF_SECONDS, MAX_WAIT_SECONDS, backoff, named_wait
-from tests.unit.http.calls import Lot
+from tests.support.http_calls import Lot
 
 NOW = datetime(2026, 11, 20, 9, 0, 0, tzinfo=UTC)
 
@@ -100,7 +100,7 @@ def test_the_reset_of_a_rate_limit_counts_only_with_a_429(status: int) -> None:
         *[(nonsense, None) for nonsense in (None, True, -1, "soon", "", [5], {"seconds": 5}, float("nan"), 10**30)],
     ],
 )
-def test_a_wait_may_stand_in_the_body(value: object, seconds: float | None) -> None:
+def test_a_wait_may_mock_the_body(value: object, seconds: float | None) -> None:
     assert wait_named_by(429, in_body=value) == seconds
 
 

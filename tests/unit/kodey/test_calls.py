@@ -19,8 +19,8 @@ from aichats.http import retry
 from aichats.http.deadline import remaining
 from aichats.http.retry import MAX_ATTEMPTS
 from tests.support.fakes import ok
-from tests.unit.kodey.operations import OPERATIONS, Act, create, each_operation, each_post
-from tests.unit.kodey.replies import (
+from tests.support.kodey_operations import OPERATIONS, Act, create, each_operation, each_post
+from tests.support.kodey_replies import (
     FORBIDDEN,
     PUBLISHABLE_KEY,
     SECRET_KEY,
@@ -28,8 +28,8 @@ from tests.unit.kodey.replies import (
     UNAUTHORIZED,
     chat,
     client,
+    kodey_error,
     message,
-    refused,
 )
 
 
@@ -41,7 +41,7 @@ def no_backoff(monkeypatch: pytest.MonkeyPatch) -> None:
 # ---- keys
 
 
-def test_a_publishable_key_is_refused_the_list_of_agents_before_any_call() -> None:
+def test_a_publishable_key_is_rejected_the_list_of_agents_before_any_call() -> None:
     kodey, transport = client(token=PUBLISHABLE_KEY)
     with pytest.raises(ProviderError, match=r"kodey: a publishable key can't list agents Hint: .*sk_live_"):
         kodey.list_agents()
@@ -62,28 +62,28 @@ def test_a_publishable_key_may_do_all_else(operation: str) -> None:
 
 
 def test_the_refusal_of_a_publishable_key_hints_at_the_other_kind() -> None:
-    kodey, _ = client(refused(403, FORBIDDEN), token=PUBLISHABLE_KEY)
+    kodey, _ = client(kodey_error(403, FORBIDDEN), token=PUBLISHABLE_KEY)
     with pytest.raises(PermissionDeniedError, match=r"403 Forbidden: Publishable keys cannot .* Hint: .*sk_live_"):
         create(kodey)
 
 
 @each_post
-def test_a_refused_key_is_renewed_and_the_call_repeated_with_the_same_bytes(act: Act) -> None:
+def test_a_rejected_key_is_renewed_and_the_call_repeated_with_the_same_bytes(act: Act) -> None:
     asked: list[str | None] = []
 
-    def token(refused_key: str | None) -> str:
-        asked.append(refused_key)
-        return "sk_live_old" if refused_key is None else "sk_live_new"
+    def token(rejected_key: str | None) -> str:
+        asked.append(rejected_key)
+        return "sk_live_old" if rejected_key is None else "sk_live_new"
 
-    kodey, transport = client(refused(401, UNAUTHORIZED), ok(chat() | message()), token=token)
+    kodey, transport = client(kodey_error(401, UNAUTHORIZED), ok(chat() | message()), token=token)
     act(kodey)
     assert asked == [None, "sk_live_old"]
     assert [request.headers["x-api-key"] for request in transport.requests] == ["sk_live_old", "sk_live_new"]
     assert len({request.content for request in transport.requests}) == 1
 
 
-def test_a_key_that_stays_refused_is_told_with_what_to_look_at() -> None:
-    kodey, transport = client(refused(401, UNAUTHORIZED))
+def test_a_key_that_stays_rejected_is_told_with_what_to_look_at() -> None:
+    kodey, transport = client(kodey_error(401, UNAUTHORIZED))
     with pytest.raises(AuthenticationError, match=r"401: Unauthorized: Invalid API key\. Hint: check the api_key"):
         kodey.list_chats()
     assert len(transport.requests) == 1
@@ -92,7 +92,13 @@ def test_a_key_that_stays_refused_is_told_with_what_to_look_at() -> None:
 @each_operation
 @pytest.mark.parametrize(
     "failure",
-    [refused(401, UNAUTHORIZED), refused(403, FORBIDDEN), refused(500, {}), httpx.ReadTimeout("slow"), ok([])],
+    [
+        kodey_error(401, UNAUTHORIZED),
+        kodey_error(403, FORBIDDEN),
+        kodey_error(500, {}),
+        httpx.ReadTimeout("slow"),
+        ok([]),
+    ],
     ids=["401", "403", "500", "timeout", "unreadable"],
 )
 def test_a_key_appears_in_no_error_no_repr_and_no_log(
@@ -119,11 +125,11 @@ def test_a_key_appears_in_no_error_no_repr_and_no_log(
         httpx.ReadTimeout("slow"),
         httpx.RemoteProtocolError("hung up"),
         httpx.WriteError("cut"),
-        refused(408, {}),
-        refused(409, {"error": "Conflict", "message": "Try again."}),
-        refused(500, {"error": "Internal Server Error", "message": "Oops."}),
-        refused(502, None),
-        refused(504, {}),
+        kodey_error(408, {}),
+        kodey_error(409, {"error": "Conflict", "message": "Try again."}),
+        kodey_error(500, {"error": "Internal Server Error", "message": "Oops."}),
+        kodey_error(502, None),
+        kodey_error(504, {}),
     ],
     ids=["read timeout", "hung up", "write error", "408", "409", "500", "502", "504"],
 )
@@ -136,7 +142,7 @@ def test_a_post_whose_outcome_is_unknown_is_not_repeated(act: Act, failure: http
 
 @each_post
 def test_a_post_that_surely_took_no_effect_is_repeated_with_the_same_bytes(act: Act) -> None:
-    limited = refused(429, TOO_MANY | {"retryAfter": 0})
+    limited = kodey_error(429, TOO_MANY | {"retryAfter": 0})
     kodey, transport = client(httpx.ConnectError("refused"), limited, ok(chat() | message()))
     act(kodey)
     assert len({request.content for request in transport.requests}) == 1
@@ -153,14 +159,14 @@ def test_a_post_that_never_gets_through_did_nothing(act: Act) -> None:
 @pytest.mark.parametrize("operation", ["list", "retrieve", "delete", "messages", "agents"])
 def test_a_call_without_an_effect_of_its_own_is_repeated(operation: str) -> None:
     act, answer, call = OPERATIONS[operation]
-    kodey, transport = client(httpx.ReadTimeout("slow"), refused(503, {}), answer)
+    kodey, transport = client(httpx.ReadTimeout("slow"), kodey_error(503, {}), answer)
     act(kodey)
     assert transport.calls == [call] * 3
 
 
 @pytest.mark.parametrize("operation", ["retrieve", "delete", "send", "messages"])
 def test_an_unknown_chat_is_not_found(operation: str) -> None:
-    kodey, transport = client(refused(404, {"error": "Not Found", "message": "Chat not found."}))
+    kodey, transport = client(kodey_error(404, {"error": "Not Found", "message": "Chat not found."}))
     with pytest.raises(NotFoundError, match="kodey: 404 Not Found: Chat not found"):
         OPERATIONS[operation][0](kodey)
     assert len(transport.requests) == 1

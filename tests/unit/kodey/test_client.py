@@ -8,8 +8,8 @@ import pytest
 from aichats.errors import InputError, ProtocolError
 from aichats.kodey import NewKodeyChat
 from tests.support.fakes import Json, ok
-from tests.unit.kodey.operations import DONE, NEW, OPERATIONS, each_operation, send
-from tests.unit.kodey.replies import (
+from tests.support.kodey_operations import DONE, NEW, OPERATIONS, each_operation, send
+from tests.support.kodey_replies import (
     SECRET_KEY,
     agent,
     chat,
@@ -68,7 +68,7 @@ def test_a_list_is_filtered_by_what_is_given(arguments: dict[str, Any], query: d
 
 
 @pytest.mark.parametrize("arguments", [{"user_id": ""}, {"user_id": "x" * 257}, {"agent_type": "a\nb"}])
-def test_arguments_of_a_list_that_are_out_of_bounds_are_refused(arguments: dict[str, Any]) -> None:
+def test_arguments_of_a_list_that_are_out_of_bounds_are_rejected(arguments: dict[str, Any]) -> None:
     kodey, transport = client()
     with pytest.raises(InputError, match=next(iter(arguments))):
         kodey.list_chats(**arguments)
@@ -87,7 +87,7 @@ def test_an_odd_id_is_quoted_in_the_path() -> None:
 
 @pytest.mark.parametrize("chat_id", ["", ".", ".."])
 @pytest.mark.parametrize("operation", ["retrieve_chat", "delete_chat", "list_messages"])
-def test_an_id_that_would_lead_elsewhere_is_refused(operation: str, chat_id: str) -> None:
+def test_an_id_that_would_lead_elsewhere_is_rejected(operation: str, chat_id: str) -> None:
     kodey, transport = client()
     with pytest.raises(InputError, match="chat_id: is not the id of a chat"):
         getattr(kodey, operation)(chat_id)

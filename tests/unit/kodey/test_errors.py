@@ -10,23 +10,23 @@ from aichats.http import Headers
 from aichats.kodey.credentials import CALLS_PER_MINUTE, KeyKind, key_kind
 from aichats.kodey.errors import kodey_error
 from tests.support.fakes import Json
-from tests.unit.kodey.replies import FORBIDDEN, TOO_MANY, UNAUTHORIZED, without
+from tests.support.kodey_replies import FORBIDDEN, TOO_MANY, UNAUTHORIZED, without
 
 
-def refused(status: int, body: object, **headers: str) -> APIStatusError:
+def rejected(status: int, body: object, **headers: str) -> APIStatusError:
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     return kodey_error(status, Headers(named), json.dumps(body).encode())
 
 
 def test_all_that_kodey_says_is_kept() -> None:
-    error = refused(400, {"error": "Bad Request", "message": "agentId is required."}, x_request_id="req_1")
+    error = rejected(400, {"error": "Bad Request", "message": "agentId is required."}, x_request_id="req_1")
     assert (error.provider, error.status, error.error_type, error.code) == ("kodey", 400, "Bad Request", None)
     assert (error.request_id, error.retry_after, error.hint) == ("req_1", None, "")
     assert str(error) == "kodey: 400 Bad Request: agentId is required. (request req_1)"
 
 
-def test_a_refused_key_has_a_message_alone() -> None:
-    error = refused(401, UNAUTHORIZED)
+def test_a_rejected_key_has_a_message_alone() -> None:
+    error = rejected(401, UNAUTHORIZED)
     assert isinstance(error, AuthenticationError)
     assert (error.error_type, error.reason) == (None, "401: Unauthorized: Invalid API key.")
     assert error.hint == "check the api_key in the secret; it may have been revoked"
@@ -41,14 +41,14 @@ def test_a_refused_key_has_a_message_alone() -> None:
         (without(FORBIDDEN, "allowedEndpoints", "upgradeInstructions"), None),
     ],
 )
-def test_a_secret_key_is_advised_only_where_a_publishable_one_was_refused(body: Json, advised: str | None) -> None:
-    error = refused(403, body)
+def test_a_secret_key_is_advised_only_where_a_publishable_one_was_rejected(body: Json, advised: str | None) -> None:
+    error = rejected(403, body)
     assert isinstance(error, PermissionDeniedError)
     assert advised in error.hint if advised else error.hint == ""
 
 
 def test_another_refusal_advises_no_other_key() -> None:
-    assert refused(404, FORBIDDEN).hint == ""
+    assert rejected(404, FORBIDDEN).hint == ""
 
 
 # ---- waits
@@ -71,13 +71,13 @@ def test_another_refusal_advises_no_other_key() -> None:
 def test_a_rate_limit_names_its_wait_in_the_body_first(
     body: Json, headers: dict[str, str], seconds: float | None
 ) -> None:
-    error = refused(429, body, **headers)
+    error = rejected(429, body, **headers)
     assert isinstance(error, RateLimitError)
     assert error.retry_after == seconds
 
 
 def test_without_a_wait_in_the_body_the_reset_of_the_limit_tells_it() -> None:
-    error = refused(429, {"message": "Slow down."}, x_ratelimit_reset=str(int(time.time()) + 1000))
+    error = rejected(429, {"message": "Slow down."}, x_ratelimit_reset=str(int(time.time()) + 1000))
     assert error.retry_after is not None
     assert 900 < error.retry_after <= 1000
 

@@ -14,7 +14,7 @@ from aichats.kodey import Agent, Chat, ChatWithMessages, Message, NewKodeyChat
 from aichats.kodey.models import MAX_METADATA_DEPTH, ListChats
 from aichats.validation import parse, parse_json
 from tests.support.fakes import Json
-from tests.unit.kodey.replies import CREATED_AT, agent, chat, message, without
+from tests.support.kodey_replies import CREATED_AT, agent, chat, message, without
 
 
 def create(**fields: Any) -> NewKodeyChat:
@@ -39,7 +39,7 @@ def test_an_opaque_id_is_taken(agent_id: str) -> None:
 @pytest.mark.parametrize(
     "agent_id", ["", ".", "..", "a/b", "../x", "a b", "a\n", "a\x00", "a?b", "a#b", "a%2Fb", "ü", "-a", "x" * 201, None]
 )
-def test_an_id_that_needs_care_in_a_path_is_refused(agent_id: str | None) -> None:
+def test_an_id_that_needs_care_in_a_path_is_rejected(agent_id: str | None) -> None:
     with pytest.raises(InputError, match="agent_id: "):
         create(agent_id=agent_id)
 
@@ -51,7 +51,7 @@ def test_a_printable_user_is_taken(user_id: str) -> None:
 
 
 @pytest.mark.parametrize("user_id", ["", "x" * 257, "a\nb", "a\x00b", "a\u200bb", "\ud83d", 5])
-def test_another_user_is_refused(user_id: object) -> None:
+def test_another_user_is_rejected(user_id: object) -> None:
     for model, fields in ((NewKodeyChat, {"agent_id": "a"}), (ListChats, {})):
         with pytest.raises(InputError, match="user_id: "):
             parse(model, fields | {"user_id": user_id})
@@ -74,13 +74,13 @@ def test_the_spaces_of_a_body_do_not_count() -> None:
 
 
 @pytest.mark.parametrize("metadata", [None, [], "text", 5, [["k", "v"]], {1: "a"}, {"k": {1, 2}}])
-def test_metadata_that_is_no_json_object_is_refused(metadata: object) -> None:
+def test_metadata_that_is_no_json_object_is_rejected(metadata: object) -> None:
     with pytest.raises(InputError, match="metadata"):
         create(metadata=metadata)
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), "\ud83d", {"\ud83d": 1}])
-def test_metadata_that_json_cannot_hold_is_refused(value: object) -> None:
+def test_metadata_that_json_cannot_hold_is_rejected(value: object) -> None:
     with pytest.raises(InputError, match="metadata: contains a number or a text that JSON can't express"):
         create(metadata={"k": value})
 

@@ -2,16 +2,16 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.support.stand_ins import KodeyInProcess, WhopInProcess
+from tests.support.mock_servers import KodeyInProcess, WhopInProcess
 
 
 @pytest.fixture
 def whop() -> Iterator[WhopInProcess]:
-    with WhopInProcess() as stand_in:
-        yield stand_in
+    with WhopInProcess() as mock:
+        yield mock
 
 
 @pytest.fixture
 def kodey() -> Iterator[KodeyInProcess]:
-    with KodeyInProcess() as stand_in:
-        yield stand_in
+    with KodeyInProcess() as mock:
+        yield mock

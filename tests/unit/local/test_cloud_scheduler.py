@@ -89,9 +89,9 @@ class Clock:
         self.printed: list[str] = []
         self._scheduler = Scheduler(cast("Clients", aws), self.printed.append, lambda: self.now)
 
-    def tick(self, moment: str) -> None:
+    def tick(self, time: str) -> None:
         """Set the clock, and run a tick of the scheduler."""
-        self.now = datetime.fromisoformat(moment + "+00:00" * ("+" not in moment))
+        self.now = datetime.fromisoformat(time + "+00:00" * ("+" not in time))
         self._scheduler.tick()
 
 

@@ -11,7 +11,7 @@ from aichats.whop.credentials import WhopSecret
 from local import secret
 from local.companies import read_companies
 from local.deployed import DeployedError
-from tests.unit.local.stored_secret import StoredSecret
+from tests.support.stored_secret import StoredSecret
 
 
 @pytest.fixture

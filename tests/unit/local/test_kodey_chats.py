@@ -1,6 +1,6 @@
 import pytest
 
-from tests.support.stand_ins import Json, KodeyInProcess, user_message
+from tests.support.mock_servers import Json, KodeyInProcess, user_message
 
 CREATED_AT = "2027-01-15T08:00:00Z"
 TEAM = "team_localstandin1"

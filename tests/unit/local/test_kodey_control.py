@@ -1,6 +1,6 @@
 import pytest
 
-from tests.support.stand_ins import CHAT, KEY, Json, KodeyInProcess, user_message
+from tests.support.mock_servers import CHAT, KEY, Json, KodeyInProcess, user_message
 
 DEFAULTS = {"rate_limit": None, "latency": 0.0, "list": "newest", "list_lag": 0.0, "answer_seconds": 0.0}
 

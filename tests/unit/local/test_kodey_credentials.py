@@ -1,6 +1,6 @@
 import pytest
 
-from tests.support.stand_ins import CHAT, KodeyInProcess
+from tests.support.mock_servers import CHAT, KodeyInProcess
 
 AGENT = "/agent"
 
@@ -34,11 +34,11 @@ def test_a_secret_key_may_list_agents(kodey: KodeyInProcess, key: str) -> None:
 
 def test_a_publishable_key_may_use_chats_but_not_list_agents(kodey: KodeyInProcess) -> None:
     chat = kodey.call("POST", json={"agentId": "agent_support"}, key="pk_live_a")
-    refused = kodey.request("GET", AGENT, headers={"x-api-key": "pk_live_a"})
+    rejected = kodey.request("GET", AGENT, headers={"x-api-key": "pk_live_a"})
 
     assert chat.status_code == 200
-    body = refused.json()
-    assert (refused.status_code, body.pop("error")) == (403, "Forbidden")
+    body = rejected.json()
+    assert (rejected.status_code, body.pop("error")) == (403, "Forbidden")
     assert "publishable" in body.pop("message")
     assert "sk_live_" in body.pop("upgradeInstructions")
     assert len(body.pop("allowedEndpoints")) == 6

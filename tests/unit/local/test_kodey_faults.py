@@ -1,6 +1,6 @@
 import pytest
 
-from tests.support.stand_ins import CHAT, Json, KodeyInProcess, user_message
+from tests.support.mock_servers import CHAT, Json, KodeyInProcess, user_message
 
 BELOW = f"{CHAT}/*"
 """The path of faults of messages, whatever the chat."""
@@ -26,7 +26,7 @@ def message(kodey: KodeyInProcess) -> str:
     (503, "Service Unavailable"),
     (599, "Error"),
 ])  # fmt: skip
-def test_a_status_refuses_as_kodey_does_and_does_nothing(kodey: KodeyInProcess, status: int, error: str) -> None:
+def test_a_status_rejects_as_kodey_does_and_does_nothing(kodey: KodeyInProcess, status: int, error: str) -> None:
     kodey.faults(fault(f"status:{status}"))
     reply = kodey.call("POST", json={"agentId": "agent_support"})
 

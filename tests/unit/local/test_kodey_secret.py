@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.unit.local.stored_secret import StoredSecret
+from tests.support.stored_secret import StoredSecret
 
 
 @pytest.fixture

@@ -192,7 +192,7 @@ def test_a_failed_build_is_an_error(fake_sam: Path) -> None:
 
 @pytest.fixture
 def sigint_heard() -> Iterator[None]:
-    """As the commands hear it, also where the tests were started with it ignored: children inherit that."""
+    """The usual handler of SIGINT, even if the tests were started with SIGINT ignored, which children inherit."""
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, before)

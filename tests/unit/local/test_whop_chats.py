@@ -1,6 +1,6 @@
 import pytest
 
-from tests.support.stand_ins import NEW, OLD, WhopInProcess
+from tests.support.mock_servers import NEW, OLD, WhopInProcess
 
 
 def test_a_created_chat_is_answered_with_200_and_has_its_first_message(whop: WhopInProcess) -> None:

@@ -12,7 +12,7 @@ from referencing import Registry
 from referencing.jsonschema import DRAFT202012
 
 from local.standins.whop.versions import VERSIONS
-from tests.support.stand_ins import AI_CHATS, NEW, OLD, Json, WhopInProcess
+from tests.support.mock_servers import AI_CHATS, NEW, OLD, Json, WhopInProcess
 
 CONTRACTS = {
     version: json.loads((Path(__file__).parents[2] / "contracts" / f"whop-{name}.json").read_text())

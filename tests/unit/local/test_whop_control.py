@@ -1,6 +1,6 @@
 import pytest
 
-from tests.support.stand_ins import AI_CHATS, TOKEN, Json, WhopInProcess
+from tests.support.mock_servers import AI_CHATS, TOKEN, Json, WhopInProcess
 
 HELLO = {"message_text": "hello"}
 FAULT = {"method": "POST", "path": AI_CHATS, "times": 1, "fault": "drop_after"}
@@ -14,7 +14,7 @@ DEFAULTS = {
 }
 
 
-def refused(whop: WhopInProcess, name: str, body: object) -> tuple[str, str]:
+def rejected(whop: WhopInProcess, name: str, body: object) -> tuple[str, str]:
     reply = whop.control(name, body)
     assert reply.status_code == 422, reply.text
     (error,) = reply.json()["errors"]
@@ -80,7 +80,7 @@ def test_a_mode_changes_what_it_names_and_nothing_else(whop: WhopInProcess) -> N
     ({"idempotent": "honoured"}, "Use one of rate_limit, latency, list, list_lag, idempotency, api_keys"),
 ])  # fmt: skip
 def test_a_mode_that_does_not_exist_is_rejected_by_name(whop: WhopInProcess, mode: Json, hint: str) -> None:
-    field, message = refused(whop, "mode", {**mode, "latency": mode.get("latency", 9)})
+    field, message = rejected(whop, "mode", {**mode, "latency": mode.get("latency", 9)})
 
     assert field == next(iter(mode))
     assert hint in message
@@ -103,7 +103,7 @@ def test_a_mode_that_does_not_exist_is_rejected_by_name(whop: WhopInProcess, mod
 def test_a_fault_that_could_never_happen_is_rejected_by_name(
     whop: WhopInProcess, change: Json, field: str, hint: str
 ) -> None:
-    named, message = refused(whop, "faults", [{**FAULT, **change}])
+    named, message = rejected(whop, "faults", [{**FAULT, **change}])
 
     assert named == field
     assert hint in message
@@ -117,7 +117,7 @@ def test_a_path_that_some_request_could_have_is_taken(whop: WhopInProcess, path:
 
 @pytest.mark.parametrize(("name", "body"), [("mode", []), ("mode", 1), ("faults", FAULT), ("faults", 1)])
 def test_a_control_body_of_another_shape_is_rejected(whop: WhopInProcess, name: str, body: object) -> None:
-    field, message = refused(whop, name, body)
+    field, message = rejected(whop, name, body)
 
     assert field == ""
     assert message.startswith("Input should be a")

@@ -1,6 +1,6 @@
 import pytest
 
-from tests.support.stand_ins import AI_CHATS, WhopInProcess
+from tests.support.mock_servers import AI_CHATS, WhopInProcess
 
 
 @pytest.mark.parametrize("header", [None, "", "Bearer", "Bearer ", "Basic dXNlcjpwYXNz", "a-token"])
@@ -92,7 +92,7 @@ def test_600_calls_a_minute_are_let_through(whop: WhopInProcess) -> None:
     assert statuses == [404] * 600 + [429]
 
 
-def test_a_limit_of_none_refuses_every_call(whop: WhopInProcess) -> None:
+def test_a_limit_of_none_rejects_every_call(whop: WhopInProcess) -> None:
     whop.mode(rate_limit=0)
 
     assert whop.call("GET").json()["error"]["message"] == "Try again in 60 seconds."

@@ -1,6 +1,6 @@
 import pytest
 
-from tests.support.stand_ins import AI_CHATS, Json, WhopInProcess
+from tests.support.mock_servers import AI_CHATS, Json, WhopInProcess
 
 HELLO = {"message_text": "hello"}
 
@@ -25,7 +25,7 @@ def created(whop: WhopInProcess) -> int:
     (500, "internal_server_error"),
     (503, "internal_server_error"),
 ])  # fmt: skip
-def test_a_status_refuses_as_whop_does_and_does_nothing(whop: WhopInProcess, status: int, error: str) -> None:
+def test_a_status_rejects_as_whop_does_and_does_nothing(whop: WhopInProcess, status: int, error: str) -> None:
     whop.faults(fault(f"status:{status}"))
     reply = whop.call("POST", json=HELLO)
 

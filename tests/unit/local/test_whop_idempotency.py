@@ -3,7 +3,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.support.stand_ins import AI_CHATS, NEW, Json, WhopInProcess
+from tests.support.mock_servers import AI_CHATS, NEW, Json, WhopInProcess
 
 HELLO = {"message_text": "hello"}
 

@@ -1,6 +1,6 @@
 import pytest
 
-from tests.support.stand_ins import NEW, Json, WhopInProcess
+from tests.support.mock_servers import NEW, Json, WhopInProcess
 
 
 def ids(page: Json) -> list[str]:

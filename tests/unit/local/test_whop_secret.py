@@ -4,7 +4,7 @@ import pytest
 
 from aichats.whop.credentials import WhopSecret
 from local import secret
-from tests.unit.local.stored_secret import StoredSecret
+from tests.support.stored_secret import StoredSecret
 
 
 @pytest.fixture

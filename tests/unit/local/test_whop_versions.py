@@ -1,13 +1,13 @@
 import pytest
 
 from local.standins.whop.versions import VERSIONS
-from tests.support.stand_ins import NEW, OLD, Json, WhopInProcess
+from tests.support.mock_servers import NEW, OLD, Json, WhopInProcess
 
 SINCE_THE_RENAME = [version for version in VERSIONS if version >= "2026-09-15"]
 BEFORE_THE_RENAME = [version for version in VERSIONS if version < "2026-09-15"]
 
 
-def refused(whop: WhopInProcess, body: object, version: str = OLD) -> tuple[str, str]:
+def rejected(whop: WhopInProcess, body: object, version: str = OLD) -> tuple[str, str]:
     reply = whop.call("POST", json=body, version=version)
     assert reply.status_code == 400, reply.text
     error = reply.json()["error"]
@@ -18,7 +18,7 @@ def refused(whop: WhopInProcess, body: object, version: str = OLD) -> tuple[str,
 
 @pytest.mark.parametrize("version", BEFORE_THE_RENAME)
 def test_before_the_rename_only_a_company_is_taken(whop: WhopInProcess, version: str) -> None:
-    refusal = refused(whop, {"message_text": "hello", "current_account_id": "biz_A"}, version)
+    refusal = rejected(whop, {"message_text": "hello", "current_account_id": "biz_A"}, version)
     whop.create(version=version, current_company_id="biz_A")
 
     assert refusal == ("parameter_invalid", "current_account_id")
@@ -27,7 +27,7 @@ def test_before_the_rename_only_a_company_is_taken(whop: WhopInProcess, version:
 
 @pytest.mark.parametrize("version", SINCE_THE_RENAME)
 def test_since_the_rename_only_an_account_is_taken(whop: WhopInProcess, version: str) -> None:
-    refusal = refused(whop, {"message_text": "hello", "current_company_id": "biz_A"}, version)
+    refusal = rejected(whop, {"message_text": "hello", "current_company_id": "biz_A"}, version)
     whop.create(version=version, current_account_id="biz_A")
 
     assert refusal == ("parameter_invalid", "current_company_id")
@@ -60,7 +60,7 @@ def test_an_unknown_version_is_rejected(whop: WhopInProcess, version: str) -> No
 
 @pytest.mark.parametrize("query", [{}, {"agent_identifier": "support"}])
 def test_agents_are_unknown_before_the_version_that_brought_them(whop: WhopInProcess, query: Json) -> None:
-    code, param = refused(whop, {"message_text": "hello", "agent_identifier": "general"}, OLD)
+    code, param = rejected(whop, {"message_text": "hello", "agent_identifier": "general"}, OLD)
     listed = whop.call("GET", params=query, version=OLD)
 
     assert (code, param) == ("parameter_invalid", "agent_identifier")
@@ -78,7 +78,7 @@ def test_a_chat_has_the_agent_it_was_created_with(whop: WhopInProcess, agent: st
     ({"message_text": "hello", "message_attachments": [{"name": "x"}]}, "message_attachments.0.id"),
 ])  # fmt: skip
 def test_a_missing_parameter_is_named(whop: WhopInProcess, body: Json, param: str) -> None:
-    assert refused(whop, body) == ("parameter_missing", param)
+    assert rejected(whop, body) == ("parameter_missing", param)
 
 
 @pytest.mark.parametrize(("body", "param"), [
@@ -95,7 +95,7 @@ def test_a_missing_parameter_is_named(whop: WhopInProcess, body: Json, param: st
     (["hello"], None),
 ])  # fmt: skip
 def test_an_invalid_parameter_is_named(whop: WhopInProcess, body: object, param: str | None) -> None:
-    assert refused(whop, body) == ("parameter_invalid", param)
+    assert rejected(whop, body) == ("parameter_invalid", param)
 
 
 def test_a_create_without_a_body_lacks_its_message(whop: WhopInProcess) -> None:

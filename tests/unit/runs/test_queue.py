@@ -157,9 +157,9 @@ def test_a_group_of_slow_runs_waits_behind_no_slow_run_and_its_runs_go_to_their_
 # ---------------------------------------------------------------------------------------------- what SQS does not take
 
 
-def test_a_message_that_sqs_refuses_stops_none_behind_it_and_is_reported() -> None:
+def test_a_message_that_sqs_rejects_stops_none_behind_it_and_is_reported() -> None:
     sqs = FakeSqs()
-    sqs.refuses = lambda sent: sent.delay == 5
+    sqs.rejects = lambda sent: sent.delay == 5
 
     with pytest.raises(QueueError, match=r"SQS did not accept 1 of 25 messages: .*InternalError"):
         queue(sqs).send_singly([due(RUN, number) for number in range(25)])
@@ -167,10 +167,10 @@ def test_a_message_that_sqs_refuses_stops_none_behind_it_and_is_reported() -> No
     assert [sent.delay for sent in sqs.sent] == [number for number in range(25) if number != 5]
 
 
-def test_a_message_that_sqs_refuses_once_is_taken_the_second_time() -> None:
+def test_a_message_that_sqs_rejects_once_is_taken_the_second_time() -> None:
     sqs = FakeSqs()
     refusals = [True, False]
-    sqs.refuses = lambda sent: sent.delay == 5 and refusals.pop(0)
+    sqs.rejects = lambda sent: sent.delay == 5 and refusals.pop(0)
 
     queue(sqs).send([due(RUN, number) for number in (4, 5, 6)])
 
@@ -196,7 +196,7 @@ def test_sqs_that_is_away_stops_no_later_batch(error: Exception) -> None:
 
 def test_slow_runs_are_sent_although_the_queue_of_the_others_takes_nothing() -> None:
     sqs = FakeSqs()
-    sqs.refuses = lambda sent: sent.queue == "https://runs"
+    sqs.rejects = lambda sent: sent.queue == "https://runs"
     slow = make_run("slow", SEND_KODEY, "target_1")
 
     with pytest.raises(QueueError):

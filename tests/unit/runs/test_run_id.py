@@ -18,7 +18,7 @@ EVENT: dict[str, Any] = {
 
 parts = st.lists(st.none() | st.text(), max_size=5)
 triggers = st.sampled_from(["schedule", "http"])
-moments = st.integers(946_771_200, 32_503_507_200).map(lambda seconds: datetime.fromtimestamp(seconds, UTC))
+times = st.integers(946_771_200, 32_503_507_200).map(lambda seconds: datetime.fromtimestamp(seconds, UTC))
 offsets = st.timedeltas(timedelta(hours=-14), timedelta(hours=14)).map(
     lambda offset: timezone(timedelta(minutes=offset // timedelta(minutes=1)))
 )
@@ -79,9 +79,9 @@ def test_moving_characters_from_one_part_to_the_next_makes_another_id(first: str
     assert run_id("http", first, second) != run_id("http", joined)
 
 
-@given(moments, offsets)
-def test_a_slot_is_the_same_whatever_offset_it_is_written_with(moment: datetime, offset: timezone) -> None:
-    here, there = moment.isoformat(), moment.astimezone(offset).isoformat()
+@given(times, offsets)
+def test_a_slot_is_the_same_whatever_offset_it_is_written_with(time: datetime, offset: timezone) -> None:
+    here, there = time.isoformat(), time.astimezone(offset).isoformat()
 
     assert the_run_id(scheduled_time=here) == the_run_id(scheduled_time=there)
 

@@ -78,7 +78,7 @@ def test_a_placeholder_that_was_not_filled_says_how_it_is_written() -> None:
     "time",
     [*NO_TEXT, *NOT_ISO_8601, *WITHOUT_OFFSET, *NOWHERE_IN_THE_CALENDAR],
 )
-def test_a_time_that_is_not_iso_8601_with_an_offset_is_refused(time: object) -> None:
+def test_a_time_that_is_not_iso_8601_with_an_offset_is_rejected(time: object) -> None:
     assert fields(refusal(EVENT | {"scheduled_time": time})) == ["scheduled_time"]
 
 
@@ -88,7 +88,7 @@ def test_an_automation_is_named_in_small_letters_digits_and_hyphens(name: str) -
 
 
 @pytest.mark.parametrize("name", ["", " ", "a b", "a/b", "a.b", "a_b", "A", "a\n", "é", "x" * 65, 5, None])
-def test_another_name_of_an_automation_is_refused(name: object) -> None:
+def test_another_name_of_an_automation_is_rejected(name: object) -> None:
     assert fields(refusal(EVENT | {"automation": name})) == ["automation"]
 
 
@@ -112,7 +112,7 @@ def test_another_name_of_an_automation_is_refused(name: object) -> None:
         (MUTE | {"message_text": "hello"}, "action.message_text"),
     ],
 )
-def test_an_action_that_is_wrong_is_refused(action: object, named: str) -> None:
+def test_an_action_that_is_wrong_is_rejected(action: object, named: str) -> None:
     assert fields(refusal(EVENT | {"action": action})) == [named]
 
 
@@ -134,7 +134,7 @@ def test_the_limit_of_the_message_is_the_one_that_is_set() -> None:
         (MUTE, ["aich_../x"], "item 0: whop.update_chat needs a chat"),
     ],
 )
-def test_a_target_of_the_wrong_kind_is_refused_saying_which(action: object, targets: object, told: str) -> None:
+def test_a_target_of_the_wrong_kind_is_rejected_saying_which(action: object, targets: object, told: str) -> None:
     error = refusal(EVENT | {"action": action, "targets": targets})
 
     assert fields(error) == ["targets"]
@@ -145,7 +145,7 @@ def test_a_target_of_the_wrong_kind_is_refused_saying_which(action: object, targ
     ("targets", "named"),
     [([], "targets"), ("biz_A", "targets"), (None, "targets"), ([5], "targets.0"), ([["biz_A"]], "targets.0")],
 )
-def test_targets_that_are_no_list_of_names_are_refused(targets: object, named: str) -> None:
+def test_targets_that_are_no_list_of_names_are_rejected(targets: object, named: str) -> None:
     assert fields(refusal(EVENT | {"targets": targets})) == [named]
 
 
@@ -155,7 +155,7 @@ def test_a_field_that_is_missing_or_unknown_is_named() -> None:
 
 
 @pytest.mark.parametrize("event", [None, [], "event", 5])
-def test_an_event_that_is_no_object_is_refused(event: object) -> None:
+def test_an_event_that_is_no_object_is_rejected(event: object) -> None:
     assert len(refusal(event).problems) == 1
 
 

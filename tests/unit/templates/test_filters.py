@@ -98,6 +98,6 @@ def test_a_filter_is_not_evaluated_for_an_event_of_another_type() -> None:
     ids=lambda value: value[:30],
 )
 def test_an_invalid_filter_is_rejected_with_a_message_that_says_how_to_fix_it(filter_: str, message: str) -> None:
-    with pytest.raises(TemplateError) as refused:
+    with pytest.raises(TemplateError) as rejected:
         check_filter(filter_)
-    assert message in str(refused.value)
+    assert message in str(rejected.value)

@@ -6,7 +6,7 @@ import pytest
 from aichats.errors import InputError, NotFoundError, ProtocolError
 from aichats.whop import CreateAiChat, UpdateAiChat, WhopClient
 from aichats.whop.models import ListAiChats
-from tests.support.fakes import Json, ScriptedTransport, Step, ai_chat, ok, page, refused
+from tests.support.fakes import Json, ScriptedTransport, Step, ai_chat, error_response, ok, page
 
 OLD, NEW = "2026-07-08-1", "2026-09-15"
 ALL_FIELDS = CreateAiChat(
@@ -91,7 +91,7 @@ def test_the_company_is_named_as_the_api_version_wants_it(api_version: str, name
 @pytest.mark.parametrize(
     "api_version", ["", "2026-09", "2026-9-15", "2026-09-15-", "2026-09-15-x", "latest", OLD + "\n"]
 )
-def test_an_api_version_of_another_form_is_refused(api_version: str) -> None:
+def test_an_api_version_of_another_form_is_rejected(api_version: str) -> None:
     with pytest.raises(InputError, match="api_version"):
         client(api_version=api_version)
 
@@ -120,7 +120,7 @@ def test_an_agent_is_sent_since_the_version_that_knows_it() -> None:
     assert body_of(create, NEW) == {"message_text": "Hi", "agent_identifier": "general"}
 
 
-def test_an_agent_before_its_time_is_refused_and_nothing_is_sent() -> None:
+def test_an_agent_before_its_time_is_rejected_and_nothing_is_sent() -> None:
     whop, transport = client()
     create = CreateAiChat(message_text="Hi", agent_identifier="general")
     with pytest.raises(InputError, match="agent_identifier: needs Whop's API version 2026-09-15 or later"):
@@ -131,7 +131,7 @@ def test_an_agent_before_its_time_is_refused_and_nothing_is_sent() -> None:
 
 
 @pytest.mark.parametrize("key", ["", "k" * 256, "with space", "line\nbreak", "schlüssel"])
-def test_an_idempotency_key_that_cannot_be_sent_is_refused(key: str) -> None:
+def test_an_idempotency_key_that_cannot_be_sent_is_rejected(key: str) -> None:
     whop, transport = client()
     with pytest.raises(InputError, match="idempotency_key: must be 1 to 255 visible ASCII characters"):
         whop.create_ai_chat(ALL_FIELDS, idempotency_key=key)
@@ -172,7 +172,7 @@ def test_a_delete_gives_nothing_whatever_the_body() -> None:
 
 
 def test_a_refusal_of_whop_comes_out_as_its_class() -> None:
-    whop, _ = client(refused(404, "No such chat", type="not_found"))
+    whop, _ = client(error_response(404, "No such chat", type="not_found"))
     with pytest.raises(NotFoundError, match=r"whop: 404 not_found: No such chat \(request req_refused\)"):
         whop.retrieve_ai_chat("aich_1")
 

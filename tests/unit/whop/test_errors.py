@@ -10,14 +10,14 @@ from aichats.whop.errors import whop_error
 from tests.support.fakes import Json
 
 
-def refused(status: int, body: object = None, **headers: str) -> APIStatusError:
+def rejected(status: int, body: object = None, **headers: str) -> APIStatusError:
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     return whop_error(status, Headers(named), json.dumps(body).encode())
 
 
 def test_all_that_whop_says_is_kept() -> None:
     said = {"type": "invalid_request_error", "message": "Too long.", "code": "parameter_invalid", "param": "title"}
-    error = refused(400, {"error": said}, x_request_id="req_1", cf_ray="ray_1")
+    error = rejected(400, {"error": said}, x_request_id="req_1", cf_ray="ray_1")
     assert isinstance(error, BadRequestError)
     assert (error.error_type, error.reason) == (said["type"], "400 parameter_invalid [title]: Too long.")
     assert (error.status, error.code, error.param) == (400, said["code"], said["param"])
@@ -26,19 +26,19 @@ def test_all_that_whop_says_is_kept() -> None:
 
 
 def test_a_missing_type_is_no_matter() -> None:
-    assert str(refused(409, {"error": {"message": "Wait.", "code": "in_use"}})) == "whop: 409 in_use: Wait."
+    assert str(rejected(409, {"error": {"message": "Wait.", "code": "in_use"}})) == "whop: 409 in_use: Wait."
 
 
 def test_a_rate_limit_names_its_wait_in_words() -> None:
-    error = refused(429, {"error": {"type": "rate_limit_exceeded", "message": "Slow down. Try again in 12 seconds."}})
+    error = rejected(429, {"error": {"type": "rate_limit_exceeded", "message": "Slow down. Try again in 12 seconds."}})
     assert isinstance(error, RateLimitError)
     assert error.retry_after == 12.0
-    assert refused(429, {"error": None}).retry_after is None
-    assert refused(429, {"error": None}, retry_after="3").retry_after == 3.0
+    assert rejected(429, {"error": None}).retry_after is None
+    assert rejected(429, {"error": None}, retry_after="3").retry_after == 3.0
 
 
 def test_a_forbidden_write_hints_at_the_credential() -> None:
-    error = refused(403, {"error": {"type": "forbidden", "message": "You do not have permission"}})
+    error = rejected(403, {"error": {"type": "forbidden", "message": "You do not have permission"}})
     assert isinstance(error, PermissionDeniedError)
     assert "may lack ai_chat:create" in error.hint
     assert "API keys may need to be replaced by a user's OAuth token" in str(error)
@@ -53,14 +53,14 @@ def test_a_forbidden_write_hints_at_the_credential() -> None:
     ],
 )
 def test_other_refusals_hint_at_what_may_help(status: int, message: str, hint: str) -> None:
-    error = refused(status, {"error": {"type": "a_type", "message": message}})
+    error = rejected(status, {"error": {"type": "a_type", "message": message}})
     assert hint in error.hint
     assert str(error).endswith(f"Hint: {error.hint}")
 
 
 def test_the_parser_asks_only_for_text_fields() -> None:
     body: Json = {"error": {"type": "a_type", "message": ["a", "list"], "code": 7, "param": {"a": "dict"}}}
-    error = refused(400, body)
+    error = rejected(400, body)
     assert str(error) == "whop: 400 a_type: Bad Request"
 
 
@@ -74,4 +74,4 @@ def test_the_parser_asks_only_for_text_fields() -> None:
     ],
 )
 def test_a_field_is_named_as_callers_know_it(theirs: str, ours: str) -> None:
-    assert refused(400, {"error": {"type": "t", "message": "m", "param": theirs}}).param == ours
+    assert rejected(400, {"error": {"type": "t", "message": "m", "param": theirs}}).param == ours

@@ -42,14 +42,14 @@ def create(**fields: Any) -> CreateAiChat:
         ("agent_identifier", "sales"),
     ],
 )
-def test_a_create_refuses_what_is_out_of_bounds_and_names_the_field(field: str, value: object) -> None:
+def test_a_create_rejects_what_is_out_of_bounds_and_names_the_field(field: str, value: object) -> None:
     with pytest.raises(InputError) as raised:
         create(**{field: value})
     assert [named.partition(".")[0] for named, _ in raised.value.problems] == [field]
 
 
 @pytest.mark.parametrize("field", ["message_text", "title", "suggestion_type"])
-def test_half_a_surrogate_pair_is_refused(field: str) -> None:
+def test_half_a_surrogate_pair_is_rejected(field: str) -> None:
     """Such a text comes out of valid JSON, and cannot be sent."""
     with pytest.raises(InputError, match=f"{field}: must be valid Unicode"):
         create(**({"message_source": "suggestion"} | {field: json.loads('"\\ud83d"')}))

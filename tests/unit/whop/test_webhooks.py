@@ -137,12 +137,12 @@ BROKEN: list[tuple[str, Delivery, str]] = [
 
 
 @pytest.mark.parametrize(("broken", "message"), [case[1:] for case in BROKEN], ids=[case[0] for case in BROKEN])
-def test_a_broken_delivery_is_refused(broken: Delivery, message: str) -> None:
-    with pytest.raises(SignatureError) as refused:
+def test_a_broken_delivery_is_rejected(broken: Delivery, message: str) -> None:
+    with pytest.raises(SignatureError) as rejected:
         broken.verified()
-    assert message in str(refused.value)
+    assert message in str(rejected.value)
     hidden = [*broken.secrets, "hello", *(value for value in broken.headers.values() if len(value) > 3)]
-    assert not [value for value in hidden if value in str(refused.value)]
+    assert not [value for value in hidden if value in str(rejected.value)]
 
 
 @pytest.mark.parametrize(
@@ -201,7 +201,7 @@ def one_character_changed(text: str, position: int, by: int) -> str:
     position=st.integers(0, 1000),
     by=st.integers(1, 127),
 )
-def test_any_changed_character_of_a_header_is_refused(name: str, position: int, by: int) -> None:
+def test_any_changed_character_of_a_header_is_rejected(name: str, position: int, by: int) -> None:
     headers = dict(Delivery().headers)
     headers[name] = one_character_changed(headers[name], position, by)
     with pytest.raises(SignatureError):
@@ -209,7 +209,7 @@ def test_any_changed_character_of_a_header_is_refused(name: str, position: int, 
 
 
 @given(position=st.integers(0, len(BODY) - 1), by=st.integers(1, 255))
-def test_any_changed_byte_of_the_body_is_refused(position: int, by: int) -> None:
+def test_any_changed_byte_of_the_body_is_rejected(position: int, by: int) -> None:
     changed = bytearray(BODY)
     changed[position] = (changed[position] + by) % 256
     with pytest.raises(SignatureError, match="fits none of the secrets"):
@@ -217,6 +217,6 @@ def test_any_changed_byte_of_the_body_is_refused(position: int, by: int) -> None
 
 
 @given(st.dictionaries(st.sampled_from(list(Delivery().headers)), st.text()), st.binary())
-def test_rubbish_is_refused_and_nothing_else(headers: dict[str, str], body: bytes) -> None:
+def test_rubbish_is_rejected_and_nothing_else(headers: dict[str, str], body: bytes) -> None:
     with pytest.raises(SignatureError):
         Delivery(headers, body).verified()

@@ -28,7 +28,7 @@ def test_a_body_is_its_raw_bytes(text: str | None, *, is_base64: bool, body: byt
 
 
 @pytest.mark.parametrize("text", ["{}", "YQ", "YQ==\n", "é"])
-def test_a_body_that_is_said_to_be_base64_and_is_not_is_refused(text: str) -> None:
+def test_a_body_that_is_said_to_be_base64_and_is_not_is_rejected(text: str) -> None:
     with pytest.raises(InputError, match="body: is not valid base64"):
         raw_body(text, is_base64=True)
 
@@ -82,7 +82,7 @@ def test_an_event_of_the_years_that_every_zone_can_tell_is_taken(timestamp: str)
     "timestamp",
     ["0001-01-01T00:00:00+14:00", "1999-12-31T23:59:59Z", "3000-01-01T00:00:00Z", "9999-12-31T23:00:00-12:00"],
 )
-def test_an_event_of_another_age_is_refused(timestamp: str) -> None:
+def test_an_event_of_another_age_is_rejected(timestamp: str) -> None:
     with pytest.raises(InputError, match="timestamp: "):
         parsed(timestamp=timestamp)
 
@@ -119,10 +119,10 @@ def test_unknown_fields_of_an_event_are_kept() -> None:
     ],
     ids=lambda value: repr(value[:20]) if isinstance(value, bytes) else value,
 )
-def test_what_is_not_an_event_is_refused_with_its_field(body: bytes, field_: str) -> None:
-    with pytest.raises(InputError) as refused:
+def test_what_is_not_an_event_is_rejected_with_its_field(body: bytes, field_: str) -> None:
+    with pytest.raises(InputError) as rejected:
         parse_event(body)
-    assert field_ in [name for name, _ in refused.value.problems]
+    assert field_ in [name for name, _ in rejected.value.problems]
 
 
 def test_the_known_types_of_events_are_plain_names() -> None:

@@ -2,15 +2,15 @@
 
 import pytest
 
-from aichats.http import retry
-from tests.support.kodey_api import World
+from tests.support.kodey_api import KodeyApi
 
 
 @pytest.fixture(autouse=True)
-def _one_attempt(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(retry, "MAX_ATTEMPTS", 1)
+def _rules(request: pytest.FixtureRequest) -> None:
+    """One attempt for each call."""
+    request.getfixturevalue("one_attempt")
 
 
 @pytest.fixture
-def api() -> World:
-    return World()
+def api() -> KodeyApi:
+    return KodeyApi()

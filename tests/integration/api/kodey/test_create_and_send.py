@@ -4,12 +4,12 @@ import httpx
 import pytest
 
 from tests.support.fakes import Json, Step, aws_error
-from tests.support.kodey_api import CHAT, CHATS, KEY, MESSAGES, NEW, POSTS, SENT, SLOW_QUEUE, World
+from tests.support.kodey_api import CHAT, CHATS, KEY, MESSAGES, NEW, POSTS, SENT, SLOW_QUEUE, KodeyApi
 from tests.support.lambda_calls import KODEY_KEY
 from tests.support.ledgers import LEASE
 
 
-def test_create_answers_201_with_the_chat_and_the_assistant_s_answer(api: World) -> None:
+def test_create_answers_201_with_the_chat_and_the_assistant_s_answer(api: KodeyApi) -> None:
     answer = api("POST", CHATS, NEW | {"user_id": "ann", "metadata": {"source": "shop"}})
 
     assert answer.status == 201
@@ -24,7 +24,7 @@ def test_create_answers_201_with_the_chat_and_the_assistant_s_answer(api: World)
     assert {request.headers["x-api-key"] for request in api.kodey.requests} == {KODEY_KEY}
 
 
-def test_send_answers_201_with_the_assistant_s_answer(api: World) -> None:
+def test_send_answers_201_with_the_assistant_s_answer(api: KodeyApi) -> None:
     answer = api("POST", MESSAGES, SENT)
 
     assert answer.status == 201
@@ -34,7 +34,9 @@ def test_send_answers_201_with_the_assistant_s_answer(api: World) -> None:
 
 
 @POSTS
-def test_the_api_itself_sends_no_message_it_goes_to_the_queue_for_slow_runs(api: World, path: str, body: Json) -> None:
+def test_the_api_itself_sends_no_message_it_goes_to_the_queue_for_slow_runs(
+    api: KodeyApi, path: str, body: Json
+) -> None:
     queues: list[str] = []
 
     def work() -> None:
@@ -50,7 +52,7 @@ def test_the_api_itself_sends_no_message_it_goes_to_the_queue_for_slow_runs(api:
 
 
 @POSTS
-def test_a_repeat_of_the_key_answers_200_with_the_same_and_does_nothing(api: World, path: str, body: Json) -> None:
+def test_a_repeat_of_the_key_answers_200_with_the_same_and_does_nothing(api: KodeyApi, path: str, body: Json) -> None:
     first = api("POST", path, body, headers=KEY)
     calls = len(api.kodey.requests)
 
@@ -64,7 +66,7 @@ def test_a_repeat_of_the_key_answers_200_with_the_same_and_does_nothing(api: Wor
 
 
 @POSTS
-def test_what_takes_longer_is_answered_202_and_is_found_at_its_location(api: World, path: str, body: Json) -> None:
+def test_what_takes_longer_is_answered_202_and_is_found_at_its_location(api: KodeyApi, path: str, body: Json) -> None:
     api.meanwhile = lambda: None
 
     answer = api("POST", path, body, seconds=0.6, headers=KEY)
@@ -81,7 +83,7 @@ def test_what_takes_longer_is_answered_202_and_is_found_at_its_location(api: Wor
     assert api("POST", path, body, headers=KEY).status == 200
 
 
-def test_it_looks_less_and_less_often_and_never_longer_than_it_may(api: World) -> None:
+def test_it_looks_less_and_less_often_and_never_longer_than_it_may(api: KodeyApi) -> None:
     looks = iter(range(7))
     api.meanwhile = lambda: api.work() if next(looks) == 6 else None
 
@@ -90,7 +92,7 @@ def test_it_looks_less_and_less_often_and_never_longer_than_it_may(api: World) -
 
 
 @POSTS
-def test_while_a_run_is_performed_a_repeat_of_its_key_is_refused(api: World, path: str, body: Json) -> None:
+def test_while_a_run_is_performed_a_repeat_of_its_key_is_rejected(api: KodeyApi, path: str, body: Json) -> None:
     api.meanwhile = lambda: None
     run_id = api("POST", path, body, seconds=0.1, headers=KEY).headers["x-run-id"]
     api.app.ledger.claim(run_id, LEASE)
@@ -103,7 +105,7 @@ def test_while_a_run_is_performed_a_repeat_of_its_key_is_refused(api: World, pat
 
 @POSTS
 def test_while_it_is_performed_elsewhere_its_own_call_watches_and_answers_202(
-    api: World, path: str, body: Json
+    api: KodeyApi, path: str, body: Json
 ) -> None:
     def take() -> None:
         api.app.ledger.claim(api.sqs.sent[0].run_id, LEASE)
@@ -116,13 +118,13 @@ def test_while_it_is_performed_elsewhere_its_own_call_watches_and_answers_202(
     assert (answer.status, answer.json["status"]) == (202, "performing")
 
 
-def test_a_run_that_vanished_is_told_as_our_fault(api: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_that_vanished_is_told_as_our_fault(api: KodeyApi, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(type(api.app.ledger), "get", lambda *_: None)
 
     assert api("POST", CHATS, NEW).status == 500
 
 
-def test_where_sqs_takes_no_message_the_caller_is_told_the_run_which_is_performed_later(api: World) -> None:
+def test_where_sqs_takes_no_message_the_caller_is_told_the_run_which_is_performed_later(api: KodeyApi) -> None:
     api.sqs.down = aws_error("ServiceUnavailable")
 
     answer = api("POST", CHATS, NEW)
@@ -136,7 +138,7 @@ def test_where_sqs_takes_no_message_the_caller_is_told_the_run_which_is_performe
     assert api.kodey.of_user("chat_2") == ["How many tickets?"]
 
 
-def test_an_answer_that_never_came_is_null_and_the_message_is_not_sent_again(api: World) -> None:
+def test_an_answer_that_never_came_is_null_and_the_message_is_not_sent_again(api: KodeyApi) -> None:
     def silent(request: httpx.Request) -> Step | None:
         if request.method != "POST" or not request.url.path.endswith("/message"):
             return None
@@ -158,7 +160,7 @@ def test_an_answer_that_never_came_is_null_and_the_message_is_not_sent_again(api
     assert [api.kodey.of_user(chat) for chat in ("chat_1", "chat_2")] == [["How many tickets?"]] * 2
 
 
-def test_a_create_that_a_person_resolved_answers_with_the_chat_as_it_is_now(api: World) -> None:
+def test_a_create_that_a_person_resolved_answers_with_the_chat_as_it_is_now(api: KodeyApi) -> None:
     api.meanwhile = lambda: None
     run_id = api("POST", CHATS, NEW, seconds=0.1, headers=KEY).headers["x-run-id"]
     row = api.app.ledger.claim(run_id, LEASE)

@@ -4,24 +4,24 @@ import httpx
 import pytest
 
 from tests.support.fakes import FakeSecretsManager, Json, Step
-from tests.support.kodey_api import CHAT, CHATS, KEY, MESSAGES, NEW, POSTS, SENT, SLOW_QUEUE, World, refused
+from tests.support.kodey_api import CHAT, CHATS, KEY, MESSAGES, NEW, POSTS, SENT, SLOW_QUEUE, KodeyApi, kodey_error
 from tests.support.lambda_calls import KODEY_KEY, KODEY_SECRET, SECRETS
 
 REFUSALS: list[tuple[Step, int]] = [
-    (refused(401), 502),
-    (refused(403), 502),
-    (refused(404), 404),
-    (refused(400), 502),
+    (kodey_error(401), 502),
+    (kodey_error(403), 502),
+    (kodey_error(404), 404),
+    (kodey_error(400), 502),
 ]
 
 
 @pytest.mark.parametrize(("method", "path"), [("GET", CHATS), ("GET", CHAT), ("GET", MESSAGES), ("DELETE", CHAT)])
 @pytest.mark.parametrize(
     ("step", "status"),
-    [*REFUSALS, (refused(500), 502), (httpx.ConnectError("no route"), 502), (httpx.ReadTimeout("slow"), 504)],
+    [*REFUSALS, (kodey_error(500), 502), (httpx.ConnectError("no route"), 502), (httpx.ReadTimeout("slow"), 504)],
 )
-def test_a_call_that_kodey_refuses_is_told_as_for_whop(
-    api: World, method: str, path: str, step: Step, status: int
+def test_a_call_that_kodey_rejects_is_told_as_for_whop(
+    api: KodeyApi, method: str, path: str, step: Step, status: int
 ) -> None:
     api.kodey.interfere = lambda _: step
 
@@ -33,8 +33,8 @@ def test_a_call_that_kodey_refuses_is_told_as_for_whop(
 
 
 @pytest.mark.parametrize("method", ["GET", "DELETE"])
-def test_a_call_that_kodey_throttles_is_503_with_its_wait(api: World, method: str) -> None:
-    api.kodey.interfere = lambda _: refused(429, retryAfter=60)
+def test_a_call_that_kodey_throttles_is_503_with_its_wait(api: KodeyApi, method: str) -> None:
+    api.kodey.interfere = lambda _: kodey_error(429, retryAfter=60)
 
     answer = api(method, CHAT)
 
@@ -44,7 +44,7 @@ def test_a_call_that_kodey_throttles_is_503_with_its_wait(api: World, method: st
 @POSTS
 @pytest.mark.parametrize(("step", "status"), REFUSALS)
 def test_a_run_that_failed_on_the_queue_is_told_like_a_call_here(
-    api: World, path: str, body: Json, step: Step, status: int
+    api: KodeyApi, path: str, body: Json, step: Step, status: int
 ) -> None:
     api.kodey.interfere = lambda request: step if request.method == "POST" else None
 
@@ -61,8 +61,8 @@ def test_a_run_that_failed_on_the_queue_is_told_like_a_call_here(
 
 
 @POSTS
-@pytest.mark.parametrize("step", [refused(429, retryAfter=60), httpx.ConnectError("no route"), refused(500)])
-def test_a_run_that_must_wait_is_answered_202(api: World, path: str, body: Json, step: Step) -> None:
+@pytest.mark.parametrize("step", [kodey_error(429, retryAfter=60), httpx.ConnectError("no route"), kodey_error(500)])
+def test_a_run_that_must_wait_is_answered_202(api: KodeyApi, path: str, body: Json, step: Step) -> None:
     api.kodey.interfere = lambda request: step if request.method == "POST" else None
     api.meanwhile = api.until_time_is_up
 
@@ -91,7 +91,7 @@ def test_a_run_that_must_wait_is_answered_202(api: World, path: str, body: Json,
 def test_a_secret_that_is_wrong_is_told_with_what_to_type_and_nothing_of_the_key(
     value: Json | str | bytes, told: str, method: str, path: str, body: Json | None
 ) -> None:
-    api = World(FakeSecretsManager({**SECRETS, KODEY_SECRET: value}))
+    api = KodeyApi(FakeSecretsManager({**SECRETS, KODEY_SECRET: value}))
 
     answer = api(method, path, body)
 

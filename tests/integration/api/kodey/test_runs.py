@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from tests.support.fakes import FakeSecretsManager, Json
-from tests.support.kodey_api import CHATS, KEY, NEW, SENT, SLOW_QUEUE, World, refused
+from tests.support.kodey_api import CHATS, KEY, NEW, SENT, SLOW_QUEUE, KodeyApi, kodey_error
 from tests.support.lambda_calls import KODEY_SECRET, SECRETS
 from tests.support.ledgers import LEASE, overdue
 
@@ -25,7 +25,7 @@ CREATE_CHAT = {"type": "kodey.create_chat", "message_text": "How many tickets?"}
 def test_a_fan_out_is_spread_by_the_calls_of_a_run_and_by_what_the_kind_of_key_may(
     action: Json, calls: int, key: str, calls_per_minute: int
 ) -> None:
-    api = World(FakeSecretsManager({**SECRETS, KODEY_SECRET: {"api_key": key}}))
+    api = KodeyApi(FakeSecretsManager({**SECRETS, KODEY_SECRET: {"api_key": key}}))
     apart = 60 * calls / calls_per_minute
 
     answer = api("POST", "/runs", {"action": action, "targets": [f"agent_{number}" for number in range(100)]})
@@ -33,7 +33,7 @@ def test_a_fan_out_is_spread_by_the_calls_of_a_run_and_by_what_the_kind_of_key_m
     assert answer.status == 202
     assert [json.loads(sent.body)["slow"] for sent in api.sqs.sent] == [True], "a group, from which they go there"
     due = [row.due_at for row in overdue(api.app.ledger, api.clock.now + timedelta(hours=1))]
-    seconds = [(moment - api.clock.now).total_seconds() for moment in due if moment]
+    seconds = [(time - api.clock.now).total_seconds() for time in due if time]
     assert seconds == pytest.approx([number * apart for number in range(100)], abs=0.01)
     assert all(delay >= wait for (_, delay), wait in zip(api.sqs.runs, seconds, strict=True))
 
@@ -51,15 +51,15 @@ def test_a_fan_out_is_spread_by_the_calls_of_a_run_and_by_what_the_kind_of_key_m
         ({"action": {"type": "kodey.update_chat"}, "targets": ["a"]}, "action.type"),
     ],
 )
-def test_runs_of_kodey_that_cannot_be_are_refused_whole(api: World, body: Json, field: str) -> None:
+def test_runs_of_kodey_that_cannot_be_are_rejected_whole(api: KodeyApi, body: Json, field: str) -> None:
     answer = api("POST", "/runs", body)
 
     assert (answer.status, answer.fields) == (422, [field])
     assert api.sqs.sent == []
 
 
-def test_a_replay_goes_to_the_queue_for_slow_runs(api: World) -> None:
-    api.kodey.interfere = lambda _: refused(403)
+def test_a_replay_goes_to_the_queue_for_slow_runs(api: KodeyApi) -> None:
+    api.kodey.interfere = lambda _: kodey_error(403)
     run_id = api("POST", CHATS, NEW).headers.get("x-run-id", "")
 
     assert api("POST", f"/runs/{run_id}/replay").status == 202
@@ -67,7 +67,7 @@ def test_a_replay_goes_to_the_queue_for_slow_runs(api: World) -> None:
     assert [(sent.queue, sent.run_id) for sent in api.sqs.sent] == [(SLOW_QUEUE, run_id)]
 
 
-def test_the_sweep_sends_a_stranded_run_to_the_queue_for_slow_runs(api: World) -> None:
+def test_the_sweep_sends_a_stranded_run_to_the_queue_for_slow_runs(api: KodeyApi) -> None:
     api.meanwhile = lambda: None
     run_id = api("POST", CHATS, NEW, seconds=0.1).headers["x-run-id"]
     api.sqs.sent.clear()
@@ -78,7 +78,7 @@ def test_the_sweep_sends_a_stranded_run_to_the_queue_for_slow_runs(api: World) -
     assert [(sent.queue, sent.run_id) for sent in api.sqs.sent] == [(SLOW_QUEUE, run_id)]
 
 
-def test_a_run_whose_reason_was_not_kept_is_told_all_the_same(api: World) -> None:
+def test_a_run_whose_reason_was_not_kept_is_told_all_the_same(api: KodeyApi) -> None:
     api.meanwhile = lambda: None
     run_id = api("POST", CHATS, NEW, seconds=0.1, headers=KEY).headers["x-run-id"]
     api.app.ledger.finish(api.app.ledger.claim(run_id, LEASE), "failed", error=None)
@@ -92,7 +92,7 @@ def test_a_run_whose_reason_was_not_kept_is_told_all_the_same(api: World) -> Non
 @pytest.mark.parametrize(
     ("kind", "status"), [("APITimeoutError", 504), ("SecretError", 502), ("APIConnectionError", 502)]
 )
-def test_what_a_run_failed_of_decides_the_status(api: World, kind: str, status: int) -> None:
+def test_what_a_run_failed_of_decides_the_status(api: KodeyApi, kind: str, status: int) -> None:
     api.meanwhile = lambda: None
     run_id = api("POST", CHATS, NEW, seconds=0.1, headers=KEY).headers["x-run-id"]
     api.app.ledger.finish(api.app.ledger.claim(run_id, LEASE), "failed", error={"type": kind, "message": "no"})

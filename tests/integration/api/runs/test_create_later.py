@@ -3,7 +3,7 @@
 from aichats.bootstrap import Application
 from aichats.http.deadline import time_limit
 from aichats.runs.providers.marks import key_base
-from tests.support.fakes import ScriptedTransport, ai_chat, ok, page, refused
+from tests.support.fakes import ScriptedTransport, ai_chat, error_response, ok, page
 from tests.support.lambda_calls import HttpCaller
 from tests.support.ledgers import LEASE, Clock
 from tests.support.runs_api import ERROR
@@ -13,7 +13,7 @@ def test_a_create_whose_outcome_stays_unknown_is_202_again_and_again(
     api: HttpCaller, clock: Clock, whop: ScriptedTransport
 ) -> None:
     key = {"idempotency-key": "k"}
-    whop.script = [refused(409)]
+    whop.script = [error_response(409)]
     first = api("POST", "/chats", {"message_text": "hello"}, headers=key)
     mark = f"{key_base('runs', first.headers['x-run-id'])[:10]} · hello"
     clock.forward(minutes=2)
@@ -29,7 +29,7 @@ def test_a_create_that_a_person_resolved_answers_the_chat(
     api: HttpCaller, app: Application, clock: Clock, whop: ScriptedTransport
 ) -> None:
     key = {"idempotency-key": "k"}
-    whop.script = [refused(409)]
+    whop.script = [error_response(409)]
     run_id = api("POST", "/chats", {"message_text": "hello"}, headers=key).headers["x-run-id"]
     clock.forward(minutes=2)
     app.ledger.finish(app.ledger.claim(run_id, LEASE), "unknown", error=ERROR)

@@ -145,7 +145,7 @@ def test_pages_follow_their_cursor_also_when_the_default_span_has_moved_on(api: 
         ("page=2", "page"),
     ],
 )
-def test_a_question_that_is_wrong_is_refused_naming_the_parameter(api: HttpCaller, query: str, field: str) -> None:
+def test_a_question_that_is_wrong_is_rejected_naming_the_parameter(api: HttpCaller, query: str, field: str) -> None:
     answer = api("GET", "/runs", query=query)
 
     assert (answer.status, answer.fields) == (422, [field])
@@ -177,7 +177,7 @@ def test_a_time_that_is_none_is_told_what_one_is(api: HttpCaller, time: str) -> 
         {"before": f"2026-11-20T12:00:00.000Z {'a' * 32}", "lane": "7"},
     ],
 )
-def test_a_cursor_that_somebody_made_up_is_refused(api: HttpCaller, position: object) -> None:
+def test_a_cursor_that_somebody_made_up_is_rejected(api: HttpCaller, position: object) -> None:
     cursor = {"since": "2026-11-20T00:00:00Z", "until": "2026-11-20T23:00:00Z", "position": position}
     encoded = base64.urlsafe_b64encode(json.dumps(cursor).encode()).decode().rstrip("=")
 

@@ -35,7 +35,7 @@ def test_the_same_key_starts_the_same_runs(api: HttpCaller) -> None:
     assert len({answer.json["run_ids"][0] for answer in (first, other_key, no_key)}) == 3
 
 
-def test_a_key_that_was_used_with_other_targets_is_refused(api: HttpCaller) -> None:
+def test_a_key_that_was_used_with_other_targets_is_rejected(api: HttpCaller) -> None:
     key = {"idempotency-key": "k"}
     api("POST", "/runs", {"action": MUTE, "targets": ["aich_1"]}, headers=key)
 
@@ -45,7 +45,7 @@ def test_a_key_that_was_used_with_other_targets_is_refused(api: HttpCaller) -> N
 
 
 @pytest.mark.parametrize("key", ["", "x" * 256, "ü"])
-def test_a_key_that_is_empty_or_too_long_is_refused(api: HttpCaller, sqs: FakeSqs, key: str) -> None:
+def test_a_key_that_is_empty_or_too_long_is_rejected(api: HttpCaller, sqs: FakeSqs, key: str) -> None:
     answer = api("POST", "/runs", {"action": MUTE, "targets": ["aich_1"]}, headers={"idempotency-key": key})
 
     assert (answer.status, answer.fields) == (422, ["Idempotency-Key"])
@@ -67,7 +67,7 @@ def test_a_key_that_is_empty_or_too_long_is_refused(api: HttpCaller, sqs: FakeSq
         ({"targets": ["biz_A"]}, "action"),
     ],
 )
-def test_runs_that_cannot_be_are_refused_whole(
+def test_runs_that_cannot_be_are_rejected_whole(
     api: HttpCaller, app: Application, sqs: FakeSqs, body: object, field: str
 ) -> None:
     answer = api("POST", "/runs", body, headers={"idempotency-key": "k"})

@@ -10,18 +10,18 @@ from aichats.automations.table import AutomationTable
 from tests.support.automations import FakeScheduler, make_schedules, make_store
 from tests.support.crashing import FaultyAws, World
 from tests.support.ledgers import Clock, dynamodb
-from tests.support.service_bench import Stack
+from tests.support.service_bench import ServiceBench
 
 
 @pytest.fixture
-def stack() -> Stack:
+def stack() -> ServiceBench:
     clock = Clock()
     world = World(clock, timedelta(minutes=1))
     scheduler = FakeScheduler(clock)
     store = make_store(clock)
     faulty: Any = FaultyAws(world, dynamodb())
     table = AutomationTable(faulty, store.table, clock)
-    return Stack(
+    return ServiceBench(
         clock,
         world,
         scheduler,

@@ -11,12 +11,12 @@ from aichats.automations.row import AutomationRow
 from aichats.automations.scheduler import Schedules
 from tests.support.automations import CRON, RATE, automation, reconcile, scheduled
 from tests.support.ledgers import NOON
-from tests.support.service_bench import AFTER_ROW, NAME, SCHEDULE, Stack
+from tests.support.service_bench import AFTER_ROW, NAME, SCHEDULE, ServiceBench
 
 NAMES = ("one", "three", "two")
 
 
-def read_by(stack: Stack) -> int:
+def read_by(stack: ServiceBench) -> int:
     """Return the number of schedules that a sweep reads."""
     stack.clock.forward(minutes=5)
     stack.scheduler.calls.clear()
@@ -25,7 +25,7 @@ def read_by(stack: Stack) -> int:
 
 
 @pytest.fixture
-def settled(stack: Stack) -> Stack:
+def settled(stack: ServiceBench) -> ServiceBench:
     """Three automations whose schedules were found as required."""
     for name in NAMES:
         stack.service.put(name, CRON)
@@ -34,11 +34,11 @@ def settled(stack: Stack) -> Stack:
     return stack
 
 
-def test_a_schedule_that_did_not_change_is_not_read_again(settled: Stack) -> None:
+def test_a_schedule_that_did_not_change_is_not_read_again(settled: ServiceBench) -> None:
     assert [read_by(settled) for _ in range(3)] == [0, 0, 0]
 
 
-def test_a_schedule_that_changed_is_read_and_corrected(settled: Stack) -> None:
+def test_a_schedule_that_changed_is_read_and_corrected(settled: ServiceBench) -> None:
     schedule = settled.scheduler.schedules["dev-automation-two"]
     schedule |= {"State": "DISABLED", "LastModificationDate": settled.clock.now}
 
@@ -48,26 +48,26 @@ def test_a_schedule_that_changed_is_read_and_corrected(settled: Stack) -> None:
     assert read_by(settled) == 0
 
 
-def test_a_missing_schedule_is_created_again(settled: Stack) -> None:
+def test_a_missing_schedule_is_created_again(settled: ServiceBench) -> None:
     del settled.scheduler.schedules["dev-automation-two"]
 
     assert settled.sweep() == [Change("two", "created")]
 
 
-def test_after_a_change_of_the_automation_its_schedule_is_read_once(settled: Stack) -> None:
+def test_after_a_change_of_the_automation_its_schedule_is_read_once(settled: ServiceBench) -> None:
     settled.service.put("two", RATE)
     settled.clock.forward(minutes=11)
 
     assert [read_by(settled), read_by(settled)] == [1, 0]
 
 
-def test_a_change_whose_process_died_is_still_repaired(settled: Stack) -> None:
+def test_a_change_whose_process_died_is_still_repaired(settled: ServiceBench) -> None:
     settled.stops(AFTER_ROW, partial(settled.service.put, "two", RATE))
 
     assert settled.sweep() == [Change("two", "updated")]
 
 
-def test_a_deployment_that_changes_the_content_of_schedules_corrects_all_of_them(settled: Stack) -> None:
+def test_a_deployment_that_changes_the_content_of_schedules_corrects_all_of_them(settled: ServiceBench) -> None:
     schedules: Schedules = replace(settled.calm.schedules, role_arn="arn:aws:iam::000000000000:role/other")
     settled.clock.forward(minutes=11)
 
@@ -77,7 +77,7 @@ def test_a_deployment_that_changes_the_content_of_schedules_corrects_all_of_them
     assert {each["Target"]["RoleArn"] for each in settled.scheduler.schedules.values()} == {schedules.role_arn}
 
 
-def test_the_start_of_a_rate_does_not_cause_its_schedule_to_be_read_again(stack: Stack) -> None:
+def test_the_start_of_a_rate_does_not_cause_its_schedule_to_be_read_again(stack: ServiceBench) -> None:
     stack.service.put(NAME, RATE)
     stack.service.put("begins", automation(scheduled(start=(NOON + timedelta(hours=1)).isoformat())))
     stack.clock.forward(minutes=11)
@@ -86,7 +86,7 @@ def test_the_start_of_a_rate_does_not_cause_its_schedule_to_be_read_again(stack:
     assert [read_by(stack) for _ in range(15)] == [0] * 15
 
 
-def test_a_row_that_changes_meanwhile_is_not_marked_as_aligned(stack: Stack) -> None:
+def test_a_row_that_changes_meanwhile_is_not_marked_as_aligned(stack: ServiceBench) -> None:
     stack.service.put(NAME, CRON)
     stack.clock.forward(minutes=11)
     stack.world.meanwhile = lambda: stack.store.put(NAME, RATE)
@@ -98,7 +98,7 @@ def test_a_row_that_changes_meanwhile_is_not_marked_as_aligned(stack: Stack) -> 
     assert stack.expression() == "rate(5 minutes)"
 
 
-def test_an_automation_that_is_written_after_the_table_was_read_keeps_its_schedule(stack: Stack) -> None:
+def test_an_automation_that_is_written_after_the_table_was_read_keeps_its_schedule(stack: ServiceBench) -> None:
     stack.service.put(NAME, CRON)
     stack.store.end_delete(stack.store.put(NAME, CRON)[0])
     stack.clock.forward(minutes=11)
@@ -110,7 +110,9 @@ def test_an_automation_that_is_written_after_the_table_was_read_keeps_its_schedu
     assert SCHEDULE in stack.scheduler.schedules
 
 
-def test_an_unexpected_error_with_one_automation_stops_no_other(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unexpected_error_with_one_automation_stops_no_other(
+    stack: ServiceBench, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for name in NAMES:
         stack.stops(AFTER_ROW, partial(stack.service.put, name, CRON))
     ensure = Schedules.ensure

@@ -7,7 +7,7 @@ import pytest
 
 from aichats.automations.reconcile import AutomationService, Change
 from tests.support.automations import CRON, RATE, WEBHOOK, automation, scheduled
-from tests.support.service_bench import NAME, OFF, Stack
+from tests.support.service_bench import NAME, OFF, ServiceBench
 
 MEANWHILE: list[Callable[[AutomationService], object]] = [
     lambda service: service.put(NAME, RATE),
@@ -21,7 +21,7 @@ MEANWHILE: list[Callable[[AutomationService], object]] = [
 @pytest.mark.parametrize("other", MEANWHILE)
 @pytest.mark.parametrize("call", range(5))
 def test_after_a_put_and_another_request_the_scheduler_is_as_the_table_requires(
-    stack: Stack, call: int, other: Callable[[AutomationService], object]
+    stack: ServiceBench, call: int, other: Callable[[AutomationService], object]
 ) -> None:
     stack.service.put(NAME, RATE)
     stack.world.meanwhile = lambda: other(stack.calm)
@@ -35,7 +35,7 @@ def test_after_a_put_and_another_request_the_scheduler_is_as_the_table_requires(
 @pytest.mark.parametrize("other", MEANWHILE)
 @pytest.mark.parametrize("call", range(4))
 def test_after_a_deletion_and_another_request_the_scheduler_is_as_the_table_requires(
-    stack: Stack, call: int, other: Callable[[AutomationService], object]
+    stack: ServiceBench, call: int, other: Callable[[AutomationService], object]
 ) -> None:
     stack.service.put(NAME, CRON)
     stack.world.meanwhile = lambda: other(stack.calm)
@@ -46,7 +46,7 @@ def test_after_a_deletion_and_another_request_the_scheduler_is_as_the_table_requ
     assert stack.sweep() == []
 
 
-def test_a_row_that_keeps_changing_is_left_to_the_sweep(stack: Stack) -> None:
+def test_a_row_that_keeps_changing_is_left_to_the_sweep(stack: ServiceBench) -> None:
     definitions = (automation(scheduled(f"rate({minutes} minutes)")) for minutes in count(2))
     stack.world.meanwhile = lambda: stack.store.put(NAME, next(definitions))
 

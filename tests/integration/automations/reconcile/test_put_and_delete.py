@@ -7,10 +7,10 @@ import pytest
 from aichats.automations.conditions import StaleError
 from tests.support.automations import CRON, RATE, WEBHOOK, at, automation, scheduled
 from tests.support.ledgers import NOON
-from tests.support.service_bench import NAME, OFF, SCHEDULE, Stack
+from tests.support.service_bench import NAME, OFF, SCHEDULE, ServiceBench
 
 
-def test_an_automation_gets_its_row_and_its_schedule(stack: Stack) -> None:
+def test_an_automation_gets_its_row_and_its_schedule(stack: ServiceBench) -> None:
     result = stack.service.put(NAME, CRON)
 
     assert (result.created, result.unconfirmed_slots) == (True, ())
@@ -19,27 +19,27 @@ def test_an_automation_gets_its_row_and_its_schedule(stack: Stack) -> None:
     assert stack.scheduler.calls == ["create"]
 
 
-def test_a_change_of_the_trigger_changes_the_schedule(stack: Stack) -> None:
+def test_a_change_of_the_trigger_changes_the_schedule(stack: ServiceBench) -> None:
     stack.service.put(NAME, CRON)
 
     assert not stack.service.put(NAME, RATE).created
     assert stack.expression() == "rate(5 minutes)"
 
 
-def test_a_change_of_the_message_leaves_the_schedule_as_it_is(stack: Stack) -> None:
+def test_a_change_of_the_message_leaves_the_schedule_as_it_is(stack: ServiceBench) -> None:
     stack.service.put(NAME, CRON)
     stack.service.put(NAME, automation(scheduled(message="another")))
 
     assert stack.scheduler.calls == ["create", "create", "get"]
 
 
-def test_a_disabled_automation_keeps_its_schedule(stack: Stack) -> None:
+def test_a_disabled_automation_keeps_its_schedule(stack: ServiceBench) -> None:
     for definition, state in ((CRON, "ENABLED"), (OFF, "DISABLED"), (CRON, "ENABLED")):
         stack.service.put(NAME, definition)
         assert stack.scheduler.schedules[SCHEDULE]["State"] == state
 
 
-def test_an_automation_with_a_webhook_has_no_schedule(stack: Stack) -> None:
+def test_an_automation_with_a_webhook_has_no_schedule(stack: ServiceBench) -> None:
     stack.service.put(NAME, CRON)
     stack.service.put(NAME, WEBHOOK)
     assert stack.scheduler.schedules == {}
@@ -47,7 +47,7 @@ def test_an_automation_with_a_webhook_has_no_schedule(stack: Stack) -> None:
     assert stack.expression() == "cron(0 9 ? * MON *)"
 
 
-def test_a_deletion_leaves_no_trace(stack: Stack) -> None:
+def test_a_deletion_leaves_no_trace(stack: ServiceBench) -> None:
     stack.service.put(NAME, CRON)
 
     assert stack.service.delete(NAME)
@@ -56,7 +56,7 @@ def test_a_deletion_leaves_no_trace(stack: Stack) -> None:
     assert not stack.service.delete(NAME)
 
 
-def test_a_stale_request_changes_nothing(stack: Stack) -> None:
+def test_a_stale_request_changes_nothing(stack: ServiceBench) -> None:
     stack.service.put(NAME, CRON)
     before = dict(stack.scheduler.schedules)
 
@@ -70,7 +70,7 @@ def test_a_stale_request_changes_nothing(stack: Stack) -> None:
     assert stack.scheduler.calls == ["create"]
 
 
-def test_a_sweep_without_anything_to_repair_changes_nothing(stack: Stack) -> None:
+def test_a_sweep_without_anything_to_repair_changes_nothing(stack: ServiceBench) -> None:
     for name, definition in {"cron": CRON, "rate": RATE, "off": OFF, "listens": WEBHOOK}.items():
         stack.service.put(name, definition)
     stack.service.put("once", at(NOON + timedelta(days=1)))

@@ -18,14 +18,14 @@ from tests.support.service_bench import (
     NAME,
     PUTS,
     UPDATES,
-    Stack,
+    ServiceBench,
 )
 
 # ---------------------------------------------------------------------------------------------- a put that stops
 
 
 @pytest.mark.parametrize("plan", PUTS)
-def test_a_creation_that_stopped_is_completed_by_a_retry(stack: Stack, plan: dict[int, str]) -> None:
+def test_a_creation_that_stopped_is_completed_by_a_retry(stack: ServiceBench, plan: dict[int, str]) -> None:
     stack.stops(plan, lambda: stack.service.put(NAME, CRON))
 
     row = stack.service.put(NAME, CRON).row
@@ -36,7 +36,7 @@ def test_a_creation_that_stopped_is_completed_by_a_retry(stack: Stack, plan: dic
 
 
 @pytest.mark.parametrize("plan", PUTS)
-def test_a_request_that_only_creates_is_completed_by_a_retry(stack: Stack, plan: dict[int, str]) -> None:
+def test_a_request_that_only_creates_is_completed_by_a_retry(stack: ServiceBench, plan: dict[int, str]) -> None:
     stack.stops(plan, lambda: stack.service.put(NAME, CRON, if_none_match="*"))
 
     result = stack.service.put(NAME, CRON, if_none_match="*")
@@ -47,7 +47,7 @@ def test_a_request_that_only_creates_is_completed_by_a_retry(stack: Stack, plan:
 
 
 @pytest.mark.parametrize("plan", [AFTER_ROW, BEFORE_SCHEDULE])
-def test_a_creation_that_stopped_is_completed_by_the_sweep(stack: Stack, plan: dict[int, str]) -> None:
+def test_a_creation_that_stopped_is_completed_by_the_sweep(stack: ServiceBench, plan: dict[int, str]) -> None:
     stack.stops(plan, lambda: stack.service.put(NAME, CRON))
     assert stack.expression() is None
 
@@ -57,14 +57,14 @@ def test_a_creation_that_stopped_is_completed_by_the_sweep(stack: Stack, plan: d
 
 
 @pytest.mark.parametrize("plan", [AFTER_SCHEDULE, BEFORE_LAST, AFTER_LAST])
-def test_a_creation_that_stopped_at_its_end_needs_no_repair(stack: Stack, plan: dict[int, str]) -> None:
+def test_a_creation_that_stopped_at_its_end_needs_no_repair(stack: ServiceBench, plan: dict[int, str]) -> None:
     stack.stops(plan, lambda: stack.service.put(NAME, CRON))
 
     assert stack.sweep() == []
     assert stack.expression() == "cron(0 9 ? * MON *)"
 
 
-def test_a_creation_that_never_began_leaves_nothing(stack: Stack) -> None:
+def test_a_creation_that_never_began_leaves_nothing(stack: ServiceBench) -> None:
     stack.stops(BEFORE_ROW, lambda: stack.service.put(NAME, CRON))
 
     assert stack.sweep() == []
@@ -72,7 +72,7 @@ def test_a_creation_that_never_began_leaves_nothing(stack: Stack) -> None:
 
 
 @pytest.mark.parametrize("plan", [BEFORE_ROW, AFTER_ROW, BEFORE_SCHEDULE, *UPDATES, {5: "crash before"}])
-def test_a_change_that_stopped_is_completed_by_a_retry(stack: Stack, plan: dict[int, str]) -> None:
+def test_a_change_that_stopped_is_completed_by_a_retry(stack: ServiceBench, plan: dict[int, str]) -> None:
     first = stack.service.put(NAME, CRON).row
     stack.stops(plan, lambda: stack.service.put(NAME, RATE, if_match=first.etag))
 
@@ -84,7 +84,7 @@ def test_a_change_that_stopped_is_completed_by_a_retry(stack: Stack, plan: dict[
 
 
 @pytest.mark.parametrize("plan", [AFTER_ROW, BEFORE_SCHEDULE, *UPDATES[:-1]])
-def test_a_change_that_stopped_is_completed_by_the_sweep(stack: Stack, plan: dict[int, str]) -> None:
+def test_a_change_that_stopped_is_completed_by_the_sweep(stack: ServiceBench, plan: dict[int, str]) -> None:
     stack.service.put(NAME, CRON)
     stack.stops(plan, lambda: stack.service.put(NAME, RATE))
     assert stack.expression() == "cron(0 9 ? * MON *)"
@@ -95,7 +95,9 @@ def test_a_change_that_stopped_is_completed_by_the_sweep(stack: Stack, plan: dic
 
 
 @pytest.mark.parametrize("plan", [AFTER_ROW, BEFORE_SCHEDULE])
-def test_the_schedule_of_an_automation_that_has_a_webhook_now_is_removed(stack: Stack, plan: dict[int, str]) -> None:
+def test_the_schedule_of_an_automation_that_has_a_webhook_now_is_removed(
+    stack: ServiceBench, plan: dict[int, str]
+) -> None:
     for name in ("repeated", "swept"):
         stack.service.put(name, CRON)
         stack.stops(plan, partial(stack.service.put, name, WEBHOOK))
@@ -107,7 +109,7 @@ def test_the_schedule_of_an_automation_that_has_a_webhook_now_is_removed(stack: 
     assert stack.scheduler.schedules == {}
 
 
-def test_an_error_of_the_scheduler_is_raised_and_a_retry_completes_the_request(stack: Stack) -> None:
+def test_an_error_of_the_scheduler_is_raised_and_a_retry_completes_the_request(stack: ServiceBench) -> None:
     stack.scheduler.down = aws_error("ThrottlingException", "Rate exceeded")
     with pytest.raises(SchedulerError, match=r"schedule of weekly: ThrottlingException: Rate exceeded\. Retry the"):
         stack.service.put(NAME, CRON)
@@ -124,7 +126,7 @@ def test_an_error_of_the_scheduler_is_raised_and_a_retry_completes_the_request(s
 
 
 @pytest.mark.parametrize("plan", PUTS)
-def test_a_deletion_that_stopped_is_completed_by_a_retry(stack: Stack, plan: dict[int, str]) -> None:
+def test_a_deletion_that_stopped_is_completed_by_a_retry(stack: ServiceBench, plan: dict[int, str]) -> None:
     row = stack.service.put(NAME, CRON).row
     stack.stops(plan, lambda: stack.service.delete(NAME, if_match=row.etag))
     is_gone = plan == AFTER_LAST
@@ -136,7 +138,7 @@ def test_a_deletion_that_stopped_is_completed_by_a_retry(stack: Stack, plan: dic
 
 
 @pytest.mark.parametrize("plan", [AFTER_ROW, BEFORE_SCHEDULE, AFTER_SCHEDULE, BEFORE_LAST])
-def test_a_deletion_that_stopped_is_completed_by_the_sweep(stack: Stack, plan: dict[int, str]) -> None:
+def test_a_deletion_that_stopped_is_completed_by_the_sweep(stack: ServiceBench, plan: dict[int, str]) -> None:
     stack.service.put(NAME, CRON)
     stack.stops(plan, lambda: stack.service.delete(NAME))
     assert stack.store.get(NAME) is None
@@ -146,7 +148,7 @@ def test_a_deletion_that_stopped_is_completed_by_the_sweep(stack: Stack, plan: d
     assert list(stack.store.rows()) == []
 
 
-def test_an_automation_that_is_written_after_a_deletion_that_stopped_is_kept(stack: Stack) -> None:
+def test_an_automation_that_is_written_after_a_deletion_that_stopped_is_kept(stack: ServiceBench) -> None:
     stack.service.put(NAME, CRON)
     stack.stops(BEFORE_SCHEDULE, lambda: stack.service.delete(NAME))
 

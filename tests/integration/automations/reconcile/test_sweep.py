@@ -7,10 +7,10 @@ from aichats.automations.model import Automation
 from aichats.automations.reconcile import DONE_AFTER, Change
 from tests.support.automations import CRON, RATE, WEBHOOK, at, automation, reconcile, scheduled
 from tests.support.ledgers import NOON
-from tests.support.service_bench import AFTER_ROW, NAME, SCHEDULE, Stack
+from tests.support.service_bench import AFTER_ROW, NAME, SCHEDULE, ServiceBench
 
 
-def test_changes_of_the_last_ten_minutes_are_left_alone(stack: Stack) -> None:
+def test_changes_of_the_last_ten_minutes_are_left_alone(stack: ServiceBench) -> None:
     stack.stops(AFTER_ROW, lambda: stack.service.put("new", CRON))
     stack.service.put("old", CRON)
     stack.service.put("gone", CRON)
@@ -30,7 +30,7 @@ def test_changes_of_the_last_ten_minutes_are_left_alone(stack: Stack) -> None:
     }
 
 
-def test_the_schedule_of_a_row_that_changed_just_now_is_left_alone(stack: Stack) -> None:
+def test_the_schedule_of_a_row_that_changed_just_now_is_left_alone(stack: ServiceBench) -> None:
     stack.service.put(NAME, CRON)
     stack.clock.forward(hours=1)
     stack.stops(AFTER_ROW, lambda: stack.service.put(NAME, WEBHOOK))
@@ -39,7 +39,7 @@ def test_the_schedule_of_a_row_that_changed_just_now_is_left_alone(stack: Stack)
     assert stack.sweep() == [Change(SCHEDULE, "removed")]
 
 
-def test_a_stray_schedule_that_no_longer_exists_is_not_reported(stack: Stack) -> None:
+def test_a_stray_schedule_that_no_longer_exists_is_not_reported(stack: ServiceBench) -> None:
     stack.service.put(NAME, CRON)
     stack.stops(AFTER_ROW, lambda: stack.service.put(NAME, WEBHOOK))
     stack.clock.forward(minutes=11)
@@ -50,7 +50,7 @@ def test_a_stray_schedule_that_no_longer_exists_is_not_reported(stack: Stack) ->
     assert stack.scheduler.schedules == {}
 
 
-def test_a_change_while_the_sweep_repairs_is_not_undone(stack: Stack) -> None:
+def test_a_change_while_the_sweep_repairs_is_not_undone(stack: ServiceBench) -> None:
     stack.stops(AFTER_ROW, lambda: stack.service.put(NAME, CRON))
     stack.clock.forward(minutes=11)
     stack.world.meanwhile = lambda: stack.calm.put(NAME, RATE)
@@ -60,7 +60,7 @@ def test_a_change_while_the_sweep_repairs_is_not_undone(stack: Stack) -> None:
     assert stack.expression() == "rate(5 minutes)"
 
 
-def test_a_schedule_that_is_deleted_while_it_is_corrected_is_created_again(stack: Stack) -> None:
+def test_a_schedule_that_is_deleted_while_it_is_corrected_is_created_again(stack: ServiceBench) -> None:
     stack.service.put(NAME, CRON)
     stack.world.meanwhile = stack.scheduler.schedules.clear
 
@@ -71,7 +71,7 @@ def test_a_schedule_that_is_deleted_while_it_is_corrected_is_created_again(stack
         assert stack.expression() == definition.definition["trigger"]["expression"]
 
 
-def test_a_missing_schedule_is_created_again_with_the_same_slots(stack: Stack) -> None:
+def test_a_missing_schedule_is_created_again_with_the_same_slots(stack: ServiceBench) -> None:
     row = stack.service.put(NAME, RATE).row
     stack.scheduler.schedules.clear()
 
@@ -80,7 +80,7 @@ def test_a_missing_schedule_is_created_again_with_the_same_slots(stack: Stack) -
     assert (stack.scheduler.schedules[SCHEDULE]["StartDate"] - row.rate_start) % timedelta(minutes=5) == timedelta(0)
 
 
-def test_a_schedule_that_was_disabled_in_the_console_is_enabled_again(stack: Stack) -> None:
+def test_a_schedule_that_was_disabled_in_the_console_is_enabled_again(stack: ServiceBench) -> None:
     stack.service.put(NAME, CRON)
     stack.scheduler.schedules[SCHEDULE]["State"] = "DISABLED"
 
@@ -88,7 +88,7 @@ def test_a_schedule_that_was_disabled_in_the_console_is_enabled_again(stack: Sta
     assert stack.scheduler.schedules[SCHEDULE]["State"] == "ENABLED"
 
 
-def test_an_automation_that_cannot_be_repaired_does_not_stop_the_others(stack: Stack) -> None:
+def test_an_automation_that_cannot_be_repaired_does_not_stop_the_others(stack: ServiceBench) -> None:
     for name in ("one", "two"):
         stack.stops(AFTER_ROW, partial(stack.service.put, name, CRON))
     stack.service.put("stray", CRON)
@@ -102,7 +102,7 @@ def test_an_automation_that_cannot_be_repaired_does_not_stop_the_others(stack: S
     assert [change.kind for change in reconcile(stack.calm)] == ["created", "removed"]
 
 
-def test_a_one_off_that_fired_is_done_and_never_created_again(stack: Stack) -> None:
+def test_a_one_off_that_fired_is_done_and_never_created_again(stack: ServiceBench) -> None:
     stack.service.put(NAME, at(NOON + timedelta(hours=1)))
     stack.clock.now = NOON + timedelta(hours=1)
     stack.scheduler.fire()
@@ -124,7 +124,7 @@ def test_a_one_off_that_fired_is_done_and_never_created_again(stack: Stack) -> N
     assert done.state == "done"
 
 
-def test_a_one_off_in_the_past_gets_no_schedule(stack: Stack) -> None:
+def test_a_one_off_in_the_past_gets_no_schedule(stack: ServiceBench) -> None:
     stack.stops(AFTER_ROW, lambda: stack.service.put(NAME, at(NOON + timedelta(hours=1))))
     stack.clock.forward(hours=1)
 
@@ -133,7 +133,7 @@ def test_a_one_off_in_the_past_gets_no_schedule(stack: Stack) -> None:
     assert "create" not in stack.scheduler.calls
 
 
-def test_a_one_off_is_not_done_before_its_slot_was_checked(stack: Stack) -> None:
+def test_a_one_off_is_not_done_before_its_slot_was_checked(stack: ServiceBench) -> None:
     row = stack.service.put(NAME, at(NOON + timedelta(hours=1))).row
     stack.clock.forward(days=2)
     stack.scheduler.fire()
@@ -143,7 +143,7 @@ def test_a_one_off_is_not_done_before_its_slot_was_checked(stack: Stack) -> None
     assert reconcile(stack.calm) == [Change(NAME, "done")]
 
 
-def test_a_schedule_that_has_ended_is_removed_once_it_is_done(stack: Stack) -> None:
+def test_a_schedule_that_has_ended_is_removed_once_it_is_done(stack: ServiceBench) -> None:
     row = stack.service.put(NAME, automation(scheduled(end="2026-11-24T00:00:00Z"))).row
     stack.clock.forward(days=5)
     stack.store.mark_checked([row], stack.clock.now)
@@ -153,7 +153,7 @@ def test_a_schedule_that_has_ended_is_removed_once_it_is_done(stack: Stack) -> N
     assert stack.sweep() == [Change(SCHEDULE, "removed")]
 
 
-def test_a_disabled_automation_is_never_done(stack: Stack) -> None:
+def test_a_disabled_automation_is_never_done(stack: ServiceBench) -> None:
     once = at(NOON + timedelta(hours=1)).definition
     off: Automation = automation({**once, "trigger": {**once["trigger"], "enabled": False}})
     row = stack.service.put(NAME, off).row

@@ -1,0 +1,243 @@
+"""The files in ``events/``: what `sam local` is given is what AWS sends, and each is a valid input of its function."""
+
+import hashlib
+import re
+from datetime import UTC, datetime
+from urllib.parse import parse_qsl
+
+import httpx
+import pytest
+
+from aichats.api.app import OPERATIONS, create_api
+from aichats.automations.model import Automation
+from aichats.bootstrap import Application
+from aichats.errors import InputError
+from aichats.runs.model import Run, ScheduleEvent, ScheduleTick
+from aichats.validation import parse, parse_json
+from functions.http_api import app as http_api
+from functions.perform_runs import app as perform_runs
+from functions.run_schedule import app as run_schedule
+from functions.sweep_runs import app as sweep_runs
+from tests.support.example_events import body_of, load, named
+from tests.support.fakes import FakeSqs, ai_chat
+from tests.support.kodey_in_memory import KodeyInMemory
+from tests.support.lambda_calls import EVENTS, LOCAL, ROOT, HttpCaller, make_application, make_context
+from tests.support.ledgers import LEASE, MUTE
+from tests.support.whop_in_memory import WhopInMemory
+
+FUNCTION_OF = {
+    "http": "http_api",
+    "schedule": "run_schedule",
+    "schedule/sweep": "sweep_runs",
+    "sqs": "perform_runs",
+    "webhook": "receive_webhook",
+}
+"""The function that takes the events of a folder, or a single event."""
+
+SWEEP = "sweep"
+"""The event of the schedule that calls another function."""
+
+REFUSED = {"no_token": 401, "mute_kodey_chat": 422}
+"""HTTP events that are rejected; all others succeed."""
+
+QUEUED = (
+    "create_kodey_chat",
+    "replay_run",
+    "run_automation",
+    "send_kodey_message",
+    "set_notification_preference",
+    "start_runs",
+)
+"""HTTP events of which something goes to a queue."""
+
+BY_NAME = "automation"
+"""The schedule event that only names what is to be done."""
+
+NEVER_FILLED = "placeholder_not_filled"
+"""The schedule event that is rejected."""
+
+
+class Both(httpx.BaseTransport):
+    """Each provider at its own address."""
+
+    def __init__(self, whop: WhopInMemory, kodey: KodeyInMemory) -> None:
+        self._at = {"whop.invalid": whop, "kodey.invalid": kodey}
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        return self._at[request.url.host].handle_request(request)
+
+
+HTTP, SCHEDULE, SQS = named("http"), named("schedule"), named("sqs")
+SCHEDULED = sorted(SCHEDULE.keys() - {BY_NAME, NEVER_FILLED, SWEEP})
+
+
+@pytest.fixture
+def whop() -> WhopInMemory:
+    """Whop with the chat that the events speak of, and another one."""
+    return WhopInMemory(ai_chat(id="aich_xxxxxxxxxxxxx"), ai_chat(id="aich_other"))
+
+
+@pytest.fixture
+def kodey() -> KodeyInMemory:
+    """Kodey with the chat that the events speak of."""
+    kodey = KodeyInMemory()
+    kodey.chat(id="chat_xxxxxxxxxxxxx")
+    return kodey
+
+
+@pytest.fixture(autouse=True)
+def app(monkeypatch: pytest.MonkeyPatch, whop: WhopInMemory, kodey: KodeyInMemory, sqs: FakeSqs) -> Application:
+    """The application behind all functions, with the runs that the events speak of."""
+    app = make_application(Both(whop, kodey), sqs=sqs)
+    for function in (run_schedule, perform_runs):
+        monkeypatch.setattr(function, "app", app)
+    monkeypatch.setattr(run_schedule, "events", app.schedule_events)
+    monkeypatch.setattr(sweep_runs, "sweep", app.sweep)
+    monkeypatch.setattr(http_api, "api", create_api(app))
+    add_runs(app)
+    app.automations.put("weekly-revenue", parse_json(Automation, body_of(load(HTTP["put_automation"]))))
+    return app
+
+
+def add_runs(app: Application) -> None:
+    """Add a waiting run (a), a failed run (b), a run of unknown outcome (c), and two waiting runs (d, e)."""
+    version = app.environment["WHOP_API_VERSION"]
+    runs = {letter: Run(letter * 32, "http", MUTE, "aich_xxxxxxxxxxxxx", version) for letter in "abcd"}
+    # Runs of one chat wait for each other, and both of these are in one batch.
+    runs["e"] = Run("e" * 32, "http", MUTE, "aich_other", version)
+    app.ledger.finish(app.ledger.claim(runs["b"], LEASE), "failed", error={"type": "E", "message": "no"})
+    app.ledger.finish(app.ledger.claim(runs["c"], LEASE), "unknown", error={"type": "E", "message": "?"})
+    app.ledger.add([runs[letter] for letter in "ade"], lambda _: app.ledger.clock())
+
+
+def test_each_function_has_events_and_each_event_a_function() -> None:
+    functions = {folder.name for folder in (ROOT / "functions").iterdir() if (folder / "app.py").is_file()}
+    files = [file.relative_to(EVENTS).with_suffix("") for file in EVENTS.rglob("*") if file.is_file()]
+
+    assert {FUNCTION_OF.get(str(file)) or FUNCTION_OF[str(file.parent)] for file in files} == functions
+
+
+def test_each_route_has_an_event() -> None:
+    shown = {(event["requestContext"]["http"]["method"], event["rawPath"]) for event in map(load, HTTP.values())}
+    in_form = {
+        (method, re.sub(r"([abc])\1{31}", "{run_id}", re.sub(r"(aich|chat)_x{13}", "{chat_id}", path)))
+        for method, path in ((method, path.replace("weekly-revenue", "{name}")) for method, path in shown)
+    }
+
+    assert {(operation.method, operation.path) for operation in OPERATIONS} | {("GET", "/health")} <= in_form
+
+
+@pytest.mark.parametrize("name", HTTP)
+def test_an_http_event_is_answered(name: str, whop: WhopInMemory, kodey: KodeyInMemory, sqs: FakeSqs) -> None:
+    # With less time than a look at a queued run takes, nothing is watched.
+    seconds_left = 2.5 if name in QUEUED else 29.0
+
+    answer = HttpCaller(http_api.lambda_handler).send(load(HTTP[name]), make_context(seconds_left))
+
+    assert answer.status == REFUSED.get(name, answer.status)
+    assert (answer.status >= 400) is (name in REFUSED)
+    of_whop = "kodey" not in name and name.endswith(("chat", "chats", "chat_base64", "title"))
+    assert bool(whop.requests) is of_whop
+    assert len(kodey.requests) == ("kodey" in name and name.startswith(("list", "retrieve", "delete")))
+    assert bool(sqs.sent) is (name in QUEUED)
+
+
+@pytest.mark.parametrize("name", HTTP)
+def test_an_http_event_is_one_of_payload_format_2(name: str) -> None:
+    event = load(HTTP[name])
+    context, request = event["requestContext"], event["requestContext"]["http"]
+
+    assert (event["version"], event["routeKey"], context["routeKey"]) == ("2.0", "ANY /{proxy+}", "ANY /{proxy+}")
+    assert request["path"] == event["rawPath"] == "/" + event["pathParameters"]["proxy"]
+    assert event.get("queryStringParameters", {}) == dict(parse_qsl(event["rawQueryString"]))
+    assert context["stage"] == "$default"
+    assert context["domainName"] == f"{context['apiId']}.execute-api.eu-west-1.amazonaws.com"
+    assert context["domainPrefix"] == context["apiId"]
+    when = datetime.fromtimestamp(context["timeEpoch"] / 1000, UTC)
+    assert context["time"] == when.strftime("%d/%b/%Y:%H:%M:%S +0000")
+
+
+@pytest.mark.parametrize("name", HTTP)
+def test_the_headers_of_an_http_event_fit_the_rest_of_it(name: str) -> None:
+    event = load(HTTP[name])
+    headers, context = event["headers"], event["requestContext"]
+
+    assert list(headers) == sorted(header.lower() for header in headers)
+    assert headers["host"] == context["domainName"]
+    assert headers["user-agent"] == context["http"]["userAgent"]
+    assert headers["x-forwarded-for"] == context["http"]["sourceIp"]
+    assert headers.get("content-length") == (str(len(body_of(event))) if "body" in event else None)
+    assert ("content-type" in headers) is ("body" in event)
+    assert headers.get("authorization", f"Bearer {LOCAL}") == f"Bearer {LOCAL}"
+
+
+def test_an_http_event_in_base64_holds_what_its_neighbour_holds_in_clear() -> None:
+    assert body_of(load(HTTP["create_chat_base64"])) == body_of(load(HTTP["create_chat"]))
+
+
+@pytest.mark.parametrize("name", SCHEDULED)
+def test_a_schedule_event_is_performed_or_queued(name: str, whop: WhopInMemory, sqs: FakeSqs) -> None:
+    event = load(SCHEDULE[name])
+
+    result = run_schedule.lambda_handler(event, make_context(seconds_left=120))
+
+    assert len(result["runs"]) == len(event["targets"])
+    if len(event["targets"]) > 1 or event["action"]["type"].startswith("kodey."):
+        assert [sent.run_id for sent in sqs.sent] == [run["run_id"] for run in result["runs"]]
+        assert whop.requests == []
+    else:
+        muted = event["action"].get("notification_preference", "all")
+        assert whop.chats[result["runs"][0]["chat_id"]]["notification_preference"] == muted
+
+
+@pytest.mark.parametrize("name", SCHEDULED)
+def test_a_schedule_event_has_a_fixed_time_written_as_scheduler_writes_it(name: str) -> None:
+    event = load(SCHEDULE[name])
+
+    assert event["scheduled_time"] == parse(ScheduleEvent, event).slot
+
+
+def test_a_schedule_event_that_names_an_automation_does_what_the_automation_says(whop: WhopInMemory) -> None:
+    event = load(SCHEDULE[BY_NAME])
+
+    [run] = run_schedule.lambda_handler(event, make_context(seconds_left=60))["runs"]
+
+    assert event["scheduled_time"] == parse(ScheduleTick, event).slot
+    assert run["status"] == "succeeded"
+    chat = whop.chats[run["chat_id"]]
+    assert (chat["title"], chat["notification_preference"]) == ("Weekly revenue 2026-11-23", "none")
+
+
+def test_a_schedule_event_whose_placeholder_was_not_filled_raises(whop: WhopInMemory) -> None:
+    with pytest.raises(InputError, match="scheduled_time"):
+        run_schedule.lambda_handler(load(SCHEDULE[NEVER_FILLED]), make_context())
+
+    assert whop.requests == []
+
+
+def test_the_sweep_s_event_is_taken() -> None:
+    assert sweep_runs.lambda_handler(load(SCHEDULE[SWEEP]), make_context()) == {
+        "resumed": 0,
+        "ended": 0,
+        "missed": 0,
+        "repaired": 0,
+    }
+
+
+@pytest.mark.parametrize("name", SQS)
+def test_an_sqs_event_is_performed_and_what_cannot_be_read_is_buried(name: str, app: Application, sqs: FakeSqs) -> None:
+    event = load(SQS[name])
+
+    assert perform_runs.lambda_handler(event, make_context(seconds_left=60)) == {"batchItemFailures": []}
+
+    row = app.ledger.get("d" * 32)
+    assert row is not None
+    assert row.status == "succeeded"
+    assert len(sqs.sent) == (name == "unreadable")
+
+
+@pytest.mark.parametrize("name", SQS)
+def test_an_sqs_event_is_one_of_sqs(name: str) -> None:
+    for record in load(SQS[name])["Records"]:
+        assert record["md5OfBody"] == hashlib.md5(record["body"].encode(), usedforsecurity=False).hexdigest()
+        assert record["eventSource"] == "aws:sqs"
