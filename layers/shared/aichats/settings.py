@@ -15,7 +15,7 @@ LOOPBACK = r"(localhost|127(\.\d{1,3}){3}|\[::1\])"
 HOST_OF_CONTAINERS = r"host\.docker\.internal"
 """The name of this machine in the containers of ``sam local``, where it is as safe as loopback."""
 
-type Name = Annotated[str, Field(min_length=1)]
+type NonEmpty = Annotated[str, Field(min_length=1)]
 
 
 def _secured(url: str, info: ValidationInfo) -> str:
@@ -59,9 +59,9 @@ class Environment(BaseModel):
 class Settings(Environment):
     """The settings that all functions share."""
 
-    runs_table: Name
+    runs_table: NonEmpty
     """The table of the ledger."""
-    automations_table: Name
+    automations_table: NonEmpty
     run_queue_url: QueueUrl
     slow_run_queue_url: QueueUrl
     run_dead_letters_url: QueueUrl
@@ -75,7 +75,7 @@ class Settings(Environment):
 class HttpApiSettings(Environment):
     """The settings of the HTTP API."""
 
-    callers_secret: Name
+    callers_secret: NonEmpty
     """The secret with the API clients and the hashes of their tokens."""
     allowed_origins: str = ""
     """Origins that browsers may call from, separated by commas. Empty: none."""
@@ -89,17 +89,17 @@ class HttpApiSettings(Environment):
 class ScheduleSettings(Environment):
     """The settings of functions that change schedules of EventBridge Scheduler."""
 
-    schedule_group: Name
+    schedule_group: NonEmpty
     """The group of the stack's schedules. It has the stack's name."""
-    run_schedule_arn: Name
-    scheduler_role_arn: Name
-    schedule_dead_letters_arn: Name
+    run_schedule_arn: NonEmpty
+    scheduler_role_arn: NonEmpty
+    schedule_dead_letters_arn: NonEmpty
 
 
 class WebhookSettings(Environment):
     """The settings of the function that receives webhooks."""
 
-    webhook_secret: Name
+    webhook_secret: NonEmpty
     """The secret with which Whop signs webhooks."""
 
 

@@ -12,7 +12,6 @@ from botocore.exceptions import EndpointConnectionError
 
 from local.attached import attached
 from local.errors import LocalError
-from local.ports import free_port, listen
 from local.repeat import repeating
 from local.signals import interruptible
 from local.tools import tool
@@ -94,17 +93,6 @@ def test_a_command_that_cannot_go_on_says_why(capsys: pytest.CaptureFixture[str]
         for number, handler in handlers.items():
             signal.signal(number, handler)
     assert capsys.readouterr().err.strip() == "port 3000 is taken"
-
-
-@pytest.mark.usefixtures("socket_enabled")
-def test_a_taken_port_is_reported() -> None:
-    port = free_port()
-    printed = f"port {port} is in use. Stop its program, or choose another port"
-    with listen("127.0.0.1", port):
-        for variable, choice in {"": "", "WHOP_PORT": " with WHOP_PORT=..."}.items():
-            with pytest.raises(LocalError) as raised:
-                listen("127.0.0.1", port, variable=variable)
-            assert str(raised.value) == printed + choice
 
 
 def test_a_missing_program_is_reported_with_what_to_do() -> None:

@@ -14,7 +14,6 @@ from local.cloud.deploy import Stack
 from local.cloud.emulator import Emulator
 from local.console import Console
 from local.errors import LocalError
-from local.ports import listen
 from local.sam_local import commands, image, relay, sam
 from local.system import KODEY, WHOP, System
 
@@ -218,16 +217,6 @@ def test_sam_cli_that_does_not_end_is_killed(fake_sam: Path, monkeypatch: pytest
     with sam.sam(["local", "invoke"], {}) as process:
         ready.read_text()
     assert process.returncode == -signal.SIGKILL
-
-
-@pytest.mark.usefixtures("socket_enabled")
-def test_a_port_that_is_taken_is_reported_before_anything_is_started_with_how_to_choose_another(
-    console: Console,
-) -> None:
-    with listen("127.0.0.1", 0) as taken:
-        port = taken.getsockname()[1]
-        with pytest.raises(LocalError, match=rf"port {port} is in use\. .* choose another port with PORT=\.\.\.$"):
-            commands.serve(console, port)
 
 
 @pytest.mark.parametrize(

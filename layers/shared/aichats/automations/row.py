@@ -28,9 +28,9 @@ SECOND = timedelta(seconds=1)
 MAX_UNCONFIRMED_SLOTS = 5
 """The number of slots that the warning about a changed trigger names at most."""
 
-type State = Literal["active", "done", "deleting"]
+type StoredState = Literal["active", "done", "deleting"]
 
-_STATES: TypeAdapter[dict[str, State]] = TypeAdapter(dict[str, State])
+_STATES: TypeAdapter[dict[str, StoredState]] = TypeAdapter(dict[str, StoredState])
 _TIMES: TypeAdapter[dict[str, AwareDatetime]] = TypeAdapter(dict[str, AwareDatetime])
 
 
@@ -42,7 +42,7 @@ class RowHeader:
     version: int
     etag: str
     """A strong ETag, with its quotes. It identifies definition and version."""
-    state: State
+    state: StoredState
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from typing import Any, Literal
 
 from aichats.automations.model import ScheduleTrigger
 from aichats.automations.row import AutomationRow
-from aichats.aws.errors import AWS_ERRORS, code_of, message_of
+from aichats.aws.errors import AWS_ERRORS, aws_message, code_of
 from aichats.aws.scheduler import ScheduleGroup, SchedulerClient
 from aichats.errors import AichatsError, ConfigurationError
 from aichats.runs.ledger.times import utc_now
@@ -252,7 +252,7 @@ def _naming(name: str) -> Iterator[None]:
     try:
         yield
     except AWS_ERRORS as error:
-        raise SchedulerError(name, code_of(error), message_of(error)) from error
+        raise SchedulerError(name, code_of(error), aws_message(error)) from error
 
 
 def _schedule(row: AutomationRow) -> ScheduleTrigger:

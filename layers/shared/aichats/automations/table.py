@@ -28,7 +28,7 @@ from aichats.automations.model import Automation, WebhookTrigger, canonical
 from aichats.automations.row import (
     AutomationRow,
     RowHeader,
-    State,
+    StoredState,
     checked,
     header_from_item,
     item_from_row,
@@ -219,7 +219,7 @@ class AutomationTable:
         condition, values = (AS_READ, _as_read(old)) if old else (self._items.is_absent, {})
         return _succeeds(partial(self._items.put, item_from_row(row), condition, values, _index_changes(old, row)))
 
-    def _set_state(self, row: RowHeader, state: State, changes: Mapping[str, Any]) -> bool:
+    def _set_state(self, row: RowHeader, state: StoredState, changes: Mapping[str, Any]) -> bool:
         changes = {"etag": row.etag, "state": state, "changed_at": to_text(self.clock()), **changes}
         return _succeeds(partial(self._items.update, row.name, changes, AS_READ, _as_read(row)))
 

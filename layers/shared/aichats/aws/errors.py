@@ -14,7 +14,7 @@ def code_of(error: Exception) -> str:
     return str(_answer(error).get("Code") or type(error).__name__)
 
 
-def message_of(error: Exception) -> str:
+def aws_message(error: Exception) -> str:
     """Return AWS's message for an error; without a response, the error's own text."""
     return str(_answer(error).get("Message") or error)
 

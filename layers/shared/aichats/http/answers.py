@@ -10,7 +10,7 @@ from aichats.http.masking import MAX_WORD_CHARACTERS, one_line
 
 
 @dataclass(frozen=True)
-class Answer:
+class ProviderAnswer:
     """A 2xx response."""
 
     status: int
@@ -20,7 +20,9 @@ class Answer:
     provider: str
 
 
-def read_answer[ReplyT: BaseModel](model: type[ReplyT], answer: Answer, *, chat_id: str | None = None) -> ReplyT:
+def read_answer[ReplyT: BaseModel](
+    model: type[ReplyT], answer: ProviderAnswer, *, chat_id: str | None = None
+) -> ReplyT:
     """Return the body of an answer as a model.
 
     Args:

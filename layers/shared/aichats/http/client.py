@@ -22,7 +22,7 @@ from aichats.errors import (
     PermissionDeniedError,
 )
 from aichats.http import retry
-from aichats.http.answers import Answer
+from aichats.http.answers import ProviderAnswer
 from aichats.http.bodies import compact_json
 from aichats.http.deadline import remaining, time_limit
 from aichats.http.masking import Mask
@@ -82,7 +82,7 @@ class HttpClient:
         body: Mapping[str, Any] | None = None,
         headers: Mapping[str, str] | None = None,
         timeout: float | None = None,
-    ) -> Answer:
+    ) -> ProviderAnswer:
         """Make one call, and retry it as :mod:`aichats.http.retry` says.
 
         Every attempt sends the same bytes. ``timeout`` replaces the client's own for this call. If the response to a
@@ -104,7 +104,7 @@ class HttpClient:
             )
             return self._attempts(request, Mask((current_token(self.token),), body))
 
-    def _attempts(self, request: httpx.Request, mask: Mask) -> Answer:
+    def _attempts(self, request: httpx.Request, mask: Mask) -> ProviderAnswer:
         refreshed, in_progress, deleted, attempt = False, False, False, 1
         while True:
             try:
@@ -116,7 +116,9 @@ class HttpClient:
                         mask = replace(mask, tokens=(another, *mask.tokens))
                         continue
                 if deleted and isinstance(error, NotFoundError):
-                    return Answer(HTTPStatus.NO_CONTENT, httpx.Headers(), b"", error.request_id, self.provider.name)
+                    return ProviderAnswer(
+                        HTTPStatus.NO_CONTENT, httpx.Headers(), b"", error.request_id, self.provider.name
+                    )
                 deleted = deleted or retry.may_have_deleted(request.method, error)
                 in_progress = in_progress or retry.is_in_progress(request.method, error)
                 wait = self._wait_before_next(request.method, error, attempt)
@@ -146,7 +148,7 @@ class HttpClient:
         logger.info("another token after a %s", error.status, extra={"request_id": error.request_id})
         return token
 
-    def _attempt(self, request: httpx.Request, mask: Mask) -> Answer:
+    def _attempt(self, request: httpx.Request, mask: Mask) -> ProviderAnswer:
         request.headers.update(self.provider.authorization(mask.tokens[0]))
         response = self._client.send(request, stream=True)
         try:
@@ -156,7 +158,9 @@ class HttpClient:
         self._warn_of_retirement(request, response.headers, mask)
         if not response.is_success:
             raise self.provider.error(response.status_code, response.headers, content, mask)
-        return Answer(response.status_code, response.headers, content, request_id(response.headers), self.provider.name)
+        return ProviderAnswer(
+            response.status_code, response.headers, content, request_id(response.headers), self.provider.name
+        )
 
     def _wait_before_next(self, method: str, error: Failure, attempt: int) -> float | None:
         """Return the seconds to wait before the next attempt; ``None`` if there is none."""

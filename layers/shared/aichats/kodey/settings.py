@@ -4,14 +4,14 @@ from typing import Annotated
 
 from pydantic import Field
 
-from aichats.settings import BaseUrl, Name, ProviderSettings, SettleSeconds
+from aichats.settings import BaseUrl, NonEmpty, ProviderSettings, SettleSeconds
 
 
 class KodeySettings(ProviderSettings):
     """The settings for calls to Kodey."""
 
     kodey_base_url: BaseUrl
-    kodey_secret: Name | None = None
+    kodey_secret: NonEmpty | None = None
     """The secret with Kodey's key; ``None`` in functions that don't call Kodey."""
     kodey_timeout_seconds: Annotated[float, Field(gt=0, le=60)] = 20.0
     """The limit of one whole call that sends no message, its retries and waits included."""

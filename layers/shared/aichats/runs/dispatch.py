@@ -13,7 +13,7 @@ from aichats.http.deadline import remaining
 from aichats.runs.ledger.ledger import Ledger
 from aichats.runs.ledger.rows import Row
 from aichats.runs.model import Run
-from aichats.runs.perform import Outcome, Performer, State, found
+from aichats.runs.perform import Outcome, OutcomeState, Performer, found
 from aichats.runs.queue import Due, Queue, QueueError
 
 FIRST_PAUSE_SECONDS, MAX_PAUSE_SECONDS = 0.2, 1.0
@@ -21,7 +21,7 @@ FIRST_PAUSE_SECONDS, MAX_PAUSE_SECONDS = 0.2, 1.0
 LAST_READ_SECONDS = 0.5
 """The time that is kept for the last read and the answer."""
 
-METRICS: dict[State, str] = {"succeeded": "RunsSucceeded", "waiting": "RunsWaiting"}
+METRICS: dict[OutcomeState, str] = {"succeeded": "RunsSucceeded", "waiting": "RunsWaiting"}
 
 
 @dataclass(frozen=True)

@@ -50,7 +50,7 @@ MAX_WAIT = timedelta(minutes=10)
 ALARMING: dict[EndStatus, str] = {"failed": "RunsFailed", "unknown": "RunsUnknown"}
 """The metric of each end status that needs a person."""
 
-type State = EndStatus | Literal["waiting", "in_progress"]
+type OutcomeState = EndStatus | Literal["waiting", "in_progress"]
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ class Outcome:
         error: why it failed or waits, if this call performed it.
     """
 
-    state: State
+    state: OutcomeState
     row: Row
     performed: bool
     error: AichatsError | None = None
@@ -346,7 +346,9 @@ def _not_claimed(row: Row | None, run: Run | str) -> Outcome:
 
 def found(row: Row) -> Outcome:
     """Return the outcome of a run that this call does not perform."""
-    state: State = "waiting" if row.status == "pending" else "in_progress" if row.status == "performing" else row.status
+    state: OutcomeState = (
+        "waiting" if row.status == "pending" else "in_progress" if row.status == "performing" else row.status
+    )
     return Outcome(state, row, performed=False)
 
 

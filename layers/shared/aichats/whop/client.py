@@ -9,7 +9,7 @@ from typing import Any
 
 from aichats.errors import InputError
 from aichats.http import BaseTransport
-from aichats.http.answers import Answer, read_answer
+from aichats.http.answers import ProviderAnswer, read_answer
 from aichats.http.client import HttpClient
 from aichats.http.paths import segment
 from aichats.http.tokens import Token
@@ -132,7 +132,7 @@ def check_agent_identifier(agent_identifier: str | None, api_version: str, field
         raise InputError([(field, "needs Whop's API version 2026-09-15 or later")])
 
 
-def _chat(answer: Answer) -> AiChat:
+def _chat(answer: ProviderAnswer) -> AiChat:
     return read_answer(AiChat, answer, chat_id=_chat_id(answer.content))
 
 

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from aichats.settings import BaseUrl, Name, ProviderSettings
+from aichats.settings import BaseUrl, NonEmpty, ProviderSettings
 
 
 class WhopSettings(ProviderSettings):
@@ -12,7 +12,7 @@ class WhopSettings(ProviderSettings):
 
     whop_base_url: BaseUrl
     whop_api_version: Annotated[str, Field(pattern=r"^\d{4}-\d{2}-\d{2}(-\d+)?$")]
-    whop_secret: Name | None = None
+    whop_secret: NonEmpty | None = None
     """The secret with Whop's credentials; ``None`` in functions that don't call Whop."""
     whop_timeout_seconds: Annotated[float, Field(gt=0, le=60)] = 20.0
     """The limit of one whole call, its retries and waits included. It is below every function's own timeout."""

@@ -29,6 +29,7 @@ from aichats.runs.actions import ACTION_KINDS, Action
 from aichats.runs.ledger.ledger import Ledger, LedgerConflictError
 from aichats.runs.ledger.rows import Row
 from aichats.runs.model import Run, Work
+from aichats.runs.queue import RunId
 from aichats.validation import A_TIME
 
 MAX_WINDOW = timedelta(days=31)
@@ -37,7 +38,6 @@ LONGEST_RUN = timedelta(hours=25)
 """The time after which an open run has ended: runs are given up after 24 hours, and the sweep needs some minutes."""
 MAX_READS = 10
 """The limit of pages that are read for an answer, as long as none of their runs is inside the window."""
-type RunId = Annotated[str, Field(pattern=r"^[a-z2-7]{32}$"), OrElse("is not the id of a run")]
 
 
 def _date_and_time(value: object) -> object:
@@ -47,7 +47,7 @@ def _date_and_time(value: object) -> object:
     return value
 
 
-type Time = Annotated[
+type WindowTime = Annotated[
     AwareDatetime,
     Field(ge=datetime(2000, 1, 1, tzinfo=UTC), lt=datetime(3000, 1, 1, tzinfo=UTC)),
     BeforeValidator(_date_and_time),
@@ -57,7 +57,7 @@ NEVER_RENDERED = (
     "Fix the automation; its next run uses the fix"
 )
 _STATES = {"succeeded": "has already succeeded", "unknown": "has an unknown outcome", "failed": "failed"}
-_RUN = {"run_id": TypeAdapter[str](RunId)}
+_RUN = {"run_id": TypeAdapter[str](Annotated[RunId, OrElse("is not the id of a run")])}
 
 
 class StartRuns(Work):
@@ -89,17 +89,17 @@ class ListRuns(Request):
 
     automation: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")] | None = None
     status: RunStatus | None = None
-    since: Time | None = None
-    until: Time | None = None
+    since: WindowTime | None = None
+    until: WindowTime | None = None
     limit: Annotated[int, Field(ge=1, le=100), WholeNumber] = 50
     cursor: Annotated[str, Field(min_length=1, max_length=2000)] | None = None
 
 
-class Cursor(Request):
+class HistoryCursor(Request):
     """The content of ``next_cursor``: the window of the first page, and the position of the next page."""
 
-    since: Time
-    until: Time
+    since: WindowTime
+    until: WindowTime
     position: dict[str, str]
 
 
@@ -131,7 +131,7 @@ def list_runs(call: ApiCall[None, ListRuns]) -> Reply:
         runs, position = [row for row in page[0] if _is_inside(row, since, until)], page[1]
         if runs or position is None:
             break
-    next_cursor = _write_cursor(Cursor(since=since, until=until, position=dict(position))) if position else None
+    next_cursor = _write_cursor(HistoryCursor(since=since, until=until, position=dict(position))) if position else None
     data = [view(row, call.caller) for row in runs]
     return Reply(RunPage(since=since, until=until, data=data, next_cursor=next_cursor))
 
@@ -141,7 +141,7 @@ def _is_inside(row: Row, since: datetime, until: datetime) -> bool:
     return row.created_at >= since or (row.finished_at is not None and since <= row.finished_at <= until)
 
 
-def _window(query: ListRuns, cursor: Cursor | None) -> tuple[datetime, datetime]:
+def _window(query: ListRuns, cursor: HistoryCursor | None) -> tuple[datetime, datetime]:
     """Return the window of a query. Every page has the window of the first page.
 
     Raises:
@@ -282,12 +282,12 @@ def _conflict(row: Row | None, refusal: str) -> RejectedError:
     return RejectedError(HTTPStatus.CONFLICT, "conflict", detail)
 
 
-def _write_cursor(cursor: Cursor) -> str:
+def _write_cursor(cursor: HistoryCursor) -> str:
     return base64.urlsafe_b64encode(cursor.model_dump_json().encode()).decode().rstrip("=")
 
 
-def _read_cursor(cursor: str) -> Cursor:
+def _read_cursor(cursor: str) -> HistoryCursor:
     try:
-        return Cursor.model_validate_json(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+        return HistoryCursor.model_validate_json(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
     except ValueError:  # Of base64 or of pydantic.
         raise InputError([("cursor", "invalid; use `next_cursor` from the previous page")]) from None
