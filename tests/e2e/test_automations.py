@@ -131,7 +131,7 @@ def test_a_missed_slot_is_run_once_and_late_though_it_is_looked_for_again_and_it
     assert automations.counted("RunsMissed", begun) == 2
 
 
-def test_an_event_that_comes_after_its_slot_was_noted_as_missed_still_takes_effect(
+def test_an_event_that_comes_after_its_slot_was_stored_as_missed_is_still_performed(
     automations: Automations, companies: tuple[str, str]
 ) -> None:
     hourly = Hourly(automations, companies)
@@ -166,11 +166,11 @@ def test_a_schedule_that_was_changed_or_without_an_automation_is_repaired_ten_mi
     automations: Automations, system: System
 ) -> None:
     automations.put("weekly", schedule("cron(0 9 ? * MON *)"), "biz_A")
-    wanted = read_schedule(automations, "weekly")
-    changed = {name: wanted[name] for name in ("GroupName", "FlexibleTimeWindow", "Target")}
+    original = read_schedule(automations, "weekly")
+    changed = {name: original[name] for name in ("GroupName", "FlexibleTimeWindow", "Target")}
     schedules = system.emulator.clients.schedules
     schedules.update_schedule(
-        Name=wanted["Name"], **changed, ScheduleExpression="cron(0 10 ? * TUE *)", State="DISABLED"
+        Name=original["Name"], **changed, ScheduleExpression="cron(0 10 ? * TUE *)", State="DISABLED"
     )
     stranger = automations.schedule_name("nobodys")
     schedules.create_schedule(Name=stranger, **changed, ScheduleExpression="rate(1 hour)")
@@ -182,7 +182,7 @@ def test_a_schedule_that_was_changed_or_without_an_automation_is_repaired_ten_mi
     repaired = read_schedule(automations, "weekly")
     dates = {"CreationDate", "LastModificationDate", "ResponseMetadata"}
     assert {name: repaired[name] for name in repaired.keys() - dates} == {
-        name: wanted[name] for name in wanted.keys() - dates
+        name: original[name] for name in original.keys() - dates
     }
 
 
@@ -246,7 +246,7 @@ def test_a_one_off_fires_once_and_its_schedule_is_gone_for_good(
         assert len(whop.state()["chats"]) == 1
 
 
-def test_chats_that_are_muted_for_a_while_are_unmuted_at_that_moment(
+def test_chats_that_are_muted_for_a_while_are_unmuted_at_that_time(
     automations: Automations, companies: tuple[str, str], whop: MockServer, api: httpx.Client
 ) -> None:
     bodies = [{"message_text": "Hello", "company_id": company} for company in companies]

@@ -21,7 +21,7 @@ RUNS = 24
     ],
     ids=["Whop honours keys", "Whop ignores keys", "Kodey"],
 )
-def test_every_trigger_takes_effect_once_while_calls_fail_and_functions_are_killed(options: list[str]) -> None:
+def test_every_trigger_is_performed_once_while_calls_fail_and_functions_are_killed(options: list[str]) -> None:
     command = [sys.executable, "-m", "benchmarks.chaos", "--runs", str(RUNS), *options]
     done = subprocess.run(command, cwd=ROOT, env=os.environ, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -42,14 +42,14 @@ def hasty_system(whop: MockServer) -> Iterator[System]:
 
 def worker(system: System, output: str) -> int:
     """Return the process that runs a function of the system."""
-    wanted = {
+    variables = {
         f"AWS_LAMBDA_FUNCTION_NAME={system.stack.outputs[output]}",
         f"AWS_ENDPOINT_URL={system.emulator.endpoint_url}",
     }
     (process,) = (
         int(folder.name)
         for folder in Path("/proc").glob("[0-9]*")
-        if wanted <= set(environment_of(folder)) and "awslambdaric" in (folder / "cmdline").read_text()
+        if variables <= set(environment_of(folder)) and "awslambdaric" in (folder / "cmdline").read_text()
     )
     return process
 

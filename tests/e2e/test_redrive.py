@@ -60,7 +60,7 @@ def test_letters_that_can_be_read_are_performed_and_the_others_stay_with_their_r
     assert letter["MessageAttributes"]["reason"]["StringValue"] == "body: Invalid JSON"
 
 
-def test_an_event_on_which_the_function_failed_is_handed_to_it_again_and_takes_effect_once(
+def test_an_event_on_which_the_function_failed_is_retried_and_performed_once(
     aws: System, whop: MockServer, api: httpx.Client, capsys: pytest.CaptureFixture[str]
 ) -> None:
     queues, failures = aws.emulator.clients.queues, aws.stack.outputs["RunScheduleFailures"]

@@ -57,8 +57,8 @@ def company() -> str:
 
 def listen(automations: Automations, *targets: str, title: str = ACTION["title"], **trigger: object) -> None:
     """Open a chat whenever a payment fails, where nothing else is said."""
-    wanted = {"type": "webhook", "events": ["payment.failed"], **trigger}
-    automations.put("on-failure", wanted, *(targets or ("{{ event.account_id }}",)), action=ACTION | {"title": title})
+    listener = {"type": "webhook", "events": ["payment.failed"], **trigger}
+    automations.put("on-failure", listener, *(targets or ("{{ event.account_id }}",)), action=ACTION | {"title": title})
 
 
 def ended(automations: Automations, runs: set[str]) -> list[Json]:

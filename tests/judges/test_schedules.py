@@ -65,9 +65,9 @@ def test_no_two_cron_libraries_agree_against_us() -> None:
     )
     agreed, outvoted = 0, []
     for expression, *judges in answers:
-        wanted = ours(expression)
-        others = [judge for judge in judges if judge is not None and judge != wanted]
-        agreed += wanted in judges
+        expected = ours(expression)
+        others = [judge for judge in judges if judge is not None and judge != expected]
+        agreed += expected in judges
         outvoted += [expression] * any(others.count(judge) > 1 for judge in others)
     assert outvoted == []
     assert agreed > EXPRESSIONS / 2

@@ -1,7 +1,7 @@
-"""A world in which everything goes wrong: processes die at any call, answers get lost, effects come late.
+"""A world in which everything fails: processes die at any call, responses get lost, effects are late.
 
-Every call to DynamoDB, SQS and Whop is numbered while a process runs, and the process's plan says what goes wrong at
-which call. Time passes only where a plan says so, or between processes.
+Every call to DynamoDB, SQS and a provider has a number while a process runs. The plan of the process has the fault of
+each number. Time passes only if a plan says so, or between processes.
 """
 
 import json
@@ -24,7 +24,7 @@ from tests.support.ledgers import Clock, dynamodb
 LATE = timedelta(seconds=25)
 """The time after its request at which a late create is performed."""
 LATE_AT_KODEY = timedelta(seconds=100)
-"""The same at Kodey, where everything takes longer."""
+"""The same time at Kodey, which takes longer."""
 LAG = timedelta(seconds=25)
 """The time after its effect at which a list shows a chat."""
 
@@ -39,7 +39,7 @@ type Plan = Mapping[int, str]
 
 @dataclass(frozen=True)
 class Made:
-    """The results of one effect of a run, none or one, and whether its row has them."""
+    """The results of one effect of a run, none or one, and a note if its row has them."""
 
     ids: list[str]
     recorded: bool
@@ -54,8 +54,8 @@ class World:
     """The process that runs, and its faults.
 
     Attributes:
-        lifetime: after which Lambda kills a process.
-        meanwhile: what another worker does in the middle of a call.
+        lifetime: the time after which Lambda kills a process.
+        meanwhile: the work of another worker in the middle of a call.
     """
 
     clock: Clock
@@ -136,7 +136,7 @@ class FaultySqs(FakeSqs):
 
 
 class FaultyProvider(httpx.BaseTransport):
-    """A provider in memory, of which the tests know more than the runs do."""
+    """A provider in memory. It shows the tests more than the runs see."""
 
     def __init__(self, world: World, late: timedelta) -> None:
         self._world, self._later = world, late
@@ -198,10 +198,10 @@ def _on_its_way(answer: httpx.Response, fault: str) -> httpx.Response:
 
 
 class FaultyWhop(FaultyProvider):
-    """Whop in memory. It knows by the company which run a chat is of: each has its own.
+    """Whop in memory. Each run has a company of its own, so the company of a chat shows its run.
 
     Args:
-        chats: those that are there before the runs.
+        chats: the ids of chats that exist before the runs.
     """
 
     def __init__(self, world: World, *chats: str, honors_keys: bool) -> None:
@@ -281,7 +281,7 @@ class FaultyWhop(FaultyProvider):
 
 
 class FaultyKodey(FaultyProvider):
-    """Kodey in memory. Each run has an agent or a chat of its own, in which its words were said before."""
+    """Kodey in memory. Each run has an agent or a chat of its own, in which its text was sent before."""
 
     def __init__(self, world: World, runs: Sequence[Run]) -> None:
         super().__init__(world, LATE_AT_KODEY)
@@ -301,7 +301,7 @@ class FaultyKodey(FaultyProvider):
         return [Made(chats, recorded=row.chat_id is not None), Made(messages, recorded=answered)]
 
     def is_as_wanted(self, row: Row) -> bool:
-        """Return whether the answer is that to the run's message, and not an earlier one."""
+        """Return whether the answer belongs to the run's message, and is not an earlier one."""
         chat_id, reply = str(row.chat_id), row.result["reply"]
         return reply is not None and reply["id"] == self.memory.messages[chat_id][-1]["id"]
 

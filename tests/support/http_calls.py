@@ -17,7 +17,7 @@ type Failure = Callable[[], Step]
 
 
 class Lot(random.Random):
-    """Draws the same lot each time: a share of the whole range."""
+    """Randomness that always returns the same share of the range."""
 
     def __init__(self, share: float) -> None:
         super().__init__()
@@ -47,14 +47,14 @@ def sent(http: HttpClient) -> list[httpx.Request]:
 
 
 def call(http: HttpClient, method: str = "GET") -> bytes:
-    """Make the one call that most tests make; a POST and a PATCH have a body."""
+    """Make the call that most tests make. A POST and a PATCH have a body."""
     body = {"message_text": "Grüße"} if method in ("POST", "PATCH") else None
     headers = {"idempotency-key": "run.1"} if method == "POST" else None
     return http.call(method, "/ai_chats", body=body, headers=headers).content
 
 
 def in_progress() -> httpx.Response:
-    """Another request with the same key still runs."""
+    """Return the rejection because another request with the same key is still performed."""
     return error_response(409, code="idempotency_request_in_progress")
 
 

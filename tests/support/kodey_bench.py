@@ -37,7 +37,7 @@ EACH_UNKNOWN = pytest.mark.parametrize("answer", UNKNOWN.values(), ids=UNKNOWN)
 
 
 class KodeyBench:
-    """One run, with its ledger and its Kodey: those of ``beside``, if there is one."""
+    """One run, with its ledger and its Kodey, or with those of the bench ``beside``."""
 
     def __init__(
         self,
@@ -70,7 +70,7 @@ class KodeyBench:
                 return outcome
 
     def once(self, call: str, answer: Step, *, done: bool = False) -> None:
-        """Answer the next such call so. ``done``: Kodey performs the call nevertheless."""
+        """Answer the next call of this kind in Kodey's place. If ``done``, Kodey performs the call all the same."""
 
         def interfere(request: httpx.Request) -> Step | None:
             if f"{request.method} {request.url.path}" != call:
@@ -83,7 +83,7 @@ class KodeyBench:
         self.kodey.interfere = interfere
 
     def dies_at(self, call: str, *, done: bool) -> None:
-        """Let the process die at such a call, before or after Kodey performs it."""
+        """Let the process die at a call of this kind, before or after Kodey performs it."""
         self.once(call, DiedError(), done=done)
         with pytest.raises(DiedError):
             self.perform()

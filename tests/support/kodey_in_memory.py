@@ -34,11 +34,11 @@ class KodeyInMemory(ProviderInMemory):
         return self.answer(request, self._clock())
 
     def chat(self, **fields: Any) -> str:
-        """There is a chat already. Gives its id."""
+        """Store a chat that existed before. Return its id."""
         return str(self._create({"agentId": "agent_1", "metadata": {}} | fields, self._clock() - self.lag)["id"])
 
     def say(self, chat_id: str, content: str, role: str = "user", **fields: Any) -> str:
-        """Something was said already. Gives the message's id."""
+        """Store a message that was sent before. Return its id."""
         return str(self._say(chat_id, content, role, self._clock() - self.lag, **fields)["id"])
 
     def of_user(self, chat_id: str) -> list[str]:
@@ -74,13 +74,13 @@ class KodeyInMemory(ProviderInMemory):
     def _list(self, request: httpx.Request) -> Json:
         user_id = request.url.params.get("userId")
         chats = [chat for chat in self.chats.values() if user_id in (None, chat.get("userId"))]
-        wanted = ("id", "agentId", "userId", "createdAt")
-        return {"chats": [{name: chat[name] for name in wanted if name in chat} for chat in self._shown(chats)]}
+        fields = ("id", "agentId", "userId", "createdAt")
+        return {"chats": [{name: chat[name] for name in fields if name in chat} for chat in self._shown(chats)]}
 
     def _shown(self, entries: list[Json]) -> list[Json]:
         latest = _text(self._clock() - self.lag)
         shown = [entry for entry in entries if entry["createdAt"] <= latest]
-        # Another order at each look, by turns.
+        # Each list has another order.
         self._shifted += 1
         start = self._shifted % (len(shown) or 1)
         return shown[start:] + shown[:start]

@@ -1,4 +1,4 @@
-"""Kodey's answers, as its documentation has them, and a client that gets them."""
+"""Responses of Kodey as in its documentation, and a client that gets them."""
 
 from typing import Any
 

@@ -93,8 +93,8 @@ def make_application(
     **settings: Any,
 ) -> Application:
     """Return an application whose Whop, Secrets Manager, SQS and Scheduler are fakes. Its tables are real and empty."""
-    given = {name.upper(): str(value) for name, value in settings.items()}
-    environment = {**os.environ, "WEBHOOK_SECRET": WEBHOOK_SECRET, **given}
+    variables = {name.upper(): str(value) for name, value in settings.items()}
+    environment = {**os.environ, "WEBHOOK_SECRET": WEBHOOK_SECRET, **variables}
     read = Settings.from_environment(environment)
     app = Application(
         environment=environment,
@@ -123,13 +123,13 @@ def http_event(
     """Return an event of API Gateway. The body is sent as it is or as JSON; ``None`` headers are left out."""
     event: Json = deepcopy(_example())
     text = body if body is None or isinstance(body, str) else json.dumps(body)
-    given = event["headers"] | {"content-type": "application/json", "authorization": token} | dict(headers or {})
+    sent = event["headers"] | {"content-type": "application/json", "authorization": token} | dict(headers or {})
     event |= {
         "rawPath": path,
         "rawQueryString": query,
         "body": base64.b64encode(text.encode()).decode() if in_base64 and text is not None else text,
         "isBase64Encoded": in_base64,
-        "headers": {name: value for name, value in given.items() if value is not None},
+        "headers": {name: value for name, value in sent.items() if value is not None},
     }
     event["requestContext"]["http"] |= {"method": method, "path": path}
     return event

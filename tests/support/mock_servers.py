@@ -24,10 +24,10 @@ AI_CHATS = "/api/v1/ai_chats"
 CHAT = "/chat"
 
 OLD = "2026-07-08-1"
-"""A version of Whop's API from before companies became accounts."""
+"""A version of Whop's API before companies became accounts."""
 
 NEW = "2026-10-15-1"
-"""A version from after that."""
+"""A version after companies became accounts."""
 
 TOKEN = "a-token"
 
@@ -53,7 +53,7 @@ class MockServer:
         return self._control("GET", "state")
 
     def reset(self) -> None:
-        """Forget everything, mode and faults too."""
+        """Remove all chats, requests, faults and changes of the mode."""
         self._control("POST", "reset")
 
     def mode(self, **fields: object) -> None:
@@ -61,7 +61,7 @@ class MockServer:
         self._control("POST", "mode", fields)
 
     def faults(self, *faults: Json) -> None:
-        """Arm faults: each has ``method``, ``path``, ``fault``, and ``times`` if it is to come more than once."""
+        """Arm faults: each has ``method``, ``path``, ``fault``, and ``times`` for more than one call."""
         self._control("POST", "faults", list(faults))
 
     def _control(self, method: str, name: str, body: object = None) -> Json:
@@ -146,7 +146,7 @@ class ServerClock(Clock):
 class InProcess:
     """A mock server without sockets, for tests that are plain functions. Its time passes only in :meth:`advance`.
 
-    ``calls`` is where its calls begin, and ``options`` makes httpx's options of a call's.
+    ``calls`` is the path at which its calls begin, and ``options`` turns the options of a call into those of httpx.
     """
 
     def __init__(
@@ -191,7 +191,7 @@ class InProcess:
         return self._runner.run(_result_of(task))
 
     def advance(self, seconds: float) -> None:
-        """Let time pass, and let what waited for it happen."""
+        """Let time pass, and run the tasks that waited for it."""
         self.clock.advance(seconds)
         self._runner.run(_let_all_run())
 

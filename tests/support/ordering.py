@@ -1,9 +1,9 @@
-"""The order of the tests where several processes share them: what takes long begins first.
+"""The order of the tests for several processes: long tests begin first.
 
-xdist gives each process a part of the list, of equal length, and a process that is done takes from the end of another's
-part. The end-to-end tests that share a deployed stack stand at the beginning of the list, so they keep the first
-process busy. Those that start a stack of their own mostly wait; they keep two more busy, so that no more than three
-stacks run at the same time. What else takes long is dealt out to the other processes.
+xdist gives each process an equal part of the list. A process that is done takes tests from the end of another part.
+The end-to-end tests that share a deployed stack are at the beginning of the list, so they keep the first process busy.
+The tests that start stacks of their own mostly wait. They keep two more processes busy, so at most three stacks run at
+the same time. The other long tests are distributed over the other processes.
 """
 
 from collections import deque
@@ -28,14 +28,14 @@ LONG = (
 
 
 def spread(items: Sequence[pytest.Item], processes: int) -> list[pytest.Item]:
-    """Return the items in an order that suits so many processes."""
+    """Return the items in an order for this number of processes."""
     if processes < 2:
         return list(items)
     named = {*chain.from_iterable(STACKS), *LONG}
     rest = deque(item for item in items if _file(item) not in named)
     ordered: list[pytest.Item] = []
     for number, files in enumerate(first_files(processes)):
-        # Tests of one file stay together: they share what is slow to make.
+        # Tests of one file stay together, because they share slow fixtures.
         first = sorted((item for item in items if _file(item) in files), key=lambda item: files.index(_file(item)))
         length = (len(items) - len(ordered)) // (processes - number)
         ordered += first + [rest.popleft() for _ in range(min(length - len(first), len(rest)))]
@@ -43,7 +43,7 @@ def spread(items: Sequence[pytest.Item], processes: int) -> list[pytest.Item]:
 
 
 def first_files(processes: int) -> list[list[str]]:
-    """Return the files with whose tests each process begins: the first one's stand at the beginning anyway."""
+    """Return the files with which each process begins. Those of the first process are at the beginning anyway."""
     others = processes - 1
     firsts = [[*chain.from_iterable(STACKS[number::others])] for number in range(others)]
     free = [files for files in firsts if not files] or firsts

@@ -1,4 +1,4 @@
-"""A provider in memory: records what it is asked, and lets tests answer in its place. Safe to call from threads."""
+"""A provider in memory: it records requests, and tests may answer in its place. Safe to call from several threads."""
 
 import json
 import threading
@@ -31,7 +31,7 @@ class ProviderInMemory(httpx.BaseTransport):
             return self.do(copy)
 
     def do(self, request: httpx.Request) -> httpx.Response:
-        """Do what a request asks for."""
+        """Perform a request."""
         raise NotImplementedError
 
     @property
@@ -41,5 +41,5 @@ class ProviderInMemory(httpx.BaseTransport):
 
     @property
     def bodies(self) -> list[Any]:
-        """The JSON body of each request; ``None`` where there is none."""
+        """The JSON body of each request; ``None`` if there is none."""
         return [json.loads(request.content) if request.content else None for request in self.requests]

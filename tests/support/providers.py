@@ -24,7 +24,7 @@ type WhopFor = Callable[[str | None, str], WhopClient]
 
 @dataclass(frozen=True)
 class FakeWhopProvider(WhopProvider):
-    """Whop with clients that a test makes."""
+    """Whop with clients of the test."""
 
     client_for: WhopFor = field(kw_only=True)
     rotating: bool = False
@@ -41,7 +41,7 @@ class FakeWhopProvider(WhopProvider):
 
 @dataclass(frozen=True)
 class FakeKodeyProvider(KodeyProvider):
-    """Kodey with a client that a test makes."""
+    """Kodey with a client of the test."""
 
     make_client: Callable[[], KodeyClient] = field(kw_only=True)
 

@@ -1,4 +1,4 @@
-"""Random valid cron expressions of every form that EventBridge accepts. A seed always gives the same ones."""
+"""Random valid cron expressions of every form that EventBridge accepts. A seed always returns the same ones."""
 
 import random
 

@@ -57,12 +57,12 @@ class Connection:
         self.send(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
 
     def drip(self, content: bytes) -> None:
-        """Send the same little again and again, for as long as the test lasts."""
+        """Send the same few bytes again and again until the test ends."""
         while not self.server.stopped.wait(DRIP_SECONDS):
             self.send(content)
 
     def wait(self) -> None:
-        """Do nothing for as long as the test lasts."""
+        """Do nothing until the test ends."""
         self.server.stopped.wait()
 
 
@@ -71,8 +71,8 @@ class RawServer:
 
     Attributes:
         requests: the first line of each request, in order.
-        connections: how many there were.
-        closed: released once for each connection that the server has closed.
+        connections: the number of connections so far.
+        closed: a semaphore, released once for each connection that the server closed.
     """
 
     def __init__(self, behavior: Behavior, tls: ssl.SSLContext | None) -> None:
@@ -113,7 +113,7 @@ class RawServer:
             thread.start()
 
     def _serve(self, connected: socket.socket, number: int) -> None:
-        # A client that hangs up in the middle is what many tests are about.
+        # In many tests the client hangs up in the middle.
         with suppress(OSError), connected, self._secured(connected) as secured:
             secured.settimeout(0.1)
             self._behavior(Connection(self, secured, number))

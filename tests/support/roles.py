@@ -211,11 +211,11 @@ class Roles:
     def _assume(self, function: str) -> dict[str, str]:
         """Return the credentials that Lambda gives to a function."""
         role = self._configuration(function)["Role"]
-        given = self._client("sts").assume_role(RoleArn=role, RoleSessionName=function)["Credentials"]
+        credentials = self._client("sts").assume_role(RoleArn=role, RoleSessionName=function)["Credentials"]
         return {
-            "AWS_ACCESS_KEY_ID": given["AccessKeyId"],
-            "AWS_SECRET_ACCESS_KEY": given["SecretAccessKey"],
-            "AWS_SESSION_TOKEN": given["SessionToken"],
+            "AWS_ACCESS_KEY_ID": credentials["AccessKeyId"],
+            "AWS_SECRET_ACCESS_KEY": credentials["SecretAccessKey"],
+            "AWS_SESSION_TOKEN": credentials["SessionToken"],
         }
 
     def _make_client(self, service: str, function: str = "") -> Any:

@@ -152,8 +152,8 @@ def delivery(
         "webhook-timestamp": timestamp,
         "webhook-signature": " ".join(sign(secret, webhook_id, timestamp, raw) for secret in secrets),
     }
-    given = {name.replace("_", "-"): value for name, value in headers.items()}
-    event = http_event("POST", "/webhooks/whop", "", token=None, headers=signed | given)
+    sent = {name.replace("_", "-"): value for name, value in headers.items()}
+    event = http_event("POST", "/webhooks/whop", "", token=None, headers=signed | sent)
     text = base64.b64encode(raw).decode() if in_base64 else raw.decode()
     return event | {"body": text, "isBase64Encoded": in_base64}
 

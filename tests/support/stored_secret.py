@@ -1,4 +1,4 @@
-"""A secret of a stack in memory, filled as `make secret` does."""
+"""A secret of a stack in memory, stored as `make secret` does."""
 
 import io
 from collections.abc import Callable
@@ -27,7 +27,7 @@ class StoredSecret:
         return self.value
 
     def fill(self, typed: str, *options: str) -> int:
-        """Type this when asked. Returns the exit code."""
+        """Type this at the prompt. Return the exit code."""
         self._monkeypatch.setattr("sys.stdin", io.StringIO(f"{typed}\n"))
         name = self.name.rpartition("/")[2]
         return secret.main(["--stack", "aichats-dev", "--name", name, *options])

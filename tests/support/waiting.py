@@ -1,11 +1,11 @@
-"""Waiting for what other threads and processes do: no longer than needed, and not for ever."""
+"""Waits for other threads and processes: no longer than needed, and not for ever."""
 
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 PATIENCE = 180.0
-"""Seconds. A machine that others keep busy may take many times what an idle one takes."""
+"""Seconds. A busy machine may take many times as long as an idle one."""
 
 
 def until[T](found: Callable[[], T], limit: float = PATIENCE) -> T:
@@ -16,15 +16,15 @@ def until[T](found: Callable[[], T], limit: float = PATIENCE) -> T:
     begun = time.monotonic()
     while not (result := found()):
         waited = time.monotonic() - begun
-        assert waited < limit, "it did not come to pass"
-        # Pauses of a tenth of the time so far make no wait more than a tenth longer.
+        assert waited < limit, "it did not happen in time"
+        # A pause of a tenth of the time so far makes no wait more than a tenth longer.
         time.sleep(max(0.01, min(waited / 10, 1)))
     return result
 
 
 @contextmanager
 def within_cpu_seconds(limit: float) -> Iterator[None]:
-    """Fail if the block takes more of the processor than that, however long it waits for its turn."""
+    """Fail if the block takes more processor time than ``limit``. Time that it waits for the processor doesn't count."""
     begun = time.process_time()
     yield
     assert time.process_time() - begun < limit

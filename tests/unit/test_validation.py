@@ -74,15 +74,15 @@ def test_a_member_of_a_union_is_no_field_whatever_its_provider_is_called() -> No
 
 
 @pytest.mark.parametrize(
-    ("action", "told"),
+    ("action", "message"),
     [
         ({}, "is required: 'third.create_chat', 'whop.create_chat' or 'whop.update_chat'"),
         ({"type": "confidential"}, "must be 'third.create_chat', 'whop.create_chat' or 'whop.update_chat'"),
         ({"type": None}, "must be 'third.create_chat', 'whop.create_chat' or 'whop.update_chat'"),
     ],
 )
-def test_a_type_that_is_missing_or_unknown_is_told_which_there_are(action: object, told: str) -> None:
-    assert problems({"action": action}) == [("action.type", told)]
+def test_the_error_of_a_missing_or_unknown_type_lists_the_known_ones(action: object, message: str) -> None:
+    assert problems({"action": action}) == [("action.type", message)]
 
 
 def test_an_unknown_field_that_is_called_like_a_type_is_named() -> None:

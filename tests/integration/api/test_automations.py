@@ -146,7 +146,7 @@ def test_whatever_is_written_can_be_put_back_and_is_the_same(api: HttpCaller, tr
     assert put(api, read).headers["etag"] == written.headers["etag"]
 
 
-def test_the_list_tells_each_automation_by_name_with_when_it_fires_next(api: HttpCaller) -> None:
+def test_the_list_has_each_automation_by_name_with_its_next_time(api: HttpCaller) -> None:
     off = UNMUTE | {"trigger": {**UNMUTE["trigger"], "enabled": False}}
     definitions = {"on": UNMUTE, "off": off, "heard": BY_EVENT}
     etags = {name: put(api, each, f"/automations/{name}").headers["etag"] for name, each in definitions.items()}

@@ -126,14 +126,14 @@ WRONG = {
 }
 
 
-@pytest.mark.parametrize(("definition", "field", "told"), WRONG.values(), ids=WRONG)
+@pytest.mark.parametrize(("definition", "field", "message"), WRONG.values(), ids=WRONG)
 def test_what_is_wrong_is_named_with_what_would_be_right(
-    rejected: Callable[..., Answer], definition: Json, field: str, told: str
+    rejected: Callable[..., Answer], definition: Json, field: str, message: str
 ) -> None:
     answer = rejected(definition)
 
     assert answer.fields == [field]
-    assert told in answer.json["errors"][0]["message"]
+    assert message in answer.json["errors"][0]["message"]
 
 
 def test_a_definition_that_no_row_can_hold_is_rejected(rejected: Callable[..., Answer]) -> None:

@@ -46,7 +46,7 @@ def test_one_that_is_switched_off_is_previewed_too(api: HttpCaller) -> None:
     assert len(api("POST", "/automations/preview", off).json) == 5
 
 
-def test_fewer_are_told_where_the_schedule_ends(api: HttpCaller) -> None:
+def test_fewer_times_are_returned_if_the_schedule_ends(api: HttpCaller) -> None:
     assert len(api("POST", "/automations/preview", NEW_YEAR, query="count=100").json) == 5
     once = {"type": "schedule", "expression": "at(2100-01-01T09:00:00)", "timezone": "Asia/Tokyo"}
     assert api("POST", "/automations/preview", once, query="count=100").json == [
@@ -55,7 +55,7 @@ def test_fewer_are_told_where_the_schedule_ends(api: HttpCaller) -> None:
 
 
 @pytest.mark.parametrize(("query", "count"), [("", 5), ("count=1", 1), ("count=100", 100)])
-def test_as_many_are_told_as_are_asked_for(api: HttpCaller, query: str, count: int) -> None:
+def test_the_number_of_times_is_the_one_in_the_query(api: HttpCaller, query: str, count: int) -> None:
     trigger = {"type": "schedule", "expression": "rate(90 minutes)"}
 
     times = [

@@ -122,7 +122,7 @@ def test_whichever_call_to_dynamodb_fails_what_is_stored_is_never_answered_500(
 
 
 @EACH
-def test_without_sqs_the_caller_is_told_the_runs_and_the_sweep_sends_them(
+def test_without_sqs_the_answer_names_the_runs_and_the_sweep_sends_them(
     world: ApiWithFaults, path: str, body: Json | None
 ) -> None:
     world.sqs.down = aws_error("ServiceUnavailable")

@@ -93,7 +93,7 @@ def test_an_agent_before_its_time_writes_no_run_and_uses_no_key(whop: ScriptedTr
         ("GET", "/runs/last", None, "is not the id of a run"),
     ],
 )
-def test_an_id_that_is_none_is_told_what_it_is_not(
+def test_an_invalid_id_is_named_in_the_error(
     api: HttpCaller, method: str, path: str, body: object, message: str
 ) -> None:
     answer = api(method, path, body)
@@ -159,7 +159,7 @@ def test_all_wrong_fields_are_named_at_once(api: HttpCaller) -> None:
     assert answer.fields == ["message_text", "company_id", "x"]
 
 
-def test_the_limit_of_the_message_is_a_setting_and_is_told(whop: ScriptedTransport) -> None:
+def test_the_limit_of_the_message_is_a_setting_and_is_in_the_error(whop: ScriptedTransport) -> None:
     answer = call_api(whop, max_message_bytes=10)("POST", "/chats", {"message_text": "elevenchars"})
 
     assert answer.fields == ["message_text"]
@@ -182,7 +182,7 @@ def test_create_rejects_a_body_that_is_no_json_object(
 
 
 @pytest.mark.parametrize("body", ["%%%", "e30", "é", "eyJtZXNzYWdlX3RleHQiOiL/In0=", "\ud800", ""], ids=repr)
-def test_create_rejects_base64_that_is_none_or_holds_no_json(
+def test_create_rejects_invalid_base64_and_base64_without_json(
     api: HttpCaller, whop: ScriptedTransport, body: str
 ) -> None:
     event = http_event("POST", "/chats") | {"body": body, "isBase64Encoded": True}

@@ -56,7 +56,7 @@ def directives(policy: str) -> dict[str, list[str]]:
 
 
 @pytest.mark.parametrize(("method", "path", "token", "status"), CALLS)
-def test_every_answer_tells_browsers_what_not_to_do(
+def test_every_answer_has_the_security_headers_for_browsers(
     api: HttpCaller, method: str, path: str, token: str | None, status: int
 ) -> None:
     answer = api(method, path, token=token and f"Bearer {token}")

@@ -47,7 +47,7 @@ def test_a_create_waits_if_the_credential_was_replaced_within_the_last_minutes()
 
 
 @pytest.mark.parametrize(("minutes", "previous"), [(20, {"api_key": "old"}), (1, {})], ids=["long ago", "first"])
-def test_a_credential_that_was_replaced_long_ago_or_never_is_told_as_rejected(
+def test_a_credential_that_was_replaced_long_ago_or_never_is_reported_as_rejected(
     minutes: int, previous: dict[str, str]
 ) -> None:
     manager = changed(timedelta(minutes=minutes), previous)

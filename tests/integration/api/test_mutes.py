@@ -121,7 +121,7 @@ def test_the_same_again_is_the_same_automation(api: HttpCaller) -> None:
         {"notification_preference": "all"},
         {"until": (UNTIL + timedelta(seconds=1)).isoformat()},
     ],
-    ids=["chats", "preference", "moment"],
+    ids=["chats", "preference", "time"],
 )
 def test_anything_else_is_an_automation_of_its_own(api: HttpCaller, other: Json) -> None:
     mute(api, until=UNTIL.isoformat())

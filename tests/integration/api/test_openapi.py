@@ -142,7 +142,7 @@ def test_list_takes_the_query_of_the_contract() -> None:
     }
 
 
-def test_a_parameter_of_a_query_tells_its_bounds_and_its_default() -> None:
+def test_a_parameter_of_a_query_has_its_bounds_and_its_default() -> None:
     parameters = {each["name"]: each for each in openapi()["paths"]["/runs"]["get"]["parameters"]}
 
     assert parameters["limit"] == {
@@ -170,7 +170,7 @@ def test_a_description_is_for_callers_not_for_readers_of_the_code(operation: Ope
     assert all(f"`{scope}`" in description.rpartition("\n\n")[2] for scope in operation.scopes)
 
 
-def test_what_is_not_rendered_is_told() -> None:
+def test_fields_that_are_not_rendered_say_so() -> None:
     assert "is rendered only in automations" in openapi()["paths"]["/runs"]["post"]["description"]
 
 
@@ -420,7 +420,7 @@ class _Page(HTMLParser):
             self.script = data
 
 
-def test_docs_is_one_page_that_holds_the_document_and_fetches_nothing(api: HttpCaller) -> None:
+def test_docs_is_one_page_that_contains_the_document_and_fetches_nothing(api: HttpCaller) -> None:
     answer = api("GET", "/docs", token=None)
     page = _Page()
     page.feed(answer.body)

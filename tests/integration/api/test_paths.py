@@ -106,7 +106,7 @@ def test_the_root_says_without_a_token_where_to_read_on(api: HttpCaller) -> None
     ],
 )
 @pytest.mark.parametrize("token", [None, "Bearer wrong"])
-def test_who_calls_the_webhook_wrongly_is_told_so_and_not_asked_for_a_token(
+def test_a_wrong_call_of_the_webhook_gets_the_reason_and_is_not_asked_for_a_token(
     api: HttpCaller, method: str, path: str, status: int, token: str | None
 ) -> None:
     answer = api(method, path, token=token)

@@ -67,7 +67,7 @@ def world() -> ApiWithScopes:
 
 
 @pytest.mark.parametrize(("method", "path", "body", "scope"), ACTIONS)
-def test_what_creates_or_changes_chats_needs_chats_write_as_well(
+def test_an_action_on_chats_needs_chats_write_too(
     world: ApiWithScopes, method: str, path: str, body: Json | None, scope: str
 ) -> None:
     world.call("automations:write chats:write", "PUT", "/automations/weekly", scheduled(enabled=False))
@@ -80,7 +80,7 @@ def test_what_creates_or_changes_chats_needs_chats_write_as_well(
     assert world.call(f"{scope} chats:write", method, path, body).status in (200, 202)
 
 
-def test_a_caller_with_none_of_the_scopes_is_told_all_that_it_lacks(world: ApiWithScopes) -> None:
+def test_a_caller_without_scopes_gets_the_names_of_all_missing_scopes(world: ApiWithScopes) -> None:
     rejected = world.call("runs:read", "POST", "/runs", {"action": MUTE, "targets": ["aich_1"]})
 
     assert "needs the scope runs:write and chats:write" in rejected.json["detail"]

@@ -82,7 +82,7 @@ def test_a_refusal_does_not_repeat_the_token(api: HttpCaller) -> None:
         ("POST", "/health/", {}),
     ],
 )
-def test_without_a_token_nobody_learns_what_else_is_wrong(
+def test_without_a_token_no_other_error_is_shown(
     api: HttpCaller, method: str, path: str, headers: dict[str, str]
 ) -> None:
     assert api(method, path, "{", token=None, headers=headers).status == 401
@@ -120,7 +120,7 @@ def test_each_route_takes_the_scope_that_it_names_and_no_other(
     assert api(method, path, body, token=f"Bearer {right}").status < 300
 
 
-def test_a_missing_scope_is_told_before_bad_input(api: HttpCaller) -> None:
+def test_a_missing_scope_is_reported_before_bad_input(api: HttpCaller) -> None:
     assert api("POST", "/chats", "{", token=f"Bearer {READER}").status == 403
     assert api("DELETE", "/chats/nonsense", token=f"Bearer {READER}").status == 403
 

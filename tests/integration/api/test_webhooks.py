@@ -114,7 +114,7 @@ def test_a_body_is_verified_as_it_came_to_the_byte(stack: StackInMemory) -> None
 
 
 @pytest.mark.parametrize(
-    ("changes", "told"),
+    ("changes", "message"),
     [
         ({"webhook_id": None}, "webhook-id is missing"),
         ({"webhook_timestamp": None}, "webhook-timestamp is missing"),
@@ -130,7 +130,7 @@ def test_a_body_is_verified_as_it_came_to_the_byte(stack: StackInMemory) -> None
         ({"age": -302}, "s ahead"),
     ],
 )
-def test_what_is_not_whops_is_rejected(stack: StackInMemory, changes: Json, told: str) -> None:
+def test_what_is_not_whops_is_rejected(stack: StackInMemory, changes: Json, message: str) -> None:
     headers = {f"webhook-{name[8:]}": changes.pop(name) for name in list(changes) if name.startswith("webhook_")}
     event = delivery(**changes)
     event["headers"] = {k: v for k, v in (event["headers"] | headers).items() if v is not None}
@@ -138,7 +138,7 @@ def test_what_is_not_whops_is_rejected(stack: StackInMemory, changes: Json, told
     found = answer(stack, event)
 
     assert found.status == 401
-    assert told in found.json["detail"]
+    assert message in found.json["detail"]
     assert (stack.runs, stack.sqs.sent) == ([], [])
 
 
@@ -151,7 +151,7 @@ def test_a_body_that_was_changed_is_rejected(stack: StackInMemory) -> None:
 
 
 @pytest.mark.parametrize(
-    ("body", "told"),
+    ("body", "message"),
     [
         (b"", "body"),
         (b"[]", "body"),
@@ -166,12 +166,12 @@ def test_a_body_that_was_changed_is_rejected(stack: StackInMemory) -> None:
         (json.dumps(payment(data=[LOUD])).encode(), "data"),
     ],
 )
-def test_what_whop_signed_and_is_no_event_is_rejected(stack: StackInMemory, body: bytes, told: str) -> None:
+def test_what_whop_signed_and_is_no_event_is_rejected(stack: StackInMemory, body: bytes, message: str) -> None:
     in_base64 = not body.isascii()
     found = answer(stack, delivery(body, in_base64=True) if in_base64 else delivery(body))
 
     assert found.status == 400
-    assert found.json["detail"].startswith(f"the body isn't an event: {told}: ")
+    assert found.json["detail"].startswith(f"the body isn't an event: {message}: ")
     assert LOUD not in found.body
 
 
@@ -200,7 +200,7 @@ def test_a_secret_that_was_rotated_is_read_again(stack: StackInMemory, secrets: 
     assert answer(stack, delivery()).status == 401
 
 
-def test_rejected_deliveries_have_the_secret_read_again_every_thirty_seconds_at_the_most(
+def test_rejected_deliveries_read_the_secret_again_at_most_every_thirty_seconds(
     stack: StackInMemory, secrets: FakeSecretsManager, time: Time
 ) -> None:
     reads = []
@@ -224,7 +224,7 @@ def test_rejected_deliveries_have_the_secret_read_again_every_thirty_seconds_at_
         aws_error("ResourceNotFoundException"),
     ],
 )
-def test_without_a_secret_nothing_is_taken_and_nobody_is_told_which(
+def test_without_a_secret_no_delivery_is_accepted_and_the_secret_is_not_named(
     stack: StackInMemory, secrets: FakeSecretsManager, value: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     secrets.values[WEBHOOK_SECRET] = value
@@ -248,7 +248,7 @@ def counted(stack: StackInMemory, event: Json) -> Json:
     return {name: metric["Value"] for name, metric in metrics.metric_set.items() if name.startswith("Deliver")}
 
 
-def test_what_whop_signed_and_is_rejected_is_counted_apart_from_what_anybody_may_have_sent(
+def test_rejected_deliveries_with_whops_signature_are_counted_separately(
     stack: StackInMemory,
 ) -> None:
     assert counted(stack, delivery(b"{")) == {"DeliveriesUnverified": [0], "DeliveriesRefused": [1]}

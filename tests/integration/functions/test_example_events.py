@@ -171,7 +171,7 @@ def test_the_headers_of_an_http_event_fit_the_rest_of_it(name: str) -> None:
     assert headers.get("authorization", f"Bearer {LOCAL}") == f"Bearer {LOCAL}"
 
 
-def test_an_http_event_in_base64_holds_what_its_neighbour_holds_in_clear() -> None:
+def test_an_http_event_in_base64_has_the_body_of_its_neighbor() -> None:
     assert body_of(load(HTTP["create_chat_base64"])) == body_of(load(HTTP["create_chat"]))
 
 

@@ -121,7 +121,7 @@ def test_the_log_of_a_rejected_call_says_where_and_why_and_shows_no_value(api: H
     assert unknown_run["reason"] == f"run {'a' * 32} doesn't exist"
 
 
-def test_no_log_and_no_metric_holds_a_message_a_title_or_a_token(
+def test_no_log_and_no_metric_contains_a_message_a_title_or_a_token(
     api: HttpCaller, whop: WhopInMemory, output: Output
 ) -> None:
     api("POST", "/chats", CREATE)
@@ -177,7 +177,7 @@ def test_metrics_are_sent_in_their_namespace(api: HttpCaller, whop: WhopInMemory
     assert output.counted("InternalErrors") == 0
 
 
-def test_an_unexpected_error_is_a_500_that_tells_nothing_and_a_log_that_tells_all(
+def test_an_unexpected_error_is_a_500_without_details_and_a_log_with_all_details(
     api: HttpCaller, whop: WhopInMemory, output: Output
 ) -> None:
     whop.interfere = lambda _: ZeroDivisionError("internals")

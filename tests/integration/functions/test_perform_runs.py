@@ -45,10 +45,10 @@ def deliver(app: Application, monkeypatch: pytest.MonkeyPatch, output: Output) -
     return call
 
 
-def queued(app: Application, *wanted: Run) -> list[str]:
+def queued(app: Application, *runs: Run) -> list[str]:
     """Messages of runs that wait in the ledger and are due."""
-    app.ledger.add(wanted, lambda _: app.ledger.clock())
-    return [message(run) for run in wanted]
+    app.ledger.add(runs, lambda _: app.ledger.clock())
+    return [message(run) for run in runs]
 
 
 def stored(app: Application, run: Run) -> Row:
@@ -89,7 +89,7 @@ def test_a_run_that_is_rejected_touches_no_other_and_its_message_is_done(
     assert (output.counted("RunsSucceeded"), output.counted("RunsFailed")) == (1, 1)
 
 
-def test_a_run_that_must_wait_is_sent_anew_and_its_old_message_is_done(
+def test_a_run_that_must_wait_is_sent_again_and_its_old_message_is_done(
     app: Application, deliver: Deliver, whop: WhopInMemory, sqs: FakeSqs
 ) -> None:
     [run] = runs(1)
@@ -133,7 +133,7 @@ def test_a_worker_that_is_torn_down_gives_its_message_back_too(
     assert deliver(*queued(app, run)) == ["0"]
 
 
-def test_a_message_that_nobody_can_read_goes_to_the_dead_letters_with_the_reason(
+def test_an_unreadable_message_goes_to_the_dead_letters_with_the_reason(
     app: Application, deliver: Deliver, sqs: FakeSqs, output: Output
 ) -> None:
     [run] = runs(1)

@@ -80,7 +80,9 @@ def test_logs_say_which_event_it_was_and_nothing_that_it_held(
     monkeypatch.setattr(Ledger, "add", Mock(side_effect=stack.sqs.down))
     receive(delivery(payment(data={"id": PRIVATE, "note": PRIVATE}), webhook_id="msg_3"))
 
-    failed, rejected = (next(log for log in output.logs if log["message"].startswith(told)) for told in ("run", "deli"))
+    failed, rejected = (
+        next(log for log in output.logs if log["message"].startswith(start)) for start in ("run", "deli")
+    )
     assert (failed["webhook_id"], failed["event_type"], failed["automation"]) == ("msg_2", "payment.failed", NAME)
     assert (rejected["webhook_id"], rejected["function_request_id"]) == ("msg_3", REQUEST_ID)
     assert PRIVATE not in output.text

@@ -278,8 +278,8 @@ def test_a_secret_that_is_empty_fails_the_run_and_says_what_to_type(
 
     [run] = fire()["runs"]
 
-    told = "secret aichats/dev/whop is empty. To store it, type: make secret NAME=whop"
-    assert (run["status"], why(stored(app, run)).startswith(told)) == ("failed", True)
+    reason = "secret aichats/dev/whop is empty. To store it, type: make secret NAME=whop"
+    assert (run["status"], why(stored(app, run)).startswith(reason)) == ("failed", True)
     assert whop.requests == []
 
 

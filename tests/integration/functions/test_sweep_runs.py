@@ -83,7 +83,7 @@ def test_many_are_sent_as_groups(app: Application, sqs: FakeSqs, clock: Clock) -
 @pytest.mark.parametrize(
     ("claimed", "ended", "metric"), [(False, "failed", "RunsFailed"), (True, "unknown", "RunsUnknown")]
 )
-def test_what_nobody_could_end_for_a_day_and_an_hour_is_ended(
+def test_a_run_without_an_end_after_a_day_and_an_hour_is_ended(
     app: Application, sqs: FakeSqs, clock: Clock, output: Output, *, claimed: bool, ended: str, metric: str
 ) -> None:
     if claimed:
@@ -113,7 +113,7 @@ def test_a_run_whose_chat_is_known_is_not_ended_as_unknown(app: Application, clo
     assert status(app) == "failed"
 
 
-def test_what_somebody_acts_on_at_that_moment_is_left_to_them(
+def test_a_run_that_another_worker_performs_is_left_to_it(
     app: Application, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     app.ledger.add([RUN], lambda _: clock.now)

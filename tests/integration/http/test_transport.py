@@ -122,7 +122,7 @@ def send_and_close(content: bytes) -> Callable[[Connection], None]:
 
 
 @pytest.mark.parametrize("behaviour", [say_nothing, drip_headers, drip_body, drip_chunks])
-def test_a_server_that_never_comes_to_an_end_holds_no_call(
+def test_a_server_that_never_ends_its_response_blocks_no_call(
     behaviour: Callable[[Connection], None], pool: DeadlineTransport
 ) -> None:
     with serving(behaviour) as server:
@@ -140,13 +140,13 @@ def test_the_answer_to_a_message_may_take_longer_than_other_calls(pool: Deadline
             kodey.list_messages("chat_1")
 
 
-def test_the_deadline_around_a_call_holds_it_too(pool: DeadlineTransport) -> None:
+def test_the_deadline_around_a_call_limits_it_too(pool: DeadlineTransport) -> None:
     with serving(drip_body) as server, within_the_limit(), time_limit(LIMIT), pytest.raises(APITimeoutError):
         client(server, pool, timeout=60.0).retrieve_ai_chat("aich_1")
 
 
 @pytest.mark.parametrize("behaviour", [read_slowly, say_nothing])
-def test_a_server_that_reads_slowly_or_not_at_all_holds_no_call(
+def test_a_server_that_reads_slowly_or_not_at_all_blocks_no_call(
     behaviour: Callable[[Connection], None], pool: DeadlineTransport
 ) -> None:
     with (
@@ -159,7 +159,7 @@ def test_a_server_that_reads_slowly_or_not_at_all_holds_no_call(
         plain.post(server.base_url, content=b"x" * 64 * 1024 * 1024)
 
 
-def test_a_handshake_that_never_ends_holds_no_call(pool: DeadlineTransport) -> None:
+def test_a_handshake_that_never_ends_blocks_no_call(pool: DeadlineTransport) -> None:
     with (
         serving(say_nothing) as server,
         httpx.Client(transport=pool, timeout=60.0) as plain,
@@ -272,15 +272,13 @@ def test_a_broken_answer_is_an_error_as_httpx_has_it(content: bytes, pool: Deadl
 # ---- names, addresses, TLS
 
 
-def test_a_port_where_nobody_listens_is_a_connection_error(pool: DeadlineTransport) -> None:
+def test_a_port_without_a_server_is_a_connection_error(pool: DeadlineTransport) -> None:
     whop = WhopClient(token="a-token", base_url=f"http://127.0.0.1:{free_port()}", timeout=5.0, transport=pool)
     with pytest.raises(APIConnectionError, match="POST /ai_chats: ConnectError"):
         create(whop)
 
 
-def test_a_name_that_nobody_knows_is_a_connection_error(
-    pool: DeadlineTransport, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_unknown_host_is_a_connection_error(pool: DeadlineTransport, monkeypatch: pytest.MonkeyPatch) -> None:
     def unknown(*_: object, **__: object) -> None:
         raise socket.gaierror(-2, "Name or service not known")
 
@@ -325,7 +323,7 @@ def test_tls_is_spoken_within_the_limit_to_whom_the_certificate_names(
     assert len(server.requests) == 2
 
 
-def test_a_certificate_that_nobody_vouches_for_is_rejected(pool: DeadlineTransport, tmp_path: Path) -> None:
+def test_a_certificate_of_an_unknown_authority_is_rejected(pool: DeadlineTransport, tmp_path: Path) -> None:
     _, tls = make_certificate(tmp_path)
     with serving(answer_all, tls) as server, pytest.raises(APIConnectionError, match="CERTIFICATE_VERIFY_FAILED"):
         create(client(server, pool))

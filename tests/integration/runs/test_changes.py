@@ -228,7 +228,7 @@ def test_a_call_of_unknown_outcome_is_waited_for_until_it_cannot_land_any_more(
     assert unmute.perform_when_due(CHAT).state == "succeeded"
 
 
-def test_also_if_its_run_succeeded_since() -> None:
+def test_a_newer_change_waits_for_the_settle_time_even_if_the_older_run_succeeded_since() -> None:
     mute, unmute = opened(MUTE, UNMUTE)
     mute.perform(httpx.ReadTimeout("slow"))
     mute.perform_when_due(CHAT)
@@ -253,7 +253,7 @@ def test_a_process_that_died_is_waited_for_until_its_call_cannot_land_any_more()
     assert mute.perform().state == "failed"
 
 
-def test_an_end_at_a_moment_still_ends_a_mute() -> None:
+def test_the_end_of_a_timed_mute_still_ends_it() -> None:
     mute, unmute = opened(MUTE, UNMUTE)
     mute.perform(CHAT)
     mute.clock.forward(hours=1)
@@ -323,7 +323,7 @@ class Counting:
         return call
 
 
-def test_the_item_of_a_chat_holds_no_text() -> None:
+def test_the_item_of_a_chat_contains_no_text() -> None:
     [rename] = opened(change(title="A secret title"))
 
     rename.perform(CHAT)

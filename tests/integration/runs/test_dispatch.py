@@ -187,7 +187,7 @@ def test_a_batch_gives_an_outcome_or_the_crash_of_each_in_order(dispatcher: Disp
     assert dispatcher.perform_batch([], LEASE) == []
 
 
-def test_the_deadline_holds_in_the_threads_of_a_batch(
+def test_the_deadline_applies_in_the_threads_of_a_batch(
     dispatcher: Dispatcher, bench: WhopBench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     left: list[float] = []

@@ -285,7 +285,7 @@ def test_a_crash_leaves_the_run_to_be_settled() -> None:
     assert (row.status, row.unsettled, row.due_at) == ("performing", True, NOON + LEASE + SETTLE)
 
 
-def test_who_comes_too_late_to_put_a_run_back_is_told_how_it_ended() -> None:
+def test_a_worker_that_puts_a_run_back_too_late_gets_its_end() -> None:
     bench = WhopBench()
 
     def meanwhile(_: httpx.Request) -> httpx.Response:
@@ -297,7 +297,7 @@ def test_who_comes_too_late_to_put_a_run_back_is_told_how_it_ended() -> None:
     assert (outcome.state, outcome.performed, outcome.row.chat_id) == ("succeeded", False, "aich_9")
 
 
-def test_a_create_of_unknown_outcome_is_told_as_such() -> None:
+def test_a_create_of_unknown_outcome_is_reported_as_such() -> None:
     assert isinstance(WhopBench().perform(error_response(500)).error, OutcomeUnknownError)
 
 

@@ -85,7 +85,7 @@ def test_a_secret_that_is_needed_in_the_middle_is_no_answer_of_the_provider(erro
 # ---- a credential that is rejected
 
 
-def test_a_run_that_nobody_waits_for_waits_for_a_quarter_of_an_hour(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_run_without_a_waiting_caller_waits_for_a_quarter_of_an_hour(capsys: pytest.CaptureFixture[str]) -> None:
     bench = WhopBench(SCHEDULED)
     bench.perform(error_response(401))
     attempts, waits = 1, []
@@ -117,7 +117,7 @@ def test_a_credential_that_is_rejected_between_two_calls_loses_no_chat() -> None
     assert bench.perform_when_due(CHAT).state == "succeeded"
 
 
-def test_a_caller_who_waits_is_told_at_once(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_waiting_caller_gets_the_error_at_once(capsys: pytest.CaptureFixture[str]) -> None:
     bench = WhopBench()
     assert bench.perform(error_response(401)).state == "failed"
     assert bench.row.key_number == 2
@@ -158,7 +158,7 @@ def waited_for_an_hour() -> WhopBench:
     return bench
 
 
-def test_a_run_that_waited_for_something_else_before_waits_as_well() -> None:
+def test_a_run_that_waited_for_something_else_before_waits_too() -> None:
     bench = waited_for_an_hour()
     assert from_the_queue(bench, error_response(401)).state == "waiting"
     assert from_the_queue(bench, CHAT, CHAT).state == "succeeded"

@@ -142,7 +142,7 @@ def test_a_message_that_is_rejected_fails_the_run_whose_replay_goes_on_in_the_sa
     assert sent_once(bench, bench.perform())
 
 
-def test_an_answer_to_a_create_that_holds_the_id_alone_is_enough() -> None:
+def test_an_answer_to_a_create_with_the_id_alone_is_enough() -> None:
     bench = KodeyBench()
     bench.kodey.chat()
     bench.once(POST_CHAT, httpx.Response(200, json={"id": "chat_1"}))

@@ -89,7 +89,7 @@ def test_words_around_which_space_was_cut_are_ours() -> None:
     assert bench.kodey.calls.count(POST_MESSAGE) == 1
 
 
-def test_a_message_that_nobody_answered_succeeds_without_an_answer() -> None:
+def test_a_message_without_an_answer_succeeds() -> None:
     bench = lost(SEND_KODEY, POST_MESSAGE, say_before, "chat_1")
     bench.kodey.say("chat_1", "How many tickets?")
 

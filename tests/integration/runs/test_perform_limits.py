@@ -163,7 +163,7 @@ def test_too_little_time_is_no_error_until_the_run_is_over(age: timedelta) -> No
     assert outcome.state == ("failed" if age else "waiting")
 
 
-def test_an_end_that_somebody_must_be_told_of_is_told_before_the_row_ends(
+def test_an_end_that_needs_a_person_is_counted_before_the_row_ends(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bench = WhopBench()
@@ -175,6 +175,6 @@ def test_an_end_that_somebody_must_be_told_of_is_told_before_the_row_ends(
     with pytest.raises(KeyboardInterrupt):
         bench.perform(error_response(403))
 
-    told = [json.loads(line) for line in capsys.readouterr().out.splitlines() if "_aws" in line]
-    assert [line["RunsFailed"] for line in told] == [[1.0]]
+    metrics = [json.loads(line) for line in capsys.readouterr().out.splitlines() if "_aws" in line]
+    assert [line["RunsFailed"] for line in metrics] == [[1.0]]
     assert bench.row.is_open

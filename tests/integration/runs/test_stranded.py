@@ -137,7 +137,7 @@ def test_a_run_is_given_up_in_time_however_long_it_is_left_alone(
 # ---------------------------------------------------------------------------------------------- many
 
 
-def test_more_runs_than_a_page_holds_are_all_sent_and_spread_over_time(
+def test_more_runs_than_fit_into_a_page_are_all_sent_and_spread_over_time(
     stranded: StrandedRuns, clock: Clock, sqs: FakeSqs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(reader, "BATCH_KEYS", 3)

@@ -36,12 +36,12 @@ def test_a_token_belongs_to_its_caller() -> None:
 
 
 @pytest.mark.parametrize("token", ["", "crm-token ", "CRM-TOKEN", "crm", CRM["sha256"], "schlüssel", "\ud800"])
-def test_any_other_token_belongs_to_nobody(token: str) -> None:
+def test_any_other_token_belongs_to_no_caller(token: str) -> None:
     secrets, _ = store({"crm": CRM})
     assert find_caller(secrets, NAME, token) is None
 
 
-def test_without_callers_nobody_is_let_in() -> None:
+def test_without_callers_no_token_is_accepted() -> None:
     secrets, _ = store({})
     assert find_caller(secrets, NAME, "crm-token") is None
 
@@ -103,7 +103,7 @@ def test_every_stored_hash_is_compared_in_constant_time(monkeypatch: pytest.Monk
         (CRM | {"scopes": ["chats:write", "admin"]}, r"crm\.scopes\.1"),
     ],
 )
-def test_a_malformed_entry_is_named_in_the_log_and_shuts_out_nobody_else(
+def test_a_malformed_entry_is_named_in_the_log_and_rejects_no_other_caller(
     entry: Any, where: str, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
 ) -> None:
     secrets, _ = store({"ops": OPS, "crm": entry})
@@ -164,7 +164,7 @@ def test_after_the_repair_of_a_secret_callers_are_let_in_at_once(broken: SecretV
 
 
 @pytest.mark.parametrize("step", [REFRESH_AFTER_SECONDS, -3600.0])
-def test_a_revoked_caller_is_out_after_five_minutes_also_if_the_process_was_frozen_or_the_clock_set_back(
+def test_a_revoked_caller_is_rejected_after_five_minutes_even_if_the_process_was_frozen_or_the_clock_set_back(
     step: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     wall = FakeClock(1_800_000_000.0)

@@ -105,7 +105,7 @@ def test_a_run_that_failed_with_a_reason_and_created_no_chat_is_not_lost() -> No
     assert counted([FAILED]).is_clean
 
 
-def test_unknown_runs_are_counted_by_themselves_and_may_be_one_in_200() -> None:
+def test_unknown_runs_are_counted_separately_and_may_be_one_in_200() -> None:
     found = counted([replace(FAILED, status="unknown")])
     assert (found.unknown, found.lost, found.is_clean) == (1, {}, False)
     assert replace(found, runs=200).is_clean

@@ -87,12 +87,12 @@ def test_a_call_may_have_a_limit_of_its_own(timeout: float, connect: float, cloc
     assert limits_and_time_left(client(clock, timeout=60.0), timeout=timeout) == (limits, timeout)
 
 
-def test_the_deadline_around_a_call_holds_whatever_its_own_limit(clock: FakeClock) -> None:
+def test_the_deadline_around_a_call_applies_whatever_its_own_limit(clock: FakeClock) -> None:
     with time_limit(7.0):
         assert limits_and_time_left(client(clock), timeout=240.0)[1] == 7.0
 
 
-def test_a_longer_limit_of_one_call_holds_for_its_waits_too(clock: FakeClock) -> None:
+def test_a_longer_limit_of_one_call_applies_to_its_waits_too(clock: FakeClock) -> None:
     http = client(clock, error_response(429, headers={"retry-after": "12"}), done(), timeout=10.0)
     http.call("POST", "/ai_chats", timeout=240.0)
     assert clock.slept == [12.0]

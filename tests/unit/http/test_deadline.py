@@ -21,7 +21,7 @@ def test_what_remains_shrinks_with_the_time_and_never_below_nothing(clock: FakeC
         assert remaining(default=99.0) == 0.0
 
 
-def test_the_limit_that_ends_first_holds(clock: FakeClock) -> None:
+def test_the_limit_that_ends_first_applies(clock: FakeClock) -> None:
     with time_limit(10.0):
         with time_limit(60.0):
             assert remaining(default=99.0) == 10.0

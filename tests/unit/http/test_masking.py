@@ -133,9 +133,9 @@ def test_an_unknown_outcome_and_a_broken_protocol_show_no_more() -> None:
 
 def test_what_stands_for_a_secret_is_not_cut_so_that_a_beginning_shows() -> None:
     for padding in range(1_960, 2_010, 3):
-        told = Mask((TOKEN,), {"title": "w" * 1_950}).text("w" * padding + TOKEN + " and more")
-        assert told is not None
-        assert TOKEN[:4] not in told
+        masked = Mask((TOKEN,), {"title": "w" * 1_950}).text("w" * padding + TOKEN + " and more")
+        assert masked is not None
+        assert TOKEN[:4] not in masked
     for padding in range(400, 510):
         assert TOKEN[:4] not in str(Mask((TOKEN,)).text("w " * (padding // 2) + TOKEN))
 
@@ -188,8 +188,8 @@ anything = st.text(min_size=1, max_size=120)
 def test_no_part_of_a_text_of_24_characters_comes_back(
     before: str, text: str, after: str, start: int, length: int
 ) -> None:
-    told = before + text[start : start + length] + after
-    answer = Mask((), {"message_text": text}).text(told)
+    shown = before + text[start : start + length] + after
+    answer = Mask((), {"message_text": text}).text(shown)
     assert answer is not None
     assert not any(text[at : at + TEXT_RUN] in answer for at in range(len(text) - TEXT_RUN + 1))
 
@@ -217,7 +217,7 @@ def test_the_search_takes_no_longer_for_a_text_that_nearly_comes_back() -> None:
     """Looking for each part of the answer in the whole text took seconds, and Lambda has a third of a CPU for it."""
     texts = ["\x01" * 131_000 + str(number) for number in range(4)]
     begun = time.process_time()
-    told = Mask((TOKEN,), {"metadata": {"texts": texts}}).text("\\u0001\\u0001\\u0001abcdef" * 100)
+    masked = Mask((TOKEN,), {"metadata": {"texts": texts}}).text("\\u0001\\u0001\\u0001abcdef" * 100)
     assert time.process_time() - begun < 5
-    assert told is not None
-    assert told.startswith("\\u0001\\u0001\\u0001abcdef")
+    assert masked is not None
+    assert masked.startswith("\\u0001\\u0001\\u0001abcdef")

@@ -86,7 +86,7 @@ def test_a_failure_that_stays_is_repeated_and_raised_as_the_table_says(
 
 @pytest.mark.parametrize("method", ["GET", "PATCH", "DELETE", "POST"])
 @pytest.mark.parametrize("failure", TABLE)
-def test_a_failure_that_passes_is_seen_by_nobody_where_it_may_be_repeated(
+def test_a_failure_that_passes_is_not_raised_if_the_call_may_be_repeated(
     failure: str, method: str, clock: FakeClock
 ) -> None:
     make, (idempotent, post) = TABLE[failure]
@@ -145,14 +145,14 @@ def test_a_long_wait_is_left_to_the_caller_however_much_time_there_is(clock: Fak
     assert (clock.slept, raised.value.retry_after) == ([15.0], 16.0)
 
 
-def test_the_limit_holds_for_all_waits_together(clock: FakeClock) -> None:
+def test_the_limit_applies_to_all_waits_together(clock: FakeClock) -> None:
     http = client(clock, *[error_response(429, headers={"retry-after": "9"}) for _ in range(3)], timeout=20.0)
     with pytest.raises(RateLimitError):
         call(http)
     assert clock.slept == [9.0, 9.0]
 
 
-def test_the_deadline_around_the_call_holds_too(clock: FakeClock) -> None:
+def test_the_deadline_around_the_call_applies_too(clock: FakeClock) -> None:
     http = client(clock, error_response(429, headers={"retry-after": "6"}), timeout=60.0)
     with time_limit(5.0), pytest.raises(RateLimitError):
         call(http)
@@ -192,9 +192,7 @@ def test_an_unknown_outcome_without_an_answer_has_no_request_id(clock: FakeClock
     [status(400), status(401), status(404), status(429), status(422), broken(httpx.ConnectError), in_progress],
     ids=["400", "401", "404", "429", "422", "connect error", "in progress"],
 )
-def test_once_the_key_was_seen_in_progress_no_failure_tells_that_nothing_was_done(
-    last: Failure, clock: FakeClock
-) -> None:
+def test_after_the_key_was_in_progress_no_failure_means_that_nothing_was_done(last: Failure, clock: FakeClock) -> None:
     http = client(clock, in_progress(), *[last() for _ in range(MAX_ATTEMPTS - 1)])
     with pytest.raises(OutcomeUnknownError):
         call(http, "POST")

@@ -81,7 +81,7 @@ def test_a_wait_that_stands_in_the_message_is_found(message: str, seconds: float
 @pytest.mark.parametrize(
     ("value", "seconds"), [(str(NOW.timestamp() + 7), 7.0), ("1", 0.0), ("soon", None), ("nan", None), ("inf", None)]
 )
-def test_the_reset_of_a_rate_limit_is_a_moment_in_unix_seconds(value: str, seconds: float | None) -> None:
+def test_the_reset_of_a_rate_limit_is_a_time_in_unix_seconds(value: str, seconds: float | None) -> None:
     assert wait_named_by(429, x_ratelimit_reset=value) == seconds
 
 

@@ -82,7 +82,7 @@ def test_a_rejected_key_is_renewed_and_the_call_repeated_with_the_same_bytes(act
     assert len({request.content for request in transport.requests}) == 1
 
 
-def test_a_key_that_stays_rejected_is_told_with_what_to_look_at() -> None:
+def test_a_key_that_stays_rejected_is_reported_with_what_to_check() -> None:
     kodey, transport = client(kodey_error(401, UNAUTHORIZED))
     with pytest.raises(AuthenticationError, match=r"401: Unauthorized: Invalid API key\. Hint: check the api_key"):
         kodey.list_chats()

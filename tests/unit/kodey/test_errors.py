@@ -76,7 +76,7 @@ def test_a_rate_limit_names_its_wait_in_the_body_first(
     assert error.retry_after == seconds
 
 
-def test_without_a_wait_in_the_body_the_reset_of_the_limit_tells_it() -> None:
+def test_without_a_wait_in_the_body_the_reset_of_the_limit_is_used() -> None:
     error = rejected(429, {"message": "Slow down."}, x_ratelimit_reset=str(int(time.time()) + 1000))
     assert error.retry_after is not None
     assert 900 < error.retry_after <= 1000

@@ -124,7 +124,7 @@ def test_the_limit_of_the_message_is_the_one_that_is_set() -> None:
 
 
 @pytest.mark.parametrize(
-    ("action", "targets", "told"),
+    ("action", "targets", "message"),
     [
         (CREATE, ["biz_A", "aich_1"], "item 1: whop.create_chat needs a company (biz_...) or null"),
         (CREATE, [""], "item 0: whop.create_chat needs a company"),
@@ -134,11 +134,11 @@ def test_the_limit_of_the_message_is_the_one_that_is_set() -> None:
         (MUTE, ["aich_../x"], "item 0: whop.update_chat needs a chat"),
     ],
 )
-def test_a_target_of_the_wrong_kind_is_rejected_saying_which(action: object, targets: object, told: str) -> None:
+def test_a_target_of_the_wrong_kind_is_rejected_saying_which(action: object, targets: object, message: str) -> None:
     error = refusal(EVENT | {"action": action, "targets": targets})
 
     assert fields(error) == ["targets"]
-    assert told in str(error)
+    assert message in str(error)
 
 
 @pytest.mark.parametrize(

@@ -74,7 +74,7 @@ def test_an_events_account_has_both_names_whichever_came(account: dict[str, obje
 
 
 @pytest.mark.parametrize("timestamp", ["2000-01-01T00:00:00Z", "2999-12-31T23:59:59Z", "2000-01-01T05:00:00+05:00"])
-def test_an_event_of_the_years_that_every_zone_can_tell_is_taken(timestamp: str) -> None:
+def test_an_event_of_the_years_that_every_zone_can_show_is_accepted(timestamp: str) -> None:
     assert parsed(timestamp=timestamp)["timestamp"]
 
 

@@ -118,13 +118,15 @@ def test_while_it_is_performed_elsewhere_its_own_call_watches_and_answers_202(
     assert (answer.status, answer.json["status"]) == (202, "performing")
 
 
-def test_a_run_that_vanished_is_told_as_our_fault(api: KodeyApi, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_that_vanished_is_reported_as_an_error_of_the_server(
+    api: KodeyApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(type(api.app.ledger), "get", lambda *_: None)
 
     assert api("POST", CHATS, NEW).status == 500
 
 
-def test_where_sqs_takes_no_message_the_caller_is_told_the_run_which_is_performed_later(api: KodeyApi) -> None:
+def test_if_sqs_accepts_no_message_the_answer_names_the_run_which_is_performed_later(api: KodeyApi) -> None:
     api.sqs.down = aws_error("ServiceUnavailable")
 
     answer = api("POST", CHATS, NEW)

@@ -78,7 +78,7 @@ def test_the_sweep_sends_a_stranded_run_to_the_queue_for_slow_runs(api: KodeyApi
     assert [(sent.queue, sent.run_id) for sent in api.sqs.sent] == [(SLOW_QUEUE, run_id)]
 
 
-def test_a_run_whose_reason_was_not_kept_is_told_all_the_same(api: KodeyApi) -> None:
+def test_a_run_without_a_stored_reason_is_reported_all_the_same(api: KodeyApi) -> None:
     api.meanwhile = lambda: None
     run_id = api("POST", CHATS, NEW, seconds=0.1, headers=KEY).headers["x-run-id"]
     api.app.ledger.finish(api.app.ledger.claim(run_id, LEASE), "failed", error=None)

@@ -152,7 +152,7 @@ def test_a_question_that_is_wrong_is_rejected_naming_the_parameter(api: HttpCall
 
 
 @pytest.mark.parametrize("time", ["2026-11-20T00:00:00+00:00", "2026-11-20T00:00:00 01:00", "2026-11-20T00:00+01"])
-def test_a_plus_that_is_not_escaped_is_told_from_other_times_that_are_wrong(api: HttpCaller, time: str) -> None:
+def test_a_plus_that_is_not_escaped_has_an_error_of_its_own(api: HttpCaller, time: str) -> None:
     [problem] = api("GET", "/runs", query=f"since={time}").json["errors"]
 
     assert problem["message"] == (
@@ -161,7 +161,7 @@ def test_a_plus_that_is_not_escaped_is_told_from_other_times_that_are_wrong(api:
 
 
 @pytest.mark.parametrize("time", ["2026-11-20T00:00:00", "yesterday", "last monday", "2026-11-20 09:00", ""])
-def test_a_time_that_is_none_is_told_what_one_is(api: HttpCaller, time: str) -> None:
+def test_an_invalid_time_is_rejected_with_a_valid_example(api: HttpCaller, time: str) -> None:
     [problem] = api("GET", "/runs", query=f"since={time}").json["errors"]
 
     assert problem["message"] == "must be a time with an offset, such as 2026-11-20T09:00:00Z"
@@ -177,7 +177,7 @@ def test_a_time_that_is_none_is_told_what_one_is(api: HttpCaller, time: str) -> 
         {"before": f"2026-11-20T12:00:00.000Z {'a' * 32}", "lane": "7"},
     ],
 )
-def test_a_cursor_that_somebody_made_up_is_rejected(api: HttpCaller, position: object) -> None:
+def test_an_invented_cursor_is_rejected(api: HttpCaller, position: object) -> None:
     cursor = {"since": "2026-11-20T00:00:00Z", "until": "2026-11-20T23:00:00Z", "position": position}
     encoded = base64.urlsafe_b64encode(json.dumps(cursor).encode()).decode().rstrip("=")
 

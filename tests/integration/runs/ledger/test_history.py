@@ -64,7 +64,7 @@ def test_all_runs_of_the_span_are_found_once_newest_first_whatever_the_page_size
     assert all(len(rows) <= limit for rows in found)
 
 
-def test_runs_of_the_same_moment_are_each_found_once(ledger: Ledger) -> None:
+def test_runs_of_the_same_time_are_each_found_once(ledger: Ledger) -> None:
     ledger.add([run(number) for number in range(25)], lambda _: NOON)
 
     found = ids(pages(ledger, 4))
@@ -80,7 +80,7 @@ def test_only_runs_that_fit_are_found_and_a_page_may_hold_fewer(ledger: Ledger, 
     assert ids(pages(ledger, 2, {"status": "failed"})) == [made[3].run_id, made[8].run_id]
 
 
-def test_runs_that_are_open_are_told_apart_although_the_index_does_not(ledger: Ledger, clock: Clock) -> None:
+def test_open_runs_are_distinguished_although_the_index_does_not(ledger: Ledger, clock: Clock) -> None:
     made = fill(ledger, clock, *(timedelta(minutes=number) for number in range(6)))
     clock.forward(minutes=1)
     ledger.claim(made[2].run_id, LEASE)
@@ -93,7 +93,7 @@ def test_runs_that_are_open_are_told_apart_although_the_index_does_not(ledger: L
     assert ids(pages(ledger, 9, {"status": "pending"})) == [made[number].run_id for number in (0, 1, 3, 5)]
 
 
-def test_a_page_holds_fewer_runs_where_their_answers_are_long(
+def test_a_page_has_fewer_runs_if_their_answers_are_long(
     ledger: Ledger, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(history, "MAX_PAGE_BYTES", 2000)

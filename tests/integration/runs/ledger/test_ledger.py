@@ -273,7 +273,7 @@ def test_only_an_unknown_end_leaves_something_to_settle(ledger: Ledger, status: 
 
 
 @pytest.mark.parametrize("lose", [False, True])
-def test_an_end_is_written_once_also_if_the_answer_gets_lost(clock: Clock, *, lose: bool) -> None:
+def test_an_end_is_written_once_even_if_the_answer_gets_lost(clock: Clock, *, lose: bool) -> None:
     lossy = LosesAnswers()
     ledger = make_ledger(clock, client=lossy)
     row = ledger.claim(RUN, LEASE)

@@ -144,7 +144,7 @@ def test_of_two_that_take_a_lock_over_one_gets_it(ledger: Ledger, meanwhile: Mea
     assert rejected.value.owner == third.run.run_id
 
 
-def test_a_lock_that_its_run_took_anew_meanwhile_is_not_taken_over(
+def test_a_lock_that_its_run_took_again_meanwhile_is_not_taken_over(
     ledger: Ledger, meanwhile: list[Callable[[], object]]
 ) -> None:
     first, second = claimed(ledger, "one"), claimed(ledger, "two")

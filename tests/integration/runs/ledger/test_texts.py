@@ -133,7 +133,7 @@ def test_a_text_that_could_not_be_made_is_not_stored(ledger: Ledger) -> None:
 # ---------------------------------------------------------------------------------------------- read
 
 
-def test_whoever_claims_a_run_gets_its_whole_action(ledger: Ledger) -> None:
+def test_the_claim_of_a_run_returns_its_whole_action(ledger: Ledger) -> None:
     [run] = long_runs(1)
     ledger.add([run], lambda _: NOON)
 

@@ -161,6 +161,6 @@ def test_what_dynamodb_leaves_out_of_a_batch_is_read_all_the_same(
 def test_rows_that_are_gone_are_left_out(ledger: Ledger) -> None:
     ledger.add(runs(2), lambda _: NOON)
 
-    wanted = [runs(3)[2].run_id, runs(3)[1].run_id]
-    assert [row.run for row in ledger.reads.rows(wanted)] == [runs(3)[1]]
+    ids = [runs(3)[2].run_id, runs(3)[1].run_id]
+    assert [row.run for row in ledger.reads.rows(ids)] == [runs(3)[1]]
     assert ledger.reads.rows([]) == []

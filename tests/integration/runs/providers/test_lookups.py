@@ -88,7 +88,7 @@ def test_while_one_drives_the_others_wait_and_ask_for_nothing() -> None:
     assert timedelta(seconds=5) <= waited[0] <= timedelta(seconds=6)
 
 
-def test_a_driver_stops_after_a_while_and_whoever_comes_next_drives_on_from_there() -> None:
+def test_a_driver_stops_after_a_while_and_the_next_one_continues_from_there() -> None:
     account = Account(pages=50, takes=1)
     account.marked = {3: [("aich_a", MARK)], 45: [("aich_b", MARK)]}
 
@@ -275,7 +275,7 @@ def test_a_walk_whose_marks_have_expired_proves_nothing() -> None:
     assert account.asked == [None, None]
 
 
-def test_a_walk_that_was_held_up_for_a_day_keeps_nobody_waiting_for_another() -> None:
+def test_a_walk_that_was_delayed_for_a_day_lets_no_run_wait_for_another() -> None:
     account = Account(pages=3)
 
     def fail(cursor: str | None) -> None:

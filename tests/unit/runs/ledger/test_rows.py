@@ -31,7 +31,7 @@ def test_what_the_ledger_never_keeps_is_a_mistake(value: object) -> None:
         encode({"name": value})
 
 
-def test_a_message_that_was_taken_once_is_performed_also_if_less_is_taken_now() -> None:
+def test_a_message_that_was_accepted_is_performed_even_if_the_limit_is_smaller_now() -> None:
     action = WhopCreateChat.model_construct(type="whop.create_chat", message_text="x" * MAX_STORED_MESSAGE_BYTES)
 
     row = row_from(decode(encode(new_item(make_run(action=action), NOON, NOON, {"action": to_json(action)}))))

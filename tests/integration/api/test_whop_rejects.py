@@ -83,7 +83,7 @@ def test_a_field_that_whop_does_not_like_is_422_naming_it(route: str, status: in
     [error_response(400, "Unknown Api-Version-Date"), error_response(410), httpx.Response(422, json={"error": None})],
     ids=["400", "410", "422"],
 )
-def test_what_no_field_of_the_caller_can_mend_is_502(route: str, refusal: httpx.Response) -> None:
+def test_an_error_that_no_field_of_the_request_can_fix_is_502(route: str, refusal: httpx.Response) -> None:
     assert answer_when(refusal, route).status == 502
 
 
@@ -233,7 +233,7 @@ def test_a_key_that_was_rotated_is_read_again_and_the_call_works() -> None:
 
 @ALL
 @pytest.mark.parametrize(
-    ("value", "told"),
+    ("value", "message"),
     [
         ({}, "is empty. To store it, type: make secret NAME=whop"),
         ({"api_key": "key with spaces"}, "is malformed (api_key: "),
@@ -243,7 +243,7 @@ def test_a_key_that_was_rotated_is_read_again_and_the_call_works() -> None:
     ],
     ids=["empty", "malformed", "no JSON", "missing", "forbidden"],
 )
-def test_whops_secret_that_cannot_be_used_is_named(route: str, value: SecretValue, told: str) -> None:
+def test_whops_secret_that_cannot_be_used_is_named(route: str, value: SecretValue, message: str) -> None:
     method, path, body = ROUTES[route]
     whop = ScriptedTransport()
 
@@ -251,13 +251,13 @@ def test_whops_secret_that_cannot_be_used_is_named(route: str, value: SecretValu
 
     # A create then fails, as if Whop rejected the key.
     assert answer.status == (502 if route == "create" else 500)
-    assert f"secret {WHOP_SECRET} {told}" in answer.json["detail"]
+    assert f"secret {WHOP_SECRET} {message}" in answer.json["detail"]
     assert "key with spaces" not in answer.body
     assert whop.requests == []
 
 
 @ALL
-def test_what_nobody_expected_is_told_without_details_and_a_run_goes_on(route: str) -> None:
+def test_an_unexpected_error_is_reported_without_details_and_a_run_continues(route: str) -> None:
     answer = answer_when(ZeroDivisionError("internals"), route)
 
     assert answer.status == (202 if route == "create" else 500)

@@ -20,7 +20,7 @@ REFUSALS: list[tuple[Step, int]] = [
     ("step", "status"),
     [*REFUSALS, (kodey_error(500), 502), (httpx.ConnectError("no route"), 502), (httpx.ReadTimeout("slow"), 504)],
 )
-def test_a_call_that_kodey_rejects_is_told_as_for_whop(
+def test_a_call_that_kodey_rejects_is_reported_as_for_whop(
     api: KodeyApi, method: str, path: str, step: Step, status: int
 ) -> None:
     api.kodey.interfere = lambda _: step
@@ -43,7 +43,7 @@ def test_a_call_that_kodey_throttles_is_503_with_its_wait(api: KodeyApi, method:
 
 @POSTS
 @pytest.mark.parametrize(("step", "status"), REFUSALS)
-def test_a_run_that_failed_on_the_queue_is_told_like_a_call_here(
+def test_a_run_that_failed_on_the_queue_is_reported_like_a_call_of_the_api(
     api: KodeyApi, path: str, body: Json, step: Step, status: int
 ) -> None:
     api.kodey.interfere = lambda request: step if request.method == "POST" else None
@@ -74,7 +74,7 @@ def test_a_run_that_must_wait_is_answered_202(api: KodeyApi, path: str, body: Js
 
 
 @pytest.mark.parametrize(
-    ("value", "told"),
+    ("value", "message"),
     [
         ({}, "is empty"),
         ({"key": "sk_live_topsecret"}, "is malformed (api_key: is missing)"),
@@ -88,8 +88,8 @@ def test_a_run_that_must_wait_is_answered_202(api: KodeyApi, path: str, body: Js
 @pytest.mark.parametrize(
     ("method", "path", "body"), [("GET", CHATS, None), ("POST", CHATS, NEW), ("POST", MESSAGES, SENT)]
 )
-def test_a_secret_that_is_wrong_is_told_with_what_to_type_and_nothing_of_the_key(
-    value: Json | str | bytes, told: str, method: str, path: str, body: Json | None
+def test_an_invalid_secret_is_reported_with_the_command_to_type_and_nothing_of_the_key(
+    value: Json | str | bytes, message: str, method: str, path: str, body: Json | None
 ) -> None:
     api = KodeyApi(FakeSecretsManager({**SECRETS, KODEY_SECRET: value}))
 
@@ -97,7 +97,7 @@ def test_a_secret_that_is_wrong_is_told_with_what_to_type_and_nothing_of_the_key
 
     # A failed run is no error of this API, so there is no alarm.
     assert answer.status == (500 if method == "GET" else 502)
-    assert f"secret {KODEY_SECRET} {told}" in answer.json["detail"]
+    assert f"secret {KODEY_SECRET} {message}" in answer.json["detail"]
     assert "make secret NAME=kodey" in answer.json["detail"]
     assert not [part for part in ("sk_live", "topsecret", "top secret") if part in answer.body]
     assert api.kodey.requests == []
