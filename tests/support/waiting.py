@@ -24,7 +24,7 @@ def until[T](found: Callable[[], T], limit: float = PATIENCE) -> T:
 
 @contextmanager
 def within_cpu_seconds(limit: float) -> Iterator[None]:
-    """Fail if the block takes more processor time than ``limit``. Time that it waits for the processor doesn't count."""
+    """Fail if the block takes more processor time than ``limit``. Time that it waits doesn't count."""
     begun = time.process_time()
     yield
     assert time.process_time() - begun < limit
