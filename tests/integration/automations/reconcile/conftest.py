@@ -1,4 +1,4 @@
-"""The stack with which each test of the service begins."""
+"""The bench with which each test of the service begins."""
 
 from datetime import timedelta
 from typing import Any
@@ -14,7 +14,7 @@ from tests.support.service_bench import ServiceBench
 
 
 @pytest.fixture
-def stack() -> ServiceBench:
+def bench() -> ServiceBench:
     clock = Clock()
     world = World(clock, timedelta(minutes=1))
     scheduler = FakeScheduler(clock)

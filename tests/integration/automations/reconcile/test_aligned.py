@@ -16,22 +16,22 @@ from tests.support.service_bench import AFTER_ROW, NAME, SCHEDULE, ServiceBench
 NAMES = ("one", "three", "two")
 
 
-def read_by(stack: ServiceBench) -> int:
+def read_by(bench: ServiceBench) -> int:
     """Return the number of schedules that a sweep reads."""
-    stack.clock.forward(minutes=5)
-    stack.scheduler.calls.clear()
-    assert reconcile(stack.calm) == []
-    return stack.scheduler.calls.count("get")
+    bench.clock.forward(minutes=5)
+    bench.scheduler.calls.clear()
+    assert reconcile(bench.calm) == []
+    return bench.scheduler.calls.count("get")
 
 
 @pytest.fixture
-def settled(stack: ServiceBench) -> ServiceBench:
+def settled(bench: ServiceBench) -> ServiceBench:
     """Three automations whose schedules were found as required."""
     for name in NAMES:
-        stack.service.put(name, CRON)
-    stack.clock.forward(minutes=11)
-    assert read_by(stack) == 3
-    return stack
+        bench.service.put(name, CRON)
+    bench.clock.forward(minutes=11)
+    assert read_by(bench) == 3
+    return bench
 
 
 def test_a_schedule_that_did_not_change_is_not_read_again(settled: ServiceBench) -> None:
@@ -77,44 +77,44 @@ def test_a_deployment_that_changes_the_content_of_schedules_corrects_all_of_them
     assert {each["Target"]["RoleArn"] for each in settled.scheduler.schedules.values()} == {schedules.role_arn}
 
 
-def test_the_start_of_a_rate_does_not_cause_its_schedule_to_be_read_again(stack: ServiceBench) -> None:
-    stack.service.put(NAME, RATE)
-    stack.service.put("begins", automation(scheduled(start=(NOON + timedelta(hours=1)).isoformat())))
-    stack.clock.forward(minutes=11)
-    assert read_by(stack) == 2
+def test_the_start_of_a_rate_does_not_cause_its_schedule_to_be_read_again(bench: ServiceBench) -> None:
+    bench.service.put(NAME, RATE)
+    bench.service.put("begins", automation(scheduled(start=(NOON + timedelta(hours=1)).isoformat())))
+    bench.clock.forward(minutes=11)
+    assert read_by(bench) == 2
 
-    assert [read_by(stack) for _ in range(15)] == [0] * 15
+    assert [read_by(bench) for _ in range(15)] == [0] * 15
 
 
-def test_a_row_that_changes_meanwhile_is_not_marked_as_aligned(stack: ServiceBench) -> None:
-    stack.service.put(NAME, CRON)
-    stack.clock.forward(minutes=11)
-    stack.world.meanwhile = lambda: stack.store.put(NAME, RATE)
+def test_a_row_that_changes_meanwhile_is_not_marked_as_aligned(bench: ServiceBench) -> None:
+    bench.service.put(NAME, CRON)
+    bench.clock.forward(minutes=11)
+    bench.world.meanwhile = lambda: bench.store.put(NAME, RATE)
     # Scan, list, scan the index, read the schedule, store that it is as required.
-    with stack.world.process({4: "meanwhile"}):
-        assert reconcile(stack.service) == []
+    with bench.world.process({4: "meanwhile"}):
+        assert reconcile(bench.service) == []
 
-    assert stack.sweep() == [Change(NAME, "updated")]
-    assert stack.expression() == "rate(5 minutes)"
+    assert bench.sweep() == [Change(NAME, "updated")]
+    assert bench.expression() == "rate(5 minutes)"
 
 
-def test_an_automation_that_is_written_after_the_table_was_read_keeps_its_schedule(stack: ServiceBench) -> None:
-    stack.service.put(NAME, CRON)
-    stack.store.end_delete(stack.store.put(NAME, CRON)[0])
-    stack.clock.forward(minutes=11)
-    stack.world.meanwhile = lambda: stack.calm.put(NAME, CRON)
+def test_an_automation_that_is_written_after_the_table_was_read_keeps_its_schedule(bench: ServiceBench) -> None:
+    bench.service.put(NAME, CRON)
+    bench.store.end_delete(bench.store.put(NAME, CRON)[0])
+    bench.clock.forward(minutes=11)
+    bench.world.meanwhile = lambda: bench.calm.put(NAME, CRON)
     # Scan, list, scan the index, read the row.
-    with stack.world.process({3: "meanwhile"}):
-        assert reconcile(stack.service) == []
+    with bench.world.process({3: "meanwhile"}):
+        assert reconcile(bench.service) == []
 
-    assert SCHEDULE in stack.scheduler.schedules
+    assert SCHEDULE in bench.scheduler.schedules
 
 
 def test_an_unexpected_error_with_one_automation_stops_no_other(
-    stack: ServiceBench, monkeypatch: pytest.MonkeyPatch
+    bench: ServiceBench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in NAMES:
-        stack.stops(AFTER_ROW, partial(stack.service.put, name, CRON))
+        bench.stops(AFTER_ROW, partial(bench.service.put, name, CRON))
     ensure = Schedules.ensure
 
     def fail(self: Schedules, row: AutomationRow) -> str:
@@ -124,7 +124,7 @@ def test_an_unexpected_error_with_one_automation_stops_no_other(
 
     monkeypatch.setattr(Schedules, "ensure", fail)
 
-    repairs = stack.sweep()
+    repairs = bench.sweep()
 
     assert [(change.name, change.kind) for change in repairs] == [
         ("one", "created"),

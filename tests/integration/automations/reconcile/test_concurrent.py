@@ -21,40 +21,40 @@ MEANWHILE: list[Callable[[AutomationService], object]] = [
 @pytest.mark.parametrize("other", MEANWHILE)
 @pytest.mark.parametrize("call", range(5))
 def test_after_a_put_and_another_request_the_scheduler_is_as_the_table_requires(
-    stack: ServiceBench, call: int, other: Callable[[AutomationService], object]
+    bench: ServiceBench, call: int, other: Callable[[AutomationService], object]
 ) -> None:
-    stack.service.put(NAME, RATE)
-    stack.world.meanwhile = lambda: other(stack.calm)
+    bench.service.put(NAME, RATE)
+    bench.world.meanwhile = lambda: other(bench.calm)
 
-    with stack.world.process({call: "meanwhile"}):
-        stack.service.put(NAME, CRON)
+    with bench.world.process({call: "meanwhile"}):
+        bench.service.put(NAME, CRON)
 
-    assert stack.sweep() == []
+    assert bench.sweep() == []
 
 
 @pytest.mark.parametrize("other", MEANWHILE)
 @pytest.mark.parametrize("call", range(4))
 def test_after_a_deletion_and_another_request_the_scheduler_is_as_the_table_requires(
-    stack: ServiceBench, call: int, other: Callable[[AutomationService], object]
+    bench: ServiceBench, call: int, other: Callable[[AutomationService], object]
 ) -> None:
-    stack.service.put(NAME, CRON)
-    stack.world.meanwhile = lambda: other(stack.calm)
+    bench.service.put(NAME, CRON)
+    bench.world.meanwhile = lambda: other(bench.calm)
 
-    with stack.world.process({call: "meanwhile"}):
-        stack.service.delete(NAME)
+    with bench.world.process({call: "meanwhile"}):
+        bench.service.delete(NAME)
 
-    assert stack.sweep() == []
+    assert bench.sweep() == []
 
 
-def test_a_row_that_keeps_changing_is_left_to_the_sweep(stack: ServiceBench) -> None:
+def test_a_row_that_keeps_changing_is_left_to_the_sweep(bench: ServiceBench) -> None:
     definitions = (automation(scheduled(f"rate({minutes} minutes)")) for minutes in count(2))
-    stack.world.meanwhile = lambda: stack.store.put(NAME, next(definitions))
+    bench.world.meanwhile = lambda: bench.store.put(NAME, next(definitions))
 
-    with stack.world.process(dict.fromkeys(range(3, 20), "meanwhile")):
-        stack.service.put(NAME, CRON)
+    with bench.world.process(dict.fromkeys(range(3, 20), "meanwhile")):
+        bench.service.put(NAME, CRON)
 
-    assert stack.sweep() == [Change(NAME, "updated")]
-    row = stack.store.get(NAME)
+    assert bench.sweep() == [Change(NAME, "updated")]
+    row = bench.store.get(NAME)
     assert row is not None
     assert row.schedule is not None
-    assert stack.expression() == row.schedule.expression
+    assert bench.expression() == row.schedule.expression
