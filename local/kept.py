@@ -42,10 +42,14 @@ def locked(folder: Path) -> Iterator[Path]:
     """Create the folder, and reserve it for this process for the ``with`` block.
 
     Raises:
-        LocalError: another process uses it.
+        LocalError: another process uses it, or no file can be written there.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "lock").open("w") as lock:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock_file = (folder / "lock").open("w")
+    except OSError as error:
+        raise LocalError(f"the data can't be kept in {folder} ({error}). Choose another folder") from error
+    with lock_file as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -69,7 +73,7 @@ def kept(system: System, folder: Path, report: Callable[[str], None]) -> Iterato
     finally:
         try:
             save(system, folder)
-        except (BotoCoreError, ClientError, httpx.HTTPError) as error:
+        except (BotoCoreError, ClientError, httpx.HTTPError, OSError) as error:
             raise LocalError(f"the data of the last {EVERY:g} s was not saved in {folder}: {error}") from error
 
 
@@ -90,7 +94,7 @@ def load(system: System, folder: Path) -> None:
             put(system, system.stack.resources[name], items)
         for schedule in data["schedules"]:
             clients.schedules.create_schedule(**schedule)
-    except (ValueError, LookupError, TypeError, AttributeError, BotoCoreError, ClientError) as error:
+    except (ValueError, LookupError, TypeError, AttributeError, OSError, BotoCoreError, ClientError) as error:
         raise LocalError(f"{folder / AWS} can't be loaded ({error}). Delete the data: rm -rf {folder}") from error
 
 
