@@ -8,6 +8,7 @@ import pytest
 
 from aichats.api.app import create_api
 from aichats.bootstrap import Application
+from aichats.http.deadline import time_limit
 from aichats.runs.model import Run
 from tests.support.fakes import FakeSqs, ScriptedTransport
 from tests.support.lambda_calls import HttpCaller, make_application
@@ -95,6 +96,18 @@ def test_pages_lead_past_runs_outside_of_the_window_to_those_that_ended_inside(
         query = f"limit=1&cursor={answer['next_cursor']}"
 
     assert found == [rows[-1].run.run_id]
+
+
+def test_a_search_that_finds_nothing_ends_before_the_call_does(api: HttpCaller, app: Application, clock: Clock) -> None:
+    for number in range(5):
+        end(app, "failed", make_run(str(number)))
+    clock.forward(hours=4)
+
+    with time_limit(9.0):
+        answer = api("GET", "/runs", query=f"{WINDOW}&limit=1").json
+    rest = api("GET", "/runs", query=f"limit=1&cursor={answer['next_cursor']}").json
+
+    assert (answer["data"], rest["data"], rest["next_cursor"]) == ([], [], None)
 
 
 def test_runs_are_filtered_by_status_and_automation(now_api: tuple[HttpCaller, Application]) -> None:

@@ -1,6 +1,7 @@
 """``/runs``: starting many runs, the history of runs, replay and resolve."""
 
 import base64
+import math
 import re
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
@@ -24,6 +25,7 @@ from aichats.api.run_view import RunStatus, RunView, view
 from aichats.api.starting import accept, id_of, reserve_key
 from aichats.aws.table import Json
 from aichats.errors import InputError
+from aichats.http.deadline import remaining
 from aichats.models import OrElse, Request, WholeNumber
 from aichats.runs.actions import ACTION_KINDS, Action
 from aichats.runs.ledger.ledger import Ledger, LedgerConflictError
@@ -38,6 +40,8 @@ LONGEST_RUN = timedelta(hours=25)
 """The time after which an open run has ended: runs are given up after 24 hours, and the sweep needs some minutes."""
 MAX_READS = 10
 """The limit of pages that are read for an answer, as long as none of their runs is inside the window."""
+READ_SECONDS = 10.0
+"""The time that another page needs at most. Its filter may match no run in 40,000, which takes 40 queries."""
 
 
 def _date_and_time(value: object) -> object:
@@ -129,7 +133,7 @@ def list_runs(call: ApiCall[None, ListRuns]) -> Reply:
     for _ in range(MAX_READS):
         page = call.app.history.page(since - LONGEST_RUN, until, only=only, limit=call.query.limit, start=position)
         runs, position = [row for row in page[0] if _is_inside(row, since, until)], page[1]
-        if runs or position is None:
+        if runs or position is None or remaining(default=math.inf) < READ_SECONDS:
             break
     next_cursor = _write_cursor(HistoryCursor(since=since, until=until, position=dict(position))) if position else None
     data = [view(row, call.caller) for row in runs]
