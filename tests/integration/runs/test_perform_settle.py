@@ -2,11 +2,13 @@
 
 from copy import copy
 from dataclasses import replace
+from unittest.mock import Mock
 
 import httpx
 import pytest
 
 from aichats.errors import PermissionDeniedError, SecretError
+from aichats.runs import perform
 from aichats.runs.providers.marks import preparation
 from tests.support.fakes import Json, ai_chat, error_response, ok, page
 from tests.support.ledgers import LEASE, NOON, SETTLE, make_run
@@ -114,6 +116,17 @@ def test_a_run_whose_outcome_is_unknown_says_when_it_is_checked() -> None:
     assert message() == f"{lost}. aichats checks at 12:01:00 {rest}"
     bench.perform(error_response(503, "Down."))
     assert message().startswith("whop: 503 a_type: Down. (request req_refused). aichats checks at 12:0")
+
+
+def test_a_run_whose_outcome_is_known_names_no_check_any_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    bench = lost()
+
+    # There is time to check that the list has no such chat, but not to create one.
+    monkeypatch.setattr(perform, "remaining", Mock(side_effect=[20.0, 19.9]))
+    bench.perform(page())
+
+    assert bench.row.error is not None
+    assert bench.row.error["message"].endswith("Whop may have performed the call")
 
 
 @pytest.mark.parametrize(

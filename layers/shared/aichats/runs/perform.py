@@ -286,8 +286,10 @@ class Performer:
             # Added to the time that the provider names, so that the throttled runs do not all return together.
             due_at += self._longer_each_time(age)
         error = describe(wait.error) if wait.error else row.error
-        if error and wait.unsettled:
-            error = with_next_check(error, due_at)
+        if error:
+            # An earlier attempt may have stored the time of its next check.
+            message = {"message": without_next_check(error)}
+            error = with_next_check(error, due_at) if wait.unsettled else {**error, **message}
         key_number = row.key_number + wait.rejected
         unsettled_at = (row.unsettled_at or now) if wait.unsettled else None
         waiting = replace(
