@@ -5,6 +5,7 @@ import threading
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from unittest.mock import Mock
 
 import boto3
 import httpx
@@ -13,9 +14,12 @@ from moto import mock_aws
 
 from aichats import bootstrap
 from aichats.api.app import create_api
+from aichats.aws.table import ConditionFailedError
 from aichats.bootstrap import Application, application
+from aichats.errors import UnreadableError
 from aichats.http import retry
 from aichats.http.deadline import remaining
+from aichats.runs.ledger.ledger import Ledger, LedgerConflictError
 from aichats.runs.providers.whop import WhopProvider
 from functions.http_api import app as http_api
 from tests.support.fakes import FakeSecretsManager, FakeSqs, aws_error, error_response
@@ -119,6 +123,38 @@ def test_the_log_of_a_rejected_call_says_where_and_why_and_shows_no_value(api: H
     assert (bad_path["path"], bad_path["status"]) == ("unknown", 404)
     assert (unknown_run["path"], unknown_run["status"]) == ("/runs/{run_id}", 404)
     assert unknown_run["reason"] == f"run {'a' * 32} doesn't exist"
+
+
+def test_the_log_says_why_a_call_failed_and_shows_the_code_of_a_bug_alone(
+    api: HttpCaller, app: Application, whop: WhopInMemory, output: Output, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    errors = [UnreadableError("run 1 cannot be read"), LedgerConflictError(None), ConditionFailedError({})]
+    monkeypatch.setattr(Ledger, "get", Mock(side_effect=errors))
+    answers = [api("GET", "/runs/" + "a" * 32) for _ in errors]
+    whop.interfere = lambda _: refused(403, "No plan.")
+    api("GET", "/chats")
+
+    *failed, rejected = output.logs
+    assert {answer.status for answer in answers} == {500}
+    assert [log["reason"] for log in failed] == [str(error) for error in errors]
+    assert ["exception" in log for log in failed] == [False, True, True]
+    assert (rejected["message"], "exception" in rejected) == ("call refused", False)
+    assert "No plan." in rejected["reason"]
+
+
+def test_the_log_of_a_rejected_call_is_short_whatever_the_request(api: HttpCaller, output: Output) -> None:
+    trigger = {"type": "webhook", "events": ["payment.succeeded"]}
+    action = {"type": "whop.update_chat", "notification_preference": "none"}
+    targets = [f"{{{{ slot.{'x' * 100}{number} }}}}" for number in range(1000)]
+
+    answer = api("PUT", "/automations/a", {"trigger": trigger, "action": action, "targets": targets})
+    zone = api(
+        "POST", "/automations/preview", {"type": "schedule", "expression": "rate(1 day)", "timezone": "x" * 9999}
+    )
+
+    assert (answer.status, zone.status) == (422, 422)
+    assert len(zone.body) < 1000
+    assert max(len(json.dumps(log)) for log in output.logs) < 5000
 
 
 def test_no_log_and_no_metric_contains_a_message_a_title_or_a_token(

@@ -31,7 +31,7 @@ from aichats.api.responses import SECURITY, cors_headers, is_preflight, prefligh
 from aichats.api.routes import automations, chats, kodey, mutes, runs
 from aichats.aws.observability import count, logger
 from aichats.bootstrap import Application
-from aichats.errors import AuthenticationError, InputError, SecretError
+from aichats.errors import AichatsError, AuthenticationError, InputError, SecretError
 from aichats.invocation import lease
 
 OPERATIONS: tuple[Operation[Any, Any], ...] = tuple(
@@ -44,6 +44,8 @@ PUBLIC = ("/", "/health", "/openapi.json", "/docs", PROBLEMS_PAGE, "/favicon.ico
 WEBHOOK = "/webhooks/whop"
 """The path of another function, which gets every POST. Other methods come here, from senders without a token."""
 MAX_TOKEN_BYTES = 512
+MAX_LOGGED_CHARACTERS = 1000
+"""The limit of a log field with text from a request, which can have a thousand invalid targets."""
 _JSON = "application/json"
 
 
@@ -172,9 +174,10 @@ def _answer_error(api: APIGatewayHttpResolver) -> Callable[[Exception], Response
         problem, headers = problem_of(error, api.lambda_context.aws_request_id)
         about = _log_fields(api, problem) | {"error": type(error).__name__}
         if isinstance(error, InputError):
-            about |= {"field": ", ".join(field for field, _ in error.problems), "reason": str(error)}
-        elif isinstance(error, (RejectedError, SecretError)):
-            about |= {"reason": str(error.__cause__ or error)}
+            about |= {"field": ", ".join(field for field, _ in error.problems)[:MAX_LOGGED_CHARACTERS]}
+        if isinstance(error, AichatsError):
+            cause = error.__cause__ if isinstance(error, RejectedError) else None
+            about |= {"reason": str(cause or error)[:MAX_LOGGED_CHARACTERS]}
         if is_ours(error, problem.status):
             count("InternalErrors")
             logger.error("call failed", exc_info=traceback_of(error), extra=about)

@@ -23,6 +23,7 @@ from aichats.errors import (
     SecretUnavailableError,
     UnreadableError,
 )
+from aichats.runs.queue import QueueError
 
 CONTENT_TYPE = "application/problem+json"
 PROBLEMS_PAGE = "/docs/problems"
@@ -142,9 +143,21 @@ def is_ours(error: Exception, status: int) -> bool:
 
 
 def traceback_of(error: Exception) -> Exception | None:
-    """Return an error whose traceback belongs into the log. An expected one explains itself."""
-    return None if isinstance(error, AichatsError) else error
+    """Return an error whose traceback belongs into the log. The message of an expected error is enough."""
+    return None if isinstance(error, EXPECTED) else error
 
+
+EXPECTED = (
+    RejectedError,
+    InputError,
+    SecretError,
+    UnreadableError,
+    ProviderError,
+    StaleError,
+    SchedulerError,
+    QueueError,
+)
+"""The errors that don't show a bug. Others of this package do if no code handles them, such as ConditionFailedError."""
 
 _ANSWERS: dict[type[Exception], tuple[HTTPStatus, Kind, str | None]] = {
     StaleError: (HTTPStatus.PRECONDITION_FAILED, "precondition-failed", None),

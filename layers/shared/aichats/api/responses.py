@@ -55,7 +55,9 @@ def answer_of_run(
             body = result(row)
         except (SecretError, ProviderError, ValidationError) as error:
             # An error response would make the client retry, and without a key the retry creates a second chat.
-            about = {"run_id": run_id, "error": type(error).__name__}
+            # The message of a ValidationError shows the chat.
+            reason = "" if isinstance(error, ValidationError) else str(error)
+            about = {"run_id": run_id, "error": type(error).__name__, "reason": reason}
             logger.error("the result of the run can't be shown", extra=about, exc_info=traceback_of(error))
         else:
             replayed = {} if outcome.performed else {"Idempotent-Replayed": "true"}

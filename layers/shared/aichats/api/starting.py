@@ -63,7 +63,7 @@ def perform(call: ApiCall[Any, None], key: str, run: Run) -> Outcome:
     try:
         return call.app.dispatcher.perform(run, call.lease)
     except Exception as error:
-        about = {"run_id": run.run_id, "error": type(error).__name__}
+        about = {"run_id": run.run_id, "reason": f"{type(error).__name__}: {error}"}
         logger.error("run left to the sweep", extra=about, exc_info=traceback_of(error))
         try:
             row = call.app.ledger.get(run.run_id)

@@ -20,6 +20,7 @@ _LATEST = datetime(9998, 1, 1, tzinfo=UTC)
 # seconds.
 _UNSUPPORTED_NAMES = {"Factory", "localtime", "posixrules"}
 _UNSUPPORTED_FOLDERS = ("posix/", "right/")
+_SHOWN_CHARACTERS = 100  # of an unknown name
 
 
 def fire_times(
@@ -66,7 +67,8 @@ def _zone(name: str) -> ZoneInfo:
             zone = ZoneInfo(name)
     if zone is None:
         raise ExpressionError(
-            f"there is no time zone {name!r}. Use a name of the IANA database, such as America/New_York or UTC"
+            f"there is no time zone {name[:_SHOWN_CHARACTERS]!r}. "
+            "Use a name of the IANA database, such as America/New_York or UTC"
         )
     return zone
 
