@@ -126,12 +126,12 @@ def test_the_log_of_a_rejected_call_says_where_and_why_and_shows_no_value(api: H
 
 
 def test_the_log_says_why_a_call_failed_and_shows_the_code_of_a_bug_alone(
-    api: HttpCaller, app: Application, whop: WhopInMemory, output: Output, monkeypatch: pytest.MonkeyPatch
+    api: HttpCaller, whop: WhopInMemory, output: Output, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     errors = [UnreadableError("run 1 cannot be read"), LedgerConflictError(None), ConditionFailedError({})]
     monkeypatch.setattr(Ledger, "get", Mock(side_effect=errors))
     answers = [api("GET", "/runs/" + "a" * 32) for _ in errors]
-    whop.interfere = lambda _: refused(403, "No plan.")
+    whop.interfere = lambda _: error_response(403, "No plan.")
     api("GET", "/chats")
 
     *failed, rejected = output.logs
