@@ -36,7 +36,7 @@ def test_each_link_leads_to_a_page_and_a_heading_that_exist(page: Path) -> None:
         path, _, anchor = link.partition("#")
         target = (page.parent / path).resolve() if path else page
         assert target.exists(), f"{link} does not exist"
-        assert target.is_relative_to(ROOT), link
+        assert target.is_relative_to(DOCS if page.is_relative_to(DOCS) else ROOT), f"{link} is not a page of the site"
         assert not anchor or anchor in anchors(target), f"{link}: no such heading"
 
 
@@ -147,6 +147,22 @@ def test_each_log_message_of_the_code_is_explained() -> None:
             else:
                 continue
             assert any(re.fullmatch(pattern, message) for message in documented), pattern
+
+
+def test_the_error_texts_that_are_explained_are_those_of_the_code() -> None:
+    folders = (LAYER, ROOT / "functions", ROOT / "local")
+    code = "".join(file.read_text() for folder in folders for file in folder.rglob("*.py"))
+
+    for text in first_names("operations/by-error.md", table=1):
+        for part in re.split(r"…|\d|^Idempotency-Key: |ROLLBACK_COMPLETE", text):
+            assert part.strip(" .") in code, f"{text}: the code has no {part!r}"
+
+
+def test_the_files_in_the_life_of_a_run_exist() -> None:
+    for rows in tables(DOCS / "explanation/life-of-a-run.md"):
+        for row in rows:
+            name = re.findall(r"`(.+?)`", row[1])[0]
+            assert ((ROOT if name.startswith("functions/") else LAYER) / name).is_file(), name
 
 
 def test_the_faults_and_modes_of_the_mock_servers_are_those_that_they_have() -> None:
