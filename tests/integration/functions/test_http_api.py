@@ -125,6 +125,18 @@ def test_the_log_of_a_rejected_call_says_where_and_why_and_shows_no_value(api: H
     assert unknown_run["reason"] == f"run {'a' * 32} doesn't exist"
 
 
+def test_a_storm_of_401s_reads_the_secret_once_more(
+    api: HttpCaller, whop: WhopInMemory, secrets: FakeSecretsManager
+) -> None:
+    api("GET", "/chats")
+    before = len(secrets.reads)
+    whop.interfere = lambda _: error_response(401)
+
+    statuses = {api("GET", "/chats").status for _ in range(50)}
+
+    assert (statuses, len(secrets.reads) - before) == ({502}, 1)
+
+
 def test_the_log_says_why_a_call_failed_and_shows_the_code_of_a_bug_alone(
     api: HttpCaller, whop: WhopInMemory, output: Output, monkeypatch: pytest.MonkeyPatch
 ) -> None:

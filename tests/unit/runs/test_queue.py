@@ -1,11 +1,12 @@
 """Messages of the run queue."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
-from botocore.exceptions import ConnectionClosedError
+from botocore.exceptions import ConnectionClosedError, NoRegionError
 
 from aichats.aws.sqs import BATCH_BYTES
 from aichats.runs.model import Run
@@ -302,3 +303,11 @@ def test_a_character_counts_as_long_as_it_is_written() -> None:
 def test_what_is_no_event_message_cannot_be_read(body: str) -> None:
     with pytest.raises(UnreadableMessageError):
         read_message(body)
+
+
+def test_a_client_that_cannot_be_created_counts_as_an_sqs_that_is_away() -> None:
+    def client() -> FakeSqs:
+        raise NoRegionError
+
+    with pytest.raises(QueueError, match=r"SQS did not accept 1 of 1 messages: You must specify a region"):
+        replace(queue(FakeSqs()), client=client).send([due(RUN)])

@@ -23,8 +23,13 @@ class SQS(Protocol):
         """Send up to ten messages."""
 
 
-def send(client: SQS, url: str, messages: Sequence[Mapping[str, Any]]) -> list[str]:
+def send(client: Callable[[], SQS], url: str, messages: Sequence[Mapping[str, Any]]) -> list[str]:
     """Send messages to a queue, ten at a time. A batch that fails does not stop the next one.
+
+    Args:
+        client: returns the client, which may have to be created.
+        url: of the queue.
+        messages: as SQS takes them, without an ``Id``.
 
     Returns:
         The reason for each message that SQS rejected twice, or that was not sent.
@@ -35,12 +40,12 @@ def send(client: SQS, url: str, messages: Sequence[Mapping[str, Any]]) -> list[s
     return [reason for batch in batches for reason in _send_batch(client, url, batch)]
 
 
-def _send_batch(client: SQS, url: str, messages: Sequence[Mapping[str, Any]]) -> list[str]:
+def _send_batch(client: Callable[[], SQS], url: str, messages: Sequence[Mapping[str, Any]]) -> list[str]:
     entries = [{"Id": str(index), **message} for index, message in enumerate(messages)]
     rejected: list[Mapping[str, Any]] = []
     try:
         for _ in range(OFFERS):
-            rejected = client.send_message_batch(QueueUrl=url, Entries=entries).get("Failed", [])
+            rejected = client().send_message_batch(QueueUrl=url, Entries=entries).get("Failed", [])
             ids = {entry["Id"] for entry in rejected}
             entries = [entry for entry in entries if entry["Id"] in ids]
             if not entries:

@@ -220,7 +220,7 @@ class Queue:
             QueueError: SQS did not accept some messages. All were tried.
         """
         number = sum(map(len, messages_of.values()))
-        sent = [sqs.send(self.client(), url, messages) for url, messages in messages_of.items() if messages]
+        sent = [sqs.send(self.client, url, messages) for url, messages in messages_of.items() if messages]
         if reasons := [reason for failed in sent for reason in failed]:
             raise QueueError(f"SQS did not accept {len(reasons)} of {number} messages: {reasons[0]}")
 
