@@ -22,7 +22,7 @@ BATCH = 10
 OURS, OURS_IN_TURN = "perform_runs", "perform_runs, one after another"
 BARE, BARE_IN_TURN = "bare httpx, 10 threads", "bare httpx, one after another"
 ACTION = WhopCreateChat(
-    type="whop.create_chat", title="Weekly revenue", message_text="Summarise last week.", notification_preference="none"
+    type="whop.create_chat", title="Weekly revenue", message_text="Summarize last week.", notification_preference="none"
 )
 VERSION = "2026-07-08-1"
 

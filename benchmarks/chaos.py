@@ -90,8 +90,8 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument(
         "--idempotency",
-        choices=["honoured", "ignored"],
-        default="honoured",
+        choices=["honored", "ignored"],
+        default="honored",
         help="how Whop treats idempotency keys; Kodey has none (default: %(default)s)",
     )
     options = parser.parse_args(arguments)

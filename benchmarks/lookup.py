@@ -277,7 +277,7 @@ def measure(runs: int, chats: int) -> Measured:
 
 def make_runs(name: str, first: int, number: int) -> list[Run]:
     """Return runs that each create a chat for another company."""
-    action = WhopCreateChat(type="whop.create_chat", message_text="Summarise last week.", title="Weekly revenue")
+    action = WhopCreateChat(type="whop.create_chat", message_text="Summarize last week.", title="Weekly revenue")
     companies = [f"biz_{name}{index}" for index in range(first, first + number)]
     return [
         Run(run_id("http", "benchmark", "POST /runs", company), "http", action, company, "2026-07-08-1")

@@ -129,7 +129,7 @@ def start(system: System, targets: Sequence[str]) -> None:
     action = {
         "type": "whop.create_chat",
         "title": TITLE,
-        "message_text": "Summarise last week.",
+        "message_text": "Summarize last week.",
         "notification_preference": "none",
     }
     headers = {"Authorization": f"Bearer {BEARER}", "Idempotency-Key": "fan-out"}

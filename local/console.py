@@ -20,16 +20,16 @@ class Console:
     def __init__(self, stream: TextIO = sys.stdout, environment: Mapping[str, str] = os.environ) -> None:
         self._stream = stream
         self._is_terminal = stream.isatty() and environment.get("TERM") != "dumb"
-        self._has_colours = self._is_terminal and not environment.get("NO_COLOR")
+        self._has_colors = self._is_terminal and not environment.get("NO_COLOR")
 
     def line(self, text: str = "") -> None:
         """Print one line immediately, even into a pipe."""
         self._stream.write(f"{text}\n")
         self._stream.flush()
 
-    def coloured(self, text: str, code: str) -> str:
+    def colored(self, text: str, code: str) -> str:
         """Return the text in a color if the output shows colors."""
-        return f"\033[{code}m{text}\033[0m" if self._has_colours else text
+        return f"\033[{code}m{text}\033[0m" if self._has_colors else text
 
     @contextmanager
     def step(self, text: str) -> Iterator[None]:
@@ -40,12 +40,12 @@ class Console:
         try:
             yield
         except BaseException:
-            self._finish(self.coloured("✗", RED), text, begun)
+            self._finish(self.colored("✗", RED), text, begun)
             raise
-        self._finish(self.coloured("✓", GREEN), text, begun)
+        self._finish(self.colored("✓", GREEN), text, begun)
 
     def _finish(self, mark: str, text: str, begun: float) -> None:
-        seconds = self.coloured(f"{time.monotonic() - begun:.1f} s", DIM)
+        seconds = self.colored(f"{time.monotonic() - begun:.1f} s", DIM)
         self.line(f"{'\r' if self._is_terminal else ''}  {mark} {text}  {seconds}")
 
     def table(self, rows: Iterable[tuple[str, str]]) -> None:
@@ -53,4 +53,4 @@ class Console:
         rows = list(rows)
         width = max(len(name) for name, _ in rows)
         for name, value in rows:
-            self.line(f"  {self.coloured(name.ljust(width), DIM)}  {value}")
+            self.line(f"  {self.colored(name.ljust(width), DIM)}  {value}")

@@ -122,7 +122,7 @@ def fire(system: System, event: dict[str, Any]) -> dict[str, str]:
 def show(console: Console, provider: str, rows: list[tuple[str, str]]) -> None:
     """Print a chat."""
     console.line()
-    console.line(console.coloured(f"Chat in the mock of {provider}:", BOLD))
+    console.line(console.colored(f"Chat in the mock of {provider}:", BOLD))
     console.table(rows)
     console.line()
 

@@ -31,7 +31,7 @@ AUTOMATION: dict[str, Any] = {
     "action": {
         "type": "whop.create_chat",
         "title": "Revenue at {{ slot.time }}",
-        "message_text": "Summarise the revenue of this hour.",
+        "message_text": "Summarize the revenue of this hour.",
         "notification_preference": "none",
     },
     "targets": ["biz_B"],
@@ -94,7 +94,7 @@ def serve(console: Console, options: argparse.Namespace) -> int:
                 kodey_port=options.kodey_port,
                 parameters=dict(options.parameters),
                 chats=folder,
-                log=lambda call: console.line(f"{console.coloured(f'{datetime.now(UTC):%H:%M:%S} http', DIM)} {call}"),
+                log=lambda call: console.line(f"{console.colored(f'{datetime.now(UTC):%H:%M:%S} http', DIM)} {call}"),
             )
         )
         if folder:
@@ -134,7 +134,7 @@ def explain(console: Console, system: System, folder: Path | None) -> None:
     for line in about_data(folder):
         console.line(line)
     console.line()
-    console.line(console.coloured("Try in another terminal:", BOLD))
+    console.line(console.colored("Try in another terminal:", BOLD))
     for command in commands(system):
         console.line(f"  {command}")
     console.line()
@@ -160,7 +160,7 @@ def commands(system: System) -> Iterator[str]:
     """Return commands for a shell."""
     authorization = f"Authorization: Bearer {BEARER}"
     send = ["curl", "-i", "-H", authorization, "-H", "Content-Type: application/json"]
-    text = "Summarise the revenue of this week."
+    text = "Summarize the revenue of this week."
     for_whop = json.dumps({"message_text": text, "company_id": "biz_A"})
     for_kodey = json.dumps({"message_text": text, "agent_id": "agent_support"})
     exports = [f"{name}={value}" for name, value in system.emulator.environment().items()]

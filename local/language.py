@@ -40,7 +40,7 @@ PHRASES = {
     r"became of": "the result of",
     r"without a doubt": "reliably",
     r"behaviours?|colours?|neighbours?|honours?|favours?|licences?": "American spelling",
-    r"(recogn|initial|normal|serial)is(e|es|ed|ing)": "American spelling",
+    r"(recogn|initial|normal|serial|summar|organ)is(e|es|ed|ing)": "American spelling",
 }
 """Words that are hard to read, and what to write instead."""
 PATTERN = re.compile(

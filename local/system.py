@@ -168,7 +168,7 @@ def running_system(
 def scheduled_message(built: Build) -> dict[str, str]:
     """Return the parameter for the message of the template's schedule, which is disabled without a message."""
     own = built.template["Parameters"]["Message"]["Default"]
-    return {"Message": own or "Summarise the revenue of last week."}
+    return {"Message": own or "Summarize the revenue of last week."}
 
 
 @contextmanager

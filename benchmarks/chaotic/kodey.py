@@ -16,7 +16,7 @@ from benchmarks.chaotic.scenario import CALL_SECONDS, Chat, Order, Result
 from local.plain_http import plain_client
 from local.system import KODEY, System
 
-TEXT = "Summarise last week's revenue."
+TEXT = "Summarize last week's revenue."
 USER = "user-of-many"
 """The user of a third of the runs' chats."""
 CREATE = {"message_text": TEXT}

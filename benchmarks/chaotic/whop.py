@@ -11,7 +11,7 @@ from benchmarks.chaotic.scenario import CALL_SECONDS, Chat, Order, Result
 from local.system import WHOP, System
 
 TITLE = "Weekly revenue"
-CHAT = {"title": TITLE, "message_text": "Summarise last week's revenue.", "notification_preference": "none"}
+CHAT = {"title": TITLE, "message_text": "Summarize last week's revenue.", "notification_preference": "none"}
 ACTION = {"type": "whop.create_chat", **CHAT}
 
 
@@ -19,7 +19,7 @@ ACTION = {"type": "whop.create_chat", **CHAT}
 class WhopScenario:
     """Chaos with Whop, with a given treatment of idempotency keys."""
 
-    idempotency: Literal["honoured", "ignored"] = "honoured"
+    idempotency: Literal["honored", "ignored"] = "honored"
     delays: Sequence[float] = (0.5, CALL_SECONDS + 0.5)
 
     @property

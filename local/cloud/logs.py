@@ -23,7 +23,7 @@ NOT_SHOWN = {
 }
 REQUEST_ID = "function_request_id"
 """The field that has the id of the invocation; problem documents have it too."""
-COLOURS = {"WARNING": BOLD, "ERROR": RED, "CRITICAL": RED, "INFO": GREEN, "DEBUG": DIM}
+COLORS = {"WARNING": BOLD, "ERROR": RED, "CRITICAL": RED, "INFO": GREEN, "DEBUG": DIM}
 
 
 class Logs:
@@ -43,17 +43,17 @@ class Logs:
             new = [event for event in events if event["logStreamName"] not in self._shown]
             name = group.removeprefix(self._prefix)
             for event in new:
-                for line in readable(event["message"], event["timestamp"], name, self._console.coloured):
+                for line in readable(event["message"], event["timestamp"], name, self._console.colored):
                     self._console.line(line)
             self._shown |= {event["logStreamName"] for event in new}
             self._latest[group] = max((event["timestamp"] for event in new), default=latest)
 
 
-def readable(message: str, timestamp: int, name: str, coloured: Callable[[str, str], str]) -> list[str]:
+def readable(message: str, timestamp: int, name: str, colored: Callable[[str, str], str]) -> list[str]:
     """Return the lines to show for a log line: none for Lambda's own lines and metrics, several for an exception."""
     if PLATFORM.match(message):
         return []
-    begin = coloured(f"{datetime.fromtimestamp(timestamp / 1000, UTC):%H:%M:%S} {name}", DIM)
+    begin = colored(f"{datetime.fromtimestamp(timestamp / 1000, UTC):%H:%M:%S} {name}", DIM)
     fields = parsed(message)
     if fields is None:
         return [f"{begin} {message}"]
@@ -62,7 +62,7 @@ def readable(message: str, timestamp: int, name: str, coloured: Callable[[str, s
     level = str(fields.get("level", ""))
     rest = [f"{key}={value}" for key, value in fields.items() if key not in NOT_SHOWN]
     rest += [f"request_id={fields[REQUEST_ID]}"] if REQUEST_ID in fields else []
-    first = " ".join([begin, coloured(level, COLOURS.get(level, BOLD)), str(fields.get("message", "")), *rest])
+    first = " ".join([begin, colored(level, COLORS.get(level, BOLD)), str(fields.get("message", "")), *rest])
     return [first, *(f"    {line}" for line in str(fields.get("exception", "")).splitlines())]
 
 

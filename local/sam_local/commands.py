@@ -100,7 +100,7 @@ def show(console: Console, chats: Iterable[dict[str, Any]]) -> None:
     """Print the chats."""
     for chat in chats:
         console.line()
-        console.line(console.coloured("Chat in the mock of Whop:", BOLD))
+        console.line(console.colored("Chat in the mock of Whop:", BOLD))
         console.table([("chat", chat["id"]), ("title", chat["title"] or ""), ("company", chat["company_id"] or "none")])
 
 
@@ -108,12 +108,12 @@ def explain(console: Console, system: System, port: int) -> None:
     """Print the addresses, and commands to copy."""
     url = f"http://127.0.0.1:{port}"
     create = ["curl", "-i", f"{url}/chats", "-H", f"Authorization: Bearer {BEARER}"]
-    body = json.dumps({"message_text": "Summarise the revenue of this week.", "company_id": "biz_A"})
+    body = json.dumps({"message_text": "Summarize the revenue of this week.", "company_id": "biz_A"})
     exports = [f"{name}={value}" for name, value in system.emulator.environment().items()]
     console.line()
     console.table([("HTTP API", f"{url}  token {BEARER}"), ("Whop's chats", f"{system.whop_url}/_control/state")])
     console.line()
-    console.line(console.coloured("Try in another terminal:", BOLD))
+    console.line(console.colored("Try in another terminal:", BOLD))
     console.line(f"  {shlex.join([*create, '-H', 'Content-Type: application/json', '-d', body])}")
     console.line(f"  export {shlex.join(exports)}")
     console.line(f"  {shlex.join([SAM, *INVOKE])}")

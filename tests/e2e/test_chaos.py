@@ -15,11 +15,11 @@ RUNS = 24
 @pytest.mark.parametrize(
     "options",
     [
-        ["--provider", "whop", "--idempotency", "honoured"],
+        ["--provider", "whop", "--idempotency", "honored"],
         ["--provider", "whop", "--idempotency", "ignored"],
         ["--provider", "kodey"],
     ],
-    ids=["Whop honours keys", "Whop ignores keys", "Kodey"],
+    ids=["Whop honors keys", "Whop ignores keys", "Kodey"],
 )
 def test_every_trigger_is_performed_once_while_calls_fail_and_functions_are_killed(options: list[str]) -> None:
     command = [sys.executable, "-m", "benchmarks.chaos", "--runs", str(RUNS), *options]

@@ -19,7 +19,7 @@ from tests.support.mock_servers import AI_CHATS, MockServer
 from tests.support.waiting import until
 
 UNKNOWN_RUN = "a" * 32
-ACTION = {"type": "whop.create_chat", "title": "Weekly revenue", "message_text": "Summarise last week."}
+ACTION = {"type": "whop.create_chat", "title": "Weekly revenue", "message_text": "Summarize last week."}
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from local.system import BEARER, System, running_system
 from tests.support.mock_servers import AI_CHATS, MockServer
 from tests.support.waiting import until
 
-ACTION = {"type": "whop.create_chat", "title": "Weekly revenue", "message_text": "Summarise last week."}
+ACTION = {"type": "whop.create_chat", "title": "Weekly revenue", "message_text": "Summarize last week."}
 FUNCTION_SECONDS = 6
 """The lease of a worker that is killed lasts as long, and five seconds; then comes the settle time, of one second."""
 VISIBILITY_SECONDS = 13

@@ -15,7 +15,7 @@ from tests.support.mock_servers import MockServer
 from tests.support.waiting import until
 
 CHATS = "/kodey/chats"
-TEXT = "Summarise last week."
+TEXT = "Summarize last week."
 ANSWER = f"You said: {TEXT}"
 LONG_ANSWER_SECONDS = 40
 """Longer than the API waits."""

@@ -106,7 +106,7 @@ def read_until(line: str, process: subprocess.Popen[str]) -> str:
 
 def create_chat(port: int) -> httpx.Response:
     headers = {"Authorization": "Bearer local-token"}
-    body = {"message_text": "Summarise the revenue of this week.", "company_id": "biz_A"}
+    body = {"message_text": "Summarize the revenue of this week.", "company_id": "biz_A"}
     return httpx.post(f"http://127.0.0.1:{port}/chats", headers=headers, json=body, timeout=60, trust_env=False)
 
 

@@ -14,7 +14,7 @@ from local.system import System
 CREATE_CHAT = {
     "type": "whop.create_chat",
     "title": "Weekly revenue {{ slot.date }}",
-    "message_text": "Summarise last week.",
+    "message_text": "Summarize last week.",
     "notification_preference": "none",
 }
 

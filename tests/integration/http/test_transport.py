@@ -111,21 +111,21 @@ def hang_up_on_the_second(connection: Connection) -> None:
 
 
 def send_and_close(content: bytes) -> Callable[[Connection], None]:
-    def behaviour(connection: Connection) -> None:
+    def behavior(connection: Connection) -> None:
         connection.read_request()
         connection.send(content)
 
-    return behaviour
+    return behavior
 
 
 # ---- the limit of a whole call
 
 
-@pytest.mark.parametrize("behaviour", [say_nothing, drip_headers, drip_body, drip_chunks])
+@pytest.mark.parametrize("behavior", [say_nothing, drip_headers, drip_body, drip_chunks])
 def test_a_server_that_never_ends_its_response_blocks_no_call(
-    behaviour: Callable[[Connection], None], pool: DeadlineTransport
+    behavior: Callable[[Connection], None], pool: DeadlineTransport
 ) -> None:
-    with serving(behaviour) as server:
+    with serving(behavior) as server:
         with within_the_limit(), pytest.raises(APITimeoutError, match="GET /ai_chats/aich_1: ReadTimeout"):
             client(server, pool).retrieve_ai_chat("aich_1")
         with within_the_limit(), pytest.raises(OutcomeUnknownError, match="POST /ai_chats: ReadTimeout"):
@@ -145,12 +145,12 @@ def test_the_deadline_around_a_call_limits_it_too(pool: DeadlineTransport) -> No
         client(server, pool, timeout=60.0).retrieve_ai_chat("aich_1")
 
 
-@pytest.mark.parametrize("behaviour", [read_slowly, say_nothing])
+@pytest.mark.parametrize("behavior", [read_slowly, say_nothing])
 def test_a_server_that_reads_slowly_or_not_at_all_blocks_no_call(
-    behaviour: Callable[[Connection], None], pool: DeadlineTransport
+    behavior: Callable[[Connection], None], pool: DeadlineTransport
 ) -> None:
     with (
-        serving(behaviour) as server,
+        serving(behavior) as server,
         httpx.Client(transport=pool, timeout=60.0) as plain,
         within_the_limit(),
         time_limit(LIMIT),

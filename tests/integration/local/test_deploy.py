@@ -128,7 +128,7 @@ def test_without_a_terminal_nothing_is_asked_and_nothing_waits_for_a_confirmatio
     ("arguments", "message"),
     [
         (["--env", "qa"], "deploy: samconfig.toml has no environment 'qa'. Use one of: default, staging, prod\n"),
-        (["--parameters", "Colour=red"], "deploy: template.yaml has no parameter Colour\n"),
+        (["--parameters", "Color=red"], "deploy: template.yaml has no parameter Color\n"),
         (["--parameters", "AlarmEmail"], "deploy: 'AlarmEmail' is not Name=value\n"),
     ],
 )

@@ -41,11 +41,11 @@ def test_a_step_that_failed_is_marked() -> None:
     ids=["a pipe", "NO_COLOR", "a dumb terminal"],
 )
 def test_there_are_no_colors_in_a_pipe_or_with_no_color(stream: io.StringIO, environment: dict[str, str]) -> None:
-    assert Console(stream, environment).coloured("text", GREEN) == "text"
+    assert Console(stream, environment).colored("text", GREEN) == "text"
 
 
-def test_an_empty_no_color_means_colours() -> None:
-    assert Console(Terminal(), {"NO_COLOR": ""}).coloured("text", GREEN) == "\033[32mtext\033[0m"
+def test_an_empty_no_color_means_colors() -> None:
+    assert Console(Terminal(), {"NO_COLOR": ""}).colored("text", GREEN) == "\033[32mtext\033[0m"
 
 
 def test_the_values_of_a_table_stand_below_each_other() -> None:

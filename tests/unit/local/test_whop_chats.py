@@ -4,7 +4,7 @@ from tests.support.mock_servers import NEW, OLD, WhopInProcess
 
 
 def test_a_created_chat_is_answered_with_200_and_has_its_first_message(whop: WhopInProcess) -> None:
-    reply = whop.call("POST", json={"message_text": "Summarise the week.", "title": "Weekly"})
+    reply = whop.call("POST", json={"message_text": "Summarize the week.", "title": "Weekly"})
 
     assert reply.status_code == 200
     chat = reply.json()

@@ -5,7 +5,7 @@ from tests.support.mock_servers import AI_CHATS, TOKEN, Json, WhopInProcess
 HELLO = {"message_text": "hello"}
 FAULT = {"method": "POST", "path": AI_CHATS, "times": 1, "fault": "drop_after"}
 DEFAULTS = {
-    "idempotency": "honoured",
+    "idempotency": "honored",
     "api_keys": "allowed",
     "rate_limit": 600,
     "latency": 0.0,
@@ -70,14 +70,14 @@ def test_a_mode_changes_what_it_names_and_nothing_else(whop: WhopInProcess) -> N
 
 
 @pytest.mark.parametrize(("mode", "hint"), [
-    ({"idempotency": "maybe"}, "'honoured' or 'ignored'"),
+    ({"idempotency": "maybe"}, "'honored' or 'ignored'"),
     ({"api_keys": "none"}, "'allowed' or 'forbidden'"),
     ({"rate_limit": -1}, "greater than or equal to 0"),
     ({"rate_limit": "600"}, "integer"),
     ({"latency": -0.1}, "greater than or equal to 0"),
     ({"list": "random"}, "'newest', 'oldest' or 'shuffled'"),
     ({"list_lag": None}, "number"),
-    ({"idempotent": "honoured"}, "Use one of rate_limit, latency, list, list_lag, idempotency, api_keys"),
+    ({"idempotent": "honored"}, "Use one of rate_limit, latency, list, list_lag, idempotency, api_keys"),
 ])  # fmt: skip
 def test_a_mode_that_does_not_exist_is_rejected_by_name(whop: WhopInProcess, mode: Json, hint: str) -> None:
     field, message = rejected(whop, "mode", {**mode, "latency": mode.get("latency", 9)})

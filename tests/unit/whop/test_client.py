@@ -10,7 +10,7 @@ from tests.support.fakes import Json, ScriptedTransport, Step, ai_chat, error_re
 
 OLD, NEW = "2026-07-08-1", "2026-09-15"
 ALL_FIELDS = CreateAiChat(
-    message_text="Summarise last week's revenue.",
+    message_text="Summarize last week's revenue.",
     title="Weekly Revenue Analysis",
     attachments=["file_1", "file_2"],
     message_source="suggestion",
@@ -44,7 +44,7 @@ def test_a_create_posts_all_its_fields_under_their_names_on_the_wire() -> None:
     assert transport.calls == [("POST", "/api/v1/ai_chats")]
     assert transport.bodies == [
         {
-            "message_text": "Summarise last week's revenue.",
+            "message_text": "Summarize last week's revenue.",
             "title": "Weekly Revenue Analysis",
             "message_attachments": [{"id": "file_1"}, {"id": "file_2"}],
             "message_source": "suggestion",
