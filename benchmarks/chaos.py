@@ -12,7 +12,7 @@ import time
 from collections.abc import Sequence
 from contextlib import suppress
 
-from aichats.aws.table import decode
+from aichats.aws.attributes import decode
 from aichats.runs.ledger.rows import Row, row_from
 from benchmarks.chaotic.count import MOST_UNKNOWN, Count, count
 from benchmarks.chaotic.faults import FAULTS, Chaos

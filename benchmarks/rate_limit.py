@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import httpx
 from botocore.exceptions import BotoCoreError, ClientError
 
-from aichats.aws.table import decode
+from aichats.aws.attributes import decode
 from aichats.runs.ledger.rows import Row, row_from
 from benchmarks.cold_start import progress
 from local.console import Console

@@ -23,8 +23,8 @@ from aichats.automations.scheduler import Schedules
 from aichats.automations.sweep import Sweep
 from aichats.automations.sweep_part import MAX_CONCURRENT_CALLS, SweepProgress
 from aichats.automations.table import AutomationTable
+from aichats.aws.attributes import encode
 from aichats.aws.observability import logger, metrics
-from aichats.aws.table import encode
 from aichats.runs.actions import WhopCreateChat
 from aichats.runs.dispatch import Dispatcher
 from aichats.runs.ledger.ledger import Ledger

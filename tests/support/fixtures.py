@@ -112,5 +112,5 @@ def one_attempt(monkeypatch: pytest.MonkeyPatch) -> None:
 def pauses(monkeypatch: pytest.MonkeyPatch) -> list[None]:
     """One entry for each pause of the table. No test waits for it."""
     pauses: list[None] = []
-    monkeypatch.setattr(table, "pause", lambda: pauses.append(None))
+    monkeypatch.setattr(writes, "pause", lambda: pauses.append(None))
     return pauses

@@ -7,7 +7,7 @@ from typing import Any
 
 import httpx
 
-from aichats.aws.table import decode, encode
+from aichats.aws.attributes import decode, encode
 from aichats.runs.ledger.times import to_text
 from local.system import System
 

@@ -11,8 +11,8 @@ from typing import Any
 
 from aichats.automations.missed import MissedSlots
 from aichats.automations.row import AutomationRow
+from aichats.aws.attributes import decode
 from aichats.aws.observability import metrics
-from aichats.aws.table import decode
 from aichats.runs.ledger.rows import Row, row_from
 from aichats.runs.model import run_id, slot_text
 from aichats.runs.queue import RunMessage, read_message

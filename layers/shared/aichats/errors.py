@@ -14,7 +14,7 @@
     ├── SignatureError                a delivery is not from Whop (aichats.whop.webhooks)
     ├── StaleError                    the If-Match condition of a request failed (aichats.automations.conditions)
     ├── SchedulerError                EventBridge Scheduler rejected a change (aichats.automations.scheduler)
-    ├── ConditionFailedError          DynamoDB rejected a conditional write (aichats.aws.table)
+    ├── ConditionFailedError          DynamoDB rejected a conditional write (aichats.aws.writes)
     ├── LedgerConflictError           the ledger rejected a change of a run (aichats.runs.ledger.ledger)
     ├── LockedError                   another run has the lock (aichats.runs.ledger.locks)
     ├── QueueError                    SQS did not accept a message (aichats.runs.queue)

@@ -10,7 +10,8 @@ from aichats.automations import table as automations_table
 from aichats.automations.model import Automation
 from aichats.automations.row import RowHeader
 from aichats.automations.table import AutomationTable
-from aichats.aws.table import DynamoDB, decode, encode
+from aichats.aws.attributes import decode, encode
+from aichats.aws.table import DynamoDB
 from tests.support.automation_rows import NAME
 from tests.support.automations import CRON, WEBHOOK, automation, listening, make_store
 from tests.support.ledgers import dynamodb

@@ -9,7 +9,7 @@ import pytest
 
 from aichats.api.app import create_api
 from aichats.automations.reconcile import Change
-from aichats.aws.table import decode, encode
+from aichats.aws.attributes import decode, encode
 from aichats.errors import UnreadableError
 from tests.support.automations import FakeScheduler, listening, reconcile, scheduled
 from tests.support.fakes import Json, aws_error

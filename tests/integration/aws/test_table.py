@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from aichats.aws.table import ConditionFailedError, ExtraWrites, Table, Update
+from aichats.aws.table import Table
+from aichats.aws.writes import ConditionFailedError, ExtraWrites, Update
 from tests.support.fakes import aws_error
 from tests.support.ledgers import make_table
 from tests.support.watched_dynamodb import ScriptedDynamoDB, SparingDynamoDB, canceled

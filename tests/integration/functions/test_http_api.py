@@ -14,7 +14,7 @@ from moto import mock_aws
 
 from aichats import bootstrap
 from aichats.api.app import create_api
-from aichats.aws.table import ConditionFailedError
+from aichats.aws.writes import ConditionFailedError
 from aichats.bootstrap import Application, application
 from aichats.errors import UnreadableError
 from aichats.http import retry

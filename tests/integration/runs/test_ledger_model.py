@@ -17,8 +17,9 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
+from aichats.aws.attributes import decode
 from aichats.aws.observability import metrics
-from aichats.aws.table import Json, decode
+from aichats.aws.writes import Json
 from aichats.http import retry
 from aichats.kodey import KodeyClient
 from aichats.runs.actions import Action, KodeyCreateChat, KodeySendMessage, WhopCreateChat, WhopUpdateChat

@@ -36,7 +36,8 @@ from aichats.automations.row import (
     row_from_item,
 )
 from aichats.aws.observability import count_now, logger
-from aichats.aws.table import TRANSACTION_ITEMS, ConditionFailedError, DynamoDB, ExtraWrites, Table, Update
+from aichats.aws.table import TRANSACTION_ITEMS, DynamoDB, Table
+from aichats.aws.writes import ConditionFailedError, ExtraWrites, Update
 from aichats.errors import InputError, UnreadableError
 from aichats.runs.ledger.times import to_text, utc_now
 

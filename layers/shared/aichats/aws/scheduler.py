@@ -15,24 +15,19 @@ type Json = Mapping[str, Any]
 class SchedulerClient(Protocol):
     """The part of botocore's client that is used here."""
 
-    @property
-    def create_schedule(self) -> Call:
+    def create_schedule(self, *args: Any, **request: Any) -> Any:
         """Create a schedule."""
 
-    @property
-    def get_schedule(self) -> Call:
+    def get_schedule(self, *args: Any, **request: Any) -> Any:
         """Read a schedule."""
 
-    @property
-    def update_schedule(self) -> Call:
+    def update_schedule(self, *args: Any, **request: Any) -> Any:
         """Replace a schedule as a whole."""
 
-    @property
-    def delete_schedule(self) -> Call:
+    def delete_schedule(self, *args: Any, **request: Any) -> Any:
         """Delete a schedule."""
 
-    @property
-    def list_schedules(self) -> Call:
+    def list_schedules(self, *args: Any, **request: Any) -> Any:
         """Read a page of the schedules of a group."""
 
 

@@ -1,7 +1,7 @@
 """SQS: messages, sent in batches."""
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from aichats.aws.batches import in_batches
@@ -18,8 +18,7 @@ OFFERS = 2
 class SQS(Protocol):
     """The part of botocore's client that is used here."""
 
-    @property
-    def send_message_batch(self) -> Callable[..., Any]:
+    def send_message_batch(self, *args: Any, **request: Any) -> Any:
         """Send up to ten messages."""
 
 

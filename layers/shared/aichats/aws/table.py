@@ -1,20 +1,30 @@
 """DynamoDB: the conditional writes, transactions and reads of one table."""
 
 import json
-import random
 import re
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import batched
 from typing import Any, Literal, Protocol
 
 from botocore.exceptions import ClientError
 
+from aichats.aws.attributes import decode, encode
 from aichats.aws.batches import in_batches
 from aichats.aws.errors import code_of
-from aichats.errors import AichatsError
+from aichats.aws.writes import (
+    CONDITION_FAILED,
+    Call,
+    ConditionFailedError,
+    ExtraWrites,
+    Json,
+    Update,
+    is_own_write,
+    reasons_of,
+    rejected_item,
+    retry_once,
+)
 
 TRANSACTION_ITEMS = 100
 """The most items that DynamoDB accepts in a transaction."""
@@ -23,118 +33,39 @@ TRANSACTION_BYTES = 3_000_000
 BATCH_KEYS = 100
 """The most keys that DynamoDB accepts in one batch read."""
 BATCH_READS = 3
-"""The number of batch reads for the keys of one batch. After that, the rest is read item by item."""
-
-CONDITION_FAILED = "ConditionalCheckFailed"
-TEMPORARY = {"TransactionConflictException", "TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"}
-"""Codes of a failed write, and of the writes of a canceled transaction, that a retry can change."""
+"""The limit of batch reads for the same keys. Then the keys that are left are read one by one."""
 NOT_TOGETHER = {"TransactionCanceledException", "ValidationException"}
 """Codes of a transaction whose writes may still succeed in smaller transactions."""
-
-type Call = Callable[..., Any]
-type Json = Mapping[str, Any]
+NO_EXTRA_WRITES = ExtraWrites()
+NO_VALUES: Json = {}
 
 
 class DynamoDB(Protocol):
     """The part of botocore's client that is used here."""
 
-    @property
-    def get_item(self) -> Call:
+    def get_item(self, *args: Any, **request: Any) -> Any:
         """Read an item."""
 
-    @property
-    def batch_get_item(self) -> Call:
+    def batch_get_item(self, *args: Any, **request: Any) -> Any:
         """Read up to 100 items."""
 
-    @property
-    def put_item(self) -> Call:
+    def put_item(self, *args: Any, **request: Any) -> Any:
         """Write an item."""
 
-    @property
-    def update_item(self) -> Call:
+    def update_item(self, *args: Any, **request: Any) -> Any:
         """Change an item."""
 
-    @property
-    def delete_item(self) -> Call:
+    def delete_item(self, *args: Any, **request: Any) -> Any:
         """Delete an item."""
 
-    @property
-    def transact_write_items(self) -> Call:
+    def transact_write_items(self, *args: Any, **request: Any) -> Any:
         """Write up to 100 items: all or none."""
 
-    @property
-    def query(self) -> Call:
+    def query(self, *args: Any, **request: Any) -> Any:
         """Read a page of an index, for one partition key."""
 
-    @property
-    def scan(self) -> Call:
+    def scan(self, *args: Any, **request: Any) -> Any:
         """Read a page of a table or an index."""
-
-
-class ConditionFailedError(AichatsError):
-    """A conditional write was rejected.
-
-    Attributes:
-        current_item: the item as it is now; empty if there is none.
-    """
-
-    def __init__(self, current_item: dict[str, Any]) -> None:
-        super().__init__("the item does not meet the condition of the write")
-        self.current_item = current_item
-
-
-@dataclass(frozen=True)
-class Update:
-    """A conditional change of one item.
-
-    Attributes:
-        key: the item's key.
-        changes: the new values of attributes; ``None`` removes an attribute.
-        condition: the condition expression, which names attributes as ``#name`` and values as ``:name``.
-        values: the values in the condition. Their names must differ from those of the changes.
-        remove: further attributes to remove.
-        count: an attribute that grows by one.
-    """
-
-    key: str
-    changes: Json
-    condition: str
-    values: Json = field(default_factory=dict)
-    remove: Sequence[str] = ()
-    count: str | None = None
-
-    @property
-    def assigned(self) -> dict[str, Any]:
-        """The attributes that get a value."""
-        return {name: value for name, value in self.changes.items() if value is not None}
-
-    @property
-    def expression(self) -> str:
-        """The update expression."""
-        removed = [*self.remove, *(name for name, value in self.changes.items() if value is None)]
-        clauses = {
-            "SET": [f"#{name} = :{name}" for name in self.assigned],
-            "REMOVE": [f"#{name}" for name in removed],
-            "ADD": [f"#{self.count} :one"] if self.count else [],
-        }
-        return " ".join(f"{action} {', '.join(parts)}" for action, parts in clauses.items() if parts)
-
-
-@dataclass(frozen=True)
-class ExtraWrites:
-    """Writes without a condition, in one transaction with a conditional write.
-
-    Attributes:
-        put: items to write.
-        delete: keys of items to delete.
-    """
-
-    put: Sequence[Json] = ()
-    delete: Sequence[str] = ()
-
-
-NO_EXTRA_WRITES = ExtraWrites()
-NO_VALUES: Json = {}
 
 
 @dataclass(frozen=True)
@@ -202,7 +133,7 @@ class Table:
         for batch in split_for_transactions(items):
             puts = [self._request(Item=encode(item)) for item in batch]
             if len(puts) == 1:
-                _retry_once(self.client.put_item, puts[0])
+                retry_once(self.client.put_item, puts[0])
             else:
                 self._transact([{"Put": put} for put in puts])
 
@@ -280,12 +211,12 @@ class Table:
         try:
             if puts or deletes:
                 writes = {"TransactItems": [{kind: request}, *puts, *deletes]}
-                response = _retry_once(self.client.transact_write_items, writes)
+                response = retry_once(self.client.transact_write_items, writes)
             else:
-                response = _retry_once(getattr(self.client, f"{kind.lower()}_item"), request)
+                response = retry_once(getattr(self.client, f"{kind.lower()}_item"), request)
         except ClientError as error:
-            current_item = _current_item(error)
-            if _is_own_write(current_item, written):
+            current_item = rejected_item(error)
+            if is_own_write(current_item, written):
                 return current_item
             raise ConditionFailedError(current_item) from error
         return decode(response.get("Attributes", {}))
@@ -296,9 +227,9 @@ class Table:
         left = dict(enumerate(writes))
         while left:
             try:
-                _retry_once(self.client.transact_write_items, {"TransactItems": list(left.values())})
+                retry_once(self.client.transact_write_items, {"TransactItems": list(left.values())})
             except ClientError as error:
-                reasons = zip(left, _reasons(error), strict=False)
+                reasons = zip(left, reasons_of(error), strict=False)
                 failed = {index: reason for index, reason in reasons if reason["Code"] == CONDITION_FAILED}
                 if not failed:
                     raise
@@ -397,11 +328,6 @@ class Table:
         return request
 
 
-def pause() -> None:
-    """Wait until a transaction that is in the way has ended. Two writers that meet wait for different times."""
-    time.sleep(random.SystemRandom().uniform(0.05, 0.15))
-
-
 def split_for_transactions(items: Sequence[Json]) -> Iterator[list[Json]]:
     """Yield items in batches that each fit into one transaction."""
     return in_batches(items, _wire_size, max_count=TRANSACTION_ITEMS, max_size=TRANSACTION_BYTES)
@@ -420,84 +346,3 @@ def _pages(call: Call, request: Json) -> Iterator[Json]:
         if "LastEvaluatedKey" not in page:
             return
         start = {"ExclusiveStartKey": page["LastEvaluatedKey"]}
-
-
-def _retry_once(call: Call, request: Json) -> Json:
-    """Make a call. If another transaction is in the way, or a transaction is throttled, retry once after a pause."""
-    try:
-        response: Json = call(**request)
-    except ClientError as error:
-        codes = {code_of(error), *(reason["Code"] for reason in _reasons(error))}
-        if codes.isdisjoint(TEMPORARY) or CONDITION_FAILED in codes:
-            raise
-        pause()
-        response = call(**request)
-    return response
-
-
-def _is_own_write(current_item: Json, written: Json | None) -> bool:
-    """Return whether an item is as a write leaves it, so that a write that was made before can be repeated."""
-    if written is None or not current_item:
-        return written is None and not current_item
-    return all(current_item.get(name) == value for name, value in written.items())
-
-
-def _current_item(error: ClientError) -> dict[str, Any]:
-    """Return the item that did not meet the condition of a write; empty if there is none.
-
-    Raises:
-        ClientError: the write failed for another reason.
-    """
-    response: Json = error.response
-    if code_of(error) == "ConditionalCheckFailedException":
-        return decode(response.get("Item", {}))
-    for reason in _reasons(error)[:1]:
-        if reason["Code"] == CONDITION_FAILED:
-            return decode(reason.get("Item", {}))
-    raise error
-
-
-def _reasons(error: ClientError) -> Sequence[Json]:
-    """Return the reason for each write of a canceled transaction; none if the error is another one."""
-    response: Json = error.response
-    reasons: Sequence[Json] = response.get("CancellationReasons", ())
-    return reasons
-
-
-def encode(attributes: Json) -> dict[str, Any]:
-    """Return attributes in DynamoDB's wire format: strings, integers, Booleans, and maps and lists of these."""
-    return {name: _encode(value) for name, value in attributes.items()}
-
-
-def decode(item: Json) -> dict[str, Any]:
-    """Return attributes from DynamoDB's wire format."""
-    return {name: _decode(value) for name, value in item.items()}
-
-
-def _encode(value: object) -> dict[str, Any]:
-    match value:
-        case bool():
-            return {"BOOL": value}
-        case int():
-            return {"N": str(value)}
-        case str():
-            return {"S": value}
-        case Mapping():
-            return {"M": encode(value)}
-        case list():
-            return {"L": [_encode(element) for element in value]}
-        case _:
-            raise TypeError(f"a table cannot store a {type(value).__name__}")
-
-
-def _decode(value: Json) -> Any:
-    match value:
-        case {"N": number}:
-            return int(number)
-        case {"M": attributes}:
-            return decode(attributes)
-        case {"L": elements}:
-            return [_decode(element) for element in elements]
-        case _:
-            [plain] = value.values()
-            return plain

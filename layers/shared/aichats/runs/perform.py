@@ -18,7 +18,7 @@ from functools import partial
 from typing import Literal
 
 from aichats.aws.observability import count_now, logger
-from aichats.aws.table import Json
+from aichats.aws.writes import Json
 from aichats.errors import (
     AichatsError,
     APIConnectionError,

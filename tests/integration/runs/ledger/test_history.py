@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import pytest
 
-from aichats.aws.table import Json
+from aichats.aws.writes import Json
 from aichats.errors import InputError
 from aichats.runs.ledger import history
 from aichats.runs.ledger.history import History

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aichats.aws.table import decode, encode
+from aichats.aws.attributes import decode, encode
 from aichats.runs.actions import WhopCreateChat
 from aichats.runs.ledger.rows import new_item, row_from, to_json
 from aichats.validation import MAX_STORED_MESSAGE_BYTES

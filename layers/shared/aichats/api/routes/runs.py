@@ -23,7 +23,7 @@ from aichats.api.operation import ApiCall, Reply, operation
 from aichats.api.problems import RejectedError
 from aichats.api.run_view import RunStatus, RunView, view
 from aichats.api.starting import accept, id_of, reserve_key
-from aichats.aws.table import Json
+from aichats.aws.writes import Json
 from aichats.errors import InputError
 from aichats.http.deadline import remaining
 from aichats.models import OrElse, Request, WholeNumber

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from aichats.aws.table import Json
+from aichats.aws.writes import Json
 from aichats.errors import InputError
 from aichats.runs.ledger.ledger import Ledger
 from aichats.runs.ledger.rows import LANES, Row

@@ -37,7 +37,8 @@ from functools import cached_property
 from typing import Any, Literal
 
 from aichats.aws.errors import AWS_ERRORS
-from aichats.aws.table import NO_VALUES, ConditionFailedError, DynamoDB, Json, Table, Update
+from aichats.aws.table import NO_VALUES, DynamoDB, Table
+from aichats.aws.writes import ConditionFailedError, Json, Update
 from aichats.errors import AichatsError, UnreadableError
 from aichats.runs.actions import ABRIDGED
 from aichats.runs.ledger.reads import Reads

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from aichats.aws.table import ConditionFailedError, Json
+from aichats.aws.writes import ConditionFailedError, Json
 from aichats.errors import AichatsError
 from aichats.runs.ledger.ledger import KEEP_ENDED, Ledger
 from aichats.runs.ledger.rows import Row

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from aichats.aws.observability import count_now, logger
-from aichats.aws.table import BATCH_KEYS, Json, Table
+from aichats.aws.table import BATCH_KEYS, Table
+from aichats.aws.writes import Json
 from aichats.errors import UnreadableError
 from aichats.runs.ledger.rows import OPEN, OPEN_STATES, Row, row_from
 from aichats.runs.ledger.times import to_text

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from pydantic import TypeAdapter
 
-from aichats.aws.table import Json
+from aichats.aws.writes import Json
 from aichats.errors import UnreadableError
 from aichats.runs.actions import ABRIDGED, Action
 from aichats.runs.ledger.times import from_text, to_text

@@ -11,7 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from aichats.aws.table import ConditionFailedError, Json, Table
+from aichats.aws.table import Table
+from aichats.aws.writes import ConditionFailedError, Json
 from aichats.errors import UnreadableError
 from aichats.runs.actions import Action
 from aichats.runs.ledger.rows import read_action, to_json

@@ -18,7 +18,7 @@ from functools import cached_property, partial
 from typing import Any, ClassVar, cast
 
 from aichats.aws.secrets import SecretStore
-from aichats.aws.table import Json
+from aichats.aws.writes import Json
 from aichats.errors import SecretError
 from aichats.http import BaseTransport
 from aichats.kodey import Chat, KodeyClient, Message, NewKodeyChat

@@ -18,7 +18,7 @@ from datetime import datetime, timedelta
 from itertools import batched
 from typing import Any
 
-from aichats.aws.table import ConditionFailedError, Json
+from aichats.aws.writes import ConditionFailedError, Json
 from aichats.errors import AichatsError, APIStatusError, ProtocolError
 from aichats.http.deadline import remaining
 from aichats.runs.ledger.ledger import Ledger

@@ -11,7 +11,7 @@ import json
 import re
 from collections.abc import Callable
 
-from aichats.aws.table import Json
+from aichats.aws.writes import Json
 from aichats.runs.model import Run
 from aichats.whop.actions import WhopCreateChat
 

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 from pydantic import BaseModel
 
-from aichats.aws.table import Json
+from aichats.aws.writes import Json
 from aichats.errors import AichatsError, ProtocolError
 from aichats.runs.actions import Action
 from aichats.runs.ledger.rows import Row

@@ -12,7 +12,7 @@ from functools import cached_property, partial
 from typing import Any, ClassVar
 
 from aichats.aws.secrets import SecretStore
-from aichats.aws.table import Json
+from aichats.aws.writes import Json
 from aichats.errors import NotFoundError, ProtocolError
 from aichats.http import BaseTransport
 from aichats.runs.actions import Action

@@ -1,0 +1,132 @@
+"""Conditional writes to DynamoDB as data, and the errors that DynamoDB returns for them."""
+
+import random
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from aichats.aws.attributes import decode
+from aichats.aws.errors import code_of
+from aichats.errors import AichatsError
+
+CONDITION_FAILED = "ConditionalCheckFailed"
+TEMPORARY = {"TransactionConflictException", "TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"}
+"""Codes of a failed write, and of the writes of a canceled transaction, that a retry can change."""
+
+type Call = Callable[..., Any]
+type Json = Mapping[str, Any]
+
+
+class ConditionFailedError(AichatsError):
+    """DynamoDB rejected a conditional write.
+
+    Attributes:
+        current_item: the item as it is now; empty if there is none.
+    """
+
+    def __init__(self, current_item: dict[str, Any]) -> None:
+        super().__init__("the item does not meet the condition of the write")
+        self.current_item = current_item
+
+
+@dataclass(frozen=True)
+class Update:
+    """A conditional change of one item.
+
+    Attributes:
+        key: the item's key.
+        changes: the new values of attributes; ``None`` removes an attribute.
+        condition: the condition expression, which names attributes as ``#name`` and values as ``:name``.
+        values: the values in the condition. Their names must differ from those of the changes.
+        remove: further attributes to remove.
+        count: an attribute that grows by one.
+    """
+
+    key: str
+    changes: Json
+    condition: str
+    values: Json = field(default_factory=dict)
+    remove: Sequence[str] = ()
+    count: str | None = None
+
+    @property
+    def assigned(self) -> dict[str, Any]:
+        """The attributes that get a value."""
+        return {name: value for name, value in self.changes.items() if value is not None}
+
+    @property
+    def expression(self) -> str:
+        """The update expression."""
+        removed = [*self.remove, *(name for name, value in self.changes.items() if value is None)]
+        clauses = {
+            "SET": [f"#{name} = :{name}" for name in self.assigned],
+            "REMOVE": [f"#{name}" for name in removed],
+            "ADD": [f"#{self.count} :one"] if self.count else [],
+        }
+        return " ".join(f"{action} {', '.join(parts)}" for action, parts in clauses.items() if parts)
+
+
+@dataclass(frozen=True)
+class ExtraWrites:
+    """Unconditional writes in the transaction of a conditional write.
+
+    Attributes:
+        put: items to write.
+        delete: keys of items to delete.
+    """
+
+    put: Sequence[Json] = ()
+    delete: Sequence[str] = ()
+
+
+def retry_once(call: Call, request: Json) -> Json:
+    """Make a call. If another transaction is in the way, or a transaction is throttled, retry once after a pause."""
+    try:
+        response: Json = call(**request)
+    except ClientError as error:
+        codes = {code_of(error), *(reason["Code"] for reason in reasons_of(error))}
+        if codes.isdisjoint(TEMPORARY) or CONDITION_FAILED in codes:
+            raise
+        pause()
+        response = call(**request)
+    return response
+
+
+def pause() -> None:
+    """Wait until the other transaction has ended. The time is random, so that two writers don't collide again."""
+    time.sleep(random.SystemRandom().uniform(0.05, 0.15))
+
+
+def is_own_write(current_item: Json, written: Json | None) -> bool:
+    """Return whether an item is as a write leaves it, so an earlier attempt of the write may have succeeded.
+
+    ``written`` are the attributes that the item has after the write; ``None``: the write deletes the item.
+    """
+    if written is None or not current_item:
+        return written is None and not current_item
+    return all(current_item.get(name) == value for name, value in written.items())
+
+
+def rejected_item(error: ClientError) -> dict[str, Any]:
+    """Return the item that did not meet the condition of a write; empty if there is none.
+
+    Raises:
+        ClientError: the write failed for another reason.
+    """
+    response: Json = error.response
+    if code_of(error) == "ConditionalCheckFailedException":
+        return decode(response.get("Item", {}))
+    for reason in reasons_of(error)[:1]:
+        if reason["Code"] == CONDITION_FAILED:
+            return decode(reason.get("Item", {}))
+    raise error
+
+
+def reasons_of(error: ClientError) -> Sequence[Json]:
+    """Return the reason for each write of a canceled transaction; none for any other error."""
+    response: Json = error.response
+    reasons: Sequence[Json] = response.get("CancellationReasons", ())
+    return reasons
