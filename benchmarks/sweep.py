@@ -134,7 +134,7 @@ def make_stack(scenario: Scenario, automations: int, runs: int) -> Stack:
     """Return a stack for the scenario."""
     cloud = Cloud()
     client: Any = cloud
-    schedules = Schedules(client, STACK, STACK, "arn:function", "arn:role", "arn:queue", cloud.clock)
+    schedules = Schedules(client, STACK, "arn:function", "arn:role", "arn:queue", cloud.clock)
     add_automations(cloud, schedules, automations, aligned=scenario.aligned)
     cloud.runs = dict(map(overdue, range(runs)))
     ledger = Ledger(client, "runs", timedelta(seconds=60), cloud.clock)

@@ -196,7 +196,7 @@ def service_of(automations: Automations, later: timedelta) -> AutomationService:
     clients, outputs = system.emulator.clients, system.stack.outputs
     target = read_schedule(automations, "weekly")["Target"]
     arns = target["Arn"], target["RoleArn"], target["DeadLetterConfig"]["Arn"]
-    schedules = Schedules(clients.schedules, system.stack.name, outputs["ScheduleGroup"], *arns, clock)
+    schedules = Schedules(clients.schedules, outputs["ScheduleGroup"], *arns, clock)
     return AutomationService(AutomationTable(clients.dynamodb, outputs["AutomationsTable"], clock), schedules, clock)
 
 

@@ -64,7 +64,7 @@ def make_store(clock: Callable[[], datetime] = utc_now, client: DynamoDB | None 
 
 
 def make_schedules(client: Any, clock: Callable[[], datetime] = utc_now, stack: str = STACK) -> Schedules:
-    return Schedules(client, stack, stack, TARGET, ROLE, DEAD_LETTERS, clock)
+    return Schedules(client, stack, TARGET, ROLE, DEAD_LETTERS, clock)
 
 
 def one_by_one[T, R](function: Callable[[T], R], values: Sequence[T]) -> list[R]:

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 import pytest
 
 from aichats.automations.table import AutomationTable
-from aichats.aws import clients, table
+from aichats.aws import clients, writes
 from aichats.aws.observability import logger, metrics
 from aichats.bootstrap import Application, application
 from aichats.http import retry

@@ -34,7 +34,6 @@ OPERATIONS: dict[str, tuple[Act, httpx.Response, tuple[str, str]]] = {
         ok({"messages": []}),
         ("GET", "/chat/chat_1/message"),
     ),
-    "agents": (lambda kodey: kodey.list_agents(), ok({"agents": []}), ("GET", "/agent")),
 }
 each_operation = pytest.mark.parametrize("operation", OPERATIONS)
 each_post = pytest.mark.parametrize("act", [create, send])

@@ -35,11 +35,6 @@ def without(fields: Json, *names: str) -> Json:
     return {name: value for name, value in fields.items() if name not in names}
 
 
-def agent(**fields: Any) -> Json:
-    """Return an agent, with some fields changed."""
-    return {"id": "agent_1", "name": "Helper", "description": "Helps.", "createdAt": CREATED_AT} | fields
-
-
 def kodey_error(status: int, body: object, **headers: str) -> httpx.Response:
     """Return a rejection by Kodey."""
     return httpx.Response(status, json=body, headers={name.replace("_", "-"): value for name, value in headers.items()})

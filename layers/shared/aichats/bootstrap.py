@@ -148,7 +148,6 @@ class Application:
         settings = ScheduleSettings.from_environment(self.environment)
         schedules = Schedules(
             client=aws_client("scheduler"),
-            stack=settings.schedule_group,
             group=settings.schedule_group,
             target_arn=settings.run_schedule_arn,
             role_arn=settings.scheduler_role_arn,

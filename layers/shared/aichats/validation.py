@@ -4,7 +4,6 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from difflib import get_close_matches
 from functools import cache
 from typing import Any
 
@@ -150,6 +149,8 @@ def _problem(model: type[BaseModel], detail: ErrorDetails) -> tuple[str, str]:
         tags = _schema_at(model, location)["discriminator"]["mapping"]
         return f"{_field(location)}.{name}", f"{_TAGS[kind]} {_alternatives(list(tags))}"
     if kind == "extra_forbidden":
+        from difflib import get_close_matches
+
         known = _schema_at(model, location[:-1]).get("properties", {})
         nearest = get_close_matches(str(location[-1])[:MAX_FIELD_CHARACTERS], known, n=1)
         return _field(location), "unknown field" + (f"; did you mean `{nearest[0]}`?" if nearest else "")

@@ -11,7 +11,6 @@ from tests.support.fakes import Json, ok
 from tests.support.kodey_operations import DONE, NEW, OPERATIONS, each_operation, send
 from tests.support.kodey_replies import (
     SECRET_KEY,
-    agent,
     chat,
     client,
     message,
@@ -127,11 +126,9 @@ def test_lists_give_all_that_there_is() -> None:
     kodey, _ = client(
         ok({"chats": [without(chat(userId="u"), "teamId")]}),
         ok({"messages": [message(), message(id="msg_3")]}),
-        ok({"agents": [agent()]}),
     )
     assert [(one.id, one.user_id, one.team_id) for one in kodey.list_chats()] == [("chat_1", "u", None)]
     assert [one.id for one in kodey.list_messages("chat_1")] == ["msg_2", "msg_3"]
-    assert [(one.name, one.description) for one in kodey.list_agents()] == [("Helper", "Helps.")]
 
 
 @pytest.mark.parametrize(

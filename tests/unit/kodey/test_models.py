@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from aichats.errors import InputError
-from aichats.kodey import Agent, Chat, ChatWithMessages, Message, NewKodeyChat
+from aichats.kodey import Chat, ChatWithMessages, Message, NewKodeyChat
 from aichats.kodey.models import MAX_METADATA_DEPTH, ListChats
 from aichats.validation import parse, parse_json
 from tests.support.fakes import Json
-from tests.support.kodey_replies import CREATED_AT, agent, chat, message, without
+from tests.support.kodey_replies import CREATED_AT, chat, message, without
 
 
 def create(**fields: Any) -> NewKodeyChat:
@@ -134,10 +134,6 @@ def test_a_chat_without_what_every_answer_has_cannot_be_read(missing: str) -> No
 def test_a_message_without_what_every_answer_has_cannot_be_read(missing: str) -> None:
     with pytest.raises(ValidationError, match=missing):
         Message.model_validate(without(message(), missing))
-
-
-def test_an_agent_needs_no_description() -> None:
-    assert Agent.model_validate(without(agent(), "description")).description is None
 
 
 def test_new_fields_and_new_values_are_kept() -> None:

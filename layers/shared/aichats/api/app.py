@@ -11,7 +11,6 @@ from typing import Any
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
 from aws_lambda_powertools.event_handler.middlewares import NextMiddleware
 from aws_lambda_powertools.utilities.typing import LambdaContext
-from pydantic import BaseModel
 
 from aichats.api.callers import Caller, find_caller
 from aichats.api.operation import ApiCall, Operation, Reply
@@ -244,11 +243,8 @@ def _add_public(api: APIGatewayHttpResolver) -> None:
 
 
 def _answer(reply: Reply) -> Response[str]:
-    return _response(reply.status, _dump(reply.body), _JSON, dict(reply.headers))
-
-
-def _dump(body: BaseModel | None) -> str:
-    return "" if body is None else body.model_dump_json()
+    body = "" if reply.body is None else reply.body.model_dump_json()
+    return _response(reply.status, body, _JSON, dict(reply.headers))
 
 
 def _response(status: int, body: str, content_type: str, headers: dict[str, str]) -> Response[str]:

@@ -1,14 +1,12 @@
 """A run as API clients see it."""
 
 from datetime import datetime
-from typing import Annotated, Any, Literal, TypedDict, cast
+from typing import Annotated, Any, TypedDict, cast
 
 from pydantic import BaseModel, ConfigDict, Field, with_config
 
 from aichats.api.callers import Caller
-from aichats.runs.ledger.rows import Row
-
-type RunStatus = Literal["pending", "performing", "succeeded", "failed", "unknown", "missed"]
+from aichats.runs.ledger.rows import Row, RunStatus
 
 
 @with_config(ConfigDict(extra="allow"))

@@ -16,6 +16,7 @@ from aichats.api.problems import RETRY_AFTER, RejectedError, traceback_of
 from aichats.aws.errors import AWS_ERRORS
 from aichats.aws.observability import count, logger
 from aichats.errors import InputError, UnreadableError
+from aichats.runs.actions import Action
 from aichats.runs.ledger.rows import Row
 from aichats.runs.model import Run, run_id
 from aichats.runs.perform import Outcome, found
@@ -39,6 +40,17 @@ def reserve_key(call: ApiCall[Any, None], operation: str) -> str:
 def id_of(call: ApiCall[Any, None], operation: str, key: str, target: str | None) -> str:
     """Return the id of the run that a call with this key starts for a target."""
     return run_id("http", call.caller.identity, operation, key, target)
+
+
+def new_run(call: ApiCall[Any, None], operation: str, key: str, action: Action, target: str | None) -> Run:
+    """Return the run that a call with this key starts for a target."""
+    return Run(
+        run_id=id_of(call, operation, key, target),
+        trigger="http",
+        action=action,
+        target=target,
+        api_version=call.app.api_version(action),
+    )
 
 
 def accept(call: ApiCall[Any, None], key: str, runs: Sequence[Run]) -> list[str]:

@@ -7,7 +7,7 @@ from aichats.automations.model import Automation, ScheduleTrigger, WebhookTrigge
 from aichats.automations.run_factory import RunFactory, as_input_error, slot_of
 from aichats.errors import InputError
 from aichats.templates.filters import check_filter
-from aichats.templates.render import SCHEDULE_NAMES, WEBHOOK_NAMES, WEBHOOK_TARGET_NAMES, check, check_fields
+from aichats.templates.render import SCHEDULE_NAMES, WEBHOOK_NAMES, WEBHOOK_TARGET_NAMES, check_fields
 from aichats.templates.syntax import TemplateError
 
 MAX_WEBHOOK_TARGETS = 100
@@ -35,21 +35,12 @@ def _problems(automation: Automation) -> Iterator[tuple[str, str]]:
     """Yield the field and the problem of each wrong text."""
     trigger = automation.trigger
     names = WEBHOOK_NAMES if isinstance(trigger, WebhookTrigger) else SCHEDULE_NAMES
-    for path, problem in check_fields(automation.action.model_dump(mode="json", exclude_unset=True), names):
-        yield f"action.{path}", problem
+    yield from check_fields({"action": automation.action.model_dump(mode="json", exclude_unset=True)}, names)
     if isinstance(trigger, WebhookTrigger):
-        yield from _filter_problems(trigger)
+        try:
+            check_filter(trigger.filter or "`true`")
+        except TemplateError as error:
+            yield "trigger.filter", str(error)
         if len(automation.targets) > MAX_WEBHOOK_TARGETS:
             yield "targets", f"has {len(automation.targets)} items. A webhook allows at most {MAX_WEBHOOK_TARGETS}"
-        for index, target in enumerate(automation.targets):
-            try:
-                check(target or "", WEBHOOK_TARGET_NAMES)
-            except TemplateError as error:
-                yield f"targets.{index}", str(error)
-
-
-def _filter_problems(trigger: WebhookTrigger) -> Iterator[tuple[str, str]]:
-    try:
-        check_filter(trigger.filter or "`true`")
-    except TemplateError as error:
-        yield "trigger.filter", str(error)
+        yield from check_fields({"targets": automation.targets}, WEBHOOK_TARGET_NAMES)

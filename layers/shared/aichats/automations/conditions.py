@@ -4,8 +4,10 @@ import re
 
 from aichats.errors import AichatsError
 
-_LIST_ELEMENT = re.compile(r'[ \t]*(?:((?:W/)?"[^"\x00-\x20\x7f]*")[ \t]*)?(?:,|\Z)')
-"""An element of a list of ETags, which may be empty, with the comma after it."""
+_ETAG = r'(?:W/)?"[^"\x00-\x20\x7f]*"'
+_ELEMENT = rf"[ \t]*(?:{_ETAG}[ \t]*)?"
+_LIST = rf"{_ELEMENT}(?:,{_ELEMENT})*"
+"""A list of ETags, as RFC 9110 writes it. Its elements may be empty."""
 
 
 class StaleError(AichatsError):
@@ -67,13 +69,5 @@ def _differs(etag: str | None, if_none_match: str) -> bool:
 
 
 def _etags(header: str) -> list[str]:
-    """Return the ETags of a header, as RFC 9110 writes them. A malformed header, such as an empty one, has none."""
-    etags: list[str] = []
-    position = 0
-    while position < len(header):
-        element = _LIST_ELEMENT.match(header, position)
-        if element is None:
-            return []
-        etags += [element[1]] if element[1] else []
-        position = element.end()
-    return etags
+    """Return the ETags of a header. A malformed header has none."""
+    return re.findall(_ETAG, header) if re.fullmatch(_LIST, header) else []

@@ -154,15 +154,10 @@ class Automation(Request):
         The trigger has all of its fields. The action has only the fields that were written, because ``null`` in a
         change clears a field.
         """
-        trigger = self.trigger.model_dump(mode="json")
+        fields = self.model_dump(mode="json")
+        trigger = fields["trigger"]
         leading_fields = {name: trigger.pop(name) for name in ("type", "expression") if name in trigger}
-        return {
-            "trigger": leading_fields | trigger,
-            "action": self.action.model_dump(mode="json", exclude_unset=True),
-            "targets": list(self.targets),
-            "missed": self.missed,
-            "description": self.description,
-        }
+        return fields | {"trigger": leading_fields | trigger}
 
 
 def first_slot(trigger: ScheduleTrigger, now: datetime) -> datetime | None:

@@ -2,7 +2,8 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import islice, takewhile
@@ -174,7 +175,24 @@ def row_from_item(item: Mapping[str, Any]) -> AutomationRow:
     Raises:
         UnreadableError: this version of the code cannot read it. The message shows no value.
     """
-    return _read(_read_row, item)
+    with _reading(item):
+        # Rows of older versions have further attributes, such as ``former``. They are ignored.
+        names = ("created_at", "changed_at", "checked_until", "targets_at", "trigger_at", "rate_start")
+        texts = {name: item[name] for name in names if name in item}
+        what = _what(item)
+        times: dict[str, Any] = dict(read_stored(_TIMES.validate_strings, texts, what))
+        # Rows of older versions do not have this attribute.
+        trigger_changed_at = times.pop("trigger_at", times["changed_at"])
+        read_stored(_STATES.validate_python, {"state": item["state"]}, what)
+        return AutomationRow(
+            **vars(_header(item)),
+            automation=read_stored(Automation.model_validate, json.loads(item["definition"]), what),
+            replaced=item.get("replaced"),
+            aligned=item.get("aligned"),
+            trigger_changed_at=trigger_changed_at,
+            targets_changed_at=times.pop("targets_at"),
+            **times,
+        )
 
 
 def header_from_item(item: Mapping[str, Any]) -> RowHeader:
@@ -186,7 +204,8 @@ def header_from_item(item: Mapping[str, Any]) -> RowHeader:
     try:
         return row_from_item(item)
     except UnreadableError:
-        return _read(_read_header, item)
+        with _reading(item):
+            return _header(item)
 
 
 def checked(row: AutomationRow, until: datetime) -> dict[str, Any]:
@@ -195,35 +214,21 @@ def checked(row: AutomationRow, until: datetime) -> dict[str, Any]:
     return {"checked_until": to_text(max(until, row.checked_until))}
 
 
-def _read[T](read: Callable[[Mapping[str, Any], str], T], item: Mapping[str, Any]) -> T:
-    what = f"automation {item['name']}"
+@contextmanager
+def _reading(item: Mapping[str, Any]) -> Iterator[None]:
+    """Raise UnreadableError for an attribute that is missing or malformed."""
     try:
-        return read(item, what)
+        yield
     except (KeyError, TypeError, ValueError):
         # The message of the original error may quote the row.
-        raise UnreadableError(f"{what} cannot be read: an attribute is missing or malformed") from None
+        raise UnreadableError(f"{_what(item)} cannot be read: an attribute is missing or malformed") from None
 
 
-def _read_row(item: Mapping[str, Any], what: str) -> AutomationRow:
-    # Rows of older versions have further attributes, such as ``former``. They are ignored.
-    names = ("created_at", "changed_at", "checked_until", "targets_at", "trigger_at", "rate_start")
-    texts = {name: item[name] for name in names if name in item}
-    times: dict[str, Any] = dict(read_stored(_TIMES.validate_strings, texts, what))
-    # Rows of older versions do not have this attribute.
-    trigger_changed_at = times.pop("trigger_at", times["changed_at"])
-    read_stored(_STATES.validate_python, {"state": item["state"]}, what)
-    return AutomationRow(
-        **vars(_read_header(item, what)),
-        automation=read_stored(Automation.model_validate, json.loads(item["definition"]), what),
-        replaced=item.get("replaced"),
-        aligned=item.get("aligned"),
-        trigger_changed_at=trigger_changed_at,
-        targets_changed_at=times.pop("targets_at"),
-        **times,
-    )
+def _what(item: Mapping[str, Any]) -> str:
+    return f"automation {item['name']}"
 
 
-def _read_header(item: Mapping[str, Any], _what: str) -> RowHeader:
+def _header(item: Mapping[str, Any]) -> RowHeader:
     return RowHeader(name=item["name"], version=item["version"], etag=item["etag"], state=item["state"])
 
 

@@ -59,15 +59,13 @@ class Schedules:
     """The schedules of one stack's automations.
 
     Args:
-        stack: the stack's name, with which the names of schedules begin.
-        group: the schedule group.
+        group: the schedule group, which has the stack's name. The names of schedules begin with it.
         target_arn: of the function that receives the events.
         role_arn: of the role with which Scheduler calls the function.
         dead_letters_arn: of the queue for events that could not be delivered.
     """
 
     client: SchedulerClient
-    stack: str
     group: str
     target_arn: str
     role_arn: str
@@ -80,9 +78,9 @@ class Schedules:
         Raises:
             ConfigurationError: the stack's name is too long.
         """
-        if len(self.stack) > MAX_STACK_NAME_CHARACTERS:
+        if len(self.group) > MAX_STACK_NAME_CHARACTERS:
             raise ConfigurationError(
-                f"SCHEDULE_GROUP: {self.stack!r} has {len(self.stack)} characters. At most "
+                f"SCHEDULE_GROUP: {self.group!r} has {len(self.group)} characters. At most "
                 f"{MAX_STACK_NAME_CHARACTERS} are allowed. Deploy the stack under a shorter name"
             )
 
@@ -170,7 +168,7 @@ class Schedules:
 
     @property
     def _prefix(self) -> str:
-        return f"{self.stack}-automation-"
+        return f"{self.group}-automation-"
 
     @cached_property
     def _group(self) -> ScheduleGroup:

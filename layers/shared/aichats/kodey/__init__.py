@@ -1,6 +1,6 @@
 """Kodey's chats API."""
 
 from aichats.kodey.client import KodeyClient
-from aichats.kodey.models import Agent, Chat, ChatWithMessages, Message, NewKodeyChat
+from aichats.kodey.models import Chat, ChatWithMessages, Message, NewKodeyChat
 
-__all__ = ["Agent", "Chat", "ChatWithMessages", "KodeyClient", "Message", "NewKodeyChat"]
+__all__ = ["Chat", "ChatWithMessages", "KodeyClient", "Message", "NewKodeyChat"]

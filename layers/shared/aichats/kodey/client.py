@@ -1,21 +1,17 @@
-"""A client of Kodey's chats API: six operations on chats and messages, and the list of agents."""
+"""A client of Kodey's chats API: six operations on chats and messages."""
 
 import re
 
-from aichats.errors import ProviderError
 from aichats.http import BaseTransport
 from aichats.http.answers import read_answer
 from aichats.http.bodies import json_object
 from aichats.http.client import HttpClient
 from aichats.http.paths import segment
-from aichats.http.tokens import Token, current_token
+from aichats.http.tokens import Token
 from aichats.http.transport import DeadlineTransport
-from aichats.kodey.credentials import key_kind
-from aichats.kodey.errors import KODEY_STYLE, OTHER_KEY_NEEDED
+from aichats.kodey.errors import KODEY_STYLE
 from aichats.kodey.models import (
     ID_PATTERN,
-    Agent,
-    AgentList,
     Chat,
     ChatList,
     ChatWithMessages,
@@ -115,16 +111,6 @@ class KodeyClient:
             ProviderError: any other failure.
         """
         return read_answer(MessageList, self._http.call("GET", _messages_path(chat_id)), chat_id=chat_id).messages
-
-    def list_agents(self) -> list[Agent]:
-        """Return all agents of the key's team.
-
-        Raises:
-            ProviderError: the key is a publishable one (then nothing was sent), or any other failure.
-        """
-        if key_kind(current_token(self._http.token)) == "publishable":
-            raise ProviderError("a publishable key can't list agents", provider=KODEY_STYLE.name, hint=OTHER_KEY_NEEDED)
-        return read_answer(AgentList, self._http.call("GET", "/agent")).agents
 
 
 def _created_id(content: bytes) -> str | None:

@@ -15,7 +15,7 @@ from aichats.http.masking import Mask
 from aichats.http.rejections import CHECK_THE_KEY, NOTHING_TO_HIDE, rejection
 
 OTHER_KEY_NEEDED = "use a secret key (sk_live_...): a publishable key (pk_live_...) can only call chats and messages"
-"""The hint after a publishable key was rejected."""
+"""The hint after a 403 for a publishable key."""
 
 
 def kodey_error(status: int, headers: Headers, content: bytes, mask: Mask = NOTHING_TO_HIDE) -> APIStatusError:

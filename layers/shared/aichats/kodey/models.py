@@ -111,15 +111,6 @@ class ChatWithMessages(Chat):
     messages: list[Message]
 
 
-class Agent(_Reply):
-    """An agent that users can chat with."""
-
-    id: str
-    name: str
-    created_at: datetime
-    description: str | None = None
-
-
 class ChatList(_Reply):
     """A list of chats. Kodey has no pages."""
 
@@ -130,9 +121,3 @@ class MessageList(_Reply):
     """The list of all messages of a chat."""
 
     messages: list[Message]
-
-
-class AgentList(_Reply):
-    """The list of all agents."""
-
-    agents: list[Agent]

@@ -7,7 +7,6 @@ Text from an event is inserted as it is: `{{ }}` inside it is not evaluated, bec
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
-from difflib import get_close_matches
 from functools import cache
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -298,6 +297,8 @@ def _field(name: str, current: Shape, before: str) -> Shape:
 
 def _suggestion(name: str, known: Iterable[str], before: str = "") -> str:
     """Return the name that was probably meant, if there is one, and all known names."""
+    from difflib import get_close_matches
+
     meant = get_close_matches(name, known, n=1, cutoff=0.7)
     if not meant and "data" in known and name != "event":
         meant = [f"data.{name}"]  # The content of an event is in its field `data`.

@@ -97,5 +97,5 @@ def test_a_function_that_is_given_no_secret_cannot_call_a_provider() -> None:
     with pytest.raises(SecretError, match="is not for this function"):
         WhopProvider(whop, store, transport, nothing).client()
     with pytest.raises(SecretError, match="is not for this function"):
-        kodey.client.list_agents()
+        kodey.client.list_chats()
     assert kodey.calls_per_minute() == 100

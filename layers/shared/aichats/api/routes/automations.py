@@ -21,7 +21,7 @@ from aichats.automations.run_factory import as_input_error, by_hand
 from aichats.errors import InputError, UnreadableError
 from aichats.models import Request, WholeNumber
 from aichats.runs.model import slot_text
-from aichats.whop.webhooks import KNOWN_EVENT_TYPES
+from aichats.whop.webhooks import known_event_types
 
 type Count = Annotated[int, Field(ge=1, le=100), WholeNumber]
 type State = Literal["active", "paused", "done", "deleting"]
@@ -136,14 +136,7 @@ def get_automation(call: ApiCall[None, None]) -> Reply:
     return Reply(row.automation, headers={"ETag": row.etag})
 
 
-@operation(
-    "GET",
-    "/automations",
-    "List automations",
-    scopes=_READ,
-    query=ListAutomations,
-    answers={200: Automations},
-)
+@operation("GET", "/automations", "List automations", scopes=_READ, query=ListAutomations, answers={200: Automations})
 def list_automations(call: ApiCall[None, ListAutomations]) -> Reply:
     """Return the automations with the next time of each. Follow `next_cursor` until it is null."""
     now, after = datetime.now(UTC), call.query.cursor or ""
@@ -240,11 +233,7 @@ def preview_schedule(call: ApiCall[ScheduleTrigger, PreviewQuery]) -> Reply:
 def _preview(trigger: ScheduleTrigger, rate_start: datetime | None, count: int) -> Preview:
     zone = ZoneInfo(trigger.timezone)
     times = islice(schedule_times(trigger, rate_start, datetime.now(UTC)), count)
-    return Preview([FireTime(utc=_iso(time), local=time.astimezone(zone).isoformat()) for time in times])
-
-
-def _iso(time: datetime) -> str:
-    return time.isoformat().replace("+00:00", "Z")
+    return Preview([FireTime(utc=slot_text(time), local=time.astimezone(zone).isoformat()) for time in times])
 
 
 def _with_state(row: AutomationRow, now: datetime) -> dict[str, Any]:
@@ -256,7 +245,7 @@ def _with_state(row: AutomationRow, now: datetime) -> dict[str, Any]:
 
 def _warnings(automation: Automation, unconfirmed_slots: Sequence[datetime]) -> list[str]:
     events = automation.trigger.events if isinstance(automation.trigger, WebhookTrigger) else []
-    unknown = [event for event in events if event not in KNOWN_EVENT_TYPES]
+    unknown = [event for event in events if event not in known_event_types()]
     warnings = [f"trigger.events: {event} is not a known event of Whop" for event in unknown]
     if unconfirmed_slots:
         slots = ", ".join(map(slot_text, unconfirmed_slots))

@@ -7,11 +7,10 @@ from pydantic import TypeAdapter
 from aichats.api.operation import ApiCall, Reply, operation
 from aichats.api.responses import answer_of_run
 from aichats.api.run_view import RunView
-from aichats.api.starting import id_of, perform, reserve_key
+from aichats.api.starting import new_run, perform, reserve_key
 from aichats.bootstrap import Application
 from aichats.runs.actions import WhopCreateChat
 from aichats.runs.ledger.rows import Row
-from aichats.runs.model import Run
 from aichats.runs.providers.whop import WhopProvider
 from aichats.whop import WhopClient
 from aichats.whop.models import (
@@ -57,13 +56,7 @@ def create_chat(call: ApiCall[CreateChat, None]) -> Reply:
     action = WhopCreateChat.model_construct(type="whop.create_chat", **fields)
     call.app.check_action(action, within="")
     key = reserve_key(call, "POST /chats")
-    run = Run(
-        run_id=id_of(call, "POST /chats", key, call.body.company_id),
-        trigger="http",
-        action=action,
-        target=call.body.company_id,
-        api_version=call.app.api_version(action),
-    )
+    run = new_run(call, "POST /chats", key, action, call.body.company_id)
 
     def chat_of(row: Row) -> AiChat:
         if "chat" in row.result:

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, RootModel, TypeAdapter
 from aichats.api.operation import ApiCall, Reply, operation
 from aichats.api.responses import answer_of_run
 from aichats.api.run_view import RunView, view
-from aichats.api.starting import id_of, queue_and_watch, reserve_key
+from aichats.api.starting import new_run, queue_and_watch, reserve_key
 from aichats.bootstrap import Application
 from aichats.errors import InputError
 from aichats.kodey import KodeyClient
@@ -30,7 +30,6 @@ from aichats.kodey.models import (
 from aichats.models import MessageText, Request
 from aichats.runs.actions import Action, KodeyCreateChat, KodeySendMessage
 from aichats.runs.ledger.rows import Row
-from aichats.runs.model import Run
 from aichats.runs.perform import Outcome
 from aichats.runs.providers.kodey import KodeyProvider
 from aichats.validation import MAX_FIELD_CHARACTERS, MAX_PROBLEMS
@@ -107,14 +106,7 @@ def create_kodey_chat(call: ApiCall[CreateKodeyChat, None]) -> Reply:
     return answer_of_run(call, outcome, created_chat, lambda row: f"/kodey/chats/{row.chat_id}")
 
 
-@operation(
-    "GET",
-    "/kodey/chats",
-    "List Kodey chats",
-    scopes=("chats:read",),
-    query=ListChats,
-    answers={200: Chats},
-)
+@operation("GET", "/kodey/chats", "List Kodey chats", scopes=("chats:read",), query=ListChats, answers={200: Chats})
 def list_kodey_chats(call: ApiCall[None, ListChats]) -> Reply:
     """Return the chats that your Kodey key can see."""
     query = call.query
@@ -212,5 +204,4 @@ def _watched(
     call: ApiCall[CreateKodeyChat, None] | ApiCall[SendMessage, None], operation_name: str, action: Action, target: str
 ) -> Outcome:
     key = reserve_key(call, operation_name)
-    run_id = id_of(call, operation_name, key, target)
-    return queue_and_watch(call, key, Run(run_id=run_id, trigger="http", action=action, target=target))
+    return queue_and_watch(call, key, new_run(call, operation_name, key, action, target))

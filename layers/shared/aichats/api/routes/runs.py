@@ -4,6 +4,7 @@ import base64
 import math
 import re
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from typing import Annotated, Any, Literal
@@ -21,16 +22,16 @@ from pydantic import (
 
 from aichats.api.operation import ApiCall, Reply, operation
 from aichats.api.problems import RejectedError
-from aichats.api.run_view import RunStatus, RunView, view
-from aichats.api.starting import accept, id_of, reserve_key
+from aichats.api.run_view import RunView, view
+from aichats.api.starting import accept, new_run, reserve_key
 from aichats.aws.writes import Json
 from aichats.errors import InputError
 from aichats.http.deadline import remaining
 from aichats.models import OrElse, Request, WholeNumber
 from aichats.runs.actions import ACTION_KINDS, Action
 from aichats.runs.ledger.ledger import Ledger, LedgerConflictError
-from aichats.runs.ledger.rows import Row
-from aichats.runs.model import Run, Work
+from aichats.runs.ledger.rows import Row, RunStatus
+from aichats.runs.model import Work
 from aichats.runs.queue import RunId
 from aichats.validation import A_TIME
 
@@ -192,18 +193,8 @@ def start_each(
     Returns:
         The ids of the runs. Duplicate targets are ignored.
     """
-    runs = [
-        Run(
-            run_id=id_of(call, operation_name, key, target),
-            trigger="http",
-            action=action,
-            target=target,
-            api_version=call.app.api_version(action),
-            not_after=not_after,
-        )
-        for target in dict.fromkeys(targets)
-    ]
-    return accept(call, key, runs)
+    runs = [new_run(call, operation_name, key, action, target) for target in dict.fromkeys(targets)]
+    return accept(call, key, [replace(run, not_after=not_after) for run in runs])
 
 
 @operation("GET", "/runs/{run_id}", "Get a run", scopes=("runs:read",), parameters=_RUN, answers={200: RunView})

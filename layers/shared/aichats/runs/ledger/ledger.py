@@ -29,7 +29,7 @@ looked up first.
 import hashlib
 import json
 import uuid
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -121,8 +121,8 @@ class Ledger:
             The runs that are open now: all but those that had a row and have ended.
         """
         now = self.clock()
-        times = {run.run_id: due_at(index) for index, run in enumerate(runs)}
-        items = [self._new_item(run, now, times[run.run_id], action) for run, action in self._with_actions(runs, now)]
+        actions = enumerate(self._texts.keep(runs, now))
+        items = [self._new_item(runs[index], now, due_at(index), action) for index, action in actions]
         current_items = self.items.insert(items)
         return [run for run, item in zip(runs, current_items, strict=True) if item is None or self._is_open(item)]
 
@@ -146,19 +146,14 @@ class Ledger:
                 are not stored.
         """
         now = self.clock()
-        errors = {run.run_id: error for run, error in runs}
-        plain = [run for run, _ in runs]
-        actions = [(run, {}) for run in plain] if unrendered else self._with_actions(plain, now)
+        actions: Sequence[Json] = [{}] * len(runs) if unrendered else self._texts.keep([run for run, _ in runs], now)
         ended = {**_ended(status, now), "status": status, "unrendered": unrendered}
         items = [
-            {**self._new_item(run, now, now, action), **ended, "error": errors[run.run_id]} for run, action in actions
+            {**self._new_item(run, now, now, action), **ended, "error": error}
+            for (run, error), action in zip(runs, actions, strict=True)
         ]
         items = [{name: value for name, value in item.items() if name not in OPEN_ATTRIBUTES} for item in items]
         return sum(current_item is None for current_item in self.items.insert(items))
-
-    def _with_actions(self, runs: Sequence[Run], now: datetime) -> Iterable[tuple[Run, Json]]:
-        """Store the actions of runs. Return each run with the attributes of its row that hold or name the action."""
-        return zip(runs, self._texts.keep(runs, now), strict=True)
 
     def _new_item(self, run: Run, now: datetime, due_at: datetime, action: Json) -> dict[str, Any]:
         return new_item(run, now, due_at, {**action, **self.prepare(run)})
@@ -199,7 +194,7 @@ class Ledger:
             "updated_at": to_text(now),
         }
         if isinstance(run, Run):
-            [(_, action)] = self._with_actions([run], now)
+            [action] = self._texts.keep([run], now)
             new = self._new_item(run, now, now, action)
             with suppress(ConditionFailedError):
                 self.items.put({**new, **changes, "attempts": 1})

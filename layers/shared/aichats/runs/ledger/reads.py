@@ -3,15 +3,14 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import get_args
 
 from aichats.aws.observability import count_now, logger
 from aichats.aws.table import BATCH_KEYS, Table
 from aichats.aws.writes import Json
 from aichats.errors import UnreadableError
-from aichats.runs.ledger.rows import OPEN, OPEN_STATES, Row, row_from
+from aichats.runs.ledger.rows import OPEN, OPEN_STATES, OpenStatus, Row, row_from
 from aichats.runs.ledger.times import to_text
-
-OPEN_STATUSES = ("pending", "performing")
 
 
 @dataclass(frozen=True)
@@ -50,7 +49,7 @@ class Reads:
         """
         expected: dict[str, str | None] = dict(only)
         if (status := expected.pop("status", None)) is not None:
-            expected["ended"] = None if status in OPEN_STATUSES else status
+            expected["ended"] = None if status in get_args(OpenStatus) else status
         values = {name: value for name, value in expected.items() if value is not None}
         conditions = [f"#{name} = :{name}" if name in values else f"attribute_not_exists(#{name})" for name in expected]
         pages = self.items.query_pages(

@@ -16,9 +16,9 @@ from aichats.runs.ledger.times import from_text, to_text
 from aichats.runs.model import Run
 from aichats.validation import read_stored
 
-type OpenStatus = Literal["pending", "performing"]
-type EndStatus = Literal["succeeded", "failed", "unknown", "missed"]
-type Status = OpenStatus | EndStatus
+OpenStatus = Literal["pending", "performing"]
+EndStatus = Literal["succeeded", "failed", "unknown", "missed"]
+type RunStatus = Literal[OpenStatus, EndStatus]
 
 OPEN = "open"
 """The ``open_state`` of open rows that earlier versions wrote."""
@@ -46,7 +46,7 @@ class Row:
     """A run in the ledger."""
 
     run: Run
-    status: Status
+    status: RunStatus
     attempts: int
     """The number of claims after which the provider may have been called."""
     key_number: int
