@@ -11,7 +11,7 @@ from aichats.http.deadline import time_limit
 from aichats.invocation import invocation
 
 CALL_SECONDS = 25.0
-"""The limit after which a create is answered with 202: API Gateway ends calls after 30 s."""
+"""The time limit of a call, below API Gateway's 30 s. A run that is not done by then is answered with 202."""
 
 api = create_api(application())
 

@@ -1,4 +1,4 @@
-"""Messages of a run queue: perform the runs. Only messages whose code crashed are returned to SQS."""
+"""The consumer of the run queues: performs runs. SQS delivers a message again only if its code crashed."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, A
     """Perform a batch of runs at the same time.
 
     Returns:
-        ``{"batchItemFailures": [{"itemIdentifier"}]}``: the messages that SQS delivers again.
+        ``{"batchItemFailures": [{"itemIdentifier"}]}``: the messages that SQS must deliver again.
     """
     with invocation(context) as lease:
         return app.messages.handle(event["Records"], lease)

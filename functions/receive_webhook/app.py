@@ -1,4 +1,4 @@
-"""A webhook of Whop: verify it, find its automations, and queue their runs. Nothing is performed here."""
+"""The receiver of Whop's webhooks: verifies each delivery and queues the runs of its automations."""
 
 from typing import Any
 

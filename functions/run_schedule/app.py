@@ -1,4 +1,4 @@
-"""An event of a schedule: one run is performed here, several go to a queue. An invalid event raises."""
+"""The target of all schedules: performs a single run here, and sends several runs to the queues."""
 
 from typing import Any
 
@@ -18,11 +18,11 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, A
     """Perform the event's runs, or queue them.
 
     Returns:
-        ``{"runs": [{"run_id", "status", "chat_id"}]}`` in the order of the targets. A run that failed or waits does not
-        make the event fail: the ledger has it.
+        ``{"runs": [{"run_id", "status", "chat_id"}]}`` in the order of the targets. The event succeeds even if a run
+        failed or waits, because the ledger has the run.
 
     Raises:
-        InputError: the event is invalid and nothing was done. It goes to the queue of failures.
+        InputError: the event is invalid, and nothing was done. Lambda sends the event to the dead letters.
     """
     count("Events")
     with invocation(context) as lease:

@@ -17,7 +17,8 @@ def lambda_handler(_event: dict[str, Any], context: LambdaContext) -> dict[str, 
     """Sweep once.
 
     Returns:
-        ``{"resumed": …, "ended": …, "missed": …, "repaired": …}``: runs, runs, runs, automations.
+        ``{"resumed", "ended", "missed", "repaired"}``: the numbers of resumed, ended and missed runs, and of repaired
+        schedules.
 
     Raises:
         Exception: a part failed; the other parts were completed.

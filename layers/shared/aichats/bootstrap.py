@@ -44,15 +44,15 @@ if TYPE_CHECKING:
     from aichats.runs.ledger.history import History
 
 INIT_SECONDS = 3.0
-"""The limit for the secret that is read in the init phase, which Lambda ends after 10 seconds."""
+"""The time limit for the secret that is read in the init phase. Lambda ends this phase after 10 seconds."""
 
 
 @dataclass
 class Application:
-    """The objects of a function: one application for a container.
+    """The objects of a function. A container has one application.
 
     Attributes:
-        environment: the variables that settings are read from. Each function reads the settings that it needs.
+        environment: the environment variables. Each function reads only the settings that it needs.
     """
 
     environment: Mapping[str, str]
@@ -96,7 +96,7 @@ class Application:
         """Check that the API version for new runs knows all fields of an action.
 
         Raises:
-            InputError: it does not know a field; names the field after the prefix ``within``.
+            InputError: the version does not know a field. The error names the field, with the prefix ``within``.
         """
         self._provider_of(action).check(action, within)
 
@@ -197,7 +197,9 @@ class Application:
 
 @cache
 def application() -> Application:
-    """Return the application that the environment describes. It is built in the init phase, which has the full CPU.
+    """Return the application that the environment describes.
+
+    Functions call this in the init phase, because Lambda gives this phase a full CPU.
 
     Raises:
         ConfigurationError: a variable is missing or invalid.

@@ -1,12 +1,12 @@
-"""All errors that this package raises on purpose.
+"""The errors that this package raises on purpose.
 
 ::
 
     AichatsError
     ├── ConfigurationError            an environment variable is missing or invalid
-    ├── SecretError                   a secret can't be used; says which, and what to type
-    │   └── SecretUnavailableError    it can't be read now; a retry may help
-    ├── InputError                    a request is invalid; names the field
+    ├── SecretError                   a secret can't be used; the message says what to type
+    │   └── SecretUnavailableError    a secret can't be read now; a retry may help
+    ├── InputError                    a request is invalid; the error names the fields
     ├── UnreadableError               this version of the code can't read a row of a table
     ├── TemplateError                 a template is invalid (aichats.templates.syntax)
     ├── BudgetError                   a template takes too many steps (aichats.templates.budget)
@@ -48,7 +48,7 @@ from http import HTTPStatus
 
 
 class AichatsError(Exception):
-    """The root of all errors of this package. The message is for people and contains no secret.
+    """The base class of all errors of this package. The message is for people and contains no secret.
 
     Attributes:
         run_id: the run that failed, if the error happened in a run.
@@ -66,8 +66,8 @@ class SecretError(AichatsError):
 
     Attributes:
         name: the secret's name in Secrets Manager.
-        problem: the problem with it.
-        remedy: the way to fix it.
+        problem: the problem with the secret.
+        remedy: a sentence that says how to fix the problem.
     """
 
     def __init__(self, name: str, problem: str, remedy: str) -> None:
@@ -78,7 +78,7 @@ class SecretError(AichatsError):
 
 
 class SecretUnavailableError(SecretError):
-    """A secret can't be read now: Secrets Manager throttles, fails or doesn't answer. A retry may help."""
+    """A secret can't be read now, because Secrets Manager throttles, fails or doesn't answer. A retry may help."""
 
 
 class InputError(AichatsError):
@@ -94,7 +94,7 @@ class InputError(AichatsError):
 
 
 class UnreadableError(AichatsError):
-    """This version of the code can't read a row of a table. The message names fields, and shows no value."""
+    """This version of the code can't read a row of a table. The message names fields and shows no value."""
 
 
 class ProviderError(AichatsError):
@@ -103,8 +103,8 @@ class ProviderError(AichatsError):
     Attributes:
         provider: ``whop`` or ``kodey``.
         reason: the message without provider, request id and hint.
-        request_id: the provider's id of the request, which its support asks for; ``None`` if there is none.
-        hint: a possible fix, or an empty string.
+        request_id: the provider's id of the request, for its support team; ``None`` if there is none.
+        hint: a possible fix; empty if there is none.
         chat_id: the chat that exists although the call failed, if there is one.
     """
 
@@ -125,7 +125,7 @@ class APIConnectionError(ProviderError):
 
 
 class APITimeoutError(APIConnectionError):
-    """There was no complete response within the call's limit."""
+    """The provider did not respond completely within the call's time limit."""
 
 
 class APIStatusError(ProviderError):
@@ -136,7 +136,7 @@ class APIStatusError(ProviderError):
         code: the provider's machine-readable code, such as ``idempotency_key_mismatch``, if there is one.
         error_type: the provider's own type of error, such as ``forbidden``, if there is one.
         param: the invalid field, if the provider names it.
-        retry_after: seconds after which the provider allows a retry, if it names them.
+        retry_after: the seconds that the provider asks to wait before a retry, if it names them.
     """
 
     def __init__(
@@ -191,7 +191,7 @@ class UnprocessableEntityError(APIStatusError):
 
 
 class RateLimitError(APIStatusError):
-    """429: there were too many requests, and nothing was done."""
+    """429: the provider received too many requests and did nothing."""
 
 
 class InternalServerError(APIStatusError):
@@ -218,7 +218,7 @@ def status_error(status: int) -> type[APIStatusError]:
 
 
 class ProtocolError(ProviderError):
-    """A 2xx answer can't be read. The call *was* performed, so a create is never repeated."""
+    """The provider performed the call, but its answer can't be read. A create is never repeated after this error."""
 
 
 class OutcomeUnknownError(ProviderError):

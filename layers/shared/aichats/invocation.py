@@ -9,14 +9,14 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from aichats.http.deadline import time_limit
 
 MARGIN_SECONDS = 2.0
-"""The part of Lambda's own limit that is kept for storing the result and answering."""
+"""The time before Lambda's own limit that is reserved to store the result and to answer."""
 SKEW = timedelta(seconds=5)
-"""The largest difference between the clocks of two Lambda hosts."""
+"""The maximum difference between the clocks of two Lambda hosts."""
 
 
 @contextmanager
 def invocation(context: LambdaContext) -> Iterator[timedelta]:
-    """Limit all calls inside the block to Lambda's limit less a margin.
+    """Limit all calls inside the block to Lambda's own limit, minus a margin.
 
     Yields:
         The duration of a lease.
@@ -26,5 +26,5 @@ def invocation(context: LambdaContext) -> Iterator[timedelta]:
 
 
 def lease(context: LambdaContext) -> timedelta:
-    """Return the duration of a lease that ends after Lambda would kill this invocation, never before."""
+    """Return the duration of a lease. The lease ends after Lambda would kill this invocation, never before."""
     return timedelta(milliseconds=context.get_remaining_time_in_millis()) + SKEW

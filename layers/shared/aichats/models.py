@@ -18,11 +18,11 @@ from pydantic import (
 from pydantic_core.core_schema import CoreSchema, custom_error_schema
 
 MAX_MESSAGE_BYTES = 32 * 1024
-"""The limit of a message in bytes of UTF-8, unless the validation's context sets ``max_message_bytes``."""
+"""The maximum size of a message in bytes of UTF-8, unless the validation context has ``max_message_bytes``."""
 MAX_JSON_BYTES = 350_000
-"""The limit of a message as JSON, where a control character takes six bytes. An item of DynamoDB has at most 400 KB."""
+"""The maximum size of a message as JSON, where a control character takes six bytes. DynamoDB's limit is 400 KB."""
 _BLANK = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0000-\U000e0fff]")
-"""Invisible characters whose category is that of letters, marks, symbols or unassigned characters."""
+"""Invisible characters that Unicode classifies as letters, marks or symbols, or has not assigned."""
 _INVISIBLE = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp", "Zs"})
 """The categories of control and format characters, lone surrogates and spaces."""
 
@@ -48,7 +48,7 @@ def _check_new_message(text: str, size: int) -> None:
 
 
 def _shows_something(text: str) -> bool:
-    """Return whether any character of a text can be seen."""
+    """Return whether a text has a visible character."""
     if any(char.isprintable() and char != " " and not _BLANK.match(char) for char in text):
         return True
     # Private and unassigned characters count as visible: newer emoji are among them.
@@ -74,18 +74,18 @@ def _truth(value: object) -> object:
 
 
 WholeNumber = BeforeValidator(_whole_number)
-"""For a query's number, in an ``Annotated``: a query has only texts, and this accepts numbers as JSON writes them."""
+"""Put into an ``Annotated``: reads a number from a query, where every value is a text. The text must be valid JSON."""
 Truth = BeforeValidator(_truth)
-"""For a query's ``true`` or ``false``, in an ``Annotated``."""
+"""Put into an ``Annotated``: reads ``true`` or ``false`` from a query."""
 
 
-# The minimum length makes pydantic check the text before its bytes are counted: half a surrogate pair has none.
+# The minimum length makes pydantic reject half a surrogate pair, which can't be encoded, before the bytes are counted.
 type MessageText = Annotated[str, Field(min_length=1), AfterValidator(_bounded_message)]
 
 
 @dataclass(frozen=True)
 class OrElse:
-    """Put last in an ``Annotated``: the message for an invalid value, instead of the regular expression."""
+    """Put last into an ``Annotated``: the message for an invalid value, instead of one with a regular expression."""
 
     problem: str
 
@@ -94,7 +94,7 @@ class OrElse:
 
 
 class Request(BaseModel):
-    """A request body. It rejects unknown fields, and it is frozen so that every attempt sends the same bytes."""
+    """A request body. It rejects unknown fields, and it is frozen, so every attempt sends the same bytes."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -107,13 +107,13 @@ class ProviderReply(BaseModel):
 
 @dataclass(frozen=True)
 class ActionKind:
-    """The properties that all actions of a type share.
+    """The properties that all actions of one type share.
 
     Attributes:
-        model: the action itself.
+        model: the model of the action.
         target: validates a target.
         target_in_words: describes a valid target.
-        chat_id: validates the id of the action's chat.
+        chat_id: validates the id of the chat that the action creates or changes.
         slow: whether the provider takes minutes; if so, the action is only performed from the slow queue.
     """
 

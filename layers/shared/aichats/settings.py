@@ -1,4 +1,4 @@
-"""The environment variables of the functions, as models. Each function reads the models that it needs."""
+"""The environment variables of the functions, as models. Each function reads only the models that it needs."""
 
 import os
 import re
@@ -13,13 +13,13 @@ from aichats.models import MAX_MESSAGE_BYTES
 LOOPBACK = r"(localhost|127(\.\d{1,3}){3}|\[::1\])"
 """The hosts to which credentials may be sent without TLS."""
 HOST_OF_CONTAINERS = r"host\.docker\.internal"
-"""The name of this machine in the containers of ``sam local``, where it is as safe as loopback."""
+"""The name of this machine inside the containers of ``sam local``. It is as safe as loopback."""
 
 type NonEmpty = Annotated[str, Field(min_length=1)]
 
 
 def _secured(url: str, info: ValidationInfo) -> str:
-    """Return a provider's URL, once it is clear that credentials are sent with TLS or stay on this machine."""
+    """Return a provider's URL if credentials are sent with TLS or stay on this machine."""
     hosts = f"({LOOPBACK}|{HOST_OF_CONTAINERS})" if info.data.get("aws_sam_local") else LOOPBACK
     if not re.match(rf"https://|http://{hosts}(:\d{{1,5}})?(/|\Z)", url):
         raise ValueError("must begin with https://; http:// is only allowed for this machine, as in http://127.0.0.1")
@@ -37,7 +37,7 @@ class Environment(BaseModel):
     An empty variable counts as unset. A field without a default must be set.
     """
 
-    # Deferred: a function uses some of the models, and building the others would cost time at each cold start.
+    # Deferred, because a function uses a few of the models, and to build the others would slow each cold start.
     model_config = ConfigDict(
         frozen=True, alias_generator=AliasGenerator(validation_alias=str.upper), populate_by_name=True, defer_build=True
     )
@@ -47,7 +47,7 @@ class Environment(BaseModel):
         """Return the settings.
 
         Raises:
-            ConfigurationError: a variable is missing or invalid; names each, and shows no value.
+            ConfigurationError: variables are missing or invalid. The message names them and shows no values.
         """
         try:
             return cls.model_validate({name: value for name, value in environment.items() if value})
@@ -78,11 +78,11 @@ class HttpApiSettings(Environment):
     callers_secret: NonEmpty
     """The secret with the API clients and the hashes of their tokens."""
     allowed_origins: str = ""
-    """Origins that browsers may call from, separated by commas. Empty: none."""
+    """The origins whose pages may call the API, separated by commas. Empty: none."""
 
     @property
     def origins(self) -> list[str]:
-        """The allowed origins, one by one."""
+        """The allowed origins as a list."""
         return [origin.strip() for origin in self.allowed_origins.split(",") if origin.strip()]
 
 
@@ -90,7 +90,7 @@ class ScheduleSettings(Environment):
     """The settings of functions that change schedules of EventBridge Scheduler."""
 
     schedule_group: NonEmpty
-    """The group of the stack's schedules. It has the stack's name."""
+    """The schedule group of the stack, which has the stack's name."""
     run_schedule_arn: NonEmpty
     scheduler_role_arn: NonEmpty
     schedule_dead_letters_arn: NonEmpty
@@ -107,11 +107,11 @@ class SweepSettings(Environment):
     """The settings of the sweep."""
 
     missed_grace_seconds: Annotated[int, Field(ge=1, le=3600)] = 300
-    """The time after a slot in which its event may come before the slot counts as missed."""
+    """The time that the event of a slot may be late before the slot counts as missed."""
 
 
 class ProviderSettings(Environment):
-    """The settings that a provider's settings are derived from."""
+    """The base class of a provider's settings."""
 
     aws_sam_local: bool = False
-    """A variable that ``sam local`` sets."""
+    """True in ``sam local``, which sets the variable."""

@@ -1,4 +1,4 @@
-"""Validation of input against models. All invalid fields become one error, in words for people."""
+"""Validation of input against models. One error reports all invalid fields in plain English."""
 
 import json
 import re
@@ -13,7 +13,7 @@ from pydantic_core import ErrorDetails
 from aichats.errors import InputError, UnreadableError
 
 MAX_PROBLEMS = 20
-"""The limit of problems in an error: a body can have a million unknown fields, and Lambda's answers end at 6 MB."""
+"""The maximum number of problems in an error. A body can have a million unknown fields, but an answer at most 6 MB."""
 MAX_FIELD_CHARACTERS = 100
 MAX_STORED_MESSAGE_BYTES = 131_072
 """The largest ``max_message_bytes`` that a stack can have."""
@@ -23,7 +23,7 @@ A_TIME = "must be a time with an offset, such as 2026-11-20T09:00:00Z"
 type Location = tuple[int | str, ...]
 
 _UNIONS: tuple[Location, ...] = (("trigger",), ("action",))
-"""The unions that a ``type`` decides. Below these, pydantic adds the type to a location."""
+"""The unions whose member depends on a ``type``. Pydantic adds this type to each location inside them."""
 _TIMES = ("datetime_parsing", "datetime_from_date_parsing", "datetime_type", "timezone_aware")
 _TAGS = {"union_tag_not_found": "is required:", "union_tag_invalid": "must be"}
 _OBJECT = "must be an object"
@@ -54,17 +54,17 @@ _MESSAGES = {
     "value_error": "{error}",
     **dict.fromkeys(_TIMES, A_TIME),
 }
-"""The message for each kind of pydantic's errors, with fields of its context."""
+"""The message for each type of pydantic's errors. The braces contain fields of the error's context."""
 _CLASS_AND_LENGTH = re.compile(r"\^\[(.+)\]\{(\d+),(\d+)\}\$")
-"""A pattern of a text that consists of the same class of characters."""
+"""A pattern that consists of one class of characters and the limits of the length."""
 _JSON_POSITION = re.compile(r" at (line \d+) (column \d+)")
 
 
 def parse[ModelT: BaseModel](model: type[ModelT], data: object, **context: Any) -> ModelT:
-    """Return decoded data as a model. ``context`` is for validators, such as ``max_message_bytes``.
+    """Return decoded data as a model. ``context`` is passed to validators, such as ``max_message_bytes``.
 
     Raises:
-        InputError: the data is invalid; names the fields, and shows no text of a message.
+        InputError: the data is invalid. The error names the fields and shows no text of a message.
     """
     try:
         return model.model_validate(data, context=context)
@@ -75,10 +75,10 @@ def parse[ModelT: BaseModel](model: type[ModelT], data: object, **context: Any) 
 def parse_json[ModelT: BaseModel](
     model: type[ModelT], content: bytes, *, strict: bool = False, **context: Any
 ) -> ModelT:
-    """Return JSON as a model. If ``strict``, no type is converted: ``"off"`` and ``1`` are no truth values.
+    """Return JSON as a model. If ``strict``, no type is converted: ``"off"`` and ``1`` aren't Booleans.
 
     Raises:
-        InputError: the content isn't JSON or is invalid; names the fields, and shows no text of a message.
+        InputError: the content isn't JSON or is invalid. The error names the fields and shows no text of a message.
     """
     try:
         return model.model_validate_json(content, strict=strict, context=context)
@@ -90,9 +90,9 @@ def parse_strictly[ModelT: BaseModel](model: type[ModelT], data: object, **conte
     """Return data that Lambda decoded from JSON as a model, without converting types.
 
     Raises:
-        InputError: the data is invalid; names the fields, and shows no text of a message.
+        InputError: the data is invalid. The error names the fields and shows no text of a message.
     """
-    # As JSON, because in strict mode pydantic rejects a time that is a text, unless it reads JSON.
+    # Encoded as JSON, because in strict mode pydantic accepts a text as a time only if it reads JSON.
     return parse_json(model, json.dumps(data).encode(), strict=True, **context)
 
 
@@ -100,7 +100,7 @@ def parse_value[T](adapter: TypeAdapter[T], name: str, value: object) -> T:
     """Return a single value, such as a parameter of a path.
 
     Raises:
-        InputError: the value is invalid; names it.
+        InputError: the value is invalid. The error has the name.
     """
     try:
         return adapter.validate_python(value)
@@ -109,7 +109,7 @@ def parse_value[T](adapter: TypeAdapter[T], name: str, value: object) -> T:
 
 
 def read_time(text: str) -> datetime:
-    """Return the time in a text. For validators: after them, strict mode accepts no text.
+    """Return a text as a time, for validators that run before pydantic's own. In strict mode pydantic accepts no text.
 
     Raises:
         ValueError: the text isn't a time.
@@ -121,10 +121,10 @@ def read_time(text: str) -> datetime:
 
 
 def read_stored[T](validate: Callable[..., T], data: object, what: str) -> T:
-    """Return data from a table. Data that was valid once stays readable, even if a limit is lower now.
+    """Return data from a table. Data that was valid when it was stored stays readable, even if a limit is lower now.
 
     Raises:
-        UnreadableError: this version of the code can't read the data; names the fields, and shows no value.
+        UnreadableError: this version of the code can't read the data. The error names the fields and shows no value.
     """
     try:
         return validate(data, context={"max_message_bytes": MAX_STORED_MESSAGE_BYTES, "stored": True})
@@ -142,7 +142,7 @@ def _problems(model: type[BaseModel], error: ValidationError) -> list[tuple[str,
 
 
 def _problem(model: type[BaseModel], detail: ErrorDetails) -> tuple[str, str]:
-    """Return the field and its message."""
+    """Return the field of an error and the message for it."""
     kind, location = detail["type"], detail["loc"]
     if kind in _TAGS:
         name = detail["ctx"]["discriminator"].strip("'")
@@ -201,6 +201,6 @@ def _schema_at(model: type[BaseModel], location: Location) -> Mapping[str, Any]:
 
 
 def _field(location: Location) -> str:
-    """Return a dotted path, without the types that pydantic adds for members of a union (``whop.create_chat``)."""
+    """Return a location as a dotted path, without the types that pydantic adds for unions (``whop.create_chat``)."""
     parts = [str(part) for index, part in enumerate(location) if location[:index] not in _UNIONS]
     return ".".join(parts)[:MAX_FIELD_CHARACTERS] or "body"

@@ -17,6 +17,7 @@ from aichats.aws.errors import AWS_ERRORS
 from aichats.aws.observability import count, logger
 from aichats.errors import InputError, UnreadableError
 from aichats.runs.actions import Action
+from aichats.runs.ledger.keys import reserve
 from aichats.runs.ledger.rows import Row
 from aichats.runs.model import Run, run_id
 from aichats.runs.perform import Outcome, found
@@ -32,7 +33,7 @@ def reserve_key(call: ApiCall[Any, None], operation: str) -> str:
         return f"batch:{uuid.uuid4()}"
     fields = {} if call.body is None else call.body.model_dump(mode="json", exclude_unset=True)
     body = json.dumps(fields, sort_keys=True)
-    if not call.app.ledger.reserve((call.caller.identity, operation, call.idempotency_key), body):
+    if not reserve(call.app.ledger, (call.caller.identity, operation, call.idempotency_key), body):
         raise InputError([("Idempotency-Key", "already used with a different body; use a new key")])
     return call.idempotency_key
 

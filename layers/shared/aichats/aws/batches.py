@@ -1,4 +1,4 @@
-"""Batches that one call to AWS accepts."""
+"""Batches of values, each small enough for one call to AWS."""
 
 from collections.abc import Callable, Iterable, Iterator
 

@@ -1,4 +1,4 @@
-"""Clients of AWS services, one of each in a process."""
+"""The clients of AWS services. A process has one client for each service."""
 
 import threading
 from functools import cache
@@ -13,9 +13,9 @@ _CREATING = threading.Lock()
 def aws_client(service: str) -> Any:
     """Return the client of a service, such as ``dynamodb``. Safe to call from many threads.
 
-    The client comes from botocore itself: boto3, which wraps it, adds 15 ms to each cold start.
+    The clients come from botocore, because boto3, its wrapper, adds 15 ms to each cold start.
     """
-    # The runs of a batch may need their first message at once, and a session must not create two clients at a time.
+    # The threads of a batch may ask for the same client at once, but a session can't create clients concurrently.
     with _CREATING:
         return _create_client(service)
 

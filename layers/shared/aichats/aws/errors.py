@@ -1,4 +1,4 @@
-"""The errors that calls to AWS raise, for code that does not import botocore."""
+"""The errors of calls to AWS, for code that does not import botocore."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -6,16 +6,16 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 AWS_ERRORS = (BotoCoreError, ClientError)
-"""No response from AWS, or a response with an error."""
+"""The errors of a call without a response, and of a response with an error."""
 
 
 def code_of(error: Exception) -> str:
-    """Return AWS's code for an error, such as ``ThrottlingException``; without a response, the type of the error."""
+    """Return AWS's code for an error, such as ``ThrottlingException``. Without a response, return the error's type."""
     return str(_answer(error).get("Code") or type(error).__name__)
 
 
 def aws_message(error: Exception) -> str:
-    """Return AWS's message for an error; without a response, the error's own text."""
+    """Return AWS's message for an error. Without a response, return the error's own text."""
     return str(_answer(error).get("Message") or error)
 
 

@@ -1,6 +1,6 @@
-"""Logs and metrics. The logger has the package's name, so the log lines of each module are structured JSON.
+"""Logs and metrics. The logger has the package's name, so all modules of the package log structured JSON.
 
-Message texts, titles and tokens are never logged.
+aichats never logs message texts, titles or tokens.
 """
 
 import json
@@ -17,7 +17,7 @@ metrics = Metrics()
 
 
 def count(name: str, value: int = 1) -> None:
-    """Add to a metric of this invocation, which is written when the invocation ends. Not for threads."""
+    """Add to a metric of this invocation. The metric is written when the invocation ends. Not for threads."""
     metrics.add_metric(name=name, unit=MetricUnit.Count, value=value)
 
 
@@ -27,21 +27,21 @@ def measure_seconds(name: str, value: float) -> None:
 
 
 def count_now(name: str, value: int = 1) -> None:
-    """Write a metric immediately, so that it is not lost with the process. Alarms need this. Also for threads."""
+    """Write a metric immediately, so that an alarm sees it even if the process dies. Safe to call from threads."""
     metric = EphemeralMetrics()
     metric.add_metric(name=name, unit=MetricUnit.Count, value=value)
-    # One write, so that no line of another thread gets in between.
+    # A single write, so that lines of different threads don't mix.
     sys.stdout.write(json.dumps(metric.serialize_metric_set()) + "\n")
 
 
 @dataclass
 class Contained:
-    """A context that logs and keeps an exception instead of raising it.
+    """A context that logs an exception and keeps it instead of raising it.
 
     Attributes:
         message: the message of the log line.
         about: further fields of the log line.
-        error: the exception, if there was one.
+        error: the exception; ``None`` if there was none.
     """
 
     message: str

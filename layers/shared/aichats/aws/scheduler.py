@@ -13,7 +13,7 @@ type Json = Mapping[str, Any]
 
 
 class SchedulerClient(Protocol):
-    """The part of botocore's client that is used here."""
+    """The methods of botocore's client that this module uses."""
 
     def create_schedule(self, *args: Any, **request: Any) -> Any:
         """Create a schedule."""
@@ -33,13 +33,13 @@ class SchedulerClient(Protocol):
 
 @dataclass(frozen=True)
 class ScheduleGroup:
-    """One group of schedules. If a call fails, it raises one of :data:`AWS_ERRORS <aichats.aws.errors.AWS_ERRORS>`."""
+    """One group of schedules. A failed call raises one of :data:`AWS_ERRORS <aichats.aws.errors.AWS_ERRORS>`."""
 
     client: SchedulerClient
     name: str
 
     def create(self, schedule: Json) -> bool:
-        """Create a schedule. Return ``False`` if there is one with its name."""
+        """Create a schedule. Return ``False`` if a schedule with its name exists."""
         return self._call("ConflictException", self.client.create_schedule, schedule) is not None
 
     def get(self, name: str) -> Json | None:

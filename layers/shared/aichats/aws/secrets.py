@@ -1,6 +1,6 @@
-"""Secrets, read from Secrets Manager at run time, cached, and read again when a provider rejects one.
+"""A cache of secrets from Secrets Manager. A secret is read again if it is old, or if a provider rejected its value.
 
-Ages are measured by the wall clock. Lambda freezes the process between invocations, and the monotonic clock may stop
+The wall clock measures ages, because Lambda freezes the process between invocations, and the monotonic clock may stop
 meanwhile. If the wall clock was set back, an age is negative and counts as expired.
 """
 
@@ -25,19 +25,19 @@ from aichats.http.tokens import Token
 REFRESH_AFTER_SECONDS = 300.0
 """The age from which a value is read again."""
 REJECTED_REFRESH_SECONDS = 30.0
-"""The shortest time between two reads of a secret because its value was rejected."""
+"""The shortest time between two reads of a secret after rejections."""
 FETCH_SECONDS = 10.0
 """The longest wait for Secrets Manager. The invocation's deadline may end it earlier."""
 FETCH_SECONDS_WITH_VALUE = 1.0
-"""The longest wait for Secrets Manager if an earlier value is still valid."""
+"""The longest wait for Secrets Manager if the cached value is still valid."""
 MIN_FETCH_SECONDS = 0.5
-"""The shortest wait, even after the deadline: the deadline is two seconds before the invocation's end."""
+"""The shortest wait, even after the deadline, which is two seconds before the invocation ends."""
 FAILURE_SECONDS = 5.0
-"""The time for which a temporary failure is remembered, so that ten threads wait for one timeout instead of ten."""
+"""The time after a temporary failure without a new attempt, so that ten threads share one timeout."""
 ROTATION_SECONDS = 900.0
-"""The time after a change of a secret within which a provider may still reject the new value."""
+"""The time after a change of a secret in which a provider may still reject the new value."""
 MAX_SECRET_BYTES = 65_536
-"""The longest value that Secrets Manager accepts."""
+"""The maximum size of a secret in Secrets Manager."""
 
 _PROBLEMS = {
     "missing": "is missing",
@@ -48,7 +48,7 @@ _PROBLEMS = {
     "too_short": "must not be empty",
     "too_long": "has too many elements",
 }
-"""The words for what is wrong with a field of a secret."""
+"""The message for each type of pydantic's errors in a secret."""
 
 type ApiKey = Annotated[str, Field(pattern=r"^[\x21-\x7e]{1,4096}$")]
 type Json = dict[str, Any]
@@ -62,23 +62,23 @@ class GetSecretValue(TypedDict):
 
 
 class SecretsManager(Protocol):
-    """The part of botocore's client that is used here."""
+    """The method of botocore's client that this module uses."""
 
     def get_secret_value(self, **request: Unpack[GetSecretValue]) -> Mapping[str, Any]:
-        """Return a secret's value: the current one, or the one of a stage."""
+        """Return the current value of a secret, or the value of a stage."""
 
 
 @dataclass(frozen=True)
 class SecretKind[T]:
-    """The content of a secret, and the time for which its value is used.
+    """The content of a secret, and the lifetime of its cached value.
 
     Attributes:
-        parse: returns the value for readers, from the secret's name and its JSON object. Raises SecretError if the
-            object is not valid; such a value is not cached.
-        refresh_after: the age, in seconds, from which a value is read again.
-        valid_for: the age, in seconds, from which a value is no longer used, even if it can't be read again. ``None``:
-            it is used until a new one can be read.
-        outlives: the kind of error after which an earlier value is still used.
+        parse: returns the value from the secret's name and its JSON object. Raises SecretError if the object is
+            invalid; an invalid value is not cached.
+        refresh_after: the age in seconds from which a value is read again.
+        valid_for: the age in seconds from which a value is no longer used, even if it can't be read again. ``None``:
+            a value is used until a new one can be read.
+        outlives: the type of error after which the cached value is still used.
     """
 
     parse: Callable[[str, Json], T]
@@ -92,18 +92,18 @@ class _Cached:
     value: Any
     read_at: float
     rotated_at: float | None
-    """The time at which the current version replaced an earlier one; ``None``: there was none, or it is unknown."""
+    """The time at which this value replaced an earlier one; ``None`` if it did not, or if that was long ago."""
 
 
 @dataclass
 class _Attempt:
-    """An attempt to read a secret, for which many threads may wait."""
+    """An attempt to read a secret. Many threads may wait for it."""
 
     began_at: float
     outcome: Future[_Cached] = field(default_factory=Future)
     failed_at: float | None = None
     after_rejection: bool = False
-    """True if a thread whose value was rejected waits for it."""
+    """True if a thread waits for it because the cached value was rejected."""
 
 
 @dataclass
@@ -116,13 +116,13 @@ class _Entry[T]:
     attempt: _Attempt | None = None
     rejected_at: float = -math.inf
     unchecked: bool = False
-    """True if a value was rejected, and could not be read again afterwards."""
+    """True if the value was rejected and could not be read again afterwards."""
     lock: threading.RLock = field(default_factory=threading.RLock)
 
 
 @dataclass
 class SecretStore:
-    """A cache of secrets that hold a JSON object. Safe to share between threads."""
+    """A cache of secrets, each of which is a JSON object. Safe to share between threads."""
 
     client: SecretsManager
     clock: Callable[[], float] = field(default_factory=lambda: time.time)
@@ -131,7 +131,7 @@ class SecretStore:
     def read[T](self, name: str | None, kind: SecretKind[T]) -> T:
         """Return a secret's value.
 
-        If the value is due to be read again, but can't be, the old value is used for as long as its kind allows.
+        If the cached value is old but can't be read again, it is used for as long as its kind allows.
 
         Raises:
             SecretUnavailableError: the secret can't be read right now.
@@ -146,12 +146,12 @@ class SecretStore:
         return self._value(kind, self._wait(entry, attempt, patience))
 
     def read_again[T](self, name: str | None, kind: SecretKind[T]) -> T:
-        """Return a secret's value after the one from :meth:`read` was rejected.
+        """Return a secret's value after a provider rejected the value from :meth:`read`.
 
-        The secret is read again, at most every 30 seconds.
+        The secret is read again, but at most every 30 seconds.
 
         Raises:
-            SecretUnavailableError: the secret can't be read right now, and there is no earlier value.
+            SecretUnavailableError: the secret can't be read right now, and no cached value is valid.
             SecretError: the secret is missing, forbidden or malformed.
         """
         entry = self._entry(name, kind)
@@ -165,12 +165,15 @@ class SecretStore:
         return self._value(kind, cached)
 
     def token[T](self, name: str | None, kind: SecretKind[T], choose: Callable[[T], str]) -> Token:
-        """Return a function that returns the current token of a secret, or reads it again if this one was rejected.
+        """Return a function that returns the token in a secret.
+
+        The function is called with the token that was rejected last, if any. If that is the cached token, the secret is
+        read again.
 
         Args:
             name: the secret's name.
             kind: the kind of the secret.
-            choose: returns the token in a value.
+            choose: returns the token from the secret's value.
         """
 
         def token(rejected: str | None) -> str:
@@ -180,10 +183,10 @@ class SecretStore:
         return token
 
     def in_rotation(self, name: str | None, kind: SecretKind[Any]) -> bool:
-        """Return whether a provider may accept a secret's value later, although it has just rejected the value.
+        """Return whether a provider that has just rejected a secret's value may accept it later.
 
-        This is the case if the secret was changed within the last 15 minutes, or if the secret could not be read after
-        the rejection. A secret that was filled for the first time counts as unchanged.
+        True if the secret was changed within the last 15 minutes, or could not be read after the rejection. A secret
+        that got its first value counts as unchanged.
         """
         entry = self._entry(name, kind)
         with entry.lock:
@@ -194,8 +197,8 @@ class SecretStore:
 
     def _entry[T](self, name: str | None, kind: SecretKind[T]) -> _Entry[T]:
         if name is None:
-            raise SecretError("(no name)", "is not for this function", "Set the variable that names it.")
-        # setdefault is atomic, so two threads at the same time get the same entry.
+            raise SecretError("(no name)", "is not for this function", "Set the variable with the secret's name.")
+        # setdefault is atomic, so two threads always get the same entry.
         return self._entries.setdefault((name, kind), _Entry(name, kind))
 
     def _value[T](self, _kind: SecretKind[T], cached: _Cached) -> T:
@@ -207,7 +210,7 @@ class SecretStore:
         return age if age >= 0 else math.inf
 
     def _attempt(self, entry: _Entry[Any], *, after_rejection: bool = False) -> _Attempt:
-        """Return the attempt to wait for: a running one, one that has just failed, or a new one."""
+        """Return the attempt to wait for: the running one, the one that has just failed, or a new one."""
         attempt = entry.attempt
         if attempt is not None and not attempt.outcome.done() and self._age(attempt.began_at) < FETCH_SECONDS:
             attempt.after_rejection = attempt.after_rejection or after_rejection
@@ -215,8 +218,8 @@ class SecretStore:
         if attempt is not None and attempt.failed_at is not None and self._age(attempt.failed_at) < FAILURE_SECONDS:
             return attempt
         attempt = entry.attempt = _Attempt(self.clock(), after_rejection=after_rejection)
-        # In a thread, because botocore has no time limit for a whole call. The thread may outlive the invocation: it
-        # only reads.
+        # Botocore has no time limit for a whole call, so a thread makes the call. The thread may outlive the
+        # invocation. That is harmless, because it only reads.
         pool = ThreadPoolExecutor(max_workers=1)
         pool.submit(self._fetch, entry, attempt.began_at).add_done_callback(partial(self._settle, entry, attempt))
         pool.shutdown(wait=False)
@@ -250,12 +253,12 @@ class SecretStore:
             attempt.outcome.set_exception(error)
 
     def _valid(self, entry: _Entry[Any]) -> _Cached | None:
-        """Return the cached value, if it may still be used when it can't be read again."""
+        """Return the cached value if it may be used although it can't be read again."""
         cached, limit = entry.cached, entry.kind.valid_for
         return None if cached is None or (limit is not None and self._age(cached.read_at) >= limit) else cached
 
     def _wait(self, entry: _Entry[Any], attempt: _Attempt, patience: float) -> _Cached:
-        """Wait for an attempt to read a secret. Return its value; if it failed, the cached value if that is valid.
+        """Wait for an attempt to read a secret. Return the new value, or after a failure the cached one if it is valid.
 
         Raises:
             SecretError: the attempt failed, and no cached value is valid.
@@ -268,7 +271,7 @@ class SecretStore:
             if limit >= patience:
                 self._fail(entry, attempt, error)
         except SecretError as failed:
-            # A new error for each thread, because each gets its own traceback and the id of its own run.
+            # Each thread raises its own error, because the error gets the traceback and the run id of the thread.
             error = type(failed)(failed.name, failed.problem, failed.remedy)
         cached = self._valid(entry)
         if cached is None or not isinstance(error, entry.kind.outlives):
@@ -284,7 +287,7 @@ class SecretStore:
         return _Cached(value, now, changed_at if is_new and self._had_a_value(name) else None)
 
     def _had_a_value(self, name: str) -> bool:
-        """Return whether the previous version had a value: the template creates secrets that are empty."""
+        """Return whether the previous version had a value. The template creates secrets without one."""
         try:
             response = self._get(SecretId=name, VersionStage="AWSPREVIOUS")
             return bool(_parse(name, response.get("SecretString")))
@@ -310,7 +313,7 @@ def parse_secret[SecretT: BaseModel](model: type[SecretT], name: str, value: dic
     """Return a secret as its model.
 
     Raises:
-        SecretError: the secret is empty or malformed. The message names fields, but no values.
+        SecretError: the secret is empty or malformed. The message names fields but shows no values.
     """
     if not value:
         raise SecretError(name, "is empty", remedy(name))
@@ -325,7 +328,7 @@ def parse_secret[SecretT: BaseModel](model: type[SecretT], name: str, value: dic
 
 
 def remedy(name: str) -> str:
-    """Return the command that stores a secret, whose name is ``aichats/<stage>/<name>``."""
+    """Return a sentence with the command that stores a secret. The secret's name is ``aichats/<stage>/<name>``."""
     last = name.rsplit("/", 1)[-1]
     if last == "callers":
         return "To create a caller, type: make caller NAME=<name> SCOPES=chats:read,chats:write STACK=<stack>"
@@ -348,7 +351,7 @@ def _unreadable(name: str, error: Mapping[str, Any]) -> SecretError:
 
 
 def _is_throttled(error: Mapping[str, Any]) -> bool:
-    """Return whether KMS throttled the decryption, which Secrets Manager reports as a failure to decrypt."""
+    """Return whether KMS throttled the decryption. Secrets Manager reports this as a decryption failure."""
     words = str(error.get("Message", "")).lower()
     return "throttl" in words or "rate exceeded" in words
 

@@ -1,22 +1,22 @@
 """SQS: messages, sent in batches."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 from aichats.aws.batches import in_batches
 from aichats.aws.errors import AWS_ERRORS
 
 BATCH_MESSAGES = 10
-"""The most messages that SQS accepts in one call."""
+"""The maximum number of messages in one call to SQS."""
 BATCH_BYTES = 240_000
-"""The most bytes of a message, and of all messages in one call. SQS accepts 1 MiB, a local SQS often 256 KiB."""
+"""The maximum size of all messages in one call. The limit of SQS is 1 MiB, that of a local SQS often 256 KiB."""
 OFFERS = 2
-"""The number of times that a message is sent, if SQS rejects it."""
+"""The maximum number of times that a message is sent if SQS rejects it."""
 
 
 class SQS(Protocol):
-    """The part of botocore's client that is used here."""
+    """The method of botocore's client that this module uses."""
 
     def send_message_batch(self, *args: Any, **request: Any) -> Any:
         """Send up to ten messages."""
@@ -26,12 +26,12 @@ def send(client: Callable[[], SQS], url: str, messages: Sequence[Mapping[str, An
     """Send messages to a queue, ten at a time. A batch that fails does not stop the next one.
 
     Args:
-        client: returns the client, which may have to be created.
-        url: of the queue.
-        messages: as SQS takes them, without an ``Id``.
+        client: returns the client. It may create the client.
+        url: the URL of the queue.
+        messages: the entries for SQS, without an ``Id``.
 
     Returns:
-        The reason for each message that SQS rejected twice, or that was not sent.
+        A reason for each message that SQS rejected twice, or that could not be sent.
     """
     batches = in_batches(
         messages, lambda message: len(message["MessageBody"]), max_count=BATCH_MESSAGES, max_size=BATCH_BYTES
@@ -50,6 +50,6 @@ def _send_batch(client: Callable[[], SQS], url: str, messages: Sequence[Mapping[
             if not entries:
                 return []
     except AWS_ERRORS as error:
-        # botocore has retried the call already.
+        # botocore has already retried the call.
         return [str(error)] * len(entries)
     return [json.dumps(entry) for entry in rejected]

@@ -1,4 +1,4 @@
-"""DynamoDB: the conditional writes, transactions and reads of one table."""
+"""DynamoDB: conditional writes, transactions and reads of one table."""
 
 import json
 import re
@@ -27,13 +27,13 @@ from aichats.aws.writes import (
 )
 
 TRANSACTION_ITEMS = 100
-"""The most items that DynamoDB accepts in a transaction."""
+"""The maximum number of items in a transaction of DynamoDB."""
 TRANSACTION_BYTES = 3_000_000
-"""The most bytes that a transaction inserts. DynamoDB's limit is 4 MB for all items."""
+"""The maximum size of the items that a transaction inserts. DynamoDB's limit is 4 MB."""
 BATCH_KEYS = 100
-"""The most keys that DynamoDB accepts in one batch read."""
+"""The maximum number of keys in a batch read of DynamoDB."""
 BATCH_READS = 3
-"""The limit of batch reads for the same keys. Then the keys that are left are read one by one."""
+"""The maximum number of batch reads for the same keys. Any keys that remain are read one by one."""
 NOT_TOGETHER = {"TransactionCanceledException", "ValidationException"}
 """Codes of a transaction whose writes may still succeed in smaller transactions."""
 NO_EXTRA_WRITES = ExtraWrites()
@@ -41,7 +41,7 @@ NO_VALUES: Json = {}
 
 
 class DynamoDB(Protocol):
-    """The part of botocore's client that is used here."""
+    """The methods of botocore's client that this module uses."""
 
     def get_item(self, *args: Any, **request: Any) -> Any:
         """Read an item."""
@@ -72,8 +72,9 @@ class DynamoDB(Protocol):
 class Table:
     """One table. Safe to share between threads.
 
-    Every conditional write follows two rules. If another transaction is in the way, it is retried once. And it succeeds
-    if the item is already as the write leaves it: botocore repeats a write whose response was lost.
+    Two rules apply to every conditional write. If another transaction is in the way, the write is retried once. If the
+    item already is as the write would leave it, the write succeeds, because botocore repeats a write after a lost
+    response.
 
     Attributes:
         name: the table's name.
@@ -86,21 +87,21 @@ class Table:
 
     @property
     def is_absent(self) -> str:
-        """The condition that no item has the key."""
+        """The condition that the item does not exist."""
         return f"attribute_not_exists(#{self.key})"
 
     @property
     def is_present(self) -> str:
-        """The condition that an item has the key."""
+        """The condition that the item exists."""
         return f"attribute_exists(#{self.key})"
 
     # ------------------------------------------------------------------ writes
 
     def insert(self, items: Sequence[Json]) -> list[Json | None]:
-        """Write each item whose key is new. One item costs half of what it costs in a transaction.
+        """Write each item whose key is new. A single item is written without a transaction, at half the cost.
 
         Returns:
-            For each item the one that has its key already; ``None``: it was written.
+            For each item, the existing item with the same key; ``None`` if the new item was written.
         """
         existing: list[Json | None] = []
         for batch in split_for_transactions(items):
@@ -121,7 +122,7 @@ class Table:
     def put(
         self, item: Json, condition: str | None = None, values: Json = NO_VALUES, extra: ExtraWrites = NO_EXTRA_WRITES
     ) -> None:
-        """Write an item under a condition; without one, the item's key must be new.
+        """Write an item if a condition is met. Without a condition, the item's key must be new.
 
         Raises:
             ConditionFailedError: the condition is not met, and nothing was written.
@@ -152,7 +153,7 @@ class Table:
         """Change an item. See :class:`Update` for the arguments.
 
         Returns:
-            The item before the change, if ``return_old``; empty if there was none. If botocore repeated the write, the
+            If ``return_old``, the item before the change; empty if there was none. If botocore repeated the write, the
             item as it is now.
 
         Raises:
@@ -165,8 +166,8 @@ class Table:
     def update_all(self, updates: Sequence[Update]) -> None:
         """Make changes, 100 in a transaction. An item that does not meet the condition of its change stays as it is.
 
-        If DynamoDB rejects a transaction as a whole, for example because its items are too large, its changes are made
-        in two smaller ones.
+        If DynamoDB rejects a transaction as a whole, for example because its items are too large, the transaction is
+        split into two.
         """
         for batch in batched(updates, TRANSACTION_ITEMS, strict=False):
             if len(batch) == 1:
@@ -182,7 +183,7 @@ class Table:
                 self.update_all(batch[len(batch) // 2 :])
 
     def delete(self, key: str, condition: str, values: Json = NO_VALUES, extra: ExtraWrites = NO_EXTRA_WRITES) -> None:
-        """Delete an item under a condition. An item that is gone already counts as deleted.
+        """Delete an item if a condition is met. An item that does not exist counts as deleted.
 
         Raises:
             ConditionFailedError: the condition is not met, and nothing was deleted.
@@ -192,16 +193,16 @@ class Table:
     def _write(
         self, kind: Literal["Put", "Update", "Delete"], request: Json, extra: ExtraWrites, written: Json | None
     ) -> dict[str, Any]:
-        """Make a conditional write, in one transaction with the extra writes if there are any.
+        """Make a conditional write. Extra writes are made in the same transaction.
 
         Args:
-            kind: what the write does.
+            kind: the kind of the write.
             request: the write.
             extra: the extra writes.
-            written: the attributes that the item has after the write; ``None``: it is deleted.
+            written: the attributes that the item has after the write; ``None`` if the write deletes the item.
 
         Returns:
-            The attributes in the response, or the item as it is if this write was made before.
+            The attributes in the response. If the item is already as the write leaves it, the item.
 
         Raises:
             ConditionFailedError: the condition is not met, and nothing was written.
@@ -222,7 +223,7 @@ class Table:
         return decode(response.get("Attributes", {}))
 
     def _transact(self, writes: Sequence[Json]) -> dict[int, Json]:
-        """Make each write whose condition is met. Return the current items of the others, by the write's index."""
+        """Make each write whose condition is met. Return the current items of the other writes, by index."""
         current_items: dict[int, Json] = {}
         left = dict(enumerate(writes))
         while left:
@@ -251,9 +252,9 @@ class Table:
 
         Args:
             keys: the keys, without duplicates. 100 are read at a time.
-            singly: whether to read item by item what DynamoDB left out of three responses. The function's role must
-                allow ``dynamodb:GetItem``.
-            options: DynamoDB's own, such as ``ProjectionExpression``.
+            singly: whether to read items one by one if DynamoDB left them out of three responses. The function's role
+                must allow ``dynamodb:GetItem``.
+            options: options of DynamoDB, such as ``ProjectionExpression``.
         """
         for batch in batched(keys, BATCH_KEYS, strict=False):
             items: dict[str, dict[str, Any]] = {}
@@ -277,13 +278,13 @@ class Table:
     def query_pages(
         self, index: str, condition: str, values: Json, **options: Any
     ) -> Iterator[tuple[list[dict[str, Any]], dict[str, Any] | None]]:
-        """Yield the pages of an index: the items, and the key of the last item that was read; ``None``: the last page.
+        """Yield the pages of an index: the items, and the key of the last item read; ``None`` on the last page.
 
         Args:
             index: the name of the index.
             condition: the key condition, which names attributes as ``#name`` and values as ``:name``.
             values: the values in the expressions.
-            options: DynamoDB's own, such as ``FilterExpression`` and ``Limit``.
+            options: options of DynamoDB, such as ``FilterExpression`` and ``Limit``.
         """
         request = self._request(values, IndexName=index, KeyConditionExpression=condition, **options)
         for page in _pages(self.client.query, request):
@@ -291,7 +292,7 @@ class Table:
             yield [decode(item) for item in page["Items"]], decode(last) if last else None
 
     def scan(self, values: Json = NO_VALUES, **options: Any) -> Iterator[dict[str, Any]]:
-        """Yield all items of the table, or of an index. ``options`` are DynamoDB's own, such as ``IndexName``."""
+        """Yield all items of the table or of an index. ``options`` are options of DynamoDB, such as ``IndexName``."""
         for page in _pages(self.client.scan, self._request(values, **options)):
             yield from map(decode, page["Items"])
 
@@ -316,7 +317,7 @@ class Table:
     def _request(self, values: Json = NO_VALUES, **parts: Any) -> dict[str, Any]:
         """Return a request to the table, with the names and values that its expressions use.
 
-        Each attribute is named by a placeholder, so no name can be one of DynamoDB's reserved words.
+        Expressions use placeholders for all names, so a name may be a reserved word of DynamoDB.
         """
         expressions = [text for name, text in parts.items() if name.endswith("Expression")]
         names = {f"#{name}": name for text in expressions for name in re.findall(r"#(\w+)", text)}
@@ -329,12 +330,12 @@ class Table:
 
 
 def split_for_transactions(items: Sequence[Json]) -> Iterator[list[Json]]:
-    """Yield items in batches that each fit into one transaction."""
+    """Yield items in batches. Each batch fits into one transaction."""
     return in_batches(items, _wire_size, max_count=TRANSACTION_ITEMS, max_size=TRANSACTION_BYTES)
 
 
 def _wire_size(item: Json) -> int:
-    # On the wire, characters outside ASCII are escaped. The allowance is for the names and the short values.
+    # Characters outside ASCII are escaped on the wire. The 2,000 bytes are for the names and the short values.
     return 2000 + sum(len(json.dumps(value)) for value in item.values() if isinstance(value, str))
 
 

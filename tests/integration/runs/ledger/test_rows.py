@@ -10,6 +10,7 @@ from botocore.exceptions import ClientError
 
 from aichats.runs.ledger import reads, rows
 from aichats.runs.ledger.history import History
+from aichats.runs.ledger.keys import reserve
 from aichats.runs.ledger.ledger import Ledger
 from aichats.runs.ledger.rows import EndStatus
 from tests.support.fakes import aws_error
@@ -167,20 +168,20 @@ class LateIndex:
 def test_a_key_is_bound_to_the_first_body(ledger: Ledger) -> None:
     use = ("caller", "POST /chats", "k")
 
-    assert ledger.reserve(use, "body")
-    assert ledger.reserve(use, "body")
-    assert not ledger.reserve(use, "another body")
-    assert ledger.reserve(use, "body")
+    assert reserve(ledger, use, "body")
+    assert reserve(ledger, use, "body")
+    assert not reserve(ledger, use, "another body")
+    assert reserve(ledger, use, "body")
 
 
 def test_keys_of_other_callers_and_operations_are_other_keys(ledger: Ledger) -> None:
     uses = [("a", "POST /chats", "k"), ("b", "POST /chats", "k"), ("a", "POST /runs", "k"), ("a", "POST /chats", "K")]
 
-    assert all(ledger.reserve(use, f"body {number}") for number, use in enumerate(uses))
+    assert all(reserve(ledger, use, f"body {number}") for number, use in enumerate(uses))
 
 
 def test_a_key_is_no_run(ledger: Ledger) -> None:
-    ledger.reserve(("caller", "POST /chats", "k"), "body")
+    reserve(ledger, ("caller", "POST /chats", "k"), "body")
 
     assert History(ledger).page(NOON, NOON + timedelta(days=1), only={}, limit=10, start=None) == ([], None)
     assert overdue(ledger, NOON + timedelta(days=9)) == []
@@ -201,7 +202,7 @@ class Down:
     [
         lambda ledger: ledger.claim(RUN, LEASE),
         lambda ledger: ledger.add([RUN], lambda _: NOON),
-        lambda ledger: ledger.reserve(("a", "b", "c"), "body"),
+        lambda ledger: reserve(ledger, ("a", "b", "c"), "body"),
         lambda ledger: ledger.get(RUN.run_id),
     ],
     ids=["claim", "add", "reserve", "get"],

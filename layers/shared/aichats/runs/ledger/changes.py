@@ -1,8 +1,8 @@
 """The order of changes of a chat: for each field, the newest change wins.
 
-A change that had to wait must not undo a newer one. So a run takes a chat before it changes the chat. The item
-``latest:<chat>`` of the table of runs names the run that took the chat last, and for each field the newest run that
-changed it. The row of the run that took the chat shows whether its call may still be running.
+A change that had to wait must not undo a newer one. So a run takes a chat before it changes the chat. In the table of
+runs, the item ``latest:<chat>`` names the run that took the chat last, its owner. For each field, it also names the
+newest run that changed the field. The owner's row shows whether the owner's call may still be running.
 """
 
 import uuid
@@ -20,7 +20,7 @@ from aichats.runs.ledger.times import from_text, to_text
 from aichats.runs.providers.port import NotYetError, SupersededError
 
 STILL_CHANGING = ("APITimeoutError", "APIConnectionError", "InternalServerError", "ProtocolError")
-"""The errors after which the provider may still be changing the chat."""
+"""The errors of calls that the provider may still be performing."""
 
 
 @dataclass(frozen=True)
@@ -30,13 +30,13 @@ class Changes:
     ledger: Ledger
 
     def take(self, row: Row, chat_id: str, fields: Collection[str]) -> set[str]:
-        """Take a chat for a claimed run, which is about to change fields of the chat.
+        """Take a chat for a claimed run that is about to change fields of the chat.
 
         Returns:
-            The fields that no newer run has changed. The run may change only these.
+            The fields that no newer run has changed. The run may change only these fields.
 
         Raises:
-            SupersededError: there are none. The error names the run that changed them.
+            SupersededError: newer runs have changed all fields. The error names one of them.
             NotYetError: another run's change of the chat may still be running.
         """
         key = f"latest:{chat_id}"
@@ -55,9 +55,9 @@ class Changes:
         return allowed
 
     def note(self, chat_id: str, fields: Collection[str], call: str) -> None:
-        """Store that a call, such as ``PATCH /chats/aich_1``, changed fields of a chat now, so no older run undoes it.
+        """Store that a call, such as ``PATCH /chats/aich_1``, has just changed fields, so that no older run undoes it.
 
-        If this fails, the error is logged: the chat is changed already, and only the place in the order is lost.
+        A failure is only logged, because the chat has already been changed.
         """
         newest = {"order": to_text(self.ledger.clock()), "by": call}
         try:
@@ -67,7 +67,7 @@ class Changes:
 
     def _note(self, key: str, fields: Collection[str], newest: Json, tries: int = 3) -> None:
         item = self.ledger.items.get(key) or {}
-        # With another token, a run that has read the item, and takes the chat now, must read it again.
+        # The new token makes a run that has read the item, and takes the chat now, read it again.
         order = {"owner": item.get("owner", ""), "order": item.get("order", ""), "token": uuid.uuid4().hex}
         done = {**item.get("done", {}), **dict.fromkeys(fields, newest)}
         try:
@@ -78,7 +78,7 @@ class Changes:
             self._note(key, fields, newest, tries - 1)
 
     def _wait_for(self, item: Json, owner: Json) -> None:
-        """Raise NotYetError if a call of the run that took the chat last may still be running."""
+        """Raise NotYetError if the owner's call may still be running."""
         now = self.ledger.clock()
         if owner.get("status") == "performing" and from_text(owner.get("ready_at", owner["due_at"])) > now:
             raise NotYetError(f"waits until run {item['owner']} has changed the same chat")
@@ -90,9 +90,9 @@ class Changes:
             raise NotYetError(reason, max(until) - now)
 
     def _busy(self, row: Row, item: Json) -> Json:
-        """Return the time until which an earlier call of this run may be running.
+        """Return the attribute with the time until which an earlier call of this run may be running.
 
-        The item must hold it, because the row does not hold it once the run has ended.
+        The time is stored in the item, because the row loses it when the run ends.
         """
         if (row.error or {}).get("type") in STILL_CHANGING:
             return {"busy_until": to_text(self.ledger.clock() + self.ledger.settle)}
@@ -110,7 +110,7 @@ class Changes:
 
 
 def _done(item: Json, owner: Json) -> dict[str, Any]:
-    """Return for each field the newest run that changed it, and the time at which that run was opened."""
+    """Return the newest run that changed each field, and the time at which that run was opened."""
     done = dict(item.get("done", {}))
     if owner.get("status") == "succeeded":
         newest = {"order": item["order"], "by": f"run {item['owner']}"}

@@ -13,18 +13,18 @@ from aichats.runs.ledger.rows import LANES, Row
 from aichats.runs.ledger.times import to_text
 
 MAX_QUERIES = 10
-"""The most queries of a lane for one page. More than one is needed if few runs match the filter."""
+"""The maximum number of queries of a lane for one page. A page needs several if few runs match the filter."""
 QUERY_RUNS = 1000
-"""The runs of a lane that one query reads to find those that match the filter."""
+"""The number of runs of a lane that one query reads to find those that match the filter."""
 MAX_PAGE_BYTES = 4_000_000
-"""The most bytes of providers' results and errors in a page. Lambda's limit for a response is 6 MB."""
+"""The maximum size of the providers' results and errors in a page. Lambda's limit for a response is 6 MB."""
 POSITION = re.compile(r"[0-9T:.-]{23}Z [a-z2-7]{32}")
-"""The time at which a run was created, and the run's id: an attribute ``made_at``."""
+"""The form of the attribute ``made_at``: the time at which a run was created, and the run's id."""
 
 
 @dataclass(frozen=True)
 class History:
-    """The index of the history. Its lanes contain runs in the order of their creation."""
+    """The history, read from its index. Each lane of the index lists runs in the order of their creation."""
 
     ledger: Ledger
 
@@ -37,9 +37,9 @@ class History:
         limit: int,
         start: Json | None,
     ) -> tuple[list[Row], Json | None]:
-        """Return up to ``limit`` runs of the span, and the start of the next page; ``None``: this is the last page.
+        """Return up to ``limit`` runs of the span, and the start of the next page; ``None`` on the last page.
 
-        A page may hold fewer runs than ``limit`` even if there are more pages.
+        A page may have fewer runs than ``limit`` even if it is not the last one.
 
         Raises:
             InputError: ``start`` does not belong to this span.
@@ -59,7 +59,7 @@ class History:
         return page, {"before": following} if following is not None else None
 
     def _newest(self, since: str, before: str, only: Mapping[str, str], limit: int) -> tuple[list[str], str | None]:
-        """Return the positions of the newest runs, and the position before which there may be more; ``None``: none."""
+        """Return the positions of the newest runs, and the position before which to continue; ``None`` at the end."""
         positions: list[str] = []
         for _ in range(MAX_QUERIES):
             newest, end = self._query_lanes(since, before, only, QUERY_RUNS if only else limit + 1)
@@ -74,7 +74,7 @@ class History:
     def _query_lanes(
         self, since: str, before: str, only: Mapping[str, str], limit: int
     ) -> tuple[list[str], str | None]:
-        """Query each lane once. Return the positions as far back as all lanes were read, and how far that is."""
+        """Query each lane once. Return the positions down to the one up to which all lanes were read, and this one."""
         reads = self.ledger.reads
         lanes = [reads.created(lane, since=since, until=before, only=only, limit=limit) for lane in LANES]
         end = max((last for _, last in lanes if last is not None), default=None)
@@ -83,7 +83,7 @@ class History:
 
 
 def _position(since: datetime, until: datetime, start: Json | None) -> str:
-    """Return the position after which a page starts.
+    """Return the position before which a page starts.
 
     Raises:
         InputError: ``start`` is not the start of a page of this span.
@@ -102,7 +102,7 @@ def _run_id(position: str) -> str:
 
 
 def _matches(row: Row, only: Mapping[str, str]) -> bool:
-    """Return whether a row has the status. The index may be behind, and has one status for pending and performing."""
+    """Return whether a row has the status. The index may be behind, and does not separate pending from performing."""
     return only.get("status") in (None, row.status)
 
 

@@ -1,4 +1,4 @@
-"""The ledger: a DynamoDB table of runs. It decides which process performs a run, and it is the history.
+"""The ledger: the DynamoDB table of runs. It decides which process performs a run, and keeps the history of runs.
 
 ::
 
@@ -7,26 +7,25 @@
        ^  ^                   │    │  ├────────────────────────> failed
        │  └───────────────────┘    │  └────────────────────────> unknown
        │     put back: it waits    │
-       │                           └─ its process died: claimed again when
-       │                              the lease and the settle time are over
+       │                           └─ its process died: claimed again after
+       │                              the lease and the settle time
        └─ replay: from failed, missed, unknown
 
 Every change is one conditional write. If two writers change a row at once, one of them is rejected and gets the row.
 
-A row is *open* while it is pending or performing. An open row is in the index of open rows under ``due_at``, the time
-from which it may be claimed. While the run is performed, ``due_at`` is the end of the lease plus the settle time. So
-the row is found without another write if the process dies. If a message is sent again, ``due_at`` is moved to a later
-time, so that the row is not found again immediately. Then ``ready_at`` is the time from which it may be claimed.
+A row is *open* while its run is pending or performing. The index of open rows sorts them by ``due_at``, the time from
+which a row may be claimed. During a claim, ``due_at`` is the end of the lease plus the settle time, so the sweep finds
+the row if the process dies. When the sweep sends another message for a row, it moves ``due_at`` to a later time, so
+that the next sweep skips the row. Then ``ready_at`` is the time from which the row may be claimed.
 
-An ended row has the attribute ``ended``, which is its status again. The index of the history has ``ended`` instead of
-the status, so a claim does not write to that index.
+An ended row repeats its status in the attribute ``ended``. The index of the history has ``ended`` instead of the
+status, so a claim does not write to that index.
 
-``unsettled_at`` is the time at which the outcome of a call to the provider became unknown. The claim sets it to the end
-of its lease, before any call. If a process dies after its claim, it may have called the provider, so the effect is
-looked up first.
+``unsettled_at`` is the time at which the outcome of a call to the provider became unknown. A claim sets it to the end
+of its lease before any call. If the process dies, it may have called the provider, so the next process looks for the
+effect first.
 """
 
-import hashlib
 import json
 import uuid
 from collections.abc import Callable, Sequence
@@ -49,21 +48,21 @@ from aichats.runs.model import Run
 
 REPLAYABLE: tuple[EndStatus, ...] = ("failed", "missed", "unknown")
 KEEP_ENDED = timedelta(days=90)
-"""The time for which an ended row is kept. At least 30 days: a queue keeps a message for 14 days."""
+"""The retention time of ended rows. It must be at least 30 days, because a queue keeps a message for 14 days."""
 STILL_OPEN = "attribute_exists(#open_state)"
 OPEN_AS_READ = f"{STILL_OPEN} AND #updated_at = :read"
-"""The condition that a row is open, and as it was read."""
+"""The condition that a row is open and has not changed since it was read."""
 OUTCOME_KNOWN = {"unsettled_at": None, "seen": None}
-"""The changes after which no outcome is unknown."""
+"""The changes that record a known outcome."""
 OPEN_ATTRIBUTES = ("open_state", "due_at", "ready_at", "lease", "lease_until")
 """The attributes that only an open row has."""
 
 
 class LedgerConflictError(AichatsError):
-    """A change was rejected, because the row does not allow it or changed at the same time.
+    """The ledger rejected a change, because the row does not allow it or changed at the same time.
 
     Attributes:
-        row: the row as it is now; ``None`` if there is none.
+        row: the row as it is now; ``None`` if it does not exist.
     """
 
     def __init__(self, row: Row | None) -> None:
@@ -78,9 +77,9 @@ class Ledger:
     Args:
         client: the client of DynamoDB.
         table: the name of the table.
-        settle: the time after a call of unknown outcome within which its effect may still appear.
+        settle: the time in which the effect of a call with an unknown outcome may still appear.
         clock: returns the current time.
-        prepare: returns further attributes for the row of a new run, on which its effects depend.
+        prepare: returns attributes for the row of a new run that its effects depend on.
     """
 
     client: DynamoDB
@@ -96,7 +95,7 @@ class Ledger:
 
     @cached_property
     def reads(self) -> Reads:
-        """The reads of many rows."""
+        """The reads that return many rows."""
         return Reads(self.items)
 
     @cached_property
@@ -104,21 +103,21 @@ class Ledger:
         return Texts(self.items)
 
     def get(self, run_id: str) -> Row | None:
-        """Return a run as it is now; ``None`` if there is none."""
+        """Return the row of a run as it is now; ``None`` if it does not exist."""
         item = self.items.get(run_id)
         return self._row(item) if item else None
 
     def _row(self, item: Json) -> Row:
-        """Return the row of an item, with its whole action."""
+        """Return an item as a row with its complete action."""
         return row_from(item, self._texts.of(item))
 
     # ------------------------------------------------------------------ new runs
 
     def add(self, runs: Sequence[Run], due_at: Callable[[int], datetime]) -> list[Run]:
-        """Write runs as pending, unless they have a row. ``due_at`` returns the time for each run, by its index.
+        """Write runs as pending, unless they have a row. ``due_at`` returns the time for a run, given its index.
 
         Returns:
-            The runs that are open now: all but those that had a row and have ended.
+            The runs that are open now. A run that had a row and has ended is left out.
         """
         now = self.clock()
         actions = enumerate(self._texts.keep(runs, now))
@@ -127,7 +126,7 @@ class Ledger:
         return [run for run, item in zip(runs, current_items, strict=True) if item is None or self._is_open(item)]
 
     def _is_open(self, item: Json) -> bool:
-        """Return whether a run that had a row is open now. A missed run is opened, because its event came late."""
+        """Return whether an existing run is open now. Open a missed run, because its event has come late."""
         if item.get("status") != "missed":
             return "due_at" in item
         with suppress(LedgerConflictError):
@@ -137,13 +136,13 @@ class Ledger:
     def add_ended(
         self, runs: Sequence[tuple[Run, Json]], status: Literal["failed", "missed"], *, unrendered: bool = False
     ) -> int:
-        """Write runs that were not performed, unless they have a row. Return how many were written.
+        """Write runs that were not performed, unless they have a row. Return the number of written runs.
 
         Args:
             runs: the runs, each with its error.
             status: the status. A ``missed`` run is performed if its event comes late.
-            unrendered: whether the runs' texts could not be rendered. They can never be performed, and their actions
-                are not stored.
+            unrendered: whether the runs' texts could not be rendered. Such runs can never be performed, and their
+                actions are not stored.
         """
         now = self.clock()
         actions: Sequence[Json] = [{}] * len(runs) if unrendered else self._texts.keep([run for run, _ in runs], now)
@@ -165,14 +164,15 @@ class Ledger:
 
         Args:
             run: the run, or the id of a run that has a row.
-            lease: the time within which no other process can claim the run.
+            lease: the time in which no other process can claim the run.
 
         Returns:
-            The row. Its ``unsettled_at`` is the one *before* the claim: whether an earlier call must be settled first.
+            The row. Its ``unsettled_at`` is the value *before* the claim. It shows whether the outcome of an earlier
+            call must be settled first.
 
         Raises:
             LedgerConflictError: the run has ended, is claimed, is not due yet, or does not exist. A missed run can be
-                claimed with its late event, but not with its id alone.
+                claimed if it comes with its late event, but not by its id alone.
         """
         try:
             return self._claim(run, lease)
@@ -201,7 +201,7 @@ class Ledger:
                 before = row_from(new, run.action)
                 return replace(before, status="performing", attempts=1, lease=token, lease_until=lease_until)
         run_id = run if isinstance(run, str) else run.run_id
-        # In rows of earlier versions, this attribute had another value.
+        # Rows of earlier versions have another value of this attribute.
         changes["open_state"] = open_state(run_id)
         is_due = f"{STILL_OPEN} AND (#due_at <= :now OR #ready_at <= :now)"
         values = {"now": to_text(now)}
@@ -211,26 +211,26 @@ class Ledger:
         except Exception:
             self._unclaim(old, token)
             raise
-        # With this claim's token, the row is the one after the claim: botocore repeated the write. The row before the
-        # claim is not known, so the run counts as unsettled.
+        # If botocore repeated the write, it returns the row after the claim, with this claim's token. Then the row
+        # before the claim is unknown, so the run counts as unsettled.
         attempts = before.attempts + (before.lease != token)
         claimed: dict[str, Any] = {"lease": token, "lease_until": lease_until, "updated_at": now}
         return replace(before, status="performing", attempts=attempts, **claimed)
 
     def _unclaim(self, old: Json, token: str) -> None:
-        """Undo a claim of a run whose action cannot be read. No call was made, so there is nothing to settle."""
+        """Undo the claim of a run whose action cannot be read. No call was made, so no outcome is unknown."""
         with suppress(LedgerConflictError, UnreadableError, *AWS_ERRORS):
             row = replace(row_from(old, ABRIDGED.get(old["type"])), lease=token)
             due_at = row.due_at or row.updated_at
             self.put_back(row, due_at, unsettled_at=row.unsettled_at, error=row.error)
 
     def put_back(self, row: Row, due_at: datetime, *, unsettled_at: datetime | None, error: Json | None) -> None:
-        """End a claim, and let the run wait until ``due_at``. Its attempts and its key number become those of ``row``.
+        """End a claim and let the run wait until ``due_at``. Store the attempts and the key number of ``row``.
 
-        ``unsettled_at`` is the time from which the outcome of an effect is unknown; ``None``: it is known.
+        ``unsettled_at`` is the time from which the outcome of an effect is unknown; ``None`` if the outcome is known.
 
         Raises:
-            LedgerConflictError: the lease is over, and another process claimed the run.
+            LedgerConflictError: the lease was over, and another process claimed the run.
         """
         changes = {
             "status": "pending",
@@ -245,10 +245,10 @@ class Ledger:
         self._write(row.run.run_id, changes, "#lease = :token", {"token": row.lease}, remove=removed)
 
     def begin(self, row: Row, seen: Json) -> None:
-        """Store that an effect begins now, and what exists already that could be mistaken for it.
+        """Store that an effect begins now. ``seen`` are existing objects that could be mistaken for the effect.
 
         Raises:
-            LedgerConflictError: the lease is over, and another process claimed the run.
+            LedgerConflictError: the lease was over, and another process claimed the run.
         """
         now = self.clock()
         unknown_from = to_text(row.lease_until or now)
@@ -258,7 +258,7 @@ class Ledger:
     def record(self, row: Row, chat_id: str, result: Json) -> Row:
         """Store the result of an effect, in addition to earlier results.
 
-        This needs no lease: a process that knows the chat knows more than the one that claimed the run.
+        This needs no valid lease, because a process that knows the chat knows more than a process that claimed the run.
 
         Raises:
             LedgerConflictError: the run has ended.
@@ -278,7 +278,7 @@ class Ledger:
         result: Json | None = None,
         error: Json | None = None,
     ) -> None:
-        """End a run. If it succeeded with a chat, it must only be open; otherwise, it must be claimed by this process.
+        """End a run. With a chat, the run must be open. Without a chat, this process must have claimed the run.
 
         Raises:
             LedgerConflictError: the run has ended, or another process claimed it.
@@ -301,7 +301,7 @@ class Ledger:
             self._write(row.run.run_id, changes, condition, {"token": row.lease}, remove=OPEN_ATTRIBUTES)
 
     def give_up(self, row: Row, status: EndStatus) -> None:
-        """End an open run that has waited too long to be performed.
+        """End an open run that has waited too long.
 
         Raises:
             LedgerConflictError: the row changed since it was read.
@@ -317,7 +317,7 @@ class Ledger:
         self._write(row.run.run_id, changes, OPEN_AS_READ, values, remove=OPEN_ATTRIBUTES)
 
     def postpone(self, rows: Sequence[Row], until: Callable[[Row], datetime]) -> None:
-        """Hide open rows from :meth:`Reads.overdue` until a later time. They can still be claimed.
+        """Hide open rows from :meth:`Reads.overdue` until a later time. The rows can still be claimed.
 
         A row that changed since it was read stays as it is.
         """
@@ -336,13 +336,13 @@ class Ledger:
     def replay(self, run_id: str) -> Row:
         """Open an ended run again, under the same id.
 
-        The run is due now. If its outcome is unknown, it is due when the settle time after its end is over.
+        The run is due now. If its outcome is unknown, the run is due after the settle time.
 
         Returns:
             The row, with its ``due_at``.
 
         Raises:
-            LedgerConflictError: the run is open, has succeeded, cannot be rendered, or does not exist.
+            LedgerConflictError: the run is open, has succeeded, could not be rendered, or does not exist.
         """
         item = self.items.get(run_id)
         row = row_from(item) if item else None
@@ -370,30 +370,16 @@ class Ledger:
         return replace(row, status="pending", attempts=0, **times)
 
     def resolve(self, run_id: str, status: Literal["succeeded", "failed"], *, chat_id: str | None, by: str) -> None:
-        """End a run of unknown outcome as a person decided. A chat that the run is known to have created stays stored.
+        """End a run of unknown outcome as a person decided. If the row has a chat, it keeps the chat.
 
         Raises:
-            LedgerConflictError: the outcome is not unknown, or there is no such run.
+            LedgerConflictError: the outcome of the run is known, or the run does not exist.
         """
         now = to_text(self.clock())
         error = None if status == "succeeded" else {"type": "Resolved", "message": f"resolved as failed by {by}"}
         changes = {"status": status, "ended": status, "error": error, "updated_at": now, **OUTCOME_KNOWN}
         changes |= {"chat_id": chat_id} if chat_id else {}
         self._write(run_id, changes, "#status = :unknown", {"unknown": "unknown"})
-
-    # ------------------------------------------------------------------ idempotency keys
-
-    def reserve(self, use: Sequence[str], body: str) -> bool:
-        """Bind the use of an idempotency key to a body. Return whether it is bound to this body."""
-        unique = hashlib.sha256(json.dumps(list(use)).encode()).hexdigest()
-        digest = hashlib.sha256(body.encode()).hexdigest()
-        ttl = int((self.clock() + KEEP_ENDED).timestamp())
-        item = {"run_id": f"key:{unique}", "body": digest, "ttl": ttl}
-        try:
-            self.items.put(item)
-        except ConditionFailedError as error:
-            return bool(error.current_item.get("body") == digest)
-        return True
 
     def _write(
         self, run_id: str, changes: Json, condition: str, values: Json = NO_VALUES, **options: Any

@@ -1,9 +1,10 @@
-"""Locks: only one run at a time has an effect that could be mistaken for another run's.
+"""Locks for effects that aichats finds by their content.
 
-If a provider offers nothing better, an effect of unknown outcome is found by its content. Two runs with the same
-content would find each other's effects. So the second run waits until the outcome of the first one is known.
+If a provider offers nothing better, aichats finds an effect of unknown outcome by its content. Two runs with the same
+content could find each other's effects. So the second run waits until the outcome of the first run is known.
 
-A lock is not released. It counts while its owner is performed or its outcome is unknown, unless its effect is recorded.
+A lock is never released. It counts while its owner is performing or has an unknown outcome. After the owner's effect is
+recorded, the lock no longer counts.
 """
 
 import hashlib
@@ -19,7 +20,7 @@ from aichats.runs.ledger.rows import Row
 from aichats.runs.ledger.times import from_text
 
 MAX_LAG = timedelta(minutes=10)
-"""The time after an effect until every list shows it: the settle time of the slowest provider."""
+"""The time after which every list shows an effect: the settle time of the slowest provider."""
 EFFECT_ATTRIBUTES = ("made", "made_at")
 
 
@@ -45,13 +46,13 @@ class Locks:
         """Take a lock for a claimed run, until the run's next effect is recorded.
 
         Returns:
-            The effect of the previous owner, if it is so recent that lists may not show it yet: its ``chat_id``, and
-            the id of its ``reply``. Otherwise an empty object.
+            The effect of the previous owner if lists may not show it yet: its ``chat_id``, and the id of its ``reply``.
+            Otherwise an empty object.
 
         Raises:
             LockedError: another run has the lock.
         """
-        # The token differs for every claim, so a lock that was taken again in between differs from the one read.
+        # Every claim has another token, so a lock that was taken again differs from the one that was read.
         items = self.ledger.items
         lock = {
             "owner": row.run.run_id,
@@ -82,7 +83,7 @@ class Locks:
         owner = self._owner(old_lock)
         if _counts(old_lock, owner):
             raise LockedError(old_lock["owner"])
-        # If the old owner had no effect, the one of its own predecessor stays in the lock.
+        # If the old owner had no effect, the lock keeps the effect of an earlier owner.
         effect = _effect(owner) or {name: old_lock[name] for name in EFFECT_ATTRIBUTES if name in old_lock}
         values = {"old_owner": old_lock["owner"], "old_token": old_lock["token"]}
         try:
@@ -92,11 +93,11 @@ class Locks:
         return self._recent_effect(effect)
 
     def _owner(self, lock: Json) -> Json:
-        # As an item, not as a row: the lock counts even if this version of the code cannot read the row.
+        # Read as an item, because the lock counts even if this version of the code cannot read the row.
         return self.ledger.items.get(lock["owner"]) or {}
 
     def _recent_effect(self, lock: Json) -> Json:
-        """Return the effect that a lock names, unless every list shows it by now."""
+        """Return the effect in a lock; an empty object if every list shows it by now."""
         if "made_at" not in lock or self.ledger.clock() - from_text(lock["made_at"]) > MAX_LAG:
             return {}
         effect: Json = lock["made"]
@@ -111,7 +112,7 @@ def _counts(lock: Json, owner: Json) -> bool:
 
 
 def _effect(owner: Json) -> Json:
-    """Return the effect of a run and its time, as attributes of a lock; empty if there is none."""
+    """Return the effect of a run and the effect's time as attributes of a lock; empty if there is no effect."""
     if "result" not in owner:
         return {}
     reply = json.loads(owner["result"]).get("reply") or {}

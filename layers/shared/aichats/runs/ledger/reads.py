@@ -1,4 +1,4 @@
-"""Reads of many rows: by their ids, and from the table's indexes."""
+"""Reads of many rows: by id, and from the table's indexes."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -23,29 +23,29 @@ class Reads:
     items: Table
 
     def rows(self, run_ids: Sequence[str]) -> list[Row]:
-        """Return rows as they are now, in the order of their ids. Of a long action a row has only the type."""
+        """Return rows as they are now, in the order of their ids. A row with a long action has only its type."""
         return list(_readable(self.items.get_all(run_ids)))
 
     def existing(self, run_ids: Sequence[str]) -> set[str]:
-        """Return which runs have a row. A row that was written in the last second may be left out."""
+        """Return the ids of the runs that have a row. A row of the last second may be missing."""
         items = self.items.get_all(run_ids, ConsistentRead=False, ProjectionExpression="run_id")
         return {item["run_id"] for item in items}
 
     def created(
         self, lane: str, *, since: str, until: str, only: Mapping[str, str], limit: int
     ) -> tuple[list[str], str | None]:
-        """Return when the runs of a lane of the history were created, newest first, as far as one query reads.
+        """Return the ``made_at`` of runs in a lane of the history, newest first. Make one query.
 
         Args:
             lane: one of :data:`LANES <aichats.runs.ledger.rows.LANES>`.
-            since: the oldest, as an attribute ``made_at``.
-            until: the newest, as an attribute ``made_at``.
+            since: the smallest ``made_at``.
+            until: the largest ``made_at``.
             only: the ``automation`` and the ``status`` that the runs must have, if given. The status ``pending`` or
                 ``performing`` selects both.
-            limit: how many runs to read, whether or not they match.
+            limit: the number of runs to read, whether or not they match.
 
         Returns:
-            The ``made_at`` of each run, and the one of the last run that was read; ``None``: there are no more.
+            The ``made_at`` of each run, and that of the last run that was read; ``None`` if there are no more runs.
         """
         expected: dict[str, str | None] = dict(only)
         if (status := expected.pop("status", None)) is not None:
@@ -68,8 +68,7 @@ class Reads:
 
         Args:
             before: the time before which they were due.
-            first: the number of the index's key to begin with. Under each key, the runs that are due longest come
-                first.
+            first: the number of the index key to begin with. Under each key, the runs that were due first come first.
         """
         keys = (OPEN, *OPEN_STATES)
         condition = "#open_state = :open_state AND #due_at < :before"
@@ -81,14 +80,14 @@ class Reads:
                 yield list(_readable(item for item in items if item.get("due_at", "~") < values["before"]))
 
     def of_slot(self, automation: str, slot: str) -> set[str]:
-        """Return the ids of an automation's runs for a slot. A run of the last second may be left out."""
+        """Return the ids of an automation's runs for a slot. A run of the last second may be missing."""
         values = {"automation": automation, "slot": slot}
         items = self.items.query("by_slot", "#automation = :automation AND #slot = :slot", values)
         return {item["run_id"] for item in items}
 
 
 def _readable(items: Iterable[Json]) -> Iterator[Row]:
-    """Yield the rows that this version of the code can read. A row that it cannot read must not stop the others."""
+    """Yield the rows that this version of the code can read. Log and count the others, so that they stop nothing."""
     for item in items:
         try:
             yield row_from(item)

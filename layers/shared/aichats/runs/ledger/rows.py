@@ -21,11 +21,11 @@ EndStatus = Literal["succeeded", "failed", "unknown", "missed"]
 type RunStatus = Literal[OpenStatus, EndStatus]
 
 OPEN = "open"
-"""The ``open_state`` of open rows that earlier versions wrote."""
+"""The ``open_state`` of open rows from earlier versions."""
 OPEN_STATES = tuple(f"{OPEN}.{number:02}" for number in range(16))
-"""The values of ``open_state`` in open rows: the keys of the index of open rows."""
+"""The values of ``open_state`` in open rows, which are the keys of their index."""
 LANES = tuple(f"{number}" for number in range(4))
-"""The keys of the index of the history. Each has a quarter of all runs, in the order of their creation."""
+"""The keys of the index of the history. Each key has a quarter of all runs, in the order of their creation."""
 TIME_ATTRIBUTES = (
     "created_at",
     "opened_at",
@@ -48,35 +48,35 @@ class Row:
     run: Run
     status: RunStatus
     attempts: int
-    """The number of claims after which the provider may have been called."""
+    """The number of claims that may have called the provider."""
     key_number: int
     """The ``n`` of ``Idempotency-Key: <key_base>.<n>``."""
     created_at: datetime
     opened_at: datetime
-    """The time of its creation or its last replay. 24 hours later, the run fails."""
+    """The time of the run's creation or last replay. After 24 hours, the run fails."""
     updated_at: datetime
     due_at: datetime | None = None
     unsettled_at: datetime | None = None
-    """The time at which a call's outcome became unknown. After a process died, that is the end of its lease."""
+    """The time at which a call's outcome became unknown. If the process died, this is the end of its lease."""
     seen: Json | None = None
-    """Effects of others that existed before this run's effect began; ``None`` once the effect is recorded."""
+    """Similar effects that existed before this run's effect began; ``None`` after the effect is recorded."""
     lease: str | None = None
     lease_until: datetime | None = None
     chat_id: str | None = None
     result: Mapping[str, Any] = field(default_factory=dict)
-    """The provider's results: ``chat``, and ``reply`` if there is one."""
+    """The provider's answers: ``chat``, and ``reply`` if there is one."""
     error: Mapping[str, Any] | None = None
     finished_at: datetime | None = None
     unrendered: bool = False
-    """True if its texts could not be rendered, so it can never be performed."""
+    """True if the run's texts could not be rendered, so the run can never be performed."""
     title: str | None = None
-    """The title to create the chat with, which begins with the run's mark; ``None``: the chat gets no mark."""
+    """The title to create the chat with. It begins with the run's mark; ``None`` if the chat gets no mark."""
     key_base: str | None = None
-    """The beginning of its idempotency keys; ``None``, in rows of earlier versions: the run's id."""
+    """The beginning of the run's idempotency keys; ``None`` in rows of earlier versions, which use the run's id."""
     recorded_at: datetime | None = None
-    """The time at which its newest effect was recorded."""
+    """The time at which the newest effect was recorded."""
     action_key: str | None = None
-    """The key of the item with its action; ``None``: the action is in the row."""
+    """The key of the item with the action; ``None`` if the action is in the row."""
 
     @property
     def is_open(self) -> bool:
@@ -85,25 +85,24 @@ class Row:
 
     @property
     def unsettled(self) -> bool:
-        """True if a call began whose outcome is unknown."""
+        """True if the outcome of a call is unknown."""
         return self.unsettled_at is not None
 
     @property
     def in_doubt(self) -> bool:
-        """True if there may be an effect that is not recorded."""
+        """True if the run may have an effect that is not recorded."""
         return self.unsettled and (self.chat_id is None or self.seen is not None)
 
     @property
     def idempotency_key(self) -> str:
-        """The key of its next request that creates something."""
+        """The idempotency key of the run's next create."""
         return f"{self.key_base or self.run.run_id}.{self.key_number}"
 
 
 def new_item(run: Run, now: datetime, due_at: datetime, prepared: Json) -> dict[str, Any]:
-    """Return the attributes of a run that waits to be performed.
+    """Return the attributes of a pending run.
 
-    ``prepared`` are attributes that never change afterwards: the action or its key, and all else that the run's effects
-    depend on.
+    ``prepared`` are attributes that never change: the action or its key, and everything that the effects depend on.
     """
     item = {
         "run_id": run.run_id,
@@ -133,8 +132,8 @@ def new_item(run: Run, now: datetime, due_at: datetime, prepared: Json) -> dict[
 def row_from(item: Json, action: Action | None = None) -> Row:
     """Return an item as a row.
 
-    Without an ``action``, the row gets the one in the item. If the item has only the key of an action, the row gets an
-    action with its type alone.
+    Without an ``action``, the row gets the action in the item. If the item has only the key of an action, the row gets
+    an action that has nothing but its type.
 
     Raises:
         UnreadableError: this version of the code cannot read the item.
@@ -175,7 +174,8 @@ def read_action(text: str, owner: str) -> Action:
     """Return a stored action.
 
     Raises:
-        UnreadableError: this version of the code cannot read it. The error names its owner, such as ``run <id>``.
+        UnreadableError: this version of the code cannot read the action. The error names ``owner``, such as
+            ``run <id>``.
     """
     action: Action = read_stored(_ACTION.validate_python, json.loads(text), owner)
     return action
@@ -187,5 +187,5 @@ def open_state(run_id: str) -> str:
 
 
 def _key_of(run_id: str, keys: tuple[str, ...]) -> str:
-    """Return one of several keys, always the same for a run, so that the writes are spread over all keys."""
+    """Return one of several keys, always the same for a run. So the writes are spread evenly over the keys."""
     return keys[zlib.crc32(run_id.encode()) % len(keys)]

@@ -1,7 +1,7 @@
 """The stored actions of runs.
 
-A short action is part of its run's row. A longer one is an item of its own, which all runs of an occurrence share. So
-each write of a run costs one kilobyte, whatever the length of its message.
+A short action is part of its run's row. A longer action is an item of its own, which all runs of an occurrence share.
+So the write of a run costs one kilobyte, whatever the length of the message.
 """
 
 import hashlib
@@ -19,11 +19,11 @@ from aichats.runs.ledger.rows import read_action, to_json
 from aichats.runs.model import Run
 
 INLINE_BYTES = 256
-"""The most bytes of an action that is part of its row: together they take less than one kilobyte."""
+"""The maximum size of an action that is part of its row. Such a row takes less than one kilobyte."""
 KEEP_ACTIONS = timedelta(days=120)
-"""The time for which an action is kept. A run ends within two days, and its row is kept for 90 days after that."""
+"""The retention time of an action. A run ends within two days, and its row is kept for another 90 days."""
 CACHED_ACTIONS = 64
-"""The most actions in the cache. The runs of a fan-out, which share an action, are performed at the same time."""
+"""The maximum number of actions in the cache. Runs that share an action are performed at about the same time."""
 
 
 @dataclass(frozen=True)
@@ -35,12 +35,12 @@ class Texts:
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def keep(self, runs: Sequence[Run], now: datetime) -> list[Json]:
-        """Store the long actions of new runs. Call this before the rows that name the actions are written.
+        """Store the long actions of new runs. Call this before you write the rows that name the actions.
 
         Returns:
-            For each run the attribute of its row: the action, or the action's key.
+            An attribute for the row of each run: the action, or the action's key.
         """
-        # The runs of a fan-out share one object, which is converted once.
+        # The runs of one occurrence share an object, so it is converted only once.
         texts = {number: to_json(action) for number, action in {id(run.action): run.action for run in runs}.items()}
         keys: dict[str, str] = {}
         attributes: list[Json] = []
@@ -55,7 +55,7 @@ class Texts:
         return attributes
 
     def extend(self, key: str, now: datetime) -> None:
-        """Keep a stored action for as long as a run that is opened now needs it.
+        """Extend the retention of a stored action for a run that is opened now.
 
         Raises:
             UnreadableError: the action has expired.
@@ -66,7 +66,7 @@ class Texts:
             raise _gone(key) from error
 
     def of(self, item: Json) -> Action | None:
-        """Return the stored action that a row names; ``None`` if the action is in the row.
+        """Return the action that an item names; ``None`` if the action is in the item.
 
         Raises:
             UnreadableError: the action has expired, or this version of the code cannot read it.
@@ -91,7 +91,7 @@ class Texts:
 
 
 def _key(text: str, run_id: str) -> str:
-    """Return the key of a text. With the id of the occurrence's first run, no other occurrence writes this item."""
+    """Return the key of a text. It contains the id of the first run, so no other occurrence writes this item."""
     return f"action:{hashlib.sha256(f'{run_id}\n{text}'.encode()).hexdigest()[:40]}"
 
 

@@ -1,4 +1,4 @@
-"""Times as the ledger stores them: UTC, with milliseconds, so that they compare as texts in the same way."""
+"""Times as the ledger stores them: in UTC with milliseconds, so that texts sort like times."""
 
 from datetime import UTC, datetime
 
