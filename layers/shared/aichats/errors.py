@@ -111,8 +111,8 @@ class ProviderError(AichatsError):
     def __init__(
         self, message: str, *, provider: str, request_id: str | None = None, hint: str = "", chat_id: str | None = None
     ) -> None:
-        about = f" (request {request_id})" if request_id else ""
-        super().__init__(f"{provider}: {message}{about}" + (f" Hint: {hint}" if hint else ""))
+        request = f" (request {request_id})" if request_id else ""
+        super().__init__(f"{provider}: {message}{request}" + (f" Hint: {hint}" if hint else ""))
         self.provider = provider
         self.reason = message
         self.request_id = request_id
@@ -152,9 +152,9 @@ class APIStatusError(ProviderError):
         retry_after: float | None = None,
         hint: str = "",
     ) -> None:
-        named = " ".join(part for part in (str(status), code or error_type or "") if part)
+        label = " ".join(part for part in (str(status), code or error_type or "") if part)
         field = f" [{param}]" if param else ""
-        super().__init__(f"{named}{field}: {message}", provider=provider, request_id=request_id, hint=hint)
+        super().__init__(f"{label}{field}: {message}", provider=provider, request_id=request_id, hint=hint)
         self.status = status
         self.code = code
         self.error_type = error_type

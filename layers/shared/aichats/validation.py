@@ -151,8 +151,8 @@ def _problem(model: type[BaseModel], detail: ErrorDetails) -> tuple[str, str]:
     if kind == "extra_forbidden":
         from difflib import get_close_matches
 
-        known = _schema_at(model, location[:-1]).get("properties", {})
-        nearest = get_close_matches(str(location[-1])[:MAX_FIELD_CHARACTERS], known, n=1)
+        names = _schema_at(model, location[:-1]).get("properties", {})
+        nearest = get_close_matches(str(location[-1])[:MAX_FIELD_CHARACTERS], names, n=1)
         return _field(location), "unknown field" + (f"; did you mean `{nearest[0]}`?" if nearest else "")
     return _field(location), message_of(detail)
 
@@ -171,9 +171,9 @@ def message_of(detail: ErrorDetails) -> str:
         case "not_this":
             return detail["msg"]
     # In a query, an unescaped + is a space.
-    spaced = kind in _TIMES and isinstance(detail["input"], str) and re.search(r"T\S+ \d\d", detail["input"])
+    has_space = kind in _TIMES and isinstance(detail["input"], str) and re.search(r"T\S+ \d\d", detail["input"])
     message = re.sub(r"\b1 (\w+)s\b", r"1 \1", _MESSAGES.get(kind, "is invalid").format_map(context))
-    return message + ("; in a query write + as %2B, or use Z" if spaced else "")
+    return message + ("; in a query write + as %2B, or use Z" if has_space else "")
 
 
 def _alternatives(values: list[str]) -> str:

@@ -1,1 +1,1 @@
-"""The HTTP API: routes, tokens and scopes, problem details, the OpenAPI document."""
+"""The HTTP API: routes, tokens and scopes, problem details, and the OpenAPI document."""

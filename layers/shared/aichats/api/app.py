@@ -21,7 +21,7 @@ from aichats.api.problems import (
     RETRY_AFTER,
     Problem,
     RejectedError,
-    is_ours,
+    must_alarm,
     problem_of,
     traceback_of,
 )
@@ -41,7 +41,7 @@ OPERATIONS: tuple[Operation[Any, Any], ...] = tuple(
 )
 PUBLIC = ("/", "/health", "/openapi.json", "/docs", PROBLEMS_PAGE, "/favicon.ico")
 WEBHOOK = "/webhooks/whop"
-"""The path of another function, which gets every POST. Other methods come here, from senders without a token."""
+"""The path of ``receive_webhook``, which gets every POST. Requests with other methods come here, without a token."""
 MAX_TOKEN_BYTES = 512
 MAX_LOGGED_CHARACTERS = 1000
 """The limit of a log field with text from a request, which can have a thousand invalid targets."""
@@ -71,7 +71,7 @@ def create_api(app: Application) -> HttpApi:
     for operation in OPERATIONS:
         api.route(_powertools_path(operation.path), method=operation.method)(_endpoint(api, app, operation))
     _add_public(api)
-    api.not_found(lambda _: _refuse_unknown(api))
+    api.not_found(lambda _: _reject_unknown(api))
     api.exception_handler(Exception)(_answer_error(api))
     return HttpApi(api, tuple(app.http_api_settings.origins))
 
@@ -79,12 +79,12 @@ def create_api(app: Application) -> HttpApi:
 def _endpoint(
     api: APIGatewayHttpResolver, app: Application, operation: Operation[Any, Any]
 ) -> Callable[..., Response[str]]:
-    """Return the function that Powertools calls for an operation: it checks scopes, then input, then runs it."""
+    """Return the function that Powertools calls for an operation. It checks the scopes and the input first."""
 
     def endpoint(**_: str) -> Response[str]:
         event = api.current_event
         if operations_at(OPERATIONS, event.path).get(operation.method) is not operation:
-            return _refuse_unknown(api)
+            return _reject_unknown(api)
         caller: Caller = api.context["caller"]
         _check_scopes(operation, caller)
         call = ApiCall(
@@ -106,7 +106,7 @@ def _check_scopes(operation: Operation[Any, Any], caller: Caller) -> None:
     """Check that a caller has the scopes of an operation.
 
     Raises:
-        RejectedError: a scope is missing; names it.
+        RejectedError: a scope is missing. The error names the missing scopes.
     """
     missing = [scope for scope in operation.scopes if scope not in caller.scopes]
     if missing:
@@ -115,7 +115,7 @@ def _check_scopes(operation: Operation[Any, Any], caller: Caller) -> None:
 
 
 def _authenticate(app: Application) -> Callable[..., Response[str]]:
-    """Return the middleware that checks the token. Without a token, a client doesn't even learn which paths exist."""
+    """Return the middleware that checks the token. A client without a token can't find out which paths exist."""
 
     def middleware(api: APIGatewayHttpResolver, next_middleware: NextMiddleware) -> Response[str]:
         event = api.current_event
@@ -135,10 +135,10 @@ def _authenticate(app: Application) -> Callable[..., Response[str]]:
 
 
 def _find_caller(app: Application, token: str) -> Caller | None:
-    """Return the caller of a token, or ``None``.
+    """Return the caller of a token; ``None`` if the token is unknown.
 
     Raises:
-        RejectedError: the secret can't be used; the reason is only in the log, because any client can send a token.
+        RejectedError: the secret can't be used. Only the log has the reason, because any client can send a token.
     """
     try:
         return find_caller(app.secrets, app.http_api_settings.callers_secret, token)
@@ -153,15 +153,19 @@ def _bearer_token(header: str) -> str | None:
     return token if scheme.lower() == "bearer" and token.isascii() and 0 < len(token) <= MAX_TOKEN_BYTES else None
 
 
-def _refuse_unknown(api: APIGatewayHttpResolver) -> Response[str]:
-    """Raise 405 for a path that has other methods, 422 for an invalid parameter of a path, otherwise 404."""
+def _reject_unknown(api: APIGatewayHttpResolver) -> Response[str]:
+    """Raise the error for a request without an operation.
+
+    Raises:
+        RejectedError: 405 if the path has other methods, otherwise 404.
+        InputError: a parameter of the path is invalid.
+    """
     path, method = api.current_event.path, api.current_event.http_method
     operations = operations_at(OPERATIONS, path)
     if method in operations:
         read_path(operations[method], path)
-    known = operations.keys() | ({"GET"} if path in PUBLIC else set()) | ({"POST"} if path == WEBHOOK else set())
-    allowed = known - {method}
-    if allowed:
+    methods = operations.keys() | ({"GET"} if path in PUBLIC else set()) | ({"POST"} if path == WEBHOOK else set())
+    if allowed := methods - {method}:
         headers = {"Allow": ", ".join(sorted(allowed))}
         detail = f"{path} doesn't support {method}"
         raise RejectedError(HTTPStatus.METHOD_NOT_ALLOWED, "method-not-allowed", detail, headers)
@@ -171,34 +175,34 @@ def _refuse_unknown(api: APIGatewayHttpResolver) -> Response[str]:
 def _answer_error(api: APIGatewayHttpResolver) -> Callable[[Exception], Response[str]]:
     def answer(error: Exception) -> Response[str]:
         problem, headers = problem_of(error, api.lambda_context.aws_request_id)
-        about = _log_fields(api, problem) | {"error": type(error).__name__}
+        log_fields = _log_fields(api, problem) | {"error": type(error).__name__}
         if isinstance(error, InputError):
-            about |= {"field": ", ".join(field for field, _ in error.problems)[:MAX_LOGGED_CHARACTERS]}
+            log_fields |= {"field": ", ".join(field for field, _ in error.problems)[:MAX_LOGGED_CHARACTERS]}
         if isinstance(error, AichatsError):
             cause = error.__cause__ if isinstance(error, RejectedError) else None
-            about |= {"reason": str(cause or error)[:MAX_LOGGED_CHARACTERS]}
-        if is_ours(error, problem.status):
+            log_fields |= {"reason": str(cause or error)[:MAX_LOGGED_CHARACTERS]}
+        if must_alarm(error, problem.status):
             count("InternalErrors")
-            logger.error("call failed", exc_info=traceback_of(error), extra=about)
+            logger.error("call failed", exc_info=traceback_of(error), extra=log_fields)
         else:
-            logger.info("call refused", extra=about)
+            logger.info("call refused", extra=log_fields)
         if isinstance(error, AuthenticationError) and error.run_id is None:
-            # A run counts its own rejected credential.
+            # If a run's credential was rejected, the run has counted that.
             count("CredentialsRejected")
-        # ASCII, because a text from the request can be Unicode that can't be encoded.
+        # Encoded as ASCII, because a text from the request may contain Unicode that UTF-8 can't encode.
         return _response(problem.status, json.dumps(problem.model_dump(exclude_none=True)), CONTENT_TYPE, headers)
 
     return answer
 
 
 def _log_fields(api: APIGatewayHttpResolver, problem: Problem) -> dict[str, Any]:
-    """Return the log fields of a failed call. ``path`` is the operation's path; another path may hold anything."""
+    """Return the log fields of a failed call. ``path`` is never the client's own text, which may contain anything."""
     method, path = api.current_event.http_method, api.current_event.path
     operations = operations_at(OPERATIONS, path)
-    known = operations.get(method) or next(iter(operations.values()), None)
+    operation = operations.get(method) or next(iter(operations.values()), None)
     return {
         "method": method,
-        "path": known.path if known else path if path in PUBLIC else "unknown",
+        "path": operation.path if operation else path if path in PUBLIC else "unknown",
         "status": problem.status,
         "request_id": problem.request_id,
         "run_id": problem.run_id,
@@ -207,7 +211,7 @@ def _log_fields(api: APIGatewayHttpResolver, problem: Problem) -> dict[str, Any]
 
 
 def _add_public(api: APIGatewayHttpResolver) -> None:
-    """Add the pages that need no token. The module ``openapi`` is imported only for them, because it costs time."""
+    """Add the pages that need no token. They import the module ``openapi`` themselves, because its import is slow."""
 
     @api.get("/")
     def root() -> Response[str]:

@@ -1,4 +1,4 @@
-"""The callers of the HTTP API: hashes of their tokens, and their scopes."""
+"""The callers of the HTTP API, with the hashes of their tokens and their scopes."""
 
 import hashlib
 import hmac
@@ -16,13 +16,13 @@ type Scope = Literal["chats:read", "chats:write", "runs:read", "runs:write", "au
 
 
 class StoredCaller(BaseModel):
-    """A caller in the secret."""
+    """A caller as the secret stores it."""
 
     sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-    """The hash of the token's UTF-8 bytes, in hexadecimal."""
+    """The SHA-256 hash of the token in UTF-8, in hexadecimal."""
     scopes: frozenset[Scope]
     lineage: Annotated[str, Field(pattern=r"^[a-z2-7]{8,64}$")] | None = None
-    """A random text. It differs between a new caller and a revoked caller of the same name."""
+    """A random text that distinguishes a caller from a revoked caller with the same name."""
 
 
 @dataclass(frozen=True)
@@ -35,14 +35,14 @@ class Caller:
 
     @property
     def identity(self) -> str:
-        """The identity that idempotency keys belong to. A new caller with a revoked name has another identity."""
+        """The identity that idempotency keys belong to. A revoked caller with the same name has another identity."""
         return self.name if self.lineage is None else f"{self.name}#{self.lineage}"
 
 
 def find_caller(store: SecretStore, secret: str, token: str) -> Caller | None:
-    """Return the caller of a token, or ``None``.
+    """Return the caller of a token; ``None`` if the token is unknown.
 
-    For an unknown token, the secret is read again, so a new token works at once.
+    If the token is unknown, the secret is read again, so that a new token works immediately.
 
     Raises:
         SecretError: the secret can't be used.
@@ -54,14 +54,14 @@ def _match(callers: Mapping[str, StoredCaller], token: str) -> Caller | None:
     digest = hashlib.sha256(token.encode(errors="surrogatepass")).hexdigest()
     caller = None
     for name, stored in callers.items():
-        # Every hash is compared, in constant time, so that the duration reveals nothing about any caller.
+        # Every hash is compared, in constant time, so that the duration reveals nothing about the callers.
         if hmac.compare_digest(stored.sha256, digest):
             caller = Caller(name, frozenset(stored.scopes), stored.lineage)
     return caller
 
 
 def _parse(secret: str, value: dict[str, Any]) -> Mapping[str, StoredCaller]:
-    """Return the callers in a secret. A malformed caller is left out, logged and counted; the others stay valid.
+    """Return the callers in a secret. Log, count and leave out malformed callers.
 
     Raises:
         SecretError: every caller in the secret is malformed.
@@ -82,5 +82,5 @@ def _parse(secret: str, value: dict[str, Any]) -> Mapping[str, StoredCaller]:
 
 
 CALLERS = SecretKind(_parse, refresh_after=60.0, valid_for=REFRESH_AFTER_SECONDS, outlives=SecretError)
-"""The secret of the callers. It is read again every minute, so a failure to read it has four minutes to pass. After
-five minutes an old value is not used, because it may contain a revoked caller."""
+"""The kind of the secret with the callers. The secret is read again every minute. If this fails, the old value is used
+for up to five minutes, but no longer, because it may contain a revoked caller."""

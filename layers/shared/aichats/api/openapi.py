@@ -1,4 +1,4 @@
-"""The documentation that the API serves: the OpenAPI 3.1 document, Swagger UI and the page of problems."""
+"""The documentation that the API serves: the OpenAPI 3.1 document, Swagger UI, and the page of problems."""
 
 import base64
 import hashlib
@@ -27,7 +27,7 @@ type Json = dict[str, Any]
 _REF = "#/components/schemas/{model}"
 _SWAGGER_UI = "aws_lambda_powertools.event_handler.openapi.swagger_ui"
 _ERRORS = (401, 403, 404, 422, 429, 500, 502, 503, 504)
-"""The error statuses of every operation. The provider causes some of them: 404 if a company is unknown to Whop."""
+"""The error statuses of every operation. A provider may cause some of them, such as 404 for an unknown company."""
 _ERROR_HEADERS = {
     401: {"WWW-Authenticate": "The scheme: `Bearer`"},
     503: {"Retry-After": "The seconds to wait before you retry the request"},
@@ -37,14 +37,14 @@ _REPLAYED = {"Idempotent-Replayed": "`true`: an earlier request with this `Idemp
 
 
 def document_json(operations: Sequence[Operation[Any, Any]]) -> str:
-    """Return the document as JSON."""
+    """Return the OpenAPI document as JSON."""
     return json.dumps(document(operations), ensure_ascii=False)
 
 
 def swagger_ui(operations: Sequence[Operation[Any, Any]]) -> tuple[str, str]:
-    """Return Swagger UI as one HTML page that fetches nothing else, and its Content-Security-Policy."""
+    """Return Swagger UI and its Content-Security-Policy. The HTML page fetches nothing else."""
     assets = resources.files(_SWAGGER_UI)
-    # The JSON is inside a script element, which nothing in it may end.
+    # The JSON is inside a script element, so it must not contain the end of one.
     spec = document_json(operations).replace("</", "<\\/")
     script = assets.joinpath("swagger-ui-bundle.min.js").read_text("utf-8")
     style = assets.joinpath("swagger-ui.min.css").read_text("utf-8")
@@ -56,12 +56,12 @@ def swagger_ui(operations: Sequence[Operation[Any, Any]]) -> tuple[str, str]:
 
 
 def problems() -> dict[str, Json]:
-    """Return the kinds of problems: the ``statuses``, ``meaning`` and ``remedy`` of each."""
+    """Return the ``statuses``, the ``meaning`` and the ``remedy`` of each kind of problem."""
     return _json("problems.json")
 
 
 def problems_page() -> tuple[str, str]:
-    """Return the HTML page with a paragraph for each kind of problem, and its Content-Security-Policy."""
+    """Return the HTML page that explains each kind of problem, and its Content-Security-Policy."""
     page = Template(_page("problems.html")).substitute(problems="\n".join(_paragraphs()))
     return page, _policy(page)
 
@@ -85,7 +85,7 @@ def _json(name: str) -> Json:
 
 
 def _policy(page: str) -> str:
-    """Return the policy that lets a page use its own scripts and styles, call its own API, and nothing else."""
+    """Return the policy that lets a page use its own scripts and styles, and call its own API, but nothing else."""
     directives = {
         "default-src": "'none'",
         "script-src": _hashes(page, "script"),
@@ -100,16 +100,16 @@ def _policy(page: str) -> str:
 
 
 def _hashes(page: str, element: str) -> str:
-    """Return the sources that allow exactly the inline scripts or styles of a page."""
+    """Return the policy's sources for the inline scripts or styles of a page: their hashes."""
     contents = re.findall(f"<{element}>(.*?)</{element}>", page, re.DOTALL)
     digests = (base64.b64encode(hashlib.sha256(content.encode()).digest()).decode() for content in contents)
     return " ".join(f"'sha256-{digest}'" for digest in digests)
 
 
 def document(operations: Sequence[Operation[Any, Any]]) -> Json:
-    """Return the OpenAPI document. An operation that always fails is left out.
+    """Return the OpenAPI document. Operations that always fail are left out.
 
-    The file ``openapi.json`` in ``pages`` has everything that isn't an operation.
+    Everything except the operations comes from the file ``pages/openapi.json``.
     """
     described = [operation for operation in operations if operation.answers]
     references, schemas = _schemas(described)
@@ -130,7 +130,7 @@ def _paths(operations: Sequence[Operation[Any, Any]], references: Mapping[type[B
     for operation in operations:
         paths.setdefault(operation.path, {})[operation.method.lower()] = _operation(operation, references)
     for path, methods in paths.items():
-        # A fixed path hides one with parameters, even from methods that only the latter has.
+        # In OpenAPI, a fixed path hides a matching path with parameters, together with its other methods.
         for operation in operations_at(operations, path).values():
             methods.setdefault(operation.method.lower(), _at(path, _operation(operation, references)))
     return paths
@@ -141,19 +141,19 @@ def _schemas(operations: Sequence[Operation[Any, Any]]) -> tuple[dict[type[BaseM
     used: set[type[BaseModel] | None] = {Problem, StartedRuns, WebhookEvent}
     used |= {model for operation in operations for model in (operation.body, *operation.answers.values())}
     models = sorted((model for model in used if model), key=lambda model: model.__name__)
-    # Answers have the form of bodies, so that no model has two schemas.
+    # Answers have the schemas of bodies, so that no model has two schemas.
     references, definitions = models_json_schema([(model, "validation") for model in models], ref_template=_REF)
     schemas: Json = definitions["$defs"]
     for schema in schemas.values():
         if "description" in schema:
-            # Later paragraphs are for readers of the code.
+            # The other paragraphs are for readers of the code.
             first = schema["description"].partition("\n\n")[0]
             schema["description"] = first.replace("``None``", "`null`").replace("``", "`")
     return {model: references[model, "validation"] for model in models}, schemas
 
 
 def _error_responses(schema: Json) -> Json:
-    """Return the response for each error status, described by the kinds of problems that have it."""
+    """Return the response for each error status, with the kinds of problems that have the status."""
     statuses = sorted({status for problem in problems().values() for status in problem["statuses"]} - {405})
     return {_name(status): _error_response(status, schema) for status in statuses}
 
@@ -193,7 +193,7 @@ def _operation(operation: Operation[Any, Any], references: Mapping[type[BaseMode
 
 
 def _at(path: str, described: Json) -> Json:
-    """Return an operation at a fixed path that is one of its paths."""
+    """Return the description of an operation with a path parameter at one of its fixed paths."""
     name = path.rpartition("/")[2]
     parameters = [parameter for parameter in described["parameters"] if parameter["in"] != "path"]
     return described | {"operationId": f"{described['operationId']}_named_{name}", "parameters": parameters}
@@ -223,7 +223,7 @@ def _query(model: type[BaseModel] | None) -> list[Json]:
 
 
 def _without_null(field: Json, definitions: Json) -> Json:
-    """Return the schema of a query parameter: never null, and without references, which the document can't resolve."""
+    """Return the schema of a query parameter: without null, and without references that the document can't resolve."""
     [member] = [member for member in field.get("anyOf", [field]) if member != {"type": "null"}]
     schema = definitions.get(member.get("$ref", "").rpartition("/")[2], member)
     default = {} if field.get("default") is None else {"default": field["default"]}

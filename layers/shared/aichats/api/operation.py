@@ -1,4 +1,4 @@
-"""An operation of the HTTP API as data: its route, its scopes, its input and its answers."""
+"""The operations of the HTTP API as data: route, scopes, input and answers."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import KW_ONLY, dataclass, field
@@ -13,7 +13,7 @@ from aichats.bootstrap import Application
 
 @dataclass(frozen=True)
 class ApiCall[BodyT, QueryT]:
-    """A request whose token, scopes and input are valid."""
+    """A request with a valid token, sufficient scopes and valid input."""
 
     app: Application
     caller: Caller
@@ -38,10 +38,10 @@ class Reply:
 
 @dataclass(frozen=True)
 class Route:
-    """A method on a path, with everything that an operation declares about it.
+    """A method on a path, and everything that an operation declares.
 
-    ``path`` has its parameters in braces, as in OpenAPI. Each parameter is checked with the adapter of its name in
-    ``parameters`` before the operation runs.
+    ``path`` has its parameters in braces, as in OpenAPI. Before the operation runs, the adapter in ``parameters``
+    checks the parameter of the same name.
     """
 
     method: str
@@ -49,9 +49,9 @@ class Route:
     summary: str
     _: KW_ONLY
     scopes: tuple[Scope, ...]
-    """The scopes that a token needs, all of them."""
+    """The scopes that a token must have."""
     answers: Mapping[int, type[BaseModel] | None] = field(default_factory=dict)
-    """The model of the body for each status of success. Without any, the operation always fails."""
+    """The model of the body for each successful status. An operation without answers always fails."""
     body: type[BaseModel] | None = None
     query: type[BaseModel] | None = None
     parameters: Mapping[str, TypeAdapter[str]] = field(default_factory=dict)
@@ -77,4 +77,4 @@ class Operation[BodyT, QueryT](Route):
 
 
 operation = Route
-"""The decorator that makes an operation of a function."""
+"""The decorator that turns a function into an operation."""

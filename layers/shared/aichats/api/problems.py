@@ -1,4 +1,4 @@
-"""Errors as problem details (RFC 9457). Each kind of problem has a paragraph on the page ``/docs/problems``."""
+"""Errors as problem details (RFC 9457). The page ``/docs/problems`` explains each kind of problem."""
 
 import math
 from collections.abc import Mapping
@@ -57,7 +57,7 @@ type Kind = Literal[
     "invalid-delivery",
     "delivery-not-stored",
 ]
-"""The kinds of problems, which the file ``pages/problems.json`` explains."""
+"""The kinds of problems. The file ``pages/problems.json`` explains them."""
 
 
 class FieldProblem(BaseModel):
@@ -104,7 +104,7 @@ class RejectedError(AichatsError):
 
 
 class RunFailedError(RejectedError):
-    """A run failed earlier or in another function. Only the error in the ledger is known."""
+    """A run failed earlier or in another function, so only the error in the ledger is known."""
 
     def __init__(self, run_id: str, state: str, error: Mapping[str, Any], headers: Mapping[str, str]) -> None:
         reason = error.get("message", "the reason was not stored")
@@ -114,7 +114,7 @@ class RunFailedError(RejectedError):
 
 
 def problem_of(error: Exception, request_id: str) -> tuple[Problem, dict[str, str]]:
-    """Return the problem and the headers that answer an error."""
+    """Return the problem and the headers of the response to an error."""
     status, kind, detail, extra = _translate(error)
     headers = error.headers if isinstance(error, RejectedError) else _retry_after(error)
     problem = Problem(
@@ -134,16 +134,16 @@ def title_of(kind: str) -> str:
     return kind.replace("-", " ").capitalize()
 
 
-def is_ours(error: Exception, status: int) -> bool:
-    """Return whether operators must be alarmed: for a bug, or if AWS or a secret of the stack fails."""
+def must_alarm(error: Exception, status: int) -> bool:
+    """Return whether an error must raise an alarm: a bug, or a failure of AWS or of a secret of the stack."""
     if status == HTTPStatus.INTERNAL_SERVER_ERROR:
         return True
-    ours = (*AWS_ERRORS, SecretError, UnreadableError)
-    return status == HTTPStatus.SERVICE_UNAVAILABLE and isinstance(error.__cause__ or error, ours)
+    causes = (*AWS_ERRORS, SecretError, UnreadableError)
+    return status == HTTPStatus.SERVICE_UNAVAILABLE and isinstance(error.__cause__ or error, causes)
 
 
 def traceback_of(error: Exception) -> Exception | None:
-    """Return an error whose traceback belongs into the log. The message of an expected error is enough."""
+    """Return an error if its traceback belongs into the log; ``None`` for an expected error, which explains itself."""
     return None if isinstance(error, EXPECTED) else error
 
 
@@ -172,7 +172,7 @@ _ANSWERS: dict[type[Exception], tuple[HTTPStatus, Kind, str | None]] = {
     **dict.fromkeys(AWS_ERRORS, (HTTPStatus.SERVICE_UNAVAILABLE, "unavailable", AWS_FAILED)),
     Exception: (HTTPStatus.INTERNAL_SERVER_ERROR, "internal-error", UNEXPECTED),
 }
-"""Status, kind and detail of errors without fields; ``None``: the error's message. The first matching class counts."""
+"""The status, kind and detail for each class of errors. The first matching class counts. ``None``: the error's text."""
 
 
 def _translate(error: Exception) -> tuple[HTTPStatus, Kind, str, dict[str, Any]]:
@@ -205,7 +205,7 @@ def _translate_status(error: APIStatusError) -> tuple[HTTPStatus, Kind, str, dic
 
 
 def _status_for_rejection(status: int, param: str | None) -> HTTPStatus:
-    """Return our status for a provider's: 4xx if the API client can fix it, else 5xx."""
+    """Return the API's status for a provider's status: 4xx if the API client can fix the problem, otherwise 5xx."""
     if status == HTTPStatus.NOT_FOUND:
         return HTTPStatus.NOT_FOUND
     if status == HTTPStatus.TOO_MANY_REQUESTS:

@@ -1,4 +1,4 @@
-"""The input of an operation, read from an API Gateway request (payload format 2.0) and validated."""
+"""The validated input of an operation, from a request of API Gateway (payload format 2.0)."""
 
 import re
 from collections import Counter
@@ -17,11 +17,11 @@ from aichats.validation import parse, parse_json, parse_value
 from aichats.whop.webhooks import raw_body
 
 KEY_PATTERN = r"^[\x20-\x2b\x2d-\x7e]{1,255}$"
-"""Pattern of an ``Idempotency-Key``: printable ASCII without a comma. API Gateway joins repeated headers with one."""
+"""The pattern of an ``Idempotency-Key``: printable ASCII. A comma means that API Gateway joined repeated headers."""
 
 
 def match_path(operation: Operation[Any, Any], path: str) -> Mapping[str, str] | None:
-    """Return the unchecked parameters in a path of the operation, or ``None`` for another path.
+    """Return the unchecked parameters in a path; ``None`` if the operation has another path.
 
     API Gateway decodes the path. A part with ``..`` counts as one parameter, so that the error names the parameter.
     """
@@ -33,8 +33,8 @@ def match_path(operation: Operation[Any, Any], path: str) -> Mapping[str, str] |
 def operations_at(operations: Sequence[Operation[Any, Any]], path: str) -> Mapping[str, Operation[Any, Any]]:
     """Return the operations of a path, by method.
 
-    At a fixed path, such as ``/chats/notification-preference``, an operation with a parameter in that place counts only
-    if the path has a valid value for it.
+    At a fixed path, such as ``/chats/notification-preference``, an operation with a path parameter counts only if the
+    path has a valid value for the parameter.
     """
     fixed = [operation for operation in operations if operation.path == path]
     others = [operation for operation in operations if match_path(operation, path) is not None]
@@ -56,7 +56,7 @@ def read_path(operation: Operation[Any, Any], path: str) -> Mapping[str, str]:
 
     Raises:
         RejectedError: the operation has another path. Powertools ignores a line feed at the end.
-        InputError: a parameter is invalid, such as an id with a slash in it.
+        InputError: a parameter is invalid, such as an id with a slash.
     """
     values = match_path(operation, path)
     if values is None:
@@ -100,7 +100,7 @@ def read_body(operation: Operation[Any, Any], event: APIGatewayProxyEventV2, **c
 
 
 def read_idempotency_key(operation: Operation[Any, Any], event: APIGatewayProxyEventV2) -> str | None:
-    """Return the header ``Idempotency-Key``, or ``None``.
+    """Return the header ``Idempotency-Key``; ``None`` if it is missing.
 
     Raises:
         InputError: the key is empty, longer than 255 bytes, not printable ASCII, or repeated.

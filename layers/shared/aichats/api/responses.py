@@ -1,4 +1,4 @@
-"""Answers: the one of a run that an HTTP call started, and the headers that keep browsers safe."""
+"""Answers: the answer to a call that started a run, and the headers that keep browsers safe."""
 
 from collections.abc import Callable, Mapping, Sequence
 from http import HTTPStatus
@@ -23,11 +23,11 @@ SECURITY: Mapping[str, str] = {
     "Referrer-Policy": "no-referrer",
     "Strict-Transport-Security": "max-age=31536000",
 }
-"""Headers of every answer. An HTML page has its own policy."""
+"""The headers of every answer. An HTML page has its own Content-Security-Policy."""
 REQUEST_HEADERS = ("Authorization", "Content-Type", "Idempotency-Key", "If-Match", "If-None-Match")
 """The request headers that a page of an allowed origin may send."""
 RESPONSE_HEADERS = ("Allow", "ETag", "Idempotent-Replayed", "Location", "Retry-After", "WWW-Authenticate", "X-Run-Id")
-"""The response headers that such a page may read, besides those that every page may read."""
+"""The response headers that such a page may read, in addition to those that every page may read."""
 METHODS = ("DELETE", "GET", "PATCH", "POST", "PUT")
 PREFLIGHT_SECONDS = 600
 
@@ -35,7 +35,7 @@ PREFLIGHT_SECONDS = 600
 def answer_of_run(
     call: ApiCall[Any, None], outcome: Outcome, result: Callable[[Row], BaseModel], location: Callable[[Row], str]
 ) -> Reply:
-    """Return 201 with a run's result, 200 if an earlier call has it, 202 if there is none yet or it can't be shown.
+    """Return 201 with a run's result, or 200 if an earlier call performed the run. Without a result, return 202.
 
     Args:
         call: the call that started the run.
@@ -44,7 +44,7 @@ def answer_of_run(
         location: returns the path of the result.
 
     Raises:
-        AichatsError: the run failed; the error is its reason.
+        AichatsError: the run failed. The error is the reason.
         RejectedError: the run is in progress.
     """
     row = outcome.row
@@ -54,11 +54,11 @@ def answer_of_run(
         try:
             body = result(row)
         except (SecretError, ProviderError, ValidationError) as error:
-            # An error response would make the client retry, and without a key the retry creates a second chat.
-            # The message of a ValidationError shows the chat.
+            # An error response would make the client retry. Without a key, the retry would create a second chat.
+            # The message of a ValidationError isn't logged, because it shows the chat.
             reason = "" if isinstance(error, ValidationError) else str(error)
-            about = {"run_id": run_id, "error": type(error).__name__, "reason": reason}
-            logger.error("the result of the run can't be shown", extra=about, exc_info=traceback_of(error))
+            log_fields = {"run_id": run_id, "error": type(error).__name__, "reason": reason}
+            logger.error("the result of the run can't be shown", extra=log_fields, exc_info=traceback_of(error))
         else:
             replayed = {} if outcome.performed else {"Idempotent-Replayed": "true"}
             status = HTTPStatus.CREATED if outcome.performed else HTTPStatus.OK
@@ -93,7 +93,7 @@ def preflight() -> dict[str, Any]:
 
 
 def cors_headers(event: Mapping[str, Any], origins: Sequence[str]) -> Headers:
-    """Return the headers that let pages of allowed origins read an answer. If no origin is allowed, there are none."""
+    """Return the headers that let pages of allowed origins read an answer; none if no origin is allowed."""
     if not origins:
         return {}
     origin = _lower(event).get("origin", "")

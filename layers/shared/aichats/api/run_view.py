@@ -1,7 +1,7 @@
-"""A run as API clients see it."""
+"""Runs as API clients see them."""
 
 from datetime import datetime
-from typing import Annotated, Any, TypedDict, cast
+from typing import Annotated, Any, TypedDict
 
 from pydantic import BaseModel, ConfigDict, Field, with_config
 
@@ -54,20 +54,5 @@ class RunView(BaseModel):
 def view(row: Row, caller: Caller) -> RunView:
     """Return a row as a caller may see it. ``chat`` and ``reply`` need the scope ``chats:read``."""
     result = row.result if "chats:read" in caller.scopes else {}
-    return RunView(
-        run_id=row.run.run_id,
-        status=row.status,
-        trigger=row.run.trigger,
-        automation=row.run.automation,
-        slot=row.run.slot,
-        action=row.run.action.type,
-        target=row.run.target,
-        attempts=row.attempts,
-        chat_id=row.chat_id,
-        chat=result.get("chat"),
-        reply=result.get("reply"),
-        error=cast(RunError, row.error) if row.error else None,
-        created_at=row.created_at,
-        due_at=row.due_at,
-        finished_at=row.finished_at,
-    )
+    answers = {"chat": result.get("chat"), "reply": result.get("reply")}
+    return RunView.model_validate({**vars(row.run), **vars(row), "action": row.run.action.type, **answers})

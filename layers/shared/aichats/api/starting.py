@@ -1,7 +1,7 @@
-"""The one way in which an HTTP call starts runs: its key, the runs' ids, and its answer if AWS fails.
+"""The way in which HTTP calls start runs: idempotency keys, run ids, and answers if AWS fails.
 
-A stored run will be performed. So the call is answered with the run's id, never with an error that makes the client
-start another run. If aichats doesn't know whether it stored a run, the answer names the key to retry the call with.
+A stored run will be performed. So the answer has the run's id, and is never an error that makes the client start
+another run. If aichats doesn't know whether it stored a run, the answer has the key with which to retry the call.
 """
 
 import json
@@ -20,11 +20,11 @@ from aichats.runs.actions import Action
 from aichats.runs.ledger.keys import reserve
 from aichats.runs.ledger.rows import Row
 from aichats.runs.model import Run, run_id
-from aichats.runs.perform import Outcome, found
+from aichats.runs.perform import Outcome, outcome_of
 
 
 def reserve_key(call: ApiCall[Any, None], operation: str) -> str:
-    """Return the call's ``Idempotency-Key``, bound to its body. Without one, return a key that no other call has.
+    """Bind the call's ``Idempotency-Key`` to its body and return it. Without a key, return a new, unique key.
 
     Raises:
         InputError: the key was used with a different body.
@@ -39,12 +39,12 @@ def reserve_key(call: ApiCall[Any, None], operation: str) -> str:
 
 
 def id_of(call: ApiCall[Any, None], operation: str, key: str, target: str | None) -> str:
-    """Return the id of the run that a call with this key starts for a target."""
+    """Return the id of the run that an operation starts for a key and a target."""
     return run_id("http", call.caller.identity, operation, key, target)
 
 
 def new_run(call: ApiCall[Any, None], operation: str, key: str, action: Action, target: str | None) -> Run:
-    """Return the run that a call with this key starts for a target."""
+    """Return the run that an operation starts for a key and a target."""
     return Run(
         run_id=id_of(call, operation, key, target),
         trigger="http",
@@ -55,7 +55,7 @@ def new_run(call: ApiCall[Any, None], operation: str, key: str, action: Action, 
 
 
 def accept(call: ApiCall[Any, None], key: str, runs: Sequence[Run]) -> list[str]:
-    """Store runs, which are performed later, and return their ids.
+    """Store runs to be performed later. Return their ids.
 
     Raises:
         RejectedError: aichats doesn't know whether all runs are stored.
@@ -68,7 +68,7 @@ def accept(call: ApiCall[Any, None], key: str, runs: Sequence[Run]) -> list[str]
 
 
 def perform(call: ApiCall[Any, None], key: str, run: Run) -> Outcome:
-    """Perform a run now. If aichats itself fails, the run waits until the sweep resumes it.
+    """Perform a run now. If aichats fails, the run waits until the sweep resumes it.
 
     Raises:
         RejectedError: aichats doesn't know whether the run is stored.
@@ -76,8 +76,8 @@ def perform(call: ApiCall[Any, None], key: str, run: Run) -> Outcome:
     try:
         return call.app.dispatcher.perform(run, call.lease)
     except Exception as error:
-        about = {"run_id": run.run_id, "reason": f"{type(error).__name__}: {error}"}
-        logger.error("run left to the sweep", extra=about, exc_info=traceback_of(error))
+        log_fields = {"run_id": run.run_id, "reason": f"{type(error).__name__}: {error}"}
+        logger.error("run left to the sweep", extra=log_fields, exc_info=traceback_of(error))
         try:
             row = call.app.ledger.get(run.run_id)
         except (*AWS_ERRORS, UnreadableError):
@@ -92,14 +92,14 @@ def queue_and_watch(call: ApiCall[Any, None], key: str, run: Run) -> Outcome:
     """Queue a run that may take minutes, and watch it until the call's time limit.
 
     Returns:
-        The outcome of the run: ``waiting`` if it is still open, not ``performed`` if an earlier call started it.
+        The outcome of the run: ``waiting`` if the run is still open, not ``performed`` if an earlier call started it.
 
     Raises:
         RejectedError: aichats doesn't know whether the run is stored.
     """
     row = call.app.ledger.get(run.run_id)
     if row is not None:
-        return found(row)
+        return outcome_of(row)
     accept(call, key, [run])
     try:
         return call.app.dispatcher.wait_for(run)
@@ -111,8 +111,8 @@ def queue_and_watch(call: ApiCall[Any, None], key: str, run: Run) -> Outcome:
 
 
 def _waiting(row: Row) -> Outcome:
-    """Return the outcome of a run that this call leaves to the sweep."""
-    return replace(found(row), state="waiting") if row.is_open else found(row)
+    """Return the outcome of a run that is left to the sweep."""
+    return replace(outcome_of(row), state="waiting") if row.is_open else outcome_of(row)
 
 
 def _unsure(key: str, run_id: str | None = None) -> RejectedError:

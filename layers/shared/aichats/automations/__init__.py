@@ -1,1 +1,1 @@
-"""Automations: their triggers, their runs, and the sweep that checks them."""
+"""Automations: their definitions, their triggers, their runs, and the sweep."""

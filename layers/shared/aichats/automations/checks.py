@@ -14,13 +14,13 @@ MAX_WEBHOOK_TARGETS = 100
 
 
 def check_texts(name: str, automation: Automation, run_factory: RunFactory, now: datetime) -> None:
-    """Check the syntax and the names of an automation's texts.
+    """Check the syntax and the names in the texts of an automation.
 
-    The texts of a schedule are also rendered for its next slot and each target. The texts of a webhook depend on the
-    event, so they are rendered when it arrives.
+    If the trigger is a schedule, the texts are also rendered for the next slot and each target. If the trigger is a
+    webhook, the texts depend on the event, so they are rendered only when an event arrives.
 
     Raises:
-        InputError: a text is wrong; names its field.
+        InputError: texts are invalid. The error names their fields.
     """
     if problems := list(_problems(automation)):
         raise InputError(problems)
@@ -32,7 +32,7 @@ def check_texts(name: str, automation: Automation, run_factory: RunFactory, now:
 
 
 def _problems(automation: Automation) -> Iterator[tuple[str, str]]:
-    """Yield the field and the problem of each wrong text."""
+    """Yield the field and the problem of each invalid text."""
     trigger = automation.trigger
     names = WEBHOOK_NAMES if isinstance(trigger, WebhookTrigger) else SCHEDULE_NAMES
     yield from check_fields({"action": automation.action.model_dump(mode="json", exclude_unset=True)}, names)

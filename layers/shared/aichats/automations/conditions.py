@@ -1,4 +1,4 @@
-"""The conditions of a request, ``If-Match`` and ``If-None-Match``, checked against the ETag of an automation."""
+"""The conditions of a request: the headers ``If-Match`` and ``If-None-Match``, compared with an automation's ETag."""
 
 import re
 
@@ -7,16 +7,16 @@ from aichats.errors import AichatsError
 _ETAG = r'(?:W/)?"[^"\x00-\x20\x7f]*"'
 _ELEMENT = rf"[ \t]*(?:{_ETAG}[ \t]*)?"
 _LIST = rf"{_ELEMENT}(?:,{_ELEMENT})*"
-"""A list of ETags, as RFC 9110 writes it. Its elements may be empty."""
+"""A list of ETags (RFC 9110). Its elements may be empty."""
 
 
 class StaleError(AichatsError):
     """A condition of a request failed, so nothing was changed.
 
     Args:
-        header: the condition that failed.
-        name: the automation.
-        etag: its current ETag; ``None`` if it does not exist.
+        header: the header that failed.
+        name: the automation's name.
+        etag: the automation's current ETag; ``None`` if the automation does not exist.
     """
 
     def __init__(self, header: str, name: str, etag: str | None) -> None:
@@ -33,10 +33,10 @@ def check_conditions(name: str, etag: str | None, if_match: str | None, if_none_
     """Check the conditions of a request against the current state of an automation.
 
     Args:
-        name: the automation.
-        etag: its current ETag; ``None`` if it does not exist.
-        if_match: the header; ``None`` if the request has none.
-        if_none_match: the header; ``None`` if the request has none.
+        name: the automation's name.
+        etag: the automation's current ETag; ``None`` if the automation does not exist.
+        if_match: the header ``If-Match``; ``None`` if the request does not have it.
+        if_none_match: the header ``If-None-Match``; ``None`` if the request does not have it.
 
     Raises:
         StaleError: a condition failed.
@@ -50,18 +50,19 @@ def check_conditions(name: str, etag: str | None, if_match: str | None, if_none_
 def conditions_hold(etag: str | None, if_match: str | None, if_none_match: str | None) -> bool:
     """Return whether an ETag meets the conditions of a request.
 
-    ``None`` means that the automation does not exist, or that the request does not have the header.
+    An ``etag`` of ``None`` means that the automation does not exist. A header of ``None`` means that the request does
+    not have it.
     """
     return (if_match is None or _matches(etag, if_match)) and (if_none_match is None or _differs(etag, if_none_match))
 
 
 def _matches(etag: str | None, if_match: str) -> bool:
-    """Return whether an ``If-Match`` names this ETag. ``*`` names any. A weak one (``W/``) names none."""
+    """Return whether an ``If-Match`` names an ETag. ``*`` names every ETag. A weak ETag (``W/``) never matches."""
     return etag is not None and (if_match.strip() == "*" or etag in _etags(if_match))
 
 
 def _differs(etag: str | None, if_none_match: str) -> bool:
-    """Return whether an ``If-None-Match`` names ETags, but not this one. A header without any ETag always fails."""
+    """Return whether an ``If-None-Match`` names other ETags only. A header without any ETag always fails."""
     if if_none_match.strip() == "*":
         return etag is None
     etags = [tag.removeprefix("W/") for tag in _etags(if_none_match)]

@@ -1,8 +1,8 @@
 """Finds missed runs: slots for which a schedule should have fired, but did not.
 
-The expected slots follow from the automation; the slots that fired are in the ledger. So a schedule that stopped, a
-function that was throttled and an event that was lost are found in the same way. A slot always has the same run ids, so
-a late run and a late event never perform an action twice.
+aichats computes the expected slots from the automation and compares them with the runs in the ledger. So it finds a
+stopped schedule, a throttled function and a lost event in the same way. A slot always has the same run ids, so a late
+run and a late event never perform an action twice.
 """
 
 from collections import deque
@@ -24,20 +24,21 @@ from aichats.runs.model import Run, slot_text
 from aichats.schedules.expressions import At, parse_schedule
 
 MAX_RUNS = 1000
-"""The number of runs, of the newest slots, that a check of an automation stores. Older slots are logged and counted."""
+"""The maximum number of missed runs that a check of an automation stores, newest first. Others are only counted."""
 SCHEDULER_DELAY = timedelta(seconds=10)
-"""The time that Scheduler may need to learn about a new trigger."""
+"""The time that EventBridge Scheduler may need to learn about a new trigger."""
 MISSED = {"type": "Missed", "message": "the schedule did not fire for this slot"}
 TOO_SHORT = {"type": "Missed", "message": "the schedule was written less than 10 s before this slot, and did not fire"}
 
 
 @dataclass(frozen=True)
 class MissedSlot:
-    """The runs of a slot that are not in the ledger.
+    """A slot with runs that are not in the ledger.
 
     Attributes:
-        is_certain: whether Scheduler should have fired: it had enough time, or it did fire for some targets.
-        run_late: whether to run them now.
+        runs: the missing runs.
+        is_certain: whether the schedule should have fired: Scheduler had enough time, or some runs are in the ledger.
+        run_late: whether to perform the runs now.
     """
 
     row: AutomationRow
@@ -49,11 +50,11 @@ class MissedSlot:
 
 @dataclass(frozen=True)
 class _DueSlots:
-    """The slots of an automation to check.
+    """The slots of an automation that must be checked.
 
     Attributes:
-        slots: oldest first.
-        stored_ids: the ids of the runs of each slot that are in the ledger.
+        slots: the slots, oldest first.
+        stored_ids: for each slot, the ids of the runs that are in the ledger.
     """
 
     row: AutomationRow
@@ -62,14 +63,14 @@ class _DueSlots:
 
     @cached_property
     def expected_ids(self) -> dict[datetime, set[str]]:
-        """The ids of the runs of each slot for the current targets."""
+        """The ids of the runs that each slot should have, given the current targets."""
         name, targets = self.row.name, self.row.automation.targets
         return {slot: {slot_of(slot).run_id(name, target) for target in targets} for slot in self.slots}
 
 
 @dataclass
 class _Batch:
-    """Automations whose missing runs are written together. A whole chunk may be too large for memory."""
+    """Automations whose missing runs are written together. The runs of a whole chunk may not fit into memory."""
 
     rows: list[AutomationRow] = field(default_factory=list)
     missed: list[MissedSlot] = field(default_factory=list)
@@ -84,7 +85,7 @@ class _Batch:
 
 @dataclass(frozen=True)
 class MissedSlots:
-    """Finds missed slots, stores their runs, and runs the newest one late if the automation requires it.
+    """Finds missed slots, stores their runs, and runs the newest slot late if the automation says so.
 
     Args:
         grace: the time after a slot within which its event may still arrive.
@@ -98,13 +99,13 @@ class MissedSlots:
     clock: Callable[[], datetime] = utc_now
 
     def check(self, rows: Iterable[AutomationRow], part: SweepPart) -> int:
-        """Check all slots of enabled schedules that have not been checked yet. Return the number of missed runs.
+        """Check the slots of enabled schedules that have not been checked yet. Return the number of missed runs.
 
-        If the automation has ``missed: run``, its newest missed slot is run late. All other missed slots are stored
-        only.
+        If an automation has ``missed: run``, its newest missed slot is run late. The runs of all other missed slots are
+        only stored.
 
         Raises:
-            ExceptionGroup: some automations could not be checked; all others were.
+            ExceptionGroup: some automations could not be checked. All others were checked.
         """
         until = self.clock() - self.grace
         failures: list[Exception] = []
@@ -137,21 +138,21 @@ class MissedSlots:
         return count + self._store(batch, until, failures)
 
     def _store(self, batch: _Batch, until: datetime, failures: list[Exception]) -> int:
-        """Write the missing runs, and mark the automations as checked. Return the number of missed runs."""
+        """Store the missing runs and mark the automations as checked. Return the number of missed runs."""
         with _Collected(batch.rows, failures):
             self._write(batch.missed)
-            # Marked last: if the process dies before this, the next sweep checks again and finds its own rows.
+            # Marked last. If the process dies before this, the next sweep checks the slots again and finds the runs.
             self.store.mark_checked(batch.rows, until)
             return batch.runs
         return 0
 
     def _read(self, due: Sequence[_DueSlots], call_all: CallAll) -> None:
         """Read the ids of the stored runs."""
-        # Slots are read newest first and written oldest first. If two sweeps run at once, and one finds that the other
-        # has stored the runs of the newest slot, it also finds those of all older slots, and runs none of them late.
+        # Slots are read newest first and written oldest first, because two sweeps may run at once. If one of them finds
+        # the runs of the newest slot, it also finds those of all older slots, so it runs no older slot late.
         for age in range(max((len(item.slots) for item in due), default=0)):
             slots = [(item, item.slots[-1 - age]) for item in due if age < len(item.slots)]
-            # The run ids follow from the targets, unless the targets have changed since the slot.
+            # The run ids depend on the targets, which may have changed since the slot.
             expected = {
                 id_ for item, slot in slots if slot > item.row.targets_changed_at for id_ in item.expected_ids[slot]
             }
@@ -175,17 +176,17 @@ class MissedSlots:
         return [*missed[:-1], *(replace(newest, run_late=run_late) for newest in missed[-1:])]
 
     def _missed_slot(self, due: _DueSlots, slot: datetime) -> MissedSlot:
-        """Return the missing runs of a slot. Store the runs whose texts cannot be rendered as failed."""
+        """Return a slot with its missing runs. Store runs whose texts cannot be rendered as failed."""
         row, stored_ids = due.row, due.stored_ids[slot]
         if due.expected_ids[slot] <= stored_ids or (stored_ids and slot <= row.targets_changed_at):
-            return MissedSlot(row, slot, [], is_certain=True)  # It fired for the targets of that time.
+            return MissedSlot(row, slot, [], is_certain=True)  # The slot fired for the targets of its time.
         rendered = self.run_factory.runs_for(row.name, row.automation, slot_of(slot))
         store_failed(self.ledger, [(run, error) for run, error in rendered.failed if run.run_id not in stored_ids])
         missing = [run for run in rendered.runs if run.run_id not in stored_ids]
         return MissedSlot(row, slot, missing, is_certain=bool(stored_ids) or _is_certain(row, slot))
 
     def _write(self, missed: Sequence[MissedSlot]) -> None:
-        """Store the runs of missed slots, then run those that are to be run late."""
+        """Store the runs of missed slots, then enqueue the runs that are to be run late."""
         for slot in missed:
             _report(slot)
         for error, is_certain in ((MISSED, True), (TOO_SHORT, False)):
@@ -198,19 +199,19 @@ class MissedSlots:
 
 
 def _is_due(row: AutomationRow, until: datetime) -> bool:
-    """Return whether the row has slots up to a time that have not been checked."""
+    """Return whether a row has an unchecked slot up to a time."""
     is_enabled = row.schedule is not None and row.schedule.enabled
     slot = row.next_slot(row.checked_until) if is_enabled else None
     return slot is not None and slot <= until
 
 
 def _newest_slots(row: AutomationRow, until: datetime) -> list[datetime]:
-    """Return the slots to check, oldest first. If they are too many, log, count and leave out the oldest."""
+    """Return the slots to check, oldest first. If there are too many, log and count the oldest, and leave them out."""
     newest: deque[datetime] = deque(maxlen=max(1, MAX_RUNS // len(row.automation.targets)))
     oldest: datetime | None = None
     left_out = 0
-    # One iteration over all slots: to begin again at each slot takes ten times as long, and after days without a sweep
-    # there are thousands.
+    # A single iteration, because to begin again at each slot takes ten times as long. After days without a sweep, there
+    # are thousands of slots.
     for slot in takewhile(lambda slot: slot <= until, row.slots(row.checked_until)):
         oldest = oldest or slot
         left_out += len(newest) == newest.maxlen
@@ -226,23 +227,23 @@ def _newest_slots(row: AutomationRow, until: datetime) -> list[datetime]:
 
 def _report(missed: MissedSlot) -> None:
     """Log a missed slot, and count its runs."""
-    about = {
+    log_fields = {
         "automation": missed.row.name,
         "slot": slot_text(missed.slot),
         "runs": len(missed.runs),
         "missed": missed.row.automation.missed,
     }
     if not missed.is_certain:
-        logger.warning("slot missed, just after its trigger was written", extra=about)
+        logger.warning("slot missed, just after its trigger was written", extra=log_fields)
         return
-    # Counted before it is written: if the process dies in between, the alarm goes off once too often, never too seldom.
+    # Counted before the runs are stored. If the process dies in between, the alarm goes off twice instead of never.
     count_now("RunsMissed", len(missed.runs))
-    logger.error("slot missed", extra=about)
+    logger.error("slot missed", extra=log_fields)
 
 
 @dataclass(frozen=True)
 class _Collected:
-    """A block whose error is logged and collected, so that it does not stop the other automations."""
+    """A context that logs and collects an error, so that the error does not stop the other automations."""
 
     rows: Sequence[AutomationRow]
     failures: list[Exception]
@@ -260,7 +261,7 @@ class _Collected:
 
 
 def _is_certain(row: AutomationRow, slot: datetime) -> bool:
-    """Return whether Scheduler had enough time to learn about a slot. The only slot of an ``at`` must fire anyway."""
+    """Return whether Scheduler had enough time to learn about a slot. The only slot of an ``at`` must always fire."""
     trigger = row.schedule
     is_once = trigger is not None and isinstance(parse_schedule(trigger.expression), At)
     return is_once or not row.trigger_changed_at < slot <= row.trigger_changed_at + SCHEDULER_DELAY

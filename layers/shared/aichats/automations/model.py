@@ -1,4 +1,4 @@
-"""An automation: a trigger, an action and its targets, as the API client writes it."""
+"""The definition of an automation, as the API client sends it: a trigger, an action and its targets."""
 
 import json
 import re
@@ -25,11 +25,11 @@ from aichats.validation import A_TIME, read_time
 
 MINUTE = timedelta(minutes=1)
 MIN_LEAD = timedelta(seconds=15)
-"""The least time from now to the first slot of a rate without a start. Scheduler needs it to learn about the rate."""
+"""The minimum time until the first slot of a rate without a start. EventBridge Scheduler needs it to learn the rate."""
 CALENDAR_START = datetime(1969, 1, 1, tzinfo=UTC)
-"""A time before every slot."""
+"""A time before all slots."""
 TEMPLATE_START = "{{"
-"""The beginning of an expression in a text."""
+"""The beginning of an expression in a template."""
 
 type Name = Annotated[str, Field(pattern=r"^[a-z0-9-]{1,64}$", examples=["weekly-revenue"])]
 type EventType = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.:-]{1,100}$", examples=["payment.failed"])]
@@ -51,16 +51,16 @@ type Time = Annotated[AwareDatetime, BeforeValidator(_time)]
 
 
 class ScheduleTrigger(Request):
-    """A trigger that fires by the clock."""
+    """A trigger that fires on a schedule."""
 
     # The expression comes last, because its check needs the other fields.
     type: Literal["schedule"]
     timezone: str = "UTC"
-    """IANA name of the time zone for ``cron`` and ``at``."""
+    """The IANA name of the time zone for ``cron`` and ``at``."""
     start: Time | None = None
-    """It does not fire earlier. A ``rate`` is counted from here."""
+    """The time before which the trigger does not fire. A ``rate`` fires at this time first."""
     end: Time | None = None
-    """It does not fire at this time or later."""
+    """The time from which the trigger no longer fires."""
     enabled: bool = True
     expression: Annotated[str, Field(examples=["cron(0 9 ? * MON *)", "rate(1 hour)", "at(2030-01-31T09:00:00)"])]
 
@@ -88,12 +88,12 @@ class ScheduleTrigger(Request):
     @field_validator("expression")
     @classmethod
     def _fires(cls, expression: str, info: ValidationInfo) -> str:
-        """Check the expression. If the validation context has ``now``, the schedule must fire after that time."""
+        """Check the expression. If the validation context has ``now``, the schedule must fire after this time."""
         once = isinstance(parse_schedule(expression), At)
         if once and (info.data.get("start") or info.data.get("end")):
             raise ValueError("at(...) fires once. Remove start and end")
         now = (info.context or {}).get("now")
-        # A field that is wrong is missing here. Its own check reports it.
+        # If another field is invalid, it is missing here. Its own check reports the problem.
         if now and {"timezone", "start", "end"} <= info.data.keys():
             trigger = cls.model_construct(expression=expression, **info.data)
             if next(schedule_times(trigger, first_slot(trigger, now), now), None) is None:
@@ -113,7 +113,8 @@ class WebhookTrigger(Request):
 class Automation(Request):
     """A trigger, the action that it starts, and the targets of the action.
 
-    ``missed`` decides about a time at which the schedule did not fire: ``skip`` it, or ``run`` it once, late.
+    ``missed`` says what to do about times at which the schedule did not fire: ``skip`` them, or ``run`` the newest one
+    late.
     """
 
     trigger: Annotated[ScheduleTrigger | WebhookTrigger, Field(discriminator="type")]
@@ -144,16 +145,12 @@ class Automation(Request):
 
     @field_serializer("action", mode="wrap")
     def _only_what_was_written(self, action: Action, dump: SerializerFunctionWrapHandler) -> Any:
-        # In a change, null clears a field. A field that was omitted must not come back as null.
+        # In a change, null clears a field. So a field that was omitted must not be shown as null.
         return {name: value for name, value in dump(action).items() if name in action.model_fields_set}
 
     @property
     def definition(self) -> dict[str, Any]:
-        """The JSON that the API shows and the table stores.
-
-        The trigger has all of its fields. The action has only the fields that were written, because ``null`` in a
-        change clears a field.
-        """
+        """The JSON that the table stores: all fields of the trigger, and the fields of the action that were written."""
         fields = self.model_dump(mode="json")
         trigger = fields["trigger"]
         leading_fields = {name: trigger.pop(name) for name in ("type", "expression") if name in trigger}
@@ -176,14 +173,14 @@ def schedule_times(trigger: ScheduleTrigger, rate_start: datetime | None, after:
     Args:
         trigger: the schedule.
         rate_start: the result of :func:`first_slot` when the schedule was first written. Only a ``rate`` needs it.
-        after: a slot at exactly this time is left out.
+        after: the time after which the slots begin.
     """
     start = rate_start or trigger.start
     return fire_times(trigger.expression, trigger.timezone, start=start, end=trigger.end, after=after)
 
 
 def never_fires(trigger: ScheduleTrigger, now: datetime) -> str:
-    """Return the reason why a schedule does not fire after ``now``."""
+    """Return the message for a schedule that does not fire after ``now``."""
     present = now.isoformat(timespec="seconds")
     if not isinstance(parse_schedule(trigger.expression), At):
         return f"{trigger.expression} never fires from now on (now: {present})"
@@ -193,7 +190,7 @@ def never_fires(trigger: ScheduleTrigger, now: datetime) -> str:
 
 
 def canonical(automation: Automation) -> str:
-    """Return the definition as JSON. Equal definitions give the same text."""
+    """Return the definition as JSON. Equal definitions have the same text."""
     return json.dumps(automation.definition, ensure_ascii=False, separators=(",", ":"))
 
 

@@ -1,28 +1,28 @@
 """Changes automations, and reconciles the table with EventBridge Scheduler.
 
-The table is the source of truth, and the scheduler follows. A put writes the row first, then the schedule. A deletion
-marks the row, removes the schedule, then removes the row. Nothing is undone. If a process dies or a call fails in
-between, the same request continues, and so does the sweep:
+The table is the source of truth, and the schedules follow it. A put writes the row, then the schedule. A deletion marks
+the row, removes the schedule, then removes the row. Nothing is undone. If a process dies or a call fails in between, a
+retry of the request completes the change. Without a retry, the sweep completes it:
 
 =========================== =============================== ====================================================
-it stopped                  the state after that            what the same request does, and what the sweep does
+the last completed step     the state after it              a retry; the sweep's change
 =========================== =============================== ====================================================
-before the row is written   nothing changed                 request: begins again; sweep: nothing to do
-row written, no schedule    the automation does not fire    request: finds its definition, creates the schedule;
-                                                            sweep: created
-row changed, schedule old   it fires at the old times with  request: finds its definition, updates the schedule;
-                            the new definition              sweep: updated
-trigger is a webhook now,   the schedule fires, and its     request: removes the schedule; sweep: removed
+none                        nothing changed                 begins again; no change
+row written, no schedule    the automation does not fire    finds its definition and creates the schedule;
+                                                            ``created``
+row changed, schedule old   it fires at the old times with  finds its definition and updates the schedule;
+                            the new definition              ``updated``
+trigger is a webhook now,   the schedule fires, and its     removes the schedule; ``removed``
 the schedule still exists   event does nothing
-row marked ``deleting``     the automation is gone for API  request: removes schedule and row; sweep: deleted
-                            clients; the schedule may fire,
-                            and its event does nothing
-schedule removed, row       the automation is gone for API  request: removes the row; sweep: deleted
-in ``deleting``             clients
+row marked ``deleting``     API clients don't see the       removes the schedule and the row; ``deleted``
+                            automation; the schedule may
+                            fire, its event does nothing
+schedule removed, row       API clients don't see the       removes the row; ``deleted``
+in ``deleting``             automation
 =========================== =============================== ====================================================
 
-When two requests change one automation at once, the table decides: the later write wins. Each request then makes the
-schedule as the row requires, and checks again that the row is still the same.
+When two requests change one automation at once, the later write to the table wins. Each request makes the schedule as
+the row requires, and then checks that the row is still the same.
 """
 
 from collections.abc import Callable, Mapping
@@ -40,11 +40,11 @@ from aichats.aws.observability import Contained
 from aichats.runs.ledger.times import utc_now
 
 SETTLE_TIME = timedelta(minutes=10)
-"""The sweep leaves alone what changed within this time, because a request may still be at work."""
+"""The age up to which the sweep ignores a change, because the request that made it may still be running."""
 DONE_AFTER = 2 * MAX_EVENT_AGE + SETTLE_TIME
-"""The time from the last slot until its event cannot come any more: Scheduler retries for an hour, then Lambda does."""
+"""The time after which the event of a slot cannot come any more. Scheduler retries for an hour, then Lambda does."""
 MAX_FOLLOW_UPS = 3
-"""The number of times that a request follows a row that keeps changing. After that the sweep takes over."""
+"""The number of times that a request follows a row that keeps changing. Then the sweep takes over."""
 
 type ChangeKind = Literal["created", "updated", "removed", "deleted", "done", "listed", "failed"]
 
@@ -56,8 +56,8 @@ class PutResult:
     Attributes:
         row: the row as it is now.
         created: whether the automation is new.
-        unconfirmed_slots: past slots of the replaced trigger that aichats had not checked and does not check any more:
-            the first few, oldest first.
+        unconfirmed_slots: the first few past slots of the replaced trigger that aichats had not checked, oldest first.
+            aichats does not check these slots any more.
     """
 
     row: AutomationRow
@@ -70,11 +70,11 @@ class Change:
     """A change that the sweep made.
 
     Attributes:
-        name: the automation; the schedule, if the kind is ``removed``.
+        name: the automation's name; for ``removed``, the schedule's name.
         kind: ``created`` and ``updated``: the schedule of an automation. ``removed``: a schedule that no automation
             needs. ``deleted``: a deletion was completed. ``done``: the automation has fired for the last time.
-            ``listed``: the index of its event types was corrected. ``failed``: it could not be repaired.
-        reason: of a failure, for people.
+            ``listed``: the index of its event types was corrected. ``failed``: the repair failed.
+        reason: the reason of a failure, for people.
     """
 
     name: str
@@ -83,13 +83,13 @@ class Change:
 
 
 type _Aligned = tuple[AutomationRow, str]
-"""A row whose schedule is as the row requires, with the state of the schedule."""
+"""A row whose schedule is as the row requires, and the state of the schedule."""
 type _Action = Callable[[], ChangeKind | _Aligned | None]
 
 
 @dataclass(frozen=True)
 class _Check:
-    """A check of one automation or schedule, with its repair. ``name`` is that of the :class:`Change`."""
+    """A check of one automation or schedule, with its repair. The :class:`Change` has the same name."""
 
     name: str
     act: _Action
@@ -106,12 +106,12 @@ class AutomationService:
     def put(
         self, name: str, automation: Automation, if_match: str | None = None, if_none_match: str | None = None
     ) -> PutResult:
-        """Create or replace an automation and its schedule. Putting the same again repairs the schedule if needed.
+        """Create or replace an automation and its schedule. Putting the same definition again repairs the schedule.
 
         Raises:
-            InputError: the definition is too large, or its trigger's last slot has passed since it was checked.
-            StaleError: a condition of the request failed; nothing was changed.
-            SchedulerError: the automation is written. A retry or the sweep writes its schedule.
+            InputError: the definition is too large, or the trigger's last slot has passed since the check.
+            StaleError: a condition of the request failed. Nothing was changed.
+            SchedulerError: the automation is written, but its schedule may not be. A retry or the sweep writes it.
         """
         row, created = self.store.put(name, automation, if_match, if_none_match)
         self._follow(name, row)
@@ -121,7 +121,7 @@ class AutomationService:
         """Delete an automation and its schedule. Return whether there was one.
 
         Raises:
-            StaleError: ``If-Match`` failed; nothing was changed.
+            StaleError: ``If-Match`` failed. Nothing was changed.
             SchedulerError: the automation counts as deleted. A retry or the sweep completes the deletion.
         """
         row = self.store.begin_delete(name, if_match)
@@ -131,16 +131,16 @@ class AutomationService:
         return True
 
     def reconcile(self, contents: Contents, part: SweepPart) -> list[Change]:
-        """Repair automations and schedules that have not changed for ten minutes, and complete those that are over.
+        """Repair automations and schedules that have not changed for ten minutes. Complete automations that are over.
 
-        A schedule is read only if it has changed since the last sweep that found it as its row requires.
+        A schedule is read only if it has changed since a sweep last found it as its row requires.
 
         Args:
-            contents: the table. A row that has changed since it was read is left alone, or followed.
+            contents: the whole table, as it was read.
             part: the part of the sweep.
 
         Returns:
-            The changes, in no order. An automation that cannot be repaired does not stop the others.
+            The changes, in any order. An automation that cannot be repaired does not stop the others.
 
         Raises:
             SchedulerError: the schedules could not be listed.
@@ -155,7 +155,7 @@ class AutomationService:
     # ------------------------------------------------------------------ one automation
 
     def _follow(self, name: str, row: AutomationRow | None) -> None:
-        """Make the schedule as the row requires, until the row is still the same afterwards."""
+        """Make the schedule as the row requires. Repeat this if the row has changed meanwhile."""
         for _ in range(MAX_FOLLOW_UPS):
             self._align(name, row)
             previous, row = row, self.store.read(name)
@@ -171,43 +171,43 @@ class AutomationService:
     def _delete(self, row: RowHeader) -> None:
         self.schedules.remove(self.schedules.schedule_name(row.name))
         if not self.store.end_delete(row):
-            # Another request put it again, and may have created the schedule before this one removed it.
+            # Another request put the automation again. It may have created the schedule before this request removed it.
             self._follow(row.name, self.store.read(row.name))
 
     # ------------------------------------------------------------------ all automations
 
     def _checks(self, contents: Contents, changed: Mapping[str, datetime]) -> dict[str, _Check]:
-        """Return the checks to make, by the name of the schedule.
+        """Return the checks to make, by the names of the schedules.
 
         Args:
             contents: the table.
             changed: the time of the last change of each schedule, by its name.
         """
-        heads = {self.schedules.schedule_name(head.name): head for head in contents.headers}
+        headers = {self.schedules.schedule_name(header.name): header for header in contents.headers}
         checks = {
-            schedule: _Check(head.name, act)
-            for schedule, head in heads.items()
-            if (act := self._row_action(head, changed.get(schedule)))
+            schedule: _Check(header.name, act)
+            for schedule, header in headers.items()
+            if (act := self._row_action(header, changed.get(schedule)))
         }
         # A row that cannot be read keeps its schedule.
-        unreadable = contents.names - _readable_names(heads)
+        unreadable = contents.names - _readable_names(headers)
         for schedule in changed.keys() - {self.schedules.schedule_name(name) for name in unreadable}:
-            if act := self._stray_action(schedule, heads.get(schedule), changed[schedule]):
+            if act := self._stray_action(schedule, headers.get(schedule), changed[schedule]):
                 checks[schedule] = _Check(schedule, act)
         for name, correct in self.store.webhook_index.corrections(contents.headers).items():
             checks[f"{name}:"] = _Check(name, partial(_if_true, "listed", correct))
         return checks
 
-    def _row_action(self, head: RowHeader, changed: datetime | None) -> _Action | None:
+    def _row_action(self, header: RowHeader, changed: datetime | None) -> _Action | None:
         """Return the action for a row. ``changed`` is the time of its schedule's last change, if there is one."""
-        if not isinstance(head, AutomationRow):
-            # The row does not say when its deletion began, so even a recent one is completed.
-            return partial(self._end_deletion, head) if head.state == "deleting" else None
-        if not self._is_settled(head.changed_at, changed):
+        if not isinstance(header, AutomationRow):
+            # The row does not say when its deletion began, so even a recent deletion is completed.
+            return partial(self._end_deletion, header) if header.state == "deleting" else None
+        if not self._is_settled(header.changed_at, changed):
             return None
-        if head.state == "deleting":
-            return partial(self._end_deletion, head)
-        return self._schedule_action(head, changed) if head.schedule is not None else None
+        if header.state == "deleting":
+            return partial(self._end_deletion, header)
+        return self._schedule_action(header, changed) if header.schedule is not None else None
 
     def _schedule_action(self, row: AutomationRow, changed: datetime | None) -> _Action | None:
         if not row.fires_after(self.clock()):
@@ -216,10 +216,10 @@ class AutomationService:
             return None
         return partial(self._correct, row, changed)
 
-    def _stray_action(self, schedule: str, head: RowHeader | None, changed: datetime) -> _Action | None:
-        """Return the action for a schedule that its row does not need, or that has no row."""
-        row = head if isinstance(head, AutomationRow) else None
-        is_needed = head is not None and (row is None or row.schedule is not None or row.state == "deleting")
+    def _stray_action(self, schedule: str, header: RowHeader | None, changed: datetime) -> _Action | None:
+        """Return the action for a schedule that has no row, or whose row does not need it."""
+        row = header if isinstance(header, AutomationRow) else None
+        is_needed = header is not None and (row is None or row.schedule is not None or row.state == "deleting")
         if is_needed or not self._is_settled(changed, row.changed_at if row else None):
             return None
         return partial(self._remove_stray, schedule)
@@ -232,8 +232,8 @@ class AutomationService:
         self._follow(row.name, row)
         return result
 
-    def _end_deletion(self, head: RowHeader) -> ChangeKind:
-        self._delete(head)
+    def _end_deletion(self, header: RowHeader) -> ChangeKind:
+        self._delete(header)
         return "deleted"
 
     def _remove_stray(self, schedule: str) -> ChangeKind | None:
@@ -244,7 +244,7 @@ class AutomationService:
         return "removed" if self.schedules.remove(schedule) else None
 
     def _is_over(self, row: AutomationRow) -> bool:
-        """Return whether the last slot has passed and was checked, and its event cannot come any more."""
+        """Return whether the last slot has passed and was checked, and the slot's event cannot come any more."""
         if row.schedule is None or not row.schedule.enabled or row.fires_after(row.checked_until):
             return False
         return next(row.possible_slots(self.clock() - DONE_AFTER), None) is None
@@ -270,9 +270,9 @@ def _if_true(kind: ChangeKind, act: Callable[[], bool]) -> ChangeKind | None:
     return kind if act() else None
 
 
-def _readable_names(heads: Mapping[str, RowHeader]) -> set[str]:
+def _readable_names(headers: Mapping[str, RowHeader]) -> set[str]:
     """Return the names of the rows that can be read."""
-    return {head.name for head in heads.values() if isinstance(head, AutomationRow)}
+    return {header.name for header in headers.values() if isinstance(header, AutomationRow)}
 
 
 def _version(row: AutomationRow | None) -> tuple[str, str] | None:

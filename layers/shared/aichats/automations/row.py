@@ -1,4 +1,4 @@
-"""An automation as its table stores it, with its version."""
+"""An automation as the table stores it: the definition, its version and its state."""
 
 import hashlib
 import json
@@ -27,7 +27,7 @@ from aichats.validation import read_stored
 SECOND = timedelta(seconds=1)
 """The unit of the times of a trigger."""
 MAX_UNCONFIRMED_SLOTS = 5
-"""The number of slots that the warning about a changed trigger names at most."""
+"""The maximum number of slots in the warning about a changed trigger."""
 
 type StoredState = Literal["active", "done", "deleting"]
 
@@ -42,7 +42,7 @@ class RowHeader:
     name: str
     version: int
     etag: str
-    """A strong ETag, with its quotes. It identifies definition and version."""
+    """A strong ETag, with its quotes. It identifies the definition and the version."""
     state: StoredState
 
 
@@ -53,45 +53,45 @@ class AutomationRow(RowHeader):
     automation: Automation
     created_at: datetime
     changed_at: datetime
-    """The time of the last change of its definition or its state."""
+    """The time of the last change of the definition or the state."""
     checked_until: datetime
-    """Slots up to here have been checked. Never before the trigger was written."""
+    """The time up to which all slots have been checked. It is never before the trigger was written."""
     targets_changed_at: datetime
-    """The time of the last change of its targets."""
+    """The time of the last change of the targets."""
     trigger_changed_at: datetime
-    """The time of the last change of its trigger."""
+    """The time of the last change of the trigger."""
     rate_start: datetime | None = None
-    """The first slot of a ``rate``. It stays the same until expression, time zone or start change."""
+    """The first slot of a ``rate``. It stays the same until the expression, the time zone or the start changes."""
     replaced: str | None = None
     """The ETag of the previous version."""
     aligned: str | None = None
-    """The state of the schedule when the sweep last found it as this version of the row requires."""
+    """The state of the schedule when the sweep last found the schedule as this version of the row requires."""
     unconfirmed_slots: tuple[datetime, ...] = field(default=(), compare=False)
-    """Past slots of the trigger that this row has just replaced and that are no longer checked: the first few.
+    """The first few past slots of a replaced trigger that were not checked.
 
-    Only the row that :func:`next_row` returns has them; they are not stored.
+    Only the row from :func:`next_row` has these slots; the table does not store them.
     """
 
     @property
     def schedule(self) -> ScheduleTrigger | None:
-        """Its trigger, if the row is active and the trigger is a schedule."""
+        """The trigger if the row is active and the trigger is a schedule; otherwise ``None``."""
         trigger = self.automation.trigger
         return trigger if self.state == "active" and isinstance(trigger, ScheduleTrigger) else None
 
     @property
     def event_types(self) -> tuple[str, ...]:
-        """The event types that it listens for: none unless the row is active and its trigger is enabled."""
+        """The event types that the automation listens for; none unless the row is active and the trigger is enabled."""
         trigger = self.automation.trigger
         if self.state != "active" or not isinstance(trigger, WebhookTrigger) or not trigger.enabled:
             return ()
         return tuple(dict.fromkeys(trigger.events))
 
     def fires_after(self, time: datetime) -> bool:
-        """Return whether its schedule, enabled or not, has a slot later than a time."""
+        """Return whether the schedule, enabled or not, has a slot later than a time."""
         return self.schedule is not None and self.next_slot(time) is not None
 
     def next_slot(self, after: datetime) -> datetime | None:
-        """Return the first slot later than a time; ``None`` if there is no such slot, or no schedule."""
+        """Return the first slot later than a time; ``None`` if there is no such slot or no schedule."""
         return next(self.slots(after), None)
 
     def slots(self, after: datetime) -> Iterator[datetime]:
@@ -102,10 +102,10 @@ class AutomationRow(RowHeader):
         return schedule_times(trigger, self.rate_start, after)
 
     def possible_slots(self, after: datetime) -> Iterator[datetime]:
-        """Return the slots later than a time at which Scheduler may fire, including one exactly at the trigger's end.
+        """Return the slots later than a time, including a slot exactly at the trigger's end.
 
-        AWS says that a schedule fires before its end, so aichats expects no slot there. It accepts the event of such a
-        slot if the event arrives.
+        AWS says that a schedule fires only before its end, so aichats expects no slot at the end. But if the event of
+        such a slot arrives, aichats accepts the event.
         """
         trigger = self.automation.trigger
         if not isinstance(trigger, ScheduleTrigger):
@@ -115,12 +115,12 @@ class AutomationRow(RowHeader):
 
 
 def next_row(name: str, automation: Automation, old: RowHeader | None, now: datetime) -> AutomationRow:
-    """Return the row that replaces a row, or the first row if there is none.
+    """Return the row that replaces the ``old`` row, or the first row of an automation.
 
-    A row that is being deleted, or that cannot be read, passes on its version only.
+    If the old row is being deleted or cannot be read, the new row takes over only its version.
 
     Raises:
-        InputError: its trigger never fires after ``now``.
+        InputError: the trigger never fires after ``now``.
     """
     now = from_text(to_text(now))
     exists = old is not None and old.state != "deleting"
@@ -145,7 +145,7 @@ def next_row(name: str, automation: Automation, old: RowHeader | None, now: date
         unconfirmed_slots=_unconfirmed_slots(previous, now) if previous and not fires_as_before else (),
     )
     if row.schedule and not row.fires_after(now):
-        # The request was checked before, but its last slot has passed since. No part of aichats would look for it.
+        # The last slot has passed since the request was checked, and aichats would never check this slot.
         raise InputError([("trigger.expression", never_fires(row.schedule, now))])
     return row
 
@@ -173,15 +173,15 @@ def row_from_item(item: Mapping[str, Any]) -> AutomationRow:
     """Return the row that has these attributes.
 
     Raises:
-        UnreadableError: this version of the code cannot read it. The message shows no value.
+        UnreadableError: this version of the code cannot read the row. The message shows no value.
     """
     with _reading(item):
-        # Rows of older versions have further attributes, such as ``former``. They are ignored.
+        # Rows of older versions have further attributes, such as ``former``, which are ignored.
         names = ("created_at", "changed_at", "checked_until", "targets_at", "trigger_at", "rate_start")
         texts = {name: item[name] for name in names if name in item}
         what = _what(item)
         times: dict[str, Any] = dict(read_stored(_TIMES.validate_strings, texts, what))
-        # Rows of older versions do not have this attribute.
+        # Rows of older versions do not have the attribute ``trigger_at``.
         trigger_changed_at = times.pop("trigger_at", times["changed_at"])
         read_stored(_STATES.validate_python, {"state": item["state"]}, what)
         return AutomationRow(
@@ -196,10 +196,10 @@ def row_from_item(item: Mapping[str, Any]) -> AutomationRow:
 
 
 def header_from_item(item: Mapping[str, Any]) -> RowHeader:
-    """Return the row that has these attributes, or its header if this version of the code cannot read the rest.
+    """Return the row that has these attributes. If this version of the code cannot read the row, return its header.
 
     Raises:
-        UnreadableError: the header cannot be read either.
+        UnreadableError: this version of the code cannot read the header either.
     """
     try:
         return row_from_item(item)
@@ -209,8 +209,8 @@ def header_from_item(item: Mapping[str, Any]) -> RowHeader:
 
 
 def checked(row: AutomationRow, until: datetime) -> dict[str, Any]:
-    """Return the attributes that change when all slots up to a time have been checked."""
-    # A trigger that was written after this time has no slot before it was written.
+    """Return the changed attributes of a row whose slots up to a time have been checked."""
+    # If the trigger was written later, it has no slot before that.
     return {"checked_until": to_text(max(until, row.checked_until))}
 
 
@@ -220,7 +220,7 @@ def _reading(item: Mapping[str, Any]) -> Iterator[None]:
     try:
         yield
     except (KeyError, TypeError, ValueError):
-        # The message of the original error may quote the row.
+        # The original error is not shown, because it may quote the row.
         raise UnreadableError(f"{_what(item)} cannot be read: an attribute is missing or malformed") from None
 
 
@@ -248,9 +248,9 @@ def _rate_start(automation: Automation, previous: AutomationRow | None, now: dat
 
 
 def _fires_as_before(previous: AutomationRow, automation: Automation, now: datetime) -> bool:
-    """Return whether the past slots are those of the previous version, so that they are still checked.
+    """Return whether a definition keeps the past slots of the previous version, so that they are still checked.
 
-    An end that has passed may be moved. The slots that become due by that were never expected.
+    If an end that has passed is moved, slots between the two ends were never expected.
     """
     before, after = previous.automation.trigger, automation.trigger
     if before == after or not isinstance(before, ScheduleTrigger) or not isinstance(after, ScheduleTrigger):
@@ -260,7 +260,7 @@ def _fires_as_before(previous: AutomationRow, automation: Automation, now: datet
 
 
 def _unconfirmed_slots(previous: AutomationRow, now: datetime) -> tuple[datetime, ...]:
-    """Return the first slots that were not checked before the trigger changed."""
+    """Return the first past slots that were not checked before the trigger changed."""
     if previous.schedule is None or not previous.schedule.enabled:
         return ()
     past = takewhile(lambda slot: slot <= now, previous.slots(previous.checked_until))

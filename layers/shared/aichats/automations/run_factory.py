@@ -26,9 +26,9 @@ class Occurrence:
     """One firing of a trigger.
 
     Attributes:
-        unique: the parts of the run id before and after the automation's name. No other occurrence has the same.
-        time: the slot; the time of an event; the time of a manual run.
-        event: the event as templates see it; only for a webhook.
+        unique: the parts of the run id before and after the automation's name. No other occurrence has the same parts.
+        time: the slot, the time of the event, or the time of the manual run.
+        event: the event as templates see it; ``None`` unless the trigger is a webhook.
     """
 
     trigger: Trigger
@@ -43,17 +43,17 @@ class Occurrence:
 
 
 def slot_of(slot: datetime) -> Occurrence:
-    """Return the occurrence of a slot. A slot always has the same runs."""
+    """Return the occurrence of a slot. The runs of a slot always have the same ids."""
     return Occurrence("schedule", ("", slot_text(slot)), slot)
 
 
 def by_hand(unique: str, now: datetime) -> Occurrence:
-    """Return the occurrence of a manual run. Its runs are never those of a slot."""
+    """Return the occurrence of a manual run. Its runs never have the ids of a slot's runs."""
     return Occurrence("http", ("", f"manual:{unique}"), now)
 
 
 def of_event(webhook_id: str, event: Mapping[str, Any], time: datetime) -> Occurrence:
-    """Return the occurrence of an event. Duplicate deliveries have the same runs."""
+    """Return the occurrence of an event. The runs of duplicate deliveries have the same ids."""
     return Occurrence("webhook", (webhook_id, ""), time, event)
 
 
@@ -63,7 +63,7 @@ class RenderedRuns:
 
     Attributes:
         runs: the runs to perform.
-        failed: the runs whose texts cannot be rendered, each with the reason.
+        failed: the runs whose texts cannot be rendered, each with its error.
     """
 
     runs: list[Run] = field(default_factory=list)
@@ -76,7 +76,7 @@ class RunFactory:
 
     Args:
         api_version: returns the version of a provider's API for new runs of an action; ``None`` if it has no versions.
-        max_message_bytes: limit of a text after rendering.
+        max_message_bytes: the maximum size of a message after rendering.
     """
 
     api_version: Callable[[Action], str | None]
@@ -87,21 +87,20 @@ class RunFactory:
     ) -> RenderedRuns:
         """Return a run for each target. Duplicate targets are ignored.
 
-        All targets share the budget of the evaluator; the default is a new evaluator. A target that exceeds the budget
-        fails.
+        All targets share the budget of the evaluator, by default a new one. A target that exceeds the budget fails.
         """
         evaluator = evaluator or Evaluator()
         names = _names(name, automation, occurrence)
         rendered = RenderedRuns()
         seen: set[str | None] = set()
         first_index: dict[str | None, int] = {}
-        for index, written in enumerate(automation.targets):
-            first_index.setdefault(written, index)
-        for written, index in first_index.items():
-            target: str | None = written
+        for index, template in enumerate(automation.targets):
+            first_index.setdefault(template, index)
+        for template, index in first_index.items():
+            target: str | None = template
             path = f"targets.{index}"
             try:
-                target = _rendered_target(automation, written, names, evaluator)
+                target = _rendered_target(automation, template, names, evaluator)
                 if target in seen:
                     continue
                 path = "action"
@@ -114,7 +113,7 @@ class RunFactory:
         return rendered
 
     def unrenderable_run(self, name: str, automation: Automation, occurrence: Occurrence) -> Run:
-        """Return the run of an automation whose filter fails, so that its targets are unknown. Store it as failed."""
+        """Return a run for an automation whose filter fails, so its targets are unknown. Store the run as failed."""
         return self._run(name, automation.action, automation.targets[0], occurrence)
 
     def _rendered_action(self, automation: Automation, names: Mapping[str, Any], evaluator: Evaluator) -> Any:
@@ -143,18 +142,18 @@ class RunFactory:
 
 
 def as_input_error(run: Run, error: RenderError) -> InputError:
-    """Return the error of an API call whose run cannot be rendered."""
+    """Return the error for an API call with a run that cannot be rendered."""
     return InputError([(error.field or "action", f"fails for the target {run.target}: {error}")])
 
 
 def store_failed(ledger: Ledger, failed: Sequence[tuple[Run, RenderError]]) -> list[str]:
-    """Store runs whose texts cannot be rendered as failed, and return their ids.
+    """Store runs whose texts cannot be rendered as failed. Return their ids.
 
-    A run that is already in the ledger does not change.
+    A run that is already in the ledger stays as it is.
     """
     if not failed:
         return []
-    # Counted before it is written: if the process dies in between, the alarm goes off once too often, never too seldom.
+    # Counted before the runs are stored. If the process dies in between, the alarm goes off twice instead of never.
     count_now(ALARMING["failed"], len(failed))
     ledger.add_ended([(run, describe(error)) for run, error in failed], "failed", unrendered=True)
     for run, error in failed:
@@ -163,7 +162,7 @@ def store_failed(ledger: Ledger, failed: Sequence[tuple[Run, RenderError]]) -> l
 
 
 def _names(name: str, automation: Automation, occurrence: Occurrence) -> dict[str, Any]:
-    """Return the names that expressions may use, with their values."""
+    """Return the values of the names that expressions may use."""
     trigger = automation.trigger
     timezone = trigger.timezone if isinstance(trigger, ScheduleTrigger) else "UTC"
     event = {} if occurrence.event is None else {"event": occurrence.event}
@@ -171,12 +170,12 @@ def _names(name: str, automation: Automation, occurrence: Occurrence) -> dict[st
 
 
 def _rendered_target(
-    automation: Automation, written: str | None, names: Mapping[str, Any], evaluator: Evaluator
+    automation: Automation, template: str | None, names: Mapping[str, Any], evaluator: Evaluator
 ) -> str | None:
-    """Return the target. Only the target of a webhook is a template."""
-    if written is None or isinstance(automation.trigger, ScheduleTrigger):
-        return written
-    target = render(written, names, evaluator)
+    """Return the target of a run. Only the targets of webhooks are templates."""
+    if template is None or isinstance(automation.trigger, ScheduleTrigger):
+        return template
+    target = render(template, names, evaluator)
     try:
         check_targets(automation.action, [target])
     except ValueError as error:

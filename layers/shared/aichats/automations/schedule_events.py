@@ -1,7 +1,7 @@
 """Handles the events of schedules.
 
-The modules that read and render an automation are imported when an event names one. They would add a twentieth to the
-cold start for an event that contains its own action.
+The modules that read and render automations are imported when an event names an automation. Otherwise they would slow
+the cold start by five percent.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from aichats.runs.ledger.ledger import Ledger
 
 MAX_DEVIATION = timedelta(minutes=1)
-"""The largest difference between the time in an event and its slot. Scheduler works in whole minutes."""
+"""The maximum difference between the time in an event and its slot. EventBridge Scheduler works in whole minutes."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class ScheduleEvents:
     run_factory: Callable[[], RunFactory]
 
     def handle(self, event: object, lease: timedelta) -> list[dict[str, str | None]]:
-        """Perform the event's only run here, or send its runs to the queues if there are several or it is slow.
+        """Perform a single run here. Send several runs, or a slow one, to the queues.
 
         Returns:
             ``[{"run_id", "status", "chat_id"}]`` in the order of the targets.
@@ -57,10 +57,11 @@ class ScheduleEvents:
         return [{"run_id": run.run_id, "status": "queued", "chat_id": None} for run in runs]
 
     def runs_of(self, event: object) -> list[Run]:
-        """Return the runs of an event: those of the automation that it names, or of the action that it contains.
+        """Return the runs of an event, which names an automation or contains an action.
 
-        An automation that does not exist, or is disabled, has no runs: its schedule fired while it was removed. A time
-        that is not a slot of the automation has no runs either: its schedule is still that of an earlier version.
+        There are no runs if the automation does not exist or is disabled, because its schedule fired while it was being
+        removed. There are no runs either if the time is not a slot of the automation, because its schedule is still
+        that of an earlier version.
 
         Raises:
             InputError: the event is invalid.
@@ -90,11 +91,11 @@ class ScheduleEvents:
         return rendered.runs
 
     def _measure_lateness(self, tick: ScheduleTick) -> None:
-        """Measure how late the event is. Scheduler's own metrics do not report it."""
+        """Measure the lateness of an event, which the metrics of EventBridge Scheduler do not report."""
         measure_seconds("Lateness", (self.ledger.clock() - tick.scheduled_time).total_seconds())
 
 
 def _nearest_slot(row: AutomationRow, time: datetime) -> datetime | None:
-    """Return the slot that is nearest to the time in an event; ``None`` if none is near enough."""
+    """Return the slot nearest to the time in an event; ``None`` if no slot is within a minute."""
     slots = takewhile(lambda slot: slot < time + MAX_DEVIATION, row.possible_slots(time - MAX_DEVIATION))
     return min(slots, key=lambda slot: abs(slot - time), default=None)

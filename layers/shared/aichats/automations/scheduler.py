@@ -1,7 +1,8 @@
 """The schedules of automations in EventBridge Scheduler, in the stack's own group.
 
-A schedule is called ``<stack>-automation-<name>``. If that has more than 64 characters, a hash replaces the name. Roles
-may only change schedules whose names begin like this, so the template's own schedules in the same group are safe.
+The schedule of an automation is called ``<stack>-automation-<name>``. If this has more than 64 characters, a hash
+replaces the name. Roles may only change schedules with such names, so the template's own schedules in the same group
+are safe.
 
 A schedule contains only the automation's name. aichats reads the automation when the schedule fires, so an outdated
 schedule cannot run an outdated definition.
@@ -27,9 +28,9 @@ from aichats.schedules.expressions import Rate, parse_schedule
 
 MAX_SCHEDULE_NAME_CHARACTERS = 64
 MAX_STACK_NAME_CHARACTERS = 41
-"""A stack name of this length leaves room for ten characters of a hash."""
+"""The length of a stack name that leaves room for ten characters of a hash."""
 MAX_EVENT_AGE = timedelta(hours=1)
-"""The time for which Scheduler tries to deliver an event."""
+"""The time after which EventBridge Scheduler stops retrying the delivery of an event."""
 MAX_DELIVERY_RETRIES = 20
 
 REMEDIES = {
@@ -44,7 +45,7 @@ class SchedulerError(AichatsError):
     """EventBridge Scheduler rejected a call or did not respond.
 
     Attributes:
-        name: the automation or the schedule.
+        name: the name of the automation or the schedule.
         code: AWS's error code, or the type of the error if there was no response.
     """
 
@@ -60,9 +61,9 @@ class Schedules:
 
     Args:
         group: the schedule group, which has the stack's name. The names of schedules begin with it.
-        target_arn: of the function that receives the events.
-        role_arn: of the role with which Scheduler calls the function.
-        dead_letters_arn: of the queue for events that could not be delivered.
+        target_arn: the function that receives the events.
+        role_arn: the role with which EventBridge Scheduler calls the function.
+        dead_letters_arn: the queue for events that could not be delivered.
     """
 
     client: SchedulerClient
@@ -73,7 +74,7 @@ class Schedules:
     clock: Callable[[], datetime] = utc_now
 
     def __post_init__(self) -> None:
-        """Check that the names of schedules fit.
+        """Check that the names of schedules are short enough.
 
         Raises:
             ConfigurationError: the stack's name is too long.
@@ -85,18 +86,18 @@ class Schedules:
             )
 
     def ensure(self, row: AutomationRow) -> Literal["created", "updated", "unchanged"]:
-        """Create or update the schedule of an active row as the row requires. The row must have a future slot.
+        """Create or update the schedule of an active row with a future slot, as the row requires.
 
         Raises:
             SchedulerError: the state of the schedule is unknown.
         """
         if self._create(row):
             return "created"
-        # The schedule exists, perhaps because boto3 retried our own call after a lost response. Or it was just deleted.
+        # The schedule exists. Perhaps botocore repeated this call after a lost response.
         return self.correct(row) or ("created" if self._create(row) else "unchanged")
 
     def correct(self, row: AutomationRow) -> Literal["updated", "unchanged"] | None:
-        """Update a schedule if it differs from the one that the row requires. Return ``None`` if there is none.
+        """Update the schedule of a row if it is not as the row requires. Return ``None`` if the row has no schedule.
 
         Raises:
             SchedulerError: the state of the schedule is unknown.
@@ -111,7 +112,7 @@ class Schedules:
             return "updated" if self._group.update(expected) else None
 
     def remove(self, schedule: str) -> bool:
-        """Delete a schedule by its own name. Return whether there was one.
+        """Delete the schedule with this name. Return whether it existed.
 
         Raises:
             SchedulerError: the schedule may still exist.
@@ -136,16 +137,16 @@ class Schedules:
     def state(self, row: AutomationRow, changed: datetime) -> str:
         """Return a text that identifies the state of an active row's schedule.
 
-        The text contains the time of the schedule's last change, and a hash of the request that the row and this stack
-        require. It changes if the schedule or the row is changed, or if a deployment changes roles or queues. The hash
-        leaves out StartDate, which depends on the current time.
+        The text contains the time of the schedule's last change, and a hash of the request that would create it. So it
+        changes if the schedule or the row changes, or if a deployment changes roles or queues. The hash leaves out
+        StartDate, which depends on the current time.
         """
         request = {name: value for name, value in self._request(row).items() if name != "StartDate"}
         digest = hashlib.sha256(json.dumps(request, default=str).encode()).hexdigest()[:16]
         return f"{changed.astimezone(UTC).isoformat()} {digest}"
 
     def owner(self, schedule: str) -> str | None:
-        """Return the name of the automation that a schedule belongs to; ``None`` if there is no such schedule.
+        """Return the name of the automation that a schedule belongs to; ``None`` if the schedule does not exist.
 
         Raises:
             SchedulerError: the schedule could not be read.
@@ -162,7 +163,7 @@ class Schedules:
         plain = f"{self._prefix}{name}"
         if len(plain) <= MAX_SCHEDULE_NAME_CHARACTERS:
             return plain
-        # No automation's name contains a dot, so a hash never equals a name.
+        # The names of automations contain no dots, so a hash after a dot never equals a name.
         unique = base64.b32encode(hashlib.sha256(name.encode()).digest()).decode().lower()
         return f"{self._prefix}.{unique}"[:MAX_SCHEDULE_NAME_CHARACTERS]
 
@@ -175,7 +176,7 @@ class Schedules:
         return ScheduleGroup(self.client, self.group)
 
     def _create(self, row: AutomationRow) -> bool:
-        """Create the schedule of a row. Return whether there was none."""
+        """Create the schedule of a row. Return ``False`` if it exists already."""
         with _naming(row.name):
             return self._group.create(self._request(row))
 
@@ -206,10 +207,10 @@ class Schedules:
         }
 
     def _start(self, row: AutomationRow, trigger: ScheduleTrigger) -> datetime | None:
-        """Return the StartDate to write. Scheduler rejects one that is more than five minutes old.
+        """Return the StartDate to write. EventBridge Scheduler rejects a StartDate more than five minutes in the past.
 
-        The StartDate of a rate is its next slot, from which the same slots follow. A past start of a cron expression
-        has no effect.
+        For a rate, this is the next slot, because the same slots follow from it. A past start has no effect on a cron
+        expression, so it is left out.
         """
         now = self.clock()
         if row.rate_start:
@@ -242,7 +243,7 @@ class Schedules:
 
 @contextmanager
 def _naming(name: str) -> Iterator[None]:
-    """Add the name of an automation or a schedule to an error of AWS.
+    """Add the name of an automation or a schedule to an error of a call to AWS.
 
     Raises:
         SchedulerError: a call to AWS failed.

@@ -1,4 +1,4 @@
-"""The sweep, which runs every few minutes. Each part runs even if another part fails."""
+"""The sweep, which runs every five minutes. Each part runs even if another part fails."""
 
 import time
 from collections.abc import Callable
@@ -12,16 +12,16 @@ from aichats.aws.observability import count, logger
 from aichats.runs.stranded import StrandedRuns
 
 RESERVED_SHARE = 1 / 8
-"""The share of the invocation's time after the last part has stopped. The last calls of a part may be slow."""
+"""The share of the invocation's time that is reserved for the last calls of the last part, which may be slow."""
 
 
 @dataclass(frozen=True)
 class Sweep:
-    """The work of the sweep: resume stranded runs, find missed slots, reconcile schedules.
+    """The parts of the sweep: resume stranded runs, find missed slots, reconcile schedules.
 
     Args:
         progress: the places at which the parts stopped in the last sweep.
-        clock: counts seconds. It only needs to be right within one sweep.
+        clock: returns seconds. Only differences within one sweep matter.
         call_all: makes concurrent calls to AWS.
     """
 
@@ -36,13 +36,13 @@ class Sweep:
     def run(self, seconds: float) -> dict[str, int]:
         """Sweep once. Return the numbers of resumed, ended and missed runs, and of repaired schedules.
 
-        Each part has a third of the time, plus the time that the previous parts did not need.
+        Each part may use a third of the time, and the time that the previous parts left.
 
         Args:
             seconds: the time until the invocation ends.
 
         Raises:
-            Exception: a part failed; the other parts are done. Each of several errors is the context of the next.
+            Exception: a part failed. The other parts ran. If several parts failed, the context has the other errors.
         """
         begun, share = self.clock(), seconds * (1 - RESERVED_SHARE) / 3
         counts: dict[str, int] = {}
@@ -57,11 +57,11 @@ class Sweep:
         return SweepPart(name, self.progress, lambda: self.clock() >= ends_at, self.call_all)
 
     def _check_automations(self, slots: SweepPart, schedules: SweepPart) -> dict[str, int]:
-        """Find missed slots and reconcile schedules. The table is read once."""
+        """Find missed slots and reconcile schedules. Both parts use the same read of the table."""
         counts: dict[str, int] = {}
         contents = self.store.contents()
         try:
-            # Slots come first, so that a Scheduler that is slow or down delays no slot.
+            # Slots come first, so that a slow EventBridge Scheduler delays no slot.
             counts["missed"] = self.missed_slots.check(contents.rows, slots)
         finally:
             counts["repaired"] = self._report(self.service.reconcile(contents, schedules))

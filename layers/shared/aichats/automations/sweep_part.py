@@ -1,7 +1,7 @@
-"""A part of the sweep: its share of the time, and the place at which it continues in the next sweep.
+"""A part of the sweep, with its time limit and its progress.
 
-A part goes through its jobs in chunks, in the order of their names. If its time runs out, it stores the name at which
-it stopped, and the next sweep continues after that name. So each job gets its turn, even if others fail or are slow.
+A part does its jobs in chunks, in the order of their names. If the time is up, the part stores the name of its last
+job, and the next sweep continues after this name. So each job gets its turn, even if other jobs fail or are slow.
 """
 
 from bisect import bisect_right
@@ -14,23 +14,23 @@ from aichats.aws.observability import logger
 from aichats.aws.table import Table
 
 CHUNK_JOBS = 100
-"""The number of jobs in a chunk. Each sweep does at least one chunk."""
+"""The number of jobs in a chunk. Each part does at least one chunk."""
 MAX_CONCURRENT_CALLS = 10
-"""The number of connections that a botocore client keeps open."""
+"""The maximum number of calls at the same time. A client of botocore keeps ten connections open."""
 
 
 class CallAll(Protocol):
-    """A function that calls another function for each of some values and returns the results in the same order."""
+    """A function that calls another function for each value and returns the results in the order of the values."""
 
     def __call__[T, R](self, function: Callable[[T], R], values: Sequence[T]) -> list[R]:
         """Call the function for each value."""
 
 
 def call_concurrently[T, R](function: Callable[[T], R], values: Sequence[T]) -> list[R]:
-    """Call a function for each value, ten at the same time, and return the results in order.
+    """Call a function for each value, ten at the same time. Return the results in the order of the values.
 
     Raises:
-        Exception: the first error, after the calls that have begun have ended. The remaining calls are not made.
+        Exception: the first error. Calls that had begun have ended. The remaining calls are not made.
     """
     if len(values) <= 1:
         return [function(value) for value in values]
@@ -45,7 +45,7 @@ class SweepProgress:
     items: Table
 
     def get(self, part: str) -> str:
-        """Return the name at which a part stopped; empty if it never did."""
+        """Return the name at which a part stopped; empty if the part has never stopped."""
         return str((self.items.get(f"sweep:{part}") or {}).get("place", ""))
 
     def put(self, part: str, name: str) -> None:
@@ -58,7 +58,7 @@ class SweepPart:
     """A part of one sweep.
 
     Attributes:
-        name: of the part.
+        name: the part's name.
         progress: the places at which parts stopped.
         time_is_up: returns whether the part must stop.
         call_all: makes concurrent calls to AWS.

@@ -1,4 +1,4 @@
-"""The table of automations: one row for each, and the index of the event types that they listen to.
+"""The table of automations: their rows, and the index of the event types that they listen for.
 
 ::
 
@@ -8,8 +8,8 @@
                        └─────delete──> deleting <──delete────┘
                                           └──its schedule is deleted──> (no row)
 
-A row in ``deleting`` does not exist for anyone but the deletion. Every change is one conditional write: the row must be
-as it was read. If two writers change a row at once, one of them is rejected, or starts again.
+Only the deletion sees a row in ``deleting``. Every change is one conditional write, whose condition is that the row has
+not changed since it was read. If two writers change a row at once, one of them is rejected or starts again.
 """
 
 import builtins
@@ -42,29 +42,29 @@ from aichats.errors import InputError, UnreadableError
 from aichats.runs.ledger.times import to_text, utc_now
 
 MAX_DEFINITION_BYTES = 350_000
-"""The most bytes of a definition as JSON. DynamoDB accepts 400 KB for a row."""
+"""The maximum size of a definition as JSON. DynamoDB's limit for a row is 400 KB."""
 KEEP_DONE = timedelta(days=7)
-"""The time for which the row of a one-off is kept after it fired."""
+"""The retention time of a one-off automation after it fired."""
 
 WEBHOOK_INDEX = "by_trigger"
 WEBHOOK_ATTRIBUTE = "webhook"
 """The index's partition key."""
 OLD_VERSIONS = "webhook"
-"""The value of the attribute in rows that earlier versions wrote."""
+"""The value of the partition key in rows of earlier versions."""
 UPGRADE_SECONDS = 600.0
-"""After this process started, another function may run earlier code for this long, and write such a row."""
+"""The time after the start of this process in which other functions may still run the code of an earlier version."""
 
 AS_READ = "#etag = :read_etag AND #state = :read_state"
-"""The condition that a row is as it was read."""
+"""The condition that a row has not changed since it was read."""
 
 
 @dataclass(frozen=True)
 class Contents:
-    """The whole table.
+    """The content of the whole table.
 
     Attributes:
-        headers: the rows. If a row cannot be read, its header; if the header cannot be read either, nothing.
-        names: the names of all rows, even of those that cannot be read.
+        headers: the rows, and the headers of the rows that this version of the code cannot read.
+        names: the names of all rows, including those whose headers cannot be read.
     """
 
     headers: builtins.list[RowHeader]
@@ -72,13 +72,13 @@ class Contents:
 
     @property
     def rows(self) -> Iterator[AutomationRow]:
-        """The rows that can be read."""
+        """The rows that this version of the code can read."""
         return _readable(self.headers)
 
 
 @dataclass(frozen=True)
 class AutomationTable:
-    """The table. Safe to share between threads."""
+    """The table of automations. Safe to share between threads."""
 
     client: DynamoDB
     table: str
@@ -89,47 +89,47 @@ class AutomationTable:
     def put(
         self, name: str, automation: Automation, if_match: str | None = None, if_none_match: str | None = None
     ) -> tuple[AutomationRow, bool]:
-        """Create or replace an automation. The same definition again changes nothing.
+        """Create or replace an automation. Putting the same definition again changes nothing.
 
-        A request that is repeated with the same ``If-Match`` or ``If-None-Match`` succeeds, unless the automation was
-        changed in between. A row that cannot be read is replaced.
+        A retry with the same ``If-Match`` or ``If-None-Match`` succeeds unless the automation was changed in between. A
+        row that cannot be read is replaced.
 
         Args:
             name: the automation's name.
             automation: the new definition.
-            if_match: the header: ``*``, or ETags of which one must be the current one.
-            if_none_match: the header: ``*`` only creates.
+            if_match: the header ``If-Match``: ``*``, or ETags. One of them must be the current ETag.
+            if_none_match: the header ``If-None-Match``. With ``*``, the automation must be new.
 
         Returns:
-            The row, and whether it is new.
+            The row, and whether the automation is new.
 
         Raises:
-            InputError: the definition is too large, or its trigger fired for the last time since it was checked.
-            StaleError: a condition of the request is not met.
+            InputError: the definition is too large, or the trigger's last slot has passed since the check.
+            StaleError: a condition of the request failed.
         """
         definition = canonical(automation)
         if (size := len(definition.encode())) > MAX_DEFINITION_BYTES:
             raise InputError([("body", f"has {size} bytes, the limit is {MAX_DEFINITION_BYTES}. Use fewer targets")])
         while True:
             old = self._header(name)
-            live = None if old is None or old.state == "deleting" else old
-            if isinstance(live, AutomationRow) and canonical(live.automation) == definition:
-                if not conditions_hold(live.replaced, if_match, if_none_match):
-                    check_conditions(name, live.etag, if_match, if_none_match)
-                return live, False
-            check_conditions(name, live.etag if live else None, if_match, if_none_match)
+            current = None if old is None or old.state == "deleting" else old
+            if isinstance(current, AutomationRow) and canonical(current.automation) == definition:
+                if not conditions_hold(current.replaced, if_match, if_none_match):
+                    check_conditions(name, current.etag, if_match, if_none_match)
+                return current, False
+            check_conditions(name, current.etag if current else None, if_match, if_none_match)
             row = next_row(name, automation, old, self.clock())
             if self._replace(old, row):
-                return row, live is None
+                return row, current is None
 
     def begin_delete(self, name: str, if_match: str | None = None) -> RowHeader | None:
         """Mark an automation as ``deleting``, whether or not its row can be read.
 
         Returns:
-            The row in ``deleting``, even if it was marked before; ``None`` if there is none.
+            The row in ``deleting``, even if it was marked earlier; ``None`` if there is no row.
 
         Raises:
-            StaleError: ``If-Match`` is not met.
+            StaleError: ``If-Match`` failed.
         """
         while True:
             row = self._header(name)
@@ -140,7 +140,7 @@ class AutomationTable:
                 return replace(row, state="deleting")
 
     def end_delete(self, row: RowHeader) -> bool:
-        """Delete a row if it is as it was read. Return whether there is no row now."""
+        """Delete a row if it has not changed since it was read. Return whether the row is gone now."""
         extra = _index_changes(row, None)
         return _succeeds(partial(self._items.delete, row.name, AS_READ, _as_read(row), extra))
 
@@ -150,7 +150,7 @@ class AutomationTable:
         """Mark an automation as ``done`` after its last slot. The row of an ``at`` expires in 7 days.
 
         Returns:
-            Whether the row was as it was read, and is done now.
+            ``False`` if the row has changed since it was read, and was not marked.
         """
         is_one_off = row.schedule is not None and row.schedule.expression.startswith("at(")
         expires_at = int((self.clock() + KEEP_DONE).timestamp())
@@ -161,7 +161,7 @@ class AutomationTable:
         self._mark((row, checked(row, until)) for row in rows)
 
     def mark_aligned(self, rows: Iterable[tuple[AutomationRow, str]]) -> None:
-        """Store that schedules are as their rows want them. A row that changed since it was read stays as it is.
+        """Store that schedules are as their rows require. A row that changed since it was read stays as it is.
 
         Args:
             rows: each row, with a text that identifies the state of its schedule.
@@ -171,13 +171,13 @@ class AutomationTable:
     # ------------------------------------------------------------------ reads
 
     def get(self, name: str) -> AutomationRow | None:
-        """Return an automation as it is now; ``None`` if there is none, or it is in ``deleting``."""
+        """Return an automation as it is now; ``None`` if it does not exist or is in ``deleting``."""
         item = self._items.get(name)
-        # A row in ``deleting`` does not exist, even if it cannot be read.
+        # The state is read first, because a row in ``deleting`` does not exist, even if it is unreadable.
         return row_from_item(item) if item and item.get("state") != "deleting" else None
 
     def read(self, name: str) -> AutomationRow | None:
-        """Return a row as it is now, in any state."""
+        """Return a row as it is now, in any state; ``None`` if it does not exist."""
         item = self._items.get(name)
         return row_from_item(item) if item else None
 
@@ -186,23 +186,23 @@ class AutomationTable:
         return sorted((row for row in self.rows() if row.state != "deleting"), key=lambda row: row.name)
 
     def rows(self) -> Iterator[AutomationRow]:
-        """Yield all rows as they are now, in any state and in no order."""
+        """Yield all rows as they are now, in any state and in any order."""
         return _readable(_headers(self._rows()))
 
     def contents(self) -> Contents:
-        """Return the whole table as it is now."""
+        """Return the content of the table as it is now."""
         items = list(self._rows())
         return Contents(list(_headers(items)), {item["name"] for item in items})
 
     def listeners(self, event_type: str) -> Iterator[AutomationRow]:
-        """Yield the automations that listen to an event type. A new one is found after about a second."""
-        # This function's role may not read single items.
+        """Yield the automations that listen for an event type. A new automation is found after about a second."""
+        # The role of ``receive_webhook`` does not allow GetItem.
         items = self._items.get_all(self.webhook_index.names(event_type), singly=False)
         return (row for row in _readable(_headers(items)) if event_type in row.event_types)
 
     @cached_property
     def webhook_index(self) -> "WebhookIndex":
-        """The index of the event types that automations listen to."""
+        """The index of the event types that automations listen for."""
         return WebhookIndex(self._items)
 
     # ------------------------------------------------------------------ inside
@@ -212,7 +212,7 @@ class AutomationTable:
         return Table(self.client, self.table, "name")
 
     def _header(self, name: str) -> RowHeader | None:
-        """Return a row as it is now; if this version of the code cannot read it, its header."""
+        """Return a row as it is now. If this version of the code cannot read the row, return its header."""
         item = self._items.get(name)
         return header_from_item(item) if item else None
 
@@ -228,35 +228,35 @@ class AutomationTable:
         self._items.update_all([Update(row.name, changes, AS_READ, _as_read(row)) for row, changes in marks])
 
     def _rows(self) -> Iterator[dict[str, Any]]:
-        """Yield the items that are rows: their names have no colon."""
+        """Yield the items that are rows. Their names have no colon."""
         return self._items.scan({"colon": ":"}, FilterExpression="NOT contains(#name, :colon)", ConsistentRead=True)
 
 
 @dataclass(frozen=True)
 class WebhookIndex:
-    """The event types that automations listen to, as items of the table.
+    """The index of the event types that automations listen for.
 
-    Besides its row, an automation has one small item for each event type. The item's key is
-    ``<automation>:<event type>``, and its key in the index is ``event:<event type>``. So an event that no automation
-    listens to costs one query without results. The items and the row change in one transaction.
+    Besides its row, an automation has one small item in the table for each event type. The item's key is
+    ``<automation>:<event type>``, and its key in the index is ``event:<event type>``. So an event without listeners
+    costs one query without results. The items and the row change in one transaction.
 
-    Rows of earlier versions have no items. They are in the index themselves, and the sweep adds their items.
+    Rows of earlier versions have no items. The index contains these rows themselves until the sweep adds their items.
     """
 
     items: Table
     _no_old_rows: Event = field(default_factory=Event, repr=False, compare=False)
-    """Set once this process found no row of an earlier version in the index, and the upgrade is over."""
+    """Set after this process found no row of an earlier version in the index although the upgrade was over."""
     _started_at: float = field(default_factory=time.monotonic, repr=False, compare=False)
 
     def names(self, event_type: str) -> list[str]:
-        """Return the names of the automations that listen to an event type, and of the rows of earlier versions."""
+        """Return the names of the automations that listen for an event type, and of all rows of earlier versions."""
         return list(dict.fromkeys([*self._names(_index_key(event_type)), *self._old_names()]))
 
     def corrections(self, headers: Iterable[RowHeader]) -> dict[str, Callable[[], bool]]:
-        """Return a function for each automation whose items differ from its row, by the automation's name.
+        """Return a function for each automation whose items don't match its row, by the automation's name.
 
-        The function corrects the items. It returns ``False``, and changes nothing, if the row changed since it was
-        read.
+        The function corrects the items. If the row has changed since it was read, the function changes nothing and
+        returns ``False``.
 
         Args:
             headers: all rows.
@@ -277,21 +277,22 @@ class WebhookIndex:
         return corrections
 
     def _correct(self, name: str, row: AutomationRow | None, extra: ExtraWrites) -> None:
-        """Write and delete items if the row is as it was read.
+        """Write and delete items if the row has not changed since it was read.
 
         Raises:
-            ConditionFailedError: it is not.
+            ConditionFailedError: the row has changed.
         """
         if row is None:
-            # Deletes nothing, but only if there is still no row.
+            # This deletes no row. It checks that there is still no row.
             self.items.delete(name, self.items.is_absent, extra=extra)
         else:
-            # With the ETag and the state, a row that changed is never mistaken for this write's own.
+            # The changes contain the ETag and the state, so a row that changed is not mistaken for the result of this
+            # write.
             changes = {"etag": row.etag, "state": row.state, WEBHOOK_ATTRIBUTE: None}
             self.items.update(name, changes, AS_READ, _as_read(row), extra=extra)
 
     def _names(self, value: str) -> list[str]:
-        """Return the names of the automations that are in the index under a value."""
+        """Return the names of the automations with this value of the index's key."""
         condition, values = f"#{WEBHOOK_ATTRIBUTE} = :value", {"value": value}
         return [
             _owner(item) for item in self.items.query(WEBHOOK_INDEX, condition, values, ProjectionExpression="#name")
@@ -307,7 +308,7 @@ class WebhookIndex:
 
 
 def _index_changes(old: RowHeader | None, new: AutomationRow | None) -> ExtraWrites:
-    """Return the writes that bring the items of a row's event types to those of the row that follows it."""
+    """Return the writes that change the items of an old row's event types to those of the new row."""
     trigger = old.automation.trigger if isinstance(old, AutomationRow) else None
     before = trigger.events if isinstance(trigger, WebhookTrigger) else []
     after = new.event_types if new else ()
@@ -317,9 +318,9 @@ def _index_changes(old: RowHeader | None, new: AutomationRow | None) -> ExtraWri
 
 
 def _extra_writes(name: str, missing: Sequence[str], superfluous: Sequence[str]) -> ExtraWrites:
-    """Return the writes that add and delete items of an automation, each given by its key in the index.
+    """Return the writes that add and delete items of an automation. The arguments are keys of the index.
 
-    If there are too many for one transaction with the row, some superfluous items stay. The sweep deletes them.
+    If there are too many writes for a transaction, some superfluous items stay, and the sweep deletes them.
     """
     items = [{"name": _item_key(name, key), WEBHOOK_ATTRIBUTE: key} for key in missing]
     deleted = [_item_key(name, key) for key in superfluous if key != OLD_VERSIONS]
@@ -346,7 +347,7 @@ def _as_read(row: RowHeader) -> dict[str, str]:
 
 
 def _succeeds(write: Callable[[], object]) -> bool:
-    """Make a conditional write. Return ``False`` if its condition is not met."""
+    """Make a conditional write. Return whether its condition was met."""
     try:
         write()
     except ConditionFailedError:
@@ -359,7 +360,7 @@ def _readable(headers: Iterable[RowHeader]) -> Iterator[AutomationRow]:
 
 
 def _headers(items: Iterable[Mapping[str, Any]]) -> Iterator[RowHeader]:
-    """Yield rows, and the headers of those that this version of the code cannot read. They must not stop the others."""
+    """Yield rows. Log and count each row that this version of the code cannot read, and yield its header."""
     for item in items:
         try:
             yield row_from_item(item)

@@ -1,9 +1,9 @@
 """Handles webhook events.
 
 Whop waits five seconds for a response, however many automations listen for an event. So aichats renders each automation
-with a small part of its budget, beginning with those that have the least to render. It writes and queues their runs as
-soon as there are enough for a transaction. An automation that needs more budget or time, or whose runs cannot be
-written now, is rendered from the run queue with its whole budget. The runs have the same ids in both cases.
+with a small part of its budget, beginning with the least work. It stores and queues runs as soon as there are enough
+for a transaction. If an automation needs more budget or time, or if its runs cannot be stored now, aichats renders the
+automation from the run queue with its whole budget. The runs have the same ids in both cases.
 """
 
 import math
@@ -29,19 +29,19 @@ from aichats.templates.filters import matches
 from aichats.templates.render import Evaluator, RenderError, texts
 
 RUNS_PER_WRITE = 100
-"""The number of runs that are written together. A DynamoDB transaction allows at most 100 writes."""
+"""The number of runs that are stored together. A transaction of DynamoDB has at most 100 writes."""
 RESERVED_SECONDS = 0.5
-"""The time to write the rendered runs and to queue the other automations."""
+"""The time that is reserved to store the rendered runs and to queue the other automations."""
 
 
 @dataclass(frozen=True)
 class Budgets:
-    """Limits of the steps that expressions take.
+    """The maximum numbers of steps that expressions may take.
 
     Attributes:
-        event: for all automations that are rendered immediately. The steps take at most 1.2 seconds of a whole CPU.
-        most: for each of these automations. It never gets more than its share of the remaining steps.
-        least: for each of these automations, however many there are.
+        event: for all automations that are rendered immediately. It is at most 1.2 seconds of a whole CPU.
+        most: for one of these automations, even if its share of the remaining steps is larger.
+        least: for one of these automations, even if its share of the remaining steps is smaller.
         queued: for an automation that is rendered from the queue.
     """
 
@@ -57,12 +57,12 @@ class _Delivery:
 
     Attributes:
         can_wait: whether the event fits into a message of the queue.
-        left: the remaining steps.
-        rows: the automations whose runs are rendered but not written yet.
+        left: the number of steps that are left.
+        rows: the automations whose runs are rendered but not stored yet.
         rendered: the runs of these automations.
         later: the names of the automations to render from the queue.
-        ids: the runs that are in the ledger.
-        queued: the number of runs that were written, for each provider.
+        ids: the ids of the runs that are in the ledger.
+        queued: the number of stored runs for each provider.
     """
 
     occurrence: Occurrence
@@ -86,19 +86,19 @@ class WebhookEvents:
     budgets: Budgets = Budgets()
 
     def handle(self, webhook_id: str, event: Mapping[str, Any], time: datetime) -> list[str]:
-        """Run every automation that listens for the event, once for each of its targets.
+        """Start a run for each target of every automation that listens for an event.
 
         Args:
-            webhook_id: the same on each delivery of the event.
-            event: its fields, as plain JSON values.
-            time: of the event.
+            webhook_id: the id of the event, which is the same on each delivery.
+            event: the fields of the event as plain JSON values.
+            time: the time of the event.
 
         Returns:
-            The ids of the runs that are in the ledger. Runs whose texts cannot be rendered have failed. The runs of
-            automations that are rendered from the queue are missing.
+            The ids of the runs that are in the ledger, including failed ones whose texts cannot be rendered. The runs
+            of automations that are rendered from the queue are missing.
 
         Raises:
-            QueueError: neither the ledger nor the queue took a part of it. Whop must deliver the event again.
+            QueueError: some runs are neither in the ledger nor in the queue. Whop must deliver the event again.
         """
         rows = sorted(self.store.listeners(event["type"]), key=_rendering_work)
         delivery = _Delivery(of_event(webhook_id, event, time), can_wait=fits(event), left=self.budgets.event)
@@ -112,10 +112,9 @@ class WebhookEvents:
         return delivery.ids
 
     def render(self, message: EventMessage) -> None:
-        """Run the automations that a message of the queue names, each with its whole budget.
+        """Run the automations that a message of the queue names. Each automation has its whole budget.
 
-        The current definition of each automation is used. An automation that no longer listens for the event does
-        nothing.
+        Each automation runs with its current definition. An automation that no longer listens for the event is skipped.
         """
         event = message.event
         occurrence = of_event(message.webhook_id, event, datetime.fromisoformat(str(event["timestamp"])))
@@ -127,14 +126,14 @@ class WebhookEvents:
             self._store(self._runs(row, occurrence, Evaluator(self.budgets.queued)), Counter())
 
     def _render(self, delivery: _Delivery, row: AutomationRow, share: int) -> None:
-        """Render an automation, or leave it to the queue if time or budget do not suffice."""
+        """Render an automation. If time or budget don't suffice, leave the automation to the queue."""
         if delivery.left <= 0 or remaining(default=math.inf) < RESERVED_SECONDS:
             delivery.later.append(row.name)
             return
         budget = max(self.budgets.least, min(share, self.budgets.most) if delivery.can_wait else share)
         evaluator = Evaluator(budget)
         rendered = RenderedRuns()
-        # An automation that causes an unexpected error must not lose the event for the others.
+        # An unexpected error of one automation must not lose the event for the others.
         with Contained("automation not rendered", {"automation": row.name}) as attempt:
             rendered = self._runs(row, delivery.occurrence, evaluator)
         delivery.left -= budget - evaluator.left
@@ -159,7 +158,7 @@ class WebhookEvents:
         return self.run_factory.runs_for(row.name, row.automation, occurrence, evaluator)
 
     def _write(self, delivery: _Delivery) -> None:
-        """Write and queue the rendered runs. If that fails, leave their automations to the queue."""
+        """Store and queue the rendered runs. If this fails, leave their automations to the queue."""
         rows, rendered = delivery.rows, delivery.rendered
         delivery.rows, delivery.rendered = [], RenderedRuns()
         try:
@@ -169,7 +168,7 @@ class WebhookEvents:
             delivery.later += _names(rows)
 
     def _store(self, rendered: RenderedRuns, queued: Counter[str]) -> list[str]:
-        """Write runs to the ledger, and send messages for those that are to be performed. Return their ids."""
+        """Store runs in the ledger, and send messages for the runs to perform. Return the ids of all runs."""
         for provider in dict.fromkeys(run.provider for run in rendered.runs):
             runs = [run for run in rendered.runs if run.provider == provider]
             self.dispatcher.enqueue(runs, after=queued[provider])
@@ -180,7 +179,7 @@ class WebhookEvents:
         """Leave automations to the queue.
 
         Raises:
-            QueueError: SQS did not take the message, or the event is too large for it.
+            QueueError: SQS did not accept the message, or the event is too large for a message.
         """
         later = tuple(delivery.later)
         if not delivery.can_wait:
@@ -195,9 +194,9 @@ def _names(rows: Iterable[AutomationRow]) -> tuple[str, ...]:
 
 
 def _rendering_work(row: AutomationRow) -> tuple[int, str]:
-    """Return the approximate work to render an automation: the length of all texts with expressions, for each target.
+    """Return the approximate work to render an automation: the length of its templates times the number of targets.
 
-    The name makes the order unique.
+    The automation's name makes the order unique.
     """
     automation = row.automation
     fields = automation.action.model_dump(mode="json", exclude_unset=True)

@@ -45,7 +45,7 @@ class Contained:
     """
 
     message: str
-    about: Mapping[str, Any] = field(default_factory=dict)
+    log_fields: Mapping[str, Any] = field(default_factory=dict)
     error: Exception | None = None
 
     def __enter__(self) -> Self:
@@ -54,6 +54,6 @@ class Contained:
     def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> bool:
         if not isinstance(error, Exception):
             return False
-        logger.error(self.message, extra=dict(self.about), exc_info=error)
+        logger.error(self.message, extra=dict(self.log_fields), exc_info=error)
         self.error = error
         return True

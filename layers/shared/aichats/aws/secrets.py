@@ -248,8 +248,8 @@ class SecretStore:
                 return
             if isinstance(error, SecretUnavailableError):
                 attempt.failed_at = self.clock()
-            about = {"secret": entry.name, "problem": error.problem, "earlier_value": entry.cached is not None}
-            logger.warning("secret could not be read", extra=about)
+            log_fields = {"secret": entry.name, "problem": error.problem, "earlier_value": entry.cached is not None}
+            logger.warning("secret could not be read", extra=log_fields)
             attempt.outcome.set_exception(error)
 
     def _valid(self, entry: _Entry[Any]) -> _Cached | None:

@@ -1,4 +1,4 @@
-"""HTTP for all providers: one pooled client, limits for a whole call, and retries that never repeat an effect."""
+"""HTTP for all providers: a pooled client, time limits for whole calls, and retries that never repeat an effect."""
 
 from httpx import BaseTransport, Headers
 

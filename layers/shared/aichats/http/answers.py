@@ -1,4 +1,4 @@
-"""The answers of a provider that performed a call."""
+"""The answers of providers to calls that they performed."""
 
 from dataclasses import dataclass
 
@@ -26,12 +26,12 @@ def read_answer[ReplyT: BaseModel](
     """Return the body of an answer as a model.
 
     Args:
-        model: the model.
+        model: the model of the body.
         answer: the answer.
-        chat_id: the id of the chat that exists even if the body can't be read.
+        chat_id: the id of a chat that exists even if the body can't be read, for the error.
 
     Raises:
-        ProtocolError: the body can't be read; names the fields and the reasons, and shows no value.
+        ProtocolError: the body can't be read. The error names the fields and the reasons, and shows no value.
     """
     try:
         return model.model_validate_json(answer.content)
@@ -45,7 +45,7 @@ def read_answer[ReplyT: BaseModel](
 
 
 def _reasons(error: ValidationError) -> str:
-    """Return the fields and the reasons without the values, which may not appear in logs."""
+    """Return the fields and the reasons of an error, without the values, which must not be logged."""
     details = error.errors(include_url=False, include_input=False, include_context=False)
     places = [one_line(".".join(map(str, detail["loc"])))[:MAX_WORD_CHARACTERS] or "body" for detail in details[:5]]
     return "; ".join(f"{place}: {detail['type']}" for place, detail in zip(places, details, strict=False))

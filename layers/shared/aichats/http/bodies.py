@@ -14,7 +14,7 @@ def compact_json(value: object) -> bytes:
 
 
 def json_object(content: bytes) -> dict[str, Any]:
-    """Return the JSON object in a body; an empty one if the body is anything else."""
+    """Return the JSON object in a body; an empty object if the body is anything else."""
     try:
         body = json.loads(content)
     except (ValueError, RecursionError):

@@ -1,4 +1,4 @@
-"""One call to a provider: limits, retries, another token after a rejection, and errors that say what happened."""
+"""A client for calls to one provider: time limits, retries, new tokens after rejections, and meaningful errors."""
 
 import logging
 import random
@@ -38,11 +38,11 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class HttpStyle:
-    """The differences between providers in how they are called.
+    """The part of a call that differs between providers.
 
     Attributes:
         name: the provider's name.
-        authorization: returns the headers that carry a token.
+        authorization: returns the headers with a token.
         error: returns a response of 300 or above as an error, with ``retry_after`` if the provider names a wait.
     """
 
@@ -56,7 +56,7 @@ class HttpClient:
     """Calls one provider with one credential.
 
     Args:
-        timeout: seconds for one whole call, its retries and waits included. The deadline around it
+        timeout: the time limit of a whole call in seconds, with its retries and waits. The deadline around the call
             (:func:`aichats.http.deadline.time_limit`) applies too.
     """
 
@@ -83,15 +83,15 @@ class HttpClient:
         headers: Mapping[str, str] | None = None,
         timeout: float | None = None,
     ) -> ProviderAnswer:
-        """Make one call, and retry it as :mod:`aichats.http.retry` says.
+        """Make one call, with retries as :mod:`aichats.http.retry` decides.
 
-        Every attempt sends the same bytes. ``timeout`` replaces the client's own for this call. If the response to a
-        DELETE was lost and a retry returns 404, the DELETE succeeded.
+        Every attempt sends the same bytes. ``timeout`` replaces the client's time limit for this call. If the response
+        to a DELETE was lost and a retry returns 404, the DELETE has succeeded.
 
         Raises:
             APIStatusError: the provider rejected the call. It did nothing, or the call may be repeated.
             APIConnectionError: the provider was not reached. If the call is a POST, nothing was sent.
-            OutcomeUnknownError: a POST that the provider may have performed.
+            OutcomeUnknownError: the call is a POST, and the provider may have performed it.
         """
         content = None if body is None else compact_json(body)
         extra = dict(headers or {}) | ({"content-type": "application/json"} if content is not None else {})
@@ -130,10 +130,10 @@ class HttpClient:
     def _another_token(
         self, request: httpx.Request, error: APIStatusError, mask: Mask, *, in_progress: bool
     ) -> str | None:
-        """Return a token other than the rejected one; ``None`` if there is no other.
+        """Return another token after a rejection; ``None`` if there is no other token.
 
         Raises:
-            OutcomeUnknownError: no other token can be read, and another request with the same key was in progress.
+            OutcomeUnknownError: the secret can't be read, and another request with the same key was in progress.
             AichatsError: the secret with the token can't be read.
         """
         rejected = mask.tokens[0]
@@ -163,11 +163,11 @@ class HttpClient:
         )
 
     def _wait_before_next(self, method: str, error: Failure, attempt: int) -> float | None:
-        """Return the seconds to wait before the next attempt; ``None`` if there is none."""
+        """Return the seconds to wait before the next attempt; ``None`` if there is no next attempt."""
         if attempt >= retry.MAX_ATTEMPTS or retry.judge(method, error) is not Verdict.REPEAT:
             return None
-        named = error.retry_after if isinstance(error, APIStatusError) else None
-        wait = retry.backoff(attempt, self.randomness) if named is None else named
+        retry_after = error.retry_after if isinstance(error, APIStatusError) else None
+        wait = retry.backoff(attempt, self.randomness) if retry_after is None else retry_after
         return wait if wait <= retry.MAX_PAUSE_SECONDS and wait < remaining(default=self.timeout) else None
 
     def _give_up(self, request: httpx.Request, error: Failure, mask: Mask, *, in_progress: bool) -> NoReturn:
@@ -191,12 +191,12 @@ class HttpClient:
         """Log a warning if the provider announces the end of an endpoint (RFC 9745, RFC 8594)."""
         announcement = {name: mask.text(headers[name]) for name in ("deprecation", "sunset", "link") if name in headers}
         if announcement.keys() - {"link"}:
-            about = {"method": request.method, "path": request.url.path, **announcement}
-            logger.warning("%s announces the end of an endpoint", self.provider.name, extra=about)
+            log_fields = {"method": request.method, "path": request.url.path, **announcement}
+            logger.warning("%s announces the end of an endpoint", self.provider.name, extra=log_fields)
 
 
 def _read(response: httpx.Response) -> bytes:
-    """Return the body up to a limit that no correct answer reaches, or up to a compression error.
+    """Return the body of a response, up to a limit that no correct answer reaches or up to a compression error.
 
     The status shows the outcome even if the body is incomplete. The parser of the body reports the missing part.
     """

@@ -1,6 +1,6 @@
-"""The deadline for everything that a Lambda invocation does.
+"""The deadline of a Lambda invocation.
 
-The deadline is in a context variable, so that functions don't have to pass it on. A new thread starts without it: run
+The deadline is a context variable, so functions don't have to pass it on. A new thread has no deadline unless you run
 its work in ``contextvars.copy_context()``.
 """
 
@@ -14,7 +14,7 @@ _deadline: ContextVar[float | None] = ContextVar("deadline", default=None)
 
 @contextmanager
 def time_limit(seconds: float) -> Iterator[None]:
-    """Limit everything inside the block to ``seconds`` from now, or to the limit around it if that ends first."""
+    """Limit everything inside the block to ``seconds`` from now. An outer limit that ends earlier still applies."""
     ends_at = time.monotonic() + seconds
     outer = _deadline.get()
     token = _deadline.set(ends_at if outer is None else min(ends_at, outer))

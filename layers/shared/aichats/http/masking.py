@@ -1,6 +1,6 @@
-"""Masks the texts of a provider before they are shown: our credential, the request's texts, control characters.
+"""Masks a provider's texts before they are shown. It hides the credential and the texts of the request.
 
-A provider may repeat the request in an error. Errors appear in logs, in HTTP responses and in the history of runs.
+A provider may repeat the request in an error, and errors appear in logs, in HTTP responses and in the history of runs.
 """
 
 import base64
@@ -19,11 +19,11 @@ MAX_TEXT_CHARACTERS = 500
 MAX_WORD_CHARACTERS = 100
 HIDDEN = "[hidden]"
 TEXT_RUN, TOKEN_RUN = 24, 12
-"""The length from which a part of a text or of a token is hidden."""
+"""The minimum length of a part of a text or a token that is hidden."""
 MIN_HIDDEN_CHARACTERS = 4
-"""The length from which a text is hidden. A shorter one would hide parts of ordinary words."""
+"""The minimum length of a text that is hidden. A shorter text would hide parts of ordinary words."""
 TEXT_FIELDS = ("message_text", "title", "content", "metadata")
-"""The fields of a request that contain people's texts."""
+"""The fields of a request whose texts are hidden."""
 
 _LOOKED_AT = 4 * MAX_TEXT_CHARACTERS
 # Compiled on demand, because few calls fail.
@@ -34,21 +34,21 @@ _INVISIBLE = r"[^\x21-\x7e]+"
 
 
 def one_line(value: str) -> str:
-    """Return a text in one line, with single spaces instead of white space and control characters."""
+    """Return a text as one line. A space replaces each sequence of white space and control characters."""
     return re.sub(_UNSHOWABLE, " ", value).strip()
 
 
 def identifier(value: str | None) -> str | None:
-    """Return an id as visible ASCII of at most 100 characters; ``None`` if nothing is left."""
+    """Return the visible ASCII characters of an id, at most 100; ``None`` if there are none."""
     return re.sub(_INVISIBLE, "", value or "")[:MAX_WORD_CHARACTERS] or None
 
 
 @dataclass(frozen=True, repr=False)
 class Mask:
-    """Hides a request's secrets in its provider's answer. It prepares them only if there is something to hide.
+    """Hides the tokens and the texts of a request in the provider's answer. It prepares them on first use.
 
     Attributes:
-        tokens: the credentials of the request, the newest first.
+        tokens: the tokens of the request, the newest first.
         body: the request's body.
     """
 
@@ -56,11 +56,11 @@ class Mask:
     body: Mapping[str, Any] | None = None
 
     def text(self, value: object) -> str | None:
-        """Return a field of an answer if it is a text: masked, in one line, with at most 500 characters."""
+        """Return a field of an answer if it is a text: masked, as one line of at most 500 characters."""
         return self._shown(value, MAX_TEXT_CHARACTERS)
 
     def word(self, value: object) -> str | None:
-        """Return a field with a code or a name if it is a text: masked, in one line, with at most 100 characters."""
+        """Return a field with a code or a name if it is a text: masked, as one line of at most 100 characters."""
         return self._shown(value, MAX_WORD_CHARACTERS)
 
     def _shown(self, value: object, limit: int) -> str | None:
@@ -69,19 +69,19 @@ class Mask:
         shown = one_line(value[:_LOOKED_AT])
         for secret, run in self._secrets:
             shown = _without(shown, secret, run)
-        # If only the beginning of a text is searched, a secret at its end may be too short to be found.
+        # If only the beginning of a text is searched, the end of that part may contain a piece of a secret.
         return (shown[:-TEXT_RUN] if len(value) > _LOOKED_AT else shown)[:limit].strip()
 
     @cached_property
     def _secrets(self) -> list[tuple[str, int]]:
-        """The secrets in every form in which a provider may repeat them, and the length from which each is hidden."""
+        """All forms in which a provider may repeat a secret, each with the minimum length of a hidden part."""
         tokens = [(form, min(TOKEN_RUN, len(form))) for token in self.tokens for form in _forms_of_token(token)]
         texts = [(form, TEXT_RUN) for text in _texts(self.body) for form in _forms_of_text(text)]
         return list(dict.fromkeys(tokens + texts))
 
 
 def _without(shown: str, secret: str, run: int) -> str:
-    """Return the text without the secret, and without each part of the secret that has ``run`` characters or more."""
+    """Return a text without a secret, and without parts of the secret that have at least ``run`` characters."""
     if len(secret) < MIN_HIDDEN_CHARACTERS:
         return shown
     if len(secret) < run:
@@ -90,12 +90,12 @@ def _without(shown: str, secret: str, run: int) -> str:
 
 
 def _marked(shown: str, secret: str, run: int) -> Iterator[tuple[bool, Iterator[str]]]:
-    """Yield the parts of the text, each with whether the secret contains it.
+    """Yield the parts of a text. Each part comes with a flag that is true if the part belongs to the secret.
 
-    The work grows with the length of both texts, not with their product: a message of 128 KB has forms of 800 KB.
+    The work grows with the sum of the lengths, not with their product, because a message of 128 KB has forms of 800 KB.
     """
     hidden = bytearray(len(shown))
-    # Each long part of the secret contains one of these pieces, so most texts are searched only once.
+    # Every long part of the secret contains one of these pieces. So a text without any piece is searched only once.
     half = run // 2
     pieces = {secret[at : at + half] for at in range(0, len(secret) - half + 1, half)}
     if any(shown[at : at + half] in pieces for at in range(len(shown) - half + 1)):
@@ -125,7 +125,7 @@ def _forms_of_token(token: str) -> list[str]:
 
 
 def _forms_of_text(text: str) -> list[str]:
-    """Return the text itself and its forms in JSON, HTML and URLs, each in one line."""
+    """Return a text and its forms in JSON, HTML and URLs, each as one line."""
     in_json = [json.dumps(text, ensure_ascii=ascii_only)[1:-1] for ascii_only in (False, True)]
     in_url = quote(text.encode(errors="surrogatepass"), safe="")
     return [one_line(form) for form in (text, *in_json, html.escape(text), in_url)]

@@ -9,7 +9,7 @@ def segment(chat_id: str, *, problem: str) -> str:
     """Return a chat's id, quoted as one segment of a path.
 
     Raises:
-        InputError: the path would name something else; its message is ``problem``.
+        InputError: the path would lead elsewhere. The message is ``problem``.
     """
     if chat_id in ("", ".", ".."):
         raise InputError([("chat_id", problem)])

@@ -1,4 +1,4 @@
-"""The rejections of a provider as errors."""
+"""The rejections of providers as errors."""
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
@@ -15,7 +15,7 @@ NOTHING_TO_HIDE = Mask()
 
 
 type ErrorFactory = Callable[[int, Headers, bytes, Mask], APIStatusError]
-"""Turns a response of 300 or above into an error, with the provider's texts masked and shortened."""
+"""Returns a response of 300 or above as an error, with the provider's texts masked and shortened."""
 
 
 def rejection(
@@ -29,9 +29,9 @@ def rejection(
         headers: the headers of the response.
         mask: hides the request's secrets.
         body: ``message``, ``code``, ``error_type``, ``param`` and ``retry_after`` from the provider's body. If the
-            message is not a text, the phrase of the status replaces it. If the wait is not a number of seconds, the
-            headers and the message are searched for one.
-        hint: a possible fix, or an empty string.
+            message is not a text, the phrase of the status replaces it. If ``retry_after`` is not a number of seconds,
+            the wait comes from the headers or the message.
+        hint: a possible fix; empty if there is none.
     """
     reason = mask.text(body.get("message")) or _phrase(status)
     words = {name: mask.word(body.get(name)) or None for name in ("code", "error_type", "param")}

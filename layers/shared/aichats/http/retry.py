@@ -1,10 +1,10 @@
-"""Decides whether a call is retried, and after what time. Pure: no clock, no network.
+"""Decides whether and when a call is retried. These functions use no clock and no network.
 
 =================== ============================================ =================================================
 call                retried                                      not retried
 =================== ============================================ =================================================
 GET, PATCH, DELETE  connect errors, timeouts, 408, 429, 5xx      other 4xx
-POST                calls that surely were not performed:        calls whose outcome is unknown:
+POST                calls that were certainly not performed:     calls whose outcome is unknown:
                     connect errors before the request was sent,  :class:`~aichats.errors.OutcomeUnknownError`
                     429; and 409
                     ``idempotency_request_in_progress`` with the
@@ -28,12 +28,12 @@ MAX_ATTEMPTS = 4
 FIRST_BACKOFF_SECONDS = 0.5
 MAX_BACKOFF_SECONDS = 8.0
 MAX_PAUSE_SECONDS = 15.0
-"""The longest wait inside a call. For a longer one the call fails, so that the run waits in the queue."""
+"""The maximum wait inside a call. If the wait is longer, the call fails, and the run waits in the queue."""
 MAX_WAIT_SECONDS = 24 * 3600.0
-"""The longest wait that a provider may name. A larger number is ignored."""
+"""The maximum wait that a provider may name. A longer wait is ignored."""
 
 IN_PROGRESS = "idempotency_request_in_progress"
-"""The code of a 409 for a request while another one with the same key is in progress."""
+"""The code of a 409 if another request with the same key is in progress."""
 
 _NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 _CANNOT_BE_SENT = (httpx.UnsupportedProtocol, httpx.LocalProtocolError)
@@ -44,15 +44,15 @@ class Verdict(Enum):
     """The meaning of a failed attempt."""
 
     REPEAT = "repeat"
-    """It may be repeated: it was not performed, or a repetition changes nothing."""
+    """The call may be repeated, because it was not performed or because a repetition changes nothing."""
     FINAL = "final"
-    """It was not performed and would fail again."""
+    """The call was not performed, and a repetition would fail too."""
     UNKNOWN = "unknown"
-    """It may have been performed, and a repetition would perform it twice."""
+    """The call may have been performed, and a repetition could perform it twice."""
 
 
 type Failure = APIStatusError | httpx.TransportError
-"""A failed attempt: the provider rejected it, or there was no complete response."""
+"""A failed attempt: the provider rejected the call, or did not respond completely."""
 
 
 def judge(method: str, error: Failure) -> Verdict:
@@ -70,7 +70,7 @@ def is_in_progress(method: str, error: Failure) -> bool:
 
 
 def may_have_deleted(method: str, error: Failure) -> bool:
-    """Return whether a DELETE that failed may have been performed."""
+    """Return whether the call is a DELETE that may have been performed although it failed."""
     return method == "DELETE" and judge("POST", error) is Verdict.UNKNOWN
 
 
@@ -143,7 +143,7 @@ def _number(value: object) -> float | None:
 
 
 def _sane(seconds: float) -> float | None:
-    """Return 0.0 for a time in the past; ``None`` for a wait of days and for NaN, which make no sense."""
+    """Return the wait, but 0.0 for a time in the past, and ``None`` for more than a day or for NaN."""
     return max(0.0, seconds) if seconds <= MAX_WAIT_SECONDS else None
 
 

@@ -1,13 +1,13 @@
 """An httpx transport with one time limit for a whole call.
 
-httpx limits each read and each write separately, so a server that sends a byte now and then can block a call forever.
-Here every network operation gets the time that is left of :mod:`aichats.http.deadline`. So the call ends on time
-whatever the server does: while connecting, in the TLS handshake, in the headers, in the body. Only the system's name
-resolution has its own limits.
+httpx limits each read and each write separately, so a slow server can block a call forever. In this transport, every
+network operation gets the remaining time of :mod:`aichats.http.deadline`. So the call ends on time whatever the server
+does: during the connect, the TLS handshake, the headers or the body. Only the name resolution of the operating system
+has limits of its own.
 
-Lambda freezes the process between invocations, so it does not notice if a server closes a connection. The first request
-after that would be lost, with an unknown outcome if it is a POST. So a connection that was idle for a while by wall
-clock is not used again.
+Lambda freezes the process between invocations, so the process does not notice if a server closes a connection. The next
+request on this connection would be lost, with an unknown outcome if it is a POST. So a connection that was idle for
+more than 30 seconds of wall-clock time is not used again.
 """
 
 import socket
@@ -24,7 +24,7 @@ from aichats.http.deadline import remaining
 
 MAX_CONNECTIONS = 50
 KEEPALIVE_SECONDS = 30.0
-"""The longest idle time after which a connection is used again."""
+"""The maximum idle time of a connection that is used again."""
 
 _HTTPCORE_ERRORS = (
     httpcore.TimeoutException,
@@ -35,14 +35,14 @@ _HTTPCORE_ERRORS = (
 
 
 class DeadlineTransport(httpx.BaseTransport):
-    """One connection pool for a container. Safe to share between threads and clients."""
+    """The connection pool of a container. Safe to share between threads and clients."""
 
     def __init__(self) -> None:
         self._pool = httpcore.ConnectionPool(
             ssl_context=httpx.create_ssl_context(),
             max_connections=MAX_CONNECTIONS,
             max_keepalive_connections=MAX_CONNECTIONS,
-            keepalive_expiry=None,  # It uses the monotonic clock. The stream knows its age by wall clock.
+            keepalive_expiry=None,  # This uses the monotonic clock. The streams use the wall clock instead.
             network_backend=_DeadlineBackend(),
         )
 
@@ -50,7 +50,7 @@ class DeadlineTransport(httpx.BaseTransport):
         """Send one request.
 
         Raises:
-            httpx.TransportError: the same subclasses that httpx's own transport raises.
+            httpx.TransportError: one of the subclasses that httpx's own transport raises.
         """
         url = request.url
         with _httpx_errors(request):
@@ -85,7 +85,7 @@ class _Body(httpx.SyncByteStream):
 
 
 class _DeadlineBackend(httpcore.SyncBackend):
-    """Opens connections on which the deadline limits every operation."""
+    """A backend whose connections limit every operation by the deadline."""
 
     def connect_tcp(
         self,
@@ -95,7 +95,7 @@ class _DeadlineBackend(httpcore.SyncBackend):
         local_address: str | None = None,
         socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
     ) -> httpcore.NetworkStream:
-        """Try the host's addresses one after the other. httpcore would give the whole limit to each of them."""
+        """Try the host's addresses one after the other. httpcore would apply the whole limit to each address."""
         failure: Exception = httpcore.ConnectError(f"{host} has no address")
         for address in _addresses(host, port):
             try:
@@ -117,7 +117,7 @@ class _DeadlineStream(httpcore.NetworkStream):
         return content
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        """Send the whole buffer. httpcore would give the whole limit to each part that the server accepts."""
+        """Send the whole buffer. httpcore would apply the whole limit to each part that the server accepts."""
         connection: socket.socket = self._stream.get_extra_info("socket")
         try:
             while buffer:
@@ -140,9 +140,8 @@ class _DeadlineStream(httpcore.NetworkStream):
     def get_extra_info(self, info: str) -> Any:
         """Return a property of the connection.
 
-        Before the pool uses an idle connection, it asks whether the connection is readable. An idle connection is
-        readable only if the server has closed it. A connection that was idle for too long is reported as readable, so
-        that the pool closes it.
+        Before the pool uses an idle connection, it asks whether the connection is readable, which means that the server
+        has closed it. A connection that was idle for too long is reported as readable, so that the pool closes it.
         """
         if info == "is_readable" and not 0 <= time.time() - self._used_at <= KEEPALIVE_SECONDS:
             return True
@@ -158,13 +157,17 @@ def _addresses(host: str, port: int) -> list[str]:
 
 
 def _limits(request: httpx.Request) -> dict[str, float | None]:
-    """Return httpx's limits of a request. If no time is left, raise before anything is sent."""
+    """Return httpx's limits for a request.
+
+    Raises:
+        httpcore.PoolTimeout: no time is left. Nothing was sent.
+    """
     limits: dict[str, float | None] = request.extensions.get("timeout", {})
     return limits | {"pool": _bounded(limits.get("pool"), httpcore.PoolTimeout)}
 
 
 def _bounded(timeout: float | None, expired: type[httpcore.TimeoutException]) -> float | None:
-    """Return httpx's own limit or the time that is left, whichever is smaller.
+    """Return the smaller of httpx's own limit and the remaining time.
 
     Raises:
         httpcore.TimeoutException: no time is left.
@@ -178,7 +181,7 @@ def _bounded(timeout: float | None, expired: type[httpcore.TimeoutException]) ->
 
 @contextmanager
 def _httpx_errors(request: httpx.Request) -> Iterator[None]:
-    """Raise httpcore's errors as httpx's errors of the same name, as httpx's own transport does."""
+    """Convert httpcore's errors to httpx's errors of the same name, as httpx's own transport does."""
     try:
         yield
     except _HTTPCORE_ERRORS as error:

@@ -1,4 +1,4 @@
-"""Kodey's actions as data, and the target that each needs."""
+"""Kodey's actions as data, and the targets that they need."""
 
 from typing import Literal
 
@@ -14,7 +14,7 @@ class KodeyCreateChat(Request):
     type: Literal["kodey.create_chat"]
     message_text: MessageText
     user_id: UserId | None = None
-    """The owner of the chat at Kodey. Without one, aichats uses a user id of the run's own to find the chat again."""
+    """The owner of the chat in Kodey. Without it, the chat gets a user id that only this run has."""
     metadata: Metadata | None = None
 
 

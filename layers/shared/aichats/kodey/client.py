@@ -1,4 +1,4 @@
-"""A client of Kodey's chats API: six operations on chats and messages."""
+"""A client of Kodey's chats API with six operations on chats and messages."""
 
 import re
 
@@ -24,18 +24,18 @@ from aichats.validation import parse
 
 KODEY_BASE_URL = "https://pooled.api.kodey.ai"
 MESSAGE_SECONDS = 240.0
-"""The limit of a call that sends a message. The call ends when the assistant has answered."""
+"""The time limit of a call that sends a message. The call ends when the assistant has answered."""
 
 
 class KodeyClient:
     """Chats with one key.
 
     Args:
-        token: a key, or a function that returns one. It is called with ``None`` before each call, and with the rejected
-            key after a 401 or a 403. If it then returns another key, the call is retried once.
-        timeout: seconds for one whole call, its retries and waits included.
-        answer_timeout: seconds for :meth:`send_message`, which waits for the assistant's answer.
-        transport: the transport; by default a connection pool of the client's own.
+        token: a key, or a function that returns one. The function is called with ``None`` before each call, and with
+            the rejected key after a 401 or a 403. If it then returns another key, the call is retried once.
+        timeout: the time limit of a whole call in seconds, with its retries and waits.
+        answer_timeout: the time limit of :meth:`send_message`, which waits for the assistant's answer.
+        transport: the transport; by default, the client has its own connection pool.
     """
 
     def __init__(
@@ -50,12 +50,12 @@ class KodeyClient:
         self._http = HttpClient(KODEY_STYLE, base_url, token, timeout, transport or DeadlineTransport())
 
     def create_chat(self, chat: NewKodeyChat) -> Chat:
-        """Create a chat. It is only retried if Kodey surely did not create it, because Kodey has no idempotency keys.
+        """Create a chat. The call is only retried if Kodey certainly did not create the chat.
 
         Raises:
-            OutcomeUnknownError: Kodey may have created the chat. You can find it by a ``user_id`` of its own.
-            ProtocolError: the chat exists, but the answer can't be read; ``chat_id`` is its id, if that can be read.
-            ProviderError: Kodey rejected the call or was not reached; there is no chat.
+            OutcomeUnknownError: Kodey may have created the chat. A unique ``user_id`` finds it.
+            ProtocolError: the chat exists, but the answer can't be read. The error has the ``chat_id`` if possible.
+            ProviderError: Kodey rejected the call or was not reached. The chat does not exist.
         """
         unset = {"user_id"} if chat.user_id is None else None
         body = chat.model_dump(mode="json", by_alias=True, exclude=unset)
@@ -63,11 +63,11 @@ class KodeyClient:
         return read_answer(Chat, answer, chat_id=_created_id(answer.content))
 
     def list_chats(self, *, user_id: str | None = None, agent_type: str | None = None) -> list[Chat]:
-        """Return all chats that the key may read, or those of one user or one type of agent, in any order.
+        """Return all chats that the key may read, or only those of a user or a type of agent, in any order.
 
         Raises:
-            InputError: an argument is too long or empty; nothing was sent.
-            ProviderError: the failure.
+            InputError: an argument is too long or empty. Nothing was sent.
+            ProviderError: the call failed.
         """
         query = parse(ListChats, {"user_id": user_id, "agent_type": agent_type})
         params = query.model_dump(mode="json", by_alias=True, exclude_none=True)
@@ -77,7 +77,7 @@ class KodeyClient:
         """Return one chat, with its messages.
 
         Raises:
-            NotFoundError: there is no such chat, or the key may not read it.
+            NotFoundError: the chat does not exist, or the key may not read it.
             ProviderError: any other failure.
         """
         return read_answer(ChatWithMessages, self._http.call("GET", _path(chat_id)), chat_id=chat_id)
@@ -86,18 +86,18 @@ class KodeyClient:
         """Delete a chat.
 
         Raises:
-            ProviderError: the failure.
+            ProviderError: the call failed.
         """
         self._http.call("DELETE", _path(chat_id))
 
     def send_message(self, chat_id: str, content: str) -> Message:
-        """Send a message, and return the assistant's answer. It is only retried if it surely was not sent.
+        """Send a message and return the assistant's answer. The call is only retried if nothing was sent.
 
         Raises:
-            OutcomeUnknownError: Kodey may have received the message; the chat's messages show it.
+            OutcomeUnknownError: Kodey may have received the message. The chat's messages show whether it did.
             ProtocolError: the message was sent, but the answer can't be read.
-            NotFoundError: there is no such chat, or the key may not read it.
-            ProviderError: Kodey rejected the message or was not reached; nothing was sent.
+            NotFoundError: the chat does not exist, or the key may not read it.
+            ProviderError: Kodey rejected the message or was not reached. Nothing was sent.
         """
         body = {"content": content, "role": "user"}
         answer = self._http.call("POST", _messages_path(chat_id), body=body, timeout=self._answer_timeout)
@@ -107,14 +107,14 @@ class KodeyClient:
         """Return all messages of a chat.
 
         Raises:
-            NotFoundError: there is no such chat, or the key may not read it.
+            NotFoundError: the chat does not exist, or the key may not read it.
             ProviderError: any other failure.
         """
         return read_answer(MessageList, self._http.call("GET", _messages_path(chat_id)), chat_id=chat_id).messages
 
 
 def _created_id(content: bytes) -> str | None:
-    """Return the id of a chat from an answer that can't be read. Only the outermost ``id`` counts."""
+    """Return the ``id`` at the top level of an answer that may otherwise be unreadable; ``None`` if it is missing."""
     chat_id = json_object(content).get("id")
     return chat_id if isinstance(chat_id, str) and re.fullmatch(ID_PATTERN, chat_id) else None
 

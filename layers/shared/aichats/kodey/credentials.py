@@ -1,4 +1,4 @@
-"""Kodey's key: its secret, and the kinds of keys with their rate limits."""
+"""Kodey's key: its secret, its kinds, and their rate limits."""
 
 from functools import partial
 from typing import Annotated, Literal
@@ -12,7 +12,7 @@ type KeyKind = Literal["publishable", "secret", "user secret", "unknown"]
 _PREFIXES: dict[str, KeyKind] = {"pk_live_": "publishable", "sk_live_": "secret", "usk_live_": "user secret"}
 
 CALLS_PER_MINUTE: dict[KeyKind, int] = {"publishable": 100, "secret": 1000, "user secret": 100, "unknown": 100}
-"""Kodey's rate limits. Kodey states none for a user's secret key, so it gets the lowest, like an unknown kind."""
+"""Kodey's rate limits. Kodey documents none for a user's secret key, so this kind gets the lowest one."""
 
 
 class KodeySecret(BaseModel):

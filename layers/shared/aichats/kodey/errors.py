@@ -1,7 +1,7 @@
-"""Kodey's rejections as errors, and the style in which Kodey is called.
+"""Kodey's rejections as errors, and the style of calls to Kodey.
 
-The body is ``{"error", "message"}``, with ``retryAfter`` for a 429. A 401 has only a ``message``. If a publishable key
-does not allow a call, the body has ``allowedEndpoints`` and ``upgradeInstructions``.
+The body of a rejection is ``{"error", "message"}``, with ``retryAfter`` for a 429. A 401 has only a ``message``. If a
+publishable key does not allow a call, the body has ``allowedEndpoints`` and ``upgradeInstructions``.
 """
 
 from http import HTTPStatus

@@ -1,7 +1,7 @@
 """Requests to Kodey, which reject unknown fields, and Kodey's replies, which keep them.
 
-The field names in Python are ours (``agent_id``). Requests are sent with Kodey's names (``agentId``); replies are read
-and dumped with Kodey's names.
+The models have aichats' own field names (``agent_id``). Requests are sent with Kodey's names (``agentId``). Replies are
+read and dumped with Kodey's names.
 """
 
 from datetime import datetime
@@ -14,11 +14,11 @@ from aichats.http.bodies import compact_json
 from aichats.models import MessageText, OrElse, ProviderReply, Request
 
 MAX_METADATA_BYTES = 4096
-"""The limit of ``metadata`` in bytes of compact JSON in UTF-8."""
+"""The maximum size of ``metadata`` in bytes of compact UTF-8 JSON."""
 MAX_METADATA_DEPTH = 32
-"""The limit of nested levels. Every parser that reads the metadata later accepts as many."""
+"""The maximum number of nested levels. Every parser that reads the metadata accepts it."""
 ID_PATTERN = r"^[A-Za-z0-9_][A-Za-z0-9._:-]{0,199}$"
-"""The form of Kodey's ids. These characters need no quoting in a path, and no id is ``.`` or ``..``."""
+"""The pattern of Kodey's ids. Their characters need no quoting in a path, and no id is ``.`` or ``..``."""
 
 
 def _printable(value: str) -> str:

@@ -14,8 +14,8 @@ class KodeySettings(ProviderSettings):
     kodey_secret: NonEmpty | None = None
     """The secret with Kodey's key; ``None`` in functions that don't call Kodey."""
     kodey_timeout_seconds: Annotated[float, Field(gt=0, le=60)] = 20.0
-    """The limit of one whole call that sends no message, its retries and waits included."""
+    """The time limit of a whole call that sends no message, with its retries and waits."""
     kodey_answer_seconds: Annotated[float, Field(gt=0, le=240)] = 240.0
-    """The limit of a call that sends a message. With the calls before it, it is below the slow function's timeout."""
+    """The time limit of a call that sends a message. The slow function has time for this call and those before it."""
     kodey_settle_seconds: SettleSeconds = 600
     """The time after a lost response in which Kodey may still perform the call."""

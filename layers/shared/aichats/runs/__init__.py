@@ -1,1 +1,1 @@
-"""Runs. A run is one action on one target for one occurrence of a trigger."""
+"""Runs. A run performs one action on one target for one occurrence of a trigger."""

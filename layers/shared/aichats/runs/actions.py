@@ -1,6 +1,6 @@
 """The registry of providers: their actions, their secrets, and the objects that perform the actions.
 
-A new provider is added to :data:`Action`, :data:`ACTION_KINDS`, :data:`SECRETS` and :func:`connect`.
+To add a provider, extend :data:`Action`, :data:`ACTION_KINDS`, :data:`SECRETS` and :func:`connect`.
 """
 
 from collections.abc import Mapping
@@ -33,12 +33,12 @@ type Action = Annotated[
 
 @dataclass(frozen=True)
 class SecretForm:
-    """A secret of the stack that people fill with ``make secret``.
+    """A secret of the stack whose value you store with ``make secret``.
 
     Attributes:
-        model: its content.
-        prompt: the question for its value.
-        kind: reads it from Secrets Manager.
+        model: the model of the secret's content.
+        prompt: the text that asks for the value.
+        kind: the kind for the secret store.
     """
 
     model: type[BaseModel]
@@ -51,19 +51,19 @@ SECRETS: dict[str, SecretForm] = {
     "webhook": SecretForm(WebhookSecret, "Whop webhook secret (ws_...)", WEBHOOK_SECRET),
     "kodey": SecretForm(KodeySecret, "Kodey API key", KODEY_SECRET),
 }
-"""The secrets by the names that ``make secret`` takes. The variable ``<NAME>_SECRET`` has the name of the secret."""
+"""The secrets by their names for ``make secret``. The variable ``<NAME>_SECRET`` has the name in Secrets Manager."""
 
 ACTION_KINDS = WHOP_ACTIONS | KODEY_ACTIONS
 ABRIDGED: dict[str, Action] = {name: kind.model.model_construct(type=name) for name, kind in ACTION_KINDS.items()}
-"""Actions of which only the type is known: the row says no more, and their item was not read."""
+"""Actions with nothing but their type, for rows that have only the key of their action."""
 
 
 def connect(
     environment: Mapping[str, str], secrets: SecretStore, transport: BaseTransport, ledger: "Ledger"
 ) -> "list[Provider]":
-    """Return all providers, with the settings that the environment has.
+    """Return all providers, with their settings from the environment.
 
-    Their code is imported here, because it imports this module.
+    The modules of the providers are imported here, because they import this module.
 
     Raises:
         ConfigurationError: a variable is missing or invalid.
@@ -78,10 +78,10 @@ def connect(
 
 
 def check_targets(action: Action, targets: list[str | None]) -> None:
-    """Check that the targets are of the action's kind.
+    """Check that an action accepts the targets.
 
     Raises:
-        ValueError: one is not; names the first.
+        ValueError: a target is invalid. The message names the first such target.
     """
     kind = ACTION_KINDS[action.type]
     for index, target in enumerate(targets):

@@ -1,4 +1,4 @@
-"""Dispatches runs: one run is performed here; many runs, slow runs and waiting runs go to the queues."""
+"""Dispatches runs: performs a run here, or sends many runs, slow runs and waiting runs to the queues."""
 
 import contextvars
 import time
@@ -13,13 +13,13 @@ from aichats.http.deadline import remaining
 from aichats.runs.ledger.ledger import Ledger
 from aichats.runs.ledger.rows import Row
 from aichats.runs.model import Run
-from aichats.runs.perform import Outcome, OutcomeState, Performer, found
+from aichats.runs.perform import Outcome, OutcomeState, Performer, outcome_of
 from aichats.runs.queue import Due, Queue, QueueError
 
 FIRST_PAUSE_SECONDS, MAX_PAUSE_SECONDS = 0.2, 1.0
-"""The pauses between two reads of a run that is waited for."""
+"""The pauses between two reads of a run that the API client waits for."""
 LAST_READ_SECONDS = 0.5
-"""The time that is kept for the last read and the answer."""
+"""The time that is reserved for the last read and the answer."""
 
 METRICS: dict[OutcomeState, str] = {"succeeded": "RunsSucceeded", "waiting": "RunsWaiting"}
 
@@ -28,8 +28,8 @@ METRICS: dict[OutcomeState, str] = {"succeeded": "RunsSucceeded", "waiting": "Ru
 class Dispatcher:
     """Performs runs, or sends them to the queues.
 
-    A stored run is never lost: if SQS does not accept its message, the run stays open in the ledger, and the sweep
-    sends it. So no method raises QueueError.
+    A stored run is never lost. If SQS does not accept its message, the run stays open in the ledger, and the sweep
+    sends another message. So no method raises QueueError.
     """
 
     ledger: Ledger
@@ -38,10 +38,10 @@ class Dispatcher:
     sleep: Callable[[float], None] = time.sleep
 
     def perform(self, run: Run | str, lease: timedelta) -> Outcome:
-        """Perform a run here. If it must wait, send it to the queue.
+        """Perform a run here. If the run must wait, send it to the queue.
 
         Raises:
-            LookupError: there is no run with this id.
+            LookupError: no run has this id.
         """
         outcome = self.performer.perform(run, lease)
         if outcome.performed:
@@ -56,26 +56,26 @@ class Dispatcher:
         """Perform runs at the same time, each in a thread that ends before this method returns.
 
         Returns:
-            The outcome of each run. If its code crashed, or SQS did not accept the next message of a waiting run, it is
-            the exception: the run's own message must be delivered again.
+            The outcome of each run. If the run's code crashed, or SQS did not accept the next message of a waiting run,
+            the exception, because SQS must deliver the run's message again.
         """
         if not run_ids:
             return []
         with ThreadPoolExecutor(max_workers=len(run_ids)) as pool:
-            # Each in a copy of this context, which carries the deadline.
+            # Each job runs in a copy of this context, which contains the deadline.
             jobs = [pool.submit(contextvars.copy_context().run, self._deliver, run_id, lease) for run_id in run_ids]
         results = [_result(run_id, job) for run_id, job in zip(run_ids, jobs, strict=True)]
         _count(result for result in results if isinstance(result, Outcome))
         return results
 
     def enqueue(self, runs: Sequence[Run], after: int = 0) -> None:
-        """Store runs in the ledger and send messages for them, spread so that the rate limit is kept.
+        """Store runs in the ledger and send messages for them. Delays between the runs keep the rate limit.
 
-        If it is called again with the same runs, it sends only those that are still open.
+        A second call with the same runs sends only the runs that are still open.
 
         Args:
             runs: the runs, all of one provider.
-            after: the number of runs that are due before these.
+            after: the number of runs that are due before these runs.
         """
         now = self.ledger.clock()
         pause = self._pause(runs[0]) if after or runs[1:] else timedelta(0)
@@ -84,24 +84,27 @@ class Dispatcher:
         self._send([Due.of(run, delay_of[run.run_id]) for run in opened])
 
     def enqueue_stored(self, row: Row) -> None:
-        """Send a message for an open run, for the time at which it is due."""
+        """Send a message for an open run. The message arrives when the run is due."""
         self._send([self._due(row)])
 
     def wait_for(self, run: Run) -> Outcome:
-        """Wait until a queued run has ended, for as long as this invocation may take. A run that is still open waits.
+        """Wait until a queued run ends, or until the deadline.
+
+        Returns:
+            The outcome; ``waiting`` if the run is still open.
 
         Raises:
-            LookupError: the run is gone.
+            LookupError: the ledger no longer has the run.
         """
         pause = FIRST_PAUSE_SECONDS
         while (row := self.ledger.get(run.run_id)) is not None and row.is_open:
             if remaining(default=0.0) < pause + LAST_READ_SECONDS:
-                return replace(found(row), state="waiting")
+                return replace(outcome_of(row), state="waiting")
             self.sleep(pause)
             pause = min(pause * 1.5, MAX_PAUSE_SECONDS)
         if row is None:
             raise LookupError(f"run {run.run_id} was queued, but it is gone")
-        return replace(found(row), performed=True)
+        return replace(outcome_of(row), performed=True)
 
     def _send(self, runs: Sequence[Due]) -> None:
         try:
@@ -113,11 +116,11 @@ class Dispatcher:
             count("RunsQueued", len(runs))
 
     def _pause(self, run: Run) -> timedelta:
-        """Return the time between the starts of two runs."""
+        """Return the time between the starts of two runs like this one."""
         return timedelta(seconds=1 / self.performer.providers[run.provider].per_second(run))
 
     def _deliver(self, run_id: str, lease: timedelta) -> Outcome:
-        """Perform the run of a message. If the run is due later than SQS can delay a message, send another message."""
+        """Perform the run of a message. If the run must wait, send another message."""
         outcome = self.performer.perform(run_id, lease)
         self._send_if_waiting(outcome)
         return outcome
@@ -140,7 +143,7 @@ def _result(run_id: str, job: Future[Outcome]) -> Outcome | BaseException:
 
 
 def _count(outcomes: Iterable[Outcome]) -> None:
-    """Count the runs that were performed now. Not in the threads: Powertools' metrics are not safe for threads."""
+    """Count the runs that were performed now. Don't call this in a thread: Powertools' metrics aren't thread-safe."""
     for state, number in Counter(outcome.state for outcome in outcomes if outcome.performed).items():
         if state in METRICS:
             count(METRICS[state], number)

@@ -21,7 +21,7 @@ def describe(error: AichatsError) -> dict[str, str | int]:
 
 
 def with_next_check(error: Mapping[str, Any], due_at: datetime) -> dict[str, Any]:
-    """Return a stored error whose message says when aichats checks the outcome, in place of an earlier time."""
+    """Return a stored error whose message says when aichats checks the outcome. The time replaces an earlier one."""
     check = f"{_NEXT_CHECK}{due_at:%H:%M:%S} UTC and then continues; you don't need to do anything"
     return {**error, "message": without_next_check(error).rstrip(".") + check}
 

@@ -1,4 +1,4 @@
-"""Handles the messages of the run queues: runs, groups of runs, and events of webhooks."""
+"""Handles the messages of the run queues: runs, groups of runs, and webhook events."""
 
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -12,10 +12,10 @@ from aichats.runs.dispatch import Dispatcher
 from aichats.runs.queue import EventMessage, GroupMessage, QueueError, RunMessage, UnreadableMessageError, read_message
 
 RUNS_SECONDS = 40.0
-"""The time that is kept for the runs of a batch. Events are rendered before them, while there is more time."""
+"""The time that is reserved for the runs of a batch. Events are rendered before the runs if more time is left."""
 
 type Records = Sequence[Mapping[str, Any]]
-"""Messages in the form in which SQS sends them to a function."""
+"""Messages as SQS sends them to a function."""
 
 
 @dataclass(frozen=True)
@@ -23,14 +23,14 @@ class MessageHandler:
     """Handles messages of the run queues.
 
     Args:
-        render: renders and queues the runs of an automation for an event of a webhook.
+        render: renders and queues the runs of an automation for a webhook event.
     """
 
     dispatcher: Dispatcher
     render: Callable[[EventMessage], None]
 
     def handle(self, records: Records, lease: timedelta) -> dict[str, list[dict[str, str]]]:
-        """Perform all runs of a batch at the same time, and handle its other messages before.
+        """Handle a batch of messages. All runs of the batch are performed at the same time, after its other messages.
 
         Returns:
             ``{"batchItemFailures": [{"itemIdentifier"}]}``: the messages that SQS must deliver again, because their
@@ -59,24 +59,24 @@ class MessageHandler:
         return {"batchItemFailures": [{"itemIdentifier": identifier} for identifier in failed]}
 
     def _expand(self, identifier: str, group: GroupMessage) -> list[str]:
-        """Send the messages of a group's runs. Return the group's id if SQS must deliver it again."""
+        """Send a message for each run of a group. Return the id of the group's message if SQS must deliver it again."""
         try:
             self.dispatcher.queue.expand(group)
         except QueueError as error:
-            about = {"message_id": identifier, "runs": len(group.runs), "reason": str(error)}
-            logger.error("group not sent", extra=about)
+            log_fields = {"message_id": identifier, "runs": len(group.runs), "reason": str(error)}
+            logger.error("group not sent", extra=log_fields)
             return [identifier]
         return []
 
     def _render(self, identifier: str, message: EventMessage) -> list[str]:
-        """Render an event if it is for one automation and there is time. Else send one event for each automation.
+        """Render an event for one automation if there is time. Otherwise send a message for each automation.
 
         Returns:
-            The message's id if that failed and SQS must deliver it again.
+            The message's id if SQS must deliver the message again, because this failed.
         """
-        about = {"message_id": identifier, "webhook_id": message.webhook_id, "automations": message.automations}
-        # If this fails, the runs of this batch are performed nevertheless.
-        with Contained("event not rendered", about) as attempt:
+        log_fields = {"message_id": identifier, "webhook_id": message.webhook_id, "automations": message.automations}
+        # If this fails, the runs of the batch must be performed nevertheless.
+        with Contained("event not rendered", log_fields) as attempt:
             if len(message.automations) > 1 or remaining(default=math.inf) < RUNS_SECONDS:
                 self.dispatcher.queue.send_event(message, apart=True)
             else:
@@ -84,12 +84,12 @@ class MessageHandler:
         return [identifier] if attempt.error else []
 
     def _bury(self, identifier: str, body: str, reason: str) -> list[str]:
-        """Move a message to the dead letters. Return its id if SQS must deliver it again."""
+        """Move a message to the dead letters. Return the message's id if SQS must deliver it again."""
         logger.error("message cannot be read", extra={"message_id": identifier, "reason": reason})
         try:
             self.dispatcher.queue.bury(body, reason)
         except QueueError as error:
-            about = {"message_id": identifier, "reason": str(error)}
-            logger.error("message cannot be put to the dead letters", extra=about)
+            log_fields = {"message_id": identifier, "reason": str(error)}
+            logger.error("message cannot be put to the dead letters", extra=log_fields)
             return [identifier]
         return []

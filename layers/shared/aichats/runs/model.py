@@ -1,6 +1,6 @@
 """The model of a run, and of the events of schedules.
 
-The ``run_id`` is a hash of the values that make an occurrence unique, so a duplicate event has the same run.
+The ``run_id`` is a hash of the values that identify an occurrence, so a duplicate event has the same run.
 """
 
 import base64
@@ -48,11 +48,11 @@ class ScheduleTick(Request):
 
     automation: Annotated[str, Field(pattern=r"^[a-z0-9-]{1,64}$")]
     scheduled_time: Annotated[AwareDatetime, BeforeValidator(_iso_8601)]
-    """The slot: the time for which the schedule fired. Scheduler sets it; another value would be another slot."""
+    """The slot: the time for which the schedule fired. EventBridge Scheduler sets it."""
 
     @property
     def slot(self) -> str:
-        """The slot in the form in which runs store it."""
+        """The slot as runs store it."""
         return slot_text(self.scheduled_time)
 
 
@@ -69,20 +69,20 @@ class Run:
     action: Action
     target: str | None
     api_version: str | None = None
-    """The version of the provider's API when the run was created, so that all attempts send the same bytes."""
+    """The version of the provider's API when the run was created. All attempts use it, so they send the same bytes."""
     automation: str | None = None
     slot: str | None = None
     not_after: datetime | None = None
-    """The time from which the run is not started, because its effect would outlast its end. In whole seconds."""
+    """The time, in whole seconds, from which the run must not start. It is the end of a temporary change."""
 
     @property
     def provider(self) -> str:
-        """The name of its provider: ``whop`` or ``kodey``."""
+        """The name of the run's provider: ``whop`` or ``kodey``."""
         return self.action.type.partition(".")[0]
 
     @property
     def slow(self) -> bool:
-        """True if it may take minutes."""
+        """True if the run may take minutes."""
         return ACTION_KINDS[self.action.type].slow
 
 
@@ -108,9 +108,9 @@ def scheduled_runs(event: ScheduleEvent, api_version: str | None) -> list[Run]:
 
 
 def run_id(trigger: Trigger, *occurrence: str | None) -> str:
-    """Return the id of a run: 32 characters (160 bits) that are unique for the occurrence.
+    """Return the id of a run: 32 characters (160 bits) that depend only on the occurrence.
 
-    The values of an occurrence are:
+    These values identify an occurrence:
 
     - for a schedule: automation, slot, target
     - for an HTTP call: caller, method and path, Idempotency-Key, target

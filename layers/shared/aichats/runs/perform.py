@@ -1,11 +1,11 @@
 """Performs a run so that its effects happen at most once.
 
-1. Claim the run in the ledger with one conditional write. If it has ended, is taken or is not due, call nothing.
+1. Claim the run in the ledger with one conditional write. If the run has ended, is claimed or is not due, stop.
 2. Perform the effects of its action one by one (:mod:`aichats.runs.providers.port`). If the outcome of an earlier call
    is unknown, look for its effect first. Record each effect before the next one begins, so that a resumed run continues
    there.
 3. Make the calls that may be repeated.
-4. End the run, or put it back to wait: for a provider that throttles or is down, or until an outcome can be settled.
+4. End the run, or put it back to wait. A run waits if the provider throttles or is down, or until its outcome is known.
 
 The caller of :meth:`Performer.perform` sends a waiting run to the queue. If that fails, ``sweep_runs`` finds the run.
 """
@@ -41,25 +41,25 @@ from aichats.runs.providers.marks import mark_of
 from aichats.runs.providers.port import Created, Effect, NotYetError, Provider, SupersededError
 
 MAX_RUN_ATTEMPTS = 8
-"""The limit of attempts that reached the provider. A 429 does not count, because it proves that nothing was done."""
+"""The maximum number of attempts that reach the provider. A 429 does not count, because the provider did nothing."""
 MAX_AGE = timedelta(hours=24)
 ROTATION = timedelta(minutes=15)
-"""The time that a run waits after its credential was rejected, because an operator may be replacing it."""
+"""The time in which a run retries a rejected credential, because an operator may be replacing the credential."""
 FIRST_WAIT = timedelta(seconds=2)
 MAX_WAIT = timedelta(minutes=10)
 ALARMING: dict[EndStatus, str] = {"failed": "RunsFailed", "unknown": "RunsUnknown"}
-"""The metric of each end status that needs a person."""
+"""The metric for each end status that a person must look at."""
 
 type OutcomeState = EndStatus | Literal["waiting", "in_progress"]
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """The state of a run after a call that was to perform it.
+    """The state of a run after an attempt to perform it.
 
     Attributes:
-        performed: whether this call performed it; ``False`` if it was ended, taken or waiting.
-        error: why it failed or waits, if this call performed it.
+        performed: whether this attempt performed the run; ``False`` if the run had ended, was claimed or was not due.
+        error: the reason if this attempt failed or must wait.
     """
 
     state: OutcomeState
@@ -74,9 +74,9 @@ class _Wait:
 
     Attributes:
         wait: the time to wait; ``None``: longer each time.
-        unsettled: whether an effect's outcome is unknown.
+        unsettled: whether the outcome of an effect is unknown.
         called: whether the attempt counts, because the provider may have done something.
-        rejected: whether the answer proves that nothing was done; the next call then needs another idempotency key.
+        rejected: whether the provider rejected the call and did nothing. The next call needs another idempotency key.
     """
 
     error: AichatsError | None
@@ -97,7 +97,7 @@ class _End:
 
 @dataclass
 class _StopError(Exception):
-    """The run can't continue now. The decision is to wait or to end."""
+    """The run can't continue now. The decision says whether it waits or ends."""
 
     decision: _Wait | _End
 
@@ -108,7 +108,7 @@ class Performer:
 
     Args:
         providers: the providers by their names.
-        locks: keep two runs from doing the same at the same time.
+        locks: keep two runs from having the same effect at the same time.
     """
 
     ledger: Ledger
@@ -121,10 +121,10 @@ class Performer:
 
         Args:
             run: the run, or the id of a run in the ledger.
-            lease: at least the time until Lambda would kill this invocation. No other process acts on the run before.
+            lease: at least the time until Lambda would kill this invocation. No other process claims the run before.
 
         Raises:
-            LookupError: there is no run with this id.
+            LookupError: no run has this id.
         """
         try:
             row = self.ledger.claim(run, lease)
@@ -139,22 +139,22 @@ class Performer:
                 return self._stop(run, row, stop.decision)
             return self._succeed(row, created)
         except LedgerConflictError as conflict:
-            # The lease was over, and another process continued or ended the run: the ledger's row counts.
+            # The lease was over, and another process continued or ended the run. So the row in the ledger counts.
             return _not_claimed(conflict.row, run)
 
     # ------------------------------------------------------------------ effects and calls
 
     def _next_effect(self, row: Row) -> Effect | None:
-        """Return the next effect that is not recorded yet; ``None`` if all are."""
+        """Return the next effect that is not recorded yet; ``None`` if all effects are recorded."""
         try:
             return self._provider(row).effect(row)
         except AichatsError as error:
-            # If the outcome of an effect is unknown, the run has not failed: aichats just can't check it now.
+            # If the outcome of an effect is unknown, the run has not failed. aichats just can't check the outcome now.
             decision = _Wait(error, unsettled=True) if row.unsettled else _End("failed", error)
             raise _StopError(decision) from error
 
     def _look(self, row: Row, effect: Effect) -> Row:
-        """Look for the effect of the earlier call. If it is missing after the settle time, it did not happen."""
+        """Look for the effect of an earlier call. An effect that is missing after the settle time did not happen."""
         if effect.seen is not None and row.seen is None:
             return replace(row, unsettled_at=None)  # The effect never began.
         self._wait_until_settled(row)
@@ -171,8 +171,8 @@ class Performer:
         if len(candidates) > 1 or (candidates and not is_alone):
             chats = ", ".join(dict.fromkeys(candidate.chat_id for candidate in candidates))
             owner = "this run" if is_alone else "this run or to another"
-            why = f"{len(candidates)} found that may belong to {owner}, in {chats}"
-            raise _StopError(_End("unknown", _unknown(row, why)))
+            reason = f"{len(candidates)} found that may belong to {owner}, in {chats}"
+            raise _StopError(_End("unknown", _unknown(row, reason)))
         if candidates:
             return self.ledger.record(row, candidates[0].chat_id, candidates[0].result)
         if row.attempts > MAX_RUN_ATTEMPTS:
@@ -180,7 +180,7 @@ class Performer:
         return replace(row, unsettled_at=None, seen=None)
 
     def _wait_until_settled(self, row: Row) -> None:
-        """Stop if the effect may still appear."""
+        """Stop if the effect of an earlier call may still appear."""
         wait = (row.unsettled_at or self.ledger.clock()) + self._provider(row).settle - self.ledger.clock()
         if wait > timedelta(0):
             raise _StopError(_Wait(None, wait, unsettled=True))
@@ -200,27 +200,27 @@ class Performer:
         return self.ledger.record(row, created.chat_id, created.result)
 
     def _locked[T](self, row: Row, call: Callable[[], T]) -> T:
-        """Return the result of a call of a lock. If another run has the lock, this run waits."""
+        """Return the result of a call to the locks. If another run has the lock, stop and let this run wait."""
         try:
             return call()
         except LockedError as locked:
-            why = AichatsError(f"waits for the outcome of run {locked.owner}, which does the same")
-            raise _StopError(_Wait(why, unsettled=row.unsettled)) from locked
+            error = AichatsError(f"waits for the outcome of run {locked.owner}, which does the same")
+            raise _StopError(_Wait(error, unsettled=row.unsettled)) from locked
 
     def _complete(self, row: Row) -> Created:
         provider = self._provider(row)
         self._need_time(provider.call_limit)
         if row.run.not_after is None:
             return self._repeatable(lambda: provider.complete(row))
-        left = row.run.not_after - self.ledger.clock()
-        if left <= timedelta(0):
-            over = AichatsError(f"not started: its time ended at {row.run.not_after.isoformat()}")
-            raise _StopError(_End("failed", over))
-        with time_limit(left.total_seconds()):
+        time_left = row.run.not_after - self.ledger.clock()
+        if time_left <= timedelta(0):
+            error = AichatsError(f"not started: its time ended at {row.run.not_after.isoformat()}")
+            raise _StopError(_End("failed", error))
+        with time_limit(time_left.total_seconds()):
             return self._repeatable(lambda: provider.complete(row))
 
     def _repeatable[T](self, call: Callable[[], T]) -> T:
-        """Return the result of calls that have the same effect however often they are made."""
+        """Return the result of calls that are safe to repeat. After a failure, stop."""
         try:
             return call()
         except NotYetError as error:
@@ -240,10 +240,10 @@ class Performer:
         return self.providers[row.run.provider]
 
     def _may_pass(self, run: Run | str, row: Row, error: AichatsError) -> bool:
-        """Return whether the error may pass: the secret can't be read now, or the credential is being replaced.
+        """Return whether the error may pass, because the secret can't be read now or the credential is being replaced.
 
-        An API client that waits for the first attempt learns at once that the credential is rejected, unless it was
-        replaced a short time ago.
+        If an API client waits for the first attempt, a rejected credential fails the run at once, unless the credential
+        was replaced a short time ago.
         """
         if isinstance(error, SecretUnavailableError):
             return True
@@ -252,7 +252,7 @@ class Performer:
         if self._provider(row).in_rotation():
             return True
         has_client = row.run.trigger == "http" and row.error is None and (isinstance(run, Run) or row.run.slow)
-        # An older run waited for something else before: this is its first rejection.
+        # An older run may have waited for something else before its first rejection.
         is_news = row.error is None or row.error.get("type") != AuthenticationError.__name__
         return not has_client and (is_news or self.ledger.clock() - row.opened_at < ROTATION)
 
@@ -267,7 +267,7 @@ class Performer:
 
     def _succeed(self, row: Row, created: Created) -> Outcome:
         self.ledger.finish(row, "succeeded", chat_id=created.chat_id, result=created.result)
-        logger.info("run succeeded", extra=_about(row) | {"chat_id": created.chat_id})
+        logger.info("run succeeded", extra=_log_fields(row) | {"chat_id": created.chat_id})
         ended = replace(row, status="succeeded", chat_id=created.chat_id, result=created.result)
         return Outcome("succeeded", replace(ended, due_at=None, error=None), performed=True)
 
@@ -283,7 +283,7 @@ class Performer:
             return self._end(row, _End("failed", wait.error or _last_error(row), wait.rejected))
         due_at = now + (wait.wait or timedelta(0))
         if wait.wait is None or isinstance(wait.error, APIStatusError):
-            # Added to the time that the provider names, so that the throttled runs do not all return together.
+            # Added to the time that the provider names, so that throttled runs don't all return at the same time.
             due_at += self._longer_each_time(age)
         error = describe(wait.error) if wait.error else row.error
         if error:
@@ -296,8 +296,8 @@ class Performer:
             row, status="pending", key_number=key_number, due_at=due_at, error=error, unsettled_at=unsettled_at
         )
         self.ledger.put_back(waiting, due_at, unsettled_at=waiting.unsettled_at, error=error)
-        about = {"due_at": due_at.isoformat(), "unsettled": wait.unsettled, "error": error}
-        logger.warning("run waits", extra=_about(row) | about)
+        log_fields = {"due_at": due_at.isoformat(), "unsettled": wait.unsettled, "error": error}
+        logger.warning("run waits", extra=_log_fields(row) | log_fields)
         return Outcome("waiting", waiting, performed=True, error=wait.error)
 
     def _end(self, row: Row, end: _End) -> Outcome:
@@ -307,21 +307,21 @@ class Performer:
         if isinstance(end.error, ProviderError):
             end.error.chat_id = row.chat_id
         _count_rejection(end.error)
-        # Before the row ends: if the process dies in between, the alarm goes off once too often, but never too seldom.
+        # Counted before the row ends. If the process dies in between, the alarm goes off twice instead of never.
         if not isinstance(end.error, SupersededError):
             count_now(ALARMING[end.status])
         self.ledger.finish(ended, end.status, error=error)
-        logger.error(f"run {end.status}", extra=_about(row) | {"chat_id": row.chat_id, "error": error})
+        logger.error(f"run {end.status}", extra=_log_fields(row) | {"chat_id": row.chat_id, "error": error})
         return Outcome(end.status, ended, performed=True, error=end.error)
 
     def _longer_each_time(self, age: timedelta) -> timedelta:
-        """Return half of the run's age as the time to wait, with jitter."""
+        """Return the time to wait: half of the run's age, with jitter."""
         longest = max(FIRST_WAIT, min(MAX_WAIT, age / 2)).total_seconds()
         return timedelta(seconds=self.randomness.uniform(longest / 2, longest))
 
 
 def _judge(error: AichatsError, settle: timedelta) -> _Wait | _End:
-    """Return the decision after an effect failed."""
+    """Return the decision for an effect that failed."""
     match error:
         case OutcomeUnknownError() | ProtocolError():
             return _Wait(error, settle, unsettled=True, called=True)
@@ -340,14 +340,18 @@ def _count_rejection(error: AichatsError | None) -> None:
 
 
 def _not_claimed(row: Row | None, run: Run | str) -> Outcome:
-    """Return the outcome of a run that could not be claimed."""
+    """Return the outcome of a run that could not be claimed.
+
+    Raises:
+        LookupError: the run does not exist.
+    """
     if row is None:
         raise LookupError(f"there is no run {run if isinstance(run, str) else run.run_id}")
-    return found(row)
+    return outcome_of(row)
 
 
-def found(row: Row) -> Outcome:
-    """Return the outcome of a run that this call does not perform."""
+def outcome_of(row: Row) -> Outcome:
+    """Return the outcome of a run that this process does not perform."""
     state: OutcomeState = (
         "waiting" if row.status == "pending" else "in_progress" if row.status == "performing" else row.status
     )
@@ -359,10 +363,10 @@ def _named_wait(error: AichatsError) -> timedelta | None:
     return None if wait is None else timedelta(seconds=wait)
 
 
-def _unknown(row: Row, why: str) -> AichatsError:
+def _unknown(row: Row, reason: str) -> AichatsError:
     mark = mark_of(row.title)
     where = f"Look for a chat whose title begins with {mark}" if mark else "Check at the provider what happened"
-    return AichatsError(f"the outcome is unknown: {why}. {where}, then call POST /runs/{row.run.run_id}/resolve")
+    return AichatsError(f"the outcome is unknown: {reason}. {where}, then call POST /runs/{row.run.run_id}/resolve")
 
 
 def _last_error(row: Row) -> AichatsError:
@@ -370,7 +374,7 @@ def _last_error(row: Row) -> AichatsError:
     return AichatsError(f"gave up after {min(row.attempts, MAX_RUN_ATTEMPTS)} attempts; the last error: {last}")
 
 
-def _about(row: Row) -> dict[str, str | int | None]:
-    """Return the fields of a run in log lines. They contain no texts and no titles."""
+def _log_fields(row: Row) -> dict[str, str | int | None]:
+    """Return the log fields of a run. They contain no texts and no titles."""
     run = {name: getattr(row.run, name) for name in ("run_id", "trigger", "automation", "slot", "target")}
     return run | {"action": row.run.action.type, "attempts": row.attempts}

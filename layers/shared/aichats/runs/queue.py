@@ -1,11 +1,11 @@
-"""The queues of runs: one message for each waiting run. The message contains the run's id; the ledger has the rest.
+"""The run queues. Each waiting run has a message with the run's id; the ledger has everything else.
 
 Runs whose provider takes minutes have their own queue and function, so that no other run waits behind them.
 
-Many runs at once are sent as a few group messages. ``perform_runs`` then sends one message for each of their runs, so
-1,000 runs cost the sender one call to SQS.
+Many runs are sent as a few group messages, so 1,000 runs cost the sender one call to SQS. ``perform_runs`` then sends a
+message for each run of a group.
 
-An event message contains an event of a webhook, and the automations for which the webhook's function had no time.
+An event message contains a webhook event, and the automations that ``receive_webhook`` had no time to render.
 """
 
 import json
@@ -35,13 +35,13 @@ from aichats.runs.ledger.times import utc_now
 from aichats.runs.model import Run
 
 MAX_DELAY = timedelta(minutes=15)
-"""The longest delay of a message in SQS."""
+"""The maximum delay of a message in SQS."""
 EVENT_BYTES = 200_000
-"""The limit of an event in a message. The names of its automations take the rest."""
+"""The maximum size of an event in a message. The names of the automations take the remaining space."""
 NAMES = 500
-"""The limit of automations in an event message. A name has at most 67 bytes."""
+"""The maximum number of automations in an event message. A name has at most 67 bytes."""
 GROUP = 100
-"""The limit of runs in a group message: as many as ten calls to SQS send one by one."""
+"""The maximum number of runs in a group message. To send their messages takes ten calls to SQS."""
 
 type RunId = Annotated[str, Field(pattern=r"^[a-z2-7]{32}$")]
 
@@ -59,9 +59,9 @@ class RunMessage(_Form):
 
 
 class GroupMessage(_Form):
-    """Runs to perform, each of which gets its own message.
+    """A group of runs. Each run of the group gets its own message.
 
-    A lost or duplicate group is harmless: its runs are open in the ledger, and each is performed once.
+    A lost or duplicate group is harmless, because its runs are open in the ledger and each is performed once.
     """
 
     kind: Literal["group"] = "group"
@@ -69,13 +69,13 @@ class GroupMessage(_Form):
     """True if the runs belong to the slow queue."""
     sent_at: AwareDatetime
     runs: Annotated[tuple[tuple[RunId, Annotated[int, Field(ge=0)]], ...], Field(min_length=1, max_length=GROUP)]
-    """The id of each run, and the seconds after ``sent_at`` at which it is due."""
+    """The id of each run, and the seconds from ``sent_at`` until the run is due."""
 
 
 class EventMessage(_Form):
-    """Automations to render for an event of a webhook.
+    """Automations to render for a webhook event.
 
-    A duplicate message is harmless: a run has the same id each time it is rendered.
+    A duplicate message is harmless, because a run has the same id each time it is rendered.
     """
 
     kind: Literal["event"] = "event"
@@ -85,7 +85,7 @@ class EventMessage(_Form):
 
 
 def _kind(body: object) -> str:
-    """Return the kind of a message. A message for one run, which is the oldest kind, does not name it."""
+    """Return the kind of a message. A message for one run does not contain its kind."""
     return str(body.get("kind", "run")) if isinstance(body, dict) else "run"
 
 
@@ -97,18 +97,18 @@ _MESSAGE: TypeAdapter[RunMessage | GroupMessage | EventMessage] = TypeAdapter(An
 
 
 class UnreadableMessageError(AichatsError):
-    """A message can't be read by this version of the code."""
+    """This version of the code can't read a message."""
 
 
 class QueueError(AichatsError):
-    """SQS did not accept some messages. Their runs are in the ledger, and ``sweep_runs`` sends them."""
+    """SQS did not accept some messages. Their runs are in the ledger, and ``sweep_runs`` sends new messages."""
 
 
 def read_message(body: str) -> RunMessage | GroupMessage | EventMessage:
     """Return the message in a body.
 
     Raises:
-        UnreadableMessageError: the body is no message of aichats; names the fields and the reasons.
+        UnreadableMessageError: the body isn't a message of aichats. The error names the fields and the reasons.
     """
     try:
         return _MESSAGE.validate_json(body)
@@ -119,7 +119,7 @@ def read_message(body: str) -> RunMessage | GroupMessage | EventMessage:
 
 
 def _place(path: Sequence[int | str]) -> str:
-    """Return the path of an invalid field. The first step is the message's kind, or nothing."""
+    """Return the path of an invalid field, without its first step, which is the message's kind."""
     return ".".join(map(str, path[1:])) or "body"
 
 
@@ -128,8 +128,8 @@ class Due:
     """A run that needs a message.
 
     Attributes:
-        slow: whether it belongs to the slow queue.
-        delay: the time until it is due. A message that comes early is harmless.
+        slow: whether the message belongs to the slow queue.
+        delay: the time until the run is due. A message that arrives early is harmless.
     """
 
     run_id: str
@@ -138,7 +138,7 @@ class Due:
 
     @classmethod
     def of(cls, run: Run, delay: timedelta) -> "Due":
-        """Return a run as due after a delay."""
+        """Return a run that is due after a delay."""
         return cls(run.run_id, run.slow, delay)
 
 
@@ -146,7 +146,7 @@ class Due:
 class Queue:
     """The run queues, and the queue of unreadable messages.
 
-    The client is created when the first message is sent, because a run that succeeds sends none.
+    ``client`` creates the client when the first message is sent, because a run that succeeds sends no message.
     """
 
     client: Callable[[], SQS]
@@ -156,7 +156,7 @@ class Queue:
     clock: Callable[[], datetime] = utc_now
 
     def send(self, runs: Sequence[Due]) -> None:
-        """Send up to ten runs as one message each, and more runs as groups. All messages are tried even if some fail.
+        """Send a message for each of up to ten runs, and groups for more runs. If some messages fail, send the others.
 
         Raises:
             QueueError: SQS did not accept some messages in two attempts.
@@ -179,7 +179,7 @@ class Queue:
         self._send_all({self.url: fast, self.slow_url: slow})
 
     def expand(self, group: GroupMessage) -> None:
-        """Send one message for each run of a group, for the time at which it is due.
+        """Send a message for each run of a group. The message arrives when the run is due.
 
         Raises:
             QueueError: SQS did not accept some messages.
@@ -189,20 +189,20 @@ class Queue:
         self.send_singly(due)
 
     def send_event(self, message: EventMessage, *, apart: bool = False) -> None:
-        """Send the automations to render for an event, in as few messages as possible or in one message for each.
+        """Send the automations to render for an event: in as few messages as possible, or ``apart``, one in a message.
 
         Raises:
             QueueError: SQS did not accept some messages.
         """
         parts = batched(message.automations, 1 if apart else NAMES, strict=False)
-        each = [message.model_copy(update={"automations": part}) for part in parts]
-        self._send_all({self.url: [_message(one, timedelta(0)) for one in each]})
+        messages = [message.model_copy(update={"automations": part}) for part in parts]
+        self._send_all({self.url: [_message(part, timedelta(0)) for part in messages]})
 
     def bury(self, body: str, reason: str) -> None:
         """Move an unreadable message to the dead letters, with the reason.
 
         Raises:
-            QueueError: SQS did not accept it.
+            QueueError: SQS did not accept the message.
         """
         attributes = {"reason": {"DataType": "String", "StringValue": reason[:500]}}
         self._send_all({self.dead_letter_url: [{"MessageBody": body, "MessageAttributes": attributes}]})
@@ -210,14 +210,14 @@ class Queue:
     def _group(self, runs: Sequence[Due]) -> dict[str, Any]:
         ids = tuple((run.run_id, _seconds(run.delay)) for run in runs)
         group = GroupMessage(slow=runs[0].slow, sent_at=self.clock(), runs=ids)
-        # Not before the first of its runs is due, so that no message must be delayed again.
+        # The group arrives when its first run is due, so that no message must be delayed again.
         return _message(group, min(run.delay for run in runs))
 
     def _send_all(self, messages_of: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
         """Send the messages of each queue.
 
         Raises:
-            QueueError: SQS did not accept some messages. All were tried.
+            QueueError: SQS did not accept some messages. All other messages were sent.
         """
         number = sum(map(len, messages_of.values()))
         sent = [sqs.send(self.client, url, messages) for url, messages in messages_of.items() if messages]
@@ -226,9 +226,9 @@ class Queue:
 
 
 def fits(event: Mapping[str, Any]) -> bool:
-    """Return whether an event of a webhook fits into a message and can be read from it.
+    """Return whether a webhook event fits into a message and can be read again.
 
-    The message adds a level of nesting to the event, and JSON with too many levels can't be read.
+    The message adds a level to the event's JSON, and JSON with too many levels can't be read.
     """
     if len(_json(event)) > EVENT_BYTES:
         return False
@@ -246,7 +246,7 @@ def _groups(runs: Sequence[Due]) -> Iterator[Sequence[Due]]:
 
 
 def _seconds(delay: timedelta) -> int:
-    # Rounded up: a message that comes before its run is due is dropped, and the run would wait for the next sweep.
+    # Rounded up, because a message that arrives before its run is due is dropped. The run would wait for the sweep.
     return max(0, math.ceil(delay.total_seconds()))
 
 
@@ -255,5 +255,5 @@ def _message(form: BaseModel, delay: timedelta) -> dict[str, Any]:
 
 
 def _json(value: Mapping[str, Any]) -> str:
-    """Return JSON in ASCII, because SQS does not accept every character."""
+    """Return ASCII JSON, because SQS does not accept every character."""
     return json.dumps(value, separators=(",", ":"))

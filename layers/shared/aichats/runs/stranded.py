@@ -1,4 +1,4 @@
-"""Finds stranded runs, on which no process will act, and resumes or ends them."""
+"""Finds stranded runs, which no process will perform, and resumes or ends them."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -12,13 +12,13 @@ from aichats.runs.perform import ALARMING, MAX_AGE
 from aichats.runs.queue import Due, QueueError
 
 SWEEP_INTERVAL = timedelta(minutes=5)
-"""The time between two sweeps, as the template sets it."""
+"""The time between two sweeps. The template has the same value."""
 GIVE_UP = MAX_AGE + timedelta(hours=1)
-"""The age at which a run is ended. An attempt would have ended it before, so its code can't perform it."""
+"""The age at which the sweep ends a run. An attempt would have ended it after 24 hours, so no attempt succeeded."""
 RESUMED_PER_SECOND = 8
-"""The number of runs that begin in a second: as many as for Whop."""
+"""The number of resumed runs that begin in a second, the same as for Whop."""
 FIRST_PAUSE, LONGEST_PAUSE = SWEEP_INTERVAL, timedelta(hours=1)
-"""The time after which a run that was sent again may be sent once more."""
+"""The shortest and the longest time until a resumed run may be resumed again."""
 
 
 @dataclass(frozen=True)
@@ -29,16 +29,16 @@ class StrandedRuns:
     dispatcher: Dispatcher
 
     def resume(self, time_is_up: Callable[[], bool] = lambda: False) -> dict[str, int]:
-        """Send every overdue run again, and end the runs that are too old.
+        """Send a message for every overdue run, and end the runs that are too old.
 
-        A run that was sent again is not sent for a while, longer each time. So if a sweep stops because ``time_is_up``,
+        After a message, a run is left alone for a while, longer each time. So if a sweep stops because ``time_is_up``,
         the next sweep continues with the other runs. Each sweep also begins with another part of the ledger.
 
         Returns:
-            ``{"resumed", "ended"}``: the number of runs that were sent and ended.
+            ``{"resumed", "ended"}``: the numbers of resumed and ended runs.
 
         Raises:
-            QueueError: SQS did not accept some messages; the next sweep sends them.
+            QueueError: SQS did not accept some messages. The next sweep sends them.
         """
         now = self.ledger.clock()
         swept, failure = {"resumed": 0, "ended": 0}, None
@@ -69,7 +69,7 @@ class StrandedRuns:
         for row in rows:
             logger.warning("stranded run sent again", extra={"run_id": row.run.run_id, "status": row.status})
         swept["resumed"] += len(rows)
-        # After the messages: if the process dies in between, the runs are sent again, which is harmless.
+        # Postponed after the messages. If the process dies in between, the runs are sent again, which is harmless.
         self.ledger.postpone(rows, lambda row: _next_check(row, now, delays[row.run.run_id]))
 
     def _end(self, row: Row) -> bool:
@@ -84,6 +84,6 @@ class StrandedRuns:
 
 
 def _next_check(row: Row, now: datetime, delay: timedelta) -> datetime:
-    """Return the time at which a run is sent once more: after half of its age, like the waits of its attempts."""
+    """Return the time from which a run may be resumed again. Like the waits between attempts, it depends on the age."""
     pause = max(FIRST_PAUSE, min(LONGEST_PAUSE, (now - row.opened_at) / 2))
     return min(now + delay + pause, row.opened_at + GIVE_UP)

@@ -1,1 +1,1 @@
-"""Schedule expressions of EventBridge Scheduler and the times at which they fire. Uses the standard library alone."""
+"""Schedule expressions of EventBridge Scheduler, and their fire times. This package uses only the standard library."""

@@ -1,6 +1,6 @@
 """The days of a month that a cron expression selects.
 
-Days of the week have AWS's numbers: 1 is Sunday, 7 is Saturday. A workday is Monday to Friday.
+Days of the week have AWS's numbers, from 1 for Sunday to 7 for Saturday. Workdays are Monday to Friday.
 """
 
 from abc import ABC, abstractmethod

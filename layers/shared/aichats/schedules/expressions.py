@@ -1,8 +1,8 @@
 """Parser for EventBridge Scheduler's schedule expressions: `cron(...)`, `rate(...)` and `at(...)`.
 
-The parser accepts the syntax that AWS documents, and `LW`, which the AWS console accepts too. It rejects everything
-else, even if the meaning is clear (`FRI-MON`, `L-3`), because AWS may reject it when the schedule is created, or
-interpret it differently.
+The parser accepts the syntax that AWS documents, and `LW`, which the AWS console accepts too. It rejects all other
+expressions, even clear ones such as `FRI-MON` and `L-3`, because AWS may reject or misread them when the schedule is
+created.
 """
 
 import re
@@ -28,12 +28,12 @@ _MAX_WEEKS = 5  # of a month that have the same day of the week
 
 
 class ExpressionError(ValueError):
-    """A schedule expression or its time zone is invalid. The message says what is wrong, where, and how to fix it."""
+    """A schedule expression or a time zone is invalid. The message names the invalid part and says how to fix it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Cron:
-    """All combinations of these values, as wall-clock times. All tuples are ascending."""
+    """A schedule that fires at all combinations of these values, as wall-clock times. The tuples are ascending."""
 
     minutes: tuple[int, ...]
     hours: tuple[int, ...]
@@ -44,14 +44,14 @@ class Cron:
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """One fire time every `period`. A day is always 24 hours."""
+    """A schedule that fires once in each `period`. A day is always 24 hours."""
 
     period: timedelta
 
 
 @dataclass(frozen=True, slots=True)
 class At:
-    """One fire time: this wall-clock time, which has no time zone."""
+    """A schedule that fires once, at a wall-clock time without a time zone."""
 
     local: datetime
 
@@ -79,13 +79,13 @@ _YEAR = _Field("year", 1970, 2199)
 
 @lru_cache(maxsize=1000)
 def parse_schedule(expression: str) -> Cron | Rate | At:
-    """Parse an expression.
+    """Return the schedule of an expression.
 
-    Names of months and days may be in upper or lower case, numbers may have leading zeros, and any white space
-    separates fields. Day-of-week 1 is Sunday.
+    Names of months and days may be in upper or lower case. Numbers may have leading zeros. Any white space separates
+    fields.
 
     Raises:
-        ExpressionError: it is not a valid expression of EventBridge Scheduler.
+        ExpressionError: the expression is not valid in EventBridge Scheduler.
     """
     if len(expression) > _MAX_LENGTH:
         raise ExpressionError(f"the expression has {len(expression)} characters. At most {_MAX_LENGTH} are allowed")
@@ -142,7 +142,7 @@ def _with_six_fields(fields: list[str]) -> str | None:
 
 
 def _with_question_mark(fields: list[str]) -> list[str]:
-    """Replace the day-of-week or the day-of-month, if it is `*`, by `?`."""
+    """Return the fields with `?` instead of `*` as day-of-week or day-of-month."""
     minutes, hours, day_of_month, month, day_of_week, *year = fields
     if day_of_week == "*":
         return [minutes, hours, day_of_month, month, "?", *year]
@@ -195,7 +195,7 @@ def _days_of_week(text: str) -> Days:
 
 
 def _values(field: _Field, text: str) -> tuple[int, ...]:
-    """Return the values of a list such as `0`, `*`, `1-5`, `0/15`, `8-18/2,22`, ascending, each once."""
+    """Return the values of a list such as `0`, `*`, `1-5`, `0/15` or `8-18/2,22`, in ascending order, each once."""
     return tuple(sorted({value for item in text.split(",") for value in _item(field, item)}))
 
 

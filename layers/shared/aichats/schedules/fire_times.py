@@ -1,7 +1,7 @@
 """The fire times of a schedule expression, as EventBridge Scheduler computes them.
 
-Daylight saving time: a wall-clock time that is skipped in spring does not fire. One that occurs twice in autumn fires
-once, the first time. A day of a rate is 24 hours.
+Daylight saving time: a wall-clock time that clocks skip in spring does not fire. A wall-clock time that occurs twice in
+autumn fires only the first time. A day of a rate is 24 hours.
 """
 
 from collections.abc import Iterable, Iterator
@@ -12,12 +12,12 @@ from zoneinfo import ZoneInfo
 
 from aichats.schedules.expressions import At, Cron, ExpressionError, Rate, parse_schedule
 
-# In every time zone, a time between these two is within the calendar.
+# Times between these two are valid dates in every time zone.
 _EARLIEST = datetime(2, 1, 1, tzinfo=UTC)
 _LATEST = datetime(9998, 1, 1, tzinfo=UTC)
 
-# Names in the folder of the IANA database that EventBridge Scheduler does not support. Clocks under right/ count leap
-# seconds.
+# Names in the folder of the IANA database that EventBridge Scheduler does not support. The zones under right/ count
+# leap seconds.
 _UNSUPPORTED_NAMES = {"Factory", "localtime", "posixrules"}
 _UNSUPPORTED_FOLDERS = ("posix/", "right/")
 _SHOWN_CHARACTERS = 100  # of an unknown name
@@ -31,17 +31,16 @@ def fire_times(
     end: datetime | None = None,
     after: datetime,
 ) -> Iterator[datetime]:
-    """Return the times, in UTC and ascending, at which the expression fires later than `after`.
+    """Return the times after `after` at which an expression fires, in UTC and ascending.
 
-    The iterator ends if there are no more times. `next(fire_times(...), None)` is None if the expression never fires
-    again.
+    The iterator ends after the last time, so `next(fire_times(...), None)` is None if the expression never fires again.
 
     Args:
         expression: `cron(...)`, `rate(...)` or `at(...)`.
         timezone: the IANA name of the time zone for cron and at.
-        start: no fire time is earlier. A rate fires at `start` and then every period.
-        end: no fire time is at or after it. Start and end are ignored for an at, as EventBridge Scheduler does.
-        after: a fire time at exactly this time is left out.
+        start: the earliest possible time. A rate fires at `start` and then every period.
+        end: the time before which all times are. Like EventBridge Scheduler, an at ignores `start` and `end`.
+        after: the time after which all times are.
 
     Raises:
         ExpressionError: the expression is invalid, or the time zone does not exist.
@@ -74,7 +73,7 @@ def _zone(name: str) -> ZoneInfo:
 
 
 def _utc(name: str, value: datetime) -> datetime:
-    # Within one ZoneInfo, arithmetic and comparison use the wall clock. In UTC they use real time.
+    # Within one ZoneInfo, Python computes and compares wall-clock times. In UTC it uses real time.
     if value.utcoffset() is None:
         raise ValueError(f"{name} is {value.isoformat()}, which has no time zone. Use an aware datetime")
     return min(max(value, _EARLIEST), _LATEST).astimezone(UTC)
@@ -98,16 +97,16 @@ def _cron_times(
 
 
 def _existing_times(wall_clock_times: Iterable[datetime], zone: ZoneInfo) -> Iterator[datetime]:
-    """Yield wall-clock times of the zone in UTC: the first of two equal ones, and none for a time that is skipped."""
+    """Yield wall-clock times of a zone in UTC: the first one of two equal times, and no skipped time."""
     for wall_clock_time in wall_clock_times:
         utc = wall_clock_time.astimezone(UTC)
-        # Within one zone, wall clocks are compared: a skipped time comes back as another one.
+        # This compares wall-clock times. A skipped time comes back from UTC as another time.
         if utc.astimezone(zone) == wall_clock_time:
             yield utc
 
 
 def _wall_clock_times(cron: Cron, since: datetime, zone: ZoneInfo) -> Iterator[datetime]:
-    """Yield all wall-clock times of the expression, even those that are skipped, from the minute of `since` on."""
+    """Yield the wall-clock times of an expression from the minute of `since` on, including skipped ones."""
     first_day, first_minute = since.date(), (since.hour, since.minute)
     for day in _days(cron, first_day):
         minutes: Iterable[tuple[int, int]] = product(cron.hours, cron.minutes)

@@ -1,1 +1,1 @@
-"""Texts with `{{ … }}`: syntax, checks, rendering and filters. Independent of AWS and of providers."""
+"""Templates, which are texts with `{{ … }}`, and filters. This package imports nothing of AWS and providers."""

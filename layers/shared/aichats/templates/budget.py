@@ -1,8 +1,8 @@
 """JMESPath evaluation with a limit on time and memory.
 
-JMESPath has no loops, but its values can contain copies: `[@, @] | [@, @] | …` doubles with every step, and a thousand
-characters produce more than a machine can store. Shared values cost nothing until an operation walks through them. So
-each operation pays before it begins: for each node of the syntax tree, and for the values that a function, a
+JMESPath has no loops, but an expression can copy values. `[@, @] | [@, @] | …` doubles the result with every step, so a
+thousand characters can produce more than a machine can store. Copies cost nothing until an operation walks through
+them. So each operation pays before it begins: for each node of the syntax tree, and for the values that a function, a
 comparison, `[]` or the output walks through.
 """
 
@@ -14,17 +14,17 @@ from jmespath.visitor import TreeInterpreter
 from aichats.errors import AichatsError
 
 BUDGET = 2_000_000
-"""The limit for all expressions of one occurrence together: tens of MB, and one to five seconds of a whole CPU."""
+"""The budget for all expressions of an occurrence: tens of MB, and one to five seconds of a whole CPU."""
 _CHARACTERS_PER_STEP = 4
-"""The number of characters of a text that cost 1."""
+"""The number of characters that cost one step."""
 _COSTS = dict.fromkeys(("function_expression", "multi_select_dict", "multi_select_list"), 5)
-"""The costs of nodes that create new values. All other nodes cost 1."""
+"""The costs of nodes that create new values. All other nodes cost one step."""
 _EAGER = {"comparator", "flatten", "function_expression"}
-"""Nodes that walk through the values of all their children."""
+"""The nodes that walk through the values of all their children."""
 _DEEP = {"contains", "join", "max", "min", "sort", "to_string"}
-"""Functions that walk through everything inside their arguments."""
+"""The functions that walk through their arguments at all depths."""
 _CONSTANT_TIME = {"length", "not_null", "to_array", "type"}
-"""Functions whose time does not depend on their arguments. All others walk through their arguments, not deeper."""
+"""The functions whose time does not depend on their arguments. All others walk through the first level of arguments."""
 
 
 class BudgetError(AichatsError, JMESPathError):
@@ -32,7 +32,7 @@ class BudgetError(AichatsError, JMESPathError):
 
 
 class BoundedInterpreter(TreeInterpreter):
-    """Interpreter that evaluates expressions with one budget for all of them."""
+    """An interpreter with one budget for all expressions that it evaluates."""
 
     def __init__(self, budget: int = BUDGET) -> None:
         super().__init__()
@@ -55,7 +55,7 @@ class BoundedInterpreter(TreeInterpreter):
         return value
 
     def pay_for_walk(self, value: Any) -> None:
-        """Pay for a walk through a value and everything in it. A value that occurs twice is paid for twice.
+        """Pay for a walk through a value at all depths. A value that occurs twice costs twice.
 
         Raises:
             BudgetError: the budget is used up.
@@ -79,7 +79,7 @@ class BoundedInterpreter(TreeInterpreter):
         self._spend(len(expression))
 
     def _paid(self, node: Any, value: Any) -> Any:
-        """Evaluate the children of a node, pay for its work on them, and return the node with their values."""
+        """Evaluate the children of a node and pay for the node's work on them. Return the node with the values."""
         values = [self.visit(child, value) for child in node["children"]]
         if node["type"] == "comparator":
             self._pay_for_comparison(*values)

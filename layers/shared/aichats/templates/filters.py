@@ -10,10 +10,11 @@ _FALSE: tuple[object, ...] = ("", [], {})
 
 
 def check_filter(text: str) -> None:
-    """Check a filter before it is stored. Its names are the fields of an event, such as `data.status`.
+    """Check a filter before it is stored. A filter uses the fields of an event, such as `data.status`.
 
     Raises:
-        TemplateError: it is not valid JMESPath, too long, or has an unknown name. The message says how to fix it.
+        TemplateError: the filter is not valid JMESPath, is too long, or has an unknown name. The message says how to
+            fix it.
     """
     check_expression(text, EVENT)
 
@@ -23,17 +24,17 @@ def matches(
 ) -> bool:
     """Return whether an automation selects this event.
 
-    A filter accepts an event with `true`, and rejects it with `false`, `null` or an empty text, list or object. Any
-    other value is a mistake in the filter, such as `data.amount` instead of `data.amount != null`.
+    A filter selects an event if its value is `true`. It rejects the event if its value is `false`, `null` or an empty
+    text, list or object. Any other value is a mistake, such as `data.amount` instead of `data.amount != null`.
 
     Args:
         event: the fields of the event as plain JSON values, with `type`.
-        events: the selected types. They must be equal to the event's type.
-        filter_: a filter that was checked; `None` if there is none.
-        evaluator: the evaluator whose budget is used; the default is a new one.
+        events: the selected event types.
+        filter_: a checked filter; `None` if the automation has no filter.
+        evaluator: the evaluator whose budget is used, by default a new one.
 
     Raises:
-        RenderError: the filter cannot be computed for this event, or is neither true nor false.
+        RenderError: the filter cannot be evaluated for this event, or is neither true nor false.
     """
     if event["type"] not in events:
         return False

@@ -1,7 +1,8 @@
-"""Checks and renders `{{ … }}` in the texts of an action: JMESPath over the values that are known when a trigger fires.
+"""Checks and renders templates: texts with JMESPath expressions over the values that are known when a trigger fires.
 
-`Weekly revenue {{ slot.date }}`, `{{ event.data.user.name || 'Somebody' }}`, `{{ join(', ', event.data.items[].id) }}`.
-Text from an event is inserted as it is: `{{ }}` inside it is not evaluated, because events come from outside.
+`Weekly revenue {{ slot.date }}`, `{{ event.data.user.name || 'unknown' }}`, `{{ join(', ', event.data.items[].id) }}`.
+A text from an event is inserted as it is. A `{{ }}` inside such a text is not evaluated, because events come from
+outside.
 """
 
 import json
@@ -24,7 +25,7 @@ _MAX_SHOWN = 100  # characters
 _TOO_MUCH = "takes too many steps. All expressions of an automation share one limit, for all of its targets"
 
 type Shape = Mapping[str, Shape] | None
-"""The known fields of a value: none for a text or a boolean, `None` for a value that may be anything."""
+"""The known fields of a value. A text or a Boolean has none. `None` is the shape of an unknown value."""
 
 ANYTHING: Shape = None
 SCALAR: Shape = {}
@@ -50,11 +51,11 @@ WEBHOOK_NAMES: Mapping[str, Shape] = {**WEBHOOK_TARGET_NAMES, "target": SCALAR}
 
 
 class RenderError(AichatsError):
-    """A template or filter has no usable result. The message shows the expression, and nothing of the event.
+    """A template or filter has no usable result. The message shows the expression and nothing of the event.
 
     Attributes:
-        expression: the JMESPath expression, if the error is about a single one.
-        field: the field with the text, as a dotted path; None if there is no field.
+        expression: the JMESPath expression that failed; `None` if the error is about the whole text.
+        field: the field with the text, as a dotted path; `None` if there is no field.
     """
 
     def __init__(self, problem: str, *, expression: str | None = None) -> None:
@@ -64,11 +65,11 @@ class RenderError(AichatsError):
 
 
 def slot_names(slot: datetime, timezone: str) -> dict[str, str]:
-    """Return the fields of `slot` in templates: date, time, ISO 8601 and ISO week, in a time zone.
+    """Return the fields of `slot` in templates: date, time, ISO 8601 and ISO week.
 
     Args:
-        slot: with any time zone.
-        timezone: a valid name of the IANA database.
+        slot: the slot, in any time zone.
+        timezone: the time zone of the fields, a valid name of the IANA database.
     """
     local = slot.astimezone(ZoneInfo(timezone))
     year, week, _ = local.isocalendar()
@@ -84,12 +85,12 @@ def check(text: str, names: Shape) -> None:
     """Check a text before it is stored.
 
     Args:
-        text: with any number of `{{ … }}`, even none.
+        text: a text with any number of expressions, or with none.
         names: the names that expressions may use, such as `SCHEDULE_NAMES`.
 
     Raises:
-        TemplateError: an expression is not closed, not JMESPath or too long, or has an unknown name. The message says
-            how to fix it.
+        TemplateError: an expression is not closed, is not valid JMESPath, is too long, or has an unknown name. The
+            message says how to fix it.
     """
     for _, expression in split_text(text):
         if expression is not None:
@@ -97,7 +98,7 @@ def check(text: str, names: Shape) -> None:
 
 
 def check_fields(fields: Mapping[str, Any], names: Shape) -> list[tuple[str, str]]:
-    """Check every text of an action. Return (dotted path, problem) for each invalid one, as `InputError` expects."""
+    """Check every text in a JSON-like value. Return the dotted path and the problem of each invalid text."""
     problems = []
     for path, text in texts(fields):
         try:
@@ -120,9 +121,9 @@ def check_expression(expression: str, names: Shape) -> None:
 
 
 class Evaluator:
-    """Evaluates expressions with one budget for all of them. Each occurrence of an automation has its own evaluator.
+    """Evaluates expressions. Each occurrence of an automation has an evaluator, with one budget for all expressions.
 
-    After the budget is used up, all other expressions fail immediately.
+    After the budget is used up, all further expressions fail immediately.
     """
 
     def __init__(self, budget: int = BUDGET) -> None:
@@ -144,7 +145,7 @@ class Evaluator:
         """Return the value of one JMESPath expression.
 
         Raises:
-            RenderError: it cannot be computed from these names, such as `length` of a number, or takes too many steps.
+            RenderError: the value cannot be computed from these names, or the budget is used up.
         """
         try:
             return self._interpreter.visit(self._tree(expression), names)
@@ -163,7 +164,7 @@ class Evaluator:
         """Return the value of one JMESPath expression as text.
 
         Raises:
-            RenderError: as `value`, or the value is null or cannot be written.
+            RenderError: the value cannot be computed, is null or cannot be written as JSON.
         """
         value = self.value(expression, names)
         if value is None:
@@ -185,9 +186,9 @@ def render(text: str, names: Mapping[str, Any], evaluator: Evaluator | None = No
     A text is inserted as it is, a number or a boolean as in JSON, and a list or an object as compact JSON.
 
     Args:
-        text: a text that was checked.
+        text: a checked text.
         names: the values of the names in expressions, as plain JSON values.
-        evaluator: the evaluator whose budget is used; the default is a new one.
+        evaluator: the evaluator whose budget is used, by default a new one.
 
     Raises:
         RenderError: a value is null or cannot be computed, or the result is longer than `MAX_RENDERED_BYTES`.
@@ -212,7 +213,7 @@ def render(text: str, names: Mapping[str, Any], evaluator: Evaluator | None = No
 def render_fields(
     fields: Mapping[str, Any], names: Mapping[str, Any], evaluator: Evaluator | None = None
 ) -> dict[str, Any]:
-    """Return the fields of an action with every text rendered, in lists and objects too. Other values do not change.
+    """Return the fields of an action with every text rendered, including texts in lists and objects.
 
     Raises:
         RenderError: as `render`.
@@ -232,19 +233,19 @@ def _shown(expression: str) -> str:
     return repr(expression if len(expression) <= _MAX_SHOWN else expression[:_MAX_SHOWN] + "…")
 
 
-_BOOLEANS = {"not_expression", "comparator"}  # such as !a, in which .b has no value: !a.b is (!a).b
+_BOOLEANS = {"not_expression", "comparator"}  # A Boolean has no fields: !a.b is (!a).b, which is always null.
 _CHAINS = {"subexpression", "index_expression", "pipe"}
 _PROJECTIONS = {"projection", "value_projection", "filter_projection"}
 
 
 def _infer(node: Any, current: Shape, depth: int, before: str = "") -> Shape:
-    """Return the known fields of the value of a node in JMESPath's syntax tree.
+    """Return the shape of the value of a node in JMESPath's syntax tree.
 
     Args:
-        node: of the syntax tree.
-        current: the known fields of the value to which the names of the node belong.
+        node: the node.
+        current: the shape of the value that the node is applied to.
         depth: the remaining depth.
-        before: that value as written, such as `slot.date`; empty if it has no simple form.
+        before: the value that the node is applied to as written, such as `slot.date`; empty if it has no simple form.
 
     Raises:
         TemplateError: a name or a function is unknown, or the tree is too deep.
@@ -296,13 +297,13 @@ def _field(name: str, current: Shape, before: str) -> Shape:
 
 
 def _suggestion(name: str, known: Iterable[str], before: str = "") -> str:
-    """Return the name that was probably meant, if there is one, and all known names."""
+    """Return a question with the name that was probably meant, if there is one, and a list of all known names."""
     from difflib import get_close_matches
 
-    meant = get_close_matches(name, known, n=1, cutoff=0.7)
-    if not meant and "data" in known and name != "event":
-        meant = [f"data.{name}"]  # The content of an event is in its field `data`.
-    question = f"Did you mean `{_joined(before, meant[0])}`? " if meant else ""
+    nearest = get_close_matches(name, known, n=1, cutoff=0.7)
+    if not nearest and "data" in known and name != "event":
+        nearest = [f"data.{name}"]  # The content of an event is in its field `data`.
+    question = f"Did you mean `{_joined(before, nearest[0])}`? " if nearest else ""
     return f"{question}Known: {', '.join(sorted(known))}"
 
 

@@ -1,7 +1,7 @@
-"""Syntax of a text with `{{ … }}`, and of the JMESPath expressions in it.
+"""The syntax of templates: texts with JMESPath expressions in `{{ … }}`.
 
-An expression ends at the first `}}` that is not inside quotes or inside braces of the expression. So `{{ '{{' }}`
-writes `{{`. A `}}` outside an expression is normal text.
+An expression ends at the first `}}` that is not inside its quotes or braces. So `{{ '{{' }}` writes `{{`. A `}}`
+outside an expression is normal text.
 """
 
 import re
@@ -19,17 +19,17 @@ MAX_EXPRESSIONS = 50  # in one text
 
 _QUOTED = r"""'(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*"|`(?:\\.|[^`\\])*`"""
 _TOKENS = re.compile(_QUOTED + r"""|[{}'"`]""", re.DOTALL)
-"""The tokens that decide where an expression ends: quoted texts, braces, and a quote without its pair."""
+"""The tokens that decide where an expression ends: quoted texts, braces, and unclosed quotes."""
 _BARE_NUMBER = re.compile(rf"({_QUOTED})|([<>]=?|[=!]=)\s*(-?[0-9]+(?:\.[0-9]+)?)(?![\w.`])", re.DOTALL)
-"""A quoted text, or a comparison with a number that is not in backticks."""
+"""A quoted text, or a comparison with a number without backticks."""
 
 
 class TemplateError(AichatsError, ValueError):
-    """A template or filter is invalid. It is a ValueError, so that pydantic validators may raise it."""
+    """A template or filter is invalid. This is a ValueError, so that pydantic's validators may raise it."""
 
 
 def split_text(text: str) -> Iterator[tuple[str, str | None]]:
-    """Yield each literal text with the expression that follows it. After the last literal text it is `None`.
+    """Yield each literal text with the expression that follows it, and at the end the last literal text with `None`.
 
     Raises:
         TemplateError: an expression is not closed, or there are too many.
@@ -49,7 +49,7 @@ def parse_jmespath(expression: str) -> Any:
     """Return JMESPath's syntax tree of an expression.
 
     Raises:
-        TemplateError: it is not valid JMESPath, too long or nested too deeply.
+        TemplateError: the expression is not valid JMESPath, is too long or is nested too deeply.
     """
     if not expression.strip():
         raise TemplateError("the expression is empty")
@@ -73,7 +73,7 @@ def _compiled(expression: str) -> Any:
 
 
 def _number_hint(expression: str) -> str:
-    """Return the fixed expression if backticks around its numbers make it valid; else an empty text."""
+    """Return a hint with backticks around the numbers if that makes an expression valid; otherwise an empty text."""
     fixed = _BARE_NUMBER.sub(lambda match: match[1] or f"{match[2]} `{match[3]}`", expression)
     try:
         _compiled(fixed)

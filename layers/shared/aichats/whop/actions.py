@@ -1,4 +1,4 @@
-"""Whop's actions as data, and the target that each needs."""
+"""Whop's actions as data, and the targets that they need."""
 
 from typing import Literal, Self
 
@@ -13,7 +13,7 @@ class WhopCreateChat(NewChat):
 
     type: Literal["whop.create_chat"]
     notification_preference: NotificationPreference | None = None
-    """Whop creates chats with notifications; ``none`` mutes the chat in a second call."""
+    """The preference of the new chat. Whop creates chats with notifications, so ``none`` needs a second call."""
 
 
 class WhopUpdateChat(UpdateAiChat):

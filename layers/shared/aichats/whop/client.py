@@ -1,6 +1,6 @@
-"""A client of Whop's AI chats API: five operations, with the name of the company's field as the API version needs it.
+"""A client of Whop's AI chats API with five operations. It names fields as the API version requires.
 
-It follows Whop's published specifications of May to October 2026 (https://docs.whop.com/api-reference).
+The client follows Whop's published specifications of May to October 2026 (https://docs.whop.com/api-reference).
 """
 
 import json
@@ -20,18 +20,18 @@ from aichats.whop.models import AiChat, AiChatPage, CreateAiChat, ListAiChats, T
 WHOP_BASE_URL = "https://api.whop.com/api/v1"
 DEFAULT_API_VERSION = "2026-07-08-1"
 ACCOUNT_ID_SINCE = (2026, 9, 15, 0)
-"""The first version in which the company's field is ``current_account_id``, and chats have an ``agent_identifier``."""
+"""The first version that calls the company ``current_account_id`` and gives chats an ``agent_identifier``."""
 
 
 class WhopClient:
     """AI chats with one credential.
 
     Args:
-        token: a token, or a function that returns one. It is called with ``None`` before each call, and with the
-            rejected token after a 401 or a 403. If it then returns another token, the call is retried once.
+        token: a token, or a function that returns one. The function is called with ``None`` before each call, and with
+            the rejected token after a 401 or a 403. If it then returns another token, the call is retried once.
         api_version: the value of ``Api-Version-Date``, which has priority over the version of the key.
-        timeout: seconds for one whole call, its retries and waits included.
-        transport: the transport; by default a connection pool of the client's own.
+        timeout: the time limit of a whole call in seconds, with its retries and waits.
+        transport: the transport; by default, the client has its own connection pool.
     """
 
     def __init__(
@@ -48,13 +48,13 @@ class WhopClient:
         self._http = HttpClient(WHOP_STYLE, base_url, token, timeout, transport or DeadlineTransport(), headers)
 
     def create_ai_chat(self, chat: CreateAiChat, *, idempotency_key: str) -> AiChat:
-        """Create a chat. It is only retried if Whop surely did not create it.
+        """Create a chat. The call is only retried if Whop certainly did not create the chat.
 
         Raises:
-            InputError: the key is not 1 to 255 visible ASCII characters; nothing was sent.
+            InputError: the key is not 1 to 255 visible ASCII characters. Nothing was sent.
             OutcomeUnknownError: Whop may have created the chat.
-            ProtocolError: the chat exists, but the answer can't be read; ``chat_id`` is its id, if that can be read.
-            ProviderError: Whop rejected the call or was not reached; there is no chat.
+            ProtocolError: the chat exists, but the answer can't be read. The error has the ``chat_id`` if possible.
+            ProviderError: Whop rejected the call or was not reached. The chat does not exist.
         """
         if not re.fullmatch(r"[\x21-\x7e]{1,255}", idempotency_key):
             raise InputError([("idempotency_key", "must be 1 to 255 visible ASCII characters")])
@@ -65,16 +65,16 @@ class WhopClient:
         """Return one chat.
 
         Raises:
-            NotFoundError: there is no such chat, or the credential may not read it.
+            NotFoundError: the chat does not exist, or the credential may not read it.
             ProviderError: any other failure.
         """
         return _chat(self._http.call("GET", _path(chat_id)))
 
     def update_ai_chat(self, chat_id: str, changes: UpdateAiChat) -> AiChat:
-        """Change a chat. A field that is not set stays unchanged; ``None`` clears a field. It is safe to repeat.
+        """Change a chat. A field that is not set stays unchanged; ``None`` clears a field. The call is safe to repeat.
 
         Raises:
-            NotFoundError: there is no such chat, or the credential may not change it.
+            NotFoundError: the chat does not exist, or the credential may not change it.
             ProviderError: any other failure.
         """
         return _chat(self._http.call("PATCH", _path(chat_id), body=self._wire(changes)))
@@ -83,7 +83,7 @@ class WhopClient:
         """Delete a chat.
 
         Raises:
-            ProviderError: the failure.
+            ProviderError: the call failed.
         """
         self._http.call("DELETE", _path(chat_id))
 
@@ -92,7 +92,7 @@ class WhopClient:
 
         Raises:
             InputError: the API version does not know ``agent_identifier``.
-            ProviderError: the failure.
+            ProviderError: the call failed.
         """
         check_agent_identifier(query.agent_identifier, self._api_version)
         fields = query.model_dump(mode="json", exclude_none=True)
@@ -103,7 +103,7 @@ class WhopClient:
         """Return one page of the list with the ids and titles of its chats.
 
         Raises:
-            ProviderError: the failure.
+            ProviderError: the call failed.
         """
         params = {"first": str(first)} | ({} if after is None else {"after": after})
         return read_answer(TitledPage, self._http.call("GET", "/ai_chats", params=params))
@@ -123,10 +123,10 @@ class WhopClient:
 
 
 def check_agent_identifier(agent_identifier: str | None, api_version: str, field: str = "agent_identifier") -> None:
-    """Check that a version of the API knows the field, if it is set.
+    """Check that a version of the API knows ``agent_identifier`` if it is set.
 
     Raises:
-        InputError: it does not know the field; names ``field``.
+        InputError: the version does not know it. The error names ``field``.
     """
     if agent_identifier is not None and _version(api_version) < ACCOUNT_ID_SINCE:
         raise InputError([(field, "needs Whop's API version 2026-09-15 or later")])

@@ -1,7 +1,7 @@
-"""Whop's rejections as errors, and the style in which Whop is called.
+"""Whop's rejections as errors, and the style of calls to Whop.
 
-The body is ``{"error": {"type", "message", "code", "param"}}``. It may also be ``{"error": null}``, have no ``type``,
-or be a proxy's text instead of JSON.
+The body of a rejection is ``{"error": {"type", "message", "code", "param"}}``. It may also be ``{"error": null}``, have
+no ``type``, or be the text of a proxy.
 """
 
 from http import HTTPStatus
@@ -13,7 +13,7 @@ from aichats.http.client import HttpStyle
 from aichats.http.masking import Mask
 from aichats.http.rejections import CHECK_THE_KEY, NOTHING_TO_HIDE, rejection
 
-_OUR_NAMES = {
+_FIELD_NAMES = {
     "current_company_id": "company_id",
     "current_account_id": "company_id",
     "message_attachments": "attachments",
@@ -33,14 +33,14 @@ def whop_error(status: int, headers: Headers, content: bytes, mask: Mask = NOTHI
     """Return a response of 300 or above as an error."""
     envelope = json_object(content).get("error")
     error = envelope if isinstance(envelope, dict) else {}
-    fields = {"code": error.get("code"), "error_type": error.get("type"), "param": _our_name(error.get("param"))}
+    fields = {"code": error.get("code"), "error_type": error.get("type"), "param": _field_name(error.get("param"))}
     hint = _hint(status, mask.text(error.get("message")) or "")
     return rejection("whop", status, headers, mask, {"message": error.get("message"), **fields}, hint=hint)
 
 
-def _our_name(param: object) -> object:
-    """Return the API client's name of a field for Whop's name."""
-    return _OUR_NAMES.get(param, param) if isinstance(param, str) else param
+def _field_name(param: object) -> object:
+    """Return the name of a field in aichats for Whop's name."""
+    return _FIELD_NAMES.get(param, param) if isinstance(param, str) else param
 
 
 def _hint(status: int, message: str) -> str:

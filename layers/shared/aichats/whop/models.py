@@ -1,7 +1,7 @@
 """Requests to Whop, which reject unknown fields, and Whop's replies, which keep them.
 
-The field names are ours (``company_id``, ``attachments``). :mod:`aichats.whop.client` sends the names of the API
-version.
+The models have aichats' own field names (``company_id``, ``attachments``). :mod:`aichats.whop.client` sends the names
+of the API version.
 """
 
 from datetime import datetime
@@ -100,7 +100,7 @@ class AiChat(ProviderReply):
     notification_preference: str
     message_count: int
     blended_token_usage: Decimal
-    """A number that Whop sends as a string. It is a Decimal, because a float would change its digits."""
+    """A number that Whop sends as a string. A Decimal keeps its digits."""
     created_at: datetime
     updated_at: datetime
     last_message_at: datetime | None
@@ -139,7 +139,7 @@ def _text(value: object) -> object:
 
 
 class TitledChat(ProviderReply):
-    """The fields by which a chat is found. No other field is read, so no other field can make it unreadable."""
+    """The fields by which aichats finds a chat. Other fields are not read, so they can't make the chat unreadable."""
 
     id: Annotated[str | None, BeforeValidator(_text_if_short)] = None
     title: Annotated[str | None, BeforeValidator(_text)] = None

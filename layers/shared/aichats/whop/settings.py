@@ -15,4 +15,4 @@ class WhopSettings(ProviderSettings):
     whop_secret: NonEmpty | None = None
     """The secret with Whop's credentials; ``None`` in functions that don't call Whop."""
     whop_timeout_seconds: Annotated[float, Field(gt=0, le=60)] = 20.0
-    """The limit of one whole call, its retries and waits included. It is below every function's own timeout."""
+    """The time limit of a whole call, with its retries and waits. It is below the timeout of every function."""

@@ -1,6 +1,6 @@
-"""Whop's webhooks: the check of a signature, and the model of an event.
+"""Whop's webhooks: signatures and events.
 
-Signatures follow Standard Webhooks except for the key: the key is the whole secret, with ``ws_``, and not decoded.
+Signatures follow Standard Webhooks, but the key is the whole secret, with ``ws_`` and without decoding.
 """
 
 import base64
@@ -19,21 +19,21 @@ from aichats.errors import AichatsError, InputError
 from aichats.validation import parse_json
 
 TOLERANCE = timedelta(minutes=5)
-"""The largest difference between a delivery's time and ours, in both directions. Whop signs a later retry again."""
+"""The maximum difference between a delivery's timestamp and the current time. Whop signs each retry again."""
 MAX_SIGNATURES = 10
 
 
 class SignatureError(AichatsError):
-    """A delivery can't be trusted: nothing of its body may be used or logged.
+    """A delivery can't be trusted, so nothing of its body may be used or logged.
 
-    The message names the invalid header, and shows no header, no body and no secret.
+    The message names the invalid header and shows no header, no body and no secret.
     """
 
 
 class WebhookEvent(BaseModel):
     """An event of a webhook. It keeps fields that are not listed here.
 
-    ``account_id`` was ``company_id`` before API version 2026-08-14. Here both have the value of the one that came.
+    ``account_id`` was ``company_id`` before API version 2026-08-14. In this model, both fields have the received value.
     """
 
     model_config = ConfigDict(extra="allow", frozen=True)
@@ -58,33 +58,33 @@ class WebhookEvent(BaseModel):
 
 
 def verify(headers: Mapping[str, str], body: bytes, secrets: Sequence[str], *, now: datetime) -> str:
-    """Check that Whop signed this delivery within the last minutes, without reading its body.
+    """Check that Whop signed a delivery within the last minutes. The body is not parsed.
 
     Args:
         headers: the headers of the request, with names in any case.
         body: the raw bytes of the body.
-        secrets: the secrets of the webhook, of which each may have signed: one, or two during a rotation.
+        secrets: the valid secrets of the webhook. During a rotation there are two.
         now: the current time, with a time zone.
 
     Returns:
-        The ``webhook-id``, which is the same for all retries of an event: 1 to 255 ASCII characters.
+        The ``webhook-id``, 1 to 255 ASCII characters. It is the same for all retries of an event.
 
     Raises:
         SignatureError: a header is missing or malformed, the delivery is too old or too new, or no signature is valid.
-        ValueError: there is no secret, or an empty one, with which everyone could sign.
+        ValueError: there is no secret, or a secret is empty, so anyone could sign with it.
     """
     if not secrets or not all(secrets):
         raise ValueError("a webhook's secret is missing or empty")
     lower = {name.lower(): value for name, value in headers.items()}
-    # With a dot in the id, the same signed bytes could be another id, timestamp and body.
+    # With a dot in the id, the signed bytes could also be those of another id, timestamp and body.
     webhook_id = _header(lower, "webhook-id", r"[!-\-/-~]{1,255}", "1 to 255 ASCII characters, none a space or a dot")
     timestamp = _header(lower, "webhook-timestamp", r"[0-9]{1,12}", "whole seconds since 1970, in digits")
     _check_age(now.timestamp() - int(timestamp))
     signatures = _signatures(lower)
     content = f"{webhook_id}.{timestamp}.".encode() + body
     expected = [_sign(secret, content) for secret in secrets]
-    # All are compared in constant time, so that the duration reveals nothing about them.
-    matches = [hmac.compare_digest(ours, theirs) for ours in expected for theirs in signatures]
+    # Every pair is compared, in constant time, so that the duration reveals nothing about the secrets.
+    matches = [hmac.compare_digest(signature, valid) for signature in signatures for valid in expected]
     if not any(matches):
         raise SignatureError(
             "webhook-signature fits none of the secrets: the body was changed on its way, "
@@ -97,7 +97,7 @@ def raw_body(text: str | None, *, is_base64: bool) -> bytes:
     """Return the raw bytes of a body from an event of API Gateway.
 
     Raises:
-        InputError: the event says that the body is base64, but it is not.
+        InputError: the body should be base64, but is not.
     """
     if not is_base64:
         return (text or "").encode("utf-8", "surrogatepass")
@@ -117,7 +117,7 @@ def parse_event(body: bytes) -> WebhookEvent:
     """Return the event in a verified body.
 
     Raises:
-        InputError: it is not JSON or not an event; names the fields, and shows no value.
+        InputError: the body is not JSON or not an event. The error names the fields and shows no value.
     """
     return parse_json(WebhookEvent, body)
 
@@ -140,7 +140,7 @@ def _check_age(seconds: float) -> None:
 
 
 def _signatures(headers: Mapping[str, str]) -> list[str]:
-    """Return the signatures of version 1, without others such as ``v1a`` for other kinds of keys."""
+    """Return the signatures of version ``v1``. Other versions, such as ``v1a``, need other kinds of keys."""
     items = _header(headers, "webhook-signature", r"[ -~]+", "ASCII").split(" ")
     if len(items) > MAX_SIGNATURES:
         raise SignatureError(f"webhook-signature has more than {MAX_SIGNATURES} signatures")

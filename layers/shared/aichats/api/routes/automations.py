@@ -1,4 +1,4 @@
-"""``/automations``: triggers with their actions, and their next times."""
+"""``/automations``: automations, and the times at which they run next."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -26,14 +26,14 @@ from aichats.whop.webhooks import known_event_types
 type Count = Annotated[int, Field(ge=1, le=100), WholeNumber]
 type State = Literal["active", "paused", "done", "deleting"]
 MAX_LIST_BYTES = 4_000_000
-"""The limit of one answer. Lambda's limit is 6 MB."""
+"""The maximum size of an answer. Lambda's limit is 6 MB."""
 STACK_SCHEDULE = "stack-schedule"
-"""The name of the template's own schedule. An automation of this name would share its runs."""
+"""The name of the template's own schedule. An automation with this name would share its runs."""
 _ETAG = {"ETag": "The version, for `If-Match`"}
 _READ: tuple[Scope, ...] = ("automations:read",)
 _WRITE: tuple[Scope, ...] = ("automations:write",)
 _WRITE_AND_ACT: tuple[Scope, ...] = ("automations:write", "chats:write")
-"""The scopes to start an automation's action, which changes chats."""
+"""The scopes for operations that can start an automation's action."""
 _NAMED = {"name": TypeAdapter[str](Name)}
 
 
@@ -144,13 +144,13 @@ def list_automations(call: ApiCall[None, ListAutomations]) -> Reply:
     shown: list[ListedAutomation] = []
     room = MAX_LIST_BYTES
     for row in rows:
-        listed = ListedAutomation.model_construct(**_with_state(row, now), etag=row.etag)
-        room -= len(listed.model_dump_json())
+        automation = ListedAutomation.model_construct(**_with_state(row, now), etag=row.etag)
+        room -= len(automation.model_dump_json())
         if shown and room < 0:
             break
-        shown.append(listed)
-    following = shown[-1].name if len(shown) < len(rows) else None
-    return Reply(Automations.model_construct(data=shown, next_cursor=following))
+        shown.append(automation)
+    next_cursor = shown[-1].name if len(shown) < len(rows) else None
+    return Reply(Automations.model_construct(data=shown, next_cursor=next_cursor))
 
 
 @operation(
@@ -193,7 +193,7 @@ def run_automation(call: ApiCall[None, None]) -> Reply:
 
 
 def _call_id(caller: Caller, key: str) -> str:
-    """Return a text that no other caller's call has. A colon in the caller's name is escaped."""
+    """Return a text that identifies a call of this caller. A colon in the caller's name is escaped."""
     return f"{caller.identity.replace('%', '%25').replace(':', '%3A')}:{key}"
 
 

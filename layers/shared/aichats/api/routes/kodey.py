@@ -1,7 +1,7 @@
 """``/kodey/chats``: the chats of Kodey.
 
-A message isn't sent by this function, because the answer may take minutes and API Gateway ends a call after 30 seconds.
-Another function performs the run, and this one watches it. If the run takes longer, the answer is 202.
+This function doesn't send messages itself, because an answer may take minutes and API Gateway ends a call after 30
+seconds. Another function performs the run, and this function watches it. If the run takes longer, the answer is 202.
 """
 
 from http import HTTPStatus

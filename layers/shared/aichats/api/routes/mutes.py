@@ -63,8 +63,8 @@ def set_notification_preference(call: ApiCall[SetPreference, None]) -> Reply:
         _check_until(until, now)
     key = reserve_key(call, OPERATION)
     if name and is_new:
-        # The automation comes first: if the runs fail, it sets a preference that the chats already have. If the runs
-        # came first and the automation failed, the chats would stay muted.
+        # The automation comes first. If the runs then fail, it sets a preference that the chats already have. In the
+        # other order, a failure could leave the chats muted.
         call.app.automations.put(name, Automation.model_validate(definition, context={"now": now}))
     action = WhopUpdateChat(type="whop.update_chat", notification_preference=body.notification_preference)
     run_ids = start_each(call, OPERATION, key, action, chats, not_after=until)
@@ -72,13 +72,13 @@ def set_notification_preference(call: ApiCall[SetPreference, None]) -> Reply:
 
 
 def _was_started(call: ApiCall[SetPreference, None], chat: str) -> bool:
-    """Return whether an earlier call with this key started its runs. Its retry is valid even after ``until``."""
+    """Return whether an earlier call with this key started its runs. Then a retry is valid even after ``until``."""
     key = call.idempotency_key
     return key is not None and call.app.ledger.get(id_of(call, OPERATION, key, chat)) is not None
 
 
 def _check_until(until: datetime, now: datetime) -> None:
-    """Check that a time is in the future, by a year at most.
+    """Check that a time is in the future, by at most a year.
 
     Raises:
         InputError: the time is in the past or too far away.
@@ -91,7 +91,7 @@ def _check_until(until: datetime, now: datetime) -> None:
 def _reverting_automation(
     preference: NotificationPreference, chats: list[str], until: datetime
 ) -> tuple[str, dict[str, Any]]:
-    """Return the automation that sets the other preference: its name, which is a hash of it, and its definition."""
+    """Return the name and the definition of the automation that sets the other preference. The name is a hash."""
     definition = {
         "trigger": {"type": "schedule", "expression": f"at({until:%Y-%m-%dT%H:%M:%S})"},
         "action": {"type": "whop.update_chat", "notification_preference": OPPOSITE[preference]},

@@ -1,4 +1,4 @@
-"""``/runs``: starting many runs, the history of runs, replay and resolve."""
+"""``/runs``: start many runs, list the history of runs, replay and resolve runs."""
 
 import base64
 import math
@@ -38,11 +38,11 @@ from aichats.validation import A_TIME
 MAX_WINDOW = timedelta(days=31)
 DEFAULT_WINDOW = timedelta(days=7)
 LONGEST_RUN = timedelta(hours=25)
-"""The time after which an open run has ended: runs are given up after 24 hours, and the sweep needs some minutes."""
+"""The maximum time that a run is open. A run fails after 24 hours, and the sweep needs some minutes to end it."""
 MAX_READS = 10
-"""The limit of pages that are read for an answer, as long as none of their runs is inside the window."""
+"""The maximum number of pages that are read until one of them has a run inside the window."""
 READ_SECONDS = 10.0
-"""The time that another page needs at most. Its filter may match no run in 40,000, which takes 40 queries."""
+"""The maximum time for another page. Its filter may match no run in 40,000, which takes 40 queries."""
 
 
 def _date_and_time(value: object) -> object:
@@ -142,12 +142,12 @@ def list_runs(call: ApiCall[None, ListRuns]) -> Reply:
 
 
 def _is_inside(row: Row, since: datetime, until: datetime) -> bool:
-    """Return whether a run was created in a window, or was created earlier and ended in it."""
+    """Return whether a run was created inside a window, or was created earlier and ended inside it."""
     return row.created_at >= since or (row.finished_at is not None and since <= row.finished_at <= until)
 
 
 def _window(query: ListRuns, cursor: HistoryCursor | None) -> tuple[datetime, datetime]:
-    """Return the window of a query. Every page has the window of the first page.
+    """Return the window of a query. All pages have the window of the first page.
 
     Raises:
         InputError: the window is empty or too long.
@@ -188,7 +188,7 @@ def start_each(
     *,
     not_after: datetime | None = None,
 ) -> list[str]:
-    """Start a run of an action for each target, under the key that ``reserve_key`` returned for the operation.
+    """Start a run of an action for each target, with the key that ``reserve_key`` returned for the operation.
 
     Returns:
         The ids of the runs. Duplicate targets are ignored.
@@ -224,9 +224,9 @@ def replay_run(call: ApiCall[None, None]) -> Reply:
         raise _conflict(row, f"can't be replayed, because it had to start before {row.run.not_after.isoformat()}")
     try:
         row = call.app.ledger.replay(run_id)
-    except LedgerConflictError as refused:
-        never = refused.row is not None and refused.row.unrendered
-        raise _conflict(refused.row, NEVER_RENDERED if never else "can't be replayed") from refused
+    except LedgerConflictError as conflict:
+        is_unrendered = conflict.row is not None and conflict.row.unrendered
+        raise _conflict(conflict.row, NEVER_RENDERED if is_unrendered else "can't be replayed") from conflict
     call.app.dispatcher.enqueue_stored(row)
     return Reply(StartedRuns(run_ids=[run_id]), HTTPStatus.ACCEPTED, {"Location": f"/runs/{run_id}"})
 
@@ -248,8 +248,8 @@ def resolve_run(call: ApiCall[Resolve, None]) -> Reply:
         _check_chat_id(_existing(call.app.ledger, run_id), body.chat_id)
     try:
         call.app.ledger.resolve(run_id, body.outcome, chat_id=body.chat_id, by=call.caller.name)
-    except LedgerConflictError as refused:
-        raise _conflict(refused.row, "can't be resolved") from refused
+    except LedgerConflictError as conflict:
+        raise _conflict(conflict.row, "can't be resolved") from conflict
     return Reply(view(_existing(call.app.ledger, run_id), call.caller))
 
 
@@ -269,11 +269,11 @@ def _existing(ledger: Ledger, run_id: str) -> Row:
     return row
 
 
-def _conflict(row: Row | None, refusal: str) -> RejectedError:
+def _conflict(row: Row | None, reason: str) -> RejectedError:
     if row is None:
         return RejectedError(HTTPStatus.NOT_FOUND, "not-found", "the run doesn't exist")
     chat = f" (chat {row.chat_id})" if row.chat_id else ""
-    detail = f"run {row.run.run_id} {_STATES.get(row.status, f'is {row.status}')}{chat} and {refusal}"
+    detail = f"run {row.run.run_id} {_STATES.get(row.status, f'is {row.status}')}{chat} and {reason}"
     return RejectedError(HTTPStatus.CONFLICT, "conflict", detail)
 
 

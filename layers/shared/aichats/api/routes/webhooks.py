@@ -1,4 +1,4 @@
-"""``POST /webhooks/whop``: Whop's deliveries. They need no token, because Whop signs them."""
+"""``POST /webhooks/whop``: Whop's deliveries, which need no token because Whop signs them."""
 
 import json
 from collections.abc import Mapping
@@ -21,7 +21,7 @@ SIGNED_HEADERS = {"webhook-id", "webhook-timestamp", "webhook-signature"}
 ANSWER_SECONDS = 4.0
 """The time limit of an answer. After five seconds, Whop delivers the event again."""
 LEAST_SECONDS = 1.0
-"""The least time for the work, even after a long cold start: it leaves less work for the next delivery."""
+"""The minimum time for the work, even after a long cold start. It leaves less work for the next delivery."""
 GATEWAY_SECONDS = 30
 
 type Json = dict[str, Any]
@@ -42,23 +42,23 @@ def receive(app: Application, event: Mapping[str, Any], request_id: str) -> Json
             count("DeliveriesRefused")
         elif _claims_to_be_signed(event["headers"]):
             count("DeliveriesUnverified")
-        # The log has nothing of the body, because any client can send one.
+        # The body isn't logged, because any client can send one.
         logger.warning("delivery refused", extra={"status": error.status, "reason": str(error)})
         return _problem(error, request_id)
     except (AichatsError, *AWS_ERRORS) as error:
         count("DeliveriesNotTaken")
         reason = f"{type(error).__name__}: {error}"
         logger.error("delivery not taken; Whop sends it again", exc_info=traceback_of(error), extra={"reason": reason})
-        # Any client can send a delivery, so the reason is only in the log.
+        # Only the log has the reason, because any client can send a delivery.
         failure = RejectedError(HTTPStatus.INTERNAL_SERVER_ERROR, "delivery-not-stored", "not stored; deliver it again")
         return _problem(failure, request_id)
     return _answer(HTTPStatus.ACCEPTED, StartedRuns(run_ids=run_ids).model_dump_json(), "application/json")
 
 
 def _time_to_answer(event: Mapping[str, Any]) -> float:
-    """Return the time limit in seconds for the work on a delivery. A cold start counts."""
+    """Return the time limit in seconds for the work on a delivery, minus the time of a cold start."""
     age = datetime.now(UTC).timestamp() - event["requestContext"]["timeEpoch"] / 1000
-    # API Gateway waits at most 30 seconds, so an older event is a recorded one.
+    # API Gateway waits at most 30 seconds, so an older event must be a recorded one.
     return max(LEAST_SECONDS, ANSWER_SECONDS - age) if 0 <= age <= GATEWAY_SECONDS else ANSWER_SECONDS
 
 
@@ -68,7 +68,7 @@ def _handle(app: Application, event: Mapping[str, Any]) -> list[str]:
     except InputError as error:
         raise RejectedError(HTTPStatus.BAD_REQUEST, "invalid-delivery", str(error)) from None
     webhook_id = _verified(app, event["headers"], body)
-    # The alarm uses the minimum of some hours, which is 1 only if no delivery was verified.
+    # The alarm uses the minimum of some hours, so this zero prevents it.
     count("DeliveriesUnverified", 0)
     content = _parsed(body)
     logger.append_keys(webhook_id=webhook_id, event_type=content.type)
@@ -76,7 +76,7 @@ def _handle(app: Application, event: Mapping[str, Any]) -> list[str]:
 
 
 def _verified(app: Application, headers: Mapping[str, str], body: bytes) -> str:
-    """Return the id of a delivery of Whop. If the signature doesn't match, the secret is read again after a rotation.
+    """Return the ``webhook-id`` of a delivery from Whop. If no signature is valid, the secret is read again first.
 
     Raises:
         RejectedError: the delivery isn't from Whop.
@@ -85,15 +85,15 @@ def _verified(app: Application, headers: Mapping[str, str], body: bytes) -> str:
     try:
         return verify(headers, body, app.secrets.read(name, WEBHOOK_SECRET).secrets, now=now)
     except SignatureError:
-        again = app.secrets.read_again(name, WEBHOOK_SECRET)
+        secret = app.secrets.read_again(name, WEBHOOK_SECRET)
     try:
-        return verify(headers, body, again.secrets, now=now)
+        return verify(headers, body, secret.secrets, now=now)
     except SignatureError as error:
         raise RejectedError(HTTPStatus.UNAUTHORIZED, "unverified-delivery", str(error)) from None
 
 
 def _claims_to_be_signed(headers: Mapping[str, str]) -> bool:
-    """Return whether a delivery has any of the headers that every delivery of Whop has."""
+    """Return whether a request has one of the headers that each delivery of Whop has."""
     return not SIGNED_HEADERS.isdisjoint(name.lower() for name in headers)
 
 

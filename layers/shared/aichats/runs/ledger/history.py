@@ -44,7 +44,7 @@ class History:
         Raises:
             InputError: ``start`` does not belong to this span.
         """
-        positions, following = self._newest(to_text(since), _position(since, until, start), only, limit)
+        positions, next_position = self._newest(to_text(since), _position(since, until, start), only, limit)
         rows = {row.run.run_id: row for row in self.ledger.reads.rows(list(map(_run_id, positions)))}
         page: list[Row] = []
         room = MAX_PAGE_BYTES
@@ -56,7 +56,7 @@ class History:
             if page and room < 0:
                 return page, {"before": positions[index - 1]}
             page.append(row)
-        return page, {"before": following} if following is not None else None
+        return page, {"before": next_position} if next_position is not None else None
 
     def _newest(self, since: str, before: str, only: Mapping[str, str], limit: int) -> tuple[list[str], str | None]:
         """Return the positions of the newest runs, and the position before which to continue; ``None`` at the end."""

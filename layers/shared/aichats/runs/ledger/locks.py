@@ -116,8 +116,8 @@ def _effect(owner: Json) -> Json:
     if "result" not in owner:
         return {}
     reply = json.loads(owner["result"]).get("reply") or {}
-    made = {"chat_id": owner.get("chat_id"), "reply": reply.get("id")}
-    return {"made": {name: value for name, value in made.items() if value}, "made_at": owner["updated_at"]}
+    effect = {"chat_id": owner.get("chat_id"), "reply": reply.get("id")}
+    return {"made": {name: value for name, value in effect.items() if value}, "made_at": owner["updated_at"]}
 
 
 def _key(name: Sequence[str]) -> str:

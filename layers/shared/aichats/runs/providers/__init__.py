@@ -1,1 +1,1 @@
-"""The providers that perform the actions of runs."""
+"""The providers, which perform the actions of runs."""

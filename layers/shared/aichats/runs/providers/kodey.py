@@ -1,11 +1,11 @@
-"""Kodey as a provider: how its actions are performed.
+"""Kodey as a provider: performs Kodey's actions.
 
-Kodey has no titles and no idempotency keys. A new chat is found again by its ``userId``, which is derived from the
-run's id, so that no other chat has it. If the action names a user, aichats notes the user's chats before the create.
-Only a new chat of the same agent, in which the user has not written yet, counts as the run's chat.
+Kodey has no titles and no idempotency keys. aichats finds a new chat again by its ``userId``, which is derived from the
+run's id, so no other chat has the same. If the action names a user, aichats notes the user's chats before it creates
+the chat. Then only a new chat of the same agent in which the user has not written yet counts as the run's chat.
 
-A message is found again among the messages of its chat. aichats notes these before it sends the message, and only a new
-message with the same text counts. Its answer is the assistant's next message, and never one that was noted.
+aichats finds a message again among the messages of its chat. It notes these messages before it sends the message, so
+only a new message with the same text counts. The answer is the assistant's next message, but never a noted one.
 
 Only one run at a time creates a chat for the same user and agent, or sends the same text to the same chat. Otherwise
 a run could mistake another run's chat or message for its own.
@@ -31,14 +31,14 @@ from aichats.runs.model import Run
 from aichats.runs.providers.port import Created, Effect, NotYetError, accept_unreadable_answer, stored_answer
 
 NOTED_TIME = timedelta(minutes=5)
-"""The age up to which chats and messages are noted: more than the difference between Kodey's clocks."""
+"""The maximum age of noted chats and messages. It exceeds the difference between Kodey's clocks."""
 MAX_REPLY_CHARACTERS = 16_384
-"""The limit of the assistant's answer in a run. Kodey has the whole answer."""
+"""The maximum length of the assistant's answer in a run. Kodey has the whole answer."""
 
 
 @dataclass(frozen=True)
 class KodeyProvider:
-    """Creates chats and sends messages."""
+    """Creates chats in Kodey and sends messages."""
 
     settings: KodeySettings
     secrets: SecretStore
@@ -47,7 +47,7 @@ class KodeyProvider:
 
     @cached_property
     def client(self) -> KodeyClient:
-        """The client with our key."""
+        """The client with the stack's key."""
         return KodeyClient(
             token=self.secrets.token(self.settings.kodey_secret, KODEY_SECRET, lambda secret: secret.api_key),
             base_url=self.settings.kodey_base_url,
@@ -57,22 +57,22 @@ class KodeyProvider:
         )
 
     def calls_per_minute(self) -> int:
-        """Return Kodey's rate limit for our key; the lowest limit if the key can't be read."""
+        """Return Kodey's rate limit for the stack's key; the lowest limit if the key can't be read."""
         try:
             key = self.secrets.read(self.settings.kodey_secret, KODEY_SECRET).api_key
         except SecretError:
-            # Not every function may read it. If the secret is broken, the run fails with the reason.
+            # Some functions may not read the key. If the secret is broken, the run fails with the reason.
             return CALLS_PER_MINUTE["unknown"]
         return CALLS_PER_MINUTE[key_kind(key)]
 
     @property
     def call_limit(self) -> timedelta:
-        """The longest time that a call may take, unless it sends a message."""
+        """The maximum duration of a call that sends no message."""
         return timedelta(seconds=self.settings.kodey_timeout_seconds)
 
     @property
     def settle(self) -> timedelta:
-        """The time in which a chat or a message may still appear after its response was lost."""
+        """The time after a lost response in which the chat or the message may still appear."""
         return timedelta(seconds=self.settings.kodey_settle_seconds)
 
     def api_version(self, _action: Action) -> str | None:
@@ -83,24 +83,24 @@ class KodeyProvider:
         """Accept every action: Kodey's API has no versions."""
 
     def in_rotation(self) -> bool:
-        """Return whether the key was replaced a short time ago, or may have been."""
+        """Return whether the key was replaced a short time ago, or might have been."""
         return self.secrets.in_rotation(self.settings.kodey_secret, KODEY_SECRET)
 
     def per_second(self, run: Run) -> float:
-        """Return nearly as many runs as the key's rate limit allows."""
-        # Creating and sending; sending and the notes before it; or all three, if the action names a user.
+        """Return 95 % of the number of runs that the key's rate limit allows."""
+        # A run creates a chat and sends a message, or notes messages and sends one. With a user, it makes three calls.
         calls = 3 if isinstance(run.action, KodeyCreateChat) and run.action.user_id is not None else 2
         return 0.95 * self.calls_per_minute() / calls / 60
 
     def effect(self, row: Row) -> Effect | None:
-        """Return the creation of the chat, if the action creates one, and then the sending of the message."""
+        """Return the creation of the chat if the action needs one. After it, return the sending of the message."""
         action = row.run.action
         if isinstance(action, KodeyCreateChat) and row.chat_id is None:
             return self._creating(row, action)
         return None if "reply" in row.result else self._sending(row)
 
     def complete(self, row: Row) -> Created:
-        """Retrieve the chat if the answer to its creation could not be read. The effects did everything else."""
+        """Retrieve the chat if the answer to its creation could not be read. The effects have done everything else."""
         chat_id, result = str(row.chat_id), dict(row.result)
         if isinstance(row.run.action, KodeyCreateChat) and "chat" not in result:
             result["chat"] = stored_answer(self.client.retrieve_chat(chat_id), Chat)
@@ -161,10 +161,10 @@ def own_user_id(run_id: str) -> str:
 
 
 def _note_of(items: Sequence[Chat | Message], last: str | None) -> Json:
-    """Return a small note that distinguishes these items from newer ones: a cut-off, and the ids of later items.
+    """Return a small note that distinguishes these items from newer items: a cut-off time, and the ids of later items.
 
     Raises:
-        NotYetError: ``last``, the result of the previous run, is not among them yet.
+        NotYetError: ``last``, the result of the previous run, is not among the items yet.
     """
     if last is not None and all(item.id != last for item in items):
         raise NotYetError(f"kodey: {last} is new and not in Kodey's list yet, so this run waits")
@@ -183,7 +183,7 @@ def _new[T: (Chat, Message)](items: Sequence[T], note: Json) -> list[T]:
 
 
 def _of_user(messages: Sequence[Message]) -> list[Message]:
-    """Return the user's messages, without those of an agent that greets the user."""
+    """Return the messages from the user. An agent may have greeted the user first."""
     return [message for message in messages if message.role == "user"]
 
 
@@ -193,7 +193,7 @@ def _oldest_first(messages: Sequence[Message]) -> list[Message]:
 
 
 def _answer_to(message: Message, messages: Sequence[Message]) -> dict[str, Any] | None:
-    """Return the assistant's next message; ``None`` if there is none, although the time for it is over."""
+    """Return the assistant's next message; ``None`` if the assistant did not answer in time."""
     answers = (later for later in messages if later.role == "assistant" and later.created_at >= message.created_at)
     answer = next(answers, None)
     return None if answer is None else _bounded(answer)

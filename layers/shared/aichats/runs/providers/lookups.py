@@ -1,9 +1,9 @@
-"""Looks up chats by their marks: one walk through a credential's list serves every run that waits for it.
+"""Looks up chats by their marks. All runs with the same credential share one walk through the list of chats.
 
 A *walk* reads all pages of the list, one after the other. Any complete walk that began after a run's settle time shows
-whether the run's chat exists. The first run that needs a walk drives it under a lease; the others wait without blocking
-a worker. A driver that stops stores the cursor and the marks that it found, and the next driver continues there. Walks
-are items of the runs' table::
+whether the run's chat exists. The first run that needs a walk drives it under a lease. The other runs wait without
+blocking a worker. When a driver stops, it stores the cursor and the marks that it found, and the next driver continues
+there. Walks are items of the table of runs::
 
     walk:<credential>           the current walk, the end of its driver's lease, and the last complete walk
     walk:<credential>:<stamp>   the marks that one driver found
@@ -28,28 +28,28 @@ from aichats.runs.providers.port import NotYetError
 from aichats.whop.models import TitledPage
 
 STINT = timedelta(seconds=20)
-"""The longest time that one invocation drives a walk, because other runs wait for its worker."""
+"""The maximum time that an invocation drives a walk, because other runs wait for its worker."""
 MIN_WAIT = timedelta(seconds=5)
 """The shortest wait for a walk that another run drives."""
 MIN_PAUSE = timedelta(seconds=60)
-"""The time between two walks, or the settle time if that is shorter. Meanwhile, runs gather for the next walk."""
+"""The shortest pause between two walks, unless the settle time is shorter. Runs gather in it for the next walk."""
 PAUSE_FACTOR = 2
-"""The time between two walks as a multiple of the first one's duration."""
+"""The pause between two walks as a multiple of the duration of the first walk."""
 MAX_PAUSE = timedelta(minutes=10)
 """The longest pause between two walks, two checks of a walk, or two attempts to read a page."""
 STATUSES_OF_INVALID_CURSOR = (400, 404, 410, 422)
 MAX_CURSOR_CHARACTERS = 4096
-"""The limit of a cursor. A longer one does not fit into a URL."""
+"""The maximum length of a cursor. A longer cursor does not fit into a URL."""
 MAX_RESTARTS = 3
 MARKS_OF_ITEM = 1500
-"""The limit of marks in an item. With ids of 255 characters it is below DynamoDB's 400 KB."""
+"""The maximum number of marks in an item. With ids of 255 characters, the item stays below DynamoDB's 400 KB."""
 WALK_LIFETIME = timedelta(days=7)
-"""The time after which DynamoDB deletes an unused walk."""
+"""The retention time of an unused walk."""
 
 type Fetch = Callable[[str | None], TitledPage]
-"""Returns the page after a cursor; ``None``: the first page."""
+"""Returns the page after a cursor, or the first page for ``None``."""
 type Marks = Mapping[str, list[str]]
-"""The ids of chats by mark."""
+"""The ids of the chats with each mark."""
 
 
 @dataclass(frozen=True)
@@ -57,9 +57,9 @@ class Driver:
     """A run that may drive a walk.
 
     Attributes:
-        lease_until: the end of its lease, after which another run may drive the walk.
+        lease_until: the end of the run's lease. After it another run may drive the walk.
         fetch: returns a page.
-        limit: the longest time that a page may take.
+        limit: the maximum duration of the call for a page.
     """
 
     lease_until: datetime
@@ -69,7 +69,7 @@ class Driver:
 
 @dataclass
 class _Stint:
-    """The part of a walk that one driver does: its pages, and the marks on them."""
+    """The part of a walk that one driver reads: the progress, and the marks on its pages."""
 
     walk: dict[str, Any]
     marks: dict[str, list[str]] = field(default_factory=dict)
@@ -93,7 +93,7 @@ class _Stint:
         self.walk["cursor"] = cursor
 
     def restart(self, now: datetime) -> bool:
-        """Start again, because the cursor is no longer valid. Return ``False`` if this happened too often."""
+        """Start the walk again, because its cursor is no longer valid. Return ``False`` if this happened too often."""
         restarts: int = self.walk["restarts"] + 1
         self.walk = _new_walk(now, restarts if restarts <= MAX_RESTARTS else 0)
         self.marks.clear()
@@ -108,7 +108,7 @@ class Walks:
     ledger: Ledger
     randomness: random.Random = field(default_factory=random.SystemRandom)
     _complete: dict[str, tuple[datetime, Marks]] = field(default_factory=dict)
-    """The newest complete walk that this container knows, by credential: the time at which it began, and its marks."""
+    """The newest complete walk that this container knows for each credential: the time of its begin, and its marks."""
 
     def find(self, credential: str, mark: str, since: datetime, driver: Driver) -> list[str]:
         """Return the ids of all chats with a mark, from a complete walk that began at ``since`` or later.
@@ -118,11 +118,11 @@ class Walks:
         Args:
             credential: the name of the list's credential; never a token.
             mark: the mark.
-            since: the time from which the run may be settled.
-            driver: the run, which drives the walk if no other run does.
+            since: the earliest begin of a walk that can settle the run.
+            driver: the run. It drives the walk if no other run does.
 
         Raises:
-            NotYetError: no such walk is complete.
+            NotYetError: no such walk is complete yet.
             AichatsError: a page can't be read.
         """
         walk = self._complete.get(credential)
@@ -131,7 +131,7 @@ class Walks:
         return list(dict.fromkeys(walk[1].get(mark, [])))
 
     def _walked(self, credential: str, since: datetime, driver: Driver) -> tuple[datetime, Marks]:
-        """Return the beginning of a complete walk that began at ``since`` or later, and its marks."""
+        """Return a complete walk that began at ``since`` or later: the time of its begin, and its marks."""
         key = f"walk:{credential}"
         item = self.ledger.items.get(key) or {}
         while True:
@@ -151,7 +151,7 @@ class Walks:
     # ------------------------------------------------------------------ waiting for others
 
     def _wait_for_turn(self, item: Json, since: datetime) -> None:
-        """Raise NotYetError if another run drives the walk, or if a walk must not continue or begin now."""
+        """Raise NotYetError if another run drives the walk, or if the walk must not continue or begin yet."""
         now = self.ledger.clock()
         if _time_in(item, "lease_until", now) > now:
             self._wait(self._expected_end(item, since) - now)
@@ -185,7 +185,7 @@ class Walks:
     # ------------------------------------------------------------------ driving
 
     def _take(self, key: str, item: Json, driver: Driver) -> dict[str, Any]:
-        """Become the driver until the run's lease ends.
+        """Make a run the driver until its lease ends. Return the walk's item.
 
         Raises:
             ConditionFailedError: another run acted first.
@@ -198,8 +198,8 @@ class Walks:
         """Read pages until the walk is complete. Return the walk's item.
 
         Raises:
-            NotYetError: this driver's time is over; its marks are stored.
-            AichatsError: a page can't be read; the marks of the pages before it are stored.
+            NotYetError: this driver's time is over. Its marks are stored.
+            AichatsError: a page can't be read. The marks of the earlier pages are stored.
         """
         stop, needed = min(self.ledger.clock() + STINT, driver.lease_until - driver.limit), driver.limit.total_seconds()
         stint = _Stint(dict(item["walk"]))
@@ -226,7 +226,7 @@ class Walks:
             raise
         stint.take(page)
         if stint.is_complete and cursor is not None:
-            # A chat that moved to the front of the list meanwhile is on the first page.
+            # The first page is read again, because a chat may have moved to the front of the list meanwhile.
             first = fetch(None)
             stint.take(first.model_copy(update={"page_info": page.page_info}))
 
@@ -251,7 +251,7 @@ class Walks:
             raise NotYetError("another run reads the list of chats", MIN_WAIT) from None
 
     def _store_marks(self, key: str, marks: Marks) -> list[str]:
-        """Store marks. Return the keys of their items, which are unique to this driver."""
+        """Store marks in items that only this driver writes. Return the keys of the items."""
         pairs = [(mark, chat_id) for mark, ids in marks.items() for chat_id in ids]
         keys = []
         for part in batched(pairs, MARKS_OF_ITEM, strict=False):
@@ -261,7 +261,7 @@ class Walks:
         return keys
 
     def _marks(self, parts: list[str]) -> Marks | None:
-        """Return the marks of a walk; ``None`` if some of them have expired, so that the walk proves nothing."""
+        """Return the marks of a walk; ``None`` if some marks have expired. Such a walk proves nothing."""
         marks: dict[str, list[str]] = {}
         for part in parts:
             item = self.ledger.items.get(part)
@@ -272,10 +272,10 @@ class Walks:
         return marks
 
     def _write(self, key: str, item: Json, changes: dict[str, Any]) -> dict[str, Any]:
-        """Change the item if it has not changed since it was read. Return the new item.
+        """Change a walk's item if it has not changed since it was read. Return the new item.
 
         Raises:
-            ConditionFailedError: another run has changed it.
+            ConditionFailedError: another run has changed the item.
         """
         changes = {**changes, "stamp": uuid.uuid4().hex, "ttl": self._ttl()}
         condition, values = ("#stamp = :was", {"was": item["stamp"]}) if item else (self.ledger.items.is_absent, {})
@@ -299,6 +299,6 @@ def _duration(done: Json) -> timedelta:
 
 
 def _pause(error: AichatsError, failures: int) -> timedelta:
-    named = error.retry_after if isinstance(error, APIStatusError) else None
+    retry_after = error.retry_after if isinstance(error, APIStatusError) else None
     longer = MIN_WAIT * 2 ** min(failures, 10)
-    return min(MAX_PAUSE, longer) if named is None else timedelta(seconds=named)
+    return min(MAX_PAUSE, longer) if retry_after is None else timedelta(seconds=retry_after)

@@ -1,8 +1,10 @@
-"""Marks: the title and the base of the idempotency keys with which a run creates its chat, decided once for each run.
+"""Marks: the beginnings of titles by which aichats finds chats.
 
-If the response to a create is lost, the mark finds the chat again. The mark is at the front of the title, so that a
-provider that cuts titles keeps it. It is derived from the ledger and the run, so two stacks with one credential never
-mistake each other's chats for their own.
+If the response to a create is lost, aichats finds the chat by its mark. The mark is at the front of the title, so it
+remains even if a provider cuts the title. The mark is derived from the ledger's name and the run's id, so two stacks
+with the same credential never mistake each other's chats for their own.
+
+A run gets its title and the base of its idempotency keys once, before its first attempt.
 """
 
 import base64
@@ -17,9 +19,9 @@ from aichats.whop.actions import WhopCreateChat
 
 KEY_CHARACTERS = 32
 MARK_CHARACTERS = 10
-"""The length of a mark, which is the beginning of the key's base: 50 bits."""
+"""The length of a mark (50 bits). The mark is the beginning of the key's base."""
 TITLE_CHARACTERS = 120
-"""The longest title with which a chat is created. The chat gets its whole title right afterwards."""
+"""The maximum length of the title with which a chat is created. A second call then sets the whole title."""
 _MARKED = re.compile(rf"([a-z2-7]{{{MARK_CHARACTERS}}}) ·")
 
 
@@ -28,7 +30,7 @@ def preparation(ledger: str, *, mark_titles: bool) -> Callable[[Run], Json]:
 
     Args:
         ledger: the name of the ledger's table, which identifies the ledger.
-        mark_titles: whether chats are created under a title with a mark (parameter ``TitleMark``).
+        mark_titles: whether chats are created with a mark in their title (parameter ``TitleMark``).
     """
 
     def prepare(run: Run) -> Json:
@@ -41,13 +43,13 @@ def preparation(ledger: str, *, mark_titles: bool) -> Callable[[Run], Json]:
 
 
 def key_base(ledger: str, run_id: str) -> str:
-    """Return the beginning of all idempotency keys of a run: 32 characters (160 bits)."""
+    """Return the beginning of all idempotency keys of a run, which has 32 characters (160 bits)."""
     unique = json.dumps([ledger, run_id]).encode()
     return base64.b32encode(hashlib.sha256(unique).digest()).decode().lower()[:KEY_CHARACTERS]
 
 
 def marked_title(action: WhopCreateChat, base: str) -> str:
-    """Return the title with which a chat is created: the mark, then its own title or the message's first line."""
+    """Return the title with which a chat is created: the mark, then the action's title or the message's first line."""
     title = action.title or next(iter(action.message_text.strip().splitlines()), "")
     return f"{base[:MARK_CHARACTERS]} · {title}"[:TITLE_CHARACTERS].rstrip()
 

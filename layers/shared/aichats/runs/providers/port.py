@@ -1,8 +1,8 @@
-"""The port that a provider implements, so that its actions can be performed.
+"""The port that each provider implements to perform its actions.
 
-An action is a sequence of *effects*, each of which must happen at most once, followed by calls that may be repeated.
-The result of an effect is recorded before the next effect begins, so a resumed run continues there. If an effect may
-have begun, aichats looks for it first.
+An action consists of *effects*, each of which must happen at most once, and of calls that may be repeated. aichats
+records the result of an effect before the next effect begins, so a resumed run continues there. If an effect may have
+begun earlier, aichats looks for it first.
 """
 
 from collections.abc import Callable, Sequence
@@ -19,9 +19,9 @@ from aichats.runs.ledger.rows import Row
 from aichats.runs.model import Run
 
 MAX_KEPT_CHARACTERS = 1000
-"""The limit of each text in a provider's answer that a run keeps."""
+"""The maximum length of each text in a provider's answer that a run keeps."""
 MAX_CHAT_ID_CHARACTERS = 255
-"""The limit of a chat's id. A longer id does not fit into a run's row."""
+"""The maximum length of a chat's id. A longer id does not fit into a run's row."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Created:
     """The result of an effect or of an action.
 
     Attributes:
-        chat_id: the id of its chat.
+        chat_id: the id of the chat.
         result: the provider's answers, under ``chat`` and ``reply``.
     """
 
@@ -42,16 +42,17 @@ class Effect:
     """One effect at a provider that must happen at most once.
 
     Attributes:
-        act: performs it.
-        limit: the longest time that ``act`` may take.
-        find: looks for it after its response was lost, given the notes of ``seen``. Returns every candidate; an empty
-            result means that it did not happen. ``None``: it can't be found. Raises NotYetError if the outcome
-            can't be known yet.
-        seen: notes what already exists and could be mistaken for it, before it begins. It is given the result of the
-            previous run under the same lock, and raises NotYetError if the provider does not list that result yet.
-            ``None``: nothing could be mistaken for it. An effect that is not the first of its action must have a note,
-            even an empty one.
-        lock: names what no two runs may do at the same time, because each could mistake the other's effect for its own.
+        act: performs the effect.
+        limit: the maximum duration of ``act``.
+        find: looks for the effect after its response was lost, given the note from ``seen``. Returns every candidate;
+            an empty result means that the effect did not happen. Raises NotYetError if the outcome can't be known yet.
+            ``None``: the effect can't be found.
+        seen: returns a note of existing objects that could be mistaken for the effect. It is called before the effect
+            begins, with the result of the previous run that had the same lock. Raises NotYetError if the provider does
+            not list this result yet. ``None``: nothing could be mistaken for the effect. Every effect except the first
+            one of an action needs a note, even an empty one.
+        lock: the name of a lock. Runs with the same lock have this effect one after the other, because each could
+            mistake the other's effect for its own.
     """
 
     act: Callable[[], Created]
@@ -74,14 +75,14 @@ class NotYetError(AichatsError):
 
 
 class SupersededError(AichatsError):
-    """A newer change of the same fields was performed, so this change must not be performed."""
+    """A newer run has changed the same fields, so this change must not be performed."""
 
 
 def accept_unreadable_answer(provider: str, create: Callable[[], Created]) -> Created:
     """Return the result of a create, even if only the chat's id in the provider's answer can be read.
 
     Raises:
-        AichatsError: the failure.
+        AichatsError: the create failed, or its answer contains no valid id.
     """
     try:
         created = create()
@@ -115,19 +116,19 @@ def _bounded(value: Any) -> Any:
 
 
 class Provider(Protocol):
-    """A provider: how its actions are checked and performed. Safe to share between threads."""
+    """A provider, which checks and performs its actions. Safe to share between threads."""
 
     @property
     def name(self) -> str:
-        """The name before the dot of its actions' types."""
+        """The name of the provider, with which the types of its actions begin."""
 
     @property
     def call_limit(self) -> timedelta:
-        """The longest time that a call may take, unless an effect names another limit."""
+        """The maximum duration of a call, unless an effect has its own limit."""
 
     @property
     def settle(self) -> timedelta:
-        """The time in which an effect may still appear after its response was lost."""
+        """The time after a lost response in which the effect may still appear."""
 
     def api_version(self, action: Action) -> str | None:
         """Return the version of the provider's API for new runs of an action; ``None`` if the API has no versions."""
@@ -136,14 +137,14 @@ class Provider(Protocol):
         """Check that the API version for new runs knows all fields of an action.
 
         Raises:
-            InputError: it does not know a field; names the field after the prefix ``within``.
+            InputError: the version does not know a field. The error names the field, with the prefix ``within``.
         """
 
     def in_rotation(self) -> bool:
-        """Return whether the credential was replaced a short time ago, or may have been."""
+        """Return whether the credential was replaced a short time ago, or might have been."""
 
     def per_second(self, run: Run) -> float:
-        """Return how many runs like this one may begin in a second without exceeding the provider's rate limit."""
+        """Return the number of such runs that may begin in a second within the provider's rate limit."""
 
     def effect(self, row: Row) -> Effect | None:
         """Return the next effect; ``None`` if all effects are recorded.
@@ -157,6 +158,6 @@ class Provider(Protocol):
 
         Raises:
             NotYetError: the calls must wait.
-            SupersededError: a newer change was performed.
-            AichatsError: the failure.
+            SupersededError: a newer run has changed the same fields.
+            AichatsError: a call failed.
         """

@@ -1,8 +1,9 @@
-"""Whop as a provider: how its actions are performed.
+"""Whop as a provider: performs Whop's actions.
 
-A chat is created under the title in its row, which has a mark (:mod:`~aichats.runs.providers.marks`). The mark finds
-the chat again (:mod:`~aichats.runs.providers.lookups`). One more call then sets the chat's own title and notification
-preference. If two runs change the same field, the newest change wins (:mod:`aichats.runs.ledger.changes`).
+aichats creates a chat with a title that begins with a mark (:mod:`~aichats.runs.providers.marks`). It finds the chat
+again by this mark (:mod:`~aichats.runs.providers.lookups`). A second call then sets the chat's own title and
+notification preference. If two runs change the same field, the newest change wins
+(:mod:`aichats.runs.ledger.changes`).
 """
 
 from collections.abc import Collection
@@ -42,10 +43,10 @@ PAGE_SIZE = 100
 
 @dataclass(frozen=True)
 class WhopProvider:
-    """Creates and changes AI chats.
+    """Creates and changes AI chats in Whop.
 
     Args:
-        ledger: contains the runs, the walks and the latest changes.
+        ledger: the ledger, with the runs, the walks and the latest changes.
     """
 
     settings: WhopSettings
@@ -56,7 +57,7 @@ class WhopProvider:
     name: ClassVar[str] = "whop"
 
     def client(self, company_id: str | None = None, api_version: str = "") -> WhopClient:
-        """Return the client with the credential of a company and an API version, by default the configured one.
+        """Return the client with a company's credential. The default for the API version is the configured version.
 
         All clients share one connection pool.
 
@@ -75,17 +76,17 @@ class WhopProvider:
         return self._clients[owner, version]
 
     def credential(self, company_id: str | None) -> str:
-        """Return the name of a company's credential: the company if it has its own. It is never a token."""
+        """Return the name of a company's credential: the company's id if it has a credential of its own."""
         return self._owner(company_id) or "default"
 
     @property
     def call_limit(self) -> timedelta:
-        """The longest time that a call may take."""
+        """The maximum duration of a call."""
         return timedelta(seconds=self.settings.whop_timeout_seconds)
 
     @property
     def settle(self) -> timedelta:
-        """The time in which a chat may still appear after its response was lost."""
+        """The time after a lost response in which the chat may still appear."""
         return self.ledger.settle
 
     def api_version(self, _action: Action) -> str | None:
@@ -96,22 +97,22 @@ class WhopProvider:
         """Check that the configured version of Whop's API knows all fields of an action.
 
         Raises:
-            InputError: it does not know ``agent_identifier``.
+            InputError: the version does not know ``agent_identifier``.
         """
         if isinstance(action, NewChat):
             version = self.settings.whop_api_version
             check_agent_identifier(action.agent_identifier, version, f"{within}agent_identifier")
 
     def in_rotation(self) -> bool:
-        """Return whether the credential was replaced a short time ago, or may have been."""
+        """Return whether the credential was replaced a short time ago, or might have been."""
         return self.secrets.in_rotation(self.settings.whop_secret, WHOP_SECRET)
 
     def per_second(self, _run: Run) -> float:
-        """Return 8: each run may need one create and one change, and Whop allows 600 of each in a minute."""
+        """Return 8. A run may need one create and one change, and Whop allows 600 of each in a minute."""
         return 8.0
 
     def effect(self, row: Row) -> Effect | None:
-        """Return the creation of the chat. Changes are no effects, because they may be repeated."""
+        """Return the creation of the chat. Changes aren't effects, because they may be repeated."""
         action = row.run.action
         if not isinstance(action, WhopCreateChat) or row.chat_id is not None:
             return None
@@ -119,7 +120,7 @@ class WhopProvider:
         return Effect(
             act=partial(accept_unreadable_answer, self.name, partial(self._create, row, action, client)),
             limit=self.call_limit,
-            # A chat without a mark can't be found, whatever the current setting is.
+            # A chat without a mark can't be found, even if the current setting is to mark titles.
             find=partial(self._find, row, client) if row.title is not None else None,
         )
 
@@ -151,7 +152,7 @@ class WhopProvider:
         return Changes(self.ledger)
 
     def _owner(self, company_id: str | None) -> str | None:
-        """Return the company if it has its own credential. So there are never more clients than credentials."""
+        """Return the company if it has a credential of its own, so that there is one client for each credential."""
         return company_id if company_id in self.secrets.read(self.settings.whop_secret, WHOP_SECRET).companies else None
 
     def _client(self, row: Row, company_id: str | None) -> WhopClient:
@@ -163,12 +164,12 @@ class WhopProvider:
             fields["title"] = row.title
         if row.run.target is not None:
             fields["company_id"] = row.run.target
-        # Built without validation: the limits were checked when the action came in.
+        # Not validated again, because the limits were checked when aichats received the action.
         chat = CreateAiChat.model_construct(**fields)
         return _created(client.create_ai_chat(chat, idempotency_key=row.idempotency_key))
 
     def _find(self, row: Row, client: WhopClient, _seen: Json) -> list[Created]:
-        # A replay needs a newer walk, because the user may have deleted a chat before asking for it.
+        # A replay needs a newer walk, because a person may have deleted the chat before the replay.
         since = max(row.opened_at, (row.unsettled_at or self.ledger.clock()) + self.settle)
         driver = Driver(row.lease_until or since, partial(_page, client), self.call_limit)
         credential, mark = self.credential(row.run.target), str(row.title)[:MARK_CHARACTERS]
@@ -178,7 +179,7 @@ class WhopProvider:
         return [Created(chat_id) for chat_id in ids]
 
     def _not_superseded(self, row: Row, changes: dict[str, Any]) -> dict[str, Any]:
-        """Return the changes without those that a newer run has made since an earlier attempt created the chat."""
+        """Return the changes, without fields that a newer run has changed since an earlier attempt created the chat."""
         if not changes or row.recorded_at is None or row.recorded_at >= row.updated_at:
             return changes
         try:
@@ -187,7 +188,7 @@ class WhopProvider:
             return {}
 
     def _change(self, client: WhopClient, chat_id: str, changes: dict[str, Any], stored: dict[str, Any]) -> Created:
-        """Change a chat, or retrieve it if there is no change. It succeeds even if the answer can't be read."""
+        """Change a chat, or retrieve it if there is no change. Succeed even if the answer can't be read."""
         if not changes and "chat" in stored:
             return Created(chat_id, stored)
         try:
@@ -199,7 +200,7 @@ class WhopProvider:
 
 
 def _of_new_chat(row: Row, action: Any) -> dict[str, Any]:
-    """Return the changes to a new chat: its own title, if it was created under another, and its preference."""
+    """Return the changes to a new chat: the title if the chat was created with another one, and the preference."""
     # A row of an earlier version does not say whether its title has a mark.
     is_marked = row.title is not None or row.key_base is None
     changes: dict[str, Any] = {"title": action.title} if is_marked else {}
