@@ -1,6 +1,6 @@
 """The wiring: the one place where objects are connected. Importing a module builds nothing.
 
-Code for automations is imported where it is used, because the functions that only perform runs don't need it.
+Modules that few functions need are imported where they are used, so that they don't slow every cold start.
 """
 
 from __future__ import annotations
@@ -27,7 +27,6 @@ from aichats.runs.perform import Performer
 from aichats.runs.providers.marks import preparation
 from aichats.runs.providers.port import Provider
 from aichats.runs.queue import EventMessage, Queue
-from aichats.runs.stranded import StrandedRuns
 from aichats.settings import HttpApiSettings, ScheduleSettings, Settings, SweepSettings, WebhookSettings
 
 if TYPE_CHECKING:
@@ -42,6 +41,7 @@ if TYPE_CHECKING:
     from aichats.automations.webhook_events import WebhookEvents
     from aichats.http import BaseTransport
     from aichats.runs.ledger.history import History
+    from aichats.runs.stranded import StrandedRuns
 
 INIT_SECONDS = 3.0
 """The time limit for the secret that is read in the init phase. Lambda ends this phase after 10 seconds."""
@@ -121,6 +121,8 @@ class Application:
     @cached_property
     def stranded_runs(self) -> StrandedRuns:
         """Finds stranded runs."""
+        from aichats.runs.stranded import StrandedRuns
+
         return StrandedRuns(self.ledger, self.dispatcher)
 
     # ------------------------------------------------------------------ automations

@@ -50,19 +50,10 @@ def answer_of_run(
     row = outcome.row
     run_id = row.run.run_id
     headers = {"X-Run-Id": run_id}
-    if outcome.state == "succeeded":
-        try:
-            body = result(row)
-        except (SecretError, ProviderError, ValidationError) as error:
-            # An error response would make the client retry. Without a key, the retry would create a second chat.
-            # The message of a ValidationError isn't logged, because it shows the chat.
-            reason = "" if isinstance(error, ValidationError) else str(error)
-            log_fields = {"run_id": run_id, "error": type(error).__name__, "reason": reason}
-            logger.error("the result of the run can't be shown", extra=log_fields, exc_info=traceback_of(error))
-        else:
-            replayed = {} if outcome.performed else {"Idempotent-Replayed": "true"}
-            status = HTTPStatus.CREATED if outcome.performed else HTTPStatus.OK
-            return Reply(body, status, headers | replayed | {"Location": location(row)})
+    if outcome.state == "succeeded" and (body := _shown(row, result)) is not None:
+        replayed = {} if outcome.performed else {"Idempotent-Replayed": "true"}
+        status = HTTPStatus.CREATED if outcome.performed else HTTPStatus.OK
+        return Reply(body, status, headers | replayed | {"Location": location(row)})
     if outcome.state in ("succeeded", "waiting", "unknown"):
         return Reply(view(row, call.caller), HTTPStatus.ACCEPTED, headers | {"Location": f"/runs/{run_id}"})
     if isinstance(outcome.error, (ProviderError, InputError)):
@@ -73,6 +64,21 @@ def answer_of_run(
         rejection.run_id = run_id
         raise rejection
     raise RunFailedError(run_id, outcome.state, row.error or {}, headers)
+
+
+def _shown(row: Row, result: Callable[[Row], BaseModel]) -> BaseModel | None:
+    """Return the result of a run; ``None`` if it can't be shown.
+
+    An error response would make the client retry. Without a key, the retry would create a second chat.
+    """
+    try:
+        return result(row)
+    except (SecretError, ProviderError, ValidationError) as error:
+        # The message of a ValidationError isn't logged, because it shows the chat.
+        reason = "" if isinstance(error, ValidationError) else str(error)
+        log_fields = {"run_id": row.run.run_id, "error": type(error).__name__, "reason": reason}
+        logger.error("the result of the run can't be shown", extra=log_fields, exc_info=traceback_of(error))
+        return None
 
 
 def is_preflight(event: Mapping[str, Any]) -> bool:
