@@ -190,7 +190,7 @@ class AutomationService:
             if (act := self._row_action(header, changed.get(schedule)))
         }
         # A row that cannot be read keeps its schedule.
-        unreadable = contents.names - _readable_names(headers)
+        unreadable = contents.names - {row.name for row in contents.rows}
         for schedule in changed.keys() - {self.schedules.schedule_name(name) for name in unreadable}:
             if act := self._stray_action(schedule, headers.get(schedule), changed[schedule]):
                 checks[schedule] = _Check(schedule, act)
@@ -268,11 +268,6 @@ def _perform(check: _Check) -> Change | _Aligned | None:
 
 def _if_true(kind: ChangeKind, act: Callable[[], bool]) -> ChangeKind | None:
     return kind if act() else None
-
-
-def _readable_names(headers: Mapping[str, RowHeader]) -> set[str]:
-    """Return the names of the rows that can be read."""
-    return {header.name for header in headers.values() if isinstance(header, AutomationRow)}
 
 
 def _version(row: AutomationRow | None) -> tuple[str, str] | None:

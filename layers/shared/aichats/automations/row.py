@@ -208,12 +208,6 @@ def header_from_item(item: Mapping[str, Any]) -> RowHeader:
             return _header(item)
 
 
-def checked(row: AutomationRow, until: datetime) -> dict[str, Any]:
-    """Return the changed attributes of a row whose slots up to a time have been checked."""
-    # If the trigger was written later, it has no slot before that.
-    return {"checked_until": to_text(max(until, row.checked_until))}
-
-
 @contextmanager
 def _reading(item: Mapping[str, Any]) -> Iterator[None]:
     """Raise UnreadableError for an attribute that is missing or malformed."""

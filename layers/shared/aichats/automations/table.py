@@ -29,7 +29,6 @@ from aichats.automations.row import (
     AutomationRow,
     RowHeader,
     StoredState,
-    checked,
     header_from_item,
     item_from_row,
     next_row,
@@ -158,7 +157,8 @@ class AutomationTable:
 
     def mark_checked(self, rows: Iterable[AutomationRow], until: datetime) -> None:
         """Store that all slots up to ``until`` are checked. A row that changed since it was read stays as it is."""
-        self._mark((row, checked(row, until)) for row in rows)
+        # If the trigger was written later, it has no slot before that.
+        self._mark((row, {"checked_until": to_text(max(until, row.checked_until))}) for row in rows)
 
     def mark_aligned(self, rows: Iterable[tuple[AutomationRow, str]]) -> None:
         """Store that schedules are as their rows require. A row that changed since it was read stays as it is.
