@@ -145,7 +145,7 @@ def test_an_unreadable_message_goes_to_the_dead_letters_with_the_reason(
         ("https://sqs.invalid/run-dead-letters", "not JSON"),
         ("https://sqs.invalid/run-dead-letters", '{"version": 9, "run": "x"}'),
     ]
-    assert "Invalid JSON" in sqs.sent[0].attributes["reason"]
+    assert "isn't valid JSON" in sqs.sent[0].attributes["reason"]
     assert "version: " in sqs.sent[1].attributes["reason"]
     assert [log["message_id"] for log in output.logs if log["message"] == "message cannot be read"] == ["0", "2"]
 

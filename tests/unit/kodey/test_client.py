@@ -170,4 +170,4 @@ def test_an_unreadable_answer_says_where_without_showing_what() -> None:
     kodey, _ = client(ok(message(content=["Confidential"]), **{"x-request-id": "req_7"}))
     with pytest.raises(ProtocolError) as raised:
         send(kodey)
-    assert str(raised.value) == ("kodey: the answer (200) can't be read: content: string_type (request req_7)")
+    assert str(raised.value) == ("kodey: the answer (200) can't be read: content: must be a text (request req_7)")

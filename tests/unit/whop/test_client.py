@@ -214,7 +214,7 @@ def test_a_success_that_cannot_be_read_says_where_without_showing_what() -> None
     with pytest.raises(ProtocolError) as raised:
         whop.retrieve_ai_chat("aich_1")
     text = str(raised.value)
-    assert text == ("whop: the answer (200) can't be read: message_count: int_parsing (request req_7)")
+    assert text == ("whop: the answer (200) can't be read: message_count: must be a whole number (request req_7)")
     assert raised.value.__cause__ is None
 
 
@@ -223,7 +223,7 @@ def test_a_success_that_cannot_be_read_says_where_without_showing_what() -> None
 
 def test_a_page_that_cannot_be_read_names_no_chat() -> None:
     whop, _ = client(ok({"data": [ai_chat()]}))
-    with pytest.raises(ProtocolError, match="page_info: missing") as raised:
+    with pytest.raises(ProtocolError, match="page_info: is required") as raised:
         whop.list_page(ListAiChats())
     assert raised.value.chat_id is None
 

@@ -7,6 +7,7 @@ from pydantic import BaseModel, ValidationError
 from aichats.errors import ProtocolError
 from aichats.http import Headers
 from aichats.http.masking import MAX_WORD_CHARACTERS, one_line
+from aichats.validation import message_of
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,7 @@ def read_answer[ReplyT: BaseModel](
 
 
 def _reasons(error: ValidationError) -> str:
-    """Return the fields and the reasons of an error, without the values, which must not be logged."""
-    details = error.errors(include_url=False, include_input=False, include_context=False)
-    places = [one_line(".".join(map(str, detail["loc"])))[:MAX_WORD_CHARACTERS] or "body" for detail in details[:5]]
-    return "; ".join(f"{place}: {detail['type']}" for place, detail in zip(places, details, strict=False))
+    """Return the fields and the reasons without the values, which may not appear in logs."""
+    details = error.errors(include_url=False)[:5]
+    places = [one_line(".".join(map(str, detail["loc"])))[:MAX_WORD_CHARACTERS] or "body" for detail in details]
+    return "; ".join(f"{place}: {message_of(detail)}" for place, detail in zip(places, details, strict=True))

@@ -33,6 +33,7 @@ from aichats.aws.sqs import BATCH_MESSAGES, SQS
 from aichats.errors import AichatsError
 from aichats.runs.ledger.times import utc_now
 from aichats.runs.model import Run
+from aichats.validation import message_of
 
 MAX_DELAY = timedelta(minutes=15)
 """The maximum delay of a message in SQS."""
@@ -113,8 +114,8 @@ def read_message(body: str) -> RunMessage | GroupMessage | EventMessage:
     try:
         return _MESSAGE.validate_json(body)
     except ValidationError as error:
-        details = error.errors(include_url=False, include_input=False, include_context=False)
-        problems = "; ".join(f"{_place(detail['loc'])}: {detail['msg']}" for detail in details)
+        details = error.errors(include_url=False)
+        problems = "; ".join(f"{_place(detail['loc'])}: {message_of(detail)}" for detail in details)
         raise UnreadableMessageError(problems) from None
 
 
