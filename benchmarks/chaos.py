@@ -90,8 +90,8 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument(
         "--idempotency",
-        choices=["honored", "ignored"],
-        default="honored",
+        choices=["honoured", "ignored"],
+        default="honoured",
         help="how Whop treats idempotency keys; Kodey has none (default: %(default)s)",
     )
     options = parser.parse_args(arguments)

@@ -19,7 +19,7 @@ ACTION = {"type": "whop.create_chat", **CHAT}
 class WhopScenario:
     """Chaos with Whop, with a given treatment of idempotency keys."""
 
-    idempotency: Literal["honored", "ignored"] = "honored"
+    idempotency: Literal["honoured", "ignored"] = "honoured"
     delays: Sequence[float] = (0.5, CALL_SECONDS + 0.5)
 
     @property

@@ -15,7 +15,7 @@ RUNS = 24
 @pytest.mark.parametrize(
     "options",
     [
-        ["--provider", "whop", "--idempotency", "honored"],
+        ["--provider", "whop", "--idempotency", "honoured"],
         ["--provider", "whop", "--idempotency", "ignored"],
         ["--provider", "kodey"],
     ],

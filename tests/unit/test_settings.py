@@ -108,7 +108,7 @@ def test_the_environment_of_the_process_is_read_when_asked(monkeypatch: pytest.M
 @pytest.mark.parametrize("empty", [True, False])
 def test_a_missing_variable_is_named(name: str, *, empty: bool) -> None:
     environment = {key: value for key, value in ALL.items() if key != name} | ({name: ""} if empty else {})
-    with pytest.raises(ConfigurationError, match=rf"missing or invalid: {name}: Field required$"):
+    with pytest.raises(ConfigurationError, match=rf"missing or invalid: {name}: is required$"):
         kind_of(name).from_environment(environment)
 
 

@@ -225,7 +225,8 @@ def application() -> Application:
         ),
     )
     if "AWS_LAMBDA_INITIALIZATION_TYPE" in os.environ:
-        logger.debug("application built", extra={"providers": [*app.providers]})
+        # This builds the providers, so the first invocation doesn't wait for them.
+        logger.debug("application built", extra={"providers": list(app.providers)})
         # The first call to AWS takes longest. If the secret can't be used, the handler reports it.
         with suppress(SecretError), time_limit(INIT_SECONDS):
             _read_first_secret(app)

@@ -8,7 +8,8 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, AliasGenerator, BaseModel, ConfigDict, Field, ValidationError, ValidationInfo
 
 from aichats.errors import ConfigurationError
-from aichats.models import MAX_MESSAGE_BYTES
+from aichats.models import MAX_MESSAGE_BYTES, OrElse
+from aichats.validation import message_of
 
 LOOPBACK = r"(localhost|127(\.\d{1,3}){3}|\[::1\])"
 """The hosts to which credentials may be sent without TLS."""
@@ -26,8 +27,8 @@ def _secured(url: str, info: ValidationInfo) -> str:
     return url
 
 
-type BaseUrl = Annotated[str, Field(pattern=r"^https?://"), AfterValidator(_secured)]
-type QueueUrl = Annotated[str, Field(pattern=r"^https?://")]
+type QueueUrl = Annotated[str, Field(pattern=r"^https?://"), OrElse("must be a URL that begins with https://")]
+type BaseUrl = Annotated[QueueUrl, AfterValidator(_secured)]
 type SettleSeconds = Annotated[int, Field(ge=1, le=900)]
 
 
@@ -52,7 +53,7 @@ class Environment(BaseModel):
         try:
             return cls.model_validate({name: value for name, value in environment.items() if value})
         except ValidationError as error:
-            wrong = "; ".join(f"{detail['loc'][0]}: {detail['msg']}" for detail in error.errors(include_input=False))
+            wrong = "; ".join(f"{detail['loc'][0]}: {message_of(detail)}" for detail in error.errors(include_url=False))
             raise ConfigurationError(f"environment variables are missing or invalid: {wrong}") from None
 
 

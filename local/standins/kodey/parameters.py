@@ -4,6 +4,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from aichats.validation import message_of
 from local.standins.kodey.errors import KodeyError
 
 
@@ -39,4 +40,4 @@ def parse_body[P: Parameters](model: type[P], body: bytes) -> P:
     except ValidationError as error:
         first = error.errors()[0]
         field = ".".join(str(part) for part in first["loc"]) or "body"
-        raise KodeyError(400, f"{field}: {first['msg']}") from error
+        raise KodeyError(400, f"{field}: {message_of(first)}") from error

@@ -8,6 +8,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Mount, Route
 
+from aichats.validation import message_of
 from local.standins.shared.exchange import Mode
 from local.standins.shared.faults import Fault
 from local.standins.shared.stand_in import StandIn
@@ -114,7 +115,7 @@ def explained(error: ValidationError, model: type[BaseModel]) -> list[dict[str, 
     return [
         {
             "field": ".".join(f"[{part}]" if isinstance(part, int) else part for part in each["loc"]),
-            "message": unknown if each["type"] == "extra_forbidden" else each["msg"],
+            "message": unknown if each["type"] == "extra_forbidden" else message_of(each),
         }
         for each in error.errors()
     ]

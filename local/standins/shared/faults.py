@@ -4,7 +4,6 @@ import re
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
-from pydantic_core import PydanticCustomError
 
 from local.standins.shared.exchange import Operation
 
@@ -36,7 +35,7 @@ class Fault(BaseModel):
     @classmethod
     def _known(cls, fault: str) -> str:
         if not FAULT.fullmatch(fault):
-            raise PydanticCustomError("unknown_fault", f"must be {FORMS}")
+            raise ValueError(f"must be {FORMS}")
         return fault
 
     @property

@@ -13,7 +13,7 @@ are API keys, which can't write while the mode api_keys is "forbidden".
 
 GET  /_control/state    {"chats": [...], "requests": [...]}
 POST /_control/reset    delete all chats, requests and faults, and reset the mode
-POST /_control/mode     any of {"idempotency": "honored" | "ignored", "api_keys": "allowed" | "forbidden",
+POST /_control/mode     any of {"idempotency": "honoured" | "ignored", "api_keys": "allowed" | "forbidden",
                         "rate_limit": 600, "latency": 0.0, "list": "newest" | "oldest" | "shuffled", "list_lag": 0.0}
 POST /_control/faults   [{"method": "POST", "path": "/api/v1/ai_chats", "times": 1, "fault": "..."}]
                         adds faults; [] removes all; a path may end in /*; the faults:

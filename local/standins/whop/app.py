@@ -70,7 +70,7 @@ class Whop:
             raise WhopError(429, f"Try again in {wait} seconds.")
         act = partial(attempt, partial(self._answer, call))
         key = call.headers.get("idempotency-key")
-        if call.method == "POST" and key and self.mode.idempotency == "honored":
+        if call.method == "POST" and key and self.mode.idempotency == "honoured":
             return self._keys.once(KeyOfCredential(call.credential, key), fingerprint_of(call), act)
         return act
 

@@ -12,6 +12,6 @@ class WhopMode(Mode):
 
     rate_limit: int = Field(default=600, ge=0)
     """Calls a minute of each operation with each credential."""
-    idempotency: Literal["honored", "ignored"] = "honored"
+    idempotency: Literal["honoured", "ignored"] = "honoured"
     api_keys: Literal["allowed", "forbidden"] = "allowed"
     """Permission of API keys to create, update and delete. A user's OAuth token always has it."""

@@ -3,8 +3,9 @@
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
-from pydantic_core import ErrorDetails, PydanticCustomError
+from pydantic_core import ErrorDetails
 
+from aichats.validation import message_of
 from local.standins.whop.errors import WhopError
 
 type Agent = Literal["general", "support"]
@@ -41,7 +42,7 @@ class CreateAiChat(Parameters):
     @classmethod
     def _only_with_a_suggestion(cls, suggestion_type: str | None, info: ValidationInfo) -> str | None:
         if suggestion_type is not None and info.data.get("message_source") != "suggestion":
-            raise PydanticCustomError("not_a_suggestion", "It goes only with the message_source suggestion")
+            raise ValueError("It goes only with the message_source suggestion")
         return suggestion_type
 
     @property
@@ -138,5 +139,7 @@ def refusal_of(error: ErrorDetails) -> WhopError:
             return WhopError(400, f"Missing required parameter: {param}", code="parameter_missing", param=param)
         case "extra_forbidden":
             return WhopError(400, f"Unknown parameter: {param}", code="parameter_invalid", param=param)
-    message = f"Invalid parameter: {param}. {error['msg']}" if param else "The request body should be a JSON object"
+    message = (
+        f"Invalid parameter: {param}. {message_of(error)}" if param else "The request body should be a JSON object"
+    )
     return WhopError(400, message, code="parameter_invalid", param=param)

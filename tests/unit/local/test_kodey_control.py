@@ -12,8 +12,8 @@ def test_a_mode_changes_what_it_names_and_nothing_else(kodey: KodeyInProcess) ->
 @pytest.mark.parametrize(("mode", "hint"), [
     ({"idempotency": "ignored"}, "Use one of rate_limit, latency, list, list_lag, answer_seconds"),
     ({"api_keys": "forbidden"}, "Use one of rate_limit, latency, list, list_lag, answer_seconds"),
-    ({"answer_seconds": -1}, "greater than or equal to 0"),
-    ({"rate_limit": -1}, "greater than or equal to 0"),
+    ({"answer_seconds": -1}, "must be at least 0"),
+    ({"rate_limit": -1}, "must be at least 0"),
 ])  # fmt: skip
 def test_a_mode_that_kodey_does_not_have_is_rejected_by_name(kodey: KodeyInProcess, mode: Json, hint: str) -> None:
     reply = kodey.control("mode", mode)

@@ -5,7 +5,7 @@ from tests.support.mock_servers import AI_CHATS, TOKEN, Json, WhopInProcess
 HELLO = {"message_text": "hello"}
 FAULT = {"method": "POST", "path": AI_CHATS, "times": 1, "fault": "drop_after"}
 DEFAULTS = {
-    "idempotency": "honored",
+    "idempotency": "honoured",
     "api_keys": "allowed",
     "rate_limit": 600,
     "latency": 0.0,
@@ -70,14 +70,14 @@ def test_a_mode_changes_what_it_names_and_nothing_else(whop: WhopInProcess) -> N
 
 
 @pytest.mark.parametrize(("mode", "hint"), [
-    ({"idempotency": "maybe"}, "'honored' or 'ignored'"),
+    ({"idempotency": "maybe"}, "'honoured' or 'ignored'"),
     ({"api_keys": "none"}, "'allowed' or 'forbidden'"),
-    ({"rate_limit": -1}, "greater than or equal to 0"),
-    ({"rate_limit": "600"}, "integer"),
-    ({"latency": -0.1}, "greater than or equal to 0"),
+    ({"rate_limit": -1}, "must be at least 0"),
+    ({"rate_limit": "600"}, "whole number"),
+    ({"latency": -0.1}, "must be at least 0"),
     ({"list": "random"}, "'newest', 'oldest' or 'shuffled'"),
     ({"list_lag": None}, "number"),
-    ({"idempotent": "honored"}, "Use one of rate_limit, latency, list, list_lag, idempotency, api_keys"),
+    ({"idempotent": "honoured"}, "Use one of rate_limit, latency, list, list_lag, idempotency, api_keys"),
 ])  # fmt: skip
 def test_a_mode_that_does_not_exist_is_rejected_by_name(whop: WhopInProcess, mode: Json, hint: str) -> None:
     field, message = rejected(whop, "mode", {**mode, "latency": mode.get("latency", 9)})
@@ -93,7 +93,7 @@ def test_a_mode_that_does_not_exist_is_rejected_by_name(whop: WhopInProcess, mod
     ({"fault": "delay"}, "[0].fault", "delay:SECONDS"),
     ({"fault": "late:soon"}, "[0].fault", "late:SECONDS"),
     ({"fault": "late:-1"}, "[0].fault", "late:SECONDS"),
-    ({"times": 0}, "[0].times", "greater than or equal to 1"),
+    ({"times": 0}, "[0].times", "must be at least 1"),
     ({"method": "post"}, "[0].method", "'POST'"),
     ({"path": "/ai_chats"}, "[0].path", "POST /api/v1/ai_chats"),
     ({"path": "/api/v1/ai_chats/*"}, "[0].path", "PATCH /api/v1/ai_chats/{id}"),
@@ -120,7 +120,7 @@ def test_a_control_body_of_another_shape_is_rejected(whop: WhopInProcess, name: 
     field, message = rejected(whop, name, body)
 
     assert field == ""
-    assert message.startswith("Input should be a")
+    assert message in {"must be an object", "must be a list"}
 
 
 @pytest.mark.parametrize(("method", "path", "status"), [("GET", "mode", 405), ("POST", "stop", 404)])

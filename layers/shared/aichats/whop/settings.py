@@ -4,6 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from aichats.models import OrElse
 from aichats.settings import BaseUrl, NonEmpty, ProviderSettings
 
 
@@ -11,7 +12,9 @@ class WhopSettings(ProviderSettings):
     """The settings for calls to Whop."""
 
     whop_base_url: BaseUrl
-    whop_api_version: Annotated[str, Field(pattern=r"^\d{4}-\d{2}-\d{2}(-\d+)?$")]
+    whop_api_version: Annotated[
+        str, Field(pattern=r"^\d{4}-\d{2}-\d{2}(-\d+)?$"), OrElse("must be a version such as 2026-07-08-1")
+    ]
     whop_secret: NonEmpty | None = None
     """The secret with Whop's credentials; ``None`` in functions that don't call Whop."""
     whop_timeout_seconds: Annotated[float, Field(gt=0, le=60)] = 20.0
