@@ -102,7 +102,9 @@ def serve(console: Console, options: argparse.Namespace) -> int:
         clients = system.emulator.clients
         groups = [value for name, value in system.stack.outputs.items() if name.endswith("Logs")]
         logs = Logs(clients, groups, console, prefix=f"/aws/lambda/{system.stack.name}-")
-        scheduler = Scheduler(clients, console.line, lambda: datetime.now(UTC))
+        # The sweep fires every five minutes and mostly has nothing to do.
+        quiet = () if dict(options.parameters).get("LogLevel") == "DEBUG" else (f"{system.stack.name}-sweep",)
+        scheduler = Scheduler(clients, console.line, lambda: datetime.now(UTC), quiet)
         running.enter_context(repeating(scheduler.tick, every=0.5, report=console.line))
         running.enter_context(repeating(logs.show_new, every=1.0, report=console.line))
         explain(console, system, folder)

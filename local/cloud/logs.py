@@ -61,7 +61,8 @@ def readable(message: str, timestamp: int, name: str, colored: Callable[[str, st
         return []
     level = str(fields.get("level", ""))
     rest = [f"{key}={value}" for key, value in fields.items() if key not in NOT_SHOWN]
-    rest += [f"request_id={fields[REQUEST_ID]}"] if REQUEST_ID in fields else []
+    if REQUEST_ID in fields and fields.get("request_id") != fields[REQUEST_ID]:
+        rest.append(f"request_id={fields[REQUEST_ID]}")
     first = " ".join([begin, colored(level, COLORS.get(level, BOLD)), str(fields.get("message", "")), *rest])
     return [first, *(f"    {line}" for line in str(fields.get("exception", "")).splitlines())]
 

@@ -16,7 +16,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from aichats.schedules.fire_times import fire_times
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterator, Mapping
 
     from mypy_boto3_scheduler.type_defs import GetScheduleOutputTypeDef
 
@@ -52,9 +52,19 @@ class Watched:
 
 
 class Scheduler:
-    """Fires the due slots at each tick. ``report`` is called with a line for people."""
+    """Fires the due slots at each tick. ``report`` is called with a line for people.
 
-    def __init__(self, clients: Clients, report: Callable[[str], None], now: Callable[[], datetime]) -> None:
+    Slots of the schedules in ``quiet`` are not reported when they fire as they should.
+    """
+
+    def __init__(
+        self,
+        clients: Clients,
+        report: Callable[[str], None],
+        now: Callable[[], datetime],
+        quiet: Collection[str] = (),
+    ) -> None:
+        self._quiet = quiet
         self._clients = clients
         self._report = report
         self._now = now
@@ -114,7 +124,8 @@ class Scheduler:
             return
         try:
             self._deliver(target["Arn"], filled(target.get("Input", "{}"), definition["Arn"], slot))
-            self._report(f"schedule {name} fired for {iso(slot)}")
+            if name not in self._quiet:
+                self._report(f"schedule {name} fired for {iso(slot)}")
         except (BotoCoreError, ClientError, ValueError) as error:
             self._report_once(f"schedule {name} can't send its event to {target['Arn']}: {error}")
 

@@ -126,9 +126,9 @@ def test_a_server_that_never_ends_its_response_blocks_no_call(
     behavior: Callable[[Connection], None], pool: DeadlineTransport
 ) -> None:
     with serving(behavior) as server:
-        with within_the_limit(), pytest.raises(APITimeoutError, match="GET /ai_chats/aich_1: ReadTimeout"):
+        with within_the_limit(), pytest.raises(APITimeoutError, match="GET /ai_chats/aich_1: no response in time"):
             client(server, pool).retrieve_ai_chat("aich_1")
-        with within_the_limit(), pytest.raises(OutcomeUnknownError, match="POST /ai_chats: ReadTimeout"):
+        with within_the_limit(), pytest.raises(OutcomeUnknownError, match="POST /ai_chats: no response in time"):
             create(client(server, pool))
 
 
@@ -192,7 +192,7 @@ def test_a_call_that_has_no_time_left_is_surely_not_sent(pool: DeadlineTransport
     with serving(answer_all) as server:
         whop = client(server, pool, timeout=60.0)
         whop.retrieve_ai_chat("aich_1")
-        with time_limit(0.0), pytest.raises(APITimeoutError, match="PoolTimeout"):
+        with time_limit(0.0), pytest.raises(APITimeoutError, match="the time limit of the whole call is over"):
             create(whop)
     assert server.requests == ["GET /ai_chats/aich_1 HTTP/1.1"]
 
@@ -274,7 +274,7 @@ def test_a_broken_answer_is_an_error_as_httpx_has_it(content: bytes, pool: Deadl
 
 def test_a_port_without_a_server_is_a_connection_error(pool: DeadlineTransport) -> None:
     whop = WhopClient(token="a-token", base_url=f"http://127.0.0.1:{free_port()}", timeout=5.0, transport=pool)
-    with pytest.raises(APIConnectionError, match="POST /ai_chats: ConnectError"):
+    with pytest.raises(APIConnectionError, match="POST /ai_chats: the connection failed"):
         create(whop)
 
 
@@ -303,7 +303,7 @@ def test_the_next_address_is_tried_where_one_rejects(pool: DeadlineTransport, mo
 
 def test_a_scheme_that_is_no_http_is_rejected_at_once(pool: DeadlineTransport) -> None:
     whop = WhopClient(token="a-token", base_url="ftp://127.0.0.1", transport=pool)
-    with pytest.raises(APIConnectionError, match="UnsupportedProtocol"):
+    with pytest.raises(APIConnectionError, match="unsupported protocol"):
         create(whop)
 
 
@@ -315,7 +315,7 @@ def test_tls_is_spoken_within_the_limit_to_whom_the_certificate_names(
     with serving(answer_all, tls) as server, serving(drip_body, tls) as slow, closing(DeadlineTransport()) as pool:
         for _ in range(2):
             create(client(server, pool, timeout=60.0))
-        with within_the_limit(), pytest.raises(OutcomeUnknownError, match="ReadTimeout"):
+        with within_the_limit(), pytest.raises(OutcomeUnknownError, match="no response in time"):
             create(client(slow, pool, timeout=5.0))
         by_address = f"https://127.0.0.1:{server.port}"
         with pytest.raises(APIConnectionError, match="IP address mismatch"):

@@ -107,7 +107,7 @@ def test_a_run_whose_outcome_is_unknown_says_when_it_is_checked() -> None:
         return str(bench.row.error["message"])
 
     bench.perform(httpx.ReadTimeout("slow"))
-    lost = "whop: POST /api/v1/ai_chats: ReadTimeout: slow. Whop may have performed the call"
+    lost = "whop: POST /api/v1/ai_chats: no response in time (slow). Whop may have performed the call"
     rest = "UTC and then continues; you don't need to do anything"
     assert message() == f"{lost}. aichats checks at 12:01:00 {rest}"
     # The next time is in place of the first one, and a failure of the run names none.

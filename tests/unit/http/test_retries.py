@@ -181,7 +181,7 @@ def test_an_unknown_outcome_keeps_what_made_it_unknown(clock: FakeClock) -> None
 
 
 def test_an_unknown_outcome_without_an_answer_has_no_request_id(clock: FakeClock) -> None:
-    with pytest.raises(OutcomeUnknownError, match=r"POST /api/v1/ai_chats: ReadTimeout\. Whop may") as raised:
+    with pytest.raises(OutcomeUnknownError, match=r"POST /api/v1/ai_chats: no response in time\. Whop may") as raised:
         call(client(clock, httpx.ReadTimeout("")), "POST")
     assert isinstance(raised.value.__cause__, httpx.ReadTimeout)
     assert raised.value.request_id is None
@@ -211,7 +211,7 @@ def test_a_connection_error_says_what_was_tried(clock: FakeClock) -> None:
     failures = [httpx.ConnectError("[Errno 111] Connection refused") for _ in range(MAX_ATTEMPTS)]
     with pytest.raises(APIConnectionError) as raised:
         call(client(clock, *failures), "POST")
-    assert str(raised.value) == "whop: POST /api/v1/ai_chats: ConnectError: [Errno 111] Connection refused."
+    assert str(raised.value) == "whop: POST /api/v1/ai_chats: the connection failed ([Errno 111] Connection refused)."
     assert raised.value.__cause__ is failures[-1]
 
 

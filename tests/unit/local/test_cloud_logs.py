@@ -29,6 +29,11 @@ def test_the_id_of_the_request_is_shown_under_the_name_that_problem_documents_gi
     assert shown(json.dumps(fields)) == [line]
 
 
+def test_the_id_of_the_request_is_shown_once() -> None:
+    fields = {"level": "INFO", "message": "call refused", "request_id": "f5b8", "function_request_id": "f5b8"}
+    assert shown(json.dumps(fields)) == ["09:00:00 run-schedule INFO call refused request_id=f5b8"]
+
+
 def test_an_exception_follows_indented() -> None:
     fields = {
         "level": "ERROR",

@@ -87,7 +87,7 @@ class Clock:
     def __init__(self, aws: FakeAws) -> None:
         self.now = MADE
         self.printed: list[str] = []
-        self._scheduler = Scheduler(cast("Clients", aws), self.printed.append, lambda: self.now)
+        self._scheduler = Scheduler(cast("Clients", aws), self.printed.append, lambda: self.now, quiet=["sweep"])
 
     def tick(self, time: str) -> None:
         """Set the clock, and run a tick of the scheduler."""
@@ -112,6 +112,15 @@ def test_a_slot_fires_once_and_not_before_its_time(aws: FakeAws, clock: Clock) -
     clock.tick("2026-03-03T09:00:00")
     clock.tick("2026-03-03T09:00:01")
     assert aws.fired() == [("nine", "2026-03-03T09:00:00Z")]
+
+
+def test_a_schedule_that_is_quiet_fires_without_a_line(aws: FakeAws, clock: Clock) -> None:
+    aws.add("nine", "cron(0 9 * * ? *)")
+    aws.add("sweep", "cron(0 9 * * ? *)")
+    clock.tick("2026-03-03T08:59:59")
+    clock.tick("2026-03-03T09:00:00")
+    assert [name for name, _ in aws.fired()] == ["nine", "sweep"]
+    assert clock.printed == ["schedule nine fired for 2026-03-03T09:00:00Z"]
 
 
 @pytest.mark.parametrize(

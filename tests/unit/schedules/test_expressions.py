@@ -64,6 +64,7 @@ BAD_EXPRESSIONS = [
         "cron(0 9 * * * *)",
         "day-of-month is '*' and day-of-week is '*'. Exactly one of them must be '?', as in cron(0 9 * * ? *)",
     ),
+    ("cron(0 9 * * 1-5 *)", "Exactly one of them must be '?', as in cron(0 9 ? * 1-5 *), where 1 is Sunday"),
     ("cron(0 9 ? * ? *)", "Exactly one of them must be '?', as in cron(0 9 ? * MON *) or"),
     ("cron(0 9 1 * MON *)", "Exactly one of them must be '?', as in cron(0 9 ? * MON *) or"),
     ("cron(60 9 * * ? *)", "minutes has '60'. Allowed: 0 to 59"),

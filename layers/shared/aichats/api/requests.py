@@ -81,6 +81,9 @@ def read_query(operation: Operation[Any, Any], event: APIGatewayProxyEventV2) ->
         if values:
             raise InputError([(name, "unknown parameter; this operation has none") for name in values])
         return None
+    if unknown := values.keys() - operation.query.model_fields.keys():
+        known = ", ".join(operation.query.model_fields)
+        raise InputError([(name, f"unknown parameter; use {known}") for name in sorted(unknown)])
     return parse(operation.query, values)
 
 

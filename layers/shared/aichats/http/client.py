@@ -212,6 +212,10 @@ def _read(response: httpx.Response) -> bytes:
 def _describe(error: Failure, mask: Mask) -> str:
     if isinstance(error, APIStatusError):
         return f"{error.reason.rstrip('.')}."
+    if isinstance(error, (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)):
+        problem = "the connection failed"
+    else:
+        problem = "no response in time" if isinstance(error, httpx.TimeoutException) else "the response was lost"
     # A protocol error shows the bytes that caused it.
-    text = mask.text(str(error))
-    return f"{type(error).__name__}: {text}." if text else f"{type(error).__name__}."
+    text = (mask.text(str(error)) or "").rstrip(".")
+    return f"{problem} ({text})." if text else f"{problem}."

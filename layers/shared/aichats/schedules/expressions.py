@@ -115,6 +115,7 @@ def _cron(text: str) -> Cron:
         raise ExpressionError(
             f"day-of-month is {day_of_month!r} and day-of-week is {day_of_week!r}. Exactly one of them must be '?', "
             f"as in {example or 'cron(0 9 ? * MON *) or cron(0 9 1 * ? *)'}"
+            + (", where 1 is Sunday" if example and re.search(r"[1-7]", day_of_week) else "")
         )
     return Cron(
         minutes=_values(_MINUTES, minutes),

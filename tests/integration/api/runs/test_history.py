@@ -138,6 +138,14 @@ def test_pages_follow_their_cursor_also_when_the_default_span_has_moved_on(api: 
     assert len(found) == len(set(found)) == 5
 
 
+def test_an_unknown_parameter_is_rejected_with_the_known_ones(api: HttpCaller) -> None:
+    answer = api("GET", "/runs", query="state=failed")
+
+    assert answer.status == 422
+    assert "state: unknown parameter; use " in answer.json["detail"]
+    assert "status" in answer.json["detail"]
+
+
 @pytest.mark.parametrize(
     ("query", "field"),
     [
