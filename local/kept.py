@@ -146,7 +146,7 @@ def put(system: System, table: str, items: list[dict[str, Any]]) -> None:
 
 
 def replace(path: Path, content: object) -> None:
-    """Write the content as JSON, for this user's eyes only, and then put it in the place of the old file."""
+    """Write the content as JSON to a file that only this user can read, then replace the old file with it."""
     new = path.with_suffix(".new")
     new.touch(mode=0o600)
     new.write_text(json.dumps(content, default=str))

@@ -111,7 +111,7 @@ class HistoryCursor(Request):
 class RunPage(BaseModel):
     """A page of runs, newest first."""
 
-    since: Annotated[datetime, Field(description="The begin of the window that the list covers")]
+    since: Annotated[datetime, Field(description="The start of the window that the list covers")]
     until: Annotated[datetime, Field(description="The end of the window that the list covers")]
     data: list[RunView]
     next_cursor: Annotated[str | None, Field(description="The `cursor` of the next page; null on the last page")]
