@@ -5,7 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from local.setup import ROOT, TOOLS, is_current, requirements, run, say, stamp, uv
+from local.setup import ROOT, TOOLS, is_current, say, stamp, tool_environment
 
 NPM = TOOLS / "npm"
 OPENAPI_CLIENT = TOOLS / "openapi-client"
@@ -16,7 +16,7 @@ FILES = [ROOT / "requirements" / "npm" / name for name in ("package.json", "pack
 
 def main() -> int:
     """Install what is missing. Without npm, the tests of its tools are skipped. Return the exit code."""
-    make_client_environment(OPENAPI_CLIENT)
+    tool_environment(OPENAPI_CLIENT.name, Path(sys.executable))
     npm = shutil.which("npm")
     if npm is None:
         say("judges: npm is not installed, so some tests will be skipped (on Debian: apt-get install npm)")
@@ -25,17 +25,6 @@ def main() -> int:
         return 0
     say("judges: installing from npm")
     return fetch(npm, NPM)
-
-
-def make_client_environment(place: Path) -> None:
-    """Install the generator of clients, unless it is installed."""
-    files = requirements(OPENAPI_CLIENT.name)
-    if is_current(place, files):
-        return
-    python = place / "bin" / "python"
-    run(uv(), "venv", "-q", "--clear", "--python", sys.executable, place, why=f"make {place.name}")
-    run(uv(), "pip", "sync", "-q", "--python", python, "--require-hashes", files[0], why=f"install {files[0].name}")
-    stamp(place, files)
 
 
 def fetch(npm: str, folder: Path) -> int:

@@ -162,9 +162,17 @@ def version_of(python: Path) -> str:
     return answer.stdout.strip() if answer.returncode == 0 else ""
 
 
+def tool_environment(name: str, python: Path) -> Path:
+    """Return the folder of the environment ``name``, which only one command needs. Make it unless it is current."""
+    place = TOOLS / name
+    if not is_current(place, requirements(name)):
+        make_environment(name, python)
+    return place
+
+
 def make_environment(name: str, python: Path) -> None:
     """Make the environment ``name`` with exactly the packages that its requirements file pins."""
-    place, files = ENVIRONMENTS[name], requirements(name)
+    place, files = ENVIRONMENTS.get(name, TOOLS / name), requirements(name)
     begun = time.monotonic()
     run(uv(), "venv", "-q", "--clear", "--python", python, place, why=f"make {place.name}")
     interpreter = place / "bin" / "python"
