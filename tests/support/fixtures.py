@@ -1,5 +1,6 @@
 """The fixtures that tests share. A conftest or a test module may replace one under the same name."""
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -12,7 +13,7 @@ from aichats.bootstrap import Application, application
 from aichats.http import retry
 from aichats.runs.ledger.ledger import Ledger
 from tests.support.automations import FakeScheduler, make_store
-from tests.support.fakes import FakeSecretsManager, FakeSqs
+from tests.support.fakes import FakeClock, FakeSecretsManager, FakeSqs
 from tests.support.lambda_calls import SECRETS, make_application
 from tests.support.ledgers import Clock, make_ledger
 from tests.support.output import Output, StandardOutput
@@ -25,6 +26,15 @@ from tests.support.whop_in_memory import WhopInMemory
 @pytest.fixture
 def clock() -> Clock:
     return Clock()
+
+
+@pytest.fixture
+def wall_clock(monkeypatch: pytest.MonkeyPatch) -> FakeClock:
+    """The wall clock of a frozen process, whose monotonic clock has stopped."""
+    wall, stopped = FakeClock(1_800_000_000.0), time.monotonic()
+    monkeypatch.setattr(time, "time", wall)
+    monkeypatch.setattr(time, "monotonic", lambda: stopped)
+    return wall
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 import json
 import threading
-import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
@@ -201,12 +200,8 @@ def test_a_malformed_value_never_takes_the_place_of_a_good_one() -> None:
 
 @pytest.mark.parametrize("step", [REFRESH_AFTER_SECONDS, -1.0])
 def test_ages_are_those_of_the_wall_clock_and_one_that_was_set_back_expires_all(
-    step: float, monkeypatch: pytest.MonkeyPatch
+    step: float, wall_clock: FakeClock
 ) -> None:
-    wall = FakeClock(1_800_000_000.0)
-    monkeypatch.setattr(time, "time", wall)
-    stopped = time.monotonic()
-    monkeypatch.setattr(time, "monotonic", lambda: stopped)
     manager = FakeSecretsManager({NAME: {"api_key": "old"}})
     store = SecretStore(manager)
     token = whop_token(store, NAME, None)
@@ -214,7 +209,7 @@ def test_ages_are_those_of_the_wall_clock_and_one_that_was_set_back_expires_all(
     whop = WhopClient(token=token, transport=transport)
     whop.retrieve_ai_chat("aich_1")
     manager.values[NAME] = {"api_key": "new"}
-    wall.now += step
+    wall_clock.now += step
     whop.retrieve_ai_chat("aich_1")
     assert tokens(transport) == ["old", "new"]
 
