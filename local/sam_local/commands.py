@@ -29,6 +29,8 @@ VARIABLES = ".local/sam-local.json"
 IN_CONTAINERS = ["--env-vars", VARIABLES, *ADD_HOST, "--skip-pull-image"]
 INVOKE = ["local", "invoke", "RunScheduleFunction", "-e", EVENT, *IN_CONTAINERS]
 START_API = ["local", "start-api", "--warm-containers", "LAZY", *IN_CONTAINERS]
+STOP_HINT = "Press Ctrl-C to stop."
+"""The last line before the requests: from here on the API serves."""
 START_LIMIT = 30.0
 """Seconds after which a start counts as failed."""
 
@@ -118,7 +120,7 @@ def explain(console: Console, system: System, port: int) -> None:
     console.line(f"  export {shlex.join(exports)}")
     console.line(f"  {shlex.join([SAM, *INVOKE])}")
     console.line()
-    console.line("Press Ctrl-C to stop.")
+    console.line(STOP_HINT)
 
 
 def wait_until_listening(port: int, process: subprocess.Popen[bytes]) -> None:

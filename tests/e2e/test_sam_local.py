@@ -18,7 +18,7 @@ import pytest
 from local.console import Console
 from local.errors import LocalError
 from local.ports import free_port, listen
-from local.sam_local.commands import EVENT
+from local.sam_local.commands import EVENT, STOP_HINT
 from local.sam_local.image import IMAGE, docker, provide_engine, provide_image
 from local.sam_local.relay import ADD_HOST, HOST, is_here, reachable_from_containers, relay
 from local.setup import ROOT
@@ -27,6 +27,8 @@ COMMAND = [sys.executable, "-m", "local.sam_local"]
 SIGINT_IGNORED = ["sh", "-c", 'trap "" INT; exec "$@"', "sh"]
 """Starts a command as shells start what runs in the background."""
 SECOND_ADDRESS = "127.0.0.2"
+START_LIMIT = 240
+"""Seconds in which the API must serve, the build of its image on a busy machine included."""
 
 
 @pytest.fixture
@@ -75,7 +77,7 @@ def test_an_invocation_in_a_container_creates_the_chat_of_the_event() -> None:
 def test_the_api_in_a_container_creates_a_chat_and_ends_with_sigint_even_if_that_was_ignored() -> None:
     before, port = containers(), free_port()
     with running([*SIGINT_IGNORED, *COMMAND, "api", "--port", str(port)]) as process:
-        shown = read_until("Ctrl-C ends it all.", process)
+        shown = read_until(STOP_HINT, process)
         reply = create_chat(port)
     assert reply.status_code == 201, shown + reply.text
     assert reply.json()["id"].startswith("aich_")
@@ -95,12 +97,17 @@ def running(command: list[str]) -> Iterator[subprocess.Popen[str]]:
 
 
 def read_until(line: str, process: subprocess.Popen[str]) -> str:
-    """Return the output of a process up to this line."""
+    """Return the output of a process up to this line. The process ends if the line takes too long."""
     shown = ""
-    while process.stdout is not None and (printed := process.stdout.readline()):
-        shown += printed
-        if printed.strip() == line:
-            return shown
+    limit = threading.Timer(START_LIMIT, process.send_signal, [signal.SIGINT])
+    limit.start()
+    try:
+        while process.stdout is not None and (printed := process.stdout.readline()):
+            shown += printed
+            if printed.strip() == line:
+                return shown
+    finally:
+        limit.cancel()
     pytest.fail(f"it ended before it printed {line!r}:\n{shown}")
 
 
