@@ -28,7 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             case "rotate":
                 _rotate(secret, options.name)
             case _:
-                _make(secret, options.name, _scopes(options.scopes))
+                _make(secret, _name(options.name), _scopes(options.scopes))
     except DeployedError as error:
         print(f"caller: {error}", file=sys.stderr)
         return 1
@@ -36,8 +36,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _make(secret: StackSecret, name: str, scopes: list[str]) -> None:
-    if not re.fullmatch(r"[a-z0-9-]{1,64}", name):
-        raise DeployedError("NAME must be 1 to 64 characters from a-z, 0-9 and -")
     token = secrets.token_urlsafe(32)
     # Idempotency keys include it, so that a later caller of the same name can't reach the runs of this one.
     lineage = base64.b32encode(secrets.token_bytes(10)).decode().lower()
@@ -94,6 +92,12 @@ def _revoke(secret: StackSecret, name: str) -> None:
 
     secret.change(without_caller)
     print(f"caller {name} is revoked; its token stays valid for up to 5 minutes", file=sys.stderr)
+
+
+def _name(text: str) -> str:
+    if not re.fullmatch(r"[a-z0-9-]{1,64}", text):
+        raise DeployedError("NAME must be 1 to 64 characters from a-z, 0-9 and -")
+    return text
 
 
 def _scopes(text: str) -> list[str]:

@@ -98,9 +98,15 @@ def test_what_is_no_object_is_a_problem_of_the_body(data: object) -> None:
     assert [field for field, _ in problems(data)] == ["body"]
 
 
-@pytest.mark.parametrize("content", [b"", b"{", b"\xff", b"[" * 10_000, b'{"action": "\\ud800"}'])
+@pytest.mark.parametrize("content", [b"{", b"\xff", b"[" * 10_000, b'{"action": "\\ud800"}'])
 def test_what_is_no_json_is_a_problem_of_the_body(content: bytes) -> None:
     with pytest.raises(InputError, match="body: isn't valid JSON"):
+        parse_json(Event, content)
+
+
+@pytest.mark.parametrize("content", [b"", b" \n"])
+def test_an_empty_body_is_called_empty_and_has_no_position(content: bytes) -> None:
+    with pytest.raises(InputError, match=r"body: is empty, but must be JSON$"):
         parse_json(Event, content)
 
 

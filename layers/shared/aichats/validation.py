@@ -168,6 +168,8 @@ def message_of(detail: ErrorDetails) -> str:
             form = _CLASS_AND_LENGTH.fullmatch(context["pattern"])
             characters = ", ".join(re.findall(r".-.|\\?.", form[1])) if form else ""
             return f"must be {form[2]} to {form[3]} characters of {characters}" if form else "has the wrong form"
+        case "json_invalid" if not detail["input"].strip():
+            return "is empty, but must be JSON"
         case "json_invalid":
             position = _JSON_POSITION.search(context["error"])
             return "isn't valid JSON" + (f": see {position[1]}, {position[2]}" if position else "")

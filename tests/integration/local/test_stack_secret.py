@@ -127,3 +127,9 @@ def test_a_name_that_is_taken_or_unknown_is_reported(
     assert "caller crm already exists. Give it a new token with ROTATE=1 NAME=crm, or revoke it first" in printed.err
     assert printed.err.count("caller 'other' doesn't exist") == 2
     assert (printed.out, callers()) == ("", before)
+
+
+@pytest.mark.usefixtures("callers")
+def test_without_a_name_and_scopes_the_name_is_asked_for_first(capsys: pytest.CaptureFixture[str]) -> None:
+    assert make_caller("make", "--name", "", "--scopes", "") == 1
+    assert capsys.readouterr().err == "caller: NAME must be 1 to 64 characters from a-z, 0-9 and -\n"

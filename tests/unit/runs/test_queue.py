@@ -218,7 +218,7 @@ def test_what_is_buried_keeps_its_body_and_has_the_reason() -> None:
 @pytest.mark.parametrize(
     ("body", "why"),
     [
-        ("", "body: isn't valid JSON"),
+        ("", "body: is empty, but must be JSON"),
         ("[]", "body: "),
         ("{}", "run_id: is required"),
         ('{"run_id": "short"}', "run_id: "),
