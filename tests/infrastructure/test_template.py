@@ -15,10 +15,9 @@ from aichats.automations.reconcile import DONE_AFTER
 from aichats.automations.scheduler import MAX_EVENT_AGE
 from aichats.automations.table import WEBHOOK_ATTRIBUTE, WEBHOOK_INDEX
 from aichats.invocation import MARGIN_SECONDS
-from aichats.kodey.settings import KodeySettings
+from aichats.kodey.settings import MAX_ANSWER_SECONDS
 from aichats.runs.messages import RUNS_SECONDS
-from aichats.settings import SweepSettings
-from aichats.whop.settings import WhopSettings
+from aichats.settings import MAX_CALL_SECONDS, SweepSettings
 from local.deploy import ASKED
 from local.deployed import OUTPUTS
 from tests.support.template import ROOT, load_template, walk
@@ -315,11 +314,9 @@ def test_no_resource_is_an_alias_of_another_one() -> None:
 def test_the_timeouts_fit_into_each_other() -> None:
     assert FUNCTIONS["HttpApiFunction"]["Properties"]["Timeout"] < 30
     assert FUNCTIONS["RunScheduleFunction"]["Properties"]["Timeout"] <= 900
-    # A run is claimed until the function times out. A call to the provider and its settle time must fit.
-    assert (
-        FUNCTIONS["PerformRunsFunction"]["Properties"]["Timeout"]
-        >= 3 * WhopSettings.model_fields["whop_timeout_seconds"].default
-    )
+    # A run starts only if there is time for its call and the one before it. With less, it would never start.
+    for name in ("PerformRunsFunction", "RunScheduleFunction"):
+        assert FUNCTIONS[name]["Properties"]["Timeout"] - MARGIN_SECONDS > 2 * MAX_CALL_SECONDS
     # A batch may contain an event to render. Rendering starts only if there is time for it and for the runs.
     assert FUNCTIONS["PerformRunsFunction"]["Properties"]["Timeout"] - MARGIN_SECONDS > RUNS_SECONDS
 
@@ -336,10 +333,9 @@ def test_slow_runs_have_the_same_code_and_another_queue() -> None:
 
 
 def test_a_slow_run_fits_into_its_function() -> None:
-    limits = KodeySettings.model_fields
-    calls = limits["kodey_timeout_seconds"].default * 2 + limits["kodey_answer_seconds"].default
+    calls = MAX_CALL_SECONDS + MAX_ANSWER_SECONDS
 
-    assert FUNCTIONS["PerformSlowRunsFunction"]["Properties"]["Timeout"] > calls
+    assert FUNCTIONS["PerformSlowRunsFunction"]["Properties"]["Timeout"] - MARGIN_SECONDS > calls
 
 
 @pytest.mark.parametrize(("target", "expected"), [('"biz_A"', ["biz_A"]), ("null", [None])])

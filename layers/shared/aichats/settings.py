@@ -9,7 +9,7 @@ from pydantic import AfterValidator, AliasGenerator, BaseModel, ConfigDict, Fiel
 
 from aichats.errors import ConfigurationError
 from aichats.models import MAX_MESSAGE_BYTES, OrElse
-from aichats.validation import message_of
+from aichats.validation import MAX_STORED_MESSAGE_BYTES, message_of
 
 LOOPBACK = r"(localhost|127(\.\d{1,3}){3}|\[::1\])"
 """The hosts to which credentials may be sent without TLS."""
@@ -30,6 +30,11 @@ def _secured(url: str, info: ValidationInfo) -> str:
 type QueueUrl = Annotated[str, Field(pattern=r"^https?://"), OrElse("must be a URL that begins with https://")]
 type BaseUrl = Annotated[QueueUrl, AfterValidator(_secured)]
 type SettleSeconds = Annotated[int, Field(ge=1, le=900)]
+
+MAX_CALL_SECONDS = 25
+"""The maximum for :type:`CallSeconds`. Every function that performs runs has time for two such calls."""
+type CallSeconds = Annotated[float, Field(gt=0, le=MAX_CALL_SECONDS)]
+"""The time limit of a whole call to a provider, with its retries and waits."""
 
 
 class Environment(BaseModel):
@@ -66,7 +71,7 @@ class Settings(Environment):
     run_queue_url: QueueUrl
     slow_run_queue_url: QueueUrl
     run_dead_letters_url: QueueUrl
-    max_message_bytes: Annotated[int, Field(ge=1, le=131072)] = MAX_MESSAGE_BYTES
+    max_message_bytes: Annotated[int, Field(ge=1, le=MAX_STORED_MESSAGE_BYTES)] = MAX_MESSAGE_BYTES
     settle_seconds: SettleSeconds = 60
     """The time after a lost response in which Whop may still create the chat."""
     title_mark: Literal["clean", "off"] = "clean"

@@ -5,7 +5,7 @@ from typing import Annotated
 from pydantic import Field
 
 from aichats.models import OrElse
-from aichats.settings import BaseUrl, NonEmpty, ProviderSettings
+from aichats.settings import BaseUrl, CallSeconds, NonEmpty, ProviderSettings
 
 
 class WhopSettings(ProviderSettings):
@@ -17,5 +17,4 @@ class WhopSettings(ProviderSettings):
     ]
     whop_secret: NonEmpty | None = None
     """The secret with Whop's credentials; ``None`` in functions that don't call Whop."""
-    whop_timeout_seconds: Annotated[float, Field(gt=0, le=60)] = 20.0
-    """The time limit of a whole call, with its retries and waits. It is below the timeout of every function."""
+    whop_timeout_seconds: CallSeconds = 20.0
