@@ -60,6 +60,7 @@ _MESSAGES = {
 """The message for each type of pydantic's errors. The braces contain fields of the error's context."""
 _CLASS_AND_LENGTH = re.compile(r"\^\[(.+)\]\{(\d+),(\d+)\}\$")
 """A pattern that consists of one class of characters and the limits of the length."""
+_BEGIN_OF_TIME = re.compile(r"2\d{3}-\d{2}-\d{2}T")
 _JSON_POSITION = re.compile(r" at (line \d+) (column \d+)")
 
 
@@ -111,14 +112,14 @@ def parse_value[T](adapter: TypeAdapter[T], name: str, value: object) -> T:
         raise InputError([(name, message_of(_details(error)[0]))]) from None
 
 
-def read_time(text: str) -> datetime:
+def read_time(value: object) -> datetime:
     """Return a text as a time, for validators that run before pydantic's own. In strict mode pydantic accepts no text.
 
     Raises:
-        ValueError: the text isn't a time.
+        ValueError: the value isn't the text of a time. A number isn't: pydantic would read 2026 as a time in 1970.
     """
     try:
-        return _TIME.validate_python(text)
+        return _TIME.validate_python(value if isinstance(value, str) and _BEGIN_OF_TIME.match(value) else None)
     except ValidationError:
         raise ValueError(A_TIME) from None
 

@@ -40,7 +40,7 @@ EQUIVALENT = {
 def put(stack: StackInMemory, definition: Json, now: datetime) -> tuple[datetime, ...]:
     """Put an automation at a time. Return the slots that the result names."""
     stack.clock.now = now
-    return stack.app.automations.put(NAME, automation(definition)).unconfirmed_slots
+    return stack.app.automations.put(NAME, automation(definition)).row.unconfirmed_slots
 
 
 @pytest.mark.parametrize("after", CHANGES.values(), ids=CHANGES)

@@ -21,7 +21,6 @@ from aichats.runs.dispatch import Dispatcher
 from aichats.runs.ledger.ledger import Ledger
 from aichats.runs.ledger.times import utc_now
 from aichats.runs.model import Run, slot_text
-from aichats.schedules.expressions import At, parse_schedule
 
 MAX_RUNS = 1000
 """The maximum number of missed runs that a check of an automation stores, newest first. Others are only counted."""
@@ -263,5 +262,5 @@ class _Collected:
 def _is_certain(row: AutomationRow, slot: datetime) -> bool:
     """Return whether Scheduler had enough time to learn about a slot. The only slot of an ``at`` must always fire."""
     trigger = row.schedule
-    is_once = trigger is not None and isinstance(parse_schedule(trigger.expression), At)
+    is_once = trigger is not None and trigger.is_once
     return is_once or not row.trigger_changed_at < slot <= row.trigger_changed_at + SCHEDULER_DELAY

@@ -1,7 +1,6 @@
 """The definition of an automation, as the API client sends it: a trigger, an action and its targets."""
 
 import json
-import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Literal
@@ -21,7 +20,7 @@ from aichats.models import Request
 from aichats.runs.actions import MAX_TARGETS, Action, check_targets
 from aichats.schedules.expressions import At, Rate, parse_schedule
 from aichats.schedules.fire_times import fire_times
-from aichats.validation import A_TIME, read_time
+from aichats.validation import read_time
 
 MINUTE = timedelta(minutes=1)
 MIN_LEAD = timedelta(seconds=15)
@@ -39,12 +38,7 @@ NAME: TypeAdapter[str] = TypeAdapter(Name)
 
 
 def _time(value: object) -> object:
-    # Without this check, pydantic would read the number 2026 as a time in 1970.
-    if isinstance(value, datetime):
-        return value
-    if isinstance(value, str) and re.match(r"2\d{3}-\d{2}-\d{2}T", value):
-        return read_time(value)
-    raise ValueError(A_TIME)
+    return value if isinstance(value, datetime) else read_time(value)
 
 
 type Time = Annotated[AwareDatetime, BeforeValidator(_time)]
@@ -63,6 +57,11 @@ class ScheduleTrigger(Request):
     """The time from which the trigger no longer fires."""
     enabled: bool = True
     expression: Annotated[str, Field(examples=["cron(0 9 ? * MON *)", "rate(1 hour)", "at(2030-01-31T09:00:00)"])]
+
+    @property
+    def is_once(self) -> bool:
+        """Whether the trigger fires at most once."""
+        return isinstance(parse_schedule(self.expression), At)
 
     @field_validator("timezone")
     @classmethod
@@ -182,7 +181,7 @@ def schedule_times(trigger: ScheduleTrigger, rate_start: datetime | None, after:
 def never_fires(trigger: ScheduleTrigger, now: datetime) -> str:
     """Return the message for a schedule that does not fire after ``now``."""
     present = now.isoformat(timespec="seconds")
-    if not isinstance(parse_schedule(trigger.expression), At):
+    if not trigger.is_once:
         return f"{trigger.expression} never fires from now on (now: {present})"
     if next(fire_times(trigger.expression, trigger.timezone, after=CALENDAR_START), None):
         return f"{trigger.expression} is in the past (now: {present})"

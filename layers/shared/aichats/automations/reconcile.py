@@ -56,13 +56,10 @@ class PutResult:
     Attributes:
         row: the row as it is now.
         created: whether the automation is new.
-        unconfirmed_slots: the first few past slots of the replaced trigger that aichats had not checked, oldest first.
-            aichats does not check these slots any more.
     """
 
     row: AutomationRow
     created: bool
-    unconfirmed_slots: tuple[datetime, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -115,7 +112,7 @@ class AutomationService:
         """
         row, created = self.store.put(name, automation, if_match, if_none_match)
         self._follow(name, row)
-        return PutResult(row, created, row.unconfirmed_slots)
+        return PutResult(row, created)
 
     def delete(self, name: str, if_match: str | None = None) -> bool:
         """Delete an automation and its schedule. Return whether there was one.

@@ -44,15 +44,14 @@ RETRY = "Retry the request. If you don't, the sweep completes it within minutes"
 class SchedulerError(AichatsError):
     """EventBridge Scheduler rejected a call or did not respond.
 
-    Attributes:
+    Args:
         name: the name of the automation or the schedule.
         code: AWS's error code, or the type of the error if there was no response.
+        reason: AWS's message.
     """
 
     def __init__(self, name: str, code: str, reason: str) -> None:
         super().__init__(f"schedule of {name}: {code}: {reason}. {REMEDIES.get(code, RETRY)}")
-        self.name = name
-        self.code = code
 
 
 @dataclass(frozen=True)
@@ -191,7 +190,7 @@ class Schedules:
             "ScheduleExpressionTimezone": trigger.timezone,
             "FlexibleTimeWindow": {"Mode": "OFF"},
             "State": "ENABLED" if trigger.enabled else "DISABLED",
-            "ActionAfterCompletion": "DELETE" if trigger.expression.startswith("at(") else "NONE",
+            "ActionAfterCompletion": "DELETE" if trigger.is_once else "NONE",
             "Target": {
                 "Arn": self.target_arn,
                 "RoleArn": self.role_arn,

@@ -151,7 +151,7 @@ class AutomationTable:
         Returns:
             ``False`` if the row has changed since it was read, and was not marked.
         """
-        is_one_off = row.schedule is not None and row.schedule.expression.startswith("at(")
+        is_one_off = row.schedule is not None and row.schedule.is_once
         expires_at = int((self.clock() + KEEP_DONE).timestamp())
         return self._set_state(row, "done", {"ttl": expires_at} if is_one_off else {})
 

@@ -6,7 +6,6 @@ The ``run_id`` is a hash of the values that identify an occurrence, so a duplica
 import base64
 import hashlib
 import json
-import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated, Literal
@@ -21,12 +20,13 @@ type Trigger = Literal["schedule", "http", "webhook"]
 
 
 def _iso_8601(value: object) -> object:
-    if isinstance(value, str) and re.match(r"2\d{3}-\d{2}-\d{2}T", value):
+    try:
         return read_time(value)
-    raise ValueError(
-        "must be a time such as 2026-11-20T09:00:00Z; in a schedule, use <aws.scheduler.scheduled-time>, "
-        "which EventBridge Scheduler replaces"
-    )
+    except ValueError:
+        raise ValueError(
+            "must be a time such as 2026-11-20T09:00:00Z; in a schedule, use <aws.scheduler.scheduled-time>, "
+            "which EventBridge Scheduler replaces"
+        ) from None
 
 
 class Work(Request):

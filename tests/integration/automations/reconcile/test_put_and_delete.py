@@ -13,7 +13,7 @@ from tests.support.service_bench import NAME, OFF, SCHEDULE, ServiceBench
 def test_an_automation_gets_its_row_and_its_schedule(bench: ServiceBench) -> None:
     result = bench.service.put(NAME, CRON)
 
-    assert (result.created, result.unconfirmed_slots) == (True, ())
+    assert (result.created, result.row.unconfirmed_slots) == (True, ())
     assert bench.store.get(NAME) == result.row
     assert bench.expression() == "cron(0 9 ? * MON *)"
     assert bench.scheduler.calls == ["create"]

@@ -7,7 +7,7 @@ from itertools import islice
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, Field, RootModel, TypeAdapter
+from pydantic import BaseModel, Field, RootModel
 
 from aichats.api.callers import Caller, Scope
 from aichats.api.operation import ApiCall, Reply, operation
@@ -15,7 +15,15 @@ from aichats.api.problems import RejectedError
 from aichats.api.routes.runs import StartedRuns
 from aichats.api.starting import accept, reserve_key
 from aichats.automations.checks import check_texts
-from aichats.automations.model import Automation, Name, ScheduleTrigger, WebhookTrigger, first_slot, schedule_times
+from aichats.automations.model import (
+    NAME,
+    Automation,
+    Name,
+    ScheduleTrigger,
+    WebhookTrigger,
+    first_slot,
+    schedule_times,
+)
 from aichats.automations.row import AutomationRow
 from aichats.automations.run_factory import as_input_error, by_hand
 from aichats.errors import InputError, UnreadableError
@@ -34,7 +42,7 @@ _READ: tuple[Scope, ...] = ("automations:read",)
 _WRITE: tuple[Scope, ...] = ("automations:write",)
 _WRITE_AND_ACT: tuple[Scope, ...] = ("automations:write", "chats:write")
 """The scopes for operations that can start an automation's action."""
-_NAMED = {"name": TypeAdapter[str](Name)}
+_NAMED = {"name": NAME}
 
 
 class AutomationState(Automation):
@@ -115,7 +123,7 @@ def put_automation(call: ApiCall[Automation, None]) -> Reply:
     check_texts(name, call.body, call.app.run_factory, now)
     conditions = call.headers.get("if-match"), call.headers.get("if-none-match")
     result = call.app.automations.put(name, call.body, *conditions)
-    row, warnings = result.row, _warnings(call.body, result.unconfirmed_slots)
+    row, warnings = result.row, _warnings(call.body, result.row.unconfirmed_slots)
     body = StoredAutomation.model_construct(**_with_state(row, now), warnings=warnings)
     status = HTTPStatus.CREATED if result.created else HTTPStatus.OK
     return Reply(body, status, {"ETag": row.etag, "Location": f"/automations/{name}"})
