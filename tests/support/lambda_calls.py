@@ -23,6 +23,7 @@ from aichats.api.openapi import document
 from aichats.automations.reconcile import AutomationService
 from aichats.aws.secrets import SecretStore
 from aichats.bootstrap import Application
+from aichats.runs.actions import connect
 from aichats.runs.ledger.times import utc_now
 from aichats.runs.providers.marks import preparation
 from aichats.runs.queue import Queue
@@ -96,13 +97,11 @@ def make_application(
     variables = {name.upper(): str(value) for name, value in settings.items()}
     environment = {**os.environ, "WEBHOOK_SECRET": WEBHOOK_SECRET, **variables}
     read = Settings.from_environment(environment)
-    app = Application(
-        environment=environment,
-        secrets=SecretStore(secrets or FakeSecretsManager(SECRETS)),
-        transport=whop,
-        ledger=replace(make_ledger(clock), prepare=preparation(read.runs_table, mark_titles=True)),
-        queue=Queue(lambda: sqs or FakeSqs(), read.run_queue_url, read.slow_run_queue_url, read.run_dead_letters_url),
-    )
+    store = SecretStore(secrets or FakeSecretsManager(SECRETS))
+    ledger = replace(make_ledger(clock), prepare=preparation(read.runs_table, mark_titles=True))
+    queue = Queue(lambda: sqs or FakeSqs(), read.run_queue_url, read.slow_run_queue_url, read.run_dead_letters_url)
+    providers = connect(environment, store, whop, ledger)
+    app = Application(environment, store, whop, ledger, queue, read, providers)
     app.automation_table = make_store(clock)
     app.automations = AutomationService(
         app.automation_table, make_schedules(scheduler or FakeScheduler(clock), clock), clock

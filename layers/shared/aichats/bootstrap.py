@@ -10,11 +10,10 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cache, cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from aichats.aws.clients import aws_client
-from aichats.aws.observability import logger
-from aichats.aws.secrets import SecretStore
+from aichats.aws.secrets import SecretKind, SecretStore
 from aichats.errors import SecretError
 from aichats.http.deadline import time_limit
 from aichats.http.transport import DeadlineTransport
@@ -44,7 +43,7 @@ if TYPE_CHECKING:
     from aichats.runs.stranded import StrandedRuns
 
 INIT_SECONDS = 3.0
-"""The time limit for the secret that is read in the init phase. Lambda ends this phase after 10 seconds."""
+"""The time limit for a secret that is read in the init phase. Lambda ends this phase after 10 seconds."""
 
 
 @dataclass
@@ -53,6 +52,8 @@ class Application:
 
     Attributes:
         environment: the environment variables. Each function reads only the settings that it needs.
+        settings: the settings that all functions share.
+        providers: the providers by their names.
     """
 
     environment: Mapping[str, str]
@@ -60,11 +61,8 @@ class Application:
     transport: BaseTransport
     ledger: Ledger
     queue: Queue
-
-    @cached_property
-    def settings(self) -> Settings:
-        """The settings that all functions share."""
-        return Settings.from_environment(self.environment)
+    settings: Settings
+    providers: dict[str, Provider]
 
     @cached_property
     def http_api_settings(self) -> HttpApiSettings:
@@ -76,13 +74,16 @@ class Application:
         """The settings of the function that receives webhooks."""
         return WebhookSettings.from_environment(self.environment)
 
-    # ------------------------------------------------------------------ providers and runs
+    def read_early(self, secret: str, kind: SecretKind[Any]) -> None:
+        """Read a secret in Lambda's init phase, so that the first invocation doesn't wait for it.
 
-    @cached_property
-    def providers(self) -> dict[str, Provider]:
-        """The providers by their names."""
-        providers = connect(self.environment, self.secrets, self.transport, self.ledger)
-        return {provider.name: provider for provider in providers}
+        If the secret can't be used, the handler reports it.
+        """
+        if "AWS_LAMBDA_INITIALIZATION_TYPE" in self.environment:
+            with suppress(SecretError), time_limit(INIT_SECONDS):
+                self.secrets.read(secret, kind)
+
+    # ------------------------------------------------------------------ providers and runs
 
     def provider[ProviderT: Provider](self, kind: type[ProviderT]) -> ProviderT:
         """Return the provider of a class."""
@@ -199,7 +200,7 @@ class Application:
 
 @cache
 def application() -> Application:
-    """Return the application that the environment describes.
+    """Return the application that the environment describes, with its first secret.
 
     Functions call this in the init phase, because Lambda gives this phase a full CPU.
 
@@ -207,35 +208,20 @@ def application() -> Application:
         ConfigurationError: a variable is missing or invalid.
     """
     settings = Settings.from_environment()
-    app = Application(
-        environment=os.environ,
-        secrets=SecretStore(aws_client("secretsmanager")),
-        transport=DeadlineTransport(),
-        ledger=Ledger(
-            aws_client("dynamodb"),
-            settings.runs_table,
-            timedelta(seconds=settings.settle_seconds),
-            prepare=preparation(settings.runs_table, mark_titles=settings.title_mark == "clean"),
-        ),
-        queue=Queue(
-            lambda: aws_client("sqs"),
-            settings.run_queue_url,
-            settings.slow_run_queue_url,
-            settings.run_dead_letters_url,
-        ),
+    secrets, transport = SecretStore(aws_client("secretsmanager")), DeadlineTransport()
+    ledger = Ledger(
+        aws_client("dynamodb"),
+        settings.runs_table,
+        timedelta(seconds=settings.settle_seconds),
+        prepare=preparation(settings.runs_table, mark_titles=settings.title_mark == "clean"),
     )
-    if "AWS_LAMBDA_INITIALIZATION_TYPE" in os.environ:
-        # This builds the providers, so the first invocation doesn't wait for them.
-        logger.debug("application built", extra={"providers": list(app.providers)})
-        # The first call to AWS takes longest. If the secret can't be used, the handler reports it.
-        with suppress(SecretError), time_limit(INIT_SECONDS):
-            _read_first_secret(app)
-    return app
-
-
-def _read_first_secret(app: Application) -> None:
-    """Read the secret that the function needs first."""
+    queue = Queue(
+        lambda: aws_client("sqs"), settings.run_queue_url, settings.slow_run_queue_url, settings.run_dead_letters_url
+    )
+    providers = connect(os.environ, secrets, transport, ledger)
+    app = Application(os.environ, secrets, transport, ledger, queue, settings, providers)
     for name, secret in SECRETS.items():
-        if secret_name := app.environment.get(f"{name.upper()}_SECRET"):
-            app.secrets.read(secret_name, secret.kind)
-            return
+        if secret_name := os.environ.get(f"{name.upper()}_SECRET"):
+            app.read_early(secret_name, secret.kind)
+            break
+    return app

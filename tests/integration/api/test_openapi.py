@@ -436,6 +436,17 @@ def test_docs_is_one_page_that_contains_the_document_and_fetches_nothing(api: Ht
     assert shown == openapi()
 
 
+@pytest.mark.parametrize("path", ["/docs", "/docs/problems", "/openapi.json"])
+def test_a_page_is_built_once_and_not_at_each_request(
+    api: HttpCaller, path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = api("GET", path, token=None)
+    for name in ("document", "problems", "generate_swagger_html"):
+        monkeypatch.delattr(f"aichats.api.openapi.{name}")
+
+    assert api("GET", path, token=None) == first
+
+
 def test_docs_fits_into_an_answer_of_lambda_and_is_compressed_for_those_who_can(api: HttpCaller) -> None:
     plain = api("GET", "/docs", token=None)
     event = http_event("GET", "/docs", token=None, headers={"accept-encoding": "gzip, br"})

@@ -22,7 +22,7 @@ from aichats.http.deadline import remaining
 from aichats.runs.ledger.ledger import Ledger, LedgerConflictError
 from aichats.runs.providers.whop import WhopProvider
 from functions.http_api import app as http_api
-from tests.support.fakes import FakeSecretsManager, FakeSqs, aws_error, error_response
+from tests.support.fakes import FakeSecretsManager, FakeSqs, SecretValue, aws_error, error_response
 from tests.support.fixtures import fresh_application
 from tests.support.lambda_calls import (
     CALLERS_SECRET,
@@ -35,6 +35,7 @@ from tests.support.lambda_calls import (
     Answer,
     HttpCaller,
     http_event,
+    make_application,
     make_context,
 )
 from tests.support.ledgers import create_table
@@ -341,6 +342,17 @@ def test_the_application_reads_its_secrets_from_aws(monkeypatch: pytest.MonkeyPa
     assert whop.requests[0].headers["authorization"] == "Bearer whop-key-of-biz-own"
     assert str(whop.requests[0].url) == "https://whop.invalid/api/v1/ai_chats"
     assert application() is application()
+
+
+@pytest.mark.parametrize("values", [SECRETS, {}])
+def test_on_lambda_the_clients_of_the_api_are_read_in_the_init_phase_and_a_missing_secret_is_no_crash(
+    values: dict[str, SecretValue],
+) -> None:
+    secrets = FakeSecretsManager(values)
+
+    create_api(make_application(WhopInMemory(), secrets, aws_lambda_initialization_type="on-demand"))
+
+    assert secrets.reads == [CALLERS_SECRET]
 
 
 def test_companies_without_a_key_of_their_own_share_one_client(app: Application) -> None:

@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 from http import HTTPStatus
 from typing import Any
 
@@ -12,7 +13,7 @@ from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
 from aws_lambda_powertools.event_handler.middlewares import NextMiddleware
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from aichats.api.callers import Caller, find_caller
+from aichats.api.callers import CALLERS, Caller, find_caller
 from aichats.api.operation import ApiCall, Operation, Reply
 from aichats.api.problems import (
     CONTENT_TYPE,
@@ -66,6 +67,7 @@ class HttpApi:
 
 def create_api(app: Application) -> HttpApi:
     """Return the API of an application."""
+    app.read_early(app.http_api_settings.callers_secret, CALLERS)
     api = APIGatewayHttpResolver()
     api.use([_authenticate(app)])
     for operation in OPERATIONS:
@@ -211,7 +213,7 @@ def _log_fields(api: APIGatewayHttpResolver, problem: Problem) -> dict[str, Any]
 
 
 def _add_public(api: APIGatewayHttpResolver) -> None:
-    """Add the pages that need no token. They import the module ``openapi`` themselves, because its import is slow."""
+    """Add the pages that need no token."""
 
     @api.get("/")
     def root() -> Response[str]:
@@ -223,15 +225,11 @@ def _add_public(api: APIGatewayHttpResolver) -> None:
 
     @api.get("/openapi.json", compress=True)
     def openapi() -> Response[str]:
-        from aichats.api.openapi import document_json
-
-        return _response(HTTPStatus.OK, document_json(OPERATIONS), _JSON, {})
+        return _response(HTTPStatus.OK, _document(), _JSON, {})
 
     @api.get("/docs", compress=True)
     def docs() -> Response[str]:
-        from aichats.api.openapi import swagger_ui
-
-        page, policy = swagger_ui(OPERATIONS)
+        page, policy = _swagger_ui()
         return _response(HTTPStatus.OK, page, "text/html", {"Content-Security-Policy": policy})
 
     @api.get(PROBLEMS_PAGE)
@@ -244,6 +242,23 @@ def _add_public(api: APIGatewayHttpResolver) -> None:
     @api.get("/favicon.ico")
     def favicon() -> Response[str]:
         return _response(HTTPStatus.NO_CONTENT, "", _JSON, {"Cache-Control": "public, max-age=86400"})
+
+
+# Each page is built at its first request and kept. The module ``openapi`` is imported then, because its import is slow.
+
+
+@cache
+def _document() -> str:
+    from aichats.api.openapi import document_json
+
+    return document_json(OPERATIONS)
+
+
+@cache
+def _swagger_ui() -> tuple[str, str]:
+    from aichats.api.openapi import swagger_ui
+
+    return swagger_ui(OPERATIONS)
 
 
 def _answer(reply: Reply) -> Response[str]:

@@ -60,6 +60,7 @@ def problems() -> dict[str, Json]:
     return _json("problems.json")
 
 
+@cache
 def problems_page() -> tuple[str, str]:
     """Return the HTML page that explains each kind of problem, and its Content-Security-Policy."""
     page = Template(_page("problems.html")).substitute(problems="\n".join(_paragraphs()))

@@ -60,8 +60,8 @@ ABRIDGED: dict[str, Action] = {name: kind.model.model_construct(type=name) for n
 
 def connect(
     environment: Mapping[str, str], secrets: SecretStore, transport: BaseTransport, ledger: "Ledger"
-) -> "list[Provider]":
-    """Return all providers, with their settings from the environment.
+) -> "dict[str, Provider]":
+    """Return all providers by their names, with their settings from the environment.
 
     The modules of the providers are imported here, because they import this module.
 
@@ -71,10 +71,11 @@ def connect(
     from aichats.runs.providers.kodey import KodeyProvider
     from aichats.runs.providers.whop import WhopProvider
 
-    return [
+    providers: list[Provider] = [
         WhopProvider(WhopSettings.from_environment(environment), secrets, transport, ledger),
         KodeyProvider(KodeySettings.from_environment(environment), secrets, transport),
     ]
+    return {provider.name: provider for provider in providers}
 
 
 def check_targets(action: Action, targets: list[str | None]) -> None:
