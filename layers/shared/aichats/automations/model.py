@@ -60,7 +60,7 @@ class ScheduleTrigger(Request):
 
     @property
     def is_once(self) -> bool:
-        """Whether the trigger fires at most once."""
+        """The expression is an ``at``, which fires at most once."""
         return isinstance(parse_schedule(self.expression), At)
 
     @field_validator("timezone")
