@@ -1,4 +1,4 @@
-"""Run the whole system until SIGINT or SIGTERM (`make dev`). Schedules fire, and the functions' logs are shown."""
+"""Run the whole system until a signal ends it (`make dev`). Schedules fire, and the functions' logs are shown."""
 
 from __future__ import annotations
 

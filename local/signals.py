@@ -1,4 +1,4 @@
-"""The end of a command: when it is done, by SIGINT or SIGTERM, or by an error."""
+"""The end of a command: when it is done, by SIGINT, SIGTERM or SIGHUP, or by an error."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from types import FrameType
 
-ENDING = (signal.SIGINT, signal.SIGTERM)
+ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+"""Signals that end a command: Ctrl-C, `kill`, and a terminal that closes."""
 
 
 class SignalledError(BaseException):
@@ -28,11 +29,13 @@ class SignalledError(BaseException):
 def interruptible(command: Callable[[], int]) -> int:
     """Run a command so that signals end it and its ``with`` blocks, even if it was started with signals ignored.
 
+    SIGHUP stays ignored if it was, because `nohup` starts commands in this way, so that they outlive the terminal.
     Return the exit code: the command's own, 1 after a LocalError or a full disk, which is printed, or 128 + the number
     of the signal.
     """
     for number in ENDING:
-        signal.signal(number, unwind)
+        if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:
+            signal.signal(number, unwind)
     try:
         return command()
     except LocalError as error:

@@ -15,7 +15,7 @@ DESCRIPTION = """\
 Run the functions with SAM CLI, in containers as on Lambda. They call only servers on this machine.
 
 invoke  invoke RunScheduleFunction with one event of a schedule, and show the chat that it creates
-api     serve the HTTP API until SIGINT or SIGTERM
+api     serve the HTTP API until a signal ends it
 
 Needs Docker. If no container registry can be reached, local/lambda-image builds a replacement for AWS's image.
 """

@@ -13,7 +13,7 @@ from botocore.exceptions import EndpointConnectionError
 from local.attached import attached
 from local.errors import LocalError
 from local.repeat import repeating
-from local.signals import interruptible
+from local.signals import ENDING, interruptible
 from local.tools import tool
 from tests.support.waiting import until
 
@@ -82,11 +82,33 @@ def test_a_signal_unwinds_a_command_even_if_it_was_started_with_signals_ignored(
     assert process.returncode == 128 + number
 
 
+def test_a_terminal_that_closes_unwinds_a_command() -> None:
+    not_ignored = "import signal; signal.signal(signal.SIGHUP, signal.SIG_DFL)"
+    command = [sys.executable, "-c", not_ignored + COMMAND]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "begun\n"
+        process.send_signal(signal.SIGHUP)
+        assert process.stdout.read() == "cleaned up\n"
+    assert process.returncode == 128 + signal.SIGHUP
+
+
+def test_a_command_under_nohup_outlives_the_terminal() -> None:
+    nohup = ["sh", "-c", 'trap "" HUP; exec "$@"', "sh", sys.executable, "-c", COMMAND]
+    with subprocess.Popen(nohup, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "begun\n"
+        process.send_signal(signal.SIGHUP)
+        process.send_signal(signal.SIGTERM)
+        assert process.stdout.read() == "cleaned up\n"
+    assert process.returncode == 128 + signal.SIGTERM
+
+
 def test_a_command_that_cannot_go_on_says_why(capsys: pytest.CaptureFixture[str]) -> None:
     def command() -> int:
         raise LocalError("port 3000 is taken")
 
-    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    handlers = {number: signal.getsignal(number) for number in ENDING}
     try:
         assert interruptible(command) == 1
     finally:
