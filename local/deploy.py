@@ -16,11 +16,8 @@ import tomllib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import boto3
-from botocore.exceptions import BotoCoreError, ClientError, NoRegionError
-
 from local.adopt import adopt, built_template, leftovers
-from local.deployed import NO_REGION, DeployedError
+from local.deployed import DeployedError, MissingStackError, describe
 from local.errors import LocalError
 from local.setup import ROOT
 from local.tools import tool
@@ -96,13 +93,9 @@ def is_there(stack: str) -> bool:
         DeployedError: AWS can't be reached, or the stack must be deleted first.
     """
     try:
-        status = boto3.client("cloudformation").describe_stacks(StackName=stack)["Stacks"][0]["StackStatus"]
-    except NoRegionError:
-        raise DeployedError(NO_REGION) from None
-    except (ClientError, BotoCoreError) as error:
-        if "does not exist" in str(error):
-            return False
-        raise DeployedError(f"can't read stack {stack}: {error}") from error
+        status = describe(stack)["StackStatus"]
+    except MissingStackError:
+        return False
     if status in BROKEN:
         raise DeployedError(
             f"stack {stack} is in state {status}. Delete it, then deploy again: "

@@ -13,6 +13,7 @@ from botocore.exceptions import BotoCoreError, ClientError, NoRegionError
 from aichats.runs.actions import SECRETS
 
 if TYPE_CHECKING:
+    from mypy_boto3_cloudformation.type_defs import StackTypeDef
     from mypy_boto3_secretsmanager import SecretsManagerClient
 
 OUTPUTS = {name: f"{name.capitalize()}Secret" for name in (*SECRETS, "callers")}
@@ -31,6 +32,10 @@ class DeployedError(Exception):
     """An error that stops a command. The message says what to do."""
 
 
+class MissingStackError(DeployedError):
+    """The stack doesn't exist."""
+
+
 def outputs(stack: str, *names: str) -> dict[str, str]:
     """Return all outputs of a deployed stack, in the account and region of the AWS configuration.
 
@@ -39,21 +44,30 @@ def outputs(stack: str, *names: str) -> dict[str, str]:
     """
     if not stack:
         raise DeployedError("name the stack: STACK=aichats-dev")
+    values = {output["OutputKey"]: output["OutputValue"] for output in describe(stack).get("Outputs", [])}
+    for name in names:
+        if name not in values:
+            raise DeployedError(f"stack {stack} has no output {name}. Use the name of a stack of aichats")
+    return values
+
+
+def describe(stack: str) -> "StackTypeDef":
+    """Return CloudFormation's description of a stack, in the account and region of the AWS configuration.
+
+    Raises:
+        MissingStackError: the stack doesn't exist.
+        DeployedError: no region is set, or the stack can't be read.
+    """
     try:
         client = boto3.client("cloudformation")
     except NoRegionError:
         raise DeployedError(NO_REGION) from None
     try:
-        described = client.describe_stacks(StackName=stack)["Stacks"][0]
+        return client.describe_stacks(StackName=stack)["Stacks"][0]
     except (ClientError, BotoCoreError) as error:
         if "does not exist" in str(error):
-            raise DeployedError(f"Stack {stack} doesn't exist in {client.meta.region_name}") from error
+            raise MissingStackError(f"Stack {stack} doesn't exist in {client.meta.region_name}") from error
         raise DeployedError(f"can't read stack {stack}: {error}") from error
-    values = {output["OutputKey"]: output["OutputValue"] for output in described.get("Outputs", [])}
-    for name in names:
-        if name not in values:
-            raise DeployedError(f"stack {stack} has no output {name}. Use the name of a stack of aichats")
-    return values
 
 
 def cause_of(error: Exception) -> str:
