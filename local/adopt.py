@@ -38,8 +38,10 @@ def leftovers(
         tables: table to take over, by logical id. Needed if several tables match.
 
     Raises:
-        DeployedError: several tables match, or AWS didn't list the resources.
+        DeployedError: ``tables`` has a wrong name or no table for it, several tables match, or AWS didn't list the
+            resources.
     """
+    _check(tables, [name for name, resource in template["Resources"].items() if resource["Type"] == TABLE])
     try:
         return [
             {
@@ -52,6 +54,15 @@ def leftovers(
         ]
     except (ClientError, BotoCoreError) as error:
         raise DeployedError(f"AWS did not list the resources that an earlier stack {stack} left: {error}") from error
+
+
+def _check(tables: Mapping[str, str], known: Sequence[str]) -> None:
+    """Check the tables to take over. A mistake would create an empty ledger, and runs would be performed twice."""
+    for name, table in tables.items():
+        if name not in known:
+            raise DeployedError(f"TABLES: template.yaml has no table {name!r}. Use one of: {', '.join(known)}")
+        if not table:
+            raise DeployedError(f"TABLES: the name of the table is missing after {name}=")
 
 
 def _identifiers(

@@ -73,14 +73,21 @@ def deploy(environment: Environment, parameters: Mapping[str, str], tables: Mapp
     """Call `sam deploy`; before a first deployment, ask the questions. Return its exit code.
 
     Raises:
-        DeployedError: AWS can't be reached, or the stack must be deleted first.
+        DeployedError: a parameter or a table is unknown, the stack exists and ``tables`` are given, AWS can't be
+            reached, or the stack must be deleted first.
     """
     template = built_template()
     unknown = parameters.keys() - template["Parameters"].keys()
     if unknown:
         raise DeployedError(f"template.yaml has no parameter {', '.join(sorted(unknown))}")
     answers: Mapping[str, str] = {}
-    if not is_there(environment.stack):
+    if is_there(environment.stack):
+        if tables:
+            raise DeployedError(
+                f"stack {environment.stack} exists, and only a new stack can take over TABLES. Delete the stack first,"
+                " as docs/how-to/restore-a-table.md describes, or leave TABLES out"
+            )
+    else:
         take_over(template, environment, tables)
         answers = ask(template["Parameters"], parameters) if sys.stdin.isatty() else {}
     return sam_deploy(environment, {**environment.parameters, **answers, **parameters})

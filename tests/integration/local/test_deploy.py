@@ -16,7 +16,7 @@ from local import deploy
 from local.deployed import DeployedError
 from local.setup import ROOT, TOOLS
 from tests.support.ledgers import create_table
-from tests.support.template import load_template
+from tests.support.template import load_template, of_type
 
 STACK = "aichats-dev"
 ENTER = ""
@@ -59,6 +59,12 @@ def sam(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sam]:
     monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
     with mock_aws():
         yield mock
+
+
+@pytest.fixture
+def no_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A standard input that is no terminal, so that nothing is asked."""
+    monkeypatch.setattr("sys.stdin", io.StringIO())
 
 
 def answering(monkeypatch: pytest.MonkeyPatch, *lines: str) -> None:
@@ -198,6 +204,32 @@ def test_of_several_tables_that_were_left_a_person_chooses(
     assert not sam.was_called
     assert deploy.main(["--tables", "RunsTable=aichats-dev-RunsTable-restored"]) == 0
     assert [each["ResourceIdentifier"] for each in adopted[0][3]] == [{"TableName": "aichats-dev-RunsTable-restored"}]
+
+
+@pytest.mark.parametrize(
+    ("tables", "message"),
+    [
+        ("RunTable=restored", "deploy: TABLES: template.yaml has no table 'RunTable'. Use one of: {tables}\n"),
+        ("WhopSecret=restored", "deploy: TABLES: template.yaml has no table 'WhopSecret'. Use one of: {tables}\n"),
+        ("RunsTable=", "deploy: TABLES: the name of the table is missing after RunsTable=\n"),
+    ],
+)
+@pytest.mark.usefixtures("no_terminal")
+def test_a_mistake_in_the_tables_is_reported_before_a_stack_with_an_empty_ledger_is_created(
+    sam: Sam, tables: str, message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert deploy.main(["--tables", tables]) == 1
+    assert capsys.readouterr().err == message.format(tables=", ".join(of_type("AWS::DynamoDB::Table")))
+    assert not sam.was_called
+
+
+def test_tables_for_a_stack_that_exists_are_rejected_because_it_would_keep_its_own(
+    sam: Sam, capsys: pytest.CaptureFixture[str]
+) -> None:
+    create_stack()
+    assert deploy.main(["--tables", "RunsTable=aichats-dev-RunsTable-restored"]) == 1
+    assert "stack aichats-dev exists, and only a new stack can take over TABLES" in capsys.readouterr().err
+    assert not sam.was_called
 
 
 def test_sam_cli_reads_each_value_as_it_was_meant() -> None:
