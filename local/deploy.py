@@ -80,7 +80,7 @@ def deploy(environment: Environment, parameters: Mapping[str, str], tables: Mapp
     unknown = parameters.keys() - template["Parameters"].keys()
     if unknown:
         raise DeployedError(f"template.yaml has no parameter {', '.join(sorted(unknown))}")
-    answers: Mapping[str, str] = {}
+    merged = {**environment.parameters, **parameters}
     if is_there(environment.stack):
         if tables:
             raise DeployedError(
@@ -88,9 +88,9 @@ def deploy(environment: Environment, parameters: Mapping[str, str], tables: Mapp
                 " as docs/how-to/restore-a-table.md describes, or leave TABLES out"
             )
     else:
-        take_over(template, environment, tables)
-        answers = ask(template["Parameters"], parameters) if sys.stdin.isatty() else {}
-    return sam_deploy(environment, {**environment.parameters, **answers, **parameters})
+        take_over(template, environment.stack, merged["Stage"], tables)
+        merged |= ask(template["Parameters"], parameters) if sys.stdin.isatty() else {}
+    return sam_deploy(environment, merged)
 
 
 def is_there(stack: str) -> bool:
@@ -111,15 +111,14 @@ def is_there(stack: str) -> bool:
     return status != "REVIEW_IN_PROGRESS"  # a first deploy whose changes were not confirmed
 
 
-def take_over(template: Mapping[str, Any], environment: Environment, tables: Mapping[str, str]) -> None:
+def take_over(template: Mapping[str, Any], stack: str, stage: str, tables: Mapping[str, str]) -> None:
     """Create the new stack with the secrets and tables that a deleted one left, if there are any."""
-    stage = environment.parameters["Stage"]
-    found = leftovers(template, environment.stack, stage, tables)
+    found = leftovers(template, stack, stage, tables)
     if found:
-        print(f"{environment.stack} takes over these resources of an earlier stack:")
+        print(f"{stack} takes over these resources of an earlier stack:")
         for resource in found:
             print(f"  {resource['LogicalResourceId']}: {', '.join(resource['ResourceIdentifier'].values())}")
-        adopt(template, environment.stack, stage, found)
+        adopt(template, stack, stage, found)
 
 
 def ask(known: Mapping[str, Mapping[str, Any]], given: Mapping[str, str]) -> dict[str, str]:

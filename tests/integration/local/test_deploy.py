@@ -191,6 +191,22 @@ def test_a_new_stack_takes_over_the_secrets_and_the_table_that_a_deleted_one_lef
     assert sam.was_called
 
 
+@pytest.mark.usefixtures("no_terminal")
+def test_the_secrets_to_take_over_are_those_of_the_stage_that_is_deployed(
+    sam: Sam, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arns = {
+        stage: boto3.client("secretsmanager").create_secret(Name=f"aichats/{stage}/whop", SecretString="{}")["ARN"]
+        for stage in ("dev", "prod")
+    }
+    adopted: list[Any] = []
+    monkeypatch.setattr(deploy, "adopt", lambda *call: adopted.append(call))
+    assert deploy.main(["--parameters", "Stage=prod"]) == 0
+    [(_template, _stack, stage, resources)] = adopted
+    assert (stage, sam.parameters["Stage"]) == ("prod", "prod")
+    assert [each["ResourceIdentifier"] for each in resources] == [{"Id": arns["prod"]}]
+
+
 def test_of_several_tables_that_were_left_a_person_chooses(
     sam: Sam, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
