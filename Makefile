@@ -107,9 +107,10 @@ clean: ## Delete everything that was built and installed
 build: setup ## Build the functions and the layer (`sam build`)
 	$(SAM) build
 
+# The shell reads PARAMETERS from its environment, because make would paste the quotes of a value into the command.
 .PHONY: deploy
 deploy: build ## Deploy to your AWS account (ENV=staging|prod PARAMETERS="AlarmEmail=you@example.com")
-	@$(BIN)/python -m local.deploy $(if $(ENV),--env "$(ENV)") $(if $(PARAMETERS),--parameters "$(PARAMETERS)") $(if $(TABLES),--tables "$(TABLES)")
+	@$(BIN)/python -m local.deploy $(if $(ENV),--env "$(ENV)") $(if $(PARAMETERS),--parameters "$$PARAMETERS") $(if $(TABLES),--tables "$(TABLES)")
 
 .PHONY: secret
 secret: setup-demo ## Store a secret; prompts for the value (NAME=whop|kodey|webhook STACK=… COMPANY=biz_… COMPANIES=file)

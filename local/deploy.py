@@ -25,8 +25,12 @@ from local.tools import tool
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from mypy_boto3_cloudformation.type_defs import ResourceToImportTypeDef
+
 ASKED = ("CompanyId", "Message", "ScheduleExpression", "ScheduleTimezone", "AlarmEmail")
 """Parameters that a first deployment asks for. The defaults of the others suit most users."""
+QUOTED = r'''make deploy PARAMETERS="Message=\"What's new?\""'''
+"""A command for the shell, with a value that has an apostrophe and spaces."""
 BROKEN = ("ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "DELETE_FAILED")
 
 
@@ -73,8 +77,8 @@ def deploy(environment: Environment, parameters: Mapping[str, str], tables: Mapp
     """Call `sam deploy`; before a first deployment, ask the questions. Return its exit code.
 
     Raises:
-        DeployedError: a parameter or a table is unknown, the stack exists and ``tables`` are given, AWS can't be
-            reached, or the stack must be deleted first.
+        DeployedError: a parameter or a table is unknown, the stack exists and ``tables`` are given, a question gets no
+            answer, AWS can't be reached, or the stack must be deleted first.
     """
     template = built_template()
     unknown = parameters.keys() - template["Parameters"].keys()
@@ -88,8 +92,10 @@ def deploy(environment: Environment, parameters: Mapping[str, str], tables: Mapp
                 " as docs/how-to/restore-a-table.md describes, or leave TABLES out"
             )
     else:
-        take_over(template, environment.stack, merged["Stage"], tables)
+        found = leftovers(template, environment.stack, merged["Stage"], tables)
         merged |= ask(template["Parameters"], parameters) if sys.stdin.isatty() else {}
+        if found:
+            take_over(template, environment.stack, merged["Stage"], found)
     return sam_deploy(environment, merged)
 
 
@@ -111,21 +117,26 @@ def is_there(stack: str) -> bool:
     return status != "REVIEW_IN_PROGRESS"  # a first deploy whose changes were not confirmed
 
 
-def take_over(template: Mapping[str, Any], stack: str, stage: str, tables: Mapping[str, str]) -> None:
-    """Create the new stack with the secrets and tables that a deleted one left, if there are any."""
-    found = leftovers(template, stack, stage, tables)
-    if found:
-        print(f"{stack} takes over these resources of an earlier stack:")
-        for resource in found:
-            print(f"  {resource['LogicalResourceId']}: {', '.join(resource['ResourceIdentifier'].values())}")
-        adopt(template, stack, stage, found)
+def take_over(template: Mapping[str, Any], stack: str, stage: str, found: Sequence[ResourceToImportTypeDef]) -> None:
+    """Create the new stack with the secrets and tables that a deleted one left."""
+    print(f"{stack} takes over these resources of an earlier stack:")
+    for resource in found:
+        print(f"  {resource['LogicalResourceId']}: {', '.join(resource['ResourceIdentifier'].values())}")
+    adopt(template, stack, stage, found)
 
 
 def ask(known: Mapping[str, Mapping[str, Any]], given: Mapping[str, str]) -> dict[str, str]:
-    """Ask at the terminal. Return the answers by parameter."""
+    """Ask at the terminal. Return the answers by parameter.
+
+    Raises:
+        DeployedError: Ctrl-C or Ctrl-D in place of an answer.
+    """
     print("First deployment. Press Enter to keep the default in brackets. You can change every answer later with")
     print('make deploy PARAMETERS="Name=value".')
-    return {name: answer(name, known[name]) for name in ASKED if name not in given}
+    try:
+        return {name: answer(name, known[name]) for name in ASKED if name not in given}
+    except (EOFError, KeyboardInterrupt):
+        raise DeployedError(f"no answer, so nothing was deployed. To be asked less, set parameters: {QUOTED}") from None
 
 
 def answer(name: str, parameter: Mapping[str, Any]) -> str:
@@ -157,9 +168,12 @@ def pairs(text: str) -> dict[str, str]:
     """Return the names and values of ``Name=value "Other=a value"``.
 
     Raises:
-        DeployedError: a part has no ``=``.
+        DeployedError: a part has no ``=``, or a quote is not closed.
     """
-    split = [part.partition("=") for part in shlex.split(text)]
+    try:
+        split = [part.partition("=") for part in shlex.split(text)]
+    except ValueError:
+        raise DeployedError(f"a quote is not closed in {text}. Put the value in quotes: {QUOTED}") from None
     for name, equals, _ in split:
         if not equals:
             raise DeployedError(f"{name!r} is not Name=value")

@@ -2,9 +2,10 @@
 
 import io
 import json
+import shlex
 import subprocess
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -136,6 +137,10 @@ def test_without_a_terminal_nothing_is_asked_and_nothing_waits_for_a_confirmatio
         (["--env", "qa"], "deploy: samconfig.toml has no environment 'qa'. Use one of: default, staging, prod\n"),
         (["--parameters", "Color=red"], "deploy: template.yaml has no parameter Color\n"),
         (["--parameters", "AlarmEmail"], "deploy: 'AlarmEmail' is not Name=value\n"),
+        (
+            ["--parameters", "Message=What's new?"],
+            f"deploy: a quote is not closed in Message=What's new?. Put the value in quotes: {deploy.QUOTED}\n",
+        ),
     ],
 )
 def test_a_mistake_is_reported_before_anything_is_deployed(
@@ -189,6 +194,34 @@ def test_a_new_stack_takes_over_the_secrets_and_the_table_that_a_deleted_one_lef
         "RunsTable": {"TableName": "aichats-dev-RunsTable-1A2B"},
     }
     assert sam.was_called
+
+
+def press_ctrl_c(_prompt: str) -> str:
+    raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("read", [input, press_ctrl_c])
+def test_a_question_without_an_answer_ends_the_deploy_before_anything_is_created(
+    sam: Sam, read: Callable[[str], str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    boto3.client("secretsmanager").create_secret(Name="aichats/dev/whop", SecretString="{}")
+    adopted: list[Any] = []
+    monkeypatch.setattr(deploy, "adopt", lambda *call: adopted.append(call))
+    answering(monkeypatch, "biz_A")
+    monkeypatch.setattr("builtins.input", read)
+    assert deploy.main([]) == 1
+    assert capsys.readouterr().err.startswith("deploy: no answer, so nothing was deployed. To be asked less")
+    assert (adopted, sam.was_called) == ([], False)
+
+
+def test_a_quoted_value_reaches_the_command_through_make_as_the_error_shows_it(tmp_path: Path) -> None:
+    python = tmp_path / "python"
+    python.write_text('#!/bin/sh\nfor last; do :; done\nprintf %s "$last"\n')
+    python.chmod(0o755)
+    options = ["--silent", "--old-file=build", f"BIN={tmp_path}"]
+    command = deploy.QUOTED.replace("make", shlex.join(["make", *options]), 1)
+    read = subprocess.run(["sh", "-c", command], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert deploy.pairs(read.stdout) == {"Message": "What's new?"}
 
 
 @pytest.mark.usefixtures("no_terminal")
