@@ -98,8 +98,9 @@ chaos: setup ## Start 1,500 runs with many faults at once, and check that none i
 	@$(BIN)/python -m benchmarks.chaos --provider kodey --runs 500
 
 .PHONY: clean
-clean: ## Delete everything that was built and installed
-	rm -rf .aws-sam .local .tools .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .cache .coverage* htmlcov
+clean: ## Delete everything that was built and installed, but not the data of KEEP=1 in .local/kept
+	[ ! -d .local ] || find .local -mindepth 1 -maxdepth 1 ! -name kept -exec rm -rf {} +
+	rm -rf .aws-sam .tools .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .cache .coverage* htmlcov
 
 # ---- Deploy and operate it
 

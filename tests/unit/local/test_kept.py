@@ -1,5 +1,6 @@
-"""The folder of `make dev KEEP=1`, if nothing can be written there."""
+"""The folder of `make dev KEEP=1`: who may use it, what goes wrong there, and that it stays."""
 
+import subprocess
 from pathlib import Path
 from unittest.mock import Mock
 
@@ -7,6 +8,7 @@ import pytest
 
 from local import kept
 from local.errors import LocalError
+from local.setup import ROOT
 
 
 def test_a_folder_is_used_by_one_process_at_a_time(tmp_path: Path) -> None:
@@ -26,6 +28,27 @@ def test_a_folder_that_cannot_be_used_is_reported(tmp_path: Path) -> None:
 
     with pytest.raises(LocalError, match=rf"can't be kept in {file} .*Choose another folder"), kept.locked(file):
         pass
+
+
+def clean(folder: Path) -> None:
+    """Run `make clean` in this folder."""
+    subprocess.run(["make", "-C", folder, "-f", ROOT / "Makefile", "clean"], check=True, capture_output=True)
+
+
+def test_make_clean_removes_what_was_built_but_not_the_data(tmp_path: Path) -> None:
+    data = tmp_path / kept.FOLDER.relative_to(ROOT) / kept.AWS
+    built = [tmp_path / ".local" / "cloud" / "log", tmp_path / ".local" / "whop.log", tmp_path / ".tools" / "uv"]
+    for file in (data, *built):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.touch()
+
+    clean(tmp_path)
+
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == [data]
+
+
+def test_make_clean_has_nothing_to_do_in_a_fresh_checkout(tmp_path: Path) -> None:
+    clean(tmp_path)
 
 
 def test_data_that_cannot_be_read_is_reported_and_not_replaced(tmp_path: Path) -> None:
