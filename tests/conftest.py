@@ -3,8 +3,9 @@
 import os
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
+from tests.support.ci import ON_CI
 from tests.support.ordering import spread
 
 pytest_plugins = ["tests.support.fixtures"]
@@ -45,7 +46,15 @@ if "AWS_SAM_STACK_NAME" not in os.environ:
         "AWS_ENDPOINT_URL": "",
     }
 
-settings.register_profile("tests", deadline=None, derandomize=os.environ.get("CI") == "true")
+# On CI, Hypothesis loads a profile of its own. With the default profile as the parent, only what is here differs there.
+settings.register_profile(
+    "tests",
+    settings.get_profile("default"),
+    deadline=None,
+    derandomize=ON_CI,
+    print_blob=True,
+    suppress_health_check=[HealthCheck.too_slow],  # It measures time, and a busy machine can exceed it.
+)
 settings.load_profile("tests")
 
 
