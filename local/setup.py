@@ -9,6 +9,7 @@ every part that was already made from the same requirements, so the second run n
 from __future__ import annotations
 
 import errno
+import fcntl
 import hashlib
 import os
 import shutil
@@ -16,7 +17,12 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 ROOT = Path(__file__).resolve().parent.parent
 TOOLS = ROOT / ".tools"
@@ -61,12 +67,13 @@ def main(arguments: list[str]) -> int:
     """Set up ``demo`` or, without an argument, everything. Return the exit code."""
     started = time.monotonic()
     try:
-        parts = pending(DEMO if arguments == ["demo"] else EVERYTHING)
-        if not parts:
-            return 0
-        say(f"setting up: {', '.join(parts)}")
-        make_uv()
-        make(parts, find_python())
+        with locked():
+            parts = pending(DEMO if arguments == ["demo"] else EVERYTHING)
+            if not parts:
+                return 0
+            say(f"setting up: {', '.join(parts)}")
+            make_uv()
+            make(parts, find_python())
     except SetupError as error:
         print(f"setup: {error}", file=sys.stderr)
         return 1
@@ -79,6 +86,19 @@ def main(arguments: list[str]) -> int:
     return 0
 
 
+@contextmanager
+def locked() -> Iterator[None]:
+    """Wait until no other process sets up this folder, and keep others waiting for the ``with`` block."""
+    TOOLS.mkdir(exist_ok=True)
+    with (TOOLS / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            say("waiting until another command has set up this folder")
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
 def pending(parts: tuple[str, ...]) -> list[str]:
     """Return the parts that are missing or were made from other requirements."""
     return [part for part in parts if not is_made(part)]
@@ -89,7 +109,7 @@ def is_made(part: str) -> bool:
     if part == "wheelhouse":
         return is_current(WHEELHOUSE, [LAYER_REQUIREMENTS])
     sources = ["local", "dev"] if part == "local" else [part]
-    return any(is_current(ENVIRONMENTS[part], requirements(source)) for source in sources)
+    return any(is_usable(ENVIRONMENTS[part], source) for source in sources)
 
 
 def make(parts: list[str], python: Path) -> None:
@@ -165,8 +185,9 @@ def version_of(python: Path) -> str:
 def tool_environment(name: str, python: Path) -> Path:
     """Return the folder of the environment ``name``, which only one command needs. Make it unless it is current."""
     place = TOOLS / name
-    if not is_current(place, requirements(name)):
-        make_environment(name, python)
+    with locked():
+        if not is_usable(place, name):
+            make_environment(name, python)
     return place
 
 
@@ -226,6 +247,11 @@ def is_current(place: Path, files: list[Path]) -> bool:
     """Return whether ``place`` was completed in this folder, from exactly these files."""
     mark = place / ".made-from"
     return mark.is_file() and mark.read_text() == fingerprint(place, files)
+
+
+def is_usable(place: Path, name: str) -> bool:
+    """Return whether ``place`` is current for the environment ``name``, and its Python is still installed."""
+    return is_current(place, requirements(name)) and (place / "bin" / "python").exists()
 
 
 def stamp(place: Path, files: list[Path]) -> None:

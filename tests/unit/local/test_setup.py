@@ -1,6 +1,9 @@
 """Set-up: the parts that it makes, and those that it skips."""
 
+import fcntl
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -15,10 +18,12 @@ def pins(name: str) -> set[str]:
 
 @pytest.fixture
 def environments(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Path]:
-    """Empty folders in place of the environments."""
+    """Folders in place of the environments, with nothing but a Python."""
     places = {name: tmp_path / path.name for name, path in setup.ENVIRONMENTS.items()}
-    for place in {*places.values(), tmp_path / "wheelhouse"}:
-        place.mkdir()
+    (tmp_path / "wheelhouse").mkdir()
+    for place in set(places.values()):
+        (place / "bin").mkdir(parents=True)
+        (place / "bin" / "python").symlink_to(sys.executable)
     monkeypatch.setattr(setup, "ENVIRONMENTS", places)
     monkeypatch.setattr(setup, "WHEELHOUSE", tmp_path / "wheelhouse")
     return places
@@ -38,6 +43,43 @@ def test_an_environment_of_the_demo_is_not_enough_for_developers(environments: d
     setup.stamp(environments["local"], setup.requirements("local"))
     assert "local" not in setup.pending(setup.DEMO)
     assert "dev" in setup.pending(setup.EVERYTHING)
+
+
+def test_an_environment_whose_python_was_removed_is_made_again(environments: dict[str, Path], tmp_path: Path) -> None:
+    setup.stamp(environments["cloud"], setup.requirements("cloud"))
+    assert "cloud" not in setup.pending(setup.DEMO)
+    python = environments["cloud"] / "bin" / "python"
+    python.unlink()
+    python.symlink_to(tmp_path / "removed")
+    assert "cloud" in setup.pending(setup.DEMO)
+
+
+SET_UP = """
+import sys
+from pathlib import Path
+from local import setup
+
+setup.TOOLS = Path(sys.argv[1])
+setup.pending = lambda parts: setup.say("checked") or []
+sys.exit(setup.main([]))
+"""
+
+
+def test_a_second_set_up_waits_for_the_first_and_then_checks_what_is_left(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", SET_UP, str(tmp_path)]
+    with (tmp_path / "lock").open("w") as first:
+        fcntl.flock(first, fcntl.LOCK_EX)
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=setup.ROOT) as second:
+            assert second.stdout is not None
+            assert second.stdout.readline() == "waiting until another command has set up this folder\n"
+            fcntl.flock(first, fcntl.LOCK_UN)
+            assert second.stdout.read() == "checked\n"
+    assert second.returncode == 0
+
+
+def test_a_set_up_alone_says_nothing_of_others(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", SET_UP, str(tmp_path / "tools")]
+    assert subprocess.run(command, capture_output=True, text=True, check=True, cwd=setup.ROOT).stdout == "checked\n"
 
 
 def test_the_development_environment_contains_all_that_the_commands_need_in_the_same_versions() -> None:
