@@ -5,7 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from local.setup import ROOT, TOOLS, is_current, say, stamp, tool_environment
+from local.setup import ROOT, TOOLS, SetupError, is_current, say, stamp, tool_environment
 
 NPM = TOOLS / "npm"
 OPENAPI_CLIENT = TOOLS / "openapi-client"
@@ -16,7 +16,11 @@ FILES = [ROOT / "requirements" / "npm" / name for name in ("package.json", "pack
 
 def main() -> int:
     """Install what is missing. Without npm, the tests of its tools are skipped. Return the exit code."""
-    tool_environment(OPENAPI_CLIENT.name, Path(sys.executable))
+    try:
+        tool_environment(OPENAPI_CLIENT.name, Path(sys.executable))
+    except SetupError as error:
+        print(f"judges: {error}", file=sys.stderr)
+        return 1
     npm = shutil.which("npm")
     if npm is None:
         say("judges: npm is not installed, so some tests will be skipped (on Debian: apt-get install npm)")

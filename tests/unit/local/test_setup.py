@@ -4,11 +4,13 @@ import fcntl
 import re
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
-from local import setup
+from local import docs, judges, setup
 
 
 def pins(name: str) -> set[str]:
@@ -80,6 +82,21 @@ def test_a_second_set_up_waits_for_the_first_and_then_checks_what_is_left(tmp_pa
 def test_a_set_up_alone_says_nothing_of_others(tmp_path: Path) -> None:
     command = [sys.executable, "-c", SET_UP, str(tmp_path / "tools")]
     assert subprocess.run(command, capture_output=True, text=True, check=True, cwd=setup.ROOT).stdout == "checked\n"
+
+
+@pytest.mark.parametrize(("module", "command"), [(judges, judges.main), (docs, docs.main)], ids=["judges", "docs"])
+def test_a_command_whose_tools_cannot_be_installed_says_why(
+    module: ModuleType,
+    command: Callable[[], int],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def offline(_name: str, _python: Path) -> Path:
+        raise setup.SetupError("can't install a tool\n  no network")
+
+    monkeypatch.setattr(module, "tool_environment", offline)
+    assert command() == 1
+    assert capsys.readouterr().err == f"{module.__name__.removeprefix('local.')}: can't install a tool\n  no network\n"
 
 
 def test_the_development_environment_contains_all_that_the_commands_need_in_the_same_versions() -> None:
