@@ -2,6 +2,7 @@
 
 import errno
 import socket
+from collections.abc import Mapping
 
 from local.errors import LocalError
 
@@ -11,6 +12,21 @@ def free_port() -> int:
     with listen("127.0.0.1", 0) as server:
         port: int = server.getsockname()[1]
         return port
+
+
+def require_free(ports: Mapping[str, int]) -> None:
+    """Check that the ports are free and differ, by the Make variable that sets each. Port 0 means any free port.
+
+    Raises:
+        LocalError: a port is in use, or two variables have the same port.
+    """
+    variables: dict[int, str] = {}
+    for variable, port in ports.items():
+        if port in variables:
+            raise LocalError(f"{variables[port]} and {variable} are both {port}. Choose another port for one of them")
+        listen("127.0.0.1", port, variable=variable).close()
+        if port:
+            variables[port] = variable
 
 
 def listen(host: str, port: int, *, variable: str = "") -> socket.socket:

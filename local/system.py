@@ -25,7 +25,7 @@ from local.cloud.http_front import HttpFront, serving
 from local.disk import prefix, prune, require_space
 from local.errors import LocalError
 from local.plain_http import plain_client
-from local.ports import listen
+from local.ports import require_free
 from local.setup import ROOT, VENV
 
 if TYPE_CHECKING:
@@ -139,10 +139,9 @@ def running_system(
         log: called with a line for each HTTP call: method, path, status and request id.
 
     Raises:
-        LocalError: a port is in use, or a part did not start.
+        LocalError: a port is in use or given twice, or a part did not start.
     """
-    for variable, port in {"PORT": api_port, "WHOP_PORT": whop_port, "KODEY_PORT": kodey_port}.items():
-        listen("127.0.0.1", port, variable=variable).close()
+    require_free({"PORT": api_port, "WHOP_PORT": whop_port, "KODEY_PORT": kodey_port})
     require_space(ROOT)
     with ExitStack() as running:
         with console.step("build the functions and the layer"):

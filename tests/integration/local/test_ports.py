@@ -8,6 +8,7 @@ from local.console import Console
 from local.errors import LocalError
 from local.ports import free_port, listen
 from local.sam_local import commands
+from local.system import running_system
 
 
 def test_a_taken_port_is_reported() -> None:
@@ -25,3 +26,14 @@ def test_a_port_that_is_taken_is_reported_before_anything_is_started_with_how_to
         port = taken.getsockname()[1]
         with pytest.raises(LocalError, match=rf"port {port} is in use\. .* choose another port with PORT=\.\.\.$"):
             commands.serve(Console(io.StringIO()), port)
+
+
+def test_two_parts_with_the_same_port_are_reported_before_anything_is_started_with_both_variables() -> None:
+    port, printed = free_port(), io.StringIO()
+    with (
+        pytest.raises(LocalError) as raised,
+        running_system(Console(printed), api_port=port, kodey_port=port),
+    ):
+        pass
+    assert str(raised.value) == f"PORT and KODEY_PORT are both {port}. Choose another port for one of them"
+    assert printed.getvalue() == ""
