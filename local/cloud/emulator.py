@@ -35,15 +35,13 @@ class Emulator:
     """An empty AWS account on this machine, for the ``with`` block.
 
     It listens on ``port`` of 127.0.0.1. Port 0 means any free port; ``port`` has its number once the emulator runs.
-    With ``host="0.0.0.0"``, containers can reach it, and so can the local network.
 
     Raises:
         LocalError: on entry, if the port is in use or the emulator didn't start.
     """
 
-    def __init__(self, *, port: int = 0, host: str = "127.0.0.1") -> None:
+    def __init__(self, *, port: int = 0) -> None:
         self.port = port
-        self._host = host
         self._running = ExitStack()
 
     @property
@@ -71,7 +69,7 @@ class Emulator:
         """Start the emulator, and wait until it answers."""
         FOLDER.mkdir(parents=True, exist_ok=True)
         # This process keeps the port from here on. So only the process that inherits the socket can answer there.
-        with listen(self._host, self.port) as listener, ExitStack() as starting:
+        with listen("127.0.0.1", self.port) as listener, ExitStack() as starting:
             self.port = listener.getsockname()[1]
             prune(FOLDER, "emulator")
             temporary = tempfile.TemporaryDirectory(prefix=prefix("emulator"), dir=FOLDER, ignore_cleanup_errors=True)
