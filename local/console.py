@@ -54,3 +54,10 @@ class Console:
         width = max(len(name) for name, _ in rows)
         for name, value in rows:
             self.line(f"  {self.colored(name.ljust(width), DIM)}  {value}")
+
+
+def show_chat(console: Console, provider: str, rows: Iterable[tuple[str, str]]) -> None:
+    """Print the fields of a chat of a provider's mock server."""
+    console.line()
+    console.line(console.colored(f"Chat in the mock of {provider}:", BOLD))
+    console.table(rows)

@@ -11,7 +11,7 @@ import sys
 import time
 from typing import TYPE_CHECKING, Any
 
-from local.console import BOLD, Console
+from local.console import Console, show_chat
 from local.errors import LocalError
 from local.setup import ROOT
 from local.signals import interruptible
@@ -63,7 +63,8 @@ def create_for_whop(console: Console, system: System) -> None:
         ("muted", "yes" if preference == "none" else f"no ({preference})"),
         ("run", run["run_id"]),
     ]
-    show(console, "Whop", rows)
+    show_chat(console, "Whop", rows)
+    console.line()
     if (chat["company_id"], preference) != (company, "none"):
         raise LocalError(f"the chat must belong to {company} and be muted")
 
@@ -87,7 +88,8 @@ def create_for_kodey(console: Console, system: System) -> None:
         ("answer", answer["content"]),
         ("run", run["run_id"]),
     ]
-    show(console, "Kodey", rows)
+    show_chat(console, "Kodey", rows)
+    console.line()
     if (chat["agentId"], question["content"]) != (agent, create["action"]["message_text"]):
         raise LocalError(f"the chat must be with {agent} and start with the event's message")
 
@@ -117,14 +119,6 @@ def fire(system: System, event: dict[str, Any]) -> dict[str, str]:
     """Invoke the function of schedules with the event. Return its only run."""
     runs: Sequence[dict[str, str]] = system.invoke(FUNCTION, event)["runs"]
     return runs[0]
-
-
-def show(console: Console, provider: str, rows: list[tuple[str, str]]) -> None:
-    """Print a chat."""
-    console.line()
-    console.line(console.colored(f"Chat in the mock of {provider}:", BOLD))
-    console.table(rows)
-    console.line()
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from local.console import BOLD, Console
+from local.console import BOLD, Console, show_chat
 from local.env_vars import variables
 from local.errors import LocalError
 from local.ports import listen
@@ -47,7 +47,9 @@ def invoke(console: Console) -> int:
         with sam(INVOKE, account) as process:
             process.wait()
         chats = system.chats()
-    show(console, chats)
+    for chat in chats:
+        rows = [("chat", chat["id"]), ("title", chat["title"] or ""), ("company", chat["company_id"] or "none")]
+        show_chat(console, "Whop", rows)
     targets = json.loads((ROOT / EVENT).read_text())["targets"]
     if missing := without_chat(targets, chats):
         raise LocalError(
@@ -96,14 +98,6 @@ def without_chat(targets: Iterable[str | None], chats: Iterable[dict[str, Any]])
     """Return the targets that have no chat."""
     companies = {chat["company_id"] for chat in chats}
     return [str(target) for target in targets if target not in companies]
-
-
-def show(console: Console, chats: Iterable[dict[str, Any]]) -> None:
-    """Print the chats."""
-    for chat in chats:
-        console.line()
-        console.line(console.colored("Chat in the mock of Whop:", BOLD))
-        console.table([("chat", chat["id"]), ("title", chat["title"] or ""), ("company", chat["company_id"] or "none")])
 
 
 def explain(console: Console, system: System, port: int) -> None:
