@@ -33,6 +33,8 @@ AWS = "aws.json"
 EVERY = 10.0
 """Seconds between two saves. A crash of the machine loses at most the data of this time."""
 ITEMS_PER_WRITE = 25
+WRITES = 10
+"""Calls that write the same items, if the local AWS leaves some of them out."""
 NOT_REQUESTED = {"Arn", "CreationDate", "LastModificationDate", "ResponseMetadata"}
 """Fields of a schedule that the request to create it doesn't have."""
 
@@ -137,12 +139,20 @@ def schedules(system: System) -> Iterator[dict[str, Any]]:
 
 
 def put(system: System, table: str, items: list[dict[str, Any]]) -> None:
-    """Write the items to a table."""
+    """Write the items to a table.
+
+    Raises:
+        LocalError: the local AWS left items out of each of its answers.
+    """
     for batch in batched(items, ITEMS_PER_WRITE, strict=False):
         requests: Any = {table: [{"PutRequest": {"Item": item}} for item in batch]}
-        while requests:
+        for _ in range(WRITES):
             answer = system.emulator.clients.dynamodb.batch_write_item(RequestItems=requests)
             requests = answer.get("UnprocessedItems")
+            if not requests:
+                break
+        else:
+            raise LocalError(f"the local AWS did not write all items of {table}. The kept data is unchanged: try again")
 
 
 def replace(path: Path, content: object) -> None:

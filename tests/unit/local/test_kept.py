@@ -1,7 +1,9 @@
 """The folder of `make dev KEEP=1`: who may use it, what goes wrong there, and that it stays."""
 
 import subprocess
+from contextlib import nullcontext
 from pathlib import Path
+from typing import Any
 from unittest.mock import Mock
 
 import pytest
@@ -58,6 +60,30 @@ def test_data_that_cannot_be_read_is_reported_and_not_replaced(tmp_path: Path) -
         pass
 
     assert (tmp_path / kept.AWS).is_dir()
+
+
+class BusyDynamoDB:
+    """A DynamoDB that writes one item for each call."""
+
+    def __init__(self) -> None:
+        self.items: list[Any] = []
+
+    def batch_write_item(self, **request: dict[str, list[Any]]) -> dict[str, Any]:
+        [(table, [first, *others])] = request["RequestItems"].items()
+        self.items.append(first["PutRequest"]["Item"])
+        return {"UnprocessedItems": {table: others} if others else {}}
+
+
+@pytest.mark.parametrize("count", [kept.WRITES, kept.WRITES + 1])
+def test_items_that_are_left_out_are_written_again_but_not_forever(count: int) -> None:
+    system, dynamodb = Mock(), BusyDynamoDB()
+    system.emulator.clients.dynamodb = dynamodb
+    items = [{"run_id": {"S": str(number)}} for number in range(count)]
+
+    with pytest.raises(LocalError, match="did not write all items") if count > kept.WRITES else nullcontext():
+        kept.put(system, "runs", items)
+
+    assert dynamodb.items == items[: kept.WRITES]
 
 
 def test_a_last_save_that_fails_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
