@@ -27,13 +27,14 @@ def test_the_local_build_makes_the_same_files_and_the_same_template_as_sam_build
         "SAM_CLI_TELEMETRY": "0",
         "WHEELHOUSE": str(WHEELHOUSE),
     }
-    command = [str(TOOLS / "sam" / "bin" / "sam"), "build", "--build-dir", str(tmp_path)]
+    built, cache = tmp_path / "build", tmp_path / "cache"
+    command = [str(TOOLS / "sam" / "bin" / "sam"), "build", "--build-dir", str(built), "--cache-dir", str(cache)]
     subprocess.run(command, cwd=ROOT, env=environment, check=True, capture_output=True)
-    ours, theirs = build(), Build(tmp_path)
+    ours, theirs = build(), Build(built)
     assert resources(ours) == resources(theirs)
     assert {**ours.template, "Resources": {}} == {**theirs.template, "Resources": {}}
     for name, path in ours.zips.items():
         with zipfile.ZipFile(path) as zipped:
             files = {each: zipped.read(each) for each in zipped.namelist() if not each.endswith("/")}
-        expected = [each for each in (tmp_path / name).rglob("*") if each.is_file()]
-        assert files == {str(each.relative_to(tmp_path / name)): each.read_bytes() for each in expected}
+        expected = [each for each in (built / name).rglob("*") if each.is_file()]
+        assert files == {str(each.relative_to(built / name)): each.read_bytes() for each in expected}
