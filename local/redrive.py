@@ -10,6 +10,7 @@ own message move task would move them too.
 import argparse
 import json
 import sys
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 
 HIDDEN_SECONDS = 600
 """Seconds for which this command hides messages from other readers. Those that stay become visible at its end."""
+LIMIT = 300.0
+"""Seconds in which this command receives messages of a queue. Later, messages that stay could come a second time."""
 SHOWN_CHARACTERS = 80
 OUTPUTS = ("RunDeadLetters", "RunQueue", "RunScheduleFailures", "RunScheduleFunction")
 """Outputs of the stack that this command needs."""
@@ -123,7 +126,8 @@ def report(queue: str, moved: Moved) -> None:
 
 
 def receive_all(sqs: "SQSClient", queue: str) -> Iterator["MessageTypeDef"]:
-    """Return every visible message once."""
+    """Return every visible message once. After :data:`LIMIT`, print that messages may be left, and end."""
+    end = time.monotonic() + LIMIT
     while messages := sqs.receive_message(
         QueueUrl=queue,
         MaxNumberOfMessages=BATCH_MESSAGES,
@@ -132,6 +136,9 @@ def receive_all(sqs: "SQSClient", queue: str) -> Iterator["MessageTypeDef"]:
         WaitTimeSeconds=1,
     ).get("Messages"):
         yield from messages
+        if time.monotonic() > end:
+            print(f"stopped after {LIMIT:.0f} s. To send messages that are left, type the command again")
+            return
 
 
 def reason(message: "MessageTypeDef") -> str:
