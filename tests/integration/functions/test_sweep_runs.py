@@ -6,6 +6,7 @@ import pytest
 
 from aichats.bootstrap import Application
 from aichats.runs.ledger.ledger import LedgerConflictError
+from aichats.runs.stranded import GIVEN_UP
 from functions.sweep_runs import app as sweep_runs
 from tests.support.fakes import FakeSqs, Json
 from tests.support.lambda_calls import make_application, make_context
@@ -125,4 +126,4 @@ def test_a_run_that_another_worker_performs_is_left_to_it(
     assert sweep() == {"resumed": 0, "ended": 0}
     assert status(app) == "performing"
     with pytest.raises(LedgerConflictError):
-        app.ledger.give_up(stranded[0], "failed")
+        app.ledger.give_up(stranded[0], "failed", GIVEN_UP)

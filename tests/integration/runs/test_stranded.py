@@ -9,13 +9,26 @@ from typing import Any
 import pytest
 
 from aichats.runs.dispatch import Dispatcher
+from aichats.runs.failures import with_next_check
 from aichats.runs.ledger import reads as reader
 from aichats.runs.perform import Outcome
+from aichats.runs.providers.marks import mark_of
 from aichats.runs.queue import Queue, QueueError
 from aichats.runs.stranded import StrandedRuns
 from tests.support.crashing import Crash
 from tests.support.fakes import FakeSqs, ai_chat, aws_error, ok
-from tests.support.ledgers import LEASE, RUN, Clock, dynamodb, item, make_run, runs, spread_open_rows_less, stored
+from tests.support.ledgers import (
+    ERROR,
+    LEASE,
+    RUN,
+    Clock,
+    dynamodb,
+    item,
+    make_run,
+    runs,
+    spread_open_rows_less,
+    stored,
+)
 from tests.support.whop_bench import WhopBench
 
 CHAT = ok(ai_chat(id="aich_1"))
@@ -132,6 +145,58 @@ def test_a_run_is_given_up_in_time_however_long_it_is_left_alone(
         clock.forward(minutes=5)
 
     assert timedelta(hours=25) <= clock.now - begun <= timedelta(hours=25, minutes=10)
+
+
+def test_a_run_that_is_given_up_keeps_its_last_error(stranded: StrandedRuns, clock: Clock) -> None:
+    ledger = stranded.ledger
+    ledger.put_back(ledger.claim(RUN, LEASE), clock.now, unsettled_at=None, error=ERROR)
+    clock.forward(days=2)
+
+    assert stranded.resume()["ended"] == 1
+
+    assert stored(ledger).error == ERROR
+
+
+def test_a_run_that_is_given_up_with_an_unknown_outcome_says_what_to_do_instead_of_a_next_check(
+    stranded: StrandedRuns, bench: WhopBench, clock: Clock
+) -> None:
+    row = bench.ledger.claim(bench.run, LEASE)
+    error = {"type": "OutcomeUnknownError", "message": "whop: the response was lost.", "provider": "whop"}
+    bench.ledger.put_back(row, clock.now, unsettled_at=clock.now, error=with_next_check(error, clock.now))
+    clock.forward(days=2)
+
+    assert stranded.resume()["ended"] == 1
+
+    assert bench.row.status == "unknown"
+    assert bench.row.error == error | {
+        "message": "the outcome is unknown: whop: the response was lost. Look for a chat whose title begins with "
+        f"{mark_of(bench.row.title)}, then call POST /runs/{bench.run.run_id}/resolve"
+    }
+
+
+def test_a_run_whose_process_died_is_given_up_with_the_way_to_resolve_it(
+    stranded: StrandedRuns, bench: WhopBench, clock: Clock
+) -> None:
+    bench.ledger.claim(bench.run, LEASE)
+    clock.forward(days=2)
+
+    assert stranded.resume()["ended"] == 1
+
+    assert bench.row.error is not None
+    assert bench.row.error["type"] == "GivenUp"
+    assert f"call POST /runs/{bench.run.run_id}/resolve" in bench.row.error["message"]
+
+
+def test_a_run_without_an_error_is_given_up_as_not_performed_in_time(stranded: StrandedRuns, clock: Clock) -> None:
+    strand(stranded, clock)
+    clock.forward(days=2)
+
+    assert stranded.resume()["ended"] == 1
+
+    assert stored(stranded.ledger, runs(1)[0]).error == {
+        "type": "GivenUp",
+        "message": "aichats could not perform the run within 24 hours",
+    }
 
 
 # ---------------------------------------------------------------------------------------------- many

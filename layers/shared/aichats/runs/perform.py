@@ -160,7 +160,7 @@ class Performer:
         self._wait_until_settled(row)
         self._need_time(self._provider(row).call_limit, unsettled=True)
         if effect.find is None:
-            raise _StopError(_End("unknown", _unknown(row, "the chat has no mark by which it can be found")))
+            raise _StopError(_End("unknown", unknown_outcome(row, "the chat has no mark by which it can be found")))
         is_alone = effect.lock is None or self._locked(row, partial(self.locks.is_kept, row, effect.lock))
         try:
             candidates = effect.find(row.seen or {})
@@ -172,7 +172,7 @@ class Performer:
             chats = ", ".join(dict.fromkeys(candidate.chat_id for candidate in candidates))
             owner = "this run" if is_alone else "this run or to another"
             reason = f"{len(candidates)} found that may belong to {owner}, in {chats}"
-            raise _StopError(_End("unknown", _unknown(row, reason)))
+            raise _StopError(_End("unknown", unknown_outcome(row, reason)))
         if candidates:
             return self.ledger.record(row, candidates[0].chat_id, candidates[0].result)
         if row.attempts > MAX_RUN_ATTEMPTS:
@@ -363,7 +363,8 @@ def _named_wait(error: AichatsError) -> timedelta | None:
     return None if wait is None else timedelta(seconds=wait)
 
 
-def _unknown(row: Row, reason: str) -> AichatsError:
+def unknown_outcome(row: Row, reason: str) -> AichatsError:
+    """Return the error of a run whose outcome a person must look up. It says how, and where to record the outcome."""
     mark = mark_of(row.title)
     where = f"Look for a chat whose title begins with {mark}" if mark else "Check at the provider what happened"
     return AichatsError(f"the outcome is unknown: {reason}. {where}, then call POST /runs/{row.run.run_id}/resolve")

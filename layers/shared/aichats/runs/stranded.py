@@ -5,16 +5,20 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from aichats.aws.observability import count, count_now, logger
+from aichats.aws.writes import Json
 from aichats.runs.dispatch import Dispatcher
+from aichats.runs.failures import without_next_check
 from aichats.runs.ledger.ledger import Ledger, LedgerConflictError
 from aichats.runs.ledger.rows import EndStatus, Row
-from aichats.runs.perform import ALARMING, MAX_AGE
+from aichats.runs.perform import ALARMING, MAX_AGE, unknown_outcome
 from aichats.runs.queue import Due, QueueError
 
 SWEEP_INTERVAL = timedelta(minutes=5)
 """The time between two sweeps. The template has the same value."""
 GIVE_UP = MAX_AGE + timedelta(hours=1)
 """The age at which the sweep ends a run. An attempt would have ended it after 24 hours, so no attempt succeeded."""
+GIVEN_UP: Json = {"type": "GivenUp", "message": "aichats could not perform the run within 24 hours"}
+"""The error of a run that ends without an error of its own."""
 RESUMED_PER_SECOND = 8
 """The number of resumed runs that begin in a second, the same as for Whop."""
 FIRST_PAUSE, LONGEST_PAUSE = SWEEP_INTERVAL, timedelta(hours=1)
@@ -76,11 +80,20 @@ class StrandedRuns:
         status: EndStatus = "unknown" if row.in_doubt else "failed"
         count_now(ALARMING[status])
         try:
-            self.ledger.give_up(row, status)
+            self.ledger.give_up(row, status, _final_error(row))
         except LedgerConflictError:
             return False
         logger.error("run given up", extra={"run_id": row.run.run_id, "status": status})
         return True
+
+
+def _final_error(row: Row) -> Json:
+    """Return the last error of a run that ends now, without the promise that aichats checks its outcome."""
+    error = row.error or GIVEN_UP
+    message = without_next_check(error)
+    if row.in_doubt:
+        message = str(unknown_outcome(row, message.rstrip(".")))
+    return {**error, "message": message}
 
 
 def _next_check(row: Row, now: datetime, delay: timedelta) -> datetime:

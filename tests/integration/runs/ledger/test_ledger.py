@@ -10,6 +10,7 @@ import pytest
 from aichats.runs.ledger.ledger import Ledger
 from aichats.runs.ledger.rows import EndStatus
 from aichats.runs.model import Run
+from aichats.runs.stranded import GIVEN_UP
 from tests.support.ledgers import (
     ERROR,
     LEASE,
@@ -291,20 +292,11 @@ def test_a_run_that_is_no_longer_performed_is_given_up(ledger: Ledger, clock: Cl
     ledger.claim(RUN, LEASE)
     clock.forward(days=2)
 
-    ledger.give_up(stored(ledger), "unknown")
+    ledger.give_up(stored(ledger), "unknown", GIVEN_UP)
 
     kept = stored(ledger)
     assert (kept.status, kept.finished_at, kept.is_open, kept.unsettled) == ("unknown", clock.now, False, True)
     assert kept.error == {"type": "GivenUp", "message": "aichats could not perform the run within 24 hours"}
-
-
-def test_a_run_that_is_given_up_keeps_its_last_error(ledger: Ledger, clock: Clock) -> None:
-    ledger.put_back(ledger.claim(RUN, LEASE), NOON, unsettled_at=None, error=ERROR)
-    clock.forward(days=2)
-
-    ledger.give_up(stored(ledger), "failed")
-
-    assert stored(ledger).error == ERROR
 
 
 def test_a_run_that_changed_since_it_was_read_is_not_given_up(ledger: Ledger, clock: Clock) -> None:
@@ -313,4 +305,4 @@ def test_a_run_that_changed_since_it_was_read_is_not_given_up(ledger: Ledger, cl
     clock.forward(minutes=5)
     ledger.claim(RUN, LEASE)
 
-    assert conflict_of(lambda: ledger.give_up(seen, "failed")) == stored(ledger)
+    assert conflict_of(lambda: ledger.give_up(seen, "failed", GIVEN_UP)) == stored(ledger)

@@ -13,6 +13,7 @@ from aichats.runs.ledger.history import History
 from aichats.runs.ledger.keys import reserve
 from aichats.runs.ledger.ledger import Ledger
 from aichats.runs.ledger.rows import EndStatus
+from aichats.runs.stranded import GIVEN_UP
 from tests.support.fakes import aws_error
 from tests.support.ledgers import (
     ERROR,
@@ -95,7 +96,7 @@ def test_what_is_open_is_kept_without_end(ledger: Ledger, clock: Clock) -> None:
     ledger.put_back(row, NOON, unsettled_at=NOON, error=ERROR)
     assert "ttl" not in item(ledger)
     clock.forward(days=2)
-    ledger.give_up(stored(ledger), "unknown")
+    ledger.give_up(stored(ledger), "unknown", GIVEN_UP)
     assert "ttl" in item(ledger)
 
 

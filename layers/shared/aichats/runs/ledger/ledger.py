@@ -300,7 +300,7 @@ class Ledger:
             condition = f"{STILL_OPEN} AND #lease = :token"
             self._write(row.run.run_id, changes, condition, {"token": row.lease}, remove=OPEN_ATTRIBUTES)
 
-    def give_up(self, row: Row, status: EndStatus) -> None:
+    def give_up(self, row: Row, status: EndStatus, error: Json) -> None:
         """End an open run that has waited too long.
 
         Raises:
@@ -309,12 +309,11 @@ class Ledger:
         now = self.clock()
         changes = {
             "status": status,
-            "error": row.error or {"type": "GivenUp", "message": "aichats could not perform the run within 24 hours"},
+            "error": error,
             **_ended(status, now),
             "updated_at": to_text(now),
         }
-        values = {"read": to_text(row.updated_at)}
-        self._write(row.run.run_id, changes, OPEN_AS_READ, values, remove=OPEN_ATTRIBUTES)
+        self._write(row.run.run_id, changes, OPEN_AS_READ, {"read": to_text(row.updated_at)}, remove=OPEN_ATTRIBUTES)
 
     def postpone(self, rows: Sequence[Row], until: Callable[[Row], datetime]) -> None:
         """Hide open rows from :meth:`Reads.overdue` until a later time. The rows can still be claimed.
