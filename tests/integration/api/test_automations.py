@@ -183,13 +183,28 @@ def test_a_list_that_does_not_fit_into_an_answer_goes_on_at_its_cursor(
     for name in ("a", "b", "c"):
         put(api, UNMUTE, f"/automations/{name}")
     [one, *_] = api("GET", "/automations").json["data"]
-    monkeypatch.setattr(automations, "MAX_LIST_BYTES", 2 * len(json.dumps(one)))
+    monkeypatch.setattr(automations, "MAX_LIST_BYTES", 2 * len(json.dumps(json.dumps(one))))
 
     first = api("GET", "/automations").json
     second = api("GET", "/automations", query=f"cursor={first['next_cursor']}").json
 
     assert ([each["name"] for each in first["data"]], first["next_cursor"]) == (["a", "b"], "b")
     assert ([each["name"] for each in second["data"]], second["next_cursor"]) == (["c"], None)
+
+
+@pytest.mark.parametrize("character", ["🎉", '"'], ids=["emoji", "quote"])
+def test_a_page_of_the_list_is_measured_as_lambda_sends_it(
+    api: HttpCaller, monkeypatch: pytest.MonkeyPatch, character: str
+) -> None:
+    action = {"type": "whop.create_chat", "message_text": "Hello " + 8_000 * character}
+    for name in ("a", "b", "c", "d"):
+        put(api, listening("payment.failed") | {"action": action}, f"/automations/{name}")
+    monkeypatch.setattr(automations, "MAX_LIST_BYTES", 100_000)
+
+    listed = api("GET", "/automations")
+
+    assert [each["name"] for each in listed.json["data"]] == ["a", "b", "c"]
+    assert len(json.dumps(listed.body, ensure_ascii=False).encode()) < 100_000
 
 
 def test_an_automation_that_is_larger_than_an_answer_s_share_is_listed_alone(
