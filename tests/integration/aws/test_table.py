@@ -7,6 +7,7 @@ from botocore.exceptions import ClientError
 
 from aichats.aws.table import Table
 from aichats.aws.writes import ConditionFailedError, ExtraWrites, Update
+from aichats.http.deadline import time_limit
 from tests.support.fakes import aws_error
 from tests.support.ledgers import make_table
 from tests.support.watched_dynamodb import ScriptedDynamoDB, SparingDynamoDB, canceled
@@ -110,9 +111,17 @@ def test_a_repeated_write_succeeds_if_the_item_is_as_the_write_leaves_it() -> No
     assert caught.value.current_item == {}
 
 
-def test_a_role_that_may_only_read_batches_reads_the_rest_in_further_batches() -> None:
+def test_a_role_that_may_only_read_batches_reads_the_rest_in_further_batches(pauses: list[None]) -> None:
     client = SparingDynamoDB(1)
     table = table_of(client, "a", "b", "c", "d", "e")
 
     assert [item["run_id"] for item in table.get_all(["a", "b", "c", "d", "e"], singly=False)] == list("abcde")
     assert (client.calls["batch_get_item"], client.calls["get_item"]) == (5, 0)
+    assert len(pauses) == 4
+
+
+def test_items_that_dynamodb_leaves_out_until_no_time_remains_are_an_error_of_aws() -> None:
+    table = table_of(SparingDynamoDB(0), "a")
+
+    with time_limit(0), pytest.raises(ClientError, match="ProvisionedThroughputExceeded"):
+        list(table.get_all(["a"], singly=False))

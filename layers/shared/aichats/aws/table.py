@@ -1,6 +1,7 @@
 """DynamoDB: conditional writes, transactions and reads of one table."""
 
 import json
+import math
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
@@ -10,6 +11,7 @@ from typing import Any, Literal, Protocol
 
 from botocore.exceptions import ClientError
 
+from aichats.aws import writes
 from aichats.aws.attributes import decode, encode
 from aichats.aws.batches import in_batches
 from aichats.aws.errors import code_of
@@ -25,6 +27,7 @@ from aichats.aws.writes import (
     rejected_item,
     retry_once,
 )
+from aichats.http.deadline import remaining
 
 TRANSACTION_ITEMS = 100
 """The maximum number of items in a transaction of DynamoDB."""
@@ -255,12 +258,17 @@ class Table:
             singly: whether to read items one by one if DynamoDB left them out of three responses. The function's role
                 must allow ``dynamodb:GetItem``.
             options: options of DynamoDB, such as ``ProjectionExpression``.
+
+        Raises:
+            ClientError: DynamoDB still left items out when no time remained.
         """
         for batch in batched(keys, BATCH_KEYS, strict=False):
             items: dict[str, dict[str, Any]] = {}
             unread = list(batch)
             reads = 0
             while unread and not (singly and reads == BATCH_READS):
+                if reads:
+                    _wait_to_read()
                 request = {"ConsistentRead": True, **options, "Keys": [self._key(key) for key in unread]}
                 response = self.client.batch_get_item(RequestItems={self.name: request})
                 items |= {item[self.key]: item for item in map(decode, response["Responses"].get(self.name, []))}
@@ -337,6 +345,19 @@ def split_for_transactions(items: Sequence[Json]) -> Iterator[list[Json]]:
 def _wire_size(item: Json) -> int:
     # Characters outside ASCII are escaped on the wire. The 2,000 bytes are for the names and the short values.
     return 2000 + sum(len(json.dumps(value)) for value in item.values() if isinstance(value, str))
+
+
+def _wait_to_read() -> None:
+    """Wait before the keys that DynamoDB left out are read again.
+
+    Raises:
+        ClientError: no time remains.
+    """
+    if remaining(default=math.inf) <= 0:
+        message = "DynamoDB left items out until no time remained"
+        code = "ProvisionedThroughputExceededException"
+        raise ClientError({"Error": {"Code": code, "Message": message}}, "BatchGetItem")
+    writes.pause()
 
 
 def _pages(call: Call, request: Json) -> Iterator[Json]:

@@ -96,7 +96,7 @@ def retry_once(call: Call, request: Json) -> Json:
 
 
 def pause() -> None:
-    """Wait until the other transaction has ended. The time is random, so that two writers don't collide again."""
+    """Wait until the other transaction has ended. The time is random, so that two callers don't collide again."""
     time.sleep(random.SystemRandom().uniform(0.05, 0.15))
 
 
