@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Sequence
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -14,7 +15,7 @@ from aichats.aws.attributes import decode, encode
 from aichats.aws.table import DynamoDB
 from tests.support.automation_rows import NAME
 from tests.support.automations import CRON, WEBHOOK, automation, listening, make_store
-from tests.support.ledgers import dynamodb
+from tests.support.ledgers import Clock, dynamodb
 from tests.support.watched_dynamodb import CountingDynamoDB
 
 
@@ -44,7 +45,7 @@ def store(client: Disturbed) -> AutomationTable:
 @pytest.fixture
 def upgraded(monkeypatch: pytest.MonkeyPatch) -> None:
     """The last upgrade was long ago."""
-    monkeypatch.setattr(automations_table, "UPGRADE_SECONDS", 0.0)
+    monkeypatch.setattr(automations_table, "UPGRADE", timedelta(0))
 
 
 def heard(store: AutomationTable, event_type: str = "payment.failed") -> list[str]:
@@ -216,6 +217,22 @@ def test_a_row_that_older_code_writes_during_the_upgrade_is_heard(store: Automat
     write_as_before(store, WEBHOOK)
 
     assert heard(store) == [NAME]
+
+
+@pytest.mark.parametrize(("minutes", "queries"), [(10, 1), (9, 2), (-60, 2)])
+def test_the_upgrade_is_over_ten_minutes_of_wall_clock_after_this_process_began(
+    client: Disturbed, clock: Clock, minutes: int, queries: int
+) -> None:
+    counted: DynamoDB = client
+    store = make_store(clock, counted)
+    heard(store)
+    clock.forward(minutes=minutes)
+    heard(store)
+    client.calls.clear()
+
+    heard(store)
+
+    assert client.calls["query"] == queries
 
 
 def test_a_row_of_an_older_version_that_is_put_again_has_its_items(store: AutomationTable) -> None:

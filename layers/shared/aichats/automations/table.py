@@ -13,7 +13,6 @@ not changed since it was read. If two writers change a row at once, one of them 
 """
 
 import builtins
-import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -50,7 +49,7 @@ WEBHOOK_ATTRIBUTE = "webhook"
 """The index's partition key."""
 OLD_VERSIONS = "webhook"
 """The value of the partition key in rows of earlier versions."""
-UPGRADE_SECONDS = 600.0
+UPGRADE = timedelta(minutes=10)
 """The time after the start of this process in which other functions may still run the code of an earlier version."""
 
 AS_READ = "#etag = :read_etag AND #state = :read_state"
@@ -203,7 +202,7 @@ class AutomationTable:
     @cached_property
     def webhook_index(self) -> "WebhookIndex":
         """The index of the event types that automations listen for."""
-        return WebhookIndex(self._items)
+        return WebhookIndex(self._items, self.clock, self.clock())
 
     # ------------------------------------------------------------------ inside
 
@@ -244,9 +243,11 @@ class WebhookIndex:
     """
 
     items: Table
+    clock: Callable[[], datetime]
+    started_at: datetime
+    """The time at which this process began to use the index."""
     _no_old_rows: Event = field(default_factory=Event, repr=False, compare=False)
     """Set after this process found no row of an earlier version in the index although the upgrade was over."""
-    _started_at: float = field(default_factory=time.monotonic, repr=False, compare=False)
 
     def names(self, event_type: str) -> list[str]:
         """Return the names of the automations that listen for an event type, and of all rows of earlier versions."""
@@ -302,7 +303,8 @@ class WebhookIndex:
         if self._no_old_rows.is_set():
             return []
         names = self._names(OLD_VERSIONS)
-        if not names and time.monotonic() - self._started_at >= UPGRADE_SECONDS:
+        # If the clock was set back, the upgrade counts as not over.
+        if not names and self.clock() - self.started_at >= UPGRADE:
             self._no_old_rows.set()
         return names
 
