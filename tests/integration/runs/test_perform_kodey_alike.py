@@ -8,7 +8,6 @@ from datetime import timedelta
 import httpx
 import pytest
 
-from aichats.runs.ledger.locks import MAX_LAG
 from aichats.runs.providers.kodey import NOTED_TIME
 from tests.support.fakes import Step
 from tests.support.kodey_bench import (
@@ -228,13 +227,13 @@ def test_a_run_that_makes_nothing_hands_on_what_there_is_to_wait_for() -> None:
     assert len(first.kodey.messages["chat_1"]) == 2
 
 
-def test_what_is_not_listed_after_the_longest_lag_is_waited_for_no_more() -> None:
+def test_what_is_not_listed_after_the_settle_time_is_waited_for_no_more() -> None:
     first, second = two_messages()
     first.perform()
     first.kodey.messages["chat_1"].clear()
 
     assert second.perform().state == "waiting"
-    first.clock.now += MAX_LAG + timedelta(seconds=1)
+    first.clock.now += SETTLE + timedelta(seconds=1)
     assert second.perform().state == "succeeded"
 
 

@@ -190,7 +190,7 @@ class Performer:
         self._need_time(effect.limit + (provider.call_limit if effect.seen else timedelta(0)))
         before: Json = {}
         if effect.lock is not None:
-            before = self._locked(row, partial(self.locks.take, row, effect.lock))
+            before = self._locked(row, partial(self.locks.take, row, effect.lock, provider.settle))
         if effect.seen is not None:
             self.ledger.begin(row, self._repeatable(partial(effect.seen, before)))
         try:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ from aichats.aws.table import DynamoDB, Table
 from aichats.runs.ledger.ledger import Ledger
 from aichats.runs.ledger.locks import LockedError, Locks
 from aichats.runs.ledger.rows import Row
-from tests.support.ledgers import LEASE, Clock, dynamodb, make_ledger, make_run
+from tests.support.ledgers import LEASE, SETTLE, Clock, dynamodb, make_ledger, make_run
 
 WHAT = ("kodey", "chat", "ann", "agent_1")
 type Meanwhile = list[Callable[[], object]]
@@ -43,9 +44,9 @@ def meanwhile() -> Meanwhile:
 
 
 @pytest.fixture
-def ledger(meanwhile: Meanwhile) -> Ledger:
+def ledger(meanwhile: Meanwhile, clock: Clock) -> Ledger:
     client: Any = Interrupted(dynamodb(), meanwhile)
-    return make_ledger(Clock(), client=client)
+    return make_ledger(clock, client=client)
 
 
 def claimed(ledger: Ledger, name: str) -> Row:
@@ -61,39 +62,39 @@ def test_a_lock_is_taken_once_and_kept_by_later_attempts_of_the_same_run(ledger:
     first = claimed(ledger, "one")
     assert not Locks(ledger).is_kept(first, WHAT)
     for _ in range(2):
-        Locks(ledger).take(first, WHAT)
+        Locks(ledger).take(first, WHAT, SETTLE)
         assert Locks(ledger).is_kept(first, WHAT)
 
     put_back(ledger, first, unsettled=True)
     again = claimed(ledger, "one")
     assert Locks(ledger).is_kept(again, WHAT)
-    Locks(ledger).take(again, WHAT)
+    Locks(ledger).take(again, WHAT, SETTLE)
 
 
 @pytest.mark.parametrize("state", ["performing", "unsettled"])
 def test_a_lock_of_a_run_whose_outcome_is_open_is_rejected_to_others(ledger: Ledger, state: str) -> None:
     first, second = claimed(ledger, "one"), claimed(ledger, "two")
-    Locks(ledger).take(first, WHAT)
+    Locks(ledger).take(first, WHAT, SETTLE)
     if state == "unsettled":
         put_back(ledger, first, unsettled=True)
 
-    for call in (Locks(ledger).take, Locks(ledger).is_kept):
+    for call in (partial(Locks(ledger).take, settle=SETTLE), Locks(ledger).is_kept):
         with pytest.raises(LockedError) as rejected:
             call(second, WHAT)
         assert rejected.value.owner == first.run.run_id
 
-    Locks(ledger).take(second, (*WHAT, "more"))
+    Locks(ledger).take(second, (*WHAT, "more"), SETTLE)
 
 
 def test_a_lock_counts_no_longer_than_until_its_effect_is_recorded(ledger: Ledger) -> None:
     first, second = claimed(ledger, "one"), claimed(ledger, "two")
-    Locks(ledger).take(first, WHAT)
+    Locks(ledger).take(first, WHAT, SETTLE)
     recorded = ledger.record(first, "chat_1", {})
-    Locks(ledger).take(recorded, OF_ITS_CHAT)
+    Locks(ledger).take(recorded, OF_ITS_CHAT, SETTLE)
 
-    Locks(ledger).take(second, WHAT)
+    Locks(ledger).take(second, WHAT, SETTLE)
     with pytest.raises(LockedError):
-        Locks(ledger).take(second, OF_ITS_CHAT)
+        Locks(ledger).take(second, OF_ITS_CHAT, SETTLE)
 
 
 @pytest.mark.parametrize(("status", "holds"), [("performing", True), ("succeeded", False)])
@@ -101,7 +102,7 @@ def test_a_lock_of_a_run_that_this_version_of_the_code_cannot_read_counts_all_th
     ledger: Ledger, status: str, *, holds: bool
 ) -> None:
     first, second = claimed(ledger, "one"), claimed(ledger, "two")
-    Locks(ledger).take(first, WHAT)
+    Locks(ledger).take(first, WHAT, SETTLE)
     if status == "succeeded":
         ledger.finish(first, "succeeded", chat_id="chat_1")
     Table(ledger.client, ledger.table).update(
@@ -109,13 +110,13 @@ def test_a_lock_of_a_run_that_this_version_of_the_code_cannot_read_counts_all_th
     )
 
     with pytest.raises(LockedError) if holds else nullcontext():
-        Locks(ledger).take(second, WHAT)
+        Locks(ledger).take(second, WHAT, SETTLE)
 
 
 @pytest.mark.parametrize("state", ["settled", "succeeded", "unknown"])
 def test_a_lock_of_a_run_that_makes_nothing_now_is_taken_over(ledger: Ledger, state: str) -> None:
     first, second = claimed(ledger, "one"), claimed(ledger, "two")
-    Locks(ledger).take(first, WHAT)
+    Locks(ledger).take(first, WHAT, SETTLE)
     match state:
         case "settled":
             put_back(ledger, first, unsettled=False)
@@ -125,21 +126,35 @@ def test_a_lock_of_a_run_that_makes_nothing_now_is_taken_over(ledger: Ledger, st
             ledger.finish(first, "unknown", error={"type": "Test", "message": "unknown"})
 
     assert not Locks(ledger).is_kept(second, WHAT)
-    Locks(ledger).take(second, WHAT)
+    Locks(ledger).take(second, WHAT, SETTLE)
     assert Locks(ledger).is_kept(second, WHAT)
     if state == "settled":
         with pytest.raises(LockedError):
-            Locks(ledger).take(claimed(ledger, "one"), WHAT)
+            Locks(ledger).take(claimed(ledger, "one"), WHAT, SETTLE)
+
+
+@pytest.mark.parametrize("settle", [timedelta(minutes=1), timedelta(minutes=15)])
+def test_the_effect_of_the_run_before_is_handed_on_for_the_settle_time_of_the_provider(
+    ledger: Ledger, clock: Clock, settle: timedelta
+) -> None:
+    first, second = claimed(ledger, "one"), claimed(ledger, "two")
+    Locks(ledger).take(first, WHAT, settle)
+    ledger.record(first, "chat_1", {"reply": {"id": "msg_1"}})
+
+    clock.now += settle
+    assert Locks(ledger).take(second, WHAT, settle) == {"chat_id": "chat_1", "reply": "msg_1"}
+    clock.forward(seconds=1)
+    assert Locks(ledger).take(second, WHAT, settle) == {}
 
 
 def test_of_two_that_take_a_lock_over_one_gets_it(ledger: Ledger, meanwhile: Meanwhile) -> None:
     first, second, third = (claimed(ledger, name) for name in ("one", "two", "three"))
-    Locks(ledger).take(first, WHAT)
+    Locks(ledger).take(first, WHAT, SETTLE)
     put_back(ledger, first, unsettled=False)
-    meanwhile.append(lambda: Locks(ledger).take(third, WHAT))
+    meanwhile.append(lambda: Locks(ledger).take(third, WHAT, SETTLE))
 
     with pytest.raises(LockedError) as rejected:
-        Locks(ledger).take(second, WHAT)
+        Locks(ledger).take(second, WHAT, SETTLE)
 
     assert rejected.value.owner == third.run.run_id
 
@@ -148,18 +163,18 @@ def test_a_lock_that_its_run_took_again_meanwhile_is_not_taken_over(
     ledger: Ledger, meanwhile: list[Callable[[], object]]
 ) -> None:
     first, second = claimed(ledger, "one"), claimed(ledger, "two")
-    Locks(ledger).take(first, WHAT)
+    Locks(ledger).take(first, WHAT, SETTLE)
     put_back(ledger, first, unsettled=False)
-    meanwhile.append(lambda: Locks(ledger).take(claimed(ledger, "one"), WHAT))
+    meanwhile.append(lambda: Locks(ledger).take(claimed(ledger, "one"), WHAT, SETTLE))
 
     with pytest.raises(LockedError) as rejected:
-        Locks(ledger).take(second, WHAT)
+        Locks(ledger).take(second, WHAT, SETTLE)
 
     assert rejected.value.owner == first.run.run_id
 
 
 def test_a_lock_is_removed_when_no_late_message_can_ask_for_it_any_more(ledger: Ledger) -> None:
-    Locks(ledger).take(claimed(ledger, "one"), WHAT)
+    Locks(ledger).take(claimed(ledger, "one"), WHAT, SETTLE)
 
     [lock] = [item for item in dynamodb().scan(TableName=ledger.table)["Items"] if "owner" in item]
 

@@ -19,8 +19,6 @@ from aichats.runs.ledger.ledger import KEEP_ENDED, Ledger
 from aichats.runs.ledger.rows import Row
 from aichats.runs.ledger.times import from_text
 
-MAX_LAG = timedelta(minutes=10)
-"""The time after which every list shows an effect: the settle time of the slowest provider."""
 EFFECT_ATTRIBUTES = ("made", "made_at")
 
 
@@ -42,8 +40,13 @@ class Locks:
 
     ledger: Ledger
 
-    def take(self, row: Row, name: Sequence[str]) -> Json:
+    def take(self, row: Row, name: Sequence[str], settle: timedelta) -> Json:
         """Take a lock for a claimed run, until the run's next effect is recorded.
+
+        Args:
+            row: the claimed run.
+            name: the name of the lock.
+            settle: the provider's settle time, after which every list shows an effect.
 
         Returns:
             The effect of the previous owner if lists may not show it yet: its ``chat_id``, and the id of its ``reply``.
@@ -61,10 +64,13 @@ class Locks:
             "ttl": int((self.ledger.clock() + KEEP_ENDED).timestamp()),
         }
         try:
-            old_lock = items.update(_key(name), lock, f"{items.is_absent} OR #owner = :owner", return_old=True)
+            effect: Json = items.update(_key(name), lock, f"{items.is_absent} OR #owner = :owner", return_old=True)
         except ConditionFailedError as error:
-            return self._take_over(_key(name), lock, error.current_item)
-        return self._recent_effect(old_lock)
+            effect = self._take_over(_key(name), lock, error.current_item)
+        if "made_at" not in effect or self.ledger.clock() - from_text(effect["made_at"]) > settle:
+            return {}
+        made: Json = effect["made"]
+        return made
 
     def is_kept(self, row: Row, name: Sequence[str]) -> bool:
         """Return whether no other run has taken the lock since this run took it.
@@ -80,6 +86,7 @@ class Locks:
         return False
 
     def _take_over(self, key: str, lock: Json, old_lock: Json) -> Json:
+        """Take the lock of another run. Return the attributes of its effect, or of an earlier owner's effect."""
         owner = self._owner(old_lock)
         if _counts(old_lock, owner):
             raise LockedError(old_lock["owner"])
@@ -90,18 +97,11 @@ class Locks:
             self.ledger.items.update(key, {**lock, **effect}, "#owner = :old_owner AND #token = :old_token", values)
         except ConditionFailedError as error:
             raise LockedError(str(error.current_item.get("owner"))) from error
-        return self._recent_effect(effect)
+        return effect
 
     def _owner(self, lock: Json) -> Json:
         # Read as an item, because the lock counts even if this version of the code cannot read the row.
         return self.ledger.items.get(lock["owner"]) or {}
-
-    def _recent_effect(self, lock: Json) -> Json:
-        """Return the effect in a lock; an empty object if every list shows it by now."""
-        if "made_at" not in lock or self.ledger.clock() - from_text(lock["made_at"]) > MAX_LAG:
-            return {}
-        effect: Json = lock["made"]
-        return effect
 
 
 def _counts(lock: Json, owner: Json) -> bool:
