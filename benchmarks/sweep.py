@@ -33,8 +33,10 @@ from aichats.runs.ledger.rows import new_item
 from aichats.runs.ledger.times import to_text
 from aichats.runs.model import Run, run_id
 from aichats.runs.perform import Performer
+from aichats.runs.providers.whop import WhopProvider
 from aichats.runs.queue import Queue
 from aichats.runs.stranded import StrandedRuns
+from aichats.whop.settings import WhopSettings
 from benchmarks.sweep_cloud import BEGUN, CALL, Cloud, Json
 
 TIME = 120.0
@@ -138,8 +140,11 @@ def make_stack(scenario: Scenario, automations: int, runs: int) -> Stack:
     add_automations(cloud, schedules, automations, aligned=scenario.aligned)
     cloud.runs = dict(map(overdue, range(runs)))
     ledger = Ledger(client, "runs", timedelta(seconds=60), cloud.clock)
+    nothing: Any = None
+    settings = WhopSettings(whop_base_url="https://whop.invalid/api/v1", whop_api_version="2026-07-08-1")
+    whop = WhopProvider(settings, nothing, nothing, ledger)
     dispatcher = Dispatcher(
-        ledger, Performer(ledger, {}, Locks(ledger)), Queue(lambda: client, "quick", "slow", "dead")
+        ledger, Performer(ledger, {"whop": whop}, Locks(ledger)), Queue(lambda: client, "quick", "slow", "dead")
     )
     store = AutomationTable(client, "automations", cloud.clock)
     firing = RunFactory(lambda _: "2026-07-08-1", 32768)

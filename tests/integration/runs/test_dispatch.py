@@ -1,5 +1,6 @@
 """The dispatcher: runs that it performs here, and runs that it sends to the queues."""
 
+from collections import Counter
 from dataclasses import replace
 from datetime import timedelta
 
@@ -15,7 +16,9 @@ from aichats.runs.queue import Queue, QueueError
 from aichats.runs.stranded import StrandedRuns
 from tests.support.crashing import FaultyAws, World
 from tests.support.fakes import FakeSqs, ai_chat, aws_error, error_response, ok
-from tests.support.ledgers import LEASE, dynamodb, make_run, overdue, runs
+from tests.support.kodey_bench import KodeyBench
+from tests.support.kodey_in_memory import SEND_KODEY
+from tests.support.ledgers import LEASE, NOON, dynamodb, make_run, overdue, runs
 from tests.support.whop_bench import WhopBench
 
 CHAT = ok(ai_chat(id="aich_1"))
@@ -110,6 +113,24 @@ def test_a_fan_out_is_spread_to_eight_a_second_and_to_a_quarter_of_an_hour_at_mo
     assert [delay for _, delay in sqs.runs] == [0, *[1] * 8, *[2] * 8]
     due = [row.due_at for row in overdue(bench.ledger, bench.clock.now + timedelta(hours=1))]
     assert due == [bench.clock.now + timedelta(seconds=number / 8) for number in range(17)]
+
+
+def test_runs_of_two_providers_are_each_spread_by_the_rate_limit_of_their_provider(
+    dispatcher: Dispatcher, bench: WhopBench
+) -> None:
+    providers = {**bench.performer.providers, **KodeyBench().performer.providers}
+    dispatcher = replace(dispatcher, performer=replace(dispatcher.performer, providers=providers))
+    at_kodey = [make_run(action=SEND_KODEY, target=f"chat_{number}") for number in range(9)]
+    earlier = Counter(kodey=10)
+
+    dispatcher.enqueue([run for pair in zip(runs(9), at_kodey, strict=True) for run in pair], earlier)
+
+    due = {row.run.run_id: row.due_at for row in overdue(bench.ledger, bench.clock.now + timedelta(hours=1))}
+    assert [due[run.run_id] for run in runs(9)] == [bench.clock.now + timedelta(seconds=n / 8) for n in range(9)]
+    pause = timedelta(seconds=2 * 60 / (0.95 * 1000))
+    late = [abs((due[run.run_id] or NOON) - bench.clock.now - (10 + n) * pause) for n, run in enumerate(at_kodey)]
+    assert max(late) < timedelta(milliseconds=2)
+    assert earlier == {"whop": 9, "kodey": 19}
 
 
 def test_no_message_comes_before_its_run_is_due(dispatcher: Dispatcher, bench: WhopBench, sqs: FakeSqs) -> None:

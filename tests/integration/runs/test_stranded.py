@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from itertools import count
+from math import ceil
 from typing import Any
 
 import pytest
@@ -17,6 +18,8 @@ from aichats.runs.queue import Queue, QueueError
 from aichats.runs.stranded import StrandedRuns
 from tests.support.crashing import Crash
 from tests.support.fakes import FakeSqs, ai_chat, aws_error, ok
+from tests.support.kodey_bench import KodeyBench
+from tests.support.kodey_in_memory import CREATE_KODEY
 from tests.support.ledgers import (
     ERROR,
     LEASE,
@@ -29,6 +32,7 @@ from tests.support.ledgers import (
     spread_open_rows_less,
     stored,
 )
+from tests.support.providers import FakeKodeyProvider
 from tests.support.whop_bench import WhopBench
 
 CHAT = ok(ai_chat(id="aich_1"))
@@ -212,6 +216,25 @@ def test_more_runs_than_fit_into_a_page_are_all_sent_and_spread_over_time(
 
     assert {run_id for run_id, _ in sqs.runs} == {run.run_id for run in runs(60)}
     assert sorted(delay for _, delay in sqs.runs) == sorted(-(-number // 8) for number in range(60))
+
+
+def test_the_runs_of_each_provider_are_spread_by_its_own_rate_limit(
+    stranded: StrandedRuns, bench: WhopBench, clock: Clock, sqs: FakeSqs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reader, "BATCH_KEYS", 7)
+    monkeypatch.setattr(FakeKodeyProvider, "calls_per_minute", lambda _: 100)
+    providers = {**bench.performer.providers, **KodeyBench().performer.providers}
+    dispatcher = replace(stranded.dispatcher, performer=replace(bench.performer, providers=providers))
+    at_kodey = [make_run(action=CREATE_KODEY, target=f"agent_{number}") for number in range(18)]
+    stranded.ledger.add([*runs(20), *at_kodey], lambda _: clock.now)
+    clock.forward(minutes=5)
+
+    assert replace(stranded, dispatcher=dispatcher).resume()["resumed"] == 38
+
+    delays = dict(sqs.runs)
+    assert sorted(delays[run.run_id] for run in runs(20)) == [ceil(number / 8) for number in range(20)]
+    pause = 2 * 60 / (0.95 * 100)
+    assert sorted(delays[run.run_id] for run in at_kodey) == [ceil(number * pause) for number in range(18)]
 
 
 def test_a_sweep_whose_time_is_up_goes_on_with_the_others_next_time(

@@ -192,9 +192,7 @@ class MissedSlots:
             only_stored = [slot for slot in missed if slot.is_certain is is_certain and not slot.run_late]
             if ended := [(run, error) for slot in only_stored for run in slot.runs]:
                 self.ledger.add_ended(ended, "missed")
-        late = [run for slot in missed if slot.run_late for run in slot.runs]
-        for provider in dict.fromkeys(run.provider for run in late):
-            self.dispatcher.enqueue([run for run in late if run.provider == provider])
+        self.dispatcher.enqueue([run for slot in missed if slot.run_late for run in slot.runs])
 
 
 def _is_due(row: AutomationRow, until: datetime) -> bool:

@@ -62,7 +62,7 @@ class _Delivery:
         rendered: the runs of these automations.
         later: the names of the automations to render from the queue.
         ids: the ids of the runs that are in the ledger.
-        queued: the number of stored runs for each provider.
+        queued: the number of queued runs for each provider.
     """
 
     occurrence: Occurrence
@@ -169,10 +169,7 @@ class WebhookEvents:
 
     def _store(self, rendered: RenderedRuns, queued: Counter[str]) -> list[str]:
         """Store runs in the ledger, and send messages for the runs to perform. Return the ids of all runs."""
-        for provider in dict.fromkeys(run.provider for run in rendered.runs):
-            runs = [run for run in rendered.runs if run.provider == provider]
-            self.dispatcher.enqueue(runs, after=queued[provider])
-            queued[provider] += len(runs)
+        self.dispatcher.enqueue(rendered.runs, queued)
         return [run.run_id for run in rendered.runs] + store_failed(self.ledger, rendered.failed)
 
     def _defer(self, webhook_id: str, event: Mapping[str, Any], delivery: _Delivery) -> None:

@@ -68,20 +68,40 @@ class Dispatcher:
         _count(result for result in results if isinstance(result, Outcome))
         return results
 
-    def enqueue(self, runs: Sequence[Run], after: int = 0) -> None:
-        """Store runs in the ledger and send messages for them. Delays between the runs keep the rate limit.
+    def enqueue(self, runs: Sequence[Run], earlier: Counter[str] | None = None) -> None:
+        """Store runs in the ledger and send messages for them. Delays between the runs keep the rate limits.
 
         A second call with the same runs sends only the runs that are still open.
 
         Args:
-            runs: the runs, all of one provider.
-            after: the number of runs that are due before these runs.
+            runs: the runs.
+            earlier: see :meth:`spread`.
         """
+        if not runs:
+            return
         now = self.ledger.clock()
-        pause = self._pause(runs[0]) if after or runs[1:] else timedelta(0)
-        delay_of = {run.run_id: number * pause for number, run in enumerate(runs, after)}
-        opened = self.ledger.add(runs, lambda index: now + (after + index) * pause)
+        delays = self.spread(runs, Counter() if earlier is None else earlier)
+        delay_of = {run.run_id: delay for run, delay in zip(runs, delays, strict=True)}
+        opened = self.ledger.add(runs, lambda index: now + delays[index])
         self._send([Due.of(run, delay_of[run.run_id]) for run in opened])
+
+    def spread(self, runs: Sequence[Run], earlier: Counter[str]) -> list[timedelta]:
+        """Return a delay for each run, so that the runs of each provider keep its rate limit.
+
+        Args:
+            runs: the runs.
+            earlier: the number of each provider's runs that are due before these runs. These runs are added.
+        """
+        pauses: dict[str, timedelta] = {}
+        delays: list[timedelta] = []
+        for run in runs:
+            number = earlier[run.provider]
+            # One pause for all runs of a provider, because the provider may have to read its secret.
+            if number and run.provider not in pauses:
+                pauses[run.provider] = self._pause(run)
+            delays.append(number * pauses.get(run.provider, timedelta(0)))
+            earlier[run.provider] += 1
+        return delays
 
     def enqueue_stored(self, row: Row) -> None:
         """Send a message for an open run. The message arrives when the run is due."""

@@ -1,5 +1,6 @@
 """Finds stranded runs, which no process will perform, and resumes or ends them."""
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -19,8 +20,6 @@ GIVE_UP = MAX_AGE + timedelta(hours=1)
 """The age at which the sweep ends a run. An attempt would have ended it after 24 hours, so no attempt succeeded."""
 GIVEN_UP: Json = {"type": "GivenUp", "message": "aichats could not perform the run within 24 hours"}
 """The error of a run that ends without an error of its own."""
-RESUMED_PER_SECOND = 8
-"""The number of resumed runs that begin in a second, the same as for Whop."""
 FIRST_PAUSE, LONGEST_PAUSE = SWEEP_INTERVAL, timedelta(hours=1)
 """The shortest and the longest time until a resumed run may be resumed again."""
 
@@ -46,6 +45,7 @@ class StrandedRuns:
         """
         now = self.ledger.clock()
         swept, failure = {"resumed": 0, "ended": 0}, None
+        sent = Counter[str]()
         # A run that became due within the settle time still has a message in a queue.
         for rows in self.ledger.reads.overdue(
             now - self.ledger.settle, first=int(now.timestamp() / SWEEP_INTERVAL.total_seconds())
@@ -56,7 +56,7 @@ class StrandedRuns:
             too_old = [row for row in rows if now - row.opened_at > GIVE_UP]
             swept["ended"] += sum(self._end(row) for row in too_old)
             try:
-                self._resume([row for row in rows if row not in too_old], now, swept)
+                swept["resumed"] += self._resume([row for row in rows if row not in too_old], now, sent)
             except QueueError as error:
                 failure = error
         count("RunsResumed", swept["resumed"])
@@ -64,17 +64,18 @@ class StrandedRuns:
             raise failure
         return swept
 
-    def _resume(self, rows: Sequence[Row], now: datetime, swept: dict[str, int]) -> None:
+    def _resume(self, rows: Sequence[Row], now: datetime, sent: Counter[str]) -> int:
+        """Send messages for runs. Return the number of runs. ``sent`` counts the runs of each provider."""
         if not rows:
-            return
-        step = timedelta(seconds=1) / RESUMED_PER_SECOND
-        delays = {row.run.run_id: number * step for number, row in enumerate(rows, swept["resumed"])}
-        self.dispatcher.queue.send([Due.of(row.run, delays[row.run.run_id]) for row in rows])
+            return 0
+        runs = [row.run for row in rows]
+        delays = dict(zip((run.run_id for run in runs), self.dispatcher.spread(runs, sent), strict=True))
+        self.dispatcher.queue.send([Due.of(run, delays[run.run_id]) for run in runs])
         for row in rows:
             logger.warning("stranded run sent again", extra={"run_id": row.run.run_id, "status": row.status})
-        swept["resumed"] += len(rows)
         # Postponed after the messages. If the process dies in between, the runs are sent again, which is harmless.
         self.ledger.postpone(rows, lambda row: _next_check(row, now, delays[row.run.run_id]))
+        return len(rows)
 
     def _end(self, row: Row) -> bool:
         status: EndStatus = "unknown" if row.in_doubt else "failed"
