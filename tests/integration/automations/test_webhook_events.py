@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import BotoCoreError
 
+from aichats.automations import webhook_events
 from aichats.automations.table import AutomationTable
 from aichats.automations.webhook_events import Budgets
 from aichats.runs.model import run_id
@@ -76,6 +77,17 @@ def test_each_automation_that_listens_has_its_own_runs(stack: StackInMemory) -> 
     assert len(set(stack.handle(event()))) == 2
     stack.work()
     assert whose(stack) == ["biz_A", "biz_A"]
+
+
+def test_an_event_without_listeners_is_not_measured_for_the_queue(
+    stack: StackInMemory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    measured: list[Any] = []
+    monkeypatch.setattr(webhook_events, "fits", measured.append)
+
+    assert stack.handle(event()) == []
+
+    assert measured == []
 
 
 def test_automations_of_several_providers_receive_the_same_event(stack: StackInMemory) -> None:

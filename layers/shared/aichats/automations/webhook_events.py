@@ -101,6 +101,8 @@ class WebhookEvents:
             QueueError: some runs are neither in the ledger nor in the queue. Whop must deliver the event again.
         """
         rows = sorted(self.store.listeners(event["type"]), key=_rendering_work)
+        if not rows:
+            return []
         delivery = _Delivery(of_event(webhook_id, event, time), can_wait=fits(event), left=self.budgets.event)
         for number, row in enumerate(rows):
             self._render(delivery, row, share=delivery.left // (len(rows) - number))
