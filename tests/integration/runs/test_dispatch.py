@@ -3,6 +3,7 @@
 from collections import Counter
 from dataclasses import replace
 from datetime import timedelta
+from unittest.mock import Mock
 
 import pytest
 from botocore.exceptions import ConnectionClosedError
@@ -18,7 +19,7 @@ from tests.support.crashing import FaultyAws, World
 from tests.support.fakes import FakeSqs, ai_chat, aws_error, error_response, ok
 from tests.support.kodey_bench import KodeyBench
 from tests.support.kodey_in_memory import SEND_KODEY
-from tests.support.ledgers import LEASE, NOON, dynamodb, make_run, overdue, runs
+from tests.support.ledgers import GONE, LEASE, NOON, dynamodb, make_run, overdue, runs
 from tests.support.whop_bench import WhopBench
 
 CHAT = ok(ai_chat(id="aich_1"))
@@ -92,7 +93,7 @@ def test_a_run_whose_message_is_not_taken_is_left_to_the_sweep(
 
 
 def test_a_message_whose_run_must_wait_is_given_back_if_sqs_does_not_take_the_next(
-    dispatcher: Dispatcher, bench: WhopBench, sqs: FakeSqs
+    dispatcher: Dispatcher, bench: WhopBench, sqs: FakeSqs, caplog: pytest.LogCaptureFixture
 ) -> None:
     bench.ledger.add([bench.run], lambda _: bench.clock.now)
     bench.whop.script = [error_response(500)]
@@ -101,6 +102,32 @@ def test_a_message_whose_run_must_wait_is_given_back_if_sqs_does_not_take_the_ne
     [outcome] = dispatcher.perform_batch([bench.run.run_id], LEASE)
 
     assert isinstance(outcome, QueueError)
+    [record] = [record for record in caplog.records if record.levelname == "ERROR"]
+    assert (record.getMessage(), vars(record)["reason"]) == ("run not sent", str(outcome))
+    assert record.exc_info is None
+
+
+def test_a_message_whose_run_does_not_exist_is_logged_as_such(
+    dispatcher: Dispatcher, caplog: pytest.LogCaptureFixture
+) -> None:
+    dispatcher.perform_batch([GONE], LEASE)
+
+    [record] = caplog.records
+    assert (record.getMessage(), vars(record)["run_id"]) == ("run not found", GONE)
+    assert record.exc_info is None
+
+
+def test_a_key_error_in_the_code_is_logged_as_a_crash(
+    dispatcher: Dispatcher, bench: WhopBench, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench.ledger.add([bench.run], lambda _: bench.clock.now)
+    monkeypatch.setattr(type(bench.provider), "effect", Mock(side_effect=KeyError("a bug")))
+
+    [outcome] = dispatcher.perform_batch([bench.run.run_id], LEASE)
+
+    assert isinstance(outcome, KeyError)
+    [record] = caplog.records
+    assert (record.getMessage(), record.exc_info is not None) == ("run crashed", True)
 
 
 def test_a_fan_out_is_spread_to_eight_a_second_and_to_a_quarter_of_an_hour_at_most(

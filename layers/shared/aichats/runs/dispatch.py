@@ -155,11 +155,18 @@ class Dispatcher:
 
 
 def _result(run_id: str, job: Future[Outcome]) -> Outcome | BaseException:
-    crash = job.exception()
-    if crash is None:
+    """Return the outcome of a run, or log its exception and return it."""
+    error = job.exception()
+    if error is None:
         return job.result()
-    logger.error("run crashed", extra={"run_id": run_id}, exc_info=crash)
-    return crash
+    log_fields = {"run_id": run_id, "reason": str(error)}
+    if isinstance(error, QueueError):
+        logger.error("run not sent", extra=log_fields)
+    elif type(error) is LookupError:  # A KeyError or an IndexError is a crash.
+        logger.error("run not found", extra=log_fields)
+    else:
+        logger.error("run crashed", extra={"run_id": run_id}, exc_info=error)
+    return error
 
 
 def _count(outcomes: Iterable[Outcome]) -> None:

@@ -247,7 +247,7 @@ def _groups(runs: Sequence[Due]) -> Iterator[Sequence[Due]]:
 
 
 def _seconds(delay: timedelta) -> int:
-    # Rounded up, because a message that arrives before its run is due is dropped. The run would wait for the sweep.
+    # Rounded up, because a message that arrives before its run is due only causes another message.
     return max(0, math.ceil(delay.total_seconds()))
 
 
