@@ -16,7 +16,7 @@ from aichats.automations.row import AutomationRow
 from aichats.automations.run_factory import RunFactory, slot_of, store_failed
 from aichats.automations.sweep_part import CallAll, SweepPart
 from aichats.automations.table import AutomationTable
-from aichats.aws.observability import count_now, logger
+from aichats.aws.observability import Contained, count_now, logger
 from aichats.runs.dispatch import Dispatcher
 from aichats.runs.ledger.ledger import Ledger
 from aichats.runs.ledger.times import utc_now
@@ -110,13 +110,17 @@ class MissedSlots:
         failures: list[Exception] = []
         due: dict[str, AutomationRow] = {}
         for row in rows:
-            with _Collected([row], failures):
+            with Contained("slots not checked", {"automation": row.name}) as attempt:
                 if _is_due(row, until):
                     due[row.name] = row
+            if attempt.error:
+                failures.append(attempt.error)
         count = 0
         for chunk in part.chunks(due):
-            with _Collected(chunk, failures):
+            with Contained("slots not checked", {"automations": [row.name for row in chunk]}) as attempt:
                 count += self._check_chunk(chunk, until, part.call_all, failures)
+            if attempt.error:
+                failures.append(attempt.error)
         if failures:
             raise ExceptionGroup("slots could not be checked", failures)
         return count
@@ -129,8 +133,10 @@ class MissedSlots:
         count = 0
         batch = _Batch()
         for slots in due:
-            with _Collected([slots.row], failures):
+            with Contained("slots not checked", {"automation": slots.row.name}) as attempt:
                 batch.add(slots.row, self._missed(slots))
+            if attempt.error:
+                failures.append(attempt.error)
             if batch.runs >= MAX_RUNS:
                 count += self._store(batch, until, failures)
                 batch = _Batch()
@@ -138,11 +144,13 @@ class MissedSlots:
 
     def _store(self, batch: _Batch, until: datetime, failures: list[Exception]) -> int:
         """Store the missing runs and mark the automations as checked. Return the number of missed runs."""
-        with _Collected(batch.rows, failures):
+        with Contained("slots not checked", {"automations": [row.name for row in batch.rows]}) as attempt:
             self._write(batch.missed)
             # Marked last. If the process dies before this, the next sweep checks the slots again and finds the runs.
             self.store.mark_checked(batch.rows, until)
             return batch.runs
+        if attempt.error:
+            failures.append(attempt.error)
         return 0
 
     def _read(self, due: Sequence[_DueSlots], call_all: CallAll) -> None:
@@ -236,25 +244,6 @@ def _report(missed: MissedSlot) -> None:
     # Counted before the runs are stored. If the process dies in between, the alarm goes off twice instead of never.
     count_now("RunsMissed", len(missed.runs))
     logger.error("slot missed", extra=log_fields)
-
-
-@dataclass(frozen=True)
-class _Collected:
-    """A context that logs and collects an error, so that the error does not stop the other automations."""
-
-    rows: Sequence[AutomationRow]
-    failures: list[Exception]
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> bool:
-        if not isinstance(error, Exception):
-            return False
-        for row in self.rows:
-            logger.error("slots not checked", extra={"automation": row.name}, exc_info=error)
-        self.failures.append(error)
-        return True
 
 
 def _is_certain(row: AutomationRow, slot: datetime) -> bool:

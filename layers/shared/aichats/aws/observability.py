@@ -40,7 +40,7 @@ class Contained:
 
     Attributes:
         message: the message of the log line.
-        about: further fields of the log line.
+        log_fields: further fields of the log line.
         error: the exception; ``None`` if there was none.
     """
 
