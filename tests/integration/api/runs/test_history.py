@@ -10,6 +10,7 @@ from aichats.api.app import create_api
 from aichats.bootstrap import Application
 from aichats.http.deadline import time_limit
 from aichats.runs.model import Run
+from aichats.runs.stranded import GIVE_UP
 from tests.support.fakes import FakeSqs, ScriptedTransport
 from tests.support.lambda_calls import HttpCaller, make_application
 from tests.support.ledgers import LEASE, Clock, make_run
@@ -64,6 +65,19 @@ def test_a_run_that_was_created_before_the_window_counts_if_it_ended_inside(
 
     assert [run["run_id"] for run in listed["data"]] == [run_id] * counts
     assert (listed["since"], listed["until"]) == ("2026-11-20T15:00:00Z", "2026-11-20T18:00:00Z")
+
+
+def test_a_run_that_the_sweep_ended_late_is_listed_in_the_last_minute_in_which_it_was_open(
+    api: HttpCaller, app: Application, clock: Clock
+) -> None:
+    app.ledger.add([make_run("1")], lambda _: clock.now)
+    clock.now += GIVE_UP + timedelta(minutes=20)
+    assert app.stranded_runs.resume()["ended"] == 1
+
+    since, until = clock.now - timedelta(minutes=1), clock.now
+    listed = api("GET", "/runs", query=f"since={since:%Y-%m-%dT%H:%M:%SZ}&until={until:%Y-%m-%dT%H:%M:%SZ}").json
+
+    assert [run["error"]["type"] for run in listed["data"]] == ["GivenUp"]
 
 
 def test_a_run_that_was_created_inside_the_window_counts_whenever_it_ends(

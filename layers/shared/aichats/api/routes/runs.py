@@ -33,12 +33,13 @@ from aichats.runs.ledger.ledger import Ledger, LedgerConflictError
 from aichats.runs.ledger.rows import Row, RunStatus
 from aichats.runs.model import Work
 from aichats.runs.queue import RunId
+from aichats.runs.stranded import GIVE_UP
 from aichats.validation import A_TIME
 
 MAX_WINDOW = timedelta(days=31)
 DEFAULT_WINDOW = timedelta(days=7)
-LONGEST_RUN = timedelta(hours=25)
-"""The maximum time that a run is open. A run fails after 24 hours, and the sweep needs some minutes to end it."""
+LONGEST_RUN = GIVE_UP + timedelta(hours=1)
+"""The maximum time that a run is open. The sweep finds an old run after the settle time, in one of its next rounds."""
 MAX_READS = 10
 """The maximum number of pages that are read until one of them has a run inside the window."""
 READ_SECONDS = 10.0
@@ -121,7 +122,7 @@ class RunPage(BaseModel):
 def list_runs(call: ApiCall[None, ListRuns]) -> Reply:
     """Return the runs of the last 7 days, newest first, or of a window of at most 31 days.
 
-    A run counts if it was created inside the window, or ended inside it and was created at most 25 hours earlier.
+    A run counts if it was created inside the window, or ended inside it and was created at most 26 hours earlier.
     `since` and `until` of the answer are the window. Follow `next_cursor` until it is null: a page can have fewer runs
     than `limit`, even none, although there are more. `chat` and `reply` are null without the scope `chats:read`.
     """
