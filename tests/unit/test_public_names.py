@@ -11,8 +11,8 @@ from tests.support.template import ROOT
 
 LAYER = ROOT / "layers" / "shared" / "aichats"
 HANDLERS = sorted((ROOT / "functions").glob("*/app.py"))
-SAME_EVERYWHERE = {"Call", "Json", "app", "lambda_handler", "logger"}
-"""Names that mean the same thing in each module: a call of a client, a JSON object, and what each function has."""
+SAME_EVERYWHERE = {"app", "lambda_handler", "logger"}
+"""Names that mean the same thing in each module: what each function has."""
 LONGEST_HANDLER = 30
 """Lines of a handler's file."""
 

@@ -19,9 +19,9 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from aichats.aws.attributes import decode
 from aichats.aws.observability import metrics
-from aichats.aws.writes import Json
 from aichats.http import retry
 from aichats.kodey import KodeyClient
+from aichats.models import Json
 from aichats.runs.actions import Action, KodeyCreateChat, KodeySendMessage, WhopCreateChat, WhopUpdateChat
 from aichats.runs.dispatch import Dispatcher
 from aichats.runs.ledger import texts

@@ -20,9 +20,8 @@ from aichats.api.operation import Operation
 from aichats.api.problems import CONTENT_TYPE, Problem, title_of
 from aichats.api.requests import operations_at
 from aichats.api.routes.runs import StartedRuns
+from aichats.models import JsonObject
 from aichats.whop.webhooks import WebhookEvent
-
-type Json = dict[str, Any]
 
 _REF = "#/components/schemas/{model}"
 _SWAGGER_UI = "aws_lambda_powertools.event_handler.openapi.swagger_ui"
@@ -55,7 +54,7 @@ def swagger_ui(operations: Sequence[Operation[Any, Any]]) -> tuple[str, str]:
     return page, _policy(page)
 
 
-def problems() -> dict[str, Json]:
+def problems() -> dict[str, JsonObject]:
     """Return the ``statuses``, the ``meaning`` and the ``remedy`` of each kind of problem."""
     return _json("problems.json")
 
@@ -80,8 +79,8 @@ def _page(name: str) -> str:
     return resources.files("aichats.api").joinpath("pages", name).read_text("utf-8")
 
 
-def _json(name: str) -> Json:
-    content: Json = json.loads(_page(name))
+def _json(name: str) -> JsonObject:
+    content: JsonObject = json.loads(_page(name))
     return content
 
 
@@ -107,7 +106,7 @@ def _hashes(page: str, element: str) -> str:
     return " ".join(f"'sha256-{digest}'" for digest in digests)
 
 
-def document(operations: Sequence[Operation[Any, Any]]) -> Json:
+def document(operations: Sequence[Operation[Any, Any]]) -> JsonObject:
     """Return the OpenAPI document. Operations that always fail are left out.
 
     Everything except the operations comes from the file ``pages/openapi.json``.
@@ -126,8 +125,8 @@ def document(operations: Sequence[Operation[Any, Any]]) -> Json:
     }
 
 
-def _paths(operations: Sequence[Operation[Any, Any]], references: Mapping[type[BaseModel], Json]) -> Json:
-    paths: Json = {}
+def _paths(operations: Sequence[Operation[Any, Any]], references: Mapping[type[BaseModel], JsonObject]) -> JsonObject:
+    paths: JsonObject = {}
     for operation in operations:
         paths.setdefault(operation.path, {})[operation.method.lower()] = _operation(operation, references)
     for path, methods in paths.items():
@@ -137,14 +136,14 @@ def _paths(operations: Sequence[Operation[Any, Any]], references: Mapping[type[B
     return paths
 
 
-def _schemas(operations: Sequence[Operation[Any, Any]]) -> tuple[dict[type[BaseModel], Json], Json]:
+def _schemas(operations: Sequence[Operation[Any, Any]]) -> tuple[dict[type[BaseModel], JsonObject], JsonObject]:
     """Return a reference to each model, and the schemas of all models."""
     used: set[type[BaseModel] | None] = {Problem, StartedRuns, WebhookEvent}
     used |= {model for operation in operations for model in (operation.body, *operation.answers.values())}
     models = sorted((model for model in used if model), key=lambda model: model.__name__)
     # Answers have the schemas of bodies, so that no model has two schemas.
     references, definitions = models_json_schema([(model, "validation") for model in models], ref_template=_REF)
-    schemas: Json = definitions["$defs"]
+    schemas: JsonObject = definitions["$defs"]
     for schema in schemas.values():
         if "description" in schema:
             # The other paragraphs are for readers of the code.
@@ -153,19 +152,19 @@ def _schemas(operations: Sequence[Operation[Any, Any]]) -> tuple[dict[type[BaseM
     return {model: references[model, "validation"] for model in models}, schemas
 
 
-def _error_responses(schema: Json) -> Json:
+def _error_responses(schema: JsonObject) -> JsonObject:
     """Return the response for each error status, with the kinds of problems that have the status."""
     statuses = sorted({status for problem in problems().values() for status in problem["statuses"]} - {405})
     return {_name(status): _error_response(status, schema) for status in statuses}
 
 
-def _error_response(status: int, schema: Json) -> Json:
+def _error_response(status: int, schema: JsonObject) -> JsonObject:
     kinds = {kind: problem["meaning"] for kind, problem in problems().items() if status in problem["statuses"]}
     description = "\n".join(f"- `{kind}`: {meaning}" for kind, meaning in kinds.items())
     return _content(description, schema, CONTENT_TYPE) | _headers(_ERROR_HEADERS.get(status, {}))
 
 
-def _errors(*statuses: int) -> Json:
+def _errors(*statuses: int) -> JsonObject:
     return {str(int(status)): {"$ref": f"#/components/responses/{_name(status)}"} for status in statuses}
 
 
@@ -173,10 +172,10 @@ def _name(status: int) -> str:
     return HTTPStatus(status).phrase.replace(" ", "")
 
 
-def _operation(operation: Operation[Any, Any], references: Mapping[type[BaseModel], Json]) -> Json:
+def _operation(operation: Operation[Any, Any], references: Mapping[type[BaseModel], JsonObject]) -> JsonObject:
     scopes = ", ".join(f"`{scope}`" for scope in operation.scopes)
     prose = (operation.run.__doc__ or "").strip()
-    described: Json = {
+    described: JsonObject = {
         "operationId": operation.run.__name__,
         "summary": operation.summary,
         "description": f"{prose}\n\n{'Scope' if len(operation.scopes) == 1 else 'Scopes'}: {scopes}.",
@@ -193,14 +192,14 @@ def _operation(operation: Operation[Any, Any], references: Mapping[type[BaseMode
     return described
 
 
-def _at(path: str, described: Json) -> Json:
+def _at(path: str, described: JsonObject) -> JsonObject:
     """Return the description of an operation with a path parameter at one of its fixed paths."""
     name = path.rpartition("/")[2]
     parameters = [parameter for parameter in described["parameters"] if parameter["in"] != "path"]
     return described | {"operationId": f"{described['operationId']}_named_{name}", "parameters": parameters}
 
 
-def _parameters(operation: Operation[Any, Any]) -> list[Json]:
+def _parameters(operation: Operation[Any, Any]) -> list[JsonObject]:
     path = [
         {"name": name, "in": "path", "required": True, "schema": adapter.json_schema()}
         for name, adapter in operation.parameters.items()
@@ -212,7 +211,7 @@ def _parameters(operation: Operation[Any, Any]) -> list[Json]:
     return path + _query(operation.query) + [headers[name] for name in names]
 
 
-def _query(model: type[BaseModel] | None) -> list[Json]:
+def _query(model: type[BaseModel] | None) -> list[JsonObject]:
     if model is None:
         return []
     schema = model.model_json_schema()
@@ -223,7 +222,7 @@ def _query(model: type[BaseModel] | None) -> list[Json]:
     ]
 
 
-def _without_null(field: Json, definitions: Json) -> Json:
+def _without_null(field: JsonObject, definitions: JsonObject) -> JsonObject:
     """Return the schema of a query parameter: without null, and without references that the document can't resolve."""
     [member] = [member for member in field.get("anyOf", [field]) if member != {"type": "null"}]
     schema = definitions.get(member.get("$ref", "").rpartition("/")[2], member)
@@ -231,26 +230,28 @@ def _without_null(field: Json, definitions: Json) -> Json:
     return {name: value for name, value in schema.items() if name not in ("title", "default")} | default
 
 
-def _responses(operation: Operation[Any, Any], references: Mapping[type[BaseModel], Json]) -> Json:
+def _responses(operation: Operation[Any, Any], references: Mapping[type[BaseModel], JsonObject]) -> JsonObject:
     statuses = [*_ERRORS]
     statuses += [HTTPStatus.CONFLICT] if operation.conflicts else []
     statuses += [HTTPStatus.PRECONDITION_FAILED] if operation.conditional else []
     is_run = HTTPStatus.ACCEPTED in operation.answers and HTTPStatus.CREATED in operation.answers
-    responses: Json = {}
+    responses: JsonObject = {}
     for status, model in operation.answers.items():
         phrase = HTTPStatus(status).phrase
-        answer: Json = _content(phrase, references[model], "application/json") if model else {"description": phrase}
+        answer: JsonObject = (
+            _content(phrase, references[model], "application/json") if model else {"description": phrase}
+        )
         replayed = _REPLAYED if is_run and status == HTTPStatus.OK else {}
         run = _RUN_HEADERS if is_run else {}
         responses[str(int(status))] = answer | _headers({**run, **replayed, **operation.headers})
     return responses | _errors(*statuses)
 
 
-def _headers(texts: Mapping[str, str]) -> Json:
+def _headers(texts: Mapping[str, str]) -> JsonObject:
     if not texts:
         return {}
     return {"headers": {name: {"description": text, "schema": {"type": "string"}} for name, text in texts.items()}}
 
 
-def _content(description: str, schema: Json, media_type: str) -> Json:
+def _content(description: str, schema: JsonObject, media_type: str) -> JsonObject:
     return {"description": description, "content": {media_type: {"schema": schema}}}

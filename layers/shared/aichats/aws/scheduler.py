@@ -1,15 +1,14 @@
 """EventBridge Scheduler: the schedules of one group."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from aichats.aws.errors import AWS_ERRORS, code_of
+from aichats.aws.writes import Call
+from aichats.models import Json
 
 PAGE_SCHEDULES = 100
-
-type Call = Callable[..., Any]
-type Json = Mapping[str, Any]
 
 
 class SchedulerClient(Protocol):

@@ -21,6 +21,7 @@ from aichats.aws.observability import logger
 from aichats.errors import SecretError, SecretUnavailableError
 from aichats.http.deadline import remaining
 from aichats.http.tokens import Token
+from aichats.models import JsonObject
 
 REFRESH_AFTER_SECONDS = 300.0
 """The age from which a value is read again."""
@@ -51,7 +52,6 @@ _PROBLEMS = {
 """The message for each type of pydantic's errors in a secret."""
 
 type ApiKey = Annotated[str, Field(pattern=r"^[\x21-\x7e]{1,4096}$")]
-type Json = dict[str, Any]
 
 
 class GetSecretValue(TypedDict):
@@ -81,7 +81,7 @@ class SecretKind[T]:
         outlives: the type of error after which the cached value is still used.
     """
 
-    parse: Callable[[str, Json], T]
+    parse: Callable[[str, JsonObject], T]
     refresh_after: float = REFRESH_AFTER_SECONDS
     valid_for: float | None = None
     outlives: type[SecretError] = SecretUnavailableError

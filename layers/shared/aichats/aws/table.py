@@ -20,7 +20,6 @@ from aichats.aws.writes import (
     Call,
     ConditionFailedError,
     ExtraWrites,
-    Json,
     Update,
     is_own_write,
     reasons_of,
@@ -28,6 +27,7 @@ from aichats.aws.writes import (
     retry_once,
 )
 from aichats.http.deadline import remaining
+from aichats.models import Json
 
 TRANSACTION_ITEMS = 100
 """The maximum number of items in a transaction of DynamoDB."""

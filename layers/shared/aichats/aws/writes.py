@@ -2,7 +2,7 @@
 
 import random
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,13 +11,13 @@ from botocore.exceptions import ClientError
 from aichats.aws.attributes import decode
 from aichats.aws.errors import code_of
 from aichats.errors import AichatsError
+from aichats.models import Json
 
 CONDITION_FAILED = "ConditionalCheckFailed"
 TEMPORARY = {"TransactionConflictException", "TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"}
 """Codes of a failed write, and of the writes of a canceled transaction, that a retry can change."""
 
 type Call = Callable[..., Any]
-type Json = Mapping[str, Any]
 
 
 class ConditionFailedError(AichatsError):

@@ -18,7 +18,6 @@ from functools import partial
 from typing import Literal
 
 from aichats.aws.observability import count_now, logger
-from aichats.aws.writes import Json
 from aichats.errors import (
     AichatsError,
     APIConnectionError,
@@ -32,6 +31,7 @@ from aichats.errors import (
     SecretUnavailableError,
 )
 from aichats.http.deadline import remaining, time_limit
+from aichats.models import Json
 from aichats.runs.failures import describe, with_next_check, without_next_check
 from aichats.runs.ledger.ledger import Ledger, LedgerConflictError
 from aichats.runs.ledger.locks import LockedError, Locks

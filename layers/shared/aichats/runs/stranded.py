@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from aichats.aws.observability import count, count_now, logger
-from aichats.aws.writes import Json
+from aichats.models import Json
 from aichats.runs.dispatch import Dispatcher
 from aichats.runs.failures import without_next_check
 from aichats.runs.ledger.ledger import Ledger, LedgerConflictError

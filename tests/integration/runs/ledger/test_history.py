@@ -5,8 +5,8 @@ from itertools import pairwise
 
 import pytest
 
-from aichats.aws.writes import Json
 from aichats.errors import InputError
+from aichats.models import Json
 from aichats.runs.ledger import history
 from aichats.runs.ledger.history import History
 from aichats.runs.ledger.ledger import Ledger

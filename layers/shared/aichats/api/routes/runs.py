@@ -24,10 +24,9 @@ from aichats.api.operation import ApiCall, Reply, operation
 from aichats.api.problems import RejectedError
 from aichats.api.run_view import RunView, view
 from aichats.api.starting import accept, new_run, reserve_key
-from aichats.aws.writes import Json
 from aichats.errors import InputError
 from aichats.http.deadline import remaining
-from aichats.models import OrElse, Request, WholeNumber
+from aichats.models import Json, OrElse, Request, WholeNumber
 from aichats.runs.actions import ACTION_KINDS, Action
 from aichats.runs.ledger.ledger import Ledger, LedgerConflictError
 from aichats.runs.ledger.rows import Row, RunStatus

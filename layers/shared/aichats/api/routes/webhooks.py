@@ -14,6 +14,7 @@ from aichats.aws.observability import count, logger
 from aichats.bootstrap import Application
 from aichats.errors import AichatsError, InputError
 from aichats.http.deadline import time_limit
+from aichats.models import JsonObject
 from aichats.whop.credentials import WEBHOOK_SECRET
 from aichats.whop.webhooks import SignatureError, WebhookEvent, parse_event, raw_body, verify
 
@@ -24,10 +25,8 @@ LEAST_SECONDS = 1.0
 """The minimum time for the work, even after a long cold start. It leaves less work for the next delivery."""
 GATEWAY_SECONDS = 30
 
-type Json = dict[str, Any]
 
-
-def receive(app: Application, event: Mapping[str, Any], request_id: str) -> Json:
+def receive(app: Application, event: Mapping[str, Any], request_id: str) -> JsonObject:
     """Answer one delivery, an event of API Gateway (payload format 2.0).
 
     The answer is 202 after its runs are stored, 401 if the signature is invalid, and 400 if the signed body isn't an
@@ -104,11 +103,11 @@ def _parsed(body: bytes) -> WebhookEvent:
         raise RejectedError(HTTPStatus.BAD_REQUEST, "invalid-delivery", f"the body isn't an event: {error}") from None
 
 
-def _problem(error: Exception, request_id: str) -> Json:
+def _problem(error: Exception, request_id: str) -> JsonObject:
     problem, headers = problem_of(error, request_id)
     return _answer(problem.status, json.dumps(problem.model_dump(exclude_none=True)), CONTENT_TYPE, headers)
 
 
-def _answer(status: int, body: str, content_type: str, headers: Mapping[str, str] | None = None) -> Json:
+def _answer(status: int, body: str, content_type: str, headers: Mapping[str, str] | None = None) -> JsonObject:
     all_headers = {"Content-Type": content_type, **SECURITY, **(headers or {})}
     return {"statusCode": int(status), "headers": all_headers, "body": body}

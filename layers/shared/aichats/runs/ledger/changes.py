@@ -13,7 +13,8 @@ from typing import Any
 
 from aichats.aws.errors import AWS_ERRORS
 from aichats.aws.observability import logger
-from aichats.aws.writes import ConditionFailedError, Json
+from aichats.aws.writes import ConditionFailedError
+from aichats.models import Json
 from aichats.runs.ledger.ledger import KEEP_ENDED, Ledger
 from aichats.runs.ledger.rows import Row
 from aichats.runs.ledger.times import from_text, to_text

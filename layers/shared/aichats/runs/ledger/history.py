@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from aichats.aws.writes import Json
 from aichats.errors import InputError
+from aichats.models import Json
 from aichats.runs.ledger.ledger import Ledger
 from aichats.runs.ledger.rows import LANES, Row
 from aichats.runs.ledger.times import to_text

@@ -37,8 +37,9 @@ from typing import Any, Literal
 
 from aichats.aws.errors import AWS_ERRORS
 from aichats.aws.table import NO_VALUES, DynamoDB, Table
-from aichats.aws.writes import ConditionFailedError, Json, Update
+from aichats.aws.writes import ConditionFailedError, Update
 from aichats.errors import AichatsError, UnreadableError
+from aichats.models import Json
 from aichats.runs.actions import ABRIDGED
 from aichats.runs.ledger.reads import Reads
 from aichats.runs.ledger.rows import EndStatus, Row, new_item, open_state, row_from

@@ -13,8 +13,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from aichats.aws.writes import ConditionFailedError, Json
+from aichats.aws.writes import ConditionFailedError
 from aichats.errors import AichatsError
+from aichats.models import Json
 from aichats.runs.ledger.ledger import KEEP_ENDED, Ledger
 from aichats.runs.ledger.rows import Row
 from aichats.runs.ledger.times import from_text

@@ -7,8 +7,8 @@ from typing import get_args
 
 from aichats.aws.observability import count_now, logger
 from aichats.aws.table import BATCH_KEYS, Table
-from aichats.aws.writes import Json
 from aichats.errors import UnreadableError
+from aichats.models import Json
 from aichats.runs.ledger.rows import OPEN, OPEN_STATES, OpenStatus, Row, row_from
 from aichats.runs.ledger.times import to_text
 

@@ -9,8 +9,8 @@ from typing import Any, Literal
 
 from pydantic import TypeAdapter
 
-from aichats.aws.writes import Json
 from aichats.errors import UnreadableError
+from aichats.models import Json
 from aichats.runs.actions import ABRIDGED, Action
 from aichats.runs.ledger.times import from_text, to_text
 from aichats.runs.model import Run

@@ -12,8 +12,9 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from aichats.aws.table import Table
-from aichats.aws.writes import ConditionFailedError, Json
+from aichats.aws.writes import ConditionFailedError
 from aichats.errors import UnreadableError
+from aichats.models import Json
 from aichats.runs.actions import Action
 from aichats.runs.ledger.rows import read_action, to_json
 from aichats.runs.model import Run

@@ -12,8 +12,8 @@ from typing import Any, Protocol
 
 from pydantic import BaseModel
 
-from aichats.aws.writes import Json
 from aichats.errors import AichatsError, ProtocolError
+from aichats.models import Json
 from aichats.runs.actions import Action
 from aichats.runs.ledger.rows import Row
 from aichats.runs.model import Run

@@ -13,9 +13,9 @@ from functools import cached_property, partial
 from typing import Any, ClassVar
 
 from aichats.aws.secrets import SecretStore
-from aichats.aws.writes import Json
 from aichats.errors import NotFoundError, ProtocolError
 from aichats.http import BaseTransport
+from aichats.models import Json
 from aichats.runs.actions import Action
 from aichats.runs.ledger.changes import Changes
 from aichats.runs.ledger.ledger import Ledger
