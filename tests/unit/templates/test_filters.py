@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from aichats.templates.filters import check_filter, matches
-from aichats.templates.render import RenderError
+from aichats.templates.render import Evaluator, RenderError
 from aichats.templates.syntax import MAX_EXPRESSION_CHARACTERS, TemplateError
 
 EVENT: dict[str, Any] = {
@@ -28,7 +28,7 @@ EVENT: dict[str, Any] = {
     ],
 )
 def test_without_a_filter_only_the_exact_type_is_selected(events: list[str], *, expected: bool) -> None:
-    assert matches(EVENT, events, None) is expected
+    assert matches(EVENT, events, None, Evaluator()) is expected
 
 
 @pytest.mark.parametrize(
@@ -54,27 +54,27 @@ def test_without_a_filter_only_the_exact_type_is_selected(events: list[str], *, 
 )
 def test_a_filter_accepts_with_true_and_rejects_with_false_values(filter_: str, *, expected: bool) -> None:
     check_filter(filter_)
-    assert matches(EVENT, ["payment.failed"], filter_) is expected
+    assert matches(EVENT, ["payment.failed"], filter_, Evaluator()) is expected
 
 
 @pytest.mark.parametrize("filter_", ["data.amount", "data.zero", "data.status", "data", "`[0]`", "'true'", "`1`"])
 def test_a_filter_that_is_neither_true_nor_false_is_an_error(filter_: str) -> None:
     check_filter(filter_)
     with pytest.raises(RenderError, match=r"is not true or false\. Compare the value") as failed:
-        matches(EVENT, ["payment.failed"], filter_)
+        matches(EVENT, ["payment.failed"], filter_, Evaluator())
     assert failed.value.expression == filter_
 
 
 def test_a_filter_that_cannot_be_computed_is_an_error_that_shows_no_value() -> None:
     with pytest.raises(RenderError) as failed:
-        matches(EVENT, ["payment.failed"], "contains(data.amount, 'x')")
+        matches(EVENT, ["payment.failed"], "contains(data.amount, 'x')", Evaluator())
     assert str(failed.value) == (
         "\"contains(data.amount, 'x')\" cannot be computed: contains() does not accept a value of type number"
     )
 
 
 def test_a_filter_is_not_evaluated_for_an_event_of_another_type() -> None:
-    assert matches(EVENT, ["refund.created"], "length(data.amount)") is False
+    assert matches(EVENT, ["refund.created"], "length(data.amount)", Evaluator()) is False
 
 
 @pytest.mark.parametrize(

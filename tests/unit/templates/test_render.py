@@ -68,7 +68,7 @@ NAMES: dict[str, Any] = {
     ],
 )
 def test_an_expression_is_replaced_by_its_value(template: str, text: str) -> None:
-    assert render(template, NAMES) == text
+    assert render(template, NAMES, Evaluator()) == text
 
 
 @pytest.mark.parametrize(
@@ -85,7 +85,7 @@ def test_an_expression_is_replaced_by_its_value(template: str, text: str) -> Non
     ],
 )
 def test_braces_in_quotes_or_alone_are_text(template: str, text: str) -> None:
-    assert render(template, NAMES) == text
+    assert render(template, NAMES, Evaluator()) == text
 
 
 @pytest.mark.parametrize(
@@ -110,13 +110,13 @@ def test_braces_in_quotes_or_alone_are_text(template: str, text: str) -> None:
 )
 def test_an_expression_without_a_text_is_an_error_that_shows_the_expression(template: str, message: str) -> None:
     with pytest.raises(RenderError) as failed:
-        render(template, NAMES)
+        render(template, NAMES, Evaluator())
     assert message in str(failed.value)
 
 
 def test_an_error_shows_nothing_of_the_event() -> None:
     with pytest.raises(RenderError) as failed:
-        render("{{ length(event.data.amount) }}", {"event": {"data": {"amount": 4711}}})
+        render("{{ length(event.data.amount) }}", {"event": {"data": {"amount": 4711}}}, Evaluator())
     assert "4711" not in str(failed.value)
     assert (failed.value.__cause__, failed.value.__context__) == (None, None)
     assert failed.value.expression == "length(event.data.amount)"
@@ -124,11 +124,11 @@ def test_an_error_shows_nothing_of_the_event() -> None:
 
 def test_a_rendered_text_has_a_limit() -> None:
     fits = "x" * MAX_RENDERED_BYTES
-    assert render("{{ event }}", {"event": fits}) == fits
+    assert render("{{ event }}", {"event": fits}, Evaluator()) == fits
     with pytest.raises(RenderError, match=f"has {MAX_RENDERED_BYTES + 1} bytes after rendering"):
-        render("{{ event }}!", {"event": fits})
+        render("{{ event }}!", {"event": fits}, Evaluator())
     with pytest.raises(RenderError, match="bytes after rendering"):
-        render("{{ event }}", {"event": "é" * (MAX_RENDERED_BYTES // 2 + 1)})
+        render("{{ event }}", {"event": "é" * (MAX_RENDERED_BYTES // 2 + 1)}, Evaluator())
 
 
 @pytest.mark.parametrize(
@@ -239,12 +239,14 @@ def test_an_expression_may_walk_through_thousands_of_values() -> None:
 
 
 def test_expressions_are_limited_in_length_and_number() -> None:
-    assert render(f"{{{{'{'x' * (MAX_EXPRESSION_CHARACTERS - 2)}'}}}}", NAMES) == "x" * (MAX_EXPRESSION_CHARACTERS - 2)
+    assert render(f"{{{{'{'x' * (MAX_EXPRESSION_CHARACTERS - 2)}'}}}}", NAMES, Evaluator()) == "x" * (
+        MAX_EXPRESSION_CHARACTERS - 2
+    )
     with pytest.raises(RenderError, match=f"within {MAX_EXPRESSION_CHARACTERS} characters"):
-        render(f"{{{{ {'target ' * MAX_EXPRESSION_CHARACTERS} }}}}", NAMES)
-    assert render("{{ target }}" * MAX_EXPRESSIONS, NAMES) == "biz_A" * MAX_EXPRESSIONS
+        render(f"{{{{ {'target ' * MAX_EXPRESSION_CHARACTERS} }}}}", NAMES, Evaluator())
+    assert render("{{ target }}" * MAX_EXPRESSIONS, NAMES, Evaluator()) == "biz_A" * MAX_EXPRESSIONS
     with pytest.raises(RenderError, match=f"the text cannot be rendered: more than {MAX_EXPRESSIONS} expressions"):
-        render("{{ target }}" * (MAX_EXPRESSIONS + 1), NAMES)
+        render("{{ target }}" * (MAX_EXPRESSIONS + 1), NAMES, Evaluator())
 
 
 def test_all_texts_of_an_action_are_rendered_and_the_rest_stays() -> None:
@@ -257,7 +259,7 @@ def test_all_texts_of_an_action_are_rendered_and_the_rest_stays() -> None:
         "flag": True,
         "nothing": None,
     }
-    assert render_fields(fields, NAMES) == {
+    assert render_fields(fields, NAMES, Evaluator()) == {
         "type": "whop.create_chat",
         "title": "2026-11-20",
         "attachments": ["biz_A", "file_1"],

@@ -7,7 +7,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from aichats.templates.filters import check_filter, matches
-from aichats.templates.render import WEBHOOK_NAMES, RenderError, check, render, render_fields
+from aichats.templates.render import WEBHOOK_NAMES, Evaluator, RenderError, check, render, render_fields
 from aichats.templates.syntax import TemplateError
 
 same_each_time = settings(derandomize=True, deadline=None, max_examples=100)
@@ -36,7 +36,7 @@ EXPRESSIONS = st.lists(PIECES, max_size=14).map("".join)
 @given(TEXTS.filter(lambda text: "{{" not in text))
 def test_a_text_without_double_braces_is_unchanged_and_needs_no_names(text: str) -> None:
     check(text, {})
-    assert render(text, {}) == text
+    assert render(text, {}, Evaluator()) == text
 
 
 @same_each_time
@@ -45,13 +45,13 @@ def test_text_from_an_event_is_inserted_as_it_is(before: str, value: str, after:
     assume("{" not in before)
     assume("{" not in after)
     names = {"event": {"data": {"value": value}}, "slot": {"date": "rendered twice"}}
-    assert render(f"{before}{{{{ event.data.value }}}}{after}", names) == f"{before}{value}{after}"
+    assert render(f"{before}{{{{ event.data.value }}}}{after}", names, Evaluator()) == f"{before}{value}{after}"
 
 
 @same_each_time
 @given(VALUES.filter(lambda value: value is not None and not isinstance(value, str)))
 def test_other_values_are_inserted_as_the_same_json(value: Any) -> None:
-    text = render("{{ event }}", {"event": value})
+    text = render("{{ event }}", {"event": value}, Evaluator())
     assert json.loads(text) == value
     assert text == json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
@@ -65,7 +65,7 @@ def test_any_text_can_be_written_as_a_quoted_expression(value: str) -> None:
     assume(len(quoted) < 900)
     template = f"{{{{ '{quoted}' }}}}"
     check(template, {})
-    assert render(template, {}) == value
+    assert render(template, {}, Evaluator()) == value
 
 
 @same_each_time
@@ -97,7 +97,7 @@ def test_a_syntax_error_at_run_time_was_rejected_at_the_check(expression: str, v
 def test_a_filter_is_true_or_false_or_fails_as_promised(expression: str, value: Any) -> None:
     try:
         check_filter(expression)
-        passes = matches({"type": "a", "data": value}, ["a"], expression)
+        passes = matches({"type": "a", "data": value}, ["a"], expression, Evaluator())
     except (TemplateError, RenderError):
         return
     assert passes in {True, False}
@@ -106,11 +106,11 @@ def test_a_filter_is_true_or_false_or_fails_as_promised(expression: str, value: 
 @same_each_time
 @given(st.dictionaries(TEXTS, values(TEXTS.filter(lambda text: "{{" not in text)), max_size=4))
 def test_an_action_without_templates_is_unchanged(fields: dict[str, Any]) -> None:
-    assert render_fields(fields, {}) == fields
+    assert render_fields(fields, {}, Evaluator()) == fields
 
 
 def outcome(template: str, names: dict[str, Any]) -> object:
     try:
-        return render(template, names)
+        return render(template, names, Evaluator())
     except RenderError as error:
         return str(error), error.expression

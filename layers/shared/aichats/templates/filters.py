@@ -19,9 +19,7 @@ def check_filter(text: str) -> None:
     check_expression(text, EVENT)
 
 
-def matches(
-    event: Mapping[str, Any], events: Sequence[str], filter_: str | None, evaluator: Evaluator | None = None
-) -> bool:
+def matches(event: Mapping[str, Any], events: Sequence[str], filter_: str | None, evaluator: Evaluator) -> bool:
     """Return whether an automation selects this event.
 
     A filter selects an event if its value is `true`. It rejects the event if its value is `false`, `null` or an empty
@@ -31,7 +29,7 @@ def matches(
         event: the fields of the event as plain JSON values, with `type`.
         events: the selected event types.
         filter_: a checked filter; `None` if the automation has no filter.
-        evaluator: the evaluator whose budget is used, by default a new one.
+        evaluator: the evaluator whose budget is used.
 
     Raises:
         RenderError: the filter cannot be evaluated for this event, or is neither true nor false.
@@ -40,7 +38,7 @@ def matches(
         return False
     if filter_ is None:
         return True
-    value = (evaluator or Evaluator()).value(filter_, event)
+    value = evaluator.value(filter_, event)
     if value is None or isinstance(value, bool):
         return value is True
     if value not in _FALSE:

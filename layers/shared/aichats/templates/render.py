@@ -180,7 +180,7 @@ class Evaluator:
         return parse_jmespath(expression)
 
 
-def render(text: str, names: Mapping[str, Any], evaluator: Evaluator | None = None) -> str:
+def render(text: str, names: Mapping[str, Any], evaluator: Evaluator) -> str:
     """Return the text with each `{{ … }}` replaced by its value.
 
     A text is inserted as it is, a number or a boolean as in JSON, and a list or an object as compact JSON.
@@ -188,12 +188,11 @@ def render(text: str, names: Mapping[str, Any], evaluator: Evaluator | None = No
     Args:
         text: a checked text.
         names: the values of the names in expressions, as plain JSON values.
-        evaluator: the evaluator whose budget is used, by default a new one.
+        evaluator: the evaluator whose budget is used.
 
     Raises:
         RenderError: a value is null or cannot be computed, or the result is longer than `MAX_RENDERED_BYTES`.
     """
-    evaluator = evaluator or Evaluator()
     try:
         parts = evaluator.split(text)
     except TemplateError as error:
@@ -210,15 +209,12 @@ def render(text: str, names: Mapping[str, Any], evaluator: Evaluator | None = No
     return rendered
 
 
-def render_fields(
-    fields: Mapping[str, Any], names: Mapping[str, Any], evaluator: Evaluator | None = None
-) -> dict[str, Any]:
+def render_fields(fields: Mapping[str, Any], names: Mapping[str, Any], evaluator: Evaluator) -> dict[str, Any]:
     """Return the fields of an action with every text rendered, including texts in lists and objects.
 
     Raises:
         RenderError: as `render`.
     """
-    evaluator = evaluator or Evaluator()
     rendered = {}
     for name, value in fields.items():
         try:
