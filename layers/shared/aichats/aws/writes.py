@@ -16,6 +16,8 @@ from aichats.models import Json
 CONDITION_FAILED = "ConditionalCheckFailed"
 TEMPORARY = {"TransactionConflictException", "TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"}
 """Codes of a failed write, and of the writes of a canceled transaction, that a retry can change."""
+PAUSE_SECONDS = (0.05, 0.15)
+"""The bounds of a pause. A transaction takes tens of milliseconds, and Whop waits five seconds for a webhook."""
 
 type Call = Callable[..., Any]
 
@@ -97,7 +99,7 @@ def retry_once(call: Call, request: Json) -> Json:
 
 def pause() -> None:
     """Wait until the other transaction has ended. The time is random, so that two callers don't collide again."""
-    time.sleep(random.SystemRandom().uniform(0.05, 0.15))
+    time.sleep(random.SystemRandom().uniform(*PAUSE_SECONDS))
 
 
 def is_own_write(current_item: Json, written: Json | None) -> bool:
