@@ -26,6 +26,8 @@ from local.system import BEARER, WEBHOOK_SECRET, System, running_system
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+READY = "Logs follow. Press Ctrl-C to stop."
+"""The line that is printed when everything runs."""
 AUTOMATION: dict[str, Any] = {
     "trigger": {"type": "schedule", "expression": "rate(1 minute)"},
     "action": {
@@ -140,7 +142,7 @@ def explain(console: Console, system: System, folder: Path | None) -> None:
     for command in commands(system):
         console.line(f"  {command}")
     console.line()
-    console.line("Logs follow. Press Ctrl-C to stop.")
+    console.line(READY)
 
 
 def about_data(folder: Path | None) -> Iterator[str]:

@@ -125,7 +125,7 @@ class Scheduler:
         try:
             self._deliver(target["Arn"], filled(target.get("Input", "{}"), definition["Arn"], slot))
             if name not in self._quiet:
-                self._report(f"schedule {name} fired for {iso(slot)}")
+                self._report(fired_for(name) + iso(slot))
         except (BotoCoreError, ClientError, ValueError) as error:
             self._report_once(f"schedule {name} can't send its event to {target['Arn']}: {error}")
 
@@ -179,6 +179,11 @@ def filled(text: str, arn: str, slot: datetime) -> str:
     for name, value in values.items():
         text = text.replace(f"<aws.scheduler.{name}>", value)
     return text
+
+
+def fired_for(name: str) -> str:
+    """Return the beginning of the line that reports that a schedule fired. The slot follows."""
+    return f"schedule {name} fired for "
 
 
 def iso(time: datetime) -> str:

@@ -13,7 +13,7 @@ import pytest
 from aichats.automations.reconcile import AutomationService, Change
 from aichats.automations.scheduler import Schedules
 from aichats.automations.table import AutomationTable
-from local.cloud.scheduler import Scheduler
+from local.cloud.scheduler import Scheduler, fired_for, iso
 from local.repeat import repeating
 from local.system import System
 from tests.support.automations import reconcile
@@ -77,10 +77,6 @@ class Hourly:
 
 def schedule(expression: str, **fields: object) -> Json:
     return {"type": "schedule", "expression": expression, **fields}
-
-
-def iso(time: datetime) -> str:
-    return f"{time:%Y-%m-%dT%H:%M:%SZ}"
 
 
 # ---- what is missed
@@ -242,7 +238,7 @@ def test_a_one_off_fires_once_and_its_schedule_is_gone_for_good(
         (listed,) = automations.api.get("/automations").json()["data"]
         assert (listed["name"], listed["next_at"]) == ("once", None)
         name = automations.schedule_name("once")
-        assert [line for line in fired if name in line] == [f"schedule {name} fired for {iso(time_of_end)}"]
+        assert [line for line in fired if name in line] == [fired_for(name) + iso(time_of_end)]
         assert len(whop.state()["chats"]) == 1
 
 

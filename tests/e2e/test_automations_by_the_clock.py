@@ -7,7 +7,7 @@ from typing import override
 
 import pytest
 
-from local.cloud.scheduler import Scheduler
+from local.cloud.scheduler import Scheduler, fired_for
 from local.console import Console
 from local.plain_http import plain_client
 from local.repeat import repeating
@@ -64,13 +64,13 @@ def test_a_rate_fires_until_it_is_switched_off_what_is_forgotten_runs_late_and_n
         until(lambda: preferences(automations, FORGOTTEN) == ["none"])
         assert [sweep_and_count(automations, begun) for _ in range(2)] == [1, 1]
         (late,) = automations.runs("forgotten")
-        assert late["slot"] in fired(printed, "forgotten")[0]
+        assert late["slot"] in fired(automations, printed, "forgotten")[0]
         assert len(automations.chats(FORGOTTEN)) == 1
 
         # The next slot passes.
-        until(lambda: len(fired(printed, "forgotten")) > 1)
+        until(lambda: len(fired(automations, printed, "forgotten")) > 1)
         automations.delete("forgotten")
-        assert len(fired(printed, "steady")) == 1
+        assert len(fired(automations, printed, "steady")) == 1
         assert [preferences(automations, each) for each in COMPANIES] == [["none"], ["none"]]
 
         automations.delete("steady")
@@ -89,6 +89,6 @@ def sweep_and_count(automations: Automations, since: datetime) -> int:
     return automations.counted("RunsMissed", since)
 
 
-def fired(printed: list[str], name: str) -> list[str]:
+def fired(automations: Automations, printed: list[str], name: str) -> list[str]:
     """Return the times when the schedule of an automation fired, from the scheduler's reports."""
-    return [line for line in printed if f"-{name} fired" in line]
+    return [line for line in printed if line.startswith(fired_for(automations.schedule_name(name)))]

@@ -19,7 +19,7 @@ from local.cloud.build import Build, build
 from local.cloud.deploy import deploy
 from local.cloud.emulator import Emulator
 from local.cloud.functions import FunctionFailedError, invoke
-from local.cloud.scheduler import Scheduler
+from local.cloud.scheduler import Scheduler, fired_for, iso
 from local.console import Console
 from local.errors import LocalError
 from local.system import System, running_system
@@ -211,7 +211,7 @@ def test_a_schedule_of_the_template_fires_in_its_zone_and_creates_its_chat(whop:
         (chat,) = until(lambda: whop.state()["chats"])
     assert (chat["company_id"], chat["message_text"]) == ("biz_Scheduled", "What's new?")
     own = [line for line in printed if line.startswith("schedule aichats-local-schedule ")]
-    assert own == [f"schedule aichats-local-schedule fired for {slot:%Y-%m-%dT%H:%M:%SZ}"]
+    assert own == [fired_for("aichats-local-schedule") + iso(slot)]
 
 
 def test_the_api_is_served_as_api_gateway_serves_it(api: httpx.Client) -> None:

@@ -4,7 +4,6 @@ import json
 import re
 import shlex
 import signal
-import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,58 +15,30 @@ import httpx
 import pytest
 
 from local.cloud.emulator import Emulator
-from local.dev import AUTOMATION
+from local.cloud.scheduler import fired_for, iso
+from local.dev import AUTOMATION, READY
 from local.plain_http import plain_client
 from local.ports import listen
 from local.setup import ROOT
 from local.system import BEARER, STACK, WEBHOOK_SECRET
+from tests.support.commands import IGNORING_SIGINT, Program, run_command, running_module
 from tests.support.mock_servers import MockServer
-from tests.support.waiting import PATIENCE, until
+from tests.support.waiting import until
 
-DEV = [sys.executable, "-m", "local.dev", "--port", "0", "--whop-port", "0", "--kodey-port", "0"]
-IGNORING_SIGINT = ["sh", "-c", 'trap "" INT; exec "$@"', "sh"]
-"""The way in which a shell without a terminal starts background processes."""
-
-
-class Dev:
-    """A running `make dev`, and what it printed."""
-
-    def __init__(self, process: subprocess.Popen[str]) -> None:
-        self.process = process
-        self.printed = ""
-
-    def read_until(self, pattern: str) -> str:
-        """Return the printed line that has the pattern."""
-        assert self.process.stdout is not None
-        for line in self.process.stdout:
-            self.printed += line
-            if re.search(pattern, line):
-                return line
-        raise AssertionError(f"it ended without printing {pattern}:\n{self.printed}")
-
-    def value(self, name: str) -> str:
-        """Return the value beside a name."""
-        found = re.search(rf"^  {name} +(\S+)$", self.printed, re.MULTILINE)
-        assert found, self.printed
-        return found[1]
+ON_FREE_PORTS = ["--port", "0", "--whop-port", "0", "--kodey-port", "0"]
+DEV = [sys.executable, "-m", "local.dev"]
 
 
 @contextmanager
-def running_dev(*options: str) -> Iterator[Dev]:
+def running_dev(*options: str) -> Iterator[Program]:
     """Run `make dev` for the ``with`` block, which begins when it is ready."""
-    with subprocess.Popen(
-        [*IGNORING_SIGINT, *DEV, *options], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-    ) as process:
-        running = Dev(process)
-        try:
-            running.read_until("Logs follow")
-            yield running
-        finally:
-            process.kill()
+    with running_module("local.dev", *ON_FREE_PORTS, *options, launcher=IGNORING_SIGINT) as running:
+        running.wait_for(re.escape(READY))
+        yield running
 
 
 @pytest.fixture(scope="module")
-def dev() -> Iterator[Dev]:
+def dev() -> Iterator[Program]:
     """A running `make dev`, for tests that do not end it."""
     with running_dev() as running:
         yield running
@@ -75,7 +46,7 @@ def dev() -> Iterator[Dev]:
 
 def processes() -> dict[int, tuple[int, str]]:
     """Parent and state of every process of this machine."""
-    printed = subprocess.run(["ps", "-A", "-o", "pid=,ppid=,stat="], capture_output=True, text=True, check=True).stdout
+    printed = run_command("ps", "-A", "-o", "pid=,ppid=,stat=", check=True).stdout
     return {int(pid): (int(parent), state) for pid, parent, state in (line.split() for line in printed.splitlines())}
 
 
@@ -92,21 +63,21 @@ def alive(pids: set[int]) -> set[int]:
     return {pid for pid, (_, state) in processes().items() if pid in pids and not state.startswith("Z")}
 
 
-def test_the_api_answers_its_logs_are_shown_and_what_is_printed_can_be_copied(dev: Dev) -> None:
+def test_the_api_answers_its_logs_are_shown_and_what_is_printed_can_be_copied(dev: Program) -> None:
     unsigned = httpx.post(dev.value("webhooks"), json={}, timeout=60, trust_env=False)
     assert (unsigned.status_code, dev.value("webhook secret")) == (401, WEBHOOK_SECRET)
-    assert f"http POST /webhooks/whop 401 request_id={unsigned.json()['request_id']}" in dev.read_until("401")
+    dev.wait_for(f"http POST /webhooks/whop 401 request_id={unsigned.json()['request_id']}")
     for create in re.findall(r"^  (curl .* -d .*)$", dev.printed, re.MULTILINE):
-        created = subprocess.run(shlex.split(create), capture_output=True, text=True, check=True).stdout
+        created = run_command(*shlex.split(create), check=True).stdout
         assert " 201 " in created.splitlines()[0]
     (answered,) = MockServer(dev.value("mock of Kodey"), "").state()["chats"]
     assert [message["role"] for message in answered["messages"]] == ["user", "assistant"]
     chats = MockServer(dev.value("mock of Whop").removesuffix("/api/v1"), "/api/v1").state()["chats"]
     assert "biz_A" in {chat["company_id"] for chat in chats}
-    dev.read_until(r"http-api INFO .*run_id=.* request_id=")
+    dev.wait_for(r"http-api INFO .*run_id=.* request_id=")
 
 
-def test_it_says_that_its_data_will_be_lost_and_how_to_keep_it(dev: Dev) -> None:
+def test_it_says_that_its_data_will_be_lost_and_how_to_keep_it(dev: Program) -> None:
     assert "All data is lost when this stops. To keep it: make dev KEEP=1" in dev.printed
 
 
@@ -117,8 +88,7 @@ def test_kept_data_is_there_after_a_restart_and_an_automation_goes_on_firing(tmp
         api.put("/automations/every-minute", json=AUTOMATION, headers=headers).raise_for_status()
         chat = api.post("/chats", json={"message_text": "Hello", "company_id": "biz_A"}, headers=headers).json()
         api.post("/kodey/chats", json={"message_text": "Hi", "agent_id": "agent_a"}, headers=headers).raise_for_status()
-        first.process.send_signal(signal.SIGINT)
-        assert first.process.wait(PATIENCE) == 0
+        assert first.end(signal.SIGINT) == 0
     with running_dev(*keep) as second, plain_client(base_url=second.value("HTTP API"), timeout=60) as api:
         assert f"are kept in {tmp_path / 'kept'}" in second.printed
         assert chat["id"] in {run["chat_id"] for run in api.get("/runs", headers=headers).json()["data"]}
@@ -126,15 +96,15 @@ def test_kept_data_is_there_after_a_restart_and_an_automation_goes_on_firing(tmp
         assert muted.status_code == 200
         (answered,) = MockServer(second.value("mock of Kodey"), "").state()["chats"]
         assert [message["role"] for message in answered["messages"]] == ["user", "assistant"]
-        second.read_until("automation-every-minute fired")
+        second.wait_for(re.escape(fired_for(f"{STACK}-automation-every-minute")))
         whop = MockServer(second.value("mock of Whop").removesuffix("/api/v1"), "/api/v1")
         until(lambda: AUTOMATION["targets"][0] in {each["company_id"] for each in whop.state()["chats"]})
-        other = subprocess.run([*DEV, *keep], cwd=ROOT, capture_output=True, text=True, check=False)
+        other = run_command(*DEV, *ON_FREE_PORTS, *keep, cwd=ROOT)
         assert (other.returncode, other.stdout) == (1, "")
         assert other.stderr.strip().startswith("another `make dev KEEP=1` uses")
 
 
-def test_a_schedule_that_is_created_while_it_runs_fires_in_its_zone(dev: Dev) -> None:
+def test_a_schedule_that_is_created_while_it_runs_fires_in_its_zone(dev: Program) -> None:
     aws = Emulator(port=int(dev.value("AWS").rpartition(":")[2])).clients
     outputs = aws.cloudformation.describe_stacks(StackName=STACK)["Stacks"][0]["Outputs"]
     values = {output["OutputKey"]: output["OutputValue"] for output in outputs}
@@ -155,7 +125,7 @@ def test_a_schedule_that_is_created_while_it_runs_fires_in_its_zone(dev: Dev) ->
     whop = MockServer(dev.value("mock of Whop").removesuffix("/api/v1"), "/api/v1")
     (chat,) = until(lambda: [chat for chat in whop.state()["chats"] if chat["company_id"] == "biz_NZ"])
     assert chat["message_text"] == "Kia ora"
-    assert f"fired for {soon:%Y-%m-%dT%H:%M:%SZ}" in dev.read_until("schedule new fired")
+    assert dev.wait_for(re.escape(fired_for("new"))).endswith(fired_for("new") + iso(soon))
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -164,27 +134,20 @@ def test_a_signal_ends_it_and_all_that_it_started(number: signal.Signals) -> Non
         httpx.get(f"{dev.value('HTTP API')}/health", timeout=60, trust_env=False).raise_for_status()
         started = descendants(dev.process.pid)
         assert len(started) >= 4, "the local AWS, a function and both mock servers"
-        dev.process.send_signal(number)
-        assert dev.process.wait(PATIENCE) == 0
+        assert dev.end(number) == 0
         assert until(lambda: not alive(started))
 
 
 def test_a_port_that_is_taken_is_reported_before_anything_is_started() -> None:
     with listen("127.0.0.1", 0) as taken:
         port = taken.getsockname()[1]
-        done = subprocess.run(
-            [sys.executable, "-m", "local.dev", "--port", str(port)],
-            cwd=ROOT,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        done = run_command(*DEV, "--port", str(port), cwd=ROOT)
     assert (done.returncode, done.stdout) == (1, "")
     shown = f"port {port} is in use. Stop its program, or choose another port with PORT=..."
     assert done.stderr.strip() == shown
 
 
 def test_an_invalid_port_is_reported() -> None:
-    done = subprocess.run([*DEV, "--port", "70000"], cwd=ROOT, capture_output=True, text=True, check=False)
+    done = run_command(*DEV, "--port", "70000", cwd=ROOT)
     assert done.returncode == 2
     assert "argument --port: '70000' is not a port. Use a number from 0 to 65535" in done.stderr

@@ -3,7 +3,6 @@
 import os
 import re
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,13 +11,13 @@ from pathlib import Path
 import httpx
 import pytest
 
+from local.dev import READY
 from local.ports import listen
-from local.setup import ROOT
+from tests.support.commands import running_module
 from tests.support.markdown import DOCS, ShellBlock, shell_blocks
 from tests.support.waiting import PATIENCE, until
 
 LAPTOP = ["first-automation", "first-webhook", "fire-drill"]
-ENDED = "the block has ended with"
 
 
 @dataclass(frozen=True)
@@ -45,39 +44,34 @@ class Shell:
         self.process = process
         self.output = folder / "output.txt"
         self.script = folder / "block.sh"
+        self.exit_code = folder / "exit-code.txt"
 
     def run(self, text: str) -> str:
         """Run a block and return what it printed. The test fails if its last command fails."""
         assert self.process.stdin
-        assert self.process.stdout
         self.script.write_text(text)
-        self.process.stdin.write(f". {self.script} > {self.output} 2>&1; echo {ENDED} $?\n")
+        self.exit_code.write_text("")
+        self.process.stdin.write(f". {self.script} > {self.output} 2>&1; echo $? > {self.exit_code}\n")
         self.process.stdin.flush()
-        ended = self.process.stdout.readline().strip()
-        printed = self.output.read_text()
-        assert ended == f"{ENDED} 0", f"{text}\n{printed}\n{ended}"
+        until(lambda: self.exit_code.read_text() or self.process.poll() is not None)
+        printed, exit_code = self.output.read_text(), self.exit_code.read_text()
+        assert exit_code == "0\n", f"{text}\n{printed}\n{exit_code}"
         return printed
 
 
 @pytest.fixture(scope="module")
-def dev(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dev]:
+def dev() -> Iterator[Dev]:
     """A running `make dev`. A lost response is checked after two seconds, so that no test waits for a minute."""
     listeners = [listen("127.0.0.1", 0) for _ in range(3)]
     ports = [listener.getsockname()[1] for listener in listeners]
     for listener in listeners:
         listener.close()
-    options = ["--port", "--whop-port", "--kodey-port"]
-    command = [sys.executable, "-m", "local.dev", "--parameter", "SettleSeconds=2"]
-    for option, port in zip(options, ports, strict=True):
-        command += [option, str(port)]
-    log = tmp_path_factory.mktemp("dev") / "log.txt"
-    with log.open("w") as file, subprocess.Popen(command, cwd=ROOT, stdout=file, stderr=file) as process:
-        try:
-            until(lambda: "Logs follow" in log.read_text() or process.poll() is not None)
-            assert process.poll() is None, log.read_text()
-            yield Dev(dict(zip(["3000", "8001", "8002"], ports, strict=True)))
-        finally:
-            process.terminate()
+    options = ["--parameter", "SettleSeconds=2"]
+    for option, port in zip(["--port", "--whop-port", "--kodey-port"], ports, strict=True):
+        options += [option, str(port)]
+    with running_module("local.dev", *options) as running:
+        running.wait_for(re.escape(READY))
+        yield Dev(dict(zip(["3000", "8001", "8002"], ports, strict=True)))
 
 
 @contextmanager
@@ -87,7 +81,6 @@ def running_shell(folder: Path) -> Iterator[Shell]:
     with subprocess.Popen(
         ["bash", "--noprofile", "--norc", "-o", "pipefail"],
         stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
         text=True,
         env=environment,
     ) as process:
