@@ -1,8 +1,6 @@
 """The mock servers as tests use them: over sockets on a free port, or in this process with a clock of their own."""
 
 import asyncio
-import subprocess
-import sys
 import threading
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import contextmanager
@@ -17,6 +15,7 @@ from local.standins.kodey.app import create_app as create_kodey
 from local.standins.shared.clock import Clock
 from local.standins.shared.server import Server
 from local.standins.whop.app import create_app as create_whop
+from tests.support.commands import Program, running_module
 from tests.support.waiting import PATIENCE
 
 AI_CHATS = "/api/v1/ai_chats"
@@ -91,29 +90,25 @@ def running(app: ASGIApp) -> Iterator[str]:
     """Run the application on a free port. Yield its URL."""
     listener = listen("127.0.0.1", 0)
     server = Server(app)
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
     thread.start()
     try:
         yield f"http://127.0.0.1:{listener.getsockname()[1]}"
     finally:
         server.should_exit = True
-        thread.join()
+        thread.join(PATIENCE)
         listener.close()
+        assert not thread.is_alive(), "the mock server did not end"
 
 
 @contextmanager
 def process(
     module: str, path: str, *options: str, launcher: Sequence[str] = ()
-) -> Iterator[tuple[subprocess.Popen[str], MockServer]]:
+) -> Iterator[tuple[Program, MockServer]]:
     """Run ``python -m module`` on a free port, and yield it once it listens. Its API begins at ``path``."""
-    command = [*launcher, sys.executable, "-m", module, "--port", "0", *options]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as started:
-        try:
-            assert started.stdout
-            line = started.stdout.readline()
-            yield started, MockServer(line.split()[1].removesuffix(path), path)
-        finally:
-            started.kill()
+    with running_module(module, "--port", "0", *options, launcher=launcher) as program:
+        base_url = program.wait_for(f"^{module}: http://").split()[1]
+        yield program, MockServer(base_url.removesuffix(path), path)
 
 
 class ServerClock(Clock):
