@@ -15,7 +15,7 @@ from local.cloud.emulator import Emulator
 from local.console import Console
 from local.errors import LocalError
 from local.sam_local import commands, image, relay, sam
-from local.system import KODEY, WHOP, System
+from local.system import BEARER, KODEY, WHOP, System
 
 HOSTS = "127.0.0.1\tlocalhost\n\n172.17.0.1\thost.docker.internal\n172.17.0.2\tf00\n"
 
@@ -245,7 +245,7 @@ def test_the_commands_to_copy_are_whole() -> None:
     to_copy = [line for line in printed.getvalue().splitlines() if line.startswith("  ")][-3:]
     curl, export, invoke = map(shlex.split, to_copy)
     assert curl[:3] == ["curl", "-i", "http://127.0.0.1:3000/chats"]
-    assert "Authorization: Bearer local-token" in curl
+    assert f"Authorization: Bearer {BEARER}" in curl
     assert json.loads(curl[-1])["company_id"] == "biz_A"
     assert "AWS_ENDPOINT_URL=http://127.0.0.1:14566" in export
     assert invoke[:4] == [".tools/sam/bin/sam", "local", "invoke", "RunScheduleFunction"]
