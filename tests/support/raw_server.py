@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from tests.support.fakes import ai_chat
+from tests.support.waiting import PATIENCE
 
 type Behavior = Callable[["Connection"], None]
 
@@ -29,7 +30,7 @@ class Connection:
         self.number = number
 
     def read_request(self) -> bool:
-        """Read one request with its body, and count it; Return ``False`` if no request comes."""
+        """Read one request with its body, and count it. Return ``False`` if no whole request comes."""
         received = b""
         while b"\r\n\r\n" not in received:
             if not (part := self.receive()):
@@ -39,7 +40,9 @@ class Connection:
         lengths = [line for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:")]
         missing = int(lengths[0].split(b":")[1]) - len(body) if lengths else 0
         while missing > 0:
-            missing -= len(self.receive())
+            if not (part := self.receive()):
+                return False
+            missing -= len(part)
         self.server.requests.append(head.split(b"\r\n")[0].decode())
         return True
 
@@ -73,6 +76,7 @@ class RawServer:
         requests: the first line of each request, in order.
         connections: the number of connections so far.
         closed: a semaphore, released once for each connection that the server closed.
+        stopped: set at the end of the test, or when the test takes too long.
     """
 
     def __init__(self, behavior: Behavior, tls: ssl.SSLContext | None) -> None:
@@ -84,31 +88,37 @@ class RawServer:
         self._tls = tls
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port = self._listener.getsockname()[1]
-        self._threads = [threading.Thread(target=self._accept)]
-        self._threads[0].start()
+        # If the client waits for ever, the connections end, so that the test fails.
+        self._limit = threading.Timer(PATIENCE, self.stopped.set)
+        self._threads = [self._limit, threading.Thread(target=self._accept)]
+        for thread in self._threads:
+            thread.daemon = True
+            thread.start()
 
     @property
     def base_url(self) -> str:
         return f"{'https://localhost' if self._tls else 'http://127.0.0.1'}:{self.port}"
 
     def stop(self) -> None:
+        self._limit.cancel()
         self.stopped.set()
         # A connection wakes up the thread that accepts; closing the listener alone does not.
         with suppress(OSError):
             socket.create_connection(("127.0.0.1", self.port)).close()
         for thread in self._threads:
-            thread.join()
-        self._listener.close()
+            thread.join(PATIENCE)
+            assert not thread.is_alive(), "a connection of the server did not end"
 
     def _accept(self) -> None:
         while True:
             connected, _ = self._listener.accept()
             if self.stopped.is_set():
                 connected.close()
+                self._listener.close()
                 return
             self.connections += 1
             connected.settimeout(10)
-            thread = threading.Thread(target=self._serve, args=(connected, self.connections))
+            thread = threading.Thread(target=self._serve, args=(connected, self.connections), daemon=True)
             self._threads.append(thread)
             thread.start()
 
