@@ -1,15 +1,16 @@
 """A short run of the benchmark in which everything goes wrong; `benchmarks/chaos.py` says what does."""
 
-import os
 import re
-import subprocess
 import sys
 
 import pytest
 
 from local.setup import ROOT
+from tests.support.commands import run_command
 
 RUNS = 24
+LIMIT = 540
+"""Seconds for all runs on a busy machine."""
 
 
 @pytest.mark.parametrize(
@@ -23,7 +24,7 @@ RUNS = 24
 )
 def test_every_trigger_is_performed_once_while_calls_fail_and_functions_are_killed(options: list[str]) -> None:
     command = [sys.executable, "-m", "benchmarks.chaos", "--runs", str(RUNS), *options]
-    done = subprocess.run(command, cwd=ROOT, env=os.environ, capture_output=True, text=True, check=False)
+    done = run_command(*command, cwd=ROOT, limit=LIMIT)
     assert done.returncode == 0, done.stdout + done.stderr
     counted = {name: int(number) for name, number in re.findall(r"^(\w+): (\d+)$", done.stdout, re.MULTILINE)}
     assert list(counted) == ["runs", "duplicates", "lost", "unknown", "attempts"]

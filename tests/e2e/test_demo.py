@@ -1,21 +1,18 @@
 """`make demo`, as people run it."""
 
-import os
 import re
 import resource
-import subprocess
 import sys
 
 from local.cloud.build import build
 from local.setup import ROOT
+from tests.support.commands import run_command
 
 
 def test_the_demo_shows_the_chats_that_schedules_created_one_muted_and_one_answered() -> None:
     build()  # the tests share it, and it is not what is measured
     begun = cpu_seconds()
-    done = subprocess.run(
-        [sys.executable, "-m", "local.demo"], cwd=ROOT, env=os.environ, capture_output=True, text=True, check=False
-    )
+    done = run_command(sys.executable, "-m", "local.demo", cwd=ROOT)
     assert done.returncode == 0, done.stdout + done.stderr
     parts = done.stdout.split("Chat in the mock of ")[1:]
     whop, kodey = (dict(re.findall(r"^  (\w+)  +(\S.*)$", part, re.MULTILINE)) for part in parts)

@@ -1,14 +1,14 @@
 """Whop's own clients on the mock of Whop: both generations of the SDK work with it, unchanged."""
 
 import json
-import subprocess
 from pathlib import Path
 
 import pytest
 
+from local.setup import TOOLS
+from tests.support.commands import run_command
 from tests.support.mock_servers import Json, running_whop
 
-TOOLS = Path(__file__).parents[2] / ".tools"
 SCRIPT = Path(__file__).with_name("official_client.py")
 
 
@@ -21,9 +21,8 @@ def interpreter(request: pytest.FixtureRequest) -> Path:
 
 
 def use_of(interpreter: Path, base_url: str) -> Json:
-    command = [str(interpreter), str(SCRIPT), base_url]
     # Without an environment no proxy and no credentials of this machine come in.
-    result = subprocess.run(command, capture_output=True, text=True, check=False, env={}, timeout=100)
+    result = run_command(interpreter, SCRIPT, base_url, env={})
     assert result.returncode == 0, result.stderr
     seen: Json = json.loads(result.stdout)
     return seen

@@ -3,13 +3,13 @@
 import hashlib
 import importlib.util
 import os
-import subprocess
 import sys
 import zipfile
 from pathlib import Path
 
 import pytest
 
+from tests.support.commands import run_command
 from tests.support.template import ROOT
 
 MAX_ZIPPED_BYTES = 6_000_000
@@ -26,7 +26,7 @@ def build(into: Path, platform: str) -> Path:
         "PIP_NO_INDEX": "1",
     }
     command = ["make", "--silent", "-C", str(ROOT / "layers" / "shared"), "build-SharedLayer"]
-    result = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    result = run_command(*command, env=environment)
     assert result.returncode == 0, result.stderr
     return into
 
@@ -101,19 +101,14 @@ def test_every_module_of_the_package_imports_from_the_layer_alone(tmp_path: Path
     runtime = ROOT / ".tools" / "runtime" / "bin" / "python"
     environment = {"PYTHONPATH": str(built / "python"), "PYTHONDONTWRITEBYTECODE": "1"}
 
-    done = subprocess.run(
-        [runtime, "-c", f"import importlib; [importlib.import_module(name) for name in {sorted(names)!r}]"],
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    code = f"import importlib; [importlib.import_module(name) for name in {sorted(names)!r}]"
+    done = run_command(runtime, "-c", code, env=environment)
 
     assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_performing_runs_imports_automations_only_for_an_event() -> None:
     code = "import sys, aichats.bootstrap, aichats.runs.messages; print(*sorted(sys.modules))"
-    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    result = run_command(sys.executable, "-c", code, check=True)
 
     assert [name for name in result.stdout.split() if name.startswith("aichats.automations")] == []

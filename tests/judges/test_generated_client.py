@@ -1,7 +1,6 @@
 """A client that openapi-python-client generates from the committed document works with the API."""
 
 import importlib
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +14,7 @@ from aichats.api.app import create_api
 from local.judges import OPENAPI_CLIENT
 from local.openapi import OPENAPI_JSON
 from tests.support.automations import scheduled
+from tests.support.commands import run_command
 from tests.support.fakes import ScriptedTransport
 from tests.support.lambda_calls import LOCAL, HttpCaller, make_application
 from tests.support.npm import require
@@ -30,13 +30,7 @@ def package(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     folder = tmp_path_factory.mktemp("client")
     (folder / "config.yaml").write_text("post_hooks: []\n")
     options = ["--path", str(OPENAPI_JSON), "--meta", "none", "--config", "config.yaml"]
-    generated = subprocess.run(
-        [generator, "generate", *options, "--fail-on-warning", "--output-path", PACKAGE],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    generated = run_command(generator, "generate", *options, "--fail-on-warning", "--output-path", PACKAGE, cwd=folder)
     assert generated.returncode == 0, generated.stdout + generated.stderr
     sys.path.insert(0, str(folder))
     yield folder / PACKAGE

@@ -2,10 +2,10 @@
 
 import json
 import os
-import subprocess
 from pathlib import Path
 
 from local.openapi import openapi_json
+from tests.support.commands import run_command
 from tests.support.npm import command
 
 RULES = Path(__file__).with_name("spectral.yaml")
@@ -15,14 +15,10 @@ QUIET = {"REDOCLY_TELEMETRY": "off", "REDOCLY_SUPPRESS_UPDATE_NOTICE": "true"}
 def judged(judge: str, *options: str, folder: Path) -> str:
     """Return the output of a program for the document."""
     (folder / "openapi.json").write_text(openapi_json())
-    return subprocess.run(
-        [command(judge), "lint", *options, "openapi.json"],
-        cwd=folder,
-        env=QUIET | {"PATH": os.environ["PATH"], "HOME": str(folder)},
-        stdout=subprocess.PIPE,
-        text=True,
-        check=False,
-    ).stdout
+    environment = QUIET | {"PATH": os.environ["PATH"], "HOME": str(folder)}
+    done = run_command(command(judge), "lint", *options, "openapi.json", cwd=folder, env=environment)
+    assert done.stdout, done.stderr
+    return done.stdout
 
 
 def test_redocly_reports_nothing(tmp_path: Path) -> None:

@@ -2,7 +2,6 @@
 
 import json
 import shutil
-import subprocess
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -15,6 +14,7 @@ from pyawscron import AWSCron
 
 from aichats.schedules.fire_times import fire_times
 from local.judges import NPM
+from tests.support.commands import run_command
 from tests.support.npm import require
 from tests.support.random_crons import random_crons
 
@@ -48,9 +48,7 @@ def of_npm(expressions: Sequence[str]) -> list[Times]:
         pytest.skip("node is not installed")
     question = {"expressions": [plain(each) for each in expressions], "after": AFTER.isoformat(), "count": COUNT}
     script = Path(__file__).with_name("crons.cjs")
-    done = subprocess.run(
-        [node, script], input=json.dumps(question), cwd=NPM, capture_output=True, text=True, check=True
-    )
+    done = run_command(node, script, input=json.dumps(question), cwd=NPM, check=True)
     return [times or None for times in json.loads(done.stdout)]
 
 

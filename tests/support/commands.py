@@ -23,7 +23,11 @@ def run_command(
     *command: str | Path, limit: float = PATIENCE, check: bool = False, **options: Any
 ) -> subprocess.CompletedProcess[str]:
     """Run a command to its end, and return what it printed. The test fails after ``limit`` seconds."""
-    return subprocess.run(command, capture_output=True, text=True, timeout=limit, check=check, **options)
+    try:
+        return subprocess.run(command, capture_output=True, text=True, timeout=limit, check=check, **options)
+    except subprocess.TimeoutExpired as error:
+        error.add_note(f"stdout: {error.stdout!r}\nstderr: {error.stderr!r}")
+        raise
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,6 @@
 import io
 import json
 import shlex
-import subprocess
 import tomllib
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,6 +15,7 @@ from moto import mock_aws
 from local import deploy
 from local.deployed import DeployedError
 from local.setup import ROOT, TOOLS
+from tests.support.commands import run_command
 from tests.support.ledgers import create_table
 from tests.support.template import load_template, of_type
 
@@ -220,7 +220,7 @@ def test_a_quoted_value_reaches_the_command_through_make_as_the_error_shows_it(t
     python.chmod(0o755)
     options = ["--silent", "--old-file=build", f"BIN={tmp_path}"]
     command = deploy.QUOTED.replace("make", shlex.join(["make", *options]), 1)
-    read = subprocess.run(["sh", "-c", command], cwd=ROOT, capture_output=True, text=True, check=True)
+    read = run_command("sh", "-c", command, cwd=ROOT)
     assert deploy.pairs(read.stdout) == {"Message": "What's new?"}
 
 
@@ -293,9 +293,7 @@ def test_sam_cli_reads_each_value_as_it_was_meant() -> None:
         " print(json.dumps(Type().convert(tuple(sys.argv[1:]), None, None)))"
     )
     overrides = [f"{name}={deploy.quoted(value)}" for name, value in values.items()]
-    read = subprocess.run(
-        [TOOLS / "sam" / "bin" / "python", "-c", script, *overrides], capture_output=True, text=True, check=True
-    )
+    read = run_command(TOOLS / "sam" / "bin" / "python", "-c", script, *overrides, check=True)
     assert json.loads(read.stdout) == values
 
 

@@ -2,7 +2,6 @@
 
 import ast
 import re
-import subprocess
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +12,7 @@ import pytest
 from local.standins.kodey.mode import KodeyMode
 from local.standins.shared.faults import FORMS
 from local.standins.whop.mode import WhopMode
+from tests.support.commands import run_command
 from tests.support.markdown import DOCS, ROOT, anchors, first_names, links, pages, shell_blocks, tables
 from tests.support.template import load_template, of_type
 
@@ -43,7 +43,7 @@ def test_each_link_leads_to_a_page_and_a_heading_that_exist(page: Path) -> None:
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_each_shell_block_is_correct_syntax(page: Path) -> None:
     for block in shell_blocks(page):
-        done = subprocess.run(["bash", "-n"], input=block.text, capture_output=True, text=True, check=False)
+        done = run_command("bash", "-n", input=block.text)
         assert done.returncode == 0, f"{block.text}\n{done.stderr}"
 
 

@@ -1,7 +1,6 @@
 """The launcher's own parts; it runs in tests/e2e."""
 
 import queue
-import subprocess
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -9,6 +8,7 @@ from typing import Any
 import pytest
 
 from local.cloud import launcher
+from tests.support.commands import run_command
 
 CONFIG: dict[str, Any] = {
     "FunctionName": "run-schedule",
@@ -49,9 +49,7 @@ def test_the_bootstrap_starts_the_runtime_client_even_from_a_path_with_spaces(tm
     python.write_text('#!/bin/sh\necho "$@"\n')
     python.chmod(0o755)
     bootstrap = launcher.write_bootstrap(folder, str(python))
-    printed = subprocess.run(
-        [bootstrap], env={"_HANDLER": "app.lambda_handler"}, capture_output=True, text=True, check=True
-    )
+    printed = run_command(bootstrap, env={"_HANDLER": "app.lambda_handler"}, check=True)
     assert printed.stdout == "-m awslambdaric app.lambda_handler\n"
 
 

@@ -15,6 +15,7 @@ from local.errors import LocalError
 from local.repeat import repeating
 from local.signals import ENDING, interruptible
 from local.tools import tool
+from tests.support.commands import run_command
 from tests.support.waiting import until
 
 PARENT = """
@@ -31,7 +32,7 @@ with attached(command, environment={}, log=Path(sys.argv[1])) as process:
 
 def is_alive(pid: int) -> bool:
     """Return whether the process runs. One that ended and waits for its parent doesn't."""
-    state = subprocess.run(["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True, check=False).stdout
+    state = run_command("ps", "-o", "stat=", "-p", str(pid)).stdout
     return bool(state.strip()) and not state.startswith("Z")
 
 
