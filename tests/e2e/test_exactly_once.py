@@ -16,7 +16,7 @@ from aichats.runs.queue import RunMessage
 from local.cloud.functions import Answer
 from local.system import System
 from tests.support.mock_servers import AI_CHATS, MockServer
-from tests.support.waiting import until
+from tests.support.waiting import turns, until
 
 UNKNOWN_RUN = "a" * 32
 ACTION = {"type": "whop.create_chat", "title": "Weekly revenue", "message_text": "Summarize last week."}
@@ -207,7 +207,9 @@ def test_pages_of_runs_are_stable_while_new_runs_come_in(system: System, api: ht
     query: dict[str, str | int] = {"automation": automation, "limit": 2}
     pages: list[list[str]] = []
     cursor: str | None = ""
+    turn = turns(10)
     while cursor is not None:
+        next(turn)
         page = api.get("/runs", params=query | ({"cursor": cursor} if cursor else {})).json()
         pages.append([run["run_id"] for run in page["data"]])
         cursor = page["next_cursor"]

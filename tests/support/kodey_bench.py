@@ -18,6 +18,7 @@ from tests.support.fakes import Step
 from tests.support.kodey_in_memory import CREATE_KODEY, KodeyInMemory
 from tests.support.ledgers import LEASE, Clock, make_ledger, make_run
 from tests.support.providers import kodey_provider
+from tests.support.waiting import turns
 from tests.support.whop_bench import Middle
 
 SETTLE = timedelta(seconds=600)
@@ -62,7 +63,9 @@ class KodeyBench:
     def when_due(self, seconds: float = 298.0) -> Outcome:
         """Perform the run each time it is due, until it does more than wait for the settle time."""
         calls = len(self.kodey.requests)
+        turn = turns()
         while True:
+            next(turn)
             assert self.row.due_at is not None
             self.clock.now = max(self.clock.now, self.row.due_at)
             outcome = self.perform(seconds)

@@ -2,7 +2,7 @@
 
 import asyncio
 import threading
-from collections.abc import Callable, Coroutine, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Self
 
@@ -163,7 +163,7 @@ class InProcess:
 
     def request(self, method: str, path: str, **options: Any) -> httpx.Response:
         """Return the answer to one request; the options are httpx's. A cut connection raises ConnectionResetError."""
-        return self._runner.run(self._client.request(method, path, **options))
+        return self._run(self._client.request(method, path, **options))
 
     def call(self, method: str, path: str = "", **options: Any) -> httpx.Response:
         """Return the answer to one call."""
@@ -179,11 +179,11 @@ class InProcess:
     def begin_call(self, method: str, path: str = "", **options: Any) -> asyncio.Task[httpx.Response]:
         """Send a call that has to wait for the clock, and return once it waits."""
         request = self._client.request(method, self._calls + path, **self._options(**options))
-        return self._runner.run(self._begin(request))
+        return self._run(self._begin(request))
 
     def end(self, task: asyncio.Task[httpx.Response]) -> httpx.Response:
         """Return the answer to a request that was begun."""
-        return self._runner.run(_result_of(task))
+        return self._run(task)
 
     def advance(self, seconds: float) -> None:
         """Let time pass, and run the tasks that waited for it."""
@@ -206,6 +206,10 @@ class InProcess:
         """Return the state of the mock server."""
         state: Json = self.request("GET", "/_control/state").json()
         return state
+
+    def _run[T](self, work: Awaitable[T]) -> T:
+        """Return the result of work that ends although the clock doesn't move. The test fails if it doesn't end."""
+        return self._runner.run(asyncio.wait_for(work, PATIENCE))
 
     async def _begin(self, request: Coroutine[Any, Any, httpx.Response]) -> asyncio.Task[httpx.Response]:
         before = self.clock.sleepers
@@ -268,10 +272,6 @@ def kodey_options(*, key: str | None = KEY, **options: Any) -> dict[str, Any]:
 def user_message(content: str = "hello") -> Json:
     """Return the body of a message to Kodey."""
     return {"content": content, "role": "user"}
-
-
-async def _result_of(task: asyncio.Task[httpx.Response]) -> httpx.Response:
-    return await task
 
 
 async def _let_all_run() -> None:

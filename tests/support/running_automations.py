@@ -10,6 +10,7 @@ import httpx
 from aichats.aws.attributes import decode, encode
 from aichats.runs.ledger.times import to_text
 from local.system import System
+from tests.support.waiting import turns
 
 CREATE_CHAT = {
     "type": "whop.create_chat",
@@ -87,7 +88,9 @@ class Automations:
         """Return the runs of an automation, newest first, from all pages."""
         runs: list[Json] = []
         following: Json = {}
+        turn = turns()
         while True:
+            next(turn)
             page = self.api.get("/runs", params={"automation": name, "limit": 100, **query, **following})
             assert page.is_success, page.text
             runs += page.json()["data"]

@@ -21,6 +21,7 @@ from tests.support.crashing import FaultyAws, World
 from tests.support.fakes import FakeSecretsManager, FakeSqs, Json
 from tests.support.lambda_calls import SECRETS, SIGNED_WITH, http_event, make_application
 from tests.support.ledgers import LEASE, NOON, Clock, dynamodb
+from tests.support.waiting import turns
 from tests.support.whop_in_memory import WhopInMemory
 
 NAME = "weekly"
@@ -71,7 +72,9 @@ class StackInMemory:
 
     def work(self) -> None:
         """Perform all messages of the queue when they are due, and those that groups and events add."""
+        turn = turns()
         while messages := list(self.sqs.sent):
+            next(turn)
             self.sqs.sent.clear()
             self.clock.forward(seconds=max(message.delay for message in messages))
             records = [{"messageId": str(number), "body": sent.body} for number, sent in enumerate(messages)]

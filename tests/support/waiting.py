@@ -22,6 +22,12 @@ def until[T](found: Callable[[], T], limit: float = PATIENCE) -> T:
     return result
 
 
+def turns(limit: int = 100) -> Iterator[int]:
+    """Yield the number of each turn of a loop. The test fails at the turn after ``limit`` turns."""
+    yield from range(limit)
+    raise AssertionError(f"the loop did not end within {limit} turns")
+
+
 @contextmanager
 def within_cpu_seconds(limit: float) -> Iterator[None]:
     """Fail if the block takes more processor time than ``limit``. Time that it waits doesn't count."""

@@ -13,6 +13,7 @@ from aichats.whop import WhopClient
 from tests.support.fakes import Step, ai_chat, error_response, ok
 from tests.support.ledgers import LEASE, make_run
 from tests.support.providers import whop_provider
+from tests.support.waiting import turns
 from tests.support.whop_bench import WhopBench
 
 UNAVAILABLE = SecretUnavailableError("aichats/dev/whop", "could not be read (ThrottlingException)", "Try again later.")
@@ -89,7 +90,9 @@ def test_a_run_without_a_waiting_caller_waits_for_a_quarter_of_an_hour(capsys: p
     bench = WhopBench(SCHEDULED)
     bench.perform(error_response(401))
     attempts, waits = 1, []
+    turn = turns()
     while bench.row.status == "pending":
+        next(turn)
         assert bench.row.due_at is not None
         waits.append(bench.row.due_at - bench.clock.now)
         bench.perform_when_due(error_response(401))

@@ -23,6 +23,7 @@ from tests.support.kodey_bench import (
     KodeyBench,
 )
 from tests.support.kodey_in_memory import CREATE_KODEY, SEND_KODEY
+from tests.support.waiting import turns
 
 LOST = httpx.ReadTimeout("slow")
 WORDS = "How many tickets?"
@@ -46,7 +47,9 @@ def said(bench: KodeyBench) -> list[list[str]]:
 
 
 def until_both_ended(*benches: KodeyBench) -> None:
+    turn = turns()
     while any(bench.row.is_open for bench in benches):
+        next(turn)
         for bench in benches:
             if bench.row.is_open:
                 bench.when_due()

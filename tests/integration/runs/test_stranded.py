@@ -33,6 +33,7 @@ from tests.support.ledgers import (
     stored,
 )
 from tests.support.providers import FakeKodeyProvider
+from tests.support.waiting import turns
 from tests.support.whop_bench import WhopBench
 
 CHAT = ok(ai_chat(id="aich_1"))
@@ -145,7 +146,9 @@ def test_a_run_is_given_up_in_time_however_long_it_is_left_alone(
         assert stranded.resume()["ended"] == 0
         clock.forward(hours=1)
     begun = stored(bench.ledger, runs(1)[0]).opened_at
+    turn = turns()
     while stranded.resume()["ended"] == 0:
+        next(turn)
         clock.forward(minutes=5)
 
     assert timedelta(hours=25) <= clock.now - begun <= timedelta(hours=25, minutes=10)
@@ -243,7 +246,9 @@ def test_a_sweep_whose_time_is_up_goes_on_with_the_others_next_time(
     monkeypatch.setattr(reader, "BATCH_KEYS", 10)
     strand(stranded, clock, 60)
     sent: list[int] = []
+    turn = turns()
     while not sent or sent[-1]:
+        next(turn)
         sent.append(stranded.resume(after(3))["resumed"])
 
     assert len(sent) > 2

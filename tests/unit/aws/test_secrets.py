@@ -44,7 +44,7 @@ from tests.support.fakes import (
     ok,
 )
 from tests.support.providers import kodey_token, whop_token
-from tests.support.waiting import until
+from tests.support.waiting import PATIENCE, until
 
 NAME = "aichats/dev/whop"
 NO_KEY = "must have 1 to 4096 characters, without spaces"
@@ -390,7 +390,7 @@ def test_a_value_that_was_read_again_seconds_ago_counts_as_unchanged_so_each_cal
 
 def read_by_many(read: Callable[[str, SecretKind[Json]], Json], threads: int = 20) -> list[Json]:
     """Return the results of threads that read at the same time."""
-    together = threading.Barrier(threads)
+    together = threading.Barrier(threads, timeout=PATIENCE)
 
     def one() -> Json:
         together.wait()

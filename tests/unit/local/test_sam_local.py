@@ -16,6 +16,7 @@ from local.console import Console
 from local.errors import LocalError
 from local.sam_local import commands, image, relay, sam
 from local.system import BEARER, KODEY, WHOP, System
+from tests.support.waiting import until
 
 HOSTS = "127.0.0.1\tlocalhost\n\n172.17.0.1\thost.docker.internal\n172.17.0.2\tf00\n"
 
@@ -200,11 +201,10 @@ def sigint_heard() -> Iterator[None]:
 @pytest.mark.usefixtures("sigint_heard")
 def test_sam_cli_is_ended_with_the_signal_on_which_it_removes_its_containers(fake_sam: Path) -> None:
     removed, ready = fake_sam.parent / "removed", fake_sam.parent / "ready"
-    os.mkfifo(ready)
     trap = f"trap 'touch {shlex.quote(str(removed))}; exit 0' INT"
-    write(fake_sam, trap, f"echo >{shlex.quote(str(ready))}", "while :; do sleep 0.02; done")
+    write(fake_sam, trap, f"touch {shlex.quote(str(ready))}", "while :; do sleep 0.02; done")
     with sam.sam(["local", "start-api"], {}) as process:
-        ready.read_text()
+        until(ready.exists)
     assert process.returncode == 0
     assert removed.exists()
 
@@ -212,10 +212,9 @@ def test_sam_cli_is_ended_with_the_signal_on_which_it_removes_its_containers(fak
 def test_sam_cli_that_does_not_end_is_killed(fake_sam: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sam, "PATIENCE", 0.05)
     ready = fake_sam.parent / "ready"
-    os.mkfifo(ready)
-    write(fake_sam, "trap '' INT", f"echo >{shlex.quote(str(ready))}", "while :; do sleep 0.02; done")
+    write(fake_sam, "trap '' INT", f"touch {shlex.quote(str(ready))}", "while :; do sleep 0.02; done")
     with sam.sam(["local", "invoke"], {}) as process:
-        ready.read_text()
+        until(ready.exists)
     assert process.returncode == -signal.SIGKILL
 
 

@@ -1,6 +1,7 @@
 import pytest
 
 from tests.support.mock_servers import NEW, Json, WhopInProcess
+from tests.support.waiting import turns
 
 
 def ids(page: Json) -> list[str]:
@@ -16,7 +17,9 @@ def page(whop: WhopInProcess, version: str = NEW, **query: object) -> Json:
 
 def walk(whop: WhopInProcess, size: int) -> list[str]:
     seen, info = [], {"has_next_page": True, "end_cursor": ""}
+    turn = turns()
     while info["has_next_page"]:
+        next(turn)
         answer = page(whop, first=size, after=info["end_cursor"])
         seen += ids(answer)
         info = answer["page_info"]

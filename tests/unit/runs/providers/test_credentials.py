@@ -16,6 +16,7 @@ from aichats.runs.providers.whop import WhopProvider
 from aichats.whop.settings import WhopSettings
 from tests.support.fakes import FakeClock, FakeSecretsManager, ScriptedTransport
 from tests.support.providers import kodey_token, whop_token
+from tests.support.waiting import PATIENCE
 
 NAME = "aichats/dev/provider"
 
@@ -76,7 +77,7 @@ def test_many_threads_whose_token_is_rejected_at_once_read_once(vault: Vault) ->
     threads = 20
     vault.token(None)
     vault.rotate()
-    before, meeting = len(vault.manager.reads), threading.Barrier(threads)
+    before, meeting = len(vault.manager.reads), threading.Barrier(threads, timeout=PATIENCE)
 
     def renew() -> str:
         meeting.wait()
