@@ -1,4 +1,4 @@
-"""Programs from npm, which `make judges` installs into `.tools/npm`."""
+"""Programs that `make judges` installs: those from npm in `.tools/npm`, the others in environments of Python."""
 
 from pathlib import Path
 
@@ -10,11 +10,11 @@ from local.judges import NPM
 def command(name: str) -> Path:
     """Return the path of a program from npm. If it is not installed, skip the test."""
     path = NPM / "node_modules" / ".bin" / name
-    require(path)
+    require(path, "install npm, then run `make judges`")
     return path
 
 
-def require(path: Path) -> None:
-    """Skip the test if the path doesn't exist."""
+def require(path: Path, how: str = "run `make judges`") -> None:
+    """Skip the test if the path doesn't exist, and say how to install it."""
     if not path.exists():
-        pytest.skip("the judges are not installed; run `make judges`, which needs npm")
+        pytest.skip(f"{path.name} is not installed; {how}")
