@@ -2,8 +2,8 @@
 
 xdist gives each process an equal part of the list. A process that is done takes tests from the end of another part.
 The end-to-end tests that share a deployed stack are at the beginning of the list, so they keep the first process busy.
-The tests that start stacks of their own mostly wait. They keep two more processes busy, so at most three stacks run at
-the same time. The other long tests are distributed over the other processes.
+The tests that start stacks of their own mostly wait, so two more processes begin with them. The other long tests are
+distributed over the other processes. A process that takes an end-to-end test later starts a stack, too.
 """
 
 from collections import deque
@@ -13,10 +13,20 @@ from itertools import chain
 import pytest
 
 STACKS = (
-    ("tests/e2e/test_chaos.py", "tests/e2e/test_demo.py", "tests/e2e/test_tutorials.py"),
-    ("tests/e2e/test_automations_by_the_clock.py", "tests/e2e/test_killed_worker.py", "tests/e2e/test_dev.py"),
+    (
+        "tests/e2e/test_chaos.py",
+        "tests/e2e/test_demo.py",
+        "tests/e2e/test_tutorials.py",
+        "tests/e2e/test_schemathesis.py",
+    ),
+    (
+        "tests/e2e/test_automations_by_the_clock.py",
+        "tests/e2e/test_killed_worker.py",
+        "tests/e2e/test_dev.py",
+        "tests/e2e/test_sam_local.py",
+    ),
 )
-"""Files whose tests start stacks of their own, by the process that begins with them."""
+"""Files whose tests start stacks of their own or use one for long, by the process that begins with them."""
 LONG = (
     "tests/integration/runs/test_ledger_model.py",
     "tests/integration/functions/test_least_privilege.py",
