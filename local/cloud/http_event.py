@@ -14,12 +14,13 @@ from urllib.parse import parse_qsl, unquote
 from pydantic import BaseModel
 from pydantic.alias_generators import to_camel
 
+from local.cloud.emulator import ACCOUNT
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from local.cloud.http_api import Route
 
-ACCOUNT = "000000000000"
 TEXT = re.compile(r"text/.*|application/(json|xml|javascript)")
 ESCAPES_BUT_PERCENT = re.compile(r"(%(?!25)[0-9A-Fa-f]{2})+")
 HOP_BY_HOP = {"connection", "keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade"}

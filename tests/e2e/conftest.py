@@ -15,6 +15,7 @@ from local.console import Console
 from local.plain_http import plain_client
 from local.system import BEARER, System, running_system
 from tests.support.mock_servers import MockServer
+from tests.support.running_automations import Automations
 from tests.support.waiting import PATIENCE
 
 DELIVERY_SECONDS = 60
@@ -63,6 +64,13 @@ def api(system: System) -> Iterator[httpx.Client]:
     headers = {"Authorization": f"Bearer {BEARER}"}
     with plain_client(base_url=system.api_url, headers=headers, timeout=PATIENCE) as http:
         yield http
+
+
+@pytest.fixture
+def automations(system: System, api: httpx.Client) -> Iterator[Automations]:
+    """The system's automations; none are left afterwards."""
+    yield (made := Automations(system, api))
+    made.delete_all()
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from local.repeat import repeating
 from local.system import System
 from tests.support.automations import reconcile
 from tests.support.mock_servers import Json, MockServer
-from tests.support.running_automations import Automations
+from tests.support.running_automations import Automations, company
 from tests.support.waiting import until
 
 HOUR = timedelta(hours=1)
@@ -26,16 +26,9 @@ SOON = timedelta(seconds=10)
 
 
 @pytest.fixture
-def automations(system: System, api: httpx.Client) -> Iterator[Automations]:
-    """The system's automations; none are left afterwards."""
-    yield (made := Automations(system, api))
-    made.delete_all()
-
-
-@pytest.fixture
 def companies() -> tuple[str, str]:
     """Two that no other test uses."""
-    return f"biz_{uuid.uuid4().hex}", f"biz_{uuid.uuid4().hex}"
+    return company(), company()
 
 
 class Hourly:

@@ -15,10 +15,11 @@ from aichats.runs.model import Run, run_id
 from aichats.runs.queue import RunMessage
 from local.cloud.functions import Answer
 from local.system import System
+from tests.support.ledgers import GONE
 from tests.support.mock_servers import AI_CHATS, MockServer
+from tests.support.running_automations import company
 from tests.support.waiting import turns, until
 
-UNKNOWN_RUN = "a" * 32
 ACTION = {"type": "whop.create_chat", "title": "Weekly revenue", "message_text": "Summarize last week."}
 
 
@@ -26,11 +27,6 @@ ACTION = {"type": "whop.create_chat", "title": "Weekly revenue", "message_text":
 def ledger(system: System) -> Ledger:
     """The ledger of the deployed stack, to put runs into states that take long to come about."""
     return Ledger(system.emulator.clients.dynamodb, system.stack.outputs["RunsTable"], timedelta(seconds=60))
-
-
-def company() -> str:
-    """Return a company that no other test uses."""
-    return f"biz_{uuid.uuid4().hex}"
 
 
 def run_for(target: str) -> Run:
@@ -146,7 +142,7 @@ def test_targets_of_the_wrong_kind_are_rejected(api: httpx.Client, action: dict[
 
 
 def test_a_run_that_does_not_exist_is_not_found(api: httpx.Client) -> None:
-    path = f"/runs/{UNKNOWN_RUN}"
+    path = f"/runs/{GONE}"
     problem(api.get(path), 404)
     problem(api.post(f"{path}/replay"), 404)
     problem(api.post(f"{path}/resolve", json={"outcome": "failed"}), 404)

@@ -1,6 +1,5 @@
 """Whop's webhooks on the whole system: only signed events are accepted, and each is performed once."""
 
-import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
@@ -14,7 +13,7 @@ from local.plain_http import plain_client
 from local.standins.whop.deliveries import PATH, Delivery, event, signed
 from local.system import WEBHOOK_SECRET, System
 from tests.support.mock_servers import Json, MockServer
-from tests.support.running_automations import Automations
+from tests.support.running_automations import Automations, company
 from tests.support.waiting import PATIENCE, until
 
 EVENTS, REPEATS = 140, 60
@@ -26,13 +25,6 @@ ACTION = {
     "message_text": "Why did it fail?",
     "notification_preference": "none",
 }
-
-
-@pytest.fixture
-def automations(system: System, api: httpx.Client) -> Iterator[Automations]:
-    """The system's automations; none are left afterwards."""
-    yield (made := Automations(system, api))
-    made.delete_all()
 
 
 @pytest.fixture
@@ -48,11 +40,6 @@ def deliver(caller: httpx.Client, delivery: Delivery) -> httpx.Response:
 
 def payment_failed(account: str, **fields: Any) -> bytes:
     return event("payment.failed", **({"account_id": account, "data": {"id": "pay_1"}} | fields))
-
-
-def company() -> str:
-    """Return a company that no other test uses."""
-    return f"biz_{uuid.uuid4().hex}"
 
 
 def listen(automations: Automations, *targets: str, title: str = ACTION["title"], **trigger: object) -> None:

@@ -7,7 +7,8 @@ import pytest
 
 from aichats.runs.perform import ALARMING
 from aichats.runs.queue import MAX_DELAY
-from tests.support.template import CODE, METRIC_DIMENSIONS, ROOT, load_template, of_type
+from local.setup import ROOT
+from tests.support.template import CODE, METRIC_DIMENSIONS, load_template, of_type
 
 TEMPLATE = load_template()
 ALARMS = of_type("AWS::CloudWatch::Alarm")

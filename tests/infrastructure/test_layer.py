@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from local.setup import ROOT
 from tests.support.commands import run_command
-from tests.support.template import ROOT
 
 MAX_ZIPPED_BYTES = 6_000_000
 UNCHECKED_HASH = 0b01

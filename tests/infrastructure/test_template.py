@@ -20,7 +20,8 @@ from aichats.runs.messages import RUNS_SECONDS
 from aichats.settings import MAX_CALL_SECONDS, SweepSettings
 from local.deploy import ASKED
 from local.deployed import OUTPUTS
-from tests.support.template import ROOT, load_template, walk
+from local.setup import ROOT
+from tests.support.template import load_template, walk
 
 TEMPLATE = load_template()
 RESOURCES: dict[str, dict[str, Any]] = TEMPLATE["Resources"]

@@ -13,7 +13,7 @@ from aichats.aws.table import DynamoDB, Table
 from aichats.runs.ledger.times import utc_now
 from aichats.schedules.fire_times import fire_times
 from tests.support.fakes import Json, aws_error
-from tests.support.ledgers import Clock, dynamodb, make_table
+from tests.support.ledgers import dynamodb, make_table
 
 ACTION = {"type": "whop.create_chat", "message_text": "How was the week?"}
 STACK = "dev"
@@ -80,10 +80,6 @@ def sweep_part(name: str, client: Any = None) -> SweepPart:
 def reconcile(service: AutomationService) -> list[Change]:
     """Repair automations and schedules, as the sweep does."""
     return service.reconcile(service.store.contents(), sweep_part("schedules"))
-
-
-def make_service(scheduler: Any, clock: Clock, client: DynamoDB | None = None) -> AutomationService:
-    return AutomationService(make_store(clock, client), make_schedules(scheduler, clock), clock)
 
 
 class FakeScheduler:

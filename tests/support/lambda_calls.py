@@ -10,7 +10,6 @@ from copy import deepcopy
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cache
-from pathlib import Path
 from typing import Any, get_args
 
 import httpx
@@ -28,11 +27,11 @@ from aichats.runs.ledger.times import utc_now
 from aichats.runs.providers.marks import preparation
 from aichats.runs.queue import Queue
 from aichats.settings import Settings
+from local.setup import ROOT
 from tests.support.automations import FakeScheduler, make_schedules, make_store
 from tests.support.fakes import FakeSecretsManager, FakeSqs, Json, SecretValue
 from tests.support.ledgers import make_ledger
 
-ROOT = Path(__file__).parents[2]
 EVENTS = ROOT / "events"
 REQUEST_ID = "c6af9ac6-7b61-11e6-9a41-93e8deadbeef"
 

@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
+from local.setup import ROOT
+
 DOCS = ROOT / "docs"
 _BLOCK = re.compile(
     r"(?P<marks>(?:^[ ]*<!--[^\n]*-->\n)*)^(?P<indent>[ ]*)```sh\n(?P<text>.*?)^(?P=indent)```$",

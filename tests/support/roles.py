@@ -23,8 +23,9 @@ from aichats.aws import clients
 from aichats.runs.ledger import times
 from local.cloud.deploy import Stack
 from local.cloud.emulator import Emulator
+from local.setup import ROOT
 from tests.support.lambda_calls import http_event, make_context
-from tests.support.template import ROOT, of_type
+from tests.support.template import of_type
 
 FUNCTIONS = of_type("AWS::Serverless::Function")
 CREATE_CLIENT: Callable[[str], Any] = clients._create_client.__wrapped__

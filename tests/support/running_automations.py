@@ -1,6 +1,7 @@
 """The automations of a running system, written over its API and read from its table, scheduler and logs."""
 
 import json
+import uuid
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -112,6 +113,11 @@ class Automations:
         """Return the sum that the sweep has added to a metric since a time, from its log, as CloudWatch reads it."""
         lines = map(embedded_metrics, self.log(self.system.stack.outputs["SweepRunsLogs"], since))
         return sum(total(line[metric]) for line in lines if metric in line)
+
+
+def company() -> str:
+    """Return a company that no other test uses."""
+    return f"biz_{uuid.uuid4().hex}"
 
 
 def embedded_metrics(message: str) -> Mapping[str, Any]:

@@ -9,7 +9,6 @@ from tests.support.ledgers import LEASE, dynamodb, make_run
 CREATE = {"type": "whop.create_chat", "message_text": "How was the week?", "title": "Week"}
 MUTE = {"type": "whop.update_chat", "notification_preference": "none"}
 ERROR = {"type": "PermissionDeniedError", "message": "whop: 403: No."}
-GONE = "a" * 32
 
 
 def end(app: Application, status: EndStatus, run: Run | None = None) -> str:

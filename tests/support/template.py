@@ -1,12 +1,11 @@
 """template.yaml as data, with intrinsic functions in their long form (``{"Ref": "X"}`` for ``!Ref X``)."""
 
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 from local.cloud.build import Template
+from local.setup import ROOT
 
-ROOT = Path(__file__).resolve().parents[2]
 CODE = "".join(file.read_text() for file in (ROOT / "layers" / "shared" / "aichats").rglob("*.py"))
 """Source code of the layer."""
 METRIC_DIMENSIONS = {

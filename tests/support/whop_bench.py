@@ -2,7 +2,6 @@
 
 import random
 from dataclasses import replace
-from datetime import timedelta
 
 from aichats.errors import AichatsError
 from aichats.http.deadline import time_limit
@@ -18,7 +17,6 @@ from tests.support.fakes import ScriptedTransport, Step
 from tests.support.ledgers import LEASE, Clock, make_ledger, make_run
 from tests.support.providers import whop_provider
 
-CALL_LIMIT = timedelta(seconds=20)
 LEDGER = "runs-of-a-stack"
 """Name of the ledger from which the marks of runs are derived."""
 MARK = key_base(LEDGER, make_run().run_id)[:10] + " · "

@@ -6,7 +6,7 @@ import socket
 import pytest
 from pytest_socket import SocketBlockedError
 
-from tests.support.template import ROOT
+from local.setup import ROOT
 
 
 @pytest.mark.filterwarnings("ignore:A test tried to use socket")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.template import ROOT
+from local.setup import ROOT
 
 LAYER = ROOT / "layers" / "shared" / "aichats"
 HANDLERS = sorted((ROOT / "functions").glob("*/app.py"))

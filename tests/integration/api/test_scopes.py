@@ -7,11 +7,11 @@ import pytest
 from aichats.api.app import OPERATIONS, create_api
 from aichats.api.callers import Scope
 from aichats.bootstrap import Application
+from local.setup import ROOT
 from tests.support.automations import scheduled
 from tests.support.fakes import FakeSecretsManager, FakeSqs, Json, ScriptedTransport
 from tests.support.lambda_calls import (
     CALLERS_SECRET,
-    ROOT,
     SECRETS,
     Answer,
     HttpCaller,

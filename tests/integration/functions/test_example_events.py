@@ -18,10 +18,11 @@ from functions.http_api import app as http_api
 from functions.perform_runs import app as perform_runs
 from functions.run_schedule import app as run_schedule
 from functions.sweep_runs import app as sweep_runs
+from local.setup import ROOT
 from tests.support.example_events import body_of, load, named
 from tests.support.fakes import FakeSqs, ai_chat
 from tests.support.kodey_in_memory import KodeyInMemory
-from tests.support.lambda_calls import EVENTS, LOCAL, ROOT, HttpCaller, make_application, make_context
+from tests.support.lambda_calls import EVENTS, LOCAL, HttpCaller, make_application, make_context
 from tests.support.ledgers import LEASE, MUTE
 from tests.support.whop_in_memory import WhopInMemory
 

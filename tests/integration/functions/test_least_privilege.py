@@ -22,12 +22,13 @@ from aichats.runs.queue import EventMessage, GroupMessage
 from local.cloud.build import CODE, Build
 from local.cloud.deploy import deploy
 from local.cloud.emulator import ACCOUNT, REGION, Emulator
+from local.setup import ROOT
 from local.standins.whop.deliveries import PATH, event, signed
 from local.system import WEBHOOK_SECRET, fill_secrets
 from tests.support.lambda_calls import http_event
 from tests.support.mock_servers import running_kodey, running_whop
 from tests.support.roles import FUNCTIONS, Permission, Roles
-from tests.support.template import ROOT, load_template, of_type
+from tests.support.template import load_template, of_type
 
 STACK = "aichats-local"
 NOT_JUDGED = {

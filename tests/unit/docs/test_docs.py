@@ -9,11 +9,12 @@ from typing import Any
 
 import pytest
 
+from local.setup import ROOT
 from local.standins.kodey.mode import KodeyMode
 from local.standins.shared.faults import FORMS
 from local.standins.whop.mode import WhopMode
 from tests.support.commands import run_command
-from tests.support.markdown import DOCS, ROOT, anchors, first_names, links, pages, shell_blocks, tables
+from tests.support.markdown import DOCS, anchors, first_names, links, pages, shell_blocks, tables
 from tests.support.template import load_template, of_type
 
 LAYER = ROOT / "layers" / "shared" / "aichats"

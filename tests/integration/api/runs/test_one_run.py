@@ -4,8 +4,8 @@ import pytest
 
 from aichats.bootstrap import Application
 from tests.support.lambda_calls import HttpCaller
-from tests.support.ledgers import LEASE, make_run
-from tests.support.runs_api import ERROR, GONE, end
+from tests.support.ledgers import GONE, LEASE, make_run
+from tests.support.runs_api import ERROR, end
 
 
 def test_a_run_is_shown_with_its_chat_and_without_its_texts(api: HttpCaller, app: Application) -> None:

@@ -6,7 +6,8 @@ from aichats.api.app import create_api
 from aichats.bootstrap import Application
 from tests.support.fakes import FakeSqs, ScriptedTransport
 from tests.support.lambda_calls import READER, WRITER, HttpCaller, make_application
-from tests.support.runs_api import CREATE, GONE, MUTE, items
+from tests.support.ledgers import GONE
+from tests.support.runs_api import CREATE, MUTE, items
 
 
 def test_each_target_becomes_a_run_that_waits_with_a_message(api: HttpCaller, app: Application, sqs: FakeSqs) -> None:
