@@ -1,13 +1,13 @@
 """The local build, compared with `sam build`, which builds what is deployed."""
 
 import os
-import subprocess
 import zipfile
 from pathlib import Path
 from typing import Any
 
 from local.cloud.build import Build, build
 from local.setup import ROOT, TOOLS, VENV, WHEELHOUSE
+from tests.support.commands import run_command
 
 
 def resources(built: Build) -> dict[str, Any]:
@@ -29,7 +29,7 @@ def test_the_local_build_makes_the_same_files_and_the_same_template_as_sam_build
     }
     built, cache = tmp_path / "build", tmp_path / "cache"
     command = [str(TOOLS / "sam" / "bin" / "sam"), "build", "--build-dir", str(built), "--cache-dir", str(cache)]
-    subprocess.run(command, cwd=ROOT, env=environment, check=True, capture_output=True)
+    run_command(*command, cwd=ROOT, env=environment, check=True)
     ours, theirs = build(), Build(built)
     assert resources(ours) == resources(theirs)
     assert {**ours.template, "Resources": {}} == {**theirs.template, "Resources": {}}

@@ -1,6 +1,5 @@
 """The folder of `make dev KEEP=1`: who may use it, what goes wrong there, and that it stays."""
 
-import subprocess
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ import pytest
 from local import kept
 from local.errors import LocalError
 from local.setup import ROOT
+from tests.support.commands import run_command
 
 
 def test_a_folder_is_used_by_one_process_at_a_time(tmp_path: Path) -> None:
@@ -34,7 +34,7 @@ def test_a_folder_that_cannot_be_used_is_reported(tmp_path: Path) -> None:
 
 def clean(folder: Path) -> None:
     """Run `make clean` in this folder."""
-    subprocess.run(["make", "-C", folder, "-f", ROOT / "Makefile", "clean"], check=True, capture_output=True)
+    run_command("make", "-C", folder, "-f", ROOT / "Makefile", "clean", check=True)
 
 
 def test_make_clean_removes_what_was_built_but_not_the_data(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from types import ModuleType
 import pytest
 
 from local import docs, judges, setup
+from tests.support.commands import run_command
 
 
 def pins(name: str) -> set[str]:
@@ -81,7 +82,7 @@ def test_a_second_set_up_waits_for_the_first_and_then_checks_what_is_left(tmp_pa
 
 def test_a_set_up_alone_says_nothing_of_others(tmp_path: Path) -> None:
     command = [sys.executable, "-c", SET_UP, str(tmp_path / "tools")]
-    assert subprocess.run(command, capture_output=True, text=True, check=True, cwd=setup.ROOT).stdout == "checked\n"
+    assert run_command(*command, cwd=setup.ROOT).stdout == "checked\n"
 
 
 @pytest.mark.parametrize(("module", "command"), [(judges, judges.main), (docs, docs.main)], ids=["judges", "docs"])

@@ -1,12 +1,12 @@
 """The tests on CI: random tests try the same examples each time."""
 
 import os
-import subprocess
 import sys
 
 import pytest
 
 from local.setup import ROOT
+from tests.support.commands import run_command
 
 PROFILE = """
 import tests.conftest
@@ -18,12 +18,6 @@ print(settings.get_current_profile_name(), settings.default.derandomize, setting
 
 @pytest.mark.parametrize(("value", "on_ci"), [("true", True), ("1", True), ("", False), ("false", False)])
 def test_random_tests_repeat_their_examples_on_ci_and_have_no_time_limit(value: str, *, on_ci: bool) -> None:
-    printed = subprocess.run(
-        [sys.executable, "-c", PROFILE],
-        cwd=ROOT,
-        env=os.environ | {"CI": value, "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        check=True,
-    ).stdout
+    environment = os.environ | {"CI": value, "PYTHONPATH": str(ROOT)}
+    printed = run_command(sys.executable, "-c", PROFILE, cwd=ROOT, env=environment, check=True).stdout
     assert printed.split() == ["tests", str(on_ci), "None"]

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from local.setup import ROOT
+from tests.support.commands import run_command
 
 TOOLS = ("python3", "make", "git", "curl", "openssl", "ps")
 
@@ -20,8 +21,7 @@ def ci_run(folder: Path, tools: set[str]) -> subprocess.CompletedProcess[str]:
     for tool in tools:
         (folder / tool).write_text(f'#!/bin/sh\necho {tool} "$@"\n')
         (folder / tool).chmod(0o755)
-    command = ROOT / ".ci" / "run"
-    return subprocess.run([command], env={"PATH": str(folder)}, capture_output=True, text=True, check=False)
+    return run_command(ROOT / ".ci" / "run", env={"PATH": str(folder)})
 
 
 @pytest.mark.parametrize("missing", TOOLS)
