@@ -9,10 +9,11 @@ from aichats.kodey import KodeyClient
 from aichats.kodey.credentials import KODEY_SECRET
 from aichats.kodey.settings import KodeySettings
 from aichats.runs.ledger.ledger import Ledger
+from aichats.runs.ledger.rows import Row
 from aichats.runs.providers.kodey import KodeyProvider
 from aichats.runs.providers.whop import WhopProvider
 from aichats.whop import WhopClient
-from aichats.whop.credentials import WHOP_SECRET
+from aichats.whop.credentials import Credentials
 from aichats.whop.settings import WhopSettings
 from tests.support.fakes import FakeSecretsManager, ScriptedTransport
 
@@ -35,7 +36,7 @@ class FakeWhopProvider(WhopProvider):
     def credential(self, _company_id: str | None) -> str:
         return "default"
 
-    def in_rotation(self) -> bool:
+    def may_recover(self, _row: Row) -> bool:
         return self.rotating
 
 
@@ -52,13 +53,24 @@ class FakeKodeyProvider(KodeyProvider):
     def calls_per_minute(self) -> int:
         return 1000
 
-    def in_rotation(self) -> bool:
+    def may_recover(self, _row: Row) -> bool:
         return False
+
+
+def no_renewal(connection: str, rejected: str | None) -> None:
+    """Fail the test: it has no connection to renew."""
+    raise AssertionError(f"unexpected renewal of {connection} ({rejected})")
+
+
+def credentials_in(store: SecretStore, name: str) -> Credentials:
+    """Return Whop's credentials in a store, none of which needs a renewal."""
+    return Credentials(store, name, no_renewal)
 
 
 def whop_token(store: SecretStore, name: str, company_id: str | None) -> Token:
     """Return a function that returns Whop's token for a company."""
-    return store.token(name, WHOP_SECRET, lambda secret: secret.token_of(company_id))
+    credentials = credentials_in(store, name)
+    return credentials.token(credentials.of_company(company_id))
 
 
 def kodey_token(store: SecretStore, name: str) -> Token:
@@ -69,7 +81,9 @@ def kodey_token(store: SecretStore, name: str) -> Token:
 def whop_provider(ledger: Ledger, client_for: WhopFor) -> FakeWhopProvider:
     """Return Whop, whose calls may take 20 seconds."""
     settings = WhopSettings(whop_base_url="https://whop.invalid/api/v1", whop_api_version="2026-07-08-1")
-    return FakeWhopProvider(settings, NO_SECRETS, ScriptedTransport(), ledger, client_for=client_for)
+    return FakeWhopProvider(
+        settings, credentials_in(NO_SECRETS, "no-secret"), ScriptedTransport(), ledger, client_for=client_for
+    )
 
 
 def kodey_provider(client: Callable[[], KodeyClient], settle_seconds: int, answer_seconds: float) -> FakeKodeyProvider:

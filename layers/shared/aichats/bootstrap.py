@@ -17,7 +17,7 @@ from aichats.aws.secrets import SecretKind, SecretStore
 from aichats.errors import SecretError
 from aichats.http.deadline import time_limit
 from aichats.http.transport import DeadlineTransport
-from aichats.runs.actions import SECRETS, Action, connect
+from aichats.runs.actions import Action, connect, first_secrets
 from aichats.runs.dispatch import Dispatcher
 from aichats.runs.ledger.ledger import Ledger
 from aichats.runs.ledger.locks import Locks
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from aichats.http import BaseTransport
     from aichats.runs.ledger.history import History
     from aichats.runs.stranded import StrandedRuns
+    from aichats.whop.renewal import Renewals
 
 INIT_SECONDS = 3.0
 """The time limit for a secret that is read in the init phase. Lambda ends this phase after 10 seconds."""
@@ -74,14 +75,18 @@ class Application:
         """The settings of the function that receives webhooks."""
         return WebhookSettings.from_environment(self.environment)
 
-    def read_early(self, secret: str, kind: SecretKind[Any]) -> None:
-        """Read a secret in Lambda's init phase, so that the first invocation doesn't wait for it.
+    def read_early(self, secrets: Mapping[str, SecretKind[Any]]) -> None:
+        """Read secrets at the same time in Lambda's init phase, so that the first invocation doesn't wait for them.
 
-        If the secret can't be used, the handler reports it.
+        If a secret can't be used, the handler reports it.
         """
-        if "AWS_LAMBDA_INITIALIZATION_TYPE" in self.environment:
+        if "AWS_LAMBDA_INITIALIZATION_TYPE" not in self.environment:
+            return
+        for name, kind in list(secrets.items())[1:]:
+            self.secrets.read_in_background(name, kind)
+        for name, kind in secrets.items():
             with suppress(SecretError), time_limit(INIT_SECONDS):
-                self.secrets.read(secret, kind)
+                self.secrets.read(name, kind)
 
     # ------------------------------------------------------------------ providers and runs
 
@@ -125,6 +130,19 @@ class Application:
         from aichats.runs.stranded import StrandedRuns
 
         return StrandedRuns(self.ledger, self.dispatcher)
+
+    @cached_property
+    def renewals(self) -> Renewals:
+        """Renews the tokens of connections."""
+        from aichats.aws.secret_versions import SecretVersions
+        from aichats.runs.providers.whop import WhopProvider
+        from aichats.whop.oauth import OAuthClient
+        from aichats.whop.renewal import Renewals
+
+        whop = self.provider(WhopProvider).settings
+        oauth = OAuthClient(whop.whop_base_url, self.transport, whop.whop_timeout_seconds)
+        versions = SecretVersions(aws_client("secretsmanager"))
+        return Renewals(self.ledger.items, versions, oauth, str(whop.whop_secret), self.ledger.clock)
 
     # ------------------------------------------------------------------ automations
 
@@ -220,8 +238,5 @@ def application() -> Application:
     )
     providers = connect(os.environ, secrets, transport, ledger)
     app = Application(os.environ, secrets, transport, ledger, queue, settings, providers)
-    for name, secret in SECRETS.items():
-        if secret_name := os.environ.get(f"{name.upper()}_SECRET"):
-            app.read_early(secret_name, secret.kind)
-            break
+    app.read_early(first_secrets(os.environ))
     return app

@@ -276,7 +276,7 @@ def test_secrets_are_read_once_for_many_calls(api: HttpCaller, secrets: FakeSecr
     for _ in range(5):
         api("GET", "/chats")
 
-    assert sorted(secrets.reads) == [CALLERS_SECRET, WHOP_SECRET]
+    assert sorted(secrets.reads) == [CALLERS_SECRET, WHOP_SECRET, f"{WHOP_SECRET}/default"]
 
 
 def test_the_work_ends_before_lambda_does(api: HttpCaller, whop: WhopInMemory) -> None:

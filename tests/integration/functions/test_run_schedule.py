@@ -390,9 +390,9 @@ def test_on_lambda_the_secret_is_read_in_the_init_phase_and_a_missing_one_is_no_
 @pytest.mark.parametrize(
     ("whop", "webhook", "kodey", "read"),
     [
-        ("one", "", "two", ["one"]),
+        ("one", "", "two", ["one", "one/default"]),
         ("", "other", "", ["other"]),
-        ("one", "other", "", ["one"]),
+        ("one", "other", "", ["one", "one/default"]),
         ("", "", "two", ["two"]),
         ("", "", "", []),
     ],

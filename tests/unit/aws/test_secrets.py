@@ -5,13 +5,15 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
-from typing import Any, Unpack
+from functools import partial
+from typing import Annotated, Any, Unpack
 
 import httpx
 import pytest
 from botocore.exceptions import EndpointConnectionError, ReadTimeoutError
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import BaseModel, Field
 
 from aichats.aws import secrets
 from aichats.aws.secrets import (
@@ -20,6 +22,7 @@ from aichats.aws.secrets import (
     MAX_SECRET_BYTES,
     REFRESH_AFTER_SECONDS,
     REJECTED_REFRESH_SECONDS,
+    ApiKey,
     GetSecretValue,
     SecretKind,
     SecretStore,
@@ -30,7 +33,6 @@ from aichats.errors import AuthenticationError, SecretError, SecretUnavailableEr
 from aichats.http.deadline import time_limit
 from aichats.kodey.credentials import KodeySecret
 from aichats.whop import WhopClient
-from aichats.whop.credentials import WHOP_SECRET, WhopSecret
 from tests.support.fakes import (
     JSON,
     FakeClock,
@@ -53,6 +55,16 @@ ALLOW = "Allow the function's role secretsmanager:GetSecretValue on it."
 CONFIDENTIAL = "sk_live_0123456789"
 
 
+class Keys(BaseModel):
+    """A secret with a key that it needs, and keys that it may have."""
+
+    api_key: Annotated[ApiKey, Field(repr=False)]
+    companies: Annotated[dict[str, ApiKey], Field(repr=False)] = {}
+
+
+KEYS = SecretKind(partial(parse_secret, Keys))
+
+
 class Vault:
     """A store, its clock and its Secrets Manager."""
 
@@ -66,7 +78,7 @@ class Vault:
 
     @property
     def reads(self) -> int:
-        return len(self.manager.reads)
+        return self.manager.reads.count(NAME)
 
 
 # ---- how long a value is kept
@@ -139,7 +151,7 @@ def test_a_temporary_failure_differs_from_a_final_one(error: Exception) -> None:
 @pytest.mark.parametrize("value", FINAL, ids=repr)
 def test_a_final_failure_differs_from_a_temporary_one(value: SecretValue) -> None:
     with pytest.raises(SecretError) as raised:
-        Vault(value).store.read(NAME, WHOP_SECRET)
+        Vault(value).store.read(NAME, KEYS)
     assert not isinstance(raised.value, SecretUnavailableError)
 
 
@@ -184,18 +196,18 @@ def test_what_is_final_is_not_remembered_so_a_repair_works_at_once() -> None:
     vault = Vault({"apikey": "k"})
     for _ in range(2):
         with pytest.raises(SecretError, match="is malformed"):
-            vault.store.read(NAME, WHOP_SECRET)
+            vault.store.read(NAME, KEYS)
     vault.put({"api_key": "k"})
-    assert vault.store.read(NAME, WHOP_SECRET).api_key == "k"
+    assert vault.store.read(NAME, KEYS).api_key == "k"
 
 
 def test_a_malformed_value_never_takes_the_place_of_a_good_one() -> None:
     vault = Vault({"api_key": "good"})
-    vault.store.read(NAME, WHOP_SECRET)
+    vault.store.read(NAME, KEYS)
     vault.put({"apikey": "k"})
     with pytest.raises(SecretError, match="is malformed"):
-        vault.store.read_again(NAME, WHOP_SECRET)
-    assert vault.store.read(NAME, WHOP_SECRET).api_key == "good"
+        vault.store.read_again(NAME, KEYS)
+    assert vault.store.read(NAME, KEYS).api_key == "good"
 
 
 @pytest.mark.parametrize("step", [REFRESH_AFTER_SECONDS, -1.0])
@@ -212,6 +224,70 @@ def test_ages_are_those_of_the_wall_clock_and_one_that_was_set_back_expires_all(
     wall_clock.now += step
     whop.retrieve_ai_chat("aich_1")
     assert tokens(transport) == ["old", "new"]
+
+
+# ---- values with an end
+
+
+ENDING: SecretKind[Json] = SecretKind(lambda _, value: value, fresh_until=lambda value: float(value["ends_at"]))
+MAY_BE_MISSING: SecretKind[Json] = SecretKind(lambda _, value: value, absent=True)
+
+
+def test_a_value_is_read_again_before_its_end_although_it_is_not_old() -> None:
+    vault = Vault({"ends_at": 1100})
+    vault.store.read(NAME, ENDING)
+    vault.put({"ends_at": 9999})
+
+    vault.clock.now = 1099.0
+    assert vault.store.read(NAME, ENDING) == {"ends_at": 1100}
+    vault.clock.now = 1100.0
+    assert vault.store.read(NAME, ENDING) == {"ends_at": 9999}
+
+
+def test_a_value_after_its_end_is_not_used_if_it_cannot_be_read_again() -> None:
+    vault = Vault({"ends_at": 1100})
+    vault.store.read(NAME, ENDING)
+    vault.put(aws_error("ThrottlingException"))
+
+    vault.clock.now = 1100.0
+    with pytest.raises(SecretUnavailableError):
+        vault.store.read(NAME, ENDING)
+
+
+def test_a_value_that_nobody_replaced_at_its_end_is_not_read_for_every_call() -> None:
+    vault = Vault({"ends_at": 900})
+    for _ in range(10):
+        vault.store.read(NAME, ENDING)
+    assert vault.reads == 1
+
+    vault.clock.now += FAILURE_SECONDS
+    vault.store.read(NAME, ENDING)
+    assert vault.reads == 2
+
+
+def test_a_value_with_an_end_counts_as_unchanged_because_it_is_replaced_all_the_time() -> None:
+    vault = Vault({"ends_at": 9999})
+    vault.manager.changed_at[NAME] = datetime.fromtimestamp(vault.clock.now, UTC)
+    vault.manager.previous[NAME] = {"ends_at": 5000}
+
+    vault.store.read(NAME, ENDING)
+
+    assert (vault.store.in_rotation(NAME, ENDING), vault.reads) == (False, 1)
+
+
+def test_a_secret_that_may_be_missing_is_empty_then_and_that_is_cached() -> None:
+    vault = Vault(aws_error("ResourceNotFoundException"))
+    assert [vault.store.read(NAME, MAY_BE_MISSING) for _ in range(3)] == [{}, {}, {}]
+    assert vault.reads == 1
+
+    vault.put({"x": 1})
+    vault.clock.now += REFRESH_AFTER_SECONDS
+    assert vault.store.read(NAME, MAY_BE_MISSING) == {"x": 1}
+
+
+def test_a_secret_that_may_be_missing_may_not_be_forbidden() -> None:
+    with pytest.raises(SecretError, match="may not be read"):
+        Vault(aws_error("AccessDeniedException")).store.read(NAME, MAY_BE_MISSING)
 
 
 # ---- when Secrets Manager does not answer
@@ -339,7 +415,7 @@ def rotated(minutes: float, previous: SecretValue) -> Vault:
     vault = Vault({"api_key": "new"})
     vault.manager.changed_at[NAME] = datetime.fromtimestamp(vault.clock.now - minutes * 60, UTC)
     vault.manager.previous[NAME] = previous
-    vault.store.read(NAME, WHOP_SECRET)
+    vault.store.read(NAME, KEYS)
     return vault
 
 
@@ -357,32 +433,32 @@ def rotated(minutes: float, previous: SecretValue) -> Vault:
 def test_a_value_that_was_changed_minutes_ago_may_be_taken_later(
     minutes: float, previous: SecretValue, *, expected: bool
 ) -> None:
-    assert rotated(minutes, previous).store.in_rotation(NAME, WHOP_SECRET) is expected
+    assert rotated(minutes, previous).store.in_rotation(NAME, KEYS) is expected
 
 
 def test_a_rotation_is_over_after_a_quarter_of_an_hour() -> None:
     vault = rotated(1, {"api_key": "old"})
     vault.clock.now += 14 * 60
-    assert not vault.store.in_rotation(NAME, WHOP_SECRET)
+    assert not vault.store.in_rotation(NAME, KEYS)
 
 
 def test_a_value_that_could_not_be_read_again_may_have_been_changed() -> None:
     vault = Vault({"api_key": "k"})
-    vault.store.read(NAME, WHOP_SECRET)
+    vault.store.read(NAME, KEYS)
     vault.manager.values[NAME] = aws_error("ThrottlingException")
-    vault.store.read_again(NAME, WHOP_SECRET)
-    assert vault.store.in_rotation(NAME, WHOP_SECRET)
+    vault.store.read_again(NAME, KEYS)
+    assert vault.store.in_rotation(NAME, KEYS)
     vault.clock.now += REJECTED_REFRESH_SECONDS
     vault.manager.values[NAME] = {"api_key": "k"}
-    vault.store.read_again(NAME, WHOP_SECRET)
-    assert not vault.store.in_rotation(NAME, WHOP_SECRET)
+    vault.store.read_again(NAME, KEYS)
+    assert not vault.store.in_rotation(NAME, KEYS)
 
 
 def test_a_value_that_was_read_again_seconds_ago_counts_as_unchanged_so_each_caller_gets_the_same_answer() -> None:
     vault = Vault({"api_key": "k"})
     for _ in range(2):
-        vault.store.read_again(NAME, WHOP_SECRET)
-        assert not vault.store.in_rotation(NAME, WHOP_SECRET)
+        vault.store.read_again(NAME, KEYS)
+        assert not vault.store.in_rotation(NAME, KEYS)
 
 
 # ---- many threads
@@ -474,7 +550,7 @@ def test_a_secret_that_cannot_be_used_says_why_and_what_to_type(value: SecretVal
 )
 def test_a_secret_of_the_wrong_shape_names_the_fields_and_shows_nothing(value: Json, problem: str) -> None:
     with pytest.raises(SecretError, match=problem) as raised:
-        parse_secret(WhopSecret, NAME, value)
+        parse_secret(Keys, NAME, value)
     assert CONFIDENTIAL not in str(raised.value)
     assert raised.value.__cause__ is None
     assert str(raised.value).endswith(FILL)
@@ -514,7 +590,7 @@ def test_kodey_s_key_is_read_again_when_it_is_rejected() -> None:
 @given(value=st.dictionaries(st.sampled_from(["api_key", "companies", "x"]), st.none() | st.integers() | st.text()))
 def test_any_object_is_a_secret_or_rejected_as_one(value: Json) -> None:
     try:
-        key = parse_secret(WhopSecret, NAME, value).api_key
+        key = parse_secret(Keys, NAME, value).api_key
     except SecretError:
         return
     assert key == value["api_key"]
@@ -523,11 +599,14 @@ def test_any_object_is_a_secret_or_rejected_as_one(value: Json) -> None:
 def test_no_object_with_a_value_shows_it() -> None:
     vault = Vault({"api_key": CONFIDENTIAL, "companies": {"biz_A": CONFIDENTIAL}})
     value = vault.store.read(NAME, JSON)
-    assert CONFIDENTIAL not in repr(vault.store) + repr(parse_secret(WhopSecret, NAME, value))
+    assert CONFIDENTIAL not in repr(vault.store) + repr(parse_secret(Keys, NAME, value))
 
 
 def test_what_to_type_depends_on_the_secret() -> None:
     assert remedy("aichats/prod/kodey") == "To store it, type: make secret NAME=kodey STACK=<stack>"
+    assert remedy("aichats/prod/whop/agency") == (
+        "To connect a Whop account, type: make login STACK=<stack> CONNECTION=agency CLIENT_ID=<app_...>"
+    )
     assert remedy("aichats/prod/callers").startswith("To create a caller, type: make caller NAME=<name> SCOPES=")
 
 

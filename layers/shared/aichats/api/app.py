@@ -67,7 +67,7 @@ class HttpApi:
 
 def create_api(app: Application) -> HttpApi:
     """Return the API of an application."""
-    app.read_early(app.http_api_settings.callers_secret, CALLERS)
+    app.read_early({app.http_api_settings.callers_secret: CALLERS})
     api = APIGatewayHttpResolver()
     api.use([_authenticate(app)])
     for operation in OPERATIONS:

@@ -79,12 +79,21 @@ class SecretKind[T]:
         valid_for: the age in seconds from which a value is no longer used, even if it can't be read again. ``None``:
             a value is used until a new one can be read.
         outlives: the type of error after which the cached value is still used.
+        fresh_until: returns the time, in Unix seconds, from which a value is read again and no longer used if it can't
+            be read. ``None``: values have no such time.
+        absent: whether a secret may be missing. A missing secret then counts as ``{}``.
     """
 
     parse: Callable[[str, JsonObject], T]
     refresh_after: float = REFRESH_AFTER_SECONDS
     valid_for: float | None = None
     outlives: type[SecretError] = SecretUnavailableError
+    fresh_until: Callable[[T], float] | None = None
+    absent: bool = False
+
+
+class _MissingSecretError(SecretError):
+    """Secrets Manager has no secret of this name."""
 
 
 @dataclass(frozen=True)
@@ -139,7 +148,7 @@ class SecretStore:
         """
         entry = self._entry(name, kind)
         with entry.lock:
-            if entry.cached is not None and self._age(entry.cached.read_at) < kind.refresh_after:
+            if entry.cached is not None and self._is_fresh(entry, entry.cached):
                 return self._value(kind, entry.cached)
             attempt = self._attempt(entry)
             patience = FETCH_SECONDS if self._valid(entry) is None else FETCH_SECONDS_WITH_VALUE
@@ -163,6 +172,13 @@ class SecretStore:
         with entry.lock:
             entry.unchecked = cached is before
         return self._value(kind, cached)
+
+    def read_in_background(self, name: str, kind: SecretKind[Any]) -> None:
+        """Begin to read a secret that is not cached, without waiting. The next :meth:`read` waits for the result."""
+        entry = self._entry(name, kind)
+        with entry.lock:
+            if entry.cached is None:
+                self._attempt(entry)
 
     def token[T](self, name: str | None, kind: SecretKind[T], choose: Callable[[T], str]) -> Token:
         """Return a function that returns the token in a secret.
@@ -204,6 +220,16 @@ class SecretStore:
     def _value[T](self, _kind: SecretKind[T], cached: _Cached) -> T:
         value: T = cached.value
         return value
+
+    def _is_fresh(self, entry: _Entry[Any], cached: _Cached) -> bool:
+        """Return whether a cached value may be used without another read."""
+        age = self._age(cached.read_at)
+        # A value that nobody has renewed yet is read again from time to time, not at each use.
+        return age < (entry.kind.refresh_after if self._in_time(entry, cached) else FAILURE_SECONDS)
+
+    def _in_time(self, entry: _Entry[Any], cached: _Cached) -> bool:
+        fresh_until = entry.kind.fresh_until
+        return fresh_until is None or self.clock() < fresh_until(cached.value)
 
     def _age(self, time: float) -> float:
         age = self.clock() - time
@@ -255,7 +281,9 @@ class SecretStore:
     def _valid(self, entry: _Entry[Any]) -> _Cached | None:
         """Return the cached value if it may be used although it can't be read again."""
         cached, limit = entry.cached, entry.kind.valid_for
-        return None if cached is None or (limit is not None and self._age(cached.read_at) >= limit) else cached
+        if cached is None or not self._in_time(entry, cached):
+            return None
+        return None if limit is not None and self._age(cached.read_at) >= limit else cached
 
     def _wait(self, entry: _Entry[Any], attempt: _Attempt, patience: float) -> _Cached:
         """Wait for an attempt to read a secret. Return the new value, or after a failure the cached one if it is valid.
@@ -279,9 +307,17 @@ class SecretStore:
         return cached
 
     def _fetch(self, entry: _Entry[Any], now: float) -> _Cached:
-        name = entry.name
-        response = self._get(SecretId=name)
-        value = entry.kind.parse(name, _parse(name, response.get("SecretString")))
+        name, kind = entry.name, entry.kind
+        try:
+            response = self._get(SecretId=name)
+        except _MissingSecretError:
+            if not kind.absent:
+                raise
+            return _Cached(kind.parse(name, {}), now, None)
+        value = kind.parse(name, _parse(name, response.get("SecretString")))
+        if kind.fresh_until is not None:
+            # Such a value is replaced all the time, and that is no rotation by a person.
+            return _Cached(value, now, None)
         changed_at = response["CreatedDate"].timestamp() if "CreatedDate" in response else None
         is_new = changed_at is not None and now - changed_at < ROTATION_SECONDS
         return _Cached(value, now, changed_at if is_new and self._had_a_value(name) else None)
@@ -309,13 +345,21 @@ class SecretStore:
             raise SecretUnavailableError(name, problem, "Try again later.") from error
 
 
-def parse_secret[SecretT: BaseModel](model: type[SecretT], name: str, value: dict[str, Any]) -> SecretT:
+def parse_secret[SecretT: BaseModel](
+    model: type[SecretT], name: str, value: JsonObject, *, or_empty: bool = False
+) -> SecretT:
     """Return a secret as its model.
+
+    Args:
+        model: the model of the secret's content.
+        name: the secret's name.
+        value: the secret's content.
+        or_empty: whether ``{}`` is valid.
 
     Raises:
         SecretError: the secret is empty or malformed. The message names fields but shows no values.
     """
-    if not value:
+    if not value and not or_empty:
         raise SecretError(name, "is empty", remedy(name))
     try:
         return model.model_validate(value)
@@ -328,17 +372,28 @@ def parse_secret[SecretT: BaseModel](model: type[SecretT], name: str, value: dic
 
 
 def remedy(name: str) -> str:
-    """Return a sentence with the command that stores a secret. The secret's name is ``aichats/<stage>/<name>``."""
+    """Return a sentence with the command that stores a secret.
+
+    The secret's name is ``aichats/<stage>/<name>``, or that of a connection, ``aichats/<stage>/whop/<connection>``.
+    """
     last = name.rsplit("/", 1)[-1]
+    if _is_connection(name):
+        return f"To connect a Whop account, type: make login STACK=<stack> CONNECTION={last} CLIENT_ID=<app_...>"
     if last == "callers":
         return "To create a caller, type: make caller NAME=<name> SCOPES=chats:read,chats:write STACK=<stack>"
     return f"To store it, type: make secret NAME={last} STACK=<stack>"
 
 
+def _is_connection(name: str) -> bool:
+    """Return whether a name is ``aichats/<stage>/whop/<connection>``."""
+    return name.split("/")[-2:-1] == ["whop"]
+
+
 def _unreadable(name: str, error: Mapping[str, Any]) -> SecretError:
     code = error.get("Code", "")
     if code == "ResourceNotFoundException":
-        return SecretError(name, "does not exist", f"Deploy the stack, which creates it. {remedy(name)}")
+        creation = "" if _is_connection(name) else "Deploy the stack, which creates it. "
+        return _MissingSecretError(name, "does not exist", creation + remedy(name))
     if code == "AccessDeniedException" or (code == "DecryptionFailure" and not _is_throttled(error)):
         return SecretError(
             name, f"may not be read ({code})", "Allow the function's role secretsmanager:GetSecretValue on it."

@@ -9,13 +9,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import BaseModel, Field, ValidationError
 
+from aichats.aws.clients import aws_client
 from aichats.aws.secrets import SecretKind, SecretStore
 from aichats.http import BaseTransport
 from aichats.kodey.actions import KODEY_ACTIONS, KodeyCreateChat, KodeySendMessage
 from aichats.kodey.credentials import KODEY_SECRET, KodeySecret
 from aichats.kodey.settings import KodeySettings
 from aichats.whop.actions import WHOP_ACTIONS, WhopCreateChat, WhopUpdateChat
-from aichats.whop.credentials import WEBHOOK_SECRET, WHOP_SECRET, WebhookSecret, WhopSecret
+from aichats.whop.connections import CONNECTION, DEFAULT_CONNECTION
+from aichats.whop.credentials import WEBHOOK_SECRET, WHOP_SECRET, Credentials, WebhookSecret, WhopSecret
+from aichats.whop.renewal_requests import RenewalRequests
 from aichats.whop.settings import WhopSettings
 
 if TYPE_CHECKING:
@@ -71,11 +74,23 @@ def connect(
     from aichats.runs.providers.kodey import KodeyProvider
     from aichats.runs.providers.whop import WhopProvider
 
+    whop = WhopSettings.from_environment(environment)
+    renewals = RenewalRequests(lambda: aws_client("lambda"), whop.refresh_tokens_function, secrets.clock)
+    credentials = Credentials(secrets, whop.whop_secret, renewals.request)
     providers: list[Provider] = [
-        WhopProvider(WhopSettings.from_environment(environment), secrets, transport, ledger),
+        WhopProvider(whop, credentials, transport, ledger),
         KodeyProvider(KodeySettings.from_environment(environment), secrets, transport),
     ]
     return {provider.name: provider for provider in providers}
+
+
+def first_secrets(environment: Mapping[str, str]) -> dict[str, SecretKind[Any]]:
+    """Return the secrets that most invocations of a function need: those of its first provider, with their kinds."""
+    for name, secret in SECRETS.items():
+        if secret_name := environment.get(f"{name.upper()}_SECRET"):
+            connection = {f"{secret_name}/{DEFAULT_CONNECTION}": CONNECTION} if name == "whop" else {}
+            return {secret_name: secret.kind, **connection}
+    return {}
 
 
 def check_targets(action: Action, targets: list[str | None]) -> None:

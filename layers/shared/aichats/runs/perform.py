@@ -249,7 +249,7 @@ class Performer:
             return True
         if not isinstance(error, AuthenticationError):
             return False
-        if self._provider(row).in_rotation():
+        if self._provider(row).may_recover(row):
             return True
         has_client = row.run.trigger == "http" and row.error is None and (isinstance(run, Run) or row.run.slow)
         # An older run may have waited for something else before its first rejection.

@@ -4,16 +4,21 @@ A connection is a secret of its own, ``aichats/<stage>/whop/<connection>``. ``ma
 ``refresh_tokens`` renews its tokens.
 """
 
-from functools import partial
+import hashlib
+import math
 from typing import Annotated
 
 from pydantic import AwareDatetime, BaseModel, Field, PlainSerializer, StringConstraints
 
 from aichats.aws.secrets import ApiKey, SecretKind, parse_secret
+from aichats.models import JsonObject
 from aichats.whop.models import CompanyId
 
 DEFAULT_CONNECTION = "default"
 """The connection of all companies that have no credential of their own."""
+
+CACHED_BEFORE_END_SECONDS = 120
+"""The time before the end of an access token from which functions read the secret again."""
 
 type ConnectionName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
 type UnixTime = Annotated[AwareDatetime, PlainSerializer(lambda time: int(time.timestamp()), return_type=int)]
@@ -30,13 +35,32 @@ class Grant(BaseModel):
     expires_at: UnixTime
     """The end of the access token, which lives for one hour."""
     company_id: CompanyId | None = None
-    """The only company to which the grant applies; ``None``: all companies of the user. Whop wants it at each refresh."""
+    """The only company that the grant covers, which each refresh must repeat; ``None``: all companies of the user."""
 
 
 class ConnectionSecret(BaseModel):
     """The content of a connection's secret. ``make logout`` leaves ``{}``."""
 
-    oauth: Grant
+    oauth: Grant | None = None
 
 
-CONNECTION = SecretKind(partial(parse_secret, ConnectionSecret))
+def fingerprint(token: str) -> str:
+    """Return a text that identifies a token, and from which nobody can get the token."""
+    return hashlib.sha256(token.encode()).hexdigest()[:32]
+
+
+def parse_connection(name: str, value: JsonObject) -> Grant | None:
+    """Return the grant in the secret of a connection; ``None`` if it is empty.
+
+    Raises:
+        SecretError: the secret is malformed.
+    """
+    return parse_secret(ConnectionSecret, name, value, or_empty=True).oauth
+
+
+def _fresh_until(grant: Grant | None) -> float:
+    return math.inf if grant is None else grant.expires_at.timestamp() - CACHED_BEFORE_END_SECONDS
+
+
+CONNECTION: SecretKind[Grant | None] = SecretKind(parse_connection, fresh_until=_fresh_until, absent=True)
+"""The kind of a connection's secret: the grant, or ``None`` if the secret is missing or empty."""

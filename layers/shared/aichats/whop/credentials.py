@@ -1,22 +1,39 @@
-"""Whop's credentials: their secrets, and the token of each company."""
+"""Whop's credentials: API keys and connections, and the secrets that contain them."""
 
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Annotated
 
 from pydantic import BaseModel, Field
 
-from aichats.aws.secrets import ApiKey, SecretKind, parse_secret
+from aichats.aws.observability import count_now
+from aichats.aws.secrets import ApiKey, SecretKind, SecretStore, parse_secret, remedy
+from aichats.errors import SecretError, SecretUnavailableError
+from aichats.http.tokens import Token
+from aichats.settings import MAX_CALL_SECONDS
+from aichats.whop.connections import CONNECTION, DEFAULT_CONNECTION, ConnectionName, Grant, fingerprint
+
+LEAST_LIFETIME = timedelta(seconds=MAX_CALL_SECONDS + 5)
+"""The shortest remaining lifetime of an access token for a call: the longest call, and the difference of two clocks."""
+
+
+OVERDUE = timedelta(minutes=10)
+"""The time after the end of an access token at which a run that needs the connection raises the alarm."""
+
+
+class ConnectionOfCompany(BaseModel):
+    """The choice of a connection for a company."""
+
+    connection: ConnectionName
 
 
 class WhopSecret(BaseModel):
-    """Whop's credentials: one for all companies, and one for each company that has its own."""
+    """Whop's API key for all companies, and the credentials of companies that have their own."""
 
-    api_key: Annotated[ApiKey, Field(repr=False)]
-    companies: Annotated[dict[str, ApiKey], Field(repr=False)] = {}
-
-    def token_of(self, company_id: str | None) -> str:
-        """Return the token of a company: its own, or the one for all companies."""
-        return self.companies.get(company_id or "", self.api_key)
+    api_key: Annotated[ApiKey | None, Field(repr=False)] = None
+    companies: Annotated[dict[str, ApiKey | ConnectionOfCompany], Field(repr=False)] = {}
 
 
 class WebhookSecret(BaseModel):
@@ -25,5 +42,118 @@ class WebhookSecret(BaseModel):
     secrets: Annotated[list[ApiKey], Field(repr=False, min_length=1, max_length=5)]
 
 
-WHOP_SECRET = SecretKind(partial(parse_secret, WhopSecret))
+WHOP_SECRET = SecretKind(partial(parse_secret, WhopSecret, or_empty=True))
 WEBHOOK_SECRET = SecretKind(partial(parse_secret, WebhookSecret))
+
+
+@dataclass(frozen=True)
+class Credential:
+    """One credential of a stack.
+
+    Attributes:
+        name: the name of the credential, which stays the same when its tokens change.
+        company_id: the company whose API key this is; ``None`` for a connection and for the key of all companies.
+        connection: the connection; ``None`` for an API key.
+    """
+
+    name: str
+    company_id: str | None = None
+    connection: str | None = None
+
+
+@dataclass(frozen=True)
+class Credentials:
+    """The credentials of a stack. Safe to share between threads.
+
+    A company uses the credential that the main secret names for it. The others use the connection ``default`` if that
+    exists, otherwise the API key for all companies.
+
+    Args:
+        secret: the name of the main secret; ``None`` in functions that don't call Whop.
+        renew: asks for the renewal of a connection. The second argument is the fingerprint of an access token that Whop
+            rejected before its end, or ``None``.
+    """
+
+    secrets: SecretStore
+    secret: str | None
+    renew: Callable[[str, str | None], None]
+
+    def of_company(self, company_id: str | None) -> Credential:
+        """Return the credential of a company.
+
+        Raises:
+            SecretError: there is none, or the secret can't be read.
+        """
+        main = self.secrets.read(self.secret, WHOP_SECRET)
+        match main.companies.get(company_id or ""):
+            case str():
+                return Credential(f"{company_id}", company_id=company_id)
+            case ConnectionOfCompany(connection=connection):
+                return _of_connection(connection)
+        if self._grant(DEFAULT_CONNECTION) is not None:
+            return _of_connection(DEFAULT_CONNECTION)
+        if main.api_key is None:
+            name = str(self.secret)
+            raise SecretError(name, "is empty", f"{remedy(name)}. {remedy(f'{name}/{DEFAULT_CONNECTION}')}")
+        return Credential("default")
+
+    def token(self, credential: Credential) -> Token:
+        """Return a function that returns the credential's current token.
+
+        The function raises SecretUnavailableError if the access token of a connection has expired, after it has asked
+        for the renewal.
+        """
+        if credential.connection is not None:
+            return partial(self._access_token, credential.connection)
+        return self.secrets.token(self.secret, WHOP_SECRET, partial(self._api_key, credential.company_id))
+
+    def may_recover(self, credential: Credential) -> bool:
+        """Return whether Whop may accept a credential later that it has just rejected as invalid (401).
+
+        An API key may be in rotation. A connection is renewed: this method asks for that.
+        """
+        if credential.connection is None:
+            return self.secrets.in_rotation(self.secret, WHOP_SECRET)
+        grant = self._grant(credential.connection)
+        if grant is not None:
+            self.renew(credential.connection, fingerprint(grant.access_token))
+        return True
+
+    def _api_key(self, company_id: str | None, main: WhopSecret) -> str:
+        key = main.companies.get(company_id or "", main.api_key)
+        if not isinstance(key, str):
+            raise SecretUnavailableError(str(self.secret), "has just been changed", "Try again.")
+        return key
+
+    def _access_token(self, connection: str, rejected: str | None) -> str:
+        """Return the access token of a connection. After a rejection, return a newer one if there is one.
+
+        Raises:
+            SecretUnavailableError: the token has expired. The renewal was requested.
+            SecretError: the connection doesn't exist, or is logged out.
+        """
+        name, grant = self._secret_of(connection), self._grant(connection)
+        if grant is not None and grant.access_token == rejected:
+            grant = self.secrets.read_again(name, CONNECTION)
+        if grant is None:
+            raise SecretError(name, "has no tokens", remedy(name))
+        now = datetime.fromtimestamp(self.secrets.clock(), UTC)
+        if grant.expires_at - now < LEAST_LIFETIME:
+            self.renew(connection, None)
+            if now - grant.expires_at > OVERDUE:
+                # The renewal itself may be what doesn't work.
+                count_now("ConnectionsBroken")
+            problem = f"has an access token that ended at {grant.expires_at:%Y-%m-%d %H:%M:%S} UTC"
+            advice = f"aichats renews it within ten minutes. If the alarm ConnectionBroken is on: {remedy(name)}"
+            raise SecretUnavailableError(name, problem, advice)
+        return grant.access_token
+
+    def _grant(self, connection: str) -> Grant | None:
+        return self.secrets.read(self._secret_of(connection), CONNECTION)
+
+    def _secret_of(self, connection: str) -> str:
+        return f"{self.secret}/{connection}"
+
+
+def _of_connection(connection: str) -> Credential:
+    return Credential(f"connection:{connection}", connection=connection)

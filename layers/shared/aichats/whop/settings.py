@@ -18,3 +18,5 @@ class WhopSettings(ProviderSettings):
     whop_secret: NonEmpty | None = None
     """The secret with Whop's credentials; ``None`` in functions that don't call Whop."""
     whop_timeout_seconds: CallSeconds = 20.0
+    refresh_tokens_function: NonEmpty | None = None
+    """The function that renews connections; ``None`` in functions that don't call Whop."""

@@ -13,9 +13,10 @@ from aichats.http.tokens import Token
 from aichats.kodey.settings import KodeySettings
 from aichats.runs.providers.kodey import KodeyProvider
 from aichats.runs.providers.whop import WhopProvider
+from aichats.whop.credentials import Credentials
 from aichats.whop.settings import WhopSettings
 from tests.support.fakes import FakeClock, FakeSecretsManager, ScriptedTransport
-from tests.support.providers import kodey_token, whop_token
+from tests.support.providers import kodey_token, no_renewal, whop_token
 from tests.support.waiting import PATIENCE
 
 NAME = "aichats/dev/provider"
@@ -96,7 +97,7 @@ def test_a_function_that_is_given_no_secret_cannot_call_a_provider() -> None:
     kodey = KodeyProvider(KodeySettings(kodey_base_url="https://kodey.invalid"), store, transport)
 
     with pytest.raises(SecretError, match="is not for this function"):
-        WhopProvider(whop, store, transport, nothing).client()
+        WhopProvider(whop, Credentials(store, None, no_renewal), transport, nothing).client()
     with pytest.raises(SecretError, match="is not for this function"):
         kodey.client.list_chats()
     assert kodey.calls_per_minute() == 100

@@ -140,8 +140,8 @@ class Provider(Protocol):
             InputError: the version does not know a field. The error names the field, with the prefix ``within``.
         """
 
-    def in_rotation(self) -> bool:
-        """Return whether the credential was replaced a short time ago, or might have been."""
+    def may_recover(self, row: Row, /) -> bool:
+        """Return whether the provider may accept the run's credential later, after it was rejected as invalid (401)."""
 
     def per_second(self, run: Run) -> float:
         """Return the number of such runs that may begin in a second within the provider's rate limit."""

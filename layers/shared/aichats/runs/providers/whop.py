@@ -12,8 +12,7 @@ from datetime import timedelta
 from functools import cached_property, partial
 from typing import Any, ClassVar
 
-from aichats.aws.secrets import SecretStore
-from aichats.errors import NotFoundError, ProtocolError
+from aichats.errors import NotFoundError, ProtocolError, SecretError
 from aichats.http import BaseTransport
 from aichats.models import Json
 from aichats.runs.actions import Action
@@ -34,7 +33,7 @@ from aichats.runs.providers.port import (
 from aichats.whop import AiChat, CreateAiChat, UpdateAiChat, WhopClient
 from aichats.whop.actions import WhopCreateChat, WhopUpdateChat
 from aichats.whop.client import check_agent_identifier
-from aichats.whop.credentials import WHOP_SECRET
+from aichats.whop.credentials import Credentials
 from aichats.whop.models import NewChat, TitledPage
 from aichats.whop.settings import WhopSettings
 
@@ -46,14 +45,15 @@ class WhopProvider:
     """Creates and changes AI chats in Whop.
 
     Args:
+        credentials: the API keys and the connections.
         ledger: the ledger, with the runs, the walks and the latest changes.
     """
 
     settings: WhopSettings
-    secrets: SecretStore
+    credentials: Credentials
     transport: BaseTransport
     ledger: Ledger
-    _clients: dict[tuple[str | None, str], WhopClient] = field(default_factory=dict)
+    _clients: dict[tuple[str, str], WhopClient] = field(default_factory=dict)
     name: ClassVar[str] = "whop"
 
     def client(self, company_id: str | None = None, api_version: str = "") -> WhopClient:
@@ -64,20 +64,21 @@ class WhopProvider:
         Raises:
             SecretError: the secret can't be used.
         """
-        owner, version = self._owner(company_id), api_version or self.settings.whop_api_version
-        if (owner, version) not in self._clients:
-            self._clients[owner, version] = WhopClient(
-                token=self.secrets.token(self.settings.whop_secret, WHOP_SECRET, lambda secret: secret.token_of(owner)),
+        credential = self.credentials.of_company(company_id)
+        key = (credential.name, api_version or self.settings.whop_api_version)
+        if key not in self._clients:
+            self._clients[key] = WhopClient(
+                token=self.credentials.token(credential),
                 base_url=self.settings.whop_base_url,
-                api_version=version,
+                api_version=key[1],
                 timeout=self.settings.whop_timeout_seconds,
                 transport=self.transport,
             )
-        return self._clients[owner, version]
+        return self._clients[key]
 
     def credential(self, company_id: str | None) -> str:
-        """Return the name of a company's credential: the company's id if it has a credential of its own."""
-        return self._owner(company_id) or "default"
+        """Return the name of a company's credential."""
+        return self.credentials.of_company(company_id).name
 
     @property
     def call_limit(self) -> timedelta:
@@ -103,9 +104,12 @@ class WhopProvider:
             version = self.settings.whop_api_version
             check_agent_identifier(action.agent_identifier, version, f"{within}agent_identifier")
 
-    def in_rotation(self) -> bool:
-        """Return whether the credential was replaced a short time ago, or might have been."""
-        return self.secrets.in_rotation(self.settings.whop_secret, WHOP_SECRET)
+    def may_recover(self, row: Row) -> bool:
+        """Return whether Whop may accept the run's credential later. Ask for the renewal of a connection."""
+        try:
+            return self.credentials.may_recover(self.credentials.of_company(_company_of(row)))
+        except SecretError:
+            return True
 
     def per_second(self, _run: Run) -> float:
         """Return 8. A run may need one create and one change, and Whop allows 600 of each in a minute."""
@@ -116,7 +120,7 @@ class WhopProvider:
         action = row.run.action
         if not isinstance(action, WhopCreateChat) or row.chat_id is not None:
             return None
-        client = self._client(row, row.run.target)
+        client = self._client(row)
         return Effect(
             act=partial(accept_unreadable_answer, self.name, partial(self._create, row, action, client)),
             limit=self.call_limit,
@@ -131,8 +135,8 @@ class WhopProvider:
             changes = action.model_dump(exclude_unset=True, exclude={"type"})
             chat_id = str(row.run.target)
             newest = self.changes.take(row, chat_id, changes)
-            return self._change(self._client(row, action.company_id), chat_id, _only(changes, newest), {})
-        changes, client, chat_id = _of_new_chat(row, action), self._client(row, row.run.target), str(row.chat_id)
+            return self._change(self._client(row), chat_id, _only(changes, newest), {})
+        changes, client, chat_id = _of_new_chat(row, action), self._client(row), str(row.chat_id)
         stored = {} if changes else dict(row.result)
         try:
             return self._change(client, chat_id, self._not_superseded(row, changes), stored)
@@ -151,12 +155,8 @@ class WhopProvider:
         """The latest changes of chats."""
         return Changes(self.ledger)
 
-    def _owner(self, company_id: str | None) -> str | None:
-        """Return the company if it has a credential of its own, so that there is one client for each credential."""
-        return company_id if company_id in self.secrets.read(self.settings.whop_secret, WHOP_SECRET).companies else None
-
-    def _client(self, row: Row, company_id: str | None) -> WhopClient:
-        return self.client(company_id, str(row.run.api_version))
+    def _client(self, row: Row) -> WhopClient:
+        return self.client(_company_of(row), str(row.run.api_version))
 
     def _create(self, row: Row, action: WhopCreateChat, client: WhopClient) -> Created:
         fields = action.model_dump(exclude_unset=True, exclude={"type", "notification_preference"})
@@ -197,6 +197,12 @@ class WhopProvider:
         except ProtocolError:
             return Created(chat_id)
         return Created(chat_id, _created(chat).result)
+
+
+def _company_of(row: Row) -> str | None:
+    """Return the company whose credential a run needs."""
+    action = row.run.action
+    return action.company_id if isinstance(action, WhopUpdateChat) else row.run.target
 
 
 def _of_new_chat(row: Row, action: Any) -> dict[str, Any]:

@@ -1,0 +1,32 @@
+"""Lambda: asynchronous invocations of other functions."""
+
+import json
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from aichats.aws.errors import AWS_ERRORS
+from aichats.aws.observability import logger
+from aichats.models import Json
+
+
+class Lambda(Protocol):
+    """The method of botocore's client that this module uses."""
+
+    def invoke(self, *args: Any, **request: Any) -> Any:
+        """Invoke a function."""
+
+
+def invoke_later(client: Callable[[], Lambda], function: str, event: Json) -> bool:
+    """Let Lambda invoke a function asynchronously. Return whether Lambda accepted the event; log if not.
+
+    Args:
+        client: returns the client. It may create the client.
+        function: the function's name.
+        event: the event.
+    """
+    try:
+        client().invoke(FunctionName=function, InvocationType="Event", Payload=json.dumps(event).encode())
+    except AWS_ERRORS as error:
+        logger.warning("function not invoked", extra={"function": function, "reason": str(error)})
+        return False
+    return True

@@ -1,0 +1,101 @@
+"""Versions of secrets: reads past the cache, and conditional writes.
+
+Secrets Manager has no conditional write. But it moves the label of the current version only from the version that the
+call names. So a new value is written under another label first, and then becomes the current version if the version
+that it replaces still is.
+"""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from botocore.exceptions import ClientError
+
+from aichats.aws.errors import code_of
+from aichats.models import Json
+
+_CURRENT, _PENDING = "AWSCURRENT", "AWSPENDING"
+_MISSING = "ResourceNotFoundException"
+
+
+class SecretsManager(Protocol):
+    """The methods of botocore's client that this module uses."""
+
+    def get_secret_value(self, *args: Any, **request: Any) -> Any:
+        """Return a version of a secret."""
+
+    def put_secret_value(self, *args: Any, **request: Any) -> Any:
+        """Write a new version of a secret."""
+
+    def update_secret_version_stage(self, *args: Any, **request: Any) -> Any:
+        """Move a label from one version to another."""
+
+    def list_secrets(self, *args: Any, **request: Any) -> Any:
+        """Return a page of the secrets."""
+
+
+@dataclass(frozen=True)
+class SecretVersion:
+    """One version of a secret.
+
+    Attributes:
+        id: the id of the version.
+        text: the value.
+    """
+
+    id: str
+    text: str
+
+
+@dataclass(frozen=True)
+class SecretVersions:
+    """The versions of secrets. Every method raises botocore's errors."""
+
+    client: SecretsManager
+
+    def current(self, name: str) -> SecretVersion:
+        """Return the current version of a secret."""
+        answer = self.client.get_secret_value(SecretId=name, VersionStage=_CURRENT)
+        return SecretVersion(answer["VersionId"], answer.get("SecretString", ""))
+
+    def exists(self, name: str, version_id: str) -> bool:
+        """Return whether a secret has a version with this id."""
+        try:
+            self.client.get_secret_value(SecretId=name, VersionId=version_id)
+        except ClientError as error:
+            if code_of(error) != _MISSING:
+                raise
+            return False
+        return True
+
+    def write(self, name: str, version_id: str, value: Json) -> None:
+        """Write a version with this id, a UUID, without making it the current one. The call is safe to repeat."""
+        text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+        stages = [_PENDING]
+        self.client.put_secret_value(
+            SecretId=name, SecretString=text, ClientRequestToken=version_id, VersionStages=stages
+        )
+
+    def make_current(self, name: str, version_id: str, replaced_id: str) -> bool:
+        """Make a version the current one if ``replaced_id`` still is. Return whether it is the current one now."""
+        try:
+            self.client.update_secret_version_stage(
+                SecretId=name, VersionStage=_CURRENT, MoveToVersionId=version_id, RemoveFromVersionId=replaced_id
+            )
+        except ClientError:
+            current_id = self.current(name).id
+            if current_id == replaced_id:
+                raise
+            return current_id == version_id  # If the first response got lost, botocore repeated the call.
+        return True
+
+    def names(self, prefix: str) -> Iterator[str]:
+        """Yield the names of all secrets that begin with ``prefix``, but not of those that are marked for deletion."""
+        request: dict[str, Any] = {"Filters": [{"Key": "name", "Values": [prefix]}], "MaxResults": 100}
+        while True:
+            page = self.client.list_secrets(**request)
+            yield from (secret["Name"] for secret in page["SecretList"] if secret["Name"].startswith(prefix))
+            if not page.get("NextToken"):
+                return
+            request["NextToken"] = page["NextToken"]

@@ -1,0 +1,272 @@
+"""Renews the tokens of connections. The function ``refresh_tokens`` is the only one that does.
+
+Whop replaces a refresh token at each use, so a refresh token may be used once, and its successor must be stored before
+anything else happens. A row per connection, ``connection:<name>`` in the table of runs, makes this safe:
+
+1. A conditional write takes the lease of the row, so two processes never renew the same connection at the same time.
+2. A note in the row says which refresh token is about to be used, and which version of the secret gets the successor.
+3. Whop is called. The answer is stored as that version, which then becomes the current one.
+4. The row is updated: the refresh token counts as used, and the note and the lease are removed.
+
+If a process dies or an answer is lost, the next process finds the note. If the version exists, it becomes the current
+one. Otherwise nobody knows whether Whop replaced the refresh token, so it is used once more. If Whop then rejects it,
+the connection is broken, and a person must type ``make login``.
+"""
+
+import json
+import uuid
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Any, Literal
+
+from aichats.aws.observability import Contained, count_now, logger
+from aichats.aws.secret_versions import SecretVersion, SecretVersions
+from aichats.aws.table import Table
+from aichats.aws.writes import ConditionFailedError
+from aichats.errors import AichatsError, APIConnectionError, APIStatusError, OutcomeUnknownError, ProtocolError
+from aichats.http.deadline import remaining
+from aichats.models import Json
+from aichats.whop.connections import Grant, fingerprint, parse_connection
+from aichats.whop.oauth import INVALID_GRANT, OAuthClient, Tokens
+
+RENEW_BEFORE_END = timedelta(minutes=25)
+"""The remaining lifetime of an access token from which it is renewed. The function runs every ten minutes."""
+LEAST_PAUSE = timedelta(minutes=15)
+"""The shortest time between two renewals, because Secrets Manager takes about 100 versions of a secret in 24 hours."""
+PAUSE_AFTER_LOST_ANSWER = timedelta(minutes=1)
+"""The time after which a refresh token is used again if the answer was lost. Whop may still be at work before."""
+ALARM_BEFORE_END = timedelta(minutes=5)
+"""The remaining lifetime of an access token from which a renewal that fails raises the alarm."""
+RESERVED_SECONDS = 10.0
+"""The time that is left after the call to Whop to store its answer."""
+MAX_CONCURRENT_RENEWALS = 10
+"""The maximum number of renewals at the same time. A client of botocore keeps ten connections open."""
+
+_NOTHING: Json = {}
+_NO_NOTE: Json = {"using": None, "version": None, "begun_at": None}
+
+type Renewed = Literal["renewed", "not due", "logged out", "broken", "failed", "later"]
+
+
+@dataclass(frozen=True)
+class _Claim:
+    """The lease on the row of a connection, with the row and the secret as they are now."""
+
+    connection: str
+    owner: str
+    row: Json
+    version: SecretVersion
+    grant: Grant | None
+
+    @property
+    def used(self) -> str:
+        """The fingerprint of the connection's refresh token."""
+        return "" if self.grant is None else fingerprint(self.grant.refresh_token)
+
+    @property
+    def is_second_use(self) -> bool:
+        """True if a note says that an earlier process may have used the refresh token."""
+        return self.grant is not None and self.row.get("using") == self.used
+
+
+@dataclass(frozen=True)
+class Renewals:
+    """Renews connections. Safe to share between threads.
+
+    Args:
+        table: the table of runs.
+        versions: the secrets.
+        oauth: the client of Whop's endpoint for tokens.
+        secret: the name of the main secret, with which the names of the connections' secrets begin.
+        clock: returns the current time, in UTC.
+    """
+
+    table: Table
+    versions: SecretVersions
+    oauth: OAuthClient
+    secret: str
+    clock: Callable[[], datetime]
+    new_id: Callable[[], str] = field(default=lambda: str(uuid.uuid4()))
+
+    def handle(self, event: Json, lease: timedelta) -> dict[str, int]:
+        """Renew the connection that an event names; without a name, all connections that are due.
+
+        Args:
+            event: the event of a schedule, or ``{"connection", "rejected"?}`` of
+                :class:`~aichats.whop.renewal_requests.RenewalRequests`.
+            lease: at least the time until Lambda would kill this invocation.
+
+        Returns:
+            The number of connections for each result.
+
+        Raises:
+            Exception: a connection could not be checked. The others were.
+        """
+        if "connection" in event:
+            return {self.renew(event["connection"], lease, event.get("rejected")): 1}
+        return self.renew_all(lease)
+
+    def renew_all(self, lease: timedelta) -> dict[str, int]:
+        """Renew all connections that are due. Return how many have which result.
+
+        Args:
+            lease: at least the time until Lambda would kill this invocation.
+
+        Raises:
+            Exception: at least one connection could not be checked. The others were.
+        """
+        names = sorted(name.removeprefix(f"{self.secret}/") for name in self.versions.names(f"{self.secret}/"))
+        results: dict[str, int] = {}
+        failed: list[Exception] = []
+
+        def renew(name: str) -> None:
+            with Contained("connection not checked", {"connection": name}) as attempt:
+                result = self.renew(name, lease)
+                results[result] = results.get(result, 0) + 1
+            failed.extend([attempt.error] if attempt.error else [])
+
+        with ThreadPoolExecutor(MAX_CONCURRENT_RENEWALS) as pool:
+            # Each thread gets the deadline of the invocation.
+            list(pool.map(lambda work: work(), [partial(copy_context().run, renew, name) for name in names]))
+        if failed:
+            raise failed[0]
+        return results
+
+    def renew(self, connection: str, lease: timedelta, rejected: str | None = None) -> Renewed:
+        """Renew one connection if it is due.
+
+        Args:
+            connection: the name of the connection.
+            lease: at least the time until Lambda would kill this invocation.
+            rejected: the fingerprint of an access token that Whop rejected. If it is still the current one, the
+                connection is due.
+        """
+        try:
+            claim = self._claim(connection, lease)
+            result = "later" if claim is None else self._renew(claim, rejected)
+        except ConditionFailedError:
+            # The lease was over, and another process has taken it.
+            result = "later"
+        if result == "broken":
+            count_now("ConnectionsBroken")
+        return result
+
+    # ------------------------------------------------------------------ the steps
+
+    def _renew(self, claim: _Claim, rejected: str | None) -> Renewed:
+        if claim.grant is None:
+            return self._release(claim, "logged out")
+        if claim.is_second_use and self.versions.exists(self._name(claim), claim.row["version"]):
+            return self._publish(claim, claim.row["version"])
+        obstacle = self._obstacle(claim, claim.grant, rejected)
+        return self._refresh(claim, claim.grant) if obstacle is None else self._release(claim, obstacle)
+
+    def _obstacle(self, claim: _Claim, grant: Grant, rejected: str | None) -> Renewed | None:
+        """Return why the refresh token must not be used now; ``None`` if it may be used."""
+        if claim.used == claim.row.get("used"):
+            # Secrets Manager returned an old version, whose refresh token must not be used again.
+            return "later"
+        if claim.used == claim.row.get("broken"):
+            logger.error("connection broken", extra={"connection": claim.connection, "reason": claim.row.get("reason")})
+            return "broken"
+        if grant.expires_at - self.clock() >= RENEW_BEFORE_END and rejected != fingerprint(grant.access_token):
+            return "not due"
+        return None if self._may_begin(claim) else "later"
+
+    def _claim(self, connection: str, lease: timedelta) -> _Claim | None:
+        """Take the lease of a connection; ``None`` if another process has it."""
+        now, owner = self.clock(), self.new_id()
+        condition = f"{self.table.is_absent} OR attribute_not_exists(#lease_until) OR #lease_until < :now"
+        changes = {"owner": owner, "lease_until": _seconds(now + lease)}
+        try:
+            row = self.table.update(_key(connection), changes, condition, {"now": _seconds(now)}, return_old=True)
+        except ConditionFailedError:
+            return None
+        name = f"{self.secret}/{connection}"
+        version = self.versions.current(name)
+        return _Claim(connection, owner, row, version, parse_connection(name, json.loads(version.text or "{}")))
+
+    def _may_begin(self, claim: _Claim) -> bool:
+        """Return whether enough time has passed since the last renewal, and is left in this invocation."""
+        pauses = {"renewed_at": LEAST_PAUSE} | ({"begun_at": PAUSE_AFTER_LOST_ANSWER} if claim.is_second_use else {})
+        rested = all(_seconds(self.clock() - pause) >= claim.row.get(time, 0) for time, pause in pauses.items())
+        return rested and remaining(default=float("inf")) >= self.oauth.timeout + RESERVED_SECONDS
+
+    def _refresh(self, claim: _Claim, grant: Grant) -> Renewed:
+        version_id, now = self.new_id(), self.clock()
+        self._write(claim, {"using": claim.used, "version": version_id, "begun_at": _seconds(now)})
+        try:
+            tokens = self.oauth.refresh(grant)
+        except (OutcomeUnknownError, ProtocolError) as error:
+            # The note stays: the next process uses the refresh token once more.
+            return self._fail(claim, grant, error, _NOTHING)
+        except APIStatusError as error:
+            if error.code == INVALID_GRANT:
+                return self._break(claim, error)
+            return self._fail(claim, grant, error, _NO_NOTE)
+        except APIConnectionError as error:
+            return self._fail(claim, grant, error, _NO_NOTE)
+        self.versions.write(self._name(claim), version_id, _renewed(claim.version, tokens, now))
+        return self._publish(claim, version_id)
+
+    def _publish(self, claim: _Claim, version_id: str) -> Renewed:
+        """Make the new tokens the current ones, unless a login or a logout has replaced the secret meanwhile."""
+        is_current = self.versions.make_current(self._name(claim), version_id, claim.version.id)
+        done = {"used": claim.used, "renewed_at": _seconds(self.clock()), "broken": None, "reason": None}
+        result = self._release(claim, "renewed" if is_current else "later", {**done, **_NO_NOTE})
+        logger.info("connection renewed", extra={"connection": claim.connection, "current": is_current})
+        return result
+
+    def _break(self, claim: _Claim, error: APIStatusError) -> Renewed:
+        cause = " The answer to an earlier renewal was lost." if claim.is_second_use else ""
+        reason = f"{error}{cause}"
+        logger.error("connection broken", extra={"connection": claim.connection, "reason": reason})
+        return self._release(claim, "broken", {"broken": claim.used, "reason": reason, **_NO_NOTE})
+
+    def _fail(self, claim: _Claim, grant: Grant, error: AichatsError, changes: Json) -> Renewed:
+        """End a renewal that may succeed later. Raise the alarm if the access token ends soon."""
+        log_fields = {"connection": claim.connection, "reason": str(error), "ends_at": grant.expires_at.isoformat()}
+        logger.warning("connection not renewed", extra=log_fields)
+        if grant.expires_at - self.clock() < ALARM_BEFORE_END:
+            count_now("ConnectionsBroken")
+        return self._release(claim, "failed", changes)
+
+    # ------------------------------------------------------------------ the row
+
+    def _release(self, claim: _Claim, result: Renewed, changes: Json = _NOTHING) -> Renewed:
+        self._write(claim, {**changes, "owner": None, "lease_until": None})
+        return result
+
+    def _write(self, claim: _Claim, changes: Json) -> None:
+        """Change the row.
+
+        Raises:
+            ConditionFailedError: another process has the lease.
+        """
+        self.table.update(_key(claim.connection), changes, "#owner = :claimed", {"claimed": claim.owner})
+
+    def _name(self, claim: _Claim) -> str:
+        return f"{self.secret}/{claim.connection}"
+
+
+def _key(connection: str) -> str:
+    return f"connection:{connection}"
+
+
+def _seconds(time: datetime) -> int:
+    return int(time.timestamp())
+
+
+def _renewed(version: SecretVersion, tokens: Tokens, now: datetime) -> Json:
+    """Return the content of the secret with new tokens. The rest of the content stays."""
+    content: dict[str, Any] = json.loads(version.text)
+    renewed = {
+        "refresh_token": tokens.refresh_token,
+        "access_token": tokens.access_token,
+        "expires_at": _seconds(now + timedelta(seconds=tokens.expires_in)),
+    }
+    return {**content, "oauth": {**content["oauth"], **renewed}}

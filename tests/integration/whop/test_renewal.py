@@ -1,0 +1,378 @@
+"""The renewal of connections: once at a time, once per refresh token, and after each failure."""
+
+import json
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import timedelta
+
+import pytest
+from botocore.exceptions import ClientError
+
+from aichats.aws.secret_versions import SecretVersions
+from aichats.errors import SecretError
+from aichats.http.deadline import time_limit
+from aichats.whop.connections import fingerprint
+from aichats.whop.oauth import OAuthClient
+from aichats.whop.renewal import LEAST_PAUSE, PAUSE_AFTER_LOST_ANSWER, RENEW_BEFORE_END, Renewals
+from tests.support.fakes import Json, aws_error
+from tests.support.ledgers import Clock, make_ledger
+from tests.support.oauth_in_memory import OAuthInMemory
+from tests.support.output import Output
+from tests.support.secret_vault import SecretVault
+
+SECRET = "aichats/dev/whop"
+AGENCY = f"{SECRET}/agency"
+LEASE = timedelta(seconds=65)
+MINUTE = timedelta(minutes=1)
+
+
+class Bench:
+    """One connection, ``agency``, whose access token ends in one hour."""
+
+    def __init__(self) -> None:
+        self.clock = Clock()
+        self.whop = OAuthInMemory(self.clock)
+        self.vault = SecretVault({SECRET: {"api_key": "k"}, AGENCY: self.whop.consent("agency")})
+        self.table = make_ledger(self.clock).items
+        self.renewals = self.process()
+
+    def process(self) -> Renewals:
+        """Return the renewals of another process."""
+        oauth = OAuthClient("https://whop.invalid/api/v1", self.whop, 20.0)
+        return Renewals(self.table, SecretVersions(self.vault), oauth, SECRET, self.clock)
+
+    def renew(self, rejected: str | None = None) -> str:
+        return self.renewals.renew("agency", LEASE, rejected)
+
+    def renew_later(self, minutes: float = 40) -> str:
+        """Renew after some time: by default when the access token ends soon."""
+        self.clock.forward(minutes=minutes)
+        return self.renew()
+
+    @property
+    def tokens(self) -> Json:
+        tokens: Json = self.vault.value(AGENCY)["oauth"]
+        return tokens
+
+    @property
+    def row(self) -> Json:
+        return self.table.get("connection:agency") or {}
+
+    @property
+    def uses(self) -> dict[str, int]:
+        """The number of uses of each refresh token."""
+        return self.whop.families["agency"].used
+
+
+@pytest.fixture
+def bench() -> Bench:
+    return Bench()
+
+
+def test_a_token_that_ends_soon_is_renewed_and_both_tokens_are_stored_at_once(bench: Bench) -> None:
+    assert bench.renew_later() == "renewed"
+
+    assert bench.tokens == {
+        "client_id": "app_1",
+        "access_token": "oauth_agency_1",
+        "refresh_token": "refresh_agency_1",
+        "expires_at": int((bench.clock.now + timedelta(hours=1)).timestamp()),
+    }
+    assert bench.whop.requests == [
+        {"grant_type": "refresh_token", "refresh_token": "refresh_agency_0", "client_id": "app_1"}
+    ]
+
+
+def test_a_token_with_enough_time_left_is_not_renewed(bench: Bench) -> None:
+    bench.clock.now += timedelta(hours=1) - RENEW_BEFORE_END
+
+    assert bench.renew() == "not due"
+    assert bench.renew_later(minutes=0.1) == "renewed"
+
+
+def test_a_grant_for_one_company_repeats_the_company(bench: Bench) -> None:
+    bench.vault.put(AGENCY, bench.whop.consent("agency", company_id="biz_A"))
+
+    assert bench.renew_later() == "renewed"
+    assert bench.whop.requests[0]["company_id"] == "biz_A"
+    assert bench.tokens["company_id"] == "biz_A"
+
+
+def test_an_access_token_that_whop_rejects_is_renewed_before_its_end(bench: Bench) -> None:
+    rejected = fingerprint("oauth_agency_0")
+
+    assert bench.renew(rejected) == "renewed"
+    bench.clock.now += LEAST_PAUSE
+    assert bench.renew(rejected) == "not due", "the rejected token has been replaced already"
+
+
+def test_two_renewals_are_fifteen_minutes_apart_so_that_a_secret_has_at_most_96_versions_a_day(bench: Bench) -> None:
+    results = []
+    for _ in range(24 * 60):
+        results.append(bench.renew(fingerprint(bench.tokens["access_token"])))
+        bench.clock.now += MINUTE
+
+    assert results.count("renewed") == 96
+    assert set(results) == {"renewed", "later"}
+
+
+def test_all_connections_are_renewed_and_other_secrets_are_not_touched(bench: Bench) -> None:
+    bench.vault.put(f"{SECRET}/other", bench.whop.consent("other"))
+    bench.vault.put(f"{SECRET}/ended", {})
+    bench.vault.put("aichats/dev/whopper/other", bench.whop.consent("whopper"))
+    bench.clock.forward(minutes=40)
+
+    assert bench.renewals.handle({"detail-type": "Scheduled Event"}, LEASE) == {"renewed": 2, "logged out": 1}
+    assert bench.vault.value(SECRET) == {"api_key": "k"}
+    assert len(bench.whop.requests) == 2
+
+
+def test_an_event_of_another_function_renews_only_its_connection(bench: Bench) -> None:
+    bench.vault.put(f"{SECRET}/other", bench.whop.consent("other"))
+
+    event = {"connection": "agency", "rejected": fingerprint("oauth_agency_0")}
+    assert bench.renewals.handle(event, LEASE) == {"renewed": 1}
+    assert len(bench.whop.requests) == 1
+
+
+def test_one_connection_that_cannot_be_checked_stops_no_other(bench: Bench) -> None:
+    bench.vault.put(f"{SECRET}/broken", {"oauth": {"client_id": 5}})
+    bench.clock.forward(minutes=40)
+
+    with pytest.raises(SecretError, match="aichats/dev/whop/broken is malformed"):
+        bench.renewals.renew_all(LEASE)
+    assert bench.tokens["access_token"] == "oauth_agency_1"
+
+
+# ---- two processes
+
+
+def test_while_one_process_renews_another_one_does_nothing(bench: Bench) -> None:
+    meanwhile: list[str] = []
+    bench.whop.meanwhile = lambda: meanwhile.append(bench.process().renew("agency", LEASE))
+
+    assert bench.renew_later() == "renewed"
+    assert meanwhile == ["later"]
+    assert len(bench.whop.requests) == 1
+
+
+def test_after_the_lease_of_a_dead_process_another_one_continues(bench: Bench) -> None:
+    bench.clock.forward(minutes=40)
+    with suppress(KeyboardInterrupt):
+        bench.whop.meanwhile = interrupt
+        bench.renew()
+    bench.whop.meanwhile = lambda: None
+
+    assert bench.renew() == "later", "the lease of the dead process is not over"
+    bench.clock.now += LEASE + timedelta(seconds=1)
+    assert bench.renew() == "broken", "the answer died with the process, and the refresh token was used"
+
+
+def test_a_process_that_lost_its_lease_writes_nothing_more(bench: Bench) -> None:
+    def take_the_lease() -> None:
+        bench.whop.meanwhile = lambda: None
+        bench.table.update("connection:agency", {"owner": "another"}, "attribute_exists(#owner)")
+
+    bench.clock.forward(minutes=40)
+    bench.whop.meanwhile = take_the_lease
+
+    assert bench.renew() == "later"
+    assert bench.row["owner"] == "another"
+
+
+def test_a_login_in_the_middle_of_a_renewal_wins(bench: Bench) -> None:
+    bench.clock.forward(minutes=40)
+    new_grant = bench.whop.consent("new")
+    bench.whop.meanwhile = lambda: bench.vault.put(AGENCY, new_grant)
+
+    assert bench.renew() == "later"
+    assert bench.vault.value(AGENCY) == new_grant
+
+
+def test_a_logout_in_the_middle_of_a_renewal_wins(bench: Bench) -> None:
+    bench.clock.forward(minutes=40)
+    bench.whop.meanwhile = lambda: bench.vault.put(AGENCY, {})
+
+    assert bench.renew() == "later"
+    assert bench.vault.value(AGENCY) == {}
+
+
+# ---- lost answers
+
+
+def test_a_call_that_never_reached_whop_is_made_again_with_the_same_refresh_token(bench: Bench) -> None:
+    bench.whop.faults = ["unreachable"] * 4
+    assert bench.renew_later() == "failed"
+    assert "using" not in bench.row
+
+    assert bench.renew() == "renewed"
+    assert bench.uses == {"refresh_agency_0": 1}
+
+
+@pytest.mark.parametrize("fault", ["cut", "500", "503"])
+def test_after_an_answer_that_was_lost_the_refresh_token_is_used_once_more(bench: Bench, fault: str) -> None:
+    bench.whop.faults = [fault]
+    assert bench.renew_later() == "failed"
+    assert bench.renew() == "later", "Whop may still be at work"
+
+    bench.clock.now += PAUSE_AFTER_LOST_ANSWER
+    assert bench.renew() == "renewed"
+
+
+@pytest.mark.parametrize("fault", ["lost", "malformed"])
+def test_if_whop_has_replaced_a_refresh_token_whose_answer_was_lost_the_connection_is_broken(
+    bench: Bench, fault: str
+) -> None:
+    bench.whop.faults = [fault]
+    assert bench.renew_later() == "failed"
+    bench.clock.now += PAUSE_AFTER_LOST_ANSWER
+
+    assert bench.renew() == "broken"
+    assert bench.row["reason"].endswith("The answer to an earlier renewal was lost.")
+    assert bench.uses == {"refresh_agency_0": 2}
+
+
+@pytest.mark.parametrize("status", ["400", "403", "404", "429"])
+def test_a_rejection_that_does_not_concern_the_refresh_token_is_not_final(bench: Bench, status: str) -> None:
+    bench.whop.faults = [status] * 4
+    assert bench.renew_later() == "failed"
+    bench.whop.faults = []
+
+    assert bench.renew() == "renewed"
+
+
+def test_whop_may_be_down_for_hours_and_no_connection_breaks(bench: Bench) -> None:
+    bench.whop.faults = ["503"] * 20
+    bench.clock.forward(minutes=40)
+    results = []
+    while bench.whop.faults:
+        results.append(bench.renew())
+        bench.clock.forward(minutes=10)
+
+    assert set(results) == {"failed"}
+    assert bench.renew() == "renewed"
+
+
+# ---- broken connections
+
+
+def test_a_revoked_grant_breaks_the_connection_and_its_refresh_token_is_not_used_again(
+    bench: Bench, output: Output
+) -> None:
+    bench.whop.families["agency"].is_revoked = True
+    assert [bench.renew_later() for _ in range(3)] == ["broken"] * 3
+
+    assert bench.uses == {"refresh_agency_0": 1}
+    assert output.counted("ConnectionsBroken") == 3, "the alarm stays on"
+
+
+def test_a_login_repairs_a_broken_connection(bench: Bench) -> None:
+    bench.whop.families["agency"].is_revoked = True
+    bench.renew_later()
+    bench.vault.put(AGENCY, bench.whop.consent("agency"))
+
+    assert bench.renew() == "not due"
+    assert bench.renew_later() == "renewed"
+    assert not {"broken", "reason", "using"} & bench.row.keys()
+
+
+def test_renewals_that_fail_raise_the_alarm_before_the_access_token_ends(bench: Bench, output: Output) -> None:
+    bench.whop.faults = ["503"] * 2
+    bench.renew_later(minutes=40)
+    assert output.counted("ConnectionsBroken") == 0
+
+    bench.renew_later(minutes=16)
+    assert output.counted("ConnectionsBroken") == 1
+
+
+# ---- a process that dies
+
+
+def interrupt() -> None:
+    raise KeyboardInterrupt
+
+
+class Dying:
+    """A client that dies, or loses its answer, at one of its calls."""
+
+    def __init__(self, client: object, method: str, *, after: bool) -> None:
+        self.client, self.method, self.after = client, method, after
+
+    def __getattr__(self, name: str) -> Callable[..., object]:
+        def call(**request: object) -> object:
+            if name != self.method:
+                return getattr(self.client, name)(**request)
+            if self.after:
+                getattr(self.client, name)(**request)
+            raise KeyboardInterrupt
+
+        return call
+
+
+@pytest.mark.parametrize(
+    ("method", "after", "then"),
+    [
+        ("put_secret_value", False, "broken"),
+        ("put_secret_value", True, "renewed"),
+        ("update_secret_version_stage", False, "renewed"),
+        ("update_secret_version_stage", True, "not due"),
+    ],
+)
+def test_a_process_that_dies_after_the_answer_loses_the_connection_only_if_nothing_was_stored(
+    bench: Bench, method: str, then: str, *, after: bool
+) -> None:
+    bench.clock.forward(minutes=40)
+    dying = Dying(bench.vault, method, after=after)
+    with suppress(KeyboardInterrupt):
+        Renewals(bench.table, SecretVersions(dying), bench.renewals.oauth, SECRET, bench.clock).renew("agency", LEASE)
+
+    bench.clock.now += LEASE + timedelta(seconds=1)
+    assert bench.renew() == then
+    assert bench.uses["refresh_agency_0"] == (2 if then == "broken" else 1)
+    if then != "broken":
+        assert bench.tokens["refresh_token"] == "refresh_agency_1"
+        assert bench.renew_later() == "renewed"
+
+
+def test_an_old_version_of_the_secret_is_recognized_and_its_refresh_token_is_not_used(bench: Bench) -> None:
+    assert bench.renew_later() == "renewed"
+    bench.vault.stale = {AGENCY}
+
+    assert bench.renew_later() == "later"
+    bench.vault.stale = set()
+    assert bench.renew() == "renewed"
+    assert bench.uses == {"refresh_agency_0": 1, "refresh_agency_1": 1}
+
+
+def test_no_refresh_token_is_used_if_the_answer_could_not_be_stored_in_time(bench: Bench) -> None:
+    bench.clock.forward(minutes=40)
+    with time_limit(25.0):
+        assert bench.renew() == "later"
+    assert bench.whop.requests == []
+
+
+def test_trouble_with_secrets_manager_is_an_error_of_the_function_and_the_note_stays(bench: Bench) -> None:
+    bench.clock.forward(minutes=40)
+
+    class Down(SecretVault):
+        def put_secret_value(self, **_: object) -> Json:
+            raise aws_error("InternalServiceError")
+
+    down = Down()
+    down.secrets = bench.vault.secrets
+    with pytest.raises(ClientError, match="InternalServiceError"):
+        Renewals(bench.table, SecretVersions(down), bench.renewals.oauth, SECRET, bench.clock).renew("agency", LEASE)
+    assert bench.row["using"] == fingerprint("refresh_agency_0")
+
+
+def test_neither_the_row_nor_the_log_shows_a_token(bench: Bench, output: Output) -> None:
+    bench.whop.faults = ["lost"]
+    bench.renew_later()
+    bench.renew_later(minutes=2)
+    bench.vault.put(AGENCY, bench.whop.consent("agency"))
+    bench.renew_later()
+
+    shown = json.dumps(bench.row) + output.text
+    assert "connection broken" in shown
+    assert "refresh_agency" not in shown
+    assert "oauth_agency" not in shown
