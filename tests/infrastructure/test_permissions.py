@@ -19,6 +19,7 @@ FUNCTIONS: dict[str, dict[str, Any]] = {
 }
 
 REASONS_FOR_STAR = {
+    "secretsmanager:ListSecrets": "IAM has no resource for it; connections are created without a deployment",
     "scheduler:ListSchedules": "IAM has no resource for it; the sweep names its group in the request",
     "xray:PutTraceSegments": "IAM has no resource for it; Lambda writes the traces with the function's role",
     "xray:PutTelemetryRecords": "the same",
@@ -31,6 +32,7 @@ ON_TABLES = {
     "RunScheduleFunction": {"RunsTable": READ | WRITTEN, "AutomationsTable": READ},
     "PerformRunsFunction": {"RunsTable": READ | WRITTEN, "AutomationsTable": READ},
     "PerformSlowRunsFunction": {"RunsTable": {"dynamodb:GetItem", "dynamodb:UpdateItem"}},
+    "RefreshTokensFunction": {"RunsTable": {"dynamodb:UpdateItem"}},
     "SweepRunsFunction": {
         "RunsTable": READ | WRITTEN | LISTED,
         "${RunsTable.Arn}/index/by_open": QUERIED,
@@ -55,6 +57,7 @@ SCHEDULES = "arn:${AWS::Partition}:scheduler:${AWS::Region}:${AWS::AccountId}:sc
 OF_AUTOMATIONS = f"{SCHEDULES}/${{AWS::StackName}}/${{AWS::StackName}}-automation-*"
 """The stack's own schedules are in the same group, with other names."""
 SCHEDULE = "AWS::Scheduler::Schedule"
+CONNECTIONS = "arn:${AWS::Partition}:secretsmanager:${AWS::Region}:${AWS::AccountId}:secret:aichats/${Stage}/whop/*"
 SCHEDULE_WRITERS = ["HttpApiFunction", "SweepRunsFunction"]
 """Functions that create and change schedules."""
 
@@ -105,10 +108,12 @@ def test_each_function_writes_to_its_own_log_group_and_cannot_create_one(name: s
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_each_function_sends_to_and_receives_from_only_its_queues(name: str) -> None:
     receive, send = {"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"}, {"sqs:SendMessage"}
-    expected = {} if name == "PerformSlowRunsFunction" else {"RunQueue": send, "SlowRunQueue": send}
+    senders = FUNCTIONS.keys() - {"PerformSlowRunsFunction", "RefreshTokensFunction"}
+    expected = {"RunQueue": send, "SlowRunQueue": send} if name in senders else {}
     expected |= {
         "RunScheduleFunction": {"RunScheduleFailures": send},
         "SweepRunsFunction": {"SweepRunsFailures": send},
+        "RefreshTokensFunction": {"RefreshTokensFailures": send},
         "PerformRunsFunction": {"RunQueue": send | receive, "RunDeadLetters": send},
         "PerformSlowRunsFunction": {"SlowRunQueue": send | receive, "RunDeadLetters": send},
     }.get(name, {})
@@ -159,7 +164,9 @@ def test_only_functions_that_may_read_a_provider_s_secret_get_its_name(name: str
     variables = TEMPLATE["Globals"]["Function"]["Environment"]["Variables"] | (
         FUNCTIONS[name].get("Environment", {}).get("Variables", {})
     )
-    reads = f"{provider.title()}Secret" in granted(name, "secretsmanager")
+    # The secrets of connections have names that begin with the name of Whop's secret.
+    needed = {f"{provider.title()}Secret"} | ({CONNECTIONS} if provider == "whop" else set())
+    reads = not needed.isdisjoint(granted(name, "secretsmanager"))
     expected = {"Fn::Sub": f"aichats/${{Stage}}/{provider}"} if reads else ""
     assert variables[f"{provider.upper()}_SECRET"] == expected
 
@@ -210,13 +217,33 @@ def test_secrets_begin_empty_and_are_read_only_by_the_functions_that_need_them()
     assert {secret["Properties"]["SecretString"] for secret in secrets} == {"{}"}
     assert {name: set(granted(name, "secretsmanager")) for name in FUNCTIONS} == {
         # The speed of a fan-out depends on the kind of Kodey's key.
-        "RunScheduleFunction": {"WhopSecret", "KodeySecret"},
-        "PerformRunsFunction": {"WhopSecret", "KodeySecret"},
+        "RunScheduleFunction": {"WhopSecret", "KodeySecret", CONNECTIONS},
+        "PerformRunsFunction": {"WhopSecret", "KodeySecret", CONNECTIONS},
         "PerformSlowRunsFunction": {"KodeySecret"},
         "SweepRunsFunction": set(),
-        "HttpApiFunction": {"WhopSecret", "KodeySecret", "CallersSecret"},
+        "RefreshTokensFunction": {CONNECTIONS, "*"},
+        "HttpApiFunction": {"WhopSecret", "KodeySecret", "CallersSecret", CONNECTIONS},
         "ReceiveWebhookFunction": {"WebhookSecret"},
     }
+
+
+def test_only_the_function_that_renews_connections_may_write_secrets_and_only_those_of_connections() -> None:
+    reads = {"secretsmanager:GetSecretValue"}
+    writes = {"secretsmanager:PutSecretValue", "secretsmanager:UpdateSecretVersionStage"}
+    for name in FUNCTIONS:
+        allowed = granted(name, "secretsmanager")
+        assert {resource for resource, actions in allowed.items() if actions & writes} == (
+            {CONNECTIONS} if name == "RefreshTokensFunction" else set()
+        )
+    assert granted("RefreshTokensFunction", "secretsmanager")[CONNECTIONS] == reads | writes
+
+
+def test_functions_that_call_whop_may_ask_for_a_renewal_and_invoke_nothing_else() -> None:
+    callers = ["RunScheduleFunction", "PerformRunsFunction", "HttpApiFunction"]
+    expected = {"RefreshTokensFunction": {"lambda:InvokeFunction"}}
+    assert {name: granted(name, "lambda") for name in FUNCTIONS if granted(name, "lambda")} == dict.fromkeys(
+        callers, expected
+    )
 
 
 def test_no_variable_contains_a_secret() -> None:

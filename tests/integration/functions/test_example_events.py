@@ -10,12 +10,16 @@ import pytest
 
 from aichats.api.app import OPERATIONS, create_api
 from aichats.automations.model import Automation
+from aichats.aws.secret_versions import SecretVersions
 from aichats.bootstrap import Application
 from aichats.errors import InputError
 from aichats.runs.model import Run, ScheduleEvent, ScheduleTick
 from aichats.validation import parse, parse_json
+from aichats.whop.oauth import OAuthClient
+from aichats.whop.renewal import Renewals
 from functions.http_api import app as http_api
 from functions.perform_runs import app as perform_runs
+from functions.refresh_tokens import app as refresh_tokens
 from functions.run_schedule import app as run_schedule
 from functions.sweep_runs import app as sweep_runs
 from local.setup import ROOT
@@ -23,20 +27,23 @@ from tests.support.example_events import body_of, load, named
 from tests.support.fakes import FakeSqs, ai_chat
 from tests.support.kodey_in_memory import KodeyInMemory
 from tests.support.lambda_calls import EVENTS, LOCAL, HttpCaller, make_application, make_context
-from tests.support.ledgers import LEASE, MUTE
+from tests.support.ledgers import LEASE, MUTE, Clock, make_ledger
+from tests.support.oauth_in_memory import OAuthInMemory
+from tests.support.secret_vault import SecretVault
 from tests.support.whop_in_memory import WhopInMemory
 
 FUNCTION_OF = {
     "http": "http_api",
     "schedule": "run_schedule",
     "schedule/sweep": "sweep_runs",
+    "schedule/refresh_tokens": "refresh_tokens",
     "sqs": "perform_runs",
     "webhook": "receive_webhook",
 }
 """The function that takes the events of a folder, or a single event."""
 
-SWEEP = "sweep"
-"""The event of the schedule that calls another function."""
+SWEEP, RENEWAL = "sweep", "refresh_tokens"
+"""The events of the schedules that call other functions."""
 
 REFUSED = {"no_token": 401, "mute_kodey_chat": 422}
 """HTTP events that are rejected; all others succeed."""
@@ -69,7 +76,7 @@ class Both(httpx.BaseTransport):
 
 
 HTTP, SCHEDULE, SQS = named("http"), named("schedule"), named("sqs")
-SCHEDULED = sorted(SCHEDULE.keys() - {BY_NAME, NEVER_FILLED, SWEEP})
+SCHEDULED = sorted(SCHEDULE.keys() - {BY_NAME, NEVER_FILLED, SWEEP, RENEWAL})
 
 
 @pytest.fixture
@@ -214,6 +221,19 @@ def test_a_schedule_event_whose_placeholder_was_not_filled_raises(whop: WhopInMe
         run_schedule.lambda_handler(load(SCHEDULE[NEVER_FILLED]), make_context())
 
     assert whop.requests == []
+
+
+def test_the_event_of_the_renewal_renews_the_connections_that_are_due(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = Clock()
+    whop = OAuthInMemory(clock)
+    vault = SecretVault({"aichats/dev/whop/default": whop.consent("default")})
+    oauth, table = OAuthClient("https://whop.invalid/api/v1", whop, 20.0), make_ledger(clock).items
+    renewals = Renewals(table, SecretVersions(vault), oauth, "aichats/dev/whop", clock)
+    monkeypatch.setattr(refresh_tokens, "renewals", renewals)
+
+    assert refresh_tokens.lambda_handler(load(SCHEDULE[RENEWAL]), make_context(60)) == {"not due": 1}
+    clock.forward(minutes=40)
+    assert refresh_tokens.lambda_handler(load(SCHEDULE[RENEWAL]), make_context(60)) == {"renewed": 1}
 
 
 def test_the_sweep_s_event_is_taken() -> None:
