@@ -54,8 +54,8 @@ def test_functions_classes_constants_and_types_are_found() -> None:
     assert list(names(ast.parse(source))) == ["LIMIT", "SIZE", "Json", "Chat", "send", "wait"]
 
 
-def test_there_are_five_handlers() -> None:
-    assert len(HANDLERS) == 5
+def test_there_are_six_handlers() -> None:
+    assert len(HANDLERS) == 6
 
 
 @pytest.mark.parametrize("file", HANDLERS, ids=lambda file: file.parent.name)

@@ -19,7 +19,7 @@ _CURRENT, _PENDING = "AWSCURRENT", "AWSPENDING"
 _MISSING = "ResourceNotFoundException"
 
 
-class SecretsManager(Protocol):
+class SecretsWriter(Protocol):
     """The methods of botocore's client that this module uses."""
 
     def get_secret_value(self, *args: Any, **request: Any) -> Any:
@@ -52,7 +52,7 @@ class SecretVersion:
 class SecretVersions:
     """The versions of secrets. Every method raises botocore's errors."""
 
-    client: SecretsManager
+    client: SecretsWriter
 
     def current(self, name: str) -> SecretVersion:
         """Return the current version of a secret."""

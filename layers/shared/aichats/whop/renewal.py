@@ -41,7 +41,7 @@ PAUSE_AFTER_LOST_ANSWER = timedelta(minutes=1)
 """The time after which a refresh token is used again if the answer was lost. Whop may still be at work before."""
 ALARM_BEFORE_END = timedelta(minutes=5)
 """The remaining lifetime of an access token from which a renewal that fails raises the alarm."""
-RESERVED_SECONDS = 10.0
+STORE_SECONDS = 10.0
 """The time that is left after the call to Whop to store its answer."""
 MAX_CONCURRENT_RENEWALS = 10
 """The maximum number of renewals at the same time. A client of botocore keeps ten connections open."""
@@ -194,7 +194,7 @@ class Renewals:
         """Return whether enough time has passed since the last renewal, and is left in this invocation."""
         pauses = {"renewed_at": LEAST_PAUSE} | ({"begun_at": PAUSE_AFTER_LOST_ANSWER} if claim.is_second_use else {})
         rested = all(_seconds(self.clock() - pause) >= claim.row.get(time, 0) for time, pause in pauses.items())
-        return rested and remaining(default=float("inf")) >= self.oauth.timeout + RESERVED_SECONDS
+        return rested and remaining(default=float("inf")) >= self.oauth.timeout + STORE_SECONDS
 
     def _refresh(self, claim: _Claim, grant: Grant) -> Renewed:
         version_id, now = self.new_id(), self.clock()

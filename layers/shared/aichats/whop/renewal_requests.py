@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from aichats.aws.functions import Lambda, invoke_later
 
-PAUSE_SECONDS = 60.0
+REQUEST_PAUSE_SECONDS = 60.0
 """The shortest time between two requests of a container for the same connection."""
 
 
@@ -33,8 +33,8 @@ class RenewalRequests:
             connection: the connection's name.
             rejected: the fingerprint of an access token that Whop rejected before its end.
         """
-        age = self.clock() - self._requested_at.get(connection, -PAUSE_SECONDS)
-        if self.function is None or 0 <= age < PAUSE_SECONDS:
+        age = self.clock() - self._requested_at.get(connection, -REQUEST_PAUSE_SECONDS)
+        if self.function is None or 0 <= age < REQUEST_PAUSE_SECONDS:
             return
         self._requested_at[connection] = self.clock()
         event = {"connection": connection} | ({"rejected": rejected} if rejected else {})
