@@ -30,7 +30,7 @@ class SecretVault:
     Attributes:
         secrets: the secrets, by their names.
         stale: the names of secrets of which a read without a version's id returns the previous version, because Secrets
-            Manager may be behind for a moment.
+            Manager may be behind.
     """
 
     def __init__(self, values: Mapping[str, Json] | None = None) -> None:

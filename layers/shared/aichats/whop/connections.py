@@ -45,7 +45,7 @@ class ConnectionSecret(BaseModel):
 
 
 def fingerprint(token: str) -> str:
-    """Return a text that identifies a token, and from which nobody can get the token."""
+    """Return a text that identifies a token without showing it."""
     return hashlib.sha256(token.encode()).hexdigest()[:32]
 
 

@@ -9,7 +9,7 @@ anything else happens. A row per connection, ``connection:<name>`` in the table 
 4. The row is updated: the refresh token counts as used, and the note and the lease are removed.
 
 If a process dies or an answer is lost, the next process finds the note. If the version exists, it becomes the current
-one. Otherwise nobody knows whether Whop replaced the refresh token, so it is used once more. If Whop then rejects it,
+one. Otherwise Whop may or may not have replaced the refresh token, so it is used once more. If Whop then rejects it,
 the connection is broken, and a person must type ``make login``.
 """
 
