@@ -61,6 +61,12 @@ def parser() -> argparse.ArgumentParser:
         help=f"keep the data over a restart, in {shown(FOLDER)} or in this folder (KEEP=1)",
     )
     made.add_argument(
+        "--keys",
+        choices=["allowed", "forbidden"],
+        default="allowed",
+        help="whether API keys may create, change and delete chats of Whop (KEYS=, default: %(default)s)",
+    )
+    made.add_argument(
         "--parameter",
         dest="parameters",
         metavar="NAME=VALUE",
@@ -95,7 +101,8 @@ def serve(console: Console, options: argparse.Namespace) -> int:
                 whop_port=options.whop_port,
                 kodey_port=options.kodey_port,
                 parameters=dict(options.parameters),
-                chats=folder,
+                data=folder,
+                api_keys=options.keys,
                 log=lambda call: console.line(f"{console.colored(f'{datetime.now(UTC):%H:%M:%S} http', DIM)} {call}"),
             )
         )

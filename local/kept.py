@@ -1,7 +1,10 @@
-"""Data of `make dev KEEP=1`: automations and their schedules, runs, secrets and the chats of the mock servers.
+"""Data of `make dev KEEP=1`: automations and their schedules, runs, secrets, and the data of the mock servers.
 
 The tables are saved before the chats. So the chats are never older than the runs, and a run that was interrupted finds
 its chat as it would after a crash. Messages are not saved, because the sweep sends them again.
+
+The grants are in the data of the mock of Whop, and their tokens in the secrets of the connections. If the machine
+crashes just after aichats renewed a token, the two may differ. The mock then rejects the token, and you log in again.
 """
 
 from __future__ import annotations
@@ -20,7 +23,7 @@ from local.cloud.scheduler import ALL
 from local.errors import LocalError
 from local.repeat import repeating
 from local.setup import ROOT
-from local.system import PROVIDERS, SECRETS, chats_of
+from local.system import PROVIDERS, SECRETS, WHOP, state_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -92,6 +95,8 @@ def load(system: System, folder: Path) -> None:
         data = json.loads((folder / AWS).read_text())
         for output, value in data["secrets"].items():
             clients.secrets.put_secret_value(SecretId=system.stack.outputs[output], SecretString=value)
+        for name, value in data.get("connections", {}).items():
+            clients.secrets.create_secret(Name=name, SecretString=value)
         for name, items in data["tables"].items():
             put(system, system.stack.resources[name], items)
         for schedule in data["schedules"]:
@@ -108,6 +113,7 @@ def save(system: System, folder: Path) -> None:
             output: secrets.get_secret_value(SecretId=system.stack.outputs[output])["SecretString"]
             for output in SECRETS
         },
+        "connections": connections(system),
         "tables": {
             name: [
                 item
@@ -120,7 +126,17 @@ def save(system: System, folder: Path) -> None:
     }
     replace(folder / AWS, data)
     for provider in PROVIDERS:
-        replace(folder / provider.chats_file, {"chats": chats_of(system.urls[provider])})
+        state = state_of(system.urls[provider])
+        replace(folder / provider.state_file, {name: value for name, value in state.items() if name != "requests"})
+
+
+def connections(system: System) -> dict[str, str]:
+    """Return the secrets of the connections, which `make login` creates, by their names."""
+    secrets = system.emulator.clients.secrets
+    folder = f"{secrets.describe_secret(SecretId=system.stack.outputs[WHOP.secret])['Name']}/"
+    pages = secrets.get_paginator("list_secrets").paginate(Filters=[{"Key": "name", "Values": [folder]}])
+    names = [secret["Name"] for page in pages for secret in page["SecretList"] if secret["Name"].startswith(folder)]
+    return {name: secrets.get_secret_value(SecretId=name)["SecretString"] for name in names}
 
 
 def tables(system: System) -> list[str]:

@@ -12,7 +12,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, get_args
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
 
 from aichats.api.callers import Scope
 from local.attached import attached
@@ -58,8 +58,8 @@ class Provider(NamedTuple):
     """A key that the mock server accepts."""
 
     @property
-    def chats_file(self) -> str:
-        """Name of the file that keeps the mock server's chats."""
+    def state_file(self) -> str:
+        """Name of the file that keeps the mock server's data."""
         return f"{self.module.rpartition('.')[2]}.json"
 
 
@@ -109,10 +109,16 @@ class System:
         return chats_of(self.kodey_url)
 
 
+def state_of(url: str) -> dict[str, Any]:
+    """Return the data of a mock server, and the requests that it received."""
+    with plain_client(timeout=10) as http:
+        state: dict[str, Any] = http.get(f"{url}/_control/state").json()
+    return state
+
+
 def chats_of(url: str) -> list[dict[str, Any]]:
     """Return the chats of a mock server, in order of creation."""
-    with plain_client(timeout=10) as http:
-        chats: list[dict[str, Any]] = http.get(f"{url}/_control/state").json()["chats"]
+    chats: list[dict[str, Any]] = state_of(url)["chats"]
     return chats
 
 
@@ -124,7 +130,8 @@ def running_system(
     whop_port: int = 0,
     kodey_port: int = 0,
     parameters: Mapping[str, str] | None = None,
-    chats: Path | None = None,
+    data: Path | None = None,
+    api_keys: Literal["allowed", "forbidden"] = "allowed",
     log: Callable[[str], None] | None = None,
 ) -> Iterator[System]:
     """Run the whole system for the ``with`` block.
@@ -135,7 +142,8 @@ def running_system(
         whop_port: port of the mock of Whop.
         kodey_port: port of the mock of Kodey.
         parameters: of the stack, in addition to those that connect it to this machine.
-        chats: folder with a :attr:`Provider.chats_file` for each mock server that starts with chats.
+        data: folder with a :attr:`Provider.state_file` for each mock server that starts with data.
+        api_keys: permission of API keys to create, update and delete chats of Whop.
         log: called with a line for each HTTP call: method, path, status and request id.
 
     Raises:
@@ -148,9 +156,10 @@ def running_system(
             built = build()
         with console.step("start the local AWS and the mock servers of Whop and Kodey"):
             ports = {WHOP: whop_port, KODEY: kodey_port}
-            files = {each: chats / each.chats_file for each in PROVIDERS} if chats else {}
+            options = {WHOP: ("--api-keys", api_keys)}
+            files = {each: data / each.state_file for each in PROVIDERS} if data else {}
             urls = {
-                each: running.enter_context(stand_in(each.module, port, chats=files.get(each)))
+                each: running.enter_context(stand_in(each.module, port, *options.get(each, ()), state=files.get(each)))
                 for each, port in ports.items()
             }
             emulator = running.enter_context(Emulator())
@@ -171,10 +180,10 @@ def scheduled_message(built: Build) -> dict[str, str]:
 
 
 @contextmanager
-def stand_in(module: str, port: int, *, chats: Path | None = None) -> Iterator[str]:
+def stand_in(module: str, port: int, *options: str, state: Path | None = None) -> Iterator[str]:
     """Run a mock server for the ``with`` block, and yield its URL without a path. Port 0 means any free port.
 
-    It starts with the chats of the file ``chats``, if that exists.
+    It starts with the data of the file ``state``, if that exists.
 
     Raises:
         LocalError: the mock server did not start.
@@ -184,8 +193,8 @@ def stand_in(module: str, port: int, *, chats: Path | None = None) -> Iterator[s
     prune(folder, module)
     with tempfile.NamedTemporaryFile(dir=folder, prefix=prefix(module), suffix=".log") as file:
         log = Path(file.name)
-        command = [f"{VENV}/bin/python", "-m", "local.attached", module, "--port", str(port)]
-        command += ["--chats", str(chats)] if chats and chats.exists() else []
+        command = [f"{VENV}/bin/python", "-m", "local.attached", module, "--port", str(port), *options]
+        command += ["--state", str(state)] if state and state.exists() else []
         environment = {"PATH": os.defpath, "PYTHONUNBUFFERED": "1"}
         with attached(command, environment=environment, log=log) as process:
             deadline = time.monotonic() + START_LIMIT

@@ -115,21 +115,20 @@ class ServerClock(Clock):
     """A clock that does not move until a test moves it."""
 
     def __init__(self) -> None:
-        self._now = 1_800_000_000.0
         self._alarms: list[tuple[float, asyncio.Event]] = []
 
     def now(self) -> float:
-        return self._now
+        return 1_800_000_000.0 + self.ahead
 
     async def sleep(self, seconds: float) -> None:
         alarm = asyncio.Event()
-        self._alarms.append((self._now + seconds, alarm))
+        self._alarms.append((self.now() + seconds, alarm))
         await alarm.wait()
 
     def advance(self, seconds: float) -> None:
-        self._now += seconds
+        super().advance(seconds)
         for due, alarm in self._alarms:
-            if due <= self._now:
+            if due <= self.now():
                 alarm.set()
 
     @property

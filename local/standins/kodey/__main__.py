@@ -16,12 +16,13 @@ A message is stored when its call is performed. Its answer is stored after answe
 if the client no longer waits: late:0 aborts the connection in between.
 
 GET  /_control/state    {"chats": [...], "requests": [...]}
-POST /_control/reset    delete all chats, requests and faults, and reset the mode
+POST /_control/reset    delete all chats, requests and faults, and reset the mode and the clock
 POST /_control/mode     any of {"rate_limit": null, "latency": 0.0, "list": "newest" | "oldest" | "shuffled",
                         "list_lag": 0.0, "answer_seconds": 0.0}; lists are those of chats and of messages
 POST /_control/faults   [{"method": "POST", "path": "/chat", "times": 1, "fault": "..."}]
                         adds faults; [] removes all; a path may end in /*; the faults:
                         status:CODE drop_before drop_after error_after delay:SECONDS late:SECONDS malformed
+POST /_control/clock    {"advance": SECONDS} moves the clock of this server ahead; a reset sets it right
 """
 
 if __name__ == "__main__":

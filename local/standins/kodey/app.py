@@ -53,16 +53,21 @@ class Kodey:
         self._chats: dict[str, Chat] = {}
         self._rate_limit = RateLimit(clock)
 
-    def chats(self) -> list[dict[str, Any]]:
+    def state(self) -> dict[str, Any]:
         """Return every chat, in order of creation, with its user, its metadata and its messages in order."""
-        return [chat.as_state() for chat in self._chats.values()]
+        return {"chats": [chat.as_state() for chat in self._chats.values()]}
 
-    def load(self, chat: Mapping[str, Any]) -> None:
-        """Add a chat as :meth:`chats` of an earlier server returned it."""
-        loaded = Chat.of_state(next(self._sequence), chat)
-        self._chats[loaded.id] = loaded
+    def load(self, state: Mapping[str, Any]) -> None:
+        """Add the chats that :meth:`state` of an earlier server returned."""
+        for chat in state["chats"]:
+            loaded = Chat.of_state(next(self._sequence), chat)
+            self._chats[loaded.id] = loaded
 
-    def refusal(self, status: int) -> Reply:
+    def logged_body(self, call: Call) -> str:
+        """Return the whole body, because no call has a secret there."""
+        return call.body.decode(errors="replace")
+
+    def refusal(self, _call: Call, status: int) -> Reply:
         """Return Kodey's error response with ``status``."""
         match status:
             case 403:
@@ -185,7 +190,7 @@ def answer_to(content: str) -> str:
     return f"You said: {content}"
 
 
-def create_app(clock: Clock | None = None, chats: Iterable[dict[str, Any]] = ()) -> Starlette:
-    """Return the mock of Kodey as an application that starts with ``chats``; ``clock`` is by default the machine's."""
+def create_app(clock: Clock | None = None, state: Mapping[str, Any] | None = None) -> Starlette:
+    """Return the mock of Kodey as an application that starts with ``state``; ``clock`` is by default the machine's."""
     clock = clock or Clock()
-    return create_stand_in(lambda: Kodey(clock), clock, chats)
+    return create_stand_in(lambda: Kodey(clock), clock, state)

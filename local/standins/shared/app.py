@@ -1,6 +1,6 @@
 """The application of a mock server: its provider's operations, and the control surface."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from starlette.applications import Starlette
@@ -17,15 +17,17 @@ UNKNOWN = "unknown"
 METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 
 
-def create_app(make_provider: Callable[[], Provider], clock: Clock, chats: Iterable[dict[str, Any]] = ()) -> Starlette:
-    """Return the application around a provider that starts with ``chats``. A reset makes a new provider, without chats.
+def create_app(
+    make_provider: Callable[[], Provider], clock: Clock, state: Mapping[str, Any] | None = None
+) -> Starlette:
+    """Return the application around a provider that starts with ``state``. A reset makes a new provider, without data.
 
     Raises:
-        LookupError, TypeError, ValueError: a chat isn't as the provider's ``chats()`` returned it.
+        LookupError, TypeError, ValueError: the state isn't as :meth:`StandIn.state` returned it.
     """
     stand_in = StandIn(make_provider, clock)
-    for chat in chats:
-        stand_in.memory.provider.load(chat)
+    if state is not None:
+        stand_in.load(state)
     operations = stand_in.memory.provider.operations
     routes = [Route(each.path, stand_in.endpoint(each.name), methods=[each.method]) for each in operations]
     # The last route matches every other method and path. So those are logged, and rejected as the provider does.

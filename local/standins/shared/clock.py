@@ -7,14 +7,20 @@ from typing import Literal
 
 
 class Clock:
-    """The machine's own clock. Tests replace it."""
+    """The machine's own clock, moved ahead by ``ahead`` seconds. Tests replace it."""
+
+    ahead: float = 0.0
 
     def now(self) -> float:
         """Return the seconds since 1970, UTC."""
-        return time.time()
+        return time.time() + self.ahead
+
+    def advance(self, seconds: float) -> None:
+        """Move the clock ahead."""
+        self.ahead += seconds
 
     async def sleep(self, seconds: float) -> None:
-        """Wait for ``seconds`` of this clock."""
+        """Wait for ``seconds``. A move of the clock doesn't shorten the wait."""
         await asyncio.sleep(seconds)
 
 

@@ -4,9 +4,10 @@ import argparse
 import json
 import logging
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from types import MappingProxyType
+from typing import NamedTuple
 
 from starlette.types import ASGIApp
 
@@ -25,14 +26,16 @@ class Command(NamedTuple):
     path: str
     port: int
     create_app: Callable[..., ASGIApp]
-    """Returns the application; takes the chats to start with as ``chats``."""
+    """Returns the application; takes the data to start with as ``state``, and the fields of ``mode``."""
+    mode: Mapping[str, Sequence[str]] = MappingProxyType({})
+    """Fields of the mode that options set, each with its values. The first value is the default."""
 
 
 def main(command: Command, arguments: list[str] | None = None) -> int:
     """Serve until SIGINT or SIGTERM. Return the exit code: 0, or 2 if the address or the file can't be used."""
     options = parser(command).parse_args(arguments)
     try:
-        app = create(command, options.chats)
+        app = create(command, options)
         listener = listen(options.host, options.port)
     except LocalError as error:
         print(f"{command.module}: {error}", file=sys.stderr)
@@ -46,15 +49,16 @@ def main(command: Command, arguments: list[str] | None = None) -> int:
     return 0
 
 
-def create(command: Command, file: Path | None) -> ASGIApp:
-    """Return the application, with the chats of the file if there is one.
+def create(command: Command, options: argparse.Namespace) -> ASGIApp:
+    """Return the application in the mode of the options, with the state of the file if there is one.
 
     Raises:
         LocalError: the file isn't a state of this mock server.
     """
+    file: Path | None = options.state
     try:
-        chats: list[dict[str, Any]] = json.loads(file.read_text())["chats"] if file else []
-        return command.create_app(chats=chats)
+        state = json.loads(file.read_text()) if file else None
+        return command.create_app(state=state, **{name: getattr(options, name) for name in command.mode})
     except (OSError, LookupError, TypeError, ValueError) as error:
         raise LocalError(f"can't load {file}. It must have the JSON that GET /_control/state returned") from error
 
@@ -68,7 +72,14 @@ def parser(command: Command) -> argparse.ArgumentParser:
     )
     made.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s, this machine)")
     made.add_argument("--port", type=port, default=command.port, help="default: %(default)s; 0 means any free port")
-    made.add_argument("--chats", type=Path, metavar="FILE", help="start with the chats of a saved GET /_control/state")
+    made.add_argument("--state", type=Path, metavar="FILE", help="start with the data of a saved GET /_control/state")
+    for name, values in command.mode.items():
+        made.add_argument(
+            f"--{name.replace('_', '-')}",
+            choices=values,
+            default=values[0],
+            help=f"the mode {name} at the start and after a reset (default: %(default)s)",
+        )
     made.add_argument("--access-log", action="store_true", help="print a line for each request")
     return made
 

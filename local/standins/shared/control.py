@@ -1,20 +1,23 @@
-"""The control surface of every mock server: ``/_control/state``, ``reset``, ``mode`` and ``faults``."""
+"""The control surface of every mock server: ``/_control/state``, ``reset``, ``mode``, ``faults`` and ``clock``."""
 
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Mount, Route
 
 from aichats.validation import message_of
+from local.standins.shared.clock import iso
 from local.standins.shared.exchange import Mode
 from local.standins.shared.faults import Fault
 from local.standins.shared.stand_in import StandIn
 
 OBJECT = TypeAdapter(dict[str, Any])
 FAULTS = TypeAdapter(list[Fault])
+
+MAX_ADVANCE_SECONDS = 366 * 24 * 60 * 60
 
 type Endpoint = Callable[[Request], Awaitable[JSONResponse]]
 
@@ -27,21 +30,33 @@ class ControlError(Exception):
         self.errors = errors
 
 
+class Move(BaseModel):
+    """A move of the clock."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    advance: float = Field(ge=0, le=MAX_ADVANCE_SECONDS)
+    """Seconds by which the clock moves ahead."""
+
+
 def control(stand_in: StandIn) -> Mount:
     """Return the control surface of a mock server."""
 
     async def state(_request: Request) -> JSONResponse:
-        return JSONResponse(state_of(stand_in))
+        return JSONResponse(stand_in.state())
 
     async def reset(_request: Request) -> JSONResponse:
         stand_in.reset()
-        return JSONResponse(state_of(stand_in))
+        return JSONResponse(stand_in.state())
 
     async def mode(request: Request) -> JSONResponse:
         return JSONResponse(change_mode(stand_in, await request.body()))
 
     async def faults(request: Request) -> JSONResponse:
         return JSONResponse(arm_faults(stand_in, await request.body()))
+
+    async def clock(request: Request) -> JSONResponse:
+        return JSONResponse(move_clock(stand_in, await request.body()))
 
     return Mount(
         "/_control",
@@ -50,14 +65,9 @@ def control(stand_in: StandIn) -> Mount:
             Route("/reset", reset, methods=["POST"]),
             Route("/mode", answering_errors(mode), methods=["POST"]),
             Route("/faults", answering_errors(faults), methods=["POST"]),
+            Route("/clock", answering_errors(clock), methods=["POST"]),
         ],
     )
-
-
-def state_of(stand_in: StandIn) -> dict[str, Any]:
-    """Return the chats of the mock server and the requests that it received."""
-    memory = stand_in.memory
-    return {"chats": memory.provider.chats(), "requests": list(memory.requests)}
 
 
 def change_mode(stand_in: StandIn, body: bytes) -> dict[str, Any]:
@@ -95,6 +105,20 @@ def arm_faults(stand_in: StandIn, body: bytes) -> list[dict[str, Any]]:
             raise ControlError({"field": f"[{index}].path", "message": message})
     memory.faults.arm(faults)
     return [fault.model_dump() for fault in memory.faults.armed]
+
+
+def move_clock(stand_in: StandIn, body: bytes) -> dict[str, Any]:
+    """Move the clock ahead, and return its new time.
+
+    Raises:
+        ControlError: the body isn't a JSON object with ``advance`` from 0 to 366 days in seconds.
+    """
+    try:
+        move = Move.model_validate_json(body)
+    except ValidationError as error:
+        raise ControlError(*explained(error, Move)) from error
+    stand_in.clock.advance(move.advance)
+    return {"now": iso(stand_in.clock.now())}
 
 
 def answering_errors(endpoint: Endpoint) -> Endpoint:

@@ -118,14 +118,17 @@ class Provider(Protocol):
     def headers(self, call: Call) -> Mapping[str, str]:
         """Return the headers of every response to this call."""
 
-    def refusal(self, status: int) -> Reply:
-        """Return the provider's error response with ``status`` (400 to 599)."""
+    def refusal(self, call: Call, status: int) -> Reply:
+        """Return the provider's error response to this call with ``status`` (400 to 599)."""
 
-    def chats(self) -> list[dict[str, Any]]:
-        """Return every chat, in order of creation, with data that only a mock server shows."""
+    def logged_body(self, call: Call) -> str:
+        """Return the body of this call as the request log shows it, without secrets."""
 
-    def load(self, chat: Mapping[str, Any]) -> None:
-        """Add a chat as :meth:`chats` of an earlier server returned it."""
+    def state(self) -> dict[str, Any]:
+        """Return all data. ``chats`` has every chat, in order of creation, with data that only a mock server shows."""
+
+    def load(self, state: Mapping[str, Any]) -> None:
+        """Add the data that :meth:`state` of an earlier server returned."""
 
 
 def credential_hash(header: str | None) -> str | None:

@@ -3,7 +3,7 @@
 import asyncio
 import uuid
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from http import HTTPStatus
 from typing import Any
@@ -35,13 +35,27 @@ class StandIn:
 
     def __init__(self, make_provider: Callable[[], Provider], clock: Clock) -> None:
         self._make_provider = make_provider
-        self._clock = clock
+        self.clock = clock
         self._late: set[asyncio.Task[None]] = set()
         self.memory = Memory(make_provider())
 
     def reset(self) -> None:
-        """Delete all data. Calls in progress keep the old memory, so they don't change the new one."""
+        """Delete all data, and set the clock right. Calls in progress change only the old memory."""
         self.memory = Memory(self._make_provider())
+        self.clock.ahead = 0.0
+
+    def state(self) -> dict[str, Any]:
+        """Return all data of the mock server, and the requests that it received."""
+        return {**self.memory.provider.state(), "clock_ahead": self.clock.ahead, "requests": list(self.memory.requests)}
+
+    def load(self, state: Mapping[str, Any]) -> None:
+        """Load the data that :meth:`state` of an earlier mock server returned, but not its requests.
+
+        Raises:
+            LookupError, TypeError, ValueError: the data isn't as it was returned.
+        """
+        self.memory.provider.load(state)
+        self.clock.advance(float(state.get("clock_ahead", 0)))
 
     def endpoint(self, operation: str) -> Callable[[Request], Awaitable[Response]]:
         """Return the Starlette endpoint for one operation."""
@@ -53,7 +67,7 @@ class StandIn:
             except ClientDisconnect:
                 return ConnectionCut()
             fault = memory.faults.take(call.method, call.path)
-            record = self._record(call, fault)
+            record = self._record(call, fault, memory.provider.logged_body(call))
             memory.requests.append(record)
             reply = await self._answer(memory.provider, call, fault)
             if reply is None:
@@ -70,7 +84,7 @@ class StandIn:
         match fault:
             case Fault(name="status", number=status):
                 await self._wait(provider.mode.latency)
-                return provider.refusal(int(status))
+                return provider.refusal(call, int(status))
             case Fault(name="drop_before"):
                 return None
             case Fault(name="late", number=seconds):
@@ -78,7 +92,7 @@ class StandIn:
                 return None
         begin = admit(provider, call)
         await self._wait(provider.mode.latency)
-        return await self._answer_done(provider, await self._do(begin), fault)
+        return await self._answer_done(provider, call, await self._do(begin), fault)
 
     async def _do(self, begin: Begin) -> Reply:
         """Perform a call to its end."""
@@ -88,13 +102,13 @@ class StandIn:
             return outcome.finish()
         return outcome
 
-    async def _answer_done(self, provider: Provider, reply: Reply, fault: Fault | None) -> Reply | None:
+    async def _answer_done(self, provider: Provider, call: Call, reply: Reply, fault: Fault | None) -> Reply | None:
         """Return the response of a performed call, or None to abort the connection."""
         match fault:
             case Fault(name="drop_after"):
                 return None
             case Fault(name="error_after"):
-                return provider.refusal(500)
+                return provider.refusal(call, 500)
             case Fault(name="malformed"):
                 return malformed(reply)
             case Fault(name="delay", number=seconds):
@@ -112,12 +126,12 @@ class StandIn:
 
     async def _wait(self, seconds: float) -> None:
         if seconds:
-            await self._clock.sleep(seconds)
+            await self.clock.sleep(seconds)
 
-    def _record(self, call: Call, fault: Fault | None) -> dict[str, Any]:
+    def _record(self, call: Call, fault: Fault | None, body: str) -> dict[str, Any]:
         """Return an entry of the request log. Its status stays None if the connection is aborted."""
         return {
-            "at": iso(self._clock.now()),
+            "at": iso(self.clock.now()),
             "request_id": f"req_{uuid.uuid4().hex}",
             "operation": call.operation,
             "method": call.method,
@@ -126,7 +140,7 @@ class StandIn:
             "idempotency_key": call.headers.get("idempotency-key"),
             "api_version": call.headers.get("api-version-date"),
             "credential": call.credential,
-            "body": call.body.decode(errors="replace"),
+            "body": body,
             "fault": fault.fault if fault else None,
             "status": None,
         }

@@ -9,16 +9,24 @@ DESCRIPTION = """\
 A mock of Whop's AI chats API for this machine. It keeps all data in memory.
 
 Any bearer token is accepted. Tokens that start with "oauth_" are a user's OAuth tokens. All others
-are API keys, which can't write while the mode api_keys is "forbidden".
+are API keys, which can't write while the mode api_keys is "forbidden". A token that this server
+issued expires after an hour and is limited to its scopes and its company. While the mode
+oauth_tokens is "issued", all other tokens that start with "oauth_" are rejected.
 
-GET  /_control/state    {"chats": [...], "requests": [...]}
-POST /_control/reset    delete all chats, requests and faults, and reset the mode
+OAuth is at /oauth/authorize, token, userinfo and revoke. Any app_... may use it, with any port and
+path of localhost as its redirect URI.
+
+GET  /_control/state    {"chats": [...], "oauth": [...], "requests": [...]}
+POST /_control/reset    delete all chats, grants, requests and faults, and reset the mode and the clock
 POST /_control/mode     any of {"idempotency": "honoured" | "ignored", "api_keys": "allowed" | "forbidden",
-                        "rate_limit": 600, "latency": 0.0, "list": "newest" | "oldest" | "shuffled", "list_lag": 0.0}
+                        "oauth_tokens": "any" | "issued", "rate_limit": 600, "latency": 0.0,
+                        "list": "newest" | "oldest" | "shuffled", "list_lag": 0.0}
 POST /_control/faults   [{"method": "POST", "path": "/api/v1/ai_chats", "times": 1, "fault": "..."}]
                         adds faults; [] removes all; a path may end in /*; the faults:
                         status:CODE drop_before drop_after error_after delay:SECONDS late:SECONDS malformed
+POST /_control/clock    {"advance": SECONDS} moves the clock of this server ahead; a reset sets it right
 """
 
 if __name__ == "__main__":
-    sys.exit(main(Command("local.standins.whop", DESCRIPTION, path="/api/v1", port=8001, create_app=create_app)))
+    mode = {"api_keys": ("allowed", "forbidden")}
+    sys.exit(main(Command("local.standins.whop", DESCRIPTION, "/api/v1", 8001, create_app, mode)))

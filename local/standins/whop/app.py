@@ -1,8 +1,8 @@
 """The behavior of Whop's server: the steps of each call in their order."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from functools import partial
-from typing import Any
+from typing import Any, Literal
 
 from starlette.applications import Starlette
 from starlette.datastructures import QueryParams
@@ -16,18 +16,20 @@ from local.standins.whop.chats import Chat, Chats
 from local.standins.whop.errors import WhopError
 from local.standins.whop.idempotency import Fingerprint, IdempotencyKeys, KeyOfCredential
 from local.standins.whop.mode import WhopMode
+from local.standins.whop.oauth import Grant, Grants
+from local.standins.whop.oauth_errors import OAuthError
+from local.standins.whop.oauth_server import OPERATIONS, OAuthServer, is_of_oauth, logged_body
 from local.standins.whop.pages import page_of
 from local.standins.whop.parameters import Agent, parse_body, parse_query
+from local.standins.whop.permissions import bearer_token, granted_to, require_company, require_write, sees
 from local.standins.whop.versions import DEFAULT_VERSION, Dialect, dialect_of
 
 AI_CHATS = "/api/v1/ai_chats"
 AI_CHAT = "/api/v1/ai_chats/{id}"
-OF_A_USER = "oauth_"
-"""Start of a user's OAuth tokens here. Every other token is an API key."""
 
 
 class Whop:
-    """The server, with its chats, its idempotency keys and the rate limits of its clients."""
+    """The server, with its chats, its grants, its idempotency keys and the rate limits of its clients."""
 
     operations = (
         Operation("list", "GET", AI_CHATS),
@@ -35,26 +37,37 @@ class Whop:
         Operation("retrieve", "GET", AI_CHAT),
         Operation("update", "PATCH", AI_CHAT),
         Operation("delete", "DELETE", AI_CHAT),
+        *OPERATIONS,
     )
     credential_header = "authorization"
 
-    def __init__(self, clock: Clock) -> None:
-        self.mode = WhopMode()
+    def __init__(self, clock: Clock, mode: WhopMode) -> None:
+        self.mode = mode
         self._clock = clock
+        self._grants = Grants(clock)
+        self._oauth = OAuthServer(self._grants, clock)
         self._chats = Chats(clock)
         self._keys = IdempotencyKeys(clock)
         self._rate_limit = RateLimit(clock)
 
-    def chats(self) -> list[dict[str, Any]]:
-        """Return every chat, in order of creation, with its company and its message."""
-        return [chat.as_state() for chat in self._chats.all()]
+    def state(self) -> dict[str, Any]:
+        """Return every chat, in order of creation, with its company and its message, and every grant of a user."""
+        return {"chats": [chat.as_state() for chat in self._chats.all()], "oauth": self._grants.state()}
 
-    def load(self, chat: Mapping[str, Any]) -> None:
-        """Add a chat as :meth:`chats` of an earlier server returned it."""
-        self._chats.load(chat)
+    def load(self, state: Mapping[str, Any]) -> None:
+        """Add the chats and the grants that :meth:`state` of an earlier server returned."""
+        for chat in state["chats"]:
+            self._chats.load(chat)
+        self._grants.load(state.get("oauth", []))
 
-    def refusal(self, status: int) -> Reply:
-        """Return Whop's error response with ``status``."""
+    def logged_body(self, call: Call) -> str:
+        """Return the body, without the tokens of OAuth."""
+        return logged_body(call) if is_of_oauth(call) else call.body.decode(errors="replace")
+
+    def refusal(self, call: Call, status: int) -> Reply:
+        """Return Whop's error response to this call with ``status``."""
+        if is_of_oauth(call):
+            return OAuthError(status, "The request was rejected").reply
         return WhopError(status).reply
 
     def admit(self, call: Call) -> Act:
@@ -63,12 +76,15 @@ class Whop:
         Raises:
             WhopError: 401, 429, or the error of the idempotency key.
         """
+        if is_of_oauth(call):
+            return partial(attempt, partial(self._oauth.perform, call))
         if not call.credential or not bearer_token(call):
             raise WhopError(401)
+        grant = granted_to(call, self._grants, self.mode)
         wait = self._rate_limit.spend((call.operation, call.credential), self.mode.rate_limit)
         if wait:
             raise WhopError(429, f"Try again in {wait} seconds.")
-        act = partial(attempt, partial(self._answer, call))
+        act = partial(attempt, partial(self._answer, call, grant))
         key = call.headers.get("idempotency-key")
         if call.method == "POST" and key and self.mode.idempotency == "honoured":
             return self._keys.once(KeyOfCredential(call.credential, key), fingerprint_of(call), act)
@@ -78,24 +94,24 @@ class Whop:
         """Return no headers."""
         return {}
 
-    def _answer(self, call: Call) -> Reply:
-        return Reply.of(self._perform(call))
+    def _answer(self, call: Call, grant: Grant | None) -> Reply:
+        return Reply.of(self._perform(call, grant))
 
-    def _perform(self, call: Call) -> object:
-        """Perform the call, and return the content of the response."""
+    def _perform(self, call: Call, grant: Grant | None) -> object:
+        """Perform the call with the rights of the grant, and return the content of the response."""
         dialect = dialect_of(version_of(call))
-        if call.method != "GET" and not self._may_write(call):
-            raise WhopError(403)
-        chat_id = call.path_parameters.get("id", "")
+        if call.method != "GET":
+            require_write(call, grant, self.mode)
+        chat_id = self._seen(call, grant)
         match call.operation:
             case "list":
-                return self._list(call, dialect)
+                return self._list(call, grant, dialect)
             case "create":
-                chat = self._chats.create(parse_body(dialect.create, call.body))
+                chat = self._chats.create(require_company(grant, parse_body(dialect.create, call.body)))
             case "retrieve":
                 chat = self._chats.retrieve(chat_id)
             case "update":
-                chat = self._chats.update(chat_id, parse_body(dialect.update, call.body))
+                chat = self._chats.update(chat_id, require_company(grant, parse_body(dialect.update, call.body)))
             case "delete":
                 self._chats.delete(chat_id)
                 return True
@@ -103,27 +119,29 @@ class Whop:
                 raise WhopError(404)
         return chat.as_ai_chat(with_agent=dialect.shows_agent)
 
-    def _may_write(self, call: Call) -> bool:
-        return self.mode.api_keys == "allowed" or bearer_token(call).startswith(OF_A_USER)
+    def _seen(self, call: Call, grant: Grant | None) -> str:
+        """Return the ID of the call's chat, or an empty string.
 
-    def _list(self, call: Call, dialect: Dialect) -> dict[str, Any]:
+        Raises:
+            WhopError: 404, the grant doesn't see the chat.
+        """
+        chat_id = call.path_parameters.get("id", "")
+        if grant and chat_id and not sees(grant, self._chats.retrieve(chat_id)):
+            raise WhopError(404)
+        return chat_id
+
+    def _list(self, call: Call, grant: Grant | None, dialect: Dialect) -> dict[str, Any]:
         query = parse_query(dialect.list, dict(QueryParams(call.query)))
         # No chat here has a cron job.
-        chats = [] if query.only_active_crons == "true" else self._listed(query.agent)
+        chats = [] if query.only_active_crons == "true" else self._listed(query.agent, grant)
         page = page_of(chats, query, self.mode.list)
         data = [chat.as_ai_chat(with_agent=dialect.shows_agent) for chat in page.chats]
         return {"data": data, "page_info": page.info()}
 
-    def _listed(self, agent: Agent | None) -> list[Chat]:
-        """Return the chats that lists show now."""
+    def _listed(self, agent: Agent | None, grant: Grant | None) -> list[Chat]:
+        """Return the chats that lists show now with this grant."""
         chats = listed(self._chats.all(), self.mode.list, until=self._clock.now() - self.mode.list_lag)
-        return [chat for chat in chats if agent in (None, chat.agent_identifier)]
-
-
-def bearer_token(call: Call) -> str:
-    """Return the token of ``Authorization: Bearer``, or an empty string."""
-    scheme, _, token = call.headers.get("authorization", "").partition(" ")
-    return token.strip() if scheme.lower() == "bearer" else ""
+        return [chat for chat in chats if agent in (None, chat.agent_identifier) and sees(grant, chat)]
 
 
 def version_of(call: Call) -> str:
@@ -136,7 +154,14 @@ def fingerprint_of(call: Call) -> Fingerprint:
     return Fingerprint(call.method, call.path, call.query, call.body, version_of(call))
 
 
-def create_app(clock: Clock | None = None, chats: Iterable[dict[str, Any]] = ()) -> Starlette:
-    """Return the mock of Whop as an application that starts with ``chats``; ``clock`` is by default the machine's."""
+def create_app(
+    clock: Clock | None = None,
+    state: Mapping[str, Any] | None = None,
+    api_keys: Literal["allowed", "forbidden"] = "allowed",
+) -> Starlette:
+    """Return the mock of Whop as an application.
+
+    It starts with ``state`` and with this mode ``api_keys``, also after a reset. ``clock`` is by default the machine's.
+    """
     clock = clock or Clock()
-    return create_stand_in(lambda: Whop(clock), clock, chats)
+    return create_stand_in(lambda: Whop(clock, WhopMode(api_keys=api_keys)), clock, state)

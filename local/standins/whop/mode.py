@@ -14,4 +14,6 @@ class WhopMode(Mode):
     """Calls a minute of each operation with each credential."""
     idempotency: Literal["honoured", "ignored"] = "honoured"
     api_keys: Literal["allowed", "forbidden"] = "allowed"
-    """Permission of API keys to create, update and delete. A user's OAuth token always has it."""
+    """Permission of API keys to create, update and delete. A user's OAuth token needs its scopes instead."""
+    oauth_tokens: Literal["any", "issued"] = "any"
+    """User tokens that are accepted: any, or only those that the server issued. Issued ones always expire."""

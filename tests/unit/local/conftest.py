@@ -3,12 +3,18 @@ from collections.abc import Iterator
 import pytest
 
 from tests.support.mock_servers import KodeyInProcess, WhopInProcess
+from tests.support.whop_oauth import OAuthApp
 
 
 @pytest.fixture
 def whop() -> Iterator[WhopInProcess]:
     with WhopInProcess() as mock:
         yield mock
+
+
+@pytest.fixture
+def app(whop: WhopInProcess) -> OAuthApp:
+    return OAuthApp(whop)
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@ import pytest
 from tests.support.mock_servers import CHAT, KEY, Json, KodeyInProcess, user_message
 
 DEFAULTS = {"rate_limit": None, "latency": 0.0, "list": "newest", "list_lag": 0.0, "answer_seconds": 0.0}
+EMPTY = {"chats": [], "clock_ahead": 0.0, "requests": []}
 
 
 def test_a_mode_changes_what_it_names_and_nothing_else(kodey: KodeyInProcess) -> None:
@@ -28,7 +29,7 @@ def test_a_reset_forgets_chats_requests_and_the_mode(kodey: KodeyInProcess) -> N
     kodey.create()
     kodey.mode(rate_limit=1)
 
-    assert kodey.control("reset", None).json() == {"chats": [], "requests": []}
+    assert kodey.control("reset", None).json() == EMPTY
     assert kodey.control("mode", {}).json() == DEFAULTS
 
 

@@ -104,7 +104,8 @@ def test_an_answer_that_a_reset_overtakes_never_comes(kodey: KodeyInProcess, mes
     kodey.advance(5)
 
     assert kodey.end(task).status_code == 200
-    assert kodey.state() == {"chats": [], "requests": []}
+    state = kodey.state()
+    assert (state["chats"], state["requests"]) == ([], [])
 
 
 def test_a_delayed_answer_is_stored_before_it_is_given(kodey: KodeyInProcess, message: str) -> None:

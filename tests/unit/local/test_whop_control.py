@@ -7,11 +7,13 @@ FAULT = {"method": "POST", "path": AI_CHATS, "times": 1, "fault": "drop_after"}
 DEFAULTS = {
     "idempotency": "honoured",
     "api_keys": "allowed",
+    "oauth_tokens": "any",
     "rate_limit": 600,
     "latency": 0.0,
     "list": "newest",
     "list_lag": 0.0,
 }
+EMPTY = {"chats": [], "oauth": [], "clock_ahead": 0.0, "requests": []}
 
 
 def rejected(whop: WhopInProcess, name: str, body: object) -> tuple[str, str]:
@@ -49,7 +51,7 @@ def test_the_control_surface_needs_no_token_and_is_not_in_the_log(whop: WhopInPr
     whop.mode(latency=0)
     whop.faults(FAULT)
 
-    assert whop.state() == {"chats": [], "requests": []}
+    assert whop.state() == EMPTY
 
 
 def test_a_reset_forgets_everything(whop: WhopInProcess) -> None:
@@ -58,7 +60,7 @@ def test_a_reset_forgets_everything(whop: WhopInProcess) -> None:
     whop.mode(rate_limit=2, latency=5, api_keys="forbidden")
     whop.faults(FAULT)
 
-    assert whop.control("reset", None).json() == {"chats": [], "requests": []}
+    assert whop.control("reset", None).json() == EMPTY
     assert whop.control("mode", {}).json() == DEFAULTS
     assert "Idempotent-Replayed" not in whop.call("POST", json=HELLO, key="k").headers
 
@@ -72,12 +74,13 @@ def test_a_mode_changes_what_it_names_and_nothing_else(whop: WhopInProcess) -> N
 @pytest.mark.parametrize(("mode", "hint"), [
     ({"idempotency": "maybe"}, "'honoured' or 'ignored'"),
     ({"api_keys": "none"}, "'allowed' or 'forbidden'"),
+    ({"oauth_tokens": "none"}, "'any' or 'issued'"),
     ({"rate_limit": -1}, "must be at least 0"),
     ({"rate_limit": "600"}, "whole number"),
     ({"latency": -0.1}, "must be at least 0"),
     ({"list": "random"}, "'newest', 'oldest' or 'shuffled'"),
     ({"list_lag": None}, "number"),
-    ({"idempotent": "honoured"}, "Use one of rate_limit, latency, list, list_lag, idempotency, api_keys"),
+    ({"idempotent": "honoured"}, "Use one of rate_limit, latency, list, list_lag, idempotency, api_keys, oauth_tokens"),
 ])  # fmt: skip
 def test_a_mode_that_does_not_exist_is_rejected_by_name(whop: WhopInProcess, mode: Json, hint: str) -> None:
     field, message = rejected(whop, "mode", {**mode, "latency": mode.get("latency", 9)})
