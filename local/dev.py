@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 READY = "Logs follow. Press Ctrl-C to stop."
 """The line that is printed when everything runs."""
+CLIENT_ID = "app_local"
+"""App for `make login`. The mock of Whop accepts any app."""
 AUTOMATION: dict[str, Any] = {
     "trigger": {"type": "schedule", "expression": "rate(1 minute)"},
     "action": {
@@ -116,15 +118,15 @@ def serve(console: Console, options: argparse.Namespace) -> int:
         scheduler = Scheduler(clients, console.line, lambda: datetime.now(UTC), quiet)
         running.enter_context(repeating(scheduler.tick, every=0.5, report=console.line))
         running.enter_context(repeating(logs.show_new, every=1.0, report=console.line))
-        explain(console, system, folder)
+        explain(console, system, folder, options.keys)
         with suppress(SignalledError):
             threading.Event().wait()
     console.line(f"ended; the data is in {shown(folder)}" if folder else "ended")
     return 0
 
 
-def explain(console: Console, system: System, folder: Path | None) -> None:
-    """Show the addresses, what happens to the data, and commands to copy."""
+def explain(console: Console, system: System, folder: Path | None, keys: str) -> None:
+    """Show the addresses, what API keys may do, what happens to the data, and commands to copy."""
     console.line()
     console.table(
         [
@@ -135,6 +137,7 @@ def explain(console: Console, system: System, folder: Path | None) -> None:
             ("webhook secret", WEBHOOK_SECRET),
             ("mock of Whop", f"{system.whop_url}/api/v1"),
             ("its chats", f"{system.whop_url}/_control/state"),
+            ("its OAuth", f"{system.whop_url}/oauth"),
             ("mock of Kodey", system.kodey_url),
             ("and its chats", f"{system.kodey_url}/_control/state"),
             ("AWS", system.emulator.endpoint_url),
@@ -142,7 +145,7 @@ def explain(console: Console, system: System, folder: Path | None) -> None:
         ]
     )
     console.line()
-    for line in about_data(folder):
+    for line in (*about_keys(keys), *about_data(folder)):
         console.line(line)
     console.line()
     console.line(console.colored("Try in another terminal:", BOLD))
@@ -150,6 +153,12 @@ def explain(console: Console, system: System, folder: Path | None) -> None:
         console.line(f"  {command}")
     console.line()
     console.line(READY)
+
+
+def about_keys(keys: str) -> Iterator[str]:
+    """Return the line about API keys, if the mock of Whop forbids them to write."""
+    if keys == "forbidden":
+        yield "API keys can't create, change or delete chats of Whop (KEYS=forbidden). Connect a user with make login."
 
 
 def about_data(folder: Path | None) -> Iterator[str]:
@@ -179,6 +188,7 @@ def commands(system: System) -> Iterator[str]:
     yield shlex.join([*send, f"{system.api_url}/kodey/chats", "-d", for_kodey])
     yield shlex.join([*send, "-X", "PUT", f"{system.api_url}/automations/every-minute", "-d", json.dumps(AUTOMATION)])
     yield shlex.join(["curl", f"{system.api_url}/chats", "-H", authorization])
+    yield shlex.join([*exports, "make", "login", f"STACK={system.stack.name}", f"CLIENT_ID={CLIENT_ID}"])
     yield f"export {shlex.join(exports)}  # for the AWS CLI and SDKs"
 
 

@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 import httpx
 import pytest
 
+from local.cloud.clients import Clients
 from local.cloud.emulator import Emulator
 from local.cloud.scheduler import fired_for, iso
 from local.dev import AUTOMATION, READY
@@ -22,10 +23,12 @@ from local.ports import listen
 from local.setup import ROOT
 from local.system import BEARER, STACK, WEBHOOK_SECRET
 from tests.support.commands import IGNORING_SIGINT, Program, run_command, running_module
-from tests.support.mock_servers import MockServer
+from tests.support.mock_servers import Json, MockServer
 from tests.support.waiting import until
+from tests.support.whop_oauth import OAuthApp
 
 ON_FREE_PORTS = ["--port", "0", "--whop-port", "0", "--kodey-port", "0"]
+CONNECTION = "aichats/dev/whop/default"
 DEV = [sys.executable, "-m", "local.dev"]
 
 
@@ -88,6 +91,8 @@ def test_kept_data_is_there_after_a_restart_and_an_automation_goes_on_firing(tmp
         api.put("/automations/every-minute", json=AUTOMATION, headers=headers).raise_for_status()
         chat = api.post("/chats", json={"message_text": "Hello", "company_id": "biz_A"}, headers=headers).json()
         api.post("/kodey/chats", json={"message_text": "Hi", "agent_id": "agent_a"}, headers=headers).raise_for_status()
+        tokens = log_in(first)
+        aws_of(first).secrets.create_secret(Name=CONNECTION, SecretString=json.dumps({"oauth": tokens}))
         assert first.end(signal.SIGINT) == 0
     with running_dev(*keep) as second, plain_client(base_url=second.value("HTTP API"), timeout=60) as api:
         assert f"are kept in {tmp_path / 'kept'}" in second.printed
@@ -96,6 +101,13 @@ def test_kept_data_is_there_after_a_restart_and_an_automation_goes_on_firing(tmp
         assert muted.status_code == 200
         (answered,) = MockServer(second.value("mock of Kodey"), "").state()["chats"]
         assert [message["role"] for message in answered["messages"]] == ["user", "assistant"]
+        kept = json.loads(aws_of(second).secrets.get_secret_value(SecretId=CONNECTION)["SecretString"])
+        refresh = {
+            "client_id": CLIENT_ID,
+            "grant_type": "refresh_token",
+            "refresh_token": kept["oauth"]["refresh_token"],
+        }
+        assert httpx.post(f"{second.value('its OAuth')}/token", json=refresh, trust_env=False).status_code == 200
         second.wait_for(re.escape(fired_for(f"{STACK}-automation-every-minute")))
         whop = MockServer(second.value("mock of Whop").removesuffix("/api/v1"), "/api/v1")
         until(lambda: AUTOMATION["targets"][0] in {each["company_id"] for each in whop.state()["chats"]})
@@ -104,8 +116,36 @@ def test_kept_data_is_there_after_a_restart_and_an_automation_goes_on_firing(tmp
         assert other.stderr.strip().startswith("another `make dev KEEP=1` uses")
 
 
+def aws_of(dev: Program) -> Clients:
+    """Return clients of its local AWS."""
+    return Emulator(port=int(dev.value("AWS").rpartition(":")[2])).clients
+
+
+def log_in(dev: Program) -> Json:
+    """Return the tokens of a new grant at its mock of Whop."""
+    with plain_client(base_url=dev.value("its OAuth").removesuffix("/oauth")) as http:
+        return OAuthApp(http.request).log_in()
+
+
+def test_an_api_key_may_not_write_if_you_say_so() -> None:
+    with running_dev("--keys", "forbidden") as dev, plain_client(base_url=dev.value("HTTP API"), timeout=60) as api:
+        assert "Connect a user with make login." in dev.printed
+        headers = {"Authorization": f"Bearer {BEARER}"}
+        reply = api.post("/chats", json={"message_text": "Hello", "company_id": "biz_A"}, headers=headers)
+
+        assert (reply.status_code, reply.json()["upstream"]["status"]) == (502, 403)
+
+
+def test_the_command_that_connects_a_user_can_be_copied(dev: Program) -> None:
+    (login,) = re.findall(r"^  (AWS_.* make login .*)$", dev.printed, re.MULTILINE)
+
+    words = shlex.split(login)
+    assert f"AWS_ENDPOINT_URL={dev.value('AWS')}" in words
+    assert words[-4:] == ["make", "login", f"STACK={STACK}", f"CLIENT_ID={CLIENT_ID}"]
+
+
 def test_a_schedule_that_is_created_while_it_runs_fires_in_its_zone(dev: Program) -> None:
-    aws = Emulator(port=int(dev.value("AWS").rpartition(":")[2])).clients
+    aws = aws_of(dev)
     outputs = aws.cloudformation.describe_stacks(StackName=STACK)["Stacks"][0]["Outputs"]
     values = {output["OutputKey"]: output["OutputValue"] for output in outputs}
     function = aws.functions.get_function(FunctionName=values["RunScheduleFunction"])["Configuration"]

@@ -221,8 +221,8 @@ class InProcess:
 class WhopInProcess(InProcess):
     """The mock server for Whop without sockets; its calls are below ``/ai_chats``."""
 
-    def __init__(self) -> None:
-        super().__init__(create_whop, AI_CHATS, whop_options)
+    def __init__(self, create_app: Callable[[Clock], ASGIApp] = create_whop) -> None:
+        super().__init__(create_app, AI_CHATS, whop_options)
 
     def create(self, message_text: str = "hello", *, version: str = OLD, **fields: object) -> Json:
         """Create a chat, and return it."""

@@ -1,12 +1,13 @@
-"""An app that uses OAuth at the mock of Whop, without sockets."""
+"""An app that uses OAuth at the mock of Whop."""
 
 import base64
 import hashlib
+from collections.abc import Callable
 from urllib.parse import parse_qsl, urlsplit
 
 import httpx
 
-from tests.support.mock_servers import Json, WhopInProcess
+from tests.support.mock_servers import Json
 
 AUTHORIZE, TOKEN, USERINFO, REVOKE = (f"/oauth/{name}" for name in ("authorize", "token", "userinfo", "revoke"))
 CLIENT_ID = "app_local"
@@ -17,18 +18,21 @@ HOUR = 3600
 
 
 class OAuthApp:
-    """An app: its requests to the authorization server. Keyword arguments replace parameters; None leaves one out."""
+    """An app: its requests to the authorization server. Keyword arguments replace parameters; None leaves one out.
 
-    def __init__(self, whop: WhopInProcess) -> None:
-        self._whop = whop
+    ``request`` sends a request to the mock server, as httpx.Client.request does.
+    """
+
+    def __init__(self, request: Callable[..., httpx.Response]) -> None:
+        self._request = request
 
     def authorize(self, **changes: str | None) -> httpx.Response:
         """Open the page that asks for consent."""
-        return self._whop.request("GET", AUTHORIZE, params=authorization(**changes))
+        return self._request("GET", AUTHORIZE, params=authorization(**changes))
 
     def decide(self, decision: str, **changes: str | None) -> httpx.Response:
         """Press a button on that page."""
-        return self._whop.request("POST", AUTHORIZE, data={**authorization(**changes), "decision": decision})
+        return self._request("POST", AUTHORIZE, data={**authorization(**changes), "decision": decision})
 
     def code(self, **changes: str | None) -> str:
         """Return the code that the app gets once the user allows the request."""
@@ -56,7 +60,7 @@ class OAuthApp:
 
     def userinfo(self, access_token: str) -> httpx.Response:
         """Ask who the user is."""
-        return self._whop.request("GET", USERINFO, headers={"Authorization": f"Bearer {access_token}"})
+        return self._request("GET", USERINFO, headers={"Authorization": f"Bearer {access_token}"})
 
     def log_in(self, **changes: str | None) -> Json:
         """Return the first tokens of a new grant."""
@@ -66,7 +70,7 @@ class OAuthApp:
         return tokens
 
     def _post(self, path: str, body: Json) -> httpx.Response:
-        return self._whop.request("POST", path, json={name: value for name, value in body.items() if value is not None})
+        return self._request("POST", path, json={name: value for name, value in body.items() if value is not None})
 
 
 def authorization(**changes: str | None) -> dict[str, str]:

@@ -24,5 +24,14 @@ def test_it_serves_without_a_path_before_its_own_and_ends_at_a_signal() -> None:
 def test_the_help_describes_the_mock_server_and_its_control_surface() -> None:
     result = run_command(sys.executable, "-m", "local.standins.kodey", "--help", check=True)
 
-    for word in ("pk_live_", '"missing"', "_control/mode", "answer_seconds", "delay:SECONDS", "8002", "--access-log"):
+    for word in (
+        "pk_live_",
+        '"missing"',
+        "_control/mode",
+        "_control/clock",
+        "answer_seconds",
+        "delay:SECONDS",
+        "8002",
+        "--access-log",
+    ):
         assert word in result.stdout

@@ -1,9 +1,11 @@
 """``python -m local.standins.whop`` as a process: how it starts, what it prints, how it ends."""
 
+import json
 import signal
 import socket
 import sys
 from functools import partial
+from pathlib import Path
 
 import pytest
 
@@ -58,6 +60,28 @@ def test_an_invalid_port_is_rejected(port: str) -> None:
     assert f"'{port}' is not a port" in result.stderr
 
 
+def test_it_starts_with_the_options_and_with_the_data_of_another(tmp_path: Path) -> None:
+    saved = tmp_path / "whop.json"
+    with whop_process() as (_, whop), plain_client(base_url=whop.base_url, headers=HEADERS, timeout=PATIENCE) as http:
+        chat = http.post("/ai_chats", json={"message_text": "hello"}).json()
+        saved.write_text(json.dumps(whop.state()))
+    options = ("--state", str(saved), "--api-keys", "forbidden")
+    with whop_process(*options) as (_, whop), plain_client(base_url=whop.base_url, headers=HEADERS) as http:
+        assert http.get(f"/ai_chats/{chat['id']}").json() == chat
+        assert http.post("/ai_chats", json={"message_text": "hello"}).status_code == 403
+
+
+@pytest.mark.parametrize("content", ["[]", "{}", "no JSON", '{"chats": [{}]}', '{"chats": [], "oauth": [{}]}'])
+def test_a_file_with_other_data_is_one_line_and_the_exit_code_2(tmp_path: Path, content: str) -> None:
+    file = tmp_path / "whop.json"
+    file.write_text(content)
+    result = run_command(*COMMAND, "--port", "0", "--state", str(file))
+
+    assert (result.returncode, result.stdout) == (2, "")
+    shown = f"can't load {file}. It must have the JSON that GET /_control/state returned"
+    assert result.stderr == f"local.standins.whop: {shown}\n"
+
+
 def test_requests_are_printed_only_when_asked_for() -> None:
     printed = {}
     for options in ((), ("--access-log",)):
@@ -73,5 +97,15 @@ def test_requests_are_printed_only_when_asked_for() -> None:
 def test_the_help_describes_the_mock_server_and_its_control_surface() -> None:
     result = run_command(*COMMAND, "--help", check=True)
 
-    for word in ("oauth_", "_control/mode", "list_lag", "delay:SECONDS", "8001", "--access-log"):
+    for word in (
+        "oauth_",
+        "/oauth/authorize",
+        "_control/mode",
+        "_control/clock",
+        "--api-keys",
+        "list_lag",
+        "delay:SECONDS",
+        "8001",
+        "--access-log",
+    ):
         assert word in result.stdout

@@ -14,7 +14,7 @@ def whop() -> Iterator[WhopInProcess]:
 
 @pytest.fixture
 def app(whop: WhopInProcess) -> OAuthApp:
-    return OAuthApp(whop)
+    return OAuthApp(whop.request)
 
 
 @pytest.fixture

@@ -33,6 +33,11 @@ def test_a_reset_forgets_chats_requests_and_the_mode(kodey: KodeyInProcess) -> N
     assert kodey.control("mode", {}).json() == DEFAULTS
 
 
+def test_the_clock_moves_ahead(kodey: KodeyInProcess) -> None:
+    assert kodey.control("clock", {"advance": 90}).json() == {"now": "2027-01-15T08:01:30.000Z"}
+    assert kodey.state()["clock_ahead"] == 90
+
+
 def test_the_state_logs_every_request_without_its_key(kodey: KodeyInProcess) -> None:
     chat = kodey.create()
     kodey.call("POST", f"/{chat['id']}/message", json=user_message())

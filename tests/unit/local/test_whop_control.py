@@ -113,6 +113,32 @@ def test_a_fault_that_could_never_happen_is_rejected_by_name(
     assert whop.control("faults", [FAULT]).json() == [FAULT]
 
 
+def test_the_clock_moves_ahead_until_a_reset(whop: WhopInProcess) -> None:
+    assert whop.control("clock", {"advance": 90}).json() == {"now": "2027-01-15T08:01:30.000Z"}
+    assert whop.control("clock", {"advance": 0.5}).json() == {"now": "2027-01-15T08:01:30.500Z"}
+    assert whop.create()["created_at"] == "2027-01-15T08:01:30.500Z"
+    whop.control("reset", None)
+    assert whop.create()["created_at"] == "2027-01-15T08:00:00.000Z"
+
+
+@pytest.mark.parametrize(("body", "field", "hint"), [
+    ({"advance": -1}, "advance", "must be at least 0"),
+    ({"advance": 366 * 86_400 + 1}, "advance", "must be at most 31622400"),
+    ({"advance": "90"}, "advance", "number"),
+    ({}, "advance", "is required"),
+    ({"advance": 1, "back": 1}, "back", "Use one of advance"),
+    ([], "", "object"),
+])  # fmt: skip
+def test_a_move_that_a_clock_cannot_make_is_rejected_by_name(
+    whop: WhopInProcess, body: object, field: str, hint: str
+) -> None:
+    named, message = rejected(whop, "clock", body)
+
+    assert named == field
+    assert hint in message
+    assert whop.state()["clock_ahead"] == 0
+
+
 @pytest.mark.parametrize("path", ["/api/v1/ai_chats/*", "/api/v1/*", "/*", "/api/v1/ai_chats/aich_1"])
 def test_a_path_that_some_request_could_have_is_taken(whop: WhopInProcess, path: str) -> None:
     assert whop.control("faults", [{**FAULT, "method": "GET", "path": path}]).status_code == 200

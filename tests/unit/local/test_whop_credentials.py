@@ -1,5 +1,8 @@
+from functools import partial
+
 import pytest
 
+from local.standins.whop.app import create_app
 from tests.support.mock_servers import AI_CHATS, WhopInProcess
 
 
@@ -32,6 +35,15 @@ def test_api_keys_may_not_write_where_they_are_forbidden(whop: WhopInProcess, me
 
     assert (reply.status_code, reply.json()["error"]["type"]) == (403, "forbidden")
     assert len(whop.state()["chats"]) == 1
+
+
+def test_api_keys_that_are_forbidden_at_the_start_stay_forbidden_after_a_reset() -> None:
+    with WhopInProcess(partial(create_app, api_keys="forbidden")) as whop:
+        before = whop.call("POST", json={"message_text": "hello"})
+        whop.control("reset", None)
+        after = whop.call("POST", json={"message_text": "hello"})
+
+    assert (before.status_code, after.status_code) == (403, 403)
 
 
 def test_api_keys_may_read_where_they_may_not_write(whop: WhopInProcess) -> None:

@@ -2,10 +2,12 @@
 
 import base64
 import json
+from functools import partial
 from typing import Any
 
 import pytest
 
+from local.standins.whop.app import create_app
 from tests.support.mock_servers import WhopInProcess
 from tests.support.whop_oauth import (
     AUTHORIZE,
@@ -280,3 +282,31 @@ def test_a_reset_ends_all_grants(whop: WhopInProcess, app: OAuthApp) -> None:
     assert error_of(app.refresh(tokens["refresh_token"])) == REJECTED
     assert error_of(app.exchange(code)) == REJECTED
     assert app.authorize().status_code == 200
+
+
+def test_grants_and_their_tokens_survive_a_restart_but_codes_do_not(whop: WhopInProcess, app: OAuthApp) -> None:
+    first = app.log_in(company_id="biz_A")
+    second = app.refresh(first["refresh_token"], company_id="biz_A").json()
+    code = app.code()
+    whop.create()
+    whop.advance(HOUR - 1)
+    saved = json.loads(json.dumps(whop.state()))
+
+    with WhopInProcess(partial(create_app, state=saved)) as restarted:
+        later = OAuthApp(restarted.request)
+        assert {**restarted.state(), "requests": []} == {**saved, "requests": []}
+        assert restarted.call("GET", token=second["access_token"]).status_code == 200
+        restarted.advance(1)
+        assert restarted.call("GET", token=second["access_token"]).status_code == 401
+        assert error_of(later.exchange(code)) == REJECTED
+        third = later.refresh(second["refresh_token"], company_id="biz_A").json()
+        assert error_of(later.refresh(first["refresh_token"], company_id="biz_A")) == REJECTED
+        assert error_of(later.refresh(third["refresh_token"], company_id="biz_A")) == REJECTED
+
+
+def test_a_state_from_before_there_were_grants_can_be_loaded(whop: WhopInProcess) -> None:
+    whop.create()
+    chats = whop.state()["chats"]
+
+    with WhopInProcess(partial(create_app, state={"chats": chats})) as restarted:
+        assert restarted.state() == {"chats": chats, "oauth": [], "clock_ahead": 0.0, "requests": []}
