@@ -115,7 +115,15 @@ deploy: build ## Deploy to your AWS account (ENV=staging|prod PARAMETERS="AlarmE
 
 .PHONY: secret
 secret: setup-demo ## Store a secret; prompts for the value (NAME=whop|kodey|webhook STACK=… COMPANY=biz_… COMPANIES=file)
-	@$(BIN)/python -m local.secret --name "$(NAME)" --stack "$(STACK)" $(if $(COMPANY),--company "$(COMPANY)") $(if $(COMPANIES),--companies "$(COMPANIES)") $(if $(REPLACE),--replace)
+	@$(BIN)/python -m local.secret --name "$(NAME)" --stack "$(STACK)" $(if $(COMPANY),--company "$(COMPANY)") $(if $(COMPANIES),--companies "$(COMPANIES)") $(if $(CONNECTION),--connection "$(CONNECTION)") $(if $(REPLACE),--replace)
+
+.PHONY: login
+login: setup-demo ## Connect a Whop account in the browser, so that aichats acts for its user (CLIENT_ID=app_… STACK=… CONNECTION=… COMPANY=biz_…)
+	@$(BIN)/python -m local.login --stack "$(STACK)" --client-id "$(CLIENT_ID)" $(if $(CONNECTION),--connection "$(CONNECTION)") $(if $(COMPANY),--company "$(COMPANY)") $(if $(PORT),--port "$(PORT)") $(if $(TIMEOUT),--timeout "$(TIMEOUT)")
+
+.PHONY: logout
+logout: setup-demo ## Disconnect a Whop account: revoke its grant and delete it (STACK=… CONNECTION=…)
+	@$(BIN)/python -m local.logout --stack "$(STACK)" $(if $(CONNECTION),--connection "$(CONNECTION)") $(if $(FORCE),--force)
 
 .PHONY: caller
 caller: setup-demo ## Create a token for an API client (NAME=crm SCOPES=chats:write STACK=…; or LIST=1, ROTATE=1, REVOKE=1)

@@ -1,4 +1,7 @@
-"""Read the keys of many companies for `make secret NAME=whop COMPANIES=`. No error shows a key."""
+"""Read the credentials of many companies for `make secret NAME=whop COMPANIES=`. No error shows a key.
+
+A credential is a key, or the name of a connection: ``connection:name``, or in JSON ``{"connection": "name"}``.
+"""
 
 import json
 import sys
@@ -8,13 +11,20 @@ from pathlib import Path
 from pydantic import TypeAdapter, ValidationError
 
 from aichats.aws.secrets import ApiKey
+from aichats.whop.connections import ConnectionName
 from aichats.whop.models import CompanyId
 from local.deployed import DeployedError
 
 MAX_CHARACTERS = 1_000_000
 """Characters to read of a file: more than fit in a secret."""
 
+CONNECTION_PREFIX = "connection:"
+
 _COMPANY, _KEY = TypeAdapter[str](CompanyId), TypeAdapter[str](ApiKey)
+_CONNECTION = TypeAdapter[str](ConnectionName)
+
+type Credential = str | dict[str, str]
+"""A key, or ``{"connection": name}``."""
 
 
 def is_company(text: str) -> bool:
@@ -22,8 +32,8 @@ def is_company(text: str) -> bool:
     return _fits(_COMPANY, text)
 
 
-def read_companies(file: str) -> dict[str, str]:
-    """Return the keys by company, from a file or, for ``-``, from standard input.
+def read_companies(file: str) -> dict[str, Credential]:
+    """Return the credentials by company, from a file or, for ``-``, from standard input.
 
     Raises:
         DeployedError: the file can't be read or has an invalid entry; the message names the line or entry.
@@ -34,17 +44,33 @@ def read_companies(file: str) -> dict[str, str]:
     except (OSError, UnicodeDecodeError) as error:
         raise DeployedError(f"can't read {file}: {reason_of(error)}") from None
     pairs = _of_object(text) if text.lstrip().startswith("{") else _of_lines(text)
-    keys: dict[str, str] = {}
-    for where, company, key in pairs:
+    credentials: dict[str, Credential] = {}
+    for where, company, value in pairs:
         if not is_company(company):
             raise DeployedError(f"{where}: the company ID must look like biz_XXXXX")
-        if not _fits(_KEY, key):
-            raise DeployedError(f"{where}: the key of {company} must be 1 to 4096 printable characters without spaces")
-        if keys.setdefault(company, str(key)) != key:
+        credential = _credential(f"{where}: the key of {company}", value)
+        if credentials.setdefault(company, credential) != credential:
             raise DeployedError(f"{where}: {company} occurs twice, with different keys")
-    if not keys:
+    if not credentials:
         raise DeployedError(f"{file} has no companies. Write a JSON object, or lines of biz_...,key")
-    return keys
+    return credentials
+
+
+def _credential(what: str, value: object) -> Credential:
+    match value:
+        case [["connection", name]]:  # a JSON object, read as a list of pairs
+            pass
+        case str() if value.startswith(CONNECTION_PREFIX):
+            name = value.removeprefix(CONNECTION_PREFIX)
+        case str() if _fits(_KEY, value):
+            return value
+        case _:
+            raise DeployedError(f"{what} must be 1 to 4096 printable characters without spaces")
+    if not isinstance(name, str) or not _fits(_CONNECTION, name):
+        raise DeployedError(
+            f"{what} names a connection. Its name must be 1 to 64 characters from A-Z, a-z, 0-9, _ and -"
+        )
+    return {"connection": name}
 
 
 def reason_of(error: OSError | UnicodeDecodeError) -> str:

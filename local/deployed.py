@@ -2,7 +2,7 @@
 
 import json
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -36,6 +36,10 @@ class MissingStackError(DeployedError):
     """The stack doesn't exist."""
 
 
+class MissingSecretError(DeployedError):
+    """The secret doesn't exist."""
+
+
 def outputs(stack: str, *names: str) -> dict[str, str]:
     """Return all outputs of a deployed stack, in the account and region of the AWS configuration.
 
@@ -49,6 +53,18 @@ def outputs(stack: str, *names: str) -> dict[str, str]:
         if name not in values:
             raise DeployedError(f"stack {stack} has no output {name}. Use the name of a stack of aichats")
     return values
+
+
+def parameter_of(stack: str, name: str) -> str:
+    """Return the value of a parameter of a deployed stack.
+
+    Raises:
+        DeployedError: the stack can't be read, or has no such parameter.
+    """
+    for parameter in describe(stack).get("Parameters", []):
+        if parameter.get("ParameterKey") == name:
+            return parameter.get("ParameterValue", "")
+    raise DeployedError(f"stack {stack} has no parameter {name}. Use the name of a stack of aichats")
 
 
 def describe(stack: str) -> "StackTypeDef":
@@ -99,9 +115,30 @@ class StackSecret:
         """Return the secret's value, a JSON object.
 
         Raises:
+            MissingSecretError: the secret doesn't exist.
             DeployedError: the secret can't be read, or isn't a JSON object.
         """
         return self._current()[0]
+
+    def create(self, value: dict[str, Any], *, description: str, tags: Mapping[str, str]) -> bool:
+        """Create the secret with this value. Return whether it was created: ``False`` if it exists already.
+
+        Raises:
+            DeployedError: the secret can't be created.
+        """
+        client = boto3.client("secretsmanager")
+        try:
+            client.create_secret(
+                Name=self.name,
+                Description=description,
+                SecretString=self._text(value),
+                Tags=[{"Key": key, "Value": content} for key, content in tags.items()],
+            )
+        except client.exceptions.ResourceExistsException:
+            return False
+        except (ClientError, BotoCoreError) as error:
+            raise DeployedError(f"can't create {self.name}: {cause_of(error)}") from error
+        return True
 
     def change(self, make: Callable[[dict[str, Any]], dict[str, Any]]) -> dict[str, Any]:
         """Call ``make`` with the secret's value, and store the value that it returns.
@@ -112,6 +149,7 @@ class StackSecret:
             The new value.
 
         Raises:
+            MissingSecretError: the secret doesn't exist.
             DeployedError: the secret can't be read or written.
         """
         for _ in range(MAX_TRIES):
@@ -127,10 +165,21 @@ class StackSecret:
             answer = boto3.client("secretsmanager").get_secret_value(SecretId=self.name, VersionStage="AWSCURRENT")
             value = json.loads(answer["SecretString"])
         except (ClientError, BotoCoreError, ValueError, KeyError) as error:
-            raise DeployedError(f"can't read {self.name}: {cause_of(error)}") from error
+            raise self._unreadable(error) from error
         if not isinstance(value, dict):
             raise DeployedError(f"{self.name} is not a JSON object")
         return value, answer["VersionId"]
+
+    def _unreadable(self, error: Exception) -> DeployedError:
+        """Return the error to raise if the secret can't be read."""
+        match cause_of(error):
+            case "ResourceNotFoundException":
+                return MissingSecretError(f"{self.name} doesn't exist")
+            case "InvalidRequestException":
+                restore = f"aws secretsmanager restore-secret --secret-id {self.name}"
+                return DeployedError(f"{self.name} is marked for deletion. To restore it, type: {restore}")
+            case cause:
+                return DeployedError(f"can't read {self.name}: {cause}")
 
     def _text(self, value: dict[str, Any]) -> str:
         text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))

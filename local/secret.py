@@ -4,25 +4,30 @@ import argparse
 import getpass
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from pydantic import BaseModel, ValidationError
 
 from aichats.runs.actions import SECRETS
 from aichats.whop.credentials import WebhookSecret
-from local.companies import is_company, read_companies
+from local.companies import Credential, is_company, read_companies
+from local.connections import companies_in, require_connection, with_connection
 from local.deployed import DeployedError, StackSecret
 
 WEBHOOK_SECRETS = 2
 """Number of webhook secrets to keep. During a rotation, Whop may sign with the old one or with the new one."""
 
-USAGE = f"make secret NAME={'|'.join(SECRETS)} STACK=aichats-dev [COMPANY=biz_... | COMPANIES=file [REPLACE=1]]"
+USAGE = (
+    f"make secret NAME={'|'.join(SECRETS)} STACK=aichats-dev"
+    " [COMPANY=biz_... [CONNECTION=name] | COMPANIES=file [REPLACE=1]]"
+)
 EPILOG = (
     f"NAME=webhook adds a secret each time, and the {WEBHOOK_SECRETS} newest are valid. "
     "So after a rotation in Whop, add the new secret: the old one stays valid until you add the next. "
+    "CONNECTION lets the company use a connection of `make login` instead of a key. "
     "COMPANIES stores the keys of many companies at once, from a file or (-) from standard input: a JSON object, or "
-    "lines of `biz_...,key`. Keys of other companies stay, unless you add REPLACE=1. A secret has at most 64 KB, which "
-    "is about 600 companies, and accepts about 100 writes a day."
+    "lines of `biz_...,key` or `biz_...,connection:name`. Keys of other companies stay, unless you add REPLACE=1. A "
+    "secret has at most 64 KB, which is about 600 companies, and accepts about 100 writes a day."
 )
 
 
@@ -30,26 +35,35 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Ask for the value and store it. Return the exit code."""
     parser = _parser()
     options = parser.parse_args(arguments)
-    if options.name not in SECRETS:
-        parser.error(f"NAME must be one of {', '.join(SECRETS)}, not {options.name!r}. For callers, use `make caller`")
-    model = SECRETS[options.name].model
-    if (options.company or options.companies) and "companies" not in model.model_fields:
-        parser.error(f"{options.name} has one key for all companies. Leave COMPANY and COMPANIES out")
-    if options.company and not is_company(options.company):
-        parser.error(f"COMPANY must be a company ID from Whop, such as biz_XXXXX, not {options.company!r}")
-    if options.replace and not options.companies:
-        parser.error("REPLACE needs COMPANIES")
+    _check(parser, options)
     try:
         secret = StackSecret.find(options.stack, options.name)
         if options.companies:
             _fill_companies(secret, read_companies(options.companies), replace=options.replace)
+        elif options.connection:
+            require_connection(secret, options.connection)
+            secret.change(lambda value: with_connection(value, options.company, options.connection))
         else:
-            _fill(secret, model, options)
+            _fill(secret, SECRETS[options.name].model, options)
     except DeployedError as error:
         print(f"secret: {error}", file=sys.stderr)
         return 1
     print(f"Stored {secret.name}. Functions use it within 5 minutes, or as soon as the old value is rejected.")
     return 0
+
+
+def _check(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None:
+    """Check the options that need no stack."""
+    if options.name not in SECRETS:
+        parser.error(f"NAME must be one of {', '.join(SECRETS)}, not {options.name!r}. For callers, use `make caller`")
+    if (options.company or options.companies) and "companies" not in SECRETS[options.name].model.model_fields:
+        parser.error(f"{options.name} has one key for all companies. Leave COMPANY and COMPANIES out")
+    if options.company and not is_company(options.company):
+        parser.error(f"COMPANY must be a company ID from Whop, such as biz_XXXXX, not {options.company!r}")
+    if options.connection and not options.company:
+        parser.error("CONNECTION needs COMPANY. To connect an account for all companies, use `make login`")
+    if options.replace and not options.companies:
+        parser.error("REPLACE needs COMPANIES")
 
 
 def _fill(secret: StackSecret, model: type[BaseModel], options: argparse.Namespace) -> None:
@@ -62,18 +76,20 @@ def _fill(secret: StackSecret, model: type[BaseModel], options: argparse.Namespa
         secret.change(lambda value: _with_key(model, value, key, options.company))
 
 
-def _fill_companies(secret: StackSecret, keys: dict[str, str], *, replace: bool) -> None:
+def _fill_companies(secret: StackSecret, keys: Mapping[str, Credential], *, replace: bool) -> None:
     """Store the keys of many companies, and print how many changed."""
+    for name in sorted({key["connection"] for key in keys.values() if isinstance(key, dict)}):
+        require_connection(secret, name)
     before: dict[str, object] = {}
 
     def with_companies(value: dict[str, object]) -> dict[str, object]:
-        if "api_key" not in value:
+        if "api_key" not in value and any(isinstance(key, str) for key in keys.values()):
             raise DeployedError("store the key for all companies first: leave COMPANIES out")
         before.clear()
-        before.update(_companies(value))
-        return value | {"companies": keys if replace else before | keys}
+        before.update(companies_in(value))
+        return value | {"companies": dict(keys) if replace else before | dict(keys)}
 
-    after = _companies(secret.change(with_companies))
+    after = companies_in(secret.change(with_companies))
     added, removed = len(after.keys() - before.keys()), len(before.keys() - after.keys())
     changed = sum(before[company] != after[company] for company in before.keys() & after.keys())
     print(f"{len(after)} companies: {added} added, {changed} changed, {removed} removed")
@@ -83,17 +99,12 @@ def _with_key(model: type[BaseModel], value: dict[str, object], key: str, compan
     """Return the secret with the key added. The other keys stay."""
     if company and "api_key" not in value:
         raise DeployedError("store the key for all companies first: leave COMPANY out")
-    changed = value | ({"companies": _companies(value) | {company: key}} if company else {"api_key": key})
+    changed = value | ({"companies": companies_in(value) | {company: key}} if company else {"api_key": key})
     try:
         model.model_validate(changed)
     except ValidationError:
         raise DeployedError("a key must be 1 to 4096 printable characters without spaces") from None
     return changed
-
-
-def _companies(value: dict[str, object]) -> dict[str, object]:
-    companies = value.get("companies")
-    return dict(companies) if isinstance(companies, dict) else {}
 
 
 def _with_webhook_secret(value: dict[str, object], key: str) -> dict[str, object]:
@@ -114,6 +125,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--stack", required=True, help="name of the deployed stack, such as aichats-dev (STACK=)")
     parser.add_argument("--name", required=True, help=f"which secret: {', '.join(SECRETS)} (NAME=)")
     parser.add_argument("--company", help="company (biz_...) that gets a key of its own (COMPANY=)")
+    parser.add_argument("--connection", help="connection that the company uses instead of a key (CONNECTION=)")
     parser.add_argument("--companies", help="file with the keys of many companies, or - (COMPANIES=)")
     parser.add_argument("--replace", action="store_true", help="remove companies that are not in the file (REPLACE=1)")
     return parser

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import sys
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from local.disk import full, is_full
@@ -11,7 +12,7 @@ from local.errors import LocalError
 from local.setup import ROOT
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from types import FrameType
 
 ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -55,3 +56,14 @@ def unwind(number: int, _frame: FrameType | None) -> None:
     for ending in ENDING:
         signal.signal(ending, signal.SIG_IGN)
     raise SignalledError(number)
+
+
+@contextmanager
+def uninterrupted() -> Iterator[None]:
+    """Ignore signals during the ``with`` block: for a short step that must end in a known state."""
+    earlier = {number: signal.signal(number, signal.SIG_IGN) for number in ENDING}
+    try:
+        yield
+    finally:
+        for number, handler in earlier.items():
+            signal.signal(number, handler)

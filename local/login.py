@@ -1,0 +1,290 @@
+"""Connect a Whop account to a deployed stack (`make login`). You allow access in the browser, and aichats renews it."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import threading
+import time
+import webbrowser
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from aichats.whop.connections import DEFAULT_CONNECTION
+from local.companies import is_company
+from local.connections import Connection, WhopStack, companies_in, grant_of, users_of, with_connection
+from local.console import Console
+from local.deployed import DeployedError
+from local.errors import LocalError
+from local.oauth_login.callback import PATH, Redirect, listening
+from local.oauth_login.client import WANTED, ConsentDeniedError, Issued, LoginError, WhopOAuth
+from local.oauth_login.pages import CONNECTED, DENIED, FAILED
+from local.signals import SignalledError, interruptible, uninterrupted
+from local.standins.shared.command import port
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from local.oauth_login.callback import Callback
+    from local.oauth_login.client import Account
+
+PORT = 8913
+"""The port of the redirect address, which you register at Whop."""
+LIMIT_SECONDS = 300
+"""The longest wait for your consent."""
+MAX_LIMIT_SECONDS = 86_400
+USAGE = "make login STACK=aichats-dev CLIENT_ID=app_... [CONNECTION=name] [COMPANY=biz_...] [PORT=8913] [TIMEOUT=300]"
+
+
+@dataclass(frozen=True)
+class Connected:
+    """A connection whose new grant is stored."""
+
+    connection: Connection
+    account: Account
+    issued: Issued
+    earlier: dict[str, object]
+    """The value of the secret before."""
+
+
+def main() -> int:
+    """Log in. Return the exit code."""
+    return interruptible(lambda: run(sys.argv[1:]))
+
+
+def run(arguments: Sequence[str], browse: Callable[[str], bool] | None = None) -> int:
+    """Log in, with ``browse`` to open the URL. Return the exit code.
+
+    Raises:
+        SignalledError: a signal ended the command.
+    """
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    _check(parser, options)
+    console = Console()
+    try:
+        stack = WhopStack.find(options.stack)
+        connected = connect(console, stack, options, browse or open_browser)
+    except (DeployedError, LocalError) as error:
+        print(f"login: {error}. Nothing was stored", file=sys.stderr)
+        return 1
+    except SignalledError:
+        print("login: stopped. Nothing was stored", file=sys.stderr)
+        raise
+    return finish(console, stack, options, connected)
+
+
+def connect(
+    console: Console, stack: WhopStack, options: argparse.Namespace, browse: Callable[[str], bool]
+) -> Connected:
+    """Ask for consent in the browser, and store the grant.
+
+    Raises:
+        DeployedError: a secret can't be read or written.
+        LocalError: the login failed.
+    """
+    connection = stack.connection(options.connection or options.company or DEFAULT_CONNECTION)
+    connection.read()  # A missing permission is found before the browser opens.
+    oauth = WhopOAuth(stack.oauth_url, options.client_id, options.company)
+    with listening(options.port) as callback:
+        consent = oauth.ask(f"http://localhost:{options.port}{PATH}")
+        _invite(console, consent.url, options.port, browse)
+        with _answered(_wait(console, callback, options.timeout)) as redirect:
+            issued = oauth.exchange(consent, oauth.code_of(consent, redirect.target))
+            with _revoked_on_failure(oauth, issued):
+                account = _prove(oauth, issued)
+                with uninterrupted():
+                    earlier = connection.store(issued.grant)
+    return Connected(connection, account, issued, earlier)
+
+
+def finish(console: Console, stack: WhopStack, options: argparse.Namespace, connected: Connected) -> int:
+    """Let the company use the connection, show the result, and revoke the earlier grant. Return the exit code."""
+    name = connected.connection.name
+    try:
+        companies = _companies(console, stack, name, options.company)
+    except DeployedError as error:
+        command = f"make secret NAME=whop STACK={options.stack} COMPANY={options.company} CONNECTION={name}"
+        hint = f", but {options.company} does not use it yet. Type: {command}" if options.company else ""
+        print(f"login: {error}. Connection {name} is stored{hint}", file=sys.stderr)
+        return 1
+    _show(console, options.stack, connected, companies)
+    _warn(console, connected.issued)
+    _forget_earlier(console, stack, connected)
+    return 0
+
+
+def _companies(console: Console, stack: WhopStack, name: str, company: str | None) -> str:
+    """Let the company use the connection, if there is one. Return all companies that use it, in words.
+
+    Raises:
+        DeployedError: the secret can't be read or written.
+    """
+    before: dict[str, object] = {}
+
+    def mapped(value: dict[str, object]) -> dict[str, object]:
+        before.update(value)
+        return with_connection(value, company, name) if company else value
+
+    value = stack.secret.change(mapped) if company else stack.secret.read()
+    if company and isinstance(companies_in(before).get(company), str):
+        console.line(f"{company} had an API key of its own. The connection replaced it.")
+    return users_of(value, name)
+
+
+def _invite(console: Console, url: str, port: int, browse: Callable[[str], bool]) -> None:
+    """Show the URL, and open it in the browser."""
+    console.line("To let aichats use your Whop account, open this URL in a browser on this machine:")
+    console.line(f"\n  {url}\n")
+    if not browse(url):
+        console.line("For a browser on another machine, type this there first, with the name of this machine:")
+        console.line(f"\n  ssh -L {port}:localhost:{port} THIS_MACHINE\n")
+
+
+def open_browser(url: str, environment: Mapping[str, str] = os.environ, system: str = sys.platform) -> bool:
+    """Open the URL in your browser. Return ``False`` if there is none. `BROWSER=` turns this off.
+
+    Without a display, `webbrowser` would start a browser for text in the terminal.
+    """
+    graphical = system == "darwin" or environment.get("DISPLAY") or environment.get("WAYLAND_DISPLAY")
+    if not environment.get("BROWSER", graphical):
+        return False
+
+    def browse() -> None:
+        with suppress(webbrowser.Error, OSError):
+            webbrowser.open(url)
+
+    # Some browsers return only when they are closed.
+    threading.Thread(target=browse, daemon=True).start()
+    return True
+
+
+def _wait(console: Console, callback: Callback, limit: float) -> Redirect:
+    """Wait for the redirect, and show how much time is left.
+
+    Raises:
+        LoginError: it didn't arrive in time.
+    """
+    end = time.monotonic() + limit
+    console.line(f"Waiting up to {_minutes(limit)} minutes for your consent. To stop, press Ctrl-C.")
+    while (left := end - time.monotonic()) > 0:
+        with console.passing(f"  … waiting for your consent ({_minutes(left)})"):
+            redirect = callback.wait(min(1.0, left))
+        if redirect is not None:
+            return redirect
+    raise LoginError(f"no consent within {_minutes(limit)} minutes. For more time, type TIMEOUT=900 after the command")
+
+
+def _minutes(seconds: float) -> str:
+    whole = round(seconds)
+    return f"{whole // 60}:{whole % 60:02}"
+
+
+@contextmanager
+def _answered(redirect: Redirect) -> Iterator[Redirect]:
+    """Show the result of the ``with`` block in the browser."""
+    try:
+        yield redirect
+    except ConsentDeniedError:
+        redirect.answer(DENIED)
+        raise
+    except BaseException:
+        redirect.answer(FAILED)
+        raise
+    redirect.answer(CONNECTED)
+
+
+@contextmanager
+def _revoked_on_failure(oauth: WhopOAuth, issued: Issued) -> Iterator[None]:
+    """Revoke the new grant if the ``with`` block fails, because aichats doesn't use it then."""
+    try:
+        yield
+    except (DeployedError, LocalError) as error:
+        done = oauth.forget(issued.grant.refresh_token)
+        state = "aichats revoked the new grant at Whop" if done else "Whop may still list the new grant; it is unused"
+        raise LoginError(f"{error}. {state}") from error
+    except SignalledError:
+        oauth.forget(issued.grant.refresh_token)
+        raise
+
+
+def _prove(oauth: WhopOAuth, issued: Issued) -> Account:
+    """Return the account of the grant.
+
+    Raises:
+        LoginError: the grant is of no use for aichats.
+    """
+    if WANTED[0] not in issued.scopes:
+        raise LoginError(
+            f"Whop did not grant {WANTED[0]}, without which aichats can't create chats. Select it in the app's"
+            " settings at Whop, and type the command again"
+        )
+    return oauth.account(issued.grant.access_token)
+
+
+def _forget_earlier(console: Console, stack: WhopStack, connected: Connected) -> None:
+    """Revoke the refresh token that the new one replaced."""
+    grant = grant_of(connected.earlier)
+    if grant is None or grant.refresh_token == connected.issued.grant.refresh_token:
+        return
+    if not WhopOAuth(stack.oauth_url, grant.client_id).forget(grant.refresh_token):
+        console.line("Whop did not revoke the earlier grant of this connection. Nothing uses it any more.")
+
+
+def _show(console: Console, stack: str, connected: Connected, companies: str) -> None:
+    account, issued = connected.account, connected.issued
+    console.line(f"Connection {connected.connection.name} of {stack} is stored.")
+    rows = [
+        ("account", f"{account.name} ({account.user_id})"),
+        ("scopes", " ".join(sorted(issued.scopes))),
+        ("companies", companies),
+        ("secret", connected.connection.secret.name),
+        ("renewal", f"automatic, before {issued.grant.expires_at:%H:%M} UTC and about once an hour after that"),
+    ]
+    console.table(rows)
+    console.line("Functions use it within 5 minutes.")
+
+
+def _warn(console: Console, issued: Issued) -> None:
+    """Warn of scopes that the user did not grant."""
+    if missing := [scope for scope in WANTED if scope not in issued.scopes]:
+        console.line(f"Warning: Whop did not grant {', '.join(missing)}, so aichats can't do these actions.")
+        console.line("Select them in the app's settings at Whop, and type the command again.")
+
+
+def _check(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None:
+    """Check the options that need no stack."""
+    if options.company and not is_company(options.company):
+        parser.error(f"COMPANY must be a company ID from Whop, such as biz_XXXXX, not {options.company!r}")
+    if not options.port:
+        parser.error("PORT must be the port of the redirect address that you registered at Whop, not 0")
+    if not options.client_id.startswith("app_") or not options.client_id.isprintable():
+        parser.error(f"CLIENT_ID must be the ID of your app at Whop, such as app_XXXXX, not {options.client_id!r}")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="make login", usage=USAGE, description=__doc__)
+    parser.add_argument("--stack", required=True, help="name of the deployed stack, such as aichats-dev (STACK=)")
+    parser.add_argument("--client-id", required=True, help="ID of your app at Whop, app_... (CLIENT_ID=)")
+    parser.add_argument("--connection", help="name of the connection; `default` serves all companies (CONNECTION=)")
+    parser.add_argument("--company", help="company (biz_...) to which the access is limited (COMPANY=)")
+    parser.add_argument("--port", type=port, default=PORT, help="port of the redirect address (PORT=)")
+    parser.add_argument("--timeout", type=_seconds, default=LIMIT_SECONDS, help="seconds to wait (TIMEOUT=)")
+    return parser
+
+
+def _seconds(text: str) -> int:
+    """Return a number of seconds.
+
+    Raises:
+        argparse.ArgumentTypeError: it isn't one.
+    """
+    if not text.isdecimal() or not 0 < int(text) <= MAX_LIMIT_SECONDS:
+        raise argparse.ArgumentTypeError(f"must be 1 to {MAX_LIMIT_SECONDS} seconds, not {text!r}")
+    return int(text)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
