@@ -63,7 +63,7 @@ def run(arguments: Sequence[str], browse: Callable[[str], bool] | None = None) -
     parser = _parser()
     options = parser.parse_args(arguments)
     _check(parser, options)
-    console = Console()
+    console = Console(sys.stdout)
     try:
         stack = WhopStack.find(options.stack)
         connected = connect(console, stack, options, browse or open_browser)

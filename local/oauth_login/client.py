@@ -225,7 +225,7 @@ class WhopOAuth:
             )
         except OAuth2Error as error:
             raise _rejected("Whop rejected the code", error, *hidden) from None
-        except (ValidationError, ValueError, TypeError, OverflowError):
+        except (ValidationError, ValueError, TypeError, AttributeError, OverflowError):
             raise LoginError(f"Whop's answer to the code lacks a token, or has a malformed one. {AGAIN}") from None
         scope = answer.get("scope")
         return Issued(grant, frozenset(scope.split() if isinstance(scope, str) else SCOPES))
@@ -233,10 +233,10 @@ class WhopOAuth:
 
 def _rejected(what: str, error: OAuth2Error, *hidden: str) -> LoginError:
     """Return the error to raise for an error of Whop, without the values ``hidden``, which Whop may repeat."""
-    code = _printable(str(error.error))
+    code = _printable(error.error) if isinstance(error.error, str) else "no reason"
     described = _printable(str(error.description or ""))
     if any(value in code + described for value in hidden):
-        code, described = "no reason that can be shown", ""
+        code, described = "no reason", ""
     reason = f"{code}: {described}" if described else code
     return LoginError(f"{what} ({reason}). {REASONS.get(code, AGAIN)}")
 
