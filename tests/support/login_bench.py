@@ -52,11 +52,11 @@ class LoginBench:
 
     def use(self, origin: str) -> None:
         """Let the stack call Whop at this server. The browser still uses the fake."""
-        stack = {
+        self.stack = {
             "Outputs": [{"OutputKey": "WhopSecret", "OutputValue": WHOP}],
             "Parameters": [{"ParameterKey": "WhopBaseUrl", "ParameterValue": f"{origin}/api/v1"}],
         }
-        self._monkeypatch.setattr(deployed, "describe", lambda name: {STACK: stack}[name])
+        self._monkeypatch.setattr(deployed, "describe", lambda name: {STACK: self.stack}[name])
 
     def login(self, *options: str) -> int:
         """Log in, and return the exit code."""

@@ -6,6 +6,7 @@ import threading
 import time
 import webbrowser
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 from starlette.responses import JSONResponse, PlainTextResponse
@@ -13,6 +14,7 @@ from starlette.responses import JSONResponse, PlainTextResponse
 from aichats.whop.connections import ConnectionSecret, Grant
 from local import login
 from local.connections import Connection
+from local.deployed import StackSecret
 from local.oauth_login.client import Account, WhopOAuth
 from local.oauth_login.pages import CONNECTED, DENIED, FAILED
 from local.ports import free_port
@@ -118,6 +120,21 @@ def test_a_login_after_a_logout_fills_the_same_secret(bench: LoginBench) -> None
     assert bench.login() == 0
     assert (bench.secret() or {}).keys() == {"oauth"}
     assert bench.oauth.revoked == []
+
+
+def test_of_two_first_logins_at_once_the_later_one_is_stored(
+    bench: LoginBench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    create = StackSecret.create
+
+    def overtaken(secret: StackSecret, value: dict[str, object], **options: Any) -> bool:
+        bench.store(secret.name, {"oauth": OLD_GRANT})
+        return create(secret, value, **options)
+
+    monkeypatch.setattr(StackSecret, "create", overtaken)
+    assert bench.login() == 0
+    assert (bench.secret() or {})["oauth"]["refresh_token"] == REFRESH_TOKEN
+    assert [body["token"] for body in bench.oauth.revoked] == [OLD_GRANT["refresh_token"]]
 
 
 def test_an_earlier_grant_that_whop_does_not_revoke_is_a_remark(bench: LoginBench) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import boto3
 import pytest
 
-from local import caller, env_vars, redrive, secret
+from local import caller, env_vars, login, logout, redrive, secret
 
 type Command = Callable[[list[str]], int]
 
@@ -17,8 +17,10 @@ COMMANDS = pytest.mark.parametrize(
         (caller.main, ["list"]),
         (redrive.main, []),
         (env_vars.main, []),
+        (login.run, ["--client-id", "app_canteen"]),
+        (logout.run, []),
     ],
-    ids=["secret", "caller", "redrive", "env-vars"],
+    ids=["secret", "caller", "redrive", "env-vars", "login", "logout"],
 )
 
 
