@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from pydantic import TypeAdapter, ValidationError
 
 from aichats.whop.connections import DEFAULT_CONNECTION, ConnectionName, ConnectionSecret, Grant
+from aichats.whop.oauth import oauth_url
 from local.deployed import DeployedError, MissingSecretError, StackSecret, parameter_of
 
 if TYPE_CHECKING:
@@ -141,8 +141,7 @@ class WhopStack:
             DeployedError: the stack doesn't exist, or can't be read.
         """
         secret = StackSecret.find(stack, "whop")
-        url = urlsplit(parameter_of(stack, "WhopBaseUrl"))
-        return cls(secret, f"{url.scheme}://{url.netloc}/oauth")
+        return cls(secret, oauth_url(parameter_of(stack, "WhopBaseUrl")))
 
     def connection(self, name: str) -> Connection:
         """Return a connection by its name.

@@ -83,8 +83,6 @@ def _fill_companies(secret: StackSecret, keys: Mapping[str, Credential], *, repl
     before: dict[str, object] = {}
 
     def with_companies(value: dict[str, object]) -> dict[str, object]:
-        if "api_key" not in value and any(isinstance(key, str) for key in keys.values()):
-            raise DeployedError("store the key for all companies first: leave COMPANIES out")
         before.clear()
         before.update(companies_in(value))
         return value | {"companies": dict(keys) if replace else before | dict(keys)}
@@ -97,8 +95,6 @@ def _fill_companies(secret: StackSecret, keys: Mapping[str, Credential], *, repl
 
 def _with_key(model: type[BaseModel], value: dict[str, object], key: str, company: str | None) -> dict[str, object]:
     """Return the secret with the key added. The other keys stay."""
-    if company and "api_key" not in value:
-        raise DeployedError("store the key for all companies first: leave COMPANY out")
     changed = value | ({"companies": companies_in(value) | {company: key}} if company else {"api_key": key})
     try:
         model.model_validate(changed)

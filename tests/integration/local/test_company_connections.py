@@ -1,4 +1,4 @@
-"""`make secret NAME=whop CONNECTION=`: companies that use a connection in place of a key, with moto's Secrets Manager."""
+"""`make secret NAME=whop CONNECTION=`: companies that use a connection in place of a key."""
 
 import json
 from collections.abc import Iterator

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 from starlette.responses import JSONResponse, PlainTextResponse
 
-from aichats.whop.connections import ConnectionSecret, Grant
+from aichats.whop.connections import Grant
 from local import login
-from local.connections import Connection
+from local.connections import Connection, grant_of
 from local.deployed import StackSecret
 from local.oauth_login.client import Account, WhopOAuth
 from local.oauth_login.pages import CONNECTED, DENIED, FAILED
@@ -110,8 +110,9 @@ def test_a_new_login_replaces_the_grant_and_then_revokes_the_earlier_one(bench: 
 
     value = bench.secret()
     assert value is not None
-    assert ConnectionSecret.model_validate(value).oauth.refresh_token == REFRESH_TOKEN
-    assert "company_id" not in value["oauth"]
+    grant = grant_of(value)
+    assert grant is not None
+    assert (grant.refresh_token, "company_id" in value["oauth"]) == (REFRESH_TOKEN, False)
     assert bench.oauth.revoked == [{"token": OLD_GRANT["refresh_token"], "client_id": "app_other"}]
 
 

@@ -24,11 +24,10 @@ def test_a_companys_own_key_is_stored_beside_the_key_for_all_and_neither_is_prin
     assert "apik" not in "".join(capsys.readouterr())
 
 
-def test_a_company_comes_after_the_key_for_all(stored: StoredSecret, capsys: pytest.CaptureFixture[str]) -> None:
-    assert stored.fill("apik_own", "--company", "biz_A") == 1
+def test_a_company_may_have_a_key_without_a_key_for_all(stored: StoredSecret) -> None:
+    assert stored.fill("apik_own", "--company", "biz_A") == 0
 
-    assert "store the key for all companies first: leave COMPANY out" in capsys.readouterr().err
-    assert stored.value == {}
+    assert WhopSecret.model_validate(stored.value).companies == {"biz_A": "apik_own"}
 
 
 @pytest.mark.parametrize("company", ["Biz_A", "biz-A", "biz_", "biz_A ", "biz_A\n", "A", "aich_1"])
