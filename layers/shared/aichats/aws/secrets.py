@@ -224,7 +224,7 @@ class SecretStore:
     def _is_fresh(self, entry: _Entry[Any], cached: _Cached) -> bool:
         """Return whether a cached value may be used without another read."""
         age = self._age(cached.read_at)
-        # A value that nobody has renewed yet is read again from time to time, not at each use.
+        # A value that has not been renewed yet is read again from time to time, not at each use.
         return age < (entry.kind.refresh_after if self._in_time(entry, cached) else FAILURE_SECONDS)
 
     def _in_time(self, entry: _Entry[Any], cached: _Cached) -> bool:
