@@ -24,12 +24,14 @@ from aichats.runs.actions import WhopCreateChat
 from aichats.runs.dispatch import Dispatcher
 from aichats.runs.ledger.ledger import Ledger
 from aichats.runs.ledger.locks import Locks
+from aichats.runs.ledger.rows import Row
 from aichats.runs.model import Run, run_id
 from aichats.runs.perform import Performer
 from aichats.runs.providers.marks import preparation
 from aichats.runs.providers.whop import WhopProvider
 from aichats.runs.queue import Queue, RunMessage
 from aichats.whop import WhopClient
+from aichats.whop.credentials import ALL_COMPANIES, Credential
 from aichats.whop.settings import WhopSettings
 from benchmarks.memory_table import MemoryTable
 from benchmarks.virtual import VirtualTime
@@ -127,8 +129,12 @@ class OneClient(WhopProvider):
         return self.only_client
 
     @override
-    def credential(self, company_id: str | None) -> str:
-        return "default"
+    def client_with(self, credential: Credential, api_version: str = "") -> WhopClient:
+        return self.only_client
+
+    @override
+    def credential(self, row: Row) -> str:
+        return ALL_COMPANIES
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ import pytest
 from local.cloud.clients import Clients
 from local.cloud.emulator import Emulator
 from local.cloud.scheduler import fired_for, iso
-from local.dev import AUTOMATION, READY
+from local.dev import AUTOMATION, CLIENT_ID, READY
 from local.plain_http import plain_client
 from local.ports import listen
 from local.setup import ROOT

@@ -13,7 +13,7 @@ from aichats.runs.ledger.rows import Row
 from aichats.runs.providers.kodey import KodeyProvider
 from aichats.runs.providers.whop import WhopProvider
 from aichats.whop import WhopClient
-from aichats.whop.credentials import Credentials
+from aichats.whop.credentials import Credential, Credentials
 from aichats.whop.settings import WhopSettings
 from tests.support.fakes import FakeSecretsManager, ScriptedTransport
 
@@ -33,7 +33,10 @@ class FakeWhopProvider(WhopProvider):
     def client(self, company_id: str | None = None, api_version: str = "") -> WhopClient:
         return self.client_for(company_id, api_version)
 
-    def credential(self, _company_id: str | None) -> str:
+    def client_with(self, credential: Credential, api_version: str = "") -> WhopClient:
+        return self.client_for(credential.company_id, api_version)
+
+    def credential(self, _row: Row) -> str:
         return "default"
 
     def may_recover(self, _row: Row) -> bool:

@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import partial
-from typing import Literal
+from typing import Any, Literal
 
 from aichats.aws.observability import count_now, logger
 from aichats.errors import (
@@ -236,6 +236,13 @@ class Performer:
         if remaining(default=float("inf")) < limit.total_seconds():
             raise _StopError(_Wait(None, timedelta(0), unsettled=unsettled))
 
+    def _credential(self, row: Row) -> str | None:
+        """Return the name of the credential that the run has just used; ``None`` if it can't be read any more."""
+        try:
+            return self._provider(row).credential(row)
+        except AichatsError:
+            return None
+
     def _provider(self, row: Row) -> Provider:
         return self.providers[row.run.provider]
 
@@ -292,9 +299,9 @@ class Performer:
             error = with_next_check(error, due_at) if wait.unsettled else {**error, **message}
         key_number = row.key_number + wait.rejected
         unsettled_at = (row.unsettled_at or now) if wait.unsettled else None
-        waiting = replace(
-            row, status="pending", key_number=key_number, due_at=due_at, error=error, unsettled_at=unsettled_at
-        )
+        credential = row.credential if row.unsettled else self._credential(row)
+        changes: dict[str, Any] = {"error": error, "unsettled_at": unsettled_at, "credential": credential}
+        waiting = replace(row, status="pending", key_number=key_number, due_at=due_at, **changes)
         self.ledger.put_back(waiting, due_at, unsettled_at=waiting.unsettled_at, error=error)
         log_fields = {"due_at": due_at.isoformat(), "unsettled": wait.unsettled, "error": error}
         logger.warning("run waits", extra=_log_fields(row) | log_fields)

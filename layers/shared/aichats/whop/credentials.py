@@ -19,6 +19,8 @@ LEAST_LIFETIME = timedelta(seconds=MAX_CALL_SECONDS + 5)
 """The shortest remaining lifetime of an access token for a call: the longest call, and the difference of two clocks."""
 
 
+ALL_COMPANIES = "default"
+"""The name of the credential that is the API key for all companies."""
 OVERDUE = timedelta(minutes=10)
 """The time after the end of an access token at which a run that needs the connection raises the alarm."""
 
@@ -95,7 +97,7 @@ class Credentials:
         if main.api_key is None:
             name = str(self.secret)
             raise SecretError(name, "is empty", f"{remedy(name)}. {remedy(f'{name}/{DEFAULT_CONNECTION}')}")
-        return Credential("default")
+        return Credential(ALL_COMPANIES)
 
     def token(self, credential: Credential) -> Token:
         """Return a function that returns the credential's current token.
@@ -120,10 +122,11 @@ class Credentials:
         return True
 
     def _api_key(self, company_id: str | None, main: WhopSecret) -> str:
-        key = main.companies.get(company_id or "", main.api_key)
-        if not isinstance(key, str):
-            raise SecretUnavailableError(str(self.secret), "has just been changed", "Try again.")
-        return key
+        key = main.companies.get(company_id) if company_id else main.api_key
+        if isinstance(key, str):
+            return key
+        owner = f"of {company_id}" if company_id else "for all companies"
+        raise SecretError(str(self.secret), f"no longer has the API key {owner}", remedy(str(self.secret)))
 
     def _access_token(self, connection: str, rejected: str | None) -> str:
         """Return the access token of a connection. After a rejection, return a newer one if there is one.
@@ -153,6 +156,14 @@ class Credentials:
 
     def _secret_of(self, connection: str) -> str:
         return f"{self.secret}/{connection}"
+
+
+def credential_named(name: str) -> Credential:
+    """Return the credential with this name. A run that used it may need it although the company has another one now."""
+    prefix, _, connection = name.rpartition(":")
+    if prefix:
+        return _of_connection(connection)
+    return Credential(name, company_id=None if name == ALL_COMPANIES else name)
 
 
 def _of_connection(connection: str) -> Credential:

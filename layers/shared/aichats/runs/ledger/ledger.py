@@ -53,7 +53,7 @@ KEEP_ENDED = timedelta(days=90)
 STILL_OPEN = "attribute_exists(#open_state)"
 OPEN_AS_READ = f"{STILL_OPEN} AND #updated_at = :read"
 """The condition that a row is open and has not changed since it was read."""
-OUTCOME_KNOWN = {"unsettled_at": None, "seen": None}
+OUTCOME_KNOWN = {"unsettled_at": None, "credential": None, "seen": None}
 """The changes that record a known outcome."""
 OPEN_ATTRIBUTES = ("open_state", "due_at", "ready_at", "lease", "lease_until")
 """The attributes that only an open row has."""
@@ -240,10 +240,12 @@ class Ledger:
             "key_number": row.key_number,
             "error": error,
             "updated_at": to_text(self.clock()),
-            **({"unsettled_at": to_text(unsettled_at)} if unsettled_at else OUTCOME_KNOWN),
         }
-        removed = ("lease", "lease_until", "ready_at")
-        self._write(row.run.run_id, changes, "#lease = :token", {"token": row.lease}, remove=removed)
+        outcome: Json = OUTCOME_KNOWN
+        if unsettled_at:
+            outcome = {"unsettled_at": to_text(unsettled_at), "credential": row.credential}
+        removed, values = ("lease", "lease_until", "ready_at"), {"token": row.lease}
+        self._write(row.run.run_id, {**changes, **outcome}, "#lease = :token", values, remove=removed)
 
     def begin(self, row: Row, seen: Json) -> None:
         """Store that an effect begins now. ``seen`` are existing objects that could be mistaken for the effect.
@@ -308,12 +310,7 @@ class Ledger:
             LedgerConflictError: the row changed since it was read.
         """
         now = self.clock()
-        changes = {
-            "status": status,
-            "error": error,
-            **_ended(status, now),
-            "updated_at": to_text(now),
-        }
+        changes = {"status": status, "error": error, **_ended(status, now), "updated_at": to_text(now)}
         self._write(row.run.run_id, changes, OPEN_AS_READ, {"read": to_text(row.updated_at)}, remove=OPEN_ATTRIBUTES)
 
     def postpone(self, rows: Sequence[Row], until: Callable[[Row], datetime]) -> None:

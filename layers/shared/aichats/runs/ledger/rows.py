@@ -36,7 +36,18 @@ TIME_ATTRIBUTES = (
     "finished_at",
     "recorded_at",
 )
-COPIED_ATTRIBUTES = ("status", "unrendered", "lease", "chat_id", "seen", "error", "title", "key_base", "action_key")
+COPIED_ATTRIBUTES = (
+    "status",
+    "unrendered",
+    "lease",
+    "chat_id",
+    "seen",
+    "error",
+    "title",
+    "key_base",
+    "action_key",
+    "credential",
+)
 
 _ACTION: TypeAdapter[Any] = TypeAdapter(Action)
 
@@ -58,6 +69,9 @@ class Row:
     due_at: datetime | None = None
     unsettled_at: datetime | None = None
     """The time at which a call's outcome became unknown. If the process died, this is the end of its lease."""
+    credential: str | None = None
+    """The name of the credential of the call whose outcome is unknown, because another credential may not see its chat.
+    ``None`` if the outcome is known, or if the process died."""
     seen: Json | None = None
     """Similar effects that existed before this run's effect began; ``None`` after the effect is recorded."""
     lease: str | None = None

@@ -82,6 +82,10 @@ class KodeyProvider:
     def check(self, action: Action, within: str = "action.") -> None:
         """Accept every action: Kodey's API has no versions."""
 
+    def credential(self, _row: Row) -> str:
+        """Return the name of the only credential."""
+        return "default"
+
     def may_recover(self, _row: Row) -> bool:
         """Return whether the key was replaced a short time ago, or might have been."""
         return self.secrets.in_rotation(self.settings.kodey_secret, KODEY_SECRET)

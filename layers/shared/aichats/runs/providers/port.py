@@ -140,6 +140,13 @@ class Provider(Protocol):
             InputError: the version does not know a field. The error names the field, with the prefix ``within``.
         """
 
+    def credential(self, row: Row, /) -> str:
+        """Return the name of the credential of the run's calls.
+
+        Raises:
+            SecretError: the credential can't be used.
+        """
+
     def may_recover(self, row: Row, /) -> bool:
         """Return whether the provider may accept the run's credential later, after it was rejected as invalid (401)."""
 

@@ -33,7 +33,7 @@ from aichats.runs.providers.port import (
 from aichats.whop import AiChat, CreateAiChat, UpdateAiChat, WhopClient
 from aichats.whop.actions import WhopCreateChat, WhopUpdateChat
 from aichats.whop.client import check_agent_identifier
-from aichats.whop.credentials import Credentials
+from aichats.whop.credentials import Credential, Credentials, credential_named
 from aichats.whop.models import NewChat, TitledPage
 from aichats.whop.settings import WhopSettings
 
@@ -59,12 +59,13 @@ class WhopProvider:
     def client(self, company_id: str | None = None, api_version: str = "") -> WhopClient:
         """Return the client with a company's credential. The default for the API version is the configured version.
 
-        All clients share one connection pool.
-
         Raises:
             SecretError: the secret can't be used.
         """
-        credential = self.credentials.of_company(company_id)
+        return self.client_with(self.credentials.of_company(company_id), api_version)
+
+    def client_with(self, credential: Credential, api_version: str = "") -> WhopClient:
+        """Return the client with a credential. All clients share one connection pool."""
         key = (credential.name, api_version or self.settings.whop_api_version)
         if key not in self._clients:
             self._clients[key] = WhopClient(
@@ -76,9 +77,13 @@ class WhopProvider:
             )
         return self._clients[key]
 
-    def credential(self, company_id: str | None) -> str:
-        """Return the name of a company's credential."""
-        return self.credentials.of_company(company_id).name
+    def credential(self, row: Row) -> str:
+        """Return the name of the credential of the run's calls.
+
+        Raises:
+            SecretError: the credential can't be used.
+        """
+        return self.credentials.of_company(_company_of(row)).name
 
     @property
     def call_limit(self) -> timedelta:
@@ -120,12 +125,11 @@ class WhopProvider:
         action = row.run.action
         if not isinstance(action, WhopCreateChat) or row.chat_id is not None:
             return None
-        client = self._client(row)
         return Effect(
-            act=partial(accept_unreadable_answer, self.name, partial(self._create, row, action, client)),
+            act=partial(accept_unreadable_answer, self.name, partial(self._create, row, action, self._client(row))),
             limit=self.call_limit,
             # A chat without a mark can't be found, even if the current setting is to mark titles.
-            find=partial(self._find, row, client) if row.title is not None else None,
+            find=partial(self._find, row) if row.title is not None else None,
         )
 
     def complete(self, row: Row) -> Created:
@@ -168,11 +172,13 @@ class WhopProvider:
         chat = CreateAiChat.model_construct(**fields)
         return _created(client.create_ai_chat(chat, idempotency_key=row.idempotency_key))
 
-    def _find(self, row: Row, client: WhopClient, _seen: Json) -> list[Created]:
+    def _find(self, row: Row, _seen: Json) -> list[Created]:
+        """Look for the run's chat with the credential of the call whose outcome is unknown."""
         # A replay needs a newer walk, because a person may have deleted the chat before the replay.
         since = max(row.opened_at, (row.unsettled_at or self.ledger.clock()) + self.settle)
+        credential, mark = row.credential or self.credential(row), str(row.title)[:MARK_CHARACTERS]
+        client = self.client_with(credential_named(credential), str(row.run.api_version))
         driver = Driver(row.lease_until or since, partial(_page, client), self.call_limit)
-        credential, mark = self.credential(row.run.target), str(row.title)[:MARK_CHARACTERS]
         ids = self.walks.find(credential, mark, since, driver)
         if "" in ids:
             raise ProtocolError("a chat has the run's mark, but its id can't be read", provider=self.name)

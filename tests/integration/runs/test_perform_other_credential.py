@@ -1,0 +1,100 @@
+"""aichats looks for a lost chat with the credential of its call, even if the company has got another one meanwhile."""
+
+from dataclasses import replace
+
+import httpx
+
+from aichats.aws.secrets import SecretStore
+from aichats.runs.providers.whop import WhopProvider
+from aichats.whop.credentials import Credentials
+from aichats.whop.settings import WhopSettings
+from tests.support.fakes import FakeSecretsManager, Json, ai_chat, ok, page
+from tests.support.providers import no_renewal
+from tests.support.whop_bench import MARK, WhopBench
+
+SECRET = "aichats/dev/whop"
+LOST = httpx.ReadError("connection lost")
+GRANT: Json = {
+    "oauth": {"client_id": "app_1", "refresh_token": "r", "access_token": "of-a-user", "expires_at": 4102444800}
+}
+
+
+class Bench(WhopBench):
+    """A run whose credentials come from secrets."""
+
+    def __init__(self, main: Json) -> None:
+        super().__init__()
+        self.manager = FakeSecretsManager({SECRET: main})
+        self.new_container()
+
+    def new_container(self) -> None:
+        """Forget all secrets."""
+        settings = WhopSettings(whop_base_url="https://whop.invalid/api/v1", whop_api_version="2026-07-08-1")
+        credentials = Credentials(SecretStore(self.manager), SECRET, no_renewal)
+        self.use(WhopProvider(replace_secret(settings), credentials, self.whop, self.ledger))
+
+    @property
+    def tokens(self) -> list[str]:
+        return [request.headers["authorization"].removeprefix("Bearer ") for request in self.whop.requests]
+
+
+def replace_secret(settings: WhopSettings) -> WhopSettings:
+    return settings.model_copy(update={"whop_secret": SECRET})
+
+
+def test_after_a_login_the_chat_of_the_api_key_is_found_and_no_second_one_is_created() -> None:
+    bench = Bench({"api_key": "the-key"})
+    assert bench.perform(LOST).state == "waiting"
+    bench.manager.values[f"{SECRET}/default"] = GRANT
+    bench.new_container()
+
+    chat = ai_chat(id="aich_1", title=f"{MARK}Week")
+    assert bench.perform_when_due(page(chat), ok(chat)).state == "succeeded"
+    assert bench.tokens == ["the-key", "the-key", "of-a-user"]
+
+
+def test_if_the_chat_does_not_exist_it_is_created_with_the_new_credential() -> None:
+    bench = Bench({"api_key": "the-key"})
+    bench.perform(LOST)
+    bench.manager.values[f"{SECRET}/default"] = GRANT
+    bench.new_container()
+
+    assert bench.perform_when_due(page(), ok(ai_chat(id="aich_1")), ok(ai_chat(id="aich_1"))).state == "succeeded"
+    assert bench.tokens == ["the-key", "the-key", "of-a-user", "of-a-user"]
+    assert bench.row.credential is None
+
+
+def test_if_the_old_credential_is_gone_the_run_waits_and_creates_nothing() -> None:
+    bench = Bench({"api_key": "the-key"})
+    bench.perform(LOST)
+    bench.manager.values[SECRET] = {}
+    bench.manager.values[f"{SECRET}/default"] = GRANT
+    bench.new_container()
+
+    outcome = bench.perform_when_due()
+    assert outcome.state == "waiting"
+    assert "no longer has the API key for all companies" in str(outcome.error)
+    assert bench.row.credential == "default"
+
+
+def test_a_company_that_gets_its_own_key_meanwhile_is_looked_up_with_the_key_of_all() -> None:
+    bench = Bench({"api_key": "the-key"})
+    target = bench.run.target
+    bench.perform(LOST)
+    bench.manager.values[SECRET] = {"api_key": "the-key", "companies": {str(target): "its-own"}}
+    bench.new_container()
+
+    chat = ai_chat(id="aich_1", title=f"{MARK}Week")
+    bench.perform_when_due(page(chat), ok(chat))
+    assert bench.tokens == ["the-key", "the-key", "its-own"]
+
+
+def test_the_credential_stays_in_the_row_while_the_outcome_is_unknown() -> None:
+    bench = Bench({"api_key": "the-key"})
+    bench.perform(LOST)
+    bench.manager.values[f"{SECRET}/default"] = GRANT
+    bench.new_container()
+
+    bench.perform_when_due(httpx.Response(403, json={"error": {"message": "no"}}))
+    assert bench.row.credential == "default"
+    assert replace(bench.row, credential=None).unsettled
