@@ -97,28 +97,20 @@ class Connection:
         except MissingSecretError:
             return None
 
-    def store(self, grant: Grant) -> Json:
-        """Store a grant in place of the earlier one. Return the earlier value of the secret.
+    def store(self, grant: Grant) -> None:
+        """Store a grant in place of the earlier one.
 
         Raises:
             DeployedError: the secret can't be written.
         """
         value = ConnectionSecret(oauth=grant).model_dump(mode="json", exclude_none=True)
-        earlier: Json = {}
-
-        def replaced(current: Json) -> Json:
-            nonlocal earlier
-            earlier = current
-            return value
-
         try:
-            self.secret.change(replaced)
+            self.secret.change(lambda _: value)
         except MissingSecretError:
             stage = self.secret.name.split("/")[1]
             description = f"Connection {self.name} to Whop. Renewed by aichats; to log in again, type `make login`"
             if not self.secret.create(value, description=description, tags={"application": "aichats", "stage": stage}):
-                self.secret.change(replaced)  # Another login has created it meanwhile.
-        return earlier
+                self.secret.change(lambda _: value)  # Another login has created it meanwhile.
 
 
 @dataclass(frozen=True)

@@ -3,18 +3,17 @@
 import json
 import uuid
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError, NoRegionError
 
+from aichats.aws.secret_versions import SecretVersions, text_of
 from aichats.runs.actions import SECRETS
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation.type_defs import StackTypeDef
-    from mypy_boto3_secretsmanager import SecretsManagerClient
 
 OUTPUTS = {name: f"{name.capitalize()}Secret" for name in (*SECRETS, "callers")}
 """The stack's output that has the name of a secret, by the short name that people type."""
@@ -127,11 +126,12 @@ class StackSecret:
             DeployedError: the secret can't be created.
         """
         client = boto3.client("secretsmanager")
+        self._check_size(value)
         try:
             client.create_secret(
                 Name=self.name,
                 Description=description,
-                SecretString=self._text(value),
+                SecretString=text_of(value),
                 Tags=[{"Key": key, "Value": content} for key, content in tags.items()],
             )
         except client.exceptions.ResourceExistsException:
@@ -155,7 +155,8 @@ class StackSecret:
         for _ in range(MAX_TRIES):
             value, version = self._current()
             changed = make(value)
-            if self._replace(version, self._text(changed)):
+            self._check_size(changed)
+            if self._replace(version, changed):
                 return changed
         raise DeployedError(f"other processes changed {self.name} {MAX_TRIES} times at the same time. Try again")
 
@@ -181,42 +182,18 @@ class StackSecret:
             case cause:
                 return DeployedError(f"can't read {self.name}: {cause}")
 
-    def _text(self, value: dict[str, Any]) -> str:
-        text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-        if (size := len(text.encode())) > MAX_BYTES:
+    def _check_size(self, value: dict[str, Any]) -> None:
+        if (size := len(text_of(value).encode())) > MAX_BYTES:
             raise DeployedError(
                 f"{self.name} would be {size} bytes. The limit is {MAX_BYTES} bytes, about 600 companies' keys"
             )
-        return text
 
-    def _replace(self, version: str, text: str) -> bool:
-        """Write a new version, and make it current if ``version`` still is. Return whether it is current now.
-
-        Secrets Manager has no conditional write. But it moves the label of the current version only from the version
-        that the call names. So this method writes the new version under another label first.
-        """
-        client, new = boto3.client("secretsmanager"), str(uuid.uuid4())
+    def _replace(self, version: str, value: dict[str, Any]) -> bool:
+        """Write a new version, and make it current if ``version`` still is. Return whether it is current now."""
+        versions, new = SecretVersions(boto3.client("secretsmanager")), str(uuid.uuid4())
         try:
-            client.put_secret_value(
-                SecretId=self.name, SecretString=text, ClientRequestToken=new, VersionStages=["AWSPENDING"]
-            )
-            moved = self._make_current(client, version, new)
-            with suppress(ClientError, BotoCoreError):  # The label does no harm.
-                client.update_secret_version_stage(
-                    SecretId=self.name, VersionStage="AWSPENDING", RemoveFromVersionId=new
-                )
+            versions.write(self.name, new, value)
+            return versions.make_current(self.name, new, version)
         except (ClientError, BotoCoreError) as error:
             limit = " (about 100 versions a day)" if "LimitExceeded" in str(error) else ""
             raise DeployedError(f"can't write {self.name}: {error}{limit}") from error
-        return moved
-
-    def _make_current(self, client: "SecretsManagerClient", version: str, new: str) -> bool:
-        try:
-            client.update_secret_version_stage(
-                SecretId=self.name, VersionStage="AWSCURRENT", MoveToVersionId=new, RemoveFromVersionId=version
-            )
-        except ClientError:
-            if self._current()[1] == version:
-                raise
-            return self._current()[1] == new  # If the first response got lost, botocore repeated the call.
-        return True

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from aichats.whop.connections import DEFAULT_CONNECTION
 from local.companies import is_company
-from local.connections import Connection, WhopStack, companies_in, grant_of, users_of, with_connection
+from local.connections import Connection, WhopStack, companies_in, users_of, with_connection
 from local.console import Console
 from local.deployed import DeployedError
 from local.errors import LocalError
@@ -45,8 +45,6 @@ class Connected:
     connection: Connection
     account: Account
     issued: Issued
-    earlier: dict[str, object]
-    """The value of the secret before."""
 
 
 def main() -> int:
@@ -93,15 +91,14 @@ def connect(
         _invite(console, consent.url, options.port, browse)
         with _answered(_wait(console, callback, options.timeout)) as redirect:
             issued = oauth.exchange(consent, oauth.code_of(consent, redirect.target))
-            with _revoked_on_failure(oauth, issued):
-                account = _prove(oauth, issued)
-                with uninterrupted():
-                    earlier = connection.store(issued.grant)
-    return Connected(connection, account, issued, earlier)
+            account = _prove(oauth, issued)
+            with uninterrupted():
+                connection.store(issued.grant)
+    return Connected(connection, account, issued)
 
 
 def finish(console: Console, stack: WhopStack, options: argparse.Namespace, connected: Connected) -> int:
-    """Let the company use the connection, show the result, and revoke the earlier grant. Return the exit code."""
+    """Let the company use the connection, and show the result. Return the exit code."""
     name = connected.connection.name
     try:
         companies = _companies(console, stack, name, options.company)
@@ -112,7 +109,6 @@ def finish(console: Console, stack: WhopStack, options: argparse.Namespace, conn
         return 1
     _show(console, options.stack, connected, companies)
     _warn(console, connected.issued)
-    _forget_earlier(console, stack, connected)
     return 0
 
 
@@ -196,20 +192,6 @@ def _answered(redirect: Redirect) -> Iterator[Redirect]:
     redirect.answer(CONNECTED)
 
 
-@contextmanager
-def _revoked_on_failure(oauth: WhopOAuth, issued: Issued) -> Iterator[None]:
-    """Revoke the new grant if the ``with`` block fails, because aichats doesn't use it then."""
-    try:
-        yield
-    except (DeployedError, LocalError) as error:
-        done = oauth.forget(issued.grant.refresh_token)
-        state = "aichats revoked the new grant at Whop" if done else "Whop may still list the new grant; it is unused"
-        raise LoginError(f"{error}. {state}") from error
-    except SignalledError:
-        oauth.forget(issued.grant.refresh_token)
-        raise
-
-
 def _prove(oauth: WhopOAuth, issued: Issued) -> Account:
     """Return the account of the grant.
 
@@ -222,15 +204,6 @@ def _prove(oauth: WhopOAuth, issued: Issued) -> Account:
             " settings at Whop, and type the command again"
         )
     return oauth.account(issued.grant.access_token)
-
-
-def _forget_earlier(console: Console, stack: WhopStack, connected: Connected) -> None:
-    """Revoke the refresh token that the new one replaced."""
-    grant = grant_of(connected.earlier)
-    if grant is None or grant.refresh_token == connected.issued.grant.refresh_token:
-        return
-    if not WhopOAuth(stack.oauth_url, grant.client_id).forget(grant.refresh_token):
-        console.line("Whop did not revoke the earlier grant of this connection. Nothing uses it any more.")
 
 
 def _show(console: Console, stack: str, connected: Connected, companies: str) -> None:

@@ -151,7 +151,6 @@ class WhopOAuth:
         answer = _object(response, "Whop's answer to the code")
         issued = self._issued(response, answer, now, (code, consent.verifier))
         if "id_token" in answer and _nonce(answer["id_token"]) != consent.nonce:
-            self.forget(issued.grant.refresh_token)
             raise LoginError(f"Whop's answer belongs to another login (its nonce differs). {AGAIN}")
         return issued
 
@@ -179,14 +178,6 @@ class WhopOAuth:
         response = self._send("POST", "/revoke", "Whop did not confirm that the refresh token is revoked", json=body)
         if not response.is_success and _error_code(response) not in DEAD_TOKEN:
             raise LoginError(f"Whop did not revoke the refresh token (status {response.status_code})")
-
-    def forget(self, refresh_token: str) -> bool:
-        """Revoke a refresh token that is of no use any more. Return whether that succeeded."""
-        try:
-            self.revoke(refresh_token)
-        except LoginError:
-            return False
-        return True
 
     def _send(self, method: str, path: str, lost: str, **options: Any) -> httpx.Response:
         """Send a request once.

@@ -99,3 +99,8 @@ class SecretVersions:
             if not page.get("NextToken"):
                 return
             request["NextToken"] = page["NextToken"]
+
+
+def text_of(value: Json) -> str:
+    """Return the content of a secret as it is stored."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
