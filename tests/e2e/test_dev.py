@@ -23,7 +23,7 @@ from local.ports import listen
 from local.setup import ROOT
 from local.system import BEARER, STACK, WEBHOOK_SECRET
 from tests.support.commands import IGNORING_SIGINT, Program, run_command, running_module
-from tests.support.mock_servers import Json, MockServer
+from tests.support.mock_servers import MockServer
 from tests.support.waiting import until
 from tests.support.whop_oauth import OAuthApp
 
@@ -91,8 +91,9 @@ def test_kept_data_is_there_after_a_restart_and_an_automation_goes_on_firing(tmp
         api.put("/automations/every-minute", json=AUTOMATION, headers=headers).raise_for_status()
         chat = api.post("/chats", json={"message_text": "Hello", "company_id": "biz_A"}, headers=headers).json()
         api.post("/kodey/chats", json={"message_text": "Hi", "agent_id": "agent_a"}, headers=headers).raise_for_status()
-        tokens = log_in(first)
-        aws_of(first).secrets.create_secret(Name=CONNECTION, SecretString=json.dumps({"oauth": tokens}))
+        with oauth_app(first) as app:
+            grant = json.dumps({"oauth": app.log_in()})
+        aws_of(first).secrets.create_secret(Name=CONNECTION, SecretString=grant)
         assert first.end(signal.SIGINT) == 0
     with running_dev(*keep) as second, plain_client(base_url=second.value("HTTP API"), timeout=60) as api:
         assert f"are kept in {tmp_path / 'kept'}" in second.printed
@@ -102,12 +103,8 @@ def test_kept_data_is_there_after_a_restart_and_an_automation_goes_on_firing(tmp
         (answered,) = MockServer(second.value("mock of Kodey"), "").state()["chats"]
         assert [message["role"] for message in answered["messages"]] == ["user", "assistant"]
         kept = json.loads(aws_of(second).secrets.get_secret_value(SecretId=CONNECTION)["SecretString"])
-        refresh = {
-            "client_id": CLIENT_ID,
-            "grant_type": "refresh_token",
-            "refresh_token": kept["oauth"]["refresh_token"],
-        }
-        assert httpx.post(f"{second.value('its OAuth')}/token", json=refresh, trust_env=False).status_code == 200
+        with oauth_app(second) as app:
+            assert app.refresh(kept["oauth"]["refresh_token"]).status_code == 200
         second.wait_for(re.escape(fired_for(f"{STACK}-automation-every-minute")))
         whop = MockServer(second.value("mock of Whop").removesuffix("/api/v1"), "/api/v1")
         until(lambda: AUTOMATION["targets"][0] in {each["company_id"] for each in whop.state()["chats"]})
@@ -121,10 +118,11 @@ def aws_of(dev: Program) -> Clients:
     return Emulator(port=int(dev.value("AWS").rpartition(":")[2])).clients
 
 
-def log_in(dev: Program) -> Json:
-    """Return the tokens of a new grant at its mock of Whop."""
+@contextmanager
+def oauth_app(dev: Program) -> Iterator[OAuthApp]:
+    """Connect an app to its mock of Whop for the ``with`` block."""
     with plain_client(base_url=dev.value("its OAuth").removesuffix("/oauth")) as http:
-        return OAuthApp(http.request).log_in()
+        yield OAuthApp(http.request)
 
 
 def test_an_api_key_may_not_write_if_you_say_so() -> None:

@@ -1,5 +1,6 @@
 """The parameters of the requests to Whop's authorization server. Unknown parameters are ignored, as OAuth wants it."""
 
+import re
 from typing import Annotated, Literal
 from urllib.parse import SplitResult, urlsplit
 
@@ -11,7 +12,6 @@ from local.standins.whop.oauth_errors import OAuthError
 
 LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 """Hosts of the redirect URIs that every app has registered here."""
-OPENID = "openid"
 CODES = {"response_type": "unsupported_response_type", "grant_type": "unsupported_grant_type", "scope": "invalid_scope"}
 """The error codes of parameters that have one of their own."""
 
@@ -26,7 +26,7 @@ def redirect_uri(text: str) -> str:
     if url.scheme not in {"http", "https"} or not url.hostname or url.fragment or "@" in url.netloc:
         raise ValueError("must be an absolute URL with http or https, without a user and a fragment")
     if url.hostname not in LOOPBACK or not has_valid_port(url):
-        raise ValueError("isn't registered for this app: this mock registers any port and path of localhost")
+        raise ValueError("must be on localhost. The mock registers each port and path of localhost for each app")
     return text
 
 
@@ -38,26 +38,28 @@ def has_valid_port(url: SplitResult) -> bool:
         return False
 
 
-def scopes(text: str) -> str:
-    """Return the scopes.
+def written(pattern: str, form: str) -> AfterValidator:
+    """Return the validator of texts that match the pattern as a whole. ``form`` describes them."""
 
-    Raises:
-        ValueError: they don't include ``openid``.
-    """
-    if OPENID not in text.split(" "):
-        raise ValueError(f"must include {OPENID}")
-    return text
+    def validate(text: str) -> str:
+        if not re.fullmatch(pattern, text, re.ASCII):
+            raise ValueError(f"must be {form}")
+        return text
+
+    return AfterValidator(validate)
 
 
 type Text = Annotated[str, StringConstraints(min_length=1, max_length=1_000)]
-type ClientId = Annotated[str, StringConstraints(pattern=r"^app_[A-Za-z0-9_-]{1,100}$")]
-type Company = Annotated[str, StringConstraints(pattern=r"^biz_[A-Za-z0-9_-]{1,100}$")]
-type RedirectUri = Annotated[Text, AfterValidator(redirect_uri)]
+type ClientId = Annotated[Text, written(r"app_[\w-]+", "the ID of an app, such as app_local")]
+type Company = Annotated[Text, written(r"biz_[\w-]+", "the ID of a company, such as biz_A")]
+type RedirectUri = Annotated[Text, written(r"[!-~]+", "a URL of ASCII characters"), AfterValidator(redirect_uri)]
 type Scopes = Annotated[
-    Text, StringConstraints(pattern=r"^[\x21\x23-\x5b\x5d-\x7e]+( [\x21\x23-\x5b\x5d-\x7e]+)*$"), AfterValidator(scopes)
+    Text, written(r"([\w:.-]+ )*openid( [\w:.-]+)*", "scopes with single spaces in between, and one must be openid")
 ]
-type Challenge = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{43}$")]
-type Verifier = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._~-]{43,128}$")]
+type Challenge = Annotated[
+    Text, written(r"[\w-]{43}", "the SHA-256 of the code_verifier in base64url, without padding")
+]
+type Verifier = Annotated[Text, written(r"[\w.~-]{43,128}", "43 to 128 letters, digits and characters of -._~")]
 
 
 class OAuthParameters(BaseModel):

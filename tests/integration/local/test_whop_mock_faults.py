@@ -10,6 +10,7 @@ import pytest
 from local.plain_http import plain_client
 from tests.support.mock_servers import AI_CHATS, CUT, NEVER_SECONDS, MockServer, running_whop
 from tests.support.waiting import until
+from tests.support.whop_oauth import HOUR, OAuthApp
 
 HELLO = {"message_text": "hello"}
 DEADLINE_SECONDS = 30
@@ -32,6 +33,16 @@ def client(whop: MockServer) -> Iterator[httpx.Client]:
     headers = {"Authorization": "Bearer a-token", "Idempotency-Key": "k"}
     with plain_client(base_url=whop.base_url, headers=headers, timeout=DEADLINE_SECONDS) as http:
         yield http
+
+
+def test_a_move_of_the_clock_ends_an_access_token(whop: MockServer) -> None:
+    with plain_client(base_url=whop.origin) as http:
+        headers = {"Authorization": f"Bearer {OAuthApp(http.request).log_in()['access_token']}"}
+        before = http.get(AI_CHATS, headers=headers)
+        http.post("/_control/clock", json={"advance": HOUR}).raise_for_status()
+        after = http.get(AI_CHATS, headers=headers)
+
+    assert (before.status_code, after.status_code) == (200, 401)
 
 
 def arm(whop: MockServer, fault: str) -> None:

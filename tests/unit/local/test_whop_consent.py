@@ -32,7 +32,7 @@ def test_the_page_loads_nothing_and_its_form_may_lead_to_the_app_alone(app: OAut
 
 
 def test_the_page_keeps_what_the_app_sent_and_escapes_it(app: OAuthApp) -> None:
-    page = app.authorize(state='"><b>&', scope="openid a<b>")
+    page = app.authorize(state='"><b>&')
 
     assert 'name="state" value="&quot;&gt;&lt;b&gt;&amp;"' in page.text
     assert "<b>" not in page.text
@@ -105,16 +105,18 @@ def test_every_address_of_this_machine_is_registered(app: OAuthApp, uri: str) ->
 
 @pytest.mark.parametrize(("name", "value", "hint"), [
     ("client_id", None, "is required"),
-    ("client_id", "local", "client_id"),
+    ("client_id", "local", "such as app_local"),
     ("redirect_uri", None, "is required"),
     ("redirect_uri", "/callback", "absolute URL"),
+    ("redirect_uri", "http://localhost/\r\nSet-Cookie: a=b", "a URL of ASCII characters"),
+    ("redirect_uri", "http://localhost/\u20ac", "a URL of ASCII characters"),
     ("redirect_uri", "javascript:alert(1)", "absolute URL"),
     ("redirect_uri", "http://localhost/#fragment", "absolute URL"),
     ("redirect_uri", "http://localhost@example.com/", "absolute URL"),
     ("redirect_uri", "http://[::1", "redirect_uri"),
-    ("redirect_uri", "http://localhost:99999/", "registered"),
-    ("redirect_uri", "https://example.com/callback", "registered"),
-    ("redirect_uri", "http://localhost.example.com/callback", "registered"),
+    ("redirect_uri", "http://localhost:99999/", "must be on localhost"),
+    ("redirect_uri", "https://example.com/callback", "must be on localhost"),
+    ("redirect_uri", "http://localhost.example.com/callback", "must be on localhost"),
 ])  # fmt: skip
 @pytest.mark.parametrize("decision", [None, "allow", "deny"])
 def test_an_invalid_app_or_address_gets_a_page_and_never_a_redirect(
@@ -132,7 +134,9 @@ def test_an_invalid_app_or_address_gets_a_page_and_never_a_redirect(
     ("response_type", "token", "unsupported_response_type"),
     ("response_type", None, "invalid_request"),
     ("scope", "profile", "invalid_scope"),
-    ("scope", 'openid "', "invalid_scope"),
+    ("scope", "openid <b>", "invalid_scope"),
+    ("scope", "openid  profile", "invalid_scope"),
+    ("scope", "openidp", "invalid_scope"),
     ("scope", None, "invalid_request"),
     ("nonce", None, "invalid_request"),
     ("code_challenge", None, "invalid_request"),
