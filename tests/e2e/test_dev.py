@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from urllib.parse import parse_qsl, urlsplit
 from zoneinfo import ZoneInfo
 
 import httpx
@@ -17,18 +18,16 @@ import pytest
 from local.cloud.clients import Clients
 from local.cloud.emulator import Emulator
 from local.cloud.scheduler import fired_for, iso
-from local.dev import AUTOMATION, CLIENT_ID, READY
+from local.dev import AUTOMATION, READY
 from local.plain_http import plain_client
-from local.ports import listen
+from local.ports import free_port, listen
 from local.setup import ROOT
 from local.system import BEARER, STACK, WEBHOOK_SECRET
 from tests.support.commands import IGNORING_SIGINT, Program, run_command, running_module
 from tests.support.mock_servers import MockServer
-from tests.support.waiting import until
-from tests.support.whop_oauth import OAuthApp
+from tests.support.waiting import PATIENCE, until
 
 ON_FREE_PORTS = ["--port", "0", "--whop-port", "0", "--kodey-port", "0"]
-CONNECTION = "aichats/dev/whop/default"
 DEV = [sys.executable, "-m", "local.dev"]
 
 
@@ -91,22 +90,20 @@ def test_kept_data_is_there_after_a_restart_and_an_automation_goes_on_firing(tmp
         api.put("/automations/every-minute", json=AUTOMATION, headers=headers).raise_for_status()
         chat = api.post("/chats", json={"message_text": "Hello", "company_id": "biz_A"}, headers=headers).json()
         api.post("/kodey/chats", json={"message_text": "Hi", "agent_id": "agent_a"}, headers=headers).raise_for_status()
-        with oauth_app(first) as app:
-            grant = json.dumps({"oauth": app.log_in()})
-        aws_of(first).secrets.create_secret(Name=CONNECTION, SecretString=grant)
+        log_in(first)
         assert first.end(signal.SIGINT) == 0
-    with running_dev(*keep) as second, plain_client(base_url=second.value("HTTP API"), timeout=60) as api:
+    # Only the grant of the first start may write now.
+    forbidden = [*keep, "--keys", "forbidden"]
+    with running_dev(*forbidden) as second, plain_client(base_url=second.value("HTTP API"), timeout=60) as api:
+        whop = MockServer(second.value("mock of Whop").removesuffix("/api/v1"), "/api/v1")
+        whop.mode(oauth_tokens="issued")
         assert f"are kept in {tmp_path / 'kept'}" in second.printed
         assert chat["id"] in {run["chat_id"] for run in api.get("/runs", headers=headers).json()["data"]}
         muted = api.patch(f"/chats/{chat['id']}", json={"notification_preference": "none"}, headers=headers)
         assert muted.status_code == 200
         (answered,) = MockServer(second.value("mock of Kodey"), "").state()["chats"]
         assert [message["role"] for message in answered["messages"]] == ["user", "assistant"]
-        kept = json.loads(aws_of(second).secrets.get_secret_value(SecretId=CONNECTION)["SecretString"])
-        with oauth_app(second) as app:
-            assert app.refresh(kept["oauth"]["refresh_token"]).status_code == 200
         second.wait_for(re.escape(fired_for(f"{STACK}-automation-every-minute")))
-        whop = MockServer(second.value("mock of Whop").removesuffix("/api/v1"), "/api/v1")
         until(lambda: AUTOMATION["targets"][0] in {each["company_id"] for each in whop.state()["chats"]})
         other = run_command(*DEV, *ON_FREE_PORTS, *keep, cwd=ROOT)
         assert (other.returncode, other.stdout) == (1, "")
@@ -118,11 +115,25 @@ def aws_of(dev: Program) -> Clients:
     return Emulator(port=int(dev.value("AWS").rpartition(":")[2])).clients
 
 
-@contextmanager
-def oauth_app(dev: Program) -> Iterator[OAuthApp]:
-    """Connect an app to its mock of Whop for the ``with`` block."""
-    with plain_client(base_url=dev.value("its OAuth").removesuffix("/oauth")) as http:
-        yield OAuthApp(http.request)
+def log_in(dev: Program) -> None:
+    """Type the command that it shows, on a free port, and allow access in a browser."""
+    variables, options = login_command(dev)
+    launcher = ["env", "BROWSER=", *variables]
+    with running_module("local.login", *options, "--port", str(free_port()), launcher=launcher) as login:
+        url = urlsplit(login.wait_for(r"^  http://.*/oauth/authorize").strip())
+        form = {**dict(parse_qsl(url.query)), "decision": "allow"}
+        with plain_client(timeout=60, follow_redirects=True) as browser:
+            browser.post(f"{dev.value('its OAuth')}/authorize", data=form).raise_for_status()
+        assert login.process.wait(PATIENCE) == 0, login.printed
+
+
+def login_command(dev: Program) -> tuple[list[str], list[str]]:
+    """Return the environment of the command that it shows, and the options that the Makefile makes of its variables."""
+    (command,) = re.findall(r"^  (AWS_.* make login .*)$", dev.printed, re.MULTILINE)
+    words = shlex.split(command)
+    place = words.index("make")
+    values = dict(word.split("=") for word in words[place + 2 :])
+    return words[:place], ["--stack", values["STACK"], "--client-id", values["CLIENT_ID"]]
 
 
 def test_an_api_key_may_not_write_if_you_say_so() -> None:
@@ -132,14 +143,6 @@ def test_an_api_key_may_not_write_if_you_say_so() -> None:
         reply = api.post("/chats", json={"message_text": "Hello", "company_id": "biz_A"}, headers=headers)
 
         assert (reply.status_code, reply.json()["upstream"]["status"]) == (502, 403)
-
-
-def test_the_command_that_connects_a_user_can_be_copied(dev: Program) -> None:
-    (login,) = re.findall(r"^  (AWS_.* make login .*)$", dev.printed, re.MULTILINE)
-
-    words = shlex.split(login)
-    assert f"AWS_ENDPOINT_URL={dev.value('AWS')}" in words
-    assert words[-4:] == ["make", "login", f"STACK={STACK}", f"CLIENT_ID={CLIENT_ID}"]
 
 
 def test_a_schedule_that_is_created_while_it_runs_fires_in_its_zone(dev: Program) -> None:
