@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 import os
 import sys
 import threading
@@ -157,25 +158,26 @@ def open_browser(url: str, environment: Mapping[str, str] = os.environ, system: 
     return True
 
 
-def _wait(console: Console, callback: Callback, limit: float) -> Redirect:
+def _wait(console: Console, callback: Callback, limit: int) -> Redirect:
     """Wait for the redirect, and show how much time is left.
 
     Raises:
         LoginError: it didn't arrive in time.
     """
     end = time.monotonic() + limit
-    console.line(f"Waiting up to {_minutes(limit)} minutes for your consent. To stop, press Ctrl-C.")
+    console.line(f"Waiting up to {_duration(limit)} for your consent. To stop, press Ctrl-C.")
     while (left := end - time.monotonic()) > 0:
-        with console.passing(f"  … waiting for your consent ({_minutes(left)})"):
+        minutes, seconds = divmod(math.ceil(left), 60)
+        with console.passing(f"  … waiting for your consent ({minutes}:{seconds:02})"):
             redirect = callback.wait(min(1.0, left))
         if redirect is not None:
             return redirect
-    raise LoginError(f"no consent within {_minutes(limit)} minutes. For more time, type TIMEOUT=900 after the command")
+    raise LoginError(f"no consent within {_duration(limit)}. For more time, type TIMEOUT=900 after the command")
 
 
-def _minutes(seconds: float) -> str:
-    whole = round(seconds)
-    return f"{whole // 60}:{whole % 60:02}"
+def _duration(seconds: int) -> str:
+    """Return a time limit in words."""
+    return f"{seconds} seconds" if seconds % 60 else f"{seconds // 60} minutes"
 
 
 @contextmanager
