@@ -25,6 +25,7 @@ os.environ |= {
     "KODEY_BASE_URL": "https://kodey.invalid",
     "KODEY_SECRET": "aichats/test/kodey",
     "RUN_DEAD_LETTERS_URL": "https://sqs.invalid/run-dead-letters",
+    "CONNECTIONS_PREFIX": "aichats/dev/whop/",
     "SCHEDULE_GROUP": "aichats-dev",
     "RUN_SCHEDULE_ARN": "arn:aws:lambda:eu-west-1:000000000000:function:run-schedule",
     "SCHEDULER_ROLE_ARN": "arn:aws:iam::000000000000:role/scheduler",

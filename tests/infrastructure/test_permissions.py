@@ -6,7 +6,14 @@ from typing import Any
 import pytest
 
 from aichats.kodey.settings import KodeySettings
-from aichats.settings import HttpApiSettings, ScheduleSettings, Settings, SweepSettings, WebhookSettings
+from aichats.settings import (
+    HttpApiSettings,
+    RenewalSettings,
+    ScheduleSettings,
+    Settings,
+    SweepSettings,
+    WebhookSettings,
+)
 from aichats.whop.settings import WhopSettings
 from tests.support.template import load_template, walk
 
@@ -155,6 +162,7 @@ def test_each_function_gets_only_the_variables_that_match_its_permissions(name: 
     assert variables.keys() & schedules == (schedules if name in SCHEDULE_WRITERS else set())
     assert ("WEBHOOK_SECRET" in variables) is (name == "ReceiveWebhookFunction")
     assert ("CALLERS_SECRET" in variables) is (name == "HttpApiFunction")
+    assert ("CONNECTIONS_PREFIX" in variables) is (name == "RefreshTokensFunction")
     assert ("MISSED_GRACE_SECONDS" in variables) is (name == "SweepRunsFunction")
 
 
@@ -164,9 +172,7 @@ def test_only_functions_that_may_read_a_provider_s_secret_get_its_name(name: str
     variables = TEMPLATE["Globals"]["Function"]["Environment"]["Variables"] | (
         FUNCTIONS[name].get("Environment", {}).get("Variables", {})
     )
-    # The secrets of connections have names that begin with the name of Whop's secret.
-    needed = {f"{provider.title()}Secret"} | ({CONNECTIONS} if provider == "whop" else set())
-    reads = not needed.isdisjoint(granted(name, "secretsmanager"))
+    reads = f"{provider.title()}Secret" in granted(name, "secretsmanager")
     expected = {"Fn::Sub": f"aichats/${{Stage}}/{provider}"} if reads else ""
     assert variables[f"{provider.upper()}_SECRET"] == expected
 
@@ -183,6 +189,7 @@ def test_every_variable_is_a_setting() -> None:
         ScheduleSettings,
         WebhookSettings,
         SweepSettings,
+        RenewalSettings,
     )
     assert variables - of_libraries <= {name.upper() for kind in kinds for name in kind.model_fields}
 

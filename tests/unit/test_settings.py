@@ -10,6 +10,7 @@ from aichats.kodey.settings import KodeySettings
 from aichats.settings import (
     Environment,
     HttpApiSettings,
+    RenewalSettings,
     ScheduleSettings,
     Settings,
     SweepSettings,
@@ -40,6 +41,7 @@ REQUIRED: dict[type[Environment], dict[str, str]] = {
     ScheduleSettings: OF_SCHEDULES,
     WebhookSettings: {"WEBHOOK_SECRET": "aichats/dev/webhook"},
     SweepSettings: {},
+    RenewalSettings: {"CONNECTIONS_PREFIX": "aichats/dev/whop/"},
 }
 OPTIONAL: dict[type[Environment], dict[str, str]] = {
     Settings: {"MAX_MESSAGE_BYTES": "100", "SETTLE_SECONDS": "90", "TITLE_MARK": "off"},

@@ -26,7 +26,14 @@ from aichats.runs.perform import Performer
 from aichats.runs.providers.marks import preparation
 from aichats.runs.providers.port import Provider
 from aichats.runs.queue import EventMessage, Queue
-from aichats.settings import HttpApiSettings, ScheduleSettings, Settings, SweepSettings, WebhookSettings
+from aichats.settings import (
+    HttpApiSettings,
+    RenewalSettings,
+    ScheduleSettings,
+    Settings,
+    SweepSettings,
+    WebhookSettings,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -142,7 +149,8 @@ class Application:
         whop = self.provider(WhopProvider).settings
         oauth = OAuthClient(whop.whop_base_url, self.transport, whop.whop_timeout_seconds)
         versions = SecretVersions(aws_client("secretsmanager"))
-        return Renewals(self.ledger.items, versions, oauth, str(whop.whop_secret), self.ledger.clock)
+        prefix = RenewalSettings.from_environment(self.environment).connections_prefix
+        return Renewals(self.ledger.items, versions, oauth, prefix, self.ledger.clock)
 
     # ------------------------------------------------------------------ automations
 

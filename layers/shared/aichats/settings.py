@@ -116,6 +116,13 @@ class SweepSettings(Environment):
     """The time that the event of a slot may be late before the slot counts as missed."""
 
 
+class RenewalSettings(Environment):
+    """The settings of the function that renews connections."""
+
+    connections_prefix: NonEmpty
+    """The beginning of the names of the connections' secrets, ``aichats/<stage>/whop/``."""
+
+
 class ProviderSettings(Environment):
     """The base class of a provider's settings."""
 

@@ -228,7 +228,7 @@ def test_the_event_of_the_renewal_renews_the_connections_that_are_due(monkeypatc
     whop = OAuthInMemory(clock)
     vault = SecretVault({"aichats/dev/whop/default": whop.consent("default")})
     oauth, table = OAuthClient("https://whop.invalid/api/v1", whop, 20.0), make_ledger(clock).items
-    renewals = Renewals(table, SecretVersions(vault), oauth, "aichats/dev/whop", clock)
+    renewals = Renewals(table, SecretVersions(vault), oauth, "aichats/dev/whop/", clock)
     monkeypatch.setattr(refresh_tokens, "renewals", renewals)
 
     assert refresh_tokens.lambda_handler(load(SCHEDULE[RENEWAL]), make_context(60)) == {"not due": 1}

@@ -21,7 +21,8 @@ from tests.support.output import Output
 from tests.support.secret_vault import SecretVault
 
 SECRET = "aichats/dev/whop"
-AGENCY = f"{SECRET}/agency"
+PREFIX = f"{SECRET}/"
+AGENCY = f"{PREFIX}agency"
 LEASE = timedelta(seconds=65)
 MINUTE = timedelta(minutes=1)
 
@@ -39,7 +40,7 @@ class Bench:
     def process(self) -> Renewals:
         """Return the renewals of another process."""
         oauth = OAuthClient("https://whop.invalid/api/v1", self.whop, 20.0)
-        return Renewals(self.table, SecretVersions(self.vault), oauth, SECRET, self.clock)
+        return Renewals(self.table, SecretVersions(self.vault), oauth, PREFIX, self.clock)
 
     def renew(self, rejected: str | None = None) -> str:
         return self.renewals.renew("agency", LEASE, rejected)
@@ -324,7 +325,7 @@ def test_a_process_that_dies_after_the_answer_loses_the_connection_only_if_nothi
     bench.clock.forward(minutes=40)
     dying = Dying(bench.vault, method, after=after)
     with suppress(KeyboardInterrupt):
-        Renewals(bench.table, SecretVersions(dying), bench.renewals.oauth, SECRET, bench.clock).renew("agency", LEASE)
+        Renewals(bench.table, SecretVersions(dying), bench.renewals.oauth, PREFIX, bench.clock).renew("agency", LEASE)
 
     bench.clock.now += LEASE + timedelta(seconds=1)
     assert bench.renew() == then
@@ -361,7 +362,7 @@ def test_trouble_with_secrets_manager_is_an_error_of_the_function_and_the_note_s
     down = Down()
     down.secrets = bench.vault.secrets
     with pytest.raises(ClientError, match="InternalServiceError"):
-        Renewals(bench.table, SecretVersions(down), bench.renewals.oauth, SECRET, bench.clock).renew("agency", LEASE)
+        Renewals(bench.table, SecretVersions(down), bench.renewals.oauth, PREFIX, bench.clock).renew("agency", LEASE)
     assert bench.row["using"] == fingerprint("refresh_agency_0")
 
 

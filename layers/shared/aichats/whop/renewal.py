@@ -81,14 +81,14 @@ class Renewals:
         table: the table of runs.
         versions: the secrets.
         oauth: the client of Whop's endpoint for tokens.
-        secret: the name of the main secret, with which the names of the connections' secrets begin.
+        prefix: the beginning of the names of the connections' secrets.
         clock: returns the current time, in UTC.
     """
 
     table: Table
     versions: SecretVersions
     oauth: OAuthClient
-    secret: str
+    prefix: str
     clock: Callable[[], datetime]
     new_id: Callable[[], str] = field(default=lambda: str(uuid.uuid4()))
 
@@ -119,7 +119,7 @@ class Renewals:
         Raises:
             Exception: at least one connection could not be checked. The others were.
         """
-        names = sorted(name.removeprefix(f"{self.secret}/") for name in self.versions.names(f"{self.secret}/"))
+        names = sorted(name.removeprefix(self.prefix) for name in self.versions.names(self.prefix))
         results: dict[str, int] = {}
         failed: list[Exception] = []
 
@@ -186,7 +186,7 @@ class Renewals:
             row = self.table.update(_key(connection), changes, condition, {"now": _seconds(now)}, return_old=True)
         except ConditionFailedError:
             return None
-        name = f"{self.secret}/{connection}"
+        name = f"{self.prefix}{connection}"
         version = self.versions.current(name)
         return _Claim(connection, owner, row, version, parse_connection(name, json.loads(version.text or "{}")))
 
@@ -250,7 +250,7 @@ class Renewals:
         self.table.update(_key(claim.connection), changes, "#owner = :claimed", {"claimed": claim.owner})
 
     def _name(self, claim: _Claim) -> str:
-        return f"{self.secret}/{claim.connection}"
+        return f"{self.prefix}{claim.connection}"
 
 
 def _key(connection: str) -> str:
