@@ -23,5 +23,6 @@ def end(app: Application, status: EndStatus, run: Run | None = None) -> str:
 
 
 def items(app: Application) -> list[Json]:
-    """Return all items of the ledger's table."""
-    return [dict(item) for item in dynamodb().scan(TableName=app.ledger.table)["Items"]]
+    """Return all items of the ledger's table, except those with the last use of a caller."""
+    found = dynamodb().scan(TableName=app.ledger.table)["Items"]
+    return [dict(item) for item in found if "used_at" not in item]

@@ -12,7 +12,7 @@ from aichats.validation import read_stored
 from aichats.whop import CreateAiChat
 from tests.support.fakes import Json, ScriptedTransport
 from tests.support.lambda_calls import HttpCaller, call_api, http_event, make_application
-from tests.support.ledgers import dynamodb
+from tests.support.runs_api import items
 
 NO_OBJECT = [None, "", " ", "[]", "null", '"text"', "5"]
 NO_JSON = ["{", '{"message_text": "hello"', "NaN", "{'message_text': 'hello'}", '{"message_text": "a\nb"}', "\ufeff{}"]
@@ -78,7 +78,7 @@ def test_an_agent_before_its_time_writes_no_run_and_uses_no_key(whop: ScriptedTr
     assert (answer.status, answer.fields) == (422, ["agent_identifier"])
     assert "needs Whop's API version 2026-09-15 or later" in answer.json["detail"]
     assert "x-run-id" not in answer.headers
-    assert dynamodb().scan(TableName=app.ledger.table)["Items"] == []
+    assert items(app) == []
 
 
 @pytest.mark.parametrize(

@@ -2,12 +2,13 @@
 
 from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
-from aichats.automations.row import AutomationRow
+from aichats.automations.row import AutomationRow, RowHeader
 from aichats.automations.table import AutomationTable
 from tests.support.automation_rows import NAME, conflict_of, item, read
 from tests.support.automations import CRON, RATE, WEBHOOK, at, make_store
@@ -90,6 +91,36 @@ def test_a_deletion_without_a_condition_deletes_what_came_in_between(
 
     assert isinstance(row, AutomationRow)
     assert (row.automation, row.state) == (RATE, "deleting")
+
+
+class GuardError(Exception):
+    """The error of the guard."""
+
+
+def keep_rate(row: RowHeader) -> None:
+    if isinstance(row, AutomationRow) and row.automation == RATE:
+        raise GuardError
+
+
+def test_a_guard_sees_the_row_that_came_in_between(disturbed: AutomationTable, meanwhile: Meanwhile) -> None:
+    meanwhile.act = lambda: quiet(disturbed).put(NAME, RATE)
+    with pytest.raises(GuardError):
+        disturbed.put(NAME, CRON, guard=keep_rate)
+
+    quiet(disturbed).put(NAME, CRON)
+    meanwhile.act = lambda: quiet(disturbed).put(NAME, RATE)
+    with pytest.raises(GuardError):
+        disturbed.begin_delete(NAME, guard=keep_rate)
+
+    assert (read(disturbed).automation, read(disturbed).state) == (RATE, "active")
+
+
+def test_a_guard_comes_before_the_conditions(store: AutomationTable) -> None:
+    store.put(NAME, RATE)
+
+    for change in (partial(store.put, NAME, CRON, '"other"'), partial(store.begin_delete, NAME, '"other"')):
+        with pytest.raises(GuardError):
+            change(guard=keep_rate)
 
 
 def test_the_sweep_leaves_alone_what_was_changed_in_between(store: AutomationTable) -> None:

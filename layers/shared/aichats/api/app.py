@@ -14,6 +14,8 @@ from aws_lambda_powertools.event_handler.middlewares import NextMiddleware
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from aichats.api.callers import CALLERS, Caller, find_caller
+from aichats.api.company_limit import CompanyLimit
+from aichats.api.last_use import LastUse
 from aichats.api.operation import ApiCall, Operation, Reply
 from aichats.api.problems import (
     CONTENT_TYPE,
@@ -33,6 +35,7 @@ from aichats.aws.observability import count, logger
 from aichats.bootstrap import Application
 from aichats.errors import AichatsError, AuthenticationError, InputError, SecretError
 from aichats.invocation import lease
+from aichats.runs.model import slot_text
 
 OPERATIONS: tuple[Operation[Any, Any], ...] = tuple(
     member
@@ -81,14 +84,14 @@ def create_api(app: Application) -> HttpApi:
 def _endpoint(
     api: APIGatewayHttpResolver, app: Application, operation: Operation[Any, Any]
 ) -> Callable[..., Response[str]]:
-    """Return the function that Powertools calls for an operation. It checks the scopes and the input first."""
+    """Return the function that Powertools calls for an operation. It checks the access and the input first."""
 
     def endpoint(**_: str) -> Response[str]:
         event = api.current_event
         if operations_at(OPERATIONS, event.path).get(operation.method) is not operation:
             return _reject_unknown(api)
         caller: Caller = api.context["caller"]
-        _check_scopes(operation, caller)
+        _check_access(operation, caller)
         call = ApiCall(
             app=app,
             caller=caller,
@@ -104,49 +107,69 @@ def _endpoint(
     return endpoint
 
 
-def _check_scopes(operation: Operation[Any, Any], caller: Caller) -> None:
-    """Check that a caller has the scopes of an operation.
+def _check_access(operation: Operation[Any, Any], caller: Caller) -> None:
+    """Check that a caller has the scopes of an operation, and that the operation is open to it.
 
     Raises:
-        RejectedError: a scope is missing. The error names the missing scopes.
+        RejectedError: a scope is missing, and the error names the missing scopes; or the caller is limited to companies
+            and the operation is closed to it.
     """
     missing = [scope for scope in operation.scopes if scope not in caller.scopes]
     if missing:
         detail = f"the caller {caller.name} needs the scope {' and '.join(missing)}"
         raise RejectedError(HTTPStatus.FORBIDDEN, "missing-scope", detail)
+    limit = CompanyLimit(caller.name, caller.companies)
+    limit.check_operation(f"{operation.method} {operation.path}", limited=operation.limited)
 
 
 def _authenticate(app: Application) -> Callable[..., Response[str]]:
     """Return the middleware that checks the token. A client without a token can't find out which paths exist."""
+    last_use = LastUse(app.ledger.items, app.ledger.clock)
 
     def middleware(api: APIGatewayHttpResolver, next_middleware: NextMiddleware) -> Response[str]:
         event = api.current_event
-        is_open = event.path in PUBLIC or event.path.removesuffix("/") == WEBHOOK
-        if not is_open:
-            token = _bearer_token(event.headers.get("authorization", ""))
-            caller = _find_caller(app, token) if token else None
-            if caller is None:
-                detail = "the token is unknown" if token else "send the header Authorization: Bearer <token>"
-                raise RejectedError(HTTPStatus.UNAUTHORIZED, "unauthorized", detail, {"WWW-Authenticate": "Bearer"})
-            logger.append_keys(caller=caller.name)
-            api.append_context(caller=caller)
-        response: Response[str] = next_middleware(api)
+        response: Response[str]
+        if event.path in PUBLIC or event.path.removesuffix("/") == WEBHOOK:
+            response = next_middleware(api)
+            return response
+        caller = _caller_of(app, _bearer_token(event.headers.get("authorization", "")))
+        api.append_context(caller=caller)
+        try:
+            response = next_middleware(api)
+        finally:
+            last_use.note(caller)
         return response
 
     return middleware
 
 
-def _find_caller(app: Application, token: str) -> Caller | None:
-    """Return the caller of a token; ``None`` if the token is unknown.
+def _caller_of(app: Application, token: str | None) -> Caller:
+    """Return the caller of a token.
 
     Raises:
-        RejectedError: the secret can't be used. Only the log has the reason, because any client can send a token.
+        RejectedError: the token is missing, unknown or expired, or the secret can't be used. Only the log has the
+            reason why it can't be used, because any client can send a token.
     """
+    if token is None:
+        raise _unauthorized("send the header Authorization: Bearer <token>")
     try:
-        return find_caller(app.secrets, app.http_api_settings.callers_secret, token)
+        caller = find_caller(app.secrets, app.http_api_settings.callers_secret, token)
     except SecretError as error:
         detail = "tokens can't be checked right now; the log has details under this request_id"
         raise RejectedError(HTTPStatus.SERVICE_UNAVAILABLE, "unavailable", detail, RETRY_AFTER) from error
+    if caller is None:
+        raise _unauthorized("the token is unknown")
+    logger.append_keys(caller=caller.name)
+    if caller.expires_at is not None and caller.expires_at <= app.ledger.clock():
+        raise _unauthorized(
+            f"this token of the caller {caller.name} expired at {slot_text(caller.expires_at)}. Use its newest token. "
+            f"To create a new one, type: make caller ROTATE=1 NAME={caller.name} EXPIRES=90d STACK=<stack>"
+        )
+    return caller
+
+
+def _unauthorized(detail: str) -> RejectedError:
+    return RejectedError(HTTPStatus.UNAUTHORIZED, "unauthorized", detail, {"WWW-Authenticate": "Bearer"})
 
 
 def _bearer_token(header: str) -> str | None:

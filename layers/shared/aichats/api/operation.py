@@ -8,6 +8,7 @@ from http import HTTPStatus
 from pydantic import BaseModel, TypeAdapter
 
 from aichats.api.callers import Caller, Scope
+from aichats.api.company_limit import CompanyLimit
 from aichats.bootstrap import Application
 
 
@@ -25,6 +26,11 @@ class ApiCall[BodyT, QueryT]:
     """The request's headers, with names in lower case."""
     lease: timedelta
     """The time until Lambda ends this invocation."""
+
+    @property
+    def limit(self) -> CompanyLimit:
+        """The companies that the caller may reach."""
+        return CompanyLimit(self.caller.name, self.caller.companies)
 
 
 @dataclass(frozen=True)
@@ -55,6 +61,8 @@ class Route:
     body: type[BaseModel] | None = None
     query: type[BaseModel] | None = None
     parameters: Mapping[str, TypeAdapter[str]] = field(default_factory=dict)
+    limited: bool = False
+    """True if a caller that is limited to companies may use the operation, which then checks ``ApiCall.limit``."""
     conflicts: bool = False
     """True if 409 is possible."""
     idempotent: bool = False

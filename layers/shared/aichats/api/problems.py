@@ -37,6 +37,7 @@ type Kind = Literal[
     "invalid-request",
     "unauthorized",
     "missing-scope",
+    "company-limit",
     "not-found",
     "method-not-allowed",
     "conflict",
@@ -94,13 +95,21 @@ class Problem(BaseModel):
 
 
 class RejectedError(AichatsError):
-    """A call is rejected: its token, scope, path or state is wrong, or AWS failed."""
+    """A call is rejected: its token, scope, company, path or state is wrong, or AWS failed."""
 
-    def __init__(self, status: HTTPStatus, kind: Kind, detail: str, headers: Mapping[str, str] | None = None) -> None:
-        super().__init__(detail)
+    def __init__(
+        self,
+        status: HTTPStatus,
+        kind: Kind,
+        detail: str,
+        headers: Mapping[str, str] | None = None,
+        field: str | None = None,
+    ) -> None:
+        super().__init__(f"{field}: {detail}" if field else detail)
         self.status = status
         self.kind: Kind = kind
         self.headers = dict(headers or {})
+        self.errors = [FieldProblem(field=field, message=detail)] if field else None
 
 
 class RunFailedError(RejectedError):
@@ -180,7 +189,7 @@ def _translate(error: Exception) -> tuple[HTTPStatus, Kind, str, dict[str, Any]]
         case RunFailedError():
             return error.status, error.kind, str(error), {"upstream": error.upstream}
         case RejectedError():
-            return error.status, error.kind, str(error), {}
+            return error.status, error.kind, str(error), {"errors": error.errors}
         case InputError():
             fields = [FieldProblem(field=field, message=message) for field, message in error.problems]
             return HTTPStatus.UNPROCESSABLE_ENTITY, "invalid-request", str(error), {"errors": fields}

@@ -35,7 +35,7 @@ from aichats.automations.model import Automation
 from aichats.automations.row import AutomationRow, RowHeader
 from aichats.automations.scheduler import MAX_EVENT_AGE, SchedulerError, Schedules
 from aichats.automations.sweep_part import SweepPart
-from aichats.automations.table import AutomationTable, Contents
+from aichats.automations.table import AutomationTable, Contents, Guard, no_guard
 from aichats.aws.observability import Contained
 from aichats.runs.ledger.times import utc_now
 
@@ -101,27 +101,34 @@ class AutomationService:
     clock: Callable[[], datetime] = utc_now
 
     def put(
-        self, name: str, automation: Automation, if_match: str | None = None, if_none_match: str | None = None
+        self,
+        name: str,
+        automation: Automation,
+        if_match: str | None = None,
+        if_none_match: str | None = None,
+        guard: Guard = no_guard,
     ) -> PutResult:
         """Create or replace an automation and its schedule. Putting the same definition again repairs the schedule.
+
+        ``guard`` raises an error if the automation that would be replaced must stay.
 
         Raises:
             InputError: the definition is too large, or the trigger's last slot has passed since the check.
             StaleError: a condition of the request failed. Nothing was changed.
             SchedulerError: the automation is written, but its schedule may not be. A retry or the sweep writes it.
         """
-        row, created = self.store.put(name, automation, if_match, if_none_match)
+        row, created = self.store.put(name, automation, if_match, if_none_match, guard)
         self._follow(name, row)
         return PutResult(row, created)
 
-    def delete(self, name: str, if_match: str | None = None) -> bool:
-        """Delete an automation and its schedule. Return whether there was one.
+    def delete(self, name: str, if_match: str | None = None, guard: Guard = no_guard) -> bool:
+        """Delete an automation and its schedule. Return whether there was one. ``guard`` is that of :meth:`put`.
 
         Raises:
             StaleError: ``If-Match`` failed. Nothing was changed.
             SchedulerError: the automation counts as deleted. A retry or the sweep completes the deletion.
         """
-        row = self.store.begin_delete(name, if_match)
+        row = self.store.begin_delete(name, if_match, guard)
         if row is None:
             return False
         self._delete(row)

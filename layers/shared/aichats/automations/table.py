@@ -52,8 +52,15 @@ OLD_VERSIONS = "webhook"
 UPGRADE = timedelta(minutes=10)
 """The time after the start of this process in which other functions may still run the code of an earlier version."""
 
+type Guard = Callable[[RowHeader], None]
+"""A function that raises an error if a request may not change a row."""
+
 AS_READ = "#etag = :read_etag AND #state = :read_state"
 """The condition that a row has not changed since it was read."""
+
+
+def no_guard(_row: RowHeader) -> None:
+    """Let a request change every row."""
 
 
 @dataclass(frozen=True)
@@ -85,7 +92,12 @@ class AutomationTable:
     # ------------------------------------------------------------------ changes by users
 
     def put(
-        self, name: str, automation: Automation, if_match: str | None = None, if_none_match: str | None = None
+        self,
+        name: str,
+        automation: Automation,
+        if_match: str | None = None,
+        if_none_match: str | None = None,
+        guard: Guard = no_guard,
     ) -> tuple[AutomationRow, bool]:
         """Create or replace an automation. Putting the same definition again changes nothing.
 
@@ -97,6 +109,8 @@ class AutomationTable:
             automation: the new definition.
             if_match: the header ``If-Match``: ``*``, or ETags. One of them must be the current ETag.
             if_none_match: the header ``If-None-Match``. With ``*``, the automation must be new.
+            guard: called with the row that would be replaced, before anything else. It raises an error if the row must
+                stay.
 
         Returns:
             The row, and whether the automation is new.
@@ -111,6 +125,8 @@ class AutomationTable:
         while True:
             old = self._header(name)
             current = None if old is None or old.state == "deleting" else old
+            if current is not None:
+                guard(current)
             if isinstance(current, AutomationRow) and canonical(current.automation) == definition:
                 if not conditions_hold(current.replaced, if_match, if_none_match):
                     check_conditions(name, current.etag, if_match, if_none_match)
@@ -120,8 +136,8 @@ class AutomationTable:
             if self._replace(old, row):
                 return row, current is None
 
-    def begin_delete(self, name: str, if_match: str | None = None) -> RowHeader | None:
-        """Mark an automation as ``deleting``, whether or not its row can be read.
+    def begin_delete(self, name: str, if_match: str | None = None, guard: Guard = no_guard) -> RowHeader | None:
+        """Mark an automation as ``deleting``, whether or not its row can be read. ``guard`` is that of :meth:`put`.
 
         Returns:
             The row in ``deleting``, even if it was marked earlier; ``None`` if there is no row.
@@ -131,6 +147,8 @@ class AutomationTable:
         """
         while True:
             row = self._header(name)
+            if row is not None:
+                guard(row)
             check_conditions(name, row.etag if row else None, if_match, None)
             if row is None or row.state == "deleting":
                 return row

@@ -25,7 +25,7 @@ from aichats.automations.model import (
     first_slot,
     schedule_times,
 )
-from aichats.automations.row import AutomationRow
+from aichats.automations.row import AutomationRow, RowHeader
 from aichats.automations.run_factory import as_input_error, by_hand
 from aichats.errors import InputError, UnreadableError
 from aichats.models import Request, WholeNumber
@@ -107,6 +107,8 @@ class Preview(RootModel[list[FireTime]]):
     parameters=_NAMED,
     body=Automation,
     answers={200: StoredAutomation, 201: StoredAutomation},
+    limited=True,
+    conflicts=True,
     conditional=True,
     headers={**_ETAG, "Location": "The automation"},
 )
@@ -115,15 +117,22 @@ def put_automation(call: ApiCall[Automation, None]) -> Reply:
 
     With `If-Match`, the automation is replaced only if you know its current version. With `If-None-Match: *`, it is
     only created. Retrying a conditional request is safe. Unknown event types are accepted with a warning, because Whop
-    adds new ones.
+    adds new ones. A client that is limited to companies can't replace an automation that it can't see.
     """
     name, now = call.path["name"], datetime.now(UTC)
     if name == STACK_SCHEDULE:
         raise InputError([("name", f"{name} is the name of the stack's own schedule; choose another one")])
+    call.limit.check_automation(call.body)
     call.app.check_action(call.body.action)
     check_texts(name, call.body, call.app.run_factory, now)
     conditions = call.headers.get("if-match"), call.headers.get("if-none-match")
-    result = call.app.automations.put(name, call.body, *conditions)
+
+    def keep_others(row: RowHeader) -> None:
+        if not call.limit.has_automation(row):
+            detail = f"the name {name} is taken by an automation that this caller can't see. Choose another name"
+            raise RejectedError(HTTPStatus.CONFLICT, "conflict", detail)
+
+    result = call.app.automations.put(name, call.body, *conditions, guard=keep_others)
     row, warnings = result.row, _warnings(call.body, result.row.unconfirmed_slots)
     body = StoredAutomation.model_construct(**_with_state(row, now), warnings=warnings)
     status = HTTPStatus.CREATED if result.created else HTTPStatus.OK
@@ -137,6 +146,7 @@ def put_automation(call: ApiCall[Automation, None]) -> Reply:
     scopes=_READ,
     parameters=_NAMED,
     answers={200: Automation},
+    limited=True,
     headers=_ETAG,
 )
 def get_automation(call: ApiCall[None, None]) -> Reply:
@@ -145,11 +155,19 @@ def get_automation(call: ApiCall[None, None]) -> Reply:
     return Reply(row.automation, headers={"ETag": row.etag})
 
 
-@operation("GET", "/automations", "List automations", scopes=_READ, query=ListAutomations, answers={200: Automations})
+@operation(
+    "GET",
+    "/automations",
+    "List automations",
+    scopes=_READ,
+    query=ListAutomations,
+    answers={200: Automations},
+    limited=True,
+)
 def list_automations(call: ApiCall[None, ListAutomations]) -> Reply:
     """Return the automations with the next time of each. Follow `next_cursor` until it is null."""
     now, after = datetime.now(UTC), call.query.cursor or ""
-    rows = [row for row in call.app.automation_table.list() if row.name > after]
+    rows = [row for row in call.app.automation_table.list() if row.name > after and call.limit.has_automation(row)]
     shown: list[ListedAutomation] = []
     room = MAX_LIST_BYTES
     for row in rows:
@@ -169,14 +187,21 @@ def list_automations(call: ApiCall[None, ListAutomations]) -> Reply:
     scopes=_WRITE,
     parameters=_NAMED,
     answers={204: None},
+    limited=True,
     conditional=True,
 )
 def delete_automation(call: ApiCall[None, None]) -> Reply:
     """Delete an automation with its schedule. The runs that it started continue, and the history keeps them."""
     if "if-none-match" in call.headers:
         raise InputError([("If-None-Match", "is not supported here; use If-Match")])
-    if not call.app.automations.delete(call.path["name"], call.headers.get("if-match")):
-        raise _unknown(call.path["name"])
+    name = call.path["name"]
+
+    def hide_others(row: RowHeader) -> None:
+        if not call.limit.has_automation(row):
+            raise _unknown(name)
+
+    if not call.app.automations.delete(name, call.headers.get("if-match"), hide_others):
+        raise _unknown(name)
     return Reply(status=HTTPStatus.NO_CONTENT)
 
 
@@ -187,6 +212,7 @@ def delete_automation(call: ApiCall[None, None]) -> Reply:
     scopes=_WRITE_AND_ACT,
     parameters=_NAMED,
     answers={202: StartedRuns},
+    limited=True,
     idempotent=True,
 )
 def run_automation(call: ApiCall[None, None]) -> Reply:
@@ -214,6 +240,7 @@ def _call_id(caller: Caller, key: str) -> str:
     parameters=_NAMED,
     query=PreviewQuery,
     answers={200: Preview},
+    limited=True,
 )
 def preview_automation(call: ApiCall[None, PreviewQuery]) -> Reply:
     """Return the next times of an automation, even if it is paused."""
@@ -232,6 +259,7 @@ def preview_automation(call: ApiCall[None, PreviewQuery]) -> Reply:
     body=ScheduleTrigger,
     query=PreviewQuery,
     answers={200: Preview},
+    limited=True,
 )
 def preview_schedule(call: ApiCall[ScheduleTrigger, PreviewQuery]) -> Reply:
     """Preview a schedule without saving it."""
@@ -271,12 +299,19 @@ def _warnings(automation: Automation, unconfirmed_slots: Sequence[datetime]) -> 
 
 
 def _existing(call: ApiCall[Any, Any]) -> AutomationRow:
+    """Return the automation that the path names.
+
+    Raises:
+        RejectedError: it doesn't exist, doesn't belong to the caller, or can't be read.
+    """
     try:
         row = call.app.automation_table.get(call.path["name"])
     except UnreadableError as error:
+        if call.limit.companies is not None:
+            raise _unknown(call.path["name"]) from error
         detail = f"{error}. Replace it with PUT, or delete it"
         raise RejectedError(HTTPStatus.INTERNAL_SERVER_ERROR, "automation-unreadable", detail) from error
-    if row is None:
+    if row is None or not call.limit.has_automation(row):
         raise _unknown(call.path["name"])
     return row
 

@@ -43,6 +43,7 @@ class CreateChat(CreateAiChat):
     scopes=("chats:write",),
     body=CreateChat,
     answers={201: AiChat, 200: AiChat, 202: RunView},
+    limited=True,
     conflicts=True,
     idempotent=True,
 )
@@ -52,6 +53,7 @@ def create_chat(call: ApiCall[CreateChat, None]) -> Reply:
     Requests with the same `Idempotency-Key` start the same run, so they create one chat. If the chat isn't created
     within 25 seconds, or if the outcome isn't known yet, the answer is 202 and `Location` is the run to watch.
     """
+    call.limit.check_company(call.body.company_id)
     fields = call.body.model_dump(exclude_unset=True, exclude={"company_id"})
     action = WhopCreateChat.model_construct(type="whop.create_chat", **fields)
     call.app.check_action(action, within="")

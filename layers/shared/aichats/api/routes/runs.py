@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from http import HTTPStatus
 from typing import Annotated, Any, Literal
 
@@ -28,7 +29,7 @@ from aichats.errors import InputError
 from aichats.http.deadline import remaining
 from aichats.models import Json, OrElse, Request, WholeNumber
 from aichats.runs.actions import ACTION_KINDS, Action
-from aichats.runs.ledger.ledger import Ledger, LedgerConflictError
+from aichats.runs.ledger.ledger import LedgerConflictError
 from aichats.runs.ledger.rows import Row, RunStatus
 from aichats.runs.model import Work
 from aichats.runs.queue import RunId
@@ -41,6 +42,8 @@ LONGEST_RUN = GIVE_UP + timedelta(hours=1)
 """The maximum time that a run is open. The sweep finds an old run after the settle time, in one of its next rounds."""
 MAX_READS = 10
 """The maximum number of pages that are read until one of them has a run inside the window."""
+MAX_READS_TO_PICK = 100
+"""The same for an API client that is limited to companies, most of whose pages may be empty."""
 READ_SECONDS = 10.0
 """The maximum time for another page. Its filter may match no run in 40,000, which takes 40 queries."""
 
@@ -117,13 +120,14 @@ class RunPage(BaseModel):
     next_cursor: Annotated[str | None, Field(description="The `cursor` of the next page; null on the last page")]
 
 
-@operation("GET", "/runs", "List runs", scopes=("runs:read",), query=ListRuns, answers={200: RunPage})
+@operation("GET", "/runs", "List runs", scopes=("runs:read",), query=ListRuns, answers={200: RunPage}, limited=True)
 def list_runs(call: ApiCall[None, ListRuns]) -> Reply:
     """Return the runs of the last 7 days, newest first, or of a window of at most 31 days.
 
     A run counts if it was created inside the window, or ended inside it and was created at most 26 hours earlier.
     `since` and `until` of the answer are the window. Follow `next_cursor` until it is null: a page can have fewer runs
-    than `limit`, even none, although there are more. `chat` and `reply` are null without the scope `chats:read`.
+    than `limit`, even none, although there are more. `chat` and `reply` are null without the scope `chats:read`. A
+    client that is limited to companies gets only their runs.
     """
     cursor = _read_cursor(call.query.cursor) if call.query.cursor else None
     since, until = _window(call.query, cursor)
@@ -131,8 +135,10 @@ def list_runs(call: ApiCall[None, ListRuns]) -> Reply:
     only = {name: value for name, value in filters.items() if value is not None}
     position: Json | None = cursor.position if cursor else None
     runs: list[Row] = []
-    for _ in range(MAX_READS):
-        page = call.app.history.page(since - LONGEST_RUN, until, only=only, limit=call.query.limit, start=position)
+    read = partial(call.app.history.page, since - LONGEST_RUN, until, only=only, limit=call.query.limit)
+    is_limited = call.limit.companies is not None
+    for _ in range(MAX_READS_TO_PICK if is_limited else MAX_READS):
+        page = read(start=position, pick=call.limit.has_run if is_limited else None)
         runs, position = [row for row in page[0] if _is_inside(row, since, until)], page[1]
         if runs or position is None or remaining(default=math.inf) < READ_SECONDS:
             break
@@ -166,6 +172,7 @@ def _window(query: ListRuns, cursor: HistoryCursor | None) -> tuple[datetime, da
     scopes=("runs:write", "chats:write"),
     body=StartRuns,
     answers={202: StartedRuns},
+    limited=True,
     idempotent=True,
 )
 def start_runs(call: ApiCall[StartRuns, None]) -> Reply:
@@ -173,6 +180,7 @@ def start_runs(call: ApiCall[StartRuns, None]) -> Reply:
 
     Texts are sent as they are: `{{ ... }}` is rendered only in automations.
     """
+    call.limit.check_work(call.body.action, call.body.targets)
     call.app.check_action(call.body.action)
     key = reserve_key(call, "POST /runs")
     run_ids = start_each(call, "POST /runs", key, call.body.action, call.body.targets)
@@ -197,10 +205,18 @@ def start_each(
     return accept(call, key, [replace(run, not_after=not_after) for run in runs])
 
 
-@operation("GET", "/runs/{run_id}", "Get a run", scopes=("runs:read",), parameters=_RUN, answers={200: RunView})
+@operation(
+    "GET",
+    "/runs/{run_id}",
+    "Get a run",
+    scopes=("runs:read",),
+    parameters=_RUN,
+    answers={200: RunView},
+    limited=True,
+)
 def get_run(call: ApiCall[None, None]) -> Reply:
     """Return one run. `chat` and `reply` are null without the scope `chats:read`."""
-    return Reply(view(_existing(call.app.ledger, call.path["run_id"]), call.caller))
+    return Reply(view(_existing(call), call.caller))
 
 
 @operation(
@@ -210,6 +226,7 @@ def get_run(call: ApiCall[None, None]) -> Reply:
     scopes=("runs:write",),
     parameters=_RUN,
     answers={202: StartedRuns},
+    limited=True,
     conflicts=True,
     headers={"Location": "The run"},
 )
@@ -219,7 +236,7 @@ def replay_run(call: ApiCall[None, None]) -> Reply:
     If the outcome is unknown, aichats first checks whether the chat exists.
     """
     run_id = call.path["run_id"]
-    row = _existing(call.app.ledger, run_id)
+    row = _existing(call)
     if row.run.not_after is not None and row.run.not_after <= call.app.ledger.clock():
         raise _conflict(row, f"can't be replayed, because it had to start before {row.run.not_after.isoformat()}")
     try:
@@ -239,18 +256,20 @@ def replay_run(call: ApiCall[None, None]) -> Reply:
     parameters=_RUN,
     body=Resolve,
     answers={200: RunView},
+    limited=True,
     conflicts=True,
 )
 def resolve_run(call: ApiCall[Resolve, None]) -> Reply:
     """Record the outcome of a run whose outcome is unknown, after you checked at the provider."""
-    run_id, body = call.path["run_id"], call.body
+    run_id, body, row = call.path["run_id"], call.body, _existing(call)
     if body.outcome == "succeeded":
-        _check_chat_id(_existing(call.app.ledger, run_id), body.chat_id)
+        call.limit.check_chat_id()
+        _check_chat_id(row, body.chat_id)
     try:
         call.app.ledger.resolve(run_id, body.outcome, chat_id=body.chat_id, by=call.caller.name)
     except LedgerConflictError as conflict:
         raise _conflict(conflict.row, "can't be resolved") from conflict
-    return Reply(view(_existing(call.app.ledger, run_id), call.caller))
+    return Reply(view(_existing(call), call.caller))
 
 
 def _check_chat_id(row: Row, chat_id: str | None) -> None:
@@ -262,10 +281,15 @@ def _check_chat_id(row: Row, chat_id: str | None) -> None:
         raise InputError([("chat_id", f"is not the id of a {row.run.provider} chat")]) from None
 
 
-def _existing(ledger: Ledger, run_id: str) -> Row:
-    row = ledger.get(run_id)
-    if row is None:
-        raise RejectedError(HTTPStatus.NOT_FOUND, "not-found", f"run {run_id} doesn't exist")
+def _existing(call: ApiCall[Any, Any]) -> Row:
+    """Return the run that the path names.
+
+    Raises:
+        RejectedError: it doesn't exist, or doesn't belong to the caller.
+    """
+    row = call.app.ledger.get(call.path["run_id"])
+    if row is None or not call.limit.has_run(row):
+        raise RejectedError(HTTPStatus.NOT_FOUND, "not-found", f"run {call.path['run_id']} doesn't exist")
     return row
 
 

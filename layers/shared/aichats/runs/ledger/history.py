@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -14,6 +14,8 @@ from aichats.runs.ledger.times import to_text
 
 MAX_QUERIES = 10
 """The maximum number of queries of a lane for one page. A page needs several if few runs match the filter."""
+PICKED_RUNS = 100
+"""The number of runs that are read for a page if a function picks those to return. DynamoDB reads them in one call."""
 QUERY_RUNS = 1000
 """The number of runs of a lane that one query reads to find those that match the filter."""
 MAX_PAGE_BYTES = 4_000_000
@@ -36,24 +38,27 @@ class History:
         only: Mapping[str, str],
         limit: int,
         start: Json | None,
+        pick: Callable[[Row], bool] | None = None,
     ) -> tuple[list[Row], Json | None]:
         """Return up to ``limit`` runs of the span, and the start of the next page; ``None`` on the last page.
 
-        A page may have fewer runs than ``limit`` even if it is not the last one.
+        A page may have fewer runs than ``limit`` even if it is not the last one. If ``pick`` is given, it returns
+        whether a run is returned.
 
         Raises:
             InputError: ``start`` does not belong to this span.
         """
-        positions, next_position = self._newest(to_text(since), _position(since, until, start), only, limit)
+        read = limit if pick is None else max(limit, PICKED_RUNS)
+        positions, next_position = self._newest(to_text(since), _position(since, until, start), only, read)
         rows = {row.run.run_id: row for row in self.ledger.reads.rows(list(map(_run_id, positions)))}
         page: list[Row] = []
         room = MAX_PAGE_BYTES
         for index, position in enumerate(positions):
             row = rows.get(_run_id(position))
-            if row is None or not _matches(row, only):
+            if row is None or not _matches(row, only) or not (pick is None or pick(row)):
                 continue
             room -= _size(row)
-            if page and room < 0:
+            if page and (room < 0 or len(page) == limit):
                 return page, {"before": positions[index - 1]}
             page.append(row)
         return page, {"before": next_position} if next_position is not None else None

@@ -1,0 +1,114 @@
+"""The companies that a caller may reach, and the checks of everything that belongs to a company.
+
+A caller without a limit reaches everything. For a caller with a limit, three rules apply:
+
+- An operation is closed, unless its route is declared as ``limited``.
+- A run belongs to the caller if it creates a chat of Whop for one of the companies.
+- An automation belongs to the caller if all its runs do: its trigger is a schedule, its action creates chats of Whop,
+  and its targets are among the companies. The events of a webhook are those of all companies.
+
+Runs and automations that don't belong to the caller don't exist for it. Whop doesn't say to which company a chat
+belongs, so all operations on existing chats are closed.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from http import HTTPStatus
+
+from aichats.api.problems import RejectedError
+from aichats.automations.model import Automation, ScheduleTrigger
+from aichats.automations.row import AutomationRow, RowHeader
+from aichats.runs.actions import Action, WhopCreateChat
+from aichats.runs.ledger.rows import Row
+
+
+@dataclass(frozen=True)
+class CompanyLimit:
+    """The companies that a caller may reach.
+
+    Attributes:
+        caller: the caller's name.
+        companies: the companies; ``None`` if the caller reaches everything.
+    """
+
+    caller: str
+    companies: frozenset[str] | None
+
+    def check_operation(self, name: str, *, limited: bool) -> None:
+        """Check that the caller may use an operation.
+
+        Args:
+            name: the method and the path.
+            limited: whether the operation is open to callers with a limit.
+
+        Raises:
+            RejectedError: the operation is closed.
+        """
+        if self.companies is not None and not limited:
+            raise self._rejection(f"{name} is closed to it, because aichats can't tell which company a chat belongs to")
+
+    def check_company(self, company: str | None) -> None:
+        """Check that the caller may create a chat for a company, the field ``company_id``.
+
+        Raises:
+            RejectedError: the company is not among the caller's companies.
+        """
+        if not self._has(company):
+            raise self._rejection(f"use {self._names()}", "company_id")
+
+    def check_work(self, action: Action, targets: Iterable[str | None]) -> None:
+        """Check that the caller may start an action for targets, or store an automation that does so.
+
+        Raises:
+            RejectedError: the action is not about companies, or a target is not among the caller's companies.
+        """
+        if self.companies is not None and not isinstance(action, WhopCreateChat):
+            raise self._rejection("use whop.create_chat, the only action whose targets are companies", "action.type")
+        for index, target in enumerate(targets):
+            if not self._has(target):
+                raise self._rejection(f"use {self._names()}", f"targets.{index}")
+
+    def check_automation(self, automation: Automation) -> None:
+        """Check that the caller may store an automation.
+
+        Raises:
+            RejectedError: the automation would not belong to the caller.
+        """
+        if self.companies is not None and not isinstance(automation.trigger, ScheduleTrigger):
+            raise self._rejection("use a schedule, because the events of all companies arrive here", "trigger.type")
+        self.check_work(automation.action, automation.targets)
+
+    def check_chat_id(self) -> None:
+        """Check that the caller may name an existing chat, in the field ``chat_id``.
+
+        Raises:
+            RejectedError: the caller has a limit.
+        """
+        if self.companies is not None:
+            raise self._rejection("leave it to another caller, because aichats can't tell its company", "chat_id")
+
+    def has_run(self, row: Row) -> bool:
+        """Return whether a run exists for the caller."""
+        return self.companies is None or (isinstance(row.run.action, WhopCreateChat) and self._has(row.run.target))
+
+    def has_automation(self, row: RowHeader) -> bool:
+        """Return whether an automation exists for the caller. With a limit, it must be readable."""
+        if self.companies is None:
+            return True
+        if not isinstance(row, AutomationRow):
+            return False
+        try:
+            self.check_automation(row.automation)
+        except RejectedError:
+            return False
+        return True
+
+    def _has(self, company: str | None) -> bool:
+        return self.companies is None or company in self.companies
+
+    def _names(self) -> str:
+        return ", ".join(sorted(self.companies or ())) or "another caller, because this one has no companies"
+
+    def _rejection(self, remedy: str, field: str | None = None) -> RejectedError:
+        detail = f"the caller {self.caller} is limited to companies; {remedy}"
+        return RejectedError(HTTPStatus.FORBIDDEN, "company-limit", detail, field=field)
