@@ -125,9 +125,12 @@ login: setup-demo ## Connect a Whop account in the browser, so that aichats acts
 logout: setup-demo ## Disconnect a Whop account: revoke its grant and delete it (STACK=… CONNECTION=…)
 	@$(BIN)/python -m local.logout --stack "$(STACK)" $(if $(CONNECTION),--connection "$(CONNECTION)") $(if $(FORCE),--force)
 
+# A variable that you type is passed on even if it is empty, so that COMPANIES=$$UNSET is an error and not a token for all companies.
+typed = $(if $(filter-out undefined,$(origin $1)),--$2 "$($1)")
+
 .PHONY: caller
-caller: setup-demo ## Create a token for an API client (NAME=crm SCOPES=chats:write STACK=…; or LIST=1, ROTATE=1, REVOKE=1)
-	@$(BIN)/python -m local.caller --stack "$(STACK)" $(if $(LIST),list,$(if $(REVOKE),revoke --name "$(NAME)",$(if $(ROTATE),rotate --name "$(NAME)",make --name "$(NAME)" --scopes "$(SCOPES)")))
+caller: setup-demo ## Create a token for an API client (NAME=crm SCOPES=chats:write STACK=… COMPANIES=biz_… EXPIRES=90d; or LIST=1, ROTATE=1 GRACE=24h, FINISH=1, REVOKE=1)
+	@$(BIN)/python -m local.caller --stack "$(STACK)" $(if $(LIST),list,$(if $(REVOKE)$(FINISH),$(if $(REVOKE),revoke,finish) --name "$(NAME)",$(if $(ROTATE),rotate,make) --name "$(NAME)" $(call typed,SCOPES,scopes) $(call typed,COMPANIES,companies) $(call typed,EXPIRES,expires) $(call typed,GRACE,grace)))
 
 .PHONY: env-vars
 env-vars: setup-demo ## Write env.json, so that `sam local` uses the resources of a deployed stack (STACK=…)

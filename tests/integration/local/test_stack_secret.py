@@ -1,6 +1,5 @@
 """A secret of a deployed stack, changed by several people at once: Secrets Manager as moto simulates it."""
 
-import hashlib
 import json
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -10,7 +9,6 @@ import pytest
 from moto import mock_aws
 from mypy_boto3_secretsmanager import SecretsManagerClient
 
-from local import caller
 from local.deployed import MAX_TRIES, DeployedError, StackSecret
 
 NAME = "aichats/dev/whop"
@@ -80,58 +78,3 @@ def test_a_value_that_is_too_large_is_not_written(manager: SecretsManagerClient)
     with pytest.raises(DeployedError, match=r"would be 70008 bytes\. The limit is 65536 bytes"):
         StackSecret(NAME).change(lambda _: {"k": "x" * 70_000})
     assert value(manager) == {}
-
-
-# ---- callers
-
-
-@pytest.fixture
-def callers(monkeypatch: pytest.MonkeyPatch, manager: SecretsManagerClient) -> Callable[[], Json]:
-    """Return a function that reads the secret that `make caller` changes."""
-    monkeypatch.setattr(StackSecret, "find", lambda *_: StackSecret(NAME))
-    return lambda: value(manager)
-
-
-def make_caller(*arguments: str) -> int:
-    return caller.main(["--stack", "aichats-dev", *arguments])
-
-
-def test_a_new_name_gets_a_lineage_which_a_new_token_keeps_and_a_new_caller_does_not(
-    callers: Callable[[], Json], capsys: pytest.CaptureFixture[str]
-) -> None:
-    make = ("make", "--name", "crm", "--scopes", "chats:write")
-    assert make_caller(*make) == 0
-    first = callers()["crm"]
-    assert first["sha256"] == hashlib.sha256(capsys.readouterr().out.strip().encode()).hexdigest()
-
-    assert make_caller("rotate", "--name", "crm") == 0
-    rotated = callers()["crm"]
-    assert rotated["sha256"] == hashlib.sha256(capsys.readouterr().out.strip().encode()).hexdigest()
-    assert rotated == first | {"sha256": rotated["sha256"]}
-    assert rotated["sha256"] != first["sha256"]
-
-    assert make_caller("revoke", "--name", "crm") == 0
-    assert callers() == {}
-    assert make_caller(*make) == 0
-    assert callers()["crm"]["lineage"] != first["lineage"]
-
-
-def test_a_name_that_is_taken_or_unknown_is_reported(
-    callers: Callable[[], Json], capsys: pytest.CaptureFixture[str]
-) -> None:
-    make_caller("make", "--name", "crm", "--scopes", "chats:write")
-    before = callers()
-    capsys.readouterr()
-    assert make_caller("make", "--name", "crm", "--scopes", "chats:read") == 1
-    assert make_caller("rotate", "--name", "other") == 1
-    assert make_caller("revoke", "--name", "other") == 1
-    printed = capsys.readouterr()
-    assert "caller crm already exists. Give it a new token with ROTATE=1 NAME=crm, or revoke it first" in printed.err
-    assert printed.err.count("caller 'other' doesn't exist") == 2
-    assert (printed.out, callers()) == ("", before)
-
-
-@pytest.mark.usefixtures("callers")
-def test_without_a_name_and_scopes_the_name_is_asked_for_first(capsys: pytest.CaptureFixture[str]) -> None:
-    assert make_caller("make", "--name", "", "--scopes", "") == 1
-    assert capsys.readouterr().err == "caller: NAME must be 1 to 64 characters from a-z, 0-9 and -\n"
