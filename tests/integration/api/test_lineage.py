@@ -63,6 +63,19 @@ def test_the_runs_of_a_caller_without_a_lineage_have_the_ids_that_they_always_ha
     assert by_hand.json["run_ids"] == [run_id("http", "weekly", "manual:crm:k", target)]
 
 
+def test_both_tokens_of_a_rotation_meet_the_same_runs(world: ApiWithCallers) -> None:
+    body = {"action": MUTE, "targets": ["aich_1"]}
+    before = world("shop", "POST", "/runs", body)
+    old = {"sha256": stored_caller("shop")["sha256"], "expires_at": "2999-01-01T00:00:00Z"}
+    world.secrets.values[CALLERS_SECRET] = {
+        "shop": stored_caller("new-token", *ALL) | NAMES["shop"] | {"previous": old}
+    }
+
+    answers = [world(token, "POST", "/runs", body) for token in ("new-token", "shop")]
+
+    assert [answer.json for answer in answers] == [before.json] * 2
+
+
 def test_a_colon_in_a_name_makes_no_two_calls_by_hand_the_same(world: ApiWithCallers) -> None:
     world("a", "PUT", "/automations/weekly", scheduled())
 

@@ -1,13 +1,16 @@
 """Tokens are checked before anything else, then scopes."""
 
 import re
+from datetime import timedelta
 
 import pytest
 
 from aichats.api.app import create_api
+from aichats.runs.ledger.times import to_text
 from tests.support.fakes import (
     FakeClock,
     FakeSecretsManager,
+    Json,
     ScriptedTransport,
     SecretValue,
     ai_chat,
@@ -26,6 +29,7 @@ from tests.support.lambda_calls import (
     make_application,
     stored_caller,
 )
+from tests.support.ledgers import Clock
 
 ROUTES = [
     ("POST", "/chats", {"message_text": "hello"}, "chats:write"),
@@ -138,6 +142,34 @@ def test_a_token_that_was_made_or_revoked_is_so_within_half_a_minute_of_the_last
     clock.sleep(1)
     assert api("GET", "/chats", token="Bearer new-token").status == 200
     assert api("GET", "/chats").status == 401
+
+
+def test_a_token_is_valid_until_its_end_and_only_its_owner_learns_that_it_has_expired(clock: Clock) -> None:
+    ending = stored_caller("new-token", "chats:read") | {
+        "expires_at": to_text(clock() + timedelta(days=90)),
+        "previous": {**_hash_of("old-token"), "expires_at": to_text(clock() + timedelta(hours=24))},
+    }
+    secrets = FakeSecretsManager({**SECRETS, CALLERS_SECRET: {"crm": ending}})
+    app = make_application(ScriptedTransport(page(), page(), page()), secrets, clock=clock)
+    api = HttpCaller(create_api(app).resolve)
+
+    clock.forward(hours=23, minutes=59, seconds=59)
+    assert [api("GET", "/chats", token=f"Bearer {token}").status for token in ("new-token", "old-token")] == [200, 200]
+    clock.forward(seconds=1)
+    old, stranger = (api("GET", "/chats", token=f"Bearer {token}") for token in ("old-token", "guess"))
+    assert (old.status, stranger.status, api("GET", "/chats", token="Bearer new-token").status) == (401, 401, 200)
+    assert old.headers["www-authenticate"] == "Bearer"
+    assert old.json["detail"] == (
+        "this token of the caller crm expired at 2026-11-21T12:00:00Z. Use its newest token. "
+        "To create a new one, type: make caller ROTATE=1 NAME=crm EXPIRES=90d STACK=<stack>"
+    )
+    assert stranger.json["detail"] == "the token is unknown"
+    clock.forward(days=89)
+    assert "this token of the caller crm expired" in api("GET", "/chats", token="Bearer new-token").body
+
+
+def _hash_of(token: str) -> Json:
+    return {"sha256": stored_caller(token)["sha256"]}
 
 
 def test_with_no_callers_yet_every_token_is_wrong() -> None:

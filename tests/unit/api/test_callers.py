@@ -3,6 +3,8 @@
 import hashlib
 import hmac
 import re
+from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -20,6 +22,8 @@ def stored(token: str, *scopes: str) -> Json:
 
 
 CRM, OPS = stored("crm-token", "chats:write", "chats:read"), stored("ops-token", "runs:read")
+OLD = {"sha256": stored("old-token")["sha256"]}
+ROTATED = CRM | {"expires_at": "2027-01-31T01:00:00+01:00", "previous": OLD | {"expires_at": "2026-12-01T00:00:00Z"}}
 
 
 def store(callers: Json, clock: FakeClock | None = None) -> tuple[SecretStore, FakeSecretsManager]:
@@ -84,9 +88,31 @@ def test_every_stored_hash_is_compared_in_constant_time(monkeypatch: pytest.Monk
         return stored_hash == digest
 
     monkeypatch.setattr(hmac, "compare_digest", compare)
-    secrets, _ = store({"crm": CRM, "ops": OPS})
+    secrets, _ = store({"crm": ROTATED, "ops": OPS})
     find_caller(secrets, NAME, "crm-token")
-    assert compared == [CRM["sha256"], OPS["sha256"]]
+    assert compared == [CRM["sha256"], OLD["sha256"], OPS["sha256"]]
+
+
+def test_both_tokens_of_a_rotation_are_the_same_caller_each_with_its_own_end() -> None:
+    secrets, _ = store({"crm": ROTATED | {"companies": ["biz_A"], "lineage": "a" * 26}})
+    new, old = find_caller(secrets, NAME, "crm-token"), find_caller(secrets, NAME, "old-token")
+
+    assert new is not None
+    assert old is not None
+    assert replace(old, expires_at=None) == replace(new, expires_at=None)
+    assert new.companies == frozenset({"biz_A"})
+    assert (new.expires_at, old.expires_at) == (datetime(2027, 1, 31, tzinfo=UTC), datetime(2026, 12, 1, tzinfo=UTC))
+
+
+def test_a_caller_has_no_limit_unless_the_secret_has_one() -> None:
+    secrets, _ = store({"crm": CRM, "ops": OPS | {"companies": []}, "all": stored("all-token") | {"companies": None}})
+    found = [find_caller(secrets, NAME, token) for token in ("crm-token", "ops-token", "all-token")]
+    assert [caller.companies for caller in found if caller] == [None, frozenset(), None]
+
+
+def test_fields_of_later_versions_are_ignored() -> None:
+    secrets, _ = store({"crm": CRM | {"later": {"x": 1}}})
+    assert find_caller(secrets, NAME, "crm-token") == Caller("crm", frozenset({"chats:read", "chats:write"}))
 
 
 @pytest.mark.parametrize(
@@ -100,6 +126,12 @@ def test_every_stored_hash_is_compared_in_constant_time(monkeypatch: pytest.Monk
         (CRM | {"sha256": None}, r"crm\.sha256"),
         (CRM | {"scopes": "chats:write"}, r"crm\.scopes"),
         (CRM | {"scopes": ["chats:write", "admin"]}, r"crm\.scopes\.1"),
+        (CRM | {"companies": "biz_A"}, r"crm\.companies"),
+        (CRM | {"companies": ["biz_A", "acme"]}, r"crm\.companies\.1"),
+        (CRM | {"expires_at": "soon"}, r"crm\.expires_at"),
+        (CRM | {"expires_at": "2027-01-31T00:00:00"}, r"crm\.expires_at"),
+        (CRM | {"previous": OLD}, r"crm\.previous\.expires_at"),
+        (CRM | {"previous": {"sha256": "x", "expires_at": "2026-12-01T00:00:00Z"}}, r"crm\.previous\.sha256"),
     ],
 )
 def test_a_malformed_entry_is_named_in_the_log_and_rejects_no_other_caller(
