@@ -7,12 +7,13 @@ import re
 import secrets
 import sys
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, get_args
 
 from pydantic import ValidationError
 
 from aichats.api.callers import Scope, StoredCaller
+from aichats.aws.secrets import REFRESH_AFTER_SECONDS
 from aichats.runs.ledger.times import utc_now
 from local.caller_list import table_of
 from local.companies import is_company
@@ -20,6 +21,8 @@ from local.deployed import DeployedError, StackSecret
 from local.token_times import read_expiry, read_grace, time_text
 
 SCOPES: tuple[str, ...] = get_args(Scope.__value__)
+CACHED = timedelta(seconds=REFRESH_AFTER_SECONDS)
+"""The longest time that the API uses the secret's earlier value."""
 UP_TO_5_MINUTES = "stays valid for up to 5 minutes"
 
 
@@ -86,7 +89,7 @@ def _rotate(secret: StackSecret, options: argparse.Namespace, now: datetime) -> 
                 "EXPIRES=90d, a date, or never"
             )
         ends = min(grace_ends, old.expires_at or grace_ends)
-        notes[:] = _notes(old, ends, now)
+        notes[:] = _notes(old, ends, now, f"make caller FINISH=1 NAME={name} STACK={options.stack}")
         kept = {field: value for field, value in callers[name].items() if field not in ("expires_at", "previous")}
         previous = {"previous": {"sha256": old.sha256, "expires_at": time_text(ends)}} if ends > now else {}
         return callers | {name: kept | {"sha256": _hash(token)} | expiry | previous}
@@ -107,10 +110,10 @@ def _finish(secret: StackSecret, name: str) -> None:
     print(f"the old token of caller {name} {UP_TO_5_MINUTES}", file=sys.stderr)
 
 
-def _notes(old: StoredCaller, ends: datetime, now: datetime) -> list[str]:
-    """Return what becomes of the tokens that a caller had. The old token ends at ``ends``."""
-    if ends > now:
-        notes = [f"the old token stays valid until {time_text(ends)}. To end it earlier, type FINISH=1, not ROTATE=1"]
+def _notes(old: StoredCaller, ends: datetime, now: datetime, finish: str) -> list[str]:
+    """Return what becomes of the tokens that a caller had. The old token ends at ``ends``, or after ``finish``."""
+    if ends > now + CACHED:
+        notes = [f"the old token stays valid until {time_text(ends)}. To end it earlier, type: {finish}"]
     elif old.expires_at is not None and old.expires_at <= now:
         notes = [f"the old token expired at {time_text(old.expires_at)}"]
     else:

@@ -128,7 +128,9 @@ def test_after_a_rotation_both_tokens_are_the_same_caller_until_the_grace_ends(s
         == (after.scopes, after.companies)
         == (frozenset(NEW[-1:]), frozenset({"biz_A"}))
     )
-    assert f"the old token stays valid until {time_text(stack.clock() + timedelta(hours=2))}" in told
+    ends = time_text(stack.clock() + timedelta(hours=2))
+    finish = "make caller FINISH=1 NAME=crm STACK=aichats-dev"
+    assert f"the old token stays valid until {ends}. To end it earlier, type: {finish}\n" in told
     stack.clock.forward(hours=2)
     assert (stack.caller_of(old), stack.caller_of(new.strip()) is None) == (None, False)
 
@@ -149,6 +151,13 @@ def test_a_second_rotation_ends_the_token_before_the_old_one(stack: Stack) -> No
 
     assert [stack.caller_of(token) is not None for token in (first, second, third.strip())] == [False, True, True]
     assert "the token before it stays valid for up to 5 minutes, because a caller has at most two tokens\n" in told
+
+
+@pytest.mark.parametrize("grace", ["1m", "5m"])
+def test_a_grace_that_the_api_may_not_know_in_time_is_not_promised(stack: Stack, grace: str) -> None:
+    stack.run(*NEW)
+    _, told = stack.run("rotate", "--name", "crm", "--grace", grace)
+    assert "the old token stays valid for up to 5 minutes\n" in told
 
 
 def test_without_a_grace_the_old_token_ends_at_once(stack: Stack) -> None:

@@ -45,7 +45,9 @@ class CompanyLimit:
             RejectedError: the operation is closed.
         """
         if self.companies is not None and not limited:
-            raise self._rejection(f"{name} is closed to it, because aichats can't tell which company a chat belongs to")
+            raise self._rejection(
+                f"{name} is closed to it, because aichats doesn't know which company a chat belongs to"
+            )
 
     def check_company(self, company: str | None) -> None:
         """Check that the caller may create a chat for a company, the field ``company_id``.
@@ -85,7 +87,7 @@ class CompanyLimit:
             RejectedError: the caller has a limit.
         """
         if self.companies is not None:
-            raise self._rejection("leave it to another caller, because aichats can't tell its company", "chat_id")
+            raise self._rejection("leave it to another caller, because aichats doesn't know its company", "chat_id")
 
     def has_run(self, row: Row) -> bool:
         """Return whether a run exists for the caller."""

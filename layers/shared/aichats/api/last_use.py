@@ -48,9 +48,9 @@ class LastUse:
         # Botocore has no time limit for a whole call, so a thread makes the call. The thread may outlive the
         # invocation. That is harmless, because a late write changes nothing but this time.
         pool = ThreadPoolExecutor(max_workers=1)
-        write = pool.submit(self._store, caller, now)
+        with suppress(RuntimeError):  # The process has too many threads.
+            wait_for([pool.submit(self._store, caller, now)], NOTE_SECONDS)
         pool.shutdown(wait=False)
-        wait_for([write], NOTE_SECONDS)
 
     def _store(self, caller: Caller, now: datetime) -> None:
         changes, before = {"used_at": to_text(now)}, {"before": to_text(now - NOTE_INTERVAL)}
