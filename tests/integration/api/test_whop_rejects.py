@@ -42,14 +42,28 @@ def upstream(answer: Answer) -> Json:
     return said
 
 
+SCOPES = {"create": "lack ai_chat:create", "update": "lack ai_chat:update", "delete": "lack ai_chat:delete"}
+
+
 @ALL
-@pytest.mark.parametrize(("status", "hint"), [(401, "check the api_key"), (403, "a user's OAuth token")])
-def test_our_credential_rejected_is_502_with_a_hint(route: str, status: int, hint: str) -> None:
+@pytest.mark.parametrize("status", [401, 403])
+def test_our_credential_rejected_is_502_with_a_hint(route: str, status: int) -> None:
     answer = answer_when(error_response(status, "No.", type="forbidden"), route)
 
+    hint = SCOPES.get(route, "may not read this") if status == 403 else "check the api_key"
     assert answer.status == 502
     assert hint in answer.json["detail"]
     assert upstream(answer) == {"provider": "whop", "status": status, "request_id": "req_refused"}
+
+
+def test_the_answer_and_the_stored_error_of_a_forbidden_create_say_what_to_type() -> None:
+    api = call_api(ScriptedTransport(error_response(403, "No.", type="forbidden")))
+
+    answer = api("POST", "/chats", {"message_text": "hello"})
+
+    stored = api("GET", f"/runs/{answer.json['run_id']}").json["error"]["message"]
+    assert answer.json["detail"] == stored
+    assert "make login STACK=… CLIENT_ID=app_…" in stored
 
 
 @ALL

@@ -161,12 +161,12 @@ def test_codes_and_names_of_fields_are_cut(field: str) -> None:
 @pytest.mark.parametrize("provider", [WHOP_STYLE, KODEY_STYLE], ids=["whop", "kodey"])
 def test_a_request_id_is_visible_ascii_of_at_most_100_characters(provider: HttpStyle, name: str) -> None:
     headers = Headers([(name.encode(), b"req 1\t\xff" + b"x" * 5_000)])
-    assert provider.error(500, headers, b"", NOTHING_TO_HIDE).request_id == "req1" + "x" * 96
+    assert provider.error(500, headers, b"", NOTHING_TO_HIDE, "").request_id == "req1" + "x" * 96
 
 
 def test_a_request_id_of_which_nothing_is_left_counts_as_none() -> None:
     headers = Headers([(b"x-request-id", b" \xff"), (b"cf-ray", b"ray_1")])
-    assert WHOP_STYLE.error(500, headers, b"", NOTHING_TO_HIDE).request_id == "ray_1"
+    assert WHOP_STYLE.error(500, headers, b"", NOTHING_TO_HIDE, "").request_id == "ray_1"
     assert identifier("") is None
 
 

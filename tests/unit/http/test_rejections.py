@@ -18,9 +18,9 @@ each_provider = pytest.mark.parametrize("provider", [WHOP_STYLE, KODEY_STYLE], i
 @each_provider
 def test_the_ray_of_the_proxy_stands_in_for_a_missing_request_id(provider: HttpStyle) -> None:
     both = {"x-request-id": "req_1", "cf-ray": "ray_1"}
-    assert provider.error(400, Headers(both), b"{}", NOTHING_TO_HIDE).request_id == "req_1"
-    assert provider.error(400, Headers({"cf-ray": "ray_1"}), b"{}", NOTHING_TO_HIDE).request_id == "ray_1"
-    assert provider.error(400, Headers(), b"{}", NOTHING_TO_HIDE).request_id is None
+    assert provider.error(400, Headers(both), b"{}", NOTHING_TO_HIDE, "").request_id == "req_1"
+    assert provider.error(400, Headers({"cf-ray": "ray_1"}), b"{}", NOTHING_TO_HIDE, "").request_id == "ray_1"
+    assert provider.error(400, Headers(), b"{}", NOTHING_TO_HIDE, "").request_id is None
 
 
 @each_provider
@@ -47,7 +47,7 @@ def test_the_ray_of_the_proxy_stands_in_for_a_missing_request_id(provider: HttpS
     ids=lambda content: repr(content[:24]),
 )
 def test_a_body_that_says_nothing_leaves_the_words_of_the_status(content: bytes, provider: HttpStyle) -> None:
-    error = provider.error(422, Headers(), content, NOTHING_TO_HIDE)
+    error = provider.error(422, Headers(), content, NOTHING_TO_HIDE, "")
     assert (error.code, error.error_type, error.param, error.retry_after) == (None, None, None, None)
     assert str(error) == f"{provider.name}: 422: Unprocessable Content"
 
@@ -55,13 +55,13 @@ def test_a_body_that_says_nothing_leaves_the_words_of_the_status(content: bytes,
 @each_provider
 @pytest.mark.parametrize(("status", "words"), [(499, "no reason given"), (308, "Permanent Redirect")])
 def test_any_status_has_words(status: int, words: str, provider: HttpStyle) -> None:
-    assert str(provider.error(status, Headers(), b"", NOTHING_TO_HIDE)) == f"{provider.name}: {status}: {words}"
+    assert str(provider.error(status, Headers(), b"", NOTHING_TO_HIDE, "")) == f"{provider.name}: {status}: {words}"
 
 
 @each_provider
 def test_long_words_are_cut(provider: HttpStyle) -> None:
     endless = {"message": "x" * 100_000, "error": {"message": "x" * 100_000}}
-    assert len(str(provider.error(400, Headers(), json.dumps(endless).encode(), NOTHING_TO_HIDE))) < 600
+    assert len(str(provider.error(400, Headers(), json.dumps(endless).encode(), NOTHING_TO_HIDE, ""))) < 600
 
 
 json_values: st.SearchStrategy[object] = st.recursive(
@@ -81,7 +81,7 @@ envelopes = st.fixed_dictionaries(
     content=st.binary() | envelopes.map(lambda body: json.dumps(body).encode()),
 )
 def test_any_bytes_make_an_error_with_the_status(provider: HttpStyle, status: int, content: bytes) -> None:
-    error = provider.error(status, Headers(), content, NOTHING_TO_HIDE)
+    error = provider.error(status, Headers(), content, NOTHING_TO_HIDE, "")
     assert error.status == status
     assert str(error).startswith(f"{provider.name}: {status}")
     assert error.retry_after is None or error.retry_after >= 0.0

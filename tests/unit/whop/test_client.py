@@ -1,9 +1,11 @@
 """The operations: their requests by API version, their results, and their errors."""
 
+from collections.abc import Callable
+
 import httpx
 import pytest
 
-from aichats.errors import InputError, NotFoundError, ProtocolError
+from aichats.errors import InputError, NotFoundError, PermissionDeniedError, ProtocolError
 from aichats.whop import CreateAiChat, UpdateAiChat, WhopClient
 from aichats.whop.models import ListAiChats
 from tests.support.fakes import Json, ScriptedTransport, Step, ai_chat, error_response, ok, page
@@ -107,6 +109,31 @@ def test_an_update_patches_the_chat() -> None:
     assert whop.update_ai_chat("aich_1", UpdateAiChat(notification_preference="none")).notification_preference == "none"
     assert transport.calls == [("PATCH", "/api/v1/ai_chats/aich_1")]
     assert "idempotency-key" not in transport.requests[0].headers
+
+
+def test_each_call_about_chats_carries_the_version_that_the_client_was_given() -> None:
+    whop, transport = client(ok(ai_chat()), ok(ai_chat()), httpx.Response(200, json=True), page(), page())
+    whop.retrieve_ai_chat("aich_1")
+    whop.update_ai_chat("aich_1", UpdateAiChat(title="New"))
+    whop.delete_ai_chat("aich_1")
+    whop.list_page(ListAiChats())
+    whop.list_titles(after=None, first=100)
+    assert [request.headers["api-version-date"] for request in transport.requests] == [OLD] * 5
+
+
+@pytest.mark.parametrize(
+    ("act", "scope"),
+    [
+        (lambda whop: whop.create_ai_chat(ALL_FIELDS, idempotency_key="k"), "ai_chat:create"),
+        (lambda whop: whop.update_ai_chat("aich_1", UpdateAiChat(title="New")), "ai_chat:update"),
+        (lambda whop: whop.delete_ai_chat("aich_1"), "ai_chat:delete"),
+        (lambda whop: list(whop.webhooks.list()), "developer:manage_webhook"),
+    ],
+)
+def test_a_forbidden_call_names_the_scope_that_it_needs(act: Callable[[WhopClient], object], scope: str) -> None:
+    whop, _ = client(error_response(403, type="forbidden"))
+    with pytest.raises(PermissionDeniedError, match=scope):
+        act(whop)
 
 
 @pytest.mark.parametrize("attachments", [None, []])

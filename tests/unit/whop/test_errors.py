@@ -10,9 +10,9 @@ from aichats.whop.errors import whop_error
 from tests.support.fakes import Json
 
 
-def rejected(status: int, body: object = None, **headers: str) -> APIStatusError:
+def rejected(status: int, body: object = None, *, operation: str = "", **headers: str) -> APIStatusError:
     named = {name.replace("_", "-"): value for name, value in headers.items()}
-    return whop_error(status, Headers(named), json.dumps(body).encode())
+    return whop_error(status, Headers(named), json.dumps(body).encode(), operation=operation)
 
 
 def test_all_that_whop_says_is_kept() -> None:
@@ -37,11 +37,40 @@ def test_a_rate_limit_names_its_wait_in_words() -> None:
     assert rejected(429, {"error": None}, retry_after="3").retry_after == 3.0
 
 
-def test_a_forbidden_write_hints_at_the_credential() -> None:
-    error = rejected(403, {"error": {"type": "forbidden", "message": "You do not have permission"}})
+FORBIDDEN: Json = {"error": {"type": "forbidden", "message": "You do not have permission"}}
+SCOPES = ("ai_chat:create", "ai_chat:update", "ai_chat:delete", "developer:manage_webhook")
+
+
+@pytest.mark.parametrize(
+    ("operation", "scope"),
+    [
+        ("POST /api/v1/ai_chats", "ai_chat:create"),
+        ("PATCH /api/v1/ai_chats/aich_1", "ai_chat:update"),
+        ("DELETE /api/v1/ai_chats/aich_1", "ai_chat:delete"),
+    ],
+)
+def test_a_forbidden_write_names_its_scope_alone_and_says_how_to_connect_a_user(operation: str, scope: str) -> None:
+    error = rejected(403, FORBIDDEN, operation=operation)
     assert isinstance(error, PermissionDeniedError)
-    assert "may lack ai_chat:create" in error.hint
-    assert "API keys may need to be replaced by a user's OAuth token" in str(error)
+    assert [named for named in SCOPES if named in error.hint] == [scope]
+    assert f"Whop may not give {scope} to API keys" in str(error)
+    assert "make login STACK=… CLIENT_ID=app_…" in error.hint
+    assert "docs/how-to/connect-whop.md" in error.hint
+
+
+@pytest.mark.parametrize("operation", ["GET /api/v1/webhooks", "POST /api/v1/webhooks/hook_1/replay"])
+def test_a_forbidden_call_about_webhooks_asks_for_a_key_with_the_permission(operation: str) -> None:
+    hint = rejected(403, FORBIDDEN, operation=operation).hint
+    assert [named for named in SCOPES if named in hint] == ["developer:manage_webhook"]
+    assert "make secret NAME=whop STACK=…" in hint
+    assert "make login" not in hint
+
+
+@pytest.mark.parametrize("operation", ["GET /api/v1/ai_chats", ""])
+def test_a_forbidden_read_names_no_scope_because_it_needs_none(operation: str) -> None:
+    hint = rejected(403, FORBIDDEN, operation=operation).hint
+    assert [named for named in SCOPES if named in hint] == []
+    assert "the right user or company" in hint
 
 
 @pytest.mark.parametrize(

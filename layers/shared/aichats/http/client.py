@@ -157,7 +157,8 @@ class HttpClient:
             response.close()
         self._warn_of_retirement(request, response.headers, mask)
         if not response.is_success:
-            raise self.provider.error(response.status_code, response.headers, content, mask)
+            operation = f"{request.method} {request.url.path}"
+            raise self.provider.error(response.status_code, response.headers, content, mask, operation)
         return ProviderAnswer(
             response.status_code, response.headers, content, request_id(response.headers), self.provider.name
         )

@@ -14,8 +14,11 @@ CHECK_THE_KEY = "check the api_key in the secret; it may have been revoked"
 NOTHING_TO_HIDE = Mask()
 
 
-type ErrorFactory = Callable[[int, Headers, bytes, Mask], APIStatusError]
-"""Returns a response of 300 or above as an error, with the provider's texts masked and shortened."""
+type ErrorFactory = Callable[[int, Headers, bytes, Mask, str], APIStatusError]
+"""Returns a response of 300 or above as an error, with the provider's texts masked and shortened.
+
+The last argument is the operation: the method and the path of the request, such as ``POST /api/v1/ai_chats``.
+"""
 
 
 def rejection(

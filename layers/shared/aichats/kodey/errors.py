@@ -18,7 +18,9 @@ OTHER_KEY_NEEDED = "use a secret key (sk_live_...): a publishable key (pk_live_.
 """The hint after a 403 for a publishable key."""
 
 
-def kodey_error(status: int, headers: Headers, content: bytes, mask: Mask = NOTHING_TO_HIDE) -> APIStatusError:
+def kodey_error(
+    status: int, headers: Headers, content: bytes, mask: Mask = NOTHING_TO_HIDE, _operation: str = ""
+) -> APIStatusError:
     """Return a response of 300 or above as an error."""
     body = json_object(content)
     fields = {"error_type": body.get("error"), "retry_after": body.get("retryAfter")}

@@ -1,11 +1,16 @@
-"""A client of Whop's AI chats API with five operations. It names fields as the API version requires.
+"""A client of Whop's API: the five operations on AI chats, and webhooks (:attr:`WhopClient.webhooks`).
+
+The client names the fields of AI chats as the API version requires.
 
 The client follows Whop's published specifications of May to October 2026 (https://docs.whop.com/api-reference).
 """
 
+from __future__ import annotations
+
 import json
 import re
-from typing import Any
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 from aichats.errors import InputError
 from aichats.http import BaseTransport
@@ -16,6 +21,11 @@ from aichats.http.tokens import Token
 from aichats.http.transport import DeadlineTransport
 from aichats.whop.errors import WHOP_STYLE
 from aichats.whop.models import AiChat, AiChatPage, CreateAiChat, ListAiChats, TitledPage, UpdateAiChat
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from aichats.whop.webhook_registration import WebhooksClient
 
 WHOP_BASE_URL = "https://api.whop.com/api/v1"
 DEFAULT_API_VERSION = "2026-07-08-1"
@@ -29,7 +39,8 @@ class WhopClient:
     Args:
         token: a token, or a function that returns one. The function is called with ``None`` before each call, and with
             the rejected token after a 401 or a 403. If it then returns another token, the call is retried once.
-        api_version: the value of ``Api-Version-Date``, which has priority over the version of the key.
+        api_version: the value of ``Api-Version-Date`` for AI chats, which has priority over the version of the key. The
+            other operations have a version of their own.
         timeout: the time limit of a whole call in seconds, with its retries and waits.
         transport: the transport; by default, the client has its own connection pool.
     """
@@ -44,8 +55,7 @@ class WhopClient:
     ) -> None:
         self._account_naming = _version(api_version) >= ACCOUNT_ID_SINCE
         self._api_version = api_version
-        headers = {"api-version-date": api_version}
-        self._http = HttpClient(WHOP_STYLE, base_url, token, timeout, transport or DeadlineTransport(), headers)
+        self._http = HttpClient(WHOP_STYLE, base_url, token, timeout, transport or DeadlineTransport())
 
     def create_ai_chat(self, chat: CreateAiChat, *, idempotency_key: str) -> AiChat:
         """Create a chat. The call is only retried if Whop certainly did not create the chat.
@@ -59,7 +69,7 @@ class WhopClient:
         if not re.fullmatch(r"[\x21-\x7e]{1,255}", idempotency_key):
             raise InputError([("idempotency_key", "must be 1 to 255 visible ASCII characters")])
         headers = {"idempotency-key": idempotency_key}
-        return _chat(self._http.call("POST", "/ai_chats", body=self._wire(chat), headers=headers))
+        return _chat(self._call("POST", body=self._wire(chat), headers=headers))
 
     def retrieve_ai_chat(self, chat_id: str) -> AiChat:
         """Return one chat.
@@ -68,7 +78,7 @@ class WhopClient:
             NotFoundError: the chat does not exist, or the credential may not read it.
             ProviderError: any other failure.
         """
-        return _chat(self._http.call("GET", _path(chat_id)))
+        return _chat(self._call("GET", _path(chat_id)))
 
     def update_ai_chat(self, chat_id: str, changes: UpdateAiChat) -> AiChat:
         """Change a chat. A field that is not set stays unchanged; ``None`` clears a field. The call is safe to repeat.
@@ -77,7 +87,7 @@ class WhopClient:
             NotFoundError: the chat does not exist, or the credential may not change it.
             ProviderError: any other failure.
         """
-        return _chat(self._http.call("PATCH", _path(chat_id), body=self._wire(changes)))
+        return _chat(self._call("PATCH", _path(chat_id), body=self._wire(changes)))
 
     def delete_ai_chat(self, chat_id: str) -> None:
         """Delete a chat.
@@ -85,7 +95,7 @@ class WhopClient:
         Raises:
             ProviderError: the call failed.
         """
-        self._http.call("DELETE", _path(chat_id))
+        self._call("DELETE", _path(chat_id))
 
     def list_page(self, query: ListAiChats) -> AiChatPage:
         """Return one page of the list.
@@ -97,7 +107,7 @@ class WhopClient:
         check_agent_identifier(query.agent_identifier, self._api_version)
         fields = query.model_dump(mode="json", exclude_none=True)
         params = {name: value if isinstance(value, str) else json.dumps(value) for name, value in fields.items()}
-        return read_answer(AiChatPage, self._http.call("GET", "/ai_chats", params=params))
+        return read_answer(AiChatPage, self._call("GET", params=params))
 
     def list_titles(self, *, after: str | None, first: int) -> TitledPage:
         """Return one page of the list with the ids and titles of its chats.
@@ -106,7 +116,27 @@ class WhopClient:
             ProviderError: the call failed.
         """
         params = {"first": str(first)} | ({} if after is None else {"after": after})
-        return read_answer(TitledPage, self._http.call("GET", "/ai_chats", params=params))
+        return read_answer(TitledPage, self._call("GET", params=params))
+
+    @cached_property
+    def webhooks(self) -> WebhooksClient:
+        """Whop's webhooks, with the same credential."""
+        from aichats.whop.webhook_registration import WebhooksClient
+
+        return WebhooksClient(self._http)
+
+    def _call(
+        self,
+        method: str,
+        path: str = "/ai_chats",
+        *,
+        params: Mapping[str, str] | None = None,
+        body: Mapping[str, Any] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> ProviderAnswer:
+        """Make a call of the AI chats API, with the version of the API that the client was given."""
+        versioned = {"api-version-date": self._api_version} | dict(headers or {})
+        return self._http.call(method, path, params=params, body=body, headers=versioned)
 
     def _wire(self, request: CreateAiChat | UpdateAiChat) -> dict[str, Any]:
         """Return the fields that are set, with the names of the API version."""

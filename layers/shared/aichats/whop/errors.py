@@ -21,20 +21,30 @@ _FIELD_NAMES = {
 
 _HINTS: dict[int, str] = {
     HTTPStatus.UNAUTHORIZED: CHECK_THE_KEY,
-    HTTPStatus.FORBIDDEN: (
-        "this credential may lack ai_chat:create, ai_chat:update or ai_chat:delete; "
-        "API keys may need to be replaced by a user's OAuth token"
-    ),
     HTTPStatus.GONE: "Whop has retired this endpoint; upgrade aichats",
 }
 
+_SCOPES = {"POST": "ai_chat:create", "PATCH": "ai_chat:update", "DELETE": "ai_chat:delete"}
+"""The scope that a method on ``/ai_chats`` needs. To list and to read chats needs no scope."""
+_NO_CHAT_SCOPE = (
+    "this credential may lack {scope}, and Whop may not give {scope} to API keys. "
+    "Connect a Whop user: make login STACK=… CLIENT_ID=app_… (see docs/how-to/connect-whop.md)"
+)
+_NO_WEBHOOK_SCOPE = (
+    "this credential lacks developer:manage_webhook. Give this permission to the API key in Whop's dashboard, "
+    "or store a key that has it: make secret NAME=whop STACK=…"
+)
+_NOT_VISIBLE = "this credential may not read this. Check that it belongs to the right user or company"
 
-def whop_error(status: int, headers: Headers, content: bytes, mask: Mask = NOTHING_TO_HIDE) -> APIStatusError:
-    """Return a response of 300 or above as an error."""
+
+def whop_error(
+    status: int, headers: Headers, content: bytes, mask: Mask = NOTHING_TO_HIDE, operation: str = ""
+) -> APIStatusError:
+    """Return a response of 300 or above as an error. The hint after a 403 names the scope that the operation needs."""
     envelope = json_object(content).get("error")
     error = envelope if isinstance(envelope, dict) else {}
     fields = {"code": error.get("code"), "error_type": error.get("type"), "param": _field_name(error.get("param"))}
-    hint = _hint(status, mask.text(error.get("message")) or "")
+    hint = _hint(status, mask.text(error.get("message")) or "", operation)
     return rejection("whop", status, headers, mask, {"message": error.get("message"), **fields}, hint=hint)
 
 
@@ -43,10 +53,17 @@ def _field_name(param: object) -> object:
     return _FIELD_NAMES.get(param, param) if isinstance(param, str) else param
 
 
-def _hint(status: int, message: str) -> str:
+def _hint(status: int, message: str, operation: str) -> str:
     if "Unknown Api-Version-Date" in message:
         return "set the parameter WhopApiVersion to a version that Whop knows"
-    return _HINTS.get(status, "")
+    return _hint_of_forbidden(operation) if status == HTTPStatus.FORBIDDEN else _HINTS.get(status, "")
+
+
+def _hint_of_forbidden(operation: str) -> str:
+    method, _, path = operation.partition(" ")
+    if "/webhooks" in path:
+        return _NO_WEBHOOK_SCOPE
+    return _NO_CHAT_SCOPE.format(scope=_SCOPES[method]) if method in _SCOPES else _NOT_VISIBLE
 
 
 WHOP_STYLE = HttpStyle(name="whop", authorization=lambda token: {"authorization": f"Bearer {token}"}, error=whop_error)
