@@ -1,6 +1,7 @@
 """Uses Whop's official client, whichever of its generations is installed, on the server at the address it is given.
 
 Run by the interpreter of an environment that has ``whop_sdk``: ``python official_client.py http://127.0.0.1:8001/api/v1``.
+With ``webhooks`` as second argument it manages webhooks, otherwise chats.
 Prints what it saw, as JSON.
 """
 
@@ -20,6 +21,37 @@ def client_of(base_url: str) -> tuple[Any, str]:
         environment = sdk.WhopEnvironment(api=base_url, vault=base_url)
         return sdk.Whop(environment=environment, token="a-token", max_retries=0), "current_account_id"
     return sdk.Whop(base_url=base_url, api_key="a-token", max_retries=0), "current_company_id"
+
+
+def client_of_webhooks(base_url: str) -> Any:
+    """Return the client with the version that has webhooks."""
+    sdk: Any = importlib.import_module("whop_sdk")
+    environment = sdk.WhopEnvironment(api=base_url, vault=base_url)
+    return sdk.Whop(api_version_date="2026-10-15-1", environment=environment, token="a-token", max_retries=0)
+
+
+def use_webhooks(client: Any) -> dict[str, Any]:
+    """Create, list, retrieve, update, test, replay, list the deliveries, delete."""
+    url, events = "http://127.0.0.1:9/webhooks/whop", ["payment.failed"]
+    created = [client.webhooks.create(url=url, events=events) for _ in range(PAGE_SIZE + 1)]
+    listed = [webhook.id for webhook in client.webhooks.list(first=PAGE_SIZE)]
+    webhook = created[0]
+    retrieved = client.webhooks.retrieve(webhook.id)
+    updated = client.webhooks.update(webhook.id, events=["payment.created"], enabled=True)
+    tested = client.webhooks.test(webhook.id, event="payment.created")
+    replayed = client.webhooks.replay(webhook.id, sent_after="2026-01-01T00:00:00Z")
+    deliveries = list(client.webhooks.list_deliveries(webhook.id))
+    deleted = client.webhooks.delete(created[-1].id)
+    return {
+        "created": [webhook.id for webhook in created],
+        "secrets": [webhook.webhook_secret is not None, retrieved.webhook_secret is not None],
+        "listed": listed,
+        "updated": updated.events,
+        "tested": [tested.success, tested.status],
+        "replayed": replayed.queued,
+        "deliveries": [[delivery.event, delivery.success] for delivery in deliveries],
+        "deleted": [deleted.id, deleted.deleted],
+    }
 
 
 def use(client: Any, company: str) -> dict[str, Any]:
@@ -45,4 +77,6 @@ def use(client: Any, company: str) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    json.dump(use(*client_of(sys.argv[1])), sys.stdout)
+    wants_webhooks = sys.argv[2:] == ["webhooks"]
+    seen = use_webhooks(client_of_webhooks(sys.argv[1])) if wants_webhooks else use(*client_of(sys.argv[1]))
+    json.dump(seen, sys.stdout)

@@ -20,9 +20,9 @@ def interpreter(request: pytest.FixtureRequest) -> Path:
     return python
 
 
-def use_of(interpreter: Path, base_url: str) -> Json:
+def use_of(interpreter: Path, base_url: str, *subject: str) -> Json:
     # Without an environment no proxy and no credentials of this machine come in.
-    result = run_command(interpreter, SCRIPT, base_url, env={})
+    result = run_command(interpreter, SCRIPT, base_url, *subject, env={})
     assert result.returncode == 0, result.stderr
     seen: Json = json.loads(result.stdout)
     return seen
@@ -43,3 +43,19 @@ def test_an_official_client_creates_lists_retrieves_updates_and_deletes(interpre
     assert [chat["id"] for chat in state["chats"]] == created[:-1]
     assert [chat["company_id"] for chat in state["chats"]] == ["biz_B", "biz_A", "biz_A", "biz_A"]
     assert {request["status"] for request in state["requests"]} == {200}
+
+
+@pytest.mark.parametrize("interpreter", ["whop-sdk-2"], indirect=True)
+def test_the_newest_official_client_registers_changes_replays_and_deletes_webhooks(interpreter: Path) -> None:
+    with running_whop() as whop:
+        seen = use_of(interpreter, whop.base_url, "webhooks")
+        state = whop.state()
+
+    created = seen["created"]
+    assert seen["listed"] == created[::-1]
+    assert seen["secrets"] == [True, False]
+    assert seen["updated"] == ["payment.created"]
+    assert (seen["tested"], seen["replayed"]) == ([False, 0], True)
+    assert seen["deliveries"] == [["payment.created", False]] * 2
+    assert seen["deleted"] == [created[-1], True]
+    assert [webhook["id"] for webhook in state["webhooks"]] == created[:-1]

@@ -60,6 +60,12 @@ class Later(NamedTuple):
     finish: Act
 
 
+class Elsewhere(NamedTuple):
+    """A call that waits for another server. ``finish`` runs in a thread of its own."""
+
+    finish: Act
+
+
 class RefusedError(Exception):
     """The provider rejects a call. ``reply`` is its response."""
 
@@ -94,7 +100,8 @@ class Mode(BaseModel):
 class Provider(Protocol):
     """The behavior and the data of one provider's server.
 
-    No method waits. A call is admitted and later performed, each in one step, so calls never interleave.
+    No method waits. A call is admitted and later performed, each in one step, so calls never interleave. A call that
+    waits for another server returns :class:`Elsewhere`.
     """
 
     mode: Any
@@ -108,7 +115,7 @@ class Provider(Protocol):
     def credential_header(self) -> str:
         """Name of the header with the credential."""
 
-    def admit(self, call: Call) -> Callable[[], Reply | Later]:
+    def admit(self, call: Call) -> Callable[[], Reply | Later | Elsewhere]:
         """Check the credential, record the start of the call, and return the function that performs it.
 
         Raises:

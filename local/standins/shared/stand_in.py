@@ -13,12 +13,12 @@ from starlette.responses import Response
 
 from local.standins.shared.clock import Clock, iso
 from local.standins.shared.connection import ConnectionCut
-from local.standins.shared.exchange import Call, Later, Provider, Reply, attempt, credential_hash
+from local.standins.shared.exchange import Call, Elsewhere, Later, Provider, Reply, attempt, credential_hash
 from local.standins.shared.faults import ArmedFaults, Fault
 
 REQUESTS_KEPT = 100_000
 
-type Begin = Callable[[], Reply | Later]
+type Begin = Callable[[], Reply | Later | Elsewhere]
 
 
 class Memory:
@@ -100,7 +100,7 @@ class StandIn:
         if isinstance(outcome, Later):
             await self._wait(outcome.seconds)
             return outcome.finish()
-        return outcome
+        return await asyncio.to_thread(outcome.finish) if isinstance(outcome, Elsewhere) else outcome
 
     async def _answer_done(self, provider: Provider, call: Call, reply: Reply, fault: Fault | None) -> Reply | None:
         """Return the response of a performed call, or None to abort the connection."""

@@ -6,7 +6,7 @@ from local.standins.shared.command import Command, main
 from local.standins.whop.app import create_app
 
 DESCRIPTION = """\
-A mock of Whop's AI chats API for this machine. It keeps all data in memory.
+A mock of Whop's API for AI chats and webhooks on this machine. It keeps all data in memory.
 
 Any bearer token is accepted. Tokens that start with "oauth_" are a user's OAuth tokens. All others
 are API keys, which can't write while the mode api_keys is "forbidden". A token that this server
@@ -16,8 +16,8 @@ oauth_tokens is "issued", all other tokens that start with "oauth_" are rejected
 OAuth is at /oauth/authorize, token, userinfo and revoke. Any app_... may use it, with any port and
 path of localhost as its redirect URI.
 
-GET  /_control/state    {"chats": [...], "oauth": [...], "requests": [...]}
-POST /_control/reset    delete all chats, grants, requests and faults, and reset the mode and the clock
+GET  /_control/state    {"chats": [...], "oauth": [...], "webhooks": [...], "requests": [...]}
+POST /_control/reset    delete all data, requests and faults, and reset the mode and the clock
 POST /_control/mode     any of {"idempotency": "honoured" | "ignored", "api_keys": "allowed" | "forbidden",
                         "oauth_tokens": "any" | "issued", "rate_limit": 600, "latency": 0.0,
                         "list": "newest" | "oldest" | "shuffled", "list_lag": 0.0}

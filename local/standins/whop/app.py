@@ -1,6 +1,6 @@
 """The behavior of Whop's server: the steps of each call in their order."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, Literal
 
@@ -9,7 +9,7 @@ from starlette.datastructures import QueryParams
 
 from local.standins.shared.app import create_app as create_stand_in
 from local.standins.shared.clock import Clock
-from local.standins.shared.exchange import Act, Call, Operation, Reply, attempt
+from local.standins.shared.exchange import Act, Call, Elsewhere, Operation, Reply, attempt
 from local.standins.shared.listing import listed
 from local.standins.shared.rate_limit import RateLimit
 from local.standins.whop.chats import Chat, Chats
@@ -21,15 +21,23 @@ from local.standins.whop.oauth_errors import OAuthError
 from local.standins.whop.oauth_server import OPERATIONS, OAuthServer, is_of_oauth, logged_body
 from local.standins.whop.pages import page_of
 from local.standins.whop.parameters import Agent, parse_body, parse_query
-from local.standins.whop.permissions import bearer_token, granted_to, require_company, require_write, sees
+from local.standins.whop.permissions import (
+    bearer_token,
+    granted_to,
+    require_company,
+    require_webhooks,
+    require_write,
+    sees,
+)
 from local.standins.whop.versions import DEFAULT_VERSION, Dialect, dialect_of
+from local.standins.whop.webhooks import WEBHOOK_OPERATIONS, Webhooks
 
 AI_CHATS = "/api/v1/ai_chats"
 AI_CHAT = "/api/v1/ai_chats/{id}"
 
 
 class Whop:
-    """The server, with its chats, its grants, its idempotency keys and the rate limits of its clients."""
+    """The server, with its chats, its webhooks, its grants, its idempotency keys and the rate limits of its clients."""
 
     operations = (
         Operation("list", "GET", AI_CHATS),
@@ -37,6 +45,7 @@ class Whop:
         Operation("retrieve", "GET", AI_CHAT),
         Operation("update", "PATCH", AI_CHAT),
         Operation("delete", "DELETE", AI_CHAT),
+        *WEBHOOK_OPERATIONS,
         *OPERATIONS,
     )
     credential_header = "authorization"
@@ -47,12 +56,14 @@ class Whop:
         self._grants = Grants(clock)
         self._oauth = OAuthServer(self._grants, clock)
         self._chats = Chats(clock)
+        self._webhooks = Webhooks(clock)
         self._keys = IdempotencyKeys(clock)
         self._rate_limit = RateLimit(clock)
 
     def state(self) -> dict[str, Any]:
-        """Return every chat, in order of creation, with its company and its message, and every grant of a user."""
-        return {"chats": [chat.as_state() for chat in self._chats.all()], "oauth": self._grants.state()}
+        """Return every chat with its company and its message, every webhook with its secret, and every user's grant."""
+        chats = [chat.as_state() for chat in self._chats.all()]
+        return {"chats": chats, "webhooks": self._webhooks.as_state(), "oauth": self._grants.state()}
 
     def load(self, state: Mapping[str, Any]) -> None:
         """Add the chats and the grants that :meth:`state` of an earlier server returned."""
@@ -70,7 +81,7 @@ class Whop:
             return OAuthError(status, "The request was rejected").reply
         return WhopError(status).reply
 
-    def admit(self, call: Call) -> Act:
+    def admit(self, call: Call) -> Callable[[], Reply | Elsewhere]:
         """Check the token, the rate limit and then the idempotency key. The returned function does everything else.
 
         Raises:
@@ -84,7 +95,9 @@ class Whop:
         wait = self._rate_limit.spend((call.operation, call.credential), self.mode.rate_limit)
         if wait:
             raise WhopError(429, f"Try again in {wait} seconds.")
-        act = partial(attempt, partial(self._answer, call, grant))
+        if call.operation in Webhooks.SENDING:
+            return partial(attempt, partial(self._send, call, grant))
+        act: Act = partial(attempt, partial(self._answer, call, grant))
         key = call.headers.get("idempotency-key")
         if call.method == "POST" and key and self.mode.idempotency == "honoured":
             return self._keys.once(KeyOfCredential(call.credential, key), fingerprint_of(call), act)
@@ -100,6 +113,9 @@ class Whop:
     def _perform(self, call: Call, grant: Grant | None) -> object:
         """Perform the call with the rights of the grant, and return the content of the response."""
         dialect = dialect_of(version_of(call))
+        if call.operation in Webhooks.NAMES:
+            require_webhooks(call, grant, version_of(call))
+            return self._webhooks.perform(call)
         if call.method != "GET":
             require_write(call, grant, self.mode)
         chat_id = self._seen(call, grant)
@@ -119,6 +135,12 @@ class Whop:
                 raise WhopError(404)
         return chat.as_ai_chat(with_agent=dialect.shows_agent)
 
+    def _send(self, call: Call, grant: Grant | None) -> Elsewhere:
+        """Return the rest of a call that delivers events of a webhook."""
+        dialect_of(version_of(call))
+        require_webhooks(call, grant, version_of(call))
+        return self._webhooks.send(call)
+
     def _seen(self, call: Call, grant: Grant | None) -> str:
         """Return the ID of the call's chat, or an empty string.
 
@@ -135,7 +157,7 @@ class Whop:
         # No chat here has a cron job.
         chats = [] if query.only_active_crons == "true" else self._listed(query.agent, grant)
         page = page_of(chats, query, self.mode.list)
-        data = [chat.as_ai_chat(with_agent=dialect.shows_agent) for chat in page.chats]
+        data = [chat.as_ai_chat(with_agent=dialect.shows_agent) for chat in page.items]
         return {"data": data, "page_info": page.info()}
 
     def _listed(self, agent: Agent | None, grant: Grant | None) -> list[Chat]:

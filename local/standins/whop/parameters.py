@@ -77,8 +77,8 @@ class UpdateAiChatForAccount(UpdateAiChat):
     company_id: str | None = Field(default=None, alias="current_account_id")
 
 
-class ListAiChats(Parameters):
-    """The query of a list, in versions with one agent. Its values are texts."""
+class ListPage(Parameters):
+    """The query of a list. Its values are texts."""
 
     model_config = ConfigDict(extra="forbid", strict=False)
 
@@ -86,6 +86,11 @@ class ListAiChats(Parameters):
     before: str | None = None
     first: int | None = Field(default=None, ge=1)
     last: int | None = Field(default=None, ge=1)
+
+
+class ListAiChats(ListPage):
+    """The query of a list of chats, in versions with one agent."""
+
     only_active_crons: Literal["true", "false"] | None = None
 
     @property
@@ -95,7 +100,7 @@ class ListAiChats(Parameters):
 
 
 class ListAiChatsByAgent(ListAiChats):
-    """The query of a list, in versions with several agents."""
+    """The query of a list of chats, in versions with several agents."""
 
     agent_identifier: Agent | None = None
 

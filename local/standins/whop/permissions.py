@@ -7,6 +7,8 @@ from local.standins.whop.mode import WhopMode
 from local.standins.whop.oauth import OF_A_USER, Grant, Grants
 from local.standins.whop.parameters import CreateAiChat, UpdateAiChat
 
+WEBHOOKS_SINCE = "2026-08-21-1"
+"""First version with webhooks."""
 WRITES = {"create", "update", "delete"}
 """The operations that need a scope of their own, such as ``ai_chat:create``."""
 
@@ -42,6 +44,19 @@ def require_write(call: Call, grant: Grant | None, mode: WhopMode) -> None:
     else:
         allowed = mode.api_keys == "allowed" or bearer_token(call).startswith(OF_A_USER)
     if not allowed:
+        raise WhopError(403)
+
+
+def require_webhooks(call: Call, grant: Grant | None, version: str) -> None:
+    """Check that the version has webhooks, and that the credential may manage them. Every API key may.
+
+    Raises:
+        WhopError: 404 or 403.
+    """
+    if version < WEBHOOKS_SINCE:
+        raise WhopError(404)
+    scopes = grant.scopes if grant else ()
+    if bearer_token(call).startswith(OF_A_USER) and "developer:manage_webhook" not in scopes:
         raise WhopError(403)
 
 

@@ -13,7 +13,7 @@ DEFAULTS = {
     "list": "newest",
     "list_lag": 0.0,
 }
-EMPTY = {"chats": [], "oauth": [], "clock_ahead": 0.0, "requests": []}
+EMPTY = {"chats": [], "oauth": [], "webhooks": [], "clock_ahead": 0.0, "requests": []}
 
 
 def rejected(whop: WhopInProcess, name: str, body: object) -> tuple[str, str]:

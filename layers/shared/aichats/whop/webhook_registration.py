@@ -26,7 +26,7 @@ FAILING_AFTER = timedelta(minutes=15)
 """The time after which failed deliveries are a problem. Whop repeats a delivery within 30 seconds and 2, 8 minutes."""
 
 
-def _whole_texts(value: object) -> object:
+def _only_texts(value: object) -> object:
     return [item for item in value if isinstance(item, str)] if isinstance(value, list) else []
 
 
@@ -36,7 +36,7 @@ class Webhook(ProviderReply):
     id: str
     url: str
     enabled: bool
-    events: Annotated[list[str], BeforeValidator(_whole_texts)] = []
+    events: Annotated[list[str], BeforeValidator(_only_texts), Field(default_factory=list)]
     """The event types that Whop sends, such as ``payment.failed``."""
     disabled_reason: str | None = None
     failing_since: AwareDatetime | None = None
