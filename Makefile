@@ -132,6 +132,10 @@ typed = $(if $(filter-out undefined,$(origin $1)),--$2 "$($1)")
 caller: setup-demo ## Create a token for an API client (NAME=crm SCOPES=chats:write STACK=… COMPANIES=biz_… EXPIRES=90d; or LIST=1, ROTATE=1 GRACE=24h, FINISH=1, REVOKE=1)
 	@$(BIN)/python -m local.caller --stack "$(STACK)" $(if $(LIST),list,$(if $(REVOKE)$(FINISH),$(if $(REVOKE),revoke,finish) --name "$(NAME)",$(if $(ROTATE),rotate,make) --name "$(NAME)" $(call typed,SCOPES,scopes) $(call typed,COMPANIES,companies) $(call typed,EXPIRES,expires) $(call typed,GRACE,grace)))
 
+.PHONY: webhook
+webhook: setup-demo ## Register the stack's webhook at Whop with the events that automations need (STACK=… REPLAY=2h)
+	@$(BIN)/python -m local.webhook --stack "$(STACK)" $(if $(COMPANY),--company "$(COMPANY)") $(if $(REPLAY),--replay "$(REPLAY)") $(if $(PRUNE),--prune) $(if $(REPLACE),--replace)
+
 .PHONY: env-vars
 env-vars: setup-demo ## Write env.json, so that `sam local` uses the resources of a deployed stack (STACK=…)
 	@$(BIN)/python -m local.env_vars --stack "$(STACK)"

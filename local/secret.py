@@ -71,7 +71,7 @@ def _fill(secret: StackSecret, model: type[BaseModel], options: argparse.Namespa
     owner = f" of {options.company}" if options.company else ""
     key = _ask(f"{SECRETS[options.name].prompt}{owner} for {secret.name}: ")
     if model is WebhookSecret:
-        secret.change(lambda value: _with_webhook_secret(value, key))
+        secret.change(lambda value: with_webhook_secret(value, key))
     else:
         secret.change(lambda value: _with_key(model, value, key, options.company))
 
@@ -103,7 +103,7 @@ def _with_key(model: type[BaseModel], value: dict[str, object], key: str, compan
     return changed
 
 
-def _with_webhook_secret(value: dict[str, object], key: str) -> dict[str, object]:
+def with_webhook_secret(value: dict[str, object], key: str) -> dict[str, object]:
     """Return the secret with this webhook secret first, and the newest of the others."""
     if not re.fullmatch(r"ws_[\x21-\x7e]{1,4093}", key):
         raise DeployedError("a webhook secret must start with ws_. Copy it from the webhook's page in Whop")

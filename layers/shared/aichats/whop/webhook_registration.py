@@ -3,6 +3,7 @@
 The version of Whop's API is a property of the operation. The models follow the version that Whop's own client uses.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -23,7 +24,7 @@ WEBHOOKS_PER_PAGE = 100
 MAX_WEBHOOK_PAGES = 50
 """A list that is longer counts as unreadable, so that a server that repeats its pages doesn't keep the client."""
 FAILING_AFTER = timedelta(minutes=15)
-"""The time after which failed deliveries are a problem. Whop repeats a delivery within 30 seconds and 2, 8 minutes."""
+"""The time after which failed deliveries are a problem. By then, Whop has repeated the first one three times."""
 
 
 def _only_texts(value: object) -> object:
@@ -74,14 +75,14 @@ class WebhooksClient:
         raise ProtocolError(f"the list of webhooks has more than {MAX_WEBHOOK_PAGES} pages", provider="whop")
 
     def create(self, url: str, events: Sequence[str], account_id: str | None = None) -> Webhook:
-        """Register an enabled webhook. Its events keep their fields when Whop's API changes.
+        """Register a webhook that is disabled. Its events keep their fields when Whop's API changes.
 
         Raises:
             OutcomeUnknownError: Whop may have registered the webhook.
             ProtocolError: the webhook is registered, but the answer can't be read.
             ProviderError: the webhook is not registered.
         """
-        body = {"url": url, "events": list(events), "enabled": True, "api_version_date": WEBHOOKS_API_VERSION}
+        body = {"url": url, "events": list(events), "enabled": False, "api_version_date": WEBHOOKS_API_VERSION}
         owner = {"resource_id": account_id} if account_id else {}
         return read_answer(Webhook, self._call("POST", body=body | owner))
 
@@ -117,6 +118,12 @@ class WebhooksClient:
         return self.http.call(method, path, headers={"api-version-date": WEBHOOKS_API_VERSION}, **options)
 
 
+def webhooks_for(url: str, webhooks: Iterable[Webhook]) -> list[Webhook]:
+    """Return the webhooks that send to a URL, with or without TLS."""
+    address = url.partition("://")[2]
+    return [webhook for webhook in webhooks if webhook.url.partition("://")[2] == address]
+
+
 def webhook_problems(webhooks: Iterable[Webhook], url: str, events: Iterable[str], now: datetime) -> list[str]:
     """Return the reasons why events don't reach a URL; none if Whop sends all of them and the deliveries succeed.
 
@@ -126,7 +133,7 @@ def webhook_problems(webhooks: Iterable[Webhook], url: str, events: Iterable[str
         events: the event types that must reach the URL.
         now: the current time, with a time zone.
     """
-    ours = [webhook for webhook in webhooks if webhook.url == url]
+    ours = webhooks_for(url, webhooks)
     if not ours:
         return [f"Whop has no webhook for {url}"]
     enabled = [webhook for webhook in ours if webhook.enabled]
@@ -134,10 +141,12 @@ def webhook_problems(webhooks: Iterable[Webhook], url: str, events: Iterable[str
         reasons = ", ".join(sorted({webhook.disabled_reason or "by a person" for webhook in ours}))
         return [f"the webhook for {url} is disabled ({reasons})"]
     since = [webhook.failing_since for webhook in enabled if webhook.failing_since]
-    problems = [f"deliveries fail since {min(since):%Y-%m-%d %H:%M} UTC"] if _all_fail(enabled, now) else []
-    sent = {event for webhook in enabled for event in webhook.events}
-    if missing := sorted(set(events) - sent):
+    problems = [f"deliveries have failed since {min(since):%Y-%m-%d %H:%M} UTC"] if _all_fail(enabled, now) else []
+    sent = Counter(event for webhook in enabled for event in set(webhook.events))
+    if missing := sorted(set(events) - sent.keys()):
         problems.append(f"Whop does not send {', '.join(missing)}")
+    if repeated := sorted(event for event in events if sent[event] > 1):
+        problems.append(f"{len(enabled)} webhooks send {', '.join(repeated)}, so each event comes several times")
     return problems
 
 
