@@ -13,7 +13,7 @@ import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
 from aichats.automations.table import AutomationTable
-from aichats.automations.webhook_check import WebhookCheck
+from aichats.automations.webhook_check import request_webhook_check
 from aichats.aws.table import Table
 from aichats.errors import AichatsError, OutcomeUnknownError, ProtocolError, ProviderError
 from aichats.whop import WhopClient
@@ -31,8 +31,8 @@ USAGE = "make webhook STACK=aichats-dev [COMPANY=biz_...] [REPLAY=2h] [PRUNE=1] 
 EPILOG = (
     "Whop then sends the event types that your enabled automations listen for. Other event types of the webhook stay, "
     "unless you add PRUNE=1. The second time, the command changes nothing. REPLAY=2h also asks Whop to send the "
-    "deliveries of the last two hours again; runs of events that were handled already do nothing. REPLACE=1 deletes the "
-    "webhook and registers a new one, whose secret the stack then has. The API key in the Whop secret needs the "
+    "deliveries of the last two hours again; runs of events that were handled already do nothing. REPLACE=1 deletes "
+    "the webhook and registers a new one, whose secret the stack then has. The API key in the Whop secret needs the "
     "permission developer:manage_webhook."
 )
 
@@ -75,9 +75,9 @@ class StackWebhook:
             raise DeployedError(f"{problem}. To keep one of your own, type: {self._again}")
         if not self.secret.read().get("secrets"):
             raise DeployedError(
-                f"{self.secret.name} is empty, and Whop shows a webhook's secret only when it is registered. To register "
-                f"the webhook again, type: {self._again}. If you have the secret, store it: "
-                f"make secret NAME=webhook STACK={self.stack}"
+                f"{self.secret.name} is empty, and Whop shows a webhook's secret only when it is registered. "
+                f"To register the webhook again, type: {self._again}. "
+                f"If you have the secret, store it: make secret NAME=webhook STACK={self.stack}"
             )
         before = (enabled or registered)[0]
         wanted = sorted({*events} if prune else {*events, *before.events})
@@ -144,9 +144,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         webhook = _stack_webhook(options.stack, options.company, values)
         table = AutomationTable(boto3.client("dynamodb"), values["AutomationsTable"])
         _synchronize(webhook, sorted({event for row in table.rows() for event in row.event_types}), options)
-        # The next sweep checks again, so an alarm that this command fixed ends within five minutes. It would anyway end.
+        # An alarm that this command fixed then ends within five minutes. Without this, it ends within an hour.
         with suppress(ClientError, BotoCoreError):
-            WebhookCheck.forget(Table(boto3.client("dynamodb"), values["RunsTable"]))
+            request_webhook_check(Table(boto3.client("dynamodb"), values["RunsTable"]))
     except (DeployedError, AichatsError, ClientError, BotoCoreError) as error:
         print(f"webhook: {error}", file=sys.stderr)
         return 1

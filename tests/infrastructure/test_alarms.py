@@ -81,6 +81,14 @@ def test_what_needs_a_person_raises_an_alarm_at_the_first_occurrence(metric: str
     assert (alarm["EvaluationPeriods"], alarm["TreatMissingData"]) == (1, "notBreaching")
 
 
+def test_a_webhook_that_sends_too_little_is_reported_until_a_check_finds_no_problem() -> None:
+    alarm = ALARMS["WebhookProblemAlarm"]
+    assert (alarm["Statistic"], alarm["ComparisonOperator"], alarm["Threshold"]) == ("Sum", "GreaterThanThreshold", 0)
+    # Checks are an hour apart. Each counts its problems, or 0.
+    assert alarm["TreatMissingData"] == "ignore"
+    assert "make webhook STACK=" in alarm["AlarmDescription"]
+
+
 def test_missing_sweeps_are_reported_but_not_before_the_first_sweep() -> None:
     alarm = ALARMS["NoSweepsAlarm"]
     sweep = SCHEDULES["SweepRunsFunctionSweep"]

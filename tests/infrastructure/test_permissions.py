@@ -164,6 +164,7 @@ def test_each_function_gets_only_the_variables_that_match_its_permissions(name: 
     assert ("CALLERS_SECRET" in variables) is (name == "HttpApiFunction")
     assert ("CONNECTIONS_PREFIX" in variables) is (name == "RefreshTokensFunction")
     assert ("MISSED_GRACE_SECONDS" in variables) is (name == "SweepRunsFunction")
+    assert ("WEBHOOK_URL" in variables) is (name == "SweepRunsFunction")
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
@@ -227,7 +228,8 @@ def test_secrets_begin_empty_and_are_read_only_by_the_functions_that_need_them()
         "RunScheduleFunction": {"WhopSecret", "KodeySecret", CONNECTIONS},
         "PerformRunsFunction": {"WhopSecret", "KodeySecret", CONNECTIONS},
         "PerformSlowRunsFunction": {"KodeySecret"},
-        "SweepRunsFunction": set(),
+        # The check of the webhook needs an API key.
+        "SweepRunsFunction": {"WhopSecret"},
         "RefreshTokensFunction": {CONNECTIONS, "*"},
         "HttpApiFunction": {"WhopSecret", "KodeySecret", "CallersSecret", CONNECTIONS},
         "ReceiveWebhookFunction": {"WebhookSecret"},

@@ -1,23 +1,37 @@
-"""Whop in memory: the five operations on AI chats, for tests of whole functions. Safe to call from several threads."""
+"""Whop in memory: chats, and the list of webhooks, for tests of whole functions. Safe to call from several threads."""
 
 import json
+from typing import Any
 
 import httpx
 
+from aichats.whop.webhooks import known_event_types
 from tests.support.fakes import Json, ai_chat, error_response, ok, page
 from tests.support.provider_in_memory import ProviderInMemory
 
 CHATS = "/api/v1/ai_chats"
+WEBHOOKS = "/api/v1/webhooks"
+WEBHOOK_URL = "https://a1b2c3d4e5.execute-api.eu-west-1.amazonaws.com/webhooks/whop"
+"""The URL of the API in the example events."""
+
+
+def registered(**changes: Any) -> Json:
+    """Return an enabled webhook as Whop shows it. It sends all known events to the API of the example events."""
+    webhook = {"id": "hook_1", "url": WEBHOOK_URL, "enabled": True, "events": sorted(known_event_types())}
+    return webhook | {"disabled_reason": None, "failing_since": None} | changes
 
 
 class WhopInMemory(ProviderInMemory):
-    """Keeps ``chats`` by id, each with the fields of its create."""
+    """Keeps ``chats`` by id, each with the fields of its create, and ``webhooks``."""
 
     def __init__(self, *chats: Json) -> None:
         super().__init__()
         self.chats: dict[str, Json] = {chat["id"]: chat for chat in chats}
+        self.webhooks = [registered()]
 
     def do(self, request: httpx.Request) -> httpx.Response:
+        if request.url.path == WEBHOOKS:
+            return page(*self.webhooks)
         chat_id = request.url.path.removeprefix(CHATS).removeprefix("/")
         fields: Json = json.loads(request.content) if request.content else {}
         if request.method == "POST":

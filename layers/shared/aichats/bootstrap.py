@@ -213,9 +213,14 @@ class Application:
         """The five-minute sweep."""
         from aichats.automations.sweep import Sweep
         from aichats.automations.sweep_part import SweepProgress
+        from aichats.automations.webhook_check import WebhookCheck
+        from aichats.runs.providers.whop import WhopProvider
 
-        progress = SweepProgress(self.ledger.items)
-        return Sweep(self.stranded_runs, self.automation_table, self.missed_slots, self.automations, progress)
+        items, url = self.ledger.items, SweepSettings.from_environment(self.environment).webhook_url
+        check = WebhookCheck(items, self.provider(WhopProvider), url, self.ledger.clock) if url else None
+        progress = SweepProgress(items)
+        stranded, slots = self.stranded_runs, self.missed_slots
+        return Sweep(stranded, self.automation_table, slots, self.automations, progress, webhook=check)
 
     def _render(self, message: EventMessage) -> None:
         self.webhook_events.render(message)

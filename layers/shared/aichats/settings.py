@@ -114,6 +114,8 @@ class SweepSettings(Environment):
 
     missed_grace_seconds: Annotated[int, Field(ge=1, le=3600)] = 300
     """The time that the event of a slot may be late before the slot counts as missed."""
+    webhook_url: NonEmpty | None = None
+    """The URL to which Whop must send events; ``None``: the sweep doesn't check that."""
 
 
 class RenewalSettings(Environment):

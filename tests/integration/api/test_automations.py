@@ -13,8 +13,9 @@ from aichats.api.app import create_api
 from aichats.api.routes import automations
 from aichats.bootstrap import Application
 from tests.support.automations import FakeScheduler, listening, scheduled
-from tests.support.fakes import FakeSecretsManager, Json, ScriptedTransport, aws_error
+from tests.support.fakes import FakeSecretsManager, Json, aws_error
 from tests.support.lambda_calls import CALLERS_SECRET, SECRETS, Answer, HttpCaller, make_application, stored_caller
+from tests.support.whop_in_memory import WhopInMemory
 
 PATH = "/automations/weekly"
 SCHEDULE = "dev-automation-weekly"
@@ -28,7 +29,7 @@ BY_EVENT = listening("payment.failed", targets=("{{ event.account_id }}",), filt
 
 @pytest.fixture
 def app(scheduler: FakeScheduler) -> Application:
-    return make_application(ScriptedTransport(), scheduler=scheduler)
+    return make_application(WhopInMemory(), scheduler=scheduler)
 
 
 @pytest.fixture
@@ -223,8 +224,9 @@ def test_an_event_type_that_is_not_known_is_a_warning(api: HttpCaller) -> None:
     answer = put(api, listening("payment.failed", "payment.invented"))
 
     assert answer.status == 201
-    assert len(answer.json["warnings"]) == 1
-    assert "payment.invented" in answer.json["warnings"][0]
+    unknown, not_sent = answer.json["warnings"]
+    assert unknown == "trigger.events: payment.invented is not a known event of Whop"
+    assert "Whop does not send payment.invented" in not_sent
 
 
 # ---------------------------------------------------------------------------------------------- deleted
@@ -319,7 +321,7 @@ def test_each_operation_needs_its_scope(method: str, path: str, body: Json | Non
         "has": stored_caller("has", scope, "chats:write"),
         "lacks": stored_caller("lacks", other, "chats:write", "runs:write"),
     }
-    app = make_application(ScriptedTransport(), FakeSecretsManager({**SECRETS, CALLERS_SECRET: callers}))
+    app = make_application(WhopInMemory(), FakeSecretsManager({**SECRETS, CALLERS_SECRET: callers}))
     api = HttpCaller(create_api(app).resolve)
 
     rejected = api(method, path, body, token="Bearer lacks")

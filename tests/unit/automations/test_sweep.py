@@ -1,6 +1,7 @@
 """The sweep runs all of its parts, and each has its share of the time."""
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from functools import partial
 from typing import Any
 
@@ -10,6 +11,7 @@ from aichats.automations.reconcile import Change, ChangeKind
 from aichats.automations.sweep import Sweep
 from aichats.automations.sweep_part import SweepPart
 from aichats.automations.table import Contents
+from aichats.automations.webhook_check import CHECK_SECONDS
 from aichats.aws.observability import metrics
 from tests.support.fakes import FakeClock
 
@@ -50,8 +52,23 @@ class Part:
             raise LookupError(name)
 
 
-def sweeping(part: Any, clock: FakeClock | None = None, seconds: float = 120) -> Callable[[], dict[str, int]]:
-    return partial(Sweep(part, part, part, part, part, clock or FakeClock()).run, seconds)
+class WebhookPart:
+    """Stand-in for the check of the webhook. It records the time limits, and fails if the test requires it."""
+
+    def __init__(self, error: Exception | None = None) -> None:
+        self.limits: list[float] = []
+        self._error = error
+
+    def check(self, _rows: object, seconds: float) -> None:
+        self.limits.append(seconds)
+        if self._error is not None:
+            raise self._error
+
+
+def sweeping(
+    part: Any, clock: FakeClock | None = None, seconds: float = 120, webhook: Any = None
+) -> Callable[[], dict[str, int]]:
+    return partial(Sweep(part, part, part, part, part, clock or FakeClock(), webhook=webhook).run, seconds)
 
 
 def test_slots_are_checked_before_schedules_are_reconciled() -> None:
@@ -86,6 +103,40 @@ def test_a_function_with_few_seconds_still_gives_each_part_most_of_them() -> Non
 
     clock.now = 2
     assert [time_is_up() for time_is_up in part.time_is_up] == [False, False, False]
+
+
+@pytest.mark.parametrize("fails", [None, "resume", "check", "reconcile"])
+def test_the_webhook_is_checked_last_even_if_another_part_fails(fails: str | None) -> None:
+    webhook = WebhookPart()
+    sweep = sweeping(Part(*[fails] if fails else []), webhook=webhook)
+
+    with pytest.raises(LookupError) if fails else nullcontext():
+        sweep()
+
+    assert webhook.limits == [CHECK_SECONDS]
+
+
+def test_a_check_of_the_webhook_that_fails_stops_no_other_part_and_its_error_is_raised() -> None:
+    part = Part()
+
+    with pytest.raises(LookupError, match="webhook"):
+        sweeping(part, webhook=WebhookPart(LookupError("webhook")))()
+
+    assert part.calls == ["resume", "read", "check", "reconcile"]
+
+
+@pytest.mark.parametrize(("used", "limits"), [(100, [10]), (112, [6]), (118, []), (130, [])])
+def test_the_webhook_is_checked_in_the_time_that_is_left(used: float, limits: list[float]) -> None:
+    clock, webhook = FakeClock(now=0), WebhookPart()
+
+    class SlowPart(Part):
+        def reconcile(self, contents: Contents, part: SweepPart) -> list[Change]:
+            clock.now = used
+            return super().reconcile(contents, part)
+
+    sweeping(SlowPart(), clock, webhook=webhook)()
+
+    assert webhook.limits == limits
 
 
 def test_of_several_errors_none_is_lost() -> None:

@@ -65,9 +65,7 @@ def test_each_call_carries_the_version_of_webhooks_whatever_the_version_of_chats
     assert {request.headers["authorization"] for request in transport.requests} == {"Bearer a-token"}
 
 
-def test_a_create_is_disabled_until_its_secret_is_stored_and_pins_the_version_of_the_events_and_names_the_company_if_there_is_one() -> (
-    None
-):
+def test_a_create_is_disabled_pins_the_version_of_the_events_and_names_the_company_if_there_is_one() -> None:
     webhooks, transport = client(ok(registered(webhook_secret="ws_1")), ok(registered()))
     assert webhooks.create(URL, EVENTS).webhook_secret == "ws_1"
     webhooks.create(URL, EVENTS, "biz_A")

@@ -16,7 +16,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from aichats.api.callers import CALLERS, Caller, find_caller
 from aichats.api.company_limit import CompanyLimit
 from aichats.api.last_use import LastUse
-from aichats.api.operation import ApiCall, Operation, Reply
+from aichats.api.operation import WEBHOOK, ApiCall, Operation, Reply
 from aichats.api.problems import (
     CONTENT_TYPE,
     NO_SUCH_PATH,
@@ -44,8 +44,6 @@ OPERATIONS: tuple[Operation[Any, Any], ...] = tuple(
     if isinstance(member, Operation)
 )
 PUBLIC = ("/", "/health", "/openapi.json", "/docs", PROBLEMS_PAGE, "/favicon.ico")
-WEBHOOK = "/webhooks/whop"
-"""The path of ``receive_webhook``, which gets every POST. Requests with other methods come here, without a token."""
 MAX_TOKEN_BYTES = 512
 MAX_LOGGED_CHARACTERS = 1000
 """The limit of a log field with text from a request, which can have a thousand invalid targets."""
@@ -100,6 +98,7 @@ def _endpoint(
             body=read_body(operation, event, max_message_bytes=app.settings.max_message_bytes, now=datetime.now(UTC)),
             idempotency_key=read_idempotency_key(operation, event),
             headers=event.headers,
+            domain=event.request_context.domain_name,
             lease=lease(api.lambda_context),
         )
         return _answer(operation.run(call))

@@ -11,6 +11,9 @@ from aichats.api.callers import Caller, Scope
 from aichats.api.company_limit import CompanyLimit
 from aichats.bootstrap import Application
 
+WEBHOOK = "/webhooks/whop"
+"""The path of ``receive_webhook``, which gets every POST. The HTTP API gets other methods, without a token."""
+
 
 @dataclass(frozen=True)
 class ApiCall[BodyT, QueryT]:
@@ -24,6 +27,8 @@ class ApiCall[BodyT, QueryT]:
     idempotency_key: str | None
     headers: Mapping[str, str]
     """The request's headers, with names in lower case."""
+    domain: str
+    """The domain name of the API."""
     lease: timedelta
     """The time until Lambda ends this invocation."""
 

@@ -7,22 +7,26 @@ from dataclasses import dataclass
 from aichats.automations.missed import MissedSlots
 from aichats.automations.reconcile import AutomationService, Change
 from aichats.automations.sweep_part import CallAll, SweepPart, SweepProgress, call_concurrently
-from aichats.automations.table import AutomationTable
+from aichats.automations.table import AutomationTable, Contents
+from aichats.automations.webhook_check import CHECK_SECONDS, WebhookCheck
 from aichats.aws.observability import count, logger
 from aichats.runs.stranded import StrandedRuns
 
 RESERVED_SHARE = 1 / 8
-"""The share of the invocation's time that is reserved for the last calls of the last part, which may be slow."""
+"""The share of the invocation's time that is reserved for the last calls of the third part, and for the webhook."""
+SPARE_SECONDS = 2.0
+"""The time at the end of the invocation for writes after the last call to Whop."""
 
 
 @dataclass(frozen=True)
 class Sweep:
-    """The parts of the sweep: resume stranded runs, find missed slots, reconcile schedules.
+    """The parts of the sweep: resume stranded runs, find missed slots, reconcile schedules, check the webhook.
 
     Args:
         progress: the places at which the parts stopped in the last sweep.
         clock: returns seconds. Only differences within one sweep matter.
         call_all: makes concurrent calls to AWS.
+        webhook: checks the webhook in the time that the other parts left; ``None`` if its URL is not known.
     """
 
     stranded: StrandedRuns
@@ -32,11 +36,12 @@ class Sweep:
     progress: SweepProgress
     clock: Callable[[], float] = time.monotonic
     call_all: CallAll = call_concurrently
+    webhook: WebhookCheck | None = None
 
     def run(self, seconds: float) -> dict[str, int]:
         """Sweep once. Return the numbers of resumed, ended and missed runs, and of repaired schedules.
 
-        Each part may use a third of the time, and the time that the previous parts left.
+        Each of the first three parts may use a third of the time, and the time that the previous parts left.
 
         Args:
             seconds: the time until the invocation ends.
@@ -50,22 +55,30 @@ class Sweep:
             counts |= self.stranded.resume(lambda: self.clock() >= begun + share)
         finally:
             slots, schedules = self._part("slots", begun + 2 * share), self._part("schedules", begun + 3 * share)
-            counts |= self._check_automations(slots, schedules)
+            counts |= self._check_automations(slots, schedules, begun + seconds)
         return counts
 
     def _part(self, name: str, ends_at: float) -> SweepPart:
         return SweepPart(name, self.progress, lambda: self.clock() >= ends_at, self.call_all)
 
-    def _check_automations(self, slots: SweepPart, schedules: SweepPart) -> dict[str, int]:
-        """Find missed slots and reconcile schedules. Both parts use the same read of the table."""
+    def _check_automations(self, slots: SweepPart, schedules: SweepPart, ends_at: float) -> dict[str, int]:
+        """Find missed slots, reconcile schedules and check the webhook, all with the same read of the table."""
         counts: dict[str, int] = {}
         contents = self.store.contents()
         try:
             # Slots come first, so that a slow EventBridge Scheduler delays no slot.
             counts["missed"] = self.missed_slots.check(contents.rows, slots)
         finally:
-            counts["repaired"] = self._report(self.service.reconcile(contents, schedules))
+            try:
+                counts["repaired"] = self._report(self.service.reconcile(contents, schedules))
+            finally:
+                self._check_webhook(contents, ends_at - self.clock() - SPARE_SECONDS)
         return counts
+
+    def _check_webhook(self, contents: Contents, seconds: float) -> None:
+        """Check the webhook if there is time. It comes last, because no run waits for it."""
+        if self.webhook is not None and seconds > 0:
+            self.webhook.check(contents.rows, min(seconds, CHECK_SECONDS))
 
     def _report(self, changes: list[Change]) -> int:
         """Log and count the changes. Return the number of repaired schedules."""

@@ -8,20 +8,28 @@ from aichats.automations.row import AutomationRow
 from aichats.aws.observability import count, logger
 from aichats.aws.table import Table
 from aichats.aws.writes import ConditionFailedError
-from aichats.errors import AichatsError, PermissionDeniedError
+from aichats.errors import (
+    AichatsError,
+    APIConnectionError,
+    ConfigurationError,
+    InternalServerError,
+    RateLimitError,
+    SecretUnavailableError,
+)
 from aichats.http.deadline import time_limit
 from aichats.runs.ledger.times import to_text, utc_now
+from aichats.runs.providers.whop import WhopProvider
+from aichats.whop.webhook_registration import webhook_problems, webhooks_for
 
 CHECK_EVERY = timedelta(hours=1)
-RETRY_AFTER_FAILURE = timedelta(minutes=4)
-"""The time for which a check is reserved. A check that failed, or whose process died, comes again with the next sweep."""
+CHECK_RESERVED = timedelta(minutes=4)
+"""The time for which a sweep reserves a check. If the check fails or its process dies, the next sweep checks."""
 CHECK_SECONDS = 10.0
 """The maximum duration of the calls to Whop."""
 CHECK_KEY = "check:webhook"
 """The key of the row in the table of runs that has the time of the next check."""
-
-type FindProblems = Callable[[str, Collection[str]], list[str]]
-"""Returns the reasons why event types don't reach a URL. Raises AichatsError if Whop can't be asked."""
+TEMPORARY_FAILURES = (APIConnectionError, InternalServerError, RateLimitError, SecretUnavailableError)
+"""The errors after which the next sweep checks again. After others, the next check is due in an hour."""
 
 
 @dataclass(frozen=True)
@@ -30,12 +38,12 @@ class WebhookCheck:
 
     Args:
         items: the table of runs.
-        find_problems: asks Whop.
+        whop: asks Whop.
         url: the URL to which Whop sends events.
     """
 
     items: Table
-    find_problems: FindProblems
+    whop: WhopProvider
     url: str
     clock: Callable[[], datetime] = utc_now
 
@@ -44,36 +52,63 @@ class WebhookCheck:
 
         Args:
             rows: all automations.
-            seconds: the time for the calls to Whop.
+            seconds: the time limit of the calls to Whop.
         """
         events = {event for row in rows for event in row.event_types}
         if not events:
-            # Ends an alarm about a webhook that nothing needs anymore.
+            # This ends an alarm about a webhook that no automation needs anymore.
             count("WebhookProblems", 0)
-        elif self._take_turn(RETRY_AFTER_FAILURE) and self._report(events, seconds):
-            self._put_due(CHECK_EVERY)
+        elif self._reserve() and self._report(events, seconds):
+            due_at = to_text(self.clock() + CHECK_EVERY)
+            self.items.overwrite([{"run_id": CHECK_KEY, "next_check_at": due_at}])
 
-    @staticmethod
-    def forget(items: Table) -> None:
-        """Let the next sweep check, even if the hour is not over."""
-        items.delete(CHECK_KEY, items.is_present)
+    def _reserve(self) -> bool:
+        """Return whether a check is due. If so, no other sweep checks for some minutes."""
+        now = self.clock()
+        changes = {"next_check_at": to_text(now + CHECK_RESERVED)}
+        condition = "attribute_not_exists(#next_check_at) OR #next_check_at <= :now"
+        try:
+            self.items.update(CHECK_KEY, changes, condition, {"now": to_text(now)})
+        except ConditionFailedError:
+            return False
+        return True
 
     def _report(self, events: Collection[str], seconds: float) -> bool:
-        """Ask Whop, and report the answer. Return whether there was an answer."""
+        """Ask Whop, and report the answer. Return whether the check is done for this hour."""
         try:
-            with time_limit(seconds):
-                problems = self.find_problems(self.url, events)
-        except PermissionDeniedError as error:
-            # Only a person can change that, so it's reported once an hour. It doesn't mean that events are missing.
-            logger.warning("webhook not checked", extra={"reason": str(error)})
-            return True
+            problems = problems_at_whop(self.whop, self.url, events, self.clock(), seconds)
         except AichatsError as error:
+            # The events may come nevertheless, so this raises no alarm.
             logger.warning("webhook not checked", extra={"reason": str(error)})
-            return False
+            return not isinstance(error, TEMPORARY_FAILURES)
         if problems:
-            remedy = "Type: make webhook STACK=…"
-            logger.error(
-                "webhook needs repair", extra={"url": self.url, "reason": "; ".join(problems), "remedy": remedy}
-            )
+            fields = {"url": self.url, "reason": "; ".join(problems), "remedy": "make webhook STACK=…"}
+            logger.error("webhook needs repair", extra=fields)
         count("WebhookProblems", len(problems))
         return True
+
+
+def request_webhook_check(items: Table) -> None:
+    """Let the next sweep check, even if the hour is not over."""
+    items.delete(CHECK_KEY, items.is_present)
+
+
+def problems_at_whop(whop: WhopProvider, url: str, events: Collection[str], now: datetime, seconds: float) -> list[str]:
+    """Ask Whop why event types don't reach a URL; no reasons if all of them do.
+
+    A company with an API key of its own may have the webhook, so this asks with each key until one finds the webhook.
+
+    Raises:
+        ConfigurationError: there is no API key.
+        AichatsError: Whop or a secret can't be read within the time limit.
+    """
+    with time_limit(seconds):
+        asked = False
+        for client, company_id in whop.webhooks():
+            webhooks, asked = list(client.list(company_id)), True
+            if webhooks_for(url, webhooks):
+                return webhook_problems(webhooks, url, events, now)
+    if not asked:
+        remedy = "Store one with the permission developer:manage_webhook: make secret NAME=whop STACK=…"
+        raise ConfigurationError(f"Whop lets only API keys manage webhooks, and the stack has none. {remedy}")
+    return webhook_problems([], url, events, now)

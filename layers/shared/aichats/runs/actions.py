@@ -85,9 +85,13 @@ def connect(
 
 
 def first_secrets(environment: Mapping[str, str]) -> dict[str, SecretKind[Any]]:
-    """Return the secrets that most invocations of a function need: those of its first provider, with their kinds."""
+    """Return the secrets that most invocations of a function need: those of its first provider, with their kinds.
+
+    A function that can't ask for the renewal of a connection performs no run, so it rarely needs Whop's secrets.
+    """
+    performs = bool(environment.get("REFRESH_TOKENS_FUNCTION"))
     for name, secret in SECRETS.items():
-        if secret_name := environment.get(f"{name.upper()}_SECRET"):
+        if (secret_name := environment.get(f"{name.upper()}_SECRET")) and (performs or name != "whop"):
             connection = {f"{secret_name}/{DEFAULT_CONNECTION}": CONNECTION} if name == "whop" else {}
             return {secret_name: secret.kind, **connection}
     return {}

@@ -1,6 +1,6 @@
 """Whop's credentials: API keys and connections, and the secrets that contain them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -98,6 +98,19 @@ class Credentials:
             name = str(self.secret)
             raise SecretError(name, "is empty", f"{remedy(name)}. {remedy(f'{name}/{DEFAULT_CONNECTION}')}")
         return Credential(ALL_COMPANIES)
+
+    def api_keys(self) -> Iterator[Credential]:
+        """Yield the API key for all companies, then the keys of companies.
+
+        Raises:
+            SecretError: the secret can't be read.
+        """
+        main = self.secrets.read(self.secret, WHOP_SECRET)
+        if main.api_key is not None:
+            yield Credential("default")
+        for company_id, credential in sorted(main.companies.items()):
+            if isinstance(credential, str):
+                yield Credential(company_id, company_id=company_id)
 
     def token(self, credential: Credential) -> Token:
         """Return a function that returns the credential's current token.

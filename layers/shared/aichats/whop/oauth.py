@@ -29,7 +29,9 @@ class Tokens(BaseModel):
     expires_in: Annotated[int, Field(gt=0, le=MAX_LIFETIME_SECONDS)] = 3600
 
 
-def oauth_error(status: int, headers: Headers, content: bytes, mask: Mask = NOTHING_TO_HIDE) -> APIStatusError:
+def oauth_error(
+    status: int, headers: Headers, content: bytes, mask: Mask = NOTHING_TO_HIDE, _operation: str = ""
+) -> APIStatusError:
     """Return a response of 300 or above as an error. Its body is ``{"error", "error_description"}``."""
     body = json_object(content)
     fields = {"message": body.get("error_description"), "code": body.get("error")}

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from pydantic import BaseModel, Field, RootModel
 
 from aichats.api.callers import Caller, Scope
-from aichats.api.operation import ApiCall, Reply, operation
+from aichats.api.operation import WEBHOOK, ApiCall, Reply, operation
 from aichats.api.problems import RejectedError
 from aichats.api.routes.runs import StartedRuns
 from aichats.api.starting import accept, reserve_key
@@ -27,7 +27,8 @@ from aichats.automations.model import (
 )
 from aichats.automations.row import AutomationRow, RowHeader
 from aichats.automations.run_factory import as_input_error, by_hand
-from aichats.errors import InputError, UnreadableError
+from aichats.aws.observability import logger
+from aichats.errors import AichatsError, InputError, UnreadableError
 from aichats.models import Request, WholeNumber
 from aichats.runs.model import slot_text
 from aichats.whop.webhooks import known_event_types
@@ -38,6 +39,8 @@ MAX_LIST_BYTES = 4_000_000
 """The maximum size of an answer. Lambda's limit is 6 MB."""
 STACK_SCHEDULE = "stack-schedule"
 """The name of the template's own schedule. An automation with this name would share its runs."""
+WEBHOOK_WARNING_SECONDS = 3.0
+"""The time limit for the question whether Whop sends the events of an automation."""
 _ETAG = {"ETag": "The version, for `If-Match`"}
 _READ: tuple[Scope, ...] = ("automations:read",)
 _WRITE: tuple[Scope, ...] = ("automations:write",)
@@ -117,7 +120,8 @@ def put_automation(call: ApiCall[Automation, None]) -> Reply:
 
     With `If-Match`, the automation is replaced only if you know its current version. With `If-None-Match: *`, it is
     only created. Retrying a conditional request is safe. Unknown event types are accepted with a warning, because Whop
-    adds new ones. A client that is limited to companies can't replace an automation that it can't see.
+    adds new ones. If Whop does not send one of the event types to this API yet, a warning says so. A client that is
+    limited to companies can't replace an automation that it can't see.
     """
     name, now = call.path["name"], datetime.now(UTC)
     if name == STACK_SCHEDULE:
@@ -133,7 +137,8 @@ def put_automation(call: ApiCall[Automation, None]) -> Reply:
             raise RejectedError(HTTPStatus.CONFLICT, "conflict", detail)
 
     result = call.app.automations.put(name, call.body, *conditions, guard=keep_others)
-    row, warnings = result.row, _warnings(call.body, result.row.unconfirmed_slots)
+    row = result.row
+    warnings = [*_warnings(call.body, row.unconfirmed_slots), *_webhook_warnings(call, row.event_types)]
     body = StoredAutomation.model_construct(**_with_state(row, now), warnings=warnings)
     status = HTTPStatus.CREATED if result.created else HTTPStatus.OK
     return Reply(body, status, {"ETag": row.etag, "Location": f"/automations/{name}"})
@@ -296,6 +301,22 @@ def _warnings(automation: Automation, unconfirmed_slots: Sequence[datetime]) -> 
             "aichats does not report these times as missed. Look them up in GET /runs"
         )
     return warnings
+
+
+def _webhook_warnings(call: ApiCall[Any, Any], events: Sequence[str]) -> list[str]:
+    """Return a warning if Whop does not send the events to this API; none if Whop can't be asked quickly."""
+    if not events:
+        return []
+    from aichats.automations.webhook_check import problems_at_whop
+    from aichats.runs.providers.whop import WhopProvider
+
+    whop, url = call.app.provider(WhopProvider), f"https://{call.domain}{WEBHOOK}"
+    try:
+        problems = problems_at_whop(whop, url, events, datetime.now(UTC), WEBHOOK_WARNING_SECONDS)
+    except AichatsError as error:
+        logger.info("webhook not checked", extra={"reason": str(error)})
+        return []
+    return [f"trigger.events: {problem}. To change that, type: make webhook STACK=…" for problem in problems]
 
 
 def _existing(call: ApiCall[Any, Any]) -> AutomationRow:

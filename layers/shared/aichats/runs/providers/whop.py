@@ -6,11 +6,11 @@ notification preference. If two runs change the same field, the newest change wi
 (:mod:`aichats.runs.ledger.changes`).
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import cached_property, partial
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from aichats.errors import NotFoundError, ProtocolError, SecretError
 from aichats.http import BaseTransport
@@ -36,6 +36,9 @@ from aichats.whop.client import check_agent_identifier
 from aichats.whop.credentials import Credential, Credentials, credential_named
 from aichats.whop.models import NewChat, TitledPage
 from aichats.whop.settings import WhopSettings
+
+if TYPE_CHECKING:
+    from aichats.whop.webhook_registration import WebhooksClient
 
 PAGE_SIZE = 100
 
@@ -63,6 +66,17 @@ class WhopProvider:
             SecretError: the secret can't be used.
         """
         return self.client_with(self.credentials.of_company(company_id), api_version)
+
+    def webhooks(self) -> "Iterator[tuple[WebhooksClient, str | None]]":
+        """Yield the calls about webhooks with each API key, and the company of the key; ``None`` for all companies.
+
+        Users' tokens are left out, because aichats doesn't ask users for ``developer:manage_webhook``.
+
+        Raises:
+            SecretError: the secret can't be read.
+        """
+        for credential in self.credentials.api_keys():
+            yield self.client_with(credential).webhooks, credential.company_id
 
     def client_with(self, credential: Credential, api_version: str = "") -> WhopClient:
         """Return the client with a credential. All clients share one connection pool."""
