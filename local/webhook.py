@@ -16,6 +16,7 @@ from aichats.automations.table import AutomationTable
 from aichats.automations.webhook_check import request_webhook_check
 from aichats.aws.table import Table
 from aichats.errors import AichatsError, OutcomeUnknownError, ProtocolError, ProviderError
+from aichats.http.transport import DeadlineTransport
 from aichats.whop import WhopClient
 from aichats.whop.webhook_registration import Webhook, WebhooksClient, webhooks_for
 from local.companies import is_company
@@ -141,9 +142,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.error(f"COMPANY must be a company ID from Whop, such as biz_XXXXX, not {options.company!r}")
     try:
         values = outputs(options.stack, *OUTPUTS)
-        webhook = _stack_webhook(options.stack, options.company, values)
         table = AutomationTable(boto3.client("dynamodb"), values["AutomationsTable"])
-        _synchronize(webhook, sorted({event for row in table.rows() for event in row.event_types}), options)
+        events = sorted({event for row in table.rows() for event in row.event_types})
+        with DeadlineTransport() as transport:
+            _synchronize(_stack_webhook(options.stack, options.company, values, transport), events, options)
         # An alarm that this command fixed then ends within five minutes. Without this, it ends within an hour.
         with suppress(ClientError, BotoCoreError):
             request_webhook_check(Table(boto3.client("dynamodb"), values["RunsTable"]))
@@ -153,13 +155,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _stack_webhook(stack: str, company: str | None, values: dict[str, str]) -> StackWebhook:
+def _stack_webhook(
+    stack: str, company: str | None, values: dict[str, str], transport: DeadlineTransport
+) -> StackWebhook:
     parameters = {
         parameter.get("ParameterKey"): parameter.get("ParameterValue", "")
         for parameter in describe(stack).get("Parameters", [])
     }
     token = _api_key(stack, StackSecret(values["WhopSecret"]), company)
-    client = WhopClient(token=token, base_url=parameters["WhopBaseUrl"]).webhooks
+    client = WhopClient(token=token, base_url=parameters["WhopBaseUrl"], transport=transport).webhooks
     return StackWebhook(stack, values["WebhookUrl"], company, client, StackSecret(values["WebhookSecret"]))
 
 
@@ -194,7 +198,7 @@ def _synchronize(webhook: StackWebhook, events: Sequence[str], options: argparse
             _replay(webhook.client, after, options.replay)
         return
     _show(webhook.url, None, webhook.register(events, registered), events)
-    print(f"Stored its secret in {webhook.secret.name}. The stack uses it within 5 minutes. Whop repeats deliveries.")
+    print(f"Stored its secret in {webhook.secret.name}. The stack uses it at once.")
     if options.replay:
         print("A new webhook has no deliveries that could be replayed.")
 
@@ -210,7 +214,8 @@ def _show(url: str, before: Webhook | None, after: Webhook, events: Sequence[str
         f"  {'enabled':{width}}  {_yes(is_true=before is not None and before.enabled):6}  {_yes(is_true=after.enabled)}"
     )
     for event in types:
-        note = "" if event in events else "   no automation listens for it (PRUNE=1 removes it)"
+        is_extra = event in after.events and event not in events
+        note = "   no automation listens for it (PRUNE=1 removes it)" if is_extra else ""
         print(f"  {event:{width}}  {_yes(is_true=event in old):6}  {_yes(is_true=event in after.events)}{note}")
     if before is after:
         print("Nothing to change.")
