@@ -44,23 +44,12 @@ class Deployed:
     def __init__(self, whop: MockServer, capsys: pytest.CaptureFixture[str]) -> None:
         self.whop = whop
         self._capsys = capsys
-        boto3.client("cloudformation").create_stack(
-            StackName=STACK,
-            TemplateBody=json.dumps(TEMPLATE),
-            Parameters=[{"ParameterKey": "WhopBaseUrl", "ParameterValue": whop.base_url}],
-        )
-        for name, key in {"automations": "name", "runs": "run_id"}.items():
-            boto3.client("dynamodb").create_table(
-                TableName=name,
-                BillingMode="PAY_PER_REQUEST",
-                KeySchema=[{"AttributeName": key, "KeyType": "HASH"}],
-                AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"}],
-            )
-        for name in (MAIN, SIGNING):
-            boto3.client("secretsmanager").create_secret(Name=name, SecretString="{}")
         self.automations = AutomationTable(boto3.client("dynamodb"), "automations")
         self.runs = Table(boto3.client("dynamodb"), "runs")
+        for row in self.automations.list():
+            self.automations.end_delete(row)
         self.store(MAIN, {"api_key": KEY})
+        self.store(SIGNING, {})
 
     def listen(self, *events: str, name: str = "payments", **trigger: Any) -> None:
         self.automations.put(name, automation(listening(*events, **trigger)))
@@ -96,10 +85,31 @@ class Deployed:
         return printed.err if fails else printed.out
 
 
-@pytest.fixture
-def stack(capsys: pytest.CaptureFixture[str]) -> Iterator[Deployed]:
+@pytest.fixture(scope="module")
+def account() -> Iterator[MockServer]:
+    """An account with the stack, which calls the mock of Whop. To create it takes a second."""
     with running_whop() as whop, mock_aws():
-        yield Deployed(whop, capsys)
+        boto3.client("cloudformation").create_stack(
+            StackName=STACK,
+            TemplateBody=json.dumps(TEMPLATE),
+            Parameters=[{"ParameterKey": "WhopBaseUrl", "ParameterValue": whop.base_url}],
+        )
+        for name, key in {"automations": "name", "runs": "run_id"}.items():
+            boto3.client("dynamodb").create_table(
+                TableName=name,
+                BillingMode="PAY_PER_REQUEST",
+                KeySchema=[{"AttributeName": key, "KeyType": "HASH"}],
+                AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"}],
+            )
+        for name in (MAIN, SIGNING):
+            boto3.client("secretsmanager").create_secret(Name=name, SecretString="{}")
+        yield whop
+
+
+@pytest.fixture
+def stack(account: MockServer, capsys: pytest.CaptureFixture[str]) -> Deployed:
+    account.reset()
+    return Deployed(account, capsys)
 
 
 def test_a_webhook_is_registered_with_the_events_that_automations_listen_for_and_its_secret_is_stored(
