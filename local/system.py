@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
 
 from aichats.api.callers import Scope
+from aichats.whop.webhook_registration import WEBHOOKS_API_VERSION
+from aichats.whop.webhooks import known_event_types
 from local.attached import attached
 from local.cloud.build import Build, build
 from local.cloud.deploy import Stack, deploy
@@ -27,6 +29,8 @@ from local.errors import LocalError
 from local.plain_http import plain_client
 from local.ports import require_free
 from local.setup import ROOT, VENV
+from local.standins.whop.deliveries import PATH
+from local.standins.whop.webhooks import WEBHOOKS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -66,6 +70,7 @@ class Provider(NamedTuple):
 WHOP = Provider("local.standins.whop", "/api/v1", "WhopBaseUrl", "WhopSecret", "local-key")
 KODEY = Provider("local.standins.kodey", "", "KodeyBaseUrl", "KodeySecret", "sk_live_local")
 PROVIDERS = (WHOP, KODEY)
+WHOP_HEADERS = {"Authorization": f"Bearer {WHOP.api_key}", "Api-Version-Date": WEBHOOKS_API_VERSION}
 CALLERS, WEBHOOK = "CallersSecret", "WebhookSecret"
 SECRETS = (WHOP.secret, KODEY.secret, CALLERS, WEBHOOK)
 """The stack's outputs that name secrets."""
@@ -170,6 +175,7 @@ def running_system(
             fill_secrets(emulator.clients, stack)
             front = HttpFront(http_api(stack), partial(call, emulator.clients), log=log)
             api_url = running.enter_context(serving(front, port=api_port))
+            register_webhooks(emulator.clients, stack, urls[WHOP], api_url)
         yield System(emulator, stack, urls, api_url)
 
 
@@ -213,3 +219,16 @@ def fill_secrets(clients: Clients, stack: Stack) -> None:
     secrets[WEBHOOK] = {"secrets": [WEBHOOK_SECRET]}
     for output, value in secrets.items():
         clients.secrets.put_secret_value(SecretId=stack.outputs[output], SecretString=json.dumps(value))
+
+
+def register_webhooks(clients: Clients, stack: Stack, whop_url: str, api_url: str) -> None:
+    """Register a webhook for all events at the mock of Whop, which then delivers test events to the HTTP API.
+
+    A second one is for the URL that the stack would have on AWS, because the sweep looks for that.
+    """
+    secrets = [WEBHOOK_SECRET]
+    with plain_client(timeout=10, headers=WHOP_HEADERS) as http:
+        for url in (api_url + PATH, stack.outputs["WebhookUrl"]):
+            registered = http.post(whop_url + WEBHOOKS, json={"url": url, "events": sorted(known_event_types())})
+            secrets.append(registered.raise_for_status().json()["webhook_secret"])
+    clients.secrets.put_secret_value(SecretId=stack.outputs[WEBHOOK], SecretString=json.dumps({"secrets": secrets}))

@@ -79,6 +79,25 @@ def test_the_api_answers_its_logs_are_shown_and_what_is_printed_can_be_copied(de
     dev.wait_for(r"http-api INFO .*run_id=.* request_id=")
 
 
+def test_the_mock_of_whop_delivers_a_test_event_that_starts_an_automation(dev: Program) -> None:
+    headers = {"Authorization": f"Bearer {BEARER}"}
+    definition = {
+        "trigger": {"type": "webhook", "events": ["refund.created"]},
+        "action": {"type": "whop.create_chat", "message_text": "{{ event.type }}"},
+        "targets": ["biz_W"],
+    }
+    whop = dev.value("mock of Whop")
+    with plain_client(timeout=60, headers=headers | {"Api-Version-Date": "2026-10-15-1"}) as http:
+        api = dev.value("webhooks").removesuffix("/webhooks/whop")
+        stored = http.put(f"{api}/automations/refunds", json=definition).json()
+        webhooks = http.get(f"{whop}/webhooks").json()["data"]
+        [webhook] = [webhook["id"] for webhook in webhooks if webhook["url"] == dev.value("webhooks")]
+        tested = http.post(f"{whop}/webhooks/{webhook}/test", json={"event": "refund.created"}).json()
+        assert (stored["warnings"], tested["status"]) == ([], 202)
+        until(lambda: http.get(f"{api}/runs?automation=refunds&status=succeeded").json()["data"])
+        http.delete(f"{api}/automations/refunds").raise_for_status()
+
+
 def test_it_says_that_its_data_will_be_lost_and_how_to_keep_it(dev: Program) -> None:
     assert "All data is lost when this stops. To keep it: make dev KEEP=1" in dev.printed
 
