@@ -28,7 +28,7 @@ _SCOPES = {"POST": "ai_chat:create", "PATCH": "ai_chat:update", "DELETE": "ai_ch
 """The scope that a method on ``/ai_chats`` needs. To list and to read chats needs no scope."""
 _NO_CHAT_SCOPE = (
     "this credential may lack {scope}, and Whop may not give {scope} to API keys. "
-    "Connect a Whop user: make login STACK=… CLIENT_ID=app_… (see docs/how-to/connect-whop.md)"
+    "Connect a Whop account: make login STACK=… CLIENT_ID=app_… (see docs/how-to/connect-whop.md)"
 )
 _NO_WEBHOOK_SCOPE = (
     "this credential lacks developer:manage_webhook. Give this permission to the API key in Whop's dashboard, "
