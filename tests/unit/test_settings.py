@@ -53,7 +53,7 @@ OPTIONAL: dict[type[Environment], dict[str, str]] = {
         "KODEY_SETTLE_SECONDS": "10",
     },
     HttpApiSettings: {"ALLOWED_ORIGINS": "https://a.example, https://b.example,"},
-    SweepSettings: {"MISSED_GRACE_SECONDS": "60"},
+    SweepSettings: {"MISSED_GRACE_SECONDS": "60", "WEBHOOK_URL": "https://api.invalid/webhooks/whop"},
 }
 ALL = {name: value for variables in REQUIRED.values() for name, value in variables.items()}
 each_kind = pytest.mark.parametrize("kind", REQUIRED, ids=lambda kind: kind.__name__)

@@ -374,6 +374,7 @@ def test_on_lambda_the_secret_is_read_in_the_init_phase_and_a_missing_one_is_no_
     monkeypatch: pytest.MonkeyPatch, *, filled: bool
 ) -> None:
     monkeypatch.setenv("AWS_LAMBDA_INITIALIZATION_TYPE", "on-demand")
+    monkeypatch.setenv("REFRESH_TOKENS_FUNCTION", "refresh-tokens")
     with mock_aws(), fresh_application():
         client = boto3.client("secretsmanager")
         if filled:
@@ -401,6 +402,7 @@ def test_on_lambda_the_secret_that_the_function_needs_first_is_read_in_the_init_
     monkeypatch: pytest.MonkeyPatch, whop: str, webhook: str, kodey: str, read: list[str]
 ) -> None:
     monkeypatch.setenv("AWS_LAMBDA_INITIALIZATION_TYPE", "on-demand")
+    monkeypatch.setenv("REFRESH_TOKENS_FUNCTION", "refresh-tokens")
     monkeypatch.setenv("WHOP_SECRET", whop)
     monkeypatch.setenv("WEBHOOK_SECRET", webhook)
     monkeypatch.setenv("KODEY_SECRET", kodey)
