@@ -136,6 +136,10 @@ caller: setup-demo ## Create a token for an API client (NAME=crm SCOPES=chats:wr
 webhook: setup-demo ## Register the stack's webhook at Whop with the events that automations need (STACK=… REPLAY=2h)
 	@$(BIN)/python -m local.webhook --stack "$(STACK)" $(if $(COMPANY),--company "$(COMPANY)") $(if $(REPLAY),--replay "$(REPLAY)") $(if $(PRUNE),--prune) $(if $(REPLACE),--replace)
 
+.PHONY: doctor
+doctor: setup-demo ## Look at everything that can be wrong with a deployed stack, and say what to do (STACK=…)
+	@$(BIN)/python -m local.doctor --stack "$(STACK)"
+
 .PHONY: env-vars
 env-vars: setup-demo ## Write env.json, so that `sam local` uses the resources of a deployed stack (STACK=…)
 	@$(BIN)/python -m local.env_vars --stack "$(STACK)"

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TextIO
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-BOLD, DIM, GREEN, RED = "1", "2", "32", "31"
+BOLD, DIM, GREEN, YELLOW, RED = "1", "2", "32", "33", "31"
 
 
 class Console:

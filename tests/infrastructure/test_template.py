@@ -20,6 +20,7 @@ from aichats.runs.messages import RUNS_SECONDS
 from aichats.settings import MAX_CALL_SECONDS, SweepSettings
 from local.deploy import ASKED
 from local.deployed import OUTPUTS
+from local.doctor.infrastructure import checkout_version
 from local.setup import ROOT
 from tests.support.template import load_template, walk
 
@@ -53,6 +54,10 @@ def deployed_parts() -> Iterator[tuple[str, Any]]:
         for event, body in properties.pop("Events", {}).items():
             yield f"{name}{event}", [body, {"Ref": name}]
         yield name, [properties, {"Ref": resource.get("DependsOn")}]
+
+
+def test_the_output_with_the_version_is_the_version_of_the_project() -> None:
+    assert TEMPLATE["Outputs"]["Version"]["Value"] == checkout_version()
 
 
 def test_each_function_has_a_folder_and_each_folder_a_function() -> None:

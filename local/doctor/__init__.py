@@ -1,0 +1,1 @@
+"""`make doctor`: checks of a deployed stack, each with what to do."""

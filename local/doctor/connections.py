@@ -1,0 +1,121 @@
+"""Checks of connections to Whop: their tokens, their renewal, and the companies that use them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from aichats.aws.secret_versions import SecretVersions
+from aichats.whop.connections import DEFAULT_CONNECTION, Grant, fingerprint, parse_connection
+from aichats.whop.credentials import ConnectionOfCompany
+from local.doctor.credentials import whop_secret
+from local.doctor.findings import Finding, fail, fine, warn
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from local.doctor.examined import ExaminedStack
+
+RENEWALS = "docs/operations/by-alarm.md#refreshtokensfailuresalarm"
+
+SHOWN_COMPANIES = 3
+"""The number of companies that a line names."""
+
+
+def check_credentials(stack: ExaminedStack) -> Iterator[Finding]:
+    """Check that each company has a credential."""
+    main = whop_secret(stack)
+    states = {name: bool(stack.secret(f"{stack.output('WhopSecret')}/{name}")) for name in _names(stack)}
+    missing: dict[str, list[str]] = {}
+    for company, entry in main.companies.items():
+        if isinstance(entry, ConnectionOfCompany) and not states.get(entry.connection):
+            missing.setdefault(entry.connection, []).append(company)
+    for name, companies in sorted(missing.items()):
+        what = "is logged out" if name in states else "doesn't exist"
+        text = f"{_some(companies)} use{'s' if len(companies) == 1 else ''} the connection {name}, which {what}"
+        yield fail(text, _login(stack, name))
+    if states.get(DEFAULT_CONNECTION) or main.api_key:
+        everyone = f"the connection {DEFAULT_CONNECTION}" if states.get(DEFAULT_CONNECTION) else "the API key"
+        yield fine(f"companies without a credential of their own use {everyone}")
+    elif main.companies:
+        text = f"only the {len(main.companies)} companies in {stack.output('WhopSecret')} have one"
+        yield warn(f"{text}, so runs for others and for no company fail", _login(stack, DEFAULT_CONNECTION))
+    else:
+        yield fail("none, so all runs for Whop fail", _login(stack, DEFAULT_CONNECTION))
+
+
+def check_connections(stack: ExaminedStack) -> Iterator[Finding]:
+    """Check the tokens and the renewal of each connection."""
+    names = _names(stack)
+    for name in names:
+        secret = f"{stack.output('WhopSecret')}/{name}"
+        grant = parse_connection(secret, stack.secret(secret))
+        if grant is None:
+            yield warn(f"{name} is logged out", _login(stack, name))
+        else:
+            row = stack.runs.get(f"connection:{name}") or {}
+            yield from _Connection(stack, name, grant, row).findings()
+    if not names:
+        yield fine("none; API keys are used")
+
+
+@dataclass(frozen=True)
+class _Connection:
+    """A connection with tokens, and its row in the table of runs."""
+
+    stack: ExaminedStack
+    name: str
+    grant: Grant
+    row: Mapping[str, Any]
+
+    def findings(self) -> Iterator[Finding]:
+        """Yield what is wrong; one finding if all is well."""
+        used = fingerprint(self.grant.refresh_token)
+        if self.row.get("broken") == used:
+            reason = self.row.get("reason") or "Whop rejects its refresh token"
+            yield fail(f"{self.name} is broken. {reason}", _login(self.stack, self.name, self.grant))
+            return
+        ended = self.grant.expires_at <= datetime.now(UTC)
+        if ended:
+            text = f"{self.name}'s access token ended at {self.grant.expires_at:%Y-%m-%d %H:%M} UTC and was not renewed"
+            yield fail(text, f"read {RENEWALS}")
+        if self.row.get("using") == used:
+            yield warn(f"{self.name}: the answer to its last renewal was lost. aichats tries again within ten minutes")
+        if not ended:
+            yield self._proof()
+
+    def _proof(self) -> Finding:
+        """Return whether Whop accepts the access token."""
+        proof = self.stack.providers.whop(self.grant.access_token)
+        login = _login(self.stack, self.name, self.grant)
+        if proof.result == "rejected":
+            return fail(f"{self.name}'s access token is rejected. {proof.reason}", login)
+        if proof.result == "unknown":
+            return warn(f"{self.name} can't be checked: {proof.reason}")
+        if proof.lacks_writes:
+            return warn(f"{self.name} looks unable to create and change chats (403)", login)
+        return fine(f"{self.name} is accepted, {self._renewed()}")
+
+    def _renewed(self) -> str:
+        if "renewed_at" not in self.row:
+            return "not renewed yet"
+        age = datetime.now(UTC) - datetime.fromtimestamp(int(self.row["renewed_at"]), UTC)
+        return f"renewed {int(age.total_seconds() // 60)} minutes ago"
+
+
+def _names(stack: ExaminedStack) -> list[str]:
+    """Return the names of the connections that have a secret."""
+    prefix = f"{stack.output('WhopSecret')}/"
+    return sorted(name.removeprefix(prefix) for name in SecretVersions(stack.aws.secrets).names(prefix))
+
+
+def _login(stack: ExaminedStack, name: str, grant: Grant | None = None) -> str:
+    client = grant.client_id if grant else "app_..."
+    company = f" COMPANY={grant.company_id}" if grant and grant.company_id else ""
+    return stack.command(f"login CONNECTION={name} CLIENT_ID={client}{company}")
+
+
+def _some(companies: list[str]) -> str:
+    hidden = len(companies) - SHOWN_COMPANIES
+    return ", ".join(companies[:SHOWN_COMPANIES]) + (f" and {hidden} more" if hidden > 0 else "")
