@@ -115,7 +115,7 @@ deploy: build ## Deploy to your AWS account (ENV=staging|prod PARAMETERS="AlarmE
 
 .PHONY: secret
 secret: setup-demo ## Store a secret; prompts for the value (NAME=whop|kodey|webhook STACK=… COMPANY=biz_… COMPANIES=file)
-	@$(BIN)/python -m local.secret --name "$(NAME)" --stack "$(STACK)" $(if $(COMPANY),--company "$(COMPANY)") $(if $(COMPANIES),--companies "$(COMPANIES)") $(if $(CONNECTION),--connection "$(CONNECTION)") $(if $(REPLACE),--replace)
+	@$(BIN)/python -m local.secret --name "$(NAME)" --stack "$(STACK)" $(if $(COMPANY),--company "$(COMPANY)") $(if $(COMPANIES),--companies "$(COMPANIES)") $(if $(CONNECTION),--connection "$(CONNECTION)") $(if $(REPLACE),--replace) $(if $(filter 0,$(VERIFY)),--no-verify)
 
 .PHONY: login
 login: setup-demo ## Connect a Whop account in the browser, so that aichats acts for its user (CLIENT_ID=app_… STACK=… CONNECTION=… COMPANY=biz_…)

@@ -13,17 +13,20 @@ from aichats.whop.credentials import WebhookSecret
 from local.companies import Credential, is_company, read_companies
 from local.connections import companies_in, require_connection, with_connection
 from local.deployed import DeployedError, StackSecret
+from local.proofs import Providers
+from local.verify import Verification
 
 WEBHOOK_SECRETS = 2
 """Number of webhook secrets to keep. During a rotation, Whop may sign with the old one or with the new one."""
 
 USAGE = (
     f"make secret NAME={'|'.join(SECRETS)} STACK=aichats-dev"
-    " [COMPANY=biz_... [CONNECTION=name] | COMPANIES=file [REPLACE=1]]"
+    " [COMPANY=biz_... [CONNECTION=name] | COMPANIES=file [REPLACE=1]] [VERIFY=0]"
 )
 EPILOG = (
     f"NAME=webhook adds a secret each time, and the {WEBHOOK_SECRETS} newest are valid. "
     "So after a rotation in Whop, add the new secret: the old one stays valid until you add the next. "
+    "Whop and Kodey must accept a key before it is stored. VERIFY=0 skips this. "
     "CONNECTION lets the company use a connection of `make login` instead of a key. "
     "COMPANIES stores the keys of many companies at once, from a file or (-) from standard input: a JSON object, or "
     "lines of `biz_...,key` or `biz_...,connection:name`. Keys of other companies stay, unless you add REPLACE=1. A "
@@ -39,7 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         secret = StackSecret.find(options.stack, options.name)
         if options.companies:
-            _fill_companies(secret, read_companies(options.companies), replace=options.replace)
+            _fill_companies(secret, read_companies(options.companies), options)
         elif options.connection:
             require_connection(secret, options.connection)
             secret.change(lambda value: with_connection(value, options.company, options.connection))
@@ -73,19 +76,25 @@ def _fill(secret: StackSecret, model: type[BaseModel], options: argparse.Namespa
     if model is WebhookSecret:
         secret.change(lambda value: with_webhook_secret(value, key))
     else:
+        _with_key(model, {}, key, options.company)  # A malformed key is not sent to the provider.
+        if options.verify:
+            Verification(options.stack, Providers.find(options.stack)).require(options.name, key)
         secret.change(lambda value: _with_key(model, value, key, options.company))
 
 
-def _fill_companies(secret: StackSecret, keys: Mapping[str, Credential], *, replace: bool) -> None:
+def _fill_companies(secret: StackSecret, keys: Mapping[str, Credential], options: argparse.Namespace) -> None:
     """Store the keys of many companies, and print how many changed."""
     for name in sorted({key["connection"] for key in keys.values() if isinstance(key, dict)}):
         require_connection(secret, name)
+    own = {company: key for company, key in keys.items() if isinstance(key, str)}
+    if own and options.verify:
+        Verification(options.stack, Providers.find(options.stack)).require_all(own)
     before: dict[str, object] = {}
 
     def with_companies(value: dict[str, object]) -> dict[str, object]:
         before.clear()
         before.update(companies_in(value))
-        return value | {"companies": dict(keys) if replace else before | dict(keys)}
+        return value | {"companies": dict(keys) if options.replace else before | dict(keys)}
 
     after = companies_in(secret.change(with_companies))
     added, removed = len(after.keys() - before.keys()), len(before.keys() - after.keys())
@@ -124,6 +133,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--connection", help="connection that the company uses instead of a key (CONNECTION=)")
     parser.add_argument("--companies", help="file with the keys of many companies, or - (COMPANIES=)")
     parser.add_argument("--replace", action="store_true", help="remove companies that are not in the file (REPLACE=1)")
+    parser.add_argument(
+        "--no-verify", dest="verify", action="store_false", help="store keys without asking the provider (VERIFY=0)"
+    )
     return parser
 
 

@@ -1,104 +1,86 @@
-"""Verify credentials of providers with harmless calls."""
+"""Verification of keys before `make secret` stores them."""
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import partial
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
-from aichats.errors import AichatsError, AuthenticationError, PermissionDeniedError
-from aichats.http.deadline import time_limit
-from aichats.http.transport import DeadlineTransport
-from aichats.kodey.client import KodeyClient
-from aichats.whop import UpdateAiChat, WhopClient
+from local.console import Console
+from local.deployed import DeployedError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Mapping
 
-VERIFY_SECONDS = 10.0
-"""The maximum duration of the calls for one credential."""
-MAX_CONCURRENT_CALLS = 8
-NO_CHAT = "aich_00000000000000"
-"""The id of a chat that doesn't exist."""
-NO_USER = "aichats-verify"
-"""A user of Kodey without chats."""
+    from local.proofs import Proof, Providers
+
+UNVERIFIED = "To store without verification, add VERIFY=0"
+SHOWN_KEYS = 10
+"""The number of rejected keys that are listed."""
 
 
 @dataclass(frozen=True)
-class Proof:
-    """What a provider answered about a credential.
+class Verification:
+    """Verifies keys with harmless calls to the providers of a stack.
 
     Attributes:
-        result: ``unknown`` if the provider was not reached, or gave an answer that says nothing about the credential.
-        reason: the reason of a result other than ``accepted``, without any secret.
-        lacks_writes: whether Whop rejected a change with 403, so that the credential looks unable to create chats.
+        stack: the stack's name.
+        providers: the providers that the stack calls.
     """
 
-    result: Literal["accepted", "rejected", "unknown"]
-    reason: str = ""
-    lacks_writes: bool = False
+    stack: str
+    providers: Providers
 
+    def require(self, name: str, key: str) -> None:
+        """Check that the provider accepts a key, and print that.
 
-@dataclass(frozen=True)
-class Providers:
-    """The providers that a deployed stack calls.
+        Args:
+            name: the short name of the secret, ``whop`` or ``kodey``.
+            key: the key.
 
-    Attributes:
-        whop_url: the URL of Whop's API.
-        whop_version: the version of Whop's API.
-        kodey_url: the URL of Kodey's API.
-    """
-
-    whop_url: str
-    whop_version: str
-    kodey_url: str
-
-    @classmethod
-    def of(cls, parameters: Mapping[str, str]) -> Providers:
-        """Return the providers that the parameters of a stack describe."""
-        return cls(parameters["WhopBaseUrl"], parameters["WhopApiVersion"], parameters["KodeyBaseUrl"])
-
-    def whop(self, token: str) -> Proof:
-        """Return whether Whop accepts an API key or an access token.
-
-        The change of a chat that doesn't exist shows whether the credential may change chats: Whop then answers 404.
-        The request has no fields, so it would change nothing even if the chat existed. Whop doesn't document in which
-        order it checks, so only a 403 counts.
+        Raises:
+            DeployedError: the provider rejects the key, or can't be asked.
         """
-        with DeadlineTransport() as transport:
-            client = WhopClient(token, self.whop_url, self.whop_version, VERIFY_SECONDS, transport)
-            proof = _proof(partial(client.list_titles, after=None, first=1))
-            if proof.result != "accepted":
-                return proof
-            try:
-                with time_limit(VERIFY_SECONDS):
-                    client.update_ai_chat(NO_CHAT, UpdateAiChat())
-            except PermissionDeniedError:
-                return Proof("accepted", lacks_writes=True)
-            except AichatsError:
-                return proof
-        return proof
+        proof = self.providers.kodey(key) if name == "kodey" else self.providers.whop(key)
+        if proof.result == "rejected":
+            raise DeployedError(f"{name.capitalize()} rejects the key, so nothing was stored: {proof.reason}")
+        if proof.result == "unknown":
+            raise DeployedError(f"the key can't be verified, so nothing was stored. {proof.reason} {UNVERIFIED}")
+        print(f"{name.capitalize()} accepted the key.")
+        if proof.lacks_writes:
+            print("But it looks unable to create and change chats, because Whop answered 403.")
+            self._suggest_login()
 
-    def kodey(self, key: str) -> Proof:
-        """Return whether Kodey accepts a key."""
-        with DeadlineTransport() as transport:
-            client = KodeyClient(key, self.kodey_url, VERIFY_SECONDS, transport=transport)
-            return _proof(partial(client.list_chats, user_id=NO_USER))
+    def require_all(self, keys: Mapping[str, str]) -> None:
+        """Check that Whop accepts the key of each company. Show the progress, and print the result.
 
-    def whop_keys(self, tokens: Iterable[str]) -> Iterator[tuple[str, Proof]]:
-        """Yield each different token with the result of :meth:`whop`. Several are verified at the same time."""
-        different = list(dict.fromkeys(tokens))
-        with ThreadPoolExecutor(MAX_CONCURRENT_CALLS) as pool:
-            yield from zip(different, pool.map(self.whop, different), strict=True)
+        Raises:
+            DeployedError: at least one key is not accepted. The message lists the companies.
+        """
+        proofs = self._verify(keys)
+        problems = [
+            f"  {company}: {proofs[key].result}: {proofs[key].reason}"
+            for company, key in keys.items()
+            if proofs[key].result != "accepted"
+        ]
+        if problems:
+            more = [f"  and {len(problems) - SHOWN_KEYS} more"] if len(problems) > SHOWN_KEYS else []
+            first = f"{len(problems)} of {len(keys)} keys are not accepted, so nothing was stored:"
+            raise DeployedError("\n".join([first, *problems[:SHOWN_KEYS], *more, UNVERIFIED]))
+        print(f"Whop accepted the keys of {len(keys)} companies.")
+        if denied := [company for company, key in keys.items() if proofs[key].lacks_writes]:
+            shown = ", ".join(denied[:SHOWN_KEYS]) + (" and others" if len(denied) > SHOWN_KEYS else "")
+            print(f"But {len(denied)} look unable to create and change chats, because Whop answered 403: {shown}.")
+            self._suggest_login()
 
+    def _verify(self, keys: Mapping[str, str]) -> dict[str, Proof]:
+        """Return the proof of each different key."""
+        console, proofs = Console(), dict[str, "Proof"]()
+        waiting, total = self.providers.whop_keys(keys.values()), len(set(keys.values()))
+        while len(proofs) < total:
+            with console.passing(f"Verifying keys: {len(proofs)} of {total}"):
+                key, proof = next(waiting)
+            proofs[key] = proof
+        return proofs
 
-def _proof(call: Callable[[], object]) -> Proof:
-    try:
-        with time_limit(VERIFY_SECONDS):
-            call()
-    except (AuthenticationError, PermissionDeniedError) as error:
-        return Proof("rejected", f"{error.provider}: {error.reason}")
-    except AichatsError as error:
-        return Proof("unknown", str(error))
-    return Proof("accepted")
+    def _suggest_login(self) -> None:
+        print(f"Connect the account of a user instead: make login STACK={self.stack} CLIENT_ID=app_...")

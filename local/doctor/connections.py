@@ -90,7 +90,7 @@ class _Connection:
         proof = self.stack.providers.whop(self.grant.access_token)
         login = _login(self.stack, self.name, self.grant)
         if proof.result == "rejected":
-            return fail(f"{self.name}'s access token is rejected. {proof.reason}", login)
+            return fail(f"{self.name}'s access token is rejected: {proof.reason}", login)
         if proof.result == "unknown":
             return warn(f"{self.name} can't be checked: {proof.reason}")
         if proof.lacks_writes:

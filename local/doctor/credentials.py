@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from local.doctor.examined import ExaminedStack
-    from local.verify import Proof
+    from local.proofs import Proof
 
 MAX_KEYS = 20
 """The number of companies' keys that are tried."""
@@ -54,7 +54,7 @@ def whop_secret(stack: ExaminedStack) -> WhopSecret:
 def _key(stack: ExaminedStack, what: str, proof: Proof, command: str) -> Iterator[Finding]:
     match proof.result:
         case "rejected":
-            yield fail(f"{what} is rejected. {proof.reason}", command)
+            yield fail(f"{what} is rejected: {proof.reason}", command)
         case "unknown":
             yield warn(f"{what} can't be checked: {proof.reason}")
         case _ if proof.lacks_writes:

@@ -16,8 +16,8 @@ from aichats.aws.secret_versions import SecretVersions
 from aichats.aws.table import Table
 from aichats.errors import UnreadableError
 from local.deployed import DeployedError, describe
+from local.proofs import Providers
 from local.setup import ROOT
-from local.verify import Providers
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient

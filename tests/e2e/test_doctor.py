@@ -184,7 +184,7 @@ def expected_lines(stack: str, mapping: str) -> Iterator[tuple[str, str]]:
     yield "connections", f"{broken} -> {login % ('acme', 'app_1')}"
     denied = "is accepted, but it looks unable to create and change chats (403)"
     yield "Whop keys", f"warn: the key of biz_C {denied} -> make login CLIENT_ID=app_... STACK={stack}"
-    rejected = "FAIL: the key is rejected. kodey: 401: Unauthorized: Invalid API key."
+    rejected = "FAIL: the key is rejected: 401: Unauthorized: Invalid API key"
     yield "Kodey key", f"{rejected} -> make secret NAME=kodey STACK={stack}"
     unsigned = "FAIL: aichats/dev/webhook is empty, so all webhooks are rejected"
     yield "webhook secret", f"{unsigned} -> make webhook STACK={stack}"

@@ -26,8 +26,8 @@ class StoredSecret:
         self.value = make(self.value)
         return self.value
 
-    def fill(self, typed: str, *options: str) -> int:
-        """Type this at the prompt. Return the exit code."""
+    def fill(self, typed: str, *options: str, verify: bool = False) -> int:
+        """Type this at the prompt. Return the exit code. Without ``verify``, no provider is asked."""
         self._monkeypatch.setattr("sys.stdin", io.StringIO(f"{typed}\n"))
         name = self.name.rpartition("/")[2]
-        return secret.main(["--stack", "aichats-dev", "--name", name, *options])
+        return secret.main(["--stack", "aichats-dev", "--name", name, *options, *([] if verify else ["--no-verify"])])
