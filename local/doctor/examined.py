@@ -20,7 +20,6 @@ from local.proofs import Providers
 from local.setup import ROOT
 
 if TYPE_CHECKING:
-    from mypy_boto3_cloudformation import CloudFormationClient
     from mypy_boto3_cloudformation.type_defs import StackTypeDef
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_lambda import LambdaClient
@@ -35,7 +34,6 @@ LIMITS = Config(connect_timeout=3, read_timeout=10, retries={"mode": "standard",
 class Services:
     """The clients of AWS's services. A session can't create clients in several threads, so all are made at once."""
 
-    cloudformation: CloudFormationClient
     cloudwatch: Any
     dynamodb: DynamoDBClient
     functions: LambdaClient
@@ -49,7 +47,6 @@ class Services:
         """Return the clients for the account and region of the AWS configuration."""
         session = boto3.Session()
         return cls(
-            cloudformation=session.client("cloudformation", config=LIMITS),
             cloudwatch=session.client("cloudwatch", config=LIMITS),
             dynamodb=session.client("dynamodb", config=LIMITS),
             functions=session.client("lambda", config=LIMITS),

@@ -1,0 +1,157 @@
+"""The checks of `make doctor` of secrets: keys, API clients and connections."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from aichats.whop.connections import fingerprint
+from local.doctor.connections import check_connections, check_credentials
+from local.doctor.credentials import check_callers, check_kodey_key, check_webhook_secret, check_whop_keys
+from tests.support.automations import scheduled
+from tests.support.doctor_bench import STACK, WHOP, DoctorBench
+from tests.support.mock_servers import AI_CHATS, MockServer, running_whop
+
+MINUTE, DAY = timedelta(minutes=1), timedelta(days=1)
+
+
+@pytest.fixture
+def bench() -> DoctorBench:
+    return DoctorBench()
+
+
+@pytest.fixture
+def whop_server(bench: DoctorBench) -> Iterator[MockServer]:
+    """The mock of Whop, which the stack calls."""
+    with running_whop() as mock:
+        bench.parameters["WhopBaseUrl"] = mock.base_url
+        yield mock
+
+
+# ---- credentials
+
+
+def test_without_any_credential_the_command_to_connect_an_account_is_shown(bench: DoctorBench) -> None:
+    bench.secrets.put(WHOP, {})
+    login = f"make login CONNECTION=default CLIENT_ID=app_... STACK={STACK}"
+    assert bench.lines(check_credentials) == [f"FAIL: none, so all runs for Whop fail -> {login}"]
+    bench.secrets.put(WHOP, {"companies": {"biz_A": "key"}})
+    assert bench.lines(check_credentials) == [
+        f"warn: only the 1 companies in {WHOP} have one, so runs for others and for no company fail -> {login}"
+    ]
+
+
+def test_companies_that_use_a_missing_or_empty_connection_are_named(bench: DoctorBench) -> None:
+    companies: dict[str, Any] = {f"biz_{number}": {"connection": "gone"} for number in range(5)}
+    bench.secrets.put(WHOP, {"api_key": "key", "companies": companies | {"biz_E": {"connection": "empty"}}})
+    bench.secrets.put(f"{WHOP}/empty", {})
+    empty, gone, rest = bench.lines(check_credentials)
+    assert empty.startswith("FAIL: biz_E uses the connection empty, which is logged out -> make login CONNECTION=empty")
+    assert gone.startswith("FAIL: biz_0, biz_1, biz_2 and 2 more use the connection gone, which doesn't exist -> ")
+    assert rest == "ok: companies without a credential of their own use the API key"
+
+
+def test_the_default_connection_comes_before_the_api_key(bench: DoctorBench) -> None:
+    bench.connect("default")
+    assert bench.lines(check_credentials) == [
+        "ok: companies without a credential of their own use the connection default"
+    ]
+
+
+@pytest.mark.usefixtures("one_attempt")
+def test_keys_that_whop_rejects_or_does_not_answer_about_are_named(bench: DoctorBench, whop_server: MockServer) -> None:
+    bench.secrets.put(WHOP, {"api_key": "key", "companies": {f"biz_{number:02}": "key" for number in range(25)}})
+    whop_server.faults({"method": "GET", "path": AI_CHATS, "fault": "status:401"})
+    lines = bench.lines(check_whop_keys)
+    rejected = "FAIL: the API key is rejected: 401 unauthorized: Invalid or missing API key"
+    assert lines[0] == f"{rejected} -> make secret NAME=whop STACK={STACK}"
+    assert lines[1].endswith(f"-> make secret NAME=whop COMPANY=biz_00 STACK={STACK}")
+    assert (len(lines), lines[-1]) == (22, "warn: 5 more keys of companies were not tried")
+    whop_server.faults({"method": "GET", "path": AI_CHATS, "fault": "status:503"})
+    assert bench.lines(check_whop_keys)[0].startswith(
+        "warn: the API key can't be checked: whop: 503 internal_server_error"
+    )
+
+
+def test_kodeys_empty_secret_fails_only_if_automations_call_kodey(bench: DoctorBench) -> None:
+    bench.secrets.put("aichats/dev/kodey", {})
+    assert bench.lines(check_kodey_key)[0].startswith("warn: aichats/dev/kodey is empty. You need it only for Kodey")
+    action = {"type": "kodey.create_chat", "message_text": "Hi"}
+    bench.put("weekly", {**scheduled("cron(0 9 ? * MON *)"), "action": action, "targets": ["agent_1"]})
+    [line] = bench.lines(check_kodey_key)
+    assert line == (
+        f"FAIL: aichats/dev/kodey is empty, and automations call Kodey -> make secret NAME=kodey STACK={STACK}"
+    )
+
+
+def test_an_empty_webhook_secret_is_fine_as_long_as_no_automation_listens(bench: DoctorBench) -> None:
+    bench.secrets.put("aichats/dev/webhook", {})
+    assert bench.lines(check_webhook_secret) == ["ok: empty, and no automation listens for webhooks"]
+    bench.secrets.put("aichats/dev/webhook", {"secrets": ["ws_1", "ws_2"]})
+    assert bench.lines(check_webhook_secret) == ["ok: 2 secrets for signatures"]
+
+
+def test_api_clients_with_malformed_or_expired_tokens_are_named(bench: DoctorBench) -> None:
+    now = datetime.now(UTC)
+    valid: dict[str, Any] = {"sha256": "a" * 64, "scopes": ["chats:read"]}
+    callers = {
+        "good": valid,
+        "odd": {"sha256": "short"},
+        "old": valid | {"expires_at": (now - DAY).isoformat()},
+        "soon": valid | {"expires_at": (now + DAY).isoformat()},
+        "later": valid | {"expires_at": (now + 30 * DAY).isoformat()},
+    }
+    bench.secrets.put("aichats/dev/callers", callers)
+    odd, old, soon, count = bench.lines(check_callers)
+    assert odd.startswith("FAIL: the entry odd is malformed, so its token is rejected")
+    assert old.startswith(f"FAIL: the token of old expired at {now - DAY:%Y-%m-%d}")
+    assert old.endswith(f" -> make caller NAME=old ROTATE=1 STACK={STACK}")
+    assert soon.startswith(f"warn: the token of soon expires at {now + DAY:%Y-%m-%d}")
+    assert count == "ok: 3 with a valid token"
+
+
+# ---- connections
+
+
+@pytest.mark.usefixtures("whop_server")
+def test_a_connection_whose_token_whop_accepts_is_shown_with_the_age_of_its_tokens(bench: DoctorBench) -> None:
+    bench.connect("default", renewed_at=int((datetime.now(UTC) - 12.5 * MINUTE).timestamp()))
+    bench.connect("fresh")
+    assert bench.lines(check_connections) == [
+        "ok: default is accepted, renewed 12 minutes ago",
+        "ok: fresh is accepted, not renewed yet",
+    ]
+
+
+def test_a_connection_whose_token_whop_rejects_says_how_to_log_in(bench: DoctorBench, whop_server: MockServer) -> None:
+    bench.connect("acme")
+    whop_server.faults({"method": "GET", "path": AI_CHATS, "fault": "status:401"})
+    [line] = bench.lines(check_connections)
+    assert line.startswith("FAIL: acme's access token is rejected: 401 unauthorized")
+    assert line.endswith(f" -> make login CONNECTION=acme CLIENT_ID=app_1 STACK={STACK}")
+
+
+@pytest.mark.usefixtures("whop_server")
+def test_a_login_repairs_a_broken_connection(bench: DoctorBench) -> None:
+    bench.connect("acme", broken=fingerprint("refresh-acme"), reason="invalid_grant")
+    assert bench.lines(check_connections)[0].startswith("FAIL: acme is broken. invalid_grant -> make login")
+    bench.connect("acme", broken=fingerprint("the token before"), reason="invalid_grant")
+    assert bench.lines(check_connections) == ["ok: acme is accepted, not renewed yet"]
+
+
+def test_tokens_that_were_not_renewed_in_time_fail(bench: DoctorBench) -> None:
+    bench.connect("acme", ends_in=-MINUTE)
+    [line] = bench.lines(check_connections)
+    assert line.startswith("FAIL: acme's access token ended at ")
+    assert line.endswith(" UTC and was not renewed -> read docs/operations/by-alarm.md#refreshtokensfailuresalarm")
+
+
+@pytest.mark.usefixtures("whop_server")
+def test_a_lost_answer_and_an_empty_connection_are_mentioned(bench: DoctorBench) -> None:
+    bench.connect("acme", using=fingerprint("refresh-acme"))
+    bench.secrets.put(f"{WHOP}/empty", {})
+    lost, accepted, empty = bench.lines(check_connections)
+    assert lost.startswith("warn: acme: the answer to its last renewal was lost")
+    assert accepted == "ok: acme is accepted, not renewed yet"
+    assert empty.startswith("warn: empty is logged out -> make login CONNECTION=empty")
