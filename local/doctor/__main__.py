@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import sys
-from functools import partial
 from typing import TYPE_CHECKING
 
 from local.console import Console
@@ -41,12 +40,16 @@ CHECKS: Mapping[str, Callable[[ExaminedStack], Iterator[Finding]]] = {
 EPILOG = "The exit code is 1 if a line begins with FAIL. Lines that begin with warn may need your attention."
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+def main() -> int:
+    """Examine the stack. Return the exit code: 1 if something doesn't work."""
+    return interruptible(lambda: run(sys.argv[1:]))
+
+
+def run(arguments: Sequence[str]) -> int:
     """Examine the stack. Return the exit code: 1 if something doesn't work."""
     parser = argparse.ArgumentParser(prog="make doctor", description=__doc__, epilog=EPILOG)
     parser.add_argument("--stack", required=True, help="name of the deployed stack, such as aichats-dev (STACK=)")
-    options = parser.parse_args(arguments)
-    return interruptible(partial(examine, Console(), options.stack))
+    return examine(Console(), parser.parse_args(arguments).stack)
 
 
 def examine(console: Console, name: str) -> int:

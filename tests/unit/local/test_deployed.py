@@ -7,6 +7,7 @@ import boto3
 import pytest
 
 from local import caller, env_vars, login, logout, redrive, secret
+from local.doctor import __main__ as doctor
 
 type Command = Callable[[list[str]], int]
 
@@ -19,8 +20,9 @@ COMMANDS = pytest.mark.parametrize(
         (env_vars.main, []),
         (login.run, ["--client-id", "app_canteen"]),
         (logout.run, []),
+        (doctor.run, []),
     ],
-    ids=["secret", "caller", "redrive", "env-vars", "login", "logout"],
+    ids=["secret", "caller", "redrive", "env-vars", "login", "logout", "doctor"],
 )
 
 
