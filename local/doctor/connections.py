@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from aichats.aws.secret_versions import SecretVersions
+from aichats.errors import SecretError
 from aichats.whop.connections import DEFAULT_CONNECTION, Grant, fingerprint, parse_connection
 from aichats.whop.credentials import ConnectionOfCompany
 from local.doctor.credentials import whop_secret
@@ -49,15 +50,22 @@ def check_connections(stack: ExaminedStack) -> Iterator[Finding]:
     """Check the tokens and the renewal of each connection."""
     names = _names(stack)
     for name in names:
-        secret = f"{stack.output('WhopSecret')}/{name}"
-        grant = parse_connection(secret, stack.secret(secret))
-        if grant is None:
-            yield warn(f"{name} is logged out", _login(stack, name))
-        else:
-            row = stack.runs.get(f"connection:{name}") or {}
-            yield from _Connection(stack, name, grant, row).findings()
+        try:
+            yield from _check(stack, name)
+        except SecretError as error:
+            yield fail(f"{name}: its secret {error.problem}", _login(stack, name))
     if not names:
         yield fine("none; API keys are used")
+
+
+def _check(stack: ExaminedStack, name: str) -> Iterator[Finding]:
+    secret = f"{stack.output('WhopSecret')}/{name}"
+    grant = parse_connection(secret, stack.secret(secret))
+    if grant is None:
+        yield warn(f"{name} is logged out", _login(stack, name))
+    else:
+        row = stack.runs.get(f"connection:{name}") or {}
+        yield from _Connection(stack, name, grant, row).findings()
 
 
 @dataclass(frozen=True)

@@ -10,11 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 import boto3
 from botocore.config import Config
+from botocore.exceptions import ClientError
 
 from aichats.automations.row import AutomationRow, row_from_item
+from aichats.aws.errors import code_of
 from aichats.aws.secret_versions import SecretVersions
+from aichats.aws.secrets import remedy
 from aichats.aws.table import Table
-from aichats.errors import UnreadableError
+from aichats.errors import SecretError, UnreadableError
 from local.deployed import DeployedError, describe
 from local.proofs import Providers
 from local.setup import ROOT
@@ -140,14 +143,18 @@ class ExaminedStack:
         """Return the content of a secret.
 
         Raises:
-            DeployedError: the content isn't a JSON object. The message doesn't show it.
+            SecretError: the secret doesn't exist, or isn't a JSON object.
         """
         try:
             value = json.loads(SecretVersions(self.aws.secrets).current(name).text)
         except ValueError:
             value = None
+        except ClientError as error:
+            if code_of(error) != "ResourceNotFoundException":
+                raise
+            raise SecretError(name, "doesn't exist", remedy(name)) from None
         if not isinstance(value, dict):
-            raise DeployedError(f"secret {name} is not a JSON object")
+            raise SecretError(name, "is not a JSON object", remedy(name))
         return value
 
     @cached_property

@@ -7,10 +7,10 @@ import time
 from typing import TYPE_CHECKING, Self
 
 from aichats.aws.errors import AWS_ERRORS, aws_message, code_of
-from aichats.errors import AichatsError
+from aichats.errors import AichatsError, SecretError
 from aichats.http.deadline import time_limit
 from local.deployed import DeployedError
-from local.doctor.findings import Finding, warn
+from local.doctor.findings import Finding, fail, warn
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -65,8 +65,15 @@ class _ErrorAsFinding:
     def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> bool:
         if not isinstance(error, Exception):
             return False
-        self._findings.append(warn(f"can't be checked: {reason_for(error)}"))
+        self._findings.append(finding_of(error))
         return True
+
+
+def finding_of(error: Exception) -> Finding:
+    """Return the finding about an error that ended a check. A secret that functions can't use is a failure."""
+    if isinstance(error, SecretError):
+        return fail(f"{error.name} {error.problem}", error.remedy)
+    return warn(f"can't be checked: {reason_for(error)}")
 
 
 def reason_for(error: Exception) -> str:

@@ -9,6 +9,7 @@ import pytest
 from aichats.whop.connections import fingerprint
 from local.doctor.connections import check_connections, check_credentials
 from local.doctor.credentials import check_callers, check_kodey_key, check_webhook_secret, check_whop_keys
+from local.doctor.runner import run_checks
 from tests.support.automations import scheduled
 from tests.support.doctor_bench import STACK, WHOP, DoctorBench
 from tests.support.mock_servers import AI_CHATS, MockServer, running_whop
@@ -111,7 +112,35 @@ def test_api_clients_with_malformed_or_expired_tokens_are_named(bench: DoctorBen
     assert count == "ok: 3 with a valid token"
 
 
+@pytest.mark.parametrize(
+    ("value", "problem"),
+    [(None, "doesn't exist"), ({"api_key": "two words"}, "is malformed"), ([], "is not a JSON object")],
+)
+def test_a_secret_that_functions_cannot_use_fails_without_its_content(
+    bench: DoctorBench, value: Any, problem: str
+) -> None:
+    if value is None:
+        del bench.secrets.secrets[WHOP]
+    else:
+        bench.secrets.put(WHOP, value)
+    [(_, [finding])] = run_checks({"Whop keys": check_whop_keys}, bench.stack)
+    assert finding.status == "FAIL"
+    assert finding.text.startswith(f"{WHOP} {problem}")
+    assert finding.remedy.startswith("To store it, type: make secret NAME=whop")
+    assert "two words" not in finding.text
+
+
 # ---- connections
+
+
+@pytest.mark.usefixtures("whop_server")
+def test_a_malformed_connection_does_not_hide_the_others(bench: DoctorBench) -> None:
+    bench.secrets.put(f"{WHOP}/acme", {"oauth": {}})
+    bench.connect("default")
+    malformed, accepted = bench.lines(check_connections)
+    assert malformed.startswith("FAIL: acme: its secret is malformed (")
+    assert malformed.endswith(f" -> make login CONNECTION=acme CLIENT_ID=app_... STACK={STACK}")
+    assert accepted == "ok: default is accepted, not renewed yet"
 
 
 @pytest.mark.usefixtures("whop_server")
