@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from local.console import Console
 from local.deployed import DeployedError
-from local.doctor import connections, credentials, infrastructure, operation, schedules
+from local.doctor import connections, credentials, infrastructure, operation, schedules, webhook
 from local.doctor.examined import ExaminedStack
 from local.doctor.findings import Finding, show, summary
 from local.doctor.runner import run_checks
@@ -26,6 +26,7 @@ CHECKS: Mapping[str, Callable[[ExaminedStack], Iterator[Finding]]] = {
     "Whop keys": credentials.check_whop_keys,
     "connections": connections.check_connections,
     "Kodey key": credentials.check_kodey_key,
+    "webhook": webhook.check_webhook,
     "webhook secret": credentials.check_webhook_secret,
     "API clients": credentials.check_callers,
     "own schedules": schedules.check_own_schedules,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from pydantic import AwareDatetime, BaseModel, ValidationError
+from pydantic import ValidationError
 
 from aichats.api.callers import StoredCaller
 from aichats.aws.secrets import parse_secret
@@ -22,12 +22,6 @@ if TYPE_CHECKING:
 MAX_KEYS = 20
 """The number of companies' keys that are tried."""
 EXPIRES_SOON = timedelta(days=7)
-
-
-class _Expiry(BaseModel):
-    """The time from which the token of an API client is no longer valid; ``None`` if it never expires."""
-
-    expires_at: AwareDatetime | None = None
 
 
 def check_whop_keys(stack: ExaminedStack) -> Iterator[Finding]:
@@ -114,8 +108,7 @@ def check_callers(stack: ExaminedStack) -> Iterator[Finding]:
 def _caller(stack: ExaminedStack, name: str, stored: Any) -> Finding | None:
     """Return what is wrong with an entry; ``None`` if it is in order."""
     try:
-        StoredCaller.model_validate(stored)
-        end = _Expiry.model_validate(stored).expires_at
+        end = StoredCaller.model_validate(stored).expires_at
     except ValidationError:
         return fail(f"the entry {name} is malformed, so its token is rejected", "read docs/reference/secrets.md")
     now, rotate = datetime.now(UTC), stack.command(f"caller NAME={name} ROTATE=1")

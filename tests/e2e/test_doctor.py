@@ -170,12 +170,12 @@ def test_each_of_many_things_that_are_wrong_at_once_has_a_line_that_says_what_to
 
     assert doctor.examine() == 1
 
-    for subject, line in expected_lines(breaker.stack.name, mapping):
+    for subject, line in expected_lines(breaker.stack.name, breaker.stack.outputs["WebhookUrl"], mapping):
         assert any(found.startswith(line) for found in doctor.of(subject)), f"{line}\n{doctor.printed}"
     assert not any(secret in doctor.printed for secret in ("local-key", "key-of-c", "sk_live", "-secret", "oauth_"))
 
 
-def expected_lines(stack: str, mapping: str) -> Iterator[tuple[str, str]]:
+def expected_lines(stack: str, url: str, mapping: str) -> Iterator[tuple[str, str]]:
     """Yield the subject of each expected line, and its beginning."""
     login, by_alarm = f"make login CONNECTION=%s CLIENT_ID=%s STACK={stack}", "read docs/operations/by-alarm.md"
     missing = "FAIL: biz_B uses the connection gone, which doesn't exist"
@@ -186,6 +186,8 @@ def expected_lines(stack: str, mapping: str) -> Iterator[tuple[str, str]]:
     yield "Whop keys", f"warn: the key of biz_C {denied} -> make login CLIENT_ID=app_... STACK={stack}"
     rejected = "FAIL: the key is rejected: 401: Unauthorized: Invalid API key"
     yield "Kodey key", f"{rejected} -> make secret NAME=kodey STACK={stack}"
+    unregistered = f"FAIL: Whop has no webhook for {url} -> make webhook STACK={stack}"
+    yield "webhook", unregistered
     unsigned = "FAIL: aichats/dev/webhook is empty, so all webhooks are rejected"
     yield "webhook secret", f"{unsigned} -> make webhook STACK={stack}"
     create = f"make caller NAME=crm SCOPES=chats:read,chats:write STACK={stack}"

@@ -117,6 +117,7 @@ class DoctorBench:
             "RunsTable": self.runs.name,
             "AutomationsTable": make_table("AutomationsTable"),
             "ScheduleGroup": STACK,
+            "WebhookUrl": "https://api.invalid/webhooks/whop",
             "WhopSecret": WHOP,
             "KodeySecret": "aichats/dev/kodey",
             "WebhookSecret": "aichats/dev/webhook",

@@ -6,11 +6,14 @@ from typing import Any
 
 import pytest
 
+from aichats.http.transport import DeadlineTransport
+from aichats.whop import WhopClient
 from aichats.whop.connections import fingerprint
 from local.doctor.connections import check_connections, check_credentials
 from local.doctor.credentials import check_callers, check_kodey_key, check_webhook_secret, check_whop_keys
 from local.doctor.runner import run_checks
-from tests.support.automations import scheduled
+from local.doctor.webhook import check_webhook
+from tests.support.automations import listening, scheduled
 from tests.support.doctor_bench import STACK, WHOP, DoctorBench
 from tests.support.mock_servers import AI_CHATS, MockServer, running_whop
 
@@ -84,6 +87,36 @@ def test_kodeys_empty_secret_fails_only_if_automations_call_kodey(bench: DoctorB
     assert line == (
         f"FAIL: aichats/dev/kodey is empty, and automations call Kodey -> make secret NAME=kodey STACK={STACK}"
     )
+
+
+def test_a_webhook_that_does_not_send_what_automations_listen_for_says_how_to_repair_it(
+    bench: DoctorBench, whop_server: MockServer
+) -> None:
+    url = bench.outputs["WebhookUrl"]
+    assert bench.lines(check_webhook) == ["ok: not needed: no automation listens for webhooks"]
+    bench.put("listens", listening("payment.failed"))
+    repair = f"make webhook STACK={STACK}"
+    assert bench.lines(check_webhook) == [f"FAIL: Whop has no webhook for {url} -> {repair}"]
+    register(whop_server, url, "payment.succeeded")
+    assert bench.lines(check_webhook) == [f"FAIL: Whop does not send payment.failed -> {repair}"]
+    register(whop_server, url, "payment.failed")
+    assert bench.lines(check_webhook) == ["ok: Whop sends payment.failed"]
+
+
+def register(whop_server: MockServer, url: str, event: str) -> None:
+    """Register a webhook of the company of the API key."""
+    with DeadlineTransport() as transport:
+        client = WhopClient("key", whop_server.base_url, transport=transport).webhooks
+        client.update(client.create(url, [event]).id, events=[event], enabled=True)
+
+
+@pytest.mark.usefixtures("whop_server")
+def test_without_an_api_key_the_webhook_cannot_be_checked(bench: DoctorBench) -> None:
+    bench.secrets.put(WHOP, {})
+    bench.put("listens", listening("payment.failed"))
+    [(_, [finding])] = run_checks({"webhook": check_webhook}, bench.stack)
+    assert finding.status == "warn"
+    assert finding.text.startswith("can't be checked: Whop lets only API keys manage webhooks")
 
 
 def test_an_empty_webhook_secret_is_fine_as_long_as_no_automation_listens(bench: DoctorBench) -> None:

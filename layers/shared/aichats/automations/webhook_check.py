@@ -19,7 +19,7 @@ from aichats.errors import (
 from aichats.http.deadline import time_limit
 from aichats.runs.ledger.times import to_text, utc_now
 from aichats.runs.providers.whop import WhopProvider
-from aichats.whop.webhook_registration import webhook_problems, webhooks_for
+from aichats.whop.webhook_registration import WebhooksClient, webhook_problems, webhooks_for
 
 CHECK_EVERY = timedelta(hours=1)
 CHECK_RESERVED = timedelta(minutes=4)
@@ -76,7 +76,7 @@ class WebhookCheck:
     def _report(self, events: Collection[str], seconds: float) -> bool:
         """Ask Whop, and report the answer. Return whether the check is done for this hour."""
         try:
-            problems = problems_at_whop(self.whop, self.url, events, self.clock(), seconds)
+            problems = problems_at_whop(self.whop.webhooks(), self.url, events, self.clock(), seconds)
         except AichatsError as error:
             # The events may come nevertheless, so this raises no alarm.
             logger.warning("webhook not checked", extra={"reason": str(error)})
@@ -93,7 +93,9 @@ def request_webhook_check(items: Table) -> None:
     items.delete(CHECK_KEY, items.is_present)
 
 
-def problems_at_whop(whop: WhopProvider, url: str, events: Collection[str], now: datetime, seconds: float) -> list[str]:
+def problems_at_whop(
+    keys: Iterable[tuple[WebhooksClient, str | None]], url: str, events: Collection[str], now: datetime, seconds: float
+) -> list[str]:
     """Ask Whop why event types don't reach a URL; no reasons if all of them do.
 
     A company with an API key of its own may have the webhook, so this asks with each key until one finds the webhook.
@@ -104,7 +106,7 @@ def problems_at_whop(whop: WhopProvider, url: str, events: Collection[str], now:
     """
     with time_limit(seconds):
         asked = False
-        for client, company_id in whop.webhooks():
+        for client, company_id in keys:
             webhooks, asked = list(client.list(company_id)), True
             if webhooks_for(url, webhooks):
                 return webhook_problems(webhooks, url, events, now)

@@ -312,7 +312,7 @@ def _webhook_warnings(call: ApiCall[Any, Any], events: Sequence[str]) -> list[st
 
     whop, url = call.app.provider(WhopProvider), f"https://{call.domain}{WEBHOOK}"
     try:
-        problems = problems_at_whop(whop, url, events, datetime.now(UTC), WEBHOOK_WARNING_SECONDS)
+        problems = problems_at_whop(whop.webhooks(), url, events, datetime.now(UTC), WEBHOOK_WARNING_SECONDS)
     except AichatsError as error:
         logger.info("webhook not checked", extra={"reason": str(error)})
         return []
