@@ -6,7 +6,6 @@ import shlex
 import signal
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from urllib.parse import parse_qsl, urlsplit
@@ -15,28 +14,18 @@ from zoneinfo import ZoneInfo
 import httpx
 import pytest
 
-from local.cloud.clients import Clients
-from local.cloud.emulator import Emulator
 from local.cloud.scheduler import fired_for, iso
-from local.dev import AUTOMATION, READY
+from local.dev import AUTOMATION
 from local.plain_http import plain_client
 from local.ports import free_port, listen
 from local.setup import ROOT
 from local.system import BEARER, STACK, WEBHOOK_SECRET
-from tests.support.commands import IGNORING_SIGINT, Program, run_command, running_module
+from tests.support.commands import Program, run_command, running_module
+from tests.support.dev import ON_FREE_PORTS, emulator_of, running_dev, whop_of
 from tests.support.mock_servers import MockServer
 from tests.support.waiting import PATIENCE, until
 
-ON_FREE_PORTS = ["--port", "0", "--whop-port", "0", "--kodey-port", "0"]
 DEV = [sys.executable, "-m", "local.dev"]
-
-
-@contextmanager
-def running_dev(*options: str) -> Iterator[Program]:
-    """Run `make dev` for the ``with`` block, which begins when it is ready."""
-    with running_module("local.dev", *ON_FREE_PORTS, *options, launcher=IGNORING_SIGINT) as running:
-        running.wait_for(re.escape(READY))
-        yield running
 
 
 @pytest.fixture(scope="module")
@@ -74,7 +63,7 @@ def test_the_api_answers_its_logs_are_shown_and_what_is_printed_can_be_copied(de
         assert " 201 " in created.splitlines()[0]
     (answered,) = MockServer(dev.value("mock of Kodey"), "").state()["chats"]
     assert [message["role"] for message in answered["messages"]] == ["user", "assistant"]
-    chats = MockServer(dev.value("mock of Whop").removesuffix("/api/v1"), "/api/v1").state()["chats"]
+    chats = whop_of(dev).state()["chats"]
     assert "biz_A" in {chat["company_id"] for chat in chats}
     dev.wait_for(r"http-api INFO .*run_id=.* request_id=")
 
@@ -114,7 +103,7 @@ def test_kept_data_is_there_after_a_restart_and_an_automation_goes_on_firing(tmp
     # Only the grant of the first start may write now.
     forbidden = [*keep, "--keys", "forbidden"]
     with running_dev(*forbidden) as second, plain_client(base_url=second.value("HTTP API"), timeout=60) as api:
-        whop = MockServer(second.value("mock of Whop").removesuffix("/api/v1"), "/api/v1")
+        whop = whop_of(second)
         whop.mode(oauth_tokens="issued")
         assert f"are kept in {tmp_path / 'kept'}" in second.printed
         assert chat["id"] in {run["chat_id"] for run in api.get("/runs", headers=headers).json()["data"]}
@@ -127,11 +116,6 @@ def test_kept_data_is_there_after_a_restart_and_an_automation_goes_on_firing(tmp
         other = run_command(*DEV, *ON_FREE_PORTS, *keep, cwd=ROOT)
         assert (other.returncode, other.stdout) == (1, "")
         assert other.stderr.strip().startswith("another `make dev KEEP=1` uses")
-
-
-def aws_of(dev: Program) -> Clients:
-    """Return clients of its local AWS."""
-    return Emulator(port=int(dev.value("AWS").rpartition(":")[2])).clients
 
 
 def log_in(dev: Program) -> None:
@@ -165,7 +149,7 @@ def test_an_api_key_may_not_write_if_you_say_so() -> None:
 
 
 def test_a_schedule_that_is_created_while_it_runs_fires_in_its_zone(dev: Program) -> None:
-    aws = aws_of(dev)
+    aws = emulator_of(dev).clients
     outputs = aws.cloudformation.describe_stacks(StackName=STACK)["Stacks"][0]["Outputs"]
     values = {output["OutputKey"]: output["OutputValue"] for output in outputs}
     function = aws.functions.get_function(FunctionName=values["RunScheduleFunction"])["Configuration"]
@@ -182,7 +166,7 @@ def test_a_schedule_that_is_created_while_it_runs_fires_in_its_zone(dev: Program
         FlexibleTimeWindow={"Mode": "OFF"},
         Target={"Arn": function["FunctionArn"], "RoleArn": function["Role"], "Input": text},
     )
-    whop = MockServer(dev.value("mock of Whop").removesuffix("/api/v1"), "/api/v1")
+    whop = whop_of(dev)
     (chat,) = until(lambda: [chat for chat in whop.state()["chats"] if chat["company_id"] == "biz_NZ"])
     assert chat["message_text"] == "Kia ora"
     assert dev.wait_for(re.escape(fired_for("new"))).endswith(fired_for("new") + iso(soon))
