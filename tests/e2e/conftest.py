@@ -3,17 +3,21 @@
 import io
 import threading
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Literal
 
 import boto3
 import httpx
 import pytest
 
+from aichats.whop.connections import DEFAULT_CONNECTION
 from local.cloud.functions import Answer, call
 from local.cloud.http_api import http_api
 from local.cloud.http_front import HttpFront, serving
 from local.console import Console
 from local.plain_http import plain_client
 from local.system import BEARER, System, running_system
+from tests.support.connections import CONNECTED, assign, create_connection, log_in
 from tests.support.mock_servers import MockServer
 from tests.support.running_automations import Automations
 from tests.support.waiting import PATIENCE
@@ -23,13 +27,49 @@ DELIVERY_SECONDS = 60
 
 
 @pytest.fixture(scope="session")
-def system() -> Iterator[System]:
+def system_with_key() -> Iterator[System]:
     """The deployed stack with all around it, once for each process of the tests."""
     with running_system(Console(io.StringIO())) as running:
-        running.emulator.clients.functions.update_function_configuration(
-            FunctionName=running.stack.resources["ReceiveWebhookFunction"], Timeout=DELIVERY_SECONDS
-        )
+        wait_longer_for_webhooks(running)
         yield running
+
+
+@pytest.fixture(scope="session")
+def system_with_connection() -> Iterator[System]:
+    """A system that is connected to a Whop account, because its mock of Whop lets API keys create and change nothing.
+
+    A lost answer is looked for after one second. The companies of `CONNECTED` have connections of their own, which the
+    tests create.
+    """
+    with running_system(Console(io.StringIO()), api_keys="forbidden", parameters={"SettleSeconds": "1"}) as running:
+        wait_longer_for_webhooks(running)
+        grant = log_in(running.whop_url)
+        # Each test empties the mock, which then accepts the tokens of all users, for as long as aichats uses them.
+        for_a_day = grant.model_copy(update={"expires_at": datetime.now(UTC) + timedelta(days=1)})
+        create_connection(running, DEFAULT_CONNECTION, for_a_day)
+        assign(running, CONNECTED)
+        yield running
+
+
+def wait_longer_for_webhooks(system: System) -> None:
+    """Give the function for webhooks enough time for a busy machine."""
+    system.emulator.clients.functions.update_function_configuration(
+        FunctionName=system.stack.resources["ReceiveWebhookFunction"], Timeout=DELIVERY_SECONDS
+    )
+
+
+@pytest.fixture
+def credential() -> Literal["API key", "connection"]:
+    """The credential of the system. Tests of the main job replace it by each in turn."""
+    return "API key"
+
+
+@pytest.fixture
+def system(request: pytest.FixtureRequest, credential: Literal["API key", "connection"]) -> System:
+    """The system that has the credential."""
+    name = {"API key": "system_with_key", "connection": "system_with_connection"}[credential]
+    running: System = request.getfixturevalue(name)
+    return running
 
 
 @pytest.fixture

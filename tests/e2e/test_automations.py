@@ -17,6 +17,7 @@ from local.cloud.scheduler import Scheduler, fired_for, iso
 from local.repeat import repeating
 from local.system import System
 from tests.support.automations import reconcile
+from tests.support.connections import WITH_EACH_CREDENTIAL
 from tests.support.mock_servers import Json, MockServer
 from tests.support.running_automations import Automations, company
 from tests.support.waiting import until
@@ -215,6 +216,7 @@ def firing(system: System) -> Iterator[list[str]]:
         yield printed
 
 
+@WITH_EACH_CREDENTIAL
 def test_a_one_off_fires_once_and_its_schedule_is_gone_for_good(
     automations: Automations, companies: tuple[str, str], whop: MockServer
 ) -> None:
@@ -235,6 +237,7 @@ def test_a_one_off_fires_once_and_its_schedule_is_gone_for_good(
         assert len(whop.state()["chats"]) == 1
 
 
+@WITH_EACH_CREDENTIAL
 def test_chats_that_are_muted_for_a_while_are_unmuted_at_that_time(
     automations: Automations, companies: tuple[str, str], whop: MockServer, api: httpx.Client
 ) -> None:

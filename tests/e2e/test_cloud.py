@@ -98,18 +98,18 @@ def function(name: str, code: str) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="session")
-def emulator(system: System) -> Emulator:
+def emulator(system_with_key: System) -> Emulator:
     """The system's own AWS with two more functions: `probe` follows its event, and `broken` can't be imported."""
     functions = {"Probe": function("probe", PROBE), "Broken": function("broken", BROKEN)}
     template = {"Resources": TEMPLATE["Resources"] | functions}
-    clients = system.emulator.clients
+    clients = system_with_key.emulator.clients
     clients.cloudformation.create_stack(
         StackName="probes", TemplateBody=json.dumps(template), Capabilities=["CAPABILITY_IAM"]
     )
     clients.cloudformation.get_waiter("stack_create_complete").wait(
         StackName="probes", WaiterConfig={"Delay": 1, "MaxAttempts": 30}
     )
-    return system.emulator
+    return system_with_key.emulator
 
 
 def log_of(emulator: Emulator, group: str) -> list[str]:

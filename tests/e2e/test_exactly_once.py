@@ -15,6 +15,7 @@ from aichats.runs.model import Run, run_id
 from aichats.runs.queue import RunMessage
 from local.cloud.functions import Answer
 from local.system import System
+from tests.support.connections import WITH_EACH_CREDENTIAL
 from tests.support.ledgers import GONE
 from tests.support.mock_servers import AI_CHATS, MockServer
 from tests.support.running_automations import company
@@ -77,6 +78,7 @@ def test_a_schedule_event_delivered_20_times_at_once_creates_one_chat(
     assert {runs[0]["status"] for runs in answers} <= {"succeeded", "in_progress"}
 
 
+@WITH_EACH_CREDENTIAL
 def test_50_calls_at_once_with_one_key_create_one_chat_and_each_answer_names_the_run(
     crowded_api: httpx.Client, whop: MockServer
 ) -> None:
@@ -92,6 +94,7 @@ def test_50_calls_at_once_with_one_key_create_one_chat_and_each_answer_names_the
     assert (again.status_code, again.headers["Idempotent-Replayed"]) == (200, "true")
 
 
+@WITH_EACH_CREDENTIAL
 def test_the_same_fan_out_twice_creates_each_chat_once(api: httpx.Client, whop: MockServer) -> None:
     targets = [company() for _ in range(3)]
     body, headers = {"action": ACTION, "targets": [*targets, targets[0]]}, {"Idempotency-Key": targets[0]}

@@ -12,6 +12,7 @@ from aichats.runs.model import run_id
 from local.plain_http import plain_client
 from local.standins.whop.deliveries import PATH, Delivery, event, signed
 from local.system import WEBHOOK_SECRET, System
+from tests.support.connections import WITH_EACH_CREDENTIAL
 from tests.support.mock_servers import Json, MockServer
 from tests.support.running_automations import Automations, company
 from tests.support.waiting import PATIENCE, until
@@ -89,6 +90,7 @@ def test_each_event_opens_one_chat_however_often_and_at_once_it_is_delivered(
     assert {(chat["title"], chat["notification_preference"]) for chat in chats} == {("pay_1 failed", "none")}
 
 
+@WITH_EACH_CREDENTIAL
 def test_an_event_for_many_targets_opens_a_chat_in_each(
     automations: Automations, caller: httpx.Client, whop: MockServer
 ) -> None:
