@@ -38,8 +38,8 @@ def system_with_key() -> Iterator[System]:
 def system_with_connection() -> Iterator[System]:
     """A system that is connected to a Whop account, because its mock of Whop lets API keys create and change nothing.
 
-    A lost answer is looked for after one second. The companies of `CONNECTED` have connections of their own, which the
-    tests create.
+    One second after a lost answer, it checks if Whop created the chat. The companies of `CONNECTED` have connections of
+    their own, which the tests create.
     """
     with running_system(Console(io.StringIO()), api_keys="forbidden", parameters={"SettleSeconds": "1"}) as running:
         wait_longer_for_webhooks(running)

@@ -14,7 +14,7 @@ from tests.support.whop_oauth import CLIENT_ID, OAuthApp
 WITH_EACH_CREDENTIAL = pytest.mark.parametrize("credential", ["API key", "connection"])
 """For the main job: the test runs on a system with an API key, and on one whose mock of Whop lets only users write."""
 
-CONNECTED = {"biz_Ended": "ended", "biz_Rejected": "rejected", "biz_Broken": "broken"}
+CONNECTED = {"biz_Ended": "ended", "biz_Broken": "broken"}
 """Companies with a connection of their own."""
 
 

@@ -4,6 +4,7 @@ import asyncio
 import threading
 from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import timedelta
 from typing import Any, Self
 
 import httpx
@@ -62,6 +63,10 @@ class MockServer:
     def faults(self, *faults: Json) -> None:
         """Arm faults: each has ``method``, ``path``, ``fault``, and ``times`` for more than one call."""
         self._control("POST", "faults", list(faults))
+
+    def advance(self, time: timedelta) -> None:
+        """Move the clock ahead, until the next reset."""
+        self._control("POST", "clock", {"advance": time.total_seconds()})
 
     def _control(self, method: str, name: str, body: object = None) -> Json:
         with plain_client(timeout=PATIENCE) as http:

@@ -109,9 +109,12 @@ class Automations:
         events = self._clients.logs.filter_log_events(logGroupName=group, startTime=start)["events"]
         return [event["message"] for event in events]
 
-    def counted(self, metric: str, since: datetime) -> int:
-        """Return the sum that the sweep has added to a metric since a time, from its log, as CloudWatch reads it."""
-        lines = map(embedded_metrics, self.log(self.system.stack.outputs["SweepRunsLogs"], since))
+    def counted(self, metric: str, since: datetime, logs: str = "SweepRunsLogs") -> int:
+        """Return the sum that a function has added to a metric since a time, from its log, as CloudWatch reads it.
+
+        ``logs`` is the output of the stack that names the log group.
+        """
+        lines = map(embedded_metrics, self.log(self.system.stack.outputs[logs], since))
         return sum(total(line[metric]) for line in lines if metric in line)
 
 
