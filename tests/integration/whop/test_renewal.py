@@ -233,6 +233,18 @@ def test_if_whop_has_replaced_a_refresh_token_whose_answer_was_lost_the_connecti
     assert bench.uses == {"refresh_agency_0": 2}
 
 
+@pytest.mark.parametrize("fault", ["429", "unreachable"])
+def test_a_lost_answer_is_still_known_after_another_renewal_failed_without_effect(bench: Bench, fault: str) -> None:
+    bench.whop.faults = ["lost"]
+    assert bench.renew_later() == "failed"
+    bench.whop.faults = [fault] * 4
+    assert bench.renew_later(minutes=2) == "failed"
+    bench.whop.faults = []
+
+    assert bench.renew_later(minutes=2) == "broken"
+    assert bench.row["reason"].endswith("The answer to an earlier renewal was lost.")
+
+
 @pytest.mark.parametrize("status", ["400", "403", "404", "429"])
 def test_a_rejection_that_does_not_concern_the_refresh_token_is_not_final(bench: Bench, status: str) -> None:
     bench.whop.faults = [status] * 4

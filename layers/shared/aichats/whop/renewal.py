@@ -197,6 +197,8 @@ class Renewals:
         return rested and remaining(default=float("inf")) >= self.oauth.timeout + STORE_SECONDS
 
     def _refresh(self, claim: _Claim, grant: Grant) -> Renewed:
+        # An earlier answer stays lost until Whop accepts the refresh token, or rejects it for good.
+        unused = _NOTHING if claim.is_second_use else _NO_NOTE
         version_id, now = self.new_id(), self.clock()
         self._write(claim, {"using": claim.used, "version": version_id, "begun_at": _seconds(now)})
         try:
@@ -207,9 +209,9 @@ class Renewals:
         except APIStatusError as error:
             if error.code == INVALID_GRANT:
                 return self._break(claim, error)
-            return self._fail(claim, grant, error, _NO_NOTE)
+            return self._fail(claim, grant, error, unused)
         except APIConnectionError as error:
-            return self._fail(claim, grant, error, _NO_NOTE)
+            return self._fail(claim, grant, error, unused)
         self.versions.write(self._name(claim), version_id, _renewed(claim.version, tokens, now))
         return self._publish(claim, version_id)
 
