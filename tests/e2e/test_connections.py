@@ -3,21 +3,19 @@
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Literal
-from urllib.parse import parse_qsl, urlsplit
 
 import httpx
 import pytest
 
 from aichats.whop.connections import Grant
 from local import login
-from local.plain_http import plain_client
 from local.ports import free_port
 from local.system import System
 from tests.support.connections import create_connection, log_in, revoke, stored_grant
 from tests.support.mock_servers import AI_CHATS, Json, MockServer
 from tests.support.running_automations import Automations, company
-from tests.support.waiting import PATIENCE, until
-from tests.support.whop_oauth import AUTHORIZE, CLIENT_ID
+from tests.support.waiting import until
+from tests.support.whop_oauth import CLIENT_ID, allow
 
 ACTION = {"type": "whop.create_chat", "title": "Weekly revenue", "message_text": "Summarize last week."}
 LONGER_THAN_A_TOKEN = timedelta(minutes=61)
@@ -100,15 +98,6 @@ def test_runs_wait_while_a_connection_is_broken_and_a_login_lets_them_go_on(
 
     until(lambda: is_done(api, run))
     assert [chat["company_id"] for chat in strict_whop.state()["chats"]] == ["biz_Broken"]
-
-
-def allow(url: str) -> None:
-    """Press the button that allows access, and wait for the result of the login."""
-    parts = urlsplit(url)
-    assert parts.path == AUTHORIZE
-    form = {**dict(parse_qsl(parts.query)), "decision": "allow"}
-    with plain_client(timeout=PATIENCE, follow_redirects=True) as http:
-        http.post(f"{parts.scheme}://{parts.netloc}{parts.path}", data=form).raise_for_status()
 
 
 def test_a_chat_whose_answer_was_lost_is_found_with_the_connection_that_created_it(

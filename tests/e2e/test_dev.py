@@ -8,7 +8,6 @@ import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from urllib.parse import parse_qsl, urlsplit
 from zoneinfo import ZoneInfo
 
 import httpx
@@ -17,13 +16,14 @@ import pytest
 from local.cloud.scheduler import fired_for, iso
 from local.dev import AUTOMATION
 from local.plain_http import plain_client
-from local.ports import free_port, listen
+from local.ports import listen
 from local.setup import ROOT
 from local.system import BEARER, STACK, WEBHOOK_SECRET
-from tests.support.commands import Program, run_command, running_module
-from tests.support.dev import ON_FREE_PORTS, emulator_of, running_dev, whop_of
+from tests.support.commands import Program, run_command
+from tests.support.dev import ON_FREE_PORTS, emulator_of, running_dev, running_login, whop_of
 from tests.support.mock_servers import MockServer
 from tests.support.waiting import PATIENCE, until
+from tests.support.whop_oauth import allow
 
 DEV = [sys.executable, "-m", "local.dev"]
 
@@ -119,24 +119,10 @@ def test_kept_data_is_there_after_a_restart_and_an_automation_goes_on_firing(tmp
 
 
 def log_in(dev: Program) -> None:
-    """Type the command that it shows, on a free port, and allow access in a browser."""
-    variables, options = login_command(dev)
-    launcher = ["env", "BROWSER=", *variables]
-    with running_module("local.login", *options, "--port", str(free_port()), launcher=launcher) as login:
-        url = urlsplit(login.wait_for(r"^  http://.*/oauth/authorize").strip())
-        form = {**dict(parse_qsl(url.query)), "decision": "allow"}
-        with plain_client(timeout=60, follow_redirects=True) as browser:
-            browser.post(f"{dev.value('its OAuth')}/authorize", data=form).raise_for_status()
+    """Type the command that it shows, and allow access in a browser."""
+    with running_login(dev) as (login, url):
+        allow(url)
         assert login.process.wait(PATIENCE) == 0, login.printed
-
-
-def login_command(dev: Program) -> tuple[list[str], list[str]]:
-    """Return the environment of the command that it shows, and the options that the Makefile makes of its variables."""
-    (command,) = re.findall(r"^  (AWS_.* make login .*)$", dev.printed, re.MULTILINE)
-    words = shlex.split(command)
-    place = words.index("make")
-    values = dict(word.split("=") for word in words[place + 2 :])
-    return words[:place], ["--stack", values["STACK"], "--client-id", values["CLIENT_ID"]]
 
 
 def test_an_api_key_may_not_write_if_you_say_so() -> None:

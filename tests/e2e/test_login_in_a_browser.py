@@ -1,8 +1,6 @@
 """From a stack on which API keys may create no chats to a chat: a person allows access in a browser."""
 
-import re
 from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -12,11 +10,10 @@ from local.dev import CLIENT_ID
 from local.oauth_login.client import WANTED
 from local.oauth_login.pages import CONNECTED, DENIED
 from local.plain_http import plain_client
-from local.ports import free_port
-from local.system import BEARER, STACK
+from local.system import BEARER
 from tests.support.browser import Chromium, unpacked_chromium
-from tests.support.commands import Program, running_module
-from tests.support.dev import emulator_of, running_dev, whop_of
+from tests.support.commands import Program
+from tests.support.dev import emulator_of, running_dev, running_login, whop_of
 from tests.support.mock_servers import Json
 from tests.support.running_automations import company
 from tests.support.waiting import PATIENCE, until
@@ -38,36 +35,10 @@ def dev() -> Iterator[Program]:
         yield running
 
 
-class Login:
-    """A running `make login`."""
-
-    def __init__(self, program: Program) -> None:
-        self._program = program
-        program.wait_for("Waiting up to")
-        [self.url] = re.findall(r"^  (http://\S+)$", program.printed, re.MULTILINE)
-
-    def ended(self) -> tuple[int, str]:
-        """Wait for its end. Return its exit code and its output."""
-        return self._program.process.wait(PATIENCE), self._program.printed
-
-
-@contextmanager
-def running_login(dev: Program, monkeypatch: pytest.MonkeyPatch, *options: str) -> Iterator[Login]:
-    """Run `make login` for the ``with`` block, as a user who has not allowed access yet. It opens no browser."""
-    whop_of(dev).reset()
-    for name, value in (emulator_of(dev).environment() | {"BROWSER": ""}).items():
-        monkeypatch.setenv(name, value)
-    own = ["--stack", STACK, "--client-id", CLIENT_ID, "--port", str(free_port())]
-    with running_module("local.login", *own, *options) as program:
-        yield Login(program)
-
-
-def test_a_person_allows_access_and_the_next_schedule_creates_a_muted_chat(
-    chromium: Chromium, dev: Program, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with running_login(dev, monkeypatch) as login:
-        consent, result = chromium.visit(login.url, "click button[value=allow]")
-        code, printed = login.ended()
+def test_a_person_allows_access_and_the_next_schedule_creates_a_muted_chat(chromium: Chromium, dev: Program) -> None:
+    with running_login(dev) as (login, url):
+        consent, result = chromium.visit(url, "click button[value=allow]")
+        code, printed = login.process.wait(PATIENCE), login.printed
 
     assert f"Allow {CLIENT_ID} to use your Whop account?" in consent.heading
     assert "Local User (@local_user)" in consent.text
@@ -78,16 +49,14 @@ def test_a_person_allows_access_and_the_next_schedule_creates_a_muted_chat(
     assert "account    Local User (user_" in printed
     target = company()
     put_one_off(dev, target)
-    [chat] = until(lambda: [chat for chat in whop_of(dev).state()["chats"] if chat["company_id"] == target])
-    until(lambda: preference_of(dev, chat["id"]) == "none")
+    until(lambda: [chat["notification_preference"] for chat in chats_of(dev, target)] == ["none"])
 
 
-def test_a_person_denies_access_with_the_keyboard_and_nothing_is_stored(
-    chromium: Chromium, dev: Program, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with running_login(dev, monkeypatch, "--connection", "denied") as login:
-        _, first, second, result = chromium.visit(login.url, "Tab", "Tab", "Enter")
-        code, printed = login.ended()
+def test_a_person_denies_access_with_the_keyboard_and_nothing_is_stored(chromium: Chromium, dev: Program) -> None:
+    whop_of(dev).reset()  # Otherwise Whop would not ask a user again who has allowed access.
+    with running_login(dev, "--connection", "denied") as (login, url):
+        _, first, second, result = chromium.visit(url, "Tab", "Tab", "Enter")
+        code, printed = login.process.wait(PATIENCE), login.printed
 
     assert (first.focus, second.focus) == ("Allow", "Deny")
     assert result.heading == DENIED.title
@@ -109,7 +78,6 @@ def put_one_off(dev: Program, target: str) -> None:
         api.put("/automations/once", json=body, headers=headers).raise_for_status()
 
 
-def preference_of(dev: Program, chat_id: str) -> str:
-    """Return the notification preference of a chat."""
-    [preference] = [chat["notification_preference"] for chat in whop_of(dev).state()["chats"] if chat["id"] == chat_id]
-    return str(preference)
+def chats_of(dev: Program, target: str) -> list[Json]:
+    """Return the chats of a company."""
+    return [chat for chat in whop_of(dev).state()["chats"] if chat["company_id"] == target]

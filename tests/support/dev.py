@@ -1,11 +1,13 @@
-"""A running `make dev` on free ports."""
+"""A running `make dev` on free ports, and the `make login` that it shows."""
 
 import re
+import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from local.cloud.emulator import Emulator
 from local.dev import READY
+from local.ports import free_port
 from tests.support.commands import IGNORING_SIGINT, Program, running_module
 from tests.support.mock_servers import MockServer
 
@@ -28,3 +30,21 @@ def emulator_of(dev: Program) -> Emulator:
 def whop_of(dev: Program) -> MockServer:
     """Return the mock of Whop."""
     return MockServer(dev.value("mock of Whop").removesuffix("/api/v1"), "/api/v1")
+
+
+@contextmanager
+def running_login(dev: Program, *options: str) -> Iterator[tuple[Program, str]]:
+    """Run the `make login` that it shows, on a free port, for the ``with`` block. Yield it, and the URL to open."""
+    variables, own = login_command(dev)
+    launcher = ["env", "BROWSER=", *variables]
+    with running_module("local.login", *own, "--port", str(free_port()), *options, launcher=launcher) as login:
+        yield login, login.wait_for(r"^  http://.*/oauth/authorize").strip()
+
+
+def login_command(dev: Program) -> tuple[list[str], list[str]]:
+    """Return the environment of the command that it shows, and the options that the Makefile makes of its variables."""
+    (command,) = re.findall(r"^  (AWS_.* make login .*)$", dev.printed, re.MULTILINE)
+    words = shlex.split(command)
+    place = words.index("make")
+    values = dict(word.split("=") for word in words[place + 2 :])
+    return words[:place], ["--stack", values["STACK"], "--client-id", values["CLIENT_ID"]]

@@ -7,7 +7,9 @@ from urllib.parse import parse_qsl, urlsplit
 
 import httpx
 
+from local.plain_http import plain_client
 from tests.support.mock_servers import Json
+from tests.support.waiting import PATIENCE
 
 AUTHORIZE, TOKEN, USERINFO, REVOKE = (f"/oauth/{name}" for name in ("authorize", "token", "userinfo", "revoke"))
 CLIENT_ID = "app_local"
@@ -71,6 +73,14 @@ class OAuthApp:
 
     def _post(self, path: str, body: Json) -> httpx.Response:
         return self._request("POST", path, json={name: value for name, value in body.items() if value is not None})
+
+
+def allow(url: str) -> None:
+    """Press the button on the page at this URL that allows access, and wait for the result of the login."""
+    page = urlsplit(url)
+    form = {**dict(parse_qsl(page.query)), "decision": "allow"}
+    with plain_client(timeout=PATIENCE, follow_redirects=True) as http:
+        http.post(f"{page.scheme}://{page.netloc}{page.path}", data=form).raise_for_status()
 
 
 def authorization(**changes: str | None) -> dict[str, str]:
