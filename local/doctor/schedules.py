@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from local.doctor.examined import ExaminedStack
 
 REPAIRED = "the sweep repairs it within ten minutes. If not, read docs/operations/by-alarm.md#repairsfailedalarm"
-CONSOLE = "enable it in the console of EventBridge Scheduler. If it is deleted, read docs/operations/by-alarm.md"
+ENABLE = "enable it in the console of EventBridge Scheduler"
+CREATE = "create it again with the values in template.yaml. A deployment doesn't see that it is missing"
 OWN = ("sweep", "refresh-tokens")
 """The stack's own schedules that must be enabled. The third one, ``schedule``, depends on the parameter Message."""
 
@@ -27,11 +28,13 @@ def check_own_schedules(stack: ExaminedStack) -> Iterator[Finding]:
     states = _states(stack, f"{stack.name}-")
     wanted = [*OWN, *(["schedule"] if stack.parameters.get("Message") else [])]
     for name in wanted:
-        state = states.get(f"{stack.name}-{name}", "missing")
+        state = states.get(f"{stack.name}-{name}")
         if state == "ENABLED":
             yield fine(f"{stack.name}-{name} is enabled")
+        elif state is None:
+            yield fail(f"{stack.name}-{name} is missing", CREATE)
         else:
-            yield fail(f"{stack.name}-{name} is {state.lower()}", CONSOLE)
+            yield fail(f"{stack.name}-{name} is {state.lower()}", ENABLE)
 
 
 def check_automations(stack: ExaminedStack) -> Iterator[Finding]:

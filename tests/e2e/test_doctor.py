@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -17,6 +18,7 @@ from local.doctor.__main__ import CHECKS
 from local.doctor.infrastructure import checkout_version
 from local.system import System
 from tests.support.commands import run_command
+from tests.support.markdown import DOCS
 from tests.support.mock_servers import Json, MockServer
 from tests.support.running_automations import Automations
 
@@ -75,6 +77,7 @@ def test_a_stack_in_order_has_only_green_lines(doctor: Doctor) -> None:
     assert doctor.lines[-1].endswith(", 0 failed")
     assert doctor.of("stack") == ["ok: CREATE_COMPLETE", f"ok: version {checkout_version()}, as in this checkout"]
     assert {line[6:22].strip() for line in findings} == CHECKS.keys() - {"runs"}
+    assert documented(0) == constant_parts(doctor.lines)
 
 
 class Breaker:
@@ -172,7 +175,20 @@ def test_each_of_many_things_that_are_wrong_at_once_has_a_line_that_says_what_to
 
     for subject, line in expected_lines(breaker.stack.name, breaker.stack.outputs["WebhookUrl"], mapping):
         assert any(found.startswith(line) for found in doctor.of(subject)), f"{line}\n{doctor.printed}"
+    assert set(documented(1)) <= set(constant_parts(doctor.lines))
     assert not any(secret in doctor.printed for secret in ("local-key", "key-of-c", "sk_live", "-secret", "oauth_"))
+
+
+def documented(number: int) -> list[str]:
+    """Return the findings in an output on the page about operations, without what differs each time."""
+    outputs = re.findall(r"^```text\n(.*?)^```$", (DOCS / "operations/index.md").read_text(), re.MULTILINE | re.DOTALL)
+    return constant_parts(outputs[number].splitlines())
+
+
+def constant_parts(lines: list[str]) -> list[str]:
+    """Return lines without ids and numbers. Lines about runs are left out: runs of other tests may have failed."""
+    kept = [line for line in lines if line and line[6:10] != "runs" and "runsfailedalarm" not in line]
+    return [re.sub(r"[0-9a-f]{8}[0-9a-f-]*|\d+", "N", line) for line in kept if not re.match(r"aichats-\w+: ", line)]
 
 
 def expected_lines(stack: str, url: str, mapping: str) -> Iterator[tuple[str, str]]:
