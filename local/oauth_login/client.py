@@ -16,6 +16,7 @@ from oauthlib.oauth2 import MismatchingStateError, OAuth2Error, WebApplicationCl
 from pydantic import ValidationError
 
 from aichats.whop.connections import Grant
+from aichats.whop.oauth import LIFETIME_SECONDS
 from local.errors import LocalError
 from local.plain_http import plain_client
 
@@ -24,8 +25,6 @@ WANTED = ("ai_chat:create", "ai_chat:update", "ai_chat:delete")
 SCOPES = ("openid", "profile", *WANTED)
 """Scopes to ask for. `openid` is required, and `profile` adds the name of the account."""
 TIMEOUT_SECONDS = 15.0
-LIFETIME_SECONDS = 3600
-"""Lifetime of an access token if Whop doesn't say it."""
 VERIFIER_CHARACTERS = 96
 SHOWN_CHARACTERS = 200
 DEAD_TOKEN = {"invalid_grant", "invalid_token"}

@@ -39,6 +39,8 @@ class OAuthInMemory(httpx.BaseTransport):
         families: the families, by their names.
         faults: the faults of the next calls: ``lost`` (done, then the connection breaks), ``cut`` (the connection
             breaks, nothing is done), ``unreachable``, ``malformed`` (done, but the answer is no JSON), or a status.
+        replaces_tokens: whether a refresh replaces the refresh token; if not, the answer has none.
+        fields: further fields of each answer.
         meanwhile: runs in the middle of a call that Whop performs, after the tokens changed.
     """
 
@@ -47,6 +49,8 @@ class OAuthInMemory(httpx.BaseTransport):
         self.families: dict[str, Family] = {}
         self.faults: list[str] = []
         self.meanwhile: Callable[[], object] = lambda: None
+        self.replaces_tokens = True
+        self.fields: Json = {}
         self.requests: list[Json] = []
         self._issued: Counter[str] = Counter()
         self._lock = threading.RLock()
@@ -85,7 +89,11 @@ class OAuthInMemory(httpx.BaseTransport):
             family.is_revoked = True
         if family.is_revoked:
             return _invalid_grant("the refresh token was revoked")
-        return httpx.Response(200, json=self._issue(family) | {"expires_in": int(LIFETIME.total_seconds())})
+        issued = self._issue(family) | {"expires_in": int(LIFETIME.total_seconds())} | self.fields
+        if not self.replaces_tokens:
+            family.refresh_token = token
+            del issued["refresh_token"]
+        return httpx.Response(200, json=issued)
 
     def _issue(self, family: Family) -> Json:
         number = self._issued[family.name]

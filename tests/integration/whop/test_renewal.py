@@ -298,6 +298,43 @@ def test_renewals_that_fail_raise_the_alarm_before_the_access_token_ends(bench: 
     assert output.counted("ConnectionsBroken") == 1
 
 
+def test_a_logout_in_the_middle_is_no_broken_connection(bench: Bench, output: Output) -> None:
+    bench.clock.forward(minutes=40)
+    bench.whop.families["agency"].is_revoked = True
+    bench.whop.meanwhile = lambda: bench.vault.put(AGENCY, {})
+
+    assert bench.renew() == "later"
+    assert output.counted("ConnectionsBroken") == 0
+    assert bench.renew() == "logged out"
+
+
+# ---- answers of another form
+
+
+def test_a_refresh_token_that_whop_does_not_replace_is_used_again(bench: Bench) -> None:
+    bench.whop.replaces_tokens = False
+
+    assert [bench.renew_later() for _ in range(3)] == ["renewed"] * 3
+    assert bench.uses == {"refresh_agency_0": 3}
+    assert bench.tokens["refresh_token"] == "refresh_agency_0"
+
+
+@pytest.mark.parametrize("expires_in", [None, "soon", 0, -5, 10**9, True])
+def test_an_answer_with_an_unknown_lifetime_is_not_lost(bench: Bench, expires_in: object) -> None:
+    bench.whop.fields = {"expires_in": expires_in}
+
+    assert bench.renew_later() == "renewed"
+    left = bench.tokens["expires_at"] - bench.clock.now.timestamp()
+    assert 0 < left <= 3600
+
+
+def test_a_shorter_lifetime_counts(bench: Bench) -> None:
+    bench.whop.fields = {"expires_in": 600}
+
+    assert bench.renew_later() == "renewed"
+    assert bench.tokens["expires_at"] == int(bench.clock.now.timestamp()) + 600
+
+
 # ---- a process that dies
 
 

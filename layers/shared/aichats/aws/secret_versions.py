@@ -59,23 +59,23 @@ class SecretVersions:
         answer = self.client.get_secret_value(SecretId=name, VersionStage=_CURRENT)
         return SecretVersion(answer["VersionId"], answer.get("SecretString", ""))
 
-    def exists(self, name: str, version_id: str) -> bool:
-        """Return whether a secret has a version with this id."""
+    def find(self, name: str, version_id: str) -> SecretVersion | None:
+        """Return the version of a secret with this id; ``None`` if there is none."""
         try:
-            self.client.get_secret_value(SecretId=name, VersionId=version_id)
+            answer = self.client.get_secret_value(SecretId=name, VersionId=version_id)
         except ClientError as error:
             if code_of(error) != _MISSING:
                 raise
-            return False
-        return True
+            return None
+        return SecretVersion(version_id, answer.get("SecretString", ""))
 
-    def write(self, name: str, version_id: str, value: Json) -> None:
+    def write(self, name: str, version_id: str, value: Json) -> SecretVersion:
         """Write a version with this id, a UUID, without making it the current one. The call is safe to repeat."""
-        text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-        stages = [_PENDING]
+        text = text_of(value)
         self.client.put_secret_value(
-            SecretId=name, SecretString=text, ClientRequestToken=version_id, VersionStages=stages
+            SecretId=name, SecretString=text, ClientRequestToken=version_id, VersionStages=[_PENDING]
         )
+        return SecretVersion(version_id, text)
 
     def make_current(self, name: str, version_id: str, replaced_id: str) -> bool:
         """Make a version the current one if ``replaced_id`` still is. Return whether it is the current one now."""

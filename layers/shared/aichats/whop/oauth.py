@@ -1,6 +1,7 @@
 """Whop's OAuth endpoint for tokens (https://docs.whop.com/developer/guides/oauth)."""
 
-from typing import Annotated
+from datetime import timedelta
+from typing import Annotated, Any
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, Field
@@ -17,16 +18,26 @@ from aichats.whop.connections import Grant
 
 INVALID_GRANT = "invalid_grant"
 """The code of an error if a refresh token was revoked, was used before, or is unknown. The status is 400 or 401."""
+LIFETIME_SECONDS = 3600
+"""The lifetime of Whop's access tokens, if an answer does not name another one."""
 MAX_LIFETIME_SECONDS = 86_400
-"""The longest lifetime of an access token that is believed. Whop's access tokens live for one hour."""
+"""The longest lifetime of an access token that is believed."""
 
 
 class Tokens(BaseModel):
-    """The answer to a refresh."""
+    """The answer to a refresh. Only the access token is needed, because an answer that is rejected is lost."""
 
     access_token: Annotated[ApiKey, Field(repr=False)]
-    refresh_token: Annotated[ApiKey, Field(repr=False)]
-    expires_in: Annotated[int, Field(gt=0, le=MAX_LIFETIME_SECONDS)] = 3600
+    refresh_token: Annotated[ApiKey | None, Field(repr=False)] = None
+    """``None``: the refresh token stays valid (RFC 6749, section 6)."""
+    expires_in: Any = None
+
+    @property
+    def lifetime(self) -> timedelta:
+        """The lifetime of the access token."""
+        seconds = self.expires_in
+        is_known = type(seconds) is int and 0 < seconds <= MAX_LIFETIME_SECONDS
+        return timedelta(seconds=seconds if is_known else LIFETIME_SECONDS)
 
 
 def oauth_error(

@@ -15,6 +15,7 @@ the connection is broken, and a person must type ``make login``.
 
 import json
 import uuid
+from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
@@ -120,13 +121,12 @@ class Renewals:
             Exception: at least one connection could not be checked. The others were.
         """
         names = sorted(name.removeprefix(self.prefix) for name in self.versions.names(self.prefix))
-        results: dict[str, int] = {}
+        results: list[str] = []
         failed: list[Exception] = []
 
         def renew(name: str) -> None:
             with Contained("connection not checked", {"connection": name}) as attempt:
-                result = self.renew(name, lease)
-                results[result] = results.get(result, 0) + 1
+                results.append(self.renew(name, lease))
             failed.extend([attempt.error] if attempt.error else [])
 
         with ThreadPoolExecutor(MAX_CONCURRENT_RENEWALS) as pool:
@@ -134,7 +134,7 @@ class Renewals:
             list(pool.map(lambda work: work(), [partial(copy_context().run, renew, name) for name in names]))
         if failed:
             raise failed[0]
-        return results
+        return dict(Counter(results))
 
     def renew(self, connection: str, lease: timedelta, rejected: str | None = None) -> Renewed:
         """Renew one connection if it is due.
@@ -160,8 +160,8 @@ class Renewals:
     def _renew(self, claim: _Claim, rejected: str | None) -> Renewed:
         if claim.grant is None:
             return self._release(claim, "logged out")
-        if claim.is_second_use and self.versions.exists(self._name(claim), claim.row["version"]):
-            return self._publish(claim, claim.row["version"])
+        if claim.is_second_use and (stored := self.versions.find(self._name(claim), claim.row["version"])):
+            return self._publish(claim, stored)
         obstacle = self._obstacle(claim, claim.grant, rejected)
         return self._refresh(claim, claim.grant) if obstacle is None else self._release(claim, obstacle)
 
@@ -212,18 +212,23 @@ class Renewals:
             return self._fail(claim, grant, error, unused)
         except APIConnectionError as error:
             return self._fail(claim, grant, error, unused)
-        self.versions.write(self._name(claim), version_id, _renewed(claim.version, tokens, now))
-        return self._publish(claim, version_id)
+        content = _renewed(claim.version, tokens, now)
+        return self._publish(claim, self.versions.write(self._name(claim), version_id, content))
 
-    def _publish(self, claim: _Claim, version_id: str) -> Renewed:
+    def _publish(self, claim: _Claim, renewed: SecretVersion) -> Renewed:
         """Make the new tokens the current ones, unless a login or a logout has replaced the secret meanwhile."""
-        is_current = self.versions.make_current(self._name(claim), version_id, claim.version.id)
-        done = {"used": claim.used, "renewed_at": _seconds(self.clock()), "broken": None, "reason": None}
+        is_current = self.versions.make_current(self._name(claim), renewed.id, claim.version.id)
+        # Whop replaces the refresh token. If it does not, the same one may be used again.
+        used = None if fingerprint(json.loads(renewed.text)["oauth"]["refresh_token"]) == claim.used else claim.used
+        done = {"used": used, "renewed_at": _seconds(self.clock()), "broken": None, "reason": None}
         result = self._release(claim, "renewed" if is_current else "later", {**done, **_NO_NOTE})
         logger.info("connection renewed", extra={"connection": claim.connection, "current": is_current})
         return result
 
     def _break(self, claim: _Claim, error: APIStatusError) -> Renewed:
+        if self.versions.current(self._name(claim)).id != claim.version.id:
+            # A login or a logout has replaced the refresh token meanwhile.
+            return self._release(claim, "later", _NO_NOTE)
         cause = " The answer to an earlier renewal was lost." if claim.is_second_use else ""
         reason = f"{error}{cause}"
         logger.error("connection broken", extra={"connection": claim.connection, "reason": reason})
@@ -267,8 +272,8 @@ def _renewed(version: SecretVersion, tokens: Tokens, now: datetime) -> Json:
     """Return the content of the secret with new tokens. The rest of the content stays."""
     content: dict[str, Any] = json.loads(version.text)
     renewed = {
-        "refresh_token": tokens.refresh_token,
         "access_token": tokens.access_token,
-        "expires_at": _seconds(now + timedelta(seconds=tokens.expires_in)),
+        "expires_at": _seconds(now + tokens.lifetime),
+        **({"refresh_token": tokens.refresh_token} if tokens.refresh_token else {}),
     }
     return {**content, "oauth": {**content["oauth"], **renewed}}
