@@ -41,13 +41,14 @@ def check_topic(stack: ExaminedStack) -> Iterator[Finding]:
     topic = stack.output("AlarmTopic")
     pages = stack.aws.topics.get_paginator("list_subscriptions_by_topic").paginate(TopicArn=topic)
     subscriptions: list[dict[str, Any]] = [each for page in pages for each in page["Subscriptions"]]
+    # The ARN of a subscription that is not confirmed, or that was deleted, is a word.
     confirmed = [each for each in subscriptions if each["SubscriptionArn"].startswith("arn:")]
-    for each in subscriptions:
-        if each not in confirmed:
-            yield warn(f"{each['Endpoint']} has not confirmed", "click the link in the e-mail from AWS Notifications")
+    pending = [each for each in subscriptions if each["SubscriptionArn"] == "PendingConfirmation"]
+    for each in pending:
+        yield warn(f"{each['Endpoint']} has not confirmed", "click the link in the e-mail from AWS Notifications")
     if confirmed:
-        yield fine(f"alarms reach {len(confirmed)} of {len(subscriptions)} subscriptions")
-    elif not subscriptions:
+        yield fine(f"alarms reach {len(confirmed)} of {len(confirmed) + len(pending)} subscriptions")
+    elif not pending:
         yield warn("alarms reach no address", f'{stack.deploy} PARAMETERS="AlarmEmail=you@example.com"')
 
 

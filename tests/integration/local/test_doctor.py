@@ -231,6 +231,8 @@ def test_the_built_in_schedule_must_be_enabled_only_with_a_message(bench: Doctor
 def test_a_subscription_that_is_not_confirmed_says_where_to_click(bench: DoctorBench) -> None:
     arn = "arn:aws:sns:eu-west-1:1:topic:1"
     pending = {"SubscriptionArn": "PendingConfirmation", "Endpoint": "you@example.com"}
+    bench.topics.subscriptions = [{"SubscriptionArn": "Deleted", "Endpoint": "old@example.com"}]
+    assert bench.lines(check_topic)[0].startswith("warn: alarms reach no address -> make deploy")
     bench.topics.subscriptions = [pending]
     waiting = "warn: you@example.com has not confirmed -> click the link in the e-mail from AWS Notifications"
     assert bench.lines(check_topic) == [waiting]
