@@ -7,11 +7,10 @@ from typing import Literal
 import httpx
 import pytest
 
-from aichats.whop.connections import Grant
 from local import login
 from local.ports import free_port
 from local.system import System
-from tests.support.connections import create_connection, log_in, revoke, stored_grant
+from tests.support.connections import create_connection, ended, log_in, revoke, stored_grant
 from tests.support.mock_servers import AI_CHATS, Json, MockServer
 from tests.support.running_automations import Automations, company
 from tests.support.waiting import until
@@ -32,11 +31,6 @@ def strict_whop(whop: MockServer) -> MockServer:
     """The mock of Whop, which accepts only tokens that it issued."""
     whop.mode(oauth_tokens="issued")
     return whop
-
-
-def ended(grant: Grant) -> Grant:
-    """Return the grant as it is stored an hour after the last renewal."""
-    return grant.model_copy(update={"expires_at": datetime.now(UTC) - timedelta(minutes=1)})
 
 
 def start(api: httpx.Client, target: str) -> str:

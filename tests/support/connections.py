@@ -31,6 +31,11 @@ def log_in(whop_url: str) -> Grant:
     )
 
 
+def ended(grant: Grant) -> Grant:
+    """Return the grant as it is stored an hour after the last renewal."""
+    return grant.model_copy(update={"expires_at": datetime.now(UTC) - timedelta(minutes=1)})
+
+
 def revoke(whop_url: str, grant: Grant) -> None:
     """Let the user of a mock of Whop remove the app."""
     with plain_client(base_url=whop_url) as http:
@@ -39,8 +44,12 @@ def revoke(whop_url: str, grant: Grant) -> None:
 
 def create_connection(system: System, name: str, grant: Grant) -> None:
     """Create the secret of a connection. Functions must not have looked for it before."""
-    text = ConnectionSecret(oauth=grant).model_dump_json(exclude_none=True)
-    system.emulator.clients.secrets.create_secret(Name=name_of(system, name), SecretString=text)
+    system.emulator.clients.secrets.create_secret(Name=name_of(system, name), SecretString=secret_text(grant))
+
+
+def secret_text(grant: Grant) -> str:
+    """Return the value of the secret of a connection."""
+    return ConnectionSecret(oauth=grant).model_dump_json(exclude_none=True)
 
 
 def stored_grant(system: System, name: str) -> Grant:

@@ -24,6 +24,7 @@ from aichats.runs.ledger import times
 from local.cloud.deploy import Stack
 from local.cloud.emulator import Emulator
 from local.setup import ROOT
+from local.system import System
 from tests.support.lambda_calls import http_event, make_context
 from tests.support.template import of_type
 
@@ -74,6 +75,8 @@ class Call:
             names = {f"{kind}Item" for write in self.request["TransactItems"] for kind in write}
         elif self.operation == "SendMessageBatch":
             names = {"SendMessage"}
+        elif self.operation == "Invoke":
+            names = {"InvokeFunction"}
         return {f"{self.service}:{name}" for name in names}
 
 
@@ -87,8 +90,7 @@ class Roles:
         variables: environment variables of all functions that differ from the template.
     """
 
-    account: Emulator
-    stack: Stack
+    system: System
     denied: list[str] = field(default_factory=list)
     made: defaultdict[str, list[Call]] = field(default_factory=lambda: defaultdict(list))
     variables: dict[str, str] = field(default_factory=dict)
@@ -97,6 +99,16 @@ class Roles:
         self._configuration = cache(self._read_configuration)
         self._credentials = cache(self._assume)
         self._client = cache(self._make_client)
+
+    @property
+    def account(self) -> Emulator:
+        """The local cloud."""
+        return self.system.emulator
+
+    @property
+    def stack(self) -> Stack:
+        """The deployed stack."""
+        return self.system.stack
 
     # ------------------------------------------------------------------ calls of functions
 

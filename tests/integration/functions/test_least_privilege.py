@@ -5,32 +5,23 @@ the policies of the deployed template. Then each permission is taken away in tur
 are made again with its role: one of them must be denied.
 """
 
-import contextlib
 import io
 import json
-import uuid
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack
-from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import pytest
 
-from aichats.automations.sweep_part import CHUNK_JOBS
-from aichats.runs.queue import EventMessage, GroupMessage
 from local.cloud.build import CODE, Build
 from local.cloud.deploy import deploy
 from local.cloud.emulator import ACCOUNT, REGION, Emulator
-from local.setup import ROOT
-from local.standins.whop.deliveries import PATH, event, signed
-from local.system import WEBHOOK_SECRET, fill_secrets
-from tests.support.lambda_calls import http_event
+from local.system import STACK, WHOP, System, fill_secrets
 from tests.support.mock_servers import running_kodey, running_whop
+from tests.support.normal_work import NORMAL_WORK, a_webhook_sets_off_automations
 from tests.support.roles import FUNCTIONS, Permission, Roles
 from tests.support.template import load_template, of_type
 
-STACK = "aichats-local"
 NOT_JUDGED = {
     "logs": "Lambda writes the logs",
     "xray": "Lambda writes the traces",
@@ -39,21 +30,10 @@ NOT_JUDGED = {
     "sqs:GetQueueAttributes": "the event source polls",
     "sqs:SendMessage to RunScheduleFailures": "Lambda's destination for failed events",
     "sqs:SendMessage to SweepRunsFailures": "Lambda's destination for failed events",
+    "sqs:SendMessage to RefreshTokensFailures": "Lambda's destination for failed events",
     "iam:PassRole": "the local cloud does not check it",
 }
 """Permissions that no call of the functions' code can show to be needed here, each with the reason."""
-
-CREATE = {"type": "whop.create_chat", "message_text": "How was the week?"}
-LONG = CREATE | {"message_text": "How was the week? " * 100}
-"""A text that is kept beside the rows of the runs, and read when one of them goes on."""
-ASK_KODEY = {"type": "kodey.create_chat", "message_text": "How was the week?"}
-HALF_HOURLY = {"type": "schedule", "expression": "rate(30 minutes)"}
-HOURLY = {"type": "schedule", "expression": "rate(1 hour)"}
-ON_FAILURE = {"type": "webhook", "events": ["payment.failed"]}
-QUICK, SLOW = "PerformRunsFunction", "PerformSlowRunsFunction"
-
-type Json = dict[str, Any]
-type Work = Callable[[Roles], None]
 
 
 @pytest.fixture(scope="module")
@@ -72,7 +52,7 @@ def roles(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Roles]:
         fill_secrets(account.clients, stack)
         for source in account.clients.functions.list_event_source_mappings()["EventSourceMappings"]:
             account.clients.functions.delete_event_source_mapping(UUID=source["UUID"])
-        yield Roles(account, stack)
+        yield Roles(System(account, stack, {WHOP: whop.origin}, ""))
 
 
 def empty_zip() -> bytes:
@@ -80,249 +60,6 @@ def empty_zip() -> bytes:
         with zipfile.ZipFile(file, "w") as archive:
             archive.writestr("app.py", "")
         return file.getvalue()
-
-
-# ---- what the functions do in normal work
-
-
-def a_schedule_creates_a_chat(roles: Roles) -> None:
-    fire(roles, schedule_event(CREATE, "biz_A"))
-
-
-def a_schedule_s_event_comes_again_for_a_run_that_waits(roles: Roles) -> None:
-    same = schedule_event(LONG, "biz_A")
-    with no_provider(roles):
-        fire(roles, same)
-    fire(roles, same, later=timedelta(hours=1))
-
-
-def a_schedule_creates_many_chats(roles: Roles) -> None:
-    fire(roles, schedule_event(CREATE, "biz_A", "biz_B"))
-
-
-def a_schedule_asks_kodey_for_many(roles: Roles) -> None:
-    fire(roles, schedule_event(ASK_KODEY, "agent_1", "agent_2"))
-
-
-def an_automation_fires(roles: Roles) -> None:
-    name = automation(roles, HOURLY, CREATE, "biz_A")
-    fire(roles, {"automation": name, "scheduled_time": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:00Z")})
-
-
-def a_run_is_performed(roles: Roles) -> None:
-    roles.call(QUICK, queued(roles, LONG, "biz_A"))
-
-
-def a_run_must_wait(roles: Roles) -> None:
-    message = queued(roles, CREATE, "biz_A")
-    with no_provider(roles):
-        roles.call(QUICK, message)
-
-
-def a_group_of_slow_runs_comes(roles: Roles) -> None:
-    group = GroupMessage(slow=True, sent_at=datetime.now(UTC), runs=((started(roles, ASK_KODEY, "agent_1"), 0),))
-    roles.call(QUICK, messages(group.model_dump_json()))
-
-
-def an_event_is_rendered(roles: Roles) -> None:
-    name = automation(roles, ON_FAILURE, ASK_KODEY, "agent_1", "agent_2")
-    failure = json.loads(event("payment.failed", data={"id": "pay_1"}))
-    message = EventMessage(webhook_id=unique("msg"), event=failure, automations=(name,))
-    roles.call(QUICK, messages(message.model_dump_json()))
-
-
-def a_message_cannot_be_read(roles: Roles) -> None:
-    roles.call(QUICK, messages("not ours"))
-
-
-def a_slow_run_is_performed(roles: Roles) -> None:
-    roles.call(SLOW, queued(roles, ASK_KODEY | {"message_text": LONG["message_text"]}, "agent_1"))
-
-
-def a_slow_run_must_wait(roles: Roles) -> None:
-    message = queued(roles, ASK_KODEY, "agent_1")
-    with no_provider(roles):
-        roles.call(SLOW, message)
-
-
-def a_slow_message_cannot_be_read(roles: Roles) -> None:
-    roles.call(SLOW, messages("not ours"))
-
-
-def the_sweep_finds_runs_that_nobody_performed(roles: Roles) -> None:
-    started(roles, CREATE, "biz_A")
-    started(roles, ASK_KODEY, "agent_1")
-    sweep(roles)
-
-
-def the_sweep_finds_slots_from_before_a_change_of_targets(roles: Roles) -> None:
-    name = automation(roles, HALF_HOURLY, CREATE, "biz_A")
-    changed = definition(HALF_HOURLY, CREATE, "biz_A", "biz_B")
-    roles.http("PUT", f"/automations/{name}", changed, as_root=True, later=timedelta(hours=1))
-    sweep(roles)
-
-
-def the_sweep_finds_schedules_that_came_apart(roles: Roles) -> None:
-    schedules, group = roles.account.clients.schedules, roles.stack.outputs["ScheduleGroup"]
-    gone, changed = (automation(roles, HALF_HOURLY, CREATE, "biz_A") for _ in range(2))
-    schedules.delete_schedule(Name=f"{STACK}-automation-{gone}", GroupName=group)
-    found: Json = {**schedules.get_schedule(Name=f"{STACK}-automation-{changed}", GroupName=group)}
-    known = ("Name", "GroupName", "FlexibleTimeWindow", "Target")
-    schedules.update_schedule(**{key: found[key] for key in known}, ScheduleExpression="rate(7 minutes)")
-    orphan = {key: found[key] for key in known} | {"Name": f"{STACK}-automation-{unique('orphan')}"}
-    schedules.create_schedule(**orphan, ScheduleExpression="rate(7 minutes)")
-    sweep(roles)
-
-
-def the_sweep_ends_a_deletion_that_was_interrupted(roles: Roles) -> None:
-    name = automation(roles, HOURLY, CREATE, "biz_A")
-    roles.account.clients.dynamodb.update_item(
-        TableName=roles.stack.outputs["AutomationsTable"],
-        Key={"name": {"S": name}},
-        UpdateExpression="SET #state = :deleting",
-        ExpressionAttributeNames={"#state": "state"},
-        ExpressionAttributeValues={":deleting": {"S": "deleting"}},
-    )
-    sweep(roles)
-
-
-def the_sweep_finds_more_wrong_listeners_than_it_corrects_at_once(roles: Roles) -> None:
-    table, dynamodb = roles.stack.outputs["AutomationsTable"], roles.account.clients.dynamodb
-    listener = automation(roles, ON_FAILURE, CREATE, "biz_A")
-    dynamodb.delete_item(TableName=table, Key={"name": {"S": f"{listener}:payment.failed"}})
-    for number in range(CHUNK_JOBS):
-        name, key = f"gone-{number}:payment.failed", "event:payment.failed"
-        dynamodb.put_item(TableName=table, Item={"name": {"S": name}, "webhook": {"S": key}})
-    sweep(roles)
-
-
-def a_client_creates_a_chat(roles: Roles) -> None:
-    roles.http("POST", "/chats", {"message_text": "How was the week?"})
-
-
-def a_client_lists_chats_of_kodey(roles: Roles) -> None:
-    roles.http("GET", "/kodey/chats")
-
-
-def a_client_starts_many_runs(roles: Roles) -> None:
-    roles.http("POST", "/runs", {"action": CREATE, "targets": ["biz_A", "biz_B"]})
-
-
-def a_client_starts_slow_runs(roles: Roles) -> None:
-    roles.http("POST", "/runs", {"action": ASK_KODEY, "targets": ["agent_1"]})
-
-
-def a_client_looks_at_runs(roles: Roles) -> None:
-    run = started(roles, CREATE, "biz_A")
-    roles.http("GET", "/runs")
-    roles.http("GET", f"/runs/{run}")
-
-
-def a_client_changes_automations(roles: Roles) -> None:
-    name = automation(roles, HALF_HOURLY, CREATE, "biz_A", as_root=False)
-    path = f"/automations/{name}"
-    roles.http("PUT", path, definition(HOURLY, CREATE, "biz_A"))
-    roles.http("GET", path)
-    roles.http("GET", "/automations")
-    roles.http("DELETE", path)
-
-
-def a_webhook_sets_off_automations(roles: Roles) -> None:
-    automation(roles, ON_FAILURE, CREATE, "biz_A")
-    automation(roles, ON_FAILURE, ASK_KODEY, "agent_1")
-    delivery = signed(event("payment.failed", data={"id": "pay_1"}), WEBHOOK_SECRET)
-    sent = http_event("POST", PATH, delivery.body.decode(), token=None, headers=delivery.headers)
-    roles.call("ReceiveWebhookFunction", sent)
-
-
-def fire(roles: Roles, event: Json, later: timedelta = timedelta(0)) -> None:
-    roles.call("RunScheduleFunction", event, later=later)
-
-
-def schedule_event(action: Json, *targets: str) -> Json:
-    slot = "2026-11-20T09:00:00Z"
-    return {"automation": unique("by-hand"), "scheduled_time": slot, "action": action, "targets": targets}
-
-
-def sweep(roles: Roles) -> None:
-    roles.call("SweepRunsFunction", {}, later=timedelta(hours=2))
-
-
-def unique(name: str) -> str:
-    return f"{name}-{uuid.uuid4().hex[:12]}"
-
-
-def definition(trigger: Json, action: Json, *targets: str) -> Json:
-    return {"trigger": trigger, "action": action, "targets": targets}
-
-
-def automation(roles: Roles, trigger: Json, action: Json, *targets: str, as_root: bool = True) -> str:
-    """Put an automation. Return its name."""
-    name = unique("automation")
-    roles.http("PUT", f"/automations/{name}", definition(trigger, action, *targets), as_root=as_root)
-    return name
-
-
-def started(roles: Roles, action: Json, target: str) -> str:
-    """Start a run that waits in its queue. Return its id."""
-    run: str
-    [run] = roles.http("POST", "/runs", {"action": action, "targets": [target]}, as_root=True)["run_ids"]
-    return run
-
-
-def queued(roles: Roles, action: Json, target: str) -> Json:
-    """Return an event of SQS with the message of a new run."""
-    return messages(json.dumps({"version": 1, "run_id": started(roles, action, target)}))
-
-
-def messages(*bodies: str) -> Json:
-    example: Json = json.loads((ROOT / "events" / "sqs" / "perform_runs.json").read_text())
-    return {"Records": [example["Records"][0] | {"messageId": str(uuid.uuid4()), "body": body} for body in bodies]}
-
-
-@contextlib.contextmanager
-def no_provider(roles: Roles) -> Iterator[None]:
-    """Let no provider answer for the ``with`` block."""
-    roles.variables |= {"WHOP_BASE_URL": "http://127.0.0.1:9/api/v1", "KODEY_BASE_URL": "http://127.0.0.1:9"}
-    try:
-        yield
-    finally:
-        roles.variables.clear()
-
-
-NORMAL_WORK: dict[str, list[Work]] = {
-    "RunScheduleFunction": [
-        a_schedule_creates_a_chat,
-        a_schedule_s_event_comes_again_for_a_run_that_waits,
-        a_schedule_creates_many_chats,
-        a_schedule_asks_kodey_for_many,
-        an_automation_fires,
-    ],
-    QUICK: [
-        a_run_is_performed,
-        a_run_must_wait,
-        a_group_of_slow_runs_comes,
-        an_event_is_rendered,
-        a_message_cannot_be_read,
-    ],
-    SLOW: [a_slow_run_is_performed, a_slow_run_must_wait, a_slow_message_cannot_be_read],
-    "SweepRunsFunction": [
-        the_sweep_finds_runs_that_nobody_performed,
-        the_sweep_finds_slots_from_before_a_change_of_targets,
-        the_sweep_finds_schedules_that_came_apart,
-        the_sweep_ends_a_deletion_that_was_interrupted,
-        the_sweep_finds_more_wrong_listeners_than_it_corrects_at_once,
-    ],
-    "HttpApiFunction": [
-        a_client_creates_a_chat,
-        a_client_lists_chats_of_kodey,
-        a_client_starts_many_runs,
-        a_client_starts_slow_runs,
-        a_client_looks_at_runs,
-        a_client_changes_automations,
-    ],
-    "ReceiveWebhookFunction": [a_webhook_sets_off_automations],
-}
 
 
 @pytest.fixture(scope="module", params=NORMAL_WORK)
