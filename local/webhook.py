@@ -183,6 +183,10 @@ def _api_key(stack: str, secret: StackSecret, company: str | None) -> str:
     return key
 
 
+SHOWN_EXTRA = 5
+"""The largest number of event types without an automation whose names are shown."""
+
+
 def _synchronize(webhook: StackWebhook, events: Sequence[str], options: argparse.Namespace) -> None:
     """Register or change the webhook and print both states, then replay deliveries if the options ask for it."""
     if not events:
@@ -207,16 +211,19 @@ def _show(url: str, before: Webhook | None, after: Webhook, events: Sequence[str
     """Print the webhook as it was and as it is."""
     print(f"Webhook {after.id} for {url}")
     old = before.events if before else []
-    types = sorted({*old, *after.events})
+    extra = sorted({*old, *after.events} - {*events} - ({*old} ^ {*after.events}))
+    types = sorted({*old, *after.events} - {*extra})
     width = max(map(len, types))
     print(f"  {'':{width}}  before  now")
     print(
         f"  {'enabled':{width}}  {_yes(is_true=before is not None and before.enabled):6}  {_yes(is_true=after.enabled)}"
     )
     for event in types:
-        is_extra = event in after.events and event not in events
-        note = "   no automation listens for it (PRUNE=1 removes it)" if is_extra else ""
-        print(f"  {event:{width}}  {_yes(is_true=event in old):6}  {_yes(is_true=event in after.events)}{note}")
+        print(f"  {event:{width}}  {_yes(is_true=event in old):6}  {_yes(is_true=event in after.events)}")
+    if extra:
+        names = f": {', '.join(extra)}" if len(extra) <= SHOWN_EXTRA else ""
+        count = f"{len(extra)} other event type{'s' if len(extra) > 1 else ''}"
+        print(f"  no automation listens for {count} (PRUNE=1 removes {'them' if len(extra) > 1 else 'it'}){names}")
     if before is after:
         print("Nothing to change.")
     elif before and not before.enabled:

@@ -161,7 +161,7 @@ def test_new_events_are_added_and_other_events_of_the_webhook_stay_unless_they_a
     printed = stack.run()
 
     assert stack.webhooks[0]["events"] == ["payment.failed", "payment.succeeded"]
-    assert "  payment.failed     yes     yes   no automation listens for it (PRUNE=1 removes it)" in printed
+    assert "  no automation listens for 1 other event type (PRUNE=1 removes it): payment.failed\n" in printed
     assert "  payment.succeeded  no      yes\n" in printed
     assert stack.run().endswith("Nothing to change.\n")
     assert "  payment.failed     yes     no\n" in stack.run("--prune")
