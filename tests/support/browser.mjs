@@ -12,6 +12,7 @@ const LIMIT_MS = 120_000;
 const browser = await puppeteer.launch({
   executablePath: await chromium.executablePath(),
   headless: "shell",
+  pipe: true, // Chromium ends with this process, even if it is killed.
   // There is no sandbox for root and in most containers. No name but this machine's own is looked up.
   args: ["--no-sandbox", "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE localhost, EXCLUDE 127.0.0.1"],
   timeout: LIMIT_MS,
