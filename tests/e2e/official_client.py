@@ -7,9 +7,12 @@ Prints what it saw, as JSON.
 
 import importlib
 import json
+import os
 import sys
 from typing import Any
 
+TOKEN = os.environ.get("WHOP_TOKEN", "a-token")
+"""A user's OAuth token, or by default an API key."""
 CHATS = 5
 PAGE_SIZE = 2
 
@@ -19,15 +22,15 @@ def client_of(base_url: str) -> tuple[Any, str]:
     sdk: Any = importlib.import_module("whop_sdk")
     if hasattr(sdk, "WhopEnvironment"):
         environment = sdk.WhopEnvironment(api=base_url, vault=base_url)
-        return sdk.Whop(environment=environment, token="a-token", max_retries=0), "current_account_id"
-    return sdk.Whop(base_url=base_url, api_key="a-token", max_retries=0), "current_company_id"
+        return sdk.Whop(environment=environment, token=TOKEN, max_retries=0), "current_account_id"
+    return sdk.Whop(base_url=base_url, api_key=TOKEN, max_retries=0), "current_company_id"
 
 
 def client_of_webhooks(base_url: str) -> Any:
     """Return the client with the version that has webhooks."""
     sdk: Any = importlib.import_module("whop_sdk")
     environment = sdk.WhopEnvironment(api=base_url, vault=base_url)
-    return sdk.Whop(api_version_date="2026-10-15-1", environment=environment, token="a-token", max_retries=0)
+    return sdk.Whop(api_version_date="2026-10-15-1", environment=environment, token=TOKEN, max_retries=0)
 
 
 def use_webhooks(client: Any) -> dict[str, Any]:

@@ -5,9 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from local.plain_http import plain_client
 from local.setup import TOOLS
 from tests.support.commands import run_command
 from tests.support.mock_servers import Json, running_whop
+from tests.support.whop_oauth import OAuthApp
 
 SCRIPT = Path(__file__).with_name("official_client.py")
 
@@ -20,9 +22,9 @@ def interpreter(request: pytest.FixtureRequest) -> Path:
     return python
 
 
-def use_of(interpreter: Path, base_url: str, *subject: str) -> Json:
-    # Without an environment no proxy and no credentials of this machine come in.
-    result = run_command(interpreter, SCRIPT, base_url, *subject, env={})
+def use_of(interpreter: Path, base_url: str, *subject: str, **environment: str) -> Json:
+    # Without the environment of this process, no proxy and no credentials of this machine come in.
+    result = run_command(interpreter, SCRIPT, base_url, *subject, env=environment)
     assert result.returncode == 0, result.stderr
     seen: Json = json.loads(result.stdout)
     return seen
@@ -43,6 +45,15 @@ def test_an_official_client_creates_lists_retrieves_updates_and_deletes(interpre
     assert [chat["id"] for chat in state["chats"]] == created[:-1]
     assert [chat["company_id"] for chat in state["chats"]] == ["biz_B", "biz_A", "biz_A", "biz_A"]
     assert {request["status"] for request in state["requests"]} == {200}
+
+
+def test_an_official_client_with_a_user_s_token_may_do_what_api_keys_may_not(interpreter: Path) -> None:
+    with running_whop() as whop, plain_client(base_url=whop.origin) as http:
+        whop.mode(api_keys="forbidden", oauth_tokens="issued")
+        token = OAuthApp(http.request).log_in()["access_token"]
+        seen = use_of(interpreter, whop.base_url, WHOP_TOKEN=token)
+
+    assert (seen["muted"], seen["deleted"]) == (["Chat 0", "none"], True)
 
 
 @pytest.mark.parametrize("interpreter", ["whop-sdk-2"], indirect=True)
