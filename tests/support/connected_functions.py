@@ -83,7 +83,7 @@ class Services:
             self.rows,
             SecretVersions(any_client(FaultyAws(self.world, self.vault))),
             OAuthClient(BASE_URL, self.oauth, 20.0),
-            SECRET,
+            f"{SECRET}/",
             lambda: self.clock.now + SKEW,
             new_id=lambda: f"{self.randomness.getrandbits(128):032x}",
             renewing=renewing,

@@ -37,7 +37,7 @@ from tests.support.lines import Lines
 PERFORMERS = ["perform_runs 1", "perform_runs 2"]
 LEASE = LIFETIME + timedelta(seconds=5)
 MINUTE = timedelta(minutes=1)
-FIRST_ALARM, NEXT_ALARM = 100 * MINUTE, 45 * MINUTE
+FIRST_ALARM, NEXT_ALARM = 100 * MINUTE, 60 * MINUTE
 """The longest time until the alarm for a connection without a valid refresh token, and between two alarms."""
 FAULTS = ["crash before", "crash after", "error before", "error after", "answer lost", "pause", "meanwhile"]
 """The ways in which a call of a process to AWS or Whop fails."""
@@ -211,11 +211,15 @@ class ManyDays:
             self._renewing = before
 
     def _at_line(self) -> None:
-        if self.randomness.random() < 0.6:
-            self.figures["deaths between two lines"] += 1
-            raise Crash
-        self.figures["renewals between two lines of another"] += 1
-        self.refresh({})
+        [event] = self.randomness.choices(["death", "renewal", "login"], [60, 35, 5])
+        self.figures[f"between two lines of a renewal: {event}"] += 1
+        match event:
+            case "death":
+                raise Crash
+            case "renewal":
+                self.refresh({})
+            case _:
+                self._log_in(self._any_connection())
 
     def _tick(self) -> None:
         [times] = [1] if self.is_calm else self.randomness.choices([0, 1, 2], [1, 94, 5])
@@ -282,6 +286,9 @@ class ManyDays:
         name = self._any_connection()
         self.whop.rejects.add(name)
         self._in(12 * 3600, partial(self.whop.rejects.discard, name))
+        # Every run that waits requests renewals.
+        for _ in range(3 * len(CONNECTIONS)):
+            self._start()
 
     def _revoke(self) -> None:
         self.figures["revoked grants"] += 1
