@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -413,6 +414,26 @@ def test_trouble_with_secrets_manager_is_an_error_of_the_function_and_the_note_s
     with pytest.raises(ClientError, match="InternalServiceError"):
         Renewals(bench.table, SecretVersions(down), bench.renewals.oauth, PREFIX, bench.clock).renew("agency", LEASE)
     assert bench.row["using"] == fingerprint("refresh_agency_0")
+
+
+def test_an_answer_is_stored_as_soon_as_secrets_manager_works_again(bench: Bench, output: Output) -> None:
+    bench.clock.forward(minutes=40)
+    failures = [aws_error("InternalServiceError")] * 3
+    slept: list[float] = []
+
+    class Flaky(SecretVault):
+        def put_secret_value(self, **request: object) -> Json:
+            if failures:
+                raise failures.pop()
+            return super().put_secret_value(**request)
+
+    flaky = Flaky()
+    flaky.secrets = bench.vault.secrets
+    renewals = replace(bench.renewals, versions=SecretVersions(flaky), sleep=slept.append)
+    with time_limit(58.0):
+        assert renewals.renew("agency", LEASE) == "renewed"
+    assert (bench.tokens["refresh_token"], slept) == ("refresh_agency_1", [1.0] * 3)
+    assert [log["message"] for log in output.logs][:3] == ["connection not stored yet"] * 3
 
 
 def test_neither_the_row_nor_the_log_shows_a_token(bench: Bench, output: Output) -> None:

@@ -14,6 +14,7 @@ the connection is broken, and a person must type ``make login``.
 """
 
 import json
+import time
 import uuid
 from collections import Counter
 from collections.abc import Callable
@@ -24,6 +25,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, Literal
 
+from aichats.aws.errors import AWS_ERRORS
 from aichats.aws.observability import Contained, count_now, logger
 from aichats.aws.secret_versions import SecretVersion, SecretVersions
 from aichats.aws.table import Table
@@ -42,6 +44,8 @@ PAUSE_AFTER_LOST_ANSWER = timedelta(minutes=1)
 """The time after which a refresh token is used again if the answer was lost. Whop may still be at work before."""
 ALARM_BEFORE_END = timedelta(minutes=5)
 """The remaining lifetime of an access token from which a renewal that fails raises the alarm."""
+STORE_PAUSE_SECONDS = 1.0
+"""The time between two attempts to store the answer."""
 STORE_SECONDS = 10.0
 """The time that is left after the call to Whop to store its answer."""
 MAX_CONCURRENT_RENEWALS = 10
@@ -92,6 +96,7 @@ class Renewals:
     prefix: str
     clock: Callable[[], datetime]
     new_id: Callable[[], str] = field(default=lambda: str(uuid.uuid4()))
+    sleep: Callable[[float], None] = time.sleep
 
     def handle(self, event: Json, lease: timedelta) -> dict[str, int]:
         """Renew the connection that an event names; without a name, all connections that are due.
@@ -212,8 +217,19 @@ class Renewals:
             return self._fail(claim, grant, error, unused)
         except APIConnectionError as error:
             return self._fail(claim, grant, error, unused)
-        content = _renewed(claim.version, tokens, now)
-        return self._publish(claim, self.versions.write(self._name(claim), version_id, content))
+        return self._publish(claim, self._store(claim, version_id, _renewed(claim.version, tokens, now)))
+
+    def _store(self, claim: _Claim, version_id: str, content: Json) -> SecretVersion:
+        """Store the answer of Whop. Try until little time is left, because an answer that is not stored is lost."""
+        while True:
+            try:
+                return self.versions.write(self._name(claim), version_id, content)
+            except AWS_ERRORS as error:
+                if remaining(default=0.0) < 2 * STORE_PAUSE_SECONDS:
+                    raise
+                log_fields = {"connection": claim.connection, "reason": str(error)}
+                logger.warning("connection not stored yet", extra=log_fields)
+            self.sleep(STORE_PAUSE_SECONDS)
 
     def _publish(self, claim: _Claim, renewed: SecretVersion) -> Renewed:
         """Make the new tokens the current ones, unless a login or a logout has replaced the secret meanwhile."""
