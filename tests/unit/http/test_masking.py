@@ -221,3 +221,19 @@ def test_the_search_takes_no_longer_for_a_text_that_nearly_comes_back() -> None:
     assert time.process_time() - begun < 5
     assert masked is not None
     assert masked.startswith("\\u0001\\u0001\\u0001abcdef")
+
+
+def test_texts_that_overlap_in_an_answer_are_both_hidden() -> None:
+    first, second = "a" * 20 + " the same 5", "the same 5" + "b" * 20
+    mask = Mask(body={"message_text": first, "title": second})
+    assert mask.text(first + second.removeprefix("the same 5")) == HIDDEN
+
+
+@pytest.mark.parametrize("name", ["x-request-id", "cf-ray"])
+def test_a_request_id_that_repeats_the_request_is_masked(name: str) -> None:
+    headers = {"x-request-id": ""} | {name: f"id-of-{TOKEN}"}
+    rejected = refusal(error_response(400, headers=headers))
+    assert rejected.request_id == f"id-of-{HIDDEN}"
+    performed = client(FakeClock(), ok({}, **headers), token=TOKEN).call("GET", "/ai_chats")
+    assert performed.request_id == f"id-of-{HIDDEN}"
+    assert TOKEN not in repr(performed.mask)

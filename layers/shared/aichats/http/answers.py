@@ -1,24 +1,35 @@
 """The answers of providers to calls that they performed."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from pydantic import BaseModel, ValidationError
 
 from aichats.errors import ProtocolError
 from aichats.http import Headers
-from aichats.http.masking import MAX_WORD_CHARACTERS, one_line
+from aichats.http.masking import MAX_WORD_CHARACTERS, Mask, one_line
+from aichats.http.rejections import NOTHING_TO_HIDE, request_id
 from aichats.validation import message_of
 
 
 @dataclass(frozen=True)
 class ProviderAnswer:
-    """A 2xx response."""
+    """A 2xx response.
+
+    Attributes:
+        mask: hides the secrets of the request, which the response may repeat.
+    """
 
     status: int
-    headers: Headers
-    content: bytes
-    request_id: str | None
+    headers: Headers = field(repr=False)
+    content: bytes = field(repr=False)
     provider: str
+    mask: Mask = field(default=NOTHING_TO_HIDE, repr=False)
+
+    @property
+    def request_id(self) -> str | None:
+        """The provider's id of the request."""
+        # Few answers need it, and to hide the secrets takes time.
+        return request_id(self.headers, self.mask)
 
 
 def read_answer[ReplyT: BaseModel](

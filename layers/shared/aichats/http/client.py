@@ -26,7 +26,7 @@ from aichats.http.answers import ProviderAnswer
 from aichats.http.bodies import compact_json
 from aichats.http.deadline import remaining, time_limit
 from aichats.http.masking import Mask
-from aichats.http.rejections import ErrorFactory, request_id
+from aichats.http.rejections import ErrorFactory
 from aichats.http.retry import Failure, Verdict
 from aichats.http.tokens import Token, current_token
 
@@ -116,9 +116,7 @@ class HttpClient:
                         mask = replace(mask, tokens=(another, *mask.tokens))
                         continue
                 if deleted and isinstance(error, NotFoundError):
-                    return ProviderAnswer(
-                        HTTPStatus.NO_CONTENT, httpx.Headers(), b"", error.request_id, self.provider.name
-                    )
+                    return ProviderAnswer(HTTPStatus.NO_CONTENT, httpx.Headers(), b"", self.provider.name)
                 deleted = deleted or retry.may_have_deleted(request.method, error)
                 in_progress = in_progress or retry.is_in_progress(request.method, error)
                 wait = self._wait_before_next(request.method, error, attempt)
@@ -159,9 +157,7 @@ class HttpClient:
         if not response.is_success:
             operation = f"{request.method} {request.url.path}"
             raise self.provider.error(response.status_code, response.headers, content, mask, operation)
-        return ProviderAnswer(
-            response.status_code, response.headers, content, request_id(response.headers), self.provider.name
-        )
+        return ProviderAnswer(response.status_code, response.headers, content, self.provider.name, mask)
 
     def _wait_before_next(self, method: str, error: Failure, attempt: int) -> float | None:
         """Return the seconds to wait before the next attempt; ``None`` if there is no next attempt."""

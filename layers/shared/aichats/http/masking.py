@@ -66,11 +66,22 @@ class Mask:
     def _shown(self, value: object, limit: int) -> str | None:
         if not isinstance(value, str):
             return None
-        shown = one_line(value[:_LOOKED_AT])
-        for secret, run in self._secrets:
-            shown = _without(shown, secret, run)
+        shown = self._masked(one_line(value[:_LOOKED_AT]))
         # If only the beginning of a text is searched, the end of that part may contain a piece of a secret.
         return (shown[:-TEXT_RUN] if len(value) > _LOOKED_AT else shown)[:limit].strip()
+
+    def _masked(self, text: str) -> str:
+        """Return a text without the secrets.
+
+        All secrets are searched in the same text. If one was replaced before the next is searched, and they overlap,
+        the rest of the next one could be too short to be found.
+        """
+        hidden = bytearray(len(text))
+        for secret, run in self._secrets:
+            for start, end in _found(text, secret, run):
+                hidden[start:end] = b"\1" * (end - start)
+        parts = groupby(zip(hidden, text, strict=True), itemgetter(0))
+        return "".join(HIDDEN if is_hidden else "".join(map(itemgetter(1), part)) for is_hidden, part in parts)
 
     @cached_property
     def _secrets(self) -> list[tuple[str, int]]:
@@ -80,32 +91,27 @@ class Mask:
         return list(dict.fromkeys(tokens + texts))
 
 
-def _without(shown: str, secret: str, run: int) -> str:
-    """Return a text without a secret, and without parts of the secret that have at least ``run`` characters."""
-    if len(secret) < MIN_HIDDEN_CHARACTERS:
-        return shown
-    if len(secret) < run:
-        return re.sub(rf"(?<!\w)(?=\w){re.escape(secret)}(?!\w)|(?!\w){re.escape(secret)}", HIDDEN, shown)
-    return "".join(HIDDEN if is_hidden else "".join(part) for is_hidden, part in _marked(shown, secret, run))
+def _found(text: str, secret: str, run: int) -> Iterator[tuple[int, int]]:
+    """Yield where a text contains a secret, or a part of the secret that has at least ``run`` characters."""
+    if MIN_HIDDEN_CHARACTERS <= len(secret) < run:
+        word = rf"(?<!\w)(?=\w){re.escape(secret)}(?!\w)|(?!\w){re.escape(secret)}"
+        yield from (match.span() for match in re.finditer(word, text))
+    elif len(secret) >= run:
+        yield from ((at, at + run) for at in _parts_found(text, secret, run))
 
 
-def _marked(shown: str, secret: str, run: int) -> Iterator[tuple[bool, Iterator[str]]]:
-    """Yield the parts of a text. Each part comes with a flag that is true if the part belongs to the secret.
+def _parts_found(text: str, secret: str, run: int) -> Iterator[int]:
+    """Yield each position in a text at which a part of a secret begins that has ``run`` characters.
 
     The work grows with the sum of the lengths, not with their product, because a message of 128 KB has forms of 800 KB.
     """
-    hidden = bytearray(len(shown))
     # Every long part of the secret contains one of these pieces. So a text without any piece is searched only once.
     half = run // 2
     pieces = {secret[at : at + half] for at in range(0, len(secret) - half + 1, half)}
-    if any(shown[at : at + half] in pieces for at in range(len(shown) - half + 1)):
-        parts = {shown[at : at + run] for at in range(len(shown) - run + 1)}
+    if any(text[at : at + half] in pieces for at in range(len(text) - half + 1)):
+        parts = {text[at : at + run] for at in range(len(text) - run + 1)}
         common = {part for at in range(len(secret) - run + 1) if (part := secret[at : at + run]) in parts}
-        for at in range(len(shown) - run + 1):
-            if shown[at : at + run] in common:
-                hidden[at : at + run] = b"\1" * run
-    for is_hidden, characters in groupby(zip(hidden, shown, strict=True), itemgetter(0)):
-        yield bool(is_hidden), (character for _, character in characters)
+        yield from (at for at in range(len(text) - run + 1) if text[at : at + run] in common)
 
 
 def _texts(body: object, *, is_text: bool = False) -> Iterator[str]:

@@ -39,14 +39,15 @@ def rejection(
     reason = mask.text(body.get("message")) or _phrase(status)
     words = {name: mask.word(body.get(name)) or None for name in ("code", "error_type", "param")}
     wait = named_wait(status, headers, reason, now=datetime.now(UTC), in_body=body.get("retry_after"))
-    id_ = request_id(headers)
+    id_ = request_id(headers, mask)
     error = status_error(status)
     return error(reason, provider=provider, status=status, request_id=id_, retry_after=wait, hint=hint, **words)
 
 
-def request_id(headers: Headers) -> str | None:
+def request_id(headers: Headers, mask: Mask) -> str | None:
     """Return the provider's id of a request, or the id of the proxy in front of the provider."""
-    return identifier(headers.get("x-request-id")) or identifier(headers.get("cf-ray"))
+    candidates = (identifier(mask.text(headers.get(name))) for name in ("x-request-id", "cf-ray"))
+    return next(filter(None, candidates), None)
 
 
 def _phrase(status: int) -> str:
