@@ -15,6 +15,7 @@ import httpx
 from oauthlib.oauth2 import MismatchingStateError, OAuth2Error, WebApplicationClient
 from pydantic import ValidationError
 
+from aichats.http.masking import Mask
 from aichats.whop.connections import Grant
 from aichats.whop.oauth import LIFETIME_SECONDS
 from local.errors import LocalError
@@ -223,10 +224,9 @@ class WhopOAuth:
 
 def _rejected(what: str, error: OAuth2Error, *hidden: str) -> LoginError:
     """Return the error to raise for an error of Whop, without the values ``hidden``, which Whop may repeat."""
-    code = _printable(error.error) if isinstance(error.error, str) else "no reason"
-    described = _printable(str(error.description or ""))
-    if any(value in code + described for value in hidden):
-        code, described = "no reason", ""
+    mask = Mask(hidden)
+    code = mask.word(error.error) or "no reason"
+    described = _printable(mask.text(error.description) or "")
     reason = f"{code}: {described}" if described else code
     return LoginError(f"{what} ({reason}). {REASONS.get(code, AGAIN)}")
 

@@ -1,5 +1,6 @@
 """`make login`: over real sockets, from the browser's consent to the secret."""
 
+import base64
 import os
 import signal
 import threading
@@ -18,7 +19,7 @@ from local.deployed import StackSecret
 from local.oauth_login.client import Account, WhopOAuth
 from local.oauth_login.pages import CONNECTED, DENIED, FAILED
 from local.ports import free_port
-from tests.support.fake_oauth import ACCESS_TOKEN, CLIENT_ID, CODE, REFRESH_TOKEN
+from tests.support.fake_oauth import ACCESS_TOKEN, CLIENT_ID, REFRESH_TOKEN
 from tests.support.login_bench import OLD_GRANT, WHOP, LoginBench, login_bench
 from tests.support.raw_server import Connection as RawConnection
 from tests.support.raw_server import serving
@@ -246,13 +247,23 @@ def test_an_error_that_whop_redirects_with_is_shown_with_what_to_do(bench: Login
         "state": query["state"],
     }
     error = fails(bench)
-    assert "Whop did not grant access (invalid_scope: unknown[2J scope). Select these scopes in the app's" in error
+    assert "Whop did not grant access (invalid_scope: unknown [2J scope). Select these scopes in the app's" in error
     assert FAILED.text in bench.page
 
 
-def test_an_error_text_that_repeats_a_secret_is_not_shown(bench: LoginBench) -> None:
-    bench.oauth.token = lambda: JSONResponse({"error": "bad", "error_description": f"{CODE} is unknown"}, 400)
-    assert "Whop rejected the code (no reason). Type the command again" in fails(bench)
+@pytest.mark.parametrize(
+    "form",
+    [str, lambda secret: secret[3:20], lambda secret: base64.b64encode(secret.encode()).decode()],
+    ids=["whole", "a part", "base64"],
+)
+def test_an_error_text_that_repeats_a_secret_is_shown_without_it(bench: LoginBench, form: Callable[[str], str]) -> None:
+    def rejected() -> JSONResponse:
+        secret = form(bench.oauth.exchanges[-1]["code_verifier"])
+        return JSONResponse({"error": f"bad {secret}", "error_description": f"{secret} is unknown"}, 400)
+
+    bench.oauth.token = rejected
+    error = fails(bench)
+    assert "Whop rejected the code (bad [hidden]: [hidden] is unknown). Type the command again" in error
 
 
 def test_the_state_of_another_login_ends_the_command(bench: LoginBench) -> None:
