@@ -3,8 +3,8 @@
 Messages of the run queues go back to the run queue. Events of schedules go back to their function. A run is performed
 once, even if its message or event arrives several times.
 
-Messages that can't be read would come straight back. So this command keeps them and shows each with its reason. SQS's
-own message move task would move them too.
+Messages that can't be read would come straight back. So this command keeps them, and shows the id and the reason of
+each, but not the body, which may contain texts of your customers. SQS's own message move task would move them too.
 """
 
 import argparse
@@ -31,7 +31,6 @@ HIDDEN_SECONDS = 600
 """Seconds for which this command hides messages from other readers. Those that stay become visible at its end."""
 LIMIT = 300.0
 """Seconds in which this command receives messages of a queue. Later, messages that stay could come a second time."""
-SHOWN_CHARACTERS = 80
 OUTPUTS = ("RunDeadLetters", "RunQueue", "RunScheduleFailures", "RunScheduleFunction")
 """Outputs of the stack that this command needs."""
 
@@ -41,7 +40,7 @@ type Send = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Moved:
-    """The result for one queue: the number of messages sent again, and those that stay, each with its reason."""
+    """The result for one queue: the number of messages sent again, and the ids of those that stay, with the reasons."""
 
     sent: int
     staying: Sequence[tuple[str, str]]
@@ -115,14 +114,14 @@ def redrive(sqs: "SQSClient", source: str, send: Send) -> Moved:
         sent += 1
     for message, _ in staying:
         sqs.change_message_visibility(QueueUrl=source, ReceiptHandle=message["ReceiptHandle"], VisibilityTimeout=0)
-    return Moved(sent, [(message["Body"], why) for message, why in staying])
+    return Moved(sent, [(message["MessageId"], why) for message, why in staying])
 
 
 def report(queue: str, moved: Moved) -> None:
     """Print the result for a queue."""
     print(f"{queue}: {moved.sent} sent again, {len(moved.staying)} can't be read and stay.")
-    for body, why in moved.staying:
-        print(f"  {body[:SHOWN_CHARACTERS]!r}: {why}")
+    for message_id, why in moved.staying:
+        print(f"  message {message_id}: {why}")
 
 
 def receive_all(sqs: "SQSClient", queue: str) -> Iterator["MessageTypeDef"]:

@@ -30,6 +30,13 @@ def empty(system: System) -> None:
         system.emulator.clients.queues.purge_queue(QueueUrl=system.stack.outputs[queue])
 
 
+def message_ids(system: System, queue: str) -> list[str]:
+    """Return the ids of the visible messages in a queue, which stay visible."""
+    queues, url = system.emulator.clients.queues, system.stack.outputs[queue]
+    messages = queues.receive_message(QueueUrl=url, MaxNumberOfMessages=10, VisibilityTimeout=0)["Messages"]
+    return [message["MessageId"] for message in messages]
+
+
 def test_letters_that_can_be_read_are_performed_and_the_others_stay_with_their_reason(
     aws: System, whop: MockServer, api: httpx.Client, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -40,6 +47,7 @@ def test_letters_that_can_be_read_are_performed_and_the_others_stay_with_their_r
     Ledger(clients.dynamodb, outputs["RunsTable"], timedelta(seconds=60)).add([run], lambda _: datetime.now(UTC))
     queue = Queue(lambda: clients.queues, outputs["RunQueue"], outputs["SlowRunQueue"], outputs["RunDeadLetters"])
     queue.bury("not ours", "body: Invalid JSON")
+    unreadable = message_ids(aws, "RunDeadLetters")
     clients.queues.send_message(
         QueueUrl=outputs["RunDeadLetters"], MessageBody=RunMessage(run_id=identifier).model_dump_json()
     )
@@ -48,7 +56,7 @@ def test_letters_that_can_be_read_are_performed_and_the_others_stay_with_their_r
 
     assert capsys.readouterr().out.splitlines() == [
         "RunDeadLetters: 1 sent again, 1 can't be read and stay.",
-        "  'not ours': body: Invalid JSON",
+        *(f"  message {message_id}: body: Invalid JSON" for message_id in unreadable),
         "RunScheduleFailures: 0 sent again, 0 can't be read and stay.",
     ]
     until(lambda: api.get(f"/runs/{identifier}").json()["status"] == "succeeded")
@@ -72,16 +80,15 @@ def test_an_event_on_which_the_function_failed_is_retried_and_performed_once(
     }
     # As Lambda writes it down, twice: an event may come twice, and so may its failure.
     record = {"version": "1.0", "requestPayload": event, "responsePayload": {"errorMessage": "timed out"}}
-    for body in (json.dumps(record), json.dumps(record), "{}", "[]", "no JSON"):
-        queues.send_message(QueueUrl=failures, MessageBody=body)
+    bodies = (json.dumps(record), json.dumps(record), "{}", "[]", "no JSON")
+    _, _, *unreadable = [queues.send_message(QueueUrl=failures, MessageBody=body)["MessageId"] for body in bodies]
 
     assert main(["--stack", aws.stack.name]) == 0
 
     first, second, *staying = capsys.readouterr().out.splitlines()
     assert first == "RunDeadLetters: 0 sent again, 0 can't be read and stay."
     assert second == "RunScheduleFailures: 2 sent again, 3 can't be read and stay."
-    why = "it has no requestPayload"
-    assert sorted(staying) == [f"  '[]': {why}", f"  'no JSON': {why}", f"  '{{}}': {why}"]
+    assert set(staying) == {f"  message {message_id}: it has no requestPayload" for message_id in unreadable}
     [run] = until(lambda: api.get("/runs?automation=redriven&status=succeeded").json()["data"])
     function = aws.stack.outputs["RunScheduleFunction"]
     aws.emulator.clients.functions.invoke(FunctionName=function, Payload=json.dumps(event).encode())
