@@ -25,7 +25,7 @@ class ApiCall[BodyT, QueryT]:
     body: BodyT
     query: QueryT
     idempotency_key: str | None
-    headers: Mapping[str, str]
+    headers: Mapping[str, str] = field(repr=False)
     """The request's headers, with names in lower case."""
     domain: str
     """The domain name of the API."""

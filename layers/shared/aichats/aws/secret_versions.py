@@ -7,7 +7,7 @@ that it replaces still is.
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from botocore.exceptions import ClientError
@@ -45,7 +45,7 @@ class SecretVersion:
     """
 
     id: str
-    text: str
+    text: str = field(repr=False)
 
 
 @dataclass(frozen=True)

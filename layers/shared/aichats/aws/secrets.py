@@ -98,7 +98,7 @@ class _MissingSecretError(SecretError):
 
 @dataclass(frozen=True)
 class _Cached:
-    value: Any
+    value: Any = field(repr=False)
     read_at: float
     rotated_at: float | None
     """The time at which this value replaced an earlier one; ``None`` if it did not, or if that was long ago."""
