@@ -21,6 +21,7 @@ STACKS = (
     ),
     (
         "tests/e2e/test_automations_by_the_clock.py",
+        "tests/e2e/test_nothing_leaks.py",
         "tests/e2e/test_killed_worker.py",
         "tests/e2e/test_dev.py",
         "tests/e2e/test_login_in_a_browser.py",

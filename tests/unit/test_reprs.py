@@ -22,6 +22,7 @@ from aichats.whop.connections import CONNECTION, ConnectionSecret, Grant
 from aichats.whop.credentials import WHOP_SECRET, Credentials, WebhookSecret, WhopSecret
 from aichats.whop.oauth import OAuthClient, Tokens
 from aichats.whop.renewal import _Claim
+from aichats.whop.webhook_registration import Webhook
 from local.connections import Connection
 from local.deployed import StackSecret
 from local.login import Connected
@@ -59,7 +60,7 @@ def call() -> ApiCall[None, None]:
     headers = {"authorization": f"Bearer {SECRET}"}
     app = cast("Application", None)
     caller = Caller("crm", frozenset())
-    return ApiCall(app, caller, {}, None, None, None, headers, timedelta(0))
+    return ApiCall(app, caller, {}, None, None, None, headers, "https://api.invalid", timedelta(0))
 
 
 OBJECTS: list[object] = [
@@ -69,6 +70,7 @@ OBJECTS: list[object] = [
     WhopSecret.model_validate(SECRETS["whop"]),
     KodeySecret(api_key=SECRET),
     WebhookSecret(secrets=[SECRET]),
+    Webhook(id="hook_1", url="https://example.com", enabled=True, events=[], webhook_secret=SECRET),
     SecretVersion("1", SECRET),
     claim(),
     Credentials(full_store(), "whop", lambda *_: None),
@@ -88,7 +90,6 @@ OBJECTS: list[object] = [
         Connection("default", StackSecret("whop/default")),
         Account("user_1", "Jane"),
         Issued(GRANT, frozenset()),
-        {"oauth": TOKENS},
     ),
 ]
 

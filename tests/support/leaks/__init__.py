@@ -1,0 +1,1 @@
+"""A system full of canaries: all paths through it, and all places where a secret or a text could appear."""

@@ -1,0 +1,161 @@
+"""The paths of the HTTP API: every route, with good and with bad input, and with providers that reject the call."""
+
+import json
+import uuid
+from typing import Any
+
+from tests.support.leaks.bench import LeakBench
+from tests.support.leaks.echoing import FORMS, Rejection
+from tests.support.leaks.kinds import CONTENT, MESSAGE, METADATA, TITLE, TOKEN
+from tests.support.mock_servers import AI_CHATS, CHAT
+
+CREATE = f"POST {AI_CHATS}"
+REJECTED = {403: 502, 404: 404, 422: 422}
+"""The status of the HTTP API for each status of a provider that names a field."""
+
+type Json = dict[str, Any]
+
+
+def new_chat(bench: LeakBench, **fields: Any) -> Json:
+    """Return the body of a request for a chat."""
+    canaries = bench.canaries
+    return {"message_text": canaries.text(MESSAGE), "title": canaries.text(TITLE), **fields}
+
+
+def create_chat(bench: LeakBench, **fields: Any) -> Json:
+    """Return the action that creates a chat."""
+    return {"type": "whop.create_chat", **new_chat(bench, **fields)}
+
+
+def call_chats(bench: LeakBench) -> None:
+    """Create, read, change and delete chats, and repeat a call."""
+    key = {"Idempotency-Key": str(uuid.uuid4())}
+    body = new_chat(bench, company_id="biz_Own", notification_preference="none")
+    chat_id = bench.call("POST", "/chats", json=body, headers=key, expect=201).json()["id"]
+    bench.call("POST", "/chats", json=body, headers=key, expect=200)
+    bench.call("POST", "/chats", json=new_chat(bench), headers=key, expect=422)
+    for company in ("biz_Plain", "biz_Shop"):
+        bench.call("POST", "/chats", json=new_chat(bench, company_id=company), expect=201)
+    bench.call("GET", "/chats", expect=200)
+    bench.call("GET", f"/chats/{chat_id}", expect=200)
+    bench.call("PATCH", f"/chats/{chat_id}", json={"title": bench.canaries.text(TITLE)}, expect=200)
+    preference = {"notification_preference": "none", "ids": [chat_id]}
+    bench.call("POST", "/chats/notification-preference", json=preference, expect=202)
+    bench.call("DELETE", f"/chats/{chat_id}", expect=204)
+    for field in ("title", "message_text", "attachments", "suggestion_type", "notification_preference", "company_id"):
+        bench.call("POST", "/chats", json=new_chat(bench) | {field: [bench.canaries.text(TITLE)]}, expect=422)
+    unreadable = json.dumps(new_chat(bench))[:-1]
+    bench.call("POST", "/chats", content=unreadable, headers={"Content-Type": "application/json"}, expect=422)
+    bench.call("POST", "/chats", content=unreadable, headers={"Content-Type": "text/plain"}, expect=422)
+
+
+def reject_chats(bench: LeakBench) -> None:
+    """Call Whop when it rejects the calls, and repeats them in its answers."""
+    chat = bench.call("POST", "/chats", json=new_chat(bench), expect=201).json()["id"]
+    change = f"PATCH {AI_CHATS}/{chat}"
+    for form in FORMS:
+        for status, answered in REJECTED.items():
+            bench.whop.reject(Rejection(CREATE, status, form))
+            bench.call("POST", "/chats", json=new_chat(bench, company_id="biz_Own"), expect=answered)
+            bench.whop.reject(Rejection(change, status, form))
+            bench.call("PATCH", f"/chats/{chat}", json={"title": bench.canaries.text(TITLE)}, expect=answered)
+        bench.whop.reject(Rejection(change, 401, form))
+        bench.call("PATCH", f"/chats/{chat}", json={"title": bench.canaries.text(TITLE)}, expect=502)
+    for body in (str, _wrong_types):
+        bench.whop.reject(Rejection(change, 200, body=body))
+        bench.call("PATCH", f"/chats/{chat}", json={"title": bench.canaries.text(TITLE)}, expect=502)
+
+
+def lose_answers(bench: LeakBench) -> None:
+    """Create chats when the outcome is unknown, and when the credential may become valid again.
+
+    These runs are performed again while the next paths are taken.
+    """
+    for form in FORMS:
+        for status in (401, 500):
+            bench.whop.reject(Rejection(CREATE, status, form))
+            bench.call("POST", "/chats", json=new_chat(bench, company_id="biz_Shop"), expect=None)
+    for body in (str, _wrong_types):
+        bench.whop.reject(Rejection(CREATE, 200, body=body))
+        bench.call("POST", "/chats", json=new_chat(bench), expect=None)
+    for fault in ("drop_before", "drop_after", "error_after", "malformed", "status:401", "status:429"):
+        bench.whop_mock.faults({"method": "POST", "path": AI_CHATS, "fault": fault})
+        bench.call("POST", "/chats", json=new_chat(bench), expect=None)
+
+
+def _wrong_types(echo: str) -> str:
+    """Return a chat whose fields have wrong types and contain an echo."""
+    return json.dumps({"id": "aich_wrong", "title": [echo], "created_at": echo, "user": echo, echo: echo})
+
+
+def call_kodey(bench: LeakBench) -> None:
+    """Create, read and delete chats of Kodey, send messages, and let Kodey reject calls."""
+    content, metadata = (bench.canaries.text(kind) for kind in (CONTENT, METADATA))
+    body = {"agent_id": "agent_support", "message_text": content, "metadata": {"note": metadata}}
+    chat_id = bench.call("POST", "/kodey/chats", json=body, expect=201).json()["chat"]["id"]
+    chat = f"/kodey/chats/{chat_id}"
+    bench.call("POST", f"{chat}/messages", json={"content": bench.canaries.text(CONTENT)}, expect=201)
+    for path in ("/kodey/chats", chat, f"{chat}/messages"):
+        bench.call("GET", path, expect=200)
+    bench.call("PATCH", chat, json={"title": bench.canaries.text(TITLE)}, expect=422)
+    bench.call("POST", "/kodey/chats", json=body | {"metadata": [metadata]}, expect=422)
+    bench.call("POST", f"{chat}/messages", json={"content": [content]}, expect=422)
+    for form in FORMS:
+        bench.kodey.reject(Rejection(f"GET {CHAT}/", 403, form))
+        bench.call("GET", chat, expect=502)
+    bench.kodey.reject(Rejection(f"POST {CHAT}/", 403))
+    bench.call("POST", f"{chat}/messages", json={"content": bench.canaries.text(CONTENT)}, expect=502)
+    bench.kodey.reject(Rejection(f"POST {CHAT}", 403, "json"))
+    bench.call("POST", "/kodey/chats", json=body, expect=502)
+    bench.call("DELETE", chat, expect=204)
+
+
+def call_runs(bench: LeakBench) -> None:
+    """Start, read, replay and resolve runs."""
+    targets = ["biz_Plain", "biz_Own", "biz_Shop"]
+    body = {"action": create_chat(bench), "targets": targets}
+    for run_id in bench.call("POST", "/runs", json=body, expect=202).json()["run_ids"]:
+        assert bench.ended(run_id)["status"] == "succeeded"
+    bench.call("POST", "/runs", json=body | {"targets": [bench.canaries.text(MESSAGE)]}, expect=422)
+    bench.whop.reject(*[Rejection(CREATE, 403)] * 3)
+    run_ids = bench.call("POST", "/runs", json=body, expect=202).json()["run_ids"]
+    for run_id in run_ids:
+        assert bench.ended(run_id)["status"] == "failed"
+    bench.call("POST", f"/runs/{run_ids[0]}/replay", expect=202)
+    assert bench.ended(run_ids[0])["status"] == "succeeded"
+    bench.call("POST", f"/runs/{run_ids[0]}/replay", expect=409)
+    bench.call("POST", f"/runs/{run_ids[1]}/resolve", json={"outcome": "failed"}, expect=409)
+    bench.call("POST", f"/runs/{run_ids[1]}/resolve", json={"outcome": bench.canaries.text(TITLE)}, expect=422)
+    for caller in ("all", "runs"):
+        bench.call("GET", "/runs", caller=caller, expect=200)
+        bench.call("GET", f"/runs/{run_ids[0]}", caller=caller, expect=200)
+
+
+def call_automations(bench: LeakBench) -> None:
+    """Write, read, preview, run and delete automations, and let their schedules fire."""
+    trigger = {"type": "schedule", "expression": "cron(0 9 ? * MON *)", "timezone": "Europe/Berlin"}
+    body = {"trigger": trigger, "action": create_chat(bench), "targets": ["biz_Own"]}
+    bench.call("PUT", "/automations/weekly", json=body, expect=201)
+    bench.call("PUT", "/automations/weekly", json=body, headers={"If-Match": "x"}, expect=412)
+    bench.call("PUT", "/automations/weekly", json=body | {"targets": ["biz_Shop"]}, expect=200)
+    for path in ("/automations", "/automations/weekly", "/automations/weekly/preview"):
+        bench.call("GET", path, expect=200)
+    bench.call("POST", "/automations/preview", json=trigger, expect=200)
+    [run_id] = bench.call("POST", "/automations/weekly/run", expect=202).json()["run_ids"]
+    assert bench.ended(run_id)["status"] == "succeeded"
+    for wrong in ("{{ nothing }}", "{{ ", "{{ slot.date.x }}"):
+        action = create_chat(bench)
+        action["title"] += wrong
+        bench.call("PUT", "/automations/weekly", json=body | {"action": action}, expect=422)
+    bench.call("PUT", "/automations/other", json=body, expect=201)
+    bench.call("DELETE", "/automations/other", expect=204)
+
+
+def call_without_right(bench: LeakBench) -> None:
+    """Call the API without a token, with an unknown token and without a scope."""
+    bench.call("POST", "/chats", json=new_chat(bench), caller=None, expect=401)
+    unknown = bench.canaries.token(TOKEN)
+    bench.call("POST", "/chats", json=new_chat(bench), caller=None, token=unknown, expect=401)
+    bench.call("POST", "/chats", json=new_chat(bench), caller="runs", expect=403)
+    bench.call("GET", "/nothing", expect=404)
+    bench.call("PUT", "/chats", json=new_chat(bench), expect=405)
