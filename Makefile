@@ -122,7 +122,7 @@ login: setup-demo ## Connect a Whop account in the browser, so that aichats acts
 	@$(BIN)/python -m local.login --stack "$(STACK)" --client-id "$(CLIENT_ID)" $(if $(CONNECTION),--connection "$(CONNECTION)") $(if $(COMPANY),--company "$(COMPANY)") $(if $(PORT),--port "$(PORT)") $(if $(TIMEOUT),--timeout "$(TIMEOUT)")
 
 .PHONY: logout
-logout: setup-demo ## Disconnect a Whop account: revoke its grant and delete it (STACK=… CONNECTION=…)
+logout: setup-demo ## Disconnect a Whop account: revoke its grant and empty its secret (STACK=… CONNECTION=…)
 	@$(BIN)/python -m local.logout --stack "$(STACK)" $(if $(CONNECTION),--connection "$(CONNECTION)") $(if $(FORCE),--force)
 
 # A variable that you type is passed on even if it is empty, so that COMPANIES=$$UNSET is an error and not a token for all companies.

@@ -38,14 +38,14 @@ def connection_of(whop: StackSecret, name: str) -> Connection:
     return Connection(connection_name(name), StackSecret(f"{whop.name}/{name}"))
 
 
-def require_connection(whop: StackSecret, name: str) -> None:
+def require_connection(whop: StackSecret, name: str, stack: str) -> None:
     """Check that a connection exists and is logged in.
 
     Raises:
         DeployedError: it isn't, or its secret can't be read.
     """
     if not connection_of(whop, name).read():
-        login = f"make login CONNECTION={name} CLIENT_ID=app_... STACK=..."
+        login = f"make login CONNECTION={name} CLIENT_ID=app_... STACK={stack}"
         raise DeployedError(f"connection {name} doesn't exist or is logged out. To connect it, type: {login}")
 
 

@@ -216,7 +216,7 @@ def _show(console: Console, stack: str, connected: Connected, companies: str) ->
         ("scopes", " ".join(sorted(issued.scopes))),
         ("companies", companies),
         ("secret", connected.connection.secret.name),
-        ("renewal", f"automatic, before {issued.grant.expires_at:%H:%M} UTC and about once an hour after that"),
+        ("renewal", f"automatic, before {issued.grant.expires_at:%H:%M} UTC and about every 40 minutes after that"),
     ]
     console.table(rows)
     console.line("Functions use it within 5 minutes.")

@@ -1,4 +1,4 @@
-"""Disconnect a Whop account from a deployed stack (`make logout`): revoke its grant at Whop, then delete it."""
+"""Disconnect a Whop account from a deployed stack (`make logout`): revoke its grant at Whop, then empty its secret."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="make logout", description=__doc__)
     parser.add_argument("--stack", required=True, help="name of the deployed stack, such as aichats-dev (STACK=)")
     parser.add_argument("--connection", default=DEFAULT_CONNECTION, help="name of the connection (CONNECTION=)")
-    parser.add_argument("--force", action="store_true", help="delete the grant even if Whop can't revoke it (FORCE=1)")
+    parser.add_argument("--force", action="store_true", help="empty the secret even if Whop can't revoke it (FORCE=1)")
     return parser
 
 

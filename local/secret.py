@@ -44,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if options.companies:
             _fill_companies(secret, read_companies(options.companies), options)
         elif options.connection:
-            require_connection(secret, options.connection)
+            require_connection(secret, options.connection, options.stack)
             secret.change(lambda value: with_connection(value, options.company, options.connection))
         else:
             _fill(secret, SECRETS[options.name].model, options)
@@ -85,7 +85,7 @@ def _fill(secret: StackSecret, model: type[BaseModel], options: argparse.Namespa
 def _fill_companies(secret: StackSecret, keys: Mapping[str, Credential], options: argparse.Namespace) -> None:
     """Store the keys of many companies, and print how many changed."""
     for name in sorted({key["connection"] for key in keys.values() if isinstance(key, dict)}):
-        require_connection(secret, name)
+        require_connection(secret, name, options.stack)
     own = {company: key for company, key in keys.items() if isinstance(key, str)}
     if own and options.verify:
         Verification(options.stack, Providers.find(options.stack)).require_all(own)

@@ -146,7 +146,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         events = sorted({event for row in table.rows() for event in row.event_types})
         with DeadlineTransport() as transport:
             _synchronize(_stack_webhook(options.stack, options.company, values, transport), events, options)
-        # An alarm that this command fixed then ends within five minutes. Without this, it ends within an hour.
+        # An alarm that this command fixed then ends after the next sweep. Without this, it ends within an hour.
         with suppress(ClientError, BotoCoreError):
             request_webhook_check(Table(boto3.client("dynamodb"), values["RunsTable"]))
     except (DeployedError, AichatsError, ClientError, BotoCoreError) as error:

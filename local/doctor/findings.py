@@ -11,6 +11,9 @@ from local.console import GREEN, RED, YELLOW, Console
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+RESTORE = "read docs/operations/by-alarm.md#restore-what-was-changed-in-aws, because a deployment doesn't notice that"
+"""What to do about a resource that someone changed or deleted in AWS."""
+
 type Status = Literal["ok", "warn", "FAIL"]
 
 COLORS: dict[Status, str] = {"ok": GREEN, "warn": YELLOW, "FAIL": RED}

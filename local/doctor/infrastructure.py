@@ -5,7 +5,7 @@ from __future__ import annotations
 import tomllib
 from typing import TYPE_CHECKING
 
-from local.doctor.findings import Finding, fail, fine, warn
+from local.doctor.findings import RESTORE, Finding, fail, fine, warn
 from local.setup import ROOT
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ def check_event_sources(stack: ExaminedStack) -> Iterator[Finding]:
         function = stack.output(name)
         mappings = stack.aws.functions.list_event_source_mappings(FunctionName=function)["EventSourceMappings"]
         if not mappings:
-            yield fail(f"{name} has no event source, so its runs wait", stack.deploy)
+            yield fail(f"{name} has no event source, so its runs wait", RESTORE)
         for mapping in mappings:
             state, identifier = mapping.get("State", "Enabled"), mapping.get("UUID", "")
             if state == "Enabled":

@@ -10,7 +10,7 @@ from aichats.aws.table import Table
 from aichats.runs.ledger.reads import Reads
 from aichats.runs.ledger.rows import LANES
 from aichats.runs.ledger.times import to_text
-from local.doctor.findings import Finding, fail, fine, warn
+from local.doctor.findings import RESTORE, Finding, fail, fine, warn
 from local.setup import ROOT
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ def check_alarms(stack: ExaminedStack) -> Iterator[Finding]:
     for name in on:
         yield fail(f"{name} is on", f"read {section_of(name)}")
     if not states:
-        yield fail("the stack has no alarms", stack.deploy)
+        yield fail("the stack has no alarms", RESTORE)
     elif not on:
         yield fine(f"none of {len(states)} is on")
 

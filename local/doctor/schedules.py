@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from aichats.automations.reconcile import SETTLE_TIME
 from aichats.automations.scheduler import Schedules
 from aichats.aws.scheduler import ScheduleGroup
-from local.doctor.findings import Finding, fail, fine, warn
+from local.doctor.findings import RESTORE, Finding, fail, fine, warn
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
 REPAIRED = "the sweep repairs it within ten minutes. If not, read docs/operations/by-alarm.md#repairsfailedalarm"
 ENABLE = "enable it in the console of EventBridge Scheduler"
-CREATE = "create it again with the values in template.yaml. A deployment doesn't see that it is missing"
 OWN = ("sweep", "refresh-tokens")
 """The stack's own schedules that must be enabled. The third one, ``schedule``, depends on the parameter Message."""
 
@@ -32,7 +31,7 @@ def check_own_schedules(stack: ExaminedStack) -> Iterator[Finding]:
         if state == "ENABLED":
             yield fine(f"{stack.name}-{name} is enabled")
         elif state is None:
-            yield fail(f"{stack.name}-{name} is missing", CREATE)
+            yield fail(f"{stack.name}-{name} is missing", RESTORE)
         else:
             yield fail(f"{stack.name}-{name} is {state.lower()}", ENABLE)
 

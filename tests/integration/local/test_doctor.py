@@ -8,7 +8,7 @@ import pytest
 
 from aichats.errors import UnreadableError
 from local.doctor.examined import ExaminedStack
-from local.doctor.findings import Finding, fine, summary
+from local.doctor.findings import RESTORE, Finding, fine, summary
 from local.doctor.infrastructure import (
     check_event_sources,
     check_functions,
@@ -244,7 +244,7 @@ def test_the_alarms_of_a_stack_with_a_similar_name_are_left_out(bench: DoctorBen
     bench.alarms.states = {f"{STACK}-RunsFailedAlarm-1": "OK", f"{STACK}-2-RunsFailedAlarm-1": "ALARM"}
     assert bench.lines(check_alarms) == ["ok: none of 1 is on"]
     bench.alarms.states = {f"{STACK}-2-RunsFailedAlarm-1": "ALARM"}
-    assert bench.lines(check_alarms) == ["FAIL: the stack has no alarms -> make deploy"]
+    assert bench.lines(check_alarms) == [f"FAIL: the stack has no alarms -> {RESTORE}"]
 
 
 @pytest.mark.parametrize("alarm", of_type("AWS::CloudWatch::Alarm"))

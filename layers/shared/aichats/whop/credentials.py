@@ -160,7 +160,7 @@ class Credentials:
                 # The renewal itself may be what doesn't work.
                 count_now("ConnectionsBroken")
             problem = f"has an access token that ended at {grant.expires_at:%Y-%m-%d %H:%M:%S} UTC"
-            advice = f"aichats renews it within ten minutes. If the alarm ConnectionBroken is on: {remedy(name)}"
+            advice = f"aichats renews it within ten minutes. If the alarm ConnectionBrokenAlarm is on: {remedy(name)}"
             raise SecretUnavailableError(name, problem, advice)
         return grant.access_token
 
