@@ -11,8 +11,8 @@ from local.console import GREEN, RED, YELLOW, Console
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-RESTORE = "read docs/operations/by-alarm.md#restore-what-was-changed-in-aws, because a deployment doesn't notice that"
-"""What to do about a resource that someone changed or deleted in AWS."""
+RESTORE = "read docs/operations/by-alarm.md#restore-what-was-changed-in-aws. A deployment doesn't repair it"
+"""The remedy if a resource was deleted in AWS."""
 
 type Status = Literal["ok", "warn", "FAIL"]
 
