@@ -45,7 +45,10 @@ def test_a_company_uses_a_connection_that_exists(manager: SecretsManagerClient) 
 @pytest.mark.parametrize(
     ("name", "error"),
     [
-        ("old", "connection old doesn't exist or is logged out. To connect it, type: make login CONNECTION=old"),
+        (
+            "old",
+            "connection old doesn't exist or is logged out. To connect it, type: make login CONNECTION=old CLIENT_ID=app_... STACK=aichats-dev",
+        ),
         ("none", "connection none doesn't exist or is logged out. To connect it, type: make login CONNECTION=none"),
         ("a/b", "CONNECTION must be 1 to 64 characters from A-Z, a-z, 0-9, _ and -, not 'a/b'"),
     ],
