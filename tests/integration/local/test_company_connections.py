@@ -47,7 +47,7 @@ def test_a_company_uses_a_connection_that_exists(manager: SecretsManagerClient) 
     [
         (
             "old",
-            "connection old doesn't exist or is logged out. To connect it, type: make login CONNECTION=old CLIENT_ID=app_... STACK=aichats-dev",
+            "connection old doesn't exist or is logged out. To connect it, type: make login CONNECTION=old",
         ),
         ("none", "connection none doesn't exist or is logged out. To connect it, type: make login CONNECTION=none"),
         ("a/b", "CONNECTION must be 1 to 64 characters from A-Z, a-z, 0-9, _ and -, not 'a/b'"),
@@ -59,6 +59,12 @@ def test_a_connection_without_a_grant_is_rejected(
     assert store("--company", "biz_A", "--connection", name) == 1
     assert error in capsys.readouterr().err
     assert companies(manager)["biz_A"] == "apik_own"
+
+
+@pytest.mark.usefixtures("manager")
+def test_the_command_that_connects_an_account_names_the_stack(capsys: pytest.CaptureFixture[str]) -> None:
+    assert store("--company", "biz_A", "--connection", "old") == 1
+    assert "make login CONNECTION=old CLIENT_ID=app_... STACK=aichats-dev" in capsys.readouterr().err
 
 
 def test_a_connection_is_stored_for_a_company_only(
