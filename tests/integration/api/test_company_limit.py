@@ -12,7 +12,7 @@ from aichats.runs.actions import KodeyCreateChat, WhopCreateChat
 from aichats.runs.ledger.times import utc_now
 from aichats.runs.model import Run, run_id
 from tests.support.automations import listening, scheduled
-from tests.support.fakes import FakeSecretsManager, FakeSqs, Json, ScriptedTransport, ai_chat, ok
+from tests.support.fakes import FakeSecretsManager, FakeSqs, Json, ScriptedTransport, ai_chat, ok, page
 from tests.support.lambda_calls import (
     CALLERS_SECRET,
     LOCAL,
@@ -53,7 +53,8 @@ class LimitedApi:
         limited = stored_caller("limited", *ALL) | {"companies": list(companies)}
         callers = {"agency": limited, "local": stored_caller(LOCAL, *ALL)}
         self.secrets = FakeSecretsManager({**SECRETS, CALLERS_SECRET: callers})
-        self.whop, self.sqs = ScriptedTransport(), FakeSqs()
+        # The PUT of the automation that listens for events asks Whop for the webhooks of both API keys.
+        self.whop, self.sqs = ScriptedTransport(page(), page()), FakeSqs()
         self.app: Application = make_application(self.whop, self.secrets, sqs=self.sqs)
         self.unlimited = HttpCaller(create_api(self.app).resolve)
         for name, definition in OTHERS.items():
