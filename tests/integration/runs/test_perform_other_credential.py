@@ -3,12 +3,15 @@
 from dataclasses import replace
 
 import httpx
+import pytest
 
 from aichats.aws.secrets import SecretStore
+from aichats.runs.perform import MAX_AGE
 from aichats.runs.providers.whop import WhopProvider
 from aichats.whop.credentials import Credentials
 from aichats.whop.settings import WhopSettings
 from tests.support.fakes import FakeSecretsManager, Json, ai_chat, ok, page
+from tests.support.ledgers import LEASE
 from tests.support.providers import no_renewal
 from tests.support.whop_bench import MARK, WhopBench
 
@@ -38,6 +41,10 @@ class Bench(WhopBench):
         return [request.headers["authorization"].removeprefix("Bearer ") for request in self.whop.requests]
 
 
+def die(_: httpx.Request) -> httpx.Response:
+    raise KeyboardInterrupt
+
+
 def replace_secret(settings: WhopSettings) -> WhopSettings:
     return settings.model_copy(update={"whop_secret": SECRET})
 
@@ -59,9 +66,39 @@ def test_if_the_chat_does_not_exist_it_is_created_with_the_new_credential() -> N
     bench.manager.values[f"{SECRET}/default"] = GRANT
     bench.new_container()
 
-    assert bench.perform_when_due(page(), ok(ai_chat(id="aich_1")), ok(ai_chat(id="aich_1"))).state == "succeeded"
+    assert bench.perform_when_due(page()).state == "waiting"
+    assert bench.row.due_at == bench.clock.now
+    assert bench.perform(ok(ai_chat(id="aich_1")), ok(ai_chat(id="aich_1"))).state == "succeeded"
     assert bench.tokens == ["the-key", "the-key", "of-a-user", "of-a-user"]
-    assert bench.row.credential is None
+
+
+def test_a_process_that_dies_while_it_creates_the_chat_with_the_new_credential_leaves_no_old_one_in_the_row() -> None:
+    bench = Bench({"api_key": "the-key"})
+    bench.perform(LOST)
+    bench.manager.values[f"{SECRET}/default"] = GRANT
+    bench.new_container()
+    bench.perform_when_due(page())
+    with pytest.raises(KeyboardInterrupt):
+        bench.perform(die)
+
+    bench.clock.now += LEASE + bench.ledger.settle
+    chat = ai_chat(id="aich_1", title=f"{MARK}Week")
+    assert bench.perform(page(chat), ok(chat)).state == "succeeded"
+    assert bench.tokens == ["the-key", "the-key", *["of-a-user"] * 3]
+
+
+def test_the_credential_of_a_call_whose_outcome_stays_unknown_after_a_day_is_used_by_a_replay() -> None:
+    bench = Bench({"api_key": "the-key"})
+    bench.ledger.add([bench.run], lambda _: bench.clock.now)
+    bench.clock.now += MAX_AGE
+    assert bench.perform(LOST).state == "unknown"
+    bench.manager.values[f"{SECRET}/default"] = GRANT
+    bench.new_container()
+
+    bench.ledger.replay(bench.run.run_id)
+    chat = ai_chat(id="aich_1", title=f"{MARK}Week")
+    assert bench.perform_when_due(page(chat), ok(chat)).state == "succeeded"
+    assert bench.tokens == ["the-key", "the-key", "of-a-user"]
 
 
 def test_if_the_old_credential_is_gone_the_run_waits_and_creates_nothing() -> None:

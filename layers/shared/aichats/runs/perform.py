@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import partial
-from typing import Any, Literal
+from typing import Literal
 
 from aichats.aws.observability import count_now, logger
 from aichats.errors import (
@@ -175,8 +175,16 @@ class Performer:
             raise _StopError(_End("unknown", unknown_outcome(row, reason)))
         if candidates:
             return self.ledger.record(row, candidates[0].chat_id, candidates[0].result)
+        return self._without_effect(row)
+
+    def _without_effect(self, row: Row) -> Row:
+        """Return the row of a run whose effect did not happen. If the effect must not begin now, stop."""
         if row.attempts > MAX_RUN_ATTEMPTS:
             raise _StopError(_End("failed", _last_error(row)))
+        if row.credential not in (None, self._credential(row)):
+            # If the process died while the effect begins with another credential, this one would not find the effect.
+            # So the run waits for no time, and the row forgets the credential.
+            raise _StopError(_Wait(None, timedelta(0)))
         return replace(row, unsettled_at=None, seen=None)
 
     def _wait_until_settled(self, row: Row) -> None:
@@ -282,7 +290,8 @@ class Performer:
         _count_rejection(wait.error)
         now = self.ledger.clock()
         age = now - row.opened_at
-        row = replace(row, attempts=row.attempts - (not wait.called))
+        credential = self._credential(row) if wait.unsettled and not row.unsettled else row.credential
+        row = replace(row, attempts=row.attempts - (not wait.called), credential=credential)
         if age >= MAX_AGE:
             status: EndStatus = "unknown" if wait.unsettled else "failed"
             return self._end(row, _End(status, wait.error or _last_error(row), wait.rejected))
@@ -299,9 +308,9 @@ class Performer:
             error = with_next_check(error, due_at) if wait.unsettled else {**error, **message}
         key_number = row.key_number + wait.rejected
         unsettled_at = (row.unsettled_at or now) if wait.unsettled else None
-        credential = row.credential if row.unsettled else self._credential(row)
-        changes: dict[str, Any] = {"error": error, "unsettled_at": unsettled_at, "credential": credential}
-        waiting = replace(row, status="pending", key_number=key_number, due_at=due_at, **changes)
+        waiting = replace(
+            row, status="pending", key_number=key_number, due_at=due_at, error=error, unsettled_at=unsettled_at
+        )
         self.ledger.put_back(waiting, due_at, unsettled_at=waiting.unsettled_at, error=error)
         log_fields = {"due_at": due_at.isoformat(), "unsettled": wait.unsettled, "error": error}
         logger.warning("run waits", extra=_log_fields(row) | log_fields)

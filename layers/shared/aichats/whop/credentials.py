@@ -17,8 +17,6 @@ from aichats.whop.connections import CONNECTION, DEFAULT_CONNECTION, ConnectionN
 
 LEAST_LIFETIME = timedelta(seconds=MAX_CALL_SECONDS + 5)
 """The shortest remaining lifetime of an access token for a call: the longest call, and the difference of two clocks."""
-
-
 ALL_COMPANIES = "default"
 """The name of the credential that is the API key for all companies."""
 OVERDUE = timedelta(minutes=10)
@@ -107,7 +105,7 @@ class Credentials:
         """
         main = self.secrets.read(self.secret, WHOP_SECRET)
         if main.api_key is not None:
-            yield Credential("default")
+            yield Credential(ALL_COMPANIES)
         for company_id, credential in sorted(main.companies.items()):
             if isinstance(credential, str):
                 yield Credential(company_id, company_id=company_id)

@@ -53,7 +53,7 @@ KEEP_ENDED = timedelta(days=90)
 STILL_OPEN = "attribute_exists(#open_state)"
 OPEN_AS_READ = f"{STILL_OPEN} AND #updated_at = :read"
 """The condition that a row is open and has not changed since it was read."""
-OUTCOME_KNOWN = {"unsettled_at": None, "credential": None, "seen": None}
+OUTCOME_KNOWN: Json = {"unsettled_at": None, "credential": None, "seen": None}
 """The changes that record a known outcome."""
 OPEN_ATTRIBUTES = ("open_state", "due_at", "ready_at", "lease", "lease_until")
 """The attributes that only an open row has."""
@@ -241,9 +241,7 @@ class Ledger:
             "error": error,
             "updated_at": to_text(self.clock()),
         }
-        outcome: Json = OUTCOME_KNOWN
-        if unsettled_at:
-            outcome = {"unsettled_at": to_text(unsettled_at), "credential": row.credential}
+        outcome = _unknown(row, unsettled_at) if unsettled_at else OUTCOME_KNOWN
         removed, values = ("lease", "lease_until", "ready_at"), {"token": row.lease}
         self._write(row.run.run_id, {**changes, **outcome}, "#lease = :token", values, remove=removed)
 
@@ -294,7 +292,7 @@ class Ledger:
             "key_number": row.key_number,
             **_ended(status, now),
             "updated_at": to_text(now),
-            **({"unsettled_at": to_text(now)} if status == "unknown" else OUTCOME_KNOWN),
+            **(_unknown(row, now) if status == "unknown" else OUTCOME_KNOWN),
         }
         if chat_id is not None:
             changes |= {"chat_id": chat_id, "result": _json(result or {})}
@@ -385,6 +383,11 @@ class Ledger:
             return self.items.update(run_id, changes, condition, values, **options)
         except ConditionFailedError as error:
             raise LedgerConflictError(row_from(error.current_item) if error.current_item else None) from error
+
+
+def _unknown(row: Row, since: datetime) -> Json:
+    """Return the changes that record an unknown outcome."""
+    return {"unsettled_at": to_text(since), "credential": row.credential}
 
 
 def _ended(status: EndStatus, now: datetime) -> Json:
