@@ -16,8 +16,8 @@ class Lambda(Protocol):
         """Invoke a function."""
 
 
-def invoke_later(client: Callable[[], Lambda], function: str, event: Json) -> bool:
-    """Let Lambda invoke a function asynchronously. Return whether Lambda accepted the event; log if not.
+def invoke_later(client: Callable[[], Lambda], function: str, event: Json) -> None:
+    """Let Lambda invoke a function asynchronously. Log a warning if Lambda does not accept the event.
 
     Args:
         client: returns the client. It may create the client.
@@ -28,5 +28,3 @@ def invoke_later(client: Callable[[], Lambda], function: str, event: Json) -> bo
         client().invoke(FunctionName=function, InvocationType="Event", Payload=json.dumps(event).encode())
     except AWS_ERRORS as error:
         logger.warning("function not invoked", extra={"function": function, "reason": str(error)})
-        return False
-    return True
