@@ -53,7 +53,7 @@ KEEP_ENDED = timedelta(days=90)
 STILL_OPEN = "attribute_exists(#open_state)"
 OPEN_AS_READ = f"{STILL_OPEN} AND #updated_at = :read"
 """The condition that a row is open and has not changed since it was read."""
-OUTCOME_KNOWN: Json = {"unsettled_at": None, "credential": None, "seen": None}
+OUTCOME_KNOWN = {"unsettled_at": None, "credential": None, "seen": None}
 """The changes that record a known outcome."""
 OPEN_ATTRIBUTES = ("open_state", "due_at", "ready_at", "lease", "lease_until")
 """The attributes that only an open row has."""
@@ -241,7 +241,7 @@ class Ledger:
             "error": error,
             "updated_at": to_text(self.clock()),
         }
-        outcome = _unknown(row, unsettled_at) if unsettled_at else OUTCOME_KNOWN
+        outcome: Json = _unknown(row, unsettled_at) if unsettled_at else OUTCOME_KNOWN
         removed, values = ("lease", "lease_until", "ready_at"), {"token": row.lease}
         self._write(row.run.run_id, {**changes, **outcome}, "#lease = :token", values, remove=removed)
 
