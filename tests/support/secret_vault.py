@@ -29,12 +29,14 @@ class SecretVault:
 
     Attributes:
         secrets: the secrets, by their names.
+        deleted: the names of secrets that a person has marked for deletion.
         stale: the names of secrets of which a read without a version's id returns the previous version, because Secrets
             Manager may be behind.
     """
 
     def __init__(self, values: Mapping[str, Json] | None = None) -> None:
         self.secrets: dict[str, Secret] = {}
+        self.deleted: set[str] = set()
         self.stale: set[str] = set()
         self._lock = threading.RLock()
         for name, value in (values or {}).items():
@@ -81,6 +83,7 @@ class SecretVault:
         with self._lock:
             secret = self._find(request["SecretId"])
             assert request["VersionStage"] == CURRENT
+            assert request["MoveToVersionId"] != request["RemoveFromVersionId"], "AWS doesn't say what that does"
             if secret.labels[CURRENT] != request["RemoveFromVersionId"]:
                 raise aws_error("InvalidParameterException")
             self._make_current(secret, request["MoveToVersionId"])
@@ -97,6 +100,8 @@ class SecretVault:
     def _find(self, name: str) -> Secret:
         if name not in self.secrets:
             raise aws_error("ResourceNotFoundException")
+        if name in self.deleted:
+            raise aws_error("InvalidRequestException")
         return self.secrets[name]
 
     def _make_current(self, secret: Secret, version_id: str) -> None:

@@ -2,14 +2,16 @@
 
 import json
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
 from aichats.aws.secret_versions import SecretVersions
+from aichats.aws.table import Table
 from aichats.errors import SecretError
 from aichats.http.deadline import time_limit
 from aichats.whop.connections import fingerprint
@@ -135,6 +137,15 @@ def test_an_event_of_another_function_renews_only_its_connection(bench: Bench) -
     event = {"connection": "agency", "rejected": fingerprint("oauth_agency_0")}
     assert bench.renewals.handle(event, LEASE) == {"renewed": 1}
     assert len(bench.whop.requests) == 1
+
+
+def test_a_secret_that_is_no_json_is_an_error_that_names_the_secret_and_does_not_show_it(bench: Bench) -> None:
+    secret = bench.vault.secrets[AGENCY]
+    secret.versions[secret.labels["AWSCURRENT"]] = "hidden"
+
+    with pytest.raises(SecretError, match="aichats/dev/whop/agency is not JSON") as caught:
+        bench.renew()
+    assert "hidden" not in str(caught.value)
 
 
 def test_one_connection_that_cannot_be_checked_stops_no_other(bench: Bench) -> None:
@@ -385,6 +396,20 @@ def test_a_process_that_dies_after_the_answer_loses_the_connection_only_if_nothi
         assert bench.renew_later() == "renewed"
 
 
+def test_a_process_that_dies_at_the_end_repeats_nothing_even_if_whop_keeps_the_refresh_token(bench: Bench) -> None:
+    bench.whop.replaces_tokens = False
+    bench.clock.forward(minutes=40)
+    dying = Dying(bench.vault, "update_secret_version_stage", after=True)
+    with suppress(KeyboardInterrupt):
+        Renewals(bench.table, SecretVersions(dying), bench.renewals.oauth, PREFIX, bench.clock).renew("agency", LEASE)
+
+    bench.clock.now += LEASE + timedelta(seconds=1)
+    assert bench.renew() == "renewed"
+    assert bench.uses == {"refresh_agency_0": 1}
+    assert bench.tokens["access_token"] == "oauth_agency_1"
+    assert "using" not in bench.row
+
+
 def test_an_old_version_of_the_secret_is_recognized_and_its_refresh_token_is_not_used(bench: Bench) -> None:
     assert bench.renew_later() == "renewed"
     bench.vault.stale = {AGENCY}
@@ -400,6 +425,47 @@ def test_no_refresh_token_is_used_if_the_answer_could_not_be_stored_in_time(benc
     with time_limit(25.0):
         assert bench.renew() == "later"
     assert bench.whop.requests == []
+
+
+def test_a_slow_write_of_the_note_leaves_no_time_for_the_call_so_that_no_answer_is_lost(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench.clock.forward(minutes=40)
+    write = Table.update
+
+    def slow(table: Table, key: str, changes: Json, *rest: Any, **options: Any) -> Json:
+        if changes.get("using"):
+            later.enter_context(time_limit(25.0))
+        return write(table, key, changes, *rest, **options)
+
+    monkeypatch.setattr(Table, "update", slow)
+    with ExitStack() as later:
+        assert bench.renew() == "later"
+    assert bench.whop.requests == []
+    assert not {"using", "owner"} & bench.row.keys()
+    monkeypatch.undo()
+    assert bench.process().renew("agency", LEASE) == "renewed"
+
+
+@pytest.mark.parametrize("is_marked", [True, False], ids=["marked for deletion", "gone"])
+def test_a_deleted_secret_counts_as_logged_out(bench: Bench, *, is_marked: bool) -> None:
+    """Check a request of another function, which may come after a person deleted the secret."""
+    if is_marked:
+        bench.vault.deleted = {AGENCY}
+    else:
+        del bench.vault.secrets[AGENCY]
+
+    assert bench.renew(fingerprint("oauth_agency_0")) == "logged out"
+    assert bench.whop.requests == []
+
+
+def test_a_secret_that_is_deleted_in_the_middle_is_no_broken_connection(bench: Bench, output: Output) -> None:
+    bench.clock.forward(minutes=40)
+    bench.whop.families["agency"].is_revoked = True
+    bench.whop.meanwhile = lambda: bench.vault.deleted.add(AGENCY)
+
+    assert bench.renew() == "later"
+    assert output.counted("ConnectionsBroken") == 0
 
 
 def test_trouble_with_secrets_manager_is_an_error_of_the_function_and_the_note_stays(bench: Bench) -> None:

@@ -72,7 +72,11 @@ def test_a_company_uses_its_own_credential_and_the_others_the_default_connection
     assert Container(ALL).token(company_id) == token
 
 
-@pytest.mark.parametrize("default", [{}, aws_error("ResourceNotFoundException")], ids=["logged out", "missing"])
+@pytest.mark.parametrize(
+    "default",
+    [{}, aws_error("ResourceNotFoundException"), aws_error("InvalidRequestException")],
+    ids=["logged out", "missing", "marked for deletion"],
+)
 def test_without_a_default_connection_the_key_for_all_companies_is_used(default: SecretValue) -> None:
     container = Container({**ALL, DEFAULT: default})
     assert container.token("biz_C") == "key-of-all"

@@ -79,6 +79,8 @@ class SecretVersions:
 
     def make_current(self, name: str, version_id: str, replaced_id: str) -> bool:
         """Make a version the current one if ``replaced_id`` still is. Return whether it is the current one now."""
+        if version_id == replaced_id:
+            return True
         try:
             self.client.update_secret_version_stage(
                 SecretId=name, VersionStage=_CURRENT, MoveToVersionId=version_id, RemoveFromVersionId=replaced_id

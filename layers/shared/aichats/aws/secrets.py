@@ -81,7 +81,7 @@ class SecretKind[T]:
         outlives: the type of error after which the cached value is still used.
         fresh_until: returns the time, in Unix seconds, from which a value is read again and no longer used if it can't
             be read. ``None``: values have no such time.
-        absent: whether a secret may be missing. A missing secret then counts as ``{}``.
+        absent: whether a secret may be missing. A missing or deleted secret then counts as ``{}``.
     """
 
     parse: Callable[[str, JsonObject], T]
@@ -93,7 +93,7 @@ class SecretKind[T]:
 
 
 class _MissingSecretError(SecretError):
-    """Secrets Manager has no secret of this name."""
+    """Secrets Manager has no secret of this name, or a person has deleted it."""
 
 
 @dataclass(frozen=True)
@@ -314,7 +314,7 @@ class SecretStore:
             if not kind.absent:
                 raise
             return _Cached(kind.parse(name, {}), now, None)
-        value = kind.parse(name, _parse(name, response.get("SecretString")))
+        value = kind.parse(name, parse_object(name, response.get("SecretString")))
         if kind.fresh_until is not None:
             # Such a value is replaced all the time, and that is no rotation by a person.
             return _Cached(value, now, None)
@@ -326,7 +326,7 @@ class SecretStore:
         """Return whether the previous version had a value. The template creates secrets without one."""
         try:
             response = self._get(SecretId=name, VersionStage="AWSPREVIOUS")
-            return bool(_parse(name, response.get("SecretString")))
+            return bool(parse_object(name, response.get("SecretString")))
         except SecretUnavailableError:
             return True
         except SecretError:
@@ -399,7 +399,8 @@ def _unreadable(name: str, error: Mapping[str, Any]) -> SecretError:
             name, f"may not be read ({code})", "Allow the function's role secretsmanager:GetSecretValue on it."
         )
     if code == "InvalidRequestException":
-        return SecretError(name, "is marked for deletion", "To restore it, use: aws secretsmanager restore-secret.")
+        restore = "To restore it, use: aws secretsmanager restore-secret."
+        return _MissingSecretError(name, "is marked for deletion", restore)
     if code in {"InvalidParameterException", "ValidationException"}:
         return SecretError(name, f"could not be read ({code})", "Check the secret's name.")
     return SecretUnavailableError(name, f"could not be read ({code or 'no reason given'})", "Try again later.")
@@ -411,7 +412,12 @@ def _is_throttled(error: Mapping[str, Any]) -> bool:
     return "throttl" in words or "rate exceeded" in words
 
 
-def _parse(name: str, text: str | None) -> dict[str, Any]:
+def parse_object(name: str, text: str | None) -> dict[str, Any]:
+    """Return the text of a secret as a JSON object.
+
+    Raises:
+        SecretError: the text is missing, too large or no JSON object. The message does not show it.
+    """
     if text is None:
         raise SecretError(name, "contains binary data", remedy(name))
     if len(text.encode(errors="surrogatepass")) > MAX_SECRET_BYTES:

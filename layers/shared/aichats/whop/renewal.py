@@ -25,9 +25,10 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, Literal
 
-from aichats.aws.errors import AWS_ERRORS
+from aichats.aws.errors import AWS_ERRORS, code_of
 from aichats.aws.observability import Contained, count_now, logger
 from aichats.aws.secret_versions import SecretVersion, SecretVersions
+from aichats.aws.secrets import parse_object
 from aichats.aws.table import Table
 from aichats.aws.writes import ConditionFailedError
 from aichats.errors import AichatsError, APIConnectionError, APIStatusError, OutcomeUnknownError, ProtocolError
@@ -51,6 +52,8 @@ STORE_SECONDS = 10.0
 MAX_CONCURRENT_RENEWALS = 10
 """The maximum number of renewals at the same time. A client of botocore keeps ten connections open."""
 
+_DELETED = {"ResourceNotFoundException", "InvalidRequestException"}
+"""The codes of Secrets Manager for a secret that does not exist, or is marked for deletion."""
 _NOTHING: Json = {}
 _NO_NOTE: Json = {"using": None, "version": None, "begun_at": None}
 
@@ -192,20 +195,35 @@ class Renewals:
         except ConditionFailedError:
             return None
         name = f"{self.prefix}{connection}"
-        version = self.versions.current(name)
-        return _Claim(connection, owner, row, version, parse_connection(name, json.loads(version.text or "{}")))
+        version = self._current(name)
+        return _Claim(connection, owner, row, version, parse_connection(name, parse_object(name, version.text)))
+
+    def _current(self, name: str) -> SecretVersion:
+        """Return the current version of a secret. If a person has deleted the secret, it counts as logged out."""
+        try:
+            return self.versions.current(name)
+        except AWS_ERRORS as error:
+            if code_of(error) not in _DELETED:
+                raise
+            return SecretVersion("", "{}")
 
     def _may_begin(self, claim: _Claim) -> bool:
         """Return whether enough time has passed since the last renewal, and is left in this invocation."""
         pauses = {"renewed_at": LEAST_PAUSE} | ({"begun_at": PAUSE_AFTER_LOST_ANSWER} if claim.is_second_use else {})
         rested = all(_seconds(self.clock() - pause) >= claim.row.get(time, 0) for time, pause in pauses.items())
-        return rested and remaining(default=float("inf")) >= self.oauth.timeout + STORE_SECONDS
+        return rested and self._has_time()
+
+    def _has_time(self) -> bool:
+        return remaining(default=float("inf")) >= self.oauth.timeout + STORE_SECONDS
 
     def _refresh(self, claim: _Claim, grant: Grant) -> Renewed:
         # An earlier answer stays lost until Whop accepts the refresh token, or rejects it for good.
         unused = _NOTHING if claim.is_second_use else _NO_NOTE
         version_id, now = self.new_id(), self.clock()
         self._write(claim, {"using": claim.used, "version": version_id, "begun_at": _seconds(now)})
+        if not self._has_time():
+            # DynamoDB was slow. An answer that can't be stored is lost.
+            return self._release(claim, "later", unused)
         try:
             tokens = self.oauth.refresh(grant)
         except (OutcomeUnknownError, ProtocolError) as error:
@@ -242,7 +260,7 @@ class Renewals:
         return result
 
     def _break(self, claim: _Claim, error: APIStatusError) -> Renewed:
-        if self.versions.current(self._name(claim)).id != claim.version.id:
+        if self._current(self._name(claim)).id != claim.version.id:
             # A login or a logout has replaced the refresh token meanwhile.
             return self._release(claim, "later", _NO_NOTE)
         cause = " The answer to an earlier renewal was lost." if claim.is_second_use else ""
