@@ -247,6 +247,16 @@ def test_only_the_function_that_renews_connections_may_write_secrets_and_only_th
     assert granted("RefreshTokensFunction", "secretsmanager")[CONNECTIONS] == reads | writes
 
 
+def test_the_function_that_renews_connections_may_change_no_run() -> None:
+    [statement] = [
+        part
+        for policy in role_of("RefreshTokensFunction")["Policies"]
+        for part in policy["PolicyDocument"]["Statement"]
+        if "dynamodb:UpdateItem" in as_list(part["Action"])
+    ]
+    assert statement["Condition"] == {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["connection:*"]}}
+
+
 def test_functions_that_call_whop_may_ask_for_a_renewal_and_invoke_nothing_else() -> None:
     callers = ["RunScheduleFunction", "PerformRunsFunction", "HttpApiFunction"]
     expected = {"RefreshTokensFunction": {"lambda:InvokeFunction"}}
