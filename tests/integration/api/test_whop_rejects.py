@@ -50,7 +50,7 @@ SCOPES = {"create": "lack ai_chat:create", "update": "lack ai_chat:update", "del
 def test_our_credential_rejected_is_502_with_a_hint(route: str, status: int) -> None:
     answer = answer_when(error_response(status, "No.", type="forbidden"), route)
 
-    hint = SCOPES.get(route, "may not read this") if status == 403 else "check the api_key"
+    hint = SCOPES.get(route, "may not read this") if status == 403 else "check the API key"
     assert answer.status == 502
     assert hint in answer.json["detail"]
     assert upstream(answer) == {"provider": "whop", "status": status, "request_id": "req_refused"}

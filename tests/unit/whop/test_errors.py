@@ -77,7 +77,7 @@ def test_a_forbidden_read_names_no_scope_because_it_needs_none(operation: str) -
     ("status", "message", "hint"),
     [
         (400, "Unknown Api-Version-Date: 2031-01-01", "WhopApiVersion"),
-        (401, "Invalid or missing API key", "api_key"),
+        (401, "Invalid or missing API key", "token of a connection, aichats renews it"),
         (410, "Gone", "retired"),
     ],
 )

@@ -9,8 +9,6 @@ from aichats.http import Headers
 from aichats.http.masking import Mask, identifier
 from aichats.http.retry import named_wait
 
-CHECK_THE_KEY = "check the api_key in the secret; it may have been revoked"
-"""The hint after a 401."""
 NOTHING_TO_HIDE = Mask()
 
 

@@ -12,7 +12,7 @@ from aichats.http import Headers
 from aichats.http.bodies import json_object
 from aichats.http.client import HttpStyle
 from aichats.http.masking import Mask
-from aichats.http.rejections import CHECK_THE_KEY, NOTHING_TO_HIDE, rejection
+from aichats.http.rejections import NOTHING_TO_HIDE, rejection
 
 OTHER_KEY_NEEDED = "use a secret key (sk_live_...): a publishable key (pk_live_...) can only call chats and messages"
 """The hint after a 403 for a publishable key."""
@@ -30,7 +30,7 @@ def kodey_error(
 
 def _hint(status: int, body: dict[str, Any]) -> str:
     if status == HTTPStatus.UNAUTHORIZED:
-        return CHECK_THE_KEY
+        return "check the api_key in the secret; it may have been revoked"
     of_publishable_key = status == HTTPStatus.FORBIDDEN and (
         "allowedEndpoints" in body or "upgradeInstructions" in body
     )

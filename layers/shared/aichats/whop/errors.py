@@ -11,7 +11,7 @@ from aichats.http import Headers
 from aichats.http.bodies import json_object
 from aichats.http.client import HttpStyle
 from aichats.http.masking import Mask
-from aichats.http.rejections import CHECK_THE_KEY, NOTHING_TO_HIDE, rejection
+from aichats.http.rejections import NOTHING_TO_HIDE, rejection
 
 _FIELD_NAMES = {
     "current_company_id": "company_id",
@@ -20,7 +20,8 @@ _FIELD_NAMES = {
 }
 
 _HINTS: dict[int, str] = {
-    HTTPStatus.UNAUTHORIZED: CHECK_THE_KEY,
+    HTTPStatus.UNAUTHORIZED: "check the API key in the secret, because it may have been revoked; "
+    "if this is the token of a connection, aichats renews it automatically",
     HTTPStatus.GONE: "Whop has retired this endpoint; upgrade aichats",
 }
 
