@@ -113,20 +113,20 @@ build: setup ## Build the functions and the layer (`sam build`)
 deploy: build ## Deploy to your AWS account (ENV=staging|prod PARAMETERS="AlarmEmail=you@example.com")
 	@$(BIN)/python -m local.deploy $(if $(ENV),--env "$(ENV)") $(if $(PARAMETERS),--parameters "$$PARAMETERS") $(if $(TABLES),--tables "$(TABLES)")
 
+# A variable that you type is passed on even if it is empty, so that COMPANY=$$UNSET is an error and not a command for all companies.
+typed = $(if $(filter-out undefined,$(origin $1)),--$2 "$($1)")
+
 .PHONY: secret
 secret: setup-demo ## Store a secret; prompts for the value (NAME=whop|kodey|webhook STACK=… COMPANY=biz_… COMPANIES=file)
-	@$(BIN)/python -m local.secret --name "$(NAME)" --stack "$(STACK)" $(if $(COMPANY),--company "$(COMPANY)") $(if $(COMPANIES),--companies "$(COMPANIES)") $(if $(CONNECTION),--connection "$(CONNECTION)") $(if $(REPLACE),--replace) $(if $(filter 0,$(VERIFY)),--no-verify)
+	@$(BIN)/python -m local.secret --name "$(NAME)" --stack "$(STACK)" $(call typed,COMPANY,company) $(call typed,COMPANIES,companies) $(call typed,CONNECTION,connection) $(if $(REPLACE),--replace) $(if $(filter 0,$(VERIFY)),--no-verify)
 
 .PHONY: login
 login: setup-demo ## Connect a Whop account in the browser, so that aichats acts for its user (CLIENT_ID=app_… STACK=… CONNECTION=… COMPANY=biz_…)
-	@$(BIN)/python -m local.login --stack "$(STACK)" --client-id "$(CLIENT_ID)" $(if $(CONNECTION),--connection "$(CONNECTION)") $(if $(COMPANY),--company "$(COMPANY)") $(if $(PORT),--port "$(PORT)") $(if $(TIMEOUT),--timeout "$(TIMEOUT)")
+	@$(BIN)/python -m local.login --stack "$(STACK)" --client-id "$(CLIENT_ID)" $(call typed,CONNECTION,connection) $(call typed,COMPANY,company) $(if $(PORT),--port "$(PORT)") $(if $(TIMEOUT),--timeout "$(TIMEOUT)")
 
 .PHONY: logout
 logout: setup-demo ## Disconnect a Whop account: revoke its grant and empty its secret (STACK=… CONNECTION=…)
-	@$(BIN)/python -m local.logout --stack "$(STACK)" $(if $(CONNECTION),--connection "$(CONNECTION)") $(if $(FORCE),--force)
-
-# A variable that you type is passed on even if it is empty, so that COMPANIES=$$UNSET is an error and not a token for all companies.
-typed = $(if $(filter-out undefined,$(origin $1)),--$2 "$($1)")
+	@$(BIN)/python -m local.logout --stack "$(STACK)" $(call typed,CONNECTION,connection) $(if $(FORCE),--force)
 
 .PHONY: caller
 caller: setup-demo ## Create a token for an API client (NAME=crm SCOPES=chats:write STACK=… COMPANIES=biz_… EXPIRES=90d; or LIST=1, ROTATE=1 GRACE=24h, FINISH=1, REVOKE=1)
@@ -134,7 +134,7 @@ caller: setup-demo ## Create a token for an API client (NAME=crm SCOPES=chats:wr
 
 .PHONY: webhook
 webhook: setup-demo ## Register the stack's webhook at Whop with the events that automations need (STACK=… REPLAY=2h)
-	@$(BIN)/python -m local.webhook --stack "$(STACK)" $(if $(COMPANY),--company "$(COMPANY)") $(if $(REPLAY),--replay "$(REPLAY)") $(if $(PRUNE),--prune) $(if $(REPLACE),--replace)
+	@$(BIN)/python -m local.webhook --stack "$(STACK)" $(call typed,COMPANY,company) $(if $(REPLAY),--replay "$(REPLAY)") $(if $(PRUNE),--prune) $(if $(REPLACE),--replace)
 
 .PHONY: doctor
 doctor: setup-demo ## Look at everything that can be wrong with a deployed stack, and say what to do (STACK=…)

@@ -9,7 +9,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from aichats.whop.connections import DEFAULT_CONNECTION, ConnectionName, ConnectionSecret, Grant
 from aichats.whop.oauth import oauth_url
-from local.deployed import DeployedError, MissingSecretError, StackSecret, parameter_of
+from local.deployed import DeployedError, MissingSecretError, StackSecret, parameters
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -133,7 +133,7 @@ class WhopStack:
             DeployedError: the stack doesn't exist, or can't be read.
         """
         secret = StackSecret.find(stack, "whop")
-        return cls(secret, oauth_url(parameter_of(stack, "WhopBaseUrl")))
+        return cls(secret, oauth_url(parameters(stack, "WhopBaseUrl")["WhopBaseUrl"]))
 
     def connection(self, name: str) -> Connection:
         """Return a connection by its name.

@@ -54,16 +54,18 @@ def outputs(stack: str, *names: str) -> dict[str, str]:
     return values
 
 
-def parameter_of(stack: str, name: str) -> str:
-    """Return the value of a parameter of a deployed stack.
+def parameters(stack: str, *names: str) -> dict[str, str]:
+    """Return the values of all parameters of a deployed stack.
 
     Raises:
-        DeployedError: the stack can't be read, or has no such parameter.
+        DeployedError: the stack can't be read, or lacks one of the parameters ``names``.
     """
-    for parameter in describe(stack).get("Parameters", []):
-        if parameter.get("ParameterKey") == name:
-            return parameter.get("ParameterValue", "")
-    raise DeployedError(f"stack {stack} has no parameter {name}. Use the name of a stack of aichats")
+    described = describe(stack).get("Parameters", [])
+    values = {each["ParameterKey"]: each.get("ParameterValue", "") for each in described}
+    for name in names:
+        if name not in values:
+            raise DeployedError(f"stack {stack} has no parameter {name}. Use the name of a stack of aichats")
+    return values
 
 
 def describe(stack: str) -> "StackTypeDef":
@@ -71,12 +73,14 @@ def describe(stack: str) -> "StackTypeDef":
 
     Raises:
         MissingStackError: the stack doesn't exist.
-        DeployedError: no region is set, or the stack can't be read.
+        DeployedError: no region is set, the profile doesn't exist, or the stack can't be read.
     """
     try:
         client = boto3.client("cloudformation")
     except NoRegionError:
         raise DeployedError(NO_REGION) from None
+    except BotoCoreError as error:  # such as a profile that doesn't exist
+        raise DeployedError(f"can't read stack {stack}: {error}") from error
     try:
         return client.describe_stacks(StackName=stack)["Stacks"][0]
     except (ClientError, BotoCoreError) as error:

@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 import webbrowser
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -84,29 +84,38 @@ def connect(
         DeployedError: a secret can't be read or written.
         LocalError: the login failed.
     """
-    connection = stack.connection(options.connection or options.company or DEFAULT_CONNECTION)
+    name = options.company or DEFAULT_CONNECTION if options.connection is None else options.connection
+    connection = stack.connection(name)
     connection.read()  # A missing permission is found before the browser opens.
     oauth = WhopOAuth(stack.oauth_url, options.client_id, options.company)
-    with listening(options.port) as callback:
+    # From the first write on, signals wait, so that no message says that nothing was stored.
+    with ExitStack() as stored, listening(options.port) as callback:
         consent = oauth.ask(f"http://localhost:{options.port}{PATH}")
         _invite(console, consent.url, options.port, browse)
         with _answered(_wait(console, callback, options.timeout)) as redirect:
             issued = oauth.exchange(consent, oauth.code_of(consent, redirect.target))
             account = _prove(oauth, issued)
-            with uninterrupted():
-                connection.store(issued.grant)
+            stored.enter_context(uninterrupted())
+            connection.store(issued.grant)
     return Connected(connection, account, issued)
 
 
 def finish(console: Console, stack: WhopStack, options: argparse.Namespace, connected: Connected) -> int:
-    """Let the company use the connection, and show the result. Return the exit code."""
+    """Let the company use the connection, and show the result. Return the exit code.
+
+    Raises:
+        SignalledError: a signal ended the command.
+    """
     name = connected.connection.name
     try:
         companies = _companies(console, stack, name, options.company)
-    except DeployedError as error:
+    except (DeployedError, SignalledError) as error:
         command = f"make secret NAME=whop STACK={options.stack} COMPANY={options.company} CONNECTION={name}"
         hint = f", but {options.company} does not use it yet. Type: {command}" if options.company else ""
-        print(f"login: {error}. Connection {name} is stored{hint}", file=sys.stderr)
+        reason = error if isinstance(error, DeployedError) else "stopped"
+        print(f"login: {reason}. Connection {name} is stored{hint}", file=sys.stderr)
+        if isinstance(error, SignalledError):
+            raise
         return 1
     _show(console, options.stack, connected, companies)
     _warn(console, connected.issued)
@@ -122,6 +131,7 @@ def _companies(console: Console, stack: WhopStack, name: str, company: str | Non
     before: dict[str, object] = {}
 
     def mapped(value: dict[str, object]) -> dict[str, object]:
+        before.clear()
         before.update(value)
         return with_connection(value, company, name) if company else value
 
@@ -231,7 +241,7 @@ def _warn(console: Console, issued: Issued) -> None:
 
 def _check(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None:
     """Check the options that need no stack."""
-    if options.company and not is_company(options.company):
+    if options.company is not None and not is_company(options.company):
         parser.error(f"COMPANY must be a company ID from Whop, such as biz_XXXXX, not {options.company!r}")
     if not options.port:
         parser.error("PORT must be the port of the redirect address that you registered at Whop, not 0")

@@ -12,7 +12,7 @@ from aichats.http.deadline import time_limit
 from aichats.http.transport import DeadlineTransport
 from aichats.kodey.client import KodeyClient
 from aichats.whop import UpdateAiChat, WhopClient
-from local.deployed import parameter_of
+from local.deployed import parameters
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -67,8 +67,7 @@ class Providers:
         Raises:
             DeployedError: the stack can't be read, or is not a stack of aichats.
         """
-        names = ("WhopBaseUrl", "WhopApiVersion", "KodeyBaseUrl")
-        return cls.of({name: parameter_of(stack, name) for name in names})
+        return cls.of(parameters(stack, "WhopBaseUrl", "WhopApiVersion", "KodeyBaseUrl"))
 
     def whop(self, token: str) -> Proof:
         """Return whether Whop accepts an API key or an access token.

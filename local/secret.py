@@ -14,6 +14,7 @@ from local.companies import Credential, is_company, read_companies
 from local.connections import companies_in, require_connection, with_connection
 from local.deployed import DeployedError, StackSecret
 from local.proofs import Providers
+from local.signals import interruptible
 from local.verify import Verification
 
 WEBHOOK_SECRETS = 2
@@ -43,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         secret = StackSecret.find(options.stack, options.name)
         if options.companies:
             _fill_companies(secret, read_companies(options.companies), options)
-        elif options.connection:
+        elif options.connection is not None:
             require_connection(secret, options.connection, options.stack)
             secret.change(lambda value: with_connection(value, options.company, options.connection))
         else:
@@ -61,9 +62,11 @@ def _check(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None
         parser.error(f"NAME must be one of {', '.join(SECRETS)}, not {options.name!r}. For callers, use `make caller`")
     if (options.company or options.companies) and "companies" not in SECRETS[options.name].model.model_fields:
         parser.error(f"{options.name} has one key for all companies. Leave COMPANY and COMPANIES out")
-    if options.company and not is_company(options.company):
+    if options.companies == "":
+        parser.error("COMPANIES must be a file, or - for standard input")
+    if options.company is not None and not is_company(options.company):
         parser.error(f"COMPANY must be a company ID from Whop, such as biz_XXXXX, not {options.company!r}")
-    if options.connection and not options.company:
+    if options.connection is not None and not options.company:
         parser.error("CONNECTION needs COMPANY. To connect an account for all companies, use `make login`")
     if options.replace and not options.companies:
         parser.error("REPLACE needs COMPANIES")
@@ -122,7 +125,14 @@ def with_webhook_secret(value: dict[str, object], key: str) -> dict[str, object]
 
 
 def _ask(prompt: str) -> str:
-    return getpass.getpass(prompt).strip() if sys.stdin.isatty() else sys.stdin.readline().strip()
+    """Return what is typed or piped in; an empty text at the end of the input."""
+    if not sys.stdin.isatty():
+        return sys.stdin.readline().strip()
+    try:
+        return getpass.getpass(prompt).strip()
+    except EOFError:
+        print(file=sys.stderr)
+        return ""
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -140,4 +150,4 @@ def _parser() -> argparse.ArgumentParser:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(interruptible(main))

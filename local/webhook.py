@@ -20,13 +20,17 @@ from aichats.http.transport import DeadlineTransport
 from aichats.whop import WhopClient
 from aichats.whop.webhook_registration import Webhook, WebhooksClient, webhooks_for
 from local.companies import is_company
-from local.deployed import DeployedError, StackSecret, describe, outputs
+from local.connections import companies_in
+from local.deployed import DeployedError, StackSecret, outputs, parameters
 from local.secret import with_webhook_secret
+from local.signals import interruptible
 
 OUTPUTS = ("WebhookUrl", "WhopSecret", "WebhookSecret", "AutomationsTable", "RunsTable")
 """Outputs of the stack that this command needs."""
 KEPT = timedelta(days=30)
 """The time for which Whop keeps deliveries."""
+SHOWN_EXTRA = 5
+"""The largest number of event types without an automation whose names are shown."""
 UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 USAGE = "make webhook STACK=aichats-dev [COMPANY=biz_...] [REPLAY=2h] [PRUNE=1] [REPLACE=1]"
 EPILOG = (
@@ -138,7 +142,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Register or change the webhook, and print what changed. Return the exit code."""
     parser = _parser()
     options = parser.parse_args(arguments)
-    if options.company and not is_company(options.company):
+    if options.company is not None and not is_company(options.company):
         parser.error(f"COMPANY must be a company ID from Whop, such as biz_XXXXX, not {options.company!r}")
     try:
         values = outputs(options.stack, *OUTPUTS)
@@ -158,12 +162,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _stack_webhook(
     stack: str, company: str | None, values: dict[str, str], transport: DeadlineTransport
 ) -> StackWebhook:
-    parameters = {
-        parameter.get("ParameterKey"): parameter.get("ParameterValue", "")
-        for parameter in describe(stack).get("Parameters", [])
-    }
+    base_url = parameters(stack, "WhopBaseUrl")["WhopBaseUrl"]
     token = _api_key(stack, StackSecret(values["WhopSecret"]), company)
-    client = WhopClient(token=token, base_url=parameters["WhopBaseUrl"], transport=transport).webhooks
+    client = WhopClient(token=token, base_url=base_url, transport=transport).webhooks
     return StackWebhook(stack, values["WebhookUrl"], company, client, StackSecret(values["WebhookSecret"]))
 
 
@@ -174,17 +175,12 @@ def _api_key(stack: str, secret: StackSecret, company: str | None) -> str:
         DeployedError: there is no API key.
     """
     value = secret.read()
-    companies = value.get("companies")
-    own = companies.get(company) if company and isinstance(companies, dict) else None
+    own = companies_in(value).get(company) if company else None
     key = own if isinstance(own, str) else value.get("api_key")
     if not isinstance(key, str):
         problem = f"{secret.name} has no API key. Store one with the permission developer:manage_webhook"
         raise DeployedError(f"{problem}: make secret NAME=whop STACK={stack}")
     return key
-
-
-SHOWN_EXTRA = 5
-"""The largest number of event types without an automation whose names are shown."""
 
 
 def _synchronize(webhook: StackWebhook, events: Sequence[str], options: argparse.Namespace) -> None:
@@ -212,7 +208,7 @@ def _show(url: str, before: Webhook | None, after: Webhook, events: Sequence[str
     print(f"Webhook {after.id} for {url}")
     old = before.events if before else []
     extra = sorted({*old, *after.events} - {*events} - ({*old} ^ {*after.events}))
-    types = sorted({*old, *after.events} - {*extra})
+    types = sorted({*old, *after.events, *events} - {*extra})
     width = max(map(len, types))
     print(f"  {'':{width}}  before  now")
     print(
@@ -268,4 +264,4 @@ def _parser() -> argparse.ArgumentParser:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(interruptible(main))

@@ -27,7 +27,7 @@ CONSUMERS = ("PerformRunsFunction", "PerformSlowRunsFunction")
 """The outputs that name functions with a queue as their event source."""
 COMPLETE = ("CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS")
 OTHER_FUNCTIONS = 5
-"""The concurrent executions that the functions without a queue need: schedules, the sweep, the API and webhooks."""
+"""The concurrent executions that the functions without a queue need: schedules, sweep, renewal, API, webhooks."""
 
 
 NEW_ACCOUNT = 10

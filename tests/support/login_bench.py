@@ -70,9 +70,9 @@ class LoginBench:
         """Log out, and return the exit code."""
         return logout.run(["--stack", STACK, *options])
 
-    def main(self) -> int:
+    def main(self, *options: str) -> int:
         """Log in as the command does, with its signals. Return the exit code."""
-        arguments = ["login", "--stack", STACK, "--client-id", CLIENT_ID, "--port", str(self.port)]
+        arguments = ["login", "--stack", STACK, "--client-id", CLIENT_ID, "--port", str(self.port), *options]
         self._monkeypatch.setattr("sys.argv", arguments)
         self._monkeypatch.setattr(login, "open_browser", self.browser.open)
         handlers = {number: signal.getsignal(number) for number in ENDING}

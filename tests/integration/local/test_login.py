@@ -16,8 +16,9 @@ from aichats.whop.connections import Grant
 from local import login
 from local.connections import Connection, grant_of
 from local.deployed import StackSecret
+from local.oauth_login.callback import Redirect
 from local.oauth_login.client import Account, WhopOAuth
-from local.oauth_login.pages import CONNECTED, DENIED, FAILED
+from local.oauth_login.pages import CONNECTED, DENIED, FAILED, Page
 from local.ports import free_port
 from tests.support.fake_oauth import ACCESS_TOKEN, CLIENT_ID, REFRESH_TOKEN
 from tests.support.login_bench import OLD_GRANT, WHOP, LoginBench, login_bench
@@ -451,6 +452,34 @@ def test_ctrl_c_while_the_grant_is_stored_comes_too_late(bench: LoginBench, monk
     assert (bench.secret() or {}).keys() == {"oauth"}
 
 
+def test_ctrl_c_just_after_the_grant_is_stored_never_says_that_nothing_was_stored(
+    bench: LoginBench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answer = Redirect.answer
+
+    def interrupt(redirect: Redirect, page: Page) -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+        answer(redirect, page)
+
+    monkeypatch.setattr(Redirect, "answer", interrupt)
+    assert bench.main() == 0
+    assert "Nothing was stored" not in bench.printed
+    assert CONNECTED.text in bench.page
+
+
+def test_ctrl_c_before_the_company_uses_the_connection_says_what_is_stored_and_what_to_type(
+    bench: LoginBench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*_arguments: object) -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+
+    monkeypatch.setattr(login, "with_connection", interrupt)
+    assert bench.main("--company", "biz_A") == 130
+    command = "make secret NAME=whop STACK=aichats-dev COMPANY=biz_A CONNECTION=biz_A"
+    expected = f"login: stopped. Connection biz_A is stored, but biz_A does not use it yet. Type: {command}\n"
+    assert bench.printed.endswith(expected)
+
+
 # ---- what people type
 
 
@@ -459,6 +488,7 @@ def test_ctrl_c_while_the_grant_is_stored_comes_too_late(bench: LoginBench, monk
     [
         (["--client-id", ""], "CLIENT_ID must be the ID of your app at Whop, such as app_XXXXX, not ''"),
         (["--client-id", "apik_canteen"], "CLIENT_ID must be the ID of your app"),
+        (["--company", ""], "COMPANY must be a company ID from Whop"),
         (["--company", "canteen"], "COMPANY must be a company ID from Whop, such as biz_XXXXX, not 'canteen'"),
         (["--port", "0"], "PORT must be the port of the redirect address"),
         (["--timeout", "0"], "must be 1 to 86400 seconds, not '0'"),
@@ -475,3 +505,4 @@ def test_a_connection_s_name_that_does_not_fit_is_rejected(bench: LoginBench) ->
     assert "CONNECTION must be 1 to 64 characters from A-Z, a-z, 0-9, _ and -, not 'a/b'" in fails(
         bench, "--connection", "a/b"
     )
+    assert "CONNECTION must be 1 to 64 characters" in fails(bench, "--connection", "")

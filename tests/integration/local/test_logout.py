@@ -140,3 +140,10 @@ def test_a_stack_without_the_output_is_no_stack_of_aichats(bench: LoginBench, mo
     assert bench.login() == 1
     assert f"stack {STACK} has no output WhopSecret. Use the name of a stack of aichats" in bench.printed
     assert bench.browser.opened == []
+
+
+def test_an_empty_name_never_logs_out_the_default_connection(bench: LoginBench) -> None:
+    assert bench.logout("--connection", "") == 1
+    assert "CONNECTION must be 1 to 64 characters" in bench.printed
+    assert bench.secret() == STORED
+    assert bench.oauth.revoked == []

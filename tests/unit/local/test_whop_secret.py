@@ -1,10 +1,20 @@
 """`make secret NAME=whop`: the key for all, and those that companies have of their own."""
 
+import io
+from contextlib import suppress
+
 import pytest
 
 from aichats.whop.credentials import WhopSecret
 from local import secret
 from tests.support.stored_secret import StoredSecret
+
+
+class Terminal(io.StringIO):
+    """A terminal on which nothing was typed."""
+
+    def isatty(self) -> bool:
+        return True
 
 
 @pytest.fixture
@@ -30,7 +40,7 @@ def test_a_company_may_have_a_key_without_a_key_for_all(stored: StoredSecret) ->
     assert WhopSecret.model_validate(stored.value).companies == {"biz_A": "apik_own"}
 
 
-@pytest.mark.parametrize("company", ["Biz_A", "biz-A", "biz_", "biz_A ", "biz_A\n", "A", "aich_1"])
+@pytest.mark.parametrize("company", ["", "Biz_A", "biz-A", "biz_", "biz_A ", "biz_A\n", "A", "aich_1"])
 def test_a_key_that_no_run_would_use_is_rejected(
     stored: StoredSecret, capsys: pytest.CaptureFixture[str], company: str
 ) -> None:
@@ -42,6 +52,38 @@ def test_a_key_that_no_run_would_use_is_rejected(
     printed = f"COMPANY must be a company ID from Whop, such as biz_XXXXX, not {company!r}"
     assert printed in capsys.readouterr().err
     assert stored.value == {"api_key": "apik_common"}
+
+
+@pytest.mark.parametrize(
+    ("options", "error"),
+    [
+        (["--company", "biz_A", "--connection", ""], "CONNECTION must be 1 to 64 characters"),
+        (["--connection", ""], "CONNECTION needs COMPANY"),
+        (["--companies", ""], "COMPANIES must be a file, or - for standard input"),
+    ],
+)
+def test_an_empty_option_is_rejected_and_stores_no_key(
+    stored: StoredSecret, capsys: pytest.CaptureFixture[str], options: list[str], error: str
+) -> None:
+    with suppress(SystemExit):
+        assert stored.fill("apik_own", *options) == 1
+
+    assert error in capsys.readouterr().err
+    assert stored.value == {}
+
+
+def test_the_end_of_the_input_at_the_prompt_stores_no_key(
+    stored: StoredSecret, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def ctrl_d(_prompt: str) -> str:
+        raise EOFError
+
+    monkeypatch.setattr("getpass.getpass", ctrl_d)
+    monkeypatch.setattr("sys.stdin", Terminal())
+    assert secret.main(["--stack", "aichats-dev", "--name", "whop"]) == 1
+
+    assert "a key must be 1 to 4096 printable characters" in capsys.readouterr().err
+    assert stored.value == {}
 
 
 @pytest.mark.parametrize("name", ["", "whopp", "callers"])
