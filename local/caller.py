@@ -18,6 +18,7 @@ from aichats.runs.ledger.times import utc_now
 from local.caller_list import table_of
 from local.companies import is_company
 from local.deployed import DeployedError, StackSecret
+from local.signals import interruptible
 from local.token_times import read_expiry, read_grace, time_text
 
 SCOPES: tuple[str, ...] = get_args(Scope.__value__)
@@ -218,4 +219,4 @@ def _parser() -> argparse.ArgumentParser:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(interruptible(main))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from contextlib import contextmanager
@@ -32,13 +33,18 @@ def interruptible(command: Callable[[], int]) -> int:
 
     SIGHUP stays ignored if it was, because `nohup` starts commands in this way, so that they outlive the terminal.
     Return the exit code: the command's own, 1 after a LocalError or a full disk, which is printed, or 128 + the number
-    of the signal.
+    of the signal. If the reader of the output ends, such as `head`, that counts as SIGPIPE.
     """
     for number in ENDING:
         if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:
             signal.signal(number, unwind)
     try:
-        return command()
+        code = command()
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # At its exit, Python writes what is left.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 128 + signal.SIGPIPE
     except LocalError as error:
         print(f"\n{error}", file=sys.stderr)
         return 1
@@ -49,6 +55,7 @@ def interruptible(command: Callable[[], int]) -> int:
         return 1
     except SignalledError as signalled:
         return 128 + signalled.number
+    return code
 
 
 def unwind(number: int, _frame: FrameType | None) -> None:

@@ -105,6 +105,43 @@ def test_a_command_under_nohup_outlives_the_terminal() -> None:
     assert process.returncode == 128 + signal.SIGTERM
 
 
+ENDLESS = """
+import sys
+from local.signals import interruptible
+
+def command():
+    while True:
+        print("line")
+
+sys.exit(interruptible(command))
+"""
+SHORT = """
+import sys
+from local.signals import interruptible
+
+def command():
+    sys.stdin.read()
+    print("line")
+    return 0
+
+sys.exit(interruptible(command))
+"""
+
+
+@pytest.mark.parametrize(("code", "lines"), [(ENDLESS, ["line\n"]), (SHORT, [])], ids=["in the middle", "at the end"])
+def test_a_command_ends_in_silence_if_the_reader_of_its_output_has_ended(code: str, lines: list[str]) -> None:
+    pipe = subprocess.PIPE
+    with subprocess.Popen([sys.executable, "-c", code], stdin=pipe, stdout=pipe, stderr=pipe, text=True) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        assert process.stderr is not None
+        assert [process.stdout.readline() for _ in lines] == lines
+        process.stdout.close()
+        process.stdin.close()
+        assert process.stderr.read() == ""
+    assert process.returncode == 128 + signal.SIGPIPE
+
+
 def test_a_command_that_cannot_go_on_says_why(capsys: pytest.CaptureFixture[str]) -> None:
     def command() -> int:
         raise LocalError("port 3000 is taken")
