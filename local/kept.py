@@ -19,11 +19,13 @@ from typing import TYPE_CHECKING, Any
 import httpx
 from botocore.exceptions import BotoCoreError, ClientError
 
+from aichats.aws.secret_versions import SecretVersions
 from local.cloud.scheduler import ALL
 from local.errors import LocalError
 from local.repeat import repeating
+from local.secret import WEBHOOK_SECRETS
 from local.setup import ROOT
-from local.system import PROVIDERS, SECRETS, WHOP, state_of
+from local.system import PROVIDERS, SECRETS, WEBHOOK, WHOP, state_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -94,7 +96,8 @@ def load(system: System, folder: Path) -> None:
     try:
         data = json.loads((folder / AWS).read_text())
         for output, value in data["secrets"].items():
-            clients.secrets.put_secret_value(SecretId=system.stack.outputs[output], SecretString=value)
+            secret = with_webhooks(system, value) if output == WEBHOOK else value
+            clients.secrets.put_secret_value(SecretId=system.stack.outputs[output], SecretString=secret)
         for name, value in data.get("connections", {}).items():
             clients.secrets.create_secret(Name=name, SecretString=value)
         for name, items in data["tables"].items():
@@ -107,12 +110,10 @@ def load(system: System, folder: Path) -> None:
 
 def save(system: System, folder: Path) -> None:
     """Save the system's data. Each file is replaced as a whole, so an interruption damages none."""
-    secrets, dynamodb = system.emulator.clients.secrets, system.emulator.clients.dynamodb
+    secrets, dynamodb = SecretVersions(system.emulator.clients.secrets), system.emulator.clients.dynamodb
+    texts = {output: secrets.current(system.stack.outputs[output]).text for output in SECRETS}
     data = {
-        "secrets": {
-            output: secrets.get_secret_value(SecretId=system.stack.outputs[output])["SecretString"]
-            for output in SECRETS
-        },
+        "secrets": texts | {WEBHOOK: without_webhooks(system, texts[WEBHOOK])},
         "connections": connections(system),
         "tables": {
             name: [
@@ -130,13 +131,23 @@ def save(system: System, folder: Path) -> None:
         replace(folder / provider.state_file, {name: value for name, value in state.items() if name != "requests"})
 
 
+def with_webhooks(system: System, saved: str) -> str:
+    """Return the secret for webhooks with those of this start first, because each start registers new webhooks."""
+    others = [secret for secret in json.loads(saved).get("secrets", []) if secret not in system.webhook_secrets]
+    return json.dumps({"secrets": [*system.webhook_secrets, *others[:WEBHOOK_SECRETS]]})
+
+
+def without_webhooks(system: System, value: str) -> str:
+    """Return the secret for webhooks without the secrets of this start."""
+    secrets = json.loads(value).get("secrets", [])
+    return json.dumps({"secrets": [secret for secret in secrets if secret not in system.webhook_secrets]})
+
+
 def connections(system: System) -> dict[str, str]:
     """Return the secrets of the connections, which `make login` creates, by their names."""
-    secrets = system.emulator.clients.secrets
-    folder = f"{secrets.describe_secret(SecretId=system.stack.outputs[WHOP.secret])['Name']}/"
-    pages = secrets.get_paginator("list_secrets").paginate(Filters=[{"Key": "name", "Values": [folder]}])
-    names = [secret["Name"] for page in pages for secret in page["SecretList"] if secret["Name"].startswith(folder)]
-    return {name: secrets.get_secret_value(SecretId=name)["SecretString"] for name in names}
+    secrets = SecretVersions(system.emulator.clients.secrets)
+    names = secrets.names(f"{system.stack.outputs[WHOP.secret]}/")
+    return {name: secrets.current(name).text for name in names}
 
 
 def tables(system: System) -> list[str]:

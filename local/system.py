@@ -33,7 +33,7 @@ from local.standins.whop.deliveries import PATH
 from local.standins.whop.webhooks import WEBHOOKS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from local.cloud.clients import Clients
     from local.console import Console
@@ -86,6 +86,8 @@ class System:
     """URLs of the mock servers, without a path."""
     api_url: str
     """Base URL of the HTTP API. Its token is :data:`BEARER`."""
+    webhook_secrets: Sequence[str] = ()
+    """The secrets for webhooks that the stack has at the start. Those of the mock of Whop are new at each start."""
 
     @property
     def whop_url(self) -> str:
@@ -175,8 +177,8 @@ def running_system(
             fill_secrets(emulator.clients, stack)
             front = HttpFront(http_api(stack), partial(call, emulator.clients), log=log)
             api_url = running.enter_context(serving(front, port=api_port))
-            register_webhooks(emulator.clients, stack, urls[WHOP], api_url)
-        yield System(emulator, stack, urls, api_url)
+            webhook_secrets = register_webhooks(emulator.clients, stack, urls[WHOP], api_url)
+        yield System(emulator, stack, urls, api_url, webhook_secrets)
 
 
 def scheduled_message(built: Build) -> dict[str, str]:
@@ -221,10 +223,11 @@ def fill_secrets(clients: Clients, stack: Stack) -> None:
         clients.secrets.put_secret_value(SecretId=stack.outputs[output], SecretString=json.dumps(value))
 
 
-def register_webhooks(clients: Clients, stack: Stack, whop_url: str, api_url: str) -> None:
+def register_webhooks(clients: Clients, stack: Stack, whop_url: str, api_url: str) -> list[str]:
     """Register a webhook for all events at the mock of Whop, which then delivers test events to the HTTP API.
 
-    A second one is for the URL that the stack would have on AWS, because the sweep looks for that.
+    A second one is for the URL that the stack would have on AWS, because the sweep looks for that. Return the secrets
+    that the stack has now.
     """
     secrets = [WEBHOOK_SECRET]
     with plain_client(timeout=10, headers=WHOP_HEADERS) as http:
@@ -232,3 +235,4 @@ def register_webhooks(clients: Clients, stack: Stack, whop_url: str, api_url: st
             registered = http.post(whop_url + WEBHOOKS, json={"url": url, "events": sorted(known_event_types())})
             secrets.append(registered.raise_for_status().json()["webhook_secret"])
     clients.secrets.put_secret_value(SecretId=stack.outputs[WEBHOOK], SecretString=json.dumps({"secrets": secrets}))
+    return secrets

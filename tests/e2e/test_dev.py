@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 import httpx
 import pytest
 
+from aichats.aws.secret_versions import SecretVersions
 from local.cloud.scheduler import fired_for, iso
 from local.dev import AUTOMATION
 from local.plain_http import plain_client
@@ -26,6 +27,7 @@ from tests.support.waiting import PATIENCE, until
 from tests.support.whop_oauth import allow
 
 DEV = [sys.executable, "-m", "local.dev"]
+OWN_SECRET = f"ws_{'a' * 64}"
 
 
 @pytest.fixture(scope="module")
@@ -99,6 +101,7 @@ def test_kept_data_is_there_after_a_restart_and_an_automation_goes_on_firing(tmp
         chat = api.post("/chats", json={"message_text": "Hello", "company_id": "biz_A"}, headers=headers).json()
         api.post("/kodey/chats", json={"message_text": "Hi", "agent_id": "agent_a"}, headers=headers).raise_for_status()
         log_in(first)
+        webhook_secrets(first, OWN_SECRET)
         assert first.end(signal.SIGINT) == 0
     # Only the grant of the first start may write now.
     forbidden = [*keep, "--keys", "forbidden"]
@@ -106,6 +109,8 @@ def test_kept_data_is_there_after_a_restart_and_an_automation_goes_on_firing(tmp
         whop = whop_of(second)
         whop.mode(oauth_tokens="issued")
         assert f"are kept in {tmp_path / 'kept'}" in second.printed
+        registered = [webhook["webhook_secret"] for webhook in whop.state()["webhooks"]]
+        assert webhook_secrets(second) == [WEBHOOK_SECRET, *registered, OWN_SECRET]
         assert chat["id"] in {run["chat_id"] for run in api.get("/runs", headers=headers).json()["data"]}
         muted = api.patch(f"/chats/{chat['id']}", json={"notification_preference": "none"}, headers=headers)
         assert muted.status_code == 200
@@ -116,6 +121,16 @@ def test_kept_data_is_there_after_a_restart_and_an_automation_goes_on_firing(tmp
         other = run_command(*DEV, *ON_FREE_PORTS, *keep, cwd=ROOT)
         assert (other.returncode, other.stdout) == (1, "")
         assert other.stderr.strip().startswith("another `make dev KEEP=1` uses")
+
+
+def webhook_secrets(dev: Program, *more: str) -> list[str]:
+    """Store more secrets for webhooks. Return all that the stack has."""
+    client = emulator_of(dev).clients.secrets
+    (name,) = [name for name in SecretVersions(client).names("aichats/") if name.endswith("/webhook")]
+    value = json.loads(SecretVersions(client).current(name).text)
+    secrets: list[str] = [*value["secrets"], *more]
+    client.put_secret_value(SecretId=name, SecretString=json.dumps({"secrets": secrets}))
+    return secrets
 
 
 def log_in(dev: Program) -> None:
