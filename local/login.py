@@ -88,9 +88,9 @@ def connect(
     connection = stack.connection(name)
     connection.read()  # A missing permission is found before the browser opens.
     oauth = WhopOAuth(stack.oauth_url, options.client_id, options.company)
+    consent = oauth.ask(f"http://localhost:{options.port}{PATH}")
     # From the first write on, signals wait, so that no message says that nothing was stored.
-    with ExitStack() as stored, listening(options.port) as callback:
-        consent = oauth.ask(f"http://localhost:{options.port}{PATH}")
+    with ExitStack() as stored, listening(options.port, consent.state) as callback:
         _invite(console, consent.url, options.port, browse)
         with _answered(_wait(console, callback, options.timeout)) as redirect:
             issued = oauth.exchange(consent, oauth.code_of(consent, redirect.target))

@@ -59,9 +59,13 @@ class Redirect:
 
 
 class Callback:
-    """The place where the redirect arrives. Only the first request with a ``state`` is a redirect."""
+    """The place where the redirect arrives. Only the first request with the ``state`` of this login is a redirect.
 
-    def __init__(self) -> None:
+    So neither the page of an older login nor a request from another website ends this login.
+    """
+
+    def __init__(self, state: str) -> None:
+        self._state = state
         self._redirects: SimpleQueue[Redirect] = SimpleQueue()
         self._lock = threading.Lock()
         self._redirect: Redirect | None = None
@@ -83,7 +87,7 @@ class Callback:
         url = urlsplit(target)
         if url.path != PATH:
             return NOT_FOUND
-        if "state" not in parse_qs(url.query):
+        if parse_qs(url.query).get("state") != [self._state]:
             return NOT_OURS
         with self._lock:
             if self._redirect is not None:
@@ -94,13 +98,13 @@ class Callback:
 
 
 @contextmanager
-def listening(port: int) -> Iterator[Callback]:
-    """Serve the callback at this port of `localhost` for the ``with`` block.
+def listening(port: int, state: str) -> Iterator[Callback]:
+    """Serve the callback of the login with this ``state`` at this port of `localhost` for the ``with`` block.
 
     Raises:
         LocalError: the port is in use.
     """
-    callback = Callback()
+    callback = Callback(state)
     with ExitStack() as stack:
         sockets = [stack.enter_context(opened) for opened in _sockets(port)]
         for opened in sockets:

@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
-from oauthlib.oauth2 import MismatchingStateError, OAuth2Error, WebApplicationClient
+from oauthlib.oauth2 import OAuth2Error, WebApplicationClient
 from pydantic import ValidationError
 
 from aichats.http.masking import Mask
@@ -121,11 +121,6 @@ class WhopOAuth:
         try:
             # oauthlib accepts https:// only, but the redirect to this machine has no TLS (RFC 8252).
             answer = client.parse_request_uri_response(f"https://localhost{target}", state=consent.state)
-        except MismatchingStateError:
-            raise LoginError(
-                "the browser returned with the state of another login, perhaps from an old page. "
-                f"{AGAIN}, and open the URL that it shows"
-            ) from None
         except OAuth2Error as error:
             if error.error == "access_denied":
                 raise ConsentDeniedError(f"you did not allow access at Whop. To allow it, {AGAIN.lower()}") from None

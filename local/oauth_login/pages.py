@@ -49,5 +49,5 @@ CONNECTED = Page(200, "Your Whop account is connected", "You can close this page
 DENIED = Page(200, "You did not allow access", "aichats stored nothing. The terminal shows how to try again.", "quiet")
 FAILED = Page(400, "The login failed", "aichats stored nothing new. The terminal shows the reason.")
 NOT_FOUND = Page(404, "Not found", "This address only receives the result of a login at Whop.", "quiet")
-NOT_OURS = Page(400, "Not a result of a login", "The address has no state. Begin with the URL that the terminal shows.")
+NOT_OURS = Page(400, "Not the result of this login", "Open the URL that the terminal shows now.", "quiet")
 USED = Page(409, "Already used", "The result of this login arrived before. The terminal shows how it ended.", "quiet")

@@ -18,7 +18,7 @@ from local.connections import Connection, grant_of
 from local.deployed import StackSecret
 from local.oauth_login.callback import Redirect
 from local.oauth_login.client import Account, WhopOAuth
-from local.oauth_login.pages import CONNECTED, DENIED, FAILED, Page
+from local.oauth_login.pages import CONNECTED, DENIED, FAILED, NOT_OURS, Page
 from local.ports import free_port
 from tests.support.fake_oauth import ACCESS_TOKEN, CLIENT_ID, REFRESH_TOKEN
 from tests.support.login_bench import OLD_GRANT, WHOP, LoginBench, login_bench
@@ -267,11 +267,19 @@ def test_an_error_text_that_repeats_a_secret_is_shown_without_it(bench: LoginBen
     assert "Whop rejected the code (bad [hidden]: [hidden] is unknown). Type the command again" in error
 
 
-def test_the_state_of_another_login_ends_the_command(bench: LoginBench) -> None:
-    bench.oauth.redirect = lambda query: query | {"state": "other"}
-    assert "the browser returned with the state of another login" in fails(bench)
-    assert FAILED.text in bench.page
-    assert bench.oauth.exchanges == []
+def test_the_page_of_another_login_does_not_end_the_command(bench: LoginBench, monkeypatch: pytest.MonkeyPatch) -> None:
+    states, visit = iter(["other"]), bench.browser.open
+    bench.oauth.redirect = lambda query: query | {"state": next(states, query["state"])}
+
+    def twice(url: str) -> bool:
+        visit(url)
+        bench.browser.close()
+        return visit(url)
+
+    monkeypatch.setattr(bench.browser, "open", twice)
+    assert bench.login() == 0
+    assert [NOT_OURS.text in bench.browser.pages[0].text, CONNECTED.text in bench.browser.pages[1].text] == [True, True]
+    assert len(bench.oauth.exchanges) == 1
 
 
 def test_a_redirect_without_a_code_ends_the_command(bench: LoginBench) -> None:

@@ -46,7 +46,7 @@ def redirect_of(server: Callback) -> Redirect:
 def test_the_browser_waits_at_either_address_of_localhost_until_the_login_has_a_result(
     port: int, browser: Browser, host: str
 ) -> None:
-    with listening(port) as server:
+    with listening(port, "s") as server:
         browser.open(f"http://{host}:{port}/callback?code=c&state=s")
         redirect = redirect_of(server)
         assert (redirect.target, browser.pages) == ("/callback?code=c&state=s", [])
@@ -70,13 +70,15 @@ def test_the_browser_waits_at_either_address_of_localhost_until_the_login_has_a_
         ("GET", "/callback", 400),
         ("GET", "/callback?code=c", 400),
         ("GET", "/callback?code=c&state=", 400),
+        ("GET", "/callback?code=c&state=other", 400),
+        ("GET", "/callback?code=c&state=s&state=other", 400),
         ("POST", "/callback?code=c&state=s", 501),
     ],
 )
 def test_any_other_request_gets_an_error_and_does_not_end_the_wait(
     port: int, browser: Browser, method: str, target: str, status: int
 ) -> None:
-    with listening(port) as server:
+    with listening(port, "s") as server:
         reply = request(port, method, target)
         assert (reply.status_code, "state=" in reply.text) == (status, False)
         assert reply.headers["Cache-Control"] == "no-store"
@@ -86,7 +88,7 @@ def test_any_other_request_gets_an_error_and_does_not_end_the_wait(
 
 
 def test_a_second_redirect_is_rejected_while_the_first_one_is_used(port: int, browser: Browser) -> None:
-    with listening(port) as server:
+    with listening(port, "s") as server:
         browser.open(f"http://127.0.0.1:{port}/callback?code=c&state=s")
         redirect = redirect_of(server)
         assert request(port, "GET", "/callback?code=other&state=s").status_code == 409
@@ -94,7 +96,7 @@ def test_a_second_redirect_is_rejected_while_the_first_one_is_used(port: int, br
 
 
 def test_a_browser_that_still_waits_at_the_end_sees_that_the_login_failed(port: int, browser: Browser) -> None:
-    with listening(port) as server:
+    with listening(port, "s") as server:
         browser.open(f"http://127.0.0.1:{port}/callback?code=c&state=s")
         redirect_of(server)
     browser.close()
@@ -103,7 +105,7 @@ def test_a_browser_that_still_waits_at_the_end_sees_that_the_login_failed(port: 
 
 
 def test_the_first_answer_is_the_page(port: int, browser: Browser) -> None:
-    with listening(port) as server:
+    with listening(port, "s") as server:
         browser.open(f"http://127.0.0.1:{port}/callback?error=access_denied&state=s")
         redirect = redirect_of(server)
         redirect.answer(DENIED)
@@ -114,12 +116,13 @@ def test_the_first_answer_is_the_page(port: int, browser: Browser) -> None:
 
 
 def test_a_browser_that_hung_up_and_an_idle_connection_do_not_keep_the_server(port: int) -> None:
-    with listening(port) as server, socket.create_connection(("127.0.0.1", port)):
+    before = set(threading.enumerate())
+    with listening(port, "s") as server, socket.create_connection(("127.0.0.1", port)):
         with socket.create_connection(("127.0.0.1", port)) as connection:
             connection.sendall(b"GET /callback?code=c&state=s HTTP/1.1\r\n\r\n")
             redirect = redirect_of(server)
         redirect.answer(CONNECTED)
-    assert not any(thread.name.endswith("(serve_forever)") for thread in threading.enumerate())
+    assert not any(thread.name.endswith("(serve_forever)") for thread in set(threading.enumerate()) - before)
 
 
 @pytest.mark.parametrize("taken", ["127.0.0.1", "::1"])
@@ -129,7 +132,7 @@ def test_another_program_at_one_address_of_localhost_is_reported_with_the_variab
     with listen(taken, port):
         with (
             pytest.raises(LocalError, match=rf"port {port} is in use.*choose another port with PORT="),
-            listening(port),
+            listening(port, "s"),
         ):
             pytest.fail("it listens")
         other = "::1" if taken == "127.0.0.1" else "127.0.0.1"
@@ -145,6 +148,6 @@ def test_a_machine_without_ipv6_listens_at_127_0_0_1_alone(
         return ports.listen(host, port, variable=variable)
 
     monkeypatch.setattr(callback, "listen", without_ipv6)
-    with listening(port) as server:
+    with listening(port, "s") as server:
         browser.open(f"http://127.0.0.1:{port}/callback?code=c&state=s")
         redirect_of(server).answer(CONNECTED)
