@@ -10,6 +10,7 @@ from aichats.aws.secret_versions import SecretVersions
 from aichats.errors import SecretError
 from aichats.whop.connections import DEFAULT_CONNECTION, Grant, fingerprint, parse_connection
 from aichats.whop.credentials import ConnectionOfCompany
+from local.companies import is_company
 from local.doctor.credentials import whop_secret
 from local.doctor.findings import Finding, fail, fine, warn
 
@@ -40,7 +41,7 @@ def check_credentials(stack: ExaminedStack) -> Iterator[Finding]:
         everyone = f"the connection {DEFAULT_CONNECTION}" if states.get(DEFAULT_CONNECTION) else "the API key"
         yield fine(f"companies without a credential of their own use {everyone}")
     elif main.companies:
-        text = f"only the {len(main.companies)} companies in {stack.output('WhopSecret')} have one"
+        text = f"only the companies in {stack.output('WhopSecret')} have one"
         yield warn(f"{text}, so runs for others and for no company fail", _login(stack, DEFAULT_CONNECTION))
     else:
         yield fail("none, so all runs for Whop fail", _login(stack, DEFAULT_CONNECTION))
@@ -120,8 +121,10 @@ def _names(stack: ExaminedStack) -> list[str]:
 
 def _login(stack: ExaminedStack, name: str, grant: Grant | None = None) -> str:
     client = grant.client_id if grant else "app_..."
-    company = f" COMPANY={grant.company_id}" if grant and grant.company_id else ""
-    return stack.command(f"login CONNECTION={name} CLIENT_ID={client}{company}")
+    # Without a grant, only the name shows for which company it was.
+    company = grant.company_id if grant else name if is_company(name) else None
+    limit = f" COMPANY={company}" if company else ""
+    return stack.command(f"login CONNECTION={name} CLIENT_ID={client}{limit}")
 
 
 def _some(companies: list[str]) -> str:

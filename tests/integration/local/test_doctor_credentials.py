@@ -42,7 +42,7 @@ def test_without_any_credential_the_command_to_connect_an_account_is_shown(bench
     assert bench.lines(check_credentials) == [f"FAIL: none, so all runs for Whop fail -> {login}"]
     bench.secrets.put(WHOP, {"companies": {"biz_A": "key"}})
     assert bench.lines(check_credentials) == [
-        f"warn: only the 1 companies in {WHOP} have one, so runs for others and for no company fail -> {login}"
+        f"warn: only the companies in {WHOP} have one, so runs for others and for no company fail -> {login}"
     ]
 
 
@@ -200,6 +200,14 @@ def test_a_login_repairs_a_broken_connection(bench: DoctorBench) -> None:
     assert bench.lines(check_connections)[0].startswith("FAIL: acme is broken. invalid_grant -> make login")
     bench.connect("acme", broken=fingerprint("the token before"), reason="invalid_grant")
     assert bench.lines(check_connections) == ["ok: acme is accepted, not renewed yet"]
+
+
+def test_the_login_for_a_connection_that_is_named_after_a_company_stays_limited_to_it(bench: DoctorBench) -> None:
+    bench.secrets.put(WHOP, {"api_key": "key", "companies": {"biz_A": {"connection": "biz_A"}}})
+    bench.secrets.put(f"{WHOP}/biz_A", {})
+    login = f"make login CONNECTION=biz_A CLIENT_ID=app_... COMPANY=biz_A STACK={STACK}"
+    assert bench.lines(check_credentials)[0] == f"FAIL: biz_A uses the connection biz_A, which is logged out -> {login}"
+    assert bench.lines(check_connections) == [f"warn: biz_A is logged out -> {login}"]
 
 
 def test_tokens_that_were_not_renewed_in_time_fail(bench: DoctorBench) -> None:
