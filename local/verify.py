@@ -66,7 +66,7 @@ class Verification:
             more = [f"  and {len(problems) - SHOWN_KEYS} more"] if len(problems) > SHOWN_KEYS else []
             first = f"{len(problems)} of {len(keys)} keys are not accepted, so nothing was stored:"
             raise DeployedError("\n".join([first, *problems[:SHOWN_KEYS], *more, UNVERIFIED]))
-        print(f"Whop accepted the keys of {len(keys)} companies.")
+        print(f"Whop accepted the keys of {len(keys)} compan{'y' if len(keys) == 1 else 'ies'}.")
         if denied := [company for company, key in keys.items() if proofs[key].lacks_writes]:
             shown = ", ".join(denied[:SHOWN_KEYS]) + (" and others" if len(denied) > SHOWN_KEYS else "")
             print(f"But {len(denied)} look unable to create and change chats, because Whop answered 403: {shown}.")

@@ -74,7 +74,7 @@ def check_kodey_key(stack: ExaminedStack) -> Iterator[Finding]:
     elif "kodey" in stack.automations.providers:
         yield fail(f"{name} is empty, and automations call Kodey", command)
     else:
-        yield warn(f"{name} is empty. You need it only for Kodey", command)
+        yield fine("not set up. You need a key only for Kodey")
 
 
 def check_webhook_secret(stack: ExaminedStack) -> Iterator[Finding]:

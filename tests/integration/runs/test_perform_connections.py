@@ -112,7 +112,7 @@ def test_the_error_of_a_waiting_run_says_what_happened_and_what_to_type() -> Non
     bench = Bench()
     bench.perform()
 
-    assert f"secret {AGENCY} has an access token that is valid until 2026-11-20 11:59:00 UTC" in bench.message
+    assert f"secret {AGENCY} needs a new access token: the current one ends at 2026-11-20 11:59:00 UTC" in bench.message
     assert "renews it within ten minutes" in bench.message
     assert "type: make login STACK=<stack> CONNECTION=agency CLIENT_ID=<app_...>" in bench.message
     assert "token-1" not in bench.message

@@ -167,8 +167,8 @@ def test_a_token_that_ends_sooner_is_not_used_and_its_renewal_is_requested(agenc
 
     assert agency.requested == [{"connection": "agency"}]
     assert str(caught.value) == (
-        f"secret {AGENCY} has an access token that is valid until 2027-01-15 09:00:00 UTC. aichats renews it within "
-        f"ten minutes. If it doesn't, log in again. To connect a Whop account, {LOG_IN}"
+        f"secret {AGENCY} needs a new access token: the current one ends at 2027-01-15 09:00:00 UTC. aichats renews it "
+        f"within ten minutes. If it doesn't, log in again. To connect a Whop account, {LOG_IN}"
     )
 
 

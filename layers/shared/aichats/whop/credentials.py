@@ -157,7 +157,7 @@ class Credentials:
             if now - grant.expires_at > OVERDUE:
                 # The renewal itself may be what doesn't work.
                 count_now("ConnectionsBroken")
-            problem = f"has an access token that is valid until {grant.expires_at:%Y-%m-%d %H:%M:%S} UTC"
+            problem = f"needs a new access token: the current one ends at {grant.expires_at:%Y-%m-%d %H:%M:%S} UTC"
             advice = f"aichats renews it within ten minutes. If it doesn't, log in again. {remedy(name)}"
             raise SecretUnavailableError(name, problem, advice)
         return grant.access_token
