@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -97,8 +98,10 @@ def _files(since: float) -> Iterator[Place]:
     for folder, folders, files in os.walk(ROOT):
         folders[:] = [name for name in folders if name not in SKIPPED]
         for file in (Path(folder) / name for name in files):
-            if file.suffix not in CODE and file.is_file() and file.stat().st_mtime >= since:
-                yield Place(f"file {file.relative_to(ROOT)}", file.read_bytes().decode("latin-1"))
+            # Other tests delete files meanwhile.
+            with suppress(FileNotFoundError):
+                if file.suffix not in CODE and file.is_file() and file.stat().st_mtime >= since:
+                    yield Place(f"file {file.relative_to(ROOT)}", file.read_bytes().decode("latin-1"))
 
 
 def _requests(bench: LeakBench) -> Iterator[Place]:
