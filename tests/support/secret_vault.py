@@ -29,6 +29,7 @@ class SecretVault:
 
     Attributes:
         secrets: the secrets, by their names.
+        read: the names of the secrets that were read, in order.
         deleted: the names of secrets that a person has marked for deletion.
         stale: the names of secrets of which a read without a version's id returns the previous version, because Secrets
             Manager may be behind.
@@ -37,6 +38,7 @@ class SecretVault:
     def __init__(self, values: Mapping[str, Json] | None = None) -> None:
         self.secrets: dict[str, Secret] = {}
         self.deleted: set[str] = set()
+        self.read: list[str] = []
         self.stale: set[str] = set()
         self._lock = threading.RLock()
         for name, value in (values or {}).items():
@@ -60,6 +62,7 @@ class SecretVault:
 
     def get_secret_value(self, **request: Any) -> Json:
         with self._lock:
+            self.read.append(request["SecretId"])
             secret = self._find(request["SecretId"])
             label = request.get("VersionStage", CURRENT)
             if label == CURRENT and request["SecretId"] in self.stale and PREVIOUS in secret.labels:

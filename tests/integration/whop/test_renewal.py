@@ -131,6 +131,28 @@ def test_all_connections_are_renewed_and_other_secrets_are_not_touched(bench: Be
     assert len(bench.whop.requests) == 2
 
 
+def test_if_the_time_is_too_short_for_all_connections_others_come_last_in_the_next_round(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("aichats.whop.renewal.MAX_CONCURRENT_RENEWALS", 1)
+    for number in range(9):
+        bench.vault.put(f"{PREFIX}{number}", bench.whop.consent(str(number)))
+    last = set()
+    for _ in range(20):
+        bench.vault.read.clear()
+        bench.renewals.renew_all(LEASE)
+        last.add(bench.vault.read[-1])
+        bench.clock.forward(minutes=10)
+
+    assert len(last) > 5
+
+
+def test_without_time_for_a_call_no_connection_is_looked_at(bench: Bench) -> None:
+    with time_limit(25.0):
+        assert bench.renewals.renew_all(LEASE) == {"later": 1}
+    assert (bench.vault.read, bench.row) == ([], {})
+
+
 def test_an_event_of_another_function_renews_only_its_connection(bench: Bench) -> None:
     bench.vault.put(f"{SECRET}/other", bench.whop.consent("other"))
 

@@ -128,7 +128,10 @@ class Renewals:
         Raises:
             Exception: at least one connection could not be checked. The others were.
         """
-        names = sorted(name.removeprefix(self.prefix) for name in self.versions.names(self.prefix))
+        names = [name.removeprefix(self.prefix) for name in self.versions.names(self.prefix)]
+        # If the time is too short for all, others come last in the next round.
+        round_ = self.clock().isoformat()
+        names.sort(key=lambda name: fingerprint(f"{round_} {name}"))
         results: list[str] = []
         failed: list[Exception] = []
 
@@ -154,7 +157,7 @@ class Renewals:
                 connection is due.
         """
         try:
-            claim = self._claim(connection, lease)
+            claim = self._claim(connection, lease) if self._has_time() else None
             result = "later" if claim is None else self._renew(claim, rejected)
         except ConditionFailedError:
             # The lease was over, and another process has taken it.
@@ -183,7 +186,7 @@ class Renewals:
             return "broken"
         if grant.expires_at - self.clock() >= RENEW_BEFORE_END and rejected != fingerprint(grant.access_token):
             return "not due"
-        return None if self._may_begin(claim) else "later"
+        return None if self._is_rested(claim) else "later"
 
     def _claim(self, connection: str, lease: timedelta) -> _Claim | None:
         """Take the lease of a connection; ``None`` if another process has it."""
@@ -207,13 +210,13 @@ class Renewals:
                 raise
             return SecretVersion("", "{}")
 
-    def _may_begin(self, claim: _Claim) -> bool:
-        """Return whether enough time has passed since the last renewal, and is left in this invocation."""
+    def _is_rested(self, claim: _Claim) -> bool:
+        """Return whether enough time has passed since the last renewal."""
         pauses = {"renewed_at": LEAST_PAUSE} | ({"begun_at": PAUSE_AFTER_LOST_ANSWER} if claim.is_second_use else {})
-        rested = all(_seconds(self.clock() - pause) >= claim.row.get(time, 0) for time, pause in pauses.items())
-        return rested and self._has_time()
+        return all(_seconds(self.clock() - pause) >= claim.row.get(time, 0) for time, pause in pauses.items())
 
     def _has_time(self) -> bool:
+        """Return whether this invocation has the time to call Whop and to store the answer."""
         return remaining(default=float("inf")) >= self.oauth.timeout + STORE_SECONDS
 
     def _refresh(self, claim: _Claim, grant: Grant) -> Renewed:
