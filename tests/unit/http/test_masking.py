@@ -237,3 +237,7 @@ def test_a_request_id_that_repeats_the_request_is_masked(name: str) -> None:
     performed = client(FakeClock(), ok({}, **headers), token=TOKEN).call("GET", "/ai_chats")
     assert performed.request_id == f"id-of-{HIDDEN}"
     assert TOKEN not in repr(performed.mask)
+
+
+def test_a_token_of_three_characters_hides_no_ordinary_words() -> None:
+    assert Mask(("key",)).text("Invalid or missing API key") == "Invalid or missing API key"

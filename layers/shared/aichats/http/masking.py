@@ -93,10 +93,12 @@ class Mask:
 
 def _found(text: str, secret: str, run: int) -> Iterator[tuple[int, int]]:
     """Yield where a text contains a secret, or a part of the secret that has at least ``run`` characters."""
-    if MIN_HIDDEN_CHARACTERS <= len(secret) < run:
+    if len(secret) < MIN_HIDDEN_CHARACTERS:
+        return
+    if len(secret) < run:
         word = rf"(?<!\w)(?=\w){re.escape(secret)}(?!\w)|(?!\w){re.escape(secret)}"
         yield from (match.span() for match in re.finditer(word, text))
-    elif len(secret) >= run:
+    else:
         yield from ((at, at + run) for at in _parts_found(text, secret, run))
 
 
