@@ -65,7 +65,7 @@ def test_the_default_connection_comes_before_the_api_key(bench: DoctorBench) -> 
 
 @pytest.mark.usefixtures("one_attempt")
 def test_keys_that_whop_rejects_or_does_not_answer_about_are_named(bench: DoctorBench, whop_server: MockServer) -> None:
-    bench.secrets.put(WHOP, {"api_key": "key", "companies": {f"biz_{number:02}": "key" for number in range(25)}})
+    bench.secrets.put(WHOP, {"api_key": "apik_1", "companies": {f"biz_{number:02}": "apik_1" for number in range(25)}})
     whop_server.faults({"method": "GET", "path": AI_CHATS, "fault": "status:401"})
     lines = bench.lines(check_whop_keys)
     rejected = "FAIL: the API key is rejected: 401 unauthorized: Invalid or missing API key"
