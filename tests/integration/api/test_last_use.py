@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from aichats.api import last_use
 from aichats.api.app import create_api
 from aichats.api.last_use import last_use_key
 from aichats.runs.ledger.times import to_text
@@ -14,10 +15,16 @@ from tests.support.fakes import FakeSecretsManager, Json, ScriptedTransport, aws
 from tests.support.lambda_calls import CALLERS_SECRET, SECRETS, Answer, HttpCaller, make_application, stored_caller
 from tests.support.ledgers import Clock, dynamodb, make_run
 from tests.support.runs_api import end
-from tests.support.waiting import until
+from tests.support.waiting import PATIENCE, until
 from tests.support.watched_dynamodb import CountingDynamoDB
 
 CRM = stored_caller("crm", "runs:read") | {"lineage": "abcdefgh"}
+
+
+@pytest.fixture(autouse=True)
+def long_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let each call wait for its note, even on a busy machine."""
+    monkeypatch.setattr(last_use, "NOTE_SECONDS", PATIENCE)
 
 
 class NotingApi:
@@ -132,7 +139,8 @@ class HangingDynamoDB(CountingDynamoDB):
         return self.__getattr__("update_item")(**request)
 
 
-def test_a_call_does_not_wait_for_a_note_that_hangs(clock: Clock) -> None:
+def test_a_call_does_not_wait_for_a_note_that_hangs(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(last_use, "NOTE_SECONDS", 0.01)
     client = HangingDynamoDB()
     api = NotingApi(clock, client)
     try:
