@@ -10,7 +10,7 @@ from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
-from aichats.aws.secrets import ApiKey
+from aichats.aws.secret_values import ApiKey
 from aichats.whop.connections import ConnectionName
 from aichats.whop.models import CompanyId
 from local.deployed import DeployedError

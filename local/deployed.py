@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError, NoRegionError
 
+from aichats.aws.secret_values import MAX_SECRET_BYTES
 from aichats.aws.secret_versions import SecretVersions, text_of
 from aichats.runs.actions import SECRETS
 
@@ -17,8 +18,6 @@ if TYPE_CHECKING:
 
 OUTPUTS = {name: f"{name.capitalize()}Secret" for name in (*SECRETS, "callers")}
 """The stack's output that has the name of a secret, by the short name that people type."""
-MAX_BYTES = 65_536
-"""Size limit of Secrets Manager for a value."""
 MAX_TRIES = 5
 """Attempts of a change, if other writers change the secret at the same time."""
 NO_REGION = (
@@ -187,9 +186,9 @@ class StackSecret:
                 return DeployedError(f"can't read {self.name}: {cause}")
 
     def _check_size(self, value: dict[str, Any]) -> None:
-        if (size := len(text_of(value).encode())) > MAX_BYTES:
+        if (size := len(text_of(value).encode())) > MAX_SECRET_BYTES:
             raise DeployedError(
-                f"{self.name} would be {size} bytes. The limit is {MAX_BYTES} bytes, about 600 companies' keys"
+                f"{self.name} would be {size} bytes. The limit is {MAX_SECRET_BYTES} bytes, about 600 companies' keys"
             )
 
     def _replace(self, version: str, value: dict[str, Any]) -> bool:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from aichats.api.callers import StoredCaller
-from aichats.aws.secrets import parse_secret
+from aichats.aws.secret_values import parse_secret
 from aichats.kodey.credentials import KodeySecret
 from aichats.whop.credentials import WebhookSecret, WhopSecret
 from local.doctor.findings import Finding, fail, fine, warn

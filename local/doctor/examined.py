@@ -14,8 +14,8 @@ from botocore.exceptions import ClientError
 
 from aichats.automations.row import AutomationRow, row_from_item
 from aichats.aws.errors import code_of
+from aichats.aws.secret_values import remedy
 from aichats.aws.secret_versions import SecretVersions
-from aichats.aws.secrets import remedy
 from aichats.aws.table import Table
 from aichats.errors import SecretError, UnreadableError
 from local.deployed import DeployedError, describe

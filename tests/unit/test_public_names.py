@@ -13,6 +13,8 @@ LAYER = ROOT / "layers" / "shared" / "aichats"
 HANDLERS = sorted((ROOT / "functions").glob("*/app.py"))
 SAME_EVERYWHERE = {"app", "lambda_handler", "logger"}
 """Names that mean the same thing in each module: what each function has."""
+LONGEST_MODULE = 399
+"""Lines of any other file of the layer, the functions and the commands."""
 LONGEST_HANDLER = 30
 """Lines of a handler's file."""
 
@@ -56,6 +58,16 @@ def test_functions_classes_constants_and_types_are_found() -> None:
 
 def test_there_are_six_handlers() -> None:
     assert len(HANDLERS) == 6
+
+
+def test_no_module_has_more_than_399_lines() -> None:
+    modules = [
+        file for folder in ("layers/shared/aichats", "functions", "local") for file in (ROOT / folder).rglob("*.py")
+    ]
+    lengths = {str(file.relative_to(ROOT)): len(file.read_text().splitlines()) for file in modules}
+
+    assert lengths
+    assert {name: length for name, length in lengths.items() if length > LONGEST_MODULE} == {}
 
 
 @pytest.mark.parametrize("file", HANDLERS, ids=lambda file: file.parent.name)

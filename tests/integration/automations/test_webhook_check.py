@@ -139,6 +139,15 @@ def test_a_credential_that_may_not_ask_is_logged_once_an_hour_without_an_alarm(c
     assert counted(checked) == []
 
 
+def test_a_key_that_may_not_ask_does_not_keep_the_key_of_a_company_from_finding_the_webhook(checked: Checked) -> None:
+    checked.whop.interfere = lambda request: None if "account_id" in request.url.params else error_response(403)
+
+    assert checked.sweeps(1) == 1
+
+    assert checked.logs("webhook not checked") == []
+    assert counted(checked) == [0]
+
+
 @pytest.mark.parametrize("value", [{}, {"companies": {"biz_A": {"connection": "default"}}}])
 def test_without_an_api_key_the_log_says_so_once_an_hour(checked: Checked, value: Json) -> None:
     checked.stack.secrets.values[WHOP_SECRET] = value

@@ -16,18 +16,15 @@ from hypothesis import strategies as st
 from pydantic import BaseModel, Field
 
 from aichats.aws import secrets
+from aichats.aws.secret_values import MAX_SECRET_BYTES, ApiKey, parse_secret, remedy
 from aichats.aws.secrets import (
     FAILURE_SECONDS,
     FETCH_SECONDS,
-    MAX_SECRET_BYTES,
     REFRESH_AFTER_SECONDS,
     REJECTED_REFRESH_SECONDS,
-    ApiKey,
     GetSecretValue,
     SecretKind,
     SecretStore,
-    parse_secret,
-    remedy,
 )
 from aichats.errors import AuthenticationError, SecretError, SecretUnavailableError
 from aichats.http.deadline import time_limit

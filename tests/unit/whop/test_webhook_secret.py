@@ -2,7 +2,7 @@
 
 import pytest
 
-from aichats.aws.secrets import parse_secret
+from aichats.aws.secret_values import parse_secret
 from aichats.errors import SecretError
 from aichats.whop.credentials import WebhookSecret
 from tests.support.fakes import Json

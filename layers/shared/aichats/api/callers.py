@@ -10,7 +10,8 @@ from typing import Annotated, Any, Literal
 from pydantic import AwareDatetime, BaseModel, Field, ValidationError
 
 from aichats.aws.observability import count_now, logger
-from aichats.aws.secrets import REFRESH_AFTER_SECONDS, SecretKind, SecretStore, remedy
+from aichats.aws.secret_values import remedy
+from aichats.aws.secrets import REFRESH_AFTER_SECONDS, SecretKind, SecretStore
 from aichats.errors import SecretError
 from aichats.whop.models import CompanyId
 

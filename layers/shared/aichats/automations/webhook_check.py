@@ -11,8 +11,10 @@ from aichats.aws.writes import ConditionFailedError
 from aichats.errors import (
     AichatsError,
     APIConnectionError,
+    AuthenticationError,
     ConfigurationError,
     InternalServerError,
+    PermissionDeniedError,
     RateLimitError,
     SecretUnavailableError,
 )
@@ -99,17 +101,26 @@ def problems_at_whop(
     """Ask Whop why event types don't reach a URL; no reasons if all of them do.
 
     A company with an API key of its own may have the webhook, so this asks with each key until one finds the webhook.
+    The keys of companies often lack the permission.
 
     Raises:
         ConfigurationError: there is no API key.
-        AichatsError: Whop or a secret can't be read within the time limit.
+        AichatsError: Whop or a secret can't be read within the time limit, or no key found the webhook and a key was
+            rejected.
     """
+    asked, rejection = False, None
     with time_limit(seconds):
-        asked = False
         for client, company_id in keys:
-            webhooks, asked = list(client.list(company_id)), True
+            asked = True
+            try:
+                webhooks = list(client.list(company_id))
+            except (AuthenticationError, PermissionDeniedError) as error:
+                rejection = rejection or error
+                continue
             if webhooks_for(url, webhooks):
                 return webhook_problems(webhooks, url, events, now)
+    if rejection is not None:
+        raise rejection
     if not asked:
         remedy = "Store one with the permission developer:manage_webhook: make secret NAME=whop STACK=…"
         raise ConfigurationError(f"Whop lets only API keys manage webhooks, and the stack has none. {remedy}")

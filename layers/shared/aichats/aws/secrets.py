@@ -4,7 +4,6 @@ The wall clock measures ages, because Lambda freezes the process between invocat
 meanwhile. If the wall clock was set back, an age is negative and counts as expired.
 """
 
-import json
 import math
 import threading
 import time
@@ -12,12 +11,12 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Annotated, Any, NotRequired, Protocol, TypedDict, Unpack
+from typing import Any, NotRequired, Protocol, TypedDict, Unpack
 
 from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
-from pydantic import BaseModel, Field, ValidationError
 
 from aichats.aws.observability import logger
+from aichats.aws.secret_values import is_connection, parse_object, remedy
 from aichats.errors import SecretError, SecretUnavailableError
 from aichats.http.deadline import remaining
 from aichats.http.tokens import Token
@@ -37,21 +36,6 @@ FAILURE_SECONDS = 5.0
 """The time after a temporary failure without a new attempt, so that ten threads share one timeout."""
 ROTATION_SECONDS = 900.0
 """The time after a change of a secret in which a provider may still reject the new value."""
-MAX_SECRET_BYTES = 65_536
-"""The maximum size of a secret in Secrets Manager."""
-
-_PROBLEMS = {
-    "missing": "is missing",
-    "string_type": "must be a text",
-    "string_pattern_mismatch": "must have 1 to 4096 characters, without spaces",
-    "dict_type": "must be an object",
-    "list_type": "must be a list",
-    "too_short": "must not be empty",
-    "too_long": "has too many elements",
-}
-"""The message for each type of pydantic's errors in a secret."""
-
-type ApiKey = Annotated[str, Field(pattern=r"^[\x21-\x7e]{1,4096}$")]
 
 
 class GetSecretValue(TypedDict):
@@ -345,54 +329,10 @@ class SecretStore:
             raise SecretUnavailableError(name, problem, "Try again later.") from error
 
 
-def parse_secret[SecretT: BaseModel](
-    model: type[SecretT], name: str, value: JsonObject, *, or_empty: bool = False
-) -> SecretT:
-    """Return a secret as its model.
-
-    Args:
-        model: the model of the secret's content.
-        name: the secret's name.
-        value: the secret's content.
-        or_empty: whether ``{}`` is valid.
-
-    Raises:
-        SecretError: the secret is empty or malformed. The message names fields but shows no values.
-    """
-    if not value and not or_empty:
-        raise SecretError(name, "is empty", remedy(name))
-    try:
-        return model.model_validate(value)
-    except ValidationError as error:
-        problems = "; ".join(
-            f"{detail['loc'][0] if detail['loc'] else 'value'}: {_PROBLEMS.get(detail['type'], 'is invalid')}"
-            for detail in error.errors(include_input=False, include_url=False)
-        )
-        raise SecretError(name, f"is malformed ({problems})", remedy(name)) from None
-
-
-def remedy(name: str) -> str:
-    """Return a sentence with the command that stores a secret.
-
-    The secret's name is ``aichats/<stage>/<name>``, or that of a connection, ``aichats/<stage>/whop/<connection>``.
-    """
-    last = name.rsplit("/", 1)[-1]
-    if _is_connection(name):
-        return f"To connect a Whop account, type: make login STACK=<stack> CONNECTION={last} CLIENT_ID=<app_...>"
-    if last == "callers":
-        return "To create a caller, type: make caller NAME=<name> SCOPES=chats:read,chats:write STACK=<stack>"
-    return f"To store it, type: make secret NAME={last} STACK=<stack>"
-
-
-def _is_connection(name: str) -> bool:
-    """Return whether a name is ``aichats/<stage>/whop/<connection>``."""
-    return name.split("/")[-2:-1] == ["whop"]
-
-
 def _unreadable(name: str, error: Mapping[str, Any]) -> SecretError:
     code = error.get("Code", "")
     if code == "ResourceNotFoundException":
-        creation = "" if _is_connection(name) else "Deploy the stack, which creates it. "
+        creation = "" if is_connection(name) else "Deploy the stack, which creates it. "
         return _MissingSecretError(name, "does not exist", creation + remedy(name))
     if code == "AccessDeniedException" or (code == "DecryptionFailure" and not _is_throttled(error)):
         return SecretError(
@@ -410,22 +350,3 @@ def _is_throttled(error: Mapping[str, Any]) -> bool:
     """Return whether KMS throttled the decryption. Secrets Manager reports this as a decryption failure."""
     words = str(error.get("Message", "")).lower()
     return "throttl" in words or "rate exceeded" in words
-
-
-def parse_object(name: str, text: str | None) -> dict[str, Any]:
-    """Return the text of a secret as a JSON object.
-
-    Raises:
-        SecretError: the text is missing, too large or no JSON object. The message does not show it.
-    """
-    if text is None:
-        raise SecretError(name, "contains binary data", remedy(name))
-    if len(text.encode(errors="surrogatepass")) > MAX_SECRET_BYTES:
-        raise SecretError(name, f"is larger than {MAX_SECRET_BYTES} bytes", remedy(name))
-    try:
-        value = json.loads(text)
-    except (ValueError, RecursionError):
-        raise SecretError(name, "is not JSON", remedy(name)) from None
-    if not isinstance(value, dict):
-        raise SecretError(name, "is not a JSON object", remedy(name))
-    return value

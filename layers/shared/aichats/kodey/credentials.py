@@ -5,7 +5,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field
 
-from aichats.aws.secrets import ApiKey, SecretKind, parse_secret
+from aichats.aws.secret_values import ApiKey, parse_secret
+from aichats.aws.secrets import SecretKind
 
 type KeyKind = Literal["publishable", "secret", "user secret", "unknown"]
 

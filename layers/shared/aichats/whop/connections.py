@@ -10,7 +10,8 @@ from typing import Annotated
 
 from pydantic import AwareDatetime, BaseModel, Field, PlainSerializer, StringConstraints
 
-from aichats.aws.secrets import ApiKey, SecretKind, parse_secret
+from aichats.aws.secret_values import ApiKey, parse_secret
+from aichats.aws.secrets import SecretKind
 from aichats.models import JsonObject
 from aichats.whop.models import CompanyId
 

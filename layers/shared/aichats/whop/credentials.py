@@ -9,7 +9,8 @@ from typing import Annotated
 from pydantic import BaseModel, Field
 
 from aichats.aws.observability import count_now
-from aichats.aws.secrets import ApiKey, SecretKind, SecretStore, parse_secret, remedy
+from aichats.aws.secret_values import ApiKey, parse_secret, remedy
+from aichats.aws.secrets import SecretKind, SecretStore
 from aichats.errors import SecretError, SecretUnavailableError
 from aichats.http.tokens import Token
 from aichats.settings import MAX_CALL_SECONDS

@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, Field
 
-from aichats.aws.secrets import ApiKey
+from aichats.aws.secret_values import ApiKey
 from aichats.errors import APIStatusError
 from aichats.http import BaseTransport, Headers
 from aichats.http.answers import read_answer

@@ -27,8 +27,8 @@ from typing import Any, Literal
 
 from aichats.aws.errors import AWS_ERRORS, code_of
 from aichats.aws.observability import Contained, count_now, logger
+from aichats.aws.secret_values import parse_object
 from aichats.aws.secret_versions import SecretVersion, SecretVersions
-from aichats.aws.secrets import parse_object
 from aichats.aws.table import Table
 from aichats.aws.writes import ConditionFailedError
 from aichats.errors import AichatsError, APIConnectionError, APIStatusError, OutcomeUnknownError, ProtocolError

@@ -1,0 +1,88 @@
+"""The content of secrets: JSON objects, and the errors that say what to type if a secret can't be used."""
+
+import json
+from typing import Annotated, Any
+
+from pydantic import BaseModel, Field, ValidationError
+
+from aichats.errors import SecretError
+from aichats.models import JsonObject
+
+MAX_SECRET_BYTES = 65_536
+"""The maximum size of a secret in Secrets Manager."""
+
+_PROBLEMS = {
+    "missing": "is missing",
+    "string_type": "must be a text",
+    "string_pattern_mismatch": "must have 1 to 4096 characters, without spaces",
+    "dict_type": "must be an object",
+    "list_type": "must be a list",
+    "too_short": "must not be empty",
+    "too_long": "has too many elements",
+}
+"""The message for each type of pydantic's errors in a secret."""
+
+type ApiKey = Annotated[str, Field(pattern=r"^[\x21-\x7e]{1,4096}$")]
+
+
+def parse_secret[SecretT: BaseModel](
+    model: type[SecretT], name: str, value: JsonObject, *, or_empty: bool = False
+) -> SecretT:
+    """Return a secret as its model.
+
+    Args:
+        model: the model of the secret's content.
+        name: the secret's name.
+        value: the secret's content.
+        or_empty: whether ``{}`` is valid.
+
+    Raises:
+        SecretError: the secret is empty or malformed. The message names fields but shows no values.
+    """
+    if not value and not or_empty:
+        raise SecretError(name, "is empty", remedy(name))
+    try:
+        return model.model_validate(value)
+    except ValidationError as error:
+        problems = "; ".join(
+            f"{detail['loc'][0] if detail['loc'] else 'value'}: {_PROBLEMS.get(detail['type'], 'is invalid')}"
+            for detail in error.errors(include_input=False, include_url=False)
+        )
+        raise SecretError(name, f"is malformed ({problems})", remedy(name)) from None
+
+
+def remedy(name: str) -> str:
+    """Return a sentence with the command that stores a secret.
+
+    The secret's name is ``aichats/<stage>/<name>``, or that of a connection, ``aichats/<stage>/whop/<connection>``.
+    """
+    last = name.rsplit("/", 1)[-1]
+    if is_connection(name):
+        return f"To connect a Whop account, type: make login STACK=<stack> CONNECTION={last} CLIENT_ID=<app_...>"
+    if last == "callers":
+        return "To create a caller, type: make caller NAME=<name> SCOPES=chats:read,chats:write STACK=<stack>"
+    return f"To store it, type: make secret NAME={last} STACK=<stack>"
+
+
+def is_connection(name: str) -> bool:
+    """Return whether a name is ``aichats/<stage>/whop/<connection>``."""
+    return name.split("/")[-2:-1] == ["whop"]
+
+
+def parse_object(name: str, text: str | None) -> dict[str, Any]:
+    """Return the text of a secret as a JSON object.
+
+    Raises:
+        SecretError: the text is missing, too large or no JSON object. The message does not show it.
+    """
+    if text is None:
+        raise SecretError(name, "contains binary data", remedy(name))
+    if len(text.encode(errors="surrogatepass")) > MAX_SECRET_BYTES:
+        raise SecretError(name, f"is larger than {MAX_SECRET_BYTES} bytes", remedy(name))
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        raise SecretError(name, "is not JSON", remedy(name)) from None
+    if not isinstance(value, dict):
+        raise SecretError(name, "is not a JSON object", remedy(name))
+    return value
