@@ -1,18 +1,20 @@
 """aichats looks for a lost chat with the credential of its call, even if the company has got another one meanwhile."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import httpx
 import pytest
 
 from aichats.aws.secrets import SecretStore
+from aichats.errors import SecretUnavailableError
+from aichats.runs.ledger.rows import Row
 from aichats.runs.perform import MAX_AGE
 from aichats.runs.providers.whop import WhopProvider
 from aichats.whop.credentials import Credentials
 from aichats.whop.settings import WhopSettings
-from tests.support.fakes import FakeSecretsManager, Json, ai_chat, ok, page
+from tests.support.fakes import FakeSecretsManager, Json, ai_chat, aws_error, ok, page
 from tests.support.ledgers import LEASE
-from tests.support.providers import no_renewal
+from tests.support.providers import FakeWhopProvider, no_renewal
 from tests.support.whop_bench import MARK, WhopBench
 
 SECRET = "aichats/dev/whop"
@@ -135,3 +137,25 @@ def test_the_credential_stays_in_the_row_while_the_outcome_is_unknown() -> None:
     bench.perform_when_due(httpx.Response(403, json={"error": {"message": "no"}}))
     assert bench.row.credential == "default"
     assert replace(bench.row, credential=None).unsettled
+
+
+def test_if_the_credential_cannot_be_read_after_a_lost_answer_the_run_waits_and_the_next_one_counts() -> None:
+    @dataclass(frozen=True)
+    class Unreadable(FakeWhopProvider):
+        def credential(self, _row: Row) -> str:
+            raise SecretUnavailableError("aichats/dev/whop", "could not be read", "Try again later.")
+
+    bench = WhopBench()
+    fake = bench.provider
+    bench.use(Unreadable(fake.settings, fake.credentials, fake.transport, fake.ledger, client_for=fake.client_for))
+
+    assert bench.perform(LOST).state == "waiting"
+    assert (bench.row.unsettled, bench.row.credential) == (True, None)
+
+
+def test_a_rejected_key_whose_secret_cannot_be_read_may_recover() -> None:
+    bench = Bench({"api_key": "the-key"})
+    bench.manager.values[SECRET] = aws_error("ThrottlingException")
+    bench.new_container()
+
+    assert bench.performer.providers["whop"].may_recover(bench.ledger.claim(bench.run, LEASE))
