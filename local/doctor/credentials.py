@@ -9,7 +9,9 @@ from pydantic import ValidationError
 
 from aichats.api.callers import StoredCaller
 from aichats.aws.secret_values import parse_secret
+from aichats.errors import SecretError
 from aichats.kodey.credentials import KodeySecret
+from aichats.whop.connections import DEFAULT_CONNECTION
 from aichats.whop.credentials import WebhookSecret, WhopSecret
 from local.doctor.findings import Finding, fail, fine, warn
 
@@ -30,7 +32,9 @@ def check_whop_keys(stack: ExaminedStack) -> Iterator[Finding]:
     keys = {company: key for company, key in main.companies.items() if isinstance(key, str)}
     tried = dict(list(keys.items())[:MAX_KEYS])
     proofs = dict(stack.providers.whop_keys([*([main.api_key] if main.api_key else []), *tried.values()]))
-    if main.api_key:
+    if main.api_key and proofs[main.api_key].lacks_writes and _has_default_connection(stack):
+        yield fine(f"the API key is accepted; the connection {DEFAULT_CONNECTION} creates chats in its place")
+    elif main.api_key:
         yield from _key(stack, "the API key", proofs[main.api_key], stack.command("secret NAME=whop"))
     for company, key in tried.items():
         command = stack.command(f"secret NAME=whop COMPANY={company}")
@@ -39,6 +43,13 @@ def check_whop_keys(stack: ExaminedStack) -> Iterator[Finding]:
         yield warn(f"{len(keys) - len(tried)} more keys of companies were not tried")
     if not keys and not main.api_key:
         yield fine("no API key; connections are used")
+
+
+def _has_default_connection(stack: ExaminedStack) -> bool:
+    try:
+        return bool(stack.secret(f"{stack.output('WhopSecret')}/{DEFAULT_CONNECTION}"))
+    except SecretError:
+        return False
 
 
 def whop_secret(stack: ExaminedStack) -> WhopSecret:

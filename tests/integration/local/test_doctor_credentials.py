@@ -56,6 +56,19 @@ def test_companies_that_use_a_missing_or_empty_connection_are_named(bench: Docto
     assert rest == "ok: companies without a credential of their own use the API key"
 
 
+def test_a_key_that_creates_no_chats_is_fine_if_the_default_connection_creates_them(
+    bench: DoctorBench, whop_server: MockServer
+) -> None:
+    whop_server.mode(api_keys="forbidden")
+    [line] = bench.lines(check_whop_keys)
+    assert line.startswith("warn: the API key is accepted, but it looks unable to create and change chats (403)")
+
+    bench.connect("default")
+    assert bench.lines(check_whop_keys) == [
+        "ok: the API key is accepted; the connection default creates chats in its place"
+    ]
+
+
 def test_the_default_connection_comes_before_the_api_key(bench: DoctorBench) -> None:
     bench.connect("default")
     assert bench.lines(check_credentials) == [
