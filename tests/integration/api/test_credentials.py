@@ -1,11 +1,14 @@
 """Answers of the API if a secret can't be read right now, or if a credential was replaced recently."""
 
 import time
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from aichats.api.app import create_api
+from aichats.runs.providers.whop import WhopProvider
+from aichats.whop.connections import fingerprint
 from tests.support.fakes import FakeClock, FakeSecretsManager, ScriptedTransport, ai_chat, aws_error, error_response, ok
 from tests.support.lambda_calls import SECRETS, WHOP_SECRET, HttpCaller, call_api, make_application
 
@@ -90,3 +93,19 @@ def test_a_caller_that_was_revoked_while_the_process_was_frozen_is_out(monkeypat
     secrets.values["aichats/dev/callers"] = {}
     wall.now += 300
     assert api("GET", "/runs").status == 401
+
+
+@pytest.mark.parametrize(("status", "expected"), [(401, [("default", fingerprint("oauth_token"))]), (403, [])])
+def test_a_read_with_a_connection_that_whop_rejects_as_invalid_asks_for_its_renewal(
+    status: int, expected: list[tuple[str, str]]
+) -> None:
+    tokens = {"refresh_token": "refresh", "access_token": "oauth_token", "expires_at": int(time.time()) + 3600}
+    secrets = FakeSecretsManager({**SECRETS, f"{WHOP_SECRET}/default": {"oauth": {"client_id": "app_1", **tokens}}})
+    application = make_application(ScriptedTransport(error_response(status)), secrets)
+    asked: list[tuple[str, str | None]] = []
+    whop = application.provider(WhopProvider)
+    credentials = replace(whop.credentials, renew=lambda name, rejected: asked.append((name, rejected)))
+    application.providers["whop"] = replace(whop, credentials=credentials)
+
+    assert HttpCaller(create_api(application).resolve)("GET", "/chats").status == 502
+    assert asked == expected

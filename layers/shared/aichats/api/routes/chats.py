@@ -1,5 +1,6 @@
 """``/chats``: the AI chats of Whop."""
 
+from contextlib import AbstractContextManager
 from http import HTTPStatus
 
 from pydantic import TypeAdapter
@@ -26,8 +27,8 @@ from aichats.whop.models import (
 _CHAT = {"chat_id": TypeAdapter[str](ChatId)}
 
 
-def _whop(app: Application, company_id: str | None = None) -> WhopClient:
-    return app.provider(WhopProvider).client(company_id)
+def _whop(app: Application, company_id: str | None = None) -> AbstractContextManager[WhopClient]:
+    return app.provider(WhopProvider).calls(company_id)
 
 
 class CreateChat(CreateAiChat):
@@ -64,7 +65,8 @@ def create_chat(call: ApiCall[CreateChat, None]) -> Reply:
         if "chat" in row.result:
             return AiChat.model_validate(row.result["chat"])
         # A person resolved the run, and the ledger has only the chat's id.
-        return _whop(call.app, run.target).retrieve_ai_chat(str(row.chat_id))
+        with _whop(call.app, run.target) as whop:
+            return whop.retrieve_ai_chat(str(row.chat_id))
 
     return answer_of_run(call, perform(call, key, run), chat_of, lambda row: f"/chats/{row.chat_id}")
 
@@ -72,13 +74,15 @@ def create_chat(call: ApiCall[CreateChat, None]) -> Reply:
 @operation("GET", "/chats", "List chats", scopes=("chats:read",), query=ListAiChats, answers={200: AiChatPage})
 def list_chats(call: ApiCall[None, ListAiChats]) -> Reply:
     """Return one page of the chats that your Whop key can see."""
-    return Reply(_whop(call.app).list_page(call.query))
+    with _whop(call.app) as whop:
+        return Reply(whop.list_page(call.query))
 
 
 @operation("GET", "/chats/{chat_id}", "Get a chat", scopes=("chats:read",), parameters=_CHAT, answers={200: AiChat})
 def get_chat(call: ApiCall[None, None]) -> Reply:
     """Return one chat."""
-    return Reply(_whop(call.app).retrieve_ai_chat(call.path["chat_id"]))
+    with _whop(call.app) as whop:
+        return Reply(whop.retrieve_ai_chat(call.path["chat_id"]))
 
 
 @operation(
@@ -93,7 +97,8 @@ def get_chat(call: ApiCall[None, None]) -> Reply:
 def update_chat(call: ApiCall[UpdateAiChat, None]) -> Reply:
     """Mute a chat, rename it or move it to another company. `null` clears a field; omit it to leave it unchanged."""
     chat_id = call.path["chat_id"]
-    chat = _whop(call.app, call.body.company_id).update_ai_chat(chat_id, call.body)
+    with _whop(call.app, call.body.company_id) as whop:
+        chat = whop.update_ai_chat(chat_id, call.body)
     call.app.provider(WhopProvider).changes.note(chat_id, call.body.model_fields_set, f"PATCH /chats/{chat_id}")
     return Reply(chat)
 
@@ -108,5 +113,6 @@ def update_chat(call: ApiCall[UpdateAiChat, None]) -> Reply:
 )
 def delete_chat(call: ApiCall[None, None]) -> Reply:
     """Delete a chat."""
-    _whop(call.app).delete_ai_chat(call.path["chat_id"])
+    with _whop(call.app) as whop:
+        whop.delete_ai_chat(call.path["chat_id"])
     return Reply(status=HTTPStatus.NO_CONTENT)

@@ -7,12 +7,13 @@ notification preference. If two runs change the same field, the newest change wi
 """
 
 from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from aichats.errors import NotFoundError, ProtocolError, SecretError
+from aichats.errors import AuthenticationError, NotFoundError, ProtocolError, SecretError
 from aichats.http import BaseTransport
 from aichats.models import Json
 from aichats.runs.actions import Action
@@ -66,6 +67,22 @@ class WhopProvider:
             SecretError: the secret can't be used.
         """
         return self.client_with(self.credentials.of_company(company_id), api_version)
+
+    @contextmanager
+    def calls(self, company_id: str | None = None) -> "Iterator[WhopClient]":
+        """Yield the client with a company's credential, for calls without a run.
+
+        If Whop rejects the credential as invalid (401), the renewal of a connection is requested.
+
+        Raises:
+            SecretError: the secret can't be used.
+        """
+        credential = self.credentials.of_company(company_id)
+        try:
+            yield self.client_with(credential)
+        except AuthenticationError:
+            self.credentials.may_recover(credential)
+            raise
 
     def webhooks(self) -> "Iterator[tuple[WebhooksClient, str | None]]":
         """Yield the calls about webhooks with each API key, and the company of the key; ``None`` for all companies.
