@@ -43,6 +43,21 @@ def problems(*webhooks: Json, events: list[str] = EVENTS) -> list[str]:
     return webhook_problems([Webhook.model_validate(webhook) for webhook in webhooks], URL, events, NOW)
 
 
+def test_a_webhook_has_no_text_of_whop_that_controls_a_terminal() -> None:
+    events = ["payment.failed", "\x1b[2J", "payment\nfailed", "", "x" * 101, 7]
+    webhook = Webhook.model_validate(
+        registered(
+            id="hook_\x1b]0;title\x07", enabled=False, disabled_reason="a\x1b[31mb\nc" + "d" * 500, events=events
+        )
+    )
+
+    assert (webhook.id, webhook.events) == ("hook_ ]0;title", ["payment.failed"])
+    [problem] = webhook_problems([webhook], URL, EVENTS, NOW)
+    assert "(a [31mb c" in problem
+    assert problem.isprintable()
+    assert len(problem) < len(URL) + 150
+
+
 # ---- calls
 
 

@@ -14,6 +14,7 @@ from pydantic import AwareDatetime, BeforeValidator, Field
 from aichats.errors import ProtocolError
 from aichats.http.answers import ProviderAnswer, read_answer
 from aichats.http.client import HttpClient
+from aichats.http.masking import MAX_WORD_CHARACTERS, identifier, one_line
 from aichats.http.paths import segment
 from aichats.models import ProviderReply
 from aichats.whop.models import NextPage
@@ -27,19 +28,26 @@ FAILING_AFTER = timedelta(minutes=15)
 """The time after which failed deliveries are a problem. By then, Whop has repeated the first one three times."""
 
 
-def _only_texts(value: object) -> object:
-    return [item for item in value if isinstance(item, str)] if isinstance(value, list) else []
+def _shown(value: object) -> object:
+    """Return a text of Whop as one short line, without characters that control a terminal."""
+    return one_line(value)[:MAX_WORD_CHARACTERS] if isinstance(value, str) else value
+
+
+def _event_types(value: object) -> object:
+    """Return the texts of a list that may be event types, which have only visible characters."""
+    texts = value if isinstance(value, list) else []
+    return [text for text in texts if isinstance(text, str) and text and identifier(text) == text]
 
 
 class Webhook(ProviderReply):
     """A webhook that is registered at Whop."""
 
-    id: str
+    id: Annotated[str, BeforeValidator(_shown)]
     url: str
     enabled: bool
-    events: Annotated[list[str], BeforeValidator(_only_texts), Field(default_factory=list)]
+    events: Annotated[list[str], BeforeValidator(_event_types), Field(default_factory=list)]
     """The event types that Whop sends, such as ``payment.failed``."""
-    disabled_reason: str | None = None
+    disabled_reason: Annotated[str | None, BeforeValidator(_shown)] = None
     failing_since: AwareDatetime | None = None
     """The time of the first failed delivery since the last successful one."""
     webhook_secret: Annotated[str | None, Field(repr=False)] = None
