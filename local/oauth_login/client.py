@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 import secrets
 import time
 from dataclasses import dataclass, field
@@ -26,7 +27,14 @@ WANTED = ("ai_chat:create", "ai_chat:update", "ai_chat:delete")
 SCOPES = ("openid", "profile", *WANTED)
 """Scopes to ask for. `openid` is required, and `profile` adds the name of the account."""
 TIMEOUT_SECONDS = 15.0
+"""The longest wait for the next part of an answer."""
+MAX_ANSWER_SECONDS = 30.0
+"""The longest time for the body of an answer."""
+MAX_BODY_BYTES = 1024 * 1024
+"""The largest body of an answer, of which a correct one takes a few kilobytes."""
 VERIFIER_CHARACTERS = 96
+SCOPE = re.compile(r"[!-~]{1,100}")
+"""The form of a scope."""
 SHOWN_CHARACTERS = 200
 DEAD_TOKEN = {"invalid_grant", "invalid_token"}
 """Errors with which Whop rejects a token that it doesn't know, or that it revoked before."""
@@ -182,8 +190,11 @@ class WhopOAuth:
         """
         new_client = plain_client if self._base_url.startswith("http:") else httpx.Client
         try:
-            with new_client(timeout=TIMEOUT_SECONDS) as client:
-                return client.request(method, self._base_url + path, **options)
+            with (
+                new_client(timeout=TIMEOUT_SECONDS) as client,
+                client.stream(method, self._base_url + path, **options) as response,
+            ):
+                return httpx.Response(response.status_code, content=_body(response))
         except (httpx.ConnectError, httpx.ConnectTimeout):
             raise LoginError(
                 f"can't reach Whop at {self._base_url}. Check your network connection, and type the command again"
@@ -214,7 +225,9 @@ class WhopOAuth:
         except (ValidationError, ValueError, TypeError, AttributeError, OverflowError):
             raise LoginError(f"Whop's answer to the code lacks a token, or has a malformed one. {AGAIN}") from None
         scope = answer.get("scope")
-        return Issued(grant, frozenset(scope.split() if isinstance(scope, str) else SCOPES))
+        # Scopes are shown on the terminal, so only those are taken that contain no control characters (RFC 6749, 3.3).
+        named = filter(SCOPE.fullmatch, scope.split()) if isinstance(scope, str) else SCOPES
+        return Issued(grant, frozenset(named))
 
 
 def _rejected(what: str, error: OAuth2Error, *hidden: str) -> LoginError:
@@ -224,6 +237,20 @@ def _rejected(what: str, error: OAuth2Error, *hidden: str) -> LoginError:
     described = _printable(mask.text(error.description) or "")
     reason = f"{code}: {described}" if described else code
     return LoginError(f"{what} ({reason}). {REASONS.get(code, AGAIN)}")
+
+
+def _body(response: httpx.Response) -> bytes:
+    """Return the body of an answer.
+
+    Raises:
+        httpx.ReadError: the body is too large or doesn't end in time. httpx limits only the wait for each part.
+    """
+    content, end = bytearray(), time.monotonic() + MAX_ANSWER_SECONDS
+    for part in response.iter_bytes():
+        content += part
+        if len(content) > MAX_BODY_BYTES or time.monotonic() > end:
+            raise httpx.ReadError("the answer doesn't end")
+    return bytes(content)
 
 
 def _object(response: httpx.Response, what: str) -> dict[str, Any]:
@@ -252,7 +279,7 @@ def _nonce(id_token: object) -> object:
     try:
         payload = str(id_token).split(".")[1]
         claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
-    except (ValueError, IndexError):
+    except (ValueError, IndexError, RecursionError):
         return None
     return claims.get("nonce") if isinstance(claims, dict) else None
 

@@ -7,15 +7,17 @@ import threading
 import time
 import webbrowser
 from collections.abc import Callable, Iterator
+from itertools import repeat
 from typing import Any
 
 import pytest
-from starlette.responses import JSONResponse, PlainTextResponse
+from starlette.responses import JSONResponse, PlainTextResponse, StreamingResponse
 
 from aichats.whop.connections import Grant
 from local import login
 from local.connections import Connection, grant_of
 from local.deployed import StackSecret
+from local.oauth_login import client
 from local.oauth_login.callback import Redirect
 from local.oauth_login.client import Account, WhopOAuth
 from local.oauth_login.pages import CONNECTED, DENIED, FAILED, NOT_OURS, Page
@@ -25,6 +27,7 @@ from tests.support.login_bench import OLD_GRANT, WHOP, LoginBench, login_bench
 from tests.support.raw_server import Connection as RawConnection
 from tests.support.raw_server import serving
 
+DEEP = f"a.{base64.urlsafe_b64encode(b'[' * 200_000).decode()}.c"
 SCOPES = "openid profile ai_chat:create ai_chat:update ai_chat:delete"
 
 
@@ -179,6 +182,13 @@ def test_a_scope_that_was_not_granted_is_a_warning_that_says_what_to_do(bench: L
     assert "Warning: Whop did not grant ai_chat:delete, so aichats can't do these actions." in bench.printed
 
 
+def test_a_scope_that_whop_names_cannot_control_the_terminal(bench: LoginBench) -> None:
+    bench.oauth.scope = "openid ai_chat:create ai_chat:update ai_chat:delete \x1b[2J\x1b]0;title\x07 \u202eevil"
+    assert bench.login() == 0
+    assert "ai_chat:create ai_chat:delete ai_chat:update openid\n" in bench.printed
+    assert not {"\x1b", "\x07", "\u202e"} & set(bench.printed)
+
+
 # ---- the browser
 
 
@@ -326,7 +336,7 @@ def test_the_answer_of_another_login_is_not_stored(bench: LoginBench, claims: di
     assert "Whop's answer belongs to another login (its nonce differs)" in fails(bench)
 
 
-@pytest.mark.parametrize("token", ["", "one", "a.b.c", "a.W10.c", "a.bm90LWpzb24.c", 5])
+@pytest.mark.parametrize("token", ["", "one", "a.b.c", "a.W10.c", "a.bm90LWpzb24.c", DEEP, 5])
 def test_an_id_token_that_cannot_be_read_has_no_valid_nonce(bench: LoginBench, token: object) -> None:
     bench.oauth.token = lambda: JSONResponse(bench.oauth.tokens() | {"id_token": token})
     assert "its nonce differs" in fails(bench)
@@ -417,6 +427,16 @@ def test_a_lost_answer_is_not_asked_for_again(bench: LoginBench) -> None:
         bench.use(server.base_url)
         assert "Whop's answer got lost, and a code is valid only once. Type the command again" in fails(bench)
         assert server.requests == ["POST /oauth/token HTTP/1.1"]
+
+
+def test_an_answer_that_is_too_large_counts_as_lost(bench: LoginBench) -> None:
+    bench.oauth.token = lambda: StreamingResponse(repeat(b" " * 65_536, 32))
+    assert "Whop's answer got lost, and a code is valid only once. Type the command again" in fails(bench)
+
+
+def test_an_answer_that_does_not_end_in_time_counts_as_lost(bench: LoginBench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(client, "MAX_ANSWER_SECONDS", -1.0)
+    assert "Whop's answer got lost, and a code is valid only once. Type the command again" in fails(bench)
 
 
 # ---- signals
