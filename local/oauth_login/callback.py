@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import errno
+import socket
 import threading
+from collections import deque
 from concurrent.futures import Future
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, replace
@@ -17,7 +19,6 @@ from local.oauth_login.pages import FAILED, HEADERS, NOT_FOUND, NOT_OURS, USED, 
 from local.ports import listen
 
 if TYPE_CHECKING:
-    import socket
     from collections.abc import Iterator
 
 PATH = "/callback"
@@ -25,6 +26,8 @@ ADDRESSES = ("127.0.0.1", "::1")
 """Addresses of `localhost`. A browser may use either one, so no other program may listen at the second one."""
 IDLE_SECONDS = 10.0
 """Seconds until the server closes a connection without a request: browsers open some in advance."""
+MAX_CONNECTIONS = 32
+"""The largest number of open connections to one address. A browser opens about six."""
 SEND_SECONDS = 5.0
 """The longest wait until a page is sent."""
 WORK_SECONDS = 600.0
@@ -152,6 +155,22 @@ class _Server(ThreadingHTTPServer):
         self.socket.close()
         self.socket = opened
         self.callback = callback
+        self._open: deque[socket.socket] = deque()
+        self._lock = threading.Lock()
+
+    def admit(self, connection: socket.socket) -> None:
+        """Cut the oldest connection if there are too many, so that a flood of them doesn't keep the redirect out."""
+        with self._lock:
+            self._open.append(connection)
+            oldest = self._open.popleft() if len(self._open) > MAX_CONNECTIONS else None
+        if oldest is not None:
+            with suppress(OSError):  # its thread has closed it
+                oldest.shutdown(socket.SHUT_RDWR)
+
+    def keep(self, connection: socket.socket) -> None:
+        """Never cut this connection."""
+        with self._lock, suppress(ValueError):  # it was cut or kept before
+            self._open.remove(connection)
 
     @override
     def handle_error(self, request: object, client_address: object) -> None:
@@ -165,11 +184,22 @@ class _Handler(BaseHTTPRequestHandler):
     timeout = IDLE_SECONDS
     server_version, sys_version = "aichats", ""
 
+    @override
+    def setup(self) -> None:
+        super().setup()
+        self.server.admit(self.connection)
+
+    @override
+    def finish(self) -> None:
+        self.server.keep(self.connection)
+        super().finish()
+
     def do_GET(self) -> None:
         taken = self.server.callback.take(self.path)
         if isinstance(taken, Page):
             self._send(taken)
             return
+        self.server.keep(self.connection)
         try:
             self._send(taken.page())
         finally:

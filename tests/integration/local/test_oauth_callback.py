@@ -4,6 +4,7 @@ import errno
 import socket
 import threading
 from collections.abc import Iterator
+from contextlib import ExitStack
 
 import httpx
 import pytest
@@ -11,7 +12,7 @@ import pytest
 from local import ports
 from local.errors import LocalError
 from local.oauth_login import callback
-from local.oauth_login.callback import Callback, Redirect, listening
+from local.oauth_login.callback import MAX_CONNECTIONS, Callback, Redirect, listening
 from local.oauth_login.pages import CONNECTED, DENIED, FAILED, HEADERS
 from local.plain_http import plain_client
 from local.ports import free_port, listen
@@ -151,3 +152,26 @@ def test_a_machine_without_ipv6_listens_at_127_0_0_1_alone(
     with listening(port, "s") as server:
         browser.open(f"http://127.0.0.1:{port}/callback?code=c&state=s")
         redirect_of(server).answer(CONNECTED)
+
+
+def test_connections_that_send_no_request_keep_the_redirect_neither_out_nor_from_its_page(
+    port: int, browser: Browser
+) -> None:
+    with listening(port, "s") as server, ExitStack() as flood:
+
+        def connect() -> list[socket.socket]:
+            address = ("127.0.0.1", port)
+            return [
+                flood.enter_context(socket.create_connection(address, PATIENCE)) for _ in range(2 * MAX_CONNECTIONS)
+            ]
+
+        first = connect()
+        browser.open(f"http://127.0.0.1:{port}/callback?code=c&state=s")
+        redirect = redirect_of(server)
+        connect()
+        assert [connection.recv(1) for connection in first] == [b""] * len(first)
+        redirect.answer(CONNECTED)
+        browser.close()
+
+    [page] = browser.pages
+    assert page.content == CONNECTED.body
