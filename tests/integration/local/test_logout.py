@@ -59,9 +59,10 @@ def test_a_token_that_whop_does_not_know_counts_as_revoked(bench: LoginBench, er
     [
         JSONResponse({"error": "invalid_client"}, 401),
         JSONResponse({"error": "rate_limit_exceeded"}, 429),
+        JSONResponse({"error": {"type": "invalid_grant"}}, 400),
         PlainTextResponse("invalid_grant", 502),
     ],
-    ids=["client", "throttled", "proxy"],
+    ids=["client", "throttled", "object", "proxy"],
 )
 def test_without_a_revocation_nothing_changes(bench: LoginBench, answer: Response) -> None:
     bench.oauth.revocation = lambda: answer
