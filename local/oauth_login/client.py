@@ -18,7 +18,7 @@ from pydantic import ValidationError
 
 from aichats.http.masking import Mask
 from aichats.whop.connections import Grant
-from aichats.whop.oauth import LIFETIME_SECONDS
+from aichats.whop.oauth import LIFETIME_SECONDS, MAX_LIFETIME_SECONDS
 from local.errors import LocalError
 from local.plain_http import plain_client
 
@@ -30,6 +30,7 @@ TIMEOUT_SECONDS = 15.0
 """The longest wait for the next part of an answer."""
 MAX_ANSWER_SECONDS = 30.0
 """The longest time for the body of an answer."""
+MAX_LIFETIME = timedelta(seconds=MAX_LIFETIME_SECONDS)
 MAX_BODY_BYTES = 1024 * 1024
 """The largest body of an answer, of which a correct one takes a few kilobytes."""
 VERIFIER_CHARACTERS = 96
@@ -212,7 +213,8 @@ class WhopOAuth:
             raise LoginError(f"Whop answered the code with status {response.status_code}. {AGAIN}")
         try:
             tokens = WebApplicationClient(self._client_id).parse_request_body_response(response.text)
-            lifetime = timedelta(seconds=tokens.get("expires_in", LIFETIME_SECONDS))
+            # A token that seems to live for years would not be renewed, so Whop would let the grant expire.
+            lifetime = min(timedelta(seconds=tokens.get("expires_in", LIFETIME_SECONDS)), MAX_LIFETIME)
             grant = Grant(
                 client_id=self._client_id,
                 refresh_token=tokens.get("refresh_token", ""),
@@ -263,11 +265,12 @@ def _object(response: httpx.Response, what: str) -> dict[str, Any]:
     return value
 
 
-def _error_code(response: httpx.Response) -> object:
+def _error_code(response: httpx.Response) -> str:
+    """Return the code of an error; an empty text if the answer has none."""
     try:
-        return _object(response, "").get("error")
+        return str(_object(response, "").get("error", ""))
     except LoginError:
-        return None
+        return ""
 
 
 def _nonce(id_token: object) -> object:

@@ -14,6 +14,7 @@ import pytest
 from starlette.responses import JSONResponse, PlainTextResponse, StreamingResponse
 
 from aichats.whop.connections import Grant
+from aichats.whop.oauth import MAX_LIFETIME_SECONDS
 from local import login
 from local.connections import Connection, grant_of
 from local.deployed import StackSecret
@@ -180,6 +181,14 @@ def test_a_scope_that_was_not_granted_is_a_warning_that_says_what_to_do(bench: L
     bench.oauth.scope = "openid profile ai_chat:create ai_chat:update"
     assert bench.login() == 0
     assert "Warning: Whop did not grant ai_chat:delete, so aichats can't do these actions." in bench.printed
+
+
+def test_a_lifetime_that_is_too_long_to_be_true_does_not_keep_the_token_from_its_renewal(bench: LoginBench) -> None:
+    bench.oauth.token = lambda: JSONResponse(bench.oauth.tokens() | {"expires_in": 10**9})
+    assert bench.login() == 0
+    grant = grant_of(bench.secret() or {})
+    assert grant is not None
+    assert grant.expires_at.timestamp() <= time.time() + MAX_LIFETIME_SECONDS
 
 
 def test_a_scope_that_whop_names_cannot_control_the_terminal(bench: LoginBench) -> None:
