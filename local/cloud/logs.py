@@ -56,15 +56,21 @@ def readable(message: str, timestamp: int, name: str, colored: Callable[[str, st
     begin = colored(f"{datetime.fromtimestamp(timestamp / 1000, UTC):%H:%M:%S} {name}", DIM)
     fields = parsed(message)
     if fields is None:
-        return [f"{begin} {message}"]
+        first, *others = message.splitlines() or [""]
+        return [f"{begin} {visible(first)}", *(f"    {visible(line)}" for line in others)]
     if "_aws" in fields:
         return []
-    level = str(fields.get("level", ""))
-    rest = [f"{key}={value}" for key, value in fields.items() if key not in NOT_SHOWN]
+    level = visible(str(fields.get("level", "")))
+    rest = [f"{visible(key)}={visible(str(value))}" for key, value in fields.items() if key not in NOT_SHOWN]
     if REQUEST_ID in fields and fields.get("request_id") != fields[REQUEST_ID]:
         rest.append(f"request_id={fields[REQUEST_ID]}")
-    first = " ".join([begin, colored(level, COLORS.get(level, BOLD)), str(fields.get("message", "")), *rest])
-    return [first, *(f"    {line}" for line in str(fields.get("exception", "")).splitlines())]
+    first = " ".join([begin, colored(level, COLORS.get(level, BOLD)), visible(str(fields.get("message", ""))), *rest])
+    return [first, *(f"    {visible(line)}" for line in str(fields.get("exception", "")).splitlines())]
+
+
+def visible(text: str) -> str:
+    """Return a text on one line, without characters that control a terminal. A request may have put them there."""
+    return "".join(each if each.isprintable() or each == "\t" else ascii(each)[1:-1] for each in text)
 
 
 def parsed(message: str) -> dict[str, Any] | None:

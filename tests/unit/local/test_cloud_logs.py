@@ -54,6 +54,18 @@ def test_what_is_not_structured_is_shown_as_it_is(text: str) -> None:
     assert shown(text) == [f"09:00:00 run-schedule {text}"]
 
 
+def test_a_text_from_a_request_neither_controls_the_terminal_nor_forges_a_line() -> None:
+    evil = "\x1b[2J\n09:00:00 forged\u202e"
+    escaped = r"\x1b[2J\n09:00:00 forged\u202e"
+    fields = {"level": "INFO", "message": evil, "field": evil, evil: 1, "exception": "Error: \x1b[2J"}
+
+    assert shown(evil) == [r"09:00:00 run-schedule \x1b[2J", r"    09:00:00 forged\u202e"]
+    assert shown(json.dumps(fields)) == [
+        f"09:00:00 run-schedule INFO {escaped} field={escaped} {escaped}=1",
+        r"    Error: \x1b[2J",
+    ]
+
+
 @pytest.mark.parametrize(
     "line",
     [
