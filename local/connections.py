@@ -98,19 +98,19 @@ class Connection:
             return None
 
     def store(self, grant: Grant) -> None:
-        """Store a grant in place of the earlier one.
+        """Store a grant in place of the earlier one, or of whatever a person wrote there by hand.
 
         Raises:
             DeployedError: the secret can't be written.
         """
         value = ConnectionSecret(oauth=grant).model_dump(mode="json", exclude_none=True)
         try:
-            self.secret.change(lambda _: value)
+            self.secret.change(lambda _: value, malformed={})
         except MissingSecretError:
             stage = self.secret.name.split("/")[1]
             description = f"Connection {self.name} to Whop. Renewed by aichats; to log in again, type `make login`"
             if not self.secret.create(value, description=description, tags={"application": "aichats", "stage": stage}):
-                self.secret.change(lambda _: value)  # Another login has created it meanwhile.
+                self.secret.change(lambda _: value, malformed={})  # Another login has created it meanwhile.
 
 
 @dataclass(frozen=True)

@@ -38,6 +38,10 @@ class MissingSecretError(DeployedError):
     """The secret doesn't exist."""
 
 
+class MalformedSecretError(DeployedError):
+    """The secret's value isn't a JSON object."""
+
+
 def outputs(stack: str, *names: str) -> dict[str, str]:
     """Return all outputs of a deployed stack, in the account and region of the AWS configuration.
 
@@ -118,7 +122,8 @@ class StackSecret:
 
         Raises:
             MissingSecretError: the secret doesn't exist.
-            DeployedError: the secret can't be read, or isn't a JSON object.
+            MalformedSecretError: the value isn't a JSON object.
+            DeployedError: the secret can't be read.
         """
         return self._current()[0]
 
@@ -143,36 +148,54 @@ class StackSecret:
             raise DeployedError(f"can't create {self.name}: {cause_of(error)}") from error
         return True
 
-    def change(self, make: Callable[[dict[str, Any]], dict[str, Any]]) -> dict[str, Any]:
+    def change(
+        self, make: Callable[[dict[str, Any]], dict[str, Any]], *, malformed: dict[str, Any] | None = None
+    ) -> dict[str, Any]:
         """Call ``make`` with the secret's value, and store the value that it returns.
 
         If another process changes the secret at the same time, ``make`` is called again with that process's value.
+
+        Args:
+            make: returns the new value from the one that it gets.
+            malformed: what ``make`` gets in place of a value that isn't a JSON object; ``None``: that is an error.
 
         Returns:
             The new value.
 
         Raises:
             MissingSecretError: the secret doesn't exist.
+            MalformedSecretError: the value isn't a JSON object, and ``malformed`` is ``None``.
             DeployedError: the secret can't be read or written.
         """
         for _ in range(MAX_TRIES):
-            value, version = self._current()
+            value, version = self._current(malformed)
             changed = make(value)
             self._check_size(changed)
             if self._replace(version, changed):
                 return changed
         raise DeployedError(f"other processes changed {self.name} {MAX_TRIES} times at the same time. Try again")
 
-    def _current(self) -> tuple[dict[str, Any], str]:
-        """Return the value and the id of its version."""
+    def _current(self, malformed: dict[str, Any] | None = None) -> tuple[dict[str, Any], str]:
+        """Return the value and the id of its version. ``malformed`` is for a value that isn't a JSON object."""
         try:
             answer = boto3.client("secretsmanager").get_secret_value(SecretId=self.name, VersionStage="AWSCURRENT")
-            value = json.loads(answer["SecretString"])
-        except (ClientError, BotoCoreError, ValueError, KeyError) as error:
+        except (ClientError, BotoCoreError) as error:
             raise self._unreadable(error) from error
+        try:
+            return self._object(answer), answer["VersionId"]
+        except MalformedSecretError:
+            if malformed is None:
+                raise
+            return malformed, answer["VersionId"]
+
+    def _object(self, answer: Mapping[str, Any]) -> dict[str, Any]:
+        try:
+            value = json.loads(answer["SecretString"])
+        except (ValueError, KeyError):
+            raise MalformedSecretError(f"can't read {self.name}: the value is not JSON text") from None
         if not isinstance(value, dict):
-            raise DeployedError(f"{self.name} is not a JSON object")
-        return value, answer["VersionId"]
+            raise MalformedSecretError(f"{self.name} is not a JSON object")
+        return value
 
     def _unreadable(self, error: Exception) -> DeployedError:
         """Return the error to raise if the secret can't be read."""

@@ -17,7 +17,7 @@ from aichats.whop.connections import DEFAULT_CONNECTION
 from local.companies import is_company
 from local.connections import Connection, WhopStack, companies_in, users_of, with_connection
 from local.console import Console
-from local.deployed import DeployedError
+from local.deployed import DeployedError, MalformedSecretError
 from local.errors import LocalError
 from local.oauth_login.callback import PATH, Redirect, listening
 from local.oauth_login.client import WANTED, ConsentDeniedError, Issued, LoginError, WhopOAuth
@@ -86,7 +86,8 @@ def connect(
     """
     name = options.company or DEFAULT_CONNECTION if options.connection is None else options.connection
     connection = stack.connection(name)
-    connection.read()  # A missing permission is found before the browser opens.
+    with suppress(MalformedSecretError):  # The login replaces it.
+        connection.read()  # A missing permission is found before the browser opens.
     oauth = WhopOAuth(stack.oauth_url, options.client_id, options.company)
     consent = oauth.ask(f"http://localhost:{options.port}{PATH}")
     # From the first write on, signals wait, so that no message says that nothing was stored.

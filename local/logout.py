@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from aichats.whop.connections import DEFAULT_CONNECTION
 from local.connections import WhopStack, companies_in, companies_of, grant_of
-from local.deployed import DeployedError
+from local.deployed import DeployedError, MalformedSecretError
 from local.oauth_login.client import LoginError, WhopOAuth
 from local.signals import interruptible
 
@@ -32,7 +32,7 @@ def run(arguments: Sequence[str]) -> int:
     try:
         stack = WhopStack.find(options.stack)
         connection = stack.connection(options.connection)
-        if not _exists(connection):
+        if not _exists(connection, force=options.force):
             return 0
         log_out(stack, connection, force=options.force)
         print(
@@ -56,13 +56,17 @@ def log_out(stack: WhopStack, connection: Connection, *, force: bool) -> None:
     def emptied(value: Json) -> Json:
         grant = grant_of(value)
         if value and grant is None and not force:
-            raise DeployedError(f"{connection.secret.name} is malformed, so nothing was revoked. To empty it: FORCE=1")
+            raise _malformed(connection)
         if grant is not None and grant.refresh_token not in revoked:
             _revoke(stack, grant, force=force)
             revoked.add(grant.refresh_token)
         return {}
 
-    connection.secret.change(emptied)
+    connection.secret.change(emptied, malformed={} if force else None)
+
+
+def _malformed(connection: Connection) -> DeployedError:
+    return DeployedError(f"{connection.secret.name} is malformed, so nothing was revoked. To empty it: FORCE=1")
 
 
 def _revoke(stack: WhopStack, grant: Grant, *, force: bool) -> None:
@@ -82,13 +86,18 @@ def _revoke(stack: WhopStack, grant: Grant, *, force: bool) -> None:
         print(f"logout: {error}. To end the grant, remove the app's access in your settings at Whop", file=sys.stderr)
 
 
-def _exists(connection: Connection) -> bool:
+def _exists(connection: Connection, *, force: bool) -> bool:
     """Return whether there is something to log out from. If not, print that.
 
     Raises:
-        DeployedError: the connection was never made, or its secret can't be read.
+        DeployedError: the connection was never made, its secret can't be read, or it is malformed without ``force``.
     """
-    value = connection.read()
+    try:
+        value = connection.read()
+    except MalformedSecretError:
+        if not force:
+            raise _malformed(connection) from None
+        return True
     if value is None:
         raise DeployedError(f"connection {connection.name} doesn't exist")
     if not value:

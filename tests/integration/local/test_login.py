@@ -131,6 +131,13 @@ def test_a_login_after_a_logout_fills_the_same_secret(bench: LoginBench) -> None
     assert bench.oauth.revoked == []
 
 
+@pytest.mark.parametrize("text", ["{'oauth': {}}", "[]", '{"oauth": {"refresh_token": null}}'])
+def test_a_login_replaces_what_a_person_broke_by_hand(bench: LoginBench, text: str) -> None:
+    bench.manager.create_secret(Name=f"{WHOP}/default", SecretString=text)
+    assert bench.login() == 0
+    assert (bench.secret() or {})["oauth"]["refresh_token"] == REFRESH_TOKEN
+
+
 def test_of_two_first_logins_at_once_the_later_one_is_stored(
     bench: LoginBench, monkeypatch: pytest.MonkeyPatch
 ) -> None:

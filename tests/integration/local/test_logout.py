@@ -121,6 +121,14 @@ def test_a_malformed_connection_is_emptied_only_by_force(bench: LoginBench) -> N
     assert bench.secret() == {}
 
 
+def test_a_connection_that_is_not_json_is_emptied_only_by_force(bench: LoginBench) -> None:
+    bench.manager.put_secret_value(SecretId=f"{WHOP}/default", SecretString="{'oauth': 'canary-refresh'}")
+    assert bench.logout() == 1
+    assert f"{WHOP}/default is malformed, so nothing was revoked. To empty it: FORCE=1" in bench.printed
+    assert bench.logout("--force") == 0
+    assert bench.secret() == {}
+
+
 def test_a_secret_that_cannot_be_written_is_reported(bench: LoginBench) -> None:
     bench.deny("put_secret_value")
     assert bench.logout() == 1
