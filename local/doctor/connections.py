@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 RENEWALS = "docs/operations/by-alarm.md#refreshtokensfailuresalarm"
 
+_USABLE, _LOGGED_OUT = "has tokens", "is logged out"
+
 SHOWN_COMPANIES = 3
 """The number of companies that a line names."""
 
@@ -28,23 +30,36 @@ SHOWN_COMPANIES = 3
 def check_credentials(stack: ExaminedStack) -> Iterator[Finding]:
     """Check that each company has a credential."""
     main = whop_secret(stack)
-    states = {name: bool(stack.secret(f"{stack.output('WhopSecret')}/{name}")) for name in _names(stack)}
+    states = {name: _state(stack, name) for name in _names(stack)}
     missing: dict[str, list[str]] = {}
     for company, entry in main.companies.items():
-        if isinstance(entry, ConnectionOfCompany) and not states.get(entry.connection):
+        if isinstance(entry, ConnectionOfCompany) and states.get(entry.connection) != _USABLE:
             missing.setdefault(entry.connection, []).append(company)
     for name, companies in sorted(missing.items()):
-        what = "is logged out" if name in states else "doesn't exist"
+        what = states.get(name, "doesn't exist")
         text = f"{_some(companies)} use{'s' if len(companies) == 1 else ''} the connection {name}, which {what}"
         yield fail(text, _login(stack, name))
-    if states.get(DEFAULT_CONNECTION) or main.api_key:
-        everyone = f"the connection {DEFAULT_CONNECTION}" if states.get(DEFAULT_CONNECTION) else "the API key"
+    default = states.get(DEFAULT_CONNECTION, _LOGGED_OUT)
+    if default not in (_USABLE, _LOGGED_OUT):
+        text = f"companies without a credential of their own use the connection {DEFAULT_CONNECTION}, which {default}"
+        yield fail(text, _login(stack, DEFAULT_CONNECTION))
+    elif default == _USABLE or main.api_key:
+        everyone = f"the connection {DEFAULT_CONNECTION}" if default == _USABLE else "the API key"
         yield fine(f"companies without a credential of their own use {everyone}")
     elif main.companies:
         text = f"only the companies in {stack.output('WhopSecret')} have one"
         yield warn(f"{text}, so runs for others and for no company fail", _login(stack, DEFAULT_CONNECTION))
     else:
         yield fail("none, so all runs for Whop fail", _login(stack, DEFAULT_CONNECTION))
+
+
+def _state(stack: ExaminedStack, name: str) -> str:
+    """Return what functions find in the secret of a connection, in words."""
+    secret = f"{stack.output('WhopSecret')}/{name}"
+    try:
+        return _LOGGED_OUT if parse_connection(secret, stack.secret(secret)) is None else _USABLE
+    except SecretError as error:
+        return error.problem
 
 
 def check_connections(stack: ExaminedStack) -> Iterator[Finding]:

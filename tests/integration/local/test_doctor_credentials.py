@@ -49,11 +49,19 @@ def test_without_any_credential_the_command_to_connect_an_account_is_shown(bench
 def test_companies_that_use_a_missing_or_empty_connection_are_named(bench: DoctorBench) -> None:
     companies: dict[str, Any] = {f"biz_{number}": {"connection": "gone"} for number in range(5)}
     bench.secrets.put(WHOP, {"api_key": "key", "companies": companies | {"biz_E": {"connection": "empty"}}})
-    bench.secrets.put(f"{WHOP}/empty", {})
+    bench.secrets.put(f"{WHOP}/empty", {"oauth": None})
     empty, gone, rest = bench.lines(check_credentials)
     assert empty.startswith("FAIL: biz_E uses the connection empty, which is logged out -> make login CONNECTION=empty")
     assert gone.startswith("FAIL: biz_0, biz_1, biz_2 and 2 more use the connection gone, which doesn't exist -> ")
     assert rest == "ok: companies without a credential of their own use the API key"
+
+
+def test_a_malformed_default_connection_is_no_reason_to_use_the_api_key(bench: DoctorBench) -> None:
+    bench.secrets.put(f"{WHOP}/default", {"oauth": {"client_id": "app_1"}})
+    [malformed] = bench.lines(check_credentials)
+    start = "FAIL: companies without a credential of their own use the connection default, which is malformed ("
+    assert malformed.startswith(start)
+    assert malformed.endswith(f" -> make login CONNECTION=default CLIENT_ID=app_... STACK={STACK}")
 
 
 def test_a_key_that_creates_no_chats_is_fine_if_the_default_connection_creates_them(
