@@ -5,9 +5,12 @@ import getpass
 import re
 import sys
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
+from aichats.aws.secret_values import parse_secret
+from aichats.errors import SecretError
 from aichats.runs.actions import SECRETS
 from aichats.whop.credentials import WebhookSecret
 from local.companies import Credential, is_company, read_companies
@@ -79,10 +82,10 @@ def _fill(secret: StackSecret, model: type[BaseModel], options: argparse.Namespa
     if model is WebhookSecret:
         secret.change(lambda value: with_webhook_secret(value, key))
     else:
-        _with_key(model, {}, key, options.company)  # A malformed key is not sent to the provider.
+        _check_key(model, key)  # A malformed key is not sent to the provider.
         if options.verify:
             Verification(options.stack, Providers.find(options.stack)).require(options.name, key)
-        secret.change(lambda value: _with_key(model, value, key, options.company))
+        _require_usable(secret, model, secret.change(lambda value: _with_key(value, key, options.company)), options)
 
 
 def _fill_companies(secret: StackSecret, keys: Mapping[str, Credential], options: argparse.Namespace) -> None:
@@ -105,14 +108,33 @@ def _fill_companies(secret: StackSecret, keys: Mapping[str, Credential], options
     print(f"{len(after)} companies: {added} added, {changed} changed, {removed} removed")
 
 
-def _with_key(model: type[BaseModel], value: dict[str, object], key: str, company: str | None) -> dict[str, object]:
-    """Return the secret with the key added. The other keys stay."""
-    changed = value | ({"companies": companies_in(value) | {company: key}} if company else {"api_key": key})
+def _check_key(model: type[BaseModel], key: str) -> None:
     try:
-        model.model_validate(changed)
+        model.model_validate({"api_key": key})
     except ValidationError:
         raise DeployedError("a key must be 1 to 4096 printable characters without spaces") from None
-    return changed
+
+
+def _with_key(value: dict[str, object], key: str, company: str | None) -> dict[str, object]:
+    """Return the secret with the key added. The other keys stay, even if a person has broken one by hand."""
+    return value | ({"companies": companies_in(value) | {company: key}} if company else {"api_key": key})
+
+
+def _require_usable(
+    secret: StackSecret, model: type[BaseModel], value: dict[str, Any], options: argparse.Namespace
+) -> None:
+    """Check that functions can use the secret, now that the key is stored.
+
+    Raises:
+        DeployedError: other entries are malformed.
+    """
+    try:
+        parse_secret(model, secret.name, value)
+    except SecretError as error:
+        command = f"make secret NAME={options.name} STACK={options.stack}"
+        problem = f"the key is stored, but functions can't use the secret yet, because it {error.problem}"
+        remedy = f"For api_key, type: {command}. For the entry of a company, type: {command} COMPANY=biz_..."
+        raise DeployedError(f"{problem}. {remedy}") from None
 
 
 def with_webhook_secret(value: dict[str, object], key: str) -> dict[str, object]:

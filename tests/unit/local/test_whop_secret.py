@@ -40,6 +40,23 @@ def test_a_company_may_have_a_key_without_a_key_for_all(stored: StoredSecret) ->
     assert WhopSecret.model_validate(stored.value).companies == {"biz_A": "apik_own"}
 
 
+def test_entries_that_a_person_broke_are_named_and_repaired_one_by_one(
+    stored: StoredSecret, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stored.value = {"api_key": "apik_common", "companies": {"biz_A": None, "biz_B": None, "apik secret": None}}
+
+    assert stored.fill("apik_own", "--company", "biz_A") == 1
+    printed = capsys.readouterr().err
+    assert "the key is stored, but functions can't use the secret yet" in printed
+    assert "is malformed (companies.biz_B: is invalid; companies: is invalid)" in printed
+    assert "type: make secret NAME=whop STACK=aichats-dev COMPANY=biz_..." in printed
+    assert "apik" not in printed
+
+    stored.value["companies"].pop("apik secret")
+    assert stored.fill("apik_b", "--company", "biz_B") == 0
+    assert WhopSecret.model_validate(stored.value).companies == {"biz_A": "apik_own", "biz_B": "apik_b"}
+
+
 @pytest.mark.parametrize("company", ["", "Biz_A", "biz-A", "biz_", "biz_A ", "biz_A\n", "A", "aich_1"])
 def test_a_key_that_no_run_would_use_is_rejected(
     stored: StoredSecret, capsys: pytest.CaptureFixture[str], company: str

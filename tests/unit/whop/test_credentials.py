@@ -114,8 +114,10 @@ def test_the_key_for_all_companies_is_not_a_companys_own() -> None:
     [
         ({"api_key": "with a space"}, "api_key: must have 1 to 4096 characters, without spaces"),
         ({"companies": "hidden"}, "companies: must be an object"),
-        ({"companies": {"biz_A": {"connection": "hidden name"}}}, "companies: "),
-        ({"companies": {"biz_A": {"key": "hidden"}}}, "companies: "),
+        ({"companies": {"biz_A": {"connection": "hidden name"}}}, "(companies.biz_A: is invalid)"),
+        ({"companies": {"biz_A": {"key": "hidden"}}}, "(companies.biz_A: is invalid)"),
+        ({"companies": {"biz_A": None}}, "(companies.biz_A: is invalid)"),
+        ({"companies": {"hidden": None}}, "(companies: is invalid)"),
     ],
 )
 def test_a_malformed_main_secret_is_reported_with_its_fields_and_without_its_values(main: Json, problem: str) -> None:

@@ -1,6 +1,8 @@
 """The content of secrets: JSON objects, and the errors that say what to type if a secret can't be used."""
 
 import json
+import re
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 from pydantic import BaseModel, Field, ValidationError
@@ -44,11 +46,20 @@ def parse_secret[SecretT: BaseModel](
     try:
         return model.model_validate(value)
     except ValidationError as error:
-        problems = "; ".join(
-            f"{detail['loc'][0] if detail['loc'] else 'value'}: {_PROBLEMS.get(detail['type'], 'is invalid')}"
-            for detail in error.errors(include_input=False, include_url=False)
-        )
-        raise SecretError(name, f"is malformed ({problems})", remedy(name)) from None
+        problems: dict[str, str] = {}
+        for detail in error.errors(include_input=False, include_url=False):
+            field = _field(detail["loc"])
+            # A field of several types has an error for each of them.
+            problems[field] = "is invalid" if field in problems else _PROBLEMS.get(detail["type"], "is invalid")
+        shown = "; ".join(f"{field}: {problem}" for field, problem in problems.items())
+        raise SecretError(name, f"is malformed ({shown})", remedy(name)) from None
+
+
+def _field(place: Sequence[int | str]) -> str:
+    """Return the name of a field, with the company if it is the entry of one. No other key is shown."""
+    if len(place) > 1 and re.fullmatch(r"biz_[A-Za-z0-9]{1,64}", str(place[1])):
+        return f"{place[0]}.{place[1]}"
+    return str(place[0]) if place else "value"
 
 
 def remedy(name: str) -> str:
