@@ -11,7 +11,7 @@ from aichats.api.callers import StoredCaller
 from aichats.aws.secret_values import parse_secret
 from aichats.errors import SecretError
 from aichats.kodey.credentials import KodeySecret
-from aichats.whop.connections import DEFAULT_CONNECTION
+from aichats.whop.connections import DEFAULT_CONNECTION, parse_connection
 from aichats.whop.credentials import WebhookSecret, WhopSecret
 from local.doctor.findings import Finding, fail, fine, warn
 
@@ -46,8 +46,9 @@ def check_whop_keys(stack: ExaminedStack) -> Iterator[Finding]:
 
 
 def _has_default_connection(stack: ExaminedStack) -> bool:
+    name = f"{stack.output('WhopSecret')}/{DEFAULT_CONNECTION}"
     try:
-        return bool(stack.secret(f"{stack.output('WhopSecret')}/{DEFAULT_CONNECTION}"))
+        return parse_connection(name, stack.secret(name)) is not None
     except SecretError:
         return False
 

@@ -143,16 +143,20 @@ class ExaminedStack:
         """Return the content of a secret.
 
         Raises:
-            SecretError: the secret doesn't exist, or isn't a JSON object.
+            SecretError: the secret doesn't exist, is marked for deletion, or isn't a JSON object.
         """
         try:
             value = json.loads(SecretVersions(self.aws.secrets).current(name).text)
         except ValueError:
             value = None
         except ClientError as error:
-            if code_of(error) != "ResourceNotFoundException":
-                raise
-            raise SecretError(name, "doesn't exist", remedy(name)) from None
+            match code_of(error):
+                case "ResourceNotFoundException":
+                    raise SecretError(name, "doesn't exist", remedy(name)) from None
+                case "InvalidRequestException":
+                    restore = f"aws secretsmanager restore-secret --secret-id {name}"
+                    raise SecretError(name, "is marked for deletion", restore) from None
+            raise
         if not isinstance(value, dict):
             raise SecretError(name, "is not a JSON object", remedy(name))
         return value

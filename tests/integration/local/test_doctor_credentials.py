@@ -68,8 +68,10 @@ def test_a_key_that_creates_no_chats_is_fine_if_the_default_connection_creates_t
     bench: DoctorBench, whop_server: MockServer
 ) -> None:
     whop_server.mode(api_keys="forbidden")
-    [line] = bench.lines(check_whop_keys)
-    assert line.startswith("warn: the API key is accepted, but it looks unable to create and change chats (403)")
+    for unusable in ({}, {"oauth": None}, {"oauth": {}}):
+        bench.secrets.put(f"{WHOP}/default", unusable)
+        [line] = bench.lines(check_whop_keys)
+        assert line.startswith("warn: the API key is accepted, but it looks unable to create and change chats (403)")
 
     bench.connect("default")
     assert bench.lines(check_whop_keys) == [
@@ -182,6 +184,13 @@ def test_a_secret_that_functions_cannot_use_fails_without_its_content(
     assert finding.text.startswith(f"{WHOP} {problem}")
     assert finding.remedy.startswith("To store it, type: make secret NAME=whop")
     assert "two words" not in finding.text
+
+
+def test_a_secret_that_is_marked_for_deletion_fails_with_the_command_that_restores_it(bench: DoctorBench) -> None:
+    bench.secrets.deleted.add(WHOP)
+    [(_, [finding])] = run_checks({"Whop keys": check_whop_keys}, bench.stack)
+    assert (finding.status, finding.text) == ("FAIL", f"{WHOP} is marked for deletion")
+    assert finding.remedy == f"aws secretsmanager restore-secret --secret-id {WHOP}"
 
 
 # ---- connections
