@@ -18,7 +18,7 @@ from aichats.runs.ledger.times import utc_now
 from local.caller_list import table_of
 from local.companies import is_company
 from local.deployed import DeployedError, StackSecret
-from local.signals import interruptible
+from local.signals import interruptible, uninterrupted
 from local.token_times import read_expiry, read_grace, time_text
 
 SCOPES: tuple[str, ...] = get_args(Scope.__value__)
@@ -68,8 +68,9 @@ def _make(secret: StackSecret, options: argparse.Namespace, now: datetime) -> No
             )
         return callers | {name: stored}
 
-    secret.change(with_caller)
-    _show(name, stored, token)
+    with uninterrupted():
+        secret.change(with_caller)
+        _show(name, stored, token)
 
 
 def _rotate(secret: StackSecret, options: argparse.Namespace, now: datetime) -> None:
@@ -95,8 +96,9 @@ def _rotate(secret: StackSecret, options: argparse.Namespace, now: datetime) -> 
         previous = {"previous": {"sha256": old.sha256, "expires_at": time_text(ends)}} if ends > now else {}
         return callers | {name: kept | {"sha256": _hash(token)} | expiry | previous}
 
-    changed = secret.change(with_token)
-    _show(name, changed[name], token)
+    # Nobody knows a token that is stored but not shown, and the next rotation would end the one that the client uses.
+    with uninterrupted():
+        _show(name, secret.change(with_token)[name], token)
     for note in notes:
         print(note, file=sys.stderr)
 
@@ -157,7 +159,7 @@ def _show(name: str, stored: dict[str, Any], token: str) -> None:
     if "expires_at" in stored:
         print(f"its token expires at {stored['expires_at']}", file=sys.stderr)
     print("its token, which is shown only once:", file=sys.stderr)
-    print(token)
+    print(token, flush=True)
 
 
 def _revoke(secret: StackSecret, name: str) -> None:

@@ -1,8 +1,10 @@
 """`make caller` on a stack in memory: what it stores is what the API accepts."""
 
 import json
+import os
 import re
-from collections.abc import Iterator
+import signal
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -142,6 +144,24 @@ def test_a_grace_is_24_hours_unless_you_choose_another(stack: Stack) -> None:
     assert stack.caller_of(old) is not None
     stack.clock.forward(minutes=1)
     assert stack.caller_of(old) is None
+
+
+@pytest.mark.parametrize("command", [("make", "--scopes", "chats:write"), ("rotate",)])
+def test_ctrl_c_while_a_token_is_stored_comes_too_late_so_that_it_is_shown(
+    stack: Stack, monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...]
+) -> None:
+    name = "crm" if command == ("rotate",) else "erp"
+    stack.run(*NEW)
+    change = StackSecret.change
+
+    def interrupt(secret: StackSecret, make: Callable[[Json], Json]) -> Json:
+        changed = change(secret, make)
+        os.kill(os.getpid(), signal.SIGINT)
+        return changed
+
+    monkeypatch.setattr(StackSecret, "change", interrupt)
+    token = stack.token(*command, "--name", name)
+    assert stack.caller_of(token) is not None
 
 
 def test_a_second_rotation_ends_the_token_before_the_old_one(stack: Stack) -> None:
