@@ -12,8 +12,10 @@ from aichats.whop.oauth import oauth_url
 from local.deployed import DeployedError, MissingSecretError, StackSecret, parameters
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
+SHOWN_COMPANIES = 3
+"""The number of companies that a line names."""
 _NAME = TypeAdapter[str](ConnectionName)
 
 type Json = dict[str, Any]
@@ -70,13 +72,21 @@ def companies_in(value: Mapping[str, object]) -> Json:
 
 def companies_of(value: Mapping[str, object], name: str) -> list[str]:
     """Return the companies that use a connection by name, from the secret ``whop``."""
-    return sorted(company for company, entry in companies_in(value).items() if entry == {"connection": name})
+    entries = companies_in(value).items()
+    return sorted(company for company, entry in entries if isinstance(entry, dict) and entry.get("connection") == name)
+
+
+def some_of(companies: Sequence[str]) -> str:
+    """Return the first companies in words, and the number of the others."""
+    hidden = len(companies) - SHOWN_COMPANIES
+    return ", ".join(companies[:SHOWN_COMPANIES]) + (f" and {hidden} more" if hidden > 0 else "")
 
 
 def users_of(value: Mapping[str, object], name: str) -> str:
     """Return in words which companies use a connection, from the secret ``whop``."""
     everyone = ["all without a credential of their own"] if name == DEFAULT_CONNECTION else []
-    return ", ".join([*everyone, *companies_of(value, name)]) or "none yet"
+    companies = companies_of(value, name)
+    return ", ".join([*everyone, *([some_of(companies)] if companies else [])]) or "none yet"
 
 
 @dataclass(frozen=True)

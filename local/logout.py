@@ -7,7 +7,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from aichats.whop.connections import DEFAULT_CONNECTION
-from local.connections import WhopStack, companies_in, companies_of, grant_of
+from local.connections import WhopStack, companies_in, companies_of, grant_of, some_of
 from local.deployed import DeployedError, MalformedSecretError
 from local.oauth_login.client import LoginError, WhopOAuth
 from local.signals import interruptible
@@ -108,7 +108,7 @@ def _exists(connection: Connection, *, force: bool) -> bool:
 def _report_companies(whop: Json, name: str) -> None:
     """Print which companies have no credential now."""
     if companies := companies_of(whop, name):
-        print(f"These companies use connection {name}, and have no credential now: {', '.join(companies)}")
+        print(f"These companies use connection {name}, and have no credential now: {some_of(companies)}")
     if name == DEFAULT_CONNECTION:
         others = "use the API key" if "api_key" in whop else "have no credential now"
         own = " without an entry of their own" if companies_in(whop) else ""

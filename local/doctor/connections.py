@@ -11,6 +11,7 @@ from aichats.errors import SecretError
 from aichats.whop.connections import DEFAULT_CONNECTION, Grant, fingerprint, parse_connection
 from aichats.whop.credentials import ConnectionOfCompany
 from local.companies import is_company
+from local.connections import some_of
 from local.doctor.credentials import whop_secret
 from local.doctor.findings import Finding, fail, fine, warn
 
@@ -23,9 +24,6 @@ RENEWALS = "docs/operations/by-alarm.md#refreshtokensfailuresalarm"
 
 _USABLE, _LOGGED_OUT = "has tokens", "is logged out"
 
-SHOWN_COMPANIES = 3
-"""The number of companies that a line names."""
-
 
 def check_credentials(stack: ExaminedStack) -> Iterator[Finding]:
     """Check that each company has a credential."""
@@ -37,7 +35,7 @@ def check_credentials(stack: ExaminedStack) -> Iterator[Finding]:
             missing.setdefault(entry.connection, []).append(company)
     for name, companies in sorted(missing.items()):
         what = states.get(name, "doesn't exist")
-        text = f"{_some(companies)} use{'s' if len(companies) == 1 else ''} the connection {name}, which {what}"
+        text = f"{some_of(companies)} use{'s' if len(companies) == 1 else ''} the connection {name}, which {what}"
         yield fail(text, _login(stack, name))
     default = states.get(DEFAULT_CONNECTION, _LOGGED_OUT)
     if default not in (_USABLE, _LOGGED_OUT):
@@ -140,8 +138,3 @@ def _login(stack: ExaminedStack, name: str, grant: Grant | None = None) -> str:
     company = grant.company_id if grant else name if is_company(name) else None
     limit = f" COMPANY={company}" if company else ""
     return stack.command(f"login CONNECTION={name} CLIENT_ID={client}{limit}")
-
-
-def _some(companies: list[str]) -> str:
-    hidden = len(companies) - SHOWN_COMPANIES
-    return ", ".join(companies[:SHOWN_COMPANIES]) + (f" and {hidden} more" if hidden > 0 else "")

@@ -40,6 +40,18 @@ def test_the_companies_that_use_the_connection_are_listed_and_stay(bench: LoginB
     assert (bench.secret(WHOP) or {})["companies"] == companies
 
 
+def test_of_very_many_companies_only_some_are_named(bench: LoginBench) -> None:
+    entry = {"connection": "default", "note": "written by hand"}
+    bench.store(WHOP, {"companies": {f"biz_{number:03}": entry for number in range(600)}})
+
+    assert bench.logout() == 0
+    assert bench.login() == 0
+
+    some = "biz_000, biz_001, biz_002 and 597 more\n"
+    assert f"These companies use connection default, and have no credential now: {some}" in bench.printed
+    assert f"all without a credential of their own, {some}" in bench.printed
+
+
 def test_another_connection_leaves_the_default_alone(bench: LoginBench) -> None:
     bench.store(f"{WHOP}/agency", STORED)
     assert bench.logout("--connection", "agency") == 0
