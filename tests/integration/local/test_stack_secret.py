@@ -2,10 +2,12 @@
 
 import json
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from typing import Any
 
 import boto3
 import pytest
+from botocore.exceptions import ReadTimeoutError
 from moto import mock_aws
 from mypy_boto3_secretsmanager import SecretsManagerClient
 
@@ -72,6 +74,24 @@ def test_a_writer_that_is_overtaken_again_and_again_gets_an_error(manager: Secre
     with pytest.raises(DeployedError, match=f"changed {NAME} {MAX_TRIES} times at the same time"):
         StackSecret(NAME).change(adding("mine", overtake))
     assert "mine" not in value(manager)
+
+
+@pytest.mark.parametrize("is_done", [True, False])
+def test_after_a_lost_answer_the_secret_itself_says_whether_it_has_changed(
+    manager: SecretsManagerClient, monkeypatch: pytest.MonkeyPatch, *, is_done: bool
+) -> None:
+    move = manager.update_secret_version_stage
+
+    def lost(**request: Any) -> None:
+        if is_done:
+            move(**request)
+        raise ReadTimeoutError(endpoint_url="https://secretsmanager.invalid")
+
+    monkeypatch.setattr(manager, "update_secret_version_stage", lost)
+    monkeypatch.setattr(boto3, "client", lambda _service: manager)
+    with nullcontext() if is_done else pytest.raises(DeployedError, match="can't write"):
+        StackSecret(NAME).change(adding("a"))
+    assert value(manager) == ({"a": True} if is_done else {})
 
 
 def test_a_value_that_is_too_large_is_not_written(manager: SecretsManagerClient) -> None:

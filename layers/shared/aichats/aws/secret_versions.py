@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 from botocore.exceptions import ClientError
 
-from aichats.aws.errors import code_of
+from aichats.aws.errors import AWS_ERRORS, code_of
 from aichats.models import Json
 
 _CURRENT, _PENDING = "AWSCURRENT", "AWSPENDING"
@@ -85,11 +85,11 @@ class SecretVersions:
             self.client.update_secret_version_stage(
                 SecretId=name, VersionStage=_CURRENT, MoveToVersionId=version_id, RemoveFromVersionId=replaced_id
             )
-        except ClientError:
+        except AWS_ERRORS:
             current_id = self.current(name).id
             if current_id == replaced_id:
                 raise
-            return current_id == version_id  # If the first response got lost, botocore repeated the call.
+            return current_id == version_id  # The response got lost, or botocore repeated the call after that.
         return True
 
     def names(self, prefix: str) -> Iterator[str]:
