@@ -68,8 +68,9 @@ def test_a_key_that_creates_no_chats_is_fine_if_the_default_connection_creates_t
     bench: DoctorBench, whop_server: MockServer
 ) -> None:
     whop_server.mode(api_keys="forbidden")
-    for unusable in ({}, {"oauth": None}, {"oauth": {}}):
-        bench.secrets.put(f"{WHOP}/default", unusable)
+    unusable: list[dict[str, Any]] = [{}, {"oauth": None}, {"oauth": {}}]
+    for value in unusable:
+        bench.secrets.put(f"{WHOP}/default", value)
         [line] = bench.lines(check_whop_keys)
         assert line.startswith("warn: the API key is accepted, but it looks unable to create and change chats (403)")
 
