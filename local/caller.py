@@ -96,7 +96,7 @@ def _rotate(secret: StackSecret, options: argparse.Namespace, now: datetime) -> 
         previous = {"previous": {"sha256": old.sha256, "expires_at": time_text(ends)}} if ends > now else {}
         return callers | {name: kept | {"sha256": _hash(token)} | expiry | previous}
 
-    # Nobody knows a token that is stored but not shown, and the next rotation would end the one that the client uses.
+    # If a token were stored but not shown, the next rotation would end the one that the API client uses.
     with uninterrupted():
         _show(name, secret.change(with_token)[name], token)
     for note in notes:
