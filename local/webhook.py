@@ -222,9 +222,13 @@ def _show(url: str, before: Webhook | None, after: Webhook, events: Sequence[str
         print(f"  no automation listens for {count} (PRUNE=1 removes {'them' if len(extra) > 1 else 'it'}){names}")
     if before is after:
         print("Nothing to change.")
-    elif before and not before.enabled:
+    if before and not before.enabled:
         print("Whop does not send the events of the time in which the webhook was disabled.")
         print("If the stack now rejects its deliveries with 401, register it again with REPLACE=1.")
+    elif after.failing_since:
+        # Whop shows no secret, so the stack may have the one of another webhook, for example if a command was killed.
+        print(f"All deliveries since {after.failing_since:%Y-%m-%d %H:%M} UTC failed.")
+        print("If the stack rejects them with 401, register the webhook again with REPLACE=1.")
 
 
 def _yes(*, is_true: bool) -> str:

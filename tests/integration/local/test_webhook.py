@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import boto3
@@ -200,6 +201,24 @@ def test_if_the_stack_does_not_have_the_secret_the_error_says_how_to_register_ag
     [hook] = stack.webhooks
     assert (hook["id"] != old, hook["enabled"]) == (True, True)
     assert stack.signing == {"secrets": [hook["webhook_secret"]]}
+
+
+def test_if_all_deliveries_fail_the_output_says_what_repairs_a_secret_that_was_never_stored(
+    stack: Deployed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stack.listen("payment.failed")
+    assert "REPLACE=1" not in stack.run()
+    find, since = webhook.StackWebhook.find, datetime(2026, 11, 20, 8, tzinfo=UTC)
+    monkeypatch.setattr(
+        webhook.StackWebhook,
+        "find",
+        lambda self: [hook.model_copy(update={"failing_since": since}) for hook in find(self)],
+    )
+
+    printed = stack.run()
+
+    assert "Nothing to change.\nAll deliveries since 2026-11-20 08:00 UTC failed.\n" in printed
+    assert "If the stack rejects them with 401, register the webhook again with REPLACE=1." in printed
 
 
 def test_a_webhook_that_is_replaced_keeps_the_old_secret_valid(stack: Deployed) -> None:
