@@ -22,7 +22,6 @@ from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from functools import partial
 from typing import Any, Literal
 
 from aichats.aws.errors import AWS_ERRORS, code_of
@@ -142,7 +141,8 @@ class Renewals:
 
         with ThreadPoolExecutor(MAX_CONCURRENT_RENEWALS) as pool:
             # Each thread gets the deadline of the invocation.
-            list(pool.map(lambda work: work(), [partial(copy_context().run, renew, name) for name in names]))
+            for job in [pool.submit(copy_context().run, renew, name) for name in names]:
+                job.result()
         if failed:
             raise failed[0]
         return dict(Counter(results))
@@ -213,7 +213,8 @@ class Renewals:
     def _is_rested(self, claim: _Claim) -> bool:
         """Return whether enough time has passed since the last renewal."""
         pauses = {"renewed_at": LEAST_PAUSE} | ({"begun_at": PAUSE_AFTER_LOST_ANSWER} if claim.is_second_use else {})
-        return all(_seconds(self.clock() - pause) >= claim.row.get(time, 0) for time, pause in pauses.items())
+        now = self.clock()
+        return all(_seconds(now - pause) >= claim.row.get(name, 0) for name, pause in pauses.items())
 
     def _has_time(self) -> bool:
         """Return whether this invocation has the time to call Whop and to store the answer."""
@@ -301,8 +302,8 @@ def _key(connection: str) -> str:
     return f"connection:{connection}"
 
 
-def _seconds(time: datetime) -> int:
-    return int(time.timestamp())
+def _seconds(at: datetime) -> int:
+    return int(at.timestamp())
 
 
 def _renewed(version: SecretVersion, tokens: Tokens, now: datetime) -> Json:
