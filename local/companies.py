@@ -1,8 +1,11 @@
-"""Read the credentials of many companies for `make secret NAME=whop COMPANIES=`. No error shows a key.
+"""Companies in commands: the option COMPANY, and the credentials in a file for `make secret NAME=whop COMPANIES=`.
+
+No error shows a key.
 
 A credential is a key, or the name of a connection: ``connection:name``, or in JSON ``{"connection": "name"}``.
 """
 
+import argparse
 import json
 import sys
 from collections.abc import Iterable
@@ -30,6 +33,12 @@ type Credential = str | dict[str, str]
 def is_company(text: str) -> bool:
     """Return whether the text is a valid id of a company."""
     return _fits(_COMPANY, text)
+
+
+def check_company(parser: argparse.ArgumentParser, company: str | None) -> None:
+    """Check the option ``COMPANY=`` of a command. If it is invalid, end the command with an error."""
+    if company is not None and not is_company(company):
+        parser.error(f"COMPANY must be a company ID from Whop, such as biz_XXXXX, not {company!r}")
 
 
 def read_companies(file: str) -> dict[str, Credential]:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from aichats.whop.connections import DEFAULT_CONNECTION
-from local.companies import is_company
+from local.companies import check_company
 from local.connections import Connection, WhopStack, companies_in, users_of, with_connection
 from local.console import Console
 from local.deployed import DeployedError, MalformedSecretError
@@ -242,8 +242,7 @@ def _warn(console: Console, issued: Issued) -> None:
 
 def _check(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None:
     """Check the options that need no stack."""
-    if options.company is not None and not is_company(options.company):
-        parser.error(f"COMPANY must be a company ID from Whop, such as biz_XXXXX, not {options.company!r}")
+    check_company(parser, options.company)
     if not options.port:
         parser.error("PORT must be the port of the redirect address that you registered at Whop, not 0")
     if not options.client_id.startswith("app_") or not options.client_id.isprintable():

@@ -13,7 +13,7 @@ from aichats.aws.secret_values import parse_secret
 from aichats.errors import SecretError
 from aichats.runs.actions import SECRETS
 from aichats.whop.credentials import WebhookSecret
-from local.companies import Credential, is_company, read_companies
+from local.companies import Credential, check_company, read_companies
 from local.connections import companies_in, require_connection, with_connection
 from local.deployed import DeployedError, StackSecret
 from local.proofs import Providers
@@ -67,8 +67,7 @@ def _check(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None
         parser.error(f"{options.name} has one key for all companies. Leave COMPANY and COMPANIES out")
     if options.companies == "":
         parser.error("COMPANIES must be a file, or - for standard input")
-    if options.company is not None and not is_company(options.company):
-        parser.error(f"COMPANY must be a company ID from Whop, such as biz_XXXXX, not {options.company!r}")
+    check_company(parser, options.company)
     if options.connection is not None and not options.company:
         parser.error("CONNECTION needs COMPANY. To connect an account for all companies, use `make login`")
     if options.replace and not options.companies:

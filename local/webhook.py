@@ -19,7 +19,7 @@ from aichats.errors import AichatsError, OutcomeUnknownError, ProtocolError, Pro
 from aichats.http.transport import DeadlineTransport
 from aichats.whop import WhopClient
 from aichats.whop.webhook_registration import Webhook, WebhooksClient, webhooks_for
-from local.companies import is_company
+from local.companies import check_company
 from local.connections import companies_in
 from local.deployed import DeployedError, StackSecret, outputs, parameters
 from local.secret import with_webhook_secret
@@ -142,8 +142,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Register or change the webhook, and print what changed. Return the exit code."""
     parser = _parser()
     options = parser.parse_args(arguments)
-    if options.company is not None and not is_company(options.company):
-        parser.error(f"COMPANY must be a company ID from Whop, such as biz_XXXXX, not {options.company!r}")
+    check_company(parser, options.company)
     try:
         values = outputs(options.stack, *OUTPUTS)
         table = AutomationTable(boto3.client("dynamodb"), values["AutomationsTable"])
