@@ -6,7 +6,7 @@ import pytest
 from aichats.api.app import create_api
 from tests.support.automations import FakeScheduler, listening, scheduled
 from tests.support.fakes import FakeSecretsManager, Json, Step, error_response
-from tests.support.lambda_calls import KODEY_SECRET, SECRETS, WHOP_SECRET, HttpCaller, make_application
+from tests.support.lambda_calls import KODEY_SECRET, WHOP_SECRET, HttpCaller, make_application
 from tests.support.whop_in_memory import WEBHOOK_URL, WEBHOOKS, WhopInMemory, registered
 
 PATH = "/automations/payments"
@@ -16,11 +16,6 @@ LISTENS = listening("payment.failed", "payment.succeeded")
 @pytest.fixture
 def whop() -> WhopInMemory:
     return WhopInMemory()
-
-
-@pytest.fixture
-def secrets() -> FakeSecretsManager:
-    return FakeSecretsManager(SECRETS)
 
 
 @pytest.fixture

@@ -36,7 +36,12 @@ class Bench(WhopBench):
         """Forget all secrets."""
         settings = WhopSettings(whop_base_url="https://whop.invalid/api/v1", whop_api_version="2026-07-08-1")
         credentials = Credentials(SecretStore(self.manager), SECRET, no_renewal)
-        self.use(WhopProvider(replace_secret(settings), credentials, self.whop, self.ledger))
+        self.use(WhopProvider(settings, credentials, self.whop, self.ledger))
+
+    def log_in(self) -> None:
+        """Connect an account, and use it in a new container."""
+        self.manager.values[f"{SECRET}/default"] = GRANT
+        self.new_container()
 
     @property
     def tokens(self) -> list[str]:
@@ -47,15 +52,10 @@ def die(_: httpx.Request) -> httpx.Response:
     raise KeyboardInterrupt
 
 
-def replace_secret(settings: WhopSettings) -> WhopSettings:
-    return settings.model_copy(update={"whop_secret": SECRET})
-
-
 def test_after_a_login_the_chat_of_the_api_key_is_found_and_no_second_one_is_created() -> None:
     bench = Bench({"api_key": "the-key"})
     assert bench.perform(LOST).state == "waiting"
-    bench.manager.values[f"{SECRET}/default"] = GRANT
-    bench.new_container()
+    bench.log_in()
 
     chat = ai_chat(id="aich_1", title=f"{MARK}Week")
     assert bench.perform_when_due(page(chat), ok(chat)).state == "succeeded"
@@ -65,8 +65,7 @@ def test_after_a_login_the_chat_of_the_api_key_is_found_and_no_second_one_is_cre
 def test_if_the_chat_does_not_exist_it_is_created_with_the_new_credential() -> None:
     bench = Bench({"api_key": "the-key"})
     bench.perform(LOST)
-    bench.manager.values[f"{SECRET}/default"] = GRANT
-    bench.new_container()
+    bench.log_in()
 
     assert bench.perform_when_due(page()).state == "waiting"
     assert bench.row.due_at == bench.clock.now
@@ -77,8 +76,7 @@ def test_if_the_chat_does_not_exist_it_is_created_with_the_new_credential() -> N
 def test_a_process_that_dies_while_it_creates_the_chat_with_the_new_credential_leaves_no_old_one_in_the_row() -> None:
     bench = Bench({"api_key": "the-key"})
     bench.perform(LOST)
-    bench.manager.values[f"{SECRET}/default"] = GRANT
-    bench.new_container()
+    bench.log_in()
     bench.perform_when_due(page())
     with pytest.raises(KeyboardInterrupt):
         bench.perform(die)
@@ -94,8 +92,7 @@ def test_the_credential_of_a_call_whose_outcome_stays_unknown_after_a_day_is_use
     bench.ledger.add([bench.run], lambda _: bench.clock.now)
     bench.clock.now += MAX_AGE
     assert bench.perform(LOST).state == "unknown"
-    bench.manager.values[f"{SECRET}/default"] = GRANT
-    bench.new_container()
+    bench.log_in()
 
     bench.ledger.replay(bench.run.run_id)
     chat = ai_chat(id="aich_1", title=f"{MARK}Week")
@@ -107,8 +104,7 @@ def test_if_the_old_credential_is_gone_the_run_waits_and_creates_nothing() -> No
     bench = Bench({"api_key": "the-key"})
     bench.perform(LOST)
     bench.manager.values[SECRET] = {}
-    bench.manager.values[f"{SECRET}/default"] = GRANT
-    bench.new_container()
+    bench.log_in()
 
     outcome = bench.perform_when_due()
     assert outcome.state == "waiting"
@@ -131,8 +127,7 @@ def test_a_company_that_gets_its_own_key_meanwhile_is_looked_up_with_the_key_of_
 def test_the_credential_stays_in_the_row_while_the_outcome_is_unknown() -> None:
     bench = Bench({"api_key": "the-key"})
     bench.perform(LOST)
-    bench.manager.values[f"{SECRET}/default"] = GRANT
-    bench.new_container()
+    bench.log_in()
 
     bench.perform_when_due(httpx.Response(403, json={"error": {"message": "no"}}))
     assert bench.row.credential == "default"
