@@ -89,6 +89,7 @@ class Application:
         """
         if "AWS_LAMBDA_INITIALIZATION_TYPE" not in self.environment:
             return
+        # This thread reads the first one, and meanwhile others read the rest.
         for name, kind in list(secrets.items())[1:]:
             self.secrets.read_in_background(name, kind)
         for name, kind in secrets.items():

@@ -42,8 +42,8 @@ class History:
     ) -> tuple[list[Row], Json | None]:
         """Return up to ``limit`` runs of the span, and the start of the next page; ``None`` on the last page.
 
-        A page may have fewer runs than ``limit`` even if it is not the last one. If ``pick`` is given, it returns
-        whether a run is returned.
+        A page may have fewer runs than ``limit`` even if it is not the last one. ``pick`` decides whether a run belongs
+        to the page; ``None``: every run does.
 
         Raises:
             InputError: ``start`` does not belong to this span.
