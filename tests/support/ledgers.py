@@ -12,7 +12,8 @@ from aichats.aws.table import DynamoDB
 from aichats.runs.actions import Action, WhopCreateChat, WhopUpdateChat
 from aichats.runs.ledger import reads as reader
 from aichats.runs.ledger import rows
-from aichats.runs.ledger.ledger import Ledger, LedgerConflictError
+from aichats.runs.ledger.ledger import Ledger
+from aichats.runs.ledger.row_changes import LedgerConflictError
 from aichats.runs.ledger.rows import EndStatus, Row
 from aichats.runs.ledger.times import utc_now
 from aichats.runs.model import Run, run_id

@@ -158,6 +158,8 @@ def test_a_parameter_of_a_query_has_its_bounds_and_its_default() -> None:
         "failed",
         "unknown",
         "missed",
+        "skipped",
+        "cancelled",
     ]
     assert parameters["cursor"]["schema"] == {"type": "string", "minLength": 1, "maxLength": 2000}
 
@@ -232,7 +234,9 @@ def test_an_automation_is_written_with_the_fields_of_the_contract_and_no_other()
 
     schema = schemas[body["$ref"].rpartition("/")[2]]
     assert schema["additionalProperties"] is False
-    assert set(schema["properties"]) == {"trigger", "action", "targets", "missed", "description"}
+    assert set(schema["properties"]) == {
+        *("trigger", "action", "targets", "missed", "overlap", "description", "labels", "managed_by")
+    }
     assert schema["required"] == ["trigger", "action", "targets"]
     assert schema["properties"]["trigger"]["discriminator"]["mapping"].keys() == {"schedule", "webhook"}
     assert schemas["ScheduleTrigger"]["required"] == ["type", "expression"]

@@ -19,7 +19,8 @@ from aichats.bootstrap import Application, application
 from aichats.errors import UnreadableError
 from aichats.http import retry
 from aichats.http.deadline import remaining
-from aichats.runs.ledger.ledger import Ledger, LedgerConflictError
+from aichats.runs.ledger.ledger import Ledger
+from aichats.runs.ledger.row_changes import LedgerConflictError
 from aichats.runs.providers.whop import WhopProvider
 from functions.http_api import app as http_api
 from tests.support.fakes import FakeSecretsManager, FakeSqs, SecretValue, aws_error, error_response

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from aichats.bootstrap import Application
-from aichats.runs.ledger.ledger import LedgerConflictError
+from aichats.runs.ledger.row_changes import LedgerConflictError
 from aichats.runs.stranded import GIVEN_UP
 from functions.sweep_runs import app as sweep_runs
 from tests.support.fakes import FakeSqs, Json

@@ -83,7 +83,7 @@ def test_a_run_that_is_replayed_is_the_newest() -> None:
     mute.perform(error_response(403))
     unmute.perform(CHAT)
     mute.clock.forward(seconds=1)
-    mute.ledger.replay(mute.run.run_id)
+    mute.ledger.steering.replay(mute.run.run_id)
 
     assert mute.perform(CHAT).state == "succeeded"
 

@@ -25,8 +25,8 @@ from aichats.models import Json
 from aichats.runs.actions import Action, KodeyCreateChat, KodeySendMessage, WhopCreateChat, WhopUpdateChat
 from aichats.runs.dispatch import Dispatcher
 from aichats.runs.ledger import texts
-from aichats.runs.ledger.ledger import LedgerConflictError
 from aichats.runs.ledger.locks import Locks
+from aichats.runs.ledger.row_changes import LedgerConflictError
 from aichats.runs.ledger.rows import Row, row_from
 from aichats.runs.model import Run
 from aichats.runs.perform import MAX_AGE, Performer
@@ -183,7 +183,7 @@ class Runs(RuleBasedStateMachine):
     @rule(which=others)
     def somebody_replays_a_run(self, which: int) -> None:
         with suppress(LedgerConflictError):
-            row = self.ledger.replay(self._newest(which).run_id)
+            row = self.ledger.steering.replay(self._newest(which).run_id)
             del self.ended[row.run.run_id]
 
     @rule()

@@ -154,7 +154,7 @@ def test_a_change_after_the_create_that_is_rejected_fails_the_run_and_names_the_
 def test_a_replay_goes_on_with_the_chat_that_there_is() -> None:
     bench = WhopBench()
     bench.perform(CHAT, error_response(403))
-    bench.ledger.replay(bench.run.run_id)
+    bench.ledger.steering.replay(bench.run.run_id)
     bench.whop.requests.clear()
 
     assert bench.perform_when_due(CHAT).state == "succeeded"

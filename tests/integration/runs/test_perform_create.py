@@ -147,7 +147,7 @@ def test_a_refusal_is_kept_with_status_code_and_request() -> None:
 def test_a_replay_after_a_refusal_takes_another_key_and_asks_for_nothing_first() -> None:
     bench = WhopBench()
     bench.perform(error_response(403))
-    bench.ledger.replay(bench.run.run_id)
+    bench.ledger.steering.replay(bench.run.run_id)
 
     assert bench.perform_when_due(CHAT, CHAT).state == "succeeded"
     assert bench.keys == [".1", ".2"]

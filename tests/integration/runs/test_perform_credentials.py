@@ -145,7 +145,7 @@ def test_a_replay_has_a_quarter_of_an_hour_of_its_own() -> None:
     bench = WhopBench()
     bench.perform(error_response(401))
     bench.clock.now += timedelta(days=1)
-    bench.ledger.replay(bench.run.run_id)
+    bench.ledger.steering.replay(bench.run.run_id)
     assert from_the_queue(bench, error_response(401)).state == "waiting"
 
 

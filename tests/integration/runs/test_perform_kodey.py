@@ -3,7 +3,8 @@
 import httpx
 import pytest
 
-from aichats.runs.perform import MAX_AGE, MAX_RUN_ATTEMPTS
+from aichats.runs.decisions import MAX_RUN_ATTEMPTS
+from aichats.runs.perform import MAX_AGE
 from aichats.runs.providers.kodey import MAX_REPLY_CHARACTERS, own_user_id
 from tests.support.kodey_bench import (
     FOR_ANN,

@@ -145,14 +145,14 @@ def test_a_replay_of_an_unknown_outcome_does_not_take_what_came_since_for_its_ow
     first.kodey.messages["chat_1"].clear()
     assert second.perform().state == "succeeded"
 
-    first.ledger.replay(first.run.run_id)
+    first.ledger.steering.replay(first.run.run_id)
 
     assert first.when_due().state == "unknown"
     assert first.row.error is not None
     assert "1 found that may belong to this run or to another, in chat_1" in first.row.error["message"]
 
     # However often it is asked for, and whatever fails in between.
-    first.ledger.replay(first.run.run_id)
+    first.ledger.steering.replay(first.run.run_id)
     first.once(LIST_MESSAGES, UNKNOWN["500"])
     assert first.when_due().state == "waiting"
     assert first.when_due().state == "unknown"

@@ -138,7 +138,7 @@ def test_a_message_that_is_rejected_fails_the_run_whose_replay_goes_on_in_the_sa
     assert bench.perform().state == "failed"
     assert (bench.row.chat_id, bench.row.unsettled) == ("chat_1", False)
 
-    bench.ledger.replay(bench.run.run_id)
+    bench.ledger.steering.replay(bench.run.run_id)
     assert sent_once(bench, bench.perform())
 
 

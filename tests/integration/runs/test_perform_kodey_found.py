@@ -128,7 +128,7 @@ def test_of_two_new_messages_of_the_same_words_a_person_decides_and_a_replay_loo
     assert "2 found that may belong to this run, in chat_1." in bench.row.error["message"]
 
     bench.kodey.messages["chat_1"] = [said for said in bench.kodey.messages["chat_1"] if said["id"] != twice]
-    bench.ledger.replay(bench.run.run_id)
+    bench.ledger.steering.replay(bench.run.run_id)
     assert bench.when_due().state == "succeeded"
     assert bench.kodey.calls.count(POST_MESSAGE) == 1
 
@@ -138,9 +138,9 @@ def test_a_message_that_a_person_resolves_as_failed_goes_into_the_same_chat_when
     for _ in range(2):
         bench.kodey.say("chat_1", "How many tickets?")
     assert bench.perform().state == "unknown"
-    bench.ledger.resolve(bench.run.run_id, "failed", chat_id=None, by="ann")
+    bench.ledger.steering.resolve(bench.run.run_id, "failed", chat_id=None, by="ann")
     bench.kodey.messages["chat_1"].clear()
 
-    bench.ledger.replay(bench.run.run_id)
+    bench.ledger.steering.replay(bench.run.run_id)
 
     assert sent_once(bench, bench.perform())

@@ -6,8 +6,9 @@ from datetime import timedelta
 import httpx
 import pytest
 
+from aichats.runs.decisions import MAX_RUN_ATTEMPTS
 from aichats.runs.ledger.ledger import Ledger
-from aichats.runs.perform import MAX_AGE, MAX_RUN_ATTEMPTS
+from aichats.runs.perform import MAX_AGE
 from tests.support.fakes import ai_chat, error_response, ok, page
 from tests.support.whop_bench import MARK, WhopBench
 
@@ -136,7 +137,7 @@ def test_after_a_day_an_open_attempt_ends_the_run_as_unknown() -> None:
 def test_a_run_that_is_replayed_has_another_day_and_another_eight_attempts() -> None:
     bench = failing(MAX_RUN_ATTEMPTS)
     bench.clock.forward(days=2)
-    bench.ledger.replay(bench.run.run_id)
+    bench.ledger.steering.replay(bench.run.run_id)
 
     assert bench.perform_when_due(error_response(500)).state == "waiting"
     assert bench.row.attempts == 1

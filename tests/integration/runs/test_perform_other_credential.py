@@ -94,7 +94,7 @@ def test_the_credential_of_a_call_whose_outcome_stays_unknown_after_a_day_is_use
     assert bench.perform(LOST).state == "unknown"
     bench.log_in()
 
-    bench.ledger.replay(bench.run.run_id)
+    bench.ledger.steering.replay(bench.run.run_id)
     chat = ai_chat(id="aich_1", title=f"{MARK}Week")
     assert bench.perform_when_due(page(chat), ok(chat)).state == "succeeded"
     assert bench.tokens == ["the-key", "the-key", "of-a-user"]

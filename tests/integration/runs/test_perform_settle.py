@@ -286,7 +286,7 @@ def test_a_process_that_died_after_it_recorded_the_chat_is_resumed_there() -> No
 def test_a_replay_of_an_unknown_outcome_is_settled_first() -> None:
     bench = lost()
     bench.perform(page(marked("aich_1"), marked("aich_2")))
-    bench.ledger.replay(bench.run.run_id)
+    bench.ledger.steering.replay(bench.run.run_id)
     bench.whop.requests.clear()
 
     assert bench.perform_when_due(page(marked("aich_1")), CHAT).state == "succeeded"
@@ -302,7 +302,7 @@ def test_a_replay_takes_a_new_look_though_another_run_walked_since() -> None:
     other.perform(httpx.ReadTimeout("slow"))
     other.perform_when_due(page(marked("aich_1"), marked("aich_2")), CHAT, CHAT)
     bench.clock.forward(minutes=2)
-    bench.ledger.replay(bench.run.run_id)
+    bench.ledger.steering.replay(bench.run.run_id)
 
     assert bench.perform_when_due(page(marked("aich_1")), CHAT).state == "succeeded"
 

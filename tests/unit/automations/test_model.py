@@ -47,7 +47,10 @@ def test_a_definition_is_stored_as_written_with_the_defaults_of_the_trigger() ->
         "action": ACTION,
         "targets": ["biz_A"],
         "missed": "skip",
+        "overlap": "allow",
         "description": None,
+        "labels": {},
+        "managed_by": None,
     }
     assert list(automation(scheduled()).definition["trigger"])[:2] == ["type", "expression"]
     assert automation(listening()).definition["trigger"] == {
@@ -259,5 +262,7 @@ def test_a_missed_slot_is_run_only_for_a_schedule() -> None:
 def test_the_model_describes_itself_as_json_schema() -> None:
     schema = TypeAdapter(Automation).json_schema()
 
-    assert set(schema["properties"]) == {"trigger", "action", "targets", "missed", "description"}
+    assert set(schema["properties"]) == {
+        *("trigger", "action", "targets", "missed", "overlap", "description", "labels", "managed_by")
+    }
     assert schema["required"] == ["trigger", "action", "targets"]

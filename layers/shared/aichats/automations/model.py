@@ -16,7 +16,7 @@ from pydantic import (
     field_validator,
 )
 
-from aichats.models import Request
+from aichats.models import OrElse, Request
 from aichats.runs.actions import MAX_TARGETS, Action, check_targets
 from aichats.schedules.expressions import At, Rate, parse_schedule
 from aichats.schedules.fire_times import fire_times
@@ -33,6 +33,16 @@ TEMPLATE_START = "{{"
 type Name = Annotated[str, Field(pattern=r"^[a-z0-9-]{1,64}$", examples=["weekly-revenue"])]
 type EventType = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.:-]{1,100}$", examples=["payment.failed"])]
 type Target = Annotated[str, Field(max_length=1000)] | None
+
+type LabelKey = Annotated[
+    str,
+    Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$"),
+    OrElse("must be 1 to 63 letters, digits, dots, hyphens or underscores, and begin with a letter or a digit"),
+]
+type LabelValue = Annotated[
+    str, Field(pattern=r"^[\x20-\x7e]{0,63}$"), OrElse("must be at most 63 characters of printable ASCII")
+]
+MAX_LABELS = 16
 
 NAME: TypeAdapter[str] = TypeAdapter(Name)
 
@@ -113,14 +123,19 @@ class Automation(Request):
     """A trigger, the action that it starts, and the targets of the action.
 
     ``missed`` says what to do about times at which the schedule did not fire: ``skip`` them, or ``run`` the newest one
-    late.
+    late. ``overlap`` says whether a slot starts runs although runs of an earlier slot are still open.
     """
 
     trigger: Annotated[ScheduleTrigger | WebhookTrigger, Field(discriminator="type")]
     action: Action
     targets: Annotated[list[Target], Field(min_length=1, max_length=MAX_TARGETS)]
     missed: Literal["skip", "run"] = "skip"
+    overlap: Literal["allow", "skip"] = "allow"
     description: Annotated[str, Field(max_length=500)] | None = None
+    labels: Annotated[dict[LabelKey, LabelValue], Field(max_length=MAX_LABELS)] = Field(default_factory=dict)
+    """Pairs of texts. The runs of the automation have the same labels."""
+    managed_by: Annotated[str, Field(min_length=1, max_length=200)] | None = None
+    """The system that writes the automation, such as a repository. It is for people."""
 
     @field_validator("targets")
     @classmethod
@@ -141,6 +156,13 @@ class Automation(Request):
         if missed == "run" and isinstance(info.data.get("trigger"), WebhookTrigger):
             raise ValueError('"run" requires a schedule, because aichats cannot detect a missing event. Use "skip"')
         return missed
+
+    @field_validator("overlap")
+    @classmethod
+    def _is_about_slots(cls, overlap: str, info: ValidationInfo) -> str:
+        if overlap == "skip" and isinstance(info.data.get("trigger"), WebhookTrigger):
+            raise ValueError('"skip" requires a schedule, because events have no slots. Use "allow"')
+        return overlap
 
     @field_serializer("action", mode="wrap")
     def _only_what_was_written(self, action: Action, dump: SerializerFunctionWrapHandler) -> Any:

@@ -105,16 +105,16 @@ class RunFactory:
                     continue
                 path = "action"
                 action = self._rendered_action(automation, names | {"target": target or ""}, evaluator)
-                rendered.runs.append(self._run(name, action, target, occurrence))
+                rendered.runs.append(self._run(name, automation, action, target, occurrence))
             except RenderError as error:
                 error.field = f"{path}.{error.field}" if error.field else path
-                rendered.failed.append((self._run(name, automation.action, target, occurrence), error))
+                rendered.failed.append((self._run(name, automation, automation.action, target, occurrence), error))
             seen.add(target)
         return rendered
 
     def unrenderable_run(self, name: str, automation: Automation, occurrence: Occurrence) -> Run:
         """Return a run for an automation whose filter fails, so its targets are unknown. Store the run as failed."""
-        return self._run(name, automation.action, automation.targets[0], occurrence)
+        return self._run(name, automation, automation.action, automation.targets[0], occurrence)
 
     def _rendered_action(self, automation: Automation, names: Mapping[str, Any], evaluator: Evaluator) -> Any:
         fields = automation.action.model_dump(mode="json", exclude_unset=True)
@@ -129,7 +129,7 @@ class RunFactory:
             invalid.field = str(details["loc"][-1])
             raise invalid from None
 
-    def _run(self, name: str, action: Any, target: str | None, occurrence: Occurrence) -> Run:
+    def _run(self, name: str, automation: Automation, action: Any, target: str | None, occurrence: Occurrence) -> Run:
         return Run(
             run_id=occurrence.run_id(name, target),
             trigger=occurrence.trigger,
@@ -138,6 +138,7 @@ class RunFactory:
             api_version=self.api_version(action),
             automation=name,
             slot=slot_text(occurrence.time) if occurrence.trigger == "schedule" else None,
+            labels=automation.labels,
         )
 
 

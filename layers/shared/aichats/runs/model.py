@@ -6,7 +6,8 @@ The ``run_id`` is a hash of the values that identify an occurrence, so a duplica
 import base64
 import hashlib
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Annotated, Literal
 
@@ -74,6 +75,8 @@ class Run:
     slot: str | None = None
     not_after: datetime | None = None
     """The time, in whole seconds, from which the run must not start. It is the end of a temporary change."""
+    labels: Mapping[str, str] = field(default_factory=dict, hash=False)
+    """The labels of the run's automation."""
 
     @property
     def provider(self) -> str:

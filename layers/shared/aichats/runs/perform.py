@@ -24,7 +24,6 @@ from aichats.errors import (
     APIStatusError,
     AuthenticationError,
     InternalServerError,
-    OutcomeUnknownError,
     ProtocolError,
     ProviderError,
     RateLimitError,
@@ -32,16 +31,24 @@ from aichats.errors import (
 )
 from aichats.http.deadline import remaining, time_limit
 from aichats.models import Json
+from aichats.runs.decisions import (
+    MAX_RUN_ATTEMPTS,
+    End,
+    StopError,
+    Wait,
+    decide,
+    last_error,
+    unknown_outcome,
+    wait_named_by,
+)
 from aichats.runs.failures import describe, with_next_check, without_next_check
-from aichats.runs.ledger.ledger import Ledger, LedgerConflictError
+from aichats.runs.ledger.ledger import Ledger
 from aichats.runs.ledger.locks import LockedError, Locks
+from aichats.runs.ledger.row_changes import LedgerConflictError
 from aichats.runs.ledger.rows import EndStatus, Row
 from aichats.runs.model import Run
-from aichats.runs.providers.marks import mark_of
 from aichats.runs.providers.port import Created, Effect, NotYetError, Provider, SupersededError
 
-MAX_RUN_ATTEMPTS = 8
-"""The maximum number of attempts that reach the provider. A 429 does not count, because the provider did nothing."""
 MAX_AGE = timedelta(hours=24)
 ROTATION = timedelta(minutes=15)
 """The time in which a run retries a rejected credential, because an operator may be replacing the credential."""
@@ -66,40 +73,6 @@ class Outcome:
     row: Row
     performed: bool
     error: AichatsError | None = None
-
-
-@dataclass(frozen=True)
-class _Wait:
-    """The decision that the run must wait.
-
-    Attributes:
-        wait: the time to wait; ``None``: longer each time.
-        unsettled: whether the outcome of an effect is unknown.
-        called: whether the attempt counts, because the provider may have done something.
-        rejected: whether the provider rejected the call and did nothing. The next call needs another idempotency key.
-    """
-
-    error: AichatsError | None
-    wait: timedelta | None = None
-    unsettled: bool = False
-    called: bool = False
-    rejected: bool = False
-
-
-@dataclass(frozen=True)
-class _End:
-    """The decision that the run ends without success."""
-
-    status: EndStatus
-    error: AichatsError
-    rejected: bool = False
-
-
-@dataclass
-class _StopError(Exception):
-    """The run can't continue now. The decision says whether it waits or ends."""
-
-    decision: _Wait | _End
 
 
 @dataclass(frozen=True)
@@ -135,7 +108,7 @@ class Performer:
                 while (effect := self._next_effect(row)) is not None:
                     row = self._look(row, effect) if row.unsettled else self._make(row, effect)
                 created = self._complete(row)
-            except _StopError as stop:
+            except StopError as stop:
                 return self._stop(run, row, stop.decision)
             return self._succeed(row, created)
         except LedgerConflictError as conflict:
@@ -150,8 +123,8 @@ class Performer:
             return self._provider(row).effect(row)
         except AichatsError as error:
             # If the outcome of an effect is unknown, the run has not failed. aichats just can't check the outcome now.
-            decision = _Wait(error, unsettled=True) if row.unsettled else _End("failed", error)
-            raise _StopError(decision) from error
+            decision = Wait(error, unsettled=True) if row.unsettled else End("failed", error)
+            raise StopError(decision) from error
 
     def _look(self, row: Row, effect: Effect) -> Row:
         """Look for the effect of an earlier call. An effect that is missing after the settle time did not happen."""
@@ -160,19 +133,19 @@ class Performer:
         self._wait_until_settled(row)
         self._need_time(self._provider(row).call_limit, unsettled=True)
         if effect.find is None:
-            raise _StopError(_End("unknown", unknown_outcome(row, "the chat has no mark by which it can be found")))
+            raise StopError(End("unknown", unknown_outcome(row, "the chat has no mark by which it can be found")))
         is_alone = effect.lock is None or self._locked(row, partial(self.locks.is_kept, row, effect.lock))
         try:
             candidates = effect.find(row.seen or {})
         except NotYetError as error:
-            raise _StopError(_Wait(None, error.wait, unsettled=True)) from error
+            raise StopError(Wait(None, error.wait, unsettled=True)) from error
         except AichatsError as error:
-            raise _StopError(_Wait(error, _named_wait(error), unsettled=True)) from error
+            raise StopError(Wait(error, wait_named_by(error), unsettled=True)) from error
         if len(candidates) > 1 or (candidates and not is_alone):
             chats = ", ".join(dict.fromkeys(candidate.chat_id for candidate in candidates))
             owner = "this run" if is_alone else "this run or to another"
             reason = f"{len(candidates)} found that may belong to {owner}, in {chats}"
-            raise _StopError(_End("unknown", unknown_outcome(row, reason)))
+            raise StopError(End("unknown", unknown_outcome(row, reason)))
         if candidates:
             return self.ledger.record(row, candidates[0].chat_id, candidates[0].result)
         return self._without_effect(row)
@@ -180,18 +153,18 @@ class Performer:
     def _without_effect(self, row: Row) -> Row:
         """Return the row of a run whose effect did not happen. If the effect must not begin now, stop."""
         if row.attempts > MAX_RUN_ATTEMPTS:
-            raise _StopError(_End("failed", _last_error(row)))
+            raise StopError(End("failed", last_error(row)))
         if row.credential not in (None, self._credential(row)):
             # If the process died while the effect begins with another credential, this one would not find the effect.
             # So the run waits for no time, and the row forgets the credential.
-            raise _StopError(_Wait(None, timedelta(0)))
+            raise StopError(Wait(None, timedelta(0)))
         return replace(row, unsettled_at=None, seen=None)
 
     def _wait_until_settled(self, row: Row) -> None:
         """Stop if the effect of an earlier call may still appear."""
         wait = (row.unsettled_at or self.ledger.clock()) + self._provider(row).settle - self.ledger.clock()
         if wait > timedelta(0):
-            raise _StopError(_Wait(None, wait, unsettled=True))
+            raise StopError(Wait(None, wait, unsettled=True))
 
     def _make(self, row: Row, effect: Effect) -> Row:
         provider = self._provider(row)
@@ -204,7 +177,7 @@ class Performer:
         try:
             created = effect.act()
         except AichatsError as error:
-            raise _StopError(_judge(error, provider.settle)) from error
+            raise StopError(decide(error, provider.settle)) from error
         return self.ledger.record(row, created.chat_id, created.result)
 
     def _locked[T](self, row: Row, call: Callable[[], T]) -> T:
@@ -213,7 +186,7 @@ class Performer:
             return call()
         except LockedError as locked:
             error = AichatsError(f"waits for the outcome of run {locked.owner}, which does the same")
-            raise _StopError(_Wait(error, unsettled=row.unsettled)) from locked
+            raise StopError(Wait(error, unsettled=row.unsettled)) from locked
 
     def _complete(self, row: Row) -> Created:
         provider = self._provider(row)
@@ -223,7 +196,7 @@ class Performer:
         time_left = row.run.not_after - self.ledger.clock()
         if time_left <= timedelta(0):
             error = AichatsError(f"not started: its time ended at {row.run.not_after.isoformat()}")
-            raise _StopError(_End("failed", error))
+            raise StopError(End("failed", error))
         with time_limit(time_left.total_seconds()):
             return self._repeatable(lambda: provider.complete(row))
 
@@ -232,17 +205,17 @@ class Performer:
         try:
             return call()
         except NotYetError as error:
-            raise _StopError(_Wait(error, error.wait)) from error
+            raise StopError(Wait(error, error.wait)) from error
         except (APIConnectionError, RateLimitError, InternalServerError, ProtocolError) as error:
             called = not isinstance(error, APIConnectionError | RateLimitError)
-            raise _StopError(_Wait(error, _named_wait(error), called=called)) from error
+            raise StopError(Wait(error, wait_named_by(error), called=called)) from error
         except AichatsError as error:
-            raise _StopError(_End("failed", error)) from error
+            raise StopError(End("failed", error)) from error
 
     def _need_time(self, limit: timedelta, *, unsettled: bool = False) -> None:
         """Stop if a call might outlive the lease."""
         if remaining(default=float("inf")) < limit.total_seconds():
-            raise _StopError(_Wait(None, timedelta(0), unsettled=unsettled))
+            raise StopError(Wait(None, timedelta(0), unsettled=unsettled))
 
     def _credential(self, row: Row) -> str | None:
         """Return the name of the credential that the run has just used; ``None`` if it can't be read any more."""
@@ -273,11 +246,11 @@ class Performer:
 
     # ------------------------------------------------------------------ the outcome
 
-    def _stop(self, run: Run | str, row: Row, decision: _Wait | _End) -> Outcome:
-        if isinstance(decision, _Wait):
+    def _stop(self, run: Run | str, row: Row, decision: Wait | End) -> Outcome:
+        if isinstance(decision, Wait):
             return self._put_back(row, decision)
         if self._may_pass(run, row, decision.error):
-            return self._put_back(row, _Wait(decision.error, rejected=decision.rejected))
+            return self._put_back(row, Wait(decision.error, rejected=decision.rejected))
         return self._end(row, decision)
 
     def _succeed(self, row: Row, created: Created) -> Outcome:
@@ -286,7 +259,7 @@ class Performer:
         ended = replace(row, status="succeeded", chat_id=created.chat_id, result=created.result)
         return Outcome("succeeded", replace(ended, due_at=None, error=None), performed=True)
 
-    def _put_back(self, row: Row, wait: _Wait) -> Outcome:
+    def _put_back(self, row: Row, wait: Wait) -> Outcome:
         _count_rejection(wait.error)
         now = self.ledger.clock()
         age = now - row.opened_at
@@ -294,9 +267,9 @@ class Performer:
         row = replace(row, attempts=row.attempts - (not wait.called), credential=credential)
         if age >= MAX_AGE:
             status: EndStatus = "unknown" if wait.unsettled else "failed"
-            return self._end(row, _End(status, wait.error or _last_error(row), wait.rejected))
+            return self._end(row, End(status, wait.error or last_error(row), wait.rejected))
         if row.attempts >= MAX_RUN_ATTEMPTS and wait.called and not wait.unsettled:
-            return self._end(row, _End("failed", wait.error or _last_error(row), wait.rejected))
+            return self._end(row, End("failed", wait.error or last_error(row), wait.rejected))
         due_at = now + (wait.wait or timedelta(0))
         if wait.wait is None or isinstance(wait.error, APIStatusError):
             # Added to the time that the provider names, so that throttled runs don't all return at the same time.
@@ -316,7 +289,7 @@ class Performer:
         logger.warning("run waits", extra=_log_fields(row) | log_fields)
         return Outcome("waiting", waiting, performed=True, error=wait.error)
 
-    def _end(self, row: Row, end: _End) -> Outcome:
+    def _end(self, row: Row, end: End) -> Outcome:
         error = describe(end.error)
         ended = replace(row, status=end.status, key_number=row.key_number + end.rejected, due_at=None, error=error)
         end.error.run_id = row.run.run_id
@@ -334,19 +307,6 @@ class Performer:
         """Return the time to wait: half of the run's age, with jitter."""
         longest = max(FIRST_WAIT, min(MAX_WAIT, age / 2)).total_seconds()
         return timedelta(seconds=self.randomness.uniform(longest / 2, longest))
-
-
-def _judge(error: AichatsError, settle: timedelta) -> _Wait | _End:
-    """Return the decision for an effect that failed."""
-    match error:
-        case OutcomeUnknownError() | ProtocolError():
-            return _Wait(error, settle, unsettled=True, called=True)
-        case APIConnectionError():
-            return _Wait(error)
-        case RateLimitError():
-            return _Wait(error, _named_wait(error), rejected=True)
-        case _:
-            return _End("failed", error, rejected=isinstance(error, APIStatusError))
 
 
 def _count_rejection(error: AichatsError | None) -> None:
@@ -372,23 +332,6 @@ def outcome_of(row: Row) -> Outcome:
         "waiting" if row.status == "pending" else "in_progress" if row.status == "performing" else row.status
     )
     return Outcome(state, row, performed=False)
-
-
-def _named_wait(error: AichatsError) -> timedelta | None:
-    wait = error.retry_after if isinstance(error, APIStatusError) else None
-    return None if wait is None else timedelta(seconds=wait)
-
-
-def unknown_outcome(row: Row, reason: str) -> AichatsError:
-    """Return the error of a run whose outcome a person must look up. It says how, and where to record the outcome."""
-    mark = mark_of(row.title)
-    where = f"Look for a chat whose title begins with {mark}" if mark else "Check at the provider what happened"
-    return AichatsError(f"the outcome is unknown: {reason}. {where}, then call POST /runs/{row.run.run_id}/resolve")
-
-
-def _last_error(row: Row) -> AichatsError:
-    last = without_next_check(row.error) if row.error else "no attempt reached the provider"
-    return AichatsError(f"gave up after {min(row.attempts, MAX_RUN_ATTEMPTS)} attempts; the last error: {last}")
 
 
 def _log_fields(row: Row) -> dict[str, str | int | None]:

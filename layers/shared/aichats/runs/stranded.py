@@ -7,11 +7,13 @@ from datetime import datetime, timedelta
 
 from aichats.aws.observability import count, count_now, logger
 from aichats.models import Json
+from aichats.runs.decisions import unknown_outcome
 from aichats.runs.dispatch import Dispatcher
 from aichats.runs.failures import without_next_check
-from aichats.runs.ledger.ledger import Ledger, LedgerConflictError
+from aichats.runs.ledger.ledger import Ledger
+from aichats.runs.ledger.row_changes import LedgerConflictError
 from aichats.runs.ledger.rows import EndStatus, Row
-from aichats.runs.perform import ALARMING, MAX_AGE, unknown_outcome
+from aichats.runs.perform import ALARMING, MAX_AGE
 from aichats.runs.queue import Due, QueueError
 
 SWEEP_INTERVAL = timedelta(minutes=5)

@@ -86,7 +86,7 @@ def test_open_runs_are_distinguished_although_the_index_does_not(ledger: Ledger,
     ledger.claim(made[2].run_id, LEASE)
     ledger.finish(ledger.claim(made[4].run_id, LEASE), "failed", error={"type": "E", "message": "no"})
     ledger.finish(ledger.claim(made[5].run_id, LEASE), "failed", error={"type": "E", "message": "no"})
-    ledger.replay(made[5].run_id)
+    ledger.steering.replay(made[5].run_id)
 
     assert ids(pages(ledger, 2, {"status": "performing"})) == [made[2].run_id]
     assert ids(pages(ledger, 2, {"status": "failed"})) == [made[4].run_id]

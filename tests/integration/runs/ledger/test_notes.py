@@ -6,7 +6,8 @@ import pytest
 
 from aichats.aws.table import TRANSACTION_BYTES
 from aichats.runs.actions import WhopCreateChat
-from aichats.runs.ledger.ledger import KEEP_ENDED, Ledger
+from aichats.runs.ledger.ledger import Ledger
+from aichats.runs.ledger.row_changes import KEEP_ENDED
 from aichats.runs.ledger.rows import EndStatus
 from aichats.runs.model import Run, run_id, slot_text
 from tests.support.crashing import FaultyAws, World
@@ -132,7 +133,7 @@ def test_a_missed_run_that_another_opened_meanwhile_is_sent_again() -> None:
     world = World(Clock(), timedelta(minutes=1))
     ledger = make_ledger(world.clock, client=FaultyAws(world, dynamodb()))
     ledger.add_ended(with_error([RUN], WHY), "missed")
-    world.meanwhile = lambda: ledger.replay(RUN.run_id)
+    world.meanwhile = lambda: ledger.steering.replay(RUN.run_id)
 
     with world.process({2: "meanwhile"}):
         assert ledger.add([RUN], lambda _: NOON) == [RUN]
@@ -147,7 +148,7 @@ def test_what_cannot_be_rendered_can_never_be_performed(ledger: Ledger) -> None:
     ledger.add_ended(with_error([RUN], {"type": "RenderError", "message": "is null"}), "failed", unrendered=True)
 
     assert (stored(ledger).status, stored(ledger).unrendered) == ("failed", True)
-    for act in (lambda: ledger.replay(RUN.run_id), lambda: ledger.claim(RUN, LEASE)):
+    for act in (lambda: ledger.steering.replay(RUN.run_id), lambda: ledger.claim(RUN, LEASE)):
         row = conflict_of(act)
         assert row is not None
         assert row.unrendered

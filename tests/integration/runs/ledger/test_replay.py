@@ -34,7 +34,7 @@ def test_what_ended_without_success_is_replayed_at_once_under_its_id(
     end(ledger, status)
     now = clock.forward(hours=30)
 
-    row = ledger.replay(RUN.run_id)
+    row = ledger.steering.replay(RUN.run_id)
 
     assert row == stored(ledger)
     assert (row.status, row.due_at, row.opened_at, row.attempts) == ("pending", now, now, 0)
@@ -48,7 +48,7 @@ def test_an_unknown_outcome_is_replayed_when_the_settle_time_since_its_end_is_ov
     end(ledger, "unknown")
     clock.forward(seconds=20)
 
-    row = ledger.replay(RUN.run_id)
+    row = ledger.steering.replay(RUN.run_id)
 
     assert row.due_at == NOON + SETTLE
     conflict_of(lambda: ledger.claim(RUN.run_id, LEASE))
@@ -60,7 +60,7 @@ def test_a_replay_keeps_the_number_of_the_next_key(ledger: Ledger) -> None:
     row = ledger.claim(RUN, LEASE)
     ledger.finish(replaced(row, key_number=4), "failed", error=ERROR)
 
-    ledger.replay(RUN.run_id)
+    ledger.steering.replay(RUN.run_id)
 
     assert ledger.claim(RUN.run_id, LEASE).idempotency_key == f"{RUN.run_id}.4"
 
@@ -75,7 +75,7 @@ def test_what_is_open_or_succeeded_is_not_replayed(ledger: Ledger, state: str) -
         end(ledger, "succeeded")
     before = item(ledger)
 
-    row = conflict_of(lambda: ledger.replay(RUN.run_id))
+    row = conflict_of(lambda: ledger.steering.replay(RUN.run_id))
 
     assert row is not None
     assert row.status == state
@@ -84,10 +84,10 @@ def test_what_is_open_or_succeeded_is_not_replayed(ledger: Ledger, state: str) -
 
 def test_of_two_replays_at_once_one_is_rejected(ledger: Ledger, clock: Clock) -> None:
     end(ledger, "failed")
-    overtaken = Overtaken(lambda: ledger.replay(RUN.run_id))
+    overtaken = Overtaken(lambda: ledger.steering.replay(RUN.run_id))
     slower = Ledger(overtaken, ledger.table, SETTLE, lambda: clock.now + timedelta(milliseconds=1))
 
-    row = conflict_of(lambda: slower.replay(RUN.run_id))
+    row = conflict_of(lambda: slower.steering.replay(RUN.run_id))
 
     assert row is not None
     assert row.status == "pending"
@@ -110,14 +110,14 @@ class Overtaken:
 
 
 def test_no_run_is_replayed_that_does_not_exist(ledger: Ledger) -> None:
-    assert conflict_of(lambda: ledger.replay(GONE)) is None
+    assert conflict_of(lambda: ledger.steering.replay(GONE)) is None
     assert ledger.get(GONE) is None
 
 
 def test_a_person_resolves_an_unknown_outcome_with_the_chat(ledger: Ledger) -> None:
     end(ledger, "unknown")
 
-    ledger.resolve(RUN.run_id, "succeeded", chat_id="aich_7", by="ann")
+    ledger.steering.resolve(RUN.run_id, "succeeded", chat_id="aich_7", by="ann")
 
     kept = stored(ledger)
     assert (kept.status, kept.chat_id, kept.error, kept.unsettled) == ("succeeded", "aich_7", None, False)
@@ -127,10 +127,10 @@ def test_a_person_resolves_an_unknown_outcome_with_the_chat(ledger: Ledger) -> N
 def test_a_person_resolves_an_unknown_outcome_as_failed_and_it_is_performed_again_when_replayed(ledger: Ledger) -> None:
     end(ledger, "unknown")
 
-    ledger.resolve(RUN.run_id, "failed", chat_id=None, by="ann")
+    ledger.steering.resolve(RUN.run_id, "failed", chat_id=None, by="ann")
 
     assert stored(ledger).error == {"type": "Resolved", "message": "resolved as failed by ann"}
-    ledger.replay(RUN.run_id)
+    ledger.steering.replay(RUN.run_id)
     assert ledger.claim(RUN.run_id, LEASE).unsettled is False
 
 
@@ -138,8 +138,8 @@ def test_a_person_resolves_an_unknown_outcome_as_failed_and_it_is_performed_agai
 def test_only_an_unknown_outcome_is_resolved(ledger: Ledger, status: EndStatus) -> None:
     end(ledger, status)
 
-    row = conflict_of(lambda: ledger.resolve(RUN.run_id, "failed", chat_id=None, by="ann"))
+    row = conflict_of(lambda: ledger.steering.resolve(RUN.run_id, "failed", chat_id=None, by="ann"))
 
     assert row is not None
     assert row.status == status
-    assert conflict_of(lambda: ledger.resolve(GONE, "failed", chat_id=None, by="ann")) is None
+    assert conflict_of(lambda: ledger.steering.resolve(GONE, "failed", chat_id=None, by="ann")) is None

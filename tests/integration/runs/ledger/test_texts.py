@@ -12,7 +12,8 @@ from aichats.errors import UnreadableError
 from aichats.runs.actions import Action, WhopCreateChat
 from aichats.runs.ledger import texts
 from aichats.runs.ledger.history import History
-from aichats.runs.ledger.ledger import KEEP_ENDED, Ledger
+from aichats.runs.ledger.ledger import Ledger
+from aichats.runs.ledger.row_changes import KEEP_ENDED
 from aichats.runs.model import Run
 from tests.support.fakes import Json, aws_error
 from tests.support.ledgers import (
@@ -273,7 +274,7 @@ def test_a_text_is_kept_as_long_again_after_a_replay(ledger: Ledger, clock: Cloc
     ledger.finish(ledger.claim(run, LEASE), "failed", error=ERROR)
     clock.now += KEEP_ENDED - timedelta(hours=1)
 
-    ledger.replay(run.run_id)
+    ledger.steering.replay(run.run_id)
     ledger.finish(ledger.claim(run.run_id, LEASE), "failed", error=ERROR)
 
     [text] = items_of(ledger)
@@ -287,7 +288,7 @@ def test_a_run_whose_text_is_gone_is_not_replayed(ledger: Ledger) -> None:
     remove(ledger, text["run_id"]["S"])
 
     with pytest.raises(UnreadableError):
-        ledger.replay(run.run_id)
+        ledger.steering.replay(run.run_id)
 
     assert item(ledger, run)["status"]["S"] == "failed"
 

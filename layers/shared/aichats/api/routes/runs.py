@@ -29,7 +29,7 @@ from aichats.errors import InputError
 from aichats.http.deadline import remaining
 from aichats.models import Json, OrElse, Request, WholeNumber
 from aichats.runs.actions import ACTION_KINDS, Action
-from aichats.runs.ledger.ledger import LedgerConflictError
+from aichats.runs.ledger.row_changes import LedgerConflictError
 from aichats.runs.ledger.rows import Row, RunStatus
 from aichats.runs.model import Work
 from aichats.runs.queue import RunId
@@ -240,7 +240,7 @@ def replay_run(call: ApiCall[None, None]) -> Reply:
     if row.run.not_after is not None and row.run.not_after <= call.app.ledger.clock():
         raise _conflict(row, f"can't be replayed, because it had to start before {row.run.not_after.isoformat()}")
     try:
-        row = call.app.ledger.replay(run_id)
+        row = call.app.ledger.steering.replay(run_id)
     except LedgerConflictError as conflict:
         is_unrendered = conflict.row is not None and conflict.row.unrendered
         raise _conflict(conflict.row, NEVER_RENDERED if is_unrendered else "can't be replayed") from conflict
@@ -266,7 +266,7 @@ def resolve_run(call: ApiCall[Resolve, None]) -> Reply:
         call.limit.check_chat_id()
         _check_chat_id(row, body.chat_id)
     try:
-        call.app.ledger.resolve(run_id, body.outcome, chat_id=body.chat_id, by=call.caller.name)
+        call.app.ledger.steering.resolve(run_id, body.outcome, chat_id=body.chat_id, by=call.caller.name)
     except LedgerConflictError as conflict:
         raise _conflict(conflict.row, "can't be resolved") from conflict
     return Reply(view(_existing(call), call.caller))

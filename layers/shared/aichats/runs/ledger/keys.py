@@ -5,7 +5,8 @@ import json
 from collections.abc import Sequence
 
 from aichats.aws.writes import ConditionFailedError
-from aichats.runs.ledger.ledger import KEEP_ENDED, Ledger
+from aichats.runs.ledger.ledger import Ledger
+from aichats.runs.ledger.row_changes import KEEP_ENDED
 
 
 def reserve(ledger: Ledger, use: Sequence[str], body: str) -> bool:

@@ -36,39 +36,26 @@ from functools import cached_property
 from typing import Any, Literal
 
 from aichats.aws.errors import AWS_ERRORS
-from aichats.aws.table import NO_VALUES, DynamoDB, Table
+from aichats.aws.table import DynamoDB, Table
 from aichats.aws.writes import ConditionFailedError, Update
-from aichats.errors import AichatsError, UnreadableError
+from aichats.errors import UnreadableError
 from aichats.models import Json
 from aichats.runs.actions import ABRIDGED
 from aichats.runs.ledger.reads import Reads
+from aichats.runs.ledger.row_changes import (
+    OPEN_AS_READ,
+    OPEN_ATTRIBUTES,
+    OUTCOME_KNOWN,
+    STILL_OPEN,
+    LedgerConflictError,
+    change_row,
+    ended_attributes,
+)
 from aichats.runs.ledger.rows import EndStatus, Row, new_item, open_state, row_from
+from aichats.runs.ledger.steering import Steering
 from aichats.runs.ledger.texts import Texts
 from aichats.runs.ledger.times import to_text, utc_now
 from aichats.runs.model import Run
-
-REPLAYABLE: tuple[EndStatus, ...] = ("failed", "missed", "unknown")
-KEEP_ENDED = timedelta(days=90)
-"""The retention time of ended rows. It must be at least 30 days, because a queue keeps a message for 14 days."""
-STILL_OPEN = "attribute_exists(#open_state)"
-OPEN_AS_READ = f"{STILL_OPEN} AND #updated_at = :read"
-"""The condition that a row is open and has not changed since it was read."""
-OUTCOME_KNOWN = {"unsettled_at": None, "credential": None, "seen": None}
-"""The changes that record a known outcome."""
-OPEN_ATTRIBUTES = ("open_state", "due_at", "ready_at", "lease", "lease_until")
-"""The attributes that only an open row has."""
-
-
-class LedgerConflictError(AichatsError):
-    """The ledger rejected a change, because the row does not allow it or changed at the same time.
-
-    Attributes:
-        row: the row as it is now; ``None`` if it does not exist.
-    """
-
-    def __init__(self, row: Row | None) -> None:
-        super().__init__("the ledger rejected a change of a run")
-        self.row = row
 
 
 @dataclass(frozen=True)
@@ -98,6 +85,11 @@ class Ledger:
     def reads(self) -> Reads:
         """The reads that return many rows."""
         return Reads(self.items)
+
+    @cached_property
+    def steering(self) -> Steering:
+        """The changes that people make."""
+        return Steering(self.items, self._texts, self.settle, self.clock)
 
     @cached_property
     def _texts(self) -> Texts:
@@ -131,7 +123,7 @@ class Ledger:
         if item.get("status") != "missed":
             return "due_at" in item
         with suppress(LedgerConflictError):
-            self._replay(row_from(item))
+            self.steering.reopen(row_from(item))
         return True
 
     def add_ended(
@@ -147,7 +139,7 @@ class Ledger:
         """
         now = self.clock()
         actions: Sequence[Json] = [{}] * len(runs) if unrendered else self._texts.keep([run for run, _ in runs], now)
-        ended = {**_ended(status, now), "status": status, "unrendered": unrendered}
+        ended = {**ended_attributes(status, now), "status": status, "unrendered": unrendered}
         items = [
             {**self._new_item(run, now, now, action), **ended, "error": error}
             for (run, error), action in zip(runs, actions, strict=True)
@@ -180,7 +172,7 @@ class Ledger:
         except LedgerConflictError as conflict:
             if isinstance(run, str) or conflict.row is None or conflict.row.status != "missed":
                 raise
-        self.replay(run.run_id)
+        self.steering.replay(run.run_id)
         return self._claim(run, lease)
 
     def _claim(self, run: Run | str, lease: timedelta) -> Row:
@@ -206,7 +198,9 @@ class Ledger:
         changes["open_state"] = open_state(run_id)
         is_due = f"{STILL_OPEN} AND (#due_at <= :now OR #ready_at <= :now)"
         values = {"now": to_text(now)}
-        old = self._write(run_id, changes, is_due, values, remove=("ready_at",), count="attempts", return_old=True)
+        old = change_row(
+            self.items, run_id, changes, is_due, values, remove=("ready_at",), count="attempts", return_old=True
+        )
         try:
             before = self._row(old)
         except Exception:
@@ -243,7 +237,7 @@ class Ledger:
         }
         outcome: Json = _unknown(row, unsettled_at) if unsettled_at else OUTCOME_KNOWN
         removed, values = ("lease", "lease_until", "ready_at"), {"token": row.lease}
-        self._write(row.run.run_id, {**changes, **outcome}, "#lease = :token", values, remove=removed)
+        change_row(self.items, row.run.run_id, {**changes, **outcome}, "#lease = :token", values, remove=removed)
 
     def begin(self, row: Row, seen: Json) -> None:
         """Store that an effect begins now. ``seen`` are existing objects that could be mistaken for the effect.
@@ -254,7 +248,7 @@ class Ledger:
         now = self.clock()
         unknown_from = to_text(row.lease_until or now)
         changes = {"seen": seen, "unsettled_at": unknown_from, "updated_at": to_text(now)}
-        self._write(row.run.run_id, changes, "#lease = :token", {"token": row.lease})
+        change_row(self.items, row.run.run_id, changes, "#lease = :token", {"token": row.lease})
 
     def record(self, row: Row, chat_id: str, result: Json) -> Row:
         """Store the result of an effect, in addition to earlier results.
@@ -267,7 +261,7 @@ class Ledger:
         results, now = {**row.result, **result}, self.clock()
         time = to_text(now)
         changes = {"chat_id": chat_id, "result": _json(results), "recorded_at": time, "updated_at": time}
-        self._write(row.run.run_id, changes | OUTCOME_KNOWN, STILL_OPEN)
+        change_row(self.items, row.run.run_id, changes | OUTCOME_KNOWN, STILL_OPEN)
         return replace(row, chat_id=chat_id, result=results, recorded_at=now, unsettled_at=None, seen=None)
 
     def finish(
@@ -290,16 +284,16 @@ class Ledger:
             "error": error,
             "attempts": row.attempts,
             "key_number": row.key_number,
-            **_ended(status, now),
+            **ended_attributes(status, now),
             "updated_at": to_text(now),
             **(_unknown(row, now) if status == "unknown" else OUTCOME_KNOWN),
         }
         if chat_id is not None:
             changes |= {"chat_id": chat_id, "result": _json(result or {})}
-            self._write(row.run.run_id, changes, STILL_OPEN, remove=OPEN_ATTRIBUTES)
+            change_row(self.items, row.run.run_id, changes, STILL_OPEN, remove=OPEN_ATTRIBUTES)
         else:
             condition = f"{STILL_OPEN} AND #lease = :token"
-            self._write(row.run.run_id, changes, condition, {"token": row.lease}, remove=OPEN_ATTRIBUTES)
+            change_row(self.items, row.run.run_id, changes, condition, {"token": row.lease}, remove=OPEN_ATTRIBUTES)
 
     def give_up(self, row: Row, status: EndStatus, error: Json) -> None:
         """End an open run that has waited too long.
@@ -308,8 +302,10 @@ class Ledger:
             LedgerConflictError: the row changed since it was read.
         """
         now = self.clock()
-        changes = {"status": status, "error": error, **_ended(status, now), "updated_at": to_text(now)}
-        self._write(row.run.run_id, changes, OPEN_AS_READ, {"read": to_text(row.updated_at)}, remove=OPEN_ATTRIBUTES)
+        changes = {"status": status, "error": error, **ended_attributes(status, now), "updated_at": to_text(now)}
+        change_row(
+            self.items, row.run.run_id, changes, OPEN_AS_READ, {"read": to_text(row.updated_at)}, remove=OPEN_ATTRIBUTES
+        )
 
     def postpone(self, rows: Sequence[Row], until: Callable[[Row], datetime]) -> None:
         """Hide open rows from :meth:`Reads.overdue` until a later time. The rows can still be claimed.
@@ -328,71 +324,10 @@ class Ledger:
             ]
         )
 
-    def replay(self, run_id: str) -> Row:
-        """Open an ended run again, under the same id.
-
-        The run is due now. If its outcome is unknown, the run is due after the settle time.
-
-        Returns:
-            The row, with its ``due_at``.
-
-        Raises:
-            LedgerConflictError: the run is open, has succeeded, could not be rendered, or does not exist.
-        """
-        item = self.items.get(run_id)
-        row = row_from(item) if item else None
-        if row is None or row.status not in REPLAYABLE or row.unrendered:
-            raise LedgerConflictError(row)
-        return self._replay(row)
-
-    def _replay(self, row: Row) -> Row:
-        now = self.clock()
-        if row.action_key is not None:
-            self._texts.extend(row.action_key, now)
-        due_at = max(now, row.unsettled_at + self.settle) if row.unsettled_at else now
-        changes = {
-            "status": "pending",
-            "open_state": open_state(row.run.run_id),
-            "due_at": to_text(due_at),
-            "opened_at": to_text(now),
-            "updated_at": to_text(now),
-            "attempts": 0,
-        }
-        values = {"old_status": row.status, "read": to_text(row.updated_at)}
-        condition = "#status = :old_status AND #updated_at = :read"
-        self._write(row.run.run_id, changes, condition, values, remove=("ttl", "finished_at", "ended"))
-        times: dict[str, Any] = {"due_at": due_at, "opened_at": now, "updated_at": now, "finished_at": None}
-        return replace(row, status="pending", attempts=0, **times)
-
-    def resolve(self, run_id: str, status: Literal["succeeded", "failed"], *, chat_id: str | None, by: str) -> None:
-        """End a run of unknown outcome as a person decided. If the row has a chat, it keeps the chat.
-
-        Raises:
-            LedgerConflictError: the outcome of the run is known, or the run does not exist.
-        """
-        now = to_text(self.clock())
-        error = None if status == "succeeded" else {"type": "Resolved", "message": f"resolved as failed by {by}"}
-        changes = {"status": status, "ended": status, "error": error, "updated_at": now, **OUTCOME_KNOWN}
-        changes |= {"chat_id": chat_id} if chat_id else {}
-        self._write(run_id, changes, "#status = :unknown", {"unknown": "unknown"})
-
-    def _write(
-        self, run_id: str, changes: Json, condition: str, values: Json = NO_VALUES, **options: Any
-    ) -> dict[str, Any]:
-        try:
-            return self.items.update(run_id, changes, condition, values, **options)
-        except ConditionFailedError as error:
-            raise LedgerConflictError(row_from(error.current_item) if error.current_item else None) from error
-
 
 def _unknown(row: Row, since: datetime) -> Json:
     """Return the changes that record an unknown outcome."""
     return {"unsettled_at": to_text(since), "credential": row.credential}
-
-
-def _ended(status: EndStatus, now: datetime) -> Json:
-    """Return the attributes that only an ended row has."""
-    return {"ended": status, "finished_at": to_text(now), "ttl": int((now + KEEP_ENDED).timestamp())}
 
 
 def _json(result: Json) -> str:

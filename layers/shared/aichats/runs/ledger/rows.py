@@ -17,7 +17,7 @@ from aichats.runs.model import Run
 from aichats.validation import read_stored
 
 OpenStatus = Literal["pending", "performing"]
-EndStatus = Literal["succeeded", "failed", "unknown", "missed"]
+EndStatus = Literal["succeeded", "failed", "unknown", "missed", "skipped", "cancelled"]
 type RunStatus = Literal[OpenStatus, EndStatus]
 
 OPEN = "open"
@@ -137,6 +137,7 @@ def new_item(run: Run, now: datetime, due_at: datetime, prepared: Json) -> dict[
         "open_state": open_state(run.run_id),
         "due_at": to_text(due_at),
         "not_after": to_text(run.not_after) if run.not_after else None,
+        "labels": dict(run.labels) or None,
         **prepared,
     }
     # The key of an index must not be null.
@@ -161,6 +162,7 @@ def row_from(item: Json, action: Action | None = None) -> Row:
         automation=item.get("automation"),
         slot=item.get("slot"),
         not_after=from_text(item["not_after"]) if "not_after" in item else None,
+        labels=item.get("labels", {}),
     )
     times = {name: from_text(item[name]) for name in TIME_ATTRIBUTES if name in item}
     if "ready_at" in item:
