@@ -188,7 +188,10 @@ def _operation(operation: Operation[Any, Any], references: Mapping[type[BaseMode
     if operation.body:
         examples = _json("examples.json")[operation.run.__name__]
         media_type = {"schema": references[operation.body], "examples": examples}
-        described["requestBody"] = {"required": True, "content": {"application/json": media_type}}
+        described["requestBody"] = {
+            "required": not operation.body_optional,
+            "content": {"application/json": media_type},
+        }
     return described
 
 

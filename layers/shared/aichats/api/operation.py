@@ -64,6 +64,8 @@ class Route:
     answers: Mapping[int, type[BaseModel] | None] = field(default_factory=dict)
     """The model of the body for each successful status. An operation without answers always fails."""
     body: type[BaseModel] | None = None
+    body_optional: bool = False
+    """True if the body may be missing. Then the operation gets the body's defaults."""
     query: type[BaseModel] | None = None
     parameters: Mapping[str, TypeAdapter[str]] = field(default_factory=dict)
     limited: bool = False

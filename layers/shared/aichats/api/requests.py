@@ -88,13 +88,15 @@ def read_query(operation: Operation[Any, Any], event: APIGatewayProxyEventV2) ->
 
 
 def read_body(operation: Operation[Any, Any], event: APIGatewayProxyEventV2, **context: Any) -> BaseModel | None:
-    """Return the body as the operation's model. A body in base64 is decoded first.
+    """Return the body as the operation's model. A body in base64 is decoded first. A missing body may be optional.
 
     Raises:
         InputError: the body's media type isn't JSON, or the body isn't valid.
     """
     if operation.body is None:
         return None
+    if operation.body_optional and not event.body:
+        return operation.body()
     media_type = event.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media_type != "application/json":
         raise InputError([("Content-Type", f"must be application/json, not {media_type[:100] or 'empty'}")])
