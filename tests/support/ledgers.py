@@ -129,6 +129,22 @@ def overdue(ledger: Ledger, before: datetime) -> list[Row]:
     return sorted(rows, key=lambda row: row.due_at or NOON)
 
 
+class Overtaken:
+    """DynamoDB in which another writer acts before the first UpdateItem."""
+
+    def __init__(self, act: Callable[[], object]) -> None:
+        self._act: Callable[[], object] | None = act
+
+    def update_item(self, **request: Any) -> Any:
+        act, self._act = self._act, None
+        if act is not None:
+            act()
+        return dynamodb().update_item(**request)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(dynamodb(), name)
+
+
 def conflict_of(act: Callable[[], object]) -> Row | None:
     """Return the row of the conflict that an action raises."""
     with pytest.raises(LedgerConflictError) as caught:

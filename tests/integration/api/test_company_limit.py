@@ -121,6 +121,7 @@ ATTEMPTS: dict[str, Attempts] = {
     "list_runs": [("/runs", None, 200)],
     "get_run": each_run(""),
     "replay_run": each_run("/replay"),
+    "cancel_run": each_run("/cancel", {"reason": "wrong"}),
     "resolve_run": each_run("/resolve", {"outcome": "failed"}, {"outcome": "succeeded", "chat_id": "aich_1"}),
     "put_automation": each_automation("", 409, OWN)
     + [(f"/automations/new-{name}", definition, 403) for name, definition in OTHERS.items()],

@@ -309,7 +309,7 @@ def test_tags_are_described_with_automations_first_and_kodey_last() -> None:
 @EACH
 def test_an_operation_is_named_like_a_method_of_a_client(operation: Operation[Any, Any]) -> None:
     assert re.fullmatch(
-        "(list|get|put|create|update|delete|preview|start|run|replay|resolve|send|set)_[a-z_]+",
+        "(list|get|put|create|update|delete|preview|start|run|replay|cancel|resolve|send|set)_[a-z_]+",
         described(operation)["operationId"],
     )
 

@@ -92,6 +92,7 @@ def test_what_names_no_new_effect_needs_its_own_scope_alone(world: ApiWithScopes
 
     assert world.call("automations:write", "DELETE", "/automations/weekly").status == 204
     assert world.call("runs:write", "POST", f"/runs/{failed}/replay").status == 202
+    assert world.call("runs:write", "POST", f"/runs/{failed}/cancel").status == 200
     assert world.call("runs:write", "POST", f"/runs/{unknown}/resolve", {"outcome": "failed"}).status == 200
 
 

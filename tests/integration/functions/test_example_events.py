@@ -49,6 +49,7 @@ REFUSED = {"no_token": 401, "mute_kodey_chat": 422}
 """HTTP events that are rejected; all others succeed."""
 
 QUEUED = (
+    "cancel_run",
     "create_kodey_chat",
     "replay_run",
     "run_automation",

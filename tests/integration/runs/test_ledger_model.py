@@ -5,6 +5,7 @@ two chats or sends a message twice, that the newest change of a chat wins, that 
 every run ends once the faults are over.
 """
 
+import os
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -17,7 +18,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
-from aichats.aws.attributes import decode
+from aichats.aws.attributes import decode, encode
 from aichats.aws.observability import metrics
 from aichats.http import retry
 from aichats.kodey import KodeyClient
@@ -28,6 +29,7 @@ from aichats.runs.ledger import texts
 from aichats.runs.ledger.locks import Locks
 from aichats.runs.ledger.row_changes import LedgerConflictError
 from aichats.runs.ledger.rows import Row, row_from
+from aichats.runs.ledger.steering import REPLAYABLE
 from aichats.runs.model import Run
 from aichats.runs.perform import MAX_AGE, Performer
 from aichats.runs.providers.marks import preparation
@@ -91,8 +93,8 @@ faulty: st.SearchStrategy[Plan] = st.one_of(
 plans: st.SearchStrategy[Plan] = faulty | st.just({})
 BEFORE = 1
 """Messages of the user that are in a chat before the runs."""
-STEPS = 20
-"""Steps of one example. Each starts at most two runs."""
+STEPS, MAX_STEPS = 20, 60
+"""The steps of one example, and the most that `MODEL_STEPS` may set. Each starts at most two runs."""
 others = st.integers(0, 3)
 """Choices of the run that another worker continues: the number of runs before the newest."""
 
@@ -115,7 +117,7 @@ class Runs(RuleBasedStateMachine):
         self.ledger = replace(ledger, prepare=self._prepare)
         self.ended: dict[str, Row] = {}
         self.arrived = 0
-        self.runs = [self.make_run(number) for number in range(2 * STEPS)]
+        self.runs = [self.make_run(number) for number in range(2 * MAX_STEPS)]
 
     def make_run(self, number: int) -> Run:
         return make_run(action=self.action, target=f"biz_{number}")
@@ -184,7 +186,19 @@ class Runs(RuleBasedStateMachine):
     def somebody_replays_a_run(self, which: int) -> None:
         with suppress(LedgerConflictError):
             row = self.ledger.steering.replay(self._newest(which).run_id)
-            del self.ended[row.run.run_id]
+            assert self.ended.pop(row.run.run_id).status in REPLAYABLE, "a run that succeeded was replayed"
+
+    @rule(which=others, plan=plans, other=others)
+    def somebody_cancels_a_run(self, which: int, plan: Plan, other: int) -> None:
+        """Cancel a run while another worker may perform it in the middle of a call."""
+        run = self._newest(which)
+        self.world.meanwhile = lambda: self._attempt(self._newest(other))
+        before = self._row(run)
+        with self.world.process(plan), suppress(LedgerConflictError, Crash, BotoCoreError):
+            row = self.ledger.steering.cancel(run.run_id, by="ann")
+            assert row.cancel or row.status == "cancelled"
+        if before is not None and before.status == "unknown":
+            self.ended.pop(run.run_id, None)
 
     @rule()
     def somebody_switches_the_marks_of_titles(self) -> None:
@@ -238,10 +252,13 @@ class Runs(RuleBasedStateMachine):
             if row.status == "succeeded":
                 assert all(made.recorded for made in effects), "a run that succeeded did not make all that it should"
                 assert self.provider.is_as_wanted(row)
-            if row.status == "failed":
+            if row.status in ("failed", "cancelled"):
                 hidden = [made for made in effects if made.ids and not made.recorded]
                 assert hidden == [], "a run that failed made what it hides"
                 assert row.error
+            if row.status == "cancelled":
+                assert all(not made.ids for made in effects), "a cancelled run had an effect"
+                assert row.chat_id is None
 
     def _stays_as_it_ended(self, row: Row) -> None:
         if row.run.run_id in self.ended:
@@ -264,6 +281,10 @@ class Runs(RuleBasedStateMachine):
                 break
         assert [row.status for row in self._rows() if row.is_open] == []
         self.what_is_promised()
+
+    def _row(self, run: Run) -> Row | None:
+        item = dynamodb().get_item(TableName=self.ledger.table, Key=encode({"run_id": run.run_id})).get("Item")
+        return row_from(decode(item)) if item else None
 
     def _rows(self) -> list[Row]:
         items = dynamodb().scan(TableName=self.ledger.table, ConsistentRead=True)["Items"]
@@ -296,6 +317,9 @@ class ChangesOfOneChat(Runs):
     """All of them change the title of the same chat, each to a title of its own."""
 
     hours = 3
+    last_title: str | None = None
+    cancelled_titles: frozenset[str] | set[str] = frozenset()
+    """The titles of the runs that were cancelled before the last step."""
 
     @override
     def make_run(self, number: int) -> Run:
@@ -306,6 +330,13 @@ class ChangesOfOneChat(Runs):
     def hold(self, rows: Sequence[Row]) -> None:
         for row in rows:
             assert row.error or row.status not in ("failed", "unknown")
+        assert isinstance(self.provider, FaultyWhop)
+        title = self.provider.title("aich_0")
+        if title != self.last_title:
+            assert title not in self.cancelled_titles, "a run had an effect after it was cancelled"
+        cancelled = {row.run.run_id for row in rows if row.status == "cancelled"}
+        self.last_title = title
+        self.cancelled_titles = {f"title {number}" for number, run in enumerate(self.runs) if run.run_id in cancelled}
 
     @override
     def teardown(self) -> None:
@@ -343,7 +374,11 @@ def hold_promises(machine: type[Runs], monkeypatch: pytest.MonkeyPatch) -> None:
     # Every action is an item of its own, as if it were long.
     monkeypatch.setattr(texts, "INLINE_BYTES", 0)
     spread_open_rows_less(monkeypatch)
+    # To look for rarer failures: MODEL_EXAMPLES=400 MODEL_STEPS=30
     bounds = settings(
-        max_examples=20, stateful_step_count=STEPS, deadline=None, suppress_health_check=list(HealthCheck)
+        max_examples=int(os.environ.get("MODEL_EXAMPLES", "20")),
+        stateful_step_count=min(MAX_STEPS, int(os.environ.get("MODEL_STEPS", f"{STEPS}"))),
+        deadline=None,
+        suppress_health_check=list(HealthCheck),
     )
     run_state_machine_as_test(machine, settings=bounds)

@@ -6,6 +6,7 @@ from typing import Annotated, Any, TypedDict
 from pydantic import BaseModel, ConfigDict, Field, with_config
 
 from aichats.api.callers import Caller
+from aichats.runs.attempts_log import logged_calls
 from aichats.runs.ledger.rows import Row, RunStatus
 
 
@@ -51,8 +52,35 @@ class RunView(BaseModel):
     finished_at: datetime | None
 
 
+class LoggedCallView(BaseModel):
+    """One or several consecutive calls of a run to its provider that are alike."""
+
+    at: datetime
+    call: Annotated[str, Field(description="The method and the path")]
+    status: Annotated[int | None, Field(description="The provider's HTTP status; null if it didn't respond")]
+    request_id: Annotated[str | None, Field(description="The provider's id of the last request")]
+    milliseconds: Annotated[int, Field(description="The duration of all these calls together")]
+    times: int
+
+
+class RunDetails(RunView):
+    """A run with the calls of its attempts."""
+
+    attempts_log: Annotated[list[LoggedCallView], Field(description="The newest calls to the provider, oldest first")]
+
+
 def view(row: Row, caller: Caller) -> RunView:
     """Return a row as a caller may see it. ``chat`` and ``reply`` need the scope ``chats:read``."""
+    return RunView.model_validate(_fields(row, caller))
+
+
+def details(row: Row, caller: Caller) -> RunDetails:
+    """Return a row as a caller may see it, with the calls of its attempts."""
+    calls = [vars(call) for call in logged_calls(row)]
+    return RunDetails.model_validate({**_fields(row, caller), "attempts_log": calls})
+
+
+def _fields(row: Row, caller: Caller) -> dict[str, Any]:
     result = row.result if "chats:read" in caller.scopes else {}
     answers = {"chat": result.get("chat"), "reply": result.get("reply")}
-    return RunView.model_validate({**vars(row.run), **vars(row), "action": row.run.action.type, **answers})
+    return {**vars(row.run), **vars(row), "action": row.run.action.type, **answers}

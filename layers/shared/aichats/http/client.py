@@ -24,9 +24,10 @@ from aichats.errors import (
 from aichats.http import retry
 from aichats.http.answers import ProviderAnswer
 from aichats.http.bodies import compact_json
+from aichats.http.call_log import record_call
 from aichats.http.deadline import remaining, time_limit
 from aichats.http.masking import Mask
-from aichats.http.rejections import ErrorFactory
+from aichats.http.rejections import ErrorFactory, request_id
 from aichats.http.retry import Failure, Verdict
 from aichats.http.tokens import Token, current_token
 
@@ -148,16 +149,26 @@ class HttpClient:
 
     def _attempt(self, request: httpx.Request, mask: Mask) -> ProviderAnswer:
         request.headers.update(self.provider.authorization(mask.tokens[0]))
-        response = self._client.send(request, stream=True)
+        began, response = time.monotonic(), None
         try:
+            response = self._client.send(request, stream=True)
             content = _read(response)
         finally:
-            response.close()
+            self._record(began, request, response, mask)
         self._warn_of_retirement(request, response.headers, mask)
         if not response.is_success:
             operation = f"{request.method} {request.url.path}"
             raise self.provider.error(response.status_code, response.headers, content, mask, operation)
         return ProviderAnswer(response.status_code, response.headers, content, self.provider.name, mask)
+
+    def _record(self, began: float, request: httpx.Request, response: httpx.Response | None, mask: Mask) -> None:
+        """Close the response of an attempt, and record the attempt."""
+        call = f"{request.method} {request.url.path.removeprefix(httpx.URL(self.base_url).path.rstrip('/'))}"
+        if response is None:
+            record_call(began, call, None, None)
+            return
+        response.close()
+        record_call(began, call, response.status_code, request_id(response.headers, mask))
 
     def _wait_before_next(self, method: str, error: Failure, attempt: int) -> float | None:
         """Return the seconds to wait before the next attempt; ``None`` if there is no next attempt."""

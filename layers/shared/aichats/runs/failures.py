@@ -7,6 +7,8 @@ from typing import Any
 from aichats.errors import AichatsError, APIStatusError, ProviderError
 
 MAX_CHARACTERS = 1000
+STILL_CHANGING = ("APITimeoutError", "APIConnectionError", "InternalServerError", "ProtocolError")
+"""The types of errors after which the provider may still be performing a change."""
 _NEXT_CHECK = ". aichats checks at "
 
 
@@ -29,3 +31,9 @@ def with_next_check(error: Mapping[str, Any], due_at: datetime) -> dict[str, Any
 def without_next_check(error: Mapping[str, Any]) -> str:
     """Return the message of a stored error without the time of a check."""
     return str(error.get("message", "")).partition(_NEXT_CHECK)[0]
+
+
+def cancellation(cancel: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the error of a run that a person cancelled. ``cancel`` has ``by`` and perhaps ``reason``."""
+    reason = f": {cancel['reason']}" if cancel.get("reason") else ""
+    return {"type": "Cancelled", "message": f"cancelled by {cancel['by']}{reason}"}

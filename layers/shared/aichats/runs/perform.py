@@ -29,8 +29,10 @@ from aichats.errors import (
     RateLimitError,
     SecretUnavailableError,
 )
+from aichats.http.call_log import recorded_calls, take_calls
 from aichats.http.deadline import remaining, time_limit
 from aichats.models import Json
+from aichats.runs.attempts_log import with_calls
 from aichats.runs.decisions import (
     MAX_RUN_ATTEMPTS,
     End,
@@ -41,7 +43,7 @@ from aichats.runs.decisions import (
     unknown_outcome,
     wait_named_by,
 )
-from aichats.runs.failures import describe, with_next_check, without_next_check
+from aichats.runs.failures import STILL_CHANGING, cancellation, describe, with_next_check, without_next_check
 from aichats.runs.ledger.ledger import Ledger
 from aichats.runs.ledger.locks import LockedError, Locks
 from aichats.runs.ledger.row_changes import LedgerConflictError
@@ -103,6 +105,10 @@ class Performer:
             row = self.ledger.claim(run, lease)
         except LedgerConflictError as conflict:
             return _not_claimed(conflict.row, run)
+        with recorded_calls():
+            return self._perform(run, row)
+
+    def _perform(self, run: Run | str, row: Row) -> Outcome:
         try:
             try:
                 while (effect := self._next_effect(row)) is not None:
@@ -147,11 +153,12 @@ class Performer:
             reason = f"{len(candidates)} found that may belong to {owner}, in {chats}"
             raise StopError(End("unknown", unknown_outcome(row, reason)))
         if candidates:
-            return self.ledger.record(row, candidates[0].chat_id, candidates[0].result)
+            return self.ledger.record(self._with_calls(row), candidates[0].chat_id, candidates[0].result)
         return self._without_effect(row)
 
     def _without_effect(self, row: Row) -> Row:
         """Return the row of a run whose effect did not happen. If the effect must not begin now, stop."""
+        self._obey_cancellation(row)
         if row.attempts > MAX_RUN_ATTEMPTS:
             raise StopError(End("failed", last_error(row)))
         if row.credential not in (None, self._credential(row)):
@@ -167,6 +174,7 @@ class Performer:
             raise StopError(Wait(None, wait, unsettled=True))
 
     def _make(self, row: Row, effect: Effect) -> Row:
+        self._obey_cancellation(row)
         provider = self._provider(row)
         self._need_time(effect.limit + (provider.call_limit if effect.seen else timedelta(0)))
         before: Json = {}
@@ -178,7 +186,20 @@ class Performer:
             created = effect.act()
         except AichatsError as error:
             raise StopError(decide(error, provider.settle)) from error
-        return self.ledger.record(row, created.chat_id, created.result)
+        return self.ledger.record(self._with_calls(row), created.chat_id, created.result)
+
+    def _obey_cancellation(self, row: Row) -> None:
+        """Stop if a person cancelled the run before its first effect.
+
+        An earlier call of the run may still change something at the provider. Then the run waits until that is over.
+        """
+        if row.cancel is None or row.chat_id is not None:
+            return
+        wait = row.updated_at + self._provider(row).settle - self.ledger.clock()
+        if (row.error or {}).get("type") in STILL_CHANGING and wait > timedelta(0):
+            reason = NotYetError("the run is cancelled as soon as its last call can't have an effect any more")
+            raise StopError(Wait(reason, wait))
+        raise StopError(End("cancelled", AichatsError(cancellation(row.cancel)["message"])))
 
     def _locked[T](self, row: Row, call: Callable[[], T]) -> T:
         """Return the result of a call to the locks. If another run has the lock, stop and let this run wait."""
@@ -189,6 +210,7 @@ class Performer:
             raise StopError(Wait(error, unsettled=row.unsettled)) from locked
 
     def _complete(self, row: Row) -> Created:
+        self._obey_cancellation(row)
         provider = self._provider(row)
         self._need_time(provider.call_limit)
         if row.run.not_after is None:
@@ -254,6 +276,7 @@ class Performer:
         return self._end(row, decision)
 
     def _succeed(self, row: Row, created: Created) -> Outcome:
+        row = self._with_calls(row)
         self.ledger.finish(row, "succeeded", chat_id=created.chat_id, result=created.result)
         logger.info("run succeeded", extra=_log_fields(row) | {"chat_id": created.chat_id})
         ended = replace(row, status="succeeded", chat_id=created.chat_id, result=created.result)
@@ -264,7 +287,7 @@ class Performer:
         now = self.ledger.clock()
         age = now - row.opened_at
         credential = self._credential(row) if wait.unsettled and not row.unsettled else row.credential
-        row = replace(row, attempts=row.attempts - (not wait.called), credential=credential)
+        row = replace(self._with_calls(row), attempts=row.attempts - (not wait.called), credential=credential)
         if age >= MAX_AGE:
             status: EndStatus = "unknown" if wait.unsettled else "failed"
             return self._end(row, End(status, wait.error or last_error(row), wait.rejected))
@@ -290,18 +313,24 @@ class Performer:
         return Outcome("waiting", waiting, performed=True, error=wait.error)
 
     def _end(self, row: Row, end: End) -> Outcome:
-        error = describe(end.error)
+        error = cancellation(row.cancel) if end.status == "cancelled" and row.cancel else describe(end.error)
+        row = self._with_calls(row)
         ended = replace(row, status=end.status, key_number=row.key_number + end.rejected, due_at=None, error=error)
         end.error.run_id = row.run.run_id
         if isinstance(end.error, ProviderError):
             end.error.chat_id = row.chat_id
         _count_rejection(end.error)
         # Counted before the row ends. If the process dies in between, the alarm goes off twice instead of never.
-        if not isinstance(end.error, SupersededError):
+        if not isinstance(end.error, SupersededError) and end.status in ALARMING:
             count_now(ALARMING[end.status])
         self.ledger.finish(ended, end.status, error=error)
-        logger.error(f"run {end.status}", extra=_log_fields(row) | {"chat_id": row.chat_id, "error": error})
+        level = logger.info if end.status == "cancelled" else logger.error
+        level(f"run {end.status}", extra=_log_fields(row) | {"chat_id": row.chat_id, "error": error})
         return Outcome(end.status, ended, performed=True, error=end.error)
+
+    def _with_calls(self, row: Row) -> Row:
+        """Return the row with the calls of this attempt that its log does not have yet."""
+        return replace(row, calls=with_calls(row, take_calls(), self.ledger.clock()))
 
     def _longer_each_time(self, age: timedelta) -> timedelta:
         """Return the time to wait: half of the run's age, with jitter."""

@@ -1,8 +1,6 @@
 """The ledger: runs that are replayed, or resolved by a person."""
 
-from collections.abc import Callable
 from datetime import timedelta
-from typing import Any
 
 import pytest
 
@@ -16,8 +14,8 @@ from tests.support.ledgers import (
     RUN,
     SETTLE,
     Clock,
+    Overtaken,
     conflict_of,
-    dynamodb,
     end,
     item,
     replaced,
@@ -91,22 +89,6 @@ def test_of_two_replays_at_once_one_is_rejected(ledger: Ledger, clock: Clock) ->
 
     assert row is not None
     assert row.status == "pending"
-
-
-class Overtaken:
-    """DynamoDB in which another writer acts before the first UpdateItem."""
-
-    def __init__(self, act: Callable[[], object]) -> None:
-        self._act: Callable[[], object] | None = act
-
-    def update_item(self, **request: Any) -> Any:
-        act, self._act = self._act, None
-        if act is not None:
-            act()
-        return dynamodb().update_item(**request)
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(dynamodb(), name)
 
 
 def test_no_run_is_replayed_that_does_not_exist(ledger: Ledger) -> None:

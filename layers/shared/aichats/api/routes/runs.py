@@ -23,7 +23,7 @@ from pydantic import (
 
 from aichats.api.operation import ApiCall, Reply, operation
 from aichats.api.problems import RejectedError
-from aichats.api.run_view import RunView, view
+from aichats.api.run_view import RunDetails, RunView, details, view
 from aichats.api.starting import accept, new_run, reserve_key
 from aichats.errors import InputError
 from aichats.http.deadline import remaining
@@ -76,6 +76,12 @@ class StartedRuns(BaseModel):
     """The runs that aichats stored and will perform."""
 
     run_ids: list[str]
+
+
+class Cancel(Request):
+    """The reason for the cancellation, for people."""
+
+    reason: Annotated[str, Field(min_length=1, max_length=200)] | None = None
 
 
 class Resolve(Request):
@@ -211,12 +217,12 @@ def start_each(
     "Get a run",
     scopes=("runs:read",),
     parameters=_RUN,
-    answers={200: RunView},
+    answers={200: RunDetails},
     limited=True,
 )
 def get_run(call: ApiCall[None, None]) -> Reply:
-    """Return one run. `chat` and `reply` are null without the scope `chats:read`."""
-    return Reply(view(_existing(call), call.caller))
+    """Return one run with the calls of its attempts. `chat` and `reply` are null without the scope `chats:read`."""
+    return Reply(details(_existing(call), call.caller))
 
 
 @operation(
@@ -246,6 +252,39 @@ def replay_run(call: ApiCall[None, None]) -> Reply:
         raise _conflict(conflict.row, NEVER_RENDERED if is_unrendered else "can't be replayed") from conflict
     call.app.dispatcher.enqueue_stored(row)
     return Reply(StartedRuns(run_ids=[run_id]), HTTPStatus.ACCEPTED, {"Location": f"/runs/{run_id}"})
+
+
+@operation(
+    "POST",
+    "/runs/{run_id}/cancel",
+    "Cancel a run",
+    scopes=("runs:write",),
+    parameters=_RUN,
+    body=Cancel,
+    body_optional=True,
+    answers={200: RunView, 202: RunView},
+    limited=True,
+    conflicts=True,
+    headers={"Location": "The run"},
+)
+def cancel_run(call: ApiCall[Cancel, None]) -> Reply:
+    """Cancel a run that has not begun. It ends as `cancelled`, and is never performed.
+
+    If aichats doesn't know whether the run has begun, the answer is 202: aichats looks for the chat first. If there is
+    none, the run ends as `cancelled`. Otherwise it continues. Cancelling a run again changes nothing.
+    """
+    run_id = call.path["run_id"]
+    was_ended = not _existing(call).is_open
+    try:
+        row = call.app.ledger.steering.cancel(run_id, by=call.caller.name, reason=call.body.reason)
+    except LedgerConflictError as conflict:
+        begun = conflict.row is not None and conflict.row.is_open
+        reason = "can't be cancelled" + (", because it has begun and its chat exists" if begun else "")
+        raise _conflict(conflict.row, reason) from conflict
+    if was_ended and row.is_open:
+        call.app.dispatcher.enqueue_stored(row)
+    status = HTTPStatus.ACCEPTED if row.is_open else HTTPStatus.OK
+    return Reply(view(row, call.caller), status, {"Location": f"/runs/{run_id}"})
 
 
 @operation(

@@ -15,14 +15,12 @@ from aichats.aws.errors import AWS_ERRORS
 from aichats.aws.observability import logger
 from aichats.aws.writes import ConditionFailedError
 from aichats.models import Json
+from aichats.runs.failures import STILL_CHANGING
 from aichats.runs.ledger.ledger import Ledger
 from aichats.runs.ledger.row_changes import KEEP_ENDED
 from aichats.runs.ledger.rows import Row
 from aichats.runs.ledger.times import from_text, to_text
 from aichats.runs.providers.port import NotYetError, SupersededError
-
-STILL_CHANGING = ("APITimeoutError", "APIConnectionError", "InternalServerError", "ProtocolError")
-"""The errors of calls that the provider may still be performing."""
 
 
 @dataclass(frozen=True)

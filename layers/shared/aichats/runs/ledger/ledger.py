@@ -233,6 +233,7 @@ class Ledger:
             "attempts": row.attempts,
             "key_number": row.key_number,
             "error": error,
+            "calls": row.calls,
             "updated_at": to_text(self.clock()),
         }
         outcome: Json = _unknown(row, unsettled_at) if unsettled_at else OUTCOME_KNOWN
@@ -260,7 +261,8 @@ class Ledger:
         """
         results, now = {**row.result, **result}, self.clock()
         time = to_text(now)
-        changes = {"chat_id": chat_id, "result": _json(results), "recorded_at": time, "updated_at": time}
+        changes = {"chat_id": chat_id, "result": _json(results), "calls": row.calls}
+        changes |= {"recorded_at": time, "updated_at": time}
         change_row(self.items, row.run.run_id, changes | OUTCOME_KNOWN, STILL_OPEN)
         return replace(row, chat_id=chat_id, result=results, recorded_at=now, unsettled_at=None, seen=None)
 
@@ -284,6 +286,7 @@ class Ledger:
             "error": error,
             "attempts": row.attempts,
             "key_number": row.key_number,
+            "calls": row.calls,
             **ended_attributes(status, now),
             "updated_at": to_text(now),
             **(_unknown(row, now) if status == "unknown" else OUTCOME_KNOWN),

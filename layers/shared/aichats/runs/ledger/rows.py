@@ -47,6 +47,8 @@ COPIED_ATTRIBUTES = (
     "key_base",
     "action_key",
     "credential",
+    "cancel",
+    "calls",
 )
 
 _ACTION: TypeAdapter[Any] = TypeAdapter(Action)
@@ -91,6 +93,11 @@ class Row:
     """The time at which the newest effect was recorded."""
     action_key: str | None = None
     """The key of the item with the action; ``None`` if the action is in the row."""
+
+    cancel: Mapping[str, Any] | None = None
+    """Who cancelled the run, under ``by`` and ``reason``, if the run could not end at once; ``None`` otherwise."""
+    calls: str | None = None
+    """The calls of the run's attempts, as :mod:`aichats.runs.attempts_log` writes them."""
 
     @property
     def is_open(self) -> bool:

@@ -1,16 +1,28 @@
-"""The changes that people make to runs: replay and resolve."""
+"""The changes that people make to runs: replay, cancel and resolve."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from aichats.aws.table import Table
-from aichats.runs.ledger.row_changes import OUTCOME_KNOWN, LedgerConflictError, change_row
+from aichats.models import Json
+from aichats.runs.failures import STILL_CHANGING, cancellation
+from aichats.runs.ledger.row_changes import (
+    OPEN_ATTRIBUTES,
+    OUTCOME_KNOWN,
+    STILL_OPEN,
+    LedgerConflictError,
+    change_row,
+    ended_attributes,
+)
 from aichats.runs.ledger.rows import EndStatus, Row, open_state, row_from
 from aichats.runs.ledger.texts import Texts
 from aichats.runs.ledger.times import to_text
 
+CANCEL_TRIES = 5
+"""The number of times that a cancellation reads a run that changes at the same time."""
 REPLAYABLE: tuple[EndStatus, ...] = ("failed", "missed", "skipped", "unknown")
 
 
@@ -44,8 +56,12 @@ class Steering:
             raise LedgerConflictError(row)
         return self.reopen(row)
 
-    def reopen(self, row: Row) -> Row:
+    def reopen(self, row: Row, cancel: Json | None = None) -> Row:
         """Open an ended run that was read a short time ago. See :meth:`replay`.
+
+        Args:
+            row: the run.
+            cancel: the cancellation, if the run is opened only to look up its outcome.
 
         Raises:
             LedgerConflictError: the row changed since it was read.
@@ -61,12 +77,63 @@ class Steering:
             "opened_at": to_text(now),
             "updated_at": to_text(now),
             "attempts": 0,
+            "cancel": cancel,
         }
         values = {"old_status": row.status, "read": to_text(row.updated_at)}
         condition = "#status = :old_status AND #updated_at = :read"
         change_row(self.items, row.run.run_id, changes, condition, values, remove=("ttl", "finished_at", "ended"))
         times: dict[str, Any] = {"due_at": due_at, "opened_at": now, "updated_at": now, "finished_at": None}
-        return replace(row, status="pending", attempts=0, **times)
+        return replace(row, status="pending", attempts=0, cancel=cancel, **times)
+
+    def cancel(self, run_id: str, *, by: str, reason: str | None = None) -> Row:
+        """End a run that has not begun as ``cancelled``.
+
+        If the run may have had an effect, or is being performed, it is only marked. Its next attempt looks for the
+        effect first. If there is none, the attempt ends the run as ``cancelled``. Otherwise the run continues.
+
+        Returns:
+            The row, which has ended as ``cancelled``, or is open and has the mark.
+
+        Raises:
+            LedgerConflictError: the run has begun, has ended in another way, or does not exist.
+        """
+        cancel: Json = {"by": by, **({"reason": reason} if reason else {})}
+        row: Row | None = None
+        for _ in range(CANCEL_TRIES):
+            item = self.items.get(run_id)
+            row = row_from(item) if item else None
+            if row is not None and row.status == "cancelled":
+                return row
+            if row is None or row.chat_id is not None or not (row.is_open or row.status == "unknown"):
+                raise LedgerConflictError(row)
+            with suppress(LedgerConflictError):
+                return self._cancel(row, cancel)
+        raise LedgerConflictError(row)
+
+    def _cancel(self, row: Row, cancel: Json) -> Row:
+        """Cancel a run that was read a short time ago.
+
+        Raises:
+            LedgerConflictError: the row changed since it was read.
+        """
+        now, run_id = self.clock(), row.run.run_id
+        if row.status == "unknown":
+            return self.reopen(row, cancel)
+        if row.status == "performing" or row.unsettled or (row.error or {}).get("type") in STILL_CHANGING:
+            change_row(self.items, run_id, {"cancel": cancel}, f"{STILL_OPEN} AND attribute_not_exists(#chat_id)")
+            return replace(row, cancel=cancel)
+        error = cancellation(cancel)
+        changes = {
+            "status": "cancelled",
+            "error": error,
+            "updated_at": to_text(now),
+            **ended_attributes("cancelled", now),
+            **OUTCOME_KNOWN,
+        }
+        condition = "#status = :pending AND #updated_at = :read AND attribute_not_exists(#chat_id)"
+        values = {"pending": "pending", "read": to_text(row.updated_at)}
+        change_row(self.items, run_id, changes, condition, values, remove=OPEN_ATTRIBUTES)
+        return replace(row, status="cancelled", error=error, updated_at=now, finished_at=now, due_at=None)
 
     def resolve(self, run_id: str, status: Literal["succeeded", "failed"], *, chat_id: str | None, by: str) -> None:
         """End a run of unknown outcome as a person decided. If the row has a chat, it keeps the chat.
