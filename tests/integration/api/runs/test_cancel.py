@@ -106,5 +106,5 @@ def test_the_calls_of_a_run_are_shown_with_the_run_alone(api: HttpCaller, app: A
     run_id = end(app, "succeeded")
 
     assert api("GET", f"/runs/{run_id}").json["attempts_log"] == []
-    listed = api("GET", "/runs?since=2026-11-20T00:00:00Z&until=2026-11-21T00:00:00Z").json["data"]
+    listed = api("GET", "/runs", query="since=2026-11-20T00:00:00Z&until=2026-11-21T00:00:00Z").json["data"]
     assert [("attempts_log" in run, run["run_id"]) for run in listed] == [(False, run_id)]

@@ -95,7 +95,7 @@ class Row:
     """The key of the item with the action; ``None`` if the action is in the row."""
 
     cancel: Mapping[str, Any] | None = None
-    """Who cancelled the run, under ``by`` and ``reason``, if the run could not end at once; ``None`` otherwise."""
+    """The client (``by``) and the ``reason`` of a cancellation that could not end the run at once."""
     calls: str | None = None
     """The calls of the run's attempts, as :mod:`aichats.runs.attempts_log` writes them."""
 
