@@ -69,8 +69,10 @@ def serve(console: Console, port: int) -> int:
     with callable_system(console) as system:
         account = system.emulator.environment()
         build(account)
-        with sam([*START_API, "--port", str(port)], account) as process:
+        with contextlib.ExitStack() as relays, sam([*START_API, "--port", str(port)], account) as process:
             wait_until_listening(port, process)
+            # A test event goes from the container of the API to the API.
+            relays.enter_context(reachable_from_containers(port))
             explain(console, system, port)
             process.wait()
     raise LocalError("sam local start-api ended. See its output above")

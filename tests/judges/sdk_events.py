@@ -35,4 +35,4 @@ def judged(check: dict[str, Any]) -> dict[str, Any]:
         return {"unknown": [], "error": str(error)}
 
 
-print(json.dumps([judged(check) for check in json.load(sys.stdin)]))
+sys.stdout.write(json.dumps([judged(check) for check in json.load(sys.stdin)]))

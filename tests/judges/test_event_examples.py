@@ -41,8 +41,8 @@ def check_of(event_type: str) -> tuple[str, dict[str, Any]]:
         client, module, model = DATA_ONLY[event_type]
         return client, {"module": module, "class": model, "value": example["data"]}
     name = "post_" + AS_OTHERS.get(event_type, event_type).replace(".", "_") + "_payload"
-    [module] = (TOOLS / NEW).glob(f"lib/python3*/site-packages/whop_sdk/*/types/{name}.py")
-    path = f"{module.parent.parent.name}.types.{name}"
+    [file] = (TOOLS / NEW).glob(f"lib/python3*/site-packages/whop_sdk/*/types/{name}.py")
+    path = f"{file.parent.parent.name}.types.{name}"
     return NEW, {"module": path, "class": name.title().replace("_", ""), "value": example}
 
 

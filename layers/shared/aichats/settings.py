@@ -85,6 +85,8 @@ class HttpApiSettings(Environment):
     """The secret with the API clients and the hashes of their tokens."""
     allowed_origins: str = ""
     """The origins whose pages may call the API, separated by commas. Empty: none."""
+    aws_sam_local: bool = False
+    """True in ``sam local``, which sets the variable."""
 
     @property
     def origins(self) -> list[str]:

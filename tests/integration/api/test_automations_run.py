@@ -10,7 +10,7 @@ from aichats.api.app import create_api
 from aichats.automations.run_factory import slot_of
 from aichats.bootstrap import Application
 from aichats.runs.providers.whop import WhopProvider
-from tests.support.automations import listening, scheduled
+from tests.support.automations import scheduled
 from tests.support.fakes import FakeSqs, Json, ScriptedTransport
 from tests.support.lambda_calls import Answer, HttpCaller, make_application
 
@@ -100,26 +100,42 @@ def test_one_that_is_switched_off_runs_too(api: HttpCaller) -> None:
     assert run(api, scheduled(enabled=False)).status == 202
 
 
-def test_one_that_listens_runs_where_it_needs_no_event(api: HttpCaller) -> None:
-    assert run(api, listening()).status == 202
+# ---------------------------------------------------------------------------------------------- targets
+
+
+def test_some_of_the_targets_can_be_selected(api: HttpCaller, app: Application) -> None:
+    api("PUT", "/automations/weekly", TWO)
+    answer = api("POST", "/automations/weekly/run", {"targets": ["biz_B", "biz_B"]})
+
+    rows = [row for row in map(app.ledger.get, answer.json["run_ids"]) if row]
+    assert [row.run.target for row in rows] == ["biz_B"]
 
 
 @pytest.mark.parametrize(
-    ("definition", "field"),
+    ("targets", "fields"),
     [
-        (
-            listening() | {"action": {"type": "whop.create_chat", "message_text": "{{ event.data.id }}"}},
-            "action.message_text",
-        ),
-        (listening(targets=("biz_A", "{{ event.account_id }}")), "targets.1"),
+        (["biz_C", "biz_A", None], ["targets.0", "targets.2"]),
+        ([], ["targets"]),
+        ("biz_A", ["targets"]),
+        ([7], ["targets.0"]),
     ],
-    ids=["text", "target"],
 )
-def test_one_that_needs_an_event_is_rejected_and_nothing_runs(
-    api: HttpCaller, sqs: FakeSqs, definition: Json, field: str
+def test_what_is_not_a_target_of_the_automation_is_rejected_and_nothing_runs(
+    api: HttpCaller, sqs: FakeSqs, targets: object, fields: list[str]
 ) -> None:
-    answer = run(api, definition)
+    api("PUT", "/automations/weekly", TWO)
+    answer = api("POST", "/automations/weekly/run", {"targets": targets})
 
-    assert (answer.status, answer.fields) == (422, [field])
-    assert "event." in answer.json["detail"]
+    assert (answer.status, answer.fields) == (422, fields)
     assert sqs.sent == []
+
+
+def test_a_key_belongs_to_one_body(api: HttpCaller) -> None:
+    run(api, TWO, "a")
+    other, empty = (
+        api("POST", "/automations/weekly/run", body, headers={"idempotency-key": "a"})
+        for body in ({"targets": ["biz_A"]}, {})
+    )
+
+    assert (other.status, other.fields) == (422, ["Idempotency-Key"])
+    assert empty.status == 202

@@ -57,6 +57,7 @@ type Kind = Literal[
     "unverified-delivery",
     "invalid-delivery",
     "delivery-not-stored",
+    "test-event-not-delivered",
 ]
 """The kinds of problems. The file ``pages/problems.json`` explains them."""
 

@@ -43,6 +43,7 @@ type LabelValue = Annotated[
     str, Field(pattern=r"^[\x20-\x7e]{0,63}$"), OrElse("must be at most 63 characters of printable ASCII")
 ]
 MAX_LABELS = 16
+MAX_LABEL_CHARACTERS = 63
 
 NAME: TypeAdapter[str] = TypeAdapter(Name)
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from aichats.automations.model import Automation, ScheduleTrigger
+from aichats.automations.model import MAX_LABEL_CHARACTERS, Automation, ScheduleTrigger
 from aichats.aws.observability import count_now, logger
 from aichats.errors import InputError
 from aichats.runs.actions import Action, check_targets
@@ -18,6 +18,8 @@ from aichats.runs.perform import ALARMING
 from aichats.templates.render import Evaluator, RenderError, render, render_fields, slot_names
 from aichats.validation import message_of
 
+TEST_PREFIX = "msg_test_"
+"""The beginning of the ``webhook-id`` of a test event, which the HTTP API sends."""
 _ACTION: TypeAdapter[Any] = TypeAdapter(Action)
 
 
@@ -28,13 +30,15 @@ class Occurrence:
     Attributes:
         unique: the parts of the run id before and after the automation's name. No other occurrence has the same parts.
         time: the slot, the time of the event, or the time of the manual run.
-        event: the event as templates see it; ``None`` unless the trigger is a webhook.
+        event: the event as templates see it; ``None`` unless the automation's trigger is a webhook.
+        labels: the labels of its runs, in addition to those of the automation.
     """
 
     trigger: Trigger
     unique: tuple[str, str]
     time: datetime
     event: Mapping[str, Any] | None = None
+    labels: Mapping[str, str] = field(default_factory=dict)
 
     def run_id(self, automation: str, target: str | None) -> str:
         """Return the id of the run for a target."""
@@ -47,14 +51,18 @@ def slot_of(slot: datetime) -> Occurrence:
     return Occurrence("schedule", ("", slot_text(slot)), slot)
 
 
-def by_hand(unique: str, now: datetime) -> Occurrence:
-    """Return the occurrence of a manual run. Its runs never have the ids of a slot's runs."""
-    return Occurrence("http", ("", f"manual:{unique}"), now)
+def by_hand(unique: str, time: datetime, event: Mapping[str, Any] | None = None) -> Occurrence:
+    """Return the occurrence of a manual run. Its runs never have the ids of a slot's or a delivery's runs."""
+    return Occurrence("http", ("", f"manual:{unique}"), time, event)
 
 
 def of_event(webhook_id: str, event: Mapping[str, Any], time: datetime) -> Occurrence:
-    """Return the occurrence of an event. The runs of duplicate deliveries have the same ids."""
-    return Occurrence("webhook", (webhook_id, ""), time, event)
+    """Return the occurrence of an event. The runs of duplicate deliveries have the same ids.
+
+    The runs of a test event have the label ``test`` with the ``webhook-id``.
+    """
+    labels = {"test": webhook_id[:MAX_LABEL_CHARACTERS]} if webhook_id.startswith(TEST_PREFIX) else {}
+    return Occurrence("webhook", (webhook_id, ""), time, event, labels)
 
 
 @dataclass(frozen=True)
@@ -138,7 +146,7 @@ class RunFactory:
             api_version=self.api_version(action),
             automation=name,
             slot=slot_text(occurrence.time) if occurrence.trigger == "schedule" else None,
-            labels=automation.labels,
+            labels={**automation.labels, **occurrence.labels},
         )
 
 

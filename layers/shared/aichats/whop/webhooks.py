@@ -13,9 +13,10 @@ from functools import cache
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, JsonValue, model_validator
 
 from aichats.errors import AichatsError, InputError
+from aichats.http.bodies import compact_json
 from aichats.validation import parse_json
 
 TOLERANCE = timedelta(minutes=5)
@@ -28,6 +29,18 @@ class SignatureError(AichatsError):
 
     The message names the invalid header and shows no header, no body and no secret.
     """
+
+
+def _valid_json(fields: dict[str, JsonValue]) -> dict[str, JsonValue]:
+    try:
+        compact_json(fields)
+    except ValueError:
+        raise ValueError("contains a number or a text that JSON can't express") from None
+    return fields
+
+
+type EventFields = Annotated[dict[str, JsonValue], AfterValidator(_valid_json)]
+"""Fields of an event in a request. Unlike pydantic's parser, Whop never sends NaN or an infinite number."""
 
 
 class WebhookEvent(BaseModel):
@@ -81,8 +94,7 @@ def verify(headers: Mapping[str, str], body: bytes, secrets: Sequence[str], *, n
     timestamp = _header(lower, "webhook-timestamp", r"[0-9]{1,12}", "whole seconds since 1970, in digits")
     _check_age(now.timestamp() - int(timestamp))
     signatures = _signatures(lower)
-    content = f"{webhook_id}.{timestamp}.".encode() + body
-    expected = [_sign(secret, content) for secret in secrets]
+    expected = [sign(secret, webhook_id, timestamp, body) for secret in secrets]
     # Every pair is compared, in constant time, so that the duration reveals nothing about the secrets.
     matches = [hmac.compare_digest(signature, valid) for signature in signatures for valid in expected]
     if not any(matches):
@@ -91,6 +103,12 @@ def verify(headers: Mapping[str, str], body: bytes, secrets: Sequence[str], *, n
             "or the secret differs from the one that Whop shows for this webhook"
         )
     return webhook_id
+
+
+def sign(secret: str, webhook_id: str, timestamp: str, body: bytes) -> str:
+    """Return the signature of a delivery, as Whop writes it into the header ``webhook-signature``."""
+    digest = hmac.digest(secret.encode(), f"{webhook_id}.{timestamp}.".encode() + body, hashlib.sha256)
+    return f"v1,{base64.b64encode(digest).decode()}"
 
 
 def raw_body(text: str | None, *, is_base64: bool) -> bytes:
@@ -148,8 +166,3 @@ def _signatures(headers: Mapping[str, str]) -> list[str]:
     if not signatures:
         raise SignatureError("webhook-signature has no signature of the form v1,<base64 of 32 bytes>")
     return signatures
-
-
-def _sign(secret: str, content: bytes) -> str:
-    digest = hmac.digest(secret.encode(), content, hashlib.sha256)
-    return f"v1,{base64.b64encode(digest).decode()}"
