@@ -66,6 +66,33 @@ def runs_of(delivery: Delivery, *targets: str) -> set[str]:
     return {run_id("webhook", delivery.headers["webhook-id"], "on-failure", target) for target in targets}
 
 
+def test_a_test_event_opens_one_chat_for_each_key_and_its_run_has_its_id_as_label(
+    automations: Automations, whop: MockServer
+) -> None:
+    account = company()
+    listen(automations, account, title="{{ event.data.note }}")
+
+    def send(key: str) -> Json:
+        def answered() -> Json | None:
+            # A cold start on a busy machine takes longer than the call waits. The same key makes a retry safe.
+            body = {"type": "payment.failed", "data": {"note": "Only a test"}}
+            answer = automations.api.post("/events/test", json=body, headers={"Idempotency-Key": key})
+            assert answer.status_code in {200, 502}, answer.text
+            found: Json = answer.json()
+            return found if answer.status_code == 200 else None
+
+        return until(answered)
+
+    first, again, other = send("a"), send("a"), send("b")
+    assert again == first
+    assert (first["status"], first["webhook_id"][:9]) == (202, "msg_test_")
+    runs = ended(automations, {*first["run_ids"], *other["run_ids"]})
+    assert {run["status"] for run in runs} == {"succeeded"}
+    assert [automations.labels_of(run_id) for run_id in first["run_ids"]] == [{"test": first["webhook_id"]}]
+    chats = [chat for chat in whop.state()["chats"] if chat["company_id"] == account]
+    assert [chat["title"] for chat in chats] == ["Only a test"] * 2
+
+
 def test_each_event_opens_one_chat_however_often_and_at_once_it_is_delivered(
     automations: Automations, caller: httpx.Client, whop: MockServer
 ) -> None:

@@ -186,6 +186,12 @@ def a_client_changes_automations(roles: Roles) -> None:
     roles.http("DELETE", path)
 
 
+def a_client_sends_a_test_event(roles: Roles) -> None:
+    sent = http_event("POST", "/events/test", {"type": "plan.created"})
+    sent["requestContext"]["domainName"] = roles.system.api_url.removeprefix("http://")
+    roles.call("HttpApiFunction", sent)
+
+
 def a_webhook_sets_off_automations(roles: Roles) -> None:
     automation(roles, ON_FAILURE, CREATE, "biz_A")
     automation(roles, ON_FAILURE, ASK_KODEY, "agent_1")
@@ -317,6 +323,7 @@ NORMAL_WORK: dict[str, list[Work]] = {
         a_client_starts_slow_runs,
         a_client_looks_at_runs,
         a_client_changes_automations,
+        a_client_sends_a_test_event,
     ],
     "ReceiveWebhookFunction": [a_webhook_sets_off_automations],
     REFRESH: [all_connections_are_renewed, a_renewal_that_died_before_its_end_is_completed],

@@ -99,6 +99,12 @@ class Automations:
                 return runs
             following = {"cursor": cursor}
 
+    def labels_of(self, run_id: str) -> Json:
+        """Return the labels of a run."""
+        table, key = self.system.stack.outputs["RunsTable"], {"run_id": {"S": run_id}}
+        labels: Json = decode(self._clients.dynamodb.get_item(TableName=table, Key=key)["Item"])["labels"]
+        return labels
+
     def chats(self, company: str) -> list[Json]:
         """Return the chats of a company."""
         return [chat for chat in self.system.chats() if chat["company_id"] == company]

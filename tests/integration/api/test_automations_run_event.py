@@ -85,7 +85,7 @@ def test_a_whole_envelope_counts_as_a_delivery(bench: Bench, name: str) -> None:
     bench.listen("{{ event.id }} {{ slot.iso }}", "{{ event.account_id }}")
     answer = bench.run({"event": {**FAILED, "id": "evt_1", "timestamp": "2026-11-20T09:00:00Z", name: "biz_C"}})
 
-    assert bench.texts(answer) == ["evt_1 2026-11-20T09:00:00Z"]
+    assert bench.texts(answer) == ["evt_1 2026-11-20T09:00:00+00:00"]
     assert [row.run.target for row in bench.rows(answer)] == ["biz_C"]
 
 

@@ -129,6 +129,8 @@ ATTEMPTS: dict[str, Attempts] = {
     "list_automations": [("/automations", None, 200)],
     "delete_automation": each_automation("", 404),
     "run_automation": each_automation("/run", 404),
+    "list_event_types": [("/events/types", None, CLOSED)],
+    "send_test_event": [("/events/test", {"type": "payment.failed"}, CLOSED)],
     "preview_automation": each_automation("/preview", 404),
     "preview_schedule": [("/automations/preview", {"type": "schedule", "expression": "rate(1 day)"}, 200)],
 }

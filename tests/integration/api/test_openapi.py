@@ -18,8 +18,10 @@ from aichats.api.operation import Operation
 from aichats.api.problems import Kind
 from aichats.api.requests import KEY_PATTERN
 from local.openapi import OPENAPI_JSON, openapi_json
+from tests.support.automations import automation, listening, scheduled
 from tests.support.fakes import Json, ScriptedTransport, ai_chat, ok
 from tests.support.lambda_calls import HttpCaller, call_api, http_event, make_application, make_context, openapi
+from tests.support.own_webhook import with_own_webhook
 from tests.support.runs_api import end
 
 DOCUMENTED = [operation for operation in OPERATIONS if operation.answers]
@@ -201,6 +203,7 @@ def test_what_starts_runs_takes_an_idempotency_key() -> None:
         ("post", "/chats/notification-preference"),
         ("post", "/runs"),
         ("post", "/automations/{name}/run"),
+        ("post", "/events/test"),
         ("post", "/kodey/chats"),
         ("post", "/kodey/chats/{chat_id}/messages"),
     }
@@ -365,10 +368,12 @@ EXAMPLES = [example for example in bodies() if example[1] != "/webhooks/whop"]
     ids=[f"{method} {path} {name}" for method, path, name, _ in EXAMPLES],
 )
 def test_each_example_is_valid(method: str, path: str, body: Json) -> None:
-    app = make_application(ScriptedTransport(*[ok(ai_chat(id="aich_1"))] * 2))
+    app, _ = with_own_webhook(ScriptedTransport(*[ok(ai_chat(id="aich_1"))] * 2))
     # Kodey's runs are not performed here, so their answer is 202.
     app.__dict__["dispatcher"] = replace(app.dispatcher, sleep=lambda _: None)
     run_id = end(app, "unknown")
+    trigger = listening() if "event" in body else scheduled()
+    app.automation_table.put("example", automation(trigger | {"targets": ["biz_XXXXX"]}))
     filled = path.format(name="example", chat_id="chat_1" if "kodey" in path else "aich_1", run_id=run_id)
     # The ids in the examples are valid, although no such chat exists.
     answer = HttpCaller(create_api(app).resolve)(method, filled, body)

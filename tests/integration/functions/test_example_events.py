@@ -26,9 +26,10 @@ from local.setup import ROOT
 from tests.support.example_events import body_of, load, named
 from tests.support.fakes import FakeSqs, ai_chat
 from tests.support.kodey_in_memory import KodeyInMemory
-from tests.support.lambda_calls import EVENTS, LOCAL, HttpCaller, make_application, make_context
+from tests.support.lambda_calls import EVENTS, LOCAL, HttpCaller, make_context
 from tests.support.ledgers import LEASE, MUTE, Clock, make_ledger
 from tests.support.oauth_in_memory import OAuthInMemory
+from tests.support.own_webhook import with_own_webhook
 from tests.support.secret_vault import SecretVault
 from tests.support.whop_in_memory import WhopInMemory
 
@@ -97,7 +98,7 @@ def kodey() -> KodeyInMemory:
 @pytest.fixture(autouse=True)
 def app(monkeypatch: pytest.MonkeyPatch, whop: WhopInMemory, kodey: KodeyInMemory, sqs: FakeSqs) -> Application:
     """The application behind all functions, with the runs that the events speak of."""
-    app = make_application(Both(whop, kodey), sqs=sqs)
+    app, _ = with_own_webhook(Both(whop, kodey), sqs=sqs)
     for function in (run_schedule, perform_runs):
         monkeypatch.setattr(function, "app", app)
     monkeypatch.setattr(run_schedule, "events", app.schedule_events)

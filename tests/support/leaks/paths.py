@@ -98,6 +98,25 @@ def deliver_webhooks(bench: LeakBench) -> None:
         bench.deliver(signed(event("payment.failed", **{"data": {"note": text}, field: [text]}), secret), expect=400)
 
 
+def send_test_events(bench: LeakBench) -> None:
+    """Send test events that start runs, and run an automation with an event that is valid, rejected or malformed."""
+    data = {"note": bench.canaries.text(BODY), bench.canaries.name(BODY): [bench.canaries.text(BODY)]}
+    bench.call("GET", "/events/types", expect=200)
+    answer = bench.call("POST", "/events/test", json={"type": "payment.failed", "data": data}, expect=200)
+    for run_id in answer.json()["run_ids"]:
+        bench.ended(run_id)
+    text = bench.canaries.text(BODY)
+    for wrong in ({"type": text}, {"type": "payment.failed", "data": text}):
+        bench.call("POST", "/events/test", json=wrong, expect=422)
+    event = {"type": "payment.failed", "data": data}
+    [run_id] = bench.call("POST", "/automations/good/run", json={"event": event}, expect=202).json()["run_ids"]
+    bench.ended(run_id)
+    for fields in ({"type": text}, {"data": text}, {"timestamp": text}, {"data": {"note": [text]}}):
+        bench.call("POST", "/automations/unfit/run", json={"event": event | fields}, expect=422)
+    bench.call("POST", "/automations/filtered/run", json={"event": event}, expect=422)
+    bench.call("POST", "/automations/good/run", json={"event": event, "targets": [text]}, expect=422)
+
+
 def _listen(bench: LeakBench, name: str, title: str = "", **trigger: str) -> None:
     """Create an automation that listens for events."""
     body = {
@@ -214,6 +233,7 @@ def break_secrets(bench: LeakBench) -> None:
         bench.call("GET", "/chats", expect=None)
         bench.call("GET", "/kodey/chats", expect=500)
         bench.deliver(signed(_event(bench), secret), expect=500)
+        bench.call("POST", "/events/test", json={"type": "payment.failed"}, expect=409)
         bench.invoke("RunScheduleFunction", _tick(bench, "biz_Own"))
     for broken in ({"wrong": {"sha256": key}}, key):
         bench.secret("callers", broken)
@@ -233,6 +253,7 @@ PATHS: tuple[Callable[[LeakBench], None], ...] = (
     call_without_right,
     renew_connections,
     deliver_webhooks,
+    send_test_events,
     lose_answers,
     fire_schedules,
     send_unreadable_messages,
