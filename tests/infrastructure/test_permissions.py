@@ -160,7 +160,7 @@ def test_each_function_gets_only_the_variables_that_match_its_permissions(name: 
 
     schedules = {"SCHEDULE_GROUP", "RUN_SCHEDULE_ARN", "SCHEDULER_ROLE_ARN", "SCHEDULE_DEAD_LETTERS_ARN"}
     assert variables.keys() & schedules == (schedules if name in SCHEDULE_WRITERS else set())
-    assert ("WEBHOOK_SECRET" in variables) is (name == "ReceiveWebhookFunction")
+    assert ("WEBHOOK_SECRET" in variables) is (name in {"ReceiveWebhookFunction", "HttpApiFunction"})
     assert ("CALLERS_SECRET" in variables) is (name == "HttpApiFunction")
     assert ("CONNECTIONS_PREFIX" in variables) is (name == "RefreshTokensFunction")
     assert ("MISSED_GRACE_SECONDS" in variables) is (name == "SweepRunsFunction")
@@ -231,7 +231,7 @@ def test_secrets_begin_empty_and_are_read_only_by_the_functions_that_need_them()
         # The check of the webhook needs an API key.
         "SweepRunsFunction": {"WhopSecret"},
         "RefreshTokensFunction": {CONNECTIONS, "*"},
-        "HttpApiFunction": {"WhopSecret", "KodeySecret", "CallersSecret", CONNECTIONS},
+        "HttpApiFunction": {"WhopSecret", "KodeySecret", "CallersSecret", "WebhookSecret", CONNECTIONS},
         "ReceiveWebhookFunction": {"WebhookSecret"},
     }
 
