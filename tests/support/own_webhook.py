@@ -1,5 +1,7 @@
 """The network of a stack that calls its own webhook."""
 
+from typing import Any
+
 import httpx
 
 from aichats.api.routes.webhooks import receive
@@ -43,7 +45,7 @@ def with_own_webhook(
     *,
     sqs: FakeSqs | None = None,
     secrets: FakeSecretsManager | None = None,
-    **settings: object,
+    **settings: Any,
 ) -> tuple[Application, OwnNetwork]:
     """Return an application that reaches its own webhook, and its network."""
     network = OwnNetwork(whop or ScriptedTransport())
