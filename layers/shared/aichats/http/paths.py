@@ -5,12 +5,12 @@ from urllib.parse import quote
 from aichats.errors import InputError
 
 
-def segment(chat_id: str, *, problem: str) -> str:
-    """Return a chat's id, quoted as one segment of a path.
+def segment(value: str, *, problem: str, field: str = "chat_id") -> str:
+    """Return an id, quoted as one segment of a path.
 
     Raises:
-        InputError: the path would lead elsewhere. The message is ``problem``.
+        InputError: the path would lead elsewhere. The error names ``field``, and its message is ``problem``.
     """
-    if chat_id in ("", ".", ".."):
-        raise InputError([("chat_id", problem)])
-    return quote(chat_id, safe="")
+    if value in ("", ".", ".."):
+        raise InputError([(field, problem)])
+    return quote(value, safe="")

@@ -1,4 +1,4 @@
-"""A client of Whop's API: the five operations on AI chats, and webhooks (:attr:`WhopClient.webhooks`).
+"""A client of Whop's API: the five operations on AI chats, webhooks (:attr:`WhopClient.webhooks`) and files.
 
 The client names the fields of AI chats as the API version requires.
 
@@ -25,6 +25,7 @@ from aichats.whop.models import AiChat, AiChatPage, CreateAiChat, ListAiChats, T
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from aichats.whop.files import FilesClient
     from aichats.whop.webhook_registration import WebhooksClient
 
 WHOP_BASE_URL = "https://api.whop.com/api/v1"
@@ -124,6 +125,13 @@ class WhopClient:
         from aichats.whop.webhook_registration import WebhooksClient
 
         return WebhooksClient(self._http)
+
+    @cached_property
+    def files(self) -> FilesClient:
+        """Files for attachments, with the same credential. Only chats of this credential may use them."""
+        from aichats.whop.files import FilesClient
+
+        return FilesClient(self._http)
 
     def _call(
         self,

@@ -35,6 +35,7 @@ _NO_WEBHOOK_SCOPE = (
     "this credential lacks developer:manage_webhook. Give this permission to the API key in Whop's dashboard, "
     "or store a key that has it: make secret NAME=whop STACK=…"
 )
+_NO_FILE_SCOPE = "this credential may not use Whop's files. Check its permissions in Whop's dashboard"
 _NOT_VISIBLE = "this credential may not read this. Check that it belongs to the right user or company"
 
 
@@ -64,6 +65,8 @@ def _hint_of_forbidden(operation: str) -> str:
     method, _, path = operation.partition(" ")
     if "/webhooks" in path:
         return _NO_WEBHOOK_SCOPE
+    if "/files" in path:
+        return _NO_FILE_SCOPE
     return _NO_CHAT_SCOPE.format(scope=_SCOPES[method]) if method in _SCOPES else _NOT_VISIBLE
 
 
