@@ -8,6 +8,7 @@ import random
 import re
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from http import HTTPStatus
@@ -111,7 +112,7 @@ class Uploader:
         request = httpx.Request("PUT", target.url, headers=headers, content=chunks, extensions={"timeout": timeout})
         response = self.transport.handle_request(request)
         try:
-            answer = next(response.iter_raw(MAX_STORAGE_ANSWER_BYTES), b"")
+            answer = _beginning_of(response)
         finally:
             response.close()
         status = response.status_code
@@ -119,6 +120,12 @@ class Uploader:
             raise _TemporaryError(f"the storage answered {status}")
         if not response.is_success:
             raise _rejected(target, f"the storage answered {status}{_code(answer)}")
+
+
+def _beginning_of(response: httpx.Response) -> bytes:
+    with suppress(httpx.DecodingError):
+        return next(response.iter_bytes(MAX_STORAGE_ANSWER_BYTES), b"")
+    return b""
 
 
 def _code(answer: bytes) -> str:
