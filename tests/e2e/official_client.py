@@ -1,7 +1,8 @@
 """Uses Whop's official client, whichever of its generations is installed, on the server at the address it is given.
 
 Run by the interpreter of an environment that has ``whop_sdk``: ``python official_client.py http://127.0.0.1:8001/api/v1``.
-With ``webhooks`` as second argument it manages webhooks, otherwise chats.
+With ``webhooks`` as second argument it manages webhooks, with ``files`` it uploads and attaches a file, otherwise it
+manages chats.
 Prints what it saw, as JSON.
 """
 
@@ -26,8 +27,8 @@ def client_of(base_url: str) -> tuple[Any, str]:
     return sdk.Whop(base_url=base_url, api_key=TOKEN, max_retries=0), "current_company_id"
 
 
-def client_of_webhooks(base_url: str) -> Any:
-    """Return the client with the version that has webhooks."""
+def newest_client_of(base_url: str) -> Any:
+    """Return the client with the version that has webhooks and files."""
     sdk: Any = importlib.import_module("whop_sdk")
     environment = sdk.WhopEnvironment(api=base_url, vault=base_url)
     return sdk.Whop(api_version_date="2026-10-15-1", environment=environment, token=TOKEN, max_retries=0)
@@ -57,6 +58,22 @@ def use_webhooks(client: Any) -> dict[str, Any]:
     }
 
 
+def use_files(client: Any) -> dict[str, Any]:
+    """Create a file, send its content as its URL requires, retrieve it, and attach it to a chat."""
+    content = b"%PDF-1.7 report"
+    file = client.files.create(filename="report.pdf", byte_size=len(content))
+    http: Any = importlib.import_module("httpx")
+    uploaded = http.put(file.upload_url, content=content, headers=file.upload_headers, trust_env=False).status_code
+    ready = client.files.retrieve(file.id)
+    chat = client.ai_chats.create(message_text="Read the report.", message_attachments=[{"id": file.id}])
+    return {
+        "states": [file.upload_status, ready.upload_status],
+        "uploaded": uploaded,
+        "ready": [ready.id, ready.filename, ready.content_type, ready.size, ready.upload_url],
+        "chat": chat.id,
+    }
+
+
 def use(client: Any, company: str) -> dict[str, Any]:
     """Create, list, retrieve, update, clear a title, delete."""
     created = [
@@ -80,6 +97,12 @@ def use(client: Any, company: str) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    wants_webhooks = sys.argv[2:] == ["webhooks"]
-    seen = use_webhooks(client_of_webhooks(sys.argv[1])) if wants_webhooks else use(*client_of(sys.argv[1]))
+    address, *subject = sys.argv[1:]
+    match subject:
+        case ["webhooks"]:
+            seen = use_webhooks(newest_client_of(address))
+        case ["files"]:
+            seen = use_files(newest_client_of(address))
+        case _:
+            seen = use(*client_of(address))
     json.dump(seen, sys.stdout)

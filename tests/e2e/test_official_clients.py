@@ -1,5 +1,6 @@
 """Whop's own clients on the mock of Whop: both generations of the SDK work with it, unchanged."""
 
+import hashlib
 import json
 from pathlib import Path
 
@@ -70,3 +71,17 @@ def test_the_newest_official_client_registers_changes_replays_and_deletes_webhoo
     assert seen["deliveries"] == [["payment.created", False]] * 2
     assert seen["deleted"] == [created[-1], True]
     assert [webhook["id"] for webhook in state["webhooks"]] == created[:-1]
+
+
+@pytest.mark.parametrize("interpreter", ["whop-sdk-2"], indirect=True)
+def test_the_newest_official_client_uploads_a_file_and_attaches_it_to_a_chat(interpreter: Path) -> None:
+    with running_whop() as whop:
+        whop.mode(files="uploaded")
+        seen = use_of(interpreter, whop.base_url, "files")
+        state = whop.state()
+
+    [file], [chat] = state["files"], state["chats"]
+    assert (seen["states"], seen["uploaded"]) == (["pending", "ready"], 200)
+    assert seen["ready"] == [file["id"], "report.pdf", "application/pdf", 15, None]
+    assert file["sha256"] == hashlib.sha256(b"%PDF-1.7 report").hexdigest()
+    assert (chat["id"], chat["message_attachments"]) == (seen["chat"], [file["id"]])

@@ -25,7 +25,7 @@ class Fault(BaseModel):
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
-    method: Literal["GET", "POST", "PATCH", "DELETE"]
+    method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
     path: str
     """Path of the request without its query. With ``/*`` at its end, it matches all paths that start with it."""
     times: int = Field(default=1, ge=1)

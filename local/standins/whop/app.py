@@ -14,6 +14,7 @@ from local.standins.shared.listing import listed
 from local.standins.shared.rate_limit import RateLimit
 from local.standins.whop.chats import Chat, Chats
 from local.standins.whop.errors import WhopError
+from local.standins.whop.files import FILE_OPERATIONS, Files, is_of_storage, logged_content, owner_of
 from local.standins.whop.idempotency import Fingerprint, IdempotencyKeys, KeyOfCredential
 from local.standins.whop.mode import WhopMode
 from local.standins.whop.oauth import Grant, Grants
@@ -37,7 +38,7 @@ AI_CHAT = "/api/v1/ai_chats/{id}"
 
 
 class Whop:
-    """The server, with its chats, its webhooks, its grants, its idempotency keys and the rate limits of its clients."""
+    """The server, with its chats, files, webhooks, grants and idempotency keys, and the rate limits of its clients."""
 
     operations = (
         Operation("list", "GET", AI_CHATS),
@@ -45,6 +46,7 @@ class Whop:
         Operation("retrieve", "GET", AI_CHAT),
         Operation("update", "PATCH", AI_CHAT),
         Operation("delete", "DELETE", AI_CHAT),
+        *FILE_OPERATIONS,
         *WEBHOOK_OPERATIONS,
         *OPERATIONS,
     )
@@ -56,23 +58,29 @@ class Whop:
         self._grants = Grants(clock)
         self._oauth = OAuthServer(self._grants, clock)
         self._chats = Chats(clock)
+        self._files = Files(clock)
         self._webhooks = Webhooks(clock)
         self._keys = IdempotencyKeys(clock)
         self._rate_limit = RateLimit(clock)
 
     def state(self) -> dict[str, Any]:
-        """Return every chat with its company and its message, every webhook with its secret, and every user's grant."""
+        """Return every chat with its message, every file, every webhook with its secret, and every user's grant."""
         chats = [chat.as_state() for chat in self._chats.all()]
-        return {"chats": chats, "webhooks": self._webhooks.as_state(), "oauth": self._grants.state()}
+        files, webhooks = self._files.as_state(), self._webhooks.as_state()
+        return {"chats": chats, "files": files, "webhooks": webhooks, "oauth": self._grants.state()}
 
     def load(self, state: Mapping[str, Any]) -> None:
-        """Add the chats and the grants that :meth:`state` of an earlier server returned."""
+        """Add the chats, the files and the grants that :meth:`state` of an earlier server returned."""
         for chat in state["chats"]:
             self._chats.load(chat)
+        for file in state.get("files", []):
+            self._files.load(file)
         self._grants.load(state.get("oauth", []))
 
     def logged_body(self, call: Call) -> str:
-        """Return the body, without the tokens of OAuth."""
+        """Return the body, without the tokens of OAuth and the content of files."""
+        if is_of_storage(call):
+            return logged_content(call)
         return logged_body(call) if is_of_oauth(call) else call.body.decode(errors="replace")
 
     def refusal(self, call: Call, status: int) -> Reply:
@@ -89,6 +97,8 @@ class Whop:
         """
         if is_of_oauth(call):
             return partial(attempt, partial(self._oauth.perform, call))
+        if is_of_storage(call):
+            return partial(attempt, partial(self._files.upload, call, self.mode))
         if not call.credential or not bearer_token(call):
             raise WhopError(401)
         grant = granted_to(call, self._grants, self.mode)
@@ -112,10 +122,16 @@ class Whop:
 
     def _perform(self, call: Call, grant: Grant | None) -> object:
         """Perform the call with the rights of the grant, and return the content of the response."""
-        dialect = dialect_of(version_of(call))
+        version = version_of(call)
+        dialect = dialect_of(version)
         if call.operation in Webhooks.NAMES:
-            require_webhooks(call, grant, version_of(call))
+            require_webhooks(call, grant, version)
             return self._webhooks.perform(call)
+        if call.operation in Files.NAMES:
+            return self._files.perform(call, grant, version)
+        return self._perform_on_chats(call, grant, dialect)
+
+    def _perform_on_chats(self, call: Call, grant: Grant | None, dialect: Dialect) -> object:
         if call.method != "GET":
             require_write(call, grant, self.mode)
         chat_id = self._seen(call, grant)
@@ -123,7 +139,9 @@ class Whop:
             case "list":
                 return self._list(call, grant, dialect)
             case "create":
-                chat = self._chats.create(require_company(grant, parse_body(dialect.create, call.body)))
+                body = require_company(grant, parse_body(dialect.create, call.body))
+                self._files.check(body.message_attachments or [], owner_of(call, grant), self.mode)
+                chat = self._chats.create(body)
             case "retrieve":
                 chat = self._chats.retrieve(chat_id)
             case "update":

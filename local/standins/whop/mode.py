@@ -17,3 +17,9 @@ class WhopMode(Mode):
     """Permission of API keys to create, update and delete. A user's OAuth token needs its scopes instead."""
     oauth_tokens: Literal["any", "issued"] = "any"
     """User tokens that are accepted: any, or only those that the server issued. Issued ones always expire."""
+    files: Literal["any", "uploaded"] = "any"
+    """Attachments that are accepted: also IDs of files that this server doesn't know, or only uploaded files."""
+    file_seconds: float = Field(default=0.0, ge=0, allow_inf_nan=False)
+    """Seconds in which a new file is in the state ``processing``."""
+    file_result: Literal["ready", "failed"] = "ready"
+    """The state of a new file after it was processed."""

@@ -12,8 +12,11 @@ DEFAULTS = {
     "latency": 0.0,
     "list": "newest",
     "list_lag": 0.0,
+    "files": "any",
+    "file_seconds": 0.0,
+    "file_result": "ready",
 }
-EMPTY = {"chats": [], "oauth": [], "webhooks": [], "clock_ahead": 0.0, "requests": []}
+EMPTY = {"chats": [], "files": [], "oauth": [], "webhooks": [], "clock_ahead": 0.0, "requests": []}
 
 
 def rejected(whop: WhopInProcess, name: str, body: object) -> tuple[str, str]:
@@ -75,6 +78,9 @@ def test_a_mode_changes_what_it_names_and_nothing_else(whop: WhopInProcess) -> N
     ({"idempotency": "maybe"}, "'honoured' or 'ignored'"),
     ({"api_keys": "none"}, "'allowed' or 'forbidden'"),
     ({"oauth_tokens": "none"}, "'any' or 'issued'"),
+    ({"files": "none"}, "'any' or 'uploaded'"),
+    ({"file_seconds": -1}, "must be at least 0"),
+    ({"file_result": "lost"}, "'ready' or 'failed'"),
     ({"rate_limit": -1}, "must be at least 0"),
     ({"rate_limit": "600"}, "whole number"),
     ({"latency": -0.1}, "must be at least 0"),

@@ -7,10 +7,9 @@ Anyone who has the URL can write the file, so the URL and its headers are secret
 import random
 import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from functools import partial
 from http import HTTPStatus
 from typing import BinaryIO
 
@@ -64,6 +63,10 @@ class _TemporaryError(Exception):
     """The storage did not take the content now. Another attempt may succeed."""
 
 
+class _SizeError(Exception):
+    """The content is shorter or longer than announced."""
+
+
 type _Failure = _TemporaryError | httpx.TransportError
 
 
@@ -99,8 +102,10 @@ class Uploader:
         """Return the reason why an attempt failed, if another attempt may succeed."""
         try:
             self._attempt(target, content, byte_size)
+        except _SizeError:
+            raise _rejected(target, f"it does not have {byte_size} bytes") from None
         except (httpx.UnsupportedProtocol, httpx.LocalProtocolError):
-            raise _rejected(target, "the request can't be sent; its size or its headers are wrong") from None
+            raise _rejected(target, "the request can't be sent") from None
         except (_TemporaryError, httpx.TransportError) as error:
             return error
         return None
@@ -108,8 +113,8 @@ class Uploader:
     def _attempt(self, target: UploadTarget, content: BinaryIO, byte_size: int) -> None:
         timeout = httpx.Timeout(remaining(default=MAX_ATTEMPT_SECONDS)).as_dict()
         headers = {name.lower(): value for name, value in target.headers.items()} | {"content-length": str(byte_size)}
-        chunks = iter(partial(content.read, CHUNK_BYTES), b"")
-        request = httpx.Request("PUT", target.url, headers=headers, content=chunks, extensions={"timeout": timeout})
+        chunks, limits = _chunks(content, byte_size), {"timeout": timeout}
+        request = httpx.Request("PUT", target.url, headers=headers, content=chunks, extensions=limits)
         response = self.transport.handle_request(request)
         try:
             answer = _beginning_of(response)
@@ -120,6 +125,22 @@ class Uploader:
             raise _TemporaryError(f"the storage answered {status}")
         if not response.is_success:
             raise _rejected(target, f"the storage answered {status}{_code(answer)}")
+
+
+def _chunks(content: BinaryIO, byte_size: int) -> Iterator[bytes]:
+    """Yield the content in parts.
+
+    Raises:
+        _SizeError: the content has another size. The request stays incomplete, so the storage ignores it.
+    """
+    left = byte_size
+    while chunk := content.read(CHUNK_BYTES):
+        left -= len(chunk)
+        if left < 0:
+            break
+        yield chunk
+    if left != 0:
+        raise _SizeError
 
 
 def _beginning_of(response: httpx.Response) -> bytes:
