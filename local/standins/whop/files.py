@@ -66,7 +66,7 @@ class StoredFile:
 
     @property
     def content_type(self) -> str:
-        """The media type that the name's extension stands for."""
+        """The media type for the extension of the name."""
         return mimetypes.guess_type(self.filename)[0] or "application/octet-stream"
 
     def status(self, now: float) -> str:

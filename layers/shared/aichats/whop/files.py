@@ -22,7 +22,7 @@ FILES_API_VERSION = "2026-10-15-1"
 MAX_UPLOAD_SECONDS = 300.0
 """The time limit of an upload with everything that follows it. The deadline around the call applies too."""
 READY_PAUSES = (0.2, 0.4, 0.8, 1.5, 2.5, 4.0, 5.0, 5.0, 5.0, 5.0)
-"""The seconds to wait before each further look at a file that isn't ready yet."""
+"""The seconds to wait before a file that isn't ready yet is retrieved again."""
 
 
 class WhopFile(ProviderReply):
@@ -47,8 +47,8 @@ class WhopFile(ProviderReply):
 class FilesClient:
     """The operations on files.
 
-    A file that is not attached to a chat has no effect. So all these calls may be repeated, and no error means that
-    something was done that must be looked up: ``APIConnectionError``, ``RateLimitError``, ``InternalServerError`` and
+    A file that is not attached to a chat has no effect. So all these calls may be repeated, and after no error
+    aichats must check what happened: ``APIConnectionError``, ``RateLimitError``, ``InternalServerError`` and
     ``ProtocolError`` may pass, and all other errors are final.
     """
 
@@ -98,7 +98,7 @@ class FilesClient:
             return self.wait_until_ready(file.id) if until_ready else file
 
     def wait_until_ready(self, file_id: str) -> WhopFile:
-        """Look at a file, with growing pauses, until it is ready.
+        """Retrieve a file, with growing pauses, until it is ready.
 
         Raises:
             APITimeoutError: the file is not ready yet, and the deadline is too close.
