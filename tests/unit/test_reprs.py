@@ -15,11 +15,13 @@ from aichats.http import Headers
 from aichats.http.answers import ProviderAnswer
 from aichats.http.masking import Mask
 from aichats.http.transport import DeadlineTransport
+from aichats.http.uploads import UploadTarget
 from aichats.kodey import KodeyClient
 from aichats.kodey.credentials import KODEY_SECRET, KodeySecret
 from aichats.whop import WhopClient
 from aichats.whop.connections import CONNECTION, ConnectionSecret, Grant
 from aichats.whop.credentials import WHOP_SECRET, Credentials, WebhookSecret, WhopSecret
+from aichats.whop.files import WhopFile
 from aichats.whop.oauth import OAuthClient, Tokens
 from aichats.whop.renewal import _Claim
 from aichats.whop.webhook_registration import Webhook
@@ -71,6 +73,8 @@ OBJECTS: list[object] = [
     KodeySecret(api_key=SECRET),
     WebhookSecret(secrets=[SECRET]),
     Webhook(id="hook_1", url="https://example.com", enabled=True, events=[], webhook_secret=SECRET),
+    WhopFile(id="file_1", upload_status="pending", upload_url=SECRET, upload_headers={"X-Amz": SECRET}),
+    UploadTarget("whop", "file_1", SECRET, {"X-Amz": SECRET}),
     SecretVersion("1", SECRET),
     claim(),
     Credentials(full_store(), "whop", lambda *_: None),

@@ -145,7 +145,7 @@ class Files:
             body = parse_body(CreateFile, call.body)
             file = StoredFile(owner, now, body.filename, body.byte_size, body.visibility)
             self._files[file.id] = file
-            url = f"http://{call.headers.get("host", "localhost")}/uploads/{file.id}?signature={file.signature}"
+            url = f"http://{call.headers.get('host', 'localhost')}/uploads/{file.id}?signature={file.signature}"
             return file.as_file(now) | {"upload_url": url, "upload_headers": {"Content-Type": file.content_type}}
         found = self._files.get(call.path_parameters["id"])
         if found is None or found.owner != owner:

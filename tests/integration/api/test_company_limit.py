@@ -104,6 +104,10 @@ ATTEMPTS: dict[str, Attempts] = {
     "set_notification_preference": [
         ("/chats/notification-preference", {"notification_preference": "none", "ids": ["aich_1"]}, CLOSED)
     ],
+    "create_file": [
+        ("/files", {"filename": "a.pdf", "byte_size": 5} | more, 403) for more in ({}, {"company_id": "biz_B"})
+    ],
+    "get_file": [("/files/file_1", None, 403)],
     "create_kodey_chat": [("/kodey/chats", {"agent_id": "biz_A", "message_text": "Hi"}, CLOSED)],
     "list_kodey_chats": [("/kodey/chats", None, CLOSED)],
     "get_kodey_chat": [("/kodey/chats/chat_1", None, CLOSED)],

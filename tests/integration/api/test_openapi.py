@@ -19,10 +19,11 @@ from aichats.api.problems import Kind
 from aichats.api.requests import KEY_PATTERN
 from local.openapi import OPENAPI_JSON, openapi_json
 from tests.support.automations import automation, listening, scheduled
-from tests.support.fakes import Json, ScriptedTransport, ai_chat, ok
+from tests.support.fakes import Json, ScriptedTransport, ai_chat
 from tests.support.lambda_calls import HttpCaller, call_api, http_event, make_application, make_context, openapi
 from tests.support.own_webhook import with_own_webhook
 from tests.support.runs_api import end
+from tests.support.whop_in_memory import WhopInMemory
 
 DOCUMENTED = [operation for operation in OPERATIONS if operation.answers]
 EACH = pytest.mark.parametrize("operation", DOCUMENTED, ids=lambda operation: f"{operation.method} {operation.path}")
@@ -368,7 +369,7 @@ EXAMPLES = [example for example in bodies() if example[1] != "/webhooks/whop"]
     ids=[f"{method} {path} {name}" for method, path, name, _ in EXAMPLES],
 )
 def test_each_example_is_valid(method: str, path: str, body: Json) -> None:
-    app, _ = with_own_webhook(ScriptedTransport(*[ok(ai_chat(id="aich_1"))] * 2))
+    app, _ = with_own_webhook(WhopInMemory(ai_chat(id="aich_1")))
     # Kodey's runs are not performed here, so their answer is 202.
     app.__dict__["dispatcher"] = replace(app.dispatcher, sleep=lambda _: None)
     run_id = end(app, "unknown")

@@ -63,6 +63,8 @@ QUEUED = (
 BY_NAME = "automation"
 """The schedule event that only names what is to be done."""
 
+FILE_ID = "file_xxxxxxxxxxxxx"
+
 NEVER_FILLED = "placeholder_not_filled"
 """The schedule event that is rejected."""
 
@@ -131,7 +133,9 @@ def test_each_route_has_an_event() -> None:
     shown = {(event["requestContext"]["http"]["method"], event["rawPath"]) for event in map(load, HTTP.values())}
     in_form = {
         (method, re.sub(r"([abc])\1{31}", "{run_id}", re.sub(r"(aich|chat)_x{13}", "{chat_id}", path)))
-        for method, path in ((method, path.replace("weekly-revenue", "{name}")) for method, path in shown)
+        for method, path in (
+            (method, path.replace("weekly-revenue", "{name}").replace(FILE_ID, "{file_id}")) for method, path in shown
+        )
     }
 
     assert {(operation.method, operation.path) for operation in OPERATIONS} | {("GET", "/health")} <= in_form
@@ -146,7 +150,7 @@ def test_an_http_event_is_answered(name: str, whop: WhopInMemory, kodey: KodeyIn
 
     assert answer.status == REFUSED.get(name, answer.status)
     assert (answer.status >= 400) is (name in REFUSED)
-    of_whop = "kodey" not in name and name.endswith(("chat", "chats", "chat_base64", "title"))
+    of_whop = "kodey" not in name and name.endswith(("chat", "chats", "chat_base64", "title", "file"))
     assert bool(whop.requests) is of_whop
     assert len(kodey.requests) == ("kodey" in name and name.startswith(("list", "retrieve", "delete")))
     assert bool(sqs.sent) is (name in QUEUED)
@@ -179,6 +183,12 @@ def test_the_headers_of_an_http_event_fit_the_rest_of_it(name: str) -> None:
     assert headers.get("content-length") == (str(len(body_of(event))) if "body" in event else None)
     assert ("content-type" in headers) is ("body" in event)
     assert headers.get("authorization", f"Bearer {LOCAL}") == f"Bearer {LOCAL}"
+
+
+def test_the_http_event_with_a_form_uploads_its_file(whop: WhopInMemory) -> None:
+    answer = HttpCaller(http_api.lambda_handler).send(load(HTTP["create_file"]), make_context())
+
+    assert (answer.status, whop.uploads) == (201, [b"%PDF-1.7\n%%EOF\n"])
 
 
 def test_an_http_event_in_base64_has_the_body_of_its_neighbor() -> None:

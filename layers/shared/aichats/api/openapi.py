@@ -16,6 +16,7 @@ from aws_lambda_powertools.event_handler.openapi.swagger_ui import generate_swag
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
+from aichats.api.forms import FORM
 from aichats.api.operation import Operation
 from aichats.api.problems import CONTENT_TYPE, Problem, title_of
 from aichats.api.requests import operations_at
@@ -139,7 +140,9 @@ def _paths(operations: Sequence[Operation[Any, Any]], references: Mapping[type[B
 def _schemas(operations: Sequence[Operation[Any, Any]]) -> tuple[dict[type[BaseModel], JsonObject], JsonObject]:
     """Return a reference to each model, and the schemas of all models."""
     used: set[type[BaseModel] | None] = {Problem, StartedRuns, WebhookEvent}
-    used |= {model for operation in operations for model in (operation.body, *operation.answers.values())}
+    used |= {
+        model for operation in operations for model in (operation.body, operation.form, *operation.answers.values())
+    }
     models = sorted((model for model in used if model), key=lambda model: model.__name__)
     # Answers have the schemas of bodies, so that no model has two schemas.
     references, definitions = models_json_schema([(model, "validation") for model in models], ref_template=_REF)
@@ -188,9 +191,10 @@ def _operation(operation: Operation[Any, Any], references: Mapping[type[BaseMode
     if operation.body:
         examples = _json("examples.json")[operation.run.__name__]
         media_type = {"schema": references[operation.body], "examples": examples}
+        form = {FORM: {"schema": references[operation.form]}} if operation.form else {}
         described["requestBody"] = {
             "required": not operation.body_optional,
-            "content": {"application/json": media_type},
+            "content": {"application/json": media_type} | form,
         }
     return described
 
@@ -237,7 +241,7 @@ def _responses(operation: Operation[Any, Any], references: Mapping[type[BaseMode
     statuses = [*_ERRORS]
     statuses += [HTTPStatus.CONFLICT] if operation.conflicts else []
     statuses += [HTTPStatus.PRECONDITION_FAILED] if operation.conditional else []
-    is_run = HTTPStatus.ACCEPTED in operation.answers and HTTPStatus.CREATED in operation.answers
+    is_run = operation.idempotent and {HTTPStatus.ACCEPTED, HTTPStatus.CREATED} <= operation.answers.keys()
     responses: JsonObject = {}
     for status, model in operation.answers.items():
         phrase = HTTPStatus(status).phrase

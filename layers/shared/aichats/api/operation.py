@@ -66,6 +66,8 @@ class Route:
     body: type[BaseModel] | None = None
     body_optional: bool = False
     """True if the body may be missing. Then the operation gets the body's defaults."""
+    form: type[BaseModel] | None = None
+    """The model of the body as ``multipart/form-data``, if the operation takes that in addition to JSON."""
     query: type[BaseModel] | None = None
     parameters: Mapping[str, TypeAdapter[str]] = field(default_factory=dict)
     limited: bool = False

@@ -91,17 +91,25 @@ def read_body(operation: Operation[Any, Any], event: APIGatewayProxyEventV2, **c
     """Return the body as the operation's model. A body in base64 is decoded first. A missing body may be optional.
 
     Raises:
-        InputError: the body's media type isn't JSON, or the body isn't valid.
+        InputError: the operation doesn't take the body's media type, or the body isn't valid.
     """
     if operation.body is None:
         return None
     if operation.body_optional and not event.body:
         return operation.body()
-    media_type = event.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if media_type != "application/json":
-        raise InputError([("Content-Type", f"must be application/json, not {media_type[:100] or 'empty'}")])
+    content_type = event.headers.get("content-type", "")
+    media_type = content_type.partition(";")[0].strip().lower()
     content = raw_body(event.body, is_base64=bool(event.is_base64_encoded))
-    return parse_json(operation.body, content, strict=True, **context)
+    if media_type == "application/json":
+        return parse_json(operation.body, content, strict=True, **context)
+    if operation.form is None:
+        raise InputError([("Content-Type", f"must be application/json, not {media_type[:100] or 'empty'}")])
+    from aichats.api.forms import FORM, read_form
+
+    if media_type != FORM:
+        expected = f"must be application/json or {FORM}"
+        raise InputError([("Content-Type", f"{expected}, not {media_type[:100] or 'empty'}")])
+    return parse(operation.form, read_form(content, content_type), **context)
 
 
 def read_idempotency_key(operation: Operation[Any, Any], event: APIGatewayProxyEventV2) -> str | None:

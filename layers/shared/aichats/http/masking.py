@@ -22,7 +22,7 @@ TEXT_RUN, TOKEN_RUN = 24, 12
 """The minimum length of a part of a text or a token that is hidden."""
 MIN_HIDDEN_CHARACTERS = 4
 """The minimum length of a text that is hidden. A shorter text would hide parts of ordinary words."""
-TEXT_FIELDS = ("message_text", "title", "content", "metadata")
+TEXT_FIELDS = ("message_text", "title", "content", "metadata", "filename")
 """The fields of a request whose texts are hidden."""
 
 _LOOKED_AT = 4 * MAX_TEXT_CHARACTERS

@@ -47,9 +47,9 @@ class WhopFile(ProviderReply):
 class FilesClient:
     """The operations on files.
 
-    A file that is not attached to a chat has no effect. So all these calls may be repeated, and after no error
-    aichats must check what happened: ``APIConnectionError``, ``RateLimitError``, ``InternalServerError`` and
-    ``ProtocolError`` may pass, and all other errors are final.
+    A file that isn't attached to a chat has no effect, so every call may be repeated after every error. These errors
+    may pass: ``APIConnectionError``, ``RateLimitError``, ``InternalServerError`` and ``ProtocolError``. All others are
+    final.
     """
 
     http: HttpClient
@@ -59,14 +59,19 @@ class FilesClient:
 
         Raises:
             APIConnectionError: Whop was not reached, or the response was lost. A file without content may exist.
+            ProtocolError: the answer has no usable URL. The error doesn't show it.
             ProviderError: any other failure.
         """
         body: dict[str, Any] = {"filename": filename} | ({} if byte_size is None else {"byte_size": byte_size})
         try:
-            return read_answer(WhopFile, self._call("POST", body=body))
+            file = read_answer(WhopFile, self._call("POST", body=body))
         except OutcomeUnknownError as error:
             text = f"{error.reason} A file without content may exist, which has no effect."
             raise APIConnectionError(text, provider=error.provider, request_id=error.request_id) from error
+        if not _target(file).is_usable(self.http.base_url):
+            problem = f"the answer for {file.id} has no usable upload_url and upload_headers"
+            raise ProtocolError(problem, provider="whop")
+        return file
 
     def retrieve(self, file_id: str) -> WhopFile:
         """Return a file with its state.
@@ -94,7 +99,7 @@ class FilesClient:
         with time_limit(MAX_UPLOAD_SECONDS):
             file = self.create(filename, byte_size)
             uploader = Uploader(self.http.transport, sleep=self.http.sleep, randomness=self.http.randomness)
-            uploader.put(self._target(file), content, byte_size)
+            uploader.put(_target(file), content, byte_size)
             return self.wait_until_ready(file.id) if until_ready else file
 
     def wait_until_ready(self, file_id: str) -> WhopFile:
@@ -115,17 +120,9 @@ class FilesClient:
             self.http.sleep(pause)
         raise APITimeoutError(f"{file_id} is not ready yet: Whop still processes its content", provider="whop")
 
-    def _target(self, file: WhopFile) -> UploadTarget:
-        """Return where the content of a new file goes.
-
-        Raises:
-            ProtocolError: the answer of Whop has no URL or headers that can be used. The error doesn't show them.
-        """
-        target = UploadTarget("whop", file.id, file.upload_url or "", file.upload_headers or {})
-        if not target.is_usable(self.http.base_url):
-            problem = f"the answer for {file.id} has no usable upload_url and upload_headers"
-            raise ProtocolError(problem, provider="whop")
-        return target
-
     def _call(self, method: str, path: str = "/files", *, body: Mapping[str, Any] | None = None) -> ProviderAnswer:
         return self.http.call(method, path, body=body, headers={"api-version-date": FILES_API_VERSION})
+
+
+def _target(file: WhopFile) -> UploadTarget:
+    return UploadTarget("whop", file.id, file.upload_url or "", file.upload_headers or {})

@@ -29,6 +29,11 @@ type FileId = Annotated[
     Field(pattern=r"^file_[A-Za-z0-9_-]{1,100}$", examples=["file_xxxxxxxxxxxxx"]),
     OrElse("is not the id of a file (file_...)"),
 ]
+type Filename = Annotated[
+    str,
+    Field(pattern=r"^[^/\\\x00-\x1f\x7f]{1,255}$", examples=["report.pdf"]),
+    OrElse("is not the name of a file: use 1 to 255 characters without a slash, such as report.pdf"),
+]
 type Title = Annotated[str, Field(min_length=1, max_length=500)]
 type NotificationPreference = Literal["all", "none"]
 type Cursor = Annotated[str, Field(min_length=1, max_length=1000)]
