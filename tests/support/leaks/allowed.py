@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from tests.support.leaks.bench import Place
 from tests.support.leaks.canaries import Canaries
-from tests.support.leaks.kinds import BODY, CONTENT, MESSAGE, METADATA, TITLE, TOKEN
+from tests.support.leaks.kinds import BODY, CONTENT, FILE_NAME, MESSAGE, METADATA, TITLE, TOKEN, UPLOAD_SIGNATURE
 
 
 class Allowed(NamedTuple):
@@ -31,6 +31,9 @@ ALLOWED = (
     Allowed("answer 20? to GET /chats*", {TITLE}, IS_READ_BY_ITS_OWNER),
     Allowed("answer 20? to POST /chats", {TITLE}, IS_READ_BY_ITS_OWNER),
     Allowed("answer 200 to PATCH /chats/ID", {TITLE}, IS_READ_BY_ITS_OWNER),
+    Allowed("answer 20? to POST /files", {FILE_NAME}, IS_READ_BY_ITS_OWNER),
+    Allowed("answer 201 to POST /files", {UPLOAD_SIGNATURE}, "the API client sends a large file there itself"),
+    Allowed("answer 200 to GET /files/ID", {FILE_NAME}, IS_READ_BY_ITS_OWNER),
     Allowed("answer 20? to * /automations*", {TITLE, MESSAGE}, IS_READ_BY_ITS_OWNER),
     Allowed("answer 20? to * /kodey/chats*", {CONTENT}, IS_READ_BY_ITS_OWNER),
     Allowed("answer 200 to GET /runs", {TITLE, CONTENT}, IS_READ_BY_ITS_OWNER),

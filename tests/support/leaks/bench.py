@@ -80,10 +80,11 @@ class LeakBench:
         headers = {"Authorization": f"Bearer {token}"} if token else {}
         headers |= options.pop("headers", {})
         with plain_client(base_url=self.system.api_url, timeout=PATIENCE) as http:
-            answer = http.request(method, path, headers=headers, **options)
-            self.sent.append(f"{dict(answer.request.headers)} {answer.request.content.decode()}")
+            request = http.build_request(method, path, headers=headers, **options)
+            self.sent.append(f"{dict(request.headers)} {request.read().decode()}")
+            answer = http.send(request)
         # An id says nothing about the kind of place.
-        route = re.sub(r"/((aich|chat)_\w{8,}|[a-z2-7]{32})", "/ID", path)
+        route = re.sub(r"/((aich|chat|file)_\w{8,}|[a-z2-7]{32})", "/ID", path)
         of_caller = "" if caller == "all" else f" by {caller}"
         self.see(f"answer {answer.status_code} to {method} {route}{of_caller}", dict(answer.headers), answer.text)
         assert expect in (None, answer.status_code), f"{method} {path}: {answer.status_code} {answer.text}"

@@ -13,7 +13,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from tests.support.leaks.canaries import Canaries
-from tests.support.leaks.kinds import ACCESS_TOKEN, CODE, REFRESH_TOKEN, VERIFIER, WEBHOOK_SECRET
+from tests.support.leaks.kinds import ACCESS_TOKEN, CODE, REFRESH_TOKEN, UPLOAD_SIGNATURE, VERIFIER, WEBHOOK_SECRET
 
 LEARNED = {
     "webhook_secret": WEBHOOK_SECRET,
@@ -138,7 +138,7 @@ class EchoingServer:
         """Return ``send`` so that it learns the secrets in an answer."""
 
         async def learning(message: Message) -> None:
-            if path.startswith("/oauth/") or path.endswith("/webhooks"):
+            if path.startswith("/oauth/") or path.endswith(("/webhooks", "/files")):
                 self._learn(message.get("body", b""))
                 for name, value in message.get("headers", ()):
                     if name == b"location":
@@ -157,6 +157,8 @@ class EchoingServer:
         for name, kind in LEARNED.items():
             if isinstance(value := fields.get(name), str):
                 self._canaries.add(kind, value)
+        if isinstance(url := fields.get("upload_url"), str):
+            self._canaries.add(UPLOAD_SIGNATURE, dict(parse_qsl(urlsplit(url).query))["signature"])
 
 
 def _echoes(form: str, request: Request, body: bytes) -> Iterator[str]:

@@ -9,12 +9,18 @@ CODE = "authorization code"
 VERIFIER = "PKCE verifier"
 ACCESS_TOKEN = "access token"
 REFRESH_TOKEN = "refresh token"
+UPLOAD_SIGNATURE = "signature of an upload URL"
 
 TITLE = "title"
 MESSAGE = "message text"
 BODY = "body of a webhook"
 CONTENT = "content of Kodey"
 METADATA = "metadata of Kodey"
+FILE_NAME = "name of a file"
+FILE_CONTENT = "content of a file"
 
-SECRETS = {API_KEY, COMPANY_KEY, KODEY_KEY, TOKEN, WEBHOOK_SECRET, CODE, VERIFIER, ACCESS_TOKEN, REFRESH_TOKEN}
-TEXTS = {TITLE, MESSAGE, BODY, CONTENT, METADATA}
+SECRETS = {
+    *(API_KEY, COMPANY_KEY, KODEY_KEY, TOKEN, WEBHOOK_SECRET, CODE, VERIFIER, ACCESS_TOKEN, REFRESH_TOKEN),
+    UPLOAD_SIGNATURE,
+}
+TEXTS = {TITLE, MESSAGE, BODY, CONTENT, METADATA, FILE_NAME, FILE_CONTENT}

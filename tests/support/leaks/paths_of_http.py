@@ -1,12 +1,17 @@
 """The paths of the HTTP API: every route, with good and with bad input, and with providers that reject the call."""
 
+import base64
 import json
 import uuid
 from typing import Any
 
+from aichats.api.forms import FORM
+from aichats.http.uploads import MAX_UPLOAD_ATTEMPTS
+from local.plain_http import plain_client
+from local.standins.whop.files import FILES
 from tests.support.leaks.bench import LeakBench
 from tests.support.leaks.echoing import FORMS, Rejection
-from tests.support.leaks.kinds import CONTENT, MESSAGE, METADATA, TITLE, TOKEN
+from tests.support.leaks.kinds import CONTENT, FILE_CONTENT, FILE_NAME, MESSAGE, METADATA, TITLE, TOKEN
 from tests.support.mock_servers import AI_CHATS, CHAT
 
 CREATE = f"POST {AI_CHATS}"
@@ -86,6 +91,51 @@ def lose_answers(bench: LeakBench) -> None:
 def _wrong_types(echo: str) -> str:
     """Return a chat whose fields have wrong types and contain an echo."""
     return json.dumps({"id": "aich_wrong", "title": [echo], "created_at": echo, "user": echo, echo: echo})
+
+
+def call_files(bench: LeakBench) -> None:
+    """Create files in all ways, send and read one, and let Whop and its storage reject them."""
+    _upload(bench, expect=201)
+    announced = {"filename": _filename(bench), "byte_size": 5}
+    answer = bench.call("POST", "/files", json=announced, expect=201)
+    with plain_client() as http:
+        http.put(answer.json()["upload_url"], content=b"hello", headers=answer.json()["upload_headers"])
+    bench.call("GET", answer.headers["Location"], expect=200)
+    content = base64.b64encode(bench.canaries.text(FILE_CONTENT).encode()).decode()
+    bench.call("POST", "/files", json={"filename": _filename(bench), "content_base64": content}, expect=201)
+    bench.call("POST", "/files", json={"filename": _filename(bench), "content_base64": f"{content}="}, expect=422)
+    bench.call("POST", "/files", json=announced | {"filename": f"/{_filename(bench)}"}, expect=422)
+    text = bench.canaries.text(FILE_CONTENT)
+    bench.call("POST", "/files", data={"file": text}, files={"other": (_filename(bench), text)}, expect=422)
+    bench.call("POST", "/files", content=text, headers={"Content-Type": f"{FORM}; boundary=x"}, expect=422)
+    for form in FORMS:
+        for status, answered in REJECTED.items():
+            bench.whop.reject(Rejection(f"POST {FILES}", status, form))
+            _upload(bench, expect=answered)
+        bench.whop.reject(Rejection(f"POST {FILES}", 500, form))
+        _upload(bench, expect=502)
+        bench.whop.reject(Rejection("PUT /uploads/", 403, form))
+        _upload(bench, expect=502)
+        bench.whop.reject(*[Rejection("PUT /uploads/", 503, form)] * MAX_UPLOAD_ATTEMPTS)
+        _upload(bench, expect=502)
+    bench.whop.reject(Rejection(f"POST {FILES}", 200, body=_wrong_file))
+    _upload(bench, expect=502)
+
+
+def _upload(bench: LeakBench, *, expect: int) -> None:
+    """Upload a file whose content is JSON, so that a rejection can repeat its text."""
+    content = json.dumps({"note": bench.canaries.text(FILE_CONTENT)})
+    files = {"file": (_filename(bench), content, "application/json")}
+    bench.call("POST", "/files", files=files, data={"company_id": "biz_Own"}, expect=expect)
+
+
+def _filename(bench: LeakBench) -> str:
+    return f"{bench.canaries.name(FILE_NAME)}.json"
+
+
+def _wrong_file(echo: str) -> str:
+    """Return a file whose fields have wrong types and contain an echo."""
+    return json.dumps({"id": echo, "upload_status": [echo], "upload_url": [echo], "upload_headers": echo, echo: echo})
 
 
 def call_kodey(bench: LeakBench) -> None:
