@@ -154,6 +154,12 @@ def test_a_forbidden_upload_speaks_of_files_and_not_of_chats(clock: FakeClock) -
     assert "ai_chat" not in error.hint
 
 
+def test_an_error_does_not_repeat_the_name_of_the_file(clock: FakeClock) -> None:
+    error = failure(clock, error_response(403, "You may not create report.pdf"))
+    assert "report.pdf" not in str(error)
+    assert "You may not create" in str(error)
+
+
 def test_a_file_of_another_credential_does_not_exist(clock: FakeClock) -> None:
     client_, _ = files(clock, error_response(404))
     with pytest.raises(NotFoundError):

@@ -10,6 +10,7 @@ from urllib.parse import parse_qsl
 from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEventV2
 from pydantic import BaseModel
 
+from aichats.api.forms import FORM, read_form
 from aichats.api.operation import Operation
 from aichats.api.problems import NO_SUCH_PATH, RejectedError
 from aichats.errors import InputError
@@ -102,14 +103,10 @@ def read_body(operation: Operation[Any, Any], event: APIGatewayProxyEventV2, **c
     content = raw_body(event.body, is_base64=bool(event.is_base64_encoded))
     if media_type == "application/json":
         return parse_json(operation.body, content, strict=True, **context)
-    if operation.form is None:
-        raise InputError([("Content-Type", f"must be application/json, not {media_type[:100] or 'empty'}")])
-    from aichats.api.forms import FORM, read_form
-
-    if media_type != FORM:
-        expected = f"must be application/json or {FORM}"
-        raise InputError([("Content-Type", f"{expected}, not {media_type[:100] or 'empty'}")])
-    return parse(operation.form, read_form(content, content_type), **context)
+    if operation.form is not None and media_type == FORM:
+        return parse(operation.form, read_form(content, content_type), **context)
+    expected = "application/json" + (f" or {FORM}" if operation.form else "")
+    raise InputError([("Content-Type", f"must be {expected}, not {media_type[:100] or 'empty'}")])
 
 
 def read_idempotency_key(operation: Operation[Any, Any], event: APIGatewayProxyEventV2) -> str | None:
