@@ -309,5 +309,5 @@ def test_a_state_from_before_there_were_grants_can_be_loaded(whop: WhopInProcess
     chats = whop.state()["chats"]
 
     with WhopInProcess(partial(create_app, state={"chats": chats})) as restarted:
-        others = {"files": [], "webhooks": [], "oauth": [], "requests": []}
+        others: dict[str, list[Any]] = {"files": [], "webhooks": [], "oauth": [], "requests": []}
         assert restarted.state() == {"chats": chats, "clock_ahead": 0.0} | others
