@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import cached_property
 from itertools import islice, takewhile
 from typing import Any, Literal
 
@@ -22,6 +23,7 @@ from aichats.automations.model import (
 )
 from aichats.errors import InputError, UnreadableError
 from aichats.runs.ledger.times import from_text, to_text
+from aichats.schedules.pauses import Pauses
 from aichats.validation import read_stored
 
 SECOND = timedelta(seconds=1)
@@ -44,6 +46,8 @@ class RowHeader:
     etag: str
     """A strong ETag, with its quotes. It identifies the definition and the version."""
     state: StoredState
+    pauses_text: str | None = field(default=None, kw_only=True)
+    """The pauses as the table stores them; ``None`` if there has never been one."""
 
 
 @dataclass(frozen=True)
@@ -71,6 +75,11 @@ class AutomationRow(RowHeader):
 
     Only the row from :func:`next_row` has these slots; the table does not store them.
     """
+
+    @cached_property
+    def pauses(self) -> Pauses:
+        """The pauses. They are no part of the definition, so a PUT keeps them."""
+        return Pauses.from_text(self.pauses_text)
 
     @property
     def schedule(self) -> ScheduleTrigger | None:
@@ -100,6 +109,10 @@ class AutomationRow(RowHeader):
         if not isinstance(trigger, ScheduleTrigger):
             return iter(())
         return schedule_times(trigger, self.rate_start, after)
+
+    def unpaused_slots(self, after: datetime) -> Iterator[datetime]:
+        """Return the slots later than a time that are in no pause, oldest first."""
+        return self.pauses.skip(self.slots, after)
 
     def possible_slots(self, after: datetime) -> Iterator[datetime]:
         """Return the slots later than a time, including a slot exactly at the trigger's end.
@@ -142,6 +155,7 @@ def next_row(name: str, automation: Automation, old: RowHeader | None, now: date
         trigger_changed_at=previous.trigger_changed_at if previous and same_trigger else now,
         rate_start=_rate_start(automation, previous, now),
         replaced=old.etag if old and exists else None,
+        pauses_text=_readable_pauses(old) if old and exists else None,
         unconfirmed_slots=_unconfirmed_slots(previous, now) if previous and not fires_as_before else (),
     )
     if row.schedule and not row.fires_after(now):
@@ -165,6 +179,7 @@ def item_from_row(row: AutomationRow) -> dict[str, Any]:
         "trigger_at": to_text(row.trigger_changed_at),
         "rate_start": to_text(row.rate_start) if row.rate_start else None,
         "replaced": row.replaced,
+        "pauses": row.pauses_text,
     }
     return {name: value for name, value in item.items() if value is not None}
 
@@ -184,6 +199,7 @@ def row_from_item(item: Mapping[str, Any]) -> AutomationRow:
         # Rows of older versions do not have the attribute ``trigger_at``.
         trigger_changed_at = times.pop("trigger_at", times["changed_at"])
         read_stored(_STATES.validate_python, {"state": item["state"]}, what)
+        Pauses.from_text(item.get("pauses"))
         return AutomationRow(
             **vars(_header(item)),
             automation=read_stored(Automation.model_validate, json.loads(item["definition"]), what),
@@ -223,7 +239,17 @@ def _what(item: Mapping[str, Any]) -> str:
 
 
 def _header(item: Mapping[str, Any]) -> RowHeader:
-    return RowHeader(name=item["name"], version=item["version"], etag=item["etag"], state=item["state"])
+    names = ("name", "version", "etag", "state")
+    return RowHeader(**{name: item[name] for name in names}, pauses_text=item.get("pauses"))
+
+
+def _readable_pauses(row: RowHeader) -> str | None:
+    """Return the pauses of a row as a text; ``None`` if they are malformed and would stay so."""
+    try:
+        Pauses.from_text(row.pauses_text)
+    except ValueError:
+        return None
+    return row.pauses_text
 
 
 def _etag(automation: Automation, version: int) -> str:
