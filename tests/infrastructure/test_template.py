@@ -13,7 +13,7 @@ from annotated_types import Ge, Le
 from aichats.api.routes.webhooks import ANSWER_SECONDS
 from aichats.automations.reconcile import DONE_AFTER
 from aichats.automations.scheduler import MAX_EVENT_AGE
-from aichats.automations.table import WEBHOOK_ATTRIBUTE, WEBHOOK_INDEX
+from aichats.automations.webhook_index import WEBHOOK_ATTRIBUTE, WEBHOOK_INDEX
 from aichats.invocation import MARGIN_SECONDS
 from aichats.kodey.settings import MAX_ANSWER_SECONDS
 from aichats.runs.messages import RUNS_SECONDS

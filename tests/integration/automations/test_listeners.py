@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from aichats.automations import table as automations_table
+from aichats.automations import webhook_index
 from aichats.automations.model import Automation
 from aichats.automations.row import RowHeader
 from aichats.automations.table import AutomationTable
@@ -45,7 +45,7 @@ def store(client: Disturbed) -> AutomationTable:
 @pytest.fixture
 def upgraded(monkeypatch: pytest.MonkeyPatch) -> None:
     """The last upgrade was long ago."""
-    monkeypatch.setattr(automations_table, "UPGRADE", timedelta(0))
+    monkeypatch.setattr(webhook_index, "UPGRADE", timedelta(0))
 
 
 def heard(store: AutomationTable, event_type: str = "payment.failed") -> list[str]:

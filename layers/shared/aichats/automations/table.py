@@ -13,17 +13,15 @@ not changed since it was read. If two writers change a row at once, one of them 
 """
 
 import builtins
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import cached_property, partial
-from threading import Event
 from typing import Any
 
 from aichats.automations.conditions import check_conditions, conditions_hold
-from aichats.automations.model import Automation, WebhookTrigger, canonical
+from aichats.automations.model import Automation, canonical
 from aichats.automations.row import (
     AutomationRow,
     RowHeader,
@@ -33,30 +31,21 @@ from aichats.automations.row import (
     next_row,
     row_from_item,
 )
+from aichats.automations.webhook_index import SAME_DEFINITION, WebhookIndex, definition_as_read, index_changes
 from aichats.aws.observability import count_now, logger
-from aichats.aws.table import TRANSACTION_ITEMS, DynamoDB, Table
-from aichats.aws.writes import ConditionFailedError, ExtraWrites, Update
+from aichats.aws.table import DynamoDB, Table
+from aichats.aws.writes import Update, succeeds
 from aichats.errors import InputError, UnreadableError
 from aichats.runs.ledger.times import to_text, utc_now
+from aichats.schedules.pauses import Pauses
 
 MAX_DEFINITION_BYTES = 350_000
 """The maximum size of a definition as JSON. DynamoDB's limit for a row is 400 KB."""
 KEEP_DONE = timedelta(days=7)
 """The retention time of a one-off automation after it fired."""
 
-WEBHOOK_INDEX = "by_trigger"
-WEBHOOK_ATTRIBUTE = "webhook"
-"""The index's partition key."""
-OLD_VERSIONS = "webhook"
-"""The value of the partition key in rows of earlier versions."""
-UPGRADE = timedelta(minutes=10)
-"""The time after the start of this process in which other functions may still run the code of an earlier version."""
-
 type Guard = Callable[[RowHeader], None]
 """A function that raises an error if a request may not change a row."""
-
-AS_READ = "#etag = :read_etag AND #state = :read_state"
-"""The condition that a row has not changed since it was read."""
 
 
 def no_guard(_row: RowHeader) -> None:
@@ -155,10 +144,30 @@ class AutomationTable:
             if self._set_state(row, "deleting", {"webhook": None, "ttl": None}):
                 return replace(row, state="deleting")
 
+    def change_pauses(self, name: str, change: Callable[[AutomationRow], Pauses]) -> AutomationRow | None:
+        """Change the pauses of an automation, but not its ETag.
+
+        Args:
+            name: the automation's name.
+            change: returns the new pauses for a row. It is called again if another request changes the row meanwhile,
+                and it may raise an error to stop the change.
+
+        Returns:
+            The row as it is now; ``None`` if the automation does not exist.
+
+        Raises:
+            UnreadableError: this version of the code cannot read the row.
+        """
+        while (row := self.get(name)) is not None:
+            pauses = change(row)
+            text = row.pauses_text if pauses == row.pauses else pauses.to_text()
+            if text == row.pauses_text or self._change(row, {"pauses": text}):
+                return replace(row, pauses_text=text)
+        return None
+
     def end_delete(self, row: RowHeader) -> bool:
         """Delete a row if it has not changed since it was read. Return whether the row is gone now."""
-        extra = _index_changes(row, None)
-        return _succeeds(partial(self._items.delete, row.name, AS_READ, _as_read(row), extra))
+        return succeeds(partial(self._items.delete, row.name, *_as_read(row), index_changes(row, None)))
 
     # ------------------------------------------------------------------ changes by the sweep
 
@@ -234,145 +243,33 @@ class AutomationTable:
         return header_from_item(item) if item else None
 
     def _replace(self, old: RowHeader | None, row: AutomationRow) -> bool:
-        condition, values = (AS_READ, _as_read(old)) if old else (self._items.is_absent, {})
-        return _succeeds(partial(self._items.put, item_from_row(row), condition, values, _index_changes(old, row)))
+        condition, values = _as_read(old) if old else (self._items.is_absent, {})
+        return succeeds(partial(self._items.put, item_from_row(row), condition, values, index_changes(old, row)))
 
     def _set_state(self, row: RowHeader, state: StoredState, changes: Mapping[str, Any]) -> bool:
-        changes = {"etag": row.etag, "state": state, "changed_at": to_text(self.clock()), **changes}
-        return _succeeds(partial(self._items.update, row.name, changes, AS_READ, _as_read(row)))
+        return self._change(row, {"state": state, "changed_at": to_text(self.clock()), **changes})
+
+    def _change(self, row: RowHeader, changes: Mapping[str, Any]) -> bool:
+        changes = {"etag": row.etag, "state": row.state, **changes}
+        return succeeds(partial(self._items.update, row.name, changes, *_as_read(row)))
 
     def _mark(self, marks: Iterable[tuple[RowHeader, Mapping[str, Any]]]) -> None:
-        self._items.update_all([Update(row.name, changes, AS_READ, _as_read(row)) for row, changes in marks])
+        self._items.update_all([Update(row.name, changes, *_as_read(row)) for row, changes in marks])
 
     def _rows(self) -> Iterator[dict[str, Any]]:
         """Yield the items that are rows. Their names have no colon."""
         return self._items.scan({"colon": ":"}, FilterExpression="NOT contains(#name, :colon)", ConsistentRead=True)
 
 
-@dataclass(frozen=True)
-class WebhookIndex:
-    """The index of the event types that automations listen for.
+def _as_read(row: RowHeader) -> tuple[str, dict[str, str]]:
+    """Return the condition that a row has not changed since it was read, and the values of the condition.
 
-    Besides its row, an automation has one small item in the table for each event type. The item's key is
-    ``<automation>:<event type>``, and its key in the index is ``event:<event type>``. So an event without listeners
-    costs one query without results. The items and the row change in one transaction.
-
-    Rows of earlier versions have no items. The index contains these rows themselves until the sweep adds their items.
+    A change of the pauses changes no ETag, so the condition compares the pauses too.
     """
-
-    items: Table
-    clock: Callable[[], datetime]
-    started_at: datetime
-    """The time at which this process began to use the index."""
-    _no_old_rows: Event = field(default_factory=Event, repr=False, compare=False)
-    """Set after this process found no row of an earlier version in the index although the upgrade was over."""
-
-    def names(self, event_type: str) -> list[str]:
-        """Return the names of the automations that listen for an event type, and of all rows of earlier versions."""
-        return list(dict.fromkeys([*self._names(_index_key(event_type)), *self._old_names()]))
-
-    def corrections(self, headers: Iterable[RowHeader]) -> dict[str, Callable[[], bool]]:
-        """Return a function for each automation whose items don't match its row, by the automation's name.
-
-        The function corrects the items. If the row has changed since it was read, the function changes nothing and
-        returns ``False``.
-
-        Args:
-            headers: all rows.
-        """
-        rows = {header.name: header for header in headers}
-        keys: defaultdict[str, set[str]] = defaultdict(set)
-        for item in self.items.scan(IndexName=WEBHOOK_INDEX, ProjectionExpression=f"#name, #{WEBHOOK_ATTRIBUTE}"):
-            keys[_owner(item)].add(item[WEBHOOK_ATTRIBUTE])
-        corrections: dict[str, Callable[[], bool]] = {}
-        for name in {**rows, **keys}:
-            row = rows.get(name)
-            if row is not None and not isinstance(row, AutomationRow):
-                continue  # This version of the code cannot read the row.
-            expected, actual = set(map(_index_key, row.event_types)) if row else set[str](), keys[name]
-            if expected != actual:
-                extra = _extra_writes(name, sorted(expected - actual), sorted(actual - expected))
-                corrections[name] = partial(_succeeds, partial(self._correct, name, row, extra))
-        return corrections
-
-    def _correct(self, name: str, row: AutomationRow | None, extra: ExtraWrites) -> None:
-        """Write and delete items if the row has not changed since it was read.
-
-        Raises:
-            ConditionFailedError: the row has changed.
-        """
-        if row is None:
-            # This deletes no row. It checks that there is still no row.
-            self.items.delete(name, self.items.is_absent, extra=extra)
-        else:
-            # The changes contain the ETag and the state, so a row that changed is not mistaken for the result of this
-            # write.
-            changes = {"etag": row.etag, "state": row.state, WEBHOOK_ATTRIBUTE: None}
-            self.items.update(name, changes, AS_READ, _as_read(row), extra=extra)
-
-    def _names(self, value: str) -> list[str]:
-        """Return the names of the automations with this value of the index's key."""
-        condition, values = f"#{WEBHOOK_ATTRIBUTE} = :value", {"value": value}
-        return [
-            _owner(item) for item in self.items.query(WEBHOOK_INDEX, condition, values, ProjectionExpression="#name")
-        ]
-
-    def _old_names(self) -> list[str]:
-        if self._no_old_rows.is_set():
-            return []
-        names = self._names(OLD_VERSIONS)
-        # If the clock was set back, the upgrade counts as not over.
-        if not names and self.clock() - self.started_at >= UPGRADE:
-            self._no_old_rows.set()
-        return names
-
-
-def _index_changes(old: RowHeader | None, new: AutomationRow | None) -> ExtraWrites:
-    """Return the writes that change the items of an old row's event types to those of the new row."""
-    trigger = old.automation.trigger if isinstance(old, AutomationRow) else None
-    before = trigger.events if isinstance(trigger, WebhookTrigger) else []
-    after = new.event_types if new else ()
-    name = new.name if new else old.name if old else ""
-    superfluous = [event_type for event_type in dict.fromkeys(before) if event_type not in after]
-    return _extra_writes(name, list(map(_index_key, after)), list(map(_index_key, superfluous)))
-
-
-def _extra_writes(name: str, missing: Sequence[str], superfluous: Sequence[str]) -> ExtraWrites:
-    """Return the writes that add and delete items of an automation. The arguments are keys of the index.
-
-    If there are too many writes for a transaction, some superfluous items stay, and the sweep deletes them.
-    """
-    items = [{"name": _item_key(name, key), WEBHOOK_ATTRIBUTE: key} for key in missing]
-    deleted = [_item_key(name, key) for key in superfluous if key != OLD_VERSIONS]
-    return ExtraWrites(items, deleted[: TRANSACTION_ITEMS - 1 - len(items)])
-
-
-def _index_key(event_type: str) -> str:
-    return f"event:{event_type}"
-
-
-def _item_key(name: str, index_key: str) -> str:
-    return f"{name}:{index_key.partition(':')[2]}"
-
-
-def _owner(item: Mapping[str, Any]) -> str:
-    """Return the name of the automation that an item of the index belongs to."""
-    name: str = item["name"]
-    return name.partition(":")[0]
-
-
-def _as_read(row: RowHeader) -> dict[str, str]:
-    """Return the values of :data:`AS_READ`."""
-    return {"read_etag": row.etag, "read_state": row.state}
-
-
-def _succeeds(write: Callable[[], object]) -> bool:
-    """Make a conditional write. Return whether its condition was met."""
-    try:
-        write()
-    except ConditionFailedError:
-        return False
-    return True
+    values = definition_as_read(row)
+    if row.pauses_text is None:
+        return f"{SAME_DEFINITION} AND attribute_not_exists(#pauses)", values
+    return f"{SAME_DEFINITION} AND #pauses = :read_pauses", {**values, "read_pauses": row.pauses_text}
 
 
 def _readable(headers: Iterable[RowHeader]) -> Iterator[AutomationRow]:

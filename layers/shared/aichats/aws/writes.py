@@ -97,6 +97,15 @@ def retry_once(call: Call, request: Json) -> Json:
     return response
 
 
+def succeeds(write: Callable[[], object]) -> bool:
+    """Make a conditional write. Return whether its condition was met."""
+    try:
+        write()
+    except ConditionFailedError:
+        return False
+    return True
+
+
 def pause() -> None:
     """Wait until the other transaction has ended. The time is random, so that two callers don't collide again."""
     time.sleep(random.SystemRandom().uniform(*PAUSE_SECONDS))

@@ -92,16 +92,18 @@ class Pauses:
             slots: returns the slots later than a time, ascending.
             after: the time after which the slots begin.
         """
-        begin: datetime | None = after
-        while begin is not None:
-            begin, start = None, begin
+        start = after
+        while True:
+            window = None
             for slot in slots(start):
                 window = self.at(slot)
                 if window is not None:
-                    # A long window can have millions of slots, so they are not gone through.
-                    begin = window.until and window.until - INSTANT
                     break
                 yield slot
+            if window is None or window.until is None:
+                return
+            # A long window can have millions of slots, so they are not gone through.
+            start = window.until - INSTANT
 
     def to_text(self) -> str:
         """Return the pauses as JSON. Equal pauses have the same text."""
