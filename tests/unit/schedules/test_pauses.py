@@ -13,10 +13,10 @@ NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 
 
-def window(begins: float, until: float | None, reason: str | None = None) -> PauseWindow:
-    """Return a window whose times are hours from now."""
+def window(begins: float, until: float | None, reason: str | None = None, by: str | None = None) -> PauseWindow:
+    """Return a window whose times are hours from now. ``by`` is the client that resumed."""
     end = None if until is None else NOW + until * HOUR
-    return PauseWindow(NOW + begins * HOUR, end, "ops", NOW, reason)
+    return PauseWindow(NOW + begins * HOUR, end, "ops", NOW, reason, by)
 
 
 def pauses(*windows: PauseWindow) -> Pauses:
@@ -48,29 +48,29 @@ def test_of_overlapping_windows_the_last_to_end_counts() -> None:
 
 
 def test_resume_ends_every_window_that_contains_now() -> None:
-    value = pauses(window(-2, None), window(-1, 5), window(1, 2)).resumed(NOW)
-    assert value.windows == (window(-2, 0), window(-1, 0), window(1, 2))
-    assert value.resumed(NOW) == value
+    value = pauses(window(-2, None), window(-1, 5), window(1, 2)).resumed(NOW, "zoe")
+    assert value.windows == (window(-2, 0, by="zoe"), window(-1, 0, by="zoe"), window(1, 2))
+    assert value.resumed(NOW, "zoe") == value
 
 
 def test_a_pause_that_ends_as_it_begins_leaves_nothing() -> None:
-    assert pauses(window(0, None)).resumed(NOW) == Pauses()
+    assert pauses(window(0, None)).resumed(NOW, "zoe") == Pauses()
 
 
 def test_a_planned_window_can_be_removed() -> None:
     value = pauses(window(1, 2), window(3, 4))
-    assert value.without(NOW + HOUR, NOW).windows == (window(3, 4),)
+    assert value.without(NOW + HOUR, NOW, "zoe").windows == (window(3, 4),)
 
 
 def test_a_window_that_has_begun_ends_now_when_it_is_removed() -> None:
-    assert pauses(window(-1, 2)).without(NOW - HOUR, NOW).windows == (window(-1, 0),)
+    assert pauses(window(-1, 2)).without(NOW - HOUR, NOW, "zoe").windows == (window(-1, 0, by="zoe"),)
 
 
 def test_removing_a_window_that_does_not_exist_or_has_ended_is_an_error() -> None:
     with pytest.raises(LookupError, match="no pause begins at 2026-11-20T11:00:00Z"):
-        pauses(window(1, 2)).resumed(NOW).without(NOW - HOUR, NOW)
+        pauses(window(1, 2)).resumed(NOW, "zoe").without(NOW - HOUR, NOW, "zoe")
     with pytest.raises(LookupError, match="no pause begins at 2026-11-20T11:00:00Z"):
-        pauses(window(-1, 2)).resumed(NOW).without(NOW - HOUR, NOW)
+        pauses(window(-1, 2)).resumed(NOW, "zoe").without(NOW - HOUR, NOW, "zoe")
 
 
 def test_there_are_at_most_twenty_open_windows() -> None:
@@ -83,8 +83,8 @@ def test_there_are_at_most_twenty_open_windows() -> None:
 def test_ended_windows_are_kept_for_a_month() -> None:
     ended = pauses(window(-2, -1))
     just_before, later = NOW - HOUR + KEEP_WINDOWS - timedelta(seconds=1), NOW - HOUR + KEEP_WINDOWS
-    assert ended.resumed(just_before) == ended
-    assert ended.resumed(later) == Pauses()
+    assert ended.resumed(just_before, "zoe") == ended
+    assert ended.resumed(later, "zoe") == Pauses()
 
 
 def test_at_most_fifty_ended_windows_are_kept() -> None:
@@ -95,7 +95,7 @@ def test_at_most_fifty_ended_windows_are_kept() -> None:
 
 
 def test_the_text_keeps_all_fields() -> None:
-    value = pauses(window(0, None, "Weihnachten, zu ☃"), window(1, 2))
+    value = pauses(window(0, None, "Weihnachten, zu ☃"), window(1, 2, by="zoe"))
     assert Pauses.from_text(value.to_text()) == value
     assert Pauses.from_text(None) == Pauses()
 
@@ -133,3 +133,8 @@ def test_a_long_window_is_skipped_at_once() -> None:
     value = pauses(window(0, 5 * 366 * 24))
     assert hours(value.skip(every_minute, NOW), 1) == [5 * 366 * 24]
     assert len(asked) == 2
+
+
+def test_a_window_says_who_paused_until_when_and_why() -> None:
+    assert window(0, None).in_words() == "paused by ops"
+    assert window(0, 1, "holidays").in_words() == "paused by ops until 2026-11-20T13:00:00Z: holidays"

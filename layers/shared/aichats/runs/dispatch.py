@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import cached_property
 
 from aichats.aws.observability import count, logger
 from aichats.http.deadline import remaining
@@ -15,6 +16,7 @@ from aichats.runs.ledger.rows import Row
 from aichats.runs.model import Run
 from aichats.runs.perform import Outcome, OutcomeState, Performer, outcome_of
 from aichats.runs.queue import Due, Queue, QueueError
+from aichats.runs.stack_pause import StackPause
 
 FIRST_PAUSE_SECONDS, MAX_PAUSE_SECONDS = 0.2, 1.0
 """The pauses between two reads of a run that the API client waits for."""
@@ -30,6 +32,8 @@ class Dispatcher:
 
     A stored run is never lost. If SQS does not accept its message, the run stays open in the ledger, and the sweep
     sends another message. So no method raises QueueError.
+
+    While the stack is paused, no run is performed. Runs are stored and wait in the ledger.
     """
 
     ledger: Ledger
@@ -37,12 +41,19 @@ class Dispatcher:
     queue: Queue
     sleep: Callable[[float], None] = time.sleep
 
+    @cached_property
+    def stack_pause(self) -> StackPause:
+        """The pause of the stack."""
+        return StackPause(self.ledger.items)
+
     def perform(self, run: Run | str, lease: timedelta) -> Outcome:
         """Perform a run here. If the run must wait, send it to the queue.
 
         Raises:
             LookupError: no run has this id.
         """
+        if self.stack_pause.current(self.ledger.clock()):
+            return self._keep(run)
         outcome = self.performer.perform(run, lease)
         if outcome.performed:
             try:
@@ -52,19 +63,24 @@ class Dispatcher:
         _count([outcome])
         return outcome
 
-    def perform_batch(self, run_ids: Sequence[str], lease: timedelta) -> list[Outcome | BaseException]:
+    def perform_batch(self, run_ids: Sequence[str], lease: timedelta) -> list[Outcome | BaseException | None]:
         """Perform runs at the same time, each in a thread that ends before this method returns.
 
         Returns:
-            The outcome of each run. If the run's code crashed, or SQS did not accept the next message of a waiting run,
-            the exception, because SQS must deliver the run's message again.
+            The outcome of each run; ``None`` if the stack is paused, because the sweep sends another message after the
+            pause. If the run's code crashed, or SQS did not accept the next message of a waiting run, the exception,
+            because SQS must deliver the run's message again.
         """
         if not run_ids:
             return []
+        if window := self.stack_pause.current(self.ledger.clock()):
+            logger.info("runs wait: the stack is paused", extra={"runs": len(run_ids), "by": window.by})
+            return [None] * len(run_ids)
         with ThreadPoolExecutor(max_workers=len(run_ids)) as pool:
             # Each job runs in a copy of this context, which contains the deadline.
             jobs = [pool.submit(contextvars.copy_context().run, self._deliver, run_id, lease) for run_id in run_ids]
-        results = [_result(run_id, job) for run_id, job in zip(run_ids, jobs, strict=True)]
+        results: list[Outcome | BaseException | None] = []
+        results += [_result(run_id, job) for run_id, job in zip(run_ids, jobs, strict=True)]
         _count(result for result in results if isinstance(result, Outcome))
         return results
 
@@ -125,6 +141,20 @@ class Dispatcher:
         if row is None:
             raise LookupError(f"run {run.run_id} was queued, but it is gone")
         return replace(outcome_of(row), performed=True)
+
+    def _keep(self, run: Run | str) -> Outcome:
+        """Store a run and leave it to the queue. Return its state.
+
+        Raises:
+            LookupError: no run has this id.
+        """
+        run_id = run if isinstance(run, str) else run.run_id
+        if isinstance(run, Run):
+            self.enqueue([run])
+        row = self.ledger.get(run_id)
+        if row is None:
+            raise LookupError(f"there is no run {run_id}")
+        return outcome_of(row)
 
     def _send(self, runs: Sequence[Due]) -> None:
         try:

@@ -26,6 +26,7 @@ class PauseWindow:
         by: the API client that paused.
         at: the time at which it paused.
         reason: the reason, for people.
+        resumed_by: the API client that ended the window; ``None`` if the window ended as planned or has not ended.
     """
 
     begins: datetime
@@ -33,6 +34,7 @@ class PauseWindow:
     by: str
     at: datetime
     reason: str | None = None
+    resumed_by: str | None = None
 
     @property
     def end(self) -> datetime:
@@ -42,6 +44,12 @@ class PauseWindow:
     def has(self, time: datetime) -> bool:
         """Return whether a time is in the window."""
         return self.begins <= time < self.end
+
+    def in_words(self) -> str:
+        """Return who paused, until when and why, such as ``paused by ops until 2026-12-27T00:00:00Z: holidays``."""
+        until = f" until {_to_text(self.until)}" if self.until else ""
+        reason = f": {self.reason}" if self.reason else ""
+        return f"paused by {self.by}{until}{reason}"
 
 
 @dataclass(frozen=True)
@@ -68,12 +76,14 @@ class Pauses:
             raise ValueError(f"there are {MAX_WINDOWS} pauses already. Resume one of them first")
         return _pauses([*self.windows, window], now)
 
-    def resumed(self, now: datetime) -> "Pauses":
-        """Return the pauses without the windows that ``now`` is in. Each of them ends at ``now``."""
-        return _pauses([replace(window, until=now) if window.has(now) else window for window in self.windows], now)
+    def resumed(self, now: datetime, by: str) -> "Pauses":
+        """Return the pauses after an API client resumed: each window that ``now`` is in ends at ``now``."""
+        return _pauses([_ended(window, now, by) if window.has(now) else window for window in self.windows], now)
 
-    def without(self, begins: datetime, now: datetime) -> "Pauses":
-        """Return the pauses without the windows that begin at a time. If they have begun, they end at ``now``.
+    def without(self, begins: datetime, now: datetime, by: str) -> "Pauses":
+        """Return the pauses after an API client removed the windows that begin at a time.
+
+        Windows that have begun end at ``now``, so slots that they have skipped stay skipped.
 
         Raises:
             LookupError: no window that has not ended begins then.
@@ -82,8 +92,8 @@ class Pauses:
         if not chosen:
             raise LookupError(f"no pause begins at {_to_text(begins)}")
         rest = [window for window in self.windows if window not in chosen]
-        # Slots that a window has skipped stay skipped. If the window hasn't begun, it is empty now.
-        return _pauses([*rest, *(replace(window, until=now) for window in chosen)], now)
+        # A window that hasn't begun is empty now.
+        return _pauses([*rest, *(_ended(window, now, by) for window in chosen)], now)
 
     def skip(self, slots: Callable[[datetime], Iterable[datetime]], after: datetime) -> Iterator[datetime]:
         """Yield the slots later than a time that are in no window.
@@ -130,6 +140,10 @@ def _pauses(windows: Iterable[PauseWindow], now: datetime) -> Pauses:
     return Pauses(tuple(sorted([*ended[-MAX_ENDED:], *open_windows], key=lambda window: (window.begins, window.end))))
 
 
+def _ended(window: PauseWindow, now: datetime, by: str) -> PauseWindow:
+    return replace(window, until=now, resumed_by=by)
+
+
 def _end_of(window: PauseWindow) -> datetime:
     return window.end
 
@@ -141,6 +155,7 @@ def _fields(window: PauseWindow) -> dict[str, Any]:
         "by": window.by,
         "at": _to_text(window.at),
         "reason": window.reason,
+        "resumed_by": window.resumed_by,
     }
 
 
@@ -151,6 +166,7 @@ def _window(fields: Mapping[str, Any]) -> PauseWindow:
         by=str(fields["by"]),
         at=_from_text(fields["at"]),
         reason=fields.get("reason"),
+        resumed_by=fields.get("resumed_by"),
     )
 
 

@@ -1,0 +1,101 @@
+"""The pause of the whole stack. It is one item in the table of runs, which each process reads at most every 20 seconds.
+
+While the stack is paused, no run is performed. Slots inside a pause are dropped, events are stored as skipped runs, and
+waiting runs stay in the ledger. After the pause, the next sweep sends their messages.
+"""
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from functools import partial
+
+from aichats.aws.errors import AWS_ERRORS
+from aichats.aws.observability import count_now, logger
+from aichats.aws.table import Table
+from aichats.aws.writes import succeeds
+from aichats.errors import UnreadableError
+from aichats.schedules.pauses import Pauses, PauseWindow
+
+STACK_PAUSE_KEY = "stack:pause"
+"""The key of the item in the table of runs."""
+READ_EVERY = timedelta(seconds=20)
+"""The age from which the pauses are read again."""
+LONGEST_WAIT_SECONDS = 2.0
+"""The longest wait for the read that began in the init phase."""
+
+
+@dataclass
+class StackPause:
+    """The pauses of the stack. Safe to share between threads."""
+
+    items: Table
+    _known: Pauses = field(default_factory=Pauses)
+    _read_at: datetime | None = None
+    _early: tuple[Future[Pauses], datetime] | None = None
+    """The read that began in the init phase, with its time."""
+    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
+
+    def current(self, now: datetime) -> PauseWindow | None:
+        """Return the window that ``now`` is in; ``None`` if the stack is not paused."""
+        return self.pauses(now).at(now)
+
+    def pauses(self, now: datetime) -> Pauses:
+        """Return the pauses, which may be 20 seconds old. If they can't be read, return the last known ones."""
+        with self._lock:
+            if self._read_at is None or not timedelta(0) <= now - self._read_at < READ_EVERY:
+                self._known, self._read_at = self._read_or_keep(now), now
+            return self._known
+
+    def read_in_background(self, now: datetime) -> None:
+        """Begin to read the pauses, without waiting. The first :meth:`pauses` waits for the result."""
+        # The thread may outlive the invocation. That is harmless, because it only reads.
+        pool = ThreadPoolExecutor(max_workers=1)
+        self._early = pool.submit(self.read), now
+        pool.shutdown(wait=False)
+
+    def read(self) -> Pauses:
+        """Return the pauses as they are now.
+
+        Raises:
+            UnreadableError: this version of the code can't read them.
+        """
+        return _pauses_of((self.items.get(STACK_PAUSE_KEY) or {}).get("pauses"))
+
+    def change(self, change: Callable[[Pauses], Pauses], now: datetime) -> Pauses:
+        """Change the pauses. ``change`` may be called again if another request changes them meanwhile.
+
+        Raises:
+            UnreadableError: this version of the code can't read the pauses.
+        """
+        while True:
+            text = (self.items.get(STACK_PAUSE_KEY) or {}).get("pauses")
+            old = _pauses_of(text)
+            new = change(old)
+            condition = "attribute_not_exists(#pauses)" if text is None else "#pauses = :read"
+            values = {} if text is None else {"read": text}
+            write = partial(self.items.update, STACK_PAUSE_KEY, {"pauses": new.to_text()}, condition, values)
+            if new == old or succeeds(write):
+                with self._lock:
+                    self._known, self._read_at = new, now
+                return new
+
+    def _read_or_keep(self, now: datetime) -> Pauses:
+        early, self._early = self._early, None
+        try:
+            if early is not None and now - early[1] < READ_EVERY:
+                return early[0].result(LONGEST_WAIT_SECONDS)
+            return self.read()
+        except (TimeoutError, UnreadableError, *AWS_ERRORS) as error:
+            count_now("StackPauseUnread")
+            logger.warning("stack pause not read", extra={"reason": f"{type(error).__name__}: {error}"})
+            return self._known
+
+
+def _pauses_of(text: str | None) -> Pauses:
+    try:
+        return Pauses.from_text(text)
+    except ValueError:
+        remedy = f"Delete the item {STACK_PAUSE_KEY} of the table of runs, or deploy the newer version again"
+        raise UnreadableError(f"the stack's pauses can't be read by this version of the code. {remedy}") from None
