@@ -113,18 +113,18 @@ def dying(plan: dict[int, str], *targets: str, then: str = "run") -> tuple[Stack
 
 
 def test_the_metric_is_written_before_the_rows(output: Output) -> None:
-    # The sweep reads the automations, then two slots. Then it writes.
-    stack, died = dying({3: "crash before"}, then="skip")
+    # The sweep reads the automations, the pauses of the stack and two slots. Then it writes.
+    stack, died = dying({4: "crash before"}, then="skip")
 
     assert (died, stack.runs) == (True, [])
     assert output.counted("RunsMissed") == 2
 
 
 @pytest.mark.parametrize("fault", ["crash before", "crash after"])
-@pytest.mark.parametrize("call", range(7))
+@pytest.mark.parametrize("call", range(8))
 def test_a_sweep_may_die_at_any_call_and_one_slot_is_run_once(call: int, fault: str) -> None:
     stack, died = dying({call: fault}, "biz_A", "biz_B")
-    assert died == (call < 7)
+    assert died == (call < 8)
     before = stack.row().checked_until
 
     stack.clock.forward(minutes=5)
@@ -138,16 +138,16 @@ def test_a_sweep_may_die_at_any_call_and_one_slot_is_run_once(call: int, fault: 
 
     assert [status for _, _, status in stack.history] == ["missed", "missed", "succeeded", "succeeded"]
     assert sorted(stack.titles) == ["14:00 biz_A", "14:00 biz_B"]
-    assert before == (TWO if (call, fault) == (6, "crash after") else NOON)
+    assert before == (TWO if (call, fault) == (7, "crash after") else NOON)
 
 
-def test_a_sweep_makes_seven_calls() -> None:
-    stack, died = dying({7: "crash before"}, "biz_A", "biz_B")
+def test_a_sweep_makes_eight_calls() -> None:
+    stack, died = dying({8: "crash before"}, "biz_A", "biz_B")
 
     assert (died, stack.row().checked_until) == (False, TWO)
 
 
-@pytest.mark.parametrize("call", range(7))
+@pytest.mark.parametrize("call", range(8))
 def test_two_sweeps_at_once_run_one_slot_late(call: int) -> None:
     world = World(Clock(), timedelta(minutes=2))
     stack = StackInMemory(world)

@@ -70,7 +70,7 @@ def test_slots_that_fired_cost_one_read_and_one_write_for_many_automations(
 
     assert sweep_at(stack, ONE + GRACE) == 0
 
-    assert calls == {"scan": 1, "batch_get_item": 1, "transact_write_items": 1}
+    assert calls == {"scan": 1, "get_item": 1, "batch_get_item": 1, "transact_write_items": 1}
     assert {stack.row(name).checked_until for name in MANY} == {ONE}
     calls.clear()
     assert sweep_at(stack, ONE + 2 * GRACE) == 0

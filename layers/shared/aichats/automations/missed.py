@@ -21,6 +21,7 @@ from aichats.runs.dispatch import Dispatcher
 from aichats.runs.ledger.ledger import Ledger
 from aichats.runs.ledger.times import utc_now
 from aichats.runs.model import Run, slot_text
+from aichats.schedules.pauses import Pauses
 
 MAX_RUNS = 1000
 """The maximum number of missed runs that a check of an automation stores, newest first. Others are only counted."""
@@ -101,9 +102,10 @@ class MissedSlots:
         """Check the slots of enabled schedules that have not been checked yet. Return the number of missed runs.
 
         If an automation has ``missed: run``, its newest missed slot is run late. The runs of all other missed slots are
-        only stored.
+        only stored. Slots inside a pause of the automation or of the stack are neither.
 
         Raises:
+            UnreadableError: this version of the code can't read the pauses of the stack. No automation was checked.
             ExceptionGroup: some automations could not be checked. All others were checked.
         """
         until = self.clock() - self.grace
@@ -116,9 +118,12 @@ class MissedSlots:
             if attempt.error:
                 failures.append(attempt.error)
         count = 0
+        # Read after ``until``, because a slot inside a pause is never checked again.
+        stack = self.dispatcher.stack_pause.read() if due else Pauses()
         for chunk in part.chunks(due):
             with Contained("slots not checked", {"automations": [row.name for row in chunk]}) as attempt:
-                count += self._check_chunk(chunk, until, part.call_all, failures)
+                slots = [_DueSlots(row, _newest_slots(row, until, stack)) for row in chunk]
+                count += self._check_chunk(slots, until, part.call_all, failures)
             if attempt.error:
                 failures.append(attempt.error)
         if failures:
@@ -126,9 +131,8 @@ class MissedSlots:
         return count
 
     def _check_chunk(
-        self, rows: Sequence[AutomationRow], until: datetime, call_all: CallAll, failures: list[Exception]
+        self, due: Sequence[_DueSlots], until: datetime, call_all: CallAll, failures: list[Exception]
     ) -> int:
-        due = [_DueSlots(row, _newest_slots(row, until)) for row in rows]
         self._read(due, call_all)
         count = 0
         batch = _Batch()
@@ -210,14 +214,17 @@ def _is_due(row: AutomationRow, until: datetime) -> bool:
     return slot is not None and slot <= until
 
 
-def _newest_slots(row: AutomationRow, until: datetime) -> list[datetime]:
-    """Return the slots to check, oldest first. If there are too many, log and count the oldest, and leave them out."""
+def _newest_slots(row: AutomationRow, until: datetime, stack: Pauses) -> list[datetime]:
+    """Return the slots to check, oldest first, without those inside a pause.
+
+    If there are too many, log and count the oldest, and leave them out.
+    """
     newest: deque[datetime] = deque(maxlen=max(1, MAX_RUNS // len(row.automation.targets)))
     oldest: datetime | None = None
     left_out = 0
     # A single iteration, because to begin again at each slot takes ten times as long. After days without a sweep, there
     # are thousands of slots.
-    for slot in takewhile(lambda slot: slot <= until, row.slots(row.checked_until)):
+    for slot in takewhile(lambda slot: slot <= until, stack.skip(row.unpaused_slots, row.checked_until)):
         oldest = oldest or slot
         left_out += len(newest) == newest.maxlen
         newest.append(slot)

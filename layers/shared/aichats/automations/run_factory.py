@@ -10,6 +10,7 @@ from pydantic import TypeAdapter, ValidationError
 from aichats.automations.model import MAX_LABEL_CHARACTERS, Automation, ScheduleTrigger
 from aichats.aws.observability import count_now, logger
 from aichats.errors import InputError
+from aichats.models import Json
 from aichats.runs.actions import Action, check_targets
 from aichats.runs.failures import describe
 from aichats.runs.ledger.ledger import Ledger
@@ -72,10 +73,22 @@ class RenderedRuns:
     Attributes:
         runs: the runs to perform.
         failed: the runs whose texts cannot be rendered, each with its error.
+        skipped: the runs that are not performed on purpose, each with the error that says why.
     """
 
     runs: list[Run] = field(default_factory=list)
     failed: list[tuple[Run, RenderError]] = field(default_factory=list)
+    skipped: list[tuple[Run, Json]] = field(default_factory=list)
+
+    def __len__(self) -> int:
+        """Return the number of all runs."""
+        return len(self.runs) + len(self.failed) + len(self.skipped)
+
+    def extend(self, other: "RenderedRuns") -> None:
+        """Add the runs of another occurrence or automation."""
+        self.runs.extend(other.runs)
+        self.failed.extend(other.failed)
+        self.skipped.extend(other.skipped)
 
 
 @dataclass(frozen=True)
@@ -168,6 +181,18 @@ def store_failed(ledger: Ledger, failed: Sequence[tuple[Run, RenderError]]) -> l
     for run, error in failed:
         logger.error("run failed", extra={"run_id": run.run_id, "automation": run.automation, "error": str(error)})
     return [run.run_id for run, _ in failed]
+
+
+def store_skipped(ledger: Ledger, skipped: Sequence[tuple[Run, Json]]) -> list[str]:
+    """Store runs that are not performed on purpose. They can be replayed. Return their ids.
+
+    A run that is already in the ledger stays as it is.
+    """
+    if skipped:
+        ledger.add_ended(skipped, "skipped")
+    for run, error in skipped:
+        logger.info("run skipped", extra={"run_id": run.run_id, "automation": run.automation, "error": error})
+    return [run.run_id for run, _ in skipped]
 
 
 def _names(name: str, automation: Automation, occurrence: Occurrence) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from aichats.aws.observability import count, logger, measure_seconds
 from aichats.runs.model import Run, ScheduleEvent, ScheduleTick, scheduled_runs
+from aichats.schedules.pauses import Pauses
 from aichats.validation import parse_strictly
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from aichats.runs.dispatch import Dispatcher
     from aichats.runs.ledger.ledger import Ledger
 
+NO_PAUSES = Pauses()
 MAX_DEVIATION = timedelta(minutes=1)
 """The maximum difference between the time in an event and its slot. EventBridge Scheduler works in whole minutes."""
 
@@ -61,7 +63,7 @@ class ScheduleEvents:
 
         There are no runs if the automation does not exist or is disabled, because its schedule fired while it was being
         removed. There are no runs either if the time is not a slot of the automation, because its schedule is still
-        that of an earlier version.
+        that of an earlier version; or if the slot is inside a pause, whether or not the pause is over.
 
         Raises:
             InputError: the event is invalid.
@@ -69,7 +71,8 @@ class ScheduleEvents:
         if isinstance(event, dict) and event.keys() & {"action", "targets"}:
             whole = parse_strictly(ScheduleEvent, event, max_message_bytes=self.max_message_bytes)
             self._measure_lateness(whole)
-            return scheduled_runs(whole, self.api_version(whole.action))
+            is_paused = self._is_paused(whole, whole.scheduled_time)
+            return [] if is_paused else scheduled_runs(whole, self.api_version(whole.action))
         tick = parse_strictly(ScheduleTick, event)
         self._measure_lateness(tick)
         return self._runs_of_automation(tick)
@@ -86,9 +89,21 @@ class ScheduleEvents:
                 extra={"automation": tick.automation, "slot": tick.slot},
             )
             return []
+        if self._is_paused(tick, slot, row.pauses):
+            return []
         rendered = self.run_factory().runs_for(row.name, row.automation, slot_of(slot))
         store_failed(self.ledger, rendered.failed)
         return rendered.runs
+
+    def _is_paused(self, tick: ScheduleTick, slot: datetime, pauses: Pauses = NO_PAUSES) -> bool:
+        """Return whether a slot is inside a pause of the stack or of its automation. If so, log and count it."""
+        stack = self.dispatcher.stack_pause.pauses(self.ledger.clock())
+        window = stack.at(slot) or pauses.at(slot)
+        if window is not None:
+            count("SlotsPaused")
+            fields = {"automation": tick.automation, "slot": tick.slot, "by": window.by}
+            logger.info("slot skipped: paused", extra=fields)
+        return window is not None
 
     def _measure_lateness(self, tick: ScheduleTick) -> None:
         """Measure the lateness of an event, which the metrics of EventBridge Scheduler do not report."""

@@ -15,7 +15,7 @@ from typing import Any
 
 from aichats.automations.model import TEMPLATE_START, WebhookTrigger
 from aichats.automations.row import AutomationRow
-from aichats.automations.run_factory import Occurrence, RenderedRuns, RunFactory, of_event, store_failed
+from aichats.automations.run_factory import Occurrence, RenderedRuns, RunFactory, of_event, store_failed, store_skipped
 from aichats.automations.table import AutomationTable
 from aichats.aws.errors import AWS_ERRORS
 from aichats.aws.observability import Contained, count, logger
@@ -106,7 +106,7 @@ class WebhookEvents:
         delivery = _Delivery(of_event(webhook_id, event, time), can_wait=fits(event), left=self.budgets.event)
         for number, row in enumerate(rows):
             self._render(delivery, row, share=delivery.left // (len(rows) - number))
-            if len(delivery.rendered.runs) + len(delivery.rendered.failed) >= RUNS_PER_WRITE:
+            if len(delivery.rendered) >= RUNS_PER_WRITE:
                 self._write(delivery)
         self._write(delivery)
         if delivery.later:
@@ -143,8 +143,7 @@ class WebhookEvents:
             delivery.later.append(row.name)
             return
         delivery.rows.append(row)
-        delivery.rendered.runs.extend(rendered.runs)
-        delivery.rendered.failed.extend(rendered.failed)
+        delivery.rendered.extend(rendered)
 
     def _runs(self, row: AutomationRow, occurrence: Occurrence, evaluator: Evaluator) -> RenderedRuns:
         trigger = row.automation.trigger
@@ -157,7 +156,20 @@ class WebhookEvents:
         except RenderError as error:
             run = self.run_factory.unrenderable_run(row.name, row.automation, occurrence)
             return RenderedRuns(failed=[(run, error)])
-        return self.run_factory.runs_for(row.name, row.automation, occurrence, evaluator)
+        rendered = self.run_factory.runs_for(row.name, row.automation, occurrence, evaluator)
+        if (reason := self._pause_of(row)) is None:
+            return rendered
+        skipped = {"type": "Skipped", "message": reason}
+        return RenderedRuns(skipped=[(run, skipped) for run in rendered.runs], failed=rendered.failed)
+
+    def _pause_of(self, row: AutomationRow) -> str | None:
+        """Return the reason why runs are skipped now; ``None`` if neither the automation nor the stack is paused."""
+        now = self.ledger.clock()
+        if stack := self.dispatcher.stack_pause.current(now):
+            return f"the stack is {stack.in_words()}"
+        if window := row.pauses.at(now):
+            return f"automation {row.name} is {window.in_words()}"
+        return None
 
     def _write(self, delivery: _Delivery) -> None:
         """Store and queue the rendered runs. If this fails, leave their automations to the queue."""
@@ -172,7 +184,8 @@ class WebhookEvents:
     def _store(self, rendered: RenderedRuns, queued: Counter[str]) -> list[str]:
         """Store runs in the ledger, and send messages for the runs to perform. Return the ids of all runs."""
         self.dispatcher.enqueue(rendered.runs, queued)
-        return [run.run_id for run in rendered.runs] + store_failed(self.ledger, rendered.failed)
+        ids = [run.run_id for run in rendered.runs]
+        return ids + store_skipped(self.ledger, rendered.skipped) + store_failed(self.ledger, rendered.failed)
 
     def _defer(self, webhook_id: str, event: Mapping[str, Any], delivery: _Delivery) -> None:
         """Leave automations to the queue.

@@ -15,6 +15,7 @@ from aichats.runs.ledger.row_changes import LedgerConflictError
 from aichats.runs.ledger.rows import EndStatus, Row
 from aichats.runs.perform import ALARMING, MAX_AGE
 from aichats.runs.queue import Due, QueueError
+from aichats.schedules.pauses import PauseWindow
 
 SWEEP_INTERVAL = timedelta(minutes=5)
 """The time between two sweeps. The template has the same value."""
@@ -39,6 +40,9 @@ class StrandedRuns:
         After a message, a run is left alone for a while, longer each time. So if a sweep stops because ``time_is_up``,
         the next sweep continues with the other runs. Each sweep also begins with another part of the ledger.
 
+        While the stack is paused, no messages are sent, and no run is postponed. So after the pause, the next sweep
+        sends the messages of all runs that are due.
+
         Returns:
             ``{"resumed", "ended"}``: the numbers of resumed and ended runs.
 
@@ -46,6 +50,8 @@ class StrandedRuns:
             QueueError: SQS did not accept some messages. The next sweep sends them.
         """
         now = self.ledger.clock()
+        window = self.dispatcher.stack_pause.current(now)
+        count("StackPaused", int(window is not None))
         swept, failure = {"resumed": 0, "ended": 0}, None
         sent = Counter[str]()
         # A run that became due within the settle time still has a message in a queue.
@@ -56,9 +62,10 @@ class StrandedRuns:
                 logger.warning("sweep of runs stopped before its end", extra=swept)
                 break
             too_old = [row for row in rows if now - row.opened_at > GIVE_UP]
-            swept["ended"] += sum(self._end(row) for row in too_old)
+            swept["ended"] += sum(self._end(row, window) for row in too_old)
+            due = [] if window else [row for row in rows if row not in too_old]
             try:
-                swept["resumed"] += self._resume([row for row in rows if row not in too_old], now, sent)
+                swept["resumed"] += self._resume(due, now, sent)
             except QueueError as error:
                 failure = error
         count("RunsResumed", swept["resumed"])
@@ -79,21 +86,26 @@ class StrandedRuns:
         self.ledger.postpone(rows, lambda row: _next_check(row, now, delays[row.run.run_id]))
         return len(rows)
 
-    def _end(self, row: Row) -> bool:
+    def _end(self, row: Row, window: PauseWindow | None) -> bool:
         status: EndStatus = "unknown" if row.in_doubt else "failed"
         count_now(ALARMING[status])
         try:
-            self.ledger.give_up(row, status, _final_error(row))
+            self.ledger.give_up(row, status, _final_error(row, window))
         except LedgerConflictError:
             return False
         logger.error("run given up", extra={"run_id": row.run.run_id, "status": status})
         return True
 
 
-def _final_error(row: Row) -> Json:
-    """Return the last error of a run that ends now, without the promise that aichats checks its outcome."""
+def _final_error(row: Row, window: PauseWindow | None) -> Json:
+    """Return the last error of a run that ends now, without the promise that aichats checks its outcome.
+
+    ``window`` is the pause of the stack, in which the run had to wait.
+    """
     error = row.error or GIVEN_UP
     message = without_next_check(error)
+    if window:
+        message = f"{message.rstrip('.')}. The stack is {window.in_words()}"
     if row.in_doubt:
         message = str(unknown_outcome(row, message.rstrip(".")))
     return {**error, "message": message}

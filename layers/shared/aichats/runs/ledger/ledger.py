@@ -127,7 +127,11 @@ class Ledger:
         return True
 
     def add_ended(
-        self, runs: Sequence[tuple[Run, Json]], status: Literal["failed", "missed"], *, unrendered: bool = False
+        self,
+        runs: Sequence[tuple[Run, Json]],
+        status: Literal["failed", "missed", "skipped"],
+        *,
+        unrendered: bool = False,
     ) -> int:
         """Write runs that were not performed, unless they have a row. Return the number of written runs.
 
