@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from aichats.automations.webhook_events import WebhookEvents
     from aichats.http import BaseTransport
     from aichats.runs.ledger.history import History
+    from aichats.runs.stack_pause import StackPause
     from aichats.runs.stranded import StrandedRuns
     from aichats.whop.renewal import Renewals
 
@@ -119,6 +120,16 @@ class Application:
         """Performs runs, or sends them to the queues."""
         performer = Performer(self.ledger, self.providers, Locks(self.ledger))
         return Dispatcher(self.ledger, performer, self.queue)
+
+    @property
+    def stack_pause(self) -> StackPause:
+        """The pause of the stack."""
+        return self.dispatcher.stack_pause
+
+    def read_pause_early(self) -> None:
+        """Begin to read the pause of the stack in Lambda's init phase, so that the first invocation doesn't wait."""
+        if "AWS_LAMBDA_INITIALIZATION_TYPE" in self.environment:
+            self.stack_pause.read_in_background(self.ledger.clock())
 
     @cached_property
     def messages(self) -> MessageHandler:

@@ -1,21 +1,20 @@
 """Automations as API clients see them."""
 
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import Field
 
+from aichats.api.pause_view import PauseState, pause_state
 from aichats.automations.model import Automation, Name
 from aichats.automations.row import AutomationRow
+from aichats.schedules.pauses import Pauses
 
-type State = Literal["active", "paused", "done", "deleting"]
 
-
-class AutomationState(Automation):
+class AutomationState(PauseState, Automation):
     """An automation with its state."""
 
     name: Name
-    state: Annotated[State, Field(description="`paused` if `enabled` is false; `done` after the last time")]
     next_at: Annotated[
         datetime | None,
         Field(description="The next time; null if there is none, or if the automation listens to events"),
@@ -34,8 +33,9 @@ class ListedAutomation(AutomationState):
     etag: str
 
 
-def with_state(row: AutomationRow, now: datetime) -> dict[str, Any]:
-    """Return the fields of an automation with its state."""
-    state: State = "paused" if row.state == "active" and not row.automation.trigger.enabled else row.state
+def with_state(row: AutomationRow, now: datetime, stack: Pauses) -> dict[str, Any]:
+    """Return the fields of an automation with its state. ``stack`` has the pauses of the stack."""
     fields = {field: getattr(row.automation, field) for field in Automation.model_fields}
-    return fields | {"name": row.name, "state": state, "next_at": row.next_slot(now) if state == "active" else None}
+    fires = row.state == "active" and row.automation.trigger.enabled
+    next_at = next(stack.skip(row.unpaused_slots, now), None) if fires else None
+    return fields | pause_state(row, now, stack) | {"name": row.name, "next_at": next_at}

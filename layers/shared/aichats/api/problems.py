@@ -51,6 +51,7 @@ type Kind = Literal[
     "outcome-unknown",
     "scheduler-failed",
     "unavailable",
+    "stack-paused",
     "secret-unusable",
     "automation-unreadable",
     "internal-error",

@@ -5,6 +5,7 @@ another run. If aichats doesn't know whether it stored a run, the answer has the
 """
 
 import json
+import math
 import uuid
 from collections.abc import Sequence
 from dataclasses import replace
@@ -17,10 +18,13 @@ from aichats.aws.errors import AWS_ERRORS
 from aichats.aws.observability import count, logger
 from aichats.errors import InputError, UnreadableError
 from aichats.runs.actions import Action
-from aichats.runs.ledger.keys import reserve
+from aichats.runs.ledger.keys import is_reserved, reserve
 from aichats.runs.ledger.rows import Row
 from aichats.runs.model import Run, run_id
 from aichats.runs.perform import Outcome, outcome_of
+
+PAUSED_RETRY_SECONDS = 60
+"""The time to wait before you retry a call while the stack is paused without an end."""
 
 
 def reserve_key(call: ApiCall[Any, None], operation: str) -> str:
@@ -28,14 +32,34 @@ def reserve_key(call: ApiCall[Any, None], operation: str) -> str:
 
     Raises:
         InputError: the key was used with a different body.
+        RejectedError: the stack is paused, and the key was not used before. Nothing is stored.
     """
     if call.idempotency_key is None:
+        check_not_paused(call)
         return f"batch:{uuid.uuid4()}"
+    use = (call.caller.identity, operation, call.idempotency_key)
+    if call.app.stack_pause.current(call.app.ledger.clock()) and not is_reserved(call.app.ledger, use):
+        check_not_paused(call)
     fields = {} if call.body is None else call.body.model_dump(mode="json", exclude_unset=True)
     body = json.dumps(fields, sort_keys=True)
-    if not reserve(call.app.ledger, (call.caller.identity, operation, call.idempotency_key), body):
+    if not reserve(call.app.ledger, use, body):
         raise InputError([("Idempotency-Key", "already used with a different body; use a new key")])
     return call.idempotency_key
+
+
+def check_not_paused(call: ApiCall[Any, Any]) -> None:
+    """Check that the stack is not paused. Call this before an operation that starts runs stores anything.
+
+    Raises:
+        RejectedError: the stack is paused.
+    """
+    now = call.app.ledger.clock()
+    window = call.app.stack_pause.current(now)
+    if window is None:
+        return
+    seconds = math.ceil((window.until - now).total_seconds()) if window.until else PAUSED_RETRY_SECONDS
+    detail = f"the stack is {window.in_words()}. Nothing was started. To resume the stack, call POST /resume"
+    raise RejectedError(HTTPStatus.SERVICE_UNAVAILABLE, "stack-paused", detail, {"Retry-After": str(seconds)})
 
 
 def id_of(call: ApiCall[Any, None], operation: str, key: str, target: str | None) -> str:

@@ -1,4 +1,4 @@
-"""The pause of the whole stack. It is one item in the table of runs, which each process reads at most every 20 seconds.
+"""The pause of the whole stack. It is one item in the table of runs, which each process caches for 20 seconds.
 
 While the stack is paused, no run is performed. Slots inside a pause are dropped, events are stored as skipped runs, and
 waiting runs stay in the ledger. After the pause, the next sweep sends their messages.
@@ -22,6 +22,8 @@ STACK_PAUSE_KEY = "stack:pause"
 """The key of the item in the table of runs."""
 READ_EVERY = timedelta(seconds=20)
 """The age from which the pauses are read again."""
+READ_EVERY_WHILE_PAUSED = timedelta(seconds=1)
+"""The same while the stack is paused, so that nothing is dropped after it was resumed."""
 LONGEST_WAIT_SECONDS = 2.0
 """The longest wait for the read that began in the init phase."""
 
@@ -42,9 +44,10 @@ class StackPause:
         return self.pauses(now).at(now)
 
     def pauses(self, now: datetime) -> Pauses:
-        """Return the pauses, which may be 20 seconds old. If they can't be read, return the last known ones."""
+        """Return the pauses, which may be some seconds old. If they can't be read, return the last known ones."""
         with self._lock:
-            if self._read_at is None or not timedelta(0) <= now - self._read_at < READ_EVERY:
+            longest = READ_EVERY_WHILE_PAUSED if self._known.at(now) else READ_EVERY
+            if self._read_at is None or not timedelta(0) <= now - self._read_at < longest:
                 self._known, self._read_at = self._read_or_keep(now), now
             return self._known
 

@@ -78,6 +78,8 @@ class Pauses:
 
     def resumed(self, now: datetime, by: str) -> "Pauses":
         """Return the pauses after an API client resumed: each window that ``now`` is in ends at ``now``."""
+        if self.at(now) is None:
+            return self
         return _pauses([_ended(window, now, by) if window.has(now) else window for window in self.windows], now)
 
     def without(self, begins: datetime, now: datetime, by: str) -> "Pauses":
@@ -90,7 +92,9 @@ class Pauses:
         """
         chosen = [window for window in self.after(now) if window.begins == begins]
         if not chosen:
-            raise LookupError(f"no pause begins at {_to_text(begins)}")
+            others = ", ".join(_to_text(window.begins) for window in self.after(now))
+            remedy = f"the pauses begin at {others}" if others else "there is no pause"
+            raise LookupError(f"no pause begins at {_to_text(begins)}; {remedy}")
         rest = [window for window in self.windows if window not in chosen]
         # A window that hasn't begun is empty now.
         return _pauses([*rest, *(_ended(window, now, by) for window in chosen)], now)

@@ -87,7 +87,7 @@ def put_automation(call: ApiCall[Automation, None]) -> Reply:
     result = call.app.automations.put(name, call.body, *conditions, guard=keep_others)
     row = result.row
     warnings = [*_warnings(call.body, row.unconfirmed_slots), *_webhook_warnings(call, row.event_types)]
-    body = StoredAutomation.model_construct(**with_state(row, now), warnings=warnings)
+    body = StoredAutomation.model_construct(**with_state(row, now, call.app.stack_pause.pauses(now)), warnings=warnings)
     status = HTTPStatus.CREATED if result.created else HTTPStatus.OK
     return Reply(body, status, {"ETag": row.etag, "Location": f"/automations/{name}"})
 
@@ -120,11 +120,12 @@ def get_automation(call: ApiCall[None, None]) -> Reply:
 def list_automations(call: ApiCall[None, ListAutomations]) -> Reply:
     """Return the automations with the next time of each. Follow `next_cursor` until it is null."""
     now, after = datetime.now(UTC), call.query.cursor or ""
+    stack = call.app.stack_pause.pauses(now)
     rows = [row for row in call.app.automation_table.list() if row.name > after and call.limit.has_automation(row)]
     shown: list[ListedAutomation] = []
     room = MAX_LIST_BYTES
     for row in rows:
-        automation = ListedAutomation.model_construct(**with_state(row, now), etag=row.etag)
+        automation = ListedAutomation.model_construct(**with_state(row, now, stack), etag=row.etag)
         room -= _size(automation)
         if shown and room < 0:
             break

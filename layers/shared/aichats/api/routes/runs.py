@@ -24,7 +24,7 @@ from pydantic import (
 from aichats.api.operation import ApiCall, Reply, operation
 from aichats.api.problems import RejectedError
 from aichats.api.run_view import RunDetails, RunView, details, view
-from aichats.api.starting import accept, new_run, reserve_key
+from aichats.api.starting import accept, check_not_paused, new_run, reserve_key
 from aichats.errors import InputError
 from aichats.http.deadline import remaining
 from aichats.models import Json, OrElse, Request, WholeNumber
@@ -243,6 +243,7 @@ def replay_run(call: ApiCall[None, None]) -> Reply:
     """
     run_id = call.path["run_id"]
     row = _existing(call)
+    check_not_paused(call)
     if row.run.not_after is not None and row.run.not_after <= call.app.ledger.clock():
         raise _conflict(row, f"can't be replayed, because it had to start before {row.run.not_after.isoformat()}")
     try:

@@ -14,11 +14,19 @@ def reserve(ledger: Ledger, use: Sequence[str], body: str) -> bool:
 
     ``use`` identifies the use: the API client, the operation and the key.
     """
-    unique = hashlib.sha256(json.dumps(list(use)).encode()).hexdigest()
     digest = hashlib.sha256(body.encode()).hexdigest()
     ttl = int((ledger.clock() + KEEP_ENDED).timestamp())
     try:
-        ledger.items.put({"run_id": f"key:{unique}", "body": digest, "ttl": ttl})
+        ledger.items.put({"run_id": _key(use), "body": digest, "ttl": ttl})
     except ConditionFailedError as error:
         return bool(error.current_item.get("body") == digest)
     return True
+
+
+def is_reserved(ledger: Ledger, use: Sequence[str]) -> bool:
+    """Return whether the use of a key is bound to a body."""
+    return ledger.items.get(_key(use)) is not None
+
+
+def _key(use: Sequence[str]) -> str:
+    return f"key:{hashlib.sha256(json.dumps(list(use)).encode()).hexdigest()}"
