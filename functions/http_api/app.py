@@ -13,7 +13,9 @@ from aichats.invocation import invocation
 CALL_SECONDS = 25.0
 """The time limit of a call, below API Gateway's 30 s. A run that is not done by then is answered with 202."""
 
-api = create_api(application())
+app = application()
+app.read_pause_early()
+api = create_api(app)
 
 
 @logger.inject_lambda_context(clear_state=True)

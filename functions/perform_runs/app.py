@@ -9,6 +9,7 @@ from aichats.bootstrap import application
 from aichats.invocation import invocation
 
 app = application()
+app.read_pause_early()
 
 
 @logger.inject_lambda_context(clear_state=True)

@@ -135,6 +135,11 @@ ATTEMPTS: dict[str, Attempts] = {
     "run_automation": each_automation("/run", 404),
     "list_event_types": [("/events/types", None, CLOSED)],
     "send_test_event": [("/events/test", {"type": "payment.failed"}, CLOSED)],
+    "pause_automation": each_automation("/pause", 404),
+    "resume_automation": each_automation("/resume", 404),
+    "pause_stack": [("/pause", None, CLOSED)],
+    "resume_stack": [("/resume", None, CLOSED)],
+    "get_stack_pause": [("/pause", None, CLOSED)],
     "preview_automation": each_automation("/preview", 404),
     "preview_schedule": [("/automations/preview", {"type": "schedule", "expression": "rate(1 day)"}, 200)],
 }

@@ -6,6 +6,7 @@ import re
 from base64 import b64decode
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import UTC, datetime
 from html.parser import HTMLParser
 from typing import Any, get_args
 
@@ -17,6 +18,8 @@ from aichats.api.openapi import problems
 from aichats.api.operation import Operation
 from aichats.api.problems import Kind
 from aichats.api.requests import KEY_PATTERN
+from aichats.runs.ledger.times import utc_now
+from aichats.schedules.pauses import PauseWindow
 from local.openapi import OPENAPI_JSON, openapi_json
 from tests.support.automations import automation, listening, scheduled
 from tests.support.fakes import Json, ScriptedTransport, ai_chat
@@ -313,7 +316,7 @@ def test_tags_are_described_with_automations_first_and_kodey_last() -> None:
 @EACH
 def test_an_operation_is_named_like_a_method_of_a_client(operation: Operation[Any, Any]) -> None:
     assert re.fullmatch(
-        "(list|get|put|create|update|delete|preview|start|run|replay|cancel|resolve|send|set)_[a-z_]+",
+        "(list|get|put|create|update|delete|preview|start|run|replay|cancel|resolve|send|set|pause|resume)_[a-z_]+",
         described(operation)["operationId"],
     )
 
@@ -375,6 +378,8 @@ def test_each_example_is_valid(method: str, path: str, body: Json) -> None:
     run_id = end(app, "unknown")
     trigger = listening() if "event" in body else scheduled()
     app.automation_table.put("example", automation(trigger | {"targets": ["biz_XXXXX"]}))
+    planned = PauseWindow(datetime(2030, 12, 24, tzinfo=UTC), None, "ops", utc_now())
+    app.automation_table.change_pauses("example", lambda row: row.pauses.add(planned, utc_now()))
     filled = path.format(name="example", chat_id="chat_1" if "kodey" in path else "aich_1", run_id=run_id)
     # The ids in the examples are valid, although no such chat exists.
     answer = HttpCaller(create_api(app).resolve)(method, filled, body)

@@ -45,9 +45,7 @@ class CompanyLimit:
             RejectedError: the operation is closed.
         """
         if self.companies is not None and not limited:
-            raise self._rejection(
-                f"{name} is closed to it, because aichats doesn't know which company a chat belongs to"
-            )
+            raise self._rejection(f"{name} is closed to it, because it may reach other companies too")
 
     def check_company(self, company: str | None) -> None:
         """Check that the caller may create a chat for a company, the field ``company_id``.
