@@ -3,6 +3,7 @@
 Hypothesis picks the slots that fire and how, the times of sweeps, the crashes, and the changes of the automation.
 """
 
+import os
 from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
@@ -15,13 +16,17 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
 from aichats.automations.row import MAX_UNCONFIRMED_SLOTS, AutomationRow
+from aichats.runs.ledger.rows import Row
 from aichats.runs.model import slot_text
 from aichats.runs.queue import QueueError
+from aichats.runs.stack_pause import READ_EVERY, StackPause
+from aichats.runs.stranded import GIVEN_UP
+from aichats.schedules.pauses import MAX_WINDOWS, Pauses, PauseWindow
 from tests.support.automations import scheduled
 from tests.support.crashing import Crash, Plan, World
 from tests.support.fakes import Json
 from tests.support.ledgers import LEASE, NOON, Clock
-from tests.support.stack_in_memory import GRACE, StackInMemory, slot_run
+from tests.support.stack_in_memory import GRACE, NAME, StackInMemory, slot_run
 
 HOUR = timedelta(hours=1)
 FAULTS = ["crash before", "crash after", "error before", "error after", "answer lost", "meanwhile"]
@@ -29,6 +34,16 @@ TARGETS = [["biz_A"], ["biz_B"], ["biz_A", "biz_B"], ["biz_A", "biz_B", "biz_C"]
 plans: st.SearchStrategy[Plan] = st.just({}) | st.builds(
     lambda call, fault: {call: fault}, st.integers(0, 7), st.sampled_from(FAULTS)
 )
+scopes = st.sampled_from(["automation", "stack"])
+begins = st.sampled_from([0, 0, 30, 90])
+"""The minutes until a pause begins."""
+lengths = st.sampled_from([None, 20, 60, 150])
+others = st.sampled_from(["sweep", "put"])
+"""What happens in the middle of a change of the pauses."""
+ROUNDS = 12 * 26
+"""The sweeps after which every run has ended."""
+
+type Change = Callable[[Pauses], Pauses]
 
 
 class Slots(RuleBasedStateMachine):
@@ -117,7 +132,15 @@ class Slots(RuleBasedStateMachine):
         dropped = sorted(slot for slot in self.due if slot > checked_until)
         self.due.difference_update(dropped)
         row = self._write(self.versions[-1][1])
-        assert row.unconfirmed_slots == tuple(dropped[:MAX_UNCONFIRMED_SLOTS])
+        self._compare_unconfirmed(list(row.unconfirmed_slots), dropped)
+
+    def _compare_unconfirmed(self, unconfirmed: list[datetime], dropped: list[datetime]) -> None:
+        """Check the slots of which nobody knows whether they fired before the automation was switched off."""
+        assert unconfirmed == dropped[:MAX_UNCONFIRMED_SLOTS]
+
+    def _is_paused(self, _slot: datetime) -> bool:
+        """Return whether a slot is in a pause."""
+        return False
 
     def _write(self, targets: list[str]) -> AutomationRow:
         self.clock.forward(seconds=1)
@@ -129,7 +152,7 @@ class Slots(RuleBasedStateMachine):
 
     def _pass_to(self, now: datetime) -> None:
         while self.next <= now:
-            if self.enabled:
+            if self.enabled and not self._is_paused(self.next):
                 self.due.add(self.next)
             self.next += HOUR
         self.clock.now = max(self.clock.now, now)
@@ -139,7 +162,7 @@ class Slots(RuleBasedStateMachine):
         self.fired.add(slot)
         if not self._meets(plan, lambda: self.stack.tick(slot)):
             self.lost.append(slot)
-        elif self.enabled:
+        elif self.enabled and not self._is_paused(slot):
             self.taken.add(slot)
 
     def _meets(self, plan: Plan, act: Callable[[], object]) -> bool:
@@ -159,6 +182,7 @@ class Slots(RuleBasedStateMachine):
         for row in self.stack.runs:
             assert (row.status == "succeeded") <= (created[str(row.key_base)] == 1)
             assert (row.status == "missed") <= (created[str(row.key_base)] == 0)
+            assert not self._is_paused(datetime.fromisoformat(str(row.run.slot))), "a slot in a pause was run or missed"
             came = self.ever_run or row.run.slot in {slot_text(slot) for slot in self.fired}
             assert (row.status == "missed") or came, "a slot was run that nobody asked for"
 
@@ -170,7 +194,7 @@ class Slots(RuleBasedStateMachine):
             self.a_sweep_comes({}, minutes=5)
             self.messages_are_delivered({})
         self.nothing_happens_twice_or_unasked()
-        status = {row.run.run_id: row.status for row in self.stack.runs}
+        status = {row.run.run_id: self._end_of(row) for row in self.stack.runs}
         assert set(status.values()) <= {"succeeded", "missed"}
         looked_at = {slot for slot in self.due if slot <= self.clock.now - GRACE}
         for slot in looked_at | self.taken:
@@ -178,12 +202,140 @@ class Slots(RuleBasedStateMachine):
             allowed = {"succeeded"} if slot in self.taken else {"succeeded", "missed"}
             assert any(statuses <= allowed for statuses in of_each), f"the slot {slot} was neither performed nor missed"
 
+    def _end_of(self, row: Row) -> str:
+        return row.status
+
     def _had(self, slot: datetime) -> list[list[str]]:
         """Return the targets that the automation had at a slot, and since then."""
         before = [targets for since, targets in self.versions if since <= slot]
         return [*before[-1:], *(targets for since, targets in self.versions if since > slot)]
 
 
+class PausedSlots(Slots):
+    """The same automation, which people pause and resume, alone or with the whole stack.
+
+    Attributes:
+        pauses: the pauses that must be stored, of the automation and of the stack.
+    """
+
+    def __init__(self) -> None:
+        self.pauses = {"automation": Pauses(), "stack": Pauses()}
+        super().__init__()
+
+    @rule(scope=scopes, begin=begins, length=lengths, plan=plans, meanwhile=others)
+    def it_is_paused(self, scope: str, begin: int, length: int | None, plan: Plan, meanwhile: str) -> None:
+        now = self.clock.forward(seconds=1)
+        if len(self.pauses[scope].after(now)) >= MAX_WINDOWS:
+            return
+        first = now + timedelta(minutes=begin)
+        window = PauseWindow(first, None if length is None else first + timedelta(minutes=length), "ops", now)
+        self._changes(scope, lambda pauses: pauses.add(window, now), plan, meanwhile)
+
+    @rule(scope=scopes, plan=plans, meanwhile=others)
+    def it_is_resumed(self, scope: str, plan: Plan, meanwhile: str) -> None:
+        now = self.clock.forward(seconds=1)
+        self._changes(scope, lambda pauses: pauses.resumed(now, "ops"), plan, meanwhile)
+
+    @rule(scope=scopes, number=st.integers(0, 5), plan=plans)
+    def a_pause_is_removed(self, scope: str, number: int, plan: Plan) -> None:
+        now = self.clock.forward(seconds=1)
+        if windows := self.pauses[scope].after(now):
+            begin = windows[number % len(windows)].begins
+            self._changes(scope, lambda pauses: pauses.without(begin, now, "ops"), plan, "sweep")
+
+    @rule(call=st.integers(0, 7), scope=scopes)
+    def a_sweep_comes_and_it_is_resumed_meanwhile(self, call: int, scope: str) -> None:
+        now = self.clock.forward(seconds=1)
+        self.world.meanwhile = partial(self._change, scope, lambda pauses: pauses.resumed(now, "ops"))
+        self._meets({call: "meanwhile"}, self.stack.sweep)
+        self._learn(scope)
+
+    @rule(call=st.integers(0, 7), scope=scopes)
+    def a_slot_comes_and_it_is_paused_meanwhile(self, call: int, scope: str) -> None:
+        slot, paused = self.next, self._is_paused(self.next)
+        self._pass_to(slot)
+        if self.enabled and len(self.pauses[scope].after(slot)) < MAX_WINDOWS:
+            # The event is handled while the clocks of all functions show the time of the slot.
+            window = PauseWindow(slot + timedelta(seconds=1), None, "ops", slot)
+            self.world.meanwhile = partial(self._change, scope, lambda pauses: pauses.add(window, slot))
+            self._fires(slot, {call: "meanwhile"})
+            self._learn(scope)
+        assert self._is_paused(slot) == paused
+
+    def _changes(self, scope: str, change: Change, plan: Plan, meanwhile: str) -> None:
+        """Change pauses while something else may happen, and check that both are kept."""
+        before = self.pauses[scope]
+        self.world.meanwhile = partial(self._happens, meanwhile)
+        ended = self._meets(plan, partial(self._change, scope, change))
+        assert self._stored(scope) in [change(before), *([] if ended else [before])]
+        self._learn(scope)
+
+    def _happens(self, what: str) -> None:
+        if what == "put":
+            self._write(self.versions[-1][1])
+        else:
+            self.stack.sweep()
+
+    def _change(self, scope: str, change: Change) -> None:
+        if scope == "stack":
+            # The HTTP API is another process, with a cache of its own.
+            StackPause(self.stack.app.ledger.items).change(change, self.clock.now)
+        else:
+            self.stack.app.automation_table.change_pauses(NAME, lambda row: change(row.pauses))
+
+    def _stored(self, scope: str) -> Pauses:
+        return self.stack.app.stack_pause.read() if scope == "stack" else self.stack.row().pauses
+
+    def _learn(self, scope: str) -> None:
+        """Note what is stored now, and let time pass until all processes know it."""
+        self.world.meanwhile = self.stack.sweep
+        self.pauses[scope] = self._stored(scope)
+        self._pass_to(self.clock.now + READ_EVERY)
+        self.stack.app.stack_pause.current(self.clock.now)
+
+    def _is_paused(self, slot: datetime) -> bool:
+        return any(pauses.at(slot) for pauses in self.pauses.values())
+
+    def _compare_unconfirmed(self, unconfirmed: list[datetime], dropped: list[datetime]) -> None:
+        # The automation's row does not know the pauses of the stack, which PUT leaves out.
+        assert set(dropped[:1]) <= set(unconfirmed)
+        assert {slot for slot in unconfirmed if not self._is_paused(slot)} <= set(dropped)
+
+    def _end_of(self, row: Row) -> str:
+        """Return the end of a run. If the stack is paused for more than a day, a run that waits may be given up."""
+        is_given_up = row.status == "failed" and (row.error or {}).get("type") == GIVEN_UP["type"]
+        return "succeeded" if is_given_up and self.pauses["stack"].windows else row.status
+
+    def teardown(self) -> None:
+        """End all pauses, let everything that waited go on, and check the same."""
+        for scope in self.pauses:
+            self._changes(scope, partial(ended_pauses, now=self.clock.forward(seconds=1)), {}, "sweep")
+        for _ in range(ROUNDS):
+            if not any(row.is_open for row in self.stack.runs):
+                break
+            self.a_sweep_comes({}, minutes=5)
+            self.messages_are_delivered({})
+        super().teardown()
+
+
+def ended_pauses(pauses: Pauses, now: datetime) -> Pauses:
+    """Return pauses of which none is effective or planned."""
+    return Pauses(tuple(window for window in pauses.resumed(now, "ops").windows if window.end <= now))
+
+
 def test_every_slot_is_performed_once_or_stored_as_missed() -> None:
-    bounds = settings(max_examples=50, stateful_step_count=15, deadline=None, suppress_health_check=list(HealthCheck))
-    run_state_machine_as_test(Slots, settings=bounds)
+    hold(Slots)
+
+
+def test_a_slot_in_a_pause_is_neither_performed_nor_missed_and_every_other_is() -> None:
+    hold(PausedSlots)
+
+
+def hold(machine: type[Slots]) -> None:
+    bounds = settings(
+        max_examples=int(os.environ.get("SWEEP_MODEL_EXAMPLES", "50")),
+        stateful_step_count=int(os.environ.get("SWEEP_MODEL_STEPS", "15")),
+        deadline=None,
+        suppress_health_check=list(HealthCheck),
+    )
+    run_state_machine_as_test(machine, settings=bounds)

@@ -283,7 +283,7 @@ def _unconfirmed_slots(previous: AutomationRow, now: datetime) -> tuple[datetime
     """Return the first past slots that were not checked before the trigger changed."""
     if previous.schedule is None or not previous.schedule.enabled:
         return ()
-    past = takewhile(lambda slot: slot <= now, previous.slots(previous.checked_until))
+    past = takewhile(lambda slot: slot <= now, previous.unpaused_slots(previous.checked_until))
     return tuple(islice(past, MAX_UNCONFIRMED_SLOTS))
 
 

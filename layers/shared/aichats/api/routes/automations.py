@@ -85,9 +85,10 @@ def put_automation(call: ApiCall[Automation, None]) -> Reply:
             raise RejectedError(HTTPStatus.CONFLICT, "conflict", detail)
 
     result = call.app.automations.put(name, call.body, *conditions, guard=keep_others)
-    row = result.row
-    warnings = [*_warnings(call.body, row.unconfirmed_slots), *_webhook_warnings(call, row.event_types)]
-    body = StoredAutomation.model_construct(**with_state(row, now, call.app.stack_pause.pauses(now)), warnings=warnings)
+    row, stack = result.row, call.app.stack_pause.pauses(now)
+    unconfirmed = [slot for slot in row.unconfirmed_slots if not stack.at(slot)]
+    warnings = [*_warnings(call.body, unconfirmed), *_webhook_warnings(call, row.event_types)]
+    body = StoredAutomation.model_construct(**with_state(row, now, stack), warnings=warnings)
     status = HTTPStatus.CREATED if result.created else HTTPStatus.OK
     return Reply(body, status, {"ETag": row.etag, "Location": f"/automations/{name}"})
 
