@@ -36,7 +36,11 @@ REASONS_FOR_STAR = {
 READ, WRITTEN, DELETED = {"dynamodb:GetItem"}, {"dynamodb:PutItem", "dynamodb:UpdateItem"}, {"dynamodb:DeleteItem"}
 QUERIED, SCANNED, LISTED = {"dynamodb:Query"}, {"dynamodb:Scan"}, {"dynamodb:BatchGetItem"}
 ON_TABLES = {
-    "RunScheduleFunction": {"RunsTable": READ | WRITTEN, "AutomationsTable": READ},
+    "RunScheduleFunction": {
+        "RunsTable": READ | WRITTEN | LISTED,
+        "${RunsTable.Arn}/index/by_slot": QUERIED,
+        "AutomationsTable": READ,
+    },
     "PerformRunsFunction": {"RunsTable": READ | WRITTEN, "AutomationsTable": READ},
     "PerformSlowRunsFunction": {"RunsTable": {"dynamodb:GetItem", "dynamodb:UpdateItem"}},
     "RefreshTokensFunction": {"RunsTable": {"dynamodb:UpdateItem"}},

@@ -22,6 +22,7 @@ CREATE = {"type": "whop.create_chat", "message_text": "How was the week?"}
 LONG = CREATE | {"message_text": "How was the week? " * 100}
 """A text that is kept beside the rows of the runs, and read when one of them goes on."""
 ASK_KODEY = {"type": "kodey.create_chat", "message_text": "How was the week?"}
+EVERY_MINUTE = {"type": "schedule", "expression": "cron(* * * * ? *)"}
 HALF_HOURLY = {"type": "schedule", "expression": "rate(30 minutes)"}
 HOURLY = {"type": "schedule", "expression": "rate(1 hour)"}
 ON_FAILURE = {"type": "webhook", "events": ["payment.failed"]}
@@ -57,6 +58,13 @@ def a_schedule_meets_an_access_token_that_has_ended(roles: Roles) -> None:
 def an_automation_fires(roles: Roles) -> None:
     name = automation(roles, HOURLY, CREATE, "biz_A")
     fire(roles, {"automation": name, "scheduled_time": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:00Z")})
+
+
+def an_automation_that_skips_slots_fires(roles: Roles) -> None:
+    name = automation(roles, EVERY_MINUTE, CREATE, "biz_A", "biz_B", overlap="skip")
+    for later in (timedelta(0), timedelta(minutes=1)):
+        slot = (datetime.now(UTC) + later).strftime("%Y-%m-%dT%H:%M:00Z")
+        fire(roles, {"automation": name, "scheduled_time": slot}, later=later)
 
 
 def a_run_is_performed(roles: Roles) -> None:
@@ -256,10 +264,10 @@ def definition(trigger: Json, action: Json, *targets: str) -> Json:
     return {"trigger": trigger, "action": action, "targets": targets}
 
 
-def automation(roles: Roles, trigger: Json, action: Json, *targets: str, as_root: bool = True) -> str:
+def automation(roles: Roles, trigger: Json, action: Json, *targets: str, as_root: bool = True, **fields: str) -> str:
     """Put an automation. Return its name."""
     name = unique("automation")
-    roles.http("PUT", f"/automations/{name}", definition(trigger, action, *targets), as_root=as_root)
+    roles.http("PUT", f"/automations/{name}", definition(trigger, action, *targets) | fields, as_root=as_root)
     return name
 
 
@@ -298,6 +306,7 @@ NORMAL_WORK: dict[str, list[Work]] = {
         a_schedule_asks_kodey_for_many,
         a_schedule_meets_an_access_token_that_has_ended,
         an_automation_fires,
+        an_automation_that_skips_slots_fires,
     ],
     QUICK: [
         a_run_is_performed,

@@ -10,8 +10,9 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import cached_property
-from itertools import batched, takewhile
+from itertools import batched, chain, takewhile
 
+from aichats.automations.overlap import runs_without_overlap
 from aichats.automations.row import AutomationRow
 from aichats.automations.run_factory import RunFactory, slot_of, store_failed
 from aichats.automations.sweep_part import CallAll, SweepPart
@@ -197,14 +198,16 @@ class MissedSlots:
         return MissedSlot(row, slot, missing, is_certain=bool(stored_ids) or _is_certain(row, slot))
 
     def _write(self, missed: Sequence[MissedSlot]) -> None:
-        """Store the runs of missed slots, then enqueue the runs that are to be run late."""
+        """Store the runs of missed slots, then enqueue the runs that are to be run late, unless they overlap others."""
         for slot in missed:
             _report(slot)
         for error, is_certain in ((MISSED, True), (TOO_SHORT, False)):
             only_stored = [slot for slot in missed if slot.is_certain is is_certain and not slot.run_late]
             if ended := [(run, error) for slot in only_stored for run in slot.runs]:
                 self.ledger.add_ended(ended, "missed")
-        self.dispatcher.enqueue([run for slot in missed if slot.run_late for run in slot.runs])
+        late = [slot for slot in missed if slot.run_late]
+        runs = [runs_without_overlap(self.ledger, slot.row, slot.slot, slot.runs) for slot in late]
+        self.dispatcher.enqueue(list(chain.from_iterable(runs)))
 
 
 def _is_due(row: AutomationRow, until: datetime) -> bool:

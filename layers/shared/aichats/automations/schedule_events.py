@@ -63,7 +63,8 @@ class ScheduleEvents:
 
         There are no runs if the automation does not exist or is disabled, because its schedule fired while it was being
         removed. There are no runs either if the time is not a slot of the automation, because its schedule is still
-        that of an earlier version; or if the slot is inside a pause, whether or not the pause is over.
+        that of an earlier version; if the slot is inside a pause, whether or not the pause is over; or if the
+        automation skips the slot, because another slot is still open.
 
         Raises:
             InputError: the event is invalid.
@@ -78,6 +79,7 @@ class ScheduleEvents:
         return self._runs_of_automation(tick)
 
     def _runs_of_automation(self, tick: ScheduleTick) -> list[Run]:
+        from aichats.automations.overlap import runs_without_overlap
         from aichats.automations.run_factory import slot_of, store_failed
 
         row = self.store().get(tick.automation)
@@ -93,7 +95,7 @@ class ScheduleEvents:
             return []
         rendered = self.run_factory().runs_for(row.name, row.automation, slot_of(slot))
         store_failed(self.ledger, rendered.failed)
-        return rendered.runs
+        return runs_without_overlap(self.ledger, row, slot, rendered.runs)
 
     def _is_paused(self, tick: ScheduleTick, slot: datetime, pauses: Pauses = NO_PAUSES) -> bool:
         """Return whether a slot is inside a pause of the stack or of its automation. If so, log and count it."""

@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import groupby
+from operator import itemgetter
 from typing import get_args
 
 from aichats.aws.observability import count_now, logger
@@ -84,6 +86,18 @@ class Reads:
         values = {"automation": automation, "slot": slot}
         items = self.items.query("by_slot", "#automation = :automation AND #slot = :slot", values)
         return {item["run_id"] for item in items}
+
+    def slots(self, automation: str) -> Iterator[tuple[str, list[str]]]:
+        """Yield the slots of an automation, newest first, each with the ids of its runs.
+
+        A run of the last second may be missing.
+        """
+        values = {"automation": automation}
+        # Small pages, because most callers need the newest slots only.
+        options = {"ScanIndexForward": False, "Limit": BATCH_KEYS}
+        items = self.items.query("by_slot", "#automation = :automation", values, **options)
+        for slot, runs in groupby(items, key=itemgetter("slot")):
+            yield slot, [item["run_id"] for item in runs]
 
 
 def _readable(items: Iterable[Json]) -> Iterator[Row]:
