@@ -236,6 +236,13 @@ def test_a_condition_reveals_no_version_of_an_automation_of_others(world: Limite
     assert etag.strip('"') not in put.body + deleted.body
 
 
+def test_a_dry_run_reveals_no_automation_of_others(world: LimitedApi) -> None:
+    statuses = [world("PUT", f"/automations/{name}", OWN, query="dry_run=true").status for name in ("other", "new")]
+
+    assert statuses == [409, 200]
+    assert world("PUT", "/automations/new", OTHERS["mixed"], query="dry_run=true").status == 403
+
+
 def test_an_automation_that_cannot_be_read_does_not_exist_for_a_limited_caller(world: LimitedApi) -> None:
     table, key = world.app.automation_table.table, {"name": {"S": "other"}}
     item = dict(dynamodb().get_item(TableName=table, Key=key)["Item"])

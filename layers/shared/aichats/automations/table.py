@@ -108,22 +108,36 @@ class AutomationTable:
             InputError: the definition is too large, or the trigger's last slot has passed since the check.
             StaleError: a condition of the request failed.
         """
+        while True:
+            old, row = self.plan(name, automation, if_match, if_none_match, guard)
+            if row is old or self._replace(old, row):
+                return row, old is None or old.state == "deleting"
+
+    def plan(
+        self,
+        name: str,
+        automation: Automation,
+        if_match: str | None = None,
+        if_none_match: str | None = None,
+        guard: Guard = no_guard,
+    ) -> tuple[RowHeader | None, AutomationRow]:
+        """Return what :meth:`put` would replace and write now, the same row twice if nothing changes. Write nothing.
+
+        The arguments and the errors are those of :meth:`put`.
+        """
         definition = canonical(automation)
         if (size := len(definition.encode())) > MAX_DEFINITION_BYTES:
             raise InputError([("body", f"has {size} bytes, the limit is {MAX_DEFINITION_BYTES}. Use fewer targets")])
-        while True:
-            old = self._header(name)
-            current = None if old is None or old.state == "deleting" else old
-            if current is not None:
-                guard(current)
-            if isinstance(current, AutomationRow) and canonical(current.automation) == definition:
-                if not conditions_hold(current.replaced, if_match, if_none_match):
-                    check_conditions(name, current.etag, if_match, if_none_match)
-                return current, False
-            check_conditions(name, current.etag if current else None, if_match, if_none_match)
-            row = next_row(name, automation, old, self.clock())
-            if self._replace(old, row):
-                return row, current is None
+        old = self._header(name)
+        current = None if old is None or old.state == "deleting" else old
+        if current is not None:
+            guard(current)
+        if isinstance(current, AutomationRow) and canonical(current.automation) == definition:
+            if not conditions_hold(current.replaced, if_match, if_none_match):
+                check_conditions(name, current.etag, if_match, if_none_match)
+            return old, current
+        check_conditions(name, current.etag if current else None, if_match, if_none_match)
+        return old, next_row(name, automation, old, self.clock())
 
     def begin_delete(self, name: str, if_match: str | None = None, guard: Guard = no_guard) -> RowHeader | None:
         """Mark an automation as ``deleting``, whether or not its row can be read. ``guard`` is that of :meth:`put`.

@@ -21,10 +21,10 @@ from aichats.api.stored_automations import (
 )
 from aichats.automations.checks import check_texts
 from aichats.automations.model import Automation, Name, WebhookTrigger
-from aichats.automations.row import RowHeader
+from aichats.automations.row import AutomationRow, RowHeader
 from aichats.aws.observability import logger
 from aichats.errors import AichatsError, InputError
-from aichats.models import Request
+from aichats.models import Request, Truth
 from aichats.runs.model import slot_text
 from aichats.whop.webhooks import known_event_types
 
@@ -35,6 +35,12 @@ STACK_SCHEDULE = "stack-schedule"
 WEBHOOK_WARNING_SECONDS = 3.0
 """The time limit for the question whether Whop sends the events of an automation."""
 _ETAG = {"ETag": "The version, for `If-Match`"}
+
+
+class PutAutomation(Request):
+    """The options of a put."""
+
+    dry_run: Annotated[bool, Truth] = False
 
 
 class ListAutomations(Request):
@@ -57,19 +63,22 @@ class Automations(BaseModel):
     scopes=WRITE_AND_ACT,
     parameters=NAMED,
     body=Automation,
+    query=PutAutomation,
     answers={200: StoredAutomation, 201: StoredAutomation},
     limited=True,
     conflicts=True,
     conditional=True,
     headers={**_ETAG, "Location": "The automation"},
 )
-def put_automation(call: ApiCall[Automation, None]) -> Reply:
+def put_automation(call: ApiCall[Automation, PutAutomation]) -> Reply:
     """Create or replace an automation. Sending the same definition again changes nothing, and repairs its schedule.
 
     With `If-Match`, the automation is replaced only if you know its current version. With `If-None-Match: *`, it is
     only created. Retrying a conditional request is safe. Unknown event types are accepted with a warning, because Whop
     adds new ones. If Whop does not send one of the event types to this API yet, a warning says so. A client that is
     limited to companies can't replace an automation that it can't see.
+
+    With `dry_run=true`, aichats checks the automation and answers as it would, always with 200, but stores nothing.
     """
     name, now = call.path["name"], datetime.now(UTC)
     if name == STACK_SCHEDULE:
@@ -77,19 +86,12 @@ def put_automation(call: ApiCall[Automation, None]) -> Reply:
     call.limit.check_automation(call.body)
     call.app.check_action(call.body.action)
     check_texts(name, call.body, call.app.run_factory, now)
-    conditions = call.headers.get("if-match"), call.headers.get("if-none-match")
 
-    def keep_others(row: RowHeader) -> None:
-        if not call.limit.has_automation(row):
-            detail = f"the name {name} is taken by an automation that this caller can't see. Choose another name"
-            raise RejectedError(HTTPStatus.CONFLICT, "conflict", detail)
-
-    result = call.app.automations.put(name, call.body, *conditions, guard=keep_others)
-    row, stack = result.row, call.app.stack_pause.pauses(now)
+    row, status = _written(call)
+    stack = call.app.stack_pause.pauses(now)
     unconfirmed = [slot for slot in row.unconfirmed_slots if not stack.at(slot)]
     warnings = [*_warnings(call.body, unconfirmed), *_webhook_warnings(call, row.event_types)]
     body = StoredAutomation.model_construct(**with_state(row, now, stack), warnings=warnings)
-    status = HTTPStatus.CREATED if result.created else HTTPStatus.OK
     return Reply(body, status, {"ETag": row.etag, "Location": f"/automations/{name}"})
 
 
@@ -158,6 +160,23 @@ def delete_automation(call: ApiCall[None, None]) -> Reply:
     if not call.app.automations.delete(name, call.headers.get("if-match"), hide_others):
         raise unknown_automation(name)
     return Reply(status=HTTPStatus.NO_CONTENT)
+
+
+def _written(call: ApiCall[Automation, PutAutomation]) -> tuple[AutomationRow, HTTPStatus]:
+    """Put the automation of a call. Return its row and the status of the answer. A dry run writes nothing."""
+    name = call.path["name"]
+
+    def keep_others(row: RowHeader) -> None:
+        if not call.limit.has_automation(row):
+            detail = f"the name {name} is taken by an automation that this caller can't see. Choose another name"
+            raise RejectedError(HTTPStatus.CONFLICT, "conflict", detail)
+
+    conditions = call.headers.get("if-match"), call.headers.get("if-none-match")
+    if call.query.dry_run:
+        _, row = call.app.automation_table.plan(name, call.body, *conditions, keep_others)
+        return row, HTTPStatus.OK
+    result = call.app.automations.put(name, call.body, *conditions, keep_others)
+    return result.row, HTTPStatus.CREATED if result.created else HTTPStatus.OK
 
 
 def _size(automation: ListedAutomation) -> int:
