@@ -141,7 +141,10 @@ ATTEMPTS: dict[str, Attempts] = {
     "resume_stack": [("/resume", None, CLOSED)],
     "get_stack_pause": [("/pause", None, CLOSED)],
     "preview_automation": each_automation("/preview", 404),
-    "preview_schedule": [("/automations/preview", {"type": "schedule", "expression": "rate(1 day)"}, 200)],
+    "preview_schedule": [
+        ("/automations/preview", {"type": "schedule", "expression": "rate(1 day)"}, 200),
+        *(("/automations/preview", definition, 403) for definition in OTHERS.values()),
+    ],
 }
 """The attempts for each operation. A new operation needs its own."""
 
@@ -206,6 +209,7 @@ def test_a_limited_caller_works_with_its_own_company(world: LimitedApi) -> None:
 
     for path in ("/automations/own", "/automations/own/preview", f"/runs/{failed}"):
         assert world("GET", path).status == 200
+    assert world("POST", "/automations/preview", OWN).json["rendered"][0]["target"] == "biz_A"
     assert [automation["name"] for automation in world("GET", "/automations").json["data"]] == ["own"]
     shown = {run["run_id"] for run in world("GET", "/runs").json["data"]}
     others = {failed, unknown, created.headers["x-run-id"]}

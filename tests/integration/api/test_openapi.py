@@ -249,14 +249,15 @@ def test_an_automation_is_written_with_the_fields_of_the_contract_and_no_other()
     assert schemas["ScheduleTrigger"]["required"] == ["type", "expression"]
 
 
-def test_a_preview_is_a_bare_array_of_at_most_a_hundred() -> None:
+def test_a_preview_is_a_bare_array_of_at_most_a_hundred_or_an_object() -> None:
     for method, path in (("get", "/automations/{name}/preview"), ("post", "/automations/preview")):
         operation = openapi()["paths"][path][method]
         [count] = [each for each in operation["parameters"] if each["name"] == "count"]
 
         assert (count["schema"]["minimum"], count["schema"]["maximum"]) == (1, 100)
         [answer] = operation["responses"]["200"]["content"].values()
-        assert openapi()["components"]["schemas"][answer["schema"]["$ref"].rpartition("/")[2]]["type"] == "array"
+        array, whole = openapi()["components"]["schemas"][answer["schema"]["$ref"].rpartition("/")[2]]["anyOf"]
+        assert (array["type"], whole) == ("array", {"$ref": "#/components/schemas/RenderedPreview"})
 
 
 def test_the_etag_that_a_condition_names_is_documented() -> None:

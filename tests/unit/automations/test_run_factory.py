@@ -289,7 +289,23 @@ def test_an_error_without_a_field_names_the_action() -> None:
     assert [field for field, _ in as_input_error(run, RenderError("is wrong")).problems] == ["action"]
 
 
-def test_a_run_of_unknown_targets_is_that_of_the_first() -> None:
-    run = FACTORY.unrenderable_run(NAME, automation(listening(targets=("biz_A", "biz_B"))), EVENT)
+def selected(definition: Json, occurrence: Occurrence = EVENT) -> RenderedRuns | None:
+    return FACTORY.selected_runs(NAME, automation(definition), occurrence, Evaluator())
 
-    assert (run.run_id, run.target) == (run_id("webhook", "msg_1", NAME, "biz_A"), "biz_A")
+
+def test_a_filter_that_fails_is_one_failed_run_of_the_first_target() -> None:
+    failed = selected(listening(filter="data.amount", targets=("{{ event.account_id }}", "biz_B")))
+
+    assert failed is not None
+    [(run, error)] = failed.failed
+    assert (failed.runs, run.target, error.field) == ([], "{{ event.account_id }}", "trigger.filter")
+    assert run.run_id == run_id("webhook", "msg_1", NAME, "{{ event.account_id }}")
+
+
+def test_a_filter_decides_whether_there_are_runs() -> None:
+    assert selected(listening(filter="data.amount > `100`")) is None
+    assert selected(listening("payment.succeeded")) is None
+    accepted = listening(filter="data.amount > `1`")
+    assert selected(accepted) == fire(accepted, EVENT)
+    assert selected(scheduled(), AT_SLOT) == fire(scheduled())
+    assert selected(scheduled(), EVENT) is None

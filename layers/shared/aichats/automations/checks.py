@@ -22,13 +22,18 @@ def check_texts(name: str, automation: Automation, run_factory: RunFactory, now:
     Raises:
         InputError: texts are invalid. The error names their fields.
     """
-    if problems := list(_problems(automation)):
+    if problems := text_problems(automation):
         raise InputError(problems)
     trigger = automation.trigger
     if isinstance(trigger, ScheduleTrigger):
         slot = next(schedule_times(trigger, first_slot(trigger, now), now), now)
         for run, error in run_factory.runs_for(name, automation, slot_of(slot)).failed:
             raise as_input_error(run, error)
+
+
+def text_problems(automation: Automation) -> list[tuple[str, str]]:
+    """Return the field and the problem of each invalid text."""
+    return list(_problems(automation))
 
 
 def _problems(automation: Automation) -> Iterator[tuple[str, str]]:

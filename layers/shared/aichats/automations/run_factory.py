@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from aichats.automations.model import MAX_LABEL_CHARACTERS, Automation, ScheduleTrigger
+from aichats.automations.model import MAX_LABEL_CHARACTERS, Automation, ScheduleTrigger, WebhookTrigger
 from aichats.aws.observability import count_now, logger
 from aichats.errors import InputError
 from aichats.models import Json
@@ -16,6 +16,7 @@ from aichats.runs.failures import describe
 from aichats.runs.ledger.ledger import Ledger
 from aichats.runs.model import Run, Trigger, run_id, slot_text
 from aichats.runs.perform import ALARMING
+from aichats.templates.filters import matches
 from aichats.templates.render import Evaluator, RenderError, render, render_fields, slot_names
 from aichats.validation import message_of
 
@@ -133,9 +134,25 @@ class RunFactory:
             seen.add(target)
         return rendered
 
-    def unrenderable_run(self, name: str, automation: Automation, occurrence: Occurrence) -> Run:
-        """Return a run for an automation whose filter fails, so its targets are unknown. Store the run as failed."""
-        return self._run(name, automation, automation.action, automation.targets[0], occurrence)
+    def selected_runs(
+        self, name: str, automation: Automation, occurrence: Occurrence, evaluator: Evaluator
+    ) -> RenderedRuns | None:
+        """Return the runs that an occurrence starts; ``None`` if the trigger of the automation rejects the event.
+
+        If the filter fails, the targets are unknown. Then there is one failed run, for the first target as it is
+        written.
+        """
+        trigger, event = automation.trigger, occurrence.event
+        if event is None:
+            return self.runs_for(name, automation, occurrence, evaluator)
+        try:
+            if not isinstance(trigger, WebhookTrigger) or not matches(event, trigger.events, trigger.filter, evaluator):
+                return None
+        except RenderError as error:
+            error.field = "trigger.filter"
+            run = self._run(name, automation, automation.action, automation.targets[0], occurrence)
+            return RenderedRuns(failed=[(run, error)])
+        return self.runs_for(name, automation, occurrence, evaluator)
 
     def _rendered_action(self, automation: Automation, names: Mapping[str, Any], evaluator: Evaluator) -> Any:
         fields = automation.action.model_dump(mode="json", exclude_unset=True)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from aichats.automations.model import TEMPLATE_START, WebhookTrigger
+from aichats.automations.model import TEMPLATE_START
 from aichats.automations.row import AutomationRow
 from aichats.automations.run_factory import Occurrence, RenderedRuns, RunFactory, of_event, store_failed, store_skipped
 from aichats.automations.table import AutomationTable
@@ -25,8 +25,7 @@ from aichats.runs.dispatch import Dispatcher
 from aichats.runs.ledger.ledger import Ledger
 from aichats.runs.queue import EventMessage, QueueError, fits
 from aichats.templates.budget import BUDGET
-from aichats.templates.filters import matches
-from aichats.templates.render import Evaluator, RenderError, texts
+from aichats.templates.render import Evaluator, texts
 
 RUNS_PER_WRITE = 100
 """The number of runs that are stored together. A transaction of DynamoDB has at most 100 writes."""
@@ -146,17 +145,9 @@ class WebhookEvents:
         delivery.rendered.extend(rendered)
 
     def _runs(self, row: AutomationRow, occurrence: Occurrence, evaluator: Evaluator) -> RenderedRuns:
-        trigger = row.automation.trigger
-        event = occurrence.event
-        if not isinstance(trigger, WebhookTrigger) or event is None:
+        rendered = self.run_factory.selected_runs(row.name, row.automation, occurrence, evaluator)
+        if rendered is None:
             return RenderedRuns()
-        try:
-            if not matches(event, trigger.events, trigger.filter, evaluator):
-                return RenderedRuns()
-        except RenderError as error:
-            run = self.run_factory.unrenderable_run(row.name, row.automation, occurrence)
-            return RenderedRuns(failed=[(run, error)])
-        rendered = self.run_factory.runs_for(row.name, row.automation, occurrence, evaluator)
         if (reason := self._pause_of(row)) is None:
             return rendered
         skipped = {"type": "Skipped", "message": reason}

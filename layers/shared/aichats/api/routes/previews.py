@@ -1,20 +1,39 @@
-"""``/automations/preview``: the times at which automations run next."""
+"""``/automations/preview``: the times at which automations run next, and what they will send."""
 
 from datetime import UTC, datetime
 from itertools import islice
-from typing import Annotated
-from zoneinfo import ZoneInfo
+from typing import Annotated, Any
 
-from pydantic import BaseModel, Field, RootModel
+from pydantic import Field, RootModel, SkipValidation
 
 from aichats.api.operation import ApiCall, Reply, operation
+from aichats.api.preview_view import (
+    FireTime,
+    PausedTimes,
+    Preview,
+    RenderedPreview,
+    as_intervals,
+    invalid_texts,
+    next_times,
+    paused_times,
+    rendered_targets,
+    times_of,
+)
 from aichats.api.stored_automations import NAMED, READ, existing_automation
-from aichats.automations.model import ScheduleTrigger, first_slot, schedule_times
+from aichats.automations.checks import text_problems
+from aichats.automations.model import Automation, Name, ScheduleTrigger, Time, WebhookTrigger, first_slot
+from aichats.automations.run_factory import Occurrence, of_event, slot_of
 from aichats.errors import InputError
-from aichats.models import Request, WholeNumber
+from aichats.models import JsonObject, Request, Truth, WholeNumber
 from aichats.runs.model import slot_text
+from aichats.templates.render import Evaluator
+from aichats.validation import parse, parse_strictly
+from aichats.whop.webhooks import WebhookEvent
 
 type Count = Annotated[int, Field(ge=1, le=100), WholeNumber]
+
+PREVIEW = "preview"
+"""The name in texts of an automation that has none, and the id of the events in previews."""
 
 
 class PreviewQuery(Request):
@@ -23,15 +42,28 @@ class PreviewQuery(Request):
     count: Count = 5
 
 
-class FireTime(BaseModel):
-    """A time at which a schedule fires, in ISO 8601."""
+class StoredPreviewQuery(PreviewQuery):
+    """The number of times to return, and whether to render what the automation will send."""
 
-    utc: str
-    local: str
+    render: Annotated[bool, Truth] = False
 
 
-class Preview(RootModel[list[FireTime]]):
-    """The next times at which a schedule fires. If the schedule ends, there are fewer than requested."""
+class AutomationToPreview(Automation):
+    """An automation that is not stored, and the time or the event to render it for."""
+
+    name: Annotated[Name, Field(description="The name that the texts use")] = PREVIEW
+    at: Annotated[Time | None, Field(description="The time to render for; by default the next time")] = None
+    event: Annotated[
+        dict[str, Any] | None,
+        Field(description="The event to render for, as Whop sends it; by default an example of the first event type"),
+    ] = None
+
+
+class PreviewBody(RootModel[SkipValidation[ScheduleTrigger | AutomationToPreview]]):
+    """A schedule, or a whole automation.
+
+    The body is validated when it is known which of them it is, so that errors name the same fields as those of a PUT.
+    """
 
 
 @operation(
@@ -40,36 +72,115 @@ class Preview(RootModel[list[FireTime]]):
     "Preview an automation",
     scopes=READ,
     parameters=NAMED,
-    query=PreviewQuery,
+    query=StoredPreviewQuery,
     answers={200: Preview},
     limited=True,
 )
-def preview_automation(call: ApiCall[None, PreviewQuery]) -> Reply:
-    """Return the next times of an automation, even if it is paused."""
-    row = existing_automation(call)
+def preview_automation(call: ApiCall[None, StoredPreviewQuery]) -> Reply:
+    """Return the next times of an automation, even if it is disabled. Times inside a pause are left out.
+
+    If a pause leaves out times, the header `Paused` has the interval of the pause. With `render=true`, the answer also
+    contains what the automation sends to each target at the next time, or for an example event.
+    """
+    row, now, query = existing_automation(call), datetime.now(UTC), call.query
     trigger = row.automation.trigger
-    if not isinstance(trigger, ScheduleTrigger):
-        raise InputError([("name", f"{row.name} listens to events, so it has no times")])
-    return Reply(_preview(trigger, row.rate_start, call.query.count))
+    automation = AutomationToPreview.model_construct(**dict(row.automation), name=row.name)
+    if isinstance(trigger, WebhookTrigger):
+        if not query.render:
+            raise InputError([("name", f"{row.name} listens to events, so it has no times. Use render=true")])
+        return Reply(Preview(_of_webhook(call, automation, trigger)))
+    times = list(islice(row.unpaused_slots(now), query.count))
+    paused = paused_times(row, now, times, query.count)
+    headers = {"Paused": as_intervals(paused)} if paused else {}
+    shown = times_of(trigger, times)
+    if not query.render:
+        return Reply(Preview(shown), headers=headers)
+    return Reply(Preview(_of_schedule(call, automation, times[0] if times else None, shown, paused)), headers=headers)
 
 
 @operation(
     "POST",
     "/automations/preview",
-    "Preview a schedule",
+    "Preview a schedule or an automation",
     scopes=READ,
-    body=ScheduleTrigger,
+    body=PreviewBody,
     query=PreviewQuery,
     answers={200: Preview},
     limited=True,
 )
-def preview_schedule(call: ApiCall[ScheduleTrigger, PreviewQuery]) -> Reply:
-    """Preview a schedule without saving it."""
-    trigger = call.body
-    return Reply(_preview(trigger, first_slot(trigger, datetime.now(UTC)), call.query.count))
+def preview_schedule(call: ApiCall[PreviewBody, PreviewQuery]) -> Reply:
+    """Preview a schedule or an automation without saving it.
+
+    For a schedule, the answer is the list of its next times. For an automation, it also contains what the automation
+    sends to each target at the next time, or for an event. Texts that fail are in the answer with their error.
+    """
+    body: object = call.body.root
+    now = datetime.now(UTC)
+    context = {"max_message_bytes": call.app.settings.max_message_bytes, "now": now}
+    if not (isinstance(body, dict) and body.keys() & {"trigger", "action", "targets"}):
+        trigger = parse_strictly(ScheduleTrigger, body, **context)
+        times = next_times(trigger, first_slot(trigger, now), now, call.query.count)
+        return Reply(Preview(times_of(trigger, times)))
+    automation = parse_strictly(AutomationToPreview, body, **context)
+    call.limit.check_automation(automation)
+    call.app.check_action(automation.action)
+    return Reply(Preview(_of_automation(call, automation, now)))
 
 
-def _preview(trigger: ScheduleTrigger, rate_start: datetime | None, count: int) -> Preview:
-    zone = ZoneInfo(trigger.timezone)
-    times = islice(schedule_times(trigger, rate_start, datetime.now(UTC)), count)
-    return Preview([FireTime(utc=slot_text(time), local=time.astimezone(zone).isoformat()) for time in times])
+def _of_automation(call: ApiCall[Any, PreviewQuery], automation: AutomationToPreview, now: datetime) -> RenderedPreview:
+    """Return the preview of an automation that is not stored."""
+    trigger = automation.trigger
+    if isinstance(trigger, WebhookTrigger):
+        return _of_webhook(call, automation, trigger)
+    if automation.event is not None:
+        raise InputError([("event", "must be omitted, because the automation runs on a schedule")])
+    times = next_times(trigger, first_slot(trigger, now), now, call.query.count)
+    return _of_schedule(call, automation, automation.at or times[0], times_of(trigger, times), [])
+
+
+def _of_schedule(
+    call: ApiCall[Any, Any],
+    automation: AutomationToPreview,
+    at: datetime | None,
+    times: list[FireTime],
+    paused: list[PausedTimes],
+) -> RenderedPreview:
+    if at is None:
+        return RenderedPreview(at=None, times=times, paused=paused, rendered=[])
+    return _rendered(call, automation, slot_of(at)).model_copy(update={"times": times, "paused": paused})
+
+
+def _of_webhook(call: ApiCall[Any, Any], automation: AutomationToPreview, trigger: WebhookTrigger) -> RenderedPreview:
+    event = _event(trigger, automation.event)
+    occurrence = of_event(PREVIEW, event.model_dump(mode="json"), automation.at or event.timestamp)
+    shown = {"event_type": event.type, "is_example": automation.event is None}
+    return _rendered(call, automation, occurrence).model_copy(update=shown)
+
+
+def _rendered(call: ApiCall[Any, Any], automation: AutomationToPreview, occurrence: Occurrence) -> RenderedPreview:
+    """Return a preview without times, with the runs that an occurrence would start."""
+    at = slot_text(occurrence.time)
+    if problems := text_problems(automation):
+        return RenderedPreview.model_construct(at=at, times=[], rendered=invalid_texts(problems))
+    runs = call.app.run_factory.selected_runs(automation.name, automation, occurrence, Evaluator())
+    if runs is None:
+        return RenderedPreview.model_construct(at=at, times=[], rendered=[], filtered=True)
+    rendered, not_shown = rendered_targets(runs)
+    return RenderedPreview.model_construct(at=at, times=[], rendered=rendered, not_shown=not_shown)
+
+
+def _event(trigger: WebhookTrigger, given: JsonObject | None) -> WebhookEvent:
+    """Return the event to render for: the given one, or an example of the trigger's first event type.
+
+    Raises:
+        InputError: the event is invalid, or the automation doesn't listen for it; or its type has no example.
+    """
+    if given is None:
+        raise InputError([("event", f"is required, because there is no example of {trigger.events[0]}")])
+    try:
+        event = parse(WebhookEvent, given)
+    except InputError as error:
+        raise InputError([(f"event.{field}", problem) for field, problem in error.problems]) from None
+    if event.type not in trigger.events:
+        raise InputError([("event.type", f"the automation doesn't listen for it; use {' or '.join(trigger.events)}")])
+    return event
