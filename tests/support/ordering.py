@@ -34,6 +34,7 @@ LONG = (
     "tests/integration/functions/test_least_privilege.py",
     "tests/integration/automations/test_reconcile_model.py",
     "tests/integration/automations/test_sweep_model.py",
+    "tests/integration/automations/test_preview_properties.py",
     "tests/infrastructure/test_layer.py",
 )
 """Other files that take long, the longest first."""

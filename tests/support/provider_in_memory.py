@@ -43,3 +43,13 @@ class ProviderInMemory(httpx.BaseTransport):
     def bodies(self) -> list[Any]:
         """The JSON body of each request; ``None`` if there is none."""
         return [json.loads(request.content) if request.content else None for request in self.requests]
+
+
+class ProvidersInMemory(httpx.BaseTransport):
+    """Both providers: each gets the requests to its host in the environment of the tests."""
+
+    def __init__(self, whop: ProviderInMemory, kodey: ProviderInMemory) -> None:
+        self._providers = {"whop.invalid": whop, "kodey.invalid": kodey}
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        return self._providers[request.url.host].handle_request(request)

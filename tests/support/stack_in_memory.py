@@ -19,8 +19,10 @@ from aichats.runs.queue import RunMessage, read_message
 from tests.support.automations import automation, scheduled, sweep_part
 from tests.support.crashing import FaultyAws, World
 from tests.support.fakes import FakeSecretsManager, FakeSqs, Json
+from tests.support.kodey_in_memory import KodeyInMemory
 from tests.support.lambda_calls import SECRETS, SIGNED_WITH, http_event, make_application
 from tests.support.ledgers import LEASE, NOON, Clock, dynamodb
+from tests.support.provider_in_memory import ProvidersInMemory
 from tests.support.waiting import turns
 from tests.support.whop_in_memory import WhopInMemory
 
@@ -40,10 +42,11 @@ class StackInMemory:
         metrics.clear_metrics()
         self.clock = world.clock if world else Clock()
         self.sqs = FakeSqs()
-        self.whop = WhopInMemory()
+        self.whop, self.kodey = WhopInMemory(), KodeyInMemory(self.clock)
         self.secrets = FakeSecretsManager(SECRETS)
         sqs: Any = FaultyAws(world, self.sqs) if world else self.sqs
-        self.app = make_application(self.whop, self.secrets, clock=self.clock, sqs=sqs)
+        providers = ProvidersInMemory(self.whop, self.kodey)
+        self.app = make_application(providers, self.secrets, clock=self.clock, sqs=sqs)
         if world:
             client: Any = FaultyAws(world, dynamodb())
             self.app.ledger = replace(self.app.ledger, client=client)
