@@ -190,13 +190,17 @@ def call_automations(bench: LeakBench) -> None:
     bench.call("PUT", "/automations/weekly", json=body | {"targets": ["biz_Shop"]}, expect=200)
     for path in ("/automations", "/automations/weekly", "/automations/weekly/preview"):
         bench.call("GET", path, expect=200)
+    bench.call("GET", "/automations/weekly/preview?render=true", expect=200)
     bench.call("POST", "/automations/preview", json=trigger, expect=200)
+    bench.call("POST", "/automations/preview", json=body, expect=200)
+    bench.call("PUT", "/automations/weekly?dry_run=true", json=body, expect=200)
     [run_id] = bench.call("POST", "/automations/weekly/run", expect=202).json()["run_ids"]
     assert bench.ended(run_id)["status"] == "succeeded"
     for wrong in ("{{ nothing }}", "{{ ", "{{ slot.date.x }}"):
         action = create_chat(bench)
         action["title"] += wrong
         bench.call("PUT", "/automations/weekly", json=body | {"action": action}, expect=422)
+        bench.call("POST", "/automations/preview", json=body | {"action": action}, expect=200)
     bench.call("PUT", "/automations/other", json=body, expect=201)
     bench.call("DELETE", "/automations/other", expect=204)
 
