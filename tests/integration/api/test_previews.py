@@ -9,6 +9,8 @@ from aichats.api import preview_view
 from aichats.api.app import create_api
 from aichats.bootstrap import Application
 from aichats.schedules.pauses import PauseWindow
+from aichats.whop.event_examples import EXAMPLE_ACCOUNT, example_event
+from aichats.whop.webhooks import known_event_types
 from tests.support.automations import ACTION, listening
 from tests.support.fakes import FakeSqs, Json, ScriptedTransport, page
 from tests.support.lambda_calls import Answer, HttpCaller, make_application
@@ -26,6 +28,7 @@ YEARLY = {
     },
     "targets": ["biz_A", None],
 }
+NEW_YEAR_S_EVE = "2026-12-31T18:00:00Z"
 FIRST = {"utc": "2100-01-01T14:00:00Z", "local": "2100-01-01T09:00:00-05:00"}
 PATH = "/automations/preview"
 STORED = "/automations/yearly/preview"
@@ -217,6 +220,54 @@ def test_an_automation_that_listens_is_rendered_for_the_event(api: HttpCaller) -
     assert (answer.json["event_type"], answer.json["is_example"]) == ("payment.failed", False)
 
 
+def test_the_fields_of_the_envelope_that_are_missing_are_filled_in(api: HttpCaller) -> None:
+    event = {"type": "payment.failed", "data": {"id": "pay_1"}}
+
+    answer = api("POST", PATH, saying("{{ event.data.id }} {{ slot.date }}") | {"event": event, "at": NEW_YEAR_S_EVE})
+
+    assert rendered(answer) == [("biz_A", None, "pay_1 2026-12-31")]
+
+
+def test_without_an_event_an_example_of_the_first_type_is_used(api: HttpCaller) -> None:
+    definition = saying("{{ event.type }}", "{{ event.account_id }}", title="{{ event.data.id }} {{ slot.iso }}")
+    definition["trigger"]["events"] = ["payment.succeeded", "payment.failed"]
+    example = example_event("payment.succeeded", datetime.fromisoformat(NEW_YEAR_S_EVE))
+
+    answer = api("POST", PATH, definition | {"at": NEW_YEAR_S_EVE})
+
+    title = f"{example['data']['id']} 2026-12-31T18:00:00+00:00"
+    assert rendered(answer) == [(EXAMPLE_ACCOUNT, title, "payment.succeeded")]
+    assert (answer.json["event_type"], answer.json["is_example"]) == ("payment.succeeded", True)
+
+
+def test_the_example_is_of_the_first_type_that_has_one(api: HttpCaller) -> None:
+    definition = saying("{{ event.type }}")
+    definition["trigger"]["events"] = ["payment.imagined", "payment.failed"]
+
+    assert rendered(api("POST", PATH, definition)) == [("biz_A", None, "payment.failed")]
+
+    definition["trigger"]["events"] = ["payment.imagined"]
+    answer = api("POST", PATH, definition)
+    assert (answer.status, answer.fields) == (422, ["event"])
+    assert "has an example" in answer.json["detail"]
+
+
+def test_an_example_that_the_filter_rejects_is_named(api: HttpCaller) -> None:
+    answer = api("POST", PATH, saying("Hello", filter="data.id == 'none'"))
+
+    assert (answer.json["filtered"], answer.json["is_example"], answer.json["rendered"]) == (True, True, [])
+
+
+@pytest.mark.parametrize("event_type", sorted(known_event_types()))
+def test_each_known_event_has_an_example_that_can_be_rendered(api: HttpCaller, event_type: str) -> None:
+    definition = saying("{{ event.type }} {{ event.id }}", "{{ event.account_id }}")
+    definition["trigger"]["events"] = [event_type]
+
+    [(target, _, message)] = rendered(api("POST", PATH, definition))
+
+    assert (target, message.partition(" ")[0]) == (EXAMPLE_ACCOUNT, event_type)
+
+
 def test_both_generations_of_envelopes_are_understood(api: HttpCaller) -> None:
     event = payment(account_id=..., company_id="biz_7")
 
@@ -274,11 +325,11 @@ def test_what_fails_for_an_event_is_shown_with_its_field(
 @pytest.mark.parametrize(
     ("event", "field"),
     [
-        (payment(id=...), "event.id"),
-        (payment(timestamp=...), "event.timestamp"),
+        (payment(type=...), "event.type"),
+        (payment(id=""), "event.id"),
         (payment(timestamp="yesterday"), "event.timestamp"),
         (payment(data=[]), "event.data"),
-        ({}, "event.id"),
+        ({}, "event.type"),
         ([], "event"),
         ("payment.failed", "event"),
         (payment(type="payment.succeeded"), "event.type"),
@@ -326,6 +377,15 @@ def test_a_stored_automation_is_rendered_on_request(api: HttpCaller) -> None:
     assert answer.json == api("POST", PATH, YEARLY | {"name": "yearly"}, query="count=2").json
     assert rendered(answer)[0] == ("biz_A", "yearly 2100-01-01", "For biz_A at 09:00")
     assert "paused" not in answer.headers
+
+
+def test_a_stored_automation_that_listens_is_rendered_with_an_example(api: HttpCaller) -> None:
+    api("PUT", "/automations/heard", saying("{{ automation }}: {{ event.type }}"))
+
+    answer = api("GET", "/automations/heard/preview", query="render=true")
+
+    assert rendered(answer) == [("biz_A", None, "heard: payment.failed")]
+    assert (answer.json["is_example"], answer.json["times"]) == (True, [])
 
 
 @pytest.mark.parametrize("query", ["", "render=false"])

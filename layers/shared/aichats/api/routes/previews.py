@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import Field, RootModel, SkipValidation
 
+from aichats.api.given_events import example_for, given_event
 from aichats.api.operation import ApiCall, Reply, operation
 from aichats.api.preview_view import (
     FireTime,
@@ -24,11 +25,11 @@ from aichats.automations.checks import text_problems
 from aichats.automations.model import Automation, Name, ScheduleTrigger, Time, WebhookTrigger, first_slot
 from aichats.automations.run_factory import Occurrence, of_event, slot_of
 from aichats.errors import InputError
-from aichats.models import JsonObject, Request, Truth, WholeNumber
+from aichats.models import Request, Truth, WholeNumber
 from aichats.runs.model import slot_text
 from aichats.templates.render import Evaluator
-from aichats.validation import parse, parse_strictly
-from aichats.whop.webhooks import WebhookEvent
+from aichats.validation import parse_strictly
+from aichats.whop.webhooks import EventFields
 
 type Count = Annotated[int, Field(ge=1, le=100), WholeNumber]
 
@@ -54,7 +55,7 @@ class AutomationToPreview(Automation):
     name: Annotated[Name, Field(description="The name that the texts use")] = PREVIEW
     at: Annotated[Time | None, Field(description="The time to render for; by default the next time")] = None
     event: Annotated[
-        dict[str, Any] | None,
+        EventFields | None,
         Field(description="The event to render for, as Whop sends it; by default an example of the first event type"),
     ] = None
 
@@ -151,9 +152,11 @@ def _of_schedule(
 
 
 def _of_webhook(call: ApiCall[Any, Any], automation: AutomationToPreview, trigger: WebhookTrigger) -> RenderedPreview:
-    event = _event(trigger, automation.event)
+    now = automation.at or datetime.now(UTC)
+    given = automation.event
+    event = example_for(trigger, now) if given is None else given_event(trigger, given, now)
     occurrence = of_event(PREVIEW, event.model_dump(mode="json"), automation.at or event.timestamp)
-    shown = {"event_type": event.type, "is_example": automation.event is None}
+    shown = {"event_type": event.type, "is_example": given is None}
     return _rendered(call, automation, occurrence).model_copy(update=shown)
 
 
@@ -167,20 +170,3 @@ def _rendered(call: ApiCall[Any, Any], automation: AutomationToPreview, occurren
         return RenderedPreview.model_construct(at=at, times=[], rendered=[], filtered=True)
     rendered, not_shown = rendered_targets(runs)
     return RenderedPreview.model_construct(at=at, times=[], rendered=rendered, not_shown=not_shown)
-
-
-def _event(trigger: WebhookTrigger, given: JsonObject | None) -> WebhookEvent:
-    """Return the event to render for: the given one, or an example of the trigger's first event type.
-
-    Raises:
-        InputError: the event is invalid, or the automation doesn't listen for it; or its type has no example.
-    """
-    if given is None:
-        raise InputError([("event", f"is required, because there is no example of {trigger.events[0]}")])
-    try:
-        event = parse(WebhookEvent, given)
-    except InputError as error:
-        raise InputError([(f"event.{field}", problem) for field, problem in error.problems]) from None
-    if event.type not in trigger.events:
-        raise InputError([("event.type", f"the automation doesn't listen for it; use {' or '.join(trigger.events)}")])
-    return event

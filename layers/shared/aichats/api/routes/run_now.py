@@ -1,6 +1,5 @@
 """``POST /automations/{name}/run``: runs an automation now."""
 
-import uuid
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from http import HTTPStatus
@@ -9,6 +8,7 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from aichats.api.callers import Caller
+from aichats.api.given_events import given_event
 from aichats.api.operation import ApiCall, Reply, operation
 from aichats.api.routes.runs import StartedRuns
 from aichats.api.starting import accept, reserve_key
@@ -20,7 +20,6 @@ from aichats.models import Request
 from aichats.runs.actions import MAX_TARGETS
 from aichats.templates.filters import matches
 from aichats.templates.render import Evaluator, RenderError
-from aichats.validation import parse
 from aichats.whop.webhooks import EventFields, WebhookEvent
 
 
@@ -91,28 +90,13 @@ def _event_for(automation: Automation, event: Mapping[str, Any] | None, now: dat
     if event is None:
         problem = "is required, because the automation listens for events; GET /events/types has an example of each"
         raise InputError([("event", problem)])
-    content = _read_event(event, now)
-    if content.type not in trigger.events:
-        raise InputError([("event.type", f"the automation doesn't listen for it; use {' or '.join(trigger.events)}")])
+    content = given_event(trigger, event, now)
     try:
         if matches(_fields(content) or {}, trigger.events, trigger.filter, Evaluator()):
             return content
     except RenderError as error:
         raise InputError([("event", f"the filter of the automation fails for this event: {error}")]) from None
     raise InputError([("event", "the filter of the automation rejects this event")])
-
-
-def _read_event(event: Mapping[str, Any], now: datetime) -> WebhookEvent:
-    """Return an event with the fields of its envelope that are missing.
-
-    Raises:
-        InputError: the event is invalid. The error names the fields.
-    """
-    envelope = {"id": f"evt_{uuid.uuid4().hex}", "timestamp": now.isoformat(), **event}
-    try:
-        return parse(WebhookEvent, envelope)
-    except InputError as error:
-        raise InputError([(f"event.{field}", problem) for field, problem in error.problems]) from None
 
 
 def _fields(event: WebhookEvent | None) -> Mapping[str, Any] | None:
