@@ -33,6 +33,7 @@ class RunView(BaseModel):
     slot: str | None
     action: str
     target: str | None
+    labels: Annotated[dict[str, str], Field(description="The labels of the run's automation")]
     attempts: int
     chat_id: str | None
     chat: Annotated[

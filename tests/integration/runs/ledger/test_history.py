@@ -8,6 +8,7 @@ import pytest
 from aichats.errors import InputError
 from aichats.models import Json
 from aichats.runs.ledger import history
+from aichats.runs.ledger.filters import RunFilter
 from aichats.runs.ledger.history import History
 from aichats.runs.ledger.ledger import Ledger
 from aichats.runs.ledger.rows import Row
@@ -33,10 +34,10 @@ def fill(ledger: Ledger, clock: Clock, *ages: timedelta) -> list[Run]:
     return made
 
 
-def pages(ledger: Ledger, limit: int, only: dict[str, str] | None = None) -> list[list[Row]]:
+def pages(ledger: Ledger, limit: int, only: RunFilter | None = None) -> list[list[Row]]:
     found, start = [], None
     for _ in range(100):
-        rows, start = History(ledger).page(SINCE, UNTIL, only=only or {}, limit=limit, start=start)
+        rows, start = History(ledger).page(SINCE, UNTIL, only=only or RunFilter(), limit=limit, start=start)
         found.append(rows)
         if start is None:
             return found
@@ -77,7 +78,7 @@ def test_only_runs_that_fit_are_found_and_a_page_may_hold_fewer(ledger: Ledger, 
     for each in (made[3], made[8]):
         ledger.finish(ledger.claim(each, LEASE), "failed", error={"type": "E", "message": "no"})
 
-    assert ids(pages(ledger, 2, {"status": "failed"})) == [made[3].run_id, made[8].run_id]
+    assert ids(pages(ledger, 2, RunFilter(("failed",)))) == [made[3].run_id, made[8].run_id]
 
 
 def test_open_runs_are_distinguished_although_the_index_does_not(ledger: Ledger, clock: Clock) -> None:
@@ -88,9 +89,9 @@ def test_open_runs_are_distinguished_although_the_index_does_not(ledger: Ledger,
     ledger.finish(ledger.claim(made[5].run_id, LEASE), "failed", error={"type": "E", "message": "no"})
     ledger.steering.replay(made[5].run_id)
 
-    assert ids(pages(ledger, 2, {"status": "performing"})) == [made[2].run_id]
-    assert ids(pages(ledger, 2, {"status": "failed"})) == [made[4].run_id]
-    assert ids(pages(ledger, 9, {"status": "pending"})) == [made[number].run_id for number in (0, 1, 3, 5)]
+    assert ids(pages(ledger, 2, RunFilter(("performing",)))) == [made[2].run_id]
+    assert ids(pages(ledger, 2, RunFilter(("failed",)))) == [made[4].run_id]
+    assert ids(pages(ledger, 9, RunFilter(("pending",)))) == [made[number].run_id for number in (0, 1, 3, 5)]
 
 
 def test_a_page_has_fewer_runs_if_their_answers_are_long(
@@ -126,7 +127,7 @@ def test_a_page_ends_after_a_bounded_number_of_queries(
     monkeypatch.setattr(history, "QUERY_RUNS", 2)
     made = fill(ledger, clock, *(timedelta(minutes=number) for number in range(29)), 2 * DAY)
 
-    found = pages(ledger, 1, {"status": "missed"})
+    found = pages(ledger, 1, RunFilter(("missed",)))
     assert ids(found) == []
     assert len(found) > 4
     assert ids(pages(ledger, 5)) == [each.run_id for each in made]
@@ -134,10 +135,10 @@ def test_a_page_ends_after_a_bounded_number_of_queries(
 
 def test_runs_that_are_made_meanwhile_do_not_disturb_the_pages(ledger: Ledger, clock: Clock) -> None:
     made = fill(ledger, clock, *(timedelta(minutes=number) for number in range(4)))
-    first, start = History(ledger).page(SINCE, UNTIL, only={}, limit=2, start=None)
+    first, start = History(ledger).page(SINCE, UNTIL, only=RunFilter(), limit=2, start=None)
     ledger.add([run(99)], lambda _: NOON)
 
-    second, _ = History(ledger).page(SINCE, UNTIL, only={}, limit=2, start=start)
+    second, _ = History(ledger).page(SINCE, UNTIL, only=RunFilter(), limit=2, start=start)
 
     assert ids([first, second]) == [each.run_id for each in made]
 
@@ -160,13 +161,15 @@ def test_runs_that_are_made_meanwhile_do_not_disturb_the_pages(ledger: Ledger, c
 )
 def test_a_start_that_is_not_of_this_span_is_rejected(ledger: Ledger, start: Json) -> None:
     with pytest.raises(InputError, match="cursor: belongs to another request"):
-        History(ledger).page(SINCE, UNTIL, only={}, limit=10, start=start)
+        History(ledger).page(SINCE, UNTIL, only=RunFilter(), limit=10, start=start)
 
 
 def test_days_are_those_of_utc_whatever_the_offset_of_the_span(ledger: Ledger, clock: Clock) -> None:
     made = fill(ledger, clock, timedelta(0), timedelta(hours=13))
     east = datetime(2026, 11, 20, 23, 59, tzinfo=UTC).astimezone().tzinfo
-    rows, _ = History(ledger).page(SINCE.astimezone(east), UNTIL.astimezone(east), only={}, limit=10, start=None)
+    rows, _ = History(ledger).page(
+        SINCE.astimezone(east), UNTIL.astimezone(east), only=RunFilter(), limit=10, start=None
+    )
 
     assert ids([rows]) == [each.run_id for each in made]
     assert all(newer.created_at >= older.created_at for newer, older in pairwise(rows))

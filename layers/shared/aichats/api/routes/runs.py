@@ -2,68 +2,44 @@
 
 import base64
 import math
-import re
 from collections.abc import Iterable
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import partial
 from http import HTTPStatus
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
-from pydantic import (
-    AwareDatetime,
-    BaseModel,
-    BeforeValidator,
-    Field,
-    TypeAdapter,
-    ValidationError,
-    ValidationInfo,
-    field_validator,
-)
+from pydantic import BaseModel, Field, TypeAdapter, ValidationError, ValidationInfo, field_validator
 
 from aichats.api.operation import ApiCall, Reply, operation
 from aichats.api.problems import RejectedError
+from aichats.api.run_filters import RunConditions, Window, WindowTime
 from aichats.api.run_view import RunDetails, RunView, details, view
 from aichats.api.starting import accept, check_not_paused, new_run, reserve_key
 from aichats.errors import InputError
 from aichats.http.deadline import remaining
-from aichats.models import Json, OrElse, Request, WholeNumber
+from aichats.models import OrElse, Request, WholeNumber
 from aichats.runs.actions import ACTION_KINDS, Action
+from aichats.runs.ledger.filters import RunFilter
 from aichats.runs.ledger.row_changes import LedgerConflictError
-from aichats.runs.ledger.rows import Row, RunStatus
+from aichats.runs.ledger.rows import EndStatus, OpenStatus, Row, RunStatus
 from aichats.runs.model import Work
 from aichats.runs.queue import RunId
-from aichats.runs.stranded import GIVE_UP
-from aichats.validation import A_TIME
 
-MAX_WINDOW = timedelta(days=31)
-DEFAULT_WINDOW = timedelta(days=7)
-LONGEST_RUN = GIVE_UP + timedelta(hours=1)
-"""The maximum time that a run is open. The sweep finds an old run after the settle time, in one of its next rounds."""
 MAX_READS = 10
 """The maximum number of pages that are read until one of them has a run inside the window."""
 MAX_READS_TO_PICK = 100
-"""The same for an API client that is limited to companies, most of whose pages may be empty."""
+"""The same if rows are read to decide which runs to return, so most pages may be empty."""
 READ_SECONDS = 10.0
 """The maximum time for another page. Its filter may match no run in 40,000, which takes 40 queries."""
 
 
-def _date_and_time(value: object) -> object:
-    # pydantic accepts digits as seconds since 1970.
-    if isinstance(value, str) and not re.match(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ]", value):
-        raise ValueError(A_TIME)
-    return value
-
-
-type WindowTime = Annotated[
-    AwareDatetime,
-    Field(ge=datetime(2000, 1, 1, tzinfo=UTC), lt=datetime(3000, 1, 1, tzinfo=UTC)),
-    BeforeValidator(_date_and_time),
-]
 NEVER_RENDERED = (
     "can't be replayed, because its texts couldn't be rendered and its event is not stored. "
     "Fix the automation; its next run uses the fix"
 )
+STATUSES: tuple[RunStatus, ...] = (*get_args(OpenStatus), *get_args(EndStatus))
+_ONE_STATUS = "|".join(STATUSES)
 _STATES = {"succeeded": "has already succeeded", "unknown": "has an unknown outcome", "failed": "failed"}
 _RUN = {"run_id": TypeAdapter[str](Annotated[RunId, OrElse("is not the id of a run")])}
 
@@ -98,15 +74,24 @@ class Resolve(Request):
         return value
 
 
-class ListRuns(Request):
+class ListRuns(RunConditions):
     """The filters of the list."""
 
-    automation: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")] | None = None
-    status: RunStatus | None = None
-    since: WindowTime | None = None
-    until: WindowTime | None = None
+    status: (
+        Annotated[
+            str,
+            Field(pattern=f"^({_ONE_STATUS})(,({_ONE_STATUS}))*$", description="Statuses, separated by commas"),
+            OrElse(f"must be one or several of {', '.join(STATUSES)}, separated by commas"),
+        ]
+        | None
+    ) = None
     limit: Annotated[int, Field(ge=1, le=100), WholeNumber] = 50
     cursor: Annotated[str, Field(min_length=1, max_length=2000)] | None = None
+
+    def filter(self) -> RunFilter:
+        """Return the filter that the query describes."""
+        given = self.status.split(",") if self.status else ()
+        return self.with_statuses(*(status for status in STATUSES if status in given))
 
 
 class HistoryCursor(Request):
@@ -131,44 +116,35 @@ def list_runs(call: ApiCall[None, ListRuns]) -> Reply:
     """Return the runs of the last 7 days, newest first, or of a window of at most 31 days.
 
     A run counts if it was created inside the window, or ended inside it and was created at most 26 hours earlier.
-    `since` and `until` of the answer are the window. Follow `next_cursor` until it is null: a page can have fewer runs
-    than `limit`, even none, although there are more. `chat` and `reply` are null without the scope `chats:read`. A
-    client that is limited to companies gets only their runs.
+    `since` and `until` of the answer are the window. With `slot_since`, the window begins there unless `since` is
+    given. Follow `next_cursor` until it is null: a page can have fewer runs than `limit`, even none, although there are
+    more. `chat` and `reply` are null without the scope `chats:read`. A client that is limited to companies gets only
+    their runs.
     """
     cursor = _read_cursor(call.query.cursor) if call.query.cursor else None
-    since, until = _window(call.query, cursor)
-    filters = {"automation": call.query.automation, "status": call.query.status}
-    only = {name: value for name, value in filters.items() if value is not None}
-    position: Json | None = cursor.position if cursor else None
-    runs: list[Row] = []
-    read = partial(call.app.history.page, since - LONGEST_RUN, until, only=only, limit=call.query.limit)
-    is_limited = call.limit.companies is not None
-    for _ in range(MAX_READS_TO_PICK if is_limited else MAX_READS):
-        page = read(start=position, pick=call.limit.has_run if is_limited else None)
-        runs, position = [row for row in page[0] if _is_inside(row, since, until)], page[1]
-        if runs or position is None or remaining(default=math.inf) < READ_SECONDS:
+    window = call.query.window(datetime.now(UTC), Window(cursor.since, cursor.until) if cursor else None)
+    only, position = call.query.filter(), cursor.position if cursor else None
+    rows, position = _next_runs(call, only, window, position)
+    next_cursor = _write_cursor(HistoryCursor(**vars(window), position=position)) if position else None
+    data = [view(row, call.caller) for row in rows]
+    return Reply(RunPage(since=window.since, until=window.until, data=data, next_cursor=next_cursor))
+
+
+def _next_runs(
+    call: ApiCall[None, ListRuns], only: RunFilter, window: Window, position: dict[str, str] | None
+) -> tuple[list[Row], dict[str, str] | None]:
+    """Return the runs of the next page that has some, and the position of the page after it."""
+    pick = call.limit.has_run if call.limit.companies is not None else None
+    read = partial(
+        call.app.history.page, window.first_created, window.until, only=only, limit=call.query.limit, pick=pick
+    )
+    rows: list[Row] = []
+    for _ in range(MAX_READS_TO_PICK if pick is not None or only.needs_rows else MAX_READS):
+        page, start = read(start=position)
+        rows, position = list(filter(window.has, page)), dict(start) if start else None
+        if rows or position is None or remaining(default=math.inf) < READ_SECONDS:
             break
-    next_cursor = _write_cursor(HistoryCursor(since=since, until=until, position=dict(position))) if position else None
-    data = [view(row, call.caller) for row in runs]
-    return Reply(RunPage(since=since, until=until, data=data, next_cursor=next_cursor))
-
-
-def _is_inside(row: Row, since: datetime, until: datetime) -> bool:
-    """Return whether a run was created inside a window, or was created earlier and ended inside it."""
-    return row.created_at >= since or (row.finished_at is not None and since <= row.finished_at <= until)
-
-
-def _window(query: ListRuns, cursor: HistoryCursor | None) -> tuple[datetime, datetime]:
-    """Return the window of a query. All pages have the window of the first page.
-
-    Raises:
-        InputError: the window is empty or too long.
-    """
-    until = query.until or (cursor.until if cursor else datetime.now(UTC))
-    since = query.since or (cursor.since if cursor else until - DEFAULT_WINDOW)
-    if not timedelta(0) <= until - since <= MAX_WINDOW:
-        raise InputError([("since", "must be before until, by at most 31 days")])
-    return since, until
+    return rows, position
 
 
 @operation(

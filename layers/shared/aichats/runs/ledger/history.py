@@ -2,12 +2,13 @@
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
 from aichats.errors import InputError
 from aichats.models import Json
+from aichats.runs.ledger.filters import RunFilter
 from aichats.runs.ledger.ledger import Ledger
 from aichats.runs.ledger.rows import LANES, Row
 from aichats.runs.ledger.times import to_text
@@ -15,7 +16,7 @@ from aichats.runs.ledger.times import to_text
 MAX_QUERIES = 10
 """The maximum number of queries of a lane for one page. A page needs several if few runs match the filter."""
 PICKED_RUNS = 100
-"""The number of runs that are read for a page if a function picks those to return. DynamoDB reads them in one call."""
+"""The number of runs that are read for a page if their rows decide which to return. DynamoDB reads them in one call."""
 QUERY_RUNS = 1000
 """The number of runs of a lane that one query reads to find those that match the filter."""
 MAX_PAGE_BYTES = 4_000_000
@@ -35,27 +36,27 @@ class History:
         since: datetime,
         until: datetime,
         *,
-        only: Mapping[str, str],
+        only: RunFilter,
         limit: int,
         start: Json | None,
         pick: Callable[[Row], bool] | None = None,
     ) -> tuple[list[Row], Json | None]:
         """Return up to ``limit`` runs of the span, and the start of the next page; ``None`` on the last page.
 
-        A page may have fewer runs than ``limit`` even if it is not the last one. ``pick`` decides whether a run belongs
-        to the page; ``None``: every run does.
+        A page may have fewer runs than ``limit`` even if it is not the last one. A run belongs to the page if the
+        filter ``only`` and the function ``pick``, if there is one, select it.
 
         Raises:
             InputError: ``start`` does not belong to this span.
         """
-        read = limit if pick is None else max(limit, PICKED_RUNS)
+        read = max(limit, PICKED_RUNS) if pick is not None or only.needs_rows else limit
         positions, next_position = self._newest(to_text(since), _position(since, until, start), only, read)
         rows = {row.run.run_id: row for row in self.ledger.reads.rows(list(map(_run_id, positions)))}
         page: list[Row] = []
         room = MAX_PAGE_BYTES
         for index, position in enumerate(positions):
             row = rows.get(_run_id(position))
-            if row is None or not _matches(row, only) or not (pick is None or pick(row)):
+            if row is None or not only.matches(row) or not (pick is None or pick(row)):
                 continue
             room -= _size(row)
             if page and (room < 0 or len(page) == limit):
@@ -63,11 +64,11 @@ class History:
             page.append(row)
         return page, {"before": next_position} if next_position is not None else None
 
-    def _newest(self, since: str, before: str, only: Mapping[str, str], limit: int) -> tuple[list[str], str | None]:
+    def _newest(self, since: str, before: str, only: RunFilter, limit: int) -> tuple[list[str], str | None]:
         """Return the positions of the newest runs, and the position before which to continue; ``None`` at the end."""
         positions: list[str] = []
         for _ in range(MAX_QUERIES):
-            newest, end = self._query_lanes(since, before, only, QUERY_RUNS if only else limit + 1)
+            newest, end = self._query_lanes(since, before, only, QUERY_RUNS if only.in_index()[0] else limit + 1)
             positions += newest
             if len(positions) > limit or (len(positions) == limit and end is not None):
                 return positions[:limit], positions[limit - 1]
@@ -76,9 +77,7 @@ class History:
             before = end
         return positions, before
 
-    def _query_lanes(
-        self, since: str, before: str, only: Mapping[str, str], limit: int
-    ) -> tuple[list[str], str | None]:
+    def _query_lanes(self, since: str, before: str, only: RunFilter, limit: int) -> tuple[list[str], str | None]:
         """Query each lane once. Return the positions down to the one up to which all lanes were read, and this one."""
         reads = self.ledger.reads
         lanes = [reads.created(lane, since=since, until=before, only=only, limit=limit) for lane in LANES]
@@ -104,11 +103,6 @@ def _position(since: datetime, until: datetime, start: Json | None) -> str:
 
 def _run_id(position: str) -> str:
     return position.partition(" ")[2]
-
-
-def _matches(row: Row, only: Mapping[str, str]) -> bool:
-    """Return whether a row has the status. The index may be behind, and does not separate pending from performing."""
-    return only.get("status") in (None, row.status)
 
 
 def _size(row: Row) -> int:

@@ -1,17 +1,17 @@
 """Reads of many rows: by id, and from the table's indexes."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
 from operator import itemgetter
-from typing import get_args
 
 from aichats.aws.observability import count_now, logger
 from aichats.aws.table import BATCH_KEYS, Table
 from aichats.errors import UnreadableError
 from aichats.models import Json
-from aichats.runs.ledger.rows import OPEN, OPEN_STATES, OpenStatus, Row, row_from
+from aichats.runs.ledger.filters import RunFilter
+from aichats.runs.ledger.rows import OPEN, OPEN_STATES, Row, row_from
 from aichats.runs.ledger.times import to_text
 
 
@@ -34,7 +34,7 @@ class Reads:
         return {item["run_id"] for item in items}
 
     def created(
-        self, lane: str, *, since: str, until: str, only: Mapping[str, str], limit: int
+        self, lane: str, *, since: str, until: str, only: RunFilter, limit: int
     ) -> tuple[list[str], str | None]:
         """Return the ``made_at`` of runs in a lane of the history, newest first. Make one query.
 
@@ -42,25 +42,20 @@ class Reads:
             lane: one of :data:`LANES <aichats.runs.ledger.rows.LANES>`.
             since: the smallest ``made_at``.
             until: the largest ``made_at``.
-            only: the ``automation`` and the ``status`` that the runs must have, if given. The status ``pending`` or
-                ``performing`` selects both.
+            only: the filter. Only its conditions on the attributes of the index count.
             limit: the number of runs to read, whether or not they match.
 
         Returns:
             The ``made_at`` of each run, and that of the last run that was read; ``None`` if there are no more runs.
         """
-        expected: dict[str, str | None] = dict(only)
-        if (status := expected.pop("status", None)) is not None:
-            expected["ended"] = None if status in get_args(OpenStatus) else status
-        values = {name: value for name, value in expected.items() if value is not None}
-        conditions = [f"#{name} = :{name}" if name in values else f"attribute_not_exists(#{name})" for name in expected]
+        expression, values = only.in_index()
         pages = self.items.query_pages(
             "by_time",
             "#lane = :lane AND #made_at BETWEEN :since AND :until",
             {"lane": lane, "since": since, "until": until, **values},
             ScanIndexForward=False,
             Limit=limit,
-            **({"FilterExpression": " AND ".join(conditions)} if conditions else {}),
+            **({"FilterExpression": expression} if expression else {}),
         )
         items, last = next(pages)
         return [item["made_at"] for item in items], last["made_at"] if last else None
