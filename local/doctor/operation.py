@@ -7,8 +7,9 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from aichats.aws.table import Table
+from aichats.runs.ledger.filters import RunFilter
 from aichats.runs.ledger.reads import Reads
-from aichats.runs.ledger.rows import LANES
+from aichats.runs.ledger.rows import LANES, EndStatus
 from aichats.runs.ledger.times import to_text
 from local.doctor.findings import RESTORE, Finding, fail, fine, warn
 from local.setup import ROOT
@@ -123,7 +124,7 @@ def _messages(stack: ExaminedStack, name: str) -> int:
 
 def check_runs(stack: ExaminedStack) -> Iterator[Finding]:
     """Count the runs of the last 24 hours that need a person."""
-    unknown, failed = (_ended(stack.runs, status) for status in ("unknown", "failed"))
+    unknown, failed = _ended(stack.runs, "unknown"), _ended(stack.runs, "failed")
     if unknown:
         how = f"read {section_of('RunsUnknownAlarm')}"
         yield warn(f"{unknown} of the last 24 hours are unknown: aichats doesn't know if the chat exists", how)
@@ -133,11 +134,11 @@ def check_runs(stack: ExaminedStack) -> Iterator[Finding]:
         yield fine("none of the last 24 hours is failed or unknown")
 
 
-def _ended(runs: Table, status: str) -> int:
+def _ended(runs: Table, status: EndStatus) -> int:
     now = datetime.now(UTC)
     since, until = to_text(now - RECENT), f"{to_text(now)}~"
     lanes = [
-        Reads(runs).created(lane, since=since, until=until, only={"status": status}, limit=COUNTED_RUNS)[0]
+        Reads(runs).created(lane, since=since, until=until, only=RunFilter((status,)), limit=COUNTED_RUNS)[0]
         for lane in LANES
     ]
     return sum(map(len, lanes))

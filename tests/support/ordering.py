@@ -36,6 +36,7 @@ LONG = (
     "tests/integration/automations/test_sweep_model.py",
     "tests/integration/automations/test_preview_properties.py",
     "tests/infrastructure/test_layer.py",
+    "tests/integration/runs/test_job_parts.py",
 )
 """Other files that take long, the longest first."""
 

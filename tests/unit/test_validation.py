@@ -126,7 +126,10 @@ MODELS = [
     for operation_model in (operation.body, operation.query)
     if operation_model is not None
 ] + [WebhookEvent, ScheduleTick, ScheduleEvent]
-STATUSES = "must be 'pending', 'performing', 'succeeded', 'failed', 'unknown', 'missed', 'skipped' or 'cancelled'"
+STATUSES = (
+    "must be one or several of pending, performing, succeeded, failed, unknown, missed, skipped, cancelled, "
+    "separated by commas"
+)
 FOREIGN_WORDS = re.compile(
     "Input should|Extra inputs|String should|Field required|valid (string|integer|boolean|datetime|dictionary|list)|"
     "Invalid JSON|instance of|should have|Value error|Unable to|pattern|pydantic|Tuple|Datetimes|unexpected"

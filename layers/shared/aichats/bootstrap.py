@@ -25,7 +25,7 @@ from aichats.runs.messages import MessageHandler
 from aichats.runs.perform import Performer
 from aichats.runs.providers.marks import preparation
 from aichats.runs.providers.port import Provider
-from aichats.runs.queue import EventMessage, Queue
+from aichats.runs.queue import EventMessage, JobMessage, Queue
 from aichats.settings import (
     HttpApiSettings,
     RenewalSettings,
@@ -47,6 +47,8 @@ if TYPE_CHECKING:
     from aichats.automations.webhook_events import WebhookEvents
     from aichats.http import BaseTransport
     from aichats.runs.ledger.history import History
+    from aichats.runs.ledger.jobs import Jobs
+    from aichats.runs.replay import Replays
     from aichats.runs.stack_pause import StackPause
     from aichats.runs.stranded import StrandedRuns
     from aichats.whop.renewal import Renewals
@@ -134,7 +136,21 @@ class Application:
     @cached_property
     def messages(self) -> MessageHandler:
         """Handles the messages of the run queues."""
-        return MessageHandler(self.dispatcher, self._render)
+        return MessageHandler(self.dispatcher, self._render, self._perform_part)
+
+    @cached_property
+    def replays(self) -> Replays:
+        """Opens ended runs again."""
+        from aichats.runs.replay import Replays
+
+        return Replays(self.ledger)
+
+    @cached_property
+    def jobs(self) -> Jobs:
+        """The jobs, which replay or cancel many runs."""
+        from aichats.runs.ledger.jobs import Jobs
+
+        return Jobs(self.ledger.items)
 
     @cached_property
     def history(self) -> History:
@@ -236,6 +252,11 @@ class Application:
 
     def _render(self, message: EventMessage) -> None:
         self.webhook_events.render(message)
+
+    def _perform_part(self, message: JobMessage) -> None:
+        from aichats.runs.job_parts import JobParts
+
+        JobParts(self.jobs, self.dispatcher, self.replays).perform(message)
 
     def _provider_of(self, action: Action) -> Provider:
         return self.providers[action.type.partition(".")[0]]

@@ -16,6 +16,7 @@
     ├── SchedulerError                EventBridge Scheduler rejected a change (aichats.automations.scheduler)
     ├── ConditionFailedError          DynamoDB rejected a conditional write (aichats.aws.writes)
     ├── LedgerConflictError           the ledger rejected a change of a run (aichats.runs.ledger.row_changes)
+    ├── NotReplayableError            a run can't be replayed (aichats.runs.replay)
     ├── StopError                     a run can't continue now (aichats.runs.decisions)
     ├── LockedError                   another run has the lock (aichats.runs.ledger.locks)
     ├── QueueError                    SQS did not accept a message (aichats.runs.queue)

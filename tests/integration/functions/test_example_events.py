@@ -13,6 +13,7 @@ from aichats.automations.model import Automation
 from aichats.aws.secret_versions import SecretVersions
 from aichats.bootstrap import Application
 from aichats.errors import InputError
+from aichats.runs.ledger.jobs import Job
 from aichats.runs.model import Run, ScheduleEvent, ScheduleTick
 from aichats.validation import parse, parse_json
 from aichats.whop.oauth import OAuthClient
@@ -51,14 +52,19 @@ REFUSED = {"no_token": 401, "mute_kodey_chat": 422}
 
 QUEUED = (
     "cancel_run",
+    "cancel_runs",
     "create_kodey_chat",
     "replay_run",
+    "replay_runs",
     "run_automation",
     "send_kodey_message",
     "set_notification_preference",
     "start_runs",
 )
 """HTTP events of which something goes to a queue."""
+
+JOB_ID = "f" * 32
+"""The job that the events speak of."""
 
 BY_NAME = "automation"
 """The schedule event that only names what is to be done."""
@@ -112,7 +118,7 @@ def app(monkeypatch: pytest.MonkeyPatch, whop: WhopInMemory, kodey: KodeyInMemor
 
 
 def add_runs(app: Application) -> None:
-    """Add a waiting run (a), a failed run (b), a run of unknown outcome (c), and two waiting runs (d, e)."""
+    """Add a waiting run (a), a failed run (b), a run of unknown outcome (c), two waiting runs (d, e), and a job (f)."""
     version = app.environment["WHOP_API_VERSION"]
     runs = {letter: Run(letter * 32, "http", MUTE, "aich_xxxxxxxxxxxxx", version) for letter in "abcd"}
     # Runs of one chat wait for each other, and both of these are in one batch.
@@ -120,6 +126,8 @@ def add_runs(app: Application) -> None:
     app.ledger.finish(app.ledger.claim(runs["b"], LEASE), "failed", error={"type": "E", "message": "no"})
     app.ledger.finish(app.ledger.claim(runs["c"], LEASE), "unknown", error={"type": "E", "message": "?"})
     app.ledger.add([runs[letter] for letter in "ade"], lambda _: app.ledger.clock())
+    run_ids, now = ("b" * 32,), app.ledger.clock()
+    app.jobs.add(Job(JOB_ID, "replay", "local", "local", {"status": ["failed"]}, now, run_ids, has_more=False))
 
 
 def test_each_function_has_events_and_each_event_a_function() -> None:
@@ -134,7 +142,11 @@ def test_each_route_has_an_event() -> None:
     in_form = {
         (method, re.sub(r"([abc])\1{31}", "{run_id}", re.sub(r"(aich|chat)_x{13}", "{chat_id}", path)))
         for method, path in (
-            (method, path.replace("weekly-revenue", "{name}").replace(FILE_ID, "{file_id}")) for method, path in shown
+            (
+                method,
+                path.replace("weekly-revenue", "{name}").replace(FILE_ID, "{file_id}").replace(JOB_ID, "{job_id}"),
+            )
+            for method, path in shown
         )
     }
 
@@ -266,7 +278,7 @@ def test_an_sqs_event_is_performed_and_what_cannot_be_read_is_buried(name: str, 
     row = app.ledger.get("d" * 32)
     assert row is not None
     assert row.status == "succeeded"
-    assert len(sqs.sent) == (name == "unreadable")
+    assert len(sqs.sent) == (name in ("job", "unreadable"))
 
 
 @pytest.mark.parametrize("name", SQS)

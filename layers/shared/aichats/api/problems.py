@@ -149,7 +149,7 @@ def must_alarm(error: Exception, status: int) -> bool:
     """Return whether an error must raise an alarm: a bug, or a failure of AWS or of a secret of the stack."""
     if status == HTTPStatus.INTERNAL_SERVER_ERROR:
         return True
-    causes = (*AWS_ERRORS, SecretError, UnreadableError)
+    causes = (*AWS_ERRORS, QueueError, SecretError, UnreadableError)
     return status == HTTPStatus.SERVICE_UNAVAILABLE and isinstance(error.__cause__ or error, causes)
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
-from pydantic import AwareDatetime, BeforeValidator, Field
+from pydantic import AwareDatetime, BeforeValidator, Field, TypeAdapter, ValidationError
 
 from aichats.errors import InputError
 from aichats.models import OrElse, Request
@@ -20,12 +20,20 @@ DEFAULT_WINDOW = timedelta(days=7)
 LONGEST_RUN = GIVE_UP + timedelta(hours=1)
 """The maximum time that a run is open. The sweep finds an old run after the settle time, in one of its next rounds."""
 
+_TIME = TypeAdapter(datetime)
+
 
 def _date_and_time(value: object) -> object:
+    if isinstance(value, datetime):
+        return value
     # pydantic accepts digits as seconds since 1970.
-    if isinstance(value, str) and not re.match(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ]", value):
+    if not isinstance(value, str) or not re.match(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ]", value):
         raise ValueError(A_TIME)
-    return value
+    try:
+        # In the strict mode of bodies, pydantic accepts no text from a validator before its own.
+        return _TIME.validate_python(value)
+    except ValidationError:
+        return value  # The error for this text is better.
 
 
 type WindowTime = Annotated[

@@ -139,12 +139,15 @@ def _waiting(row: Row) -> Outcome:
     return replace(outcome_of(row), state="waiting") if row.is_open else outcome_of(row)
 
 
+def retry_with_key(key: str, problem: str, promise: str) -> RejectedError:
+    """Return the error for a call to retry with its key. ``promise`` says why that is safe."""
+    detail = f"{problem}. Retry the request with the header Idempotency-Key: {key}. {promise}"
+    return RejectedError(HTTPStatus.SERVICE_UNAVAILABLE, "unavailable", detail, RETRY_AFTER)
+
+
 def _unsure(key: str, run_id: str | None = None) -> RejectedError:
     """Return the error for a call that may or may not have started its runs."""
-    problem = (
-        "aichats doesn't know whether it stored all runs of this request. Retry the request with the header "
-        f"Idempotency-Key: {key}. Runs that are stored don't start again"
-    )
-    rejection = RejectedError(HTTPStatus.SERVICE_UNAVAILABLE, "unavailable", problem, RETRY_AFTER)
+    problem = "aichats doesn't know whether it stored all runs of this request"
+    rejection = retry_with_key(key, problem, "Runs that are stored don't start again")
     rejection.run_id = run_id
     return rejection

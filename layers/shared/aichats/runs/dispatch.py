@@ -119,9 +119,10 @@ class Dispatcher:
             earlier[run.provider] += 1
         return delays
 
-    def enqueue_stored(self, row: Row) -> None:
-        """Send a message for an open run. The message arrives when the run is due."""
-        self._send([self._due(row)])
+    def enqueue_stored(self, *rows: Row) -> None:
+        """Send messages for open runs. They arrive when the runs are due."""
+        if rows:
+            self._send([self._due(row) for row in rows])
 
     def wait_for(self, run: Run) -> Outcome:
         """Wait until a queued run ends, or until the deadline.

@@ -1,4 +1,4 @@
-"""Handles the messages of the run queues: runs, groups of runs, and webhook events."""
+"""Handles the messages of the run queues: runs, groups of runs, webhook events, and parts of jobs."""
 
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -9,10 +9,18 @@ from typing import Any
 from aichats.aws.observability import Contained, count, logger
 from aichats.http.deadline import remaining
 from aichats.runs.dispatch import Dispatcher
-from aichats.runs.queue import EventMessage, GroupMessage, QueueError, RunMessage, UnreadableMessageError, read_message
+from aichats.runs.queue import (
+    EventMessage,
+    GroupMessage,
+    JobMessage,
+    QueueError,
+    RunMessage,
+    UnreadableMessageError,
+    read_message,
+)
 
 RUNS_SECONDS = 40.0
-"""The time that is reserved for the runs of a batch. Events are rendered before the runs if more time is left."""
+"""The time that is reserved for the runs of a batch. Events and jobs come before the runs if more time is left."""
 
 type Records = Sequence[Mapping[str, Any]]
 """Messages as SQS sends them to a function."""
@@ -24,10 +32,12 @@ class MessageHandler:
 
     Args:
         render: renders and queues the runs of an automation for a webhook event.
+        perform_part: performs a part of a job.
     """
 
     dispatcher: Dispatcher
     render: Callable[[EventMessage], None]
+    perform_part: Callable[[JobMessage], None]
 
     def handle(self, records: Records, lease: timedelta) -> dict[str, list[dict[str, str]]]:
         """Handle a batch of messages. All runs of the batch are performed at the same time, after its other messages.
@@ -53,6 +63,8 @@ class MessageHandler:
                     failed += self._expand(identifier, group)
                 case EventMessage() as event:
                     failed += self._render(identifier, event)
+                case JobMessage() as part:
+                    failed += self._perform_part(identifier, part)
         outcomes = self.dispatcher.perform_batch(list(runs.values()), lease)
         results = zip(runs, outcomes, strict=True)
         failed += [identifier for identifier, outcome in results if isinstance(outcome, BaseException)]
@@ -81,6 +93,13 @@ class MessageHandler:
                 self.dispatcher.queue.send_event(message, apart=True)
             else:
                 self.render(message)
+        return [identifier] if attempt.error else []
+
+    def _perform_part(self, identifier: str, message: JobMessage) -> list[str]:
+        """Perform a part of a job. Return the message's id if SQS must deliver it again, because this failed."""
+        log_fields = {"message_id": identifier, "job_id": message.job_id, "part": message.part}
+        with Contained("part of a job not performed", log_fields) as attempt:
+            self.perform_part(message)
         return [identifier] if attempt.error else []
 
     def _bury(self, identifier: str, body: str, reason: str) -> list[str]:

@@ -6,11 +6,13 @@ Many runs are sent as a few group messages, so 1,000 runs cost the sender one ca
 message for each run of a group.
 
 An event message contains a webhook event, and the automations that ``receive_webhook`` had no time to render.
+
+A job message names a part of a job, which replays or cancels many runs.
 """
 
 import json
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import batched
@@ -85,16 +87,30 @@ class EventMessage(_Form):
     automations: Annotated[tuple[str, ...], Field(min_length=1)]
 
 
+class JobMessage(_Form):
+    """A part of a job.
+
+    A duplicate message is harmless, because the job replays or cancels each run once.
+    """
+
+    kind: Literal["job"] = "job"
+    job_id: RunId
+    part: Annotated[int, Field(ge=0)]
+
+
 def _kind(body: object) -> str:
     """Return the kind of a message. A message for one run does not contain its kind."""
     return str(body.get("kind", "run")) if isinstance(body, dict) else "run"
 
 
 type AnyMessage = Annotated[
-    Annotated[RunMessage, Tag("run")] | Annotated[GroupMessage, Tag("group")] | Annotated[EventMessage, Tag("event")],
+    Annotated[RunMessage, Tag("run")]
+    | Annotated[GroupMessage, Tag("group")]
+    | Annotated[EventMessage, Tag("event")]
+    | Annotated[JobMessage, Tag("job")],
     Discriminator(_kind),
 ]
-_MESSAGE: TypeAdapter[RunMessage | GroupMessage | EventMessage] = TypeAdapter(AnyMessage)
+_MESSAGE: TypeAdapter[RunMessage | GroupMessage | EventMessage | JobMessage] = TypeAdapter(AnyMessage)
 
 
 class UnreadableMessageError(AichatsError):
@@ -105,7 +121,7 @@ class QueueError(AichatsError):
     """SQS did not accept some messages. Their runs are in the ledger, and ``sweep_runs`` sends new messages."""
 
 
-def read_message(body: str) -> RunMessage | GroupMessage | EventMessage:
+def read_message(body: str) -> RunMessage | GroupMessage | EventMessage | JobMessage:
     """Return the message in a body.
 
     Raises:
@@ -198,6 +214,15 @@ class Queue:
         parts = batched(message.automations, 1 if apart else NAMES, strict=False)
         messages = [message.model_copy(update={"automations": part}) for part in parts]
         self._send_all({self.url: [_message(part, timedelta(0)) for part in messages]})
+
+    def send_job(self, job_id: str, parts: Iterable[int]) -> None:
+        """Send a message for each of these parts of a job.
+
+        Raises:
+            QueueError: SQS did not accept some messages.
+        """
+        messages = [JobMessage(job_id=job_id, part=part) for part in parts]
+        self._send_all({self.url: [_message(message, timedelta(0)) for message in messages]})
 
     def bury(self, body: str, reason: str) -> None:
         """Move an unreadable message to the dead letters, with the reason.

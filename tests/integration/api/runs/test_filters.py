@@ -8,6 +8,7 @@ import pytest
 
 from aichats.bootstrap import Application
 from aichats.runs.ledger.rows import EndStatus
+from tests.support.fakes import Json
 from tests.support.lambda_calls import HttpCaller
 from tests.support.ledgers import LEASE, NOON, Clock, make_run
 from tests.support.runs_api import end
@@ -37,7 +38,7 @@ def listed(api: HttpCaller, query: str, window: str = DAY) -> list[str]:
 
 
 def test_several_statuses_are_separated_by_commas(api: HttpCaller, app: Application) -> None:
-    failed, unknown, succeeded = (ended(app, n, s) for n, s in enumerate(("failed", "unknown", "succeeded")))
+    failed, unknown, succeeded = ended(app, 1, "failed"), ended(app, 2, "unknown"), ended(app, 3, "succeeded")
 
     assert set(listed(api, "status=failed,unknown")) == {failed, unknown}
     assert listed(api, "status=succeeded") == [succeeded]
@@ -74,10 +75,10 @@ def test_each_filter_finds_the_runs_that_have_its_value(
 
 
 def test_all_filters_together_must_match(api: HttpCaller, app: Application) -> None:
-    fields = {"automation": "weekly", "target": "biz_B", "trigger": "schedule", "labels": {"team": "sales"}}
+    fields: Json = {"automation": "weekly", "target": "biz_B", "trigger": "schedule", "labels": {"team": "sales"}}
     fields |= {"slot": "2026-11-20T09:00:00Z"}
     wanted = ended(app, 0, **fields)
-    others = {"automation": "other", "target": "biz_C", "trigger": "http", "labels": {}, "slot": None}
+    others: Json = {"automation": "other", "target": "biz_C", "trigger": "http", "labels": {}, "slot": None}
     for number, (name, value) in enumerate(others.items(), 1):
         ended(app, number, **fields | {name: value})
     ended(app, 9, "succeeded", **fields)

@@ -9,6 +9,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from aichats.runs.ledger import reads, rows
+from aichats.runs.ledger.filters import RunFilter
 from aichats.runs.ledger.history import History
 from aichats.runs.ledger.keys import reserve
 from aichats.runs.ledger.ledger import Ledger
@@ -184,7 +185,7 @@ def test_keys_of_other_callers_and_operations_are_other_keys(ledger: Ledger) -> 
 def test_a_key_is_no_run(ledger: Ledger) -> None:
     reserve(ledger, ("caller", "POST /chats", "k"), "body")
 
-    assert History(ledger).page(NOON, NOON + timedelta(days=1), only={}, limit=10, start=None) == ([], None)
+    assert History(ledger).page(NOON, NOON + timedelta(days=1), only=RunFilter(), limit=10, start=None) == ([], None)
     assert overdue(ledger, NOON + timedelta(days=9)) == []
 
 

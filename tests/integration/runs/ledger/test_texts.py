@@ -11,6 +11,7 @@ from botocore.exceptions import ClientError
 from aichats.errors import UnreadableError
 from aichats.runs.actions import Action, WhopCreateChat
 from aichats.runs.ledger import texts
+from aichats.runs.ledger.filters import RunFilter
 from aichats.runs.ledger.history import History
 from aichats.runs.ledger.ledger import Ledger
 from aichats.runs.ledger.row_changes import KEEP_ENDED
@@ -150,7 +151,7 @@ def test_the_history_and_the_sweep_read_no_text(clock: Clock) -> None:
     before = calls.calls["get_item"]
 
     swept = overdue(ledger, NOON + timedelta(minutes=5))
-    listed, _ = History(ledger).page(NOON, NOON, only={}, limit=10, start=None)
+    listed, _ = History(ledger).page(NOON, NOON, only=RunFilter(), limit=10, start=None)
 
     assert {row.run.action.type for row in swept + listed} == {"whop.create_chat"}
     assert len(swept) == len(listed) == 3

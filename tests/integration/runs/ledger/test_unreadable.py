@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 
 from aichats.errors import UnreadableError
+from aichats.runs.ledger.filters import RunFilter
 from aichats.runs.ledger.history import History
 from aichats.runs.ledger.ledger import Ledger
 from tests.support.ledgers import NOON, Clock, dynamodb, make_ledger, make_run, overdue
@@ -42,7 +43,7 @@ def test_a_sweep_finds_the_others_and_counts_it(ledger: Ledger, output: Output) 
 def test_the_history_shows_the_others(ledger: Ledger) -> None:
     day = timedelta(days=1)
 
-    rows, following = History(ledger).page(NOON - day, NOON + day, only={}, limit=10, start=None)
+    rows, following = History(ledger).page(NOON - day, NOON + day, only=RunFilter(), limit=10, start=None)
 
     assert ([row.run.run_id for row in rows], following) == ([GOOD.run_id], None)
 

@@ -25,6 +25,7 @@ from aichats.runs.ledger.row_changes import LedgerConflictError
 from aichats.runs.ledger.rows import EndStatus, OpenStatus, Row, RunStatus
 from aichats.runs.model import Work
 from aichats.runs.queue import RunId
+from aichats.runs.replay import NotReplayableError
 
 MAX_READS = 10
 """The maximum number of pages that are read until one of them has a run inside the window."""
@@ -34,10 +35,6 @@ READ_SECONDS = 10.0
 """The maximum time for another page. Its filter may match no run in 40,000, which takes 40 queries."""
 
 
-NEVER_RENDERED = (
-    "can't be replayed, because its texts couldn't be rendered and its event is not stored. "
-    "Fix the automation; its next run uses the fix"
-)
 STATUSES: tuple[RunStatus, ...] = (*get_args(OpenStatus), *get_args(EndStatus))
 _ONE_STATUS = "|".join(STATUSES)
 _STATES = {"succeeded": "has already succeeded", "unknown": "has an unknown outcome", "failed": "failed"}
@@ -220,13 +217,10 @@ def replay_run(call: ApiCall[None, None]) -> Reply:
     run_id = call.path["run_id"]
     row = _existing(call)
     check_not_paused(call)
-    if row.run.not_after is not None and row.run.not_after <= call.app.ledger.clock():
-        raise _conflict(row, f"can't be replayed, because it had to start before {row.run.not_after.isoformat()}")
     try:
-        row = call.app.ledger.steering.replay(run_id)
-    except LedgerConflictError as conflict:
-        is_unrendered = conflict.row is not None and conflict.row.unrendered
-        raise _conflict(conflict.row, NEVER_RENDERED if is_unrendered else "can't be replayed") from conflict
+        row = call.app.replays.replay(row)
+    except NotReplayableError as error:
+        raise _conflict(error.row, error.reason) from error
     call.app.dispatcher.enqueue_stored(row)
     return Reply(StartedRuns(run_ids=[run_id]), HTTPStatus.ACCEPTED, {"Location": f"/runs/{run_id}"})
 

@@ -39,6 +39,11 @@ class Steering:
     settle: timedelta
     clock: Callable[[], datetime]
 
+    def read(self, run_id: str) -> Row | None:
+        """Return the row of a run as it is now; ``None`` if it does not exist. A long action has only its type."""
+        item = self.items.get(run_id)
+        return row_from(item) if item else None
+
     def replay(self, run_id: str) -> Row:
         """Open an ended run again, under the same id.
 
@@ -50,18 +55,26 @@ class Steering:
         Raises:
             LedgerConflictError: the run is open, can't be replayed, could not be rendered, or does not exist.
         """
-        item = self.items.get(run_id)
-        row = row_from(item) if item else None
+        row = self.read(run_id)
         if row is None or row.status not in REPLAYABLE or row.unrendered:
             raise LedgerConflictError(row)
         return self.reopen(row)
 
-    def reopen(self, row: Row, cancel: Json | None = None) -> Row:
+    def reopen(
+        self,
+        row: Row,
+        *,
+        cancel: Json | None = None,
+        opened_at: datetime | None = None,
+        due_at: datetime | None = None,
+    ) -> Row:
         """Open an ended run that was read a short time ago. See :meth:`replay`.
 
         Args:
             row: the run.
             cancel: the cancellation, if the run is opened only to look up its outcome.
+            opened_at: the time from which the run's age counts, by default now.
+            due_at: the earliest time at which the run is due, by default now.
 
         Raises:
             LedgerConflictError: the row changed since it was read.
@@ -69,12 +82,13 @@ class Steering:
         now = self.clock()
         if row.action_key is not None:
             self.texts.extend(row.action_key, now)
-        due_at = max(now, row.unsettled_at + self.settle) if row.unsettled_at else now
+        opened_at, due_at = opened_at or now, due_at or now
+        due_at = max(due_at, row.unsettled_at + self.settle) if row.unsettled_at else due_at
         changes = {
             "status": "pending",
             "open_state": open_state(row.run.run_id),
             "due_at": to_text(due_at),
-            "opened_at": to_text(now),
+            "opened_at": to_text(opened_at),
             "updated_at": to_text(now),
             "attempts": 0,
             "cancel": cancel,
@@ -82,7 +96,7 @@ class Steering:
         values = {"old_status": row.status, "read": to_text(row.updated_at)}
         condition = "#status = :old_status AND #updated_at = :read"
         change_row(self.items, row.run.run_id, changes, condition, values, remove=("ttl", "finished_at", "ended"))
-        times: dict[str, Any] = {"due_at": due_at, "opened_at": now, "updated_at": now, "finished_at": None}
+        times: dict[str, Any] = {"due_at": due_at, "opened_at": opened_at, "updated_at": now, "finished_at": None}
         return replace(row, status="pending", attempts=0, cancel=cancel, **times)
 
     def cancel(self, run_id: str, *, by: str, reason: str | None = None) -> Row:
@@ -100,8 +114,7 @@ class Steering:
         cancel: Json = {"by": by, **({"reason": reason} if reason else {})}
         row: Row | None = None
         for _ in range(CANCEL_TRIES):
-            item = self.items.get(run_id)
-            row = row_from(item) if item else None
+            row = self.read(run_id)
             if row is not None and row.status == "cancelled":
                 return row
             if row is None or row.chat_id is not None or not (row.is_open or row.status == "unknown"):
@@ -118,7 +131,7 @@ class Steering:
         """
         now, run_id = self.clock(), row.run.run_id
         if row.status == "unknown":
-            return self.reopen(row, cancel)
+            return self.reopen(row, cancel=cancel)
         if row.status == "performing" or row.unsettled or (row.error or {}).get("type") in STILL_CHANGING:
             change_row(self.items, run_id, {"cancel": cancel}, f"{STILL_OPEN} AND attribute_not_exists(#chat_id)")
             return replace(row, cancel=cancel)

@@ -1,0 +1,95 @@
+"""Performs the parts of jobs: replays or cancels each run of a part once, however often the part's message comes."""
+
+import math
+from collections import Counter
+from dataclasses import dataclass
+from datetime import timedelta
+
+from aichats.aws.observability import count_now, logger
+from aichats.errors import UnreadableError
+from aichats.http.deadline import remaining
+from aichats.runs.dispatch import Dispatcher
+from aichats.runs.ledger.jobs import PART_RUNS, Job, Jobs, PartResult
+from aichats.runs.ledger.row_changes import LedgerConflictError
+from aichats.runs.ledger.rows import Row
+from aichats.runs.messages import RUNS_SECONDS
+from aichats.runs.queue import JobMessage
+from aichats.runs.replay import NotReplayableError, Replays
+
+CANCELLABLE = ("pending", "performing", "unknown")
+CLOCK_STEP = timedelta(milliseconds=1)
+"""The smallest difference between two times in the ledger."""
+
+
+@dataclass(frozen=True)
+class JobParts:
+    """Performs the parts of jobs.
+
+    A run that was opened after its job was created is left as it is. It was opened by this job, so that a duplicate
+    message replays no run a second time, or by a person who decided later.
+    """
+
+    jobs: Jobs
+    dispatcher: Dispatcher
+    replays: Replays
+
+    def perform(self, message: JobMessage) -> None:
+        """Perform a part. If there is too little time for all of it, send its message again.
+
+        Raises:
+            LookupError: the job or the part does not exist.
+            QueueError: SQS did not accept the message.
+        """
+        job = self.jobs.get(message.job_id)
+        if job is None or message.part >= len(job.parts):
+            raise LookupError(f"job {message.job_id} has no part {message.part}")
+        run_ids = job.parts[message.part]
+        # The runs of earlier parts come first, so that all parts together keep the rate limits.
+        earlier = Counter(dict.fromkeys(self.dispatcher.performer.providers, message.part * PART_RUNS))
+        opened: list[Row] = []
+        results: list[bool] = []
+        for run_id in run_ids:
+            if remaining(default=math.inf) < RUNS_SECONDS:
+                break
+            results.append(self._change(job, run_id, earlier, opened))
+        self.dispatcher.enqueue_stored(*opened)
+        if len(results) < len(run_ids):
+            self.dispatcher.queue.send_job(job.job_id, [message.part])
+            return
+        result = PartResult(done=sum(results), left=len(results) - sum(results))
+        self.jobs.record(job, message.part, result)
+        log_fields = {"job_id": job.job_id, "part": message.part, **result._asdict()}
+        logger.info("part of a job performed", extra=log_fields)
+
+    def _change(self, job: Job, run_id: str, earlier: Counter[str], opened: list[Row]) -> bool:
+        """Replay or cancel a run. Return whether the run is as the job wants it. Add an open run to ``opened``."""
+        try:
+            row = self.dispatcher.ledger.steering.read(run_id)
+            if row is None:
+                return False
+            if job.verb == "cancel":
+                return self._cancel(job, row)
+            row = self._replay(job, row, earlier)
+        except (NotReplayableError, LedgerConflictError):
+            return False
+        except UnreadableError as error:
+            count_now("RunsUnreadable")
+            logger.error("run left out", extra={"run_id": run_id, "job_id": job.job_id, "error": str(error)})
+            return False
+        opened += [row] if row.is_open else []
+        return True
+
+    def _replay(self, job: Job, row: Row, earlier: Counter[str]) -> Row:
+        """Open a run again, due when the rate limit of its provider allows it. A run that was opened may be open."""
+        if row.opened_at > job.created_at:
+            return row
+        now = self.dispatcher.ledger.clock()
+        [delay] = self.dispatcher.spread([row.run], earlier)
+        return self.replays.replay(row, opened_at=max(now, job.created_at + CLOCK_STEP), due_at=now + delay)
+
+    def _cancel(self, job: Job, row: Row) -> bool:
+        if row.opened_at > job.created_at or row.status not in CANCELLABLE:
+            # An earlier delivery of the message may have canceled it.
+            return row.status == "cancelled" and row.updated_at >= job.created_at
+        self.dispatcher.ledger.steering.cancel(row.run.run_id, by=job.by, reason=f"job {job.job_id}")
+        return True
