@@ -9,7 +9,10 @@ from typing import Any
 
 from aichats.automations.sweep_part import CHUNK_JOBS
 from aichats.aws.attributes import encode
-from aichats.runs.queue import EventMessage, GroupMessage
+from aichats.runs.actions import WhopCreateChat
+from aichats.runs.ledger.ledger import Ledger
+from aichats.runs.model import Run, run_id
+from aichats.runs.queue import EventMessage, GroupMessage, JobMessage
 from aichats.whop.connections import fingerprint
 from local.setup import ROOT
 from local.standins.whop.deliveries import PATH, event, signed
@@ -91,6 +94,17 @@ def an_event_is_rendered(roles: Roles) -> None:
     failure = json.loads(event("payment.failed", data={"id": "pay_1"}))
     message = EventMessage(webhook_id=unique("msg"), event=failure, automations=(name,))
     roles.call(QUICK, messages(message.model_dump_json()))
+
+
+def a_part_of_a_job_is_performed(roles: Roles) -> None:
+    target = unique("biz").replace("-", "_")
+    run = Run(run_id("http", target), "http", WhopCreateChat.model_validate(LONG), target)
+    ledger = Ledger(roles.account.clients.dynamodb, roles.stack.outputs["RunsTable"], timedelta(minutes=1))
+    ledger.add_ended([(run, {"type": "E", "message": "no"})], "failed")
+    filters = {"status": ["failed"], "target": target}
+    job = roles.http("POST", "/runs/replay", {"filter": filters}, as_root=True)
+    assert job["count"] == 1
+    roles.call(QUICK, messages(JobMessage(job_id=job["job_id"], part=0).model_dump_json()))
 
 
 def a_message_cannot_be_read(roles: Roles) -> None:
@@ -183,6 +197,12 @@ def a_client_looks_at_runs(roles: Roles) -> None:
     run = started(roles, CREATE, "biz_A")
     roles.http("GET", "/runs")
     roles.http("GET", f"/runs/{run}")
+
+
+def a_client_starts_a_job(roles: Roles) -> None:
+    filters = {"status": ["failed"]}
+    job = roles.http("POST", "/runs/replay", {"filter": filters, "limit": 10})["job_id"]
+    roles.http("GET", f"/jobs/{job}")
 
 
 def a_client_changes_automations(roles: Roles) -> None:
@@ -314,6 +334,7 @@ NORMAL_WORK: dict[str, list[Work]] = {
         a_run_meets_an_access_token_that_has_ended,
         a_group_of_slow_runs_comes,
         an_event_is_rendered,
+        a_part_of_a_job_is_performed,
         a_message_cannot_be_read,
     ],
     SLOW: [a_slow_run_is_performed, a_slow_run_must_wait, a_slow_message_cannot_be_read],
@@ -331,6 +352,7 @@ NORMAL_WORK: dict[str, list[Work]] = {
         a_client_starts_many_runs,
         a_client_starts_slow_runs,
         a_client_looks_at_runs,
+        a_client_starts_a_job,
         a_client_changes_automations,
         a_client_sends_a_test_event,
     ],

@@ -9,6 +9,7 @@ from aichats.api.app import OPERATIONS, create_api
 from aichats.api.callers import Scope
 from aichats.bootstrap import Application
 from aichats.runs.actions import KodeyCreateChat, WhopCreateChat
+from aichats.runs.ledger.jobs import Job
 from aichats.runs.ledger.times import utc_now
 from aichats.runs.model import Run, run_id
 from tests.support.automations import listening, scheduled
@@ -65,6 +66,10 @@ class LimitedApi:
             end(self.app, "unknown", run_of("3", None, automation=HIDDEN)),
             end(self.app, "unknown", run_of("4", "biz_A", action=kodey, automation=HIDDEN)),
         ]
+        conditions = {"status": ["unknown"], "automation": HIDDEN}
+        self.app.jobs.add(
+            Job(JOB, "replay", "local", "local", conditions, utc_now(), tuple(self.others), has_more=False)
+        )
 
     def __call__(self, method: str, path: str, body: object = None, **options: Any) -> Answer:
         return self.unlimited(method, path, body, token="Bearer limited", **options)
@@ -84,6 +89,7 @@ type Attempts = list[tuple[str, object, int]]
 """The path, the body and the expected status of calls that reach for something of others."""
 ON_OTHERS: list[str] = list(OTHERS)
 RUNS = ["2" * 32, "3" * 32, "4" * 32]
+JOB = "7" * 32
 CLOSED = 403
 
 
@@ -126,6 +132,9 @@ ATTEMPTS: dict[str, Attempts] = {
     "get_run": each_run(""),
     "replay_run": each_run("/replay"),
     "cancel_run": each_run("/cancel", {"reason": "wrong"}),
+    "replay_runs": [("/runs/replay", {"filter": {"status": ["unknown"]}, "dry_run": True}, 200)],
+    "cancel_runs": [("/runs/cancel", {"filter": {"status": ["unknown"]}, "dry_run": True}, 200)],
+    "get_job": [(f"/jobs/{JOB}", None, 404)],
     "resolve_run": each_run("/resolve", {"outcome": "failed"}, {"outcome": "succeeded", "chat_id": "aich_1"}),
     "put_automation": each_automation("", 409, OWN)
     + [(f"/automations/new-{name}", definition, 403) for name, definition in OTHERS.items()],
@@ -214,6 +223,11 @@ def test_a_limited_caller_works_with_its_own_company(world: LimitedApi) -> None:
     shown = {run["run_id"] for run in world("GET", "/runs").json["data"]}
     others = {failed, unknown, created.headers["x-run-id"]}
     assert shown == others | {*started.json["run_ids"], *by_hand.json["run_ids"]}
+    failures = {"filter": {"status": ["failed"]}}
+    counted = world("POST", "/runs/replay", failures | {"dry_run": True}).json
+    assert (counted["count"], counted["sample"]) == (1, [failed])
+    job = world("POST", "/runs/replay", failures)
+    assert (job.json["count"], world("GET", job.headers["location"]).status) == (1, 200)
     assert world("POST", f"/runs/{failed}/replay").status == 202
     assert world("POST", f"/runs/{unknown}/resolve", {"outcome": "failed"}).status == 200
     assert world("DELETE", "/automations/own").status == 204

@@ -176,7 +176,15 @@ def call_runs(bench: LeakBench) -> None:
     bench.call("POST", f"/runs/{run_ids[0]}/replay", expect=409)
     bench.call("POST", f"/runs/{run_ids[1]}/resolve", json={"outcome": "failed"}, expect=409)
     bench.call("POST", f"/runs/{run_ids[1]}/resolve", json={"outcome": bench.canaries.text(TITLE)}, expect=422)
+    filters = {"filter": {"status": ["failed"], "target": "biz_Shop"}}
+    bench.call("POST", "/runs/replay", json=filters | {"dry_run": True}, expect=200)
+    job = bench.call("POST", "/runs/replay", json=filters, expect=202).headers["Location"]
+    assert bench.ended(run_ids[2])["status"] == "succeeded"
+    for name in ("target", "label", "status"):
+        wrong = {"filter": filters["filter"] | {name: [bench.canaries.text(TITLE)]}}
+        bench.call("POST", "/runs/cancel", json=wrong, expect=422)
     for caller in ("all", "runs"):
+        bench.call("GET", job, caller=caller, expect=200)
         bench.call("GET", "/runs", caller=caller, expect=200)
         bench.call("GET", f"/runs/{run_ids[0]}", caller=caller, expect=200)
 
