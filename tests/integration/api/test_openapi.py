@@ -198,6 +198,8 @@ def test_what_starts_runs_takes_an_idempotency_key() -> None:
         ("post", "/chats"),
         ("post", "/chats/notification-preference"),
         ("post", "/runs"),
+        ("post", "/runs/replay"),
+        ("post", "/runs/cancel"),
         ("post", "/automations/{name}/run"),
         ("post", "/events/test"),
         ("post", "/kodey/chats"),

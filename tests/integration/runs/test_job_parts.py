@@ -1,4 +1,4 @@
-"""The parts of jobs: each run is replayed or canceled once, whatever fails and however often a message comes."""
+"""The parts of jobs: each run is replayed or cancelled once, whatever fails and however often a message comes."""
 
 from collections.abc import Iterator
 from contextlib import suppress
@@ -353,7 +353,7 @@ def test_jobs_and_runs_of_one_batch_do_not_stop_each_other(bench: BulkBench) -> 
 # ---------------------------------------------------------------------------------------------- cancel
 
 
-def test_a_duplicate_message_counts_the_runs_that_the_first_one_canceled(bench: BulkBench) -> None:
+def test_a_duplicate_message_counts_the_runs_that_the_first_one_cancelled(bench: BulkBench) -> None:
     runs = [make_run(target=f"biz_{number}") for number in range(3)]
     bench.app.ledger.add(runs, lambda _: bench.clock.now)
     bench.clock.forward(seconds=1)
@@ -367,7 +367,7 @@ def test_a_duplicate_message_counts_the_runs_that_the_first_one_canceled(bench: 
     assert result(bench, job_id) == (2, 1, True)
 
 
-def test_a_run_that_was_opened_after_the_request_is_not_canceled(bench: BulkBench) -> None:
+def test_a_run_that_was_opened_after_the_request_is_not_cancelled(bench: BulkBench) -> None:
     run = make_run()
     bench.app.ledger.add([run], lambda _: bench.clock.now)
     bench.clock.forward(seconds=1)
@@ -379,6 +379,21 @@ def test_a_run_that_was_opened_after_the_request_is_not_canceled(bench: BulkBenc
     bench.deliver(bench.take())
 
     assert bench.statuses([run.run_id]) == ["pending"]
+
+
+def test_a_run_of_unknown_outcome_is_looked_up_before_it_ends_as_cancelled(bench: BulkBench) -> None:
+    run = make_run()
+    bench.app.ledger.finish(bench.app.ledger.claim(run, LEASE), "unknown", error=ERROR)
+    bench.clock.forward(minutes=5)
+    job_id = bench.request("cancel", {"filter": {"status": ["unknown"]}}).json["job_id"]
+    messages = bench.take()
+
+    assert [bench.deliver(messages) for _ in range(2)] == [[], []]
+    assert bench.statuses([run.run_id]) == ["pending"]
+    bench.run_until_idle()
+
+    assert (bench.statuses([run.run_id]), bench.created) == (["cancelled"], [])
+    assert result(bench, job_id) == (1, 0, True)
 
 
 def test_a_replay_that_another_process_overtakes_counts_it_once(world: World) -> None:

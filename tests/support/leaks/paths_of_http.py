@@ -13,6 +13,7 @@ from tests.support.leaks.bench import LeakBench
 from tests.support.leaks.echoing import FORMS, Rejection
 from tests.support.leaks.kinds import CONTENT, FILE_CONTENT, FILE_NAME, MESSAGE, METADATA, TITLE, TOKEN
 from tests.support.mock_servers import AI_CHATS, CHAT
+from tests.support.waiting import until
 
 CREATE = f"POST {AI_CHATS}"
 REJECTED = {403: 502, 404: 404, 422: 422}
@@ -179,7 +180,7 @@ def call_runs(bench: LeakBench) -> None:
     filters = {"filter": {"status": ["failed"], "target": "biz_Shop"}}
     bench.call("POST", "/runs/replay", json=filters | {"dry_run": True}, expect=200)
     job = bench.call("POST", "/runs/replay", json=filters, expect=202).headers["Location"]
-    assert bench.ended(run_ids[2])["status"] == "succeeded"
+    until(lambda: bench.ended(run_ids[2])["status"] == "succeeded")
     for name in ("target", "label", "status"):
         wrong = {"filter": filters["filter"] | {name: [bench.canaries.text(TITLE)]}}
         bench.call("POST", "/runs/cancel", json=wrong, expect=422)

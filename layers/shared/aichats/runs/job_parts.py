@@ -16,7 +16,6 @@ from aichats.runs.messages import RUNS_SECONDS
 from aichats.runs.queue import JobMessage
 from aichats.runs.replay import NotReplayableError, Replays
 
-CANCELLABLE = ("pending", "performing", "unknown")
 CLOCK_STEP = timedelta(milliseconds=1)
 """The smallest difference between two times in the ledger."""
 
@@ -67,9 +66,7 @@ class JobParts:
             row = self.dispatcher.ledger.steering.read(run_id)
             if row is None:
                 return False
-            if job.verb == "cancel":
-                return self._cancel(job, row)
-            row = self._replay(job, row, earlier)
+            row = self._cancel(job, row) if job.verb == "cancel" else self._replay(job, row, earlier)
         except (NotReplayableError, LedgerConflictError):
             return False
         except UnreadableError as error:
@@ -87,9 +84,14 @@ class JobParts:
         [delay] = self.dispatcher.spread([row.run], earlier)
         return self.replays.replay(row, opened_at=max(now, job.created_at + CLOCK_STEP), due_at=now + delay)
 
-    def _cancel(self, job: Job, row: Row) -> bool:
-        if row.opened_at > job.created_at or row.status not in CANCELLABLE:
-            # An earlier delivery of the message may have canceled it.
-            return row.status == "cancelled" and row.updated_at >= job.created_at
-        self.dispatcher.ledger.steering.cancel(row.run.run_id, by=job.by, reason=f"job {job.job_id}")
-        return True
+    def _cancel(self, job: Job, row: Row) -> Row:
+        """Cancel a run. A run may be open if aichats must first look up whether it had an effect.
+
+        Raises:
+            LedgerConflictError: the run was opened after the job was created, or can't be cancelled.
+        """
+        if row.status == "cancelled" or (row.is_open and row.cancel is not None):
+            return row
+        if row.opened_at > job.created_at:
+            raise LedgerConflictError(row)
+        return self.dispatcher.ledger.steering.cancel(row.run.run_id, by=job.by, reason=f"job {job.job_id}")

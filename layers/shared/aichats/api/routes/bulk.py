@@ -77,7 +77,7 @@ class JobView(StartedJob):
     by: Annotated[str, Field(description="The name of the client that started it")]
     created_at: datetime
     filter: dict[str, Any]
-    done: Annotated[int, Field(description="The number of runs that were replayed or canceled")]
+    done: Annotated[int, Field(description="The number of runs that were replayed or cancelled")]
     left: Annotated[int, Field(description="The number of runs that changed in the meantime and were left as they are")]
     is_done: Annotated[bool, Field(description="Whether the job has handled each run; replayed runs may be open")]
 
