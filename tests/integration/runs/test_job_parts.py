@@ -396,6 +396,20 @@ def test_a_run_of_unknown_outcome_is_looked_up_before_it_ends_as_cancelled(bench
     assert result(bench, job_id) == (1, 0, True)
 
 
+def test_a_run_that_is_opened_in_the_middle_of_its_replay_counts_as_done(world: World) -> None:
+    bench = BulkBench(world)
+    [run_id] = bench.failed(1)
+    job_id = bench.request().json["job_id"]
+    messages = bench.take()
+    world.meanwhile = lambda: (bench.clock.forward(seconds=1), bench.app.ledger.steering.replay(run_id))
+
+    # This comes between the read of the run and its write.
+    with world.process({2: "meanwhile"}):
+        assert bench.deliver(messages) == []
+
+    assert result(bench, job_id) == (1, 0, True)
+
+
 def test_a_replay_that_another_process_overtakes_counts_it_once(world: World) -> None:
     bench = BulkBench(world)
     bench.failed(1)

@@ -77,12 +77,26 @@ class JobParts:
         return True
 
     def _replay(self, job: Job, row: Row, earlier: Counter[str]) -> Row:
-        """Open a run again, due when the rate limit of its provider allows it. A run that was opened may be open."""
+        """Open a run again, due when the rate limit of its provider allows it.
+
+        Returns:
+            The row. If the run was opened after the job was created, it may have ended again.
+
+        Raises:
+            NotReplayableError: the run can't be replayed.
+        """
         if row.opened_at > job.created_at:
             return row
         now = self.dispatcher.ledger.clock()
         [delay] = self.dispatcher.spread([row.run], earlier)
-        return self.replays.replay(row, opened_at=max(now, job.created_at + CLOCK_STEP), due_at=now + delay)
+        opened_at = max(now, job.created_at + CLOCK_STEP)
+        try:
+            return self.replays.replay(row, opened_at=opened_at, due_at=now + delay)
+        except NotReplayableError as error:
+            # A duplicate message, which is handled at the same time, may have opened it.
+            if error.row is None or error.row.opened_at <= job.created_at:
+                raise
+            return error.row
 
     def _cancel(self, job: Job, row: Row) -> Row:
         """Cancel a run. A run may be open if aichats must first look up whether it had an effect.
