@@ -8,10 +8,10 @@ from datetime import timedelta
 import pytest
 
 from aichats.http.deadline import time_limit
-from aichats.runs.job_parts import CLOCK_STEP
+from aichats.runs.job_parts import CLOCK_STEP, LATE
 from aichats.runs.messages import RUNS_SECONDS
 from aichats.runs.model import Run
-from tests.support.bulk import BulkBench
+from tests.support.bulk import FAILED, BulkBench
 from tests.support.crashing import Crash, World
 from tests.support.fakes import aws_error
 from tests.support.kodey_in_memory import SEND_KODEY
@@ -173,6 +173,28 @@ def keys(bench: BulkBench) -> list[str]:
     """Return the keys of all items of the table of runs."""
     found = dynamodb().scan(TableName=bench.app.ledger.table, ConsistentRead=True)["Items"]
     return [item["run_id"]["S"] for item in found]
+
+
+def test_of_the_changes_of_a_chat_the_newest_is_replayed_as_the_newest_whatever_comes_first(bench: BulkBench) -> None:
+    run_ids = bench.many_failed(120)
+    order = bench.request(body=FAILED | {"dry_run": True}).json["sample"]
+    bench.request()
+
+    bench.deliver(bench.take()[::-1])
+
+    opened = sorted(run_ids, key=lambda run_id: bench.row_of(run_id).opened_at)
+    assert opened[:10] == order
+    assert len({bench.row_of(run_id).opened_at for run_id in run_ids}) == 120
+
+
+def test_a_part_that_comes_a_day_late_leaves_its_runs_time(bench: BulkBench) -> None:
+    [run_id] = bench.failed(1)
+    bench.request()
+    bench.clock.forward(hours=30)
+
+    bench.deliver(bench.take())
+
+    assert bench.clock.now - bench.row_of(run_id).opened_at == LATE
 
 
 # ---------------------------------------------------------------------------------------------- the rate limits

@@ -18,6 +18,8 @@ from aichats.runs.replay import NotReplayableError, Replays
 
 CLOCK_STEP = timedelta(milliseconds=1)
 """The smallest difference between two times in the ledger."""
+LATE = timedelta(hours=1)
+"""The time after which a part is late. The age of its runs then begins an hour before it comes."""
 
 
 @dataclass(frozen=True)
@@ -47,10 +49,10 @@ class JobParts:
         earlier = Counter(dict.fromkeys(self.dispatcher.performer.providers, message.part * PART_RUNS))
         opened: list[Row] = []
         results: list[bool] = []
-        for run_id in run_ids:
+        for place, run_id in enumerate(run_ids, message.part * PART_RUNS + 1):
             if remaining(default=math.inf) < RUNS_SECONDS:
                 break
-            results.append(self._change(job, run_id, earlier, opened))
+            results.append(self._change(job, run_id, place, earlier, opened))
         self.dispatcher.enqueue_stored(*opened)
         if len(results) < len(run_ids):
             self.dispatcher.queue.send_job(job.job_id, [message.part])
@@ -60,13 +62,13 @@ class JobParts:
         log_fields = {"job_id": job.job_id, "part": message.part, **result._asdict()}
         logger.info("part of a job performed", extra=log_fields)
 
-    def _change(self, job: Job, run_id: str, earlier: Counter[str], opened: list[Row]) -> bool:
+    def _change(self, job: Job, run_id: str, place: int, earlier: Counter[str], opened: list[Row]) -> bool:
         """Replay or cancel a run. Return whether the run is as the job wants it. Add an open run to ``opened``."""
         try:
             row = self.dispatcher.ledger.steering.read(run_id)
             if row is None:
                 return False
-            row = self._cancel(job, row) if job.verb == "cancel" else self._replay(job, row, earlier)
+            row = self._cancel(job, row) if job.verb == "cancel" else self._replay(job, row, place, earlier)
         except (NotReplayableError, LedgerConflictError):
             return False
         except UnreadableError as error:
@@ -76,7 +78,7 @@ class JobParts:
         opened += [row] if row.is_open else []
         return True
 
-    def _replay(self, job: Job, row: Row, earlier: Counter[str]) -> Row:
+    def _replay(self, job: Job, row: Row, place: int, earlier: Counter[str]) -> Row:
         """Open a run again, due when the rate limit of its provider allows it.
 
         Returns:
@@ -89,7 +91,9 @@ class JobParts:
             return row
         now = self.dispatcher.ledger.clock()
         [delay] = self.dispatcher.spread([row.run], earlier)
-        opened_at = max(now, job.created_at + CLOCK_STEP)
+        # Of the changes of a chat, the one that was opened last wins. So the order of the runs counts, and not that in
+        # which the messages come.
+        opened_at = max(job.created_at + place * CLOCK_STEP, now - LATE)
         try:
             return self.replays.replay(row, opened_at=opened_at, due_at=now + delay)
         except NotReplayableError as error:
