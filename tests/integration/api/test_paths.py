@@ -52,7 +52,7 @@ def test_another_method_is_405_and_says_which_are_allowed(
 
 
 METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "TRACE"]
-FILLED = {"chat_id": "aich_1", "run_id": "a" * 32, "name": "weekly", "file_id": "file_1"}
+FILLED = {"chat_id": "aich_1", "run_id": "a" * 32, "job_id": "a" * 32, "name": "weekly", "file_id": "file_1"}
 FIXED_THAT_FIT_AN_ID = ["/chats/notification-preference", "/automations/preview", "/kodey/chats"]
 
 
