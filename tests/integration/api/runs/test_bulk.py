@@ -200,7 +200,9 @@ def test_a_key_with_another_body_is_rejected(bench: BulkBench) -> None:
 
 
 @pytest.mark.parametrize("down", [False, True])
-def test_without_sqs_the_answer_has_the_key_and_a_retry_sends_the_messages(bench: BulkBench, *, down: bool) -> None:
+def test_without_sqs_the_answer_has_the_key_and_a_retry_sends_the_messages(
+    bench: BulkBench, caplog: pytest.LogCaptureFixture, *, down: bool
+) -> None:
     bench.many_failed(150)
     bench.sqs.rejects = lambda _: not down
     bench.sqs.down = aws_error("ServiceUnavailable") if down else None
@@ -209,6 +211,7 @@ def test_without_sqs_the_answer_has_the_key_and_a_retry_sends_the_messages(bench
 
     assert (answer.status, "retry-after" in answer.headers) == (503, True)
     assert answer.json["detail"].startswith("aichats doesn't know whether it started the whole job. Retry the request ")
+    assert "call failed" in caplog.messages, "no alarm goes off"
     key = answer.json["detail"].partition("Idempotency-Key: ")[2].partition(". ")[0]
     again = bench.request(key=key)
     assert (again.status, again.json["count"], parts(bench)) == (202, 150, [0, 1])
