@@ -42,6 +42,11 @@ type LabelKey = Annotated[
 type LabelValue = Annotated[
     str, Field(pattern=r"^[\x20-\x7e]{0,63}$"), OrElse("must be at most 63 characters of printable ASCII")
 ]
+type LabelFilter = Annotated[
+    str,
+    Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}:[\x20-\x7e]{0,63}$", examples=["team:growth"]),
+    OrElse("must be a label's key and its value with a colon in between, such as team:growth"),
+]
 MAX_LABELS = 16
 MAX_LABEL_CHARACTERS = 63
 
@@ -177,6 +182,13 @@ class Automation(Request):
         trigger = fields["trigger"]
         leading_fields = {name: trigger.pop(name) for name in ("type", "expression") if name in trigger}
         return fields | {"trigger": leading_fields | trigger}
+
+    @property
+    def defaults(self) -> tuple[str, ...]:
+        """The fields that the API client left out, such as ``missed`` and ``trigger.timezone``."""
+        own = sorted(type(self).model_fields.keys() - self.model_fields_set)
+        trigger = sorted(type(self.trigger).model_fields.keys() - self.trigger.model_fields_set)
+        return (*own, *(f"trigger.{name}" for name in trigger))
 
 
 def first_slot(trigger: ScheduleTrigger, now: datetime) -> datetime | None:

@@ -107,17 +107,20 @@ class AutomationService:
         if_match: str | None = None,
         if_none_match: str | None = None,
         guard: Guard = no_guard,
+        *,
+        by: str | None = None,
     ) -> PutResult:
         """Create or replace an automation and its schedule. Putting the same definition again repairs the schedule.
 
-        ``guard`` raises an error if the automation that would be replaced must stay.
+        ``guard`` raises an error if the automation that would be replaced must stay. ``by`` is the name of the API
+        client.
 
         Raises:
             InputError: the definition is too large, or the trigger's last slot has passed since the check.
             StaleError: a condition of the request failed. Nothing was changed.
             SchedulerError: the automation is written, but its schedule may not be. A retry or the sweep writes it.
         """
-        row, created = self.store.put(name, automation, if_match, if_none_match, guard)
+        row, created = self.store.put(name, automation, if_match, if_none_match, guard, by=by)
         self._follow(name, row)
         return PutResult(row, created)
 

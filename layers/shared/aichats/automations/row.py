@@ -22,6 +22,7 @@ from aichats.automations.model import (
     schedule_times,
 )
 from aichats.errors import InputError, UnreadableError
+from aichats.models import JsonObject
 from aichats.runs.ledger.times import from_text, to_text
 from aichats.schedules.pauses import Pauses
 from aichats.validation import read_stored
@@ -68,6 +69,12 @@ class AutomationRow(RowHeader):
     """The first slot of a ``rate``. It stays the same until the expression, the time zone or the start changes."""
     replaced: str | None = None
     """The ETag of the previous version."""
+    defaults: tuple[str, ...] = ()
+    """The fields of the definition that the API client left out. Rows of earlier versions don't have this list."""
+    created_by: str | None = None
+    """The API client that created the automation; ``None`` if an earlier version of the code stored it."""
+    updated_by: str | None = None
+    """The API client that wrote the current definition; ``None`` if an earlier version of the code stored it."""
     aligned: str | None = None
     """The state of the schedule when the sweep last found the schedule as this version of the row requires."""
     unconfirmed_slots: tuple[datetime, ...] = field(default=(), compare=False)
@@ -94,6 +101,15 @@ class AutomationRow(RowHeader):
         if self.state != "active" or not isinstance(trigger, WebhookTrigger) or not trigger.enabled:
             return ()
         return tuple(dict.fromkeys(trigger.events))
+
+    @property
+    def written(self) -> JsonObject:
+        """The definition without the fields that the API client left out."""
+        definition = self.automation.definition
+        for path in self.defaults:
+            parent, _, name = path.rpartition(".")
+            (definition[parent] if parent else definition).pop(name, None)
+        return definition
 
     def fires_after(self, time: datetime) -> bool:
         """Return whether the schedule, enabled or not, has a slot later than a time."""
@@ -127,10 +143,13 @@ class AutomationRow(RowHeader):
         return schedule_times(trigger.model_copy(update={"end": end}), self.rate_start, after)
 
 
-def next_row(name: str, automation: Automation, old: RowHeader | None, now: datetime) -> AutomationRow:
+def next_row(
+    name: str, automation: Automation, old: RowHeader | None, now: datetime, by: str | None = None
+) -> AutomationRow:
     """Return the row that replaces the ``old`` row, or the first row of an automation.
 
-    If the old row is being deleted or cannot be read, the new row takes over only its version.
+    If the old row is being deleted or cannot be read, the new row takes over only its version. ``by`` is the name of
+    the API client.
 
     Raises:
         InputError: the trigger never fires after ``now``.
@@ -156,6 +175,9 @@ def next_row(name: str, automation: Automation, old: RowHeader | None, now: date
         rate_start=_rate_start(automation, previous, now),
         replaced=old.etag if old and exists else None,
         pauses_text=_readable_pauses(old) if old and exists else None,
+        defaults=automation.defaults,
+        created_by=previous.created_by if previous else by,
+        updated_by=by,
         unconfirmed_slots=_unconfirmed_slots(previous, now) if previous and not fires_as_before else (),
     )
     if row.schedule and not row.fires_after(now):
@@ -180,6 +202,9 @@ def item_from_row(row: AutomationRow) -> dict[str, Any]:
         "rate_start": to_text(row.rate_start) if row.rate_start else None,
         "replaced": row.replaced,
         "pauses": row.pauses_text,
+        "defaults": list(row.defaults),
+        "created_by": row.created_by,
+        "updated_by": row.updated_by,
     }
     return {name: value for name, value in item.items() if value is not None}
 
@@ -204,6 +229,9 @@ def row_from_item(item: Mapping[str, Any]) -> AutomationRow:
             **vars(_header(item)),
             automation=read_stored(Automation.model_validate, json.loads(item["definition"]), what),
             replaced=item.get("replaced"),
+            defaults=tuple(item.get("defaults", ())),
+            created_by=item.get("created_by"),
+            updated_by=item.get("updated_by"),
             aligned=item.get("aligned"),
             trigger_changed_at=trigger_changed_at,
             targets_changed_at=times.pop("targets_at"),

@@ -87,8 +87,10 @@ class AutomationTable:
         if_match: str | None = None,
         if_none_match: str | None = None,
         guard: Guard = no_guard,
+        *,
+        by: str | None = None,
     ) -> tuple[AutomationRow, bool]:
-        """Create or replace an automation. Putting the same definition again changes nothing.
+        """Create or replace an automation. Putting the same definition again only notes which fields were left out.
 
         A retry with the same ``If-Match`` or ``If-None-Match`` succeeds unless the automation was changed in between. A
         row that cannot be read is replaced.
@@ -98,8 +100,8 @@ class AutomationTable:
             automation: the new definition.
             if_match: the header ``If-Match``: ``*``, or ETags. One of them must be the current ETag.
             if_none_match: the header ``If-None-Match``. With ``*``, the automation must be new.
-            guard: called with the row that would be replaced, before anything else. It raises an error if the row must
-                stay.
+            guard: called first, with the row that would be replaced. It raises an error if the row must stay.
+            by: the name of the API client.
 
         Returns:
             The row, and whether the automation is new.
@@ -109,7 +111,7 @@ class AutomationTable:
             StaleError: a condition of the request failed.
         """
         while True:
-            old, row = self.plan(name, automation, if_match, if_none_match, guard)
+            old, row = self.plan(name, automation, if_match, if_none_match, guard, by=by)
             if row is old or self._replace(old, row):
                 return row, old is None or old.state == "deleting"
 
@@ -120,6 +122,8 @@ class AutomationTable:
         if_match: str | None = None,
         if_none_match: str | None = None,
         guard: Guard = no_guard,
+        *,
+        by: str | None = None,
     ) -> tuple[RowHeader | None, AutomationRow]:
         """Return what :meth:`put` would replace and write now, the same row twice if nothing changes. Write nothing.
 
@@ -135,9 +139,10 @@ class AutomationTable:
         if isinstance(current, AutomationRow) and canonical(current.automation) == definition:
             if not conditions_hold(current.replaced, if_match, if_none_match):
                 check_conditions(name, current.etag, if_match, if_none_match)
-            return old, current
+            same_defaults = current.defaults == automation.defaults
+            return old, current if same_defaults else replace(current, defaults=automation.defaults)
         check_conditions(name, current.etag if current else None, if_match, if_none_match)
-        return old, next_row(name, automation, old, self.clock())
+        return old, next_row(name, automation, old, self.clock(), by)
 
     def begin_delete(self, name: str, if_match: str | None = None, guard: Guard = no_guard) -> RowHeader | None:
         """Mark an automation as ``deleting``, whether or not its row can be read. ``guard`` is that of :meth:`put`.

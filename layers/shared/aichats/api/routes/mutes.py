@@ -65,7 +65,7 @@ def set_notification_preference(call: ApiCall[SetPreference, None]) -> Reply:
     if name and is_new:
         # The automation comes first. If the runs then fail, it sets a preference that the chats already have. In the
         # other order, a failure could leave the chats muted.
-        call.app.automations.put(name, Automation.model_validate(definition, context={"now": now}))
+        call.app.automations.put(name, Automation.model_validate(definition, context={"now": now}), by=call.caller.name)
     action = WhopUpdateChat(type="whop.update_chat", notification_preference=body.notification_preference)
     run_ids = start_each(call, OPERATION, key, action, chats, not_after=until)
     return Reply(PreferenceRuns(run_ids=run_ids, automation=name), HTTPStatus.ACCEPTED)
