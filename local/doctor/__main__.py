@@ -31,6 +31,7 @@ CHECKS: Mapping[str, Callable[[ExaminedStack], Iterator[Finding]]] = {
     "API clients": credentials.check_callers,
     "own schedules": schedules.check_own_schedules,
     "automations": schedules.check_automations,
+    "pauses": schedules.check_pauses,
     "sweep": operation.check_sweep,
     "alarm topic": operation.check_topic,
     "alarms": operation.check_alarms,

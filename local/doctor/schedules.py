@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from aichats.automations.reconcile import SETTLE_TIME
 from aichats.automations.scheduler import Schedules
 from aichats.aws.scheduler import ScheduleGroup
+from aichats.runs.stack_pause import StackPause
 from local.doctor.findings import RESTORE, Finding, fail, fine, warn
 
 if TYPE_CHECKING:
@@ -51,6 +52,20 @@ def check_automations(stack: ExaminedStack) -> Iterator[Finding]:
         how = "read docs/operations/by-alarm.md#automationsunreadablealarm"
         yield fail(f"automation {name} can't be read by this version", how)
     yield fine(_counts(len(automations.rows), [states.get(name, "") for name in needed]))
+
+
+def check_pauses(stack: ExaminedStack) -> Iterator[Finding]:
+    """Report the stack and each automation that is paused."""
+    now, is_paused = datetime.now(UTC), False
+    if window := StackPause(stack.runs).read().at(now):
+        is_paused = True
+        yield warn(f"the stack is {window.in_words()}", "call POST /resume")
+    for row in stack.automations.rows:
+        if row.state == "active" and (window := row.pauses.at(now)):
+            is_paused = True
+            yield warn(f"automation {row.name} is {window.in_words()}", f"call POST /automations/{row.name}/resume")
+    if not is_paused:
+        yield fine("neither the stack nor an automation is paused")
 
 
 def _compare(row: AutomationRow, state: str | None, now: datetime) -> Iterator[Finding]:

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from aichats.kodey.settings import KodeySettings
+from aichats.runs.stack_pause import STACK_PAUSE_KEY
 from aichats.settings import (
     HttpApiSettings,
     RenewalSettings,
@@ -57,7 +58,7 @@ ON_TABLES = {
         "AutomationsTable": READ | WRITTEN | DELETED | SCANNED,
     },
     "ReceiveWebhookFunction": {
-        "RunsTable": {"dynamodb:PutItem"},
+        "RunsTable": {"dynamodb:PutItem", "dynamodb:GetItem"},
         "${AutomationsTable.Arn}/index/by_trigger": QUERIED,
         "AutomationsTable": {"dynamodb:BatchGetItem"},
     },
@@ -251,14 +252,24 @@ def test_only_the_function_that_renews_connections_may_write_secrets_and_only_th
     assert granted("RefreshTokensFunction", "secretsmanager")[CONNECTIONS] == reads | writes
 
 
-def test_the_function_that_renews_connections_may_change_no_run() -> None:
-    [statement] = [
-        part
-        for policy in role_of("RefreshTokensFunction")["Policies"]
+def conditions_of(function: str, action: str) -> list[Any]:
+    """Return the conditions under which a function may perform an action."""
+    return [
+        part.get("Condition")
+        for policy in role_of(function)["Policies"]
         for part in policy["PolicyDocument"]["Statement"]
-        if "dynamodb:UpdateItem" in as_list(part["Action"])
+        if action in as_list(part["Action"])
     ]
-    assert statement["Condition"] == {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["connection:*"]}}
+
+
+def test_the_function_that_renews_connections_may_change_no_run() -> None:
+    condition = {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["connection:*"]}}
+    assert conditions_of("RefreshTokensFunction", "dynamodb:UpdateItem") == [condition]
+
+
+def test_the_function_that_receives_webhooks_may_read_no_run_but_the_pause_of_the_stack() -> None:
+    condition = {"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": [STACK_PAUSE_KEY]}}
+    assert conditions_of("ReceiveWebhookFunction", "dynamodb:GetItem") == [condition]
 
 
 def test_functions_that_call_whop_may_ask_for_a_renewal_and_invoke_nothing_else() -> None:

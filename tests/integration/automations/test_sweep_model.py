@@ -39,7 +39,7 @@ begins = st.sampled_from([0, 0, 30, 90])
 """The minutes until a pause begins."""
 lengths = st.sampled_from([None, 20, 60, 150])
 others = st.sampled_from(["sweep", "put"])
-"""What happens in the middle of a change of the pauses."""
+"""The event in the middle of a change of the pauses."""
 ROUNDS = 12 * 26
 """The sweeps after which every run has ended."""
 
@@ -135,7 +135,7 @@ class Slots(RuleBasedStateMachine):
         self._compare_unconfirmed(list(row.unconfirmed_slots), dropped)
 
     def _compare_unconfirmed(self, unconfirmed: list[datetime], dropped: list[datetime]) -> None:
-        """Check the slots of which nobody knows whether they fired before the automation was switched off."""
+        """Check the slots that aichats had not checked before the automation was switched off."""
         assert unconfirmed == dropped[:MAX_UNCONFIRMED_SLOTS]
 
     def _is_paused(self, _slot: datetime) -> bool:

@@ -6,7 +6,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from aichats.automations.table import AutomationTable
 from aichats.errors import UnreadableError
+from aichats.runs.stack_pause import StackPause
+from aichats.schedules.pauses import PauseWindow
 from local.doctor.examined import ExaminedStack
 from local.doctor.findings import RESTORE, Finding, fine, summary
 from local.doctor.infrastructure import (
@@ -25,7 +28,7 @@ from local.doctor.operation import (
     section_of,
 )
 from local.doctor.runner import run_checks
-from local.doctor.schedules import check_automations, check_own_schedules
+from local.doctor.schedules import check_automations, check_own_schedules, check_pauses
 from tests.support.automations import scheduled
 from tests.support.doctor_bench import STACK, DoctorBench
 from tests.support.fakes import aws_error
@@ -211,6 +214,23 @@ def test_an_automation_that_this_version_cannot_read_is_named_and_its_schedule_i
     assert [line.partition(" -> ")[0] for line in bench.lines(check_automations)] == [
         "FAIL: automation odd can't be read by this version",
         "ok: 0 automations; schedules: 0 enabled, 0 disabled",
+    ]
+
+
+def test_a_paused_stack_and_paused_automations_are_named_with_what_to_do(bench: DoctorBench) -> None:
+    for name in ("weekly", "paused", "planned"):
+        bench.put(name, scheduled())
+    assert bench.lines(check_pauses) == ["ok: neither the stack nor an automation is paused"]
+    now = datetime.now(UTC)
+    until = (now + DAY).replace(microsecond=0)
+    table = AutomationTable(dynamodb(), bench.outputs["AutomationsTable"])
+    for name, begins in (("paused", now), ("planned", until)):
+        table.change_pauses(name, lambda row, begins=begins: row.pauses.add(PauseWindow(begins, None, "ops", now), now))
+    holidays = PauseWindow(now, until, "zoe", now, "holidays")
+    StackPause(bench.runs).change(lambda pauses: pauses.add(holidays, now), now)
+    assert bench.lines(check_pauses) == [
+        f"warn: the stack is paused by zoe until {until:%Y-%m-%dT%H:%M:%SZ}: holidays -> call POST /resume",
+        "warn: automation paused is paused by ops -> call POST /automations/paused/resume",
     ]
 
 
