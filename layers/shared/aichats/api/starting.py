@@ -34,12 +34,26 @@ def reserve_key(call: ApiCall[Any, None], operation: str) -> str:
         InputError: the key was used with a different body.
         RejectedError: the stack is paused, and the key was not used before. Nothing is stored.
     """
-    if call.idempotency_key is None:
+    if call.app.stack_pause.current(call.app.ledger.clock()) and not _is_retry(call, operation):
         check_not_paused(call)
+    return bind_key(call, operation)
+
+
+def _is_retry(call: ApiCall[Any, None], operation: str) -> bool:
+    """Return whether the key of a call was used before."""
+    key = call.idempotency_key
+    return key is not None and is_reserved(call.app.ledger, (call.caller.identity, operation, key))
+
+
+def bind_key(call: ApiCall[Any, None], operation: str) -> str:
+    """Do the same as :func:`reserve_key`, even while the stack is paused, for an operation that starts no run.
+
+    Raises:
+        InputError: the key was used with a different body.
+    """
+    if call.idempotency_key is None:
         return f"batch:{uuid.uuid4()}"
     use = (call.caller.identity, operation, call.idempotency_key)
-    if call.app.stack_pause.current(call.app.ledger.clock()) and not is_reserved(call.app.ledger, use):
-        check_not_paused(call)
     fields = {} if call.body is None else call.body.model_dump(mode="json", exclude_unset=True)
     body = json.dumps(fields, sort_keys=True)
     if not reserve(call.app.ledger, use, body):

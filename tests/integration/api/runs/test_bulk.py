@@ -196,6 +196,36 @@ def test_a_key_with_another_body_is_rejected(bench: BulkBench) -> None:
     assert bench.request("cancel", {"filter": {"status": ["pending"]}}, key="k").status == 202
 
 
+# ---------------------------------------------------------------------------------------------- a paused stack
+
+
+@pytest.mark.parametrize("key", [None, "k"])
+def test_while_the_stack_is_paused_runs_can_be_cancelled_and_counted_but_not_replayed(
+    bench: BulkBench, key: str | None
+) -> None:
+    [failed], waiting = bench.failed(1), make_run("waiting")
+    bench.app.ledger.add([waiting], lambda _: bench.clock.now)
+    bench.clock.forward(seconds=1)
+    assert bench.api("POST", "/pause").status == 200
+
+    replayed = bench.request(key=key)
+    counted = bench.request(body=FAILED | {"dry_run": True}, key=key)
+    cancelled = bench.request("cancel", {"filter": {"status": ["pending"]}}, key=key)
+    bench.deliver(bench.take())
+
+    assert (replayed.status, replayed.json["type"]) == (503, "/docs/problems#stack-paused")
+    assert (counted.json["count"], cancelled.status) == (1, 202)
+    assert bench.statuses([failed, waiting.run_id]) == ["failed", "cancelled"]
+
+
+def test_a_pause_lets_the_retry_of_a_replay_answer_the_same(bench: BulkBench) -> None:
+    bench.failed(1)
+    answer = bench.request(key="k")
+    bench.api("POST", "/pause")
+
+    assert bench.request(key="k").json == answer.json
+
+
 # ---------------------------------------------------------------------------------------------- AWS fails
 
 

@@ -12,7 +12,7 @@ from aichats.api.operation import ApiCall, Reply, operation
 from aichats.api.problems import RejectedError
 from aichats.api.routes.runs import READ_SECONDS
 from aichats.api.run_filters import RunConditions
-from aichats.api.starting import id_of, reserve_key, retry_with_key
+from aichats.api.starting import bind_key, id_of, reserve_key, retry_with_key
 from aichats.aws.errors import AWS_ERRORS
 from aichats.http.deadline import remaining
 from aichats.models import OrElse, Request
@@ -162,7 +162,8 @@ def _start_job(call: ApiCall[Any, None], verb: Verb, conditions: ReplayFilter | 
     if call.body.dry_run:
         run_ids, has_more = _matching(call, conditions)
         return Reply(MatchingRuns(count=len(run_ids), has_more=has_more, sample=run_ids[:SAMPLE]))
-    key = reserve_key(call, f"POST /runs/{verb}")
+    # A cancellation starts nothing, so it works while the stack is paused.
+    key = (reserve_key if verb == "replay" else bind_key)(call, f"POST /runs/{verb}")
     try:
         job = _stored_job(call, verb, conditions, key)
         results = call.app.jobs.results(job.job_id)
