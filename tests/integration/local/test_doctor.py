@@ -3,13 +3,15 @@
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import pytest
 
+from aichats.automations.row import AutomationRow
 from aichats.automations.table import AutomationTable
 from aichats.errors import UnreadableError
 from aichats.runs.stack_pause import StackPause
-from aichats.schedules.pauses import PauseWindow
+from aichats.schedules.pauses import Pauses, PauseWindow
 from local.doctor.examined import ExaminedStack
 from local.doctor.findings import RESTORE, Finding, fine, summary
 from local.doctor.infrastructure import (
@@ -217,6 +219,10 @@ def test_an_automation_that_this_version_cannot_read_is_named_and_its_schedule_i
     ]
 
 
+def _with_pause(window: PauseWindow, now: datetime, row: AutomationRow) -> Pauses:
+    return row.pauses.add(window, now)
+
+
 def test_a_paused_stack_and_paused_automations_are_named_with_what_to_do(bench: DoctorBench) -> None:
     for name in ("weekly", "paused", "planned"):
         bench.put(name, scheduled())
@@ -224,8 +230,11 @@ def test_a_paused_stack_and_paused_automations_are_named_with_what_to_do(bench: 
     now = datetime.now(UTC)
     until = (now + DAY).replace(microsecond=0)
     table = AutomationTable(dynamodb(), bench.outputs["AutomationsTable"])
-    for name, begins in (("paused", now), ("planned", until)):
-        table.change_pauses(name, lambda row, begins=begins: row.pauses.add(PauseWindow(begins, None, "ops", now), now))
+    for name, window in (
+        ("paused", PauseWindow(now, None, "ops", now)),
+        ("planned", PauseWindow(until, None, "ops", now)),
+    ):
+        table.change_pauses(name, partial(_with_pause, window, now))
     holidays = PauseWindow(now, until, "zoe", now, "holidays")
     StackPause(bench.runs).change(lambda pauses: pauses.add(holidays, now), now)
     assert bench.lines(check_pauses) == [
