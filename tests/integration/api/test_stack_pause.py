@@ -23,6 +23,7 @@ STARTING: list[tuple[str, Json | None]] = [
     ("/kodey/chats", {"agent_id": "agent_1", "message_text": "Hi"}),
     ("/kodey/chats/chat_1/messages", {"content": "Hi"}),
     (f"/automations/{NAME}/run", None),
+    ("/runs/replay", {"filter": {"status": ["failed"]}}),
 ]
 
 
@@ -147,6 +148,16 @@ def test_a_run_is_not_replayed_while_the_stack_is_paused(api: HttpCaller, stack:
     assert (answer.status, answer.json["type"]) == (503, "/docs/problems#stack-paused")
     assert api("GET", f"/runs/{run_id}").json["status"] == "failed"
     assert api("POST", f"/runs/{'a' * 32}/replay").status == 404
+
+
+def test_runs_are_cancelled_while_the_stack_is_paused(api: HttpCaller, stack: StackInMemory) -> None:
+    [first, second] = api("POST", "/runs", STARTING[1][1]).json["run_ids"]
+    api("POST", "/pause")
+    assert api("POST", f"/runs/{first}/cancel").json["status"] == "cancelled"
+    everything = {"since": "2026-11-20T00:00Z", "until": "2026-11-21T00:00Z"}
+    assert api("POST", "/runs/cancel", {"filter": everything | {"status": ["pending"]}}).status == 202
+    stack.work()
+    assert api("GET", f"/runs/{second}").json["status"] == "cancelled"
 
 
 def test_everything_else_goes_on(api: HttpCaller, stack: StackInMemory) -> None:
