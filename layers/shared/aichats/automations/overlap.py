@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from aichats.automations.row import AutomationRow
-from aichats.automations.run_factory import slot_of
-from aichats.aws.observability import count, logger
+from aichats.automations.run_factory import slot_of, store_skipped
+from aichats.aws.observability import logger
 from aichats.models import Json
 from aichats.runs.ledger.ledger import Ledger
 from aichats.runs.ledger.rows import Row
@@ -36,7 +36,7 @@ def runs_without_overlap(ledger: Ledger, row: AutomationRow, slot: datetime, run
     error = _why_skipped(ledger, row, slot_text(slot))
     if error is None:
         return runs
-    count("RunsSkipped", ledger.add_ended([(run, error) for run in runs], "skipped"))
+    store_skipped(ledger, [(run, error) for run in runs])
     log_fields = {"automation": row.name, "slot": slot_text(slot), "runs": len(runs), "reason": error["message"]}
     logger.warning("slot skipped: another slot is still open", extra=log_fields)
     return []

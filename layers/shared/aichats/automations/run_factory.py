@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from aichats.automations.model import MAX_LABEL_CHARACTERS, Automation, ScheduleTrigger, WebhookTrigger
-from aichats.aws.observability import count_now, logger
+from aichats.aws.observability import count, count_now, logger
 from aichats.errors import InputError
 from aichats.models import Json
 from aichats.runs.actions import Action, check_targets
@@ -206,7 +206,7 @@ def store_skipped(ledger: Ledger, skipped: Sequence[tuple[Run, Json]]) -> list[s
     A run that is already in the ledger stays as it is.
     """
     if skipped:
-        ledger.add_ended(skipped, "skipped")
+        count("RunsSkipped", ledger.add_ended(skipped, "skipped"))
     for run, error in skipped:
         logger.info("run skipped", extra={"run_id": run.run_id, "automation": run.automation, "error": error})
     return [run.run_id for run, _ in skipped]
