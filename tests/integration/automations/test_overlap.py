@@ -304,6 +304,9 @@ def test_two_events_of_a_slot_at_once_leave_each_run_in_one_state_and_perform_it
         stack.tick(TWO)
 
     world.meanwhile = end_the_open_slot_and_fire_again
+    stack.clock.now = TWO
+    # Both events are handled in one thread here, and one that reads the pauses of the stack keeps the other waiting.
+    stack.app.stack_pause.pauses(TWO)
     with world.process({call: "meanwhile"}):
         tick(stack, TWO)
     stack.work()

@@ -209,6 +209,13 @@ def test_a_skipped_event_that_is_delivered_again_after_the_pause_stays_skipped(s
     assert [status for status, _ in skipped(stack)] == ["skipped", "skipped"]
 
 
+def test_the_runs_that_a_pause_skips_are_counted_once(stack: StackInMemory) -> None:
+    paused_listener(stack, "automation")
+    for _ in range(2):
+        stack.handle(payment())
+    assert sum(metrics.metric_set["RunsSkipped"]["Value"]) == 2
+
+
 @EACH
 def test_an_event_from_the_queue_is_skipped_if_the_pause_has_begun_meanwhile(stack: StackInMemory, scope: str) -> None:
     paused_listener(stack, scope)
