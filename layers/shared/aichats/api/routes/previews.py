@@ -1,6 +1,6 @@
 """``/automations/preview``: the times at which automations run next, and what they will send."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 from itertools import islice
 from typing import Annotated, Any
 
@@ -83,7 +83,7 @@ def preview_automation(call: ApiCall[None, StoredPreviewQuery]) -> Reply:
     If a pause leaves out times, the header `Paused` has the interval of the pause. With `render=true`, the answer also
     contains what the automation sends to each target at the next time, or for an example event.
     """
-    row, now, query = existing_automation(call), datetime.now(UTC), call.query
+    row, now, query = existing_automation(call), call.app.ledger.clock(), call.query
     trigger = row.automation.trigger
     automation = AutomationToPreview.model_construct(**dict(row.automation), name=row.name)
     if isinstance(trigger, WebhookTrigger):
@@ -116,7 +116,7 @@ def preview_schedule(call: ApiCall[PreviewBody, PreviewQuery]) -> Reply:
     sends to each target at the next time, or for an event. Texts that fail are in the answer with their error.
     """
     body: object = call.body.root
-    now = datetime.now(UTC)
+    now = call.app.ledger.clock()
     context = {"max_message_bytes": call.app.settings.max_message_bytes, "now": now}
     if not (isinstance(body, dict) and body.keys() & {"trigger", "action", "targets"}):
         trigger = parse_strictly(ScheduleTrigger, body, **context)
@@ -152,7 +152,7 @@ def _of_schedule(
 
 
 def _of_webhook(call: ApiCall[Any, Any], automation: AutomationToPreview, trigger: WebhookTrigger) -> RenderedPreview:
-    now = automation.at or datetime.now(UTC)
+    now = automation.at or call.app.ledger.clock()
     given = automation.event
     event = example_for(trigger, now) if given is None else given_event(trigger, given, now)
     occurrence = of_event(PREVIEW, event.model_dump(mode="json"), automation.at or event.timestamp)
