@@ -192,7 +192,7 @@ class Stack:
         client = WhopClient("a-key", "https://whop.invalid/api/v1", timeout=20, transport=self.whop)
         settings = WhopSettings(whop_base_url="https://whop.invalid/api/v1", whop_api_version="2026-07-08-1")
         nothing: Any = None
-        whop = OneClient(settings, nothing, nothing, self.ledger, only_client=client)
+        whop = OneClient(settings, nothing, nothing, self.ledger, nothing, only_client=client)
         queue = Queue(lambda: self.messages, "https://runs", "https://slow-runs", "https://dead-letters")
         self._dispatcher = Dispatcher(self.ledger, Performer(self.ledger, {"whop": whop}, Locks(self.ledger)), queue)
         self._at_rest = replace(self.ledger, client=table)

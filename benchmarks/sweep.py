@@ -142,7 +142,7 @@ def make_stack(scenario: Scenario, automations: int, runs: int) -> Stack:
     ledger = Ledger(client, "runs", timedelta(seconds=60), cloud.clock)
     nothing: Any = None
     settings = WhopSettings(whop_base_url="https://whop.invalid/api/v1", whop_api_version="2026-07-08-1")
-    whop = WhopProvider(settings, nothing, nothing, ledger)
+    whop = WhopProvider(settings, nothing, nothing, ledger, nothing)
     dispatcher = Dispatcher(
         ledger, Performer(ledger, {"whop": whop}, Locks(ledger)), Queue(lambda: client, "quick", "slow", "dead")
     )

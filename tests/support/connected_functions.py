@@ -123,7 +123,7 @@ class Worker:
         credentials = Credentials(SecretStore(store, clock), SECRET, requests.request)
         settings = WhopSettings(whop_base_url=BASE_URL, whop_api_version="2026-07-08-1", whop_secret=SECRET)
         whop, ledger = services.whop, services.ledger
-        self.provider = SeededProvider(settings, credentials, whop, ledger, randomness=randomness)
+        self.provider = SeededProvider(settings, credentials, whop, ledger, nothing_to_fetch, randomness=randomness)
         performer = Performer(ledger, {"whop": self.provider}, Locks(ledger), randomness)
         queue = Queue(lambda: sqs, "https://runs", "https://slow-runs", "https://dead-letters")
         self.dispatcher = Dispatcher(ledger, performer, queue)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import BinaryIO
 
 from aichats.aws.secrets import SecretStore
 from aichats.http.tokens import Token
@@ -10,9 +11,11 @@ from aichats.kodey.credentials import KODEY_SECRET
 from aichats.kodey.settings import KodeySettings
 from aichats.runs.ledger.ledger import Ledger
 from aichats.runs.ledger.rows import Row
+from aichats.runs.providers.attachments import FetchFile
 from aichats.runs.providers.kodey import KodeyProvider
 from aichats.runs.providers.whop import WhopProvider
 from aichats.whop import WhopClient
+from aichats.whop.attachments import FetchedAttachment
 from aichats.whop.credentials import Credential, Credentials
 from aichats.whop.settings import WhopSettings
 from tests.support.fakes import FakeSecretsManager, ScriptedTransport
@@ -60,6 +63,11 @@ class FakeKodeyProvider(KodeyProvider):
         return False
 
 
+def nothing_to_fetch(attachment: FetchedAttachment, _into: BinaryIO) -> str | None:
+    """Fail the test: its runs have no attachments that must be fetched."""
+    raise AssertionError(f"unexpected attachment {attachment}")
+
+
 def no_renewal(connection: str, rejected: str | None) -> None:
     """Fail the test: it has no connection to renew."""
     raise AssertionError(f"unexpected renewal of {connection} ({rejected})")
@@ -81,11 +89,11 @@ def kodey_token(store: SecretStore, name: str) -> Token:
     return store.token(name, KODEY_SECRET, lambda secret: secret.api_key)
 
 
-def whop_provider(ledger: Ledger, client_for: WhopFor) -> FakeWhopProvider:
+def whop_provider(ledger: Ledger, client_for: WhopFor, fetch: FetchFile = nothing_to_fetch) -> FakeWhopProvider:
     """Return Whop, whose calls may take 20 seconds."""
     settings = WhopSettings(whop_base_url="https://whop.invalid/api/v1", whop_api_version="2026-07-08-1")
     return FakeWhopProvider(
-        settings, credentials_in(NO_SECRETS, "no-secret"), ScriptedTransport(), ledger, client_for=client_for
+        settings, credentials_in(NO_SECRETS, "no-secret"), ScriptedTransport(), ledger, fetch, client_for=client_for
     )
 
 

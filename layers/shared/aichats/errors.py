@@ -7,6 +7,8 @@
     ├── SecretError                   a secret can't be used; the message says what to type
     │   └── SecretUnavailableError    a secret can't be read now; a retry may help
     ├── InputError                    a request is invalid; the error names the fields
+    ├── AttachmentError               a file can't be attached
+    │   └── AttachmentUnavailableError    a file can't be fetched now; a retry may help
     ├── UnreadableError               this version of the code can't read a row of a table
     ├── TemplateError                 a template is invalid (aichats.templates.syntax)
     ├── BudgetError                   a template takes too many steps (aichats.templates.budget)
@@ -93,6 +95,22 @@ class InputError(AichatsError):
     def __init__(self, problems: Sequence[tuple[str, str]]) -> None:
         super().__init__("; ".join(f"{field}: {problem}" for field, problem in problems))
         self.problems = tuple(problems)
+
+
+class AttachmentError(AichatsError):
+    """A file can't be attached: it may not be fetched, it doesn't exist, or it is too large."""
+
+
+class AttachmentUnavailableError(AttachmentError):
+    """A file can't be fetched now. A retry may help.
+
+    Attributes:
+        retry_after: the seconds that the server asks to wait before a retry, if it names them.
+    """
+
+    def __init__(self, message: str, *, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
 
 
 class UnreadableError(AichatsError):

@@ -24,6 +24,8 @@ type Location = tuple[int | str, ...]
 
 _UNIONS: tuple[Location, ...] = (("trigger",), ("action",))
 """The unions whose member depends on a ``type``. Pydantic adds this type to each location inside them."""
+_ATTACHMENTS = "attachments"
+"""The field with a list of unions. Pydantic adds the tag of the member, the name of its model, after the index."""
 _TIMES = ("datetime_parsing", "datetime_from_date_parsing", "datetime_type", "timezone_aware")
 _TAGS = {"union_tag_not_found": "is required:", "union_tag_invalid": "must be"}
 _OBJECT = "must be an object"
@@ -199,14 +201,21 @@ def _schema_at(model: type[BaseModel], location: Location) -> Mapping[str, Any]:
         while "$ref" in node or "anyOf" in node:
             members = [member for member in node.get("anyOf", ()) if member.get("type") != "null"]
             node = members[0] if members else root["$defs"][node["$ref"].rpartition("/")[2]]
-        if "discriminator" in node and part is not None:
+        if part in root.get("$defs", ()):
+            node = root["$defs"][part]
+        elif "discriminator" in node and part is not None:
             node = {"$ref": node["discriminator"]["mapping"][part]}
         elif part is not None:
             node = node["items"] if isinstance(part, int) else node["properties"][part]
     return node
 
 
+def _is_union(location: Location) -> bool:
+    """Return whether the value at a location is a union, so that the next part of a longer location is a type."""
+    return location in _UNIONS or (location[-2:-1] == (_ATTACHMENTS,) and isinstance(location[-1], int))
+
+
 def _field(location: Location) -> str:
     """Return a location as a dotted path, without the types that pydantic adds for unions (``whop.create_chat``)."""
-    parts = [str(part) for index, part in enumerate(location) if location[:index] not in _UNIONS]
+    parts = [str(part) for index, part in enumerate(location) if not _is_union(location[:index])]
     return ".".join(parts)[:MAX_FIELD_CHARACTERS] or "body"

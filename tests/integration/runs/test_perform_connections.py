@@ -25,6 +25,7 @@ from tests.support.fakes import (
 )
 from tests.support.lambda_calls import SECRETS, WHOP_SECRET, HttpCaller, call_api
 from tests.support.ledgers import NOON, make_run
+from tests.support.providers import nothing_to_fetch
 from tests.support.whop_bench import WhopBench
 
 SECRET = "aichats/dev/whop"
@@ -63,7 +64,7 @@ class Bench(WhopBench):
         )
         store = SecretStore(self.manager, self._seconds)
         credentials = Credentials(store, SECRET, lambda *request: self.requested.append(request))
-        self.use(WhopProvider(settings, credentials, self.whop, self.ledger))
+        self.use(WhopProvider(settings, credentials, self.whop, self.ledger, nothing_to_fetch))
 
     def has(self, secret: SecretValue) -> None:
         """Let the connection have this secret from now on."""

@@ -14,7 +14,7 @@ from aichats.whop.credentials import Credentials
 from aichats.whop.settings import WhopSettings
 from tests.support.fakes import FakeSecretsManager, Json, ai_chat, aws_error, ok, page
 from tests.support.ledgers import LEASE
-from tests.support.providers import FakeWhopProvider, no_renewal
+from tests.support.providers import FakeWhopProvider, no_renewal, nothing_to_fetch
 from tests.support.whop_bench import MARK, WhopBench
 
 SECRET = "aichats/dev/whop"
@@ -36,7 +36,7 @@ class Bench(WhopBench):
         """Forget all secrets."""
         settings = WhopSettings(whop_base_url="https://whop.invalid/api/v1", whop_api_version="2026-07-08-1")
         credentials = Credentials(SecretStore(self.manager), SECRET, no_renewal)
-        self.use(WhopProvider(settings, credentials, self.whop, self.ledger))
+        self.use(WhopProvider(settings, credentials, self.whop, self.ledger, nothing_to_fetch))
 
     def log_in(self) -> None:
         """Connect an account, and use it in a new container."""
@@ -142,7 +142,9 @@ def test_if_the_credential_cannot_be_read_after_a_lost_answer_the_run_waits_and_
 
     bench = WhopBench()
     fake = bench.provider
-    bench.use(Unreadable(fake.settings, fake.credentials, fake.transport, fake.ledger, client_for=fake.client_for))
+    bench.use(
+        Unreadable(fake.settings, fake.credentials, fake.transport, fake.ledger, fake.fetch, client_for=fake.client_for)
+    )
 
     assert bench.perform(LOST).state == "waiting"
     assert (bench.row.unsettled, bench.row.credential) == (True, None)

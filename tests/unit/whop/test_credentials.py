@@ -261,7 +261,7 @@ def test_a_company_that_is_mapped_to_a_connection_uses_it_although_a_client_is_c
     container = Container({**ALL})
     settings = WhopSettings(whop_base_url="https://whop.invalid/api/v1", whop_api_version="2026-07-08-1")
     nothing: Any = None
-    provider = WhopProvider(settings, container.credentials, ScriptedTransport(), nothing)
+    provider = WhopProvider(settings, container.credentials, ScriptedTransport(), nothing, nothing)
     before = provider.client("biz_A")
     container.manager.values[SECRET] = {"companies": {"biz_A": {"connection": "agency"}}}
     container.clock.now += 300

@@ -20,6 +20,7 @@ from aichats.automations.model import Automation, ScheduleTrigger
 from aichats.automations.row import AutomationRow, RowHeader
 from aichats.runs.actions import Action, WhopCreateChat
 from aichats.runs.ledger.rows import Row
+from aichats.whop.attachments import S3Attachment
 
 
 @dataclass(frozen=True)
@@ -64,9 +65,24 @@ class CompanyLimit:
         """
         if self.companies is not None and not isinstance(action, WhopCreateChat):
             raise self._rejection("use whop.create_chat, the only action whose targets are companies", "action.type")
+        self.check_attachments(action)
         for index, target in enumerate(targets):
             if not self._has(target):
                 raise self._rejection(f"use {self._names()}", f"targets.{index}")
+
+    def check_attachments(self, action: Action, within: str = "action.") -> None:
+        """Check that the caller may attach the files of an action.
+
+        Raises:
+            RejectedError: a file is in the stack's bucket, which has the files of all companies. The error names the
+                field, with the prefix ``within``.
+        """
+        if self.companies is None or not isinstance(action, WhopCreateChat):
+            return
+        for index, attachment in enumerate(action.attachments or ()):
+            if isinstance(attachment, S3Attachment):
+                remedy = "attach a url or the id of a file, because the bucket has the files of all companies"
+                raise self._rejection(remedy, f"{within}attachments.{index}.s3")
 
     def check_automation(self, automation: Automation) -> None:
         """Check that the caller may store an automation.

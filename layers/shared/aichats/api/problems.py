@@ -15,6 +15,7 @@ from aichats.errors import (
     APIConnectionError,
     APIStatusError,
     APITimeoutError,
+    AttachmentError,
     InputError,
     OutcomeUnknownError,
     ProtocolError,
@@ -161,6 +162,7 @@ def traceback_of(error: Exception) -> Exception | None:
 EXPECTED = (
     RejectedError,
     InputError,
+    AttachmentError,
     SecretError,
     UnreadableError,
     ProviderError,
@@ -174,6 +176,7 @@ _ANSWERS: dict[type[Exception], tuple[HTTPStatus, Kind, str | None]] = {
     StaleError: (HTTPStatus.PRECONDITION_FAILED, "precondition-failed", None),
     SchedulerError: (HTTPStatus.BAD_GATEWAY, "scheduler-failed", None),
     SecretUnavailableError: (HTTPStatus.SERVICE_UNAVAILABLE, "unavailable", None),
+    AttachmentError: (HTTPStatus.UNPROCESSABLE_ENTITY, "run-failed", None),
     SecretError: (HTTPStatus.INTERNAL_SERVER_ERROR, "secret-unusable", None),
     APITimeoutError: (HTTPStatus.GATEWAY_TIMEOUT, "provider-timeout", None),
     APIConnectionError: (HTTPStatus.BAD_GATEWAY, "provider-unreachable", None),
@@ -230,6 +233,8 @@ def _status_for_failure(error: Mapping[str, Any]) -> HTTPStatus:
     """Return the status for an error from the ledger."""
     if error.get("type") == "APITimeoutError":
         return HTTPStatus.GATEWAY_TIMEOUT
+    if error.get("type") == AttachmentError.__name__:
+        return HTTPStatus.UNPROCESSABLE_ENTITY
     return _status_for_rejection(error.get("status", 0), error.get("param"))
 
 

@@ -47,6 +47,7 @@ class RunView(BaseModel):
             "null without the scope `chats:read`"
         ),
     ]
+    files: Annotated[list[str], Field(description="The ids of the files that the run has uploaded for its chat")]
     error: RunError | None
     created_at: datetime
     due_at: datetime | None
@@ -84,4 +85,5 @@ def details(row: Row, caller: Caller) -> RunDetails:
 def _fields(row: Row, caller: Caller) -> dict[str, Any]:
     result = row.result if "chats:read" in caller.scopes else {}
     answers = {"chat": result.get("chat"), "reply": result.get("reply")}
-    return {**vars(row.run), **vars(row), "action": row.run.action.type, **answers}
+    files = [file_id for uploads in row.files.values() for file_id in uploads["ids"]]
+    return {**vars(row.run), **vars(row), "action": row.run.action.type, "files": files, **answers}

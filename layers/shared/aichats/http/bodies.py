@@ -1,7 +1,13 @@
-"""JSON in requests and responses."""
+"""The bodies of requests and responses."""
 
 import json
-from typing import Any
+from collections.abc import Iterable
+from typing import Any, BinaryIO
+
+from aichats.errors import AttachmentError
+
+MAX_FILE_BYTES = 25 * 1024 * 1024
+"""The maximum size of a file that aichats fetches for a chat."""
 
 
 def compact_json(value: object) -> bytes:
@@ -20,3 +26,17 @@ def json_object(content: bytes) -> dict[str, Any]:
     except (ValueError, RecursionError):
         return {}
     return body if isinstance(body, dict) else {}
+
+
+def copy_file(parts: Iterable[bytes], into: BinaryIO) -> None:
+    """Write the parts of a file. They are counted, because a server may announce another size.
+
+    Raises:
+        AttachmentError: the file has more than ``MAX_FILE_BYTES``.
+    """
+    size = 0
+    for part in parts:
+        size += len(part)
+        if size > MAX_FILE_BYTES:
+            raise AttachmentError(f"is larger than {MAX_FILE_BYTES // 1024**2} MB")
+        into.write(part)

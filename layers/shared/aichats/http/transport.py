@@ -13,7 +13,7 @@ more than 30 seconds of wall-clock time is not used again.
 import socket
 import ssl
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -26,6 +26,9 @@ MAX_CONNECTIONS = 50
 KEEPALIVE_SECONDS = 30.0
 """The maximum idle time of a connection that is used again."""
 
+type ResolveHost = Callable[[str, int], list[str]]
+"""Returns the addresses of a host, for a port."""
+
 _HTTPCORE_ERRORS = (
     httpcore.TimeoutException,
     httpcore.NetworkError,
@@ -35,15 +38,20 @@ _HTTPCORE_ERRORS = (
 
 
 class DeadlineTransport(httpx.BaseTransport):
-    """The connection pool of a container. Safe to share between threads and clients."""
+    """The connection pool of a container. Safe to share between threads and clients.
 
-    def __init__(self) -> None:
+    Args:
+        resolve: returns the addresses of a host, to which it connects without another look-up of the name. It may raise
+            an error of its own.
+    """
+
+    def __init__(self, resolve: ResolveHost | None = None) -> None:
         self._pool = httpcore.ConnectionPool(
             ssl_context=httpx.create_ssl_context(),
             max_connections=MAX_CONNECTIONS,
             max_keepalive_connections=MAX_CONNECTIONS,
             keepalive_expiry=None,  # This uses the monotonic clock. The streams use the wall clock instead.
-            network_backend=_DeadlineBackend(),
+            network_backend=_DeadlineBackend(resolve or addresses_of),
         )
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
@@ -87,6 +95,9 @@ class _Body(httpx.SyncByteStream):
 class _DeadlineBackend(httpcore.SyncBackend):
     """A backend whose connections limit every operation by the deadline."""
 
+    def __init__(self, resolve: ResolveHost) -> None:
+        self._resolve = resolve
+
     def connect_tcp(
         self,
         host: str,
@@ -97,7 +108,7 @@ class _DeadlineBackend(httpcore.SyncBackend):
     ) -> httpcore.NetworkStream:
         """Try the host's addresses one after the other. httpcore would apply the whole limit to each address."""
         failure: Exception = httpcore.ConnectError(f"{host} has no address")
-        for address in _addresses(host, port):
+        for address in self._resolve(host, port):
             try:
                 limit = _bounded(timeout, httpcore.ConnectTimeout)
                 return _DeadlineStream(super().connect_tcp(address, port, limit, local_address, socket_options))
@@ -148,10 +159,15 @@ class _DeadlineStream(httpcore.NetworkStream):
         return self._stream.get_extra_info(info)
 
 
-def _addresses(host: str, port: int) -> list[str]:
+def addresses_of(host: str, port: int) -> list[str]:
+    """Return the addresses of a host as the operating system resolves its name.
+
+    Raises:
+        httpcore.ConnectError: the host has no address now.
+    """
     try:
         infos = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    except OSError as error:
+    except (OSError, UnicodeError) as error:
         raise httpcore.ConnectError(str(error)) from error
     return [str(address[0]) for *_, address in infos]
 

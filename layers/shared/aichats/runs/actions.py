@@ -5,6 +5,7 @@ To add a provider, extend :data:`Action`, :data:`ACTION_KINDS`, :data:`SECRETS` 
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import BaseModel, Field, ValidationError
@@ -71,6 +72,7 @@ def connect(
     Raises:
         ConfigurationError: a variable is missing or invalid.
     """
+    from aichats.runs.providers.attachments import fetch_attachment
     from aichats.runs.providers.kodey import KodeyProvider
     from aichats.runs.providers.whop import WhopProvider
 
@@ -78,7 +80,7 @@ def connect(
     renewals = RenewalRequests(lambda: aws_client("lambda"), whop.refresh_tokens_function, secrets.clock)
     credentials = Credentials(secrets, whop.whop_secret, renewals.request)
     providers: list[Provider] = [
-        WhopProvider(whop, credentials, transport, ledger),
+        WhopProvider(whop, credentials, transport, ledger, partial(fetch_attachment, whop.attachments_bucket)),
         KodeyProvider(KodeySettings.from_environment(environment), secrets, transport),
     ]
     return {provider.name: provider for provider in providers}

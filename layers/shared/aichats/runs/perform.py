@@ -177,6 +177,8 @@ class Performer:
         self._obey_cancellation(row)
         provider = self._provider(row)
         self._need_time(effect.limit + (provider.call_limit if effect.seen else timedelta(0)))
+        if effect.prepare is not None:
+            return self.ledger.keep_files(row, self._repeatable(effect.prepare))
         before: Json = {}
         if effect.lock is not None:
             before = self._locked(row, partial(self.locks.take, row, effect.lock, provider.settle))

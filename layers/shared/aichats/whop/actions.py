@@ -5,6 +5,7 @@ from typing import Literal, Self
 from pydantic import TypeAdapter, model_validator
 
 from aichats.models import ActionKind
+from aichats.whop.attachments import Attachments
 from aichats.whop.models import ChatId, CompanyId, NewChat, NotificationPreference, UpdateAiChat
 
 
@@ -12,6 +13,7 @@ class WhopCreateChat(NewChat):
     """Create an AI chat. A target is a company, or ``None`` for no company."""
 
     type: Literal["whop.create_chat"]
+    attachments: Attachments | None = None
     notification_preference: NotificationPreference | None = None
     """The preference of the new chat. Whop creates chats with notifications, so ``none`` needs a second call."""
 

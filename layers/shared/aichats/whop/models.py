@@ -42,11 +42,10 @@ type AgentIdentifier = Literal["general", "support"]
 
 
 class NewChat(Request):
-    """A request to create an AI chat, without its company."""
+    """A request to create an AI chat, without its company and its attachments."""
 
     message_text: MessageText
     title: Title | None = None
-    attachments: Annotated[list[FileId], Field(max_length=20)] | None = None
     message_source: Literal["manual", "suggestion", "link"] | None = None
     suggestion_type: Annotated[str, Field(min_length=1, max_length=200)] | None = None
     agent_identifier: AgentIdentifier | None = None
@@ -62,6 +61,7 @@ class NewChat(Request):
 class CreateAiChat(NewChat):
     """A request to create an AI chat for a company, or for no company."""
 
+    attachments: Annotated[list[FileId], Field(max_length=20)] | None = None
     company_id: CompanyId | None = None
 
 

@@ -18,5 +18,7 @@ class WhopSettings(ProviderSettings):
     whop_secret: NonEmpty | None = None
     """The secret with Whop's credentials; ``None`` in functions that don't call Whop."""
     whop_timeout_seconds: CallSeconds = 20.0
+    attachments_bucket: NonEmpty | None = None
+    """The only bucket whose objects aichats attaches to chats; ``None``: none."""
     refresh_tokens_function: NonEmpty | None = None
     """The function that renews connections; ``None`` in functions that don't call Whop."""

@@ -97,7 +97,7 @@ def test_a_function_that_is_given_no_secret_cannot_call_a_provider() -> None:
     kodey = KodeyProvider(KodeySettings(kodey_base_url="https://kodey.invalid"), store, transport)
 
     with pytest.raises(SecretError, match="is not for this function"):
-        WhopProvider(whop, Credentials(store, None, no_renewal), transport, nothing).client()
+        WhopProvider(whop, Credentials(store, None, no_renewal), transport, nothing, nothing).client()
     with pytest.raises(SecretError, match="is not for this function"):
         kodey.client.list_chats()
     assert kodey.calls_per_minute() == 100

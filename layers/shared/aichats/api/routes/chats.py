@@ -14,12 +14,14 @@ from aichats.runs.actions import WhopCreateChat
 from aichats.runs.ledger.rows import Row
 from aichats.runs.providers.whop import WhopProvider
 from aichats.whop import WhopClient
+from aichats.whop.attachments import Attachments
 from aichats.whop.models import (
     AiChat,
     AiChatPage,
     ChatId,
-    CreateAiChat,
+    CompanyId,
     ListAiChats,
+    NewChat,
     NotificationPreference,
     UpdateAiChat,
 )
@@ -31,9 +33,11 @@ def _whop(app: Application, company_id: str | None = None) -> AbstractContextMan
     return app.provider(WhopProvider).calls(company_id)
 
 
-class CreateChat(CreateAiChat):
+class CreateChat(NewChat):
     """The chat to create."""
 
+    company_id: CompanyId | None = None
+    attachments: Attachments | None = None
     notification_preference: NotificationPreference | None = None
 
 
@@ -55,8 +59,9 @@ def create_chat(call: ApiCall[CreateChat, None]) -> Reply:
     within 25 seconds, or if the outcome isn't known yet, the answer is 202 and `Location` is the run to watch.
     """
     call.limit.check_company(call.body.company_id)
-    fields = call.body.model_dump(exclude_unset=True, exclude={"company_id"})
+    fields = {name: getattr(call.body, name) for name in call.body.model_fields_set - {"company_id"}}
     action = WhopCreateChat.model_construct(type="whop.create_chat", **fields)
+    call.limit.check_attachments(action, within="")
     call.app.check_action(action, within="")
     key = reserve_key(call, "POST /chats")
     run = new_run(call, "POST /chats", key, action, call.body.company_id)

@@ -255,6 +255,16 @@ class Ledger:
         changes = {"seen": seen, "unsettled_at": unknown_from, "updated_at": to_text(now)}
         change_row(self.items, row.run.run_id, changes, "#lease = :token", {"token": row.lease})
 
+    def keep_files(self, row: Row, files: Json) -> Row:
+        """Store the files that this run has uploaded, before an effect that needs them.
+
+        Raises:
+            LedgerConflictError: the lease was over, and another process claimed the run.
+        """
+        changes = {"files": files, "updated_at": to_text(self.clock())}
+        change_row(self.items, row.run.run_id, changes, "#lease = :token", {"token": row.lease})
+        return replace(row, files=files)
+
     def record(self, row: Row, chat_id: str, result: Json) -> Row:
         """Store the result of an effect, in addition to earlier results.
 

@@ -49,6 +49,7 @@ COPIED_ATTRIBUTES = (
     "credential",
     "cancel",
     "calls",
+    "files",
 )
 
 _ACTION: TypeAdapter[Any] = TypeAdapter(Action)
@@ -74,6 +75,8 @@ class Row:
     credential: str | None = None
     """The name of the credential of the call whose outcome is unknown, because another credential may not see its chat.
     ``None`` if the outcome is known, or if the process died."""
+    files: Json = field(default_factory=dict)
+    """The files that each credential has uploaded for this run (:mod:`aichats.runs.providers.attachments`)."""
     seen: Json | None = None
     """Similar effects that existed before this run's effect began; ``None`` after the effect is recorded."""
     lease: str | None = None

@@ -51,6 +51,8 @@ class Effect:
             begins, with the result of the previous run that had the same lock. Raises NotYetError if the provider does
             not list this result yet. ``None``: nothing could be mistaken for the effect. Every effect except the first
             one of an action needs a note, even an empty one.
+        prepare: makes the next step that the effect depends on, which may be repeated. Returns the new value of the
+            row's attribute ``files``. Raises NotYetError if the step must wait. ``None``: the effect can begin.
         lock: the name of a lock. Runs with the same lock have this effect one after the other, because each could
             mistake the other's effect for its own.
     """
@@ -59,6 +61,7 @@ class Effect:
     limit: timedelta
     find: Callable[[Json], Sequence[Created]] | None
     seen: Callable[[Json], Json] | None = None
+    prepare: Callable[[], Json] | None = None
     lock: Sequence[str] | None = None
 
 

@@ -6,14 +6,14 @@ notification preference. If two runs change the same field, the newest change wi
 (:mod:`aichats.runs.ledger.changes`).
 """
 
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from aichats.errors import AuthenticationError, NotFoundError, ProtocolError, SecretError
+from aichats.errors import AttachmentError, AuthenticationError, InputError, NotFoundError, ProtocolError, SecretError
 from aichats.http import BaseTransport
 from aichats.models import Json
 from aichats.runs.actions import Action
@@ -21,6 +21,7 @@ from aichats.runs.ledger.changes import Changes
 from aichats.runs.ledger.ledger import Ledger
 from aichats.runs.ledger.rows import Row
 from aichats.runs.model import Run
+from aichats.runs.providers.attachments import FetchFile, attached_ids, check_bucket, next_step
 from aichats.runs.providers.lookups import Driver, Walks
 from aichats.runs.providers.marks import MARK_CHARACTERS
 from aichats.runs.providers.port import (
@@ -33,6 +34,7 @@ from aichats.runs.providers.port import (
 )
 from aichats.whop import AiChat, CreateAiChat, UpdateAiChat, WhopClient
 from aichats.whop.actions import WhopCreateChat, WhopUpdateChat
+from aichats.whop.attachments import S3Attachment, to_fetch
 from aichats.whop.client import check_agent_identifier
 from aichats.whop.credentials import Credential, Credentials, credential_named
 from aichats.whop.models import NewChat, TitledPage
@@ -51,12 +53,14 @@ class WhopProvider:
     Args:
         credentials: the API keys and the connections.
         ledger: the ledger, with the runs, the walks and the latest changes.
+        fetch: fetches attachments that are not at Whop yet.
     """
 
     settings: WhopSettings
     credentials: Credentials
     transport: BaseTransport
     ledger: Ledger
+    fetch: FetchFile
     _clients: dict[tuple[str, str], WhopClient] = field(default_factory=dict)
     name: ClassVar[str] = "whop"
 
@@ -131,14 +135,25 @@ class WhopProvider:
         return self.settings.whop_api_version
 
     def check(self, action: Action, within: str = "action.") -> None:
-        """Check that the configured version of Whop's API knows all fields of an action.
+        """Check that the configured version of Whop's API knows all fields of an action, and the bucket of attachments.
 
         Raises:
-            InputError: the version does not know ``agent_identifier``.
+            InputError: the version does not know ``agent_identifier``, or an object is in another bucket.
         """
         if isinstance(action, NewChat):
             version = self.settings.whop_api_version
             check_agent_identifier(action.agent_identifier, version, f"{within}agent_identifier")
+        if isinstance(action, WhopCreateChat):
+            self._check_buckets(action, within)
+
+    def _check_buckets(self, action: WhopCreateChat, within: str) -> None:
+        for index, attachment in enumerate(action.attachments or ()):
+            # The bucket of a template is only known when a run is created.
+            if isinstance(attachment, S3Attachment) and attachment.bucket:
+                try:
+                    check_bucket(self.settings.attachments_bucket, attachment)
+                except AttachmentError as error:
+                    raise InputError([(f"{within}attachments.{index}.s3", str(error))]) from None
 
     def may_recover(self, row: Row) -> bool:
         """Return whether Whop may accept the run's credential later. Ask for the renewal of a connection."""
@@ -156,9 +171,20 @@ class WhopProvider:
         action = row.run.action
         if not isinstance(action, WhopCreateChat) or row.chat_id is not None:
             return None
+        if not to_fetch(action.attachments):
+            return self._creation(row, partial(self._create, row, action, action.attachments, self._client(row)))
+        # The files belong to one credential. So it also creates the chat, even if the company has just got another one.
+        credential = self.credential(row)
+        client = self.client_with(credential_named(credential), str(row.run.api_version))
+        step = next_step(row, action, credential, client, self.fetch)
+        files = attached_ids(row, action, credential)
+        return self._creation(row, partial(self._create, row, action, files, client), step)
+
+    def _creation(self, row: Row, create: Callable[[], Created], step: Callable[[], Json] | None = None) -> Effect:
         return Effect(
-            act=partial(accept_unreadable_answer, self.name, partial(self._create, row, action, self._client(row))),
+            act=partial(accept_unreadable_answer, self.name, create),
             limit=self.call_limit,
+            prepare=step,
             # A chat without a mark can't be found, even if the current setting is to mark titles.
             find=partial(self._find, row) if row.title is not None else None,
         )
@@ -193,8 +219,10 @@ class WhopProvider:
     def _client(self, row: Row) -> WhopClient:
         return self.client(_company_of(row), str(row.run.api_version))
 
-    def _create(self, row: Row, action: WhopCreateChat, client: WhopClient) -> Created:
-        fields = action.model_dump(exclude_unset=True, exclude={"type", "notification_preference"})
+    def _create(self, row: Row, action: WhopCreateChat, files: Sequence[object] | None, client: WhopClient) -> Created:
+        fields = action.model_dump(exclude_unset=True, exclude={"type", "notification_preference", "attachments"})
+        if "attachments" in action.model_fields_set:
+            fields["attachments"] = files
         if row.title is not None:
             fields["title"] = row.title
         if row.run.target is not None:
