@@ -29,6 +29,7 @@ from tests.support.connected import WatchedOAuth, WatchedVault, WatchedWhop
 from tests.support.crashing import FaultyAws, FaultySqs, World, faulty_dynamodb
 from tests.support.fakes import Json
 from tests.support.ledgers import Clock, make_ledger
+from tests.support.providers import nothing_to_fetch
 
 SECRET = "aichats/dev/whop"
 BASE_URL = "https://whop.invalid/api/v1"

@@ -44,6 +44,7 @@ class Connection:
                 return False
             missing -= len(part)
         self.server.requests.append(head.split(b"\r\n")[0].decode())
+        self.server.heads.append(head.decode().lower())
         return True
 
     def receive(self) -> bytes:
@@ -74,6 +75,7 @@ class RawServer:
 
     Attributes:
         requests: the first line of each request, in order.
+        heads: the first line and the headers of each request, in lower case.
         connections: the number of connections so far.
         closed: a semaphore, released once for each connection that the server closed.
         stopped: set at the end of the test, or when the test takes too long.
@@ -81,6 +83,7 @@ class RawServer:
 
     def __init__(self, behavior: Behavior, tls: ssl.SSLContext | None) -> None:
         self.requests: list[str] = []
+        self.heads: list[str] = []
         self.connections = 0
         self.closed = threading.Semaphore(0)
         self.stopped = threading.Event()
@@ -143,10 +146,10 @@ def serving(behavior: Behavior, tls: ssl.SSLContext | None = None) -> Iterator[R
         server.stop()
 
 
-def make_certificate(folder: Path) -> tuple[Path, ssl.SSLContext]:
-    """Return the file of a self-signed certificate for ``localhost``, and the TLS context of a server that shows it."""
+def make_certificate(folder: Path, host: str = "localhost") -> tuple[Path, ssl.SSLContext]:
+    """Return the file of a self-signed certificate for a host, and the TLS context of a server that shows it."""
     key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, host)])
     now = datetime.datetime.now(datetime.UTC)
     certificate = (
         x509.CertificateBuilder()
@@ -156,7 +159,7 @@ def make_certificate(folder: Path) -> tuple[Path, ssl.SSLContext]:
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - datetime.timedelta(hours=1))
         .not_valid_after(now + datetime.timedelta(hours=1))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName(host)]), critical=False)
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
         .sign(key, hashes.SHA256())
     )

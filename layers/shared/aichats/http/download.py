@@ -9,6 +9,7 @@ The query of a URL may contain a signature, so no error shows it. The call doesn
 URLs and keeps cookies.
 """
 
+import re
 from contextlib import closing
 from datetime import UTC, datetime
 from functools import partial
@@ -29,6 +30,9 @@ DOWNLOAD_SECONDS = 20.0
 CONNECT_LIMIT_SECONDS = 5.0
 MAX_REDIRECTS = 3
 MAX_SHOWN_CHARACTERS = 200
+MAX_PORT = 65535
+_HOST = re.compile(r"([A-Za-z0-9_-]{1,63}\.)*[A-Za-z0-9_-]{1,63}\.?|[0-9A-Fa-f.]*:[0-9A-Fa-f:.]+")
+"""A name, an IPv4 address or an IPv6 address."""
 _HEADERS = {"accept": "*/*", "accept-encoding": "identity", "user-agent": "aichats", "connection": "close"}
 _TEMPORARY = (HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY, HTTPStatus.TOO_MANY_REQUESTS)
 _REDIRECTS = (
@@ -78,11 +82,12 @@ def _checked(url: str | httpx.URL) -> httpx.URL:
     except httpx.InvalidURL:
         raise AttachmentError("the URL is invalid") from None
     if checked.scheme != "https":
-        raise AttachmentError(f"{_shown(checked)} is not allowed: a URL must begin with https://")
+        name = _shown(checked) if checked.host else f"a URL that begins with {checked.scheme}:"
+        raise AttachmentError(f"{name} is not allowed: a URL must begin with https://")
     if checked.userinfo:
         raise AttachmentError(f"{_shown(checked)} is not allowed: a URL must not contain a user name or a password")
-    if not checked.host:
-        raise AttachmentError(f"{_shown(checked)} has no host")
+    if not _HOST.fullmatch(checked.raw_host.decode()) or not 0 < (checked.port or 443) <= MAX_PORT:
+        raise AttachmentError(f"{_shown(checked)} is not allowed: its host or its port is invalid")
     return checked
 
 

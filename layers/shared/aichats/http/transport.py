@@ -167,7 +167,7 @@ def addresses_of(host: str, port: int) -> list[str]:
     """
     try:
         infos = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    except (OSError, UnicodeError) as error:
+    except OSError as error:
         raise httpcore.ConnectError(str(error)) from error
     return [str(address[0]) for *_, address in infos]
 
