@@ -135,7 +135,7 @@ def read_stored[T](validate: Callable[..., T], data: object, what: str) -> T:
     try:
         return validate(data, context={"max_message_bytes": MAX_STORED_MESSAGE_BYTES, "stored": True})
     except ValidationError as error:
-        fields = ", ".join(dict.fromkeys(_field(detail["loc"]) for detail in _details(error)))
+        fields = ", ".join(dict.fromkeys(field_name(detail["loc"]) for detail in _details(error)))
         raise UnreadableError(f"{what} cannot be read by this version of the code: {fields}") from None
 
 
@@ -153,14 +153,14 @@ def _problem(model: type[BaseModel], detail: ErrorDetails) -> tuple[str, str]:
     if kind in _TAGS:
         name = detail["ctx"]["discriminator"].strip("'")
         tags = _schema_at(model, location)["discriminator"]["mapping"]
-        return f"{_field(location)}.{name}", f"{_TAGS[kind]} {_alternatives(list(tags))}"
+        return f"{field_name(location)}.{name}", f"{_TAGS[kind]} {_alternatives(list(tags))}"
     if kind == "extra_forbidden":
         from difflib import get_close_matches
 
         names = _schema_at(model, location[:-1]).get("properties", {})
         nearest = get_close_matches(str(location[-1])[:MAX_FIELD_CHARACTERS], names, n=1)
-        return _field(location), "unknown field" + (f"; did you mean `{nearest[0]}`?" if nearest else "")
-    return _field(location), message_of(detail)
+        return field_name(location), "unknown field" + (f"; did you mean `{nearest[0]}`?" if nearest else "")
+    return field_name(location), message_of(detail)
 
 
 def message_of(detail: ErrorDetails) -> str:
@@ -215,7 +215,7 @@ def _is_union(location: Location) -> bool:
     return location in _UNIONS or (location[-2:-1] == (_ATTACHMENTS,) and isinstance(location[-1], int))
 
 
-def _field(location: Location) -> str:
+def field_name(location: Location) -> str:
     """Return a location as a dotted path, without the types that pydantic adds for unions (``whop.create_chat``)."""
     parts = [str(part) for index, part in enumerate(location) if not _is_union(location[:index])]
     return ".".join(parts)[:MAX_FIELD_CHARACTERS] or "body"

@@ -18,7 +18,7 @@ from aichats.runs.model import Run, Trigger, run_id, slot_text
 from aichats.runs.perform import ALARMING
 from aichats.templates.filters import matches
 from aichats.templates.render import Evaluator, RenderError, render, render_fields, slot_names
-from aichats.validation import message_of
+from aichats.validation import field_name, message_of
 
 TEST_PREFIX = "msg_test_"
 """The beginning of the ``webhook-id`` of a test event, which the HTTP API sends."""
@@ -164,7 +164,7 @@ class RunFactory:
         except ValidationError as error:
             details = error.errors(include_url=False)[0]
             invalid = RenderError(f"is invalid after rendering: {message_of(details)}")
-            invalid.field = str(details["loc"][-1])
+            invalid.field = field_name(("action", *details["loc"])).removeprefix("action.")
             raise invalid from None
 
     def _run(self, name: str, automation: Automation, action: Any, target: str | None, occurrence: Occurrence) -> Run:

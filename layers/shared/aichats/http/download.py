@@ -86,7 +86,8 @@ def _checked(url: str | httpx.URL) -> httpx.URL:
         raise AttachmentError(f"{name} is not allowed: a URL must begin with https://")
     if checked.userinfo:
         raise AttachmentError(f"{_shown(checked)} is not allowed: a URL must not contain a user name or a password")
-    if not _HOST.fullmatch(checked.raw_host.decode()) or not 0 < (checked.port or 443) <= MAX_PORT:
+    port_is_valid = checked.port is None or 0 < checked.port <= MAX_PORT
+    if not port_is_valid or not _HOST.fullmatch(checked.raw_host.decode()):
         raise AttachmentError(f"{_shown(checked)} is not allowed: its host or its port is invalid")
     return checked
 

@@ -220,7 +220,7 @@ def render_fields(fields: Mapping[str, Any], names: Mapping[str, Any], evaluator
         try:
             rendered[name] = _rendered(value, names, evaluator)
         except RenderError as error:
-            error.field = name
+            error.field = f"{name}.{error.field}" if error.field else name
             raise
     return rendered
 
@@ -326,7 +326,10 @@ def _rendered(value: Any, names: Mapping[str, Any], evaluator: Evaluator) -> Any
         return render(value, names, evaluator)
     if isinstance(value, Mapping):
         return render_fields(value, names, evaluator)
-    return [_rendered(item, names, evaluator) for item in value] if isinstance(value, list) else value
+    if isinstance(value, list):
+        items = render_fields({str(index): item for index, item in enumerate(value)}, names, evaluator)
+        return list(items.values())
+    return value
 
 
 def texts(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
