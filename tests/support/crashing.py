@@ -29,6 +29,8 @@ LAG = timedelta(seconds=25)
 """The time after its effect at which a list shows a chat."""
 
 CHATS_OF_PAGE = 3
+MAX_CALLS = 1000
+"""The calls of a process that would go on for ever if nothing stopped it."""
 
 WORDS = "How was the week?"
 """The text of every message."""
@@ -81,6 +83,7 @@ class World:
             return "none"
         found = self._plan.get(self._calls, "none")
         self._calls += 1
+        assert self._calls < MAX_CALLS, "a process makes calls without an end"
         if found == "pause":
             self.clock.forward(seconds=12)
         if found == "meanwhile":

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from typing import Any, override
 
 import pytest
@@ -20,7 +21,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from aichats.aws.attributes import decode, encode
 from aichats.aws.observability import metrics
-from aichats.http import retry
+from aichats.http import retry, uploads
 from aichats.kodey import KodeyClient
 from aichats.models import Json
 from aichats.runs.actions import Action, KodeyCreateChat, KodeySendMessage, WhopCreateChat, WhopUpdateChat
@@ -37,6 +38,7 @@ from aichats.runs.providers.port import Provider
 from aichats.runs.queue import Queue, QueueError
 from aichats.runs.stranded import StrandedRuns
 from aichats.whop import WhopClient
+from aichats.whop.attachments import S3Attachment, UrlAttachment
 from tests.support.crashing import (
     LAG,
     LATE,
@@ -52,6 +54,7 @@ from tests.support.crashing import (
     World,
     faulty_dynamodb,
 )
+from tests.support.faulty_files import FaultyWhopWithFiles, fetch_file
 from tests.support.ledgers import SETTLE, Clock, dynamodb, make_ledger, make_run, spread_open_rows_less
 from tests.support.providers import kodey_provider, whop_provider
 
@@ -122,19 +125,22 @@ class Runs(RuleBasedStateMachine):
     def make_run(self, number: int) -> Run:
         return make_run(action=self.action, target=f"biz_{number}")
 
+    def make_whop(self, *, honors_keys: bool) -> FaultyWhop:
+        return FaultyWhop(self.world, "aich_0", honors_keys=honors_keys)
+
     def _prepare(self, run: Run) -> Json:
         return preparation("a-table", mark_titles=self.marks_titles)(run)
 
     @initialize(honors_keys=st.booleans())
     def begin(self, *, honors_keys: bool) -> None:
-        whop = FaultyWhop(self.world, "aich_0", honors_keys=honors_keys)
+        whop = self.make_whop(honors_keys=honors_keys)
         kodey = FaultyKodey(self.world, self.runs)
         self.provider: FaultyProvider = whop if self.runs[0].provider == "whop" else kodey
         whop_client = WhopClient("a-key", "https://whop.invalid/api/v1", transport=whop)
         kodey_client = KodeyClient("sk_live_key", "https://kodey.invalid", transport=kodey)
         settle = int(KODEY_SETTLE.total_seconds())
         providers: dict[str, Provider] = {
-            "whop": whop_provider(self.ledger, lambda *_: whop_client),
+            "whop": whop_provider(self.ledger, lambda *_: whop_client, partial(fetch_file, self.world)),
             "kodey": kodey_provider(lambda: kodey_client, settle, 20),
         }
         performer = Performer(self.ledger, providers, Locks(self.ledger))
@@ -291,6 +297,26 @@ class Runs(RuleBasedStateMachine):
         return [row_from(decode(item)) for item in items if "status" in item]  # Runs share the other items.
 
 
+class RunsWithFiles(Runs):
+    """Each has files that must be fetched and uploaded before its chat is created."""
+
+    action = WhopCreateChat(
+        type="whop.create_chat",
+        message_text=WORDS,
+        title="Week",
+        notification_preference="none",
+        attachments=[UrlAttachment(url="https://example.com/a.pdf"), "file_own", S3Attachment(s3="s3://bucket/b.pdf")],
+    )
+
+    @override
+    def make_whop(self, *, honors_keys: bool) -> FaultyWhop:
+        return FaultyWhopWithFiles(self.world, honors_keys=honors_keys)
+
+    @rule(call=st.integers(8, 16), fault=st.sampled_from(FAULTS))
+    def an_event_arrives_and_a_late_step_fails(self, call: int, fault: str) -> None:
+        self.an_event_arrives({call: fault}, 0)
+
+
 class RunsAlike(Runs):
     """All of them send the same words to the same chat."""
 
@@ -359,6 +385,11 @@ class ChangesOfOneChat(Runs):
 def test_runs_take_effect_once_whatever_goes_wrong(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     assert LATE + LAG < SETTLE < LATE_AT_KODEY + LAG < KODEY_SETTLE
     hold_promises(type("Runs", (Runs,), {"action": ACTIONS[name]}), monkeypatch)
+
+
+def test_runs_with_files_create_one_chat_with_these_files_whatever_goes_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(uploads, "MAX_UPLOAD_ATTEMPTS", 1)
+    hold_promises(RunsWithFiles, monkeypatch)
 
 
 def test_runs_that_look_alike_take_effect_once_each_whatever_goes_wrong(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -188,12 +188,12 @@ def test_another_credential_uploads_the_files_again_and_the_first_one_uses_its_o
     bench.use_key("another")
     bench.perform_when_due(*upload("file_2"), *ready("file_2"), error_response(429))
     bench.use_key(None)
-    bench.perform_when_due(*CREATED)
+    bench.perform_when_due(*ready("file_1"), *CREATED)
 
     assert bench.attached == [["file_1"], ["file_2"], ["file_1"]]
     api = [request for request in bench.whop.requests if request.url.host == "whop.invalid"]
     tokens = [request.headers["authorization"].removeprefix("Bearer ") for request in api]
-    assert tokens == [*["the-key"] * 3, *["another"] * 3, *["the-key"] * 2]
+    assert tokens == [*["the-key"] * 3, *["another"] * 3, *["the-key"] * 3]
 
 
 def test_the_storage_gets_no_credential() -> None:
@@ -298,6 +298,29 @@ def test_a_replay_of_a_create_that_may_have_happened_sends_the_same_files_with_t
 
     assert replayed(bench, page(), *CREATED).state == "succeeded"
     assert bench.attached == [["file_1"], ["file_1"]]
+
+
+def test_so_does_the_replay_of_a_create_that_was_throttled_before() -> None:
+    bench = Bench(URL)
+    bench.ledger.add([bench.run], lambda _: bench.clock.now)
+    bench.perform(*upload("file_1"), *ready("file_1"), error_response(429))
+    bench.clock.now += MAX_AGE
+    assert bench.perform(*ready("file_1"), LOST).state == "unknown"
+
+    assert replayed(bench, page(), *CREATED).state == "succeeded"
+    assert bench.attached == [["file_1"]] * 3
+    assert bench.creates == 3
+
+
+def test_a_person_who_cancels_the_run_while_a_file_is_uploaded_prevents_the_chat() -> None:
+    bench = Bench(URL, OBJECT)
+
+    def cancelled(_: httpx.Request) -> httpx.Response:
+        bench.ledger.steering.cancel(bench.run.run_id, by="ops")
+        return httpx.Response(200, stream=httpx.ByteStream(b""))
+
+    outcome = bench.perform(file("file_1"), cancelled)
+    assert (outcome.state, len(bench.fetched), bench.creates) == ("cancelled", 1, 0)
 
 
 def replayed(bench: Bench, *script: Step) -> Outcome:

@@ -258,12 +258,16 @@ class Ledger:
     def keep_files(self, row: Row, files: Json) -> Row:
         """Store the files that this run has uploaded, before an effect that needs them.
 
+        Returns:
+            The row with the files, and with the cancellation if a person has cancelled the run meanwhile.
+
         Raises:
             LedgerConflictError: the lease was over, and another process claimed the run.
         """
         changes = {"files": files, "updated_at": to_text(self.clock())}
-        change_row(self.items, row.run.run_id, changes, "#lease = :token", {"token": row.lease})
-        return replace(row, files=files)
+        condition, values = "#lease = :token", {"token": row.lease}
+        old = change_row(self.items, row.run.run_id, changes, condition, values, return_old=True)
+        return replace(row, files=files, cancel=old.get("cancel"))
 
     def record(self, row: Row, chat_id: str, result: Json) -> Row:
         """Store the result of an effect, in addition to earlier results.

@@ -36,7 +36,7 @@ class Uploads:
 
     Attributes:
         ids: the ids of the files, in the order of the attachments.
-        ready: whether all files are complete.
+        ready: whether all files are complete, and the row says so for the run's current idempotency key.
     """
 
     ids: tuple[str, ...] = ()
@@ -46,10 +46,10 @@ class Uploads:
     def of(cls, row: Row, credential: str) -> "Uploads":
         """Return the uploads of a run that may be used now."""
         stored = row.files.get(credential, {})
-        # Until Whop rejects a create, every create with the same key must have the same files.
-        may_be_sent = stored.get("ready") and stored.get("key_number") == row.key_number
-        if may_be_sent or stored.get("opened_at") == to_text(row.opened_at):
-            return cls(tuple(stored["ids"]), stored["ready"])
+        # A create with this key may have been sent, and each create with the same key must have the same files.
+        is_sent = stored.get("ready", False) and stored["key_number"] == row.key_number
+        if is_sent or stored.get("opened_at") == to_text(row.opened_at):
+            return cls(tuple(stored["ids"]), is_sent)
         return cls()
 
     def kept_in(self, row: Row, credential: str) -> Json:
