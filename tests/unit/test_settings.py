@@ -45,7 +45,12 @@ REQUIRED: dict[type[Environment], dict[str, str]] = {
 }
 OPTIONAL: dict[type[Environment], dict[str, str]] = {
     Settings: {"MAX_MESSAGE_BYTES": "100", "SETTLE_SECONDS": "90", "TITLE_MARK": "off"},
-    WhopSettings: {"WHOP_SECRET": "aichats/dev/whop", "REFRESH_TOKENS_FUNCTION": "f", "WHOP_TIMEOUT_SECONDS": "7.5"},
+    WhopSettings: {
+        "WHOP_SECRET": "aichats/dev/whop",
+        "REFRESH_TOKENS_FUNCTION": "f",
+        "ATTACHMENTS_BUCKET": "my-bucket",
+        "WHOP_TIMEOUT_SECONDS": "7.5",
+    },
     KodeySettings: {
         "KODEY_SECRET": "aichats/test/kodey",
         "KODEY_TIMEOUT_SECONDS": "8.5",

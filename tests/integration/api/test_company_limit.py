@@ -30,6 +30,7 @@ from tests.support.waiting import turns
 ALL: tuple[str, ...] = Scope.__value__.__args__
 HIDDEN = "hidden-text"
 """A text that only what belongs to other companies contains."""
+HIDDEN_OBJECT = {"s3": f"s3://my-bucket/{HIDDEN}"}
 OTHERS: dict[str, Json] = {
     "other": scheduled(message=HIDDEN) | {"targets": ["biz_B"]},
     "mixed": scheduled(message=HIDDEN) | {"targets": ["biz_A", "biz_B"]},
@@ -37,6 +38,7 @@ OTHERS: dict[str, Json] = {
     "mute": scheduled() | {"action": MUTE, "targets": ["aich_1"], "description": HIDDEN},
     "kodey": scheduled() | {"action": {"type": "kodey.create_chat", "message_text": HIDDEN}, "targets": ["biz_A"]},
     "events": listening() | {"description": HIDDEN},
+    "object": scheduled() | {"action": CREATE | {"attachments": [HIDDEN_OBJECT]}, "targets": ["biz_A"]},
 }
 """Automations that don't belong to a caller that is limited to ``biz_A``."""
 OWN = {"trigger": {"type": "schedule", "expression": "rate(1 day)"}, "action": CREATE, "targets": ["biz_A"]}
@@ -56,7 +58,7 @@ class LimitedApi:
         self.secrets = FakeSecretsManager({**SECRETS, CALLERS_SECRET: callers})
         # The PUT of the automation that listens for events asks Whop for the webhooks of both API keys.
         self.whop, self.sqs = ScriptedTransport(page(), page()), FakeSqs()
-        self.app: Application = make_application(self.whop, self.secrets, sqs=self.sqs)
+        self.app: Application = make_application(self.whop, self.secrets, sqs=self.sqs, attachments_bucket="my-bucket")
         self.unlimited = HttpCaller(create_api(self.app).resolve)
         for name, definition in OTHERS.items():
             assert self.unlimited("PUT", f"/automations/{name}", definition).status == 201
@@ -101,8 +103,10 @@ def each_automation(suffix: str, status: int, body: object = None) -> Attempts:
     return [(f"/automations/{name}{suffix}", body, status) for name in ON_OTHERS]
 
 
+WITH_OBJECT: Json = {"attachments": ["file_1", {"s3": "s3://my-bucket/biz_B.pdf"}]}
+FROM_S3 = {"company_id": "biz_A"} | WITH_OBJECT
 ATTEMPTS: dict[str, Attempts] = {
-    "create_chat": [("/chats", {"message_text": "Hi"} | more, 403) for more in ({}, {"company_id": "biz_B"})],
+    "create_chat": [("/chats", {"message_text": "Hi"} | more, 403) for more in ({}, {"company_id": "biz_B"}, FROM_S3)],
     "list_chats": [("/chats", None, CLOSED)],
     "get_chat": [("/chats/aich_1", None, CLOSED)],
     "update_chat": [("/chats/aich_1", {"company_id": "biz_A"}, CLOSED)],
@@ -127,6 +131,7 @@ ATTEMPTS: dict[str, Attempts] = {
         ("/runs", {"action": CREATE, "targets": ["biz_A", None]}, 403),
         ("/runs", {"action": MUTE, "targets": ["aich_1"]}, 403),
         ("/runs", {"action": {"type": "kodey.create_chat", "message_text": "Hi"}, "targets": ["biz_A"]}, 403),
+        ("/runs", {"action": CREATE | WITH_OBJECT, "targets": ["biz_A"]}, 403),
     ],
     "list_runs": [("/runs", None, 200)],
     "get_run": each_run(""),
@@ -193,6 +198,8 @@ def test_a_closed_operation_is_rejected_before_its_input_is_read(world: LimitedA
         ("POST", "/chats", {"message_text": "Hi"}, "company_id"),
         ("POST", "/runs", {"action": CREATE, "targets": ["biz_A", None]}, "targets.1"),
         ("POST", "/runs", {"action": MUTE, "targets": ["aich_1"]}, "action.type"),
+        ("POST", "/chats", {"message_text": "Hi"} | FROM_S3, "attachments.1.s3"),
+        ("PUT", "/automations/new", OWN | {"action": CREATE | WITH_OBJECT}, "action.attachments.1.s3"),
         ("PUT", "/automations/new", OTHERS["mixed"], "targets.1"),
         ("PUT", "/automations/new", OTHERS["events"], "trigger.type"),
     ],

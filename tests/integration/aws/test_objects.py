@@ -101,7 +101,7 @@ def test_an_object_that_breaks_off_may_be_read_later() -> None:
 
 
 def test_an_object_that_is_too_large_is_final(s3: S3Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bodies, "MAX_FILE_BYTES", 1024**2)
+    monkeypatch.setattr(bodies, "MAX_ATTACHMENT_BYTES", 1024**2)
     s3.put_object(Bucket=BUCKET, Key="fits", Body=b"x" * 1024**2)
     s3.put_object(Bucket=BUCKET, Key="large", Body=b"x" * (1024**2 + 1))
     assert len(read(s3, "fits")[0]) == 1024**2

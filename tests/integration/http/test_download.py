@@ -286,7 +286,7 @@ def test_a_server_that_drips_is_too_slow_for_both_limits(serve: Serve, monkeypat
 def test_a_file_is_too_large_by_its_own_bytes_whatever_its_server_announces(
     serve: Serve, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(bodies, "MAX_FILE_BYTES", len(PDF))
+    monkeypatch.setattr(bodies, "MAX_ATTACHMENT_BYTES", len(PDF))
     chunks = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n13\r\n" + PDF + b"\r\n1\r\n.\r\n"
     internet = serve({"/fits": response(200, PDF), "/large": response(200, PDF + b"."), "/chunks": chunks})
 

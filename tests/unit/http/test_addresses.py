@@ -1,4 +1,4 @@
-"""Which addresses are public: a URL that comes from outside may only reach these."""
+"""The public addresses: a URL that comes from outside may only reach these."""
 
 import pytest
 

@@ -81,7 +81,7 @@ class CompanyLimit:
             return
         for index, attachment in enumerate(action.attachments or ()):
             if isinstance(attachment, S3Attachment):
-                remedy = "attach a url or the id of a file, because the bucket has the files of all companies"
+                remedy = "use a url or the id of a file, because the bucket has the files of all companies"
                 raise self._rejection(remedy, f"{within}attachments.{index}.s3")
 
     def check_automation(self, automation: Automation) -> None:

@@ -18,7 +18,7 @@ _FINAL = {
     "InvalidObjectState": "is archived. Restore it first",
     "KeyTooLongError": "has a key that is too long",
 }
-"""What is wrong with an object, by the code of S3's error. All other errors may pass."""
+"""The problem with an object, by the code of S3's error. All other errors may pass."""
 
 
 class S3(Protocol):

@@ -6,7 +6,7 @@ from typing import Any, BinaryIO
 
 from aichats.errors import AttachmentError
 
-MAX_FILE_BYTES = 25 * 1024 * 1024
+MAX_ATTACHMENT_BYTES = 25 * 1024 * 1024
 """The maximum size of a file that aichats fetches for a chat."""
 
 
@@ -32,11 +32,11 @@ def copy_file(parts: Iterable[bytes], into: BinaryIO) -> None:
     """Write the parts of a file. They are counted, because a server may announce another size.
 
     Raises:
-        AttachmentError: the file has more than ``MAX_FILE_BYTES``.
+        AttachmentError: the file has more than ``MAX_ATTACHMENT_BYTES``.
     """
     size = 0
     for part in parts:
         size += len(part)
-        if size > MAX_FILE_BYTES:
-            raise AttachmentError(f"is larger than {MAX_FILE_BYTES // 1024**2} MB")
+        if size > MAX_ATTACHMENT_BYTES:
+            raise AttachmentError(f"is larger than {MAX_ATTACHMENT_BYTES // 1024**2} MB")
         into.write(part)

@@ -61,7 +61,7 @@ def _s3_url(url: str) -> str:
     return url
 
 
-type Filename = Annotated[
+type AttachmentName = Annotated[
     str, Field(min_length=1, max_length=MAX_FILENAME_CHARACTERS, examples=["report.pdf"]), AfterValidator(_filename)
 ]
 
@@ -74,7 +74,7 @@ class UrlAttachment(Request):
         Field(min_length=1, max_length=2000, repr=False, examples=["https://example.com/report.pdf"]),
         AfterValidator(_https_url),
     ]
-    filename: Filename | None = None
+    filename: AttachmentName | None = None
     """The name of the file in the chat; by default, the last part of the path."""
 
     @property
@@ -91,7 +91,7 @@ class S3Attachment(Request):
         Field(min_length=1, max_length=1100, examples=["s3://my-bucket/reports/week.pdf"]),
         AfterValidator(_s3_url),
     ]
-    filename: Filename | None = None
+    filename: AttachmentName | None = None
     """The name of the file in the chat; by default, the last part of the key."""
 
     @property
