@@ -14,6 +14,8 @@ from aichats.runs.ledger.ledger import Ledger
 from aichats.runs.model import Run, run_id
 from aichats.runs.queue import EventMessage, GroupMessage, JobMessage
 from aichats.whop.connections import fingerprint
+from local.cloud.clients import Clients
+from local.cloud.emulator import REGION
 from local.setup import ROOT
 from local.standins.whop.deliveries import PATH, event, signed
 from local.system import STACK, WEBHOOK_SECRET
@@ -24,6 +26,8 @@ from tests.support.roles import Roles
 CREATE = {"type": "whop.create_chat", "message_text": "How was the week?"}
 LONG = CREATE | {"message_text": "How was the week? " * 100}
 """A text that is kept beside the rows of the runs, and read when one of them goes on."""
+BUCKET = "attachments-of-the-stack"
+WITH_OBJECT = CREATE | {"attachments": [{"s3": f"s3://{BUCKET}/reports/week.pdf"}]}
 ASK_KODEY = {"type": "kodey.create_chat", "message_text": "How was the week?"}
 EVERY_MINUTE = {"type": "schedule", "expression": "cron(* * * * ? *)"}
 HALF_HOURLY = {"type": "schedule", "expression": "rate(30 minutes)"}
@@ -37,6 +41,10 @@ type Work = Callable[[Roles], None]
 
 def a_schedule_creates_a_chat(roles: Roles) -> None:
     fire(roles, schedule_event(CREATE, "biz_A"))
+
+
+def a_schedule_attaches_an_object(roles: Roles) -> None:
+    fire(roles, schedule_event(WITH_OBJECT, "biz_A"))
 
 
 def a_schedule_s_event_comes_again_for_a_run_that_waits(roles: Roles) -> None:
@@ -72,6 +80,10 @@ def an_automation_that_skips_slots_fires(roles: Roles) -> None:
 
 def a_run_is_performed(roles: Roles) -> None:
     roles.call(QUICK, queued(roles, LONG, "biz_A"))
+
+
+def a_run_with_an_object_is_performed(roles: Roles) -> None:
+    roles.call(QUICK, queued(roles, WITH_OBJECT, "biz_A"))
 
 
 def a_run_must_wait(roles: Roles) -> None:
@@ -176,6 +188,11 @@ def a_client_creates_a_chat(roles: Roles) -> None:
     roles.http("POST", "/chats", {"message_text": "How was the week?"})
 
 
+def a_client_attaches_an_object(roles: Roles) -> None:
+    chat = roles.http("POST", "/chats", {name: value for name, value in WITH_OBJECT.items() if name != "type"})
+    assert chat["id"].startswith("aich_")
+
+
 def a_client_meets_an_access_token_that_has_ended(roles: Roles) -> None:
     body = {"message_text": "How was the week?", "company_id": company_with_an_ended_token(roles)}
     assert "renews it" in roles.http("POST", "/chats", body)["error"]["message"]
@@ -250,6 +267,12 @@ def a_renewal_that_died_before_its_end_is_completed(roles: Roles) -> None:
     assert stored_grant(roles.system, name).access_token == "of-the-dead"
 
 
+def put_object(clients: Clients) -> None:
+    """Put the object that runs attach into its bucket."""
+    clients.s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION})
+    clients.s3.put_object(Bucket=BUCKET, Key="reports/week.pdf", Body=b"%PDF-1.7 the report")
+
+
 def fire(roles: Roles, event: Json, later: timedelta = timedelta(0)) -> None:
     roles.call("RunScheduleFunction", event, later=later)
 
@@ -321,6 +344,7 @@ def no_provider(roles: Roles) -> Iterator[None]:
 NORMAL_WORK: dict[str, list[Work]] = {
     "RunScheduleFunction": [
         a_schedule_creates_a_chat,
+        a_schedule_attaches_an_object,
         a_schedule_s_event_comes_again_for_a_run_that_waits,
         a_schedule_creates_many_chats,
         a_schedule_asks_kodey_for_many,
@@ -330,6 +354,7 @@ NORMAL_WORK: dict[str, list[Work]] = {
     ],
     QUICK: [
         a_run_is_performed,
+        a_run_with_an_object_is_performed,
         a_run_must_wait,
         a_run_meets_an_access_token_that_has_ended,
         a_group_of_slow_runs_comes,
@@ -347,6 +372,7 @@ NORMAL_WORK: dict[str, list[Work]] = {
     ],
     "HttpApiFunction": [
         a_client_creates_a_chat,
+        a_client_attaches_an_object,
         a_client_meets_an_access_token_that_has_ended,
         a_client_lists_chats_of_kodey,
         a_client_starts_many_runs,
