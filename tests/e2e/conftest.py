@@ -18,7 +18,7 @@ from local.console import Console
 from local.plain_http import plain_client
 from local.system import BEARER, System, running_system
 from tests.support.connections import CONNECTED, assign, create_connection, log_in
-from tests.support.mock_servers import MockServer
+from tests.support.mock_servers import ATTACHMENTS_BUCKET, MockServer
 from tests.support.running_automations import Automations
 from tests.support.waiting import PATIENCE
 
@@ -29,7 +29,7 @@ DELIVERY_SECONDS = 60
 @pytest.fixture(scope="session")
 def system_with_key() -> Iterator[System]:
     """The deployed stack with all around it, once for each process of the tests."""
-    with running_system(Console(io.StringIO())) as running:
+    with running_system(Console(io.StringIO()), parameters={"AttachmentsBucket": ATTACHMENTS_BUCKET}) as running:
         wait_longer_for_webhooks(running)
         yield running
 

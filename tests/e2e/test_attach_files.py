@@ -7,10 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from local.cloud.emulator import REGION
+from local.plain_http import plain_client
 from local.system import BEARER, System
 from tests.support.commands import run_command
 from tests.support.markdown import DOCS, shell_blocks
-from tests.support.mock_servers import Json, MockServer
+from tests.support.mock_servers import ATTACHMENTS_BUCKET, Json, MockServer
 from tests.support.waiting import until
 
 SMALL, LARGE = bytes(range(256)) * 10, bytes(range(256)) * 24_000
@@ -40,7 +42,8 @@ def test_each_command_of_the_page_about_attachments_does_what_it_says(
     perform: Perform, whop: MockServer, tmp_path: Path
 ) -> None:
     whop.mode(files="uploaded")
-    upload, schedule, run, announce, send, ask = (block.text for block in shell_blocks(DOCS / "how-to/attach-files.md"))
+    blocks = [block.text for block in shell_blocks(DOCS / "how-to/attach-files.md")]
+    upload, schedule, run, announce, send, ask, by_url, _deploy = blocks
 
     (tmp_path / "report.pdf").write_bytes(SMALL)
     small: Json = json.loads(perform(upload))
@@ -57,3 +60,24 @@ def test_each_command_of_the_page_about_attachments_does_what_it_says(
     assert json.loads(perform(ask, FILE=large["id"]))["upload_status"] == "ready"
     hashes = {file["id"]: file["sha256"] for file in whop.state()["files"]}
     assert hashes == {small["id"]: hashlib.sha256(SMALL).hexdigest(), large["id"]: hashlib.sha256(LARGE).hexdigest()}
+
+    assert "invoice.pdf" in perform(by_url)
+
+
+@pytest.mark.usefixtures("automations")
+def test_an_object_of_the_bucket_is_uploaded_for_the_chat_of_an_automation(system: System, whop: MockServer) -> None:
+    whop.mode(files="uploaded")
+    s3 = system.emulator.clients.s3
+    s3.create_bucket(Bucket=ATTACHMENTS_BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION})
+    attached = {"attachments": [{"s3": f"s3://{ATTACHMENTS_BUCKET}/reports/{{{{ target }}}}.pdf"}]}
+    s3.put_object(Bucket=ATTACHMENTS_BUCKET, Key="reports/biz_A.pdf", Body=LARGE)
+    action = {"type": "whop.create_chat", "message_text": "Summarize the attached report."} | attached
+    with plain_client() as http:
+        headers = {"authorization": f"Bearer {BEARER}"}
+        body = {"trigger": {"type": "schedule", "expression": "rate(1 day)"}, "action": action, "targets": ["biz_A"]}
+        assert http.put(f"{system.api_url}/automations/report", json=body, headers=headers).status_code == 201
+        assert http.post(f"{system.api_url}/automations/report/run", headers=headers).status_code == 202
+    [chat] = until(lambda: whop.state()["chats"])
+    [file] = whop.state()["files"]
+    assert chat["message_attachments"] == [file["id"]]
+    assert (file["filename"], file["sha256"]) == ("biz_A.pdf", hashlib.sha256(LARGE).hexdigest())

@@ -19,6 +19,8 @@ from local.standins.whop.app import create_app as create_whop
 from tests.support.commands import Program, running_module
 from tests.support.waiting import PATIENCE
 
+ATTACHMENTS_BUCKET = "attachments-of-the-stack"
+"""The bucket from which a stack attaches objects. A test must create it."""
 AI_CHATS = "/api/v1/ai_chats"
 
 CHAT = "/chat"

@@ -21,13 +21,13 @@ from local.standins.whop.deliveries import PATH, event, signed
 from local.system import STACK, WEBHOOK_SECRET
 from tests.support.connections import assign, create_connection, ended, log_in, name_of, secret_text, stored_grant
 from tests.support.lambda_calls import http_event
+from tests.support.mock_servers import ATTACHMENTS_BUCKET
 from tests.support.roles import Roles
 
 CREATE = {"type": "whop.create_chat", "message_text": "How was the week?"}
 LONG = CREATE | {"message_text": "How was the week? " * 100}
 """A text that is kept beside the rows of the runs, and read when one of them goes on."""
-BUCKET = "attachments-of-the-stack"
-WITH_OBJECT = CREATE | {"attachments": [{"s3": f"s3://{BUCKET}/reports/week.pdf"}]}
+WITH_OBJECT = CREATE | {"attachments": [{"s3": f"s3://{ATTACHMENTS_BUCKET}/reports/week.pdf"}]}
 ASK_KODEY = {"type": "kodey.create_chat", "message_text": "How was the week?"}
 EVERY_MINUTE = {"type": "schedule", "expression": "cron(* * * * ? *)"}
 HALF_HOURLY = {"type": "schedule", "expression": "rate(30 minutes)"}
@@ -269,8 +269,8 @@ def a_renewal_that_died_before_its_end_is_completed(roles: Roles) -> None:
 
 def put_object(clients: Clients) -> None:
     """Put the object that runs attach into its bucket."""
-    clients.s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION})
-    clients.s3.put_object(Bucket=BUCKET, Key="reports/week.pdf", Body=b"%PDF-1.7 the report")
+    clients.s3.create_bucket(Bucket=ATTACHMENTS_BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION})
+    clients.s3.put_object(Bucket=ATTACHMENTS_BUCKET, Key="reports/week.pdf", Body=b"%PDF-1.7 the report")
 
 
 def fire(roles: Roles, event: Json, later: timedelta = timedelta(0)) -> None:

@@ -17,8 +17,8 @@ from local.cloud.build import CODE, Build
 from local.cloud.deploy import deploy
 from local.cloud.emulator import ACCOUNT, REGION, Emulator
 from local.system import STACK, WHOP, System, fill_secrets
-from tests.support.mock_servers import running_kodey, running_whop
-from tests.support.normal_work import BUCKET, NORMAL_WORK, a_webhook_sets_off_automations, put_object
+from tests.support.mock_servers import ATTACHMENTS_BUCKET, running_kodey, running_whop
+from tests.support.normal_work import NORMAL_WORK, a_webhook_sets_off_automations, put_object
 from tests.support.roles import FUNCTIONS, Permission, Roles
 from tests.support.template import load_template, of_type
 
@@ -47,7 +47,11 @@ def roles(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Roles]:
     with ExitStack() as running:
         whop, kodey = running.enter_context(running_whop()), running.enter_context(running_kodey())
         account = running.enter_context(Emulator())
-        parameters = {"WhopBaseUrl": whop.base_url, "KodeyBaseUrl": kodey.base_url, "AttachmentsBucket": BUCKET}
+        parameters = {
+            "WhopBaseUrl": whop.base_url,
+            "KodeyBaseUrl": kodey.base_url,
+            "AttachmentsBucket": ATTACHMENTS_BUCKET,
+        }
         stack = deploy(account.clients, Build(folder), STACK, parameters)
         put_object(account.clients)
         fill_secrets(account.clients, stack)

@@ -7,7 +7,17 @@ from typing import NamedTuple
 
 from tests.support.leaks.bench import Place
 from tests.support.leaks.canaries import Canaries
-from tests.support.leaks.kinds import BODY, CONTENT, FILE_NAME, MESSAGE, METADATA, TITLE, TOKEN, UPLOAD_SIGNATURE
+from tests.support.leaks.kinds import (
+    BODY,
+    CONTENT,
+    FILE_NAME,
+    MESSAGE,
+    METADATA,
+    TITLE,
+    TOKEN,
+    UPLOAD_SIGNATURE,
+    URL_SIGNATURE,
+)
 
 
 class Allowed(NamedTuple):
@@ -34,13 +44,13 @@ ALLOWED = (
     Allowed("answer 20? to POST /files", {FILE_NAME}, IS_READ_BY_ITS_OWNER),
     Allowed("answer 201 to POST /files", {UPLOAD_SIGNATURE}, "the API client sends a large file there itself"),
     Allowed("answer 200 to GET /files/ID", {FILE_NAME}, IS_READ_BY_ITS_OWNER),
-    Allowed("answer 20? to * /automations*", {TITLE, MESSAGE}, IS_READ_BY_ITS_OWNER),
+    Allowed("answer 20? to * /automations*", {TITLE, MESSAGE, URL_SIGNATURE}, IS_READ_BY_ITS_OWNER),
     Allowed("answer 20? to * /kodey/chats*", {CONTENT}, IS_READ_BY_ITS_OWNER),
     Allowed("answer 200 to GET /runs", {TITLE, CONTENT}, IS_READ_BY_ITS_OWNER),
     Allowed("answer 200 to GET /runs/ID", {TITLE, BODY}, IS_READ_BY_ITS_OWNER),
-    Allowed("AutomationsTable row.definition", {TITLE, MESSAGE}, "the automation, as its owner wrote it"),
+    Allowed("AutomationsTable row.definition", {TITLE, MESSAGE, URL_SIGNATURE}, "the automation as it was written"),
     Allowed("RunsTable row.action", {MESSAGE, CONTENT}, IS_PERFORMED_LATER),
-    Allowed("RunsTable action.action", {TITLE, MESSAGE, BODY, CONTENT, METADATA}, IS_PERFORMED_LATER),
+    Allowed("RunsTable action.action", {TITLE, MESSAGE, BODY, CONTENT, METADATA, URL_SIGNATURE}, IS_PERFORMED_LATER),
     Allowed("RunsTable row.title", {TITLE, BODY}, "finds the chat again if the answer to its creation is lost"),
     Allowed("RunsTable row.result", {TITLE, BODY, CONTENT}, "a repeated call gets the same answer"),
     Allowed("message in RunQueue", {BODY}, "an event whose automations are rendered from the queue"),

@@ -10,6 +10,7 @@ VERIFIER = "PKCE verifier"
 ACCESS_TOKEN = "access token"
 REFRESH_TOKEN = "refresh token"
 UPLOAD_SIGNATURE = "signature of an upload URL"
+URL_SIGNATURE = "signature of an attachment's URL"
 
 TITLE = "title"
 MESSAGE = "message text"
@@ -21,6 +22,6 @@ FILE_CONTENT = "content of a file"
 
 SECRETS = {
     *(API_KEY, COMPANY_KEY, KODEY_KEY, TOKEN, WEBHOOK_SECRET, CODE, VERIFIER, ACCESS_TOKEN, REFRESH_TOKEN),
-    UPLOAD_SIGNATURE,
+    *(UPLOAD_SIGNATURE, URL_SIGNATURE),
 }
 TEXTS = {TITLE, MESSAGE, BODY, CONTENT, METADATA, FILE_NAME, FILE_CONTENT}

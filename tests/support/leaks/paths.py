@@ -30,6 +30,7 @@ from tests.support.leaks.paths_of_commands import (
 )
 from tests.support.leaks.paths_of_http import (
     CREATE,
+    attach_urls,
     call_automations,
     call_chats,
     call_files,
@@ -249,6 +250,7 @@ PATHS: tuple[Callable[[LeakBench], None], ...] = (
     call_chats,
     reject_chats,
     call_files,
+    attach_urls,
     call_kodey,
     call_runs,
     call_automations,

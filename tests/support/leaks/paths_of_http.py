@@ -11,7 +11,7 @@ from local.plain_http import plain_client
 from local.standins.whop.files import FILES
 from tests.support.leaks.bench import LeakBench
 from tests.support.leaks.echoing import FORMS, Rejection
-from tests.support.leaks.kinds import CONTENT, FILE_CONTENT, FILE_NAME, MESSAGE, METADATA, TITLE, TOKEN
+from tests.support.leaks.kinds import CONTENT, FILE_CONTENT, FILE_NAME, MESSAGE, METADATA, TITLE, TOKEN, URL_SIGNATURE
 from tests.support.mock_servers import AI_CHATS, CHAT
 from tests.support.waiting import until
 
@@ -137,6 +137,23 @@ def _filename(bench: LeakBench) -> str:
 def _wrong_file(echo: str) -> str:
     """Return a file whose fields have wrong types and contain an echo."""
     return json.dumps({"id": echo, "upload_status": [echo], "upload_url": [echo], "upload_headers": echo, echo: echo})
+
+
+def attach_urls(bench: LeakBench) -> None:
+    """Attach files whose URLs have a signature, and which can't be fetched, at once and in an automation."""
+    signature = bench.canaries.name(URL_SIGNATURE)
+    schedule = {"type": "schedule", "expression": "rate(1 day)"}
+    # The second host has no address, so its runs wait.
+    for url, answered in (("https://127.0.0.1", 422), ("https://no-such-host.invalid", 202), ("http://1.1.1.1", 422)):
+        attached = {"attachments": [{"url": f"{url}/{'x' * 200}.pdf?signature={signature}"}]}
+        bench.call("POST", "/chats", json=new_chat(bench) | attached, expect=answered)
+        work = {"action": create_chat(bench) | attached, "targets": ["biz_Own"]}
+        bench.call("POST", "/runs", json=work, expect=422 if url.startswith("http:") else 202)
+        automation = work | {"trigger": schedule}
+        expect = 422 if url.startswith("http:") else None
+        bench.call("PUT", "/automations/signed", json=automation, expect=expect)
+    bench.call("POST", "/automations/signed/run", expect=202)
+    bench.call("GET", "/automations/signed", expect=200)
 
 
 def call_kodey(bench: LeakBench) -> None:
