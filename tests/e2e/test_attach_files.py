@@ -61,7 +61,7 @@ def test_each_command_of_the_page_about_attachments_does_what_it_says(
     hashes = {file["id"]: file["sha256"] for file in whop.state()["files"]}
     assert hashes == {small["id"]: hashlib.sha256(SMALL).hexdigest(), large["id"]: hashlib.sha256(LARGE).hexdigest()}
 
-    assert "invoice.pdf" in perform(by_url)
+    assert "export.csv" in perform(by_url)
 
 
 @pytest.mark.usefixtures("automations")

@@ -107,6 +107,14 @@ def test_every_module_of_the_package_imports_from_the_layer_alone(tmp_path: Path
     assert (done.returncode, done.stderr) == (0, "")
 
 
+def test_performing_runs_imports_what_fetches_attachments_only_for_an_attachment() -> None:
+    code = "import sys, aichats.runs.providers.whop; print(*sorted(sys.modules))"
+    result = run_command(sys.executable, "-c", code, check=True)
+
+    fetching = {"aichats.http.download", "aichats.http.addresses", "aichats.aws.objects", "aichats.whop.files"}
+    assert fetching & set(result.stdout.split()) == set()
+
+
 def test_performing_runs_imports_automations_only_for_an_event() -> None:
     code = "import sys, aichats.bootstrap, aichats.runs.messages; print(*sorted(sys.modules))"
     result = run_command(sys.executable, "-c", code, check=True)
