@@ -44,7 +44,7 @@ REQUIRED: dict[type[Environment], dict[str, str]] = {
     RenewalSettings: {"CONNECTIONS_PREFIX": "aichats/dev/whop/"},
 }
 OPTIONAL: dict[type[Environment], dict[str, str]] = {
-    Settings: {"MAX_MESSAGE_BYTES": "100", "SETTLE_SECONDS": "90", "TITLE_MARK": "off"},
+    Settings: {"MAX_MESSAGE_BYTES": "100", "SETTLE_SECONDS": "90", "TITLE_MARK": "off", "KEEP_TEXTS_DAYS": "7"},
     WhopSettings: {
         "WHOP_SECRET": "aichats/dev/whop",
         "REFRESH_TOKENS_FUNCTION": "f",
@@ -139,6 +139,8 @@ def test_all_that_is_missing_is_named_at_once() -> None:
         ("MAX_MESSAGE_BYTES", "0"),
         ("MAX_MESSAGE_BYTES", "131073"),
         ("MAX_MESSAGE_BYTES", "1e3"),
+        ("KEEP_TEXTS_DAYS", "-1"),
+        ("KEEP_TEXTS_DAYS", "91"),
         ("MISSED_GRACE_SECONDS", "0"),
         ("MISSED_GRACE_SECONDS", "3601"),
     ],

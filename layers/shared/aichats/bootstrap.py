@@ -37,6 +37,7 @@ from aichats.settings import (
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import datetime
 
     from aichats.automations.missed import MissedSlots
     from aichats.automations.reconcile import AutomationService
@@ -44,11 +45,13 @@ if TYPE_CHECKING:
     from aichats.automations.schedule_events import ScheduleEvents
     from aichats.automations.sweep import Sweep
     from aichats.automations.table import AutomationTable
+    from aichats.automations.unrendered_runs import UnrenderedRuns
     from aichats.automations.webhook_events import WebhookEvents
     from aichats.http import BaseTransport
     from aichats.runs.ledger.history import History
     from aichats.runs.ledger.jobs import Jobs
-    from aichats.runs.replay import Replays
+    from aichats.runs.ledger.rows import Row
+    from aichats.runs.replay import Replayed, Replays
     from aichats.runs.stack_pause import StackPause
     from aichats.runs.stranded import StrandedRuns
     from aichats.whop.renewal import Renewals
@@ -143,7 +146,7 @@ class Application:
         """Opens ended runs again."""
         from aichats.runs.replay import Replays
 
-        return Replays(self.ledger)
+        return Replays(self.ledger, self._render_again)
 
     @cached_property
     def jobs(self) -> Jobs:
@@ -229,6 +232,13 @@ class Application:
         return WebhookEvents(self.automation_table, self.ledger, self.dispatcher, self.run_factory)
 
     @cached_property
+    def unrendered_runs(self) -> UnrenderedRuns:
+        """Replays runs whose texts could not be rendered."""
+        from aichats.automations.unrendered_runs import UnrenderedRuns
+
+        return UnrenderedRuns(self.automation_table, self.ledger, self.dispatcher, self.run_factory)
+
+    @cached_property
     def missed_slots(self) -> MissedSlots:
         """Finds slots for which a schedule did not fire."""
         from aichats.automations.missed import MissedSlots
@@ -252,6 +262,11 @@ class Application:
 
     def _render(self, message: EventMessage) -> None:
         self.webhook_events.render(message)
+
+    def _render_again(
+        self, row: Row, *, companies: frozenset[str] | None, opened_at: datetime | None, due_at: datetime | None
+    ) -> Replayed:
+        return self.unrendered_runs.replay(row, companies=companies, opened_at=opened_at, due_at=due_at)
 
     def _perform_part(self, message: JobMessage) -> None:
         from aichats.runs.job_parts import JobParts
@@ -278,6 +293,7 @@ def application() -> Application:
         settings.runs_table,
         timedelta(seconds=settings.settle_seconds),
         prepare=preparation(settings.runs_table, mark_titles=settings.title_mark == "clean"),
+        keep_texts=timedelta(days=settings.keep_texts_days),
     )
     queue = Queue(
         lambda: aws_client("sqs"), settings.run_queue_url, settings.slow_run_queue_url, settings.run_dead_letters_url

@@ -10,6 +10,7 @@
     ├── AttachmentError               a file can't be attached
     │   └── AttachmentUnavailableError    a file can't be fetched now; a retry may help
     ├── UnreadableError               this version of the code can't read a row of a table
+    │   └── TextExpiredError          the text of a run is no longer kept (aichats.runs.ledger.texts)
     ├── TemplateError                 a template is invalid (aichats.templates.syntax)
     ├── BudgetError                   a template takes too many steps (aichats.templates.budget)
     ├── RenderError                   a template has no usable result (aichats.templates.render)
@@ -20,6 +21,7 @@
     ├── LedgerConflictError           the ledger rejected a change of a run (aichats.runs.ledger.row_changes)
     ├── NotReplayableError            a run can't be replayed (aichats.runs.replay)
     ├── StopError                     a run can't continue now (aichats.runs.decisions)
+    ├── NotReplayableError            a run can't be replayed (aichats.runs.replay)
     ├── LockedError                   another run has the lock (aichats.runs.ledger.locks)
     ├── QueueError                    SQS did not accept a message (aichats.runs.queue)
     ├── UnreadableMessageError        this version of the code can't read a message (aichats.runs.queue)

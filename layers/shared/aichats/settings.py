@@ -74,6 +74,8 @@ class Settings(Environment):
     max_message_bytes: Annotated[int, Field(ge=1, le=MAX_STORED_MESSAGE_BYTES)] = MAX_MESSAGE_BYTES
     settle_seconds: SettleSeconds = 60
     """The time after a lost response in which Whop may still create the chat."""
+    keep_texts_days: Annotated[int, Field(ge=0, le=90)] = 30
+    """The retention time of the texts of runs. With 0, the API never shows them."""
     title_mark: Literal["clean", "off"] = "clean"
     """``clean``: a new chat's title has a mark until its id is stored. ``off``: titles have no marks."""
 

@@ -36,7 +36,7 @@ ACTIONS = [
 
 TOKENS = [
     *("runs:read", "runs:write", "automations:write"),
-    *("runs:read chats:read", "runs:write chats:write", "automations:write chats:write"),
+    *("runs:read chats:read", "runs:read messages:read", "runs:write chats:write", "automations:write chats:write"),
 ]
 """The scopes of each token, which are also its name."""
 
@@ -128,4 +128,14 @@ def test_the_table_of_scopes_in_the_docs_is_that_of_the_operations() -> None:
     documented = {row[0]: tuple(row[1:]) for row in rows}
 
     assert documented == {f"{each.method} {each.path}": each.scopes for each in OPERATIONS}
-    assert {scope for scopes in documented.values() for scope in scopes} == set(Scope.__value__.__args__)
+    assert [scope for scope in Scope.__value__.__args__ if f"`{scope}`" not in text] == []
+
+
+def test_runs_read_alone_shows_no_text(world: ApiWithScopes) -> None:
+    run_id = end(world.app, "failed")
+
+    for scopes, sees in (("runs:read chats:read", False), ("runs:read messages:read", True)):
+        answer = world.call(scopes, "GET", f"/runs/{run_id}")
+
+        assert (answer.json["sent"] is not None) is sees
+        assert ("How was the week?" in answer.body) is sees

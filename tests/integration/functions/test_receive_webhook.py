@@ -60,15 +60,24 @@ def test_deliveries_of_which_many_are_repeated_make_as_many_chats_as_there_are_e
     assert len(stack.whop.chats) == 20
 
 
-def test_a_run_that_cannot_be_rendered_is_never_replayed(receive: Receive, stack: StackInMemory) -> None:
+def test_a_run_that_cannot_be_rendered_is_replayed_after_its_automation_is_fixed(
+    receive: Receive, stack: StackInMemory
+) -> None:
     answer = receive(delivery(payment(account_id=...)))
     [run_id] = json.loads(answer["body"])["run_ids"]
     call = HttpCaller(create_api(stack.app).resolve)
 
     assert answer["statusCode"] == 202
     assert call("GET", f"/runs/{run_id}").json["status"] == "failed"
-    assert call("POST", f"/runs/{run_id}/replay").status == 409
+    assert call("POST", f"/runs/{run_id}/replay").fields == ["targets.0"]
     assert (stack.sqs.sent, stack.whop.requests) == ([], [])
+
+    call("PUT", f"/automations/{NAME}", listening(targets=("{{ event.account_id || 'biz_Z' }}",)))
+    [replacement] = call("POST", f"/runs/{run_id}/replay").json["run_ids"]
+    stack.work()
+    assert call("GET", f"/runs/{run_id}").json["error"]["replaced_by"] == [replacement]
+    assert call("GET", f"/runs/{replacement}").json["status"] == "succeeded"
+    assert [chat["current_company_id"] for chat in stack.whop.chats.values()] == ["biz_Z"]
 
 
 def test_logs_say_which_event_it_was_and_nothing_that_it_held(

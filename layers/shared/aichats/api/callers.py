@@ -15,7 +15,15 @@ from aichats.aws.secrets import REFRESH_AFTER_SECONDS, SecretKind, SecretStore
 from aichats.errors import SecretError
 from aichats.whop.models import CompanyId
 
-type Scope = Literal["chats:read", "chats:write", "runs:read", "runs:write", "automations:read", "automations:write"]
+type Scope = Literal[
+    "chats:read",
+    "chats:write",
+    "messages:read",
+    "runs:read",
+    "runs:write",
+    "automations:read",
+    "automations:write",
+]
 type TokenHash = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 """The SHA-256 hash of a token in UTF-8, in hexadecimal."""
 

@@ -20,6 +20,7 @@ from aichats.automations.model import Automation, ScheduleTrigger
 from aichats.automations.row import AutomationRow, RowHeader
 from aichats.runs.actions import Action, WhopCreateChat
 from aichats.runs.ledger.rows import Row
+from aichats.runs.replay import is_within
 from aichats.whop.attachments import S3Attachment
 
 
@@ -105,7 +106,7 @@ class CompanyLimit:
 
     def has_run(self, row: Row) -> bool:
         """Return whether a run exists for the caller."""
-        return self.companies is None or (isinstance(row.run.action, WhopCreateChat) and self._has(row.run.target))
+        return is_within(row.run, self.companies)
 
     def has_automation(self, row: RowHeader) -> bool:
         """Return whether an automation exists for the caller. With a limit, it must be readable."""

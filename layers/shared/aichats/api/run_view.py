@@ -6,6 +6,7 @@ from typing import Annotated, Any, TypedDict
 from pydantic import BaseModel, ConfigDict, Field, with_config
 
 from aichats.api.callers import Caller
+from aichats.runs.actions import Action
 from aichats.runs.attempts_log import logged_calls
 from aichats.runs.ledger.rows import Row, RunStatus
 
@@ -21,6 +22,15 @@ class RunError(TypedDict, total=False):
     code: Annotated[str, Field(description="The provider's error code")]
     param: Annotated[str, Field(description="The field that the provider rejected")]
     request_id: Annotated[str, Field(description="The provider's id of the request, for its support team")]
+    field: Annotated[str, Field(description="The field of the automation that could not be rendered")]
+    replaced_by: Annotated[list[str], Field(description="The runs that a replay started in place of this run")]
+
+
+class SentText(BaseModel):
+    """The text of a run, rendered. A run that did not succeed may not have sent it."""
+
+    title: str | None
+    message: str | None
 
 
 class RunView(BaseModel):
@@ -66,8 +76,15 @@ class LoggedCallView(BaseModel):
 
 
 class RunDetails(RunView):
-    """A run with the calls of its attempts."""
+    """A run, with the text that it sends and the calls of its attempts."""
 
+    sent: Annotated[
+        SentText | None,
+        Field(
+            description="The title and the message of the run, rendered; null without the scope `messages:read`, "
+            "if the run has no text, or if the text is no longer kept (`KeepTextsDays`)"
+        ),
+    ]
     attempts_log: Annotated[list[LoggedCallView], Field(description="The newest calls to the provider, oldest first")]
 
 
@@ -76,10 +93,14 @@ def view(row: Row, caller: Caller) -> RunView:
     return RunView.model_validate(_fields(row, caller))
 
 
-def details(row: Row, caller: Caller) -> RunDetails:
-    """Return a row as a caller may see it, with the calls of its attempts."""
+def details(row: Row, caller: Caller, *, keeps_text: bool) -> RunDetails:
+    """Return a row as a caller may see it, with its text and the calls of its attempts.
+
+    ``sent`` needs the scope ``messages:read``.
+    """
+    sent = _text_of(row.run.action) if keeps_text and "messages:read" in caller.scopes else None
     calls = [vars(call) for call in logged_calls(row)]
-    return RunDetails.model_validate({**_fields(row, caller), "attempts_log": calls})
+    return RunDetails.model_validate({**_fields(row, caller), "sent": sent, "attempts_log": calls})
 
 
 def _fields(row: Row, caller: Caller) -> dict[str, Any]:
@@ -87,3 +108,10 @@ def _fields(row: Row, caller: Caller) -> dict[str, Any]:
     answers = {"chat": result.get("chat"), "reply": result.get("reply")}
     files = [file_id for uploads in row.files.values() for file_id in uploads["ids"]]
     return {**vars(row.run), **vars(row), "action": row.run.action.type, "files": files, **answers}
+
+
+def _text_of(action: Action) -> SentText | None:
+    """Return the text of an action; ``None`` if it has none. An action may have nothing but its type."""
+    message = getattr(action, "message_text", None) or getattr(action, "content", None)
+    title = getattr(action, "title", None)
+    return SentText(title=title, message=message) if title or message else None

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
@@ -13,6 +14,7 @@ from aichats.errors import InputError
 from aichats.models import Json
 from aichats.runs.actions import Action, check_targets
 from aichats.runs.failures import describe
+from aichats.runs.ledger.events import MAX_EVENT_BYTES, KeptEvent
 from aichats.runs.ledger.ledger import Ledger
 from aichats.runs.model import Run, Trigger, run_id, slot_text
 from aichats.runs.perform import ALARMING
@@ -20,6 +22,8 @@ from aichats.templates.filters import matches
 from aichats.templates.render import Evaluator, RenderError, render, render_fields, slot_names
 from aichats.validation import field_name, message_of
 
+FILTER = "trigger.filter"
+"""The field of an automation's filter."""
 TEST_PREFIX = "msg_test_"
 """The beginning of the ``webhook-id`` of a test event, which the HTTP API sends."""
 _ACTION: TypeAdapter[Any] = TypeAdapter(Action)
@@ -149,7 +153,7 @@ class RunFactory:
             if not isinstance(trigger, WebhookTrigger) or not matches(event, trigger.events, trigger.filter, evaluator):
                 return None
         except RenderError as error:
-            error.field = "trigger.filter"
+            error.field = FILTER
             run = self._run(name, automation, automation.action, automation.targets[0], occurrence)
             return RenderedRuns(failed=[(run, error)])
         return self.runs_for(name, automation, occurrence, evaluator)
@@ -185,16 +189,29 @@ def as_input_error(run: Run, error: RenderError) -> InputError:
     return InputError([(error.field or "action", f"fails for the target {run.target}: {error}")])
 
 
-def store_failed(ledger: Ledger, failed: Sequence[tuple[Run, RenderError]]) -> list[str]:
+def store_failed(
+    ledger: Ledger,
+    failed: Sequence[tuple[Run, RenderError]],
+    events: Mapping[str, KeptEvent] = MappingProxyType({}),
+) -> list[str]:
     """Store runs whose texts cannot be rendered as failed. Return their ids.
 
     A run that is already in the ledger stays as it is.
+
+    Args:
+        ledger: the ledger.
+        failed: the runs, each with its error.
+        events: the part of the event to keep for the runs of an automation, by the automation's name.
     """
     if not failed:
         return []
     # Counted before the runs are stored. If the process dies in between, the alarm goes off twice instead of never.
     count_now(ALARMING["failed"], len(failed))
-    ledger.add_ended([(run, describe(error)) for run, error in failed], "failed", unrendered=True)
+    kept = {name: event for name, event in events.items() if not event.is_too_large}
+    ledger.events.keep(kept.values())
+    ended = [(run, _describe(error, events.get(run.automation or ""))) for run, error in failed]
+    keys = {run.run_id: kept[run.automation].key for run, _ in failed if run.automation in kept}
+    ledger.add_ended(ended, "failed", unrendered=True, event_keys=keys)
     for run, error in failed:
         logger.error("run failed", extra={"run_id": run.run_id, "automation": run.automation, "error": str(error)})
     return [run.run_id for run, _ in failed]
@@ -210,6 +227,17 @@ def store_skipped(ledger: Ledger, skipped: Sequence[tuple[Run, Json]]) -> list[s
     for run, error in skipped:
         logger.info("run skipped", extra={"run_id": run.run_id, "automation": run.automation, "error": error})
     return [run.run_id for run, _ in skipped]
+
+
+def _describe(error: RenderError, event: KeptEvent | None) -> Json:
+    """Return an error as the ledger stores it, with the field of the automation."""
+    described: dict[str, Any] = {**describe(error), "field": error.field or "action"}
+    if event is not None and event.is_too_large:
+        described["message"] += (
+            f". This run can't be replayed, because the fields of its event that the automation uses have more than "
+            f"{MAX_EVENT_BYTES} bytes"
+        )
+    return described
 
 
 def _names(name: str, automation: Automation, occurrence: Occurrence) -> dict[str, Any]:

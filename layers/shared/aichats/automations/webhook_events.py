@@ -8,7 +8,7 @@ automation from the run queue with its whole budget. The runs have the same ids 
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -22,6 +22,7 @@ from aichats.aws.observability import Contained, count, logger
 from aichats.errors import AichatsError
 from aichats.http.deadline import remaining
 from aichats.runs.dispatch import Dispatcher
+from aichats.runs.ledger.events import KeptEvent
 from aichats.runs.ledger.ledger import Ledger
 from aichats.runs.queue import EventMessage, QueueError, fits
 from aichats.templates.budget import BUDGET
@@ -124,7 +125,8 @@ class WebhookEvents:
             if row is None or event["type"] not in row.event_types:
                 logger.warning("event dropped: the automation no longer listens for it", extra={"automation": name})
                 continue
-            self._store(self._runs(row, occurrence, Evaluator(self.budgets.queued)), Counter())
+            rendered = self._runs(row, occurrence, Evaluator(self.budgets.queued))
+            self._store(occurrence, [row], rendered, Counter())
 
     def _render(self, delivery: _Delivery, row: AutomationRow, share: int) -> None:
         """Render an automation. If time or budget don't suffice, leave the automation to the queue."""
@@ -167,16 +169,20 @@ class WebhookEvents:
         rows, rendered = delivery.rows, delivery.rendered
         delivery.rows, delivery.rendered = [], RenderedRuns()
         try:
-            delivery.ids += self._store(rendered, delivery.queued)
+            delivery.ids += self._store(delivery.occurrence, rows, rendered, delivery.queued)
         except (AichatsError, *AWS_ERRORS):
             logger.exception("runs not written", extra={"automations": _names(rows)})
             delivery.later += _names(rows)
 
-    def _store(self, rendered: RenderedRuns, queued: Counter[str]) -> list[str]:
-        """Store runs in the ledger, and send messages for the runs to perform. Return the ids of all runs."""
+    def _store(
+        self, occurrence: Occurrence, rows: Sequence[AutomationRow], rendered: RenderedRuns, queued: Counter[str]
+    ) -> list[str]:
+        """Store the runs of automations, and send messages for the runs to perform. Return the ids of all runs."""
         self.dispatcher.enqueue(rendered.runs, queued)
-        ids = [run.run_id for run in rendered.runs]
-        return ids + store_skipped(self.ledger, rendered.skipped) + store_failed(self.ledger, rendered.failed)
+        failing = {run.automation for run, _ in rendered.failed}
+        events = _kept_events(occurrence, [row for row in rows if row.name in failing])
+        ids = [run.run_id for run in rendered.runs] + store_skipped(self.ledger, rendered.skipped)
+        return ids + store_failed(self.ledger, rendered.failed, events)
 
     def _defer(self, webhook_id: str, event: Mapping[str, Any], delivery: _Delivery) -> None:
         """Leave automations to the queue.
@@ -190,6 +196,15 @@ class WebhookEvents:
         self.dispatcher.queue.send_event(EventMessage(webhook_id=webhook_id, event=dict(event), automations=later))
         count("AutomationsDeferred", len(later))
         logger.warning("automations are rendered from the queue", extra={"automations": later})
+
+
+def _kept_events(occurrence: Occurrence, rows: Sequence[AutomationRow]) -> dict[str, KeptEvent]:
+    """Return the part of the event to keep for each automation whose texts cannot be rendered, by its name."""
+    if not rows:
+        return {}
+    from aichats.automations.kept_events import kept_event
+
+    return {row.name: kept_event(row.automation, occurrence) for row in rows}
 
 
 def _names(rows: Iterable[AutomationRow]) -> tuple[str, ...]:

@@ -3,15 +3,16 @@
 import math
 from collections import Counter
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from aichats.aws.observability import count_now, logger
-from aichats.errors import UnreadableError
+from aichats.errors import InputError, UnreadableError
 from aichats.http.deadline import remaining
 from aichats.runs.dispatch import Dispatcher
 from aichats.runs.ledger.jobs import PART_RUNS, Job, Jobs, PartResult
 from aichats.runs.ledger.row_changes import LedgerConflictError
 from aichats.runs.ledger.rows import Row
+from aichats.runs.ledger.texts import TextExpiredError
 from aichats.runs.messages import RUNS_SECONDS
 from aichats.runs.queue import JobMessage
 from aichats.runs.replay import NotReplayableError, Replays
@@ -69,7 +70,8 @@ class JobParts:
             if row is None:
                 return False
             row = self._cancel(job, row) if job.verb == "cancel" else self._replay(job, row, place, earlier)
-        except (NotReplayableError, LedgerConflictError):
+        except (NotReplayableError, LedgerConflictError, InputError, TextExpiredError) as error:
+            logger.info("run left as it is", extra={"run_id": run_id, "job_id": job.job_id, "reason": str(error)})
             return False
         except UnreadableError as error:
             count_now("RunsUnreadable")
@@ -82,10 +84,12 @@ class JobParts:
         """Open a run again, due when the rate limit of its provider allows it.
 
         Returns:
-            The row. If the run was opened after the job was created, it may have ended again.
+            The row. If the run was opened after the job was created, it may have ended again. If other runs replace it,
+            it stays failed.
 
         Raises:
             NotReplayableError: the run can't be replayed.
+            InputError: the texts of the run can't be rendered.
         """
         if row.opened_at > job.created_at:
             return row
@@ -95,10 +99,10 @@ class JobParts:
         # which the messages come.
         opened_at = max(job.created_at + place * CLOCK_STEP, now - LATE)
         try:
-            return self.replays.replay(row, opened_at=opened_at, due_at=now + delay)
+            return self.replays.replay(row, companies=job.companies, opened_at=opened_at, due_at=now + delay).row
         except NotReplayableError as error:
             # A duplicate message, which is handled at the same time, may have opened it.
-            if error.row is None or error.row.opened_at <= job.created_at:
+            if error.row is None or not _is_replayed_since(job.created_at, error.row):
                 raise
             return error.row
 
@@ -113,3 +117,8 @@ class JobParts:
         if row.opened_at > job.created_at:
             raise LedgerConflictError(row)
         return self.dispatcher.ledger.steering.cancel(row.run.run_id, by=job.by, reason=f"job {job.job_id}")
+
+
+def _is_replayed_since(time: datetime, row: Row) -> bool:
+    """Return whether a run was opened after a time, or other runs replaced it then or later."""
+    return row.opened_at > time or (bool((row.error or {}).get("replaced_by")) and row.updated_at >= time)

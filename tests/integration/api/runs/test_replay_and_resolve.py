@@ -58,7 +58,7 @@ def test_a_replay_of_what_is_open_or_succeeded_names_state_and_chat(
     assert sqs.sent == []
 
 
-def test_a_replay_of_a_run_that_could_not_be_rendered_says_what_to_fix(
+def test_a_replay_of_a_run_without_a_kept_event_says_what_to_fix(
     api: HttpCaller, app: Application, sqs: FakeSqs
 ) -> None:
     run = make_run()

@@ -8,13 +8,12 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from aichats.errors import UnreadableError
 from aichats.runs.actions import Action, WhopCreateChat
 from aichats.runs.ledger import texts
 from aichats.runs.ledger.filters import RunFilter
 from aichats.runs.ledger.history import History
 from aichats.runs.ledger.ledger import Ledger
-from aichats.runs.ledger.row_changes import KEEP_ENDED
+from aichats.runs.ledger.texts import TextExpiredError
 from aichats.runs.model import Run
 from tests.support.fakes import Json, aws_error
 from tests.support.ledgers import (
@@ -194,8 +193,8 @@ def test_a_text_that_is_gone_is_reported_and_names_no_text(ledger: Ledger) -> No
     [text] = items_of(ledger)
     remove(ledger, text["run_id"]["S"])
 
-    with pytest.raises(UnreadableError, match=r"action:\w+ has expired"):
-        ledger.get(run.run_id)
+    with pytest.raises(TextExpiredError, match=r"action:\w+ has expired"):
+        ledger.claim(run.run_id, LEASE)
 
 
 def test_a_claim_is_undone_if_the_text_cannot_be_read_then(clock: Clock) -> None:
@@ -235,7 +234,7 @@ def test_a_run_whose_text_is_gone_is_open_until_it_is_given_up_as_failed(ledger:
     ledger.add([run], lambda _: NOON)
     remove(ledger, items_of(ledger)[0]["run_id"]["S"])
 
-    with pytest.raises(UnreadableError):
+    with pytest.raises(TextExpiredError):
         ledger.claim(run.run_id, LEASE)
 
     [row] = overdue(ledger, NOON + timedelta(seconds=1))
@@ -255,43 +254,6 @@ class FailingOnce:
             return getattr(dynamodb(), name)(**request)
 
         return call
-
-
-# ---------------------------------------------------------------------------------------------- kept
-
-
-def test_a_text_is_kept_longer_than_the_rows_that_name_it(ledger: Ledger, clock: Clock) -> None:
-    [run] = long_runs(1)
-    ledger.add([run], lambda _: NOON)
-    clock.forward(hours=25)
-    ledger.finish(ledger.claim(run.run_id, LEASE), "failed", error=ERROR)
-
-    [text] = items_of(ledger)
-    assert int(text["ttl"]["N"]) > int(item(ledger, run)["ttl"]["N"])
-
-
-def test_a_text_is_kept_as_long_again_after_a_replay(ledger: Ledger, clock: Clock) -> None:
-    [run] = long_runs(1)
-    ledger.finish(ledger.claim(run, LEASE), "failed", error=ERROR)
-    clock.now += KEEP_ENDED - timedelta(hours=1)
-
-    ledger.steering.replay(run.run_id)
-    ledger.finish(ledger.claim(run.run_id, LEASE), "failed", error=ERROR)
-
-    [text] = items_of(ledger)
-    assert int(text["ttl"]["N"]) > int(item(ledger, run)["ttl"]["N"])
-
-
-def test_a_run_whose_text_is_gone_is_not_replayed(ledger: Ledger) -> None:
-    [run] = long_runs(1)
-    ledger.finish(ledger.claim(run, LEASE), "failed", error=ERROR)
-    [text] = items_of(ledger)
-    remove(ledger, text["run_id"]["S"])
-
-    with pytest.raises(UnreadableError):
-        ledger.steering.replay(run.run_id)
-
-    assert item(ledger, run)["status"]["S"] == "failed"
 
 
 # ---------------------------------------------------------------------------------------------- of earlier versions

@@ -190,6 +190,7 @@ def _stored_job(call: ApiCall[Any, None], verb: Verb, conditions: ReplayFilter |
         created_at=created_at,
         run_ids=tuple(run_ids),
         has_more=has_more,
+        companies=call.limit.companies,
     )
     return call.app.jobs.add(new)
 

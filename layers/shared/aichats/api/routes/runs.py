@@ -23,9 +23,10 @@ from aichats.runs.actions import ACTION_KINDS, Action
 from aichats.runs.ledger.filters import RunFilter
 from aichats.runs.ledger.row_changes import LedgerConflictError
 from aichats.runs.ledger.rows import EndStatus, OpenStatus, Row, RunStatus
+from aichats.runs.ledger.texts import TextExpiredError
 from aichats.runs.model import Work
 from aichats.runs.queue import RunId
-from aichats.runs.replay import NotReplayableError
+from aichats.runs.replay import TEXT_EXPIRED, NotReplayableError
 
 MAX_READS = 10
 """The maximum number of pages that are read until one of them has a run inside the window."""
@@ -194,8 +195,13 @@ def start_each(
     limited=True,
 )
 def get_run(call: ApiCall[None, None]) -> Reply:
-    """Return one run with the calls of its attempts. `chat` and `reply` are null without the scope `chats:read`."""
-    return Reply(details(_existing(call), call.caller))
+    """Return one run, with the text that it sends and the calls of its attempts.
+
+    `chat` and `reply` are null without the scope `chats:read`. `sent` is null without the scope `messages:read`, and
+    after the retention time of texts, the stack's parameter `KeepTextsDays`.
+    """
+    row = _existing(call)
+    return Reply(details(row, call.caller, keeps_text=call.app.ledger.keeps_text(row)))
 
 
 @operation(
@@ -212,17 +218,20 @@ def get_run(call: ApiCall[None, None]) -> Reply:
 def replay_run(call: ApiCall[None, None]) -> Reply:
     """Perform a run again that failed, was missed, or has an unknown outcome. Its id stays the same.
 
-    If the outcome is unknown, aichats first checks whether the chat exists.
+    If the outcome is unknown, aichats first checks whether the chat exists. If the text of the run could not be
+    rendered, it is rendered again, with the automation as it is now. If then the run has no target of its own, because
+    a target or the filter could not be evaluated, other runs replace it.
     """
-    run_id = call.path["run_id"]
     row = _existing(call)
     check_not_paused(call)
     try:
-        row = call.app.replays.replay(row)
+        replayed = call.app.replays.replay(row, companies=call.limit.companies)
     except NotReplayableError as error:
         raise _conflict(error.row, error.reason) from error
-    call.app.dispatcher.enqueue_stored(row)
-    return Reply(StartedRuns(run_ids=[run_id]), HTTPStatus.ACCEPTED, {"Location": f"/runs/{run_id}"})
+    if replayed.row.is_open:
+        call.app.dispatcher.enqueue_stored(replayed.row)
+    location = f"/runs/{replayed.run_ids[0]}"
+    return Reply(StartedRuns(run_ids=replayed.run_ids), HTTPStatus.ACCEPTED, {"Location": location})
 
 
 @operation(
@@ -244,15 +253,16 @@ def cancel_run(call: ApiCall[Cancel, None]) -> Reply:
     If aichats doesn't know whether the run has begun, the answer is 202: aichats looks for the chat first. If there is
     none, the run ends as `cancelled`. Otherwise it continues. Cancelling a run again changes nothing.
     """
-    run_id = call.path["run_id"]
-    was_ended = not _existing(call).is_open
+    run_id, before = call.path["run_id"], _existing(call)
     try:
         row = call.app.ledger.steering.cancel(run_id, by=call.caller.name, reason=call.body.reason)
     except LedgerConflictError as conflict:
         begun = conflict.row is not None and conflict.row.is_open
         reason = "can't be cancelled" + (", because it has begun and its chat exists" if begun else "")
         raise _conflict(conflict.row, reason) from conflict
-    if was_ended and row.is_open:
+    except TextExpiredError as expired:
+        raise _conflict(before, f"can't be cancelled, {TEXT_EXPIRED}. Look for its chat, then resolve it") from expired
+    if row.is_open and not before.is_open:
         call.app.dispatcher.enqueue_stored(row)
     status = HTTPStatus.ACCEPTED if row.is_open else HTTPStatus.OK
     return Reply(view(row, call.caller), status, {"Location": f"/runs/{run_id}"})

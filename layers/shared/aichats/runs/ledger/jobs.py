@@ -46,6 +46,7 @@ class Job:
         created_at: the time of the request. A run that was opened later is left as it is.
         run_ids: the runs, those that were created first at the beginning.
         has_more: whether more runs matched the filter.
+        companies: the companies that the client is limited to; ``None`` if it has no limit.
     """
 
     job_id: str
@@ -56,6 +57,7 @@ class Job:
     created_at: datetime
     run_ids: tuple[str, ...]
     has_more: bool
+    companies: frozenset[str] | None = None
 
     @property
     def parts(self) -> list[tuple[str, ...]]:
@@ -80,6 +82,7 @@ class Jobs:
             "created_at": to_text(job.created_at),
             "ids": "".join(job.run_ids),
             "has_more": job.has_more,
+            **({} if job.companies is None else {"companies": sorted(job.companies)}),
             "ttl": int((job.created_at + KEEP_JOBS).timestamp()),
         }
         try:
@@ -129,4 +132,5 @@ def _job(item: Json) -> Job:
         created_at=from_text(item["created_at"]),
         run_ids=tuple(ids[start : start + ID_LENGTH] for start in range(0, len(ids), ID_LENGTH)),
         has_more=item["has_more"],
+        companies=frozenset(item["companies"]) if "companies" in item else None,
     )

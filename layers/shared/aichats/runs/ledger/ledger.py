@@ -28,11 +28,12 @@ effect first.
 
 import json
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import cached_property
+from types import MappingProxyType
 from typing import Any, Literal
 
 from aichats.aws.errors import AWS_ERRORS
@@ -41,6 +42,7 @@ from aichats.aws.writes import ConditionFailedError, Update
 from aichats.errors import UnreadableError
 from aichats.models import Json
 from aichats.runs.actions import ABRIDGED
+from aichats.runs.ledger.events import KeptEvents
 from aichats.runs.ledger.reads import Reads
 from aichats.runs.ledger.row_changes import (
     OPEN_AS_READ,
@@ -53,7 +55,7 @@ from aichats.runs.ledger.row_changes import (
 )
 from aichats.runs.ledger.rows import EndStatus, Row, new_item, open_state, row_from
 from aichats.runs.ledger.steering import Steering
-from aichats.runs.ledger.texts import Texts
+from aichats.runs.ledger.texts import KEEP_TEXTS, TextExpiredError, Texts
 from aichats.runs.ledger.times import to_text, utc_now
 from aichats.runs.model import Run
 
@@ -68,6 +70,7 @@ class Ledger:
         settle: the time in which the effect of a call with an unknown outcome may still appear.
         clock: returns the current time.
         prepare: returns attributes for the row of a new run that its effects depend on.
+        keep_texts: the retention time of texts.
     """
 
     client: DynamoDB
@@ -75,6 +78,7 @@ class Ledger:
     settle: timedelta
     clock: Callable[[], datetime] = utc_now
     prepare: Callable[[Run], Json] = lambda _run: {}
+    keep_texts: timedelta = KEEP_TEXTS
 
     @cached_property
     def items(self) -> Table:
@@ -89,16 +93,33 @@ class Ledger:
     @cached_property
     def steering(self) -> Steering:
         """The changes that people make."""
-        return Steering(self.items, self._texts, self.settle, self.clock)
+        return Steering(self.items, self._texts, self.settle, self.clock, self.prepare)
+
+    @cached_property
+    def events(self) -> KeptEvents:
+        """The kept events of runs whose texts could not be rendered."""
+        return KeptEvents(self._texts, self.clock)
 
     @cached_property
     def _texts(self) -> Texts:
-        return Texts(self.items)
+        return Texts(self.items, self.keep_texts)
 
     def get(self, run_id: str) -> Row | None:
-        """Return the row of a run as it is now; ``None`` if it does not exist."""
+        """Return the row of a run as it is now; ``None`` if it does not exist.
+
+        If the text of the run has expired, its action has only its type.
+        """
         item = self.items.get(run_id)
-        return self._row(item) if item else None
+        if item is None:
+            return None
+        try:
+            return self._row(item)
+        except TextExpiredError:
+            return row_from(item)
+
+    def keeps_text(self, row: Row) -> bool:
+        """Return whether the retention time of a run's text is not over. It begins when the run is opened."""
+        return self.clock() < row.opened_at + self.keep_texts
 
     def _row(self, item: Json) -> Row:
         """Return an item as a row with its complete action."""
@@ -116,14 +137,15 @@ class Ledger:
         actions = enumerate(self._texts.keep(runs, now))
         items = [self._new_item(runs[index], now, due_at(index), action) for index, action in actions]
         current_items = self.items.insert(items)
-        return [run for run, item in zip(runs, current_items, strict=True) if item is None or self._is_open(item)]
+        current = zip(runs, current_items, strict=True)
+        return [run for run, item in current if item is None or self._is_open(item, run)]
 
-    def _is_open(self, item: Json) -> bool:
+    def _is_open(self, item: Json, run: Run) -> bool:
         """Return whether an existing run is open now. Open a missed run, because its event has come late."""
         if item.get("status") != "missed":
             return "due_at" in item
         with suppress(LedgerConflictError):
-            self.steering.reopen(row_from(item))
+            self.steering.reopen(row_from(item), run)
         return True
 
     def add_ended(
@@ -132,23 +154,28 @@ class Ledger:
         status: Literal["failed", "missed", "skipped"],
         *,
         unrendered: bool = False,
+        event_keys: Mapping[str, str] = MappingProxyType({}),
     ) -> int:
         """Write runs that were not performed, unless they have a row. Return the number of written runs.
 
         Args:
             runs: the runs, each with its error.
             status: the status. A ``missed`` run is performed if its event comes late.
-            unrendered: whether the runs' texts could not be rendered. Such runs can never be performed, and their
-                actions are not stored.
+            unrendered: whether the runs' texts could not be rendered. Such runs cannot be performed before they are
+                rendered again, and their actions are not stored.
+            event_keys: the key of the kept event for the ids of runs that have one.
         """
         now = self.clock()
         actions: Sequence[Json] = [{}] * len(runs) if unrendered else self._texts.keep([run for run, _ in runs], now)
         ended = {**ended_attributes(status, now), "status": status, "unrendered": unrendered}
         items = [
-            {**self._new_item(run, now, now, action), **ended, "error": error}
+            {**self._new_item(run, now, now, action), **ended, "error": error, "event_key": event_keys.get(run.run_id)}
             for (run, error), action in zip(runs, actions, strict=True)
         ]
-        items = [{name: value for name, value in item.items() if name not in OPEN_ATTRIBUTES} for item in items]
+        items = [
+            {name: value for name, value in item.items() if name not in OPEN_ATTRIBUTES and value is not None}
+            for item in items
+        ]
         return sum(current_item is None for current_item in self.items.insert(items))
 
     def _new_item(self, run: Run, now: datetime, due_at: datetime, action: Json) -> dict[str, Any]:
@@ -176,7 +203,7 @@ class Ledger:
         except LedgerConflictError as conflict:
             if isinstance(run, str) or conflict.row is None or conflict.row.status != "missed":
                 raise
-        self.steering.replay(run.run_id)
+        self.steering.replay(run.run_id, run)
         return self._claim(run, lease)
 
     def _claim(self, run: Run | str, lease: timedelta) -> Row:
@@ -309,12 +336,13 @@ class Ledger:
             "updated_at": to_text(now),
             **(_unknown(row, now) if status == "unknown" else OUTCOME_KNOWN),
         }
+        removed = OPEN_ATTRIBUTES + self._texts.dropped_at(status)
         if chat_id is not None:
             changes |= {"chat_id": chat_id, "result": _json(result or {})}
-            change_row(self.items, row.run.run_id, changes, STILL_OPEN, remove=OPEN_ATTRIBUTES)
+            change_row(self.items, row.run.run_id, changes, STILL_OPEN, remove=removed)
         else:
             condition = f"{STILL_OPEN} AND #lease = :token"
-            change_row(self.items, row.run.run_id, changes, condition, {"token": row.lease}, remove=OPEN_ATTRIBUTES)
+            change_row(self.items, row.run.run_id, changes, condition, {"token": row.lease}, remove=removed)
 
     def give_up(self, row: Row, status: EndStatus, error: Json) -> None:
         """End an open run that has waited too long.

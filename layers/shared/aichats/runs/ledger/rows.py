@@ -46,6 +46,7 @@ COPIED_ATTRIBUTES = (
     "title",
     "key_base",
     "action_key",
+    "event_key",
     "credential",
     "cancel",
     "calls",
@@ -87,7 +88,9 @@ class Row:
     error: Mapping[str, Any] | None = None
     finished_at: datetime | None = None
     unrendered: bool = False
-    """True if the run's texts could not be rendered, so the run can never be performed."""
+    """True if the run's texts could not be rendered, so the run has no action yet."""
+    event_key: str | None = None
+    """The key of the kept event from which a run without an action can be rendered again."""
     title: str | None = None
     """The title to create the chat with. It begins with the run's mark; ``None`` if the chat gets no mark."""
     key_base: str | None = None

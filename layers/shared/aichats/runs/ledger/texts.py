@@ -2,6 +2,8 @@
 
 A short action is part of its run's row. A longer action is an item of its own, which all runs of an occurrence share.
 So the write of a run costs one kilobyte, whatever the length of the message.
+
+The item is deleted after the retention time of the stack (``KeepTextsDays``). The row is kept longer, without the text.
 """
 
 import hashlib
@@ -16,22 +18,35 @@ from aichats.aws.writes import ConditionFailedError
 from aichats.errors import UnreadableError
 from aichats.models import Json
 from aichats.runs.actions import Action
-from aichats.runs.ledger.rows import read_action, to_json
+from aichats.runs.ledger.rows import EndStatus, read_action, to_json
 from aichats.runs.model import Run
 
 INLINE_BYTES = 256
 """The maximum size of an action that is part of its row. Such a row takes less than one kilobyte."""
-KEEP_ACTIONS = timedelta(days=120)
-"""The retention time of an action. A run ends within two days, and its row is kept for another 90 days."""
+KEEP_TEXTS = timedelta(days=30)
+"""The default retention time of texts."""
+KEEP_AT_LEAST = timedelta(days=3)
+"""The minimum retention time of an item. A run is open for at most 26 hours, and needs its action until it ends."""
+FINAL: tuple[EndStatus, ...] = ("succeeded", "cancelled")
+"""The ends after which a run is never performed again."""
 CACHED_ACTIONS = 64
 """The maximum number of actions in the cache. Runs that share an action are performed at about the same time."""
 
 
+class TextExpiredError(UnreadableError):
+    """The text of a run is no longer kept."""
+
+
 @dataclass(frozen=True)
 class Texts:
-    """The actions of a table of runs. Safe to share between threads."""
+    """The actions of a table of runs. Safe to share between threads.
+
+    Args:
+        keep_for: the retention time of texts.
+    """
 
     items: Table
+    keep_for: timedelta = KEEP_TEXTS
     _cache: "OrderedDict[str, Action]" = field(default_factory=OrderedDict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -51,18 +66,26 @@ class Texts:
                 attributes.append({"action": text})
             else:
                 attributes.append({"action_key": keys.setdefault(text, _key(text, run.run_id))})
-        expires_at = _expires_at(now)
+        expires_at = self.expires_at(now)
         self.items.overwrite([{"run_id": key, "action": text, "ttl": expires_at} for text, key in keys.items()])
         return attributes
+
+    def expires_at(self, now: datetime) -> int:
+        """Return the time from which DynamoDB may delete an item that is written now, in seconds since 1970."""
+        return int((now + max(self.keep_for, KEEP_AT_LEAST)).timestamp())
+
+    def dropped_at(self, end: EndStatus) -> tuple[str, ...]:
+        """Return the attributes with texts that a row loses when its run ends, because no replay needs them."""
+        return ("action", "title") if not self.keep_for and end in FINAL else ()
 
     def extend(self, key: str, now: datetime) -> None:
         """Extend the retention of a stored action for a run that is opened now.
 
         Raises:
-            UnreadableError: the action has expired.
+            TextExpiredError: the action has expired.
         """
         try:
-            self.items.update(key, {"ttl": _expires_at(now)}, self.items.is_present)
+            self.items.update(key, {"ttl": self.expires_at(now)}, self.items.is_present)
         except ConditionFailedError as error:
             raise _gone(key) from error
 
@@ -70,7 +93,8 @@ class Texts:
         """Return the action that an item names; ``None`` if the action is in the item.
 
         Raises:
-            UnreadableError: the action has expired, or this version of the code cannot read it.
+            TextExpiredError: the action has expired.
+            UnreadableError: this version of the code cannot read the action.
         """
         key = item.get("action_key")
         if key is None:
@@ -96,9 +120,5 @@ def _key(text: str, run_id: str) -> str:
     return f"action:{hashlib.sha256(f'{run_id}\n{text}'.encode()).hexdigest()[:40]}"
 
 
-def _expires_at(now: datetime) -> int:
-    return int((now + KEEP_ACTIONS).timestamp())
-
-
-def _gone(key: str) -> UnreadableError:
-    return UnreadableError(f"{key} has expired")
+def _gone(key: str) -> TextExpiredError:
+    return TextExpiredError(f"{key} has expired")
