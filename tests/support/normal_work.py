@@ -245,6 +245,17 @@ def a_webhook_sets_off_automations(roles: Roles) -> None:
     roles.call("ReceiveWebhookFunction", sent)
 
 
+def a_text_fails_for_a_webhook_and_is_replayed(roles: Roles) -> None:
+    data = {"id": unique("pay")}
+    trigger = ON_FAILURE | {"filter": f"data.id == '{data['id']}'"}
+    name = automation(roles, trigger, CREATE | {"title": "{{ event.data.nobody }}"}, "biz_A")
+    delivery = signed(event("payment.failed", data=data), WEBHOOK_SECRET)
+    sent = http_event("POST", PATH, delivery.body.decode(), token=None, headers=delivery.headers)
+    run_id = json.loads(roles.call("ReceiveWebhookFunction", sent)["body"])["run_ids"][-1]
+    roles.http("PUT", f"/automations/{name}", definition(trigger, CREATE, "biz_A"), as_root=True)
+    assert roles.http("POST", f"/runs/{run_id}/replay")["run_ids"] == [run_id]
+
+
 def all_connections_are_renewed(roles: Roles) -> None:
     connection_with_an_ended_token(roles)
     assert roles.call(REFRESH, {})["renewed"]
@@ -381,7 +392,8 @@ NORMAL_WORK: dict[str, list[Work]] = {
         a_client_starts_a_job,
         a_client_changes_automations,
         a_client_sends_a_test_event,
+        a_text_fails_for_a_webhook_and_is_replayed,
     ],
-    "ReceiveWebhookFunction": [a_webhook_sets_off_automations],
+    "ReceiveWebhookFunction": [a_webhook_sets_off_automations, a_text_fails_for_a_webhook_and_is_replayed],
     REFRESH: [all_connections_are_renewed, a_renewal_that_died_before_its_end_is_completed],
 }

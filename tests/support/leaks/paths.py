@@ -119,14 +119,27 @@ def send_test_events(bench: LeakBench) -> None:
     bench.call("POST", "/automations/good/run", json={"event": event, "targets": [text]}, expect=422)
 
 
-def _listen(bench: LeakBench, name: str, title: str = "", **trigger: str) -> None:
-    """Create an automation that listens for events."""
+def replay_unrendered_runs(bench: LeakBench) -> None:
+    """Replay runs whose texts could not be rendered: in vain, with a field that is not kept, and after a fix."""
+    for name, fixed in (("null", None), ("unfit", "{{ event.data.note }}"), ("filtered", None)):
+        failed = bench.call("GET", f"/runs?automation={name}&status=failed", expect=200).json()["data"]
+        run_id = failed[0]["run_id"]
+        bench.call("POST", f"/runs/{run_id}/replay", expect=422)
+        _listen(bench, name, title="{{ event.data.more }}", expect=200)
+        bench.call("POST", f"/runs/{run_id}/replay", expect=409)
+        _listen(bench, name, title=fixed or "{{ event.type }}", expect=200)
+        bench.call("POST", f"/runs/{run_id}/replay", expect=202)
+        assert bench.ended(run_id)["status"] == "succeeded"
+
+
+def _listen(bench: LeakBench, name: str, title: str = "", *, expect: int = 201, **trigger: str) -> None:
+    """Write an automation that listens for events."""
     body = {
         "trigger": {"type": "webhook", "events": ["payment.failed"], **trigger},
         "action": create_chat(bench, **({"title": title} if title else {})),
         "targets": ["biz_Own"],
     }
-    bench.call("PUT", f"/automations/{name}", json=body, expect=201)
+    bench.call("PUT", f"/automations/{name}", json=body, expect=expect)
 
 
 def _event(bench: LeakBench, **data: Any) -> bytes:
@@ -258,6 +271,7 @@ PATHS: tuple[Callable[[LeakBench], None], ...] = (
     renew_connections,
     deliver_webhooks,
     send_test_events,
+    replay_unrendered_runs,
     lose_answers,
     fire_schedules,
     send_unreadable_messages,
