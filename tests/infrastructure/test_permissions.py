@@ -55,6 +55,7 @@ ON_TABLES = {
     "HttpApiFunction": {
         "RunsTable": READ | WRITTEN | LISTED,
         "${RunsTable.Arn}/index/by_time": QUERIED,
+        "${RunsTable.Arn}/index/by_slot": QUERIED,
         "AutomationsTable": READ | WRITTEN | DELETED | SCANNED,
     },
     "ReceiveWebhookFunction": {

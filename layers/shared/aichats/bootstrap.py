@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
+    from aichats.automations.last_runs import LastRuns
     from aichats.automations.missed import MissedSlots
     from aichats.automations.reconcile import AutomationService
     from aichats.automations.run_factory import RunFactory
@@ -198,6 +199,13 @@ class Application:
         from aichats.automations.table import AutomationTable
 
         return AutomationTable(aws_client("dynamodb"), self.settings.automations_table)
+
+    @cached_property
+    def last_runs(self) -> LastRuns:
+        """Finds the newest runs of automations."""
+        from aichats.automations.last_runs import LastRuns
+
+        return LastRuns(self.ledger, self.history)
 
     @cached_property
     def automations(self) -> AutomationService:

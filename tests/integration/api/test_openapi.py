@@ -18,6 +18,7 @@ from aichats.api.openapi import problems
 from aichats.api.operation import Operation
 from aichats.api.problems import Kind
 from aichats.api.requests import KEY_PATTERN
+from aichats.automations.model import Automation
 from aichats.runs.ledger.times import utc_now
 from aichats.schedules.pauses import PauseWindow
 from local.openapi import OPENAPI_JSON, openapi_json
@@ -235,9 +236,12 @@ def test_an_automation_is_written_with_the_fields_of_the_contract_and_no_other()
 
     schema = schemas[body["$ref"].rpartition("/")[2]]
     assert schema["additionalProperties"] is False
-    assert set(schema["properties"]) == {
+    read_only = {name for name, field in schema["properties"].items() if field.get("$ref", "").endswith("/ReadOnly")}
+    assert schemas["ReadOnly"]["readOnly"]
+    assert set(schema["properties"]) - read_only == {
         *("trigger", "action", "targets", "missed", "overlap", "description", "labels", "managed_by")
     }
+    assert read_only == set(schemas["StoredAutomation"]["properties"]) - set(Automation.model_fields)
     assert schema["required"] == ["trigger", "action", "targets"]
     assert schema["properties"]["trigger"]["discriminator"]["mapping"].keys() == {"schedule", "webhook"}
     assert schemas["ScheduleTrigger"]["required"] == ["type", "expression"]
@@ -265,7 +269,7 @@ def test_the_etag_that_a_condition_names_is_documented() -> None:
 def test_what_is_answered_of_an_automation_says_what_its_action_is() -> None:
     schemas = openapi()["components"]["schemas"]
 
-    for name in ("Automation", "StoredAutomation", "ListedAutomation"):
+    for name in ("AutomationBody", "StoredAutomation", "AutomationView"):
         assert schemas[name]["properties"]["action"] == {"$ref": "#/components/schemas/Action"}
 
 

@@ -7,8 +7,9 @@ from typing import Annotated
 
 from pydantic import AwareDatetime, BeforeValidator, Field, TypeAdapter, ValidationError
 
+from aichats.automations.model import LabelFilter
 from aichats.errors import InputError
-from aichats.models import OrElse, Request
+from aichats.models import Request
 from aichats.runs.ledger.filters import RunFilter
 from aichats.runs.ledger.rows import Row, RunStatus
 from aichats.runs.model import Trigger
@@ -70,14 +71,7 @@ class RunConditions(Request):
 
     automation: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")] | None = None
     target: Annotated[str, Field(min_length=1, max_length=255)] | None = None
-    label: (
-        Annotated[
-            str,
-            Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}:[\x20-\x7e]{0,63}$"),
-            OrElse("must be a label's key and value with a colon between them, such as team:sales"),
-        ]
-        | None
-    ) = None
+    label: LabelFilter | None = None
     trigger: Trigger | None = None
     slot_since: WindowTime | None = None
     slot_until: WindowTime | None = None

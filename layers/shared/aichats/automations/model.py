@@ -44,8 +44,8 @@ type LabelValue = Annotated[
 ]
 type LabelFilter = Annotated[
     str,
-    Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}:[\x20-\x7e]{0,63}$", examples=["team:growth"]),
-    OrElse("must be a label's key and its value with a colon in between, such as team:growth"),
+    Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}:[\x20-\x7e]{0,63}$", examples=["team:sales"]),
+    OrElse("must be a label's key and value with a colon between them, such as team:sales"),
 ]
 MAX_LABELS = 16
 MAX_LABEL_CHARACTERS = 63

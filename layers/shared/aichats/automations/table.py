@@ -112,7 +112,7 @@ class AutomationTable:
         """
         while True:
             old, row = self.plan(name, automation, if_match, if_none_match, guard, by=by)
-            if row is old or self._replace(old, row):
+            if row == old or self._store(old, row):
                 return row, old is None or old.state == "deleting"
 
     def plan(
@@ -125,7 +125,7 @@ class AutomationTable:
         *,
         by: str | None = None,
     ) -> tuple[RowHeader | None, AutomationRow]:
-        """Return what :meth:`put` would replace and write now, the same row twice if nothing changes. Write nothing.
+        """Return what :meth:`put` would replace and write now, equal rows if nothing changes. Write nothing.
 
         The arguments and the errors are those of :meth:`put`.
         """
@@ -139,8 +139,7 @@ class AutomationTable:
         if isinstance(current, AutomationRow) and canonical(current.automation) == definition:
             if not conditions_hold(current.replaced, if_match, if_none_match):
                 check_conditions(name, current.etag, if_match, if_none_match)
-            same_defaults = current.defaults == automation.defaults
-            return old, current if same_defaults else replace(current, defaults=automation.defaults)
+            return old, replace(current, defaults=automation.defaults)
         check_conditions(name, current.etag if current else None, if_match, if_none_match)
         return old, next_row(name, automation, old, self.clock(), by)
 
@@ -260,6 +259,12 @@ class AutomationTable:
         """Return a row as it is now. If this version of the code cannot read the row, return its header."""
         item = self._items.get(name)
         return header_from_item(item) if item else None
+
+    def _store(self, old: RowHeader | None, row: AutomationRow) -> bool:
+        """Write a row that replaces the ``old`` row. Of the same version, only the list of left-out fields changes."""
+        if old is not None and old.etag == row.etag:
+            return self._change(row, {"defaults": list(row.defaults)})
+        return self._replace(old, row)
 
     def _replace(self, old: RowHeader | None, row: AutomationRow) -> bool:
         condition, values = _as_read(old) if old else (self._items.is_absent, {})

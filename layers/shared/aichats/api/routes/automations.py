@@ -1,14 +1,24 @@
 """``/automations``: create, replace, read, list and delete automations."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Annotated, Any
 
 from pydantic import BaseModel, Field
 
-from aichats.api.automation_view import ListedAutomation, StoredAutomation, with_state
+from aichats.api.automation_view import (
+    AutomationBody,
+    AutomationInput,
+    AutomationView,
+    ShownAutomation,
+    StoredAutomation,
+    View,
+    view_all,
+    view_changed,
+    view_one,
+)
 from aichats.api.operation import WEBHOOK, ApiCall, Reply, operation
 from aichats.api.problems import RejectedError
 from aichats.api.stored_automations import (
@@ -20,11 +30,11 @@ from aichats.api.stored_automations import (
     unknown_automation,
 )
 from aichats.automations.checks import check_texts
-from aichats.automations.model import Automation, Name, WebhookTrigger
+from aichats.automations.model import Automation, LabelFilter, Name, WebhookTrigger
 from aichats.automations.row import AutomationRow, RowHeader
 from aichats.aws.observability import logger
 from aichats.errors import AichatsError, InputError
-from aichats.models import Request, Truth
+from aichats.models import Request, Truth, WholeNumber
 from aichats.runs.model import slot_text
 from aichats.whop.webhooks import known_event_types
 
@@ -43,16 +53,25 @@ class PutAutomation(Request):
     dry_run: Annotated[bool, Truth] = False
 
 
-class ListAutomations(Request):
-    """The position in the list."""
+class GetAutomation(Request):
+    """The form of the answer."""
 
+    view: View | None = None
+
+
+class ListAutomations(Request):
+    """The filter of the list, and the page."""
+
+    label: LabelFilter | None = None
+    limit: Annotated[int, Field(ge=1, le=100), WholeNumber] = 50
     cursor: Name | None = None
+    view: View | None = None
 
 
 class Automations(BaseModel):
     """A page of automations, sorted by name."""
 
-    data: list[ListedAutomation]
+    data: list[AutomationView | AutomationInput]
     next_cursor: Annotated[str | None, Field(description="The `cursor` of the next page; null on the last page")]
 
 
@@ -62,7 +81,7 @@ class Automations(BaseModel):
     "Create or replace an automation",
     scopes=WRITE_AND_ACT,
     parameters=NAMED,
-    body=Automation,
+    body=AutomationBody,
     query=PutAutomation,
     answers={200: StoredAutomation, 201: StoredAutomation},
     limited=True,
@@ -70,8 +89,10 @@ class Automations(BaseModel):
     conditional=True,
     headers={**_ETAG, "Location": "The automation"},
 )
-def put_automation(call: ApiCall[Automation, PutAutomation]) -> Reply:
+def put_automation(call: ApiCall[AutomationBody, PutAutomation]) -> Reply:
     """Create or replace an automation. Sending the same definition again changes nothing, and repairs its schedule.
+
+    You can send back what `GET` returns. The read-only fields in it are ignored.
 
     With `If-Match`, the automation is replaced only if you know its current version. With `If-None-Match: *`, it is
     only created. Retrying a conditional request is safe. Unknown event types are accepted with a warning, because Whop
@@ -83,15 +104,15 @@ def put_automation(call: ApiCall[Automation, PutAutomation]) -> Reply:
     name, now = call.path["name"], datetime.now(UTC)
     if name == STACK_SCHEDULE:
         raise InputError([("name", f"{name} is the name of the stack's own schedule; choose another one")])
-    call.limit.check_automation(call.body)
-    call.app.check_action(call.body.action)
-    check_texts(name, call.body, call.app.run_factory, now)
-
-    row, status = _written(call)
+    automation = call.body.automation(name)
+    call.limit.check_automation(automation)
+    call.app.check_action(automation.action)
+    check_texts(name, automation, call.app.run_factory, now)
+    row, status = _written(call, automation)
     stack = call.app.stack_pause.pauses(now)
     unconfirmed = [slot for slot in row.unconfirmed_slots if not stack.at(slot)]
-    warnings = [*_warnings(call.body, unconfirmed), *_webhook_warnings(call, row.event_types)]
-    body = StoredAutomation.model_construct(**with_state(row, now, stack), warnings=warnings)
+    warnings = [*_warnings(automation, unconfirmed), *_webhook_warnings(call, row.event_types)]
+    body = StoredAutomation.model_construct(**dict(view_changed(call, row)), warnings=warnings)
     return Reply(body, status, {"ETag": row.etag, "Location": f"/automations/{name}"})
 
 
@@ -101,14 +122,20 @@ def put_automation(call: ApiCall[Automation, PutAutomation]) -> Reply:
     "Get an automation",
     scopes=READ,
     parameters=NAMED,
-    answers={200: Automation},
+    query=GetAutomation,
+    answers={200: ShownAutomation},
     limited=True,
     headers=_ETAG,
 )
-def get_automation(call: ApiCall[None, None]) -> Reply:
-    """Return the definition of an automation. You can change it and put it back, with its `ETag` as `If-Match`."""
+def get_automation(call: ApiCall[None, GetAutomation]) -> Reply:
+    """Return an automation. You can change it and put it back, with its `ETag` as `If-Match`.
+
+    `last_run` is its newest slot, or its newest run of the last 7 days. With `view=input`, you get exactly the fields
+    that were sent, to compare them with a file.
+    """
     row = existing_automation(call)
-    return Reply(row.automation, headers={"ETag": row.etag})
+    shown = AutomationInput(row.written) if call.query.view else view_one(call, row)
+    return Reply(shown, headers={"ETag": row.etag})
 
 
 @operation(
@@ -121,19 +148,21 @@ def get_automation(call: ApiCall[None, None]) -> Reply:
     limited=True,
 )
 def list_automations(call: ApiCall[None, ListAutomations]) -> Reply:
-    """Return the automations with the next time of each. Follow `next_cursor` until it is null."""
-    now, after = datetime.now(UTC), call.query.cursor or ""
-    stack = call.app.stack_pause.pauses(now)
-    rows = [row for row in call.app.automation_table.list() if row.name > after and call.limit.has_automation(row)]
-    shown: list[ListedAutomation] = []
+    """Return the automations, sorted by name. Follow `next_cursor` until it is null.
+
+    `label` selects the automations that have a label, such as `team:growth`. `last_run` is null for an automation that
+    listens to events and has no run among the newest runs of the stack; get the automation to look it up.
+    """
+    rows = list(_selected(call))
+    page = rows[: call.query.limit]
+    shown: list[AutomationView | AutomationInput] = []
     room = MAX_LIST_BYTES
-    for row in rows:
-        automation = ListedAutomation.model_construct(**with_state(row, now, stack), etag=row.etag)
+    for automation in _inputs(page) if call.query.view else view_all(call, page):
         room -= _size(automation)
         if shown and room < 0:
             break
         shown.append(automation)
-    next_cursor = shown[-1].name if len(shown) < len(rows) else None
+    next_cursor = rows[len(shown) - 1].name if len(shown) < len(rows) else None
     return Reply(Automations.model_construct(data=shown, next_cursor=next_cursor))
 
 
@@ -162,8 +191,8 @@ def delete_automation(call: ApiCall[None, None]) -> Reply:
     return Reply(status=HTTPStatus.NO_CONTENT)
 
 
-def _written(call: ApiCall[Automation, PutAutomation]) -> tuple[AutomationRow, HTTPStatus]:
-    """Put the automation of a call. Return its row and the status of the answer. A dry run writes nothing."""
+def _written(call: ApiCall[Any, PutAutomation], automation: Automation) -> tuple[AutomationRow, HTTPStatus]:
+    """Put an automation. Return its row and the status of the answer. A dry run writes nothing."""
     name = call.path["name"]
 
     def keep_others(row: RowHeader) -> None:
@@ -173,13 +202,26 @@ def _written(call: ApiCall[Automation, PutAutomation]) -> tuple[AutomationRow, H
 
     conditions = call.headers.get("if-match"), call.headers.get("if-none-match")
     if call.query.dry_run:
-        _, row = call.app.automation_table.plan(name, call.body, *conditions, keep_others)
+        _, row = call.app.automation_table.plan(name, automation, *conditions, keep_others, by=call.caller.name)
         return row, HTTPStatus.OK
-    result = call.app.automations.put(name, call.body, *conditions, keep_others)
+    result = call.app.automations.put(name, automation, *conditions, keep_others, by=call.caller.name)
     return result.row, HTTPStatus.CREATED if result.created else HTTPStatus.OK
 
 
-def _size(automation: ListedAutomation) -> int:
+def _selected(call: ApiCall[None, ListAutomations]) -> Iterator[AutomationRow]:
+    """Yield the automations of the list from the cursor on."""
+    after, label = call.query.cursor or "", call.query.label
+    for row in call.app.automation_table.list():
+        labels = {f"{key}:{value}" for key, value in row.automation.labels.items()}
+        if row.name > after and call.limit.has_automation(row) and (label is None or label in labels):
+            yield row
+
+
+def _inputs(rows: Sequence[AutomationRow]) -> Iterator[AutomationInput]:
+    return (AutomationInput({"name": row.name, "etag": row.etag, **row.written}) for row in rows)
+
+
+def _size(automation: BaseModel) -> int:
     """Return the bytes that an automation takes in Lambda's response, whose JSON has the answer's JSON as a text."""
     return len(json.dumps(automation.model_dump_json(), ensure_ascii=False).encode())
 

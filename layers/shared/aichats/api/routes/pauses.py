@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, Field
 
-from aichats.api.automation_view import ListedAutomation, with_state
+from aichats.api.automation_view import AutomationView, view_changed
 from aichats.api.operation import ApiCall, Reply, operation
 from aichats.api.pause_view import ShownPause, shown_pause
 from aichats.api.problems import RejectedError
@@ -72,7 +72,7 @@ class StackState(BaseModel):
     parameters=NAMED,
     body=Pause,
     body_optional=True,
-    answers={200: ListedAutomation},
+    answers={200: AutomationView},
     limited=True,
     conflicts=True,
 )
@@ -95,7 +95,7 @@ def pause_automation(call: ApiCall[Pause, None]) -> Reply:
     parameters=NAMED,
     body=Resume,
     body_optional=True,
-    answers={200: ListedAutomation},
+    answers={200: AutomationView},
     limited=True,
     conflicts=True,
 )
@@ -174,9 +174,7 @@ def _change(call: ApiCall[Any, None], message: str, change: Callable[[Automation
         raise unknown_automation(before.name)
     if row.pauses != before.pauses:
         logger.info(message, extra={"automation": row.name, "pauses": len(row.pauses.after(now))})
-    stack = call.app.stack_pause.pauses(now)
-    body = ListedAutomation.model_construct(**with_state(row, now, stack), etag=row.etag)
-    return Reply(body, headers={"ETag": row.etag})
+    return Reply(view_changed(call, row), headers={"ETag": row.etag})
 
 
 def _change_stack(call: ApiCall[Any, None], message: str, change: Callable[[Pauses], Pauses], now: datetime) -> Reply:

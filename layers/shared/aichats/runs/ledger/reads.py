@@ -9,7 +9,7 @@ from operator import itemgetter
 from aichats.aws.observability import count_now, logger
 from aichats.aws.table import BATCH_KEYS, Table
 from aichats.errors import UnreadableError
-from aichats.models import Json
+from aichats.models import Json, JsonObject
 from aichats.runs.ledger.filters import RunFilter
 from aichats.runs.ledger.rows import OPEN, OPEN_STATES, Row, row_from
 from aichats.runs.ledger.times import to_text
@@ -60,6 +60,16 @@ class Reads:
         items, last = next(pages)
         return [item["made_at"] for item in items], last["made_at"] if last else None
 
+    def newest(self, lane: str, limit: int) -> tuple[list[JsonObject], bool]:
+        """Return the newest runs of automations in a lane of the history, newest first. Make one query.
+
+        Returns:
+            The ``made_at`` and the ``automation`` of each run, and whether the lane has older runs.
+        """
+        values, options = {"lane": lane}, {"ScanIndexForward": False, "Limit": limit}
+        items, last = next(self.items.query_pages("by_time", "#lane = :lane", values, **options))
+        return items, last is not None
+
     def overdue(self, before: datetime, *, first: int = 0) -> Iterator[list[Row]]:
         """Yield open runs that have been due for a while, up to 100 at a time.
 
@@ -75,6 +85,12 @@ class Reads:
                 items = self.items.get_all([entry["run_id"] for entry in entries])
                 # The index may be behind the table.
                 yield list(_readable(item for item in items if item.get("due_at", "~") < values["before"]))
+
+    def newest_slot(self, automation: str) -> Json | None:
+        """Return the ``run_id`` and the ``slot`` of a run of an automation's newest slot; ``None`` without one."""
+        values = {"automation": automation}
+        pages = self.items.query_pages("by_slot", "#automation = :automation", values, ScanIndexForward=False, Limit=1)
+        return next(iter(next(pages)[0]), None)
 
     def of_slot(self, automation: str, slot: str) -> set[str]:
         """Return the ids of an automation's runs for a slot. A run of the last second may be missing."""
