@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError
 from aichats.automations.row import AutomationRow, RowHeader
 from aichats.automations.table import AutomationTable
 from tests.support.automation_rows import NAME, conflict_of, item, read
-from tests.support.automations import CRON, RATE, WEBHOOK, at, make_store
+from tests.support.automations import CRON, RATE, WEBHOOK, at, automation, make_store, scheduled
 from tests.support.crashing import FaultyAws, World
 from tests.support.ledgers import NOON, Clock, dynamodb
 
@@ -71,6 +71,45 @@ def test_of_two_that_only_create_one_is_rejected(disturbed: AutomationTable, mea
 
     assert conflict_of(lambda: disturbed.put(NAME, CRON, if_none_match="*"))
     assert read(disturbed).automation == RATE
+
+
+WITH_ZONE = automation(scheduled(timezone="UTC"))
+"""The definition of CRON with a field that CRON leaves out."""
+
+
+def test_the_fields_that_were_left_out_are_noted_for_no_other_definition(
+    disturbed: AutomationTable, meanwhile: Meanwhile
+) -> None:
+    disturbed.put(NAME, CRON)
+    meanwhile.act = lambda: quiet(disturbed).put(NAME, RATE)
+
+    row, created = disturbed.put(NAME, WITH_ZONE)
+
+    assert (row.version, created, row.automation) == (3, False, CRON)
+    assert read(disturbed).written == scheduled(timezone="UTC")
+
+
+def test_a_condition_is_checked_again_if_the_row_changes_before_the_fields_are_noted(
+    disturbed: AutomationTable, meanwhile: Meanwhile
+) -> None:
+    first, _ = disturbed.put(NAME, CRON)
+    meanwhile.act = lambda: quiet(disturbed).put(NAME, RATE)
+
+    assert conflict_of(lambda: disturbed.put(NAME, WITH_ZONE, if_match=first.etag))
+    assert read(disturbed).automation == RATE
+
+
+def test_noting_the_fields_that_were_left_out_keeps_everything_else(store: AutomationTable) -> None:
+    row, _ = store.put(NAME, CRON, by="git")
+    store.mark_checked([row], NOON + timedelta(hours=1))
+    store.mark_aligned([(row, "as it should be")])
+    before = item(store)
+
+    store.put(NAME, WITH_ZONE, by="another")
+
+    after = item(store)
+    assert after.pop("defaults") != before.pop("defaults")
+    assert after == before
 
 
 def test_a_deletion_of_the_version_before_is_rejected(disturbed: AutomationTable, meanwhile: Meanwhile) -> None:
