@@ -17,6 +17,8 @@ from tests.support.commands import running_module
 from tests.support.markdown import DOCS, ShellBlock, shell_blocks
 from tests.support.waiting import PATIENCE, until
 
+HOW_TOS = ["automations-in-git"]
+"""The how-to pages whose blocks run from top to bottom, in an empty folder."""
 LAPTOP = ["first-automation", "first-webhook", "fire-drill"]
 
 
@@ -115,6 +117,44 @@ def test_each_block_of_a_laptop_tutorial_does_what_the_page_says(name: str, dev:
             assert not block.on_aws
             if not block.in_terminal:
                 perform(shell, dev, block)
+
+
+@pytest.mark.parametrize("name", HOW_TOS)
+def test_each_block_of_a_how_to_does_what_the_page_says(name: str, dev: Dev, tmp_path: Path) -> None:
+    [variables] = [block for block in shell_blocks(DOCS / "tutorials" / "first-automation.md") if "API=" in block.text]
+    (empty := tmp_path / "repository").mkdir()
+    dev.reset()
+
+    with running_shell(tmp_path) as shell:
+        perform(shell, dev, variables)
+        shell.run(f"cd {empty}")
+        for block in shell_blocks(DOCS / "how-to" / f"{name}.md"):
+            perform(shell, dev, block)
+
+
+def test_the_commands_for_automations_in_git_apply_only_what_they_showed(dev: Dev, tmp_path: Path) -> None:
+    page = shell_blocks(DOCS / "how-to" / "automations-in-git.md")
+    [variables] = [block for block in shell_blocks(DOCS / "tutorials" / "first-automation.md") if "API=" in block.text]
+    [files] = [block for block in page if "mkdir -p automations" in block.text]
+    [functions] = [block for block in page if "apply()" in block.text]
+    path = '"$API/automations/monday-report" -H "$AUTH"'
+    (empty := tmp_path / "repository").mkdir()
+
+    with running_shell(tmp_path) as shell:
+        for text in (dev.adapt(variables.text), f"cd {empty}", files.text, functions.text, "plan; apply; plan"):
+            shell.run(text)
+        shell.run(
+            "jq '.targets = []' automations/monday-report.json > new && mv new automations/monday-report.json; plan"
+        )
+        assert "monday-report 422\ntargets: must have at least 1 item" in shell.run("apply")
+        shell.run(
+            "jq '.targets = [null]' automations/monday-report.json > new && mv new automations/monday-report.json"
+        )
+        shell.run(f'plan; curl -s {path} | jq \'.missed = "run"\' | curl -s -X PUT {path} -H "$JSON" -d @-')
+        assert "monday-report 412\nIf-Match failed" in shell.run("apply")
+        shell.run("echo '{' > automations/daily-numbers.json; rm automations/monday-report.json; plan || true")
+        assert shell.run("apply") == ""
+        assert '"missed":"run"' in shell.run(f"curl -s {path}")
 
 
 def test_every_tutorial_runs_on_a_laptop_or_says_that_all_of_it_needs_aws() -> None:

@@ -1,4 +1,4 @@
-"""What ``/automations`` shows besides the definition: its next times, its last run, who wrote it, and what was sent."""
+"""The answers of ``/automations``: next times, last run, API clients, and the view of what was sent."""
 
 import json
 from dataclasses import replace
@@ -303,11 +303,11 @@ DEFINITIONS = st.fixed_dictionaries(
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(definition=DEFINITIONS)
 def test_the_view_of_the_input_is_whatever_was_sent(api: HttpCaller, definition: Json) -> None:
-    put(api, definition)
+    etag = put(api, definition).headers["etag"]
 
     assert get(api, "view=input") == definition
     [listed] = get(api, "view=input", path="/automations")["data"]
-    assert listed == {"name": "weekly", **definition}
+    assert listed == {"name": "weekly", "etag": etag, **definition}
 
 
 def test_without_a_view_all_defaults_are_shown(api: HttpCaller) -> None:
@@ -332,6 +332,17 @@ def test_the_same_definition_with_other_fields_sent_changes_the_view_and_no_vers
     assert again.headers["etag"] == first.headers["etag"]
     assert get(api, "view=input") == explicit
     assert scheduler.schedules == before
+
+
+def test_a_dry_run_shows_the_client_and_notes_no_fields(api: HttpCaller, app: Application) -> None:
+    put(api, scheduled(), token="git")
+    before = app.automation_table.get("weekly")
+
+    same = api("PUT", PATH, scheduled(timezone="UTC"), query="dry_run=true").json
+    other = api("PUT", PATH, scheduled(message="Another"), query="dry_run=true").json
+
+    assert (same["updated_by"], other["updated_by"], other["created_by"]) == ("git", "local", "git")
+    assert app.automation_table.get("weekly") == before
 
 
 def test_the_view_of_the_input_has_the_etag(api: HttpCaller) -> None:
