@@ -215,7 +215,7 @@ def test_of_a_large_fan_out_as_many_are_counted_as_are_read(stack: StackInMemory
 
 
 def test_of_many_automations_fewer_runs_are_counted_each(stack: StackInMemory, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(last_runs, "MAX_COUNTED", 6)
+    monkeypatch.setattr(last_runs, "MAX_COUNTED_RUNS", 6)
     stack.clock.now = ONE
     for name in ("a", "b"):
         stack.put(hourly(*(f"biz_{number}" for number in range(4))), name)

@@ -25,7 +25,7 @@ from aichats.runs.model import Trigger
 
 LANE_RUNS = 250
 """The number of runs that are read from each lane of the history."""
-MAX_COUNTED = 1000
+MAX_COUNTED_RUNS = 1000
 """The maximum number of runs that are counted for a list of automations."""
 SEARCHED = timedelta(days=7)
 """The time in which the runs of a single automation are looked up."""
@@ -101,7 +101,7 @@ class LastRuns:
         recent = self._recent()
         newest = {row.name: recent[row.name].run_ids[0] for row in rows if row.name in recent}
         heads = {str(head.run.automation): head for head in self._read(list(newest.values()))}
-        limit = min(BATCH_KEYS, MAX_COUNTED // len(rows))
+        limit = min(BATCH_KEYS, MAX_COUNTED_RUNS // len(rows))
         samples = call_concurrently(
             lambda row: self._sample(row, heads.get(row.name), recent.get(row.name, _Sample()), limit), rows
         )
