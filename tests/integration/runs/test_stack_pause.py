@@ -178,3 +178,15 @@ def test_an_early_read_that_fails_stops_nothing(pause: StackPause, client: Clien
     pause.read_in_background(NOON)
     assert pause.current(NOON) is None
     assert output.counted("StackPauseUnread") == 1
+
+
+def test_a_read_holds_up_no_other(pause: StackPause, other: StackPause, client: Client) -> None:
+    begin(other)
+    inner: list[PauseWindow | None] = []
+
+    def meanwhile(_name: str) -> None:
+        client.before = fail()
+        inner.append(pause.current(NOON))
+
+    client.before = meanwhile
+    assert [pause.current(NOON), *inner] == [WINDOW, WINDOW]

@@ -4,10 +4,9 @@ While the stack is paused, no run is performed. Slots inside a pause are dropped
 waiting runs stay in the ledger. After the pause, the next sweep sends their messages.
 """
 
-import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 
@@ -33,11 +32,10 @@ class StackPause:
     """The pauses of the stack. Safe to share between threads."""
 
     items: Table
-    _known: Pauses = field(default_factory=Pauses)
-    _read_at: datetime | None = None
+    _cached: tuple[Pauses, datetime] | None = None
+    """The last known pauses, and the time at which they were read."""
     _early: tuple[Future[Pauses], datetime] | None = None
     """The read that began in the init phase, with its time."""
-    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     def current(self, now: datetime) -> PauseWindow | None:
         """Return the window that ``now`` is in; ``None`` if the stack is not paused."""
@@ -45,11 +43,13 @@ class StackPause:
 
     def pauses(self, now: datetime) -> Pauses:
         """Return the pauses, which may be some seconds old. If they can't be read, return the last known ones."""
-        with self._lock:
-            longest = READ_EVERY_WHILE_PAUSED if self._known.at(now) else READ_EVERY
-            if self._read_at is None or not timedelta(0) <= now - self._read_at < longest:
-                self._known, self._read_at = self._read_or_keep(now), now
-            return self._known
+        known, read_at = self._cached or (Pauses(), None)
+        longest = READ_EVERY_WHILE_PAUSED if known.at(now) else READ_EVERY
+        if read_at is None or not timedelta(0) <= now - read_at < longest:
+            # Without a lock, threads may read at the same time, which is harmless.
+            known = self._read_or_keep(known, now)
+            self._cached = known, now
+        return known
 
     def read_in_background(self, now: datetime) -> None:
         """Begin to read the pauses, without waiting. The first :meth:`pauses` waits for the result."""
@@ -80,11 +80,10 @@ class StackPause:
             values = {} if text is None else {"read": text}
             write = partial(self.items.update, STACK_PAUSE_KEY, {"pauses": new.to_text()}, condition, values)
             if new == old or succeeds(write):
-                with self._lock:
-                    self._known, self._read_at = new, now
+                self._cached = new, now
                 return new
 
-    def _read_or_keep(self, now: datetime) -> Pauses:
+    def _read_or_keep(self, known: Pauses, now: datetime) -> Pauses:
         early, self._early = self._early, None
         try:
             if early is not None and now - early[1] < READ_EVERY:
@@ -93,7 +92,7 @@ class StackPause:
         except (TimeoutError, UnreadableError, *AWS_ERRORS) as error:
             count_now("StackPauseUnread")
             logger.warning("stack pause not read", extra={"reason": f"{type(error).__name__}: {error}"})
-            return self._known
+            return known
 
 
 def _pauses_of(text: str | None) -> Pauses:
