@@ -74,7 +74,7 @@ def call(client: Any, operation: str, *arguments: Any, **options: Any) -> Any:
 
 def test_an_automation_is_created_listed_run_and_deleted(client: Any) -> None:
     models = imported("models")
-    automation = models.Automation.from_dict(scheduled("cron(0 9 ? * MON *)"))
+    automation = models.AutomationBody.from_dict(scheduled("cron(0 9 ? * MON *)"))
 
     stored = call(client, "automations.put_automation", "weekly", body=automation)
     listed = call(client, "automations.list_automations")
@@ -96,7 +96,7 @@ def test_an_error_is_a_problem_with_its_type(client: Any) -> None:
 
 
 def test_an_unknown_field_is_named(client: Any) -> None:
-    automation = imported("models").Automation.from_dict(scheduled())
+    automation = imported("models").AutomationBody.from_dict(scheduled())
     automation.trigger.expression = "every monday"
 
     problem = call(client, "automations.put_automation", "weekly", body=automation)

@@ -333,8 +333,8 @@ def test_a_slot_in_a_pause_is_neither_performed_nor_missed_and_every_other_is() 
 
 def hold(machine: type[Slots]) -> None:
     bounds = settings(
-        max_examples=int(os.environ.get("SWEEP_MODEL_EXAMPLES", "50")),
-        stateful_step_count=int(os.environ.get("SWEEP_MODEL_STEPS", "15")),
+        max_examples=int(os.environ.get("MODEL_EXAMPLES", "50")),
+        stateful_step_count=int(os.environ.get("MODEL_STEPS", "15")),
         deadline=None,
         suppress_health_check=list(HealthCheck),
     )

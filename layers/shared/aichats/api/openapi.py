@@ -152,7 +152,10 @@ def _schemas(operations: Sequence[Operation[Any, Any]]) -> tuple[dict[type[BaseM
             # The other paragraphs are for readers of the code.
             first = schema["description"].partition("\n\n")[0]
             schema["description"] = first.replace("``None``", "`null`").replace("``", "`")
-    return {model: references[model, "validation"] for model in models}, schemas
+    named = {model: references[model, "validation"] for model in models}
+    # pydantic also describes a type whose schema an annotation replaces.
+    used_names = set(re.findall(_REF.format(model='([^"]+)'), json.dumps([*named.values(), schemas])))
+    return named, {name: schema for name, schema in schemas.items() if name in used_names}
 
 
 def _error_responses(schema: JsonObject) -> JsonObject:

@@ -55,7 +55,7 @@ def shown_pause(window: PauseWindow) -> ShownPause:
 def _current(row: AutomationRow, now: datetime, stack: Pauses) -> CurrentPause | None:
     if not row.automation.trigger.enabled:
         since = row.trigger_changed_at
-        fields: dict[str, Any] = {"begins": since, "until": None, "by": None, "at": since, "reason": None}
+        fields: dict[str, Any] = {"begins": since, "until": None, "by": row.updated_by, "at": since, "reason": None}
         return CurrentPause.model_construct(**fields, scope="trigger")
     if window := row.pauses.at(now):
         return CurrentPause.model_construct(**_fields(window), scope="automation")

@@ -56,7 +56,7 @@ def _file_of_form(value: object) -> FormFile:
     raise ValueError("must be a file with a name, as `curl -F file=@report.pdf` sends it")
 
 
-type _Content = Annotated[
+type Base64Content = Annotated[
     bytes, PlainValidator(_decoded), WithJsonSchema({"type": "string", "contentEncoding": "base64"})
 ]
 
@@ -65,7 +65,7 @@ class NewFile(Request):
     """The file to create, with its content or only with its size."""
 
     filename: Filename
-    content_base64: Annotated[_Content | None, Field(description="The content, at most 4 MiB")] = None
+    content_base64: Annotated[Base64Content | None, Field(description="The content, at most 4 MiB")] = None
     byte_size: Annotated[
         int | None, Field(ge=1, le=MAX_FILE_BYTES, description="The size of the content that you send to `upload_url`")
     ] = None
