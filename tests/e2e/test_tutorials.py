@@ -1,122 +1,71 @@
-"""The tutorials of the documentation: every block that runs on a laptop does what its page says."""
+"""The documentation: every block of a tutorial or of an ordinary task does on a laptop what its page says."""
 
-import os
-import re
-import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
-import httpx
 import pytest
 
-from local.dev import READY
-from local.ports import listen
-from tests.support.commands import running_module
-from tests.support.markdown import DOCS, ShellBlock, shell_blocks
-from tests.support.waiting import PATIENCE, until
+from tests.support.dev import running_dev
+from tests.support.markdown import DOCS, shell_blocks
+from tests.support.reader import LocalStack, perform, running_shell
 
 HOW_TOS = ["automations-in-git"]
 """The how-to pages whose blocks run from top to bottom, in an empty folder."""
 LAPTOP = ["first-automation", "first-webhook", "fire-drill"]
-
-
-@dataclass(frozen=True)
-class Dev:
-    """A running `make dev` on ports of its own, for those that the pages name."""
-
-    ports: dict[str, int]
-
-    def adapt(self, text: str) -> str:
-        """Return commands with the ports of this system in place of those on the page."""
-        return re.sub(r"127\.0\.0\.1:(\d+)", lambda found: f"127.0.0.1:{self.ports[found[1]]}", text)
-
-    def reset(self) -> None:
-        """Make the mock servers forget what earlier tutorials did."""
-        for name in ("8001", "8002"):
-            url = f"http://127.0.0.1:{self.ports[name]}/_control/reset"
-            httpx.post(url, timeout=PATIENCE, trust_env=False).raise_for_status()
-
-
-class Shell:
-    """The reader's second terminal. What a block sets, later blocks see."""
-
-    def __init__(self, process: subprocess.Popen[str], folder: Path) -> None:
-        self.process = process
-        self.output = folder / "output.txt"
-        self.script = folder / "block.sh"
-        self.exit_code = folder / "exit-code.txt"
-
-    def run(self, text: str) -> str:
-        """Run a block and return what it printed. The test fails if its last command fails."""
-        assert self.process.stdin
-        self.script.write_text(text)
-        self.exit_code.write_text("")
-        self.process.stdin.write(f". {self.script} > {self.output} 2>&1; echo $? > {self.exit_code}\n")
-        self.process.stdin.flush()
-        until(lambda: self.exit_code.read_text() or self.process.poll() is not None)
-        printed, exit_code = self.output.read_text(), self.exit_code.read_text()
-        assert exit_code == "0\n", f"{text}\n{printed}\n{exit_code}"
-        return printed
+TASKS = {
+    "create a muted chat for three companies on every weekday": "schedule-weekdays",
+    "pause an automation over the holidays, in advance": "pause-for-the-holidays",
+    "find out if yesterday's runs succeeded": "check-that-it-ran",
+    "replay all runs that failed last week": "replay-failed-runs",
+    "mute 50 chats until Monday": "mute-until-monday",
+    "run an automation now to try it": "try-an-automation",
+    "keep automations in git, and apply them with a diff": "automations-in-git",
+    "rotate a key": "rotate-a-key",
+    "let another system know when a run has ended": "know-when-a-run-ended",
+    "see a text before it is sent": "see-the-text-before-it-is-sent",
+    "attach a local file": "attach-files",
+    "connect a Whop account": "connect-whop",
+    "see everything at a glance": "see-everything",
+}
+"""What people want to do, and the page that shows how."""
+[VARIABLES] = [block for block in shell_blocks(DOCS / "tutorials" / "first-automation.md") if "API=" in block.text]
+"""The block with the variables that all pages use."""
 
 
 @pytest.fixture(scope="module")
-def dev() -> Iterator[Dev]:
+def stack() -> Iterator[LocalStack]:
     """A running `make dev`. A lost response is checked after two seconds, so that no test waits for a minute."""
-    listeners = [listen("127.0.0.1", 0) for _ in range(3)]
-    ports = [listener.getsockname()[1] for listener in listeners]
-    for listener in listeners:
-        listener.close()
-    options = ["--parameter", "SettleSeconds=2"]
-    for option, port in zip(["--port", "--whop-port", "--kodey-port"], ports, strict=True):
-        options += [option, str(port)]
-    with running_module("local.dev", *options) as running:
-        running.wait_for(re.escape(READY))
-        yield Dev(dict(zip(["3000", "8001", "8002"], ports, strict=True)))
-
-
-@contextmanager
-def running_shell(folder: Path) -> Iterator[Shell]:
-    """Run a shell that reads the user's files for no start, and asks no proxy for this machine."""
-    environment = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
-    with subprocess.Popen(
-        ["bash", "--noprofile", "--norc", "-o", "pipefail"],
-        stdin=subprocess.PIPE,
-        text=True,
-        env=environment,
-    ) as process:
-        try:
-            yield Shell(process, folder)
-        finally:
-            process.kill()
-
-
-def perform(shell: Shell, dev: Dev, block: ShellBlock) -> None:
-    """Run a block as a reader does: once, or until it shows what the page says."""
-    text = dev.adapt(block.text)
-
-    def shown() -> bool:
-        printed = shell.run(text)
-        if block.shows is None or re.search(block.shows, printed, re.MULTILINE | re.DOTALL):
-            return True
-        assert block.waits, f"{block.page}: {block.text}\nshould show {block.shows}, and shows\n{printed}"
-        return False
-
-    until(shown)
+    with running_dev("--parameter", "SettleSeconds=2") as dev:
+        yield LocalStack(dev)
 
 
 @pytest.mark.parametrize("name", LAPTOP)
-def test_each_block_of_a_laptop_tutorial_does_what_the_page_says(name: str, dev: Dev, tmp_path: Path) -> None:
+def test_each_block_of_a_laptop_tutorial_does_what_the_page_says(name: str, stack: LocalStack, tmp_path: Path) -> None:
     blocks = shell_blocks(DOCS / "tutorials" / f"{name}.md")
-    dev.reset()
+    stack.reset()
 
     assert [block.text for block in blocks if block.in_terminal] == ["make dev\n"]
-    with running_shell(tmp_path) as shell:
+    with running_shell(tmp_path, stack) as shell:
         for block in blocks:
             assert not block.on_aws
             if not block.in_terminal:
-                perform(shell, dev, block)
+                perform(shell, stack, block)
+
+
+@pytest.mark.parametrize("name", TASKS.values(), ids=TASKS.keys())
+def test_the_page_of_a_task_does_what_it_says(name: str, stack: LocalStack, tmp_path: Path) -> None:
+    stack.reset()
+
+    with running_shell(tmp_path, stack) as shell:
+        perform(shell, stack, VARIABLES)
+        for block in shell_blocks(DOCS / "how-to" / f"{name}.md"):
+            if not (block.on_aws or block.in_terminal):
+                perform(shell, stack, block)
+
+
+@pytest.mark.parametrize("name", TASKS.values())
+def test_the_page_of_a_task_says_where_its_variables_come_from(name: str) -> None:
+    assert "tutorials/first-automation.md#preview-a-schedule" in (DOCS / "how-to" / f"{name}.md").read_text()
 
 
 @pytest.mark.parametrize("name", HOW_TOS)

@@ -24,6 +24,9 @@ class ShellBlock:
         text: the commands.
         on_aws: the block needs an AWS account (``<!-- aws -->``).
         in_terminal: the block runs in a terminal of its own until Ctrl-C (``<!-- terminal -->``).
+        fired: slots for which schedules fired before, as ``name time`` (``<!-- fired: … -->``).
+        given: what the page assumes: commands, or a page whose first block runs (``<!-- given: … -->``).
+        types: what the reader types while the block runs (``<!-- types: … -->``).
         waits: the reader repeats the block until it shows what is expected (``<!-- wait -->``).
         shows: pattern of what it prints (``<!-- shows: … -->``).
     """
@@ -32,6 +35,9 @@ class ShellBlock:
     text: str
     on_aws: bool
     in_terminal: bool
+    fired: list[str]
+    given: list[str]
+    types: str
     waits: bool
     shows: str | None
 
@@ -46,18 +52,25 @@ def shell_blocks(page: Path) -> list[ShellBlock]:
     blocks = []
     for found in _BLOCK.finditer(page.read_text()):
         marks = [mark.strip() for mark in re.findall(r"<!--(.*?)-->", found["marks"])]
-        shows = [mark.removeprefix("shows:").strip() for mark in marks if mark.startswith("shows:")]
+        fired, given, types, shows = (_values(marks, name) for name in ("fired", "given", "types", "shows"))
         blocks.append(
             ShellBlock(
                 page=str(page.relative_to(ROOT)),
                 text=re.sub(rf"^{found['indent']}", "", found["text"], flags=re.MULTILINE),
                 on_aws="aws" in marks,
                 in_terminal="terminal" in marks,
+                fired=fired,
+                given=given,
+                types="".join(f"{line}\n" for line in types),
                 waits="wait" in marks,
                 shows=shows[0] if shows else None,
             )
         )
     return blocks
+
+
+def _values(marks: list[str], name: str) -> list[str]:
+    return [mark.removeprefix(f"{name}:").strip() for mark in marks if mark.startswith(f"{name}:")]
 
 
 def anchors(page: Path) -> set[str]:

@@ -1,0 +1,154 @@
+"""A reader of the documentation, who types the shell blocks of its pages into a terminal beside `make dev`."""
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from functools import cached_property
+from pathlib import Path
+
+from local.cloud.clients import Clients
+from local.cloud.functions import invoke
+from local.plain_http import plain_client
+from local.ports import free_port
+from local.setup import ROOT
+from local.system import BEARER, STACK
+from tests.support.commands import Program
+from tests.support.dev import emulator_of
+from tests.support.markdown import DOCS, ShellBlock, shell_blocks
+from tests.support.waiting import PATIENCE, until
+
+WRITTEN_ON = date(2026, 11, 30)
+"""The Monday that is today on the pages."""
+CONSENT = f"{sys.executable} -m tests.support.leaks.browser allow %s"
+"""A browser whose user allows access to Whop at once."""
+
+
+def as_today(text: str, today: date) -> str:
+    """Return a text with its dates moved by whole weeks, into the same week as today.
+
+    Dates before the week of ``WRITTEN_ON`` stay in the past, and dates after that week stay in the future.
+    """
+    moved = (today - WRITTEN_ON) // timedelta(weeks=1) * timedelta(weeks=1)
+    return re.sub(r"\b20\d\d-\d\d-\d\d\b", lambda found: str(date.fromisoformat(found[0]) + moved), text)
+
+
+@dataclass(frozen=True)
+class LocalStack:
+    """A running `make dev`, in place of the one that the pages name, and of the stack that they deploy."""
+
+    dev: Program
+
+    @property
+    def _ports(self) -> dict[str, str]:
+        names = {"3000": "HTTP API", "8001": "mock of Whop", "8002": "mock of Kodey"}
+        return {port: re.findall(r":(\d+)", self.dev.value(name))[0] for port, name in names.items()}
+
+    def adapt(self, text: str) -> str:
+        """Return commands, or a pattern of what they print, for this system and for today."""
+        text = re.sub(r"127\.0\.0\.1:(\d+)", lambda found: f"127.0.0.1:{self._ports[found[1]]}", text)
+        return as_today(text.replace("aichats-dev", STACK), datetime.now(UTC).date())
+
+    def reset(self) -> None:
+        """Remove what earlier pages left: pauses, automations, runs, chats and faults."""
+        with plain_client(
+            base_url=self.dev.value("HTTP API"), headers={"Authorization": f"Bearer {BEARER}"}, timeout=PATIENCE
+        ) as api:
+            api.post("/resume").raise_for_status()
+            for automation in api.get("/automations").json()["data"]:
+                api.delete(f"/automations/{automation['name']}").raise_for_status()
+            until(lambda: not api.get("/runs?status=pending,performing").json()["data"])
+            for port in ("8001", "8002"):
+                api.post(f"http://127.0.0.1:{self._ports[port]}/_control/reset").raise_for_status()
+        self._forget_runs()
+
+    def fire(self, automation: str, slot: str) -> None:
+        """Send the event of an automation's schedule for a slot."""
+        event = {"automation": automation, "scheduled_time": slot}
+        invoke(self._clients, self._output("RunScheduleFunction"), event)
+
+    @cached_property
+    def _clients(self) -> Clients:
+        return emulator_of(self.dev).clients
+
+    def _output(self, name: str) -> str:
+        [stack] = self._clients.cloudformation.describe_stacks(StackName=STACK)["Stacks"]
+        return {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}[name]
+
+    def _forget_runs(self) -> None:
+        dynamodb, table = self._clients.dynamodb, self._output("RunsTable")
+        [key] = [each["AttributeName"] for each in dynamodb.describe_table(TableName=table)["Table"]["KeySchema"]]
+        for page in dynamodb.get_paginator("scan").paginate(TableName=table):
+            for item in page["Items"]:
+                dynamodb.delete_item(TableName=table, Key={key: item[key]})
+
+
+class Shell:
+    """The reader's second terminal. What a block sets, later blocks see."""
+
+    def __init__(self, process: subprocess.Popen[str], folder: Path) -> None:
+        self.process = process
+        self.output = folder / "output.txt"
+        self.script = folder / "block.sh"
+        self.typed = folder / "typed.txt"
+        self.exit_code = folder / "exit-code.txt"
+
+    def run(self, text: str, typed: str = "") -> str:
+        """Run a block, with what the reader types. Return what it printed. The test fails if its last command fails."""
+        assert self.process.stdin
+        self.script.write_text(text)
+        self.typed.write_text(typed)
+        self.exit_code.write_text("")
+        self.process.stdin.write(f". {self.script} < {self.typed} > {self.output} 2>&1; echo $? > {self.exit_code}\n")
+        self.process.stdin.flush()
+        until(lambda: self.exit_code.read_text() or self.process.poll() is not None)
+        printed, exit_code = self.output.read_text(), self.exit_code.read_text()
+        assert exit_code == "0\n", f"{text}\n{printed}\n{exit_code}"
+        return printed
+
+
+@contextmanager
+def running_shell(folder: Path, stack: LocalStack) -> Iterator[Shell]:
+    """Run a shell in an empty folder, with the local AWS and a browser. It reads none of the user's files at its start.
+
+    `make` runs in the project folder, as on the pages. No proxy is asked for this machine.
+    """
+    environment = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
+    (empty := folder / "empty").mkdir()
+    with subprocess.Popen(
+        ["bash", "--noprofile", "--norc", "-o", "pipefail"],
+        stdin=subprocess.PIPE,
+        text=True,
+        cwd=empty,
+        env=environment | emulator_of(stack.dev).environment() | {"BROWSER": CONSENT, "PORT": str(free_port())},
+    ) as process:
+        shell = Shell(process, folder)
+        try:
+            shell.run(f'make() {{ command make --no-print-directory -C {shlex.quote(str(ROOT))} "$@"; }}')
+            yield shell
+        finally:
+            process.kill()
+
+
+def perform(shell: Shell, stack: LocalStack, block: ShellBlock) -> None:
+    """Run a block as a reader does, after what it assumes: once, or until it shows what the page says."""
+    for assumed in block.given:
+        text = shell_blocks(DOCS / assumed)[0].text if assumed.endswith(".md") else assumed
+        shell.run(stack.adapt(text))
+    for fired in block.fired:
+        stack.fire(*stack.adapt(fired).split())
+    text, pattern = stack.adapt(block.text), None if block.shows is None else stack.adapt(block.shows)
+
+    def shown() -> bool:
+        printed = shell.run(text, block.types)
+        if pattern is None or re.search(pattern, printed, re.MULTILINE | re.DOTALL):
+            return True
+        assert block.waits, f"{block.page}: {block.text}\nshould show {pattern}, and shows\n{printed}"
+        return False
+
+    until(shown)
