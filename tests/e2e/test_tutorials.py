@@ -27,7 +27,9 @@ TASKS = {
     "connect a Whop account": "connect-whop",
     "see everything at a glance": "see-everything",
 }
-"""What people want to do, and the page that shows how."""
+"""Ordinary tasks, each with the page that shows how to do it."""
+OTHERS = ["call-the-api", "handle-time-zones", "limit-a-client", "receive-webhooks", "use-kodey"]
+"""More how-to pages whose blocks run on a laptop."""
 [VARIABLES] = [block for block in shell_blocks(DOCS / "tutorials" / "first-automation.md") if "API=" in block.text]
 """The block with the variables that all pages use."""
 
@@ -52,8 +54,8 @@ def test_each_block_of_a_laptop_tutorial_does_what_the_page_says(name: str, stac
                 perform(shell, stack, block)
 
 
-@pytest.mark.parametrize("name", TASKS.values(), ids=TASKS.keys())
-def test_the_page_of_a_task_does_what_it_says(name: str, stack: LocalStack, tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", [*TASKS.values(), *OTHERS], ids=[*TASKS, *OTHERS])
+def test_each_block_of_a_how_to_does_what_its_page_says(name: str, stack: LocalStack, tmp_path: Path) -> None:
     stack.reset()
 
     with running_shell(tmp_path, stack) as shell:
@@ -68,30 +70,17 @@ def test_the_page_of_a_task_says_where_its_variables_come_from(name: str) -> Non
     assert "tutorials/first-automation.md#preview-a-schedule" in (DOCS / "how-to" / f"{name}.md").read_text()
 
 
-@pytest.mark.parametrize("name", HOW_TOS)
-def test_each_block_of_a_how_to_does_what_the_page_says(name: str, dev: Dev, tmp_path: Path) -> None:
-    [variables] = [block for block in shell_blocks(DOCS / "tutorials" / "first-automation.md") if "API=" in block.text]
-    (empty := tmp_path / "repository").mkdir()
-    dev.reset()
-
-    with running_shell(tmp_path) as shell:
-        perform(shell, dev, variables)
-        shell.run(f"cd {empty}")
-        for block in shell_blocks(DOCS / "how-to" / f"{name}.md"):
-            perform(shell, dev, block)
-
-
-def test_the_commands_for_automations_in_git_apply_only_what_they_showed(dev: Dev, tmp_path: Path) -> None:
+def test_the_commands_for_automations_in_git_apply_only_what_they_showed(stack: LocalStack, tmp_path: Path) -> None:
     page = shell_blocks(DOCS / "how-to" / "automations-in-git.md")
-    [variables] = [block for block in shell_blocks(DOCS / "tutorials" / "first-automation.md") if "API=" in block.text]
     [files] = [block for block in page if "mkdir -p automations" in block.text]
     [functions] = [block for block in page if "apply()" in block.text]
     path = '"$API/automations/monday-report" -H "$AUTH"'
-    (empty := tmp_path / "repository").mkdir()
+    stack.reset()
 
-    with running_shell(tmp_path) as shell:
-        for text in (dev.adapt(variables.text), f"cd {empty}", files.text, functions.text, "plan; apply; plan"):
-            shell.run(text)
+    with running_shell(tmp_path, stack) as shell:
+        for block in (VARIABLES, files, functions):
+            perform(shell, stack, block)
+        shell.run("plan; apply; plan")
         shell.run(
             "jq '.targets = []' automations/monday-report.json > new && mv new automations/monday-report.json; plan"
         )

@@ -22,7 +22,7 @@ class ShellBlock:
     Attributes:
         page: path below the repository.
         text: the commands.
-        on_aws: the block needs an AWS account (``<!-- aws -->``).
+        on_aws: the block needs an AWS account or another machine (``<!-- aws -->``).
         in_terminal: the block runs in a terminal of its own until Ctrl-C (``<!-- terminal -->``).
         fired: slots for which schedules fired before, as ``name time`` (``<!-- fired: … -->``).
         given: what the page assumes: commands, or a page whose first block runs (``<!-- given: … -->``).

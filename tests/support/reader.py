@@ -3,6 +3,7 @@
 import os
 import re
 import shlex
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
 
+from aichats.aws.secret_versions import SecretVersions
 from local.cloud.clients import Clients
 from local.cloud.functions import invoke
 from local.plain_http import plain_client
@@ -55,7 +57,7 @@ class LocalStack:
         return as_today(text.replace("aichats-dev", STACK), datetime.now(UTC).date())
 
     def reset(self) -> None:
-        """Remove what earlier pages left: pauses, automations, runs, chats and faults."""
+        """Remove what earlier pages left: pauses, automations, runs, secrets, chats and faults."""
         with plain_client(
             base_url=self.dev.value("HTTP API"), headers={"Authorization": f"Bearer {BEARER}"}, timeout=PATIENCE
         ) as api:
@@ -66,6 +68,7 @@ class LocalStack:
             for port in ("8001", "8002"):
                 api.post(f"http://127.0.0.1:{self._ports[port]}/_control/reset").raise_for_status()
         self._forget_runs()
+        self._restore_secrets()
 
     def fire(self, automation: str, slot: str) -> None:
         """Send the event of an automation's schedule for a slot."""
@@ -79,6 +82,20 @@ class LocalStack:
     def _output(self, name: str) -> str:
         [stack] = self._clients.cloudformation.describe_stacks(StackName=STACK)["Stacks"]
         return {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}[name]
+
+    @cached_property
+    def _first_secrets(self) -> dict[str, str]:
+        return self._secrets()
+
+    def _secrets(self) -> dict[str, str]:
+        versions = SecretVersions(self._clients.secrets)
+        return {name: versions.current(name).text for name in versions.names("aichats/")}
+
+    def _restore_secrets(self) -> None:
+        for name in self._secrets().keys() - self._first_secrets.keys():
+            self._clients.secrets.delete_secret(SecretId=name, ForceDeleteWithoutRecovery=True)
+        for name, text in self._first_secrets.items() - self._secrets().items():
+            self._clients.secrets.put_secret_value(SecretId=name, SecretString=text)
 
     def _forget_runs(self) -> None:
         dynamodb, table = self._clients.dynamodb, self._output("RunsTable")
@@ -106,7 +123,11 @@ class Shell:
         self.exit_code.write_text("")
         self.process.stdin.write(f". {self.script} < {self.typed} > {self.output} 2>&1; echo $? > {self.exit_code}\n")
         self.process.stdin.flush()
-        until(lambda: self.exit_code.read_text() or self.process.poll() is not None)
+        try:
+            until(lambda: self.exit_code.read_text() or self.process.poll() is not None)
+        except AssertionError as error:
+            error.add_note(f"{text}\n{self.output.read_text()}")
+            raise
         printed, exit_code = self.output.read_text(), self.exit_code.read_text()
         assert exit_code == "0\n", f"{text}\n{printed}\n{exit_code}"
         return printed
@@ -124,6 +145,7 @@ def running_shell(folder: Path, stack: LocalStack) -> Iterator[Shell]:
         ["bash", "--noprofile", "--norc", "-o", "pipefail"],
         stdin=subprocess.PIPE,
         text=True,
+        start_new_session=True,
         cwd=empty,
         env=environment | emulator_of(stack.dev).environment() | {"BROWSER": CONSENT, "PORT": str(free_port())},
     ) as process:
@@ -132,7 +154,8 @@ def running_shell(folder: Path, stack: LocalStack) -> Iterator[Shell]:
             shell.run(f'make() {{ command make --no-print-directory -C {shlex.quote(str(ROOT))} "$@"; }}')
             yield shell
         finally:
-            process.kill()
+            # A command that waits for ever must end, too.
+            os.killpg(process.pid, signal.SIGKILL)
 
 
 def perform(shell: Shell, stack: LocalStack, block: ShellBlock) -> None:
@@ -144,11 +167,17 @@ def perform(shell: Shell, stack: LocalStack, block: ShellBlock) -> None:
         stack.fire(*stack.adapt(fired).split())
     text, pattern = stack.adapt(block.text), None if block.shows is None else stack.adapt(block.shows)
 
-    def shown() -> bool:
-        printed = shell.run(text, block.types)
-        if pattern is None or re.search(pattern, printed, re.MULTILINE | re.DOTALL):
-            return True
-        assert block.waits, f"{block.page}: {block.text}\nshould show {pattern}, and shows\n{printed}"
-        return False
+    printed = ""
 
-    until(shown)
+    def is_shown() -> bool:
+        nonlocal printed
+        printed = shell.run(text, block.types)
+        found = pattern is None or re.search(pattern, printed, re.MULTILINE | re.DOTALL)
+        assert found or block.waits, "it shows something else"
+        return bool(found)
+
+    try:
+        until(is_shown)
+    except AssertionError as error:
+        error.add_note(f"{block.page}: {text}\nshould show {pattern}, and shows\n{printed}")
+        raise

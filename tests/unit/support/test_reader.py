@@ -1,0 +1,28 @@
+"""Tests of the reader of the documentation."""
+
+from datetime import date, timedelta
+
+import pytest
+
+from tests.support.reader import WRITTEN_ON, as_today
+
+DAYS = [WRITTEN_ON + timedelta(days=days) for days in (0, 1, 6, 7, 8, 500, 5000)]
+"""Days on which the tests run: in the week of the pages, and later."""
+
+
+@pytest.mark.parametrize("today", DAYS)
+def test_dates_of_the_pages_keep_their_weekday_and_their_side_of_today(today: date) -> None:
+    before, after = "2026-11-29", "2026-12-07"
+
+    moved = [date.fromisoformat(as_today(text, today)) for text in (before, after)]
+
+    assert moved[0] < today < moved[1]
+    assert [day.isoweekday() for day in moved] == [7, 1]
+
+
+def test_only_the_dates_of_a_text_are_moved() -> None:
+    text = '{"from": "2026-12-24T08:00:00Z", "port": 2026, "expression": "at(2027-01-31T09:00:00)"}'
+
+    moved = as_today(text, WRITTEN_ON + timedelta(weeks=2))
+
+    assert moved == '{"from": "2027-01-07T08:00:00Z", "port": 2026, "expression": "at(2027-02-14T09:00:00)"}'
