@@ -12,6 +12,7 @@ from tests.support.waiting import until
 
 LARGE = bytes(range(256)) * 24_000
 
+
 @pytest.mark.usefixtures("automations")
 def test_an_object_of_the_bucket_is_uploaded_for_the_chat_of_an_automation(system: System, whop: MockServer) -> None:
     whop.mode(files="uploaded")

@@ -37,7 +37,7 @@ def as_today(text: str, today: date) -> str:
     Dates before the week of ``WRITTEN_ON`` stay in the past, and dates after that week stay in the future.
     """
     moved = (today - WRITTEN_ON) // timedelta(weeks=1) * timedelta(weeks=1)
-    return re.sub(r"\b20\d\d-\d\d-\d\d\b", lambda found: str(date.fromisoformat(found[0]) + moved), text)
+    return re.sub(r"(?<!\d)20\d\d-\d\d-\d\d(?!\d)", lambda found: str(date.fromisoformat(found[0]) + moved), text)
 
 
 @dataclass(frozen=True)
