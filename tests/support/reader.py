@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
@@ -154,8 +154,9 @@ def running_shell(folder: Path, stack: LocalStack) -> Iterator[Shell]:
             shell.run(f'make() {{ command make --no-print-directory -C {shlex.quote(str(ROOT))} "$@"; }}')
             yield shell
         finally:
-            # A command that waits for ever must end, too.
-            os.killpg(process.pid, signal.SIGKILL)
+            # A command that waits for ever must end, too. If the shell has ended, there is no group, or none to signal.
+            with suppress(ProcessLookupError, PermissionError):
+                os.killpg(process.pid, signal.SIGKILL)
 
 
 def perform(shell: Shell, stack: LocalStack, block: ShellBlock) -> None:
