@@ -274,13 +274,14 @@ WEBHOOKS = st.fixed_dictionaries(
     {"type": st.just("webhook"), "events": st.just(["payment.failed"])},
     optional={"filter": st.none() | st.just("data.amount > `5`"), "enabled": st.booleans()},
 )
+FILE = "https://example.com/report.pdf"
 ACTIONS = st.one_of(
     st.fixed_dictionaries(
         {"type": st.just("whop.create_chat"), "message_text": TEXTS},
         optional={
             "title": st.none() | TEXTS,
             "notification_preference": st.none() | st.sampled_from(["all", "none"]),
-            "attachments": st.none() | st.just(["file_1"]),
+            "attachments": st.none() | st.just(["file_1", {"url": FILE}, {"url": FILE, "filename": None}]),
         },
     ),
     st.fixed_dictionaries(

@@ -6,7 +6,7 @@ from itertools import islice, takewhile
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, ConfigDict, Field, RootModel, SerializerFunctionWrapHandler, field_serializer
+from pydantic import BaseModel, ConfigDict, Field, FieldSerializationInfo, RootModel, field_serializer
 
 from aichats.automations.model import ScheduleTrigger, schedule_times
 from aichats.automations.row import SECOND, AutomationRow
@@ -54,11 +54,10 @@ class RenderedTarget(BaseModel):
     action: Action | None = None
     error: TextError | None = None
 
-    @field_serializer("action", mode="wrap")
-    def _only_what_is_sent(self, action: Action | None, dump: SerializerFunctionWrapHandler) -> Any:
+    @field_serializer("action")
+    def _only_what_is_sent(self, action: Action | None, info: FieldSerializationInfo) -> Any:
         # In a change, null clears a field. So a field that is not sent must not be shown as null.
-        fields = dump(action)
-        return action and {name: value for name, value in fields.items() if name in action.model_fields_set}
+        return action and action.model_dump(mode=info.mode, exclude_unset=True)
 
 
 class RenderedPreview(BaseModel):

@@ -9,7 +9,7 @@ from pydantic import (
     AwareDatetime,
     BeforeValidator,
     Field,
-    SerializerFunctionWrapHandler,
+    FieldSerializationInfo,
     TypeAdapter,
     ValidationInfo,
     field_serializer,
@@ -170,10 +170,10 @@ class Automation(Request):
             raise ValueError('"skip" requires a schedule, because events have no slots. Use "allow"')
         return overlap
 
-    @field_serializer("action", mode="wrap")
-    def _only_what_was_written(self, action: Action, dump: SerializerFunctionWrapHandler) -> Any:
+    @field_serializer("action")
+    def _only_what_was_written(self, action: Action, info: FieldSerializationInfo) -> Any:
         # In a change, null clears a field. So a field that was omitted must not be shown as null.
-        return {name: value for name, value in dump(action).items() if name in action.model_fields_set}
+        return action.model_dump(mode=info.mode, exclude_unset=True)
 
     @property
     def definition(self) -> dict[str, Any]:
