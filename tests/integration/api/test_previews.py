@@ -118,6 +118,14 @@ def test_a_schedule_is_rendered_for_the_time_in_the_body(api: HttpCaller) -> Non
     assert (answer.json["at"], answer.json["times"][0]) == ("2026-12-24T18:00:00Z", FIRST)
 
 
+def test_what_get_returns_can_be_previewed_like_it_can_be_put(api: HttpCaller) -> None:
+    api("PUT", "/automations/yearly", YEARLY)
+
+    answer = api("POST", PATH, api("GET", "/automations/yearly").json | {"targets": ["biz_B"]})
+
+    assert rendered(answer) == [("biz_B", "yearly 2100-01-01", "For biz_B at 09:00")]
+
+
 def test_duplicate_targets_appear_once(api: HttpCaller) -> None:
     answer = api("POST", PATH, YEARLY | {"targets": ["biz_B", "biz_A", "biz_B"]})
 

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import Field, RootModel, SkipValidation
 
+from aichats.api.automation_view import AutomationBody
 from aichats.api.given_events import example_for, given_event
 from aichats.api.operation import ApiCall, Reply, operation
 from aichats.api.preview_view import (
@@ -22,7 +23,7 @@ from aichats.api.preview_view import (
 )
 from aichats.api.stored_automations import NAMED, READ, existing_automation
 from aichats.automations.checks import text_problems
-from aichats.automations.model import Automation, Name, ScheduleTrigger, Time, WebhookTrigger, first_slot
+from aichats.automations.model import Name, ScheduleTrigger, Time, WebhookTrigger, first_slot
 from aichats.automations.run_factory import Occurrence, of_event, slot_of
 from aichats.errors import InputError
 from aichats.models import Request, Truth, WholeNumber
@@ -49,8 +50,8 @@ class StoredPreviewQuery(PreviewQuery):
     render: Annotated[bool, Truth] = False
 
 
-class AutomationToPreview(Automation):
-    """An automation that is not stored, and the time or the event to render it for."""
+class AutomationToPreview(AutomationBody):
+    """An automation as PUT takes it, and the time or the event to render it for."""
 
     name: Annotated[Name, Field(description="The name that the texts use")] = PREVIEW
     at: Annotated[Time | None, Field(description="The time to render for; by default the next time")] = None
