@@ -446,6 +446,29 @@ def test_a_pause_leaves_its_times_out_and_the_header_names_it(api: HttpCaller, a
     ]
 
 
+def test_a_pause_of_the_stack_leaves_times_out_too(api: HttpCaller) -> None:
+    until = (datetime.now(UTC) + timedelta(hours=1)).isoformat()
+    api("PUT", "/automations/yearly", YEARLY | {"trigger": NEW_YEAR | {"expression": "cron(* * * * ? *)"}})
+    api("POST", "/pause", {"from": "2026-01-01", "until": until, "reason": "Wrong texts"})
+
+    answer = api("GET", STORED, query="render=true")
+
+    assert [time["utc"] for time in answer.json["times"]] == [
+        time["utc"] for time in api("GET", "/automations/yearly").json["next"]
+    ]
+    assert datetime.fromisoformat(answer.json["at"]) >= datetime.fromisoformat(until)
+    assert [each["reason"] for each in answer.json["paused"]] == ["Wrong texts"]
+
+
+def test_a_time_just_before_a_pause_is_not_counted_as_left_out(api: HttpCaller, app: Application) -> None:
+    api("PUT", "/automations/yearly", YEARLY)
+    pause(app, "2100-01-01T14:00:00.500000Z", "2103-01-01T00:00:00Z")
+
+    answer = api("GET", STORED, query="count=2&render=true")
+
+    assert (years(answer), [each["left_out"] for each in answer.json["paused"]]) == ([2100, 2103], [2])
+
+
 def test_the_text_is_that_of_the_next_time_outside_of_the_pause(api: HttpCaller, app: Application) -> None:
     api("PUT", "/automations/yearly", YEARLY)
     pause(app, "2026-01-01T00:00:00Z", "2101-01-01T14:00:00Z")

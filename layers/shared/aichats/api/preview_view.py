@@ -9,10 +9,11 @@ from zoneinfo import ZoneInfo
 from pydantic import BaseModel, ConfigDict, Field, FieldSerializationInfo, RootModel, field_serializer
 
 from aichats.automations.model import ScheduleTrigger, schedule_times
-from aichats.automations.row import SECOND, AutomationRow
+from aichats.automations.row import AutomationRow
 from aichats.automations.run_factory import RenderedRuns
 from aichats.runs.actions import Action
 from aichats.runs.model import Run, slot_text
+from aichats.schedules.pauses import INSTANT, Pauses
 
 MAX_PREVIEW_BYTES = 4_000_000
 """The maximum size of the rendered actions. Lambda's limit for an answer is 6 MB."""
@@ -88,11 +89,14 @@ def next_times(trigger: ScheduleTrigger, rate_start: datetime | None, after: dat
     return list(islice(schedule_times(trigger, rate_start, after), count))
 
 
-def paused_times(row: AutomationRow, after: datetime, shown: Sequence[datetime], count: int) -> list[PausedTimes]:
+def paused_times(
+    row: AutomationRow, stack: Pauses, after: datetime, shown: Sequence[datetime], count: int
+) -> list[PausedTimes]:
     """Return the pauses that leave out times of an automation before the last of the times that are shown.
 
     Args:
         row: the automation.
+        stack: the pauses of the stack.
         after: the time after which the times begin.
         shown: the times that are shown.
         count: the number of times that were requested.
@@ -100,8 +104,8 @@ def paused_times(row: AutomationRow, after: datetime, shown: Sequence[datetime],
     # If there are fewer times than requested, all further times are left out.
     last = shown[-1] if len(shown) == count else None
     paused: list[PausedTimes] = []
-    for window in row.pauses.after(after):
-        slots = row.slots(max(after, window.begins - SECOND))
+    for window in sorted([*row.pauses.after(after), *stack.after(after)], key=lambda window: window.begins):
+        slots = row.slots(max(after, window.begins - INSTANT))
         if left_out := _count(slots, min(window.end, last) if last else window.end):
             fields = {"begins": window.begins, "until": window.until, "reason": window.reason}
             paused.append(PausedTimes(**fields, left_out=left_out))

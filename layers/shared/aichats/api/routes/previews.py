@@ -79,10 +79,11 @@ class PreviewBody(RootModel[SkipValidation[ScheduleTrigger | AutomationToPreview
     limited=True,
 )
 def preview_automation(call: ApiCall[None, StoredPreviewQuery]) -> Reply:
-    """Return the next times of an automation, even if it is disabled. Times inside a pause are left out.
+    """Return the next times of an automation, even if it is disabled.
 
-    If a pause leaves out times, the header `Paused` has the interval of the pause. With `render=true`, the answer also
-    contains what the automation sends to each target at the next time, or for an example event.
+    Times inside a pause of the automation or of the stack are left out. If a pause leaves out times, the header
+    `Paused` has the interval of the pause. With `render=true`, the answer also contains what the automation sends to
+    each target at the next time, or for an example event.
     """
     row, now, query = existing_automation(call), call.app.ledger.clock(), call.query
     trigger = row.automation.trigger
@@ -91,8 +92,9 @@ def preview_automation(call: ApiCall[None, StoredPreviewQuery]) -> Reply:
         if not query.render:
             raise InputError([("name", f"{row.name} listens to events, so it has no times. Use render=true")])
         return Reply(Preview(_of_webhook(call, automation, trigger)))
-    times = list(islice(row.unpaused_slots(now), query.count))
-    paused = paused_times(row, now, times, query.count)
+    stack = call.app.stack_pause.pauses(now)
+    times = list(islice(stack.skip(row.unpaused_slots, now), query.count))
+    paused = paused_times(row, stack, now, times, query.count)
     headers = {"Paused": as_intervals(paused)} if paused else {}
     shown = times_of(trigger, times)
     if not query.render:
