@@ -10,7 +10,7 @@ from aichats.automations.row import AutomationRow
 from aichats.automations.table import AutomationTable
 from aichats.schedules.pauses import Pauses, PauseWindow
 from tests.support.automation_rows import NAME, item, read
-from tests.support.automations import CRON, RATE, WEBHOOK, make_store
+from tests.support.automations import CRON, RATE, WEBHOOK, automation, make_store
 from tests.support.ledgers import NOON, Clock, dynamodb
 
 HOUR = timedelta(hours=1)
@@ -87,6 +87,30 @@ def test_of_two_pauses_at_once_both_are_kept(store: AutomationTable, other: Mean
     other.act = lambda: pause(store)
     store.change_pauses(NAME, lambda row: row.pauses.add(second, NOON))
     assert read(store).pauses == Pauses((*FIRST.windows, second))
+
+
+def test_a_pause_ends_without_a_trace_if_the_automation_is_deleted_meanwhile(
+    store: AutomationTable, other: MeanwhileOnce
+) -> None:
+    other.act = lambda: store.begin_delete(NAME)
+    assert pause(store) is None
+    assert "pauses" not in item(store)
+
+
+def test_an_automation_that_is_paused_meanwhile_is_deleted(store: AutomationTable, other: MeanwhileOnce) -> None:
+    other.act = lambda: pause(store)
+    deleting = store.begin_delete(NAME)
+    assert deleting is not None
+    assert store.end_delete(deleting)
+
+
+def test_a_note_of_left_out_fields_keeps_a_pause_that_came_meanwhile(
+    store: AutomationTable, other: MeanwhileOnce
+) -> None:
+    other.act = lambda: pause(store)
+    row, _ = store.put(NAME, automation(CRON.definition))
+    assert row == read(store)
+    assert (row.pauses, row.defaults) == (FIRST, ())
 
 
 def test_slots_are_not_marked_as_checked_with_pauses_that_have_changed(
