@@ -53,7 +53,9 @@ def test_while_a_slot_is_open_the_next_one_is_skipped_with_the_reason(stack: Sta
     assert (statuses(stack, TWO), reasons(stack, TWO)) == (["skipped"] * 2, {OPEN_AT_ONE})
     assert len(stack.sqs.sent) == sent
     assert stack.whop.requests == []
-    [line] = [line for line in output.logs if line["message"] == "slot skipped: another slot is still open"]
+    # One line for all runs: a slot of each minute may have hundreds.
+    [line] = [line for line in output.logs if "skipped" in line["message"]]
+    assert line["message"] == "slot skipped: another slot is still open"
     assert (line["automation"], line["slot"], line["runs"]) == (NAME, "2026-11-20T14:00:00Z", 2)
 
 

@@ -191,6 +191,15 @@ def test_an_event_in_a_pause_is_stored_as_skipped_with_who_and_until_when(stack:
 
 
 @EACH
+def test_the_runs_of_a_paused_event_share_one_line_in_the_log(stack: StackInMemory, output: Output, scope: str) -> None:
+    paused_listener(stack, scope)
+    stack.handle(payment())
+    [line] = [line for line in output.logs if "skipped" in line["message"]]
+    assert (line["message"], line["automation"], line["runs"]) == ("event skipped: paused", NAME, 2)
+    assert line["reason"] == EXPECTED[scope]
+
+
+@EACH
 def test_a_skipped_event_can_be_replayed_after_the_pause_with_its_texts(stack: StackInMemory, scope: str) -> None:
     paused_listener(stack, scope)
     [first, _] = stack.handle(payment())

@@ -224,8 +224,6 @@ def store_skipped(ledger: Ledger, skipped: Sequence[tuple[Run, Json]]) -> list[s
     """
     if skipped:
         count("RunsSkipped", ledger.add_ended(skipped, "skipped"))
-    for run, error in skipped:
-        logger.info("run skipped", extra={"run_id": run.run_id, "automation": run.automation, "error": error})
     return [run.run_id for run, _ in skipped]
 
 
