@@ -139,3 +139,4 @@ def test_a_long_window_is_skipped_at_once() -> None:
 def test_a_window_says_who_paused_until_when_and_why() -> None:
     assert window(0, None).in_words() == "paused by ops"
     assert window(0, 1, "holidays").in_words() == "paused by ops until 2026-11-20T13:00:00Z: holidays"
+    assert window(0, None, "Wrong texts. ").in_words() == "paused by ops: Wrong texts"

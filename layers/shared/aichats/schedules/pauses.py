@@ -48,8 +48,9 @@ class PauseWindow:
     def in_words(self) -> str:
         """Return who paused, until when and why, such as ``paused by ops until 2026-12-27T00:00:00Z: holidays``."""
         until = f" until {_to_text(self.until)}" if self.until else ""
-        reason = f": {self.reason}" if self.reason else ""
-        return f"paused by {self.by}{until}{reason}"
+        # Another sentence may follow, so the reason has no period.
+        reason = (self.reason or "").rstrip(". ")
+        return f"paused by {self.by}{until}{': ' if reason else ''}{reason}"
 
 
 @dataclass(frozen=True)
