@@ -159,6 +159,14 @@ def test_the_error_texts_that_are_explained_are_those_of_the_code() -> None:
             assert part.strip(" .") in code, f"{text}: the code has no {part!r}"
 
 
+def test_each_error_that_aichats_itself_gives_to_runs_is_explained() -> None:
+    code = "".join(file.read_text() for file in LAYER.rglob("*.py"))
+    types = set(re.findall(r'"type": "([A-Z][A-Za-z]+)"', code))
+
+    assert {"Missed", "Skipped", "Cancelled"} <= types
+    assert types <= set(first_names("operations/by-error.md"))
+
+
 def test_the_files_in_the_life_of_a_run_exist() -> None:
     for rows in tables(DOCS / "explanation/life-of-a-run.md"):
         for row in rows:
