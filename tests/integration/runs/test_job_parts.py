@@ -1,9 +1,9 @@
 """The parts of jobs: each run is replayed or cancelled once, whatever fails and however often a message comes."""
 
-from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
+from itertools import cycle
 
 import pytest
 
@@ -281,24 +281,53 @@ def test_a_part_without_time_is_sent_again_and_opens_nothing(bench: BulkBench) -
     assert bench.take() == messages
 
 
-def test_a_part_whose_time_ends_in_the_middle_is_continued_by_its_next_message(
-    bench: BulkBench, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    run_ids = bench.failed(3)
-    job_id = bench.request().json["job_id"]
-    messages = bench.take()
-    left: Iterator[float] = iter([RUNS_SECONDS + 1, RUNS_SECONDS + 1, RUNS_SECONDS - 1])
+@pytest.fixture
+def short_of_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the time of each message suffice for two runs."""
+    left = cycle([RUNS_SECONDS + 1, RUNS_SECONDS + 1, RUNS_SECONDS - 1])
     monkeypatch.setattr("aichats.runs.job_parts.remaining", lambda **_: next(left))
 
-    assert bench.deliver(messages) == []
-    assert bench.statuses(run_ids) == ["pending", "pending", "failed"]
-    again = bench.take()
-    assert (again, [run_id for run_id, _ in bench.sqs.runs]) == (messages, run_ids[:2])
 
-    monkeypatch.undo()
-    assert bench.deliver(again) == []
+@pytest.mark.usefixtures("short_of_time")
+def test_a_part_whose_time_ends_in_the_middle_is_continued_by_its_next_message(bench: BulkBench) -> None:
+    run_ids = bench.failed(3)
+    job_id = bench.request().json["job_id"]
+
+    assert bench.deliver(bench.take()) == []
+    assert bench.statuses(run_ids) == ["pending", "pending", "failed"]
+    rest = bench.take()
+    assert [run_id for run_id, _ in bench.sqs.runs] == run_ids[:2]
+
+    assert bench.deliver(rest) == []
     assert bench.statuses(run_ids) == ["pending"] * 3
+    assert bench.take() == []
     assert result(bench, job_id) == (3, 0, True)
+
+
+@pytest.mark.usefixtures("short_of_time")
+def test_a_part_ends_although_the_runs_that_it_leaves_take_all_time_of_a_message(bench: BulkBench) -> None:
+    for number in range(4):
+        bench.app.ledger.add_ended([(make_run(f"{number}"), ERROR)], "failed", unrendered=True)
+    bench.clock.forward(seconds=1)
+    run_ids = bench.failed(1)
+    job_id = bench.request().json["job_id"]
+
+    bench.run_until_idle()
+
+    assert result(bench, job_id) == (1, 4, True)
+    assert bench.statuses(run_ids) == ["succeeded"]
+
+
+@pytest.mark.usefixtures("short_of_time")
+def test_a_continued_part_keeps_the_rate_limit(bench: BulkBench) -> None:
+    bench.many_failed(6)
+    bench.request()
+
+    for _ in range(3):
+        bench.deliver(bench.take())
+
+    delays = sorted((row.due_at or bench.clock.now) - bench.clock.now for row in bench.runs)
+    assert delays == [timedelta(seconds=number / 8) for number in range(6)]
 
 
 @pytest.mark.parametrize("fault", ["crash before", "crash after", "error before", "error after", "answer lost"])

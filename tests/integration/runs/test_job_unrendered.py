@@ -7,6 +7,7 @@ from itertools import pairwise
 import pytest
 
 from aichats.runs.model import run_id
+from aichats.runs.queue import JobMessage
 from tests.support.automations import listening
 from tests.support.bulk import BulkBench
 from tests.support.fakes import Json
@@ -109,6 +110,6 @@ def test_the_job_of_a_limited_client_starts_no_runs_for_other_companies(bench: B
 
     assert bench.created == []
     assert bench.app.jobs.get(limited.job_id) == limited
-    bench.app.queue.send_job(job_id, [0])
+    bench.app.queue.send_job(JobMessage(job_id=job_id, part=0))
     bench.work()
     assert sorted(company for _, company in bench.created) == ["biz_A", "biz_B"]

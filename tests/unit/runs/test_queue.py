@@ -56,7 +56,7 @@ def test_what_is_sent_can_be_read() -> None:
 def test_each_part_of_a_job_gets_a_message_in_the_queue_of_runs() -> None:
     sqs = FakeSqs()
 
-    queue(sqs).send_job(RUN_ID, [0, 7])
+    queue(sqs).send_job(*(JobMessage(job_id=RUN_ID, part=part) for part in (0, 7)))
 
     messages = [(sent.queue, read_message(sent.body), sent.delay) for sent in sqs.sent]
     assert messages == [("https://runs", JobMessage(job_id=RUN_ID, part=part), 0) for part in (0, 7)]

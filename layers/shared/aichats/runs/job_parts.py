@@ -36,7 +36,10 @@ class JobParts:
     replays: Replays
 
     def perform(self, message: JobMessage) -> None:
-        """Perform a part. If there is too little time for all of it, send its message again.
+        """Perform a part. If there is too little time for all of it, send a message for the rest.
+
+        The rest doesn't contain the runs that were left as they are. To render their texts again may take seconds each,
+        so a part that began again with them might never end.
 
         Raises:
             LookupError: the job or the part does not exist.
@@ -46,19 +49,21 @@ class JobParts:
         if job is None or message.part >= len(job.parts):
             raise LookupError(f"job {message.job_id} has no part {message.part}")
         run_ids = job.parts[message.part]
-        # The runs of earlier parts come first, so that all parts together keep the rate limits.
-        earlier = Counter(dict.fromkeys(self.dispatcher.performer.providers, message.part * PART_RUNS))
+        begin = message.part * PART_RUNS + message.handled
+        # The runs that come before these count, so that all parts together keep the rate limits.
+        earlier = Counter(dict.fromkeys(self.dispatcher.performer.providers, begin))
         opened: list[Row] = []
         results: list[bool] = []
-        for place, run_id in enumerate(run_ids, message.part * PART_RUNS + 1):
+        for place, run_id in enumerate(run_ids[message.handled :], begin + 1):
             if remaining(default=math.inf) < RUNS_SECONDS:
                 break
             results.append(self._change(job, run_id, place, earlier, opened))
         self.dispatcher.enqueue_stored(*opened)
-        if len(results) < len(run_ids):
-            self.dispatcher.queue.send_job(job.job_id, [message.part])
+        handled, done = message.handled + len(results), message.done + sum(results)
+        if handled < len(run_ids):
+            self.dispatcher.queue.send_job(message.model_copy(update={"handled": handled, "done": done}))
             return
-        result = PartResult(done=sum(results), left=len(results) - sum(results))
+        result = PartResult(done=done, left=handled - done)
         self.jobs.record(job, message.part, result)
         log_fields = {"job_id": job.job_id, "part": message.part, **result._asdict()}
         logger.info("part of a job performed", extra=log_fields)

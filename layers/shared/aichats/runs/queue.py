@@ -12,7 +12,7 @@ A job message names a part of a job, which replays or cancels many runs.
 
 import json
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import batched
@@ -88,7 +88,7 @@ class EventMessage(_Form):
 
 
 class JobMessage(_Form):
-    """A part of a job.
+    """A part of a job, or the rest of a part whose time ended.
 
     A duplicate message is harmless, because the job replays or cancels each run once.
     """
@@ -96,6 +96,10 @@ class JobMessage(_Form):
     kind: Literal["job"] = "job"
     job_id: RunId
     part: Annotated[int, Field(ge=0)]
+    handled: Annotated[int, Field(ge=0)] = 0
+    """The number of runs at the beginning of the part that earlier messages have handled."""
+    done: Annotated[int, Field(ge=0)] = 0
+    """The number of these runs that are as the job wants them."""
 
 
 def _kind(body: object) -> str:
@@ -215,13 +219,12 @@ class Queue:
         messages = [message.model_copy(update={"automations": part}) for part in parts]
         self._send_all({self.url: [_message(part, timedelta(0)) for part in messages]})
 
-    def send_job(self, job_id: str, parts: Iterable[int]) -> None:
-        """Send a message for each of these parts of a job.
+    def send_job(self, *messages: JobMessage) -> None:
+        """Send messages for parts of jobs.
 
         Raises:
             QueueError: SQS did not accept some messages.
         """
-        messages = [JobMessage(job_id=job_id, part=part) for part in parts]
         self._send_all({self.url: [_message(message, timedelta(0)) for message in messages]})
 
     def bury(self, body: str, reason: str) -> None:

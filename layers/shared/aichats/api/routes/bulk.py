@@ -17,7 +17,7 @@ from aichats.aws.errors import AWS_ERRORS
 from aichats.http.deadline import remaining
 from aichats.models import OrElse, Request
 from aichats.runs.ledger.jobs import JOB_RUNS, PART_RUNS, Job, Verb
-from aichats.runs.queue import QueueError, RunId
+from aichats.runs.queue import JobMessage, QueueError, RunId
 
 SAMPLE = 10
 """The number of runs that a dry run names."""
@@ -78,7 +78,10 @@ class JobView(StartedJob):
     created_at: datetime
     filter: dict[str, Any]
     done: Annotated[int, Field(description="The number of runs that were replayed or cancelled")]
-    left: Annotated[int, Field(description="The number of runs that changed in the meantime and were left as they are")]
+    left: Annotated[
+        int,
+        Field(description="The number of runs that were left as they are, because they changed or can't be replayed"),
+    ]
     is_done: Annotated[bool, Field(description="Whether the job has handled each run; replayed runs may be open")]
 
 
@@ -167,7 +170,8 @@ def _start_job(call: ApiCall[Any, None], verb: Verb, conditions: ReplayFilter | 
     try:
         job = _stored_job(call, verb, conditions, key)
         results = call.app.jobs.results(job.job_id)
-        call.app.queue.send_job(job.job_id, [part for part in range(len(job.parts)) if part not in results])
+        parts = [part for part in range(len(job.parts)) if part not in results]
+        call.app.queue.send_job(*(JobMessage(job_id=job.job_id, part=part) for part in parts))
     except (*AWS_ERRORS, QueueError) as error:
         problem = "aichats doesn't know whether it started the whole job"
         raise retry_with_key(key, problem, "A job changes no run twice") from error
