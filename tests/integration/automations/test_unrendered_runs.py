@@ -476,6 +476,18 @@ def test_a_replacement_that_a_delivery_has_started_is_named(stack: StackInMemory
     assert f"its event already has run {run_of('biz_Z')}" in refusal(stack, TEMPLATE)
 
 
+def test_an_answer_names_only_some_of_many_replacements(stack: StackInMemory) -> None:
+    fail(stack, TEMPLATE, title=FIXED)
+    stack.put(saying(*(f"biz_{number}" for number in range(50))))
+    stack.handle(event())
+    stack.sqs.sent.clear()
+
+    reason = refusal(stack, TEMPLATE)
+
+    assert "and 47 others" in reason
+    assert len(reason) < 400
+
+
 class Unlucky:
     """A stack with a failed run, whose next replay may fail at any call."""
 

@@ -33,6 +33,9 @@ from aichats.runs.replay import NEVER_RENDERED, NotReplayableError, Replayed, is
 from aichats.templates.paths import is_covered
 from aichats.templates.render import Evaluator
 
+LISTED = 3
+"""The number of runs that an error names."""
+
 
 @dataclass(frozen=True)
 class _Again:
@@ -214,7 +217,11 @@ def _is_in_action(field: str | None) -> bool:
 
 
 def _listed(run_ids: Sequence[str]) -> str:
-    return f"run {run_ids[0]}" if len(run_ids) == 1 else f"the runs {', '.join(run_ids)}"
+    """Return runs as a part of a message. The message and its log entry must stay short for 1,000 runs."""
+    if len(run_ids) == 1:
+        return f"run {run_ids[0]}"
+    others = f" and {len(run_ids) - LISTED} others" if len(run_ids) > LISTED else ""
+    return f"the runs {', '.join(run_ids[:LISTED])}{others}"
 
 
 def _no(row: Row | None, reason: str) -> NotReplayableError:
