@@ -85,6 +85,9 @@ class Changes:
         until = [from_text(item["busy_until"])] if owner and "busy_until" in item else []
         if owner.get("error", {}).get("type") in STILL_CHANGING:
             until.append(from_text(owner["updated_at"]) + self.ledger.settle)
+        if "cancel" in owner and owner["status"] == "pending":
+            # Its error is now that it is cancelled as soon as its last call can't have an effect any more.
+            until.append(from_text(owner.get("ready_at", owner["due_at"])))
         if until and max(until) > now:
             reason = f"waits until run {item['owner']} is certainly no longer changing the same chat"
             raise NotYetError(reason, max(until) - now)
