@@ -1,14 +1,17 @@
 """A run that a person cancels has no effect afterwards, and one that has begun goes on."""
 
+from copy import copy
 from dataclasses import replace
 from datetime import timedelta
 
 import httpx
 import pytest
 
+from aichats.errors import SecretUnavailableError
 from aichats.runs.actions import WhopUpdateChat
 from aichats.runs.ledger.row_changes import LedgerConflictError
 from aichats.runs.ledger.rows import EndStatus, Row
+from aichats.runs.model import Run
 from tests.support.fakes import ai_chat, error_response, ok, page
 from tests.support.ledgers import ERROR, LEASE, NOON, SETTLE, Overtaken, make_run
 from tests.support.whop_bench import MARK, WhopBench
@@ -156,6 +159,45 @@ def test_a_run_that_succeeds_while_it_is_cancelled_has_succeeded() -> None:
     assert bench.perform().state == "succeeded"
 
 
+@pytest.mark.parametrize("run", [make_run(), updating().run], ids=["create", "change"])
+def test_a_run_that_fails_while_it_is_cancelled_ends_cancelled_so_that_no_replay_performs_it(run: Run) -> None:
+    bench = WhopBench(run)
+
+    def reject(_request: httpx.Request) -> httpx.Response:
+        cancel(bench)
+        return error_response(422)
+
+    outcome = bench.perform(reject)
+
+    assert (outcome.state, (bench.row.error or {})["status"]) == ("waiting", 422)
+    assert bench.perform_when_due().state == "cancelled"
+    assert bench.row.error == CANCELLED
+    assert len(bench.whop.calls) == 1
+
+
+def test_a_run_of_an_unknown_lease_is_not_put_back_by_a_process_that_lost_it() -> None:
+    bench = WhopBench()
+
+    def claim_again(_request: httpx.Request) -> httpx.Response:
+        bench.clock.now += LEASE + SETTLE
+        bench.ledger.claim(bench.run, LEASE)
+        cancel(bench)
+        return error_response(422)
+
+    assert bench.perform(claim_again).state == "in_progress"
+    assert bench.row.status == "performing"
+
+
+def test_a_run_whose_secret_cannot_be_read_ends_cancelled_without_waiting_for_the_secret() -> None:
+    bench = WhopBench()
+    row = bench.ledger.claim(bench.run, LEASE)
+    cancel(bench)
+    bench.ledger.put_back(row, bench.clock.now, unsettled_at=None, error=None)
+    bench.client_error = SecretUnavailableError("aichats/dev/whop", "could not be read", "Try again later.")
+
+    assert bench.perform().state == "cancelled"
+
+
 def test_a_run_whose_process_died_is_looked_up_first() -> None:
     bench = WhopBench()
     bench.ledger.claim(bench.run, LEASE)
@@ -177,6 +219,20 @@ def test_a_change_that_may_still_be_made_is_waited_for_before_its_run_ends() -> 
     assert bench.row.due_at >= lost_at + SETTLE
     assert bench.perform_when_due().state == "cancelled"
     assert {method for method, _ in bench.whop.calls} == {"PATCH"}
+
+
+def test_a_newer_change_waits_for_a_cancelled_change_that_may_still_be_made() -> None:
+    cancelled = updating()
+    newer = copy(cancelled)
+    newer.run = make_run("newer", action=WhopUpdateChat(type="whop.update_chat", title="Day"), target="aich_1")
+    cancelled.perform(httpx.ReadTimeout("slow"))
+    cancel(cancelled)
+    assert cancelled.perform_when_due().state == "waiting"
+    ends_at = cancelled.row.due_at
+
+    assert (newer.perform().state, newer.row.due_at) == ("waiting", ends_at)
+    assert cancelled.perform_when_due().state == "cancelled"
+    assert newer.perform(CHAT).state == "succeeded"
 
 
 def test_a_change_whose_process_died_ends_cancelled_after_the_settle_time_without_another_call() -> None:

@@ -206,6 +206,32 @@ def test_a_run_without_an_error_is_given_up_as_not_performed_in_time(stranded: S
     }
 
 
+def test_a_cancelled_run_that_is_given_up_ends_cancelled_so_that_no_replay_performs_it(
+    stranded: StrandedRuns, bench: WhopBench, clock: Clock, capsys: pytest.CaptureFixture[str]
+) -> None:
+    row = bench.ledger.claim(bench.run, LEASE)
+    bench.ledger.steering.cancel(bench.run.run_id, by="ann")
+    bench.ledger.put_back(row, clock.now, unsettled_at=None, error=None)
+    clock.forward(days=2)
+
+    assert stranded.resume()["ended"] == 1
+
+    assert (bench.row.status, bench.row.error) == ("cancelled", {"type": "Cancelled", "message": "cancelled by ann"})
+    assert "RunsFailed" not in capsys.readouterr().out
+
+
+def test_a_cancelled_run_of_unknown_outcome_is_given_up_as_unknown(
+    stranded: StrandedRuns, bench: WhopBench, clock: Clock
+) -> None:
+    bench.ledger.claim(bench.run, LEASE)
+    bench.ledger.steering.cancel(bench.run.run_id, by="ann")
+    clock.forward(days=2)
+
+    assert stranded.resume()["ended"] == 1
+
+    assert bench.row.status == "unknown"
+
+
 # ---------------------------------------------------------------------------------------------- many
 
 

@@ -1,7 +1,9 @@
 """Decisions about a run that can't continue now: it waits, or it ends."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 from aichats.errors import (
     AichatsError,
@@ -64,6 +66,16 @@ def decide(error: AichatsError, settle: timedelta) -> Wait | End:
             return Wait(error, wait_named_by(error), rejected=True)
         case _:
             return End("failed", error, rejected=isinstance(error, APIStatusError))
+
+
+def cancelled_meanwhile(claimed: Row, row: Row | None) -> Mapping[str, Any] | None:
+    """Return the cancellation of a run that a person cancelled during its attempt; ``None`` if it was not cancelled.
+
+    Args:
+        claimed: the run as this attempt claimed it.
+        row: the run as it is now.
+    """
+    return row.cancel if row is not None and row.lease == claimed.lease else None
 
 
 def wait_named_by(error: AichatsError) -> timedelta | None:

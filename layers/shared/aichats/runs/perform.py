@@ -38,6 +38,7 @@ from aichats.runs.decisions import (
     End,
     StopError,
     Wait,
+    cancelled_meanwhile,
     decide,
     last_error,
     unknown_outcome,
@@ -128,6 +129,8 @@ class Performer:
         try:
             return self._provider(row).effect(row)
         except AichatsError as error:
+            if not row.unsettled:
+                self._obey_cancellation(row)
             # If the outcome of an effect is unknown, the run has not failed. aichats just can't check the outcome now.
             decision = Wait(error, unsettled=True) if row.unsettled else End("failed", error)
             raise StopError(decision) from error
@@ -325,7 +328,13 @@ class Performer:
         # Counted before the row ends. If the process dies in between, the alarm goes off twice instead of never.
         if not isinstance(end.error, SupersededError) and end.status in ALARMING:
             count_now(ALARMING[end.status])
-        self.ledger.finish(ended, end.status, error=error)
+        try:
+            self.ledger.finish(ended, end.status, error=error)
+        except LedgerConflictError as conflict:
+            if (cancel := cancelled_meanwhile(row, conflict.row)) is None:
+                raise
+            # The next attempt ends the run as cancelled, so that no replay of failed runs performs it.
+            return self._put_back(replace(row, cancel=cancel), Wait(end.error, timedelta(0), rejected=end.rejected))
         level = logger.info if end.status == "cancelled" else logger.error
         level(f"run {end.status}", extra=_log_fields(row) | {"chat_id": row.chat_id, "error": error})
         return Outcome(end.status, ended, performed=True, error=end.error)

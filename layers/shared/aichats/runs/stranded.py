@@ -9,7 +9,7 @@ from aichats.aws.observability import count, count_now, logger
 from aichats.models import Json
 from aichats.runs.decisions import unknown_outcome
 from aichats.runs.dispatch import Dispatcher
-from aichats.runs.failures import without_next_check
+from aichats.runs.failures import cancellation, without_next_check
 from aichats.runs.ledger.ledger import Ledger
 from aichats.runs.ledger.row_changes import LedgerConflictError
 from aichats.runs.ledger.rows import EndStatus, Row
@@ -88,9 +88,13 @@ class StrandedRuns:
 
     def _end(self, row: Row, window: PauseWindow | None) -> bool:
         status: EndStatus = "unknown" if row.in_doubt else "failed"
-        count_now(ALARMING[status])
+        error = _final_error(row, window)
+        if row.cancel is not None and row.chat_id is None and not row.in_doubt:
+            status, error = "cancelled", cancellation(row.cancel)
+        if status in ALARMING:
+            count_now(ALARMING[status])
         try:
-            self.ledger.give_up(row, status, _final_error(row, window))
+            self.ledger.give_up(row, status, error)
         except LedgerConflictError:
             return False
         logger.error("run given up", extra={"run_id": row.run.run_id, "status": status})

@@ -121,6 +121,9 @@ def test_without_retention_no_text_is_shown_even_while_its_run_is_open(clock: Cl
     ledger.add([SHORT_RUN], lambda _: NOON)
 
     assert not ledger.keeps_text(stored(ledger))
+    # The clock of the function that opened the run is ahead.
+    clock.forward(seconds=-1)
+    assert not ledger.keeps_text(stored(ledger))
 
 
 def test_without_retention_a_run_that_succeeds_loses_its_text_in_the_same_write(clock: Clock) -> None:
@@ -152,6 +155,9 @@ def test_without_retention_a_run_that_is_cancelled_loses_its_text(clock: Clock) 
     row = ledger.claim(performing, LEASE)
     ledger.finish(row, "cancelled", error=ERROR)
     assert CREATE.message_text not in str(item(ledger, performing))
+    stranded = make_run("three")
+    ledger.give_up(ledger.claim(stranded, LEASE), "cancelled", ERROR)
+    assert CREATE.message_text not in str(item(ledger, stranded))
 
 
 @pytest.mark.parametrize(("days", "status"), [(0, "failed"), (0, "unknown"), (1, "succeeded")])

@@ -119,7 +119,8 @@ class Ledger:
 
     def keeps_text(self, row: Row) -> bool:
         """Return whether the retention time of a run's text is not over. It begins when the run is opened."""
-        return self.clock() < row.opened_at + self.keep_texts
+        # Without a retention time, no text counts as kept, even if the clock that opened the run was ahead.
+        return bool(self.keep_texts) and self.clock() < row.opened_at + self.keep_texts
 
     def _row(self, item: Json) -> Row:
         """Return an item as a row with its complete action."""
@@ -322,8 +323,10 @@ class Ledger:
     ) -> None:
         """End a run. With a chat, the run must be open. Without a chat, this process must have claimed the run.
 
+        A run without an effect can't end as ``failed`` if a person has cancelled it since ``row`` was read.
+
         Raises:
-            LedgerConflictError: the run has ended, or another process claimed it.
+            LedgerConflictError: the run has ended, was cancelled, or another process claimed it.
         """
         now = self.clock()
         changes = {
@@ -342,6 +345,8 @@ class Ledger:
             change_row(self.items, row.run.run_id, changes, STILL_OPEN, remove=removed)
         else:
             condition = f"{STILL_OPEN} AND #lease = :token"
+            if status == "failed" and row.chat_id is None and row.cancel is None:
+                condition += " AND attribute_not_exists(#cancel)"
             change_row(self.items, row.run.run_id, changes, condition, {"token": row.lease}, remove=removed)
 
     def give_up(self, row: Row, status: EndStatus, error: Json) -> None:
@@ -352,9 +357,8 @@ class Ledger:
         """
         now = self.clock()
         changes = {"status": status, "error": error, **ended_attributes(status, now), "updated_at": to_text(now)}
-        change_row(
-            self.items, row.run.run_id, changes, OPEN_AS_READ, {"read": to_text(row.updated_at)}, remove=OPEN_ATTRIBUTES
-        )
+        removed, values = OPEN_ATTRIBUTES + self._texts.dropped_at(status), {"read": to_text(row.updated_at)}
+        change_row(self.items, row.run.run_id, changes, OPEN_AS_READ, values, remove=removed)
 
     def postpone(self, rows: Sequence[Row], until: Callable[[Row], datetime]) -> None:
         """Hide open rows from :meth:`Reads.overdue` until a later time. The rows can still be claimed.
