@@ -88,7 +88,7 @@ def _completed(uploads: Uploads, client: WhopClient) -> Uploads:
 
 
 def _uploaded(attachment: FetchedAttachment, client: WhopClient, fetch: FetchFile) -> str:
-    """FetchFile a file and upload it. Return its id."""
+    """Fetch a file and upload it. Return its id."""
     from tempfile import TemporaryFile
 
     with TemporaryFile() as content:
