@@ -206,6 +206,9 @@ INVALID = [
     "https://a..b/",
     f"https://{HOST}:99999/",
     f"https://{HOST}:0/",
+    "https://xn--/",
+    "https://xn--a.example/",
+    "//xn--a/",
 ]
 
 
@@ -232,6 +235,13 @@ def test_the_certificate_must_be_for_the_name(tmp_path: Path, monkeypatch: pytes
     with small_internet(answers, tmp_path, monkeypatch, certified_host="other.example") as internet:
         assert "certificate" in str(failure(internet))
         assert internet.public.requests == []
+
+
+@pytest.mark.parametrize("location", ["https://xn--a.example/", "https:////[::1/", "https:////v1.[[::1]", "a" * 9000 + ":b"])
+def test_a_redirect_to_rubbish_is_refused_in_few_words(serve: Serve, location: str) -> None:
+    internet = serve({"/report.pdf": response(302, location=location)})
+    assert len(refusal(internet)) < 400
+    assert internet.connected == [(PUBLIC, 443)]
 
 
 # ---- files that can't be had

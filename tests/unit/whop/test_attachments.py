@@ -119,6 +119,8 @@ def test_the_repr_of_a_url_does_not_show_its_signature() -> None:
         ("https://example.com/..", None, "attachment"),
         ("https://example.com", None, "attachment"),
         (f"https://example.com/{'x' * 300}.pdf", None, "x" * 251 + ".pdf"),
+        (f"https://example.com/a.{'x' * 300}", None, "a." + "x" * 253),
+        (f"https://example.com/a.{'x' * 300}", "image/png", "a." + "x" * 249 + ".png"),
     ],
 )
 def test_the_name_of_a_file_is_the_last_part_of_its_path(url: str, content_type: str | None, name: str) -> None:

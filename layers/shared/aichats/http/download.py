@@ -79,10 +79,11 @@ def _checked(url: str | httpx.URL) -> httpx.URL:
     """Return a URL that may be requested, unless its host is not public."""
     try:
         checked = httpx.URL(url)
-    except httpx.InvalidURL:
+        host = checked.host  # Decodes an international name (xn--…), which may be invalid.
+    except (httpx.InvalidURL, ValueError):
         raise AttachmentError("the URL is invalid") from None
     if checked.scheme != "https":
-        name = _shown(checked) if checked.host else f"a URL that begins with {checked.scheme}:"
+        name = _shown(checked) if host else f"a URL that begins with {checked.scheme[:MAX_SHOWN_CHARACTERS]}:"
         raise AttachmentError(f"{name} is not allowed: a URL must begin with https://")
     if checked.userinfo:
         raise AttachmentError(f"{_shown(checked)} is not allowed: a URL must not contain a user name or a password")
@@ -107,7 +108,7 @@ def _next(url: httpx.URL, response: httpx.Response) -> httpx.URL:
     """Return the URL to which a response redirects."""
     try:
         following = url.join(response.headers.get("location", ""))
-    except httpx.InvalidURL:
+    except (httpx.InvalidURL, ValueError):
         raise AttachmentError(f"{_shown(url)} redirects to an invalid URL") from None
     return _checked(following)
 

@@ -15,6 +15,8 @@ from aichats.whop.models import FileId
 
 MAX_ATTACHMENTS = 20
 MAX_FILENAME_CHARACTERS = 255
+MAX_SUFFIX_CHARACTERS = 20
+"""The maximum length of an extension. A longer text after the last dot is part of the name."""
 _TEMPLATE = "{{"
 _UNUSABLE = re.compile(r"[/\\\x00-\x1f\x7f-\x9f\u2028\u2029]")
 """Separators of paths, and control characters."""
@@ -142,7 +144,8 @@ def name_of_file(attachment: FetchedAttachment, content_type: str | None) -> str
     if attachment.filename is not None:
         return attachment.filename
     name = _UNUSABLE.sub("", PurePosixPath(attachment.path).name).strip(" .") or "attachment"
-    suffix = PurePosixPath(name).suffix or _suffix_of(content_type)
+    own = PurePosixPath(name).suffix
+    suffix = own if 0 < len(own) <= MAX_SUFFIX_CHARACTERS else _suffix_of(content_type)
     return name.removesuffix(suffix)[: MAX_FILENAME_CHARACTERS - len(suffix)] + suffix
 
 
