@@ -237,7 +237,9 @@ def test_the_certificate_must_be_for_the_name(tmp_path: Path, monkeypatch: pytes
         assert internet.public.requests == []
 
 
-@pytest.mark.parametrize("location", ["https://xn--a.example/", "https:////[::1/", "https:////v1.[[::1]", "a" * 9000 + ":b"])
+@pytest.mark.parametrize(
+    "location", ["https://xn--a.example/", "https:////[::1/", "https:////v1.[[::1]", "a" * 9000 + ":b"]
+)
 def test_a_redirect_to_rubbish_is_refused_in_few_words(serve: Serve, location: str) -> None:
     internet = serve({"/report.pdf": response(302, location=location)})
     assert len(refusal(internet)) < 400

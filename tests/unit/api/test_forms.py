@@ -8,7 +8,7 @@ import requests
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from aichats.api.forms import MAX_FORM_PARTS, MAX_PART_HEADER_BYTES, FormFile, read_form
+from aichats.api.forms import MAX_FORM_PARTS, FormFile, read_form
 from aichats.errors import InputError
 
 BOUNDARY = "------------------------d74496d66958873e"
@@ -16,7 +16,10 @@ BOUNDARY = "------------------------d74496d66958873e"
 TYPE = f"multipart/form-data; boundary={BOUNDARY}"
 PDF = b"%PDF-1.7\r\n\x00\xff--\r\n\r\n"
 
-NAMES = st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cs"]), min_size=1, max_size=30)
+# httpx doubles a backslash, which browsers send as it is.
+NAMES = st.text(
+    st.characters(codec="utf-8", exclude_characters="%\\", exclude_categories=["Cc", "Cs"]), min_size=1, max_size=30
+)
 PLAIN = st.text(st.characters(codec="utf-8", exclude_characters='/\\%"', exclude_categories=["C"]), min_size=1)
 
 
@@ -47,7 +50,7 @@ def test_a_form_of_curl_has_its_texts_and_its_file_byte_for_byte() -> None:
     assert read_form(body, TYPE) == {"company_id": "biz_A", "file": FormFile("report.pdf", PDF)}
 
 
-@given(name=NAMES.filter(lambda name: "%" not in name), filename=PLAIN, content=st.binary(), text=st.text())
+@given(name=NAMES, filename=PLAIN, content=st.binary(), text=st.text())
 @example(name="file", filename="a", content=b"\r\n", text="")
 @example(name="file", filename="a", content=b"\r\n--", text="--")
 @example(name="file", filename="mail.eml", content=b"Content-Type: multipart/mixed; boundary=x\r\n\r\n--x--", text="\r")
@@ -82,7 +85,7 @@ def test_rubbish_is_an_invalid_form_and_never_another_error(body: bytes | list[b
 @given(cut=st.integers(0, len(form(file_part('name="file"; filename="a.pdf"'))) - len("--\r\n") - 1))
 def test_a_form_that_is_cut_is_never_accepted(cut: int) -> None:
     whole = form(file_part('name="file"; filename="a.pdf"'))
-    assert "is incomplete, or the boundary is wrong" in problem(whole[:cut])
+    assert "is incomplete" in problem(whole[:cut])
 
 
 @pytest.mark.parametrize(
@@ -97,8 +100,7 @@ def test_a_form_that_is_cut_is_never_accepted(cut: int) -> None:
         ('filename="a.pdf"; name="file"', "a.pdf"),
         ("name=file; filename=a.pdf", "a.pdf"),
         ('NAME="file"; FILENAME="a.pdf"', "a.pdf"),
-        ("name=\"file\"; filename*=UTF-8''%C3%BCber.pdf", "über.pdf"),
-        ('name="file"; filename="x"; filename*=utf-8\'en\'%C3%BCber.pdf', "über.pdf"),
+        ('name="file"; filename="x"; filename*=utf-8\'en\'%C3%BCber.pdf', "x"),
         ('name="file"; filename="über.pdf"', "über.pdf"),
         ('name="file"; filename="100%.pdf"', "100%.pdf"),
         ('name="file"; filename=""', ""),
@@ -111,17 +113,18 @@ def test_a_file_has_its_name_without_folders(disposition: str, filename: str) ->
 @pytest.mark.parametrize(
     ("body", "expected"),
     [
-        (b"", "is incomplete, or the boundary is wrong"),
+        (b"", "is incomplete"),
         (form(), None),
-        (form(part()), "has a part without a name"),
-        (form(part("Content-Disposition: form-data")), "has a part without a name"),
+        (form(part()), "a part has no name"),
+        (form(part("Content-Disposition: form-data")), "a part has no name"),
         (form(part('Content-Disposition: form-data; name=""')), "has a part without a name"),
-        (form(part("no header")), "has a part without a name"),
+        (form(part("no header")), "is incomplete"),
+        (form(part('Content-Disposition: attachment; name="a"')), "is incomplete"),
         (form(file_part('name="file"; filename="a"')).replace(b"\r\n", b"\n"), "is incomplete"),
         (form(file_part('name="file"')), "file: must be a text in UTF-8"),
         (form(*[file_part('name="file"; filename="a"')] * 2), "file: must be sent only once"),
         (form(*[part(f'Content-Disposition: form-data; name="{n}"', content=b"") for n in range(11)]), "more than 10"),
-        (form(file_part(f'name="{"x" * MAX_PART_HEADER_BYTES}"')), "is incomplete"),
+        (form(file_part(f'name="{"x" * 5000}"')), "headers are too long"),
         (
             form(part('Content-Disposition: form-data; name="a"', "Content-Transfer-Encoding: base64")),
             "has a part with a Content-Transfer-Encoding",
@@ -140,7 +143,7 @@ def test_a_form_may_have_as_many_parts_as_the_limit_allows() -> None:
     assert len(read_form(form(*parts), TYPE)) == MAX_FORM_PARTS
 
 
-@pytest.mark.parametrize("boundary", ["", "; boundary=", '; boundary=""', "; boundary=" + "x" * 71, "; border=x"])
+@pytest.mark.parametrize("boundary", ["", "; boundary=", '; boundary=""', "; border=x"])
 def test_a_form_needs_a_boundary(boundary: str) -> None:
     assert "needs a boundary" in problem(form(), f"multipart/form-data{boundary}")
 
@@ -152,12 +155,17 @@ def test_a_boundary_may_be_quoted_and_followed_by_more(boundary: str) -> None:
 
 def test_another_boundary_than_the_announced_one_is_rejected() -> None:
     body = form(file_part('name="file"; filename="a.pdf"'))
-    assert "is incomplete, or the boundary is wrong" in problem(body, "multipart/form-data; boundary=other")
+    assert "is incomplete" in problem(body, "multipart/form-data; boundary=other")
 
 
 def test_the_work_for_a_hostile_head_is_bounded() -> None:
     backslashes = "\\" * 4000
-    assert "without a name" in problem(form(file_part(f'filename="{backslashes}')))
+    assert "a part has no name" in problem(form(file_part(f'filename="{backslashes}')))
+
+
+@given(content_type=st.text() | st.lists(st.sampled_from([";", "boundary", "=", '"', "\\", " ", "a"])).map("".join))
+def test_a_rubbish_content_type_is_an_invalid_form_and_never_another_error(content_type: str) -> None:
+    assert problem(b"", f"multipart/form-data; {content_type}")
 
 
 def test_a_file_shows_neither_its_name_nor_its_content() -> None:
