@@ -72,7 +72,7 @@ def _parts(body: bytes, content_type: str) -> Iterator[tuple["MultipartSegment",
                 if isinstance(event, MultipartSegment):
                     head, content = event, b""
                 elif event is not None:
-                    content = event  # The whole content, because the whole body is parsed at once.
+                    content += event
                 else:
                     yield head, content
     except ParserLimitReached:
