@@ -199,6 +199,14 @@ def test_the_runs_of_a_paused_event_share_one_line_in_the_log(stack: StackInMemo
     assert line["reason"] == EXPECTED[scope]
 
 
+def test_an_event_whose_texts_fail_in_a_pause_is_not_logged_as_skipped(stack: StackInMemory, output: Output) -> None:
+    stack.put(listening(targets=("{{ event.data.nothing }}",)))
+    pause(stack, "stack")
+    stack.handle(payment())
+    assert [row.status for row in stack.runs] == ["failed"]
+    assert [line["message"] for line in output.logs if "skipped" in line["message"]] == []
+
+
 @EACH
 def test_a_skipped_event_can_be_replayed_after_the_pause_with_its_texts(stack: StackInMemory, scope: str) -> None:
     paused_listener(stack, scope)

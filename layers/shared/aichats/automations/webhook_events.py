@@ -153,8 +153,9 @@ class WebhookEvents:
         if (reason := self._pause_of(row)) is None:
             return rendered
         skipped = {"type": "Skipped", "message": reason}
-        log_fields = {"automation": row.name, "runs": len(rendered.runs), "reason": reason}
-        logger.info("event skipped: paused", extra=log_fields)
+        if rendered.runs:
+            log_fields = {"automation": row.name, "runs": len(rendered.runs), "reason": reason}
+            logger.info("event skipped: paused", extra=log_fields)
         return RenderedRuns(skipped=[(run, skipped) for run in rendered.runs], failed=rendered.failed)
 
     def _pause_of(self, row: AutomationRow) -> str | None:
