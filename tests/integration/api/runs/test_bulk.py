@@ -6,8 +6,11 @@ from typing import Any
 
 import pytest
 
+from aichats.api.routes import bulk
 from aichats.http.deadline import time_limit
 from aichats.runs.ledger.jobs import JOB_RUNS
+from aichats.runs.ledger.reads import Reads
+from aichats.runs.ledger.rows import LANES
 from aichats.runs.queue import JobMessage, read_message
 from tests.support.bulk import FAILED, BulkBench
 from tests.support.crashing import Crash
@@ -114,8 +117,26 @@ def test_a_limit_takes_the_newest_runs_the_oldest_of_them_first(bench: BulkBench
     assert replay(bench, limit=5)["has_more"] is False
 
 
-def test_a_request_without_time_to_search_further_says_that_more_runs_may_match(bench: BulkBench) -> None:
+def test_the_search_reads_each_run_of_the_history_once(bench: BulkBench, monkeypatch: pytest.MonkeyPatch) -> None:
+    bench.many_failed(350)
+    queried: list[str] = []
+
+    def created(reads: Reads, lane: str, **conditions: Any) -> Any:
+        queried.append(lane)
+        return read(reads, lane, **conditions)
+
+    read = Reads.created
+    monkeypatch.setattr(Reads, "created", created)
+
+    assert replay(bench, dry_run=True)["count"] == 350
+    assert sorted(queried) == sorted(LANES)
+
+
+def test_a_request_without_time_to_search_further_says_that_more_runs_may_match(
+    bench: BulkBench, monkeypatch: pytest.MonkeyPatch
+) -> None:
     bench.many_failed(150)
+    monkeypatch.setattr(bulk, "SEARCHED_RUNS", 100)
 
     with time_limit(9.0):
         answer = replay(bench)

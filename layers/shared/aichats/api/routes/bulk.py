@@ -16,9 +16,11 @@ from aichats.api.starting import bind_key, id_of, reserve_key, retry_with_key
 from aichats.aws.errors import AWS_ERRORS
 from aichats.http.deadline import remaining
 from aichats.models import OrElse, Request
-from aichats.runs.ledger.jobs import JOB_RUNS, PART_RUNS, Job, Verb
+from aichats.runs.ledger.jobs import JOB_RUNS, Job, Verb
 from aichats.runs.queue import JobMessage, QueueError, RunId
 
+SEARCHED_RUNS = 1000
+"""The number of runs in a page of the search. A query of the history reads as many, so a smaller page wastes reads."""
 SAMPLE = 10
 """The number of runs that a dry run names."""
 _JOB = {"job_id": TypeAdapter[str](Annotated[RunId, OrElse("is not the id of a job")])}
@@ -217,7 +219,7 @@ def _matching(call: ApiCall[Any, None], conditions: ReplayFilter | CancelFilter)
             window.first_created,
             window.until,
             only=only,
-            limit=PART_RUNS,
+            limit=SEARCHED_RUNS,
             start=position,
             pick=call.limit.has_run,
         )
