@@ -226,6 +226,20 @@ def test_a_run_that_failed_before_says_so_again_without_a_call() -> None:
     assert (again.json["run_id"], again.headers["x-run-id"]) == (first.json["run_id"], first.json["run_id"])
 
 
+def test_a_cancelled_run_answers_its_key_with_409_because_no_retry_can_help() -> None:
+    api = call_api(ScriptedTransport(error_response(429, "Slow down.")))
+    key = {"idempotency-key": "k"}
+    first = api("POST", "/chats", MUTED, headers=key)
+    assert first.status == 202
+    api("POST", f"/runs/{first.json['run_id']}/cancel", {"reason": "typo"})
+
+    again = api("POST", "/chats", MUTED, headers=key)
+
+    assert (again.status, again.json["type"]) == (409, "/docs/problems#conflict")
+    assert f"run {first.json['run_id']} was cancelled by local: typo. To start another run, " in again.json["detail"]
+    assert (again.json["run_id"], again.headers["x-run-id"]) == (first.json["run_id"], first.json["run_id"])
+
+
 def test_a_key_that_was_rotated_is_read_again_and_the_call_works() -> None:
     clock, secrets = FakeClock(), FakeSecretsManager(SECRETS)
     whop = ScriptedTransport(ok(ai_chat()), error_response(401), ok(ai_chat()))

@@ -45,7 +45,7 @@ def answer_of_run(
 
     Raises:
         AichatsError: the run failed. The error is the reason.
-        RejectedError: the run is in progress.
+        RejectedError: the run is in progress, or a person cancelled it.
     """
     row = outcome.row
     run_id = row.run.run_id
@@ -58,12 +58,21 @@ def answer_of_run(
         return Reply(view(row, call.caller), HTTPStatus.ACCEPTED, headers | {"Location": f"/runs/{run_id}"})
     if isinstance(outcome.error, (ProviderError, InputError)):
         raise outcome.error
-    if outcome.state == "in_progress":
-        detail = f"run {run_id} is in progress; get its result from /runs/{run_id}"
-        rejection = RejectedError(HTTPStatus.CONFLICT, "conflict", detail, headers)
-        rejection.run_id = run_id
-        raise rejection
+    if outcome.state in ("in_progress", "cancelled"):
+        raise _conflict(row, headers)
     raise RunFailedError(run_id, outcome.state, row.error or {}, headers)
+
+
+def _conflict(row: Row, headers: Headers) -> RejectedError:
+    """Return the error for a run that another call performs now, or that a person cancelled."""
+    run_id = row.run.run_id
+    detail = f"run {run_id} is in progress; get its result from /runs/{run_id}"
+    if row.status == "cancelled":
+        reason = (row.error or {}).get("message", "cancelled")
+        detail = f"run {run_id} was {reason}. To start another run, send the request with a new Idempotency-Key"
+    rejection = RejectedError(HTTPStatus.CONFLICT, "conflict", detail, headers)
+    rejection.run_id = run_id
+    return rejection
 
 
 def _shown(row: Row, result: Callable[[Row], BaseModel]) -> BaseModel | None:
