@@ -9,6 +9,7 @@ import pytest
 from aichats.automations import last_runs
 from aichats.automations.last_runs import FROM_WORST_TO_BEST, LastRun, LastRuns
 from aichats.automations.run_factory import slot_of
+from aichats.runs.ledger import history
 from aichats.runs.ledger.history import History
 from aichats.runs.ledger.rows import EndStatus, Row, RunStatus
 from aichats.runs.model import Run, slot_text
@@ -61,9 +62,9 @@ def by_hand(number: int, name: str = NAME, **fields: Any) -> Run:
     return replace(make_run(str(number)), automation=name, **fields)
 
 
-def noise(stack: StackInMemory, number: int) -> None:
+def noise(stack: StackInMemory, number: int, first: int = 0) -> None:
     """Create runs of another automation, more than one read of the newest runs covers."""
-    created(stack, *(by_hand(each, "noise") for each in range(number)))
+    created(stack, *(by_hand(each, "noise") for each in range(first, first + number)))
 
 
 @pytest.fixture
@@ -274,6 +275,27 @@ def test_runs_that_the_caller_may_not_see_do_not_count(stack: StackInMemory) -> 
 
     assert own.counts == {"pending": 1}
     assert finder(stack).find(stack.row(), lambda _: False) is None
+
+
+@pytest.mark.usefixtures("few")
+def test_the_history_is_read_no_further_than_to_the_last_run_or_the_creation_of_the_automation(
+    stack: StackInMemory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(history, "QUERY_RUNS", 5)
+    noise(stack, 200)
+    stack.clock.forward(minutes=1)
+    stack.put(listening(), "listener")
+    stack.handle(payment(), "msg_1")
+    stack.put(listening(), "new")
+    stack.clock.forward(minutes=1)
+    noise(stack, 12, 200)
+    for name, last_run in (("listener", NOON + 60 * SECOND), ("new", None)):
+        client = CountingDynamoDB()
+        ledger = replace(stack.app.ledger, client=client)
+        last = LastRuns(ledger, History(ledger)).find(stack.row(name), None)
+        assert (last and last.at) == last_run
+        # Each of the older runs would need further queries.
+        assert client.calls["query"] <= 20
 
 
 def test_a_list_of_a_hundred_automations_needs_few_reads(stack: StackInMemory) -> None:

@@ -92,20 +92,20 @@ class AutomationBody(Automation):
 
 def view_all(call: ApiCall[Any, Any], rows: Sequence[AutomationRow]) -> Iterator[AutomationView]:
     """Yield automations as the caller sees them, with the last runs that are found quickly."""
-    last_runs = call.app.last_runs.find_each(rows, call.limit.has_run)
+    last_runs = call.app.last_runs.find_each(rows, call.limit.pick)
     return (_view(call, row, last_runs.get(row.name)) for row in rows)
 
 
 def view_one(call: ApiCall[Any, Any], row: AutomationRow) -> AutomationView:
     """Return an automation as the caller sees it."""
-    return _view(call, row, call.app.last_runs.find(row, call.limit.has_run))
+    return _view(call, row, call.app.last_runs.find(row, call.limit.pick))
 
 
 def view_changed(call: ApiCall[Any, Any], row: AutomationRow) -> AutomationView:
     """Return an automation that the caller has just changed. If its last run can't be read now, it has none."""
     last_runs: dict[str, LastRun] = {}
     try:
-        last_runs = call.app.last_runs.find_each([row], call.limit.has_run)
+        last_runs = call.app.last_runs.find_each([row], call.limit.pick)
     except AWS_ERRORS as error:
         logger.warning("last run not read", extra={"automation": row.name, "reason": str(error)})
     return _view(call, row, last_runs.get(row.name))

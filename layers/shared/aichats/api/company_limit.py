@@ -11,7 +11,7 @@ Runs and automations that don't belong to the caller don't exist for it. Whop do
 belongs, so all operations on existing chats are closed.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from http import HTTPStatus
 
@@ -107,6 +107,11 @@ class CompanyLimit:
     def has_run(self, row: Row) -> bool:
         """Return whether a run exists for the caller."""
         return is_within(row.run, self.companies)
+
+    @property
+    def pick(self) -> Callable[[Row], bool] | None:
+        """:meth:`has_run`; ``None`` if every run exists for the caller, so that no run must be read to find out."""
+        return None if self.companies is None else self.has_run
 
     def has_automation(self, row: RowHeader) -> bool:
         """Return whether an automation exists for the caller. With a limit, it must be readable."""

@@ -132,7 +132,7 @@ def _next_runs(
     call: ApiCall[None, ListRuns], only: RunFilter, window: Window, position: dict[str, str] | None
 ) -> tuple[list[Row], dict[str, str] | None]:
     """Return the runs of the next page that has some, and the position of the page after it."""
-    pick = call.limit.has_run if call.limit.companies is not None else None
+    pick = call.limit.pick
     read = partial(
         call.app.history.page, window.first_created, window.until, only=only, limit=call.query.limit, pick=pick
     )
