@@ -210,6 +210,16 @@ def test_a_disabled_automation_is_not_resumed_but_the_answer_says_what_to_do(
     assert resume(api, {"from": "2026-12-24T00:00Z"}).json["pauses"] == []
 
 
+def test_a_resume_of_a_disabled_automation_ends_its_pause_first(api: HttpCaller, stack: StackInMemory) -> None:
+    stack.put(hourly(enabled=False))
+    pause(api)
+
+    answer = resume(api)
+
+    assert (answer.status, answer.json["pauses"], answer.json["paused"]["scope"]) == (200, [], "trigger")
+    assert resume(api).status == 409
+
+
 def test_each_change_is_logged_with_its_client(api: HttpCaller, output: Output) -> None:
     pause(api, {"reason": "secret reason"})
     pause(api)

@@ -102,12 +102,14 @@ def pause_automation(call: ApiCall[Pause, None]) -> Reply:
 def resume_automation(call: ApiCall[Resume, None]) -> Reply:
     """End the pauses that are effective now, or remove the planned pause that begins at `from`.
 
-    Times that were skipped stay skipped. If no pause is effective, nothing changes.
+    Times that were skipped stay skipped. If no pause is effective, nothing changes. If only `enabled: false` stops the
+    automation, the answer is 409.
     """
     now = call.app.ledger.clock()
 
     def resumed(row: AutomationRow) -> Pauses:
-        if call.body.begins is None and not row.automation.trigger.enabled:
+        is_paused = row.pauses.at(now) is not None
+        if call.body.begins is None and not row.automation.trigger.enabled and not is_paused:
             detail = f"automation {row.name} is disabled. Put it again with trigger.enabled: true"
             raise RejectedError(HTTPStatus.CONFLICT, "conflict", detail)
         return _resumed(call, row.pauses, _zone(row), now)
