@@ -266,6 +266,14 @@ def test_the_etag_that_a_condition_names_is_documented() -> None:
         assert {"ETag", "Location"} == methods["put"]["responses"][status]["headers"].keys()
 
 
+def test_the_headers_of_pauses_are_documented_so_that_pages_may_read_them() -> None:
+    paths = openapi()["paths"]
+
+    for verb in ("pause", "resume"):
+        assert "ETag" in paths[f"/automations/{{name}}/{verb}"]["post"]["responses"]["200"]["headers"]
+    assert "Paused" in paths["/automations/{name}/preview"]["get"]["responses"]["200"]["headers"]
+
+
 def test_what_is_answered_of_an_automation_says_what_its_action_is() -> None:
     schemas = openapi()["components"]["schemas"]
 

@@ -26,7 +26,16 @@ SECURITY: Mapping[str, str] = {
 """The headers of every answer. An HTML page has its own Content-Security-Policy."""
 REQUEST_HEADERS = ("Authorization", "Content-Type", "Idempotency-Key", "If-Match", "If-None-Match")
 """The request headers that a page of an allowed origin may send."""
-RESPONSE_HEADERS = ("Allow", "ETag", "Idempotent-Replayed", "Location", "Retry-After", "WWW-Authenticate", "X-Run-Id")
+RESPONSE_HEADERS = (
+    "Allow",
+    "ETag",
+    "Idempotent-Replayed",
+    "Location",
+    "Paused",
+    "Retry-After",
+    "WWW-Authenticate",
+    "X-Run-Id",
+)
 """The response headers that such a page may read, in addition to those that every page may read."""
 METHODS = ("DELETE", "GET", "PATCH", "POST", "PUT")
 PREFLIGHT_SECONDS = 600

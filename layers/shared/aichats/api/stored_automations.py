@@ -15,6 +15,8 @@ WRITE: tuple[Scope, ...] = ("automations:write",)
 WRITE_AND_ACT: tuple[Scope, ...] = ("automations:write", "chats:write")
 """The scopes for operations that can start an automation's action."""
 NAMED = {"name": NAME}
+WITH_ETAG = {"ETag": "The version, for `If-Match`"}
+"""The headers of an answer with an automation."""
 
 
 def existing_automation(call: ApiCall[Any, Any]) -> AutomationRow:

@@ -24,6 +24,7 @@ from aichats.api.problems import RejectedError
 from aichats.api.stored_automations import (
     NAMED,
     READ,
+    WITH_ETAG,
     WRITE,
     WRITE_AND_ACT,
     existing_automation,
@@ -44,7 +45,6 @@ STACK_SCHEDULE = "stack-schedule"
 """The name of the template's own schedule. An automation with this name would share its runs."""
 WEBHOOK_WARNING_SECONDS = 3.0
 """The time limit for the question whether Whop sends the events of an automation."""
-_ETAG = {"ETag": "The version, for `If-Match`"}
 
 
 class PutAutomation(Request):
@@ -87,7 +87,7 @@ class Automations(BaseModel):
     limited=True,
     conflicts=True,
     conditional=True,
-    headers={**_ETAG, "Location": "The automation"},
+    headers={**WITH_ETAG, "Location": "The automation"},
 )
 def put_automation(call: ApiCall[AutomationBody, PutAutomation]) -> Reply:
     """Create or replace an automation. Sending the same definition again changes nothing, and repairs its schedule.
@@ -125,7 +125,7 @@ def put_automation(call: ApiCall[AutomationBody, PutAutomation]) -> Reply:
     query=GetAutomation,
     answers={200: ShownAutomation},
     limited=True,
-    headers=_ETAG,
+    headers=WITH_ETAG,
 )
 def get_automation(call: ApiCall[None, GetAutomation]) -> Reply:
     """Return an automation. You can change it and put it back, with its `ETag` as `If-Match`.

@@ -12,7 +12,7 @@ from aichats.api.automation_view import AutomationView, view_changed
 from aichats.api.operation import ApiCall, Reply, operation
 from aichats.api.pause_view import ShownPause, shown_pause
 from aichats.api.problems import RejectedError
-from aichats.api.stored_automations import NAMED, READ, WRITE, existing_automation, unknown_automation
+from aichats.api.stored_automations import NAMED, READ, WITH_ETAG, WRITE, existing_automation, unknown_automation
 from aichats.automations.model import ScheduleTrigger
 from aichats.automations.row import AutomationRow
 from aichats.aws.observability import logger
@@ -75,6 +75,7 @@ class StackState(BaseModel):
     answers={200: AutomationView},
     limited=True,
     conflicts=True,
+    headers=WITH_ETAG,
 )
 def pause_automation(call: ApiCall[Pause, None]) -> Reply:
     """Skip the times of a schedule, and the events of a webhook, from now or `from` until before `until`.
@@ -98,6 +99,7 @@ def pause_automation(call: ApiCall[Pause, None]) -> Reply:
     answers={200: AutomationView},
     limited=True,
     conflicts=True,
+    headers=WITH_ETAG,
 )
 def resume_automation(call: ApiCall[Resume, None]) -> Reply:
     """End the pauses that are effective now, or remove the planned pause that begins at `from`.

@@ -77,6 +77,7 @@ class PreviewBody(RootModel[SkipValidation[ScheduleTrigger | AutomationToPreview
     query=StoredPreviewQuery,
     answers={200: Preview},
     limited=True,
+    headers={"Paused": "The pauses that leave out times, as intervals"},
 )
 def preview_automation(call: ApiCall[None, StoredPreviewQuery]) -> Reply:
     """Return the next times of an automation, even if it is disabled.
