@@ -83,8 +83,8 @@ def _checked(url: str | httpx.URL) -> httpx.URL:
     except (httpx.InvalidURL, ValueError):
         raise AttachmentError("the URL is invalid") from None
     if checked.scheme != "https":
-        name = _shown(checked) if host else f"a URL that begins with {checked.scheme[:MAX_SHOWN_CHARACTERS]}:"
-        raise AttachmentError(f"{name} is not allowed: a URL must begin with https://")
+        name = f"{_shown(checked)} is not allowed: " if host else ""
+        raise AttachmentError(f"{name}a URL must begin with https://")
     if checked.userinfo:
         raise AttachmentError(f"{_shown(checked)} is not allowed: a URL must not contain a user name or a password")
     port_is_valid = checked.port is None or 0 < checked.port <= MAX_PORT
