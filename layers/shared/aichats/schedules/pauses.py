@@ -8,7 +8,7 @@ from typing import Any
 
 MAX_WINDOWS = 20
 """The maximum number of windows that have not ended."""
-MAX_ENDED = 50
+MAX_ENDED = 30
 """The maximum number of windows that have ended. The newest are kept."""
 KEEP_WINDOWS = timedelta(days=31)
 """The time for which a window that has ended is kept, so that its slots never count as missed."""
