@@ -93,7 +93,7 @@ def test_an_automation_that_listens_to_events_has_no_times(api: HttpCaller) -> N
     answer = api("GET", "/automations/heard/preview")
 
     assert (answer.status, answer.fields) == (422, ["name"])
-    assert "listens to events" in answer.json["detail"]
+    assert "listens for events" in answer.json["detail"]
 
 
 @pytest.mark.parametrize(

@@ -33,7 +33,7 @@ class AutomationView(PauseState, Automation):
     name: Name
     next_at: Annotated[
         datetime | None,
-        Field(description="The next time; null if there is none, or if the automation listens to events"),
+        Field(description="The next time; null if there is none, or if the automation listens for events"),
     ]
     next: Annotated[list[FireTime], Field(description="The next times, at most five")]
     last_run: Annotated[LastRun | None, Field(description="The newest runs; null if aichats found none")]

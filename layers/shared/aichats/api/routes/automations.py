@@ -151,7 +151,7 @@ def list_automations(call: ApiCall[None, ListAutomations]) -> Reply:
     """Return the automations, sorted by name. Follow `next_cursor` until it is null.
 
     `label` selects the automations that have a label, such as `team:growth`. `last_run` is null for an automation that
-    listens to events and has no run among the newest runs of the stack; get the automation to look it up.
+    listens for events and has no run among the newest runs of the stack; get the automation to look it up.
     """
     rows = list(_selected(call))
     page = rows[: call.query.limit]

@@ -83,8 +83,8 @@ def list_event_types(call: ApiCall[None, EventTypesQuery]) -> Reply:
 def send_test_event(call: ApiCall[EventToTest, None]) -> Reply:
     """Send an example event to your stack's webhook, signed as Whop signs it.
 
-    All enabled automations that listen for the event run for real. Their runs have the label `test`. If aichats has to
-    render an automation later, the runs of this automation are missing in `run_ids`.
+    All enabled automations that listen for the event run for real. Their runs have the label `test`. If aichats
+    renders an automation only later, `run_ids` doesn't have the runs of this automation.
     """
     from aichats.whop.own_delivery import OwnWebhook
 

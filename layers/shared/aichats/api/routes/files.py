@@ -131,8 +131,8 @@ def create_file(call: ApiCall[NewFile | FileForm, None]) -> Reply:
     `byte_size` without the content. Then PUT the content to `upload_url`, with the headers in `upload_headers` and
     without your token. If Whop still processes the file, the answer is 202.
 
-    Set `company_id` to the company of the chat, because a chat can only use files of its own Whop credential. If you
-    repeat a request, it creates another file. A file that isn't attached has no effect.
+    Set `company_id` to the company of the chat, because a chat can only use files of its own Whop credential. A
+    repeated request creates another file. A file that no chat attaches has no effect.
     """
     body = call.body
     call.limit.check_company(body.company_id)

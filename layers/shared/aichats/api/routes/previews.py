@@ -91,7 +91,7 @@ def preview_automation(call: ApiCall[None, StoredPreviewQuery]) -> Reply:
     automation = AutomationToPreview.model_construct(**dict(row.automation), name=row.name)
     if isinstance(trigger, WebhookTrigger):
         if not query.render:
-            raise InputError([("name", f"{row.name} listens to events, so it has no times. Use render=true")])
+            raise InputError([("name", f"{row.name} listens for events, so it has no times. Use render=true")])
         return Reply(Preview(_of_webhook(call, automation, trigger)))
     stack = call.app.stack_pause.pauses(now)
     times = list(islice(stack.skip(row.unpaused_slots, now), query.count))

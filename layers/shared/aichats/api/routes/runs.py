@@ -117,7 +117,7 @@ def list_runs(call: ApiCall[None, ListRuns]) -> Reply:
     `since` and `until` of the answer are the window. With `slot_since`, the window begins there unless `since` is
     given. Follow `next_cursor` until it is null: a page can have fewer runs than `limit`, even none, although there are
     more. `chat` and `reply` are null without the scope `chats:read`. A client that is limited to companies gets only
-    their runs.
+    the runs for these companies.
     """
     cursor = _read_cursor(call.query.cursor) if call.query.cursor else None
     window = call.query.window(datetime.now(UTC), Window(cursor.since, cursor.until) if cursor else None)
@@ -216,11 +216,11 @@ def get_run(call: ApiCall[None, None]) -> Reply:
     headers={"Location": "The run"},
 )
 def replay_run(call: ApiCall[None, None]) -> Reply:
-    """Perform a run again that failed, was missed, or has an unknown outcome. Its id stays the same.
+    """Perform a `failed`, `missed`, `skipped` or `unknown` run again. Its id stays the same.
 
     If the outcome is unknown, aichats first checks whether the chat exists. If the text of the run could not be
-    rendered, it is rendered again, with the automation as it is now. If then the run has no target of its own, because
-    a target or the filter could not be evaluated, other runs replace it.
+    rendered, it is rendered again, with the automation as it is now. If a target or the filter failed, a new run for
+    each target replaces the run, and the answer has the ids of the new runs.
     """
     row = _existing(call)
     check_not_paused(call)
