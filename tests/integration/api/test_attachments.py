@@ -107,7 +107,7 @@ def test_an_object_of_the_bucket_is_accepted_also_as_a_template() -> None:
         action = CREATE | {"attachments": [{"s3": f"s3://my-bucket/{key}"}]}
         assert api.call("PUT", f"/automations/{name}", scheduled() | {"action": action}).status == 201
         assert api.call("GET", f"/automations/{name}").json["action"]["attachments"] == [
-            {"s3": f"s3://my-bucket/{key}", "filename": None}
+            {"s3": f"s3://my-bucket/{key}"}
         ]
 
 
