@@ -378,14 +378,15 @@ def test_the_list_has_pages(api: HttpCaller, view: str) -> None:
     assert (names(second), second["next_cursor"]) == (["c"], None)
 
 
-def test_a_page_has_fifty_automations_unless_you_say_how_many(api: HttpCaller, app: Application) -> None:
-    for number in range(51):
-        app.automation_table.put(f"number-{number:02}", Automation.model_validate(scheduled()))
+def test_a_page_has_a_hundred_automations_unless_you_say_how_many(api: HttpCaller, app: Application) -> None:
+    for number in range(101):
+        app.automation_table.put(f"number-{number:03}", Automation.model_validate(scheduled()))
 
     page = get(api, path="/automations")
 
-    assert (len(page["data"]), page["next_cursor"]) == (50, "number-49")
-    assert len(get(api, "limit=100", path="/automations")["data"]) == 51
+    assert (len(page["data"]), page["next_cursor"]) == (100, "number-099")
+    assert [each["name"] for each in get(api, "cursor=number-099", path="/automations")["data"]] == ["number-100"]
+    assert len(get(api, "limit=2", path="/automations")["data"]) == 2
 
 
 @pytest.mark.parametrize("limit", ["0", "101", "many"])

@@ -156,11 +156,22 @@ def test_a_parameter_of_a_query_has_its_bounds_and_its_default() -> None:
         "name": "limit",
         "in": "query",
         "required": False,
+        "description": "The maximum number of runs in a page",
         "schema": {"type": "integer", "minimum": 1, "maximum": 100, "default": 50},
     }
     assert parameters["trigger"]["schema"]["enum"] == ["schedule", "http", "webhook"]
     assert re.fullmatch(parameters["status"]["schema"]["pattern"], "failed,cancelled")
     assert parameters["cursor"]["schema"] == {"type": "string", "minLength": 1, "maxLength": 2000}
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [("get", "/runs"), ("get", "/automations"), ("put", "/automations/{name}"), ("get", "/automations/{name}/preview")],
+)
+def test_each_parameter_of_a_query_says_what_it_does(method: str, path: str) -> None:
+    parameters = openapi()["paths"][path][method]["parameters"]
+
+    assert [each["name"] for each in parameters if each["in"] == "query" and not each.get("description")] == []
 
 
 @EACH

@@ -21,7 +21,7 @@ from aichats.models import JsonObject
 NEXT_TIMES = 5
 
 type View = Annotated[
-    Literal["input"],
+    Literal["input"] | None,
     Field(description="`input`: only the fields that were sent with PUT, for a comparison with a file"),
 ]
 type ReadOnly = Annotated[Any, Field(json_schema_extra={"readOnly": True})]

@@ -226,10 +226,14 @@ def _query(model: type[BaseModel] | None) -> list[JsonObject]:
         return []
     schema = model.model_json_schema()
     required, definitions = schema.get("required", ()), schema.get("$defs", {})
-    return [
-        {"name": name, "in": "query", "required": name in required, "schema": _without_null(field, definitions)}
-        for name, field in schema["properties"].items()
-    ]
+    parameters = []
+    for name, field in schema["properties"].items():
+        shape = _without_null(field, definitions)
+        description = field.get("description") or shape.get("description")
+        shape.pop("description", None)
+        described = {"description": description} if description else {}
+        parameters.append({"name": name, "in": "query", "required": name in required, **described, "schema": shape})
+    return parameters
 
 
 def _without_null(field: JsonObject, definitions: JsonObject) -> JsonObject:

@@ -69,14 +69,23 @@ class Window:
 class RunConditions(Request):
     """The conditions that runs can be selected by, without their statuses."""
 
-    automation: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")] | None = None
-    target: Annotated[str, Field(min_length=1, max_length=255)] | None = None
-    label: LabelFilter | None = None
-    trigger: Trigger | None = None
-    slot_since: WindowTime | None = None
-    slot_until: WindowTime | None = None
-    since: WindowTime | None = None
-    until: WindowTime | None = None
+    automation: Annotated[
+        Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")] | None, Field(description="The name of an automation")
+    ] = None
+    target: Annotated[
+        Annotated[str, Field(min_length=1, max_length=255)] | None, Field(description="A company, a chat or an agent")
+    ] = None
+    label: Annotated[LabelFilter | None, Field(description="A label of the run, as `key:value`")] = None
+    trigger: Annotated[Trigger | None, Field(description="The trigger that started the run")] = None
+    slot_since: Annotated[WindowTime | None, Field(description="Only runs of this slot and later ones")] = None
+    slot_until: Annotated[WindowTime | None, Field(description="Only runs of earlier slots")] = None
+    since: Annotated[
+        WindowTime | None,
+        Field(description="The start of the window; by default `slot_since`, else 7 days before `until`"),
+    ] = None
+    until: Annotated[
+        WindowTime | None, Field(description="The end of the window, at most 31 days after `since`; by default now")
+    ] = None
 
     def with_statuses(self, *statuses: RunStatus) -> RunFilter:
         """Return the filter that these conditions and statuses describe. Without statuses, every status counts."""

@@ -50,22 +50,22 @@ WEBHOOK_WARNING_SECONDS = 3.0
 class PutAutomation(Request):
     """The options of a put."""
 
-    dry_run: Annotated[bool, Truth] = False
+    dry_run: Annotated[bool, Field(description="Check everything, and store nothing"), Truth] = False
 
 
 class GetAutomation(Request):
     """The form of the answer."""
 
-    view: View | None = None
+    view: View = None
 
 
 class ListAutomations(Request):
     """The filter of the list, and the page."""
 
-    label: LabelFilter | None = None
-    limit: Annotated[int, Field(ge=1, le=100), WholeNumber] = 50
-    cursor: Name | None = None
-    view: View | None = None
+    label: Annotated[LabelFilter | None, Field(description="A label, as `key:value`")] = None
+    limit: Annotated[int, Field(ge=1, le=100, description="The maximum number in a page"), WholeNumber] = 100
+    cursor: Annotated[Name | None, Field(description="The `next_cursor` of the page before")] = None
+    view: View = None
 
 
 class Automations(BaseModel):

@@ -32,7 +32,7 @@ from aichats.templates.render import Evaluator
 from aichats.validation import parse_strictly
 from aichats.whop.webhooks import EventFields
 
-type Count = Annotated[int, Field(ge=1, le=100), WholeNumber]
+type Count = Annotated[int, Field(ge=1, le=100, description="The number of times"), WholeNumber]
 
 PREVIEW = "preview"
 """The name in texts of an automation that has none, and the id of the events in previews."""
@@ -47,7 +47,7 @@ class PreviewQuery(Request):
 class StoredPreviewQuery(PreviewQuery):
     """The number of times to return, and whether to render what the automation will send."""
 
-    render: Annotated[bool, Truth] = False
+    render: Annotated[bool, Field(description="Also render the texts, and answer with an object"), Truth] = False
 
 
 class AutomationToPreview(AutomationBody):

@@ -83,8 +83,11 @@ class ListRuns(RunConditions):
         ]
         | None
     ) = None
-    limit: Annotated[int, Field(ge=1, le=100), WholeNumber] = 50
-    cursor: Annotated[str, Field(min_length=1, max_length=2000)] | None = None
+    limit: Annotated[int, Field(ge=1, le=100, description="The maximum number of runs in a page"), WholeNumber] = 50
+    cursor: Annotated[
+        Annotated[str, Field(min_length=1, max_length=2000)] | None,
+        Field(description="The `next_cursor` of the page before"),
+    ] = None
 
     def filter(self) -> RunFilter:
         """Return the filter that the query describes."""
