@@ -222,7 +222,7 @@ def test_a_run_that_failed_before_says_so_again_without_a_call() -> None:
     again = api("POST", "/chats", MUTED, headers=key)
 
     assert (first.status, again.status) == (502, 502)
-    assert f"run {first.json['run_id']} is failed: whop: 403" in again.json["detail"]
+    assert f"run {first.json['run_id']} failed: whop: 403" in again.json["detail"]
     assert (again.json["run_id"], again.headers["x-run-id"]) == (first.json["run_id"], first.json["run_id"])
 
 

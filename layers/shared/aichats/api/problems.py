@@ -120,7 +120,8 @@ class RunFailedError(RejectedError):
 
     def __init__(self, run_id: str, state: str, error: Mapping[str, Any], headers: Mapping[str, str]) -> None:
         reason = error.get("message", "the reason was not stored")
-        super().__init__(_status_for_failure(error), "run-failed", f"run {run_id} is {state}: {reason}", headers)
+        verb = "failed" if state == "failed" else f"is {state}"
+        super().__init__(_status_for_failure(error), "run-failed", f"run {run_id} {verb}: {reason}", headers)
         self.run_id = run_id
         self.upstream = Upstream.model_validate(error) if {"provider", "status"} <= error.keys() else None
 

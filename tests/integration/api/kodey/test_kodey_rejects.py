@@ -56,7 +56,7 @@ def test_a_run_that_failed_on_the_queue_is_reported_like_a_call_of_the_api(
         said = {"provider": "kodey", "status": step.status_code, "request_id": "req_1"}
         assert answer.json["upstream"] == said
         assert answer.json["run_id"] == answer.headers["x-run-id"]
-        assert "is failed: kodey: " in answer.json["detail"]
+        assert "failed: kodey: " in answer.json["detail"]
     assert first.headers["x-run-id"] == again.headers["x-run-id"]
 
 
