@@ -16,6 +16,7 @@ from tests.support.automations import FakeScheduler, make_store
 from tests.support.fakes import FakeClock, FakeSecretsManager, FakeSqs
 from tests.support.lambda_calls import SECRETS, make_application
 from tests.support.ledgers import Clock, make_ledger
+from tests.support.mock_servers import MockServer, running_whop
 from tests.support.output import Output, StandardOutput
 from tests.support.stack_in_memory import StackInMemory
 from tests.support.whop_in_memory import WhopInMemory
@@ -40,6 +41,14 @@ def wall_clock(monkeypatch: pytest.MonkeyPatch) -> FakeClock:
 @pytest.fixture
 def whop() -> WhopInMemory:
     return WhopInMemory()
+
+
+@pytest.fixture
+def whop_with_files() -> Iterator[MockServer]:
+    """A mock server for Whop that accepts only attachments that were uploaded to it."""
+    with running_whop() as mock:
+        mock.mode(files="uploaded")
+        yield mock
 
 
 @pytest.fixture

@@ -37,7 +37,6 @@ from aichats.settings import (
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from datetime import datetime
 
     from aichats.automations.last_runs import LastRuns
     from aichats.automations.missed import MissedSlots
@@ -52,7 +51,7 @@ if TYPE_CHECKING:
     from aichats.runs.ledger.history import History
     from aichats.runs.ledger.jobs import Jobs
     from aichats.runs.ledger.rows import Row
-    from aichats.runs.replay import Replayed, Replays
+    from aichats.runs.replay import Replayed, Replays, ReplayTerms
     from aichats.runs.stack_pause import StackPause
     from aichats.runs.stranded import StrandedRuns
     from aichats.whop.renewal import Renewals
@@ -271,10 +270,8 @@ class Application:
     def _render(self, message: EventMessage) -> None:
         self.webhook_events.render(message)
 
-    def _render_again(
-        self, row: Row, *, companies: frozenset[str] | None, opened_at: datetime | None, due_at: datetime | None
-    ) -> Replayed:
-        return self.unrendered_runs.replay(row, companies=companies, opened_at=opened_at, due_at=due_at)
+    def _render_again(self, row: Row, terms: ReplayTerms) -> Replayed:
+        return self.unrendered_runs.replay(row, terms)
 
     def _perform_part(self, message: JobMessage) -> None:
         from aichats.runs.job_parts import JobParts

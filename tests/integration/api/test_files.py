@@ -17,7 +17,7 @@ from local.plain_http import plain_client
 from tests.support.fakes import Json
 from tests.support.lambda_calls import WRITER, Answer, HttpCaller, http_event, make_application, make_context
 from tests.support.ledgers import Clock
-from tests.support.mock_servers import MockServer, running_whop
+from tests.support.mock_servers import MockServer
 
 CONTENT = bytes(range(256)) * 100 + b"\r\n--\r\n"
 BASE64 = base64.b64encode(CONTENT).decode()
@@ -26,16 +26,9 @@ UPLOADS = {"method": "PUT", "path": "/uploads/*"}
 
 
 @pytest.fixture
-def mock() -> Iterator[MockServer]:
-    with running_whop() as mock:
-        mock.mode(files="uploaded")
-        yield mock
-
-
-@pytest.fixture
-def app(mock: MockServer) -> Iterator[Application]:
+def app(whop_with_files: MockServer) -> Iterator[Application]:
     transport = DeadlineTransport()
-    yield make_application(transport, clock=Clock(), whop_base_url=mock.base_url)
+    yield make_application(transport, clock=Clock(), whop_base_url=whop_with_files.base_url)
     transport.close()
 
 
@@ -65,7 +58,7 @@ def of_company(company: str) -> tuple[str, tuple[None, bytes]]:
     return "company_id", (None, company.encode())
 
 
-def test_a_file_in_a_form_is_ready_and_can_be_attached(api: HttpCaller, mock: MockServer) -> None:
+def test_a_file_in_a_form_is_ready_and_can_be_attached(api: HttpCaller, whop_with_files: MockServer) -> None:
     answer = send_form(api, a_file())
 
     file = answer.json
@@ -74,19 +67,19 @@ def test_a_file_in_a_form_is_ready_and_can_be_attached(api: HttpCaller, mock: Mo
     assert (file["upload_url"], file["upload_headers"], file["expires_at"]) == (None, None, None)
     chat = api("POST", "/chats", {"message_text": "Read it.", "attachments": [file["id"]]})
     assert chat.status == 201
-    [stored] = mock.state()["files"]
+    [stored] = whop_with_files.state()["files"]
     assert (stored["id"], stored["size"], stored["sha256"]) == (file["id"], len(CONTENT), SHA256)
-    assert mock.state()["chats"][0]["message_attachments"] == [file["id"]]
+    assert whop_with_files.state()["chats"][0]["message_attachments"] == [file["id"]]
 
 
-def test_a_file_in_base64_arrives_byte_for_byte(api: HttpCaller, mock: MockServer) -> None:
+def test_a_file_in_base64_arrives_byte_for_byte(api: HttpCaller, whop_with_files: MockServer) -> None:
     answer = api("POST", "/files", {"filename": "report.pdf", "content_base64": BASE64})
 
     assert (answer.status, answer.json["upload_status"]) == (201, "ready")
-    assert mock.state()["files"][0]["sha256"] == SHA256
+    assert whop_with_files.state()["files"][0]["sha256"] == SHA256
 
 
-def test_a_large_file_goes_directly_to_whop(app: Application, api: HttpCaller, mock: MockServer) -> None:
+def test_a_large_file_goes_directly_to_whop(app: Application, api: HttpCaller, whop_with_files: MockServer) -> None:
     answer = api("POST", "/files", {"filename": "report.pdf", "byte_size": len(CONTENT)})
     file = answer.json
 
@@ -96,7 +89,7 @@ def test_a_large_file_goes_directly_to_whop(app: Application, api: HttpCaller, m
         assert http.put(file["upload_url"], content=CONTENT, headers=file["upload_headers"]).status_code == 200
     shown = api("GET", answer.headers["location"])
     assert (shown.status, shown.json["upload_status"], shown.json["size"]) == (200, "ready", len(CONTENT))
-    assert mock.state()["files"][0]["sha256"] == SHA256
+    assert whop_with_files.state()["files"][0]["sha256"] == SHA256
 
 
 def test_a_file_belongs_to_the_credential_of_its_company(api: HttpCaller) -> None:
@@ -111,31 +104,37 @@ def test_a_file_belongs_to_the_credential_of_its_company(api: HttpCaller) -> Non
     assert api("POST", "/chats", chat | {"company_id": "biz_own"}).status == 201
 
 
-def test_a_file_that_whop_still_processes_is_answered_with_202(api: HttpCaller, mock: MockServer) -> None:
-    mock.mode(file_seconds=3600)
+def test_a_file_that_whop_still_processes_is_answered_with_202(api: HttpCaller, whop_with_files: MockServer) -> None:
+    whop_with_files.mode(file_seconds=3600)
     answer = send_form(api, a_file(), seconds=4.0)
 
     assert (answer.status, answer.json["upload_status"]) == (202, "processing")
-    mock.advance(timedelta(hours=1))
+    whop_with_files.advance(timedelta(hours=1))
     assert api("GET", answer.headers["location"]).json["upload_status"] == "ready"
 
 
 @pytest.mark.parametrize("fault", ["status:500", "status:429", "drop_before", "malformed"])
-def test_an_upload_whose_state_is_not_known_is_answered_with_202(api: HttpCaller, mock: MockServer, fault: str) -> None:
-    mock.faults({"method": "GET", "path": "/api/v1/files/*", "fault": fault, "times": 9})
+def test_an_upload_whose_state_is_not_known_is_answered_with_202(
+    api: HttpCaller, whop_with_files: MockServer, fault: str
+) -> None:
+    whop_with_files.faults({"method": "GET", "path": "/api/v1/files/*", "fault": fault, "times": 9})
     answer = send_form(api, a_file())
     assert (answer.status, answer.json["upload_status"]) == (202, "processing")
 
 
-def test_a_file_that_whop_cannot_process_is_an_error_that_names_it(api: HttpCaller, mock: MockServer) -> None:
-    mock.mode(file_result="failed")
+def test_a_file_that_whop_cannot_process_is_an_error_that_names_it(
+    api: HttpCaller, whop_with_files: MockServer
+) -> None:
+    whop_with_files.mode(file_result="failed")
     answer = send_form(api, a_file())
     assert answer.status == 502
     assert "Whop failed to process its content" in answer.json["detail"]
 
 
-def test_a_storage_that_rejects_the_content_is_an_error_without_the_url(api: HttpCaller, mock: MockServer) -> None:
-    mock.faults(UPLOADS | {"fault": "status:403"})
+def test_a_storage_that_rejects_the_content_is_an_error_without_the_url(
+    api: HttpCaller, whop_with_files: MockServer
+) -> None:
+    whop_with_files.faults(UPLOADS | {"fault": "status:403"})
     answer = send_form(api, a_file())
     assert answer.status == 502
     assert "the storage answered 403" in answer.json["detail"]
@@ -166,11 +165,11 @@ def test_a_storage_that_rejects_the_content_is_an_error_without_the_url(api: Htt
     ],
 )
 def test_an_invalid_file_is_rejected_before_whop_is_called(
-    api: HttpCaller, mock: MockServer, body: Json, field: str
+    api: HttpCaller, whop_with_files: MockServer, body: Json, field: str
 ) -> None:
     answer = api("POST", "/files", body)
     assert (answer.status, answer.fields) == (422, [field])
-    assert mock.state()["requests"] == []
+    assert whop_with_files.state()["requests"] == []
 
 
 @pytest.mark.parametrize(
@@ -188,13 +187,13 @@ def test_an_invalid_file_is_rejected_before_whop_is_called(
     ],
 )
 def test_an_invalid_form_is_rejected_before_whop_is_called(
-    api: HttpCaller, mock: MockServer, files: Any, field: str, reason: str
+    api: HttpCaller, whop_with_files: MockServer, files: Any, field: str, reason: str
 ) -> None:
     answer = send_form(api, *files) if files else send(api, b"--x--\r\n", "multipart/form-data; boundary=x")
 
     assert (answer.status, answer.fields) == (422, [field])
     assert reason in answer.json["detail"]
-    assert mock.state()["requests"] == []
+    assert whop_with_files.state()["requests"] == []
 
 
 def send_base64(api: HttpCaller, content: bytes) -> Answer:
@@ -203,12 +202,12 @@ def send_base64(api: HttpCaller, content: bytes) -> Answer:
 
 @pytest.mark.parametrize("send_content", [lambda api, content: send_form(api, a_file(content=content)), send_base64])
 def test_a_file_in_a_request_has_a_limit_and_the_error_says_what_to_do(
-    api: HttpCaller, mock: MockServer, send_content: Callable[[HttpCaller, bytes], Answer]
+    api: HttpCaller, whop_with_files: MockServer, send_content: Callable[[HttpCaller, bytes], Answer]
 ) -> None:
     too_large = send_content(api, bytes(MAX_CONTENT_BYTES + 1))
     assert too_large.status == 422
     assert "has 4194305 bytes, the limit is 4194304. For a larger file, send JSON" in too_large.json["detail"]
-    assert mock.state()["requests"] == []
+    assert whop_with_files.state()["requests"] == []
     assert send_content(api, bytes(MAX_CONTENT_BYTES)).status == 201
 
 
@@ -224,17 +223,17 @@ def test_other_operations_take_no_forms(api: HttpCaller) -> None:
     assert "must be application/json, not multipart/form-data" in api.send(event).json["detail"]
 
 
-def test_a_form_that_was_not_encoded_by_api_gateway_is_read_too(api: HttpCaller, mock: MockServer) -> None:
+def test_a_form_that_was_not_encoded_by_api_gateway_is_read_too(api: HttpCaller, whop_with_files: MockServer) -> None:
     body = '--x\r\nContent-Disposition: form-data; name="file"; filename="a.txt"\r\n\r\nhello\r\n--x--\r\n'
     event = http_event("POST", "/files", body, headers={"content-type": "multipart/form-data; boundary=x"})
     assert api.send(event).status == 201
-    assert mock.state()["files"][0]["sha256"] == hashlib.sha256(b"hello").hexdigest()
+    assert whop_with_files.state()["files"][0]["sha256"] == hashlib.sha256(b"hello").hexdigest()
 
 
 @pytest.mark.parametrize("file_id", ["x", "aich_1", "file_", "file_1\n", "file_" + "x" * 101])
-def test_an_id_of_another_form_is_rejected(api: HttpCaller, mock: MockServer, file_id: str) -> None:
+def test_an_id_of_another_form_is_rejected(api: HttpCaller, whop_with_files: MockServer, file_id: str) -> None:
     assert api("GET", f"/files/{file_id}").status in (404, 422)
-    assert mock.state()["requests"] == []
+    assert whop_with_files.state()["requests"] == []
 
 
 def test_a_file_that_does_not_exist_is_404(api: HttpCaller) -> None:

@@ -14,7 +14,7 @@ from aichats.errors import InputError
 from aichats.runs.ledger.events import MAX_EVENT_BYTES
 from aichats.runs.ledger.rows import Row
 from aichats.runs.model import run_id
-from aichats.runs.replay import NotReplayableError
+from aichats.runs.replay import NO_TERMS, NotReplayableError, ReplayTerms
 from aichats.whop.webhooks import WebhookEvent
 from tests.support.automations import listening, scheduled
 from tests.support.crashing import Crash, World
@@ -49,19 +49,19 @@ def row_of(stack: StackInMemory, target: str | None) -> Row:
     return row
 
 
-def replay(stack: StackInMemory, target: str | None = "biz_A", **options: Any) -> list[str]:
+def replay(stack: StackInMemory, target: str | None = "biz_A", terms: ReplayTerms = NO_TERMS) -> list[str]:
     """Replay the run of a target a second later. Return the ids of the runs that will be performed."""
     stack.clock.forward(seconds=1)
-    replayed = stack.app.replays.replay(row_of(stack, target), **options)
+    replayed = stack.app.replays.replay(row_of(stack, target), terms)
     if replayed.row.is_open:
         stack.app.dispatcher.enqueue_stored(replayed.row)
     return replayed.run_ids
 
 
-def refusal(stack: StackInMemory, target: str | None = "biz_A", **options: Any) -> str:
+def refusal(stack: StackInMemory, target: str | None = "biz_A", terms: ReplayTerms = NO_TERMS) -> str:
     """Return the reason why a replay is rejected. Nothing is queued then."""
     with pytest.raises(NotReplayableError) as caught:
-        replay(stack, target, **options)
+        replay(stack, target, terms)
     assert stack.sqs.sent == []
     return caught.value.reason
 
@@ -225,7 +225,7 @@ def test_a_replayed_run_counts_from_now(stack: StackInMemory) -> None:
     stack.clock.forward(days=20)
     due = stack.clock.now + timedelta(minutes=5)
 
-    replay(stack, due_at=due)
+    replay(stack, terms=ReplayTerms(due_at=due))
 
     row = row_of(stack, "biz_A")
     assert (row.status, row.opened_at, row.due_at) == ("pending", stack.clock.now, due)
@@ -429,7 +429,7 @@ def test_a_caller_that_may_not_start_a_run_starts_none(stack: StackInMemory) -> 
     fail(stack, "biz_A", "biz_B", title=FIXED, filter=FILTER)
     stack.put(saying("biz_A", "biz_B", filter=FIXED_FILTER))
 
-    reason = refusal(stack, companies=frozenset({"biz_A"}))
+    reason = refusal(stack, terms=ReplayTerms(frozenset({"biz_A"})))
 
     assert reason == "can't be replayed, because it would start runs for other companies"
     assert statuses(stack) == {"biz_A": "failed"}

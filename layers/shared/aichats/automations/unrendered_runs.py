@@ -29,7 +29,7 @@ from aichats.runs.ledger.row_changes import LedgerConflictError
 from aichats.runs.ledger.rows import Row
 from aichats.runs.ledger.texts import TextExpiredError
 from aichats.runs.model import Run
-from aichats.runs.replay import NEVER_RENDERED, NotReplayableError, Replayed, is_within
+from aichats.runs.replay import NEVER_RENDERED, NotReplayableError, Replayed, ReplayTerms, is_within
 from aichats.templates.paths import is_covered
 from aichats.templates.render import Evaluator
 
@@ -81,21 +81,8 @@ class UnrenderedRuns:
     dispatcher: Dispatcher
     run_factory: RunFactory
 
-    def replay(
-        self,
-        row: Row,
-        *,
-        companies: frozenset[str] | None = None,
-        opened_at: datetime | None = None,
-        due_at: datetime | None = None,
-    ) -> Replayed:
-        """Render a run again and open it, or start the runs that replace it.
-
-        Args:
-            row: the failed run, which was read a short time ago.
-            companies: the companies for which runs may be started; ``None`` if there is no limit.
-            opened_at: the time from which the run's age counts, by default now.
-            due_at: the earliest time at which the run itself is due, by default now.
+    def replay(self, row: Row, terms: ReplayTerms) -> Replayed:
+        """Render a failed run again that was read a short time ago, and open it, or start the runs that replace it.
 
         Raises:
             NotReplayableError: the event or the automation is missing, the automation no longer selects the event, the
@@ -108,14 +95,14 @@ class UnrenderedRuns:
         if again.has_target and own_run is None:
             raise _no(row, f"{row.run.target} is no longer a target of automation {row.run.automation}")
         others = [] if again.has_target else self._others(again)
-        if not all(is_within(run, companies) for run in (own_run, *others) if run is not None):
+        if not all(is_within(run, terms.companies) for run in (own_run, *others) if run is not None):
             raise _no(row, "it would start runs for other companies")
         try:
             if own_run is None:
                 return self._replace(again, others)
             # The run itself is opened last. If the process dies before this, the run can still be replayed.
             self.dispatcher.enqueue(others)
-            opened = self.ledger.steering.open_rendered(row, own_run, opened_at=opened_at, due_at=due_at)
+            opened = self.ledger.steering.open_rendered(row, own_run, opened_at=terms.opened_at, due_at=terms.due_at)
         except LedgerConflictError as conflict:
             raise _no(conflict.row, "it changed at the same time") from conflict
         return Replayed(opened, [run.run_id for run in others])

@@ -15,7 +15,7 @@ from aichats.runs.ledger.rows import Row
 from aichats.runs.ledger.texts import TextExpiredError
 from aichats.runs.messages import RUNS_SECONDS
 from aichats.runs.queue import JobMessage
-from aichats.runs.replay import NotReplayableError, Replays
+from aichats.runs.replay import NotReplayableError, Replays, ReplayTerms
 
 CLOCK_STEP = timedelta(milliseconds=1)
 """The smallest difference between two times in the ledger."""
@@ -104,7 +104,7 @@ class JobParts:
         # which the messages come.
         opened_at = max(job.created_at + place * CLOCK_STEP, now - LATE)
         try:
-            return self.replays.replay(row, companies=job.companies, opened_at=opened_at, due_at=now + delay).row
+            return self.replays.replay(row, ReplayTerms(job.companies, opened_at, now + delay)).row
         except NotReplayableError as error:
             # A duplicate message, which is handled at the same time, may have opened it.
             if error.row is None or not _is_replayed_since(job.created_at, error.row):

@@ -1,9 +1,8 @@
 """Replays of ended runs, one at a time: by a person, or as a part of a job."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
 
 from aichats.errors import AichatsError
 from aichats.runs.actions import WhopCreateChat
@@ -54,13 +53,24 @@ class Replayed:
         return [*([self.row.run.run_id] if self.row.is_open else []), *self.others]
 
 
-class RenderAgain(Protocol):
-    """Replays a run whose texts could not be rendered. The arguments are those of :meth:`Replays.replay`."""
+@dataclass(frozen=True)
+class ReplayTerms:
+    """The conditions of a replay.
 
-    def __call__(
-        self, row: Row, *, companies: frozenset[str] | None, opened_at: datetime | None, due_at: datetime | None
-    ) -> Replayed:
-        """Render the run again and open it, or start the runs that replace it."""
+    Attributes:
+        companies: the companies for which runs may be started; ``None`` if there is no limit.
+        opened_at: the time from which the run's age counts, by default now.
+        due_at: the earliest time at which the run is due, by default now.
+    """
+
+    companies: frozenset[str] | None = None
+    opened_at: datetime | None = None
+    due_at: datetime | None = None
+
+
+NO_TERMS = ReplayTerms()
+type RenderAgain = Callable[[Row, ReplayTerms], Replayed]
+"""Renders a run again and opens it, or starts the runs that replace it."""
 
 
 @dataclass(frozen=True)
@@ -74,21 +84,8 @@ class Replays:
     ledger: Ledger
     render_again: RenderAgain
 
-    def replay(
-        self,
-        row: Row,
-        *,
-        companies: frozenset[str] | None = None,
-        opened_at: datetime | None = None,
-        due_at: datetime | None = None,
-    ) -> Replayed:
-        """Open a run again that was read a short time ago. It still needs a message.
-
-        Args:
-            row: the run. Its action may be abridged.
-            companies: the companies for which runs may be started; ``None`` if there is no limit.
-            opened_at: the time from which the run's age counts, by default now.
-            due_at: the earliest time at which the run is due, by default now.
+    def replay(self, row: Row, terms: ReplayTerms = NO_TERMS) -> Replayed:
+        """Open a run again that was read a short time ago. It still needs a message. Its action may be abridged.
 
         Raises:
             NotReplayableError: the run's status or its end doesn't allow it, its text has expired, or the run changed
@@ -99,9 +96,9 @@ class Replays:
         if (reason := self._obstacle(row)) is not None:
             raise NotReplayableError(row, reason)
         if row.unrendered:
-            return self.render_again(row, companies=companies, opened_at=opened_at, due_at=due_at)
+            return self.render_again(row, terms)
         try:
-            return Replayed(self.ledger.steering.reopen(row, opened_at=opened_at, due_at=due_at))
+            return Replayed(self.ledger.steering.reopen(row, opened_at=terms.opened_at, due_at=terms.due_at))
         except LedgerConflictError as conflict:
             raise NotReplayableError(conflict.row, NOT_REPLAYABLE) from conflict
         except TextExpiredError as expired:

@@ -26,7 +26,7 @@ from aichats.runs.ledger.rows import EndStatus, OpenStatus, Row, RunStatus
 from aichats.runs.ledger.texts import TextExpiredError
 from aichats.runs.model import Work
 from aichats.runs.queue import RunId
-from aichats.runs.replay import TEXT_EXPIRED, NotReplayableError
+from aichats.runs.replay import TEXT_EXPIRED, NotReplayableError, ReplayTerms
 
 MAX_READS = 10
 """The maximum number of pages that are read until one of them has a run inside the window."""
@@ -228,7 +228,7 @@ def replay_run(call: ApiCall[None, None]) -> Reply:
     row = _existing(call)
     check_not_paused(call)
     try:
-        replayed = call.app.replays.replay(row, companies=call.limit.companies)
+        replayed = call.app.replays.replay(row, ReplayTerms(call.limit.companies))
     except NotReplayableError as error:
         raise _conflict(error.row, error.reason) from error
     if replayed.row.is_open:
