@@ -270,7 +270,8 @@ def test_a_server_that_can_not_be_reached_may_come_back(serve: Serve, monkeypatc
 
     with monkeypatch.context() as patch:
         patch.setattr(socket, "getaddrinfo", unknown)
-        assert "Name or service not known" in str(failure(internet, "https://unknown.invalid/"))
+        message = str(failure(internet, "https://unknown.invalid/"))
+        assert message == "the connection to https://unknown.invalid/ failed: Name or service not known"
 
 
 def hang_up_in_the_middle(connection: Connection) -> None:

@@ -138,7 +138,8 @@ def _unavailable(url: httpx.URL, error: httpx.TransportError) -> AttachmentUnava
     if isinstance(error, httpx.TimeoutException):
         return AttachmentUnavailableError(f"{_shown(url)} did not answer completely in time")
     # A protocol error shows the bytes that caused it.
-    reason = f": {error}" if isinstance(error, httpx.ConnectError) else ""
+    # The operating system's message begins with its number, such as "[Errno -2] ".
+    reason = f": {re.sub(r'^\[Errno -?[0-9]+\] ', '', str(error))}" if isinstance(error, httpx.ConnectError) else ""
     return AttachmentUnavailableError(f"the connection to {_shown(url)} failed{reason}")
 
 
