@@ -221,7 +221,7 @@ def _matching(call: ApiCall[Any, None], conditions: ReplayFilter | CancelFilter)
             only=only,
             limit=SEARCHED_RUNS,
             start=position,
-            pick=call.limit.has_run,
+            pick=call.limit.pick,
         )
         run_ids += [row.run.run_id for row in rows if window.has(row)]
         if position is None or remaining(default=math.inf) < READ_SECONDS:
