@@ -148,6 +148,7 @@ def test_a_run_that_does_not_exist_is_not_found(api: httpx.Client) -> None:
     path = f"/runs/{GONE}"
     problem(api.get(path), 404)
     problem(api.post(f"{path}/replay"), 404)
+    problem(api.post(f"{path}/cancel"), 404)
     problem(api.post(f"{path}/resolve", json={"outcome": "failed"}), 404)
 
 

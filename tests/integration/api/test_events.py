@@ -10,6 +10,7 @@ from aichats.api.app import create_api
 from aichats.api.problems import RETRY_AFTER
 from aichats.bootstrap import Application
 from aichats.runs.actions import WhopCreateChat
+from aichats.whop.event_examples import EXAMPLE_ACCOUNT
 from aichats.whop.webhooks import known_event_types
 from tests.support.automations import listening
 from tests.support.fakes import FakeSecretsManager, FakeSqs, Json, ScriptedTransport, aws_error, page
@@ -106,7 +107,7 @@ def test_a_test_event_starts_the_runs_of_the_automations_that_listen_for_it(benc
     [run_id] = answer.json["run_ids"]
     row = bench.app.ledger.get(run_id)
     assert row is not None
-    assert (row.run.trigger, row.run.automation, row.run.target) == ("webhook", "weekly", "biz_XXXXX")
+    assert (row.run.trigger, row.run.automation, row.run.target) == ("webhook", "weekly", EXAMPLE_ACCOUNT)
     assert bench.text_of(run_id) == "Your card has insufficient funds."
 
 

@@ -21,6 +21,7 @@ from aichats.api.requests import KEY_PATTERN
 from aichats.automations.model import Automation
 from aichats.runs.ledger.times import utc_now
 from aichats.schedules.pauses import PauseWindow
+from aichats.whop.event_examples import EXAMPLE_ACCOUNT
 from local.openapi import OPENAPI_JSON, openapi_json
 from tests.support.automations import automation, listening, scheduled
 from tests.support.fakes import Json, ScriptedTransport, ai_chat
@@ -395,7 +396,7 @@ def test_each_example_is_valid(method: str, path: str, body: Json) -> None:
     app.__dict__["dispatcher"] = replace(app.dispatcher, sleep=lambda _: None)
     run_id = end(app, "unknown")
     trigger = listening() if "event" in body else scheduled()
-    app.automation_table.put("example", automation(trigger | {"targets": ["biz_XXXXX"]}))
+    app.automation_table.put("example", automation(trigger | {"targets": [EXAMPLE_ACCOUNT]}))
     planned = PauseWindow(datetime(2030, 12, 24, tzinfo=UTC), None, "ops", utc_now())
     app.automation_table.change_pauses("example", lambda row: row.pauses.add(planned, utc_now()))
     filled = path.format(name="example", chat_id="chat_1" if "kodey" in path else "aich_1", run_id=run_id)

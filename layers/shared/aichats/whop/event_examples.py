@@ -13,7 +13,7 @@ from typing import Any
 from aichats.whop.webhook_registration import WEBHOOKS_API_VERSION
 
 EXAMPLE_ACCOUNT = "biz_XXXXX"
-"""The company of the examples."""
+"""The company of the examples: the placeholder of Whop's documentation, which no company has."""
 
 
 def example_event(event_type: str, now: datetime) -> dict[str, Any]:
