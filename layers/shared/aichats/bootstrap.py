@@ -27,6 +27,7 @@ from aichats.runs.providers.marks import preparation
 from aichats.runs.providers.port import Provider
 from aichats.runs.queue import EventMessage, JobMessage, Queue
 from aichats.settings import (
+    EventSettings,
     HttpApiSettings,
     RenewalSettings,
     ScheduleSettings,
@@ -47,7 +48,9 @@ if TYPE_CHECKING:
     from aichats.automations.table import AutomationTable
     from aichats.automations.unrendered_runs import UnrenderedRuns
     from aichats.automations.webhook_events import WebhookEvents
+    from aichats.events.log import EventLog
     from aichats.http import BaseTransport
+    from aichats.outbox.publish import Publisher
     from aichats.runs.ledger.history import History
     from aichats.runs.ledger.jobs import Jobs
     from aichats.runs.ledger.rows import Row
@@ -266,6 +269,34 @@ class Application:
         progress = SweepProgress(items)
         stranded, slots = self.stranded_runs, self.missed_slots
         return Sweep(stranded, self.automation_table, slots, self.automations, progress, webhook=check)
+
+    # ------------------------------------------------------------------ events
+
+    @cached_property
+    def event_settings(self) -> EventSettings:
+        """The settings about events."""
+        return EventSettings.from_environment(self.environment)
+
+    @cached_property
+    def event_log(self) -> EventLog:
+        """The stored events."""
+        from aichats.aws.table import Table
+        from aichats.events.log import EventLog
+
+        return EventLog(Table(aws_client("dynamodb"), self.event_settings.events_table, "pk", "sk"))
+
+    @cached_property
+    def publisher(self) -> Publisher:
+        """Publishes the changes of the tables as events."""
+        from aichats.outbox.publish import Publisher
+        from aichats.outbox.run_events import RunEvents
+
+        settings = self.event_settings
+        runs = RunEvents(settings.powertools_service_name, self.settings.runs_table)
+        sources = {"": runs.entries}
+        return Publisher(self.event_log, str(settings.event_bus), lambda: aws_client("events"), sources)
+
+    # ------------------------------------------------------------------ inside
 
     def _render(self, message: EventMessage) -> None:
         self.webhook_events.render(message)

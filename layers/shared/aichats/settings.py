@@ -122,6 +122,17 @@ class SweepSettings(Environment):
     """The URL to which Whop must send events; ``None``: the sweep doesn't check that."""
 
 
+class EventSettings(Environment):
+    """The settings of functions that work with events."""
+
+    events_table: NonEmpty
+    """The table of events, subscriptions and usage."""
+    event_bus: NonEmpty | None = None
+    """The name of the event bus; ``None`` in functions that publish no events."""
+    powertools_service_name: NonEmpty
+    """The name of the stack."""
+
+
 class RenewalSettings(Environment):
     """The settings of the function that renews connections."""
 

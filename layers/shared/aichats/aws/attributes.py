@@ -1,6 +1,7 @@
-"""The attributes of items in DynamoDB's wire format: strings, integers, Booleans, and maps and lists of these."""
+"""The attributes of items in DynamoDB's wire format: strings, numbers, Booleans, and maps and lists of these."""
 
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Any
 
 
@@ -24,6 +25,8 @@ def _encode(value: object) -> dict[str, Any]:
             return {"BOOL": value}
         case int():
             return {"N": str(value)}
+        case Decimal():
+            return {"N": format(value, "f")}
         case str():
             return {"S": value}
         case Mapping():
@@ -37,7 +40,7 @@ def _encode(value: object) -> dict[str, Any]:
 def _decode(value: Mapping[str, Any]) -> Any:
     match value:
         case {"N": number}:
-            return int(number)
+            return int(number) if number.lstrip("-").isdecimal() else Decimal(number)
         case {"M": attributes}:
             return decode(attributes)
         case {"L": elements}:

@@ -20,6 +20,7 @@ from aichats.aws.writes import (
     Call,
     ConditionFailedError,
     ExtraWrites,
+    Key,
     Update,
     is_own_write,
     reasons_of,
@@ -81,12 +82,14 @@ class Table:
 
     Attributes:
         name: the table's name.
-        key: the name of the partition key. There is no sort key.
+        key: the name of the partition key.
+        sort: the name of the sort key; ``None`` if the table has none.
     """
 
     client: DynamoDB
     name: str
     key: str = "run_id"
+    sort: str | None = None
 
     @property
     def is_absent(self) -> str:
@@ -97,6 +100,15 @@ class Table:
     def is_present(self) -> str:
         """The condition that the item exists."""
         return f"attribute_exists(#{self.key})"
+
+    def key_of(self, item: Json) -> Key:
+        """Return the key of an item."""
+        key: Key = item[self.key] if self.sort is None else (item[self.key], item[self.sort])
+        return key
+
+    def key_attributes(self, key: Key) -> Json:
+        """Return the attributes of a key."""
+        return {self.key: key} if isinstance(key, str) else {self.key: key[0], str(self.sort): key[1]}
 
     # ------------------------------------------------------------------ writes
 
@@ -143,7 +155,7 @@ class Table:
 
     def update(
         self,
-        key: str,
+        key: Key,
         changes: Json,
         condition: str,
         values: Json = NO_VALUES,
@@ -185,7 +197,7 @@ class Table:
                 self.update_all(batch[: len(batch) // 2])
                 self.update_all(batch[len(batch) // 2 :])
 
-    def delete(self, key: str, condition: str, values: Json = NO_VALUES, extra: ExtraWrites = NO_EXTRA_WRITES) -> None:
+    def delete(self, key: Key, condition: str, values: Json = NO_VALUES, extra: ExtraWrites = NO_EXTRA_WRITES) -> None:
         """Delete an item if a condition is met. An item that does not exist counts as deleted.
 
         Raises:
@@ -245,12 +257,12 @@ class Table:
 
     # ------------------------------------------------------------------ reads
 
-    def get(self, key: str) -> dict[str, Any] | None:
+    def get(self, key: Key) -> dict[str, Any] | None:
         """Return an item as it is now; ``None`` if there is none."""
         response = self.client.get_item(**self._request(Key=self._key(key), ConsistentRead=True))
         return decode(response["Item"]) if "Item" in response else None
 
-    def get_all(self, keys: Sequence[str], *, singly: bool = True, **options: Any) -> Iterator[dict[str, Any]]:
+    def get_all(self, keys: Sequence[Key], *, singly: bool = True, **options: Any) -> Iterator[dict[str, Any]]:
         """Yield items as they are now, in the order of their keys. A key without an item is left out.
 
         Args:
@@ -263,7 +275,7 @@ class Table:
             ClientError: DynamoDB still left items out when no time remained.
         """
         for batch in batched(keys, BATCH_KEYS, strict=False):
-            items: dict[str, dict[str, Any]] = {}
+            items: dict[Key, dict[str, Any]] = {}
             unread = list(batch)
             reads = 0
             while unread and not (singly and reads == BATCH_READS):
@@ -271,30 +283,31 @@ class Table:
                     _wait_to_read()
                 request = {"ConsistentRead": True, **options, "Keys": [self._key(key) for key in unread]}
                 response = self.client.batch_get_item(RequestItems={self.name: request})
-                items |= {item[self.key]: item for item in map(decode, response["Responses"].get(self.name, []))}
+                items |= {self.key_of(item): item for item in map(decode, response["Responses"].get(self.name, []))}
                 unprocessed = response.get("UnprocessedKeys", {}).get(self.name, {}).get("Keys", [])
-                unread = [decode(key)[self.key] for key in unprocessed]
+                unread = [self.key_of(decode(key)) for key in unprocessed]
                 reads += 1
             items |= {key: item for key in unread if (item := self.get(key)) is not None}
             yield from (items[key] for key in batch if key in items)
 
-    def query(self, index: str, condition: str, values: Json, **options: Any) -> Iterator[dict[str, Any]]:
+    def query(self, index: str | None, condition: str, values: Json, **options: Any) -> Iterator[dict[str, Any]]:
         """Yield the items of an index that meet a key condition. See :meth:`query_pages` for the arguments."""
         for items, _ in self.query_pages(index, condition, values, **options):
             yield from items
 
     def query_pages(
-        self, index: str, condition: str, values: Json, **options: Any
+        self, index: str | None, condition: str, values: Json, **options: Any
     ) -> Iterator[tuple[list[dict[str, Any]], dict[str, Any] | None]]:
         """Yield the pages of an index: the items, and the key of the last item read; ``None`` on the last page.
 
         Args:
-            index: the name of the index.
+            index: the name of the index; ``None``: the table itself.
             condition: the key condition, which names attributes as ``#name`` and values as ``:name``.
             values: the values in the expressions.
             options: options of DynamoDB, such as ``FilterExpression`` and ``Limit``.
         """
-        request = self._request(values, IndexName=index, KeyConditionExpression=condition, **options)
+        named = {} if index is None else {"IndexName": index}
+        request = self._request(values, **named, KeyConditionExpression=condition, **options)
         for page in _pages(self.client.query, request):
             last = page.get("LastEvaluatedKey")
             yield [decode(item) for item in page["Items"]], decode(last) if last else None
@@ -306,8 +319,8 @@ class Table:
 
     # ------------------------------------------------------------------ requests
 
-    def _key(self, key: str) -> Json:
-        return encode({self.key: key})
+    def _key(self, key: Key) -> Json:
+        return encode(self.key_attributes(key))
 
     def _put(self, item: Json, condition: str, values: Json = NO_VALUES) -> dict[str, Any]:
         return self._conditional(condition, values, Item=encode(item))

@@ -20,6 +20,8 @@ PAUSE_SECONDS = (0.05, 0.15)
 """The bounds of a pause. A transaction takes tens of milliseconds, and Whop waits five seconds for a webhook."""
 
 type Call = Callable[..., Any]
+type Key = str | tuple[str, str]
+"""The key of an item: the value of its partition key, or the values of its partition key and its sort key."""
 
 
 class ConditionFailedError(AichatsError):
@@ -47,7 +49,7 @@ class Update:
         count: an attribute that grows by one.
     """
 
-    key: str
+    key: Key
     changes: Json
     condition: str
     values: Json = field(default_factory=dict)
@@ -81,7 +83,7 @@ class ExtraWrites:
     """
 
     put: Sequence[Json] = ()
-    delete: Sequence[str] = ()
+    delete: Sequence[Key] = ()
 
 
 def retry_once(call: Call, request: Json) -> Json:

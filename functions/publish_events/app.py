@@ -1,0 +1,27 @@
+"""The consumer of the tables' streams: publishes what became of runs, automations, connections and budgets."""
+
+from typing import Any
+
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from aichats.aws.observability import logger, metrics
+from aichats.bootstrap import application
+from aichats.invocation import invocation
+
+app = application()
+publisher = app.publisher
+
+
+@logger.inject_lambda_context(clear_state=True)
+@metrics.log_metrics(capture_cold_start_metric=True)
+def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, int]:
+    """Publish a batch of changes.
+
+    Returns:
+        ``{"events": <number>}``.
+
+    Raises:
+        Exception: some events were not published. Lambda sends the batch again, half of it at a time.
+    """
+    with invocation(context):
+        return publisher.handle(event["Records"])

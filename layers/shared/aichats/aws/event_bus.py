@@ -1,0 +1,62 @@
+"""EventBridge: events for a bus, sent in batches."""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol
+
+from aichats.aws.batches import in_batches
+from aichats.aws.errors import AWS_ERRORS
+from aichats.aws.writes import pause
+
+BATCH_EVENTS = 10
+"""The maximum number of events in one call to EventBridge."""
+BATCH_BYTES = 240_000
+"""The maximum size of all events in one call. EventBridge's limit is 256 KB."""
+ENTRY_BYTES = 200
+"""The size of the other fields of an event."""
+OFFERS = 3
+"""The maximum number of times that an event is sent if EventBridge rejects it."""
+
+
+class EventBridge(Protocol):
+    """The method of botocore's client that this module uses."""
+
+    def put_events(self, *args: Any, **request: Any) -> Any:
+        """Send up to ten events."""
+
+
+def put_events(client: Callable[[], EventBridge], bus: str, entries: Sequence[Mapping[str, str]]) -> list[str]:
+    """Send events to a bus, ten at a time. A batch that fails does not stop the next one.
+
+    Args:
+        client: returns the client. It may create the client.
+        bus: the name of the bus.
+        entries: the events, with ``Source``, ``DetailType`` and ``Detail``.
+
+    Returns:
+        A reason for each event that EventBridge did not accept.
+    """
+    batches = in_batches(
+        [{**entry, "EventBusName": bus} for entry in entries],
+        lambda entry: ENTRY_BYTES + len(json.dumps(entry["Detail"])),
+        max_count=BATCH_EVENTS,
+        max_size=BATCH_BYTES,
+    )
+    return [reason for batch in batches for reason in _put_batch(client, batch)]
+
+
+def _put_batch(client: Callable[[], EventBridge], entries: Sequence[Mapping[str, str]]) -> list[str]:
+    rejected: list[Mapping[str, Any]] = []
+    try:
+        for offer in range(OFFERS):
+            if offer:
+                pause()
+            results = client().put_events(Entries=list(entries))["Entries"]
+            failed = [(entry, result) for entry, result in zip(entries, results, strict=True) if "ErrorCode" in result]
+            entries, rejected = [entry for entry, _ in failed], [result for _, result in failed]
+            if not entries:
+                return []
+    except AWS_ERRORS as error:
+        # botocore has already retried the call.
+        return [str(error)] * len(entries)
+    return [f"{result['ErrorCode']}: {result.get('ErrorMessage')}" for result in rejected]

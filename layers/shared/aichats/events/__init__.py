@@ -1,0 +1,1 @@
+"""Events that aichats sends: what became of runs, automations, connections and budgets."""

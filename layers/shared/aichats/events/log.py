@@ -1,0 +1,78 @@
+"""The stored events, and the counters that each event changes.
+
+An event and its additions to counters are written in one transaction, whose condition is that the event is new. So a
+change that is published again counts once.
+"""
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from aichats.aws.table import Table
+from aichats.aws.transactions import Addition, Insertion, insert_once
+from aichats.events.model import SentEvent
+from aichats.runs.ledger.times import to_text
+
+KEEP_EVENTS = timedelta(days=30)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A change to store.
+
+    Attributes:
+        id: the id of the change. It is the event's id if there is an event.
+        time: the time of the change.
+        event: the event; ``None`` if the change only changes counters.
+        additions: the additions to counters.
+    """
+
+    id: str
+    time: datetime
+    event: SentEvent | None = None
+    additions: Sequence[Addition] = field(default_factory=tuple)
+
+    @classmethod
+    def of(cls, event: SentEvent, additions: Sequence[Addition] = ()) -> "Entry":
+        """Return the entry of an event."""
+        return cls(event.id, event.time, event, additions)
+
+
+@dataclass(frozen=True)
+class EventLog:
+    """The stored events. Safe to share between threads."""
+
+    items: Table
+
+    def store(self, entries: Sequence[Entry]) -> list[bool]:
+        """Store entries that are new, with their additions. Return whether each entry was new.
+
+        Raises:
+            ClientError: DynamoDB rejected a write. Other entries may have been stored.
+        """
+        unique = {entry.id: entry for entry in entries}
+        insertions = [Insertion(self.items, _item(entry), entry.additions) for entry in unique.values()]
+        existing = dict(zip(unique, insert_once(insertions), strict=True))
+        return [existing[entry.id] is None for entry in entries]
+
+    def since(self, day: str, after: str = "", *, newest_first: bool = False) -> Iterator[SentEvent]:
+        """Yield the events of a UTC day, such as ``2026-11-30``, whose sort key is greater than ``after``."""
+        condition, values = "#pk = :pk AND #sk > :after", {"pk": f"events#{day}", "after": after or "0"}
+        for item in self.items.query(None, condition, values, ScanIndexForward=not newest_first):
+            if "body" in item:
+                yield SentEvent.from_envelope(json.loads(item["body"]))
+
+
+def sort_key(event: SentEvent) -> str:
+    """Return the sort key of an event: its time and its id."""
+    return f"{to_text(event.time)}#{event.id}"
+
+
+def _item(entry: Entry) -> dict[str, str | int]:
+    time = to_text(entry.time)
+    item: dict[str, str | int] = {"pk": f"events#{time[:10]}", "sk": f"{time}#{entry.id}"}
+    item["ttl"] = int((entry.time + KEEP_EVENTS).timestamp())
+    if entry.event is not None:
+        item["body"] = json.dumps(entry.event.envelope, ensure_ascii=False, separators=(",", ":"))
+    return item

@@ -1,0 +1,1 @@
+"""Turns the changes of the tables into events, and publishes them."""

@@ -1,0 +1,1 @@
+"""Subscriptions: receivers outside AWS to which aichats delivers events as signed webhooks."""
