@@ -24,6 +24,8 @@ os.environ |= {
     "SLOW_RUN_QUEUE_URL": "https://sqs.invalid/slow-runs",
     "KODEY_BASE_URL": "https://kodey.invalid",
     "KODEY_SECRET": "aichats/test/kodey",
+    "EVENTS_TABLE": "events",
+    "EVENT_BUS": "aichats",
     "RUN_DEAD_LETTERS_URL": "https://sqs.invalid/run-dead-letters",
     "CONNECTIONS_PREFIX": "aichats/dev/whop/",
     "SCHEDULE_GROUP": "aichats-dev",

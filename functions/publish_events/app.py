@@ -1,4 +1,4 @@
-"""The consumer of the tables' streams: publishes what became of runs, automations, connections and budgets."""
+"""The consumer of the tables' streams: publishes events about runs, automations, connections and budgets."""
 
 from typing import Any
 

@@ -156,7 +156,7 @@ def test_throttles_of_each_table_and_of_each_index_are_watched(kind: str) -> Non
         expected.append([dimension])
         expected += [
             [dimension, {"Name": "GlobalSecondaryIndexName", "Value": index["IndexName"]}]
-            for index in table["GlobalSecondaryIndexes"]
+            for index in table.get("GlobalSecondaryIndexes", [])
         ]
     watched = [alarm["Dimensions"] for alarm in ALARMS.values() if alarm["MetricName"] == f"{kind}ThrottleEvents"]
     assert sorted(watched, key=str) == sorted(expected, key=str)

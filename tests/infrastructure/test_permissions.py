@@ -8,6 +8,7 @@ import pytest
 from aichats.kodey.settings import KodeySettings
 from aichats.runs.stack_pause import STACK_PAUSE_KEY
 from aichats.settings import (
+    EventSettings,
     HttpApiSettings,
     RenewalSettings,
     ScheduleSettings,
@@ -36,6 +37,7 @@ REASONS_FOR_STAR = {
 
 READ, WRITTEN, DELETED = {"dynamodb:GetItem"}, {"dynamodb:PutItem", "dynamodb:UpdateItem"}, {"dynamodb:DeleteItem"}
 QUERIED, SCANNED, LISTED = {"dynamodb:Query"}, {"dynamodb:Scan"}, {"dynamodb:BatchGetItem"}
+STREAMED = {"dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator"}
 ON_TABLES = {
     "RunScheduleFunction": {
         "RunsTable": READ | WRITTEN | LISTED,
@@ -57,6 +59,11 @@ ON_TABLES = {
         "${RunsTable.Arn}/index/by_time": QUERIED,
         "${RunsTable.Arn}/index/by_slot": QUERIED,
         "AutomationsTable": READ | WRITTEN | DELETED | SCANNED,
+    },
+    "PublishEventsFunction": {
+        "RunsTable": STREAMED,
+        "AutomationsTable": STREAMED,
+        "EventsTable": {"dynamodb:PutItem"},
     },
     "ReceiveWebhookFunction": {
         "RunsTable": {"dynamodb:PutItem", "dynamodb:GetItem"},
@@ -121,12 +128,13 @@ def test_each_function_writes_to_its_own_log_group_and_cannot_create_one(name: s
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_each_function_sends_to_and_receives_from_only_its_queues(name: str) -> None:
     receive, send = {"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"}, {"sqs:SendMessage"}
-    senders = FUNCTIONS.keys() - {"PerformSlowRunsFunction", "RefreshTokensFunction"}
+    senders = FUNCTIONS.keys() - {"PerformSlowRunsFunction", "RefreshTokensFunction", "PublishEventsFunction"}
     expected = {"RunQueue": send, "SlowRunQueue": send} if name in senders else {}
     expected |= {
         "RunScheduleFunction": {"RunScheduleFailures": send},
         "SweepRunsFunction": {"SweepRunsFailures": send},
         "RefreshTokensFunction": {"RefreshTokensFailures": send},
+        "PublishEventsFunction": {"PublishEventsFailures": send},
         "PerformRunsFunction": {"RunQueue": send | receive, "RunDeadLetters": send},
         "PerformSlowRunsFunction": {"SlowRunQueue": send | receive, "RunDeadLetters": send},
     }.get(name, {})
@@ -197,6 +205,7 @@ def test_every_variable_is_a_setting() -> None:
         WebhookSettings,
         SweepSettings,
         RenewalSettings,
+        EventSettings,
     )
     assert variables - of_libraries <= {name.upper() for kind in kinds for name in kind.model_fields}
 
@@ -239,6 +248,7 @@ def test_secrets_begin_empty_and_are_read_only_by_the_functions_that_need_them()
         "RefreshTokensFunction": {CONNECTIONS, "*"},
         "HttpApiFunction": {"WhopSecret", "KodeySecret", "CallersSecret", "WebhookSecret", CONNECTIONS},
         "ReceiveWebhookFunction": {"WebhookSecret"},
+        "PublishEventsFunction": set(),
     }
 
 

@@ -211,3 +211,26 @@ def error_response(
     """Return an error response of Whop. ``fields`` are ``type``, ``code`` and ``param``."""
     error = {"type": "a_type", "code": None, "param": None} | fields | {"message": message}
     return httpx.Response(status, json={"error": error}, headers={"x-request-id": "req_refused"} | dict(headers or {}))
+
+
+class FakeEventBridge:
+    """EventBridge in memory. Each call takes the next of ``answers``: the places of the events that it rejects."""
+
+    def __init__(self, *answers: set[int] | Exception) -> None:
+        self.answers = list(answers)
+        self.calls: list[list[Json]] = []
+
+    @property
+    def events(self) -> list[Json]:
+        """The events of all calls, whether or not they were rejected."""
+        return [json.loads(entry["Detail"]) for call in self.calls for entry in call]
+
+    def put_events(self, **request: Any) -> Json:
+        entries = request["Entries"]
+        assert 1 <= len(entries) <= 10, "EventBridge accepts one to ten events"
+        self.calls.append(entries)
+        answer = self.answers.pop(0) if self.answers else set()
+        if isinstance(answer, Exception):
+            raise answer
+        rejected = {"ErrorCode": "ThrottlingException", "ErrorMessage": "slow down"}
+        return {"Entries": [rejected if place in answer else {"EventId": "1"} for place in range(len(entries))]}

@@ -21,7 +21,9 @@ from aichats.api.callers import Scope
 from aichats.api.openapi import document
 from aichats.automations.reconcile import AutomationService
 from aichats.aws.secrets import SecretStore
+from aichats.aws.table import Table
 from aichats.bootstrap import Application
+from aichats.events.log import EventLog
 from aichats.runs.actions import connect
 from aichats.runs.ledger.times import utc_now
 from aichats.runs.providers.marks import preparation
@@ -30,7 +32,7 @@ from aichats.settings import Settings
 from local.setup import ROOT
 from tests.support.automations import FakeScheduler, make_schedules, make_store
 from tests.support.fakes import FakeSecretsManager, FakeSqs, Json, SecretValue
-from tests.support.ledgers import make_ledger
+from tests.support.ledgers import dynamodb, make_ledger, make_table
 
 EVENTS = ROOT / "events"
 REQUEST_ID = "c6af9ac6-7b61-11e6-9a41-93e8deadbeef"
@@ -102,6 +104,7 @@ def make_application(
     providers = connect(environment, store, whop, ledger)
     app = Application(environment, store, whop, ledger, queue, read, providers)
     app.automation_table = make_store(clock)
+    app.event_log = EventLog(Table(dynamodb(), make_table("EventsTable"), "pk", "sk"))
     app.automations = AutomationService(
         app.automation_table, make_schedules(scheduler or FakeScheduler(clock), clock), clock
     )

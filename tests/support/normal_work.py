@@ -278,6 +278,18 @@ def a_renewal_that_died_before_its_end_is_completed(roles: Roles) -> None:
     assert stored_grant(roles.system, name).access_token == "of-the-dead"
 
 
+def the_end_of_a_run_is_published(roles: Roles) -> None:
+    assert roles.call("PublishEventsFunction", ended_run()) == {"events": 1}
+
+
+def ended_run() -> Json:
+    """Return an event of the stream with the end of a run."""
+    example: Json = json.loads((ROOT / "events" / "stream" / "run_succeeded.json").read_text())
+    for image in ("OldImage", "NewImage"):
+        example["Records"][0]["dynamodb"][image]["run_id"] = {"S": unique("run")}
+    return example
+
+
 def put_object(clients: Clients) -> None:
     """Put the object that runs attach into its bucket."""
     clients.s3.create_bucket(Bucket=ATTACHMENTS_BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION})
@@ -395,5 +407,6 @@ NORMAL_WORK: dict[str, list[Work]] = {
         a_text_fails_for_a_webhook_and_is_replayed,
     ],
     "ReceiveWebhookFunction": [a_webhook_sets_off_automations, a_text_fails_for_a_webhook_and_is_replayed],
+    "PublishEventsFunction": [the_end_of_a_run_is_published],
     REFRESH: [all_connections_are_renewed, a_renewal_that_died_before_its_end_is_completed],
 }

@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+from dataclasses import replace
 from datetime import UTC, datetime
 from urllib.parse import parse_qsl
 
@@ -20,12 +21,13 @@ from aichats.whop.oauth import OAuthClient
 from aichats.whop.renewal import Renewals
 from functions.http_api import app as http_api
 from functions.perform_runs import app as perform_runs
+from functions.publish_events import app as publish_events
 from functions.refresh_tokens import app as refresh_tokens
 from functions.run_schedule import app as run_schedule
 from functions.sweep_runs import app as sweep_runs
 from local.setup import ROOT
 from tests.support.example_events import body_of, load, named
-from tests.support.fakes import FakeSqs, ai_chat
+from tests.support.fakes import FakeEventBridge, FakeSqs, ai_chat
 from tests.support.kodey_in_memory import KodeyInMemory
 from tests.support.lambda_calls import EVENTS, LOCAL, HttpCaller, make_context
 from tests.support.ledgers import LEASE, MUTE, Clock, make_ledger
@@ -40,6 +42,7 @@ FUNCTION_OF = {
     "schedule/sweep": "sweep_runs",
     "schedule/refresh_tokens": "refresh_tokens",
     "sqs": "perform_runs",
+    "stream": "publish_events",
     "webhook": "receive_webhook",
 }
 """The function that takes the events of a folder, or a single event."""
@@ -111,6 +114,8 @@ def app(monkeypatch: pytest.MonkeyPatch, whop: WhopInMemory, kodey: KodeyInMemor
         monkeypatch.setattr(function, "app", app)
     monkeypatch.setattr(run_schedule, "events", app.schedule_events)
     monkeypatch.setattr(sweep_runs, "sweep", app.sweep)
+    app.publisher = replace(app.publisher, client=FakeEventBridge)
+    monkeypatch.setattr(publish_events, "publisher", app.publisher)
     monkeypatch.setattr(http_api, "api", create_api(app))
     add_runs(app)
     app.automations.put("weekly-revenue", parse_json(Automation, body_of(load(HTTP["put_automation"]))))
@@ -279,6 +284,15 @@ def test_an_sqs_event_is_performed_and_what_cannot_be_read_is_buried(name: str, 
     assert row is not None
     assert row.status == "succeeded"
     assert len(sqs.sent) == (name in ("job", "unreadable"))
+
+
+def test_the_end_of_a_run_is_published(app: Application) -> None:
+    event = load(named("stream")["run_succeeded"])
+
+    assert publish_events.lambda_handler(event, make_context(seconds_left=60)) == {"events": 1}
+
+    [stored] = app.event_log.since("2026-11-23")
+    assert (stored.type, stored.data["chat_id"]) == ("run.succeeded", "aich_xxxxxxxxxxxxx")
 
 
 @pytest.mark.parametrize("name", SQS)

@@ -31,6 +31,10 @@ NOT_JUDGED = {
     "sqs:SendMessage to RunScheduleFailures": "Lambda's destination for failed events",
     "sqs:SendMessage to SweepRunsFailures": "Lambda's destination for failed events",
     "sqs:SendMessage to RefreshTokensFailures": "Lambda's destination for failed events",
+    "sqs:SendMessage to PublishEventsFailures": "Lambda's destination for positions of the stream",
+    "dynamodb:DescribeStream": "the event source polls",
+    "dynamodb:GetRecords": "the event source polls",
+    "dynamodb:GetShardIterator": "the event source polls",
     "iam:PassRole": "the local cloud does not check it",
 }
 """Permissions that no call of the functions' code can show to be needed here, each with the reason."""

@@ -4,17 +4,17 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
+from aichats.aws import writes
 from aichats.aws.batches import in_batches
 from aichats.aws.errors import AWS_ERRORS
-from aichats.aws.writes import pause
 
 BATCH_EVENTS = 10
 """The maximum number of events in one call to EventBridge."""
-BATCH_BYTES = 240_000
+BATCH_EVENT_BYTES = 240_000
 """The maximum size of all events in one call. EventBridge's limit is 256 KB."""
 ENTRY_BYTES = 200
 """The size of the other fields of an event."""
-OFFERS = 3
+EVENT_OFFERS = 3
 """The maximum number of times that an event is sent if EventBridge rejects it."""
 
 
@@ -40,7 +40,7 @@ def put_events(client: Callable[[], EventBridge], bus: str, entries: Sequence[Ma
         [{**entry, "EventBusName": bus} for entry in entries],
         lambda entry: ENTRY_BYTES + len(json.dumps(entry["Detail"])),
         max_count=BATCH_EVENTS,
-        max_size=BATCH_BYTES,
+        max_size=BATCH_EVENT_BYTES,
     )
     return [reason for batch in batches for reason in _put_batch(client, batch)]
 
@@ -48,9 +48,9 @@ def put_events(client: Callable[[], EventBridge], bus: str, entries: Sequence[Ma
 def _put_batch(client: Callable[[], EventBridge], entries: Sequence[Mapping[str, str]]) -> list[str]:
     rejected: list[Mapping[str, Any]] = []
     try:
-        for offer in range(OFFERS):
+        for offer in range(EVENT_OFFERS):
             if offer:
-                pause()
+                writes.pause()
             results = client().put_events(Entries=list(entries))["Entries"]
             failed = [(entry, result) for entry, result in zip(entries, results, strict=True) if "ErrorCode" in result]
             entries, rejected = [entry for entry, _ in failed], [result for _, result in failed]

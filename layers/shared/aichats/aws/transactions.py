@@ -7,10 +7,11 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from aichats.aws import writes
 from aichats.aws.attributes import decode, encode
 from aichats.aws.batches import in_batches
 from aichats.aws.table import TRANSACTION_BYTES, TRANSACTION_ITEMS, Table
-from aichats.aws.writes import CONDITION_FAILED, TEMPORARY, Key, pause, reasons_of
+from aichats.aws.writes import CONDITION_FAILED, TEMPORARY, Key, reasons_of
 from aichats.errors import AichatsError
 from aichats.models import Json
 
@@ -94,11 +95,11 @@ def _transact(insertions: Sequence[Insertion]) -> dict[int, Json]:
     merged = list(_merged(addition for insertion in insertions for addition in insertion.additions))
     if any(addition.amounts.get(name, 0) > limit for addition in merged for name, limit in addition.limits.items()):
         raise LimitExceededError({})
-    writes = [{"Put": _put(insertion)} for insertion in insertions] + [{"Update": _update(each)} for each in merged]
+    requests = [{"Put": _put(insertion)} for insertion in insertions] + [{"Update": _update(each)} for each in merged]
     client = insertions[0].table.client
     for last in (number == TRIES - 1 for number in range(TRIES)):
         try:
-            client.transact_write_items(TransactItems=writes)
+            client.transact_write_items(TransactItems=requests)
         except ClientError as error:
             reasons = reasons_of(error)
             failed = {
@@ -112,7 +113,7 @@ def _transact(insertions: Sequence[Insertion]) -> dict[int, Json]:
             codes = {error.response["Error"]["Code"], *(reason["Code"] for reason in reasons)}
             if last or codes.isdisjoint(TEMPORARY):
                 raise
-            pause()
+            writes.pause()
         else:
             break
     return {}

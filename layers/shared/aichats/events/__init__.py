@@ -1,1 +1,1 @@
-"""Events that aichats sends: what became of runs, automations, connections and budgets."""
+"""Events that aichats sends about runs, automations, connections and budgets."""
