@@ -63,7 +63,7 @@ ON_TABLES = {
     "PublishEventsFunction": {
         "RunsTable": STREAMED,
         "AutomationsTable": STREAMED,
-        "EventsTable": {"dynamodb:PutItem"},
+        "EventsTable": WRITTEN | LISTED,
     },
     "ReceiveWebhookFunction": {
         "RunsTable": {"dynamodb:PutItem", "dynamodb:GetItem"},

@@ -116,6 +116,12 @@ def error_of(answered: Json, operation: str, status: int) -> ClientError:
     )
 
 
+def stream_records(table: str) -> list[Json]:
+    """Return all records in the stream of a table, oldest first."""
+    records: list[Json] = import_module("ministack.services.dynamodb").stream_live_records(table)
+    return list(records)
+
+
 def load() -> Handler:
     """Return the DynamoDB of the local cloud's environment. It needs only the standard library."""
     packages = next((ENVIRONMENTS["cloud"] / "lib").glob("python3.*/site-packages"))

@@ -214,11 +214,17 @@ def error_response(
 
 
 class FakeEventBridge:
-    """EventBridge in memory. Each call takes the next of ``answers``: the places of the events that it rejects."""
+    """EventBridge in memory. Each call takes the next of ``answers``: the places of the events that it rejects.
+
+    Attributes:
+        calls: the entries of each call.
+        accepted: the events on the bus, in order, duplicates included.
+    """
 
     def __init__(self, *answers: set[int] | Exception) -> None:
         self.answers = list(answers)
         self.calls: list[list[Json]] = []
+        self.accepted: list[Json] = []
 
     @property
     def events(self) -> list[Json]:
@@ -232,5 +238,6 @@ class FakeEventBridge:
         answer = self.answers.pop(0) if self.answers else set()
         if isinstance(answer, Exception):
             raise answer
+        self.accepted += [json.loads(each["Detail"]) for place, each in enumerate(entries) if place not in answer]
         rejected = {"ErrorCode": "ThrottlingException", "ErrorMessage": "slow down"}
         return {"Entries": [rejected if place in answer else {"EventId": "1"} for place in range(len(entries))]}

@@ -290,11 +290,13 @@ class Application:
         """Publishes the changes of the tables as events."""
         from aichats.outbox.publish import Publisher
         from aichats.outbox.run_events import RunEvents
+        from aichats.outbox.slot_events import SlotEvents
 
-        settings = self.event_settings
-        runs = RunEvents(settings.powertools_service_name, self.settings.runs_table)
-        sources = {"": runs.entries}
-        return Publisher(self.event_log, str(settings.event_bus), lambda: aws_client("events"), sources)
+        settings, items = self.event_settings, self.event_log.items
+        runs_of_stack = settings.powertools_service_name, self.settings.runs_table
+        sources = {"": RunEvents(*runs_of_stack, items).entries}
+        slots = SlotEvents(*runs_of_stack, items)
+        return Publisher(self.event_log, str(settings.event_bus), lambda: aws_client("events"), sources, slots)
 
     # ------------------------------------------------------------------ inside
 

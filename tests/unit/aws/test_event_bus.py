@@ -17,7 +17,7 @@ def entries(count: int, size: int = 10) -> list[dict[str, str]]:
 
 def test_ten_events_are_sent_at_a_time_with_the_name_of_the_bus() -> None:
     bus = FakeEventBridge()
-    assert put_events(lambda: bus, "dev", entries(23)) == []
+    assert put_events(lambda: bus, "dev", entries(23)) == [None] * 23
     assert [len(call) for call in bus.calls] == [10, 10, 3]
     assert {entry["EventBusName"] for call in bus.calls for entry in call} == {"dev"}
 
@@ -30,7 +30,7 @@ def test_large_events_are_sent_in_several_calls() -> None:
 
 def test_only_rejected_events_are_sent_again() -> None:
     bus = FakeEventBridge({1, 3}, {0})
-    assert put_events(lambda: bus, "dev", entries(4)) == []
+    assert put_events(lambda: bus, "dev", entries(4)) == [None] * 4
     assert [[json.loads(entry["Detail"])[0] for entry in call] for call in bus.calls] == [
         list("0123"),
         list("13"),
@@ -40,12 +40,13 @@ def test_only_rejected_events_are_sent_again() -> None:
 
 def test_each_event_that_is_always_rejected_has_a_reason() -> None:
     bus = FakeEventBridge(*[{0}] * EVENT_OFFERS)
-    assert put_events(lambda: bus, "dev", entries(2)[:1]) == ["ThrottlingException: slow down"]
+    assert put_events(lambda: bus, "dev", entries(2)) == ["ThrottlingException: slow down", None]
     assert len(bus.calls) == EVENT_OFFERS
 
 
 def test_a_call_that_fails_does_not_stop_the_next_one() -> None:
     bus = FakeEventBridge(EndpointConnectionError(endpoint_url="https://events"))
     reasons = put_events(lambda: bus, "dev", entries(12))
-    assert len(reasons) == 10
+    assert reasons[10:] == [None, None]
+    assert all(reasons[:10])
     assert [len(call) for call in bus.calls] == [10, 2]

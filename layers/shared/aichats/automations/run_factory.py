@@ -1,7 +1,7 @@
 """Creates the runs of an automation when its trigger fires: one for each target, with rendered texts."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Any
@@ -16,7 +16,7 @@ from aichats.runs.actions import Action, check_targets
 from aichats.runs.failures import describe
 from aichats.runs.ledger.events import MAX_EVENT_BYTES, KeptEvent
 from aichats.runs.ledger.ledger import Ledger
-from aichats.runs.model import Run, Trigger, run_id, slot_text
+from aichats.runs.model import Run, Trigger, run_id, slot_runs, slot_text
 from aichats.runs.perform import ALARMING
 from aichats.templates.filters import matches
 from aichats.templates.render import Evaluator, RenderError, render, render_fields, slot_names
@@ -89,6 +89,15 @@ class RenderedRuns:
         """Return the number of all runs."""
         return len(self.runs) + len(self.failed) + len(self.skipped)
 
+    def with_slot_runs(self) -> "RenderedRuns":
+        """Return the runs of a slot, each with the number of all of them."""
+        number = slot_runs(len(self))
+        return RenderedRuns(
+            [replace(run, slot_runs=number) for run in self.runs],
+            [(replace(run, slot_runs=number), error) for run, error in self.failed],
+            [(replace(run, slot_runs=number), error) for run, error in self.skipped],
+        )
+
     def extend(self, other: "RenderedRuns") -> None:
         """Add the runs of another occurrence or automation."""
         self.runs.extend(other.runs)
@@ -136,7 +145,7 @@ class RunFactory:
                 error.field = f"{path}.{error.field}" if error.field else path
                 rendered.failed.append((self._run(name, automation, automation.action, target, occurrence), error))
             seen.add(target)
-        return rendered
+        return rendered.with_slot_runs() if occurrence.trigger == "schedule" else rendered
 
     def selected_runs(
         self, name: str, automation: Automation, occurrence: Occurrence, evaluator: Evaluator

@@ -25,7 +25,7 @@ class EventBridge(Protocol):
         """Send up to ten events."""
 
 
-def put_events(client: Callable[[], EventBridge], bus: str, entries: Sequence[Mapping[str, str]]) -> list[str]:
+def put_events(client: Callable[[], EventBridge], bus: str, entries: Sequence[Mapping[str, str]]) -> list[str | None]:
     """Send events to a bus, ten at a time. A batch that fails does not stop the next one.
 
     Args:
@@ -34,7 +34,7 @@ def put_events(client: Callable[[], EventBridge], bus: str, entries: Sequence[Ma
         entries: the events, with ``Source``, ``DetailType`` and ``Detail``.
 
     Returns:
-        A reason for each event that EventBridge did not accept.
+        For each event, the reason why EventBridge did not accept it; ``None`` if the event is on the bus.
     """
     batches = in_batches(
         [{**entry, "EventBusName": bus} for entry in entries],
@@ -45,18 +45,20 @@ def put_events(client: Callable[[], EventBridge], bus: str, entries: Sequence[Ma
     return [reason for batch in batches for reason in _put_batch(client, batch)]
 
 
-def _put_batch(client: Callable[[], EventBridge], entries: Sequence[Mapping[str, str]]) -> list[str]:
-    rejected: list[Mapping[str, Any]] = []
+def _put_batch(client: Callable[[], EventBridge], entries: Sequence[Mapping[str, str]]) -> list[str | None]:
+    reasons: dict[int, str] = {}
+    left = dict(enumerate(entries))
     try:
         for offer in range(EVENT_OFFERS):
             if offer:
                 writes.pause()
-            results = client().put_events(Entries=list(entries))["Entries"]
-            failed = [(entry, result) for entry, result in zip(entries, results, strict=True) if "ErrorCode" in result]
-            entries, rejected = [entry for entry, _ in failed], [result for _, result in failed]
-            if not entries:
-                return []
+            results = client().put_events(Entries=list(left.values()))["Entries"]
+            rejected = {place: each for place, each in zip(left, results, strict=True) if "ErrorCode" in each}
+            left = {place: left[place] for place in rejected}
+            reasons = {place: f"{each['ErrorCode']}: {each.get('ErrorMessage')}" for place, each in rejected.items()}
+            if not left:
+                break
     except AWS_ERRORS as error:
         # botocore has already retried the call.
-        return [str(error)] * len(entries)
-    return [f"{result['ErrorCode']}: {result.get('ErrorMessage')}" for result in rejected]
+        reasons = dict.fromkeys(left, str(error))
+    return [reasons.get(place) for place in range(len(entries))]

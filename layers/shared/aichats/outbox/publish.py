@@ -5,17 +5,20 @@ published it. The id of an event is always the same, so receivers recognize a du
 """
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from aichats.aws.event_bus import EventBridge, put_events
-from aichats.aws.observability import count, count_now, logger
+from aichats.aws.observability import count, count_now, logger, measure_seconds
 from aichats.errors import AichatsError
 from aichats.events.log import Entry, EventLog
 from aichats.events.model import SOURCE, SentEvent
 from aichats.models import Json
+from aichats.outbox.slot_events import SlotEvents
 from aichats.outbox.stream import ItemChange
+from aichats.runs.ledger.times import utc_now
 
 type Entries = Callable[[ItemChange], list[Entry]]
 """Returns the entries of a change."""
@@ -34,12 +37,16 @@ class Publisher:
         bus: the name of the event bus.
         client: returns the client of EventBridge.
         sources: the function for each beginning of an item's key. The empty one is for all other items.
+        slots: finds finished slots.
+        clock: returns the current time.
     """
 
     log: EventLog
     bus: str
     client: Callable[[], EventBridge]
     sources: Mapping[str, Entries]
+    slots: SlotEvents
+    clock: Callable[[], datetime] = utc_now
 
     def handle(self, records: Sequence[Json]) -> dict[str, int]:
         """Publish the changes in a batch of records.
@@ -51,28 +58,51 @@ class Publisher:
             NotPublishedError: some events were not published.
             ClientError: DynamoDB did not store the events.
         """
-        entries = [entry for record in records for entry in self._entries(record)]
+        readable = [read for read in map(self._read, records) if read is not None]
+        changes = [change for change, _ in readable]
+        entries = [entry for _, found in readable for entry in found]
+        self.slots.note_times(changes)
         self.log.store(entries)
-        events = list({entry.id: entry.event for entry in entries if entry.event}.values())
-        reasons = put_events(self.client, self.bus, [_for_bus(event) for event in events])
-        for event in events:
-            logger.info("event published", extra={"event_id": event.id, "type": event.type, **_subject(event)})
-        count("EventsPublished", len(events) - len(reasons))
-        if reasons:
-            raise NotPublishedError(f"{len(reasons)} of {len(events)} events were not published: {reasons[0]}")
+        finished = self.slots.finished(changes)
+        self.log.store(finished)
+        events = list({entry.id: entry.event for entry in [*entries, *finished] if entry.event}.values())
+        self._publish(events)
+        self._measure_lag(changes)
         return {"events": len(events)}
 
-    def _entries(self, record: Json) -> list[Entry]:
-        """Return the entries of a record; none if this version of the code can't read its item."""
-        change = ItemChange.of(record)
-        begin = next((begin for begin in self.sources if begin and change.key.startswith(begin)), "")
+    def _read(self, record: Json) -> tuple[ItemChange, list[Entry]] | None:
+        """Return the change in a record, with its entries; ``None`` if this version of the code can't read the item."""
+        keys = record.get("dynamodb", {}).get("Keys")
         try:
-            return self.sources[begin](change)
-        except (KeyError, TypeError, ValueError, AichatsError) as error:
+            change = ItemChange.of(record)
+            begin = next((begin for begin in self.sources if begin and change.key.startswith(begin)), "")
+            return change, self.sources[begin](change)
+        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError, AichatsError) as error:
             # One item must not stop all others.
             count_now("EventsUnreadable")
-            logger.error("change can't be read", extra={"key": change.key, "error": type(error).__name__})
-            return []
+            logger.error("change can't be read", extra={"keys": keys, "error": type(error).__name__})
+            return None
+
+    def _publish(self, events: Sequence[SentEvent]) -> None:
+        """Put events on the bus.
+
+        Raises:
+            NotPublishedError: EventBridge did not accept some events. All others are on the bus.
+        """
+        reasons = put_events(self.client, self.bus, [_for_bus(event) for event in events])
+        for event, reason in zip(events, reasons, strict=True):
+            if reason is None:
+                logger.info("event published", extra={"event_id": event.id, "type": event.type, **_subject(event)})
+        rejected = [reason for reason in reasons if reason is not None]
+        count("EventsPublished", len(reasons) - len(rejected))
+        if rejected:
+            raise NotPublishedError(f"{len(rejected)} of {len(reasons)} events were not published: {rejected[0]}")
+
+    def _measure_lag(self, changes: Iterable[ItemChange]) -> None:
+        """Measure the time from the oldest change to now, when all changes are published."""
+        oldest = min((change.changed_at for change in changes if change.changed_at), default=None)
+        if oldest is not None:
+            measure_seconds("EventLag", max(0.0, (self.clock() - oldest).total_seconds()))
 
 
 def _for_bus(event: SentEvent) -> dict[str, str]:
@@ -82,4 +112,5 @@ def _for_bus(event: SentEvent) -> dict[str, str]:
 
 def _subject(event: SentEvent) -> dict[str, Any]:
     """Return the log fields that say what an event is about."""
-    return {name: event.data[name] for name in ("run_id", "automation", "connection") if event.data.get(name)}
+    names = ("run_id", "automation", "slot", "connection")
+    return {name: event.data[name] for name in names if event.data.get(name)}

@@ -77,6 +77,8 @@ class Run:
     """The time, in whole seconds, from which the run must not start. It is the end of a temporary change."""
     labels: Mapping[str, str] = field(default_factory=dict, hash=False)
     """The labels of the run's automation."""
+    slot_runs: int | None = None
+    """The number of runs of the run's slot; ``None`` if the run has no slot, or is the only run of its slot."""
 
     @property
     def provider(self) -> str:
@@ -96,6 +98,7 @@ def slot_text(time: datetime) -> str:
 
 def scheduled_runs(event: ScheduleEvent, api_version: str | None) -> list[Run]:
     """Return one run for each target. Duplicate targets are ignored."""
+    targets = dict.fromkeys(event.targets)
     return [
         Run(
             run_id=run_id("schedule", event.automation, event.slot, target),
@@ -105,9 +108,15 @@ def scheduled_runs(event: ScheduleEvent, api_version: str | None) -> list[Run]:
             api_version=api_version,
             automation=event.automation,
             slot=event.slot,
+            slot_runs=slot_runs(len(targets)),
         )
-        for target in dict.fromkeys(event.targets)
+        for target in targets
     ]
+
+
+def slot_runs(number: int) -> int | None:
+    """Return the attribute ``slot_runs`` of the runs of a slot with this number of runs."""
+    return number if number > 1 else None
 
 
 def run_id(trigger: Trigger, *occurrence: str | None) -> str:

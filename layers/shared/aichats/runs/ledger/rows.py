@@ -151,6 +151,7 @@ def new_item(run: Run, now: datetime, due_at: datetime, prepared: Json) -> dict[
         "due_at": to_text(due_at),
         "not_after": to_text(run.not_after) if run.not_after else None,
         "labels": dict(run.labels) or None,
+        "slot_runs": run.slot_runs,
         **prepared,
     }
     # The key of an index must not be null.
@@ -176,6 +177,7 @@ def row_from(item: Json, action: Action | None = None) -> Row:
         slot=item.get("slot"),
         not_after=from_text(item["not_after"]) if "not_after" in item else None,
         labels=item.get("labels", {}),
+        slot_runs=item.get("slot_runs"),
     )
     times = {name: from_text(item[name]) for name in TIME_ATTRIBUTES if name in item}
     if "ready_at" in item:

@@ -1,0 +1,92 @@
+"""The way from a table of runs to the bus: a ledger, the records of its stream, and the publisher."""
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+from decimal import Decimal
+from typing import Any, get_args
+
+from aichats.aws.table import DynamoDB, Table
+from aichats.events.log import EventLog
+from aichats.outbox.publish import Publisher
+from aichats.outbox.run_events import RunEvents
+from aichats.outbox.slot_events import SlotEvents
+from aichats.runs.ledger.rows import EndStatus
+from tests.support.fakes import FakeEventBridge, Json
+from tests.support.ledgers import Clock, dynamodb, make_ledger, make_table
+from tests.support.streams import WatchedStream
+
+STACK = "aichats-test"
+COUNTED = (*get_args(EndStatus), "replies", "tokens")
+type Usage = dict[tuple[str, str], dict[str, int | Decimal]]
+"""The counters of each day, and of each automation and target."""
+
+
+class Outbox:
+    """A ledger and what is published of it.
+
+    Attributes:
+        records: all records of the stream that were taken.
+    """
+
+    def __init__(self, clock: Clock, client: Any = None, *, bus: Any = None) -> None:
+        self.clock = clock
+        self.ledger = make_ledger(clock)
+        self.bus = FakeEventBridge()
+        self.events = make_table("EventsTable")
+        self.stream = WatchedStream(self.ledger.table)
+        self.publisher = self._publisher(client or dynamodb(), bus or self.bus)
+        self.records: list[Json] = []
+
+    def _publisher(self, client: DynamoDB, bus: Any) -> Publisher:
+        items = Table(client, self.events, "pk", "sk")
+        runs = RunEvents(STACK, self.ledger.table, items)
+        slots = SlotEvents(STACK, self.ledger.table, items)
+        return Publisher(EventLog(items), "bus", lambda: bus, {"": runs.entries}, slots, self.clock)
+
+    def take(self) -> list[Json]:
+        """Return the new records of the stream."""
+        new = self.stream.take()
+        self.records += new
+        return new
+
+    def publish(self) -> list[Json]:
+        """Publish the new records. Return the envelopes of the events that this published."""
+        return self.published_by(lambda: self.publisher.handle(self.take()))
+
+    def publish_again(self) -> list[Json]:
+        """Publish all records again. Return the envelopes of the events that this published."""
+        return self.published_by(lambda: self.publisher.handle(self.records))
+
+    def published_by(self, act: Callable[[], object]) -> list[Json]:
+        before = len(self.bus.accepted)
+        act()
+        return self.bus.accepted[before:]
+
+    def usage(self) -> Usage:
+        """Return the counters that are not zero, without the time until which they are kept."""
+        items = Table(dynamodb(), self.events, "pk", "sk").scan()
+        counters = {
+            (item["pk"].partition("#")[2], item["sk"]): item for item in items if item["pk"].startswith("usage#")
+        }
+        return _not_zero(counters)
+
+    def recount(self) -> Usage:
+        """Return what the counters should be, from the rows alone."""
+        counters: dict[tuple[str, str], Counter[str]] = {}
+        for row in self.rows():
+            if "ended" in row:
+                key = row["created_at"][:10], f"{row.get('automation', '')}#{row.get('target', '')}"
+                counter: Any = counters.setdefault(key, Counter())
+                counter[row["ended"]] += 1
+                counter["replies"] += "replied_at" in row
+                counter["tokens"] += row.get("tokens", 0)
+        return _not_zero(counters)
+
+    def rows(self) -> list[Json]:
+        """Return the rows of all runs."""
+        return [row for row in self.ledger.items.scan() if "opened_at" in row]
+
+
+def _not_zero(counters: Mapping[tuple[str, str], Mapping[str, Any]]) -> Usage:
+    kept = {key: {name: counter[name] for name in COUNTED if counter.get(name)} for key, counter in counters.items()}
+    return {key: counter for key, counter in kept.items() if counter}
