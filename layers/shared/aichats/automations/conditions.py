@@ -1,4 +1,4 @@
-"""The conditions of a request: the headers ``If-Match`` and ``If-None-Match``, compared with an automation's ETag."""
+"""The conditions of a request: the headers ``If-Match`` and ``If-None-Match``, compared with the ETag of a resource."""
 
 import re
 
@@ -15,36 +15,39 @@ class StaleError(AichatsError):
 
     Args:
         header: the header that failed.
-        name: the automation's name.
-        etag: the automation's current ETag; ``None`` if the automation does not exist.
+        resource: the kind and the name of the resource, such as ``automation weekly-revenue``.
+        etag: the resource's current ETag; ``None`` if the resource does not exist.
     """
 
-    def __init__(self, header: str, name: str, etag: str | None) -> None:
+    def __init__(self, header: str, resource: str, etag: str | None) -> None:
         if etag is None:
-            reason = f"automation {name} doesn't exist"
+            reason = f"{resource} doesn't exist"
         elif header == "If-Match":
-            reason = f"automation {name} was changed. Get it, and repeat your change with its current ETag, {etag}"
+            reason = f"{resource} was changed. Get it, and repeat your change with its current ETag, {etag}"
         else:
-            reason = f"automation {name} exists. Its ETag is {etag}"
+            reason = f"{resource} exists. Its ETag is {etag}"
         super().__init__(f"{header} failed: {reason}")
 
 
-def check_conditions(name: str, etag: str | None, if_match: str | None, if_none_match: str | None) -> None:
-    """Check the conditions of a request against the current state of an automation.
+def check_conditions(
+    name: str, etag: str | None, if_match: str | None, if_none_match: str | None, *, kind: str = "automation"
+) -> None:
+    """Check the conditions of a request against the current state of an automation, or of a resource of another kind.
 
     Args:
-        name: the automation's name.
-        etag: the automation's current ETag; ``None`` if the automation does not exist.
+        name: the resource's name.
+        etag: the resource's current ETag; ``None`` if the resource does not exist.
         if_match: the header ``If-Match``; ``None`` if the request does not have it.
         if_none_match: the header ``If-None-Match``; ``None`` if the request does not have it.
+        kind: the kind of the resource.
 
     Raises:
         StaleError: a condition failed.
     """
     if not conditions_hold(etag, if_match, None):
-        raise StaleError("If-Match", name, etag)
+        raise StaleError("If-Match", f"{kind} {name}", etag)
     if not conditions_hold(etag, None, if_none_match):
-        raise StaleError("If-None-Match", name, etag)
+        raise StaleError("If-None-Match", f"{kind} {name}", etag)
 
 
 def conditions_hold(etag: str | None, if_match: str | None, if_none_match: str | None) -> bool:

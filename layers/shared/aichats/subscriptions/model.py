@@ -1,0 +1,102 @@
+"""The definition of a subscription, as the API client sends it: where events go, which events, and in which form."""
+
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field, ValidationInfo
+
+from aichats.aws.observability import logger
+from aichats.events.model import SENT_EVENT_TYPES, SentEvent
+from aichats.models import Request
+from aichats.templates.filters import matches
+from aichats.templates.render import ANYTHING, Evaluator, RenderError, check_expression
+
+TEST_EVENT = "subscription.test"
+"""The type of the event that a test sends. It can't be selected, because a test always sends it."""
+ALL_EVENTS = "*"
+"""The pattern that selects all events."""
+_FIELDS = dict.fromkeys(("id", "type", "version", "timestamp", "stack", "data"), ANYTHING)
+"""The names in filters: the fields of an event's envelope."""
+
+
+def event_patterns() -> tuple[str, ...]:
+    """Return all texts that ``events`` may contain: ``*``, groups such as ``run.*``, and types of events."""
+    types = [type_ for type_ in SENT_EVENT_TYPES if type_ != TEST_EVENT]
+    return (ALL_EVENTS, *dict.fromkeys(map(_group_of, types)), *types)
+
+
+def _group_of(type_: str) -> str:
+    return f"{type_.partition('.')[0]}.*"
+
+
+def _known(pattern: str, info: ValidationInfo) -> str:
+    # A newer version, which was rolled back, may have stored types that this version does not know.
+    if pattern in event_patterns() or (info.context or {}).get("stored"):
+        return pattern
+    from difflib import get_close_matches
+
+    nearest = get_close_matches(pattern, event_patterns(), n=1)
+    hint = f"; did you mean {nearest[0]}?" if nearest else f". Use one of: {', '.join(event_patterns())}"
+    raise ValueError(f"is not an event of aichats{hint}")
+
+
+def _compiles(text: str) -> str:
+    check_expression(text, _FIELDS)
+    return text
+
+
+type EventPattern = Annotated[
+    str,
+    Field(max_length=100, json_schema_extra={"enum": list(event_patterns())}),
+    AfterValidator(_known),
+]
+type EnvelopeFilter = Annotated[
+    str,
+    Field(min_length=1, max_length=2000, examples=["data.automation == 'weekly-revenue'"]),
+    AfterValidator(_compiles),
+]
+
+
+class Subscription(Request):
+    """A receiver of events, and the events that it gets."""
+
+    url: Annotated[
+        str,
+        Field(
+            min_length=1,
+            max_length=2000,
+            description="The URL that gets a POST for each event",
+            examples=["https://example.com/aichats"],
+        ),
+    ]
+    events: Annotated[
+        list[EventPattern],
+        Field(
+            min_length=1,
+            max_length=50,
+            description="Types of events, groups such as `run.*`, or `*`",
+            examples=[["run.failed", "automation.*"]],
+        ),
+    ]
+    filter: Annotated[
+        EnvelopeFilter | None,
+        Field(description="JMESPath over the event. Only events for which it is true are sent"),
+    ] = None
+    format: Annotated[
+        Literal["standard", "slack"],
+        Field(description="`standard`: the event, signed by Standard Webhooks. `slack`: a message for Slack"),
+    ] = "standard"
+    enabled: Annotated[bool, Field(description="If false, nothing is sent")] = True
+    include_reply: Annotated[
+        bool, Field(description="If true, events about a Kodey chat contain the text of the reply")
+    ] = False
+    description: Annotated[str, Field(max_length=500)] | None = None
+
+    def wants(self, event: SentEvent) -> bool:
+        """Return whether this subscription selects an event. If the filter fails, log the reason and return false."""
+        if not self.enabled or {ALL_EVENTS, _group_of(event.type), event.type}.isdisjoint(self.events):
+            return False
+        try:
+            return matches(event.envelope, [event.type], self.filter, Evaluator())
+        except RenderError as error:
+            logger.warning("filter of a subscription failed", extra={"event_id": event.id, "reason": str(error)})
+            return False

@@ -1,0 +1,45 @@
+"""The signatures of deliveries, by Standard Webhooks.
+
+Signing secrets are not stored. Each is derived from the stack's signing key and the id of the subscription's key.
+"""
+
+import base64
+import hashlib
+import hmac
+from collections.abc import Sequence
+
+_PREFIX = "whsec_"
+
+
+def signing_secret(master: str, name: str, key_id: str) -> str:
+    """Return a signing secret of a subscription, in the form of Standard Webhooks.
+
+    Args:
+        master: the stack's signing key.
+        name: the name of the subscription.
+        key_id: the id of the subscription's key.
+    """
+    digest = _hmac(master.encode(), f"aichats subscription\n{name}\n{key_id}".encode())
+    return _PREFIX + base64.b64encode(digest).decode()
+
+
+def sign(secrets: Sequence[str], webhook_id: str, timestamp: int, body: bytes) -> str:
+    """Return the header ``webhook-signature``: one signature for each secret.
+
+    Args:
+        secrets: the valid signing secrets. During a rotation there are two.
+        webhook_id: the header ``webhook-id``.
+        timestamp: the header ``webhook-timestamp``, in Unix seconds.
+        body: the body of the delivery.
+    """
+    signed = f"{webhook_id}.{timestamp}.".encode() + body
+    return " ".join(f"v1,{_signature(secret, signed)}" for secret in secrets)
+
+
+def _signature(secret: str, signed: bytes) -> str:
+    key = base64.b64decode(secret.removeprefix(_PREFIX))
+    return base64.b64encode(_hmac(key, signed)).decode()
+
+
+def _hmac(key: bytes, message: bytes) -> bytes:
+    return hmac.digest(key, message, hashlib.sha256)
