@@ -1,15 +1,12 @@
 """Downloads of files whose URLs come from outside, such as from an event.
 
-A URL must not reach anything that only this machine can reach (server-side request forgery). So only ``https`` is
-used, the name of the host is resolved once for each request, all its addresses must be public, and the connection goes
-to one of these addresses. TLS checks the certificate for the name. aichats follows redirects itself, with the same
+:mod:`aichats.http.public_urls` says which URLs may be requested. aichats follows redirects itself, with the same
 checks. The request has no credentials and no cookies, and uses no proxy.
 
 The query of a URL may contain a signature, so no error shows it. The call doesn't use :class:`httpx.Client`, which logs
 URLs and keeps cookies.
 """
 
-import re
 from contextlib import closing
 from datetime import UTC, datetime
 from functools import partial
@@ -19,9 +16,9 @@ from typing import BinaryIO
 import httpx
 
 from aichats.errors import AttachmentError, AttachmentUnavailableError
-from aichats.http.addresses import is_public
 from aichats.http.bodies import copy_file
 from aichats.http.deadline import time_limit
+from aichats.http.public_urls import ForbiddenUrlError, check_url, connection_problem, parse_url, public_addresses
 from aichats.http.retry import named_wait
 from aichats.http.transport import DeadlineTransport, ResolveHost, addresses_of
 
@@ -30,9 +27,6 @@ DOWNLOAD_SECONDS = 20.0
 CONNECT_LIMIT_SECONDS = 5.0
 MAX_REDIRECTS = 3
 MAX_SHOWN_CHARACTERS = 200
-MAX_PORT = 65535
-_HOST = re.compile(r"([A-Za-z0-9_-]{1,63}\.)*[A-Za-z0-9_-]{1,63}\.?|[0-9A-Fa-f.]*:[0-9A-Fa-f:.]+")
-"""A name, an IPv4 address or an IPv6 address."""
 _HEADERS = {"accept": "*/*", "accept-encoding": "identity", "user-agent": "aichats", "connection": "close"}
 _TEMPORARY = (HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY, HTTPStatus.TOO_MANY_REQUESTS)
 _REDIRECTS = (
@@ -56,7 +50,7 @@ def download(url: str, into: BinaryIO, resolve: ResolveHost = addresses_of) -> s
         AttachmentUnavailableError: the server was not reached, was too slow, or failed. A retry may help.
         AttachmentError: the URL is not allowed, the server has no such file, or the file is too large.
     """
-    with time_limit(DOWNLOAD_SECONDS), closing(DeadlineTransport(partial(_public_addresses, resolve))) as transport:
+    with time_limit(DOWNLOAD_SECONDS), closing(DeadlineTransport(partial(public_addresses, resolve))) as transport:
         current = _checked(url)
         for _ in range(MAX_REDIRECTS + 1):
             response = _answer(transport, current)
@@ -67,30 +61,16 @@ def download(url: str, into: BinaryIO, resolve: ResolveHost = addresses_of) -> s
     raise AttachmentError(f"{_shown(current)} is the end of more than {MAX_REDIRECTS} redirects")
 
 
-def _public_addresses(resolve: ResolveHost, host: str, port: int) -> list[str]:
-    """Return the addresses of a host if all of them are public."""
-    addresses = resolve(host, port)
-    if not all(map(is_public, addresses)):
-        raise AttachmentError(f"{host} is not allowed: it has an address that is not public")
-    return addresses
-
-
 def _checked(url: str | httpx.URL) -> httpx.URL:
     """Return a URL that may be requested, unless its host is not public."""
+    shown = ""
     try:
-        checked = httpx.URL(url)
-        host = checked.host  # Decodes an international name (xn--…), which may be invalid.
-    except (httpx.InvalidURL, ValueError):
-        raise AttachmentError("the URL is invalid") from None
-    if checked.scheme != "https":
-        name = f"{_shown(checked)} is not allowed: " if host else ""
-        raise AttachmentError(f"{name}a URL must begin with https://")
-    if checked.userinfo:
-        raise AttachmentError(f"{_shown(checked)} is not allowed: a URL must not contain a user name or a password")
-    port_is_valid = checked.port is None or 0 < checked.port <= MAX_PORT
-    if not port_is_valid or not _HOST.fullmatch(checked.raw_host.decode()):
-        raise AttachmentError(f"{_shown(checked)} is not allowed: its host or its port is invalid")
-    return checked
+        parsed = parse_url(url)
+        shown = f"{_shown(parsed)} is not allowed: " if parsed.host else ""
+        check_url(parsed)
+    except ForbiddenUrlError as error:
+        raise AttachmentError(f"{shown}{error}") from None
+    return parsed
 
 
 def _answer(transport: DeadlineTransport, url: httpx.URL) -> httpx.Response:
@@ -98,6 +78,8 @@ def _answer(transport: DeadlineTransport, url: httpx.URL) -> httpx.Response:
     request = httpx.Request("GET", url, headers=_HEADERS, extensions={"timeout": timeout})
     try:
         return transport.handle_request(request)
+    except ForbiddenUrlError as error:
+        raise AttachmentError(str(error)) from None
     except (httpx.UnsupportedProtocol, httpx.LocalProtocolError):
         raise AttachmentError(f"{_shown(url)} can't be requested") from None
     except httpx.TransportError as error:
@@ -138,8 +120,7 @@ def _unavailable(url: httpx.URL, error: httpx.TransportError) -> AttachmentUnava
     if isinstance(error, httpx.TimeoutException):
         return AttachmentUnavailableError(f"{_shown(url)} did not answer completely in time")
     # A protocol error shows the bytes that caused it.
-    # The operating system's message begins with its number, such as "[Errno -2] ".
-    reason = f": {re.sub(r'^\[Errno -?[0-9]+\] ', '', str(error))}" if isinstance(error, httpx.ConnectError) else ""
+    reason = f": {connection_problem(error)}" if isinstance(error, httpx.ConnectError) else ""
     return AttachmentUnavailableError(f"the connection to {_shown(url)} failed{reason}")
 
 
