@@ -16,7 +16,7 @@ from aichats.runs.actions import SECRETS
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation.type_defs import StackTypeDef
 
-OUTPUTS = {name: f"{name.capitalize()}Secret" for name in (*SECRETS, "callers")}
+OUTPUTS = {name: f"{name.capitalize()}Secret" for name in (*SECRETS, "callers", "events")}
 """The stack's output that has the name of a secret, by the short name that people type."""
 MAX_TRIES = 5
 """Attempts of a change, if other writers change the secret at the same time."""

@@ -72,7 +72,7 @@ KODEY = Provider("local.standins.kodey", "", "KodeyBaseUrl", "KodeySecret", "sk_
 PROVIDERS = (WHOP, KODEY)
 WHOP_HEADERS = {"Authorization": f"Bearer {WHOP.api_key}", "Api-Version-Date": WEBHOOKS_API_VERSION}
 CALLERS, WEBHOOK = "CallersSecret", "WebhookSecret"
-SECRETS = (WHOP.secret, KODEY.secret, CALLERS, WEBHOOK)
+SECRETS = (WHOP.secret, KODEY.secret, CALLERS, WEBHOOK, "EventsSecret")
 """The stack's outputs that name secrets."""
 
 

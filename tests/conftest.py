@@ -20,6 +20,7 @@ os.environ |= {
     "MAX_MESSAGE_BYTES": "32768",
     "RUNS_TABLE": "runs",
     "AUTOMATIONS_TABLE": "automations",
+    "EVENTS_SECRET": "aichats/dev/events",
     "RUN_QUEUE_URL": "https://sqs.invalid/runs",
     "SLOW_RUN_QUEUE_URL": "https://sqs.invalid/slow-runs",
     "KODEY_BASE_URL": "https://kodey.invalid",

@@ -21,7 +21,6 @@ from aichats.api.callers import Scope
 from aichats.api.openapi import document
 from aichats.automations.reconcile import AutomationService
 from aichats.aws.secrets import SecretStore
-from aichats.aws.table import Table
 from aichats.bootstrap import Application
 from aichats.events.log import EventLog
 from aichats.runs.actions import connect
@@ -29,10 +28,12 @@ from aichats.runs.ledger.times import utc_now
 from aichats.runs.providers.marks import preparation
 from aichats.runs.queue import Queue
 from aichats.settings import Settings
+from aichats.subscriptions.table import SubscriptionTable
 from local.setup import ROOT
 from tests.support.automations import FakeScheduler, make_schedules, make_store
 from tests.support.fakes import FakeSecretsManager, FakeSqs, Json, SecretValue
-from tests.support.ledgers import dynamodb, make_ledger, make_table
+from tests.support.ledgers import make_ledger
+from tests.support.subscriptions import events_table
 
 EVENTS = ROOT / "events"
 REQUEST_ID = "c6af9ac6-7b61-11e6-9a41-93e8deadbeef"
@@ -41,6 +42,8 @@ WHOP_SECRET = "aichats/dev/whop"
 KODEY_SECRET = "aichats/test/kodey"
 CALLERS_SECRET = "aichats/dev/callers"
 WEBHOOK_SECRET = "aichats/dev/webhook"
+EVENTS_SECRET = "aichats/dev/events"
+SIGNING_KEY_OF_STACK = "key-of-stack-" + "0123456789abcdef" * 3
 SIGNED_WITH = "ws_" + "0123456789abcdef" * 4
 """The secret with which Whop signs on the local cloud."""
 WHOP_KEY = "whop-key-of-all"
@@ -60,6 +63,7 @@ SECRETS: Mapping[str, SecretValue] = {
     WHOP_SECRET: {"api_key": WHOP_KEY, "companies": {"biz_own": "whop-key-of-biz-own"}},
     WEBHOOK_SECRET: {"secrets": [SIGNED_WITH]},
     KODEY_SECRET: {"api_key": KODEY_KEY},
+    EVENTS_SECRET: {"signing_key": SIGNING_KEY_OF_STACK},
     CALLERS_SECRET: {
         "local": stored_caller(LOCAL, *get_args(Scope.__value__)),
         "reader": stored_caller(READER, "chats:read"),
@@ -104,7 +108,8 @@ def make_application(
     providers = connect(environment, store, whop, ledger)
     app = Application(environment, store, whop, ledger, queue, read, providers)
     app.automation_table = make_store(clock)
-    app.event_log = EventLog(Table(dynamodb(), make_table("EventsTable"), "pk", "sk"))
+    events = events_table()
+    app.event_log, app.subscriptions = EventLog(events), SubscriptionTable(events, clock)
     app.automations = AutomationService(
         app.automation_table, make_schedules(scheduler or FakeScheduler(clock), clock), clock
     )

@@ -29,9 +29,11 @@ from aichats.runs.queue import EventMessage, JobMessage, Queue
 from aichats.settings import (
     EventSettings,
     HttpApiSettings,
+    ReceiverSettings,
     RenewalSettings,
     ScheduleSettings,
     Settings,
+    SigningSettings,
     SweepSettings,
     WebhookSettings,
 )
@@ -57,6 +59,7 @@ if TYPE_CHECKING:
     from aichats.runs.replay import Replayed, Replays, ReplayTerms
     from aichats.runs.stack_pause import StackPause
     from aichats.runs.stranded import StrandedRuns
+    from aichats.subscriptions.table import SubscriptionTable
     from aichats.whop.renewal import Renewals
 
 INIT_SECONDS = 3.0
@@ -297,6 +300,33 @@ class Application:
         sources = {"": RunEvents(*runs_of_stack, items).entries}
         slots = SlotEvents(*runs_of_stack, items)
         return Publisher(self.event_log, str(settings.event_bus), lambda: aws_client("events"), sources, slots)
+
+    # ------------------------------------------------------------------ subscriptions
+
+    @cached_property
+    def receiver_settings(self) -> ReceiverSettings:
+        """The settings about the receivers of subscriptions."""
+        return ReceiverSettings.from_environment(self.environment)
+
+    @cached_property
+    def subscriptions(self) -> SubscriptionTable:
+        """The table of subscriptions."""
+        from aichats.aws.table import Table
+        from aichats.subscriptions.table import SubscriptionTable
+
+        events = Table(aws_client("dynamodb"), self.event_settings.events_table, "pk", "sk")
+        return SubscriptionTable(events, self.ledger.clock)
+
+    def signing_key(self) -> str:
+        """Return the key from which the signing secrets of subscriptions are derived.
+
+        Raises:
+            SecretError: the secret is malformed, or can't be read.
+        """
+        from aichats.subscriptions.signing_key import SIGNING_KEY
+
+        name = SigningSettings.from_environment(self.environment).events_secret
+        return self.secrets.read(name, SIGNING_KEY).signing_key
 
     # ------------------------------------------------------------------ inside
 

@@ -17,6 +17,7 @@
     ├── RenderError                   a template has no usable result (aichats.templates.render)
     ├── SignatureError                a delivery is not from Whop (aichats.whop.webhooks)
     ├── StaleError                    the If-Match condition of a request failed (aichats.automations.conditions)
+    ├── TooManySubscriptionsError     a stack can have no more subscriptions (aichats.subscriptions.table)
     ├── SchedulerError                EventBridge Scheduler rejected a change (aichats.automations.scheduler)
     ├── ConditionFailedError          DynamoDB rejected a conditional write (aichats.aws.writes)
     ├── LimitExceededError            an addition would exceed a limit (aichats.aws.transactions)

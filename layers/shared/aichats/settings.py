@@ -19,10 +19,15 @@ HOST_OF_CONTAINERS = r"host\.docker\.internal"
 type NonEmpty = Annotated[str, Field(min_length=1)]
 
 
+def _is_on_this_machine(url: str, info: ValidationInfo) -> bool:
+    """Return whether a URL without TLS leads to this machine."""
+    hosts = f"({LOOPBACK}|{HOST_OF_CONTAINERS})" if info.data.get("aws_sam_local") else LOOPBACK
+    return re.match(rf"http://{hosts}(:\d{{1,5}})?(/|\Z)", url) is not None
+
+
 def _secured(url: str, info: ValidationInfo) -> str:
     """Return a provider's URL if credentials are sent with TLS or stay on this machine."""
-    hosts = f"({LOOPBACK}|{HOST_OF_CONTAINERS})" if info.data.get("aws_sam_local") else LOOPBACK
-    if not re.match(rf"https://|http://{hosts}(:\d{{1,5}})?(/|\Z)", url):
+    if not (url.startswith("https://") or _is_on_this_machine(url, info)):
         raise ValueError("must begin with https://; http:// is only allowed for this machine, as in http://127.0.0.1")
     return url
 
@@ -113,6 +118,13 @@ class WebhookSettings(Environment):
     """The secret with which Whop signs webhooks."""
 
 
+class SigningSettings(Environment):
+    """The settings of functions that sign deliveries of events, or show the secrets for that."""
+
+    events_secret: NonEmpty
+    """The secret with the signing key of the stack."""
+
+
 class SweepSettings(Environment):
     """The settings of the sweep."""
 
@@ -131,6 +143,29 @@ class EventSettings(Environment):
     """The name of the event bus; ``None`` in functions that publish no events."""
     powertools_service_name: NonEmpty
     """The name of the stack."""
+
+
+def _local_only(loopback_receivers: str, info: ValidationInfo) -> str:
+    """Return the setting if it forbids receivers on loopback addresses, or if AWS is on this machine too."""
+    if loopback_receivers == "allowed" and not _is_on_this_machine(info.data.get("aws_endpoint_url", ""), info):
+        raise ValueError("must be forbidden on AWS, because a loopback address is then that of the function itself")
+    return loopback_receivers
+
+
+class ReceiverSettings(Environment):
+    """The settings about the receivers of subscriptions."""
+
+    aws_sam_local: bool = False
+    """True in ``sam local``, which sets the variable."""
+    aws_endpoint_url: str = ""
+    """The address of a local AWS. Empty on AWS."""
+    loopback_receivers: Annotated[Literal["forbidden", "allowed"], AfterValidator(_local_only)] = "forbidden"
+    """``allowed``: a receiver may have a loopback address, such as the mock receiver of ``make dev``."""
+
+    @property
+    def allow_loopback(self) -> bool:
+        """Whether receivers may have loopback addresses."""
+        return self.loopback_receivers == "allowed"
 
 
 class RenewalSettings(Environment):

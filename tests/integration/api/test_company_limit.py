@@ -25,6 +25,7 @@ from tests.support.lambda_calls import (
 )
 from tests.support.ledgers import dynamodb
 from tests.support.runs_api import CREATE, MUTE, end, items
+from tests.support.subscriptions import subscribing
 from tests.support.waiting import turns
 
 ALL: tuple[str, ...] = Scope.__value__.__args__
@@ -155,6 +156,11 @@ ATTEMPTS: dict[str, Attempts] = {
     "resume_stack": [("/resume", None, CLOSED)],
     "get_stack_pause": [("/pause", None, CLOSED)],
     "preview_automation": each_automation("/preview", 404),
+    "put_subscription": [("/subscriptions/all", subscribing("*"), CLOSED)],
+    "get_subscription": [("/subscriptions/all", None, CLOSED)],
+    "list_subscriptions": [("/subscriptions", None, CLOSED)],
+    "delete_subscription": [("/subscriptions/all", None, CLOSED)],
+    "rotate_secret": [("/subscriptions/all/rotate", None, CLOSED)],
     "preview_schedule": [
         ("/automations/preview", {"type": "schedule", "expression": "rate(1 day)"}, 200),
         *(("/automations/preview", definition, 403) for definition in OTHERS.values()),

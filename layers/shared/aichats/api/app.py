@@ -30,7 +30,20 @@ from aichats.api.problems import (
 )
 from aichats.api.requests import operations_at, read_body, read_idempotency_key, read_path, read_query
 from aichats.api.responses import SECURITY, cors_headers, is_preflight, preflight
-from aichats.api.routes import automations, bulk, chats, events, files, kodey, mutes, pauses, previews, run_now, runs
+from aichats.api.routes import (
+    automations,
+    bulk,
+    chats,
+    events,
+    files,
+    kodey,
+    mutes,
+    pauses,
+    previews,
+    run_now,
+    runs,
+    subscriptions,
+)
 from aichats.aws.observability import count, logger
 from aichats.bootstrap import Application
 from aichats.errors import AichatsError, AuthenticationError, InputError, SecretError
@@ -39,7 +52,20 @@ from aichats.runs.model import slot_text
 
 OPERATIONS: tuple[Operation[Any, Any], ...] = tuple(
     member
-    for module in (automations, pauses, previews, run_now, events, runs, chats, files, mutes, kodey, bulk)
+    for module in (
+        automations,
+        pauses,
+        previews,
+        run_now,
+        events,
+        runs,
+        chats,
+        files,
+        mutes,
+        kodey,
+        bulk,
+        subscriptions,
+    )
     for member in vars(module).values()
     if isinstance(member, Operation)
 )

@@ -23,6 +23,8 @@ type Scope = Literal[
     "runs:write",
     "automations:read",
     "automations:write",
+    "subscriptions:read",
+    "subscriptions:write",
 ]
 type TokenHash = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 """The SHA-256 hash of a token in UTF-8, in hexadecimal."""

@@ -55,6 +55,7 @@ type Kind = Literal[
     "stack-paused",
     "secret-unusable",
     "automation-unreadable",
+    "subscription-unreadable",
     "internal-error",
     "unverified-delivery",
     "invalid-delivery",

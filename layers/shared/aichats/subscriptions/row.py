@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -12,7 +13,7 @@ from aichats.runs.ledger.times import from_text, to_text
 from aichats.subscriptions.model import Subscription
 from aichats.validation import read_stored
 
-ROTATION = timedelta(hours=24)
+SECRETS_OVERLAP = timedelta(hours=24)
 """The time for which the previous key still signs after a rotation."""
 MAX_KEYS = 2
 """The maximum number of keys that sign. Each adds a signature to every delivery."""
@@ -112,10 +113,15 @@ def etag_of(subscription: Subscription, version: int) -> str:
     return f'"{hashlib.sha256(text.encode()).hexdigest()[:32]}"'
 
 
-def rotated(keys: list[dict[str, Any]], key_id: str, now: datetime) -> list[dict[str, Any]]:
+def new_key(request: str | None = None) -> dict[str, str]:
+    """Return a new key as it is stored: a random id, and a hash of the request that creates the key."""
+    key = {"id": secrets.token_hex(16)}
+    return key if request is None else {**key, "request": hashlib.sha256(request.encode()).hexdigest()}
+
+
+def rotated(keys: list[dict[str, str]], key: dict[str, str], now: datetime) -> list[dict[str, str]]:
     """Return the stored keys after a rotation: the new one, and the newest of the others for 24 hours."""
-    kept = [{"id": key["id"], "until": to_text(now + ROTATION)} for key in keys[: MAX_KEYS - 1]]
-    return [{"id": key_id}, *kept]
+    return [key, *({"id": old["id"], "until": to_text(now + SECRETS_OVERLAP)} for old in keys[: MAX_KEYS - 1])]
 
 
 def _time(item: Mapping[str, Any], name: str) -> datetime | None:

@@ -23,7 +23,7 @@ def signing_secret(master: str, name: str, key_id: str) -> str:
     return _PREFIX + base64.b64encode(digest).decode()
 
 
-def sign(secrets: Sequence[str], webhook_id: str, timestamp: int, body: bytes) -> str:
+def sign_delivery(secrets: Sequence[str], webhook_id: str, timestamp: int, body: bytes) -> str:
     """Return the header ``webhook-signature``: one signature for each secret.
 
     Args:

@@ -5,7 +5,6 @@ write their own attributes only, so neither overwrites the other.
 """
 
 import builtins
-import secrets
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -20,7 +19,7 @@ from aichats.aws.writes import succeeds
 from aichats.errors import AichatsError, UnreadableError
 from aichats.runs.ledger.times import to_text, utc_now
 from aichats.subscriptions.model import Subscription
-from aichats.subscriptions.row import SubscriptionRow, definition_of, etag_of, rotated, subscription_from_item
+from aichats.subscriptions.row import SubscriptionRow, definition_of, etag_of, new_key, rotated, subscription_from_item
 
 MAX_SUBSCRIPTIONS = 100
 """The maximum number of subscriptions. Two requests at once may exceed it by one."""
@@ -75,10 +74,11 @@ class SubscriptionTable:
         """
         while True:
             old = self.items.get(_key(name))
-            if old is not None and etag_of(subscription, old["version"]) == old["etag"]:
+            row = _read(old)
+            if old is not None and row is not None and definition_of(row.subscription) == definition_of(subscription):
                 if not conditions_hold(old.get("replaced"), if_match, if_none_match):
                     check_conditions(name, old["etag"], if_match, if_none_match, kind="subscription")
-                return subscription_from_item(old), False
+                return row, False
             check_conditions(name, old["etag"] if old else None, if_match, if_none_match, kind="subscription")
             changes = self._changes(subscription, old, by)
             if old is None:
@@ -107,12 +107,12 @@ class SubscriptionTable:
                 break
         return True
 
-    def rotate(self, name: str, key_id: str | None = None) -> SubscriptionRow | None:
+    def rotate(self, name: str, request: str | None = None) -> SubscriptionRow | None:
         """Add a key. The key before it signs for another 24 hours, and older ones no longer sign.
 
         Args:
             name: the subscription's name.
-            key_id: the id of the new key, by default a random one. If the newest key has this id, nothing changes.
+            request: identifies the request. If the same request added the newest key, nothing changes.
 
         Returns:
             The row; ``None`` if the subscription does not exist.
@@ -120,12 +120,12 @@ class SubscriptionTable:
         Raises:
             UnreadableError: this version of the code can't read the row.
         """
-        key_id = key_id or new_key_id()
+        key = new_key(request)
         while (old := self.items.get(_key(name))) is not None:
             keys = old["key_ids"]
-            if keys[0]["id"] == key_id:
+            if request is not None and keys[0].get("request") == key["request"]:
                 return subscription_from_item(old)
-            changes = {"key_ids": rotated(keys, key_id, self.clock())}
+            changes = {"key_ids": rotated(keys, key, self.clock())}
             values = {"read_key_ids": keys, "read_created_at": old["created_at"]}
             if self._update(name, changes, "#key_ids = :read_key_ids AND #created_at = :read_created_at", values):
                 return subscription_from_item(_changed(old, changes))
@@ -218,16 +218,11 @@ class SubscriptionTable:
                 f"this stack has {MAX_SUBSCRIPTIONS} subscriptions, which is the maximum. Delete one of them first"
             )
             raise TooManySubscriptionsError(message)
-        begin = {"pk": PARTITION, "sk": name, "key_ids": [{"id": new_key_id()}], "failures": 0, "slow": False}
+        begin = {"pk": PARTITION, "sk": name, "key_ids": [new_key()], "failures": 0, "slow": False}
         return _changed(begin, {**changes, "created_at": changes["updated_at"], "created_by": by})
 
     def _update(self, name: str, changes: Mapping[str, Any], condition: str, values: Mapping[str, Any]) -> bool:
         return succeeds(partial(self.items.update, _key(name), changes, condition, values))
-
-
-def new_key_id() -> str:
-    """Return a random id of a key."""
-    return secrets.token_hex(16)
 
 
 def _key(name: str) -> tuple[str, str]:
@@ -241,6 +236,14 @@ def _changed(item: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, A
 def _receiver(row: SubscriptionRow) -> dict[str, str]:
     """Return the values of the condition that a row still has the receiver that an attempt called."""
     return {"read_created_at": to_text(row.created_at), "read_url": row.subscription.url}
+
+
+def _read(item: Mapping[str, Any] | None) -> SubscriptionRow | None:
+    """Return an item as a row; ``None`` if there is none, or if this version of the code can't read it."""
+    try:
+        return subscription_from_item(item) if item else None
+    except UnreadableError:
+        return None
 
 
 def _readable(items: Iterator[dict[str, Any]]) -> Iterator[SubscriptionRow]:
