@@ -53,9 +53,9 @@ def heard(store: AutomationTable, event_type: str = "payment.failed") -> list[st
 
 
 def items(store: AutomationTable) -> set[str]:
-    """Return the keys of the items that are not rows."""
+    """Return the keys of the items of the index."""
     keys = {item["name"]["S"] for item in dynamodb().scan(TableName=store.table, ConsistentRead=True)["Items"]}
-    return {key for key in keys if ":" in key}
+    return {key for key in keys if ":" in key and not key.startswith(":")}
 
 
 def write_as_before(store: AutomationTable, definition: Automation, name: str = NAME) -> None:

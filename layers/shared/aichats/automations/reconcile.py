@@ -124,14 +124,16 @@ class AutomationService:
         self._follow(name, row)
         return PutResult(row, created)
 
-    def delete(self, name: str, if_match: str | None = None, guard: Guard = no_guard) -> bool:
-        """Delete an automation and its schedule. Return whether there was one. ``guard`` is that of :meth:`put`.
+    def delete(self, name: str, if_match: str | None = None, guard: Guard = no_guard, *, by: str | None = None) -> bool:
+        """Delete an automation and its schedule. Return whether there was one.
+
+        ``guard`` and ``by`` are those of :meth:`put`.
 
         Raises:
             StaleError: ``If-Match`` failed. Nothing was changed.
             SchedulerError: the automation counts as deleted. A retry or the sweep completes the deletion.
         """
-        row = self.store.begin_delete(name, if_match, guard)
+        row = self.store.begin_delete(name, if_match, guard, by=by)
         if row is None:
             return False
         self._delete(row)

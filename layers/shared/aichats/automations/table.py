@@ -20,12 +20,12 @@ from datetime import datetime, timedelta
 from functools import cached_property, partial
 from typing import Any
 
+from aichats.automations.change_notes import delete_note, pause_note, put_note, unreadable_note, with_note
 from aichats.automations.conditions import check_conditions, conditions_hold
 from aichats.automations.model import Automation, canonical
 from aichats.automations.row import (
     AutomationRow,
     RowHeader,
-    StoredState,
     header_from_item,
     item_from_row,
     next_row,
@@ -33,8 +33,8 @@ from aichats.automations.row import (
 )
 from aichats.automations.webhook_index import SAME_DEFINITION, WebhookIndex, definition_as_read, index_changes
 from aichats.aws.observability import count_now, logger
-from aichats.aws.table import DynamoDB, Table
-from aichats.aws.writes import Update, succeeds
+from aichats.aws.table import NO_EXTRA_WRITES, DynamoDB, Table
+from aichats.aws.writes import ExtraWrites, Update, succeeds
 from aichats.errors import InputError, UnreadableError
 from aichats.runs.ledger.times import to_text, utc_now
 from aichats.schedules.pauses import Pauses
@@ -143,8 +143,12 @@ class AutomationTable:
         check_conditions(name, current.etag if current else None, if_match, if_none_match)
         return old, next_row(name, automation, old, self.clock(), by)
 
-    def begin_delete(self, name: str, if_match: str | None = None, guard: Guard = no_guard) -> RowHeader | None:
-        """Mark an automation as ``deleting``, whether or not its row can be read. ``guard`` is that of :meth:`put`.
+    def begin_delete(
+        self, name: str, if_match: str | None = None, guard: Guard = no_guard, *, by: str | None = None
+    ) -> RowHeader | None:
+        """Mark an automation as ``deleting``, whether or not its row can be read.
+
+        ``guard`` and ``by`` are those of :meth:`put`.
 
         Returns:
             The row in ``deleting``, even if it was marked earlier; ``None`` if there is no row.
@@ -159,16 +163,21 @@ class AutomationTable:
             check_conditions(name, row.etag if row else None, if_match, None)
             if row is None or row.state == "deleting":
                 return row
-            if self._set_state(row, "deleting", {"webhook": None, "ttl": None}):
+            now = self.clock()
+            changes = {"state": "deleting", "changed_at": to_text(now), "webhook": None, "ttl": None}
+            if self._change(row, changes, ExtraWrites([delete_note(row, now, by)])):
                 return replace(row, state="deleting")
 
-    def change_pauses(self, name: str, change: Callable[[AutomationRow], Pauses]) -> AutomationRow | None:
+    def change_pauses(
+        self, name: str, change: Callable[[AutomationRow], Pauses], *, by: str | None = None
+    ) -> AutomationRow | None:
         """Change the pauses of an automation, but not its ETag.
 
         Args:
             name: the automation's name.
             change: returns the new pauses for a row. It is called again if another request changes the row meanwhile,
                 and it may raise an error to stop the change.
+            by: the name of the API client.
 
         Returns:
             The row as it is now; ``None`` if the automation does not exist.
@@ -179,7 +188,8 @@ class AutomationTable:
         while (row := self.get(name)) is not None:
             pauses = change(row)
             text = row.pauses_text if pauses == row.pauses else pauses.to_text()
-            if text == row.pauses_text or self._change(row, {"pauses": text}):
+            note = pause_note(row, pauses, self.clock(), by)
+            if text == row.pauses_text or self._change(row, {"pauses": text}, ExtraWrites([note])):
                 return replace(row, pauses_text=text)
         return None
 
@@ -197,7 +207,8 @@ class AutomationTable:
         """
         is_one_off = row.schedule is not None and row.schedule.is_once
         expires_at = int((self.clock() + KEEP_DONE).timestamp())
-        return self._set_state(row, "done", {"ttl": expires_at} if is_one_off else {})
+        changes = {"state": "done", "changed_at": to_text(self.clock())}
+        return self._change(row, changes | ({"ttl": expires_at} if is_one_off else {}))
 
     def mark_checked(self, rows: Iterable[AutomationRow], until: datetime) -> None:
         """Store that all slots up to ``until`` are checked. A row that changed since it was read stays as it is."""
@@ -211,6 +222,16 @@ class AutomationTable:
             rows: each row, with a text that identifies the state of its schedule.
         """
         self._mark((row, {"aligned": state}) for row, state in rows)
+
+    def note_unreadable(self, header: RowHeader) -> bool:
+        """Note that this version of the code cannot read a row, once for each version of the row.
+
+        Returns:
+            ``False`` if there is such a note already.
+        """
+        note = unreadable_note(header, self.clock())
+        condition = f"{self._items.is_absent} OR #etag <> :noted"
+        return succeeds(partial(self._items.put, note, condition, {"noted": header.etag}))
 
     # ------------------------------------------------------------------ reads
 
@@ -268,14 +289,12 @@ class AutomationTable:
 
     def _replace(self, old: RowHeader | None, row: AutomationRow) -> bool:
         condition, values = _as_read(old) if old else (self._items.is_absent, {})
-        return succeeds(partial(self._items.put, item_from_row(row), condition, values, index_changes(old, row)))
+        extra = with_note(index_changes(old, row), put_note(old, row, self.clock()))
+        return succeeds(partial(self._items.put, item_from_row(row), condition, values, extra))
 
-    def _set_state(self, row: RowHeader, state: StoredState, changes: Mapping[str, Any]) -> bool:
-        return self._change(row, {"state": state, "changed_at": to_text(self.clock()), **changes})
-
-    def _change(self, row: RowHeader, changes: Mapping[str, Any]) -> bool:
+    def _change(self, row: RowHeader, changes: Mapping[str, Any], extra: ExtraWrites = NO_EXTRA_WRITES) -> bool:
         changes = {"etag": row.etag, "state": row.state, **changes}
-        return succeeds(partial(self._items.update, row.name, changes, *_as_read(row)))
+        return succeeds(partial(self._items.update, row.name, changes, *_as_read(row), extra=extra))
 
     def _mark(self, marks: Iterable[tuple[RowHeader, Mapping[str, Any]]]) -> None:
         self._items.update_all([Update(row.name, changes, *_as_read(row)) for row, changes in marks])

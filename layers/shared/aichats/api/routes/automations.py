@@ -186,7 +186,7 @@ def delete_automation(call: ApiCall[None, None]) -> Reply:
         if not call.limit.has_automation(row):
             raise unknown_automation(name)
 
-    if not call.app.automations.delete(name, call.headers.get("if-match"), hide_others):
+    if not call.app.automations.delete(name, call.headers.get("if-match"), hide_others, by=call.caller.name):
         raise unknown_automation(name)
     return Reply(status=HTTPStatus.NO_CONTENT)
 

@@ -173,7 +173,7 @@ def _change(call: ApiCall[Any, None], message: str, change: Callable[[Automation
             raise unknown_automation(row.name)
         return change(row)
 
-    row = call.app.automation_table.change_pauses(before.name, guarded)
+    row = call.app.automation_table.change_pauses(before.name, guarded, by=call.caller.name)
     if row is None:
         raise unknown_automation(before.name)
     if row.pauses != before.pauses:
