@@ -291,14 +291,24 @@ class Application:
     @cached_property
     def publisher(self) -> Publisher:
         """Publishes the changes of the tables as events."""
+        from aichats.automations.change_notes import CHANGE_PREFIX, UNREADABLE_PREFIX
+        from aichats.outbox.automation_events import AutomationEvents
+        from aichats.outbox.connection_events import ConnectionEvents
         from aichats.outbox.publish import Publisher
         from aichats.outbox.run_events import RunEvents
         from aichats.outbox.slot_events import SlotEvents
+        from aichats.whop.connections import CONNECTION_ROWS
 
         settings, items = self.event_settings, self.event_log.items
-        runs_of_stack = settings.powertools_service_name, self.settings.runs_table
-        sources = {"": RunEvents(*runs_of_stack, items).entries}
-        slots = SlotEvents(*runs_of_stack, items)
+        stack, runs_table = settings.powertools_service_name, self.settings.runs_table
+        automations = AutomationEvents(stack, self.settings.automations_table).entries
+        sources = {
+            "": RunEvents(stack, runs_table, items).entries,
+            CONNECTION_ROWS: ConnectionEvents(stack, runs_table).entries,
+            CHANGE_PREFIX: automations,
+            UNREADABLE_PREFIX: automations,
+        }
+        slots = SlotEvents(stack, runs_table, items)
         return Publisher(self.event_log, str(settings.event_bus), lambda: aws_client("events"), sources, slots)
 
     # ------------------------------------------------------------------ subscriptions

@@ -18,6 +18,9 @@ from aichats.whop.models import CompanyId
 DEFAULT_CONNECTION = "default"
 """The connection of all companies that have no credential of their own."""
 
+CONNECTION_ROWS = "connection:"
+"""The beginning of the keys of the connections' rows in the table of runs. The name of the connection follows."""
+
 CACHED_BEFORE_END_SECONDS = 120
 """The time before the end of an access token from which functions read the secret again."""
 

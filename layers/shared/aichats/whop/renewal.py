@@ -33,7 +33,7 @@ from aichats.aws.writes import ConditionFailedError
 from aichats.errors import AichatsError, APIConnectionError, APIStatusError, OutcomeUnknownError, ProtocolError
 from aichats.http.deadline import remaining
 from aichats.models import Json
-from aichats.whop.connections import Grant, fingerprint, parse_connection
+from aichats.whop.connections import CONNECTION_ROWS, Grant, fingerprint, parse_connection
 from aichats.whop.oauth import INVALID_GRANT, OAuthClient, Tokens
 
 RENEW_BEFORE_END = timedelta(minutes=25)
@@ -174,7 +174,16 @@ class Renewals:
         if claim.is_second_use and (stored := self.versions.find(self._name(claim), claim.row["version"])):
             return self._publish(claim, stored)
         obstacle = self._obstacle(claim, claim.grant, rejected)
+        if obstacle == "not due":
+            # A person has logged in again, so the connection works before its first renewal.
+            return self._release(claim, obstacle, self._restored(claim))
         return self._refresh(claim, claim.grant) if obstacle is None else self._release(claim, obstacle)
+
+    def _restored(self, claim: _Claim) -> Json:
+        """Return the changes of the row of a connection that works; none if it was not broken."""
+        if claim.row.get("broken") is None:
+            return _NOTHING
+        return {"broken": None, "broken_at": None, "reason": None, "restored_at": _seconds(self.clock())}
 
     def _obstacle(self, claim: _Claim, grant: Grant, rejected: str | None) -> Renewed | None:
         """Return why the refresh token must not be used now; ``None`` if it may be used."""
@@ -258,7 +267,7 @@ class Renewals:
         is_current = self.versions.make_current(self._name(claim), renewed.id, claim.version.id)
         # Whop replaces the refresh token. If it does not, the same one may be used again.
         used = None if fingerprint(json.loads(renewed.text)["oauth"]["refresh_token"]) == claim.used else claim.used
-        done = {"used": used, "renewed_at": _seconds(self.clock()), "broken": None, "reason": None}
+        done = {"used": used, "renewed_at": _seconds(self.clock()), **self._restored(claim)}
         result = self._release(claim, "renewed" if is_current else "later", {**done, **_NO_NOTE})
         logger.info("connection renewed", extra={"connection": claim.connection, "current": is_current})
         return result
@@ -270,7 +279,8 @@ class Renewals:
         cause = " The answer to an earlier renewal was lost." if claim.is_second_use else ""
         reason = f"{error}{cause}"
         logger.error("connection broken", extra={"connection": claim.connection, "reason": reason})
-        return self._release(claim, "broken", {"broken": claim.used, "reason": reason, **_NO_NOTE})
+        broken = {"broken": claim.used, "broken_at": _seconds(self.clock()), "reason": reason}
+        return self._release(claim, "broken", {**broken, **_NO_NOTE})
 
     def _fail(self, claim: _Claim, grant: Grant, error: AichatsError, changes: Json) -> Renewed:
         """End a renewal that may succeed later. Raise the alarm if the access token ends soon."""
@@ -299,7 +309,7 @@ class Renewals:
 
 
 def _key(connection: str) -> str:
-    return f"connection:{connection}"
+    return f"{CONNECTION_ROWS}{connection}"
 
 
 def _seconds(at: datetime) -> int:
