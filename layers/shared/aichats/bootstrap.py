@@ -262,8 +262,10 @@ class Application:
     @cached_property
     def sweep(self) -> Sweep:
         """The five-minute sweep."""
+        from aichats.automations.heartbeat import Heartbeat
         from aichats.automations.sweep import Sweep
         from aichats.automations.sweep_part import SweepProgress
+        from aichats.automations.unreadable_rows import UnreadableRows
         from aichats.automations.webhook_check import WebhookCheck
         from aichats.runs.providers.whop import WhopProvider
 
@@ -271,7 +273,9 @@ class Application:
         check = WebhookCheck(items, self.provider(WhopProvider), url, self.ledger.clock) if url else None
         progress = SweepProgress(items)
         stranded, slots = self.stranded_runs, self.missed_slots
-        return Sweep(stranded, self.automation_table, slots, self.automations, progress, webhook=check)
+        heartbeat = Heartbeat(self.event_log.newest, self.stack_pause, progress, self.ledger.clock)
+        checks = (UnreadableRows(self.automation_table).note, heartbeat.measure)
+        return Sweep(stranded, self.automation_table, slots, self.automations, progress, webhook=check, checks=checks)
 
     # ------------------------------------------------------------------ events
 

@@ -1,7 +1,8 @@
 """The sweep, which runs every five minutes. Each part runs even if another part fails."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 
 from aichats.automations.missed import MissedSlots
@@ -27,6 +28,7 @@ class Sweep:
         clock: returns seconds. Only differences within one sweep matter.
         call_all: makes concurrent calls to AWS.
         webhook: checks the webhook in the time that the other parts left; ``None`` if its URL is not known.
+        checks: quick checks of the whole table. They come before the check of the webhook.
     """
 
     stranded: StrandedRuns
@@ -37,6 +39,7 @@ class Sweep:
     clock: Callable[[], float] = time.monotonic
     call_all: CallAll = call_concurrently
     webhook: WebhookCheck | None = None
+    checks: Sequence[Callable[[Contents], None]] = ()
 
     def run(self, seconds: float) -> dict[str, int]:
         """Sweep once. Return the numbers of resumed, ended and missed runs, and of repaired schedules.
@@ -62,21 +65,24 @@ class Sweep:
         return SweepPart(name, self.progress, lambda: self.clock() >= ends_at, self.call_all)
 
     def _check_automations(self, slots: SweepPart, schedules: SweepPart, ends_at: float) -> dict[str, int]:
-        """Find missed slots, reconcile schedules and check the webhook, all with the same read of the table."""
+        """Find missed slots, reconcile schedules and make all checks, all with the same read of the table."""
         counts: dict[str, int] = {}
         contents = self.store.contents()
-        try:
-            # Slots come first, so that a slow EventBridge Scheduler delays no slot.
-            counts["missed"] = self.missed_slots.check(contents.rows, slots)
-        finally:
+        # The last one that is added runs first, and each runs even if another fails.
+        with ExitStack() as checks:
+            checks.callback(self._check_webhook, contents, ends_at)
+            for check in reversed(self.checks):
+                checks.callback(check, contents)
             try:
-                counts["repaired"] = self._report(self.service.reconcile(contents, schedules))
+                # Slots come first, so that a slow EventBridge Scheduler delays no slot.
+                counts["missed"] = self.missed_slots.check(contents.rows, slots)
             finally:
-                self._check_webhook(contents, ends_at - self.clock() - SPARE_SECONDS)
+                counts["repaired"] = self._report(self.service.reconcile(contents, schedules))
         return counts
 
-    def _check_webhook(self, contents: Contents, seconds: float) -> None:
+    def _check_webhook(self, contents: Contents, ends_at: float) -> None:
         """Check the webhook if there is time. It comes last, because no run waits for it."""
+        seconds = ends_at - self.clock() - SPARE_SECONDS
         if self.webhook is not None and seconds > 0:
             self.webhook.check(contents.rows, min(seconds, CHECK_SECONDS))
 

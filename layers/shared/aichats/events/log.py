@@ -5,16 +5,18 @@ change that is published again counts once.
 """
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from aichats.aws.table import Table
 from aichats.aws.transactions import Addition, Insertion, insert_once
 from aichats.events.model import SentEvent
-from aichats.runs.ledger.times import to_text
+from aichats.runs.ledger.times import from_text, to_text, utc_now
 
 KEEP_EVENTS = timedelta(days=30)
+NEWEST_PAGE = 25
+"""The number of items that are read at a time to find the newest event. Items that only count have no event."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,7 @@ class EventLog:
     """The stored events. Safe to share between threads."""
 
     items: Table
+    clock: Callable[[], datetime] = utc_now
 
     def store(self, entries: Sequence[Entry]) -> list[bool]:
         """Store entries that are new, with their additions. Return whether each entry was new.
@@ -62,6 +65,18 @@ class EventLog:
         for item in self.items.query(None, condition, values, ScanIndexForward=not newest_first):
             if "body" in item:
                 yield SentEvent.from_envelope(json.loads(item["body"]))
+
+    def newest(self, since: datetime) -> datetime | None:
+        """Return the time of the newest event; ``None`` if there is none on the UTC day of ``since`` or later."""
+        today = self.clock().astimezone(UTC).date()
+        first = max(since.astimezone(UTC).date(), today - KEEP_EVENTS)
+        condition = "#pk = :pk"
+        options = {"FilterExpression": "attribute_exists(#body)", "ProjectionExpression": "#sk", "Limit": NEWEST_PAGE}
+        for age in range((today - first).days + 1):
+            values = {"pk": f"events#{today - timedelta(days=age)}"}
+            for item in self.items.query(None, condition, values, ScanIndexForward=False, **options):
+                return from_text(item["sk"].partition("#")[0])
+        return None
 
 
 def sort_key(event: SentEvent) -> str:
