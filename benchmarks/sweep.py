@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+from aichats.automations.heartbeat import Heartbeat
 from aichats.automations.missed import MissedSlots
 from aichats.automations.model import Automation
 from aichats.automations.reconcile import AutomationService
@@ -23,6 +24,7 @@ from aichats.automations.scheduler import Schedules
 from aichats.automations.sweep import Sweep
 from aichats.automations.sweep_part import MAX_CONCURRENT_CALLS, SweepProgress
 from aichats.automations.table import AutomationTable
+from aichats.automations.unreadable_rows import UnreadableRows
 from aichats.aws.attributes import encode
 from aichats.aws.observability import logger, metrics
 from aichats.runs.actions import WhopCreateChat
@@ -151,9 +153,11 @@ def make_stack(scenario: Scenario, automations: int, runs: int) -> Stack:
     missed = MissedSlots(store, ledger, dispatcher, firing, timedelta(minutes=5), cloud.clock)
     keeper = AutomationService(store, schedules, cloud.clock)
     progress = SweepProgress(ledger.items)
-    return Stack(
-        cloud, Sweep(StrandedRuns(ledger, dispatcher), store, missed, keeper, progress, cloud.time, cloud.call_all)
-    )
+    heartbeat = Heartbeat(lambda _: None, dispatcher.stack_pause, progress, cloud.clock)
+    checks = (UnreadableRows(store, cloud.call_all).note, heartbeat.measure)
+    stranded = StrandedRuns(ledger, dispatcher)
+    sweep = Sweep(stranded, store, missed, keeper, progress, cloud.time, cloud.call_all, checks=checks)
+    return Stack(cloud, sweep)
 
 
 def add_automations(cloud: Cloud, schedules: Schedules, number: int, *, aligned: bool) -> None:

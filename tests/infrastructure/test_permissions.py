@@ -53,6 +53,7 @@ ON_TABLES = {
         "${RunsTable.Arn}/index/by_slot": QUERIED,
         "AutomationsTable": READ | WRITTEN | DELETED | SCANNED,
         "${AutomationsTable.Arn}/index/by_trigger": SCANNED,
+        "EventsTable": QUERIED,
     },
     "HttpApiFunction": {
         "RunsTable": READ | WRITTEN | LISTED,

@@ -29,24 +29,24 @@ class Part:
 
     def resume(self, time_is_up: Callable[[], bool]) -> dict[str, int]:
         self.time_is_up.append(time_is_up)
-        self._called("resume")
+        self.called("resume")
         return {"resumed": 2, "ended": 1}
 
     def contents(self) -> Contents:
-        self._called("read")
+        self.called("read")
         return Contents([], set())
 
     def check(self, _rows: object, part: SweepPart) -> int:
         self.time_is_up.append(part.time_is_up)
-        self._called("check")
+        self.called("check")
         return 3
 
     def reconcile(self, _contents: Contents, part: SweepPart) -> list[Change]:
         self.time_is_up.append(part.time_is_up)
-        self._called("reconcile")
+        self.called("reconcile")
         return self._changes
 
-    def _called(self, name: str) -> None:
+    def called(self, name: str) -> None:
         self.calls.append(name)
         if name in self._fails:
             raise LookupError(name)
@@ -66,9 +66,10 @@ class WebhookPart:
 
 
 def sweeping(
-    part: Any, clock: FakeClock | None = None, seconds: float = 120, webhook: Any = None
+    part: Any, clock: FakeClock | None = None, seconds: float = 120, webhook: Any = None, checks: Any = ()
 ) -> Callable[[], dict[str, int]]:
-    return partial(Sweep(part, part, part, part, part, clock or FakeClock(), webhook=webhook).run, seconds)
+    sweep = Sweep(part, part, part, part, part, clock or FakeClock(), webhook=webhook, checks=checks)
+    return partial(sweep.run, seconds)
 
 
 def test_slots_are_checked_before_schedules_are_reconciled() -> None:
@@ -137,6 +138,18 @@ def test_the_webhook_is_checked_in_the_time_that_is_left(used: float, limits: li
     sweeping(SlowPart(), clock, webhook=webhook)()
 
     assert webhook.limits == limits
+
+
+@pytest.mark.parametrize("fails", [None, "check", "reconcile", "first", "second"])
+def test_the_checks_of_the_table_come_in_order_even_if_another_part_fails(fails: str | None) -> None:
+    part, webhook = Part(*[fails] if fails else []), WebhookPart()
+    checks = [lambda _, name=name: part.called(name) for name in ("first", "second")]
+
+    with pytest.raises(LookupError, match=fails) if fails else nullcontext():
+        sweeping(part, webhook=webhook, checks=checks)()
+
+    assert part.calls == ["resume", "read", "check", "reconcile", "first", "second"]
+    assert webhook.limits == [CHECK_SECONDS]
 
 
 def test_of_several_errors_none_is_lost() -> None:

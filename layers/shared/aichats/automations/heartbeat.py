@@ -124,9 +124,6 @@ def _slot_gap(row: AutomationRow, time: datetime) -> timedelta | None:
 def _last_slot(row: AutomationRow, time: datetime) -> datetime:
     """Return the last slot up to a time; ``time`` if there is none."""
     for back in LOOK_BACK:
-        last = None
-        for last in takewhile(lambda slot: slot <= time, row.slots(time - back)):
-            pass
-        if last is not None:
-            return last
+        if slots := list(takewhile(lambda slot: slot <= time, row.slots(time - back))):
+            return slots[-1]
     return time
