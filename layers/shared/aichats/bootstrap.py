@@ -25,12 +25,13 @@ from aichats.runs.messages import MessageHandler
 from aichats.runs.perform import Performer
 from aichats.runs.providers.marks import preparation
 from aichats.runs.providers.port import Provider
-from aichats.runs.queue import EventMessage, JobMessage, Queue
+from aichats.runs.queue import EventMessage, JobMessage, Queue, WatchMessage
 from aichats.settings import (
     EventSettings,
     HttpApiSettings,
     ReceiverSettings,
     RenewalSettings,
+    ReplySettings,
     ScheduleSettings,
     Settings,
     SigningSettings,
@@ -57,6 +58,7 @@ if TYPE_CHECKING:
     from aichats.runs.ledger.jobs import Jobs
     from aichats.runs.ledger.rows import Row
     from aichats.runs.replay import Replayed, Replays, ReplayTerms
+    from aichats.runs.reply_watch import ReplyWatch
     from aichats.runs.stack_pause import StackPause
     from aichats.runs.stranded import StrandedRuns
     from aichats.subscriptions.table import SubscriptionTable
@@ -145,7 +147,16 @@ class Application:
     @cached_property
     def messages(self) -> MessageHandler:
         """Handles the messages of the run queues."""
-        return MessageHandler(self.dispatcher, self._render, self._perform_part)
+        return MessageHandler(self.dispatcher, self._render, self._perform_part, self._look)
+
+    @cached_property
+    def reply_watch(self) -> ReplyWatch:
+        """Watches the chats of runs until the agent replies."""
+        from aichats.runs.providers.whop import WhopProvider
+        from aichats.runs.reply_watch import ReplyWatch
+
+        limit = timedelta(minutes=ReplySettings.from_environment(self.environment).reply_watch_minutes)
+        return ReplyWatch(self.ledger, self.queue, self.provider(WhopProvider).chat_of, limit)
 
     @cached_property
     def replays(self) -> Replays:
@@ -354,6 +365,9 @@ class Application:
         from aichats.runs.job_parts import JobParts
 
         JobParts(self.jobs, self.dispatcher, self.replays).perform(message)
+
+    def _look(self, message: WatchMessage) -> None:
+        self.reply_watch.look(message)
 
     def _provider_of(self, action: Action) -> Provider:
         return self.providers[action.type.partition(".")[0]]

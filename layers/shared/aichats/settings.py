@@ -168,6 +168,13 @@ class ReceiverSettings(Environment):
         return self.loopback_receivers == "allowed"
 
 
+class ReplySettings(Environment):
+    """The settings of the function that watches chats until the agent replies."""
+
+    reply_watch_minutes: Annotated[int, Field(ge=1, le=120)] = 120
+    """The time after which a watch ends without a reply."""
+
+
 class RenewalSettings(Environment):
     """The settings of the function that renews connections."""
 

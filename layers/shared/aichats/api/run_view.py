@@ -1,7 +1,8 @@
 """Runs as API clients see them."""
 
 from datetime import datetime
-from typing import Annotated, Any, TypedDict
+from decimal import Decimal
+from typing import Annotated, Any, Literal, TypedDict
 
 from pydantic import BaseModel, ConfigDict, Field, with_config
 
@@ -58,6 +59,21 @@ class RunView(BaseModel):
         ),
     ]
     files: Annotated[list[str], Field(description="The ids of the files that the run has uploaded for its chat")]
+    reply_status: Annotated[
+        Literal["awaited", "replied", "overdue"] | None,
+        Field(description="Whether the agent has replied; null if the run neither awaits a reply nor has one"),
+    ]
+    replied_at: Annotated[datetime | None, Field(description="The time of the reply")]
+    reply_seconds: Annotated[float | None, Field(description="The time that the reply took; null if it isn't known")]
+    tokens: Annotated[
+        Decimal | None, Field(description="The tokens that the chat had used when aichats saw the reply, as a decimal")
+    ]
+    reply_overdue_at: Annotated[
+        datetime | None, Field(description="The time at which aichats stopped to watch the chat without a reply")
+    ]
+    reply_overdue_reason: Annotated[
+        str | None, Field(description="The reason why the watch ended; null if its time was over")
+    ]
     error: RunError | None
     created_at: datetime
     due_at: datetime | None
@@ -107,7 +123,16 @@ def _fields(row: Row, caller: Caller) -> dict[str, Any]:
     result = row.result if "chats:read" in caller.scopes else {}
     answers = {"chat": result.get("chat"), "reply": result.get("reply")}
     files = [file_id for uploads in row.files.values() for file_id in uploads["ids"]]
-    return {**vars(row.run), **vars(row), "action": row.run.action.type, "files": files, **answers}
+    fields = {**vars(row.run), **vars(row), "action": row.run.action.type, "files": files, **answers}
+    return fields | {"reply_status": _reply_status(row)}
+
+
+def _reply_status(row: Row) -> str | None:
+    if row.replied_at:
+        return "replied"
+    if row.reply_overdue_at:
+        return "overdue"
+    return "awaited" if row.await_reply and (row.is_open or row.status == "succeeded") else None
 
 
 def _text_of(action: Action) -> SentText | None:

@@ -1,7 +1,9 @@
-"""Handles the messages of the run queues: runs, groups of runs, webhook events, and parts of jobs."""
+"""Handles the messages of the run queues: runs, groups of runs, webhook events, parts of jobs, and looks at chats."""
 
+import contextvars
 import math
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -16,6 +18,7 @@ from aichats.runs.queue import (
     QueueError,
     RunMessage,
     UnreadableMessageError,
+    WatchMessage,
     read_message,
 )
 
@@ -33,14 +36,19 @@ class MessageHandler:
     Args:
         render: renders and queues the runs of an automation for a webhook event.
         perform_part: performs a part of a job.
+        look: looks at the chat of a run, for the agent's reply.
     """
 
     dispatcher: Dispatcher
     render: Callable[[EventMessage], None]
     perform_part: Callable[[JobMessage], None]
+    look: Callable[[WatchMessage], None]
 
     def handle(self, records: Records, lease: timedelta) -> dict[str, list[dict[str, str]]]:
-        """Handle a batch of messages. All runs of the batch are performed at the same time, after its other messages.
+        """Handle a batch of messages.
+
+        All runs of the batch are performed at the same time, after its groups, events and jobs. Meanwhile, chats are
+        looked at.
 
         Returns:
             ``{"batchItemFailures": [{"itemIdentifier"}]}``: the messages that SQS must deliver again, because their
@@ -49,6 +57,7 @@ class MessageHandler:
         count("Messages", len(records))
         failed: list[str] = []
         runs: dict[str, str] = {}
+        watches: dict[str, WatchMessage] = {}
         for record in records:
             identifier, body = record["messageId"], record["body"]
             try:
@@ -59,16 +68,47 @@ class MessageHandler:
             match message:
                 case RunMessage(run_id=run_id):
                     runs[identifier] = run_id
-                case GroupMessage() as group:
-                    failed += self._expand(identifier, group)
-                case EventMessage() as event:
-                    failed += self._render(identifier, event)
-                case JobMessage() as part:
-                    failed += self._perform_part(identifier, part)
-        outcomes = self.dispatcher.perform_batch(list(runs.values()), lease)
-        results = zip(runs, outcomes, strict=True)
-        failed += [identifier for identifier, outcome in results if isinstance(outcome, BaseException)]
+                case WatchMessage() as watch:
+                    watches[identifier] = watch
+                case GroupMessage() | EventMessage() | JobMessage() as other:
+                    failed += self._handle_first(identifier, other)
+        failed += self._perform_and_look(runs, watches, lease)
         return {"batchItemFailures": [{"itemIdentifier": identifier} for identifier in failed]}
+
+    def _handle_first(self, identifier: str, message: GroupMessage | EventMessage | JobMessage) -> list[str]:
+        """Handle a message before the runs. Return the message's id if SQS must deliver it again."""
+        match message:
+            case GroupMessage() as group:
+                return self._expand(identifier, group)
+            case EventMessage() as event:
+                return self._render(identifier, event)
+            case JobMessage() as part:
+                return self._perform_part(identifier, part)
+
+    def _perform_and_look(
+        self, runs: Mapping[str, str], watches: Mapping[str, WatchMessage], lease: timedelta
+    ) -> list[str]:
+        """Perform runs and look at chats, all at the same time.
+
+        Returns:
+            The ids of the messages that SQS must deliver again.
+        """
+        with ThreadPoolExecutor(max_workers=max(1, len(watches))) as pool:
+            # Each look runs in a copy of this context, which contains the deadline.
+            looks = [
+                pool.submit(contextvars.copy_context().run, self._look, identifier, watch)
+                for identifier, watch in watches.items()
+            ]
+            outcomes = self.dispatcher.perform_batch(list(runs.values()), lease)
+        results = zip(runs, outcomes, strict=True)
+        failed = [identifier for identifier, outcome in results if isinstance(outcome, BaseException)]
+        return failed + [identifier for look in looks for identifier in look.result()]
+
+    def _look(self, identifier: str, message: WatchMessage) -> list[str]:
+        """Look at the chat of a run. Return the message's id if SQS must deliver it again, because this failed."""
+        with Contained("chat not looked at", {"message_id": identifier, "run_id": message.run_id}) as attempt:
+            self.look(message)
+        return [identifier] if attempt.error else []
 
     def _expand(self, identifier: str, group: GroupMessage) -> list[str]:
         """Send a message for each run of a group. Return the id of the group's message if SQS must deliver it again."""

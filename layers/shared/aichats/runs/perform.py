@@ -282,7 +282,9 @@ class Performer:
 
     def _succeed(self, row: Row, created: Created) -> Outcome:
         row = self._with_calls(row)
-        self.ledger.finish(row, "succeeded", chat_id=created.chat_id, result=created.result)
+        self.ledger.finish(
+            row, "succeeded", chat_id=created.chat_id, result=created.result, replied_at=created.replied_at
+        )
         logger.info("run succeeded", extra=_log_fields(row) | {"chat_id": created.chat_id})
         ended = replace(row, status="succeeded", chat_id=created.chat_id, result=created.result)
         return Outcome("succeeded", replace(ended, due_at=None, error=None), performed=True)

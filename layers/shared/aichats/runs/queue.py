@@ -8,6 +8,8 @@ message for each run of a group.
 An event message contains a webhook event, and the automations that ``receive_webhook`` had no time to render.
 
 A job message names a part of a job, which replays or cancels many runs.
+
+A watch message names a run whose chat waits for the agent's reply.
 """
 
 import json
@@ -102,6 +104,19 @@ class JobMessage(_Form):
     """The number of these runs that are as the job wants them."""
 
 
+class WatchMessage(_Form):
+    """A run whose chat aichats looks at, until the agent has replied.
+
+    A duplicate message is harmless, because the first result of a watch is stored, and a watch with a result ends.
+    """
+
+    kind: Literal["watch"] = "watch"
+    run_id: RunId
+    looks: Annotated[int, Field(ge=0)] = 0
+    """The number of looks before this one."""
+    began_at: AwareDatetime
+
+
 def _kind(body: object) -> str:
     """Return the kind of a message. A message for one run does not contain its kind."""
     return str(body.get("kind", "run")) if isinstance(body, dict) else "run"
@@ -111,10 +126,11 @@ type AnyMessage = Annotated[
     Annotated[RunMessage, Tag("run")]
     | Annotated[GroupMessage, Tag("group")]
     | Annotated[EventMessage, Tag("event")]
-    | Annotated[JobMessage, Tag("job")],
+    | Annotated[JobMessage, Tag("job")]
+    | Annotated[WatchMessage, Tag("watch")],
     Discriminator(_kind),
 ]
-_MESSAGE: TypeAdapter[RunMessage | GroupMessage | EventMessage | JobMessage] = TypeAdapter(AnyMessage)
+_MESSAGE: TypeAdapter[RunMessage | GroupMessage | EventMessage | JobMessage | WatchMessage] = TypeAdapter(AnyMessage)
 
 
 class UnreadableMessageError(AichatsError):
@@ -125,7 +141,7 @@ class QueueError(AichatsError):
     """SQS did not accept some messages. Their runs are in the ledger, and ``sweep_runs`` sends new messages."""
 
 
-def read_message(body: str) -> RunMessage | GroupMessage | EventMessage | JobMessage:
+def read_message(body: str) -> RunMessage | GroupMessage | EventMessage | JobMessage | WatchMessage:
     """Return the message in a body.
 
     Raises:
@@ -226,6 +242,14 @@ class Queue:
             QueueError: SQS did not accept some messages.
         """
         self._send_all({self.url: [_message(message, timedelta(0)) for message in messages]})
+
+    def send_watch(self, message: WatchMessage, delay: timedelta) -> None:
+        """Send a message for the next look at a chat. It arrives after the delay, at the latest after 15 minutes.
+
+        Raises:
+            QueueError: SQS did not accept the message.
+        """
+        self._send_all({self.url: [_message(message, delay)]})
 
     def bury(self, body: str, reason: str) -> None:
         """Move an unreadable message to the dead letters, with the reason.

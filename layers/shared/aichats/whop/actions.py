@@ -16,6 +16,8 @@ class WhopCreateChat(NewChat):
     attachments: Attachments | None = None
     notification_preference: NotificationPreference | None = None
     """The preference of the new chat. Whop creates chats with notifications, so ``none`` needs a second call."""
+    await_reply: bool = False
+    """True: after the create, aichats watches the chat until the agent replies. Whop never gets this field."""
 
 
 class WhopUpdateChat(UpdateAiChat):

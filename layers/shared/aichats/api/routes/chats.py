@@ -39,6 +39,7 @@ class CreateChat(NewChat):
     company_id: CompanyId | None = None
     attachments: Attachments | None = None
     notification_preference: NotificationPreference | None = None
+    await_reply: bool = False
 
 
 @operation(
@@ -57,6 +58,8 @@ def create_chat(call: ApiCall[CreateChat, None]) -> Reply:
 
     Requests with the same `Idempotency-Key` start the same run, so they create one chat. If the chat isn't created
     within 25 seconds, or if the outcome isn't known yet, the answer is 202 and `Location` is the run to watch.
+
+    With `await_reply`, aichats watches the new chat, and the run shows when the agent replied.
     """
     call.limit.check_company(call.body.company_id)
     fields = {name: getattr(call.body, name) for name in call.body.model_fields_set - {"company_id"}}

@@ -44,6 +44,7 @@ from aichats.models import Json
 from aichats.runs.actions import ABRIDGED
 from aichats.runs.ledger.events import KeptEvents
 from aichats.runs.ledger.reads import Reads
+from aichats.runs.ledger.replies import replied
 from aichats.runs.ledger.row_changes import (
     OPEN_AS_READ,
     OPEN_ATTRIBUTES,
@@ -320,8 +321,11 @@ class Ledger:
         chat_id: str | None = None,
         result: Json | None = None,
         error: Json | None = None,
+        replied_at: datetime | None = None,
     ) -> None:
         """End a run. With a chat, the run must be open. Without a chat, this process must have claimed the run.
+
+        ``replied_at`` is the time of the reply in the result, if there is one.
 
         A run without an effect can't end as ``failed`` if a person has cancelled it since ``row`` was read.
 
@@ -342,6 +346,7 @@ class Ledger:
         removed = OPEN_ATTRIBUTES + self._texts.dropped_at(status)
         if chat_id is not None:
             changes |= {"chat_id": chat_id, "result": _json(result or {})}
+            changes |= replied(replied_at, row.updated_at) if replied_at else {}
             change_row(self.items, row.run.run_id, changes, STILL_OPEN, remove=removed)
         else:
             condition = f"{STILL_OPEN} AND #lease = :token"

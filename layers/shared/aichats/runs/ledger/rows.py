@@ -5,6 +5,7 @@ import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from decimal import Decimal
 from typing import Any, Literal
 
 from pydantic import TypeAdapter
@@ -35,6 +36,8 @@ TIME_ATTRIBUTES = (
     "lease_until",
     "finished_at",
     "recorded_at",
+    "replied_at",
+    "reply_overdue_at",
 )
 COPIED_ATTRIBUTES = (
     "status",
@@ -51,7 +54,10 @@ COPIED_ATTRIBUTES = (
     "cancel",
     "calls",
     "files",
+    "await_reply",
+    "reply_overdue_reason",
 )
+DECIMAL_ATTRIBUTES = ("reply_seconds", "tokens")
 
 _ACTION: TypeAdapter[Any] = TypeAdapter(Action)
 
@@ -104,6 +110,17 @@ class Row:
     """The client (``by``) and the ``reason`` of a cancellation that could not end the run at once."""
     calls: str | None = None
     """The calls of the run's attempts, as :mod:`aichats.runs.attempts_log` writes them."""
+    await_reply: bool = False
+    """True if aichats watches the chat after the run has succeeded, until the agent replies."""
+    replied_at: datetime | None = None
+    reply_seconds: Decimal | None = None
+    """The time that the reply took; ``None`` if it isn't known."""
+    tokens: Decimal | None = None
+    """The tokens that the chat had used when aichats saw the reply; ``None`` if the provider doesn't report them."""
+    reply_overdue_at: datetime | None = None
+    """The time at which the watch ended without a reply."""
+    reply_overdue_reason: str | None = None
+    """The reason why the watch ended; ``None`` if its time was over."""
 
     @property
     def is_open(self) -> bool:
@@ -152,10 +169,16 @@ def new_item(run: Run, now: datetime, due_at: datetime, prepared: Json) -> dict[
         "not_after": to_text(run.not_after) if run.not_after else None,
         "labels": dict(run.labels) or None,
         "slot_runs": run.slot_runs,
+        "await_reply": awaits_reply(run),
         **prepared,
     }
     # The key of an index must not be null.
     return {name: value for name, value in item.items() if value is not None}
+
+
+def awaits_reply(run: Run) -> Literal[True] | None:
+    """Return the attribute of a run whose action asks to watch the chat; ``None`` for any other run."""
+    return True if getattr(run.action, "await_reply", False) else None
 
 
 def row_from(item: Json, action: Action | None = None) -> Row:
@@ -183,7 +206,8 @@ def row_from(item: Json, action: Action | None = None) -> Row:
     if "ready_at" in item:
         times["due_at"] = from_text(item["ready_at"])
     copies = {name: item[name] for name in COPIED_ATTRIBUTES if name in item}
-    numbers = {name: int(item[name]) for name in ("attempts", "key_number")}
+    numbers: dict[str, Any] = {name: int(item[name]) for name in ("attempts", "key_number")}
+    numbers |= {name: Decimal(item[name]) for name in DECIMAL_ATTRIBUTES if name in item}
     attributes: dict[str, Any] = {**times, **copies, **numbers, "result": json.loads(item.get("result", "{}"))}
     return Row(run=run, **attributes)
 

@@ -17,7 +17,7 @@ from aichats.runs.ledger.row_changes import (
     change_row,
     ended_attributes,
 )
-from aichats.runs.ledger.rows import EndStatus, Row, open_state, row_from
+from aichats.runs.ledger.rows import EndStatus, Row, awaits_reply, open_state, row_from
 from aichats.runs.ledger.texts import TextExpiredError, Texts
 from aichats.runs.ledger.times import to_text
 from aichats.runs.model import Run
@@ -190,6 +190,7 @@ class Steering:
             "type": run.action.type,
             "api_version": run.api_version,
             "labels": dict(run.labels) or None,
+            "await_reply": awaits_reply(run),
             **self.prepare(run),
             **action,
         }

@@ -108,7 +108,8 @@ class KodeyProvider:
         chat_id, result = str(row.chat_id), dict(row.result)
         if isinstance(row.run.action, KodeyCreateChat) and "chat" not in result:
             result["chat"] = stored_answer(self.client.retrieve_chat(chat_id), Chat)
-        return Created(chat_id, result)
+        reply = result.get("reply")
+        return Created(chat_id, result, datetime.fromisoformat(reply["createdAt"]) if reply else None)
 
     def _creating(self, row: Row, action: KodeyCreateChat) -> Effect:
         client, agent_id = self.client, str(row.run.target)

@@ -7,7 +7,7 @@ begun earlier, aichats looks for it first.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 from pydantic import BaseModel
@@ -31,10 +31,12 @@ class Created:
     Attributes:
         chat_id: the id of the chat.
         result: the provider's answers, under ``chat`` and ``reply``.
+        replied_at: the time of the reply, if the provider returned one.
     """
 
     chat_id: str
     result: dict[str, Any] = field(default_factory=dict)
+    replied_at: datetime | None = None
 
 
 @dataclass(frozen=True)

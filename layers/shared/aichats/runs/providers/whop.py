@@ -44,6 +44,10 @@ if TYPE_CHECKING:
     from aichats.whop.webhook_registration import WebhooksClient
 
 PAGE_SIZE = 100
+OF_AICHATS = {"type", "notification_preference", "attachments", "await_reply"}
+"""The fields of a create that aichats doesn't send as they are."""
+BASELINE = ("message_count", "last_message_at", "blended_token_usage")
+"""The fields of a new chat that grow when the agent replies (:mod:`aichats.runs.reply_watch`)."""
 
 
 @dataclass(frozen=True)
@@ -73,8 +77,8 @@ class WhopProvider:
         return self.client_with(self.credentials.of_company(company_id), api_version)
 
     @contextmanager
-    def calls(self, company_id: str | None = None) -> "Iterator[WhopClient]":
-        """Yield the client with a company's credential, for calls without a run.
+    def calls(self, company_id: str | None = None, api_version: str = "") -> "Iterator[WhopClient]":
+        """Yield the client with a company's credential, for calls that are no part of performing a run.
 
         If Whop rejects the credential as invalid (401), the renewal of a connection is requested.
 
@@ -83,7 +87,7 @@ class WhopProvider:
         """
         credential = self.credentials.of_company(company_id)
         try:
-            yield self.client_with(credential)
+            yield self.client_with(credential, api_version)
         except AuthenticationError:
             self.credentials.may_recover(credential)
             raise
@@ -200,11 +204,23 @@ class WhopProvider:
         changes, client, chat_id = _of_new_chat(row, action), self._client(row), str(row.chat_id)
         stored = {} if changes else dict(row.result)
         try:
-            return self._change(client, chat_id, self._not_superseded(row, changes), stored)
+            created = self._change(client, chat_id, self._not_superseded(row, changes), stored)
         except NotFoundError as error:
             if row.recorded_at is not None and self.ledger.clock() < row.recorded_at + self.settle:
                 raise NotYetError(f"{error} (Whop may not show the new chat yet, so this run waits)") from error
             raise
+        # The answer to a change is newer than the baseline, and may already have the agent's reply.
+        baseline = {name: value for name, value in row.result.items() if name == "baseline"}
+        return Created(chat_id, created.result | baseline)
+
+    def chat_of(self, row: Row) -> AiChat:
+        """Return the chat of a run as it is now.
+
+        Raises:
+            AichatsError: the credential can't be used, or the call failed.
+        """
+        with self.calls(_company_of(row), str(row.run.api_version)) as client:
+            return client.retrieve_ai_chat(str(row.chat_id))
 
     @cached_property
     def walks(self) -> Walks:
@@ -220,7 +236,7 @@ class WhopProvider:
         return self.client(_company_of(row), str(row.run.api_version))
 
     def _create(self, row: Row, action: WhopCreateChat, files: Sequence[object] | None, client: WhopClient) -> Created:
-        fields = action.model_dump(exclude_unset=True, exclude={"type", "notification_preference", "attachments"})
+        fields = action.model_dump(exclude_unset=True, exclude=OF_AICHATS)
         if "attachments" in action.model_fields_set:
             fields["attachments"] = files
         if row.title is not None:
@@ -229,7 +245,11 @@ class WhopProvider:
             fields["company_id"] = row.run.target
         # Not validated again, because the limits were checked when aichats received the action.
         chat = CreateAiChat.model_construct(**fields)
-        return _created(client.create_ai_chat(chat, idempotency_key=row.idempotency_key))
+        created = _created(client.create_ai_chat(chat, idempotency_key=row.idempotency_key))
+        if action.await_reply:
+            answer = created.result["chat"]
+            created.result["baseline"] = {name: answer[name] for name in BASELINE}
+        return created
 
     def _find(self, row: Row, _seen: Json) -> list[Created]:
         """Look for the run's chat with the credential of the call whose outcome is unknown."""
