@@ -11,6 +11,7 @@ from aichats.settings import (
     Environment,
     HttpApiSettings,
     RenewalSettings,
+    ReplySettings,
     ScheduleSettings,
     Settings,
     SweepSettings,
@@ -41,6 +42,7 @@ REQUIRED: dict[type[Environment], dict[str, str]] = {
     ScheduleSettings: OF_SCHEDULES,
     WebhookSettings: {"WEBHOOK_SECRET": "aichats/dev/webhook"},
     SweepSettings: {},
+    ReplySettings: {},
     RenewalSettings: {"CONNECTIONS_PREFIX": "aichats/dev/whop/"},
 }
 OPTIONAL: dict[type[Environment], dict[str, str]] = {
@@ -59,6 +61,7 @@ OPTIONAL: dict[type[Environment], dict[str, str]] = {
     },
     HttpApiSettings: {"ALLOWED_ORIGINS": "https://a.example, https://b.example,"},
     SweepSettings: {"MISSED_GRACE_SECONDS": "60", "WEBHOOK_URL": "https://api.invalid/webhooks/whop"},
+    ReplySettings: {"REPLY_WATCH_MINUTES": "90"},
 }
 ALL = {name: value for variables in REQUIRED.values() for name, value in variables.items()}
 each_kind = pytest.mark.parametrize("kind", REQUIRED, ids=lambda kind: kind.__name__)
@@ -97,6 +100,7 @@ def test_what_has_a_default_may_be_left_out_or_empty() -> None:
     assert (kodey.kodey_secret, kodey.kodey_timeout_seconds, kodey.kodey_answer_seconds) == (None, 20.0, 240.0)
     assert Settings.from_environment(SHARED | empty).max_message_bytes == 32768
     assert SweepSettings.from_environment(empty).missed_grace_seconds == 300
+    assert ReplySettings.from_environment(empty).reply_watch_minutes == 120
     assert HttpApiSettings.from_environment({"CALLERS_SECRET": "callers"} | empty).origins == []
 
 
@@ -141,6 +145,8 @@ def test_all_that_is_missing_is_named_at_once() -> None:
         ("MAX_MESSAGE_BYTES", "1e3"),
         ("KEEP_TEXTS_DAYS", "-1"),
         ("KEEP_TEXTS_DAYS", "91"),
+        ("REPLY_WATCH_MINUTES", "0"),
+        ("REPLY_WATCH_MINUTES", "121"),
         ("MISSED_GRACE_SECONDS", "0"),
         ("MISSED_GRACE_SECONDS", "3601"),
     ],

@@ -65,7 +65,8 @@ class Whop:
 
     def state(self) -> dict[str, Any]:
         """Return every chat with its message, every file, every webhook with its secret, and every user's grant."""
-        chats = [chat.as_state() for chat in self._chats.all()]
+        now = self._clock.now()
+        chats = [chat.as_state(now) for chat in self._chats.all()]
         files, webhooks = self._files.as_state(), self._webhooks.as_state()
         return {"chats": chats, "files": files, "webhooks": webhooks, "oauth": self._grants.state()}
 
@@ -141,7 +142,7 @@ class Whop:
             case "create":
                 body = require_company(grant, parse_body(dialect.create, call.body))
                 self._files.check(body.message_attachments or [], owner_of(call, grant), self.mode)
-                chat = self._chats.create(body)
+                chat = self._chats.create(body, self.mode.replies)
             case "retrieve":
                 chat = self._chats.retrieve(chat_id)
             case "update":
@@ -151,7 +152,7 @@ class Whop:
                 return True
             case _:
                 raise WhopError(404)
-        return chat.as_ai_chat(with_agent=dialect.shows_agent)
+        return chat.as_ai_chat(self._clock.now(), with_agent=dialect.shows_agent)
 
     def _send(self, call: Call, grant: Grant | None) -> Elsewhere:
         """Return the rest of a call that delivers events of a webhook."""
@@ -175,7 +176,8 @@ class Whop:
         # No chat here has a cron job.
         chats = [] if query.only_active_crons == "true" else self._listed(query.agent, grant)
         page = page_of(chats, query, self.mode.list)
-        data = [chat.as_ai_chat(with_agent=dialect.shows_agent) for chat in page.items]
+        now = self._clock.now()
+        data = [chat.as_ai_chat(now, with_agent=dialect.shows_agent) for chat in page.items]
         return {"data": data, "page_info": page.info()}
 
     def _listed(self, agent: Agent | None, grant: Grant | None) -> list[Chat]:

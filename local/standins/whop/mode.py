@@ -2,9 +2,20 @@
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from local.standins.shared.exchange import Mode
+
+
+class AgentReplies(BaseModel):
+    """The replies of the agent to new chats."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    after: float = Field(ge=0, allow_inf_nan=False)
+    """Seconds from the create to the reply."""
+    tokens: str = Field(default="123.45", pattern=r"^\d{1,12}(\.\d{1,6})?$")
+    """Tokens that a reply takes."""
 
 
 class WhopMode(Mode):
@@ -23,3 +34,5 @@ class WhopMode(Mode):
     """Seconds in which a new file is in the state ``processing``."""
     file_result: Literal["ready", "failed"] = "ready"
     """The state of a new file after it was processed."""
+    replies: AgentReplies | None = None
+    """Replies of the agent to chats that are created from now on; None: it doesn't reply."""

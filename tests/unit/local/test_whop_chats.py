@@ -126,3 +126,19 @@ def test_the_agent_is_shown_since_the_version_that_brought_it(whop: WhopInProces
 
     assert "agent_identifier" not in chat
     assert whop.call("GET", f"/{chat['id']}", version=NEW).json() == chat | {"agent_identifier": "support"}
+
+
+def test_the_agent_replies_to_a_new_chat_when_the_time_has_come(whop: WhopInProcess) -> None:
+    silent = whop.create()
+    whop.mode(replies={"after": 20, "tokens": "123.45"})
+    chat = whop.create()
+    whop.clock.advance(19)
+    before = whop.call("GET", f"/{chat['id']}").json()
+    whop.clock.advance(1)
+    after = whop.call("GET", f"/{chat['id']}").json()
+
+    assert before == chat
+    reply = {"message_count": 2, "blended_token_usage": "123.45", "last_message_at": "2027-01-15T08:00:20.000Z"}
+    assert after == chat | reply
+    assert whop.call("GET", f"/{silent['id']}").json() == silent
+    assert {listed["message_count"] for listed in whop.call("GET").json()["data"]} == {1, 2}

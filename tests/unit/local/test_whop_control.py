@@ -1,5 +1,6 @@
 import pytest
 
+from local.standins.whop.chats import Chats
 from tests.support.mock_servers import AI_CHATS, TOKEN, Json, WhopInProcess
 
 HELLO = {"message_text": "hello"}
@@ -15,6 +16,7 @@ DEFAULTS = {
     "files": "any",
     "file_seconds": 0.0,
     "file_result": "ready",
+    "replies": None,
 }
 EMPTY = {"chats": [], "files": [], "oauth": [], "webhooks": [], "clock_ahead": 0.0, "requests": []}
 
@@ -164,3 +166,25 @@ def test_what_the_control_surface_does_not_have_is_no_request_of_the_api(
 ) -> None:
     assert whop.request(method, f"/_control/{path}").status_code == status
     assert whop.state()["requests"] == []
+
+
+def test_a_chat_that_was_saved_before_its_reply_gets_the_reply_after_a_restart(whop: WhopInProcess) -> None:
+    whop.mode(replies={"after": 20})
+    whop.create()
+    [saved] = whop.state()["chats"]
+    chats = Chats(whop.clock)
+
+    chats.load(saved)
+
+    [chat] = chats.all()
+    now = whop.clock.now()
+    assert chat.as_state(now) == saved
+    assert chat.as_ai_chat(now + 20, with_agent=True)["blended_token_usage"] == "123.45"
+
+
+@pytest.mark.parametrize("replies", [{}, {"after": -1}, {"after": 1, "tokens": "many"}, {"after": 1, "text": "Hi"}])
+def test_a_reply_needs_its_time_and_a_number_of_tokens(whop: WhopInProcess, replies: Json) -> None:
+    field, message = rejected(whop, "mode", {"replies": replies})
+
+    assert field.startswith("replies.")
+    assert message
