@@ -15,6 +15,8 @@ from tests.support.whop_bench import Middle, WhopBench
 
 AWAITING = WhopCreateChat(type="whop.create_chat", message_text="How was the week?", title="Week", await_reply=True)
 LIMIT = timedelta(minutes=120)
+ANSWERED: Json = {"message_count": 2, "blended_token_usage": "123.45", "last_message_at": "2026-11-20T12:00:09.500Z"}
+"""What moves in a chat when the agent replies."""
 
 
 def new_chat(**fields: object) -> Json:

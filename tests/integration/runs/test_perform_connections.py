@@ -7,6 +7,7 @@ import httpx
 import pytest
 
 from aichats.aws.secrets import SecretStore
+from aichats.errors import AuthenticationError
 from aichats.runs.model import Run
 from aichats.runs.perform import MAX_AGE, ROTATION, Outcome
 from aichats.runs.providers.whop import WhopProvider
@@ -229,3 +230,18 @@ def test_a_client_that_reads_or_deletes_gets_503_and_retries(api: HttpCaller, ca
     assert answer.status == 503
     assert answer.headers["retry-after"] == "5"
     assert "make login STACK=<stack> CONNECTION=default" in answer.json["detail"]
+
+
+def test_a_look_at_the_chat_of_a_run_whose_token_whop_rejects_asks_for_the_renewal() -> None:
+    bench = Bench()
+    bench.has_tokens(2)
+    bench.perform(CHAT, CHAT)
+    bench.whop.script = [REJECTED]
+    provider = bench.performer.providers["whop"]
+    assert isinstance(provider, WhopProvider)
+
+    with pytest.raises(AuthenticationError):
+        provider.chat_of(bench.row)
+
+    assert bench.requested == [("agency", fingerprint("token-2"))]
+    assert bench.sent[-1] == "token-2"

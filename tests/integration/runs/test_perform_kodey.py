@@ -1,5 +1,8 @@
 """Kodey's actions: a chat is created and its message sent in two steps, each of which happens once."""
 
+from datetime import timedelta
+from decimal import Decimal
+
 import httpx
 import pytest
 
@@ -17,6 +20,7 @@ from tests.support.kodey_bench import (
     sent_once,
 )
 from tests.support.kodey_in_memory import CREATE_KODEY, SEND_KODEY
+from tests.support.ledgers import LEASE, NOON
 
 
 def test_a_chat_is_created_under_a_user_of_its_own_and_the_message_is_sent() -> None:
@@ -71,6 +75,54 @@ def test_an_answer_is_kept_up_to_a_length() -> None:
     kept = {"id": "msg_9", "role": "assistant", "createdAt": "2026-11-20T12:00:00Z", "content": whole}
     assert bench.row.result["reply"] == kept | {"content_truncated": True}
     assert other.row.result["reply"] == kept
+
+
+def test_the_end_of_a_run_keeps_when_the_assistant_replied() -> None:
+    bench = KodeyBench()
+
+    def take_two_seconds(_: httpx.Request) -> None:
+        bench.clock.forward(seconds=2)
+
+    bench.kodey.interfere = take_two_seconds
+
+    bench.perform()
+
+    row = bench.row
+    # Both calls took two seconds, and the reply one.
+    assert row.replied_at == NOON + timedelta(seconds=5)
+    assert (row.reply_seconds, row.tokens, row.await_reply) == (Decimal(5), None, False)
+
+
+def test_the_seconds_of_a_reply_that_is_older_than_its_attempt_are_not_known() -> None:
+    bench = KodeyBench()
+    bench.once(POST_MESSAGE, httpx.ReadTimeout("slow"), done=True)
+    bench.perform()
+    replied_at = NOON + timedelta(seconds=1)
+
+    assert sent_once(bench, bench.when_due())
+
+    assert (bench.row.replied_at, bench.row.reply_seconds) == (replied_at, None)
+
+
+@pytest.mark.parametrize("created_at", ["2026-11-20T11:59:57Z", "2026-11-20T11:59:57"])
+def test_the_clock_of_kodey_may_be_some_seconds_behind(created_at: str) -> None:
+    bench = KodeyBench(SEND_KODEY, "chat_1")
+    bench.kodey.chat()
+    reply = {"id": "msg_9", "role": "assistant", "createdAt": created_at, "content": "Seven."}
+    bench.once(POST_MESSAGE, httpx.Response(200, json=reply))
+
+    bench.perform()
+
+    assert (bench.row.replied_at, bench.row.reply_seconds) == (NOON - timedelta(seconds=3), Decimal(0))
+
+
+def test_a_run_without_an_answer_has_no_time_of_a_reply() -> None:
+    bench = KodeyBench()
+    row = bench.ledger.claim(bench.run, LEASE)
+
+    bench.ledger.finish(row, "succeeded", chat_id="chat_1", result={"reply": None})
+
+    assert (bench.row.replied_at, bench.row.reply_seconds) == (None, None)
 
 
 # ---------------------------------------------------------------------------------------------- limits

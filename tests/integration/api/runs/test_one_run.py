@@ -1,11 +1,19 @@
 """``GET /runs/{run_id}``: one run."""
 
+from decimal import Decimal
+
 import pytest
 
 from aichats.bootstrap import Application
+from aichats.runs.actions import WhopCreateChat
+from aichats.runs.ledger.replies import store_result
+from aichats.runs.ledger.rows import EndStatus
+from aichats.runs.model import Run
+from tests.support.fakes import Json
 from tests.support.lambda_calls import HttpCaller
-from tests.support.ledgers import GONE, LEASE, make_run
+from tests.support.ledgers import CREATE, GONE, LEASE, make_run
 from tests.support.runs_api import ERROR, end
+from tests.support.watching import AWAITING
 
 
 def test_a_run_is_shown_with_its_chat(api: HttpCaller, app: Application) -> None:
@@ -53,3 +61,52 @@ def test_an_id_that_no_run_can_have_is_422(api: HttpCaller, run_id: str) -> None
     answer = api("GET", f"/runs/{run_id}")
 
     assert (answer.status, answer.fields) == (422, ["run_id"])
+
+
+REPLIED = {"replied_at": "2026-11-20T12:00:09.500Z", "reply_seconds": Decimal("9.5"), "tokens": Decimal("123.450001")}
+OVERDUE = {"reply_overdue_at": "2026-11-20T14:00:00.000Z", "reply_overdue_reason": "the chat doesn't exist any more"}
+
+
+def stored_reply(app: Application, result: Json) -> Run:
+    """Store a run whose watch has this result; without one, the run awaits its reply."""
+    run = make_run(action=AWAITING)
+    end(app, "succeeded", run)
+    if result:
+        assert store_result(app.ledger.items, run.run_id, result)
+    return run
+
+
+@pytest.mark.parametrize(
+    ("result", "shown"),
+    [
+        ({}, {"reply_status": "awaited"}),
+        (
+            REPLIED,
+            {
+                "reply_status": "replied",
+                "replied_at": "2026-11-20T12:00:09.500000Z",
+                "reply_seconds": 9.5,
+                "tokens": "123.450001",
+            },
+        ),
+        (OVERDUE, OVERDUE | {"reply_status": "overdue", "reply_overdue_at": "2026-11-20T14:00:00Z"}),
+    ],
+)
+def test_a_run_shows_what_became_of_its_reply(api: HttpCaller, app: Application, result: Json, shown: Json) -> None:
+    run = stored_reply(app, result)
+    nothing = dict.fromkeys(("replied_at", "reply_seconds", "tokens", "reply_overdue_at", "reply_overdue_reason"), None)
+
+    one = api("GET", f"/runs/{run.run_id}").json
+    [listed] = api("GET", "/runs", query="since=2026-11-01T00:00:00Z").json["data"]
+
+    for answer in (one, listed):
+        assert {name: answer[name] for name in nothing | shown} == nothing | shown
+
+
+@pytest.mark.parametrize(("status", "action"), [("failed", AWAITING), ("succeeded", CREATE)])
+def test_a_run_that_failed_or_never_awaited_a_reply_awaits_none(
+    api: HttpCaller, app: Application, status: EndStatus, action: WhopCreateChat
+) -> None:
+    run_id = end(app, status, make_run(action=action))
+
+    assert api("GET", f"/runs/{run_id}").json["reply_status"] is None
