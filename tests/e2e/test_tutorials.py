@@ -22,6 +22,7 @@ TASKS = {
     "keep automations in git, and apply them with a diff": "automations-in-git",
     "rotate a key": "rotate-a-key",
     "let another system know when a run has ended": "know-when-a-run-ended",
+    "know when the agent replied, and what it took": "know-when-the-agent-replied",
     "see a text before it is sent": "see-the-text-before-it-is-sent",
     "attach a local file": "attach-files",
     "connect a Whop account": "connect-whop",

@@ -16,7 +16,7 @@ from tests.support.whop_bench import Middle, WhopBench
 AWAITING = WhopCreateChat(type="whop.create_chat", message_text="How was the week?", title="Week", await_reply=True)
 LIMIT = timedelta(minutes=120)
 ANSWERED: Json = {"message_count": 2, "blended_token_usage": "123.45", "last_message_at": "2026-11-20T12:00:09.500Z"}
-"""What moves in a chat when the agent replies."""
+"""The fields of a chat that move when the agent replies."""
 
 
 def new_chat(**fields: object) -> Json:
@@ -30,7 +30,7 @@ class WatchBench(WhopBench):
 
     Attributes:
         chat: what Whop answers to the next looks: a chat, or an error.
-        looks: the ids of the chats that were looked at.
+        looks: the id of the chat of each look.
     """
 
     def __init__(self, action: WhopCreateChat = AWAITING) -> None:

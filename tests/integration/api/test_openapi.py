@@ -125,6 +125,7 @@ def test_create_takes_the_body_of_the_contract_and_no_other_field() -> None:
         "company_id",
         "title",
         "notification_preference",
+        "await_reply",
         "attachments",
         "message_source",
         "suggestion_type",

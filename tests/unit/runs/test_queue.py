@@ -20,9 +20,11 @@ from aichats.runs.queue import (
     QueueError,
     RunMessage,
     UnreadableMessageError,
+    WatchMessage,
     fits,
     read_message,
 )
+from aichats.runs.reply_watch import first_watch
 from tests.support.fakes import FakeSqs, Sent, aws_error
 from tests.support.kodey_in_memory import CREATE_KODEY, SEND_KODEY
 from tests.support.ledgers import RUN, Clock, make_run, runs
@@ -60,6 +62,21 @@ def test_each_part_of_a_job_gets_a_message_in_the_queue_of_runs() -> None:
 
     messages = [(sent.queue, read_message(sent.body), sent.delay) for sent in sqs.sent]
     assert messages == [("https://runs", JobMessage(job_id=RUN_ID, part=part), 0) for part in (0, 7)]
+
+
+@pytest.mark.parametrize(("delay", "seconds"), [(14.2, 15), (3600, 900)])
+def test_a_look_at_a_chat_is_a_delayed_message_in_the_queue_of_runs(delay: float, seconds: int) -> None:
+    sqs = FakeSqs()
+    watch = WatchMessage(run_id=RUN_ID, looks=3, began_at=Clock().now)
+
+    queue(sqs).send_watch(watch, timedelta(seconds=delay))
+
+    [sent] = sqs.sent
+    assert (sent.queue, read_message(sent.body), sent.delay) == ("https://runs", watch, seconds)
+
+
+def test_the_first_message_of_a_watch_begins_now_and_has_no_looks() -> None:
+    assert first_watch(RUN_ID, Clock().now) == WatchMessage(run_id=RUN_ID, looks=0, began_at=Clock().now)
 
 
 @pytest.mark.parametrize(
