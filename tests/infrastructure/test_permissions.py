@@ -11,6 +11,7 @@ from aichats.settings import (
     EventSettings,
     HttpApiSettings,
     RenewalSettings,
+    ReplySettings,
     ScheduleSettings,
     Settings,
     SweepSettings,
@@ -207,6 +208,7 @@ def test_every_variable_is_a_setting() -> None:
         SweepSettings,
         RenewalSettings,
         EventSettings,
+        ReplySettings,
     )
     assert variables - of_libraries <= {name.upper() for kind in kinds for name in kind.model_fields}
 

@@ -58,7 +58,6 @@ if TYPE_CHECKING:
     from aichats.runs.ledger.jobs import Jobs
     from aichats.runs.ledger.rows import Row
     from aichats.runs.replay import Replayed, Replays, ReplayTerms
-    from aichats.runs.reply_watch import ReplyWatch
     from aichats.runs.stack_pause import StackPause
     from aichats.runs.stranded import StrandedRuns
     from aichats.subscriptions.table import SubscriptionTable
@@ -148,15 +147,6 @@ class Application:
     def messages(self) -> MessageHandler:
         """Handles the messages of the run queues."""
         return MessageHandler(self.dispatcher, self._render, self._perform_part, self._look)
-
-    @cached_property
-    def reply_watch(self) -> ReplyWatch:
-        """Watches the chats of runs until the agent replies."""
-        from aichats.runs.providers.whop import WhopProvider
-        from aichats.runs.reply_watch import ReplyWatch
-
-        limit = timedelta(minutes=ReplySettings.from_environment(self.environment).reply_watch_minutes)
-        return ReplyWatch(self.ledger, self.queue, self.provider(WhopProvider).chat_of, limit)
 
     @cached_property
     def replays(self) -> Replays:
@@ -367,7 +357,11 @@ class Application:
         JobParts(self.jobs, self.dispatcher, self.replays).perform(message)
 
     def _look(self, message: WatchMessage) -> None:
-        self.reply_watch.look(message)
+        from aichats.runs.providers.whop import WhopProvider
+        from aichats.runs.reply_watch import ReplyWatch
+
+        limit = timedelta(minutes=ReplySettings.from_environment(self.environment).reply_watch_minutes)
+        ReplyWatch(self.ledger, self.queue, self.provider(WhopProvider).chat_of, limit).look(message)
 
     def _provider_of(self, action: Action) -> Provider:
         return self.providers[action.type.partition(".")[0]]
