@@ -74,3 +74,12 @@ def test_an_answer_to_the_create_that_cannot_be_read_is_no_baseline() -> None:
     bench.chat = new_chat(**ANSWERED)
 
     assert bench.look().tokens == Decimal("123.45")
+
+
+def test_a_create_that_is_sent_again_begins_with_its_own_baseline() -> None:
+    bench = WatchBench()
+    bench.perform(httpx.ReadTimeout("slow"))
+    bench.perform_when_due(page(), ok(new_chat(blended_token_usage="3")), ok(new_chat(**ANSWERED)))
+    bench.chat = new_chat(**ANSWERED)
+
+    assert bench.look().tokens == Decimal("120.45")
