@@ -12,6 +12,7 @@ from pydantic import BaseModel, ValidationError
 from aichats.aws.secret_values import parse_secret
 from aichats.errors import SecretError
 from aichats.runs.actions import SECRETS
+from aichats.subscriptions.signing_key import SIGNING_KEY, new_signing_key
 from aichats.whop.credentials import WebhookSecret
 from local.companies import Credential, check_company, read_companies
 from local.connections import companies_in, require_connection, with_connection
@@ -23,8 +24,12 @@ from local.verify import Verification
 WEBHOOK_SECRETS = 2
 """Number of webhook secrets to keep. During a rotation, Whop may sign with the old one or with the new one."""
 
+GENERATED = "events"
+"""The secret whose value is generated. CloudFormation generates the first one."""
+NAMES = (*SECRETS, GENERATED)
+
 USAGE = (
-    f"make secret NAME={'|'.join(SECRETS)} STACK=aichats-dev"
+    f"make secret NAME={'|'.join(NAMES)} STACK=aichats-dev"
     " [COMPANY=biz_... [CONNECTION=name] | COMPANIES=file [REPLACE=1]] [VERIFY=0]"
 )
 EPILOG = (
@@ -34,7 +39,9 @@ EPILOG = (
     "CONNECTION lets the company use a connection of `make login` instead of a key. "
     "COMPANIES stores the keys of many companies at once, from a file or (-) from standard input: a JSON object, or "
     "lines of `biz_...,key` or `biz_...,connection:name`. Keys of other companies stay, unless you add REPLACE=1. A "
-    "secret has at most 64 KB, which is about 600 companies, and accepts about 100 writes a day."
+    "secret has at most 64 KB, which is about 600 companies, and accepts about 100 writes a day. "
+    "NAME=events asks for nothing: it stores a random key if the secret has none. With REPLACE=1 it replaces the key, "
+    "which changes the secrets of all subscriptions."
 )
 
 
@@ -45,7 +52,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     _check(parser, options)
     try:
         secret = StackSecret.find(options.stack, options.name)
-        if options.companies:
+        if options.name == GENERATED:
+            _generate(secret, options)
+        elif options.companies:
             _fill_companies(secret, read_companies(options.companies), options)
         elif options.connection is not None:
             require_connection(secret, options.connection, options.stack)
@@ -61,16 +70,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _check(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None:
     """Check the options that need no stack."""
-    if options.name not in SECRETS:
-        parser.error(f"NAME must be one of {', '.join(SECRETS)}, not {options.name!r}. For callers, use `make caller`")
-    if (options.company or options.companies) and "companies" not in SECRETS[options.name].model.model_fields:
+    if options.name not in NAMES:
+        parser.error(f"NAME must be one of {', '.join(NAMES)}, not {options.name!r}. For callers, use `make caller`")
+    has_companies = options.name != GENERATED and "companies" in SECRETS[options.name].model.model_fields
+    if (options.company or options.companies) and not has_companies:
         parser.error(f"{options.name} has one key for all companies. Leave COMPANY and COMPANIES out")
     if options.companies == "":
         parser.error("COMPANIES must be a file, or - for standard input")
     check_company(parser, options.company)
     if options.connection is not None and not options.company:
         parser.error("CONNECTION needs COMPANY. To connect an account for all companies, use `make login`")
-    if options.replace and not options.companies:
+    if options.replace and not options.companies and options.name != GENERATED:
         parser.error("REPLACE needs COMPANIES")
 
 
@@ -85,6 +95,33 @@ def _fill(secret: StackSecret, model: type[BaseModel], options: argparse.Namespa
         if options.verify:
             Verification(options.stack, Providers.find(options.stack)).require(options.name, key)
         _require_usable(secret, model, secret.change(lambda value: _with_key(value, key, options.company)), options)
+
+
+def _generate(secret: StackSecret, options: argparse.Namespace) -> None:
+    """Store a random signing key.
+
+    Raises:
+        DeployedError: functions can use the key that is there, and it is not to be replaced.
+    """
+
+    def with_signing_key(value: dict[str, Any]) -> dict[str, Any]:
+        if not options.replace and _is_usable(secret.name, value):
+            raise DeployedError(
+                f"{secret.name} has a key. With another key, receivers reject deliveries until they have their new "
+                "secrets. To replace it anyway, add REPLACE=1"
+            )
+        return value | {"signing_key": new_signing_key()}
+
+    secret.change(with_signing_key)
+    print("After 5 minutes, rotate each subscription (POST /subscriptions/{name}/rotate): all secrets have changed.")
+
+
+def _is_usable(name: str, value: dict[str, Any]) -> bool:
+    try:
+        SIGNING_KEY.parse(name, value)
+    except SecretError:
+        return False
+    return True
 
 
 def _fill_companies(secret: StackSecret, keys: Mapping[str, Credential], options: argparse.Namespace) -> None:
@@ -159,11 +196,15 @@ def _ask(prompt: str) -> str:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="make secret", usage=USAGE, description=__doc__, epilog=EPILOG)
     parser.add_argument("--stack", required=True, help="name of the deployed stack, such as aichats-dev (STACK=)")
-    parser.add_argument("--name", required=True, help=f"which secret: {', '.join(SECRETS)} (NAME=)")
+    parser.add_argument("--name", required=True, help=f"which secret: {', '.join(NAMES)} (NAME=)")
     parser.add_argument("--company", help="company (biz_...) that gets a key of its own (COMPANY=)")
     parser.add_argument("--connection", help="connection that the company uses instead of a key (CONNECTION=)")
     parser.add_argument("--companies", help="file with the keys of many companies, or - (COMPANIES=)")
-    parser.add_argument("--replace", action="store_true", help="remove companies that are not in the file (REPLACE=1)")
+    parser.add_argument(
+        "--replace",
+        action="store_true",
+        help="remove companies that are not in the file, or replace the key of NAME=events (REPLACE=1)",
+    )
     parser.add_argument(
         "--no-verify", dest="verify", action="store_false", help="store keys without asking the provider (VERIFY=0)"
     )

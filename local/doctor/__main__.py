@@ -28,6 +28,7 @@ CHECKS: Mapping[str, Callable[[ExaminedStack], Iterator[Finding]]] = {
     "Kodey key": credentials.check_kodey_key,
     "webhook": webhook.check_webhook,
     "webhook secret": credentials.check_webhook_secret,
+    "signing key": credentials.check_signing_key,
     "API clients": credentials.check_callers,
     "own schedules": schedules.check_own_schedules,
     "automations": schedules.check_automations,

@@ -11,6 +11,7 @@ from aichats.api.callers import StoredCaller
 from aichats.aws.secret_values import parse_secret
 from aichats.errors import SecretError
 from aichats.kodey.credentials import KodeySecret
+from aichats.subscriptions.signing_key import SIGNING_KEY
 from aichats.whop.connections import DEFAULT_CONNECTION, parse_connection
 from aichats.whop.credentials import WebhookSecret, WhopSecret
 from local.doctor.findings import Finding, fail, fine, warn
@@ -100,6 +101,13 @@ def check_webhook_secret(stack: ExaminedStack) -> Iterator[Finding]:
         yield fail(f"{name} is empty, so all webhooks are rejected", stack.command("webhook"))
     else:
         yield fine("empty, and no automation listens for webhooks")
+
+
+def check_signing_key(stack: ExaminedStack) -> Iterator[Finding]:
+    """Check that the stack can sign deliveries of events."""
+    name = stack.output("EventsSecret")
+    SIGNING_KEY.parse(name, stack.secret(name))
+    yield fine("deliveries of events can be signed")
 
 
 def check_callers(stack: ExaminedStack) -> Iterator[Finding]:

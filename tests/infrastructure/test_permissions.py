@@ -14,9 +14,11 @@ from aichats.settings import (
     ReplySettings,
     ScheduleSettings,
     Settings,
+    SigningSettings,
     SweepSettings,
     WebhookSettings,
 )
+from aichats.subscriptions.signing_key import SIGNING_KEY_CHARACTERS
 from aichats.whop.settings import WhopSettings
 from tests.support.template import load_template, walk
 
@@ -61,6 +63,7 @@ ON_TABLES = {
         "${RunsTable.Arn}/index/by_time": QUERIED,
         "${RunsTable.Arn}/index/by_slot": QUERIED,
         "AutomationsTable": READ | WRITTEN | DELETED | SCANNED,
+        "EventsTable": READ | WRITTEN | DELETED | QUERIED,
     },
     "PublishEventsFunction": {
         "RunsTable": STREAMED,
@@ -178,6 +181,7 @@ def test_each_function_gets_only_the_variables_that_match_its_permissions(name: 
     assert variables.keys() & schedules == (schedules if name in SCHEDULE_WRITERS else set())
     assert ("WEBHOOK_SECRET" in variables) is (name in {"ReceiveWebhookFunction", "HttpApiFunction"})
     assert ("CALLERS_SECRET" in variables) is (name == "HttpApiFunction")
+    assert ("EVENTS_SECRET" in variables) is (name == "HttpApiFunction")
     assert ("CONNECTIONS_PREFIX" in variables) is (name == "RefreshTokensFunction")
     assert ("MISSED_GRACE_SECONDS" in variables) is (name == "SweepRunsFunction")
     assert ("WEBHOOK_URL" in variables) is (name == "SweepRunsFunction")
@@ -206,6 +210,7 @@ def test_every_variable_is_a_setting() -> None:
         ScheduleSettings,
         WebhookSettings,
         SweepSettings,
+        SigningSettings,
         RenewalSettings,
         EventSettings,
         ReplySettings,
@@ -238,9 +243,11 @@ def test_the_scheduler_s_role_cannot_be_used_by_others() -> None:
     ]
 
 
-def test_secrets_begin_empty_and_are_read_only_by_the_functions_that_need_them() -> None:
-    secrets = [resource for resource in RESOURCES.values() if resource["Type"] == "AWS::SecretsManager::Secret"]
-    assert {secret["Properties"]["SecretString"] for secret in secrets} == {"{}"}
+def test_secrets_begin_empty_or_generated_and_are_read_only_by_the_functions_that_need_them() -> None:
+    secrets = {name: part for name, part in RESOURCES.items() if part["Type"] == "AWS::SecretsManager::Secret"}
+    generated = secrets.pop("EventsSecret")["Properties"]["GenerateSecretString"]
+    assert {secret["Properties"]["SecretString"] for secret in secrets.values()} == {"{}"}
+    assert (generated["GenerateStringKey"], generated["PasswordLength"]) == ("signing_key", SIGNING_KEY_CHARACTERS)
     assert {name: set(granted(name, "secretsmanager")) for name in FUNCTIONS} == {
         # The speed of a fan-out depends on the kind of Kodey's key.
         "RunScheduleFunction": {"WhopSecret", "KodeySecret", CONNECTIONS},
@@ -249,7 +256,10 @@ def test_secrets_begin_empty_and_are_read_only_by_the_functions_that_need_them()
         # The check of the webhook needs an API key.
         "SweepRunsFunction": {"WhopSecret"},
         "RefreshTokensFunction": {CONNECTIONS, "*"},
-        "HttpApiFunction": {"WhopSecret", "KodeySecret", "CallersSecret", "WebhookSecret", CONNECTIONS},
+        "HttpApiFunction": {
+            *("WhopSecret", "KodeySecret", "CallersSecret", "WebhookSecret", "EventsSecret"),
+            CONNECTIONS,
+        },
         "ReceiveWebhookFunction": {"WebhookSecret"},
         "PublishEventsFunction": set(),
     }

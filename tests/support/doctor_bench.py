@@ -15,7 +15,7 @@ from tests.support.ledgers import dynamodb, make_table
 from tests.support.secret_vault import SecretVault
 
 STACK = "aichats-dev"
-WHOP = "aichats/dev/whop"
+WHOP, EVENTS = "aichats/dev/whop", "aichats/dev/events"
 
 type Json = dict[str, Any]
 
@@ -97,7 +97,7 @@ class DoctorBench:
             FakeQueues(),
         )
         self.scheduler = FakeScheduler(utc_now)
-        self.secrets = SecretVault({WHOP: {"api_key": "key"}})
+        self.secrets = SecretVault({WHOP: {"api_key": "key"}, EVENTS: {"signing_key": "k" * 64}})
         self.runs = Table(dynamodb(), make_table("RunsTable"))
         self.status, self.created = "CREATE_COMPLETE", datetime.now(UTC) - timedelta(days=1)
         self.parameters = {
@@ -122,6 +122,7 @@ class DoctorBench:
             "KodeySecret": "aichats/dev/kodey",
             "WebhookSecret": "aichats/dev/webhook",
             "CallersSecret": "aichats/dev/callers",
+            "EventsSecret": EVENTS,
         }
 
     @property

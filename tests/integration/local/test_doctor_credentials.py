@@ -10,11 +10,17 @@ from aichats.http.transport import DeadlineTransport
 from aichats.whop import WhopClient
 from aichats.whop.connections import fingerprint
 from local.doctor.connections import check_connections, check_credentials
-from local.doctor.credentials import check_callers, check_kodey_key, check_webhook_secret, check_whop_keys
+from local.doctor.credentials import (
+    check_callers,
+    check_kodey_key,
+    check_signing_key,
+    check_webhook_secret,
+    check_whop_keys,
+)
 from local.doctor.runner import run_checks
 from local.doctor.webhook import check_webhook
 from tests.support.automations import listening, scheduled
-from tests.support.doctor_bench import STACK, WHOP, DoctorBench
+from tests.support.doctor_bench import EVENTS, STACK, WHOP, DoctorBench
 from tests.support.mock_servers import AI_CHATS, MockServer, running_whop
 
 MINUTE, DAY = timedelta(minutes=1), timedelta(days=1)
@@ -256,3 +262,15 @@ def test_a_lost_answer_and_an_empty_connection_are_mentioned(bench: DoctorBench)
     assert lost.startswith("warn: acme: the answer to its last renewal was lost")
     assert accepted == "ok: acme is accepted, not renewed yet"
     assert empty.startswith("warn: empty is logged out -> make login CONNECTION=empty")
+
+
+# ---- the signing key
+
+
+def test_a_signing_key_that_functions_cannot_use_is_reported_with_the_command(bench: DoctorBench) -> None:
+    assert bench.lines(check_signing_key) == ["ok: deliveries of events can be signed"]
+    for value in ({}, {"signing_key": ""}):
+        bench.secrets.put(EVENTS, value)
+        [(_, [finding])] = run_checks({"signing key": check_signing_key}, bench.stack)
+        assert finding.status == "FAIL"
+        assert finding.remedy == "To store it, type: make secret NAME=events STACK=<stack>"
