@@ -29,7 +29,7 @@ TASKS = {
     "see everything at a glance": "see-everything",
 }
 """Ordinary tasks, each with the page that shows how to do it."""
-OTHERS = ["call-the-api", "handle-time-zones", "limit-a-client", "receive-webhooks", "use-kodey"]
+OTHERS = ["call-the-api", "handle-time-zones", "limit-a-client", "receive-events", "receive-webhooks", "use-kodey"]
 """More how-to pages whose blocks run on a laptop."""
 [VARIABLES] = [block for block in shell_blocks(DOCS / "tutorials" / "first-automation.md") if "API=" in block.text]
 """The block with the variables that all pages use."""

@@ -231,6 +231,14 @@ def a_client_changes_automations(roles: Roles) -> None:
     roles.http("DELETE", path)
 
 
+def a_client_subscribes_to_events(roles: Roles) -> None:
+    path, body = f"/subscriptions/{unique('alerts')}", {"url": "https://receiver.example/", "events": ["run.failed"]}
+    assert roles.http("PUT", path, body)["secret"].startswith("whsec_")
+    roles.http("PUT", path, body | {"events": ["run.*"]})
+    roles.http("GET", "/subscriptions")
+    roles.http("DELETE", path)
+
+
 def a_client_sends_a_test_event(roles: Roles) -> None:
     sent = http_event("POST", "/events/test", {"type": "plan.created"})
     sent["requestContext"]["domainName"] = roles.system.api_url.removeprefix("http://")
@@ -403,6 +411,7 @@ NORMAL_WORK: dict[str, list[Work]] = {
         a_client_looks_at_runs,
         a_client_starts_a_job,
         a_client_changes_automations,
+        a_client_subscribes_to_events,
         a_client_sends_a_test_event,
         a_text_fails_for_a_webhook_and_is_replayed,
     ],

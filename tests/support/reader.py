@@ -57,13 +57,15 @@ class LocalStack:
         return as_today(text.replace("aichats-dev", STACK), datetime.now(UTC).date())
 
     def reset(self) -> None:
-        """Remove what earlier pages left: pauses, automations, runs, secrets, chats and faults."""
+        """Remove what earlier pages left: pauses, automations, subscriptions, runs, secrets, chats and faults."""
         with plain_client(
             base_url=self.dev.value("HTTP API"), headers={"Authorization": f"Bearer {BEARER}"}, timeout=PATIENCE
         ) as api:
             api.post("/resume").raise_for_status()
             for automation in api.get("/automations").json()["data"]:
                 api.delete(f"/automations/{automation['name']}").raise_for_status()
+            for subscription in api.get("/subscriptions").json()["data"]:
+                api.delete(f"/subscriptions/{subscription['name']}").raise_for_status()
             until(lambda: not api.get("/runs?status=pending,performing").json()["data"])
             for port in ("8001", "8002"):
                 api.post(f"http://127.0.0.1:{self._ports[port]}/_control/reset").raise_for_status()

@@ -16,6 +16,7 @@ from aichats.bootstrap import Application
 from aichats.errors import InputError
 from aichats.runs.ledger.jobs import Job
 from aichats.runs.model import Run, ScheduleEvent, ScheduleTick
+from aichats.subscriptions.model import Subscription
 from aichats.validation import parse, parse_json
 from aichats.whop.oauth import OAuthClient
 from aichats.whop.renewal import Renewals
@@ -118,6 +119,7 @@ def app(monkeypatch: pytest.MonkeyPatch, whop: WhopInMemory, kodey: KodeyInMemor
     monkeypatch.setattr(publish_events, "publisher", app.publisher)
     monkeypatch.setattr(http_api, "api", create_api(app))
     add_runs(app)
+    app.subscriptions.put("alerts", parse_json(Subscription, body_of(load(HTTP["put_subscription"]))))
     app.automations.put("weekly-revenue", parse_json(Automation, body_of(load(HTTP["put_automation"]))))
     return app
 
@@ -149,7 +151,9 @@ def test_each_route_has_an_event() -> None:
         for method, path in (
             (
                 method,
-                path.replace("weekly-revenue", "{name}").replace(FILE_ID, "{file_id}").replace(JOB_ID, "{job_id}"),
+                re.sub("weekly-revenue|alerts", "{name}", path)
+                .replace(FILE_ID, "{file_id}")
+                .replace(JOB_ID, "{job_id}"),
             )
             for method, path in shown
         )
