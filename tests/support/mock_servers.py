@@ -13,6 +13,7 @@ from starlette.types import ASGIApp
 from local.plain_http import plain_client
 from local.ports import listen
 from local.standins.kodey.app import create_app as create_kodey
+from local.standins.receiver.app import create_app as create_receiver
 from local.standins.shared.clock import Clock
 from local.standins.shared.server import Server
 from local.standins.whop.app import create_app as create_whop
@@ -256,6 +257,21 @@ class KodeyInProcess(InProcess):
         """Return the messages of the only chat, in order."""
         (chat,) = self.state()["chats"]
         return [message["content"] for message in chat["messages"]]
+
+
+class ReceiverInProcess(InProcess):
+    """The mock receiver without sockets. A delivery goes to any path."""
+
+    def __init__(self) -> None:
+        super().__init__(create_receiver, "", lambda **options: options)
+
+    def deliver(self, event: object, webhook_id: str = "evt_1", **headers: str) -> httpx.Response:
+        """Deliver an event without a signature, and return the answer."""
+        return self.call("POST", "/", json=event, headers={"webhook-id": webhook_id, **headers})
+
+    def page(self) -> str:
+        """Return the page for people."""
+        return self.request("GET", "/").text
 
 
 def whop_options(

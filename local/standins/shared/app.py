@@ -1,6 +1,6 @@
 """The application of a mock server: its provider's operations, and the control surface."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from starlette.applications import Starlette
@@ -17,10 +17,15 @@ UNKNOWN = "unknown"
 METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 
 
-def create_app(
-    make_provider: Callable[[], Provider], clock: Clock, state: Mapping[str, Any] | None = None
+def create_app[P: Provider](
+    make_provider: Callable[[], P],
+    clock: Clock,
+    state: Mapping[str, Any] | None = None,
+    own_routes: Callable[[StandIn[P]], Sequence[Route]] = lambda _stand_in: (),
 ) -> Starlette:
     """Return the application around a provider that starts with ``state``. A reset makes a new provider, without data.
+
+    ``own_routes`` returns routes for people and tests, which come first: they meet no fault, and are not logged.
 
     Raises:
         LookupError, TypeError, ValueError: the state isn't as :meth:`StandIn.state` returned it.
@@ -32,4 +37,4 @@ def create_app(
     routes = [Route(each.path, stand_in.endpoint(each.name), methods=[each.method]) for each in operations]
     # The last route matches every other method and path. So those are logged, and rejected as the provider does.
     rest = Route("/{path:path}", stand_in.endpoint(UNKNOWN), methods=METHODS)
-    return Starlette(routes=[control(stand_in), *routes, rest])
+    return Starlette(routes=[*own_routes(stand_in), control(stand_in), *routes, rest])

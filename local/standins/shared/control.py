@@ -10,7 +10,7 @@ from starlette.routing import Mount, Route
 
 from aichats.validation import message_of
 from local.standins.shared.clock import iso
-from local.standins.shared.exchange import Mode
+from local.standins.shared.exchange import Provider
 from local.standins.shared.faults import Fault
 from local.standins.shared.stand_in import StandIn
 
@@ -39,7 +39,7 @@ class Move(BaseModel):
     """Seconds by which the clock moves ahead."""
 
 
-def control(stand_in: StandIn) -> Mount:
+def control[P: Provider](stand_in: StandIn[P]) -> Mount:
     """Return the control surface of a mock server."""
 
     async def state(_request: Request) -> JSONResponse:
@@ -70,14 +70,14 @@ def control(stand_in: StandIn) -> Mount:
     )
 
 
-def change_mode(stand_in: StandIn, body: bytes) -> dict[str, Any]:
+def change_mode[P: Provider](stand_in: StandIn[P], body: bytes) -> dict[str, Any]:
     """Change the fields of the mode that ``body`` names, and return the mode.
 
     Raises:
         ControlError: the body isn't a JSON object, or has an unknown field or an invalid value.
     """
     provider = stand_in.memory.provider
-    kind: type[Mode] = type(provider.mode)
+    kind: type[BaseModel] = type(provider.mode)
     try:
         changed = kind.model_validate({**provider.mode.model_dump(), **OBJECT.validate_json(body)})
     except ValidationError as error:
@@ -86,7 +86,7 @@ def change_mode(stand_in: StandIn, body: bytes) -> dict[str, Any]:
     return changed.model_dump()
 
 
-def arm_faults(stand_in: StandIn, body: bytes) -> list[dict[str, Any]]:
+def arm_faults[P: Provider](stand_in: StandIn[P], body: bytes) -> list[dict[str, Any]]:
     """Add the faults that ``body`` lists, and return all that are armed. An empty list removes all.
 
     Raises:
@@ -107,7 +107,7 @@ def arm_faults(stand_in: StandIn, body: bytes) -> list[dict[str, Any]]:
     return [fault.model_dump() for fault in memory.faults.armed]
 
 
-def move_clock(stand_in: StandIn, body: bytes) -> dict[str, Any]:
+def move_clock[P: Provider](stand_in: StandIn[P], body: bytes) -> dict[str, Any]:
     """Move the clock ahead, and return its new time.
 
     Raises:

@@ -105,7 +105,7 @@ class Provider(Protocol):
     """
 
     mode: Any
-    """A :class:`Mode` or an object of a subclass. A change of the mode replaces it."""
+    """A model with the seconds of ``latency``, such as :class:`Mode`. A change of the mode replaces it."""
 
     @property
     def operations(self) -> Sequence[Operation]:

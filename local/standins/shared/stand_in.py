@@ -21,19 +21,19 @@ REQUESTS_KEPT = 100_000
 type Begin = Callable[[], Reply | Later | Elsewhere]
 
 
-class Memory:
+class Memory[P: Provider]:
     """The data that a reset deletes."""
 
-    def __init__(self, provider: Provider) -> None:
+    def __init__(self, provider: P) -> None:
         self.provider = provider
         self.faults = ArmedFaults()
         self.requests: deque[dict[str, Any]] = deque(maxlen=REQUESTS_KEPT)
 
 
-class StandIn:
+class StandIn[P: Provider]:
     """One running mock server."""
 
-    def __init__(self, make_provider: Callable[[], Provider], clock: Clock) -> None:
+    def __init__(self, make_provider: Callable[[], P], clock: Clock) -> None:
         self._make_provider = make_provider
         self.clock = clock
         self._late: set[asyncio.Task[None]] = set()

@@ -2,7 +2,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.support.mock_servers import KodeyInProcess, WhopInProcess
+from tests.support.mock_servers import KodeyInProcess, ReceiverInProcess, WhopInProcess
 from tests.support.whop_oauth import OAuthApp
 
 
@@ -20,4 +20,10 @@ def app(whop: WhopInProcess) -> OAuthApp:
 @pytest.fixture
 def kodey() -> Iterator[KodeyInProcess]:
     with KodeyInProcess() as mock:
+        yield mock
+
+
+@pytest.fixture
+def receiver() -> Iterator[ReceiverInProcess]:
+    with ReceiverInProcess() as mock:
         yield mock
