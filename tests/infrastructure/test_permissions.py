@@ -10,6 +10,7 @@ from aichats.runs.stack_pause import STACK_PAUSE_KEY
 from aichats.settings import (
     EventSettings,
     HttpApiSettings,
+    ReceiverSettings,
     RenewalSettings,
     ReplySettings,
     ScheduleSettings,
@@ -207,6 +208,7 @@ def test_every_variable_is_a_setting() -> None:
         WhopSettings,
         KodeySettings,
         HttpApiSettings,
+        ReceiverSettings,
         ScheduleSettings,
         WebhookSettings,
         SweepSettings,

@@ -10,6 +10,7 @@ from aichats.kodey.settings import KodeySettings
 from aichats.settings import (
     Environment,
     HttpApiSettings,
+    ReceiverSettings,
     RenewalSettings,
     ReplySettings,
     ScheduleSettings,
@@ -43,6 +44,7 @@ REQUIRED: dict[type[Environment], dict[str, str]] = {
     WebhookSettings: {"WEBHOOK_SECRET": "aichats/dev/webhook"},
     SweepSettings: {},
     ReplySettings: {},
+    ReceiverSettings: {},
     RenewalSettings: {"CONNECTIONS_PREFIX": "aichats/dev/whop/"},
 }
 OPTIONAL: dict[type[Environment], dict[str, str]] = {
@@ -60,10 +62,26 @@ OPTIONAL: dict[type[Environment], dict[str, str]] = {
         "KODEY_SETTLE_SECONDS": "10",
     },
     HttpApiSettings: {"ALLOWED_ORIGINS": "https://a.example, https://b.example,"},
+    ReceiverSettings: {"AWS_ENDPOINT_URL": "http://127.0.0.1:4566", "LOOPBACK_RECEIVERS": "allowed"},
     SweepSettings: {"MISSED_GRACE_SECONDS": "60", "WEBHOOK_URL": "https://api.invalid/webhooks/whop"},
     ReplySettings: {"REPLY_WATCH_MINUTES": "90"},
 }
 ALL = {name: value for variables in REQUIRED.values() for name, value in variables.items()}
+ELSEWHERE = [
+    "http://api.whop.com/api/v1",
+    "http://localhost.evil.example/",
+    "http://127.0.0.1.evil.example",
+    "http://127.0.0.1@evil.example/",
+    "http://127.0.0.1:80@evil.example/",
+    "http://127.0.0.1:8001\n.evil.example",
+    "http://10.0.0.1/",
+    "http://169.254.169.254/",
+    "http://[::1].evil.example/",
+    "http://host.docker.internal:8001/api/v1",
+    "http://",
+    "HTTP://127.0.0.1/",
+]
+"""URLs without TLS that don't lead to this machine."""
 each_kind = pytest.mark.parametrize("kind", REQUIRED, ids=lambda kind: kind.__name__)
 
 
@@ -149,6 +167,7 @@ def test_all_that_is_missing_is_named_at_once() -> None:
         ("REPLY_WATCH_MINUTES", "121"),
         ("MISSED_GRACE_SECONDS", "0"),
         ("MISSED_GRACE_SECONDS", "3601"),
+        ("LOOPBACK_RECEIVERS", "yes"),
     ],
 )
 def test_a_wrong_variable_is_named(name: str, value: str) -> None:
@@ -159,20 +178,7 @@ def test_a_wrong_variable_is_named(name: str, value: str) -> None:
 @pytest.mark.parametrize("name", ["WHOP_BASE_URL", "KODEY_BASE_URL"])
 @pytest.mark.parametrize(
     "url",
-    [
-        "http://api.whop.com/api/v1",
-        "http://localhost.evil.example/",
-        "http://127.0.0.1.evil.example",
-        "http://127.0.0.1@evil.example/",
-        "http://127.0.0.1:80@evil.example/",
-        "http://127.0.0.1:8001\n.evil.example",
-        "http://10.0.0.1/",
-        "http://169.254.169.254/",
-        "http://[::1].evil.example/",
-        "http://host.docker.internal:8001/api/v1",
-        "http://",
-        "HTTP://127.0.0.1/",
-    ],
+    ELSEWHERE,
 )
 def test_credentials_are_sent_without_tls_to_this_machine_only(name: str, url: str) -> None:
     with pytest.raises(ConfigurationError, match=f"missing or invalid: {name}: "):
@@ -199,6 +205,27 @@ def test_a_container_of_sam_local_may_call_the_machine_that_it_runs_on() -> None
     assert settings.whop_base_url == url
     with pytest.raises(ConfigurationError):
         WhopSettings.from_environment(OF_WHOP | {"WHOP_BASE_URL": "http://evil.example", "AWS_SAM_LOCAL": "true"})
+
+
+@pytest.mark.parametrize("endpoint", ["", "https://dynamodb.eu-west-1.amazonaws.com", *ELSEWHERE])
+def test_receivers_on_loopback_addresses_are_forbidden_unless_aws_is_on_this_machine(endpoint: str) -> None:
+    environment = {"AWS_ENDPOINT_URL": endpoint, "LOOPBACK_RECEIVERS": "allowed"}
+    with pytest.raises(ConfigurationError, match="LOOPBACK_RECEIVERS: must be forbidden on AWS"):
+        ReceiverSettings.from_environment(environment)
+
+
+@pytest.mark.parametrize("endpoint", ["http://127.0.0.1:4566", "http://localhost:4566/", "http://[::1]:4566"])
+def test_receivers_on_loopback_addresses_can_be_allowed_on_a_local_aws(endpoint: str) -> None:
+    local = {"AWS_ENDPOINT_URL": endpoint}
+
+    assert ReceiverSettings.from_environment(local | {"LOOPBACK_RECEIVERS": "allowed"}).allow_loopback
+    assert not ReceiverSettings.from_environment(local).allow_loopback
+
+
+def test_a_container_of_sam_local_may_use_the_local_aws_of_the_machine_that_it_runs_on() -> None:
+    environment = {"AWS_ENDPOINT_URL": "http://host.docker.internal:4566", "LOOPBACK_RECEIVERS": "allowed"}
+
+    assert ReceiverSettings.from_environment(environment | {"AWS_SAM_LOCAL": "true"}).allow_loopback
 
 
 @pytest.mark.parametrize("name", ["WHOP_BASE_URL", "WHOP_API_VERSION", "WHOP_TIMEOUT_SECONDS", "MAX_MESSAGE_BYTES"])

@@ -164,7 +164,7 @@ class ReceiverSettings(Environment):
 
     @property
     def allow_loopback(self) -> bool:
-        """Whether receivers may have loopback addresses."""
+        """True if receivers may have loopback addresses."""
         return self.loopback_receivers == "allowed"
 
 
