@@ -20,7 +20,7 @@ demo: setup-demo ## Run a short demo of the whole stack: schedule events create 
 
 .PHONY: dev
 dev: setup-demo ## Run the whole stack locally until you press Ctrl-C: API on http://127.0.0.1:3000 (PORT=…, KEEP=1 keeps the data, KEYS=forbidden)
-	@exec $(BIN)/python -m local.dev $(if $(PORT),--port "$(PORT)") $(if $(WHOP_PORT),--whop-port "$(WHOP_PORT)") $(if $(KODEY_PORT),--kodey-port "$(KODEY_PORT)") $(if $(KEEP),--keep) $(if $(KEYS),--keys "$(KEYS)")
+	@exec $(BIN)/python -m local.dev $(if $(PORT),--port "$(PORT)") $(if $(WHOP_PORT),--whop-port "$(WHOP_PORT)") $(if $(KODEY_PORT),--kodey-port "$(KODEY_PORT)") $(if $(RECEIVER_PORT),--receiver-port "$(RECEIVER_PORT)") $(if $(KEEP),--keep) $(if $(KEYS),--keys "$(KEYS)")
 
 .PHONY: sam-local
 sam-local: setup ## Run the function for schedules once in a container (`sam local invoke`)

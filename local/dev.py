@@ -55,6 +55,9 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--whop-port", type=port, default=8001, help="port of the mock of Whop (default: %(default)s)")
     made.add_argument("--kodey-port", type=port, default=8002, help="port of the mock of Kodey (default: %(default)s)")
     made.add_argument(
+        "--receiver-port", type=port, default=8003, help="port of the mock receiver of events (default: %(default)s)"
+    )
+    made.add_argument(
         "--keep",
         nargs="?",
         const=FOLDER,
@@ -102,6 +105,7 @@ def serve(console: Console, options: argparse.Namespace) -> int:
                 api_port=options.port,
                 whop_port=options.whop_port,
                 kodey_port=options.kodey_port,
+                receiver_port=options.receiver_port,
                 parameters=dict(options.parameters),
                 data=folder,
                 api_keys=options.keys,
@@ -140,6 +144,7 @@ def explain(console: Console, system: System, folder: Path | None, keys: str) ->
             ("its OAuth", f"{system.whop_url}/oauth"),
             ("mock of Kodey", system.kodey_url),
             ("and its chats", f"{system.kodey_url}/_control/state"),
+            ("mock receiver", system.receiver_url),
             ("AWS", system.emulator.endpoint_url),
             ("stack", system.stack.name),
         ]

@@ -70,6 +70,8 @@ class Provider(NamedTuple):
 WHOP = Provider("local.standins.whop", "/api/v1", "WhopBaseUrl", "WhopSecret", "local-key")
 KODEY = Provider("local.standins.kodey", "", "KodeyBaseUrl", "KodeySecret", "sk_live_local")
 PROVIDERS = (WHOP, KODEY)
+RECEIVER = "local.standins.receiver"
+"""Module of the mock receiver."""
 WHOP_HEADERS = {"Authorization": f"Bearer {WHOP.api_key}", "Api-Version-Date": WEBHOOKS_API_VERSION}
 CALLERS, WEBHOOK = "CallersSecret", "WebhookSecret"
 SECRETS = (WHOP.secret, KODEY.secret, CALLERS, WEBHOOK, "EventsSecret")
@@ -88,6 +90,8 @@ class System:
     """Base URL of the HTTP API. Its token is :data:`BEARER`."""
     webhook_secrets: Sequence[str] = ()
     """The secrets for webhooks that the stack has at the start. Those of the mock of Whop are new at each start."""
+    receiver_url: str = ""
+    """URL of the mock receiver, which takes events at each path."""
 
     @property
     def whop_url(self) -> str:
@@ -136,6 +140,7 @@ def running_system(
     api_port: int = 0,
     whop_port: int = 0,
     kodey_port: int = 0,
+    receiver_port: int = 0,
     parameters: Mapping[str, str] | None = None,
     data: Path | None = None,
     api_keys: Literal["allowed", "forbidden"] = "allowed",
@@ -148,6 +153,7 @@ def running_system(
         api_port: port of the HTTP API. For each port, 0 means any free one.
         whop_port: port of the mock of Whop.
         kodey_port: port of the mock of Kodey.
+        receiver_port: port of the mock receiver of events.
         parameters: of the stack, in addition to those that connect it to this machine.
         data: folder with a :attr:`Provider.state_file` for each mock server that starts with data.
         api_keys: permission of API keys to create, update and delete chats of Whop.
@@ -156,7 +162,7 @@ def running_system(
     Raises:
         LocalError: a port is in use or given twice, or a part did not start.
     """
-    require_free({"PORT": api_port, "WHOP_PORT": whop_port, "KODEY_PORT": kodey_port})
+    require_free({"PORT": api_port, "WHOP_PORT": whop_port, "KODEY_PORT": kodey_port, "RECEIVER_PORT": receiver_port})
     require_space(ROOT)
     with ExitStack() as running:
         with console.step("build the functions and the layer"):
@@ -169,16 +175,17 @@ def running_system(
                 each: running.enter_context(stand_in(each.module, port, *options.get(each, ()), state=files.get(each)))
                 for each, port in ports.items()
             }
+            receiver_url = running.enter_context(stand_in(RECEIVER, receiver_port)) + "/"
             emulator = running.enter_context(Emulator())
         with console.step("deploy template.yaml"):
             own = {each.base_url: url + each.path for each, url in urls.items()}
-            own |= {"Stage": "dev"} | scheduled_message(built)
+            own |= {"Stage": "dev", "LoopbackReceivers": "allowed"} | scheduled_message(built)
             stack = deploy(emulator.clients, built, STACK, own | dict(parameters or {}))
             fill_secrets(emulator.clients, stack)
             front = HttpFront(http_api(stack), partial(call, emulator.clients), log=log)
             api_url = running.enter_context(serving(front, port=api_port))
             webhook_secrets = register_webhooks(emulator.clients, stack, urls[WHOP], api_url)
-        yield System(emulator, stack, urls, api_url, webhook_secrets)
+        yield System(emulator, stack, urls, api_url, webhook_secrets, receiver_url)
 
 
 def scheduled_message(built: Build) -> dict[str, str]:

@@ -89,6 +89,30 @@ def test_the_mock_of_whop_delivers_a_test_event_that_starts_an_automation(dev: P
         http.delete(f"{api}/automations/refunds").raise_for_status()
 
 
+def test_the_mock_receiver_takes_events_and_shows_them(dev: Program) -> None:
+    receiver = dev.value("mock receiver")
+    with plain_client(timeout=60) as http:
+        assert http.post(f"{receiver}any/path", json={"type": "run.failed"}).status_code == 200
+        assert "run.failed" in http.get(receiver).text
+
+
+def test_the_log_shows_each_event_that_is_published(dev: Program) -> None:
+    with plain_client(timeout=60, headers={"Authorization": f"Bearer {BEARER}"}) as http:
+        wanted = {"action": {"type": "whop.create_chat", "message_text": "Hello"}, "targets": ["biz_E"]}
+        (run,) = http.post(f"{dev.value('HTTP API')}/runs", json=wanted).json()["run_ids"]
+
+    dev.wait_for(rf"publish-events INFO event published .*run_id={run}")
+
+
+def test_the_functions_may_send_events_to_this_machine(dev: Program) -> None:
+    aws = emulator_of(dev).clients
+    [stack] = aws.cloudformation.describe_stacks(StackName=STACK)["Stacks"]
+    names = {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
+    configuration = aws.functions.get_function_configuration(FunctionName=names["HttpApiFunction"])
+
+    assert configuration["Environment"]["Variables"]["LOOPBACK_RECEIVERS"] == "allowed"
+
+
 def test_it_says_that_its_data_will_be_lost_and_how_to_keep_it(dev: Program) -> None:
     assert "All data is lost when this stops. To keep it: make dev KEEP=1" in dev.printed
 

@@ -11,7 +11,7 @@ from local.ports import free_port
 from tests.support.commands import IGNORING_SIGINT, Program, running_module
 from tests.support.mock_servers import MockServer
 
-ON_FREE_PORTS = ["--port", "0", "--whop-port", "0", "--kodey-port", "0"]
+ON_FREE_PORTS = ["--port", "0", "--whop-port", "0", "--kodey-port", "0", "--receiver-port", "0"]
 
 
 @contextmanager

@@ -48,7 +48,7 @@ class LocalStack:
 
     @property
     def _ports(self) -> dict[str, str]:
-        names = {"3000": "HTTP API", "8001": "mock of Whop", "8002": "mock of Kodey"}
+        names = {"3000": "HTTP API", "8001": "mock of Whop", "8002": "mock of Kodey", "8003": "mock receiver"}
         return {port: re.findall(r":(\d+)", self.dev.value(name))[0] for port, name in names.items()}
 
     def adapt(self, text: str) -> str:
@@ -67,7 +67,7 @@ class LocalStack:
             for subscription in api.get("/subscriptions").json()["data"]:
                 api.delete(f"/subscriptions/{subscription['name']}").raise_for_status()
             until(lambda: not api.get("/runs?status=pending,performing").json()["data"])
-            for port in ("8001", "8002"):
+            for port in ("8001", "8002", "8003"):
                 api.post(f"http://127.0.0.1:{self._ports[port]}/_control/reset").raise_for_status()
         self._forget_runs()
         self._restore_secrets()

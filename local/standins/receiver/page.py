@@ -21,7 +21,8 @@ SUBSCRIBE = """\
 API=http://127.0.0.1:3000  # the HTTP API that make dev shows
 curl -X PUT "$API/subscriptions/local" -H 'Authorization: Bearer local-token' \\
   -H 'Content-Type: application/json' -d {definition}"""
-EVENTS = ["run.succeeded", "run.failed"]
+SHOWN_EVENTS = ["run.succeeded", "run.failed"]
+"""The events to which the command subscribes the receiver."""
 COLORS = {"succeeded": "good", "failed": "bad", "unknown": "odd", "missed": "odd", "reply_overdue": "odd"}
 """The colors of the statuses. The others have none."""
 SIGNATURES: dict[Verdict, tuple[str, str]] = {
@@ -72,7 +73,7 @@ def counted(received: Sequence[Received]) -> str:
 
 def command(url: str) -> str:
     """Return the command that subscribes the receiver at ``url``."""
-    return SUBSCRIBE.format(definition=shlex.quote(json.dumps({"url": url, "events": EVENTS})))
+    return SUBSCRIBE.format(definition=shlex.quote(json.dumps({"url": url, "events": SHOWN_EVENTS})))
 
 
 def entry(delivery: Received, keys: Sequence[bytes]) -> str:

@@ -28,6 +28,16 @@ def test_a_port_that_is_taken_is_reported_before_anything_is_started_with_how_to
             commands.serve(Console(io.StringIO()), port)
 
 
+def test_a_taken_port_of_the_mock_receiver_is_reported_with_its_variable() -> None:
+    with listen("127.0.0.1", 0) as taken:
+        port = taken.getsockname()[1]
+        with (
+            pytest.raises(LocalError, match=r"with RECEIVER_PORT=\.\.\.$"),
+            running_system(Console(io.StringIO()), receiver_port=port),
+        ):
+            pass
+
+
 def test_two_parts_with_the_same_port_are_reported_before_anything_is_started_with_both_variables() -> None:
     port, printed = free_port(), io.StringIO()
     with (

@@ -11,6 +11,7 @@ import pytest
 
 from local.setup import ROOT
 from local.standins.kodey.mode import KodeyMode
+from local.standins.receiver.mode import ReceiverMode
 from local.standins.shared.faults import FORMS
 from local.standins.whop.mode import WhopMode
 from tests.support.commands import run_command
@@ -176,7 +177,7 @@ def test_the_files_in_the_life_of_a_run_exist() -> None:
 
 def test_the_faults_and_modes_of_the_mock_servers_are_those_that_they_have() -> None:
     names = first_names("reference/mock-servers.md")
-    modes = WhopMode.model_fields.keys() | KodeyMode.model_fields.keys()
+    modes = WhopMode.model_fields.keys() | KodeyMode.model_fields.keys() | ReceiverMode.model_fields.keys()
     faults = re.findall(r"\b[a-z_]+(?::[A-Z]+)?", re.sub(r"\(.*?\)| or ", ", ", FORMS))
 
     assert modes <= set(names)
