@@ -20,6 +20,7 @@ from local.kept import FOLDER, kept, locked
 from local.repeat import repeating
 from local.setup import ROOT
 from local.signals import SignalledError, interruptible
+from local.standins.receiver.page import SHOWN_EVENTS
 from local.standins.shared.command import port
 from local.system import BEARER, WEBHOOK_SECRET, System, running_system
 
@@ -193,6 +194,8 @@ def commands(system: System) -> Iterator[str]:
     yield shlex.join([*send, f"{system.api_url}/kodey/chats", "-d", for_kodey])
     yield shlex.join([*send, "-X", "PUT", f"{system.api_url}/automations/every-minute", "-d", json.dumps(AUTOMATION)])
     yield shlex.join(["curl", f"{system.api_url}/chats", "-H", authorization])
+    subscription = {"url": system.receiver_url, "events": SHOWN_EVENTS}
+    yield shlex.join([*send, "-X", "PUT", f"{system.api_url}/subscriptions/local", "-d", json.dumps(subscription)])
     yield shlex.join([*exports, "make", "login", f"STACK={system.stack.name}", f"CLIENT_ID={CLIENT_ID}"])
     yield f"export {shlex.join(exports)}  # for the AWS CLI and SDKs"
 
