@@ -280,8 +280,11 @@ def test_an_event_of_a_clock_that_is_ahead_is_no_negative_silence() -> None:
     assert StackAt(NINE, NINE + SECOND).silence(EVERY_MINUTE).since_event == timedelta()
 
 
-def test_both_times_are_metrics_in_seconds() -> None:
-    StackAt(NINE + HOUR, NINE).heartbeat.measure(Contents([EVERY_MINUTE, YEARLY], {"weekly"}))
+@pytest.mark.parametrize(("silent_for", "overdue"), [(HOUR, 3540.0), (30 * SECOND, 0.0)])
+def test_the_times_are_metrics_in_seconds(silent_for: timedelta, overdue: float) -> None:
+    StackAt(NINE + silent_for, NINE).heartbeat.measure(Contents([EVERY_MINUTE, YEARLY], {"weekly"}))
 
     measured: Json = {**metrics.serialize_metric_set()}
-    assert (measured["SecondsSinceEvent"], measured["LongestSlotGap"]) == ([3600.0], [60.0])
+    assert measured["SecondsSinceEvent"] == [silent_for.total_seconds()]
+    assert measured["LongestSlotGap"] == [60.0]
+    assert measured["EventsOverdue"] == [overdue]

@@ -1,8 +1,8 @@
 """The heartbeat of the events: the time since the newest event, and the time between two slots that explains it.
 
 Each slot of a schedule ends in events of its runs. So if there is no event for longer than the gap between two slots,
-runs or events are lost, whatever the reason. An alarm compares the two metrics, and does not need this code to run:
-without the metrics, it reports insufficient data.
+runs or events are late or lost, whatever the reason. An alarm watches this, and does not need this code to run: without
+the metric, it reports insufficient data.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -40,7 +40,7 @@ class Silence:
 
     @property
     def excess(self) -> timedelta:
-        """The time for which the slots don't explain the silence. It is negative if they do."""
+        """The time for which the slots don't explain the silence. It is negative if they explain it."""
         return self.since_event - self.slot_gap
 
 
@@ -73,6 +73,7 @@ class Heartbeat:
         silence = self.silence(contents.rows)
         measure_seconds("SecondsSinceEvent", silence.since_event.total_seconds())
         measure_seconds("LongestSlotGap", silence.slot_gap.total_seconds())
+        measure_seconds("EventsOverdue", max(silence.excess, timedelta()).total_seconds())
 
     def silence(self, rows: Iterable[AutomationRow]) -> Silence:
         """Return the silence of the schedule that explains it least.
