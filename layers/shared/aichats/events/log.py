@@ -78,6 +78,12 @@ class EventLog:
                 return from_text(item["sk"].partition("#")[0])
         return None
 
+    def find(self, places: Sequence[str]) -> dict[str, SentEvent]:
+        """Return stored events by their sort keys. An event that is no longer stored is left out."""
+        keys = [(_day_key(place), place) for place in dict.fromkeys(places)]
+        items = [item for item in self.items.get_all(keys) if "body" in item]
+        return {item["sk"]: SentEvent.from_envelope(json.loads(item["body"])) for item in items}
+
 
 def sort_key(event: SentEvent) -> str:
     """Return the sort key of an event: its time and its id."""
@@ -86,8 +92,13 @@ def sort_key(event: SentEvent) -> str:
 
 def _item(entry: Entry) -> dict[str, str | int]:
     time = to_text(entry.time)
-    item: dict[str, str | int] = {"pk": f"events#{time[:10]}", "sk": f"{time}#{entry.id}"}
+    item: dict[str, str | int] = {"pk": _day_key(time), "sk": f"{time}#{entry.id}"}
     item["ttl"] = int((entry.time + KEEP_EVENTS).timestamp())
     if entry.event is not None:
         item["body"] = json.dumps(entry.event.envelope, ensure_ascii=False, separators=(",", ":"))
     return item
+
+
+def _day_key(place: str) -> str:
+    """Return the partition key of the events of a day, from a text that begins with the day."""
+    return f"events#{place[:10]}"

@@ -5,7 +5,8 @@ write their own attributes only, so neither overwrites the other.
 """
 
 import builtins
-from collections.abc import Callable, Iterator, Mapping
+import secrets
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
@@ -172,7 +173,29 @@ class SubscriptionTable:
         changes = {**_NO_FAILURES, "last_success_at": to_text(now), "slow": slow}
         return self._update(row.name, changes, _SAME_RECEIVER, _receiver(row))
 
+    def claim_probe(self, row: SubscriptionRow, until: datetime) -> bool:
+        """Claim the single attempt that shows whether a receiver works again. No other one is made until a time.
+
+        Returns:
+            ``False`` if another one was claimed, or if the state of the receiver changed, since the row was read.
+        """
+        changes = {"open_until": to_text(until), "probe": secrets.token_hex(8)}
+        values = {
+            **_receiver(row),
+            "read_failures": row.failures,
+            "read_open": to_text(row.open_until or row.created_at),
+        }
+        same_state = "#failures = :read_failures AND (attribute_not_exists(#open_until) OR #open_until = :read_open)"
+        return self._update(row.name, changes, f"{_SAME_RECEIVER} AND {same_state}", values)
+
     # ------------------------------------------------------------------ reads
+
+    def find(self, names: Iterable[str]) -> dict[str, SubscriptionRow | None]:
+        """Return subscriptions as they are now. A name that this version of the code can't read has ``None``."""
+        found: dict[str, SubscriptionRow | None] = {}
+        for item in self.items.get_all([_key(name) for name in sorted(names)]):
+            found[item["sk"]] = next(_readable(iter([item])), None)
+        return found
 
     def get(self, name: str) -> SubscriptionRow | None:
         """Return a subscription as it is now; ``None`` if it does not exist.

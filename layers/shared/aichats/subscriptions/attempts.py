@@ -1,0 +1,71 @@
+"""One attempt to deliver an event: its body, its signature and the request."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from aichats.aws.table import Table
+from aichats.events.model import SentEvent
+from aichats.http.bodies import compact_json
+from aichats.http.receiver import ReceiverAnswer, ReceiverClient
+from aichats.runs.ledger.times import utc_now
+from aichats.subscriptions.row import SubscriptionRow
+from aichats.subscriptions.signing import sign, signing_secret
+
+MAX_REPLY_BYTES = 100_000
+"""The maximum size of the reply in a delivery, in characters."""
+_WITH_REPLY = ("run.replied", "run.succeeded")
+
+
+@dataclass(frozen=True)
+class Attempts:
+    """Sends events to receivers.
+
+    Args:
+        client: sends requests.
+        signing_key: returns the stack's signing key.
+        runs: the table of runs, which has the replies.
+        runs_url: the URL of the API's runs, for the links in Slack's messages.
+        clock: returns the current time.
+    """
+
+    client: ReceiverClient
+    signing_key: Callable[[], str]
+    runs: Table
+    runs_url: str
+    clock: Callable[[], datetime] = utc_now
+
+    def make(self, row: SubscriptionRow, event: SentEvent, limit_seconds: float) -> ReceiverAnswer:
+        """Send an event.
+
+        Raises:
+            ReceiverError: the receiver did not accept the event.
+            SecretError: the signing key can't be used.
+            ClientError: DynamoDB did not answer.
+        """
+        now = self.clock()
+        body, timestamp = self._body(row, event), int(now.timestamp())
+        secrets = [signing_secret(self.signing_key(), row.name, key.id) for key in row.keys_at(now)]
+        headers = {
+            "content-type": "application/json",
+            "webhook-id": event.id,
+            "webhook-timestamp": str(timestamp),
+            "webhook-signature": sign(secrets, event.id, timestamp, body),
+        }
+        return self.client.post(row.subscription.url, body, headers, limit_seconds)
+
+    def _body(self, row: SubscriptionRow, event: SentEvent) -> bytes:
+        envelope = event.envelope
+        if row.subscription.include_reply and event.type in _WITH_REPLY and (reply := self._reply(event)) is not None:
+            envelope = envelope | {"data": {**event.data, "reply": reply}}
+        return compact_json(envelope)
+
+    def _reply(self, event: SentEvent) -> str | None:
+        """Return the text of Kodey's reply in a run; ``None`` if it is no longer stored, or if there is none."""
+        import json
+
+        item: dict[str, Any] = self.runs.get(event.data["run_id"]) or {}
+        reply = json.loads(item.get("result", "{}")).get("reply") or {}
+        content = reply.get("content")
+        return content[:MAX_REPLY_BYTES] if isinstance(content, str) else None

@@ -1,0 +1,154 @@
+"""The stored deliveries: what became of each event for each subscription.
+
+A delivery is stored when it was first attempted or held back. Until then, its message is the only trace of it.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Any, Literal
+
+from aichats.aws.table import Table
+from aichats.aws.writes import succeeds
+from aichats.events.log import sort_key
+from aichats.events.model import SentEvent
+from aichats.runs.ledger.times import from_text, to_text
+
+KEEP_DELIVERIES = timedelta(days=30)
+BY_DUE = "by_due"
+
+type DeliveryStatus = Literal["delivered", "waiting", "failed"]
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """An event for a subscription.
+
+    Attributes:
+        subscription: the name of the subscription.
+        place: the time and the id of the event, its sort key.
+        type: the type of the event.
+        since: the time from which the delivery is tried.
+        version: the number of writes, by which concurrent writers notice each other; 0 if it is not stored.
+        attempts: the number of attempts of the schedule. Attempts before the next retry was due are not counted.
+        held: whether the delivery waits because its receiver fails, not because of its own retry.
+        due_at: the time of the next attempt; ``None`` if there is none.
+        redelivery: the newest request to deliver the event again.
+        seconds: the duration of the successful attempt.
+    """
+
+    subscription: str
+    place: str
+    type: str
+    since: datetime
+    status: DeliveryStatus = "waiting"
+    version: int = 0
+    attempts: int = 0
+    held: bool = False
+    due_at: datetime | None = None
+    redelivery: str | None = None
+    last_status: int | None = None
+    last_error: str | None = None
+    seconds: str | None = None
+    first_attempt_at: datetime | None = None
+    last_attempt_at: datetime | None = None
+
+    @classmethod
+    def of(cls, subscription: str, event: SentEvent, now: datetime, redelivery: str | None) -> "Delivery":
+        """Return a delivery that is not stored yet."""
+        return cls(subscription, sort_key(event), event.type, now, redelivery=redelivery)
+
+    @property
+    def event_id(self) -> str:
+        """The id of the event."""
+        return self.place.partition("#")[2]
+
+    def is_due(self, now: datetime) -> bool:
+        """Return whether the delivery may be attempted without being early."""
+        return self.held or self.due_at is None or self.due_at <= now
+
+
+_TIMES = ("since", "due_at", "first_attempt_at", "last_attempt_at")
+_OTHERS = ("status", "version", "attempts", "held", "redelivery", "last_status", "last_error", "seconds", "type")
+
+
+@dataclass(frozen=True)
+class DeliveryTable:
+    """The stored deliveries. Safe to share between threads."""
+
+    items: Table
+
+    def find(self, keys: Sequence[tuple[str, str]]) -> dict[tuple[str, str], Delivery]:
+        """Return stored deliveries by their subscription and their place."""
+        unique = dict.fromkeys((_partition(name), place) for name, place in keys)
+        found = map(_from_item, self.items.get_all(list(unique)))
+        return {(delivery.subscription, delivery.place): delivery for delivery in found}
+
+    def store(self, delivery: Delivery, now: datetime) -> bool:
+        """Store a change of a delivery. A success is always stored.
+
+        Returns:
+            ``False`` if another writer has changed the delivery since it was read, so nothing was written.
+        """
+        item = _to_item(replace(delivery, version=delivery.version + 1), now)
+        if delivery.status == "delivered":
+            self.items.overwrite([item])
+            return True
+        condition = "#version = :read_version" if delivery.version else self.items.is_absent
+        values = {"read_version": delivery.version} if delivery.version else {}
+        return succeeds(partial(self.items.put, item, condition, values))
+
+    def waiting(
+        self, name: str, *, held: bool, until: datetime, limit: int, after: Mapping[str, str] | None = None
+    ) -> tuple[list[str], dict[str, str] | None]:
+        """Return the places of deliveries that wait, the earliest one first, and the key after which more follow.
+
+        Args:
+            name: the subscription.
+            held: whether these are deliveries that were held back.
+            until: deliveries that are due later are left out.
+            limit: the maximum number of places.
+            after: the key at which to continue.
+        """
+        values = {"waiting": _lane(name, held=held), "until": to_text(until)}
+        start = {"ExclusiveStartKey": self._encoded(after)} if after else {}
+        pages = self.items.query_pages(
+            BY_DUE, "#waiting = :waiting AND #due_at <= :until", values, Limit=limit, **start
+        )
+        items, last = next(pages)
+        return [item["sk"] for item in items], last
+
+    def of_subscription(self, name: str, since: str, until: str, *, newest_first: bool = False) -> Iterator[Delivery]:
+        """Yield the deliveries of a subscription whose places are between two texts, which are not included."""
+        condition, values = "#pk = :pk AND #sk BETWEEN :since AND :until", {"pk": _partition(name)}
+        bounds = {"since": since, "until": until}
+        items = self.items.query(None, condition, values | bounds, ScanIndexForward=not newest_first)
+        return (_from_item(item) for item in items if item["sk"] not in (since, until))
+
+    def _encoded(self, key: Mapping[str, str]) -> dict[str, Any]:
+        return {name: {"S": value} for name, value in key.items()}
+
+
+def _partition(name: str) -> str:
+    return f"deliveries#{name}"
+
+
+def _lane(name: str, *, held: bool) -> str:
+    """Return the key of the index under which a subscription's deliveries wait."""
+    return f"{'held' if held else 'due'}#{name}"
+
+
+def _to_item(delivery: Delivery, now: datetime) -> dict[str, Any]:
+    times = {name: to_text(time) for name in _TIMES if (time := getattr(delivery, name)) is not None}
+    others = {name: value for name in _OTHERS if (value := getattr(delivery, name)) is not None}
+    item = {"pk": _partition(delivery.subscription), "sk": delivery.place, **times, **others}
+    if delivery.status == "waiting":
+        item["waiting"] = _lane(delivery.subscription, held=delivery.held)
+    return item | {"ttl": int((now + KEEP_DELIVERIES).timestamp())}
+
+
+def _from_item(item: Mapping[str, Any]) -> Delivery:
+    fields: dict[str, Any] = {name: from_text(item[name]) for name in _TIMES if name in item}
+    fields |= {name: item[name] for name in _OTHERS if name in item}
+    return Delivery(subscription=item["pk"].partition("#")[2], place=item["sk"], **fields)

@@ -1,0 +1,109 @@
+"""Deliveries that wait: which of them are attempted when a receiver works again, or when their time has come."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from aichats.events.log import EventLog
+from aichats.runs.ledger.times import utc_now
+from aichats.subscriptions.circuit import MAX_AGE
+from aichats.subscriptions.deliveries import DeliveryTable
+from aichats.subscriptions.delivery_queue import (
+    DeliveryMessage,
+    DeliveryQueue,
+    FlushMessage,
+    ProbeMessage,
+    QueuedMessage,
+)
+from aichats.subscriptions.row import SubscriptionRow
+from aichats.subscriptions.table import SubscriptionTable
+
+PART = 200
+"""The number of deliveries in a part of a flush."""
+CANDIDATES = 3
+"""The number of deliveries of which one is the probe. The index may still show one that has just ended."""
+IN_FLIGHT = timedelta(minutes=1)
+"""The time in which the message of a delivery that is due may still be on its way."""
+FAR = timedelta(days=1)
+"""Longer than any delivery is held back."""
+
+
+@dataclass(frozen=True)
+class WaitingDeliveries:
+    """Finds deliveries that wait."""
+
+    subscriptions: SubscriptionTable
+    deliveries: DeliveryTable
+    log: EventLog
+    queue: DeliveryQueue
+    clock: Callable[[], datetime] = utc_now
+
+    def probes(self, message: ProbeMessage) -> list[DeliveryMessage]:
+        """Return deliveries with which a receiver that failed can be called again. None if its pause goes on."""
+        row, now = self.subscriptions.find([message.subscription]).get(message.subscription), self.clock()
+        if row is None or not row.failures or (row.open_until is not None and now < row.open_until):
+            return []
+        held, _ = self.deliveries.waiting(row.name, held=True, until=now + FAR, limit=CANDIDATES)
+        due = [] if held else self.deliveries.waiting(row.name, held=False, until=now, limit=CANDIDATES)[0]
+        return self._messages(message, held or due, early=False)
+
+    def flush(self, message: FlushMessage) -> None:
+        """Send a message for each delivery of a part, and one for the next part.
+
+        Raises:
+            QueueError: SQS did not accept a message.
+            ClientError: DynamoDB did not answer.
+        """
+        places, last = self.deliveries.waiting(
+            message.subscription, held=message.held, until=message.until, limit=PART, after=message.after
+        )
+        messages: list[QueuedMessage] = [*self._messages(message, places, early=message.early)]
+        if last is not None:
+            messages.append(message.model_copy(update={"after": last}))
+        self.queue.send(messages)
+
+    def nudge(self, row: SubscriptionRow) -> int:
+        """Send messages for the deliveries of a subscription that are overdue. Return how many messages were sent.
+
+        Raises:
+            QueueError: SQS did not accept a message.
+            ClientError: DynamoDB did not answer.
+        """
+        now = self.clock()
+        is_paused = row.open_until is not None and now < row.open_until
+        # During a pause, deliveries that are too old are given up.
+        until = now - (MAX_AGE if is_paused else IN_FLIGHT)
+        overdue = [
+            held for held in (True, False) if self.deliveries.waiting(row.name, held=held, until=until, limit=1)[0]
+        ]
+        messages: Sequence[QueuedMessage] = [
+            FlushMessage(subscription=row.name, created_at=row.created_at, held=held, until=until) for held in overdue
+        ]
+        if overdue and row.failures and not is_paused:
+            messages = [ProbeMessage(subscription=row.name, created_at=row.created_at)]
+        self.queue.send(messages)
+        return len(messages)
+
+    def _messages(
+        self, of: ProbeMessage | FlushMessage, places: Sequence[str], *, early: bool
+    ) -> list[DeliveryMessage]:
+        """Return the messages of stored deliveries. A delivery whose event is no longer stored is given up."""
+        events, name = self.log.find(places), of.subscription
+        stored = self.deliveries.find([(name, place) for place in places])
+        messages: list[DeliveryMessage] = []
+        for (_, place), delivery in stored.items():
+            if (event := events.get(place)) is not None:
+                messages.append(
+                    DeliveryMessage(
+                        subscription=name,
+                        created_at=of.created_at,
+                        event=event.envelope,
+                        redelivery=delivery.redelivery,
+                        early=early,
+                        slow=isinstance(of, ProbeMessage),
+                    )
+                )
+            elif delivery.status == "waiting":
+                gone = replace(delivery, status="failed", held=False, due_at=None, last_error="the event is deleted")
+                self.deliveries.store(gone, self.clock())
+        return messages
