@@ -54,6 +54,7 @@ if TYPE_CHECKING:
     from aichats.events.log import EventLog
     from aichats.http import BaseTransport
     from aichats.outbox.publish import Publisher
+    from aichats.outgoing import Outgoing
     from aichats.runs.ledger.history import History
     from aichats.runs.ledger.jobs import Jobs
     from aichats.runs.ledger.rows import Row
@@ -313,8 +314,8 @@ class Application:
             CHANGE_PREFIX: automations,
             UNREADABLE_PREFIX: automations,
         }
-        slots = SlotEvents(stack, runs_table, items)
-        return Publisher(self.event_log, str(settings.event_bus), lambda: aws_client("events"), sources, slots)
+        slots, fan_out = SlotEvents(stack, runs_table, items), self.outgoing.fan_out
+        return Publisher(self.event_log, str(settings.event_bus), lambda: aws_client("events"), sources, slots, fan_out)
 
     # ------------------------------------------------------------------ subscriptions
 
@@ -342,6 +343,14 @@ class Application:
 
         name = SigningSettings.from_environment(self.environment).events_secret
         return self.secrets.read(name, SIGNING_KEY).signing_key
+
+    @cached_property
+    def outgoing(self) -> Outgoing:
+        """The objects that send events to subscriptions."""
+        from aichats.outgoing import Outgoing
+
+        subscriptions, log, clock = self.subscriptions, self.event_log, self.ledger.clock
+        return Outgoing(self.environment, subscriptions, log, self.ledger.items, self.signing_key, clock)
 
     # ------------------------------------------------------------------ inside
 

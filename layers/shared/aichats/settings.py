@@ -175,6 +175,15 @@ class ReplySettings(Environment):
     """The time after which a watch ends without a reply."""
 
 
+class DeliverySettings(Environment):
+    """The settings of functions that queue deliveries of events."""
+
+    delivery_queue_url: QueueUrl
+    slow_delivery_queue_url: QueueUrl
+    """The queue for receivers that fail or are slow."""
+    delivery_dead_letters_url: QueueUrl
+
+
 class RenewalSettings(Environment):
     """The settings of the function that renews connections."""
 

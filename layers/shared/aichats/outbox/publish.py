@@ -19,6 +19,7 @@ from aichats.models import Json
 from aichats.outbox.slot_events import SlotEvents
 from aichats.outbox.stream import ItemChange
 from aichats.runs.ledger.times import utc_now
+from aichats.subscriptions.fan_out import FanOut
 
 type Entries = Callable[[ItemChange], list[Entry]]
 """Returns the entries of a change."""
@@ -38,6 +39,7 @@ class Publisher:
         client: returns the client of EventBridge.
         sources: the function for each beginning of an item's key. The empty one is for all other items.
         slots: finds finished slots.
+        fan_out: queues the deliveries to subscriptions.
         clock: returns the current time.
     """
 
@@ -46,6 +48,7 @@ class Publisher:
     client: Callable[[], EventBridge]
     sources: Mapping[str, Entries]
     slots: SlotEvents
+    fan_out: FanOut
     clock: Callable[[], datetime] = utc_now
 
     def handle(self, records: Sequence[Json]) -> dict[str, int]:
@@ -56,6 +59,7 @@ class Publisher:
 
         Raises:
             NotPublishedError: some events were not published.
+            QueueError: SQS did not accept some deliveries.
             ClientError: DynamoDB did not store the events.
         """
         readable = [read for read in map(self._read, records) if read is not None]
@@ -66,7 +70,11 @@ class Publisher:
         finished = self.slots.finished(changes)
         self.log.store(finished)
         events = list({entry.id: entry.event for entry in [*entries, *finished] if entry.event}.values())
-        self._publish(events)
+        try:
+            self._publish(events)
+        finally:
+            # Receivers hear of the events even if the bus doesn't take them.
+            self.fan_out.send(events)
         self._measure_lag(changes)
         return {"events": len(events)}
 

@@ -1,6 +1,6 @@
 """One attempt to deliver an event: its body, its signature and the request."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -8,7 +8,7 @@ from typing import Any
 from aichats.aws.table import Table
 from aichats.events.model import SentEvent
 from aichats.http.bodies import compact_json
-from aichats.http.receiver import ReceiverAnswer, ReceiverClient
+from aichats.http.receiver import ReceiverAnswer
 from aichats.runs.ledger.times import utc_now
 from aichats.subscriptions.row import SubscriptionRow
 from aichats.subscriptions.signing import sign, signing_secret
@@ -23,17 +23,15 @@ class Attempts:
     """Sends events to receivers.
 
     Args:
-        client: sends requests.
+        post: sends a request with a URL, a body, headers and a time limit in seconds.
         signing_key: returns the stack's signing key.
         runs: the table of runs, which has the replies.
-        runs_url: the URL of the API's runs, for the links in Slack's messages.
         clock: returns the current time.
     """
 
-    client: ReceiverClient
+    post: Callable[[str, bytes, Mapping[str, str], float], ReceiverAnswer]
     signing_key: Callable[[], str]
     runs: Table
-    runs_url: str
     clock: Callable[[], datetime] = utc_now
 
     def make(self, row: SubscriptionRow, event: SentEvent, limit_seconds: float) -> ReceiverAnswer:
@@ -53,7 +51,7 @@ class Attempts:
             "webhook-timestamp": str(timestamp),
             "webhook-signature": sign(secrets, event.id, timestamp, body),
         }
-        return self.client.post(row.subscription.url, body, headers, limit_seconds)
+        return self.post(row.subscription.url, body, headers, limit_seconds)
 
     def _body(self, row: SubscriptionRow, event: SentEvent) -> bytes:
         envelope = event.envelope

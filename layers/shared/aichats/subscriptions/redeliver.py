@@ -1,13 +1,13 @@
 """Delivers stored events again, for example after a receiver lost them. It is done in parts, from the queue."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import islice
 
 from aichats.events.log import EventLog, sort_key
 from aichats.events.model import SentEvent
-from aichats.runs.ledger.times import to_text, utc_now
+from aichats.runs.ledger.times import to_text
 from aichats.subscriptions.deliveries import DeliveryTable
 from aichats.subscriptions.delivery_queue import DeliveryMessage, DeliveryQueue, RedeliveryMessage
 from aichats.subscriptions.row import SubscriptionRow
@@ -25,7 +25,6 @@ class Redeliveries:
     deliveries: DeliveryTable
     log: EventLog
     queue: DeliveryQueue
-    clock: Callable[[], datetime] = utc_now
 
     def perform(self, message: RedeliveryMessage) -> None:
         """Send the deliveries of a part, and the message of the next part.
