@@ -101,7 +101,7 @@ class Deliverer:
         if row.failures:
             logger.info("receiver works again", extra={"subscription": row.name, "failures": row.failures})
             early = now - (row.failing_since or now) >= LONG_OUTAGE
-            held = FlushMessage(subscription=row.name, created_at=row.created_at, until=now + timedelta(days=1))
+            held = FlushMessage(subscription=row.name, created_at=row.created_at, until=now + MAX_AGE)
             rest = held.model_copy(update={"held": False, "early": early, "until": held.until if early else now})
             self.queue.send([held, rest])
             self.queue.send([held], SECOND_FLUSH)
@@ -186,8 +186,8 @@ class Deliverer:
         if now >= delivery.since + MAX_AGE:
             return self._give_up(job, delivery.last_error or job.row.last_error or "the receiver fails")
         if not (delivery.held and delivery.version):
-            until = max(job.row.open_until or now, now)
-            self.deliveries.store(replace(delivery, held=True, due_at=until), now)
+            # It has no time of its own for the next attempt, only one at which it is given up.
+            self.deliveries.store(replace(delivery, held=True, due_at=delivery.since + MAX_AGE), now)
         return "held"
 
     def _probe(self, job: Job) -> Result:

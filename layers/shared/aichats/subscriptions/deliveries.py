@@ -33,7 +33,7 @@ class Delivery:
         version: the number of writes, by which concurrent writers notice each other; 0 if it is not stored.
         attempts: the number of attempts of the schedule. Attempts before the next retry was due are not counted.
         held: whether the delivery waits because its receiver fails, not because of its own retry.
-        due_at: the time of the next attempt; ``None`` if there is none.
+        due_at: the time of the next attempt, or at which a delivery that is held is given up; ``None`` if it has ended.
         redelivery: the newest request to deliver the event again.
         seconds: the duration of the successful attempt.
     """

@@ -24,8 +24,6 @@ CANDIDATES = 3
 """The number of deliveries of which one is the probe. The index may still show one that has just ended."""
 IN_FLIGHT = timedelta(minutes=1)
 """The time in which the message of a delivery that is due may still be on its way."""
-FAR = timedelta(days=1)
-"""Longer than any delivery is held back."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +41,7 @@ class WaitingDeliveries:
         row, now = self.subscriptions.find([message.subscription]).get(message.subscription), self.clock()
         if row is None or not row.failures or (row.open_until is not None and now < row.open_until):
             return []
-        held, _ = self.deliveries.waiting(row.name, held=True, until=now + FAR, limit=CANDIDATES)
+        held, _ = self.deliveries.waiting(row.name, held=True, until=now + MAX_AGE, limit=CANDIDATES)
         due = [] if held else self.deliveries.waiting(row.name, held=False, until=now, limit=CANDIDATES)[0]
         return self._messages(message, held or due, early=False)
 
@@ -71,15 +69,14 @@ class WaitingDeliveries:
         """
         now = self.clock()
         is_paused = row.open_until is not None and now < row.open_until
-        # During a pause, deliveries that are too old are given up.
-        until = now - (MAX_AGE if is_paused else IN_FLIGHT)
-        overdue = [
-            held for held in (True, False) if self.deliveries.waiting(row.name, held=held, until=until, limit=1)[0]
-        ]
+        # During a pause, deliveries are held back that are due by their own schedule, and old ones are given up.
+        bounds = {True: now if is_paused else now + MAX_AGE, False: now - IN_FLIGHT}
         messages: Sequence[QueuedMessage] = [
-            FlushMessage(subscription=row.name, created_at=row.created_at, held=held, until=until) for held in overdue
+            FlushMessage(subscription=row.name, created_at=row.created_at, held=held, until=until)
+            for held, until in bounds.items()
+            if self.deliveries.waiting(row.name, held=held, until=until, limit=1)[0]
         ]
-        if overdue and row.failures and not is_paused:
+        if messages and row.failures and not is_paused:
             messages = [ProbeMessage(subscription=row.name, created_at=row.created_at)]
         self.queue.send(messages)
         return len(messages)

@@ -1,0 +1,183 @@
+"""Deliveries: what is sent, when it is retried, and what a receiver that fails costs others."""
+
+from datetime import timedelta
+
+import pytest
+
+from aichats.subscriptions.circuit import MAX_AGE, PAUSES, RETRIES
+from tests.support.delivery_bench import DeliveryBench, accept, fail, url_of
+
+
+@pytest.fixture
+def bench() -> DeliveryBench:
+    return DeliveryBench()
+
+
+def test_an_event_reaches_each_subscription_that_wants_it(bench: DeliveryBench) -> None:
+    bench.subscribe("crm")
+    bench.subscribe("chat", filter="data.run_id == 'two'")
+    bench.subscribe("off", enabled=False)
+    bench.happen("one", "two")
+    bench.work()
+
+    assert sorted(bench.delivered("crm")) == ["one", "two"]
+    assert bench.delivered("chat") == ["two"]
+    assert bench.delivered("off") == []
+    assert bench.statuses("crm") == ["delivered", "delivered"]
+
+
+def test_a_duplicate_message_delivers_nothing_again(bench: DeliveryBench) -> None:
+    bench.subscribe()
+    [event] = bench.happen("one")
+    bench.work()
+    bench.fan_out.send([event])
+    bench.work()
+    assert bench.attempted() == ["one"]
+
+
+def test_duplicates_in_one_batch_are_delivered_once(bench: DeliveryBench) -> None:
+    bench.subscribe()
+    [event] = bench.happen("one")
+    bench.fan_out.send([event])
+    bench.work()
+    assert bench.attempted() == ["one"]
+
+
+def test_a_subscription_that_was_deleted_gets_nothing_and_a_new_one_of_its_name_neither(bench: DeliveryBench) -> None:
+    bench.subscribe()
+    bench.happen("one")
+    bench.subscriptions.delete("crm")
+    bench.clock.forward(seconds=1)
+    bench.subscribe()
+    bench.work()
+    assert bench.attempted() == []
+
+
+def test_a_delivery_is_retried_by_its_schedule_and_then_given_up(bench: DeliveryBench) -> None:
+    bench.subscribe()
+    bench.receivers.answers[url_of("crm")] = fail(500)
+    begun = bench.clock()
+    bench.happen("one")
+    bench.live(hours=80)
+
+    attempts = [int(got.headers["webhook-timestamp"]) - int(begun.timestamp()) for got in bench.receivers.received]
+    planned = [0]
+    for wait in RETRIES:
+        planned.append(planned[-1] + int(wait.total_seconds()))
+    assert len(attempts) == len(planned)
+    # The sweep sends the retries that are too late for a delay of SQS.
+    assert all(0 <= at - plan <= 600 * place for place, (at, plan) in enumerate(zip(attempts, planned, strict=True)))
+    [delivery] = bench.stored()
+    assert (delivery.status, delivery.attempts, delivery.last_status) == ("failed", 10, 500)
+    assert bench.row().failing_since == begun
+
+
+def test_a_receiver_that_recovers_gets_everything_that_waited(bench: DeliveryBench) -> None:
+    bench.subscribe()
+    bench.receivers.answers[url_of("crm")] = fail(503)
+    bench.happen("one")
+    bench.work()
+    for number in range(30):
+        bench.happen(f"run-{number}")
+        bench.pass_time(minutes=1)
+    assert bench.delivered() == []
+    del bench.receivers.answers[url_of("crm")]
+    bench.pass_time(minutes=11)
+
+    assert sorted(bench.delivered()) == sorted(["one", *(f"run-{number}" for number in range(30))])
+    assert set(bench.statuses()) == {"delivered"}
+    assert (bench.row().failures, bench.row().failing_since, bench.row().open_until) == (0, None, None)
+
+
+def test_while_a_receiver_fails_it_is_called_once_after_each_pause(bench: DeliveryBench) -> None:
+    bench.subscribe()
+    bench.receivers.answers[url_of("crm")] = fail()
+    bench.happen(*(f"run-{number}" for number in range(10)))
+    bench.work()
+    first_burst = len(bench.attempted())
+    assert first_burst == 10
+    begun = bench.clock()
+    bench.happen(*(f"later-{number}" for number in range(50)))
+    bench.pass_time(minutes=40)
+
+    later = [int(got.headers["webhook-timestamp"]) for got in bench.receivers.received[first_burst:]]
+    waits = [at - int(begun.timestamp()) for at in later]
+    assert waits == [5, 35, 155, 455, 1055, 1655, 2255]
+
+
+def test_waiting_for_a_receiver_is_not_an_attempt(bench: DeliveryBench) -> None:
+    bench.subscribe()
+    bench.receivers.answers[url_of("crm")] = fail()
+    bench.happen("one")
+    bench.work()
+    bench.happen("two")
+    bench.work()
+    assert [(each.attempts, each.held) for each in bench.stored()] in ([(1, False), (0, True)], [(0, True), (1, False)])
+
+
+def test_an_event_that_a_receiver_always_rejects_holds_up_its_other_events_for_seconds_only(
+    bench: DeliveryBench,
+) -> None:
+    def answer(request):  # type: ignore[no-untyped-def]
+        return (fail(422) if request.event["data"]["run_id"] == "poison" else accept())(request)
+
+    bench.subscribe()
+    bench.receivers.answers[url_of("crm")] = answer
+    bench.happen("poison")
+    bench.pass_time(minutes=1)
+    for number in range(60):
+        bench.happen(f"run-{number}")
+        bench.pass_time(seconds=60)
+        assert bench.delivered()[-1] == f"run-{number}"
+    assert bench.attempted().count("poison") <= 5
+
+
+def test_a_receiver_that_fails_does_not_hold_up_others(bench: DeliveryBench) -> None:
+    bench.subscribe("bad")
+    bench.subscribe("good")
+    bench.receivers.answers[url_of("bad")] = fail()
+    bench.happen("one", "two", "three")
+    bench.work()
+    bench.happen("four")
+    bench.work()
+    assert sorted(bench.delivered("good")) == ["four", "one", "three", "two"]
+    assert bench.row("good").failures == 0
+
+
+def test_a_slow_receiver_gets_a_longer_limit_in_a_queue_of_its_own(bench: DeliveryBench) -> None:
+    bench.subscribe()
+    bench.receivers.answers[url_of("crm")] = accept(seconds=7)
+    bench.happen("one")
+    bench.pass_time(seconds=10)
+    assert [got.limit for got in bench.receivers.received] == [5.0, 15.0]
+    assert (bench.delivered(), bench.row().slow) == (["one"], True)
+    bench.happen("two")
+    assert [sent.queue for sent in bench.sqs.sent] == ["https://sqs/slow"]
+    bench.receivers.answers[url_of("crm")] = accept(seconds=0.2)
+    bench.work()
+    assert not bench.row().slow
+
+
+def test_a_receiver_may_ask_for_a_longer_pause(bench: DeliveryBench) -> None:
+    bench.subscribe()
+    bench.receivers.answers[url_of("crm")] = fail(429, retry_after=120)
+    bench.happen("one")
+    bench.pass_time(seconds=119)
+    assert len(bench.attempted()) == 1
+    bench.pass_time(seconds=2)
+    assert len(bench.attempted()) == 2
+
+
+def test_deliveries_that_wait_for_76_hours_are_given_up(bench: DeliveryBench) -> None:
+    bench.subscribe()
+    bench.receivers.answers[url_of("crm")] = fail()
+    bench.happen("one")
+    bench.work()
+    bench.happen(*(f"run-{number}" for number in range(12)))
+    bench.live(hours=MAX_AGE / timedelta(hours=1) + 1)
+    assert set(bench.statuses()) == {"failed"}
+    assert len(bench.statuses()) == 13
+
+
+def test_the_longest_pause_is_shorter_than_a_delay_of_sqs() -> None:
+    assert max(PAUSES) <= timedelta(minutes=15)
