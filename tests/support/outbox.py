@@ -11,7 +11,11 @@ from aichats.outbox.publish import Publisher
 from aichats.outbox.run_events import RunEvents
 from aichats.outbox.slot_events import SlotEvents
 from aichats.runs.ledger.rows import EndStatus
-from tests.support.fakes import FakeEventBridge, Json
+from aichats.subscriptions.delivery_queue import DeliveryQueue
+from aichats.subscriptions.fan_out import FanOut
+from aichats.subscriptions.table import SubscriptionTable
+from tests.support.delivery_bench import DEAD_URL, QUICK_URL, SLOW_URL
+from tests.support.fakes import FakeEventBridge, FakeSqs, Json
 from tests.support.ledgers import Clock, dynamodb, make_ledger, make_table
 from tests.support.streams import WatchedStream
 
@@ -25,6 +29,7 @@ class Outbox:
     """A ledger and what is published of it.
 
     Attributes:
+        sqs: the queues of deliveries.
         records: all records of the stream that were taken.
     """
 
@@ -32,6 +37,7 @@ class Outbox:
         self.clock = clock
         self.ledger = make_ledger(clock)
         self.bus = FakeEventBridge()
+        self.sqs = FakeSqs()
         self.events = make_table("EventsTable")
         self.stream = WatchedStream(self.ledger.table)
         self.publisher = self._publisher(client or dynamodb(), bus or self.bus)
@@ -40,8 +46,10 @@ class Outbox:
     def _publisher(self, client: DynamoDB, bus: Any) -> Publisher:
         items = Table(client, self.events, "pk", "sk")
         runs = RunEvents(STACK, self.ledger.table, items)
+        queue = DeliveryQueue(lambda: self.sqs, QUICK_URL, SLOW_URL, DEAD_URL)
+        self.fan_out = FanOut(SubscriptionTable(items, self.clock), queue)
         slots = SlotEvents(STACK, self.ledger.table, items)
-        return Publisher(EventLog(items), "bus", lambda: bus, {"": runs.entries}, slots, self.clock)
+        return Publisher(EventLog(items), "bus", lambda: bus, {"": runs.entries}, slots, self.fan_out, self.clock)
 
     def take(self) -> list[Json]:
         """Return the new records of the stream."""

@@ -297,25 +297,8 @@ class Application:
     @cached_property
     def publisher(self) -> Publisher:
         """Publishes the changes of the tables as events."""
-        from aichats.automations.change_notes import CHANGE_PREFIX, UNREADABLE_PREFIX
-        from aichats.outbox.automation_events import AutomationEvents
-        from aichats.outbox.connection_events import ConnectionEvents
-        from aichats.outbox.publish import Publisher
-        from aichats.outbox.run_events import RunEvents
-        from aichats.outbox.slot_events import SlotEvents
-        from aichats.whop.connections import CONNECTION_ROWS
-
-        settings, items = self.event_settings, self.event_log.items
-        stack, runs_table = settings.powertools_service_name, self.settings.runs_table
-        automations = AutomationEvents(stack, self.settings.automations_table).entries
-        sources = {
-            "": RunEvents(stack, runs_table, items).entries,
-            CONNECTION_ROWS: ConnectionEvents(stack, runs_table).entries,
-            CHANGE_PREFIX: automations,
-            UNREADABLE_PREFIX: automations,
-        }
-        slots, fan_out = SlotEvents(stack, runs_table, items), self.outgoing.fan_out
-        return Publisher(self.event_log, str(settings.event_bus), lambda: aws_client("events"), sources, slots, fan_out)
+        bus = str(self.event_settings.event_bus)
+        return self.outgoing.publisher(bus, self.settings.runs_table, self.settings.automations_table)
 
     # ------------------------------------------------------------------ subscriptions
 
@@ -346,11 +329,11 @@ class Application:
 
     @cached_property
     def outgoing(self) -> Outgoing:
-        """The objects that send events to subscriptions."""
+        """The objects that publish events and send them to subscriptions."""
         from aichats.outgoing import Outgoing
 
-        subscriptions, log, clock = self.subscriptions, self.event_log, self.ledger.clock
-        return Outgoing(self.environment, subscriptions, log, self.ledger.items, self.signing_key, clock)
+        log, clock, runs = self.event_log, self.ledger.clock, self.ledger.items
+        return Outgoing(self.environment, self.subscriptions, log, runs, self.signing_key, clock)
 
     # ------------------------------------------------------------------ inside
 

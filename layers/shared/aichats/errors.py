@@ -10,6 +10,7 @@
     ├── AttachmentError               a file can't be attached
     │   └── AttachmentUnavailableError    a file can't be fetched now; a retry may help
     ├── ForbiddenUrlError             a URL may not be requested (aichats.http.public_urls)
+    ├── ReceiverError                 a receiver did not accept an event (aichats.http.receiver)
     ├── UnreadableError               this version of the code can't read a row of a table
     │   └── TextExpiredError          the text of a run is no longer kept (aichats.runs.ledger.texts)
     ├── TemplateError                 a template is invalid (aichats.templates.syntax)

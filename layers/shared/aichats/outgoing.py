@@ -1,29 +1,32 @@
-"""The wiring of everything that sends events to subscriptions, for :mod:`aichats.bootstrap`."""
+"""The wiring of everything that publishes events and sends them to subscriptions, for :mod:`aichats.bootstrap`."""
+
+from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from aichats.aws.clients import aws_client
 from aichats.aws.table import Table
 from aichats.events.log import EventLog
-from aichats.http.receiver import ReceiverClient
-from aichats.settings import DeliverySettings, ReceiverSettings
-from aichats.subscriptions.attempts import Attempts
-from aichats.subscriptions.deliver import Deliverer
-from aichats.subscriptions.deliveries import DeliveryTable
+from aichats.settings import DeliverySettings, EventSettings, ReceiverSettings
 from aichats.subscriptions.delivery_queue import DeliveryQueue
 from aichats.subscriptions.fan_out import FanOut
-from aichats.subscriptions.messages import DeliveryHandler
-from aichats.subscriptions.redeliver import Redeliveries
 from aichats.subscriptions.table import SubscriptionTable
-from aichats.subscriptions.waiting import WaitingDeliveries
+
+if TYPE_CHECKING:
+    from aichats.outbox.publish import Publisher
+    from aichats.subscriptions.deliver import Deliverer
+    from aichats.subscriptions.deliveries import DeliveryTable
+    from aichats.subscriptions.messages import DeliveryHandler
+    from aichats.subscriptions.waiting import WaitingDeliveries
 
 
 @dataclass
 class Outgoing:
-    """The objects that send events to subscriptions.
+    """The objects that publish events and send them to subscriptions.
 
     Attributes:
         runs: the table of runs.
@@ -53,14 +56,41 @@ class Outgoing:
         """Queues the deliveries of events."""
         return FanOut(self.subscriptions, self.queue)
 
+    def publisher(self, bus: str, runs_table: str, automations_table: str) -> Publisher:
+        """Return the object that publishes the changes of the tables as events."""
+        from aichats.automations.change_notes import CHANGE_PREFIX, UNREADABLE_PREFIX
+        from aichats.outbox.automation_events import AutomationEvents
+        from aichats.outbox.connection_events import ConnectionEvents
+        from aichats.outbox.publish import Publisher
+        from aichats.outbox.run_events import RunEvents
+        from aichats.outbox.slot_events import SlotEvents
+        from aichats.whop.connections import CONNECTION_ROWS
+
+        stack, items = EventSettings.from_environment(self.environment).powertools_service_name, self.log.items
+        automations = AutomationEvents(stack, automations_table).entries
+        sources = {
+            "": RunEvents(stack, runs_table, items).entries,
+            CONNECTION_ROWS: ConnectionEvents(stack, runs_table).entries,
+            CHANGE_PREFIX: automations,
+            UNREADABLE_PREFIX: automations,
+        }
+        slots = SlotEvents(stack, runs_table, items)
+        return Publisher(self.log, bus, lambda: aws_client("events"), sources, slots, self.fan_out, self.clock)
+
     @cached_property
     def deliveries(self) -> DeliveryTable:
         """The stored deliveries."""
+        from aichats.subscriptions.deliveries import DeliveryTable
+
         return DeliveryTable(self.log.items)
 
     @cached_property
     def deliverer(self) -> Deliverer:
         """Delivers events."""
+        from aichats.http.receiver import ReceiverClient
+        from aichats.subscriptions.attempts import Attempts
+        from aichats.subscriptions.deliver import Deliverer
+
         receivers = ReceiverSettings.from_environment(self.environment)
         client = ReceiverClient(allow_loopback=receivers.allow_loopback)
         attempts = Attempts(client.post, self.signing_key, self.runs, self.clock)
@@ -69,10 +99,15 @@ class Outgoing:
     @cached_property
     def waiting(self) -> WaitingDeliveries:
         """Finds deliveries that wait."""
+        from aichats.subscriptions.waiting import WaitingDeliveries
+
         return WaitingDeliveries(self.subscriptions, self.deliveries, self.log, self.queue, self.clock)
 
     @cached_property
     def messages(self) -> DeliveryHandler:
         """Handles the messages of the delivery queues."""
+        from aichats.subscriptions.messages import DeliveryHandler
+        from aichats.subscriptions.redeliver import Redeliveries
+
         redeliveries = Redeliveries(self.subscriptions, self.deliveries, self.log, self.queue)
         return DeliveryHandler(self.deliverer, self.waiting, redeliveries, self.queue)

@@ -11,7 +11,7 @@ from aichats.http.bodies import compact_json
 from aichats.http.receiver import ReceiverAnswer
 from aichats.runs.ledger.times import utc_now
 from aichats.subscriptions.row import SubscriptionRow
-from aichats.subscriptions.signing import sign, signing_secret
+from aichats.subscriptions.signing import sign_delivery, signing_secret
 
 MAX_REPLY_BYTES = 100_000
 """The maximum size of the reply in a delivery, in characters."""
@@ -49,7 +49,7 @@ class Attempts:
             "content-type": "application/json",
             "webhook-id": event.id,
             "webhook-timestamp": str(timestamp),
-            "webhook-signature": sign(secrets, event.id, timestamp, body),
+            "webhook-signature": sign_delivery(secrets, event.id, timestamp, body),
         }
         return self.post(row.subscription.url, body, headers, limit_seconds)
 
