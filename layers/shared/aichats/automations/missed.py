@@ -9,11 +9,12 @@ from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import batched, chain, takewhile
 
 from aichats.automations.overlap import runs_without_overlap
 from aichats.automations.row import AutomationRow
+from aichats.automations.run_budgets import add_within_budgets
 from aichats.automations.run_factory import RunFactory, slot_of, store_failed
 from aichats.automations.sweep_part import CallAll, SweepPart
 from aichats.automations.table import AutomationTable
@@ -207,7 +208,8 @@ class MissedSlots:
                 self.ledger.add_ended(ended, "missed")
         late = [slot for slot in missed if slot.run_late]
         runs = [runs_without_overlap(self.ledger, slot.row, slot.slot, slot.runs) for slot in late]
-        self.dispatcher.enqueue(list(chain.from_iterable(runs)))
+        add = partial(add_within_budgets, self.ledger, [slot.row for slot in late])
+        self.dispatcher.enqueue(list(chain.from_iterable(runs)), add=add)
 
 
 def _is_due(row: AutomationRow, until: datetime) -> bool:

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     AwareDatetime,
@@ -14,12 +14,14 @@ from pydantic import (
     ValidationInfo,
     field_serializer,
     field_validator,
+    model_validator,
 )
 
 from aichats.models import OrElse, Request
 from aichats.runs.actions import MAX_TARGETS, Action, check_targets
 from aichats.schedules.expressions import At, Rate, parse_schedule
 from aichats.schedules.fire_times import fire_times
+from aichats.schedules.periods import Per
 from aichats.validation import read_time
 
 MINUTE = timedelta(minutes=1)
@@ -49,6 +51,8 @@ type LabelFilter = Annotated[
 ]
 MAX_LABELS = 16
 MAX_LABEL_CHARACTERS = 63
+MAX_BUDGET = 1_000_000_000_000
+"""The maximum limit of a budget. DynamoDB's numbers are exact up to 38 digits."""
 
 NAME: TypeAdapter[str] = TypeAdapter(Name)
 
@@ -125,6 +129,34 @@ class WebhookTrigger(Request):
     enabled: bool = True
 
 
+class Budget(Request):
+    """The maximum of an automation in each day or month, in UTC: runs, tokens of replies, or both."""
+
+    runs: Annotated[int, Field(ge=1, le=MAX_BUDGET, strict=True)] | None = None
+    """The number of runs that slots and events may start."""
+    tokens: Annotated[int, Field(ge=1, le=MAX_BUDGET, strict=True)] | None = None
+    """The tokens that replies may take."""
+    per: Per
+
+    @model_validator(mode="after")
+    def _has_a_limit(self) -> Self:
+        if self.runs is None and self.tokens is None:
+            raise ValueError('must have runs, tokens or both, such as {"runs": 10, "per": "day"}')
+        return self
+
+    @property
+    def stored(self) -> dict[str, Any]:
+        """The fields that are set."""
+        return self.model_dump(exclude_none=True)
+
+    def is_raised_to(self, other: "Budget | None") -> bool:
+        """Return whether another budget allows more, or counts in other periods. ``None`` has no limit."""
+        if other is None or self.per != other.per:
+            return True
+        pairs = ((self.runs, other.runs), (self.tokens, other.tokens))
+        return self != other and all(new is None or (old is not None and new >= old) for old, new in pairs)
+
+
 class Automation(Request):
     """A trigger, the action that it starts, and the targets of the action.
 
@@ -142,6 +174,8 @@ class Automation(Request):
     """Pairs of texts. The runs of the automation have the same labels."""
     managed_by: Annotated[str, Field(min_length=1, max_length=200)] | None = None
     """The system that writes the automation, such as a repository. It is for people."""
+    budget: Budget | None = None
+    """The limits after which the automation is paused until the next day or month."""
 
     @field_validator("targets")
     @classmethod
@@ -175,10 +209,15 @@ class Automation(Request):
         # In a change, null clears a field. So a field that was omitted must not be shown as null.
         return action.model_dump(mode=info.mode, exclude_unset=True)
 
+    @field_serializer("budget")
+    def _only_limits(self, budget: Budget | None) -> dict[str, Any] | None:
+        return budget.stored if budget else None
+
     @property
     def definition(self) -> dict[str, Any]:
         """The JSON that the table stores: all fields of the trigger, and the fields of the action that were written."""
-        fields = self.model_dump(mode="json")
+        # Earlier versions of the code can't read a field that they don't know. So it is only stored if it is set.
+        fields = self.model_dump(mode="json", exclude=None if self.budget else {"budget"})
         trigger = fields["trigger"]
         leading_fields = {name: trigger.pop(name) for name in ("type", "expression") if name in trigger}
         return fields | {"trigger": leading_fields | trigger}

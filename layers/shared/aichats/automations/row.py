@@ -25,6 +25,7 @@ from aichats.errors import InputError, UnreadableError
 from aichats.models import JsonObject
 from aichats.runs.ledger.times import from_text, to_text
 from aichats.schedules.pauses import Pauses
+from aichats.schedules.periods import BY_BUDGET
 from aichats.validation import read_stored
 
 SECOND = timedelta(seconds=1)
@@ -174,7 +175,7 @@ def next_row(
         trigger_changed_at=previous.trigger_changed_at if previous and same_trigger else now,
         rate_start=_rate_start(automation, previous, now),
         replaced=old.etag if old and exists else None,
-        pauses_text=_readable_pauses(old) if old and exists else None,
+        pauses_text=_kept_pauses(old, automation, now) if old and exists else None,
         defaults=automation.defaults,
         created_by=previous.created_by if previous else by,
         updated_by=by,
@@ -271,12 +272,19 @@ def _header(item: Mapping[str, Any]) -> RowHeader:
     return RowHeader(**{name: item[name] for name in names}, pauses_text=item.get("pauses"))
 
 
-def _readable_pauses(row: RowHeader) -> str | None:
-    """Return the pauses of a row as a text; ``None`` if they are malformed and would stay so."""
+def _kept_pauses(row: RowHeader, automation: Automation, now: datetime) -> str | None:
+    """Return the pauses of a replaced row as a text; ``None`` if they are malformed and would stay so.
+
+    A pause by a budget ends if the new definition raises the budget.
+    """
     try:
-        Pauses.from_text(row.pauses_text)
+        pauses = Pauses.from_text(row.pauses_text)
     except ValueError:
         return None
+    budget = row.automation.budget if isinstance(row, AutomationRow) else None
+    if budget is not None and budget.is_raised_to(automation.budget):
+        ended = pauses.ended_by(BY_BUDGET, now)
+        return row.pauses_text if ended == pauses else ended.to_text()
     return row.pauses_text
 
 

@@ -190,6 +190,7 @@ class RunFactory:
             automation=name,
             slot=slot_text(occurrence.time) if occurrence.trigger == "schedule" else None,
             labels={**automation.labels, **occurrence.labels},
+            budget=automation.budget.stored if automation.budget else None,
         )
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from itertools import takewhile
 from typing import TYPE_CHECKING
 
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from aichats.automations.run_factory import RunFactory
     from aichats.automations.table import AutomationTable
     from aichats.runs.actions import Action
-    from aichats.runs.dispatch import Dispatcher
+    from aichats.runs.dispatch import Add, Dispatcher
     from aichats.runs.ledger.ledger import Ledger
 
 NO_PAUSES = Pauses()
@@ -51,11 +52,15 @@ class ScheduleEvents:
         Raises:
             InputError: the event is invalid.
         """
-        runs = self.runs_of(event)
+        runs, add = self._read(event)
         if len(runs) == 1 and not runs[0].slow:
-            outcome = self.dispatcher.perform(runs[0], lease)
-            return [{"run_id": runs[0].run_id, "status": outcome.state, "chat_id": outcome.row.chat_id}]
-        self.dispatcher.enqueue(runs)
+            run = runs[0]
+            if add is not None:
+                # The budget decides whether the run is stored as pending or as skipped.
+                add(runs, lambda _: self.ledger.clock())
+            outcome = self.dispatcher.perform(run if add is None else run.run_id, lease)
+            return [{"run_id": run.run_id, "status": outcome.state, "chat_id": outcome.row.chat_id}]
+        self.dispatcher.enqueue(runs, add=add)
         return [{"run_id": run.run_id, "status": "queued", "chat_id": None} for run in runs]
 
     def runs_of(self, event: object) -> list[Run]:
@@ -69,16 +74,20 @@ class ScheduleEvents:
         Raises:
             InputError: the event is invalid.
         """
+        return self._read(event)[0]
+
+    def _read(self, event: object) -> tuple[list[Run], Add | None]:
+        """Return the runs of an event, and the function that stores them; ``None`` if there is no budget."""
         if isinstance(event, dict) and event.keys() & {"action", "targets"}:
             whole = parse_strictly(ScheduleEvent, event, max_message_bytes=self.max_message_bytes)
             self._measure_lateness(whole)
             is_paused = self._is_paused(whole, whole.scheduled_time)
-            return [] if is_paused else scheduled_runs(whole, self.api_version(whole.action))
+            return ([] if is_paused else scheduled_runs(whole, self.api_version(whole.action))), None
         tick = parse_strictly(ScheduleTick, event)
         self._measure_lateness(tick)
         return self._runs_of_automation(tick)
 
-    def _runs_of_automation(self, tick: ScheduleTick) -> list[Run]:
+    def _runs_of_automation(self, tick: ScheduleTick) -> tuple[list[Run], Add | None]:
         from aichats.automations.overlap import runs_without_overlap
         from aichats.automations.run_factory import slot_of, store_failed
 
@@ -90,12 +99,20 @@ class ScheduleEvents:
                 "event dropped: the automation has no such slot",
                 extra={"automation": tick.automation, "slot": tick.slot},
             )
-            return []
+            return [], None
         if self._is_paused(tick, slot, row.pauses):
-            return []
+            return [], None
         rendered = self.run_factory().runs_for(row.name, row.automation, slot_of(slot))
         store_failed(self.ledger, rendered.failed)
-        return runs_without_overlap(self.ledger, row, slot, rendered.runs)
+        return runs_without_overlap(self.ledger, row, slot, rendered.runs), self._budget_of(row)
+
+    def _budget_of(self, row: AutomationRow) -> Add | None:
+        """Return the function that stores the runs of an automation within its budget; ``None`` if it has none."""
+        if row.automation.budget is None or row.automation.budget.runs is None:
+            return None
+        from aichats.automations.run_budgets import add_within_budgets
+
+        return partial(add_within_budgets, self.ledger, [row])
 
     def _is_paused(self, tick: ScheduleTick, slot: datetime, pauses: Pauses = NO_PAUSES) -> bool:
         """Return whether a slot is inside a pause of the stack or of its automation. If so, log and count it."""

@@ -11,10 +11,12 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from aichats.automations.model import TEMPLATE_START
 from aichats.automations.row import AutomationRow
+from aichats.automations.run_budgets import add_within_budgets
 from aichats.automations.run_factory import Occurrence, RenderedRuns, RunFactory, of_event, store_failed, store_skipped
 from aichats.automations.table import AutomationTable
 from aichats.aws.errors import AWS_ERRORS
@@ -181,7 +183,7 @@ class WebhookEvents:
         self, occurrence: Occurrence, rows: Sequence[AutomationRow], rendered: RenderedRuns, queued: Counter[str]
     ) -> list[str]:
         """Store the runs of automations, and send messages for the runs to perform. Return the ids of all runs."""
-        self.dispatcher.enqueue(rendered.runs, queued)
+        self.dispatcher.enqueue(rendered.runs, queued, partial(add_within_budgets, self.ledger, rows))
         failing = {run.automation for run, _ in rendered.failed}
         events = _kept_events(occurrence, [row for row in rows if row.name in failing])
         ids = [run.run_id for run in rendered.runs] + store_skipped(self.ledger, rendered.skipped)

@@ -1,5 +1,6 @@
 """Transactions that insert items and count them: an item that exists already is not counted again."""
 
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -13,6 +14,7 @@ from aichats.aws.batches import in_batches
 from aichats.aws.table import TRANSACTION_BYTES, TRANSACTION_ITEMS, Table
 from aichats.aws.writes import CONDITION_FAILED, TEMPORARY, Key, reasons_of
 from aichats.errors import AichatsError
+from aichats.http.deadline import remaining
 from aichats.models import Json
 
 TRIES = 20
@@ -111,7 +113,7 @@ def _transact(insertions: Sequence[Insertion]) -> dict[int, Json]:
             if failed:
                 raise LimitExceededError(next(iter(failed.values()))) from error
             codes = {error.response["Error"]["Code"], *(reason["Code"] for reason in reasons)}
-            if last or codes.isdisjoint(TEMPORARY):
+            if last or codes.isdisjoint(TEMPORARY) or remaining(default=math.inf) <= 0:
                 raise
             writes.pause()
         else:

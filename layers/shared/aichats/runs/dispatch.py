@@ -11,7 +11,7 @@ from functools import cached_property
 
 from aichats.aws.observability import count, logger
 from aichats.http.deadline import remaining
-from aichats.runs.ledger.ledger import Ledger
+from aichats.runs.ledger.ledger import DueAt, Ledger
 from aichats.runs.ledger.rows import Row
 from aichats.runs.model import Run
 from aichats.runs.perform import Outcome, OutcomeState, Performer, outcome_of
@@ -22,6 +22,9 @@ FIRST_PAUSE_SECONDS, MAX_PAUSE_SECONDS = 0.2, 1.0
 """The pauses between two reads of a run that the API client waits for."""
 LAST_READ_SECONDS = 0.5
 """The time that is reserved for the last read and the answer."""
+
+type Add = Callable[[Sequence[Run], DueAt], list[Run]]
+"""Stores runs. Returns the runs that are open now."""
 
 METRICS: dict[OutcomeState, str] = {"succeeded": "RunsSucceeded", "waiting": "RunsWaiting"}
 
@@ -84,7 +87,7 @@ class Dispatcher:
         _count(result for result in results if isinstance(result, Outcome))
         return results
 
-    def enqueue(self, runs: Sequence[Run], earlier: Counter[str] | None = None) -> None:
+    def enqueue(self, runs: Sequence[Run], earlier: Counter[str] | None = None, add: Add | None = None) -> None:
         """Store runs in the ledger and send messages for them. Delays between the runs keep the rate limits.
 
         A second call with the same runs sends only the runs that are still open.
@@ -92,13 +95,14 @@ class Dispatcher:
         Args:
             runs: the runs.
             earlier: see :meth:`spread`.
+            add: stores the runs, as :meth:`Ledger.add` does by default.
         """
         if not runs:
             return
         now = self.ledger.clock()
         delays = self.spread(runs, Counter() if earlier is None else earlier)
         delay_of = {run.run_id: delay for run, delay in zip(runs, delays, strict=True)}
-        opened = self.ledger.add(runs, lambda index: now + delays[index])
+        opened = (add or self.ledger.add)(runs, lambda index: now + delays[index])
         self._send([Due.of(run, delay_of[run.run_id]) for run in opened])
 
     def spread(self, runs: Sequence[Run], earlier: Counter[str]) -> list[timedelta]:

@@ -9,7 +9,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import AwareDatetime, BeforeValidator, Field, ValidationInfo, field_validator
 
@@ -79,6 +79,8 @@ class Run:
     """The labels of the run's automation."""
     slot_runs: int | None = None
     """The number of runs of the run's slot; ``None`` if the run has no slot, or is the only run of its slot."""
+    budget: Mapping[str, Any] | None = field(default=None, hash=False)
+    """The budget of the run's automation when the run was created: ``per``, and ``runs``, ``tokens`` or both."""
 
     @property
     def provider(self) -> str:

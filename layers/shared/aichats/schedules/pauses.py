@@ -75,7 +75,16 @@ class Pauses:
         """
         if len(self.after(now)) >= MAX_WINDOWS:
             raise ValueError(f"there are {MAX_WINDOWS} pauses already. Resume one of them first")
+        return self.with_window(window, now)
+
+    def with_window(self, window: PauseWindow, now: datetime) -> "Pauses":
+        """Return the pauses with another window, however many there are."""
         return _pauses([*self.windows, window], now)
+
+    def ended_by(self, by: str, now: datetime) -> "Pauses":
+        """Return the pauses after all windows by ``by`` ended as planned, at the latest now."""
+        windows = (replace(each, until=now) if each.by == by and each.end > now else each for each in self.windows)
+        return _pauses(windows, now)
 
     def resumed(self, now: datetime, by: str) -> "Pauses":
         """Return the pauses after an API client resumed: each window that ``now`` is in ends at ``now``."""

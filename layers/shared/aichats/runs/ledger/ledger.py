@@ -53,12 +53,18 @@ from aichats.runs.ledger.row_changes import (
     LedgerConflictError,
     change_row,
     ended_attributes,
+    ended_item,
 )
 from aichats.runs.ledger.rows import EndStatus, Row, new_item, open_state, row_from
 from aichats.runs.ledger.steering import Steering
 from aichats.runs.ledger.texts import KEEP_TEXTS, TextExpiredError, Texts
 from aichats.runs.ledger.times import to_text, utc_now
 from aichats.runs.model import Run
+
+type DueAt = Callable[[int], datetime]
+"""Returns the time at which a run is due, given its index."""
+type Insert = Callable[[Sequence[Json]], Sequence[Json | None]]
+"""Writes new items. Returns the current item for each item that was not written as it is; otherwise ``None``."""
 
 
 @dataclass(frozen=True)
@@ -129,8 +135,13 @@ class Ledger:
 
     # ------------------------------------------------------------------ new runs
 
-    def add(self, runs: Sequence[Run], due_at: Callable[[int], datetime]) -> list[Run]:
-        """Write runs as pending, unless they have a row. ``due_at`` returns the time for a run, given its index.
+    def add(self, runs: Sequence[Run], due_at: DueAt, insert: Insert | None = None) -> list[Run]:
+        """Write runs as pending, unless they have a row.
+
+        Args:
+            runs: the runs.
+            due_at: returns the time at which a run is due, given its index.
+            insert: writes the rows, as :meth:`Table.insert` does by default.
 
         Returns:
             The runs that are open now. A run that had a row and has ended is left out.
@@ -138,7 +149,7 @@ class Ledger:
         now = self.clock()
         actions = enumerate(self._texts.keep(runs, now))
         items = [self._new_item(runs[index], now, due_at(index), action) for index, action in actions]
-        current_items = self.items.insert(items)
+        current_items = (insert or self.items.insert)(items)
         current = zip(runs, current_items, strict=True)
         return [run for run, item in current if item is None or self._is_open(item, run)]
 
@@ -169,15 +180,10 @@ class Ledger:
         """
         now = self.clock()
         actions: Sequence[Json] = [{}] * len(runs) if unrendered else self._texts.keep([run for run, _ in runs], now)
-        ended = {**ended_attributes(status, now), "status": status, "unrendered": unrendered}
-        items = [
-            {**self._new_item(run, now, now, action), **ended, "error": error, "event_key": event_keys.get(run.run_id)}
-            for (run, error), action in zip(runs, actions, strict=True)
-        ]
-        items = [
-            {name: value for name, value in item.items() if name not in OPEN_ATTRIBUTES and value is not None}
-            for item in items
-        ]
+        items = []
+        for (run, error), action in zip(runs, actions, strict=True):
+            more = {"unrendered": unrendered, "event_key": event_keys.get(run.run_id)}
+            items.append(ended_item({**self._new_item(run, now, now, action), **more}, status, error, now))
         return sum(current_item is None for current_item in self.items.insert(items))
 
     def _new_item(self, run: Run, now: datetime, due_at: datetime, action: Json) -> dict[str, Any]:

@@ -50,3 +50,9 @@ def change_row(
 def ended_attributes(status: EndStatus, now: datetime) -> Json:
     """Return the attributes that only an ended row has."""
     return {"ended": status, "finished_at": to_text(now), "ttl": int((now + KEEP_ENDED).timestamp())}
+
+
+def ended_item(item: Json, status: EndStatus, error: Json, now: datetime) -> dict[str, Any]:
+    """Return the attributes of a new run that ends before anything is done."""
+    attributes = {**item, "status": status, "error": error, **ended_attributes(status, now)}
+    return {name: value for name, value in attributes.items() if name not in OPEN_ATTRIBUTES and value is not None}

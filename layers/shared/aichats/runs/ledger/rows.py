@@ -170,6 +170,7 @@ def new_item(run: Run, now: datetime, due_at: datetime, prepared: Json) -> dict[
         "labels": dict(run.labels) or None,
         "slot_runs": run.slot_runs,
         "await_reply": awaits_reply(run),
+        "budget": run.budget,
         **prepared,
     }
     # The key of an index must not be null.
@@ -201,6 +202,7 @@ def row_from(item: Json, action: Action | None = None) -> Row:
         not_after=from_text(item["not_after"]) if "not_after" in item else None,
         labels=item.get("labels", {}),
         slot_runs=item.get("slot_runs"),
+        budget=item.get("budget"),
     )
     times = {name: from_text(item[name]) for name in TIME_ATTRIBUTES if name in item}
     if "ready_at" in item:

@@ -191,6 +191,7 @@ class Steering:
             "api_version": run.api_version,
             "labels": dict(run.labels) or None,
             "await_reply": awaits_reply(run),
+            "budget": run.budget,
             **self.prepare(run),
             **action,
         }
