@@ -27,6 +27,7 @@ from aichats.runs.providers.marks import preparation
 from aichats.runs.providers.port import Provider
 from aichats.runs.queue import EventMessage, JobMessage, Queue, WatchMessage
 from aichats.settings import (
+    BudgetSettings,
     EventSettings,
     HttpApiSettings,
     ReceiverSettings,
@@ -53,6 +54,7 @@ if TYPE_CHECKING:
     from aichats.automations.webhook_events import WebhookEvents
     from aichats.events.log import EventLog
     from aichats.http import BaseTransport
+    from aichats.outbox.budget_events import BudgetEvents
     from aichats.outbox.publish import Publisher
     from aichats.outgoing import Outgoing
     from aichats.runs.ledger.history import History
@@ -298,7 +300,20 @@ class Application:
     def publisher(self) -> Publisher:
         """Publishes the changes of the tables as events."""
         bus = str(self.event_settings.event_bus)
-        return self.outgoing.publisher(bus, self.settings.runs_table, self.settings.automations_table)
+        return self.outgoing.publisher(
+            bus, self.settings.runs_table, self.settings.automations_table, self.budget_events
+        )
+
+    @cached_property
+    def budget_events(self) -> BudgetEvents:
+        """Counts for budgets, and notices budgets that are used up."""
+        from aichats.outbox.budget_events import BudgetEvents, StackBudget
+
+        settings = BudgetSettings.from_environment(self.environment)
+        limits = {"runs": settings.budget_runs, "tokens": settings.budget_tokens}
+        budget = StackBudget({kind: limit for kind, limit in limits.items() if limit}, settings.budget_per)
+        stack, clock = self.event_settings.powertools_service_name, self.ledger.clock
+        return BudgetEvents(stack, budget, lambda: self.automation_table, self.stack_pause, clock)
 
     # ------------------------------------------------------------------ subscriptions
 

@@ -17,6 +17,7 @@ from aichats.subscriptions.fan_out import FanOut
 from aichats.subscriptions.table import SubscriptionTable
 
 if TYPE_CHECKING:
+    from aichats.outbox.budget_events import BudgetEvents
     from aichats.outbox.publish import Publisher
     from aichats.subscriptions.deliver import Deliverer
     from aichats.subscriptions.deliveries import DeliveryTable
@@ -56,7 +57,7 @@ class Outgoing:
         """Queues the deliveries of events."""
         return FanOut(self.subscriptions, self.queue)
 
-    def publisher(self, bus: str, runs_table: str, automations_table: str) -> Publisher:
+    def publisher(self, bus: str, runs_table: str, automations_table: str, budgets: BudgetEvents) -> Publisher:
         """Return the object that publishes the changes of the tables as events."""
         from aichats.automations.change_notes import CHANGE_PREFIX, UNREADABLE_PREFIX
         from aichats.outbox.automation_events import AutomationEvents
@@ -64,12 +65,14 @@ class Outgoing:
         from aichats.outbox.publish import Publisher
         from aichats.outbox.run_events import RunEvents
         from aichats.outbox.slot_events import SlotEvents
+        from aichats.runs.ledger.budget_counters import COUNTER_PREFIX
         from aichats.whop.connections import CONNECTION_ROWS
 
         stack, items = EventSettings.from_environment(self.environment).powertools_service_name, self.log.items
         automations = AutomationEvents(stack, automations_table).entries
         sources = {
-            "": RunEvents(stack, runs_table, items).entries,
+            "": budgets.counting(RunEvents(stack, runs_table, items).entries),
+            COUNTER_PREFIX: budgets.entries,
             CONNECTION_ROWS: ConnectionEvents(stack, runs_table).entries,
             CHANGE_PREFIX: automations,
             UNREADABLE_PREFIX: automations,

@@ -184,6 +184,14 @@ class DeliverySettings(Environment):
     delivery_dead_letters_url: QueueUrl
 
 
+class BudgetSettings(Environment):
+    """The budget of the stack, for the function that publishes events. A limit of 0 is no limit."""
+
+    budget_runs: Annotated[int, Field(ge=0)] = 0
+    budget_tokens: Annotated[int, Field(ge=0)] = 0
+    budget_per: Literal["day", "month"] = "month"
+
+
 class RenewalSettings(Environment):
     """The settings of the function that renews connections."""
 
