@@ -268,10 +268,10 @@ def test_runs_that_the_ledger_rejects_do_not_affect_other_automations(
     stack.put(titled("{{ target }}{{ target }}", *hundred), "taken")
     add = Ledger.add
 
-    def rejects(self: Ledger, runs: Any, due_at: Any) -> Any:
+    def rejects(self: Ledger, runs: Any, *rest: Any) -> Any:
         if runs[0].automation == "refused":
             raise aws_error("ThrottlingException")
-        return add(self, runs, due_at)
+        return add(self, runs, *rest)
 
     with monkeypatch.context() as refusing:
         refusing.setattr(Ledger, "add", rejects)

@@ -108,7 +108,7 @@ def test_a_note_of_left_out_fields_keeps_a_pause_that_came_meanwhile(
     store: AutomationTable, other: MeanwhileOnce
 ) -> None:
     other.act = lambda: pause(store)
-    row, _ = store.put(NAME, automation(CRON.definition))
+    row, _ = store.put(NAME, automation(CRON.definition | {"budget": None}))
     assert row == read(store)
     assert (row.pauses, row.defaults) == (FIRST, ())
 

@@ -263,6 +263,58 @@ def test_the_model_describes_itself_as_json_schema() -> None:
     schema = TypeAdapter(Automation).json_schema()
 
     assert set(schema["properties"]) == {
-        *("trigger", "action", "targets", "missed", "overlap", "description", "labels", "managed_by")
+        *("trigger", "action", "targets", "missed", "overlap", "description", "labels", "managed_by", "budget")
     }
     assert schema["required"] == ["trigger", "action", "targets"]
+
+
+@pytest.mark.parametrize(
+    "budget", [{"runs": 1, "per": "day"}, {"tokens": 5, "per": "month"}, {"runs": 10**12, "tokens": 1, "per": "day"}]
+)
+def test_a_budget_has_runs_or_tokens_or_both(budget: Json) -> None:
+    for definition in (scheduled(), listening()):
+        assert automation({**definition, "budget": budget}).definition["budget"] == budget
+
+
+@pytest.mark.parametrize(
+    ("budget", "field", "problem"),
+    [
+        ({"per": "day"}, "budget", "must have runs, tokens or both"),
+        ({"runs": 5}, "budget.per", "required"),
+        ({"runs": 0, "per": "day"}, "budget.runs", "1"),
+        ({"runs": 10**12 + 1, "per": "day"}, "budget.runs", "1000000000000"),
+        ({"runs": "5", "per": "day"}, "budget.runs", "whole number"),
+        ({"tokens": 1.5, "per": "day"}, "budget.tokens", "whole number"),
+        ({"runs": True, "per": "day"}, "budget.runs", "whole number"),
+        ({"runs": 5, "per": "week"}, "budget.per", "'day' or 'month'"),
+        ({"runs": 5, "per": "day", "chats": 5}, "budget.chats", "unknown field"),
+        (10, "budget", "object"),
+    ],
+)
+def test_a_budget_that_makes_no_sense_is_rejected(budget: object, field: str, problem: str) -> None:
+    assert problem in problems({**scheduled(), "budget": budget})[field]
+
+
+def test_a_definition_without_a_budget_has_no_field_that_earlier_versions_reject() -> None:
+    assert "budget" not in automation({**scheduled(), "budget": None}).definition
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "is_raised"),
+    [
+        ({"runs": 5, "per": "day"}, {"runs": 6, "per": "day"}, True),
+        ({"runs": 5, "per": "day"}, {"runs": 5, "per": "day"}, False),
+        ({"runs": 5, "per": "day"}, {"runs": 4, "per": "day"}, False),
+        ({"runs": 5, "tokens": 9, "per": "day"}, {"runs": 6, "tokens": 8, "per": "day"}, False),
+        ({"runs": 5, "tokens": 9, "per": "day"}, {"runs": 5, "per": "day"}, True),
+        ({"runs": 5, "per": "day"}, {"runs": 5, "tokens": 9, "per": "day"}, False),
+        ({"runs": 5, "per": "day"}, {"runs": 5, "per": "month"}, True),
+        ({"runs": 5, "per": "day"}, None, True),
+    ],
+)
+def test_a_budget_is_raised_if_no_limit_is_lower(old: Json, new: Json | None, *, is_raised: bool) -> None:
+    budgets = [automation({**scheduled(), "budget": budget}).budget for budget in (old, new)]
+    before, after = budgets
+
+    assert before is not None
+    assert before.is_raised_to(after) is is_raised
