@@ -11,6 +11,7 @@ from aichats.automations.sweep_part import CHUNK_JOBS
 from aichats.aws.attributes import encode
 from aichats.runs.actions import WhopCreateChat
 from aichats.runs.ledger.ledger import Ledger
+from aichats.runs.ledger.times import to_text
 from aichats.runs.model import Run, run_id
 from aichats.runs.queue import EventMessage, GroupMessage, JobMessage
 from aichats.whop.connections import fingerprint
@@ -298,6 +299,35 @@ def ended_run() -> Json:
     return example
 
 
+def budgets_are_used_up(roles: Roles) -> None:
+    """Publish the changes of two counters, after which an automation and the stack are paused. Then resume the stack."""
+    roles.variables |= {"BUDGET_RUNS": "5"}
+    name = automation(roles, HOURLY, CREATE, "biz_A", budget={"runs": 5, "per": "day"})
+    try:
+        roles.call("PublishEventsFunction", ended_run())
+        for key in (f"budget:{name}:{datetime.now(UTC):%Y-%m-%d}", f"budget:STACK:{datetime.now(UTC):%Y-%m}"):
+            assert roles.call("PublishEventsFunction", used_up(key)) == {"events": 2}
+    finally:
+        roles.variables.clear()
+        roles.http("POST", "/resume", as_root=True)
+
+
+def used_up(key: str) -> Json:
+    """Return an event of the stream with a counter that reaches its limit."""
+    example: Json = json.loads((ROOT / "events" / "stream" / "run_succeeded.json").read_text())
+    item = {"run_id": key, "runs": 5, "limit_runs": 5, "updated_at": to_text(datetime.now(UTC))}
+    example["Records"][0]["dynamodb"] |= {"Keys": encode({"run_id": key}), "OldImage": {}, "NewImage": encode(item)}
+    return example
+
+
+def an_event_starts_runs_within_a_budget(roles: Roles) -> None:
+    trigger = ON_FAILURE | {"events": ["payment.refunded"]}
+    automation(roles, trigger, CREATE, "biz_A", "biz_B", budget={"runs": 1, "per": "day"})
+    delivery = signed(event("payment.refunded", data={"id": "pay_1"}), WEBHOOK_SECRET)
+    sent = http_event("POST", PATH, delivery.body.decode(), token=None, headers=delivery.headers)
+    assert len(json.loads(roles.call("ReceiveWebhookFunction", sent)["body"])["run_ids"]) == 2
+
+
 def put_object(clients: Clients) -> None:
     """Put the object that runs attach into its bucket."""
     clients.s3.create_bucket(Bucket=ATTACHMENTS_BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION})
@@ -338,7 +368,7 @@ def definition(trigger: Json, action: Json, *targets: str) -> Json:
     return {"trigger": trigger, "action": action, "targets": targets}
 
 
-def automation(roles: Roles, trigger: Json, action: Json, *targets: str, as_root: bool = True, **fields: str) -> str:
+def automation(roles: Roles, trigger: Json, action: Json, *targets: str, as_root: bool = True, **fields: Any) -> str:
     """Put an automation. Return its name."""
     name = unique("automation")
     roles.http("PUT", f"/automations/{name}", definition(trigger, action, *targets) | fields, as_root=as_root)
@@ -415,7 +445,11 @@ NORMAL_WORK: dict[str, list[Work]] = {
         a_client_sends_a_test_event,
         a_text_fails_for_a_webhook_and_is_replayed,
     ],
-    "ReceiveWebhookFunction": [a_webhook_sets_off_automations, a_text_fails_for_a_webhook_and_is_replayed],
-    "PublishEventsFunction": [the_end_of_a_run_is_published],
+    "ReceiveWebhookFunction": [
+        a_webhook_sets_off_automations,
+        a_text_fails_for_a_webhook_and_is_replayed,
+        an_event_starts_runs_within_a_budget,
+    ],
+    "PublishEventsFunction": [the_end_of_a_run_is_published, budgets_are_used_up],
     REFRESH: [all_connections_are_renewed, a_renewal_that_died_before_its_end_is_completed],
 }

@@ -309,11 +309,9 @@ class Application:
         """Counts for budgets, and notices budgets that are used up."""
         from aichats.outbox.budget_events import BudgetEvents, StackBudget
 
-        settings = BudgetSettings.from_environment(self.environment)
-        limits = {"runs": settings.budget_runs, "tokens": settings.budget_tokens}
-        budget = StackBudget({kind: limit for kind, limit in limits.items() if limit}, settings.budget_per)
-        stack, clock = self.event_settings.powertools_service_name, self.ledger.clock
-        return BudgetEvents(stack, budget, lambda: self.automation_table, self.stack_pause, clock)
+        settings, stack = BudgetSettings.from_environment(self.environment), self.event_settings.powertools_service_name
+        budget = StackBudget(settings.limits, settings.budget_per)
+        return BudgetEvents(stack, budget, self.automation_table, self.stack_pause, self.ledger.clock)
 
     # ------------------------------------------------------------------ subscriptions
 

@@ -191,6 +191,12 @@ class BudgetSettings(Environment):
     budget_tokens: Annotated[int, Field(ge=0)] = 0
     budget_per: Literal["day", "month"] = "month"
 
+    @property
+    def limits(self) -> dict[str, int]:
+        """The limits of ``runs`` and ``tokens``; a kind without a limit is missing."""
+        limits = {"runs": self.budget_runs, "tokens": self.budget_tokens}
+        return {kind: limit for kind, limit in limits.items() if limit}
+
 
 class RenewalSettings(Environment):
     """The settings of the function that renews connections."""

@@ -181,7 +181,7 @@ def test_a_pause_that_fails_makes_the_records_come_again(stack: BudgetedStack, m
     perform(stack, ONE)
     records = stack.stream.take()
 
-    def fail(*_: object) -> None:
+    def fail(*_: object, **__: object) -> None:
         raise aws_error("ThrottlingException")
 
     with monkeypatch.context() as failing:

@@ -23,7 +23,7 @@ from aichats.runs.ledger.budget_counters import STACK_OWNER, BudgetCounter
 from aichats.runs.ledger.times import from_text, to_text
 from aichats.runs.stack_pause import StackPause
 from aichats.schedules.pauses import Pauses
-from aichats.schedules.periods import Per, Period
+from aichats.schedules.periods import BY_BUDGET, Per, Period
 
 PERCENTS = (80, 100)
 """The parts of a limit at which there is an event. The last one pauses."""
@@ -61,14 +61,14 @@ class BudgetEvents:
     Args:
         stack: the name of the stack.
         stack_budget: the budget of the stack.
-        automations: returns the table of automations.
+        automations: the table of automations.
         stack_pause: the pause of the stack, which is in the table of runs.
         clock: returns the current time.
     """
 
     stack: str
     stack_budget: StackBudget
-    automations: Callable[[], AutomationTable]
+    automations: AutomationTable
     stack_pause: StackPause
     clock: Callable[[], datetime]
 
@@ -150,7 +150,7 @@ class BudgetEvents:
             self.stack_pause.change(lambda pauses: self._stack_paused(pauses, counter.period, crossing, now), now)
             return
         try:
-            self.automations().change_pauses(owner, lambda row: _paused(row, counter.period, crossing, now))
+            self.automations.change_pauses(owner, lambda row: _paused(row, counter.period, crossing, now), by=BY_BUDGET)
         except UnreadableError:
             logger.exception("automation not paused", extra={"automation": owner})
 
