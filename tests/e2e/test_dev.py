@@ -135,13 +135,17 @@ def test_kept_data_is_there_after_a_restart_and_an_automation_goes_on_firing(tmp
         assert f"are kept in {tmp_path / 'kept'}" in second.printed
         registered = [webhook["webhook_secret"] for webhook in whop.state()["webhooks"]]
         assert webhook_secrets(second) == [WEBHOOK_SECRET, *registered, OWN_SECRET]
-        assert chat["id"] in {run["chat_id"] for run in api.get("/runs", headers=headers).json()["data"]}
+        run_ids = {run["chat_id"]: run["run_id"] for run in api.get("/runs", headers=headers).json()["data"]}
+        assert chat["id"] in run_ids
         muted = api.patch(f"/chats/{chat['id']}", json={"notification_preference": "none"}, headers=headers)
         assert muted.status_code == 200
         (answered,) = MockServer(second.value("mock of Kodey"), "").state()["chats"]
         assert [message["role"] for message in answered["messages"]] == ["user", "assistant"]
         second.wait_for(re.escape(fired_for(f"{STACK}-automation-every-minute")))
         until(lambda: AUTOMATION["targets"][0] in {each["company_id"] for each in whop.state()["chats"]})
+        # The new run is published, and the old one is not published again.
+        second.wait_for(r"publish-events INFO event published .*run_id=")
+        assert re.search(rf"event published .*run_id={run_ids[chat['id']]}", second.printed) is None
         other = run_command(*DEV, *ON_FREE_PORTS, *keep, cwd=ROOT)
         assert (other.returncode, other.stdout) == (1, "")
         assert other.stderr.strip().startswith("another `make dev KEEP=1` uses")

@@ -12,7 +12,7 @@ import pytest
 from local.setup import ROOT
 from tests.support.commands import run_command
 
-MAX_ZIPPED_BYTES = 6_500_000
+MAX_ZIPPED_BYTES = 7_000_000
 UNCHECKED_HASH = 0b01
 
 
@@ -68,7 +68,7 @@ def test_bytecode_contains_the_path_where_lambda_mounts_the_layer(layer: Path) -
     assert marshal.loads(Path(compiled).read_bytes()[16:]).co_filename == "/opt/python/aichats/errors.py"
 
 
-def test_the_zipped_layer_is_smaller_than_six_and_a_half_megabytes(layer: Path, tmp_path: Path) -> None:
+def test_the_zipped_layer_is_smaller_than_seven_megabytes(layer: Path, tmp_path: Path) -> None:
     assert zipped(layer, tmp_path / "layer.zip").stat().st_size < MAX_ZIPPED_BYTES
 
 
