@@ -25,7 +25,7 @@ from tests.support.template import load_template
 from tests.support.waiting import until
 
 if TYPE_CHECKING:
-    from mypy_boto3_cloudformation.type_defs import ParameterTypeDef
+    from mypy_boto3_cloudformation.type_defs import ParameterTypeDef, WaiterConfigTypeDef
 
 CFN_LINT = ROOT / ".tools" / "sam" / "bin" / "cfn-lint"
 PAGES = ["slack-with-eventbridge", "events-to-sns"]
@@ -57,9 +57,9 @@ def deployed(system: System, name: str, template: Json, **parameters: str) -> It
         Capabilities=["CAPABILITY_IAM"],
         Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in given.items()],
     )
-    wait = {"Delay": 1, "MaxAttempts": 60}
-    client.get_waiter("stack_create_complete").wait(StackName=name, WaiterConfig=wait)
+    wait: WaiterConfigTypeDef = {"Delay": 1, "MaxAttempts": 60}
     try:
+        client.get_waiter("stack_create_complete").wait(StackName=name, WaiterConfig=wait)
         yield
     finally:
         client.delete_stack(StackName=name)
