@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from local.cloud.emulator import ACCOUNT
-from tests.support.template import load_template
+from tests.support.template import load_template, of_type
 
 RULES: dict[str, dict[str, Any]] = load_template()["Rules"]
 
@@ -43,3 +43,17 @@ def test_receivers_on_loopback_addresses_are_forbidden_unless_a_parameter_allows
 def test_a_rule_says_what_to_do() -> None:
     for rule in RULES.values():
         assert all(each["AssertDescription"].endswith(".") for each in rule["Assertions"])
+
+
+def test_the_functions_that_accept_and_call_receivers_know_if_loopback_addresses_are_allowed() -> None:
+    variables = {
+        name: properties.get("Environment", {}).get("Variables", {})
+        for name, properties in of_type("AWS::Serverless::Function").items()
+    }
+
+    assert {
+        name: given["LOOPBACK_RECEIVERS"] for name, given in variables.items() if "LOOPBACK_RECEIVERS" in given
+    } == {
+        "HttpApiFunction": {"Ref": "LoopbackReceivers"},
+        "DeliverEventsFunction": {"Ref": "LoopbackReceivers"},
+    }
