@@ -140,7 +140,7 @@ def test_each_function_sends_to_and_receives_from_only_its_queues(name: str) -> 
         "RunScheduleFunction": {"RunScheduleFailures": send},
         "SweepRunsFunction": {"SweepRunsFailures": send},
         "RefreshTokensFunction": {"RefreshTokensFailures": send},
-        "PublishEventsFunction": {"PublishEventsFailures": send},
+        "PublishEventsFunction": {"PublishEventsFailures": send, "RunQueue": send},
         "PerformRunsFunction": {"RunQueue": send | receive, "RunDeadLetters": send},
         "PerformSlowRunsFunction": {"SlowRunQueue": send | receive, "RunDeadLetters": send},
     }.get(name, {})

@@ -292,10 +292,14 @@ def the_end_of_a_run_is_published(roles: Roles) -> None:
 
 
 def ended_run() -> Json:
-    """Return an event of the stream with the end of a run."""
+    """Return an event of the stream with the end of a run that waits for a reply, and is one of two in its slot."""
     example: Json = json.loads((ROOT / "events" / "stream" / "run_succeeded.json").read_text())
     for image in ("OldImage", "NewImage"):
-        example["Records"][0]["dynamodb"][image]["run_id"] = {"S": unique("run")}
+        example["Records"][0]["dynamodb"][image] |= {
+            "run_id": {"S": unique("run")},
+            "await_reply": {"BOOL": True},
+            "slot_runs": {"N": "2"},
+        }
     return example
 
 

@@ -8,6 +8,7 @@ from typing import Any, get_args
 from aichats.aws.table import DynamoDB, Table
 from aichats.events.log import EventLog
 from aichats.outbox.publish import Publisher
+from aichats.outbox.reply_watches import ReplyWatches
 from aichats.outbox.run_events import RunEvents
 from aichats.outbox.slot_events import SlotEvents
 from aichats.runs.ledger.rows import EndStatus
@@ -15,6 +16,7 @@ from aichats.subscriptions.delivery_queue import DeliveryQueue
 from aichats.subscriptions.fan_out import FanOut
 from aichats.subscriptions.table import SubscriptionTable
 from tests.support.delivery_bench import DEAD_URL, QUICK_URL, SLOW_URL
+from aichats.runs.queue import Queue
 from tests.support.fakes import FakeEventBridge, FakeSqs, Json
 from tests.support.ledgers import Clock, dynamodb, make_ledger, make_table
 from tests.support.streams import WatchedStream
@@ -49,7 +51,11 @@ class Outbox:
         queue = DeliveryQueue(lambda: self.sqs, QUICK_URL, SLOW_URL, DEAD_URL)
         self.fan_out = FanOut(SubscriptionTable(items, self.clock), queue)
         slots = SlotEvents(STACK, self.ledger.table, items)
-        return Publisher(EventLog(items), "bus", lambda: bus, {"": runs.entries}, slots, self.fan_out, self.clock)
+        watches = ReplyWatches(
+            Queue(lambda: self.sqs, "https://runs", "https://slow-runs", "https://dead-letters"), self.clock
+        )
+        sources = {"": runs.entries}
+        return Publisher(EventLog(items), "bus", lambda: bus, sources, slots, self.fan_out, watches, self.clock)
 
     def take(self) -> list[Json]:
         """Return the new records of the stream."""

@@ -19,6 +19,7 @@ from aichats.subscriptions.table import SubscriptionTable
 if TYPE_CHECKING:
     from aichats.outbox.budget_events import BudgetEvents
     from aichats.outbox.publish import Publisher
+    from aichats.outbox.reply_watches import ReplyWatches
     from aichats.subscriptions.deliver import Deliverer
     from aichats.subscriptions.deliveries import DeliveryTable
     from aichats.subscriptions.messages import DeliveryHandler
@@ -57,7 +58,9 @@ class Outgoing:
         """Queues the deliveries of events."""
         return FanOut(self.subscriptions, self.queue)
 
-    def publisher(self, bus: str, runs_table: str, automations_table: str, budgets: BudgetEvents) -> Publisher:
+    def publisher(
+        self, bus: str, runs_table: str, automations_table: str, budgets: BudgetEvents, watches: ReplyWatches
+    ) -> Publisher:
         """Return the object that publishes the changes of the tables as events."""
         from aichats.automations.change_notes import CHANGE_PREFIX, UNREADABLE_PREFIX
         from aichats.outbox.automation_events import AutomationEvents
@@ -77,8 +80,8 @@ class Outgoing:
             CHANGE_PREFIX: automations,
             UNREADABLE_PREFIX: automations,
         }
-        slots = SlotEvents(stack, runs_table, items)
-        return Publisher(self.log, bus, lambda: aws_client("events"), sources, slots, self.fan_out, self.clock)
+        slots, fan_out = SlotEvents(stack, runs_table, items), self.fan_out
+        return Publisher(self.log, bus, lambda: aws_client("events"), sources, slots, fan_out, watches, self.clock)
 
     @cached_property
     def deliveries(self) -> DeliveryTable:

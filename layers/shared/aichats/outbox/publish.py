@@ -12,10 +12,11 @@ from typing import Any
 
 from aichats.aws.event_bus import EventBridge, put_events
 from aichats.aws.observability import count, count_now, logger, measure_seconds
-from aichats.errors import AichatsError
+from aichats.errors import AichatsError, UnreadableError
 from aichats.events.log import Entry, EventLog
 from aichats.events.model import SOURCE, SentEvent
 from aichats.models import Json
+from aichats.outbox.reply_watches import ReplyWatches
 from aichats.outbox.slot_events import SlotEvents
 from aichats.outbox.stream import ItemChange
 from aichats.runs.ledger.times import utc_now
@@ -40,6 +41,7 @@ class Publisher:
         sources: the function for each beginning of an item's key. The empty one is for all other items.
         slots: finds finished slots.
         fan_out: queues the deliveries to subscriptions.
+        watches: begins the watches of runs that wait for a reply.
         clock: returns the current time.
     """
 
@@ -49,6 +51,7 @@ class Publisher:
     sources: Mapping[str, Entries]
     slots: SlotEvents
     fan_out: FanOut
+    watches: ReplyWatches
     clock: Callable[[], datetime] = utc_now
 
     def handle(self, records: Sequence[Json]) -> dict[str, int]:
@@ -59,7 +62,7 @@ class Publisher:
 
         Raises:
             NotPublishedError: some events were not published.
-            QueueError: SQS did not accept some deliveries.
+            QueueError: SQS did not accept some deliveries, or the messages of some watches.
             ClientError: DynamoDB did not store the events.
         """
         readable = [read for read in map(self._read, records) if read is not None]
@@ -75,6 +78,8 @@ class Publisher:
         finally:
             # Receivers hear of the events even if the bus doesn't take them.
             self.fan_out.send(events)
+        # Last, because each try would begin further watches.
+        self.watches.begin(changes)
         self._measure_lag(changes)
         return {"events": len(events)}
 
@@ -85,8 +90,8 @@ class Publisher:
             change = ItemChange.of(record)
             begin = next((begin for begin in self.sources if begin and change.key.startswith(begin)), "")
             return change, self.sources[begin](change)
-        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError, AichatsError) as error:
-            # One item must not stop all others.
+        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError, UnreadableError) as error:
+            # One item must not stop all others. Any other error may be temporary.
             count_now("EventsUnreadable")
             logger.error("change can't be read", extra={"keys": keys, "error": type(error).__name__})
             return None

@@ -249,7 +249,11 @@ class Queue:
         Raises:
             QueueError: SQS did not accept the message.
         """
-        self._send_all({self.url: [_message(message, delay)]})
+        self.send_watches([message], delay)
+
+    def send_watches(self, messages: Sequence[WatchMessage], delay: timedelta) -> None:
+        """Send messages for the next looks at several chats. See :meth:`send_watch`."""
+        self._send_all({self.url: [_message(message, delay) for message in messages]})
 
     def bury(self, body: str, reason: str) -> None:
         """Move an unreadable message to the dead letters, with the reason.
