@@ -12,11 +12,11 @@ from aichats.outbox.reply_watches import ReplyWatches
 from aichats.outbox.run_events import RunEvents
 from aichats.outbox.slot_events import SlotEvents
 from aichats.runs.ledger.rows import EndStatus
+from aichats.runs.queue import Queue
 from aichats.subscriptions.delivery_queue import DeliveryQueue
 from aichats.subscriptions.fan_out import FanOut
 from aichats.subscriptions.table import SubscriptionTable
 from tests.support.delivery_bench import DEAD_URL, QUICK_URL, SLOW_URL
-from aichats.runs.queue import Queue
 from tests.support.fakes import FakeEventBridge, FakeSqs, Json
 from tests.support.ledgers import Clock, dynamodb, make_ledger, make_table
 from tests.support.streams import WatchedStream
