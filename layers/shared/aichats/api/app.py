@@ -43,6 +43,7 @@ from aichats.api.routes import (
     run_now,
     runs,
     subscriptions,
+    usage,
 )
 from aichats.aws.observability import count, logger
 from aichats.bootstrap import Application
@@ -65,6 +66,7 @@ OPERATIONS: tuple[Operation[Any, Any], ...] = tuple(
         kodey,
         bulk,
         subscriptions,
+        usage,
     )
     for member in vars(module).values()
     if isinstance(member, Operation)
