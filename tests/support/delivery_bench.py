@@ -17,11 +17,13 @@ from aichats.subscriptions.deliveries import Delivery, DeliveryTable
 from aichats.subscriptions.delivery_queue import DeliveryQueue, QueuedMessage
 from aichats.subscriptions.fan_out import FanOut
 from aichats.subscriptions.messages import DeliveryHandler
+from aichats.subscriptions.overdue import OverdueDeliveries
 from aichats.subscriptions.redeliver import Redeliveries
 from aichats.subscriptions.row import SubscriptionRow
 from aichats.subscriptions.signing import signing_secret
 from aichats.subscriptions.table import SubscriptionTable
 from aichats.subscriptions.waiting import WaitingDeliveries
+from tests.support.automations import one_by_one
 from tests.support.crashing import FaultyAws, World
 from tests.support.fakes import FakeSqs, Json, Sent
 from tests.support.ledgers import Clock, dynamodb, make_table
@@ -30,6 +32,7 @@ from tests.support.waiting import turns
 
 MASTER = "k" * 64
 NAME = "crm"
+API_URL = "https://api.example"
 QUICK_URL, SLOW_URL, DEAD_URL = "https://sqs/quick", "https://sqs/slow", "https://sqs/dead"
 
 
@@ -103,11 +106,12 @@ class DeliveryBench:
         self.subscriptions = SubscriptionTable(self.log.items, self.clock)
         self.deliveries = DeliveryTable(self.log.items)
         self.queue = DeliveryQueue(lambda: sqs, QUICK_URL, SLOW_URL, DEAD_URL)
-        self.attempts = Attempts(self.receivers.post, lambda: MASTER, self.runs, self.clock)
+        self.attempts = Attempts(self.receivers.post, lambda: MASTER, self.runs, API_URL, self.clock)
         self.deliverer = Deliverer(self.subscriptions, self.deliveries, self.attempts, self.queue, self.clock)
         self.waiting = WaitingDeliveries(self.subscriptions, self.deliveries, self.log, self.queue, self.clock)
-        redeliveries = Redeliveries(self.subscriptions, self.deliveries, self.log, self.queue)
-        self.handler = DeliveryHandler(self.deliverer, self.waiting, redeliveries, self.queue)
+        self.redeliveries = Redeliveries(self.subscriptions, self.deliveries, self.log, self.queue, self.clock)
+        self.handler = DeliveryHandler(self.deliverer, self.waiting, self.redeliveries, self.queue)
+        self.overdue = OverdueDeliveries(self.subscriptions, self.waiting, self.clock, one_by_one)
         self.fan_out = FanOut(self.subscriptions, self.queue)
 
     # ---- what a test does
@@ -164,8 +168,7 @@ class DeliveryBench:
 
     def sweep(self) -> None:
         """Do the sweep's part."""
-        for row in self.subscriptions.list():
-            self.waiting.nudge(row)
+        self.overdue.check()
 
     def live(self, **step: float) -> None:
         """Let time pass, with a sweep every five minutes."""

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from aichats.subscriptions.deliver import Deliverer
     from aichats.subscriptions.deliveries import DeliveryTable
     from aichats.subscriptions.messages import DeliveryHandler
+    from aichats.subscriptions.overdue import OverdueDeliveries
+    from aichats.subscriptions.redeliver import Redeliveries
     from aichats.subscriptions.waiting import WaitingDeliveries
 
 
@@ -43,9 +45,14 @@ class Outgoing:
     clock: Callable[[], datetime]
 
     @cached_property
+    def settings(self) -> DeliverySettings:
+        """The settings about deliveries."""
+        return DeliverySettings.from_environment(self.environment)
+
+    @cached_property
     def queue(self) -> DeliveryQueue:
         """The delivery queues."""
-        settings = DeliverySettings.from_environment(self.environment)
+        settings = self.settings
         return DeliveryQueue(
             lambda: aws_client("sqs"),
             settings.delivery_queue_url,
@@ -99,7 +106,7 @@ class Outgoing:
 
         receivers = ReceiverSettings.from_environment(self.environment)
         client = ReceiverClient(allow_loopback=receivers.allow_loopback)
-        attempts = Attempts(client.post, self.signing_key, self.runs, self.clock)
+        attempts = Attempts(client.post, self.signing_key, self.runs, self.settings.api_url, self.clock)
         return Deliverer(self.subscriptions, self.deliveries, attempts, self.queue, self.clock)
 
     @cached_property
@@ -110,10 +117,22 @@ class Outgoing:
         return WaitingDeliveries(self.subscriptions, self.deliveries, self.log, self.queue, self.clock)
 
     @cached_property
+    def overdue(self) -> OverdueDeliveries:
+        """The sweep's part for deliveries."""
+        from aichats.subscriptions.overdue import OverdueDeliveries
+
+        return OverdueDeliveries(self.subscriptions, self.waiting, self.clock)
+
+    @cached_property
+    def redeliveries(self) -> Redeliveries:
+        """Delivers events again."""
+        from aichats.subscriptions.redeliver import Redeliveries
+
+        return Redeliveries(self.subscriptions, self.deliveries, self.log, self.queue, self.clock)
+
+    @cached_property
     def messages(self) -> DeliveryHandler:
         """Handles the messages of the delivery queues."""
         from aichats.subscriptions.messages import DeliveryHandler
-        from aichats.subscriptions.redeliver import Redeliveries
 
-        redeliveries = Redeliveries(self.subscriptions, self.deliveries, self.log, self.queue)
-        return DeliveryHandler(self.deliverer, self.waiting, redeliveries, self.queue)
+        return DeliveryHandler(self.deliverer, self.waiting, self.redeliveries, self.queue)

@@ -178,6 +178,9 @@ class ReplySettings(Environment):
 class DeliverySettings(Environment):
     """The settings of functions that queue deliveries of events."""
 
+    api_url: NonEmpty | None = None
+    """The URL of the HTTP API; ``None`` in functions that don't need it."""
+
     delivery_queue_url: QueueUrl
     slow_delivery_queue_url: QueueUrl
     """The queue for receivers that fail or are slow."""

@@ -34,6 +34,7 @@ from aichats.api.routes import (
     automations,
     bulk,
     chats,
+    deliveries,
     events,
     files,
     kodey,
@@ -66,7 +67,11 @@ OPERATIONS: tuple[Operation[Any, Any], ...] = tuple(
         kodey,
         bulk,
         subscriptions,
+<<<<<<< HEAD
         usage,
+=======
+        deliveries,
+>>>>>>> 75106b3 (Let clients test a receiver, list its deliveries and deliver events again, and write messages for Slack)
     )
     for member in vars(module).values()
     if isinstance(member, Operation)

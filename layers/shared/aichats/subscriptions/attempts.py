@@ -12,6 +12,7 @@ from aichats.http.receiver import ReceiverAnswer
 from aichats.runs.ledger.times import utc_now
 from aichats.subscriptions.row import SubscriptionRow
 from aichats.subscriptions.signing import sign_delivery, signing_secret
+from aichats.subscriptions.slack import slack_message
 
 MAX_REPLY_BYTES = 100_000
 """The maximum size of the reply in a delivery, in characters."""
@@ -26,12 +27,14 @@ class Attempts:
         post: sends a request with a URL, a body, headers and a time limit in seconds.
         signing_key: returns the stack's signing key.
         runs: the table of runs, which has the replies.
+        api_url: the URL of the HTTP API, for links; ``None``: messages have no links.
         clock: returns the current time.
     """
 
     post: Callable[[str, bytes, Mapping[str, str], float], ReceiverAnswer]
     signing_key: Callable[[], str]
     runs: Table
+    api_url: str | None = None
     clock: Callable[[], datetime] = utc_now
 
     def make(self, row: SubscriptionRow, event: SentEvent, limit_seconds: float) -> ReceiverAnswer:
@@ -57,6 +60,8 @@ class Attempts:
         envelope = event.envelope
         if row.subscription.include_reply and event.type in _WITH_REPLY and (reply := self._reply(event)) is not None:
             envelope = envelope | {"data": {**event.data, "reply": reply}}
+        if row.subscription.format == "slack":
+            return compact_json(slack_message(SentEvent.from_envelope(envelope), self.api_url))
         return compact_json(envelope)
 
     def _reply(self, event: SentEvent) -> str | None:

@@ -1,5 +1,6 @@
 """The definition of a subscription, as the API client sends it: where events go, which events, and in which form."""
 
+from collections.abc import Iterable
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, ValidationInfo
@@ -22,6 +23,11 @@ def event_patterns() -> tuple[str, ...]:
     """Return all texts that ``events`` may contain: ``*``, groups such as ``run.*``, and types of events."""
     types = [type_ for type_ in SENT_EVENT_TYPES if type_ != TEST_EVENT]
     return (ALL_EVENTS, *dict.fromkeys(map(_group_of, types)), *types)
+
+
+def selects(patterns: Iterable[str], type_: str) -> bool:
+    """Return whether patterns, such as those of a subscription, select a type of events."""
+    return not {ALL_EVENTS, _group_of(type_), type_}.isdisjoint(patterns)
 
 
 def _group_of(type_: str) -> str:
@@ -93,7 +99,7 @@ class Subscription(Request):
 
     def wants(self, event: SentEvent) -> bool:
         """Return whether this subscription selects an event. If the filter fails, log the reason and return false."""
-        if not self.enabled or {ALL_EVENTS, _group_of(event.type), event.type}.isdisjoint(self.events):
+        if not self.enabled or not selects(self.events, event.type):
             return False
         try:
             return matches(event.envelope, [event.type], self.filter, Evaluator())

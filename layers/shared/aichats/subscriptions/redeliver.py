@@ -1,15 +1,16 @@
 """Delivers stored events again, for example after a receiver lost them. It is done in parts, from the queue."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import islice
 
 from aichats.events.log import EventLog, sort_key
 from aichats.events.model import SentEvent
-from aichats.runs.ledger.times import to_text
-from aichats.subscriptions.deliveries import DeliveryTable
+from aichats.runs.ledger.times import to_text, utc_now
+from aichats.subscriptions.deliveries import KEEP_DELIVERIES, DeliveryTable
 from aichats.subscriptions.delivery_queue import DeliveryMessage, DeliveryQueue, RedeliveryMessage
+from aichats.subscriptions.model import selects
 from aichats.subscriptions.row import SubscriptionRow
 from aichats.subscriptions.table import SubscriptionTable
 
@@ -25,6 +26,28 @@ class Redeliveries:
     deliveries: DeliveryTable
     log: EventLog
     queue: DeliveryQueue
+    clock: Callable[[], datetime] = utc_now
+
+    def start(self, message: RedeliveryMessage, request: str) -> RedeliveryMessage:
+        """Store a request and queue its first part. A request that was stored before is queued again as it was.
+
+        Args:
+            message: the request, whose id is still missing.
+            request: identifies the request.
+
+        Raises:
+            QueueError: SQS did not accept the message.
+            ClientError: DynamoDB did not store the request.
+        """
+        now = self.clock()
+        # Later requests have greater ids.
+        new = message.model_copy(update={"redelivery": f"{to_text(now)}#{request}"})
+        key = {"pk": f"redeliveries#{message.subscription}", "sk": request}
+        ttl = int((now + KEEP_DELIVERIES).timestamp())
+        [existing] = self.log.items.insert([{**key, "message": new.model_dump_json(), "ttl": ttl}])
+        started = new if existing is None else RedeliveryMessage.model_validate_json(existing["message"])
+        self.queue.send([started])
+        return started
 
     def perform(self, message: RedeliveryMessage) -> None:
         """Send the deliveries of a part, and the message of the next part.
@@ -64,7 +87,7 @@ class Redeliveries:
             yield from (found[place] for place in batch if place in found)
 
     def _wants(self, row: SubscriptionRow, message: RedeliveryMessage, event: SentEvent) -> bool:
-        return row.subscription.wants(event) and (not message.events or event.type in message.events)
+        return row.subscription.wants(event) and (not message.events or selects(message.events, event.type))
 
     def _message(self, row: SubscriptionRow, message: RedeliveryMessage, event: SentEvent) -> DeliveryMessage:
         return DeliveryMessage(
