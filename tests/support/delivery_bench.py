@@ -2,12 +2,13 @@
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from aichats.aws.observability import metrics
 from aichats.aws.table import Table
+from aichats.bootstrap import Application
 from aichats.events.log import Entry, EventLog
 from aichats.events.model import SentEvent, event_id
 from aichats.http.receiver import ReceiverAnswer, ReceiverError
@@ -224,3 +225,9 @@ def run_event(name: str, time: datetime = datetime(2026, 11, 20, 12, tzinfo=UTC)
     """Return the event of a failed run."""
     fields = {"run_id": name, "automation": "weekly", "target": "biz_A", "status": "failed", "error": None} | data
     return SentEvent(event_id(name, "run.failed"), "run.failed", time, "aichats", fields)
+
+
+def deliver_through(app: Application, receivers: FakeReceivers) -> None:
+    """Let an application deliver to these receivers."""
+    deliverer = app.outgoing.deliverer
+    app.outgoing.deliverer = replace(deliverer, attempts=replace(deliverer.attempts, post=receivers.post))

@@ -28,6 +28,7 @@ from aichats.runs.ledger.times import utc_now
 from aichats.runs.providers.marks import preparation
 from aichats.runs.queue import Queue
 from aichats.settings import Settings
+from aichats.subscriptions.delivery_queue import DeliveryQueue
 from aichats.subscriptions.table import SubscriptionTable
 from local.setup import ROOT
 from tests.support.automations import FakeScheduler, make_schedules, make_store
@@ -110,6 +111,9 @@ def make_application(
     app.automation_table = make_store(clock)
     events = events_table()
     app.event_log, app.subscriptions = EventLog(events), SubscriptionTable(events, clock)
+    app.outgoing.queue = DeliveryQueue(
+        lambda: sqs or FakeSqs(), "https://sqs/quick", "https://sqs/slow", "https://sqs/dead"
+    )
     app.automations = AutomationService(
         app.automation_table, make_schedules(scheduler or FakeScheduler(clock), clock), clock
     )

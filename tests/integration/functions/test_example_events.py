@@ -4,6 +4,7 @@ import hashlib
 import re
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 from urllib.parse import parse_qsl
 
 import httpx
@@ -20,6 +21,7 @@ from aichats.subscriptions.model import Subscription
 from aichats.validation import parse, parse_json
 from aichats.whop.oauth import OAuthClient
 from aichats.whop.renewal import Renewals
+from functions.deliver_events import app as deliver_events
 from functions.http_api import app as http_api
 from functions.perform_runs import app as perform_runs
 from functions.publish_events import app as publish_events
@@ -27,6 +29,7 @@ from functions.refresh_tokens import app as refresh_tokens
 from functions.run_schedule import app as run_schedule
 from functions.sweep_runs import app as sweep_runs
 from local.setup import ROOT
+from tests.support.delivery_bench import FakeReceivers, deliver_through
 from tests.support.example_events import body_of, load, named
 from tests.support.fakes import FakeEventBridge, FakeSqs, ai_chat
 from tests.support.kodey_in_memory import KodeyInMemory
@@ -38,6 +41,7 @@ from tests.support.secret_vault import SecretVault
 from tests.support.whop_in_memory import WhopInMemory
 
 FUNCTION_OF = {
+    "deliveries": "deliver_events",
     "http": "http_api",
     "schedule": "run_schedule",
     "schedule/sweep": "sweep_runs",
@@ -58,6 +62,7 @@ QUEUED = (
     "cancel_run",
     "cancel_runs",
     "create_kodey_chat",
+    "redeliver_events",
     "replay_run",
     "replay_runs",
     "run_automation",
@@ -90,6 +95,7 @@ class Both(httpx.BaseTransport):
 
 
 HTTP, SCHEDULE, SQS = named("http"), named("schedule"), named("sqs")
+DELIVERIES = named("deliveries")
 SCHEDULED = sorted(SCHEDULE.keys() - {BY_NAME, NEVER_FILLED, SWEEP, RENEWAL})
 
 
@@ -107,8 +113,15 @@ def kodey() -> KodeyInMemory:
     return kodey
 
 
+@pytest.fixture
+def receivers() -> FakeReceivers:
+    return FakeReceivers()
+
+
 @pytest.fixture(autouse=True)
-def app(monkeypatch: pytest.MonkeyPatch, whop: WhopInMemory, kodey: KodeyInMemory, sqs: FakeSqs) -> Application:
+def app(
+    monkeypatch: pytest.MonkeyPatch, whop: WhopInMemory, kodey: KodeyInMemory, sqs: FakeSqs, receivers: FakeReceivers
+) -> Application:
     """The application behind all functions, with the runs that the events speak of."""
     app, _ = with_own_webhook(Both(whop, kodey), sqs=sqs)
     for function in (run_schedule, perform_runs):
@@ -118,6 +131,8 @@ def app(monkeypatch: pytest.MonkeyPatch, whop: WhopInMemory, kodey: KodeyInMemor
     app.publisher = replace(app.publisher, client=FakeEventBridge)
     monkeypatch.setattr(publish_events, "publisher", app.publisher)
     monkeypatch.setattr(http_api, "api", create_api(app))
+    deliver_through(app, receivers)
+    monkeypatch.setattr(deliver_events, "messages", app.outgoing.messages)
     add_runs(app)
     app.subscriptions.put("alerts", parse_json(Subscription, body_of(load(HTTP["put_subscription"]))))
     app.automations.put("weekly-revenue", parse_json(Automation, body_of(load(HTTP["put_automation"]))))
@@ -299,8 +314,19 @@ def test_the_end_of_a_run_is_published(app: Application) -> None:
     assert (stored.type, stored.data["chat_id"]) == ("run.succeeded", "aich_xxxxxxxxxxxxx")
 
 
-@pytest.mark.parametrize("name", SQS)
-def test_an_sqs_event_is_one_of_sqs(name: str) -> None:
-    for record in load(SQS[name])["Records"]:
+def test_a_delivery_reaches_its_receiver(app: Application, receivers: FakeReceivers) -> None:
+    created_at = {"created_at": "2026-11-20T08:00:00.000Z"}
+    app.subscriptions.items.update(("subscriptions", "alerts"), created_at, app.subscriptions.items.is_present)
+    event = load(DELIVERIES["run_failed"])
+
+    assert deliver_events.lambda_handler(event, make_context(seconds_left=60)) == {"batchItemFailures": []}
+
+    [got] = receivers.accepted
+    assert (got.event["type"], got.event["data"]["run_id"]) == ("run.failed", "b" * 32)
+
+
+@pytest.mark.parametrize("file", [*SQS.values(), *DELIVERIES.values()], ids=lambda file: file.stem)
+def test_an_sqs_event_is_one_of_sqs(file: Path) -> None:
+    for record in load(file)["Records"]:
         assert record["md5OfBody"] == hashlib.md5(record["body"].encode(), usedforsecurity=False).hexdigest()
         assert record["eventSource"] == "aws:sqs"

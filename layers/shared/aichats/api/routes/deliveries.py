@@ -2,7 +2,7 @@
 
 import hashlib
 import uuid
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Annotated, Any
 
@@ -78,7 +78,7 @@ class DeliveryQuery(Request):
 class Redeliver(Request):
     """The events to deliver again."""
 
-    since: Annotated[AwareDatetime, Field(description="The time of the first event, at most 30 days ago")]
+    since: Annotated[AwareDatetime, Field(description="The time of the first event. Events are stored for 30 days")]
     until: Annotated[AwareDatetime | None, Field(description="The time of the last event. Default: now")] = None
     failed_only: Annotated[bool, Field(description="Whether only events whose delivery failed")] = False
     events: Annotated[
@@ -170,14 +170,16 @@ def redeliver_events(call: ApiCall[Redeliver, None]) -> Reply:
     if not row.subscription.enabled:
         detail = f"subscription {row.name} is disabled. Enable it first, with PUT"
         raise RejectedError(HTTPStatus.CONFLICT, "conflict", detail)
-    until = min(call.body.until or now, now)
-    _check_span(call.body.since, until, now)
+    # Events before that are deleted.
+    since, until = max(call.body.since, now - KEEP_DELIVERIES), min(call.body.until or now, now)
+    if since > until:
+        raise InputError([("since", "must be before `until`, and not in the future")])
     key = bind_key(call, f"POST /subscriptions/{row.name}/redeliver")
     message = RedeliveryMessage(
         subscription=row.name,
         created_at=row.created_at,
         redelivery="",
-        since=call.body.since.astimezone(UTC),
+        since=since.astimezone(UTC),
         until=until.astimezone(UTC),
         failed_only=call.body.failed_only,
         events=tuple(call.body.events or ()),
@@ -190,18 +192,6 @@ def redeliver_events(call: ApiCall[Redeliver, None]) -> Reply:
     logger.info("redelivery started", extra={"subscription": row.name, "redelivery": started.redelivery})
     answer = StartedRedelivery(redelivery=started.redelivery, since=started.since, until=started.until)
     return Reply(answer, HTTPStatus.ACCEPTED)
-
-
-def _check_span(since: datetime, until: datetime, now: datetime) -> None:
-    """Check the time span of a redelivery.
-
-    Raises:
-        InputError: it is empty, or begins before the first stored event.
-    """
-    if since > until:
-        raise InputError([("since", "must be before `until`, and not in the future")])
-    if since < now - KEEP_DELIVERIES - timedelta(hours=1):
-        raise InputError([("since", "must be at most 30 days ago, because older events are deleted")])
 
 
 def _request_id(call: ApiCall[Any, None], key: str) -> str:
