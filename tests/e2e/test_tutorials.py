@@ -15,6 +15,7 @@ LAPTOP = ["first-automation", "first-webhook", "fire-drill"]
 TASKS = {
     "create a muted chat for three companies on every weekday": "schedule-weekdays",
     "pause an automation over the holidays, in advance": "pause-for-the-holidays",
+    "limit an automation to two runs a day": "set-a-budget",
     "find out if yesterday's runs succeeded": "check-that-it-ran",
     "replay all runs that failed last week": "replay-failed-runs",
     "mute 50 chats until Monday": "mute-until-monday",

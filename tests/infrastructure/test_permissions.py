@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from aichats.kodey.settings import KodeySettings
+from aichats.runs.ledger.budget_counters import COUNTER_PREFIX
 from aichats.runs.stack_pause import STACK_PAUSE_KEY
 from aichats.settings import (
     EventSettings,
@@ -67,12 +68,12 @@ ON_TABLES = {
         "EventsTable": READ | WRITTEN | DELETED | QUERIED,
     },
     "PublishEventsFunction": {
-        "RunsTable": STREAMED,
-        "AutomationsTable": STREAMED,
+        "RunsTable": STREAMED | {"dynamodb:GetItem", "dynamodb:UpdateItem"},
+        "AutomationsTable": STREAMED | {"dynamodb:GetItem"} | WRITTEN,
         "EventsTable": WRITTEN | LISTED,
     },
     "ReceiveWebhookFunction": {
-        "RunsTable": {"dynamodb:PutItem", "dynamodb:GetItem"},
+        "RunsTable": {"dynamodb:PutItem", "dynamodb:GetItem", "dynamodb:UpdateItem"},
         "${AutomationsTable.Arn}/index/by_trigger": QUERIED,
         "AutomationsTable": {"dynamodb:BatchGetItem"},
     },
@@ -296,6 +297,15 @@ def test_the_function_that_renews_connections_may_change_no_run() -> None:
 def test_the_function_that_receives_webhooks_may_read_no_run_but_the_pause_of_the_stack() -> None:
     condition = {"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": [STACK_PAUSE_KEY]}}
     assert conditions_of("ReceiveWebhookFunction", "dynamodb:GetItem") == [condition]
+
+
+def test_functions_that_count_for_budgets_may_change_no_run() -> None:
+    counters: list[str] = [f"{COUNTER_PREFIX}*"]
+    for name, keys in (("ReceiveWebhookFunction", counters), ("PublishEventsFunction", [*counters, STACK_PAUSE_KEY])):
+        condition = {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": keys}}
+        assert condition in conditions_of(name, "dynamodb:UpdateItem")
+    condition = {"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": [STACK_PAUSE_KEY]}}
+    assert condition in conditions_of("PublishEventsFunction", "dynamodb:GetItem")
 
 
 def test_functions_that_call_whop_may_ask_for_a_renewal_and_invoke_nothing_else() -> None:

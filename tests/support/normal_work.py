@@ -304,7 +304,7 @@ def ended_run() -> Json:
 
 
 def budgets_are_used_up(roles: Roles) -> None:
-    """Publish the changes of two counters, after which an automation and the stack are paused. Then resume the stack."""
+    """Publish the changes of two counters, which pause an automation and the stack. Then resume the stack."""
     roles.variables |= {"BUDGET_RUNS": "5"}
     name = automation(roles, HOURLY, CREATE, "biz_A", budget={"runs": 5, "per": "day"})
     try:

@@ -1,7 +1,7 @@
 """The budgets in the stream of runs: counts tokens and the stack's runs, and notices budgets that are used up.
 
 A run's tokens are known after the agent has replied, so they are counted here: in the transaction that stores the run's
-event, which happens once. The counters are items of the same table, so each change of a counter arrives here as well.
+event, which happens once. The counters are items of the same table, so each change of a counter arrives here too.
 If a counter passes 80 or 100 percent of a limit, that is an event. At 100 percent, the automation or the stack is
 paused until the period ends.
 """
