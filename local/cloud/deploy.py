@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from local.cloud.clients import Clients
 
 BUCKET, TEMPLATE = "artifacts", "template.json"
+ONLY_HERE = {"LoopbackReceivers": "allowed"}
+"""Values of parameters that only the local AWS accepts."""
 LIMIT = 120.0
 """Seconds after which a deployment counts as failed."""
 
@@ -73,8 +75,10 @@ def upload(clients: Clients, build: Build) -> None:
 
 
 def packaged(template: dict[str, Any]) -> dict[str, Any]:
-    """Return the template with the code in the bucket, as `sam package` does."""
+    """Return the template with the code in the bucket, as `sam package` does, and with the values for this machine."""
     changed = deepcopy(template)
+    for name in changed.get("Parameters", {}).keys() & ONLY_HERE.keys():
+        changed["Parameters"][name]["AllowedValues"].append(ONLY_HERE[name])
     for name, resource in changed["Resources"].items():
         if resource["Type"] in CODE:
             resource["Properties"][CODE[resource["Type"]]] = f"s3://{BUCKET}/{name}.zip"

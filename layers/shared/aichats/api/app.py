@@ -67,11 +67,8 @@ OPERATIONS: tuple[Operation[Any, Any], ...] = tuple(
         kodey,
         bulk,
         subscriptions,
-<<<<<<< HEAD
-        usage,
-=======
         deliveries,
->>>>>>> 75106b3 (Let clients test a receiver, list its deliveries and deliver events again, and write messages for Slack)
+        usage,
     )
     for member in vars(module).values()
     if isinstance(member, Operation)
