@@ -27,7 +27,8 @@ def api(stack: BudgetedStack) -> HttpCaller:
 def put(api: HttpCaller, budget: Any, **fields: Any) -> Json:
     answer = api("PUT", PATH, hourly() | {"budget": budget} | fields)
     assert answer.status in (200, 201), answer.body
-    return answer.json
+    stored: Json = answer.json
+    return stored
 
 
 @pytest.mark.parametrize("budget", [{"runs": 2, "per": "day"}, {"tokens": 5000, "per": "month"}])

@@ -252,7 +252,7 @@ def test_an_automation_is_written_with_the_fields_of_the_contract_and_no_other()
     read_only = {name for name, field in schema["properties"].items() if field.get("$ref", "").endswith("/ReadOnly")}
     assert schemas["ReadOnly"]["readOnly"]
     assert set(schema["properties"]) - read_only == {
-        *("trigger", "action", "targets", "missed", "overlap", "description", "labels", "managed_by")
+        *("trigger", "action", "targets", "missed", "overlap", "description", "labels", "managed_by", "budget")
     }
     assert read_only == set(schemas["StoredAutomation"]["properties"]) - set(Automation.model_fields)
     assert schema["required"] == ["trigger", "action", "targets"]
