@@ -9,6 +9,7 @@ from aichats.kodey.settings import KodeySettings
 from aichats.runs.ledger.budget_counters import COUNTER_PREFIX
 from aichats.runs.stack_pause import STACK_PAUSE_KEY
 from aichats.settings import (
+    BudgetSettings,
     EventSettings,
     HttpApiSettings,
     ReceiverSettings,
@@ -215,6 +216,7 @@ def test_every_variable_is_a_setting() -> None:
         SweepSettings,
         SigningSettings,
         RenewalSettings,
+        BudgetSettings,
         EventSettings,
         ReplySettings,
     )

@@ -89,9 +89,9 @@ class _RunBudget:
             try:
                 current += insert_once([Insertion(self.ledger.items, item, [self._one_run]) for item in batch])
             except LimitExceededError as error:
-                # The counter is empty if the batch alone is larger than the budget.
+                # The counter is empty if the batch alone is larger than the budget. The next batch is always smaller.
                 counter = error.current
-                room = self.limit - counter.get("runs", 0)
+                room = min(self.limit - counter.get("runs", 0), len(batch) - 1)
         current = [self._count_if_missed(item) for item in current]
         return current + self._skip(items[len(current) :], counter)
 
