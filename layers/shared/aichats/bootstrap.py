@@ -299,11 +299,8 @@ class Application:
     @cached_property
     def publisher(self) -> Publisher:
         """Publishes the changes of the tables as events."""
-        from aichats.outbox.reply_watches import ReplyWatches
-
         tables, bus = (self.settings.runs_table, self.settings.automations_table), str(self.event_settings.event_bus)
-        watches = ReplyWatches(self.queue, self.ledger.clock)
-        return self.outgoing.publisher(bus, *tables, self.budget_events, watches)
+        return self.outgoing.publisher(bus, *tables, self.budget_events, self.queue)
 
     @cached_property
     def budget_events(self) -> BudgetEvents:

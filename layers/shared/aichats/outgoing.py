@@ -19,7 +19,7 @@ from aichats.subscriptions.table import SubscriptionTable
 if TYPE_CHECKING:
     from aichats.outbox.budget_events import BudgetEvents
     from aichats.outbox.publish import Publisher
-    from aichats.outbox.reply_watches import ReplyWatches
+    from aichats.runs.queue import Queue
     from aichats.subscriptions.deliver import Deliverer
     from aichats.subscriptions.deliveries import DeliveryTable
     from aichats.subscriptions.messages import DeliveryHandler
@@ -66,13 +66,14 @@ class Outgoing:
         return FanOut(self.subscriptions, self.queue)
 
     def publisher(
-        self, bus: str, runs_table: str, automations_table: str, budgets: BudgetEvents, watches: ReplyWatches
+        self, bus: str, runs_table: str, automations_table: str, budgets: BudgetEvents, run_queue: Queue
     ) -> Publisher:
         """Return the object that publishes the changes of the tables as events."""
         from aichats.automations.change_notes import CHANGE_PREFIX, UNREADABLE_PREFIX
         from aichats.outbox.automation_events import AutomationEvents
         from aichats.outbox.connection_events import ConnectionEvents
         from aichats.outbox.publish import Publisher
+        from aichats.outbox.reply_watches import ReplyWatches
         from aichats.outbox.run_events import RunEvents
         from aichats.outbox.slot_events import SlotEvents
         from aichats.runs.ledger.budget_counters import COUNTER_PREFIX
@@ -88,6 +89,7 @@ class Outgoing:
             UNREADABLE_PREFIX: automations,
         }
         slots, fan_out = SlotEvents(stack, runs_table, items), self.fan_out
+        watches = ReplyWatches(run_queue, self.clock)
         return Publisher(self.log, bus, lambda: aws_client("events"), sources, slots, fan_out, watches, self.clock)
 
     @cached_property
