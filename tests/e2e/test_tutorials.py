@@ -28,6 +28,7 @@ TASKS = {
     "attach a local file": "attach-files",
     "connect a Whop account": "connect-whop",
     "see everything at a glance": "see-everything",
+    "see what the chats took": "see-usage",
 }
 """Ordinary tasks, each with the page that shows how to do it."""
 OTHERS = ["call-the-api", "handle-time-zones", "limit-a-client", "receive-events", "receive-webhooks", "use-kodey"]

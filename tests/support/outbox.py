@@ -1,9 +1,14 @@
 """The way from a table of runs to the bus: a ledger, the records of its stream, and the publisher."""
 
+import json
 from collections import Counter
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from decimal import Decimal
+from functools import cache
 from typing import Any, get_args
+
+from jsonschema import Draft202012Validator, FormatChecker
 
 from aichats.aws.table import DynamoDB, Table
 from aichats.events.log import EventLog
@@ -19,9 +24,15 @@ from aichats.subscriptions.table import SubscriptionTable
 from tests.support.delivery_bench import DEAD_URL, QUICK_URL, SLOW_URL
 from tests.support.fakes import FakeEventBridge, FakeSqs, Json
 from tests.support.ledgers import Clock, dynamodb, make_ledger, make_table
+from tests.support.markdown import DOCS
 from tests.support.streams import WatchedStream
 
 STACK = "aichats-test"
+TIMES = FormatChecker(())
+"""Checks the times of events."""
+TIMES.checks("date-time", ValueError)(
+    lambda value: not isinstance(value, str) or bool(datetime.fromisoformat(value).tzinfo)
+)
 COUNTED = (*get_args(EndStatus), "replies", "tokens")
 type Usage = dict[tuple[str, str], dict[str, int | Decimal]]
 """The counters of each day, and of each automation and target."""
@@ -72,9 +83,12 @@ class Outbox:
         return self.published_by(lambda: self.publisher.handle(self.records))
 
     def published_by(self, act: Callable[[], object]) -> list[Json]:
+        """Return the envelopes of the events that an action published. The test fails if one breaks the schema."""
         before = len(self.bus.accepted)
         act()
-        return self.bus.accepted[before:]
+        published = self.bus.accepted[before:]
+        assert [problem for event in published for problem in schema_problems(event)] == []
+        return published
 
     def usage(self) -> Usage:
         """Return the counters that are not zero, without the time until which they are kept."""
@@ -104,3 +118,24 @@ class Outbox:
 def _not_zero(counters: Mapping[tuple[str, str], Mapping[str, Any]]) -> Usage:
     kept = {key: {name: counter[name] for name in COUNTED if counter.get(name)} for key, counter in counters.items()}
     return {key: counter for key, counter in kept.items() if counter}
+
+
+@cache
+def sent_event_schema() -> Json:
+    """Return the published schema of events."""
+    schema: Json = json.loads((DOCS / "reference" / "events-out.schema.json").read_text())
+    return schema
+
+
+def schema_problems(event: Json) -> list[str]:
+    """Return how an event differs from the published schema. Fields that the schema does not name are problems, too."""
+    schema = sent_event_schema()
+    validator = Draft202012Validator(schema, format_checker=TIMES)
+    problems = [f"{error.json_path}: {error.message}" for error in validator.iter_errors(event)]
+    known = set(schema["properties"])
+    for rule in schema["allOf"]:
+        if event["type"] in rule["if"]["properties"]["type"]["enum"]:
+            name = rule["then"]["properties"]["data"]["$ref"].rpartition("/")[2]
+            known |= {f"data.{field}" for field in schema["$defs"][name]["properties"]}
+    fields = {*event, *(f"data.{field}" for field in event["data"])}
+    return problems + [f"{field} is not in the schema" for field in sorted(fields - known)]
