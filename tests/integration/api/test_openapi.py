@@ -200,7 +200,7 @@ def test_a_create_may_be_replayed_come_later_or_be_in_progress() -> None:
     assert "409" in responses
 
 
-def test_what_starts_runs_takes_an_idempotency_key() -> None:
+def test_what_starts_runs_or_rotates_a_secret_takes_an_idempotency_key() -> None:
     with_key = {
         (method, path)
         for path, methods in openapi()["paths"].items()
@@ -216,6 +216,7 @@ def test_what_starts_runs_takes_an_idempotency_key() -> None:
         ("post", "/runs/cancel"),
         ("post", "/automations/{name}/run"),
         ("post", "/events/test"),
+        ("post", "/subscriptions/{name}/rotate"),
         ("post", "/kodey/chats"),
         ("post", "/kodey/chats/{chat_id}/messages"),
     }
@@ -227,7 +228,7 @@ def test_the_pattern_of_a_key_is_the_one_that_is_checked() -> None:
     assert [key["schema"]["pattern"] for key in keys] == [KEY_PATTERN]
 
 
-def test_what_changes_an_automation_takes_conditions_and_only_that() -> None:
+def test_what_changes_an_automation_or_a_subscription_takes_conditions_and_only_that() -> None:
     conditions = {
         (method, path): names
         for path, methods in openapi()["paths"].items()
@@ -240,6 +241,8 @@ def test_what_changes_an_automation_takes_conditions_and_only_that() -> None:
         ("delete", "/automations/{name}"): ["If-Match"],
         ("put", "/automations/preview"): ["If-Match", "If-None-Match"],
         ("delete", "/automations/preview"): ["If-Match"],
+        ("put", "/subscriptions/{name}"): ["If-Match", "If-None-Match"],
+        ("delete", "/subscriptions/{name}"): ["If-Match"],
     }
 
 
@@ -336,7 +339,7 @@ def test_tags_are_described_with_automations_first_and_kodey_last() -> None:
 @EACH
 def test_an_operation_is_named_like_a_method_of_a_client(operation: Operation[Any, Any]) -> None:
     assert re.fullmatch(
-        "(list|get|put|create|update|delete|preview|start|run|replay|cancel|resolve|send|set|pause|resume)_[a-z_]+",
+        "(list|get|put|create|update|delete|preview|start|run|replay|cancel|resolve|send|set|pause|resume|rotate|test|redeliver)_[a-z_]+",
         described(operation)["operationId"],
     )
 

@@ -143,6 +143,42 @@ def test_of_two_that_create_a_subscription_at_once_one_gets_the_secret(table: Su
     assert slow.put("alerts", subscription()) == (first[0], False)
 
 
+class Repeating:
+    """DynamoDB whose responses to writes get lost, so that botocore repeats each write."""
+
+    def put_item(self, **request: Any) -> Any:
+        dynamodb().put_item(**request)
+        return dynamodb().put_item(**request)
+
+    def update_item(self, **request: Any) -> Any:
+        dynamodb().update_item(**request)
+        return dynamodb().update_item(**request)
+
+    def delete_item(self, **request: Any) -> Any:
+        dynamodb().delete_item(**request)
+        return dynamodb().delete_item(**request)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(dynamodb(), name)
+
+
+def test_a_write_whose_response_was_lost_counts_once(table: SubscriptionTable, clock: Clock) -> None:
+    repeating = beaten(table, Repeating())
+
+    row, is_new = repeating.put("alerts", subscription())
+    assert (is_new, row) == (True, current(table))
+    row, _ = repeating.put("alerts", subscription("run.missed"))
+    assert (row.version, row) == (2, current(table))
+    rotated = repeating.rotate("alerts")
+    assert rotated == current(table)
+    assert [key.id for key in current(table).key_ids][1:] == [row.key_ids[0].id]
+    assert fail(repeating, current(table))
+    assert current(table).failures == 1
+    assert repeating.note_success(current(table), clock(), slow=False)
+    assert repeating.delete("alerts")
+    assert table.get("alerts") is None
+
+
 def test_of_two_that_change_a_subscription_at_once_the_later_one_wins(table: SubscriptionTable) -> None:
     table.put("alerts", subscription())
     slow = beaten(table, Overtaken(lambda: table.put("alerts", subscription("run.missed"))))

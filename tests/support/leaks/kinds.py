@@ -11,6 +11,8 @@ ACCESS_TOKEN = "access token"
 REFRESH_TOKEN = "refresh token"
 UPLOAD_SIGNATURE = "signature of an upload URL"
 URL_SIGNATURE = "signature of an attachment's URL"
+SIGNING_SECRET = "signing secret of a subscription"
+RECEIVER_URL = "token in the URL of a receiver"
 
 TITLE = "title"
 MESSAGE = "message text"
@@ -22,6 +24,6 @@ FILE_CONTENT = "content of a file"
 
 SECRETS = {
     *(API_KEY, COMPANY_KEY, KODEY_KEY, TOKEN, WEBHOOK_SECRET, CODE, VERIFIER, ACCESS_TOKEN, REFRESH_TOKEN),
-    *(UPLOAD_SIGNATURE, URL_SIGNATURE),
+    *(UPLOAD_SIGNATURE, URL_SIGNATURE, SIGNING_SECRET, RECEIVER_URL),
 }
 TEXTS = {TITLE, MESSAGE, BODY, CONTENT, METADATA, FILE_NAME, FILE_CONTENT}

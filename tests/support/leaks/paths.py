@@ -36,6 +36,7 @@ from tests.support.leaks.paths_of_http import (
     call_files,
     call_kodey,
     call_runs,
+    call_subscriptions,
     call_without_right,
     create_chat,
     lose_answers,
@@ -239,7 +240,7 @@ def break_secrets(bench: LeakBench) -> None:
     key = bench.canaries.token(API_KEY)
     callers = bench.stored("callers")
     for number, broken in enumerate(({"api_key": [key]}, {"companies": {"biz_Own": [key]}}, key, [key])):
-        for name in ("whop", "kodey", "webhook"):
+        for name in ("whop", "kodey", "webhook", "events"):
             bench.secret(name, broken)
         bench.secret("callers", callers | {"wrong": {"sha256": key, "scopes": [key]}})
         for function in ("HttpApiFunction", "RunScheduleFunction", "ReceiveWebhookFunction"):
@@ -247,6 +248,7 @@ def break_secrets(bench: LeakBench) -> None:
         bench.call("POST", "/chats", json=new_chat(bench, company_id="biz_Own"), expect=502)
         bench.call("GET", "/chats", expect=None)
         bench.call("GET", "/kodey/chats", expect=500)
+        bench.call("POST", "/subscriptions/alerts/rotate", expect=500)
         bench.deliver(signed(_event(bench), secret), expect=500)
         bench.call("POST", "/events/test", json={"type": "payment.failed"}, expect=409)
         bench.invoke("RunScheduleFunction", _tick(bench, "biz_Own"))
@@ -265,6 +267,7 @@ PATHS: tuple[Callable[[LeakBench], None], ...] = (
     call_files,
     attach_urls,
     call_kodey,
+    call_subscriptions,
     call_runs,
     call_automations,
     call_without_right,

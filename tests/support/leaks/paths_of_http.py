@@ -11,7 +11,18 @@ from local.plain_http import plain_client
 from local.standins.whop.files import FILES
 from tests.support.leaks.bench import LeakBench
 from tests.support.leaks.echoing import FORMS, Rejection
-from tests.support.leaks.kinds import CONTENT, FILE_CONTENT, FILE_NAME, MESSAGE, METADATA, TITLE, TOKEN, URL_SIGNATURE
+from tests.support.leaks.kinds import (
+    CONTENT,
+    FILE_CONTENT,
+    FILE_NAME,
+    MESSAGE,
+    METADATA,
+    RECEIVER_URL,
+    SIGNING_SECRET,
+    TITLE,
+    TOKEN,
+    URL_SIGNATURE,
+)
 from tests.support.mock_servers import AI_CHATS, CHAT
 from tests.support.waiting import until
 
@@ -233,6 +244,32 @@ def call_automations(bench: LeakBench) -> None:
         bench.call("POST", f"{path}/resume", json=planned, expect=200)
     bench.call("PUT", "/automations/other", json=body, expect=201)
     bench.call("DELETE", "/automations/other", expect=204)
+
+
+def call_subscriptions(bench: LeakBench) -> None:
+    """Write, read, rotate and delete subscriptions whose URLs contain a token."""
+    bench.canaries.add(SIGNING_SECRET, bench.stored("events")["signing_key"])
+    url = f"https://no-such-host.invalid/{bench.canaries.token(RECEIVER_URL)}"
+    body = {"url": url, "events": ["*"]}
+    path = "/subscriptions/alerts"
+    created = bench.call("PUT", path, json=body, expect=201)
+    secret = bench.canaries.add(SIGNING_SECRET, created.json()["secret"])
+    bench.call("PUT", path, json=body | {"description": "Alerts"}, expect=200)
+    bench.call("PUT", path, json=body, headers={"If-Match": "x"}, expect=412)
+    for wrong in ({"events": [secret]}, {"format": secret}, {"secret": secret}):
+        bench.call("PUT", path, json=body | wrong, expect=422)
+    for wrong in ({"url": url.replace("https", "http")}, {"url": f"{url} "}, {"url": [url]}, {"events": [url]}):
+        bench.call("PUT", path, json=body | wrong, expect=422)
+    key = {"Idempotency-Key": str(uuid.uuid4())}
+    for _ in range(2):
+        rotated = bench.call("POST", f"{path}/rotate", headers=key, expect=200)
+        bench.canaries.add(SIGNING_SECRET, rotated.json()["secret"])
+    for shown in (path, "/subscriptions"):
+        bench.call("GET", shown, expect=200)
+    other = bench.call("PUT", "/subscriptions/other", json=body, expect=201)
+    bench.canaries.add(SIGNING_SECRET, other.json()["secret"])
+    bench.call("DELETE", "/subscriptions/other", expect=204)
+    bench.call("PUT", path, json=body, caller="runs", expect=403)
 
 
 def call_without_right(bench: LeakBench) -> None:

@@ -18,7 +18,7 @@ SKIPPED = {".git", ".tools", ".venv", "build"}
 """Folders of the project that a running system does not write."""
 CODE = {".css", ".js", ".pem", ".py", ".pyc", ".so", ".zip"}
 """The ends of the names of files that are deployed."""
-TABLES = ("RunsTable", "AutomationsTable")
+TABLES = ("RunsTable", "AutomationsTable", "EventsTable")
 
 type Json = dict[str, Any]
 
@@ -58,12 +58,19 @@ def _rows(clients: Clients, table: str, name: str) -> Iterator[Place]:
     """Yield a place for each attribute of each kind of row."""
     for page in clients.dynamodb.get_paginator("scan").paginate(TableName=name):
         for item in map(decode, page["Items"]):
-            key = str(item.get("run_id") or item["name"])
-            kind = key.partition(":")[0] if ":" in key else "row"
+            kind = _kind_of(item)
             for attribute, value in item.items():
                 yield Place(
                     f"{table} {kind}.{attribute}", value if isinstance(value, str) else json.dumps(value, default=str)
                 )
+
+
+def _kind_of(item: Json) -> str:
+    """Return the beginning of an item's key, or ``row`` for a run or an automation."""
+    if "pk" in item:
+        return str(item["pk"]).partition("#")[0]
+    key = str(item.get("run_id") or item["name"])
+    return key.partition(":")[0] if ":" in key else "row"
 
 
 def _messages(clients: Clients) -> Iterator[Place]:

@@ -110,7 +110,7 @@ def test_an_unknown_name_is_reported_as_people_type_it(capsys: pytest.CaptureFix
 
     printed = capsys.readouterr().err
     assert printed.startswith(
-        "usage: make secret NAME=whop|webhook|kodey STACK=aichats-dev"
+        "usage: make secret NAME=whop|webhook|kodey|events STACK=aichats-dev"
         " [COMPANY=biz_... [CONNECTION=name] | COMPANIES=file [REPLACE=1]] [VERIFY=0]\n"
     )
-    assert f"NAME must be one of whop, webhook, kodey, not {name!r}. For callers, use `make caller`" in printed
+    assert f"NAME must be one of whop, webhook, kodey, events, not {name!r}. For callers, use `make caller`" in printed

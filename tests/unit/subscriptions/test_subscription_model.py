@@ -73,7 +73,10 @@ def test_an_event_whose_filter_fails_is_not_wanted_and_the_log_says_why_once(out
         ({"filter": "date.status"}, "filter", "`date` is unknown. Did you mean `data`?"),
         ({"filter": "data.a > 5"}, "filter", "Put numbers in backticks: data.a > `5`"),
         ({"format": "teams"}, "format", "must be 'standard' or 'slack'"),
-        ({"url": ""}, "url", "must have at least 1 character"),
+        ({"url": ""}, "url", "must be a URL of at most 2000 characters, without spaces"),
+        ({"url": "https://receiver.example/ "}, "url", "without spaces"),
+        ({"url": "https://receiver.example/\n"}, "url", "without spaces"),
+        ({"url": "https://receiver.example/" + "x" * 2000}, "url", "at most 2000 characters"),
         ({"enable": True}, "enable", "unknown field; did you mean `enabled`?"),
     ],
 )

@@ -7,7 +7,7 @@ from pydantic import AfterValidator, Field, ValidationInfo
 
 from aichats.aws.observability import logger
 from aichats.events.model import SENT_EVENT_TYPES, SentEvent
-from aichats.models import Request
+from aichats.models import OrElse, Request
 from aichats.templates.filters import matches
 from aichats.templates.render import ANYTHING, Evaluator, RenderError, check_expression
 
@@ -68,11 +68,11 @@ class Subscription(Request):
     url: Annotated[
         str,
         Field(
-            min_length=1,
-            max_length=2000,
+            pattern=r"^[^\s\x00-\x1f\x7f]{1,2000}$",
             description="The URL that gets a POST for each event",
             examples=["https://example.com/aichats"],
         ),
+        OrElse("must be a URL of at most 2000 characters, without spaces"),
     ]
     events: Annotated[
         list[EventPattern],
