@@ -12,7 +12,7 @@ from aichats.events.model import SentEvent
 from aichats.runs.ledger.times import to_text
 from aichats.subscriptions.signing import signing_secret
 from tests.support.delivery_bench import FakeReceivers, accept, deliver_through, fail, run_event
-from tests.support.fakes import FakeSecretsManager, FakeSqs, ScriptedTransport, aws_error
+from tests.support.fakes import FakeSecretsManager, FakeSqs, ScriptedTransport, Sent, aws_error
 from tests.support.lambda_calls import SECRETS, Answer, HttpCaller, make_application
 from tests.support.ledgers import Clock
 from tests.support.subscriptions import URL, subscribing
@@ -50,7 +50,8 @@ class DeliveriesApi:
         turn = turns()
         while self.sqs.sent:
             next(turn)
-            bodies, delayed = [], []
+            bodies: list[Sent] = []
+            delayed: list[Sent] = []
             for sent in self.sqs.sent:
                 (delayed if sent.delay else bodies).append(sent)
             self.sqs.sent.clear()

@@ -41,12 +41,12 @@ def test_the_reference_library_verifies_any_delivery(body: str, name: str, numbe
     Webhook(mine).verify(content, headers([mine], content))
 
 
-def test_a_signature_is_as_the_reference_library_makes_it() -> None:
-    now = datetime.now(UTC).replace(microsecond=0)
+def test_a_signature_is_that_of_the_example_in_the_specification() -> None:
+    secret, webhook_id = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "msg_p5jXN8AQM9LWM0D4loKWxJek"
 
-    assert sign_delivery([secret()], "evt_1", int(now.timestamp()), BODY) == Webhook(secret()).sign(
-        "evt_1", now, BODY.decode()
-    )
+    signature = sign_delivery([secret], webhook_id, 1614265330, b'{"test": 2432232314}')
+
+    assert signature == "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="
 
 
 def test_during_a_rotation_each_of_two_secrets_verifies_a_delivery() -> None:

@@ -7,8 +7,9 @@ import base64
 import hashlib
 import hmac
 from collections.abc import Sequence
+from datetime import UTC, datetime
 
-_PREFIX = "whsec_"
+from standardwebhooks import Webhook
 
 
 def signing_secret(master: str, name: str, key_id: str) -> str:
@@ -19,8 +20,8 @@ def signing_secret(master: str, name: str, key_id: str) -> str:
         name: the name of the subscription.
         key_id: the id of the subscription's key.
     """
-    digest = _hmac(master.encode(), f"aichats subscription\n{name}\n{key_id}".encode())
-    return _PREFIX + base64.b64encode(digest).decode()
+    digest = hmac.digest(master.encode(), f"aichats subscription\n{name}\n{key_id}".encode(), hashlib.sha256)
+    return f"whsec_{base64.b64encode(digest).decode()}"
 
 
 def sign_delivery(secrets: Sequence[str], webhook_id: str, timestamp: int, body: bytes) -> str:
@@ -30,16 +31,7 @@ def sign_delivery(secrets: Sequence[str], webhook_id: str, timestamp: int, body:
         secrets: the valid signing secrets. During a rotation there are two.
         webhook_id: the header ``webhook-id``.
         timestamp: the header ``webhook-timestamp``, in Unix seconds.
-        body: the body of the delivery.
+        body: the body of the delivery, in UTF-8.
     """
-    signed = f"{webhook_id}.{timestamp}.".encode() + body
-    return " ".join(f"v1,{_signature(secret, signed)}" for secret in secrets)
-
-
-def _signature(secret: str, signed: bytes) -> str:
-    key = base64.b64decode(secret.removeprefix(_PREFIX))
-    return base64.b64encode(_hmac(key, signed)).decode()
-
-
-def _hmac(key: bytes, message: bytes) -> bytes:
-    return hmac.digest(key, message, hashlib.sha256)
+    time, text = datetime.fromtimestamp(timestamp, UTC), body.decode()
+    return " ".join(Webhook(secret).sign(webhook_id, time, text) for secret in secrets)
