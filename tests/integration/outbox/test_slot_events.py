@@ -204,22 +204,45 @@ def test_a_slot_is_finished_even_if_the_publisher_dies_at_any_call(
     assert outbox.usage() == outbox.recount()
 
 
-def test_two_publishers_at_once_finish_a_slot_once(clock: Clock) -> None:
-    """Let the second publisher act in the middle of each call of the first one."""
-    for call in range(5):
-        world, bus = World(clock, LEASE), FakeEventBridge()
-        outbox = Outbox(clock, faulty_dynamodb(world), bus=FaultyAws(world, bus))
-        runs = runs_of()
-        start(outbox, runs)
-        for run in runs:
-            end(outbox, run)
-        first, *others = outbox.take()
-        world.meanwhile = partial(outbox.publisher.handle, others)
+@pytest.mark.parametrize("call", range(5))
+def test_two_publishers_at_once_finish_a_slot_once(call: int, clock: Clock) -> None:
+    """Let another publisher act in the middle of each call of the one that has the last end."""
+    world, bus = World(clock, LEASE), FakeEventBridge()
+    outbox = Outbox(clock, faulty_dynamodb(world), bus=FaultyAws(world, bus))
+    end_all(outbox)
+    *others, last = outbox.take()
+    world.meanwhile = partial(outbox.publisher.handle, others)
 
-        with world.process({call: "meanwhile"}):
-            outbox.publisher.handle([first])
+    with world.process({call: "meanwhile"}):
+        outbox.publisher.handle([last])
 
-        assert len(summaries(bus.accepted)) == 1
+    [finished] = summaries(bus.accepted)
+    assert finished["data"]["finished_at"] == "2026-11-20T12:00:03.000Z"
+
+
+def test_a_slot_that_two_publishers_find_finished_is_published_by_one_of_them(clock: Clock) -> None:
+    world, bus = World(clock, LEASE), FakeEventBridge()
+    outbox = Outbox(clock, faulty_dynamodb(world), bus=FaultyAws(world, bus))
+    end_all(outbox)
+    *others, last = outbox.take()
+    with world.process({3: "crash before"}), pytest.raises(Crash):
+        outbox.publisher.handle(others)
+    world.meanwhile = partial(outbox.publisher.handle, others)
+
+    # The fifth call notes the finish. Just before it, the others are published again and note theirs.
+    with world.process({4: "meanwhile"}):
+        outbox.publisher.handle([last])
+
+    assert len(summaries(bus.accepted)) == 1
+
+
+def end_all(outbox: Outbox) -> None:
+    """End the three runs of a slot, a second apart."""
+    runs = runs_of()
+    start(outbox, runs)
+    for run in runs:
+        outbox.clock.forward(seconds=1)
+        end(outbox, run)
 
 
 def test_the_runs_of_a_slot_say_how_many_they_are(outbox: Outbox) -> None:
