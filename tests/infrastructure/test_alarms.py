@@ -157,11 +157,12 @@ def test_dropped_events_of_each_asynchronously_invoked_function_are_watched(name
     assert watching("AsyncEventsDropped").count({"Ref": name}) == 1
 
 
-def test_the_age_of_each_run_queue_is_watched_and_may_be_as_long_as_the_longest_wait() -> None:
-    queues = [{"Fn::GetAtt": [queue, "QueueName"]} for queue in ("RunQueue", "SlowRunQueue")]
+def test_the_age_of_each_queue_is_watched_and_may_be_as_long_as_the_longest_wait() -> None:
+    names = ("RunQueue", "SlowRunQueue", "DeliveryQueue", "SlowDeliveryQueue")
+    queues = [{"Fn::GetAtt": [queue, "QueueName"]} for queue in names]
     assert watching("ApproximateAgeOfOldestMessage") == queues
-    for name in ("RunQueueAgeAlarm", "SlowRunQueueAgeAlarm"):
-        assert ALARMS[name]["Threshold"] > MAX_DELAY.total_seconds()
+    for name in names:
+        assert ALARMS[f"{name}AgeAlarm"]["Threshold"] > MAX_DELAY.total_seconds()
 
 
 @pytest.mark.parametrize("kind", ["Read", "Write"])

@@ -10,6 +10,7 @@ from aichats.runs.ledger.budget_counters import COUNTER_PREFIX
 from aichats.runs.stack_pause import STACK_PAUSE_KEY
 from aichats.settings import (
     BudgetSettings,
+    DeliverySettings,
     EventSettings,
     HttpApiSettings,
     ReceiverSettings,
@@ -60,6 +61,7 @@ ON_TABLES = {
         "AutomationsTable": READ | WRITTEN | DELETED | SCANNED,
         "${AutomationsTable.Arn}/index/by_trigger": SCANNED,
         "EventsTable": QUERIED,
+        "${EventsTable.Arn}/index/by_due": QUERIED,
     },
     "HttpApiFunction": {
         "RunsTable": READ | WRITTEN | LISTED,
@@ -72,6 +74,14 @@ ON_TABLES = {
         "RunsTable": STREAMED | {"dynamodb:GetItem", "dynamodb:UpdateItem"},
         "AutomationsTable": STREAMED | {"dynamodb:GetItem"} | WRITTEN,
         "EventsTable": WRITTEN | LISTED,
+        "RunsTable": STREAMED,
+        "AutomationsTable": STREAMED,
+        "EventsTable": WRITTEN | LISTED | QUERIED,
+    },
+    "DeliverEventsFunction": {
+        "RunsTable": READ,
+        "EventsTable": READ | WRITTEN | LISTED | QUERIED,
+        "${EventsTable.Arn}/index/by_due": QUERIED,
     },
     "ReceiveWebhookFunction": {
         "RunsTable": {"dynamodb:PutItem", "dynamodb:GetItem", "dynamodb:UpdateItem"},
@@ -136,13 +146,21 @@ def test_each_function_writes_to_its_own_log_group_and_cannot_create_one(name: s
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_each_function_sends_to_and_receives_from_only_its_queues(name: str) -> None:
     receive, send = {"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"}, {"sqs:SendMessage"}
-    senders = FUNCTIONS.keys() - {"PerformSlowRunsFunction", "RefreshTokensFunction", "PublishEventsFunction"}
+    no_senders = {"PerformSlowRunsFunction", "RefreshTokensFunction", "PublishEventsFunction", "DeliverEventsFunction"}
+    senders = FUNCTIONS.keys() - no_senders
     expected = {"RunQueue": send, "SlowRunQueue": send} if name in senders else {}
     expected |= {
         "RunScheduleFunction": {"RunScheduleFailures": send},
-        "SweepRunsFunction": {"SweepRunsFailures": send},
+        "SweepRunsFunction": {"SweepRunsFailures": send, "DeliveryQueue": send, "SlowDeliveryQueue": send},
+        "HttpApiFunction": {"DeliveryQueue": send},
+        "DeliverEventsFunction": {
+            "DeliveryQueue": send | receive,
+            "SlowDeliveryQueue": send | receive,
+            "DeliveryDeadLetters": send,
+        },
         "RefreshTokensFunction": {"RefreshTokensFailures": send},
         "PublishEventsFunction": {"PublishEventsFailures": send, "RunQueue": send},
+        "PublishEventsFunction": {"PublishEventsFailures": send, "DeliveryQueue": send, "SlowDeliveryQueue": send},
         "PerformRunsFunction": {"RunQueue": send | receive, "RunDeadLetters": send},
         "PerformSlowRunsFunction": {"SlowRunQueue": send | receive, "RunDeadLetters": send},
     }.get(name, {})
@@ -184,7 +202,9 @@ def test_each_function_gets_only_the_variables_that_match_its_permissions(name: 
     assert variables.keys() & schedules == (schedules if name in SCHEDULE_WRITERS else set())
     assert ("WEBHOOK_SECRET" in variables) is (name in {"ReceiveWebhookFunction", "HttpApiFunction"})
     assert ("CALLERS_SECRET" in variables) is (name == "HttpApiFunction")
-    assert ("EVENTS_SECRET" in variables) is (name == "HttpApiFunction")
+    assert ("EVENTS_SECRET" in variables) is (name in {"HttpApiFunction", "DeliverEventsFunction"})
+    assert ("API_URL" in variables) is (name == "DeliverEventsFunction")
+    assert ("DELIVERY_QUEUE_URL" in variables) is ("DeliveryQueue" in granted(name, "sqs"))
     assert ("CONNECTIONS_PREFIX" in variables) is (name == "RefreshTokensFunction")
     assert ("MISSED_GRACE_SECONDS" in variables) is (name == "SweepRunsFunction")
     assert ("WEBHOOK_URL" in variables) is (name == "SweepRunsFunction")
@@ -219,6 +239,7 @@ def test_every_variable_is_a_setting() -> None:
         BudgetSettings,
         EventSettings,
         ReplySettings,
+        DeliverySettings,
     )
     assert variables - of_libraries <= {name.upper() for kind in kinds for name in kind.model_fields}
 
@@ -267,6 +288,7 @@ def test_secrets_begin_empty_or_generated_and_are_read_only_by_the_functions_tha
         },
         "ReceiveWebhookFunction": {"WebhookSecret"},
         "PublishEventsFunction": set(),
+        "DeliverEventsFunction": {"EventsSecret"},
     }
 
 

@@ -147,8 +147,12 @@ def test_each_queue_of_runs_gives_its_function_time_and_has_a_dead_letter_queue(
 @pytest.mark.parametrize("name", CONSUMED)
 def test_each_batch_can_fail_in_part_and_is_limited(name: str) -> None:
     assert CONSUMED[name]["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
-    parameter = {"PerformRunsFunction": "MaxConcurrency", "PerformSlowRunsFunction": "MaxSlowConcurrency"}[name]
-    assert CONSUMED[name]["ScalingConfig"] == {"MaximumConcurrency": {"Ref": parameter}}
+    limit = {
+        "PerformRunsFunction": {"Ref": "MaxConcurrency"},
+        "PerformSlowRunsFunction": {"Ref": "MaxSlowConcurrency"},
+        "DeliverEventsFunction": 2,
+    }[name]
+    assert CONSUMED[name]["ScalingConfig"] == {"MaximumConcurrency": limit}
     assert CONSUMED[name]["BatchSize"] == 10
 
 

@@ -56,8 +56,8 @@ def test_functions_classes_constants_and_types_are_found() -> None:
     assert list(names(ast.parse(source))) == ["LIMIT", "SIZE", "Json", "Chat", "send", "wait"]
 
 
-def test_there_are_seven_handlers() -> None:
-    assert len(HANDLERS) == 7
+def test_there_are_eight_handlers() -> None:
+    assert len(HANDLERS) == 8
 
 
 def test_no_module_has_more_than_399_lines() -> None:

@@ -161,9 +161,9 @@ ATTEMPTS: dict[str, Attempts] = {
     "get_subscription": [("/subscriptions/all", None, CLOSED)],
     "list_subscriptions": [("/subscriptions", None, CLOSED)],
     "delete_subscription": [("/subscriptions/all", None, CLOSED)],
-    "test_subscription": [("/subscriptions/all/test", None, CLOSED)],
+    "send_test_delivery": [("/subscriptions/all/test", None, CLOSED)],
     "list_deliveries": [("/subscriptions/all/deliveries", None, CLOSED)],
-    "redeliver_events": [("/subscriptions/all/redeliver", {"since": "2020-01-01T00:00:00Z"}, CLOSED)],
+    "start_redelivery": [("/subscriptions/all/redeliver", {"since": "2020-01-01T00:00:00Z"}, CLOSED)],
     "rotate_secret": [("/subscriptions/all/rotate", None, CLOSED)],
     "preview_schedule": [
         ("/automations/preview", {"type": "schedule", "expression": "rate(1 day)"}, 200),

@@ -62,7 +62,7 @@ QUEUED = (
     "cancel_run",
     "cancel_runs",
     "create_kodey_chat",
-    "redeliver_events",
+    "start_redelivery",
     "replay_run",
     "replay_runs",
     "run_automation",

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from aichats.subscriptions.circuit import MAX_AGE, PAUSES, RETRIES
+from aichats.subscriptions.circuit import GIVE_UP_AFTER, PAUSES, RETRIES
 from tests.support.delivery_bench import DeliveryBench, accept, fail, url_of
 
 
@@ -174,7 +174,7 @@ def test_deliveries_that_wait_for_76_hours_are_given_up(bench: DeliveryBench) ->
     bench.happen("one")
     bench.work()
     bench.happen(*(f"run-{number}" for number in range(12)))
-    bench.live(hours=MAX_AGE / timedelta(hours=1) + 1)
+    bench.live(hours=GIVE_UP_AFTER / timedelta(hours=1) + 1)
     assert set(bench.statuses()) == {"failed"}
     assert len(bench.statuses()) == 13
 

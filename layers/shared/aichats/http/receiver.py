@@ -24,11 +24,11 @@ from aichats.http.public_urls import ForbiddenUrlError, check_url, connection_pr
 from aichats.http.retry import named_wait
 from aichats.http.transport import DeadlineTransport, ResolveHost, addresses_of
 
-MAX_ANSWER_BYTES = 1024
+MAX_READ_BYTES = 1024
 """The maximum number of bytes that are read of an answer."""
 MAX_SHOWN_ANSWER = 200
 """The maximum number of characters of an answer in an error."""
-_HEADERS = {"accept": "*/*", "accept-encoding": "identity", "user-agent": "aichats"}
+_HEADERS = {"accept": "*/*", "accept-encoding": "identity", "user-agent": "aichats", "connection": "close"}
 
 
 @dataclass(frozen=True)
@@ -142,9 +142,9 @@ def _beginning(response: httpx.Response) -> str:
     with suppress(httpx.TransportError):
         for part in response.iter_raw():
             content += part
-            if len(content) >= MAX_ANSWER_BYTES:
+            if len(content) >= MAX_READ_BYTES:
                 break
-    text = content[:MAX_ANSWER_BYTES].decode(errors="replace")
+    text = content[:MAX_READ_BYTES].decode(errors="replace")
     return " ".join("".join(char if char.isprintable() else " " for char in text).split())[:MAX_SHOWN_ANSWER]
 
 

@@ -14,7 +14,7 @@ RETRIES = (
     timedelta(hours=24),
 )
 """The time before each retry of a delivery."""
-MAX_AGE = timedelta(hours=76)
+GIVE_UP_AFTER = timedelta(hours=76)
 """The time after which a delivery fails, about the sum of the retries."""
 PAUSES = (
     timedelta(seconds=5),
@@ -45,9 +45,9 @@ def retry_at(attempts: int, since: datetime, now: datetime, asked: float | None)
         now: the time of the last failure.
         asked: the seconds that the receiver asked to wait.
     """
-    if attempts > len(RETRIES) or now >= since + MAX_AGE:
+    if attempts > len(RETRIES) or now >= since + GIVE_UP_AFTER:
         return None
-    return min(now + max(RETRIES[attempts - 1], _asked(asked)), since + MAX_AGE)
+    return min(now + max(RETRIES[attempts - 1], _asked(asked)), since + GIVE_UP_AFTER)
 
 
 def open_until(failures: int, now: datetime, asked: float | None) -> datetime:

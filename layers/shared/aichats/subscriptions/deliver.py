@@ -19,8 +19,8 @@ from aichats.runs.queue import MAX_DELAY
 from aichats.subscriptions.attempts import Attempts
 from aichats.subscriptions.circuit import (
     ATTEMPT_SECONDS,
+    GIVE_UP_AFTER,
     LONG_OUTAGE,
-    MAX_AGE,
     SLOW_ATTEMPT_SECONDS,
     SLOW_SECONDS,
     open_until,
@@ -44,7 +44,7 @@ type Result = Literal["delivered", "failed attempt", "given up", "held", "skippe
 
 
 @dataclass(frozen=True)
-class Job:
+class DeliveryJob:
     """A delivery to make."""
 
     message: DeliveryMessage
@@ -89,8 +89,10 @@ class Deliverer:
         unreadable = [name for name, message in messages.items() if rows.get(message.subscription, True) is None]
         jobs = self._jobs(messages, rows)
         outcomes = _at_once(self._contained, list(zip(jobs.values(), self._steps(jobs).values(), strict=True)))
-        for result, metric in _METRICS.items():
-            count(metric, sum(outcome == result for outcome in outcomes))
+        count("EventsDelivered", outcomes.count("delivered"))
+        count("DeliveriesFailed", outcomes.count("failed attempt"))
+        count("DeliveriesHeld", outcomes.count("held"))
+        count("DeliveriesGivenUp", outcomes.count("given up"))
         failed = [identifier for identifier, outcome in zip(jobs, outcomes, strict=True) if outcome is None]
         return failed + unreadable
 
@@ -101,7 +103,7 @@ class Deliverer:
         if row.failures:
             logger.info("receiver works again", extra={"subscription": row.name, "failures": row.failures})
             early = now - (row.failing_since or now) >= LONG_OUTAGE
-            held = FlushMessage(subscription=row.name, created_at=row.created_at, until=now + MAX_AGE)
+            held = FlushMessage(subscription=row.name, created_at=row.created_at, until=now + GIVE_UP_AFTER)
             rest = held.model_copy(update={"held": False, "early": early, "until": held.until if early else now})
             self.queue.send([held, rest])
             self.queue.send([held], SECOND_FLUSH)
@@ -110,7 +112,7 @@ class Deliverer:
 
     def _jobs(
         self, messages: Mapping[str, DeliveryMessage], rows: Mapping[str, SubscriptionRow | None]
-    ) -> dict[str, Job]:
+    ) -> dict[str, DeliveryJob]:
         """Return the deliveries of messages whose subscription still exists. Duplicates in the batch are left out."""
         now = self.clock()
         fresh = {
@@ -119,13 +121,13 @@ class Deliverer:
             if (row := rows.get(message.subscription)) and row.created_at == message.created_at
         }
         stored = self.deliveries.find([(row.name, new.place) for _, row, new in fresh.values()])
-        jobs: dict[tuple[str, str], tuple[str, Job]] = {}
+        jobs: dict[tuple[str, str], tuple[str, DeliveryJob]] = {}
         for identifier, (message, row, new) in fresh.items():
             key = (row.name, new.place)
-            jobs[key] = (identifier, Job(message, row, _current(stored.get(key), new)))
+            jobs[key] = (identifier, DeliveryJob(message, row, _current(stored.get(key), new)))
         return dict(jobs.values())
 
-    def _steps(self, jobs: Mapping[str, Job]) -> dict[str, Step]:
+    def _steps(self, jobs: Mapping[str, DeliveryJob]) -> dict[str, Step]:
         """Return what to do with each delivery. Of a receiver that failed, only one delivery is attempted."""
         steps: dict[str, Step] = {}
         probed: set[str] = set()
@@ -138,7 +140,7 @@ class Deliverer:
             steps[identifier] = step
         return steps
 
-    def _step(self, job: Job) -> Step:
+    def _step(self, job: DeliveryJob) -> Step:
         now, row = self.clock(), job.row
         if job.is_done or not (job.message.early or job.delivery.is_due(now + EARLY)):
             return "skip"
@@ -150,10 +152,10 @@ class Deliverer:
             return "move"
         return "probe" if row.failures else "perform"
 
-    def _contained(self, ready: tuple[Job, Step]) -> Result | None:
+    def _contained(self, ready: tuple[DeliveryJob, Step]) -> Result | None:
         """Perform a step; ``None`` if the code failed."""
         job, step = ready
-        actions: Mapping[Step, Callable[[Job], Result]] = {
+        actions: Mapping[Step, Callable[[DeliveryJob], Result]] = {
             "skip": _skip,
             "disabled": self._disabled,
             "hold": self._hold,
@@ -165,39 +167,39 @@ class Deliverer:
             return actions[step](job)
         return None
 
-    def _move(self, job: Job) -> Result:
+    def _move(self, job: DeliveryJob) -> Result:
         """Move a message to the slow queue, so that its receiver delays no other."""
         self.queue.send([job.message.model_copy(update={"slow": True})])
         return "moved"
 
-    def _disabled(self, job: Job) -> Result:
+    def _disabled(self, job: DeliveryJob) -> Result:
         return self._give_up(job, "the subscription is disabled")
 
-    def _give_up(self, job: Job, reason: str) -> Result:
+    def _give_up(self, job: DeliveryJob, reason: str) -> Result:
         failed = replace(job.delivery, status="failed", held=False, due_at=None, last_error=reason)
         if not self.deliveries.store(failed, self.clock()):
             return "skipped"
         logger.error("delivery given up", extra=job.log_fields | {"attempts": failed.attempts, "reason": reason})
         return "given up"
 
-    def _hold(self, job: Job) -> Result:
+    def _hold(self, job: DeliveryJob) -> Result:
         """Hold a delivery back until its receiver works again. That is not an attempt."""
         now, delivery = self.clock(), job.delivery
-        if now >= delivery.since + MAX_AGE:
+        if now >= delivery.since + GIVE_UP_AFTER:
             return self._give_up(job, delivery.last_error or job.row.last_error or "the receiver fails")
         if not (delivery.held and delivery.version):
             # It has no time of its own for the next attempt, only one at which it is given up.
-            self.deliveries.store(replace(delivery, held=True, due_at=delivery.since + MAX_AGE), now)
+            self.deliveries.store(replace(delivery, held=True, due_at=delivery.since + GIVE_UP_AFTER), now)
         return "held"
 
-    def _probe(self, job: Job) -> Result:
+    def _probe(self, job: DeliveryJob) -> Result:
         """Attempt a delivery to see whether its receiver works again, unless another invocation does."""
         limit = timedelta(seconds=SLOW_ATTEMPT_SECONDS) + PROBE_MARGIN
         if not self.subscriptions.claim_probe(job.row, self.clock() + limit):
             return self._hold(job)
         return self._perform(job)
 
-    def _perform(self, job: Job) -> Result:
+    def _perform(self, job: DeliveryJob) -> Result:
         limit = SLOW_ATTEMPT_SECONDS if job.message.slow else ATTEMPT_SECONDS
         begun, old = self.clock(), job.delivery
         counted = old.is_due(begun + EARLY)
@@ -220,7 +222,7 @@ class Deliverer:
         self.note_success(job.row, answer)
         return "delivered"
 
-    def _failed(self, job: Job, planned: datetime | None, error: ReceiverError) -> Result:
+    def _failed(self, job: DeliveryJob, planned: datetime | None, error: ReceiverError) -> Result:
         """Store a failed attempt with the time of the next one, and pause the receiver.
 
         Args:
@@ -249,15 +251,7 @@ class Deliverer:
             self.queue.send([ProbeMessage(subscription=row.name, created_at=row.created_at)], until - now)
 
 
-_METRICS = {
-    "delivered": "EventsDelivered",
-    "failed attempt": "DeliveriesFailed",
-    "given up": "DeliveriesGivenUp",
-    "held": "DeliveriesHeld",
-}
-
-
-def _skip(_job: Job) -> Result:
+def _skip(_job: DeliveryJob) -> Result:
     return "skipped"
 
 

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from aichats.events.log import EventLog
 from aichats.runs.ledger.times import utc_now
-from aichats.subscriptions.circuit import MAX_AGE
+from aichats.subscriptions.circuit import GIVE_UP_AFTER
 from aichats.subscriptions.deliveries import DeliveryTable
 from aichats.subscriptions.delivery_queue import (
     DeliveryMessage,
@@ -41,7 +41,7 @@ class WaitingDeliveries:
         row, now = self.subscriptions.find([message.subscription]).get(message.subscription), self.clock()
         if row is None or not row.failures or (row.open_until is not None and now < row.open_until):
             return []
-        held, _ = self.deliveries.waiting(row.name, held=True, until=now + MAX_AGE, limit=CANDIDATES)
+        held, _ = self.deliveries.waiting(row.name, held=True, until=now + GIVE_UP_AFTER, limit=CANDIDATES)
         due = [] if held else self.deliveries.waiting(row.name, held=False, until=now, limit=CANDIDATES)[0]
         return self._messages(message, held or due, early=False)
 
@@ -70,7 +70,7 @@ class WaitingDeliveries:
         now = self.clock()
         is_paused = row.open_until is not None and now < row.open_until
         # During a pause, deliveries are held back that are due by their own schedule, and old ones are given up.
-        bounds = {True: now if is_paused else now + MAX_AGE, False: now - IN_FLIGHT}
+        bounds = {True: now if is_paused else now + GIVE_UP_AFTER, False: now - IN_FLIGHT}
         messages: Sequence[QueuedMessage] = [
             FlushMessage(subscription=row.name, created_at=row.created_at, held=held, until=until)
             for held, until in bounds.items()

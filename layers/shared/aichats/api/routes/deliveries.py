@@ -103,7 +103,7 @@ class StartedRedelivery(BaseModel):
     parameters=NAMED,
     answers={200: ReceiverTest},
 )
-def test_subscription(call: ApiCall[None, None]) -> Reply:
+def send_test_delivery(call: ApiCall[None, None]) -> Reply:
     """Send a `subscription.test` event now, and return what the receiver answered within 10 seconds.
 
     It works for a disabled subscription too. There are no retries. If the receiver failed before and accepts the test,
@@ -160,7 +160,7 @@ def list_deliveries(call: ApiCall[None, DeliveryQuery]) -> Reply:
     conflicts=True,
     idempotent=True,
 )
-def redeliver_events(call: ApiCall[Redeliver, None]) -> Reply:
+def start_redelivery(call: ApiCall[Redeliver, None]) -> Reply:
     """Deliver stored events again that the subscription selects, oldest first, even if they were delivered.
 
     Each event has the same id as before, in `webhook-id`. A request delivers each event once, even if you repeat the
