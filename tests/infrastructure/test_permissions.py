@@ -73,9 +73,6 @@ ON_TABLES = {
     "PublishEventsFunction": {
         "RunsTable": STREAMED | {"dynamodb:GetItem", "dynamodb:UpdateItem"},
         "AutomationsTable": STREAMED | {"dynamodb:GetItem"} | WRITTEN,
-        "EventsTable": WRITTEN | LISTED,
-        "RunsTable": STREAMED,
-        "AutomationsTable": STREAMED,
         "EventsTable": WRITTEN | LISTED | QUERIED,
     },
     "DeliverEventsFunction": {
@@ -159,8 +156,12 @@ def test_each_function_sends_to_and_receives_from_only_its_queues(name: str) -> 
             "DeliveryDeadLetters": send,
         },
         "RefreshTokensFunction": {"RefreshTokensFailures": send},
-        "PublishEventsFunction": {"PublishEventsFailures": send, "RunQueue": send},
-        "PublishEventsFunction": {"PublishEventsFailures": send, "DeliveryQueue": send, "SlowDeliveryQueue": send},
+        "PublishEventsFunction": {
+            "PublishEventsFailures": send,
+            "RunQueue": send,
+            "DeliveryQueue": send,
+            "SlowDeliveryQueue": send,
+        },
         "PerformRunsFunction": {"RunQueue": send | receive, "RunDeadLetters": send},
         "PerformSlowRunsFunction": {"SlowRunQueue": send | receive, "RunDeadLetters": send},
     }.get(name, {})

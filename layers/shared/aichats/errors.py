@@ -22,6 +22,7 @@
     ├── SchedulerError                EventBridge Scheduler rejected a change (aichats.automations.scheduler)
     ├── ConditionFailedError          DynamoDB rejected a conditional write (aichats.aws.writes)
     ├── LimitExceededError            an addition would exceed a limit (aichats.aws.transactions)
+    ├── TooMuchUsageError             an answer about usage has too many parts (aichats.events.usage_reads)
     ├── NotPublishedError             some events were not published (aichats.outbox.publish)
     ├── LedgerConflictError           the ledger rejected a change of a run (aichats.runs.ledger.row_changes)
     ├── NotReplayableError            a run can't be replayed (aichats.runs.replay)
