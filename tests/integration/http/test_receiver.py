@@ -152,7 +152,11 @@ def test_of_a_huge_answer_only_the_beginning_is_read(internet: Internet) -> None
 
 @pytest.mark.parametrize("bytes_", [b"", b"\x00\x01 rubbish\r\n\r\n", b"HTTP/1.1 200 OK\r\ncontent-le"])
 def test_an_answer_that_is_no_http_is_a_failure_that_does_not_show_it(internet: Internet, bytes_: bytes) -> None:
-    assert str(failure(internet.answering(bytes_))) == f"the connection to {HOST} failed"
+    def hang_up(connection: Connection) -> None:
+        connection.send(bytes_)
+        raise ConnectionAbortedError
+
+    assert str(failure(internet.answering(hang_up))) == f"the connection to {HOST} failed"
 
 
 def test_a_certificate_for_another_name_is_a_failure(internet: Internet) -> None:
@@ -212,7 +216,11 @@ def test_a_name_that_does_not_exist_is_a_failure_that_says_why(internet: Interne
 
 
 def test_a_receiver_on_this_machine_is_called_only_if_that_is_allowed() -> None:
-    with serving(lambda connection: connection.read_request() and connection.send(response(204))) as server:
+    def answer(connection: Connection) -> None:
+        if connection.read_request():
+            connection.send(response(204))
+
+    with serving(answer) as server:
         url = f"http://127.0.0.1:{server.port}/hook"
         assert ReceiverClient(allow_loopback=True).post(url, b"{}", {}, PATIENCE).status == 204
         with pytest.raises(ReceiverError, match="a URL must begin with https://"):

@@ -4,8 +4,9 @@ from datetime import timedelta
 
 import pytest
 
+from aichats.http.receiver import ReceiverAnswer
 from aichats.subscriptions.circuit import GIVE_UP_AFTER, PAUSES, RETRIES
-from tests.support.delivery_bench import DeliveryBench, accept, fail, url_of
+from tests.support.delivery_bench import DeliveryBench, Received, accept, fail, url_of
 
 
 @pytest.fixture
@@ -118,7 +119,7 @@ def test_waiting_for_a_receiver_is_not_an_attempt(bench: DeliveryBench) -> None:
 def test_an_event_that_a_receiver_always_rejects_holds_up_its_other_events_for_seconds_only(
     bench: DeliveryBench,
 ) -> None:
-    def answer(request):  # type: ignore[no-untyped-def]
+    def answer(request: Received) -> ReceiverAnswer:
         return (fail(422) if request.event["data"]["run_id"] == "poison" else accept())(request)
 
     bench.subscribe()
