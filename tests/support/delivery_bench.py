@@ -195,18 +195,18 @@ class DeliveryBench:
         return found
 
     def stored(self, name: str = NAME) -> list[Delivery]:
-        """The stored deliveries of a subscription, in the order of their events."""
+        """Return the stored deliveries of a subscription, in the order of their events."""
         return list(self.deliveries.of_subscription(name, "0", "9"))
 
     def statuses(self, name: str = NAME) -> list[str]:
         return [delivery.status for delivery in self.stored(name)]
 
     def attempted(self, name: str = NAME) -> list[str]:
-        """The names of the runs whose events were sent to a subscription's receiver, in order."""
+        """Return the names of the runs whose events were sent to a subscription's receiver, in order."""
         return [got.event["data"]["run_id"] for got in self.receivers.received if got.url == url_of(name)]
 
     def delivered(self, name: str = NAME) -> list[str]:
-        """The names of the runs whose events a subscription's receiver accepted, in order."""
+        """Return the names of the runs whose events a subscription's receiver accepted, in order."""
         return [got.event["data"]["run_id"] for got in self.receivers.accepted if got.url == url_of(name)]
 
     def secret(self, name: str = NAME) -> str:

@@ -28,6 +28,7 @@ from tests.support.fakes import Json, ScriptedTransport, ai_chat
 from tests.support.lambda_calls import HttpCaller, call_api, http_event, make_application, make_context, openapi
 from tests.support.own_webhook import with_own_webhook
 from tests.support.runs_api import end
+from tests.support.subscriptions import subscription
 from tests.support.whop_in_memory import WhopInMemory
 
 DOCUMENTED = [operation for operation in OPERATIONS if operation.answers]
@@ -200,7 +201,7 @@ def test_a_create_may_be_replayed_come_later_or_be_in_progress() -> None:
     assert "409" in responses
 
 
-def test_what_starts_runs_or_rotates_a_secret_takes_an_idempotency_key() -> None:
+def test_what_starts_runs_or_deliveries_or_rotates_a_secret_takes_an_idempotency_key() -> None:
     with_key = {
         (method, path)
         for path, methods in openapi()["paths"].items()
@@ -217,6 +218,7 @@ def test_what_starts_runs_or_rotates_a_secret_takes_an_idempotency_key() -> None
         ("post", "/automations/{name}/run"),
         ("post", "/events/test"),
         ("post", "/subscriptions/{name}/rotate"),
+        ("post", "/subscriptions/{name}/redeliver"),
         ("post", "/kodey/chats"),
         ("post", "/kodey/chats/{chat_id}/messages"),
     }
@@ -401,6 +403,7 @@ def test_each_example_is_valid(method: str, path: str, body: Json) -> None:
     run_id = end(app, "unknown")
     trigger = listening() if "event" in body else scheduled()
     app.automation_table.put("example", automation(trigger | {"targets": [EXAMPLE_ACCOUNT]}))
+    app.subscriptions.put("example", subscription())
     planned = PauseWindow(datetime(2030, 12, 24, tzinfo=UTC), None, "ops", utc_now())
     app.automation_table.change_pauses("example", lambda row: row.pauses.add(planned, utc_now()))
     filled = path.format(name="example", chat_id="chat_1" if "kodey" in path else "aich_1", run_id=run_id)

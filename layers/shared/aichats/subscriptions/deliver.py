@@ -32,11 +32,11 @@ from aichats.subscriptions.row import SubscriptionRow
 from aichats.subscriptions.table import SubscriptionTable
 
 EARLY = timedelta(seconds=2)
-"""How early a message may arrive, because clocks differ."""
+"""The time by which a message may be early, because clocks differ."""
 PROBE_MARGIN = timedelta(seconds=5)
 """The time after the limit of an attempt in which its result is stored."""
 SECOND_FLUSH = timedelta(seconds=15)
-"""When the deliveries that wait are looked for again: some may be stored while the receiver recovers."""
+"""The time until waiting deliveries are looked for again, because some may be stored while the receiver recovers."""
 MAX_THREADS = 10
 
 type Step = Literal["skip", "disabled", "hold", "move", "probe", "perform"]
@@ -53,7 +53,7 @@ class DeliveryJob:
 
     @property
     def is_done(self) -> bool:
-        """Whether the delivery has ended, so its message is a duplicate."""
+        """True if the delivery has ended, so its message is a duplicate."""
         return self.delivery.status != "waiting"
 
     @property
@@ -65,7 +65,7 @@ class DeliveryJob:
 
 @dataclass(frozen=True)
 class Deliverer:
-    """Delivers events to subscriptions, and stores what became of each."""
+    """Delivers events to subscriptions, and stores the results."""
 
     subscriptions: SubscriptionTable
     deliveries: DeliveryTable

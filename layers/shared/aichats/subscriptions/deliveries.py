@@ -1,4 +1,4 @@
-"""The stored deliveries: what became of each event for each subscription.
+"""The stored deliveries: the result of each event for each subscription.
 
 A delivery is stored when it was first attempted or held back. Until then, its message is the only trace of it.
 """

@@ -56,9 +56,9 @@ class DeliveryMessage(_Message):
     redelivery: str | None = None
     """The request to deliver events again to which this message belongs. Later requests have greater ids."""
     early: bool = False
-    """Whether the delivery is attempted before its next retry is due, because the receiver works again."""
+    """True if the delivery is attempted before its next retry is due, because the receiver works again."""
     slow: bool = False
-    """Whether the message is in the slow queue, which has a longer time limit."""
+    """True if the message is in the slow queue, which has a longer time limit."""
 
     @property
     def sent_event(self) -> SentEvent:
@@ -77,7 +77,7 @@ class FlushMessage(_Message):
 
     kind: Literal["flush"] = "flush"
     held: bool = True
-    """Whether these are the deliveries that were held back, or those that wait for their next retry."""
+    """True for deliveries that were held back, false for those that wait for their next retry."""
     until: AwareDatetime
     """Deliveries that are due later are left out."""
     early: bool = False

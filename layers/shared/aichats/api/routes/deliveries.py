@@ -44,7 +44,7 @@ class ReceiverTest(BaseModel):
 
 
 class DeliveryView(BaseModel):
-    """An event for a subscription, and what became of it."""
+    """An event for a subscription, and its result."""
 
     event_id: str
     type: str
@@ -133,7 +133,7 @@ def send_test_delivery(call: ApiCall[None, None]) -> Reply:
     answers={200: DeliveryPage},
 )
 def list_deliveries(call: ApiCall[None, DeliveryQuery]) -> Reply:
-    """Return what became of each event of the last 30 days, newest event first.
+    """Return the result of each event of the last 30 days, newest event first.
 
     An event appears after its first attempt. Follow `next_cursor` until it is null: with `status`, a page can have
     fewer deliveries than `limit`, even none, although there are more.
@@ -170,10 +170,10 @@ def start_redelivery(call: ApiCall[Redeliver, None]) -> Reply:
     if not row.subscription.enabled:
         detail = f"subscription {row.name} is disabled. Enable it first, with PUT"
         raise RejectedError(HTTPStatus.CONFLICT, "conflict", detail)
-    # Events before that are deleted.
-    since, until = max(call.body.since, now - KEEP_DELIVERIES), min(call.body.until or now, now)
-    if since > until:
+    until = min(call.body.until or now, now)
+    if call.body.since > until:
         raise InputError([("since", "must be before `until`, and not in the future")])
+    since = max(call.body.since, now - KEEP_DELIVERIES)  # Older events are deleted.
     key = bind_key(call, f"POST /subscriptions/{row.name}/redeliver")
     message = RedeliveryMessage(
         subscription=row.name,
