@@ -1,11 +1,21 @@
-"""Find the process of a connection."""
+"""Find and kill the process of a connection."""
 
+import os
+import signal
 import subprocess
 from contextlib import suppress
 from pathlib import Path
 
 PROC = Path("/proc")
 ESTABLISHED = "01"
+
+
+def kill_client(client_port: int, server_port: int) -> None:
+    """Kill the process that connected from ``client_port`` of 127.0.0.1 to ``server_port``, if it still runs."""
+    process = client_process(client_port, server_port)
+    if process is not None:
+        with suppress(ProcessLookupError):
+            os.kill(process, signal.SIGKILL)
 
 
 def client_process(client_port: int, server_port: int) -> int | None:

@@ -1,14 +1,11 @@
 """A reverse proxy on loopback for the calls of the functions, which may kill the calling process."""
 
 import http.client
-import os
-import signal
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Literal
 
-from benchmarks.chaotic.processes import client_process
+from benchmarks.chaotic.processes import kill_client
 from benchmarks.loopback import Handler, Server
 
 LIMIT = 60.0
@@ -91,7 +88,4 @@ class _Calls(Handler):
 
     def _kill(self) -> None:
         self.close_connection = True
-        process = client_process(self.client_address[1], self.server.server_port)
-        if process is not None:
-            with suppress(ProcessLookupError):
-                os.kill(process, signal.SIGKILL)
+        kill_client(self.client_address[1], self.server.server_port)

@@ -1,6 +1,6 @@
 """The whole system with proxies for the functions' calls and with short times."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 import httpx
@@ -32,9 +32,9 @@ SERVICES = ("DYNAMODB", "SECRETS_MANAGER", "SQS")
 
 @contextmanager
 def chaotic_system(
-    scenario: Scenario, console: Console, *, runs: int, share: float, seed: int
+    scenario: Scenario, console: Console, *, runs: int, share: float, seed: int, aws_proxy: type[Proxy] = Proxy
 ) -> Iterator[tuple[System, Chaos]]:
-    """Run the system for the ``with`` block, and yield it with its faults."""
+    """Run the system for the ``with`` block, and yield it with its faults. ``aws_proxy`` is the proxy for SQS etc."""
     settle = dict.fromkeys(("SettleSeconds", "KodeySettleSeconds"), str(SETTLE_SECONDS))
     at_once = max(2, min(BATCHES_AT_ONCE, runs // RUNS_PER_BATCH_AT_ONCE))
     parameters = {**settle, "MaxConcurrency": str(at_once)}
@@ -43,23 +43,30 @@ def chaotic_system(
         mode = {"rate_limit": NO_LIMIT, "list": "shuffled", "list_lag": LIST_LAG, **scenario.mode}
         httpx.post(f"{stand_in}/_control/mode", json=mode, trust_env=False).raise_for_status()
         chaos = Chaos(share, seed, stand_in, scenario.delays)
-        provider, aws = Proxy(stand_in, chaos.to_provider), Proxy(system.emulator.endpoint_url, chaos.to_aws)
+        provider, aws = Proxy(stand_in, chaos.to_provider), aws_proxy(system.emulator.endpoint_url, chaos.to_aws)
         with provider, aws:
             endpoints = {f"AWS_ENDPOINT_URL_{service}": aws.url for service in SERVICES}
-            configure(system, {**scenario.environment(provider.url), **endpoints})
+            configure(system, FUNCTIONS, {**scenario.environment(provider.url), **endpoints})
+            shorten_visibility(system, QUEUES)
             yield system, chaos
 
 
-def configure(system: System, environment: Mapping[str, str]) -> None:
-    """Shorten the times of the functions and queues, and extend the functions' environment."""
-    functions, queues = system.emulator.clients.functions, system.emulator.clients.queues
-    for output in FUNCTIONS:
+def configure(
+    system: System, outputs: Sequence[str], environment: Mapping[str, str], *, seconds: int = FUNCTION_SECONDS
+) -> None:
+    """Shorten the time limit of functions, and extend their environment. ``outputs`` name the functions."""
+    functions = system.emulator.clients.functions
+    for output in outputs:
         name = system.stack.outputs[output]
         own = functions.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
         functions.update_function_configuration(
-            FunctionName=name, Timeout=FUNCTION_SECONDS, Environment={"Variables": {**own, **environment}}
+            FunctionName=name, Timeout=seconds, Environment={"Variables": {**own, **environment}}
         )
-    for output in QUEUES:
-        queues.set_queue_attributes(
-            QueueUrl=system.stack.outputs[output], Attributes={"VisibilityTimeout": str(VISIBILITY_SECONDS)}
+
+
+def shorten_visibility(system: System, outputs: Sequence[str], seconds: int = VISIBILITY_SECONDS) -> None:
+    """Shorten the visibility timeout of queues, which the ``outputs`` name."""
+    for output in outputs:
+        system.emulator.clients.queues.set_queue_attributes(
+            QueueUrl=system.stack.outputs[output], Attributes={"VisibilityTimeout": str(seconds)}
         )

@@ -34,12 +34,12 @@ class Triggers:
 
     def start(self, orders: Sequence[Order]) -> None:
         """Start a run for each target."""
-        jobs = [job for order in orders for job in self._jobs(order)]
+        jobs = [job for number, order in enumerate(orders) for job in self._jobs(f"order-{number}", order)]
         with ThreadPoolExecutor(AT_ONCE) as pool:
             for done in [pool.submit(job) for job in jobs]:
                 done.result()
 
-    def _jobs(self, order: Order) -> list[Callable[[], None]]:
+    def _jobs(self, name: str, order: Order) -> list[Callable[[], None]]:
         """Return jobs that start a fifth of the runs singly and the others in fan-outs, half by HTTP."""
         action, targets = order.action, order.targets
         tenth = len(targets) // 10
@@ -48,9 +48,9 @@ class Triggers:
         called_together, fired_together = _parts(targets[2 * tenth : half]), _parts(targets[half:])
         return [
             *(self._call("/runs", {"action": action, "targets": part}) for part in called_together),
-            *(self._event(f"many-{number}", action, part) for number, part in enumerate(fired_together)),
+            *(self._event(f"{name}-many-{number}", action, part) for number, part in enumerate(fired_together)),
             *(self._call(*order.call(target)) for target in called),
-            *(self._event(f"one-{number}", action, [target]) for number, target in enumerate(fired)),
+            *(self._event(f"{name}-one-{number}", action, [target]) for number, target in enumerate(fired)),
         ]
 
     def _call(self, path: str, body: Mapping[str, Any]) -> Callable[[], None]:
