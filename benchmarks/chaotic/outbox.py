@@ -16,8 +16,10 @@ from benchmarks.chaotic.system import SERVICES, configure, shorten_visibility
 from local.system import System
 
 PUBLISHER, DELIVERER = "PublishEventsFunction", "DeliverEventsFunction"
-KILLS_PER_CALL: Mapping[str, float] = MappingProxyType({PUBLISHER: 0.012, DELIVERER: 0.08})
+KILLS_PER_CALL: Mapping[str, float] = MappingProxyType({PUBLISHER: 0.03, DELIVERER: 0.08})
 """Share of killed calls to AWS, relative to the share of faults. The publisher makes about a hundred calls a batch."""
+FIRST_CALLS = 20
+"""One of so many first calls is killed, so that a short measurement has a kill, too."""
 OUTBOX_SECONDS = 30
 """Time limit of the functions. An attempt at a slow receiver takes up to 15 seconds."""
 DELIVERY_QUEUES = ("DeliveryQueue", "SlowDeliveryQueue")
@@ -28,7 +30,7 @@ BUS_STACK = "aichats-local-heard"
 
 
 class Deaths:
-    """A thread-safe source of kills, and of messages that arrive several times.
+    """A thread-safe source of kills, and of messages that arrive several times. One of the first calls is killed.
 
     Args:
         share: share of killed calls.
@@ -39,12 +41,14 @@ class Deaths:
         self.kills = 0
         self._share = share
         self._random = random.Random(seed)
+        self._until_first = self._random.randrange(FIRST_CALLS) if share else -1
         self._lock = Lock()
 
     def decide(self, call: Call) -> Fate:
         """Return the fate of a call."""
         with self._lock:
-            if self._random.random() < self._share:
+            self._until_first -= 1
+            if self._random.random() < self._share or self._until_first == -1:
                 self.kills += 1
                 return Fate(kill=self._random.choice(["before", "after"]))
             deliveries = self._random.choices(list(DELIVERIES), list(DELIVERIES.values()))[0]
