@@ -48,7 +48,8 @@ reply of the agent. One subscription hears of all events, and so does a rule on 
   - the given share of calls to the bus is throttled, fails, is accepted in part, or gets no answer
   - the given share of requests fails at the subscriber: {", ".join(FAILURES)}
   - each message of a queue arrives up to three times
-Waits are shorter than in the product: two seconds for a message, and until the next sweep for a delivery.
+Waits are shorter than in the product: two seconds between two looks for a reply, and until the next sweep for the
+next attempt of a delivery and for a receiver that failed.
 
 It prints:
   runs            runs in the table

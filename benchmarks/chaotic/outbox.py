@@ -24,8 +24,8 @@ OUTBOX_SECONDS = 30
 """Time limit of the functions. An attempt at a slow receiver takes up to 15 seconds."""
 DELIVERY_QUEUES = ("DeliveryQueue", "SlowDeliveryQueue")
 DELIVERY_VISIBILITY_SECONDS = 35
-DELAY_SECONDS = 2
-"""The longest delay of a message. The real ones take up to 15 minutes."""
+WATCH_SECONDS = 2
+"""The longest pause between two looks for a reply. The real ones take up to 10 minutes."""
 BUS_STACK = "aichats-local-heard"
 
 
@@ -56,7 +56,7 @@ class Deaths:
 
 
 class Hurried(Proxy):
-    """A proxy that shortens the delays of messages, because the real ones take longer than a measurement."""
+    """A proxy that shortens the pauses of the watch for replies, which take longer than a measurement."""
 
     def forward(self, call: Call) -> tuple[int, dict[str, str], bytes]:
         """Forward a call, with shorter delays.
@@ -73,9 +73,10 @@ class Hurried(Proxy):
 
 
 def hurried(message: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a message that is delayed for :data:`DELAY_SECONDS` at most."""
-    delay = message.get("DelaySeconds")
-    return {**message, **({"DelaySeconds": min(delay, DELAY_SECONDS)} if delay else {})}
+    """Return a message. If it watches for a reply, it is delayed for :data:`WATCH_SECONDS` at most."""
+    is_watch = "MessageBody" in message and json.loads(message["MessageBody"]).get("kind") == "watch"
+    shorter = {"DelaySeconds": min(message.get("DelaySeconds", 0), WATCH_SECONDS)} if is_watch else {}
+    return {**message, **shorter}
 
 
 class OutboxFaults:

@@ -11,8 +11,10 @@ from aichats.aws.attributes import decode
 from aichats.runs.ledger.times import to_text
 from local.system import System
 
-SOON = timedelta(seconds=2)
-"""A delivery that is due later becomes due at once."""
+SOON = timedelta(seconds=1)
+"""A wait that ends later ends at once."""
+OVERDUE = timedelta(minutes=2)
+"""The sweep sends messages for deliveries that were due some time ago."""
 WAITS = {"deliveries#": "due_at", "subscriptions": "open_until"}
 """The attribute with the time of a wait, by the beginning of the item's partition key."""
 
@@ -28,7 +30,7 @@ def hasten(system: System) -> None:
     for item in _scan(system, "EventsTable", "attribute_exists(due_at) OR attribute_exists(open_until)"):
         attribute = next(name for begin, name in WAITS.items() if item["pk"].startswith(begin))
         if item.get(attribute, "") > to_text(now + SOON):
-            _set(system, item, attribute, to_text(now))
+            _set(system, item, attribute, to_text(now - OVERDUE))
 
 
 def _set(system: System, item: dict[str, Any], attribute: str, value: str) -> None:

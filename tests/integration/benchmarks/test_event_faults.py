@@ -13,7 +13,7 @@ import pytest
 from standardwebhooks.webhooks import Webhook
 
 from benchmarks.chaotic.bus import Bus
-from benchmarks.chaotic.outbox import DELAY_SECONDS, FIRST_CALLS, Deaths, hurried
+from benchmarks.chaotic.outbox import FIRST_CALLS, WATCH_SECONDS, Deaths, hurried
 from benchmarks.chaotic.proxy import Call, Fate
 from benchmarks.chaotic.receivers import DRIP_SECONDS, Receivers, misbehaving
 from benchmarks.chaotic.subscriber import Subscriber
@@ -95,9 +95,13 @@ def test_one_of_the_first_calls_is_killed_even_if_kills_are_rare_and_none_withou
     assert not any(none.decide(CALL).kill for _ in range(CALLS))
 
 
-@pytest.mark.parametrize(("delay", "shortened"), [(900, DELAY_SECONDS), (1, 1), (0, 0)])
-def test_only_long_delays_of_messages_are_shortened(delay: int, shortened: int) -> None:
-    assert hurried({"Id": "1", "DelaySeconds": delay}) == {"Id": "1", "DelaySeconds": shortened}
+@pytest.mark.parametrize(
+    ("kind", "delay", "shortened"),
+    [("watch", 600, WATCH_SECONDS), ("watch", 1, 1), ("delivery", 600, 600)],
+)
+def test_only_the_pauses_of_watches_are_shortened(kind: str, delay: int, shortened: int) -> None:
+    message = {"Id": "1", "MessageBody": json.dumps({"kind": kind})}
+    assert hurried({**message, "DelaySeconds": delay}) == {**message, "DelaySeconds": shortened}
 
 
 # ---- the subscriber
