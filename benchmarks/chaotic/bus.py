@@ -60,7 +60,7 @@ class Bus(Proxy):
 
     def _in_part(self, call: Call) -> Answer:
         """Forward a part of the events, and reject the others."""
-        request = json.loads(call.body)
+        request = request_of(call)
         entries = request["Entries"]
         with self._draws:
             accepted = [self._random.random() < 1 / 2 for _ in entries]
@@ -76,6 +76,19 @@ class Bus(Proxy):
             raise ConnectionAbortedError
         entries: list[dict[str, str]] = json.loads(content)["Entries"]
         return entries
+
+
+def request_of(call: Call) -> dict[str, Any]:
+    """Return the JSON body of a call.
+
+    Raises:
+        ConnectionAbortedError: the body is incomplete, because the client was killed.
+    """
+    try:
+        request: dict[str, Any] = json.loads(call.body)
+    except ValueError:
+        raise ConnectionAbortedError from None
+    return request
 
 
 def changed(call: Call, request: object) -> Call:

@@ -8,7 +8,7 @@ from threading import Lock
 from types import MappingProxyType
 from typing import Any
 
-from benchmarks.chaotic.bus import Bus, changed
+from benchmarks.chaotic.bus import Bus, changed, request_of
 from benchmarks.chaotic.faults import DELIVERIES, SEND
 from benchmarks.chaotic.heard import Delivery, Heard
 from benchmarks.chaotic.proxy import Call, Fate, Proxy
@@ -67,7 +67,7 @@ class Hurried(Proxy):
         """
         if not call.headers.get("X-Amz-Target", "").startswith("AmazonSQS.SendMessage"):
             return super().forward(call)
-        request = json.loads(call.body)
+        request = request_of(call)
         entries = [hurried(entry) for entry in request.get("Entries", [])]
         return super().forward(changed(call, hurried(request) | ({"Entries": entries} if entries else {})))
 
