@@ -7,10 +7,17 @@ from http import HTTPStatus
 from threading import Lock
 from typing import Any
 
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
+
 from benchmarks.chaotic.proxy import Call, Fate, Proxy
+from local.cloud.emulator import ACCOUNT, REGION
 
 FAULTS = ("throttled", "broken", "partial", "unanswered")
-PUT_EVENTS = "AWSEvents.PutEvents"
+SERVICE = "events"
+"""The service's name in signatures."""
+KEPT_HEADERS = {"host", "content-type", "x-amz-target"}
 JSON = {"Content-Type": "application/x-amz-json-1.1"}
 THROTTLED = {"ErrorCode": "ThrottlingException", "ErrorMessage": "Rate exceeded"}
 
@@ -71,7 +78,7 @@ class Bus(Proxy):
         return HTTPStatus.OK, JSON, json.dumps({"FailedEntryCount": failed, "Entries": answers}).encode()
 
     def _accept(self, call: Call, request: dict[str, Any]) -> list[dict[str, str]]:
-        status, _, content = super().forward(changed(call, request))
+        status, _, content = super().forward(changed(call, request, SERVICE))
         if status != HTTPStatus.OK:
             raise ConnectionAbortedError
         entries: list[dict[str, str]] = json.loads(content)["Entries"]
@@ -91,8 +98,10 @@ def request_of(call: Call) -> dict[str, Any]:
     return request
 
 
-def changed(call: Call, request: object) -> Call:
-    """Return a call with another JSON body."""
+def changed(call: Call, request: object, service: str) -> Call:
+    """Return a call with another JSON body, signed for a service by the account of the local AWS."""
+    kept = {name: value for name, value in call.headers.items() if name.lower() in KEPT_HEADERS}
     body = json.dumps(request).encode()
-    headers = {name: value for name, value in call.headers.items() if name.lower() != "content-length"}
-    return Call(call.method, call.path, {**headers, "Content-Length": str(len(body))}, body)
+    signed = AWSRequest(call.method, f"http://{call.headers['Host']}{call.path}", kept, body)
+    SigV4Auth(Credentials(ACCOUNT, "local"), service, REGION).add_auth(signed)
+    return Call(call.method, call.path, {**dict(signed.headers.items()), "Content-Length": str(len(body))}, body)

@@ -20,10 +20,10 @@ KILLS_PER_CALL: Mapping[str, float] = MappingProxyType({PUBLISHER: 0.03, DELIVER
 """Share of killed calls to AWS, relative to the share of faults. The publisher makes about a hundred calls a batch."""
 FIRST_CALLS = 20
 """One of so many first calls is killed, so that a short measurement has a kill, too."""
-OUTBOX_SECONDS = 30
+OUTBOX_SECONDS = 20
 """Time limit of the functions. An attempt at a slow receiver takes up to 15 seconds."""
 DELIVERY_QUEUES = ("DeliveryQueue", "SlowDeliveryQueue")
-DELIVERY_VISIBILITY_SECONDS = 35
+DELIVERY_VISIBILITY_SECONDS = 22
 WATCH_SECONDS = 2
 """The longest pause between two looks for a reply. The real ones take up to 10 minutes."""
 BUS_STACK = "aichats-local-heard"
@@ -69,7 +69,7 @@ class Hurried(Proxy):
             return super().forward(call)
         request = request_of(call)
         entries = [hurried(entry) for entry in request.get("Entries", [])]
-        return super().forward(changed(call, hurried(request) | ({"Entries": entries} if entries else {})))
+        return super().forward(changed(call, hurried(request) | ({"Entries": entries} if entries else {}), "sqs"))
 
 
 def hurried(message: Mapping[str, Any]) -> dict[str, Any]:
