@@ -93,9 +93,10 @@ benchmark: setup ## Measure cold start, fan-out, writes, webhooks, look-ups and 
 	@$(BIN)/python -m benchmarks.sweep
 
 .PHONY: chaos
-chaos: setup ## Start 1,500 runs with many faults at once, and check that none is lost or duplicated
+chaos: setup ## Start 2,500 runs with many faults at once, and check that no chat and no event is lost
 	@$(BIN)/python -m benchmarks.chaos
 	@$(BIN)/python -m benchmarks.chaos --provider kodey --runs 500
+	@$(BIN)/python -m benchmarks.events
 
 .PHONY: clean
 clean: ## Delete everything that was built and installed, but not the data of KEEP=1 in .local/kept

@@ -89,6 +89,8 @@ class Beside:
             f"misbehaving receivers: {len(self.states)}",
             f"events beside them: {self.events}",
             f"lost beside them: {len(self.lost)}",
+            f"silent failures: {len(self.silent)}",
+            f"forbidden connections: {sum(self.touched.values())}",
             f"slowest delivery in ms: {self.slowest * 1000:.0f}",
             *(f"  {name:20} {error or 'no error'}" for name, error in self.states.items()),
         ]

@@ -20,6 +20,7 @@ STACKS = (
         "tests/e2e/test_schemathesis.py",
     ),
     (
+        "tests/e2e/test_events.py",
         "tests/e2e/test_automations_by_the_clock.py",
         "tests/e2e/test_nothing_leaks.py",
         "tests/e2e/test_killed_worker.py",
