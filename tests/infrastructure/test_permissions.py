@@ -77,7 +77,7 @@ ON_TABLES = {
     },
     "DeliverEventsFunction": {
         "RunsTable": READ,
-        "EventsTable": READ | WRITTEN | LISTED | QUERIED,
+        "EventsTable": WRITTEN | LISTED | QUERIED,
         "${EventsTable.Arn}/index/by_due": QUERIED,
     },
     "ReceiveWebhookFunction": {

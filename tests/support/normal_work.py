@@ -4,16 +4,25 @@ import contextlib
 import json
 import uuid
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from aichats.automations.sweep_part import CHUNK_JOBS
 from aichats.aws.attributes import encode
+from aichats.aws.table import Table
+from aichats.events.log import Entry, EventLog
+from aichats.events.model import SentEvent, event_id
 from aichats.runs.actions import WhopCreateChat
 from aichats.runs.ledger.ledger import Ledger
 from aichats.runs.ledger.times import to_text
 from aichats.runs.model import Run, run_id
 from aichats.runs.queue import EventMessage, GroupMessage, JobMessage
+from aichats.subscriptions.deliveries import Delivery, DeliveryTable
+from aichats.subscriptions.delivery_queue import DeliveryMessage, FlushMessage, QueuedMessage, RedeliveryMessage
+from aichats.subscriptions.model import Subscription
+from aichats.subscriptions.row import SubscriptionRow
+from aichats.subscriptions.table import SubscriptionTable
 from aichats.whop.connections import fingerprint
 from local.cloud.clients import Clients
 from local.cloud.emulator import REGION
@@ -34,6 +43,7 @@ EVERY_MINUTE = {"type": "schedule", "expression": "cron(* * * * ? *)"}
 HALF_HOURLY = {"type": "schedule", "expression": "rate(30 minutes)"}
 HOURLY = {"type": "schedule", "expression": "rate(1 hour)"}
 ON_FAILURE = {"type": "webhook", "events": ["payment.failed"]}
+DELIVER = "DeliverEventsFunction"
 QUICK, SLOW, REFRESH = "PerformRunsFunction", "PerformSlowRunsFunction", "RefreshTokensFunction"
 
 type Json = dict[str, Any]
@@ -288,7 +298,74 @@ def a_renewal_that_died_before_its_end_is_completed(roles: Roles) -> None:
 
 
 def the_end_of_a_run_is_published(roles: Roles) -> None:
+    subscriber(roles)
+    fails(roles, subscriber(roles))
     assert roles.call("PublishEventsFunction", ended_run()) == {"events": 1}
+
+
+def subscriber(roles: Roles) -> SubscriptionRow:
+    """Return a new subscription to all runs. Its URL is not allowed, so each delivery fails without a request."""
+    form = Subscription(url="https://127.0.0.1/", events=["run.*"], include_reply=True)
+    return SubscriptionTable(events_of(roles)).put(unique("crm"), form)[0]
+
+
+def events_of(roles: Roles) -> Table:
+    return Table(roles.account.clients.dynamodb, roles.stack.outputs["EventsTable"], "pk", "sk")
+
+
+def fails(roles: Roles, row: SubscriptionRow) -> None:
+    """Let the receiver of a subscription have failed a minute ago."""
+    now = datetime.now(UTC) - timedelta(minutes=1)
+    assert SubscriptionTable(events_of(roles)).note_failure(row, "no", now, now, slow=True)
+
+
+def waits(roles: Roles, row: SubscriptionRow) -> None:
+    """Let a delivery of a subscription be overdue."""
+    items, then = events_of(roles), datetime.now(UTC) - timedelta(minutes=10)
+    event = SentEvent(event_id(unique("run")), "run.failed", then, STACK, {"run_id": "b" * 32})
+    EventLog(items).store([Entry.of(event)])
+    DeliveryTable(items).store(replace(Delivery.of(row.name, event, then, None), due_at=then), then)
+
+
+def an_event_is_delivered(roles: Roles) -> None:
+    row = subscriber(roles)
+    event = SentEvent(event_id(unique("run")), "run.succeeded", datetime.now(UTC), STACK, {"run_id": "b" * 32})
+    deliver(roles, DeliveryMessage(subscription=row.name, created_at=row.created_at, event=event.envelope))
+
+
+def deliveries_that_wait_are_sent(roles: Roles) -> None:
+    row = subscriber(roles)
+    waits(roles, row)
+    until = datetime.now(UTC)
+    deliver(roles, FlushMessage(subscription=row.name, created_at=row.created_at, held=False, until=until))
+
+
+def events_are_delivered_again(roles: Roles) -> None:
+    row, now = subscriber(roles), datetime.now(UTC)
+    since = now - timedelta(hours=1)
+    asked = RedeliveryMessage(subscription=row.name, created_at=row.created_at, redelivery="1", since=since, until=now)
+    deliver(roles, asked)
+
+
+def a_message_about_deliveries_cannot_be_read(roles: Roles) -> None:
+    roles.call(DELIVER, messages("not ours"))
+
+
+def deliver(roles: Roles, message: QueuedMessage) -> None:
+    assert roles.call(DELIVER, messages(message.model_dump_json())) == {"batchItemFailures": []}
+
+
+def the_sweep_finds_deliveries_that_are_overdue(roles: Roles) -> None:
+    working, failing = subscriber(roles), subscriber(roles)
+    fails(roles, failing)
+    for row in (working, failing):
+        waits(roles, row)
+    sweep(roles)
+
+
+def a_client_asks_for_events_again(roles: Roles) -> None:
+    row = subscriber(roles)
+    roles.http("POST", f"/subscriptions/{row.name}/redeliver", {"since": "2020-01-01T00:00:00Z"})
 
 
 def ended_run() -> Json:
@@ -429,6 +506,7 @@ NORMAL_WORK: dict[str, list[Work]] = {
     ],
     SLOW: [a_slow_run_is_performed, a_slow_run_must_wait, a_slow_message_cannot_be_read],
     "SweepRunsFunction": [
+        the_sweep_finds_deliveries_that_are_overdue,
         the_sweep_finds_runs_that_nobody_performed,
         the_sweep_finds_slots_from_before_a_change_of_targets,
         the_sweep_finds_schedules_that_came_apart,
@@ -446,6 +524,7 @@ NORMAL_WORK: dict[str, list[Work]] = {
         a_client_starts_a_job,
         a_client_changes_automations,
         a_client_subscribes_to_events,
+        a_client_asks_for_events_again,
         a_client_sends_a_test_event,
         a_text_fails_for_a_webhook_and_is_replayed,
     ],
@@ -453,6 +532,12 @@ NORMAL_WORK: dict[str, list[Work]] = {
         a_webhook_sets_off_automations,
         a_text_fails_for_a_webhook_and_is_replayed,
         an_event_starts_runs_within_a_budget,
+    ],
+    DELIVER: [
+        an_event_is_delivered,
+        deliveries_that_wait_are_sent,
+        events_are_delivered_again,
+        a_message_about_deliveries_cannot_be_read,
     ],
     "PublishEventsFunction": [the_end_of_a_run_is_published, budgets_are_used_up],
     REFRESH: [all_connections_are_renewed, a_renewal_that_died_before_its_end_is_completed],

@@ -81,7 +81,7 @@ class EventLog:
     def find(self, places: Sequence[str]) -> dict[str, SentEvent]:
         """Return stored events by their sort keys. An event that is no longer stored is left out."""
         keys = [(_day_key(place), place) for place in dict.fromkeys(places)]
-        items = [item for item in self.items.get_all(keys) if "body" in item]
+        items = [item for item in self.items.get_all(keys, singly=False) if "body" in item]
         return {item["sk"]: SentEvent.from_envelope(json.loads(item["body"])) for item in items}
 
 

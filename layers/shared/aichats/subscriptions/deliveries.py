@@ -82,7 +82,7 @@ class DeliveryTable:
     def find(self, keys: Sequence[tuple[str, str]]) -> dict[tuple[str, str], Delivery]:
         """Return stored deliveries by their subscription and their place."""
         unique = dict.fromkeys((_partition(name), place) for name, place in keys)
-        found = map(_from_item, self.items.get_all(list(unique)))
+        found = map(_from_item, self.items.get_all(list(unique), singly=False))
         return {(delivery.subscription, delivery.place): delivery for delivery in found}
 
     def store(self, delivery: Delivery, now: datetime) -> bool:

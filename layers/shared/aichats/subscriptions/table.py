@@ -193,7 +193,7 @@ class SubscriptionTable:
     def find(self, names: Iterable[str]) -> dict[str, SubscriptionRow | None]:
         """Return subscriptions as they are now. A name that this version of the code can't read has ``None``."""
         found: dict[str, SubscriptionRow | None] = {}
-        for item in self.items.get_all([_key(name) for name in sorted(names)]):
+        for item in self.items.get_all([_key(name) for name in sorted(names)], singly=False):
             found[item["sk"]] = next(_readable(iter([item])), None)
         return found
 
