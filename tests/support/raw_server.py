@@ -31,21 +31,25 @@ class Connection:
 
     def read_request(self) -> bool:
         """Read one request with its body, and count it. Return ``False`` if no whole request comes."""
+        return self.read_body() is not None
+
+    def read_body(self) -> bytes | None:
+        """Read one request, and count it. Return its body; ``None`` if no whole request comes."""
         received = b""
         while b"\r\n\r\n" not in received:
             if not (part := self.receive()):
-                return False
+                return None
             received += part
         head, _, body = received.partition(b"\r\n\r\n")
         lengths = [line for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:")]
-        missing = int(lengths[0].split(b":")[1]) - len(body) if lengths else 0
-        while missing > 0:
+        length = int(lengths[0].split(b":")[1]) if lengths else 0
+        while len(body) < length:
             if not (part := self.receive()):
-                return False
-            missing -= len(part)
+                return None
+            body += part
         self.server.requests.append(head.split(b"\r\n")[0].decode())
         self.server.heads.append(head.decode().lower())
-        return True
+        return body
 
     def receive(self) -> bytes:
         """Return received bytes; none when the client has hung up or the test is over."""
