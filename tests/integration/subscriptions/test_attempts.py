@@ -1,4 +1,4 @@
-"""What is sent to a receiver: the event, its signatures by the reference library, and the reply if it is wanted."""
+"""Requests to receivers: the event, its signatures by the reference library, and the reply if it is wanted."""
 
 import json
 from datetime import UTC, datetime
