@@ -44,7 +44,8 @@ REASONS_FOR_STAR = {
 
 READ, WRITTEN, DELETED = {"dynamodb:GetItem"}, {"dynamodb:PutItem", "dynamodb:UpdateItem"}, {"dynamodb:DeleteItem"}
 QUERIED, SCANNED, LISTED = {"dynamodb:Query"}, {"dynamodb:Scan"}, {"dynamodb:BatchGetItem"}
-STREAMED = {"dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator"}
+STREAMED = {f"dynamodb:{name}" for name in ("DescribeStream", "GetRecords", "GetShardIterator", "ListStreams")}
+"""The actions that Lambda checks before it creates the event source of a stream."""
 ON_TABLES = {
     "RunScheduleFunction": {
         "RunsTable": READ | WRITTEN | LISTED,
