@@ -206,6 +206,22 @@ def test_a_slot_with_more_targets_than_a_transaction_has_writes_keeps_its_budget
     assert stack.counter(TODAY) == {"runs": 70, "limit_runs": 70}
 
 
+def test_a_large_slot_that_comes_again_takes_few_transactions_although_its_budget_is_small(
+    stack: BudgetedStack, output: Output
+) -> None:
+    row = stack.put(with_budget(hourly(*targets(90)), runs=1))
+    stack.tick(ONE)
+    client: Any = ScriptedDynamoDB()
+    runs = stack.app.run_factory.runs_for(NAME, row.automation, slot_of(ONE)).runs
+
+    opened = add_within_budgets(replace(stack.app.ledger, client=client), [row], runs, lambda _: NOON)
+
+    assert (len(opened), stack.statuses()) == (1, {"pending": 1, "skipped": 89})
+    assert client.calls["transact_write_items"] <= 4
+    messages = [line["message"] for line in output.logs]
+    assert messages.count("runs skipped: the budget is used up") == 1, "the second time, no run is skipped"
+
+
 def test_runs_that_are_added_to_a_slot_do_not_stop_those_that_wait(stack: BudgetedStack) -> None:
     stack.put(with_budget(hourly("biz_B", "biz_C"), runs=2))
     stack.tick(ONE)

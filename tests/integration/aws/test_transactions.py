@@ -92,6 +92,20 @@ def test_a_limit_is_never_exceeded_and_nothing_is_written_then() -> None:
         insert_once([insertion(table_of(), "a", plus(table_of(), 3, limits={"runs": 2}))])
 
 
+def test_items_that_exist_are_found_although_all_of_them_together_would_exceed_the_limit() -> None:
+    client = ScriptedDynamoDB()
+    table = table_of(client)
+    limited = partial(plus, table, limits={"runs": 2})
+    insert_once([insertion(table, name, limited()) for name in "ab"])
+    table.overwrite([{"pk": "events", "sk": "c"}])
+    client.sizes.clear()
+
+    existing = insert_once([insertion(table, name, limited()) for name in "abc"])
+
+    assert [item and item["sk"] for item in existing] == ["a", "b", "c"]
+    assert client.sizes == [4]
+
+
 def test_many_at_once_count_each_item_once() -> None:
     table = table_of()
 

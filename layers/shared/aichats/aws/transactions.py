@@ -95,8 +95,6 @@ def _insert_batch(insertions: Sequence[Insertion]) -> list[Json | None]:
 def _transact(insertions: Sequence[Insertion]) -> dict[int, Json]:
     """Try to insert all items. If some exist, write nothing and return these, by index."""
     merged = list(_merged(addition for insertion in insertions for addition in insertion.additions))
-    if any(addition.amounts.get(name, 0) > limit for addition in merged for name, limit in addition.limits.items()):
-        raise LimitExceededError({})
     requests = [{"Put": _put(insertion)} for insertion in insertions] + [{"Update": _update(each)} for each in merged]
     client = insertions[0].table.client
     for last in (number == TRIES - 1 for number in range(TRIES)):
@@ -161,10 +159,13 @@ def _update(addition: Addition) -> Json:
         "ADD": [f"#{name} :{name}" for name in amounts],
         "SET": [f"#{name} = :{name}" for name in addition.assigned],
     }
-    # The condition compares the number before the addition.
-    room = {f"room_{name}": limit - amounts.get(name, 0) for name, limit in addition.limits.items()}
-    conditions = [f"(attribute_not_exists(#{name}) OR #{name} <= :room_{name})" for name in addition.limits]
-    values = {**amounts, **addition.assigned, **room}
+    # The condition compares the number before the addition. A missing number counts as zero.
+    room = {name: limit - amounts.get(name, 0) for name, limit in addition.limits.items()}
+    conditions = [
+        f"(attribute_not_exists(#{name}) OR #{name} <= :room_{name})" if left >= 0 else f"#{name} <= :room_{name}"
+        for name, left in room.items()
+    ]
+    values = {**amounts, **addition.assigned, **{f"room_{name}": left for name, left in room.items()}}
     request: dict[str, Any] = {
         "TableName": addition.table.name,
         "Key": encode(addition.table.key_attributes(addition.key)),
