@@ -173,7 +173,7 @@ def test_a_budget_of_an_automation_that_cannot_be_read_is_still_an_event(stack: 
     table.update(NAME, {"definition": "{}"}, table.is_present)
 
     assert len(stack.publish()) == 2
-    assert "automation not paused" in [line["message"] for line in output.logs]
+    assert "not paused by budget" in [line["message"] for line in output.logs]
 
 
 def test_a_pause_that_fails_makes_the_records_come_again(stack: BudgetedStack, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -223,13 +223,14 @@ def test_a_raised_budget_ends_the_pause_and_counts_on(stack: BudgetedStack) -> N
     assert stack.row().pauses.at(stack.clock.now) is not None
 
 
-def test_a_budget_that_was_raised_before_its_pause_came_does_not_pause(stack: BudgetedStack) -> None:
+def test_a_budget_that_was_raised_before_its_pause_came_does_not_pause(stack: BudgetedStack, output: Output) -> None:
     stack.put(budgeted(runs=1))
     perform(stack, ONE)
     stack.put(budgeted(runs=2))
 
     assert len(stack.publish()) == 2
     assert pauses(stack) == []
+    assert output.counted("BudgetsReached") == 0, "the alarm says that something is paused"
 
 
 def test_a_budget_that_is_taken_away_ends_its_pause(stack: BudgetedStack) -> None:
@@ -289,6 +290,36 @@ def test_tokens_pause_the_automation_when_they_are_used_up(stack: BudgetedStack)
 
     assert passed(stack.publish()) == [("tokens", 80, 100), ("tokens", 100, 100)]
     assert len(pauses(stack)) == 1
+
+
+def test_an_automation_that_is_created_again_is_paused_again_by_the_next_tokens(stack: BudgetedStack) -> None:
+    stack.put(budgeted(tokens=100))
+    perform(stack, ONE, TWO)
+    stack.reply(slot_run(ONE), 100)
+    first = stack.publish()
+    row = stack.app.automation_table.begin_delete(NAME)
+    assert row is not None
+    stack.app.automation_table.end_delete(row)
+    stack.put(budgeted(tokens=100))
+
+    stack.reply(slot_run(TWO), 1)
+
+    assert (len(first), stack.publish()) == (2, [])
+    assert len(pauses(stack)) == 1
+
+
+def test_raising_the_limit_of_runs_does_not_lift_that_of_tokens(stack: BudgetedStack) -> None:
+    stack.put(budgeted(tokens=100, runs=5))
+    perform(stack, ONE)
+    stack.reply(slot_run(ONE), 100)
+    stack.publish()
+    stack.clock.forward(minutes=1)
+    stack.put(budgeted(tokens=100, runs=6))
+
+    perform(stack, TWO)
+    stack.publish()
+
+    assert stack.row().pauses.at(stack.clock.now) is not None
 
 
 def test_the_tokens_of_a_run_that_a_person_started_count(stack: BudgetedStack) -> None:
@@ -352,6 +383,17 @@ def test_the_stack_is_paused_when_its_runs_are_used_up(stack: BudgetedStack) -> 
     window = stack.app.stack_pause.read().at(stack.clock.now)
     assert window is not None
     assert (window.by, window.until, window.reason) == ("budget", NOON.replace(day=21, hour=0), "budget")
+
+
+def test_a_stack_whose_pauses_cannot_be_read_still_sends_the_event(stack: BudgetedStack, output: Output) -> None:
+    stack.limit({"runs": 1})
+    stack.put(hourly())
+    perform(stack, ONE)
+    stack.app.ledger.items.put({"run_id": STACK_PAUSE_KEY, "pauses": "[1]"})
+
+    assert len(stack.publish()) == 2
+    assert "not paused by budget" in [line["message"] for line in output.logs]
+    assert output.counted("BudgetsReached") == 1
 
 
 def test_the_stack_counts_performed_runs_only(stack: BudgetedStack) -> None:

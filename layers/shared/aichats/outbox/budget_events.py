@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
+from functools import partial
 
 from aichats.automations.row import AutomationRow
 from aichats.automations.table import AutomationTable
@@ -115,16 +116,17 @@ class BudgetEvents:
         """
         counter = BudgetCounter.of_key(self.stack_pause.items, change.key)
         crossings = list(_crossings(change))
-        for crossing in crossings:
-            if crossing.percent == PERCENTS[-1]:
-                self._reached(counter, crossing)
+        # Later changes pause again, because an automation that is deleted and created again has lost its pause.
+        for used_up in _used_up(change):
+            if self._pause(counter, used_up) and used_up in crossings:
+                _note_reached(counter, used_up)
         return [Entry.of(self._event(change, counter, crossing)) for crossing in crossings]
 
     def _event(self, change: ItemChange, counter: BudgetCounter, crossing: Crossing) -> SentEvent:
-        is_stack, period = counter.owner == STACK_OWNER, counter.period
+        automation, period = _automation_of(counter), counter.period
         data = {
-            "automation": None if is_stack else counter.owner,
-            "scope": "stack" if is_stack else "automation",
+            "automation": automation,
+            "scope": "automation" if automation else "stack",
             "kind": crossing.kind,
             "percent": crossing.percent,
             "used": int(crossing.used),
@@ -139,39 +141,53 @@ class BudgetEvents:
             event_id(table, change.key, "budget.reached", unique), "budget.reached", time, self.stack, data
         )
 
-    def _reached(self, counter: BudgetCounter, crossing: Crossing) -> None:
-        """Log and count a limit that is reached, and pause until the period ends."""
-        count_now("BudgetsReached")
-        owner = None if counter.owner == STACK_OWNER else counter.owner
-        fields = {"automation": owner, "limit": crossing.limit, "kind": crossing.kind, "period": counter.period.name}
-        logger.warning("budget used up", extra=fields)
-        now = self.clock()
-        if owner is None:
-            self.stack_pause.change(lambda pauses: self._stack_paused(pauses, counter.period, crossing, now), now)
-            return
+    def _pause(self, counter: BudgetCounter, used_up: Crossing) -> bool:
+        """Pause until the period ends, unless the current limit has room. Return whether it has none."""
+        now, period = self.clock(), counter.period
         try:
-            self.automations.change_pauses(owner, lambda row: _paused(row, counter.period, crossing, now), by=BY_BUDGET)
+            if counter.owner != STACK_OWNER:
+                change = partial(_paused, period=period, used_up=used_up, now=now)
+                row = self.automations.change_pauses(counter.owner, change, by=BY_BUDGET)
+                return row is not None and _is_used_up(row, period, used_up)
+            limit = self.stack_budget.limits.get(used_up.kind) if self.stack_budget.per == period.per else None
+            if limit is None or used_up.used < limit:
+                return False
+            self.stack_pause.change(lambda pauses: period.paused(pauses, now), now)
         except UnreadableError:
-            logger.exception("automation not paused", extra={"automation": owner})
-
-    def _stack_paused(self, pauses: Pauses, period: Period, crossing: Crossing, now: datetime) -> Pauses:
-        limit, per = self.stack_budget.limits.get(crossing.kind), self.stack_budget.per
-        return period.paused(pauses, now) if _is_used_up(crossing, limit) and period.per == per else pauses
+            logger.exception("not paused by budget", extra={"automation": _automation_of(counter)})
+        return True
 
 
-def _paused(row: AutomationRow, period: Period, crossing: Crossing, now: datetime) -> Pauses:
-    """Return the pauses of an automation whose counter has reached a limit.
+def _automation_of(counter: BudgetCounter) -> str | None:
+    """Return the automation of a counter; ``None`` if it is the counter of the stack."""
+    return None if counter.owner == STACK_OWNER else counter.owner
 
-    The automation's current budget counts, because its limit may have been raised meanwhile.
-    """
+
+def _note_reached(counter: BudgetCounter, used_up: Crossing) -> None:
+    """Log and count a limit that is reached."""
+    count_now("BudgetsReached")
+    fields = {"automation": _automation_of(counter), "period": counter.period.name}
+    logger.warning("budget used up", extra={**fields, "limit": used_up.limit, "kind": used_up.kind})
+
+
+def _paused(row: AutomationRow, period: Period, used_up: Crossing, now: datetime) -> Pauses:
+    """Return the pauses of an automation whose counter has reached a limit."""
+    return period.paused(row.pauses, now) if _is_used_up(row, period, used_up) else row.pauses
+
+
+def _is_used_up(row: AutomationRow, period: Period, used_up: Crossing) -> bool:
+    """Return whether the current budget of an automation has no room. It may have been raised meanwhile."""
     budget = row.automation.budget
-    if budget is None or budget.per != period.per or not _is_used_up(crossing, budget.stored.get(crossing.kind)):
-        return row.pauses
-    return period.paused(row.pauses, now)
+    limit = budget.stored.get(used_up.kind) if budget is not None and budget.per == period.per else None
+    return limit is not None and used_up.used >= limit
 
 
-def _is_used_up(crossing: Crossing, limit: int | None) -> bool:
-    return limit is not None and crossing.used >= limit
+def _used_up(change: ItemChange) -> Iterator[Crossing]:
+    """Yield the limits that a counter has reached, with this change or before it."""
+    for kind in KINDS:
+        limit, used = change.new.get(f"limit_{kind}", 0), change.new.get(kind, 0)
+        if 0 < limit <= used:
+            yield Crossing(kind, PERCENTS[-1], used, limit)
 
 
 def _crossings(change: ItemChange) -> Iterator[Crossing]:
