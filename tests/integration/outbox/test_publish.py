@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import BotoCoreError, ClientError
 
+from aichats.aws.transactions import TRIES
 from aichats.outbox.publish import NotPublishedError
 from aichats.runs.actions import WhopCreateChat
 from aichats.runs.model import Run
@@ -97,6 +98,42 @@ def test_a_table_that_fails_makes_the_batch_come_again(clock: Clock) -> None:
 
     outbox.publisher.handle(records)
     assert len(outbox.bus.accepted) == 1
+
+
+def replied(outbox: Outbox, run: Run, **attributes: Any) -> list[Json]:
+    reply = {"replied_at": "2026-11-20T12:00:09.000Z", **attributes}
+    outbox.ledger.items.update(run.run_id, reply, "attribute_exists(#run_id)")
+    return outbox.take()
+
+
+def test_a_change_that_can_never_be_stored_is_left_out_when_it_is_alone(outbox: Outbox, output: Output) -> None:
+    broken, other = runs(2)
+    fail(outbox, [broken, other])
+    poison, fine = replied(outbox, broken, replied_at="9999-12-31T23:59:59.000Z"), replied(outbox, other)
+
+    with pytest.raises(OverflowError):
+        outbox.publisher.handle([*poison, *fine])
+    assert outbox.publisher.handle(poison) == {"events": 0}
+
+    [line] = [line for line in output.logs if line["message"] == "change can't be read"]
+    assert line["keys"] == {"run_id": {"S": broken.run_id}}
+    assert output.counted("EventsUnreadable") == 1
+
+
+@pytest.mark.parametrize("error", [aws_error("ValidationException"), canceled("ValidationError", "None")])
+def test_a_change_that_dynamodb_never_accepts_is_left_out(clock: Clock, output: Output, error: ClientError) -> None:
+    outbox = Outbox(clock, ScriptedDynamoDB(error))
+
+    assert outbox.publisher.handle(fail(outbox, [RUN])) == {"events": 0}
+
+    assert output.counted("EventsUnreadable") == 1
+
+
+def test_a_change_that_cannot_be_stored_now_is_never_left_out(clock: Clock) -> None:
+    for error in (aws_error("ThrottlingException"), canceled("None", "TransactionConflict")):
+        outbox = Outbox(clock, ScriptedDynamoDB(*[error] * TRIES))
+        with pytest.raises(ClientError):
+            outbox.publisher.handle(fail(outbox, [RUN]))
 
 
 @pytest.mark.parametrize("fault", ["crash before", "crash after", "error before", "error after", "answer lost"])

@@ -16,6 +16,8 @@ from aichats.models import Json
 CONDITION_FAILED = "ConditionalCheckFailed"
 TEMPORARY = {"TransactionConflictException", "TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"}
 """Codes of a failed write, and of the writes of a canceled transaction, that a retry can change."""
+INVALID = {"ValidationException", "ValidationError"}
+"""Codes of a failed write, and of the writes of a canceled transaction, that DynamoDB always rejects."""
 PAUSE_SECONDS = (0.05, 0.15)
 """The bounds of a pause. A transaction takes tens of milliseconds, and Whop waits five seconds for a webhook."""
 
@@ -97,6 +99,13 @@ def retry_once(call: Call, request: Json) -> Json:
         pause()
         response = call(**request)
     return response
+
+
+def is_invalid(error: Exception) -> bool:
+    """Return whether DynamoDB rejected a write that it will never accept, for example because a number is too large."""
+    return isinstance(error, ClientError) and not INVALID.isdisjoint(
+        {code_of(error), *(reason["Code"] for reason in reasons_of(error))}
+    )
 
 
 def succeeds(write: Callable[[], object]) -> bool:

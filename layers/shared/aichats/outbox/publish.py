@@ -10,8 +10,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from aichats.aws.errors import AWS_ERRORS
 from aichats.aws.event_bus import EventBridge, put_events
 from aichats.aws.observability import count, count_now, logger, measure_seconds
+from aichats.aws.writes import is_invalid
 from aichats.errors import AichatsError, UnreadableError
 from aichats.events.log import Entry, EventLog
 from aichats.events.model import SOURCE, SentEvent
@@ -24,6 +26,10 @@ from aichats.subscriptions.fan_out import FanOut
 
 type Entries = Callable[[ItemChange], list[Entry]]
 """Returns the entries of a change."""
+
+
+UNREADABLE = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError, UnreadableError)
+"""The errors of a change that this version of the code can't read. They are never temporary."""
 
 
 class NotPublishedError(AichatsError):
@@ -67,12 +73,15 @@ class Publisher:
         """
         readable = [read for read in map(self._read, records) if read is not None]
         changes = [change for change, _ in readable]
-        entries = [entry for _, found in readable for entry in found]
-        self.slots.note_times(changes)
-        self.log.store(entries)
-        finished = self.slots.finished(changes)
-        self.log.store(finished)
-        events = list({entry.id: entry.event for entry in [*entries, *finished] if entry.event}.values())
+        try:
+            entries = self._store(changes, [entry for _, found in readable for entry in found])
+        except (*UNREADABLE, *AWS_ERRORS) as error:
+            # Lambda halves a batch that fails, until the change that can't be stored is alone. Then the shard goes on.
+            if len(records) > 1 or not _is_final(error):
+                raise
+            _leave_out(records[0], error)
+            return {"events": 0}
+        events = list({entry.id: entry.event for entry in entries if entry.event}.values())
         try:
             self._publish(events)
         finally:
@@ -85,16 +94,22 @@ class Publisher:
 
     def _read(self, record: Json) -> tuple[ItemChange, list[Entry]] | None:
         """Return the change in a record, with its entries; ``None`` if this version of the code can't read the item."""
-        keys = record.get("dynamodb", {}).get("Keys")
         try:
             change = ItemChange.of(record)
             begin = next((begin for begin in self.sources if begin and change.key.startswith(begin)), "")
             return change, self.sources[begin](change)
-        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError, UnreadableError) as error:
+        except UNREADABLE as error:
             # One item must not stop all others. Any other error may be temporary.
-            count_now("EventsUnreadable")
-            logger.error("change can't be read", extra={"keys": keys, "error": type(error).__name__})
+            _leave_out(record, error)
             return None
+
+    def _store(self, changes: Sequence[ItemChange], entries: Sequence[Entry]) -> list[Entry]:
+        """Store entries, and those of the slots that the changes have finished. Return all of them."""
+        self.slots.note_times(changes)
+        self.log.store(entries)
+        finished = self.slots.finished(changes)
+        self.log.store(finished)
+        return [*entries, *finished]
 
     def _publish(self, events: Sequence[SentEvent]) -> None:
         """Put events on the bus.
@@ -116,6 +131,18 @@ class Publisher:
         oldest = min((change.changed_at for change in changes if change.changed_at), default=None)
         if oldest is not None:
             measure_seconds("EventLag", max(0.0, (self.clock() - oldest).total_seconds()))
+
+
+def _is_final(error: Exception) -> bool:
+    """Return whether a change can't be stored, however often it comes."""
+    return isinstance(error, UNREADABLE) or is_invalid(error)
+
+
+def _leave_out(record: Json, error: Exception) -> None:
+    """Log and count a change without an event."""
+    count_now("EventsUnreadable")
+    keys = record.get("dynamodb", {}).get("Keys")
+    logger.error("change can't be read", extra={"keys": keys, "error": type(error).__name__})
 
 
 def _for_bus(event: SentEvent) -> dict[str, str]:
