@@ -5,7 +5,8 @@ import json
 import pytest
 from botocore.exceptions import EndpointConnectionError
 
-from aichats.aws.event_bus import BATCH_EVENT_BYTES, EVENT_OFFERS, put_events
+from aichats.aws.event_bus import BATCH_EVENT_BYTES, EVENT_OFFERS, RESERVED_SECONDS, put_events
+from aichats.http.deadline import time_limit
 from tests.support.fakes import FakeEventBridge
 
 pytestmark = pytest.mark.usefixtures("pauses")
@@ -50,3 +51,11 @@ def test_a_call_that_fails_does_not_stop_the_next_one() -> None:
     assert reasons[10:] == [None, None]
     assert all(reasons[:10])
     assert [len(call) for call in bus.calls] == [10, 2]
+
+
+def test_a_bus_that_does_not_answer_leaves_time_for_the_deliveries() -> None:
+    bus = FakeEventBridge(EndpointConnectionError(endpoint_url="https://events"))
+    with time_limit(RESERVED_SECONDS):
+        reasons = put_events(lambda: bus, "dev", entries(12))
+    assert len(bus.calls) == 1
+    assert reasons[10:] == ["no time remained"] * 2

@@ -1,12 +1,14 @@
 """EventBridge: events for a bus, sent in batches."""
 
 import json
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 from aichats.aws import writes
 from aichats.aws.batches import in_batches
 from aichats.aws.errors import AWS_ERRORS
+from aichats.http.deadline import remaining
 
 BATCH_EVENTS = 10
 """The maximum number of events in one call to EventBridge."""
@@ -17,6 +19,10 @@ ENTRY_BYTES = 200
 EVENT_OFFERS = 3
 """The maximum number of times that an event is sent if EventBridge rejects it."""
 
+RESERVED_SECONDS = 30.0
+"""The time that must remain to send another batch. If EventBridge does not answer, a batch takes 20 seconds, and the
+rest is for the deliveries to subscriptions."""
+
 
 class EventBridge(Protocol):
     """The method of botocore's client that this module uses."""
@@ -26,7 +32,7 @@ class EventBridge(Protocol):
 
 
 def put_events(client: Callable[[], EventBridge], bus: str, entries: Sequence[Mapping[str, str]]) -> list[str | None]:
-    """Send events to a bus, ten at a time. A batch that fails does not stop the next one.
+    """Send events to a bus, ten at a time. A batch that fails does not stop the next one, unless little time remains.
 
     Args:
         client: returns the client. It may create the client.
@@ -42,7 +48,13 @@ def put_events(client: Callable[[], EventBridge], bus: str, entries: Sequence[Ma
         max_count=BATCH_EVENTS,
         max_size=BATCH_EVENT_BYTES,
     )
-    return [reason for batch in batches for reason in _put_batch(client, batch)]
+    reasons: list[str | None] = []
+    for batch in batches:
+        if reasons and remaining(default=math.inf) < RESERVED_SECONDS:
+            reasons += ["no time remained"] * len(batch)
+        else:
+            reasons += _put_batch(client, batch)
+    return reasons
 
 
 def _put_batch(client: Callable[[], EventBridge], entries: Sequence[Mapping[str, str]]) -> list[str | None]:
