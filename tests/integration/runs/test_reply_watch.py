@@ -23,8 +23,10 @@ from aichats.errors import (
 )
 from aichats.runs.ledger.ledger import Ledger
 from aichats.runs.ledger.replies import store_result
-from aichats.runs.queue import QueueError, WatchMessage
+from aichats.runs.ledger.rows import Row
+from aichats.runs.queue import QueueError, WatchMessage, read_message
 from aichats.runs.reply_watch import first_watch
+from aichats.whop.models import AiChat
 from tests.support.fakes import aws_error, ok
 from tests.support.ledgers import CREATE, ERROR, GONE, LEASE, NOON, SETTLE, Overtaken, item, make_run
 from tests.support.watching import ANSWERED, AWAITING, LIMIT, WatchBench, new_chat, watched
@@ -200,6 +202,58 @@ def test_a_watch_that_has_ended_finds_no_later_reply() -> None:
     assert (row.replied_at, bench.sqs.sent) == (None, [])
 
 
+def test_two_watches_of_a_run_become_one() -> None:
+    bench = watched()
+    first = first_watch(bench.run_id, bench.clock.now)
+    bench.look(first)
+    following, delay = bench.take()
+    bench.clock.forward(seconds=1)
+
+    bench.look(first)
+    bench.look(first_watch(bench.run_id, bench.clock.now))
+
+    assert (len(bench.looks), bench.sqs.sent) == (1, [])
+    bench.clock.forward(seconds=delay)
+    bench.look(following)
+    assert (len(bench.looks), bench.take()[0].looks) == (2, 2)
+
+
+def test_two_looks_at_the_same_time_become_one_by_the_next_look() -> None:
+    bench = watched()
+    first = first_watch(bench.run_id, bench.clock.now)
+    retrieve = bench.watch.chat_of
+
+    def retrieve_beside_another(row: Row) -> AiChat:
+        bench.watch = replace(bench.watch, chat_of=retrieve)
+        bench.look(first)
+        return retrieve(row)
+
+    bench.watch = replace(bench.watch, chat_of=retrieve_beside_another)
+    bench.look(first)
+    following = [read_message(sent.body) for sent in bench.sqs.sent]
+    bench.sqs.sent.clear()
+    assert [message.looks for message in following if isinstance(message, WatchMessage)] == [1, 1]
+
+    for message in following:
+        assert isinstance(message, WatchMessage)
+        bench.look(message)
+
+    assert bench.take()[0].looks == 2
+
+
+def test_a_message_that_comes_again_because_sqs_rejected_the_next_one_looks_again() -> None:
+    bench = watched()
+    first = first_watch(bench.run_id, bench.clock.now)
+    bench.sqs.down = aws_error("ServiceUnavailable")
+    with pytest.raises(QueueError):
+        bench.look(first)
+    bench.sqs.down = None
+
+    bench.look(first)
+
+    assert bench.take()[0].looks == 1
+
+
 class End(random.Random):
     """Randomness that always returns one end of the range."""
 
@@ -229,9 +283,10 @@ def test_a_look_that_fails_is_repeated(error: AichatsError) -> None:
     row = bench.look()
 
     assert (row.replied_at, row.reply_overdue_at) == (None, None)
-    assert bench.take()[1] == 23
+    following, delay = bench.take()
+    assert delay == 23
     bench.chat = new_chat(**ANSWERED)
-    assert bench.look().tokens == Decimal("123.45")
+    assert bench.look(following).tokens == Decimal("123.45")
 
 
 @pytest.mark.parametrize(("named", "delay"), [(5, 23), (120, 120), (2000, 900)])

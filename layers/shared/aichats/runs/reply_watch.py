@@ -3,7 +3,8 @@
 Whop doesn't report replies. So aichats looks at the chat with growing pauses, each of which is a delayed message in the
 queue of runs. The agent has replied if the number of messages, the time of the last message or the tokens have grown
 since Whop's answer to the create. The run gets the result by one conditional write, so a duplicate or late message
-changes nothing. A look that fails is repeated until the time of the watch is over.
+changes nothing. Two watches of one run become one, because a look is left out if a later one was sent already. A look
+that fails is repeated until the time of the watch is over.
 """
 
 import random
@@ -21,7 +22,7 @@ from aichats.models import Json
 from aichats.runs.decisions import wait_named_by
 from aichats.runs.failures import MAX_CHARACTERS
 from aichats.runs.ledger.ledger import Ledger
-from aichats.runs.ledger.replies import as_utc, replied, store_result
+from aichats.runs.ledger.replies import as_utc, note_sent_look, replied, sent_looks, store_result
 from aichats.runs.ledger.rows import Row
 from aichats.runs.ledger.times import to_text
 from aichats.runs.queue import MAX_DELAY, Queue, WatchMessage
@@ -81,6 +82,8 @@ class ReplyWatch:
         row = self.ledger.steering.read(message.run_id)
         if row is None or row.status != "succeeded" or not row.await_reply or row.replied_at or row.reply_overdue_at:
             return
+        if message.looks < sent_looks(self.ledger.items, message.run_id):
+            return
         if row.chat_id is None:
             self._end(row, "the run has no chat")
             return
@@ -115,7 +118,10 @@ class ReplyWatch:
             logger.warning("look at a chat failed", extra=_log_fields(row) | {"reason": str(error)[:MAX_CHARACTERS]})
         named = wait_named_by(error) if error else None
         pause = min(max(self._pause(message.looks + 1), named or timedelta(0)), max(left, timedelta(seconds=1)))
-        self.queue.send_watch(message.model_copy(update={"looks": message.looks + 1}), min(pause, MAX_DELAY))
+        following = message.model_copy(update={"looks": message.looks + 1})
+        self.queue.send_watch(following, min(pause, MAX_DELAY))
+        # Noted after it was sent, so that a process that dies in between causes a second watch, and never none.
+        note_sent_look(self.ledger.items, message.run_id, following.looks, self.ledger.clock())
 
     def _pause(self, looks: int) -> timedelta:
         """Return the time from the last look to the next one, with jitter."""

@@ -1,9 +1,11 @@
-"""The result of waiting for the agent's reply, which a run's row gets once."""
+"""The looks at the chat of a run that awaits a reply, and their result, which the run's row gets once."""
 
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 from aichats.aws.table import Table
+from aichats.aws.writes import ConditionFailedError
 from aichats.models import Json
 from aichats.runs.ledger.row_changes import LedgerConflictError, change_row
 from aichats.runs.ledger.times import to_text
@@ -14,6 +16,8 @@ WITHOUT_RESULT = (
 """The condition that a run has succeeded and has no result of its watch yet."""
 DIFFERENCE_OF_CLOCKS = timedelta(seconds=5)
 """The time by which a provider's clock may be behind."""
+KEEP_LOOKS = timedelta(days=1)
+"""The retention time of the number of looks. It exceeds the time of a watch."""
 
 
 def as_utc(time: datetime) -> datetime:
@@ -42,3 +46,23 @@ def store_result(items: Table, run_id: str, result: Json) -> bool:
     except LedgerConflictError:
         return False
     return True
+
+
+def sent_looks(items: Table, run_id: str) -> int:
+    """Return the number of the latest look at a run's chat whose message was sent; 0 if that is the first look."""
+    item = items.get(_looks_key(run_id))
+    return 0 if item is None else int(item["looks"])
+
+
+def note_sent_look(items: Table, run_id: str, looks: int, now: datetime) -> None:
+    """Note that the message of a look was sent. The number never shrinks.
+
+    It is an item of its own, because each change of an ended run's row is a message to ``publish_events``.
+    """
+    changes = {"looks": looks, "ttl": int((now + KEEP_LOOKS).timestamp())}
+    with suppress(ConditionFailedError):
+        items.update(_looks_key(run_id), changes, f"{items.is_absent} OR #looks < :sent", {"sent": looks})
+
+
+def _looks_key(run_id: str) -> str:
+    return f"looks:{run_id}"
