@@ -4,7 +4,8 @@ Whop doesn't report replies. So aichats looks at the chat with growing pauses, e
 queue of runs. The agent has replied if the number of messages, the time of the last message or the tokens have grown
 since Whop's answer to the create. The run gets the result by one conditional write, so a duplicate or late message
 changes nothing. Two watches of one run become one, because a look is left out if a later one was sent already. A look
-that fails is repeated until the time of the watch is over.
+that fails is repeated until the time of the watch is over, even after a 404: the company's credential may have been
+replaced by one that doesn't see the chat.
 """
 
 import random
@@ -16,7 +17,7 @@ from decimal import Decimal
 from pydantic import BaseModel, ConfigDict
 
 from aichats.aws.observability import logger
-from aichats.errors import AichatsError, NotFoundError
+from aichats.errors import AichatsError
 from aichats.http.deadline import time_limit
 from aichats.models import Json
 from aichats.runs.decisions import wait_named_by
@@ -90,11 +91,6 @@ class ReplyWatch:
         try:
             with time_limit(LOOK_SECONDS):
                 chat = self.chat_of(row)
-        except NotFoundError as error:
-            if self.ledger.clock() < (row.recorded_at or row.updated_at) + self.ledger.settle:
-                self._look_later(message, row, error)
-            else:
-                self._end(row, f"the chat doesn't exist any more: {error}")
         except AichatsError as error:
             self._look_later(message, row, error)
         else:
@@ -116,8 +112,9 @@ class ReplyWatch:
             return
         if error is not None:
             logger.warning("look at a chat failed", extra=_log_fields(row) | {"reason": str(error)[:MAX_CHARACTERS]})
-        named = wait_named_by(error) if error else None
-        pause = min(max(self._pause(message.looks + 1), named or timedelta(0)), max(left, timedelta(seconds=1)))
+        # A wait that Whop names comes first, so that the looks of a fan-out that it rejected don't all come at its end.
+        named = (wait_named_by(error) if error else None) or timedelta(0)
+        pause = min(named + self._pause(message.looks + 1), max(left, timedelta(seconds=1)))
         following = message.model_copy(update={"looks": message.looks + 1})
         self.queue.send_watch(following, min(pause, MAX_DELAY))
         # Noted after it was sent, so that a process that dies in between causes a second watch, and never none.
