@@ -278,8 +278,9 @@ class Application:
         progress = SweepProgress(items)
         stranded, slots = self.stranded_runs, self.missed_slots
         heartbeat = Heartbeat(self.event_log.newest, self.stack_pause, progress, self.ledger.clock)
-        checks = (UnreadableRows(self.automation_table).note, heartbeat.measure, self.outgoing.overdue.check)
-        return Sweep(stranded, self.automation_table, slots, self.automations, progress, webhook=check, checks=checks)
+        checks, send = (UnreadableRows(self.automation_table).note, heartbeat.measure), self.outgoing.overdue.check
+        parts = (stranded, self.automation_table, slots, self.automations, progress)
+        return Sweep(*parts, webhook=check, checks=checks, send_deliveries=send)
 
     # ------------------------------------------------------------------ events
 
@@ -321,11 +322,9 @@ class Application:
     @cached_property
     def subscriptions(self) -> SubscriptionTable:
         """The table of subscriptions."""
-        from aichats.aws.table import Table
         from aichats.subscriptions.table import SubscriptionTable
 
-        events = Table(aws_client("dynamodb"), self.event_settings.events_table, "pk", "sk")
-        return SubscriptionTable(events, self.ledger.clock)
+        return SubscriptionTable(self.event_log.items, self.ledger.clock)
 
     def signing_key(self) -> str:
         """Return the key from which the signing secrets of subscriptions are derived.

@@ -68,7 +68,17 @@ class WebhookPart:
 def sweeping(
     part: Any, clock: FakeClock | None = None, seconds: float = 120, webhook: Any = None, checks: Any = ()
 ) -> Callable[[], dict[str, int]]:
-    sweep = Sweep(part, part, part, part, part, clock or FakeClock(), webhook=webhook, checks=checks)
+    sweep = Sweep(
+        part,
+        part,
+        part,
+        part,
+        part,
+        clock or FakeClock(),
+        webhook=webhook,
+        checks=checks,
+        send_deliveries=partial(part.called, "send"),
+    )
     return partial(sweep.run, seconds)
 
 
@@ -76,17 +86,26 @@ def test_slots_are_checked_before_schedules_are_reconciled() -> None:
     part = Part(changes=(Change("weekly", "created"),))
 
     assert sweeping(part)() == {"resumed": 2, "ended": 1, "missed": 3, "repaired": 1}
-    assert part.calls == ["resume", "read", "check", "reconcile"]
+    assert part.calls == ["resume", "send", "read", "check", "reconcile"]
 
 
-@pytest.mark.parametrize("fails", ["resume", "check", "reconcile"])
+@pytest.mark.parametrize("fails", ["resume", "send", "check", "reconcile"])
 def test_a_part_that_fails_stops_no_other_and_its_error_is_raised(fails: str) -> None:
     part = Part(fails)
 
     with pytest.raises(LookupError, match=fails):
         sweeping(part)()
 
-    assert part.calls == ["resume", "read", "check", "reconcile"]
+    assert part.calls == ["resume", "send", "read", "check", "reconcile"]
+
+
+def test_overdue_deliveries_are_sent_even_if_the_table_of_automations_cannot_be_read() -> None:
+    part = Part("read")
+
+    with pytest.raises(LookupError, match="read"):
+        sweeping(part)()
+
+    assert part.calls == ["resume", "send", "read"]
 
 
 def test_each_part_has_its_share_of_the_time_and_the_time_that_earlier_parts_left() -> None:
@@ -123,7 +142,7 @@ def test_a_check_of_the_webhook_that_fails_stops_no_other_part_and_its_error_is_
     with pytest.raises(LookupError, match="webhook"):
         sweeping(part, webhook=WebhookPart(LookupError("webhook")))()
 
-    assert part.calls == ["resume", "read", "check", "reconcile"]
+    assert part.calls == ["resume", "send", "read", "check", "reconcile"]
 
 
 @pytest.mark.parametrize(("used", "limits"), [(100, [10]), (112, [6]), (118, []), (130, [])])
@@ -148,7 +167,7 @@ def test_the_checks_of_the_table_come_in_order_even_if_another_part_fails(fails:
     with pytest.raises(LookupError, match=fails) if fails else nullcontext():
         sweeping(part, webhook=webhook, checks=checks)()
 
-    assert part.calls == ["resume", "read", "check", "reconcile", "first", "second"]
+    assert part.calls == ["resume", "send", "read", "check", "reconcile", "first", "second"]
     assert webhook.limits == [CHECK_SECONDS]
 
 

@@ -21,7 +21,9 @@ SPARE_SECONDS = 2.0
 
 @dataclass(frozen=True)
 class Sweep:
-    """The parts of the sweep: resume stranded runs, find missed slots, reconcile schedules, check the webhook.
+    """The parts of the sweep.
+
+    They resume stranded runs, send overdue deliveries, find missed slots, reconcile schedules and check the webhook.
 
     Args:
         progress: the places at which the parts stopped in the last sweep.
@@ -29,6 +31,7 @@ class Sweep:
         call_all: makes concurrent calls to AWS.
         webhook: checks the webhook in the time that the other parts left; ``None`` if its URL is not known.
         checks: quick checks of the whole table. They come before the check of the webhook.
+        send_deliveries: sends the deliveries that are overdue. It needs no automations, and takes a few calls.
     """
 
     stranded: StrandedRuns
@@ -40,11 +43,12 @@ class Sweep:
     call_all: CallAll = call_concurrently
     webhook: WebhookCheck | None = None
     checks: Sequence[Callable[[Contents], None]] = ()
+    send_deliveries: Callable[[], None] = lambda: None
 
     def run(self, seconds: float) -> dict[str, int]:
         """Sweep once. Return the numbers of resumed, ended and missed runs, and of repaired schedules.
 
-        Each of the first three parts may use a third of the time, and the time that the previous parts left.
+        Runs, slots and schedules may each use a third of the time, and the time that the previous parts left.
 
         Args:
             seconds: the time until the invocation ends.
@@ -54,11 +58,15 @@ class Sweep:
         """
         begun, share = self.clock(), seconds * (1 - RESERVED_SHARE) / 3
         counts: dict[str, int] = {}
+        slots, schedules = self._part("slots", begun + 2 * share), self._part("schedules", begun + 3 * share)
         try:
             counts |= self.stranded.resume(lambda: self.clock() >= begun + share)
         finally:
-            slots, schedules = self._part("slots", begun + 2 * share), self._part("schedules", begun + 3 * share)
-            counts |= self._check_automations(slots, schedules, begun + seconds)
+            # Before the automations, so that deliveries don't wait if the table of automations can't be read.
+            try:
+                self.send_deliveries()
+            finally:
+                counts |= self._check_automations(slots, schedules, begun + seconds)
         return counts
 
     def _part(self, name: str, ends_at: float) -> SweepPart:

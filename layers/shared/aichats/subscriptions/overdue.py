@@ -24,7 +24,7 @@ class OverdueDeliveries:
     clock: Callable[[], datetime] = utc_now
     call_all: CallAll = call_concurrently
 
-    def check(self, _contents: object = None) -> None:
+    def check(self) -> None:
         """Count the receivers that fail, and send messages for deliveries that are overdue.
 
         Raises:
