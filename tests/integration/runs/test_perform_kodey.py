@@ -88,9 +88,9 @@ def test_the_end_of_a_run_keeps_when_the_assistant_replied() -> None:
     bench.perform()
 
     row = bench.row
-    # Both calls took two seconds, and the reply one.
-    assert row.replied_at == NOON + timedelta(seconds=5)
-    assert (row.reply_seconds, row.tokens, row.await_reply) == (Decimal(5), None, False)
+    # Both calls took two seconds. Kodey's clock is a second ahead, but no reply is later than the end of its run.
+    assert row.replied_at == NOON + timedelta(seconds=4) == row.finished_at
+    assert (row.reply_seconds, row.tokens, row.await_reply) == (Decimal(4), None, False)
 
 
 def test_the_seconds_of_a_reply_that_is_older_than_its_attempt_are_not_known() -> None:
@@ -114,6 +114,18 @@ def test_the_clock_of_kodey_may_be_some_seconds_behind(created_at: str) -> None:
     bench.perform()
 
     assert (bench.row.replied_at, bench.row.reply_seconds) == (NOON - timedelta(seconds=3), Decimal(0))
+
+
+@pytest.mark.parametrize("created_at", ["2099-01-01T00:00:00Z", "2099-01-01T00:00:00"])
+def test_a_reply_is_never_later_than_the_end_of_its_run(created_at: str) -> None:
+    bench = KodeyBench(SEND_KODEY, "chat_1")
+    bench.kodey.chat()
+    reply = {"id": "msg_9", "role": "assistant", "createdAt": created_at, "content": "Seven."}
+    bench.once(POST_MESSAGE, httpx.Response(200, json=reply))
+
+    bench.perform()
+
+    assert bench.row.replied_at == bench.row.finished_at
 
 
 def test_a_run_without_an_answer_has_no_time_of_a_reply() -> None:

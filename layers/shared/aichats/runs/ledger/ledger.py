@@ -44,7 +44,7 @@ from aichats.models import Json
 from aichats.runs.actions import ABRIDGED
 from aichats.runs.ledger.events import KeptEvents
 from aichats.runs.ledger.reads import Reads
-from aichats.runs.ledger.replies import replied
+from aichats.runs.ledger.replies import as_utc, replied
 from aichats.runs.ledger.row_changes import (
     OPEN_AS_READ,
     OPEN_ATTRIBUTES,
@@ -352,7 +352,8 @@ class Ledger:
         removed = OPEN_ATTRIBUTES + self._texts.dropped_at(status)
         if chat_id is not None:
             changes |= {"chat_id": chat_id, "result": _json(result or {})}
-            changes |= replied(replied_at, row.updated_at) if replied_at else {}
+            # The provider's clock may be ahead, but no event has a time in the future.
+            changes |= replied(min(as_utc(replied_at), now), row.updated_at) if replied_at else {}
             change_row(self.items, row.run.run_id, changes, STILL_OPEN, remove=removed)
         else:
             condition = f"{STILL_OPEN} AND #lease = :token"
