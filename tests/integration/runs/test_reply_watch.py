@@ -25,7 +25,7 @@ from aichats.runs.ledger.ledger import Ledger
 from aichats.runs.ledger.replies import store_result
 from aichats.runs.ledger.rows import Row
 from aichats.runs.queue import QueueError, WatchMessage, read_message
-from aichats.runs.reply_watch import first_watch
+from aichats.runs.reply_watch import EXTRA_TIME, first_watch
 from aichats.whop.models import AiChat
 from tests.support.fakes import aws_error, ok
 from tests.support.ledgers import CREATE, ERROR, GONE, LEASE, NOON, SETTLE, Overtaken, item, make_run
@@ -303,12 +303,27 @@ def test_a_wait_that_whop_names_comes_before_the_pause_up_to_the_longest_delay_o
     assert bench.take()[1] == delay
 
 
-def test_a_last_look_that_fails_is_the_reason_of_the_end() -> None:
+def test_a_watch_whose_last_look_fails_goes_on_until_whop_answers() -> None:
+    bench = watched()
+    last = WatchMessage(run_id=bench.run_id, looks=20, began_at=bench.clock.now - LIMIT)
+    bench.chat = failure(RateLimitError, 429)
+    assert bench.look(last).reply_overdue_at is None
+    following, delay = bench.take()
+    bench.clock.forward(seconds=delay)
+    bench.chat = new_chat(message_count=2)
+
+    row = bench.look(following)
+
+    assert (row.replied_at, row.reply_overdue_at) == (bench.clock.now, None)
+
+
+def test_a_last_look_that_fails_for_long_is_the_reason_of_the_end() -> None:
     bench = watched()
     bench.chat = failure(InternalServerError, 500)
 
-    bench.look_until_the_end()
+    delays = bench.look_until_the_end()
 
+    assert sum(delays) == (LIMIT + EXTRA_TIME).total_seconds()
     row = bench.row
     assert row.reply_overdue_at == bench.clock.now
     assert row.reply_overdue_reason == f"the last look at the chat failed: {bench.chat}"

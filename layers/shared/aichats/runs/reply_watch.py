@@ -38,6 +38,8 @@ JITTER = 0.2
 """The part of a pause by which it is longer or shorter, so that the chats of a fan-out aren't looked at together."""
 LOOK_SECONDS = 5.0
 """The time limit of a look, so that the messages behind it don't wait for a slow answer."""
+EXTRA_TIME = timedelta(minutes=15)
+"""The time for which a watch goes on after its limit if its looks fail, because the agent may have replied."""
 MAX_TOKENS = Decimal(10) ** 15
 """The number of tokens from which Whop's number counts as unknown, because a table can't store every number."""
 
@@ -106,7 +108,8 @@ class ReplyWatch:
 
     def _look_later(self, message: WatchMessage, row: Row, error: AichatsError | None = None) -> None:
         """Send the message of the next look, which is the last one when the time of the watch is over."""
-        left = message.began_at + self.limit - self.ledger.clock()
+        limit = self.limit + EXTRA_TIME if error else self.limit
+        left = message.began_at + limit - self.ledger.clock()
         if left <= timedelta(0):
             self._end(row, f"the last look at the chat failed: {error}" if error else None)
             return
