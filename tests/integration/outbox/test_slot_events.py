@@ -1,5 +1,6 @@
 """The summary of a slot: one event when all its runs have ended for the first time."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
@@ -10,6 +11,7 @@ from botocore.exceptions import BotoCoreError
 
 from aichats.automations.run_factory import RunFactory, slot_of, store_failed
 from aichats.outbox.publish import NotPublishedError
+from aichats.outbox.stream import ItemChange
 from aichats.runs.model import Run, ScheduleEvent, scheduled_runs
 from tests.support.automations import automation, scheduled
 from tests.support.crashing import Crash, FaultyAws, Plan, World, faulty_dynamodb
@@ -229,11 +231,51 @@ def test_a_slot_that_two_publishers_find_finished_is_published_by_one_of_them(cl
         outbox.publisher.handle(others)
     world.meanwhile = partial(outbox.publisher.handle, others)
 
-    # The fifth call notes the finish. Just before it, the others are published again and note theirs.
-    with world.process({4: "meanwhile"}):
+    # The sixth call notes the finish. Just before it, the others are published again and note theirs.
+    with world.process({5: "meanwhile"}):
         outbox.publisher.handle([last])
 
     assert len(summaries(bus.accepted)) == 1
+
+
+class UnevenReads:
+    """DynamoDB whose batch reads return the times of slots as they were before another publisher acted."""
+
+    def __init__(self) -> None:
+        self.meanwhile: Callable[[], object] = lambda: None
+
+    def batch_get_item(self, **request: Any) -> Any:
+        [(table, batch)] = request["RequestItems"].items()
+        early = [key for key in batch["Keys"] if key["sk"]["S"] == "times"]
+        items = self._read(table, early)
+        meanwhile, self.meanwhile = self.meanwhile, lambda: None
+        meanwhile()
+        return {"Responses": {table: items + self._read(table, [key for key in batch["Keys"] if key not in early])}}
+
+    def _read(self, table: str, keys: list[Json]) -> list[Any]:
+        requests: Any = {table: {"Keys": keys, "ConsistentRead": True}}
+        return dynamodb().batch_get_item(RequestItems=requests)["Responses"][table] if keys else []
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(dynamodb(), name)
+
+
+def test_the_time_of_the_last_end_counts_although_it_was_stored_during_the_read(clock: Clock) -> None:
+    client = UnevenReads()
+    outbox = Outbox(clock, client)
+    end_all(outbox)
+    first, *others = outbox.take()
+
+    def store_others() -> None:
+        changes = [ItemChange.of(record) for record in others]
+        outbox.publisher.slots.note_times(changes)
+        outbox.publisher.log.store([entry for change in changes for entry in outbox.publisher.sources[""](change)])
+
+    client.meanwhile = store_others
+    outbox.publisher.handle([first])
+
+    [finished] = summaries(outbox.bus.accepted)
+    assert finished["data"]["finished_at"] == "2026-11-20T12:00:03.000Z"
 
 
 def end_all(outbox: Outbox) -> None:

@@ -70,15 +70,21 @@ class SlotEvents:
     def finished(self, changes: Iterable[ItemChange]) -> list[Entry]:
         """Return an entry for each slot that these changes have finished. Their own entries must be stored."""
         slots = _ends(changes)
-        keys = [(key, part) for key in slots for part in (COUNTS, TIMES)]
-        items = {(item["pk"], item["sk"]): item for item in self.items.get_all(keys, singly=False)}
+        # A publisher stores the times before the counts, so the times must be read after the counts. A batch read has
+        # no order.
+        all_counts, all_times = self._read(slots, COUNTS), self._read(slots, TIMES)
         entries: list[Entry] = []
         for key, ends in slots.items():
-            counts, times = items.get((key, COUNTS), {}), items.get((key, TIMES), {})
+            counts, times = all_counts.get(key, {}), all_times.get(key, {})
             finish = times.get("finish") or self._finish(key, counts, times, ends)
             if finish and finish["change"] in {_change_id(change) for change in ends}:
                 entries.append(self._entry(ends[0].new, finish))
         return entries
+
+    def _read(self, slots: Iterable[str], part: str) -> dict[str, Json]:
+        """Return one of the two items of each slot, by the key of the slot."""
+        keys = [(key, part) for key in slots]
+        return {item["pk"]: item for item in self.items.get_all(keys, singly=False)}
 
     def _note(self, key: str, name: str, time: str, order: str, ttl: int) -> None:
         """Store a time if it is earlier (``<``) or later (``>``) than the stored one."""
