@@ -177,7 +177,7 @@ def test_a_summary_that_is_published_again_is_the_same(outbox: Outbox) -> None:
 
 @pytest.mark.usefixtures("pauses")
 @pytest.mark.parametrize("fault", ["crash before", "crash after", "error before", "error after", "answer lost"])
-@pytest.mark.parametrize("call", range(9))
+@pytest.mark.parametrize("call", range(10))
 @pytest.mark.parametrize("bisected", [False, True])
 def test_a_slot_is_finished_even_if_the_publisher_dies_at_any_call(
     call: int, fault: str, clock: Clock, *, bisected: bool
@@ -206,7 +206,7 @@ def test_a_slot_is_finished_even_if_the_publisher_dies_at_any_call(
     assert outbox.usage() == outbox.recount()
 
 
-@pytest.mark.parametrize("call", range(5))
+@pytest.mark.parametrize("call", range(6))
 def test_two_publishers_at_once_finish_a_slot_once(call: int, clock: Clock) -> None:
     """Let another publisher act in the middle of each call of the one that has the last end."""
     world, bus = World(clock, LEASE), FakeEventBridge()
