@@ -6,7 +6,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from aichats.aws.table import Table
-from aichats.aws.writes import ConditionFailedError, ExtraWrites, Update
+from aichats.aws.writes import WRITE_TRIES, ConditionFailedError, ExtraWrites, Update
 from aichats.http.deadline import time_limit
 from tests.support.fakes import aws_error
 from tests.support.ledgers import make_table
@@ -83,14 +83,14 @@ def test_a_write_with_extra_writes_is_made_as_a_whole_or_not_at_all() -> None:
     assert states(table, "a", "b", "c") == ["new", "extra"]
 
 
-def test_a_transaction_in_the_way_of_a_write_is_waited_for_once(pauses: list[None]) -> None:
+def test_a_write_waits_while_transactions_are_in_its_way(pauses: list[None]) -> None:
     client = ScriptedDynamoDB()
     table = table_of(client, "a", "b")
-    client.script = [canceled("TransactionConflict", "None")]
+    client.script = [canceled("TransactionConflict", "None")] * (WRITE_TRIES - 1)
     table.delete("a", IS_OLD, OLD, ExtraWrites(delete=["b"]))
-    assert (states(table, "a", "b"), len(pauses)) == ([], 1)
+    assert (states(table, "a", "b"), len(pauses)) == ([], WRITE_TRIES - 1)
 
-    client.script = [aws_error("TransactionConflictException")] * 2
+    client.script = [aws_error("TransactionConflictException")] * WRITE_TRIES
     with pytest.raises(ClientError, match="TransactionConflict"):
         table.put({"run_id": "a", "state": "old"})
 

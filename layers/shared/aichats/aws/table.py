@@ -25,7 +25,7 @@ from aichats.aws.writes import (
     is_own_write,
     reasons_of,
     rejected_item,
-    retry_once,
+    retry_write,
 )
 from aichats.http.deadline import remaining
 from aichats.models import Json
@@ -76,7 +76,7 @@ class DynamoDB(Protocol):
 class Table:
     """One table. Safe to share between threads.
 
-    Two rules apply to every conditional write. If another transaction is in the way, the write is retried once. If the
+    Two rules apply to every conditional write. While another transaction is in the way, the write is retried. If the
     item already is as the write would leave it, the write succeeds, because botocore repeats a write after a lost
     response.
 
@@ -149,7 +149,7 @@ class Table:
         for batch in split_for_transactions(items):
             puts = [self._request(Item=encode(item)) for item in batch]
             if len(puts) == 1:
-                retry_once(self.client.put_item, puts[0])
+                retry_write(self.client.put_item, puts[0])
             else:
                 self._transact([{"Put": put} for put in puts])
 
@@ -227,9 +227,9 @@ class Table:
         try:
             if puts or deletes:
                 writes = {"TransactItems": [{kind: request}, *puts, *deletes]}
-                response = retry_once(self.client.transact_write_items, writes)
+                response = retry_write(self.client.transact_write_items, writes)
             else:
-                response = retry_once(getattr(self.client, f"{kind.lower()}_item"), request)
+                response = retry_write(getattr(self.client, f"{kind.lower()}_item"), request)
         except ClientError as error:
             current_item = rejected_item(error)
             if is_own_write(current_item, written):
@@ -243,7 +243,7 @@ class Table:
         left = dict(enumerate(writes))
         while left:
             try:
-                retry_once(self.client.transact_write_items, {"TransactItems": list(left.values())})
+                retry_write(self.client.transact_write_items, {"TransactItems": list(left.values())})
             except ClientError as error:
                 reasons = zip(left, reasons_of(error), strict=False)
                 failed = {index: reason for index, reason in reasons if reason["Code"] == CONDITION_FAILED}

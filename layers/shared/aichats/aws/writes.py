@@ -18,6 +18,8 @@ TEMPORARY = {"TransactionConflictException", "TransactionConflict", "ThrottlingE
 """Codes of a failed write, and of the writes of a canceled transaction, that a retry can change."""
 INVALID = {"ValidationException", "ValidationError"}
 """Codes of a failed write, and of the writes of a canceled transaction, that DynamoDB always rejects."""
+WRITE_TRIES = 5
+"""The maximum number of times that a write is tried. Several clients may change one automation at the same time."""
 PAUSE_SECONDS = (0.05, 0.15)
 """The bounds of a pause. A transaction takes tens of milliseconds, and Whop waits five seconds for a webhook."""
 
@@ -88,16 +90,20 @@ class ExtraWrites:
     delete: Sequence[Key] = ()
 
 
-def retry_once(call: Call, request: Json) -> Json:
-    """Make a call. If another transaction is in the way, or a transaction is throttled, retry once after a pause."""
-    try:
-        response: Json = call(**request)
-    except ClientError as error:
-        codes = {code_of(error), *(reason["Code"] for reason in reasons_of(error))}
-        if codes.isdisjoint(TEMPORARY) or CONDITION_FAILED in codes:
-            raise
-        pause()
-        response = call(**request)
+def retry_write(call: Call, request: Json) -> Json:
+    """Make a write. While another transaction is in the way, or a transaction is throttled, retry after a pause."""
+    response: Json
+    for _ in range(WRITE_TRIES - 1):
+        try:
+            response = call(**request)
+        except ClientError as error:
+            codes = {code_of(error), *(reason["Code"] for reason in reasons_of(error))}
+            if codes.isdisjoint(TEMPORARY) or CONDITION_FAILED in codes:
+                raise
+            pause()
+        else:
+            return response
+    response = call(**request)
     return response
 
 

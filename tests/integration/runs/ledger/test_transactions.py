@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from aichats.aws.writes import WRITE_TRIES
 from aichats.runs.ledger.ledger import Ledger
 from tests.support.fakes import Json, aws_error
 from tests.support.ledgers import (
@@ -98,7 +99,7 @@ def test_five_hundred_texts_that_cannot_be_made_are_noted_by_five_transactions_e
         ("None", "None", "ProvisionedThroughputExceeded"),
     ],
 )
-def test_what_passes_is_repeated_once_after_a_pause(clock: Clock, reasons: Sequence[str], pauses: list[None]) -> None:
+def test_what_passes_is_repeated_after_a_pause(clock: Clock, reasons: Sequence[str], pauses: list[None]) -> None:
     failing = ScriptedDynamoDB(canceled(*reasons))
     ledger = make_ledger(clock, client=failing)
 
@@ -109,7 +110,7 @@ def test_what_passes_is_repeated_once_after_a_pause(clock: Clock, reasons: Seque
 
 
 def test_what_does_not_pass_is_a_failure_and_is_not_taken_for_runs_that_are_there(clock: Clock) -> None:
-    throttled = [canceled("ThrottlingError", "None", "None") for _ in range(2)]
+    throttled = [canceled("ThrottlingError", "None", "None") for _ in range(WRITE_TRIES)]
     ledger = make_ledger(clock, client=ScriptedDynamoDB(*throttled))
 
     with pytest.raises(ClientError, match="TransactionCanceled"):
@@ -135,7 +136,7 @@ def test_a_claim_that_a_transaction_is_in_the_way_of_is_repeated_once(ledger: Le
 
 def test_a_second_conflict_is_a_failure(ledger: Ledger) -> None:
     ledger.add([RUN], lambda _: NOON)
-    failing = ScriptedDynamoDB(*[aws_error("TransactionConflictException")] * 2)
+    failing = ScriptedDynamoDB(*[aws_error("TransactionConflictException")] * WRITE_TRIES)
 
     with pytest.raises(ClientError, match="TransactionConflict"):
         Ledger(failing, ledger.table, SETTLE, ledger.clock).claim(RUN.run_id, LEASE)
