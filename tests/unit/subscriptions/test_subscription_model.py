@@ -6,8 +6,9 @@ import pytest
 
 from aichats.errors import InputError
 from aichats.events.model import SENT_EVENT_TYPES, SentEvent
-from aichats.subscriptions.model import TEST_EVENT, Subscription, event_patterns
-from aichats.subscriptions.row import definition_of
+from aichats.subscriptions.model import FILTER_STEPS, TEST_EVENT, Subscription, event_patterns
+from aichats.subscriptions.row import SubscriptionRow, definition_of
+from aichats.templates.render import Evaluator, RenderError
 from aichats.validation import parse, read_stored
 from tests.support.ledgers import NOON
 from tests.support.output import Output
@@ -53,11 +54,25 @@ def test_a_filter_selects_events_by_their_envelope(filter_: str, *, expected: bo
 
 @pytest.mark.parametrize("filter_", ["data.attempts", "length(data.attempts) > `1`"])
 def test_an_event_whose_filter_fails_is_not_wanted_and_the_log_says_why_once(output: Output, filter_: str) -> None:
-    assert not subscription(filter=filter_).wants(event(attempts=3))
+    assert not SubscriptionRow("alerts", subscription(filter=filter_), (), 1, "", NOON, NOON).wants(event(attempts=3))
 
     [line] = output.logs
     assert (line["message"], line["event_id"]) == ("filter of a subscription failed", "evt_1")
+    assert line["subscription"] == "alerts"
     assert line["reason"].startswith(f"'{filter_}'")
+
+
+def test_a_filter_that_multiplies_its_values_fails_at_once_so_that_it_holds_up_no_event() -> None:
+    multiplied = " | ".join(["[@, @]"] * 16) + " | length(to_string(@)) > `0`"
+    with pytest.raises(RenderError, match="takes too many steps"):
+        subscription(filter=multiplied).wants(event())
+
+
+def test_a_long_filter_that_compares_many_fields_stays_far_below_the_limit() -> None:
+    compared = " || ".join(f"data.automation == 'weekly-revenue-{number}'" for number in range(20))
+    evaluator = Evaluator(FILTER_STEPS)
+    assert evaluator.value(compared, event(automation="daily").envelope) is False
+    assert evaluator.left > FILTER_STEPS * 0.8
 
 
 @pytest.mark.parametrize(

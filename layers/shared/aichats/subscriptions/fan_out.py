@@ -28,6 +28,6 @@ class FanOut:
             DeliveryMessage(subscription=row.name, created_at=row.created_at, event=event.envelope, slow=row.slow)
             for row in self.subscriptions.list()
             for event in events
-            if row.subscription.wants(event)
+            if row.wants(event)
         ]
         self.queue.send(messages)

@@ -87,7 +87,7 @@ class Redeliveries:
             yield from (found[place] for place in batch if place in found)
 
     def _wants(self, row: SubscriptionRow, message: RedeliveryMessage, event: SentEvent) -> bool:
-        return row.subscription.wants(event) and (not message.events or selects(message.events, event.type))
+        return row.wants(event) and (not message.events or selects(message.events, event.type))
 
     def _message(self, row: SubscriptionRow, message: RedeliveryMessage, event: SentEvent) -> DeliveryMessage:
         return DeliveryMessage(

@@ -8,9 +8,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from aichats.aws.observability import logger
 from aichats.errors import UnreadableError
+from aichats.events.model import SentEvent
 from aichats.runs.ledger.times import from_text, to_text
 from aichats.subscriptions.model import Subscription
+from aichats.templates.render import RenderError
 from aichats.validation import read_stored
 
 SECRETS_OVERLAP = timedelta(hours=24)
@@ -69,6 +72,15 @@ class SubscriptionRow:
     def keys_at(self, time: datetime) -> tuple[SigningKey, ...]:
         """Return the keys that sign at a time, the newest one first."""
         return tuple(key for key in self.key_ids if key.signs_at(time))
+
+    def wants(self, event: SentEvent) -> bool:
+        """Return whether the subscription selects an event. If its filter fails, log the reason and return false."""
+        try:
+            return self.subscription.wants(event)
+        except RenderError as error:
+            log_fields = {"subscription": self.name, "event_id": event.id, "reason": str(error)}
+            logger.warning("filter of a subscription failed", extra=log_fields)
+            return False
 
 
 def subscription_from_item(item: Mapping[str, Any]) -> SubscriptionRow:
