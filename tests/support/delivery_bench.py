@@ -196,7 +196,7 @@ class DeliveryBench:
 
     def stored(self, name: str = NAME) -> list[Delivery]:
         """Return the stored deliveries of a subscription, in the order of their events."""
-        return list(self.deliveries.of_subscription(name, "0", "9"))
+        return list(self.deliveries.of_subscription(self.row(name).identity, "0", "9"))
 
     def statuses(self, name: str = NAME) -> list[str]:
         return [delivery.status for delivery in self.stored(name)]

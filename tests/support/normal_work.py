@@ -324,7 +324,7 @@ def waits(roles: Roles, row: SubscriptionRow) -> None:
     items, then = events_of(roles), datetime.now(UTC) - timedelta(minutes=10)
     event = SentEvent(event_id(unique("run")), "run.failed", then, STACK, {"run_id": "b" * 32})
     EventLog(items).store([Entry.of(event)])
-    DeliveryTable(items).store(replace(Delivery.of(row.name, event, then, None), due_at=then), then)
+    DeliveryTable(items).store(replace(Delivery.of(row.identity, event, then, None), due_at=then), then)
 
 
 def an_event_is_delivered(roles: Roles) -> None:

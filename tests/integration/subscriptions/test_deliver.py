@@ -54,6 +54,24 @@ def test_a_subscription_that_was_deleted_gets_nothing_and_a_new_one_of_its_name_
     assert bench.attempted() == []
 
 
+def test_a_new_subscription_gets_nothing_that_waited_for_a_deleted_one_of_its_name(bench: DeliveryBench) -> None:
+    bench.subscribe()
+    bench.receivers.answers[url_of("crm")] = fail()
+    bench.happen("one")
+    bench.work()
+    bench.happen("two")
+    bench.work()
+    bench.subscriptions.delete("crm")
+    bench.receivers.answers[url_of("crm")] = accept()
+    bench.clock.forward(seconds=1)
+    bench.subscribe()
+    bench.happen("three")
+    bench.live(hours=1)
+
+    assert bench.delivered() == ["three"]
+    assert bench.statuses() == ["delivered"]
+
+
 def test_a_delivery_is_retried_by_its_schedule_and_then_given_up(bench: DeliveryBench) -> None:
     bench.subscribe()
     bench.receivers.answers[url_of("crm")] = fail(500)

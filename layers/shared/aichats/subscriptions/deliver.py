@@ -116,14 +116,14 @@ class Deliverer:
         """Return the deliveries of messages whose subscription still exists. Duplicates in the batch are left out."""
         now = self.clock()
         fresh = {
-            identifier: (message, row, Delivery.of(row.name, message.sent_event, now, message.redelivery))
+            identifier: (message, row, Delivery.of(row.identity, message.sent_event, now, message.redelivery))
             for identifier, message in messages.items()
             if (row := rows.get(message.subscription)) and row.created_at == message.created_at
         }
-        stored = self.deliveries.find([(row.name, new.place) for _, row, new in fresh.values()])
+        stored = self.deliveries.find([(new.subscription, new.place) for _, row, new in fresh.values()])
         jobs: dict[tuple[str, str], tuple[str, DeliveryJob]] = {}
         for identifier, (message, row, new) in fresh.items():
-            key = (row.name, new.place)
+            key = (new.subscription, new.place)
             jobs[key] = (identifier, DeliveryJob(message, row, _current(stored.get(key), new)))
         return dict(jobs.values())
 

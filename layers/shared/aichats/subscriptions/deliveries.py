@@ -26,7 +26,7 @@ class Delivery:
     """An event for a subscription.
 
     Attributes:
-        subscription: the name of the subscription.
+        subscription: the identity of the subscription.
         place: the time and the id of the event, its sort key.
         type: the type of the event.
         since: the time from which the delivery is tried.
@@ -81,7 +81,7 @@ class DeliveryTable:
 
     def find(self, keys: Sequence[tuple[str, str]]) -> dict[tuple[str, str], Delivery]:
         """Return stored deliveries by their subscription and their place."""
-        unique = dict.fromkeys((_partition(name), place) for name, place in keys)
+        unique = dict.fromkeys((_partition(subscription), place) for subscription, place in keys)
         found = map(_from_item, self.items.get_all(list(unique), singly=False))
         return {(delivery.subscription, delivery.place): delivery for delivery in found}
 
@@ -100,18 +100,18 @@ class DeliveryTable:
         return succeeds(partial(self.items.put, item, condition, values))
 
     def waiting(
-        self, name: str, *, held: bool, until: datetime, limit: int, after: Mapping[str, str] | None = None
+        self, subscription: str, *, held: bool, until: datetime, limit: int, after: Mapping[str, str] | None = None
     ) -> tuple[list[str], dict[str, str] | None]:
         """Return the places of deliveries that wait, the earliest one first, and the key after which more follow.
 
         Args:
-            name: the subscription.
+            subscription: the identity of the subscription.
             held: whether these are deliveries that were held back.
             until: deliveries that are due later are left out.
             limit: the maximum number of places.
             after: the key at which to continue.
         """
-        values = {"waiting": _lane(name, held=held), "until": to_text(until)}
+        values = {"waiting": _lane(subscription, held=held), "until": to_text(until)}
         start = {"ExclusiveStartKey": self._encoded(after)} if after else {}
         pages = self.items.query_pages(
             BY_DUE, "#waiting = :waiting AND #due_at <= :until", values, Limit=limit, **start
@@ -119,9 +119,11 @@ class DeliveryTable:
         items, last = next(pages)
         return [item["sk"] for item in items], last
 
-    def of_subscription(self, name: str, since: str, until: str, *, newest_first: bool = False) -> Iterator[Delivery]:
+    def of_subscription(
+        self, subscription: str, since: str, until: str, *, newest_first: bool = False
+    ) -> Iterator[Delivery]:
         """Yield the deliveries of a subscription whose places are between two texts, which are not included."""
-        condition, values = "#pk = :pk AND #sk BETWEEN :since AND :until", {"pk": _partition(name)}
+        condition, values = "#pk = :pk AND #sk BETWEEN :since AND :until", {"pk": _partition(subscription)}
         bounds = {"since": since, "until": until}
         items = self.items.query(None, condition, values | bounds, ScanIndexForward=not newest_first)
         return (_from_item(item) for item in items if item["sk"] not in (since, until))
@@ -130,13 +132,13 @@ class DeliveryTable:
         return {name: {"S": value} for name, value in key.items()}
 
 
-def _partition(name: str) -> str:
-    return f"deliveries#{name}"
+def _partition(subscription: str) -> str:
+    return f"deliveries#{subscription}"
 
 
-def _lane(name: str, *, held: bool) -> str:
+def _lane(subscription: str, *, held: bool) -> str:
     """Return the key of the index under which a subscription's deliveries wait."""
-    return f"{'held' if held else 'due'}#{name}"
+    return f"{'held' if held else 'due'}#{subscription}"
 
 
 def _to_item(delivery: Delivery, now: datetime) -> dict[str, Any]:

@@ -26,6 +26,7 @@ from aichats.aws import sqs
 from aichats.aws.sqs import SQS
 from aichats.events.model import SentEvent
 from aichats.runs.queue import MAX_DELAY, QueueError, UnreadableMessageError
+from aichats.subscriptions.row import identity_of
 
 NO_DELAY = timedelta(0)
 MAX_REASON = 500
@@ -38,6 +39,11 @@ class _Message(BaseModel):
     subscription: str
     created_at: AwareDatetime
     """The time at which the subscription was created. A later one of the same name gets none of its deliveries."""
+
+    @property
+    def identity(self) -> str:
+        """The identity of the subscription."""
+        return identity_of(self.subscription, self.created_at)
 
 
 def _envelope(event: dict[str, JsonValue]) -> dict[str, JsonValue]:

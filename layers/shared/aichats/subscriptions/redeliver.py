@@ -42,7 +42,7 @@ class Redeliveries:
         now = self.clock()
         # Later requests have greater ids.
         new = message.model_copy(update={"redelivery": f"{to_text(now)}#{request}"})
-        key = {"pk": f"redeliveries#{message.subscription}", "sk": request}
+        key = {"pk": f"redeliveries#{message.identity}", "sk": request}
         ttl = int((now + KEEP_DELIVERIES).timestamp())
         [existing] = self.log.items.insert([{**key, "message": new.model_dump_json(), "ttl": ttl}])
         started = new if existing is None else RedeliveryMessage.model_validate_json(existing["message"])
@@ -80,7 +80,7 @@ class Redeliveries:
     def _failed(self, message: RedeliveryMessage) -> Iterator[SentEvent]:
         """Yield the events of the time span whose delivery failed."""
         begin, end = max(message.after, to_text(message.since)), f"{to_text(message.until)}~"
-        of_subscription = self.deliveries.of_subscription(message.subscription, begin, end)
+        of_subscription = self.deliveries.of_subscription(message.identity, begin, end)
         places = (delivery.place for delivery in of_subscription if delivery.status == "failed")
         while batch := list(islice(places, 100)):
             found = self.log.find(batch)

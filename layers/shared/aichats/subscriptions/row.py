@@ -69,6 +69,11 @@ class SubscriptionRow:
     open_until: datetime | None = None
     slow: bool = False
 
+    @property
+    def identity(self) -> str:
+        """The name and the time of the creation, which a later subscription of the same name does not share."""
+        return identity_of(self.name, self.created_at)
+
     def keys_at(self, time: datetime) -> tuple[SigningKey, ...]:
         """Return the keys that sign at a time, the newest one first."""
         return tuple(key for key in self.key_ids if key.signs_at(time))
@@ -81,6 +86,11 @@ class SubscriptionRow:
             log_fields = {"subscription": self.name, "event_id": event.id, "reason": str(error)}
             logger.warning("filter of a subscription failed", extra=log_fields)
             return False
+
+
+def identity_of(name: str, created_at: datetime) -> str:
+    """Return what identifies a subscription, even if another one had its name before."""
+    return f"{name}#{to_text(created_at)}"
 
 
 def subscription_from_item(item: Mapping[str, Any]) -> SubscriptionRow:

@@ -41,8 +41,8 @@ class WaitingDeliveries:
         row, now = self.subscriptions.find([message.subscription]).get(message.subscription), self.clock()
         if row is None or not row.failures or (row.open_until is not None and now < row.open_until):
             return []
-        held, _ = self.deliveries.waiting(row.name, held=True, until=now + GIVE_UP_AFTER, limit=CANDIDATES)
-        due = [] if held else self.deliveries.waiting(row.name, held=False, until=now, limit=CANDIDATES)[0]
+        held, _ = self.deliveries.waiting(row.identity, held=True, until=now + GIVE_UP_AFTER, limit=CANDIDATES)
+        due = [] if held else self.deliveries.waiting(row.identity, held=False, until=now, limit=CANDIDATES)[0]
         return self._messages(message, held or due, early=False)
 
     def flush(self, message: FlushMessage) -> None:
@@ -53,7 +53,7 @@ class WaitingDeliveries:
             ClientError: DynamoDB did not answer.
         """
         places, last = self.deliveries.waiting(
-            message.subscription, held=message.held, until=message.until, limit=PART, after=message.after
+            message.identity, held=message.held, until=message.until, limit=PART, after=message.after
         )
         messages: list[QueuedMessage] = [*self._messages(message, places, early=message.early)]
         if last is not None:
@@ -74,7 +74,7 @@ class WaitingDeliveries:
         messages: Sequence[QueuedMessage] = [
             FlushMessage(subscription=row.name, created_at=row.created_at, held=held, until=until)
             for held, until in bounds.items()
-            if self.deliveries.waiting(row.name, held=held, until=until, limit=1)[0]
+            if self.deliveries.waiting(row.identity, held=held, until=until, limit=1)[0]
         ]
         if messages and row.failures and not is_paused:
             messages = [ProbeMessage(subscription=row.name, created_at=row.created_at)]
@@ -85,14 +85,14 @@ class WaitingDeliveries:
         self, of: ProbeMessage | FlushMessage, places: Sequence[str], *, early: bool
     ) -> list[DeliveryMessage]:
         """Return the messages of stored deliveries. A delivery whose event is no longer stored is given up."""
-        events, name = self.log.find(places), of.subscription
-        stored = self.deliveries.find([(name, place) for place in places])
+        events = self.log.find(places)
+        stored = self.deliveries.find([(of.identity, place) for place in places])
         messages: list[DeliveryMessage] = []
         for (_, place), delivery in stored.items():
             if (event := events.get(place)) is not None:
                 messages.append(
                     DeliveryMessage(
-                        subscription=name,
+                        subscription=of.subscription,
                         created_at=of.created_at,
                         event=event.envelope,
                         redelivery=delivery.redelivery,

@@ -139,7 +139,9 @@ def list_deliveries(call: ApiCall[None, DeliveryQuery]) -> Reply:
     fewer deliveries than `limit`, even none, although there are more.
     """
     row, query = existing_subscription(call), call.query
-    found = call.app.outgoing.deliveries.of_subscription(row.name, _OLDEST, query.cursor or _NEWEST, newest_first=True)
+    found = call.app.outgoing.deliveries.of_subscription(
+        row.identity, _OLDEST, query.cursor or _NEWEST, newest_first=True
+    )
     data: list[DeliveryView] = []
     for number, delivery in enumerate(found, 1):
         if query.status in (None, delivery.status):
