@@ -16,7 +16,7 @@ from benchmarks.chaotic.system import SERVICES, configure, shorten_visibility
 from local.system import System
 
 PUBLISHER, DELIVERER = "PublishEventsFunction", "DeliverEventsFunction"
-KILLS_PER_CALL: Mapping[str, float] = MappingProxyType({PUBLISHER: 0.03, DELIVERER: 0.08})
+KILLS_PER_CALL: Mapping[str, float] = MappingProxyType({PUBLISHER: 0.03, DELIVERER: 0.02})
 """Share of killed calls to AWS, relative to the share of faults. The publisher makes about a hundred calls a batch."""
 FIRST_CALLS = 20
 """One of so many first calls is killed, so that a short measurement has a kill, too."""

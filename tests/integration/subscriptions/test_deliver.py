@@ -6,7 +6,9 @@ import pytest
 
 from aichats.http.receiver import ReceiverAnswer
 from aichats.subscriptions.circuit import GIVE_UP_AFTER, PAUSES, RETRIES
+from aichats.subscriptions.waiting import PART
 from tests.support.delivery_bench import DeliveryBench, Received, accept, fail, url_of
+from tests.support.fakes import Sent
 
 
 @pytest.fixture
@@ -106,6 +108,36 @@ def test_a_receiver_that_recovers_gets_everything_that_waited(bench: DeliveryBen
     assert sorted(bench.delivered()) == sorted(["one", *(f"run-{number}" for number in range(30))])
     assert set(bench.statuses()) == {"delivered"}
     assert (bench.row().failures, bench.row().failing_since, bench.row().open_until) == (0, None, None)
+
+
+def test_a_receiver_that_fails_again_costs_messages_for_a_part_of_what_waits_and_gets_all_of_it_later() -> None:
+    handled: list[Sent] = []
+
+    class CountingBench(DeliveryBench):
+        def handle(self, batch: list[Sent]) -> list[str]:
+            handled.extend(batch)
+            return super().handle(batch)
+
+    bench = CountingBench()
+    bench.subscribe()
+    bench.receivers.answers[url_of("crm")] = fail()
+    bench.happen(*(f"run-{number}" for number in range(6 * PART)))
+    bench.work()
+    attempts = len(bench.attempted())
+
+    def answer(request: Received) -> ReceiverAnswer:
+        is_probe = len(bench.attempted()) == attempts + 1
+        return (accept() if is_probe else fail())(request)
+
+    bench.receivers.answers[url_of("crm")] = answer
+    handled.clear()
+    bench.pass_time(seconds=7)
+    assert len(bench.delivered()) == 1
+    assert PART < len(handled) < 2 * PART
+
+    del bench.receivers.answers[url_of("crm")]
+    bench.live(hours=1)
+    assert len(set(bench.delivered())) == 6 * PART
 
 
 def test_while_a_receiver_fails_it_is_called_once_after_each_pause(bench: DeliveryBench) -> None:

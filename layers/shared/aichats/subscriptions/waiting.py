@@ -18,7 +18,7 @@ from aichats.subscriptions.delivery_queue import (
 from aichats.subscriptions.row import SubscriptionRow
 from aichats.subscriptions.table import SubscriptionTable
 
-PART = 200
+PART = 50
 """The number of deliveries in a part of a flush."""
 CANDIDATES = 3
 """The number of deliveries of which one is the probe. The index may still show one that has just ended."""
@@ -48,10 +48,15 @@ class WaitingDeliveries:
     def flush(self, message: FlushMessage) -> None:
         """Send a message for each delivery of a part, and one for the next part.
 
+        If the receiver has failed again, the rest waits for its next success. Otherwise each success of a receiver that
+        often fails would send all deliveries that wait, although it gets only a few of them before its next failure.
+
         Raises:
             QueueError: SQS did not accept a message.
             ClientError: DynamoDB did not answer.
         """
+        if message.after is not None and self._is_paused(message.subscription):
+            return
         places, last = self.deliveries.waiting(
             message.identity, held=message.held, until=message.until, limit=PART, after=message.after
         )
@@ -80,6 +85,10 @@ class WaitingDeliveries:
             messages = [ProbeMessage(subscription=row.name, created_at=row.created_at)]
         self.queue.send(messages)
         return len(messages)
+
+    def _is_paused(self, name: str) -> bool:
+        row = self.subscriptions.find([name]).get(name)
+        return row is not None and row.open_until is not None and self.clock() < row.open_until
 
     def _messages(
         self, of: ProbeMessage | FlushMessage, places: Sequence[str], *, early: bool
