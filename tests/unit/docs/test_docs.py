@@ -67,6 +67,20 @@ def test_the_site_lists_every_page_but_the_decisions() -> None:
     }
 
 
+def test_the_home_page_links_to_every_page_but_the_decisions() -> None:
+    linked = {link.partition("#")[0] for link in links(DOCS / "index.md")}
+    written = {str(page.relative_to(DOCS)) for page in DOCS.rglob("*.md")} - {"index.md"}
+
+    assert {page for page in written if not page.startswith("decisions/")} <= linked
+
+
+@pytest.mark.parametrize("page", ["alarms", "logs", "metrics", "parameters", "scopes", "settings"])
+def test_a_page_of_the_reference_explains_each_name_once(page: str) -> None:
+    names = [row[0] for rows in tables(DOCS / f"reference/{page}.md") for row in rows]
+
+    assert sorted(names) == sorted(set(names))
+
+
 def test_the_parameters_are_those_of_the_template_with_their_defaults() -> None:
     documented = {row[0].strip("`"): row[1].strip("`") for row in tables(DOCS / "reference/parameters.md")[0]}
     defaults = {name: str(parameter["Default"]) or "empty" for name, parameter in TEMPLATE["Parameters"].items()}
