@@ -1,7 +1,7 @@
 """Retry the messages in the dead-letter queues, after you fixed their cause (`make redrive`).
 
-Messages of the run queues go back to the run queue. Events of schedules go back to their function. A run is performed
-once, even if its message or event arrives several times.
+Messages of the run queues go back to the run queue, and messages about deliveries to the delivery queue. Events of
+schedules go back to their function. A run is performed once, even if its message or event arrives several times.
 
 Messages that can't be read would come straight back. So this command keeps them, and shows the id and the reason of
 each, but not the body, which may contain texts of your customers. SQS's own message move task would move them too.
@@ -20,6 +20,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from aichats.aws.sqs import BATCH_MESSAGES
 from aichats.runs.queue import UnreadableMessageError, read_message
+from aichats.subscriptions.delivery_queue import read_delivery_message
 from local.deployed import DeployedError, outputs
 
 if TYPE_CHECKING:
@@ -31,7 +32,14 @@ HIDDEN_SECONDS = 600
 """Seconds for which this command hides messages from other readers. Those that stay become visible at its end."""
 LIMIT = 300.0
 """Seconds in which this command receives messages of a queue. Later, messages that stay could come a second time."""
-OUTPUTS = ("RunDeadLetters", "RunQueue", "RunScheduleFailures", "RunScheduleFunction")
+OUTPUTS = (
+    "RunDeadLetters",
+    "RunQueue",
+    "RunScheduleFailures",
+    "RunScheduleFunction",
+    "DeliveryDeadLetters",
+    "DeliveryQueue",
+)
 """Outputs of the stack that this command needs."""
 
 type Send = Callable[[str], None]
@@ -55,8 +63,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         values = outputs(options.stack, *OUTPUTS)
         sqs = boto3.client("sqs")
         ways = {
-            "RunDeadLetters": to_queue(sqs, values["RunQueue"]),
+            "RunDeadLetters": to_queue(sqs, values["RunQueue"], read_message),
             "RunScheduleFailures": to_function(boto3.client("lambda"), values["RunScheduleFunction"]),
+            # The function moves a message to the queue for slow receivers, if it belongs there.
+            "DeliveryDeadLetters": to_queue(sqs, values["DeliveryQueue"], read_delivery_message),
         }
         for name, send in ways.items():
             report(name, redrive(sqs, values[name], send))
@@ -66,11 +76,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def to_queue(sqs: "SQSClient", queue: str) -> Send:
-    """Return a function that sends the messages of runs to a queue."""
+def to_queue(sqs: "SQSClient", queue: str, read: Callable[[str], object]) -> Send:
+    """Return a function that sends messages to a queue. ``read`` raises UnreadableMessageError for all others."""
 
     def send(body: str) -> None:
-        read_message(body)
+        read(body)
         sqs.send_message(QueueUrl=queue, MessageBody=body)
 
     return send

@@ -11,6 +11,7 @@ from aichats.runs.actions import WhopCreateChat
 from aichats.runs.ledger.ledger import Ledger
 from aichats.runs.model import Run, run_id
 from aichats.runs.queue import Queue, RunMessage
+from aichats.subscriptions.delivery_queue import ProbeMessage
 from local.redrive import main
 from local.system import System
 from tests.support.mock_servers import MockServer
@@ -26,7 +27,7 @@ def aws(account: System) -> Iterator[System]:
 
 
 def empty(system: System) -> None:
-    for queue in ("RunDeadLetters", "RunScheduleFailures"):
+    for queue in ("RunDeadLetters", "RunScheduleFailures", "DeliveryDeadLetters"):
         system.emulator.clients.queues.purge_queue(QueueUrl=system.stack.outputs[queue])
 
 
@@ -58,6 +59,7 @@ def test_letters_that_can_be_read_are_performed_and_the_others_stay_with_their_r
         "RunDeadLetters: 1 sent again, 1 can't be read and stay.",
         *(f"  message {message_id}: body: Invalid JSON" for message_id in unreadable),
         "RunScheduleFailures: 0 sent again, 0 can't be read and stay.",
+        "DeliveryDeadLetters: 0 sent again, 0 can't be read and stay.",
     ]
     until(lambda: api.get(f"/runs/{identifier}").json()["status"] == "succeeded")
     assert len(whop.state()["chats"]) == 1
@@ -88,6 +90,7 @@ def test_an_event_on_which_the_function_failed_is_retried_and_performed_once(
     first, second, *staying = capsys.readouterr().out.splitlines()
     assert first == "RunDeadLetters: 0 sent again, 0 can't be read and stay."
     assert second == "RunScheduleFailures: 2 sent again, 3 can't be read and stay."
+    assert staying.pop() == "DeliveryDeadLetters: 0 sent again, 0 can't be read and stay."
     assert set(staying) == {f"  message {message_id}: it has no requestPayload" for message_id in unreadable}
     [run] = until(lambda: api.get("/runs?automation=redriven&status=succeeded").json()["data"])
     function = aws.stack.outputs["RunScheduleFunction"]
@@ -95,6 +98,19 @@ def test_an_event_on_which_the_function_failed_is_retried_and_performed_once(
     assert [chat["id"] for chat in whop.state()["chats"]] == [run["chat_id"]]
     left = queues.get_queue_attributes(QueueUrl=failures, AttributeNames=["All"])["Attributes"]
     assert left["ApproximateNumberOfMessages"] == "3"
+
+
+def test_messages_about_deliveries_go_back_to_their_queue(aws: System, capsys: pytest.CaptureFixture[str]) -> None:
+    queues, outputs = aws.emulator.clients.queues, aws.stack.outputs
+    # The function takes it and does nothing, because there is no such subscription.
+    message = ProbeMessage(subscription="nobody", created_at=datetime.now(UTC))
+    for body in (message.model_dump_json(), RunMessage(run_id="a" * 32).model_dump_json()):
+        queues.send_message(QueueUrl=outputs["DeliveryDeadLetters"], MessageBody=body)
+
+    assert main(["--stack", aws.stack.name]) == 0
+
+    *_, sent, _staying = capsys.readouterr().out.splitlines()
+    assert sent == "DeliveryDeadLetters: 1 sent again, 1 can't be read and stay."
 
 
 def test_a_stack_of_another_kind_is_reported(aws: System, capsys: pytest.CaptureFixture[str]) -> None:
