@@ -9,6 +9,7 @@ import pytest
 
 from aichats.api.app import create_api
 from aichats.api.routes import usage
+from aichats.aws.clients import aws_client
 from aichats.aws.transactions import Insertion, insert_once
 from aichats.bootstrap import Application
 from aichats.events import usage_reads
@@ -196,3 +197,8 @@ def test_a_long_target_is_cut_so_that_it_can_be_counted(app: Application, api: H
 
 def test_the_answer_has_all_statuses() -> None:
     assert set(usage.RunCounts.model_fields) == set(NO_RUNS)
+
+
+def test_days_are_read_with_connections_that_the_client_keeps() -> None:
+    # The client would open more, close them after their use, and log a warning for each.
+    assert aws_client("dynamodb").meta.config.max_pool_connections >= usage_reads.READERS

@@ -17,8 +17,8 @@ from aichats.runs.ledger.rows import EndStatus
 
 MAX_GROUPS = 10_000
 """The maximum number of groups in an answer. Lambda's limit for a response is 6 MB."""
-READERS = 16
-"""The number of days that are read at the same time."""
+READERS = 10
+"""The number of days that are read at the same time: a client of AWS keeps 10 connections, and closes those above."""
 RESERVED_FOR_ANSWER = 3.0
 """The seconds that are reserved to add up the counters and to write the answer."""
 NUMBERS = (*get_args(EndStatus), "replies", "tokens")
