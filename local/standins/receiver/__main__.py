@@ -9,7 +9,7 @@ DESCRIPTION = """\
 A mock receiver of webhooks for this machine. It keeps all data in memory.
 
 A POST to any path is a delivery. The last 1000 are on the page / and in the state. A delivery whose webhook-id
-came before is marked as a duplicate. To let the receiver check signatures, send it the secrets.
+came before at the same path is marked as a duplicate. To let the receiver check signatures, send it the secrets.
 
 GET  /_control/state    {"received": [...], "requests": [...]}
 POST /_control/reset    forget all deliveries, secrets, requests and faults, and reset the mode and the clock

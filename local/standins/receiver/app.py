@@ -48,7 +48,7 @@ class Receiver:
         self.received: deque[Received] = deque(maxlen=DELIVERIES_KEPT)
         self._clock = clock
         self._numbers = itertools.count(1)
-        self._ids: set[str] = set()
+        self._known: set[tuple[str, str | None]] = set()
 
     def state(self) -> dict[str, Any]:
         """Return the last deliveries, in order of arrival, and the number of known secrets."""
@@ -76,15 +76,15 @@ class Receiver:
         if call.operation != "receive":
             return partial(Reply, 405, b"Send a POST request.\n", "text/plain", {"allow": "POST"})
         answer = self._answer(call)
-        webhook_id = call.headers.get(ID)
+        path = call.path + (f"?{call.query}" if call.query else "")
         self._keep(
             Received(
                 number=next(self._numbers),
                 at=self._clock.now(),
-                path=call.path + (f"?{call.query}" if call.query else ""),
+                path=path,
                 headers=dict(call.headers),
                 body=call.body[:MAX_BODY_BYTES],
-                duplicate=webhook_id in self._ids,
+                duplicate=(path, call.headers.get(ID)) in self._known,
                 status=answer.status,
             )
         )
@@ -93,7 +93,7 @@ class Receiver:
     def _keep(self, delivery: Received) -> None:
         self.received.append(delivery)
         if delivery.webhook_id is not None:
-            self._ids.add(delivery.webhook_id)
+            self._known.add((delivery.path, delivery.webhook_id))
 
     def _answer(self, call: Call) -> Reply:
         if len(call.body) > MAX_BODY_BYTES:

@@ -15,7 +15,7 @@ ID = "webhook-id"
 class Received:
     """One delivery that arrived, and the status with which the receiver answered it.
 
-    ``number`` counts the deliveries. ``duplicate`` means that its ``webhook-id`` came before.
+    ``number`` counts the deliveries. ``duplicate`` means that its ``webhook-id`` came before, at the same path.
     """
 
     number: int

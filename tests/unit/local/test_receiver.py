@@ -59,6 +59,15 @@ def test_an_event_that_came_before_is_a_duplicate_and_one_without_an_id_never_is
     assert [each["duplicate"] for each in receiver.state()["received"]] == [False, False, True, False, False]
 
 
+def test_an_event_that_several_subscriptions_send_to_their_own_paths_is_no_duplicate(
+    receiver: ReceiverInProcess,
+) -> None:
+    for path in ("/", "/slack", "/slack"):
+        receiver.call("POST", path, content=b"{}", headers={"webhook-id": "evt_1"})
+
+    assert [each["duplicate"] for each in receiver.state()["received"]] == [False, False, True]
+
+
 def test_the_last_deliveries_are_kept_and_an_older_event_is_still_a_duplicate(receiver: ReceiverInProcess) -> None:
     for number in range(DELIVERIES_KEPT + 1):
         receiver.deliver({}, f"evt_{number}")
