@@ -124,6 +124,6 @@ def test_while_the_budget_of_the_stack_is_used_up_nothing_can_be_started(api: Ht
     answer = api("POST", "/runs", {"action": CREATE, "targets": ["biz_A"]})
 
     assert (answer.status, answer.json["type"].rpartition("#")[2]) == (503, "stack-paused")
-    assert answer.json["detail"].startswith("the stack is paused by budget until 2026-11-21T00:00:00Z: budget.")
+    assert answer.json["detail"].startswith("the stack is paused until 2026-11-21T00:00:00Z, because its budget")
     assert answer.headers["retry-after"] == str(12 * 3600)
     assert api("GET", "/pause").json["paused"]["by"] == "budget"

@@ -85,7 +85,9 @@ def test_events_of_a_paused_automation_are_skipped_with_the_reason(stack: Budget
 
     [skipped] = [row for row in stack.runs if row.status == "skipped"]
     assert skipped.error is not None
-    assert skipped.error["message"] == f"automation {NAME} is paused by budget until 2026-11-21T00:00:00Z: budget"
+    assert skipped.error["message"] == (
+        f"automation {NAME} is paused until 2026-11-21T00:00:00Z, because its budget is used up"
+    )
 
 
 def test_80_percent_is_an_event_without_a_pause(stack: BudgetedStack) -> None:

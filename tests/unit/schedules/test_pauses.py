@@ -8,6 +8,7 @@ import pytest
 
 from aichats.schedules.fire_times import fire_times
 from aichats.schedules.pauses import KEEP_WINDOWS, MAX_ENDED, MAX_WINDOWS, Pauses, PauseWindow
+from aichats.schedules.periods import Period
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -140,3 +141,8 @@ def test_a_window_says_who_paused_until_when_and_why() -> None:
     assert window(0, None).in_words() == "paused by ops"
     assert window(0, 1, "holidays").in_words() == "paused by ops until 2026-11-20T13:00:00Z: holidays"
     assert window(0, None, "Wrong texts. ").in_words() == "paused by ops: Wrong texts"
+
+
+def test_a_window_of_a_budget_says_that_the_budget_is_used_up() -> None:
+    of_budget = Period.at(NOW, "day").paused(pauses(), NOW).windows[0]
+    assert of_budget.in_words() == "paused until 2026-11-21T00:00:00Z, because its budget is used up"

@@ -4,8 +4,8 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from aichats.schedules.pauses import Pauses, PauseWindow
-from aichats.schedules.periods import BY_BUDGET, Per, Period
+from aichats.schedules.pauses import BY_BUDGET, Pauses, PauseWindow
+from aichats.schedules.periods import Per, Period
 
 NOON = datetime(2026, 11, 30, 12, tzinfo=UTC)
 DAY, MONTH = Period.at(NOON, "day"), Period.at(NOON, "month")

@@ -24,8 +24,7 @@ from aichats.automations.model import (
 from aichats.errors import InputError, UnreadableError
 from aichats.models import JsonObject
 from aichats.runs.ledger.times import from_text, to_text
-from aichats.schedules.pauses import Pauses
-from aichats.schedules.periods import BY_BUDGET
+from aichats.schedules.pauses import BY_BUDGET, Pauses
 from aichats.validation import read_stored
 
 SECOND = timedelta(seconds=1)

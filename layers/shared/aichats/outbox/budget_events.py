@@ -23,8 +23,8 @@ from aichats.outbox.stream import ItemChange
 from aichats.runs.ledger.budget_counters import STACK_OWNER, BudgetCounter
 from aichats.runs.ledger.times import from_text, to_text
 from aichats.runs.stack_pause import StackPause
-from aichats.schedules.pauses import Pauses
-from aichats.schedules.periods import BY_BUDGET, Per, Period
+from aichats.schedules.pauses import BY_BUDGET, Pauses
+from aichats.schedules.periods import Per, Period
 
 PERCENTS = (80, 100)
 """The parts of a limit at which there is an event. The last one pauses."""

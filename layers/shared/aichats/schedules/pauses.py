@@ -12,6 +12,8 @@ MAX_ENDED = 30
 """The maximum number of windows that have ended. The newest are kept."""
 KEEP_WINDOWS = timedelta(days=31)
 """The time for which a window that has ended is kept, so that its slots never count as missed."""
+BY_BUDGET = "budget"
+"""The name that pauses by a budget have in place of an API client's, and their reason."""
 INSTANT = timedelta(microseconds=1)
 """The smallest difference of two times."""
 
@@ -48,6 +50,8 @@ class PauseWindow:
     def in_words(self) -> str:
         """Return who paused, until when and why, such as ``paused by ops until 2026-12-27T00:00:00Z: holidays``."""
         until = f" until {_to_text(self.until)}" if self.until else ""
+        if self.by == self.reason == BY_BUDGET:
+            return f"paused{until}, because its budget is used up"
         # Another sentence may follow, so the reason has no period.
         reason = (self.reason or "").rstrip(". ")
         return f"paused by {self.by}{until}{': ' if reason else ''}{reason}"

@@ -4,10 +4,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Literal
 
-from aichats.schedules.pauses import Pauses, PauseWindow
-
-BY_BUDGET = "budget"
-"""The name that pauses by a budget have in place of an API client's, and their reason."""
+from aichats.schedules.pauses import BY_BUDGET, Pauses, PauseWindow
 
 type Per = Literal["day", "month"]
 
