@@ -20,8 +20,9 @@ KILLS_PER_CALL: Mapping[str, float] = MappingProxyType({PUBLISHER: 0.03, DELIVER
 """Share of killed calls to AWS, relative to the share of faults. The publisher makes about a hundred calls a batch."""
 FIRST_CALLS = 20
 """One of so many first calls is killed, so that a short measurement has a kill, too."""
-OUTBOX_SECONDS = 20
-"""Time limit of the functions. An attempt at a slow receiver takes up to 15 seconds."""
+TIME_LIMITS: Mapping[str, int] = MappingProxyType({PUBLISHER: 60, DELIVERER: 20})
+"""Time limits of the functions. The publisher keeps its own, because it reserves a part for what follows the bus. An
+attempt at a slow receiver takes up to 15 seconds."""
 DELIVERY_QUEUES = ("DeliveryQueue", "SlowDeliveryQueue")
 DELIVERY_VISIBILITY_SECONDS = 22
 WATCH_SECONDS = 2
@@ -102,7 +103,7 @@ def outbox_faults(system: System, *, share: float, seed: int) -> Iterator[Outbox
         for name, each in deaths.items():
             proxy = running.enter_context(Hurried(upstream, each.decide))
             endpoints = {f"AWS_ENDPOINT_URL_{service}": proxy.url for service in SERVICES}
-            configure(system, [name], endpoints | {"AWS_ENDPOINT_URL_EVENTBRIDGE": bus.url}, seconds=OUTBOX_SECONDS)
+            configure(system, [name], endpoints | {"AWS_ENDPOINT_URL_EVENTBRIDGE": bus.url}, seconds=TIME_LIMITS[name])
         shorten_visibility(system, DELIVERY_QUEUES, DELIVERY_VISIBILITY_SECONDS)
         yield OutboxFaults(deaths, bus)
 
