@@ -21,13 +21,21 @@ FUNCTIONS = (
     "RefreshTokensFunction",
     "HttpApiFunction",
     "ReceiveWebhookFunction",
+    "PublishEventsFunction",
+    "DeliverEventsFunction",
 )
 """The outputs that name functions."""
-CONSUMERS = ("PerformRunsFunction", "PerformSlowRunsFunction")
-"""The outputs that name functions with a queue as their event source."""
+CONSUMERS = {
+    "PerformRunsFunction": ("messages", "runs"),
+    "PerformSlowRunsFunction": ("messages", "runs"),
+    "PublishEventsFunction": ("changes", "events"),
+    "DeliverEventsFunction": ("messages", "deliveries"),
+}
+"""The outputs that name functions with queues or streams as their event sources: what they receive, and what waits."""
 COMPLETE = ("CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS")
-OTHER_FUNCTIONS = 5
-"""The concurrent executions that the functions without a queue need: schedules, sweep, renewal, API, webhooks."""
+OTHER_FUNCTIONS = 11
+"""The concurrent executions that the functions without a parameter need: one each for schedules, sweep, renewal, API
+and webhooks, one for each of the two streams, and two for each queue of deliveries."""
 
 
 NEW_ACCOUNT = 10
@@ -83,21 +91,21 @@ def _function_problems(stack: ExaminedStack, name: str) -> Iterator[Finding]:
 
 
 def check_event_sources(stack: ExaminedStack) -> Iterator[Finding]:
-    """Check that the functions for queued runs receive messages."""
-    for name in CONSUMERS:
+    """Check that the functions for queues and streams receive what they must handle."""
+    for name, (received, waiting) in CONSUMERS.items():
         function = stack.output(name)
         mappings = stack.aws.functions.list_event_source_mappings(FunctionName=function)["EventSourceMappings"]
         if not mappings:
-            yield fail(f"{name} has no event source, so its runs wait", RESTORE)
-        for mapping in mappings:
-            state, identifier = mapping.get("State", "Enabled"), mapping.get("UUID", "")
-            if state == "Enabled":
-                yield fine(f"{name} receives messages")
-            elif state in ("Disabled", "Disabling"):
+            yield fail(f"{name} has no event source, so its {waiting} wait", RESTORE)
+        states = {mapping.get("UUID", ""): mapping.get("State", "Enabled") for mapping in mappings}
+        for identifier, state in states.items():
+            if state in ("Disabled", "Disabling"):
                 enable = f"aws lambda update-event-source-mapping --enabled --uuid {identifier}"
-                yield fail(f"{name}'s event source is {state}, so its runs wait", enable)
-            else:
+                yield fail(f"{name}'s event source is {state}, so its {waiting} wait", enable)
+            elif state != "Enabled":
                 yield warn(f"{name}'s event source is {state}", f"wait, then type: {stack.command('doctor')}")
+        if set(states.values()) == {"Enabled"}:
+            yield fine(f"{name} receives {received}")
 
 
 def check_quota(stack: ExaminedStack) -> Iterator[Finding]:

@@ -24,12 +24,13 @@ LINK = re.compile(r"\[`(\w+Alarm)`\]\(\.\./operations/by-alarm\.md(#[a-z0-9-]+)\
 """The entry of an alarm in the reference."""
 SWEEP_EVERY = timedelta(minutes=5)
 NO_SWEEP_AFTER = timedelta(minutes=15)
-REDRIVEN = ("RunDeadLetters", "RunScheduleFailures")
+REDRIVEN = ("RunDeadLetters", "RunScheduleFailures", "DeliveryDeadLetters")
 """The outputs that name queues whose messages `make redrive` sends again."""
 OTHER_FAILURES = {
     "ScheduleDeadLetters": "scheduledeadlettersalarm",
     "SweepRunsFailures": "sweeprunsfailuresalarm",
     "RefreshTokensFailures": "refreshtokensfailuresalarm",
+    "PublishEventsFailures": "publisheventsfailuresalarm",
 }
 """The other outputs that name queues for failures, with the section that says what to do."""
 RECENT = timedelta(hours=24)

@@ -108,11 +108,13 @@ class DoctorBench:
             "MaxSlowConcurrency": "2",
             "Message": "",
         }
-        names = ("AlarmTopic", "RunDeadLetters", "ScheduleDeadLetters", "RunScheduleFailures", "SweepRunsFailures")
+        queues = ("RunDeadLetters", "ScheduleDeadLetters", "RunScheduleFailures", "SweepRunsFailures")
+        others = ("RefreshTokensFailures", "PublishEventsFailures", "DeliveryDeadLetters", "AlarmTopic")
         functions = ("RunSchedule", "PerformRuns", "PerformSlowRuns", "SweepRuns", "RefreshTokens", "HttpApi")
+        of_events = ("PublishEvents", "DeliverEvents")
         self.outputs = {
-            **{name: name for name in (*names, "RefreshTokensFailures", "ReceiveWebhookFunction")},
-            **{f"{name}Function": name for name in functions},
+            **{name: name for name in (*queues, *others, "ReceiveWebhookFunction")},
+            **{f"{name}Function": name for name in (*functions, *of_events)},
             "Version": "0.0.1",
             "RunsTable": self.runs.name,
             "AutomationsTable": make_table("AutomationsTable"),

@@ -137,10 +137,10 @@ def test_another_version_than_the_checkouts_says_how_to_deploy(bench: DoctorBenc
 
 
 def test_a_function_that_lambda_cannot_run_is_named(bench: DoctorBench) -> None:
-    assert bench.lines(check_functions) == ["ok: all 7 are active"]
+    assert bench.lines(check_functions) == ["ok: all 9 are active"]
     bench.functions.function = {"State": "Failed", "StateReason": "The layer is gone", "LastUpdateStatus": "Failed"}
     lines = bench.lines(check_functions)
-    assert len(lines) == 14
+    assert len(lines) == 18
     assert lines[0] == "FAIL: RunScheduleFunction is Failed: The layer is gone -> make deploy"
     bench.functions.function = {"State": "Inactive"}
     assert bench.lines(check_functions)[0].startswith("warn: RunScheduleFunction is Inactive")
@@ -150,15 +150,32 @@ def test_an_event_source_that_is_missing_or_changing_is_named(bench: DoctorBench
     bench.functions.event_sources = [{"UUID": "1", "State": "Enabling"}]
     assert bench.lines(check_event_sources)[0].startswith("warn: PerformRunsFunction's event source is Enabling")
     bench.functions.event_sources = []
-    assert bench.lines(check_event_sources)[0].startswith("FAIL: PerformRunsFunction has no event source")
+    assert [line.partition(" -> ")[0] for line in bench.lines(check_event_sources)] == [
+        "FAIL: PerformRunsFunction has no event source, so its runs wait",
+        "FAIL: PerformSlowRunsFunction has no event source, so its runs wait",
+        "FAIL: PublishEventsFunction has no event source, so its events wait",
+        "FAIL: DeliverEventsFunction has no event source, so its deliveries wait",
+    ]
+
+
+def test_a_disabled_event_source_is_named_even_if_another_one_works(bench: DoctorBench) -> None:
+    bench.functions.event_sources = [{"UUID": "1", "State": "Enabled"}, {"UUID": "2", "State": "Disabled"}]
+    enable = "aws lambda update-event-source-mapping --enabled --uuid 2"
+    line = f"FAIL: DeliverEventsFunction's event source is Disabled, so its deliveries wait -> {enable}"
+    assert bench.lines(check_event_sources)[-1] == line
+    bench.functions.event_sources = [{"UUID": "1", "State": "Enabled"}, {"UUID": "2", "State": "Enabled"}]
+    assert bench.lines(check_event_sources)[2:] == [
+        "ok: PublishEventsFunction receives changes",
+        "ok: DeliverEventsFunction receives messages",
+    ]
 
 
 @pytest.mark.parametrize(
     ("concurrency", "batches", "line"),
     [
-        (10, "2", "warn: 10 concurrent executions in this account and region; the stack may need 9"),
-        (100, "100", "warn: 100 concurrent executions in this account and region; the stack may need 107"),
-        (11, "2", "ok: 11 concurrent executions in this account and region"),
+        (10, "2", "warn: 10 concurrent executions in this account and region; the stack may need 15"),
+        (100, "100", "warn: 100 concurrent executions in this account and region; the stack may need 113"),
+        (15, "2", "ok: 15 concurrent executions in this account and region"),
     ],
 )
 def test_the_quota_is_compared_with_the_parameters(
@@ -296,7 +313,7 @@ def test_a_sweep_that_does_not_run_is_found_from_its_metric(bench: DoctorBench) 
 
 
 def test_each_queue_for_failures_says_what_to_do_with_its_messages(bench: DoctorBench) -> None:
-    assert bench.lines(check_dead_letters) == ["ok: none in 5 queues"]
+    assert bench.lines(check_dead_letters) == ["ok: none in 7 queues"]
     bench.queues.counts = {"RunScheduleFailures": 1, "ScheduleDeadLetters": 2}
     assert bench.lines(check_dead_letters) == [
         f"FAIL: RunScheduleFailures has 2 messages -> make redrive STACK={STACK}",
