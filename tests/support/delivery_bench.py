@@ -18,7 +18,6 @@ from aichats.subscriptions.deliveries import Delivery, DeliveryTable
 from aichats.subscriptions.delivery_queue import DeliveryQueue, QueuedMessage
 from aichats.subscriptions.fan_out import FanOut
 from aichats.subscriptions.messages import DeliveryHandler
-from aichats.subscriptions.overdue import OverdueDeliveries
 from aichats.subscriptions.redeliver import Redeliveries
 from aichats.subscriptions.row import SubscriptionRow
 from aichats.subscriptions.signing import signing_secret
@@ -109,10 +108,11 @@ class DeliveryBench:
         self.queue = DeliveryQueue(lambda: sqs, QUICK_URL, SLOW_URL, DEAD_URL)
         self.attempts = Attempts(self.receivers.post, lambda: MASTER, self.runs, API_URL, self.clock)
         self.deliverer = Deliverer(self.subscriptions, self.deliveries, self.attempts, self.queue, self.clock)
-        self.waiting = WaitingDeliveries(self.subscriptions, self.deliveries, self.log, self.queue, self.clock)
+        self.waiting = WaitingDeliveries(
+            self.subscriptions, self.deliveries, self.log, self.queue, self.clock, one_by_one
+        )
         self.redeliveries = Redeliveries(self.subscriptions, self.deliveries, self.log, self.queue, self.clock)
         self.handler = DeliveryHandler(self.deliverer, self.waiting, self.redeliveries, self.queue)
-        self.overdue = OverdueDeliveries(self.subscriptions, self.waiting, self.clock, one_by_one)
         self.fan_out = FanOut(self.subscriptions, self.queue)
 
     # ---- what a test does
@@ -169,7 +169,7 @@ class DeliveryBench:
 
     def sweep(self) -> None:
         """Do the sweep's part."""
-        self.overdue.check()
+        self.waiting.check()
 
     def live(self, **step: float) -> None:
         """Let time pass, with a sweep every five minutes."""

@@ -278,7 +278,7 @@ class Application:
         progress = SweepProgress(items)
         stranded, slots = self.stranded_runs, self.missed_slots
         heartbeat = Heartbeat(self.event_log.newest, self.stack_pause, progress, self.ledger.clock)
-        checks, send = (UnreadableRows(self.automation_table).note, heartbeat.measure), self.outgoing.overdue.check
+        checks, send = (UnreadableRows(self.automation_table).note, heartbeat.measure), self.outgoing.waiting.check
         parts = (stranded, self.automation_table, slots, self.automations, progress)
         return Sweep(*parts, webhook=check, checks=checks, send_deliveries=send)
 

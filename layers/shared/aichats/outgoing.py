@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from aichats.subscriptions.deliver import Deliverer
     from aichats.subscriptions.deliveries import DeliveryTable
     from aichats.subscriptions.messages import DeliveryHandler
-    from aichats.subscriptions.overdue import OverdueDeliveries
     from aichats.subscriptions.redeliver import Redeliveries
     from aichats.subscriptions.waiting import WaitingDeliveries
 
@@ -117,13 +116,6 @@ class Outgoing:
         from aichats.subscriptions.waiting import WaitingDeliveries
 
         return WaitingDeliveries(self.subscriptions, self.deliveries, self.log, self.queue, self.clock)
-
-    @cached_property
-    def overdue(self) -> OverdueDeliveries:
-        """The sweep's part for deliveries."""
-        from aichats.subscriptions.overdue import OverdueDeliveries
-
-        return OverdueDeliveries(self.subscriptions, self.waiting, self.clock)
 
     @cached_property
     def redeliveries(self) -> Redeliveries:

@@ -9,6 +9,7 @@ from tests.support.crashing import Crash, World
 from tests.support.delivery_bench import DEAD_URL, NAME, DeliveryBench, accept, fail, url_of
 from tests.support.fakes import Sent
 from tests.support.ledgers import Clock
+from tests.support.output import Output
 
 FAULTS = ("crash before", "crash after", "error before", "error after", "answer lost")
 INVISIBLE = timedelta(seconds=360)
@@ -172,7 +173,7 @@ def test_a_subscription_that_this_version_cannot_read_keeps_its_messages(bench: 
     assert bench.delivered() == ["one"]
 
 
-def test_an_event_that_is_no_longer_stored_is_given_up(bench: DeliveryBench) -> None:
+def test_an_event_that_is_no_longer_stored_is_given_up(bench: DeliveryBench, output: Output) -> None:
     bench.subscribe()
     bench.receivers.answers[url_of(NAME)] = fail()
     [event] = bench.happen("one")
@@ -184,3 +185,6 @@ def test_an_event_that_is_no_longer_stored_is_given_up(bench: DeliveryBench) -> 
     bench.live(minutes=15)
     [delivery] = bench.stored()
     assert (delivery.event_id, delivery.status, delivery.last_error) == (event.id, "failed", "the event is deleted")
+    given_up = [line for line in output.logs if line["message"] == "delivery given up"]
+    assert [(line["event_id"], line["reason"]) for line in given_up] == [(event.id, "the event is deleted")]
+    assert output.counted("DeliveriesGivenUp") == 1

@@ -4,8 +4,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from aichats.automations.sweep_part import CallAll, call_concurrently
+from aichats.aws.observability import Contained, count, count_now, logger
 from aichats.events.log import EventLog
-from aichats.runs.ledger.times import utc_now
+from aichats.runs.ledger.times import to_text, utc_now
 from aichats.subscriptions.circuit import GIVE_UP_AFTER
 from aichats.subscriptions.deliveries import DeliveryTable
 from aichats.subscriptions.delivery_queue import (
@@ -24,38 +26,56 @@ CANDIDATES = 3
 """The number of deliveries of which one is the probe. The index may still show one that has just ended."""
 IN_FLIGHT = timedelta(minutes=1)
 """The time in which the message of a delivery that is due may still be on its way."""
+FAILING_LONG = timedelta(minutes=15)
+"""The time after which a receiver that fails raises an alarm."""
 
 
 @dataclass(frozen=True)
 class WaitingDeliveries:
-    """Finds deliveries that wait."""
+    """Finds deliveries that wait, and sends a message for each."""
 
     subscriptions: SubscriptionTable
     deliveries: DeliveryTable
     log: EventLog
     queue: DeliveryQueue
     clock: Callable[[], datetime] = utc_now
+    call_all: CallAll = call_concurrently
+
+    # ------------------------------------------------------------------ from the queue
 
     def probes(self, message: ProbeMessage) -> list[DeliveryMessage]:
-        """Return deliveries with which a receiver that failed can be called again. None if its pause goes on."""
-        row, now = self.subscriptions.find([message.subscription]).get(message.subscription), self.clock()
-        if row is None or not row.failures or (row.open_until is not None and now < row.open_until):
+        """Return deliveries with which a receiver that failed can be called again. None if its pause goes on.
+
+        If the receiver works already, because an attempt that began before the failure succeeded, everything that was
+        held back since then is sent.
+
+        Raises:
+            QueueError: SQS did not accept a message.
+            ClientError: DynamoDB did not answer.
+        """
+        row, now = self._row(message), self.clock()
+        if row is None or _is_paused(row, now):
             return []
-        held, _ = self.deliveries.waiting(row.identity, held=True, until=now + GIVE_UP_AFTER, limit=CANDIDATES)
+        until = now + GIVE_UP_AFTER
+        if not row.failures:
+            self.queue.send([FlushMessage(subscription=row.name, created_at=row.created_at, until=until)])
+            return []
+        held, _ = self.deliveries.waiting(row.identity, held=True, until=until, limit=CANDIDATES)
         due = [] if held else self.deliveries.waiting(row.identity, held=False, until=now, limit=CANDIDATES)[0]
         return self._messages(message, held or due, early=False)
 
     def flush(self, message: FlushMessage) -> None:
         """Send a message for each delivery of a part, and one for the next part.
 
-        If the receiver has failed again, the rest waits for its next success. Otherwise each success of a receiver that
-        often fails would send all deliveries that wait, although it gets only a few of them before its next failure.
+        If the receiver fails again, only what is due by its own schedule is looked at. The rest waits for the next
+        success.
 
         Raises:
             QueueError: SQS did not accept a message.
             ClientError: DynamoDB did not answer.
         """
-        if message.after is not None and self._is_paused(message.subscription):
+        row = self._row(message)
+        if row is None or (_needs_probe(row) and message.until > self.clock()):
             return
         places, last = self.deliveries.waiting(
             message.identity, held=message.held, until=message.until, limit=PART, after=message.after
@@ -65,6 +85,25 @@ class WaitingDeliveries:
             messages.append(message.model_copy(update={"after": last}))
         self.queue.send(messages)
 
+    # ------------------------------------------------------------------ from the sweep
+
+    def check(self) -> None:
+        """Count the receivers that fail for long, and send messages for the deliveries that are overdue.
+
+        Raises:
+            Exception: a subscription could not be checked. The others were.
+        """
+        rows = self.subscriptions.list()
+        failing = [row for row in rows if row.subscription.enabled and self._fails_long(row)]
+        for row in failing:
+            since = to_text(row.failing_since or row.updated_at)
+            log_fields = {"subscription": row.name, "failing_since": since, "reason": row.last_error}
+            logger.warning("subscription fails", extra=log_fields)
+        count("SubscriptionsFailing", len(failing))
+        errors = [error for error in self.call_all(self._contained, rows) if error is not None]
+        if errors:
+            raise errors[0]
+
     def nudge(self, row: SubscriptionRow) -> int:
         """Send messages for the deliveries of a subscription that are overdue. Return how many messages were sent.
 
@@ -73,7 +112,7 @@ class WaitingDeliveries:
             ClientError: DynamoDB did not answer.
         """
         now = self.clock()
-        is_paused = row.open_until is not None and now < row.open_until
+        is_paused = _is_paused(row, now)
         # During a pause, deliveries are held back that are due by their own schedule, and old ones are given up.
         bounds = {True: now if is_paused else now + GIVE_UP_AFTER, False: now - IN_FLIGHT}
         messages: Sequence[QueuedMessage] = [
@@ -81,14 +120,26 @@ class WaitingDeliveries:
             for held, until in bounds.items()
             if self.deliveries.waiting(row.identity, held=held, until=until, limit=1)[0]
         ]
-        if messages and row.failures and not is_paused:
+        if messages and _needs_probe(row) and not is_paused:
             messages = [ProbeMessage(subscription=row.name, created_at=row.created_at)]
         self.queue.send(messages)
         return len(messages)
 
-    def _is_paused(self, name: str) -> bool:
-        row = self.subscriptions.find([name]).get(name)
-        return row is not None and row.open_until is not None and self.clock() < row.open_until
+    # ------------------------------------------------------------------ inside
+
+    def _fails_long(self, row: SubscriptionRow) -> bool:
+        return row.failing_since is not None and self.clock() - row.failing_since >= FAILING_LONG
+
+    def _contained(self, row: SubscriptionRow) -> Exception | None:
+        """Look after a subscription. Return the error, if there was one."""
+        with Contained("overdue deliveries not sent", {"subscription": row.name}) as attempt:
+            self.nudge(row)
+        return attempt.error
+
+    def _row(self, message: ProbeMessage | FlushMessage) -> SubscriptionRow | None:
+        """Return the subscription of a message; ``None`` if it no longer exists, or can't be read."""
+        row = self.subscriptions.find([message.subscription]).get(message.subscription)
+        return row if row is not None and row.identity == message.identity else None
 
     def _messages(
         self, of: ProbeMessage | FlushMessage, places: Sequence[str], *, early: bool
@@ -106,10 +157,23 @@ class WaitingDeliveries:
                         event=event.envelope,
                         redelivery=delivery.redelivery,
                         early=early,
-                        slow=isinstance(of, ProbeMessage),
+                        slow=True,  # New events, in the other queue, must not wait behind thousands of old ones.
                     )
                 )
             elif delivery.status == "waiting":
-                gone = replace(delivery, status="failed", held=False, due_at=None, last_error="the event is deleted")
-                self.deliveries.store(gone, self.clock())
+                reason = "the event is deleted"
+                gone = replace(delivery, status="failed", held=False, due_at=None, last_error=reason)
+                if self.deliveries.store(gone, self.clock()):
+                    log_fields = {"subscription": of.subscription, "event_id": delivery.event_id, "reason": reason}
+                    logger.error("delivery given up", extra=log_fields | {"attempts": delivery.attempts})
+                    count_now("DeliveriesGivenUp")
         return messages
+
+
+def _is_paused(row: SubscriptionRow, now: datetime) -> bool:
+    return row.open_until is not None and now < row.open_until
+
+
+def _needs_probe(row: SubscriptionRow) -> bool:
+    """Return whether a single delivery must first show that a receiver works. A disabled subscription attempts none."""
+    return row.failures > 0 and row.subscription.enabled
