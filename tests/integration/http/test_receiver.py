@@ -84,6 +84,18 @@ def test_another_status_is_a_failure_that_shows_the_beginning_of_the_answer(inte
     assert len(str(error)) < 300
 
 
+@pytest.mark.parametrize(
+    "repeated",
+    [f"Cannot POST {SECRET_PATH}", "canary-of-a-secret is unknown", 'bad event {"reply":"a canary of Kodey"}'],
+)
+def test_a_failure_shows_nothing_of_the_request_that_the_answer_repeats(internet: Internet, repeated: str) -> None:
+    small = internet.answering(response(404, f"<pre>{repeated}</pre>".encode()))
+    with pytest.raises(ReceiverError) as raised:
+        ReceiverClient(resolve=small.resolve).post(URL, b'{"id":"evt_1","reply":"a canary of Kodey"}', {}, PATIENCE)
+    assert str(raised.value).startswith(f"{HOST} answered 404: ")
+    assert "canary" not in str(raised.value)
+
+
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308, 304])
 def test_a_redirect_is_a_failure_that_says_so(internet: Internet, status: int) -> None:
     small = internet.answering(response(status, location="/there"))

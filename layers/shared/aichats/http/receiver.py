@@ -3,7 +3,8 @@
 :mod:`aichats.http.public_urls` says which URLs may be requested. A redirect is not followed. The request has no cookies
 and uses no proxy. One time limit applies to everything: the look-up of the name, the connection, TLS and the answer.
 
-The path of a URL may be a secret, as Slack's is, so errors show only the host.
+The path of a URL may be a secret, as Slack's is, and an event may contain a reply. So errors show only the host of the
+URL, and nothing of the request that a receiver repeats in its answer.
 """
 
 import threading
@@ -20,6 +21,7 @@ import httpx
 
 from aichats.errors import AichatsError
 from aichats.http.deadline import remaining, time_limit
+from aichats.http.masking import Mask
 from aichats.http.public_urls import ForbiddenUrlError, check_url, connection_problem, parse_url, public_addresses
 from aichats.http.retry import named_wait
 from aichats.http.transport import DeadlineTransport, ResolveHost, addresses_of
@@ -100,7 +102,7 @@ class ReceiverClient:
             except ForbiddenUrlError as error:
                 raise ReceiverError(f"the URL is not allowed: {error}") from None
             with closing(response):
-                _check_status(parsed.host, response)
+                _check_status(parsed.host, response, _mask(parsed, body))
         return ReceiverAnswer(response.status_code, self._clock() - begun)
 
     def _answer(self, url: httpx.URL, body: bytes, headers: Mapping[str, str], limit: float) -> httpx.Response:
@@ -119,7 +121,12 @@ class ReceiverClient:
             raise ReceiverError(f"the connection to {url.host} failed{reason}") from None
 
 
-def _check_status(host: str, response: httpx.Response) -> None:
+def _mask(url: httpx.URL, body: bytes) -> Mask:
+    """Return the mask of a request, because many servers repeat a path that they don't know."""
+    return Mask((url.raw_path.decode(), url.path), {"content": body.decode()})
+
+
+def _check_status(host: str, response: httpx.Response, mask: Mask) -> None:
     """Read the beginning of an answer.
 
     Raises:
@@ -132,20 +139,19 @@ def _check_status(host: str, response: httpx.Response) -> None:
         message = f"{host} answered {status}, a redirect, which aichats does not follow. Use the final URL"
         raise ReceiverError(message, status=status)
     wait = named_wait(status, response.headers, "", now=datetime.now(UTC))
-    text = _beginning(response)
+    text = (mask.text(_beginning(response)) or "")[:MAX_SHOWN_ANSWER]
     raise ReceiverError(f"{host} answered {status}" + (f": {text}" if text else ""), status=status, retry_after=wait)
 
 
 def _beginning(response: httpx.Response) -> str:
-    """Return the beginning of an answer as one line of text; empty if it can't be read."""
+    """Return the beginning of an answer; empty if it can't be read."""
     content = b""
     with suppress(httpx.TransportError):
         for part in response.iter_raw():
             content += part
             if len(content) >= MAX_READ_BYTES:
                 break
-    text = content[:MAX_READ_BYTES].decode(errors="replace")
-    return " ".join("".join(char if char.isprintable() else " " for char in text).split())[:MAX_SHOWN_ANSWER]
+    return content[:MAX_READ_BYTES].decode(errors="replace")
 
 
 def _resolve_in_time(resolve: ResolveHost, host: str, port: int) -> list[str]:
