@@ -160,6 +160,19 @@ def test_events_are_delivered_again_once_for_each_request(api: DeliveriesApi) ->
     assert len({got.event_id for got in api.receivers.accepted}) == 2
 
 
+def test_an_hour_has_ten_requests_to_deliver_again_and_a_retry_is_none(api: DeliveriesApi) -> None:
+    api.publish("one")
+    since = {"since": "2026-11-20T12:00:00Z"}
+    asked = [api("POST", f"{PATH}/redeliver", since, headers={"idempotency-key": str(each)}) for each in range(11)]
+    assert [each.status for each in asked] == [202] * 10 + [409]
+    assert asked[-1].json["detail"] == (
+        "events were delivered again 10 times in this hour, which is the maximum. Wait until the next hour begins"
+    )
+    assert api("POST", f"{PATH}/redeliver", since, headers={"idempotency-key": "0"}).status == 202
+    api.clock.forward(hours=1)
+    assert api("POST", f"{PATH}/redeliver", since, headers={"idempotency-key": "10"}).status == 202
+
+
 def test_only_failed_deliveries_are_made_again_if_the_request_says_so(api: DeliveriesApi) -> None:
     api.publish("one")
     api("PUT", PATH, subscribing("run.*", enabled=False))

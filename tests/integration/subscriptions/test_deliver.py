@@ -1,5 +1,6 @@
 """Deliveries: what is sent, when it is retried, and what a receiver that fails costs others."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -239,6 +240,34 @@ def test_events_that_waited_or_are_sent_again_do_not_delay_new_ones(bench: Deliv
 
     assert len(bench.delivered()) == 42
     assert set(queues) == {SLOW_URL}
+
+
+def test_a_search_for_failed_deliveries_reads_a_bounded_number_at_a_time(
+    bench: DeliveryBench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("aichats.subscriptions.redeliver.PART_DELIVERIES", 3)
+    row = bench.subscribe()
+    for number in range(10):
+        bench.happen(f"run-{number}")
+        bench.clock.forward(seconds=1)
+    bench.work()
+    last = bench.stored()[-1]
+    bench.deliveries.store(replace(last, status="failed"), bench.clock())
+    asked = RedeliveryMessage(
+        subscription=row.name,
+        created_at=row.created_at,
+        redelivery="1",
+        since=bench.clock() - timedelta(hours=1),
+        until=bench.clock(),
+        failed_only=True,
+    )
+    bench.redeliveries.perform(asked)
+    [rest] = bench.sqs.sent
+    assert f'"after":"{bench.stored()[2].place}"' in rest.body
+    bench.work()
+
+    assert bench.delivered().count("run-9") == 2
+    assert len(bench.delivered()) == 11
 
 
 def test_a_receiver_that_fails_again_stops_the_messages_for_what_waits(bench: DeliveryBench) -> None:

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import islice
 
+from aichats.aws.transactions import Addition, Insertion, LimitExceededError, insert_once
+from aichats.errors import AichatsError
 from aichats.events.log import EventLog, sort_key
 from aichats.events.model import SentEvent
 from aichats.runs.ledger.times import to_text, utc_now
@@ -16,6 +18,14 @@ from aichats.subscriptions.table import SubscriptionTable
 
 PART_EVENTS = 500
 """The number of stored events that are read in a part."""
+PART_DELIVERIES = 1000
+"""The number of deliveries that are read in a part to find those that failed, which may be few of very many."""
+MAX_REQUESTS = 10
+"""The maximum number of requests for a subscription in an hour. Each may deliver all events of 30 days."""
+
+
+class TooManyRedeliveriesError(AichatsError):
+    """Events of a subscription were delivered again too often in this hour."""
 
 
 @dataclass(frozen=True)
@@ -36,15 +46,22 @@ class Redeliveries:
             request: identifies the request.
 
         Raises:
+            TooManyRedeliveriesError: there were ten other requests in this hour.
             QueueError: SQS did not accept the message.
             ClientError: DynamoDB did not store the request.
         """
-        now = self.clock()
+        now, items = self.clock(), self.log.items
         # Later requests have greater ids.
         new = message.model_copy(update={"redelivery": f"{to_text(now)}#{request}"})
-        key = {"pk": f"redeliveries#{message.identity}", "sk": request}
-        ttl = int((now + KEEP_DELIVERIES).timestamp())
-        [existing] = self.log.items.insert([{**key, "message": new.model_dump_json(), "ttl": ttl}])
+        partition, ttl = f"redeliveries#{message.identity}", int((now + KEEP_DELIVERIES).timestamp())
+        item = {"pk": partition, "sk": request, "message": new.model_dump_json(), "ttl": ttl}
+        hour = (partition, f"hour#{to_text(now)[:13]}")
+        counted = Addition(items, hour, {"requests": 1}, {"ttl": ttl}, {"requests": MAX_REQUESTS})
+        try:
+            [existing] = insert_once([Insertion(items, item, [counted])])
+        except LimitExceededError:
+            problem = f"events were delivered again {MAX_REQUESTS} times in this hour, which is the maximum"
+            raise TooManyRedeliveriesError(f"{problem}. Wait until the next hour begins") from None
         started = new if existing is None else RedeliveryMessage.model_validate_json(existing["message"])
         self.queue.send([started])
         return started
@@ -59,14 +76,18 @@ class Redeliveries:
         row = self.subscriptions.find([message.subscription]).get(message.subscription)
         if row is None or row.created_at != message.created_at:
             return
-        events = self._failed(message) if message.failed_only else self._stored(message)
-        part = list(islice(events, PART_EVENTS))
-        wanted = [event for event in part if self._wants(row, message, event)]
+        events, last = self._failed(message) if message.failed_only else self._stored(message)
+        wanted = [event for event in events if self._wants(row, message, event)]
         self.queue.send([self._message(row, message, event) for event in wanted])
-        if len(part) == PART_EVENTS:
-            self.queue.send([message.model_copy(update={"after": sort_key(part[-1])})])
+        if last is not None:
+            self.queue.send([message.model_copy(update={"after": last})])
 
-    def _stored(self, message: RedeliveryMessage) -> Iterator[SentEvent]:
+    def _stored(self, message: RedeliveryMessage) -> tuple[list[SentEvent], str | None]:
+        """Return the stored events of a part, and the place after which more follow."""
+        events = list(islice(self._events(message), PART_EVENTS))
+        return events, sort_key(events[-1]) if len(events) == PART_EVENTS else None
+
+    def _events(self, message: RedeliveryMessage) -> Iterator[SentEvent]:
         """Yield the stored events of the time span, from the place after the last part."""
         after = max(message.after, to_text(message.since))
         until, day = to_text(message.until), datetime.fromisoformat(after[:10]).date()
@@ -77,14 +98,12 @@ class Redeliveries:
                 yield event
             day += timedelta(days=1)
 
-    def _failed(self, message: RedeliveryMessage) -> Iterator[SentEvent]:
-        """Yield the events of the time span whose delivery failed."""
+    def _failed(self, message: RedeliveryMessage) -> tuple[list[SentEvent], str | None]:
+        """Return the events of a part whose delivery failed, and the place after which more deliveries follow."""
         begin, end = max(message.after, to_text(message.since)), f"{to_text(message.until)}~"
-        of_subscription = self.deliveries.of_subscription(message.identity, begin, end)
-        places = (delivery.place for delivery in of_subscription if delivery.status == "failed")
-        while batch := list(islice(places, 100)):
-            found = self.log.find(batch)
-            yield from (found[place] for place in batch if place in found)
+        read = list(islice(self.deliveries.of_subscription(message.identity, begin, end), PART_DELIVERIES))
+        found = self.log.find([delivery.place for delivery in read if delivery.status == "failed"])
+        return list(found.values()), read[-1].place if len(read) == PART_DELIVERIES else None
 
     def _wants(self, row: SubscriptionRow, message: RedeliveryMessage, event: SentEvent) -> bool:
         return row.wants(event) and (not message.events or selects(message.events, event.type))

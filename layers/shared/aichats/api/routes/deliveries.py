@@ -24,6 +24,7 @@ from aichats.runs.queue import QueueError
 from aichats.subscriptions.deliveries import KEEP_DELIVERIES, Delivery, DeliveryStatus
 from aichats.subscriptions.delivery_queue import RedeliveryMessage
 from aichats.subscriptions.model import TEST_EVENT, EventPattern
+from aichats.subscriptions.redeliver import TooManyRedeliveriesError
 
 TEST_SECONDS = 10.0
 """The time limit of a test."""
@@ -166,7 +167,7 @@ def start_redelivery(call: ApiCall[Redeliver, None]) -> Reply:
     """Deliver stored events again that the subscription selects, oldest first, even if they were delivered.
 
     Each event has the same id as before, in `webhook-id`. A request delivers each event once, even if you repeat the
-    request with its `Idempotency-Key`. To see the results, list the deliveries.
+    request with its `Idempotency-Key`. To see the results, list the deliveries. There can be ten requests in an hour.
     """
     row, now = existing_subscription(call), call.app.ledger.clock()
     if not row.subscription.enabled:
@@ -188,6 +189,8 @@ def start_redelivery(call: ApiCall[Redeliver, None]) -> Reply:
     )
     try:
         started = call.app.outgoing.redeliveries.start(message, _request_id(call, key))
+    except TooManyRedeliveriesError as error:
+        raise RejectedError(HTTPStatus.CONFLICT, "conflict", str(error)) from None
     except (*AWS_ERRORS, QueueError) as error:
         problem = "aichats doesn't know whether it started to deliver the events"
         raise retry_with_key(key, problem, "Each event is delivered once") from error
