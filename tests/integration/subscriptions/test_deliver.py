@@ -5,9 +5,10 @@ from datetime import timedelta
 
 import pytest
 
+from aichats.http.deadline import time_limit
 from aichats.http.receiver import ReceiverAnswer
 from aichats.subscriptions.circuit import GIVE_UP_AFTER, PAUSES, RETRIES
-from aichats.subscriptions.delivery_queue import FlushMessage, RedeliveryMessage
+from aichats.subscriptions.delivery_queue import DeliveryMessage, FlushMessage, RedeliveryMessage
 from aichats.subscriptions.waiting import PART
 from tests.support.delivery_bench import SLOW_URL, DeliveryBench, Received, accept, fail, url_of
 from tests.support.fakes import Sent
@@ -242,6 +243,30 @@ def test_events_that_waited_or_are_sent_again_do_not_delay_new_ones(bench: Deliv
     assert set(queues) == {SLOW_URL}
 
 
+def test_a_request_to_deliver_again_wins_over_an_old_message_in_the_same_batch(bench: DeliveryBench) -> None:
+    row = bench.subscribe()
+    [event] = bench.happen("one")
+    bench.work()
+    again = DeliveryMessage(subscription=row.name, created_at=row.created_at, event=event.envelope, redelivery="1")
+    old = again.model_copy(update={"redelivery": None})
+    bench.queue.send([again, old])
+    bench.work()
+
+    assert bench.delivered() == ["one", "one"]
+
+
+def test_an_attempt_that_would_exceed_the_time_of_the_invocation_is_left_to_the_next_one(bench: DeliveryBench) -> None:
+    bench.subscribe()
+    bench.happen("one")
+    with time_limit(10):
+        assert bench.handle(bench.batch()) == []
+    assert bench.attempted() == []
+    bench.work()
+
+    assert bench.delivered() == ["one"]
+    assert bench.row().failures == 0
+
+
 def test_a_search_for_failed_deliveries_reads_a_bounded_number_at_a_time(
     bench: DeliveryBench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -310,6 +335,16 @@ def test_what_waits_for_a_disabled_subscription_is_given_up_by_one_sweep(bench: 
     bench.live(minutes=10)
 
     assert bench.statuses() == ["failed"] * 21
+
+
+def test_a_receiver_that_takes_seconds_leaves_the_queue_of_the_others(bench: DeliveryBench) -> None:
+    bench.subscribe()
+    bench.receivers.answers[url_of("crm")] = accept(seconds=1.5)
+    bench.happen("one")
+    bench.work()
+    bench.happen("two")
+
+    assert [sent.queue for sent in bench.sqs.sent] == [SLOW_URL]
 
 
 def test_a_receiver_may_ask_for_a_longer_pause(bench: DeliveryBench) -> None:

@@ -5,6 +5,7 @@ same time. A receiver that fails is not called for a while. Meanwhile its delive
 a single one shows whether it works again.
 """
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
@@ -13,6 +14,7 @@ from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from aichats.aws.observability import Contained, count, logger
+from aichats.http.deadline import remaining
 from aichats.http.receiver import ReceiverAnswer, ReceiverError
 from aichats.runs.ledger.times import utc_now
 from aichats.runs.queue import MAX_DELAY
@@ -33,8 +35,8 @@ from aichats.subscriptions.table import SubscriptionTable
 
 EARLY = timedelta(seconds=2)
 """The time by which a message may be early, because clocks differ."""
-PROBE_MARGIN = timedelta(seconds=5)
-"""The time after the limit of an attempt in which its result is stored."""
+ATTEMPT_TIME = timedelta(seconds=SLOW_ATTEMPT_SECONDS + 5)
+"""The longest time of an attempt, with the time in which its result is stored."""
 SECOND_FLUSH = timedelta(seconds=15)
 """The time until waiting deliveries are looked for again, because some may be stored while the receiver recovers."""
 MAX_THREADS = 10
@@ -122,7 +124,9 @@ class Deliverer:
         }
         stored = self.deliveries.find([(new.subscription, new.place) for _, row, new in fresh.values()])
         jobs: dict[tuple[str, str], tuple[str, DeliveryJob]] = {}
-        for identifier, (message, row, new) in fresh.items():
+        # Of the messages of a delivery, the last one counts: that of the newest request, or the one that may be early.
+        ordered = sorted(fresh.items(), key=lambda each: (each[1][0].redelivery or "", each[1][0].early))
+        for identifier, (message, row, new) in ordered:
             key = (new.subscription, new.place)
             jobs[key] = (identifier, DeliveryJob(message, row, _current(stored.get(key), new)))
         return dict(jobs.values())
@@ -155,6 +159,9 @@ class Deliverer:
     def _contained(self, ready: tuple[DeliveryJob, Step]) -> Result | None:
         """Perform a step; ``None`` if the code failed."""
         job, step = ready
+        if step in ("probe", "perform") and remaining(default=math.inf) < ATTEMPT_TIME.total_seconds():
+            # An attempt that is cut short would blame the receiver. The next invocation has time for it.
+            step = "move"
         actions: Mapping[Step, Callable[[DeliveryJob], Result]] = {
             "skip": _skip,
             "disabled": self._disabled,
@@ -168,7 +175,7 @@ class Deliverer:
         return None
 
     def _move(self, job: DeliveryJob) -> Result:
-        """Move a message to the slow queue, so that its receiver delays no other."""
+        """Send a message to the slow queue, so that its receiver delays no other."""
         self.queue.send([job.message.model_copy(update={"slow": True})])
         return "moved"
 
@@ -194,8 +201,7 @@ class Deliverer:
 
     def _probe(self, job: DeliveryJob) -> Result:
         """Attempt a delivery to see whether its receiver works again, unless another invocation does."""
-        limit = timedelta(seconds=SLOW_ATTEMPT_SECONDS) + PROBE_MARGIN
-        if not self.subscriptions.claim_probe(job.row, self.clock() + limit):
+        if not self.subscriptions.claim_probe(job.row, self.clock() + ATTEMPT_TIME):
             return self._hold(job)
         return self._perform(job)
 
