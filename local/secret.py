@@ -12,7 +12,7 @@ from pydantic import BaseModel, ValidationError
 from aichats.aws.secret_values import parse_secret
 from aichats.errors import SecretError
 from aichats.runs.actions import SECRETS
-from aichats.subscriptions.signing_key import SIGNING_KEY, new_signing_key
+from aichats.subscriptions.signing import SIGNING_KEY, new_signing_key
 from aichats.whop.credentials import WebhookSecret
 from local.companies import Credential, check_company, read_companies
 from local.connections import companies_in, require_connection, with_connection

@@ -11,7 +11,7 @@ from aichats.api.callers import StoredCaller
 from aichats.aws.secret_values import parse_secret
 from aichats.errors import SecretError
 from aichats.kodey.credentials import KodeySecret
-from aichats.subscriptions.signing_key import SIGNING_KEY
+from aichats.subscriptions.signing import SIGNING_KEY
 from aichats.whop.connections import DEFAULT_CONNECTION, parse_connection
 from aichats.whop.credentials import WebhookSecret, WhopSecret
 from local.doctor.findings import Finding, fail, fine, warn

@@ -22,7 +22,7 @@ from aichats.settings import (
     SweepSettings,
     WebhookSettings,
 )
-from aichats.subscriptions.signing_key import SIGNING_KEY_CHARACTERS
+from aichats.subscriptions.signing import SIGNING_KEY_CHARACTERS
 from aichats.whop.settings import WhopSettings
 from tests.support.template import load_template, walk
 

@@ -332,7 +332,7 @@ class Application:
         Raises:
             SecretError: the secret is malformed, or can't be read.
         """
-        from aichats.subscriptions.signing_key import SIGNING_KEY
+        from aichats.subscriptions.signing import SIGNING_KEY
 
         name = SigningSettings.from_environment(self.environment).events_secret
         return self.secrets.read(name, SIGNING_KEY).signing_key

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from aichats.subscriptions.signing_key import SIGNING_KEY
+from aichats.subscriptions.signing import SIGNING_KEY
 from tests.support.stored_secret import StoredSecret
 
 

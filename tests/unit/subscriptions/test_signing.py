@@ -10,8 +10,7 @@ from hypothesis import strategies as st
 from standardwebhooks import Webhook, WebhookVerificationError
 
 from aichats.errors import SecretError
-from aichats.subscriptions.signing import sign_delivery, signing_secret
-from aichats.subscriptions.signing_key import SIGNING_KEY, EventsSecret, new_signing_key
+from aichats.subscriptions.signing import SIGNING_KEY, EventsSecret, new_signing_key, sign_delivery, signing_secret
 
 MASTER = "key-of-stack-" + "0123456789abcdef" * 3
 BODY = json.dumps({"id": "evt_1", "data": {"automation": "Zoë"}}, ensure_ascii=False).encode()

@@ -6,10 +6,34 @@ Signing secrets are not stored. Each is derived from the stack's signing key and
 import base64
 import hashlib
 import hmac
+import secrets
+import string
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from functools import partial
+from typing import Annotated
 
+from pydantic import BaseModel, Field
 from standardwebhooks import Webhook
+
+from aichats.aws.secret_values import ApiKey, parse_secret
+from aichats.aws.secrets import SecretKind
+
+SIGNING_KEY_CHARACTERS = 64
+
+
+class EventsSecret(BaseModel):
+    """The signing key of a stack."""
+
+    signing_key: Annotated[ApiKey, Field(repr=False)]
+
+
+SIGNING_KEY = SecretKind(partial(parse_secret, EventsSecret))
+
+
+def new_signing_key() -> str:
+    """Return a random key, as CloudFormation generates the first one."""
+    return "".join(secrets.choice(string.ascii_letters + string.digits) for _ in range(SIGNING_KEY_CHARACTERS))
 
 
 def signing_secret(master: str, name: str, key_id: str) -> str:
@@ -24,14 +48,14 @@ def signing_secret(master: str, name: str, key_id: str) -> str:
     return f"whsec_{base64.b64encode(digest).decode()}"
 
 
-def sign_delivery(secrets: Sequence[str], webhook_id: str, timestamp: int, body: bytes) -> str:
+def sign_delivery(signing_secrets: Sequence[str], webhook_id: str, timestamp: int, body: bytes) -> str:
     """Return the header ``webhook-signature``: one signature for each secret.
 
     Args:
-        secrets: the valid signing secrets. During a rotation there are two.
+        signing_secrets: the valid signing secrets. During a rotation there are two.
         webhook_id: the header ``webhook-id``.
         timestamp: the header ``webhook-timestamp``, in Unix seconds.
         body: the body of the delivery, in UTF-8.
     """
     time, text = datetime.fromtimestamp(timestamp, UTC), body.decode()
-    return " ".join(Webhook(secret).sign(webhook_id, time, text) for secret in secrets)
+    return " ".join(Webhook(secret).sign(webhook_id, time, text) for secret in signing_secrets)
