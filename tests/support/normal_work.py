@@ -19,7 +19,13 @@ from aichats.runs.ledger.times import to_text
 from aichats.runs.model import Run, run_id
 from aichats.runs.queue import EventMessage, GroupMessage, JobMessage
 from aichats.subscriptions.deliveries import Delivery, DeliveryTable
-from aichats.subscriptions.delivery_queue import DeliveryMessage, FlushMessage, QueuedMessage, RedeliveryMessage
+from aichats.subscriptions.delivery_queue import (
+    DeliveryMessage,
+    FlushMessage,
+    ProbeMessage,
+    QueuedMessage,
+    RedeliveryMessage,
+)
 from aichats.subscriptions.model import Subscription
 from aichats.subscriptions.row import SubscriptionRow
 from aichats.subscriptions.table import SubscriptionTable
@@ -340,6 +346,11 @@ def deliveries_that_wait_are_sent(roles: Roles) -> None:
     deliver(roles, FlushMessage(subscription=row.name, created_at=row.created_at, held=False, until=until))
 
 
+def a_receiver_works_again(roles: Roles) -> None:
+    row = subscriber(roles)
+    deliver(roles, ProbeMessage(subscription=row.name, created_at=row.created_at))
+
+
 def events_are_delivered_again(roles: Roles) -> None:
     row, now = subscriber(roles), datetime.now(UTC)
     since = now - timedelta(hours=1)
@@ -536,6 +547,7 @@ NORMAL_WORK: dict[str, list[Work]] = {
     DELIVER: [
         an_event_is_delivered,
         deliveries_that_wait_are_sent,
+        a_receiver_works_again,
         events_are_delivered_again,
         a_message_about_deliveries_cannot_be_read,
     ],
