@@ -5,7 +5,7 @@ import json
 import pytest
 from botocore.exceptions import EndpointConnectionError
 
-from aichats.aws.event_bus import BATCH_EVENT_BYTES, EVENT_OFFERS, RESERVED_SECONDS, put_events
+from aichats.aws.event_bus import BATCH_EVENT_BYTES, BATCH_SECONDS, EVENT_OFFERS, put_events
 from aichats.http.deadline import time_limit
 from tests.support.fakes import FakeEventBridge
 
@@ -55,7 +55,7 @@ def test_a_call_that_fails_does_not_stop_the_next_one() -> None:
 
 def test_a_bus_that_does_not_answer_leaves_time_for_the_deliveries() -> None:
     bus = FakeEventBridge(EndpointConnectionError(endpoint_url="https://events"))
-    with time_limit(RESERVED_SECONDS):
+    with time_limit(BATCH_SECONDS):
         reasons = put_events(lambda: bus, "dev", entries(12))
     assert len(bus.calls) == 1
     assert reasons[10:] == ["no time remained"] * 2

@@ -19,7 +19,7 @@ ENTRY_BYTES = 200
 EVENT_OFFERS = 3
 """The maximum number of times that an event is sent if EventBridge rejects it."""
 
-RESERVED_SECONDS = 30.0
+BATCH_SECONDS = 30.0
 """The time that must remain to send another batch. If EventBridge does not answer, a batch takes 20 seconds, and the
 rest is for the deliveries to subscriptions."""
 
@@ -50,7 +50,7 @@ def put_events(client: Callable[[], EventBridge], bus: str, entries: Sequence[Ma
     )
     reasons: list[str | None] = []
     for batch in batches:
-        if reasons and remaining(default=math.inf) < RESERVED_SECONDS:
+        if reasons and remaining(default=math.inf) < BATCH_SECONDS:
             reasons += ["no time remained"] * len(batch)
         else:
             reasons += _put_batch(client, batch)
