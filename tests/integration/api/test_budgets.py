@@ -5,9 +5,14 @@ from typing import Any
 import pytest
 
 from aichats.api.app import create_api
+from aichats.automations.change_notes import RESUMED_PREFIX
+from aichats.aws.table import Table
+from aichats.outbox.automation_events import AutomationEvents
+from aichats.outbox.stream import ItemChange
 from tests.support.budgets import BudgetedStack
 from tests.support.fakes import Json
 from tests.support.lambda_calls import HttpCaller
+from tests.support.ledgers import dynamodb
 from tests.support.runs_api import CREATE
 from tests.support.stack_in_memory import NAME, ONE, THREE, TWO, hourly, slot_run
 
@@ -29,6 +34,11 @@ def put(api: HttpCaller, budget: Any, **fields: Any) -> Json:
     assert answer.status in (200, 201), answer.body
     stored: Json = answer.json
     return stored
+
+
+def resumed_note(stack: BudgetedStack) -> Json | None:
+    """Return the note that a definition has ended a pause."""
+    return Table(dynamodb(), stack.app.automation_table.table, "name").get(f"{RESUMED_PREFIX}{NAME}")
 
 
 @pytest.mark.parametrize("budget", [{"runs": 2, "per": "day"}, {"tokens": 5000, "per": "month"}])
@@ -100,6 +110,26 @@ def test_a_raised_budget_resumes(api: HttpCaller, stack: BudgetedStack) -> None:
 
     assert put(api, {"runs": 2, "per": "day"})["state"] == "active"
     assert [stack.tick(slot)[0]["status"] for slot in (TWO, THREE)] == ["succeeded", "skipped"]
+
+
+def test_a_raised_budget_is_an_event_that_the_automation_is_resumed(api: HttpCaller, stack: BudgetedStack) -> None:
+    put(api, {"runs": 1, "per": "day"})
+    stack.tick(ONE)
+    stack.publish()
+    stack.clock.forward(minutes=1)
+    put(api, {"runs": 1, "per": "day"}, description="still used up")
+    assert resumed_note(stack) is None
+
+    put(api, {"runs": 2, "per": "day"})
+    put(api, {"runs": 3, "per": "day"})
+
+    note = resumed_note(stack) or {}
+    [entry] = AutomationEvents("stack", "automations").entries(ItemChange(note["name"], {}, note))
+    assert entry.event is not None
+    assert entry.event.type == "automation.resumed"
+    shown = {name: entry.event.data[name] for name in ("automation", "version", "reason", "until")}
+    until = "2026-11-21T00:00:00.000Z"
+    assert shown == {"automation": NAME, "version": 3, "reason": "budget", "until": until}
 
 
 def test_a_person_may_run_an_automation_whose_budget_is_used_up(api: HttpCaller, stack: BudgetedStack) -> None:

@@ -7,7 +7,7 @@ table has each version. A note has no text of the action and no target.
 The keys begin with a colon. No automation has such a name, and no item of the index of event types has such a key.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Literal
@@ -20,6 +20,8 @@ from aichats.schedules.pauses import Pauses, PauseWindow
 
 CHANGE_PREFIX = ":change:"
 """The beginning of the key of the note about the last change of an automation. The automation's name follows."""
+RESUMED_PREFIX = f"{CHANGE_PREFIX}resumed:"
+"""The beginning of the key of the second note about a definition that was put, because it ended a pause."""
 UNREADABLE_PREFIX = ":unreadable:"
 """The beginning of the key of the note about a row that this version of the code cannot read."""
 KEEP_NOTES = timedelta(days=30)
@@ -27,10 +29,18 @@ KEEP_NOTES = timedelta(days=30)
 type NoteKind = Literal["created", "changed", "paused", "resumed", "deleted", "unreadable"]
 
 
-def put_note(old: RowHeader | None, row: AutomationRow, now: datetime) -> Json:
-    """Return the note about a definition that was put. ``old`` is the row that it replaces."""
-    is_new = old is None or old.state == "deleting"
-    return _note(CHANGE_PREFIX, "created" if is_new else "changed", row, now, {"by": row.updated_by})
+def put_notes(old: RowHeader | None, row: AutomationRow, now: datetime) -> list[Json]:
+    """Return the notes about a definition that was put. ``old`` is the row that it replaces.
+
+    A definition that raises a used-up budget ends a pause, so it has a second note.
+    """
+    is_new, by = old is None or old.state == "deleting", {"by": row.updated_by}
+    notes = [_note(CHANGE_PREFIX, "created" if is_new else "changed", row, now, by)]
+    if isinstance(old, AutomationRow) and not is_new:
+        going_on = row.pauses.after(now)
+        ended = [window for window in old.pauses.after(now) if window not in going_on]
+        notes += [_note(RESUMED_PREFIX, "resumed", row, now, {**by, **_fields(window)}) for window in ended[-1:]]
+    return notes
 
 
 def delete_note(row: RowHeader, now: datetime, by: str | None) -> Json:
@@ -60,9 +70,9 @@ def unreadable_note(header: RowHeader, now: datetime) -> Json:
     return _note(UNREADABLE_PREFIX, "unreadable", header, now, {})
 
 
-def with_note(extra: ExtraWrites, note: Json) -> ExtraWrites:
-    """Return extra writes that also write a note."""
-    return replace(extra, put=[*extra.put, note])
+def with_notes(extra: ExtraWrites, notes: Sequence[Json]) -> ExtraWrites:
+    """Return extra writes that also write notes."""
+    return replace(extra, put=[*extra.put, *notes])
 
 
 def _note(prefix: str, kind: NoteKind, row: RowHeader, now: datetime, details: Mapping[str, Any]) -> Json:

@@ -20,7 +20,7 @@ from datetime import datetime, timedelta
 from functools import cached_property, partial
 from typing import Any
 
-from aichats.automations.change_notes import delete_note, pause_note, put_note, unreadable_note, with_note
+from aichats.automations.change_notes import delete_note, pause_note, put_notes, unreadable_note, with_notes
 from aichats.automations.conditions import check_conditions, conditions_hold
 from aichats.automations.model import Automation, canonical
 from aichats.automations.row import (
@@ -289,7 +289,7 @@ class AutomationTable:
 
     def _replace(self, old: RowHeader | None, row: AutomationRow) -> bool:
         condition, values = _as_read(old) if old else (self._items.is_absent, {})
-        extra = with_note(index_changes(old, row), put_note(old, row, self.clock()))
+        extra = with_notes(index_changes(old, row), put_notes(old, row, self.clock()))
         return succeeds(partial(self._items.put, item_from_row(row), condition, values, extra))
 
     def _change(self, row: RowHeader, changes: Mapping[str, Any], extra: ExtraWrites = NO_EXTRA_WRITES) -> bool:
