@@ -67,7 +67,7 @@ class WaitingDeliveries:
     def flush(self, message: FlushMessage) -> None:
         """Send a message for each delivery of a part, and one for the next part.
 
-        If the receiver fails again, only what is due by its own schedule is looked at. The rest waits for the next
+        If the receiver fails again, only deliveries that are due by their own schedule are sent. The rest waits for the next
         success.
 
         Raises:
