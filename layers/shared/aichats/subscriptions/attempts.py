@@ -14,7 +14,7 @@ from aichats.subscriptions.row import SubscriptionRow
 from aichats.subscriptions.signing import sign_delivery, signing_secret
 from aichats.subscriptions.slack import slack_message
 
-MAX_REPLY_CHARACTERS = 100_000
+MAX_SENT_CHARACTERS = 100_000
 """The maximum length of the reply in a delivery."""
 _WITH_REPLY = ("run.replied", "run.succeeded")
 
@@ -71,4 +71,4 @@ class Attempts:
         item: dict[str, Any] = self.runs.get(event.data["run_id"]) or {}
         reply = json.loads(item.get("result", "{}")).get("reply") or {}
         content = reply.get("content")
-        return content[:MAX_REPLY_CHARACTERS] if isinstance(content, str) else None
+        return content[:MAX_SENT_CHARACTERS] if isinstance(content, str) else None

@@ -67,8 +67,8 @@ class WaitingDeliveries:
     def flush(self, message: FlushMessage) -> None:
         """Send a message for each delivery of a part, and one for the next part.
 
-        If the receiver fails again, only deliveries that are due by their own schedule are sent. The rest waits for the next
-        success.
+        If the receiver fails again, only deliveries that are due by their own schedule are sent. The rest waits for the
+        next success.
 
         Raises:
             QueueError: SQS did not accept a message.
