@@ -13,7 +13,9 @@ from aichats.automations.row import RowHeader
 from aichats.automations.table import AutomationTable
 from aichats.aws.attributes import decode, encode
 from aichats.aws.table import DynamoDB
-from tests.support.automation_rows import NAME
+from aichats.schedules.pauses import BY_BUDGET
+from aichats.schedules.periods import Period
+from tests.support.automation_rows import NAME, read
 from tests.support.automations import CRON, WEBHOOK, automation, listening, make_store
 from tests.support.ledgers import Clock, dynamodb
 from tests.support.watched_dynamodb import CountingDynamoDB
@@ -163,6 +165,20 @@ def test_as_many_types_as_there_may_be_can_all_be_replaced_at_once(store: Automa
     assert not any(heard(store, f"old.{number}") for number in range(50))
     assert heal(store) == [NAME]
     assert items(store) == {f"{NAME}:new.{number}" for number in range(50)}
+
+
+def test_all_events_can_change_together_with_a_budget_that_is_raised(store: AutomationTable) -> None:
+    def put(kind: str, runs: int) -> None:
+        events = (f"{kind}.{number}" for number in range(50))
+        store.put(NAME, automation(listening(*events) | {"budget": {"runs": runs, "per": "day"}}))
+
+    put("old", 1)
+    now = store.clock()
+    store.change_pauses(NAME, lambda row: Period.at(now, "day").paused(row.pauses, now), by=BY_BUDGET)
+    put("new", 2)
+
+    assert heard(store, "new.49") == [NAME]
+    assert read(store).pauses.at(now + timedelta(minutes=1)) is None
 
 
 def test_of_two_changes_at_once_the_items_are_those_of_the_one_that_was_written_last(

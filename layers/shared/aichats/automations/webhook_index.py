@@ -119,8 +119,8 @@ def _extra_writes(name: str, missing: Sequence[str], superfluous: Sequence[str])
     """
     items = [{"name": _item_key(name, key), WEBHOOK_ATTRIBUTE: key} for key in missing]
     deleted = [_item_key(name, key) for key in superfluous if key != OLD_VERSIONS]
-    # The transaction also has the row, and the note about the change.
-    return ExtraWrites(items, deleted[: TRANSACTION_ITEMS - 2 - len(items)])
+    # The transaction also has the row, and up to two notes about the change.
+    return ExtraWrites(items, deleted[: TRANSACTION_ITEMS - 3 - len(items)])
 
 
 def _index_key(event_type: str) -> str:
