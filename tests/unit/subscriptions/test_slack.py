@@ -77,3 +77,24 @@ def test_the_counts_of_a_slot_and_the_state_of_a_budget_are_shown() -> None:
 def test_without_the_url_of_the_api_there_is_no_link() -> None:
     assert "<http" not in texts(message("run.failed", FAILED, None))
     assert "evt_1" in texts(message("subscription.test", {"subscription": "alerts"}, None))
+
+
+@pytest.mark.parametrize(
+    ("type_", "data", "shown"),
+    [
+        ("budget.reached", {"kind": "tokens", "percent": 100}, "kind: tokens · percent: 100"),
+        (
+            "automation.paused",
+            {"until": "2026-12-27T00:00:00.000Z", "reason": "holidays"},
+            "until: 2026-12-27T00:00:00.000Z · reason: holidays",
+        ),
+        ("run.replied", {"reply_seconds": 4.9, "tokens": "123.45"}, "reply_seconds: 4.9 · tokens: 123.45"),
+        (
+            "run.reply_overdue",
+            {"reply_overdue_reason": "the chat doesn't exist any more"},
+            "reply_overdue_reason: the chat doesn't exist any more",
+        ),
+    ],
+)
+def test_a_message_shows_what_a_person_asks_next(type_: str, data: Any, shown: str) -> None:
+    assert message(type_, data)["text"].endswith(f" · {shown}")

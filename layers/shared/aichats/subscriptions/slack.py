@@ -33,7 +33,10 @@ _HEADLINES = {
     "budget.reached": (":moneybag:", "A budget was reached"),
     "subscription.test": (":wave:", "This is a test of aichats"),
 }
-_SHOWN = ("automation", "connection", "target", "slot", "runs", "percent", "used", "limit", "per", "reason", "reply")
+_SHOWN = (
+    *("automation", "connection", "target", "slot", "runs", "kind", "percent", "used", "limit", "per", "until"),
+    *("reason", "reply_seconds", "tokens", "reply_overdue_reason", "reply"),
+)
 """The fields of an event that a message shows, in this order. One that is empty is left out."""
 
 
