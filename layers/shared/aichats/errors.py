@@ -23,7 +23,7 @@
     ├── ConditionFailedError          DynamoDB rejected a conditional write (aichats.aws.writes)
     ├── LimitExceededError            an addition would exceed a limit (aichats.aws.transactions)
     ├── TooMuchUsageError             an answer about usage has too many parts (aichats.events.usage_reads)
-    ├── TooManyRedeliveriesError      a subscription's events are delivered again too often (aichats.subscriptions.redeliver)
+    ├── TooManyRedeliveriesError      events are delivered again too often (aichats.subscriptions.redeliver)
     ├── NotPublishedError             some events were not published (aichats.outbox.publish)
     ├── LedgerConflictError           the ledger rejected a change of a run (aichats.runs.ledger.row_changes)
     ├── NotReplayableError            a run can't be replayed (aichats.runs.replay)
