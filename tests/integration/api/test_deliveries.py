@@ -118,6 +118,7 @@ def test_deliveries_are_listed_newest_first_with_their_results(api: DeliveriesAp
         "event_id": first.id,
         "type": "run.failed",
         "event_time": to_text(first.time).replace(".000Z", "Z"),
+        "run_id": "one",
         "status": "delivered",
         "attempts": 1,
         "waits_for_receiver": False,
@@ -135,6 +136,13 @@ def test_deliveries_are_listed_newest_first_with_their_results(api: DeliveriesAp
     )
     assert newest["next_attempt_at"] == "2026-11-20T12:00:07Z"
     assert api.deliveries("status=waiting") == [newest]
+
+
+def test_the_deliveries_about_a_run_can_be_found(api: DeliveriesApi) -> None:
+    api.publish("a" * 32, "b" * 32, "a" * 32)
+
+    assert [shown["run_id"] for shown in api.deliveries("run_id=" + "a" * 32)] == ["a" * 32] * 2
+    assert api("GET", f"{PATH}/deliveries", query="run_id=no").status == 422
 
 
 def test_pages_of_deliveries_follow_each_other(api: DeliveriesApi) -> None:

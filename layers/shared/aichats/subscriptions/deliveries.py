@@ -36,6 +36,7 @@ class Delivery:
         due_at: the time of the next attempt, or at which a delivery that is held is given up; ``None`` if it has ended.
         redelivery: the newest request to deliver the event again.
         seconds: the duration of the successful attempt.
+        run_id: the run that the event is about, if it is about one.
     """
 
     subscription: str
@@ -53,11 +54,13 @@ class Delivery:
     seconds: str | None = None
     first_attempt_at: datetime | None = None
     last_attempt_at: datetime | None = None
+    run_id: str | None = None
 
     @classmethod
     def of(cls, subscription: str, event: SentEvent, now: datetime, redelivery: str | None) -> "Delivery":
         """Return a delivery that is not stored yet."""
-        return cls(subscription, sort_key(event), event.type, now, redelivery=redelivery)
+        run_id = event.data.get("run_id")
+        return cls(subscription, sort_key(event), event.type, now, redelivery=redelivery, run_id=run_id)
 
     @property
     def event_id(self) -> str:
@@ -70,7 +73,18 @@ class Delivery:
 
 
 _TIMES = ("since", "due_at", "first_attempt_at", "last_attempt_at")
-_OTHERS = ("status", "version", "attempts", "held", "redelivery", "last_status", "last_error", "seconds", "type")
+_OTHERS = (
+    "status",
+    "version",
+    "attempts",
+    "held",
+    "redelivery",
+    "last_status",
+    "last_error",
+    "seconds",
+    "type",
+    "run_id",
+)
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from aichats.events.model import SentEvent, event_id
 from aichats.http.receiver import ReceiverError
 from aichats.models import Request
 from aichats.runs.ledger.times import from_text
-from aichats.runs.queue import QueueError
+from aichats.runs.queue import QueueError, RunId
 from aichats.subscriptions.deliveries import KEEP_DELIVERIES, Delivery, DeliveryStatus
 from aichats.subscriptions.delivery_queue import RedeliveryMessage
 from aichats.subscriptions.model import TEST_EVENT, EventPattern
@@ -50,6 +50,7 @@ class DeliveryView(BaseModel):
     event_id: str
     type: str
     event_time: datetime
+    run_id: Annotated[str | None, Field(description="The run that the event is about; null if it is about no run")]
     status: DeliveryStatus
     attempts: Annotated[int, Field(description="The number of attempts, without those before a retry was due")]
     waits_for_receiver: Annotated[bool, Field(description="Whether it waits until the receiver works again")]
@@ -72,6 +73,7 @@ class DeliveryQuery(Request):
     """The deliveries to list."""
 
     status: Annotated[DeliveryStatus | None, Field(description="Only deliveries with this status")] = None
+    run_id: Annotated[RunId | None, Field(description="Only deliveries of events about this run")] = None
     limit: Annotated[int, Field(ge=1, le=100)] = 20
     cursor: Annotated[str | None, Field(pattern=_PLACE, description="The `next_cursor` of the page before")] = None
 
@@ -136,8 +138,8 @@ def send_test_delivery(call: ApiCall[None, None]) -> Reply:
 def list_deliveries(call: ApiCall[None, DeliveryQuery]) -> Reply:
     """Return the result of each event of the last 30 days, newest event first.
 
-    An event appears after its first attempt. Follow `next_cursor` until it is null: with `status`, a page can have
-    fewer deliveries than `limit`, even none, although there are more.
+    An event appears after its first attempt. Follow `next_cursor` until it is null: with `status` or `run_id`, a
+    page can have fewer deliveries than `limit`, even none, although there are more.
     """
     row, query = existing_subscription(call), call.query
     found = call.app.outgoing.deliveries.of_subscription(
@@ -145,7 +147,7 @@ def list_deliveries(call: ApiCall[None, DeliveryQuery]) -> Reply:
     )
     data: list[DeliveryView] = []
     for number, delivery in enumerate(found, 1):
-        if query.status in (None, delivery.status):
+        if query.status in (None, delivery.status) and query.run_id in (None, delivery.run_id):
             data.append(_view(delivery))
         if len(data) == query.limit or number == SEARCHED_DELIVERIES:
             return Reply(DeliveryPage(data=data, next_cursor=delivery.place))
@@ -209,6 +211,7 @@ def _view(delivery: Delivery) -> DeliveryView:
         event_id=delivery.event_id,
         type=delivery.type,
         event_time=from_text(delivery.place.partition("#")[0]),
+        run_id=delivery.run_id,
         status=delivery.status,
         attempts=delivery.attempts,
         waits_for_receiver=delivery.held,
