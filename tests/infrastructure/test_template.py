@@ -18,6 +18,7 @@ from aichats.invocation import MARGIN_SECONDS
 from aichats.kodey.settings import MAX_ANSWER_SECONDS
 from aichats.runs.messages import RUNS_SECONDS
 from aichats.settings import MAX_CALL_SECONDS, SweepSettings
+from aichats.subscriptions.deliver import ATTEMPT_TIME
 from local.deploy import ASKED
 from local.deployed import OUTPUTS
 from local.doctor.infrastructure import checkout_version
@@ -329,6 +330,9 @@ def test_the_timeouts_fit_into_each_other() -> None:
         assert FUNCTIONS[name]["Properties"]["Timeout"] - MARGIN_SECONDS > 2 * MAX_CALL_SECONDS
     # A batch may contain an event to render. Rendering starts only if there is time for it and for the runs.
     assert FUNCTIONS["PerformRunsFunction"]["Properties"]["Timeout"] - MARGIN_SECONDS > RUNS_SECONDS
+    # An attempt begins only if it has so much time left. Another one may have used as much before it.
+    attempts = 2 * ATTEMPT_TIME.total_seconds()
+    assert FUNCTIONS["DeliverEventsFunction"]["Properties"]["Timeout"] - MARGIN_SECONDS > attempts
 
 
 def test_slow_runs_have_the_same_code_and_another_queue() -> None:
