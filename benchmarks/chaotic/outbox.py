@@ -20,11 +20,11 @@ KILLS_PER_CALL: Mapping[str, float] = MappingProxyType({PUBLISHER: 0.03, DELIVER
 """Share of killed calls to AWS, relative to the share of faults. The publisher makes about a hundred calls a batch."""
 FIRST_CALLS = 20
 """One of so many first calls is killed, so that a short measurement has a kill, too."""
-TIME_LIMITS: Mapping[str, int] = MappingProxyType({PUBLISHER: 60, DELIVERER: 20})
+TIME_LIMITS: Mapping[str, int] = MappingProxyType({PUBLISHER: 60, DELIVERER: 30})
 """Time limits of the functions. The publisher keeps its own, because it reserves a part for what follows the bus. An
-attempt at a slow receiver takes up to 15 seconds."""
+attempt at a slow receiver needs up to 20 seconds."""
 DELIVERY_QUEUES = ("DeliveryQueue", "SlowDeliveryQueue")
-DELIVERY_VISIBILITY_SECONDS = 22
+DELIVERY_VISIBILITY_SECONDS = 32
 WATCH_SECONDS = 2
 """The longest pause between two looks for a reply. The real ones take up to 10 minutes."""
 BUS_STACK = "aichats-local-heard"

@@ -39,9 +39,11 @@ ATTEMPT_TIME = timedelta(seconds=SLOW_ATTEMPT_SECONDS + 5)
 """The longest time of an attempt, with the time in which its result is stored."""
 SECOND_FLUSH = timedelta(seconds=15)
 """The time until waiting deliveries are looked for again, because some may be stored while the receiver recovers."""
+POSTPONED = timedelta(seconds=5)
+"""The delay of a delivery for which an invocation had no time left."""
 MAX_THREADS = 10
 
-type Step = Literal["skip", "disabled", "hold", "move", "probe", "perform"]
+type Step = Literal["skip", "disabled", "hold", "move", "postpone", "probe", "perform"]
 type Result = Literal["delivered", "failed attempt", "given up", "held", "skipped", "moved"]
 
 
@@ -160,13 +162,14 @@ class Deliverer:
         """Perform a step; ``None`` if the code failed."""
         job, step = ready
         if step in ("probe", "perform") and remaining(default=math.inf) < ATTEMPT_TIME.total_seconds():
-            # An attempt that is cut short would blame the receiver. The next invocation has time for it.
-            step = "move"
+            # An attempt that is cut short would blame the receiver. A later invocation has time for it.
+            step = "postpone"
         actions: Mapping[Step, Callable[[DeliveryJob], Result]] = {
             "skip": _skip,
             "disabled": self._disabled,
             "hold": self._hold,
             "move": self._move,
+            "postpone": self._postpone,
             "probe": self._probe,
             "perform": self._perform,
         }
@@ -177,6 +180,12 @@ class Deliverer:
     def _move(self, job: DeliveryJob) -> Result:
         """Send a message to the slow queue, so that its receiver delays no other."""
         self.queue.send([job.message.model_copy(update={"slow": True})])
+        return "moved"
+
+    def _postpone(self, job: DeliveryJob) -> Result:
+        """Send a message that comes later, because this invocation has no time for an attempt."""
+        # With a delay, invocations that never have the time can't send each other messages all the time.
+        self.queue.send([job.message.model_copy(update={"slow": True})], POSTPONED)
         return "moved"
 
     def _disabled(self, job: DeliveryJob) -> Result:
