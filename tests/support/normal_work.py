@@ -343,7 +343,9 @@ def deliveries_that_wait_are_sent(roles: Roles) -> None:
     row = subscriber(roles)
     waits(roles, row)
     until = datetime.now(UTC)
-    deliver(roles, FlushMessage(subscription=row.name, created_at=row.created_at, held=False, until=until))
+    deliver(
+        roles, FlushMessage(subscription=row.name, created_at=row.created_at, held=False, until=until, started_at=until)
+    )
 
 
 def a_receiver_works_again(roles: Roles) -> None:

@@ -1,7 +1,9 @@
 """Deliveries: what is sent, when it is retried, and what a receiver that fails costs others."""
 
+import json
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -9,7 +11,7 @@ from aichats.http.deadline import time_limit
 from aichats.http.receiver import ReceiverAnswer
 from aichats.subscriptions.circuit import GIVE_UP_AFTER, PAUSES, RETRIES
 from aichats.subscriptions.delivery_queue import DeliveryMessage, FlushMessage, RedeliveryMessage
-from aichats.subscriptions.waiting import PART
+from aichats.subscriptions.waiting import FIRST_PART, MAX_PART
 from tests.support.delivery_bench import SLOW_URL, DeliveryBench, Received, accept, fail, url_of
 from tests.support.fakes import Sent
 from tests.support.waiting import turns
@@ -114,6 +116,9 @@ def test_a_receiver_that_recovers_gets_everything_that_waited(bench: DeliveryBen
     assert (bench.row().failures, bench.row().failing_since, bench.row().open_until) == (0, None, None)
 
 
+WAITING = 300
+
+
 def test_a_receiver_that_fails_again_costs_messages_for_a_part_of_what_waits_and_gets_all_of_it_later() -> None:
     handled: list[Sent] = []
 
@@ -125,7 +130,7 @@ def test_a_receiver_that_fails_again_costs_messages_for_a_part_of_what_waits_and
     bench = CountingBench()
     bench.subscribe()
     bench.receivers.answers[url_of("crm")] = fail()
-    bench.happen(*(f"run-{number}" for number in range(6 * PART)))
+    bench.happen(*(f"run-{number}" for number in range(WAITING)))
     bench.work()
     attempts = len(bench.attempted())
 
@@ -137,11 +142,72 @@ def test_a_receiver_that_fails_again_costs_messages_for_a_part_of_what_waits_and
     handled.clear()
     bench.pass_time(seconds=7)
     assert len(bench.delivered()) == 1
-    assert len(handled) < 2 * PART
+    assert len(handled) < 3 * FIRST_PART
 
     del bench.receivers.answers[url_of("crm")]
     bench.live(hours=1)
-    assert len(set(bench.delivered())) == 6 * PART
+    assert len(set(bench.delivered())) == WAITING
+
+
+def waiting_flush(bench: DeliveryBench, count: int, **fields: Any) -> FlushMessage:
+    """Let deliveries wait for a receiver that works again now. Return the message that sends them."""
+    row = bench.subscribe()
+    bench.receivers.answers[url_of("crm")] = fail()
+    bench.happen("first")
+    bench.work()
+    bench.happen(*(f"run-{number}" for number in range(count)))
+    bench.work()
+    del bench.receivers.answers[url_of("crm")]
+    bench.subscriptions.note_success(bench.row(), bench.clock(), slow=True)
+    bench.sqs.sent.clear()
+    now = bench.clock()
+    until = now + GIVE_UP_AFTER
+    return FlushMessage(subscription=row.name, created_at=row.created_at, until=until, started_at=now, **fields)
+
+
+def kinds(bench: DeliveryBench) -> list[str]:
+    """Return the kinds of the messages in the queues, and empty the queues."""
+    found = [json.loads(sent.body)["kind"] for sent in bench.sqs.sent]
+    bench.sqs.sent.clear()
+    return found
+
+
+def test_each_part_of_a_flush_is_larger_than_the_one_before_and_comes_a_second_later(bench: DeliveryBench) -> None:
+    flush = waiting_flush(bench, WAITING)
+    sizes: list[int] = []
+    turn = turns()
+    following: FlushMessage | None = flush
+    while following is not None:
+        next(turn)
+        bench.waiting.flush(following)
+        sent = [(json.loads(each.body), each.delay) for each in bench.sqs.sent]
+        bench.sqs.sent.clear()
+        rest = [(body, delay) for body, delay in sent if body["kind"] == "flush"]
+        sizes.append(len(sent) - len(rest))
+        assert [delay for _, delay in rest] in ([1], [])
+        following = FlushMessage.model_validate(rest[0][0]) if rest else None
+
+    assert sizes[:3] == [FIRST_PART, 2 * FIRST_PART, 4 * FIRST_PART]
+    assert max(sizes) <= MAX_PART
+    assert sum(sizes) == WAITING
+
+
+def test_copies_of_a_message_do_not_multiply_the_rest_of_a_flush(bench: DeliveryBench) -> None:
+    flush = waiting_flush(bench, 3 * FIRST_PART)
+    for _ in range(3):
+        bench.waiting.flush(flush)
+
+    assert kinds(bench).count("flush") == 1
+
+
+def test_a_later_flush_ends_an_earlier_one(bench: DeliveryBench) -> None:
+    earlier = waiting_flush(bench, 3 * FIRST_PART)
+    bench.waiting.flush(earlier.model_copy(update={"started_at": earlier.started_at + timedelta(seconds=15)}))
+    assert kinds(bench).count("flush") == 1
+
+    bench.waiting.flush(earlier)
+
+    assert kinds(bench).count("flush") == 0
 
 
 def test_while_a_receiver_fails_it_is_called_once_after_each_pause(bench: DeliveryBench) -> None:
@@ -218,7 +284,7 @@ def test_events_that_waited_or_are_sent_again_do_not_delay_new_ones(bench: Deliv
     bench.receivers.answers[url_of("crm")] = fail()
     bench.happen("one")
     bench.work()
-    bench.happen(*(f"run-{number}" for number in range(20)))
+    bench.happen(*(f"run-{number}" for number in range(8)))
     bench.work()
     del bench.receivers.answers[url_of("crm")]
     queues: list[str] = []
@@ -239,7 +305,7 @@ def test_events_that_waited_or_are_sent_again_do_not_delay_new_ones(bench: Deliv
     queues += [sent.queue for sent in bench.sqs.sent]
     bench.work()
 
-    assert len(bench.delivered()) == 42
+    assert len(bench.delivered()) == 18
     assert set(queues) == {SLOW_URL}
 
 
@@ -304,7 +370,9 @@ def test_a_receiver_that_fails_again_stops_the_messages_for_what_waits(bench: De
     bench.happen(*(f"run-{number}" for number in range(20)))
     bench.work()
     until = bench.clock() + GIVE_UP_AFTER
-    bench.waiting.flush(FlushMessage(subscription=row.name, created_at=row.created_at, until=until))
+    now = bench.clock()
+    flush = FlushMessage(subscription=row.name, created_at=row.created_at, until=until, started_at=now)
+    bench.waiting.flush(flush)
 
     assert bench.sqs.sent == []
 

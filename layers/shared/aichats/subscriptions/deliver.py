@@ -107,10 +107,12 @@ class Deliverer:
         if row.failures:
             logger.info("receiver works again", extra={"subscription": row.name, "failures": row.failures})
             early = now - (row.failing_since or now) >= LONG_OUTAGE
-            held = FlushMessage(subscription=row.name, created_at=row.created_at, until=now + GIVE_UP_AFTER)
+            until = now + GIVE_UP_AFTER
+            held = FlushMessage(subscription=row.name, created_at=row.created_at, until=until, started_at=now)
             rest = held.model_copy(update={"held": False, "early": early, "until": held.until if early else now})
             self.queue.send([held, rest])
-            self.queue.send([held], SECOND_FLUSH)
+            second = held.model_copy(update={"started_at": now + SECOND_FLUSH})
+            self.queue.send([second], SECOND_FLUSH)
 
     # ------------------------------------------------------------------ inside
 

@@ -25,6 +25,7 @@ from pydantic import (
 from aichats.aws import sqs
 from aichats.aws.sqs import SQS
 from aichats.events.model import SentEvent
+from aichats.runs.ledger.times import to_text
 from aichats.runs.queue import MAX_DELAY, QueueError, UnreadableMessageError
 from aichats.subscriptions.row import identity_of
 
@@ -87,8 +88,16 @@ class FlushMessage(_Message):
     until: AwareDatetime
     """Deliveries that are due later are left out."""
     early: bool = False
+    started_at: AwareDatetime
+    """The time at which the first part was asked for. A later flush replaces an earlier one."""
+    part: Annotated[int, Field(ge=0)] = 0
     after: dict[str, str] | None = None
     """The key of the last delivery of the part before this one."""
+
+    @property
+    def place(self) -> str:
+        """The flush and its part, as a text that sorts like them."""
+        return f"{to_text(self.started_at)}#{self.part:06}"
 
 
 class RedeliveryMessage(_Message):

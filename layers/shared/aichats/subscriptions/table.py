@@ -188,6 +188,22 @@ class SubscriptionTable:
         same_state = "#failures = :read_failures AND (attribute_not_exists(#open_until) OR #open_until = :read_open)"
         return self._update(row.name, changes, f"{_SAME_RECEIVER} AND {same_state}", values)
 
+    def claim_flush(self, row: SubscriptionRow, place: str, *, held: bool) -> bool:
+        """Claim the next part of a flush.
+
+        Args:
+            row: the subscription.
+            place: the flush and its part, as :attr:`FlushMessage.place` has them.
+            held: whether deliveries are sent that were held back, or those that wait for their next retry.
+
+        Returns:
+            ``False`` if another copy of the message claimed it, or if there is a later flush.
+        """
+        name = f"flushed_{'held' if held else 'due'}"
+        changes = {name: place, "flush": secrets.token_hex(8)}
+        is_next = f"(attribute_not_exists(#{name}) OR #{name} < :{name})"
+        return self._update(row.name, changes, f"{_SAME_RECEIVER} AND {is_next}", _receiver(row))
+
     # ------------------------------------------------------------------ reads
 
     def find(self, names: Iterable[str]) -> dict[str, SubscriptionRow | None]:

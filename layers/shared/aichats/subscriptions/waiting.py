@@ -20,8 +20,10 @@ from aichats.subscriptions.delivery_queue import (
 from aichats.subscriptions.row import SubscriptionRow
 from aichats.subscriptions.table import SubscriptionTable
 
-PART = 50
-"""The number of deliveries in a part of a flush."""
+FIRST_PART, MAX_PART = 10, 200
+"""The number of deliveries in the first part of a flush, and the maximum. Each part has twice as many as the last."""
+NEXT_PART = timedelta(seconds=1)
+"""The time between two parts, in which a receiver that fails again shows it."""
 CANDIDATES = 3
 """The number of deliveries of which one is the probe. The index may still show one that has just ended."""
 IN_FLIGHT = timedelta(minutes=1)
@@ -58,7 +60,8 @@ class WaitingDeliveries:
             return []
         until = now + GIVE_UP_AFTER
         if not row.failures:
-            self.queue.send([FlushMessage(subscription=row.name, created_at=row.created_at, until=until)])
+            flush = FlushMessage(subscription=row.name, created_at=row.created_at, until=until, started_at=now)
+            self.queue.send([flush])
             return []
         held, _ = self.deliveries.waiting(row.identity, held=True, until=until, limit=CANDIDATES)
         due = [] if held else self.deliveries.waiting(row.identity, held=False, until=now, limit=CANDIDATES)[0]
@@ -66,6 +69,8 @@ class WaitingDeliveries:
 
     def flush(self, message: FlushMessage) -> None:
         """Send a message for each delivery of a part, and one for the next part.
+
+        Of several flushes, and of the copies of one message, only the newest flush goes on, and only once.
 
         If the receiver fails again, only deliveries that are due by their own schedule are sent. The rest waits for the
         next success.
@@ -77,13 +82,13 @@ class WaitingDeliveries:
         row = self._row(message)
         if row is None or (_needs_probe(row) and message.until > self.clock()):
             return
+        limit = min(FIRST_PART << min(message.part, 8), MAX_PART)
         places, last = self.deliveries.waiting(
-            message.identity, held=message.held, until=message.until, limit=PART, after=message.after
+            message.identity, held=message.held, until=message.until, limit=limit, after=message.after
         )
-        messages: list[QueuedMessage] = [*self._messages(message, places, early=message.early)]
-        if last is not None:
-            messages.append(message.model_copy(update={"after": last}))
-        self.queue.send(messages)
+        self.queue.send(self._messages(message, places, early=message.early))
+        if last is not None and self.subscriptions.claim_flush(row, message.place, held=message.held):
+            self.queue.send([message.model_copy(update={"after": last, "part": message.part + 1})], NEXT_PART)
 
     # ------------------------------------------------------------------ from the sweep
 
@@ -116,7 +121,7 @@ class WaitingDeliveries:
         # During a pause, deliveries are held back that are due by their own schedule, and old ones are given up.
         bounds = {True: now if is_paused else now + GIVE_UP_AFTER, False: now - IN_FLIGHT}
         messages: Sequence[QueuedMessage] = [
-            FlushMessage(subscription=row.name, created_at=row.created_at, held=held, until=until)
+            FlushMessage(subscription=row.name, created_at=row.created_at, held=held, until=until, started_at=now)
             for held, until in bounds.items()
             if self.deliveries.waiting(row.identity, held=held, until=until, limit=1)[0]
         ]
