@@ -33,20 +33,20 @@ START_LIMIT = 240
 
 @pytest.fixture
 def engine() -> Iterator[None]:
-    """A Docker engine, and `.aws-sam`, which is one for all, to oneself."""
+    """A Docker engine and `.aws-sam` to oneself: the tests count the engine's containers, and the probe is one."""
     if docker("info").returncode != 0 and not ON_CI:
         pytest.skip("no Docker engine answers; only CI installs and starts one by itself")
-    try:
-        provide_engine()
-        provide_image(Console())
-    except LocalError as error:
-        pytest.skip(f"no Docker engine: {error}")
-    if not reached_from_a_container():
-        pytest.skip("containers cannot reach this machine: the engine runs in another network, or behind a firewall")
     folder = ROOT / ".local"
     folder.mkdir(exist_ok=True)
     with (folder / "test-sam-local.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
+        try:
+            provide_engine()
+            provide_image(Console())
+        except LocalError as error:
+            pytest.skip(f"no Docker engine: {error}")
+        if not reached_from_a_container():
+            pytest.skip("containers cannot reach this machine: the engine runs in another network, or behind a firewall")
         yield
 
 
