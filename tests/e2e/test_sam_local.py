@@ -46,7 +46,9 @@ def engine() -> Iterator[None]:
         except LocalError as error:
             pytest.skip(f"no Docker engine: {error}")
         if not reached_from_a_container():
-            pytest.skip("containers cannot reach this machine: the engine runs in another network, or behind a firewall")
+            pytest.skip(
+                "containers cannot reach this machine: the engine runs in another network, or behind a firewall"
+            )
         yield
 
 
