@@ -10,12 +10,12 @@ from pydantic import Field, RootModel
 from aichats.api.operation import ApiCall
 from aichats.api.pause_view import PauseState, pause_state
 from aichats.api.preview_view import FireTime, times_of
+from aichats.api.read_only import ReadOnly, written_definition
 from aichats.automations.last_runs import LastRun
 from aichats.automations.model import Automation, Name, ScheduleTrigger
 from aichats.automations.row import AutomationRow
 from aichats.aws.errors import AWS_ERRORS
 from aichats.aws.observability import logger
-from aichats.errors import InputError
 from aichats.models import JsonObject
 
 NEXT_TIMES = 5
@@ -24,7 +24,6 @@ type View = Annotated[
     Literal["input"] | None,
     Field(description="`input`: only the fields that were sent with PUT, for a comparison with a file"),
 ]
-type ReadOnly = Annotated[Any, Field(json_schema_extra={"readOnly": True})]
 
 
 class AutomationView(PauseState, Automation):
@@ -84,10 +83,7 @@ class AutomationBody(Automation):
         Raises:
             InputError: the body has another name than the path.
         """
-        if "name" in self.model_fields_set and self.name != name:
-            raise InputError([("name", f"must be {name}, the name in the path. To copy an automation, leave it out")])
-        fields = {field: getattr(self, field) for field in Automation.model_fields}
-        return Automation.model_construct(self.model_fields_set & fields.keys(), **fields)
+        return written_definition(self, Automation, name, "an automation")
 
 
 def view_all(call: ApiCall[Any, Any], rows: Sequence[AutomationRow]) -> Iterator[AutomationView]:

@@ -21,6 +21,17 @@ KEY_PATTERN = r"^[\x20-\x2b\x2d-\x7e]{1,255}$"
 """The pattern of an ``Idempotency-Key``: printable ASCII. A comma means that API Gateway joined repeated headers."""
 
 
+def read_if_match(headers: Mapping[str, str]) -> str | None:
+    """Return the header ``If-Match`` of a deletion; ``None`` if there is none.
+
+    Raises:
+        InputError: there is an ``If-None-Match``, which a deletion does not support.
+    """
+    if "if-none-match" in headers:
+        raise InputError([("If-None-Match", "is not supported here; use If-Match")])
+    return headers.get("if-match")
+
+
 def match_path(operation: Operation[Any, Any], path: str) -> Mapping[str, str] | None:
     """Return the unchecked parameters in a path; ``None`` if the operation has another path.
 

@@ -5,9 +5,8 @@ from typing import Annotated
 
 from pydantic import BaseModel, Field
 
-from aichats.api.automation_view import ReadOnly
+from aichats.api.read_only import ReadOnly, written_definition
 from aichats.automations.model import Name
-from aichats.errors import InputError
 from aichats.subscriptions.model import Subscription
 from aichats.subscriptions.row import SubscriptionRow
 
@@ -74,10 +73,7 @@ class SubscriptionBody(Subscription):
         Raises:
             InputError: the body has another name than the path.
         """
-        if "name" in self.model_fields_set and self.name != name:
-            raise InputError([("name", f"must be {name}, the name in the path. To copy a subscription, leave it out")])
-        fields = {field: getattr(self, field) for field in Subscription.model_fields}
-        return Subscription.model_construct(self.model_fields_set & fields.keys(), **fields)
+        return written_definition(self, Subscription, name, "a subscription")
 
 
 class Subscriptions(BaseModel):

@@ -21,6 +21,7 @@ from aichats.api.automation_view import (
 )
 from aichats.api.operation import WEBHOOK, ApiCall, Reply, operation
 from aichats.api.problems import RejectedError
+from aichats.api.requests import read_if_match
 from aichats.api.stored_automations import (
     NAMED,
     READ,
@@ -178,15 +179,13 @@ def list_automations(call: ApiCall[None, ListAutomations]) -> Reply:
 )
 def delete_automation(call: ApiCall[None, None]) -> Reply:
     """Delete an automation with its schedule. The runs that it started continue, and the history keeps them."""
-    if "if-none-match" in call.headers:
-        raise InputError([("If-None-Match", "is not supported here; use If-Match")])
-    name = call.path["name"]
+    if_match, name = read_if_match(call.headers), call.path["name"]
 
     def hide_others(row: RowHeader) -> None:
         if not call.limit.has_automation(row):
             raise unknown_automation(name)
 
-    if not call.app.automations.delete(name, call.headers.get("if-match"), hide_others, by=call.caller.name):
+    if not call.app.automations.delete(name, if_match, hide_others, by=call.caller.name):
         raise unknown_automation(name)
     return Reply(status=HTTPStatus.NO_CONTENT)
 

@@ -4,6 +4,7 @@ from http import HTTPStatus
 
 from aichats.api.operation import ApiCall, Reply, operation
 from aichats.api.problems import RejectedError
+from aichats.api.requests import read_if_match
 from aichats.api.stored_automations import NAMED, WITH_ETAG
 from aichats.api.stored_subscriptions import (
     READ_SUBSCRIPTIONS,
@@ -21,7 +22,6 @@ from aichats.api.subscription_view import (
     view_subscription,
 )
 from aichats.aws.observability import logger
-from aichats.errors import InputError
 from aichats.http.public_urls import check_receiver_url
 from aichats.subscriptions.row import SubscriptionRow
 from aichats.subscriptions.signing import signing_secret
@@ -100,10 +100,8 @@ def list_subscriptions(call: ApiCall[None, None]) -> Reply:
 )
 def delete_subscription(call: ApiCall[None, None]) -> Reply:
     """Send no more events to a URL. Deliveries that wait are dropped, and the secret is no longer valid."""
-    if "if-none-match" in call.headers:
-        raise InputError([("If-None-Match", "is not supported here; use If-Match")])
-    name = call.path["name"]
-    if not call.app.subscriptions.delete(name, call.headers.get("if-match")):
+    if_match, name = read_if_match(call.headers), call.path["name"]
+    if not call.app.subscriptions.delete(name, if_match):
         raise unknown_subscription(name)
     logger.info("subscription deleted", extra={"subscription": name})
     return Reply(status=HTTPStatus.NO_CONTENT)
