@@ -34,6 +34,7 @@ LIMIT = 900.0
 SWEEP_EVERY = 5.0
 """Seconds; the template sweeps every 5 minutes."""
 LOOK_EVERY = 1.0
+"""Seconds between two looks at the tables, which take CPU from the functions."""
 QUIET_SECONDS = 4.0
 """Time in which late duplicates arrive, after everything was heard."""
 MOST_FAULTS = 0.9

@@ -24,6 +24,7 @@ MOST_SECONDS = 10.0
 LIMIT = 180.0
 """Seconds after which an event counts as lost."""
 LOOK_EVERY = 0.5
+"""Seconds between two looks at the table of runs, which take CPU from the functions."""
 GROUPS = 4
 """The runs start in so many groups, so that later ones meet receivers whose failures are known."""
 GROUP_SECONDS = 3.0

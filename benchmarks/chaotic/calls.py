@@ -11,6 +11,7 @@ from local.system import BEARER, System
 PATIENCE = 120.0
 """Seconds for which a call is repeated."""
 PAUSE = 0.5
+"""Seconds in which the function that was killed starts again."""
 FIRST_SERVER_ERROR, FIRST_ERROR = 500, 400
 
 

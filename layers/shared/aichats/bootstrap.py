@@ -300,8 +300,7 @@ class Application:
     @cached_property
     def publisher(self) -> Publisher:
         """Publishes the changes of the tables as events."""
-        tables, bus = (self.settings.runs_table, self.settings.automations_table), str(self.event_settings.event_bus)
-        return self.outgoing.publisher(bus, *tables, self.budget_events, self.queue)
+        return self.outgoing.publisher(self.settings.automations_table, self.budget_events, self.queue)
 
     @cached_property
     def budget_events(self) -> BudgetEvents:

@@ -64,9 +64,7 @@ class Outgoing:
         """Queues the deliveries of events."""
         return FanOut(self.subscriptions, self.queue)
 
-    def publisher(
-        self, bus: str, runs_table: str, automations_table: str, budgets: BudgetEvents, run_queue: Queue
-    ) -> Publisher:
+    def publisher(self, automations_table: str, budgets: BudgetEvents, run_queue: Queue) -> Publisher:
         """Return the object that publishes the changes of the tables as events."""
         from aichats.automations.change_notes import CHANGE_PREFIX, UNREADABLE_PREFIX
         from aichats.outbox.automation_events import AutomationEvents
@@ -78,7 +76,9 @@ class Outgoing:
         from aichats.runs.ledger.budget_counters import COUNTER_PREFIX
         from aichats.whop.connections import CONNECTION_ROWS
 
-        stack, items = EventSettings.from_environment(self.environment).powertools_service_name, self.log.items
+        settings = EventSettings.from_environment(self.environment)
+        stack, bus = settings.powertools_service_name, str(settings.event_bus)
+        runs_table, items = self.runs.name, self.log.items
         automations = AutomationEvents(stack, automations_table).entries
         sources = {
             "": budgets.counting(RunEvents(stack, runs_table, items).entries),

@@ -22,6 +22,15 @@ def bench() -> DeliveryBench:
     return DeliveryBench()
 
 
+def let_wait(bench: DeliveryBench, *names: str) -> None:
+    """Let a receiver fail at the event of the run ``one``, so that the events of other runs wait."""
+    bench.receivers.answers[url_of("crm")] = fail()
+    bench.happen("one")
+    bench.work()
+    bench.happen(*names)
+    bench.work()
+
+
 def test_an_event_reaches_each_subscription_that_wants_it(bench: DeliveryBench) -> None:
     bench.subscribe("crm")
     bench.subscribe("chat", filter="data.run_id == 'two'")
@@ -64,11 +73,7 @@ def test_a_subscription_that_was_deleted_gets_nothing_and_a_new_one_of_its_name_
 
 def test_a_new_subscription_gets_nothing_that_waited_for_a_deleted_one_of_its_name(bench: DeliveryBench) -> None:
     bench.subscribe()
-    bench.receivers.answers[url_of("crm")] = fail()
-    bench.happen("one")
-    bench.work()
-    bench.happen("two")
-    bench.work()
+    let_wait(bench, "two")
     bench.subscriptions.delete("crm")
     bench.receivers.answers[url_of("crm")] = accept()
     bench.clock.forward(seconds=1)
@@ -152,11 +157,7 @@ def test_a_receiver_that_fails_again_costs_messages_for_a_part_of_what_waits_and
 def waiting_flush(bench: DeliveryBench, count: int, **fields: Any) -> FlushMessage:
     """Let deliveries wait for a receiver that works again now. Return the message that sends them."""
     row = bench.subscribe()
-    bench.receivers.answers[url_of("crm")] = fail()
-    bench.happen("first")
-    bench.work()
-    bench.happen(*(f"run-{number}" for number in range(count)))
-    bench.work()
+    let_wait(bench, *(f"run-{number}" for number in range(count)))
     del bench.receivers.answers[url_of("crm")]
     bench.subscriptions.note_success(bench.row(), bench.clock(), slow=True)
     bench.sqs.sent.clear()
@@ -228,11 +229,7 @@ def test_while_a_receiver_fails_it_is_called_once_after_each_pause(bench: Delive
 
 def test_waiting_for_a_receiver_is_not_an_attempt(bench: DeliveryBench) -> None:
     bench.subscribe()
-    bench.receivers.answers[url_of("crm")] = fail()
-    bench.happen("one")
-    bench.work()
-    bench.happen("two")
-    bench.work()
+    let_wait(bench, "two")
     assert [(each.attempts, each.held) for each in bench.stored()] in ([(1, False), (0, True)], [(0, True), (1, False)])
 
 
@@ -281,11 +278,7 @@ def test_a_slow_receiver_gets_a_longer_limit_in_a_queue_of_its_own(bench: Delive
 
 def test_events_that_waited_or_are_sent_again_do_not_delay_new_ones(bench: DeliveryBench) -> None:
     row = bench.subscribe()
-    bench.receivers.answers[url_of("crm")] = fail()
-    bench.happen("one")
-    bench.work()
-    bench.happen(*(f"run-{number}" for number in range(8)))
-    bench.work()
+    let_wait(bench, *(f"run-{number}" for number in range(8)))
     del bench.receivers.answers[url_of("crm")]
     queues: list[str] = []
     bench.clock.forward(seconds=6)
@@ -364,11 +357,7 @@ def test_a_search_for_failed_deliveries_reads_a_bounded_number_at_a_time(
 
 def test_a_receiver_that_fails_again_stops_the_messages_for_what_waits(bench: DeliveryBench) -> None:
     row = bench.subscribe()
-    bench.receivers.answers[url_of("crm")] = fail()
-    bench.happen("one")
-    bench.work()
-    bench.happen(*(f"run-{number}" for number in range(20)))
-    bench.work()
+    let_wait(bench, *(f"run-{number}" for number in range(20)))
     until = bench.clock() + GIVE_UP_AFTER
     now = bench.clock()
     flush = FlushMessage(subscription=row.name, created_at=row.created_at, until=until, started_at=now)
@@ -381,11 +370,7 @@ def test_an_attempt_that_succeeds_after_another_has_failed_sends_what_was_held_b
     bench: DeliveryBench,
 ) -> None:
     before = bench.subscribe()
-    bench.receivers.answers[url_of("crm")] = fail()
-    bench.happen("one")
-    bench.work()
-    bench.happen("two")
-    bench.work()
+    let_wait(bench, "two")
     bench.receivers.answers[url_of("crm")] = accept()
     bench.deliverer.note_success(before, ReceiverAnswer(200, 0.1))
     bench.pass_time(seconds=6)
@@ -395,11 +380,7 @@ def test_an_attempt_that_succeeds_after_another_has_failed_sends_what_was_held_b
 
 def test_what_waits_for_a_disabled_subscription_is_given_up_by_one_sweep(bench: DeliveryBench) -> None:
     bench.subscribe()
-    bench.receivers.answers[url_of("crm")] = fail()
-    bench.happen("one")
-    bench.work()
-    bench.happen(*(f"run-{number}" for number in range(20)))
-    bench.work()
+    let_wait(bench, *(f"run-{number}" for number in range(20)))
     bench.subscribe(enabled=False)
     bench.live(minutes=10)
 

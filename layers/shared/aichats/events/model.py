@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from typing import Any, Literal, get_args
 
 from aichats.models import Json
@@ -57,7 +58,7 @@ class SentEvent:
     stack: str
     data: Mapping[str, Any]
 
-    @property
+    @cached_property
     def envelope(self) -> dict[str, Any]:
         """The event as receivers get it."""
         return {

@@ -1,5 +1,6 @@
 """One attempt to deliver an event: its body, its signature and the request."""
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -66,8 +67,6 @@ class Attempts:
 
     def _reply(self, event: SentEvent) -> str | None:
         """Return the text of Kodey's reply in a run; ``None`` if it is no longer stored, or if there is none."""
-        import json
-
         item: dict[str, Any] = self.runs.get(event.data["run_id"]) or {}
         reply = json.loads(item.get("result", "{}")).get("reply") or {}
         content = reply.get("content")

@@ -70,10 +70,8 @@ class WaitingDeliveries:
     def flush(self, message: FlushMessage) -> None:
         """Send a message for each delivery of a part, and one for the next part.
 
-        Of several flushes, and of the copies of one message, only the newest flush goes on, and only once.
-
-        If the receiver fails again, only deliveries that are due by their own schedule are sent. The rest waits for the
-        next success.
+        A later flush replaces an earlier one, and copies of a message don't repeat the rest. If the receiver fails
+        again, only deliveries that are due by their own schedule are sent. The others wait for the next success.
 
         Raises:
             QueueError: SQS did not accept a message.
@@ -82,7 +80,7 @@ class WaitingDeliveries:
         row = self._row(message)
         if row is None or (_needs_probe(row) and message.until > self.clock()):
             return
-        limit = min(FIRST_PART << min(message.part, 8), MAX_PART)
+        limit = min(FIRST_PART * 2**message.part, MAX_PART)
         places, last = self.deliveries.waiting(
             message.identity, held=message.held, until=message.until, limit=limit, after=message.after
         )
@@ -109,8 +107,19 @@ class WaitingDeliveries:
         if errors:
             raise errors[0]
 
-    def nudge(self, row: SubscriptionRow) -> int:
-        """Send messages for the deliveries of a subscription that are overdue. Return how many messages were sent.
+    # ------------------------------------------------------------------ inside
+
+    def _fails_long(self, row: SubscriptionRow) -> bool:
+        return row.failing_since is not None and self.clock() - row.failing_since >= FAILING_LONG
+
+    def _contained(self, row: SubscriptionRow) -> Exception | None:
+        """Look after a subscription. Return the error, if there was one."""
+        with Contained("overdue deliveries not sent", {"subscription": row.name}) as attempt:
+            self._nudge(row)
+        return attempt.error
+
+    def _nudge(self, row: SubscriptionRow) -> None:
+        """Send messages for the deliveries of a subscription that are overdue.
 
         Raises:
             QueueError: SQS did not accept a message.
@@ -128,18 +137,6 @@ class WaitingDeliveries:
         if messages and _needs_probe(row) and not is_paused:
             messages = [ProbeMessage(subscription=row.name, created_at=row.created_at)]
         self.queue.send(messages)
-        return len(messages)
-
-    # ------------------------------------------------------------------ inside
-
-    def _fails_long(self, row: SubscriptionRow) -> bool:
-        return row.failing_since is not None and self.clock() - row.failing_since >= FAILING_LONG
-
-    def _contained(self, row: SubscriptionRow) -> Exception | None:
-        """Look after a subscription. Return the error, if there was one."""
-        with Contained("overdue deliveries not sent", {"subscription": row.name}) as attempt:
-            self.nudge(row)
-        return attempt.error
 
     def _row(self, message: ProbeMessage | FlushMessage) -> SubscriptionRow | None:
         """Return the subscription of a message; ``None`` if it no longer exists, or can't be read."""
