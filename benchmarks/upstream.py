@@ -1,22 +1,16 @@
 """Mocks of Secrets Manager, DynamoDB and Whop on loopback, over TLS, that answer immediately."""
 
 import json
-import ssl
 import time
 from collections import Counter
-from datetime import UTC, datetime, timedelta
-from ipaddress import ip_address
 from pathlib import Path
 from socket import socket
 from threading import Lock
 from typing import Any
 
 import certifi
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
+from benchmarks.certificates import make_certificate
 from benchmarks.loopback import Handler, Server
 
 SECRET = {"Name": "aichats/benchmark/whop", "SecretString": json.dumps({"api_key": "key_of_the_benchmark"})}
@@ -49,15 +43,13 @@ class Upstream(Server):
 
     def __init__(self, folder: Path) -> None:
         super().__init__(_Calls)
-        certificate, key = write_certificate(folder)
+        certificate, self._tls = make_certificate(folder, "127.0.0.1")
         self.ca_bundle = folder / "ca-bundle.pem"
         self.ca_bundle.write_text(certifi.contents() + certificate.read_text())
         self.url = f"https://127.0.0.1:{self.server_port}"
         self.calls: Counter[str] = Counter()
         self.seconds = 0.0
         self._lock = Lock()
-        self._tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        self._tls.load_cert_chain(certificate, key)
 
     def get_request(self) -> tuple[socket, Any]:
         """Accept a connection. Its handshake comes later, in the thread that serves it."""
@@ -84,25 +76,3 @@ class _Calls(Handler):
         self.answer(200, content, {"Content-Type": "application/json"})
         # Count before sending, so that the call is counted when the function continues.
         self.server.note(service, time.perf_counter() - begun)
-
-
-def write_certificate(folder: Path) -> tuple[Path, Path]:
-    """Write a self-signed certificate for 127.0.0.1. Return the files of the certificate and the key."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "aichats benchmark")])
-    now = datetime.now(UTC)
-    builder = (
-        x509.CertificateBuilder(issuer_name=name, subject_name=name, public_key=key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - timedelta(hours=1))
-        .not_valid_after(now + timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
-    )
-    certificate_file, key_file = folder / "certificate.pem", folder / "key.pem"
-    certificate_file.write_bytes(builder.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM))
-    key_file.write_bytes(
-        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    )
-    return certificate_file, key_file

@@ -15,8 +15,10 @@ from aichats.runs.ledger.ledger import Ledger
 from aichats.runs.model import Run, run_id
 from aichats.subscriptions.model import Subscription
 from aichats.subscriptions.table import SubscriptionTable
+from benchmarks.certificates import make_certificate
+from benchmarks.chaotic.receivers import hang
+from benchmarks.raw_server import Behavior, Connection, serving
 from local.system import System
-from tests.support.raw_server import Behavior, Connection, make_certificate, serving
 from tests.support.small_internet import response
 from tests.support.waiting import until
 
@@ -35,11 +37,6 @@ def drip(connection: Connection) -> None:
     connection.read_request()
     connection.send(b"HTTP/1.1 500 .\r\ncontent-length: 1000000\r\n\r\n")
     connection.drip(b"x")
-
-
-def hang(connection: Connection) -> None:
-    connection.read_request()
-    connection.wait()
 
 
 def hang_up(connection: Connection) -> None:

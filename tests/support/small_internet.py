@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from aichats.http.transport import addresses_of
-from tests.support.raw_server import Connection, RawServer, make_certificate, serving
+from benchmarks.certificates import make_certificate
+from benchmarks.raw_server import Connection, RawServer, serving
 
 HOST = "files.example"
 PUBLIC = "93.184.216.34"

@@ -15,9 +15,10 @@ from standardwebhooks.webhooks import Webhook
 from benchmarks.chaotic.bus import Bus
 from benchmarks.chaotic.outbox import FIRST_CALLS, WATCH_SECONDS, Deaths, hurried
 from benchmarks.chaotic.proxy import Call, Fate
-from benchmarks.chaotic.receivers import DRIP_SECONDS, Receivers, misbehaving
+from benchmarks.chaotic.receivers import Receivers, misbehaving
 from benchmarks.chaotic.subscriber import Subscriber
 from benchmarks.loopback import Handler, Server
+from benchmarks.raw_server import DRIP_SECONDS
 from local.plain_http import plain_client
 from tests.support.waiting import PATIENCE
 
@@ -149,9 +150,9 @@ def receivers() -> Iterator[Receivers]:
         yield running
 
 
-def outcome(url: str, timeout: float = PATIENCE) -> Any:
+def outcome(url: str, longest_silence: float = PATIENCE) -> Any:
     """Return the status of an answer, or the kind of error."""
-    with httpx.Client(trust_env=False, timeout=timeout) as client:
+    with httpx.Client(trust_env=False, timeout=httpx.Timeout(PATIENCE, read=longest_silence)) as client:
         try:
             return client.post(url, content=b"{}").status_code
         except httpx.TransportError as error:

@@ -14,7 +14,7 @@ from aichats.errors import AttachmentError, AttachmentUnavailableError
 from aichats.http import bodies, download
 from aichats.http.deadline import time_limit
 from aichats.http.download import MAX_REDIRECTS
-from tests.support.raw_server import Connection
+from benchmarks.raw_server import Connection
 from tests.support.small_internet import HOST, PUBLIC, Answer, SmallInternet, response, small_internet
 
 PDF = b"%PDF-1.7 the report"

@@ -1,6 +1,6 @@
 import socket
 
-from tests.support.raw_server import Connection, serving
+from benchmarks.raw_server import Connection, serving
 from tests.support.waiting import PATIENCE
 
 

@@ -11,7 +11,7 @@ import pytest
 from aichats.errors import InputError
 from aichats.http.public_urls import check_receiver_url
 from aichats.http.receiver import MAX_READ_BYTES, ReceiverAnswer, ReceiverClient, ReceiverError
-from tests.support.raw_server import Connection, serving
+from benchmarks.raw_server import Connection, serving
 from tests.support.small_internet import HOST, PUBLIC, Answer, SmallInternet, response, small_internet
 from tests.support.waiting import PATIENCE
 

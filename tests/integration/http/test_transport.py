@@ -18,14 +18,16 @@ from aichats.http.deadline import time_limit
 from aichats.http.transport import DeadlineTransport
 from aichats.kodey import KodeyClient
 from aichats.whop import CreateAiChat, UpdateAiChat, WhopClient
+from benchmarks.certificates import make_certificate
+from benchmarks.raw_server import Connection, RawServer, serving
 from local.ports import free_port
-from tests.support.fakes import FakeClock
-from tests.support.raw_server import Connection, RawServer, make_certificate, serving
+from tests.support.fakes import FakeClock, ai_chat
 from tests.support.waiting import PATIENCE
 
 LIMIT = 1.0
 """Enough for a busy machine to come to where the server stops."""
 MESSAGE = CreateAiChat(message_text="Hi")
+CHAT = json.dumps(ai_chat()).encode()
 ANSWER = {"id": "msg_1", "content": "Hello!", "role": "assistant", "createdAt": "2024-01-15T10:30:00Z"}
 
 
@@ -88,7 +90,7 @@ def read_a_little_and_close(connection: Connection) -> None:
 
 def answer_all(connection: Connection) -> None:
     while connection.read_request():
-        connection.answer()
+        connection.answer(CHAT)
 
 
 def answer_late(connection: Connection) -> None:
@@ -98,12 +100,12 @@ def answer_late(connection: Connection) -> None:
 
 def answer_once_and_close(connection: Connection) -> None:
     connection.read_request()
-    connection.answer()
+    connection.answer(CHAT)
 
 
 def hang_up_on_the_second(connection: Connection) -> None:
     connection.read_request()
-    connection.answer()
+    connection.answer(CHAT)
     if connection.number == 1:
         connection.read_request()
     else:

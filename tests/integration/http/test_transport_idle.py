@@ -1,5 +1,6 @@
 """Connections that were idle: used again for a while, and not after Lambda may have frozen the process."""
 
+import json
 import socket
 import struct
 import time
@@ -13,7 +14,10 @@ from aichats.errors import OutcomeUnknownError
 from aichats.http import transport
 from aichats.http.transport import KEEPALIVE_SECONDS, DeadlineTransport
 from aichats.whop import CreateAiChat, WhopClient
-from tests.support.raw_server import Connection, RawServer, serving
+from benchmarks.raw_server import Connection, RawServer, serving
+from tests.support.fakes import ai_chat
+
+CHAT = json.dumps(ai_chat()).encode()
 
 
 @pytest.fixture
@@ -33,7 +37,7 @@ def create(whop: WhopClient) -> None:
 
 def answer_all(connection: Connection) -> None:
     while connection.read_request():
-        connection.answer()
+        connection.answer(CHAT)
 
 
 class WallClock:
@@ -73,7 +77,7 @@ def test_a_connection_is_used_again_for_half_a_minute_of_wall_clock(
 def vanish(connection: Connection) -> None:
     """Answer once. The connection is then gone without notice, and the next request is answered with a reset."""
     connection.read_request()
-    connection.answer()
+    connection.answer(CHAT)
     if connection.number > 1:
         answer_all(connection)
     elif connection.receive():

@@ -15,6 +15,8 @@ from starlette.responses import JSONResponse, PlainTextResponse, StreamingRespon
 
 from aichats.whop.connections import Grant
 from aichats.whop.oauth import MAX_LIFETIME_SECONDS
+from benchmarks.raw_server import Connection as RawConnection
+from benchmarks.raw_server import serving
 from local import login
 from local.connections import Connection, grant_of
 from local.deployed import StackSecret
@@ -25,8 +27,6 @@ from local.oauth_login.pages import CONNECTED, DENIED, FAILED, NOT_OURS, Page
 from local.ports import free_port
 from tests.support.fake_oauth import ACCESS_TOKEN, CLIENT_ID, REFRESH_TOKEN
 from tests.support.login_bench import OLD_GRANT, WHOP, LoginBench, login_bench
-from tests.support.raw_server import Connection as RawConnection
-from tests.support.raw_server import serving
 
 DEEP = f"a.{base64.urlsafe_b64encode(b'[' * 200_000).decode()}.c"
 SCOPES = "openid profile ai_chat:create ai_chat:update ai_chat:delete"

@@ -104,26 +104,26 @@ def test_the_seconds_of_a_reply_that_is_older_than_its_attempt_are_not_known() -
     assert (bench.row.replied_at, bench.row.reply_seconds) == (replied_at, None)
 
 
-@pytest.mark.parametrize("created_at", ["2026-11-20T11:59:57Z", "2026-11-20T11:59:57"])
-def test_the_clock_of_kodey_may_be_some_seconds_behind(created_at: str) -> None:
+def performed_with_reply_of(created_at: str) -> KodeyBench:
+    """Send a message to which Kodey answers with a reply of a time."""
     bench = KodeyBench(SEND_KODEY, "chat_1")
     bench.kodey.chat()
     reply = {"id": "msg_9", "role": "assistant", "createdAt": created_at, "content": "Seven."}
     bench.once(POST_MESSAGE, httpx.Response(200, json=reply))
-
     bench.perform()
+    return bench
+
+
+@pytest.mark.parametrize("created_at", ["2026-11-20T11:59:57Z", "2026-11-20T11:59:57"])
+def test_the_clock_of_kodey_may_be_some_seconds_behind(created_at: str) -> None:
+    bench = performed_with_reply_of(created_at)
 
     assert (bench.row.replied_at, bench.row.reply_seconds) == (NOON - timedelta(seconds=3), Decimal(0))
 
 
 @pytest.mark.parametrize("created_at", ["2099-01-01T00:00:00Z", "2099-01-01T00:00:00"])
 def test_a_reply_is_never_later_than_the_end_of_its_run(created_at: str) -> None:
-    bench = KodeyBench(SEND_KODEY, "chat_1")
-    bench.kodey.chat()
-    reply = {"id": "msg_9", "role": "assistant", "createdAt": created_at, "content": "Seven."}
-    bench.once(POST_MESSAGE, httpx.Response(200, json=reply))
-
-    bench.perform()
+    bench = performed_with_reply_of(created_at)
 
     assert bench.row.replied_at == bench.row.finished_at
 

@@ -11,6 +11,7 @@ from aichats.http.deadline import time_limit
 from aichats.http.receiver import ReceiverAnswer
 from aichats.subscriptions.circuit import GIVE_UP_AFTER, PAUSES, RETRIES
 from aichats.subscriptions.delivery_queue import DeliveryMessage, FlushMessage, RedeliveryMessage
+from aichats.subscriptions.row import SubscriptionRow
 from aichats.subscriptions.waiting import FIRST_PART, MAX_PART
 from tests.support.delivery_bench import SLOW_URL, DeliveryBench, Received, accept, fail, url_of
 from tests.support.fakes import Sent
@@ -29,6 +30,19 @@ def let_wait(bench: DeliveryBench, *names: str) -> None:
     bench.work()
     bench.happen(*names)
     bench.work()
+
+
+def last_hour(bench: DeliveryBench, row: SubscriptionRow, **fields: Any) -> RedeliveryMessage:
+    """Return the message that asks for the deliveries of the last hour again."""
+    now = bench.clock()
+    return RedeliveryMessage(
+        subscription=row.name,
+        created_at=row.created_at,
+        redelivery="1",
+        since=now - timedelta(hours=1),
+        until=now,
+        **fields,
+    )
 
 
 def test_an_event_reaches_each_subscription_that_wants_it(bench: DeliveryBench) -> None:
@@ -287,13 +301,7 @@ def test_events_that_waited_or_are_sent_again_do_not_delay_new_ones(bench: Deliv
         next(turn)
         queues += [sent.queue for sent in batch if '"kind":"delivery"' in sent.body]
         bench.handle(batch)
-    again = RedeliveryMessage(
-        subscription=row.name,
-        created_at=row.created_at,
-        redelivery="1",
-        since=bench.clock() - timedelta(hours=1),
-        until=bench.clock(),
-    )
+    again = last_hour(bench, row)
     bench.redeliveries.perform(again)
     queues += [sent.queue for sent in bench.sqs.sent]
     bench.work()
@@ -338,14 +346,7 @@ def test_a_search_for_failed_deliveries_reads_a_bounded_number_at_a_time(
     bench.work()
     last = bench.stored()[-1]
     bench.deliveries.store(replace(last, status="failed"), bench.clock())
-    asked = RedeliveryMessage(
-        subscription=row.name,
-        created_at=row.created_at,
-        redelivery="1",
-        since=bench.clock() - timedelta(hours=1),
-        until=bench.clock(),
-        failed_only=True,
-    )
+    asked = last_hour(bench, row, failed_only=True)
     bench.redeliveries.perform(asked)
     [rest] = bench.sqs.sent
     assert f'"after":"{bench.stored()[2].place}"' in rest.body

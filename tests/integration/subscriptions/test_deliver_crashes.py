@@ -38,9 +38,15 @@ def handle(bench: DeliveryBench, world: World, batch: list[Sent], number: int, f
         return True
 
 
-def return_later(bench: DeliveryBench, batch: list[Sent]) -> None:
-    """Let messages become visible again."""
-    bench.visible += [(bench.clock() + INVISIBLE, sent) for sent in batch]
+def handle_next(bench: DeliveryBench, world: World, number: int, fault: str) -> bool:
+    """Handle the next batch with a fault at a call. What failed becomes visible again later.
+
+    Return ``False`` if nothing is visible.
+    """
+    batch = bench.batch()
+    if batch and handle(bench, world, batch, number, fault):
+        bench.visible += [(bench.clock() + INVISIBLE, sent) for sent in batch]
+    return bool(batch)
 
 
 @pytest.mark.parametrize("fault", FAULTS)
@@ -50,9 +56,7 @@ def test_an_event_is_delivered_if_its_process_dies_at_any_call(
 ) -> None:
     bench.subscribe()
     bench.happen("one")
-    batch = bench.batch()
-    if handle(bench, world, batch, number, fault):
-        return_later(bench, batch)
+    handle_next(bench, world, number, fault)
     bench.live(minutes=15)
 
     assert set(bench.delivered()) == {"one"}
@@ -68,9 +72,7 @@ def test_a_failed_attempt_is_repeated_if_its_process_dies_at_any_call(
     bench.subscribe()
     bench.receivers.answers[url_of(NAME)] = fail()
     bench.happen("one")
-    batch = bench.batch()
-    if handle(bench, world, batch, number, fault):
-        return_later(bench, batch)
+    handle_next(bench, world, number, fault)
     bench.receivers.answers[url_of(NAME)] = accept()
     bench.live(minutes=20)
 
@@ -92,9 +94,8 @@ def test_what_waits_is_sent_if_the_process_of_the_recovery_dies_at_any_call(
     bench.work()
     bench.receivers.answers[url_of(NAME)] = accept()
     bench.clock.now = bench.clock() + timedelta(seconds=6)
-    while batch := bench.batch():
-        if handle(bench, world, batch, number, fault):
-            return_later(bench, batch)
+    while handle_next(bench, world, number, fault):
+        pass
     bench.live(minutes=30)
 
     assert set(bench.delivered()) == {"one", "two", "three"}

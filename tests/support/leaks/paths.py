@@ -14,6 +14,7 @@ from aichats.aws.table import Table
 from aichats.http.retry import MAX_ATTEMPTS
 from aichats.whop.connections import fingerprint
 from aichats.whop.oauth import INVALID_GRANT
+from benchmarks.raw_server import Connection, serving
 from local.standins.whop.deliveries import event, signed
 from tests.support.leaks.bench import LeakBench
 from tests.support.leaks.echoing import FORMS, Rejection
@@ -44,7 +45,6 @@ from tests.support.leaks.paths_of_http import (
     reject_chats,
 )
 from tests.support.mock_servers import AI_CHATS
-from tests.support.raw_server import Connection, serving
 from tests.support.waiting import until
 
 type Json = dict[str, Any]

@@ -1,24 +1,18 @@
-"""A server of raw bytes on a free port, with the faults that a test needs."""
+"""A server of raw bytes on a free port, which can misbehave as benchmarks and tests need."""
 
-import datetime
-import json
 import socket
 import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from pathlib import Path
-
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-
-from tests.support.fakes import ai_chat
-from tests.support.waiting import PATIENCE
 
 type Behavior = Callable[["Connection"], None]
 
 DRIP_SECONDS = 0.05
+LIMIT = 180.0
+"""Seconds after which connections end even if the client waits for ever."""
+STOP_LIMIT = 180.0
+"""Seconds for which the end of the server waits for its connections."""
 
 
 class Connection:
@@ -52,25 +46,32 @@ class Connection:
         return body
 
     def receive(self) -> bytes:
-        """Return received bytes; none when the client has hung up or the test is over."""
+        """Return received bytes; none when the client has hung up or the server stops."""
         while not self.server.stopped.is_set():
             with suppress(TimeoutError):
                 return self.socket.recv(65536)
         return b""
 
     def send(self, content: bytes) -> None:
+        """Send bytes."""
         self.socket.sendall(content)
 
-    def answer(self, body: bytes = json.dumps(ai_chat()).encode()) -> None:
+    def answer(self, body: bytes) -> None:
+        """Send a success with a body."""
         self.send(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
 
     def drip(self, content: bytes) -> None:
-        """Send the same few bytes again and again until the test ends."""
+        """Send the same few bytes again and again, slowly, until the server stops."""
         while not self.server.stopped.wait(DRIP_SECONDS):
             self.send(content)
 
+    def flood(self, content: bytes) -> None:
+        """Send the same bytes again and again, as fast as possible, until the server stops."""
+        while not self.server.stopped.is_set():
+            self.send(content)
+
     def wait(self) -> None:
-        """Do nothing until the test ends."""
+        """Do nothing until the server stops."""
         self.server.stopped.wait()
 
 
@@ -82,10 +83,10 @@ class RawServer:
         heads: the first line and the headers of each request, in lower case.
         connections: the number of connections so far.
         closed: a semaphore, released once for each connection that the server closed.
-        stopped: set at the end of the test, or when the test takes too long.
+        stopped: set at the end of the ``with`` block, or after ``limit`` seconds.
     """
 
-    def __init__(self, behavior: Behavior, tls: ssl.SSLContext | None) -> None:
+    def __init__(self, behavior: Behavior, tls: ssl.SSLContext | None, limit: float) -> None:
         self.requests: list[str] = []
         self.heads: list[str] = []
         self.connections = 0
@@ -96,7 +97,7 @@ class RawServer:
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port = self._listener.getsockname()[1]
         # If the client waits for ever, the connections end, so that the test fails.
-        self._limit = threading.Timer(PATIENCE, self.stopped.set)
+        self._limit = threading.Timer(limit, self.stopped.set)
         self._threads = [self._limit, threading.Thread(target=self._accept)]
         for thread in self._threads:
             thread.daemon = True
@@ -104,17 +105,24 @@ class RawServer:
 
     @property
     def base_url(self) -> str:
+        """The URL of the server, without a slash at its end."""
         return f"{'https://localhost' if self._tls else 'http://127.0.0.1'}:{self.port}"
 
     def stop(self) -> None:
+        """End all connections.
+
+        Raises:
+            TimeoutError: a behavior did not end.
+        """
         self._limit.cancel()
         self.stopped.set()
         # A connection wakes up the thread that accepts; closing the listener alone does not.
         with suppress(OSError):
             socket.create_connection(("127.0.0.1", self.port)).close()
         for thread in self._threads:
-            thread.join(PATIENCE)
-            assert not thread.is_alive(), "a connection of the server did not end"
+            thread.join(STOP_LIMIT)
+            if thread.is_alive():
+                raise TimeoutError("a connection of the server did not end")
 
     def _accept(self) -> None:
         while True:
@@ -130,7 +138,7 @@ class RawServer:
             thread.start()
 
     def _serve(self, connected: socket.socket, number: int) -> None:
-        # In many tests the client hangs up in the middle.
+        # The client may hang up at any time.
         with suppress(OSError), connected, self._secured(connected) as secured:
             secured.settimeout(0.1)
             self._behavior(Connection(self, secured, number))
@@ -141,37 +149,16 @@ class RawServer:
 
 
 @contextmanager
-def serving(behavior: Behavior, tls: ssl.SSLContext | None = None) -> Iterator[RawServer]:
-    """Run a server for the ``with`` block."""
-    server = RawServer(behavior, tls)
+def serving(behavior: Behavior, tls: ssl.SSLContext | None = None, limit: float = LIMIT) -> Iterator[RawServer]:
+    """Run a server for the ``with`` block.
+
+    Args:
+        behavior: called with each connection, in a thread of its own.
+        tls: the TLS context of a server that uses TLS.
+        limit: seconds after which the server ends its connections.
+    """
+    server = RawServer(behavior, tls, limit)
     try:
         yield server
     finally:
         server.stop()
-
-
-def make_certificate(folder: Path, host: str = "localhost") -> tuple[Path, ssl.SSLContext]:
-    """Return the file of a self-signed certificate for a host, and the TLS context of a server that shows it."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, host)])
-    now = datetime.datetime.now(datetime.UTC)
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(hours=1))
-        .not_valid_after(now + datetime.timedelta(hours=1))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName(host)]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    certificate_file, key_file = folder / "certificate.pem", folder / "key.pem"
-    certificate_file.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
-    key_file.write_bytes(
-        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    )
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate_file, key_file)
-    return certificate_file, context
