@@ -96,7 +96,6 @@ class Deliverer:
         count("EventsDelivered", outcomes.count("delivered"))
         count("DeliveriesFailed", outcomes.count("failed attempt"))
         count("DeliveriesHeld", outcomes.count("held"))
-        count("DeliveriesGivenUp", outcomes.count("given up"))
         failed = [identifier for identifier, outcome in zip(jobs, outcomes, strict=True) if outcome is None]
         return failed + unreadable
 
@@ -194,11 +193,8 @@ class Deliverer:
         return self._give_up(job, "the subscription is disabled")
 
     def _give_up(self, job: DeliveryJob, reason: str) -> Result:
-        failed = replace(job.delivery, status="failed", held=False, due_at=None, last_error=reason)
-        if not self.deliveries.store(failed, self.clock()):
-            return "skipped"
-        logger.error("delivery given up", extra=job.log_fields | {"attempts": failed.attempts, "reason": reason})
-        return "given up"
+        given_up = self.deliveries.give_up(job.delivery, job.row.name, reason, self.clock())
+        return "given up" if given_up else "skipped"
 
     def _hold(self, job: DeliveryJob) -> Result:
         """Hold a delivery back until its receiver works again. That is not an attempt."""

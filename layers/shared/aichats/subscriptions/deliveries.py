@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, Literal
 
+from aichats.aws.observability import count_now, logger
 from aichats.aws.table import Table
 from aichats.aws.writes import succeeds
 from aichats.events.log import sort_key
@@ -112,6 +113,20 @@ class DeliveryTable:
         condition = "#version = :read_version" if delivery.version else self.items.is_absent
         values = {"read_version": delivery.version} if delivery.version else {}
         return succeeds(partial(self.items.put, item, condition, values))
+
+    def give_up(self, delivery: Delivery, subscription: str, reason: str, now: datetime) -> bool:
+        """Store that a delivery has failed for good, log it and count it. ``subscription`` is the name.
+
+        Returns:
+            ``False`` if another writer has changed the delivery since it was read, so nothing was written.
+        """
+        failed = replace(delivery, status="failed", held=False, due_at=None, last_error=reason)
+        if not self.store(failed, now):
+            return False
+        fields = {"subscription": subscription, "event_id": failed.event_id, "type": failed.type, "reason": reason}
+        logger.error("delivery given up", extra={**fields, "attempts": failed.attempts})
+        count_now("DeliveriesGivenUp")
+        return True
 
     def waiting(
         self, subscription: str, *, held: bool, until: datetime, limit: int, after: Mapping[str, str] | None = None

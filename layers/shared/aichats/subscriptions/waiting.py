@@ -1,11 +1,11 @@
 """Deliveries that wait: which of them are attempted when a receiver works again, or when their time has come."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from aichats.automations.sweep_part import CallAll, call_concurrently
-from aichats.aws.observability import Contained, count, count_now, logger
+from aichats.aws.observability import Contained, count, logger
 from aichats.events.log import EventLog
 from aichats.runs.ledger.times import to_text, utc_now
 from aichats.subscriptions.circuit import GIVE_UP_AFTER
@@ -163,12 +163,7 @@ class WaitingDeliveries:
                     )
                 )
             elif delivery.status == "waiting":
-                reason = "the event is deleted"
-                gone = replace(delivery, status="failed", held=False, due_at=None, last_error=reason)
-                if self.deliveries.store(gone, self.clock()):
-                    log_fields = {"subscription": of.subscription, "event_id": delivery.event_id, "reason": reason}
-                    logger.error("delivery given up", extra=log_fields | {"attempts": delivery.attempts})
-                    count_now("DeliveriesGivenUp")
+                self.deliveries.give_up(delivery, of.subscription, "the event is deleted", self.clock())
         return messages
 
 
