@@ -42,6 +42,13 @@ def test_each_link_leads_to_a_page_and_a_heading_that_exist(page: Path) -> None:
         assert not anchor or anchor in anchors(target), f"{link}: no such heading"
 
 
+@pytest.mark.parametrize("page", [page for page in PAGES if page.parent.name != "decisions"], ids=name_of)
+def test_each_file_of_the_code_that_a_page_names_exists(page: Path) -> None:
+    """Decisions name the files of their time."""
+    named = re.findall(r"`([\w.-]+/[\w./-]+\.py)`", page.read_text())
+    assert [path for path in named if not any((folder / path).exists() for folder in (ROOT, LAYER, LAYER.parent))] == []
+
+
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_each_shell_block_is_correct_syntax(page: Path) -> None:
     for block in shell_blocks(page):
