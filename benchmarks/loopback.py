@@ -47,8 +47,16 @@ class Handler(BaseHTTPRequestHandler):
         """Answer the request."""
 
     def body(self) -> bytes:
-        """Return the request's body."""
-        return self.rfile.read(int(self.headers["Content-Length"]))
+        """Return the request's body, or an empty one.
+
+        Raises:
+            ConnectionResetError: the client ended before it sent the whole body.
+        """
+        length = int(self.headers.get("Content-Length", 0))
+        body = self.rfile.read(length)
+        if len(body) < length:
+            raise ConnectionResetError(f"the client sent {len(body)} of {length} bytes")
+        return body
 
     def answer(self, status: int, content: bytes, headers: dict[str, str]) -> None:
         """Write a response. It is sent when ``respond`` returns."""

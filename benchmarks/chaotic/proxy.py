@@ -82,10 +82,6 @@ class _Calls(Handler):
         else:
             self.answer(status, content, headers)
 
-    def body(self) -> bytes:
-        """Return the request's body, or an empty one."""
-        return self.rfile.read(int(self.headers.get("Content-Length", 0)))
-
     def _kill(self) -> None:
         self.close_connection = True
         kill_client(self.client_address[1], self.server.server_port)

@@ -123,6 +123,17 @@ def test_a_subscriber_keeps_deliveries_and_counts_those_without_a_valid_signatur
     assert (subscriber.requests, subscriber.failed, subscriber.unsigned) == (2, 0, 1)
 
 
+@pytest.mark.parametrize("sent", [b"", b"{"])
+def test_a_subscriber_does_not_keep_a_delivery_whose_sender_ends_within_the_request(sent: bytes) -> None:
+    with Subscriber() as subscriber:
+        subscriber.secret = SECRET
+        with socket.create_connection(("127.0.0.1", subscriber.server_port)) as connected:
+            connected.sendall(b"POST / HTTP/1.1\r\nwebhook-id: evt_1\r\ncontent-length: 2\r\n\r\n" + sent)
+            connected.shutdown(socket.SHUT_WR)
+            assert connected.recv(1) == b""
+    assert (subscriber.requests, subscriber.unsigned, subscriber.heard().deliveries) == (1, 0, ())
+
+
 def test_a_failing_subscriber_answers_nothing_or_an_error_and_keeps_some_deliveries_nevertheless(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
