@@ -12,10 +12,14 @@ from aichats.http.receiver import ReceiverAnswer
 from aichats.subscriptions.circuit import GIVE_UP_AFTER, PAUSES, RETRIES
 from aichats.subscriptions.delivery_queue import DeliveryMessage, FlushMessage, RedeliveryMessage
 from aichats.subscriptions.row import SubscriptionRow
-from aichats.subscriptions.waiting import FIRST_PART, MAX_PART
+from aichats.subscriptions.waiting import FIRST_PART
 from tests.support.delivery_bench import SLOW_URL, DeliveryBench, Received, accept, fail, url_of
 from tests.support.fakes import Sent
 from tests.support.waiting import turns
+
+PARTS = [10, 20, 40, 80, 160, 200, 5]
+"""The numbers of deliveries in the parts of a flush of :data:`WAITING` deliveries."""
+WAITING = sum(PARTS)
 
 
 @pytest.fixture
@@ -135,9 +139,6 @@ def test_a_receiver_that_recovers_gets_everything_that_waited(bench: DeliveryBen
     assert (bench.row().failures, bench.row().failing_since, bench.row().open_until) == (0, None, None)
 
 
-WAITING = 300
-
-
 def test_a_receiver_that_fails_again_costs_messages_for_a_part_of_what_waits_and_gets_all_of_it_later() -> None:
     handled: list[Sent] = []
 
@@ -187,7 +188,9 @@ def kinds(bench: DeliveryBench) -> list[str]:
     return found
 
 
-def test_each_part_of_a_flush_is_larger_than_the_one_before_and_comes_a_second_later(bench: DeliveryBench) -> None:
+def test_each_part_of_a_flush_has_twice_as_many_as_the_one_before_up_to_a_maximum_and_comes_a_second_later(
+    bench: DeliveryBench,
+) -> None:
     flush = waiting_flush(bench, WAITING)
     sizes: list[int] = []
     turn = turns()
@@ -202,9 +205,7 @@ def test_each_part_of_a_flush_is_larger_than_the_one_before_and_comes_a_second_l
         assert [delay for _, delay in rest] in ([1], [])
         following = FlushMessage.model_validate(rest[0][0]) if rest else None
 
-    assert sizes[:3] == [FIRST_PART, 2 * FIRST_PART, 4 * FIRST_PART]
-    assert max(sizes) <= MAX_PART
-    assert sum(sizes) == WAITING
+    assert sizes == PARTS
 
 
 def test_copies_of_a_message_do_not_multiply_the_rest_of_a_flush(bench: DeliveryBench) -> None:
@@ -213,6 +214,19 @@ def test_copies_of_a_message_do_not_multiply_the_rest_of_a_flush(bench: Delivery
         bench.waiting.flush(flush)
 
     assert kinds(bench).count("flush") == 1
+
+
+def test_the_sweep_sends_what_waits_if_a_process_ends_after_it_claimed_the_rest_of_a_flush(
+    bench: DeliveryBench,
+) -> None:
+    flush = waiting_flush(bench, 3 * FIRST_PART)
+    assert bench.subscriptions.claim_flush(bench.row(), flush.place, held=flush.held)
+    bench.waiting.flush(flush)
+    assert kinds(bench).count("flush") == 0
+
+    bench.live(minutes=10)
+
+    assert set(bench.delivered()) == {"one", *(f"run-{number}" for number in range(3 * FIRST_PART))}
 
 
 def test_a_later_flush_ends_an_earlier_one(bench: DeliveryBench) -> None:
