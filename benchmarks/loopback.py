@@ -47,7 +47,7 @@ class Handler(BaseHTTPRequestHandler):
         """Answer the request."""
 
     def body(self) -> bytes:
-        """Return the request's body, or an empty one.
+        """Return the request's body; empty if the request has none.
 
         Raises:
             ConnectionResetError: the client ended before it sent the whole body.
