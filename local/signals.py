@@ -59,9 +59,13 @@ def interruptible(command: Callable[[], int]) -> int:
 
 
 def unwind(number: int, _frame: FrameType | None) -> None:
-    """Interrupt the main thread. Further signals are ignored, so that they don't interrupt the cleanup."""
+    """Interrupt the main thread. Further signals are ignored, so that they don't interrupt the cleanup.
+
+    Objects that the signal leaves half built fail in their ``__del__``, and Python would print each such exception.
+    """
     for ending in ENDING:
         signal.signal(ending, signal.SIG_IGN)
+    sys.unraisablehook = lambda _: None
     raise SignalledError(number)
 
 

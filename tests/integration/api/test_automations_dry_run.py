@@ -1,5 +1,7 @@
 """``PUT /automations/{name}?dry_run=true`` checks and answers as the PUT would, and stores nothing."""
 
+from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -24,13 +26,20 @@ def whop() -> ScriptedTransport:
 
 
 @pytest.fixture
-def app(whop: ScriptedTransport, scheduler: FakeScheduler) -> Application:
-    return make_application(whop, scheduler=scheduler)
+def clock() -> Callable[[], datetime]:
+    """A clock that does not move: an error may name the time, and two answers are compared."""
+    now = utc_now()
+    return lambda: now
 
 
 @pytest.fixture
-def scheduler() -> FakeScheduler:
-    return FakeScheduler(utc_now)
+def app(whop: ScriptedTransport, scheduler: FakeScheduler, clock: Callable[[], datetime]) -> Application:
+    return make_application(whop, scheduler=scheduler, clock=clock)
+
+
+@pytest.fixture
+def scheduler(clock: Callable[[], datetime]) -> FakeScheduler:
+    return FakeScheduler(clock)
 
 
 @pytest.fixture
