@@ -185,7 +185,8 @@ def test_the_clients_that_created_and_changed_it_are_shown(api: HttpCaller) -> N
 
     shown = get(api)
     assert (shown["created_by"], shown["updated_by"]) == ("git", "local")
-    assert shown["created_at"] == first["created_at"] < shown["updated_at"]
+    assert shown["created_at"] == first["created_at"]
+    assert datetime.fromisoformat(first["created_at"]) < datetime.fromisoformat(shown["updated_at"])
 
 
 def test_the_same_definition_of_another_client_is_no_change(api: HttpCaller) -> None:

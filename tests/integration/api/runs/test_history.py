@@ -36,7 +36,8 @@ def test_the_runs_of_the_last_week_are_listed_newest_first_with_the_window(
 
     assert answer.status == 200
     assert {run["run_id"] for run in answer.json["data"]} == {first, second}
-    assert answer.json["data"][0]["created_at"] >= answer.json["data"][1]["created_at"]
+    newer, older = (datetime.fromisoformat(run["created_at"]) for run in answer.json["data"])
+    assert newer >= older
     assert answer.json["next_cursor"] is None
     since, until = (datetime.fromisoformat(answer.json[name]) for name in ("since", "until"))
     assert until - since == timedelta(days=7)

@@ -97,7 +97,7 @@ def test_a_run_shows_what_became_of_its_reply(api: HttpCaller, app: Application,
     nothing = dict.fromkeys(("replied_at", "reply_seconds", "tokens", "reply_overdue_at", "reply_overdue_reason"), None)
 
     one = api("GET", f"/runs/{run.run_id}").json
-    [listed] = api("GET", "/runs", query="since=2026-11-01T00:00:00Z").json["data"]
+    [listed] = api("GET", "/runs", query="since=2026-11-20T00:00:00Z&until=2026-11-21T00:00:00Z").json["data"]
 
     for answer in (one, listed):
         assert {name: answer[name] for name in nothing | shown} == nothing | shown
