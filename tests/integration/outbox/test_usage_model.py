@@ -2,7 +2,7 @@
 
 Hypothesis chooses what happens to runs, how the stream delivers their changes, and the faults of each call. The stream
 has shards, which keep the order of a run's changes and nothing more. A batch that fails comes again, whole or half of
-it, and a batch that was published may come again too.
+it. A batch that was published may come again too, until it is published once more.
 """
 
 import os
@@ -67,7 +67,7 @@ class Changes(RuleBasedStateMachine):
         self.outbox = Outbox(self.clock, faulty_dynamodb(self.world), bus=FaultyAws(self.world, bus))
         self.bus, self.ledger = bus, self.outbox.ledger
         self.shards: list[list[Json]] = [[] for _ in range(SHARDS)]
-        self.published: list[list[Json]] = []
+        self.published: list[tuple[int, list[Json]]] = []
         self.size = [100] * SHARDS
 
     # ------------------------------------------------------------------ what happens to runs
@@ -134,14 +134,16 @@ class Changes(RuleBasedStateMachine):
     def a_published_batch_is_delivered_again(self, number: int, plan: Plan) -> None:
         if self.published:
             self.world.meanwhile = lambda: None
-            self._handle(self.published[number % len(self.published)], plan)
+            shard, batch = self.published[number % len(self.published)]
+            if not self._handle(batch, plan):
+                self.shards[shard] = batch + self.shards[shard]
 
     def _deliver(self, shard: int, plan: Plan) -> None:
         waiting, size = self.shards[shard], self.size[shard]
         batch = waiting[:size]
         if batch and self._handle(batch, plan):
             self.shards[shard] = waiting[len(batch) :]
-            self.published.append(batch)
+            self.published.append((shard, batch))
             self.size[shard] = 100
         else:
             self.size[shard] = max(1, min(size, len(batch)) // 2)
