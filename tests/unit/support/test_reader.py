@@ -26,3 +26,9 @@ def test_only_the_dates_of_a_text_are_moved() -> None:
     moved = as_today(text, WRITTEN_ON + timedelta(weeks=2))
 
     assert moved == '{"from": "2027-01-07T08:00:00Z", "port": 2026, "expression": "at(2027-02-14T09:00:00)"}'
+
+
+def test_a_time_in_utc_keeps_its_wall_clock_time_when_the_pages_are_read_in_summer() -> None:
+    moved = as_today("2026-11-27T07:30:00Z, 2026-12-01T08:30:00+01:00", WRITTEN_ON + timedelta(weeks=30))
+
+    assert moved == "2027-06-25T06:30:00Z, 2027-06-29T08:30:00+01:00"
