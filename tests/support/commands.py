@@ -13,10 +13,26 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from local.attached import attached
+from local.signals import ENDING
 from tests.support.waiting import PATIENCE, until
 
 IGNORING_SIGINT = ["sh", "-c", 'trap "" INT; exec "$@"', "sh"]
 """Launcher that starts a command as a shell without a terminal starts background processes."""
+
+
+@contextmanager
+def restored_signals() -> Iterator[None]:
+    """Restore after the ``with`` block what a command changes in this process: what signals and failing ``__del__`` do.
+
+    pytest reports a failing ``__del__``, which a command that ends by a signal hides.
+    """
+    handlers, hook = {number: signal.getsignal(number) for number in ENDING}, sys.unraisablehook
+    try:
+        yield
+    finally:
+        sys.unraisablehook = hook
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
 
 
 def run_command(

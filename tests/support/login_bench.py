@@ -1,7 +1,6 @@
 """`make login` and `make logout` with Whop's OAuth on a free port, a browser, and moto's Secrets Manager."""
 
 import json
-import signal
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
@@ -14,7 +13,7 @@ from mypy_boto3_secretsmanager import SecretsManagerClient
 from local import deployed, login, logout
 from local.oauth_login.callback import Callback, Redirect
 from local.ports import free_port
-from local.signals import ENDING
+from tests.support.commands import restored_signals
 from tests.support.fake_oauth import CLIENT_ID, Browser, FakeOAuth, running_oauth
 from tests.support.fakes import FakeClock
 
@@ -75,12 +74,10 @@ class LoginBench:
         arguments = ["login", "--stack", STACK, "--client-id", CLIENT_ID, "--port", str(self.port), *options]
         self._monkeypatch.setattr("sys.argv", arguments)
         self._monkeypatch.setattr(login, "open_browser", self.browser.open)
-        handlers = {number: signal.getsignal(number) for number in ENDING}
         try:
-            return login.main()
+            with restored_signals():
+                return login.main()
         finally:
-            for number, handler in handlers.items():
-                signal.signal(number, handler)
             self.browser.close()
 
     def without_consent(self) -> FakeClock:

@@ -28,7 +28,7 @@ from tests.support.waiting import PATIENCE, until
 
 WRITTEN_ON = date(2026, 11, 30)
 """The Monday that is today on the pages."""
-HOME = ZoneInfo("Europe/Berlin")
+ZONE = ZoneInfo("Europe/Berlin")
 """The time zone of the schedules on the pages."""
 CONSENT = f"{sys.executable} -m tests.support.leaks.browser allow %s"
 """A browser whose user allows access to Whop at once."""
@@ -38,14 +38,14 @@ def as_today(text: str, today: date) -> str:
     """Return a text with its dates moved by whole weeks, into the same week as today.
 
     Dates before the week of ``WRITTEN_ON`` stay in the past, and dates after that week stay in the future. A time
-    in UTC keeps its wall-clock time in ``HOME``, because a schedule there fires an hour earlier in UTC in summer.
+    in UTC keeps its wall-clock time in ``ZONE``, because a schedule there fires an hour earlier in UTC in summer.
     """
     moved = (today - WRITTEN_ON) // timedelta(weeks=1) * timedelta(weeks=1)
 
     def move(found: re.Match[str]) -> str:
         if not found["clock"]:
             return str(date.fromisoformat(found["day"]) + moved)
-        at_home = datetime.fromisoformat(found[0]).astimezone(HOME) + moved
+        at_home = datetime.fromisoformat(found[0]).astimezone(ZONE) + moved
         return f"{at_home.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
 
     return re.sub(r"(?<!\d)(?P<day>20\d\d-\d\d-\d\d)(?P<clock>T\d\d:\d\d:\d\dZ)?(?!\d)", move, text)

@@ -13,9 +13,9 @@ from botocore.exceptions import EndpointConnectionError
 from local.attached import attached
 from local.errors import LocalError
 from local.repeat import repeating
-from local.signals import ENDING, interruptible
+from local.signals import interruptible
 from local.tools import tool
-from tests.support.commands import run_command
+from tests.support.commands import restored_signals, run_command
 from tests.support.waiting import until
 
 PARENT = """
@@ -105,6 +105,28 @@ def test_a_command_under_nohup_outlives_the_terminal() -> None:
     assert process.returncode == 128 + signal.SIGTERM
 
 
+CUT = """
+import os, signal, sys
+from local.signals import interruptible
+
+class Connection:
+    def __init__(self):
+        os.kill(os.getpid(), signal.SIGINT)
+        self.socket = None
+
+    def __del__(self):
+        self.socket.close()
+
+sys.exit(interruptible(Connection))
+"""
+
+
+def test_an_object_that_a_signal_leaves_half_built_prints_nothing() -> None:
+    ended = run_command(sys.executable, "-c", CUT)
+
+    assert (ended.returncode, ended.stdout, ended.stderr) == (128 + signal.SIGINT, "", "")
+
+
 ENDLESS = """
 import sys
 from local.signals import interruptible
@@ -146,12 +168,8 @@ def test_a_command_that_cannot_go_on_says_why(capsys: pytest.CaptureFixture[str]
     def command() -> int:
         raise LocalError("port 3000 is taken")
 
-    handlers = {number: signal.getsignal(number) for number in ENDING}
-    try:
+    with restored_signals():
         assert interruptible(command) == 1
-    finally:
-        for number, handler in handlers.items():
-            signal.signal(number, handler)
     assert capsys.readouterr().err.strip() == "port 3000 is taken"
 
 

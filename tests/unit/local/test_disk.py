@@ -16,6 +16,7 @@ from local.disk import KEPT, NEEDED_BYTES, prefix, prune, require_space
 from local.errors import LocalError
 from local.repeat import repeating
 from local.signals import interruptible
+from tests.support.commands import restored_signals
 
 
 def no_space() -> int:
@@ -23,7 +24,8 @@ def no_space() -> int:
 
 
 def test_a_disk_that_fills_up_ends_a_command_with_what_to_do(capsys: pytest.CaptureFixture[str]) -> None:
-    assert interruptible(no_space) == 1
+    with restored_signals():
+        assert interruptible(no_space) == 1
     printed = capsys.readouterr().err
     assert "is full. Free some space, for example with `make clean`" in printed
     assert "Traceback" not in printed
@@ -33,7 +35,7 @@ def test_another_error_of_the_system_is_not_taken_for_a_full_disk() -> None:
     def missing() -> int:
         raise FileNotFoundError(errno.ENOENT, "no such file")
 
-    with pytest.raises(FileNotFoundError):
+    with restored_signals(), pytest.raises(FileNotFoundError):
         interruptible(missing)
 
 
