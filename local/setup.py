@@ -201,19 +201,9 @@ def make_environment(name: str, python: Path) -> None:
         uv(), "pip", "sync", "-q", "--python", interpreter, "--require-hashes", files[0], why=f"install {files[0].name}"
     )
     if place == VENV:
-        no_index = ["--no-index", "--no-deps", "--no-build-isolation"]
-        run(
-            uv(),
-            "pip",
-            "install",
-            "-q",
-            "--python",
-            interpreter,
-            *no_index,
-            "-e",
-            ROOT,
-            why="install the project itself",
-        )
+        options = ["-q", "--no-index", "--no-deps", "--no-build-isolation"]
+        projects: list[str | Path] = ["-e", ROOT, "-e", ROOT / "cli"]
+        run(uv(), "pip", "install", "--python", interpreter, *options, *projects, why="install the project itself")
     stamp(place, files)
     say(f"  {place.relative_to(ROOT)}: {time.monotonic() - begun:.0f} s")
 
@@ -239,8 +229,9 @@ def make_wheelhouse() -> None:
 
 
 def requirements(name: str) -> list[Path]:
-    """Return the files that an environment is made from."""
-    return [ROOT / "requirements" / f"{name}.txt"]
+    """Return the files that an environment is made from, that with the packages first."""
+    own = [ROOT / "cli" / "pyproject.toml"] if ENVIRONMENTS.get(name) == VENV else []
+    return [ROOT / "requirements" / f"{name}.txt", *own]
 
 
 def is_current(place: Path, files: list[Path]) -> bool:

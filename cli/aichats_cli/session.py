@@ -1,0 +1,139 @@
+"""The profile, the API and the output of a command, and the options that all commands have."""
+
+from __future__ import annotations
+
+import inspect
+from functools import cached_property
+from typing import TYPE_CHECKING, Annotated, Any, Concatenate
+
+import typer
+
+from aichats_cli.errors import CommandError, UsageError
+from aichats_cli.output import Format, Output
+from aichats_cli.profiles import Profile, choose
+from aichats_cli.system import System
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from datetime import datetime
+
+    from aichats_cli.api import Api
+
+
+class Session:
+    """The profile, the API and the output of one command."""
+
+    def __init__(
+        self, system: System, profile: str | None = None, form: Format = Format.table, *, debug: bool = False
+    ) -> None:
+        self.system = system
+        self._name, self._debug = profile, debug
+        self.output = Output(form, system.stdout, system.variables)
+
+    @cached_property
+    def profile(self) -> Profile:
+        """The chosen profile.
+
+        Raises:
+            CommandError: the profile doesn't exist, or the file of the profiles can't be read.
+        """
+        return choose(self._name, self.system.variables)
+
+    @cached_property
+    def api(self) -> Api:
+        """The HTTP API of the profile's stack."""
+        from aichats_cli.api import Api  # 60 ms
+
+        return Api(self.profile, self.system, trace=self.note if self._debug else None)
+
+    def past(self, text: str) -> str:
+        """Return the time that a text means, such as `yesterday` or `7d`, as the API reads it.
+
+        Raises:
+            UsageError: the text isn't a time.
+        """
+        from aichats_cli.dates import read_past
+
+        return read_past(text, self.now()).isoformat()
+
+    def future(self, text: str) -> str:
+        """Return the time that a text means, such as `mon 9:00` or `in 3h`, as the API reads it.
+
+        Raises:
+            UsageError: the text isn't a time.
+        """
+        from aichats_cli.dates import read_future
+
+        return read_future(text, self.now()).isoformat()
+
+    def now(self) -> datetime:
+        """Return the time in the zone of this machine."""
+        return self.system.now().astimezone(self.system.zone)
+
+    def note(self, text: str) -> None:
+        """Print a line for the person, not for a pipe: to standard error."""
+        print(text, file=self.system.stderr, flush=True)
+
+    def confirm(self, question: str, *, yes: bool) -> None:
+        """Ask before something is destroyed, unless ``yes`` was typed.
+
+        Raises:
+            CommandError: the answer isn't yes.
+            UsageError: standard input isn't a terminal.
+        """
+        if yes:
+            return
+        if not self.system.stdin.isatty():
+            raise UsageError(f"{question} You can't answer here, without a terminal", "add --yes to the command")
+        print(f"{question} [y/N] ", end="", file=self.system.stderr, flush=True)
+        if self.system.stdin.readline().strip().lower() not in {"y", "yes"}:
+            raise CommandError("stopped: nothing was changed")
+
+
+def common(
+    profile: Annotated[str | None, typer.Option("--profile", help="The stack to use; see `aichats login`.")] = None,
+    output: Annotated[Format, typer.Option("--output", "-o", help="The form of the output.")] = Format.table,
+    *,
+    debug: Annotated[bool, typer.Option("--debug", help="Show the requests.")] = False,
+) -> None:
+    """Name the options that all commands have."""
+
+
+def command[**P](
+    app: typer.Typer, name: str | None = None, *, examples: Sequence[str] = (), **settings: Any
+) -> Callable[[Callable[Concatenate[Session, P], None]], Callable[Concatenate[Session, P], None]]:
+    """Add a function as a command. The command also has the options of :func:`common`, which make its session.
+
+    Args:
+        app: the group of the command.
+        name: the command's name.
+        examples: lines to type, for the help.
+        settings: what `typer.Typer.command` takes.
+    """
+
+    def register(function: Callable[Concatenate[Session, P], None]) -> Callable[Concatenate[Session, P], None]:
+        shared = inspect.signature(common, eval_str=True).parameters
+        own = list(inspect.signature(function, eval_str=True).parameters.values())[1:]
+
+        body: Callable[..., None] = function
+
+        def run(context: typer.Context, **options: Any) -> None:
+            profile, form, debug = (options.pop(key) for key in shared)
+            body(Session(context.obj or System(), profile, form, debug=debug), **options)
+
+        of_context = inspect.Parameter("context", inspect.Parameter.KEYWORD_ONLY, annotation=typer.Context)
+        keywords = [
+            of_context,
+            *(each.replace(kind=inspect.Parameter.KEYWORD_ONLY) for each in (*own, *shared.values())),
+        ]
+        run.__dict__["__signature__"] = inspect.Signature(keywords)
+        run.__annotations__ = {parameter.name: parameter.annotation for parameter in keywords}
+        app.command(name, help=inspect.getdoc(function), epilog=example_text(examples), **settings)(run)
+        return function
+
+    return register
+
+
+def example_text(examples: Sequence[str]) -> str | None:
+    """Return the examples as the end of a help text."""
+    return "\b\nExamples:\n" + "\n".join(f"  {line}" for line in examples) if examples else None

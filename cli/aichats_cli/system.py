@@ -1,0 +1,37 @@
+"""The machine on which a command runs. Tests replace parts of it."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, TextIO
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from datetime import tzinfo
+
+    import httpx
+
+
+def utc_now() -> datetime:
+    """Return the time."""
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True)
+class System:
+    """The variables, the streams, the clock and the network of a machine."""
+
+    variables: Mapping[str, str] = field(default_factory=lambda: os.environ)
+    stdin: TextIO = field(default_factory=lambda: sys.stdin)
+    stdout: TextIO = field(default_factory=lambda: sys.stdout)
+    stderr: TextIO = field(default_factory=lambda: sys.stderr)
+    now: Callable[[], datetime] = utc_now
+    sleep: Callable[[float], None] = time.sleep
+    zone: tzinfo | None = None
+    """The time zone in which people write and read times; ``None``: that of the operating system."""
+    transport: httpx.BaseTransport | None = None
+    """Sends the requests; ``None``: over the network."""

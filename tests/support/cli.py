@@ -1,0 +1,93 @@
+"""The command `aichats` in this process, on a stack in memory."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import httpx
+
+from aichats.api.app import create_api
+from aichats_cli.main import main
+from aichats_cli.system import System
+from tests.support.fakes import Json
+from tests.support.lambda_calls import LOCAL, HttpCaller
+from tests.support.stack_in_memory import StackInMemory
+
+ADDRESS = "https://api.example"
+
+
+class Terminal(io.StringIO):
+    """A stream that is a terminal."""
+
+    def isatty(self) -> bool:
+        """Return True."""
+        return True
+
+
+@dataclass(frozen=True)
+class Result:
+    """The end of a command."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        """The standard output, read as JSON."""
+        return json.loads(self.out)
+
+
+@dataclass
+class Cli:
+    """Runs commands against the HTTP API of a stack in memory. The stack's clock is the command's."""
+
+    stack: StackInMemory
+    variables: dict[str, str] = field(default_factory=lambda: {"AICHATS_URL": ADDRESS, "AICHATS_TOKEN": LOCAL})
+    requests: list[httpx.Request] = field(default_factory=list)
+    zone: str = "Europe/Berlin"
+
+    def __call__(self, *arguments: str, stdin: str = "", terminal: bool = False) -> Result:
+        """Return what a command printed. ``stdin`` is piped into it, or typed on a terminal."""
+        stream = Terminal if terminal else io.StringIO
+        out, err = stream(), stream()
+        system = System(
+            variables=self.variables,
+            stdin=stream(stdin),
+            stdout=out,
+            stderr=err,
+            now=self.now,
+            sleep=lambda _: None,
+            zone=ZoneInfo(self.zone),
+            transport=httpx.MockTransport(self.answer),
+        )
+        return Result(main(arguments, system), out.getvalue(), err.getvalue())
+
+    def now(self) -> datetime:
+        """Return the time of the stack."""
+        return self.stack.clock()
+
+    def answer(self, request: httpx.Request) -> httpx.Response:
+        """Answer a request as the stack's HTTP API does. A test may replace this, to make the network fail."""
+        self.requests.append(request)
+        call = HttpCaller(create_api(self.stack.app).resolve)
+        answer = call(
+            request.method,
+            request.url.path,
+            request.content.decode() or None,
+            query=request.url.query.decode(),
+            token=request.headers.get("authorization"),
+            headers=without_length(request.headers),
+        )
+        return httpx.Response(answer.status, headers=dict(answer.headers), content=answer.body.encode())
+
+
+def without_length(headers: Mapping[str, str]) -> Json:
+    """Return the headers that API Gateway would pass on."""
+    return {name: value for name, value in headers.items() if name not in {"content-length", "connection"}}
