@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, Any, Concatenate
 
@@ -15,7 +16,6 @@ from aichats_cli.system import System
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from datetime import datetime
 
     from aichats_cli.api import Api
 
@@ -65,6 +65,17 @@ class Session:
         from aichats_cli.dates import read_future
 
         return read_future(text, self.now()).isoformat()
+
+    def when(self, text: str | None) -> str:
+        """Return a time of the API as people read it, such as `Mon 30 Nov 08:30`, in the zone of this machine.
+
+        A time in another year has its year. ``None`` is an empty text.
+        """
+        if text is None:
+            return ""
+        now = self.now()
+        read = datetime.fromisoformat(text).astimezone(now.tzinfo)
+        return f"{read:%a} {read.day} {read:%b}{'' if read.year == now.year else f' {read.year}'} {read:%H:%M}"
 
     def now(self) -> datetime:
         """Return the time in the zone of this machine."""

@@ -28,7 +28,7 @@ def list_automations(
         {
             "name": lambda each: each["name"],
             "state": lambda each: each["state"],
-            "next": lambda each: each["next_at"],
+            "next": lambda each: session.when(each["next_at"]),
             "last run": lambda each: (each["last_run"] or {}).get("status"),
         },
     )
