@@ -150,17 +150,27 @@ class Shell:
 def running_shell(folder: Path, stack: LocalStack) -> Iterator[Shell]:
     """Run a shell in an empty folder, with the local AWS and a browser. It reads none of the user's files at its start.
 
-    `make` runs in the project folder, as on the pages. No proxy is asked for this machine.
+    `make` runs in the project folder, as on the pages. `aichats` is installed, and speaks to the stack without a login.
+    No proxy is asked for this machine.
     """
     environment = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
     (empty := folder / "empty").mkdir()
+    command = {
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{environment['PATH']}",
+        "AICHATS_URL": stack.dev.value("HTTP API"),
+        "AICHATS_TOKEN": BEARER,
+        "XDG_CONFIG_HOME": str(folder / "config"),
+    }
     with subprocess.Popen(
         ["bash", "--noprofile", "--norc", "-o", "pipefail"],
         stdin=subprocess.PIPE,
         text=True,
         start_new_session=True,
         cwd=empty,
-        env=environment | emulator_of(stack.dev).environment() | {"BROWSER": CONSENT, "PORT": str(free_port())},
+        env=environment
+        | emulator_of(stack.dev).environment()
+        | command
+        | {"BROWSER": CONSENT, "PORT": str(free_port())},
     ) as process:
         shell = Shell(process, folder)
         try:
