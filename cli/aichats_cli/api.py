@@ -74,6 +74,7 @@ class Api:
                 "User-Agent": "aichats-cli",
             },
             timeout=seconds,
+            verify=profile.url.startswith("https:"),  # To read the certificates takes 100 ms; plain HTTP needs none.
             transport=system.transport,
         )
 
@@ -167,6 +168,11 @@ def answer_of(profile: Profile, request: httpx.Request, response: httpx.Response
         CommandError: the body isn't JSON.
     """
     called = f"{request.method} {request.url}"
+    if response.is_redirect:
+        raise CommandError(
+            f"{called} leads to {response.headers.get('location')}, and a token is never sent to another address",
+            "log in again with the final URL: aichats login --url https://…",
+        )
     try:
         body = response.json() if response.content else None
     except ValueError:

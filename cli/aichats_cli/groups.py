@@ -3,19 +3,64 @@
 from __future__ import annotations
 
 import importlib
-from typing import Any
+from typing import Any, override
 
 import typer
-from typer.core import TyperCommand, TyperGroup
+
+from aichats_cli.help import LeanCommand, LeanGroup
 
 SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 PARTS = {
     "auto": ("aichats_cli.commands.auto", "List, create, run and pause automations."),
+    "login": ("aichats_cli.commands.login", "Store the address and the token of a stack as a profile."),
+    "logout": ("aichats_cli.commands.login", "Remove a profile and its token from this machine."),
+    "profiles": ("aichats_cli.commands.login", "List the stacks that you can use."),
+    "use": ("aichats_cli.commands.login", "Choose the profile that commands use by default."),
+    "completion": ("aichats_cli.commands.completion", "Print the script with which your shell completes commands."),
 }
-"""The module of each group or command below `aichats`, and its line in the help."""
+"""The module of each group or command below `aichats`, and its line in the help.
+
+A module that has a command of this name provides this command, any other module a group.
+"""
+
+SECTIONS = {
+    "Everyday": ("auto", "runs", "chats", "files", "events", "notify", "usage", "logs", "open"),
+    "Automations as code": ("init", "validate", "plan", "apply", "export"),
+    "Your machine": ("dev", "demo", "login", "profiles", "use", "logout", "completion"),
+    "Your stack on AWS": ("admin",),
+}
+"""The order of the commands in the help."""
 
 
-def new_group(text: str, *, cls: type[TyperGroup] = TyperGroup) -> typer.Typer:
+class Root(LeanGroup):
+    """The command `aichats`. In its help, and until a group is used, each group is its name and one line."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.commands.update({name: LeanCommand(name, help=text) for name, (_, text) in PARTS.items()})
+
+    @override
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Return the name of a command, the imported command, and the arguments after its name."""
+        name, stub, rest = super().resolve_command(ctx, args)
+        return name, stub if name is None else imported(name), rest
+
+    @override
+    def list_commands(self, ctx: Any) -> list[str]:
+        """Return the names of the commands, in the order of the help."""
+        return [name for names in SECTIONS.values() for name in names if name in self.commands]
+
+    @override
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """Write the commands, in sections."""
+        width = max(map(len, PARTS))
+        for title, names in SECTIONS.items():
+            if rows := [(name.ljust(width), PARTS[name][1]) for name in names if name in PARTS]:
+                with formatter.section(title):
+                    formatter.write_dl(rows)
+
+
+def new_group(text: str, *, cls: type[LeanGroup] = LeanGroup) -> typer.Typer:
     """Return a group of commands with this help."""
     group = typer.Typer(
         help=text,
@@ -34,20 +79,8 @@ def no_options() -> None:
     """Do nothing: a group has no options of its own."""
 
 
-class Root(TyperGroup):
-    """The command `aichats`. In its help, and until a group is used, each group is its name and one line."""
-
-    def __init__(self, **options: Any) -> None:
-        super().__init__(**options)
-        self.commands.update({name: TyperCommand(name, help=text) for name, (_, text) in PARTS.items()})
-
-    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
-        """Return the name of a command, the imported command, and the arguments after its name."""
-        name, stub, rest = super().resolve_command(ctx, args)
-        return name, stub if name is None else imported(name), rest
-
-
 def imported(name: str) -> Any:
     """Return a group or a command below `aichats`."""
     module, _ = PARTS[name]
-    return typer.main.get_command(importlib.import_module(module).app)
+    found: Any = typer.main.get_command(importlib.import_module(module).app)
+    return found.commands.get(name, found)

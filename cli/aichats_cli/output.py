@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
+import sys
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, TextIO
+
+from aichats_cli.tables import TITLE, table_lines
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -37,27 +41,61 @@ COLORS = {
 
 
 CODES = {"dim": "2", "bold": "1", "green": "32", "yellow": "33", "red": "31", "cyan": "36"}
+NARROWEST = 40
+"""The least width of a terminal for which tables are made."""
+
+
+def is_terminal(stream: TextIO, variables: Mapping[str, str]) -> bool:
+    """Return whether a stream is a terminal that can show more than plain lines."""
+    return stream.isatty() and variables.get("TERM") != "dumb"
+
+
+def shows_colors(stream: TextIO, variables: Mapping[str, str]) -> bool:
+    """Return whether to print colors: on a terminal, or with FORCE_COLOR, but never with NO_COLOR."""
+    return not variables.get("NO_COLOR") and (bool(variables.get("FORCE_COLOR")) or is_terminal(stream, variables))
+
+
+def styled(text: str, style: str) -> str:
+    """Return the text in a style."""
+    return f"\033[{CODES[style]}m{text}\033[0m"
 
 
 class Output:
-    """Prints to one stream in the format that was asked for."""
+    """Prints to one stream in the format that was asked for.
 
-    def __init__(self, form: Format, stream: TextIO, variables: Mapping[str, str]) -> None:
+    Args:
+        form: the format.
+        stream: the standard output.
+        variables: those of the environment, such as NO_COLOR and COLUMNS.
+        notes: the standard error, for what isn't part of the result.
+    """
+
+    def __init__(self, form: Format, stream: TextIO, variables: Mapping[str, str], notes: TextIO | None = None) -> None:
         self.format = form
-        self._stream = stream
-        self.is_terminal = stream.isatty() and variables.get("TERM") != "dumb"
-        self.has_colors = self.is_terminal and not variables.get("NO_COLOR")
+        self._stream, self._notes, self._variables = stream, notes or sys.stderr, variables
+        self.is_terminal = is_terminal(stream, variables)
+        self.has_colors = shows_colors(stream, variables)
 
-    def items(self, items: Sequence[Row], columns: Mapping[str, Callable[[Row], object]], name: str = "name") -> None:
+    def items(
+        self,
+        items: Sequence[Row],
+        columns: Mapping[str, Callable[[Row], object]],
+        name: str = "name",
+        *,
+        empty: str = "nothing found",
+    ) -> None:
         """Print a list: as it is in JSON or YAML, the field ``name`` of each, or a table.
 
         Args:
             items: the objects of the API.
             columns: the title of each column, and what it shows of an object.
             name: the field that identifies an object.
+            empty: what to print to standard error in place of a table without rows, such as the command that adds one.
         """
         if self.format is Format.name:
             self.lines(str(item[name]) for item in items)
+        elif self.format is Format.table and not items:
+            print(empty, file=self._notes)
         elif self.format is Format.table:
             self.table(list(columns), [[text_of(show(item)) for show in columns.values()] for item in items])
         else:
@@ -81,7 +119,8 @@ class Output:
             yaml.default_flow_style = False
             yaml.dump(value, self._stream)
         else:
-            self.lines([json.dumps(value, indent=2, ensure_ascii=False)])
+            has_all = (self._stream.encoding or "utf-8").lower().startswith("utf")
+            self.lines([json.dumps(value, indent=2, ensure_ascii=not has_all)])
 
     def lines(self, lines: Iterable[str]) -> None:
         """Print lines at once, even into a pipe."""
@@ -90,13 +129,20 @@ class Output:
         self._stream.flush()
 
     def table(self, titles: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-        """Print a table. In a pipe its columns are at least two spaces apart and never cut."""
-        if self.is_terminal:
-            self._rich_table(titles, rows)
-            return
-        widths = [max(map(len, column)) for column in zip(titles, *rows, strict=True)]
-        for row in (list(map(str.upper, titles)), *rows):
-            self.lines(["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()])
+        """Print a table. On a terminal it fits the width; in a pipe nothing is wrapped."""
+        space = self.width if self.is_terminal else None
+        self.lines(table_lines(list(map(str.upper, titles)), rows, self._paint_cell, space))
+
+    @property
+    def width(self) -> int:
+        """The width of the terminal: 80 if it has none."""
+        columns = self._variables.get("COLUMNS", "")
+        if columns.isdigit():
+            return max(int(columns), NARROWEST)
+        try:
+            return max(os.get_terminal_size(self._stream.fileno()).columns, NARROWEST)
+        except (OSError, ValueError):
+            return 80
 
     def fields(self, fields: Mapping[str, object]) -> None:
         """Print names and values under each other, without those that are empty."""
@@ -107,21 +153,10 @@ class Output:
 
     def paint(self, text: str, style: str | None) -> str:
         """Return the text in a style if the stream shows colors."""
-        if style is None or not self.has_colors:
-            return text
-        return f"\033[{CODES[style]}m{text}\033[0m"
+        return styled(text, style) if style and self.has_colors else text
 
-    def _rich_table(self, titles: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-        from rich.console import Console
-        from rich.table import Table
-        from rich.text import Text
-
-        table = Table(box=None, pad_edge=False, header_style="bold")
-        for title in titles:
-            table.add_column(title, overflow="fold")
-        for row in rows:
-            table.add_row(*(Text(cell, style=COLORS.get(cell, "")) for cell in row))
-        Console(file=self._stream, no_color=not self.has_colors, highlight=False).print(table)
+    def _paint_cell(self, text: str, cell: str) -> str:
+        return self.paint(text, "bold" if cell == TITLE else COLORS.get(cell))
 
 
 def text_of(value: object) -> str:

@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Annotated, Any, Concatenate
 
 import typer
 
+from aichats_cli.complete import profile_names
 from aichats_cli.errors import CommandError, UsageError
+from aichats_cli.help import LeanCommand, example_text
 from aichats_cli.output import Format, Output
-from aichats_cli.profiles import Profile, choose
+from aichats_cli.profiles import Profile, choose, is_exposed
 from aichats_cli.system import System
 
 if TYPE_CHECKING:
@@ -27,8 +29,10 @@ class Session:
         self, system: System, profile: str | None = None, form: Format = Format.table, *, debug: bool = False
     ) -> None:
         self.system = system
-        self._name, self._debug = profile, debug
-        self.output = Output(form, system.stdout, system.variables)
+        self.profile_name = profile
+        """What was typed as ``--profile``."""
+        self._debug = debug or bool(system.variables.get("AICHATS_DEBUG"))
+        self.output = Output(form, system.stdout, system.variables, system.stderr)
 
     @cached_property
     def profile(self) -> Profile:
@@ -37,14 +41,34 @@ class Session:
         Raises:
             CommandError: the profile doesn't exist, or the file of the profiles can't be read.
         """
-        return choose(self._name, self.system.variables)
+        return choose(self.profile_name, self.system.variables)
 
     @cached_property
     def api(self) -> Api:
         """The HTTP API of the profile's stack."""
+        return self.api_of(self.profile)
+
+    def api_of(self, profile: Profile) -> Api:
+        """Return the HTTP API of a profile's stack. Warn if others on the network could read the token."""
         from aichats_cli.api import Api  # 60 ms
 
-        return Api(self.profile, self.system, trace=self.note if self._debug else None)
+        if is_exposed(profile.url):
+            self.note(f"warning: {profile.url} is not encrypted, so others on the network can read your token")
+        return Api(profile, self.system, trace=self.note if self._debug else None)
+
+    def secret(self, prompt: str) -> str:
+        """Return a secret that a person types without an echo, or the first line of standard input in a pipe.
+
+        Raises:
+            UsageError: nothing was typed, or nothing came.
+        """
+        if self.system.stdin.isatty():
+            value = self.system.hidden(f"{prompt}: ").strip()
+        else:
+            value = self.system.stdin.readline().strip()
+        if not value:
+            raise UsageError(f"{prompt}: nothing was typed", "type it when asked, or pipe it into the command")
+        return value
 
     def past(self, text: str) -> str:
         """Return the time that a text means, such as `yesterday` or `7d`, as the API reads it.
@@ -96,16 +120,30 @@ class Session:
             return
         if not self.system.stdin.isatty():
             raise UsageError(f"{question} You can't answer here, without a terminal", "add --yes to the command")
-        print(f"{question} [y/N] ", end="", file=self.system.stderr, flush=True)
-        if self.system.stdin.readline().strip().lower() not in {"y", "yes"}:
+        if self.answer(f"{question} [y/N] ").lower() not in {"y", "yes"}:
             raise CommandError("stopped: nothing was changed")
+
+    def answer(self, question: str) -> str:
+        """Return what a person types at the terminal after a question: nothing after Ctrl-D."""
+        print(question, end="", file=self.system.stderr, flush=True)
+        line = self.system.stdin.readline()
+        if not line.endswith("\n"):
+            self.note("")
+        return line.strip()
 
 
 def common(
-    profile: Annotated[str | None, typer.Option("--profile", help="The stack to use; see `aichats login`.")] = None,
-    output: Annotated[Format, typer.Option("--output", "-o", help="The form of the output.")] = Format.table,
+    profile: Annotated[
+        str | None,
+        typer.Option(
+            "--profile", metavar="NAME", help="The stack to use; see `aichats profiles`.", autocompletion=profile_names
+        ),
+    ] = None,
+    output: Annotated[
+        Format, typer.Option("--output", "-o", metavar="FORMAT", help="table, json, yaml or name.")
+    ] = Format.table,
     *,
-    debug: Annotated[bool, typer.Option("--debug", help="Show the requests.")] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show the requests and the responses.")] = False,
 ) -> None:
     """Name the options that all commands have."""
 
@@ -139,12 +177,8 @@ def command[**P](
         ]
         run.__dict__["__signature__"] = inspect.Signature(keywords)
         run.__annotations__ = {parameter.name: parameter.annotation for parameter in keywords}
-        app.command(name, help=inspect.getdoc(function), epilog=example_text(examples), **settings)(run)
+        text = (inspect.getdoc(function) or "").partition("\n\nArgs:")[0].partition("\n\nRaises:")[0]
+        app.command(name, cls=LeanCommand, help=text, epilog=example_text(examples), **settings)(run)
         return function
 
     return register
-
-
-def example_text(examples: Sequence[str]) -> str | None:
-    """Return the examples as the end of a help text."""
-    return "\b\nExamples:\n" + "\n".join(f"  {line}" for line in examples) if examples else None

@@ -21,6 +21,13 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
+def read_hidden(prompt: str) -> str:
+    """Return what a person types, without an echo."""
+    from getpass import getpass
+
+    return getpass(prompt)
+
+
 @dataclass(frozen=True)
 class System:
     """The variables, the streams, the clock and the network of a machine."""
@@ -29,6 +36,8 @@ class System:
     stdin: TextIO = field(default_factory=lambda: sys.stdin)
     stdout: TextIO = field(default_factory=lambda: sys.stdout)
     stderr: TextIO = field(default_factory=lambda: sys.stderr)
+    hidden: Callable[[str], str] = read_hidden
+    """Asks the person at the terminal for a secret, without an echo."""
     now: Callable[[], datetime] = utc_now
     sleep: Callable[[float], None] = time.sleep
     zone: tzinfo | None = None

@@ -1,0 +1,120 @@
+"""The help of commands: bold headings, full sentences, and the examples as they are typed."""
+
+from __future__ import annotations
+
+import inspect
+from typing import TYPE_CHECKING, Any, override
+
+import typer
+from typer._click import Command, HelpFormatter
+from typer.core import TyperArgument, TyperCommand, TyperGroup, TyperOption
+
+from aichats_cli.parameters import LeanOption, lean, retyped
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+EXAMPLES = "\b\nExamples:\n"
+"""The beginning of the end of a help text. Lines after it are shown as they are."""
+
+
+COMMON = frozenset({"profile", "output", "debug", "help", "version"})
+"""The names of the options that all commands have."""
+
+
+class BoldHeadings(HelpFormatter):
+    """What writes a help text. Where no colors are shown, what makes the headings bold is removed before printing."""
+
+    @override
+    def write_heading(self, heading: str) -> None:
+        """Write a heading."""
+        super().write_heading(f"\033[1m{heading}\033[0m")
+
+
+class HelpContext(typer.Context):
+    """What is known of one command of a line."""
+
+    formatter_class = BoldHeadings
+
+
+class Helpful(Command):
+    """What commands and groups have in common."""
+
+    context_class = HelpContext
+
+    @override
+    def get_help_option(self, ctx: Any) -> Any:
+        """Return the option ``--help``."""
+        option = super().get_help_option(ctx)
+        if type(option) is TyperOption:
+            self._help_option = retyped(option, LeanOption)
+            self._help_option.help = "Show this help."
+        return self._help_option
+
+    @override
+    def get_short_help_str(self, limit: int = 0) -> str:
+        """Return the first paragraph of the help, in full."""
+        return " ".join(inspect.cleandoc(self.help or "").partition("\n\n")[0].split())
+
+    @override
+    def format_options(self, ctx: Any, formatter: Any) -> None:
+        """Write the arguments and the options: first those of the command, then those that all commands have."""
+        sections: dict[str, list[tuple[str, str]]] = {"Arguments": [], "Options": [], "Common options": []}
+        for parameter in self.get_params(ctx):
+            if isinstance(parameter, TyperArgument):
+                title = "Arguments"
+            else:
+                title = "Common options" if parameter.name in COMMON else "Options"
+            if row := parameter.get_help_record(ctx):
+                sections[title].append(row)
+        if not sections["Options"]:
+            sections["Options"] = sections.pop("Common options")
+        for title, rows in sections.items():
+            if rows:
+                with formatter.section(title):
+                    formatter.write_dl(rows)
+
+    @override
+    def format_epilog(self, ctx: Any, formatter: Any) -> None:
+        """Write the end of the help. Examples are a section whose lines are never wrapped, so they can be copied."""
+        text, _, examples = (self.epilog or "").partition(EXAMPLES)
+        if text:
+            formatter.write_paragraph()
+            formatter.write_text(text)
+        if examples:
+            with formatter.section("Examples"):
+                formatter.write(f"{examples}\n")
+
+
+class LeanCommand(Helpful, TyperCommand):
+    """A command that starts quickly."""
+
+    def __init__(self, name: str | None, *, params: Iterable[Any] | None = None, **settings: Any) -> None:
+        super().__init__(name, params=lean(params or []), **settings)
+
+
+class LeanGroup(Helpful, TyperGroup):
+    """A group of commands that starts quickly."""
+
+    def __init__(self, *, params: Iterable[Any] | None = None, **settings: Any) -> None:
+        super().__init__(params=lean(params or []), **settings)
+
+    @override
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Read what was typed after the group. Without a command, show the help, as an error."""
+        if not args and self.no_args_is_help and not ctx.resilient_parsing:
+            typer.echo(ctx.get_help(), err=True)
+            raise typer.Exit(2)
+        return super().parse_args(ctx, args)
+
+    @override
+    def format_options(self, ctx: Any, formatter: Any) -> None:
+        """Write the options, and then the commands."""
+        super().format_options(ctx, formatter)
+        self.format_commands(ctx, formatter)
+
+
+def example_text(examples: Iterable[str]) -> str | None:
+    """Return examples as the end of a help text: ``None`` if there are none."""
+    lines = "\n".join(f"  {line}" for line in examples)
+    return f"{EXAMPLES}{lines}" if lines else None
