@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from local.cloud.logs import Logs
+from local.cloud.logs import Logs, log_store
 from local.cloud.scheduler import Scheduler
 from local.console import BOLD, DIM, Console
 from local.kept import FOLDER, kept, locked
@@ -116,8 +116,7 @@ def serve(console: Console, options: argparse.Namespace) -> int:
         if folder:
             running.enter_context(kept(system, folder, console.line))
         clients = system.emulator.clients
-        groups = [value for name, value in system.stack.outputs.items() if name.endswith("Logs")]
-        logs = Logs(clients, groups, console, prefix=f"/aws/lambda/{system.stack.name}-")
+        logs = Logs(log_store(clients, system.stack), console)
         # The sweep fires every five minutes and mostly has nothing to do.
         quiet = () if dict(options.parameters).get("LogLevel") == "DEBUG" else (f"{system.stack.name}-sweep",)
         scheduler = Scheduler(clients, console.line, lambda: datetime.now(UTC), quiet)

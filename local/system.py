@@ -20,10 +20,12 @@ from aichats.whop.webhooks import known_event_types
 from local.attached import attached
 from local.cloud.build import Build, build
 from local.cloud.deploy import Stack, deploy
-from local.cloud.emulator import Emulator
+from local.cloud.emulator import REGION, Emulator
 from local.cloud.functions import call, invoke
 from local.cloud.http_api import http_api
 from local.cloud.http_front import HttpFront, serving
+from local.cloud.local_pages import LocalPages
+from local.cloud.logs import log_store
 from local.disk import prefix, prune, require_space
 from local.errors import LocalError
 from local.plain_http import plain_client
@@ -102,6 +104,11 @@ class System:
     def kodey_url(self) -> str:
         """URL of the mock of Kodey."""
         return self.urls[KODEY]
+
+    @property
+    def mocks(self) -> dict[str, str]:
+        """URLs of all mock servers, without a path."""
+        return {"whop": self.whop_url, "kodey": self.kodey_url, "receiver": self.receiver_url.removesuffix("/")}
 
     def invoke(self, output: str, event: object) -> Any:
         """Invoke the function that an output of the stack names, and return the value that it returns.
@@ -185,7 +192,33 @@ def running_system(
             front = HttpFront(http_api(stack), partial(call, emulator.clients), log=log)
             api_url = running.enter_context(serving(front, port=api_port))
             webhook_secrets = register_webhooks(emulator.clients, stack, urls[WHOP], api_url)
-        yield System(emulator, stack, urls, api_url, webhook_secrets, receiver_url)
+        system = System(emulator, stack, urls, api_url, webhook_secrets, receiver_url)
+        front.pages = local_pages(system)
+        yield system
+
+
+def local_pages(system: System) -> LocalPages:
+    """Return what the HTTP API of a system answers for commands on this machine."""
+    variables = system.emulator.environment()
+    about = {
+        "stack": system.stack.name,
+        "region": REGION,
+        "aws": {
+            "endpoint_url": system.emulator.endpoint_url,
+            "access_key_id": variables["AWS_ACCESS_KEY_ID"],
+            "secret_access_key": variables["AWS_SECRET_ACCESS_KEY"],
+        },
+        "mocks": system.mocks,
+    }
+    return LocalPages(about, log_store(system.emulator.clients, system.stack), partial(reset_mocks, system))
+
+
+def reset_mocks(system: System) -> None:
+    """Empty the mock servers, and register the webhooks again, because the mock of Whop forgets them."""
+    with plain_client(timeout=10) as http:
+        for url in system.mocks.values():
+            http.post(f"{url}/_control/reset").raise_for_status()
+    register_webhooks(system.emulator.clients, system.stack, system.whop_url, system.api_url)
 
 
 def scheduled_message(built: Build) -> dict[str, str]:

@@ -19,6 +19,7 @@ from starlette.responses import Response
 
 from local.cloud.functions import Answer, FunctionFailedError
 from local.cloud.http_event import Reply, Request, event_of, reply_of
+from local.cloud.local_pages import is_local
 from local.ports import listen
 from local.standins.shared.server import Server
 
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
 
     from local.cloud.http_api import HttpApi
+    from local.cloud.local_pages import LocalPages
 
     type Invoke = Callable[[str, dict[str, Any]], Answer]
     """Invokes the function of this name with this event."""
@@ -39,6 +41,9 @@ BODY_LIMIT = 10 * 1024 * 1024
 
 class HttpFront:
     """The ASGI application in front of an HTTP API. ``log`` is called with a line for each call."""
+
+    pages: LocalPages | None = None
+    """Answers below ``/_local``. ``None``: these are paths of the HTTP API, as all others."""
 
     def __init__(
         self, api: HttpApi, invoke: Invoke, *, time_limit: float = TIME_LIMIT, log: Callable[[str], None] | None = None
@@ -63,15 +68,22 @@ class HttpFront:
             body=await received.body(),
             client=received.client.host if received.client else "",
         )
-        reply = await self.answer(request)
-        if self._log:
-            request_id = f" request_id={reply.request_id}" if reply.request_id else ""
-            self._log(f"{request.method} {request.path} {reply.status}{request_id}")
+        if self.pages and is_local(request.path):
+            reply = await asyncio.to_thread(self.pages.answer, request)
+        else:
+            reply = await self._logged_answer(request)
         response = Response(reply.body, reply.status)
         for name, value in reply.headers:
             if name != "content-length":
                 response.headers.append(name, value)
         await response(received.scope, received.receive, send)
+
+    async def _logged_answer(self, request: Request) -> Reply:
+        reply = await self.answer(request)
+        if self._log:
+            request_id = f" request_id={reply.request_id}" if reply.request_id else ""
+            self._log(f"{request.method} {request.path} {reply.status}{request_id}")
+        return reply
 
     async def answer(self, request: Request) -> Reply:
         """Return the response that API Gateway would send."""

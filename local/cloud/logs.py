@@ -1,82 +1,99 @@
-"""Follow the functions' logs, and make them readable."""
+"""Collect the functions' logs, and show them."""
 
 from __future__ import annotations
 
-import json
-import re
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+import threading
+import uuid
+from collections import deque
+from itertools import islice
+from typing import TYPE_CHECKING
 
-from local.console import BOLD, DIM, GREEN, RED
+from aichats_cli.log_lines import LogLine, readable
+from aichats_cli.output import CODES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
+    from datetime import datetime
 
     from local.cloud.clients import Clients
+    from local.cloud.deploy import Stack
     from local.console import Console
 
-PLATFORM = re.compile(r"(START|END|REPORT) RequestId: ")
-NOT_SHOWN = {
-    *("level", "message", "exception"),  # shown at fixed positions
-    *("timestamp", "location", "service", "cold_start", "xray_trace_id", "exception_name", "stack_trace"),
-    *("function_name", "function_memory_size", "function_arn", "function_request_id"),
-}
-REQUEST_ID = "function_request_id"
-"""The field that has the id of the invocation; problem documents have it too."""
-COLORS = {"WARNING": BOLD, "ERROR": RED, "CRITICAL": RED, "INFO": GREEN, "DEBUG": DIM}
+KEPT = 20_000
+"""Lines that are kept, the newest."""
+LOOKBACK = 2_000
+"""Milliseconds. An invocation is stamped before it is stored, so one that is older than the newest may come later."""
 
 
-class Logs:
-    """New lines of some log groups. The names of the groups are shown without ``prefix``."""
+class LogStore:
+    """The lines of some log groups, in the order in which they were found. Several threads may use it.
 
-    def __init__(self, clients: Clients, groups: Sequence[str], console: Console, *, prefix: str) -> None:
+    Args:
+        clients: of the local AWS.
+        groups: names of the log groups.
+        prefix: the beginning of these names, which lines don't have.
+    """
+
+    def __init__(self, clients: Clients, groups: Sequence[str], *, prefix: str) -> None:
         self._clients = clients
         self._latest = dict.fromkeys(groups, 0)
-        self._shown: set[str] = set()
-        self._console = console
+        self._seen: set[str] = set()
         self._prefix = prefix
+        self._lines: deque[LogLine] = deque(maxlen=KEPT)
+        self._count = 0
+        self._id = uuid.uuid4().hex
+        self._lock = threading.Lock()
 
-    def show_new(self) -> None:
-        """Show the invocations that ended since the last call. The emulator writes the stream of each at its end."""
+    def after(self, cursor: str) -> tuple[list[LogLine], str]:
+        """Return the lines that were found after a cursor, and the cursor of the last one.
+
+        With an empty cursor, or one of another start of the system, it returns all lines that are kept.
+        """
+        with self._lock:
+            self._collect()
+            start, _, number = cursor.partition("-")
+            seen = int(number) if start == self._id and number.isdecimal() else 0
+            first_kept = self._count - len(self._lines)
+            return list(islice(self._lines, max(0, seen - first_kept), None)), f"{self._id}-{self._count}"
+
+    def _collect(self) -> None:
+        """Add the invocations that ended since the last call. The emulator writes the stream of each at its end."""
         for group, latest in self._latest.items():
-            events = self._clients.logs.filter_log_events(logGroupName=group, startTime=latest)["events"]
-            new = [event for event in events if event["logStreamName"] not in self._shown]
+            start = max(0, latest - LOOKBACK)
+            events = self._clients.logs.filter_log_events(logGroupName=group, startTime=start)["events"]
+            new = [event for event in events if event["logStreamName"] not in self._seen]
             name = group.removeprefix(self._prefix)
-            for event in new:
-                for line in readable(event["message"], event["timestamp"], name, self._console.colored):
-                    self._console.line(line)
-            self._shown |= {event["logStreamName"] for event in new}
+            self._lines.extend(LogLine(event["timestamp"], name, event["message"]) for event in new)
+            self._count += len(new)
+            self._seen |= {event["logStreamName"] for event in new}
             self._latest[group] = max((event["timestamp"] for event in new), default=latest)
 
 
-def readable(message: str, timestamp: int, name: str, colored: Callable[[str, str], str]) -> list[str]:
-    """Return the lines to show for a log line: none for Lambda's own lines and metrics, several for an exception."""
-    if PLATFORM.match(message):
-        return []
-    begin = colored(f"{datetime.fromtimestamp(timestamp / 1000, UTC):%H:%M:%S} {name}", DIM)
-    fields = parsed(message)
-    if fields is None:
-        first, *others = message.splitlines() or [""]
-        return [f"{begin} {visible(first)}", *(f"    {visible(line)}" for line in others)]
-    if "_aws" in fields:
-        return []
-    level = visible(str(fields.get("level", "")))
-    rest = [f"{visible(key)}={visible(str(value))}" for key, value in fields.items() if key not in NOT_SHOWN]
-    if REQUEST_ID in fields and fields.get("request_id") != fields[REQUEST_ID]:
-        rest.append(f"request_id={fields[REQUEST_ID]}")
-    first = " ".join([begin, colored(level, COLORS.get(level, BOLD)), visible(str(fields.get("message", ""))), *rest])
-    return [first, *(f"    {visible(line)}" for line in str(fields.get("exception", "")).splitlines())]
+def log_store(clients: Clients, stack: Stack) -> LogStore:
+    """Return the logs of a stack's functions."""
+    groups = [value for name, value in stack.outputs.items() if name.endswith("Logs")]
+    return LogStore(clients, groups, prefix=f"/aws/lambda/{stack.name}-")
 
 
-def visible(text: str) -> str:
-    """Return a text on one line, without characters that control a terminal. A request may have put them there."""
-    return "".join(each if each.isprintable() or each == "\t" else ascii(each)[1:-1] for each in text)
+class Logs:
+    """Shows the new lines of a store."""
+
+    def __init__(self, store: LogStore, console: Console) -> None:
+        self._store = store
+        self._console = console
+        self._cursor = ""
+
+    def show_new(self) -> None:
+        """Show the lines that were found since the last call."""
+        lines, self._cursor = self._store.after(self._cursor)
+        for line in lines:
+            for text in readable(line, clock_time, self._paint):
+                self._console.line(text)
+
+    def _paint(self, text: str, style: str) -> str:
+        return self._console.colored(text, CODES[style])
 
 
-def parsed(message: str) -> dict[str, Any] | None:
-    """Return the fields of a structured line, or None for another line."""
-    try:
-        fields = json.loads(message)
-    except ValueError:
-        return None
-    return fields if isinstance(fields, dict) else None
+def clock_time(at: datetime) -> str:
+    """Return the time of a day, in UTC."""
+    return f"{at:%H:%M:%S}"

@@ -1,4 +1,4 @@
-"""The display of logs."""
+"""The collection and the display of logs."""
 
 import io
 import json
@@ -6,8 +6,9 @@ from typing import Any, Self, cast
 
 import pytest
 
+from aichats_cli.log_lines import LogLine, readable
 from local.cloud.clients import Clients
-from local.cloud.logs import Logs, readable
+from local.cloud.logs import KEPT, Logs, LogStore, clock_time
 from local.console import Console
 
 NINE = 1_763_629_200_000
@@ -15,7 +16,7 @@ NINE = 1_763_629_200_000
 
 
 def shown(message: str) -> list[str]:
-    return readable(message, NINE, "run-schedule", lambda text, _code: text)
+    return readable(LogLine(NINE, "run-schedule", message), clock_time, lambda text, _style: text)
 
 
 def test_a_structured_line_becomes_a_sentence_with_what_belongs_to_it() -> None:
@@ -49,7 +50,7 @@ def test_an_exception_follows_indented() -> None:
     ]
 
 
-@pytest.mark.parametrize("text", ["plain", "[1, 2]", "{broken", "3"])
+@pytest.mark.parametrize("text", ["plain", "[1, 2]", "{broken", "3", "[" * 100_000])
 def test_what_is_not_structured_is_shown_as_it_is(text: str) -> None:
     assert shown(text) == [f"09:00:00 run-schedule {text}"]
 
@@ -72,6 +73,7 @@ def test_a_text_from_a_request_neither_controls_the_terminal_nor_forges_a_line()
         "START RequestId: 1 Version: $LATEST",
         "END RequestId: 1",
         "REPORT RequestId: 1\tDuration: 3 ms",
+        "INIT_START Runtime Version: python:3.13.v1",
         json.dumps({"_aws": {"CloudWatchMetrics": []}, "Runs": [1]}),
     ],
 )
@@ -97,9 +99,17 @@ class FakeLogs:
         self.events += [{"logStreamName": stream, "timestamp": timestamp, "message": each} for each in messages]
 
 
+def store_of(aws: FakeLogs) -> LogStore:
+    return LogStore(cast("Clients", aws), ["/aws/lambda/stack-api"], prefix="/aws/lambda/stack-")
+
+
+def texts(lines: list[LogLine]) -> list[str]:
+    return [line.message for line in lines]
+
+
 def test_each_line_is_shown_once_even_if_two_invocations_ended_at_the_same_time() -> None:
     aws, printed = FakeLogs(), io.StringIO()
-    logs = Logs(cast("Clients", aws), ["/aws/lambda/stack-api"], Console(printed), prefix="/aws/lambda/stack-")
+    logs = Logs(store_of(aws), Console(printed))
     aws.add("a", NINE, "one", "two")
     logs.show_new()
     aws.add("b", NINE, "three")
@@ -113,3 +123,53 @@ def test_each_line_is_shown_once_even_if_two_invocations_ended_at_the_same_time(
         "09:00:00 api three",
         "09:00:01 api four",
     ]
+
+
+def test_an_invocation_that_is_stored_after_a_newer_one_is_not_missed() -> None:
+    aws = FakeLogs()
+    store = store_of(aws)
+    aws.add("newer", NINE + 2, "newer")
+    _, cursor = store.after("")
+    aws.add("older", NINE, "older")
+
+    assert texts(store.after(cursor)[0]) == ["older"]
+
+
+def test_each_reader_has_a_cursor_of_its_own() -> None:
+    aws = FakeLogs()
+    store = store_of(aws)
+    aws.add("a", NINE, "one")
+    first, after_one = store.after("")
+    aws.add("b", NINE, "two")
+
+    assert texts(first) == ["one"]
+    assert texts(store.after("")[0]) == ["one", "two"]
+    assert texts(store.after(after_one)[0]) == ["two"]
+
+
+def test_a_cursor_of_an_earlier_start_begins_anew() -> None:
+    earlier, aws = FakeLogs(), FakeLogs()
+    earlier.add("a", NINE, "one", "two", "three")
+    _, cursor = store_of(earlier).after("")
+    aws.add("a", NINE, "new")
+
+    assert texts(store_of(aws).after(cursor)[0]) == ["new"]
+
+
+@pytest.mark.parametrize("cursor", ["x", "-1", "0-0", "²-²"])
+def test_a_malformed_cursor_begins_anew(cursor: str) -> None:
+    aws = FakeLogs()
+    aws.add("a", NINE, "one")
+
+    assert texts(store_of(aws).after(cursor)[0]) == ["one"]
+
+
+def test_only_the_newest_lines_are_kept() -> None:
+    aws = FakeLogs()
+    store = store_of(aws)
+    aws.add("a", NINE, "oldest", "older", "old")
+    _, cursor = store.after("")
+    aws.add("b", NINE, *map(str, range(KEPT - 1)))
+
+    assert texts(store.after("")[0])[:2] == ["old", "0"]
+    assert texts(store.after(cursor)[0])[0] == "0"

@@ -1,0 +1,79 @@
+"""Lines of the functions' logs, and how people read them."""
+
+from __future__ import annotations
+
+import json
+import re
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    type Paint = Callable[[str, str], str]
+    """Returns a text in a style, such as ``dim``."""
+
+PLATFORM = re.compile(r"(START|END|REPORT) RequestId: |INIT_(START|REPORT) ")
+"""The beginning of Lambda's own lines about an invocation."""
+NOT_SHOWN = {
+    *("level", "message", "exception"),  # shown at fixed positions
+    *("timestamp", "location", "service", "cold_start", "xray_trace_id", "exception_name", "stack_trace"),
+    *("function_name", "function_memory_size", "function_arn", "function_request_id"),
+}
+REQUEST_ID = "function_request_id"
+"""The field that has the id of the invocation; problem documents have it too."""
+LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+STYLES = {"WARNING": "yellow", "ERROR": "red", "CRITICAL": "red", "INFO": "green", "DEBUG": "dim"}
+
+
+class LogLine(NamedTuple):
+    """A line of a log."""
+
+    timestamp: int
+    """Milliseconds since 1970."""
+    function: str
+    """The function's name without that of the stack."""
+    message: str
+    """The text, JSON if the function wrote it with its logger."""
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the line as an object, as ``GET /_local/logs`` answers it."""
+        return {"timestamp": self.timestamp, "function": self.function, "message": self.message}
+
+    @property
+    def at(self) -> datetime:
+        """The time."""
+        return datetime.fromtimestamp(self.timestamp / 1000, UTC)
+
+
+def fields_of(line: LogLine) -> dict[str, Any] | None:
+    """Return the fields of a structured line, or ``None`` for another line."""
+    try:
+        fields = json.loads(line.message)
+    except (ValueError, RecursionError):
+        return None
+    return fields if isinstance(fields, dict) else None
+
+
+def readable(line: LogLine, when: Callable[[datetime], str], paint: Paint) -> list[str]:
+    """Return the lines to show for a line of a log: none for Lambda's own and for metrics, several for an exception."""
+    if PLATFORM.match(line.message):
+        return []
+    begin = paint(f"{when(line.at)} {line.function}", "dim")
+    fields = fields_of(line)
+    if fields is None:
+        first, *others = line.message.splitlines() or [""]
+        return [f"{begin} {visible(first)}", *(f"    {visible(other)}" for other in others)]
+    if "_aws" in fields:
+        return []
+    level = visible(str(fields.get("level", "")))
+    rest = [f"{visible(key)}={visible(str(value))}" for key, value in fields.items() if key not in NOT_SHOWN]
+    if REQUEST_ID in fields and fields.get("request_id") != fields[REQUEST_ID]:
+        rest.append(f"request_id={visible(str(fields[REQUEST_ID]))}")
+    head = [begin, paint(level, STYLES.get(level, "bold")), visible(str(fields.get("message", ""))), *rest]
+    return [" ".join(head), *(f"    {visible(each)}" for each in str(fields.get("exception", "")).splitlines())]
+
+
+def visible(text: str) -> str:
+    """Return a text on one line, without characters that control a terminal. A request may have put them there."""
+    return "".join(each if each.isprintable() or each == "\t" else ascii(each)[1:-1] for each in text)
