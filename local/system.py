@@ -199,7 +199,7 @@ def running_system(
 
 def local_pages(system: System) -> LocalPages:
     """Return what the HTTP API of a system answers for commands on this machine."""
-    variables = system.emulator.environment()
+    variables, logs = system.emulator.environment(), log_store(system.emulator.clients, system.stack)
     about = {
         "stack": system.stack.name,
         "region": REGION,
@@ -209,8 +209,9 @@ def local_pages(system: System) -> LocalPages:
             "secret_access_key": variables["AWS_SECRET_ACCESS_KEY"],
         },
         "mocks": system.mocks,
+        "functions": logs.functions,
     }
-    return LocalPages(about, log_store(system.emulator.clients, system.stack), partial(reset_mocks, system))
+    return LocalPages(about, logs, partial(reset_mocks, system))
 
 
 def reset_mocks(system: System) -> None:

@@ -23,6 +23,8 @@ ATTEMPTS = 4
 MAX_WAIT_SECONDS = 20.0
 RETRIED = frozenset({429, 500, 502, 503, 504})
 """Statuses after which the same request is sent again. Each is safe to repeat: a POST has an idempotency key."""
+PAUSED = "stack-paused"
+"""The kind of problem of a stack that is paused, perhaps for days."""
 
 
 class Answer(NamedTuple):
@@ -31,6 +33,12 @@ class Answer(NamedTuple):
     status: int
     headers: Mapping[str, str]
     body: Any
+
+
+class UnreachableError(CommandError):
+    """The API can't be reached."""
+
+    is_temporary = True
 
 
 class ApiError(CommandError):
@@ -46,6 +54,7 @@ class ApiError(CommandError):
     def __init__(self, status: int, problem: Mapping[str, Any], message: str, hint: str | None = None) -> None:
         super().__init__(message, hint)
         self.status, self.problem = status, problem
+        self.is_temporary = status in RETRIED and self.kind != PAUSED
 
     @property
     def kind(self) -> str:
@@ -129,7 +138,7 @@ class Api:
                 wait = backoff(attempt)
             else:
                 self._note(request, str(response.status_code), response.headers.get("x-request-id", ""))
-                if attempt >= self._attempts or response.status_code not in RETRIED:
+                if attempt >= self._attempts or not is_retried(response):
                     return answer_of(self.profile, request, response)
                 wait = asked_wait(response) or backoff(attempt)
             self._sleep(wait)
@@ -138,6 +147,11 @@ class Api:
     def _note(self, request: httpx.Request, *result: str) -> None:
         if self._trace is not None:
             self._trace(" ".join(["→", request.method, str(request.url), *filter(None, result)]))
+
+
+def is_retried(response: httpx.Response) -> bool:
+    """Return whether the same request may succeed a few seconds later."""
+    return response.status_code in RETRIED and f"#{PAUSED}" not in response.text
 
 
 def texts(query: Mapping[str, object]) -> dict[str, str]:
@@ -210,11 +224,11 @@ def hint_of(problem: Mapping[str, Any], status: int) -> str | None:
     return None
 
 
-def unreachable(profile: Profile, error: Exception) -> CommandError:
+def unreachable(profile: Profile, error: Exception) -> UnreachableError:
     """Return the error for an API that can't be reached."""
     message = f"can't reach {profile.url}: {error}"
     if profile == BUILT_IN:
-        return CommandError(
+        return UnreachableError(
             message, "start the local stack in another terminal: aichats dev. For a deployed stack: aichats login"
         )
-    return CommandError(message, "check your network, and the URL of the profile")
+    return UnreachableError(message, "check your network, and the URL of the profile")

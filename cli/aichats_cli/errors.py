@@ -10,6 +10,8 @@ class CommandError(Exception):
     """
 
     code = 1
+    is_temporary = False
+    """Whether the same command may work a short time later, because a network or a server failed."""
 
     def __init__(self, message: str, hint: str | None = None) -> None:
         super().__init__(message)

@@ -17,6 +17,10 @@ PARTS = {
     "profiles": ("aichats_cli.commands.login", "List the stacks that you can use."),
     "use": ("aichats_cli.commands.login", "Choose the profile that commands use by default."),
     "completion": ("aichats_cli.commands.completion", "Print the script with which your shell completes commands."),
+    "logs": ("aichats_cli.commands.logs", "Show and follow the logs of the functions."),
+    "open": ("aichats_cli.commands.open", "Open a page of your stack in the browser."),
+    "dev": ("aichats_cli.commands.dev", "Run the whole stack on your laptop, and control its mock servers."),
+    "demo": ("aichats_cli.commands.demo", "Run a short demo of the whole stack on your laptop."),
 }
 """The module of each group or command below `aichats`, and its line in the help.
 

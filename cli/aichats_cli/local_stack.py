@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from aichats_cli.errors import CommandError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from aichats_cli.profiles import Profile
     from aichats_cli.session import Session
@@ -32,6 +32,8 @@ class LocalStack:
     secret_access_key: str = field(repr=False)
     mocks: Mapping[str, str]
     """URLs of the mock servers `whop`, `kodey` and `receiver`, without a path."""
+    functions: Sequence[str]
+    """The names of its functions, without that of the stack."""
 
     @property
     def environment(self) -> dict[str, str]:
@@ -77,6 +79,7 @@ def describe(session: Session) -> LocalStack:
             aws["access_key_id"],
             aws["secret_access_key"],
             answer["mocks"],
+            answer["functions"],
         )
     except ApiError as error:
         if error.status != HTTPStatus.NOT_FOUND:

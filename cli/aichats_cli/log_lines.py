@@ -1,14 +1,15 @@
-"""Lines of the functions' logs, and how people read them."""
+"""Lines of the functions' logs: which of them are wanted, and how people read them."""
 
 from __future__ import annotations
 
 import json
 import re
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     type Paint = Callable[[str, str], str]
     """Returns a text in a style, such as ``dim``."""
@@ -23,6 +24,7 @@ NOT_SHOWN = {
 REQUEST_ID = "function_request_id"
 """The field that has the id of the invocation; problem documents have it too."""
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+"""The levels, from the least important one on."""
 STYLES = {"WARNING": "yellow", "ERROR": "red", "CRITICAL": "red", "INFO": "green", "DEBUG": "dim"}
 
 
@@ -53,6 +55,52 @@ def fields_of(line: LogLine) -> dict[str, Any] | None:
     except (ValueError, RecursionError):
         return None
     return fields if isinstance(fields, dict) else None
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """The lines that a person asked for."""
+
+    texts: Sequence[str] = ()
+    """Texts that a line must contain, such as the id of a run."""
+    functions: Sequence[str] = ()
+    """The functions whose lines are wanted: none of them means all."""
+    level: str = "DEBUG"
+    """The least important level."""
+
+    def matches(self, line: LogLine) -> bool:
+        """Return whether a line is wanted. Lambda's own lines about an invocation, and metrics, never are."""
+        if PLATFORM.match(line.message) or (self.functions and line.function not in self.functions):
+            return False
+        fields = fields_of(line)
+        if fields is not None and "_aws" in fields:
+            return False
+        return level_of(fields) >= LEVELS.index(self.level) and all(text in line.message for text in self.texts)
+
+
+def level_of(fields: dict[str, Any] | None) -> int:
+    """Return the place of a line's level in :data:`LEVELS`.
+
+    Python or Lambda write a line without fields, mostly because the function didn't start or end. So it is an error.
+    """
+    level = "ERROR" if fields is None else str(fields.get("level", "INFO"))
+    return LEVELS.index(level) if level in LEVELS else LEVELS.index("INFO")
+
+
+def as_object(line: LogLine) -> dict[str, Any]:
+    """Return a line as programs read it: its time, its function, and the fields, or else the text as ``message``."""
+    fields = fields_of(line)
+    return {
+        "at": line.at.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        "function": line.function,
+        **({"message": line.message} if fields is None else fields),
+    }
+
+
+def run_of(line: LogLine) -> str | None:
+    """Return the id of the run that a line is about."""
+    run_id = (fields_of(line) or {}).get("run_id")
+    return run_id if isinstance(run_id, str) else None
 
 
 def readable(line: LogLine, when: Callable[[datetime], str], paint: Paint) -> list[str]:

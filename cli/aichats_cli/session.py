@@ -43,6 +43,16 @@ class Session:
         """
         return choose(self.profile_name, self.system.variables)
 
+    @property
+    def is_profile_named(self) -> bool:
+        """Whether an option or a variable names the profile. If not, it is that of the last login."""
+        variables = self.system.variables
+        return bool(self._name or variables.get("AICHATS_PROFILE") or variables.get("AICHATS_URL"))
+
+    def with_profile(self, name: str) -> Session:
+        """Return this session with another profile."""
+        return Session(self.system, name, self.output.format, debug=self._debug)
+
     @cached_property
     def api(self) -> Api:
         """The HTTP API of the profile's stack."""

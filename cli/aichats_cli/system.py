@@ -28,6 +28,13 @@ def read_hidden(prompt: str) -> str:
     return getpass(prompt)
 
 
+def open_in_browser(url: str) -> bool:
+    """Open a page in the browser. Return whether there is a browser."""
+    import webbrowser  # 10 ms
+
+    return webbrowser.open(url)
+
+
 @dataclass(frozen=True)
 class System:
     """The variables, the streams, the clock and the network of a machine."""
@@ -44,3 +51,4 @@ class System:
     """The time zone in which people write and read times; ``None``: that of the operating system."""
     transport: httpx.BaseTransport | None = None
     """Sends the requests; ``None``: over the network."""
+    browse: Callable[[str], bool] = open_in_browser

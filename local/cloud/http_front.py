@@ -43,7 +43,7 @@ class HttpFront:
     """The ASGI application in front of an HTTP API. ``log`` is called with a line for each call."""
 
     pages: LocalPages | None = None
-    """Answers below ``/_local``. ``None``: these are paths of the HTTP API, as all others."""
+    """Answers below ``/_local``; ``None`` during the start."""
 
     def __init__(
         self, api: HttpApi, invoke: Invoke, *, time_limit: float = TIME_LIMIT, log: Callable[[str], None] | None = None
@@ -68,10 +68,12 @@ class HttpFront:
             body=await received.body(),
             client=received.client.host if received.client else "",
         )
-        if self.pages and is_local(request.path):
+        if not is_local(request.path):
+            reply = await self._logged_answer(request)
+        elif self.pages:
             reply = await asyncio.to_thread(self.pages.answer, request)
         else:
-            reply = await self._logged_answer(request)
+            reply = Reply.message(503, "the local stack is starting")
         response = Response(reply.body, reply.status)
         for name, value in reply.headers:
             if name != "content-length":

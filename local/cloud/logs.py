@@ -44,6 +44,11 @@ class LogStore:
         self._id = uuid.uuid4().hex
         self._lock = threading.Lock()
 
+    @property
+    def functions(self) -> list[str]:
+        """The names of the functions, as lines have them."""
+        return sorted(group.removeprefix(self._prefix) for group in self._latest)
+
     def after(self, cursor: str) -> tuple[list[LogLine], str]:
         """Return the lines that were found after a cursor, and the cursor of the last one.
 

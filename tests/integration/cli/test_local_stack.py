@@ -13,6 +13,7 @@ ABOUT = {
     "region": "eu-west-1",
     "aws": {"endpoint_url": "http://127.0.0.1:4566", "access_key_id": "000000000000", "secret_access_key": "local"},
     "mocks": {"whop": "http://127.0.0.1:8001", "kodey": "http://127.0.0.1:8002", "receiver": "http://127.0.0.1:8003"},
+    "functions": ["http-api", "perform-runs"],
 }
 
 

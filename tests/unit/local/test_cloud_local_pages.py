@@ -30,13 +30,13 @@ class Groups:
 class Stack:
     """The front of a stack, which keeps what it logs and counts its resets."""
 
-    def __init__(self, *, local: bool = True) -> None:
+    def __init__(self, *, started: bool = True) -> None:
         self.logged: list[str] = []
         self.resets = 0
         self.fails: Exception | None = None
         api = HttpApi("abc123", (Route("ANY", "/{proxy+}", "function"),))
         self.front = HttpFront(api, lambda *_: Answer("of the function", "id"), log=self.logged.append)
-        if local:
+        if started:
             store = LogStore(cast("Clients", Groups()), ["/aws/lambda/s-api"], prefix="/aws/lambda/s-")
             self.front.pages = LocalPages(ABOUT, store, self.reset)
 
@@ -58,8 +58,9 @@ def test_the_description_of_the_system_is_answered_without_the_function() -> Non
     assert Stack().call("GET", "/_local").json() == ABOUT
 
 
-def test_without_pages_it_is_a_path_of_the_api() -> None:
-    assert Stack(local=False).call("GET", "/_local").json() == "of the function"
+def test_during_the_start_it_asks_to_try_again() -> None:
+    answer = Stack(started=False).call("GET", "/_local")
+    assert (answer.status_code, answer.json()) == (503, {"message": "the local stack is starting"})
 
 
 @pytest.mark.parametrize("path", ["/_locals", "/chats/_local"])

@@ -1,0 +1,119 @@
+"""The logs of a deployed stack, in CloudWatch Logs."""
+
+from __future__ import annotations
+
+import heapq
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from operator import attrgetter
+from typing import TYPE_CHECKING
+
+import boto3
+from botocore import exceptions
+from botocore.exceptions import BotoCoreError, ClientError, NoRegionError
+
+from aichats_cli.errors import CommandError
+from aichats_cli.log_lines import LogLine
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from mypy_boto3_logs import CloudWatchLogsClient
+    from mypy_boto3_logs.type_defs import FilteredLogEventTypeDef
+
+    from aichats_cli.log_lines import Wanted
+
+LATE = timedelta(minutes=2)
+"""How much later than its time a line may appear in CloudWatch Logs."""
+TEMPORARY = frozenset({"ThrottlingException", "Throttling", "ServiceUnavailableException", "InternalFailure"})
+
+
+class LogsError(CommandError):
+    """The logs can't be read."""
+
+
+class StackLogs:
+    """The logs of a deployed stack from a time on.
+
+    Args:
+        stack: the name of the stack.
+        region: its region; ``None``: that of the AWS configuration.
+        since: the time of the oldest line.
+        wanted: the lines that are wanted. CloudWatch Logs leaves out some of the others.
+        now: returns the time.
+
+    Raises:
+        LogsError: the stack doesn't exist, or can't be read.
+    """
+
+    pause_seconds = 5.0
+
+    def __init__(
+        self, stack: str, region: str | None, since: datetime, wanted: Wanted, now: Callable[[], datetime]
+    ) -> None:
+        self._stack, self._now = stack, now
+        self._start, self._seen = since, dict[str, int]()
+        self._pattern = " ".join(f'"{text}"' for text in wanted.texts if '"' not in text)
+        with readable_errors(stack):
+            self._client: CloudWatchLogsClient = boto3.client("logs", region_name=region)
+            described = boto3.client("cloudformation", region_name=region).describe_stacks(StackName=stack)
+        outputs = {each["OutputKey"]: each["OutputValue"] for each in described["Stacks"][0].get("Outputs", [])}
+        prefix = f"/aws/lambda/{stack}-"
+        groups = {value.removeprefix(prefix): value for name, value in outputs.items() if name.endswith("Logs")}
+        self.functions = sorted(groups)
+        self._groups = {name: group for name, group in groups.items() if name in (wanted.functions or groups)}
+
+    def new(self) -> Iterator[LogLine]:
+        """Return the lines that came since the last call, the oldest first.
+
+        A line is returned once, even if an error ends this call and the next one reads the same time again.
+
+        Raises:
+            LogsError: they can't be read.
+        """
+        begun = self._now()
+        with readable_errors(self._stack):
+            lines = (self._lines(name, group) for name, group in self._groups.items())
+            yield from heapq.merge(*lines, key=attrgetter("timestamp"))
+        self._start = max(self._start, begun - LATE)
+        oldest = milliseconds(self._start)
+        self._seen = {event_id: timestamp for event_id, timestamp in self._seen.items() if timestamp >= oldest}
+
+    def _lines(self, function: str, group: str) -> Iterator[LogLine]:
+        pages = self._client.get_paginator("filter_log_events").paginate(
+            logGroupName=group, startTime=milliseconds(self._start), filterPattern=self._pattern
+        )
+        for page in pages:
+            for event in page["events"]:
+                if event["eventId"] not in self._seen:
+                    yield self._note(function, event)
+
+    def _note(self, function: str, event: FilteredLogEventTypeDef) -> LogLine:
+        self._seen[event["eventId"]] = event["timestamp"]
+        return LogLine(event["timestamp"], function, event["message"].rstrip("\n"))
+
+
+@contextmanager
+def readable_errors(stack: str) -> Iterator[None]:
+    """Replace errors of AWS by errors for people.
+
+    Raises:
+        LogsError: AWS rejected a call, or can't be reached.
+    """
+    try:
+        yield
+    except NoRegionError:
+        raise LogsError("no AWS region is set", "type AWS_DEFAULT_REGION=eu-west-1 before the command") from None
+    except ClientError as error:
+        shown = LogsError(f"can't read the logs of the stack {stack}: {error.response['Error']['Message']}")
+        shown.is_temporary = error.response["Error"]["Code"] in TEMPORARY
+        raise shown from error
+    except BotoCoreError as error:
+        shown = LogsError(f"can't read the logs of the stack {stack}: {error}")
+        shown.is_temporary = isinstance(error, exceptions.ConnectionError | exceptions.HTTPClientError)
+        raise shown from error
+
+
+def milliseconds(at: datetime) -> int:
+    """Return a time in milliseconds since 1970."""
+    return int(at.timestamp() * 1000)
