@@ -119,14 +119,25 @@ class Api:
         *,
         query: Mapping[str, object] | None = None,
         headers: Mapping[str, str] | None = None,
+        form: Mapping[str, tuple[str | None, bytes]] | None = None,
     ) -> Answer:
         """Send a request, again if it failed for a time, and return the response.
+
+        Args:
+            method: the HTTP method.
+            path: the path, such as ``/runs``.
+            body: the body, which is sent as JSON.
+            query: the parameters. Those that are ``None`` are left out.
+            headers: further headers.
+            form: the name of a file, or ``None``, and the content of each field. It is sent instead of JSON.
 
         Raises:
             ApiError: the API rejected the request.
             CommandError: the API can't be reached, or the response isn't JSON.
         """
-        request = self._client.build_request(method, path, json=body, params=texts(query or {}), headers=headers)
+        request = self._client.build_request(
+            method, path, json=body, files=form, params=texts(query or {}), headers=headers
+        )
         attempt = 1
         while True:
             try:

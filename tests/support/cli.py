@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -52,35 +52,50 @@ class Cli:
     variables: dict[str, str] = field(default_factory=lambda: {"AICHATS_URL": ADDRESS, "AICHATS_TOKEN": LOCAL})
     requests: list[httpx.Request] = field(default_factory=list)
     zone: str = "Europe/Berlin"
+    interfere: Callable[[httpx.Request], httpx.Response | None] = lambda _: None
+    """May answer a request in place of the stack, or raise an error as the network does."""
 
     def __call__(self, *arguments: str, stdin: str = "", terminal: bool = False) -> Result:
         """Return what a command printed. ``stdin`` is piped into it, or typed on a terminal."""
         stream = Terminal if terminal else io.StringIO
         out, err = stream(), stream()
-        system = System(
+        system = self.system(stream(stdin), out, err)
+        return Result(main(arguments, system), out.getvalue(), err.getvalue())
+
+    def system(self, stdin: io.StringIO, stdout: io.StringIO, stderr: io.StringIO) -> System:
+        """Return the machine on which commands run."""
+        return System(
             variables=self.variables,
-            stdin=stream(stdin),
-            stdout=out,
-            stderr=err,
+            stdin=stdin,
+            stdout=stdout,
+            stderr=stderr,
             now=self.now,
             sleep=lambda _: None,
             zone=ZoneInfo(self.zone),
             transport=httpx.MockTransport(self.answer),
         )
-        return Result(main(arguments, system), out.getvalue(), err.getvalue())
 
     def now(self) -> datetime:
         """Return the time of the stack."""
         return self.stack.clock()
 
     def answer(self, request: httpx.Request) -> httpx.Response:
-        """Answer a request as the stack's HTTP API does. A test may replace this, to make the network fail."""
+        """Answer a request as the stack's HTTP API does, or Whop's storage.
+
+        API Gateway encodes every body in base64 that isn't a text.
+        """
+        request.read()
         self.requests.append(request)
+        if (interference := self.interfere(request)) is not None:
+            return interference
+        if request.url.host != httpx.URL(ADDRESS).host:
+            return self.stack.whop.handle_request(request)
+        is_text = "json" in request.headers.get("content-type", "json")
         call = HttpCaller(create_api(self.stack.app).resolve)
         answer = call(
             request.method,
             request.url.path,
-            request.content.decode() or None,
+            (request.content.decode() or None) if is_text else request.content,
             query=request.url.query.decode(),
             token=request.headers.get("authorization"),
             headers=without_length(request.headers),

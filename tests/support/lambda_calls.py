@@ -130,19 +130,27 @@ def http_event(
     headers: Mapping[str, str | None] | None = None,
     in_base64: bool = False,
 ) -> Json:
-    """Return an event of API Gateway. The body is sent as it is or as JSON; ``None`` headers are left out."""
+    """Return an event of API Gateway. The body is sent as it is or as JSON; bytes and ``in_base64`` as base64.
+
+    ``None`` headers are left out.
+    """
     event: Json = deepcopy(_example())
-    text = body if body is None or isinstance(body, str) else json.dumps(body)
+    content = body if body is None or isinstance(body, bytes | str) else json.dumps(body)
+    in_base64 = in_base64 or isinstance(content, bytes)
     sent = event["headers"] | {"content-type": "application/json", "authorization": token} | dict(headers or {})
     event |= {
         "rawPath": path,
         "rawQueryString": query,
-        "body": base64.b64encode(text.encode()).decode() if in_base64 and text is not None else text,
+        "body": _encoded(content) if in_base64 and content is not None else content,
         "isBase64Encoded": in_base64,
         "headers": {name: value for name, value in sent.items() if value is not None},
     }
     event["requestContext"]["http"] |= {"method": method, "path": path}
     return event
+
+
+def _encoded(content: bytes | str) -> str:
+    return base64.b64encode(content.encode() if isinstance(content, str) else content).decode()
 
 
 @dataclass(frozen=True)
