@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from itertools import count
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from aichats_cli.errors import CommandError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from pathlib import Path
+    from collections.abc import Callable, Iterator, Sequence
 
-    from aichats_cli.models import FileView, NewFileView
+    from aichats_cli.models import Attachment, FileView, NewFileView
     from aichats_cli.session import Session
 
 MAX_FORM_BYTES = 4 * 1024 * 1024
@@ -176,3 +176,29 @@ def _view(file: FileView | NewFileView) -> FileView:
 def show_command(file_id: str, company: str | None) -> str:
     """Return the command that shows a file. Only the credential that created a file can read it."""
     return f"aichats files show {file_id}" + (f" --for {company}" if company else "")
+
+
+def attachments_of(session: Session, texts: Sequence[str], company: str | None) -> list[Attachment]:
+    """Return the attachments that the API takes for what was typed. Files of this machine are uploaded.
+
+    Args:
+        session: the session of the command.
+        texts: paths of files; URLs that begin with `https://` or `s3://`, which aichats fetches when it creates the
+            chat; or IDs of uploaded files.
+        company: the company of the chat.
+
+    Raises:
+        CommandError: a file can't be read or uploaded. The error names the file.
+    """
+    return [_attachment(session, text, company) for text in texts]
+
+
+def _attachment(session: Session, text: str, company: str | None) -> Attachment:
+    if text.startswith("s3://"):
+        return {"s3": text}
+    if "://" in text:
+        return {"url": text}
+    path = Path(text)
+    if text.startswith("file_") and not path.exists():
+        return text
+    return upload(session, path, company)

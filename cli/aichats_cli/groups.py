@@ -21,6 +21,8 @@ PARTS = {
     "open": ("aichats_cli.commands.open", "Open a page of your stack in the browser."),
     "dev": ("aichats_cli.commands.dev", "Run the whole stack on your laptop, and control its mock servers."),
     "demo": ("aichats_cli.commands.demo", "Run a short demo of the whole stack on your laptop."),
+    "chats": ("aichats_cli.commands.chats", "Create, list, mute and delete chats."),
+    "files": ("aichats_cli.commands.files", "Upload files that chats can attach."),
 }
 """The module of each group or command below `aichats`, and its line in the help.
 
