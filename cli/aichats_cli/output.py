@@ -148,7 +148,8 @@ class Output:
         """Print names and values under each other, without those that are empty."""
         shown = {name: text_of(value) for name, value in fields.items() if text_of(value)}
         width = max(map(len, shown), default=0)
-        for name, value in shown.items():
+        for name, text in shown.items():
+            value = text.replace("\n", f"\n{'':{width}}  ")
             self.lines([f"{self.paint(name.ljust(width), 'dim')}  {self.paint(value, COLORS.get(value))}"])
 
     def paint(self, text: str, style: str | None) -> str:

@@ -18,6 +18,8 @@ from aichats_cli.system import System
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from datetime import tzinfo
+    from zoneinfo import ZoneInfo
 
     from aichats_cli.api import Api
 
@@ -80,6 +82,13 @@ class Session:
             raise UsageError(f"{prompt}: nothing was typed", "type it when asked, or pipe it into the command")
         return value
 
+    @cached_property
+    def zone(self) -> ZoneInfo | None:
+        """The time zone of this machine; ``None`` if the operating system doesn't name it."""
+        from aichats_cli.zones import machine_zone
+
+        return self.system.zone or machine_zone(self.system.variables)
+
     def past(self, text: str) -> str:
         """Return the time that a text means, such as `yesterday` or `7d`, as the API reads it.
 
@@ -88,17 +97,21 @@ class Session:
         """
         from aichats_cli.dates import read_past
 
-        return read_past(text, self.now()).isoformat()
+        return read_past(text, self.now()).isoformat(timespec="seconds")
 
-    def future(self, text: str) -> str:
+    def future(self, text: str, zone: tzinfo | None = None) -> str:
         """Return the time that a text means, such as `mon 9:00` or `in 3h`, as the API reads it.
+
+        Args:
+            text: the text.
+            zone: the time zone in which the text is meant; ``None``: that of this machine.
 
         Raises:
             UsageError: the text isn't a time.
         """
         from aichats_cli.dates import read_future
 
-        return read_future(text, self.now()).isoformat()
+        return read_future(text, self.now(zone)).isoformat(timespec="seconds")
 
     def when(self, text: str | None) -> str:
         """Return a time of the API as people read it, such as `Mon 30 Nov 08:30`, in the zone of this machine.
@@ -111,9 +124,9 @@ class Session:
         read = datetime.fromisoformat(text).astimezone(now.tzinfo)
         return f"{read:%a} {read.day} {read:%b}{'' if read.year == now.year else f' {read.year}'} {read:%H:%M}"
 
-    def now(self) -> datetime:
-        """Return the time in the zone of this machine."""
-        return self.system.now().astimezone(self.system.zone)
+    def now(self, zone: tzinfo | None = None) -> datetime:
+        """Return the time in a time zone, by default that of this machine."""
+        return self.system.now().astimezone(zone or self.zone)
 
     def note(self, text: str) -> None:
         """Print a line for the person, not for a pipe: to standard error."""

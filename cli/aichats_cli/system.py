@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TextIO
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from datetime import tzinfo
+    from zoneinfo import ZoneInfo
 
     import httpx
 
@@ -47,7 +47,7 @@ class System:
     """Asks the person at the terminal for a secret, without an echo."""
     now: Callable[[], datetime] = utc_now
     sleep: Callable[[float], None] = time.sleep
-    zone: tzinfo | None = None
+    zone: ZoneInfo | None = None
     """The time zone in which people write and read times; ``None``: that of the operating system."""
     transport: httpx.BaseTransport | None = None
     """Sends the requests; ``None``: over the network."""

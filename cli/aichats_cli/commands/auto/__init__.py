@@ -1,0 +1,6 @@
+"""`aichats auto`: automations. Each module adds commands to the group."""
+
+from aichats_cli.commands.auto import create, listing, pauses, removal, rendering, running, showing
+from aichats_cli.commands.auto.group import app
+
+__all__ = ["app", "create", "listing", "pauses", "removal", "rendering", "running", "showing"]

@@ -1,0 +1,170 @@
+"""`aichats auto create`."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from http import HTTPStatus
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from aichats_cli.commands.auto.definition import TypedAction, read_message, trigger_of, zone_note
+from aichats_cli.commands.auto.group import Companies, Zone, app, path_to
+from aichats_cli.commands.auto.showing import fields_of
+from aichats_cli.errors import CommandError
+from aichats_cli.labels import read_labels
+from aichats_cli.schedules import EVERY, TypedTrigger, split
+from aichats_cli.session import Session, command
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from aichats_cli.api import Answer
+    from aichats_cli.models import Attachment, AutomationBody, StoredAutomation
+
+NEXT_TIMES = 3
+
+
+class Missed(StrEnum):
+    """Ways to treat a missed run."""
+
+    skip = "skip"
+    run = "run"
+
+
+Every = Annotated[str | None, typer.Option(metavar="WHEN", help=f"{EVERY}.")]
+At = Annotated[list[str] | None, typer.Option(metavar="TIME", help="Time of the day: 08:30, or several: 08:00,17:00.")]
+On = Annotated[str | None, typer.Option(metavar="DATE", help='Once, such as "24 dec 9:00" or "in 3h".')]
+Schedule = Annotated[str | None, typer.Option(metavar="EXPRESSION", help="An expression: 'cron(0 9 ? * MON *)'.")]
+Event = Annotated[list[str] | None, typer.Option(metavar="TYPE", help="When Whop sends this event; may be repeated.")]
+Filter = Annotated[str | None, typer.Option("--filter", metavar="JMESPATH", help="Only events for which this is true.")]
+Message = Annotated[str | None, typer.Option(metavar="TEXT", help="The message; - reads standard input.")]
+MessageFile = Annotated[Path | None, typer.Option(metavar="FILE", help="The file with the message.")]
+Title = Annotated[str | None, typer.Option(metavar="TEXT", help="The title of the chat.")]
+Mute = Annotated[bool, typer.Option("--mute", help="Create muted chats.")]
+Kodey = Annotated[bool, typer.Option("--kodey", help="Create chats of Kodey, --for agents.")]
+User = Annotated[str | None, typer.Option(metavar="ID", help="Kodey's user of the chats.")]
+OnMissed = Annotated[Missed, typer.Option(help="What to do with a missed run: skip it, or run it late.")]
+Labels = Annotated[list[str] | None, typer.Option("--label", metavar="KEY=VALUE", help="A label; may be repeated.")]
+Description = Annotated[str | None, typer.Option(metavar="TEXT", help="A note for people.")]
+Attach = Annotated[
+    list[Path] | None, typer.Option(metavar="FILE", help="A file to upload and attach; may be repeated.")
+]
+Paused = Annotated[bool, typer.Option("--paused", help="Create it paused, until you resume it.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Check it, show its next times, and store nothing.")]
+NewName = Annotated[str, typer.Argument(metavar="NAME", help="Lowercase letters, digits and hyphens.")]
+EXAMPLES = [
+    'aichats auto create daily-numbers --every weekday --at 08:30 --message "Sum up yesterday." --for biz_A --mute',
+    'aichats auto create wish --on "24 dec 9:00" --tz Europe/Berlin --message-file wish.md --for biz_A,biz_B',
+    'aichats auto create dunning --event payment.failed --message "{{ event.data.id }} failed. Why?"',
+]
+
+
+@command(app, "create", examples=EXAMPLES)
+def create_automation(
+    session: Session,
+    name: NewName,
+    *,
+    every: Every = None,
+    at: At = None,
+    on: On = None,
+    tz: Zone = None,
+    schedule: Schedule = None,
+    event: Event = None,
+    filter_: Filter = None,
+    message: Message = None,
+    message_file: MessageFile = None,
+    title: Title = None,
+    companies: Companies = None,
+    mute: Mute = False,
+    attach: Attach = None,
+    kodey: Kodey = False,
+    user: User = None,
+    missed: OnMissed = Missed.skip,
+    label: Labels = None,
+    description: Description = None,
+    paused: Paused = False,
+    dry_run: DryRun = False,
+) -> None:
+    """Create an automation. An automation that has the name already is not changed."""
+    typed = TypedTrigger(every, at or (), on, schedule, split(event or ()), filter_)
+    trigger = trigger_of(session, typed, tz)
+    text = read_message(session, message, message_file)
+    action = TypedAction(text, title, mute=mute, kodey=kodey, user=user, attach=attach or ())
+    body: AutomationBody = {
+        "trigger": trigger,
+        "action": action.fields(),
+        "targets": action.targets(companies or (), has_event=bool(event)),
+    }
+    if paused:
+        trigger["enabled"] = False
+    add_options(body, missed, read_labels(label or ()), description)
+    stored = create(session, name, body, action, dry_run=dry_run)
+    session.output.item(stored, fields_of(session, stored, NEXT_TIMES))
+    if tz is None and (note := zone_note(session, trigger)):
+        session.note(note)
+
+
+def add_options(body: AutomationBody, missed: Missed, labels: dict[str, str], description: str | None) -> None:
+    """Add the fields that were typed. The others keep the API's defaults."""
+    if missed is Missed.run:
+        body["missed"] = "run"
+    if labels:
+        body["labels"] = labels
+    if description:
+        body["description"] = description
+
+
+def create(
+    session: Session, name: str, body: AutomationBody, action: TypedAction, *, dry_run: bool
+) -> StoredAutomation:
+    """Create an automation with files, or only check it. Say what was done, and show the warnings.
+
+    Raises:
+        CommandError: the name is taken, or the API rejects the automation, or a file can't be uploaded.
+    """
+    files = action.attach
+    if files and not dry_run:
+        put_new(session, name, body, dry_run=True)  # An automation that the API rejects uploads nothing.
+        body["action"] = action.fields(uploaded(session, files, body["targets"]))
+    answer = put_new(session, name, body, dry_run=dry_run)
+    stored: StoredAutomation = answer.body
+    for warning in stored["warnings"]:
+        session.note(f"Warning: {warning}")
+    if dry_run:
+        upload_note = f" It would upload {', '.join(map(str, files))}." if files else ""
+        session.note(f"Nothing was stored. This automation can be created.{upload_note}")
+    elif answer.status == HTTPStatus.CREATED:
+        session.note(f"Created {name}.")
+    else:
+        session.note(f"{name} exists already, and is the same: nothing was changed.")
+    return stored
+
+
+def uploaded(session: Session, files: Sequence[Path], targets: Sequence[str | None]) -> list[Attachment]:
+    """Upload files for the first company of an automation. Return their ids."""
+    from aichats_cli.attachments import upload
+
+    companies = [target for target in targets if target and target.startswith("biz_")]
+    return [upload(session, path, companies[0] if companies else None) for path in files]
+
+
+def put_new(session: Session, name: str, body: AutomationBody, *, dry_run: bool) -> Answer:
+    """Send a new automation.
+
+    Raises:
+        CommandError: the name is taken, or the API rejects the automation.
+    """
+    from aichats_cli.api import ApiError
+
+    query = {"dry_run": True} if dry_run else None
+    try:
+        return session.api.call("PUT", path_to(name), body, query=query, headers={"If-None-Match": "*"})
+    except ApiError as error:
+        if error.status != HTTPStatus.PRECONDITION_FAILED:
+            raise
+        raise CommandError(
+            f"an automation named {name} exists already: nothing was changed",
+            f"look at it: aichats auto show {name}. To change it, keep it in a file: aichats apply",
+        ) from error

@@ -1,0 +1,134 @@
+"""`aichats auto pause` and `aichats auto resume`."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from aichats_cli.commands.auto.group import Zone, app, path_to
+from aichats_cli.commands.auto.showing import pause_words
+from aichats_cli.complete import automation_names
+from aichats_cli.errors import UsageError
+from aichats_cli.session import Session, command
+from aichats_cli.zones import zone_named
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from aichats_cli.models import AutomationView, StackState
+
+Names = Annotated[
+    list[str] | None, typer.Argument(metavar="NAME...", help="The automations.", autocompletion=automation_names)
+]
+All = Annotated[bool, typer.Option("--all", help="The whole stack: all automations, and all that waits.")]
+
+
+@command(
+    app,
+    "pause",
+    examples=[
+        "aichats auto pause daily-numbers",
+        'aichats auto pause daily-numbers --from "24 dec" --until "2 jan" --reason Holidays',
+        "aichats auto pause --all",
+    ],
+)
+def pause(
+    session: Session,
+    names: Names = None,
+    *,
+    everything: All = False,
+    begins: Annotated[
+        str | None, typer.Option("--from", metavar="TIME", help='The first time that is skipped, such as "24 dec".')
+    ] = None,
+    until: Annotated[
+        str | None, typer.Option(metavar="TIME", help='The first time that runs again, such as "mon 9:00".')
+    ] = None,
+    tz: Zone = None,
+    reason: Annotated[str | None, typer.Option(metavar="TEXT", help="The reason, for people.")] = None,
+) -> None:
+    """Skip the times and the events of automations, from now or a time until another one, or until you resume."""
+    times = {"from": begins, "until": until}
+    zone = zone_named(tz) if tz else None
+    body = {name: session.future(text, zone) for name, text in times.items() if text}
+    if reason:
+        body["reason"] = reason
+    change(session, names, "pause", body, everything=everything)
+
+
+@command(app, "resume", examples=["aichats auto resume daily-numbers", "aichats auto resume --all"])
+def resume(
+    session: Session,
+    names: Names = None,
+    *,
+    everything: All = False,
+    begins: Annotated[
+        str | None, typer.Option("--from", metavar="TIME", help="Remove the planned pause that begins then.")
+    ] = None,
+    tz: Zone = None,
+) -> None:
+    """End the pauses of automations. Times that were skipped stay skipped."""
+    zone = zone_named(tz) if tz else None
+    change(session, names, "resume", {"from": session.future(begins, zone)} if begins else {}, everything=everything)
+
+
+def change(session: Session, names: Sequence[str] | None, verb: str, body: dict[str, str], *, everything: bool) -> None:
+    """Pause or resume automations or the stack, and show their pauses.
+
+    Raises:
+        UsageError: neither automations nor the stack are named, or both.
+        CommandError: an automation can't be changed. Those before it were.
+    """
+    if bool(names) == everything:
+        raise UsageError(f"write the names of automations, or --all for the whole stack: aichats auto {verb} --all")
+    if everything:
+        show_stack(session, session.api.post(f"/{verb}", body).body)
+        return
+    paths = [path_to(name, verb) for name in names or ()]
+    changed = [changed_automation(session, path, verb, body) for path in paths]
+    session.output.items(
+        changed,
+        {
+            "name": lambda each: each["name"],
+            "state": lambda each: each["state"],
+            "next": lambda each: session.when(each["next_at"]),
+            "pauses": lambda each: "\n".join(pause_words(session, pause) for pause in each["pauses"]),
+        },
+    )
+
+
+def changed_automation(session: Session, path: str, verb: str, body: dict[str, str]) -> AutomationView:
+    """Pause or resume an automation. One that is disabled is enabled instead."""
+    from aichats_cli.api import ApiError
+
+    try:
+        changed: AutomationView = session.api.post(path, body).body
+    except ApiError as error:
+        if verb != "resume" or error.status != HTTPStatus.CONFLICT or body:
+            raise
+        changed = enabled(session, path.removesuffix("/resume"))
+    session.note(f"{verb.capitalize()}d {changed['name']}.")
+    return changed
+
+
+def enabled(session: Session, path: str) -> AutomationView:
+    """Enable an automation whose trigger is disabled, unless it changes meanwhile."""
+    answer = session.api.call("GET", path, query={"view": "input"})
+    body: Any = answer.body
+    body["trigger"]["enabled"] = True
+    stored: AutomationView = session.api.call("PUT", path, body, headers={"If-Match": answer.headers["ETag"]}).body
+    return stored
+
+
+def show_stack(session: Session, stack: StackState) -> None:
+    """Show the pauses of the stack."""
+    session.output.item(
+        stack,
+        {
+            "stack": stack["state"],
+            "pauses": "\n".join(pause_words(session, pause) for pause in stack["pauses"]),
+            "resume with": "aichats auto resume --all" if stack["state"] == "paused" else None,
+        },
+        name="state",
+    )

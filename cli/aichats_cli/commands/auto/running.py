@@ -1,0 +1,105 @@
+"""`aichats auto run`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from aichats_cli.commands.auto.group import Companies, Name, app, path_to
+from aichats_cli.errors import CommandError
+from aichats_cli.output import Format
+from aichats_cli.schedules import split
+from aichats_cli.session import Session, command
+
+if TYPE_CHECKING:
+    from aichats_cli.models import RunNow, RunView, StartedRuns
+
+EventFile = Annotated[
+    Path | None,
+    typer.Option("--event", metavar="FILE", help="The event in JSON, if it listens for events; - is standard input."),
+]
+
+
+@command(
+    app,
+    "run",
+    examples=[
+        "aichats auto run daily-numbers --wait",
+        "aichats auto run daily-numbers --for biz_A",
+        "aichats auto run dunning --event event.json --wait",
+    ],
+)
+def run_automation(
+    session: Session,
+    name: Name,
+    *,
+    event: EventFile = None,
+    companies: Companies = None,
+    wait: Annotated[
+        bool, typer.Option("--wait", help="Wait for the end of the runs; exit code 1 if one fails.")
+    ] = False,
+) -> None:
+    """Run an automation now, besides its schedule. It runs even if it is paused."""
+    body: RunNow = {}
+    if event:
+        body["event"] = read_event(session, event)
+    if companies:
+        body["targets"] = list(split(companies))
+    started: StartedRuns = session.api.post(path_to(name, "run"), body).body
+    if wait:
+        show_ended(session, started["run_ids"])
+    elif session.output.format is Format.json or session.output.format is Format.yaml:
+        session.output.data(started)
+    else:
+        session.output.lines(started["run_ids"])
+        session.note(f"Started {len(started['run_ids'])} of {name}. See how it went: aichats runs list --auto {name}")
+
+
+def show_ended(session: Session, run_ids: list[str]) -> None:
+    """Wait for runs, and show them.
+
+    Raises:
+        CommandError: a run did not succeed.
+    """
+    from aichats_cli.wait import wait_for_runs
+
+    runs: list[RunView] = wait_for_runs(session, run_ids)
+    session.output.items(
+        runs,
+        {
+            "for": lambda run: run["target"],
+            "status": lambda run: run["status"],
+            "chat": lambda run: run["chat_id"],
+            "error": lambda run: (run["error"] or {}).get("message"),
+            "run": lambda run: run["run_id"],
+        },
+        name="run_id",
+    )
+    if failed := [run["run_id"] for run in runs if run["status"] != "succeeded"]:
+        raise CommandError(
+            f"{len(failed)} of {len(runs)} runs did not succeed", f"see why: aichats runs explain {failed[0]}"
+        )
+
+
+def read_event(session: Session, path: Path) -> dict[str, Any]:
+    """Return the event in a file, or in standard input for ``-``.
+
+    Raises:
+        CommandError: the file can't be read, or isn't an object in JSON.
+    """
+    name = "standard input" if str(path) == "-" else str(path)
+    try:
+        text = session.system.stdin.read() if str(path) == "-" else path.read_text(encoding="utf-8")
+        event = json.loads(text)
+    except OSError as error:
+        raise CommandError(
+            f"can't read {path}: {error.strerror}", f"see an example of an event: aichats events types {path}"
+        ) from error
+    except ValueError as error:
+        raise CommandError(f"{name} is not JSON: {error}") from None
+    if not isinstance(event, dict):
+        raise CommandError(f'{name} is not an event: it must be an object, such as {{"type": …, "data": …}}')
+    return event
