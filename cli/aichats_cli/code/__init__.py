@@ -1,0 +1,1 @@
+"""Automations as code: a folder with a file for each automation, a plan, and its application."""
