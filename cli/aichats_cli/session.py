@@ -49,7 +49,7 @@ class Session:
     def is_profile_named(self) -> bool:
         """Whether an option or a variable names the profile. If not, it is that of the last login."""
         variables = self.system.variables
-        return bool(self._name or variables.get("AICHATS_PROFILE") or variables.get("AICHATS_URL"))
+        return bool(self.profile_name or variables.get("AICHATS_PROFILE") or variables.get("AICHATS_URL"))
 
     def with_profile(self, name: str) -> Session:
         """Return this session with another profile."""

@@ -10,9 +10,10 @@ import typer
 
 from aichats_cli.errors import UsageError
 from aichats_cli.groups import new_group
+from aichats_cli.help import example_text
 from aichats_cli.mocks import CREATED, SHOWN, Control, MockServer, fault_of, local_stack, on_this_machine
 from aichats_cli.output import Format
-from aichats_cli.session import Session, command, example_text
+from aichats_cli.session import Session, command
 
 app = new_group(
     "Run the whole stack on your laptop until you press Ctrl-C. It needs the source code of aichats."
