@@ -75,9 +75,9 @@ docs: setup ## Build the documentation site into .local/site (fails on a broken 
 .PHONY: check
 check: lint judges test ## Run everything that CI runs
 
-.PHONY: openapi
-openapi: setup ## Write the OpenAPI document to docs/reference/openapi.json
-	@$(BIN)/python -m local.openapi
+.PHONY: generate
+generate: setup ## Write the files that are made from code: the OpenAPI document, the types and the reference of `aichats`
+	@$(BIN)/python -m local.generate
 
 .PHONY: lock
 lock: setup ## Pin the newest allowed versions of all dependencies, with hashes

@@ -11,8 +11,8 @@ import httpx
 import pytest
 
 from aichats.api.app import create_api
+from local.generate import OPENAPI_JSON
 from local.judges import OPENAPI_CLIENT
-from local.openapi import OPENAPI_JSON
 from tests.support.automations import scheduled
 from tests.support.commands import run_command
 from tests.support.fakes import ScriptedTransport

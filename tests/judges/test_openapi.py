@@ -4,7 +4,7 @@ import json
 import os
 from pathlib import Path
 
-from local.openapi import openapi_json
+from local.generate import openapi_json
 from tests.support.commands import run_command
 from tests.support.npm import command
 

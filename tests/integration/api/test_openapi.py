@@ -22,7 +22,7 @@ from aichats.automations.model import Automation
 from aichats.runs.ledger.times import utc_now
 from aichats.schedules.pauses import PauseWindow
 from aichats.whop.event_examples import EXAMPLE_ACCOUNT
-from local.openapi import MODELS, OPENAPI_JSON, models, openapi_json
+from local.generate import MODELS, OPENAPI_JSON, models, openapi_json
 from tests.support.automations import automation, listening, scheduled
 from tests.support.fakes import Json, ScriptedTransport, ai_chat
 from tests.support.lambda_calls import HttpCaller, call_api, http_event, make_application, make_context, openapi
@@ -312,11 +312,11 @@ def test_the_api_serves_the_document(api: HttpCaller) -> None:
 
 
 def test_the_committed_document_is_that_of_the_code() -> None:
-    assert OPENAPI_JSON.read_text() == openapi_json(), "run `make openapi`"
+    assert OPENAPI_JSON.read_text() == openapi_json(), "run `make generate`"
 
 
 def test_the_types_of_the_command_are_those_of_the_document() -> None:
-    assert MODELS.read_text() == models(), "run `make openapi`"
+    assert MODELS.read_text() == models(), "run `make generate`"
 
 
 def test_the_reference_explains_each_kind_of_problem() -> None:

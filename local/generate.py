@@ -1,4 +1,4 @@
-"""Write the OpenAPI document to ``docs/reference/openapi.json``, and the types of the command `aichats` from it."""
+"""Write the files that are made from code: the OpenAPI document, and the types and the reference of `aichats`."""
 
 import json
 import subprocess
@@ -7,9 +7,11 @@ from pathlib import Path
 
 from aichats.api.app import OPERATIONS
 from aichats.api.openapi import document
+from local.command_reference import command_reference
 from local.setup import ROOT
 
 OPENAPI_JSON = ROOT / "docs" / "reference" / "openapi.json"
+COMMAND_PAGE = ROOT / "docs" / "reference" / "cli.md"
 MODELS = ROOT / "cli" / "aichats_cli" / "models.py"
 """The objects of the API as typed dictionaries. Only type checkers read them."""
 OPTIONS = (
@@ -27,10 +29,9 @@ OPTIONS = (
 
 
 def main() -> int:
-    """Write both files. Return the exit code."""
-    OPENAPI_JSON.write_text(openapi_json())
-    MODELS.write_text(models())
-    for file in (OPENAPI_JSON, MODELS):
+    """Write the files, the OpenAPI document first, because the types are made from it. Return the exit code."""
+    for file, text in ((OPENAPI_JSON, openapi_json), (MODELS, models), (COMMAND_PAGE, command_reference)):
+        file.write_text(text())
         print(f"wrote {file.relative_to(ROOT)}")
     return 0
 
