@@ -13,6 +13,7 @@ from aichats_cli.profiles import BUILT_IN
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
+    from datetime import datetime
 
     from aichats_cli.profiles import Profile
     from aichats_cli.system import System
@@ -74,7 +75,7 @@ class Api:
         seconds: float = TIMEOUT_SECONDS,
         attempts: int = ATTEMPTS,
     ) -> None:
-        self.profile, self._trace, self._sleep, self._attempts = profile, trace, system.sleep, attempts
+        self.profile, self._trace, self._system, self._attempts = profile, trace, system, attempts
         self._client = httpx.Client(
             base_url=profile.url,
             headers={
@@ -140,24 +141,27 @@ class Api:
         )
         attempt = 1
         while True:
+            begun = self._system.now()
             try:
                 response = self._client.send(request)
             except httpx.TransportError as error:
-                self._note(request, type(error).__name__)
+                self._show(request, begun, error)
                 if attempt >= self._attempts or (isinstance(error, httpx.ConnectError) and self.profile == BUILT_IN):
                     raise unreachable(self.profile, error) from error
                 wait = backoff(attempt)
             else:
-                self._note(request, str(response.status_code), response.headers.get("x-request-id", ""))
+                self._show(request, begun, response)
                 if attempt >= self._attempts or not is_retried(response):
                     return answer_of(self.profile, request, response)
                 wait = asked_wait(response) or backoff(attempt)
-            self._sleep(wait)
+            self._system.sleep(wait)
             attempt += 1
 
-    def _note(self, request: httpx.Request, *result: str) -> None:
+    def _show(self, request: httpx.Request, begun: datetime, result: httpx.Response | Exception) -> None:
         if self._trace is not None:
-            self._trace(" ".join(["→", request.method, str(request.url), *filter(None, result)]))
+            from aichats_cli.trace import exchange
+
+            self._trace(exchange(request, result, self._system.now() - begun))
 
 
 def is_retried(response: httpx.Response) -> bool:

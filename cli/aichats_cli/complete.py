@@ -62,7 +62,7 @@ end
 complete --command aichats --no-files --keep-order --arguments '(__aichats)'
 """
 SCRIPTS = {"bash": BASH, "zsh": ZSH, "fish": FISH}
-"""What defines the completion in each shell."""
+"""The script of each shell."""
 
 
 class Words(ShellComplete):

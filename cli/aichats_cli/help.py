@@ -23,7 +23,7 @@ COMMON = frozenset({"profile", "output", "debug", "help", "version"})
 
 
 class BoldHeadings(HelpFormatter):
-    """What writes a help text. Where no colors are shown, what makes the headings bold is removed before printing."""
+    """A writer of help texts. Without colors, Typer removes the codes for bold when it prints."""
 
     @override
     def write_heading(self, heading: str) -> None:
@@ -32,13 +32,13 @@ class BoldHeadings(HelpFormatter):
 
 
 class HelpContext(typer.Context):
-    """What is known of one command of a line."""
+    """The context of one command of a line."""
 
     formatter_class = BoldHeadings
 
 
 class Helpful(Command):
-    """What commands and groups have in common."""
+    """The help of commands and groups."""
 
     context_class = HelpContext
 

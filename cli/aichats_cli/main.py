@@ -76,7 +76,3 @@ def run(typed: list[str], system: System) -> None:
     colors = shows_colors(system.stdout, system.variables)
     with command.make_context("aichats", typed, obj=system, color=colors) as context:
         command.invoke(context)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

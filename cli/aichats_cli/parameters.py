@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     type Read = Callable[[Any], Any]
 
 WORDS: dict[object, str] = {str: "TEXT", int: "N", float: "N", Path: "PATH"}
-"""What stands for a value in the help, by its type."""
+"""The word for a value in the help, by its type."""
 
 
 class LeanParam(RuntimeParam):
@@ -45,7 +45,7 @@ class LeanOption(TyperOption):
 
     @override
     def display_type(self, ctx: Any) -> str:
-        """Return what stands for the value in the help."""
+        """Return the word for the value in the help."""
         return word_for(self.type_descriptor) or super().display_type(ctx)
 
 
@@ -104,7 +104,7 @@ def element_of(descriptor: TypeDescriptor) -> object:
 
 
 def word_for(descriptor: TypeDescriptor) -> str | None:
-    """Return what stands for a value in the help, such as ``TEXT`` or ``json|yaml``."""
+    """Return the word for a value in the help, such as ``TEXT`` or ``json|yaml``."""
     if descriptor.choices is not None:
         return "|".join(map(str, descriptor.choices))
     return WORDS.get(element_of(descriptor))

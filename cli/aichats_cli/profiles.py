@@ -21,7 +21,7 @@ ENVIRONMENT = "AICHATS_URL"
 """The name of the profile that the variables of the environment describe."""
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 TOKEN = re.compile(r"[!-~]+")
-"""What can stand in an HTTP header."""
+"""The characters that an HTTP header can have."""
 LOOPBACK = re.compile(r"localhost|127(\.\d+){3}|::1|.+\.localhost")
 ONLY_OWNER, OTHERS = 0o600, 0o077
 """The mode of the file, and the bits of a mode that let others read or write."""

@@ -32,7 +32,7 @@ class Session:
     ) -> None:
         self.system = system
         self.profile_name = profile
-        """What was typed as ``--profile``."""
+        """The name that was typed after ``--profile``."""
         self._debug = debug or bool(system.variables.get("AICHATS_DEBUG"))
         self.output = Output(form, system.stdout, system.variables, system.stderr)
 

@@ -21,12 +21,12 @@ NUMBER = re.compile(r"-?[\d,]+(\.\d+)?( ?%)?")
 
 
 class Layout(NamedTuple):
-    """How the columns of a table fit."""
+    """The widths of the columns of a table."""
 
     widths: list[int]
-    """The widths of the first columns, which stand side by side."""
+    """The widths of the first columns, which are side by side."""
     folded: int
-    """How many of the last columns are on lines of their own, below each row."""
+    """The number of last columns that have lines of their own, below each row."""
 
 
 def width_of(text: str) -> int:

@@ -69,6 +69,7 @@ class Cli:
             stdin=stdin,
             stdout=stdout,
             stderr=stderr,
+            hidden=lambda _: stdin.readline(),
             now=self.now,
             sleep=lambda _: None,
             zone=ZoneInfo(self.zone),
