@@ -8,7 +8,7 @@ import sys
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, TextIO
 
-from aichats_cli.tables import TITLE, table_lines
+from aichats_cli.tables import LABEL, TITLE, table_lines
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -157,7 +157,7 @@ class Output:
         return styled(text, style) if style and self.has_colors else text
 
     def _paint_cell(self, text: str, cell: str) -> str:
-        return self.paint(text, "bold" if cell == TITLE else COLORS.get(cell))
+        return self.paint(text, {TITLE: "bold", LABEL: "dim"}.get(cell) or COLORS.get(cell))
 
 
 def text_of(value: object) -> str:

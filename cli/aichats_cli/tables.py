@@ -6,27 +6,25 @@ import re
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     type Paint = Callable[[str, str], str]
     """Returns a text with its style: the text of a cell, and what it is printed as."""
 
 GAP = 2
 """Spaces between two columns."""
-WHOLE = 20
-"""A column of at most this width, such as a time, is never wrapped."""
-TITLE = "\0title"
-"""In place of a cell's text: the text to paint is a title."""
+NARROW = 24
+"""Text is not wrapped into less than this."""
+TITLE, LABEL = "\0title", "\0label"
+"""In place of a cell's text: the text to paint is the title of a column, or of a folded cell."""
 NUMBER = re.compile(r"-?[\d,]+(\.\d+)?( ?%)?")
 
 
 class Layout(NamedTuple):
-    """The widths of the columns of a table."""
+    """The columns of a table that are side by side, and their widths. The others are folded: below each row."""
 
+    shown: list[int]
     widths: list[int]
-    """The widths of the first columns, which are side by side."""
-    folded: int
-    """The number of last columns that have lines of their own, below each row."""
 
 
 def width_of(text: str) -> int:
@@ -47,16 +45,20 @@ def padded(text: str, width: int, *, right: bool = False) -> str:
 def fit(columns: Sequence[Sequence[str]], space: int | None) -> Layout:
     """Return how columns fit into ``space``; ``None``: there is no limit.
 
-    The widest columns of words are made narrower first. If the longest words don't fit, the last columns are folded.
+    The widest columns of text are made narrower first. If that isn't enough, the widest columns are folded, but never
+    the first.
     """
     natural = [max(map(width_of, column), default=0) for column in columns]
+    shown = list(range(len(columns)))
     if space is None:
-        return Layout(natural, 0)
-    least = [width if width <= WHOLE else longest_word(column) for width, column in zip(natural, columns, strict=True)]
-    count = len(columns)
-    while count > 1 and sum(least[:count]) + GAP * (count - 1) > space:
-        count -= 1
-    return Layout(narrowed(natural[:count], least[:count], space - GAP * (count - 1)), len(columns) - count)
+        return Layout(shown, natural)
+    least = [min(width, max(longest_word(column), NARROW)) for width, column in zip(natural, columns, strict=True)]
+    while len(shown) > 1 and sum(least[index] for index in shown) + GAP * (len(shown) - 1) > space:
+        shown.remove(max(shown[1:], key=natural.__getitem__))
+    widths = narrowed(
+        [natural[index] for index in shown], [least[index] for index in shown], space - GAP * (len(shown) - 1)
+    )
+    return Layout(shown, widths)
 
 
 def narrowed(natural: Sequence[int], least: Sequence[int], space: int) -> list[int]:
@@ -101,31 +103,42 @@ def table_lines(titles: Sequence[str], rows: Sequence[Sequence[str]], paint: Pai
     """
     columns = [[title, *cells] for title, cells in zip(titles, zip(*rows, strict=True), strict=True)]
     layout = fit(columns, space)
-    right = [all(NUMBER.fullmatch(cell) for cell in column[1:] if cell) for column in columns]
-    count = len(layout.widths)
-    yield from row_lines(titles[:count], layout, right, lambda text, _: paint(text, TITLE))
+    right = [all(NUMBER.fullmatch(cell) for cell in columns[index][1:] if cell) for index in layout.shown]
+    folded = [index for index in range(len(titles)) if index not in layout.shown]
+    yield from row_lines([titles[index] for index in layout.shown], layout, right, lambda text, _: paint(text, TITLE))
     for row in rows:
-        yield from row_lines(row[:count], layout, right, paint)
-        for title, cell in zip(titles[count:], row[count:], strict=True):
-            if cell:
-                yield from folded_lines(title, cell, paint, space)
+        yield from row_lines([row[index] for index in layout.shown], layout, right, paint)
+        cells = {titles[index].lower(): row[index] for index in folded if row[index]}
+        yield from folded_lines(cells, paint, space or 0)
 
 
 def row_lines(cells: Sequence[str], layout: Layout, right: Sequence[bool], paint: Paint) -> Iterator[str]:
     """Yield the lines of one row."""
     parts = [wrapped(cell, width) for cell, width in zip(cells, layout.widths, strict=True)]
     for number in range(max(map(len, parts))):
-        shown = [
-            (padded(lines[number] if number < len(lines) else "", width, right=at_right), cell)
-            for cell, lines, width, at_right in zip(cells, parts, layout.widths, right[: len(cells)], strict=True)
+        texts = [
+            padded(lines[number] if number < len(lines) else "", width, right=at_right)
+            for lines, width, at_right in zip(parts, layout.widths, right, strict=True)
         ]
-        shown[-1] = (shown[-1][0].rstrip(), shown[-1][1])
-        yield (" " * GAP).join(paint(text, cell) if text.strip() else text for text, cell in shown).rstrip()
+        texts[-1] = texts[-1].rstrip()
+        painted = [paint(text, cell) if text.strip() else text for text, cell in zip(texts, cells, strict=True)]
+        yield (" " * GAP).join(painted).rstrip()
 
 
-def folded_lines(title: str, cell: str, paint: Paint, space: int | None) -> Iterator[str]:
-    """Yield the lines of a column that doesn't fit beside the others."""
-    first, *others = wrapped(cell, (space or 80) - len(title) - 4)
-    yield f"  {paint(title, TITLE)}  {paint(first, cell)}"
-    for line in others:
-        yield f"{' ' * (len(title) + 4)}{paint(line, cell)}"
+def folded_lines(cells: Mapping[str, str], paint: Paint, space: int) -> Iterator[str]:
+    """Yield cells with their titles, as many in a line as fit."""
+    line, used = "", 0
+    for title, cell in cells.items():
+        first, *others = wrapped(cell, max(space - len(title) - GAP - 1, NARROW))
+        width = len(title) + 1 + width_of(first)
+        if line and used + GAP + width > space:
+            yield line
+            line, used = "", 0
+        line += f"{' ' * GAP}{paint(title, LABEL)} {paint(first, cell)}"
+        used += GAP + width
+        for other in others:
+            yield line
+            line = f"{' ' * (GAP + len(title) + 1)}{paint(other, cell)}"
+            used = space
+    if line:
+        yield line
