@@ -115,10 +115,11 @@ def readable(line: LogLine, when: Callable[[datetime], str], paint: Paint) -> li
     if "_aws" in fields:
         return []
     level = visible(str(fields.get("level", "")))
-    rest = [f"{visible(key)}={visible(str(value))}" for key, value in fields.items() if key not in NOT_SHOWN]
+    rest = [(key, value) for key, value in fields.items() if key not in NOT_SHOWN]
     if REQUEST_ID in fields and fields.get("request_id") != fields[REQUEST_ID]:
-        rest.append(f"request_id={visible(str(fields[REQUEST_ID]))}")
-    head = [begin, paint(level, STYLES.get(level, "bold")), visible(str(fields.get("message", ""))), *rest]
+        rest.append(("request_id", fields[REQUEST_ID]))
+    shown = [f"{paint(f'{visible(key)}=', 'dim')}{visible(str(value))}" for key, value in rest]
+    head = [begin, paint(level, STYLES.get(level, "bold")), visible(str(fields.get("message", ""))), *shown]
     return [" ".join(head), *(f"    {visible(each)}" for each in str(fields.get("exception", "")).splitlines())]
 
 

@@ -6,6 +6,7 @@ import threading
 import uuid
 from collections import deque
 from itertools import islice
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from aichats_cli.log_lines import LogLine, readable
@@ -62,16 +63,20 @@ class LogStore:
             return list(islice(self._lines, max(0, seen - first_kept), None)), f"{self._id}-{self._count}"
 
     def _collect(self) -> None:
-        """Add the invocations that ended since the last call. The emulator writes the stream of each at its end."""
-        for group, latest in self._latest.items():
-            start = max(0, latest - LOOKBACK)
-            events = self._clients.logs.filter_log_events(logGroupName=group, startTime=start)["events"]
-            new = [event for event in events if event["logStreamName"] not in self._seen]
-            name = group.removeprefix(self._prefix)
-            self._lines.extend(LogLine(event["timestamp"], name, event["message"]) for event in new)
-            self._count += len(new)
-            self._seen |= {event["logStreamName"] for event in new}
-            self._latest[group] = max((event["timestamp"] for event in new), default=latest)
+        """Add the invocations that ended since the last call, the oldest first."""
+        new = [line for group in self._latest for line in self._new_of(group)]
+        self._lines.extend(sorted(new, key=attrgetter("timestamp")))
+        self._count += len(new)
+
+    def _new_of(self, group: str) -> list[LogLine]:
+        """Return the new invocations of a log group. The emulator writes the stream of each at its end."""
+        start = max(0, self._latest[group] - LOOKBACK)
+        events = self._clients.logs.filter_log_events(logGroupName=group, startTime=start)["events"]
+        new = [event for event in events if event["logStreamName"] not in self._seen]
+        self._seen |= {event["logStreamName"] for event in new}
+        self._latest[group] = max([self._latest[group], *(event["timestamp"] for event in new)])
+        name = group.removeprefix(self._prefix)
+        return [LogLine(event["timestamp"], name, event["message"]) for event in new]
 
 
 def log_store(clients: Clients, stack: Stack) -> LogStore:
