@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from aichats_cli.errors import CommandError
+from aichats_cli.profiles import LOOPBACK
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
     from aichats_cli.profiles import Profile
     from aichats_cli.session import Session
 
-LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 START = "start it in another terminal: aichats dev"
 
 
@@ -50,7 +50,7 @@ class LocalStack:
 
 def is_on_this_machine(profile: Profile) -> bool:
     """Return whether the URL of a profile is an address of this machine."""
-    return urlsplit(profile.url).hostname in LOOPBACK
+    return LOOPBACK.fullmatch(urlsplit(profile.url).hostname or "") is not None
 
 
 def describe(session: Session) -> LocalStack:

@@ -127,11 +127,8 @@ def add_fault(
     if fault is not None:
         named = {"method": (method or requests.method).upper(), "path": path or requests.path}
         armed = control.add({**named, "times": times, "fault": fault_of(fault)})
-    if armed or session.output.format is not Format.table:
-        columns = {name: itemgetter(name) for name in ("fault", "times", "method", "path")}
-        session.output.items(armed, columns, "fault")
-    else:
-        session.note(f"The mock server {mock} has no faults to come.")
+    columns = {name: itemgetter(name) for name in ("fault", "times", "method", "path")}
+    session.output.items(armed, columns, "fault", empty=f"the mock server {mock} has no faults to come")
 
 
 @command(app, "state", examples=["aichats dev state whop", "aichats dev state receiver -o json"])
@@ -141,7 +138,7 @@ def show_state(session: Session, mock: MockName) -> None:
     if session.output.format in {Format.json, Format.yaml}:
         session.output.data(state)
         return
-    session.output.items(state[part], columns, name)
+    session.output.items(state[part], columns, name, empty=f"the mock server {mock} has nothing yet")
     session.note(f"It has received {len(state['requests'])} requests. To see them: aichats dev state {mock} -o json")
 
 

@@ -1,8 +1,11 @@
 """Fixtures of the tests of the command `aichats`."""
 
+from collections.abc import Iterator
+
 import pytest
 
 from tests.support.cli import Cli
+from tests.support.laptop import Laptop, running_laptop
 from tests.support.stack_in_memory import StackInMemory
 
 
@@ -10,3 +13,10 @@ from tests.support.stack_in_memory import StackInMemory
 def cli() -> Cli:
     """Return the command, on an empty stack in memory."""
     return Cli(StackInMemory())
+
+
+@pytest.fixture
+def laptop() -> Iterator[Laptop]:
+    """Return the command, on a local stack that is empty."""
+    with running_laptop() as laptop:
+        yield laptop
