@@ -85,12 +85,14 @@ class StackLogs:
         )
         for page in pages:
             for event in page["events"]:
-                if event["eventId"] not in self._seen:
-                    yield self._note(function, event)
+                if (event_id := id_of(event)) not in self._seen:
+                    self._seen[event_id] = event["timestamp"]
+                    yield LogLine(event["timestamp"], function, event["message"].rstrip("\n"))
 
-    def _note(self, function: str, event: FilteredLogEventTypeDef) -> LogLine:
-        self._seen[event["eventId"]] = event["timestamp"]
-        return LogLine(event["timestamp"], function, event["message"].rstrip("\n"))
+
+def id_of(event: FilteredLogEventTypeDef) -> str:
+    """Return what distinguishes an event from others. The local AWS has no ids of events."""
+    return event.get("eventId") or f"{event['logStreamName']} {event['timestamp']} {event['message']}"
 
 
 @contextmanager
