@@ -12,6 +12,8 @@ from aichats_cli.help import LeanCommand, LeanGroup
 SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 PARTS = {
     "auto": ("aichats_cli.commands.auto", "List, create, run and pause automations."),
+    "runs": ("aichats_cli.commands.runs", "List, watch, explain, replay and cancel runs."),
+    "usage": ("aichats_cli.commands.usage", "Show the runs, replies and tokens of days."),
     "login": ("aichats_cli.commands.login", "Store the address and the token of a stack as a profile."),
     "logout": ("aichats_cli.commands.login", "Remove a profile and its token from this machine."),
     "profiles": ("aichats_cli.commands.login", "List the stacks that you can use."),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -18,6 +18,7 @@ from aichats_cli.system import System
 from tests.support.fakes import Json
 from tests.support.lambda_calls import LOCAL, HttpCaller
 from tests.support.stack_in_memory import StackInMemory
+from tests.support.waiting import turns
 
 ADDRESS = "https://api.example"
 
@@ -54,6 +55,9 @@ class Cli:
     zone: str = "Europe/Berlin"
     interfere: Callable[[httpx.Request], httpx.Response | None] = lambda _: None
     """May answer a request in place of the stack, or raise an error as the network does."""
+    while_asleep: Callable[[], object] = lambda: None
+    """What happens while a command sleeps."""
+    sleeps: Iterator[int] = field(default_factory=turns)
 
     def __call__(self, *arguments: str, stdin: str = "", terminal: bool = False) -> Result:
         """Return what a command printed. ``stdin`` is piped into it, or typed on a terminal."""
@@ -71,7 +75,7 @@ class Cli:
             stderr=stderr,
             hidden=lambda _: stdin.readline(),
             now=self.now,
-            sleep=lambda _: None,
+            sleep=self.sleep,
             zone=ZoneInfo(self.zone),
             transport=httpx.MockTransport(self.answer),
         )
@@ -79,6 +83,12 @@ class Cli:
     def now(self) -> datetime:
         """Return the time of the stack."""
         return self.stack.clock()
+
+    def sleep(self, seconds: float) -> None:
+        """Let time pass. A command that sleeps for ever fails the test."""
+        next(self.sleeps)
+        self.stack.clock.forward(milliseconds=round(seconds * 1000))
+        self.while_asleep()
 
     def answer(self, request: httpx.Request) -> httpx.Response:
         """Answer a request as the stack's HTTP API does, or Whop's storage.

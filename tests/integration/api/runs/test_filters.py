@@ -107,6 +107,7 @@ def test_without_a_window_a_first_slot_begins_it_and_it_ends_within_31_days(
 ) -> None:
     clock.now = NOON - timedelta(days=300)
     run_id = ended(app, 1, slot="2026-01-24T09:00:00Z")
+    clock.now = NOON
 
     answer = api("GET", "/runs", query="slot_since=2026-01-24T00:00:00Z&slot_until=2026-01-25T00:00:00Z").json
     rest = api("GET", "/runs", query="slot_since=2026-01-24T00:00:00Z&until=2026-01-26T00:00:00Z").json

@@ -123,7 +123,7 @@ def list_runs(call: ApiCall[None, ListRuns]) -> Reply:
     the runs for these companies.
     """
     cursor = _read_cursor(call.query.cursor) if call.query.cursor else None
-    window = call.query.window(datetime.now(UTC), Window(cursor.since, cursor.until) if cursor else None)
+    window = call.query.window(call.app.ledger.clock(), Window(cursor.since, cursor.until) if cursor else None)
     only, position = call.query.filter(), cursor.position if cursor else None
     rows, position = _next_runs(call, only, window, position)
     next_cursor = _write_cursor(HistoryCursor(**vars(window), position=position)) if position else None

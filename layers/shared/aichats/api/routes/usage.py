@@ -1,7 +1,7 @@
 """``/usage``: the runs, replies and tokens of days."""
 
 import re
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 
@@ -129,7 +129,7 @@ def get_usage(call: ApiCall[None, GetUsage]) -> Reply:
     """
     from aichats.events.usage_reads import TooMuchUsageError, Usage, UsageQuery, UsageReads
 
-    days, by = call.query.days(datetime.now(UTC).date()), call.query.by
+    days, by = call.query.days(call.app.ledger.clock().date()), call.query.by
     query = UsageQuery(days, by, call.query.automation, call.limit.companies)
     try:
         groups = UsageReads(call.app.event_log.items).groups(query)

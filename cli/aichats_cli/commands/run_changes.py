@@ -1,0 +1,200 @@
+"""`aichats runs replay`, `cancel`, `resolve` and `job`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from aichats_cli.errors import UsageError
+from aichats_cli.runs.options import (
+    CANCELLABLE,
+    REPLAYABLE,
+    DryRun,
+    ForTarget,
+    OfAutomation,
+    OfTrigger,
+    OneRun,
+    RunIds,
+    Since,
+    Until,
+    WithLabel,
+    WithStatus,
+    Yes,
+    read_ids,
+)
+from aichats_cli.session import Session
+
+if TYPE_CHECKING:
+    from aichats_cli.models import JobView
+    from aichats_cli.runs.selection import Selection
+
+
+def replay_runs(
+    session: Session,
+    runs: RunIds = None,
+    *,
+    failed: Annotated[bool, typer.Option("--failed", help="Replay failed runs.")] = False,
+    missed: Annotated[bool, typer.Option("--missed", help="Replay runs whose schedule did not fire.")] = False,
+    status: WithStatus = None,
+    automation: OfAutomation = None,
+    since: Since = None,
+    until: Until = None,
+    target: ForTarget = None,
+    label: WithLabel = None,
+    trigger: OfTrigger = None,
+    wait: Annotated[bool, typer.Option("--wait", help="Wait until the named runs end.")] = False,
+    dry_run: DryRun = False,
+    yes: Yes = False,
+) -> None:
+    """Perform runs again: those that you name, or those that match, as a job."""
+    from aichats_cli.runs.changes import change_each, preview_replay, replay
+    from aichats_cli.runs.selection import select, with_flags
+    from aichats_cli.wait import check_success, wait_for_runs
+
+    statuses = with_flags(status, failed=failed, missed=missed)
+    conditions = {"automation": automation, "target": target, "trigger": trigger}
+    check_choice(runs, [*statuses, since, until, label, *conditions.values()], "--failed")
+    if not runs:
+        if wait:
+            raise UsageError("--wait is for runs that you name. To follow the others: aichats runs watch")
+        if not statuses:
+            raise UsageError("say which runs to replay: --failed, --missed, or --status skipped or unknown")
+        selection = select(session, statuses, conditions, since=since, until=until, label=label)
+        perform_job(session, "replay", selection, dry_run=dry_run, yes=yes)
+        return
+    started = change_each(session, read_ids(session, runs), preview_replay if dry_run else replay)
+    if wait:
+        check_success(wait_for_runs(session, started))
+
+
+def cancel_runs(
+    session: Session,
+    runs: RunIds = None,
+    *,
+    status: WithStatus = None,
+    automation: OfAutomation = None,
+    since: Since = None,
+    until: Until = None,
+    target: ForTarget = None,
+    label: WithLabel = None,
+    trigger: OfTrigger = None,
+    reason: Annotated[str | None, typer.Option(metavar="TEXT", help="Why, for people; for named runs.")] = None,
+    dry_run: DryRun = False,
+    yes: Yes = False,
+) -> None:
+    """Cancel runs that have not begun: those that you name, or those that match, as a job."""
+    from aichats_cli.runs.changes import canceller, change_each
+    from aichats_cli.runs.jobs import runs_text
+    from aichats_cli.runs.selection import select
+
+    conditions = {"automation": automation, "target": target, "trigger": trigger}
+    check_choice(runs, [*(status or ()), since, until, label, *conditions.values()], "--auto, --for or --since")
+    if not runs:
+        statuses = status or ["pending", "performing"]
+        # A run that was replayed is open, although it may have been created long ago.
+        selection = select(session, statuses, conditions, since=since, until=until, label=label, default_since="31d")
+        perform_job(session, "cancel", selection, dry_run=dry_run, yes=yes)
+        return
+    run_ids = read_ids(session, runs)
+    if dry_run:
+        raise UsageError("--dry-run is for runs that match. To see a run that you name: aichats runs show RUN")
+    session.confirm(f"Cancel {runs_text(len(run_ids))}? This is final.", yes=yes or not run_ids)
+    change_each(session, run_ids, canceller(reason))
+
+
+def check_choice(runs: list[str] | None, conditions: list[str | None], example: str) -> None:
+    """Check that a command has either runs or conditions.
+
+    Raises:
+        UsageError: it has both or none.
+    """
+    if bool(runs) == any(conditions):
+        raise UsageError(
+            "name runs or say which ones, not both" if runs else f"name runs, or say which ones with {example}"
+        )
+
+
+def perform_job(session: Session, verb: str, selection: Selection, *, dry_run: bool, yes: bool) -> None:
+    """Replay or cancel the runs of a selection as a job, and follow it.
+
+    Raises:
+        UsageError: runs with one of the statuses can't be changed so.
+    """
+    from aichats_cli.runs.jobs import bodies, count_runs, follow_job, runs_text, start_job
+
+    allowed = REPLAYABLE if verb == "replay" else CANCELLABLE
+    if wrong := [status for status in selection.statuses if status not in allowed]:
+        raise UsageError(f"a run that is {wrong[0]} can't be changed so. It must be {' or '.join(sorted(allowed))}")
+    total, matching = count_runs(session, verb, bodies(selection))
+    what = f"{runs_text(total['count'])} ({', '.join(selection.statuses)}) {selection.in_words(session)}"
+    if dry_run or not matching:
+        fields = {"runs": total["count"], "more may match": total["has_more"] or None, "for example": total["sample"]}
+        if session.output.format.value == "name":
+            session.output.lines(total["sample"])
+        else:
+            session.output.item(total, fields)
+        session.note(f"{verb} would change {what}" if matching else f"Nothing to do: {what}")
+        return
+    final = " This is final." if verb == "cancel" else ""
+    session.confirm(f"{verb.capitalize()} {what}?{final}", yes=yes)
+    started = [start_job(session, verb, body) for body in matching]
+    for job in started:
+        session.note(f"Job {job['job_id']} changes {runs_text(job['count'])}. Ctrl-C doesn't stop it.")
+    print_jobs(session, [follow_job(session, job["job_id"]) for job in started])
+    if verb == "replay":
+        session.note("The replayed runs are performed now. To see them: aichats runs list --status pending,performing")
+
+
+def print_jobs(session: Session, jobs: list[JobView]) -> None:
+    """Print jobs, with how far each is."""
+    session.output.items(
+        jobs,
+        {
+            "job": lambda job: job["job_id"],
+            "verb": lambda job: job["verb"],
+            "runs": lambda job: job["count"],
+            "done": lambda job: job["done"],
+            "left as before": lambda job: job["left"],
+            "ready": lambda job: job["is_done"],
+            "by": lambda job: job["by"],
+            "created": lambda job: session.when(job["created_at"]),
+        },
+        name="job_id",
+    )
+
+
+def resolve(
+    session: Session,
+    run: OneRun,
+    *,
+    succeeded: Annotated[bool, typer.Option("--succeeded", help="The chat exists.")] = False,
+    failed: Annotated[bool, typer.Option("--failed", help="The chat doesn't exist.")] = False,
+    chat: Annotated[str | None, typer.Option(metavar="CHAT", help="The ID of the chat, with --succeeded.")] = None,
+) -> None:
+    """Record what you found out about a run whose outcome is unknown."""
+    from aichats_cli.runs.changes import resolve_run
+    from aichats_cli.runs.jobs import runs_text
+
+    if succeeded == failed:
+        raise UsageError("say what you found: --succeeded --chat CHAT, or --failed")
+    if succeeded != bool(chat):
+        raise UsageError("--chat CHAT belongs to --succeeded: it is the chat that you found")
+    found = resolve_run(session, run, "succeeded" if succeeded else "failed", chat)
+    fields = {"run": run, "status": found["status"], "chat": found["chat_id"]}
+    session.output.item(found, fields, name="run_id")
+    if failed:
+        session.note(f"To perform {runs_text(1)} again: aichats runs replay {run}")
+
+
+def show_job(
+    session: Session,
+    job: Annotated[str, typer.Argument(metavar="JOB", help="The ID of a job.")],
+    *,
+    wait: Annotated[bool, typer.Option("--wait", help="Show its progress until it has handled each run.")] = False,
+) -> None:
+    """Show a replay or a cancellation of many runs, and how far it is."""
+    from aichats_cli.runs.jobs import follow_job
+
+    found: JobView = follow_job(session, job) if wait else session.api.get(f"/jobs/{job}")
+    print_jobs(session, [found])

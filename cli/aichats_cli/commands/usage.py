@@ -1,0 +1,72 @@
+"""`aichats usage`: how many runs, replies and tokens."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from aichats_cli.complete import automation_names
+from aichats_cli.groups import new_group
+from aichats_cli.output import Format
+from aichats_cli.session import Session, command
+
+if TYPE_CHECKING:
+    from aichats_cli.models import UsageReport
+
+app = new_group("Show the usage.")
+COUNTS = ("total", "succeeded", "failed", "unknown", "missed", "skipped", "cancelled")
+
+
+class UsageGroup(StrEnum):
+    """What the rows of the usage are."""
+
+    automation = "automation"
+    target = "target"
+    day = "day"
+
+
+@command(
+    app,
+    "usage",
+    examples=["aichats usage", "aichats usage --since 7d --by day", "aichats usage --by target -o json"],
+)
+def show_usage(
+    session: Session,
+    *,
+    since: Annotated[str | None, typer.Option(metavar="DAY", help="The first day; by default 30 days.")] = None,
+    until: Annotated[str | None, typer.Option(metavar="DAY", help="The last day; by default today.")] = None,
+    by: Annotated[UsageGroup, typer.Option(help="What to group by.")] = UsageGroup.automation,
+    automation: Annotated[
+        str | None,
+        typer.Option("--auto", metavar="NAME", help="Only this automation.", autocompletion=automation_names),
+    ] = None,
+) -> None:
+    """Show the runs, replies and tokens of days, which are days in UTC."""
+    report: UsageReport = session.api.get(
+        "/usage", since=day_of(session, since), until=day_of(session, until), by=by.value, automation=automation
+    )
+    if session.output.format is Format.table:
+        rows = [cells(group_name(each, by), each) for each in report["data"]]
+        session.output.table([by.value, *COUNTS, "replies", "tokens"], [*rows, cells("total", report["total"])])
+        session.note(f"From {report['since']} to {report['until']}, days in UTC. Open runs don't count.")
+    elif session.output.format is Format.name:
+        session.output.lines(group_name(each, by) for each in report["data"])
+    else:
+        session.output.data(report)
+
+
+def day_of(session: Session, text: str | None) -> str | None:
+    """Return the day that a text means where the person is: ``None`` if nothing was typed."""
+    return None if text is None else session.past(text)[:10]
+
+
+def group_name(group: Any, by: UsageGroup) -> str:
+    """Return the name of a row: the automation, the target or the day."""
+    return group[by.value] or "-"
+
+
+def cells(name: str, usage: Any) -> list[str]:
+    """Return a row of the table."""
+    return [name, *(f"{usage['runs'][count]:,}" for count in COUNTS), f"{usage['replies']:,}", usage["tokens"]]

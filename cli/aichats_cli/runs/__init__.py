@@ -1,0 +1,1 @@
+"""Runs as the command shows, watches and changes them."""

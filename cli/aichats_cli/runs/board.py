@@ -1,0 +1,141 @@
+"""The live view of runs: a table that changes on a terminal, a line for each change in a pipe."""
+
+from __future__ import annotations
+
+import json
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from aichats_cli.output import COLORS, Format
+from aichats_cli.wait import ENDED, poll
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from aichats_cli.models import RunView
+    from aichats_cli.session import Session
+
+    type Show = Callable[[RunView], None]
+
+OVERLAP = timedelta(seconds=30)
+"""The time that two requests for new runs both cover, because the list may be late by some seconds."""
+LONGEST_SECONDS = 2.0
+TITLES = ("run", "status", "automation", "target", "detail")
+
+
+def live(session: Session) -> AbstractContextManager[Show]:
+    """Return what shows runs while they change, in the form that was asked for."""
+    is_table = session.output.format is Format.table and session.output.is_terminal
+    return table(session) if is_table else nullcontext(Changes(session, printer(session)).show)
+
+
+@dataclass
+class Changes:
+    """Passes on each run that has changed since it was shown last."""
+
+    session: Session
+    pass_on: Show
+    seen: dict[str, tuple[object, ...]] = field(default_factory=dict)
+
+    def show(self, run: RunView) -> None:
+        """Pass on a run if it has changed."""
+        state = (run["status"], run["attempts"], run["reply_status"], run["error"])
+        if self.seen.get(run["run_id"]) != state:
+            self.seen[run["run_id"]] = state
+            self.pass_on(run)
+
+
+def printer(session: Session) -> Show:
+    """Return what prints a changed run: as a line, as JSON in one line, as YAML, or its ID when it has ended."""
+
+    def show(run: RunView) -> None:
+        match session.output.format:
+            case Format.json:
+                session.output.lines([json.dumps(run, ensure_ascii=False)])
+            case Format.yaml:
+                session.output.lines(["---"])
+                session.output.data(run)
+            case Format.name:
+                session.output.lines([run["run_id"]] if run["status"] in ENDED else [])
+            case Format.table:
+                now = f"{session.now():%H:%M:%S}"
+                session.output.lines(["  ".join(filter(None, (now, *cells(session, run))))])
+
+    return show
+
+
+def cells(session: Session, run: RunView) -> tuple[str, ...]:
+    """Return what a row shows of a run."""
+    owner, target = run["automation"] or "", run["target"] or ""
+    return run["run_id"], run["status"].ljust(10), owner, target, detail(session, run)
+
+
+def detail(session: Session, run: RunView) -> str:
+    """Return the chat of a run, the reason why it waits or did not succeed, or when it continues."""
+    if run["status"] == "succeeded":
+        reply = f", reply {run['reply_status']}" if run["reply_status"] else ""
+        return f"{run['chat_id'] or ''}{reply}"
+    if run["error"]:
+        return str(run["error"].get("message", ""))
+    due_at = run["due_at"]
+    waits = due_at is not None and datetime.fromisoformat(due_at) > session.now()
+    return f"continues at {session.when(due_at)}" if waits and run["status"] == "pending" else ""
+
+
+@contextmanager
+def table(session: Session) -> Iterator[Show]:
+    """Yield what shows runs in a table that changes in place. It has the newest runs, if there are many."""
+    from rich.console import Console
+    from rich.live import Live
+
+    rows: dict[str, tuple[str, ...]] = {}
+    console = Console(file=session.system.stdout, no_color=not session.output.has_colors, highlight=False)
+    with Live(console=console, auto_refresh=False, vertical_overflow="crop") as view:
+
+        def show(run: RunView) -> None:
+            rows[run["run_id"]] = cells(session, run)
+            if len(rows) > max(1, console.height - 2):
+                rows.pop(next(iter(rows)))
+            view.update(grid(list(rows.values())), refresh=True)
+
+        yield Changes(session, show).show
+
+
+def grid(rows: list[tuple[str, ...]]) -> Any:
+    """Return a table of rich. A row is a line: its end is cut at the edge of the terminal."""
+    from rich.table import Table
+    from rich.text import Text
+
+    shown = Table(box=None, pad_edge=False, header_style="bold")
+    for title in TITLES:
+        shown.add_column(title, no_wrap=True, overflow="ellipsis", min_width=32 if title == "run" else None)
+    for row in rows:
+        shown.add_row(*(Text(cell, style=COLORS.get(cell.strip(), "")) for cell in row))
+    return shown
+
+
+def watch_new(session: Session, automation: str | None, show: Show) -> None:
+    """Show the runs that begin or end from now on, until Ctrl-C."""
+    latest: datetime | None = None
+
+    def read() -> None:
+        nonlocal latest
+        # The first answer has the time of the API, which counts.
+        start = begin if latest is None else max(begin, latest - OVERLAP)
+        cursor: str | None = None
+        found: list[RunView] = []
+        while True:
+            page = session.api.get("/runs", since=start.isoformat(), automation=automation, limit=100, cursor=cursor)
+            found += page["data"]
+            cursor = page["next_cursor"]
+            if cursor is None:
+                break
+        for run in reversed(found):
+            show(run)
+        latest = datetime.fromisoformat(page["until"])
+
+    begin = datetime.fromisoformat(session.api.get("/runs", automation=automation, limit=1)["until"])
+    for _ in poll(session, read, longest=LONGEST_SECONDS):
+        pass

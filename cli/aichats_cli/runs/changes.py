@@ -1,0 +1,160 @@
+"""Changes of single runs: replay, cancel and resolve. Each is safe to type again."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, TypedDict
+
+from aichats_cli.api import ApiError
+from aichats_cli.errors import CommandError
+from aichats_cli.runs.options import REPLAYABLE
+from aichats_cli.wait import ENDED
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from aichats_cli.models import RunView
+    from aichats_cli.session import Session
+
+REFUSED = "not changed"
+"""The result of a run that the API did not change."""
+AGAIN = "Runs before it are done. Type the same command again: it changes no run twice."
+
+
+class ChangedRun(TypedDict):
+    """What became of a run.
+
+    Attributes:
+        run_id: the run that was named.
+        result: what was done.
+        detail: more about it, for people.
+        run_ids: the runs that are performed now.
+    """
+
+    run_id: str
+    result: str
+    detail: str
+    run_ids: list[str]
+
+
+def change_each(session: Session, run_ids: Sequence[str], change: Callable[[Session, str], ChangedRun]) -> list[str]:
+    """Change runs one after the other, and print what became of each.
+
+    Returns:
+        The IDs of the runs that are performed now.
+
+    Raises:
+        CommandError: a run could not be changed. The others were.
+    """
+    results: list[ChangedRun] = []
+    try:
+        # One by one, so that the list has those that were changed if one raises.
+        results.extend(attempt(session, run_id, change) for run_id in run_ids)
+    except CommandError as error:
+        raise type_again(error) from error
+    finally:
+        show_changed(session, results)
+    refused = [each for each in results if each["result"] == REFUSED]
+    if refused:
+        many = f"{len(refused)} of {len(results)} runs were not changed: " if len(results) > 1 else ""
+        raise CommandError(f"{many}{refused[0]['detail']}", f"aichats runs explain {refused[0]['run_id']}")
+    return [run_id for each in results for run_id in each["run_ids"]]
+
+
+def attempt(session: Session, run_id: str, change: Callable[[Session, str], ChangedRun]) -> ChangedRun:
+    """Change a run. Return what became of it, even if the API rejects the change of this run."""
+    try:
+        return change(session, run_id)
+    except ApiError as error:
+        if error.status not in {HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT, HTTPStatus.UNPROCESSABLE_ENTITY}:
+            raise
+        return changed(run_id, REFUSED, error.message)
+
+
+def type_again(error: CommandError) -> CommandError:
+    """Return an error that stopped changes in the middle, with what is left to do if it may pass."""
+    return CommandError(error.message, AGAIN) if error.is_temporary else error
+
+
+def show_changed(session: Session, results: Sequence[ChangedRun]) -> None:
+    """Print what became of runs."""
+    if results:
+        columns: dict[str, Callable[[Any], object]] = {name: _field(name) for name in ("result", "detail")}
+        session.output.items(results, {"run": _field("run_id"), **columns}, name="run_id")
+
+
+def _field(name: str) -> Callable[[Any], object]:
+    return lambda each: each[name]
+
+
+def changed(run_id: str, result: str, detail: str = "", run_ids: Sequence[str] = ()) -> ChangedRun:
+    """Return what became of a run."""
+    return {"run_id": run_id, "result": result, "detail": detail, "run_ids": list(run_ids)}
+
+
+def replay(session: Session, run_id: str) -> ChangedRun:
+    """Replay a run. If it is open already, for example because the answer to a replay got lost, that is enough.
+
+    Raises:
+        ApiError: the run can't be replayed.
+    """
+    try:
+        run_ids = session.api.post(f"/runs/{run_id}/replay").body["run_ids"]
+    except ApiError as error:
+        if error.status != HTTPStatus.CONFLICT:
+            raise
+        run: RunView = session.api.get(f"/runs/{run_id}")
+        if run["status"] not in ENDED:
+            return changed(run_id, f"already {run['status']}", "it is performed already", [run_id])
+        if run["status"] == "succeeded":
+            return changed(run_id, "already succeeded", f"chat {run['chat_id']}" if run["chat_id"] else "")
+        replaced = (run["error"] or {}).get("replaced_by")
+        if replaced:
+            return changed(run_id, "already replayed", f"as {', '.join(replaced)}", replaced)
+        raise
+    others = [each for each in run_ids if each != run_id]
+    return changed(run_id, "replayed", f"as {', '.join(others)}" if others else "", run_ids)
+
+
+def preview_replay(session: Session, run_id: str) -> ChangedRun:
+    """Return what a replay of a run would do.
+
+    Raises:
+        ApiError: the run doesn't exist.
+    """
+    run: RunView = session.api.get(f"/runs/{run_id}")
+    result = "would be replayed" if run["status"] in REPLAYABLE else "would stay"
+    return changed(run_id, result, f"it is {run['status']}")
+
+
+def canceller(reason: str | None) -> Callable[[Session, str], ChangedRun]:
+    """Return what cancels a run for a reason."""
+
+    def cancel(session: Session, run_id: str) -> ChangedRun:
+        answer = session.api.post(f"/runs/{run_id}/cancel", {"reason": reason} if reason else None)
+        if answer.status == HTTPStatus.ACCEPTED:
+            return changed(run_id, "being cancelled", "aichats first checks whether its chat exists", [run_id])
+        return changed(run_id, "cancelled")
+
+    return cancel
+
+
+def resolve_run(session: Session, run_id: str, outcome: str, chat: str | None) -> RunView:
+    """Record the outcome of a run. Return the run.
+
+    If the run has this outcome already, for example because an answer got lost, that is enough.
+
+    Raises:
+        ApiError: the outcome of the run is known, and is another one.
+    """
+    body = {"outcome": outcome, **({"chat_id": chat} if chat else {})}
+    try:
+        run: RunView = session.api.post(f"/runs/{run_id}/resolve", body).body
+    except ApiError as error:
+        if error.status != HTTPStatus.CONFLICT:
+            raise
+        run = session.api.get(f"/runs/{run_id}")
+        if run["status"] != outcome or (chat and run["chat_id"] != chat):
+            raise
+        session.note(f"run {run_id} had this outcome already")
+    return run

@@ -1,0 +1,148 @@
+"""Runs as people read them: a list, one run, and its story."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import textwrap
+from collections import Counter
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from aichats_cli.output import Format
+from aichats_cli.runs.advice import advice, next_commands
+from aichats_cli.runs.story import Story, seconds_text, work_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from aichats_cli.models import RunDetails, RunView
+    from aichats_cli.output import Row
+    from aichats_cli.session import Session
+
+MAX_REASONS = 5
+"""The number of reasons that a list of runs explains."""
+
+
+def show_list(session: Session, runs: Sequence[RunView]) -> None:
+    """Print runs. In a pipe, each has its whole reason. On a terminal, the reasons are in :func:`note_reasons`."""
+    columns: dict[str, Callable[[Row], object]] = {
+        "run": lambda run: run["run_id"],
+        "status": lambda run: run["status"],
+        "automation": lambda run: run["automation"],
+        "slot": lambda run: session.when(run["slot"]),
+        "target": lambda run: run["target"],
+    }
+    if any(run["slot"] is None for run in runs):
+        columns["created"] = lambda run: session.when(run["created_at"])
+    if not session.output.is_terminal:
+        columns["reason"] = reason_of
+    session.output.items(runs, columns, name="run_id")
+
+
+def reason_of(run: Row) -> str:
+    """Return the reason why a run did not succeed or waits, in one line."""
+    return " ".join(str((run["error"] or {}).get("message", "")).split())
+
+
+def note_reasons(session: Session, runs: Sequence[RunView]) -> None:
+    """Print why runs did not succeed, the most frequent reason first, with what to do about each."""
+    if session.output.format is not Format.table:
+        return
+    groups: dict[tuple[str, str], list[RunView]] = {}
+    for run in runs:
+        if run["error"] and run["status"] not in {"succeeded", "pending", "performing"}:
+            groups.setdefault((run["status"], without_ids(reason_of(run))), []).append(run)
+    ordered = sorted(groups.items(), key=lambda group: -len(group[1]))
+    for (status, reason), members in ordered[:MAX_REASONS]:
+        owners = Counter(run["automation"] or "API" for run in members)
+        session.note(f"{len(members)} {status} ({', '.join(owners)}): {reason}")
+        session.note(f"  → {advice(members[0])}")
+    if len(ordered) > MAX_REASONS:
+        session.note(f"and {len(ordered) - MAX_REASONS} more reasons: aichats runs explain RUN")
+
+
+def without_ids(reason: str) -> str:
+    """Return a reason without the ID of the request, so that the same reasons are equal."""
+    return re.sub(r" \(request [^)]*\)", "", reason)
+
+
+def show_run(session: Session, run: RunDetails) -> None:
+    """Print a run."""
+    error, sent = run["error"] or {}, dict(run["sent"] or {})
+    fields: Mapping[str, object] = {
+        "run": run["run_id"],
+        "status": run["status"],
+        "automation": run["automation"],
+        "trigger": run["trigger"],
+        "slot": session.when(run["slot"]),
+        "work": work_of(run),
+        "chat": run["chat_id"],
+        "title": sent.get("title"),
+        "message": sent.get("message"),
+        "labels": [f"{key}={value}" for key, value in run["labels"].items()],
+        "files": run["files"],
+        "attempts": run["attempts"],
+        "reply": reply_text(session, run),
+        "tokens": run["tokens"],
+        "created": session.when(run["created_at"]),
+        "due": session.when(run["due_at"]),
+        "ended": session.when(run["finished_at"]),
+        "error": ": ".join(filter(None, (error.get("type"), error.get("message")))),
+        "next step": advice(run),
+    }
+    session.output.item(run, fields, name="run_id")
+    if session.output.format is Format.table:
+        for typed, effect in next_commands(run).items():
+            session.note(f"  → {typed}  ({effect})")
+
+
+def reply_text(session: Session, run: RunDetails) -> str:
+    """Return what is known about the agent's reply."""
+    status = run["reply_status"]
+    if status == "replied":
+        took = f", after {seconds_text(run['reply_seconds'] * 1000)}" if run["reply_seconds"] is not None else ""
+        content = (run["reply"] or {}).get("content")
+        return f"{session.when(run['replied_at'])}{took}{f': {content}' if content else ''}"
+    return f"overdue: {run['reply_overdue_reason'] or 'its time was over'}" if status == "overdue" else status or ""
+
+
+def show_story(session: Session, run: RunDetails) -> None:
+    """Print the story of a run, as text or as data."""
+    story = Story(run, session.when, session.now())
+    commands = next_commands(run)
+    if session.output.format is Format.name:
+        session.output.lines([run["run_id"]])
+    elif session.output.format is Format.table:
+        session.output.lines(story_lines(session, story, commands))
+    else:
+        told: dict[str, Any] = {
+            "run": run,
+            "story": [{"at": moment.at, "text": moment.text} for moment in story.moments],
+            "outlook": story.outlook,
+            "advice": advice(run),
+            "commands": list(commands),
+        }
+        session.output.data(told)
+
+
+def story_lines(session: Session, story: Story, commands: Mapping[str, str]) -> list[str]:
+    """Return the story of a run as paragraphs, not wider than the terminal."""
+    lines = [session.output.paint(story.title, "bold"), ""]
+    for moment in story.moments:
+        at = f"{session.when(moment.at)}:{datetime.fromisoformat(moment.at):%S}  "
+        lines += folded(session, moment.text, at)
+    lines += ["", *folded(session, story.outlook)]
+    if (text := advice(story.run)) is not None:
+        lines += folded(session, text)
+    width = max(map(len, commands), default=0)
+    lines += [""] if commands else []
+    return lines + [f"  {typed.ljust(width)}  # {effect}" for typed, effect in commands.items()]
+
+
+def folded(session: Session, text: str, beginning: str = "") -> list[str]:
+    """Return a text in lines that fit on the terminal. In a pipe, it is one line."""
+    if not session.output.is_terminal:
+        return [beginning + text]
+    width = min(shutil.get_terminal_size().columns, 100)
+    return textwrap.wrap(text, width, initial_indent=beginning, subsequent_indent=" " * len(beginning))
