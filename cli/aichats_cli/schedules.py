@@ -159,9 +159,10 @@ def days_of(every: str, words: str) -> str:
         found = sorted({int(number) for number in re.findall(r"\d+", words)})
         if found[0] >= 1 and found[-1] <= LAST_DAY:
             return f"{numbers(found)} * ?"
-    days = {day for part in words.split(",") for day in week_days(part)}
-    if not days:
+    parts = [week_days(part) for part in words.split(",")]
+    if not all(parts):
         raise UsageError(f"--every {every!r} is not known. Write one of these: {EVERY}")
+    days = {day for part in parts for day in part}
     if len(days) == len(DAYS):
         return "* * ?"
     if days == set(WEEK["weekday"]):
@@ -171,8 +172,8 @@ def days_of(every: str, words: str) -> str:
 
 def week_days(text: str) -> Sequence[str]:
     """Return the days of the week that a text means, such as `weekday`, `mon` or `fri-mon`: none if it means none."""
-    if text in WEEK:
-        return WEEK[text]
+    if days := WEEK.get(text.removesuffix("s")):
+        return days
     first, dash, last = text.partition("-")
     begin, end = week_day(first), week_day(last if dash else first)
     if begin is None or end is None:

@@ -47,5 +47,5 @@ def linked_zone(link: Path) -> str | None:
         except OSError:
             return None
         if FOLDER in str(link):
-            return str(link).rpartition(FOLDER)[2].removeprefix("posix/")
+            return str(link).rpartition(FOLDER)[2].removeprefix("posix/").removeprefix("right/")
     return None
