@@ -149,7 +149,7 @@ class Output:
         shown = {name: text_of(value) for name, value in fields.items() if text_of(value)}
         width = max(map(len, shown), default=0)
         for name, text in shown.items():
-            value = text.replace("\n", f"\n{'':{width}}  ")
+            value = "\n".join(f"{'':{width}}  {line}".rstrip() for line in text.split("\n")).lstrip()
             self.lines([f"{self.paint(name.ljust(width), 'dim')}  {self.paint(value, COLORS.get(value))}"])
 
     def paint(self, text: str, style: str | None) -> str:

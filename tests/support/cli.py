@@ -52,7 +52,8 @@ class Cli:
     stack: StackInMemory
     variables: dict[str, str] = field(default_factory=lambda: {"AICHATS_URL": ADDRESS, "AICHATS_TOKEN": LOCAL})
     requests: list[httpx.Request] = field(default_factory=list)
-    zone: str = "Europe/Berlin"
+    zone: str | None = "Europe/Berlin"
+    """The zone of the machine; ``None`` if the operating system doesn't name it."""
     interfere: Callable[[httpx.Request], httpx.Response | None] = lambda _: None
     """May answer a request in place of the stack, or raise an error as the network does."""
     while_asleep: Callable[[], object] = lambda: None
@@ -76,7 +77,7 @@ class Cli:
             hidden=lambda _: stdin.readline(),
             now=self.now,
             sleep=self.sleep,
-            zone=ZoneInfo(self.zone),
+            zone=ZoneInfo(self.zone) if self.zone else None,
             transport=httpx.MockTransport(self.answer),
         )
 

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aichats.automations.model import ScheduleTrigger
-from aichats.schedules.expressions import parse_schedule
+from aichats.schedules.expressions import At, Cron, Rate, parse_schedule
 from aichats.schedules.fire_times import fire_times
 from aichats_cli.dates import DAYS
 from aichats_cli.errors import UsageError
@@ -50,7 +50,7 @@ def test_days_and_times_are_an_expression(every: str, at: str, expression: str, 
     trigger = typed(every=every, at=[at])
 
     assert trigger == {"type": "schedule", "expression": expression, "timezone": "Europe/Berlin"}
-    assert parse_schedule(expression)
+    assert isinstance(parse_schedule(expression), Cron | Rate | At)
     assert in_words(trigger).removesuffix(" (Europe/Berlin)") == words
 
 
@@ -58,7 +58,7 @@ def test_days_and_times_are_an_expression(every: str, at: str, expression: str, 
 def test_each_word_of_the_help_is_known(every: str) -> None:
     has_time = every not in {"hour", "15m", "2h", "3d"}
 
-    assert parse_schedule(expression_of(every, [time(8, 30)] if has_time else []))
+    assert isinstance(parse_schedule(expression_of(every, [time(8, 30)] if has_time else [])), Cron | Rate | At)
 
 
 week = st.sets(st.sampled_from(DAYS), min_size=1)
@@ -191,7 +191,7 @@ WORDS = [
 
 @pytest.mark.parametrize(("expression", "words"), WORDS, ids=[expression for expression, _ in WORDS])
 def test_an_expression_is_shown_in_words_if_there_are_simple_ones(expression: str, words: str) -> None:
-    assert parse_schedule(expression)
+    assert isinstance(parse_schedule(expression), Cron | Rate | At)
     assert in_words({"type": "schedule", "expression": expression}) == words
 
 

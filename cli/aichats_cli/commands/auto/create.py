@@ -49,7 +49,8 @@ OnMissed = Annotated[Missed, typer.Option(help="What to do with a missed run: sk
 Labels = Annotated[list[str] | None, typer.Option("--label", metavar="KEY=VALUE", help="A label; may be repeated.")]
 Description = Annotated[str | None, typer.Option(metavar="TEXT", help="A note for people.")]
 Attach = Annotated[
-    list[Path] | None, typer.Option(metavar="FILE", help="A file to upload and attach; may be repeated.")
+    list[str] | None,
+    typer.Option(metavar="FILE", help="A file, its https:// or s3:// URL, or its ID; may be repeated."),
 ]
 Paused = Annotated[bool, typer.Option("--paused", help="Create it paused, until you resume it.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Check it, show its next times, and store nothing.")]
@@ -127,14 +128,14 @@ def create(
     files = action.attach
     if files and not dry_run:
         put_new(session, name, body, dry_run=True)  # An automation that the API rejects uploads nothing.
-        body["action"] = action.fields(uploaded(session, files, body["targets"]))
+        body["action"] = action.fields(attached(session, files, body["targets"]))
     answer = put_new(session, name, body, dry_run=dry_run)
     stored: StoredAutomation = answer.body
     for warning in stored["warnings"]:
         session.note(f"Warning: {warning}")
     if dry_run:
-        upload_note = f" It would upload {', '.join(map(str, files))}." if files else ""
-        session.note(f"Nothing was stored. This automation can be created.{upload_note}")
+        unchecked = f" {', '.join(files)} would be attached." if files else ""
+        session.note(f"Nothing was stored. This automation can be created.{unchecked}")
     elif answer.status == HTTPStatus.CREATED:
         session.note(f"Created {name}.")
     else:
@@ -142,12 +143,12 @@ def create(
     return stored
 
 
-def uploaded(session: Session, files: Sequence[Path], targets: Sequence[str | None]) -> list[Attachment]:
-    """Upload files for the first company of an automation. Return their ids."""
-    from aichats_cli.attachments import upload
+def attached(session: Session, files: Sequence[str], targets: Sequence[str | None]) -> list[Attachment]:
+    """Return what an automation attaches. Local files are uploaded for its first company."""
+    from aichats_cli.attachments import attachments_of
 
     companies = [target for target in targets if target and target.startswith("biz_")]
-    return [upload(session, path, companies[0] if companies else None) for path in files]
+    return attachments_of(session, files, companies[0] if companies else None)
 
 
 def put_new(session: Session, name: str, body: AutomationBody, *, dry_run: bool) -> Answer:

@@ -32,7 +32,7 @@ class TypedAction:
     mute: bool
     kodey: bool
     user: str | None
-    attach: Sequence[Path]
+    attach: Sequence[str]
 
     def fields(self, attachments: Sequence[Attachment] = ()) -> Action:
         """Return the action as the API reads it, with files that are uploaded already.
@@ -60,10 +60,8 @@ class TypedAction:
         Raises:
             UsageError: Kodey's agent is missing.
         """
-        # A template may contain commas.
-        named = [part for text in typed for part in ([text] if "{{" in text else split([text]))]
-        if named:
-            return list(named)
+        if named := split_targets(typed):
+            return named
         if self.kodey:
             raise UsageError("--kodey needs an agent: --for AGENT_ID")
         return [COMPANY_OF_EVENT if has_event else None]
@@ -73,6 +71,11 @@ class TypedAction:
         if given := [name for name, value in options.items() if value]:
             other = "without --kodey" if provider == "Whop" else "with --kodey"
             raise UsageError(f"{given[0]} is for chats of {provider}: write it {other}")
+
+
+def split_targets(typed: Sequence[str]) -> list[str | None]:
+    """Return the targets that were typed, several in a text with commas. A template may contain commas."""
+    return [part for text in typed for part in ([text] if "{{" in text else split([text]))]
 
 
 def read_message(session: Session, text: str | None, file: Path | None) -> str:

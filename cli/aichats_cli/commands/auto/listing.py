@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import StrEnum
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -13,7 +14,7 @@ from aichats_cli.complete import automation_names
 from aichats_cli.errors import CommandError
 from aichats_cli.labels import label_filter
 from aichats_cli.session import Session, command
-from aichats_cli.trigger_words import in_words
+from aichats_cli.trigger_words import in_words, joined
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 
 LISTED_TIMES = 5
 """The number of next times that an automation has in the list."""
-UNPROCESSABLE = 422
 
 
 class State(StrEnum):
@@ -97,14 +97,25 @@ def next_times(session: Session, name: str, count: int) -> list[dict[str, Any]]:
     try:
         answer = session.api.call("GET", path_to(name, "preview"), query={"count": count})
     except ApiError as error:
-        if error.status != UNPROCESSABLE:
+        if error.status != HTTPStatus.UNPROCESSABLE_ENTITY:
             raise
         raise CommandError(
             f"{name} listens for events, so it has no next times", f"aichats auto show {name}"
         ) from error
     if paused := answer.headers.get("Paused"):
-        session.note(f"{name} is paused, which leaves out times: {paused}")
+        session.note(f"Times of {name} are left out, because it is paused {intervals_words(session, paused)}")
     return [{"automation": name, **time} for time in answer.body]
+
+
+def intervals_words(session: Session, intervals: str) -> str:
+    """Return the intervals of the header ``Paused`` in words."""
+    pairs = (each.split("/") for each in intervals.split(", "))
+    return joined(
+        [
+            f"from {session.when(begins)} until {'you resume' if end == '..' else session.when(end)}"
+            for begins, end in pairs
+        ]
+    )
 
 
 def next_of_all(session: Session, count: int) -> list[dict[str, Any]]:

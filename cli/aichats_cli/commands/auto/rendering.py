@@ -80,12 +80,12 @@ def show(session: Session, preview: RenderedPreview) -> None:
         session.note("The filter of the automation rejects this event: nothing would be sent.")
         return
     if preview["at"] is None:
-        session.note("The automation doesn't run again: nothing would be sent.")
+        session.note("There is no next time, so nothing would be sent. To choose a time: --at")
         return
     example = ", an example" if preview.get("is_example") else ""
     event = preview.get("event_type")
-    time = local_time(session, **preview["times"][0]) if preview["times"] else session.when(preview["at"])
-    session.output.fields({"event": event and f"{event}{example}", "time": time})
+    time = next((local_time(session, **each) for each in preview["times"] if each["utc"] == preview["at"]), None)
+    session.output.fields({"event": event and f"{event}{example}", "time": time or session.when(preview["at"])})
     for texts, targets in grouped(preview["rendered"]):
         session.output.lines([""])
         session.output.fields({"for": targets, **texts})

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
+from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from aichats_cli.commands.auto.definition import split_targets
 from aichats_cli.commands.auto.group import Companies, Name, app, path_to
 from aichats_cli.errors import CommandError
 from aichats_cli.output import Format
-from aichats_cli.schedules import split
 from aichats_cli.session import Session, command
 
 if TYPE_CHECKING:
@@ -47,15 +48,36 @@ def run_automation(
     if event:
         body["event"] = read_event(session, event)
     if companies:
-        body["targets"] = list(split(companies))
-    started: StartedRuns = session.api.post(path_to(name, "run"), body).body
+        body["targets"] = split_targets(companies)
+    started = start(session, name, body)
     if wait:
         show_ended(session, started["run_ids"])
     elif session.output.format is Format.json or session.output.format is Format.yaml:
         session.output.data(started)
     else:
         session.output.lines(started["run_ids"])
-        session.note(f"Started {len(started['run_ids'])} of {name}. See how it went: aichats runs list --auto {name}")
+        number = len(started["run_ids"])
+        session.note(f"Started {number} run{'' if number == 1 else 's'}. Follow: aichats runs watch --auto {name}")
+
+
+def start(session: Session, name: str, body: RunNow) -> StartedRuns:
+    """Start the runs of an automation.
+
+    Raises:
+        CommandError: the API rejects the request, for example because the automation needs an event.
+    """
+    from aichats_cli.api import ApiError
+
+    try:
+        started: StartedRuns = session.api.post(path_to(name, "run"), body).body
+    except ApiError as error:
+        if error.status == HTTPStatus.UNPROCESSABLE_ENTITY and "event" not in body and "event" in error.message:
+            raise CommandError(
+                f"{name} listens for events, so it needs one",
+                f"aichats auto run {name} --event FILE. For an example of an event: aichats events types",
+            ) from error
+        raise
+    return started
 
 
 def show_ended(session: Session, run_ids: list[str]) -> None:
