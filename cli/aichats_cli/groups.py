@@ -25,6 +25,11 @@ PARTS = {
     "demo": ("aichats_cli.commands.demo", "Run a short demo of the whole stack on your laptop."),
     "chats": ("aichats_cli.commands.chats", "Create, list, mute and delete chats."),
     "files": ("aichats_cli.commands.files", "Upload files that chats can attach."),
+    "init": ("aichats_cli.commands.init", "Begin a folder of automations, with two samples."),
+    "plan": ("aichats_cli.commands.plan", "Show what `aichats apply` would change."),
+    "apply": ("aichats_cli.commands.apply", "Make a stack equal to a folder of automations."),
+    "export": ("aichats_cli.commands.export", "Write the automations of a stack to their files."),
+    "validate": ("aichats_cli.commands.validate", "Check a folder of automations."),
 }
 """The module of each group or command below `aichats`, and its line in the help.
 
@@ -70,17 +75,20 @@ class Root(LeanGroup):
 
 def new_group(text: str, *, cls: type[LeanGroup] = LeanGroup) -> typer.Typer:
     """Return a group of commands with this help."""
-    group = typer.Typer(
-        help=text,
-        cls=cls,
-        no_args_is_help=True,
+    group = single_command(help=text, cls=cls, no_args_is_help=True)
+    group.callback()(no_options)  # Without a callback, Typer makes a group of one command to this command.
+    return group
+
+
+def single_command(**settings: Any) -> typer.Typer:
+    """Return the place of a command that is not in a group, such as `aichats plan`. Its module has no other command."""
+    return typer.Typer(
         add_completion=False,
         rich_markup_mode=None,
         pretty_exceptions_enable=False,
         context_settings=SETTINGS,
+        **settings,
     )
-    group.callback()(no_options)  # Without a callback, Typer makes a group of one command to this command.
-    return group
 
 
 def no_options() -> None:

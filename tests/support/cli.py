@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -59,6 +60,7 @@ class Cli:
     while_asleep: Callable[[], object] = lambda: None
     """What happens while a command sleeps."""
     sleeps: Iterator[int] = field(default_factory=turns)
+    one_at_a_time: threading.RLock = field(default_factory=threading.RLock, repr=False)
 
     def __call__(self, *arguments: str, stdin: str = "", terminal: bool = False) -> Result:
         """Return what a command printed. ``stdin`` is piped into it, or typed on a terminal."""
@@ -103,15 +105,17 @@ class Cli:
         if request.url.host != httpx.URL(ADDRESS).host:
             return self.stack.whop.handle_request(request)
         is_text = "json" in request.headers.get("content-type", "json")
-        call = HttpCaller(create_api(self.stack.app).resolve)
-        answer = call(
-            request.method,
-            request.url.path,
-            (request.content.decode() or None) if is_text else request.content,
-            query=request.url.query.decode(),
-            token=request.headers.get("authorization"),
-            headers=without_length(request.headers),
-        )
+        # A command may send several requests at once, but an instance of a Lambda function gets one event at a time.
+        with self.one_at_a_time:
+            call = HttpCaller(create_api(self.stack.app).resolve)
+            answer = call(
+                request.method,
+                request.url.path,
+                (request.content.decode() or None) if is_text else request.content,
+                query=request.url.query.decode(),
+                token=request.headers.get("authorization"),
+                headers=without_length(request.headers),
+            )
         return httpx.Response(answer.status, headers=dict(answer.headers), content=answer.body.encode())
 
 

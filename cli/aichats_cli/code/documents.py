@@ -25,9 +25,20 @@ class Parts:
     body: str
 
     @property
+    def lead(self) -> str:
+        """The empty lines at the beginning of the body."""
+        found = re.match(r"(?:[ \t]*\n)*", self.body)
+        return found[0] if found else ""
+
+    @property
     def message(self) -> str:
         """The body without the empty lines at its beginning and the white space at its end."""
-        return re.sub(r"\A(?:[ \t]*\n)+", "", self.body).rstrip()
+        return self.body[len(self.lead) :].rstrip()
+
+    @property
+    def message_line(self) -> int:
+        """The line of the file on which the message begins."""
+        return (self.front + self.lead).count("\n") + 3
 
 
 def split_markdown(text: str) -> Parts:
@@ -58,7 +69,8 @@ def read_markdown(text: str) -> Document:
         # An error at the end of the front matter is on its last line, not on the one after it.
         last = parts.front.count("\n") + 1
         raise DocumentError(error.problem, error.path, error.line and min(error.line, last)) from None
-    return Document(with_message(document.value, parts.message), document.lines)
+    lines = {("action", name): parts.message_line for name in ("message_text", "content")} | document.lines
+    return Document(with_message(document.value, parts.message), lines)
 
 
 def with_message(fields: Any, message: str) -> Any:
