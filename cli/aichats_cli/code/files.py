@@ -92,10 +92,15 @@ def read_text(path: Path) -> str:
     if len(content) > MAX_BYTES:
         raise FileError(path, f"has more than {MAX_BYTES} bytes")
     try:
-        return content.decode("utf-8-sig").replace("\r\n", "\n")
+        return unix_lines(content.decode("utf-8-sig"))
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         raise FileError(path, "is not UTF-8. Save the file in this encoding", line=line) from None
+
+
+def unix_lines(text: str) -> str:
+    """Return a text without the carriage returns of Windows."""
+    return text.replace("\r\n", "\n")
 
 
 def file_error(path: Path, error: DocumentError, document: Document | None) -> FileError:

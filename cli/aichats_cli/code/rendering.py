@@ -14,7 +14,7 @@ from ruamel.yaml.error import YAMLError
 from ruamel.yaml.scalarstring import LiteralScalarString
 
 from aichats_cli.code.documents import READERS, Parts, message_field, split_markdown
-from aichats_cli.code.files import read_text
+from aichats_cli.code.files import read_text, unix_lines
 from aichats_cli.code.folder import as_text
 from aichats_cli.code.problems import DocumentError, FileError
 from aichats_cli.code.yaml_values import read_yaml
@@ -47,7 +47,7 @@ def render(path: Path, fields: dict[str, Any]) -> str:
     for candidate in _candidates(suffix, old, fields):
         try:
             text = candidate()
-            if as_text(READERS[suffix](text).value) == as_text(fields):
+            if as_text(READERS[suffix](unix_lines(text)).value) == as_text(fields):
                 return text.replace("\n", "\r\n") if old is not None and _has_windows_lines(path) else text
         except (DocumentError, YAMLError):
             continue
@@ -132,7 +132,9 @@ def as_commented(value: Any) -> Any:
         return CommentedMap({key: as_commented(item) for key, item in value.items()})
     if isinstance(value, list):
         return CommentedSeq([as_commented(item) for item in value])
-    return LiteralScalarString(value) if isinstance(value, str) and "\n" in value else value
+    # Other texts with line breaks are written in quotes, because a block of lines can't have control characters.
+    has_lines = isinstance(value, str) and "\n" in value and value.replace("\n", "").isprintable()
+    return LiteralScalarString(value) if has_lines else value
 
 
 def _merge(tree: Any, old: Any, new: Any) -> None:
