@@ -101,7 +101,7 @@ class DeliveryBench:
         self.visible: list[tuple[datetime, Sent]] = []
         client: Any = FaultyAws(world, dynamodb()) if world else dynamodb()
         sqs: Any = FaultyAws(world, self.sqs) if world else self.sqs
-        self.log = EventLog(events_table(client))
+        self.log = EventLog(events_table(client), self.clock)
         self.runs = Table(client, make_table())
         self.subscriptions = SubscriptionTable(self.log.items, self.clock)
         self.deliveries = DeliveryTable(self.log.items)

@@ -110,7 +110,7 @@ def make_application(
     app = Application(environment, store, whop, ledger, queue, read, providers)
     app.automation_table = make_store(clock)
     events = events_table()
-    app.event_log, app.subscriptions = EventLog(events), SubscriptionTable(events, clock)
+    app.event_log, app.subscriptions = EventLog(events, clock), SubscriptionTable(events, clock)
     app.outgoing.queue = DeliveryQueue(
         lambda: sqs or FakeSqs(), "https://sqs/quick", "https://sqs/slow", "https://sqs/dead"
     )

@@ -66,7 +66,9 @@ class Outbox:
             Queue(lambda: self.sqs, "https://runs", "https://slow-runs", "https://dead-letters"), self.clock
         )
         sources = {"": runs.entries}
-        return Publisher(EventLog(items), "bus", lambda: bus, sources, slots, self.fan_out, watches, self.clock)
+        return Publisher(
+            EventLog(items, self.clock), "bus", lambda: bus, sources, slots, self.fan_out, watches, self.clock
+        )
 
     def take(self) -> list[Json]:
         """Return the new records of the stream."""

@@ -295,7 +295,8 @@ class Application:
         from aichats.aws.table import Table
         from aichats.events.log import EventLog
 
-        return EventLog(Table(aws_client("dynamodb"), self.event_settings.events_table, "pk", "sk"))
+        table = Table(aws_client("dynamodb"), self.event_settings.events_table, "pk", "sk")
+        return EventLog(table, self.ledger.clock)
 
     @cached_property
     def publisher(self) -> Publisher:

@@ -136,6 +136,7 @@ ATTEMPTS: dict[str, Attempts] = {
     ],
     "list_runs": [("/runs", None, 200)],
     "get_usage": [("/usage", None, 200)],
+    "list_events": [("/events", None, 200)],
     "get_run": each_run(""),
     "replay_run": each_run("/replay"),
     "cancel_run": each_run("/cancel", {"reason": "wrong"}),

@@ -15,6 +15,7 @@ from aichats.automations.model import Automation
 from aichats.aws.secret_versions import SecretVersions
 from aichats.bootstrap import Application
 from aichats.errors import InputError
+from aichats.events.log import BY_TIME
 from aichats.runs.ledger.jobs import Job
 from aichats.runs.model import Run, ScheduleEvent, ScheduleTick
 from aichats.subscriptions.model import Subscription
@@ -310,7 +311,8 @@ def test_the_end_of_a_run_is_published(app: Application) -> None:
 
     assert publish_events.lambda_handler(event, make_context(seconds_left=60)) == {"events": 1}
 
-    [stored] = app.event_log.since("2026-11-23")
+    log = replace(app.event_log, clock=lambda: datetime(2026, 11, 24, tzinfo=UTC))
+    [(_, stored)] = log.after(BY_TIME, "2026-11-23", "2026-11-24")
     assert (stored.type, stored.data["chat_id"]) == ("run.succeeded", "aich_xxxxxxxxxxxxx")
 
 

@@ -270,6 +270,7 @@ def call_subscriptions(bench: LeakBench) -> None:
     bench.canaries.add(SIGNING_SECRET, other.json()["secret"])
     bench.call("DELETE", "/subscriptions/other", expect=204)
     bench.call("PUT", path, json=body, caller="runs", expect=403)
+    bench.call("GET", "/events", expect=200)
 
 
 def call_without_right(bench: LeakBench) -> None:

@@ -43,6 +43,7 @@ from aichats.api.routes import (
     previews,
     run_now,
     runs,
+    sent_events,
     subscriptions,
     usage,
 )
@@ -60,6 +61,7 @@ OPERATIONS: tuple[Operation[Any, Any], ...] = tuple(
         previews,
         run_now,
         events,
+        sent_events,
         runs,
         chats,
         files,

@@ -18,6 +18,7 @@ from http import HTTPStatus
 from aichats.api.problems import RejectedError
 from aichats.automations.model import Automation, ScheduleTrigger
 from aichats.automations.row import AutomationRow, RowHeader
+from aichats.events.model import SentEvent
 from aichats.runs.actions import Action, WhopCreateChat
 from aichats.runs.ledger.rows import Row
 from aichats.runs.replay import is_within
@@ -107,6 +108,13 @@ class CompanyLimit:
     def has_run(self, row: Row) -> bool:
         """Return whether a run exists for the caller."""
         return is_within(row.run, self.companies)
+
+    def has_event(self, event: SentEvent) -> bool:
+        """Return whether an event exists for the caller: with a limit, those of its runs."""
+        if self.companies is None:
+            return True
+        is_own = event.data.get("action") == "whop.create_chat" and event.data.get("target") in self.companies
+        return is_own and event.type.startswith("run.")
 
     @property
     def pick(self) -> Callable[[Row], bool] | None:

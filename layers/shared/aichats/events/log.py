@@ -2,12 +2,15 @@
 
 An event and its additions to counters are written in one transaction, whose condition is that the event is new. So a
 change that is published again counts once.
+
+The key of an event begins with its time. An event that is stored late has a copy, whose key begins with the time at
+which it was stored. So a reader that has passed the event's time finds it too (``aichats.events.feed``).
 """
 
 import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 from aichats.aws.table import Table
 from aichats.aws.transactions import Addition, Insertion, insert_once
@@ -15,6 +18,10 @@ from aichats.events.model import SentEvent
 from aichats.runs.ledger.times import from_text, to_text, utc_now
 
 KEEP_EVENTS = timedelta(days=30)
+LATE_AFTER = timedelta(seconds=15)
+"""An event that is stored longer after its time than this is late. Usually, it is stored within a second."""
+BY_TIME, BY_ARRIVAL = "events", "late"
+"""The two orders of stored events: by the time of the event, and late ones by the time at which they were stored."""
 NEWEST_PAGE = 25
 """The number of items that are read at a time to find the newest event. Items that only count have no event."""
 
@@ -54,17 +61,49 @@ class EventLog:
         Raises:
             ClientError: DynamoDB rejected a write. Other entries may have been stored.
         """
-        unique = {entry.id: entry for entry in entries}
-        insertions = [Insertion(self.items, _item(entry), entry.additions) for entry in unique.values()]
+        unique, now = {entry.id: entry for entry in entries}, self.clock()
+        insertions = [
+            Insertion(self.items, _item(entry), [*entry.additions, *self._late(entry, now)])
+            for entry in unique.values()
+        ]
         existing = dict(zip(unique, insert_once(insertions), strict=True))
         return [existing[entry.id] is None for entry in entries]
 
-    def since(self, day: str, after: str = "", *, newest_first: bool = False) -> Iterator[SentEvent]:
-        """Yield the events of a UTC day, such as ``2026-11-30``, whose sort key is greater than ``after``."""
-        condition, values = "#pk = :pk AND #sk > :after", {"pk": f"events#{day}", "after": after or "0"}
-        for item in self.items.query(None, condition, values, ScanIndexForward=not newest_first):
-            if "body" in item:
-                yield SentEvent.from_envelope(json.loads(item["body"]))
+    def _late(self, entry: Entry, now: datetime) -> Iterator[Addition]:
+        """Yield the copy of an event that is late."""
+        if entry.event is not None and now - entry.time > LATE_AFTER:
+            time = to_text(now)
+            copy = {"body": _body(entry.event), "ttl": int((now + KEEP_EVENTS).timestamp())}
+            yield Addition(self.items, (_day_key(time, BY_ARRIVAL), f"{time}#{entry.id}"), {}, copy)
+
+    def after(self, order: str, key: str, until: str) -> Iterator[tuple[str, SentEvent]]:
+        """Yield the events after a sort key up to a time, with their keys. The reads are consistent."""
+        condition = "#pk = :pk AND #sk > :key"
+        for day in self._days(key, until):
+            for item in self.items.query(None, condition, {"pk": f"{order}#{day}", "key": key}, ConsistentRead=True):
+                if item["sk"].partition("#")[0] > until:
+                    return
+                if "body" in item:
+                    yield item["sk"], SentEvent.from_envelope(json.loads(item["body"]))
+
+    def keys(self, order: str, after: str, last: str) -> Iterator[str]:
+        """Yield the sort keys of the events after one key up to another. The reads are consistent."""
+        condition = "#pk = :pk AND #sk BETWEEN :after AND :last"
+        options = {"FilterExpression": "attribute_exists(#body)", "ProjectionExpression": "#sk", "ConsistentRead": True}
+        for day in self._days(after, last):
+            values = {"pk": f"{order}#{day}", "after": after, "last": last}
+            yield from (
+                item["sk"] for item in self.items.query(None, condition, values, **options) if item["sk"] > after
+            )
+
+    def _days(self, first: str, last: str) -> Iterator[date]:
+        """Yield the UTC days from a text that begins with a day up to another, as far as there can be events."""
+        today = self.clock().astimezone(UTC).date()
+        day, end = max(date.fromisoformat(first[:10]), today - KEEP_EVENTS), date.fromisoformat(last[:10])
+        end = min(end, today + timedelta(days=1))
+        while day <= end:
+            yield day
+            day += timedelta(days=1)
 
     def newest(self, since: datetime) -> datetime | None:
         """Return the time of the newest event; ``None`` if there is none on the UTC day of ``since`` or later."""
@@ -95,10 +134,14 @@ def _item(entry: Entry) -> dict[str, str | int]:
     item: dict[str, str | int] = {"pk": _day_key(time), "sk": f"{time}#{entry.id}"}
     item["ttl"] = int((entry.time + KEEP_EVENTS).timestamp())
     if entry.event is not None:
-        item["body"] = json.dumps(entry.event.envelope, ensure_ascii=False, separators=(",", ":"))
+        item["body"] = _body(entry.event)
     return item
 
 
-def _day_key(place: str) -> str:
-    """Return the partition key of the events of a day, from a text that begins with the day."""
-    return f"events#{place[:10]}"
+def _body(event: SentEvent) -> str:
+    return json.dumps(event.envelope, ensure_ascii=False, separators=(",", ":"))
+
+
+def _day_key(place: str, order: str = BY_TIME) -> str:
+    """Return the partition key of a day's events in an order, from a text that begins with the day."""
+    return f"{order}#{place[:10]}"

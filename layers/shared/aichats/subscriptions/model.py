@@ -38,7 +38,16 @@ def _group_of(type_: str) -> str:
 
 def _known(pattern: str, info: ValidationInfo) -> str:
     # A newer version, which was rolled back, may have stored types that this version does not know.
-    if pattern in event_patterns() or (info.context or {}).get("stored"):
+    return pattern if (info.context or {}).get("stored") else known_pattern(pattern)
+
+
+def known_pattern(pattern: str) -> str:
+    """Return a pattern of events.
+
+    Raises:
+        ValueError: the pattern is unknown. The message names the nearest one.
+    """
+    if pattern in event_patterns():
         return pattern
     from difflib import get_close_matches
 

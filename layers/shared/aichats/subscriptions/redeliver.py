@@ -2,12 +2,12 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from itertools import islice
 
 from aichats.aws.transactions import Addition, Insertion, LimitExceededError, insert_once
 from aichats.errors import AichatsError
-from aichats.events.log import EventLog, sort_key
+from aichats.events.log import BY_TIME, EventLog, sort_key
 from aichats.events.model import SentEvent
 from aichats.runs.ledger.times import to_text, utc_now
 from aichats.subscriptions.deliveries import KEEP_DELIVERIES, DeliveryTable
@@ -88,15 +88,9 @@ class Redeliveries:
         return events, sort_key(events[-1]) if len(events) == PART_EVENTS else None
 
     def _events(self, message: RedeliveryMessage) -> Iterator[SentEvent]:
-        """Yield the stored events of the time span, from the place after the last part."""
+        """Return the stored events of the time span, from the place after the last part."""
         after = max(message.after, to_text(message.since))
-        until, day = to_text(message.until), datetime.fromisoformat(after[:10]).date()
-        while str(day) <= until[:10]:
-            for event in self.log.since(str(day), after):
-                if to_text(event.time) > until:
-                    return
-                yield event
-            day += timedelta(days=1)
+        return (event for _, event in self.log.after(BY_TIME, after, to_text(message.until)))
 
     def _failed(self, message: RedeliveryMessage) -> tuple[list[SentEvent], str | None]:
         """Return the events of a part whose delivery failed, and the place after which more deliveries follow."""
