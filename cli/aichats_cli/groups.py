@@ -75,20 +75,17 @@ class Root(LeanGroup):
 
 def new_group(text: str, *, cls: type[LeanGroup] = LeanGroup) -> typer.Typer:
     """Return a group of commands with this help."""
-    group = single_command(help=text, cls=cls, no_args_is_help=True)
-    group.callback()(no_options)  # Without a callback, Typer makes a group of one command to this command.
-    return group
-
-
-def single_command(**settings: Any) -> typer.Typer:
-    """Return the place of a command that is not in a group, such as `aichats plan`. Its module has no other command."""
-    return typer.Typer(
+    group = typer.Typer(
+        help=text,
+        cls=cls,
+        no_args_is_help=True,
         add_completion=False,
         rich_markup_mode=None,
         pretty_exceptions_enable=False,
         context_settings=SETTINGS,
-        **settings,
     )
+    group.callback()(no_options)  # Without a callback, Typer makes a group of one command to this command.
+    return group
 
 
 def no_options() -> None:

@@ -11,7 +11,7 @@ import typer
 
 from aichats_cli.code.options import FOLDER, Adopt, Directory, Prune, check_problems, make_plan, show_plan
 from aichats_cli.errors import UsageError
-from aichats_cli.groups import single_command
+from aichats_cli.groups import new_group
 from aichats_cli.output import Format
 from aichats_cli.session import Session, command
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from aichats_cli.code.apply import Applied
     from aichats_cli.code.plan import Plan
 
-app = single_command()
+app = new_group("Automations as code.")
 
 
 @command(

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from aichats_cli.code.options import FOLDER, Directory
-from aichats_cli.groups import single_command
+from aichats_cli.groups import new_group
 from aichats_cli.session import Session, command
 
 if TYPE_CHECKING:
     from aichats_cli.code.export import FileChange
 
-app = single_command()
+app = new_group("Automations as code.")
 PAST = {"create": "created", "change": "changed", "delete": "deleted"}
 
 

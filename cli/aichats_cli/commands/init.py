@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from aichats_cli.code.options import FOLDER, Directory
-from aichats_cli.groups import single_command
+from aichats_cli.groups import new_group
 from aichats_cli.session import Session, command
 
-app = single_command()
+app = new_group("Automations as code.")
 
 
 @command(app, "init", examples=["aichats init", "aichats init crm/automations"])

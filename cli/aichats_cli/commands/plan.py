@@ -8,10 +8,10 @@ from typing import Annotated
 import typer
 
 from aichats_cli.code.options import FOLDER, Adopt, Directory, Prune, check_problems, make_plan, show_plan
-from aichats_cli.groups import single_command
+from aichats_cli.groups import new_group
 from aichats_cli.session import Session, command
 
-app = single_command()
+app = new_group("Automations as code.")
 CHANGES_PENDING = 3
 """The exit code if the stack differs from the folder."""
 

@@ -8,14 +8,14 @@ import typer
 
 from aichats_cli.code.options import FOLDER, Directory, check_problems
 from aichats_cli.errors import CommandError
-from aichats_cli.groups import single_command
+from aichats_cli.groups import new_group
 from aichats_cli.session import Session, command
 
 if TYPE_CHECKING:
     from aichats_cli.code.folder import Folder
     from aichats_cli.code.plan import Plan
 
-app = single_command()
+app = new_group("Automations as code.")
 
 
 @command(app, "validate", examples=["aichats validate automations", "aichats validate automations --offline"])
