@@ -11,6 +11,7 @@ from aichats_cli.help import LeanCommand, LeanGroup
 
 SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 PARTS = {
+    "status": ("aichats_cli.commands.status", "Show automations, runs and pauses at a glance."),
     "auto": ("aichats_cli.commands.auto", "List, create, run and pause automations."),
     "runs": ("aichats_cli.commands.runs", "List, watch, explain, replay and cancel runs."),
     "usage": ("aichats_cli.commands.usage", "Show the runs, replies and tokens of days."),
@@ -37,7 +38,7 @@ A module that has a command of this name provides this command, any other module
 """
 
 SECTIONS = {
-    "Everyday": ("auto", "runs", "chats", "files", "events", "notify", "usage", "logs", "open"),
+    "Everyday": ("status", "auto", "runs", "chats", "files", "events", "notify", "usage", "logs", "open"),
     "Automations as code": ("init", "validate", "plan", "apply", "export"),
     "Your machine": ("dev", "demo", "login", "profiles", "use", "logout", "completion"),
     "Your stack on AWS": ("admin",),

@@ -24,7 +24,7 @@ MAX_REASONS = 5
 """The number of reasons that a list of runs explains."""
 
 
-def show_list(session: Session, runs: Sequence[RunView]) -> None:
+def show_list(session: Session, runs: Sequence[RunView], *, empty: str = "no runs") -> None:
     """Print runs. In a pipe, each has its whole reason. On a terminal, the reasons are in :func:`note_reasons`."""
     columns: dict[str, Callable[[Row], object]] = {
         "run": lambda run: run["run_id"],
@@ -37,7 +37,7 @@ def show_list(session: Session, runs: Sequence[RunView]) -> None:
         columns["created"] = lambda run: session.when(run["created_at"])
     if not session.output.is_terminal:
         columns["reason"] = reason_of
-    session.output.items(runs, columns, name="run_id")
+    session.output.items(runs, columns, name="run_id", empty=empty)
 
 
 def reason_of(run: Row) -> str:

@@ -166,7 +166,7 @@ def test_without_a_yes_nothing_is_deleted(cli: Cli) -> None:
     create(cli, "one")
 
     for answer, terminal, code in (("n\n", True, 1), ("", False, 2)):
-        assert cli("auto", "rm", "one", stdin=answer, terminal=terminal).code == code
+        assert cli("auto", "delete", "one", stdin=answer, terminal=terminal).code == code
     assert list(states(cli)) == ["one"]
 
 

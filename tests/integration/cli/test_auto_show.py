@@ -127,7 +127,7 @@ def test_the_list_shows_the_last_run_and_the_schedule_in_words(cli: Cli) -> None
     work_when_asked(cli)
     cli("auto", "run", "daily", "--wait")
 
-    titles, row = cli("auto", "ls").out.splitlines()
+    titles, row = cli("auto", "list").out.splitlines()
 
     assert " ".join(titles.split()) == "NAME STATE NEXT LAST RUN RESULT RUNS"
     assert " ".join(row.split()) == (

@@ -38,7 +38,6 @@ Label = Annotated[
 ]
 
 
-@command(app, "ls", hidden=True)
 @command(app, "list", examples=["aichats auto list", "aichats auto list --label team=growth -o name"])
 def list_automations(
     session: Session,
@@ -52,8 +51,13 @@ def list_automations(
         for each in session.api.pages("/automations", label=label_filter(label))
         if state is None or each["state"] == state
     ]
+    show_automations(session, found)
+
+
+def show_automations(session: Session, automations: Sequence[AutomationView]) -> None:
+    """Print automations."""
     session.output.items(
-        found,
+        automations,
         {
             "name": lambda each: each["name"],
             "state": lambda each: each["state"],
@@ -62,6 +66,7 @@ def list_automations(
             "result": lambda each: (each["last_run"] or {}).get("status"),
             "runs": lambda each: in_words(each["trigger"]),
         },
+        empty="no automations yet: aichats auto create --help",
     )
 
 

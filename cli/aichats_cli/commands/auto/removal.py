@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from aichats_cli.models import AutomationView
 
 
-@command(app, "rm", hidden=True)
 @command(app, "delete", examples=["aichats auto delete daily-numbers", "aichats auto delete old-1 old-2 --yes"])
 def delete_automations(
     session: Session,
