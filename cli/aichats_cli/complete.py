@@ -129,11 +129,15 @@ def found(
 ) -> list[tuple[str, Any]]:
     """Return the items of a list whose ``field`` begins with ``incomplete``, with this field."""
     from aichats_cli.api import Api
+    from aichats_cli.errors import CommandError
     from aichats_cli.profiles import choose
 
     system = system_of(context)
-    profile = choose(context.params.get("profile"), system.variables)
-    items = Api(profile, system, seconds=SECONDS, attempts=1).pages(path, limit=most)
+    try:
+        profile = choose(context.params.get("profile"), system.variables)
+        items = list(Api(profile, system, seconds=SECONDS, attempts=1).pages(path, limit=most))
+    except CommandError:
+        return []
     return [(item[field], item) for item in items if item[field].startswith(incomplete)]
 
 

@@ -36,7 +36,7 @@ def test_a_failed_connection_is_shown(cli: Cli) -> None:
     def cut(_: httpx.Request) -> httpx.Response:
         raise httpx.ConnectError("refused")
 
-    cli.answer = cut
+    cli.interfere = cut
 
     assert cli("auto", "list", "--debug").err.count("← ConnectError in 0 ms: refused") == 4
 

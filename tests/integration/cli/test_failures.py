@@ -15,7 +15,7 @@ from aichats_cli.main import main
 from aichats_cli.output import CODES
 from aichats_cli.system import System
 from local.ports import listen
-from tests.support.cli import Cli
+from tests.support.cli import Cli, Terminal
 from tests.support.commands import run_command
 from tests.support.waiting import PATIENCE
 
@@ -80,23 +80,20 @@ def test_what_no_error_is_goes_on(cli: Cli) -> None:
     def kill(_: httpx.Request) -> httpx.Response:
         raise KilledError
 
-    cli.answer = kill
+    cli.interfere = kill
 
     with pytest.raises(KilledError):
         cli("auto", "list")
 
 
-def test_ctrl_c_at_a_question_ends_the_command(cli: Cli) -> None:
-    class Interrupted(io.StringIO):
-        def isatty(self) -> bool:
-            return True
+def test_ctrl_c_at_a_question_ends_the_command(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
 
-        def readline(self, _: int = -1, /) -> str:
-            raise KeyboardInterrupt
+    stdin, err = Terminal(), io.StringIO()
+    monkeypatch.setattr(stdin, "readline", interrupt)
 
-    err = io.StringIO()
-
-    code = main(["login"], System(variables=cli.variables, stdin=Interrupted(), stderr=err))
+    code = main(["login"], System(variables=cli.variables, stdin=stdin, stderr=err))
 
     assert code == 130
     assert err.getvalue() == "Address of the API (the stack's output ApiUrl): "

@@ -91,7 +91,7 @@ def test_a_wrong_token_is_not_stored(cli: Cli, file: Path) -> None:
 
 
 def test_a_token_without_the_scope_to_list_automations_is_stored(cli: Cli) -> None:
-    cli.answer = lambda request: httpx.Response(
+    cli.interfere = lambda request: httpx.Response(
         200 if request.url.path == "/health" else 403, json={"status": "ok", "detail": "the scope is missing"}
     )
 
@@ -99,7 +99,7 @@ def test_a_token_without_the_scope_to_list_automations_is_stored(cli: Cli) -> No
 
 
 def test_an_address_of_another_service_is_not_stored(cli: Cli, file: Path) -> None:
-    cli.answer = lambda _: httpx.Response(200, json={"hello": "world"})
+    cli.interfere = lambda _: httpx.Response(200, json={"hello": "world"})
 
     done = cli("login", "--url", ADDRESS, stdin=TOKEN)
 
@@ -165,7 +165,7 @@ def test_a_redirect_is_not_followed(cli: Cli) -> None:
         hosts.append(request.url.host)
         return httpx.Response(307, headers={"location": "https://evil.example/automations"})
 
-    cli.answer = leads_elsewhere
+    cli.interfere = leads_elsewhere
     done = cli("auto", "list")
 
     assert (done.code, hosts) == (1, ["api.example"])

@@ -82,8 +82,8 @@ def test_no_word_is_lost_or_cut_and_lines_with_short_words_fit(rows: list[list[s
         assert max(map(width_of, shown)) <= space
 
 
-def output(stream: io.StringIO, form: Format = Format.table, **variables: str) -> Output:
-    return Output(form, stream, variables, stream)
+def output(stream: io.StringIO, **variables: str) -> Output:
+    return Output(Format.table, stream, variables, stream)
 
 
 def test_the_width_is_that_of_the_terminal_or_of_a_variable() -> None:
@@ -102,7 +102,7 @@ def test_a_status_has_its_color_on_a_terminal_and_with_force_color() -> None:
         (io.StringIO(), {}, False),
         (io.StringIO(), {"FORCE_COLOR": "1"}, True),
     ):
-        output(stream, **variables).table(["status"], [["failed"]])
+        Output(Format.table, stream, variables, stream).table(["status"], [["failed"]])
         assert (red in stream.getvalue()) is is_colored
 
 
