@@ -13,6 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from aichats_cli.profiles import BUILT_IN
 from local.cloud.logs import Logs, log_store
 from local.cloud.scheduler import Scheduler
 from local.console import BOLD, DIM, Console
@@ -197,6 +198,9 @@ def commands(system: System) -> Iterator[str]:
     yield shlex.join([*send, "-X", "PUT", f"{system.api_url}/subscriptions/local", "-d", json.dumps(subscription)])
     yield shlex.join([*exports, "make", "login", f"STACK={system.stack.name}", f"CLIENT_ID={CLIENT_ID}"])
     yield f"export {shlex.join(exports)}  # for the AWS CLI and SDKs"
+    if system.api_url != BUILT_IN.url:
+        profile = {"AICHATS_URL": system.api_url, "AICHATS_TOKEN": BEARER}
+        yield f"export {shlex.join(f'{name}={value}' for name, value in profile.items())}  # for the command aichats"
 
 
 if __name__ == "__main__":

@@ -118,9 +118,14 @@ def readable(line: LogLine, when: Callable[[datetime], str], paint: Paint) -> li
     rest = [(key, value) for key, value in fields.items() if key not in NOT_SHOWN]
     if REQUEST_ID in fields and fields.get("request_id") != fields[REQUEST_ID]:
         rest.append(("request_id", fields[REQUEST_ID]))
-    shown = [f"{paint(f'{visible(key)}=', 'dim')}{visible(str(value))}" for key, value in rest]
+    shown = [f"{paint(f'{visible(key)}=', 'dim')}{visible(value_of(value))}" for key, value in rest]
     head = [begin, paint(level, STYLES.get(level, "bold")), visible(str(fields.get("message", ""))), *shown]
     return [" ".join(head), *(f"    {visible(each)}" for each in str(fields.get("exception", "")).splitlines())]
+
+
+def value_of(value: object) -> str:
+    """Return the value of a field as people read it: of an error, its message."""
+    return str(value["message"] if isinstance(value, dict) and "message" in value else value)
 
 
 def visible(text: str) -> str:

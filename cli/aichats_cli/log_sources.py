@@ -1,4 +1,4 @@
-"""Where the lines of a stack's logs come from."""
+"""The sources of log lines: a local stack, or CloudWatch Logs."""
 
 from __future__ import annotations
 

@@ -135,4 +135,4 @@ SHOWN: dict[MockServer, tuple[str, str, dict[str, Callable[[Row], object]]]] = {
         },
     ),
 }
-"""What a table shows of a mock server: the part of its state, the field that identifies an item, and the columns."""
+"""The table of a mock server: the part of its state, the field that identifies an item, and the columns."""

@@ -47,7 +47,7 @@ class Session:
 
     @property
     def is_profile_named(self) -> bool:
-        """Whether an option or a variable names the profile. If not, it is that of the last login."""
+        """True if an option or a variable names the profile. If not, it is that of the last login."""
         variables = self.system.variables
         return bool(self.profile_name or variables.get("AICHATS_PROFILE") or variables.get("AICHATS_URL"))
 

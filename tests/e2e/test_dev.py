@@ -1,6 +1,7 @@
 """`make dev`, as people run it, but on free ports."""
 
 import json
+import os
 import re
 import shlex
 import signal
@@ -87,6 +88,18 @@ def test_the_mock_of_whop_delivers_a_test_event_that_starts_an_automation(dev: P
         assert (stored["warnings"], tested["status"]) == ([], 202)
         until(lambda: http.get(f"{api}/runs?automation=refunds&status=succeeded").json()["data"])
         http.delete(f"{api}/automations/refunds").raise_for_status()
+
+
+def test_on_another_port_it_shows_the_variables_for_the_command(dev: Program) -> None:
+    shown = re.search(r"^  export (AICHATS_URL=.*)  # for the command aichats$", dev.printed, re.MULTILINE)
+    assert shown, dev.printed
+    variables = dict(each.split("=", 1) for each in shlex.split(shown[1]))
+    listed = run_command(
+        *(sys.executable, "-m", "aichats_cli.main", "dev", "state", "whop", "-o", "json"),
+        env=dict(os.environ) | variables,
+        check=True,
+    )
+    assert json.loads(listed.stdout)["webhooks"]
 
 
 def test_the_mock_receiver_gets_the_events_of_a_subscription_with_a_valid_signature(dev: Program) -> None:

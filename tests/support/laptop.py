@@ -64,7 +64,7 @@ class Laptop(Cli):
     origins: list[str] = field(default_factory=list)
     """The server that each request went to."""
     while_asleep: Callable[[], object] = lambda: None
-    """What happens while a command sleeps."""
+    """Called while a command sleeps."""
     turns: Iterator[int] = field(default_factory=turns)
 
     def __post_init__(self) -> None:
@@ -72,7 +72,7 @@ class Laptop(Cli):
         self.restart()
 
     def restart(self) -> None:
-        """Start the stack again: its logs begin anew."""
+        """Start the stack again: its logs are empty."""
         self.log_groups = LocalLogGroups()
         store = LogStore(cast("Clients", self.log_groups), GROUPS, prefix="/aws/lambda/aichats-local-")
         self.pages = LocalPages(ABOUT, store, self.reset)

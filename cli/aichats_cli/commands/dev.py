@@ -139,7 +139,7 @@ def show_state(session: Session, mock: MockName) -> None:
         session.output.data(state)
         return
     session.output.items(state[part], columns, name, empty=f"the mock server {mock} has nothing yet")
-    session.note(f"It has received {len(state['requests'])} requests. To see them: aichats dev state {mock} -o json")
+    session.note(f"Requests that it received: {len(state['requests'])}. To see them: aichats dev state {mock} -o json")
 
 
 @command(app, "reset", examples=["aichats dev reset"])

@@ -115,7 +115,7 @@ def test_the_state_shows_the_chats(laptop: Laptop) -> None:
 
     assert shown.out.splitlines()[0].split() == ["CHAT", "COMPANY", "NOTIFICATIONS", "TITLE"]
     assert shown.out.splitlines()[1].startswith("aich_")
-    assert "1 request" in shown.err
+    assert "Requests that it received: 1." in shown.err
     assert laptop("dev", "state", "whop", "-o", "json").json["requests"][0]["status"] == 200
 
 

@@ -35,6 +35,11 @@ def test_the_id_of_the_request_is_shown_once() -> None:
     assert shown(json.dumps(fields)) == ["09:00:00 run-schedule INFO call refused request_id=f5b8"]
 
 
+def test_an_error_with_fields_is_shown_by_its_message() -> None:
+    fields = {"level": "ERROR", "message": "run failed", "error": {"type": "WhopError", "message": "whop: 403"}}
+    assert shown(json.dumps(fields)) == ["09:00:00 run-schedule ERROR run failed error=whop: 403"]
+
+
 def test_an_exception_follows_indented() -> None:
     fields = {
         "level": "ERROR",
