@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from aichats_cli.errors import UsageError
@@ -18,10 +19,10 @@ PREFIX = "aich_"
 """The beginning of the IDs of Whop's chats."""
 CHAT_ID = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._:-]{0,199}")
 """The IDs of Whop's and Kodey's chats."""
-WINDOW = timedelta(days=31)
-"""The longest window of a list of runs."""
-WINDOWS = 3
-"""The number of windows in which runs are looked for. aichats keeps a run for 90 days."""
+WINDOW = timedelta(days=30)
+"""The length of the windows in which runs are looked for. The API takes 31 days."""
+WINDOWS = 4
+"""The number of these windows. aichats keeps a run for 90 days."""
 
 
 def chats_of(session: Session, company: str | None = None) -> Iterator[AiChat]:
@@ -50,14 +51,11 @@ def chats_of(session: Session, company: str | None = None) -> Iterator[AiChat]:
 def _created_for(session: Session, company: str) -> set[str]:
     """Return the IDs of the chats that aichats created for a company."""
     created: set[str] = set()
-    until = session.now()
-    for _ in range(WINDOWS):
-        since = until - WINDOW
-        runs: Iterator[RunView] = session.api.pages(
-            "/runs", target=company, since=since.isoformat(), until=until.isoformat()
-        )
+    end = session.now() + timedelta(days=1)  # The clock of this machine may be slow.
+    times = [(end - WINDOW * number).isoformat(timespec="seconds") for number in range(WINDOWS + 1)]
+    for until, since in pairwise(times):
+        runs: Iterator[RunView] = session.api.pages("/runs", target=company, since=since, until=until)
         created |= {str(run["chat_id"]) for run in runs if run["chat_id"] and run["action"] == "whop.create_chat"}
-        until = since
     return created
 
 

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from aichats_cli.commands.auto.definition import TypedAction, read_message, trigger_of, zone_note
+from aichats_cli.commands.auto.definition import TypedAction, trigger_of, zone_note
 from aichats_cli.commands.auto.group import Companies, Zone, app, path_to
 from aichats_cli.commands.auto.showing import fields_of
 from aichats_cli.errors import CommandError
 from aichats_cli.labels import read_labels
+from aichats_cli.messages import read_message
 from aichats_cli.schedules import EVERY, TypedTrigger, split
 from aichats_cli.session import Session, command
 

@@ -5,13 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from aichats_cli.errors import CommandError, UsageError
+from aichats_cli.errors import UsageError
 from aichats_cli.schedules import split
 from aichats_cli.zones import zone_named
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
     from aichats_cli.models import Action, Attachment, KodeyCreateChat, ScheduleTrigger, WebhookTrigger, WhopCreateChat
     from aichats_cli.schedules import TypedTrigger
@@ -20,7 +19,6 @@ if TYPE_CHECKING:
     type Trigger = ScheduleTrigger | WebhookTrigger
 
 COMPANY_OF_EVENT = "{{ event.account_id }}"
-STANDARD_INPUT = "-"
 
 
 @dataclass(frozen=True)
@@ -76,25 +74,6 @@ class TypedAction:
 def split_targets(typed: Sequence[str]) -> list[str | None]:
     """Return the targets that were typed, several in a text with commas. A template may contain commas."""
     return [part for text in typed for part in ([text] if "{{" in text else split([text]))]
-
-
-def read_message(session: Session, text: str | None, file: Path | None) -> str:
-    """Return the message: a text, or the content of standard input or of a file without its last line break.
-
-    Raises:
-        UsageError: there is no message, or there are two.
-        CommandError: the file can't be read.
-    """
-    if (text is None) == (file is None):
-        raise UsageError("write the message with --message TEXT, --message - (standard input) or --message-file FILE")
-    if file is None:
-        return session.system.stdin.read().rstrip("\n") if text == STANDARD_INPUT else str(text)
-    try:
-        return file.read_text(encoding="utf-8").rstrip("\n")
-    except OSError as error:
-        raise CommandError(f"can't read {file}: {error.strerror}") from error
-    except UnicodeDecodeError:
-        raise CommandError(f"can't read {file}: it is not a text in UTF-8") from None
 
 
 def trigger_of(session: Session, typed: TypedTrigger, zone: str | None) -> Trigger:

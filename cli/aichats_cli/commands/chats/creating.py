@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from http import HTTPStatus
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 from uuid import uuid4
 
 import typer
 
 from aichats_cli.chats import path_to_kodey_chat
-from aichats_cli.commands.chats.group import Kodey, OneChat, User, app, check_runs, fields_of_chat, fields_of_kodey_chat
+from aichats_cli.commands.chats.group import Kodey, OneChat, User, app, fields_of_chat, fields_of_kodey_chat
 from aichats_cli.errors import CommandError, UsageError
+from aichats_cli.messages import read_message
 from aichats_cli.output import Format
 from aichats_cli.session import Session, command
-from aichats_cli.wait import wait_for_runs
+from aichats_cli.wait import check_success, wait_for_runs
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,7 +23,8 @@ if TYPE_CHECKING:
     from aichats_cli.api import Answer
     from aichats_cli.models import CreatedChat, RunView
 
-Text = Annotated[str, typer.Option("--message", metavar="TEXT", help="The message; - reads standard input.")]
+Text = Annotated[str | None, typer.Option("--message", metavar="TEXT", help="The message; - reads standard input.")]
+TextFile = Annotated[Path | None, typer.Option("--message-file", metavar="FILE", help="The file with the message.")]
 Wait = Annotated[bool, typer.Option("--wait", help="If it takes longer than 25 seconds, wait until it is done.")]
 
 
@@ -30,7 +33,7 @@ Wait = Annotated[bool, typer.Option("--wait", help="If it takes longer than 25 s
     "create",
     examples=[
         'aichats chats create --for biz_A --title "Plan" --message "Compare it with last week." --attach plan.pdf',
-        "aichats chats create --for biz_A --mute --wait --message - < message.md",
+        "aichats chats create --for biz_A --mute --wait --message-file message.md",
         'aichats chats create --kodey --for agent_support --message "Summarize the tickets of yesterday."',
     ],
 )
@@ -38,7 +41,8 @@ def create_chat(
     session: Session,
     *,
     target: Annotated[str | None, typer.Option("--for", metavar="BIZ_ID", help="The company of the chat.")] = None,
-    message: Text,
+    message: Text = None,
+    message_file: TextFile = None,
     title: Annotated[str | None, typer.Option(metavar="TEXT", help="The title of the chat.")] = None,
     mute: Annotated[bool, typer.Option("--mute", help="Create a muted chat.")] = False,
     attach: Annotated[
@@ -50,8 +54,8 @@ def create_chat(
     wait: Wait = False,
 ) -> None:
     """Create a chat with its first message."""
-    _check_provider(kodey=kodey, of_whop=title is not None or mute or bool(attach), of_kodey=user is not None)
-    body: dict[str, object] = {"message_text": read_text(session, message)}
+    _check_provider(target, kodey=kodey, of_whop=title is not None or mute or bool(attach), of_kodey=user is not None)
+    body: dict[str, object] = {"message_text": read_message(session, message, message_file)}
     if kodey:
         body |= {"agent_id": target, "user_id": user}
         path = "/kodey/chats"
@@ -71,8 +75,10 @@ def create_chat(
         session.output.item(answer, fields_of_chat(session, answer), name="id")
 
 
-def _check_provider(*, kodey: bool, of_whop: bool, of_kodey: bool) -> None:
-    """Check that no option is for the other provider."""
+def _check_provider(target: str | None, *, kodey: bool, of_whop: bool, of_kodey: bool) -> None:
+    """Check that the options fit to the provider."""
+    if kodey and target is None:
+        raise UsageError("--kodey needs an agent: --for AGENT_ID")
     if kodey and of_whop:
         raise UsageError("--title, --mute and --attach are for chats of Whop: Kodey's chats have none of these")
     if of_kodey and not kodey:
@@ -80,28 +86,18 @@ def _check_provider(*, kodey: bool, of_whop: bool, of_kodey: bool) -> None:
 
 
 @command(app, "send", examples=['aichats chats send chat_1 --message "And the day before?"'])
-def send_message(session: Session, chat_id: OneChat, *, message: Text, wait: Wait = False) -> None:
+def send_message(
+    session: Session, chat_id: OneChat, *, message: Text = None, message_file: TextFile = None, wait: Wait = False
+) -> None:
     """Send a message to a Kodey chat, and show the answer. Whop takes no second message."""
     path = f"{path_to_kodey_chat(chat_id)}/messages"
-    answer = _post(session, path, {"content": read_text(session, message)}, wait=wait)
+    answer = _post(session, path, {"content": read_message(session, message, message_file)}, wait=wait)
     if "run_id" in answer:
         _show_run(session, answer)
     elif session.output.format is Format.table:
         session.output.lines([answer["content"]])
     else:
         session.output.item(answer, {}, name="id")
-
-
-def read_text(session: Session, text: str) -> str:
-    """Return the text of a message: what was typed, or standard input for `-`.
-
-    Raises:
-        UsageError: the text is empty.
-    """
-    read = session.system.stdin.read().rstrip("\n") if text == "-" else text
-    if not read.strip():
-        raise UsageError("the message is empty", "write it after --message, or pipe it in: --message - < message.md")
-    return read
 
 
 def _post(session: Session, path: str, body: Mapping[str, object], *, wait: bool) -> Any:
@@ -113,7 +109,7 @@ def _post(session: Session, path: str, body: Mapping[str, object], *, wait: bool
     answer = _post_once(session, path, body, key)
     if answer.status != HTTPStatus.ACCEPTED or not wait:
         return answer.body
-    check_runs(wait_for_runs(session, [answer.body["run_id"]]))
+    check_success(wait_for_runs(session, [answer.body["run_id"]]))
     return _post_once(session, path, body, key).body
 
 
@@ -140,6 +136,8 @@ def _show_created(session: Session, created: CreatedChat) -> None:
 
 
 def _show_run(session: Session, run: RunView) -> None:
-    """Print a run that has no result yet."""
-    session.output.item(run, {"run": run["run_id"], "status": run["status"], "for": run["target"]}, name="run_id")
-    session.note(f"There is no result yet. Follow the run: aichats runs watch {run['run_id']}")
+    """Print a run whose result isn't known yet."""
+    fields = {"run": run["run_id"], "status": run["status"], "for": run["target"], "chat": run["chat_id"]}
+    session.output.item(run, fields, name="run_id")
+    if run["status"] != "succeeded":
+        session.note(f"There is no result yet. Follow the run: aichats runs watch {run['run_id']}")

@@ -6,13 +6,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from aichats_cli.errors import CommandError
 from aichats_cli.groups import new_group
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
-    from aichats_cli.models import AiChat, Chat, ChatWithMessages, RunView
+    from aichats_cli.models import AiChat, Chat, ChatWithMessages
     from aichats_cli.session import Session
 
 app = new_group("Create, list, mute and delete chats.")
@@ -51,20 +50,3 @@ def fields_of_kodey_chat(session: Session, chat: Chat | ChatWithMessages) -> Map
         "user": chat.get("userId"),
         "created": session.when(chat["createdAt"]),
     }
-
-
-def check_runs(runs: Sequence[RunView]) -> None:
-    """Check that runs have succeeded.
-
-    Raises:
-        CommandError: a run ended in another way.
-    """
-    others = [run for run in runs if run["status"] != "succeeded"]
-    if others:
-        lines = [f"{run['target']}: run {run['run_id']} is {run['status']}{_reason(run)}" for run in others]
-        raise CommandError("\n  ".join(lines), f"aichats runs explain {others[0]['run_id']}")
-
-
-def _reason(run: RunView) -> str:
-    message = (run["error"] or {}).get("message")
-    return f": {message}" if message else ""

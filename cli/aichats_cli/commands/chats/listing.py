@@ -16,6 +16,8 @@ from aichats_cli.session import Session, command
 if TYPE_CHECKING:
     from aichats_cli.models import AiChat, Chats, ChatWithMessages, Message, Messages
 
+NO_CHATS = "no chats found. Create one: aichats chats create --for BIZ_ID --message TEXT"
+
 
 @command(
     app,
@@ -66,6 +68,7 @@ def _list_whop_chats(session: Session, company: str | None, maximum: int | None)
             "last message": lambda each: session.when(each["last_message_at"]),
         },
         name="id",
+        empty=NO_CHATS,
     )
     return len(shown), next(found, None) is not None
 
@@ -83,6 +86,7 @@ def _list_kodey_chats(session: Session, agent: str | None, user: str | None, max
             "created": lambda each: session.when(each["createdAt"]),
         },
         name="id",
+        empty=NO_CHATS,
     )
     return len(found[:maximum]), len(found) > len(found[:maximum])
 

@@ -8,19 +8,21 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from aichats_cli.chats import chats_of, is_of_whop, named_chats
-from aichats_cli.commands.chats.group import app, check_runs
+from aichats_cli.commands.chats.group import app
 from aichats_cli.errors import CommandError, UsageError
 from aichats_cli.output import Format
 from aichats_cli.session import Session, command
-from aichats_cli.wait import wait_for_runs
+from aichats_cli.wait import ENDED, check_success, ending_of, follow_runs
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from aichats_cli.models import NotificationPreference, PreferenceRuns
+    from aichats_cli.models import NotificationPreference, PreferenceRuns, RunView
 
 MAX_IDS = 1000
 """The maximum number of chats in one request."""
+NOTED = 50
+"""After so many changed chats, a wait prints their number."""
 
 STATES: Mapping[NotificationPreference, str] = {"none": "muted", "all": "unmuted"}
 
@@ -159,7 +161,28 @@ def _set(
     if until:
         _note_end(session, started, state, session.when(until))
     if wait:
-        check_runs(wait_for_runs(session, [run_id for each in started for run_id in each["run_ids"]]))
+        _wait(session, started, state)
+
+
+def _wait(session: Session, started: Sequence[PreferenceRuns], state: str) -> None:
+    """Wait until all chats are changed. Print how many are, and those that failed.
+
+    Raises:
+        CommandError: a chat could not be changed.
+    """
+    run_ids = [run_id for each in started for run_id in each["run_ids"]]
+    ended: set[str] = set()
+
+    def note(run: RunView) -> None:
+        if run["status"] not in ENDED or run["run_id"] in ended:
+            return
+        ended.add(run["run_id"])
+        if run["status"] != "succeeded":
+            session.note(f"{run['target']} {ending_of(run)}")
+        if len(ended) % NOTED == 0 or len(ended) == len(run_ids):
+            session.note(f"{len(ended)} of {len(run_ids)} chats are done.")
+
+    check_success(follow_runs(session, run_ids, note))
 
 
 def _show(session: Session, started: Sequence[PreferenceRuns], until: str | None) -> None:
