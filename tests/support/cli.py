@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import io
 import json
+import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import redirect_stdout
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -91,7 +93,8 @@ class Cli:
         """Let time pass. A command that sleeps for ever fails the test."""
         next(self.sleeps)
         self.stack.clock.forward(milliseconds=round(seconds * 1000))
-        self.while_asleep()
+        with redirect_stdout(sys.__stdout__):  # The metrics of the stack aren't the command's output.
+            self.while_asleep()
 
     def answer(self, request: httpx.Request) -> httpx.Response:
         """Answer a request as the stack's HTTP API does, or Whop's storage.

@@ -135,12 +135,11 @@ def test_a_chat_that_takes_long_is_a_run_to_follow(cli: Cli) -> None:
 def test_with_wait_a_chat_that_takes_long_is_shown_in_the_end(cli: Cli) -> None:
     cli.stack.whop.interfere = lambda _: error_response(503)
 
-    def work(request: httpx.Request) -> None:
-        if request.url.path.startswith("/runs/"):
-            cli.stack.whop.interfere = lambda _: None
-            cli.stack.work()
+    def recover() -> None:
+        cli.stack.whop.interfere = lambda _: None
+        cli.stack.work()
 
-    cli.interfere = work
+    cli.while_asleep = recover
 
     created = cli("chats", "create", *HELLO, "--wait", "-o", "json")
 
@@ -152,18 +151,17 @@ def test_with_wait_a_chat_that_takes_long_is_shown_in_the_end(cli: Cli) -> None:
 def test_with_wait_a_chat_that_is_not_created_is_an_error(cli: Cli) -> None:
     cli.stack.whop.interfere = lambda _: error_response(503)
 
-    def work(request: httpx.Request) -> None:
-        if request.url.path.startswith("/runs/"):
-            cli.stack.whop.interfere = lambda _: error_response(400, "Not allowed")
-            cli.stack.work()
+    def reject() -> None:
+        cli.stack.whop.interfere = lambda request: error_response(400, "No") if request.method == "POST" else None
+        cli.stack.work()
 
-    cli.interfere = work
+    cli.while_asleep = reject
 
     failed = cli("chats", "create", *HELLO, "--wait")
 
     assert failed.code == 1
     assert failed.out == ""
-    assert "is failed: " in failed.err
+    assert " failed: " in failed.err
     assert "  → aichats runs explain " in failed.err
 
 

@@ -37,16 +37,6 @@ def bodies(cli: Cli) -> list[Json]:
     return [json.loads(each.content) for each in cli.requests if each.url.path == MUTES]
 
 
-def work_when_asked(cli: Cli) -> None:
-    """Perform the queued runs when the command looks at a run."""
-
-    def work(request: httpx.Request) -> None:
-        if request.url.path.startswith("/runs/"):
-            cli.stack.work()
-
-    cli.interfere = work
-
-
 def test_fifty_chats_of_a_company_are_muted_until_monday_by_one_command(cli: Cli) -> None:
     assert cli.now() == FRIDAY_NOON
     of_a = {created_for(cli, "biz_A") for _ in range(50)}
@@ -59,9 +49,9 @@ def test_fifty_chats_of_a_company_are_muted_until_monday_by_one_command(cli: Cli
     assert muted(cli) == of_a
     [started] = done.json
     assert len(started["run_ids"]) == 50
-    row = cli.stack.row(started["automation"])
-    assert row.automation.trigger.expression == "at(2026-11-23T08:00:00)"
-    assert of_b not in row.automation.targets
+    undoing = cli("auto", "show", started["automation"], "-o", "json").json
+    assert undoing["trigger"]["expression"] == "at(2026-11-23T08:00:00)"
+    assert of_b not in undoing["targets"]
 
 
 def test_a_person_reads_when_the_mute_ends_and_what_undoes_it(cli: Cli) -> None:
@@ -165,7 +155,11 @@ def test_more_chats_than_a_request_takes_are_split_and_each_part_has_its_key(cli
 
 def test_a_cut_after_the_first_part_shows_what_was_started_and_that_the_command_can_be_repeated(cli: Cli) -> None:
     answers = iter([answer_mutes])
-    cli.interfere = lambda request: (next(answers, None) or cut)(request)
+
+    def answer_once(request: httpx.Request) -> httpx.Response:
+        return next(answers, cut)(request)
+
+    cli.interfere = answer_once
 
     failed = cli("chats", "mute", "--ids", "-", "-o", "json", stdin="\n".join(f"aich_{n}" for n in range(MAX_IDS + 1)))
 
@@ -200,15 +194,17 @@ def test_a_lost_answer_starts_no_run_twice(cli: Cli) -> None:
 
 def test_with_wait_the_command_ends_when_the_chats_are_muted(cli: Cli) -> None:
     with_chats(cli, 2)
-    work_when_asked(cli)
+    cli.while_asleep = cli.stack.work
 
-    assert cli("chats", "mute", "--all", "--wait").code == 0
-    assert muted(cli) == {"aich_0", "aich_1"}
+    done = cli("chats", "mute", "--all", "--wait")
+
+    assert (done.code, muted(cli)) == (0, {"aich_0", "aich_1"})
+    assert done.err.splitlines()[-1] == "2 of 2 chats are done."
 
 
 def test_with_wait_a_chat_that_is_not_muted_is_an_error_that_names_it(cli: Cli) -> None:
     with_chats(cli, 2)
-    work_when_asked(cli)
+    cli.while_asleep = cli.stack.work
     cli.stack.whop.interfere = lambda request: (
         error_response(404, "There is no such chat") if request.url.path.endswith("aich_1") else None
     )
@@ -217,8 +213,8 @@ def test_with_wait_a_chat_that_is_not_muted_is_an_error_that_names_it(cli: Cli) 
 
     assert failed.code == 1
     assert len(failed.json[0]["run_ids"]) == 2
-    assert "aich_1: run " in failed.err
-    assert "aich_0: run " not in failed.err
+    assert "\naich_1 failed: " in failed.err
+    assert "aich_0 " not in failed.err
 
 
 def test_unmute_is_the_contrary(cli: Cli) -> None:

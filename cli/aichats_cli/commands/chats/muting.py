@@ -161,10 +161,10 @@ def _set(
     if until:
         _note_end(session, started, state, session.when(until))
     if wait:
-        _wait(session, started, state)
+        _wait(session, started)
 
 
-def _wait(session: Session, started: Sequence[PreferenceRuns], state: str) -> None:
+def _wait(session: Session, started: Sequence[PreferenceRuns]) -> None:
     """Wait until all chats are changed. Print how many are, and those that failed.
 
     Raises:
