@@ -331,6 +331,7 @@ class Resolve(TypedDict):
 
     outcome: Literal["succeeded", "failed"]
     chat_id: NotRequired[str | None]
+    reason: NotRequired[str | None]
 
 
 Resume = TypedDict(

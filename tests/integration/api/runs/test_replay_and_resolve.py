@@ -90,6 +90,19 @@ def test_a_person_resolves_an_unknown_outcome_as_failed(api: HttpCaller, app: Ap
     assert (answer.json["status"], answer.json["error"]["message"]) == ("failed", "resolved as failed by local")
 
 
+def test_a_failure_that_a_person_found_has_their_reason(api: HttpCaller, app: Application) -> None:
+    body = {"outcome": "failed", "reason": "no such chat"}
+    answer = api("POST", f"/runs/{end(app, 'unknown')}/resolve", body)
+
+    assert answer.json["error"]["message"] == "resolved as failed by local: no such chat"
+
+
+def test_a_success_needs_no_reason(api: HttpCaller, app: Application) -> None:
+    body = {"outcome": "succeeded", "chat_id": "aich_7", "reason": "found"}
+
+    assert api("POST", f"/runs/{end(app, 'unknown')}/resolve", body).fields == ["reason"]
+
+
 def test_only_an_unknown_outcome_is_resolved(api: HttpCaller, app: Application) -> None:
     run_id = end(app, "failed")
 

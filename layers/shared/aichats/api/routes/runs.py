@@ -63,12 +63,23 @@ class Resolve(Request):
 
     outcome: Literal["succeeded", "failed"]
     chat_id: Annotated[str, Field(min_length=1, max_length=200)] | None = None
+    reason: Annotated[
+        Annotated[str, Field(min_length=1, max_length=200)] | None,
+        Field(description="The reason why the run failed, for people"),
+    ] = None
 
     @field_validator("chat_id")
     @classmethod
     def _only_of_a_success(cls, value: str | None, info: ValidationInfo) -> str | None:
         if value is not None and info.data.get("outcome") == "failed":
             raise ValueError('is only for outcome "succeeded"')
+        return value
+
+    @field_validator("reason")
+    @classmethod
+    def _only_of_a_failure(cls, value: str | None, info: ValidationInfo) -> str | None:
+        if value is not None and info.data.get("outcome") == "succeeded":
+            raise ValueError('is only for outcome "failed"')
         return value
 
 
@@ -289,7 +300,9 @@ def resolve_run(call: ApiCall[Resolve, None]) -> Reply:
         call.limit.check_chat_id()
         _check_chat_id(row, body.chat_id)
     try:
-        call.app.ledger.steering.resolve(run_id, body.outcome, chat_id=body.chat_id, by=call.caller.name)
+        call.app.ledger.steering.resolve(
+            run_id, body.outcome, chat_id=body.chat_id, by=call.caller.name, reason=body.reason
+        )
     except LedgerConflictError as conflict:
         raise _conflict(conflict.row, "can't be resolved") from conflict
     return Reply(view(_existing(call), call.caller))

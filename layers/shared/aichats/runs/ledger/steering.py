@@ -217,14 +217,23 @@ class Steering:
         change_row(self.items, row.run.run_id, changes, "#status = :failed AND #updated_at = :read", values)
         return replace(row, error=error, updated_at=now)
 
-    def resolve(self, run_id: str, status: Literal["succeeded", "failed"], *, chat_id: str | None, by: str) -> None:
+    def resolve(
+        self,
+        run_id: str,
+        status: Literal["succeeded", "failed"],
+        *,
+        chat_id: str | None,
+        by: str,
+        reason: str | None = None,
+    ) -> None:
         """End a run of unknown outcome as a person decided. If the row has a chat, it keeps the chat.
 
         Raises:
             LedgerConflictError: the outcome of the run is known, or the run does not exist.
         """
         now = to_text(self.clock())
-        error = None if status == "succeeded" else {"type": "Resolved", "message": f"resolved as failed by {by}"}
+        message = f"resolved as failed by {by}{f': {reason}' if reason else ''}"
+        error = None if status == "succeeded" else {"type": "Resolved", "message": message}
         changes = {"status": status, "ended": status, "error": error, "updated_at": now, **OUTCOME_KNOWN}
         changes |= {"chat_id": chat_id} if chat_id else {}
         removed = self.texts.dropped_at(status)
