@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from aichats_cli.errors import UsageError
+from aichats_cli.output import text_of
 from aichats_cli.runs.options import (
     CANCELLABLE,
     REPLAYABLE,
@@ -129,7 +130,11 @@ def perform_job(session: Session, verb: str, selection: Selection, *, dry_run: b
     total, matching = count_runs(session, verb, bodies(selection))
     what = f"{runs_text(total['count'])} ({', '.join(selection.statuses)}) {selection.in_words(session)}"
     if dry_run or not matching:
-        fields = {"runs": total["count"], "more may match": total["has_more"] or None, "for example": total["sample"]}
+        fields = {
+            "runs": total["count"],
+            "more may match": total["has_more"] or None,
+            "for example": "\n".join(total["sample"]),
+        }
         if session.output.format.value == "name":
             session.output.lines(total["sample"])
         else:
@@ -147,18 +152,14 @@ def perform_job(session: Session, verb: str, selection: Selection, *, dry_run: b
 
 
 def print_jobs(session: Session, jobs: list[JobView]) -> None:
-    """Print jobs, with how far each is."""
+    """Print finished jobs. Nearly always, it is one."""
     session.output.items(
         jobs,
         {
             "job": lambda job: job["job_id"],
-            "verb": lambda job: job["verb"],
             "runs": lambda job: job["count"],
             "done": lambda job: job["done"],
             "left as before": lambda job: job["left"],
-            "ready": lambda job: job["is_done"],
-            "by": lambda job: job["by"],
-            "created": lambda job: session.when(job["created_at"]),
         },
         name="job_id",
     )
@@ -171,20 +172,22 @@ def resolve(
     succeeded: Annotated[bool, typer.Option("--succeeded", help="The chat exists.")] = False,
     failed: Annotated[bool, typer.Option("--failed", help="The chat doesn't exist.")] = False,
     chat: Annotated[str | None, typer.Option(metavar="CHAT", help="The ID of the chat, with --succeeded.")] = None,
+    reason: Annotated[str | None, typer.Option(metavar="TEXT", help="Why, for people, with --failed.")] = None,
 ) -> None:
     """Record what you found out about a run whose outcome is unknown."""
     from aichats_cli.runs.changes import resolve_run
-    from aichats_cli.runs.jobs import runs_text
 
     if succeeded == failed:
         raise UsageError("say what you found: --succeeded --chat CHAT, or --failed")
     if succeeded != bool(chat):
         raise UsageError("--chat CHAT belongs to --succeeded: it is the chat that you found")
-    found = resolve_run(session, run, "succeeded" if succeeded else "failed", chat)
+    if reason and not failed:
+        raise UsageError("--reason belongs to --failed")
+    found = resolve_run(session, run, {"chat_id": chat} if chat else {"reason": reason} if reason else {})
     fields = {"run": run, "status": found["status"], "chat": found["chat_id"]}
     session.output.item(found, fields, name="run_id")
     if failed:
-        session.note(f"To perform {runs_text(1)} again: aichats runs replay {run}")
+        session.note(f"To perform it again: aichats runs replay {run}")
 
 
 def show_job(
@@ -197,4 +200,16 @@ def show_job(
     from aichats_cli.runs.jobs import follow_job
 
     found: JobView = follow_job(session, job) if wait else session.api.get(f"/jobs/{job}")
-    print_jobs(session, [found])
+    fields = {
+        "job": job,
+        "does": found["verb"],
+        "runs": found["count"],
+        "done": found["done"],
+        "left as before": found["left"],
+        "ready": found["is_done"],
+        "more may match": found["has_more"],
+        "filter": ", ".join(f"{name} {text_of(value)}" for name, value in found["filter"].items()),
+        "by": found["by"],
+        "created": session.when(found["created_at"]),
+    }
+    session.output.item(found, fields, name="job_id")

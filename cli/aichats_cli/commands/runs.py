@@ -55,7 +55,7 @@ def list_runs(
 ) -> None:
     """List runs, newest first, and say why they failed. By default, those of the last seven days."""
     from aichats_cli.runs.selection import find_runs, select, with_flags
-    from aichats_cli.runs.views import note_reasons, show_list
+    from aichats_cli.runs.views import note_reasons, replay_command, show_list
 
     selection = select(
         session,
@@ -66,12 +66,14 @@ def list_runs(
         label=label,
     )
     runs, has_more = find_runs(session, selection, None if everything else limit)
-    window = selection.in_words(session)
+    shared = {"automation": automation, "target": target}
     if runs or session.output.format.value in {"json", "yaml"}:
-        show_list(session, runs)
+        show_list(session, runs, [name for name, value in shared.items() if value])
     note_reasons(session, runs)
     more = f" These are the newest {limit}: --all shows all." if has_more else ""
-    session.note(f"{len(runs) or 'No'} {'run' if len(runs) == 1 else 'runs'} {window}.{more}")
+    session.note(f"{len(runs) or 'No'} {'run' if len(runs) == 1 else 'runs'} {selection.in_words(session)}.{more}")
+    if runs and (typed := replay_command(selection, since, until)):
+        session.note(f"To replay them: {typed}")
 
 
 @command(app, "show", examples=["aichats runs show RUN", "aichats runs show RUN -o json"])

@@ -48,8 +48,7 @@ def show_usage(
         "/usage", since=day_of(session, since), until=day_of(session, until), by=by.value, automation=automation
     )
     if session.output.format is Format.table:
-        rows = [cells(group_name(each, by), each) for each in report["data"]]
-        session.output.table([by.value, *COUNTS, "replies", "tokens"], [*rows, cells("total", report["total"])])
+        print_table(session, report, by)
         session.note(f"From {report['since']} to {report['until']}, days in UTC. Open runs don't count.")
     elif session.output.format is Format.name:
         session.output.lines(group_name(each, by) for each in report["data"])
@@ -65,6 +64,21 @@ def day_of(session: Session, text: str | None) -> str | None:
 def group_name(group: Any, by: UsageGroup) -> str:
     """Return the name of a row: the automation, the target or the day."""
     return group[by.value] or "-"
+
+
+def print_table(session: Session, report: UsageReport, by: UsageGroup) -> None:
+    """Print a row for each group, and the totals. A terminal gets only the columns that have a number."""
+    total = cells("total", report["total"])
+    rows = [cells(group_name(each, by), each) for each in report["data"]]
+    titles = [by.value, *COUNTS, "replies", "tokens"]
+    shown = [
+        place
+        for place, title in enumerate(titles)
+        if total[place] != "0" or title in {"total", "succeeded", "failed"} or not session.output.is_terminal
+    ]
+    session.output.table(
+        [titles[place] for place in shown], [[row[place] for place in shown] for row in [*rows, total]]
+    )
 
 
 def cells(name: str, usage: Any) -> list[str]:

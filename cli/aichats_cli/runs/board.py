@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 OVERLAP = timedelta(seconds=30)
 """The time that two requests for new runs both cover, because the list may be late by some seconds."""
 LONGEST_SECONDS = 2.0
-TITLES = ("run", "status", "automation", "target", "detail")
+TITLES = ("run", "status", "target", "automation", "detail")
+LONGEST_STATUS = len("performing")
 
 
 def live(session: Session) -> AbstractContextManager[Show]:
@@ -68,8 +69,8 @@ def printer(session: Session) -> Show:
 
 def cells(session: Session, run: RunView) -> tuple[str, ...]:
     """Return what a row shows of a run."""
-    owner, target = run["automation"] or "", run["target"] or ""
-    return run["run_id"], run["status"].ljust(10), owner, target, detail(session, run)
+    names = run["target"] or "", run["automation"] or ""
+    return run["run_id"], run["status"].ljust(LONGEST_STATUS), *names, " ".join(detail(session, run).split())
 
 
 def detail(session: Session, run: RunView) -> str:
@@ -104,16 +105,20 @@ def table(session: Session) -> Iterator[Show]:
 
 
 def grid(rows: list[tuple[str, ...]]) -> Any:
-    """Return a table of rich. A row is a line: its end is cut at the edge of the terminal."""
-    from rich.table import Table
+    """Return rows of cells as lines of rich. The end of a line is cut at the edge of the terminal."""
+    from rich.console import Group
     from rich.text import Text
 
-    shown = Table(box=None, pad_edge=False, header_style="bold")
-    for title in TITLES:
-        shown.add_column(title, no_wrap=True, overflow="ellipsis", min_width=32 if title == "run" else None)
-    for row in rows:
-        shown.add_row(*(Text(cell, style=COLORS.get(cell.strip(), "")) for cell in row))
-    return shown
+    titles = tuple(title.upper() for title in TITLES)
+    widths = [max(map(len, column)) for column in zip(titles, *rows, strict=True)]
+    lines = []
+    for row in (titles, *rows):
+        line = Text(no_wrap=True, overflow="ellipsis")
+        for cell, width in zip(row, widths, strict=True):
+            line.append(f"{cell:{width}}  " if width else "", "bold" if row is titles else COLORS.get(cell.strip(), ""))
+        line.rstrip()
+        lines.append(line)
+    return Group(*lines)
 
 
 def watch_new(session: Session, automation: str | None, show: Show) -> None:

@@ -11,7 +11,7 @@ from aichats_cli.runs.options import REPLAYABLE
 from aichats_cli.wait import ENDED
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from aichats_cli.models import RunView
     from aichats_cli.session import Session
@@ -139,22 +139,27 @@ def canceller(reason: str | None) -> Callable[[Session, str], ChangedRun]:
     return cancel
 
 
-def resolve_run(session: Session, run_id: str, outcome: str, chat: str | None) -> RunView:
+def resolve_run(session: Session, run_id: str, found: Mapping[str, str]) -> RunView:
     """Record the outcome of a run. Return the run.
 
     If the run has this outcome already, for example because an answer got lost, that is enough.
 
+    Args:
+        session: sends the request.
+        run_id: the run.
+        found: the ``chat_id`` of a run that succeeded; for a run that failed, nothing or a ``reason``.
+
     Raises:
         ApiError: the outcome of the run is known, and is another one.
     """
-    body = {"outcome": outcome, **({"chat_id": chat} if chat else {})}
+    outcome = "succeeded" if "chat_id" in found else "failed"
     try:
-        run: RunView = session.api.post(f"/runs/{run_id}/resolve", body).body
+        run: RunView = session.api.post(f"/runs/{run_id}/resolve", {"outcome": outcome, **found}).body
     except ApiError as error:
         if error.status != HTTPStatus.CONFLICT:
             raise
         run = session.api.get(f"/runs/{run_id}")
-        if run["status"] != outcome or (chat and run["chat_id"] != chat):
+        if run["status"] != outcome or run["chat_id"] != found.get("chat_id", run["chat_id"]):
             raise
         session.note(f"run {run_id} had this outcome already")
     return run

@@ -123,11 +123,11 @@ def bar(session: Session) -> Iterator[Callable[[JobView], None]]:
     console = Console(file=session.system.stderr, no_color=bool(session.system.variables.get("NO_COLOR")))
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("runs"))
     with Progress(*columns, console=console, auto_refresh=False) as shown:
-        task = shown.add_task("", total=None)
 
         def show(job: JobView) -> None:
-            handled = job["done"] + job["left"]
-            shown.update(task, description=DONE[job["verb"]], total=job["count"], completed=handled, refresh=True)
+            if not shown.task_ids:
+                shown.add_task(DONE[job["verb"]], total=job["count"])
+            shown.update(shown.task_ids[0], completed=job["done"] + job["left"], refresh=True)
 
         yield show
 

@@ -21,6 +21,8 @@ ACTIONS = {
     "kodey.send_message": "send a message to a Kodey chat",
 }
 """What each action does."""
+NEXT_CHECK = ". aichats checks at "
+"""The beginning of the part of a message that says what :attr:`Story.outlook` says too."""
 MAX_ATTEMPTS = 8
 """The maximum number of attempts that reach the provider."""
 
@@ -59,9 +61,9 @@ class Story:
     @property
     def moments(self) -> list[Moment]:
         """What happened, oldest first."""
-        found = [Moment(self.run["created_at"], self._beginning()), *map(self._call, self.run["attempts_log"])]
-        found += self._endings()
-        return sorted(found, key=lambda moment: datetime.fromisoformat(moment.at))
+        later = [*map(self._call, self.run["attempts_log"]), *self._endings()]
+        later.sort(key=lambda moment: datetime.fromisoformat(moment.at))
+        return [Moment(self.run["created_at"], self._beginning()), *later]
 
     @property
     def outlook(self) -> str:
@@ -118,7 +120,8 @@ class Story:
     def _wait(self) -> str:
         run = self.run
         error = run["error"] or {}
-        reason = f"It waits: {sentence(error.get('message'))}" if error else "It waits for its turn."
+        message = str(error.get("message", "")).partition(NEXT_CHECK)[0]
+        reason = f"It waits: {sentence(message)}" if message else "It waits for its turn."
         due_at = run["due_at"]
         if due_at is None or datetime.fromisoformat(due_at) <= self.now:
             then = "It is due now, so aichats continues within seconds, unless the stack is paused."

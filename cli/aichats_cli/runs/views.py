@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 import shutil
 import textwrap
 from collections import Counter
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from aichats_cli.output import Format
 from aichats_cli.runs.advice import advice, next_commands
+from aichats_cli.runs.options import REPLAYABLE
 from aichats_cli.runs.story import Story, seconds_text, work_of
 
 if TYPE_CHECKING:
@@ -18,25 +20,38 @@ if TYPE_CHECKING:
 
     from aichats_cli.models import RunDetails, RunView
     from aichats_cli.output import Row
+    from aichats_cli.runs.selection import Selection
     from aichats_cli.session import Session
 
 MAX_REASONS = 5
 """The number of reasons that a list of runs explains."""
 
 
-def show_list(session: Session, runs: Sequence[RunView], *, empty: str = "no runs") -> None:
-    """Print runs. In a pipe, each has its whole reason. On a terminal, the reasons are in :func:`note_reasons`."""
+def show_list(
+    session: Session, runs: Sequence[RunView], hidden: Sequence[str] = (), *, empty: str = "no runs"
+) -> None:
+    """Print runs, each with the time of its slot, or else that of its creation.
+
+    In a pipe, each has its whole reason. On a terminal, the reasons are in :func:`note_reasons`.
+
+    Args:
+        session: prints them.
+        runs: the runs.
+        hidden: columns that are not needed, because all runs have the same.
+        empty: what a person reads in place of a list without runs.
+    """
     columns: dict[str, Callable[[Row], object]] = {
         "run": lambda run: run["run_id"],
         "status": lambda run: run["status"],
+        "time": lambda run: session.when(run["slot"] or run["created_at"]),
         "automation": lambda run: run["automation"],
-        "slot": lambda run: session.when(run["slot"]),
         "target": lambda run: run["target"],
+        "reason": reason_of,
     }
-    if any(run["slot"] is None for run in runs):
-        columns["created"] = lambda run: session.when(run["created_at"])
-    if not session.output.is_terminal:
-        columns["reason"] = reason_of
+    for name in hidden:
+        del columns[name]
+    if session.output.is_terminal:
+        del columns["reason"]
     session.output.items(runs, columns, name="run_id", empty=empty)
 
 
@@ -60,6 +75,19 @@ def note_reasons(session: Session, runs: Sequence[RunView]) -> None:
         session.note(f"  → {advice(members[0])}")
     if len(ordered) > MAX_REASONS:
         session.note(f"and {len(ordered) - MAX_REASONS} more reasons: aichats runs explain RUN")
+
+
+def replay_command(selection: Selection, since: str | None, until: str | None) -> str | None:
+    """Return the command that replays a selection: ``None`` if not all its runs can be replayed."""
+    if not selection.statuses or not REPLAYABLE.issuperset(selection.statuses):
+        return None
+    flags = [f"--{status}" if status in {"failed", "missed"} else f"--status {status}" for status in selection.statuses]
+    named = {"automation": "auto", "target": "for"}
+    options = {named.get(name, name): value for name, value in selection.conditions.items()}
+    options |= {name: value for name, value in (("since", since), ("until", until)) if value}
+    return " ".join(
+        ["aichats runs replay", *flags, *(f"--{name} {shlex.quote(value)}" for name, value in options.items())]
+    )
 
 
 def without_ids(reason: str) -> str:

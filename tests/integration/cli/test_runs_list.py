@@ -1,8 +1,8 @@
 """`aichats runs list`: which runs it finds, and what it says about them."""
 
-from collections.abc import Callable
+import shlex
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime
 from typing import Any
 
 import httpx
@@ -13,13 +13,15 @@ from tests.support.cli import Cli
 from tests.support.ledgers import ERROR, LEASE, NOON, make_run
 from tests.support.stack_in_memory import hourly, slot_run
 
-HOUR = timedelta(hours=1)
-
 
 def store(cli: Cli, status: EndStatus = "failed", **changes: Any) -> str:
-    """Store a run that has ended in this way now. Return its id."""
+    """Store a run that ends in this way now. Return its id."""
     run = replace(make_run(str(len(cli.stack.runs))), **changes)
-    cli.stack.app.ledger.add_ended([(run, ERROR)], status)
+    if status == "unknown":
+        cli.stack.app.ledger.finish(cli.stack.app.ledger.claim(run, LEASE), status, error=ERROR)
+    else:
+        assert status in ("failed", "missed", "skipped")
+        cli.stack.app.ledger.add_ended([(run, ERROR)], status)
     return run.run_id
 
 
@@ -30,14 +32,9 @@ def listed(cli: Cli, *options: str) -> list[str]:
     return result.out.split()
 
 
-@pytest.fixture
-def at() -> Callable[[Cli, str], None]:
-    """Return what sets the clock, in UTC."""
-
-    def set_clock(cli: Cli, day_and_time: str) -> None:
-        cli.stack.clock.now = NOON.fromisoformat(f"2026-11-{day_and_time}:00+00:00")
-
-    return set_clock
+def at(cli: Cli, day_and_time: str) -> None:
+    """Set the clock, in UTC."""
+    cli.stack.clock.now = datetime.fromisoformat(f"2026-11-{day_and_time}:00+00:00")
 
 
 def test_the_newest_runs_come_first_in_a_pipe_with_their_whole_reason(cli: Cli) -> None:
@@ -47,12 +44,12 @@ def test_the_newest_runs_come_first_in_a_pipe_with_their_whole_reason(cli: Cli) 
 
     titles, *rows = cli("runs", "list").out.splitlines()
 
-    assert titles.split() == ["RUN", "STATUS", "AUTOMATION", "SLOT", "TARGET", "CREATED", "REASON"]
+    assert titles.split() == ["RUN", "STATUS", "TIME", "AUTOMATION", "TARGET", "REASON"]
     assert [row.split()[:2] for row in rows] == [[second, "failed"], [first, "failed"]]
     assert rows[0].endswith("whop: 429")
 
 
-def test_yesterdays_slot_is_found_and_the_window_is_named(cli: Cli, at: Callable[[Cli, str], None]) -> None:
+def test_yesterdays_slot_is_found_and_the_window_is_named(cli: Cli) -> None:
     cli.stack.put(hourly())
     at(cli, "19 09:00")
     cli.stack.tick(NOON.replace(day=19, hour=9))
@@ -64,9 +61,7 @@ def test_yesterdays_slot_is_found_and_the_window_is_named(cli: Cli, at: Callable
     assert "1 run since Thu 19 Nov 00:00." in result.err
 
 
-def test_a_missed_slot_of_yesterday_counts_for_yesterday_although_it_was_found_today(
-    cli: Cli, at: Callable[[Cli, str], None]
-) -> None:
+def test_a_missed_slot_of_yesterday_counts_for_yesterday_although_it_was_found_today(cli: Cli) -> None:
     slot = "2026-11-19T22:59:00Z"  # 23:59 in Berlin
     at(cli, "19 23:05")
     missed = store(cli, "missed", slot=slot, trigger="schedule", automation="weekly")
@@ -88,7 +83,7 @@ def test_runs_without_a_slot_are_found_too(cli: Cli) -> None:
     assert listed(cli, "--since", "yesterday", "--until", "today") == [run_id]
 
 
-def test_a_run_that_matches_twice_is_listed_once(cli: Cli, at: Callable[[Cli, str], None]) -> None:
+def test_a_run_that_matches_twice_is_listed_once(cli: Cli) -> None:
     at(cli, "19 22:00")
     row = cli.stack.app.ledger.claim(
         replace(make_run(), slot="2026-11-19T22:00:00Z", trigger="schedule", automation="weekly"), LEASE
@@ -122,6 +117,7 @@ def test_runs_are_filtered_by_automation_target_label_and_trigger(cli: Cli) -> N
 
     for options in (("--auto", "weekly"), ("--for", "biz_B"), ("--label", "team=growth"), ("--label", "team:growth")):
         assert listed(cli, *options) == [wanted]
+    assert "AUTOMATION" not in cli("runs", "list", "--auto", "weekly").out
     assert len(listed(cli, "--trigger", "http")) == 2
     assert listed(cli, "--trigger", "webhook") == []
 
@@ -175,6 +171,22 @@ def test_the_reasons_are_told_once_each_with_what_to_do(cli: Cli) -> None:
 
     assert "3 failed (API): whop: 429\n  → Whop limited the stack for 24 hours." in err
     assert err.index("3 failed") < err.index("1 missed")
+
+
+def test_failed_runs_come_with_the_command_that_replays_them(cli: Cli) -> None:
+    store(cli, automation="weekly", labels={"team": "growth"})
+    typed = ("--failed", "--missed", "--status", "skipped", "--auto", "weekly", "--label", "team=growth")
+
+    err = cli("runs", "list", *typed, "--since", "mon 9:00").err
+
+    assert err.endswith(
+        "To replay them: aichats runs replay --status skipped --failed --missed --auto weekly --label team:growth "
+        "--since 'mon 9:00'\n"
+    )
+    again = err.rpartition("aichats ")[2]
+    assert "1 run (skipped, failed, missed)" in cli(*shlex.split(again), "--dry-run").err
+    assert "To replay" not in cli("runs", "list").err
+    assert "To replay" not in cli("runs", "list", "--status", "failed,succeeded").err
 
 
 def test_a_window_that_is_empty_or_in_the_future_is_wrong_usage(cli: Cli) -> None:
