@@ -122,7 +122,7 @@ def perform_job(session: Session, verb: str, selection: Selection, *, dry_run: b
     Raises:
         UsageError: runs with one of the statuses can't be changed so.
     """
-    from aichats_cli.runs.jobs import bodies, count_runs, follow_job, runs_text, start_job
+    from aichats_cli.runs.jobs import DONE, bodies, count_runs, follow_job, runs_text, start_job
 
     allowed = REPLAYABLE if verb == "replay" else CANCELLABLE
     if wrong := [status for status in selection.statuses if status not in allowed]:
@@ -139,13 +139,14 @@ def perform_job(session: Session, verb: str, selection: Selection, *, dry_run: b
             session.output.lines(total["sample"])
         else:
             session.output.item(total, fields)
-        session.note(f"{verb} would change {what}" if matching else f"Nothing to do: {what}")
+        nothing = f"Nothing to do: {what}. A run that was {DONE[verb]} already no longer matches."
+        session.note(f"{verb} would change {what}" if matching else nothing)
         return
     final = " This is final." if verb == "cancel" else ""
     session.confirm(f"{verb.capitalize()} {what}?{final}", yes=yes)
     started = [start_job(session, verb, body) for body in matching]
     for job in started:
-        session.note(f"Job {job['job_id']} changes {runs_text(job['count'])}. Ctrl-C doesn't stop it.")
+        session.note(f"Job {job['job_id']} changes {runs_text(job['count'])}, even if this command is stopped.")
     print_jobs(session, [follow_job(session, job["job_id"]) for job in started])
     if verb == "replay":
         session.note("The replayed runs are performed now. To see them: aichats runs list --status pending,performing")

@@ -105,17 +105,24 @@ def table(session: Session) -> Iterator[Show]:
 
 
 def grid(rows: list[tuple[str, ...]]) -> Any:
-    """Return rows of cells as lines of rich. The end of a line is cut at the edge of the terminal."""
+    """Return rows of cells as lines of rich. The end of a line is cut at the edge of the terminal.
+
+    A column is left out if it says nothing: it is empty, or all runs are of one automation.
+    """
     from rich.console import Group
     from rich.text import Text
 
-    titles = tuple(title.upper() for title in TITLES)
-    widths = [max(map(len, column)) for column in zip(titles, *rows, strict=True)]
+    columns = [
+        (title.upper(), *cells)
+        for title, cells in zip(TITLES, zip(*rows, strict=True), strict=True)
+        if any(cells) and not (title == "automation" and len(rows) > 1 and len(set(cells)) == 1)
+    ]
+    widths = [max(map(len, column)) for column in columns]
     lines = []
-    for row in (titles, *rows):
+    for number, row in enumerate(zip(*columns, strict=True)):
         line = Text(no_wrap=True, overflow="ellipsis")
         for cell, width in zip(row, widths, strict=True):
-            line.append(f"{cell:{width}}  " if width else "", "bold" if row is titles else COLORS.get(cell.strip(), ""))
+            line.append(f"{cell:{width}}  ", COLORS.get(cell.strip(), "") if number else "bold")
         line.rstrip()
         lines.append(line)
     return Group(*lines)

@@ -68,7 +68,7 @@ def test_everything_that_failed_is_replayed_as_a_job_with_its_progress(bench: Bu
     titles, row = (line.split() for line in replayed.out.splitlines() if not line.startswith("{"))
     assert titles == ["JOB", "RUNS", "DONE", "LEFT", "AS", "BEFORE"]
     assert row[1:] == ["3", "3", "0"]
-    assert f"Job {row[0]} changes 3 runs." in replayed.err
+    assert f"Job {row[0]} changes 3 runs, even if this command is stopped." in replayed.err
     assert replayed.err.splitlines()[1:3] == ["0 of 3 runs replayed", "3 of 3 runs replayed"]
 
 
@@ -202,6 +202,10 @@ def test_typing_it_again_after_a_kill_replays_no_run_twice(bench: BulkBench, cli
     cli(*ALL)
 
     bench.run_until_idle()
+    again = cli(*ALL)
+    assert again.code == 0
+    assert "Nothing to do: 0 runs (failed)" in again.err
+    assert "A run that was replayed already no longer matches." in again.err
 
     assert bench.statuses(run_ids) == ["succeeded"] * 2
     assert len(bench.created) == 2
