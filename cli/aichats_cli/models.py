@@ -148,6 +148,17 @@ type EventPattern = Literal[
 type EventType = str
 
 
+class EventView(TypedDict):
+    """An event, as receivers get it."""
+
+    id: str
+    type: str
+    version: int
+    timestamp: str
+    stack: str
+    data: dict[str, Any]
+
+
 class FieldProblem(TypedDict):
     """An invalid field, and the reason."""
 
@@ -791,6 +802,14 @@ class DeliveryPage(TypedDict):
 
 
 type EventFields = dict[str, JsonValue]
+
+
+class EventPage(TypedDict):
+    """A page of events, oldest first."""
+
+    data: list[EventView]
+    has_more: bool
+    next_cursor: str | None
 
 
 class EventToTest(TypedDict):

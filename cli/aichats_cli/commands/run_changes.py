@@ -48,7 +48,7 @@ def replay_runs(
     dry_run: DryRun = False,
     yes: Yes = False,
 ) -> None:
-    """Perform runs again: those that you name, or those that match, as a job."""
+    """Perform runs again: those that you name, or all that match, by default those of the last seven days."""
     from aichats_cli.runs.changes import change_each, preview_replay, replay
     from aichats_cli.runs.selection import select, with_flags
     from aichats_cli.wait import check_success, wait_for_runs
@@ -84,7 +84,7 @@ def cancel_runs(
     dry_run: DryRun = False,
     yes: Yes = False,
 ) -> None:
-    """Cancel runs that have not begun: those that you name, or those that match, as a job."""
+    """Cancel runs that have not begun: those that you name, or all that match."""
     from aichats_cli.runs.changes import canceller, change_each
     from aichats_cli.runs.jobs import runs_text
     from aichats_cli.runs.selection import select
