@@ -33,7 +33,7 @@ def test_an_automation_for_several_companies_is_one_command(cli: Cli) -> None:
     assert created.out.splitlines()[:5] == [
         "name     daily-numbers",
         "state    active",
-        "runs     every weekday at 08:30 (Europe/Berlin)",
+        "when     every weekday at 08:30 (Europe/Berlin)",
         "next     Mon 23 Nov 08:30",
         "         Tue 24 Nov 08:30",
     ]

@@ -23,7 +23,9 @@ def test_an_automation_is_paused_until_you_resume(cli: Cli) -> None:
 
     assert (paused.code, paused.err) == (0, "Paused daily.\n")
     assert "from Fri 20 Nov 13:00 until you resume, by local" in paused.out
-    assert "paused   from Fri 20 Nov 13:00 until you resume, by local\n" in cli("auto", "show", "daily").out
+    shown = cli("auto", "show", "daily").out
+    assert "paused   from Fri 20 Nov 13:00 until you resume, by local\n" in shown
+    assert "pauses" not in shown
     assert cli("auto", "resume", "daily").err == "Resumed daily.\n"
     assert states(cli) == {"daily": "active"}
 

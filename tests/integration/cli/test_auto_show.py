@@ -14,7 +14,7 @@ def test_an_automation_is_shown_in_words(cli: Cli) -> None:
     assert cli("auto", "show", "daily").out.splitlines() == [
         "name     daily",
         "state    active",
-        "runs     every weekday at 08:30 (Europe/Berlin)",
+        "when     every weekday at 08:30 (Europe/Berlin)",
         "next     Mon 23 Nov 08:30",
         "         Tue 24 Nov 08:30",
         "         Wed 25 Nov 08:30",
@@ -77,7 +77,7 @@ def test_everything_that_an_automation_can_have_is_shown(cli: Cli) -> None:
     shown = cli("auto", "show", "full").out
 
     for line in (
-        "runs        every 2 hours",
+        "when        every 2 hours",
         "from        Tue 1 Dec 01:00",
         "for         no company, biz_0, biz_1, biz_2, biz_3, biz_4, biz_5, biz_6, biz_7, biz_8, and 3 more",
         "attaches    file_1, https://a.example/b.pdf, s3://bucket/c.pdf",
@@ -129,7 +129,7 @@ def test_the_list_shows_the_last_run_and_the_schedule_in_words(cli: Cli) -> None
 
     titles, row = cli("auto", "list").out.splitlines()
 
-    assert " ".join(titles.split()) == "NAME STATE NEXT LAST RUN RESULT RUNS"
+    assert " ".join(titles.split()) == "NAME STATE NEXT LAST RUN RESULT WHEN"
     assert " ".join(row.split()) == (
         "daily active Mon 23 Nov 08:30 Fri 20 Nov 13:00 succeeded every weekday at 08:30 (Europe/Berlin)"
     )
@@ -206,5 +206,5 @@ def test_an_automation_for_events_has_no_next_times(cli: Cli) -> None:
 def test_the_definition_is_what_was_typed(cli: Cli) -> None:
     create(cli, "dunning", *DUNNING)
 
-    assert "runs     on payment.failed\n" in cli("auto", "show", "dunning").out
+    assert "when     on payment.failed\n" in cli("auto", "show", "dunning").out
     assert definition(cli, "dunning")["trigger"]["events"] == ["payment.failed"]

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from aichats_cli.api import Answer
+    from aichats_cli.commands.auto.definition import Trigger
     from aichats_cli.models import Attachment, AutomationBody, StoredAutomation
 
 NEXT_TIMES = 3
@@ -91,31 +92,33 @@ def create_automation(
 ) -> None:
     """Create an automation. An automation that has the name already is not changed."""
     typed = TypedTrigger(every, at or (), on, schedule, split(event or ()), filter_)
-    trigger = trigger_of(session, typed, tz)
+    trigger = trigger_of(session, typed, tz, paused=paused)
     text = read_message(session, message, message_file)
-    action = TypedAction(text, title, mute=mute, kodey=kodey, user=user, attach=attach or ())
-    body: AutomationBody = {
-        "trigger": trigger,
-        "action": action.fields(),
-        "targets": action.targets(companies or (), has_event=bool(event)),
-    }
-    if paused:
-        trigger["enabled"] = False
-    add_options(body, missed, read_labels(label or ()), description)
+    action = TypedAction(text, companies or (), title, mute=mute, kodey=kodey, user=user, attach=attach or ())
+    body = definition_of(trigger, action, missed, label or (), description)
     stored = create(session, name, body, action, dry_run=dry_run)
     session.output.item(stored, fields_of(session, stored, NEXT_TIMES))
     if tz is None and (note := zone_note(session, trigger)):
         session.note(note)
 
 
-def add_options(body: AutomationBody, missed: Missed, labels: dict[str, str], description: str | None) -> None:
-    """Add the fields that were typed. The others keep the API's defaults."""
+def definition_of(
+    trigger: Trigger, action: TypedAction, missed: Missed, labels: Sequence[str], description: str | None
+) -> AutomationBody:
+    """Return the definition of an automation. Fields that were not typed keep the API's defaults."""
+    has_event = trigger["type"] == "webhook"
+    body: AutomationBody = {
+        "trigger": trigger,
+        "action": action.fields(),
+        "targets": action.targets(has_event=has_event),
+    }
     if missed is Missed.run:
         body["missed"] = "run"
     if labels:
-        body["labels"] = labels
+        body["labels"] = read_labels(labels)
     if description:
         body["description"] = description
+    return body
 
 
 def create(

@@ -26,6 +26,7 @@ class TypedAction:
     """The options that describe an action."""
 
     message: str
+    companies: Sequence[str]
     title: str | None
     mute: bool
     kodey: bool
@@ -52,13 +53,13 @@ class TypedAction:
             whop["attachments"] = list(attachments)
         return whop
 
-    def targets(self, typed: Sequence[str], *, has_event: bool) -> list[str | None]:
+    def targets(self, *, has_event: bool) -> list[str | None]:
         """Return the targets. Without any, a chat of Whop is for the company of the event, or for no company.
 
         Raises:
             UsageError: Kodey's agent is missing.
         """
-        if named := split_targets(typed):
+        if named := split_targets(self.companies):
             return named
         if self.kodey:
             raise UsageError("--kodey needs an agent: --for AGENT_ID")
@@ -76,7 +77,7 @@ def split_targets(typed: Sequence[str]) -> list[str | None]:
     return [part for text in typed for part in ([text] if "{{" in text else split([text]))]
 
 
-def trigger_of(session: Session, typed: TypedTrigger, zone: str | None) -> Trigger:
+def trigger_of(session: Session, typed: TypedTrigger, zone: str | None, *, paused: bool) -> Trigger:
     """Return the trigger that the options describe, in a time zone: by default that of this machine, or else UTC.
 
     Raises:
@@ -86,7 +87,10 @@ def trigger_of(session: Session, typed: TypedTrigger, zone: str | None) -> Trigg
     if zone and typed.events:
         raise UsageError("--tz goes with a schedule, not with --event")
     used = zone_named(zone) if zone else session.zone or zone_named("UTC")
-    return typed.trigger(session.now(used), used.key)
+    trigger = typed.trigger(session.now(used), used.key)
+    if paused:
+        trigger["enabled"] = False
+    return trigger
 
 
 def zone_note(session: Session, trigger: Trigger) -> str | None:

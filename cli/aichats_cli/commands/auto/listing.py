@@ -64,7 +64,7 @@ def show_automations(session: Session, automations: Sequence[AutomationView]) ->
             "next": lambda each: session.when(each["next_at"]),
             "last run": lambda each: session.when((each["last_run"] or {}).get("at")),
             "result": lambda each: (each["last_run"] or {}).get("status"),
-            "runs": lambda each: in_words(each["trigger"]),
+            "when": lambda each: in_words(each["trigger"]),
         },
         empty="no automations yet: aichats auto create --help",
     )

@@ -55,7 +55,7 @@ def fields_of(session: Session, each: AutomationView | StoredAutomation, times: 
         "name": each["name"],
         "state": each["state"],
         "paused": paused_words(session, each),
-        "runs": in_words(each["trigger"]),
+        "when": in_words(each["trigger"]),
         "from": session.when(trigger.get("start")),
         "until": session.when(trigger.get("end")),
         "next": "\n".join(local_time(session, **time) for time in each["next"][:times]),
@@ -70,7 +70,7 @@ def fields_of(session: Session, each: AutomationView | StoredAutomation, times: 
         "labels": [f"{key}={value}" for key, value in (each.get("labels") or {}).items()],
         "about": each.get("description"),
         "managed by": each.get("managed_by"),
-        "pauses": "\n".join(pause_words(session, pause) for pause in each["pauses"]),
+        "pauses": "\n".join(pause_words(session, pause) for pause in planned_pauses(each)),
         "last run": last and f"{session.when(last['at'])}, {counts_words(last['counts'])}",
         "changed": f"{session.when(each['updated_at'])} by {each['updated_by'] or 'an unknown client'}",
     }
@@ -84,6 +84,12 @@ def paused_words(session: Session, each: AutomationView | StoredAutomation) -> s
     if pause["scope"] == "trigger":
         return f"until you type: aichats auto resume {each['name']}"
     return ("the whole stack, " if pause["scope"] == "stack" else "") + pause_words(session, pause)
+
+
+def planned_pauses(each: AutomationView | StoredAutomation) -> list[ShownPause]:
+    """Return the pauses besides the one that is effective now."""
+    now = each["paused"] and (each["paused"]["from"], each["paused"]["until"])
+    return [pause for pause in each["pauses"] if (pause["from"], pause["until"]) != now]
 
 
 def pause_words(session: Session, pause: ShownPause) -> str:
