@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import TYPE_CHECKING
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, available_timezones
 
-from aichats_cli.errors import UsageError
+from aichats_cli.errors import CommandError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,7 +23,7 @@ def machine_zone(variables: Mapping[str, str], localtime: Path = LOCALTIME) -> Z
     name = linked_zone(localtime) if named is None else named.removeprefix(":").rpartition(FOLDER)[2] or "UTC"
     try:
         return zone_named(name) if name else None
-    except UsageError:
+    except CommandError:
         return None  # a rule, such as CET-1CEST, or the path of a file
 
 
@@ -32,10 +32,15 @@ def zone_named(name: str) -> ZoneInfo:
 
     Raises:
         UsageError: the time zone doesn't exist.
+        CommandError: this machine has no time zones, as in some containers.
     """
     try:
         return ZoneInfo("UTC" if name == "Etc/UTC" else name)
     except (ValueError, OSError, KeyError):  # a path outside the folder, a folder, an unknown name
+        if not available_timezones():
+            raise CommandError(
+                "this machine has no time zones", "install the package tzdata of your system, or: pip install tzdata"
+            ) from None
         raise UsageError(f"{name!r} is not a time zone", "write a name such as Europe/Berlin or UTC") from None
 
 

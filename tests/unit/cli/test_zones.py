@@ -1,12 +1,14 @@
 """The time zone of the machine: a name, so that times are right after the next change of the clocks."""
 
+import zoneinfo
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
 
-from aichats_cli.errors import UsageError
+from aichats_cli.errors import CommandError, UsageError
 from aichats_cli.session import Session
 from aichats_cli.system import System
 from aichats_cli.zones import machine_zone, zone_named
@@ -80,6 +82,26 @@ def test_times_are_shown_with_the_offset_of_their_own_day() -> None:
 
 def test_a_machine_that_names_no_zone_has_the_offset_of_now() -> None:
     assert session(TZ="CET-1CEST").now().utcoffset() is not None
+
+
+@pytest.fixture
+def no_zones() -> Iterator[None]:
+    """Let this process find no time zones, as in a container without them."""
+    paths = zoneinfo.TZPATH
+    zoneinfo.reset_tzpath([])
+    ZoneInfo.clear_cache()
+    yield
+    zoneinfo.reset_tzpath(paths)
+    ZoneInfo.clear_cache()
+
+
+@pytest.mark.usefixtures("no_zones")
+def test_a_machine_without_time_zones_says_what_to_install() -> None:
+    with pytest.raises(CommandError, match="this machine has no time zones") as raised:
+        zone_named("Europe/Berlin")
+
+    assert raised.value.hint == "install the package tzdata of your system, or: pip install tzdata"
+    assert machine_zone({"TZ": "Europe/Berlin"}) is None
 
 
 def session(**variables: str) -> Session:
