@@ -25,6 +25,8 @@ PARTS = {
     "dev": ("aichats_cli.commands.dev", "Run the whole stack on your laptop, and control its mock servers."),
     "demo": ("aichats_cli.commands.demo", "Run a short demo of the whole stack on your laptop."),
     "chats": ("aichats_cli.commands.chats", "Create, list, mute and delete chats."),
+    "events": ("aichats_cli.commands.events", "Send test events of Whop, and follow the events of aichats."),
+    "notify": ("aichats_cli.commands.notify", "Send events of aichats to Slack, a webhook or an event bus."),
     "files": ("aichats_cli.commands.files", "Upload files that chats can attach."),
     "init": ("aichats_cli.commands.init", "Begin a folder of automations, with two samples."),
     "plan": ("aichats_cli.commands.plan", "Show what `aichats apply` would change."),

@@ -817,6 +817,7 @@ class EventToTest(TypedDict):
 
     type: EventType
     data: NotRequired[EventFields]
+    account_id: NotRequired[CompanyId | None]
 
 
 class JobView(TypedDict):

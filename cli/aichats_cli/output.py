@@ -36,6 +36,11 @@ COLORS = {
     "cancelled": "yellow",
     "pending": "cyan",
     "performing": "cyan",
+    "working": "green",
+    "delivered": "green",
+    "failing": "red",
+    "disabled": "yellow",
+    "waiting": "yellow",
 }
 """The color of a status or a state."""
 

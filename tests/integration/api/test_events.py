@@ -177,7 +177,8 @@ def test_a_key_belongs_to_one_body(bench: Bench) -> None:
         ({"data": {}}, "type"),
         ({"type": "payment.failed", "data": ["note"]}, "data"),
         ({"type": "payment.failed", "data": None}, "data"),
-        ({"type": "payment.failed", "account_id": "biz_A"}, "account_id"),
+        ({"type": "payment.failed", "account_id": "A"}, "account_id"),
+        ({"type": "payment.failed", "id": "evt_1"}, "id"),
     ],
 )
 def test_a_wrong_event_is_rejected_and_not_sent(bench: Bench, event: Json, field: str) -> None:
@@ -300,3 +301,14 @@ def test_a_retry_with_the_named_key_starts_the_runs_once(bench: Bench) -> None:
     assert [answer.status for answer in again] == [200, 200]
     assert again[0].json == again[1].json
     assert bench.runs == set(again[0].json["run_ids"])
+
+
+def test_a_test_event_can_be_of_a_company(secrets: FakeSecretsManager) -> None:
+    bench = Bench(secrets)
+
+    [run_id] = bench.send(account_id="biz_A").json["run_ids"]
+
+    row = bench.app.ledger.get(run_id)
+    assert row is not None
+    assert row.run.target == "biz_A"
+    assert bench.send(account_id="x").fields == ["account_id"]

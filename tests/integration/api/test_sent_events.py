@@ -171,6 +171,14 @@ def test_by_default_the_events_of_the_last_24_hours_are_listed(api: EventsApi) -
     assert api.names() == ["today"]
 
 
+def test_a_client_whose_clock_is_fast_misses_no_event(api: EventsApi) -> None:
+    cursor = api.get("since=2026-11-20T12:10:00Z").json["next_cursor"]
+    api.clock.forward(seconds=5)
+    api.store("soon")
+
+    assert api.names(f"cursor={cursor}") == ["soon"]
+
+
 @pytest.mark.parametrize(
     ("query", "field", "problem"),
     [

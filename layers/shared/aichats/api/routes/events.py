@@ -20,6 +20,7 @@ from aichats.http.answers import read_answer
 from aichats.models import JsonObject, Request
 from aichats.settings import LOOPBACK
 from aichats.whop.credentials import WEBHOOK_SECRET
+from aichats.whop.models import CompanyId
 from aichats.whop.webhooks import EventFields, known_event_types
 
 TEST = "/events/test"
@@ -49,6 +50,7 @@ class EventToTest(Request):
 
     type: EventType
     data: EventFields = Field(default_factory=dict)
+    account_id: Annotated[CompanyId | None, Field(description="The company of the event; null: the example's")] = None
 
 
 class DeliveredEvent(StartedRuns):
@@ -118,7 +120,8 @@ def _test_event(body: EventToTest) -> JsonObject:
     if body.type not in known_event_types():
         raise InputError([("type", "has no example; GET /events/types lists the types that have one")])
     event = example_event(body.type, datetime.now(UTC))
-    return event | {"data": event["data"] | body.data}
+    company = {"account_id": body.account_id} if body.account_id else {}
+    return event | company | {"data": event["data"] | body.data}
 
 
 def _webhook_secrets(app: Application) -> list[str]:

@@ -135,7 +135,9 @@ def _reply(events: list[SentEvent], positions: tuple[FeedPosition, FeedPosition]
 
 
 def _first_positions(feed: EventFeed, since: datetime | None) -> tuple[FeedPosition, FeedPosition]:
-    return FeedPosition.at(since or feed.now - DEFAULT_SPAN), FeedPosition.at(feed.now - FINAL_AFTER)
+    # A client whose clock is fast must not miss the events of the next minutes.
+    begin = min(since or feed.now - DEFAULT_SPAN, feed.now)
+    return FeedPosition.at(begin), FeedPosition.at(feed.now - FINAL_AFTER)
 
 
 def _write_positions(events: FeedPosition, late: FeedPosition) -> str:

@@ -1,0 +1,113 @@
+"""`aichats events send`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from aichats_cli.commands.events.group import app, unknown_type, whop_event_types
+from aichats_cli.errors import CommandError
+from aichats_cli.session import Session, command
+
+if TYPE_CHECKING:
+    from aichats_cli.models import DeliveredEvent, EventToTest
+
+
+@command(
+    app,
+    "send",
+    examples=[
+        "aichats events send payment.failed --wait",
+        "aichats events send payment.failed --for biz_A",
+        """echo '{"amount": 25}' | aichats events send payment.failed --data -""",
+    ],
+)
+def send_event(
+    session: Session,
+    type_: Annotated[
+        str, typer.Argument(metavar="TYPE", help="The type, such as payment.failed.", autocompletion=whop_event_types)
+    ],
+    *,
+    data: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Fields of the event's data in JSON, or an event; - is standard input."),
+    ] = None,
+    company: Annotated[
+        str | None, typer.Option("--for", metavar="BIZ_ID", help="The company of the event. Default: the example's.")
+    ] = None,
+    wait: Annotated[
+        bool, typer.Option("--wait", help="Wait for the end of the runs; exit code 1 if one fails.")
+    ] = False,
+) -> None:
+    """Send an example of Whop's event to your stack. The automations that listen for it run for real."""
+    body: EventToTest = {"type": type_}
+    if data:
+        body.update(read_fields(session, data, type_))
+    if company:
+        body["account_id"] = company
+    sent = deliver(session, body)
+    run_ids = sent["run_ids"]
+    if wait and run_ids:
+        from aichats_cli.commands.auto.running import show_ended
+
+        session.note(started_words(type_, run_ids))
+        show_ended(session, run_ids)
+        return
+    if session.output.format in {"json", "yaml"}:
+        session.output.data(sent)
+    else:
+        session.output.lines(run_ids)
+    session.note(started_words(type_, run_ids))
+
+
+def deliver(session: Session, body: EventToTest) -> DeliveredEvent:
+    """Send an event to the stack's webhook.
+
+    Raises:
+        CommandError: the type has no example, or the stack can't send events.
+    """
+    from aichats_cli.api import ApiError
+
+    try:
+        sent: DeliveredEvent = session.api.post("/events/test", body).body
+    except ApiError as error:
+        if [each["field"] for each in error.problem.get("errors") or []] == ["type"]:
+            raise unknown_type(session, body["type"]) from None
+        raise
+    return sent
+
+
+def started_words(type_: str, run_ids: list[str]) -> str:
+    """Return what an event has started."""
+    if not run_ids:
+        return f"Sent {type_}. No automation that is on listens for it. See: aichats auto list"
+    return f"Sent {type_}. It started {len(run_ids)} run{'s' * (len(run_ids) > 1)}"
+
+
+def read_fields(session: Session, path: Path, type_: str) -> Any:
+    """Return the fields of the request that a file stands for.
+
+    The file has fields of an event's data, or a whole event, or what `aichats events types TYPE -o json` prints.
+
+    Raises:
+        CommandError: the file can't be read, isn't an object in JSON, or is an event of another type.
+    """
+    name = "standard input" if str(path) == "-" else str(path)
+    try:
+        read = json.loads(session.system.stdin.read() if str(path) == "-" else path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise CommandError(f"can't read {path}: {error.strerror}") from error
+    except ValueError as error:
+        raise CommandError(f"{name} is not JSON: {error}") from None
+    example = read.get("example", read) if isinstance(read, dict) else read
+    if not isinstance(example, dict):
+        raise CommandError(f'{name} has no fields: it must be an object, such as {{"amount": 25}}')
+    if not ("type" in example and isinstance(example.get("data"), dict)):
+        return {"data": example}
+    if example["type"] != type_:
+        raise CommandError(f"{name} is an event {example['type']}", f"aichats events send {example['type']} --data …")
+    company = {"account_id": example["account_id"]} if "account_id" in example else {}
+    return {"data": example["data"], **company}
