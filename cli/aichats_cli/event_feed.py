@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from aichats_cli.models import EventPage, EventView
     from aichats_cli.session import Session
 
-PAUSE_SECONDS = 2.0
+PAUSE_SECONDS = 1.5
 """The wait between two requests if there are no more events."""
 REMEMBERED = 10_000
 """The number of events whose ids are kept. The API repeats events of the last 90 seconds only."""
