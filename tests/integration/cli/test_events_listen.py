@@ -71,10 +71,6 @@ def cut() -> httpx.Response:
     raise httpx.ConnectError("No route to host")
 
 
-def no_failure() -> None:
-    return None
-
-
 def test_events_are_printed_as_they_come_and_ctrl_c_ends_with_0(cli: Cli, listen: Listener) -> None:
     store(cli, "before")
     cli.stack.clock.forward(minutes=2)
@@ -224,7 +220,9 @@ def test_each_event_is_forwarded_as_it_is_and_the_answer_is_shown(cli: Cli, list
 
 
 def test_a_receiver_that_fails_ends_nothing(cli: Cli, listen: Listener) -> None:
-    answers = iter([cut, lambda: httpx.Response(500), lambda: httpx.Response(200)])
+    answers: Iterator[Callable[[], httpx.Response]] = iter(
+        [cut, lambda: httpx.Response(500), lambda: httpx.Response(200)]
+    )
     listen.receiver = lambda _: next(answers)()
     for name in "abc":
         store(cli, name)
