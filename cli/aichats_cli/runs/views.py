@@ -27,9 +27,7 @@ MAX_REASONS = 5
 """The number of reasons that a list of runs explains."""
 
 
-def show_list(
-    session: Session, runs: Sequence[RunView], hidden: Sequence[str] = (), *, empty: str = "no runs"
-) -> None:
+def show_list(session: Session, runs: Sequence[RunView], hidden: Sequence[str] = (), *, empty: str = "no runs") -> None:
     """Print runs, each with the time of its slot, or else that of its creation.
 
     In a pipe, each has its whole reason. On a terminal, the reasons are in :func:`note_reasons`.
