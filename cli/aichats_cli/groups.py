@@ -22,7 +22,7 @@ PARTS = {
     "completion": ("aichats_cli.commands.completion", "Print the script with which your shell completes commands."),
     "logs": ("aichats_cli.commands.logs", "Show and follow the logs of the functions."),
     "open": ("aichats_cli.commands.open", "Open a page of your stack in the browser."),
-    "dev": ("aichats_cli.commands.dev", "Run the whole stack on your laptop, and control its mock servers."),
+    "dev": ("aichats_cli.commands.dev", "Run the whole stack on your laptop. Control its mocks."),
     "demo": ("aichats_cli.commands.demo", "Run a short demo of the whole stack on your laptop."),
     "chats": ("aichats_cli.commands.chats", "Create, list, mute and delete chats."),
     "events": ("aichats_cli.commands.events", "Send test events of Whop, and follow the events of aichats."),

@@ -95,7 +95,7 @@ def test_on_another_port_it_shows_the_variables_for_the_command(dev: Program) ->
     assert shown, dev.printed
     variables = dict(each.split("=", 1) for each in shlex.split(shown[1]))
     listed = run_command(
-        *(sys.executable, "-m", "aichats_cli.main", "dev", "state", "whop", "-o", "json"),
+        *(sys.executable, "-m", "aichats_cli", "dev", "state", "whop", "-o", "json"),
         env=dict(os.environ) | variables,
         check=True,
     )

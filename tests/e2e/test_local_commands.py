@@ -18,7 +18,7 @@ from tests.support.waiting import until
 def run_aichats(system: System, *arguments: str) -> str:
     """Return what a command prints."""
     variables = system.emulator.environment() | {"AICHATS_URL": system.api_url, "AICHATS_TOKEN": BEARER}
-    command = [sys.executable, "-m", "aichats_cli.main", *arguments]
+    command = [sys.executable, "-m", "aichats_cli", *arguments]
     return run_command(*command, env=dict(os.environ) | variables, check=True).stdout
 
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 VERSION = 1
+AGAIN = "make a new plan, and look at it"
 
 
 def plan_data(plan: Plan) -> dict[str, Any]:
@@ -48,6 +49,16 @@ def read_plan(path: Path) -> Plan:
     raise CommandError(f"{path} is a plan of version {version}, but this command reads version {VERSION}")
 
 
+def check_stack(pinned: Plan, url: str) -> None:
+    """Raise an error if a plan is for another stack than that of this address.
+
+    Raises:
+        CommandError: it is.
+    """
+    if pinned.url != url:
+        raise CommandError(f"the plan is for {pinned.url}, but the profile is for {url}", AGAIN)
+
+
 def check_pinned(pinned: Plan, current: Plan) -> Plan:
     """Return the rest of a pinned plan that isn't done yet.
 
@@ -56,15 +67,12 @@ def check_pinned(pinned: Plan, current: Plan) -> Plan:
         current: the plan as it would be made now. Its changes must all be in the pinned plan.
 
     Raises:
-        CommandError: the plan is for another stack, or the folder or the stack was changed after it was made.
+        CommandError: the folder or the stack was changed after it was made.
     """
-    again = "make a new plan, and look at it"
-    if pinned.url != current.url:
-        raise CommandError(f"the plan is for {pinned.url}, but the profile is for {current.url}", again)
     if (pinned.folder, pinned.managed_by) != (current.folder, current.managed_by):
-        raise CommandError("the folder was changed after the plan was made", again)
+        raise CommandError("the folder was changed after the plan was made", AGAIN)
     requests = {change.name: change.request for change in pinned.changes}
     changed = [change.name for change in current.changes if requests.get(change.name) != change.request]
     if changed:
-        raise CommandError(f"the stack was changed after the plan was made: {', '.join(changed)}", again)
+        raise CommandError(f"the stack was changed after the plan was made: {', '.join(changed)}", AGAIN)
     return current

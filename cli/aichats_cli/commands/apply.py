@@ -73,9 +73,10 @@ def pinned(session: Session, directory: Path, file: Path) -> Plan:
     Raises:
         CommandError: the folder or the stack was changed after the plan was made.
     """
-    from aichats_cli.code.plan_file import check_pinned, read_plan
+    from aichats_cli.code.plan_file import check_pinned, check_stack, read_plan
 
     plan = read_plan(file)
+    check_stack(plan, session.profile.url)
     return check_pinned(plan, make_plan(session, directory, prune=plan.prune, adopt=plan.adopt))
 
 

@@ -48,8 +48,6 @@ def export(
 def show(session: Session, changes: list[FileChange]) -> None:
     """Print the files that were changed, or would be."""
     files = [{"name": change.name, "file": str(change.path), "action": change.action} for change in changes]
-    if not files:
-        session.note("no changes: the files are equal to the stack")
     session.output.items(
         files,
         {
@@ -57,4 +55,5 @@ def show(session: Session, changes: list[FileChange]) -> None:
             "file": lambda each: each["file"],
             "change": lambda each: PAST[each["action"]],
         },
+        empty="no changes: the files are equal to the stack",
     )

@@ -10,7 +10,7 @@ from aichats_cli.checkout import find_checkout
 from aichats_cli.errors import CommandError
 from tests.support.commands import run_command
 
-COMMAND = [sys.executable, "-m", "aichats_cli.main"]
+COMMAND = [sys.executable, "-m", "aichats_cli"]
 MAKEFILE = """
 dev demo:
 \t@echo $@ in $(notdir $(CURDIR)): port $(PORT), keep $(KEEP), keys $(KEYS), whop $(WHOP_PORT); exit $(or $(CODE),0)

@@ -50,7 +50,7 @@ def shell_with_script(name: str, url: str, folder: Path) -> Iterator[Shell]:
 def test_commands_are_completed_in_the_order_of_the_help_with_what_they_do(cli: Cli) -> None:
     lines = cli("__complete", "").out.splitlines()
 
-    assert lines[0] == f"auto\t{PARTS['auto'][1]}"
+    assert lines[:2] == [f"{name}\t{PARTS[name][1]}" for name in ("status", "auto")]
     assert len(lines) == len(PARTS)
     assert [line.split("\t")[0] for line in cli("__complete", "log").out.splitlines()] == ["login", "logout"]
 

