@@ -11,7 +11,7 @@ class CommandError(Exception):
 
     code = 1
     is_temporary = False
-    """Whether the same command may work a short time later, because a network or a server failed."""
+    """True if the same command may work a short time later, because a network or a server failed."""
 
     def __init__(self, message: str, hint: str | None = None) -> None:
         super().__init__(message)

@@ -60,7 +60,7 @@ class Cli:
     interfere: Callable[[httpx.Request], httpx.Response | None] = lambda _: None
     """May answer a request in place of the stack, or raise an error as the network does."""
     while_asleep: Callable[[], object] = lambda: None
-    """What happens while a command sleeps."""
+    """A function that is called while a command sleeps."""
     sleeps: Iterator[int] = field(default_factory=turns)
     one_at_a_time: threading.RLock = field(default_factory=threading.RLock, repr=False)
 

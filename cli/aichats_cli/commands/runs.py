@@ -87,7 +87,7 @@ def show(session: Session, run: OneRun) -> None:
 
 @command(app, "explain", examples=["aichats runs explain RUN"])
 def explain(session: Session, run: OneRun) -> None:
-    """Tell the story of a run: why it started, what happened, what comes next, and what you can do."""
+    """Explain a run: why it started, what happened, what comes next, and what you can do."""
     from aichats_cli.runs.views import show_story
 
     details: RunDetails = session.api.get(f"/runs/{run}")

@@ -20,7 +20,7 @@ COUNTS = ("total", "succeeded", "failed", "unknown", "missed", "skipped", "cance
 
 
 class UsageGroup(StrEnum):
-    """What the rows of the usage are."""
+    """The kinds of rows of the usage."""
 
     automation = "automation"
     target = "target"

@@ -47,7 +47,7 @@ ADVICE = {
     "APIStatusError": "{provider} rejects the call. Fix what the message names, then replay the run.",
     "AichatsError": "Fix the cause that the message names, then replay the run.",
 }
-"""What to do after each type of error, which docs/operations/by-error.md explains."""
+"""The advice for each type of error, which docs/operations/by-error.md explains."""
 UNKNOWN_TYPE = "Read the message. If it names a cause, fix it, then replay the run."
 BY_STATUS = {"missed": "Missed", "skipped": "Skipped", "cancelled": "Cancelled", "unknown": "OutcomeUnknownError"}
 

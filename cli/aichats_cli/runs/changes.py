@@ -22,7 +22,7 @@ AGAIN = "Runs before it are done. Type the same command again: it changes no run
 
 
 class ChangedRun(TypedDict):
-    """What became of a run.
+    """The result of a change of a run.
 
     Attributes:
         run_id: the run that was named.
@@ -38,7 +38,7 @@ class ChangedRun(TypedDict):
 
 
 def change_each(session: Session, run_ids: Sequence[str], change: Callable[[Session, str], ChangedRun]) -> list[str]:
-    """Change runs one after the other, and print what became of each.
+    """Change runs one after the other, and print the result of each.
 
     Returns:
         The IDs of the runs that are performed now.
@@ -62,7 +62,7 @@ def change_each(session: Session, run_ids: Sequence[str], change: Callable[[Sess
 
 
 def attempt(session: Session, run_id: str, change: Callable[[Session, str], ChangedRun]) -> ChangedRun:
-    """Change a run. Return what became of it, even if the API rejects the change of this run."""
+    """Change a run. Return the result, even if the API rejects the change of this run."""
     try:
         return change(session, run_id)
     except ApiError as error:
@@ -77,7 +77,7 @@ def type_again(error: CommandError) -> CommandError:
 
 
 def show_changed(session: Session, results: Sequence[ChangedRun]) -> None:
-    """Print what became of runs."""
+    """Print the results of changes."""
     if results:
         columns: dict[str, Callable[[Any], object]] = {name: _field(name) for name in ("result", "detail")}
         session.output.items(results, {"run": _field("run_id"), **columns}, name="run_id")
@@ -88,7 +88,7 @@ def _field(name: str) -> Callable[[Any], object]:
 
 
 def changed(run_id: str, result: str, detail: str = "", run_ids: Sequence[str] = ()) -> ChangedRun:
-    """Return what became of a run."""
+    """Return the result of a change."""
     return {"run_id": run_id, "result": result, "detail": detail, "run_ids": list(run_ids)}
 
 

@@ -20,7 +20,7 @@ ACTIONS = {
     "kodey.create_chat": "create a Kodey chat",
     "kodey.send_message": "send a message to a Kodey chat",
 }
-"""What each action does."""
+"""The work of each action, in words."""
 NEXT_CHECK = ". aichats checks at "
 """The beginning of the part of a message that says what :attr:`Story.outlook` says too."""
 MAX_ATTEMPTS = 8
@@ -40,7 +40,7 @@ class Moment:
 
 @dataclass(frozen=True)
 class Story:
-    """Tells what happened to a run.
+    """The story of a run.
 
     Attributes:
         when: returns a time of the API as people read it.
@@ -53,21 +53,21 @@ class Story:
 
     @property
     def title(self) -> str:
-        """What the run is, and how it is."""
+        """A sentence with the run and its status."""
         run = self.run
         owner = f" of {run['automation']}" if run["automation"] else ""
         return f"Run {run['run_id']}{owner} {state_of(run)}."
 
     @property
     def moments(self) -> list[Moment]:
-        """What happened, oldest first."""
+        """The events of the run, oldest first."""
         later = [*map(self._call, self.run["attempts_log"]), *self._endings()]
         later.sort(key=lambda moment: datetime.fromisoformat(moment.at))
         return [Moment(self.run["created_at"], self._beginning()), *later]
 
     @property
     def outlook(self) -> str:
-        """What aichats will do next, and when."""
+        """The next step of aichats, and its time."""
         run = self.run
         match run["status"]:
             case "pending":
