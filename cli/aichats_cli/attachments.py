@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from aichats_cli.errors import CommandError
+from aichats_cli.output import is_terminal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -138,7 +139,7 @@ def _chunks(path: Path, size: int, advance: Callable[[int], None]) -> Iterator[b
 @contextmanager
 def _progress(session: Session, name: str, size: int) -> Iterator[Callable[[int], None]]:
     """Yield a function that takes the number of sent bytes. On a terminal, it moves a bar on standard error."""
-    if not session.system.stderr.isatty():
+    if not is_terminal(session.system.stderr, session.system.variables):
         yield lambda _: None
         return
     from rich.console import Console

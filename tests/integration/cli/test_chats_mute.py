@@ -150,7 +150,7 @@ def test_more_chats_than_a_request_takes_are_split_and_each_part_has_its_key(cli
     assert [len(body["ids"]) for body in bodies(cli)] == [MAX_IDS, MAX_IDS, 1]
     assert [chat_id for body in bodies(cli) for chat_id in body["ids"]] == chat_ids
     assert len({each.headers["idempotency-key"] for each in cli.requests}) == 3
-    assert "2000 of 2001 chats will be muted" in done.err
+    assert "2000 of 2001 chats are being muted" in done.err
 
 
 def test_a_cut_after_the_first_part_shows_what_was_started_and_that_the_command_can_be_repeated(cli: Cli) -> None:

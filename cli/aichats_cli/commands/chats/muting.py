@@ -149,7 +149,7 @@ def _set(
         for ids in batched(chat_ids, MAX_IDS, strict=False):
             started.append(session.api.post("/chats/notification-preference", changes | {"ids": ids}).body)
             done = MAX_IDS * (len(started) - 1) + len(ids)
-            session.note(f"{done} of {number} will be {state} within seconds.")
+            session.note(f"{done} of {number} are being {state}, about 8 a second.")
     except CommandError:
         if started:
             session.note("Some chats are left. Type the same command again: it is safe to repeat.")
