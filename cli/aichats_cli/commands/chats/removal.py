@@ -64,7 +64,7 @@ def delete_chats(
 
 
 def _delete(session: Session, chat_id: str) -> Deletion:
-    """Delete a chat. Return what became of it.
+    """Delete a chat. Return the result.
 
     Raises:
         CommandError: the API can't be reached, or rejects the token. Then no other chat can be deleted.
