@@ -51,7 +51,7 @@ def chats_of(session: Session, company: str | None = None) -> Iterator[AiChat]:
 def _created_for(session: Session, company: str) -> set[str]:
     """Return the IDs of the chats that aichats created for a company."""
     created: set[str] = set()
-    end = session.now() + timedelta(days=1)  # The clock of this machine may be slow.
+    end = session.system.now() + timedelta(days=1)  # The clock of this machine may be slow.
     times = [(end - WINDOW * number).isoformat(timespec="seconds") for number in range(WINDOWS + 1)]
     for until, since in pairwise(times):
         runs: Iterator[RunView] = session.api.pages("/runs", target=company, since=since, until=until)

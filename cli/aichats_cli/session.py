@@ -125,7 +125,10 @@ class Session:
         return f"{read:%a} {read.day} {read:%b}{'' if read.year == now.year else f' {read.year}'} {read:%H:%M}"
 
     def now(self, zone: tzinfo | None = None) -> datetime:
-        """Return the time in a time zone, by default that of this machine."""
+        """Return the time in a time zone, by default that of this machine.
+
+        Differences between such times are wrong when the clocks change. To measure, use ``system.now``, which is UTC.
+        """
         return self.system.now().astimezone(zone or self.zone)
 
     def note(self, text: str) -> None:

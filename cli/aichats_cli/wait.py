@@ -41,8 +41,8 @@ def poll[T](session: Session, read: Callable[[], T], *, longest: float = LONGEST
                 raise
             if failing_since is None:
                 session.note(f"{error.message}; trying again")
-            failing_since = failing_since or session.now()
-            if session.now() - failing_since >= PATIENCE:
+            failing_since = failing_since or session.system.now()
+            if session.system.now() - failing_since >= PATIENCE:
                 raise
         else:
             failing_since = None
@@ -78,7 +78,7 @@ def follow_runs(
         CommandError: a run hasn't ended after ``limit``. It is still performed.
     """
     runs: dict[str, RunView] = {}
-    until = session.now() + limit if limit else None
+    until = session.system.now() + limit if limit else None
 
     def read() -> list[str]:
         for run_id in run_ids:
@@ -90,7 +90,7 @@ def follow_runs(
     for open_ids in poll(session, read):
         if not open_ids:
             break
-        if until and session.now() >= until:
+        if until and session.system.now() >= until:
             first = runs[open_ids[0]]
             others = f", and {len(open_ids) - 1} more" if len(open_ids) > 1 else ""
             raise CommandError(

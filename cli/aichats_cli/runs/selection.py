@@ -91,7 +91,7 @@ def select(
     Raises:
         UsageError: a time or a status can't be read, or the window is empty.
     """
-    now = session.now()
+    now = session.system.now()
     begin = datetime.fromisoformat(session.past(since or default_since))
     end = datetime.fromisoformat(session.past(until)) if until else None
     if begin >= min(end or now, now):

@@ -1,6 +1,7 @@
 """`aichats auto run` and `render` on a stack in memory."""
 
 import json
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import httpx
@@ -69,8 +70,22 @@ def test_waiting_for_a_run_that_fails_ends_with_1_and_the_next_step(cli: Cli) ->
 
     run_id = cli.stack.runs[0].run.run_id
     assert ended.code == 1
-    assert ended.err.endswith(f"Error: 1 of 1 runs did not succeed\n  → see why: aichats runs explain {run_id}\n")
+    assert f"Error: run {run_id} failed: whop: 422 invalid: No such company" in ended.err
+    assert ended.err.endswith(f"  → aichats runs explain {run_id}\n")
     assert "No such company" in ended.out
+
+
+def test_a_wait_is_no_longer_when_the_clocks_go_back(cli: Cli) -> None:
+    begun = datetime(2026, 10, 25, 0, 55, tzinfo=UTC)
+    cli.stack.clock.now = begun
+    create(cli, "daily")
+    cli.while_asleep = lambda: cli.stack.clock.forward(minutes=1)
+
+    ended = cli("auto", "run", "daily", "--wait")
+
+    assert ended.code == 1
+    assert "hasn't ended yet, it is pending" in ended.err
+    assert cli.now() - begun < timedelta(minutes=17)
 
 
 def test_a_lost_answer_starts_no_second_run(cli: Cli) -> None:

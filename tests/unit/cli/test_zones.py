@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from aichats_cli.errors import CommandError, UsageError
+from aichats_cli.runs.selection import MAX_WINDOW, select
 from aichats_cli.session import Session
 from aichats_cli.system import System
 from aichats_cli.zones import machine_zone, zone_named
@@ -102,6 +103,18 @@ def test_a_machine_without_time_zones_says_what_to_install() -> None:
 
     assert raised.value.hint == "install the package tzdata of your system, or: pip install tzdata"
     assert machine_zone({"TZ": "Europe/Berlin"}) is None
+
+
+def test_no_window_of_runs_is_longer_than_the_api_takes_when_the_clocks_go_back() -> None:
+    berlin = Session(System(variables={"TZ": "Europe/Berlin"}, now=lambda: datetime(2026, 11, 20, tzinfo=UTC)))
+
+    windows = select(berlin, [], {}, since="90d", until=None).filters
+
+    spans = [
+        [datetime.fromisoformat(each.get(end) or "2026-11-20T00:00Z") for end in ("since", "until")] for each in windows
+    ]
+    assert [until - since for since, until in spans[:-1]] == [MAX_WINDOW] * (len(spans) - 1)
+    assert spans[-1][0] == datetime(2026, 8, 22, 1, tzinfo=ZoneInfo("Europe/Berlin"))
 
 
 def session(**variables: str) -> Session:

@@ -86,7 +86,7 @@ def show_ended(session: Session, run_ids: list[str]) -> None:
     Raises:
         CommandError: a run did not succeed.
     """
-    from aichats_cli.wait import wait_for_runs
+    from aichats_cli.wait import check_success, wait_for_runs
 
     runs: list[RunView] = wait_for_runs(session, run_ids)
     session.output.items(
@@ -100,10 +100,7 @@ def show_ended(session: Session, run_ids: list[str]) -> None:
         },
         name="run_id",
     )
-    if failed := [run["run_id"] for run in runs if run["status"] != "succeeded"]:
-        raise CommandError(
-            f"{len(failed)} of {len(runs)} runs did not succeed", f"see why: aichats runs explain {failed[0]}"
-        )
+    check_success(runs)
 
 
 def read_event(session: Session, path: Path) -> dict[str, Any]:

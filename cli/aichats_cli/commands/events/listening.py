@@ -50,7 +50,7 @@ def listen(
     With -o json, each line is the event as receivers get it. The command continues after the network was cut, and
     misses no event. An event that --forward-to can't deliver isn't sent again.
     """
-    begin = session.past(since) if since else (session.now() - EARLIER).isoformat()
+    begin = session.past(since) if since else (session.system.now() - EARLIER).isoformat()
     forwarder = Forwarder(session, forward_to) if forward_to else None
     followed = FollowedEvents(session, begin, checked_types(types or []), run)
     session.note(f"Listening to {stack_words(session)}. Press Ctrl-C to end.")
