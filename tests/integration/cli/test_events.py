@@ -235,3 +235,11 @@ def test_without_events_the_next_command_is_named(cli: Cli) -> None:
 
     assert (listed.code, listed.out) == (0, "")
     assert "aichats events listen" in listed.err
+
+
+# ---------------------------------------------------------------------------------------------- completion
+
+
+def test_types_are_completed_even_after_a_comma(cli: Cli) -> None:
+    assert cli("__complete", "events", "listen", "--type", "run.failed,run.m").out == "run.failed,run.missed\n"
+    assert "payment.failed" in cli("__complete", "events", "send", "payment.f").out.splitlines()
