@@ -381,6 +381,10 @@ def a_client_asks_for_events_again(roles: Roles) -> None:
     roles.http("POST", f"/subscriptions/{row.name}/redeliver", {"since": "2020-01-01T00:00:00Z"})
 
 
+def a_client_reads_events(roles: Roles) -> None:
+    assert "next_cursor" in roles.http("GET", "/events")
+
+
 def ended_run() -> Json:
     """Return an event of the stream with the end of a run that waits for a reply, and is one of two in its slot."""
     example: Json = json.loads((ROOT / "events" / "stream" / "run_succeeded.json").read_text())
@@ -538,6 +542,7 @@ NORMAL_WORK: dict[str, list[Work]] = {
         a_client_changes_automations,
         a_client_subscribes_to_events,
         a_client_asks_for_events_again,
+        a_client_reads_events,
         a_client_sends_a_test_event,
         a_text_fails_for_a_webhook_and_is_replayed,
     ],
