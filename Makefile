@@ -114,40 +114,9 @@ build: setup ## Build the functions and the layer (`sam build`)
 deploy: build ## Deploy to your AWS account (ENV=staging|prod PARAMETERS="AlarmEmail=you@example.com")
 	@$(BIN)/python -m local.deploy $(if $(ENV),--env "$(ENV)") $(if $(PARAMETERS),--parameters "$$PARAMETERS") $(if $(TABLES),--tables "$(TABLES)")
 
-# A variable that you type is passed on even if it is empty, so that COMPANY=$$UNSET is an error and not a command for all companies.
-typed = $(if $(filter-out undefined,$(origin $1)),--$2 "$($1)")
-
-.PHONY: secret
-secret: setup-demo ## Store a secret; prompts for the value (NAME=whop|kodey|webhook STACK=… COMPANY=biz_… COMPANIES=file)
-	@$(BIN)/python -m local.secret --name "$(NAME)" --stack "$(STACK)" $(call typed,COMPANY,company) $(call typed,COMPANIES,companies) $(call typed,CONNECTION,connection) $(if $(REPLACE),--replace) $(if $(filter 0,$(VERIFY)),--no-verify)
-
-.PHONY: login
-login: setup-demo ## Connect a Whop account in the browser, so that aichats acts for its user (CLIENT_ID=app_… STACK=… CONNECTION=… COMPANY=biz_…)
-	@$(BIN)/python -m local.login --stack "$(STACK)" --client-id "$(CLIENT_ID)" $(call typed,CONNECTION,connection) $(call typed,COMPANY,company) $(if $(PORT),--port "$(PORT)") $(if $(TIMEOUT),--timeout "$(TIMEOUT)")
-
-.PHONY: logout
-logout: setup-demo ## Disconnect a Whop account: revoke its grant and empty its secret (STACK=… CONNECTION=…)
-	@$(BIN)/python -m local.logout --stack "$(STACK)" $(call typed,CONNECTION,connection) $(if $(FORCE),--force)
-
-.PHONY: caller
-caller: setup-demo ## Create a token for an API client (NAME=crm SCOPES=chats:write STACK=… COMPANIES=biz_… EXPIRES=90d; or LIST=1, ROTATE=1 GRACE=24h, FINISH=1, REVOKE=1)
-	@$(BIN)/python -m local.caller --stack "$(STACK)" $(if $(LIST),list,$(if $(REVOKE)$(FINISH),$(if $(REVOKE),revoke,finish) --name "$(NAME)",$(if $(ROTATE),rotate,make) --name "$(NAME)" $(call typed,SCOPES,scopes) $(call typed,COMPANIES,companies) $(call typed,EXPIRES,expires) $(call typed,GRACE,grace)))
-
-.PHONY: webhook
-webhook: setup-demo ## Register the stack's webhook at Whop with the events that automations need (STACK=… REPLAY=2h)
-	@$(BIN)/python -m local.webhook --stack "$(STACK)" $(call typed,COMPANY,company) $(if $(REPLAY),--replay "$(REPLAY)") $(if $(PRUNE),--prune) $(if $(REPLACE),--replace)
-
-.PHONY: doctor
-doctor: setup-demo ## Look at everything that can be wrong with a deployed stack, and say what to do (STACK=…)
-	@$(BIN)/python -m local.doctor --stack "$(STACK)"
-
 .PHONY: env-vars
 env-vars: setup-demo ## Write env.json, so that `sam local` uses the resources of a deployed stack (STACK=…)
 	@$(BIN)/python -m local.env_vars --stack "$(STACK)"
-
-.PHONY: redrive
-redrive: setup-demo ## Retry dead letters and failed events after you fixed the cause (STACK=…)
-	@$(BIN)/python -m local.redrive --stack "$(STACK)"
 
 .PHONY: e2e
 e2e: setup ## Run the tests against a deployed stack (STACK=…)

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError, WaiterError
 
+from aichats_cli.admin.deployed import DeployedError
 from local.cloud.build import Build
-from local.deployed import DeployedError
 from local.setup import ROOT
 
 if TYPE_CHECKING:

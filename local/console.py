@@ -44,17 +44,6 @@ class Console:
             raise
         self._finish(self.colored("✓", GREEN), text, begun)
 
-    @contextmanager
-    def passing(self, text: str) -> Iterator[None]:
-        """Show a text on a terminal while the ``with`` block runs, and nothing in a pipe."""
-        if self._is_terminal:
-            print(f"\r{text}\033[K", end="", file=self._stream, flush=True)
-        try:
-            yield
-        finally:
-            if self._is_terminal:
-                print("\r\033[K", end="", file=self._stream, flush=True)
-
     def _finish(self, mark: str, text: str, begun: float) -> None:
         seconds = self.colored(f"{time.monotonic() - begun:.1f} s", DIM)
         self.line(f"{'\r' if self._is_terminal else ''}  {mark} {text}  {seconds}")

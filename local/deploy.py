@@ -16,9 +16,9 @@ import tomllib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from aichats_cli.admin.deployed import DeployedError, DeployedStack, MissingStackError
 from local.adopt import adopt, built_template, leftovers
-from local.deployed import DeployedError, MissingStackError, describe
-from local.errors import LocalError
+from local.errors import LocalError, report
 from local.setup import ROOT
 from local.tools import tool
 
@@ -69,7 +69,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         environment = Environment.read(options.env)
         return deploy(environment, pairs(options.parameters), pairs(options.tables))
     except (DeployedError, LocalError) as error:
-        print(f"deploy: {error}", file=sys.stderr)
+        report("deploy", error)
         return 1
 
 
@@ -106,7 +106,7 @@ def is_there(stack: str) -> bool:
         DeployedError: AWS can't be reached, or the stack must be deleted first.
     """
     try:
-        status = describe(stack)["StackStatus"]
+        status = DeployedStack(stack).describe()["StackStatus"]
     except MissingStackError:
         return False
     if status in BROKEN:

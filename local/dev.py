@@ -14,13 +14,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from aichats_cli.profiles import BUILT_IN
+from aichats_cli.signals import SignalledError
 from local.cloud.logs import Logs, log_store
 from local.cloud.scheduler import Scheduler
 from local.console import BOLD, DIM, Console
 from local.kept import FOLDER, kept, locked
 from local.repeat import repeating
 from local.setup import ROOT
-from local.signals import SignalledError, interruptible
+from local.signals import interruptible
 from local.standins.receiver.page import SHOWN_EVENTS
 from local.standins.shared.command import port
 from local.system import BEARER, WEBHOOK_SECRET, System, running_system
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 READY = "Logs follow. Press Ctrl-C to stop."
 """The line that is printed when everything runs."""
 CLIENT_ID = "app_local"
-"""App for `make login`. The mock of Whop accepts any app."""
+"""App for `aichats admin connect`. The mock of Whop accepts any app."""
 AUTOMATION: dict[str, Any] = {
     "trigger": {"type": "schedule", "expression": "rate(1 minute)"},
     "action": {
@@ -162,9 +163,10 @@ def explain(console: Console, system: System, folder: Path | None, keys: str) ->
 
 
 def about_keys(keys: str) -> Iterator[str]:
-    """Return the line about API keys, if the mock of Whop forbids them to write."""
+    """Return the lines about API keys, if the mock of Whop forbids them to write."""
     if keys == "forbidden":
-        yield "API keys can't create, change or delete chats of Whop (KEYS=forbidden). Connect a user with make login."
+        yield "API keys can't create, change or delete chats of Whop (KEYS=forbidden)."
+        yield "Connect a user with aichats admin connect."
 
 
 def about_data(folder: Path | None) -> Iterator[str]:
@@ -196,7 +198,7 @@ def commands(system: System) -> Iterator[str]:
     yield shlex.join(["curl", f"{system.api_url}/chats", "-H", authorization])
     subscription = {"url": system.receiver_url, "events": SHOWN_EVENTS}
     yield shlex.join([*send, "-X", "PUT", f"{system.api_url}/subscriptions/local", "-d", json.dumps(subscription)])
-    yield shlex.join([*exports, "make", "login", f"STACK={system.stack.name}", f"CLIENT_ID={CLIENT_ID}"])
+    yield shlex.join([*exports, "aichats", "admin", "connect", "--stack", system.stack.name, "--client-id", CLIENT_ID])
     yield f"export {shlex.join(exports)}  # for the AWS CLI and SDKs"
     if system.api_url != BUILT_IN.url:
         profile = {"AICHATS_URL": system.api_url, "AICHATS_TOKEN": BEARER}

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
-from local.deployed import DeployedError, outputs
+from aichats_cli.admin.deployed import DeployedError, DeployedStack
+from local.errors import report
 
 if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient
@@ -28,11 +29,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="make env-vars", usage="make env-vars STACK=aichats-dev", description=__doc__)
     parser.add_argument("--stack", required=True, help="name of the deployed stack, such as aichats-dev (STACK=)")
     options = parser.parse_args(arguments)
+    if not options.stack:
+        parser.error("name the stack: STACK=aichats-dev")
     try:
-        functions = outputs(options.stack, f"RunSchedule{SUFFIX}")
+        functions = DeployedStack(options.stack).outputs(f"RunSchedule{SUFFIX}")
         environments = variables(boto3.client("lambda"), functions)
     except (DeployedError, ClientError, BotoCoreError) as error:
-        print(f"env-vars: {error}", file=sys.stderr)
+        report("env-vars", error)
         return 1
     FILE.write_text(json.dumps(environments, indent=2) + "\n")
     print(f"Wrote {FILE}. Use it with `sam local ... --env-vars {FILE}`. Functions that run with it use your AWS")

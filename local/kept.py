@@ -20,10 +20,10 @@ import httpx
 from botocore.exceptions import BotoCoreError, ClientError
 
 from aichats.aws.secret_versions import SecretVersions
+from aichats_cli.admin.secret import WEBHOOK_SECRETS
 from local.cloud.scheduler import ALL
 from local.errors import LocalError
 from local.repeat import repeating
-from local.secret import WEBHOOK_SECRETS
 from local.setup import ROOT
 from local.system import PROVIDERS, SECRETS, WEBHOOK, WHOP, state_of
 
@@ -164,7 +164,7 @@ def without_webhooks(system: System, value: str) -> str:
 
 
 def connections(system: System) -> dict[str, str]:
-    """Return the secrets of the connections, which `make login` creates, by their names."""
+    """Return the secrets of the connections, which `aichats admin connect` creates, by their names."""
     secrets = SecretVersions(system.emulator.clients.secrets)
     names = secrets.names(f"{system.stack.outputs[WHOP.secret]}/")
     return {name: secrets.current(name).text for name in names}

@@ -33,6 +33,7 @@ PARTS = {
     "apply": ("aichats_cli.commands.apply", "Make a stack equal to a folder of automations."),
     "export": ("aichats_cli.commands.export", "Write the automations of a stack to their files."),
     "validate": ("aichats_cli.commands.validate", "Check a folder of automations."),
+    "admin": ("aichats_cli.commands.admin", "Connect, repair and deploy a stack on AWS."),
 }
 """The module of each group or command below `aichats`, and its line in the help.
 

@@ -7,9 +7,10 @@ from typing import Literal
 import httpx
 import pytest
 
-from local import login
+from aichats_cli.admin import connect
 from local.ports import free_port
 from local.system import System
+from tests.support.admin import admin
 from tests.support.connections import create_connection, ended, log_in, revoke, stored_grant
 from tests.support.mock_servers import AI_CHATS, Json, MockServer
 from tests.support.running_automations import Automations, company
@@ -72,7 +73,11 @@ def test_a_run_that_meets_an_ended_token_has_it_renewed_and_then_creates_its_cha
 
 
 def test_runs_wait_while_a_connection_is_broken_and_a_login_lets_them_go_on(
-    account: System, api: httpx.Client, automations: Automations, strict_whop: MockServer
+    account: System,
+    api: httpx.Client,
+    automations: Automations,
+    strict_whop: MockServer,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     begun = datetime.now(UTC)
     grant = log_in(account.whop_url)
@@ -83,12 +88,13 @@ def test_runs_wait_while_a_connection_is_broken_and_a_login_lets_them_go_on(
     until(lambda: automations.counted("ConnectionsBroken", begun, "RefreshTokensLogs"))
     waiting = until(lambda: found if (found := state_of(api, run))["error"] else {})
     assert waiting["status"] == "pending"
-    assert "make login STACK=<stack> CONNECTION=broken" in waiting["error"]["message"]
+    assert "aichats admin connect --stack <stack> --connection broken" in waiting["error"]["message"]
     assert strict_whop.state()["chats"] == []
 
     own = ["--stack", account.stack.name, "--client-id", CLIENT_ID, "--port", str(free_port())]
     with ThreadPoolExecutor(1) as pool:
-        assert login.run([*own, "--connection", "broken"], lambda url: bool(pool.submit(allow, url))) == 0
+        monkeypatch.setattr(connect, "open_browser", lambda url: bool(pool.submit(allow, url)))
+        assert admin("connect", *own, "--connection", "broken") == 0
 
     until(lambda: is_done(api, run))
     assert [chat["company_id"] for chat in strict_whop.state()["chats"]] == ["biz_Broken"]

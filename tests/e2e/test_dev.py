@@ -185,7 +185,7 @@ def log_in(dev: Program) -> None:
 
 def test_an_api_key_may_not_write_if_you_say_so() -> None:
     with running_dev("--keys", "forbidden") as dev, plain_client(base_url=dev.value("HTTP API"), timeout=60) as api:
-        assert "Connect a user with make login." in dev.printed
+        assert "Connect a user with aichats admin connect." in dev.printed
         headers = {"Authorization": f"Bearer {BEARER}"}
         reply = api.post("/chats", json={"message_text": "Hello", "company_id": "biz_A"}, headers=headers)
 

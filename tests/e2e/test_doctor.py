@@ -1,4 +1,4 @@
-"""`make doctor` on the local AWS: a stack in order, and one with many things wrong at once."""
+"""`aichats admin doctor` on the local AWS: a stack in order, and one with many things wrong at once."""
 
 import json
 import os
@@ -7,6 +7,8 @@ import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
+from importlib.metadata import version
+from subprocess import CompletedProcess
 from typing import Any
 
 import boto3
@@ -14,8 +16,7 @@ import pytest
 
 from aichats.aws.table import Table
 from aichats.whop.connections import fingerprint
-from local.doctor.__main__ import CHECKS
-from local.doctor.infrastructure import checkout_version
+from aichats_cli.admin.doctor.examine import CHECKS
 from local.system import System
 from tests.support.commands import run_command
 from tests.support.markdown import DOCS
@@ -23,6 +24,12 @@ from tests.support.mock_servers import Json, MockServer
 from tests.support.running_automations import Automations
 
 STATUSES = ("ok", "warn", "FAIL")
+
+
+def run_doctor(stack: str) -> CompletedProcess[str]:
+    """Run the command for a stack."""
+    command = [sys.executable, "-m", "aichats_cli.main", "admin", "doctor", "--stack", stack]
+    return run_command(*command, env=dict(os.environ))
 
 
 class Doctor:
@@ -35,7 +42,7 @@ class Doctor:
 
     def examine(self) -> int:
         """Run the command. Return its exit code."""
-        done = run_command(sys.executable, "-m", "local.doctor", "--stack", self._stack, env=dict(os.environ))
+        done = run_doctor(self._stack)
         assert done.stderr == ""
         self.printed = done.stdout
         self.lines = done.stdout.splitlines()
@@ -75,7 +82,7 @@ def test_a_stack_in_order_has_only_green_lines(doctor: Doctor) -> None:
     findings = [line for line in doctor.lines if line[:4].strip() in STATUSES and line[6:10] != "runs"]
     assert (code, [line for line in findings if line[:4] != "ok  "]) == (0, [])
     assert doctor.lines[-1].endswith(", 0 failed")
-    assert doctor.of("stack") == ["ok: CREATE_COMPLETE", f"ok: version {checkout_version()}, as in this checkout"]
+    assert doctor.of("stack") == ["ok: CREATE_COMPLETE", f"ok: version {version('aichats-cli')}, as this command"]
     assert {line[6:22].strip() for line in findings} == CHECKS.keys() - {"runs"}
     assert documented(0) == constant_parts(doctor.lines)
 
@@ -193,33 +200,36 @@ def constant_parts(lines: list[str]) -> list[str]:
 
 def expected_lines(stack: str, url: str, mapping: str) -> Iterator[tuple[str, str]]:
     """Yield the subject of each expected line, and its beginning."""
-    login, by_alarm = f"make login CONNECTION=%s CLIENT_ID=%s STACK={stack}", "read docs/operations/by-alarm.md"
+    login, by_alarm = (
+        f"aichats admin connect --connection %s --client-id %s --stack {stack}",
+        "read docs/operations/by-alarm.md",
+    )
     missing = "FAIL: biz_B uses the connection gone, which doesn't exist"
     yield "credentials", f"{missing} -> {login % ('gone', 'app_...')}"
     broken = "FAIL: acme is broken. whop: 400 invalid_grant: It was revoked"
     yield "connections", f"{broken} -> {login % ('acme', 'app_1')}"
     denied = "is accepted, but it looks unable to create and change chats (403)"
-    yield "Whop keys", f"warn: the key of biz_C {denied} -> make login CLIENT_ID=app_... STACK={stack}"
+    yield "Whop keys", f"warn: the key of biz_C {denied} -> aichats admin connect --client-id app_... --stack {stack}"
     rejected = "FAIL: the key is rejected: 401: Unauthorized: Invalid API key"
-    yield "Kodey key", f"{rejected} -> make secret NAME=kodey STACK={stack}"
-    unregistered = f"FAIL: Whop has no webhook for {url} -> make webhook STACK={stack}"
+    yield "Kodey key", f"{rejected} -> aichats admin secret set kodey --stack {stack}"
+    unregistered = f"FAIL: Whop has no webhook for {url} -> aichats admin webhook --stack {stack}"
     yield "webhook", unregistered
     unsigned = "FAIL: aichats/dev/webhook is empty, so all webhooks are rejected"
-    yield "webhook secret", f"{unsigned} -> make webhook STACK={stack}"
-    create = f"make caller NAME=crm SCOPES=chats:read,chats:write STACK={stack}"
+    yield "webhook secret", f"{unsigned} -> aichats admin webhook --stack {stack}"
+    create = f"aichats admin callers add crm --scopes chats:read,chats:write --stack {stack}"
     yield "API clients", f"warn: none, so the HTTP API rejects all calls -> {create}"
     enable = f"aws lambda update-event-source-mapping --enabled --uuid {mapping}"
     yield "event sources", f"FAIL: PerformRunsFunction's event source is Disabled, so its runs wait -> {enable}"
     yield "own schedules", f"FAIL: {stack}-sweep is disabled -> enable it in the console of EventBridge Scheduler"
     yield "automations", "FAIL: automation weekly has no schedule, so it doesn't fire -> the sweep repairs it"
     yield "automations", f"warn: {stack}-automation-orphan belongs to no automation, and its events do nothing"
-    yield "alarm topic", 'warn: alarms reach no address -> make deploy PARAMETERS="AlarmEmail=you@example.com"'
+    yield "alarm topic", "warn: alarms reach no address -> aichats admin deploy --parameter AlarmEmail=you@example.com"
     yield "alarms", f"FAIL: RunsMissedAlarm is on -> {by_alarm}#runsmissedalarm"
-    yield "dead letters", f"FAIL: RunDeadLetters has 1 message -> make redrive STACK={stack}"
+    yield "dead letters", f"FAIL: RunDeadLetters has 1 message -> aichats admin redrive --stack {stack}"
 
 
 @pytest.mark.usefixtures("account")
 def test_a_stack_that_does_not_exist_is_reported() -> None:
-    done = run_command(sys.executable, "-m", "local.doctor", "--stack", "nope", env=dict(os.environ))
+    done = run_doctor("nope")
 
-    assert (done.returncode, done.stderr) == (1, "doctor: Stack nope doesn't exist in eu-west-1\n")
+    assert (done.returncode, done.stderr) == (1, "Error: stack nope doesn't exist in eu-west-1\n")

@@ -6,9 +6,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from botocore.exceptions import ClientError
 
+from aichats_cli.admin.oauth_login.client import WANTED
+from aichats_cli.admin.oauth_login.pages import CONNECTED, DENIED
 from local.dev import CLIENT_ID
-from local.oauth_login.client import WANTED
-from local.oauth_login.pages import CONNECTED, DENIED
 from local.plain_http import plain_client
 from local.system import BEARER
 from tests.support.browser import Chromium, unpacked_chromium
@@ -61,7 +61,7 @@ def test_a_person_denies_access_with_the_keyboard_and_nothing_is_stored(chromium
     assert (first.focus, second.focus) == ("Allow", "Deny")
     assert result.heading == DENIED.title
     assert code == 1
-    assert "login: you did not allow access at Whop. To allow it, type the command again. Nothing was stored" in printed
+    assert "Error: you did not allow access at Whop. To allow it, type the command again. Nothing was stored" in printed
     with pytest.raises(ClientError, match="ResourceNotFoundException"):
         emulator_of(dev).clients.secrets.describe_secret(SecretId="aichats/dev/whop/denied")
 

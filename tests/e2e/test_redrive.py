@@ -1,4 +1,4 @@
-"""`make redrive` on the local AWS: what can be read is sent again, what cannot stays with its reason."""
+"""`aichats admin redrive` on the local AWS: what can be read is sent again, what cannot stays with its reason."""
 
 import json
 from collections.abc import Iterator
@@ -12,8 +12,8 @@ from aichats.runs.ledger.ledger import Ledger
 from aichats.runs.model import Run, run_id
 from aichats.runs.queue import Queue, RunMessage
 from aichats.subscriptions.delivery_queue import ProbeMessage
-from local.redrive import main
 from local.system import System
+from tests.support.admin import admin
 from tests.support.mock_servers import MockServer
 from tests.support.waiting import until
 
@@ -53,7 +53,7 @@ def test_letters_that_can_be_read_are_performed_and_the_others_stay_with_their_r
         QueueUrl=outputs["RunDeadLetters"], MessageBody=RunMessage(run_id=identifier).model_dump_json()
     )
 
-    assert main(["--stack", aws.stack.name]) == 0
+    assert admin("redrive", "--stack", aws.stack.name) == 0
 
     assert capsys.readouterr().out.splitlines() == [
         "RunDeadLetters: 1 sent again, 1 can't be read and stay.",
@@ -85,7 +85,7 @@ def test_an_event_on_which_the_function_failed_is_retried_and_performed_once(
     bodies = (json.dumps(record), json.dumps(record), "{}", "[]", "no JSON")
     _, _, *unreadable = [queues.send_message(QueueUrl=failures, MessageBody=body)["MessageId"] for body in bodies]
 
-    assert main(["--stack", aws.stack.name]) == 0
+    assert admin("redrive", "--stack", aws.stack.name) == 0
 
     first, second, *staying = capsys.readouterr().out.splitlines()
     assert first == "RunDeadLetters: 0 sent again, 0 can't be read and stay."
@@ -107,7 +107,7 @@ def test_messages_about_deliveries_go_back_to_their_queue(aws: System, capsys: p
     for body in (message.model_dump_json(), RunMessage(run_id="a" * 32).model_dump_json()):
         queues.send_message(QueueUrl=outputs["DeliveryDeadLetters"], MessageBody=body)
 
-    assert main(["--stack", aws.stack.name]) == 0
+    assert admin("redrive", "--stack", aws.stack.name) == 0
 
     *_, sent, _staying = capsys.readouterr().out.splitlines()
     assert sent == "DeliveryDeadLetters: 1 sent again, 1 can't be read and stay."
@@ -116,17 +116,12 @@ def test_messages_about_deliveries_go_back_to_their_queue(aws: System, capsys: p
 def test_a_stack_of_another_kind_is_reported(aws: System, capsys: pytest.CaptureFixture[str]) -> None:
     template = '{"Resources": {"Queue": {"Type": "AWS::SQS::Queue"}}}'
     aws.emulator.clients.cloudformation.create_stack(StackName="others", TemplateBody=template)
-    assert main(["--stack", "others"]) == 1
-    assert (
-        capsys.readouterr().err
-        == "redrive: stack others has no output RunDeadLetters. Use the name of a stack of aichats\n"
-    )
+    assert admin("redrive", "--stack", "others") == 1
+    printed = capsys.readouterr().err
+    assert printed == "Error: stack others has no output RunDeadLetters\n  → use the name of a stack of aichats\n"
 
 
-@pytest.mark.parametrize(
-    ("stack", "printed"), [("", "name the stack: STACK=aichats-dev"), ("nope", "Stack nope doesn't exist in eu-west-1")]
-)
 @pytest.mark.usefixtures("aws")
-def test_a_stack_that_is_not_there_is_reported(capsys: pytest.CaptureFixture[str], stack: str, printed: str) -> None:
-    assert main(["--stack", stack]) == 1
-    assert printed in capsys.readouterr().err
+def test_a_stack_that_is_not_there_is_reported(capsys: pytest.CaptureFixture[str]) -> None:
+    assert admin("redrive", "--stack", "nope") == 1
+    assert "stack nope doesn't exist in eu-west-1" in capsys.readouterr().err

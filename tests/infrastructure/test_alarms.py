@@ -86,7 +86,7 @@ def test_a_webhook_that_sends_too_little_is_reported_until_a_check_finds_no_prob
     assert (alarm["Statistic"], alarm["ComparisonOperator"], alarm["Threshold"]) == ("Sum", "GreaterThanThreshold", 0)
     # Checks are an hour apart. Each counts its problems, or 0.
     assert alarm["TreatMissingData"] == "ignore"
-    assert "make webhook STACK=" in alarm["AlarmDescription"]
+    assert "aichats admin webhook --stack " in alarm["AlarmDescription"]
 
 
 def test_missing_sweeps_are_reported_but_not_before_the_first_sweep() -> None:

@@ -2,6 +2,7 @@
 
 import json
 import re
+import tomllib
 from collections.abc import Iterator
 from datetime import timedelta
 from graphlib import TopologicalSorter
@@ -19,9 +20,8 @@ from aichats.kodey.settings import MAX_ANSWER_SECONDS
 from aichats.runs.messages import RUNS_SECONDS
 from aichats.settings import MAX_CALL_SECONDS, SweepSettings
 from aichats.subscriptions.deliver import ATTEMPT_TIME
+from aichats_cli.admin.deployed import OUTPUTS
 from local.deploy import ASKED
-from local.deployed import OUTPUTS
-from local.doctor.infrastructure import checkout_version
 from local.setup import ROOT
 from tests.support.template import load_template, walk
 
@@ -57,8 +57,10 @@ def deployed_parts() -> Iterator[tuple[str, Any]]:
         yield name, [properties, {"Ref": resource.get("DependsOn")}]
 
 
-def test_the_output_with_the_version_is_the_version_of_the_project() -> None:
-    assert TEMPLATE["Outputs"]["Version"]["Value"] == checkout_version()
+def test_the_output_with_the_version_is_the_version_of_the_project_and_of_the_command() -> None:
+    files = [ROOT / "pyproject.toml", ROOT / "cli" / "pyproject.toml"]
+    versions = [tomllib.loads(file.read_text())["project"]["version"] for file in files]
+    assert versions == [TEMPLATE["Outputs"]["Version"]["Value"]] * 2
 
 
 def test_each_function_has_a_folder_and_each_folder_a_function() -> None:

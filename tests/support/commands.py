@@ -12,8 +12,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from aichats_cli.signals import ENDING
 from local.attached import attached
-from local.signals import ENDING
 from tests.support.waiting import PATIENCE, until
 
 IGNORING_SIGINT = ["sh", "-c", 'trap "" INT; exec "$@"', "sh"]

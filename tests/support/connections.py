@@ -1,4 +1,4 @@
-"""Connections of a running system: grants of the user of its mock of Whop, as `make login` stores them."""
+"""Connections of a running system: grants of the user of its mock of Whop, as `aichats admin connect` stores them."""
 
 import json
 from datetime import UTC, datetime, timedelta

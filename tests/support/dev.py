@@ -1,4 +1,4 @@
-"""A running `make dev` on free ports, and the `make login` that it shows."""
+"""A running `make dev` on free ports, and the `aichats admin connect` that it shows."""
 
 import re
 import shlex
@@ -34,17 +34,16 @@ def whop_of(dev: Program) -> MockServer:
 
 @contextmanager
 def running_login(dev: Program, *options: str) -> Iterator[tuple[Program, str]]:
-    """Run the `make login` that it shows, on a free port, for the ``with`` block. Yield it, and the URL to open."""
-    variables, own = login_command(dev)
-    launcher = ["env", "BROWSER=", *variables]
-    with running_module("local.login", *own, "--port", str(free_port()), *options, launcher=launcher) as login:
+    """Run the login that it shows, on a free port, for the ``with`` block. Yield it, and the URL to open."""
+    variables, words = login_command(dev)
+    launcher, port = ["env", "BROWSER=", *variables], str(free_port())
+    with running_module("aichats_cli.main", *words, "--port", port, *options, launcher=launcher) as login:
         yield login, login.wait_for(r"^  http://.*/oauth/authorize").strip()
 
 
 def login_command(dev: Program) -> tuple[list[str], list[str]]:
-    """Return the environment of the command that it shows, and the options that the Makefile makes of its variables."""
-    (command,) = re.findall(r"^  (AWS_.* make login .*)$", dev.printed, re.MULTILINE)
+    """Return the environment of the command that it shows, and what follows `aichats`."""
+    (command,) = re.findall(r"^  (.*aichats admin connect .*)$", dev.printed, re.MULTILINE)
     words = shlex.split(command)
-    place = words.index("make")
-    values = dict(word.split("=") for word in words[place + 2 :])
-    return words[:place], ["--stack", values["STACK"], "--client-id", values["CLIENT_ID"]]
+    place = words.index("aichats")
+    return words[:place], words[place + 1 :]

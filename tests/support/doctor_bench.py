@@ -1,4 +1,4 @@
-"""A stack for the checks of `make doctor`: AWS in memory, and a DynamoDB as the template creates it."""
+"""A stack for the checks of `aichats admin doctor`: AWS in memory, and a DynamoDB as the template creates it."""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
@@ -8,8 +8,9 @@ from typing import Any
 from aichats.automations.table import AutomationTable
 from aichats.aws.table import Table
 from aichats.runs.ledger.times import utc_now
-from local.doctor.examined import ExaminedStack, Services
-from local.doctor.findings import Finding
+from aichats_cli.admin.deployed import DeployedStack
+from aichats_cli.admin.doctor.examined import ExaminedStack, Services
+from aichats_cli.admin.doctor.findings import Finding
 from tests.support.automations import FakeScheduler, automation
 from tests.support.ledgers import dynamodb, make_table
 from tests.support.secret_vault import SecretVault
@@ -144,7 +145,7 @@ class DoctorBench:
             "secrets": self.secrets,
             "topics": self.topics,
         }
-        return ExaminedStack(STACK, description, Services(dynamodb=dynamodb(), **fakes))
+        return ExaminedStack(DeployedStack(STACK), description, Services(dynamodb=dynamodb(), **fakes))
 
     def lines(self, check: Callable[[ExaminedStack], Iterable[Finding]]) -> list[str]:
         """Return the findings of a check, each in one line."""

@@ -56,7 +56,7 @@ LOCAL = "local-token"
 
 
 def stored_caller(token: str, *scopes: str) -> Json:
-    """Return a caller as ``make caller`` stores it."""
+    """Return a caller as ``aichats admin callers add`` stores it."""
     return {"sha256": hashlib.sha256(token.encode()).hexdigest(), "scopes": list(scopes)}
 
 

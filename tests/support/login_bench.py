@@ -1,4 +1,4 @@
-"""`make login` and `make logout` with Whop's OAuth on a free port, a browser, and moto's Secrets Manager."""
+"""`aichats admin connect` and `disconnect` with Whop's OAuth on a free port, a browser, and moto's Secrets Manager."""
 
 import json
 from collections.abc import Iterator
@@ -10,9 +10,11 @@ import pytest
 from moto import mock_aws
 from mypy_boto3_secretsmanager import SecretsManagerClient
 
-from local import deployed, login, logout
-from local.oauth_login.callback import Callback, Redirect
+from aichats_cli.admin import connect
+from aichats_cli.admin.deployed import DeployedStack
+from aichats_cli.admin.oauth_login.callback import Callback, Redirect
 from local.ports import free_port
+from tests.support.admin import admin
 from tests.support.commands import restored_signals
 from tests.support.fake_oauth import CLIENT_ID, Browser, FakeOAuth, running_oauth
 from tests.support.fakes import FakeClock
@@ -55,30 +57,21 @@ class LoginBench:
             "Outputs": [{"OutputKey": "WhopSecret", "OutputValue": WHOP}],
             "Parameters": [{"ParameterKey": "WhopBaseUrl", "ParameterValue": f"{origin}/api/v1"}],
         }
-        self._monkeypatch.setattr(deployed, "describe", lambda name: {STACK: self.stack}[name])
+        self._monkeypatch.setattr(DeployedStack, "describe", lambda deployed: {STACK: self.stack}[deployed.name])
 
     def login(self, *options: str) -> int:
         """Log in, and return the exit code."""
         arguments = ["--stack", STACK, "--client-id", CLIENT_ID, "--port", str(self.port), *options]
+        self._monkeypatch.setattr(connect, "open_browser", self.browser.open)
         try:
-            return login.run(arguments, self.browser.open)
+            with restored_signals():
+                return admin("connect", *arguments)
         finally:
             self.browser.close()
 
     def logout(self, *options: str) -> int:
         """Log out, and return the exit code."""
-        return logout.run(["--stack", STACK, *options])
-
-    def main(self, *options: str) -> int:
-        """Log in as the command does, with its signals. Return the exit code."""
-        arguments = ["login", "--stack", STACK, "--client-id", CLIENT_ID, "--port", str(self.port), *options]
-        self._monkeypatch.setattr("sys.argv", arguments)
-        self._monkeypatch.setattr(login, "open_browser", self.browser.open)
-        try:
-            with restored_signals():
-                return login.main()
-        finally:
-            self.browser.close()
+        return admin("disconnect", "--stack", STACK, "--yes", *options)
 
     def without_consent(self) -> FakeClock:
         """Let no redirect arrive. Return a clock that passes while the command waits."""
@@ -89,7 +82,7 @@ class LoginBench:
             return None
 
         self._monkeypatch.setattr(Callback, "wait", wait)
-        self._monkeypatch.setattr(login, "time", clock)
+        self._monkeypatch.setattr(connect, "time", clock)
         self._monkeypatch.setattr(self.browser, "open", lambda _url: True)
         return clock
 

@@ -1,4 +1,4 @@
-"""A secret of a stack in memory, stored as `make secret` does."""
+"""A secret of a stack in memory, stored as `aichats admin secret set` does."""
 
 import io
 from collections.abc import Callable
@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from local import secret
-from local.deployed import StackSecret
+from aichats_cli.admin.aws import ACCOUNT
+from aichats_cli.admin.deployed import DeployedStack
+from tests.support.admin import admin
 
 
 class StoredSecret:
@@ -16,8 +17,10 @@ class StoredSecret:
     def __init__(self, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
         self.name = f"aichats/dev/{name}"
         self.value: dict[str, Any] = {}
+        self.aws = ACCOUNT
         self._monkeypatch = monkeypatch
-        monkeypatch.setattr(StackSecret, "find", lambda *names: {("aichats-dev", name): self}[names])
+        known = {("aichats-dev", name): self}
+        monkeypatch.setattr(DeployedStack, "secret", lambda stack, short: known[stack.name, short])
 
     def read(self) -> dict[str, Any]:
         return self.value
@@ -30,4 +33,4 @@ class StoredSecret:
         """Type this at the prompt. Return the exit code. Without ``verify``, no provider is asked."""
         self._monkeypatch.setattr("sys.stdin", io.StringIO(f"{typed}\n"))
         name = self.name.rpartition("/")[2]
-        return secret.main(["--stack", "aichats-dev", "--name", name, *options, *([] if verify else ["--no-verify"])])
+        return admin("secret", "set", name, "--stack", "aichats-dev", *options, *([] if verify else ["--no-verify"]))

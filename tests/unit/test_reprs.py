@@ -25,11 +25,11 @@ from aichats.whop.files import WhopFile
 from aichats.whop.oauth import OAuthClient, Tokens
 from aichats.whop.renewal import _Claim
 from aichats.whop.webhook_registration import Webhook
-from local.connections import Connection
-from local.deployed import StackSecret
-from local.login import Connected
-from local.oauth_login.callback import Redirect
-from local.oauth_login.client import Account, Issued, WhopOAuth
+from aichats_cli.admin.connect import Connected
+from aichats_cli.admin.connections import Connection
+from aichats_cli.admin.deployed import StackSecret
+from aichats_cli.admin.oauth_login.callback import Redirect
+from aichats_cli.admin.oauth_login.client import Account, Issued, WhopOAuth
 from tests.support.fakes import FakeClock, FakeSecretsManager
 from tests.support.http_calls import client
 

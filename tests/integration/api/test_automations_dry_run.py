@@ -133,7 +133,7 @@ def test_the_warnings_are_those_of_a_put(api: HttpCaller, whop: ScriptedTranspor
     warnings = dry_run(api, body).json["warnings"]
 
     assert any("payment.imagined is not a known event" in warning for warning in warnings)
-    assert any("make webhook" in warning for warning in warnings)
+    assert any("aichats admin webhook" in warning for warning in warnings)
 
 
 def test_the_reserved_name_is_rejected(api: HttpCaller) -> None:

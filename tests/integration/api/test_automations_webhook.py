@@ -42,7 +42,7 @@ def test_an_event_that_whop_does_not_send_is_a_warning_with_the_command(api: Htt
     whop.webhooks = [registered(events=["payment.failed"])]
     [warning] = warnings(api)
     assert warning == (
-        "trigger.events: Whop does not send payment.succeeded. To change that, type: make webhook STACK=…"
+        "trigger.events: Whop does not send payment.succeeded. To change that, type: aichats admin webhook --stack …"
     )
 
 
@@ -60,7 +60,7 @@ def test_a_webhook_that_is_missing_or_disabled_is_a_warning(
     whop.webhooks = webhooks
     [warning] = warnings(api)
     assert problem in warning
-    assert "make webhook STACK=…" in warning
+    assert "aichats admin webhook --stack …" in warning
 
 
 def test_the_webhook_of_a_company_with_a_key_of_its_own_counts(api: HttpCaller, whop: WhopInMemory) -> None:

@@ -240,8 +240,8 @@ def test_without_a_secret_it_is_rejected_with_what_to_type(secrets: FakeSecretsM
     answer = bench.send()
 
     assert (answer.status, answer.json["type"]) == (409, "/docs/problems#conflict")
-    assert "make webhook STACK=<stack>" in answer.json["detail"]
-    assert "make secret NAME=webhook STACK=<stack>" in answer.json["detail"]
+    assert "aichats admin webhook --stack <stack>" in answer.json["detail"]
+    assert "aichats admin secret set webhook --stack <stack>" in answer.json["detail"]
     assert bench.network.deliveries == []
 
 

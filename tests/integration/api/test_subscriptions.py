@@ -206,7 +206,7 @@ def test_without_a_usable_signing_key_nothing_is_stored_and_the_command_is_shown
     answer = api("PUT", PATH, subscribing())
 
     assert (answer.status, answer.json["title"]) == (500, "Secret unusable")
-    assert "make secret NAME=events" in answer.json["detail"]
+    assert "aichats admin secret set events" in answer.json["detail"]
     assert api("GET").status == 404
 
 

@@ -161,7 +161,7 @@ def test_a_token_is_valid_until_its_end_and_only_its_owner_learns_that_it_has_ex
     assert old.headers["www-authenticate"] == "Bearer"
     assert old.json["detail"] == (
         "this token of the caller crm expired at 2026-11-21T12:00:00Z. Use its newest token. "
-        "To create a new one, type: make caller ROTATE=1 NAME=crm EXPIRES=90d STACK=<stack>"
+        "To create a new one, type: aichats admin callers rotate crm --expires 90d --stack <stack>"
     )
     assert stranger.json["detail"] == "the token is unknown"
     clock.forward(days=89)

@@ -63,7 +63,7 @@ def test_the_answer_and_the_stored_error_of_a_forbidden_create_say_what_to_type(
 
     stored = api("GET", f"/runs/{answer.json['run_id']}").json["error"]["message"]
     assert answer.json["detail"] == stored
-    assert "make login STACK=… CLIENT_ID=app_…" in stored
+    assert "aichats admin connect --stack … --client-id app_…" in stored
 
 
 @ALL
@@ -263,7 +263,7 @@ def test_a_key_that_was_rotated_is_read_again_and_the_call_works() -> None:
 @pytest.mark.parametrize(
     ("value", "message"),
     [
-        ({}, "is empty. To store it, type: make secret NAME=whop"),
+        ({}, "is empty. To store it, type: aichats admin secret set whop"),
         ({"api_key": "key with spaces"}, "is malformed (api_key: "),
         ("not JSON", "is not JSON"),
         (aws_error("ResourceNotFoundException"), "does not exist"),

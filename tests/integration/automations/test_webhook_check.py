@@ -85,7 +85,7 @@ def test_a_problem_is_logged_with_the_command_and_counted_once_an_hour(
 
     [log] = checked.logs("webhook needs repair")
     assert reason in log["reason"]
-    assert (log["level"], log["url"], log["remedy"]) == ("ERROR", WEBHOOK_URL, "make webhook STACK=…")
+    assert (log["level"], log["url"], log["remedy"]) == ("ERROR", WEBHOOK_URL, "aichats admin webhook --stack …")
     assert counted(checked) == [1]
     assert checked.sweeps(1) == 1
     assert counted(checked) == [1, 1]
@@ -155,7 +155,7 @@ def test_without_an_api_key_the_log_says_so_once_an_hour(checked: Checked, value
     assert checked.sweeps(12) == 0
 
     [log] = checked.logs("webhook not checked")
-    assert "make secret NAME=whop STACK=…" in log["reason"]
+    assert "aichats admin secret set whop --stack …" in log["reason"]
     assert counted(checked) == []
 
 

@@ -131,4 +131,4 @@ def test_without_a_secret_every_delivery_is_answered_with_500_and_the_log_says_w
 
     assert answer["statusCode"] == 500
     assert "aichats/" not in answer["body"]
-    assert "make secret NAME=webhook" in output.text
+    assert "aichats admin secret set webhook" in output.text

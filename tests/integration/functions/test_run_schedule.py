@@ -278,7 +278,7 @@ def test_a_secret_that_is_empty_fails_the_run_and_says_what_to_type(
 
     [run] = fire()["runs"]
 
-    reason = "secret aichats/dev/whop is empty. To store it, type: make secret NAME=whop"
+    reason = "secret aichats/dev/whop is empty. To store it, type: aichats admin secret set whop"
     assert (run["status"], why(stored(app, run)).startswith(reason)) == ("failed", True)
     assert whop.requests == []
 

@@ -12,8 +12,8 @@ import boto3
 import pytest
 from moto import mock_aws
 
+from aichats_cli.admin.deployed import DeployedError
 from local import deploy
-from local.deployed import DeployedError
 from local.setup import ROOT, TOOLS
 from tests.support.commands import run_command
 from tests.support.ledgers import create_table

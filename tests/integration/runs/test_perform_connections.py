@@ -116,7 +116,7 @@ def test_the_error_of_a_waiting_run_says_what_happened_and_what_to_type() -> Non
 
     assert f"secret {AGENCY} needs a new access token: the current one ends at 2026-11-20 11:59:00 UTC" in bench.message
     assert "renews it within ten minutes" in bench.message
-    assert "type: make login STACK=<stack> CONNECTION=agency CLIENT_ID=<app_...>" in bench.message
+    assert "type: aichats admin connect --stack <stack> --connection agency --client-id <app_...>" in bench.message
     assert "token-1" not in bench.message
 
 
@@ -190,7 +190,7 @@ def test_the_run_of_a_broken_connection_fails_after_a_day_and_not_before() -> No
     outcome = bench.wait(timedelta(minutes=30))
     assert outcome.state == "failed"
     assert bench.clock.now >= NOON + MAX_AGE
-    assert "make login STACK=<stack> CONNECTION=agency" in bench.message
+    assert "aichats admin connect --stack <stack> --connection agency" in bench.message
     assert bench.sent == []
 
 
@@ -229,7 +229,7 @@ def test_a_client_that_reads_or_deletes_gets_503_and_retries(api: HttpCaller, ca
 
     assert answer.status == 503
     assert answer.headers["retry-after"] == "5"
-    assert "make login STACK=<stack> CONNECTION=default" in answer.json["detail"]
+    assert "aichats admin connect --stack <stack> --connection default" in answer.json["detail"]
 
 
 def test_a_look_at_the_chat_of_a_run_whose_token_whop_rejects_asks_for_the_renewal() -> None:

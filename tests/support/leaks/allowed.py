@@ -39,7 +39,7 @@ class Allowed(NamedTuple):
 IS_READ_BY_ITS_OWNER = "the API client has the scopes for it; a client without them has places of its own"
 IS_PERFORMED_LATER = "the run sends this to the provider, perhaps a day later or after a replay"
 ALLOWED = (
-    Allowed("output of local.caller", {TOKEN}, "a new token is shown once, because only its hash is stored"),
+    Allowed("output of callers *", {TOKEN}, "a new token is shown once, because only its hash is stored"),
     Allowed("answer 20? to GET /chats*", {TITLE}, IS_READ_BY_ITS_OWNER),
     Allowed("answer 20? to POST /chats", {TITLE}, IS_READ_BY_ITS_OWNER),
     Allowed("answer 200 to PATCH /chats/ID", {TITLE}, IS_READ_BY_ITS_OWNER),

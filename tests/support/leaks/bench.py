@@ -112,23 +112,24 @@ class LeakBench:
         clients, name = self.system.emulator.clients, self.system.stack.outputs[output]
         clients.functions.invoke(FunctionName=name, InvocationType="Event", Payload=json.dumps(event).encode())
 
-    def command(self, module: str, *arguments: str, expect: int = 0, text: str = "", decision: str = "allow") -> str:
-        """Run a command of a deployed stack, with ``text`` as its input. Return its output."""
+    def command(self, name: str, *arguments: str, expect: int = 0, text: str = "", decision: str = "allow") -> str:
+        """Run a command of `aichats admin`, with ``text`` as its input. Return its output."""
         self.sent.append(text)
         done = run_command(
-            *(sys.executable, "-m", module, "--stack", self.system.stack.name, *arguments),
+            *(sys.executable, "-m", "aichats_cli.main", "admin", *name.split()),
+            *("--stack", self.system.stack.name, *arguments),
             input=text,
             env={**self._environment(), "BROWSER": f"{BROWSER} {decision} %s"},
         )
-        self.see(f"output of {module}", done.stdout)
-        self.see(f"errors of {module}", done.stderr)
+        self.see(f"output of {name}", done.stdout)
+        self.see(f"errors of {name}", done.stderr)
         assert done.returncode == expect, done.stdout + done.stderr
         return done.stdout
 
     def login(self, *arguments: str, expect: int = 0, decision: str = "allow") -> None:
         """Connect a Whop account."""
         options = ("--client-id", "app_canary", "--port", str(free_port()), *arguments)
-        self.command("local.login", *options, expect=expect, decision=decision)
+        self.command("connect", *options, expect=expect, decision=decision)
 
     def secret(self, name: str, value: object) -> None:
         """Replace the value of a secret. A function that starts from now on reads it."""

@@ -47,7 +47,7 @@ from tests.support.waiting import PATIENCE, until
 
 NAME = "aichats/dev/whop"
 NO_KEY = "must have 1 to 4096 characters, without spaces"
-FILL = "To store it, type: make secret NAME=whop STACK=<stack>"
+FILL = "To store it, type: aichats admin secret set whop --stack <stack>"
 ALLOW = "Allow the function's role secretsmanager:GetSecretValue on it."
 CONFIDENTIAL = "sk_live_0123456789"
 
@@ -569,7 +569,7 @@ def test_kodey_s_secret_of_the_wrong_shape_shows_nothing_either(value: Json, pro
     with pytest.raises(SecretError, match=problem) as raised:
         token(None)
     assert CONFIDENTIAL not in str(raised.value)
-    assert str(raised.value).endswith("To store it, type: make secret NAME=kodey STACK=<stack>")
+    assert str(raised.value).endswith("To store it, type: aichats admin secret set kodey --stack <stack>")
 
 
 def test_kodey_s_key_is_read_again_when_it_is_rejected() -> None:
@@ -600,11 +600,12 @@ def test_no_object_with_a_value_shows_it() -> None:
 
 
 def test_what_to_type_depends_on_the_secret() -> None:
-    assert remedy("aichats/prod/kodey") == "To store it, type: make secret NAME=kodey STACK=<stack>"
-    assert remedy("aichats/prod/whop/agency") == (
-        "To connect a Whop account, type: make login STACK=<stack> CONNECTION=agency CLIENT_ID=<app_...>"
+    assert remedy("aichats/prod/kodey") == "To store it, type: aichats admin secret set kodey --stack <stack>"
+    connect = "aichats admin connect --stack <stack> --connection agency --client-id <app_...>"
+    assert remedy("aichats/prod/whop/agency") == f"To connect a Whop account, type: {connect}"
+    assert remedy("aichats/prod/callers").startswith(
+        "To create a caller, type: aichats admin callers add <name> --scopes "
     )
-    assert remedy("aichats/prod/callers").startswith("To create a caller, type: make caller NAME=<name> SCOPES=")
 
 
 # ---- as a client uses it

@@ -92,4 +92,4 @@ def test_the_secret_of_a_stack_shows_its_key_in_no_error_and_no_repr() -> None:
     with pytest.raises(SecretError) as caught:
         SIGNING_KEY.parse("aichats/dev/events", {"signing_key": "hidden key"})
     assert "hidden" not in str(caught.value)
-    assert "make secret NAME=events" in str(caught.value)
+    assert "aichats admin secret set events" in str(caught.value)

@@ -19,7 +19,7 @@ from tests.support.output import Output
 
 SECRET = "aichats/dev/whop"
 AGENCY, DEFAULT = f"{SECRET}/agency", f"{SECRET}/default"
-LOG_IN = "type: make login STACK=<stack> CONNECTION=agency CLIENT_ID=<app_...>"
+LOG_IN = "type: aichats admin connect --stack <stack> --connection agency --client-id <app_...>"
 NOW = 1_800_000_000.0
 
 
@@ -93,8 +93,8 @@ def test_without_any_credential_the_error_shows_both_commands_that_help() -> Non
 
     message = str(caught.value)
     assert message.startswith(f"secret {SECRET} is empty. ")
-    assert "make secret NAME=whop" in message
-    assert "make login STACK=<stack> CONNECTION=default" in message
+    assert "aichats admin secret set whop" in message
+    assert "aichats admin connect --stack <stack> --connection default" in message
 
 
 @pytest.mark.parametrize("name", ["connection:agency", "biz_A", "default"])

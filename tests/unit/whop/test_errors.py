@@ -54,7 +54,7 @@ def test_a_forbidden_write_names_its_scope_alone_and_says_how_to_connect_a_user(
     assert isinstance(error, PermissionDeniedError)
     assert [named for named in SCOPES if named in error.hint] == [scope]
     assert f"Whop may not give {scope} to API keys" in str(error)
-    assert "make login STACK=… CLIENT_ID=app_…" in error.hint
+    assert "aichats admin connect --stack … --client-id app_…" in error.hint
     assert "docs/how-to/connect-whop.md" in error.hint
 
 
@@ -62,8 +62,8 @@ def test_a_forbidden_write_names_its_scope_alone_and_says_how_to_connect_a_user(
 def test_a_forbidden_call_about_webhooks_asks_for_a_key_with_the_permission(operation: str) -> None:
     hint = rejected(403, FORBIDDEN, operation=operation).hint
     assert [named for named in SCOPES if named in hint] == ["developer:manage_webhook"]
-    assert "make secret NAME=whop STACK=…" in hint
-    assert "make login" not in hint
+    assert "aichats admin secret set whop --stack …" in hint
+    assert "aichats admin connect" not in hint
 
 
 @pytest.mark.parametrize("operation", ["GET /api/v1/ai_chats", ""])

@@ -30,7 +30,7 @@ def test_the_webhook_s_secret_of_the_wrong_shape_shows_nothing_either(value: Jso
     with pytest.raises(SecretError, match=problem) as raised:
         parse_secret(WebhookSecret, "aichats/dev/webhook", value)
     assert CONFIDENTIAL not in str(raised.value)
-    assert str(raised.value).endswith("To store it, type: make secret NAME=webhook STACK=<stack>")
+    assert str(raised.value).endswith("To store it, type: aichats admin secret set webhook --stack <stack>")
 
 
 def test_the_webhook_s_secret_may_be_two_and_is_never_shown() -> None:

@@ -194,7 +194,7 @@ def _caller_of(app: Application, token: str | None) -> Caller:
     if caller.expires_at is not None and caller.expires_at <= app.ledger.clock():
         raise _unauthorized(
             f"this token of the caller {caller.name} expired at {slot_text(caller.expires_at)}. Use its newest token. "
-            f"To create a new one, type: make caller ROTATE=1 NAME={caller.name} EXPIRES=90d STACK=<stack>"
+            f"To create a new one, type: aichats admin callers rotate {caller.name} --expires 90d --stack <stack>"
         )
     return caller
 

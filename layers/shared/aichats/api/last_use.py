@@ -1,4 +1,4 @@
-"""The last use of each API client, which ``make caller LIST=1`` shows."""
+"""The last use of each API client, which ``aichats admin callers list`` shows."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor

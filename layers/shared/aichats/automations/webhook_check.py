@@ -84,7 +84,7 @@ class WebhookCheck:
             logger.warning("webhook not checked", extra={"reason": str(error)})
             return not isinstance(error, TEMPORARY_FAILURES)
         if problems:
-            fields = {"url": self.url, "reason": "; ".join(problems), "remedy": "make webhook STACK=…"}
+            fields = {"url": self.url, "reason": "; ".join(problems), "remedy": "aichats admin webhook --stack …"}
             logger.error("webhook needs repair", extra=fields)
         count("WebhookProblems", len(problems))
         return True
@@ -122,6 +122,6 @@ def problems_at_whop(
     if rejection is not None:
         raise rejection
     if not asked:
-        remedy = "Store one with the permission developer:manage_webhook: make secret NAME=whop STACK=…"
+        remedy = "Store one with the permission developer:manage_webhook: aichats admin secret set whop --stack …"
         raise ConfigurationError(f"Whop lets only API keys manage webhooks, and the stack has none. {remedy}")
     return webhook_problems([], url, events, now)

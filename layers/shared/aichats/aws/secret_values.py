@@ -69,10 +69,12 @@ def remedy(name: str) -> str:
     """
     last = name.rsplit("/", 1)[-1]
     if is_connection(name):
-        return f"To connect a Whop account, type: make login STACK=<stack> CONNECTION={last} CLIENT_ID=<app_...>"
+        command = f"aichats admin connect --stack <stack> --connection {last} --client-id <app_...>"
+        return f"To connect a Whop account, type: {command}"
     if last == "callers":
-        return "To create a caller, type: make caller NAME=<name> SCOPES=chats:read,chats:write STACK=<stack>"
-    return f"To store it, type: make secret NAME={last} STACK=<stack>"
+        command = "aichats admin callers add <name> --scopes chats:read,chats:write --stack <stack>"
+        return f"To create a caller, type: {command}"
+    return f"To store it, type: aichats admin secret set {last} --stack <stack>"
 
 
 def is_connection(name: str) -> bool:

@@ -37,7 +37,7 @@ type Action = Annotated[
 
 @dataclass(frozen=True)
 class SecretForm:
-    """A secret of the stack whose value you store with ``make secret``.
+    """A secret of the stack whose value you store with ``aichats admin secret set``.
 
     Attributes:
         model: the model of the secret's content.
@@ -55,7 +55,10 @@ SECRETS: dict[str, SecretForm] = {
     "webhook": SecretForm(WebhookSecret, "Whop webhook secret (ws_...)", WEBHOOK_SECRET),
     "kodey": SecretForm(KodeySecret, "Kodey API key", KODEY_SECRET),
 }
-"""The secrets by their names for ``make secret``. The variable ``<NAME>_SECRET`` has the name in Secrets Manager."""
+"""The secrets by their names for ``aichats admin secret set``.
+
+The variable ``<NAME>_SECRET`` has the name in Secrets Manager.
+"""
 
 ACTION_KINDS = WHOP_ACTIONS | KODEY_ACTIONS
 ABRIDGED: dict[str, Action] = {name: kind.model.model_construct(type=name) for name, kind in ACTION_KINDS.items()}

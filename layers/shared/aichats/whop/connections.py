@@ -1,7 +1,7 @@
 """Connections: the grants of Whop users, with which aichats may create, change and delete AI chats.
 
-A connection is a secret of its own, ``aichats/<stage>/whop/<connection>``. ``make login`` stores it, and the function
-``refresh_tokens`` renews its tokens.
+A connection is a secret of its own, ``aichats/<stage>/whop/<connection>``. ``aichats admin connect`` stores it, and the
+function ``refresh_tokens`` renews its tokens.
 """
 
 import hashlib
@@ -43,7 +43,7 @@ class Grant(BaseModel):
 
 
 class ConnectionSecret(BaseModel):
-    """The content of a connection's secret. ``make logout`` leaves ``{}``."""
+    """The content of a connection's secret. ``aichats admin disconnect`` leaves ``{}``."""
 
     oauth: Grant | None = None
 

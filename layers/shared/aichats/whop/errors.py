@@ -29,11 +29,11 @@ _SCOPES = {"POST": "ai_chat:create", "PATCH": "ai_chat:update", "DELETE": "ai_ch
 """The scope that a method on ``/ai_chats`` needs. To list and to read chats needs no scope."""
 _NO_CHAT_SCOPE = (
     "this credential may lack {scope}, and Whop may not give {scope} to API keys. "
-    "Connect a Whop account: make login STACK=… CLIENT_ID=app_… (see docs/how-to/connect-whop.md)"
+    "Connect a Whop account: aichats admin connect --stack … --client-id app_… (see docs/how-to/connect-whop.md)"
 )
 _NO_WEBHOOK_SCOPE = (
     "this credential lacks developer:manage_webhook. Give this permission to the API key in Whop's dashboard, "
-    "or store a key that has it: make secret NAME=whop STACK=…"
+    "or store a key that has it: aichats admin secret set whop --stack …"
 )
 _NO_FILE_SCOPE = "this credential may not use Whop's files. Check its permissions in Whop's dashboard"
 _NOT_VISIBLE = "this credential may not read this. Check that it belongs to the right user or company"

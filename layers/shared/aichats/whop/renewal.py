@@ -10,7 +10,7 @@ anything else happens. A row per connection, ``connection:<name>`` in the table 
 
 If a process dies or an answer is lost, the next process finds the note. If the version exists, it becomes the current
 one. Otherwise Whop may or may not have replaced the refresh token, so it is used once more. If Whop then rejects it,
-the connection is broken, and a person must type ``make login``.
+the connection is broken, and a person must type ``aichats admin connect``.
 """
 
 import json

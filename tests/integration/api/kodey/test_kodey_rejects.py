@@ -98,6 +98,6 @@ def test_an_invalid_secret_is_reported_with_the_command_to_type_and_nothing_of_t
     # A failed run is no error of this API, so there is no alarm.
     assert answer.status == (500 if method == "GET" else 502)
     assert f"secret {KODEY_SECRET} {message}" in answer.json["detail"]
-    assert "make secret NAME=kodey" in answer.json["detail"]
+    assert "aichats admin secret set kodey" in answer.json["detail"]
     assert not [part for part in ("sk_live", "topsecret", "top secret") if part in answer.body]
     assert api.kodey.requests == []

@@ -251,4 +251,4 @@ def _webhook_warnings(call: ApiCall[Any, Any], events: Sequence[str]) -> list[st
     except AichatsError as error:
         logger.info("webhook not checked", extra={"reason": str(error)})
         return []
-    return [f"trigger.events: {problem}. To change that, type: make webhook STACK=…" for problem in problems]
+    return [f"trigger.events: {problem}. To change that, type: aichats admin webhook --stack …" for problem in problems]

@@ -137,8 +137,8 @@ def _webhook_secrets(app: Application) -> list[str]:
     except SecretError as error:
         detail = (
             f"the secret {error.name} {error.problem}, so no event can be signed. To register the webhook at Whop and "
-            "to store its secret, type: make webhook STACK=<stack>. If you have its secret, type: "
-            "make secret NAME=webhook STACK=<stack>"
+            "to store its secret, type: aichats admin webhook --stack <stack>. If you have its secret, type: "
+            "aichats admin secret set webhook --stack <stack>"
         )
         raise RejectedError(HTTPStatus.CONFLICT, "conflict", detail) from error
 

@@ -1,0 +1,1 @@
+"""`aichats admin doctor`: checks of a deployed stack, each with what to do."""

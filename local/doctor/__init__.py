@@ -1,1 +1,0 @@
-"""`make doctor`: checks of a deployed stack, each with what to do."""

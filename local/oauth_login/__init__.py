@@ -1,1 +1,0 @@
-"""The login of a Whop user in the browser, with which `make login` gets a grant."""
