@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from aichats_cli.log_lines import Wanted
 
 LATE = timedelta(minutes=2)
-"""How much later than its time a line may appear in CloudWatch Logs."""
+"""The longest delay after which a line appears in CloudWatch Logs."""
 TEMPORARY = frozenset({"ThrottlingException", "Throttling", "ServiceUnavailableException", "InternalFailure"})
 
 

@@ -27,7 +27,7 @@ def port_option(of: str, default: int) -> Any:
 
 
 class Keys(StrEnum):
-    """What API keys of Whop may do."""
+    """The access of API keys to the mock of Whop."""
 
     allowed = "allowed"
     forbidden = "forbidden"

@@ -88,7 +88,7 @@ def started_words(type_: str, run_ids: list[str]) -> str:
 
 
 def read_fields(session: Session, path: Path, type_: str) -> Any:
-    """Return the fields of the request that a file stands for.
+    """Return the fields of the request that a file describes.
 
     The file has fields of an event's data, or a whole event, or what `aichats events types TYPE -o json` prints.
 

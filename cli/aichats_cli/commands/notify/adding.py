@@ -99,8 +99,8 @@ def definition(url: str, events: list[EventPattern], filter_: str | None) -> Sub
 def add(session: Session, path: str, body: SubscriptionBody, *, yes: bool) -> tuple[SubscriptionView, str | None]:
     """Create or replace a subscription. Return it, with its secret if it is new.
 
-    If the answer to the request got lost, the repeated one has no secret. Then there is a new one, because nobody knows
-    the first.
+    If the answer to the request got lost, the repeated one has no secret. Then there is a new one, because the first is
+    lost.
 
     Raises:
         CommandError: the API rejected the definition, another client changed it meanwhile, or the person said no.
