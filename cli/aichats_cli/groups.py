@@ -92,6 +92,11 @@ def new_group(text: str, *, cls: type[LeanGroup] = LeanGroup) -> typer.Typer:
     return group
 
 
+def arrange(group: typer.Typer, *names: str) -> None:
+    """Put the commands of a group into the order in which people look for them. Others come last."""
+    group.registered_commands.sort(key=lambda each: names.index(each.name) if each.name in names else len(names))
+
+
 def no_options() -> None:
     """Do nothing: a group has no options of its own."""
 

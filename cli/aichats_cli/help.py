@@ -53,8 +53,10 @@ class Helpful(Command):
 
     @override
     def get_short_help_str(self, limit: int = 0) -> str:
-        """Return the first paragraph of the help, in full."""
-        return " ".join(inspect.cleandoc(self.help or "").partition("\n\n")[0].split())
+        """Return the first sentence of the help, in full."""
+        paragraph = " ".join(inspect.cleandoc(self.help or "").partition("\n\n")[0].split())
+        sentence, dot, rest = paragraph.partition(". ")
+        return sentence + "." if dot and rest[:1].isupper() else paragraph
 
     @override
     def format_options(self, ctx: Any, formatter: Any) -> None:
@@ -106,6 +108,11 @@ class LeanGroup(Helpful, TyperGroup):
             typer.echo(ctx.get_help(), err=True)
             raise typer.Exit(2)
         return super().parse_args(ctx, args)
+
+    @override
+    def list_commands(self, ctx: Any) -> list[str]:
+        """Return the names of the commands, groups first."""
+        return sorted(self.commands, key=lambda name: not isinstance(self.commands[name], TyperGroup))
 
     @override
     def format_options(self, ctx: Any, formatter: Any) -> None:

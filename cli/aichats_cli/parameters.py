@@ -50,7 +50,7 @@ class LeanOption(TyperOption):
 
 
 class LeanArgument(TyperArgument):
-    """An argument whose help shows its name alone, and whose usage shows it as ``NAME``, ``NAME...`` or ``[NAME]``."""
+    """An argument whose help shows its name alone. The usage shows it as ``NAME``, ``NAME...`` or ``[NAME...]``."""
 
     @override
     def get_runtime_param(self) -> RuntimeParam:

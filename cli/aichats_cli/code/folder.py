@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from aichats_cli.code.documents import READERS
 from aichats_cli.code.files import AutomationFile, read_file, read_text
-from aichats_cli.code.problems import FileError
+from aichats_cli.code.problems import CORRECT, FileError
 from aichats_cli.errors import CommandError
 
 if TYPE_CHECKING:
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 SETTINGS = "aichats.toml"
-CORRECT = "correct the files, and type the command again"
 MAX_MANAGED_BY = 200
 """The maximum length of ``managed_by`` in characters."""
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from aichats_cli.code.folder import CORRECT
+from aichats_cli.code.problems import CORRECT
 from aichats_cli.errors import CommandError
 from aichats_cli.output import Format, Output
 

@@ -12,6 +12,9 @@ if TYPE_CHECKING:
 type FieldPath = tuple[str | int, ...]
 """The place of a value in a document."""
 
+CORRECT = "correct the files, and type the command again"
+"""The hint of errors in files. It is here because no help needs what reads the files."""
+
 
 class DocumentError(Exception):
     """A document that can't be read, or a field in it that is wrong.

@@ -50,7 +50,7 @@ def test_a_line_about_a_command_is_never_cut(cli: Cli) -> None:
     assert "..." not in cli("auto", "--help").out.partition("Commands:")[2]
 
 
-def test_values_are_words_and_examples_come_last(cli: Cli) -> None:
+def test_examples_come_last(cli: Cli) -> None:
     shown = cli("auto", "list", "--help").out
 
     assert "--label KEY=VALUE" in shown
@@ -80,7 +80,9 @@ def test_the_help_of_a_function_ends_before_its_arguments(cli: Cli) -> None:
     assert "Raises:" not in cli("login", "--help").out
 
 
-@pytest.mark.parametrize("arguments", [[], ["--help"], ["auto", "--help"], ["auto", "list", "--help"], ["login", "-h"]])
+@pytest.mark.parametrize(
+    "arguments", [[], ["auto", "list", "--help"], *([name, "-h"] for name in PARTS)]
+)
 def test_the_help_imports_nothing_that_is_slow(arguments: list[str]) -> None:
     program = (
         "import sys; from aichats_cli.start import start; sys.argv = ['aichats', *sys.argv[1:]]; start();"

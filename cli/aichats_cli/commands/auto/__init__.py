@@ -2,8 +2,8 @@
 
 from aichats_cli.commands.auto import create, listing, pauses, removal, rendering, running, showing
 from aichats_cli.commands.auto.group import app
+from aichats_cli.groups import arrange
 
-ORDER = ("list", "show", "next", "create", "run", "render", "pause", "resume", "delete")
-app.registered_commands.sort(key=lambda each: ORDER.index(each.name) if each.name in ORDER else len(ORDER))
+arrange(app, "list", "show", "next", "create", "run", "render", "pause", "resume", "delete")
 
 __all__ = ["app", "create", "listing", "pauses", "removal", "rendering", "running", "showing"]
