@@ -9,6 +9,10 @@ from pathlib import Path
 import httpx
 import pytest
 import typer
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.routing import Route
 
 from aichats_cli.complete import SCRIPTS, automation_names, run_ids, subscription_names
 from aichats_cli.groups import PARTS
@@ -16,6 +20,7 @@ from aichats_cli.help import LeanCommand
 from aichats_cli.profiles import Profile, Profiles, change, path_of
 from local.setup import VENV
 from tests.support.cli import ADDRESS, Cli
+from tests.support.mock_servers import running
 from tests.support.shells import Shell, interactive
 from tests.support.stack_in_memory import hourly
 
@@ -32,6 +37,11 @@ SHELLS = {
 def context(cli: Cli) -> typer.Context:
     """Return the context of a command that is being completed."""
     return typer.Context(LeanCommand("show"), obj=cli.system(io.StringIO(), io.StringIO(), io.StringIO()))
+
+
+def automations(_: Request) -> JSONResponse:
+    """Answer with one automation."""
+    return JSONResponse({"data": [{"name": "daily-numbers"}], "next_cursor": None})
 
 
 @contextmanager
@@ -52,7 +62,7 @@ def test_commands_are_completed_in_the_order_of_the_help_with_what_they_do(cli: 
 
     assert lines[:2] == [f"{name}\t{PARTS[name][1]}" for name in ("status", "auto")]
     assert len(lines) == len(PARTS)
-    assert [line.split("\t")[0] for line in cli("__complete", "log").out.splitlines()] == ["login", "logout"]
+    assert [line.split("\t")[0] for line in cli("__complete", "comp").out.splitlines()] == ["completion"]
 
 
 def test_commands_of_a_group_and_their_options_are_completed(cli: Cli) -> None:
@@ -133,6 +143,16 @@ def test_a_real_shell_completes_commands_options_and_profiles(name: str, tmp_pat
             shell.type(f"{typed}\t")
             shell.wait_for(completed)
             shell.type("\x15")  # Ctrl-U removes the line.
+
+
+@pytest.mark.parametrize("name", SHELLS)
+def test_a_real_shell_completes_the_name_of_an_automation(name: str, tmp_path: Path) -> None:
+    with (
+        running(Starlette(routes=[Route("/automations", automations)])) as url,
+        shell_with_script(name, url, tmp_path) as shell,
+    ):
+        shell.type("aichats auto show dai\t")
+        shell.wait_for("aichats auto show daily-numbers ")
 
 
 def test_bash_completes_a_value_after_an_equals_sign(tmp_path: Path) -> None:

@@ -80,9 +80,7 @@ def test_the_help_of_a_function_ends_before_its_arguments(cli: Cli) -> None:
     assert "Raises:" not in cli("login", "--help").out
 
 
-@pytest.mark.parametrize(
-    "arguments", [[], ["auto", "list", "--help"], *([name, "-h"] for name in PARTS)]
-)
+@pytest.mark.parametrize("arguments", [[], ["auto", "list", "--help"], *([name, "-h"] for name in PARTS)])
 def test_the_help_imports_nothing_that_is_slow(arguments: list[str]) -> None:
     program = (
         "import sys; from aichats_cli.start import start; sys.argv = ['aichats', *sys.argv[1:]]; start();"

@@ -10,6 +10,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from aichats_cli.admin.deployed import DeployedStack
 from aichats_cli.profiles import Profile, Profiles, change
 from tests.support.cli import ADDRESS, Cli
 from tests.support.lambda_calls import LOCAL
@@ -192,26 +193,25 @@ def test_a_login_by_stack_reads_the_address_from_cloudformation(
 ) -> None:
     asked = []
 
-    class Stacks:
-        @staticmethod
-        def address_and_region(stack: str, region: str | None) -> tuple[str, str]:
-            asked.append((stack, region))
-            return ADDRESS, "eu-west-1"
+    def describe(stack: DeployedStack) -> object:
+        asked.append((stack.name, stack.aws.region_name))
+        return {"Outputs": [{"OutputKey": "ApiUrl", "OutputValue": ADDRESS}]}
 
-    monkeypatch.setitem(sys.modules, STACKS, Stacks)
+    monkeypatch.setattr(DeployedStack, "describe", describe)
 
-    assert cli("login", "--stack", "aichats-prod", stdin=TOKEN).code == 0
+    assert cli("login", "--stack", "aichats-prod", "--region", "eu-central-1", stdin=TOKEN).code == 0
 
-    assert asked == [("aichats-prod", None)]
+    assert asked == [("aichats-prod", "eu-central-1")]
     assert tomllib.loads(file.read_text())["profiles"] == {
-        "aichats-prod": {"url": ADDRESS, "token": LOCAL, "stack": "aichats-prod", "region": "eu-west-1"}
+        "aichats-prod": {"url": ADDRESS, "token": LOCAL, "stack": "aichats-prod", "region": "eu-central-1"}
     }
 
 
 def test_a_login_by_stack_without_the_packages_for_aws_says_what_to_install(
     cli: Cli, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.delitem(sys.modules, STACKS, raising=False)
+    for module in (STACKS, "aichats_cli.admin.aws", "aichats_cli.admin.deployed"):
+        monkeypatch.delitem(sys.modules, module, raising=False)
     monkeypatch.setitem(sys.modules, "boto3", None)
 
     done = cli("login", "--stack", "aichats-prod", stdin=TOKEN)
