@@ -84,13 +84,14 @@ lock: setup ## Pin the newest allowed versions of all dependencies, with hashes
 	@$(BIN)/python -m local.lock
 
 .PHONY: benchmark
-benchmark: setup ## Measure cold start, fan-out, writes, webhooks, look-ups and sweeps
+benchmark: setup ## Measure cold start, fan-out, writes, webhooks, look-ups, sweeps and the command
 	@$(BIN)/python -m benchmarks.cold_start
 	@$(BIN)/python -m benchmarks.fan_out
 	@$(BIN)/python -m benchmarks.writes
 	@$(BIN)/python -m benchmarks.webhooks
 	@$(BIN)/python -m benchmarks.lookup
 	@$(BIN)/python -m benchmarks.sweep
+	@$(BIN)/python -m benchmarks.cli_start
 
 .PHONY: chaos
 chaos: setup ## Start 2,500 runs with many faults at once, and check that no chat and no event is lost

@@ -4,6 +4,7 @@ The exit code is 0 if the mark is met, 1 if it is missed, and 2 if the measureme
 """
 
 import argparse
+import json
 import shutil
 import subprocess
 import sys
@@ -23,8 +24,18 @@ from local.setup import ROOT, TOOLS, clean_environment, uv
 PYTHON, HELP, LIST = "python -c pass", "aichats --help", "aichats auto list"
 MARK_MS = 150
 MIB = 1 << 20
-AUTOMATION = b"""{"name": "daily-numbers", "state": "active", "next_at": "2026-12-01T07:30:00Z", "last_run": null}"""
-BODY = b'{"data": [' + b", ".join([AUTOMATION] * 20) + b'], "next_cursor": null}'
+AUTOMATION = {
+    "name": "daily-numbers",
+    "state": "active",
+    "paused": None,
+    "trigger": {"type": "schedule", "expression": "cron(30 8 ? * MON-FRI *)", "timezone": "Europe/Berlin"},
+    "action": {"type": "whop.create_chat", "message_text": "Sum up yesterday."},
+    "targets": ["biz_A", "biz_B"],
+    "labels": {"team": "growth"},
+    "next_at": "2026-12-01T07:30:00Z",
+    "last_run": {"at": "2026-11-30T07:30:04Z", "status": "succeeded"},
+}
+BODY = json.dumps({"data": [AUTOMATION] * 20, "next_cursor": None}).encode()
 DESCRIPTION = f"""\
 Install `./cli` into an empty environment, as `pip install ./cli` and `uvx --from ./cli` do, and measure:
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 from typing import TYPE_CHECKING, Any, override
 
 import typer
@@ -18,6 +19,9 @@ EXAMPLES = "\b\nExamples:\n"
 """The beginning of the end of a help text. Lines after it are shown as they are."""
 
 
+BACKSLASH = " \\"
+OPTION = re.compile(r"""(?= --?[a-z])(?=(?:[^'"]|'[^']*'|"[^"]*")*$)""")
+"""The places of a command before an option, outside of quotes."""
 COMMON = frozenset({"profile", "output", "debug", "help", "version"})
 """The names of the options that all commands have."""
 
@@ -78,14 +82,15 @@ class Helpful(Command):
 
     @override
     def format_epilog(self, ctx: Any, formatter: Any) -> None:
-        """Write the end of the help. Examples are a section whose lines are never wrapped, so they can be copied."""
+        """Write the end of the help. Examples are a section. A line that is too long continues after a backslash."""
         text, _, examples = (self.epilog or "").partition(EXAMPLES)
         if text:
             formatter.write_paragraph()
             formatter.write_text(text)
         if examples:
             with formatter.section("Examples"):
-                formatter.write(f"{examples}\n")
+                for line in examples.splitlines():
+                    formatter.write(f"{continued(line, formatter.width)}\n")
 
 
 class LeanCommand(Helpful, TyperCommand):
@@ -119,6 +124,18 @@ class LeanGroup(Helpful, TyperGroup):
         """Write the options, and then the commands."""
         super().format_options(ctx, formatter)
         self.format_commands(ctx, formatter)
+
+
+def continued(line: str, width: int) -> str:
+    """Return a command in lines of at most ``width``, as far as its options allow it. A shell reads it as one line."""
+    lines = [""]
+    for part in OPTION.split(line):
+        if len(lines[-1]) + len(part) + len(BACKSLASH) > width and lines[-1]:
+            lines[-1] += BACKSLASH
+            lines.append(f"     {part}")
+        else:
+            lines[-1] += part
+    return "\n".join(lines)
 
 
 def example_text(examples: Iterable[str]) -> str | None:

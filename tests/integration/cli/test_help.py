@@ -2,12 +2,17 @@
 
 import re
 import sys
+from collections.abc import Iterator
 from importlib import metadata
+from typing import Any
 
 import pytest
+import typer
 
-from aichats_cli.groups import PARTS, SECTIONS
+from aichats_cli.groups import PARTS, SECTIONS, imported
+from aichats_cli.main import root
 from aichats_cli.output import CODES
+from aichats_cli.parameters import lean_param
 from tests.support.cli import Cli
 from tests.support.commands import run_command
 
@@ -100,3 +105,16 @@ def test_a_command_reads_its_options_without_pydantic() -> None:
     )
 
     assert run_command(sys.executable, "-c", program, env={"XDG_CONFIG_HOME": "/dev/null"}).stdout == "1 False False\n"
+
+
+def test_all_options_of_all_commands_are_read_without_pydantic() -> None:
+    slow = [f"{path} {each.name}" for path, each in parameters_of(typer.main.get_command(root), "aichats")]
+
+    assert slow == []
+
+
+def parameters_of(command: Any, path: str) -> Iterator[tuple[str, Any]]:
+    """Yield the parameters of a command and of the commands below it that Typer reads with pydantic."""
+    yield from ((path, each) for each in command.params if lean_param(each.type_descriptor) is None)
+    for name, below in getattr(command, "commands", {}).items():
+        yield from parameters_of(imported(name) if path == "aichats" else below, f"{path} {name}")

@@ -1,5 +1,6 @@
 """The options and arguments of commands: how the help shows them, and how their values are read."""
 
+import shlex
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
@@ -9,7 +10,7 @@ import pytest
 import typer
 
 from aichats_cli.groups import new_group
-from aichats_cli.help import LeanCommand
+from aichats_cli.help import LeanCommand, continued
 
 app = new_group("Try.")
 
@@ -118,3 +119,18 @@ def test_the_list_of_commands_shows_the_first_sentence(capsys: pytest.CaptureFix
         command.make_context("aichats", ["--help"])
 
     assert "  try  Try all types.\n" in capsys.readouterr().out
+
+
+def test_a_long_example_continues_before_an_option_after_a_backslash() -> None:
+    line = """  aichats auto create daily --every weekday --message "Sum up --all of it" --for 'biz_A --x' -o json"""
+
+    shown = continued(line, 40)
+
+    assert shown.splitlines() == [
+        "  aichats auto create daily \\",
+        "      --every weekday \\",
+        '      --message "Sum up --all of it" \\',
+        "      --for 'biz_A --x' -o json",
+    ]
+    assert shlex.split(shown.replace("\\\n", "")) == shlex.split(line)
+    assert continued(line, 120) == line
