@@ -78,11 +78,8 @@ class Api:
         self.profile, self._trace, self._system, self._attempts = profile, trace, system, attempts
         self._client = httpx.Client(
             base_url=profile.url,
-            headers={
-                "Authorization": f"Bearer {profile.token}",
-                "Accept": "application/json",
-                "User-Agent": "aichats-cli",
-            },
+            headers={"Accept": "application/json", "User-Agent": "aichats-cli"}
+            | ({"Authorization": f"Bearer {profile.token}"} if profile.token else {}),
             timeout=seconds,
             verify=profile.url.startswith("https:"),  # To read the certificates takes 100 ms; plain HTTP needs none.
             transport=system.transport,

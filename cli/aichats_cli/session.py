@@ -64,7 +64,7 @@ class Session:
         """Return the HTTP API of a profile's stack. Warn if others on the network could read the token."""
         from aichats_cli.api import Api  # 60 ms
 
-        if is_exposed(profile.url):
+        if profile.token and is_exposed(profile.url):
             self.note(f"warning: {profile.url} is not encrypted, so others on the network can read your token")
         return Api(profile, self.system, trace=self.note if self._debug else None)
 

@@ -22,10 +22,13 @@ def utc_now() -> datetime:
 
 
 def read_hidden(prompt: str) -> str:
-    """Return what a person types, without an echo."""
+    """Return what a person types, without an echo: nothing after Ctrl-D."""
     from getpass import getpass
 
-    return getpass(prompt)
+    try:
+        return getpass(prompt)
+    except EOFError:
+        return ""
 
 
 def open_in_browser(url: str) -> bool:

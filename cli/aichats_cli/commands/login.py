@@ -122,11 +122,11 @@ def check(session: Session, profile: Profile) -> None:
     """
     from aichats_cli.api import ApiError
 
-    api = session.api_of(profile)
-    if "status" not in (api.get("/health") or {}):
+    stranger = session.api_of(replace(profile, token=""))  # Another service must not get the token.
+    if "status" not in (stranger.get("/health") or {}):
         raise CommandError(f"{profile.url} isn't the API of a stack of aichats", "use the stack's output ApiUrl")
     try:
-        api.get("/automations", limit=1)
+        session.api_of(profile).get("/automations", limit=1)
     except ApiError as error:
         if error.status == HTTPStatus.UNAUTHORIZED:
             raise CommandError(

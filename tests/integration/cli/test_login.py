@@ -1,5 +1,6 @@
 """`aichats login`, `logout`, `profiles` and `use`, on a stack in memory."""
 
+import getpass
 import json
 import stat
 import sys
@@ -12,6 +13,7 @@ import pytest
 
 from aichats_cli.admin.deployed import DeployedStack
 from aichats_cli.profiles import Profile, Profiles, change
+from aichats_cli.system import read_hidden
 from tests.support.cli import ADDRESS, Cli
 from tests.support.lambda_calls import LOCAL
 
@@ -76,6 +78,15 @@ def test_a_terminal_is_asked_for_the_address_and_the_token(cli: Cli, file: Path)
     assert file.exists()
 
 
+def test_ctrl_d_in_place_of_the_token_is_an_empty_token(monkeypatch: pytest.MonkeyPatch) -> None:
+    def end(_: str) -> str:
+        raise EOFError
+
+    monkeypatch.setattr(getpass, "getpass", end)
+
+    assert read_hidden("Token: ") == ""
+
+
 def test_the_token_is_never_printed(cli: Cli) -> None:
     for arguments in (["login", "--url", ADDRESS, "--debug"], ["profiles"], ["profiles", "-o", "json"]):
         done = cli(*arguments, stdin=TOKEN)
@@ -99,7 +110,7 @@ def test_a_token_without_the_scope_to_list_automations_is_stored(cli: Cli) -> No
     assert cli("login", "--url", ADDRESS, stdin=TOKEN).code == 0
 
 
-def test_an_address_of_another_service_is_not_stored(cli: Cli, file: Path) -> None:
+def test_another_service_does_not_get_the_token_and_is_not_stored(cli: Cli, file: Path) -> None:
     cli.interfere = lambda _: httpx.Response(200, json={"hello": "world"})
 
     done = cli("login", "--url", ADDRESS, stdin=TOKEN)
@@ -108,6 +119,7 @@ def test_an_address_of_another_service_is_not_stored(cli: Cli, file: Path) -> No
         f"Error: {ADDRESS} isn't the API of a stack of aichats",
         "  → use the stack's output ApiUrl",
     ]
+    assert [request.headers.get("authorization") for request in cli.requests] == [None]
     assert not file.exists()
 
 
@@ -153,7 +165,7 @@ def test_a_new_token_of_a_known_profile_needs_no_address(cli: Cli, file: Path) -
 
 
 def test_plain_http_to_another_machine_is_warned_of(cli: Cli) -> None:
-    assert "not encrypted" in cli("login", "--url", "http://api.example", stdin=TOKEN).err
+    assert cli("login", "--url", "http://api.example", stdin=TOKEN).err.count("not encrypted") == 1
     assert "not encrypted" in cli("auto", "list").err
     assert "not encrypted" not in cli("login", "--url", "http://127.0.0.1:3000", stdin=TOKEN).err
 
