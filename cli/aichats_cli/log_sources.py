@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
-from aichats_cli.errors import CommandError, UsageError
+from aichats_cli.errors import CommandError
 from aichats_cli.local_stack import describe, is_on_this_machine
 from aichats_cli.log_lines import LogLine
 
@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from aichats_cli.log_lines import Wanted
     from aichats_cli.session import Session
 
-STACK_VARIABLE = "AICHATS_STACK"
 INSTALL = "pip install 'aichats-cli[admin]', or with uv: uvx --from 'aichats-cli[admin]' aichats logs"
 
 
@@ -66,17 +65,11 @@ def source_of(session: Session, stack: str | None, since: datetime, wanted: Want
     """
     if stack is None and is_on_this_machine(session.profile):
         return LocalLogs(session, since)
-    name = stack or session.profile.stack or session.system.variables.get(STACK_VARIABLE)
-    if not name:
-        raise UsageError(
-            f"the profile {session.profile.name} doesn't know the name of its stack on AWS",
-            "name the stack: --stack aichats-dev",
-        )
     try:
         from aichats_cli.admin.logs import StackLogs
+        from aichats_cli.admin.target import find_stack
     except ModuleNotFoundError as error:
         raise CommandError(
             f"the logs of a stack on AWS need the extra `admin`: the package {error.name} is missing", INSTALL
         ) from None
-    region = session.profile.region if name == session.profile.stack else None
-    return StackLogs(name, region, since, wanted, session.now)
+    return StackLogs(find_stack(session, stack), since, wanted, session.now)

@@ -8,9 +8,8 @@ from datetime import datetime, timedelta
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
-import boto3
 from botocore import exceptions
-from botocore.exceptions import BotoCoreError, ClientError, NoRegionError
+from botocore.exceptions import BotoCoreError, ClientError
 
 from aichats_cli.errors import CommandError
 from aichats_cli.log_lines import LogLine
@@ -21,6 +20,7 @@ if TYPE_CHECKING:
     from mypy_boto3_logs import CloudWatchLogsClient
     from mypy_boto3_logs.type_defs import FilteredLogEventTypeDef
 
+    from aichats_cli.admin.deployed import DeployedStack
     from aichats_cli.log_lines import Wanted
 
 LATE = timedelta(minutes=2)
@@ -36,30 +36,25 @@ class StackLogs:
     """The logs of a deployed stack from a time on.
 
     Args:
-        stack: the name of the stack.
-        region: its region; ``None``: that of the AWS configuration.
+        stack: the stack.
         since: the time of the oldest line.
         wanted: the lines that are wanted. CloudWatch Logs leaves out some of the others.
         now: returns the time.
 
     Raises:
-        LogsError: the stack doesn't exist, or can't be read.
+        DeployedError: the stack doesn't exist, or can't be read.
     """
 
     pause_seconds = 5.0
 
-    def __init__(
-        self, stack: str, region: str | None, since: datetime, wanted: Wanted, now: Callable[[], datetime]
-    ) -> None:
-        self._stack, self._now = stack, now
+    def __init__(self, stack: DeployedStack, since: datetime, wanted: Wanted, now: Callable[[], datetime]) -> None:
+        self._stack, self._now = stack.name, now
         self._start, self._seen = since, dict[str, int]()
         self._pattern = " ".join(f'"{text}"' for text in wanted.texts if '"' not in text)
-        with readable_errors(stack):
-            self._client: CloudWatchLogsClient = boto3.client("logs", region_name=region)
-            described = boto3.client("cloudformation", region_name=region).describe_stacks(StackName=stack)
-        outputs = {each["OutputKey"]: each["OutputValue"] for each in described["Stacks"][0].get("Outputs", [])}
-        prefix = f"/aws/lambda/{stack}-"
-        groups = {value.removeprefix(prefix): value for name, value in outputs.items() if name.endswith("Logs")}
+        prefix = f"/aws/lambda/{stack.name}-"
+        found = [value for name, value in stack.outputs().items() if name.endswith("Logs")]
+        groups = {value.removeprefix(prefix): value for value in found}
+        self._client: CloudWatchLogsClient = stack.aws.client("logs")
         self.functions = sorted(groups)
         self._groups = {name: group for name, group in groups.items() if name in (wanted.functions or groups)}
 
@@ -104,8 +99,6 @@ def readable_errors(stack: str) -> Iterator[None]:
     """
     try:
         yield
-    except NoRegionError:
-        raise LogsError("no AWS region is set", "type AWS_DEFAULT_REGION=eu-west-1 before the command") from None
     except ClientError as error:
         shown = LogsError(f"can't read the logs of the stack {stack}: {error.response['Error']['Message']}")
         shown.is_temporary = error.response["Error"]["Code"] in TEMPORARY

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from aichats_cli.commands.admin_extra import StackOption
 from aichats_cli.errors import CommandError, UsageError
 from aichats_cli.groups import new_group
 from aichats_cli.log_lines import Wanted, as_object, readable, run_of
@@ -65,10 +66,7 @@ def show_logs(
             metavar="TIME", help="The time of the oldest line. [default: 15m; with --run: when the run was created]"
         ),
     ] = None,
-    stack: Annotated[
-        str | None,
-        typer.Option(metavar="STACK", help="The stack on AWS. [default: that of the profile, else AICHATS_STACK]"),
-    ] = None,
+    stack: StackOption = None,
 ) -> None:
     """Show the logs of the functions. Each line of JSON is an object.
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import boto3
@@ -32,7 +33,13 @@ class CloudWatch:
     fail: Callable[[Json], Exception | None] = lambda _: None
     """Returns the error of a call."""
 
+    @property
+    def meta(self) -> SimpleNamespace:
+        return SimpleNamespace(region_name="eu-west-1")
+
     def client(self, _service: str, *, region_name: str | None = None) -> "CloudWatch":
+        if isinstance(error := self.fail({}), NoRegionError):
+            raise error
         self.regions.add(region_name)
         return self
 
@@ -147,7 +154,7 @@ def test_a_page_that_fails_loses_no_line_and_shows_none_twice(laptop: Laptop, aw
         for number in range(2 * PAGE):
             aws.log("http-api", f"{number}")
         pages = iter(range(10))
-        aws.fail = lambda call: throttled() if "http-api" in call["logGroupName"] and next(pages) == 1 else None
+        aws.fail = lambda call: throttled() if "http-api" in call.get("logGroupName", "") and next(pages) == 1 else None
 
     def recover() -> None:
         aws.fail = lambda _: None
@@ -177,7 +184,11 @@ def test_following_survives_a_network_that_is_away(laptop: Laptop, aws: CloudWat
         (NoRegionError(), "no AWS region is set"),
         (
             ClientError({"Error": {"Code": "ValidationError", "Message": "Stack with id x does not exist"}}, "D"),
-            "Stack with id x does not exist",
+            "stack aichats-dev doesn't exist in eu-west-1",
+        ),
+        (
+            ClientError({"Error": {"Code": "AccessDeniedException", "Message": "not authorized"}}, "D"),
+            "not authorized",
         ),
     ],
 )
@@ -207,7 +218,8 @@ def test_the_stack_can_be_named_by_a_variable(laptop: Laptop, aws: CloudWatch) -
 
 
 def test_without_the_extra_the_error_says_how_to_install_it(laptop: Laptop, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delitem(sys.modules, "aichats_cli.admin.logs", raising=False)
+    for module in [each for each in sys.modules if each.startswith("aichats_cli.admin.")]:
+        monkeypatch.delitem(sys.modules, module)
     monkeypatch.setitem(sys.modules, "boto3", None)
 
     failed = laptop("logs", "--stack", STACK)
