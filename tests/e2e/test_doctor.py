@@ -28,7 +28,7 @@ STATUSES = ("ok", "warn", "FAIL")
 
 def run_doctor(stack: str) -> CompletedProcess[str]:
     """Run the command for a stack."""
-    command = [sys.executable, "-m", "aichats_cli.main", "admin", "doctor", "--stack", stack]
+    command = [sys.executable, "-m", "aichats_cli", "admin", "doctor", "--stack", stack]
     return run_command(*command, env=dict(os.environ))
 
 

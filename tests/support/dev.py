@@ -37,7 +37,7 @@ def running_login(dev: Program, *options: str) -> Iterator[tuple[Program, str]]:
     """Run the login that it shows, on a free port, for the ``with`` block. Yield it, and the URL to open."""
     variables, words = login_command(dev)
     launcher, port = ["env", "BROWSER=", *variables], str(free_port())
-    with running_module("aichats_cli.main", *words, "--port", port, *options, launcher=launcher) as login:
+    with running_module("aichats_cli.__main__", *words, "--port", port, *options, launcher=launcher) as login:
         yield login, login.wait_for(r"^  http://.*/oauth/authorize").strip()
 
 

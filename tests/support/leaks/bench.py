@@ -116,7 +116,7 @@ class LeakBench:
         """Run a command of `aichats admin`, with ``text`` as its input. Return its output."""
         self.sent.append(text)
         done = run_command(
-            *(sys.executable, "-m", "aichats_cli.main", "admin", *name.split()),
+            *(sys.executable, "-m", "aichats_cli", "admin", *name.split()),
             *("--stack", self.system.stack.name, *arguments),
             input=text,
             env={**self._environment(), "BROWSER": f"{BROWSER} {decision} %s"},

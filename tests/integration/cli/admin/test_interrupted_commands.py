@@ -32,7 +32,7 @@ def test_ctrl_c_ends_a_command_that_waits_for_aws_in_silence(command: str) -> No
             "AWS_ACCESS_KEY_ID": "000000000000",
             "AWS_SECRET_ACCESS_KEY": "local",
         }
-        started = [sys.executable, "-m", "aichats_cli.main", "admin", *command.split(), "--stack", "aichats-dev"]
+        started = [sys.executable, "-m", "aichats_cli", "admin", *command.split(), "--stack", "aichats-dev"]
         with subprocess.Popen(
             started, cwd=ROOT, env=os.environ | environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         ) as process:
