@@ -12,13 +12,13 @@ from aichats.runs.ledger.reads import Reads
 from aichats.runs.ledger.rows import LANES, EndStatus
 from aichats.runs.ledger.times import to_text
 from aichats_cli.admin.doctor.findings import RESTORE, Finding, fail, fine, warn
+from aichats_cli.admin.doctor.sections import PAGE, section_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from aichats_cli.admin.doctor.examined import ExaminedStack
 
-PAGE = "docs/operations/by-alarm.md"
 SWEEP_EVERY = timedelta(minutes=5)
 NO_SWEEP_AFTER = timedelta(minutes=15)
 REDRIVEN = ("RunDeadLetters", "RunScheduleFailures", "DeliveryDeadLetters")
@@ -69,11 +69,6 @@ def check_alarms(stack: ExaminedStack) -> Iterator[Finding]:
         yield fail("the stack has no alarms", RESTORE)
     elif not on:
         yield fine(f"none of {len(states)} is on")
-
-
-def section_of(alarm: str) -> str:
-    """Return the section of the documentation that says what to do about an alarm."""
-    return f"{PAGE}#{alarm.lower()}"
 
 
 def check_sweep(stack: ExaminedStack) -> Iterator[Finding]:

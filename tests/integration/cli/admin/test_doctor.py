@@ -1,5 +1,6 @@
 """The checks of `aichats admin doctor`, one part of the stack at a time."""
 
+import re
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -26,10 +27,10 @@ from aichats_cli.admin.doctor.operation import (
     check_runs,
     check_sweep,
     check_topic,
-    section_of,
 )
 from aichats_cli.admin.doctor.runner import run_checks
 from aichats_cli.admin.doctor.schedules import check_automations, check_own_schedules, check_pauses
+from aichats_cli.admin.doctor.sections import section_of
 from tests.support.automations import scheduled
 from tests.support.doctor_bench import STACK, DoctorBench
 from tests.support.fakes import aws_error
@@ -39,6 +40,7 @@ from tests.support.template import of_type
 from tests.support.waiting import PATIENCE
 
 MINUTE, DAY = timedelta(minutes=1), timedelta(days=1)
+ALARMS = (DOCS / "reference/alarms.md").read_text()
 BY_ALARM = "read docs/operations/by-alarm.md"
 
 
@@ -298,10 +300,10 @@ def test_the_alarms_of_a_stack_with_a_similar_name_are_left_out(bench: DoctorBen
 
 
 @pytest.mark.parametrize("alarm", of_type("AWS::CloudWatch::Alarm"))
-def test_each_alarm_leads_to_a_section_that_exists(alarm: str) -> None:
-    page, _, anchor = section_of(alarm).partition("#")
-    assert page == "docs/operations/by-alarm.md"
-    assert anchor in anchors(DOCS / "operations/by-alarm.md")
+def test_each_alarm_leads_to_its_section(alarm: str) -> None:
+    [anchor] = re.findall(rf"\[`{alarm}`\]\(\.\./operations/by-alarm\.md(#[a-z-]+)\)", ALARMS)
+    assert section_of(alarm) == f"docs/operations/by-alarm.md{anchor}"
+    assert anchor[1:] in anchors(DOCS / "operations/by-alarm.md")
 
 
 def test_a_sweep_that_does_not_run_is_found_from_its_metric(bench: DoctorBench) -> None:
