@@ -198,11 +198,11 @@ def commands(system: System) -> Iterator[str]:
     yield shlex.join(["curl", f"{system.api_url}/chats", "-H", authorization])
     subscription = {"url": system.receiver_url, "events": SHOWN_EVENTS}
     yield shlex.join([*send, "-X", "PUT", f"{system.api_url}/subscriptions/local", "-d", json.dumps(subscription)])
-    yield shlex.join([*exports, "aichats", "admin", "connect", "--stack", system.stack.name, "--client-id", CLIENT_ID])
+    profile = [f"AICHATS_URL={system.api_url}", f"AICHATS_TOKEN={BEARER}"] if system.api_url != BUILT_IN.url else []
+    yield shlex.join([*profile, "aichats", "admin", "connect", "--client-id", CLIENT_ID])
+    if profile:
+        yield f"export {shlex.join(profile)}  # for the command aichats"
     yield f"export {shlex.join(exports)}  # for the AWS CLI and SDKs"
-    if system.api_url != BUILT_IN.url:
-        profile = {"AICHATS_URL": system.api_url, "AICHATS_TOKEN": BEARER}
-        yield f"export {shlex.join(f'{name}={value}' for name, value in profile.items())}  # for the command aichats"
 
 
 if __name__ == "__main__":

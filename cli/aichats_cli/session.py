@@ -75,7 +75,11 @@ class Session:
             UsageError: nothing was typed, or nothing came.
         """
         if self.system.stdin.isatty():
-            value = self.system.hidden(f"{prompt}: ").strip()
+            try:
+                value = self.system.hidden(f"{prompt}: ").strip()
+            except EOFError:  # Ctrl-D
+                self.note("")
+                value = ""
         else:
             value = self.system.stdin.readline().strip()
         if not value:

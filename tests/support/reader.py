@@ -65,6 +65,7 @@ class LocalStack:
     def adapt(self, text: str) -> str:
         """Return commands, or a pattern of what they print, for this system and for today."""
         text = re.sub(r"127\.0\.0\.1:(\d+)", lambda found: f"127.0.0.1:{self._ports[found[1]]}", text)
+        text = text.replace("aichats admin connect ", f"aichats admin connect --port {free_port()} ")
         return as_today(text.replace("aichats-dev", STACK), datetime.now(UTC).date())
 
     def reset(self) -> None:
@@ -167,10 +168,7 @@ def running_shell(folder: Path, stack: LocalStack) -> Iterator[Shell]:
         text=True,
         start_new_session=True,
         cwd=empty,
-        env=environment
-        | emulator_of(stack.dev).environment()
-        | command
-        | {"BROWSER": CONSENT, "PORT": str(free_port())},
+        env=environment | emulator_of(stack.dev).environment() | command | {"BROWSER": CONSENT},
     ) as process:
         shell = Shell(process, folder)
         try:

@@ -16,7 +16,6 @@ from aichats.whop.credentials import WebhookSecret
 from aichats_cli.admin.companies import check_company, read_companies
 from aichats_cli.admin.connections import companies_in, require_connection, with_connection
 from aichats_cli.admin.deployed import DeployedError
-from aichats_cli.admin.prompt import ask_secret
 from aichats_cli.admin.proofs import Providers
 from aichats_cli.admin.verify import Verification
 from aichats_cli.errors import UsageError
@@ -105,7 +104,7 @@ def _fill(session: Session, stack: DeployedStack, secret: StackSecret, choice: C
     """Ask for one key and store it."""
     model = SECRETS[choice.name].model
     owner = f" of {choice.company}" if choice.company else ""
-    key = ask_secret(session, f"{SECRETS[choice.name].prompt}{owner} for {secret.name}: ")
+    key = session.secret(f"{SECRETS[choice.name].prompt}{owner} for {secret.name}")
     if model is WebhookSecret:
         secret.change(lambda value: with_webhook_secret(value, key))
     else:

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+import shlex
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from aichats_cli.commands.admin_callers import app as callers
-from aichats_cli.commands.admin_extra import StackOption, admin_command
+from aichats_cli.commands.admin_extra import StackOption, Yes, admin_command
+from aichats_cli.errors import UsageError
 from aichats_cli.groups import new_group
-from aichats_cli.session import Session
+from aichats_cli.session import Session, command
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 app = new_group("Connect, repair and deploy a stack on AWS.")
 secret = new_group("Store the secrets of a stack.")
@@ -17,7 +22,6 @@ secret = new_group("Store the secrets of a stack.")
 Connection = Annotated[
     str | None, typer.Option(metavar="NAME", help="The name of the connection. `default` serves all companies.")
 ]
-Yes = Annotated[bool, typer.Option("--yes", "-y", help="Don't ask.")]
 MAX_WAIT_SECONDS = 86_400
 
 
@@ -182,3 +186,66 @@ def doctor(session: Session, *, stack: StackOption = None) -> None:
 
     if not examine(session, find_stack(session, stack)):
         raise typer.Exit(1)
+
+
+@command(
+    app,
+    "deploy",
+    examples=[
+        "aichats admin deploy",
+        "aichats admin deploy --env prod --parameter AlarmEmail=you@example.com",
+        'aichats admin deploy --parameter "Message=What\'s new?"',
+    ],
+)
+def deploy(
+    _session: Session,
+    *,
+    env: Annotated[
+        str | None, typer.Option(metavar="NAME", help="The environment in samconfig.toml. [default: default]")
+    ] = None,
+    parameter: Annotated[
+        list[str] | None, typer.Option(metavar="NAME=VALUE", help="A parameter to set. Repeat it for more.")
+    ] = None,
+    table: Annotated[
+        list[str] | None, typer.Option(metavar="NAME=TABLE", help="A restored table to take over, such as RunsTable=…")
+    ] = None,
+) -> None:
+    """Deploy the stack to your AWS account, from the source code of aichats. The first time, it asks a few questions.
+
+    A stack keeps a parameter until you set it again.
+    """
+    from aichats_cli.checkout import make
+
+    make(
+        "deploy",
+        {"ENV": env, "PARAMETERS": assignments("--parameter", parameter), "TABLES": assignments("--table", table)},
+    )
+
+
+def assignments(option: str, typed: Sequence[str] | None) -> str | None:
+    """Return what was typed as one text for Make, in which each word is quoted: ``None`` if nothing was typed.
+
+    Raises:
+        UsageError: a word has no ``=``.
+    """
+    for word in typed or []:
+        if not word.partition("=")[0] or "=" not in word:
+            raise UsageError(f"{option} must be NAME=VALUE, not {word!r}")
+    return shlex.join(typed).replace("$", "$$") if typed else None
+
+
+@admin_command(app, "remove", examples=["aichats admin remove aichats-dev", "aichats admin remove aichats-dev --yes"])
+def remove(
+    session: Session,
+    stack: Annotated[str, typer.Argument(metavar="STACK", help="The name of the stack, such as aichats-dev.")],
+    *,
+    yes: Yes = False,
+) -> None:
+    """Delete a stack on AWS, after you typed its name. Its tables and secrets are kept.
+
+    A new stack of the same name takes them over. docs/how-to/remove-a-stack.md says how to delete them too.
+    """
+    from aichats_cli.admin import remove as removing
+    from aichats_cli.admin.target import find_stack
+
+    removing.remove(session, find_stack(session, stack), yes=yes)

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from aichats_cli.commands.admin_extra import StackOption, admin_command
+from aichats_cli.commands.admin_extra import StackOption, Yes, admin_command
 from aichats_cli.groups import new_group
 from aichats_cli.session import Session
 
@@ -93,7 +93,7 @@ def revoke_caller(
     session: Session,
     name: Name,
     *,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Don't ask.")] = False,
+    yes: Yes = False,
     stack: StackOption = None,
 ) -> None:
     """Delete an API client. Its token ends within 5 minutes."""

@@ -21,6 +21,7 @@ StackOption = Annotated[
     ),
 ]
 INSTALL = "install it: pip install 'aichats-cli[admin]', or type: uvx --from 'aichats-cli[admin]' aichats admin …"
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Don't ask.")]
 
 
 def admin_command[**P](

@@ -8,6 +8,7 @@ import pytest
 from aichats_cli import checkout
 from aichats_cli.checkout import find_checkout
 from aichats_cli.errors import CommandError
+from local.deploy import pairs
 from tests.support.commands import run_command
 
 COMMAND = [sys.executable, "-m", "aichats_cli"]
@@ -71,3 +72,29 @@ def test_without_make_the_error_says_so(source: Path) -> None:
 
     assert failed.returncode == 1
     assert failed.stderr.startswith("Error: make is not installed")
+
+
+DEPLOY = """
+deploy:
+\t@printf '%s\\n' "$(ENV)" "$$PARAMETERS" "$(TABLES)"
+"""
+
+
+@pytest.mark.parametrize("value", ["What's new?", 'say "hi"', "$5 or $(HOME)", "a b\\c", "ü"])
+def test_deploy_passes_parameters_on_as_they_were_typed(source: Path, value: str) -> None:
+    (source / "Makefile").write_text(DEPLOY)
+    typed = ["--env", "prod", "--parameter", f"Message={value}", "--parameter", "AlarmEmail=you@example.com"]
+
+    printed = run_command(
+        *COMMAND, "admin", "deploy", *typed, "--table", "RunsTable=old", cwd=source, check=True
+    ).stdout
+
+    env, parameters, tables = printed.splitlines()
+    assert (env, tables) == ("prod", "RunsTable=old")
+    assert pairs(parameters) == {"Message": value, "AlarmEmail": "you@example.com"}
+
+
+@pytest.mark.parametrize("word", ["AlarmEmail", "=x", ""])
+def test_a_parameter_without_a_value_is_wrong_usage(source: Path, word: str) -> None:
+    done = run_command(*COMMAND, "admin", "deploy", "--parameter", word, cwd=source)
+    assert (done.returncode, done.stderr) == (2, f"Error: --parameter must be NAME=VALUE, not {word!r}\n")

@@ -301,7 +301,7 @@ def test_the_alarms_of_a_stack_with_a_similar_name_are_left_out(bench: DoctorBen
 
 @pytest.mark.parametrize("alarm", of_type("AWS::CloudWatch::Alarm"))
 def test_each_alarm_leads_to_its_section(alarm: str) -> None:
-    [anchor] = re.findall(rf"\[`{alarm}`\]\(\.\./operations/by-alarm\.md(#[a-z-]+)\)", ALARMS)
+    [anchor] = re.findall(rf"\[`{alarm}`\]\(\.\./operations/by-alarm\.md(#[a-z0-9-]+)\)", ALARMS)
     assert section_of(alarm) == f"docs/operations/by-alarm.md{anchor}"
     assert anchor[1:] in anchors(DOCS / "operations/by-alarm.md")
 

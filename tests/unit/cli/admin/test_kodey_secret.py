@@ -18,7 +18,7 @@ def test_the_key_is_stored_and_never_printed(stored: StoredSecret, capsys: pytes
     assert "sk_live_a" not in "".join(capsys.readouterr())
 
 
-@pytest.mark.parametrize("typed", ["", "sk live", "é"])
+@pytest.mark.parametrize("typed", ["sk live", "é"])
 def test_an_invalid_key_is_rejected(stored: StoredSecret, capsys: pytest.CaptureFixture[str], typed: str) -> None:
     assert stored.fill(typed) == 1
 
