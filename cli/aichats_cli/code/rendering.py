@@ -59,11 +59,12 @@ def _candidates(suffix: str, old: str | None, fields: dict[str, Any]) -> list[Ca
     if suffix == ".json":
         return [partial(_json, old, fields)]
     if suffix == ".md":
-        new = [partial(_new_markdown, fields, with_body=with_body) for with_body in (True, False)]
-        changed = [] if old is None else [partial(_changed_markdown, split_markdown(old), fields)]
-        return [*changed, *new]
+        parts = None if old is None else split_markdown(old)
+        changed = [partial(_changed_markdown, parts, fields, with_body=each) for each in (True, False) if parts]
+        new = [partial(_new_markdown, fields, with_body=each) for each in (True, False)]
+        return [*changed, *new, lambda: f"---\n{escaped_yaml(fields)}---\n"]
     changed_whole = [] if old is None else [partial(changed_yaml, old, fields)]
-    return [*changed_whole, partial(new_yaml, fields)]
+    return [*changed_whole, partial(new_yaml, fields), partial(escaped_yaml, fields)]
 
 
 def _json(old: str | None, fields: dict[str, Any]) -> str:
@@ -71,11 +72,11 @@ def _json(old: str | None, fields: dict[str, Any]) -> str:
     return json.dumps(ordered, indent=2, ensure_ascii=False) + "\n"
 
 
-def _changed_markdown(parts: Parts, fields: dict[str, Any]) -> str:
+def _changed_markdown(parts: Parts, fields: dict[str, Any], *, with_body: bool) -> str:
     name = message_field(fields["action"]["type"])
     old = read_yaml(parts.front).value
     in_front = isinstance(action := old.get("action"), dict) and name in action
-    message = None if in_front or name is None else fields["action"].get(name)
+    message = fields["action"].get(name) if with_body and name and not in_front else None
     body = parts.body if message == parts.message else f"{parts.lead}{message}\n" if message else ""
     front = without_message(fields, name if message else None, states_type="type" in (old.get("action") or {}))
     return f"---\n{changed_yaml(parts.front, front)}---\n{body}"
@@ -113,6 +114,12 @@ def in_order_of(old: Any, new: Any) -> Any:
 def new_yaml(fields: Mapping[str, Any]) -> str:
     """Return fields as YAML."""
     return _dumped(as_commented(in_order(fields)), NEW_INDENT)
+
+
+def escaped_yaml(fields: Mapping[str, Any]) -> str:
+    """Return fields as YAML in the form of JSON, for texts with characters that YAML doesn't keep otherwise."""
+    lines = json.dumps(in_order(fields), indent=2, ensure_ascii=False).split("\n")
+    return "".join(re.sub(r"[^\n -~]", lambda found: f"\\U{ord(found[0]):08x}", line) + "\n" for line in lines)
 
 
 def changed_yaml(text: str, fields: Mapping[str, Any]) -> str:
