@@ -5,8 +5,8 @@ import random
 import signal
 import subprocess
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
@@ -36,14 +36,20 @@ def dev() -> Iterator[Program]:
 def variables(dev: Program) -> dict[str, str]:
     """The environment of a process that uses the stack."""
     path = f"{COMMANDS}{os.pathsep}{os.environ['PATH']}"
-    return {**os.environ, "PATH": path, "AICHATS_URL": dev.value("API"), "AICHATS_TOKEN": BEARER, "NO_COLOR": "1"}
+    return {**os.environ, "PATH": path, "AICHATS_URL": dev.value("HTTP API"), "AICHATS_TOKEN": BEARER, "NO_COLOR": "1"}
+
+
+@pytest.fixture
+def api(variables: dict[str, str]) -> Iterator[httpx.Client]:
+    headers = {"Authorization": f"Bearer {variables['AICHATS_TOKEN']}"}
+    with httpx.Client(base_url=variables["AICHATS_URL"], headers=headers, timeout=60, trust_env=False) as client:
+        yield client
 
 
 def test_two_people_with_kills_lose_no_update_and_touch_nothing_of_others(
-    variables: dict[str, str], tmp_path: Path
+    variables: dict[str, str], api: httpx.Client, tmp_path: Path
 ) -> None:
     chance = random.Random(5)
-    api = client(variables)
     ann, ben = (AutomationFolder(tmp_path / name, "e2e/shared") for name in ("ann", "ben"))
     api.put("/automations/unmanaged", json=scheduled()).raise_for_status()
     before = api.get("/automations/unmanaged").json()["etag"]
@@ -51,9 +57,10 @@ def test_two_people_with_kills_lose_no_update_and_touch_nothing_of_others(
         for folder in (ann, ben):
             for name in chance.sample(NAMES, 4):
                 folder.write(f"{name}.md", markdown(f"{turn} {folder.path.name} {name}"))
-        at_once = [apply(folder, variables) for folder in (ann, ben)]
-        kill_after_a_change(at_once[0])
-        assert at_once[1].wait(PATIENCE) in {0, 1}
+        with ThreadPoolExecutor() as pool:
+            killed = pool.submit(apply, ann, variables, die=True)
+            assert apply(ben, variables) in {0, 1}
+        assert killed.result() in {0, 1, -signal.SIGKILL}
 
         settled = run_command("aichats", "apply", str(ann), "--prune", "--yes", env=variables)
 
@@ -66,7 +73,9 @@ def test_two_people_with_kills_lose_no_update_and_touch_nothing_of_others(
         assert own == {name: message(ann, name) for name in ann.names}
 
 
-def test_the_workflow_shows_a_plan_in_a_comment_and_applies_it(variables: dict[str, str], tmp_path: Path) -> None:
+def test_the_workflow_shows_a_plan_in_a_comment_and_applies_it(
+    variables: dict[str, str], api: httpx.Client, tmp_path: Path
+) -> None:
     folder = AutomationFolder(tmp_path / "automations", "e2e/workflow")
     folder.write("from-a-workflow.md", markdown())
     (tmp_path / "gh").write_text('#!/bin/sh\necho "$@" > gh.txt\n')
@@ -81,7 +90,7 @@ def test_the_workflow_shows_a_plan_in_a_comment_and_applies_it(variables: dict[s
     assert (tmp_path / "gh.txt").read_text().startswith("pr comment 7 --body-file comment.md")
     assert "+ from-a-workflow\n" in (tmp_path / "comment.md").read_text()
     run_step("apply", "Apply", tmp_path, variables | given)
-    assert client(variables).get("/automations/from-a-workflow").json()["managed_by"] == "e2e/workflow"
+    assert api.get("/automations/from-a-workflow").json()["managed_by"] == "e2e/workflow"
     run_step("plan", "Plan", tmp_path, variables | given)
     assert (tmp_path / "plan.txt").read_text().startswith("no changes")
 
@@ -117,23 +126,16 @@ def run_step(job: str, name: str, folder: Path, variables: dict[str, str]) -> No
     run_command("bash", "-e", "-c", step["run"], cwd=folder, env=variables, check=True)
 
 
-def client(variables: dict[str, str]) -> httpx.Client:
-    headers = {"Authorization": f"Bearer {variables['AICHATS_TOKEN']}"}
-    return httpx.Client(base_url=variables["AICHATS_URL"], headers=headers, timeout=60, trust_env=False)
-
-
-def apply(folder: AutomationFolder, variables: dict[str, str]) -> "subprocess.Popen[str]":
+def apply(folder: AutomationFolder, variables: dict[str, str], *, die: bool = False) -> int:
+    """Apply a folder, and return the exit code. With ``die``, kill the command after its first change."""
     command = ["aichats", "apply", str(folder), "--prune", "--yes"]
-    output: Any = {"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE, "text": True}
-    return subprocess.Popen(command, env=variables, **output)
-
-
-def kill_after_a_change(process: "subprocess.Popen[str]") -> None:
-    """End a command when it has reported its first change, or its end."""
-    assert process.stderr is not None
-    process.stderr.readline()
-    process.send_signal(signal.SIGKILL)
-    process.wait(PATIENCE)
+    with subprocess.Popen(command, env=variables, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as process:
+        assert process.stderr is not None
+        process.stderr.readline()
+        if die:
+            process.send_signal(signal.SIGKILL)
+        process.communicate(timeout=PATIENCE)
+    return process.returncode
 
 
 def message(folder: AutomationFolder, name: str) -> str:
