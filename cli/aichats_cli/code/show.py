@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import json
+from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ ABSENT = "\ud800"
 """Instead of a property that isn't there. No automation can have this text."""
 LONGEST_VALUE = 60
 """Longer texts are shown as a diff of their lines."""
+NARROWEST_TEXT = 20
 CONTEXT_LINES = 2
 NO_CHANGES = "no changes: the stack is equal to the folder"
 
@@ -48,6 +50,7 @@ class Shown:
 
     def __init__(self, change: Change, output: Output, when: Callable[[str], str]) -> None:
         self._change, self._paint, self._when = change, output.paint, when
+        self._width = output.width if output.is_terminal else None
 
     def lines(self) -> Iterator[str]:
         """Yield the name, the changed properties, the next times and the warnings."""
@@ -62,7 +65,7 @@ class Shown:
                 yield from self._property(name, old, new)
         yield from self._times()
         for warning in self._change.warnings:
-            yield self._paint(f"    ! {printable(warning)}", "yellow")
+            yield from self._wrapped("    ! ", printable(warning), "yellow")
 
     def _properties(self) -> tuple[dict[str, Any], dict[str, Any]]:
         """Return the properties before and after. A new automation has only those of its file."""
@@ -90,9 +93,20 @@ class Shown:
             if line.startswith("@@"):
                 continue
             color = {"+": "green", "-": "red"}.get(line[0], "dim")
-            yield self._paint(f"      {line[0]} {printable(line[1:])}".rstrip(), color)
+            yield from self._wrapped(f"      {line[0]} ", printable(line[1:]), color)
+
+    def _wrapped(self, prefix: str, text: str, color: str) -> Iterator[str]:
+        """Yield a text after a prefix. On a terminal, the lines of a long text are below each other."""
+        space = len(text) if self._width is None else max(self._width - len(prefix), NARROWEST_TEXT)
+        for number, part in enumerate(wrap(text, max(space, 1), replace_whitespace=False, expand_tabs=False) or [""]):
+            yield self._paint(f"{' ' * len(prefix) if number else prefix}{part}".rstrip(), color)
 
     def _times(self) -> Iterator[str]:
+        """Yield the next times, unless the automation only listens for events."""
+        if not any(
+            fields and fields["trigger"]["type"] == "schedule" for fields in (self._change.before, self._change.after)
+        ):
+            return
         before, after = (self._in_words(times) for times in (self._change.next_before, self._change.next_after))
         if self._change.action == "delete":
             yield f"    next: {before}"

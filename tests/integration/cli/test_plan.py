@@ -75,6 +75,22 @@ def test_a_terminal_shows_the_colors_of_a_diff(cli: Cli, folder: AutomationFolde
     assert "    action.message_text: \033[31mA\033[0m → \033[32mB\033[0m" in planned.out
 
 
+def test_a_terminal_wraps_long_lines_below_their_sign(cli: Cli, folder: AutomationFolder) -> None:
+    folder.write("weekly.md", markdown("word " * 30))
+    cli.variables |= {"COLUMNS": "60", "NO_COLOR": "1"}
+
+    lines = cli("plan", str(folder), terminal=True).out.splitlines()
+
+    first = lines.index("      + word word word word word word word word word word")
+    assert lines[first + 1] == "        word word word word word word word word word word"
+
+
+def test_an_automation_that_listens_for_events_has_no_times(cli: Cli, folder: AutomationFolder) -> None:
+    folder.write("weekly.md", markdown(trigger={"type": "webhook", "events": ["payment.failed"]}))
+
+    assert "next" not in cli("plan", str(folder)).out
+
+
 def test_a_text_cannot_control_the_terminal(cli: Cli, folder: AutomationFolder) -> None:
     folder.write("weekly.yaml", json.dumps(hourly("biz_A") | {"description": "a\033[2Jb\u202ec"}))
 
