@@ -60,9 +60,9 @@ def _check(tables: Mapping[str, str], known: Sequence[str]) -> None:
     """Check the tables to take over. A mistake would create an empty ledger, and runs would be performed twice."""
     for name, table in tables.items():
         if name not in known:
-            raise DeployedError(f"TABLES: template.yaml has no table {name!r}. Use one of: {', '.join(known)}")
+            raise DeployedError(f"template.yaml has no table {name!r}. Use one of: {', '.join(known)}")
         if not table:
-            raise DeployedError(f"TABLES: the name of the table is missing after {name}=")
+            raise DeployedError(f"the name of the table is missing after {name}=")
 
 
 def _identifiers(
@@ -91,7 +91,7 @@ def _table(logical_id: str, prefix: str, chosen: str | None) -> Iterator[dict[st
     if len(found) > 1:
         raise DeployedError(
             f"an earlier stack left several tables for {logical_id}: {', '.join(found)}."
-            f" Name the one to use: make deploy TABLES={logical_id}={found[0]}"
+            f" Name the one to use: aichats admin deploy --table {logical_id}={found[0]}"
         )
     yield from ({"TableName": name} for name in found)
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 ASKED = ("CompanyId", "Message", "ScheduleExpression", "ScheduleTimezone", "AlarmEmail")
 """Parameters that a first deployment asks for. The defaults of the others suit most users."""
-QUOTED = r'''make deploy PARAMETERS="Message=\"What's new?\""'''
+QUOTED = '''aichats admin deploy --parameter "Message=What's new?"'''
 """A command for the shell, with a value that has an apostrophe and spaces."""
 BROKEN = ("ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "DELETE_FAILED")
 
@@ -88,8 +88,8 @@ def deploy(environment: Environment, parameters: Mapping[str, str], tables: Mapp
     if is_there(environment.stack):
         if tables:
             raise DeployedError(
-                f"stack {environment.stack} exists, and only a new stack can take over TABLES. Delete the stack first,"
-                " as docs/how-to/restore-a-table.md describes, or leave TABLES out"
+                f"stack {environment.stack} exists, and only a new stack can take over tables. Delete the stack first,"
+                " as docs/how-to/restore-a-table.md describes, or name no tables"
             )
     else:
         found = leftovers(template, environment.stack, merged["Stage"], tables)
@@ -132,7 +132,7 @@ def ask(known: Mapping[str, Mapping[str, Any]], given: Mapping[str, str]) -> dic
         DeployedError: Ctrl-C or Ctrl-D in place of an answer.
     """
     print("First deployment. Press Enter to keep the default in brackets. You can change every answer later with")
-    print('make deploy PARAMETERS="Name=value".')
+    print("aichats admin deploy --parameter Name=value.")
     try:
         return {name: answer(name, known[name]) for name in ASKED if name not in given}
     except (EOFError, KeyboardInterrupt):

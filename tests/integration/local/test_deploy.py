@@ -2,7 +2,10 @@
 
 import io
 import json
+import os
 import shlex
+import shutil
+import sys
 import tomllib
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -215,12 +218,18 @@ def test_a_question_without_an_answer_ends_the_deploy_before_anything_is_created
 
 
 def test_a_quoted_value_reaches_the_command_through_make_as_the_error_shows_it(tmp_path: Path) -> None:
-    python = tmp_path / "python"
-    python.write_text('#!/bin/sh\nfor last; do :; done\nprintf %s "$last"\n')
-    python.chmod(0o755)
-    options = ["--silent", "--old-file=build", f"BIN={tmp_path}"]
-    command = deploy.QUOTED.replace("make", shlex.join(["make", *options]), 1)
-    read = run_command("sh", "-c", command, cwd=ROOT)
+    options = shlex.join(["--silent", "--old-file=build", f"BIN={tmp_path}"])
+    scripts = {
+        "python": 'for last; do :; done\nprintf %s "$last"',
+        "make": f'exec {shutil.which("make")} {options} "$@"',
+    }
+    for name, script in scripts.items():
+        (tmp_path / name).write_text(f"#!/bin/sh\n{script}\n")
+        (tmp_path / name).chmod(0o755)
+    path = os.pathsep.join([str(tmp_path), str(Path(sys.executable).parent), os.environ["PATH"]])
+
+    read = run_command("sh", "-c", deploy.QUOTED, cwd=ROOT, env=os.environ | {"PATH": path})
+
     assert deploy.pairs(read.stdout) == {"Message": "What's new?"}
 
 
@@ -249,7 +258,7 @@ def test_of_several_tables_that_were_left_a_person_chooses(
     monkeypatch.setattr(deploy, "adopt", lambda *call: adopted.append(call))
     monkeypatch.setattr("sys.stdin", io.StringIO())
     assert deploy.main([]) == 1
-    assert "Name the one to use: make deploy TABLES=RunsTable=" in capsys.readouterr().err
+    assert "Name the one to use: aichats admin deploy --table RunsTable=" in capsys.readouterr().err
     assert not sam.was_called
     assert deploy.main(["--tables", "RunsTable=aichats-dev-RunsTable-restored"]) == 0
     assert [each["ResourceIdentifier"] for each in adopted[0][3]] == [{"TableName": "aichats-dev-RunsTable-restored"}]
@@ -258,9 +267,9 @@ def test_of_several_tables_that_were_left_a_person_chooses(
 @pytest.mark.parametrize(
     ("tables", "message"),
     [
-        ("RunTable=restored", "deploy: TABLES: template.yaml has no table 'RunTable'. Use one of: {tables}\n"),
-        ("WhopSecret=restored", "deploy: TABLES: template.yaml has no table 'WhopSecret'. Use one of: {tables}\n"),
-        ("RunsTable=", "deploy: TABLES: the name of the table is missing after RunsTable=\n"),
+        ("RunTable=restored", "deploy: template.yaml has no table 'RunTable'. Use one of: {tables}\n"),
+        ("WhopSecret=restored", "deploy: template.yaml has no table 'WhopSecret'. Use one of: {tables}\n"),
+        ("RunsTable=", "deploy: the name of the table is missing after RunsTable=\n"),
     ],
 )
 @pytest.mark.usefixtures("no_terminal")
@@ -277,7 +286,7 @@ def test_tables_for_a_stack_that_exists_are_rejected_because_it_would_keep_its_o
 ) -> None:
     create_stack()
     assert deploy.main(["--tables", "RunsTable=aichats-dev-RunsTable-restored"]) == 1
-    assert "stack aichats-dev exists, and only a new stack can take over TABLES" in capsys.readouterr().err
+    assert "stack aichats-dev exists, and only a new stack can take over tables" in capsys.readouterr().err
     assert not sam.was_called
 
 
