@@ -37,7 +37,10 @@ def plan_lines(plan: Plan, output: Output, when: Callable[[str], str]) -> Iterat
         yield ""
     for name in plan.past:
         yield output.paint(f"! {name}: its time has passed, so it is not created. Delete its file", "yellow")
-    yield output.paint(summary(plan), "bold") if plan.changes else NO_CHANGES
+    if plan.changes:
+        yield output.paint(summary(plan), "bold")
+    elif not plan.problems:
+        yield NO_CHANGES
 
 
 def summary(plan: Plan) -> str:

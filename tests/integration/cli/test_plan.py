@@ -169,6 +169,7 @@ def test_an_automation_of_others_needs_to_be_adopted(cli: Cli, folder: Automatio
 
     assert planned.code == 1
     assert "daily.md" in planned.err
+    assert planned.out == ""
     assert "is managed by github.com/example/shop. To take it over, add --adopt daily\n" in planned.err
     assert "is managed by no folder. To take it over, add --adopt weekly\n" in planned.err
     assert cli("plan", str(folder), "--adopt", "weekly", "--adopt", "dai*").code == 3

@@ -59,11 +59,11 @@ def check_pauses(stack: ExaminedStack) -> Iterator[Finding]:
     now, is_paused = datetime.now(UTC), False
     if window := StackPause(stack.runs).read().at(now):
         is_paused = True
-        yield warn(f"the stack is {window.in_words()}", "call POST /resume")
+        yield warn(f"the stack is {window.in_words()}", "aichats auto resume --all")
     for row in stack.automations.rows:
         if row.state == "active" and (window := row.pauses.at(now)):
             is_paused = True
-            yield warn(f"automation {row.name} is {window.in_words()}", f"call POST /automations/{row.name}/resume")
+            yield warn(f"automation {row.name} is {window.in_words()}", f"aichats auto resume {row.name}")
     if not is_paused:
         yield fine("neither the stack nor an automation is paused")
 

@@ -261,8 +261,8 @@ def test_a_paused_stack_and_paused_automations_are_named_with_what_to_do(bench: 
     holidays = PauseWindow(now, until, "zoe", now, "holidays")
     StackPause(bench.runs).change(lambda pauses: pauses.add(holidays, now), now)
     assert bench.lines(check_pauses) == [
-        f"warn: the stack is paused by zoe until {until:%Y-%m-%dT%H:%M:%SZ}: holidays -> call POST /resume",
-        "warn: automation paused is paused by ops -> call POST /automations/paused/resume",
+        f"warn: the stack is paused by zoe until {until:%Y-%m-%dT%H:%M:%SZ}: holidays -> aichats auto resume --all",
+        "warn: automation paused is paused by ops -> aichats auto resume paused",
     ]
 
 
