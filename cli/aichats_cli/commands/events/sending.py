@@ -83,7 +83,8 @@ def deliver(session: Session, body: EventToTest) -> DeliveredEvent:
 def started_words(type_: str, run_ids: list[str]) -> str:
     """Return what an event has started."""
     if not run_ids:
-        return f"Sent {type_}. It started no run: no automation that is on listens for it, or its filter isn't true. See: aichats auto list"
+        reason = "no automation that is on listens for it, or its filter isn't true"
+        return f"Sent {type_}. It started no run: {reason}. See: aichats auto list"
     return f"Sent {type_}. It started {len(run_ids)} run{'s' * (len(run_ids) > 1)}"
 
 
