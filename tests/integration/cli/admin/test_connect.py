@@ -535,9 +535,9 @@ def test_ctrl_c_before_the_company_uses_the_connection_says_what_is_stored_and_w
         (["--client-id", "apik_canteen"], "--client-id must be the ID of your app"),
         (["--company", ""], "--company must be a company ID from Whop"),
         (["--company", "canteen"], "--company must be a company ID from Whop, such as biz_XXXXX, not 'canteen'"),
-        (["--port", "0"], "Invalid value for '--port'"),
-        (["--timeout", "0"], "Invalid value for '--timeout'"),
-        (["--timeout", "soon"], "Invalid value for '--timeout'"),
+        (["--port", "0"], "invalid value for --port"),
+        (["--timeout", "0"], "invalid value for --timeout"),
+        (["--timeout", "soon"], "invalid value for --timeout"),
     ],
 )
 def test_an_option_that_does_not_fit_is_rejected(bench: LoginBench, options: list[str], error: str) -> None:
