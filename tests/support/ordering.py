@@ -24,6 +24,7 @@ STACKS = (
         "tests/e2e/test_automations_by_the_clock.py",
         "tests/e2e/test_nothing_leaks.py",
         "tests/e2e/test_killed_worker.py",
+        "tests/e2e/test_automations_as_code.py",
         "tests/e2e/test_dev.py",
         "tests/e2e/test_login_in_a_browser.py",
         "tests/e2e/test_sam_local.py",
@@ -31,6 +32,7 @@ STACKS = (
 )
 """Files whose tests start stacks of their own or use one for long, by the process that begins with them."""
 LONG = (
+    "tests/integration/cli/test_two_people.py",
     "tests/integration/runs/test_ledger_model.py",
     "tests/integration/functions/test_least_privilege.py",
     "tests/integration/automations/test_reconcile_model.py",

@@ -7,11 +7,11 @@ import pytest
 from tests.support.two_people import Office
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(2))
 def test_random_edits_by_two_people_end_with_an_empty_plan(tmp_path: Path, seed: int) -> None:
     office = Office(tmp_path, seed)
 
-    for _ in range(50):
+    for _ in range(100):
         office.step()
 
     assert office.kills
