@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import shlex
 import sys
 import threading
@@ -11,7 +10,7 @@ from contextlib import ExitStack, suppress
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from aichats_cli.profiles import BUILT_IN
 from aichats_cli.signals import SignalledError
@@ -20,7 +19,7 @@ from local.cloud.scheduler import Scheduler
 from local.console import BOLD, DIM, Console
 from local.kept import FOLDER, kept, locked
 from local.repeat import repeating
-from local.setup import ROOT
+from local.setup import ROOT, VENV
 from local.signals import interruptible
 from local.standins.receiver.page import SHOWN_EVENTS
 from local.standins.shared.command import port
@@ -33,16 +32,6 @@ READY = "Logs follow. Press Ctrl-C to stop."
 """The line that is printed when everything runs."""
 CLIENT_ID = "app_local"
 """App for `aichats admin connect`. The mock of Whop accepts any app."""
-AUTOMATION: dict[str, Any] = {
-    "trigger": {"type": "schedule", "expression": "rate(1 minute)"},
-    "action": {
-        "type": "whop.create_chat",
-        "title": "Revenue at {{ slot.time }}",
-        "message_text": "Summarize the revenue of this hour.",
-        "notification_preference": "none",
-    },
-    "targets": ["biz_B"],
-}
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -185,23 +174,22 @@ def shown(folder: Path) -> str:
 
 
 def commands(system: System) -> Iterator[str]:
-    """Return commands for a shell."""
-    authorization = f"Authorization: Bearer {BEARER}"
-    send = ["curl", "-i", "-H", authorization, "-H", "Content-Type: application/json"]
-    text = "Summarize the revenue of this week."
-    for_whop = json.dumps({"message_text": text, "company_id": "biz_A"})
-    for_kodey = json.dumps({"message_text": text, "agent_id": "agent_support"})
+    """Return commands for a shell. The first ones prepare it for the others."""
+    text = ["--message", "Summarize the revenue of this week."]
     exports = [f"{name}={value}" for name, value in system.emulator.environment().items()]
-    yield shlex.join([*send, f"{system.api_url}/chats", "-d", for_whop])
-    yield shlex.join([*send, f"{system.api_url}/kodey/chats", "-d", for_kodey])
-    yield shlex.join([*send, "-X", "PUT", f"{system.api_url}/automations/every-minute", "-d", json.dumps(AUTOMATION)])
-    yield shlex.join(["curl", f"{system.api_url}/chats", "-H", authorization])
-    subscription = {"url": system.receiver_url, "events": SHOWN_EVENTS}
-    yield shlex.join([*send, "-X", "PUT", f"{system.api_url}/subscriptions/local", "-d", json.dumps(subscription)])
-    profile = [f"AICHATS_URL={system.api_url}", f"AICHATS_TOKEN={BEARER}"] if system.api_url != BUILT_IN.url else []
-    yield shlex.join([*profile, "aichats", "admin", "connect", "--client-id", CLIENT_ID])
-    if profile:
+    yield f'export PATH={shlex.quote(str(VENV / "bin"))}:"$PATH"  # finds the command aichats'
+    if system.api_url != BUILT_IN.url:
+        profile = [f"AICHATS_URL={system.api_url}", f"AICHATS_TOKEN={BEARER}"]
         yield f"export {shlex.join(profile)}  # for the command aichats"
+    for words in (
+        ["chats", "create", "--for", "biz_A", *text],
+        ["chats", "create", "--kodey", "--for", "agent_support", *text],
+        ["auto", "create", "every-minute", "--every", "1m", "--for", "biz_B", "--mute", *text],
+        ["notify", "add", "webhook", "local", "--url", system.receiver_url, "--types", ",".join(SHOWN_EVENTS)],
+        ["status"],
+        ["admin", "connect", "--client-id", CLIENT_ID],
+    ):
+        yield shlex.join(["aichats", *words])
     yield f"export {shlex.join(exports)}  # for the AWS CLI and SDKs"
 
 

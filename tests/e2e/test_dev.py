@@ -3,7 +3,6 @@
 import json
 import os
 import re
-import shlex
 import signal
 import sys
 from collections.abc import Iterator
@@ -16,19 +15,31 @@ import pytest
 
 from aichats.aws.secret_versions import SecretVersions
 from local.cloud.scheduler import fired_for, iso
-from local.dev import AUTOMATION
 from local.plain_http import plain_client
 from local.ports import listen
 from local.setup import ROOT
 from local.system import BEARER, STACK, WEBHOOK_SECRET
 from tests.support.commands import Program, run_command
-from tests.support.dev import ON_FREE_PORTS, emulator_of, running_dev, running_login, whop_of
+from tests.support.dev import (
+    ON_FREE_PORTS,
+    emulator_of,
+    running_dev,
+    running_login,
+    shown_commands,
+    shown_variables,
+    whop_of,
+)
 from tests.support.mock_servers import MockServer
 from tests.support.waiting import PATIENCE, until
 from tests.support.whop_oauth import allow
 
 DEV = [sys.executable, "-m", "local.dev"]
 OWN_SECRET = f"ws_{'a' * 64}"
+AUTOMATION = {
+    "trigger": {"type": "schedule", "expression": "rate(1 minute)"},
+    "action": {"type": "whop.create_chat", "message_text": "Summarize the revenue of this hour."},
+    "targets": ["biz_B"],
+}
 
 
 @pytest.fixture(scope="module")
@@ -61,9 +72,10 @@ def test_the_api_answers_its_logs_are_shown_and_what_is_printed_can_be_copied(de
     unsigned = httpx.post(dev.value("webhooks"), json={}, timeout=60, trust_env=False)
     assert (unsigned.status_code, dev.value("webhook secret")) == (401, WEBHOOK_SECRET)
     dev.wait_for(f"http POST /webhooks/whop 401 request_id={unsigned.json()['request_id']}")
-    for create in re.findall(r"^  (curl .* -d .*)$", dev.printed, re.MULTILINE):
-        created = run_command(*shlex.split(create), check=True).stdout
-        assert " 201 " in created.splitlines()[0]
+    variables = dict(each.split("=", 1) for each in shown_variables(dev))
+    for words in shown_commands(dev):
+        if words[0] != "admin":
+            run_command(sys.executable, "-m", "aichats_cli", *words, env=dict(os.environ) | variables, check=True)
     (answered,) = MockServer(dev.value("mock of Kodey"), "").state()["chats"]
     assert [message["role"] for message in answered["messages"]] == ["user", "assistant"]
     chats = whop_of(dev).state()["chats"]
@@ -90,16 +102,12 @@ def test_the_mock_of_whop_delivers_a_test_event_that_starts_an_automation(dev: P
         http.delete(f"{api}/automations/refunds").raise_for_status()
 
 
-def test_on_another_port_it_shows_the_variables_for_the_command(dev: Program) -> None:
-    shown = re.search(r"^  export (AICHATS_URL=.*)  # for the command aichats$", dev.printed, re.MULTILINE)
-    assert shown, dev.printed
-    variables = dict(each.split("=", 1) for each in shlex.split(shown[1]))
-    listed = run_command(
-        *(sys.executable, "-m", "aichats_cli", "dev", "state", "whop", "-o", "json"),
-        env=dict(os.environ) | variables,
-        check=True,
-    )
-    assert json.loads(listed.stdout)["webhooks"]
+def test_it_shows_where_the_command_is(dev: Program) -> None:
+    (export,) = re.findall(r"^  (export PATH=.*)  #", dev.printed, re.MULTILINE)
+
+    found = run_command("bash", "-c", f"{export}; command -v aichats", check=True).stdout
+
+    assert found == f"{ROOT}/.venv/bin/aichats\n"
 
 
 def test_the_mock_receiver_gets_the_events_of_a_subscription_with_a_valid_signature(dev: Program) -> None:

@@ -42,8 +42,17 @@ def running_login(dev: Program, *options: str) -> Iterator[tuple[Program, str]]:
 
 
 def login_command(dev: Program) -> tuple[list[str], list[str]]:
-    """Return the environment of the command that it shows, and what follows `aichats`."""
-    (command,) = re.findall(r"^  (.*aichats admin connect .*)$", dev.printed, re.MULTILINE)
-    words = shlex.split(command)
-    place = words.index("aichats")
-    return words[:place], words[place + 1 :]
+    """Return the variables for the commands that it shows, and what follows `aichats` in the one that logs in."""
+    (words,) = [words for words in shown_commands(dev) if words[:2] == ["admin", "connect"]]
+    return shown_variables(dev), words
+
+
+def shown_variables(dev: Program) -> list[str]:
+    """Return the variables for the command `aichats` that it shows, because it has another port, as ``NAME=value``."""
+    (exported,) = re.findall(r"^  export (AICHATS_URL=.*)  # for the command aichats$", dev.printed, re.MULTILINE)
+    return shlex.split(exported)
+
+
+def shown_commands(dev: Program) -> list[list[str]]:
+    """Return what follows `aichats` in each command that it shows."""
+    return [shlex.split(line) for line in re.findall(r"^  aichats (.*)$", dev.printed, re.MULTILINE)]

@@ -152,7 +152,7 @@ def running_shell(folder: Path, stack: LocalStack) -> Iterator[Shell]:
     """Run a shell in an empty folder, with the local AWS and a browser. It reads none of the user's files at its start.
 
     `make` runs in the project folder, as on the pages. `aichats` is installed, and speaks to the stack without a login.
-    No proxy is asked for this machine.
+    Its machine is in the time zone of the pages. No proxy is asked for this machine.
     """
     environment = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
     (empty := folder / "empty").mkdir()
@@ -161,6 +161,7 @@ def running_shell(folder: Path, stack: LocalStack) -> Iterator[Shell]:
         "AICHATS_URL": stack.dev.value("HTTP API"),
         "AICHATS_TOKEN": BEARER,
         "XDG_CONFIG_HOME": str(folder / "config"),
+        "TZ": ZONE.key,
     }
     with subprocess.Popen(
         ["bash", "--noprofile", "--norc", "-o", "pipefail"],
