@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import httpx
@@ -35,7 +36,7 @@ from tests.support.whop_oauth import allow
 
 DEV = [sys.executable, "-m", "local.dev"]
 OWN_SECRET = f"ws_{'a' * 64}"
-AUTOMATION = {
+AUTOMATION: dict[str, Any] = {
     "trigger": {"type": "schedule", "expression": "rate(1 minute)"},
     "action": {"type": "whop.create_chat", "message_text": "Summarize the revenue of this hour."},
     "targets": ["biz_B"],
