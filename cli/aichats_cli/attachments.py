@@ -184,8 +184,8 @@ def attachments_of(session: Session, texts: Sequence[str], company: str | None) 
 
     Args:
         session: the session of the command.
-        texts: paths of files; URLs that begin with `https://` or `s3://`, which aichats fetches when it creates the
-            chat; or IDs of uploaded files.
+        texts: paths of files; URLs that begin with `https://` or `s3://`, or with a template, which aichats fetches
+            when it creates the chat; or IDs of uploaded files.
         company: the company of the chat.
 
     Raises:
@@ -197,7 +197,7 @@ def attachments_of(session: Session, texts: Sequence[str], company: str | None) 
 def _attachment(session: Session, text: str, company: str | None) -> Attachment:
     if text.startswith("s3://"):
         return {"s3": text}
-    if "://" in text:
+    if "://" in text or text.startswith("{{"):
         return {"url": text}
     path = Path(text)
     if text.startswith("file_") and not path.exists():

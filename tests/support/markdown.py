@@ -24,7 +24,8 @@ class ShellBlock:
         text: the commands.
         on_aws: the block needs an AWS account or another machine (``<!-- aws -->``).
         in_terminal: the block runs in a terminal of its own until Ctrl-C (``<!-- terminal -->``).
-        fired: slots for which schedules fired before, as ``name time`` (``<!-- fired: … -->``).
+        fired: slots for which schedules fired before, as ``name time`` (``<!-- fired: … -->``). The time may be
+            ``yesterday 08:30``.
         given: what the page assumes: commands, or a page whose first block runs (``<!-- given: … -->``).
         types: what the reader types while the block runs (``<!-- types: … -->``).
         waits: the reader repeats the block until it shows what is expected (``<!-- wait -->``).

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from functools import cached_property
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -49,6 +49,17 @@ def as_today(text: str, today: date) -> str:
         return f"{at_home.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
 
     return re.sub(r"(?<!\d)(?P<day>20\d\d-\d\d-\d\d)(?P<clock>T\d\d:\d\d:\d\dZ)?(?!\d)", move, text)
+
+
+def with_yesterday(slot: str, now: datetime) -> str:
+    """Return a slot such as `daily-numbers yesterday 08:30` with its time in UTC. Other slots stay as they are."""
+
+    def named(found: re.Match[str]) -> str:
+        clock = time.fromisoformat(found["clock"])
+        yesterday = datetime.combine(now.date() - timedelta(days=1), clock, now.tzinfo)
+        return f"{yesterday.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
+
+    return re.sub(r"yesterday (?P<clock>\d\d:\d\d)", named, slot)
 
 
 @dataclass(frozen=True)
@@ -187,7 +198,7 @@ def perform(shell: Shell, stack: LocalStack, block: ShellBlock) -> None:
         text = shell_blocks(DOCS / assumed)[0].text if assumed.endswith(".md") else assumed
         shell.run(stack.adapt(text))
     for fired in block.fired:
-        stack.fire(*stack.adapt(fired).split())
+        stack.fire(*stack.adapt(with_yesterday(fired, datetime.now(ZONE))).split())
     text, pattern = stack.adapt(block.text), None if block.shows is None else stack.adapt(block.shows)
 
     printed = ""

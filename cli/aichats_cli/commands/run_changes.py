@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from aichats_cli.errors import UsageError
-from aichats_cli.output import text_of
+from aichats_cli.output import Format, text_of
 from aichats_cli.runs.options import (
     CANCELLABLE,
     REPLAYABLE,
@@ -29,6 +29,9 @@ from aichats_cli.session import Session
 if TYPE_CHECKING:
     from aichats_cli.models import JobView
     from aichats_cli.runs.selection import Selection
+
+EXPLAINED_RUNS = 100
+"""The number of runs whose reasons a replay shows, at most."""
 
 
 def replay_runs(
@@ -129,6 +132,8 @@ def perform_job(session: Session, verb: str, selection: Selection, *, dry_run: b
         raise UsageError(f"a run that is {wrong[0]} can't be changed so. It must be {' or '.join(sorted(allowed))}")
     total, matching = count_runs(session, verb, bodies(selection))
     what = f"{runs_text(total['count'])} ({', '.join(selection.statuses)}) {selection.in_words(session)}"
+    if verb == "replay" and matching:
+        note_reasons_of(session, selection)
     if dry_run or not matching:
         fields = {
             "runs": total["count"],
@@ -150,6 +155,15 @@ def perform_job(session: Session, verb: str, selection: Selection, *, dry_run: b
     print_jobs(session, [follow_job(session, job["job_id"]) for job in started])
     if verb == "replay":
         session.note("The replayed runs are performed now. To see them: aichats runs list --status pending,performing")
+
+
+def note_reasons_of(session: Session, selection: Selection) -> None:
+    """Print why the newest runs of a selection did not succeed, before they are performed again."""
+    from aichats_cli.runs.selection import find_runs
+    from aichats_cli.runs.views import note_reasons
+
+    if session.output.format is Format.table:
+        note_reasons(session, find_runs(session, selection, EXPLAINED_RUNS)[0])
 
 
 def print_jobs(session: Session, jobs: list[JobView]) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from tests.support.automations_cli import DUNNING, WEEKDAYS, create, definition, sent
 from tests.support.cli import Cli
+from tests.support.fakes import Json
 
 WHAT = ("--message", "Sum up yesterday")
 
@@ -37,6 +38,34 @@ def test_an_automation_for_several_companies_is_one_command(cli: Cli) -> None:
         "next     Mon 23 Nov 08:30",
         "         Tue 24 Nov 08:30",
     ]
+
+
+@pytest.mark.parametrize(
+    ("typed", "budget", "words"),
+    [
+        ("2/day", {"runs": 2, "per": "day"}, "2 runs per day"),
+        ("100 runs / month", {"runs": 100, "per": "month"}, "100 runs per month"),
+        ("5000 tokens/month", {"tokens": 5000, "per": "month"}, "5000 tokens per month"),
+    ],
+)
+def test_a_budget_is_typed_as_people_say_it(cli: Cli, typed: str, budget: Json, words: str) -> None:
+    created = cli("auto", "create", "dunning", *DUNNING, *WHAT, "--budget", typed)
+
+    assert definition(cli, "dunning")["budget"] == budget
+    assert f"budget   {words}\n" in created.out
+
+
+def test_an_automation_can_await_the_reply(cli: Cli) -> None:
+    created = cli("auto", "create", "daily", *WEEKDAYS, *WHAT, "--await-reply")
+
+    assert definition(cli, "daily")["action"]["await_reply"] is True
+    assert "action   creates a Whop chat, and awaits the reply\n" in created.out
+
+
+def test_a_template_of_an_address_is_attached_as_an_address(cli: Cli) -> None:
+    cli("auto", "create", "dunning", *DUNNING, *WHAT, "--attach", "{{ event.data.download_url }}")
+
+    assert definition(cli, "dunning")["action"]["attachments"] == [{"url": "{{ event.data.download_url }}"}]
 
 
 def test_a_zone_that_was_not_typed_is_that_of_the_machine_and_is_shown(cli: Cli) -> None:
@@ -225,6 +254,11 @@ WRONG = [
         (*WEEKDAYS, *WHAT, "--kodey", "--for", "agent_1", "--mute"),
         "--mute is for chats of Whop: write it without --kodey",
     ),
+    (
+        (*WEEKDAYS, *WHAT, "--kodey", "--for", "agent_1", "--await-reply"),
+        "--await-reply is for chats of Whop: write it without --kodey",
+    ),
+    ((*WEEKDAYS, *WHAT, "--budget", "2/year"), "--budget '2/year' is not a budget"),
     ((*WEEKDAYS, *WHAT, "--user", "user_1"), "--user is for chats of Kodey: write it with --kodey"),
     (("--on", "2020-01-01", *WHAT), "--on '2020-01-01' is in the past"),
 ]

@@ -135,6 +135,15 @@ def test_the_list_shows_the_last_run_and_the_schedule_in_words(cli: Cli) -> None
     )
 
 
+def test_the_last_run_of_a_schedule_has_the_time_of_its_slot(cli: Cli) -> None:
+    create(cli, "daily")
+    cli.stack.clock.now = datetime(2026, 11, 23, 7, 34, tzinfo=UTC)
+    cli.stack.tick(datetime(2026, 11, 23, 7, 30, tzinfo=UTC), "daily")
+
+    assert " Mon 23 Nov 08:30  " in cli("auto", "list").out
+    assert "last run  Mon 23 Nov 08:30, " in cli("auto", "show", "daily").out
+
+
 def test_the_list_is_filtered_by_state_and_label(cli: Cli) -> None:
     create(cli, "one", "--label", "team=growth")
     create(cli, "two", "--label", "team=growth")

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from enum import StrEnum
 from http import HTTPStatus
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
 from aichats_cli.commands.auto.definition import TypedAction, trigger_of, zone_note
 from aichats_cli.commands.auto.group import Companies, Zone, app, path_to
 from aichats_cli.commands.auto.showing import fields_of
-from aichats_cli.errors import CommandError
+from aichats_cli.errors import CommandError, UsageError
 from aichats_cli.labels import read_labels
 from aichats_cli.messages import read_message
 from aichats_cli.schedules import EVERY, TypedTrigger, split
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
     from aichats_cli.api import Answer
     from aichats_cli.commands.auto.definition import Trigger
-    from aichats_cli.models import Attachment, AutomationBody, StoredAutomation
+    from aichats_cli.models import Attachment, AutomationBody, Budget, Per, StoredAutomation
 
 NEXT_TIMES = 3
 
@@ -53,6 +54,10 @@ Description = Annotated[str | None, typer.Option(metavar="TEXT", help="A note fo
 Attach = Annotated[
     list[str] | None,
     typer.Option(metavar="FILE", help="A file, its https:// or s3:// URL, or its ID; may be repeated."),
+]
+AwaitReply = Annotated[bool, typer.Option("--await-reply", help="Let each run show when the agent replied.")]
+TypedBudget = Annotated[
+    str | None, typer.Option("--budget", metavar="LIMIT", help='The maximum, such as 2/day or "5000 tokens/month".')
 ]
 Paused = Annotated[bool, typer.Option("--paused", help="Create it paused, until you resume it.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Check it, show its next times, and store nothing.")]
@@ -84,7 +89,9 @@ def create_automation(
     attach: Attach = None,
     kodey: Kodey = False,
     user: User = None,
+    await_reply: AwaitReply = False,
     missed: OnMissed = Missed.skip,
+    budget: TypedBudget = None,
     label: Labels = None,
     description: Description = None,
     paused: Paused = False,
@@ -94,8 +101,12 @@ def create_automation(
     typed = TypedTrigger(every, at or (), on, schedule, split(event or ()), filter_)
     trigger = trigger_of(session, typed, tz, paused=paused)
     text = read_message(session, message, message_file)
-    action = TypedAction(text, companies or (), title, mute=mute, kodey=kodey, user=user, attach=attach or ())
+    action = TypedAction(
+        text, companies or (), title, mute=mute, kodey=kodey, user=user, attach=attach or (), await_reply=await_reply
+    )
     body = definition_of(trigger, action, missed, label or (), description)
+    if budget:
+        body["budget"] = read_budget(budget)
     stored = create(session, name, body, action, dry_run=dry_run)
     session.output.item(stored, fields_of(session, stored, NEXT_TIMES))
     if tz is None and (note := zone_note(session, trigger)):
@@ -119,6 +130,21 @@ def definition_of(
     if description:
         body["description"] = description
     return body
+
+
+def read_budget(text: str) -> Budget:
+    """Return a budget that was typed, such as `2/day` or `5000 tokens/month`.
+
+    Raises:
+        UsageError: the text isn't a budget.
+    """
+    found = re.fullmatch(r"(\d{1,9}) ?(runs?|tokens?)? ?(?:/|per) ?(day|month)", text.strip().lower(), re.ASCII)
+    if found is None:
+        raise UsageError(f"--budget {text!r} is not a budget", 'write one such as 2/day or "5000 tokens/month"')
+    number, per = int(found[1]), cast("Per", found[3])
+    if (found[2] or "").startswith("token"):
+        return {"tokens": number, "per": per}
+    return {"runs": number, "per": per}
 
 
 def create(

@@ -32,6 +32,7 @@ class TypedAction:
     kodey: bool
     user: str | None
     attach: Sequence[str]
+    await_reply: bool = False
 
     def fields(self, attachments: Sequence[Attachment] = ()) -> Action:
         """Return the action as the API reads it, with files that are uploaded already.
@@ -40,7 +41,8 @@ class TypedAction:
             UsageError: options of Whop are mixed with those of Kodey.
         """
         if self.kodey:
-            self._reject({"--title": self.title, "--mute": self.mute, "--attach": self.attach}, "Whop")
+            of_whop = {"--title": self.title, "--mute": self.mute, "--attach": self.attach}
+            self._reject({**of_whop, "--await-reply": self.await_reply}, "Whop")
             kodey: KodeyCreateChat = {"type": "kodey.create_chat", "message_text": self.message}
             return {**kodey, "user_id": self.user} if self.user else kodey
         self._reject({"--user": self.user}, "Kodey")
@@ -51,6 +53,8 @@ class TypedAction:
             whop["notification_preference"] = "none"
         if attachments:
             whop["attachments"] = list(attachments)
+        if self.await_reply:
+            whop["await_reply"] = True
         return whop
 
     def targets(self, *, has_event: bool) -> list[str | None]:

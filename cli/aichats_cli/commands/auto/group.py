@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -12,6 +12,8 @@ from aichats_cli.errors import UsageError
 from aichats_cli.groups import new_group
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from aichats_cli.session import Session
 
 app = new_group("List, create, run and pause automations.")
@@ -50,3 +52,9 @@ def local_time(session: Session, utc: str, local: str) -> str:
     if there.astimezone(session.now().tzinfo).replace(tzinfo=None) == there.replace(tzinfo=None):
         return here
     return f"{here} ({there:%a %H:%M} in its zone)"
+
+
+def time_of_last_run(automation: Mapping[str, Any]) -> str | None:
+    """Return the slot of the last run, or when it came if it has none; ``None`` if the automation never ran."""
+    last = automation["last_run"]
+    return last and (last["slot"] or last["at"])

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from aichats_cli.commands.auto.group import app, local_time, path_to
+from aichats_cli.commands.auto.group import app, local_time, path_to, time_of_last_run
 from aichats_cli.complete import automation_names
 from aichats_cli.errors import CommandError
 from aichats_cli.labels import label_filter
@@ -62,7 +62,7 @@ def show_automations(session: Session, automations: Sequence[AutomationView]) ->
             "name": lambda each: each["name"],
             "state": lambda each: each["state"],
             "next": lambda each: session.when(each["next_at"]),
-            "last run": lambda each: session.when((each["last_run"] or {}).get("at")),
+            "last run": lambda each: session.when(time_of_last_run(each)),
             "result": lambda each: (each["last_run"] or {}).get("status"),
             "when": lambda each: in_words(each["trigger"]),
         },

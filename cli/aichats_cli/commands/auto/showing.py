@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from aichats_cli.commands.auto.group import Name, app, local_time, path_to
+from aichats_cli.commands.auto.group import Name, app, local_time, path_to, time_of_last_run
 from aichats_cli.output import Format
 from aichats_cli.session import Session, command
 from aichats_cli.trigger_words import in_words
@@ -71,7 +71,7 @@ def fields_of(session: Session, each: AutomationView | StoredAutomation, times: 
         "about": each.get("description"),
         "managed by": each.get("managed_by"),
         "pauses": "\n".join(pause_words(session, pause) for pause in planned_pauses(each)),
-        "last run": last and f"{session.when(last['at'])}, {counts_words(last['counts'])}",
+        "last run": last and f"{session.when(time_of_last_run(each))}, {counts_words(last['counts'])}",
         "changed": f"{session.when(each['updated_at'])} by {each['updated_by'] or 'an unknown client'}",
     }
 
@@ -109,7 +109,8 @@ def action_words(action: Mapping[str, Any]) -> str:
     """Return an action in words."""
     preference = action.get("notification_preference")
     muted = {"none": ", muted", "all": ", with notifications"}.get(str(preference), "")
-    return f"{ACTIONS.get(action['type'], action['type'])}{muted}"
+    awaits = ", and awaits the reply" if action.get("await_reply") else ""
+    return f"{ACTIONS.get(action['type'], action['type'])}{muted}{awaits}"
 
 
 def attachment_words(attachment: Attachment) -> str:
