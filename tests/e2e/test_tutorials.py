@@ -1,5 +1,7 @@
 """The documentation: every block of a tutorial or of an ordinary task does on a laptop what its page says."""
 
+import re
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,6 +11,7 @@ from local.setup import ROOT
 from tests.support.dev import running_dev
 from tests.support.markdown import DOCS, shell_blocks
 from tests.support.reader import LocalStack, perform, running_shell
+from tests.support.typed_commands import calls
 
 HOW_TOS = ["automations-in-git"]
 """The how-to pages whose blocks run from top to bottom, in an empty folder."""
@@ -33,6 +36,22 @@ TASKS = {
     "see what the chats took": "see-usage",
 }
 """Ordinary tasks, each with the page that shows how to do it."""
+ONE_COMMAND = {
+    "create a muted chat for three companies on every weekday at 8:30": ("schedule-weekdays", "auto create"),
+    "pause an automation from 24 December to 4 January, in advance": ("pause-for-the-holidays", "auto pause"),
+    "find out if yesterday's run happened": ("check-that-it-ran", "runs list"),
+    "see what failed last week and why, and replay all of it": ("replay-failed-runs", "runs replay"),
+    "mute 50 chats until Monday at 9:00": ("mute-until-monday", "chats mute"),
+    "run an automation now to try it": ("try-an-automation", "auto run"),
+    "apply twelve automations that are in git, with a diff": ("automations-in-git", "apply"),
+    "rotate the API key": ("rotate-a-key", "admin secret set"),
+    "let another system know when a run succeeded or failed": ("know-when-a-run-ended", "notify add webhook"),
+    "see a message before it is stored": ("see-the-text-before-it-is-sent", "auto render"),
+    "attach a local PDF to a scheduled message": ("attach-files", "auto create"),
+    "connect with a user's access to Whop": ("connect-whop", "admin connect"),
+    "see everything at a glance": ("see-everything", "status"),
+}
+"""The thirteen most ordinary tasks, each with its page and its command. The page's first block is this one command."""
 OTHERS = ["call-the-api", "handle-time-zones", "limit-a-client", "receive-events", "receive-webhooks", "use-kodey"]
 """More how-to pages whose blocks run on a laptop."""
 [VARIABLES] = [block for block in shell_blocks(DOCS / "tutorials" / "first-automation.md") if "API=" in block.text]
@@ -72,6 +91,22 @@ def test_each_block_of_a_how_to_does_what_its_page_says(name: str, stack: LocalS
 @pytest.mark.parametrize("name", TASKS.values())
 def test_the_page_of_a_task_says_where_its_variables_come_from(name: str) -> None:
     assert "tutorials/first-automation.md#preview-a-schedule" in (DOCS / "how-to" / f"{name}.md").read_text()
+
+
+@pytest.mark.parametrize(("name", "command"), ONE_COMMAND.values(), ids=ONE_COMMAND)
+def test_an_ordinary_task_is_one_command(name: str, command: str) -> None:
+    block = shell_blocks(DOCS / "how-to" / f"{name}.md")[0]
+
+    [words] = calls(block.text)
+
+    typed = re.sub(r"\\\n\s*", "", block.text)
+    assert typed.count("\n") == 1
+    assert shlex.split(typed) == ["aichats", *words]
+    assert " ".join(words).startswith(command)
+    assert "$" not in typed
+    assert block.shows, "nothing shows that the command did its task"
+    assert not block.on_aws
+    assert name in TASKS.values(), "no test runs the page"
 
 
 def test_the_commands_for_automations_in_git_apply_only_what_they_showed(stack: LocalStack, tmp_path: Path) -> None:

@@ -87,7 +87,7 @@ def test_a_person_is_asked_with_the_number_and_the_window(bench: BulkBench, cli:
     in_a_pipe = cli("runs", "replay", "--failed")
 
     assert re.search(
-        r"^2 failed .*^Replay 2 runs \(failed\) since Fri 13 Nov 13:00\? \[y/N\]", refused.err, re.M | re.S
+        r"^2 failed .*^Replay 2 runs \(failed\) since Fri 13 Nov 13:00\? \[y/N\]", refused.err, re.MULTILINE | re.DOTALL
     )
     assert (refused.code, in_a_pipe.code) == (1, 2)
     assert "add --yes to the command" in in_a_pipe.err
