@@ -13,8 +13,6 @@ from tests.support.markdown import DOCS, shell_blocks
 from tests.support.reader import LocalStack, perform, running_shell
 from tests.support.typed_commands import calls
 
-HOW_TOS = ["automations-in-git"]
-"""The how-to pages whose blocks run from top to bottom, in an empty folder."""
 LAPTOP = ["first-automation", "first-webhook", "fire-drill"]
 LAPTOP_PAGES = [DOCS / "tutorials" / f"{name}.md" for name in LAPTOP]
 TASKS = {
@@ -107,31 +105,6 @@ def test_an_ordinary_task_is_one_command(name: str, command: str) -> None:
     assert block.shows, "nothing shows that the command did its task"
     assert not block.on_aws
     assert name in TASKS.values(), "no test runs the page"
-
-
-def test_the_commands_for_automations_in_git_apply_only_what_they_showed(stack: LocalStack, tmp_path: Path) -> None:
-    page = shell_blocks(DOCS / "how-to" / "automations-in-git.md")
-    [files] = [block for block in page if "mkdir -p automations" in block.text]
-    [functions] = [block for block in page if "apply()" in block.text]
-    path = '"$API/automations/monday-report" -H "$AUTH"'
-    stack.reset()
-
-    with running_shell(tmp_path, stack) as shell:
-        for block in (VARIABLES, files, functions):
-            perform(shell, stack, block)
-        shell.run("plan; apply; plan")
-        shell.run(
-            "jq '.targets = []' automations/monday-report.json > new && mv new automations/monday-report.json; plan"
-        )
-        assert "monday-report 422\ntargets: must have at least 1 item" in shell.run("apply")
-        shell.run(
-            "jq '.targets = [null]' automations/monday-report.json > new && mv new automations/monday-report.json"
-        )
-        shell.run(f'plan; curl -s {path} | jq \'.missed = "run"\' | curl -s -X PUT {path} -H "$JSON" -d @-')
-        assert "monday-report 412\nIf-Match failed" in shell.run("apply")
-        shell.run("echo '{' > automations/daily-numbers.json; rm automations/monday-report.json; plan || true")
-        assert shell.run("apply") == ""
-        assert '"missed":"run"' in shell.run(f"curl -s {path}")
 
 
 def test_every_tutorial_runs_on_a_laptop_or_says_that_all_of_it_needs_aws() -> None:

@@ -30,6 +30,7 @@ class ShellBlock:
         types: what the reader types while the block runs (``<!-- types: … -->``).
         waits: the reader repeats the block until it shows what is expected (``<!-- wait -->``).
         shows: pattern of what it prints (``<!-- shows: … -->``).
+        exits: its exit code, if that isn't 0 (``<!-- exits: … -->``).
     """
 
     page: str
@@ -41,6 +42,7 @@ class ShellBlock:
     types: str
     waits: bool
     shows: str | None
+    exits: int
 
 
 def pages() -> list[Path]:
@@ -53,7 +55,8 @@ def shell_blocks(page: Path) -> list[ShellBlock]:
     blocks = []
     for found in _BLOCK.finditer(page.read_text()):
         marks = [mark.strip() for mark in re.findall(r"<!--(.*?)-->", found["marks"])]
-        fired, given, types, shows = (_values(marks, name) for name in ("fired", "given", "types", "shows"))
+        names = ("fired", "given", "types", "shows", "exits")
+        fired, given, types, shows, exits = (_values(marks, name) for name in names)
         blocks.append(
             ShellBlock(
                 page=str(page.relative_to(ROOT)),
@@ -65,6 +68,7 @@ def shell_blocks(page: Path) -> list[ShellBlock]:
                 types="".join(f"{line}\n" for line in types),
                 waits="wait" in marks,
                 shows=shows[0] if shows else None,
+                exits=int(exits[0]) if exits else 0,
             )
         )
     return blocks

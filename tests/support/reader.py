@@ -140,8 +140,11 @@ class Shell:
         self.typed = folder / "typed.txt"
         self.exit_code = folder / "exit-code.txt"
 
-    def run(self, text: str, typed: str = "") -> str:
-        """Run a block, with what the reader types. Return what it printed. The test fails if its last command fails."""
+    def run(self, text: str, typed: str = "", exits: int = 0) -> str:
+        """Run a block, with what the reader types. Return what it printed. The test fails if its last command fails.
+
+        ``exits`` is the exit code of a command that ends with another one than 0.
+        """
         assert self.process.stdin
         self.script.write_text(text)
         self.typed.write_text(typed)
@@ -154,7 +157,7 @@ class Shell:
             error.add_note(f"{text}\n{self.output.read_text()}")
             raise
         printed, exit_code = self.output.read_text(), self.exit_code.read_text()
-        assert exit_code == "0\n", f"{text}\n{printed}\n{exit_code}"
+        assert exit_code == f"{exits}\n", f"{text}\n{printed}\n{exit_code}"
         return printed
 
 
@@ -195,7 +198,8 @@ def running_shell(folder: Path, stack: LocalStack) -> Iterator[Shell]:
 def perform(shell: Shell, stack: LocalStack, block: ShellBlock) -> None:
     """Run a block as a reader does, after what it assumes: once, or until it shows what the page says."""
     for assumed in block.given:
-        text = shell_blocks(DOCS / assumed)[0].text if assumed.endswith(".md") else assumed
+        is_page = assumed.endswith(".md") and " " not in assumed
+        text = shell_blocks(DOCS / assumed)[0].text if is_page else assumed
         shell.run(stack.adapt(text))
     for fired in block.fired:
         stack.fire(*stack.adapt(with_yesterday(fired, datetime.now(ZONE))).split())
@@ -205,7 +209,7 @@ def perform(shell: Shell, stack: LocalStack, block: ShellBlock) -> None:
 
     def is_shown() -> bool:
         nonlocal printed
-        printed = shell.run(text, block.types)
+        printed = shell.run(text, block.types, block.exits)
         found = pattern is None or re.search(pattern, printed, re.MULTILINE | re.DOTALL)
         assert found or block.waits, "it shows something else"
         return bool(found)
