@@ -32,6 +32,9 @@ INTRODUCTION = """\
 - You can write times as people say them: `now`, `today`, `yesterday`, `7d`, `in 3h`, `3h ago`, `mon 9:00`, `24 dec`,
   `2026-12-24T09:00`. They are in the time zone of your machine.
 - Secrets are never arguments. A command asks for them without echo, or reads them from standard input.
+- `aichats admin` uses your AWS credentials and region, as the AWS CLI does. `--stack aichats-dev` names the stack.
+  Without it, the commands use the stack of your profile, or the variable `AICHATS_STACK`. For the profile `local`,
+  they use the stack of `aichats dev` and its local AWS.
 
 | exit code | meaning |
 |---|---|
@@ -53,6 +56,7 @@ Each command also has these options:
 |---|---|
 | `AICHATS_PROFILE` | the profile to use, if `--profile` is not typed |
 | `AICHATS_URL`, `AICHATS_TOKEN` | the API and the token to use, instead of a profile |
+| `AICHATS_STACK` | the stack of `aichats admin`, if neither `--stack` nor the profile names one |
 | `NO_COLOR` | no colors |
 """
 

@@ -50,7 +50,18 @@ ONE_COMMAND = {
     "see everything at a glance": ("see-everything", "status"),
 }
 """The thirteen most ordinary tasks, each with its page and its command. The page's first block is this one command."""
-OTHERS = ["call-the-api", "handle-time-zones", "limit-a-client", "receive-events", "receive-webhooks", "use-kodey"]
+OTHERS = [
+    "call-the-api",
+    "create-your-own-schedule",
+    "events-to-sns",
+    "handle-time-zones",
+    "limit-a-client",
+    "receive-events",
+    "receive-webhooks",
+    "slack-with-eventbridge",
+    "use-company-keys",
+    "use-kodey",
+]
 """More how-to pages whose blocks run on a laptop."""
 [VARIABLES] = [block for block in shell_blocks(DOCS / "tutorials" / "first-automation.md") if "API=" in block.text]
 """The block with the variables that all pages use."""
