@@ -8,6 +8,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from aichats_cli.errors import UsageError
+from aichats_cli.ids import read_ids
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -64,13 +65,12 @@ def named_chats(session: Session, texts: Sequence[str]) -> list[str]:
 
     Args:
         session: the session of the command.
-        texts: IDs, IDs with commas between them, and `-` for those of standard input, one per line.
+        texts: IDs, IDs with commas or spaces between them, and `-` for those of standard input.
 
     Raises:
-        UsageError: a text isn't an ID.
+        UsageError: a text isn't an ID, or standard input is a terminal.
     """
-    typed = [session.system.stdin.read() if text == "-" else text for text in dict.fromkeys(texts)]
-    chat_ids = list(dict.fromkeys(" ".join(typed).replace(",", " ").split()))
+    chat_ids = read_ids(session, texts)
     for chat_id in chat_ids:
         path_to_chat(chat_id)
     return chat_ids

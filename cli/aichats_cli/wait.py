@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from aichats_cli.errors import CommandError
+from aichats_cli.ids import path_to_run
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -83,7 +84,7 @@ def follow_runs(
     def read() -> list[str]:
         for run_id in run_ids:
             if run_id not in runs or runs[run_id]["status"] not in ENDED:
-                runs[run_id] = session.api.get(f"/runs/{run_id}")
+                runs[run_id] = session.api.get(path_to_run(run_id))
                 show(runs[run_id])
         return [run_id for run_id, run in runs.items() if run["status"] not in ENDED]
 

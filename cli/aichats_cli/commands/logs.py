@@ -12,6 +12,7 @@ import typer
 from aichats_cli.commands.admin_extra import StackOption
 from aichats_cli.errors import CommandError, UsageError
 from aichats_cli.groups import new_group
+from aichats_cli.ids import path_to_run
 from aichats_cli.log_lines import Wanted, as_object, readable, run_of
 from aichats_cli.output import Format
 from aichats_cli.session import Session, command
@@ -94,7 +95,7 @@ def oldest(session: Session, since: str | None, run: str | None) -> datetime:
         CommandError: the run doesn't exist.
     """
     if since is None and run is not None:
-        return datetime.fromisoformat(session.api.get(f"/runs/{run}")["created_at"]).astimezone(UTC)
+        return datetime.fromisoformat(session.api.get(path_to_run(run))["created_at"]).astimezone(UTC)
     return datetime.fromisoformat(session.past(since or DEFAULT_SINCE)).astimezone(UTC)
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from aichats_cli.errors import UsageError
+from aichats_cli.ids import path_to_job, read_run_ids
 from aichats_cli.output import Format, text_of
 from aichats_cli.runs.options import (
     CANCELLABLE,
@@ -22,7 +23,6 @@ from aichats_cli.runs.options import (
     WithLabel,
     WithStatus,
     Yes,
-    read_ids,
 )
 from aichats_cli.session import Session
 
@@ -67,7 +67,7 @@ def replay_runs(
         selection = select(session, statuses, conditions, since=since, until=until, label=label)
         perform_job(session, "replay", selection, dry_run=dry_run, yes=yes)
         return
-    started = change_each(session, read_ids(session, runs), preview_replay if dry_run else replay)
+    started = change_each(session, read_run_ids(session, runs), preview_replay if dry_run else replay)
     if wait:
         check_success(wait_for_runs(session, started))
 
@@ -100,7 +100,7 @@ def cancel_runs(
         selection = select(session, statuses, conditions, since=since, until=until, label=label, default_since="31d")
         perform_job(session, "cancel", selection, dry_run=dry_run, yes=yes)
         return
-    run_ids = read_ids(session, runs)
+    run_ids = read_run_ids(session, runs)
     if dry_run:
         raise UsageError("--dry-run is for runs that match. To see a run that you name: aichats runs show RUN")
     session.confirm(f"Cancel {runs_text(len(run_ids))}? This is final.", yes=yes or not run_ids)
@@ -214,7 +214,7 @@ def show_job(
     """Show a replay or a cancellation of many runs, and how far it is."""
     from aichats_cli.runs.jobs import follow_job
 
-    found: JobView = follow_job(session, job) if wait else session.api.get(f"/jobs/{job}")
+    found: JobView = follow_job(session, job) if wait else session.api.get(path_to_job(job))
     fields = {
         "job": job,
         "does": found["verb"],

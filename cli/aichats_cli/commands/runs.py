@@ -9,6 +9,7 @@ import typer
 from aichats_cli.commands.run_changes import cancel_runs, replay_runs, resolve, show_job
 from aichats_cli.errors import UsageError
 from aichats_cli.groups import new_group
+from aichats_cli.ids import path_to_run, read_run_ids
 from aichats_cli.runs.options import (
     ForTarget,
     OfAutomation,
@@ -19,7 +20,6 @@ from aichats_cli.runs.options import (
     Until,
     WithLabel,
     WithStatus,
-    read_ids,
 )
 from aichats_cli.session import Session, command
 
@@ -81,7 +81,7 @@ def show(session: Session, run: OneRun) -> None:
     """Show a run: what it does, how it is, its error and the next step."""
     from aichats_cli.runs.views import show_run
 
-    details: RunDetails = session.api.get(f"/runs/{run}")
+    details: RunDetails = session.api.get(path_to_run(run))
     show_run(session, details)
 
 
@@ -90,7 +90,7 @@ def explain(session: Session, run: OneRun) -> None:
     """Explain a run: why it started, what happened, what comes next, and what you can do."""
     from aichats_cli.runs.views import show_story
 
-    details: RunDetails = session.api.get(f"/runs/{run}")
+    details: RunDetails = session.api.get(path_to_run(run))
     show_story(session, details)
 
 
@@ -110,7 +110,7 @@ def watch(session: Session, runs: RunIds = None, *, automation: OfAutomation = N
 
     if runs and automation:
         raise UsageError("name runs or an automation, not both")
-    run_ids = read_ids(session, runs)
+    run_ids = read_run_ids(session, runs or ())
     with live(session) as display:
         if not runs:
             watch_new(session, automation, display)

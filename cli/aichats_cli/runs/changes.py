@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, TypedDict
 
 from aichats_cli.api import ApiError
 from aichats_cli.errors import CommandError
+from aichats_cli.ids import path_to_run
 from aichats_cli.runs.options import REPLAYABLE
 from aichats_cli.wait import ENDED
 
@@ -99,11 +100,11 @@ def replay(session: Session, run_id: str) -> ChangedRun:
         ApiError: the run can't be replayed.
     """
     try:
-        run_ids = session.api.post(f"/runs/{run_id}/replay").body["run_ids"]
+        run_ids = session.api.post(f"{path_to_run(run_id)}/replay").body["run_ids"]
     except ApiError as error:
         if error.status != HTTPStatus.CONFLICT:
             raise
-        run: RunView = session.api.get(f"/runs/{run_id}")
+        run: RunView = session.api.get(path_to_run(run_id))
         if run["status"] not in ENDED:
             return changed(run_id, f"already {run['status']}", "it is performed already", [run_id])
         if run["status"] == "succeeded":
@@ -122,7 +123,7 @@ def preview_replay(session: Session, run_id: str) -> ChangedRun:
     Raises:
         ApiError: the run doesn't exist.
     """
-    run: RunView = session.api.get(f"/runs/{run_id}")
+    run: RunView = session.api.get(path_to_run(run_id))
     result = "would be replayed" if run["status"] in REPLAYABLE else "would stay"
     return changed(run_id, result, f"it is {run['status']}")
 
@@ -131,7 +132,7 @@ def canceller(reason: str | None) -> Callable[[Session, str], ChangedRun]:
     """Return what cancels a run for a reason."""
 
     def cancel(session: Session, run_id: str) -> ChangedRun:
-        answer = session.api.post(f"/runs/{run_id}/cancel", {"reason": reason} if reason else None)
+        answer = session.api.post(f"{path_to_run(run_id)}/cancel", {"reason": reason} if reason else None)
         if answer.status == HTTPStatus.ACCEPTED:
             return changed(run_id, "being cancelled", "aichats first checks whether its chat exists", [run_id])
         return changed(run_id, "cancelled")
@@ -154,11 +155,11 @@ def resolve_run(session: Session, run_id: str, found: Mapping[str, str]) -> RunV
     """
     outcome = "succeeded" if "chat_id" in found else "failed"
     try:
-        run: RunView = session.api.post(f"/runs/{run_id}/resolve", {"outcome": outcome, **found}).body
+        run: RunView = session.api.post(f"{path_to_run(run_id)}/resolve", {"outcome": outcome, **found}).body
     except ApiError as error:
         if error.status != HTTPStatus.CONFLICT:
             raise
-        run = session.api.get(f"/runs/{run_id}")
+        run = session.api.get(path_to_run(run_id))
         if run["status"] != outcome or run["chat_id"] != found.get("chat_id", run["chat_id"]):
             raise
         session.note(f"run {run_id} had this outcome already")

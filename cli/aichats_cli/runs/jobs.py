@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 from aichats_cli.errors import CommandError
+from aichats_cli.ids import path_to_job
 from aichats_cli.wait import poll
 
 if TYPE_CHECKING:
@@ -68,7 +69,7 @@ def follow_job(session: Session, job_id: str) -> JobView:
     """
 
     def read() -> JobView:
-        found: JobView = session.api.get(f"/jobs/{job_id}")
+        found: JobView = session.api.get(path_to_job(job_id))
         return found
 
     try:

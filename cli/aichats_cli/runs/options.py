@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from aichats_cli.complete import automation_names
-from aichats_cli.errors import UsageError
 from aichats_cli.wait import ENDED
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from aichats_cli.session import Session
 
 STATUSES = ("pending", "performing", *sorted(ENDED))
 """All statuses of runs."""
@@ -62,17 +56,3 @@ Until = Annotated[
 ]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Don't ask.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Only show what would be done.")]
-
-
-def read_ids(session: Session, run_ids: Sequence[str] | None) -> list[str]:
-    """Return the typed IDs without duplicates. In place of ``-`` are those in standard input.
-
-    Raises:
-        UsageError: standard input is a terminal.
-    """
-    found: list[str] = []
-    for run_id in run_ids or ():
-        if run_id == "-" and session.system.stdin.isatty():
-            raise UsageError("- reads the IDs of runs from a pipe", "aichats runs list --failed -o name | …")
-        found += session.system.stdin.read().split() if run_id == "-" else [run_id]
-    return list(dict.fromkeys(found))
