@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING
 
 from aichats_cli.errors import CommandError
@@ -10,7 +11,6 @@ from aichats_cli.ids import path_to_run
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
-    from datetime import datetime
 
     from aichats_cli.models import RunView
     from aichats_cli.session import Session
@@ -23,42 +23,57 @@ PATIENCE = timedelta(minutes=2)
 """The time for which a wait goes on while the API can't be reached."""
 
 MAX_NAMED = 10
-"""The number of runs that an error names."""
+"""The number of runs that an error or a command to type names."""
 
 
-def poll[T](session: Session, read: Callable[[], T], *, longest: float = LONGEST_SECONDS) -> Iterator[T]:
-    """Yield what ``read`` returns, again and again, with waits of at most ``longest`` seconds between.
-
-    Raises:
-        CommandError: the API rejects the request, or can't be reached for :data:`PATIENCE`.
-    """
+def turns(session: Session, *, longest: float = LONGEST_SECONDS) -> Iterator[None]:
+    """Yield again and again, without an end, with waits of at most ``longest`` seconds between."""
     wait = SHORTEST_SECONDS
-    failing_since: datetime | None = None
     while True:
-        try:
-            value = read()
-        except CommandError as error:
-            if not error.is_temporary:
-                raise
-            if failing_since is None:
-                session.note(f"{error.message}; trying again")
-            failing_since = failing_since or session.system.now()
-            if session.system.now() - failing_since >= PATIENCE:
-                raise
-        else:
-            failing_since = None
-            yield value
+        yield
         session.system.sleep(wait)
         wait = min(wait * 1.5, longest)
 
 
+def patiently[T](session: Session, read: Callable[[], T]) -> T:
+    """Return what ``read`` returns. If it fails for a time, call it again.
+
+    Raises:
+        CommandError: the API rejects the request, or can't be reached for :data:`PATIENCE`.
+    """
+    failing = timedelta()
+    while True:
+        begun = session.system.now()
+        try:
+            return read()
+        except CommandError as error:
+            if not error.is_temporary or failing >= PATIENCE:
+                raise
+            if not failing:
+                session.note(f"{error.message}; trying again")
+        session.system.sleep(LONGEST_SECONDS)
+        # A laptop that wakes up after hours is patient with a network that comes back later than it.
+        failing += min(max(session.system.now() - begun, timedelta(seconds=LONGEST_SECONDS)), PATIENCE / 4)
+
+
 def wait_for_runs(
-    session: Session, run_ids: Sequence[str], *, limit: timedelta = timedelta(minutes=15)
+    session: Session,
+    run_ids: Sequence[str],
+    *,
+    show: Callable[[RunView], None] | None = None,
+    limit: timedelta | None = timedelta(minutes=15),
 ) -> list[RunView]:
-    """Return runs when all have ended. Print each change of a status to standard error.
+    """Return runs when all have ended.
+
+    Args:
+        session: the session of the command.
+        run_ids: the runs.
+        show: gets each run whenever it is read; ``None``: each change of a status is printed to standard error.
+        limit: the longest wait.
 
     Raises:
         CommandError: a run hasn't ended after ``limit``. It is still performed.
+        KeyboardInterrupt: the person pressed Ctrl-C. The runs are still performed.
     """
     statuses: dict[str, str] = {}
 
@@ -67,7 +82,11 @@ def wait_for_runs(
             session.note(f"{run['run_id']}  {run['status']}")
         statuses[run["run_id"]] = run["status"]
 
-    return follow_runs(session, run_ids, note, limit=limit)
+    try:
+        return follow_runs(session, run_ids, show or note, limit=limit)
+    except KeyboardInterrupt:
+        session.note(f"The runs go on without this command. To look again: {look_again(run_ids)}")
+        raise
 
 
 def follow_runs(
@@ -79,26 +98,27 @@ def follow_runs(
         CommandError: a run hasn't ended after ``limit``. It is still performed.
     """
     runs: dict[str, RunView] = {}
+    open_ids = list(dict.fromkeys(run_ids))
     until = session.system.now() + limit if limit else None
-
-    def read() -> list[str]:
-        for run_id in run_ids:
-            if run_id not in runs or runs[run_id]["status"] not in ENDED:
-                runs[run_id] = session.api.get(path_to_run(run_id))
-                show(runs[run_id])
-        return [run_id for run_id, run in runs.items() if run["status"] not in ENDED]
-
-    for open_ids in poll(session, read):
+    for _ in turns(session):
+        for run_id in open_ids:
+            runs[run_id] = patiently(session, partial(session.api.get, path_to_run(run_id)))
+            show(runs[run_id])
+        open_ids = [run_id for run_id in open_ids if runs[run_id]["status"] not in ENDED]
         if not open_ids:
             break
         if until and session.system.now() >= until:
-            first = runs[open_ids[0]]
             others = f", and {len(open_ids) - 1} more" if len(open_ids) > 1 else ""
-            raise CommandError(
-                f"run {first['run_id']} hasn't ended yet, it is {first['status']}{others}",
-                f"aichats runs watch {' '.join(open_ids)}",
-            )
+            status = runs[open_ids[0]]["status"]
+            raise CommandError(f"run {open_ids[0]} hasn't ended yet, it is {status}{others}", look_again(open_ids))
     return [runs[run_id] for run_id in dict.fromkeys(run_ids)]
+
+
+def look_again(run_ids: Sequence[str]) -> str:
+    """Return the command that shows runs that may be open."""
+    if len(run_ids) > MAX_NAMED:
+        return "aichats runs list --status pending,performing"
+    return f"aichats runs watch {' '.join(run_ids)}"
 
 
 def check_success(runs: Sequence[RunView]) -> None:

@@ -6,21 +6,24 @@ import json
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from aichats_cli.output import COLORS, Format
-from aichats_cli.wait import ENDED, poll
+from aichats_cli.wait import ENDED, patiently, turns
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from aichats_cli.models import RunView
+    from aichats_cli.models import RunPage, RunView
     from aichats_cli.session import Session
 
     type Show = Callable[[RunView], None]
 
 OVERLAP = timedelta(seconds=30)
 """The time that two requests for new runs both cover, because the list may be late by some seconds."""
+REMEMBERED_RUNS = 100_000
+"""The number of runs whose last state is kept, which are more than begin or end within :data:`OVERLAP`."""
 LONGEST_SECONDS = 2.0
 TITLES = ("run", "status", "target", "automation", "detail")
 LONGEST_STATUS = len("performing")
@@ -38,13 +41,18 @@ class Changes:
 
     session: Session
     pass_on: Show
+    remembered: int = REMEMBERED_RUNS
     seen: dict[str, tuple[object, ...]] = field(default_factory=dict)
+    """The state of each run when it was read last, the run that was read last at the end."""
 
     def show(self, run: RunView) -> None:
         """Pass on a run if it has changed."""
         state = (run["status"], run["attempts"], run["reply_status"], run["error"])
-        if self.seen.get(run["run_id"]) != state:
-            self.seen[run["run_id"]] = state
+        earlier = self.seen.pop(run["run_id"], None)
+        self.seen[run["run_id"]] = state
+        if len(self.seen) > self.remembered:
+            del self.seen[next(iter(self.seen))]
+        if earlier != state:
             self.pass_on(run)
 
 
@@ -130,24 +138,21 @@ def grid(rows: list[tuple[str, ...]]) -> Any:
 
 def watch_new(session: Session, automation: str | None, show: Show) -> None:
     """Show the runs that begin or end from now on, until Ctrl-C."""
-    latest: datetime | None = None
-
-    def read() -> None:
-        nonlocal latest
-        # The first answer has the time of the API, which counts.
-        start = begin if latest is None else max(begin, latest - OVERLAP)
-        cursor: str | None = None
-        found: list[RunView] = []
-        while True:
-            page = session.api.get("/runs", since=start.isoformat(), automation=automation, limit=100, cursor=cursor)
-            found += page["data"]
-            cursor = page["next_cursor"]
-            if cursor is None:
-                break
-        for run in reversed(found):
-            show(run)
-        latest = datetime.fromisoformat(page["until"])
-
+    # The first answer has the time of the API, which counts.
     begin = datetime.fromisoformat(session.api.get("/runs", automation=automation, limit=1)["until"])
-    for _ in poll(session, read, longest=LONGEST_SECONDS):
-        pass
+    latest = begin
+    for _ in turns(session, longest=LONGEST_SECONDS):
+        since = max(begin, latest - OVERLAP).isoformat()
+        pages: list[RunPage] = [patiently(session, partial(page_of_runs, session, automation, since))]
+        while cursor := pages[-1]["next_cursor"]:
+            pages.append(patiently(session, partial(page_of_runs, session, automation, since, cursor)))
+        for page in reversed(pages):
+            for run in reversed(page["data"]):
+                show(run)
+        latest = datetime.fromisoformat(pages[0]["until"])
+
+
+def page_of_runs(session: Session, automation: str | None, since: str, cursor: str | None = None) -> RunPage:
+    """Return a page of the runs that began or ended since a time."""
+    page: RunPage = session.api.get("/runs", since=since, automation=automation, limit=100, cursor=cursor)
+    return page

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import uuid
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from aichats_cli.errors import CommandError
 from aichats_cli.ids import path_to_job
-from aichats_cli.wait import poll
+from aichats_cli.wait import patiently, turns
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -52,7 +52,7 @@ def start_job(session: Session, verb: str, body: Body) -> StartedJob:
         CommandError: the API rejected the request, or aichats doesn't know whether the job started.
     """
     try:
-        job: StartedJob = session.api.post(f"/runs/{verb}", body, key=str(uuid.uuid4())).body
+        job: StartedJob = session.api.post(f"/runs/{verb}", body).body
     except CommandError as error:
         if not error.is_temporary:
             raise
@@ -67,14 +67,10 @@ def follow_job(session: Session, job_id: str) -> JobView:
     Raises:
         KeyboardInterrupt: the person pressed Ctrl-C. The job goes on.
     """
-
-    def read() -> JobView:
-        found: JobView = session.api.get(path_to_job(job_id))
-        return found
-
     try:
         with progress(session) as show:
-            for job in poll(session, read, longest=LONGEST_SECONDS):
+            for _ in turns(session, longest=LONGEST_SECONDS):
+                job: JobView = patiently(session, partial(session.api.get, path_to_job(job_id)))
                 show(job)
                 if job["is_done"]:
                     break

@@ -1,16 +1,23 @@
 """`aichats runs watch`: named runs until they end, or all new ones."""
 
+import io
 import json
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import httpx
 import pytest
 
+from aichats_cli.runs.board import Changes
+from aichats_cli.session import Session
 from tests.support.bulk import BulkBench
 from tests.support.cli import Cli, Result
 from tests.support.fakes import error_response
 from tests.support.ledgers import LEASE, make_run
 from tests.support.stack_in_memory import ONE, hourly, slot_run
+
+if TYPE_CHECKING:
+    from aichats_cli.models import RunView
 
 
 @pytest.fixture
@@ -161,3 +168,16 @@ def test_a_network_that_is_cut_for_a_minute_ends_no_watch(
 
 def test_runs_and_an_automation_together_are_wrong_usage(cli: Cli) -> None:
     assert cli("runs", "watch", "a" * 32, "--auto", "weekly").code == 2
+
+
+def test_a_watch_that_lasts_for_weeks_remembers_the_last_runs_only(bench: BulkBench, cli: Cli) -> None:
+    a, b, c = (bench.api("GET", f"/runs/{started(bench)}").json for _ in range(3))
+    shown: list[RunView] = []
+    session = Session(cli.system(io.StringIO(), io.StringIO(), io.StringIO()))
+    changes = Changes(session, shown.append, remembered=2)
+
+    for run in (a, b, a, c, a, b):
+        changes.show(run)
+
+    assert shown == [a, b, c, b]
+    assert list(changes.seen) == [a["run_id"], b["run_id"]]

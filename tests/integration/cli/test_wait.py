@@ -9,10 +9,11 @@ import httpx
 import pytest
 
 from aichats.runs.ledger.rows import EndStatus, OpenStatus
+from aichats_cli.api import ATTEMPTS
 from aichats_cli.errors import CommandError
 from aichats_cli.runs.options import CANCELLABLE, REPLAYABLE, STATUSES
 from aichats_cli.session import Session
-from aichats_cli.wait import ENDED, PATIENCE, check_success, wait_for_runs
+from aichats_cli.wait import ENDED, MAX_NAMED, PATIENCE, check_success, look_again, wait_for_runs
 from tests.support.bulk import BulkBench
 from tests.support.cli import Cli
 from tests.support.ledgers import ERROR, GONE, LEASE, make_run
@@ -123,6 +124,64 @@ def test_a_network_that_stays_cut_ends_the_wait(bench: BulkBench, cli: Cli, sess
         wait_for_runs(session, [FIRST.run_id])
 
     assert PATIENCE <= bench.clock() - begun < PATIENCE + timedelta(seconds=20)
+
+
+def test_many_runs_that_are_each_read_at_the_second_try_end_no_wait(
+    bench: BulkBench, cli: Cli, session: Session
+) -> None:
+    runs = [make_run(str(number)) for number in range(20)]
+    bench.app.ledger.add(runs, lambda _: bench.clock.now)
+    for run in runs:
+        bench.app.ledger.finish(bench.app.ledger.claim(run, LEASE), "succeeded")
+    left = dict.fromkeys((run.run_id for run in runs), ATTEMPTS)
+    begun = bench.clock()
+
+    def fail(request: httpx.Request) -> httpx.Response | None:
+        run_id = request.url.path.rpartition("/")[2]
+        left[run_id] -= 1
+        return httpx.Response(503, json={}) if left[run_id] >= 0 else None
+
+    cli.interfere = fail
+
+    assert len(wait_for_runs(session, list(left))) == len(runs)
+    assert bench.clock() - begun > PATIENCE
+
+
+def test_a_laptop_that_wakes_up_before_its_network_ends_no_wait(bench: BulkBench, cli: Cli, session: Session) -> None:
+    add(bench)
+    failures = iter([httpx.ConnectError("cut")] * 3 * ATTEMPTS)
+
+    def cut(_: httpx.Request) -> None:
+        if failure := next(failures, None):
+            raise failure
+
+    def sleep_at_night() -> None:
+        cli.while_asleep = lambda: finish(bench)
+        bench.clock.forward(hours=8)
+
+    cli.interfere, cli.while_asleep = cut, sleep_at_night
+
+    assert wait_for_runs(session, [FIRST.run_id], limit=None)[0]["status"] == "succeeded"
+
+
+def test_ctrl_c_ends_the_wait_with_what_to_type(bench: BulkBench, cli: Cli, session: Session, err: io.StringIO) -> None:
+    add(bench)
+
+    def stop() -> None:
+        raise KeyboardInterrupt
+
+    cli.while_asleep = stop
+
+    with pytest.raises(KeyboardInterrupt):
+        wait_for_runs(session, [FIRST.run_id])
+
+    again = f"The runs go on without this command. To look again: aichats runs watch {FIRST.run_id}"
+    assert err.getvalue().splitlines()[-1] == again
+
+
+def test_a_command_to_type_never_has_thousands_of_ids() -> None:
+    assert look_again(["a", "b"]) == "aichats runs watch a b"
+    assert look_again(["a"] * (MAX_NAMED + 1)) == "aichats runs list --status pending,performing"
 
 
 def test_a_server_that_fails_for_a_time_ends_no_wait(bench: BulkBench, cli: Cli, session: Session) -> None:

@@ -12,7 +12,7 @@ from aichats_cli.commands.chats.group import app
 from aichats_cli.errors import CommandError, UsageError
 from aichats_cli.output import Format
 from aichats_cli.session import Session, command
-from aichats_cli.wait import ENDED, check_success, ending_of, follow_runs
+from aichats_cli.wait import ENDED, check_success, ending_of, wait_for_runs
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -182,7 +182,7 @@ def _wait(session: Session, started: Sequence[PreferenceRuns]) -> None:
         if len(ended) % NOTED == 0 or len(ended) == len(run_ids):
             session.note(f"{len(ended)} of {len(run_ids)} chats are done.")
 
-    check_success(follow_runs(session, run_ids, note))
+    check_success(wait_for_runs(session, run_ids, show=note, limit=None))
 
 
 def _show(session: Session, started: Sequence[PreferenceRuns], until: str | None) -> None:
