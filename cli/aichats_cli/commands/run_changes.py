@@ -27,7 +27,7 @@ from aichats_cli.runs.options import (
 from aichats_cli.session import Session
 
 if TYPE_CHECKING:
-    from aichats_cli.models import JobView
+    from aichats_cli.models import JobView, MatchingRuns
     from aichats_cli.runs.selection import Selection
 
 EXPLAINED_RUNS = 100
@@ -52,7 +52,7 @@ def replay_runs(
     yes: Yes = False,
 ) -> None:
     """Perform runs again: those that you name, or all that match, by default those of the last seven days."""
-    from aichats_cli.runs.changes import change_each, preview_replay, replay
+    from aichats_cli.runs.changes import change_each, check_changed, preview_replay, replay
     from aichats_cli.runs.selection import select, with_flags
     from aichats_cli.wait import check_success, wait_for_runs
 
@@ -67,9 +67,10 @@ def replay_runs(
         selection = select(session, statuses, conditions, since=since, until=until, label=label)
         perform_job(session, "replay", selection, dry_run=dry_run, yes=yes)
         return
-    started = change_each(session, read_run_ids(session, runs), preview_replay if dry_run else replay)
-    if wait:
-        check_success(wait_for_runs(session, started))
+    results = change_each(session, read_run_ids(session, runs), preview_replay if dry_run else replay)
+    ended = wait_for_runs(session, [run_id for each in results for run_id in each["run_ids"]]) if wait else []
+    check_changed(results)
+    check_success(ended)
 
 
 def cancel_runs(
@@ -88,7 +89,7 @@ def cancel_runs(
     yes: Yes = False,
 ) -> None:
     """Cancel runs that have not begun: those that you name, or all that match."""
-    from aichats_cli.runs.changes import canceller, change_each
+    from aichats_cli.runs.changes import canceller, change_each, check_changed
     from aichats_cli.runs.jobs import runs_text
     from aichats_cli.runs.selection import select
 
@@ -104,7 +105,7 @@ def cancel_runs(
     if dry_run:
         raise UsageError("--dry-run is for runs that match. To see a run that you name: aichats runs show RUN")
     session.confirm(f"Cancel {runs_text(len(run_ids))}? This is final.", yes=yes or not run_ids)
-    change_each(session, run_ids, canceller(reason))
+    check_changed(change_each(session, run_ids, canceller(reason)))
 
 
 def check_choice(runs: list[str] | None, conditions: list[str | None], example: str) -> None:
@@ -134,24 +135,17 @@ def perform_job(session: Session, verb: str, selection: Selection, *, dry_run: b
     what = f"{runs_text(total['count'])} ({', '.join(selection.statuses)}) {selection.in_words(session)}"
     if verb == "replay" and matching:
         note_reasons_of(session, selection)
-    if dry_run or not matching:
-        fields = {
-            "runs": total["count"],
-            "more may match": total["has_more"] or None,
-            "for example": "\n".join(total["sample"]),
-        }
-        if session.output.format.value == "name":
-            session.output.lines(total["sample"])
-        else:
-            session.output.item(total, fields)
-        nothing = f"Nothing to do: {what}. A run that was {DONE[verb]} already no longer matches."
-        session.note(f"{verb} would change {what}" if matching else nothing)
+    if dry_run:
+        show_matching(session, total)
+        session.note(f"{verb} would change {what}")
+        return
+    if not matching:
+        session.note(f"Nothing to do: {what}. A run that was {DONE[verb]} already no longer matches.")
+        print_jobs(session, [])
         return
     final = " This is final." if verb == "cancel" else ""
     session.confirm(f"{verb.capitalize()} {what}?{final}", yes=yes)
     started = [start_job(session, verb, body) for body in matching]
-    for job in started:
-        session.note(f"Job {job['job_id']} changes {runs_text(job['count'])}, even if this command is stopped.")
     print_jobs(session, [follow_job(session, job["job_id"]) for job in started])
     if verb == "replay":
         session.note("The replayed runs are performed now. To see them: aichats runs list --status pending,performing")
@@ -166,8 +160,23 @@ def note_reasons_of(session: Session, selection: Selection) -> None:
         note_reasons(session, find_runs(session, selection, EXPLAINED_RUNS)[0])
 
 
+def show_matching(session: Session, total: MatchingRuns) -> None:
+    """Print how many runs match, and some of them."""
+    if session.output.format is Format.name:
+        session.output.lines(total["sample"])
+    else:
+        fields = {
+            "runs": total["count"],
+            "more may match": total["has_more"] or None,
+            "for example": "\n".join(total["sample"]),
+        }
+        session.output.item(total, fields)
+
+
 def print_jobs(session: Session, jobs: list[JobView]) -> None:
     """Print finished jobs. Nearly always, it is one."""
+    if not jobs and session.output.format is Format.table:
+        return
     session.output.items(
         jobs,
         {

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypedDict
 from aichats_cli.api import ApiError
 from aichats_cli.errors import CommandError
 from aichats_cli.ids import path_to_run
+from aichats_cli.output import Format
 from aichats_cli.runs.options import REPLAYABLE
 from aichats_cli.wait import ENDED
 
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
 REFUSED = "not changed"
 """The result of a run that the API did not change."""
+STAYS = "would stay"
+"""The result of a run that a replay would not change."""
 AGAIN = "Runs before it are done. Type the same command again: it changes no run twice."
 
 
@@ -38,14 +41,13 @@ class ChangedRun(TypedDict):
     run_ids: list[str]
 
 
-def change_each(session: Session, run_ids: Sequence[str], change: Callable[[Session, str], ChangedRun]) -> list[str]:
-    """Change runs one after the other, and print the result of each.
-
-    Returns:
-        The IDs of the runs that are performed now.
+def change_each(
+    session: Session, run_ids: Sequence[str], change: Callable[[Session, str], ChangedRun]
+) -> list[ChangedRun]:
+    """Change runs one after the other, and print the result of each. Return the results.
 
     Raises:
-        CommandError: a run could not be changed. The others were.
+        CommandError: the API can't be reached, or rejects the change of any run. The runs before it were changed.
     """
     results: list[ChangedRun] = []
     try:
@@ -55,11 +57,19 @@ def change_each(session: Session, run_ids: Sequence[str], change: Callable[[Sess
         raise type_again(error) from error
     finally:
         show_changed(session, results)
+    return results
+
+
+def check_changed(results: Sequence[ChangedRun]) -> None:
+    """Check that each run was changed.
+
+    Raises:
+        CommandError: the API rejected the change of a run.
+    """
     refused = [each for each in results if each["result"] == REFUSED]
     if refused:
         many = f"{len(refused)} of {len(results)} runs were not changed: " if len(results) > 1 else ""
-        raise CommandError(f"{many}{refused[0]['detail']}", f"aichats runs explain {refused[0]['run_id']}")
-    return [run_id for each in results for run_id in each["run_ids"]]
+        raise CommandError(f"{many}{refused[0]['detail']}", "list the runs, with what to do: aichats runs list")
 
 
 def attempt(session: Session, run_id: str, change: Callable[[Session, str], ChangedRun]) -> ChangedRun:
@@ -78,8 +88,11 @@ def type_again(error: CommandError) -> CommandError:
 
 
 def show_changed(session: Session, results: Sequence[ChangedRun]) -> None:
-    """Print the results of changes."""
-    if results:
+    """Print the results of changes. The names are what the next command takes: the runs that are performed now."""
+    if session.output.format is Format.name:
+        changed_runs = (each for each in results if each["result"] not in {REFUSED, STAYS})
+        session.output.lines(run_id for each in changed_runs for run_id in each["run_ids"] or [each["run_id"]])
+    elif results:
         columns: dict[str, Callable[[Any], object]] = {name: _field(name) for name in ("result", "detail")}
         session.output.items(results, {"run": _field("run_id"), **columns}, name="run_id")
 
@@ -124,7 +137,7 @@ def preview_replay(session: Session, run_id: str) -> ChangedRun:
         ApiError: the run doesn't exist.
     """
     run: RunView = session.api.get(path_to_run(run_id))
-    result = "would be replayed" if run["status"] in REPLAYABLE else "would stay"
+    result = "would be replayed" if run["status"] in REPLAYABLE else STAYS
     return changed(run_id, result, f"it is {run['status']}")
 
 

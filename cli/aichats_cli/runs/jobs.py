@@ -58,6 +58,7 @@ def start_job(session: Session, verb: str, body: Body) -> StartedJob:
             raise
         message = f"the job may have started, but its answer got lost: {error.message}"
         raise CommandError(message, REPEAT.format(done=DONE[verb])) from error
+    session.note(f"Job {job['job_id']} changes {runs_text(job['count'])}, even if this command is stopped.")
     return job
 
 

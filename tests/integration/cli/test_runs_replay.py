@@ -345,3 +345,58 @@ def test_a_dry_run_of_named_runs_says_what_each_would_do(bench: BulkBench, cli: 
 
     assert [each["result"] for each in result.json] == ["would be replayed"]
     assert posts(cli) == []
+
+
+def test_the_names_are_the_runs_to_watch(bench: BulkBench, cli: Cli) -> None:
+    [run_id] = bench.failed(1)
+
+    named = cli("runs", "replay", GONE, run_id, "-o", "name")
+
+    assert (named.code, named.out.split()) == (1, [run_id])
+
+
+def test_a_replay_of_a_run_that_others_replaced_names_the_others(bench: BulkBench, cli: Cli) -> None:
+    [run_id] = bench.failed(1)
+    others = ["b" * 32, "c" * 32]
+
+    def replaced(request: httpx.Request) -> httpx.Response | None:
+        return httpx.Response(202, json={"run_ids": others}) if request.method == "POST" else None
+
+    cli.interfere = replaced
+
+    assert cli("runs", "replay", run_id, "-o", "name").out.split() == others
+
+
+def test_runs_that_were_replayed_are_waited_for_even_if_another_was_rejected(bench: BulkBench, cli: Cli) -> None:
+    [run_id] = bench.failed(1)
+
+    result = cli("runs", "replay", GONE, run_id, "--wait")
+
+    assert result.code == 1
+    assert bench.statuses([run_id]) == ["succeeded"]
+    assert f"Error: 1 of 2 runs were not changed: run {GONE} doesn't exist" in result.err
+    assert f"explain {GONE}" not in result.err
+
+
+def test_nothing_to_replay_is_an_empty_list_of_jobs(cli: Cli) -> None:
+    assert cli(*ALL, "-o", "json").json == []
+    assert cli(*ALL).out == ""
+
+
+def test_the_first_job_is_named_before_the_second_one_fails(bench: BulkBench, cli: Cli) -> None:
+    bench.failed(1)
+    bench.clock.forward(days=20)
+    bench.failed(2)
+    bench.clock.forward(days=15)
+    starts = iter([False, True])
+
+    def interfere(request: httpx.Request) -> httpx.Response | None:
+        is_start = request.url.path == "/runs/replay" and not json.loads(request.content).get("dry_run")
+        return httpx.Response(403, json={"detail": "no"}) if is_start and next(starts) else None
+
+    cli.interfere = interfere
+
+    result = cli("runs", "replay", "--failed", "--since", "40d", "--yes")
+
+    assert result.code == 1
+    assert re.search(r"^Job \w{32} changes \d runs?, even if this command is stopped.$", result.err, re.MULTILINE)
