@@ -122,6 +122,16 @@ def test_a_rejected_chat_is_an_error_that_names_the_field(cli: Cli) -> None:
     assert "look: " not in rejected.err
 
 
+def test_a_paused_stack_has_sent_nothing(cli: Cli) -> None:
+    cli("auto", "pause", "--all")
+
+    paused = cli("chats", "create", *HELLO)
+
+    assert paused.code == 1
+    assert "the stack is paused" in paused.err
+    assert "may have been sent" not in paused.err
+
+
 def test_a_chat_that_takes_long_is_a_run_to_follow(cli: Cli) -> None:
     cli.stack.whop.interfere = lambda _: error_response(503)
 
@@ -277,7 +287,29 @@ def test_a_network_that_is_cut_during_deletions_says_what_was_deleted_and_how_ma
     deleted = cli("chats", "delete", "aich_1", "aich_2", "aich_3", "--yes", "-o", "name")
 
     assert (deleted.code, deleted.out) == (1, "aich_1\n")
-    assert "2 chats were not tried." in deleted.err
+    assert "2 of 3 chats are left. The first of them may be deleted." in deleted.err
+
+
+def test_a_deletion_that_is_cut_at_once_prints_no_list(cli: Cli) -> None:
+    fail_first(cli, "DELETE", *[cut] * 9)
+
+    deleted = cli("chats", "delete", "aich_1", "--yes")
+
+    assert (deleted.code, deleted.out) == (1, "")
+    assert "nothing found" not in deleted.err
+
+
+def test_the_names_are_the_chats_that_are_deleted(cli: Cli) -> None:
+    create(cli)
+    create(cli)
+    cli.stack.whop.interfere = lambda request: (
+        error_response(403, "Not yours") if request.url.path.endswith("aich_1") else None
+    )
+
+    assert cli("chats", "delete", "aich_1", "aich_2", "aich_9", "--yes", "-o", "name").out.split() == [
+        "aich_2",
+        "aich_9",
+    ]
 
 
 def test_the_ids_of_a_list_can_be_piped_into_a_deletion(cli: Cli) -> None:

@@ -10,6 +10,7 @@ from aichats_cli.commands.chats.muting import MAX_IDS
 from tests.support.cli import Cli
 from tests.support.fakes import Json, ai_chat, error_response
 
+REPEAT = "Chats may be left that are not muted. Type the same command again: it is safe to repeat."
 MUTES = "/chats/notification-preference"
 FRIDAY_NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 MONDAY_AT_NINE = "2026-11-23T09:00:00+01:00"
@@ -165,7 +166,26 @@ def test_a_cut_after_the_first_part_shows_what_was_started_and_that_the_command_
 
     assert failed.code == 1
     assert failed.json == [{"run_ids": ["run_1"], "automation": None}]
-    assert "Some chats are left. Type the same command again: it is safe to repeat." in failed.err
+    assert REPEAT in failed.err
+
+
+@pytest.mark.parametrize("failure", [httpx.ReadError("cut"), KeyboardInterrupt()])
+def test_a_mute_whose_only_answer_is_lost_can_be_repeated(cli: Cli, failure: BaseException) -> None:
+    def lose(_: httpx.Request) -> None:
+        raise failure
+
+    cli.interfere = lose
+
+    failed = cli("chats", "mute", "aich_0")
+
+    assert failed.code != 0
+    assert REPEAT in failed.err
+
+
+def test_a_mute_that_is_rejected_is_not_repeated(cli: Cli) -> None:
+    cli.interfere = lambda _: httpx.Response(403, json={"detail": "no"})
+
+    assert REPEAT not in cli("chats", "mute", "aich_0").err
 
 
 def test_a_repeated_command_does_not_touch_what_is_muted(cli: Cli) -> None:

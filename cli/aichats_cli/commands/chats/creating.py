@@ -114,12 +114,12 @@ def _post(session: Session, path: str, body: Mapping[str, object], *, wait: bool
 
 
 def _post_once(session: Session, path: str, body: Mapping[str, object], key: str) -> Answer:
-    from aichats_cli.api import ApiError
+    from aichats_cli.api import PAUSED, ApiError
 
     try:
         return session.api.post(path, body, key=key)
     except CommandError as error:
-        if isinstance(error, ApiError) and error.status < HTTPStatus.INTERNAL_SERVER_ERROR:
+        if isinstance(error, ApiError) and (error.status < HTTPStatus.INTERNAL_SERVER_ERROR or error.kind == PAUSED):
             raise
         session.note("The message may have been sent. Before you try again, look: aichats runs list --since 5m")
         raise

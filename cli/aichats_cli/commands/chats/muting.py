@@ -150,9 +150,9 @@ def _set(
             started.append(session.api.post("/chats/notification-preference", changes | {"ids": ids}).body)
             done = MAX_IDS * (len(started) - 1) + len(ids)
             session.note(f"{done} of {number} are being {state}, about 8 a second.")
-    except CommandError:
-        if started:
-            session.note("Some chats are left. Type the same command again: it is safe to repeat.")
+    except (CommandError, KeyboardInterrupt) as error:
+        if started or not isinstance(error, CommandError) or error.is_temporary:
+            session.note(f"Chats may be left that are not {state}. Type the same command again: it is safe to repeat.")
         raise
     finally:
         _show(session, started, until)

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from http import HTTPStatus
-from typing import Annotated, TypedDict
+from typing import TYPE_CHECKING, Annotated, TypedDict
 
 import typer
 
 from aichats_cli.chats import named_chats, path_to_chat
 from aichats_cli.commands.chats.group import app
 from aichats_cli.errors import CommandError
+from aichats_cli.output import Format
 from aichats_cli.session import Session, command
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 
 class Deletion(TypedDict):
@@ -51,16 +55,23 @@ def delete_chats(
             deletion = _delete(session, chat_id)
             done.append(deletion)
     finally:
-        if len(done) < len(chat_ids):
-            session.note(f"{len(chat_ids) - len(done)} chats were not tried.")
-        session.output.items(
-            done,
-            {"id": lambda each: each["id"], "result": lambda each: each["result"], "error": lambda each: each["error"]},
-            name="id",
-        )
+        _show(session, done)
+        if left := len(chat_ids) - len(done):
+            session.note(f"{left} of {len(chat_ids)} chats are left. The first of them may be deleted.")
     failed = sum(each["result"] == "failed" for each in done)
     if failed:
         raise CommandError(f"{failed} of {len(done)} chats could not be deleted", "type the command again")
+
+
+def _show(session: Session, done: Sequence[Deletion]) -> None:
+    """Print what was done. The names are the chats that are deleted."""
+    if session.output.format is Format.name:
+        session.output.lines(each["id"] for each in done if each["result"] != "failed")
+    elif done or session.output.format is not Format.table:
+        session.output.items(
+            done,
+            {"id": lambda each: each["id"], "result": lambda each: each["result"], "error": lambda each: each["error"]},
+        )
 
 
 def _delete(session: Session, chat_id: str) -> Deletion:
