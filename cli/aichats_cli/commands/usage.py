@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from aichats_cli.models import UsageReport
 
 app = new_group("Show the usage.")
+NO_NAME = "-"
+"""The name of the row of runs without an automation or a target."""
 COUNTS = ("total", "succeeded", "failed", "unknown", "missed", "skipped", "cancelled")
 
 
@@ -51,19 +54,25 @@ def show_usage(
         print_table(session, report, by)
         session.note(f"From {report['since']} to {report['until']}, days in UTC. Open runs don't count.")
     elif session.output.format is Format.name:
-        session.output.lines(group_name(each, by) for each in report["data"])
+        # Runs without an automation or a target have no name, and the next command would take "-" as its input.
+        session.output.lines(name for each in report["data"] if (name := group_name(each, by)) != NO_NAME)
     else:
         session.output.data(report)
 
 
 def day_of(session: Session, text: str | None) -> str | None:
-    """Return the day that a text means where the person is: ``None`` if nothing was typed."""
-    return None if text is None else session.past(text)[:10]
+    """Return the day in UTC that a text means, such as `7d`: ``None`` if nothing was typed.
+
+    The days of the report are days in UTC. In other zones, today may be a day that has not begun in UTC.
+    """
+    from aichats_cli.dates import read_past
+
+    return None if text is None else f"{read_past(text, session.now(UTC)):%Y-%m-%d}"
 
 
 def group_name(group: Any, by: UsageGroup) -> str:
     """Return the name of a row: the automation, the target or the day."""
-    return group[by.value] or "-"
+    return group[by.value] or NO_NAME
 
 
 def print_table(session: Session, report: UsageReport, by: UsageGroup) -> None:

@@ -8,7 +8,7 @@ from aichats.events.usage import usage_additions
 from tests.support.cli import Cli
 
 
-def count(cli: Cli, day: str, status: str, automation: str = "weekly", **fields: Any) -> None:
+def count(cli: Cli, day: str, status: str, automation: str | None = "weekly", **fields: Any) -> None:
     """Count a run that was created on a day, as the consumer of the stream does."""
     row = {"created_at": f"{day}T09:00:00.000Z", "ended": status, "automation": automation, "target": "biz_A", **fields}
     items = cli.stack.app.event_log.items
@@ -35,15 +35,16 @@ def test_each_automation_has_a_row_and_all_together_have_one(cli: Cli) -> None:
     assert "From 2026-10-22 to 2026-11-20, days in UTC." in used.err
 
 
-def test_days_are_those_that_the_person_means(cli: Cli) -> None:
+def test_days_are_days_in_utc_like_those_of_the_report(cli: Cli) -> None:
     # It is 00:30 on the 20th in Berlin, but still the 19th in UTC.
     cli.stack.clock.now = datetime(2026, 11, 19, 23, 30, tzinfo=UTC)
     count(cli, "2026-11-19", "succeeded")
 
-    used = cli("usage", "--since", "yesterday", "--until", "today", "--by", "day")
+    used = cli("usage", "--since", "today", "--until", "today", "--by", "day")
 
     assert rows(used.out)["2026-11-19"][0] == "1"
-    assert "From 2026-11-19 to 2026-11-20" in used.err
+    assert "From 2026-11-19 to 2026-11-19" in used.err
+    assert "From 2026-11-18 to 2026-11-19" in cli("usage", "--since", "2026-11-18").err
 
 
 def test_one_automation_and_targets_can_be_asked_for(cli: Cli) -> None:
@@ -54,6 +55,13 @@ def test_one_automation_and_targets_can_be_asked_for(cli: Cli) -> None:
 
     assert rows(used.out)["biz_A"][0] == "1"
     assert cli("usage", "-o", "name").out.split() == ["daily", "weekly"]
+
+
+def test_runs_without_an_automation_have_a_row_but_no_name(cli: Cli) -> None:
+    count(cli, "2026-11-20", "succeeded", automation=None)
+
+    assert "-" in rows(cli("usage").out)
+    assert cli("usage", "-o", "name").out == ""
 
 
 def test_json_is_the_report_of_the_api(cli: Cli) -> None:
