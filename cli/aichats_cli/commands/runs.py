@@ -70,7 +70,7 @@ def list_runs(
     if runs or session.output.format.value in {"json", "yaml"}:
         show_list(session, runs, [name for name, value in shared.items() if value])
     note_reasons(session, runs)
-    more = f" These are the newest {limit}: --all shows all." if has_more else ""
+    more = " There are older ones: --all shows all." if has_more else ""
     session.note(f"{len(runs) or 'No'} {'run' if len(runs) == 1 else 'runs'} {selection.in_words(session)}.{more}")
     if runs and (typed := replay_command(selection, since, until)):
         session.note(f"To replay them: {typed}")

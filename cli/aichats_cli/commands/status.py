@@ -26,7 +26,7 @@ def show_status(session: Session) -> None:
     """Show pauses, all automations, and the runs of the last seven days that are open, failed, missed or unknown."""
     pauses: StackState = session.api.get("/pause")
     automations: list[AutomationView] = list(session.api.pages("/automations"))
-    runs: list[RunView] = list(session.api.pages("/runs", limit=MOST_RUNS, status=SHOWN))
+    runs: list[RunView] = list(session.api.pages("/runs", limit=MOST_RUNS + 1, status=SHOWN))
     output = session.output
     if output.format is Format.name:
         output.lines(each["name"] for each in automations)
@@ -35,10 +35,12 @@ def show_status(session: Session) -> None:
         output.lines([""])
         show_automations(session, automations)
         output.lines([""])
-        show_list(session, runs, empty="no run is open or needs you")
-        note_reasons(session, runs)
+        show_list(session, runs[:MOST_RUNS], empty="no run is open or needs you")
+        note_reasons(session, runs[:MOST_RUNS])
+        if len(runs) > MOST_RUNS:
+            session.note(f"These are the newest {MOST_RUNS} runs. To see all: aichats runs list --all --status {SHOWN}")
     else:
-        output.data({"pause": pauses, "automations": automations, "runs": runs})
+        output.data({"pause": pauses, "automations": automations, "runs": runs[:MOST_RUNS]})
 
 
 def pause_lines(session: Session, pauses: StackState) -> Iterator[str]:

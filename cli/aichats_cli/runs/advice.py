@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from aichats_cli.wait import look_again
+
 if TYPE_CHECKING:
     from aichats_cli.models import RunDetails, RunView
 
@@ -99,5 +101,5 @@ def next_commands(run: RunView | RunDetails) -> dict[str, str]:
             commands = {}
         case _:
             replaced = (run["error"] or {}).get("replaced_by")
-            commands = {f"aichats runs watch {' '.join(replaced)}": "watch the new runs"} if replaced else replay
+            commands = {look_again(replaced): "watch the new runs"} if replaced else replay
     return commands

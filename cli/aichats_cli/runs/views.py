@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
-import shutil
 import textwrap
-from collections import Counter
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +21,8 @@ if TYPE_CHECKING:
     from aichats_cli.runs.selection import Selection
     from aichats_cli.session import Session
 
+MAX_OWNERS = 3
+"""The number of automations that a reason names."""
 MAX_REASONS = 5
 """The number of reasons that a list of runs explains."""
 
@@ -68,8 +68,9 @@ def note_reasons(session: Session, runs: Sequence[RunView]) -> None:
             groups.setdefault((run["status"], without_ids(reason_of(run))), []).append(run)
     ordered = sorted(groups.items(), key=lambda group: -len(group[1]))
     for (status, reason), members in ordered[:MAX_REASONS]:
-        owners = Counter(run["automation"] or "API" for run in members)
-        session.note(f"{len(members)} {status} ({', '.join(owners)}): {reason}")
+        owners = list(dict.fromkeys(run["automation"] or "API" for run in members))
+        others = f" and {len(owners) - MAX_OWNERS} others" if len(owners) > MAX_OWNERS else ""
+        session.note(f"{len(members)} {status} ({', '.join(owners[:MAX_OWNERS])}{others}): {reason}")
         session.note(f"  → {advice(members[0])}")
     if len(ordered) > MAX_REASONS:
         session.note(f"and {len(ordered) - MAX_REASONS} more reasons: aichats runs explain RUN")
@@ -154,7 +155,7 @@ def show_story(session: Session, run: RunDetails) -> None:
 
 def story_lines(session: Session, story: Story, commands: Mapping[str, str]) -> list[str]:
     """Return the story of a run as paragraphs, not wider than the terminal."""
-    lines = [session.output.paint(story.title, "bold"), ""]
+    lines = [*(session.output.paint(line, "bold") for line in folded(session, story.title)), ""]
     for moment in story.moments:
         at = f"{session.when(moment.at)}:{datetime.fromisoformat(moment.at):%S}  "
         lines += folded(session, moment.text, at)
@@ -170,5 +171,5 @@ def folded(session: Session, text: str, beginning: str = "") -> list[str]:
     """Return a text in lines that fit on the terminal. In a pipe, it is one line."""
     if not session.output.is_terminal:
         return [beginning + text]
-    width = min(shutil.get_terminal_size().columns, 100)
+    width = min(session.output.width, 100)
     return textwrap.wrap(text, width, initial_indent=beginning, subsequent_indent=" " * len(beginning))

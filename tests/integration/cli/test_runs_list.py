@@ -1,5 +1,6 @@
 """`aichats runs list`: which runs it finds, and what it says about them."""
 
+import re
 import shlex
 from dataclasses import replace
 from datetime import datetime
@@ -127,8 +128,8 @@ def test_the_note_says_that_there_are_more_runs_than_are_shown(cli: Cli) -> None
         store(cli)
 
     assert "2 runs since" in (result := cli("runs", "list", "--limit", "2")).err
-    assert "These are the newest 2: --all shows all." in result.err
-    assert "newest" not in cli("runs", "list", "--limit", "3").err
+    assert "There are older ones: --all shows all." in result.err
+    assert "older" not in cli("runs", "list", "--limit", "3").err
     assert len(listed(cli, "--all")) == 3
 
 
@@ -208,3 +209,12 @@ def test_a_cut_network_is_tried_again(cli: Cli, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(cli, "answer", flaky)
 
     assert listed(cli) == [run_id]
+
+
+def test_a_reason_that_many_automations_share_names_three_of_them(cli: Cli) -> None:
+    for number in range(5):
+        store(cli, automation=f"weekly-{number}")
+
+    told = cli("runs", "list").err
+
+    assert re.search(r"^5 failed \(weekly-\d, weekly-\d, weekly-\d and 2 others\): ", told, re.MULTILINE)

@@ -2,6 +2,9 @@
 
 from dataclasses import replace
 
+import pytest
+
+from aichats_cli.commands import status
 from tests.support.cli import Cli
 from tests.support.ledgers import ERROR, make_run
 from tests.support.stack_in_memory import hourly
@@ -55,3 +58,17 @@ def test_names_are_those_of_automations(cli: Cli) -> None:
     cli.stack.put(hourly("biz_A"), "weekly")
 
     assert cli("status", "-o", "name").out == "weekly\n"
+
+
+def test_more_runs_than_are_shown_are_said(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(status, "MOST_RUNS", 2)
+    for number in range(2):
+        cli.stack.app.ledger.add_ended([(make_run(str(number)), ERROR)], "failed")
+    assert "To see all" not in cli("status").err
+    cli.stack.app.ledger.add_ended([(make_run("2"), ERROR)], "failed")
+
+    shown = cli("status")
+
+    assert shown.out.count(" failed ") == 2
+    assert "These are the newest 2 runs. To see all: aichats runs list --all --status pending," in shown.err
+    assert len(cli("status", "-o", "json").json["runs"]) == 2
