@@ -70,8 +70,7 @@ def follow_job(session: Session, job_id: str) -> JobView:
     """
     try:
         with progress(session) as show:
-            for _ in turns(session, longest=LONGEST_SECONDS):
-                job: JobView = patiently(session, partial(session.api.get, path_to_job(job_id)))
+            for job in read_often(session, job_id):
                 show(job)
                 if job["is_done"]:
                     break
@@ -80,6 +79,12 @@ def follow_job(session: Session, job_id: str) -> JobView:
         raise
     note_rest(session, job)
     return job
+
+
+def read_often(session: Session, job_id: str) -> Iterator[JobView]:
+    """Yield a job again and again, without an end, with waits between."""
+    for _ in turns(session, longest=LONGEST_SECONDS):
+        yield patiently(session, partial(session.api.get, path_to_job(job_id)))
 
 
 def note_rest(session: Session, job: JobView) -> None:
