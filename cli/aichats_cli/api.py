@@ -231,6 +231,8 @@ def hint_of(problem: Mapping[str, Any], status: int) -> str | None:
         return "log in again with a valid token: aichats login"
     if str(problem.get("type", "")).endswith("#missing-scope"):
         return "use a token with this scope: aichats admin callers add NAME --scopes …"
+    if str(problem.get("type", "")).endswith(f"#{PAUSED}"):
+        return "aichats auto resume --all"
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR and (request_id := problem.get("request_id")):
         return f"aichats logs --request {request_id}"
     return None

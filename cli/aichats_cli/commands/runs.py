@@ -111,6 +111,8 @@ def watch(session: Session, runs: RunIds = None, *, automation: OfAutomation = N
     if runs and automation:
         raise UsageError("name runs or an automation, not both")
     run_ids = read_run_ids(session, runs or ())
+    if not runs:
+        session.note("Waiting for runs that begin or end from now on. Press Ctrl-C to stop.")
     with live(session) as display:
         if not runs:
             watch_new(session, automation, display)

@@ -129,6 +129,7 @@ def test_a_paused_stack_has_sent_nothing(cli: Cli) -> None:
 
     assert paused.code == 1
     assert "the stack is paused" in paused.err
+    assert "→ aichats auto resume --all" in paused.err
     assert "may have been sent" not in paused.err
 
 

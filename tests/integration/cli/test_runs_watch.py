@@ -136,6 +136,7 @@ def test_new_runs_are_watched_until_ctrl_c_and_older_ones_when_they_end(bench: B
 
     assert watched.code != 0
     assert watched.out.split() == [slot_run(ONE), open_one.run_id]
+    assert watched.err == "Waiting for runs that begin or end from now on. Press Ctrl-C to stop.\n"
 
 
 def test_new_runs_of_one_automation_are_watched(bench: BulkBench, cli: Cli) -> None:
