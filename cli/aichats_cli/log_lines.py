@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from aichats_cli.output import printable
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
@@ -130,4 +132,4 @@ def value_of(value: object) -> str:
 
 def visible(text: str) -> str:
     """Return a text on one line, without characters that control a terminal. A request may have put them there."""
-    return "".join(each if each.isprintable() or each == "\t" else ascii(each)[1:-1] for each in text)
+    return printable(text).replace("\n", "\\n")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, TextIO
@@ -46,6 +47,8 @@ COLORS = {
 
 
 CODES = {"dim": "2", "bold": "1", "green": "32", "yellow": "33", "red": "31", "cyan": "36"}
+CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+"""Characters that control a terminal or the direction of a text. The joiners of emoji are none of them."""
 NARROWEST = 40
 """The least width of a terminal for which tables are made."""
 
@@ -165,6 +168,11 @@ class Output:
         return self.paint(text, {TITLE: "bold", LABEL: "dim"}.get(cell) or COLORS.get(cell))
 
 
+def printable(text: str) -> str:
+    """Return a text without characters that control a terminal, because a server or another person wrote it."""
+    return CONTROLS.sub(lambda found: ascii(found[0])[1:-1], text.replace("\r\n", "\n"))
+
+
 def text_of(value: object) -> str:
     """Return a value as people read it: nothing for ``None``, a list with commas."""
     if value is None:
@@ -173,4 +181,4 @@ def text_of(value: object) -> str:
         return "yes" if value else "no"
     if isinstance(value, list | tuple):
         return ", ".join(map(text_of, value))
-    return str(value)
+    return printable(str(value))

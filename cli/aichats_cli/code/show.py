@@ -7,6 +7,8 @@ import json
 from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
+from aichats_cli.output import printable
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
@@ -161,8 +163,3 @@ def value_text(value: object) -> str:
 def as_json(value: object) -> str:
     """Return a value as JSON in one line."""
     return json.dumps(value, ensure_ascii=False)
-
-
-def printable(text: str) -> str:
-    """Return a text without characters that control a terminal, because others may have written it."""
-    return "".join(char if char.isprintable() or char in "\n\t" else repr(char)[1:-1] for char in text)

@@ -12,7 +12,7 @@ from aichats_cli.commands.events.group import Run, Types, app, stack_words
 from aichats_cli.errors import UsageError
 from aichats_cli.event_feed import FollowedEvents
 from aichats_cli.event_words import checked_types, details_of, style_of, subject_of, time_of
-from aichats_cli.output import Format
+from aichats_cli.output import Format, printable
 from aichats_cli.session import Session, command
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ def show(session: Session, event: EventView) -> None:
             output.lines([event["id"]])
         case _:
             type_ = output.paint(f"{event['type']:<17}", style_of(event["type"]))
-            words = [type_, subject_of(event), details_of(session, event)]
+            words = [type_, printable(f"{subject_of(event)}  {details_of(session, event)}".strip())]
             run = output.paint(event["data"].get("run_id") or "", "dim")
             output.lines(["  ".join(filter(None, [output.paint(time_of(session, event), "dim"), *words, run]))])
 
