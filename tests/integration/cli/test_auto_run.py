@@ -116,6 +116,15 @@ def test_an_event_comes_from_a_file_or_from_standard_input(cli: Cli, tmp_path: P
     assert [chat["message_text"] for chat in cli.stack.whop.chats.values()] == ["pay_1 failed"] * 2
 
 
+def test_what_events_types_has_printed_is_an_event_to_run_and_to_render(cli: Cli, tmp_path: Path) -> None:
+    create(cli, "dunning", *DUNNING)
+    path = tmp_path / "event.json"
+    path.write_text(cli("events", "types", "payment.failed", "-o", "json").out)
+
+    assert cli("auto", "run", "dunning", "--event", str(path)).code == 0
+    assert "pay_xxxxxxxxxxxxx failed" in cli("auto", "render", "dunning", "--event", str(path)).out
+
+
 def test_an_automation_for_events_needs_one(cli: Cli) -> None:
     create(cli, "dunning", *DUNNING)
 
@@ -130,7 +139,7 @@ def test_an_automation_for_events_needs_one(cli: Cli) -> None:
 
 @pytest.mark.parametrize(
     ("content", "problem"),
-    [(None, "No such file or directory"), ("{", "is not JSON"), ("[]", "is not an event: it must be an object")],
+    [(None, "No such file or directory"), ("{", "is not JSON"), ("[]", "is not an object")],
 )
 def test_a_file_without_an_event_is_an_error(cli: Cli, tmp_path: Path, content: str | None, problem: str) -> None:
     path = tmp_path / "event.json"

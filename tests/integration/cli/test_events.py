@@ -100,6 +100,7 @@ WHOLE = {"type": "payment.failed", "account_id": "biz_B", "data": {"amount": 25}
         (WHOLE, {"data": {"amount": 25}, "account_id": "biz_B"}),
         ({"type": "payment.failed", "example": WHOLE}, {"data": {"amount": 25}, "account_id": "biz_B"}),
         ({"type": "card"}, {"data": {"type": "card"}}),
+        ({"example": {"a": 1}}, {"data": {"example": {"a": 1}}}),
     ],
 )
 def test_a_file_has_fields_or_an_event_or_what_types_has_printed(
@@ -125,8 +126,9 @@ def test_the_option_for_comes_before_the_company_in_the_file(cli: Cli) -> None:
 @pytest.mark.parametrize(
     ("content", "problem"),
     [
-        ("[1]", "standard input has no fields"),
-        ('{"example": 1}', "standard input has no fields"),
+        ("[1]", "standard input is not an object"),
+        ('{"type": "payment.failed", "example": 1}', "standard input is not an object"),
+        ("[" * 100_000, "standard input is not JSON"),
         ("{", "standard input is not JSON"),
         (json.dumps(WHOLE | {"type": "plan.created"}), "standard input is an event plan.created"),
     ],
@@ -143,7 +145,8 @@ def test_input_that_is_no_event_of_this_type_is_not_sent(cli: Cli, content: str,
 def test_a_file_that_is_missing_is_named(cli: Cli) -> None:
     sent = cli("events", "send", "payment.failed", "--data", "/no/such/file")
 
-    assert (sent.code, sent.err) == (1, "Error: can't read /no/such/file: No such file or directory\n")
+    assert sent.code == 1
+    assert sent.err.startswith("Error: can't read /no/such/file: No such file or directory\n  → to write an example")
 
 
 def test_a_test_event_is_sent_once_even_if_the_answer_gets_lost(cli: Cli) -> None:

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from aichats_cli.commands.auto.group import app, local_time, path_to
-from aichats_cli.commands.auto.running import EventFile, read_event
+from aichats_cli.commands.auto.running import EventFile
 from aichats_cli.complete import automation_names
 from aichats_cli.errors import CommandError
+from aichats_cli.event_files import read_object
 from aichats_cli.output import Format
 from aichats_cli.session import Session, command
 
@@ -46,7 +47,7 @@ def render(
     if at:
         options["at"] = session.future(at)
     if event:
-        options["event"] = read_event(session, event)
+        options["event"] = read_object(session, event)
     preview = preview_of(session, source, options)
     if session.output.format is Format.table:
         show(session, preview)

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from http import HTTPStatus
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from aichats_cli.commands.auto.definition import split_targets
 from aichats_cli.commands.auto.group import Companies, Name, app, path_to
 from aichats_cli.errors import CommandError
+from aichats_cli.event_files import read_object
 from aichats_cli.output import Format
 from aichats_cli.session import Session, command
 
@@ -46,7 +46,7 @@ def run_automation(
     """Run an automation now, besides its schedule. It runs even if it is paused."""
     body: RunNow = {}
     if event:
-        body["event"] = read_event(session, event)
+        body["event"] = read_object(session, event)
     if companies:
         body["targets"] = split_targets(companies)
     started = start(session, name, body)
@@ -101,24 +101,3 @@ def show_ended(session: Session, run_ids: list[str]) -> None:
         name="run_id",
     )
     check_success(runs)
-
-
-def read_event(session: Session, path: Path) -> dict[str, Any]:
-    """Return the event in a file, or in standard input for ``-``.
-
-    Raises:
-        CommandError: the file can't be read, or isn't an object in JSON.
-    """
-    name = "standard input" if str(path) == "-" else str(path)
-    try:
-        text = session.system.stdin.read() if str(path) == "-" else path.read_text(encoding="utf-8")
-        event = json.loads(text)
-    except OSError as error:
-        raise CommandError(
-            f"can't read {path}: {error.strerror}", f"see an example of an event: aichats events types {path}"
-        ) from error
-    except ValueError as error:
-        raise CommandError(f"{name} is not JSON: {error}") from None
-    if not isinstance(event, dict):
-        raise CommandError(f'{name} is not an event: it must be an object, such as {{"type": …, "data": …}}')
-    return event

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,6 +9,7 @@ import typer
 
 from aichats_cli.commands.events.group import app, unknown_type, whop_event_types
 from aichats_cli.errors import CommandError
+from aichats_cli.event_files import read_object
 from aichats_cli.session import Session, command
 
 if TYPE_CHECKING:
@@ -89,26 +89,18 @@ def started_words(type_: str, run_ids: list[str]) -> str:
 
 
 def read_fields(session: Session, path: Path, type_: str) -> Any:
-    """Return the fields of the request that a file describes.
-
-    The file has fields of an event's data, or a whole event, or what `aichats events types TYPE -o json` prints.
+    """Return the fields of the request that a file describes: fields of an event's data, or a whole event.
 
     Raises:
         CommandError: the file can't be read, isn't an object in JSON, or is an event of another type.
     """
-    name = "standard input" if str(path) == "-" else str(path)
-    try:
-        read = json.loads(session.system.stdin.read() if str(path) == "-" else path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise CommandError(f"can't read {path}: {error.strerror}") from error
-    except ValueError as error:
-        raise CommandError(f"{name} is not JSON: {error}") from None
-    example = read.get("example", read) if isinstance(read, dict) else read
-    if not isinstance(example, dict):
-        raise CommandError(f'{name} has no fields: it must be an object, such as {{"amount": 25}}')
-    if not ("type" in example and isinstance(example.get("data"), dict)):
-        return {"data": example}
-    if example["type"] != type_:
-        raise CommandError(f"{name} is an event {example['type']}", f"aichats events send {example['type']} --data …")
-    company = {"account_id": example["account_id"]} if "account_id" in example else {}
-    return {"data": example["data"], **company}
+    read = read_object(session, path)
+    if not ("type" in read and isinstance(read.get("data"), dict)):
+        return {"data": read}
+    if read["type"] != type_:
+        raise CommandError(
+            f"{'standard input' if str(path) == '-' else path} is an event {read['type']}",
+            f"aichats events send {read['type']} --data …",
+        )
+    company = {"account_id": read["account_id"]} if "account_id" in read else {}
+    return {"data": read["data"], **company}
