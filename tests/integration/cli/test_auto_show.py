@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime
 
+import httpx
 import pytest
 
 from tests.support.automations_cli import DUNNING, create, definition, sent, work_when_asked
@@ -200,6 +201,19 @@ def test_the_next_times_of_all_automations_are_in_their_order(cli: Cli, count: i
     ]
     assert shown == sorted(each, key=lambda time: (time["utc"], time["automation"]))[:count]
     assert set(shown[0]) == {"automation", "utc", "local"}
+
+
+def test_no_next_time_is_lost_when_one_passes_between_two_requests(cli: Cli) -> None:
+    create(cli, "often", "--schedule", "cron(* * * * ? *)")
+
+    def pass_time(request: httpx.Request) -> None:
+        if request.url.path.endswith("/preview"):
+            cli.stack.clock.forward(minutes=1)
+
+    cli.interfere = pass_time
+    shown = [each["local"][14:16] for each in cli("auto", "next", "--count", "9", "-o", "json").json]
+
+    assert [int(minute) for minute in shown] == list(range(int(shown[0]), int(shown[0]) + 9))
 
 
 def test_an_automation_for_events_has_no_next_times(cli: Cli) -> None:

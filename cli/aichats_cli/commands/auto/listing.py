@@ -131,7 +131,8 @@ def next_of_all(session: Session, count: int) -> list[dict[str, Any]]:
     for each in automations:
         # The list has few times of each. More of them may come before those of the others.
         if len(each["next"]) == LISTED_TIMES < count and (last is None or instant(each["next"][-1]) < last):
-            times += next_times(session, each["name"], count)[LISTED_TIMES:]
+            known = instant(each["next"][-1])  # Not a number of times: the first may have passed meanwhile.
+            times += [time for time in next_times(session, each["name"], count) if instant(time) > known]
     return sorted(times, key=lambda time: (instant(time), time["automation"]))[:count]
 
 
