@@ -27,6 +27,7 @@ FIXED_DAYS = {
 """Days by the fields day-of-month and day-of-week."""
 CRON_FIELDS = 6
 MOST_TIMES = 6
+MINUTES = 60
 NUMBERS = r"\d{1,2}(,\d{1,2})*"
 
 
@@ -87,12 +88,19 @@ def _within_hour(minutes: str) -> str | None:
     if minutes == "*":
         return "every minute"
     if found := re.fullmatch(r"(?:\*|0)/(\d{1,2})", minutes):
-        return f"every {int(found[1])} minutes" if int(found[1]) > 1 else "every minute"
+        return _step_words(int(found[1]))
     if not re.fullmatch(NUMBERS, minutes):
         return None
     if minutes == "0":
         return "every hour"
     return f"every hour at {joined([f':{int(minute):02}' for minute in minutes.split(',')])}"
+
+
+def _step_words(minutes: int) -> str | None:
+    """Return a step within the hour in words; ``None`` if its times aren't equally far apart, as with 7 minutes."""
+    if not 0 < minutes < MINUTES or MINUTES % minutes:
+        return None
+    return f"every {minutes} minutes" if minutes > 1 else "every minute"
 
 
 def ordinal(number: int) -> str:

@@ -45,6 +45,15 @@ EXPRESSIONS = [
 ]
 
 
+@pytest.mark.parametrize(
+    ("minutes", "words"),
+    [("*/15", "every 15 minutes"), ("0/1", "every minute"), ("0/60", "cron(0/60 * * * ? *)"),
+     ("*/7", "cron(*/7 * * * ? *)"), ("*/45", "cron(*/45 * * * ? *)")],
+)  # fmt: skip
+def test_a_step_that_does_not_divide_the_hour_has_no_words(minutes: str, words: str) -> None:
+    assert in_words({"type": "schedule", "expression": f"cron({minutes} * * * ? *)"}) == f"{words} (UTC)"
+
+
 @pytest.mark.parametrize(("every", "at", "expression", "words"), EXPRESSIONS, ids=[each[0] for each in EXPRESSIONS])
 def test_days_and_times_are_an_expression(every: str, at: str, expression: str, words: str) -> None:
     trigger = typed(every=every, at=[at])
