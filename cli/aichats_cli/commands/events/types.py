@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from textwrap import shorten
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -15,7 +16,8 @@ if TYPE_CHECKING:
 
     from aichats_cli.models import EventExample
 
-MOST_FIELDS = 5
+WIDTH = 39
+"""The most characters of the names of fields."""
 
 
 @command(
@@ -47,9 +49,8 @@ def show_types(
 
 
 def first_fields(example: Mapping[str, Any]) -> str:
-    """Return the names of some fields of an event's data."""
-    names = list(example["data"])
-    return ", ".join(names[:MOST_FIELDS]) + (", …" if len(names) > MOST_FIELDS else "")
+    """Return the names of the first fields of an event's data, so that a type has one line on a terminal."""
+    return shorten(", ".join(example["data"]), WIDTH, placeholder=" …")
 
 
 def paths(value: object, path: str = "") -> Iterator[tuple[str, str]]:
