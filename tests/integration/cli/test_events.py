@@ -175,7 +175,7 @@ def test_waiting_for_runs_that_fail_ends_with_1(cli: Cli) -> None:
 
     assert sent.code == 1
     assert run_id in sent.out
-    assert "1 of 1 runs did not succeed" in sent.err
+    assert f"run {run_id} is cancelled" in sent.err
 
 
 # ---------------------------------------------------------------------------------------------- list
