@@ -176,6 +176,49 @@ def test_a_local_file_is_uploaded_for_the_first_company_and_attached(cli: Cli, t
     assert b"biz_A" in next(each for each in cli.requests if each.url.path == "/files").content
 
 
+def test_an_upload_that_another_company_cannot_attach_creates_nothing(cli: Cli, tmp_path: Path) -> None:
+    path = tmp_path / "report.pdf"
+    path.write_bytes(b"%PDF")
+    options = ("auto", "create", "daily", *WEEKDAYS, *WHAT, "--attach", str(path), "--for", "biz_A,biz_B,biz_C")
+    is_hidden = True
+
+    def hide(request: httpx.Request) -> httpx.Response | None:
+        of_other = is_hidden and request.method == "GET" and request.url.params.get("company_id") == "biz_C"
+        return httpx.Response(404, json={"detail": "no such file"}) if of_other else None
+
+    cli.interfere = hide
+    failed = cli(*options)
+
+    assert failed.code == 1
+    assert f"Error: biz_C can't attach {path}, because it was uploaded with the Whop credential of biz_A" in failed.err
+    assert "attach its https:// or s3:// URL" in failed.err
+    assert cli("auto", "list", "-o", "name").out == ""
+
+    is_hidden = False
+    assert cli(*options).err.splitlines()[0] == "Created daily."
+
+
+def test_an_upload_for_companies_that_are_not_known_yet_has_a_warning(cli: Cli, tmp_path: Path) -> None:
+    path = tmp_path / "report.pdf"
+    path.write_bytes(b"%PDF")
+
+    created = cli("auto", "create", "dunning", "--event", "payment.failed", *WHAT, "--attach", str(path))
+
+    assert created.code == 0
+    assert f"Warning: {path} was uploaded with the Whop credential of the stack" in created.err
+
+
+def test_the_companies_of_an_upload_are_checked_up_to_a_number(cli: Cli, tmp_path: Path) -> None:
+    path = tmp_path / "report.pdf"
+    path.write_bytes(b"%PDF")
+
+    many = ",".join(f"biz_{number}" for number in range(60))
+    created = cli("auto", "create", "daily", *WEEKDAYS, *WHAT, "--attach", str(path), "--for", many)
+
+    assert "not all were checked" in created.err
+    assert sent(cli).count("GET /files/file_1") == 50
+
+
 def test_nothing_is_uploaded_for_an_automation_that_the_api_rejects(cli: Cli, tmp_path: Path) -> None:
     (tmp_path / "report.pdf").write_bytes(b"%PDF")
 

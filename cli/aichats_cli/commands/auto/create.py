@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
+from aichats_cli.commands.auto.attaching import attached
 from aichats_cli.commands.auto.definition import TypedAction, trigger_of, zone_note
 from aichats_cli.commands.auto.group import Companies, Zone, app, path_to
 from aichats_cli.commands.auto.showing import fields_of
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
     from aichats_cli.api import Answer
     from aichats_cli.commands.auto.definition import Trigger
-    from aichats_cli.models import Attachment, AutomationBody, Budget, Per, StoredAutomation
+    from aichats_cli.models import AutomationBody, Budget, Per, StoredAutomation
 
 NEXT_TIMES = 3
 
@@ -171,14 +172,6 @@ def create(
     else:
         session.note(f"{name} exists already, and is the same: nothing was changed.")
     return stored
-
-
-def attached(session: Session, files: Sequence[str], targets: Sequence[str | None]) -> list[Attachment]:
-    """Return what an automation attaches. Local files are uploaded for its first company."""
-    from aichats_cli.attachments import attachments_of
-
-    companies = [target for target in targets if target and target.startswith("biz_")]
-    return attachments_of(session, files, companies[0] if companies else None)
 
 
 def put_new(session: Session, name: str, body: AutomationBody, *, dry_run: bool) -> Answer:
