@@ -33,13 +33,33 @@ def test_an_automation_is_paused_until_you_resume(cli: Cli) -> None:
 def test_a_pause_is_planned_with_dates_as_people_say_them(cli: Cli) -> None:
     create(cli, "daily")
 
-    cli("auto", "pause", "daily", "--from", "24 dec", "--until", "2 jan 9:00", "--reason", "Holidays")
+    planned = cli("auto", "pause", "daily", "--from", "24 dec", "--until", "2 jan 9:00", "--reason", "Holidays")
 
+    assert planned.err == "Planned a pause of daily.\n"
     assert pauses(cli, "daily") == [("2026-12-23T23:00:00Z", "2027-01-02T08:00:00Z", "Holidays")]
     assert states(cli) == {"daily": "active"}
     assert (
         "pauses   from Thu 24 Dec 00:00 until Sat 2 Jan 2027 09:00, by local: Holidays\n"
         in cli("auto", "show", "daily").out
+    )
+
+
+def test_resuming_names_the_pauses_that_stay(cli: Cli) -> None:
+    create(cli, "daily")
+    cli("auto", "pause", "daily", "--from", "24 dec")
+    cli("auto", "pause", "daily", "--until", "tomorrow")
+
+    resumed = cli("auto", "resume", "daily")
+    assert resumed.err == (
+        "Resumed daily. It has a planned pause. To remove it: aichats auto resume daily --from 2026-12-23T23:00:00Z\n"
+    )
+
+    removed = cli("auto", "resume", "daily", "--from", "2026-12-23T23:00:00Z")
+    assert (removed.err, pauses(cli, "daily")) == ("Removed a planned pause of daily.\n", [])
+
+    cli("auto", "pause", "--all")
+    assert cli("auto", "resume", "daily").err == (
+        "daily stays paused, because the whole stack is paused. To resume it: aichats auto resume --all\n"
     )
 
 
@@ -197,6 +217,21 @@ def test_a_deletion_whose_answer_was_lost_is_done(cli: Cli) -> None:
 
     assert (deleted.code, deleted.out) == (0, "one\n")
     assert states(cli) == {}
+
+
+def test_an_error_between_two_deletions_hides_none_of_them(cli: Cli) -> None:
+    for name in ("one", "two", "three"):
+        create(cli, name)
+    cli.interfere = lambda request: (
+        httpx.Response(403, json={"detail": "not allowed"})
+        if (request.method, request.url.path) == ("DELETE", "/automations/two")
+        else None
+    )
+
+    deleted = cli("auto", "delete", "one", "two", "three", "--yes", "-o", "name")
+
+    assert (deleted.code, deleted.out) == (1, "one\n")
+    assert list(states(cli)) == ["three", "two"]
 
 
 def test_a_deletion_that_the_api_rejects_is_an_error(cli: Cli) -> None:

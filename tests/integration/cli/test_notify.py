@@ -287,6 +287,20 @@ def test_a_removed_receiver_is_gone_after_a_question(cli: Cli) -> None:
     assert cli("notify", "list", "-o", "json").json == []
 
 
+def test_an_error_between_two_removals_hides_none_of_them(cli: Cli) -> None:
+    add(cli, "a")
+    add(cli, "b")
+    cli.interfere = lambda request: (
+        httpx.Response(403, json={"detail": "not allowed"})
+        if (request.method, request.url.path) == ("DELETE", "/subscriptions/b")
+        else None
+    )
+
+    removed = cli("notify", "remove", "a", "b", "--yes", "-o", "name")
+
+    assert (removed.code, removed.out) == (1, "a\n")
+
+
 def test_a_removal_whose_answer_got_lost_succeeds(cli: Cli) -> None:
     add(cli)
     tries: list[str] = []
@@ -344,7 +358,8 @@ def test_a_rotation_whose_answer_got_lost_happens_once(cli: Cli) -> None:
 
 def test_deliveries_show_what_was_sent_and_what_waits(cli: Cli, receivers: FakeReceivers) -> None:
     add(cli)
-    assert "Send a test event: aichats notify test crm" in cli("notify", "deliveries", "crm").err
+    assert "no event was sent to crm yet. Tests aren't listed" in cli("notify", "deliveries", "crm").err
+    assert "no delivery has failed" in cli("notify", "deliveries", "crm", "--failed").err
     publish(cli, "a")
     receivers.answers[URL] = fail(500)
     publish(cli, "b")

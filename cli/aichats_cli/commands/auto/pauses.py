@@ -108,8 +108,24 @@ def changed_automation(session: Session, path: str, verb: str, body: dict[str, s
         if verb != "resume" or error.status != HTTPStatus.CONFLICT or body:
             raise
         changed = enabled(session, path.removesuffix("/resume"))
-    session.note(f"{verb.capitalize()}d {changed['name']}.")
+    session.note(change_words(changed, verb, body))
     return changed
+
+
+def change_words(changed: AutomationView, verb: str, body: dict[str, str]) -> str:
+    """Return what happened to an automation, as its state is now."""
+    name = changed["name"]
+    is_paused = changed["state"] == "paused"
+    if verb == "pause":
+        return f"Paused {name}." if is_paused else f"Planned a pause of {name}."
+    if "from" in body:
+        return f"Removed a planned pause of {name}."
+    if is_paused:
+        return f"{name} stays paused, because the whole stack is paused. To resume it: aichats auto resume --all"
+    if changed["pauses"]:
+        begins = changed["pauses"][0]["from"]
+        return f"Resumed {name}. It has a planned pause. To remove it: aichats auto resume {name} --from {begins}"
+    return f"Resumed {name}."
 
 
 def enabled(session: Session, path: str) -> AutomationView:

@@ -27,9 +27,13 @@ def delete_automations(
     for each in found:
         session.note(f"  {each['name']}  {in_words(each['trigger'])}")
     session.confirm(f"Delete {found[0]['name'] if len(found) == 1 else f'these {len(found)} automations'}?", yes=yes)
-    for each in found:
-        delete(session, each["name"])
-    session.output.items(found, {"deleted": lambda each: each["name"]})
+    gone: list[AutomationView] = []
+    try:
+        for each in found:
+            delete(session, each["name"])
+            gone.append(each)
+    finally:  # An error says nothing of those before it.
+        session.output.items(gone, {"deleted": lambda each: each["name"]}, empty="nothing was deleted")
 
 
 def delete(session: Session, name: str) -> None:

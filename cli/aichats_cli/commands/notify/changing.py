@@ -63,9 +63,13 @@ def remove(
     for each in found:
         session.note(f"  {each['name']}  {place_of(each)}  {', '.join(each['events'])}")
     session.confirm(f"Remove {found[0]['name'] if len(found) == 1 else f'these {len(found)} receivers'}?", yes=yes)
-    for each in found:
-        delete(session, each["name"])
-    session.output.items(found, {"removed": lambda each: each["name"]})
+    gone: list[SubscriptionView] = []
+    try:
+        for each in found:
+            delete(session, each["name"])
+            gone.append(each)
+    finally:  # An error says nothing of those before it.
+        session.output.items(gone, {"removed": lambda each: each["name"]}, empty="nothing was removed")
 
 
 def delete(session: Session, name: str) -> None:

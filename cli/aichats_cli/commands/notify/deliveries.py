@@ -46,7 +46,7 @@ def list_deliveries(
             "run": lambda each: each["run_id"],
         },
         "event_id",
-        empty=f"nothing {'failed' if failed else 'was sent'} yet. Send a test event: aichats notify test {name}",
+        empty=f"{'no delivery has failed' if failed else f'no event was sent to {name} yet'}. Tests aren't listed",
     )
 
 
