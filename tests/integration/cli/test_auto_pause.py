@@ -63,6 +63,31 @@ def test_resuming_names_the_pauses_that_stay(cli: Cli) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("begins", "until", "expected"),
+    [
+        ("fri", "mon", ("2026-11-26T23:00:00Z", "2026-11-29T23:00:00Z")),
+        ("mon", "fri", ("2026-11-22T23:00:00Z", "2026-11-26T23:00:00Z")),
+        ("1 dec", "24 nov", ("2026-11-30T23:00:00Z", "2027-11-23T23:00:00Z")),
+    ],
+)
+def test_a_pause_ends_after_it_begins(cli: Cli, begins: str, until: str, expected: tuple[str, str]) -> None:
+    create(cli, "daily")  # It is Friday, 20 November.
+
+    cli("auto", "pause", "daily", "--from", begins, "--until", until)
+
+    assert [each[:2] for each in pauses(cli, "daily")] == [expected]
+
+
+def test_a_date_with_a_year_is_never_another_year(cli: Cli) -> None:
+    create(cli, "daily")
+
+    failed = cli("auto", "pause", "daily", "--from", "1 dec", "--until", "24 nov 2026")
+
+    assert failed.code == 1
+    assert pauses(cli, "daily") == []
+
+
 def test_dates_can_be_in_another_zone(cli: Cli) -> None:
     create(cli, "daily")
 

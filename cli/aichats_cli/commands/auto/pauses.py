@@ -10,12 +10,14 @@ import typer
 from aichats_cli.commands.auto.group import Zone, app, path_to
 from aichats_cli.commands.auto.showing import pause_words
 from aichats_cli.complete import automation_names
+from aichats_cli.dates import read_future
 from aichats_cli.errors import UsageError
 from aichats_cli.session import Session, command
 from aichats_cli.zones import zone_named
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from zoneinfo import ZoneInfo
 
     from aichats_cli.models import AutomationView, StackState
 
@@ -49,12 +51,21 @@ def pause(
     reason: Annotated[str | None, typer.Option(metavar="TEXT", help="The reason, for people.")] = None,
 ) -> None:
     """Skip the times and the events of automations, from now or a time until another one, or until you resume."""
-    times = {"from": begins, "until": until}
-    zone = zone_named(tz) if tz else None
-    body = {name: session.future(text, zone) for name, text in times.items() if text}
+    body = times_of(session, begins, until, zone_named(tz) if tz else None)
     if reason:
         body["reason"] = reason
     change(session, names, "pause", body, everything=everything)
+
+
+def times_of(session: Session, begins: str | None, until: str | None, zone: ZoneInfo | None) -> dict[str, str]:
+    """Return the times of a pause as the API reads them. From Monday until Friday is until the Friday after it."""
+    now = session.now(zone)
+    times = {"from": read_future(begins, now)} if begins else {}
+    if until:
+        times["until"] = read_future(until, now)
+        if "from" in times and times["until"] <= times["from"]:
+            times["until"] = read_future(until, times["from"])
+    return {name: time.isoformat(timespec="seconds") for name, time in times.items()}
 
 
 @command(app, "resume", examples=["aichats auto resume daily-numbers", "aichats auto resume --all"])
