@@ -202,10 +202,10 @@ def answer_of(profile: Profile, request: httpx.Request, response: httpx.Response
     try:
         body = response.json() if response.content else None
     except ValueError:
-        raise CommandError(
-            f"{called} answered {response.status_code}, but not with JSON",
-            f"check that {profile.url} is the ApiUrl of a stack of aichats",
-        ) from None
+        message = f"{called} answered {response.status_code}, but not with JSON"
+        if response.status_code in RETRIED:  # of a proxy, or of API Gateway
+            raise ApiError(response.status_code, {}, message) from None
+        raise CommandError(message, f"check that {profile.url} is the ApiUrl of a stack of aichats") from None
     if response.status_code < HTTPStatus.BAD_REQUEST:
         return Answer(response.status_code, response.headers, body)
     problem = body if isinstance(body, dict) else {}

@@ -57,14 +57,12 @@ class FollowedEvents:
         """Return the next page; ``None`` if the network fails. Then the same page is asked for again.
 
         Raises:
-            ApiError: the API rejects the request, and would again.
+            CommandError: the API rejects the request, and would again.
         """
-        from aichats_cli.api import ApiError
-
         try:
             page = self._page()
         except CommandError as error:
-            if isinstance(error, ApiError) and not error.is_temporary:
+            if not error.is_temporary:
                 raise
             if not self._is_cut:
                 self._session.note(f"{error.message}. Trying again …")

@@ -184,9 +184,19 @@ def test_a_command_to_type_never_has_thousands_of_ids() -> None:
     assert look_again(["a"] * (MAX_NAMED + 1)) == "aichats runs list --status pending,performing"
 
 
-def test_a_server_that_fails_for_a_time_ends_no_wait(bench: BulkBench, cli: Cli, session: Session) -> None:
+@pytest.mark.parametrize(
+    "failure",
+    [
+        httpx.Response(503, json={"message": "Service Unavailable"}),
+        httpx.Response(502, text="<html>Bad gateway</html>"),
+    ],
+    ids=["API Gateway", "a proxy"],
+)
+def test_a_server_that_fails_for_a_time_ends_no_wait(
+    bench: BulkBench, cli: Cli, session: Session, failure: httpx.Response
+) -> None:
     add(bench)
-    failures = iter([httpx.Response(503, json={"message": "Service Unavailable"})] * 9)
+    failures = iter([failure] * 9)
     cli.interfere = lambda _: next(failures, None)
     cli.while_asleep = lambda: finish(bench)
 
