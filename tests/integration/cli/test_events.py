@@ -45,6 +45,7 @@ def test_the_types_are_listed_with_their_fields(cli: Cli) -> None:
     [row] = [line for line in listed.out.splitlines() if line.startswith("payment.failed ")]
     assert "amount_after_fees" in row
     assert "payment.failed" in cli("events", "types", "-o", "name").out.splitlines()
+    assert max(map(len, listed.out.splitlines())) <= 80
 
 
 def test_one_type_shows_each_field_as_templates_write_it(cli: Cli) -> None:

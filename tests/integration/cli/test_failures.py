@@ -86,6 +86,12 @@ def test_what_no_error_is_goes_on(cli: Cli) -> None:
         cli("auto", "list")
 
 
+def test_no_error_controls_the_terminal(cli: Cli) -> None:
+    cli.interfere = lambda _: httpx.Response(409, json={"detail": "\x1b[2Jno"})
+
+    assert cli("auto", "list").err == "Error: \\x1b[2Jno\n"
+
+
 def test_ctrl_c_at_a_question_ends_the_command(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt

@@ -51,13 +51,13 @@ def pause(
     reason: Annotated[str | None, typer.Option(metavar="TEXT", help="The reason, for people.")] = None,
 ) -> None:
     """Skip the times and the events of automations, from now or a time until another one, or until you resume."""
-    body = times_of(session, begins, until, zone_named(tz) if tz else None)
+    body = pause_times(session, begins, until, zone_named(tz) if tz else None)
     if reason:
         body["reason"] = reason
     change(session, names, "pause", body, everything=everything)
 
 
-def times_of(session: Session, begins: str | None, until: str | None, zone: ZoneInfo | None) -> dict[str, str]:
+def pause_times(session: Session, begins: str | None, until: str | None, zone: ZoneInfo | None) -> dict[str, str]:
     """Return the times of a pause as the API reads them. From Monday until Friday is until the Friday after it."""
     now = session.now(zone)
     times = {"from": read_future(begins, now)} if begins else {}

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from aichats_cli.models import EventExample
 
-WIDTH = 39
+NAMES_WIDTH = 39
 """The most characters of the names of fields."""
 
 
@@ -50,7 +50,7 @@ def show_types(
 
 def first_fields(example: Mapping[str, Any]) -> str:
     """Return the names of the first fields of an event's data, so that a type has one line on a terminal."""
-    return shorten(", ".join(example["data"]), WIDTH, placeholder=" …")
+    return shorten(", ".join(example["data"]), NAMES_WIDTH, placeholder=" …")
 
 
 def paths(value: object, path: str = "") -> Iterator[tuple[str, str]]:
