@@ -14,6 +14,7 @@ from aichats_cli.groups import new_group
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from aichats_cli.models import LastRun
     from aichats_cli.session import Session
 
 app = new_group("List, create, run and pause automations.")
@@ -56,5 +57,5 @@ def local_time(session: Session, utc: str, local: str) -> str:
 
 def time_of_last_run(automation: Mapping[str, Any]) -> str | None:
     """Return the slot of the last run, or when it came if it has none; ``None`` if the automation never ran."""
-    last = automation["last_run"]
+    last: LastRun | None = automation["last_run"]
     return last and (last["slot"] or last["at"])
