@@ -2,6 +2,7 @@
 
 import json
 
+import httpx
 import pytest
 
 from tests.support.cli import Cli
@@ -69,6 +70,16 @@ def test_messages_are_listed_in_their_order(cli: Cli) -> None:
         ["user", "Three"],
     ]
     assert [each["content"] for each in cli("chats", "messages", chat, "-o", "json").json] == ["One", "Two", "Three"]
+
+
+def test_an_answer_in_the_same_second_comes_after_its_question(cli: Cli) -> None:
+    messages = [
+        {"id": f"msg_{role}", "content": "Text", "role": role, "createdAt": "2026-11-20T12:00:00Z", "chatId": None}
+        for role in ("assistant", "user")
+    ]
+    cli.interfere = lambda _: httpx.Response(200, json={"data": messages})
+
+    assert cli("chats", "messages", "chat_1", "-o", "name").out.split() == ["msg_user", "msg_assistant"]
 
 
 def test_chats_are_listed_by_user_and_by_agent(cli: Cli) -> None:

@@ -108,7 +108,7 @@ def show_chat(session: Session, chat_id: OneChat) -> None:
 def list_messages(session: Session, chat_id: OneChat) -> None:
     """List the messages of a Kodey chat, the oldest first. Whop doesn't return the messages of a chat."""
     answer: Messages = session.api.get(f"{path_to_kodey_chat(chat_id)}/messages")
-    messages: list[Message] = sorted(answer["data"], key=lambda each: datetime.fromisoformat(each["createdAt"]))
+    messages: list[Message] = sorted(answer["data"], key=_position)
     session.output.items(
         messages,
         {
@@ -118,3 +118,8 @@ def list_messages(session: Session, chat_id: OneChat) -> None:
         },
         name="id",
     )
+
+
+def _position(message: Message) -> tuple[datetime, bool]:
+    """Return what orders messages: an answer in the same second comes after its question, whatever Kodey's order."""
+    return datetime.fromisoformat(message["createdAt"]), message["role"] != "user"
