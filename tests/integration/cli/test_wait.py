@@ -155,9 +155,12 @@ def test_a_laptop_that_wakes_up_before_its_network_ends_no_wait(bench: BulkBench
         if failure := next(failures, None):
             raise failure
 
+    sleeps = count(1)
+
     def sleep_at_night() -> None:
-        cli.while_asleep = lambda: finish(bench)
-        bench.clock.forward(hours=8)
+        if next(sleeps) == ATTEMPTS:  # The first read has failed.
+            cli.while_asleep = lambda: finish(bench)
+            bench.clock.forward(hours=8)
 
     cli.interfere, cli.while_asleep = cut, sleep_at_night
 
