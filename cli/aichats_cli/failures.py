@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Self, TextIO
 import typer
 
 from aichats_cli.errors import CommandError
-from aichats_cli.output import printable, shows_colors, styled
+from aichats_cli.output import note_lines, printable, shows_colors, styled
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -68,7 +68,8 @@ class Ending:
         message, hint, self.code = described(error)
         colors = shows_colors(self._system.stderr, self._system.variables)
         error_word, arrow = (styled("Error:", "red"), styled("→", "cyan")) if colors else ("Error:", "→")
-        print(f"{error_word} {printable(message)}", file=self._system.stderr)
+        lines = note_lines(f"Error: {message}", self._system.stderr, self._system.variables)
+        print(lines.replace("Error:", error_word, 1), file=self._system.stderr)
         if hint:
             print(f"  {arrow} {printable(hint)}", file=self._system.stderr)
 

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import sys
+import textwrap
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -144,13 +145,7 @@ class Output:
     @property
     def width(self) -> int:
         """The width of the terminal: 80 if it has none."""
-        columns = self._variables.get("COLUMNS", "")
-        if columns.isdigit():
-            return max(int(columns), NARROWEST)
-        try:
-            return max(os.get_terminal_size(self._stream.fileno()).columns, NARROWEST)
-        except (OSError, ValueError):
-            return 80
+        return width_of(self._stream, self._variables)
 
     def fields(self, fields: Mapping[str, object]) -> None:
         """Print names and values under each other, without those that are empty."""
@@ -171,6 +166,32 @@ class Output:
 def printable(text: str) -> str:
     """Return a text without characters that control a terminal, because a server or another person wrote it."""
     return CONTROLS.sub(lambda found: ascii(found[0])[1:-1], text.replace("\r\n", "\n"))
+
+
+def width_of(stream: TextIO, variables: Mapping[str, str]) -> int:
+    """Return the width of a terminal: 80 if it has none."""
+    columns = variables.get("COLUMNS", "")
+    if columns.isdigit():
+        return max(int(columns), NARROWEST)
+    try:
+        return max(os.get_terminal_size(stream.fileno()).columns, NARROWEST)
+    except (OSError, ValueError):
+        return 80
+
+
+def note_lines(text: str, stream: TextIO, variables: Mapping[str, str]) -> str:
+    """Return a text for people. On a terminal no word is cut at its edge, but a line with a command can be copied."""
+    lines = printable(text).split("\n")
+    if is_terminal(stream, variables):
+        lines = [part for line in lines for part in _folded(line, width_of(stream, variables))]
+    return "\n".join(lines)
+
+
+def _folded(line: str, width: int) -> list[str]:
+    if len(line) <= width or "aichats " in line:
+        return [line]
+    indent = " " * (len(line) - len(line.lstrip(" →")))
+    return textwrap.wrap(line, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
 
 
 def text_of(value: object) -> str:

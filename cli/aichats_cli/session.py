@@ -12,7 +12,7 @@ import typer
 from aichats_cli.complete import profile_names
 from aichats_cli.errors import CommandError, UsageError
 from aichats_cli.help import LeanCommand, example_text
-from aichats_cli.output import Format, Output, printable
+from aichats_cli.output import Format, Output, note_lines
 from aichats_cli.profiles import Profile, choose, is_exposed
 from aichats_cli.system import System
 
@@ -137,7 +137,7 @@ class Session:
 
     def note(self, text: str) -> None:
         """Print a line for the person, not for a pipe: to standard error."""
-        print(printable(text), file=self.system.stderr, flush=True)
+        print(note_lines(text, self.system.stderr, self.system.variables), file=self.system.stderr, flush=True)
 
     def confirm(self, question: str, *, yes: bool) -> None:
         """Ask before something is destroyed, unless ``yes`` was typed.
