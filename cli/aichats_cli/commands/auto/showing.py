@@ -28,7 +28,8 @@ ACTIONS = {
 def show_automation(session: Session, name: Name) -> None:
     """Show an automation: when it runs, for whom, what it sends, and its last runs."""
     found: AutomationView = session.api.get(path_to(name))
-    session.output.item(found, fields_of(session, found))
+    changed = f"{session.when(found['updated_at'])} by {found['updated_by'] or 'an unknown client'}"
+    session.output.item(found, fields_of(session, found) | {"changed": changed})
     if session.output.format is not Format.table:
         return
     runs: list[RunView] = session.api.get("/runs", automation=name, limit=LAST_RUNS)["data"]
@@ -72,7 +73,6 @@ def fields_of(session: Session, each: AutomationView | StoredAutomation, times: 
         "managed by": each.get("managed_by"),
         "pauses": "\n".join(pause_words(session, pause) for pause in planned_pauses(each)),
         "last run": last and f"{session.when(time_of_last_run(each))}, {counts_words(last['counts'])}",
-        "changed": f"{session.when(each['updated_at'])} by {each['updated_by'] or 'an unknown client'}",
     }
 
 
