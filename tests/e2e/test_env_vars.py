@@ -51,6 +51,6 @@ def test_a_stack_of_another_kind_is_reported_and_nothing_is_written(
 
     assert main(["--stack", "queue-alone"]) == 1
 
-    printed = "env-vars: stack queue-alone has no output RunScheduleFunction. Use the name of a stack of aichats\n"
+    printed = "env-vars: stack queue-alone has no output RunScheduleFunction\n  → use the name of a stack of aichats\n"
     assert capsys.readouterr().err == printed
     assert not (folder / "env.json").exists()

@@ -55,7 +55,7 @@ def test_the_schema_is_a_schema_and_names_all_types() -> None:
 
 
 def test_the_page_explains_all_types_and_its_examples_are_valid() -> None:
-    whole, *others = map(json.loads, EXAMPLES)
+    whole, *others = (each for each in map(json.loads, EXAMPLES) if "has_more" not in each)  # without a list
 
     assert {name for name in first_names("reference/events-out.md") if "." in name} == set(SENT_EVENT_TYPES)
     check([whole], "run.failed")

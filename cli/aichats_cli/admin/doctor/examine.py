@@ -8,10 +8,10 @@ from aichats_cli.admin.doctor import connections, credentials, infrastructure, o
 from aichats_cli.admin.doctor.examined import ExaminedStack
 from aichats_cli.admin.doctor.findings import Finding, show, summary
 from aichats_cli.admin.doctor.runner import run_checks
-from aichats_cli.output import Format
+from aichats_cli.output import Format, Output
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from aichats_cli.admin.deployed import DeployedStack
     from aichats_cli.session import Session
@@ -47,9 +47,13 @@ def examine(session: Session, stack: DeployedStack) -> bool:
     Raises:
         DeployedError: the stack doesn't exist or can't be read.
     """
-    examined = ExaminedStack.of(stack)
-    output, found = session.output, dict[str, list[Finding]]()
-    for subject, findings in run_checks(CHECKS, examined):
+    return report(session.output, stack.name, run_checks(CHECKS, ExaminedStack.of(stack)))
+
+
+def report(output: Output, stack: str, results: Iterable[tuple[str, list[Finding]]]) -> bool:
+    """Print the findings of each check as they come. Return whether no check failed."""
+    found = dict[str, list[Finding]]()
+    for subject, findings in results:
         found[subject] = findings
         if output.format is Format.table:
             show(output, subject, findings)
@@ -57,7 +61,7 @@ def examine(session: Session, stack: DeployedStack) -> bool:
     failed = [subject for subject, findings in found.items() if any(each.status == "FAIL" for each in findings)]
     match output.format:
         case Format.table:
-            output.lines(["", f"{stack.name}: {summary(every)}"])
+            output.lines(["", f"{stack}: {summary(every)}"])
         case Format.name:
             output.lines(failed)
         case _:
