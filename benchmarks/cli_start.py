@@ -33,7 +33,7 @@ AUTOMATION = {
     "targets": ["biz_A", "biz_B"],
     "labels": {"team": "growth"},
     "next_at": "2026-12-01T07:30:00Z",
-    "last_run": {"at": "2026-11-30T07:30:04Z", "status": "succeeded"},
+    "last_run": {"slot": None, "at": "2026-11-30T07:30:04Z", "status": "succeeded"},
 }
 BODY = json.dumps({"data": [AUTOMATION] * 20, "next_cursor": None}).encode()
 DESCRIPTION = f"""\

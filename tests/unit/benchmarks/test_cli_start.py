@@ -1,10 +1,14 @@
 """The benchmark of the command's start. `make benchmark` shows that it runs."""
 
+import io
 import sys
 from pathlib import Path
 
+import httpx
 import pytest
 
+from aichats_cli.main import main
+from aichats_cli.system import System
 from benchmarks import cli_start
 from benchmarks.errors import BenchmarkError
 
@@ -31,3 +35,14 @@ def test_only_installed_programs_are_compared(tmp_path: Path) -> None:
     assert not cli_start.runs(tmp_path / "missing")
     assert not cli_start.runs("false")
     assert cli_start.runs("true")
+
+
+def test_the_command_can_show_what_the_server_answers() -> None:
+    answer = httpx.MockTransport(lambda _: httpx.Response(200, content=cli_start.BODY))
+    out = io.StringIO()
+    system = System(
+        variables={"AICHATS_URL": "https://api.example", "AICHATS_TOKEN": "token"}, stdout=out, transport=answer
+    )
+
+    assert main(["auto", "list", "-o", "table"], system) == 0
+    assert len(out.getvalue().splitlines()) == 1 + 20
