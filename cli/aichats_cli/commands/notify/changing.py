@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from http import HTTPStatus
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -11,6 +10,7 @@ from aichats_cli.commands.notify.adding import show_secret
 from aichats_cli.commands.notify.group import Name, Yes, app, path_to, place_of
 from aichats_cli.complete import subscription_names
 from aichats_cli.errors import CommandError
+from aichats_cli.removal import delete_named
 from aichats_cli.session import Session, command
 
 if TYPE_CHECKING:
@@ -63,21 +63,4 @@ def remove(
     for each in found:
         session.note(f"  {each['name']}  {place_of(each)}  {', '.join(each['events'])}")
     session.confirm(f"Remove {found[0]['name'] if len(found) == 1 else f'these {len(found)} receivers'}?", yes=yes)
-    gone: list[SubscriptionView] = []
-    try:
-        for each in found:
-            delete(session, each["name"])
-            gone.append(each)
-    finally:  # An error says nothing of those before it.
-        session.output.items(gone, {"removed": lambda each: each["name"]}, empty="nothing was removed")
-
-
-def delete(session: Session, name: str) -> None:
-    """Delete a subscription. If it is gone meanwhile, for example because an answer was lost, that is enough."""
-    from aichats_cli.api import ApiError
-
-    try:
-        session.api.call("DELETE", path_to(name))
-    except ApiError as error:
-        if error.status != HTTPStatus.NOT_FOUND:
-            raise
+    delete_named(session, found, path_to, done="removed")
