@@ -202,7 +202,7 @@ def perform(shell: Shell, stack: LocalStack, block: ShellBlock) -> None:
         text = shell_blocks(DOCS / assumed)[0].text if is_page else assumed
         shell.run(stack.adapt(text))
     for fired in block.fired:
-        stack.fire(*stack.adapt(with_yesterday(fired, datetime.now(ZONE))).split())
+        stack.fire(*with_yesterday(stack.adapt(fired), datetime.now(ZONE)).split())
     text, pattern = stack.adapt(block.text), None if block.shows is None else stack.adapt(block.shows)
 
     printed = ""
