@@ -28,7 +28,7 @@ INTRODUCTION = """\
 - On a terminal you see tables. In a pipe, or with `NO_COLOR`, you get plain text.
 - `-o json` and `-o yaml` print the objects of the [HTTP API](http-api.md). `-o name` prints one name or ID a line.
 - Results go to standard output. Progress, hints and questions go to standard error.
-- A command asks before it destroys something. `--yes` answers. Without a terminal, you must type `--yes`.
+- A command asks before it destroys something. `--yes` answers the question. Without a terminal, you must type it.
 - You can write times as people say them: `now`, `today`, `yesterday`, `7d`, `in 3h`, `3h ago`, `mon 9:00`, `24 dec`,
   `2026-12-24T09:00`. They are in the time zone of your machine.
 - Secrets are never arguments. A command asks for them without echo, or reads them from standard input.
@@ -40,8 +40,9 @@ INTRODUCTION = """\
 |---|---|
 | 0 | done |
 | 1 | failed |
-| 2 | the command was typed in a way that it doesn't understand |
+| 2 | wrong usage: a command, an option or a value |
 | 3 | changes are pending, after `aichats plan` |
+| 130 | you pressed Ctrl-C |
 
 Each command also has these options:
 
@@ -57,7 +58,8 @@ Each command also has these options:
 | `AICHATS_PROFILE` | the profile to use, if `--profile` is not typed |
 | `AICHATS_URL`, `AICHATS_TOKEN` | the API and the token to use, instead of a profile |
 | `AICHATS_STACK` | the stack of `aichats admin`, if neither `--stack` nor the profile names one |
-| `NO_COLOR` | no colors |
+| `AICHATS_DEBUG` | the same as `--debug` |
+| `NO_COLOR`, `FORCE_COLOR` | no colors, or colors in a pipe, too |
 """
 
 

@@ -29,7 +29,7 @@ def export(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Write nothing.")] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Delete files without a question.")] = False,
 ) -> None:
-    """Write the automations of a stack to their files, where they differ. Comments in the files stay."""
+    """Write the automations of a stack to files. Only files that differ change, and their comments stay."""
     from aichats_cli.code.export import change_file, file_changes
     from aichats_cli.code.folder import read_folder
     from aichats_cli.code.remote import list_written

@@ -69,7 +69,7 @@ def show_logs(
     ] = None,
     stack: StackOption = None,
 ) -> None:
-    """Show the logs of the functions. Each line of JSON is an object.
+    """Show the logs of the functions. With -o json, each line is an object.
 
     For a stack on AWS this reads CloudWatch Logs, with your AWS credentials and the extra `admin`.
     """

@@ -220,7 +220,7 @@ def show_job(
     *,
     wait: Annotated[bool, typer.Option("--wait", help="Show its progress until it has handled each run.")] = False,
 ) -> None:
-    """Show a replay or a cancellation of many runs, and how far it is."""
+    """Show the progress of a job that replays or cancels many runs."""
     from aichats_cli.runs.jobs import follow_job
 
     found: JobView = follow_job(session, job) if wait else session.api.get(path_to_job(job))

@@ -78,7 +78,7 @@ def list_runs(
 
 @command(app, "show", examples=["aichats runs show RUN", "aichats runs show RUN -o json"])
 def show(session: Session, run: OneRun) -> None:
-    """Show a run: what it does, how it is, its error and the next step."""
+    """Show a run: its work, its status, its error and the next step."""
     from aichats_cli.runs.views import show_run
 
     details: RunDetails = session.api.get(path_to_run(run))
@@ -104,7 +104,7 @@ def explain(session: Session, run: OneRun) -> None:
     ],
 )
 def watch(session: Session, runs: RunIds = None, *, automation: OfAutomation = None) -> None:
-    """Show runs while they change: these until they end, or all new ones until Ctrl-C."""
+    """Show runs while they change: those that you name until they end, or all new ones until Ctrl-C."""
     from aichats_cli.runs.board import live, watch_new
     from aichats_cli.wait import check_success, follow_runs
 

@@ -46,7 +46,7 @@ def show_usage(
         typer.Option("--auto", metavar="NAME", help="Only this automation.", autocompletion=automation_names),
     ] = None,
 ) -> None:
-    """Show the runs, replies and tokens of days, which are days in UTC."""
+    """Show runs, replies and tokens by day, automation or target. Days are in UTC."""
     report: UsageReport = session.api.get(
         "/usage", since=day_of(session, since), until=day_of(session, until), by=by.value, automation=automation
     )

@@ -98,7 +98,7 @@ def create_automation(
     paused: Paused = False,
     dry_run: DryRun = False,
 ) -> None:
-    """Create an automation. An automation that has the name already is not changed."""
+    """Create an automation. If the name is taken, nothing is changed."""
     typed = TypedTrigger(every, at or (), on, schedule, split(event or ()), filter_)
     trigger = trigger_of(session, typed, tz, paused=paused)
     text = read_message(session, message, message_file)

@@ -50,7 +50,7 @@ def pause(
     tz: Zone = None,
     reason: Annotated[str | None, typer.Option(metavar="TEXT", help="The reason, for people.")] = None,
 ) -> None:
-    """Skip the times and the events of automations, from now or a time until another one, or until you resume."""
+    """Pause automations or the whole stack, now or in advance, until a time or until you resume."""
     body = pause_times(session, begins, until, zone_named(tz) if tz else None)
     if reason:
         body["reason"] = reason

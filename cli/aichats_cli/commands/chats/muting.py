@@ -64,7 +64,7 @@ def mute_chats(
     dry_run: DryRun = False,
     wait: Wait = False,
 ) -> None:
-    """Mute chats, without an end or until a time."""
+    """Mute chats, until you unmute them or until a time."""
     end = session.future(until) if until else None
     selected = _select(session, "none", chats, ids, company, everything=everything)
     _set(session, "none", selected, end, dry_run=dry_run, wait=wait)
@@ -86,7 +86,7 @@ def unmute_chats(
     dry_run: DryRun = False,
     wait: Wait = False,
 ) -> None:
-    """Unmute chats, without an end or until a time."""
+    """Unmute chats, until you mute them or until a time."""
     end = session.future(until) if until else None
     selected = _select(session, "all", chats, ids, company, everything=everything)
     _set(session, "all", selected, end, dry_run=dry_run, wait=wait)
