@@ -10,43 +10,44 @@ import typer
 from aichats_cli.help import LeanCommand, LeanGroup
 
 SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
-PARTS = {
-    "status": ("aichats_cli.commands.status", "Show automations, runs and pauses at a glance."),
-    "auto": ("aichats_cli.commands.auto", "List, create, run and pause automations."),
-    "runs": ("aichats_cli.commands.runs", "List, watch, explain, replay and cancel runs."),
-    "usage": ("aichats_cli.commands.usage", "Show the runs, replies and tokens of days."),
-    "login": ("aichats_cli.commands.login", "Store the address and the token of a stack as a profile."),
-    "logout": ("aichats_cli.commands.login", "Remove a profile and its token from this machine."),
-    "profiles": ("aichats_cli.commands.login", "List the stacks that you can use."),
-    "use": ("aichats_cli.commands.login", "Choose the profile that commands use by default."),
-    "completion": ("aichats_cli.commands.completion", "Print the script with which your shell completes commands."),
-    "logs": ("aichats_cli.commands.logs", "Show and follow the logs of the functions."),
-    "open": ("aichats_cli.commands.open", "Open a page of your stack in the browser."),
-    "dev": ("aichats_cli.commands.dev", "Run the whole stack on your laptop. Control its mocks."),
-    "demo": ("aichats_cli.commands.demo", "Run a short demo of the whole stack on your laptop."),
-    "chats": ("aichats_cli.commands.chats", "Create, list, mute and delete chats."),
-    "events": ("aichats_cli.commands.events", "Send test events of Whop, and follow the events of aichats."),
-    "notify": ("aichats_cli.commands.notify", "Send events of aichats to Slack, a webhook or an event bus."),
-    "files": ("aichats_cli.commands.files", "Upload files that chats can attach."),
-    "init": ("aichats_cli.commands.init", "Begin a folder of automations, with two samples."),
-    "plan": ("aichats_cli.commands.plan", "Show what `aichats apply` would change."),
-    "apply": ("aichats_cli.commands.apply", "Make a stack equal to a folder of automations."),
-    "export": ("aichats_cli.commands.export", "Write the automations of a stack to their files."),
-    "validate": ("aichats_cli.commands.validate", "Check a folder of automations."),
-    "admin": ("aichats_cli.commands.admin", "Connect, repair and deploy a stack on AWS."),
+SECTIONS = {
+    "Everyday": {
+        "status": ("aichats_cli.commands.status", "Show automations, runs and pauses at a glance."),
+        "auto": ("aichats_cli.commands.auto", "List, create, run and pause automations."),
+        "runs": ("aichats_cli.commands.runs", "List, watch, explain, replay and cancel runs."),
+        "chats": ("aichats_cli.commands.chats", "Create, list, mute and delete chats."),
+        "files": ("aichats_cli.commands.files", "Upload files that chats can attach."),
+        "events": ("aichats_cli.commands.events", "Send test events of Whop, and follow the events of aichats."),
+        "notify": ("aichats_cli.commands.notify", "Send events of aichats to Slack, a webhook or an event bus."),
+        "usage": ("aichats_cli.commands.usage", "Show runs, replies and tokens by day, automation or target."),
+        "logs": ("aichats_cli.commands.logs", "Show and follow the logs of the functions."),
+        "open": ("aichats_cli.commands.open", "Open a page of your stack in the browser."),
+    },
+    "Automations as code": {
+        "init": ("aichats_cli.commands.init", "Begin a folder of automations, with two samples."),
+        "validate": ("aichats_cli.commands.validate", "Check a folder of automations."),
+        "plan": ("aichats_cli.commands.plan", "Show what `aichats apply` would change."),
+        "apply": ("aichats_cli.commands.apply", "Make a stack equal to a folder of automations."),
+        "export": ("aichats_cli.commands.export", "Write the automations of a stack to their files."),
+    },
+    "Your machine": {
+        "dev": ("aichats_cli.commands.dev", "Run the whole stack on your laptop. Control its mocks."),
+        "demo": ("aichats_cli.commands.demo", "Run a short demo of the whole stack on your laptop."),
+        "login": ("aichats_cli.commands.login", "Store the address and the token of a stack as a profile."),
+        "profiles": ("aichats_cli.commands.login", "List the stacks that you can use."),
+        "use": ("aichats_cli.commands.login", "Choose the profile that commands use by default."),
+        "logout": ("aichats_cli.commands.login", "Remove a profile and its token from this machine."),
+        "completion": ("aichats_cli.commands.completion", "Print the script with which your shell completes commands."),
+    },
+    "Your stack on AWS": {
+        "admin": ("aichats_cli.commands.admin", "Connect, repair and deploy a stack on AWS."),
+    },
 }
-"""The module of each group or command below `aichats`, and its line in the help.
+"""The commands and groups below `aichats` as its help lists them: the module of each, and its line.
 
 A module that has a command of this name provides this command, any other module a group.
 """
-
-SECTIONS = {
-    "Everyday": ("status", "auto", "runs", "chats", "files", "events", "notify", "usage", "logs", "open"),
-    "Automations as code": ("init", "validate", "plan", "apply", "export"),
-    "Your machine": ("dev", "demo", "login", "profiles", "use", "logout", "completion"),
-    "Your stack on AWS": ("admin",),
-}
-"""The order of the commands in the help."""
+PARTS = {name: part for parts in SECTIONS.values() for name, part in parts.items()}
 
 
 class Root(LeanGroup):
@@ -65,16 +66,15 @@ class Root(LeanGroup):
     @override
     def list_commands(self, ctx: Any) -> list[str]:
         """Return the names of the commands, in the order of the help."""
-        return [name for names in SECTIONS.values() for name in names if name in self.commands]
+        return list(PARTS)
 
     @override
     def format_commands(self, ctx: Any, formatter: Any) -> None:
         """Write the commands, in sections."""
         width = max(map(len, PARTS))
-        for title, names in SECTIONS.items():
-            if rows := [(name.ljust(width), PARTS[name][1]) for name in names if name in PARTS]:
-                with formatter.section(title):
-                    formatter.write_dl(rows)
+        for title, parts in SECTIONS.items():
+            with formatter.section(title):
+                formatter.write_dl([(name.ljust(width), text) for name, (_, text) in parts.items()])
 
 
 def new_group(text: str, *, cls: type[LeanGroup] = LeanGroup) -> typer.Typer:

@@ -12,6 +12,7 @@ from aichats_cli.output import Format
 from aichats_cli.runs.advice import advice, next_commands
 from aichats_cli.runs.options import REPLAYABLE
 from aichats_cli.runs.story import Story, seconds_text, work_of
+from aichats_cli.wait import check_success, wait_for_runs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -92,6 +93,27 @@ def replay_command(selection: Selection, since: str | None, until: str | None) -
 def without_ids(reason: str) -> str:
     """Return a reason without the ID of the request, so that the same reasons are equal."""
     return re.sub(r" \(request [^)]*\)", "", reason)
+
+
+def show_ended(session: Session, run_ids: list[str]) -> None:
+    """Wait for runs, and show them.
+
+    Raises:
+        CommandError: a run did not succeed.
+    """
+    runs: list[RunView] = wait_for_runs(session, run_ids)
+    session.output.items(
+        runs,
+        {
+            "for": lambda run: run["target"],
+            "status": lambda run: run["status"],
+            "chat": lambda run: run["chat_id"],
+            "error": lambda run: (run["error"] or {}).get("message"),
+            "run": lambda run: run["run_id"],
+        },
+        name="run_id",
+    )
+    check_success(runs)
 
 
 def show_run(session: Session, run: RunDetails) -> None:

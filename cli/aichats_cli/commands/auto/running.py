@@ -16,7 +16,7 @@ from aichats_cli.output import Format
 from aichats_cli.session import Session, command
 
 if TYPE_CHECKING:
-    from aichats_cli.models import RunNow, RunView, StartedRuns
+    from aichats_cli.models import RunNow, StartedRuns
 
 EventFile = Annotated[
     Path | None,
@@ -51,6 +51,8 @@ def run_automation(
         body["targets"] = split_targets(companies)
     started = start(session, name, body)
     if wait:
+        from aichats_cli.runs.views import show_ended
+
         show_ended(session, started["run_ids"])
     elif session.output.format is Format.json or session.output.format is Format.yaml:
         session.output.data(started)
@@ -78,26 +80,3 @@ def start(session: Session, name: str, body: RunNow) -> StartedRuns:
             ) from error
         raise
     return started
-
-
-def show_ended(session: Session, run_ids: list[str]) -> None:
-    """Wait for runs, and show them.
-
-    Raises:
-        CommandError: a run did not succeed.
-    """
-    from aichats_cli.wait import check_success, wait_for_runs
-
-    runs: list[RunView] = wait_for_runs(session, run_ids)
-    session.output.items(
-        runs,
-        {
-            "for": lambda run: run["target"],
-            "status": lambda run: run["status"],
-            "chat": lambda run: run["chat_id"],
-            "error": lambda run: (run["error"] or {}).get("message"),
-            "run": lambda run: run["run_id"],
-        },
-        name="run_id",
-    )
-    check_success(runs)

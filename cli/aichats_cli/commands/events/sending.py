@@ -51,7 +51,7 @@ def send_event(
     sent = deliver(session, body)
     run_ids = sent["run_ids"]
     if wait and run_ids:
-        from aichats_cli.commands.auto.running import show_ended
+        from aichats_cli.runs.views import show_ended
 
         session.note(started_words(type_, run_ids))
         show_ended(session, run_ids)
