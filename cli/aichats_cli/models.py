@@ -232,6 +232,17 @@ class MatchingRuns(TypedDict):
     sample: list[str]
 
 
+class Me(TypedDict):
+    """An API client, and the operations that it may use."""
+
+    name: str
+    scopes: list[str]
+    companies: list[str] | None
+    expires_at: str | None
+    stack: str
+    operations: list[str]
+
+
 class Message(TypedDict):
     """A message of a chat, from the user or from the assistant."""
 

@@ -62,7 +62,7 @@ def call() -> ApiCall[None, None]:
     headers = {"authorization": f"Bearer {SECRET}"}
     app = cast("Application", None)
     caller = Caller("crm", frozenset())
-    return ApiCall(app, caller, {}, None, None, None, headers, "https://api.invalid", timedelta(0))
+    return ApiCall(app, caller, {}, None, None, None, headers, "https://api.invalid", timedelta(0), list)
 
 
 OBJECTS: list[object] = [

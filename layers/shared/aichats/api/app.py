@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, partial
 from http import HTTPStatus
 from typing import Any
 
@@ -38,6 +38,7 @@ from aichats.api.routes import (
     events,
     files,
     kodey,
+    me,
     mutes,
     pauses,
     previews,
@@ -71,6 +72,7 @@ OPERATIONS: tuple[Operation[Any, Any], ...] = tuple(
         subscriptions,
         deliveries,
         usage,
+        me,
     )
     for member in vars(module).values()
     if isinstance(member, Operation)
@@ -132,6 +134,7 @@ def _endpoint(
             headers=event.headers,
             domain=event.request_context.domain_name,
             lease=lease(api.lambda_context),
+            open_operations=partial(_open_operations, caller),
         )
         return _answer(operation.run(call))
 
@@ -151,6 +154,19 @@ def _check_access(operation: Operation[Any, Any], caller: Caller) -> None:
         raise RejectedError(HTTPStatus.FORBIDDEN, "missing-scope", detail)
     limit = CompanyLimit(caller.name, caller.companies)
     limit.check_operation(f"{operation.method} {operation.path}", limited=operation.limited)
+
+
+def _open_operations(caller: Caller) -> list[str]:
+    """Return the names of the operations that a caller may use, sorted, without those that always fail."""
+    return sorted(each.run.__name__ for each in OPERATIONS if each.answers and _is_open(each, caller))
+
+
+def _is_open(operation: Operation[Any, Any], caller: Caller) -> bool:
+    try:
+        _check_access(operation, caller)
+    except RejectedError:
+        return False
+    return True
 
 
 def _authenticate(app: Application) -> Callable[..., Response[str]]:

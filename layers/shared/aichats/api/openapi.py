@@ -179,7 +179,7 @@ def _name(status: int) -> str:
 
 
 def _operation(operation: Operation[Any, Any], references: Mapping[type[BaseModel], JsonObject]) -> JsonObject:
-    scopes = ", ".join(f"`{scope}`" for scope in operation.scopes)
+    scopes = ", ".join(f"`{scope}`" for scope in operation.scopes) or "none"
     prose = (operation.run.__doc__ or "").strip()
     described: JsonObject = {
         "operationId": operation.run.__name__,

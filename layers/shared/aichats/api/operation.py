@@ -31,6 +31,8 @@ class ApiCall[BodyT, QueryT]:
     """The domain name of the API."""
     lease: timedelta
     """The time until Lambda ends this invocation."""
+    open_operations: Callable[[], list[str]] = field(repr=False)
+    """Returns the names of the operations that the caller may use, sorted."""
 
     @property
     def limit(self) -> CompanyLimit:
@@ -60,7 +62,7 @@ class Route:
     summary: str
     _: KW_ONLY
     scopes: tuple[Scope, ...]
-    """The scopes that a token must have."""
+    """The scopes that a token must have. Without any, every token may use the operation."""
     answers: Mapping[int, type[BaseModel] | None] = field(default_factory=dict)
     """The model of the body for each successful status. An operation without answers always fails."""
     body: type[BaseModel] | None = None
