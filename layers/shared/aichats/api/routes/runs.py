@@ -1,6 +1,5 @@
 """``/runs``: start many runs, list the history of runs, replay and resolve runs."""
 
-import base64
 import math
 from collections.abc import Iterable
 from dataclasses import replace
@@ -11,6 +10,7 @@ from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, Field, TypeAdapter, ValidationError, ValidationInfo, field_validator
 
+from aichats.api.cursors import read_cursor, write_cursor
 from aichats.api.operation import ApiCall, Reply, operation
 from aichats.api.problems import RejectedError
 from aichats.api.run_filters import RunConditions, Window, WindowTime
@@ -133,11 +133,11 @@ def list_runs(call: ApiCall[None, ListRuns]) -> Reply:
     more. `chat` and `reply` are null without the scope `chats:read`. A client that is limited to companies gets only
     the runs for these companies.
     """
-    cursor = _read_cursor(call.query.cursor) if call.query.cursor else None
+    cursor = read_cursor(HistoryCursor, call.query.cursor) if call.query.cursor else None
     window = call.query.window(call.app.ledger.clock(), Window(cursor.since, cursor.until) if cursor else None)
     only, position = call.query.filter(), cursor.position if cursor else None
     rows, position = _next_runs(call, only, window, position)
-    next_cursor = _write_cursor(HistoryCursor(**vars(window), position=position)) if position else None
+    next_cursor = write_cursor(HistoryCursor(**vars(window), position=position)) if position else None
     data = [view(row, call.caller) for row in rows]
     return Reply(RunPage(since=window.since, until=window.until, data=data, next_cursor=next_cursor))
 
@@ -335,14 +335,3 @@ def _conflict(row: Row | None, reason: str) -> RejectedError:
     chat = f" (chat {row.chat_id})" if row.chat_id else ""
     detail = f"run {row.run.run_id} {_STATES.get(row.status, f'is {row.status}')}{chat} and {reason}"
     return RejectedError(HTTPStatus.CONFLICT, "conflict", detail)
-
-
-def _write_cursor(cursor: HistoryCursor) -> str:
-    return base64.urlsafe_b64encode(cursor.model_dump_json().encode()).decode().rstrip("=")
-
-
-def _read_cursor(cursor: str) -> HistoryCursor:
-    try:
-        return HistoryCursor.model_validate_json(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-    except ValueError:  # Of base64 or of pydantic.
-        raise InputError([("cursor", "invalid; use `next_cursor` from the previous page")]) from None

@@ -1,11 +1,11 @@
 """``GET /events``: the stored events of aichats, to read once or to follow."""
 
-import base64
 from datetime import date, datetime, timedelta
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, Field
 
+from aichats.api.cursors import read_cursor, write_cursor
 from aichats.api.operation import ApiCall, Reply, operation
 from aichats.api.run_filters import WindowTime
 from aichats.errors import InputError
@@ -141,18 +141,9 @@ def _first_positions(feed: EventFeed, since: datetime | None) -> tuple[FeedPosit
 
 
 def _write_positions(events: FeedPosition, late: FeedPosition) -> str:
-    text = EventsCursor(events=tuple(events), late=tuple(late)).model_dump_json()
-    return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+    return write_cursor(EventsCursor(events=tuple(events), late=tuple(late)))
 
 
 def _read_positions(cursor: str) -> tuple[FeedPosition, FeedPosition]:
-    """Return the positions in a cursor.
-
-    Raises:
-        InputError: the cursor is not one of ours.
-    """
-    try:
-        read = EventsCursor.model_validate_json(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-    except ValueError:  # Of base64 or of pydantic.
-        raise InputError([("cursor", "invalid; use `next_cursor` from the previous page")]) from None
+    read = read_cursor(EventsCursor, cursor)
     return FeedPosition(*read.events), FeedPosition(*read.late)
