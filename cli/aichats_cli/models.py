@@ -568,6 +568,17 @@ type Title = str
 type Trigger = Literal["schedule", "http", "webhook"]
 
 
+class UpcomingTimes(TypedDict):
+    """The next times of an automation."""
+
+    automation: Name
+    expression: str
+    timezone: str
+    targets: int
+    times: list[FireTime]
+    more: bool
+
+
 class UpdateAiChat(TypedDict):
     """Changes to an AI chat. A field that is not set stays unchanged; `null` clears a field."""
 
@@ -989,6 +1000,15 @@ class SetPreference(TypedDict):
     notification_preference: NotificationPreference
     ids: list[ChatId]
     until: NotRequired[Time | None]
+
+
+class Upcoming(TypedDict):
+    """A page of automations, sorted by their first time and then by name."""
+
+    since: str
+    until: str
+    data: list[UpcomingTimes]
+    next_cursor: str | None
 
 
 class UsageReport(TypedDict):

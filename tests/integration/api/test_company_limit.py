@@ -135,6 +135,7 @@ ATTEMPTS: dict[str, Attempts] = {
         ("/runs", {"action": CREATE | WITH_OBJECT, "targets": ["biz_A"]}, 403),
     ],
     "list_runs": [("/runs", None, 200)],
+    "list_upcoming": [("/upcoming", None, 200)],
     "get_me": [("/me", None, 200)],
     "get_usage": [("/usage", None, 200)],
     "list_events": [("/events", None, 200)],

@@ -46,6 +46,7 @@ from aichats.api.routes import (
     runs,
     sent_events,
     subscriptions,
+    upcoming,
     usage,
 )
 from aichats.aws.observability import count, logger
@@ -73,6 +74,7 @@ OPERATIONS: tuple[Operation[Any, Any], ...] = tuple(
         deliveries,
         usage,
         me,
+        upcoming,
     )
     for member in vars(module).values()
     if isinstance(member, Operation)
