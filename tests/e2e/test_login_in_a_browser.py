@@ -5,13 +5,14 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from botocore.exceptions import ClientError
+from playwright.sync_api import Browser, Page
 
 from aichats_cli.admin.oauth_login.client import WANTED
 from aichats_cli.admin.oauth_login.pages import CONNECTED, DENIED
 from local.dev import CLIENT_ID
 from local.plain_http import plain_client
 from local.system import BEARER
-from tests.support.browser import Chromium, unpacked_chromium
+from tests.support.browser import running_chromium
 from tests.support.commands import Program
 from tests.support.dev import emulator_of, running_dev, running_login, whop_of
 from tests.support.mock_servers import Json
@@ -22,10 +23,18 @@ SOON = timedelta(seconds=10)
 
 
 @pytest.fixture(scope="module")
-def chromium() -> Iterator[Chromium]:
+def browser() -> Iterator[Browser]:
     """A browser."""
-    with unpacked_chromium() as browser:
+    with running_chromium() as browser:
         yield browser
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    """A page with a new profile."""
+    page = browser.new_page()
+    yield page
+    page.context.close()
 
 
 @pytest.fixture(scope="module")
@@ -35,16 +44,18 @@ def dev() -> Iterator[Program]:
         yield running
 
 
-def test_a_person_allows_access_and_the_next_schedule_creates_a_muted_chat(chromium: Chromium, dev: Program) -> None:
+def test_a_person_allows_access_and_the_next_schedule_creates_a_muted_chat(page: Page, dev: Program) -> None:
     with running_login(dev) as (login, url):
-        consent, result = chromium.visit(url, "click button[value=allow]")
+        page.goto(url)
+        heading, consent = page.inner_text("h1"), page.inner_text("body")
+        page.click("button[value=allow]")
         code, printed = login.process.wait(PATIENCE), login.printed
 
-    assert f"Allow {CLIENT_ID} to use your Whop account?" in consent.heading
-    assert "Local User (@local_user)" in consent.text
-    assert [scope for scope in WANTED if scope not in consent.text] == []
-    assert result.heading == CONNECTED.title
-    assert result.origin.startswith("http://localhost:")
+    assert f"Allow {CLIENT_ID} to use your Whop account?" in heading
+    assert "Local User (@local_user)" in consent
+    assert [scope for scope in WANTED if scope not in consent] == []
+    assert page.inner_text("h1") == CONNECTED.title
+    assert page.url.startswith("http://localhost:")
     assert code == 0, printed
     assert "account    Local User (user_" in printed
     target = company()
@@ -52,18 +63,27 @@ def test_a_person_allows_access_and_the_next_schedule_creates_a_muted_chat(chrom
     until(lambda: [chat["notification_preference"] for chat in chats_of(dev, target)] == ["none"])
 
 
-def test_a_person_denies_access_with_the_keyboard_and_nothing_is_stored(chromium: Chromium, dev: Program) -> None:
+def test_a_person_denies_access_with_the_keyboard_and_nothing_is_stored(page: Page, dev: Program) -> None:
     whop_of(dev).reset()  # Otherwise Whop would not ask a user again who has allowed access.
     with running_login(dev, "--connection", "denied") as (login, url):
-        _, first, second, result = chromium.visit(url, "Tab", "Tab", "Enter")
+        page.goto(url)
+        buttons = [press_tab(page), press_tab(page)]
+        with page.expect_navigation():
+            page.keyboard.press("Enter")
         code, printed = login.process.wait(PATIENCE), login.printed
 
-    assert (first.focus, second.focus) == ("Allow", "Deny")
-    assert result.heading == DENIED.title
+    assert buttons == ["Allow", "Deny"]
+    assert page.inner_text("h1") == DENIED.title
     assert code == 1
     assert "Error: you did not allow access at Whop. To allow it, type the command again. Nothing was stored" in printed
     with pytest.raises(ClientError, match="ResourceNotFoundException"):
         emulator_of(dev).clients.secrets.describe_secret(SecretId="aichats/dev/whop/denied")
+
+
+def press_tab(page: Page) -> str:
+    """Press the Tab key. Return the text of the element that has the focus now."""
+    page.keyboard.press("Tab")
+    return page.inner_text(":focus")
 
 
 def put_one_off(dev: Program, target: str) -> None:

@@ -1,61 +1,60 @@
-"""A real browser without a window: Chromium, which `make judges` installs from npm."""
+"""A real browser without a window: the Chromium of this machine, or the one that `make judges` installs from npm."""
 
-import json
 import os
 import platform
 import shutil
+import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import NamedTuple
 
 import pytest
+from playwright.sync_api import Browser, sync_playwright
 
 from local.judges import NPM
 from tests.support import npm
-from tests.support.commands import run_command
 
-SCRIPT = Path(__file__).with_suffix(".mjs")
+INSTALLED = ("chromium", "chromium-browser", "google-chrome")
+"""The names of Chromium on different systems."""
+PACKAGE = NPM / "node_modules" / "@sparticuz" / "chromium"
 OWN_LIBRARIES = {"AWS_EXECUTION_ENV": "AWS_Lambda_nodejs20.x"}
 """The variable that lets the package use its own fonts and libraries, as on Lambda, so that none must be installed."""
-
-
-class Page(NamedTuple):
-    """A page as a person sees it."""
-
-    origin: str
-    heading: str
-    text: str
-    focus: str
-    """The text of the element that has the focus, or the whole text."""
-
-
-class Chromium:
-    """The browser, unpacked in a folder. Each visit has a new profile."""
-
-    def __init__(self, node: str, folder: Path) -> None:
-        self._command = node, SCRIPT
-        self._environment = {"PATH": os.defpath, "HOME": str(folder), "TMPDIR": str(folder), **OWN_LIBRARIES}
-
-    def visit(self, url: str, *steps: str) -> list[Page]:
-        """Open a URL, and perform steps. Return the page before the first step and after each step.
-
-        Each step is a key, such as ``Tab``, or a click on a selector, such as ``click button``. The last step must
-        lead to another page.
-        """
-        done = run_command(*self._command, url, *steps, cwd=NPM, env=self._environment)
-        assert done.returncode == 0, done.stderr
-        return [Page(**seen) for seen in json.loads(done.stdout)]
+UNPACK = """
+import chromium from "@sparticuz/chromium";
+console.log(await chromium.executablePath());
+"""
+ARGUMENTS = ["--no-sandbox", "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE localhost, EXCLUDE 127.0.0.1"]
+"""There is no sandbox for root and in most containers. Only the names of this machine are resolved."""
 
 
 @contextmanager
-def unpacked_chromium() -> Iterator[Chromium]:
-    """Unpack the browser for the ``with`` block. If it is not installed, skip the test."""
+def running_chromium() -> Iterator[Browser]:
+    """Run the browser for the ``with`` block. If there is none, skip the test."""
+    with TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        executable, variables = _executable(Path(folder))
+        with sync_playwright() as playwright:
+            browser = playwright.chromium.launch(
+                executable_path=executable, args=ARGUMENTS, env={**os.environ, **variables}
+            )
+            yield browser
+            browser.close()
+
+
+def _executable(folder: Path) -> tuple[Path, dict[str, str | float | bool]]:
+    """Return the program, and the variables that it needs."""
+    for name in INSTALLED:
+        if found := shutil.which(name):
+            return Path(found), {}
     if (platform.system(), platform.machine()) != ("Linux", "x86_64"):
-        pytest.skip("the Chromium from npm needs Linux on x86_64")
-    npm.require(NPM / "node_modules" / "@sparticuz" / "chromium", "install npm, then run `make judges`")
+        pytest.skip("Chromium is not installed, and the one from npm needs Linux on x86_64")
+    npm.require(PACKAGE, "install Chromium, or install npm and run `make judges`")
     node = shutil.which("node")
     assert node, "npm comes with node"
-    with TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-        yield Chromium(node, Path(folder))
+    environment = {"PATH": os.defpath, "HOME": str(folder), "TMPDIR": str(folder), **OWN_LIBRARIES}
+    unpack = [node, "--input-type=module", "--eval", UNPACK]
+    done = subprocess.run(unpack, cwd=NPM, env=environment, capture_output=True, text=True, check=True)
+    return Path(done.stdout.strip()), {
+        "FONTCONFIG_PATH": str(folder),
+        "LD_LIBRARY_PATH": f"{folder}:{folder}/al2023/lib",
+    }
