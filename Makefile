@@ -79,6 +79,10 @@ check: lint judges test ## Run everything that CI runs
 generate: setup ## Write the files that are made from code: the OpenAPI document, the types and the reference of `aichats`
 	@$(BIN)/python -m local.generate
 
+.PHONY: console
+console: setup ## Check and build the console, the page at /console, after a change in console/ (needs npm)
+	@$(BIN)/python -m local.build_console
+
 .PHONY: lock
 lock: setup ## Pin the newest allowed versions of all dependencies, with hashes
 	@$(BIN)/python -m local.lock

@@ -32,16 +32,21 @@ def main() -> int:
 
 
 def fetch(npm: str, folder: Path) -> int:
-    """Install the packages of the lock file. Return npm's exit code."""
+    """Install the packages of the lock file into a new folder. Return npm's exit code."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     for file in FILES:
         shutil.copy(file, folder)
-    command = [npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
-    code = subprocess.run(command, cwd=folder, check=False).returncode
+    code = install_locked(npm, folder)
     if code == 0:
         stamp(folder, FILES)
     return code
+
+
+def install_locked(npm: str, folder: Path) -> int:
+    """Install the packages of the lock file in a folder. No script of a package runs. Return npm's exit code."""
+    command = [npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
+    return subprocess.run(command, cwd=folder, check=False).returncode
 
 
 if __name__ == "__main__":

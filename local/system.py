@@ -202,6 +202,7 @@ def local_pages(system: System) -> LocalPages:
     variables, logs = system.emulator.environment(), log_store(system.emulator.clients, system.stack)
     about = {
         "stack": system.stack.name,
+        "token": BEARER,
         "region": REGION,
         "aws": {
             "endpoint_url": system.emulator.endpoint_url,

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -20,7 +21,7 @@ def api(stack: StackInMemory) -> HttpCaller:
     return HttpCaller(create_api(stack.app).resolve)
 
 
-def daily(hour: int, minute: int = 0, **trigger: object) -> Json:
+def daily(hour: int, minute: int = 0, **trigger: Any) -> Json:
     """Return the definition of an automation that fires every day."""
     return scheduled(f"cron({minute} {hour} * * ? *)", **trigger)
 

@@ -80,6 +80,8 @@ OPERATIONS: tuple[Operation[Any, Any], ...] = tuple(
     if isinstance(member, Operation)
 )
 PUBLIC = ("/", "/health", "/openapi.json", "/docs", PROBLEMS_PAGE, "/favicon.ico")
+CONSOLE = "/console"
+"""The path of the console. It and all paths below it need no token."""
 MAX_TOKEN_BYTES = 512
 MAX_LOGGED_CHARACTERS = 1000
 """The limit of a log field with text from a request, which can have a thousand invalid targets."""
@@ -110,6 +112,7 @@ def create_api(app: Application) -> HttpApi:
     for operation in OPERATIONS:
         api.route(_powertools_path(operation.path), method=operation.method)(_endpoint(api, app, operation))
     _add_public(api)
+    _add_console(api)
     api.not_found(lambda _: _reject_unknown(api))
     api.exception_handler(Exception)(_answer_error(api))
     return HttpApi(api, tuple(app.http_api_settings.origins))
@@ -178,7 +181,7 @@ def _authenticate(app: Application) -> Callable[..., Response[str]]:
     def middleware(api: APIGatewayHttpResolver, next_middleware: NextMiddleware) -> Response[str]:
         event = api.current_event
         response: Response[str]
-        if event.path in PUBLIC or event.path.removesuffix("/") == WEBHOOK:
+        if _is_page(event.path) or event.path.removesuffix("/") == WEBHOOK:
             response = next_middleware(api)
             return response
         caller = _caller_of(app, _bearer_token(event.headers.get("authorization", "")))
@@ -221,6 +224,11 @@ def _unauthorized(detail: str) -> RejectedError:
     return RejectedError(HTTPStatus.UNAUTHORIZED, "unauthorized", detail, {"WWW-Authenticate": "Bearer"})
 
 
+def _is_page(path: str) -> bool:
+    """Return whether a path is a page that needs no token."""
+    return path in PUBLIC or path == CONSOLE or path.startswith(f"{CONSOLE}/")
+
+
 def _bearer_token(header: str) -> str | None:
     scheme, _, token = header.partition(" ")
     token = token.strip()
@@ -238,7 +246,7 @@ def _reject_unknown(api: APIGatewayHttpResolver) -> Response[str]:
     operations = operations_at(OPERATIONS, path)
     if method in operations:
         read_path(operations[method], path)
-    methods = operations.keys() | ({"GET"} if path in PUBLIC else set()) | ({"POST"} if path == WEBHOOK else set())
+    methods = operations.keys() | ({"GET"} if _is_page(path) else set()) | ({"POST"} if path == WEBHOOK else set())
     if allowed := methods - {method}:
         headers = {"Allow": ", ".join(sorted(allowed))}
         detail = f"{path} doesn't support {method}"
@@ -314,6 +322,21 @@ def _add_public(api: APIGatewayHttpResolver) -> None:
     @api.get("/favicon.ico")
     def favicon() -> Response[str]:
         return _response(HTTPStatus.NO_CONTENT, "", _JSON, {"Cache-Control": "public, max-age=86400"})
+
+
+def _add_console(api: APIGatewayHttpResolver) -> None:
+    """Add the console, at its path and at all paths below."""
+
+    def page() -> Response[bytes]:
+        from aichats.api.console import asset_at
+
+        event = api.current_event
+        path, known_etag = event.path.removeprefix(CONSOLE), event.headers.get("if-none-match", "")
+        asset = asset_at(path, accepts_gzip="gzip" in event.headers.get("accept-encoding", ""), known_etag=known_etag)
+        return Response(asset.status, content_type=asset.content_type, body=asset.body, headers=dict(asset.headers))
+
+    api.get(CONSOLE)(page)
+    api.get(f"{CONSOLE}/.*")(page)
 
 
 # Each page is built at its first request and kept. The module ``openapi`` is imported then, because its import is slow.

@@ -1,7 +1,5 @@
 """The documentation that the API serves: the OpenAPI 3.1 document, Swagger UI, and the page of problems."""
 
-import base64
-import hashlib
 import html
 import json
 import re
@@ -16,6 +14,7 @@ from aws_lambda_powertools.event_handler.openapi.swagger_ui import generate_swag
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
+from aichats.api.content_policy import content_policy
 from aichats.api.forms import FORM
 from aichats.api.operation import Operation
 from aichats.api.problems import CONTENT_TYPE, Problem, title_of
@@ -52,7 +51,7 @@ def swagger_ui(operations: Sequence[Operation[Any, Any]]) -> tuple[str, str]:
     page = page.replace("<html>", '<html lang="en">', 1).replace("Swagger UI</title>", "aichats API</title>", 1)
     page = page.replace('currentUrl.pathname + "?format=json"', '"/openapi.json"', 1)
     page = page.replace("</head>", f"{_page('docs_head.html')}</head>", 1)
-    return page, _policy(page)
+    return page, content_policy(page)
 
 
 def problems() -> dict[str, JsonObject]:
@@ -64,7 +63,7 @@ def problems() -> dict[str, JsonObject]:
 def problems_page() -> tuple[str, str]:
     """Return the HTML page that explains each kind of problem, and its Content-Security-Policy."""
     page = Template(_page("problems.html")).substitute(problems="\n".join(_paragraphs()))
-    return page, _policy(page)
+    return page, content_policy(page)
 
 
 def _paragraphs() -> Iterator[str]:
@@ -83,28 +82,6 @@ def _page(name: str) -> str:
 def _json(name: str) -> JsonObject:
     content: JsonObject = json.loads(_page(name))
     return content
-
-
-def _policy(page: str) -> str:
-    """Return the policy that lets a page use its own scripts and styles, and call its own API, but nothing else."""
-    directives = {
-        "default-src": "'none'",
-        "script-src": _hashes(page, "script"),
-        "style-src": _hashes(page, "style"),
-        "img-src": "'self' data:",
-        "connect-src": "'self'",
-        "base-uri": "'none'",
-        "form-action": "'none'",
-        "frame-ancestors": "'none'",
-    }
-    return "; ".join(f"{name} {sources or "'none'"}" for name, sources in directives.items())
-
-
-def _hashes(page: str, element: str) -> str:
-    """Return the policy's sources for the inline scripts or styles of a page: their hashes."""
-    contents = re.findall(f"<{element}>(.*?)</{element}>", page, re.DOTALL)
-    digests = (base64.b64encode(hashlib.sha256(content.encode()).digest()).decode() for content in contents)
-    return " ".join(f"'sha256-{digest}'" for digest in digests)
 
 
 def document(operations: Sequence[Operation[Any, Any]]) -> JsonObject:

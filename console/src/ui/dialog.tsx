@@ -1,0 +1,68 @@
+import type { ComponentChildren } from "preact";
+import { useEffect, useId, useRef } from "preact/hooks";
+import type { Action } from "../hooks";
+import { Button } from "./button";
+import { ErrorNotice } from "./state";
+
+interface Properties {
+  title: string;
+  onClose(): void;
+  children: ComponentChildren;
+}
+
+/** A modal dialog. Escape closes it, and the focus returns to where it was. Render it only while it is open. */
+export function Dialog({ title, onClose, children }: Properties) {
+  const dialog = useRef<HTMLDialogElement>(null);
+  const id = useId();
+  useEffect(() => {
+    const before = document.activeElement;
+    dialog.current?.showModal();
+    return () => {
+      if (before instanceof HTMLElement) before.focus();
+    };
+  }, []);
+  return (
+    <dialog ref={dialog} aria-labelledby={id} onClose={onClose}>
+      <h2 id={id}>{title}</h2>
+      {children}
+    </dialog>
+  );
+}
+
+interface ConfirmProperties<R> {
+  title: string;
+  /** The button, such as "Replay 12 runs". */
+  verb: string;
+  danger?: boolean;
+  action: Action<[], R>;
+  /** What failed if the action fails, such as "The run is not replayed". */
+  failure: string;
+  onDone(result: R): void;
+  onClose(): void;
+  children?: ComponentChildren;
+  disabled?: boolean;
+}
+
+/** A question before an action. If the action fails, the dialog stays open, with everything that was typed. */
+export function Confirm<R>(properties: ConfirmProperties<R>) {
+  const { title, verb, danger, action, failure, onDone, onClose, children, disabled } = properties;
+  const perform = async (event: Event) => {
+    event.preventDefault();
+    const result = await action.run();
+    if (result !== undefined) onDone(result);
+  };
+  return (
+    <Dialog title={title} onClose={onClose}>
+      <form onSubmit={perform}>
+        {children}
+        <ErrorNotice error={action.error} what={failure} />
+        <div class="buttons">
+          <Button onClick={onClose}>Cancel</Button>
+          <Button type="submit" kind={danger ? "danger" : "primary"} busy={action.pending} disabled={disabled ?? false}>
+            {action.pending ? "Please wait…" : verb}
+          </Button>
+        </div>
+      </form>
+    </Dialog>
+  );
+}

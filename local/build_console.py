@@ -1,0 +1,87 @@
+"""`make console`: checks and builds the page at /console from `console/`, with tools from npm.
+
+The built files are in the repository, so that nothing else needs npm.
+"""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from local.judges import install_locked
+from local.setup import ROOT, is_current, say, stamp
+
+SOURCE = ROOT / "console"
+BUILT = ROOT / "layers" / "shared" / "aichats" / "api" / "pages" / "console"
+LOCKED = [SOURCE / name for name in ("package.json", "package-lock.json")]
+"""The files with the versions and hashes of the npm packages."""
+BUNDLED = ("cronstrue", "openapi-fetch", "preact")
+"""The packages whose code is part of the page."""
+BUNDLE = ("--bundle", "--minify", "--target=es2022,chrome123,firefox120,safari17.5", "--legal-comments=none")
+"""The oldest browsers are the first ones with the CSS function ``light-dark``."""
+
+
+def main() -> int:
+    """Install the tools if that is needed, check the code, and build the page. Return the exit code."""
+    try:
+        if not install():
+            print("console: npm is not installed (on Debian: apt-get install npm)", file=sys.stderr)
+            return 1
+        write_types()
+        run("biome", "check", "--error-on-warnings")
+        run("tsc")
+        build(BUILT)
+    except subprocess.CalledProcessError as error:
+        return error.returncode
+    for file in sorted(BUILT.iterdir()):
+        print(f"{file.stat().st_size:8,} bytes  {file.relative_to(ROOT)}")
+    return 0
+
+
+def install() -> bool:
+    """Install the packages of the lock file. Return whether npm exists."""
+    npm = shutil.which("npm")
+    if npm is None:
+        return False
+    modules = SOURCE / "node_modules"
+    if not is_current(modules, LOCKED):
+        say("console: installing from npm")
+        if code := install_locked(npm, SOURCE):
+            raise subprocess.CalledProcessError(code, npm)
+        stamp(modules, LOCKED)
+    return True
+
+
+def write_types() -> None:
+    """Write the types of the HTTP API, from its OpenAPI document."""
+    run("openapi-typescript", "../docs/reference/openapi.json", "--output", "src/api/schema.d.ts")
+
+
+def build(folder: Path) -> None:
+    """Build the page into a folder: the script, the HTML with the style in it, and the licenses of the libraries."""
+    folder.mkdir(parents=True, exist_ok=True)
+    run("esbuild", "src/main.tsx", "--format=esm", *BUNDLE, f"--outfile={folder / 'console.js'}")
+    style = run("esbuild", "src/styles/main.css", *BUNDLE).strip()
+    page = (SOURCE / "src" / "index.html").read_text()
+    (folder / "index.html").write_text(page.replace("$style", style))
+    texts = [f"{name}\n\n{license_of(name)}" for name in BUNDLED]
+    (folder / "licenses.txt").write_text("\n\n".join(["console.js contains these libraries.", *texts]))
+
+
+def license_of(package: str) -> str:
+    """Return the text of a package's license."""
+    return (SOURCE / "node_modules" / package / "LICENSE").read_text().strip() + "\n"
+
+
+def run(tool: str, *arguments: str) -> str:
+    """Run a tool of the lock file in the folder of the source. Return what it prints.
+
+    Raises:
+        CalledProcessError: the tool failed. It has printed the reason.
+    """
+    command: list[Path | str] = [SOURCE / "node_modules" / ".bin" / tool, *arguments]
+    return subprocess.run(command, cwd=SOURCE, check=True, stdout=subprocess.PIPE, text=True).stdout
+
+
+if __name__ == "__main__":
+    sys.exit(main())
