@@ -3,6 +3,7 @@ import { useOnline } from "./hooks";
 import { Automation } from "./pages/automation";
 import { AutomationForm } from "./pages/automation_form";
 import { Automations } from "./pages/automations";
+import { Chats } from "./pages/chats";
 import { Connections } from "./pages/connections";
 import { Now } from "./pages/now";
 import { Run } from "./pages/run";
@@ -31,6 +32,7 @@ const ROUTES: readonly Route[] = [
   { path: "/create", page: AutomationForm },
   { path: "/runs", page: Runs },
   { path: "/runs/:id", page: Run },
+  { path: "/chats", page: Chats },
   { path: "/usage", page: Usage },
   { path: "/subscriptions", page: Subscriptions },
   { path: "/subscriptions/:name", page: Subscription },
@@ -41,6 +43,7 @@ const MENU: readonly [path: string, text: string, needs: OperationId][] = [
   ["", "Now", "list_automations"],
   ["/automations", "Automations", "list_automations"],
   ["/runs", "Runs", "list_runs"],
+  ["/chats", "Chats", "list_chats"],
   ["/usage", "Usage", "get_usage"],
   ["/subscriptions", "Subscriptions", "list_subscriptions"],
   ["/connections", "Connections", "get_me"],

@@ -1,0 +1,120 @@
+import { useState } from "preact/hooks";
+import { newKey, read } from "../api/client";
+import { useAction } from "../hooks";
+import { instantOf } from "../model/zoned";
+import { Link } from "../router";
+import { useSession } from "../session";
+import { useZone } from "../time";
+import { Button } from "../ui/button";
+import { Dialog } from "../ui/dialog";
+import { Select, TextArea } from "../ui/form";
+import { ErrorNotice, Notice } from "../ui/state";
+import { curl, quoted, Terminal } from "../ui/terminal";
+import { WhenField } from "../ui/when";
+
+interface Properties {
+  /** The selected chats. */
+  ids: readonly string[];
+  onClose(): void;
+  onDone(): void;
+}
+
+const EFFECTS = [
+  ["none", "Mute: no notifications"],
+  ["all", "Unmute: all notifications"],
+] as const;
+
+/** Asks how to change the notifications of chats, and until when. */
+export function ChangeNotifications({ ids, onClose, onDone }: Properties) {
+  const { api } = useSession();
+  const { zone } = useZone();
+  const [text, setText] = useState(ids.join("\n"));
+  const [preference, setPreference] = useState<"all" | "none">("none");
+  const [until, setUntil] = useState("");
+  const [key] = useState(newKey);
+  const chats = [...new Set(text.split(/[\s,]+/).filter(Boolean))];
+  const instant = instantOf(until, zone);
+  const body = {
+    notification_preference: preference,
+    ids: chats,
+    until: instant === null ? null : new Date(instant).toISOString(),
+  };
+  const change = useAction(() =>
+    read(api.POST("/chats/notification-preference", { body, params: { header: { "Idempotency-Key": key } } })),
+  );
+  const [started, setStarted] = useState<{ runs: number; automation: string | null } | null>(null);
+  const submit = async (event: Event) => {
+    event.preventDefault();
+    const result = await change.run();
+    if (!result) return;
+    setStarted({ runs: result.run_ids.length, automation: result.automation });
+    onDone();
+  };
+  if (started) {
+    return (
+      <Dialog title="Notifications are being changed" onClose={onClose}>
+        <Started {...started} onClose={onClose} />
+      </Dialog>
+    );
+  }
+  const verb = `${preference === "none" ? "Mute" : "Unmute"} ${chats.length} ${chats.length === 1 ? "chat" : "chats"}`;
+  return (
+    <Dialog title="Change notifications" onClose={onClose}>
+      <form onSubmit={submit}>
+        <TextArea
+          label="Chats"
+          hint="One ID in each line, at most 1,000"
+          code
+          rows={5}
+          value={text}
+          onValue={setText}
+          required
+        />
+        <Select
+          label="Change"
+          value={preference}
+          options={EFFECTS}
+          onValue={(value) => setPreference(value === "all" ? "all" : "none")}
+        />
+        <WhenField
+          label="Until"
+          zone={zone}
+          value={until}
+          onValue={setUntil}
+          presets
+          hint="Leave it empty to keep the change. At this time, all these chats get the other setting."
+        />
+        <Terminal
+          command={`aichats chats ${preference === "none" ? "mute" : "unmute"} ${chats.slice(0, 3).map(quoted).join(" ")}${chats.length > 3 ? " …" : ""}`}
+          request={curl("POST", "/chats/notification-preference", { ...body, ids: body.ids.slice(0, 3) })}
+        />
+        <ErrorNotice error={change.error} what="The notifications are not changed" />
+        <div class="buttons">
+          <Button onClick={onClose}>Cancel</Button>
+          <Button type="submit" kind="primary" busy={change.pending} disabled={chats.length === 0}>
+            {change.pending ? "Please wait…" : verb}
+          </Button>
+        </div>
+      </form>
+    </Dialog>
+  );
+}
+
+function Started({ runs, automation, onClose }: { runs: number; automation: string | null; onClose(): void }) {
+  return (
+    <Notice kind="success" title={`${runs} ${runs === 1 ? "chat is" : "chats are"} being changed, about 8 a second`}>
+      <p>
+        <Link to="/runs?trigger=http">Show the runs</Link>
+      </p>
+      {automation && (
+        <p>
+          The automation <Link to={`/automations/${automation}`}>{automation}</Link> undoes the change. To keep the
+          change, delete the automation.
+        </p>
+      )}
+      <div class="buttons">
+        <Button onClick={onClose}>Close</Button>
+      </div>
+    </Notice>
+  );
+}
