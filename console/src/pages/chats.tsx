@@ -54,8 +54,8 @@ export function Chats(_: { parameters: Record<string, string> }) {
     >
       <div class="filters">
         <TextField
-          label="Created for the company"
-          hint="Shows only chats that aichats created for it in the last 7 days"
+          label="Company"
+          hint="Created for it in the last 7 days"
           placeholder="biz_…"
           code
           value={company}
