@@ -26,10 +26,11 @@ from aichats_cli.signals import SignalledError, uninterrupted
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from aichats.whop.connections import ConnectedAccount
     from aichats_cli.admin.connections import Connection
     from aichats_cli.admin.deployed import DeployedStack
     from aichats_cli.admin.oauth_login.callback import Callback
-    from aichats_cli.admin.oauth_login.client import Account, Issued
+    from aichats_cli.admin.oauth_login.client import Issued
     from aichats_cli.session import Session
 
 
@@ -74,7 +75,7 @@ class Connected:
     """A connection whose new grant is stored."""
 
     connection: Connection
-    account: Account
+    account: ConnectedAccount
     issued: Issued
 
 
@@ -117,7 +118,7 @@ def log_in(session: Session, whop: WhopStack, request: Request) -> Connected:
             issued = oauth.exchange(consent, oauth.code_of(consent, redirect.target))
             account = _prove(oauth, issued)
             stored.enter_context(uninterrupted())
-            connection.store(issued.grant)
+            connection.store(issued.grant, account)
     return Connected(connection, account, issued)
 
 
@@ -226,7 +227,7 @@ def _answered(redirect: Redirect) -> Iterator[Redirect]:
     redirect.answer(CONNECTED)
 
 
-def _prove(oauth: WhopOAuth, issued: Issued) -> Account:
+def _prove(oauth: WhopOAuth, issued: Issued) -> ConnectedAccount:
     """Return the account of the grant.
 
     Raises:
@@ -247,14 +248,14 @@ def _show(session: Session, stack: DeployedStack, connected: Connected, companie
     session.output.item(
         {
             "name": name,
-            "account": {"id": account.user_id, "name": account.name},
+            "account": account.model_dump(),
             "scopes": scopes,
             "companies": companies,
             "secret": secret,
             "renewed_before": grant.expires_at.isoformat(),
         },
         {
-            "account": f"{account.name} ({account.user_id})",
+            "account": f"{account.name or account.username or '(no name)'} ({account.id})",
             "scopes": " ".join(scopes),
             "companies": companies,
             "secret": secret,

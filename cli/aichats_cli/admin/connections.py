@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from aichats.whop.connections import DEFAULT_CONNECTION, ConnectionName, ConnectionSecret, Grant
+from aichats.whop.connections import (
+    DEFAULT_CONNECTION,
+    ConnectedAccount,
+    ConnectionName,
+    ConnectionSecret,
+    DescribedConnection,
+    Grant,
+)
 from aichats.whop.oauth import oauth_url
 from aichats_cli.admin.deployed import DeployedError, DeployedStack, MissingSecretError, StackSecret
 from aichats_cli.errors import UsageError
@@ -106,13 +113,13 @@ class Connection:
         except MissingSecretError:
             return None
 
-    def store(self, grant: Grant) -> None:
-        """Store a grant in place of the earlier one, or of whatever a person wrote there by hand.
+    def store(self, grant: Grant, account: ConnectedAccount) -> None:
+        """Store a grant and whose it is, in place of the earlier one, or of whatever a person wrote there by hand.
 
         Raises:
             DeployedError: the secret can't be written.
         """
-        value = ConnectionSecret(oauth=grant).model_dump(mode="json", exclude_none=True)
+        value = DescribedConnection(oauth=grant, account=account).model_dump(mode="json", exclude_none=True)
         try:
             self.secret.change(lambda _: value, malformed={})
         except MissingSecretError:

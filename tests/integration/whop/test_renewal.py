@@ -87,6 +87,21 @@ def test_a_token_that_ends_soon_is_renewed_and_both_tokens_are_stored_at_once(be
     ]
 
 
+def test_a_renewal_keeps_whose_account_it_is(bench: Bench) -> None:
+    account = {"id": "user_1", "name": "Jane Doe", "username": "jane"}
+    bench.vault.put(AGENCY, bench.vault.value(AGENCY) | {"account": account})
+
+    assert bench.renew_later() == "renewed"
+    assert bench.vault.value(AGENCY)["account"] == account
+    assert bench.tokens["access_token"] == "oauth_agency_1"
+
+
+def test_a_malformed_account_does_not_stop_the_renewal(bench: Bench) -> None:
+    bench.vault.put(AGENCY, bench.vault.value(AGENCY) | {"account": ["Jane"]})
+
+    assert bench.renew_later() == "renewed"
+
+
 def test_a_token_with_enough_time_left_is_not_renewed(bench: Bench) -> None:
     bench.clock.now += timedelta(hours=1) - RENEW_BEFORE_END
 

@@ -17,7 +17,7 @@ from oauthlib.oauth2 import OAuth2Error, WebApplicationClient
 from pydantic import ValidationError
 
 from aichats.http.masking import Mask
-from aichats.whop.connections import Grant
+from aichats.whop.connections import ConnectedAccount, Grant
 from aichats.whop.oauth import LIFETIME_SECONDS, MAX_LIFETIME_SECONDS
 from aichats_cli.errors import CommandError
 
@@ -76,14 +76,6 @@ class Issued:
 
     grant: Grant
     scopes: frozenset[str]
-
-
-@dataclass(frozen=True)
-class Account:
-    """The Whop user who granted access."""
-
-    user_id: str
-    name: str
 
 
 class WhopOAuth:
@@ -157,7 +149,7 @@ class WhopOAuth:
             raise LoginError(f"Whop's answer belongs to another login (its nonce differs). {AGAIN}")
         return issued
 
-    def account(self, access_token: str) -> Account:
+    def account(self, access_token: str) -> ConnectedAccount:
         """Return the account of an access token, which proves that Whop accepts the token.
 
         Raises:
@@ -168,8 +160,8 @@ class WhopOAuth:
         if not response.is_success:
             raise LoginError(f"Whop rejected the new access token (status {response.status_code}). {AGAIN}")
         user = _object(response, "Whop's answer about the account")
-        name = user.get("name") or user.get("preferred_username") or "(no name)"
-        return Account(_printable(str(user.get("sub", "(no id)"))), _printable(str(name)))
+        name, username = _printable(user.get("name")), _printable(user.get("preferred_username"))
+        return ConnectedAccount(id=_printable(user.get("sub")) or "(no id)", name=name, username=username)
 
     def revoke(self, refresh_token: str) -> None:
         """Revoke a refresh token. If Whop doesn't know the token, it counts as revoked.
@@ -287,6 +279,7 @@ def _nonce(id_token: object) -> object:
     return claims.get("nonce") if isinstance(claims, dict) else None
 
 
-def _printable(text: str) -> str:
-    """Return the beginning of a text by others, without characters that control a terminal."""
-    return "".join(character for character in text if character.isprintable())[:SHOWN_CHARACTERS]
+def _printable(value: object) -> str | None:
+    """Return the beginning of a text by others, without characters that control a terminal; ``None`` if it is empty."""
+    text = "" if value is None else str(value)
+    return "".join(character for character in text if character.isprintable())[:SHOWN_CHARACTERS] or None

@@ -48,6 +48,23 @@ class ConnectionSecret(BaseModel):
     oauth: Grant | None = None
 
 
+class ConnectedAccount(BaseModel):
+    """The Whop user who granted the tokens, as Whop described the user at the login."""
+
+    id: str
+    name: str | None = None
+    username: str | None = None
+
+
+class DescribedConnection(ConnectionSecret):
+    """The content of a connection's secret with the part that is for people. To use the tokens, nothing else is read.
+
+    Connections of earlier versions have no account.
+    """
+
+    account: ConnectedAccount | None = None
+
+
 def fingerprint(token: str) -> str:
     """Return a text that identifies a token without showing it."""
     return hashlib.sha256(token.encode()).hexdigest()[:32]
@@ -62,9 +79,15 @@ def parse_connection(name: str, value: JsonObject) -> Grant | None:
     return parse_secret(ConnectionSecret, name, value, or_empty=True).oauth
 
 
+def _described(name: str, value: JsonObject) -> DescribedConnection:
+    return parse_secret(DescribedConnection, name, value, or_empty=True)
+
+
 def _fresh_until(grant: Grant | None) -> float:
     return math.inf if grant is None else grant.expires_at.timestamp() - CACHED_BEFORE_END_SECONDS
 
 
 CONNECTION: SecretKind[Grant | None] = SecretKind(parse_connection, fresh_until=_fresh_until, absent=True)
 """The kind of a connection's secret: the grant, or ``None`` if the secret is missing or empty."""
+DESCRIBED_CONNECTION = SecretKind(_described, fresh_until=lambda described: _fresh_until(described.oauth), absent=True)
+"""The same with the account."""

@@ -13,14 +13,14 @@ from typing import Any
 import pytest
 from starlette.responses import JSONResponse, PlainTextResponse, StreamingResponse
 
-from aichats.whop.connections import Grant
+from aichats.whop.connections import ConnectedAccount, Grant
 from aichats.whop.oauth import MAX_LIFETIME_SECONDS
 from aichats_cli.admin import connect
 from aichats_cli.admin.connections import Connection, grant_of
 from aichats_cli.admin.deployed import StackSecret
 from aichats_cli.admin.oauth_login import client
 from aichats_cli.admin.oauth_login.callback import Redirect
-from aichats_cli.admin.oauth_login.client import Account, WhopOAuth
+from aichats_cli.admin.oauth_login.client import WhopOAuth
 from aichats_cli.admin.oauth_login.pages import CONNECTED, DENIED, FAILED, NOT_OURS, Page
 from benchmarks.raw_server import Connection as RawConnection
 from benchmarks.raw_server import serving
@@ -59,7 +59,8 @@ def test_consent_in_the_browser_stores_the_grant_and_shows_whose_account_it_is(b
     assert value is not None
     grant = value["oauth"]
     assert begun + 3600 <= grant.pop("expires_at") <= time.time() + 3600
-    assert value == {"oauth": {"client_id": CLIENT_ID, "refresh_token": REFRESH_TOKEN, "access_token": ACCESS_TOKEN}}
+    assert grant == {"client_id": CLIENT_ID, "refresh_token": REFRESH_TOKEN, "access_token": ACCESS_TOKEN}
+    assert value["account"] == {"id": "user_1", "name": "Jane Doe"}
     assert "Connection default of aichats-dev is stored." in bench.printed
     assert "account    Jane Doe (user_1)" in bench.printed
     assert f"scopes     {' '.join(sorted(SCOPES.split()))}" in bench.printed
@@ -125,10 +126,29 @@ def test_a_new_login_replaces_the_grant_and_revokes_nothing(
     assert bench.oauth.revoked == []
 
 
+def test_the_stored_account_is_that_of_the_last_login(bench: LoginBench) -> None:
+    bench.store(f"{WHOP}/default", {"oauth": OLD_GRANT, "account": {"id": "user_0", "name": "Old", "username": "old"}})
+    bench.oauth.userinfo = lambda: JSONResponse({"sub": "user_2", "preferred_username": "jo\x1be"})
+
+    assert bench.login() == 0
+
+    assert (bench.secret() or {})["account"] == {"id": "user_2", "username": "joe"}
+    assert "account    joe (user_2)" in bench.printed
+
+
+def test_a_login_without_a_name_is_stored_without_one(bench: LoginBench) -> None:
+    bench.oauth.userinfo = lambda: JSONResponse({"sub": "user_2", "name": None})
+
+    assert bench.login() == 0
+
+    assert (bench.secret() or {})["account"] == {"id": "user_2"}
+    assert "account    (no name) (user_2)" in bench.printed
+
+
 def test_a_login_after_a_logout_fills_the_same_secret(bench: LoginBench) -> None:
     bench.store(f"{WHOP}/default", {})
     assert bench.login() == 0
-    assert (bench.secret() or {}).keys() == {"oauth"}
+    assert (bench.secret() or {}).keys() == {"oauth", "account"}
     assert bench.oauth.revoked == []
 
 
@@ -410,7 +430,7 @@ def test_a_company_that_could_not_be_connected_is_reported_beside_the_stored_con
     assert bench.login("--company", "biz_A") == 1
     command = "aichats admin secret set whop --company biz_A --connection biz_A --stack aichats-dev"
     assert f"Connection biz_A is stored, but biz_A does not use it yet\n  → {command}\n" in bench.printed
-    assert (bench.secret(f"{WHOP}/biz_A") or {}).keys() == {"oauth"}
+    assert (bench.secret(f"{WHOP}/biz_A") or {}).keys() == {"oauth", "account"}
     assert bench.oauth.revoked == []
 
 
@@ -475,7 +495,7 @@ def test_ctrl_c_during_the_wait_stores_nothing_and_exits_with_130(
 def test_ctrl_c_after_the_exchange_stores_nothing(bench: LoginBench, monkeypatch: pytest.MonkeyPatch) -> None:
     account = WhopOAuth.account
 
-    def interrupt(oauth: WhopOAuth, token: str) -> Account:
+    def interrupt(oauth: WhopOAuth, token: str) -> ConnectedAccount:
         os.kill(os.getpid(), signal.SIGTERM)
         return account(oauth, token)
 
@@ -488,13 +508,13 @@ def test_ctrl_c_after_the_exchange_stores_nothing(bench: LoginBench, monkeypatch
 def test_ctrl_c_while_the_grant_is_stored_comes_too_late(bench: LoginBench, monkeypatch: pytest.MonkeyPatch) -> None:
     store = Connection.store
 
-    def interrupt(connection: Connection, grant: Grant) -> object:
+    def interrupt(connection: Connection, grant: Grant, account: ConnectedAccount) -> object:
         os.kill(os.getpid(), signal.SIGINT)
-        return store(connection, grant)
+        return store(connection, grant, account)
 
     monkeypatch.setattr(Connection, "store", interrupt)
     assert bench.login() == 0
-    assert (bench.secret() or {}).keys() == {"oauth"}
+    assert (bench.secret() or {}).keys() == {"oauth", "account"}
 
 
 def test_ctrl_c_just_after_the_grant_is_stored_never_says_that_nothing_was_stored(
