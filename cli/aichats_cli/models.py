@@ -45,6 +45,34 @@ class Chats(TypedDict):
 type CompanyId = str
 
 
+class ConnectedAccount(TypedDict):
+    """The Whop user who granted the tokens, as Whop described the user at the login."""
+
+    id: str
+    name: NotRequired[str | None]
+    username: NotRequired[str | None]
+
+
+type ConnectionState = Literal["connected", "expired", "broken", "disconnected", "unreadable"]
+
+
+class ConnectionView(TypedDict):
+    """A connection: the account of a Whop user, with which aichats works for companies."""
+
+    name: str
+    state: ConnectionState
+    is_default: bool
+    companies: list[str]
+    account: ConnectedAccount | None
+    client_id: str | None
+    company_id: str | None
+    expires_at: str | None
+    renews_at: str | None
+    renewed_at: str | None
+    broken_at: str | None
+    reason: str | None
+
+
 CurrentPause = TypedDict(
     "CurrentPause",
     {
@@ -201,6 +229,13 @@ class JsonObject(TypedDict):
 
 
 type JsonValue = Any
+
+
+class KeyHolders(TypedDict):
+    """The API keys of Whop that the stack has."""
+
+    default: bool
+    companies: list[str]
 
 
 type LabelFilter = str
@@ -751,6 +786,13 @@ class ChatWithMessages(TypedDict):
     teamId: NotRequired[str | None]
     userId: NotRequired[str | None]
     messages: list[Message]
+
+
+class Connections(TypedDict):
+    """The connections, sorted by name with `default` first, and the API keys."""
+
+    data: list[ConnectionView]
+    api_keys: KeyHolders
 
 
 class CreateChat(TypedDict):

@@ -19,7 +19,8 @@ from aichats.http.uploads import UploadTarget
 from aichats.kodey import KodeyClient
 from aichats.kodey.credentials import KODEY_SECRET, KodeySecret
 from aichats.whop import WhopClient
-from aichats.whop.connections import CONNECTION, ConnectionSecret, Grant
+from aichats.whop.connection_states import ConnectionStatus
+from aichats.whop.connections import CONNECTION, ConnectedAccount, ConnectionSecret, DescribedConnection, Grant
 from aichats.whop.credentials import WHOP_SECRET, Credentials, WebhookSecret, WhopSecret
 from aichats.whop.files import WhopFile
 from aichats.whop.oauth import OAuthClient, Tokens
@@ -29,7 +30,7 @@ from aichats_cli.admin.connect import Connected
 from aichats_cli.admin.connections import Connection
 from aichats_cli.admin.deployed import StackSecret
 from aichats_cli.admin.oauth_login.callback import Redirect
-from aichats_cli.admin.oauth_login.client import Account, Issued, WhopOAuth
+from aichats_cli.admin.oauth_login.client import Issued, WhopOAuth
 from tests.support.fakes import FakeClock, FakeSecretsManager
 from tests.support.http_calls import client
 
@@ -68,6 +69,8 @@ def call() -> ApiCall[None, None]:
 OBJECTS: list[object] = [
     GRANT,
     ConnectionSecret(oauth=GRANT),
+    DescribedConnection(oauth=GRANT),
+    ConnectionStatus("connected", DescribedConnection(oauth=GRANT), {}),
     Tokens(**TOKENS),
     WhopSecret.model_validate(SECRETS["whop"]),
     KodeySecret(api_key=SECRET),
@@ -92,7 +95,7 @@ OBJECTS: list[object] = [
     Redirect(f"/callback?code={SECRET}"),
     Connected(
         Connection("default", StackSecret("whop/default")),
-        Account("user_1", "Jane"),
+        ConnectedAccount(id="user_1", name="Jane"),
         Issued(GRANT, frozenset()),
     ),
 ]

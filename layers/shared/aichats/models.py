@@ -105,6 +105,12 @@ class Request(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+class DeferredModel(BaseModel):
+    """The base class of answers that few invocations give. They are built at their first use, not at a cold start."""
+
+    model_config = ConfigDict(defer_build=True)
+
+
 class ProviderReply(BaseModel):
     """A provider's answer. It keeps unknown fields, because providers add fields and values without notice."""
 

@@ -136,6 +136,7 @@ ATTEMPTS: dict[str, Attempts] = {
     ],
     "list_runs": [("/runs", None, 200)],
     "list_upcoming": [("/upcoming", None, 200)],
+    "list_connections": [("/connections", None, CLOSED)],
     "get_me": [("/me", None, 200)],
     "get_usage": [("/usage", None, 200)],
     "list_events": [("/events", None, 200)],

@@ -34,6 +34,7 @@ from aichats.api.routes import (
     automations,
     bulk,
     chats,
+    connections,
     deliveries,
     events,
     files,
@@ -75,6 +76,7 @@ OPERATIONS: tuple[Operation[Any, Any], ...] = tuple(
         usage,
         me,
         upcoming,
+        connections,
     )
     for member in vars(module).values()
     if isinstance(member, Operation)

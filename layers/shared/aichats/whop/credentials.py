@@ -14,7 +14,15 @@ from aichats.aws.secrets import SecretKind, SecretStore
 from aichats.errors import SecretError, SecretUnavailableError
 from aichats.http.tokens import Token
 from aichats.settings import MAX_CALL_SECONDS
-from aichats.whop.connections import CONNECTION, DEFAULT_CONNECTION, ConnectionName, Grant, fingerprint
+from aichats.whop.connections import (
+    CONNECTION,
+    DEFAULT_CONNECTION,
+    DESCRIBED_CONNECTION,
+    ConnectionName,
+    DescribedConnection,
+    Grant,
+    fingerprint,
+)
 
 LEAST_LIFETIME = timedelta(seconds=MAX_CALL_SECONDS + 5)
 """The shortest remaining lifetime of an access token for a call: the longest call, and the difference of two clocks."""
@@ -110,6 +118,31 @@ class Credentials:
         for company_id, credential in sorted(main.companies.items()):
             if isinstance(credential, str):
                 yield Credential(company_id, company_id=company_id)
+
+    def connections(self) -> dict[str, list[str]]:
+        """Return the connections that are in use: ``default``, and those of companies, each with these companies.
+
+        Raises:
+            SecretError: the secret can't be read.
+        """
+        found: dict[str, list[str]] = {DEFAULT_CONNECTION: []}
+        for company_id, credential in sorted(self.secrets.read(self.secret, WHOP_SECRET).companies.items()):
+            if isinstance(credential, ConnectionOfCompany):
+                found.setdefault(credential.connection, []).append(company_id)
+        return found
+
+    def describe(self, connection: str, *, again: bool = False) -> DescribedConnection:
+        """Return the content of a connection's secret, which has no tokens if the connection is logged out.
+
+        Args:
+            connection: the connection's name.
+            again: whether to read the secret again, at most every 30 seconds, because the user may have logged in.
+
+        Raises:
+            SecretError: the secret can't be read, or is malformed.
+        """
+        read = self.secrets.read_again if again else self.secrets.read
+        return read(self._secret_of(connection), DESCRIBED_CONNECTION)
 
     def token(self, credential: Credential) -> Token:
         """Return a function that returns the credential's current token.

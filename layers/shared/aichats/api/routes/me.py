@@ -3,12 +3,13 @@
 from datetime import datetime
 from typing import Annotated
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from aichats.api.operation import ApiCall, Reply, operation
+from aichats.models import DeferredModel
 
 
-class Me(BaseModel):
+class Me(DeferredModel):
     """An API client, and the operations that it may use."""
 
     name: str

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from itertools import islice, takewhile
 from typing import Annotated
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from aichats.api.cursors import read_cursor, write_cursor
 from aichats.api.operation import ApiCall, Reply, operation
@@ -16,7 +16,7 @@ from aichats.api.stored_automations import READ
 from aichats.automations.model import Name, ScheduleTrigger
 from aichats.automations.row import AutomationRow
 from aichats.errors import InputError
-from aichats.models import Request, WholeNumber
+from aichats.models import DeferredModel, Request, WholeNumber
 from aichats.schedules.pauses import Pauses
 
 SHOWN_TIMES = 50
@@ -25,7 +25,7 @@ LONGEST_VIEW = timedelta(days=7)
 DEFAULT_VIEW = timedelta(hours=24)
 
 
-class ListUpcoming(Request):
+class ListUpcoming(Request, defer_build=True):
     """The window, and the page."""
 
     until: Annotated[
@@ -38,7 +38,7 @@ class ListUpcoming(Request):
     ] = None
 
 
-class UpcomingCursor(Request):
+class UpcomingCursor(Request, defer_build=True):
     """The content of ``next_cursor``: the window of the first page, and the last automation of the page."""
 
     since: WindowTime
@@ -47,7 +47,7 @@ class UpcomingCursor(Request):
     automation: Name
 
 
-class UpcomingTimes(BaseModel):
+class UpcomingTimes(DeferredModel):
     """The next times of an automation."""
 
     automation: Name
@@ -58,7 +58,7 @@ class UpcomingTimes(BaseModel):
     more: Annotated[bool, Field(description="Whether the window has more times")]
 
 
-class Upcoming(BaseModel):
+class Upcoming(DeferredModel):
     """A page of automations, sorted by their first time and then by name."""
 
     since: Annotated[datetime, Field(description="The start of the window: the time of the first page's request")]
