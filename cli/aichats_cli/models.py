@@ -17,6 +17,13 @@ type AttachmentName = str
 type Base64Content = str
 
 
+class BudgetUse(TypedDict):
+    """A limit, and what is used of it. Both are whole numbers."""
+
+    limit: int
+    used: int
+
+
 class Cancel(TypedDict):
     """The reason for the cancellation, for people."""
 
@@ -755,6 +762,19 @@ class Budget(TypedDict):
     per: Per
 
 
+class BudgetView(TypedDict):
+    """A budget in the current period."""
+
+    automation: str | None
+    per: Per
+    since: str
+    until: str
+    runs: BudgetUse | None
+    tokens: BudgetUse | None
+    state: Literal["available", "used_up", "lifted"]
+    paused_until: str | None
+
+
 class CancelFilter(TypedDict):
     """The runs to cancel."""
 
@@ -1166,6 +1186,13 @@ class Automations(TypedDict):
     """A page of automations, sorted by name."""
 
     data: list[AutomationView | AutomationInput]
+    next_cursor: str | None
+
+
+class BudgetPage(TypedDict):
+    """A page of budgets, sorted by automation. The first page begins with the budget of the stack, if it has one."""
+
+    data: list[BudgetView]
     next_cursor: str | None
 
 

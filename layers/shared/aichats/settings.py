@@ -188,7 +188,7 @@ class DeliverySettings(Environment):
 
 
 class BudgetSettings(Environment):
-    """The budget of the stack, for the function that publishes events. A limit of 0 is no limit."""
+    """The budget of the stack, for the functions that apply it and show it. A limit of 0 is no limit."""
 
     budget_runs: Annotated[int, Field(ge=0)] = 0
     budget_tokens: Annotated[int, Field(ge=0)] = 0

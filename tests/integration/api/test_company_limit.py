@@ -137,6 +137,7 @@ ATTEMPTS: dict[str, Attempts] = {
     "list_runs": [("/runs", None, 200)],
     "list_upcoming": [("/upcoming", None, 200)],
     "list_connections": [("/connections", None, CLOSED)],
+    "list_budgets": [("/budgets", None, 200)],
     "get_me": [("/me", None, 200)],
     "get_usage": [("/usage", None, 200)],
     "list_events": [("/events", None, 200)],

@@ -32,6 +32,7 @@ from aichats.api.requests import operations_at, read_body, read_idempotency_key,
 from aichats.api.responses import SECURITY, cors_headers, is_preflight, preflight
 from aichats.api.routes import (
     automations,
+    budgets,
     bulk,
     chats,
     connections,
@@ -74,6 +75,7 @@ OPERATIONS: tuple[Operation[Any, Any], ...] = tuple(
         subscriptions,
         deliveries,
         usage,
+        budgets,
         me,
         upcoming,
         connections,
