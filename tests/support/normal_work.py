@@ -239,6 +239,12 @@ def a_client_starts_a_job(roles: Roles) -> None:
     roles.http("GET", f"/jobs/{job}")
 
 
+def a_client_looks_at_the_stack(roles: Roles) -> None:
+    automation(roles, HALF_HOURLY, CREATE, "biz_A", as_root=False)
+    for path in ("/me", "/upcoming", "/connections", "/budgets"):
+        roles.http("GET", path)
+
+
 def a_client_changes_automations(roles: Roles) -> None:
     name = automation(roles, HALF_HOURLY, CREATE, "biz_A", as_root=False)
     path = f"/automations/{name}"
@@ -539,6 +545,7 @@ NORMAL_WORK: dict[str, list[Work]] = {
         a_client_starts_slow_runs,
         a_client_looks_at_runs,
         a_client_starts_a_job,
+        a_client_looks_at_the_stack,
         a_client_changes_automations,
         a_client_subscribes_to_events,
         a_client_asks_for_events_again,

@@ -16,6 +16,7 @@ from aichats.whop.connections import fingerprint
 from aichats.whop.oauth import INVALID_GRANT
 from benchmarks.raw_server import Connection, serving
 from local.standins.whop.deliveries import event, signed
+from tests.support.connections import main_secret
 from tests.support.leaks.bench import LeakBench
 from tests.support.leaks.echoing import FORMS, Rejection
 from tests.support.leaks.kinds import ACCESS_TOKEN, API_KEY, BODY, MESSAGE, REFRESH_TOKEN, TITLE, WEBHOOK_SECRET
@@ -193,6 +194,21 @@ def renew_connections(bench: LeakBench) -> None:
     bench.invoke("RefreshTokensFunction", {}, fails=True)
 
 
+def list_connections(bench: LeakBench) -> None:
+    """List connections that work, that are broken, and whose secrets can't be read."""
+    main = main_secret(bench.system)
+    found = bench.system.emulator.clients.secrets.list_secrets(Filters=[{"Key": "name", "Values": [f"{main}/"]}])
+    names = [secret["Name"].removeprefix(f"{main}/") for secret in found["SecretList"]]
+    before = bench.stored("whop")
+    companies = {f"biz_{number}": {"connection": name} for number, name in enumerate(names)}
+    bench.secret("whop", before | {"companies": companies})
+    bench.change_environment("HttpApiFunction", TEST_NUMBER="connections")
+    listed = bench.call("GET", "/connections", expect=200).json()["data"]
+    assert {"connected", "broken", "unreadable"} <= {connection["state"] for connection in listed}
+    bench.secret("whop", before)
+    bench.change_environment("HttpApiFunction", TEST_NUMBER="after connections")
+
+
 def _renew(bench: LeakBench, *rejections: Rejection) -> object:
     """Renew a new connection when Whop rejects that. Return the result."""
     name = f"connection-{time.time_ns()}"
@@ -248,6 +264,7 @@ def break_secrets(bench: LeakBench) -> None:
         bench.call("POST", "/chats", json=new_chat(bench, company_id="biz_Own"), expect=502)
         bench.call("GET", "/chats", expect=None)
         bench.call("GET", "/kodey/chats", expect=500)
+        bench.call("GET", "/connections", expect=500)
         bench.call("POST", "/subscriptions/alerts/rotate", expect=500)
         bench.deliver(signed(_event(bench), secret), expect=500)
         bench.call("POST", "/events/test", json={"type": "payment.failed"}, expect=409)
@@ -272,6 +289,7 @@ PATHS: tuple[Callable[[LeakBench], None], ...] = (
     call_automations,
     call_without_right,
     renew_connections,
+    list_connections,
     deliver_webhooks,
     send_test_events,
     replay_unrendered_runs,
