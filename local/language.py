@@ -57,6 +57,9 @@ NOT_A_VERB = re.compile(
 NOUNS = {"property", "cached_property", "fixture"}
 """Decorators of functions whose docstring may be a noun."""
 
+CHECKED_AS_PROSE = {".ts", ".tsx", "template.yaml", "Makefile", "samconfig.toml", "pyproject.toml"}
+"""Suffixes and names of files that are checked from the first line to the last."""
+
 
 @dataclass(frozen=True)
 class Text:
@@ -109,7 +112,7 @@ def texts(path: str) -> Iterator[Text]:
         yield from python_texts(path, file.read_text())
     elif file.suffix == ".md":
         yield from markdown_texts(path, file.read_text())
-    elif file.name in {"template.yaml", "Makefile", "samconfig.toml", "pyproject.toml"}:
+    elif file.suffix in CHECKED_AS_PROSE or file.name in CHECKED_AS_PROSE:
         yield Text(path, 1, "text", file.read_text())
 
 

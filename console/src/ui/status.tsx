@@ -1,4 +1,4 @@
-// The states of runs and automations, each with a shape of its own, so that they can be told apart without color.
+// The states of runs and automations. Each has a shape of its own, so that people distinguish them without color.
 
 import type { Schemas } from "../api/client";
 

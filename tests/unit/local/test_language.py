@@ -100,3 +100,14 @@ def test_plain_english_passes_without_a_word(page: Path, capsys: pytest.CaptureF
     page.write_text("First line.\n")
     assert language.main([]) == 0
     assert capsys.readouterr() == ("", "")
+
+
+def test_the_words_of_the_console_are_checked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(language, "ROOT", tmp_path)
+    monkeypatch.setattr(language, "files", lambda _: ["now.tsx"])
+    (tmp_path / "now.tsx").write_text('const title =\n  "You are told here";\n')
+
+    assert language.main([]) == 1
+    assert capsys.readouterr().out == "now.tsx:2: 'told': write report, return, show\n"
