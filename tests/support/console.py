@@ -111,8 +111,7 @@ def main() -> None:
         while True:
             threading.Event().wait(1)
             with server.lock:
-                stack.clock.now = datetime.now(UTC)
-                stack.work()
+                stack.live(datetime.now(UTC))
 
 
 def read_again(_event: Json) -> None:

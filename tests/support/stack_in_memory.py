@@ -42,7 +42,7 @@ class StackInMemory:
         metrics.clear_metrics()
         self.clock = world.clock if world else Clock()
         self.sqs = FakeSqs()
-        self.whop, self.kodey = WhopInMemory(), KodeyInMemory(self.clock)
+        self.whop, self.kodey = self.make_whop(), KodeyInMemory(self.clock)
         self.secrets = FakeSecretsManager(SECRETS)
         sqs: Any = FaultyAws(world, self.sqs) if world else self.sqs
         providers = ProvidersInMemory(self.whop, self.kodey)
@@ -55,6 +55,10 @@ class StackInMemory:
         self.app.missed_slots = MissedSlots(
             app.automation_table, app.ledger, app.dispatcher, app.run_factory, GRACE, self.clock
         )
+
+    def make_whop(self) -> WhopInMemory:
+        """Return the Whop of this stack."""
+        return WhopInMemory()
 
     def put(self, definition: Json, name: str = NAME) -> AutomationRow:
         """Create or replace an automation. Its schedule fires when the test calls :meth:`tick`."""
