@@ -15,7 +15,7 @@ SOURCE = ROOT / "console"
 BUILT = ROOT / "layers" / "shared" / "aichats" / "api" / "pages" / "console"
 LOCKED = [SOURCE / name for name in ("package.json", "package-lock.json")]
 """The files with the versions and hashes of the npm packages."""
-BUNDLED = ("cronstrue", "openapi-fetch", "preact")
+BUNDLED = ("openapi-fetch", "preact")
 """The packages whose code is part of the page."""
 BUNDLE = ("--bundle", "--minify", "--target=es2022,chrome123,firefox120,safari17.5", "--legal-comments=none")
 """The oldest browsers are the first ones with the CSS function ``light-dark``."""
