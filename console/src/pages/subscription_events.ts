@@ -1,0 +1,55 @@
+// The events of aichats, in words. TypeScript checks that none is missing.
+
+import type { EventPattern } from "./subscription_words";
+
+export type EventGroup = Extract<EventPattern, `${string}.*`>;
+export type EventType = Exclude<EventPattern, EventGroup | "*">;
+
+export const EVENT_GROUPS: Record<EventGroup, string> = {
+  "run.*": "Runs",
+  "slot.*": "Slots (all runs of one time of a schedule)",
+  "automation.*": "Automations",
+  "connection.*": "Connections",
+  "budget.*": "Budgets",
+};
+
+/** When an event is sent, as the end of "when …". */
+export const EVENT_TYPES: Record<EventType, string> = {
+  "run.succeeded": "the chat exists, or the change was made",
+  "run.failed": "it can't be done",
+  "run.unknown": "aichats doesn't know whether it was done",
+  "run.missed": "its schedule did not fire",
+  "run.skipped": "aichats did not perform it on purpose",
+  "run.cancelled": "a person cancelled it before it began",
+  "run.replied": "the agent has replied",
+  "run.reply_overdue": "the agent has not replied in time",
+  "slot.finished": "all runs of a slot have ended, if it has two or more",
+  "automation.created": "an automation was created",
+  "automation.changed": "its definition was replaced",
+  "automation.paused": "it was paused, or a pause was planned",
+  "automation.resumed": "a pause was ended by hand",
+  "automation.deleted": "it was deleted",
+  "automation.unreadable": "the deployed version can't read it",
+  "connection.broken": "Whop rejected the renewal of a connected account",
+  "connection.restored": "the account is connected again",
+  "budget.reached": "80 or 100 percent of a budget are used up",
+};
+
+/** Return whether a text is a type of events that this console knows. */
+export function isEventType(text: string): text is EventType {
+  return Object.hasOwn(EVENT_TYPES, text);
+}
+
+/** Return whether a text is a group of events, such as "run.*". */
+export function isEventGroup(text: string): text is EventGroup {
+  return Object.hasOwn(EVENT_GROUPS, text);
+}
+
+export const GROUPS: readonly EventGroup[] = Object.keys(EVENT_GROUPS).filter(isEventGroup);
+
+/** Return the types of a group. */
+export function typesOf(group: EventGroup): EventType[] {
+  return Object.keys(EVENT_TYPES)
+    .filter(isEventType)
+    .filter((type) => type.startsWith(group.slice(0, -1)));
+}
