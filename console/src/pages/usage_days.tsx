@@ -1,0 +1,57 @@
+// The numbers of the plot as a table, newest day first.
+
+import { useState } from "preact/hooks";
+import { Link } from "../router";
+import { type Column, More, Table } from "../ui/table";
+import { count, type DayUsage, END_STATUSES, longDay, runsQuery } from "./usage_numbers";
+
+const PAGE = 31;
+
+interface Properties {
+  days: readonly DayUsage[];
+  automation: string | null;
+  canSeeRuns: boolean;
+}
+
+export function DayTable({ days, automation, canSeeRuns }: Properties) {
+  const [shown, setShown] = useState(PAGE);
+  const [open, setOpen] = useState(false);
+  const present = END_STATUSES.filter((status) => days.some((day) => day.runs[status] > 0));
+  const columns: Column<DayUsage>[] = [
+    { title: "Day (UTC)", cell: (day) => <time dateTime={day.day}>{longDay(day.day)}</time> },
+    { title: "Runs", numeric: true, cell: (day) => count(day.runs.total) },
+    ...present.map((status) => ({
+      title: status.charAt(0).toUpperCase() + status.slice(1),
+      numeric: true,
+      cell: (day: DayUsage) => count(day.runs[status]),
+    })),
+    { title: "Replies", numeric: true, cell: (day) => count(day.replies) },
+    { title: "Tokens", numeric: true, cell: (day) => count(day.tokens) },
+  ];
+  if (canSeeRuns) {
+    columns.push({
+      title: "Details",
+      cell: (day) => day.runs.total > 0 && <Link to={runsQuery(day.day, day.day, { automation })}>Show runs</Link>,
+    });
+  }
+  const rows = days.toReversed();
+  return (
+    <details class="terminal" open={open} onToggle={(event) => setOpen(event.currentTarget.open)}>
+      <summary>Show the numbers of the plot as a table</summary>
+      {open && (
+        <>
+          <Table caption="Usage by day" rows={rows.slice(0, shown)} id={(day) => day.day} columns={columns} />
+          {rows.length > PAGE && (
+            <More
+              shown={Math.min(shown, rows.length)}
+              what={`of ${rows.length} days`}
+              more={shown < rows.length}
+              loading={false}
+              onMore={() => setShown(shown + PAGE)}
+            />
+          )}
+        </>
+      )}
+    </details>
+  );
+}

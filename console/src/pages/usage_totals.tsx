@@ -1,0 +1,83 @@
+// The sums of all days, and what the patterns of the plot mean.
+
+import type { ComponentChildren } from "preact";
+import type { Schemas } from "../api/client";
+import { Link } from "../router";
+import { RUN_STATUSES } from "../ui/status";
+import { count, END_STATUSES, type EndStatus, percent, runsQuery } from "./usage_numbers";
+import { Swatch } from "./usage_patterns";
+import type { Span } from "./usage_span";
+
+interface Properties {
+  total: Schemas["UsageTotal"];
+  span: Span;
+  automation: string | null;
+  canSeeRuns: boolean;
+}
+
+export function Totals({ total, span, automation, canSeeRuns }: Properties) {
+  const { runs, replies, tokens } = total;
+  const hasReplies = replies > 0 || Number(tokens) > 0;
+  return (
+    <Section>
+      <dl class="tiles">
+        <Tile name="Runs">{count(runs.total)}</Tile>
+        <Tile name="Succeeded" note={runs.total === 0 ? "no runs yet" : `of ${count(runs.total)} runs`}>
+          {percent(runs.succeeded, runs.total)}
+        </Tile>
+        <Tile name="Replies" note={hasReplies ? "of agents" : "known for runs that await the reply"}>
+          {count(replies)}
+        </Tile>
+        <Tile name="Tokens" note={hasReplies ? "of chats with a reply" : "known for runs that await the reply"}>
+          {count(tokens)}
+        </Tile>
+      </dl>
+      {runs.total > 0 && (
+        <ul class="legend" aria-label="Runs by status">
+          {END_STATUSES.filter((status) => runs[status] > 0 || status === "succeeded").map((status) => (
+            <Status key={status} status={status} number={runs[status]}>
+              {canSeeRuns && runs[status] > 0 ? (
+                <Link to={runsQuery(span.since, span.until, { automation, status })}>{status}</Link>
+              ) : (
+                status
+              )}
+            </Status>
+          ))}
+        </ul>
+      )}
+    </Section>
+  );
+}
+
+function Section({ children }: { children: ComponentChildren }) {
+  return (
+    <section class="section totals" aria-label="Totals">
+      {children}
+    </section>
+  );
+}
+
+function Tile({ name, note, children }: { name: string; note?: string; children: ComponentChildren }) {
+  return (
+    <div>
+      <dt>{name}</dt>
+      <dd>
+        <span class="number">{children}</span>
+        {note && <span class="faint"> {note}</span>}
+      </dd>
+    </div>
+  );
+}
+
+function Status({ status, number, children }: { status: EndStatus; number: number; children: ComponentChildren }) {
+  const { sign, meaning } = RUN_STATUSES[status];
+  return (
+    <li>
+      <Swatch status={status} />
+      <span>
+        <strong>{count(number)}</strong> {children} <span class="faint">{meaning}</span>
+        <span class="hidden"> ({sign})</span>
+      </span>
+    </li>
+  );
+}
