@@ -7,6 +7,7 @@ import { Page, Section } from "../ui/page";
 import { Empty, ErrorNotice, Loading } from "../ui/state";
 import { curl, quoted, Terminal } from "../ui/terminal";
 import { Text } from "../ui/text";
+import { UsageBudgets } from "./usage_budgets";
 import { DayTable } from "./usage_days";
 import { UsageGroups } from "./usage_groups";
 import type { DayUsage, GroupUsage } from "./usage_numbers";
@@ -57,6 +58,7 @@ export function Usage(_: { parameters: Record<string, string> }) {
         command={`aichats usage --since ${quoted(span.since)} --until ${quoted(span.until)} --by ${by}${automation === null ? "" : ` --auto ${quoted(automation)}`}`}
         request={curl("GET", `/usage?${new URLSearchParams({ ...asked, by })}`)}
       />
+      {can("list_budgets") && <UsageBudgets />}
     </Page>
   );
 }

@@ -4,7 +4,6 @@ import { useState } from "preact/hooks";
 import { ApiError } from "../api/client";
 import type { Query } from "../hooks";
 import { Link, useQueryParameters } from "../router";
-import { Field } from "../ui/form";
 import { Section } from "../ui/page";
 import { Empty, ErrorNotice, Loading } from "../ui/state";
 import { type Column, More, Table } from "../ui/table";
@@ -47,18 +46,17 @@ export function UsageGroups({ by, span, automation, canSeeRuns, groups }: Proper
           </Link>
         ))}
       </nav>
-      <Field label="Sort by">
-        {(attributes) => (
-          <select {...attributes} value={sort} onChange={(event) => change({ sort: event.currentTarget.value })}>
-            {Object.entries(SORTS).map(([name, { text }]) => (
-              <option key={name} value={name}>
-                {text}
-              </option>
-            ))}
-            <option value="name">Name</option>
-          </select>
-        )}
-      </Field>
+      <label class="sort">
+        Sort by{" "}
+        <select value={sort} onChange={(event) => change({ sort: event.currentTarget.value })}>
+          {Object.entries(SORTS).map(([name, { text }]) => (
+            <option key={name} value={name}>
+              {text}
+            </option>
+          ))}
+          <option value="name">Name</option>
+        </select>
+      </label>
     </>
   );
   return (
@@ -176,7 +174,9 @@ function Amount({ value }: { value: number | string }) {
 
 function statusColumn(status: EndStatus): Column<GroupUsage> {
   const title = status.charAt(0).toUpperCase() + status.slice(1);
-  return { title, numeric: true, cell: (row) => <Amount value={row.runs[status]} /> };
+  // A narrow screen leaves out the runs that did nothing on purpose.
+  const optional = status === "skipped" || status === "cancelled";
+  return { title, numeric: true, optional, cell: (row) => <Amount value={row.runs[status]} /> };
 }
 
 /** How many runs a group has beside the group with the most. The part with problems is hatched. */

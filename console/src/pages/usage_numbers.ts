@@ -91,10 +91,10 @@ export function runsQuery(since: string, until: string, filters: Record<string, 
 /** The most days that a list of runs can show. */
 export const MOST_DAYS_OF_RUNS = 31;
 
-/** Return the numbers for the lines of an axis: 0, and about three more up to `most` or just above. */
-export function ticksUpTo(most: number): number[] {
+/** Return the numbers for the lines of an axis: 0, and at most `lines` more up to `most` or just above. */
+export function ticksUpTo(most: number, lines: number): number[] {
   if (most <= 0) return [0, 1];
-  const rough = most / 3;
+  const rough = most / lines;
   const size = 10 ** Math.floor(Math.log10(rough));
   const step = Math.max([1, 2, 5, 10].map((each) => each * size).find((each) => each >= rough) ?? 1, 1);
   const number = Math.ceil(most / step);

@@ -15,11 +15,11 @@ import {
 } from "./usage_numbers";
 import { Patterns } from "./usage_patterns";
 
-const TOP = 18;
+const TOP = 26;
 const BOTTOM = 22;
 const RIGHT = 8;
-const RUNS_HEIGHT = 220;
-const TOKENS_HEIGHT = 116;
+const RUNS_HEIGHT = 230;
+const TOKENS_HEIGHT = 124;
 /** The least height of a status with runs: one failed run of thousands must be visible. */
 const LEAST = 3;
 const LABEL_WIDTH = 62;
@@ -47,8 +47,8 @@ export function UsagePlot({ days, automation, canSeeRuns }: Properties) {
   const [pointed, setPointed] = useState<number | null>(null);
   const last = days.length - 1;
   const shown = pointed ?? (pinned === null ? null : Math.min(pinned, last));
-  const runTicks = ticksUpTo(Math.max(...days.map((day) => day.runs.total)));
-  const tokenTicks = ticksUpTo(Math.max(...days.map((day) => Number(day.tokens))));
+  const runTicks = ticksUpTo(Math.max(...days.map((day) => day.runs.total)), 5);
+  const tokenTicks = ticksUpTo(Math.max(...days.map((day) => Number(day.tokens))), 2);
   const longest = Math.max(...[...runTicks, ...tokenTicks].map((tick) => brief(tick).length));
   const left = longest * CHARACTER_WIDTH + 10;
   const step = Math.max(width - left - RIGHT, 1) / days.length;

@@ -3,10 +3,18 @@
 import type { ComponentChildren } from "preact";
 import type { Schemas } from "../api/client";
 import { Link } from "../router";
-import { RUN_STATUSES } from "../ui/status";
 import { count, END_STATUSES, type EndStatus, percent, runsQuery } from "./usage_numbers";
 import { Swatch } from "./usage_patterns";
 import type { Span } from "./usage_span";
+
+const MEANINGS: Record<EndStatus, string> = {
+  succeeded: "",
+  skipped: "left out on purpose",
+  cancelled: "by a person",
+  missed: "their schedule did not fire on time",
+  failed: "you can replay them",
+  unknown: "a person must check whether they were performed",
+};
 
 interface Properties {
   total: Schemas["UsageTotal"];
@@ -25,7 +33,7 @@ export function Totals({ total, span, automation, canSeeRuns }: Properties) {
         <Tile name="Succeeded" note={runs.total === 0 ? "no runs yet" : `of ${count(runs.total)} runs`}>
           {percent(runs.succeeded, runs.total)}
         </Tile>
-        <Tile name="Replies" note={hasReplies ? "of agents" : "known for runs that await the reply"}>
+        <Tile name="Replies" note={hasReplies ? "by agents" : "known for runs that await the reply"}>
           {count(replies)}
         </Tile>
         <Tile name="Tokens" note={hasReplies ? "of chats with a reply" : "known for runs that await the reply"}>
@@ -70,13 +78,11 @@ function Tile({ name, note, children }: { name: string; note?: string; children:
 }
 
 function Status({ status, number, children }: { status: EndStatus; number: number; children: ComponentChildren }) {
-  const { sign, meaning } = RUN_STATUSES[status];
   return (
     <li>
       <Swatch status={status} />
       <span>
-        <strong>{count(number)}</strong> {children} <span class="faint">{meaning}</span>
-        <span class="hidden"> ({sign})</span>
+        <strong>{count(number)}</strong> {children} <span class="faint">{MEANINGS[status]}</span>
       </span>
     </li>
   );
