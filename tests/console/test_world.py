@@ -4,10 +4,14 @@ from typing import get_args
 
 import pytest
 
+from aichats.api.app import create_api
 from aichats.runs.ledger.rows import RunStatus
+from tests.support.console_bulk import many_automations, many_runs
 from tests.support.console_life import LivingStack
 from tests.support.console_world import lively_stack
+from tests.support.lambda_calls import HttpCaller
 from tests.support.ledgers import NOON
+from tests.support.stack_in_memory import StackInMemory
 
 
 @pytest.fixture(scope="module")
@@ -48,3 +52,24 @@ def test_nothing_but_the_clock_lets_it_go_on(stack: LivingStack) -> None:
     stack.work()
 
     assert len(stack.runs) == before
+
+
+def test_many_automations_and_runs_are_as_if_they_had_happened() -> None:
+    stack = StackInMemory()
+    many_automations(stack, 60)
+    many_runs(stack, 600)
+
+    api = HttpCaller(create_api(stack.app).resolve)
+    usage = api("GET", "/usage", query="by=day").json
+    assert (len(stack.runs), usage["total"]["runs"]["total"], usage["total"]["runs"]["failed"]) == (600, 600, 30)
+    assert len(api("GET", "/automations", query="limit=100").json["data"]) == 60
+    assert api("GET", "/runs", query="limit=1").json["data"][0]["created_at"].startswith("2026-11-20T12:00")
+
+
+def test_an_event_for_trial_reaches_the_webhook_of_the_stack(stack: LivingStack) -> None:
+    api = HttpCaller(create_api(stack.app).resolve)
+
+    answer = api("POST", "/events/test", {"type": "payment.failed", "data": {"amount": 20, "user": {"name": "Bob"}}})
+
+    assert answer.status == 200
+    assert len(answer.json["run_ids"]) == 1

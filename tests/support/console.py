@@ -5,6 +5,7 @@ browser shows a change after `make console` and a reload.
 """
 
 import json
+import logging
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -17,16 +18,18 @@ from typing import Any, cast
 
 from aichats.api import console
 from aichats.api.app import create_api
+from aichats.api.routes.webhooks import receive
 from local.cloud.functions import Answer
 from local.cloud.http_api import ANY, HttpApi, Route
 from local.cloud.http_event import Reply, Request
 from local.cloud.http_front import HttpFront, serving
 from local.cloud.local_pages import LocalPages, json_reply
 from tests.support.console_world import lively_stack
-from tests.support.lambda_calls import LOCAL, make_context
+from tests.support.lambda_calls import LOCAL, REQUEST_ID, make_context
 from tests.support.stack_in_memory import StackInMemory
 
-ROUTES = (Route(ANY, "/", "http_api"), Route(ANY, "/{proxy+}", "http_api"))
+WEBHOOK = "receive_webhook"
+ROUTES = (Route(ANY, "/", "http_api"), Route(ANY, "/{proxy+}", "http_api"), Route("POST", "/webhooks/whop", WEBHOOK))
 
 type Json = dict[str, Any]
 
@@ -50,9 +53,11 @@ class ConsoleServer:
     def _api(self) -> Any:
         return create_api(self.stack.app)
 
-    def invoke(self, _name: str, event: Json) -> Answer:
-        """Return the answer of the function ``http_api``."""
+    def invoke(self, name: str, event: Json) -> Answer:
+        """Return the answer of a function."""
         with self.lock:
+            if name == WEBHOOK:
+                return Answer(receive(self.stack.app, event, REQUEST_ID), "request")
             self.events.append(event)
             answer = self.interfere(event) or self._api.resolve(event, make_context())
         return Answer(answer, "request")
@@ -103,7 +108,9 @@ def _method(event: Json) -> str:
 def main() -> None:
     """Serve a stack with many things to see. Its clock is this machine's, and its runs are performed."""
     import_module("tests.conftest")  # It sets the environment of a function.
+    logging.disable()
     stack = lively_stack(datetime.now(UTC))
+    logging.disable(logging.NOTSET)
     server = ConsoleServer(stack, interfere=read_again)
     with server.running(3900) as url:
         sys.stdout.write(f"{url}/console\n")

@@ -14,6 +14,7 @@ from typing import Any, override
 
 from aichats.automations.missed import MissedSlots
 from aichats.automations.row import AutomationRow
+from aichats.aws.observability import metrics
 from aichats.subscriptions.model import Subscription
 from tests.support.automations import reconcile
 from tests.support.budgets import BudgetedStack
@@ -166,15 +167,17 @@ class LivingStack(BudgetedStack):
             if (row.name, slot) in self.lost:
                 self.agenda.at(slot + SWEEP, self.sweep)
             else:
-                self.agenda.at(slot, lambda slot=slot: self.tick(slot, row.name))
+                self.agenda.at(slot, partial(self.tick, slot, row.name))
 
     def _settle(self) -> None:
         """Publish the changes, and plan the messages that were sent."""
         self.publish()
+        # No invocation ends here that would write the metrics.
+        metrics.clear_metrics()
         if records := self._automation_changes.take():
             replace(self.app.publisher, client=lambda: self.bus).handle(records)
         for sent in self.sqs.sent:
-            self.agenda.at(self.clock.now + timedelta(seconds=sent.delay), lambda sent=sent: self._handle(sent))
+            self.agenda.at(self.clock.now + timedelta(seconds=sent.delay), partial(self._handle, sent))
         self.sqs.sent.clear()
 
     def _handle(self, sent: Sent) -> None:

@@ -14,6 +14,7 @@ from aichats.schedules.pauses import Pauses, PauseWindow
 from aichats.whop.connections import CONNECTION_ROWS, fingerprint
 from tests.support.automations import automation
 from tests.support.console_automations import BUSY, CLOSED, MEADOW, SLOW, TWICE, automations
+from tests.support.console_bulk import many_runs
 from tests.support.console_life import LivingStack
 from tests.support.delivery_bench import fail
 from tests.support.fakes import Json, Step, error_response
@@ -22,6 +23,8 @@ from tests.support.whop_in_memory import CHATS
 
 AGE = timedelta(days=2, hours=6)
 """The time for which the stack has lived."""
+OLDER_RUNS = 700
+"""The number of runs before that, which are only rows."""
 SOON = timedelta(minutes=2)
 """The time before now at which runs begin that have not ended now."""
 GOOD_URL, DEAD_URL = "https://hooks.northwind.example/aichats", "https://old.northwind.example/hook"
@@ -37,6 +40,7 @@ def lively_stack(now: datetime) -> LivingStack:
     _subscribe(stack, now)
     for name, definition in automations(now - AGE, now).items():
         stack.app.automation_table.put(name, automation(definition), by="ops")
+    many_runs(stack, OLDER_RUNS, until=now - AGE)
     _pause(stack, now)
     _plan_events(stack, now)
     _lose_slots(stack, now)

@@ -7,10 +7,11 @@ left out. In `tests/e2e`, functions on the local cloud use all of botocore.
 import json
 import sys
 import threading
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from functools import cache
 from importlib import import_module
 from importlib.metadata import distributions
+from itertools import batched
 from typing import TYPE_CHECKING, Any, cast
 
 from botocore import xform_name
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 OK = 200
+BATCH_ITEMS = 25
+"""The maximum number of items in a batch of writes."""
 
 type Json = dict[str, Any]
 type Handler = Callable[[str, str, Mapping[str, str], bytes, Mapping[str, str]], Awaitable[tuple[int, Any, bytes]]]
@@ -46,6 +49,13 @@ class DynamoDBInProcess:
     def plan(self, table: str, properties: Mapping[str, Any]) -> None:
         """Create a table when a request first names it, because most tests have a table that they do not use."""
         self._planned[table] = {"TableName": table, **properties}
+
+    def load(self, table: str, items: Iterable[Json]) -> None:
+        """Write many encoded items, without the checks of botocore, which take half of the time."""
+        for batch in batched(items, BATCH_ITEMS, strict=False):
+            puts = [{"PutRequest": {"Item": item}} for item in batch]
+            status, answered = self.answer("BatchWriteItem", {"RequestItems": {table: puts}})
+            assert status == OK, answered
 
     def answer(self, operation: str, parameters: Mapping[str, Any]) -> tuple[int, Json]:
         """Return the status and the body of DynamoDB's response to a call."""

@@ -1,13 +1,14 @@
 """Ledgers for tests: real ones, each with a table of its own, on the local cloud's DynamoDB."""
 
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from aichats.aws.attributes import encode
 from aichats.aws.table import DynamoDB
 from aichats.runs.actions import Action, WhopCreateChat, WhopUpdateChat
 from aichats.runs.ledger import reads as reader
@@ -62,6 +63,11 @@ def make_table(resource: str = "RunsTable") -> str:
     name = f"{resource}-{uuid.uuid4().hex}"
     _database().plan(name, _table(resource))
     return name
+
+
+def load_items(table: str, items: Iterable[Json]) -> None:
+    """Write many items into a table of this test process."""
+    _database().load(table, map(encode, items))
 
 
 def create_table(client: "DynamoDBClient", name: str, resource: str = "RunsTable") -> None:

@@ -22,6 +22,7 @@ from tests.support.fakes import FakeSecretsManager, FakeSqs, Json
 from tests.support.kodey_in_memory import KodeyInMemory
 from tests.support.lambda_calls import SECRETS, SIGNED_WITH, http_event, make_application
 from tests.support.ledgers import LEASE, NOON, Clock, dynamodb
+from tests.support.own_webhook import OwnNetwork
 from tests.support.provider_in_memory import ProvidersInMemory
 from tests.support.waiting import turns
 from tests.support.whop_in_memory import WhopInMemory
@@ -46,7 +47,8 @@ class StackInMemory:
         self.secrets = FakeSecretsManager(SECRETS)
         sqs: Any = FaultyAws(world, self.sqs) if world else self.sqs
         providers = ProvidersInMemory(self.whop, self.kodey)
-        self.app = make_application(providers, self.secrets, clock=self.clock, sqs=sqs)
+        network = OwnNetwork(providers)
+        self.app = network.app = make_application(network, self.secrets, clock=self.clock, sqs=sqs)
         if world:
             client: Any = FaultyAws(world, dynamodb())
             self.app.ledger = replace(self.app.ledger, client=client)
