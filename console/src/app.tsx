@@ -1,5 +1,8 @@
 import type { ComponentType } from "preact";
-import { useOnline } from "./hooks";
+import { useEffect, useState } from "preact/hooks";
+import { AttentionProvider, useSources } from "./model/attention";
+import { needsOf } from "./model/needs";
+import { StackPauseProvider } from "./model/pause";
 import { Automation } from "./pages/automation";
 import { AutomationForm } from "./pages/automation_form";
 import { Automations } from "./pages/automations";
@@ -14,9 +17,10 @@ import { Usage } from "./pages/usage";
 import { Link, match, Router, useNavigation } from "./router";
 import { type OperationId, SessionProvider, useSession } from "./session";
 import { LOCAL_ZONE, useZone, ZoneProvider } from "./time";
+import { Banners } from "./ui/banner";
 import { Button } from "./ui/button";
 import { Page } from "./ui/page";
-import { Empty, Notice } from "./ui/state";
+import { Empty } from "./ui/state";
 import { ToastProvider } from "./ui/toast";
 
 interface Route {
@@ -40,7 +44,7 @@ const ROUTES: readonly Route[] = [
 ];
 
 const MENU: readonly [path: string, text: string, needs: OperationId][] = [
-  ["", "Now", "list_automations"],
+  ["", "Now", "get_me"],
   ["/automations", "Automations", "list_automations"],
   ["/runs", "Runs", "list_runs"],
   ["/chats", "Chats", "list_chats"],
@@ -63,23 +67,26 @@ export function App() {
   );
 }
 
+const WHILE_SHOWN_MS = 15_000;
+const IN_THE_MENU_MS = 60_000;
+
 function Shell() {
-  const online = useOnline();
+  const { path } = useNavigation().location;
   return (
-    <div class="shell">
-      <a class="skip" href="#main">
-        Skip to the content
-      </a>
-      <SideBar />
-      <div class="content">
-        {!online && (
-          <Notice kind="warning" title="You are offline">
-            <p>The page shows the last answers. It continues as soon as you are online again.</p>
-          </Notice>
-        )}
-        <CurrentPage />
-      </div>
-    </div>
+    <StackPauseProvider>
+      <AttentionProvider every={path === "" ? WHILE_SHOWN_MS : IN_THE_MENU_MS}>
+        <div class="shell">
+          <a class="skip" href="#main">
+            Skip to the content
+          </a>
+          <SideBar />
+          <div class="content">
+            <Banners />
+            <CurrentPage />
+          </div>
+        </div>
+      </AttentionProvider>
+    </StackPauseProvider>
   );
 }
 
@@ -102,20 +109,33 @@ function CurrentPage() {
 function SideBar() {
   const { me, can, signOut } = useSession();
   const { path } = useNavigation().location;
+  // On a narrow screen, the menu is closed until the person opens it.
+  const [open, setOpen] = useState(false);
+  useEffect(() => {
+    const close = (event: KeyboardEvent) => event.key === "Escape" && setOpen(false);
+    document.addEventListener("keydown", close);
+    return () => document.removeEventListener("keydown", close);
+  }, []);
+  useEffect(() => setOpen(false), [path]);
   return (
-    <header class="sidebar">
+    <header class="sidebar" data-open={open}>
       <div class="brand">
         <Link to="" class="logo">
           aichats
         </Link>
         <span class="faint stack">{me.stack}</span>
       </div>
+      <div class="menu-button">
+        <Button expanded={open} onClick={() => setOpen(!open)}>
+          Menu <NeedCount />
+        </Button>
+      </div>
       <nav aria-label="Pages">
         <ul>
           {MENU.filter(([, , operation]) => can(operation)).map(([target, text]) => (
             <li key={target}>
               <Link to={target} aria-current={isWithin(path, target) ? "page" : undefined}>
-                {text}
+                {text} {target === "" && <NeedCount />}
               </Link>
             </li>
           ))}
@@ -132,6 +152,21 @@ function SideBar() {
         </Button>
       </div>
     </header>
+  );
+}
+
+const MOST_COUNTED = 99;
+
+/** How many things need a person. */
+function NeedCount() {
+  const { me } = useSession();
+  const number = needsOf(useSources(), me, Date.now()).length;
+  if (number === 0) return null;
+  return (
+    <span class="count">
+      {number > MOST_COUNTED ? `${MOST_COUNTED}+` : number}
+      <span class="hidden"> {number === 1 ? "thing needs" : "things need"} you</span>
+    </span>
   );
 }
 

@@ -7,7 +7,16 @@ export interface Query<T> {
   readonly error: Error | null;
   /** True until the first answer or error. */
   readonly loading: boolean;
+  /** When the data was read. */
+  readonly readAt: number | null;
   reload(): Promise<void>;
+}
+
+interface Reading<T> {
+  readonly key: string | null;
+  readonly data?: T;
+  readonly error: Error | null;
+  readonly readAt?: number;
 }
 
 /**
@@ -16,7 +25,7 @@ export interface Query<T> {
  * @param key names what is read. If it changes, what was read before is forgotten. Null: read nothing.
  */
 export function useQuery<T>(key: string | null, load: () => Promise<T>, every?: number): Query<T> {
-  const [state, setState] = useState<{ key: string | null; data?: T; error: Error | null }>({ key: null, error: null });
+  const [state, setState] = useState<Reading<T>>({ key: null, error: null });
   const loader = useRef(load);
   loader.current = load;
   const newest = useRef(0);
@@ -24,7 +33,7 @@ export function useQuery<T>(key: string | null, load: () => Promise<T>, every?: 
     const number = ++newest.current;
     try {
       const data = await loader.current();
-      if (number === newest.current) setState({ key, data, error: null });
+      if (number === newest.current) setState({ key, data, error: null, readAt: Date.now() });
     } catch (error) {
       if (number === newest.current)
         setState((before) => ({ ...(before.key === key ? before : {}), key, error: asError(error) }));
@@ -42,6 +51,7 @@ export function useQuery<T>(key: string | null, load: () => Promise<T>, every?: 
     data: isCurrent ? state.data : undefined,
     error: isCurrent ? state.error : null,
     loading: key !== null && !isCurrent,
+    readAt: (isCurrent && state.readAt) || null,
     reload,
   };
 }
@@ -148,6 +158,19 @@ export function useOnline(): boolean {
     };
   }, []);
   return online;
+}
+
+/** Return whether the browser's window matches a media query, such as "(max-width: 760px)". */
+export function useMedia(query: string): boolean {
+  const [matches, setMatches] = useState(() => window.matchMedia(query).matches);
+  useEffect(() => {
+    const list = window.matchMedia(query);
+    const update = () => setMatches(list.matches);
+    update();
+    list.addEventListener("change", update);
+    return () => list.removeEventListener("change", update);
+  }, [query]);
+  return matches;
 }
 
 /** Return the current time, which is read again every so many milliseconds. */

@@ -48,10 +48,18 @@ export function Button(properties: ButtonProperties) {
   );
 }
 
+interface LinkButtonProperties {
+  kind?: Kind;
+  to: string;
+  /** The name for screen readers, if the text alone doesn't say where the link leads. It begins with the text. */
+  label?: string;
+  children: ComponentChildren;
+}
+
 /** A link that looks like a button. */
-export function LinkButton({ kind = "plain", to, children }: { kind?: Kind; to: string; children: ComponentChildren }) {
+export function LinkButton({ kind = "plain", to, label, children }: LinkButtonProperties) {
   return (
-    <Link to={to} class={`button ${kind}`}>
+    <Link to={to} class={`button ${kind}`} {...(label ? { "aria-label": label } : {})}>
       {children}
     </Link>
   );

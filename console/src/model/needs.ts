@@ -1,0 +1,214 @@
+// What needs a person, made from what the API answers: worst first, with the reason and the next action.
+
+import type { Schemas } from "../api/client";
+import { quoted } from "../ui/terminal";
+import type { Sources } from "./attention";
+import type { Runs } from "./first_runs";
+
+type Me = Schemas["Me"];
+type Run = Schemas["RunView"];
+type Connection = Schemas["ConnectionView"];
+type Budget = Schemas["BudgetView"];
+export type NeedStatus = "unknown" | "failed" | "missed";
+
+/** Something that a person should look at. */
+export interface Need {
+  readonly id: string;
+  readonly tone: "error" | "warning";
+  /** What it is in a word, beside the sign. */
+  readonly state: string;
+  readonly title: string;
+  readonly reason: string;
+  /** When it began, or happened last. */
+  readonly at: string | null;
+  /** The page for the next action. */
+  readonly link: { readonly to: string; readonly text: string } | null;
+  /** The command for the next action, if only a terminal has it. */
+  readonly command: string | null;
+  /** The runs that can be replayed. */
+  readonly replay: { readonly automation: string; readonly status: NeedStatus } | null;
+}
+
+const NEARLY = 0.8;
+const SOON_MS = 7 * 86_400_000;
+
+/** Return what needs a person, worst first. A source that wasn't read (yet) adds nothing. */
+export function needsOf(sources: Sources, me: Me, now: number): Need[] {
+  const runs = sources.runs.data ? runNeeds(sources.runs.data) : [];
+  const of = (status: NeedStatus) => runs.filter((need) => need.state === status);
+  const budgets = sources.budgets.data?.data.flatMap(budgetNeeds) ?? [];
+  return [
+    ...of("unknown"),
+    ...(sources.connections.data?.data.flatMap(connectionNeeds) ?? []),
+    ...of("failed"),
+    ...of("missed"),
+    ...budgets.filter((need) => need.tone === "error"),
+    ...(sources.subscriptions.data?.data.flatMap(subscriptionNeeds) ?? []),
+    ...budgets.filter((need) => need.tone === "warning"),
+    ...tokenNeeds(me, now),
+  ];
+}
+
+/** Return a number with its noun, such as "1 run" or "12 runs". */
+export function counted(number: number, noun: string): string {
+  return `${number.toLocaleString("en-US")} ${noun}${number === 1 ? "" : "s"}`;
+}
+
+const RUN_WORDS: Record<NeedStatus, { what: string; why: string; link: string }> = {
+  unknown: {
+    what: "may have created a chat, or not",
+    why: "aichats lost the answer and can't find out. Look whether the chat exists, then say so.",
+    link: "Resolve",
+  },
+  failed: { what: "failed", why: "", link: "Show" },
+  missed: { what: "missed", why: "The schedule didn't start it on time, so nothing was sent.", link: "Show" },
+};
+
+function runNeeds({ list, more }: Runs): Need[] {
+  const groups = new Map<string, [Run, ...Run[]]>();
+  for (const run of list) {
+    if (run.error?.replaced_by?.length) continue;
+    const key = `${run.status} ${run.automation}`;
+    const group = groups.get(key);
+    if (group) group.push(run);
+    else groups.set(key, [run]);
+  }
+  return [...groups.values()].map((group) => runNeed(group, more));
+}
+
+function runNeed(group: readonly [Run, ...Run[]], more: boolean): Need {
+  const [newest] = group;
+  const status = needStatus(newest);
+  const words = RUN_WORDS[status];
+  const { automation } = newest;
+  const number = `${counted(group.length, "run")}${more ? " or more" : ""}`;
+  const filter = automation === null ? "trigger=http" : `automation=${automation}`;
+  const single = group.length === 1 && !more;
+  const verb = status === "missed" ? `${single ? "was" : "were"} missed` : words.what;
+  return {
+    id: `${status} ${automation}`,
+    tone: status === "missed" ? "warning" : "error",
+    state: status,
+    title: `${number} of ${automation ?? "API clients"} ${verb}`,
+    reason: [words.why, status === "missed" ? "" : (newest.error?.message ?? "")].filter(Boolean).join(" "),
+    at: newest.finished_at ?? newest.created_at,
+    link: {
+      to: single ? `/runs/${newest.run_id}` : `/runs?status=${status}&${filter}`,
+      text: `${words.link} ${single ? "the run" : "the runs"}`,
+    },
+    command: null,
+    replay: automation === null || status === "unknown" ? null : { automation, status },
+  };
+}
+
+function needStatus({ status }: Run): NeedStatus {
+  return status === "unknown" || status === "missed" ? status : "failed";
+}
+
+const CONNECTION_WORDS: Partial<Record<Connection["state"], [title: string, reason: string]>> = {
+  broken: ["no longer works", "Whop rejected the renewal of its access. Its user must log in again."],
+  unreadable: ["can't be read", "aichats can't read its secret."],
+  expired: ["has no access right now", "aichats tries to renew it every ten minutes. Runs wait for up to 24 hours."],
+  disconnected: ["has no user", "Companies use it, but nobody is logged in."],
+};
+
+function connectionNeeds(connection: Connection): Need[] {
+  const words = CONNECTION_WORDS[connection.state];
+  const unused = connection.state === "disconnected" && connection.companies.length === 0;
+  if (!words || unused) return [];
+  const [title, reason] = words;
+  const users = connection.companies.length > 0 ? `Used by ${listed(connection.companies)}.` : "";
+  const wait = connection.state === "expired";
+  return [
+    {
+      id: `connection ${connection.name}`,
+      tone: wait ? "warning" : "error",
+      state: connection.state,
+      title: `The connection ${connection.name} to Whop ${title}`,
+      reason: [reason, connection.reason ?? "", users].filter(Boolean).join(" "),
+      at: connection.broken_at,
+      link: { to: "/connections", text: "Show the connections" },
+      command: wait || connection.state === "unreadable" ? null : connectCommand(connection),
+      replay: null,
+    },
+  ];
+}
+
+/** Return the command that connects a user again. */
+function connectCommand({ name, client_id, company_id }: Connection): string {
+  const parts = ["aichats admin connect --client-id", quoted(client_id ?? "APP_ID")];
+  if (name !== "default") parts.push("--connection", quoted(name));
+  if (company_id) parts.push("--company", quoted(company_id));
+  return parts.join(" ");
+}
+
+function subscriptionNeeds(subscription: Schemas["SubscriptionView"]): Need[] {
+  if (subscription.failing_since === null || !subscription.enabled) return [];
+  return [
+    {
+      id: `subscription ${subscription.name}`,
+      tone: "error",
+      state: "failing",
+      title: `The receiver of the subscription ${subscription.name} fails`,
+      reason: `Events wait until it works again. ${subscription.last_error ?? ""}`.trim(),
+      at: subscription.failing_since,
+      link: { to: `/subscriptions/${subscription.name}`, text: "Show the deliveries" },
+      command: null,
+      replay: null,
+    },
+  ];
+}
+
+function budgetNeeds(budget: Budget): Need[] {
+  const share = Math.max(...[budget.runs, budget.tokens].map((use) => (use ? use.used / use.limit : 0)));
+  const used = budget.state === "used_up";
+  if (budget.state === "lifted" || (!used && share < NEARLY)) return [];
+  const { automation } = budget;
+  const whose = automation ? `of ${automation}` : "of the stack";
+  const period = budget.per === "day" ? "today (UTC)" : "this month (UTC)";
+  const uses = [useText(budget.runs, "runs"), useText(budget.tokens, "tokens")].filter(Boolean).join(" and ");
+  const effect = used ? "Nothing runs until it renews." : "When it is used up, nothing runs until it renews.";
+  return [
+    {
+      id: `budget ${automation}`,
+      tone: used ? "error" : "warning",
+      state: used ? "used up" : "nearly used up",
+      title: `The budget ${whose} is ${used ? "used up" : `${Math.floor(share * 100)} % used`}`,
+      reason: `${uses} used ${period}. ${effect}`,
+      at: null,
+      link: automation
+        ? { to: `/automations/${automation}/edit`, text: "Change the budget" }
+        : { to: "/usage", text: "Show the usage" },
+      command: null,
+      replay: null,
+    },
+  ];
+}
+
+function useText(use: Schemas["BudgetUse"] | null, noun: string): string {
+  return use ? `${use.used.toLocaleString("en-US")} of ${use.limit.toLocaleString("en-US")} ${noun}` : "";
+}
+
+function tokenNeeds({ expires_at, name }: Me, now: number): Need[] {
+  if (expires_at === null || Date.parse(expires_at) - now > SOON_MS) return [];
+  return [
+    {
+      id: "token",
+      tone: "warning",
+      state: "ends soon",
+      title: `The token of ${name}, with which you are signed in, ends soon`,
+      reason: "Then you must sign in with a new one. The command prints it.",
+      at: expires_at,
+      link: null,
+      command: `aichats admin callers rotate ${quoted(name)}`,
+      replay: null,
+    },
+  ];
+}
+
+const MOST_LISTED = 3;
+
+function listed(names: readonly string[]): string {
+  const rest = names.length - MOST_LISTED;
+  return rest > 0 ? `${names.slice(0, MOST_LISTED).join(", ")} and ${rest} more` : names.join(", ");
+}

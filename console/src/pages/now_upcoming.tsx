@@ -1,0 +1,106 @@
+// The next 24 hours of all automations: on a line of time, or as a list that also fits a narrow screen.
+
+import { useState } from "preact/hooks";
+import { read } from "../api/client";
+import { useMedia, usePages } from "../hooks";
+import { useStackPause } from "../model/pause";
+import { isSameClock, numberOf, type Span, type Upcoming } from "../model/upcoming";
+import { Link, useQueryParameters } from "../router";
+import { useSession } from "../session";
+import { formatTime, Time, useZone } from "../time";
+import { Button } from "../ui/button";
+import { Section } from "../ui/page";
+import { ErrorNotice, Loading } from "../ui/state";
+import { More, Table } from "../ui/table";
+import { Timeline } from "./now_timeline";
+
+const EVERY_MS = 30_000;
+const NARROW = "(max-width: 760px)";
+
+/** The section of the next 24 hours. */
+export function NextDay() {
+  const { api } = useSession();
+  const { zone } = useZone();
+  const [query, change] = useQueryParameters();
+  const narrow = useMedia(NARROW);
+  const [span, setSpan] = useState<Span | null>(null);
+  const list = usePages(
+    "upcoming",
+    async (cursor) => {
+      const page = await read(api.GET("/upcoming", { params: { query: { limit: 25, cursor: cursor ?? undefined } } }));
+      setSpan({ since: Date.parse(page.since), until: Date.parse(page.until) });
+      return page;
+    },
+    EVERY_MS,
+  );
+  const table = query.get("view") === "table";
+  const rows = list.data ?? [];
+  const toggle = rows.length > 0 && !narrow && (
+    <Button kind="quiet" onClick={() => change({ view: table ? null : "table" })}>
+      {table ? "Show on a line of time" : "Show as a table"}
+    </Button>
+  );
+  return (
+    <Section title="Next 24 hours" actions={toggle}>
+      <p class="faint">
+        Each mark is a time at which an automation starts its runs. Times are in {zone}; if an automation has another
+        zone, it is named.
+      </p>
+      <ErrorNotice error={list.error} what="The next times can't be read" onRetry={list.reload} />
+      {list.loading && <Loading what="the next times" />}
+      {list.data && rows.length === 0 && <NoTimes />}
+      {rows.length > 0 && span && (narrow || table ? <TimeTable rows={rows} /> : <Timeline rows={rows} span={span} />)}
+      {rows.length > 0 && (
+        <More
+          shown={rows.length}
+          what="automations"
+          more={list.more}
+          loading={list.loadingMore}
+          onMore={list.loadMore}
+        />
+      )}
+    </Section>
+  );
+}
+
+function NoTimes() {
+  const { stack } = useStackPause();
+  const paused = stack?.paused;
+  return (
+    <p>
+      {paused
+        ? "The stack is paused: no automation starts in the next 24 hours, or only after the pause."
+        : "No schedule has a time in the next 24 hours."}{" "}
+      <Link to="/automations">Show all automations</Link>
+    </p>
+  );
+}
+
+function TimeTable({ rows }: { rows: readonly Upcoming[] }) {
+  const { zone } = useZone();
+  return (
+    <Table
+      caption="Next times of automations"
+      rows={rows}
+      id={(row) => row.automation}
+      columns={[
+        { title: "Automation", cell: (row) => <Link to={`/automations/${row.automation}`}>{row.automation}</Link> },
+        { title: "Next time", cell: (row) => <FirstTime row={row} /> },
+        { title: "In its own zone", cell: (row) => <OwnTime row={row} zone={zone} /> },
+        { title: "In 24 hours", cell: numberOf },
+        { title: "Targets", numeric: true, cell: (row) => row.targets },
+      ]}
+    />
+  );
+}
+
+function FirstTime({ row }: { row: Upcoming }) {
+  const [first] = row.times;
+  return first ? <Time at={first.utc} /> : "–";
+}
+
+function OwnTime({ row, zone }: { row: Upcoming; zone: string }) {
+  const [first] = row.times;
+  if (!first || isSameClock(first.utc, zone, row.timezone)) return "the same";
+  return `${formatTime(first.utc, row.timezone)}, ${row.timezone}`;
+}
