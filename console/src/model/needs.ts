@@ -39,7 +39,7 @@ export function needsOf(sources: Sources, me: Me, now: number): Need[] {
   const budgets = sources.budgets.data?.data.flatMap(budgetNeeds) ?? [];
   return [
     ...of("unknown"),
-    ...(sources.connections.data?.data.flatMap(connectionNeeds) ?? []),
+    ...(sources.connections.data?.data.flatMap(connectionNeeds) ?? []).sort(byTone),
     ...of("failed"),
     ...of("missed"),
     ...budgets.filter((need) => need.tone === "error"),
@@ -49,19 +49,29 @@ export function needsOf(sources: Sources, me: Me, now: number): Need[] {
   ];
 }
 
+function byTone(one: Need, other: Need): number {
+  return Number(one.tone === "warning") - Number(other.tone === "warning");
+}
+
 /** Return a number with its noun, such as "1 run" or "12 runs". */
 export function counted(number: number, noun: string): string {
   return `${number.toLocaleString("en-US")} ${noun}${number === 1 ? "" : "s"}`;
 }
 
-const RUN_WORDS: Record<NeedStatus, { what: string; why: string; link: string }> = {
+const RUN_WORDS: Record<NeedStatus, { one: string; many: string; why: string; link: string }> = {
   unknown: {
-    what: "may have created a chat, or not",
+    one: "may have created a chat, or not",
+    many: "may have created chats, or not",
     why: "aichats lost the answer and can't find out. Look whether the chat exists, then say so.",
     link: "Resolve",
   },
-  failed: { what: "failed", why: "", link: "Show" },
-  missed: { what: "missed", why: "The schedule didn't start it on time, so nothing was sent.", link: "Show" },
+  failed: { one: "failed", many: "failed", why: "", link: "Show" },
+  missed: {
+    one: "was missed",
+    many: "were missed",
+    why: "The schedule didn't start it on time, so nothing was sent.",
+    link: "Show",
+  },
 };
 
 function runNeeds({ list, more }: Runs): Need[] {
@@ -81,24 +91,26 @@ function runNeed(group: readonly [Run, ...Run[]], more: boolean): Need {
   const status = needStatus(newest);
   const words = RUN_WORDS[status];
   const { automation } = newest;
-  const number = `${counted(group.length, "run")}${more ? " or more" : ""}`;
-  const filter = automation === null ? "trigger=http" : `automation=${automation}`;
   const single = group.length === 1 && !more;
-  const verb = status === "missed" ? `${single ? "was" : "were"} missed` : words.what;
+  const number = `${counted(group.length, "run")}${more ? " or more" : ""}`;
   return {
     id: `${status} ${automation}`,
     tone: status === "missed" ? "warning" : "error",
     state: status,
-    title: `${number} of ${automation ?? "API clients"} ${verb}`,
-    reason: [words.why, status === "missed" ? "" : (newest.error?.message ?? "")].filter(Boolean).join(" "),
+    title: `${number} of ${automation ?? "API clients"} ${single ? words.one : words.many}`,
+    reason: words.why || `${single ? "" : "The newest: "}${newest.error?.message ?? "no reason is stored"}`,
     at: newest.finished_at ?? newest.created_at,
     link: {
-      to: single ? `/runs/${newest.run_id}` : `/runs?status=${status}&${filter}`,
+      to: single ? `/runs/${newest.run_id}` : `/runs?status=${status}&${filterOf(automation)}`,
       text: `${words.link} ${single ? "the run" : "the runs"}`,
     },
     command: null,
     replay: automation === null || status === "unknown" ? null : { automation, status },
   };
+}
+
+function filterOf(automation: string | null): string {
+  return automation === null ? "trigger=http" : `automation=${automation}`;
 }
 
 function needStatus({ status }: Run): NeedStatus {

@@ -11,10 +11,14 @@ import { NextDay } from "./now_upcoming";
 
 /** What needs a person, what comes next, and what is being done. */
 export function Now(_: { parameters: Record<string, string> }) {
-  const { can, me } = useSession();
+  const { can } = useSession();
   const empty = useEmpty();
   return (
-    <Page title="Now" description={<>What happens in {me.stack}, and what needs you</>} actions={<StopEverything />}>
+    <Page
+      title="Now"
+      description="What needs you, what comes next, and what is being done"
+      actions={<StopEverything />}
+    >
       <PlannedPauses />
       {empty && <Welcome />}
       <Needs />

@@ -42,7 +42,7 @@ function OpenTable({ runs }: { runs: Runs }) {
         { title: "Run", cell: (run) => <Link to={`/runs/${run.run_id}`}>{run.automation ?? run.action}</Link> },
         { title: "Status", cell: (run) => <RunBadge status={run.status} /> },
         { title: "Target", cell: (run) => (run.target === null ? "–" : <Text>{run.target}</Text>) },
-        { title: "Created", cell: (run) => <Distance at={run.created_at} /> },
+        { title: "Created", optional: true, cell: (run) => <Distance at={run.created_at} /> },
         { title: "Continues", cell: (run) => (run.due_at ? <Distance at={run.due_at} /> : "–") },
       ]}
     />

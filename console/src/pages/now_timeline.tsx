@@ -1,6 +1,7 @@
 // A line of time with a lane for each automation.
 
 import { useMemo, useState } from "preact/hooks";
+import { counted } from "../model/needs";
 import {
   bandOf,
   isSameClock,
@@ -41,7 +42,7 @@ export function Timeline({ rows, span }: { rows: readonly Upcoming[]; span: Span
 }
 
 // A label near an edge would be cut, or cover "now".
-const FIRST_LABEL = 4;
+const FIRST_LABEL = 9;
 const LAST_LABEL = 98;
 
 function Axis({ ticks, span, zone }: { ticks: readonly Tick[]; span: Span; zone: string }) {
@@ -71,7 +72,7 @@ function Lane({ row, span, zone }: { row: Upcoming; span: Span; zone: string }) 
       <div class="lane-name">
         <Link to={`/automations/${row.automation}`}>{row.automation}</Link>
         <span class="faint">
-          {own.slice(0, 5)} {elsewhere ? row.timezone : ""} · {row.targets} {row.targets === 1 ? "target" : "targets"}
+          {own.slice(0, 5)} {elsewhere ? row.timezone : ""} · {counted(row.targets, "target")}
         </span>
       </div>
       <Track row={row} span={span} zone={zone} />

@@ -3,6 +3,7 @@
 import { useState } from "preact/hooks";
 import { read } from "../api/client";
 import { useMedia, usePages } from "../hooks";
+import { counted } from "../model/needs";
 import { useStackPause } from "../model/pause";
 import { isSameClock, numberOf, type Span, type Upcoming } from "../model/upcoming";
 import { Link, useQueryParameters } from "../router";
@@ -49,7 +50,9 @@ export function NextDay() {
       <ErrorNotice error={list.error} what="The next times can't be read" onRetry={list.reload} />
       {list.loading && <Loading what="the next times" />}
       {list.data && rows.length === 0 && <NoTimes />}
-      {rows.length > 0 && span && (narrow || table ? <TimeTable rows={rows} /> : <Timeline rows={rows} span={span} />)}
+      {rows.length > 0 && narrow && <TimeList rows={rows} />}
+      {rows.length > 0 && !narrow && table && <TimeTable rows={rows} />}
+      {rows.length > 0 && !narrow && !table && span && <Timeline rows={rows} span={span} />}
       {rows.length > 0 && (
         <More
           shown={rows.length}
@@ -91,6 +94,47 @@ function TimeTable({ rows }: { rows: readonly Upcoming[] }) {
         { title: "Targets", numeric: true, cell: (row) => row.targets },
       ]}
     />
+  );
+}
+
+/** The automations by their next time, for a narrow screen. */
+function TimeList({ rows }: { rows: readonly Upcoming[] }) {
+  const { zone } = useZone();
+  const days = new Map<string, Upcoming[]>();
+  for (const row of rows) {
+    const day = formatTime(row.times[0]?.utc ?? 0, zone, "day");
+    days.set(day, [...(days.get(day) ?? []), row]);
+  }
+  return (
+    <div class="times">
+      {[...days].map(([day, automations]) => (
+        <section key={day} aria-label={day}>
+          <h3 class="day">{day}</h3>
+          <ol>
+            {automations.map((row) => (
+              <TimeItem key={row.automation} row={row} zone={zone} />
+            ))}
+          </ol>
+        </section>
+      ))}
+    </div>
+  );
+}
+
+function TimeItem({ row, zone }: { row: Upcoming; zone: string }) {
+  const first = row.times[0]?.utc ?? "";
+  const own = isSameClock(first, zone, row.timezone) ? "" : ` · ${formatTime(first, row.timezone)} in ${row.timezone}`;
+  return (
+    <li>
+      <strong>{formatTime(first, zone, "time").slice(0, 5)}</strong>
+      <div>
+        <Link to={`/automations/${row.automation}`}>{row.automation}</Link>
+        <p class="faint">
+          {numberOf(row)} · {counted(row.targets, "target")}
+          {own}
+        </p>
+      </div>
+    </li>
   );
 }
 
