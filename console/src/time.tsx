@@ -24,7 +24,7 @@ export function useZone(): Zone {
   return useContext(Context);
 }
 
-type Style = "full" | "short" | "time" | "day";
+type Style = "full" | "short" | "time" | "day" | "clock";
 
 const OPTIONS: Record<Style, Intl.DateTimeFormatOptions> = {
   full: {
@@ -47,6 +47,8 @@ const OPTIONS: Record<Style, Intl.DateTimeFormatOptions> = {
   },
   time: { hour: "2-digit", minute: "2-digit", timeZoneName: "short" },
   day: { weekday: "short", day: "numeric", month: "short" },
+  // Only beside the name of its zone.
+  clock: { hour: "2-digit", minute: "2-digit" },
 };
 const formats = new Map<string, Intl.DateTimeFormat>();
 

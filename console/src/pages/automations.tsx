@@ -1,24 +1,42 @@
-import { read, type Schemas } from "../api/client";
-import { usePages } from "../hooks";
+import type { ComponentChildren } from "preact";
+import { useState } from "preact/hooks";
+import { ApiError } from "../api/client";
+import { useSettled } from "../hooks";
+import {
+  type AutomationView,
+  count,
+  DEEDS,
+  type Deed,
+  describeAction,
+  NEEDED,
+  switchOf,
+} from "../model/automation_words";
 import { Link, useQueryParameters } from "../router";
 import { useSession } from "../session";
-import { Distance, Time } from "../time";
-import { LinkButton } from "../ui/button";
+import { Button, LinkButton } from "../ui/button";
+import { Select, TextField } from "../ui/form";
 import { Page } from "../ui/page";
 import { Empty, ErrorNotice, Loading } from "../ui/state";
-import { Marks, StateBadge } from "../ui/status";
-import { More, Table } from "../ui/table";
+import { type Column, More, Table } from "../ui/table";
+import { curl, quoted, Terminal } from "../ui/terminal";
 import { Text } from "../ui/text";
+import { DeedDialog } from "./automation_deeds";
+import { AutomationState, LastResult, NextTime, TriggerWords } from "./automation_state";
+import { type Filter, isState, STATES, useAutomations } from "./automations_search";
 
 export function Automations() {
-  const { api, can } = useSession();
-  const [query] = useQueryParameters();
-  const label = query.get("label") ?? undefined;
-  const list = usePages(
-    `automations ${label}`,
-    (cursor) => read(api.GET("/automations", { params: { query: { limit: 25, label, cursor: cursor ?? undefined } } })),
-    15_000,
-  );
+  const { can } = useSession();
+  const [query, change] = useQueryParameters();
+  const [open, setOpen] = useState<{ deed: Deed; automation: AutomationView } | null>(null);
+  const state = query.get("state") ?? "";
+  const filter: Filter = {
+    label: useSettled(query.get("label") ?? "", 400),
+    name: useSettled(query.get("name") ?? "", 400),
+    state: isState(state) ? state : "",
+  };
+  const list = useAutomations(filter);
+  const labelError = list.error instanceof ApiError ? list.error.of("label") : null;
+  const isFiltered = Object.values(filter).some(Boolean);
   const create = can("put_automation") && (
     <LinkButton kind="primary" to="/create">
       Create an automation
@@ -26,53 +44,143 @@ export function Automations() {
   );
   return (
     <Page title="Automations" actions={create}>
-      <ErrorNotice error={list.error} what="The automations can't be read" onRetry={list.reload} />
+      <Filters query={query} change={change} labelError={labelError} />
+      <ErrorNotice error={labelError ? null : list.error} what="The automations can't be read" onRetry={list.reload} />
       {list.loading && <Loading what="automations" />}
-      {list.data?.length === 0 && <Empty title="There are no automations yet">{create}</Empty>}
+      {list.data?.length === 0 &&
+        !list.more &&
+        (isFiltered ? <NoMatch onReset={() => change(NO_FILTER)} /> : <NoAutomations create={create} />)}
       {list.data && list.data.length > 0 && (
         <Table
           caption="Automations"
-          rows={list.data.filter(isShown)}
+          rows={list.data}
           id={(row) => row.name}
-          columns={[
-            {
-              title: "Name",
-              cell: (row) => (
-                <Link to={`/automations/${row.name}`}>
-                  <Text>{row.name}</Text>
-                </Link>
-              ),
-            },
-            { title: "State", cell: (row) => <StateBadge state={row.state} /> },
-            { title: "Next", cell: (row) => (row.next_at ? <Time at={row.next_at} /> : "–") },
-            {
-              title: "Last result",
-              cell: (row) =>
-                row.last_run ? (
-                  <>
-                    <Marks counts={row.last_run.counts} all={row.last_run.counted_all} />{" "}
-                    <Distance at={row.last_run.at} />
-                  </>
-                ) : (
-                  "–"
-                ),
-            },
-          ]}
+          columns={columns(can("list_runs"), (automation) => (
+            <RowActions automation={automation} onDeed={(deed) => setOpen({ deed, automation })} />
+          ))}
         />
       )}
-      {list.data && (
+      {list.data && (list.data.length > 0 || list.more) && (
         <More
           shown={list.data.length}
-          what="automations"
+          what={list.searched === null ? "automations" : `of the first ${count(list.searched, "automation")}`}
           more={list.more}
           loading={list.loadingMore}
           onMore={list.loadMore}
         />
       )}
+      <Terminal command={listCommand(filter)} request={curl("GET", listPath(filter))} />
+      {open && <DeedDialog {...open} onChanged={list.reload} onClose={() => setOpen(null)} />}
     </Page>
   );
 }
 
-function isShown(row: Schemas["AutomationView"] | Schemas["AutomationInput"]): row is Schemas["AutomationView"] {
-  return "state" in row;
+const NO_FILTER = { label: null, name: null, state: null };
+
+interface FiltersProperties {
+  query: URLSearchParams;
+  change(changes: Record<string, string | null>): void;
+  labelError: string | null;
+}
+
+function Filters({ query, change, labelError }: FiltersProperties) {
+  return (
+    <search class="filters">
+      <TextField
+        label="Name contains"
+        type="search"
+        value={query.get("name") ?? ""}
+        onValue={(name) => change({ name })}
+      />
+      <Select
+        label="State"
+        value={query.get("state") ?? ""}
+        onValue={(state) => change({ state })}
+        options={[["", "All"], ...STATES.map((state) => [state, state] as const)]}
+      />
+      <TextField
+        label="Label (key:value)"
+        type="search"
+        placeholder="team:growth"
+        error={labelError}
+        value={query.get("label") ?? ""}
+        onValue={(label) => change({ label })}
+      />
+    </search>
+  );
+}
+
+function NoMatch({ onReset }: { onReset(): void }) {
+  return (
+    <Empty title="No automation matches these filters">
+      <Button onClick={onReset}>Show all automations</Button>
+    </Empty>
+  );
+}
+
+function NoAutomations({ create }: { create: ComponentChildren }) {
+  return (
+    <Empty title="There are no automations yet">
+      <p>An automation creates chats on a schedule, or when Whop sends an event.</p>
+      {create}
+    </Empty>
+  );
+}
+
+function columns(linksRuns: boolean, actions: (row: AutomationView) => ComponentChildren): Column<AutomationView>[] {
+  return [
+    {
+      title: "Automation",
+      cell: (row) => (
+        <span class="stacked">
+          <Link to={`/automations/${row.name}`}>{row.name}</Link>
+          <span class="faint">
+            <Text>{describeAction(row)}</Text>
+          </span>
+        </span>
+      ),
+    },
+    { title: "Trigger", cell: (row) => <TriggerWords automation={row} /> },
+    { title: "State", cell: (row) => <AutomationState automation={row} /> },
+    { title: "Next time", cell: (row) => <NextTime automation={row} /> },
+    { title: "Last result", cell: (row) => <LastResult automation={row} linked={linksRuns} /> },
+    { title: "Actions", cell: actions },
+  ];
+}
+
+/** What a person does most often with one automation of many. */
+function RowActions({ automation, onDeed }: { automation: AutomationView; onDeed(deed: Deed): void }) {
+  const { can } = useSession();
+  const { name, trigger } = automation;
+  const change = switchOf(automation);
+  const canRun = can(...NEEDED.run) && automation.state !== "deleting";
+  return (
+    <span class="row-actions">
+      {canRun && trigger.type === "schedule" && (
+        <Button kind="quiet" label={`Run now: ${name}`} onClick={() => onDeed("run")}>
+          Run now
+        </Button>
+      )}
+      {canRun && trigger.type === "webhook" && (
+        <Link to={`/automations/${name}?show=try`} class="button quiet" aria-label={`Try with an event: ${name}`}>
+          Try
+        </Link>
+      )}
+      {change && can(...NEEDED[change]) && (
+        <Button kind="quiet" label={`${DEEDS[change]}: ${name}`} onClick={() => onDeed(change)}>
+          {DEEDS[change]}
+        </Button>
+      )}
+    </span>
+  );
+}
+
+function listCommand({ label, state }: Filter): string {
+  const [key, value] = label.split(":", 2);
+  const selected = label ? ` --label ${quoted(`${key}=${value ?? ""}`)}` : "";
+  return `aichats auto list${selected}${state === "active" || state === "paused" || state === "done" ? ` --state ${state}` : ""}`;
+}
+
+function listPath({ label }: Filter): string {
+  return `/automations?limit=25${label ? `&label=${encodeURIComponent(label)}` : ""}`;
 }

@@ -1,0 +1,217 @@
+import type { ComponentChildren } from "preact";
+import {
+  type Action,
+  type AutomationView,
+  DEEDS,
+  type Deed,
+  describeAction,
+  describeBudget,
+  NEEDED,
+} from "../model/automation_words";
+import { Link } from "../router";
+import { useSession } from "../session";
+import { Time } from "../time";
+import { Button, LinkButton } from "../ui/button";
+import { Section } from "../ui/page";
+import { Notice } from "../ui/state";
+import { curl, quoted, Terminal } from "../ui/terminal";
+import { Facts, LongText, Text } from "../ui/text";
+import { NewestRuns } from "./automation_runs";
+import { AutomationState } from "./automation_state";
+import { Targets } from "./automation_targets";
+import { When } from "./automation_times";
+
+interface Properties {
+  automation: AutomationView;
+  onDeed(deed: Deed): void;
+  onChanged(): void;
+}
+
+/** What an automation does, when, and what it did last. */
+export function Overview({ automation, onDeed, onChanged }: Properties) {
+  const { can } = useSession();
+  return (
+    <>
+      <PausedNotice automation={automation} onDeed={onDeed} />
+      <div class="columns">
+        <When automation={automation} onDeed={onDeed} onChanged={onChanged} />
+        <What automation={automation} />
+      </div>
+      {can("list_runs") && <NewestRuns automation={automation} />}
+    </>
+  );
+}
+
+function PausedNotice({ automation, onDeed }: Omit<Properties, "onChanged">) {
+  const { can } = useSession();
+  const { name, paused } = automation;
+  if (!paused) return null;
+  const by = paused.by === null ? "" : " by ";
+  const since = (
+    <>
+      {by}
+      {paused.by !== null && <Text>{paused.by === "budget" ? "aichats" : paused.by}</Text>} since{" "}
+      <Time at={paused.from} />
+    </>
+  );
+  if (paused.scope === "stack") {
+    return (
+      <Notice kind="warning" title="The whole stack is paused" actions={<Link to="">Show what happens now</Link>}>
+        <p>It is paused{since}.</p>
+        {paused.reason && <Text>{paused.reason}</Text>}
+      </Notice>
+    );
+  }
+  const deed = paused.scope === "trigger" ? "enable" : "resume";
+  const button = can(...NEEDED[deed]) && <Button onClick={() => onDeed(deed)}>{`${DEEDS[deed]} ${name}`}</Button>;
+  const until = paused.until ? (
+    <>
+      until <Time at={paused.until} />
+    </>
+  ) : (
+    "until you resume it"
+  );
+  return (
+    <Notice
+      kind="warning"
+      title={
+        paused.scope === "trigger" ? (
+          `${name} is disabled`
+        ) : (
+          <>
+            {name} is paused {until}
+          </>
+        )
+      }
+      actions={button}
+    >
+      <p>
+        {paused.scope === "trigger" ? "Disabled" : "Paused"}
+        {since}.{paused.by === "budget" && " Its budget is used up."}
+      </p>
+      {paused.reason && paused.by !== "budget" && (
+        <p>
+          Reason: <Text>{paused.reason}</Text>
+        </p>
+      )}
+    </Notice>
+  );
+}
+
+function What({ automation }: { automation: AutomationView }) {
+  const { action } = automation;
+  const title = "title" in action ? action.title : null;
+  const message = "message_text" in action ? action.message_text : "content" in action ? action.content : null;
+  return (
+    <Section title="What it does">
+      <p>
+        <Text>{describeAction(automation)}</Text>
+      </p>
+      {automation.targets.length > 1 && <Targets automation={automation} />}
+      {title && (
+        <div>
+          <h3>Title</h3>
+          <p>
+            <Text>{title}</Text>
+          </p>
+        </div>
+      )}
+      {message && (
+        <div class="stacked">
+          <h3>Message</h3>
+          <LongText label="Message">{message}</LongText>
+        </div>
+      )}
+      <Facts
+        items={[
+          ["State", <AutomationState key="state" automation={automation} />],
+          ...details(action),
+          ...rules(automation),
+          ...origin(automation),
+        ]}
+      />
+    </Section>
+  );
+}
+
+function details(action: Action): [string, ComponentChildren][] {
+  const items: [string, ComponentChildren][] = [];
+  if ("notification_preference" in action && action.notification_preference) {
+    items.push(["Notifications", action.notification_preference === "none" ? "muted" : "all"]);
+  }
+  if ("company_id" in action && action.company_id) items.push(["Moves the chat to", action.company_id]);
+  if ("await_reply" in action && action.await_reply) items.push(["Reply", "aichats watches for the agent's reply"]);
+  if ("attachments" in action && action.attachments?.length) {
+    items.push(["Attachments", action.attachments.length.toLocaleString("en-US")]);
+  }
+  if ("agent_identifier" in action && action.agent_identifier) items.push(["Agent", action.agent_identifier]);
+  if ("user_id" in action && action.user_id) items.push(["User", <Text key="user">{action.user_id}</Text>]);
+  return items;
+}
+
+function rules(automation: AutomationView): [string, ComponentChildren][] {
+  const { trigger, missed, overlap, budget, labels = {} } = automation;
+  const pairs = Object.entries(labels);
+  const items: [string, ComponentChildren][] = [];
+  if (trigger.type === "schedule") {
+    const late = missed === "run" ? "Record it, and run the newest one late" : "Record it, and don't run it";
+    items.push(["If its schedule doesn't fire (missed)", late]);
+    items.push(["If earlier runs are still open", overlap === "skip" ? "Skip the new time" : "Run all the same"]);
+  }
+  if (budget) items.push(["Budget", describeBudget(budget)]);
+  if (pairs.length > 0) items.push(["Labels", <Labels key="labels" pairs={pairs} />]);
+  return items;
+}
+
+function Labels({ pairs }: { pairs: [string, string][] }) {
+  return (
+    <ul class="tags">
+      {pairs.map(([key, value]) => (
+        <li key={key}>
+          <Link to={`/automations?label=${encodeURIComponent(`${key}:${value}`)}`}>
+            <Text>{`${key}: ${value}`}</Text>
+          </Link>
+        </li>
+      ))}
+    </ul>
+  );
+}
+
+function origin(automation: AutomationView): [string, ComponentChildren][] {
+  const { created_at, created_by, updated_at, updated_by, managed_by } = automation;
+  const change = (at: string, by: string | null) => (
+    <>
+      <Time at={at} />
+      {by !== null && (
+        <>
+          {" by "}
+          <Text>{by}</Text>
+        </>
+      )}
+    </>
+  );
+  return [
+    ["Created", change(created_at, created_by)],
+    ["Changed", updated_at === created_at ? null : change(updated_at, updated_by)],
+    ["Managed by files in git", managed_by && <Text>{managed_by}</Text>],
+  ];
+}
+
+/** What a person does rarely with an automation. */
+export function Manage({ automation, onDeed }: Omit<Properties, "onChanged">) {
+  const { can } = useSession();
+  const { name, paused, state } = automation;
+  const canDisable = paused?.scope !== "trigger" && state !== "done" && state !== "deleting";
+  const canPut = can("put_automation");
+  return (
+    <Section title="Manage">
+      <div class="actions">
+        {canPut && <LinkButton to={`/create?from=${name}`}>{`Duplicate ${name}`}</LinkButton>}
+        {canDisable && can(...NEEDED.disable) && <Button onClick={() => onDeed("disable")}>{`Disable ${name}`}</Button>}
+        <LinkButton to={`/automations/${name}?show=definition`}>Export the definition</LinkButton>
+        {can(...NEEDED.delete) && <Button kind="danger" onClick={() => onDeed("delete")}>{`Delete ${name}`}</Button>}
+      </div>
+      <Terminal command={`aichats auto show ${quoted(name)}`} request={curl("GET", `/automations/${name}`)} />
+    </Section>
+  );
+}

@@ -1,0 +1,123 @@
+import { useState } from "preact/hooks";
+import { ApiError, read, type Schemas } from "../api/client";
+import { useAction } from "../hooks";
+import { type AutomationView, NEEDED } from "../model/automation_words";
+import { useSession } from "../session";
+import { Button } from "../ui/button";
+import { Section } from "../ui/page";
+import { ErrorNotice } from "../ui/state";
+import { curl, quoted, Terminal } from "../ui/terminal";
+import { asText, type Draft, EventEditor, type JsonObject, parseEvent, useExample } from "./automation_event";
+import { Rendered } from "./automation_rendered";
+import { ConfirmRun } from "./automation_try_run";
+import { ConfirmTestEvent } from "./automation_try_test";
+
+interface Properties {
+  automation: AutomationView;
+  onChanged(): void;
+}
+
+type Open = { kind: "run" | "test"; event: JsonObject };
+
+/** Shows what an automation does with an event: as a preview, for this automation only, or through the whole stack. */
+export function TryEvent({ automation, onChanged }: Properties) {
+  const { can } = useSession();
+  const { trigger, name } = automation;
+  const types = trigger.type === "webhook" ? trigger.events : [];
+  const [draft, setDraft] = useState<Draft>({ type: types[0] ?? "", text: "" });
+  const example = useExample(draft.type);
+  const [problem, setProblem] = useState<string | null>(null);
+  const [open, setOpen] = useState<Open | null>(null);
+  const preview = usePreview(automation);
+  const text = draft.text || (example.data === undefined ? "" : asText(example.data, draft.type));
+  const withEvent = (use: (event: JsonObject) => void) => {
+    const { event, problem: found } = parseEvent(text);
+    setProblem(found);
+    if (event) use(event);
+  };
+  const change = (changed: Draft) => {
+    setDraft(changed);
+    setProblem(null);
+    preview.reset();
+  };
+  const fieldError = preview.error instanceof ApiError ? eventProblem(preview.error) : null;
+  return (
+    <div class="columns">
+      <Section title="The event">
+        <EventEditor types={types} draft={draft} onDraft={change} example={example} error={problem ?? fieldError} />
+        <div class="actions">
+          {can("preview_schedule") && (
+            <Button kind="primary" busy={preview.pending} onClick={() => withEvent(preview.run)}>
+              {preview.pending ? "Filling in the texts…" : "Preview what it sends"}
+            </Button>
+          )}
+          {can(...NEEDED.run) && (
+            <Button onClick={() => withEvent((event) => setOpen({ kind: "run", event }))}>
+              {`Run ${name} with this event`}
+            </Button>
+          )}
+          {can("send_test_event") && (
+            <Button onClick={() => withEvent((event) => setOpen({ kind: "test", event }))}>Send as a test event</Button>
+          )}
+        </div>
+        <ul class="explained">
+          <li>
+            <strong>Preview</strong>: nothing is sent.
+          </li>
+          <li>
+            <strong>Run</strong>: only this automation runs, even if it is paused. The chats are real.
+          </li>
+          <li>
+            <strong>Test event</strong>: all automations that listen for the event run. The chats are real.
+          </li>
+        </ul>
+        <Terminal
+          command={`aichats auto render ${quoted(name)} --event event.json`}
+          request={curl("GET", `/events/types?type=${draft.type}`)}
+        />
+      </Section>
+      <Section title="What it sends">
+        {!fieldError && <ErrorNotice error={preview.error} what="The preview failed" />}
+        {preview.shown ? (
+          <Rendered preview={preview.shown} />
+        ) : (
+          <p class="faint">Nothing is shown yet. Preview the event.</p>
+        )}
+      </Section>
+      {open?.kind === "run" && (
+        <ConfirmRun automation={automation} event={open.event} onChanged={onChanged} onClose={() => setOpen(null)} />
+      )}
+      {open?.kind === "test" && (
+        <ConfirmTestEvent
+          event={open.event}
+          example={example.data ?? null}
+          onChanged={onChanged}
+          onClose={() => setOpen(null)}
+        />
+      )}
+    </div>
+  );
+}
+
+function usePreview(automation: AutomationView) {
+  const { api } = useSession();
+  const [shown, setShown] = useState<Schemas["RenderedPreview"] | null>(null);
+  const action = useAction(async (event: JsonObject) => {
+    const body = { ...automation, warnings: null, at: null, event };
+    const found = await read(api.POST("/automations/preview", { body }));
+    if (Array.isArray(found)) throw new Error("The answer has no texts.");
+    setShown(found);
+  });
+  const reset = () => {
+    setShown(null);
+    action.reset();
+  };
+  return { ...action, shown, reset };
+}
+
+/** Return the API's message about the event, with the part of the event that it is about. */
+function eventProblem({ problem }: ApiError): string | null {
+  const found = problem?.errors?.find(({ field }) => field === "event" || field.startsWith("event."));
+  if (!found) return null;
+  return found.field === "event" ? found.message : `${found.field.slice("event.".length)} ${found.message}`;
+}

@@ -1,0 +1,58 @@
+import { useState } from "preact/hooks";
+import { ApiError } from "../api/client";
+import { Button } from "../ui/button";
+import { Dialog } from "../ui/dialog";
+import { curl, quoted, Terminal } from "../ui/terminal";
+import type { DeedProperties } from "./automation_deeds";
+import type { JsonObject } from "./automation_event";
+import { RunError, useRunNow } from "./automation_run";
+import { StartedRuns } from "./automation_runs";
+
+/** Asks before one automation runs for an event. Then shows its runs until they end. */
+export function ConfirmRun({ automation, event, onChanged, onClose }: DeedProperties & { event: JsonObject }) {
+  const { name, paused } = automation;
+  const run = useRunNow(name);
+  const [started, setStarted] = useState<{ ids: readonly string[]; at: number } | null>(null);
+  const body = { event, targets: null };
+  const submit = async (submitted: Event) => {
+    submitted.preventDefault();
+    const result = await run.run(body);
+    if (!result) return;
+    setStarted(result);
+    onChanged();
+  };
+  if (started) {
+    return (
+      <Dialog title={`${name} is running`} onClose={onClose}>
+        <StartedRuns ids={started.ids} at={started.at} query={{ automation: name, trigger: "http" }} />
+        <div class="buttons">
+          <Button kind="primary" onClick={onClose}>
+            Close
+          </Button>
+        </div>
+      </Dialog>
+    );
+  }
+  return (
+    <Dialog title={`Run ${name} with this event?`} onClose={onClose}>
+      <form onSubmit={submit}>
+        <p>
+          <strong>The chats are real.</strong> No other automation runs.
+          {paused && paused.scope !== "stack" && " It runs although it is paused."}
+        </p>
+        <Terminal
+          command={`aichats auto run ${quoted(name)} --event event.json --wait`}
+          request={curl("POST", `/automations/${name}/run`, body)}
+        />
+        <RunError error={run.error} name={name} />
+        {run.error instanceof ApiError && run.error.status === 422 && <p>To change the event, close this question.</p>}
+        <div class="buttons">
+          <Button onClick={onClose}>Cancel</Button>
+          <Button type="submit" kind="primary" busy={run.pending}>
+            {run.pending ? "Starting…" : `Run ${name}`}
+          </Button>
+        </div>
+      </form>
+    </Dialog>
+  );
+}
