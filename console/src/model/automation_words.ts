@@ -46,12 +46,13 @@ export function targetName(target: string | null): string {
 
 /** Return the zone in which an automation's times are meant. A webhook has none. */
 export function zoneOf({ trigger }: Pick<Automation, "trigger">): string | null {
-  return trigger.type === "schedule" ? trigger.timezone : null;
+  return trigger.type === "schedule" ? (trigger.timezone ?? "UTC") : null;
 }
 
 /** Return a budget in words, such as "at most 10 runs and 5,000 tokens per day". */
 export function describeBudget({ runs, tokens, per }: Schemas["Budget"]): string {
-  const limits = [runs === null ? "" : count(runs, "run"), tokens === null ? "" : count(tokens, "token")];
+  // The API leaves out a limit that was not sent.
+  const limits = [runs == null ? "" : count(runs, "run"), tokens == null ? "" : count(tokens, "token")];
   return `At most ${limits.filter(Boolean).join(" and ")} per ${per}, in UTC`;
 }
 

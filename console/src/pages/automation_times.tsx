@@ -55,7 +55,7 @@ export function When({ automation, onDeed, onChanged }: Properties) {
 }
 
 function Schedule({ trigger }: { trigger: Schemas["ScheduleTrigger"] }) {
-  const { expression, timezone, start, end } = trigger;
+  const { expression, timezone = "UTC", start, end } = trigger;
   return (
     <p class="faint inline">
       <code>{expression}</code> <span>{timezone}</span>

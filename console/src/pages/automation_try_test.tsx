@@ -142,7 +142,7 @@ async function listenersOf(api: Session["api"], type: string) {
 }
 
 function listensFor({ trigger }: AutomationView, type: string): boolean {
-  return trigger.type === "webhook" && trigger.enabled && trigger.events.includes(type);
+  return trigger.type === "webhook" && trigger.enabled !== false && trigger.events.includes(type);
 }
 
 /** A test event is the example with other data. Says what of the edited event it can't have. */
