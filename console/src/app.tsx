@@ -8,6 +8,7 @@ import { AutomationForm } from "./pages/automation_form";
 import { Automations } from "./pages/automations";
 import { Chats } from "./pages/chats";
 import { Connections } from "./pages/connections";
+import { Job } from "./pages/job";
 import { Now } from "./pages/now";
 import { Run } from "./pages/run";
 import { Runs } from "./pages/runs";
@@ -37,6 +38,7 @@ const ROUTES: readonly Route[] = [
   { path: "/runs", page: Runs },
   { path: "/runs/:id", page: Run },
   { path: "/chats", page: Chats },
+  { path: "/jobs/:id", page: Job },
   { path: "/usage", page: Usage },
   { path: "/subscriptions", page: Subscriptions },
   { path: "/subscriptions/:name", page: Subscription },

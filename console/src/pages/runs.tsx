@@ -1,10 +1,116 @@
+import { useRef, useState } from "preact/hooks";
+import { read } from "../api/client";
+import { usePages } from "../hooks";
+import { useQueryParameters } from "../router";
+import { useSession } from "../session";
+import { Button } from "../ui/button";
 import { Page } from "../ui/page";
-import { Empty } from "../ui/state";
+import { Empty, ErrorNotice, Loading } from "../ui/state";
+import { More, Table } from "../ui/table";
+import { curl, Terminal } from "../ui/terminal";
+import { RunActions } from "./runs_actions";
+import { FilterLine, RunFilters } from "./runs_filters";
+import { useHeld } from "./runs_live";
+import { type Filters, filtersOf, isFiltered, optionsOf, pathOf, queryOf, runsText, type Window } from "./runs_query";
+import { nameOf, type Row, RUN_COLUMNS } from "./runs_table";
 
-export function Runs(_: { parameters: Record<string, string> }) {
+const PAGE_SIZE = 25;
+const EVERY_MS = 5_000;
+
+export function Runs() {
+  const { api, can } = useSession();
+  const [query] = useQueryParameters();
+  const filters = filtersOf(query);
+  const key = pathOf(filters);
+  const window = useRef<Window | null>(null);
+  const list = usePages<Row>(
+    key,
+    async (cursor) => {
+      const page = await read(
+        api.GET("/runs", {
+          params: { query: { ...queryOf(filters), limit: PAGE_SIZE, ...(cursor ? { cursor } : {}) } },
+        }),
+      );
+      window.current = { since: page.since, until: page.until };
+      return page;
+    },
+    EVERY_MS,
+  );
+  const [selected, setSelected] = useState<ReadonlySet<string>>(new Set());
+  const held = useHeld(key, list.data ?? [], (run) => run.run_id, selected.size > 0);
+  const rows = held.rows.filter((run) => selected.has(run.run_id));
+  const select = (id: string, isSelected: boolean) =>
+    setSelected((before) => new Set(isSelected ? [...before, id] : [...before].filter((each) => each !== id)));
+  const canChange = can("replay_run") || can("cancel_run");
   return (
-    <Page title="Runs">
-      <Empty title="This page is being built" />
+    <Page title="Runs" description="A run is one action for one target, such as a chat for a company.">
+      <RunFilters filters={filters} error={list.error} />
+      <FilterLine filters={filters} window={list.data ? window.current : null} />
+      <ErrorNotice error={list.error} what="The runs can't be read" onRetry={list.reload} />
+      {list.loading && <Loading what="runs" />}
+      {list.data && held.rows.length === 0 && <NoRuns filters={filters} more={list.more} />}
+      <NewRuns count={held.waiting} onShow={held.show} />
+      {held.rows.length > 0 && (
+        <>
+          <RunActions
+            key={key}
+            shown={held.rows}
+            selected={rows}
+            filters={filters}
+            window={window.current}
+            onSelectAll={(all) => setSelected(new Set(all ? held.rows.map((run) => run.run_id) : []))}
+            onChanged={list.reload}
+          />
+          <div class="runs-table" {...held.handlers}>
+            <Table
+              caption="Runs"
+              rows={held.rows}
+              id={(run) => run.run_id}
+              columns={RUN_COLUMNS}
+              name={nameOf}
+              {...(canChange ? { selected, onSelect: select } : {})}
+            />
+          </div>
+        </>
+      )}
+      {list.data && (
+        <More
+          shown={held.rows.length}
+          what={held.rows.length === 1 ? "run" : "runs"}
+          more={list.more}
+          loading={list.loadingMore}
+          onMore={list.loadMore}
+        />
+      )}
+      <Commands filters={filters} />
     </Page>
+  );
+}
+
+function NewRuns({ count, onShow }: { count: number; onShow(): void }) {
+  return (
+    <div role="status" class="new-runs">
+      {count > 0 && (
+        <Button kind="quiet" onClick={onShow}>
+          {`Show ${runsText(count).replace("run", "new run")}`}
+        </Button>
+      )}
+    </div>
+  );
+}
+
+function NoRuns({ filters, more }: { filters: Filters; more: boolean }) {
+  if (more) return <Empty title="No run so far">Show more to search older runs.</Empty>;
+  if (isFiltered(filters)) return <Empty title="No run matches the filters">Remove a filter to see more runs.</Empty>;
+  return <Empty title="There are no runs in the last 7 days">An automation creates them when its trigger fires.</Empty>;
+}
+
+function Commands({ filters }: { filters: Filters }) {
+  const options = optionsOf(filters);
+  return (
+    <Terminal
+      command={options === null ? null : `aichats runs list${options}`}
+      request={curl("GET", pathOf(filters))}
+    />
   );
 }

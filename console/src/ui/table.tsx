@@ -18,13 +18,15 @@ interface Properties<T> {
   columns: readonly Column<T>[];
   rows: readonly T[];
   id(row: T): string;
+  /** Return a name for the checkbox that selects a row, if the id is not what people know it by. */
+  name?(row: T): string;
   /** Selected rows, if rows can be selected. */
   selected?: ReadonlySet<string>;
   onSelect?(id: string, selected: boolean): void;
 }
 
 /** A table. On a narrow screen each row is a card. The first column names the row. */
-export function Table<T>({ caption, columns, rows, id, selected, onSelect }: Properties<T>) {
+export function Table<T>({ caption, columns, rows, id, name = id, selected, onSelect }: Properties<T>) {
   return (
     <Scrollable label={caption} kind="table">
       <table>
@@ -50,7 +52,7 @@ export function Table<T>({ caption, columns, rows, id, selected, onSelect }: Pro
                 <td class="select">
                   <input
                     type="checkbox"
-                    aria-label={`Select ${id(row)}`}
+                    aria-label={`Select ${name(row)}`}
                     checked={selected?.has(id(row)) ?? false}
                     onChange={(event) => onSelect(id(row), event.currentTarget.checked)}
                   />

@@ -1,0 +1,202 @@
+// Replay or cancel all runs that match the filters, as a job.
+
+import { useRef, useState } from "preact/hooks";
+import { NoAnswerError, newKey, type Schemas } from "../api/client";
+import { useAction, useQuery } from "../hooks";
+import { Link, useNavigation } from "../router";
+import { useSession } from "../session";
+import { Confirm } from "../ui/dialog";
+import { Checkbox } from "../ui/form";
+import { ErrorNotice } from "../ui/state";
+import { RUN_STATUSES, type RunStatus } from "../ui/status";
+import { curl, Terminal } from "../ui/terminal";
+import { countRuns, type JobRequest, startJob } from "./runs_changes";
+import { inWords } from "./runs_filters";
+import {
+  CHANGEABLE,
+  type Filters,
+  isChangeable,
+  jobFilterOf,
+  optionsOf,
+  runsText,
+  type Verb,
+  type Window,
+} from "./runs_query";
+import { Reasons } from "./runs_reasons";
+import type { Row } from "./runs_table";
+
+export const VERBS: Record<Verb, { name: string; done: string }> = {
+  replay: { name: "Replay", done: "replayed" },
+  cancel: { name: "Cancel", done: "cancelled" },
+};
+
+interface Properties {
+  verb: Verb;
+  filters: Filters;
+  window: Window | null;
+  /** The runs that the list shows, for the reasons why they failed. */
+  shown: readonly Row[];
+  onClose(): void;
+}
+
+/** The question before a job: which runs, how many, and why others are left out. */
+export function MatchingDialog({ verb, filters, window, shown, onClose }: Properties) {
+  const { api } = useSession();
+  const { go } = useNavigation();
+  const [statuses, setStatuses] = useState(() => usualStatuses(verb, filters));
+  // The window is that of the list when the dialog opened.
+  const frozen = useRef(window).current;
+  const request: JobRequest = { verb, filters, window: frozen, statuses };
+  const name = `${verb} ${statuses.join()}`;
+  const count = useQuery(statuses.length > 0 ? name : null, () => countRuns(api, request));
+  // A key belongs to a request. The same request has the same key when it is repeated, because its answer may be lost.
+  const keys = useRef(new Map<string, string>());
+  const action = useAction(() => {
+    const key = keys.current.get(name) ?? newKey();
+    keys.current.set(name, key);
+    return startJob(api, request, key);
+  });
+  const found = count.data?.count ?? 0;
+  const many = `${count.data?.has_more ? "the newest " : ""}${runsText(found)}`;
+  return (
+    <Confirm
+      title={`${VERBS[verb].name} all runs that match`}
+      verb={found > 0 ? `${VERBS[verb].name} ${many}` : `${VERBS[verb].name} runs`}
+      danger={verb === "cancel"}
+      action={action}
+      failure="The job did not start"
+      disabled={found === 0}
+      onClose={onClose}
+      onDone={(job) => go(`/jobs/${job.job_id}`)}
+    >
+      <StatusChoice verb={verb} filters={filters} statuses={statuses} onChange={setStatuses} />
+      <ErrorNotice error={count.error} what="The runs can't be counted" onRetry={count.reload} />
+      <Count verb={verb} count={count.data} loading={count.loading} none={statuses.length === 0} />
+      <LeftOut verb={verb} filters={filters} />
+      {verb === "replay" && <Reasons rows={shown.filter((run) => statuses.includes(run.status))} />}
+      <p class="hint">{CONSEQUENCE[verb]}</p>
+      {action.error instanceof NoAnswerError && (
+        <p>The job may have started. Press the button again: the same request never starts a second job.</p>
+      )}
+      <Commands request={request} />
+    </Confirm>
+  );
+}
+
+const CONSEQUENCE: Record<Verb, string> = {
+  replay:
+    "Each run is performed again, at the pace that the provider allows. If the outcome of an earlier attempt is " +
+    "unknown, aichats looks for the chat before it creates one.",
+  cancel: "A cancelled run is final. A run whose chat exists already continues.",
+};
+
+function usualStatuses(verb: Verb, filters: Filters): RunStatus[] {
+  const chosen = filters.statuses.filter((status) => isChangeable(verb, status));
+  return chosen.length > 0 || filters.statuses.length > 0 ? chosen : [...CHANGEABLE[verb].usual];
+}
+
+interface ChoiceProperties {
+  verb: Verb;
+  filters: Filters;
+  statuses: readonly RunStatus[];
+  onChange(statuses: RunStatus[]): void;
+}
+
+function StatusChoice({ verb, filters, statuses, onChange }: ChoiceProperties) {
+  const { usual, others } = CHANGEABLE[verb];
+  const open = [...usual, ...others].filter((each) => filters.statuses.length === 0 || filters.statuses.includes(each));
+  return (
+    <fieldset class="choices">
+      <legend>{`Runs to ${verb}`}</legend>
+      {open.map((status) => (
+        <Checkbox
+          key={status}
+          label={`${RUN_STATUSES[status].sign} ${status}`}
+          hint={RUN_STATUSES[status].meaning}
+          checked={statuses.includes(status)}
+          onChecked={(checked) =>
+            onChange(open.filter((each) => (each === status ? checked : statuses.includes(each))))
+          }
+        />
+      ))}
+    </fieldset>
+  );
+}
+
+interface CountProperties {
+  verb: Verb;
+  count: Schemas["MatchingRuns"] | undefined;
+  loading: boolean;
+  none: boolean;
+}
+
+function Count({ verb, count, loading, none }: CountProperties) {
+  const { done } = VERBS[verb];
+  const text = () => {
+    if (none) return "Choose at least one status.";
+    if (loading) return "Counting the runs…";
+    if (!count) return "";
+    if (count.count === 0) return `No run matches, so there is nothing to ${verb}.`;
+    const many = `${runsText(count.count)} ${count.count === 1 ? "matches" : "match"} and would be ${done}.`;
+    return count.has_more ? `${many} More runs may match: repeat this when the job is done.` : many;
+  };
+  return (
+    <div>
+      <p role="status" class="count">
+        {text()}
+      </p>
+      {count && count.sample.length > 0 && <Sample ids={count.sample} count={count.count} />}
+    </div>
+  );
+}
+
+function Sample({ ids, count }: { ids: readonly string[]; count: number }) {
+  return (
+    <details>
+      <summary>{ids.length < count ? `The first ${ids.length} of them` : "Their ids"}</summary>
+      <ul class="ids">
+        {ids.map((id) => (
+          <li key={id}>
+            <Link to={`/runs/${id}`}>
+              <code>{id}</code>
+            </Link>
+          </li>
+        ))}
+      </ul>
+    </details>
+  );
+}
+
+/** Why runs that the list shows are left out of the job. */
+function LeftOut({ verb, filters }: { verb: Verb; filters: Filters }) {
+  const chosen = filters.statuses.length > 0 ? filters.statuses : Object.keys(RUN_STATUSES);
+  const left = chosen.filter(
+    (status) => ![...CHANGEABLE[verb].usual, ...CHANGEABLE[verb].others].some((each) => each === status),
+  );
+  if (left.length === 0) return null;
+  return (
+    <p class="faint">
+      Left out: {inWords(left)} runs. {WHY[verb]}
+    </p>
+  );
+}
+
+const WHY: Record<Verb, string> = {
+  replay: "Only runs that ended without their chat can be replayed, and a cancelled run is final.",
+  cancel: "Only runs that have not ended can be cancelled.",
+};
+
+function Commands({ request: { verb, filters, window, statuses } }: { request: JobRequest }) {
+  const filter = jobFilterOf(filters, window);
+  const given = Object.entries(filter).filter(([, value]) => value !== null);
+  const options = optionsOf({ ...filters, statuses });
+  return (
+    <Terminal
+      command={options === null ? null : `aichats runs ${verb}${options}`}
+      request={curl("POST", `/runs/${verb}`, {
+        filter: { ...Object.fromEntries(given), status: statuses },
+        limit: 10_000,
+      })}
+    />
+  );
+}
