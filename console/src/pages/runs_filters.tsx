@@ -2,6 +2,7 @@ import type { ComponentChildren } from "preact";
 import { useEffect, useId, useRef, useState } from "preact/hooks";
 import { ApiError, read } from "../api/client";
 import { useQuery, useSettled } from "../hooks";
+import { instantOf, localOf } from "../model/zoned";
 import { useQueryParameters } from "../router";
 import { useSession } from "../session";
 import { Time, useZone } from "../time";
@@ -11,7 +12,6 @@ import { RUN_STATUSES, type RunStatus } from "../ui/status";
 import { Text } from "../ui/text";
 import { FILTER_NAMES, type Filters, isFiltered, isRunStatus, type Window } from "./runs_query";
 import { STARTED_BY } from "./runs_table";
-import { fromTyped, toTyped } from "./typed_time";
 
 const TYPING_MS = 400;
 const SPANS: readonly (readonly [hours: string, text: string])[] = [
@@ -165,6 +165,16 @@ const TIME_LABELS: Record<TimeName, string> = {
   slot_until: "Slots before",
 };
 
+function typedTime(at: string | undefined, zone: string): string {
+  const instant = Date.parse(at ?? "");
+  return Number.isNaN(instant) ? "" : localOf(instant, zone);
+}
+
+function sentTime(typed: string, zone: string): string | null {
+  const instant = instantOf(typed, zone);
+  return instant === null ? null : new Date(instant).toISOString().replace(".000", "");
+}
+
 interface TimeProperties {
   filters: Filters;
   names: readonly TimeName[];
@@ -182,9 +192,9 @@ function TimeFilters({ filters, names, problem }: TimeProperties) {
           key={name}
           type="datetime-local"
           label={`${TIME_LABELS[name]} (${zone})`}
-          value={toTyped(filters[name] ?? "", zone)}
+          value={typedTime(filters[name], zone)}
           error={problem(name)}
-          onValue={(typed) => change({ [name]: fromTyped(typed, zone) })}
+          onValue={(typed) => change({ [name]: sentTime(typed, zone) })}
         />
       ))}
     </div>
