@@ -13,6 +13,7 @@ import { Now } from "./pages/now";
 import { Run } from "./pages/run";
 import { Runs } from "./pages/runs";
 import { Subscription } from "./pages/subscription";
+import { SubscriptionForm } from "./pages/subscription_form";
 import { Subscriptions } from "./pages/subscriptions";
 import { Usage } from "./pages/usage";
 import { Link, match, Router, useNavigation } from "./router";
@@ -42,6 +43,8 @@ const ROUTES: readonly Route[] = [
   { path: "/usage", page: Usage },
   { path: "/subscriptions", page: Subscriptions },
   { path: "/subscriptions/:name", page: Subscription },
+  { path: "/subscriptions/:name/edit", page: SubscriptionForm },
+  { path: "/subscribe", page: SubscriptionForm },
   { path: "/connections", page: Connections },
 ];
 
@@ -52,7 +55,7 @@ const MENU: readonly [path: string, text: string, needs: OperationId][] = [
   ["/chats", "Chats", "list_chats"],
   ["/usage", "Usage", "get_usage"],
   ["/subscriptions", "Subscriptions", "list_subscriptions"],
-  ["/connections", "Connections", "get_me"],
+  ["/connections", "Connections", "list_connections"],
 ];
 
 export function App() {
@@ -188,5 +191,6 @@ function ZoneSwitch() {
 
 function isWithin(path: string, target: string): boolean {
   if (target === "/automations" && path === "/create") return true;
+  if (target === "/subscriptions" && path === "/subscribe") return true;
   return path === target || (target !== "" && path.startsWith(`${target}/`));
 }

@@ -3,23 +3,15 @@
 import { useState } from "preact/hooks";
 import { read, type Schemas } from "../api/client";
 import { useQuery } from "../hooks";
+import { type EventPattern, isEventType } from "../model/events";
 import { Link } from "../router";
 import { useSession } from "../session";
 import { Button } from "../ui/button";
 import { Dialog } from "../ui/dialog";
 import { ErrorNotice, Loading } from "../ui/state";
 import { Facts, Id, Json, Text } from "../ui/text";
-import { isEventType } from "./subscription_events";
 import { redeliveryFailure, StartedNotice, useRedelivery } from "./subscription_redeliver";
-import {
-  adviceOn,
-  type Delivery,
-  DeliveryBadge,
-  type EventPattern,
-  STATUSES,
-  type SubscriptionRow,
-  When,
-} from "./subscription_words";
+import { adviceOn, type Delivery, DeliveryBadge, STATUSES, type SubscriptionRow, When } from "./subscription_words";
 
 interface Properties {
   of: SubscriptionRow;

@@ -3,14 +3,15 @@
 import { useRef, useState } from "preact/hooks";
 import { ApiError, newKey, read, type Schemas } from "../api/client";
 import { useAction } from "../hooks";
+import { instantOf, localOf } from "../model/zoned";
 import { useSession } from "../session";
 import { useZone } from "../time";
 import { Button } from "../ui/button";
 import { Dialog } from "../ui/dialog";
-import { Select, TextField } from "../ui/form";
+import { Select } from "../ui/form";
 import { ErrorNotice, Notice } from "../ui/state";
 import { curl, quoted, Terminal } from "../ui/terminal";
-import { fromInput, toInput } from "./subscription_times";
+import { WhenField } from "../ui/when";
 import { isUncertain, type SubscriptionRow, When } from "./subscription_words";
 
 type Request = Schemas["Redeliver"];
@@ -59,7 +60,12 @@ function requestOf({ which, span, since, until }: Choice, zone: string): Request
       until: null,
       events: null,
     };
-  return { since: fromInput(since, zone) ?? "", until: fromInput(until, zone), failed_only, events: null };
+  return { since: utc(since, zone) ?? "", until: utc(until, zone), failed_only, events: null };
+}
+
+function utc(local: string, zone: string): string | null {
+  const instant = instantOf(local, zone);
+  return instant === null ? null : new Date(instant).toISOString();
 }
 
 export function RedeliverDialog({ of, onClose }: { of: SubscriptionRow; onClose(): void }) {
@@ -67,7 +73,7 @@ export function RedeliverDialog({ of, onClose }: { of: SubscriptionRow; onClose(
   const [choice, setChoice] = useState<Choice>(() => ({
     which: "failed",
     span: "3",
-    since: toInput(Date.now() - DAY_MS, zone),
+    since: localOf(Date.now() - DAY_MS, zone),
     until: "",
   }));
   const [started, setStarted] = useState<Started | null>(null);
@@ -137,17 +143,18 @@ function Fields({ choice, onChange, error }: FieldsProperties) {
       />
       {choice.span === "times" && (
         <div class="columns">
-          <TextField
-            label={`From (${zone})`}
-            type="datetime-local"
+          <WhenField
+            label="From"
+            zone={zone}
             required
             value={choice.since}
             onValue={(since) => onChange({ since })}
             error={problem("since")}
           />
-          <TextField
-            label={`To (${zone}); empty: now`}
-            type="datetime-local"
+          <WhenField
+            label="To"
+            zone={zone}
+            hint="Empty: until now"
             value={choice.until}
             onValue={(until) => onChange({ until })}
             error={problem("until")}

@@ -7,7 +7,6 @@ import { Text } from "../ui/text";
 
 export type SubscriptionRow = Schemas["SubscriptionView"];
 export type Delivery = Schemas["DeliveryView"];
-export type EventPattern = Schemas["EventPattern"];
 
 export const STATUSES: Record<Delivery["status"], { badge: string; sign: string; meaning: string }> = {
   delivered: { badge: "succeeded", sign: "●", meaning: "the receiver accepted the event" },

@@ -30,7 +30,7 @@ export function Subscriptions() {
       {list.loading && <Loading what="subscriptions" />}
       {rows?.length === 0 && (
         <Empty title="There are no subscriptions yet">
-          <p>Create one, and aichats tells you in Slack or at a URL of yours when a run fails.</p>
+          <p>Create one to hear of failed runs in Slack, or at a URL of yours.</p>
           {create}
         </Empty>
       )}

@@ -1,6 +1,8 @@
 // The events of aichats, in words. TypeScript checks that none is missing.
 
-import type { EventPattern } from "./subscription_words";
+import type { Schemas } from "../api/client";
+
+export type EventPattern = Schemas["EventPattern"];
 
 export type EventGroup = Extract<EventPattern, `${string}.*`>;
 export type EventType = Exclude<EventPattern, EventGroup | "*">;
@@ -34,6 +36,11 @@ export const EVENT_TYPES: Record<EventType, string> = {
   "connection.restored": "the account is connected again",
   "budget.reached": "80 or 100 percent of a budget are used up",
 };
+
+/** Return whether a text can be in a subscription: a type of events, a group, or "*". */
+export function isEventPattern(text: string): text is EventPattern {
+  return text === "*" || isEventGroup(text) || isEventType(text);
+}
 
 /** Return whether a text is a type of events that this console knows. */
 export function isEventType(text: string): text is EventType {
