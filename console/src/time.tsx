@@ -107,3 +107,15 @@ export function Distance({ at }: { at: string }) {
     </time>
   );
 }
+
+/** A time with its distance from now, such as "Fri 20 Nov, 13:00 CET (2 hr. ago)". */
+export function When({ at }: { at: string }) {
+  return (
+    <>
+      <Time at={at} />{" "}
+      <span class="faint">
+        (<Distance at={at} />)
+      </span>
+    </>
+  );
+}

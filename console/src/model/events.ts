@@ -37,6 +37,28 @@ export const EVENT_TYPES: Record<EventType, string> = {
   "budget.reached": "80 or 100 percent of a budget are used up",
 };
 
+/** What happened, as a sentence. */
+export const EVENT_HEADLINES: Record<EventType, string> = {
+  "run.succeeded": "A run succeeded",
+  "run.failed": "A run failed",
+  "run.unknown": "It is unknown whether a run was performed",
+  "run.missed": "A run was missed",
+  "run.skipped": "A run was skipped",
+  "run.cancelled": "A run was cancelled",
+  "run.replied": "The agent replied",
+  "run.reply_overdue": "The agent has not replied in time",
+  "slot.finished": "All runs of a slot ended",
+  "automation.created": "An automation was created",
+  "automation.changed": "An automation was changed",
+  "automation.paused": "An automation was paused",
+  "automation.resumed": "An automation was resumed",
+  "automation.deleted": "An automation was deleted",
+  "automation.unreadable": "An automation can't be read by the deployed version",
+  "connection.broken": "A connection to a Whop account broke",
+  "connection.restored": "A connection to a Whop account works again",
+  "budget.reached": "A budget was reached",
+};
+
 /** Return whether a text can be in a subscription: a type of events, a group, or "*". */
 export function isEventPattern(text: string): text is EventPattern {
   return text === "*" || isEventGroup(text) || isEventType(text);

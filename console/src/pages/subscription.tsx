@@ -2,6 +2,7 @@ import { ApiError, read } from "../api/client";
 import { useQuery } from "../hooks";
 import { Link } from "../router";
 import { useSession } from "../session";
+import { When } from "../time";
 import { Page, Section } from "../ui/page";
 import { Empty, ErrorNotice, Loading, Notice } from "../ui/state";
 import { curl, Terminal } from "../ui/terminal";
@@ -9,7 +10,7 @@ import { Facts, Text } from "../ui/text";
 import { SubscriptionActions } from "./subscription_actions";
 import { Deliveries } from "./subscription_deliveries";
 import { SecretSection } from "./subscription_secret";
-import { Address, adviceOn, ReceiverState, type SubscriptionRow, statusIn, When } from "./subscription_words";
+import { Address, adviceOn, ReceiverState, type SubscriptionRow, statusIn } from "./subscription_words";
 
 export function Subscription({ parameters }: { parameters: Record<string, string> }) {
   const { api } = useSession();

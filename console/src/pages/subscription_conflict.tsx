@@ -1,8 +1,9 @@
 import { type Draft, differences, draftOf } from "../model/subscription_draft";
+import { When } from "../time";
 import { Button } from "../ui/button";
 import { Notice } from "../ui/state";
 import { Text } from "../ui/text";
-import { type SubscriptionRow, When } from "./subscription_words";
+import type { SubscriptionRow } from "./subscription_words";
 
 interface Properties {
   /** The subscription as it was when the form opened. */

@@ -6,12 +6,13 @@ import { useQuery } from "../hooks";
 import { type EventPattern, isEventType } from "../model/events";
 import { Link } from "../router";
 import { useSession } from "../session";
+import { When } from "../time";
 import { Button } from "../ui/button";
 import { Dialog } from "../ui/dialog";
 import { ErrorNotice, Loading } from "../ui/state";
 import { Facts, Id, Json, Text } from "../ui/text";
 import { redeliveryFailure, StartedNotice, useRedelivery } from "./subscription_redeliver";
-import { adviceOn, type Delivery, DeliveryBadge, STATUSES, type SubscriptionRow, When } from "./subscription_words";
+import { adviceOn, type Delivery, DeliveryBadge, STATUSES, type SubscriptionRow } from "./subscription_words";
 
 interface Properties {
   of: SubscriptionRow;

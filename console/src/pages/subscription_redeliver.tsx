@@ -5,14 +5,14 @@ import { ApiError, newKey, read, type Schemas } from "../api/client";
 import { useAction } from "../hooks";
 import { instantOf, localOf } from "../model/zoned";
 import { useSession } from "../session";
-import { useZone } from "../time";
+import { useZone, When } from "../time";
 import { Button } from "../ui/button";
 import { Dialog } from "../ui/dialog";
 import { Select } from "../ui/form";
 import { ErrorNotice, Notice } from "../ui/state";
 import { curl, quoted, Terminal } from "../ui/terminal";
 import { WhenField } from "../ui/when";
-import { isUncertain, type SubscriptionRow, When } from "./subscription_words";
+import { isUncertain, type SubscriptionRow } from "./subscription_words";
 
 type Request = Schemas["Redeliver"];
 type Started = Schemas["StartedRedelivery"];

@@ -4,12 +4,13 @@ import { useRef, useState } from "preact/hooks";
 import { newKey, read, type Schemas } from "../api/client";
 import { useAction } from "../hooks";
 import { useSession } from "../session";
+import { When } from "../time";
 import { Button, Copy } from "../ui/button";
 import { Confirm } from "../ui/dialog";
 import { Section } from "../ui/page";
 import { Notice } from "../ui/state";
 import { curl, Terminal } from "../ui/terminal";
-import { isUncertain, type SubscriptionRow, When } from "./subscription_words";
+import { isUncertain, type SubscriptionRow } from "./subscription_words";
 
 const GUIDE = "https://www.standardwebhooks.com";
 

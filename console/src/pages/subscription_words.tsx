@@ -2,7 +2,6 @@
 
 import { useState } from "preact/hooks";
 import { ApiError, NoAnswerError, type Schemas } from "../api/client";
-import { Distance, Time } from "../time";
 import { Text } from "../ui/text";
 
 export type SubscriptionRow = Schemas["SubscriptionView"];
@@ -37,18 +36,6 @@ function Badge({ kind, sign, text }: { kind: string; sign: string; text: string 
     <span class={`badge ${kind}`}>
       <span aria-hidden="true">{sign}</span> {text}
     </span>
-  );
-}
-
-/** A time with its distance from now, such as "Fri 20 Nov, 13:00 CET (2 hr. ago)". */
-export function When({ at }: { at: string }) {
-  return (
-    <>
-      <Time at={at} />{" "}
-      <span class="faint">
-        (<Distance at={at} />)
-      </span>
-    </>
   );
 }
 

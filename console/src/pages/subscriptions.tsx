@@ -10,6 +10,7 @@ import { type Column, Table } from "../ui/table";
 import { curl, Terminal } from "../ui/terminal";
 import { Text } from "../ui/text";
 import { hostOf, ReceiverState, Selected, type SubscriptionRow } from "./subscription_words";
+import { RecentEvents } from "./subscriptions_events";
 
 export function Subscriptions() {
   const { api, can } = useSession();
@@ -38,6 +39,7 @@ export function Subscriptions() {
         <Table caption="Subscriptions" rows={rows} id={(row) => row.name} columns={COLUMNS} />
       )}
       <Terminal command="aichats notify list" request={curl("GET", "/subscriptions")} />
+      {can("list_events") && <RecentEvents />}
     </Page>
   );
 }

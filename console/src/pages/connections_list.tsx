@@ -1,0 +1,110 @@
+import { useState } from "preact/hooks";
+import type { Schemas } from "../api/client";
+import type { Connection } from "../model/credentials";
+import { When } from "../time";
+import { Button } from "../ui/button";
+import { Dialog } from "../ui/dialog";
+import { Section } from "../ui/page";
+import { type Column, More, Table } from "../ui/table";
+import { Facts, Text } from "../ui/text";
+import { Account, ConnectCommand, ConnectionBadge, companiesInWords, STATES } from "./connections_words";
+
+const PAGE = 25;
+
+interface Properties {
+  connections: readonly Connection[];
+  keys: Schemas["KeyHolders"];
+}
+
+export function ConnectionList({ connections, keys }: Properties) {
+  const [shown, setShown] = useState(PAGE);
+  const [open, setOpen] = useState<string | null>(null);
+  const opened = connections.find((each) => each.name === open);
+  const rows = connections.slice(0, shown);
+  return (
+    <Section title="Accounts">
+      <Table caption="Connections" rows={rows} id={(row) => row.name} columns={columns(keys, setOpen)} />
+      {connections.length > PAGE && (
+        <More
+          shown={rows.length}
+          what="connections"
+          more={rows.length < connections.length}
+          loading={false}
+          onMore={() => setShown(shown + PAGE)}
+        />
+      )}
+      {opened && <ConnectionDialog of={opened} onClose={() => setOpen(null)} />}
+    </Section>
+  );
+}
+
+function columns(keys: Schemas["KeyHolders"], open: (name: string) => void): readonly Column<Connection>[] {
+  return [
+    { title: "Connection", cell: (row) => <strong>{row.name}</strong> },
+    {
+      title: "State",
+      cell: (row) => (
+        <div class="stacked">
+          <ConnectionBadge state={row.state} />
+          {row.state !== "connected" && <span class="faint">{STATES[row.state].meaning}</span>}
+        </div>
+      ),
+    },
+    { title: "Account", cell: (row) => <Account of={row} /> },
+    { title: "Used by", cell: (row) => <UsedBy of={row} keys={keys} /> },
+    { title: "Last renewal", cell: (row) => (row.renewed_at ? <When at={row.renewed_at} /> : "–") },
+    { title: "Next renewal", cell: (row) => (row.renews_at ? <When at={row.renews_at} /> : "–") },
+    {
+      title: "Details",
+      cell: (row) => (
+        <Button kind="quiet" label={`Show ${row.name}`} onClick={() => open(row.name)}>
+          Show
+        </Button>
+      ),
+    },
+  ];
+}
+
+function UsedBy({ of, keys }: { of: Connection; keys: Schemas["KeyHolders"] }) {
+  const isUsed = of.is_default && of.state !== "disconnected";
+  return (
+    <div class="stacked">
+      {isUsed && <span>all companies without a credential of their own</span>}
+      {of.companies.length > 0 && (
+        <Text>{of.companies.length > 3 ? companiesInWords(of.companies.length) : of.companies.join(", ")}</Text>
+      )}
+      {!isUsed && of.companies.length === 0 && (
+        <span class="faint">{keys.default ? "nothing: the API key is used instead" : "nothing"}</span>
+      )}
+    </div>
+  );
+}
+
+function ConnectionDialog({ of, onClose }: { of: Connection; onClose(): void }) {
+  return (
+    <Dialog title={`Connection ${of.name}`} onClose={onClose}>
+      <div class="delivery">
+        <Facts
+          items={[
+            ["State", <ConnectionBadge key="state" state={of.state} />],
+            ["Account", <Account key="account" of={of} />],
+            ["App at Whop", of.client_id && <code>{of.client_id}</code>],
+            ["Covers", of.company_id ? <code>{of.company_id}</code> : of.client_id && "all companies of the user"],
+            ["Current access ends", of.expires_at && <When at={of.expires_at} />],
+            ["Last renewal", of.renewed_at && <When at={of.renewed_at} />],
+            ["Next renewal", of.renews_at && <When at={of.renews_at} />],
+            ["Broken since", of.broken_at && <When at={of.broken_at} />],
+            ["Reason", of.reason && <Text>{of.reason}</Text>],
+            ["Chosen for", of.companies.length > 0 && <Text>{of.companies.join(", ")}</Text>],
+          ]}
+        />
+        <h3>{of.state === "disconnected" ? "Connect an account" : "Connect this account again, or another one"}</h3>
+        <p>Run this on a machine with a browser, and log in to Whop as the user for whom aichats acts:</p>
+        <ConnectCommand of={of} />
+        <div class="buttons">
+          <Button onClick={onClose}>Close</Button>
+        </div>
+      </div>
+    </Dialog>
+  );
+}

@@ -1,0 +1,180 @@
+// What aichats sent lately: each event in words.
+
+import type { ComponentChildren } from "preact";
+import { useRef, useState } from "preact/hooks";
+import { usePages } from "../hooks";
+import { EVENT_GROUPS, EVENT_HEADLINES, EVENT_TYPES, GROUPS, isEventType, typesOf } from "../model/events";
+import { eventsBefore, FIRST_SPAN_MS, type SentEvent, unique } from "../model/recent_events";
+import { Link, useQueryParameters } from "../router";
+import { useSession } from "../session";
+import { Distance, formatTime, Time, useZone } from "../time";
+import { Button } from "../ui/button";
+import { Dialog } from "../ui/dialog";
+import { Select } from "../ui/form";
+import { Section } from "../ui/page";
+import { Empty, ErrorNotice, Loading } from "../ui/state";
+import { type Column, More, Table } from "../ui/table";
+import { curl, quoted, Terminal } from "../ui/terminal";
+import { Json, Text } from "../ui/text";
+
+export function RecentEvents() {
+  const { api } = useSession();
+  const [query, change] = useQueryParameters();
+  const [open, setOpen] = useState<SentEvent | null>(null);
+  const type = query.get("type") ?? "";
+  // The span of time that had enough events is read first when the page is read again.
+  const span = useRef(FIRST_SPAN_MS);
+  const list = usePages(
+    `events ${type}`,
+    async (cursor) => {
+      const before = cursor === null ? Date.now() : Number(cursor);
+      const { data, since, isLast } = await eventsBefore(api, before, { type: type || undefined }, span.current);
+      if (cursor === null) span.current = before - since;
+      return { data, next_cursor: isLast ? null : String(since) };
+    },
+    15_000,
+  );
+  const events = unique(list.data ?? []);
+  return (
+    <Section title="Recent events">
+      <div class="filters">
+        <Select label="Events" value={type} onValue={(value) => change({ type: value })} options={options()} />
+      </div>
+      <ErrorNotice error={list.error} what="The events can't be read" onRetry={list.reload} />
+      {list.loading && <Loading what="events" />}
+      {list.data?.length === 0 && (
+        <Empty title={type ? "There was no such event in the last 30 days" : "There was no event in the last 30 days"}>
+          <p>An event appears here when a run ends, or when an automation, a connection or a budget changes.</p>
+        </Empty>
+      )}
+      {list.data && list.data.length > 0 && (
+        <>
+          <Table caption="Recent events, newest first" rows={events} id={(row) => row.id} columns={columns(setOpen)} />
+          <More
+            shown={events.length}
+            what="events"
+            more={list.more}
+            loading={list.loadingMore}
+            onMore={list.loadMore}
+          />
+        </>
+      )}
+      <Terminal
+        command={`aichats events list --since 30d${type ? ` --type ${quoted(type)}` : ""}`}
+        request={curl("GET", `/events${type ? `?type=${encodeURIComponent(type)}` : ""}`)}
+      />
+      {open && (
+        <Dialog title={open.type} onClose={() => setOpen(null)}>
+          <Json value={open} label="The event" />
+          <div class="buttons">
+            <Button onClick={() => setOpen(null)}>Close</Button>
+          </div>
+        </Dialog>
+      )}
+    </Section>
+  );
+}
+
+function options(): (readonly [string, string])[] {
+  return [
+    ["", "all"],
+    ...GROUPS.flatMap((group) => [
+      [group, `${EVENT_GROUPS[group]}: all`] as const,
+      ...typesOf(group).map((type) => [type, `${type}: ${EVENT_TYPES[type]}`] as const),
+    ]),
+  ];
+}
+
+function columns(open: (event: SentEvent) => void): readonly Column<SentEvent>[] {
+  return [
+    {
+      title: "What happened",
+      cell: (row) => (
+        <div class="stacked">
+          <span>{isEventType(row.type) ? EVENT_HEADLINES[row.type] : <Text>{row.type}</Text>}</span>
+          <Details of={row} />
+        </div>
+      ),
+    },
+    { title: "About", cell: (row) => <Subject of={row} /> },
+    {
+      title: "Time",
+      cell: (row) => (
+        <div class="stacked">
+          <Time at={row.timestamp} />
+          <span class="faint">
+            <Distance at={row.timestamp} />
+          </span>
+        </div>
+      ),
+    },
+    {
+      title: "Event",
+      cell: (row) => (
+        <Button kind="quiet" label={`Show ${row.type} ${row.id}`} onClick={() => open(row)}>
+          Show
+        </Button>
+      ),
+    },
+  ];
+}
+
+/** What an event is about, with links. */
+function Subject({ of }: { of: SentEvent }) {
+  const data = of.data;
+  const automation = textIn(data, "automation");
+  const target = textIn(data, "target");
+  const run = textIn(data, "run_id");
+  const connection = textIn(data, "connection");
+  const parts: ComponentChildren[] = [];
+  if (automation) parts.push(<Link to={`/automations/${automation}`}>{automation}</Link>);
+  else if (of.type.startsWith("budget.")) parts.push("all automations");
+  if (target) parts.push(<Text>{target}</Text>);
+  if (connection) parts.push(<Text>{`connection ${connection}`}</Text>);
+  if (run) parts.push(<Link to={`/runs/${run}`}>{`run ${run.slice(0, 8)}…`}</Link>);
+  return (
+    <div class="stacked">
+      {parts.map((part, index) => (
+        <span key={index}>{part}</span>
+      ))}
+    </div>
+  );
+}
+
+/** What an event says besides its type and its subject. */
+function Details({ of }: { of: SentEvent }) {
+  const { zone } = useZone();
+  const text = detailsOf(of, (at) => formatTime(at, zone));
+  return text ? (
+    <span class="faint">
+      <Text>{text}</Text>
+    </span>
+  ) : null;
+}
+
+function detailsOf({ type, data }: SentEvent, when: (at: string) => string): string {
+  if (type.startsWith("run."))
+    return textIn(fieldsIn(data, "error"), "message") ?? textIn(data, "reply_overdue_reason") ?? "";
+  if (type.startsWith("slot."))
+    return Object.entries(fieldsIn(data, "counts"))
+      .filter(([, number]) => number !== 0)
+      .map(([status, number]) => `${number} ${status}`)
+      .join(", ");
+  if (type.startsWith("budget.")) return `${data.percent} % of ${data.limit} ${data.kind} in a ${data.per} are used up`;
+  const by = textIn(data, "by");
+  const times = ["from", "until"].flatMap((word) => {
+    const at = textIn(data, word);
+    return at ? [`${word} ${when(at)}`] : [];
+  });
+  return [...times, textIn(data, "reason"), by && `by ${by}`].filter(Boolean).join(" · ");
+}
+
+function textIn(data: Record<string, unknown>, field: string): string | null {
+  const value = data[field];
+  return typeof value === "string" && value ? value : null;
+}
+
+function fieldsIn(data: Record<string, unknown>, field: string): Record<string, unknown> {
+  const value = data[field];
+  return typeof value === "object" && value !== null ? { ...value } : {};
+}
