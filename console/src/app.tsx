@@ -181,7 +181,7 @@ function ZoneSwitch() {
   return (
     <label class="zone">
       <span class="faint">Times in</span>
-      <select value={zone} onChange={(event) => setZone(event.currentTarget.value)}>
+      <select aria-label="Times in" value={zone} onChange={(event) => setZone(event.currentTarget.value)}>
         <option value={LOCAL_ZONE}>{LOCAL_ZONE}</option>
         <option value="UTC">UTC</option>
       </select>

@@ -32,18 +32,16 @@ def count_month(app: Application, today: date, days: int = 92) -> None:
         growth = 1 - age / (2 * days)
         for automation, number in AUTOMATIONS.items():
             for company in COMPANIES:
-                _count_some(app, generator, day, automation, company, round(number * growth), is_bad=age == 5)
+                numbers = _numbers(generator, round(number * growth), is_bad=age == 5)
+                count_usage(app, day, automation, company, **numbers)
         count_usage(app, day, None, "biz_Own", succeeded=generator.randrange(4))
 
 
-def _count_some(
-    app: Application, generator: random.Random, day: date, automation: str, company: str, number: int, *, is_bad: bool
-) -> None:
+def _numbers(generator: random.Random, number: int, *, is_bad: bool) -> dict[str, int]:
+    """Return a counter with about this number of runs. On a bad day, many fail."""
     runs = max(generator.randrange(number, 2 * number + 1), 1)
     failed = runs // 3 if is_bad else generator.choice((0, 0, 0, 0, 0, 0, 1))
     rare = {name: generator.choice((0,) * 29 + (1,)) for name in ("unknown", "missed", "skipped", "cancelled")}
     replies = (runs - failed) * 3 // 4
     tokens = replies * generator.randrange(800, 1600)
-    count_usage(
-        app, day, automation, company, succeeded=runs - failed, failed=failed, replies=replies, tokens=tokens, **rare
-    )
+    return {"succeeded": runs - failed, "failed": failed, "replies": replies, "tokens": tokens, **rare}

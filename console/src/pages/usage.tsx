@@ -12,7 +12,7 @@ import { DayTable } from "./usage_days";
 import { UsageGroups } from "./usage_groups";
 import type { DayUsage, GroupUsage } from "./usage_numbers";
 import { UsagePlot } from "./usage_plot";
-import { SpanChoice, spanOf, useLinkTo } from "./usage_span";
+import { isAboutDays, SpanChoice, spanOf, useLinkTo } from "./usage_span";
 import { Totals } from "./usage_totals";
 
 // An answer adds up the counters of up to 92 days, and changes little within a minute.
@@ -30,7 +30,8 @@ export function Usage(_: { parameters: Record<string, string> }) {
     read(api.GET("/usage", { params: { query: { ...asked, by: group } } }));
   const days = useQuery(key && `day ${key}`, () => get("day"), EVERY_MS);
   const groups = useQuery(key && `${by} ${key}`, async () => (await get(by)).data.filter(isGroup), EVERY_MS);
-  const canSeeRuns = can("list_runs");
+  const isEmpty = days.data?.total.runs.total === 0;
+  const shared = { span, automation, canSeeRuns: can("list_runs") };
   return (
     <Page title="Usage" description="Ended runs, replies and tokens. Each day is a UTC day, from 00:00 to 24:00 UTC.">
       <SpanChoice span={span} error={days.error} />
@@ -40,26 +41,29 @@ export function Usage(_: { parameters: Record<string, string> }) {
           You see only runs for <Text>{me.companies.join(", ")}</Text>, because this API client is limited to them.
         </p>
       )}
-      <ErrorNotice error={days.error} what="The usage can't be read" onRetry={days.reload} />
-      {days.loading && <Loading what="usage" />}
-      {days.data && <Totals total={days.data.total} span={span} automation={automation} canSeeRuns={canSeeRuns} />}
-      {days.data && (
-        <Section title="Day by day">
-          {days.data.total.runs.total === 0 ? (
-            <NoRuns days={span.days} />
-          ) : (
-            <UsagePlot days={days.data.data.filter(isDay)} automation={automation} canSeeRuns={canSeeRuns} />
-          )}
-          <DayTable key={key} days={days.data.data.filter(isDay)} automation={automation} canSeeRuns={canSeeRuns} />
-        </Section>
+      {!isAboutDays(days.error) && (
+        <ErrorNotice error={days.error} what="The usage can't be read" onRetry={days.reload} />
       )}
-      <UsageGroups by={by} span={span} automation={automation} canSeeRuns={canSeeRuns} groups={groups} />
+      {days.loading && <Loading what="usage" />}
+      {days.data && <Totals total={days.data.total} {...shared} />}
+      {isEmpty && <NoRuns days={span.days} />}
+      {days.data && !isEmpty && <Days key={key} days={days.data.data.filter(isDay)} {...shared} />}
+      {!isEmpty && !isAboutDays(days.error) && <UsageGroups by={by} groups={groups} {...shared} />}
       <Terminal
         command={`aichats usage --since ${quoted(span.since)} --until ${quoted(span.until)} --by ${by}${automation === null ? "" : ` --auto ${quoted(automation)}`}`}
         request={curl("GET", `/usage?${new URLSearchParams({ ...asked, by })}`)}
       />
       {can("list_budgets") && <UsageBudgets />}
     </Page>
+  );
+}
+
+function Days(properties: { days: readonly DayUsage[]; automation: string | null; canSeeRuns: boolean }) {
+  return (
+    <Section title="Day by day">
+      <UsagePlot {...properties} />
+      <DayTable {...properties} />
+    </Section>
   );
 }
 

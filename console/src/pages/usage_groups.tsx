@@ -8,7 +8,15 @@ import { Section } from "../ui/page";
 import { Empty, ErrorNotice, Loading } from "../ui/state";
 import { type Column, More, Table } from "../ui/table";
 import { Text } from "../ui/text";
-import { count, END_STATUSES, type EndStatus, type GroupUsage, runsQuery } from "./usage_numbers";
+import {
+  count,
+  daysBetween,
+  END_STATUSES,
+  type EndStatus,
+  type GroupUsage,
+  MOST_DAYS_OF_RUNS,
+  runsQuery,
+} from "./usage_numbers";
 import { type Span, useLinkTo } from "./usage_span";
 
 const PAGE = 25;
@@ -64,7 +72,6 @@ export function UsageGroups({ by, span, automation, canSeeRuns, groups }: Proper
       {by === "target" && <p class="faint">A target is what a run is for: a company, a chat or an agent.</p>}
       <GroupError error={groups.error} onRetry={groups.reload} span={span} automation={automation} />
       {groups.loading && <Loading what="groups" />}
-      {groups.data?.length === 0 && <Empty title="No run ended in these days" />}
       {groups.data && groups.data.length > 0 && (
         <Groups
           key={`${by} ${sort}`}
@@ -142,6 +149,9 @@ function Groups({ by, rows, span, automation, canSeeRuns }: RowsProperties) {
   const what = by === "automation" ? "automations" : "targets";
   return (
     <>
+      {canSeeRuns && daysBetween(span.since, span.until) > MOST_DAYS_OF_RUNS && (
+        <p class="faint">“Show runs” lists the runs of the last {MOST_DAYS_OF_RUNS} of these days.</p>
+      )}
       <Table caption={`Usage by ${by}`} rows={rows.slice(0, shown)} id={(row) => nameOf(row) ?? ""} columns={columns} />
       {rows.length > PAGE && (
         <More

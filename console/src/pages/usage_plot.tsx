@@ -125,16 +125,18 @@ function ReadOut({ day, automation, canSeeRuns }: { day: DayUsage | undefined } 
     return <p class="read-out faint">Point at a day to see its numbers, or press the arrow keys in the plot.</p>;
   const { runs, replies, tokens } = day;
   return (
-    <p class="read-out">
-      <strong>{longDay(day.day)} (UTC)</strong>{" "}
-      <span>
+    <div class="read-out">
+      <p>
+        <strong>{longDay(day.day)} (UTC)</strong>
+        {canSeeRuns && runs.total > 0 && (
+          <Link to={runsQuery(day.day, day.day, { automation })}>Show the runs of this day</Link>
+        )}
+      </p>
+      <p>
         {runs.total === 0 ? "No runs" : `${count(runs.total)} runs: ${inWords(runs)}`} · {count(replies)} replies ·{" "}
         {count(tokens)} tokens
-      </span>{" "}
-      {canSeeRuns && runs.total > 0 && (
-        <Link to={runsQuery(day.day, day.day, { automation })}>Show the runs of this day</Link>
-      )}
-    </p>
+      </p>
+    </div>
   );
 }
 

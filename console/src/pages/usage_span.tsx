@@ -5,7 +5,7 @@ import { ApiError } from "../api/client";
 import { Link, useQueryParameters } from "../router";
 import { Button } from "../ui/button";
 import { TextField } from "../ui/form";
-import { dayOf, daysAfter } from "./usage_numbers";
+import { dayOf, daysAfter, daysBetween } from "./usage_numbers";
 
 /** The most days that the API adds up in one answer. */
 export const MOST_DAYS = 92;
@@ -71,10 +71,13 @@ function Dates({ span, error }: { span: Span; error: Error | null }) {
   const [, change] = useQueryParameters();
   const [since, setSince] = useState(span.since);
   const [until, setUntil] = useState(span.until);
+  const [checked, setChecked] = useState(false);
   const problem = (field: string) => (error instanceof ApiError ? error.of(field) : null);
+  const own = checked || error ? problemOf(since, until) : null;
   const show = (event: Event) => {
     event.preventDefault();
-    change({ since, until, days: null });
+    setChecked(true);
+    if (problemOf(since, until) === null) change({ since, until, days: null });
   };
   return (
     <form class="dates" onSubmit={show} aria-label="Other days">
@@ -84,11 +87,22 @@ function Dates({ span, error }: { span: Span; error: Error | null }) {
         value={since}
         onValue={setSince}
         required
-        error={problem("since")}
-        max={until}
+        error={own ?? problem("since")}
       />
       <TextField label="Last day" type="date" value={until} onValue={setUntil} required error={problem("until")} />
       <Button type="submit">Show these days</Button>
     </form>
   );
+}
+
+function problemOf(since: string, until: string): string | null {
+  if (Number.isNaN(daysBetween(since, until))) return null;
+  if (since > until) return "The first day must not be after the last day";
+  const days = daysBetween(since, until);
+  return days > MOST_DAYS ? `These are ${days} days. Choose at most ${MOST_DAYS}` : null;
+}
+
+/** Return whether an error is about the days, which their form shows. */
+export function isAboutDays(error: Error | null): boolean {
+  return error instanceof ApiError && ["since", "until"].some((field) => error.of(field) !== null);
 }
