@@ -8,13 +8,12 @@ import subprocess
 import sys
 from pathlib import Path
 
-from local.judges import install_locked
-from local.setup import ROOT, is_current, say, stamp
+from local import npm
+from local.judges import CONSOLE
+from local.setup import ROOT
 
-SOURCE = ROOT / "console"
+SOURCE = CONSOLE
 BUILT = ROOT / "layers" / "shared" / "aichats" / "api" / "pages" / "console"
-LOCKED = [SOURCE / name for name in ("package.json", "package-lock.json")]
-"""The files with the versions and hashes of the npm packages."""
 BUNDLED = ("openapi-fetch", "preact")
 """The packages whose code is part of the page."""
 BUNDLE = ("--bundle", "--minify", "--target=es2022,chrome123,firefox120,safari17.5", "--legal-comments=none")
@@ -23,10 +22,13 @@ BUNDLE = ("--bundle", "--minify", "--target=es2022,chrome123,firefox120,safari17
 
 def main() -> int:
     """Install the tools if that is needed, check the code, and build the page. Return the exit code."""
+    program = shutil.which("npm")
+    if program is None:
+        print(f"console: {npm.MISSING}", file=sys.stderr)
+        return 1
+    if code := npm.install(program, SOURCE, SOURCE, "console"):
+        return code
     try:
-        if not install():
-            print("console: npm is not installed (on Debian: apt-get install npm)", file=sys.stderr)
-            return 1
         write_types()
         run("biome", "check", "--error-on-warnings")
         run("tsc")
@@ -36,20 +38,6 @@ def main() -> int:
     for file in sorted(BUILT.iterdir()):
         print(f"{file.stat().st_size:8,} bytes  {file.relative_to(ROOT)}")
     return 0
-
-
-def install() -> bool:
-    """Install the packages of the lock file. Return whether npm exists."""
-    npm = shutil.which("npm")
-    if npm is None:
-        return False
-    modules = SOURCE / "node_modules"
-    if not is_current(modules, LOCKED):
-        say("console: installing from npm")
-        if code := install_locked(npm, SOURCE):
-            raise subprocess.CalledProcessError(code, npm)
-        stamp(modules, LOCKED)
-    return True
 
 
 def write_types() -> None:

@@ -1,17 +1,19 @@
-"""Install the tools that check the OpenAPI document and the schedules in the tests, from npm and PyPI."""
+"""Install the tools that check the OpenAPI document, the schedules and the console in the tests, from npm and PyPI."""
 
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 
-from local.setup import ROOT, TOOLS, SetupError, is_current, say, stamp, tool_environment
+from local import npm
+from local.setup import ROOT, TOOLS, SetupError, say, tool_environment
 
 NPM = TOOLS / "npm"
+LOCKED = ROOT / "requirements" / "npm"
+"""The folder with the versions and hashes of the npm packages."""
+CONSOLE = ROOT / "console"
+"""The source of the console, with the versions and hashes of its own npm packages."""
 OPENAPI_CLIENT = TOOLS / "openapi-client"
 """The environment that generates a client from the OpenAPI document."""
-FILES = [ROOT / "requirements" / "npm" / name for name in ("package.json", "package-lock.json")]
-"""The files with the versions and hashes of the npm packages."""
 
 
 def main() -> int:
@@ -21,32 +23,11 @@ def main() -> int:
     except SetupError as error:
         print(f"judges: {error}", file=sys.stderr)
         return 1
-    npm = shutil.which("npm")
-    if npm is None:
-        say("judges: npm is not installed, so some tests will be skipped (on Debian: apt-get install npm)")
+    program = shutil.which("npm")
+    if program is None:
+        say(f"judges: {npm.MISSING}, so some tests will be skipped")
         return 0
-    if is_current(NPM, FILES):
-        return 0
-    say("judges: installing from npm")
-    return fetch(npm, NPM)
-
-
-def fetch(npm: str, folder: Path) -> int:
-    """Install the packages of the lock file into a new folder. Return npm's exit code."""
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    for file in FILES:
-        shutil.copy(file, folder)
-    code = install_locked(npm, folder)
-    if code == 0:
-        stamp(folder, FILES)
-    return code
-
-
-def install_locked(npm: str, folder: Path) -> int:
-    """Install the packages of the lock file in a folder. No script of a package runs. Return npm's exit code."""
-    command = [npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
-    return subprocess.run(command, cwd=folder, check=False).returncode
+    return npm.install(program, LOCKED, NPM, "judges") or npm.install(program, CONSOLE, CONSOLE, "judges")
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """Pictures of commands on a terminal, for people to look at.
 
 `python -m tests.support.recording FOLDER COMMAND…` types each command into tmux, at 80 and 120 columns, and draws what
-the terminal shows in a light and in a dark theme: as SVG, and as PNG if Chromium from `make judges` is installed.
+the terminal shows in a light and in a dark theme: as SVG, and as PNG if there is a browser.
 Set AICHATS_URL and AICHATS_TOKEN for commands that need a stack.
 """
 
@@ -12,17 +12,17 @@ import shutil
 import sys
 from base64 import b64encode
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 
+import pytest
 from rich.console import Console
 from rich.terminal_theme import DEFAULT_TERMINAL_THEME, MONOKAI
 from rich.text import Text
 
-from local.judges import NPM
 from local.setup import VENV
-from tests.support.browser import OWN_LIBRARIES
+from tests.support.browser import running_chromium
 from tests.support.commands import run_command
 from tests.support.waiting import until
 
@@ -31,7 +31,6 @@ LINES = 60
 THEMES = {"light": DEFAULT_TERMINAL_THEME, "dark": MONOKAI}
 DEFAULT = ("aichats --help", "aichats auto list --help", "aichats auto list", "aichats profiles", "aichats aut")
 PROMPT = "$ "
-SCREENSHOT = Path(__file__).with_name("screenshot.mjs")
 
 
 @contextmanager
@@ -108,15 +107,21 @@ def record(folder: Path, commands: Sequence[str]) -> list[Path]:
     return files
 
 
+def draw_as_png(files: Sequence[Path]) -> None:
+    """Draw SVG files as PNG files beside them, if there is a browser."""
+    with suppress(pytest.skip.Exception), running_chromium() as browser:
+        page = browser.new_page()
+        for file in files:
+            page.goto(file.as_uri())
+            page.locator("svg").screenshot(path=file.with_suffix(".png"))
+
+
 def main(arguments: Sequence[str]) -> int:
     """Draw the commands, and print the names of the files. Return the exit code."""
     folder = Path(arguments[0]).resolve()
     folder.mkdir(parents=True, exist_ok=True)
     files = record(folder, arguments[1:] or DEFAULT)
-    node = shutil.which("node")
-    if node and (NPM / "node_modules" / "puppeteer-core").exists():
-        environment = {"PATH": os.defpath, "HOME": str(folder), "TMPDIR": str(folder), **OWN_LIBRARIES}
-        run_command(node, SCREENSHOT, *files, cwd=NPM, env=environment, check=True)
+    draw_as_png(files)
     sys.stdout.writelines(f"{file}\n" for file in files)
     return 0
 
