@@ -25,7 +25,8 @@ class ConsolePage:
     """A page of the console, and the stack behind it.
 
     Attributes:
-        broken_rules: what the browser reported: errors of scripts, and violations of the Content-Security-Policy.
+        broken_rules: what the browser reported: errors of scripts, violations of the Content-Security-Policy, and
+            requests to other hosts.
     """
 
     server: ConsoleServer
@@ -47,6 +48,11 @@ class ConsolePage:
     def settle(self) -> None:
         """Wait until the page has everything that it asked for."""
         self.page.locator(".loading").first.wait_for(state="detached")
+
+    def note_request(self, url: str) -> None:
+        """Note a request if it goes to another host."""
+        if not url.startswith((self.url, "data:", "blob:", "about:")):
+            self.broken_rules.append(f"request to {url}")
 
     @property
     def text(self) -> str:
@@ -108,6 +114,7 @@ def console_page(browser: Browser, server: ConsoleServer, **context: Any) -> Ite
         console = ConsolePage(server, page, url)
         page.on("pageerror", lambda error: console.broken_rules.append(str(error)))
         page.on("console", _recorder(console))
+        page.on("request", lambda request: console.note_request(request.url))
         yield console
         profile.close()
         assert console.broken_rules == []

@@ -1,6 +1,6 @@
 """The console: the page at ``/console``, which speaks only the HTTP API. It is built from the folder ``console``.
 
-The page itself is never cached. Its script has the hash of its content in its name, so browsers keep it.
+The page itself is never used without a check. Its script has the hash of its content in its name, so browsers keep it.
 """
 
 import gzip
@@ -13,18 +13,16 @@ from importlib import resources
 from aichats.api.content_policy import content_policy
 
 _ASSETS = "/assets/"
-_SCRIPT = "console.js"
+_SCRIPT, _LICENSES = "console.js", "licenses.txt"
 _FOREVER = "public, max-age=31536000, immutable"
 _HTML, _JAVASCRIPT, _TEXT = "text/html; charset=utf-8", "text/javascript; charset=utf-8", "text/plain; charset=utf-8"
+_TRUSTED_TYPES = "require-trusted-types-for 'script'; trusted-types 'none'"
+"""No text can become HTML or a script, not even by a mistake in the console."""
 
 
 @dataclass(frozen=True)
 class Asset:
-    """A file of the console as it is sent.
-
-    Attributes:
-        body: the content, compressed with gzip if ``headers`` say so.
-    """
+    """A file of the console as it is sent. The body is compressed if ``headers`` say so."""
 
     status: HTTPStatus
     content_type: str
@@ -46,24 +44,26 @@ def asset_at(path: str, *, accepts_gzip: bool, known_etag: str = "") -> Asset:
     headers = {"Content-Security-Policy": policy, "Cache-Control": "no-cache", "ETag": etag}
     if known_etag == etag:
         return Asset(HTTPStatus.NOT_MODIFIED, _HTML, b"", headers)
-    return _compressed(Asset(HTTPStatus.OK, _HTML, page, headers), accepts_gzip=accepts_gzip)
+    return _compressed(_HTML, page, headers, accepts_gzip=accepts_gzip)
 
 
 def _file(name: str, *, accepts_gzip: bool) -> Asset:
     if name == _script_name():
-        script = Asset(HTTPStatus.OK, _JAVASCRIPT, _content(_SCRIPT), {"Cache-Control": _FOREVER})
-        return _compressed(script, accepts_gzip=accepts_gzip)
-    if name == "licenses.txt":
-        return Asset(HTTPStatus.OK, _TEXT, _content(name))
+        return _compressed(_JAVASCRIPT, _content(_SCRIPT), {"Cache-Control": _FOREVER}, accepts_gzip=accepts_gzip)
+    if name == _LICENSES:
+        return _compressed(_TEXT, _content(name), {}, accepts_gzip=accepts_gzip)
     # An earlier version, of a page that is still open.
     return Asset(HTTPStatus.NOT_FOUND, _TEXT, b"Load the console again: this file belongs to another version.\n")
 
 
-def _compressed(asset: Asset, *, accepts_gzip: bool) -> Asset:
-    headers = asset.headers | {"Vary": "Accept-Encoding"}
+def _compressed(content_type: str, body: bytes, headers: dict[str, str], *, accepts_gzip: bool) -> Asset:
+    headers = headers | {"Vary": "Accept-Encoding"}
     if not accepts_gzip:
-        return Asset(asset.status, asset.content_type, asset.body, headers)
-    return Asset(asset.status, asset.content_type, _zipped(asset.body), headers | {"Content-Encoding": "gzip"})
+        return Asset(HTTPStatus.OK, content_type, body, headers)
+    return Asset(HTTPStatus.OK, content_type, _zipped(body), headers | {"Content-Encoding": "gzip"})
+
+
+# The files are read at the first request and kept.
 
 
 @cache
@@ -75,11 +75,9 @@ def _zipped(content: bytes) -> bytes:
 def _page() -> tuple[bytes, str, str]:
     """Return the page, its Content-Security-Policy and its ETag."""
     page = _content("index.html").decode().replace("$script", _script_name())
-    return page.encode(), f"{content_policy(page, scripts="'self'")}; {_TRUSTED_TYPES}", f'"{_hash(page.encode())}"'
-
-
-_TRUSTED_TYPES = "require-trusted-types-for 'script'; trusted-types 'none'"
-"""No text can become HTML or a script, not even by a mistake in the console."""
+    policy = f"{content_policy(page, scripts="'self'")}; {_TRUSTED_TYPES}"
+    # The ETag is weak, because it is the same for the compressed page.
+    return page.encode(), policy, f'W/"{_hash(page.encode())}"'
 
 
 @cache
