@@ -88,7 +88,7 @@ lock: setup ## Pin the newest allowed versions of all dependencies, with hashes
 	@$(BIN)/python -m local.lock
 
 .PHONY: benchmark
-benchmark: setup ## Measure cold start, fan-out, writes, webhooks, look-ups, sweeps and the command
+benchmark: setup ## Measure cold start, fan-out, writes, webhooks, look-ups, sweeps, the command and the console
 	@$(BIN)/python -m benchmarks.cold_start
 	@$(BIN)/python -m benchmarks.fan_out
 	@$(BIN)/python -m benchmarks.writes
@@ -96,6 +96,7 @@ benchmark: setup ## Measure cold start, fan-out, writes, webhooks, look-ups, swe
 	@$(BIN)/python -m benchmarks.lookup
 	@$(BIN)/python -m benchmarks.sweep
 	@$(BIN)/python -m benchmarks.cli_start
+	@$(BIN)/python -m benchmarks.console
 
 .PHONY: chaos
 chaos: setup ## Start 2,500 runs with many faults at once, and check that no chat and no event is lost

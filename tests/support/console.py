@@ -1,9 +1,10 @@
 """The console of a stack in memory, served on a port of this machine, and the same to look at by hand.
 
-`python -m tests.support.console` serves it until you press Ctrl-C. Each request reads the built page again, so that a
-browser shows a change after `make console` and a reload.
+`python -m tests.support.console` serves it until you press Ctrl-C; `--help` names its options. Each request reads the
+built page again, so that a browser shows a change after `make console` and a reload.
 """
 
+import argparse
 import json
 import logging
 import sys
@@ -24,6 +25,7 @@ from local.cloud.http_api import ANY, HttpApi, Route
 from local.cloud.http_event import Reply, Request
 from local.cloud.http_front import HttpFront, serving
 from local.cloud.local_pages import LocalPages, json_reply
+from tests.support.console_bulk import many_automations, many_runs
 from tests.support.console_world import lively_stack
 from tests.support.lambda_calls import LOCAL, REQUEST_ID, make_context
 from tests.support.stack_in_memory import StackInMemory
@@ -108,11 +110,18 @@ def _method(event: Json) -> str:
 def main() -> None:
     """Serve a stack with many things to see. Its clock is this machine's, and its runs are performed."""
     import_module("tests.conftest")  # It sets the environment of a function.
+    parser = argparse.ArgumentParser(prog="tests.support.console", description=__doc__)
+    parser.add_argument("--port", type=int, default=3900)
+    parser.add_argument("--automations", type=int, default=0, help="the number of further automations")
+    parser.add_argument("--runs", type=int, default=0, help="the number of further runs")
+    options = parser.parse_args()
     logging.disable()
     stack = lively_stack(datetime.now(UTC))
+    many_automations(stack, options.automations)
+    many_runs(stack, options.runs)
     logging.disable(logging.NOTSET)
     server = ConsoleServer(stack, interfere=read_again)
-    with server.running(3900) as url:
+    with server.running(options.port) as url:
         sys.stdout.write(f"{url}/console\n")
         sys.stdout.flush()
         while True:

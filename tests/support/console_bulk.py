@@ -62,6 +62,8 @@ def many_runs(stack: StackInMemory, number: int, *, until: datetime | None = Non
         until: the time of the newest run, by default now.
         span: the time from the oldest run to the newest one.
     """
+    if not number:
+        return
     usage: dict[tuple[str, str], Counter[str]] = {}
     rows = stack.app.automation_table.list()
     times = (number, until or stack.clock(), span)
