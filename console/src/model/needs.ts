@@ -137,7 +137,7 @@ function connectionNeeds(connection: Connection): Need[] {
       tone: wait ? "warning" : "error",
       state: connection.state,
       title: `The connection ${connection.name} to Whop ${title}`,
-      reason: [reason, connection.reason ?? "", users].filter(Boolean).join(" "),
+      reason: [reason, sentence(connection.reason ?? ""), users].filter(Boolean).join(" "),
       at: connection.broken_at,
       link: { to: "/connections", text: "Show the connections" },
       command: wait || connection.state === "unreadable" ? null : connectCommand(connection),
@@ -216,6 +216,11 @@ function tokenNeeds({ expires_at, name }: Me, now: number): Need[] {
       replay: null,
     },
   ];
+}
+
+/** Return a text with a period at its end, unless it has one or is empty. */
+function sentence(text: string): string {
+  return text === "" || /[.!?]$/.test(text) ? text : `${text}.`;
 }
 
 const MOST_LISTED = 3;

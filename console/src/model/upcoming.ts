@@ -67,12 +67,13 @@ export function numberOf({ times, more }: Upcoming): string {
 
 /** Return a time in the zone of the viewer and, if it differs, in that of the automation. */
 export function timeInBoth(time: string, zone: string, own: string): string {
-  const here = formatTime(time, zone);
-  return isSameClock(time, zone, own) ? here : `${here} = ${formatTime(time, own)} in ${own}`;
+  const there = timeInOwn(time, zone, own);
+  return formatTime(time, zone) + (there ? ` = ${there}` : "");
 }
 
-/** Return whether two zones show the same wall-clock time at an instant. */
-export function isSameClock(time: string, zone: string, own: string): boolean {
+/** Return a time in the zone of the automation; null if that of the viewer shows the same. */
+export function timeInOwn(time: string, zone: string, own: string): string | null {
   const instant = Date.parse(time);
-  return localOf(instant, zone) === localOf(instant, own);
+  if (localOf(instant, zone) === localOf(instant, own)) return null;
+  return formatTime(time, own) + (own === "UTC" ? "" : ` in ${own}`);
 }

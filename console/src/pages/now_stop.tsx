@@ -87,12 +87,15 @@ function stopCommand({ until, reason }: { until: string | null; reason: string |
 
 function Effects() {
   return (
-    <ul class="effects">
-      <li>Automations don’t start. Their times are skipped: they aren’t missed, and nothing is run late.</li>
-      <li>Runs for events are stored as skipped. You can replay them.</li>
-      <li>Runs that wait stay waiting. Calls that have begun end normally.</li>
-      <li>Requests that start or replay runs are answered with 503. All else still works.</li>
-    </ul>
+    <div class="effects">
+      <p>Within a minute:</p>
+      <ul>
+        <li>Automations don’t start. Their times are skipped: they aren’t missed, and nothing is run late.</li>
+        <li>Runs for events are stored as skipped. You can replay them.</li>
+        <li>Runs that wait keep waiting, for at most 25 hours. Calls that have begun end normally.</li>
+        <li>The API answers requests that start or replay runs with 503. Everything else still works.</li>
+      </ul>
+    </div>
   );
 }
 

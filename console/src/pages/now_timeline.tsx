@@ -4,7 +4,6 @@ import { useMemo, useState } from "preact/hooks";
 import { counted } from "../model/needs";
 import {
   bandOf,
-  isSameClock,
   numberOf,
   placeOf,
   rhythmOf,
@@ -12,6 +11,7 @@ import {
   type Tick,
   ticksOf,
   timeInBoth,
+  timeInOwn,
   type Upcoming,
 } from "../model/upcoming";
 import { localOf } from "../model/zoned";
@@ -24,6 +24,10 @@ export function Timeline({ rows, span }: { rows: readonly Upcoming[]; span: Span
   const ticks = useMemo(() => ticksOf(span, zone), [span, zone]);
   return (
     <div class="timeline">
+      <p class="faint">
+        Each mark is a time at which an automation starts its runs, in {zone}. The time below a name is the next one, in
+        the zone of the automation.
+      </p>
       <Axis ticks={ticks} span={span} zone={zone} />
       <div class="lanes">
         <div class="grid" aria-hidden="true">
@@ -66,7 +70,7 @@ function Axis({ ticks, span, zone }: { ticks: readonly Tick[]; span: Span; zone:
 function Lane({ row, span, zone }: { row: Upcoming; span: Span; zone: string }) {
   const [first] = row.times;
   const own = first ? formatTime(first.utc, row.timezone, "time") : "";
-  const elsewhere = first && !isSameClock(first.utc, zone, row.timezone);
+  const elsewhere = first && timeInOwn(first.utc, zone, row.timezone) !== null;
   return (
     <li class="lane">
       <div class="lane-name">
@@ -171,16 +175,13 @@ function Marks({ row, span, places, current }: MarksProperties) {
 }
 
 function Exact({ row, time, place, zone }: { row: Upcoming; time: string; place: number; zone: string }) {
+  const own = timeInOwn(time, zone, row.timezone);
   // Near an edge, the box begins or ends at the mark.
   const shift = place < 15 ? 0 : place > 85 ? -100 : -50;
   return (
     <div class="exact" style={{ left: `${place}%`, transform: `translateX(${shift}%)` }}>
       <strong>{formatTime(time, zone)}</strong> <span class="faint">{formatDistance(time, Date.now())}</span>
-      {!isSameClock(time, zone, row.timezone) && (
-        <span class="own">
-          {formatTime(time, row.timezone)} in {row.timezone}
-        </span>
-      )}
+      {own && <span class="own">{own}</span>}
     </div>
   );
 }

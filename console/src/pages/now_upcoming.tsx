@@ -1,11 +1,11 @@
 // The next 24 hours of all automations: on a line of time, or as a list that also fits a narrow screen.
 
-import { useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 import { read } from "../api/client";
 import { useMedia, usePages } from "../hooks";
 import { counted } from "../model/needs";
 import { useStackPause } from "../model/pause";
-import { isSameClock, numberOf, type Span, type Upcoming } from "../model/upcoming";
+import { numberOf, type Span, timeInOwn, type Upcoming } from "../model/upcoming";
 import { Link, useQueryParameters } from "../router";
 import { useSession } from "../session";
 import { formatTime, Time, useZone } from "../time";
@@ -21,7 +21,6 @@ const NARROW = "(max-width: 760px)";
 /** The section of the next 24 hours. */
 export function NextDay() {
   const { api } = useSession();
-  const { zone } = useZone();
   const [query, change] = useQueryParameters();
   const narrow = useMedia(NARROW);
   const [span, setSpan] = useState<Span | null>(null);
@@ -34,6 +33,12 @@ export function NextDay() {
     },
     EVERY_MS,
   );
+  const { stack } = useStackPause();
+  const pausedAt = useRef(stack?.paused?.at);
+  useEffect(() => {
+    if (pausedAt.current !== stack?.paused?.at) void list.reload();
+    pausedAt.current = stack?.paused?.at;
+  }, [stack, list.reload]);
   const table = query.get("view") === "table";
   const rows = list.data ?? [];
   const toggle = rows.length > 0 && !narrow && (
@@ -43,10 +48,6 @@ export function NextDay() {
   );
   return (
     <Section title="Next 24 hours" actions={toggle}>
-      <p class="faint">
-        Each mark is a time at which an automation starts its runs. Times are in {zone}; if an automation has another
-        zone, it is named.
-      </p>
       <ErrorNotice error={list.error} what="The next times can't be read" onRetry={list.reload} />
       {list.loading && <Loading what="the next times" />}
       {list.data && rows.length === 0 && <NoTimes />}
@@ -89,7 +90,10 @@ function TimeTable({ rows }: { rows: readonly Upcoming[] }) {
       columns={[
         { title: "Automation", cell: (row) => <Link to={`/automations/${row.automation}`}>{row.automation}</Link> },
         { title: "Next time", cell: (row) => <FirstTime row={row} /> },
-        { title: "In its own zone", cell: (row) => <OwnTime row={row} zone={zone} /> },
+        {
+          title: "In its own zone",
+          cell: (row) => timeInOwn(row.times[0]?.utc ?? "", zone, row.timezone) ?? "the same",
+        },
         { title: "In 24 hours", cell: numberOf },
         { title: "Targets", numeric: true, cell: (row) => row.targets },
       ]}
@@ -123,7 +127,7 @@ function TimeList({ rows }: { rows: readonly Upcoming[] }) {
 
 function TimeItem({ row, zone }: { row: Upcoming; zone: string }) {
   const first = row.times[0]?.utc ?? "";
-  const own = isSameClock(first, zone, row.timezone) ? "" : ` · ${formatTime(first, row.timezone)} in ${row.timezone}`;
+  const own = timeInOwn(first, zone, row.timezone);
   return (
     <li>
       <strong>{formatTime(first, zone, "time").slice(0, 5)}</strong>
@@ -131,7 +135,7 @@ function TimeItem({ row, zone }: { row: Upcoming; zone: string }) {
         <Link to={`/automations/${row.automation}`}>{row.automation}</Link>
         <p class="faint">
           {numberOf(row)} · {counted(row.targets, "target")}
-          {own}
+          {own && ` · ${own}`}
         </p>
       </div>
     </li>
@@ -141,10 +145,4 @@ function TimeItem({ row, zone }: { row: Upcoming; zone: string }) {
 function FirstTime({ row }: { row: Upcoming }) {
   const [first] = row.times;
   return first ? <Time at={first.utc} /> : "–";
-}
-
-function OwnTime({ row, zone }: { row: Upcoming; zone: string }) {
-  const [first] = row.times;
-  if (!first || isSameClock(first.utc, zone, row.timezone)) return "the same";
-  return `${formatTime(first.utc, row.timezone)}, ${row.timezone}`;
 }
