@@ -1,7 +1,6 @@
 import type { ComponentType } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import { AttentionProvider, useSources } from "./model/attention";
-import { needsOf } from "./model/needs";
 import { StackPauseProvider } from "./model/pause";
 import { Automation } from "./pages/automation";
 import { AutomationForm } from "./pages/automation_form";
@@ -9,6 +8,7 @@ import { Automations } from "./pages/automations";
 import { Chats } from "./pages/chats";
 import { Connections } from "./pages/connections";
 import { Job } from "./pages/job";
+import { needsOf } from "./pages/needs";
 import { Now } from "./pages/now";
 import { Run } from "./pages/run";
 import { Runs } from "./pages/runs";

@@ -2,6 +2,7 @@
 
 import type { Schemas } from "../api/client";
 import { formatTime } from "../time";
+import { formatInZone } from "../ui/zoned_time";
 import { localOf } from "./zoned";
 
 export type Upcoming = Schemas["UpcomingTimes"];
@@ -75,5 +76,5 @@ export function timeInBoth(time: string, zone: string, own: string): string {
 export function timeInOwn(time: string, zone: string, own: string): string | null {
   const instant = Date.parse(time);
   if (localOf(instant, zone) === localOf(instant, own)) return null;
-  return formatTime(time, own) + (own === "UTC" ? "" : ` in ${own}`);
+  return formatInZone(time, own);
 }

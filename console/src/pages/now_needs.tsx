@@ -1,19 +1,15 @@
 // What needs a person, worst first, with the next action.
 
 import { useState } from "preact/hooks";
-import { newKey, read } from "../api/client";
-import { useAction, useQuery } from "../hooks";
 import { type Sources, useSources } from "../model/attention";
-import { counted, type Need, needsOf } from "../model/needs";
 import { useSession } from "../session";
 import { Distance, formatTime, useZone } from "../time";
 import { Button, Copy, LinkButton } from "../ui/button";
-import { Confirm } from "../ui/dialog";
 import { Section } from "../ui/page";
 import { ErrorNotice, Loading } from "../ui/state";
-import { curl, Terminal } from "../ui/terminal";
 import { Text } from "../ui/text";
-import { useToast } from "../ui/toast";
+import { type Need, needsOf } from "./needs";
+import { MatchingDialog } from "./runs_bulk";
 
 const MOST_SHOWN = 6;
 
@@ -22,7 +18,7 @@ export function Needs() {
   const sources = useSources();
   const { me } = useSession();
   const [all, setAll] = useState(false);
-  const [replayed, setReplayed] = useState<Need | null>(null);
+  const [replayed, setReplayed] = useState<Need["replay"]>(null);
   const needs = needsOf(sources, me, Date.now());
   const shown = all ? needs : needs.slice(0, MOST_SHOWN);
   const hidden = needs.length - MOST_SHOWN;
@@ -32,7 +28,7 @@ export function Needs() {
       {shown.length > 0 && (
         <ul class="needs">
           {shown.map((need) => (
-            <NeedItem key={need.id} need={need} onReplay={() => setReplayed(need)} />
+            <NeedItem key={need.id} need={need} onReplay={() => setReplayed(need.replay)} />
           ))}
         </ul>
       )}
@@ -42,7 +38,15 @@ export function Needs() {
         </Button>
       )}
       {needs.length === 0 && <Calm sources={sources} />}
-      {replayed?.replay && <ReplayDialog replay={replayed.replay} onClose={() => setReplayed(null)} />}
+      {replayed && (
+        <MatchingDialog
+          verb="replay"
+          filters={replayed.filters}
+          window={null}
+          shown={replayed.runs}
+          onClose={() => setReplayed(null)}
+        />
+      )}
     </Section>
   );
 }
@@ -135,66 +139,4 @@ function Calm({ sources }: { sources: Sources }) {
 
 function listOf(texts: readonly string[]): string {
   return new Intl.ListFormat("en", { type: "conjunction" }).format(texts);
-}
-
-const MOST_REPLAYED = 1000;
-const EVERY_RUN = {
-  target: null,
-  label: null,
-  trigger: null,
-  slot_since: null,
-  slot_until: null,
-  since: null,
-  until: null,
-};
-
-function ReplayDialog({ replay, onClose }: { replay: NonNullable<Need["replay"]>; onClose(): void }) {
-  const { api } = useSession();
-  const { runs } = useSources();
-  const toast = useToast();
-  const [key] = useState(newKey);
-  const filter = { ...EVERY_RUN, automation: replay.automation, status: [replay.status] };
-  const count = useQuery("count", () =>
-    read(api.POST("/runs/replay", { body: { filter, limit: MOST_REPLAYED, dry_run: true } })),
-  );
-  const matching = count.data && "count" in count.data ? count.data : null;
-  // Never more runs than the person has agreed to, even if more match by now.
-  const body = { filter, limit: matching?.count || 1, dry_run: false };
-  const start = useAction(() =>
-    read(api.POST("/runs/replay", { body, params: { header: { "Idempotency-Key": key } } })),
-  );
-  const number = matching ? counted(matching.count, "run") : "the runs";
-  return (
-    <Confirm
-      title={`Replay ${number} of ${replay.automation}?`}
-      verb={`Replay ${number}`}
-      action={start}
-      disabled={!matching || matching.count === 0}
-      failure="The runs are not replayed"
-      onClose={onClose}
-      onDone={(job) => {
-        onClose();
-        void runs.reload();
-        toast(`Replaying ${counted(job.count ?? 0, "run")} of ${replay.automation}. See them under “Open runs”.`);
-      }}
-    >
-      <ErrorNotice error={count.error} what="The runs can't be counted" onRetry={count.reload} />
-      {count.loading && <Loading what="the number of runs" />}
-      {matching && (
-        <p>
-          {matching.has_more ? `These are the first ${number}; more match. ` : ""}
-          {replay.status === "missed"
-            ? "They are performed now, late."
-            : "They are performed again. Fix the cause first: otherwise they fail again."}
-        </p>
-      )}
-      <Terminal
-        command={`aichats runs replay --auto ${replay.automation} --status ${replay.status}`}
-        request={curl("POST", "/runs/replay", {
-          ...body,
-          filter: { automation: replay.automation, status: [replay.status] },
-        })}
-      />
-    </Confirm>
-  );
 }

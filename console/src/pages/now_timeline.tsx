@@ -1,7 +1,7 @@
 // A line of time with a lane for each automation.
 
 import { useMemo, useState } from "preact/hooks";
-import { counted } from "../model/needs";
+import { count } from "../model/automation_words";
 import {
   bandOf,
   numberOf,
@@ -69,14 +69,14 @@ function Axis({ ticks, span, zone }: { ticks: readonly Tick[]; span: Span; zone:
 
 function Lane({ row, span, zone }: { row: Upcoming; span: Span; zone: string }) {
   const [first] = row.times;
-  const own = first ? formatTime(first.utc, row.timezone, "time") : "";
+  const own = first ? formatTime(first.utc, row.timezone, "clock") : "";
   const elsewhere = first && timeInOwn(first.utc, zone, row.timezone) !== null;
   return (
     <li class="lane">
       <div class="lane-name">
         <Link to={`/automations/${row.automation}`}>{row.automation}</Link>
         <span class="faint">
-          {own.slice(0, 5)} {elsewhere ? row.timezone : ""} · {counted(row.targets, "target")}
+          {own} {elsewhere ? row.timezone : ""} · {count(row.targets, "target")}
         </span>
       </div>
       <Track row={row} span={span} zone={zone} />

@@ -3,7 +3,7 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import { read } from "../api/client";
 import { useMedia, usePages } from "../hooks";
-import { counted } from "../model/needs";
+import { count } from "../model/automation_words";
 import { useStackPause } from "../model/pause";
 import { numberOf, type Span, timeInOwn, type Upcoming } from "../model/upcoming";
 import { Link, useQueryParameters } from "../router";
@@ -130,11 +130,11 @@ function TimeItem({ row, zone }: { row: Upcoming; zone: string }) {
   const own = timeInOwn(first, zone, row.timezone);
   return (
     <li>
-      <strong>{formatTime(first, zone, "time").slice(0, 5)}</strong>
+      <strong>{formatTime(first, zone, "clock")}</strong>
       <div>
         <Link to={`/automations/${row.automation}`}>{row.automation}</Link>
         <p class="faint">
-          {numberOf(row)} · {counted(row.targets, "target")}
+          {numberOf(row)} · {count(row.targets, "target")}
           {own && ` · ${own}`}
         </p>
       </div>

@@ -1,13 +1,16 @@
 // What needs a person, made from what the API answers: worst first, with the reason and the next action.
 
 import type { Schemas } from "../api/client";
+import type { Sources } from "../model/attention";
+import { count } from "../model/automation_words";
+import type { Connection } from "../model/credentials";
+import type { Runs } from "../model/first_runs";
 import { quoted } from "../ui/terminal";
-import type { Sources } from "./attention";
-import type { Runs } from "./first_runs";
+import { connectCommand } from "./connections_words";
+import { type Filters, pathOf } from "./runs_query";
 
 type Me = Schemas["Me"];
 type Run = Schemas["RunView"];
-type Connection = Schemas["ConnectionView"];
 type Budget = Schemas["BudgetView"];
 export type NeedStatus = "unknown" | "failed" | "missed";
 
@@ -25,8 +28,8 @@ export interface Need {
   readonly link: { readonly to: string; readonly text: string } | null;
   /** The command for the next action, if only a terminal has it. */
   readonly command: string | null;
-  /** The runs that can be replayed. */
-  readonly replay: { readonly automation: string; readonly status: NeedStatus } | null;
+  /** The runs that can be replayed: all that match, and those that are known. */
+  readonly replay: { readonly filters: Filters; readonly runs: readonly Run[] } | null;
 }
 
 const NEARLY = 0.8;
@@ -39,7 +42,7 @@ export function needsOf(sources: Sources, me: Me, now: number): Need[] {
   const budgets = sources.budgets.data?.data.flatMap(budgetNeeds) ?? [];
   return [
     ...of("unknown"),
-    ...(sources.connections.data?.data.flatMap(connectionNeeds) ?? []).sort(byTone),
+    ...(sources.connections.data?.data.flatMap((each) => connectionNeeds(each, me)) ?? []).sort(byTone),
     ...of("failed"),
     ...of("missed"),
     ...budgets.filter((need) => need.tone === "error"),
@@ -51,11 +54,6 @@ export function needsOf(sources: Sources, me: Me, now: number): Need[] {
 
 function byTone(one: Need, other: Need): number {
   return Number(one.tone === "warning") - Number(other.tone === "warning");
-}
-
-/** Return a number with its noun, such as "1 run" or "12 runs". */
-export function counted(number: number, noun: string): string {
-  return `${number.toLocaleString("en-US")} ${noun}${number === 1 ? "" : "s"}`;
 }
 
 const RUN_WORDS: Record<NeedStatus, { one: string; many: string; why: string; link: string }> = {
@@ -91,8 +89,9 @@ function runNeed(group: readonly [Run, ...Run[]], more: boolean): Need {
   const status = needStatus(newest);
   const words = RUN_WORDS[status];
   const { automation } = newest;
+  const filters: Filters = { statuses: [status], ...(automation === null ? { trigger: "http" } : { automation }) };
   const single = group.length === 1 && !more;
-  const number = `${counted(group.length, "run")}${more ? " or more" : ""}`;
+  const number = `${count(group.length, "run")}${more ? " or more" : ""}`;
   return {
     id: `${status} ${automation}`,
     tone: status === "missed" ? "warning" : "error",
@@ -101,16 +100,12 @@ function runNeed(group: readonly [Run, ...Run[]], more: boolean): Need {
     reason: words.why || `${single ? "" : "The newest: "}${newest.error?.message ?? "no reason is stored"}`,
     at: newest.finished_at ?? newest.created_at,
     link: {
-      to: single ? `/runs/${newest.run_id}` : `/runs?status=${status}&${filterOf(automation)}`,
+      to: single ? `/runs/${newest.run_id}` : pathOf(filters),
       text: `${words.link} ${single ? "the run" : "the runs"}`,
     },
     command: null,
-    replay: automation === null || status === "unknown" ? null : { automation, status },
+    replay: status === "unknown" ? null : { filters, runs: group },
   };
-}
-
-function filterOf(automation: string | null): string {
-  return automation === null ? "trigger=http" : `automation=${automation}`;
 }
 
 function needStatus({ status }: Run): NeedStatus {
@@ -124,7 +119,7 @@ const CONNECTION_WORDS: Partial<Record<Connection["state"], [title: string, reas
   disconnected: ["has no user", "Companies use it, but nobody is logged in."],
 };
 
-function connectionNeeds(connection: Connection): Need[] {
+function connectionNeeds(connection: Connection, { stack }: Me): Need[] {
   const words = CONNECTION_WORDS[connection.state];
   const unused = connection.state === "disconnected" && connection.companies.length === 0;
   if (!words || unused) return [];
@@ -140,18 +135,10 @@ function connectionNeeds(connection: Connection): Need[] {
       reason: [reason, sentence(connection.reason ?? ""), users].filter(Boolean).join(" "),
       at: connection.broken_at,
       link: { to: "/connections", text: "Show the connections" },
-      command: wait || connection.state === "unreadable" ? null : connectCommand(connection),
+      command: wait || connection.state === "unreadable" ? null : connectCommand(connection, stack),
       replay: null,
     },
   ];
-}
-
-/** Return the command that connects a user again. */
-function connectCommand({ name, client_id, company_id }: Connection): string {
-  const parts = ["aichats admin connect --client-id", quoted(client_id ?? "APP_ID")];
-  if (name !== "default") parts.push("--connection", quoted(name));
-  if (company_id) parts.push("--company", quoted(company_id));
-  return parts.join(" ");
 }
 
 function subscriptionNeeds(subscription: Schemas["SubscriptionView"]): Need[] {
@@ -201,7 +188,7 @@ function useText(use: Schemas["BudgetUse"] | null, noun: string): string {
   return use ? `${use.used.toLocaleString("en-US")} of ${use.limit.toLocaleString("en-US")} ${noun}` : "";
 }
 
-function tokenNeeds({ expires_at, name }: Me, now: number): Need[] {
+function tokenNeeds({ expires_at, name, stack }: Me, now: number): Need[] {
   if (expires_at === null || Date.parse(expires_at) - now > SOON_MS) return [];
   return [
     {
@@ -212,7 +199,7 @@ function tokenNeeds({ expires_at, name }: Me, now: number): Need[] {
       reason: "Then you must sign in with a new one. The command prints it.",
       at: expires_at,
       link: null,
-      command: `aichats admin callers rotate ${quoted(name)}`,
+      command: `aichats admin callers rotate ${quoted(name)} --stack ${quoted(stack)}`,
       replay: null,
     },
   ];
