@@ -10,8 +10,8 @@ import { Empty, ErrorNotice, Loading } from "../ui/state";
 import { Text } from "../ui/text";
 import { DeedDialog } from "./automation_deeds";
 import { Definition } from "./automation_definition";
-import { Manage, Overview } from "./automation_overview";
-import { runsOf } from "./automation_state";
+import { Manage, Overview, OverviewTerminal } from "./automation_overview";
+import { runsOf, ShortState } from "./automation_state";
 import { Texts } from "./automation_texts";
 import { TryEvent } from "./automation_try";
 import { isView } from "./automations_search";
@@ -73,6 +73,11 @@ function Loaded({ query, automation }: { query: Query<AutomationView>; automatio
   return (
     <Page
       title={automation.name}
+      heading={
+        <>
+          {automation.name} <ShortState automation={automation} />
+        </>
+      }
       description={automation.description && <Text>{automation.description}</Text>}
       actions={<MainActions automation={automation} onDeed={setDeed} />}
     >
@@ -92,7 +97,12 @@ function Loaded({ query, automation }: { query: Query<AutomationView>; automatio
       {part === "texts" && <Texts automation={automation} />}
       {part === "try" && <TryEvent automation={automation} onChanged={query.reload} />}
       {part === "definition" && <Definition automation={automation} />}
-      {part === "overview" && <Manage automation={automation} onDeed={setDeed} />}
+      {part === "overview" && (
+        <>
+          <Manage automation={automation} onDeed={setDeed} />
+          <OverviewTerminal automation={automation} />
+        </>
+      )}
       {deed && (
         <DeedDialog deed={deed} automation={automation} onChanged={query.reload} onClose={() => setDeed(null)} />
       )}

@@ -17,7 +17,6 @@ import { Notice } from "../ui/state";
 import { curl, quoted, Terminal } from "../ui/terminal";
 import { Facts, LongText, Text } from "../ui/text";
 import { NewestRuns } from "./automation_runs";
-import { AutomationState } from "./automation_state";
 import { Targets } from "./automation_targets";
 import { When } from "./automation_times";
 
@@ -122,14 +121,7 @@ function What({ automation }: { automation: AutomationView }) {
           <LongText label="Message">{message}</LongText>
         </div>
       )}
-      <Facts
-        items={[
-          ["State", <AutomationState key="state" automation={automation} />],
-          ...details(action),
-          ...rules(automation),
-          ...origin(automation),
-        ]}
-      />
+      <Facts items={[...details(action), ...rules(automation), ...origin(automation)]} />
     </Section>
   );
 }
@@ -197,6 +189,22 @@ function origin(automation: AutomationView): [string, ComponentChildren][] {
   ];
 }
 
+/** The commands for what the overview shows. */
+export function OverviewTerminal({ automation: { name, trigger } }: { automation: AutomationView }) {
+  const isSchedule = trigger.type === "schedule";
+  const commands = [
+    `aichats auto show ${quoted(name)}`,
+    isSchedule && `aichats auto next ${quoted(name)}`,
+    `aichats runs list --auto ${quoted(name)}`,
+  ];
+  const requests = [
+    curl("GET", `/automations/${name}`),
+    isSchedule && curl("GET", `/automations/${name}/preview?count=5`),
+    curl("GET", `/runs?automation=${name}&limit=10`),
+  ];
+  return <Terminal command={commands.filter(Boolean).join("\n")} request={requests.filter(Boolean).join("\n")} />;
+}
+
 /** What a person does rarely with an automation. */
 export function Manage({ automation, onDeed }: Omit<Properties, "onChanged">) {
   const { can } = useSession();
@@ -211,7 +219,6 @@ export function Manage({ automation, onDeed }: Omit<Properties, "onChanged">) {
         <LinkButton to={`/automations/${name}?show=definition`}>Export the definition</LinkButton>
         {can(...NEEDED.delete) && <Button kind="danger" onClick={() => onDeed("delete")}>{`Delete ${name}`}</Button>}
       </div>
-      <Terminal command={`aichats auto show ${quoted(name)}`} request={curl("GET", `/automations/${name}`)} />
     </Section>
   );
 }

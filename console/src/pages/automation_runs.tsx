@@ -8,8 +8,7 @@ import { Section } from "../ui/page";
 import { usePortion } from "../ui/portion";
 import { Empty, ErrorNotice, Loading } from "../ui/state";
 import { Marks, OPEN_STATUSES, RunBadge } from "../ui/status";
-import { Table } from "../ui/table";
-import { curl, quoted, Terminal } from "../ui/terminal";
+import { type Column, Table } from "../ui/table";
 import { Text } from "../ui/text";
 import { ZonedTime } from "../ui/zoned_time";
 import { runsOf } from "./automation_state";
@@ -43,10 +42,6 @@ export function NewestRuns({ automation }: { automation: AutomationView }) {
           </span>
         </p>
       )}
-      <Terminal
-        command={`aichats runs list --auto ${quoted(name)}`}
-        request={curl("GET", `/runs?automation=${name}&limit=${NEWEST}`)}
-      />
       <ErrorNotice error={runs.error} what="The runs can't be read" onRetry={runs.reload} />
       {runs.loading && <Loading what="runs" />}
       {runs.data?.length === 0 && (
@@ -99,12 +94,16 @@ export function RunTable({ caption, rows }: { caption: string; rows: readonly Ro
         { title: "Status", cell: ({ run }) => (run ? <RunBadge status={run.status} /> : <span class="faint">…</span>) },
         { title: "Time", cell: ({ run }) => run && <ZonedTime at={run.slot ?? run.created_at} zone={null} /> },
         { title: "Started by", cell: ({ run }) => run && (STARTERS[run.trigger] ?? run.trigger), optional: true },
-        { title: "Error", cell: ({ run }) => run?.error?.message && <Text>{shortened(run.error.message)}</Text> },
+        ...(rows.some(({ run }) => run?.error?.message) ? [ERROR] : []),
       ]}
     />
   );
 }
 
+const ERROR: Column<Row> = {
+  title: "Error",
+  cell: ({ run }) => run?.error?.message && <Text>{shortened(run.error.message)}</Text>,
+};
 const STARTERS: Record<string, string> = {
   schedule: "its schedule",
   webhook: "an event",

@@ -1,23 +1,29 @@
 import { type AutomationView, zoneOf } from "../model/automation_words";
 import { describeTrigger } from "../model/schedule_words";
 import { Link } from "../router";
-import { Distance } from "../time";
+import { Distance, Time } from "../time";
 import { Marks, StateBadge } from "../ui/status";
 import { Text } from "../ui/text";
 import { ZonedTime } from "../ui/zoned_time";
 
-/** The state of an automation. If it is paused: the part that is paused, and until when. */
-export function AutomationState({ automation }: { automation: AutomationView }) {
-  const { state, paused } = automation;
+/** The state of an automation, and which part is paused. */
+export function ShortState({ automation: { state, paused } }: { automation: AutomationView }) {
   if (!paused) return <StateBadge state={state} />;
   if (paused.scope === "trigger") return <StateBadge state="disabled" />;
+  return <StateBadge state="paused" text={paused.scope === "stack" ? "stack paused" : "paused"} />;
+}
+
+/** The state of an automation. If it is paused: until when. */
+export function AutomationState({ automation }: { automation: AutomationView }) {
+  const { paused } = automation;
+  if (!paused || paused.scope === "trigger") return <ShortState automation={automation} />;
   return (
     <span class="stacked">
-      <StateBadge state="paused" text={paused.scope === "stack" ? "stack paused" : "paused"} />
+      <ShortState automation={automation} />
       <span class="faint">
         {paused.until ? (
           <>
-            until <ZonedTime at={paused.until} zone={null} />
+            until <Time at={paused.until} />
           </>
         ) : (
           "until you resume"

@@ -8,7 +8,6 @@ import { Button } from "../ui/button";
 import { Section } from "../ui/page";
 import { ErrorNotice, Loading } from "../ui/state";
 import { type Column, Table } from "../ui/table";
-import { curl, quoted, Terminal } from "../ui/terminal";
 import { Text } from "../ui/text";
 import { formatInZone, ZonedTime } from "../ui/zoned_time";
 import { RemovePlannedPause } from "./automation_resume";
@@ -25,7 +24,7 @@ interface Properties {
 /** When an automation runs: its trigger in words, its pauses, and its next times. */
 export function When({ automation, onDeed, onChanged }: Properties) {
   const { can } = useSession();
-  const { name, trigger, pauses } = automation;
+  const { trigger, pauses } = automation;
   const [removed, setRemoved] = useState<string | null>(null);
   // A pause can be planned while another one is effective. The header has the button if none is.
   const plan = can(...NEEDED.pause) && automation.paused !== null && (
@@ -47,9 +46,6 @@ export function When({ automation, onDeed, onChanged }: Properties) {
           onClose={() => setRemoved(null)}
         />
       )}
-      {trigger.type === "webhook" && (
-        <Terminal command={`aichats auto show ${quoted(name)}`} request={curl("GET", `/automations/${name}`)} />
-      )}
     </Section>
   );
 }
@@ -58,7 +54,8 @@ function Schedule({ trigger }: { trigger: Schemas["ScheduleTrigger"] }) {
   const { expression, timezone = "UTC", start, end } = trigger;
   return (
     <p class="faint inline">
-      <code>{expression}</code> <span>{timezone}</span>
+      <code>{expression}</code>
+      {expression.startsWith("rate") || <span>{timezone}</span>}
       {start && (
         <span>
           from <Time at={start} />
@@ -158,10 +155,6 @@ function NextTimes({ automation }: { automation: AutomationView }) {
   const isDisabled = automation.paused?.scope === "trigger";
   return (
     <>
-      <Terminal
-        command={`aichats auto next ${quoted(name)} --count 5`}
-        request={curl("GET", `/automations/${name}/preview?count=5`)}
-      />
       <ErrorNotice error={next.error} what="The next times can't be read" onRetry={next.reload} />
       {next.loading && <Loading what="the next times" />}
       {next.data?.leftOut.map((interval) => (
