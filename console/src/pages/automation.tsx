@@ -122,6 +122,11 @@ function MainActions({ automation, onDeed }: { automation: AutomationView; onDee
           Run now
         </Button>
       )}
+      {can(...NEEDED.run) && trigger.type === "webhook" && (
+        <LinkButton kind="primary" to={`/automations/${name}?show=try`}>
+          Try with an event
+        </LinkButton>
+      )}
       {change && can(...NEEDED[change]) && <Button onClick={() => onDeed(change)}>{DEEDS[change]}</Button>}
       {can("put_automation") && <LinkButton to={`/automations/${name}/edit`}>Edit</LinkButton>}
     </>

@@ -28,13 +28,13 @@ export function Definition({ automation }: { automation: AutomationView }) {
         <code>{`aichats apply FOLDER${adopt}`}</code>
       </p>
       <Managed automation={automation} />
+      <ErrorNotice error={written.error} what="The definition can't be read" onRetry={written.reload} />
+      {written.loading && <Loading what="the definition" />}
+      {written.data && <Json value={written.data} label={file} />}
       <Terminal
         command={`aichats auto show ${quoted(name)} -o json`}
         request={curl("GET", `/automations/${name}?view=input`)}
       />
-      <ErrorNotice error={written.error} what="The definition can't be read" onRetry={written.reload} />
-      {written.loading && <Loading what="the definition" />}
-      {written.data && <Json value={written.data} label={file} />}
     </Section>
   );
 }

@@ -31,7 +31,7 @@ export function Overview({ automation, onDeed, onChanged }: Properties) {
   const { can } = useSession();
   return (
     <>
-      <PausedNotice automation={automation} onDeed={onDeed} />
+      <PausedNotice automation={automation} />
       <div class="columns">
         <When automation={automation} onDeed={onDeed} onChanged={onChanged} />
         <What automation={automation} />
@@ -41,58 +41,47 @@ export function Overview({ automation, onDeed, onChanged }: Properties) {
   );
 }
 
-function PausedNotice({ automation, onDeed }: Omit<Properties, "onChanged">) {
-  const { can } = useSession();
-  const { name, paused } = automation;
+function PausedNotice({ automation: { name, paused } }: { automation: AutomationView }) {
   if (!paused) return null;
-  const by = paused.by === null ? "" : " by ";
-  const since = (
+  const { scope, until, by, from, reason } = paused;
+  const isBudget = by === "budget";
+  const what = scope === "stack" ? "The whole stack" : name;
+  const end = until ? (
     <>
-      {by}
-      {paused.by !== null && <Text>{paused.by === "budget" ? "aichats" : paused.by}</Text>} since{" "}
-      <Time at={paused.from} />
-    </>
-  );
-  if (paused.scope === "stack") {
-    return (
-      <Notice kind="warning" title="The whole stack is paused" actions={<Link to="">Show what happens now</Link>}>
-        <p>It is paused{since}.</p>
-        {paused.reason && <Text>{paused.reason}</Text>}
-      </Notice>
-    );
-  }
-  const deed = paused.scope === "trigger" ? "enable" : "resume";
-  const button = can(...NEEDED[deed]) && <Button onClick={() => onDeed(deed)}>{`${DEEDS[deed]} ${name}`}</Button>;
-  const until = paused.until ? (
-    <>
-      until <Time at={paused.until} />
+      until <Time at={until} />
     </>
   ) : (
-    "until you resume it"
+    "until you resume"
   );
   return (
     <Notice
       kind="warning"
       title={
-        paused.scope === "trigger" ? (
+        scope === "trigger" ? (
           `${name} is disabled`
         ) : (
           <>
-            {name} is paused {until}
+            {what} is paused {end}
           </>
         )
       }
-      actions={button}
+      actions={scope === "stack" && <Link to="">Show the pause of the stack</Link>}
     >
       <p>
-        {paused.scope === "trigger" ? "Disabled" : "Paused"}
-        {since}.{paused.by === "budget" && " Its budget is used up."}
+        {by !== null && !isBudget && (
+          <>
+            By <Text>{by}</Text>.{" "}
+          </>
+        )}
+        {isBudget && "Its budget is used up. "}
+        Since <Time at={from} />.
+        {reason && !isBudget && (
+          <>
+            {" "}
+            Reason: <Text>{reason}</Text>
+          </>
+        )}
       </p>
-      {paused.reason && paused.by !== "budget" && (
-        <p>
-          Reason: <Text>{paused.reason}</Text>
-        </p>
-      )}
     </Notice>
   );
 }

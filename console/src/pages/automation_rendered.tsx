@@ -20,7 +20,7 @@ const GROUPS = 10;
 const NAMES = 5;
 
 /** What an automation sends to each target. Targets that get the same text are shown together, failures first. */
-export function Rendered({ preview }: { preview: Preview }) {
+export function Rendered({ preview, filter = null }: { preview: Preview; filter?: string | null }) {
   const [search, setSearch] = useState("");
   const wanted = search.trim().toLowerCase();
   const found = preview.rendered.filter(({ target }) => targetName(target).toLowerCase().includes(wanted));
@@ -29,7 +29,12 @@ export function Rendered({ preview }: { preview: Preview }) {
   if (preview.filtered) {
     return (
       <Empty title="The filter rejects this event, so nothing starts">
-        <p>Change the event or the filter of the automation.</p>
+        {filter !== null && (
+          <code>
+            <Text>{filter}</Text>
+          </code>
+        )}
+        <p>Change the event, or the filter of the automation.</p>
       </Empty>
     );
   }

@@ -47,7 +47,7 @@ export function RunDialog({ automation, onChanged, onClose }: DeedProperties) {
   };
   if (started) {
     return (
-      <Dialog title={`${name} is running`} onClose={onClose}>
+      <Dialog title={`${name} was started`} onClose={onClose}>
         <StartedRuns ids={started.ids} at={started.at} query={{ automation: name, trigger: "http" }} />
         <div class="buttons">
           <Button kind="primary" onClick={onClose}>
@@ -107,6 +107,7 @@ const CONSEQUENCES = {
 };
 
 function consequence(automation: AutomationView, number: number): string {
+  if (number === 0) return "Choose at least one.";
   const { action } = automation;
   const chats = `This ${CONSEQUENCES[action.type]} ${count(number, "real chat")}`;
   if (action.type === "whop.update_chat" || action.type === "kodey.send_message") return `${chats}.`;

@@ -75,8 +75,8 @@ interface Row {
   readonly run: RunView | undefined;
 }
 
-/** Runs in a section, each with a link to its page. */
-export function RunTable({ caption, rows }: { caption: string; rows: readonly Row[] }) {
+/** Runs, each with a link to its page. A brief table leaves out when and why they started. */
+export function RunTable({ caption, rows, brief = false }: { caption: string; rows: readonly Row[]; brief?: boolean }) {
   const { can } = useSession();
   return (
     <Table
@@ -92,14 +92,22 @@ export function RunTable({ caption, rows }: { caption: string; rows: readonly Ro
           },
         },
         { title: "Status", cell: ({ run }) => (run ? <RunBadge status={run.status} /> : <span class="faint">…</span>) },
-        { title: "Time", cell: ({ run }) => run && <ZonedTime at={run.slot ?? run.created_at} zone={null} /> },
-        { title: "Started by", cell: ({ run }) => run && (STARTERS[run.trigger] ?? run.trigger), optional: true },
+        ...(brief ? [] : [TIME, STARTER]),
         ...(rows.some(({ run }) => run?.error?.message) ? [ERROR] : []),
       ]}
     />
   );
 }
 
+const TIME: Column<Row> = {
+  title: "Time",
+  cell: ({ run }) => run && <ZonedTime at={run.slot ?? run.created_at} zone={null} />,
+};
+const STARTER: Column<Row> = {
+  title: "Started by",
+  cell: ({ run }) => run && (STARTERS[run.trigger] ?? run.trigger),
+  optional: true,
+};
 const ERROR: Column<Row> = {
   title: "Error",
   cell: ({ run }) => run?.error?.message && <Text>{shortened(run.error.message)}</Text>,
@@ -159,7 +167,7 @@ export function StartedRuns({ ids, query, at }: StartedProperties) {
           : `${ids.length === 1 ? "The run has" : `All ${count(ids.length, "run")} have`} ended: ${summary(ended)}.`}
       </p>
       <ErrorNotice error={known.error} what="The runs were started, but can't be read" onRetry={known.reload} />
-      <RunTable caption="Started runs" rows={shown.map((id) => ({ id, run: known.data?.get(id) }))} />
+      <RunTable brief caption="Started runs" rows={shown.map((id) => ({ id, run: known.data?.get(id) }))} />
       {more}
     </>
   );

@@ -53,10 +53,6 @@ export function Texts({ automation }: { automation: AutomationView }) {
           )}
         </div>
       )}
-      <Terminal
-        command={`aichats auto render ${quoted(name)}${at ? ` --at ${at}` : ""}`}
-        request={curl("GET", `/automations/${name}/preview?render=true`)}
-      />
       <ErrorNotice error={preview.error} what="The texts can't be shown" onRetry={preview.reload} />
       {preview.loading && <Loading what="the texts" />}
       {!isTooEarly && preview.data && (
@@ -73,6 +69,10 @@ export function Texts({ automation }: { automation: AutomationView }) {
           {preview.data.at && <Rendered key={at} preview={preview.data} />}
         </>
       )}
+      <Terminal
+        command={`aichats auto render ${quoted(name)}${at ? ` --at ${at}` : ""}`}
+        request={curl("GET", `/automations/${name}/preview?render=true`)}
+      />
     </Section>
   );
 }

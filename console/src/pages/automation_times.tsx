@@ -70,16 +70,21 @@ function Schedule({ trigger }: { trigger: Schemas["ScheduleTrigger"] }) {
   );
 }
 
+/** The words about a trigger name so many events. */
+const SAID = 2;
+
 function Events({ trigger }: { trigger: Schemas["WebhookTrigger"] }) {
   return (
     <>
-      <ul class="tags">
-        {trigger.events.map((event) => (
-          <li key={event}>
-            <code>{event}</code>
-          </li>
-        ))}
-      </ul>
+      {trigger.events.length > SAID && (
+        <ul class="tags">
+          {trigger.events.map((event) => (
+            <li key={event}>
+              <code>{event}</code>
+            </li>
+          ))}
+        </ul>
+      )}
       {trigger.filter && (
         <div class="stacked">
           <h3>Only if this is true (filter)</h3>
@@ -104,12 +109,7 @@ function Pauses({ pauses, onRemove }: { pauses: readonly Pause[]; onRemove: ((fr
                 <Time at={pause.from} /> – {pause.until ? <Time at={pause.until} /> : "until you resume"}
               </span>
               <span class="faint">
-                {pause.reason && <Text>{pause.reason}</Text>}
-                {pause.by && (
-                  <>
-                    {pause.reason && " · "}by <Text>{pause.by}</Text>
-                  </>
-                )}
+                <PauseReason pause={pause} />
               </span>
             </span>
             {onRemove && Date.parse(pause.from) > Date.now() && (
@@ -125,6 +125,20 @@ function Pauses({ pauses, onRemove }: { pauses: readonly Pause[]; onRemove: ((fr
         ))}
       </ul>
     </div>
+  );
+}
+
+function PauseReason({ pause: { reason, by } }: { pause: Pause }) {
+  if (by === "budget") return "Its budget is used up";
+  return (
+    <>
+      {reason && <Text>{reason}</Text>}
+      {by && (
+        <>
+          {reason && " · "}by <Text>{by}</Text>
+        </>
+      )}
+    </>
   );
 }
 

@@ -23,6 +23,7 @@ type Open = { kind: "run" | "test"; event: JsonObject };
 export function TryEvent({ automation, onChanged }: Properties) {
   const { can } = useSession();
   const { trigger, name } = automation;
+  const filter = trigger.type === "webhook" ? trigger.filter : null;
   const types = trigger.type === "webhook" ? trigger.events : [];
   const [draft, setDraft] = useState<Draft>({ type: types[0] ?? "", text: "" });
   const example = useExample(draft.type);
@@ -79,7 +80,7 @@ export function TryEvent({ automation, onChanged }: Properties) {
       <Section title="What it sends">
         {!fieldError && <ErrorNotice error={preview.error} what="The preview failed" />}
         {preview.shown ? (
-          <Rendered preview={preview.shown} />
+          <Rendered preview={preview.shown} filter={filter} />
         ) : (
           <p class="faint">Nothing is shown yet. Preview the event.</p>
         )}

@@ -23,7 +23,7 @@ export function ConfirmRun({ automation, event, onChanged, onClose }: DeedProper
   };
   if (started) {
     return (
-      <Dialog title={`${name} is running`} onClose={onClose}>
+      <Dialog title={`${name} was started`} onClose={onClose}>
         <StartedRuns ids={started.ids} at={started.at} query={{ automation: name, trigger: "http" }} />
         <div class="buttons">
           <Button kind="primary" onClick={onClose}>
