@@ -2,7 +2,6 @@ import type { ComponentChildren } from "preact";
 import {
   type Action,
   type AutomationView,
-  DEEDS,
   type Deed,
   describeAction,
   describeBudget,
@@ -16,6 +15,7 @@ import { Section } from "../ui/page";
 import { Notice } from "../ui/state";
 import { curl, quoted, Terminal } from "../ui/terminal";
 import { Facts, LongText, Text } from "../ui/text";
+import { Credentials } from "./automation_credentials";
 import { NewestRuns } from "./automation_runs";
 import { Targets } from "./automation_targets";
 import { When } from "./automation_times";
@@ -87,6 +87,7 @@ function PausedNotice({ automation: { name, paused } }: { automation: Automation
 }
 
 function What({ automation }: { automation: AutomationView }) {
+  const { can } = useSession();
   const { action } = automation;
   const title = "title" in action ? action.title : null;
   const message = "message_text" in action ? action.message_text : "content" in action ? action.content : null;
@@ -105,12 +106,13 @@ function What({ automation }: { automation: AutomationView }) {
         </div>
       )}
       {message && (
-        <div class="stacked">
+        <div class="lines">
           <h3>Message</h3>
           <LongText label="Message">{message}</LongText>
         </div>
       )}
-      <Facts items={[...details(action), ...rules(automation), ...origin(automation)]} />
+      <Credentials automation={automation} />
+      <Facts items={[...details(action), ...rules(automation, can("list_budgets")), ...origin(automation)]} />
     </Section>
   );
 }
@@ -130,7 +132,7 @@ function details(action: Action): [string, ComponentChildren][] {
   return items;
 }
 
-function rules(automation: AutomationView): [string, ComponentChildren][] {
+function rules(automation: AutomationView, canSeeUsage: boolean): [string, ComponentChildren][] {
   const { trigger, missed, overlap, budget, labels = {} } = automation;
   const pairs = Object.entries(labels);
   const items: [string, ComponentChildren][] = [];
@@ -139,7 +141,18 @@ function rules(automation: AutomationView): [string, ComponentChildren][] {
     items.push(["If its schedule doesn't fire (missed)", late]);
     items.push(["If earlier runs are still open", overlap === "skip" ? "Skip the new time" : "Run all the same"]);
   }
-  if (budget) items.push(["Budget", describeBudget(budget)]);
+  if (budget) {
+    items.push([
+      "Budget",
+      canSeeUsage ? (
+        <Link key="budget" to="/usage">
+          {describeBudget(budget)}
+        </Link>
+      ) : (
+        describeBudget(budget)
+      ),
+    ]);
+  }
   if (pairs.length > 0) items.push(["Labels", <Labels key="labels" pairs={pairs} />]);
   return items;
 }

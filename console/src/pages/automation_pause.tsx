@@ -103,14 +103,14 @@ function LengthChoice({ zone, now, length, onLength }: ChoiceProperties) {
     ["dates", "Choose the dates"],
   ];
   return (
-    <fieldset class="choices">
+    <fieldset class="answers">
       <legend>How long?</legend>
       {choices.map(([value, text]) => {
         const { until } = spanOf(value, { from: "", until: "" }, now, zone);
         return (
           <label key={value}>
             <input type="radio" name={id} checked={length === value} onChange={() => onLength(value)} />
-            <span class="stacked">
+            <span class="lines">
               {text}
               {until !== null && (
                 <span class="faint">
@@ -154,7 +154,7 @@ function Effect({ automation, span, now }: { automation: AutomationView; span: S
         </p>
       )}
       {next && span.until !== null && (
-        <p class="inline">
+        <p class="beside">
           Next time with this pause: <ZonedTime at={next.utc} zone={zoneOf(automation)} />
         </p>
       )}

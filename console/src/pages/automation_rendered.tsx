@@ -56,7 +56,7 @@ export function Rendered({ preview, filter = null }: { preview: Preview; filter?
 
 function Summary({ total, failed, notShown }: { total: number; failed: number; notShown: number }) {
   return (
-    <div role="status" class="stacked">
+    <div role="status" class="lines">
       {failed === 0 && <p>{count(total + notShown, "run")} would start.</p>}
       {failed > 0 && (
         <Notice

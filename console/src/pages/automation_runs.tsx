@@ -34,7 +34,7 @@ export function NewestRuns({ automation }: { automation: AutomationView }) {
   return (
     <Section title="Newest runs" actions={all}>
       {last && (
-        <p class="inline">
+        <p class="beside">
           <span>Last result</span> <Marks counts={last.counts} all={last.counted_all} />
           <span>{countsOf(last)}</span>
           <span class="faint">

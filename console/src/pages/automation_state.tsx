@@ -18,7 +18,7 @@ export function AutomationState({ automation }: { automation: AutomationView }) 
   const { paused } = automation;
   if (!paused || paused.scope === "trigger") return <ShortState automation={automation} />;
   return (
-    <span class="stacked">
+    <span class="lines">
       <ShortState automation={automation} />
       <span class="faint">
         {paused.until ? (
@@ -50,7 +50,7 @@ export function LastResult({ automation, linked }: { automation: AutomationView;
   if (!last) return <span class="faint">No runs yet</span>;
   const age = <Distance at={last.at} />;
   return (
-    <span class="stacked">
+    <span class="lines">
       <Marks counts={last.counts} all={last.counted_all} />
       {linked ? (
         <Link to={runsOf(automation.name)}>

@@ -25,7 +25,7 @@ export function TargetChoice({ automation, chosen, onChosen }: Properties) {
     onChosen(isChosen ? [...others, target] : others);
   };
   return (
-    <fieldset class="choices">
+    <fieldset class="answers">
       <legend>For whom?</legend>
       <label>
         <input type="radio" name={id} checked={chosen === null} onChange={() => onChosen(null)} />

@@ -58,7 +58,7 @@ export function Texts({ automation }: { automation: AutomationView }) {
       {!isTooEarly && preview.data && (
         <>
           {preview.data.at ? (
-            <p class="inline">
+            <p class="beside">
               For <ZonedTime at={preview.data.at} zone={zone} />
             </p>
           ) : (

@@ -53,7 +53,7 @@ export function When({ automation, onDeed, onChanged }: Properties) {
 function Schedule({ trigger }: { trigger: Schemas["ScheduleTrigger"] }) {
   const { expression, timezone = "UTC", start, end } = trigger;
   return (
-    <p class="faint inline">
+    <p class="faint beside">
       <code>{expression}</code>
       {expression.startsWith("rate") || <span>{timezone}</span>}
       {start && (
@@ -86,7 +86,7 @@ function Events({ trigger }: { trigger: Schemas["WebhookTrigger"] }) {
         </ul>
       )}
       {trigger.filter && (
-        <div class="stacked">
+        <div class="lines">
           <h3>Only if this is true (filter)</h3>
           <code class="box">
             <Text>{trigger.filter}</Text>
@@ -99,12 +99,12 @@ function Events({ trigger }: { trigger: Schemas["WebhookTrigger"] }) {
 
 function Pauses({ pauses, onRemove }: { pauses: readonly Pause[]; onRemove: ((from: string) => void) | null }) {
   return (
-    <div class="stacked">
+    <div class="lines">
       <h3>Pauses</h3>
       <ul class="pauses">
         {pauses.map((pause) => (
           <li key={pause.from + pause.until}>
-            <span class="stacked">
+            <span class="lines">
               <span>
                 <Time at={pause.from} /> – {pause.until ? <Time at={pause.until} /> : "until you resume"}
               </span>

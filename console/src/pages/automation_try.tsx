@@ -21,7 +21,6 @@ type Open = { kind: "run" | "test"; event: JsonObject };
 
 /** Shows what an automation does with an event: as a preview, for this automation only, or through the whole stack. */
 export function TryEvent({ automation, onChanged }: Properties) {
-  const { can } = useSession();
   const { trigger, name } = automation;
   const filter = trigger.type === "webhook" ? trigger.filter : null;
   const types = trigger.type === "webhook" ? trigger.events : [];
@@ -46,32 +45,12 @@ export function TryEvent({ automation, onChanged }: Properties) {
     <div class="columns">
       <Section title="The event">
         <EventEditor types={types} draft={draft} onDraft={change} example={example} error={problem ?? fieldError} />
-        <div class="actions">
-          {can("preview_schedule") && (
-            <Button kind="primary" busy={preview.pending} onClick={() => withEvent(preview.run)}>
-              {preview.pending ? "Filling in the texts…" : "Preview what it sends"}
-            </Button>
-          )}
-          {can(...NEEDED.run) && (
-            <Button onClick={() => withEvent((event) => setOpen({ kind: "run", event }))}>
-              {`Run ${name} with this event`}
-            </Button>
-          )}
-          {can("send_test_event") && (
-            <Button onClick={() => withEvent((event) => setOpen({ kind: "test", event }))}>Send as a test event</Button>
-          )}
-        </div>
-        <ul class="explained">
-          <li>
-            <strong>Preview</strong>: nothing is sent.
-          </li>
-          <li>
-            <strong>Run</strong>: only this automation runs, even if it is paused. The chats are real.
-          </li>
-          <li>
-            <strong>Test event</strong>: all automations that listen for the event run. The chats are real.
-          </li>
-        </ul>
+        <Ways
+          name={name}
+          isPreviewing={preview.pending}
+          onPreview={() => withEvent(preview.run)}
+          onOpen={(kind) => withEvent((event) => setOpen({ kind, event }))}
+        />
         <Terminal
           command={`aichats auto render ${quoted(name)} --event event.json`}
           request={curl("GET", `/events/types?type=${draft.type}`)}
@@ -97,6 +76,47 @@ export function TryEvent({ automation, onChanged }: Properties) {
         />
       )}
     </div>
+  );
+}
+
+interface WaysProperties {
+  name: string;
+  isPreviewing: boolean;
+  onPreview(): void;
+  onOpen(kind: Open["kind"]): void;
+}
+
+/** The ways to use the event, and what each of them really does. */
+function Ways({ name, isPreviewing, onPreview, onOpen }: WaysProperties) {
+  const { can } = useSession();
+  const [canRun, canTest] = [can(...NEEDED.run), can("send_test_event")];
+  return (
+    <>
+      <div class="actions">
+        {can("preview_schedule") && (
+          <Button kind="primary" busy={isPreviewing} onClick={onPreview}>
+            {isPreviewing ? "Filling in the texts…" : "Preview what it sends"}
+          </Button>
+        )}
+        {canRun && <Button onClick={() => onOpen("run")}>{`Run ${name} with this event`}</Button>}
+        {canTest && <Button onClick={() => onOpen("test")}>Send as a test event</Button>}
+      </div>
+      <ul class="explained">
+        <li>
+          <strong>Preview</strong>: nothing is sent.
+        </li>
+        {canRun && (
+          <li>
+            <strong>Run</strong>: only this automation runs, even if it is paused. The chats are real.
+          </li>
+        )}
+        {canTest && (
+          <li>
+            <strong>Test event</strong>: all automations that listen for the event run. The chats are real.
+          </li>
+        )}
+      </ul>
+    </>
   );
 }
 

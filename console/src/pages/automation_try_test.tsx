@@ -105,7 +105,7 @@ function Listeners({ type }: { type: string }) {
   const { listeners, complete } = found.data;
   const skipped = listeners.filter(({ paused }) => paused !== null).length;
   return (
-    <div class="stacked">
+    <div class="lines">
       <p>
         {count(listeners.length, "enabled automation")} {listeners.length === 1 ? "listens" : "listen"} for{" "}
         <code>{type}</code>

@@ -132,7 +132,7 @@ function columns(linksRuns: boolean, actions: (row: AutomationView) => Component
     {
       title: "Automation",
       cell: (row) => (
-        <span class="stacked">
+        <span class="lines">
           <Link to={`/automations/${row.name}`}>{row.name}</Link>
           <span class="faint">
             <Text>{describeAction(row)}</Text>
