@@ -115,7 +115,8 @@ function Failure({ error: { field, detail } }: { error: Schemas["TextError"] }) 
   );
 }
 
-function Sent({ target: { title, message, action } }: { target: Target }) {
+function Sent({ target: { target, title, message, action } }: { target: Target }) {
+  const name = targetName(target);
   return (
     <>
       {title !== null && (
@@ -123,11 +124,11 @@ function Sent({ target: { title, message, action } }: { target: Target }) {
           <Text>{title}</Text>
         </h3>
       )}
-      {message !== null && <LongText label="Message">{message}</LongText>}
+      {message !== null && <LongText label={`Message for ${name}`}>{message}</LongText>}
       {action && (
         <details>
           <summary>All fields</summary>
-          <Json value={action} label="All fields of the action" />
+          <Json value={action} label={`All fields for ${name}`} />
         </details>
       )}
     </>
