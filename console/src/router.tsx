@@ -3,7 +3,7 @@
 
 import type { ComponentChildren } from "preact";
 import { createContext } from "preact";
-import { useCallback, useContext, useEffect, useMemo, useState } from "preact/hooks";
+import { useCallback, useContext, useEffect, useMemo, useRef, useState } from "preact/hooks";
 
 export const BASE = "/console";
 
@@ -18,7 +18,11 @@ interface Navigation {
   go(path: string, options?: { replace?: boolean }): void;
 }
 
+/** Gets a function that leaves the page, and calls it if the person agrees. */
+type Ask = (leave: () => void) => void;
+
 const Context = createContext<Navigation>({ location: { path: "", query: new URLSearchParams() }, go: () => {} });
+const Leaving = createContext<{ current: Ask | null }>({ current: null });
 
 function current(): Location {
   const path = window.location.pathname.slice(BASE.length).replace(/\/+$/, "");
@@ -28,18 +32,67 @@ function current(): Location {
 /** Provides the location, and follows the browser's buttons for back and forward. */
 export function Router({ children }: { children: ComponentChildren }) {
   const [location, setLocation] = useState(current);
+  const asking = useRef<Ask | null>(null);
+  const shown = useRef(window.location.href);
+  const go = useCallback((path: string, options: { replace?: boolean } = {}) => {
+    const leave = () => {
+      history[options.replace ? "replaceState" : "pushState"](null, "", BASE + path);
+      shown.current = window.location.href;
+      setLocation(current());
+      if (!options.replace) window.scrollTo(0, 0);
+    };
+    const isSamePage = path.split("?")[0] === current().path;
+    if (asking.current && !isSamePage) asking.current(leave);
+    else leave();
+  }, []);
   useEffect(() => {
-    const follow = () => setLocation(current());
+    const follow = () => {
+      const { pathname, search } = window.location;
+      if (asking.current && pathname !== new URL(shown.current).pathname) {
+        // The browser has left already: return, and ask.
+        history.pushState(null, "", shown.current);
+        go(pathname.slice(BASE.length) + search);
+      } else {
+        shown.current = window.location.href;
+        setLocation(current());
+      }
+    };
     window.addEventListener("popstate", follow);
     return () => window.removeEventListener("popstate", follow);
-  }, []);
-  const go = useCallback((path: string, options: { replace?: boolean } = {}) => {
-    history[options.replace ? "replaceState" : "pushState"](null, "", BASE + path);
-    setLocation(current());
-    if (!options.replace) window.scrollTo(0, 0);
-  }, []);
+  }, [go]);
   const navigation = useMemo(() => ({ location, go }), [location, go]);
-  return <Context.Provider value={navigation}>{children}</Context.Provider>;
+  return (
+    <Leaving.Provider value={asking}>
+      <Context.Provider value={navigation}>{children}</Context.Provider>
+    </Leaving.Provider>
+  );
+}
+
+/**
+ * Ask before the person leaves the page, while there is something to ask. The browser asks before it closes the tab.
+ *
+ * The result ends the asking at once, such as after saving.
+ */
+export function useLeaving(ask: Ask | null): () => void {
+  const asking = useContext(Leaving);
+  const isAsking = ask !== null;
+  asking.current = ask;
+  useEffect(() => {
+    const warn = (event: BeforeUnloadEvent) => {
+      if (asking.current) event.preventDefault();
+    };
+    if (isAsking) window.addEventListener("beforeunload", warn);
+    return () => window.removeEventListener("beforeunload", warn);
+  }, [asking, isAsking]);
+  useEffect(
+    () => () => {
+      asking.current = null;
+    },
+    [asking],
+  );
+  return useCallback(() => {
+    asking.current = null;
+  }, [asking]);
 }
 
 export function useNavigation(): Navigation {

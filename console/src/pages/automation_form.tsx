@@ -1,10 +1,82 @@
-import { Page } from "../ui/page";
-import { Empty } from "../ui/state";
+// Create an automation, or edit one. What a person types is kept in the tab until it is saved.
 
-export function AutomationForm(_: { parameters: Record<string, string> }) {
+import type { ComponentChildren } from "preact";
+import { take } from "../api/client";
+import { useQuery } from "../hooks";
+import { draftOf } from "../model/draft";
+import { type JsonObject, objectOf } from "../model/json";
+import { Link, useQueryParameters } from "../router";
+import { useSession } from "../session";
+import { LOCAL_ZONE } from "../time";
+import { Page } from "../ui/page";
+import { Empty, ErrorNotice, Loading } from "../ui/state";
+import { Text } from "../ui/text";
+import { type Editing, newEditing } from "./form_draft";
+import { FormEditor } from "./form_editor";
+
+const MOST_NAME = 64;
+
+/** The page at /create, at /create?from=NAME, and at /automations/NAME/edit. */
+export function AutomationForm({ parameters }: { parameters: Record<string, string> }) {
+  const { can, me } = useSession();
+  const [query] = useQueryParameters();
+  const edited = parameters.name ?? null;
+  const source = edited ?? query.get("from");
+  const keptAs = `aichats.draft.${me.name}.${edited ?? `+${source ?? ""}`}`;
+  const needed = source === null ? (["put_automation"] as const) : (["put_automation", "get_automation"] as const);
+  let content: ComponentChildren;
+  if (!can(...needed)) content = <NotAllowed />;
+  else if (source === null) content = <FormEditor keptAs={keptAs} start={newEditing()} />;
+  else content = <Loaded key={source} source={source} isCopy={edited === null} keptAs={keptAs} />;
+  const heading =
+    edited === null ? undefined : (
+      <>
+        Edit <Text>{edited}</Text>
+      </>
+    );
   return (
-    <Page title="AutomationForm">
-      <Empty title="This page is being built" />
+    <Page
+      title={edited === null ? "Create an automation" : `Edit ${edited}`}
+      heading={heading}
+      description="It runs by itself at its times, or when Whop sends an event."
+    >
+      {content}
     </Page>
   );
+}
+
+function NotAllowed() {
+  return (
+    <Empty title="Your API client can't change automations">
+      <p>
+        It needs the scopes <code>automations:read</code>, <code>automations:write</code> and <code>chats:write</code>.
+      </p>
+      <Link to="/automations">Show the automations</Link>
+    </Empty>
+  );
+}
+
+function Loaded({ source, isCopy, keptAs }: { source: string; isCopy: boolean; keptAs: string }) {
+  const { api } = useSession();
+  const stored = useQuery(`input of ${source}`, async () => {
+    const params = { path: { name: source }, query: { view: "input" as const } };
+    const { data, headers } = await take(api.GET("/automations/{name}", { params }));
+    const body = objectOf(data);
+    return isCopy ? copyOf(source, body) : editingOf(source, body, headers.get("ETag"));
+  });
+  if (stored.error) {
+    return <ErrorNotice error={stored.error} what={`${source} can't be read`} onRetry={stored.reload} />;
+  }
+  if (!stored.data) return <Loading what={source} />;
+  return <FormEditor keptAs={keptAs} start={stored.data} />;
+}
+
+function editingOf(name: string, body: JsonObject, etag: string | null): Editing {
+  return { name, draft: draftOf(body, LOCAL_ZONE), rest: body, base: body, etag };
+}
+
+// A copy doesn't belong to the files of the original.
+function copyOf(name: string, { managed_by: _, ...body }: JsonObject): Editing {
+  const suffix = "-copy";
+  return editingOf(name.slice(0, MOST_NAME - suffix.length) + suffix, body, null);
 }

@@ -3,6 +3,8 @@ import { useId } from "preact/hooks";
 
 interface FieldProperties {
   label: string;
+  /** The id of the input, if something else points to it. */
+  id?: string | undefined;
   hint?: ComponentChildren;
   error?: string | null;
   /** Gets the attributes that connect the input with its label, its hint and its error. */
@@ -10,8 +12,9 @@ interface FieldProperties {
 }
 
 /** An input with its label, a hint, and the reason why its value isn't accepted. */
-export function Field({ label, hint, error, children }: FieldProperties) {
-  const id = useId();
+export function Field({ label, id: given, hint, error, children }: FieldProperties) {
+  const own = useId();
+  const id = given ?? own;
   const described = [hint ? `${id}-hint` : "", error ? `${id}-error` : ""].filter(Boolean).join(" ");
   return (
     <div class="field">
@@ -38,6 +41,7 @@ export function Field({ label, hint, error, children }: FieldProperties) {
 
 interface Common {
   label: string;
+  id?: string;
   hint?: ComponentChildren;
   error?: string | null;
   value: string;
@@ -56,11 +60,19 @@ interface TextProperties extends Common {
   code?: boolean;
   /** The id of a <datalist> with suggestions. */
   list?: string;
+  /** What the key Enter does, instead of submitting the form. */
+  onEnter?(): void;
 }
 
-export function TextField({ label, hint, error, value, onValue, type = "text", code, ...rest }: TextProperties) {
+export function TextField(properties: TextProperties) {
+  const { label, id, hint, error, value, onValue, type = "text", code, onEnter, ...rest } = properties;
+  const press = (event: KeyboardEvent) => {
+    if (event.key !== "Enter" || !onEnter) return;
+    event.preventDefault();
+    onEnter();
+  };
   return (
-    <Field label={label} hint={hint} error={error ?? null}>
+    <Field label={label} id={id} hint={hint} error={error ?? null}>
       {(attributes) =>
         // Preact's types for JSX have an input for each `type`, but none for a `type` from outside.
         h<LooseInputHTMLAttributes, HTMLInputElement>("input", {
@@ -72,6 +84,7 @@ export function TextField({ label, hint, error, value, onValue, type = "text", c
           spellcheck: code ? false : undefined,
           value,
           onInput: (event) => onValue(event.currentTarget.value),
+          onKeyDown: press,
         })
       }
     </Field>
@@ -85,9 +98,9 @@ interface AreaProperties extends Common {
   code?: boolean;
 }
 
-export function TextArea({ label, hint, error, value, onValue, code, rows = 4, ...rest }: AreaProperties) {
+export function TextArea({ label, id, hint, error, value, onValue, code, rows = 4, ...rest }: AreaProperties) {
   return (
-    <Field label={label} hint={hint} error={error ?? null}>
+    <Field label={label} id={id} hint={hint} error={error ?? null}>
       {(attributes) => (
         <textarea
           {...rest}
@@ -107,9 +120,9 @@ interface SelectProperties extends Common {
   options: readonly (readonly [value: string, text: string])[];
 }
 
-export function Select({ label, hint, error, value, onValue, options }: SelectProperties) {
+export function Select({ label, id, hint, error, value, onValue, options }: SelectProperties) {
   return (
-    <Field label={label} hint={hint} error={error ?? null}>
+    <Field label={label} id={id} hint={hint} error={error ?? null}>
       {(attributes) => (
         <select {...attributes} value={value} onChange={(event) => onValue(event.currentTarget.value)}>
           {options.map(([each, text]) => (
