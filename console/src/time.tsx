@@ -24,7 +24,7 @@ export function useZone(): Zone {
   return useContext(Context);
 }
 
-type Style = "full" | "short" | "time" | "day" | "clock";
+type Style = "full" | "short" | "time" | "exact" | "day" | "clock";
 
 const OPTIONS: Record<Style, Intl.DateTimeFormatOptions> = {
   full: {
@@ -46,6 +46,7 @@ const OPTIONS: Record<Style, Intl.DateTimeFormatOptions> = {
     timeZoneName: "short",
   },
   time: { hour: "2-digit", minute: "2-digit", timeZoneName: "short" },
+  exact: { hour: "2-digit", minute: "2-digit", second: "2-digit", timeZoneName: "short" },
   day: { weekday: "short", day: "numeric", month: "short" },
   // Only beside the name of its zone.
   clock: { hour: "2-digit", minute: "2-digit" },

@@ -143,11 +143,11 @@ function About({ run }: { run: RunDetails }) {
     ],
     ["Target", run.target && <Id>{run.target}</Id>],
     ["Started by", STARTED_BY[run.trigger] ?? run.trigger],
-    ["Slot, the time for which the schedule fired", slot && <Slot at={slot} automation={automation} />],
+    ["Slot (the time to run for)", slot && <Slot at={slot} automation={automation} />],
     ["Created", <Time at={run.created_at} style="full" />],
     ["Ended", run.finished_at && <Time at={run.finished_at} style="full" />],
     ["Duration", <Took run={run} />],
-    ["Attempts that reached the provider", String(run.attempts)],
+    ["Attempts at the provider", String(run.attempts)],
     [
       "Labels",
       labels.length > 0 &&
@@ -197,7 +197,7 @@ function Slot({ at, automation }: { at: string; automation: string | null }) {
       <Time at={at} style="full" />
       {own.data && own.data !== zone && (
         <span class="faint">
-          {formatTime(at, own.data)} in {own.data}
+          {own.data === "UTC" ? formatTime(at, "UTC") : `${formatTime(at, own.data)} (${own.data})`}
         </span>
       )}
     </span>

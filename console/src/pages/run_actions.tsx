@@ -107,6 +107,7 @@ function CancelDialog({ run, onClose, onDone }: DialogProperties) {
       verb="Cancel this run"
       danger
       action={action}
+      dismiss="Keep the run"
       failure="The run is not cancelled"
       onClose={onClose}
       onDone={finish}

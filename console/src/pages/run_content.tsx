@@ -16,7 +16,7 @@ export function Sent({ run }: { run: RunDetails }) {
     <Section title={run.status === "succeeded" ? "What was sent" : "What it sends"}>
       {sent === null && <p class="faint">{whyNoText(run, me.scopes.includes("messages:read"))}</p>}
       {sent?.title && (
-        <div>
+        <div class="titled">
           <h3>Title</h3>
           <p>
             <Text>{sent.title}</Text>
@@ -24,7 +24,7 @@ export function Sent({ run }: { run: RunDetails }) {
         </div>
       )}
       {sent?.message && (
-        <div>
+        <div class="titled">
           <h3>Message</h3>
           <LongText label="Message">{sent.message}</LongText>
         </div>
@@ -57,7 +57,7 @@ export function CameBack({ run }: { run: RunDetails }) {
   return (
     <Section title="What came back">
       {run.chat_id === null && run.reply === null && <p class="faint">Nothing came back, because no chat is known.</p>}
-      <Facts items={facts} />
+      {facts.some(([, value]) => value) && <Facts items={facts} />}
       {address && (
         <p>
           <a href={address} target="_blank" rel="noopener noreferrer">
@@ -66,7 +66,7 @@ export function CameBack({ run }: { run: RunDetails }) {
         </p>
       )}
       {text !== null && (
-        <div>
+        <div class="titled">
           <h3>Reply of the agent</h3>
           <LongText label="Reply of the agent">{text}</LongText>
         </div>

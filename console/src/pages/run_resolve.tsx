@@ -93,7 +93,7 @@ function Answers({ run, given, problem, onGiven }: AnswersProperties) {
   return (
     <fieldset class="choices">
       <legend class="hidden">Your answer</legend>
-      <Choice value="succeeded" answer={answer} onChoose={choose} text={`Yes, ${providerOf(run)} did it`}>
+      <Choice value="succeeded" answer={answer} onChoose={choose} text="Yes, it did">
         The run becomes “succeeded”. aichats sends nothing again.
       </Choice>
       {answer === "succeeded" && (
@@ -107,7 +107,7 @@ function Answers({ run, given, problem, onGiven }: AnswersProperties) {
           error={formProblem(run, chat) ?? problem}
         />
       )}
-      <Choice value="failed" answer={answer} onChoose={choose} text={`No, ${providerOf(run)} did not do it`}>
+      <Choice value="failed" answer={answer} onChoose={choose} text="No, it did not">
         The run becomes “failed”. You can replay it then.
       </Choice>
       {answer === "failed" && (

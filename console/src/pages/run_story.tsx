@@ -12,6 +12,7 @@ export type RunDetails = Schemas["RunDetails"];
 
 export const MAX_ATTEMPTS = 8;
 const NEXT_CHECK = ". aichats checks at ";
+const NEXT_CALL = ", then call POST /runs/";
 const ACTIONS: Record<string, string> = {
   "whop.create_chat": "create a Whop chat",
   "whop.update_chat": "change a Whop chat",
@@ -107,7 +108,7 @@ function Call({ text, times }: { text: string; times: number }) {
       <code>
         <Text>{text}</Text>
       </code>
-      {times > 1 && ` × ${times}`}
+      {times > 1 && <span class="unbroken"> × {times}</span>}
     </>
   );
 }
@@ -146,6 +147,12 @@ const ENDS: Partial<Record<RunStatus, string>> = {
   unknown: "ended with an unknown outcome",
 };
 
+const REPLIES: Record<NonNullable<RunDetails["reply_status"]>, string> = {
+  awaited: "aichats watches the chat until the agent replies.",
+  replied: "The agent replied.",
+  overdue: "The agent did not reply in time, and aichats no longer watches the chat.",
+};
+
 /** What aichats does next with a run, and when. */
 export function Outlook({ run }: { run: RunDetails }) {
   switch (run.status) {
@@ -154,9 +161,7 @@ export function Outlook({ run }: { run: RunDetails }) {
     case "performing":
       return <>A function performs it now.</>;
     case "succeeded":
-      return (
-        <>{run.reply_status === "awaited" ? "aichats watches the chat until the agent replies." : "It is done."}</>
-      );
+      return <>{run.reply_status ? REPLIES[run.reply_status] : "It is done."}</>;
     case "unknown":
       return <>aichats doesn't know whether it was done, and does nothing more until you decide.</>;
     case "missed":
@@ -185,9 +190,7 @@ function Wait({ run }: { run: RunDetails }) {
   );
 }
 
-/** Return the reason why a run waits or ended; null if there is none. What `Outlook` says too is left out. */
+/** Return the reason why a run waits or ended; null if there is none. What the page says elsewhere is left out. */
 export function reasonOf(run: RunDetails): string | null {
-  const message = run.error?.message;
-  if (!message) return null;
-  return run.status === "pending" ? (message.split(NEXT_CHECK)[0] ?? message) : message;
+  return run.error?.message?.split(NEXT_CHECK)[0]?.split(NEXT_CALL)[0] || null;
 }

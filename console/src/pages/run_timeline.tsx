@@ -1,5 +1,5 @@
 import { useNow } from "../hooks";
-import { formatDuration, useZone } from "../time";
+import { formatDuration, formatTime, Time, useZone } from "../time";
 import { Section } from "../ui/page";
 import { OPEN_STATUSES } from "../ui/status";
 import { Table } from "../ui/table";
@@ -15,7 +15,7 @@ interface Placed extends Moment {
 export function Timeline({ run }: { run: RunDetails }) {
   const now = useNow();
   const moments: Placed[] = momentsOf(run).map((moment, number) => ({ ...moment, number }));
-  const start = moments[0]?.at ?? now;
+  const start = Math.min(...moments.map((each) => each.at));
   const isOpen = OPEN_STATUSES.includes(run.status) || run.reply_status === "awaited";
   const end = Math.max(...moments.map((each) => each.at + (each.took ?? 0)), isOpen ? now : start);
   const total = Math.max(end - start, 1);
@@ -40,7 +40,8 @@ export function Timeline({ run }: { run: RunDetails }) {
             {
               title: "Took",
               numeric: true,
-              cell: (moment) => (moment.took === null ? "–" : formatDuration(moment.took)),
+              cell: (moment) =>
+                moment.took === null ? "–" : <span class="unbroken">{formatDuration(moment.took)}</span>,
             },
             {
               title: "Line of time",
@@ -58,19 +59,13 @@ export function Timeline({ run }: { run: RunDetails }) {
 }
 
 const MOST_CALLS = 20;
-const exact = new Map<string, Intl.DateTimeFormat>();
-
-/** The time to the second, and how long it is after the beginning. */
+/** The time to the second, with its day if that is another one than at the start, and how long it is after the start. */
 function When({ at, start }: { at: number; start: number }) {
   const { zone } = useZone();
-  let format = exact.get(zone);
-  if (!format) {
-    format = new Intl.DateTimeFormat("en-GB", { timeZone: zone, timeStyle: "long", hourCycle: "h23" });
-    exact.set(zone, format);
-  }
+  const isSameDay = formatTime(at, zone, "day") === formatTime(start, zone, "day");
   return (
     <span class="stacked">
-      <time dateTime={new Date(at).toISOString()}>{format.format(at)}</time>
+      <Time at={new Date(at).toISOString()} style={isSameDay ? "exact" : "full"} />
       {at > start && <span class="faint">+{formatDuration(at - start)}</span>}
     </span>
   );

@@ -2,6 +2,7 @@ import { useEffect, useId, useRef, useState } from "preact/hooks";
 import { useSession } from "../session";
 import { Button } from "../ui/button";
 import { MatchingDialog, VERBS } from "./runs_bulk";
+import { inWords } from "./runs_filters";
 import { CHANGEABLE, type Filters, isChangeable, runsText, type Verb, type Window } from "./runs_query";
 import { SelectedDialog } from "./runs_selected";
 import type { Row } from "./runs_table";
@@ -38,6 +39,9 @@ export function RunActions({ shown, selected, filters, window, onSelectAll, onCh
         <Button kind="quiet" onClick={() => onSelectAll(false)}>
           Select none
         </Button>
+      )}
+      {selected.length > 0 && !selected.some((run) => verbs.some((verb) => isChangeable(verb, run.status))) && (
+        <span class="faint">None of them can be {inWords(verbs.map((verb) => VERBS[verb].done))}.</span>
       )}
       <div class="actions">
         {verbs.map((verb) => (
@@ -93,11 +97,7 @@ function VerbButton({ verb, selected, filters, onClick }: ButtonProperties) {
   const { usual, others } = CHANGEABLE[verb];
   if (selected.length > 0) {
     const count = selected.filter((run) => isChangeable(verb, run.status)).length;
-    return (
-      <Button disabled={count === 0} onClick={onClick}>
-        {count === 0 ? `${name} none of them` : `${name} ${runsText(count)}…`}
-      </Button>
-    );
+    return count === 0 ? null : <Button onClick={onClick}>{`${name} ${runsText(count)}…`}</Button>;
   }
   const possible = [...usual, ...others].some((each) => filters.statuses.includes(each));
   if (filters.statuses.length > 0 && !possible) return null;

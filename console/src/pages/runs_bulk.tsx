@@ -64,6 +64,7 @@ export function MatchingDialog({ verb, filters, window, shown, onClose }: Proper
       verb={found > 0 ? `${VERBS[verb].name} ${many}` : `${VERBS[verb].name} runs`}
       danger={verb === "cancel"}
       action={action}
+      dismiss={verb === "cancel" ? "Keep the runs" : "Close"}
       failure="The job did not start"
       disabled={found === 0}
       onClose={onClose}
@@ -106,7 +107,7 @@ function StatusChoice({ verb, filters, statuses, onChange }: ChoiceProperties) {
   const { usual, others } = CHANGEABLE[verb];
   const open = [...usual, ...others].filter((each) => filters.statuses.length === 0 || filters.statuses.includes(each));
   return (
-    <fieldset class="choices">
+    <fieldset class="choices paired">
       <legend>{`Runs to ${verb}`}</legend>
       {open.map((status) => (
         <Checkbox

@@ -10,7 +10,7 @@ import { Button } from "../ui/button";
 import { Select, TextField } from "../ui/form";
 import { RUN_STATUSES, type RunStatus } from "../ui/status";
 import { Text } from "../ui/text";
-import { FILTER_NAMES, type Filters, isFiltered, isRunStatus, type Window } from "./runs_query";
+import { FILTER_NAMES, type Filters, isFiltered, isRunStatus, type Trigger, type Window } from "./runs_query";
 import { STARTED_BY } from "./runs_table";
 
 const TYPING_MS = 400;
@@ -226,6 +226,8 @@ function RareFilters({ filters, problem }: Omit<TimeProperties, "names">) {
   );
 }
 
+const STARTERS: Record<Trigger, string> = { schedule: "a schedule", webhook: "a Whop event", http: "an API client" };
+
 /** The filters in a sentence, with a button that removes them. */
 export function FilterLine({ filters, window }: { filters: Filters; window: Window | null }) {
   const [, change] = useQueryParameters();
@@ -234,8 +236,7 @@ export function FilterLine({ filters, window }: { filters: Filters; window: Wind
   if (filters.automation) parts.push(<Part before=" of " value={filters.automation} />);
   if (filters.target) parts.push(<Part before=" for " value={filters.target} />);
   if (filters.label) parts.push(<Part before=" with the label " value={filters.label} />);
-  if (filters.trigger)
-    parts.push(` started by ${filters.trigger === "http" ? "an" : "a"} ${STARTED_BY[filters.trigger]}`);
+  if (filters.trigger) parts.push(` started by ${STARTERS[filters.trigger]}`);
   const statuses = filters.statuses.length > 0 ? `${inWords(filters.statuses)} runs` : "All runs";
   return (
     <div class="filter-line">

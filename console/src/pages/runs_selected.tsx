@@ -54,6 +54,7 @@ export function SelectedDialog({ verb, rows, onClose, onChanged }: Properties) {
       verb={`${VERBS[verb].name} ${results.size > 0 ? "the other " : ""}${runsText(rest)}`}
       danger={verb === "cancel"}
       action={action}
+      dismiss={verb === "cancel" ? "Keep the runs" : "Close"}
       failure={`aichats stopped after ${results.size} of ${runsText(wanted.length)}`}
       disabled={wanted.length === 0}
       onClose={onClose}
@@ -87,11 +88,10 @@ function Left({ verb, rows }: { verb: Verb; rows: readonly Row[] }) {
   const left = rows.filter((run) => !isChangeable(verb, run.status));
   if (left.length === 0) return null;
   const statuses = [...new Set(left.map((run) => run.status))];
-  const these = left.length === 1 ? `is ${statuses[0]}` : `are ${inWords(statuses)}`;
   return (
     <p>
-      {runsText(left.length)} of the {rows.length} selected {these} and can't be {VERBS[verb].done}, so{" "}
-      {left.length === 1 ? "it stays as it is" : "they stay as they are"}.
+      {left.length} of the {rows.length} selected {rows.length === 1 ? "run stays as it is" : "runs stay as they are"}:{" "}
+      {inWords(statuses)} runs can't be {VERBS[verb].done}.
     </p>
   );
 }

@@ -66,7 +66,7 @@ export const RUN_COLUMNS: readonly Column<Row>[] = [
 ];
 
 /** What started a run, by its trigger. */
-export const STARTED_BY: Record<string, string> = { schedule: "schedule", webhook: "Whop event", http: "API client" };
+export const STARTED_BY: Record<string, string> = { schedule: "Schedule", webhook: "Whop event", http: "API client" };
 
 function Subject({ run }: { run: Row }) {
   return (

@@ -35,6 +35,8 @@ interface ConfirmProperties<R> {
   verb: string;
   danger?: boolean;
   action: Action<[], R>;
+  /** The button that closes the question, if "Cancel" could be taken for the action. */
+  dismiss?: string;
   /** What failed if the action fails, such as "The run is not replayed". */
   failure: string;
   onDone(result: R): void;
@@ -45,7 +47,7 @@ interface ConfirmProperties<R> {
 
 /** A question before an action. If the action fails, the dialog stays open, with everything that was typed. */
 export function Confirm<R>(properties: ConfirmProperties<R>) {
-  const { title, verb, danger, action, failure, onDone, onClose, children, disabled } = properties;
+  const { title, verb, danger, action, failure, onDone, onClose, children, disabled, dismiss = "Cancel" } = properties;
   const perform = async (event: Event) => {
     event.preventDefault();
     const result = await action.run();
@@ -57,7 +59,7 @@ export function Confirm<R>(properties: ConfirmProperties<R>) {
         {children}
         <ErrorNotice error={action.error} what={failure} />
         <div class="buttons">
-          <Button onClick={onClose}>Cancel</Button>
+          <Button onClick={onClose}>{dismiss}</Button>
           <Button type="submit" kind={danger ? "danger" : "primary"} busy={action.pending} disabled={disabled ?? false}>
             {action.pending ? "Please wait…" : verb}
           </Button>
