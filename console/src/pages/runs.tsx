@@ -1,5 +1,5 @@
 import { useRef, useState } from "preact/hooks";
-import { read } from "../api/client";
+import { ApiError, read } from "../api/client";
 import { usePages } from "../hooks";
 import { useQueryParameters } from "../router";
 import { useSession } from "../session";
@@ -37,7 +37,8 @@ export function Runs() {
     EVERY_MS,
   );
   const [selected, setSelected] = useState<ReadonlySet<string>>(new Set());
-  const held = useHeld(key, list.data ?? [], (run) => run.run_id, selected.size > 0);
+  const element = useRef<HTMLDivElement>(null);
+  const held = useHeld(key, list.data ?? [], (run) => run.run_id, element, selected.size > 0);
   const rows = held.rows.filter((run) => selected.has(run.run_id));
   const select = (id: string, isSelected: boolean) =>
     setSelected((before) => new Set(isSelected ? [...before, id] : [...before].filter((each) => each !== id)));
@@ -45,34 +46,41 @@ export function Runs() {
   return (
     <Page title="Runs" description="A run is one action for one target, such as a chat for a company.">
       <RunFilters filters={filters} error={list.error} />
-      <FilterLine filters={filters} window={list.data ? window.current : null} />
-      <ErrorNotice error={list.error} what="The runs can't be read" onRetry={list.reload} />
-      {list.loading && <Loading what="runs" />}
-      {list.data && held.rows.length === 0 && <NoRuns filters={filters} more={list.more} />}
-      <NewRuns count={held.waiting} onShow={held.show} />
-      {held.rows.length > 0 && (
-        <>
-          <RunActions
-            key={key}
-            shown={held.rows}
-            selected={rows}
-            filters={filters}
-            window={window.current}
-            onSelectAll={(all) => setSelected(new Set(all ? held.rows.map((run) => run.run_id) : []))}
-            onChanged={list.reload}
-          />
-          <div class="runs-table" {...held.handlers}>
-            <Table
-              caption="Runs"
-              rows={held.rows}
-              id={(run) => run.run_id}
-              columns={RUN_COLUMNS}
-              name={nameOf}
-              {...(canChange ? { selected, onSelect: select } : {})}
+      <ErrorNotice
+        error={list.error}
+        what="The runs can't be read"
+        {...(isRejected(list.error) ? {} : { onRetry: list.reload })}
+      />
+      <div class="run-list" ref={element}>
+        <FilterLine filters={filters} window={list.data ? window.current : null}>
+          <NewRuns count={held.waiting} onShow={held.show} />
+        </FilterLine>
+        {list.loading && <Loading what="runs" />}
+        {list.data && held.rows.length === 0 && <NoRuns filters={filters} more={list.more} />}
+        {held.rows.length > 0 && (
+          <>
+            <RunActions
+              key={key}
+              shown={held.rows}
+              selected={rows}
+              filters={filters}
+              window={window.current}
+              onSelectAll={(all) => setSelected(new Set(all ? held.rows.map((run) => run.run_id) : []))}
+              onChanged={list.reload}
             />
-          </div>
-        </>
-      )}
+            <div class="runs-table">
+              <Table
+                caption="Runs"
+                rows={held.rows}
+                id={(run) => run.run_id}
+                columns={RUN_COLUMNS}
+                name={nameOf}
+                {...(canChange ? { selected, onSelect: select } : {})}
+              />
+            </div>
+          </>
+        )}
+      </div>
       {list.data && (
         <More
           shown={held.rows.length}
@@ -85,6 +93,11 @@ export function Runs() {
       <Commands filters={filters} />
     </Page>
   );
+}
+
+/** Return whether the API rejected a filter: then the same request never succeeds. */
+function isRejected(error: Error | null): boolean {
+  return error instanceof ApiError && error.status === 422;
 }
 
 function NewRuns({ count, onShow }: { count: number; onShow(): void }) {

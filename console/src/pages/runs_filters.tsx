@@ -228,8 +228,14 @@ function RareFilters({ filters, problem }: Omit<TimeProperties, "names">) {
 
 const STARTERS: Record<Trigger, string> = { schedule: "a schedule", webhook: "a Whop event", http: "an API client" };
 
+interface LineProperties {
+  filters: Filters;
+  window: Window | null;
+  children: ComponentChildren;
+}
+
 /** The filters in a sentence, with a button that removes them. */
-export function FilterLine({ filters, window }: { filters: Filters; window: Window | null }) {
+export function FilterLine({ filters, window, children }: LineProperties) {
   const [, change] = useQueryParameters();
   const reset = () => change(Object.fromEntries(FILTER_NAMES.map((name) => [name, null])));
   const parts: ComponentChildren[] = [];
@@ -240,7 +246,7 @@ export function FilterLine({ filters, window }: { filters: Filters; window: Wind
   const statuses = filters.statuses.length > 0 ? `${inWords(filters.statuses)} runs` : "All runs";
   return (
     <div class="filter-line">
-      <p>
+      <p class="grow">
         {statuses.charAt(0).toUpperCase() + statuses.slice(1)}
         {parts}
         {window && (
@@ -251,6 +257,7 @@ export function FilterLine({ filters, window }: { filters: Filters; window: Wind
         )}
         {(filters.slot_since || filters.slot_until) && <Slots filters={filters} />}, newest first.
       </p>
+      {children}
       {isFiltered(filters) && (
         <Button kind="quiet" onClick={reset}>
           Reset the filters
