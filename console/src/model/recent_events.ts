@@ -45,7 +45,18 @@ export async function eventsBefore(
     since = begin;
     span *= 8;
   }
-  return { data: unique(data), since, isLast: since <= oldest };
+  const events = unique(data);
+  const shown = upTo(events, WANTED);
+  const last = shown.at(-1);
+  if (last && shown.length < events.length) return { data: shown, since: Date.parse(last.timestamp), isLast: false };
+  return { data: events, since, isLast: since <= oldest };
+}
+
+/** Return the first events, and all further ones of the same time as the last of them. */
+function upTo(events: readonly SentEvent[], count: number): readonly SentEvent[] {
+  const time = events[count - 1]?.timestamp;
+  const end = events.findIndex((each, index) => index >= count && each.timestamp !== time);
+  return end < 0 ? events : events.slice(0, end);
 }
 
 /** Return the events of a span of time, newest first; null if there are too many. */

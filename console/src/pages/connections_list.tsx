@@ -1,7 +1,7 @@
 import { useState } from "preact/hooks";
 import type { Schemas } from "../api/client";
 import type { Connection } from "../model/credentials";
-import { When } from "../time";
+import { Distance, Time, When } from "../time";
 import { Button } from "../ui/button";
 import { Dialog } from "../ui/dialog";
 import { Section } from "../ui/page";
@@ -44,7 +44,7 @@ function columns(keys: Schemas["KeyHolders"], open: (name: string) => void): rea
     {
       title: "State",
       cell: (row) => (
-        <div class="stacked">
+        <div class="lines">
           <ConnectionBadge state={row.state} />
           {row.state !== "connected" && <span class="faint">{STATES[row.state].meaning}</span>}
         </div>
@@ -52,8 +52,8 @@ function columns(keys: Schemas["KeyHolders"], open: (name: string) => void): rea
     },
     { title: "Account", cell: (row) => <Account of={row} /> },
     { title: "Used by", cell: (row) => <UsedBy of={row} keys={keys} /> },
-    { title: "Last renewal", cell: (row) => (row.renewed_at ? <When at={row.renewed_at} /> : "–") },
-    { title: "Next renewal", cell: (row) => (row.renews_at ? <When at={row.renews_at} /> : "–") },
+    { title: "Last renewal", cell: (row) => <Renewal at={row.renewed_at} /> },
+    { title: "Next renewal", cell: (row) => <Renewal at={row.renews_at} /> },
     {
       title: "Details",
       cell: (row) => (
@@ -65,14 +65,25 @@ function columns(keys: Schemas["KeyHolders"], open: (name: string) => void): rea
   ];
 }
 
+function Renewal({ at }: { at: string | null }) {
+  if (at === null) return <>–</>;
+  return (
+    <div class="lines">
+      <Time at={at} />
+      <span class="faint">
+        <Distance at={at} />
+      </span>
+    </div>
+  );
+}
+
 function UsedBy({ of, keys }: { of: Connection; keys: Schemas["KeyHolders"] }) {
   const isUsed = of.is_default && of.state !== "disconnected";
   return (
-    <div class="stacked">
-      {isUsed && <span>all companies without a credential of their own</span>}
-      {of.companies.length > 0 && (
-        <Text>{of.companies.length > 3 ? companiesInWords(of.companies.length) : of.companies.join(", ")}</Text>
-      )}
+    <div class="lines">
+      {isUsed && <span>all other companies</span>}
+      {of.companies.length > 3 && companiesInWords(of.companies.length)}
+      {of.companies.length <= 3 && of.companies.map((each) => <Text key={each}>{each}</Text>)}
       {!isUsed && of.companies.length === 0 && (
         <span class="faint">{keys.default ? "nothing: the API key is used instead" : "nothing"}</span>
       )}

@@ -9,7 +9,8 @@ import { ConnectCommand, companiesInWords } from "./connections_words";
 const MOST_SHOWN = 5;
 
 export function ConnectionProblems({ connections }: { connections: readonly Connection[] }) {
-  const wrong = connections.filter((each) => each.state === "broken" || each.state === "unreadable" || isLeft(each));
+  const broken = connections.filter((each) => each.state === "broken" || each.state === "unreadable");
+  const wrong = [...broken, ...connections.filter(isLeft)];
   return (
     <>
       {wrong.slice(0, MOST_SHOWN).map((each) => (

@@ -10,7 +10,7 @@ import { Text } from "../ui/text";
 export const STATES: Record<Connection["state"], { badge: string; sign: string; meaning: string }> = {
   connected: { badge: "state-connected", sign: "●", meaning: "works" },
   expired: { badge: "state-paused", sign: "◐", meaning: "its access has ended, and aichats has not renewed it yet" },
-  broken: { badge: "state-broken", sign: "✕", meaning: "Whop rejected the renewal, so the user must log in again" },
+  broken: { badge: "state-broken", sign: "✕", meaning: "the user must log in again" },
   disconnected: { badge: "", sign: "○", meaning: "no user is logged in" },
   unreadable: { badge: "state-broken", sign: "?", meaning: "aichats can't read its secret" },
 };
@@ -34,7 +34,7 @@ export function Account({ of }: { of: Connection }) {
     );
   const { id, name, username } = of.account;
   return (
-    <div class="stacked">
+    <div class="lines">
       <Text>{name ?? username ?? id}</Text>
       <span class="faint">
         <Text>{[name && username && `@${username}`, id].filter(Boolean).join(" · ")}</Text>
@@ -55,15 +55,16 @@ export function ConnectCommand({ of }: { of: Connection }) {
   const { me } = useSession();
   const command = connectCommand(of, me.stack);
   return (
-    <>
+    <div class="command">
+      <div class="command-head">
+        <span>aichats</span>
+        <Copy text={command} label="Copy the command" />
+      </div>
       <Scrollable label={`Command that connects ${of.name}`}>
         <pre>{command}</pre>
       </Scrollable>
-      <p>
-        <Copy text={command} label="Copy the command" />{" "}
-        {of.client_id === null && <span class="faint">Replace app_XXXXX with the ID of your app at Whop.</span>}
-      </p>
-    </>
+      {of.client_id === null && <p class="faint">Replace app_XXXXX with the ID of your app at Whop.</p>}
+    </div>
   );
 }
 

@@ -2,7 +2,7 @@ import { ApiError, read } from "../api/client";
 import { useQuery } from "../hooks";
 import { Link } from "../router";
 import { useSession } from "../session";
-import { When } from "../time";
+import { Distance, Time, When } from "../time";
 import { Page, Section } from "../ui/page";
 import { Empty, ErrorNotice, Loading, Notice } from "../ui/state";
 import { curl, Terminal } from "../ui/terminal";
@@ -119,15 +119,18 @@ function ReceiverNotice({ of }: { of: SubscriptionRow }) {
         </p>
       )}
       <p>
-        {of.next_attempt_at ? (
-          <>
-            aichats sends the next event after <When at={of.next_attempt_at} />.
-          </>
-        ) : (
-          "aichats sends the next event soon."
-        )}{" "}
-        If the receiver accepts it, everything that waits is sent at once. A delivery that waits for 76 hours fails.
+        <NextCall at={of.next_attempt_at} /> If the receiver accepts it, everything that waits is sent at once. A
+        delivery that waits for 76 hours fails.
       </p>
     </Notice>
+  );
+}
+
+function NextCall({ at }: { at: string | null }) {
+  if (at === null || Date.parse(at) < Date.now()) return <>aichats sends it an event again within five minutes.</>;
+  return (
+    <>
+      aichats sends it an event again <Distance at={at} />, after <Time at={at} />.
+    </>
   );
 }

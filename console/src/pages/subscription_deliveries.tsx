@@ -2,7 +2,7 @@
 
 import { useState } from "preact/hooks";
 import { read } from "../api/client";
-import { type Pages, usePages } from "../hooks";
+import { usePages } from "../hooks";
 import { Link, useQueryParameters } from "../router";
 import { useSession } from "../session";
 import { Distance, Time } from "../time";
@@ -10,10 +10,11 @@ import { Button } from "../ui/button";
 import { Select, TextField } from "../ui/form";
 import { Section } from "../ui/page";
 import { Empty, ErrorNotice, Loading } from "../ui/state";
-import { type Column, More, Table } from "../ui/table";
+import type { Column } from "../ui/table";
 import { curl, Terminal } from "../ui/terminal";
 import { Text } from "../ui/text";
 import { DeliveryDialog } from "./subscription_delivery";
+import { LiveTable } from "./subscription_live";
 import { type Delivery, DeliveryBadge, STATUSES, type SubscriptionRow } from "./subscription_words";
 
 const RUN_ID = /^[a-z2-7]{32}$/;
@@ -25,8 +26,9 @@ export function Deliveries({ of }: { of: SubscriptionRow }) {
   const status = asStatus(query.get("status"));
   const run = query.get("run_id") ?? "";
   const filter = { status, run_id: RUN_ID.test(run) ? run : undefined };
+  const key = `deliveries ${of.name} ${status} ${filter.run_id}`;
   const list = usePages(
-    `deliveries ${of.name} ${status} ${filter.run_id}`,
+    key,
     (cursor) => {
       const params = { path: { name: of.name }, query: { ...filter, limit: 25, cursor: cursor ?? undefined } };
       return read(api.GET("/subscriptions/{name}/deliveries", { params }));
@@ -40,34 +42,24 @@ export function Deliveries({ of }: { of: SubscriptionRow }) {
       <ErrorNotice error={list.error} what="The deliveries can't be read" onRetry={list.reload} />
       {list.loading && <Loading what="deliveries" />}
       {list.data?.length === 0 && !list.more && <NoDeliveries of={of} isFiltered={isFiltered} />}
-      {list.data && list.data.length > 0 && (
-        <Table
-          caption={`Deliveries to ${of.name}, newest event first`}
-          rows={list.data}
-          id={(row) => row.event_id}
-          columns={columns(setOpen)}
-        />
+      {list.data && (list.data.length > 0 || list.more) && (
+        <>
+          {list.data.length === 0 && <p>None of the newest 1,000 deliveries match. Older ones may.</p>}
+          <LiveTable
+            caption={`Deliveries to ${of.name}, newest event first`}
+            one="delivery"
+            many="deliveries"
+            list={key}
+            pages={list}
+            rows={list.data}
+            id={(row) => row.event_id}
+            columns={columns(setOpen)}
+          />
+        </>
       )}
-      <ListEnd list={list} />
       <Terminal command={commandOf(of.name, status, run)} request={curl("GET", pathOf(of.name, filter))} />
       {open && <DeliveryDialog of={of} delivery={open} onClose={() => setOpen(null)} />}
     </Section>
-  );
-}
-
-function ListEnd({ list }: { list: Pages<Delivery> }) {
-  if (!list.data || (list.data.length === 0 && !list.more)) return null;
-  return (
-    <>
-      {list.data.length === 0 && <p>None of the newest 1,000 deliveries match. Older ones may.</p>}
-      <More
-        shown={list.data.length}
-        what="deliveries"
-        more={list.more}
-        loading={list.loadingMore}
-        onMore={list.loadMore}
-      />
-    </>
   );
 }
 
@@ -123,7 +115,7 @@ function columns(open: (delivery: Delivery) => void): readonly Column<Delivery>[
     {
       title: "Event",
       cell: (row) => (
-        <div class="stacked">
+        <div class="lines">
           <Text>{row.type}</Text>
           <span class="faint">
             <Time at={row.event_time} />
@@ -134,7 +126,7 @@ function columns(open: (delivery: Delivery) => void): readonly Column<Delivery>[
     {
       title: "Status",
       cell: (row) => (
-        <div class="stacked">
+        <div class="lines">
           <DeliveryBadge status={row.status} />
           <NextAttempt of={row} />
         </div>
@@ -162,6 +154,7 @@ export function NextAttempt({ of }: { of: Delivery }) {
   if (of.status !== "waiting") return null;
   if (of.waits_for_receiver) return <span class="faint">until the receiver works</span>;
   if (!of.next_attempt_at) return null;
+  if (Date.parse(of.next_attempt_at) < Date.now()) return <span class="faint">next attempt is due</span>;
   return (
     <span class="faint">
       next attempt <Distance at={of.next_attempt_at} />

@@ -5,7 +5,7 @@ import { bodyOf, type Draft, draftOf, merged, NEW_DRAFT } from "../model/subscri
 import { Link, useNavigation } from "../router";
 import { useSession } from "../session";
 import { Button, LinkButton } from "../ui/button";
-import { Page, Section } from "../ui/page";
+import { Page } from "../ui/page";
 import { Empty, ErrorNotice, Loading } from "../ui/state";
 import { curl, quoted, Terminal } from "../ui/terminal";
 import { useToast } from "../ui/toast";
@@ -113,12 +113,10 @@ function Editor({ stored }: { stored: SubscriptionRow | null }) {
             {save.pending ? "Saving…" : name ? `Save ${name}` : `Create ${draft.name || "the subscription"}`}
           </Button>
         </div>
-        <Section title="The same from a terminal">
-          <Terminal
-            command={commandOf(draft)}
-            request={curl("PUT", `/subscriptions/${draft.name || "NAME"}`, bodyOf(draft))}
-          />
-        </Section>
+        <Terminal
+          command={commandOf(draft)}
+          request={curl("PUT", `/subscriptions/${draft.name || "NAME"}`, bodyOf(draft))}
+        />
       </form>
     </Page>
   );

@@ -48,7 +48,7 @@ const COLUMNS: readonly Column<SubscriptionRow>[] = [
   {
     title: "Name",
     cell: (row) => (
-      <div class="stacked">
+      <div class="lines">
         <Link to={`/subscriptions/${row.name}`}>{row.name}</Link>
         {row.description && (
           <span class="faint">
@@ -62,7 +62,7 @@ const COLUMNS: readonly Column<SubscriptionRow>[] = [
   {
     title: "Sends to",
     cell: (row) => (
-      <div class="stacked">
+      <div class="lines">
         <Text>{hostOf(row.url)}</Text>
         <span class="faint">{row.format === "slack" ? "messages for Slack" : "signed webhooks"}</span>
       </div>
@@ -74,7 +74,7 @@ const COLUMNS: readonly Column<SubscriptionRow>[] = [
 
 function StateCell({ of }: { of: SubscriptionRow }) {
   return (
-    <div class="stacked">
+    <div class="lines">
       <span>
         <ReceiverState of={of} />
       </span>

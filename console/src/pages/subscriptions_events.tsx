@@ -1,6 +1,5 @@
 // What aichats sent lately: each event in words.
 
-import type { ComponentChildren } from "preact";
 import { useRef, useState } from "preact/hooks";
 import { usePages } from "../hooks";
 import { EVENT_GROUPS, EVENT_HEADLINES, EVENT_TYPES, GROUPS, isEventType, typesOf } from "../model/events";
@@ -13,9 +12,10 @@ import { Dialog } from "../ui/dialog";
 import { Select } from "../ui/form";
 import { Section } from "../ui/page";
 import { Empty, ErrorNotice, Loading } from "../ui/state";
-import { type Column, More, Table } from "../ui/table";
+import type { Column } from "../ui/table";
 import { curl, quoted, Terminal } from "../ui/terminal";
 import { Json, Text } from "../ui/text";
+import { LiveTable } from "./subscription_live";
 
 export function RecentEvents() {
   const { api } = useSession();
@@ -24,8 +24,9 @@ export function RecentEvents() {
   const type = query.get("type") ?? "";
   // The span of time that had enough events is read first when the page is read again.
   const span = useRef(FIRST_SPAN_MS);
+  const key = `events ${type}`;
   const list = usePages(
-    `events ${type}`,
+    key,
     async (cursor) => {
       const before = cursor === null ? Date.now() : Number(cursor);
       const { data, since, isLast } = await eventsBefore(api, before, { type: type || undefined }, span.current);
@@ -34,7 +35,6 @@ export function RecentEvents() {
     },
     15_000,
   );
-  const events = unique(list.data ?? []);
   return (
     <Section title="Recent events">
       <div class="filters">
@@ -48,16 +48,16 @@ export function RecentEvents() {
         </Empty>
       )}
       {list.data && list.data.length > 0 && (
-        <>
-          <Table caption="Recent events, newest first" rows={events} id={(row) => row.id} columns={columns(setOpen)} />
-          <More
-            shown={events.length}
-            what="events"
-            more={list.more}
-            loading={list.loadingMore}
-            onMore={list.loadMore}
-          />
-        </>
+        <LiveTable
+          caption="Recent events, newest first"
+          one="event"
+          many="events"
+          list={key}
+          pages={list}
+          rows={unique(list.data)}
+          id={(row) => row.id}
+          columns={columns(setOpen)}
+        />
       )}
       <Terminal
         command={`aichats events list --since 30d${type ? ` --type ${quoted(type)}` : ""}`}
@@ -90,7 +90,7 @@ function columns(open: (event: SentEvent) => void): readonly Column<SentEvent>[]
     {
       title: "What happened",
       cell: (row) => (
-        <div class="stacked">
+        <div class="lines">
           <span>{isEventType(row.type) ? EVENT_HEADLINES[row.type] : <Text>{row.type}</Text>}</span>
           <Details of={row} />
         </div>
@@ -100,7 +100,7 @@ function columns(open: (event: SentEvent) => void): readonly Column<SentEvent>[]
     {
       title: "Time",
       cell: (row) => (
-        <div class="stacked">
+        <div class="lines">
           <Time at={row.timestamp} />
           <span class="faint">
             <Distance at={row.timestamp} />
@@ -126,17 +126,20 @@ function Subject({ of }: { of: SentEvent }) {
   const target = textIn(data, "target");
   const run = textIn(data, "run_id");
   const connection = textIn(data, "connection");
-  const parts: ComponentChildren[] = [];
-  if (automation) parts.push(<Link to={`/automations/${automation}`}>{automation}</Link>);
-  else if (of.type.startsWith("budget.")) parts.push("all automations");
-  if (target) parts.push(<Text>{target}</Text>);
-  if (connection) parts.push(<Text>{`connection ${connection}`}</Text>);
-  if (run) parts.push(<Link to={`/runs/${run}`}>{`run ${run.slice(0, 8)}…`}</Link>);
   return (
-    <div class="stacked">
-      {parts.map((part, index) => (
-        <span key={index}>{part}</span>
-      ))}
+    <div class="lines">
+      <span>
+        {automation && <Link to={`/automations/${automation}`}>{automation}</Link>}
+        {!automation && of.type.startsWith("budget.") && "all automations"}
+        {automation && target && " for "}
+        {target && <Text>{target}</Text>}
+        {connection && <Link to="/connections">{`connection ${connection}`}</Link>}
+      </span>
+      {run && (
+        <span class="faint">
+          run <Link to={`/runs/${run}`}>{run.slice(0, 8)}…</Link>
+        </span>
+      )}
     </div>
   );
 }

@@ -1,0 +1,47 @@
+// A long list that is read again and again, in which a row stays where it is while a person points at it.
+
+import type { Pages } from "../hooks";
+import { Button } from "../ui/button";
+import { type Column, More, Table } from "../ui/table";
+import { useHeld } from "./runs_live";
+
+interface Properties<T> {
+  caption: string;
+  /** What the rows are, such as "delivery" and "deliveries". */
+  one: string;
+  many: string;
+  /** Names the list. If it changes, the rows are other ones. */
+  list: string;
+  pages: Pages<T>;
+  rows: readonly T[];
+  id(row: T): string;
+  columns: readonly Column<T>[];
+}
+
+export function LiveTable<T>({ caption, one, many, list, pages, rows, id, columns }: Properties<T>) {
+  const held = useHeld(list, rows, id, false);
+  const count = (number: number) => (number === 1 ? `1 new ${one}` : `${number} new ${many}`);
+  return (
+    <>
+      <div role="status">
+        {held.waiting > 0 && (
+          <Button kind="quiet" onClick={held.show}>
+            Show {count(held.waiting)}
+          </Button>
+        )}
+      </div>
+      {held.rows.length > 0 && (
+        <div class="live" {...held.handlers}>
+          <Table caption={caption} rows={held.rows} id={id} columns={columns} />
+        </div>
+      )}
+      <More
+        shown={held.rows.length}
+        what={held.rows.length === 1 ? one : many}
+        more={pages.more}
+        loading={pages.loadingMore}
+        onMore={pages.loadMore}
+      />
+    </>
+  );
+}
