@@ -9,32 +9,32 @@ export type EventType = Exclude<EventPattern, EventGroup | "*">;
 
 export const EVENT_GROUPS: Record<EventGroup, string> = {
   "run.*": "Runs",
-  "slot.*": "Slots (all runs of one time of a schedule)",
+  "slot.*": "Slots: all runs of one scheduled time",
   "automation.*": "Automations",
   "connection.*": "Connections",
   "budget.*": "Budgets",
 };
 
-/** When an event is sent, as the end of "when …". */
+/** When an event is sent. */
 export const EVENT_TYPES: Record<EventType, string> = {
   "run.succeeded": "the chat exists, or the change was made",
-  "run.failed": "it can't be done",
-  "run.unknown": "aichats doesn't know whether it was done",
-  "run.missed": "its schedule did not fire",
-  "run.skipped": "aichats did not perform it on purpose",
-  "run.cancelled": "a person cancelled it before it began",
+  "run.failed": "the run can't be performed",
+  "run.unknown": "aichats doesn't know whether the run was performed",
+  "run.missed": "the schedule did not fire",
+  "run.skipped": "aichats left the run out on purpose",
+  "run.cancelled": "a person cancelled the run before it began",
   "run.replied": "the agent has replied",
   "run.reply_overdue": "the agent has not replied in time",
   "slot.finished": "all runs of a slot have ended, if it has two or more",
   "automation.created": "an automation was created",
-  "automation.changed": "its definition was replaced",
-  "automation.paused": "it was paused, or a pause was planned",
-  "automation.resumed": "a pause was ended by hand",
-  "automation.deleted": "it was deleted",
-  "automation.unreadable": "the deployed version can't read it",
+  "automation.changed": "an automation has a new definition",
+  "automation.paused": "an automation was paused, or a pause was planned",
+  "automation.resumed": "an API client ended a pause",
+  "automation.deleted": "an automation was deleted",
+  "automation.unreadable": "the deployed version can't read an automation",
   "connection.broken": "Whop rejected the renewal of a connected account",
-  "connection.restored": "the account is connected again",
-  "budget.reached": "80 or 100 percent of a budget are used up",
+  "connection.restored": "a connected account works again",
+  "budget.reached": "80% or 100% of a budget are used up",
 };
 
 /** What happened, as a sentence. */

@@ -116,7 +116,9 @@ function columns(open: (delivery: Delivery) => void): readonly Column<Delivery>[
       title: "Event",
       cell: (row) => (
         <div class="lines">
-          <Text>{row.type}</Text>
+          <Button kind="quiet" label={`${row.type}: show ${row.event_id}`} onClick={() => open(row)}>
+            {row.type}
+          </Button>
           <span class="faint">
             <Time at={row.event_time} />
           </span>
@@ -132,19 +134,11 @@ function columns(open: (delivery: Delivery) => void): readonly Column<Delivery>[
         </div>
       ),
     },
-    { title: "Attempts", numeric: true, cell: (row) => row.attempts },
+    { title: "Attempts", numeric: true, optional: true, cell: (row) => row.attempts },
     { title: "Last answer", cell: (row) => <Answer of={row} /> },
     {
       title: "Run",
       cell: (row) => (row.run_id ? <Link to={`/runs/${row.run_id}`}>{row.run_id.slice(0, 8)}…</Link> : "–"),
-    },
-    {
-      title: "Details",
-      cell: (row) => (
-        <Button kind="quiet" label={`Show ${row.type} ${row.event_id}`} onClick={() => open(row)}>
-          Show
-        </Button>
-      ),
     },
   ];
 }

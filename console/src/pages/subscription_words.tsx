@@ -1,7 +1,10 @@
 // What subscriptions, their receivers and deliveries are called, in words for people.
 
 import { useState } from "preact/hooks";
-import { ApiError, NoAnswerError, type Schemas } from "../api/client";
+import { ApiError, NoAnswerError, read, type Schemas } from "../api/client";
+import { useQuery } from "../hooks";
+import { Link } from "../router";
+import { useSession } from "../session";
 import { Text } from "../ui/text";
 
 export type SubscriptionRow = Schemas["SubscriptionView"];
@@ -110,4 +113,25 @@ export function Address({ of }: { of: SubscriptionRow }) {
 /** Return whether a call that failed may have been performed. */
 export function isUncertain(error: Error | null): boolean {
   return error instanceof NoAnswerError || (error instanceof ApiError && error.status >= 500);
+}
+
+const MOST_WAITING = 100;
+
+/** How many deliveries wait for a receiver that fails. */
+export function Waiting({ of }: { of: SubscriptionRow }) {
+  const { api, can } = useSession();
+  const query = { status: "waiting", limit: MOST_WAITING } as const;
+  const waiting = useQuery(
+    can("list_deliveries") ? `waiting ${of.name}` : null,
+    () => read(api.GET("/subscriptions/{name}/deliveries", { params: { path: { name: of.name }, query } })),
+    30_000,
+  );
+  const count = waiting.data?.data.length;
+  if (!count) return null;
+  const more = waiting.data?.next_cursor ? "+" : "";
+  return (
+    <Link to={`/subscriptions/${of.name}?status=waiting`}>
+      {count === 1 && !more ? "1 delivery waits" : `${count}${more} deliveries wait`}
+    </Link>
+  );
 }

@@ -9,7 +9,7 @@ import { Empty, ErrorNotice, Loading } from "../ui/state";
 import { type Column, Table } from "../ui/table";
 import { curl, Terminal } from "../ui/terminal";
 import { Text } from "../ui/text";
-import { hostOf, ReceiverState, Selected, type SubscriptionRow } from "./subscription_words";
+import { hostOf, ReceiverState, Selected, type SubscriptionRow, Waiting } from "./subscription_words";
 import { RecentEvents } from "./subscriptions_events";
 
 export function Subscriptions() {
@@ -63,7 +63,9 @@ const COLUMNS: readonly Column<SubscriptionRow>[] = [
     title: "Sends to",
     cell: (row) => (
       <div class="lines">
-        <Text>{hostOf(row.url)}</Text>
+        <span class="host">
+          <Text>{hostOf(row.url)}</Text>
+        </span>
         <span class="faint">{row.format === "slack" ? "messages for Slack" : "signed webhooks"}</span>
       </div>
     ),
@@ -83,7 +85,12 @@ function StateCell({ of }: { of: SubscriptionRow }) {
           since <Time at={of.failing_since} />
         </span>
       )}
-      {of.enabled && of.last_error && <Text>{of.last_error}</Text>}
+      {of.enabled && of.last_error && (
+        <span class="faint">
+          <Text>{of.last_error}</Text>
+        </span>
+      )}
+      {of.enabled && of.failing_since && <Waiting of={of} />}
     </div>
   );
 }

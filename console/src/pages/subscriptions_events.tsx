@@ -91,7 +91,9 @@ function columns(open: (event: SentEvent) => void): readonly Column<SentEvent>[]
       title: "What happened",
       cell: (row) => (
         <div class="lines">
-          <span>{isEventType(row.type) ? EVENT_HEADLINES[row.type] : <Text>{row.type}</Text>}</span>
+          <Button kind="quiet" label={`${headlineOf(row)}: show ${row.id}`} onClick={() => open(row)}>
+            {headlineOf(row)}
+          </Button>
           <Details of={row} />
         </div>
       ),
@@ -108,15 +110,11 @@ function columns(open: (event: SentEvent) => void): readonly Column<SentEvent>[]
         </div>
       ),
     },
-    {
-      title: "Event",
-      cell: (row) => (
-        <Button kind="quiet" label={`Show ${row.type} ${row.id}`} onClick={() => open(row)}>
-          Show
-        </Button>
-      ),
-    },
   ];
+}
+
+function headlineOf({ type }: SentEvent): string {
+  return isEventType(type) ? EVENT_HEADLINES[type] : type;
 }
 
 /** What an event is about, with links. */
@@ -163,13 +161,14 @@ function detailsOf({ type, data }: SentEvent, when: (at: string) => string): str
       .filter(([, number]) => number !== 0)
       .map(([status, number]) => `${number} ${status}`)
       .join(", ");
-  if (type.startsWith("budget.")) return `${data.percent} % of ${data.limit} ${data.kind} in a ${data.per} are used up`;
+  if (type.startsWith("budget.")) return `${data.percent}% of ${data.limit} ${data.kind} in a ${data.per} are used up`;
   const by = textIn(data, "by");
   const times = ["from", "until"].flatMap((word) => {
     const at = textIn(data, word);
     return at ? [`${word} ${when(at)}`] : [];
   });
-  return [...times, textIn(data, "reason"), by && `by ${by}`].filter(Boolean).join(" · ");
+  const reason = textIn(data, "reason");
+  return [...times, reason === by ? null : reason, by && `by ${by}`].filter(Boolean).join(" · ");
 }
 
 function textIn(data: Record<string, unknown>, field: string): string | null {
