@@ -40,7 +40,14 @@ export function ConnectionList({ connections, keys }: Properties) {
 
 function columns(keys: Schemas["KeyHolders"], open: (name: string) => void): readonly Column<Connection>[] {
   return [
-    { title: "Connection", cell: (row) => <strong>{row.name}</strong> },
+    {
+      title: "Connection",
+      cell: (row) => (
+        <Button kind="quiet" label={`${row.name}: show the connection`} onClick={() => open(row.name)}>
+          {row.name}
+        </Button>
+      ),
+    },
     {
       title: "State",
       cell: (row) => (
@@ -54,14 +61,6 @@ function columns(keys: Schemas["KeyHolders"], open: (name: string) => void): rea
     { title: "Used by", cell: (row) => <UsedBy of={row} keys={keys} /> },
     { title: "Last renewal", cell: (row) => <Renewal at={row.renewed_at} /> },
     { title: "Next renewal", cell: (row) => <Renewal at={row.renews_at} /> },
-    {
-      title: "Details",
-      cell: (row) => (
-        <Button kind="quiet" label={`Show ${row.name}`} onClick={() => open(row.name)}>
-          Show
-        </Button>
-      ),
-    },
   ];
 }
 

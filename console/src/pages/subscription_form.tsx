@@ -6,7 +6,7 @@ import { Link, useNavigation } from "../router";
 import { useSession } from "../session";
 import { Button, LinkButton } from "../ui/button";
 import { Page } from "../ui/page";
-import { Empty, ErrorNotice, Loading } from "../ui/state";
+import { Empty, ErrorNotice, Loading, Notice } from "../ui/state";
 import { curl, quoted, Terminal } from "../ui/terminal";
 import { useToast } from "../ui/toast";
 import { ConflictNotice } from "./subscription_conflict";
@@ -105,7 +105,7 @@ function Editor({ stored }: { stored: SubscriptionRow | null }) {
         {newest && base ? (
           <ConflictNotice base={draftOf(base)} mine={draft} newest={newest} onLoad={() => load(newest)} />
         ) : (
-          <ErrorNotice error={save.error} what={failureOf(save.error, draft.name, !base)} />
+          <SaveError error={save.error} what={failureOf(save.error, draft.name, !base)} />
         )}
         <div class="buttons">
           <LinkButton to={name ? `/subscriptions/${name}` : "/subscriptions"}>Cancel</LinkButton>
@@ -119,6 +119,17 @@ function Editor({ stored }: { stored: SubscriptionRow | null }) {
         />
       </form>
     </Page>
+  );
+}
+
+/** Why nothing was saved. What is wrong with a field is said at the field. */
+function SaveError({ error, what }: { error: Error | null; what: string }) {
+  const isMarked = error instanceof ApiError && (error.problem?.errors ?? []).length > 0;
+  if (!isMarked) return <ErrorNotice error={error} what={what} />;
+  return (
+    <Notice kind="error" title={what}>
+      <p>Correct each marked field, then save again.</p>
+    </Notice>
   );
 }
 
