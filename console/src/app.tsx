@@ -9,6 +9,7 @@ import { Chats } from "./pages/chats";
 import { Connections } from "./pages/connections";
 import { Job } from "./pages/job";
 import { needsOf } from "./pages/needs";
+import { Missing, useMissing } from "./pages/missing";
 import { Now } from "./pages/now";
 import { Run } from "./pages/run";
 import { Runs } from "./pages/runs";
@@ -18,11 +19,12 @@ import { Subscriptions } from "./pages/subscriptions";
 import { Usage } from "./pages/usage";
 import { Link, match, Router, useNavigation } from "./router";
 import { type OperationId, SessionProvider, useSession } from "./session";
-import { LOCAL_ZONE, useZone, ZoneProvider } from "./time";
+import { Distance, LOCAL_ZONE, useZone, ZoneProvider } from "./time";
 import { Banners } from "./ui/banner";
 import { Button } from "./ui/button";
 import { Page } from "./ui/page";
 import { Empty } from "./ui/state";
+import { Text } from "./ui/text";
 import { ToastProvider } from "./ui/toast";
 
 interface Route {
@@ -100,7 +102,7 @@ function CurrentPage() {
   for (const route of ROUTES) {
     const parameters = match(route.path, path);
     // The key makes each run and each automation a page of its own.
-    if (parameters) return <route.page key={path} parameters={parameters} />;
+    if (parameters) return <Allowed key={path} route={route} parameters={parameters} />;
   }
   return (
     <Page title="Not found">
@@ -109,6 +111,11 @@ function CurrentPage() {
       </Empty>
     </Page>
   );
+}
+
+function Allowed({ route, parameters }: { route: Route; parameters: Record<string, string> }) {
+  const missing = useMissing(route.path);
+  return missing ? <Missing need={missing} /> : <route.page parameters={parameters} />;
 }
 
 function SideBar() {
@@ -150,7 +157,20 @@ function SideBar() {
         <ZoneSwitch />
         <a href="/docs">API reference</a>
         <p class="faint">
-          Signed in as <strong>{me.name}</strong>
+          Signed in as{" "}
+          <strong>
+            <Text>{me.name}</Text>
+          </strong>
+          {me.companies && (
+            <>
+              , only for <Text>{me.companies.join(", ")}</Text>
+            </>
+          )}
+          {me.expires_at && (
+            <>
+              . The token ends <Distance at={me.expires_at} />
+            </>
+          )}
         </p>
         <Button kind="quiet" onClick={signOut}>
           Sign out

@@ -1,6 +1,6 @@
 // The only module that calls the HTTP API. Its types are made from the OpenAPI document (`make console`).
 
-import createClient, { type Client, type Middleware } from "openapi-fetch";
+import createClient, { type Client } from "openapi-fetch";
 import type { components, paths } from "./schema";
 
 export type Schemas = components["schemas"];
@@ -29,19 +29,40 @@ export class NoAnswerError extends Error {}
 const PATIENCE_MS = 30_000;
 const READ_ATTEMPTS = 3;
 
-/** Return a client that sends a token. `onSignedOut` is called if the API doesn't accept the token (any more). */
-export function createApi(token: string, onSignedOut: (reason: string) => void): Api {
-  const client = createClient<paths>({ baseUrl: window.location.origin, fetch: send });
-  const middleware: Middleware = {
-    onRequest({ request }) {
-      request.headers.set("Authorization", `Bearer ${token}`);
-    },
-    async onResponse({ response }) {
-      if (response.status === 401) onSignedOut((await problemOf(response.clone()))?.detail ?? "The token isn't valid.");
-    },
-  };
-  client.use(middleware);
-  return client;
+export interface Credentials {
+  /** Return the current token. */
+  token(): string;
+  /** Wait for another token, because the API rejects the current one. Return whether there is one. */
+  renewed(reason: string): Promise<boolean>;
+}
+
+/** Return a client that sends the current token. */
+export function createApi(credentials: Credentials): Api {
+  return createClient<paths>({
+    baseUrl: window.location.origin,
+    fetch: (request: Request) => authorized(request, credentials),
+  });
+}
+
+// A call whose token was rejected was not performed. A read is sent again with the next token. A write is not: the person
+// who signs in sees that it failed, and decides.
+async function authorized(request: Request, credentials: Credentials): Promise<Response> {
+  const isRead = request.method === "GET";
+  for (;;) {
+    const token = credentials.token();
+    const sent = request.clone();
+    sent.headers.set("Authorization", `Bearer ${token}`);
+    const response = await send(sent);
+    if (response.status !== 401) return response;
+    if (credentials.token() !== token) {
+      // The person has signed in again meanwhile.
+      if (isRead) continue;
+      return response;
+    }
+    const reason = (await problemOf(response.clone()))?.detail ?? "The token isn't valid.";
+    const renewed = credentials.renewed(reason);
+    if (!isRead || !(await renewed)) return response;
+  }
 }
 
 /** Return the data of an answer, with its headers. Raise ApiError for a problem. */

@@ -29,7 +29,8 @@ export function Terminal({ command, request }: { command: string | null; request
   );
 }
 
-function Command({ name, text }: { name: string; text: string }) {
+/** One command, to be copied. */
+export function Command({ name, text }: { name: string; text: string }) {
   return (
     <div class="command">
       <div class="command-head">

@@ -1,0 +1,82 @@
+// What a page needs, and what the page says to an API client that may not see it.
+
+import { type OperationId, useSession } from "../session";
+import { Page } from "../ui/page";
+import { Notice } from "../ui/state";
+import { Command, quoted } from "../ui/terminal";
+import { Text } from "../ui/text";
+
+interface Need {
+  readonly title: string;
+  readonly operation: OperationId;
+  readonly scopes: readonly string[];
+}
+
+const AUTOMATIONS: Need = { title: "Automations", operation: "list_automations", scopes: ["automations:read"] };
+const RUNS: Need = { title: "Runs", operation: "list_runs", scopes: ["runs:read"] };
+const SUBSCRIPTIONS: Need = {
+  title: "Subscriptions",
+  operation: "list_subscriptions",
+  scopes: ["subscriptions:read"],
+};
+const NEEDS: Record<string, Need> = {
+  "/automations": AUTOMATIONS,
+  "/automations/:name": { ...AUTOMATIONS, operation: "get_automation" },
+  "/automations/:name/edit": {
+    title: "Edit",
+    operation: "put_automation",
+    scopes: ["automations:write", "chats:write"],
+  },
+  "/create": {
+    title: "Create an automation",
+    operation: "put_automation",
+    scopes: ["automations:write", "chats:write"],
+  },
+  "/runs": RUNS,
+  "/runs/:id": { ...RUNS, operation: "get_run" },
+  "/chats": { title: "Chats", operation: "list_chats", scopes: ["chats:read"] },
+  "/usage": { title: "Usage", operation: "get_usage", scopes: ["runs:read"] },
+  "/subscriptions": SUBSCRIPTIONS,
+  "/subscriptions/:name": { ...SUBSCRIPTIONS, operation: "get_subscription" },
+  "/connections": { title: "Connections", operation: "list_connections", scopes: ["automations:read"] },
+};
+
+/** Return what a page needs that the client lacks; null if it may see the page. */
+export function useMissing(route: string): Need | null {
+  const { can } = useSession();
+  const need = NEEDS[route];
+  return need && !can(need.operation) ? need : null;
+}
+
+export function Missing({ need }: { need: Need }) {
+  const { me } = useSession();
+  const lacking = need.scopes.filter((scope) => !me.scopes.includes(scope));
+  const scopes = [...me.scopes, ...lacking].toSorted();
+  const companies = me.companies ? ` --companies ${me.companies.map(quoted).join(",")}` : "";
+  if (lacking.length === 0) {
+    return (
+      <Page title={need.title}>
+        <Notice title="This page is closed to clients that are limited to companies">
+          <p>
+            <Text>{me.name}</Text> is limited to <Text>{(me.companies ?? []).join(", ")}</Text>. Sign in with a client
+            that has no limit.
+          </p>
+        </Notice>
+      </Page>
+    );
+  }
+  return (
+    <Page title={need.title}>
+      <Notice title={`This page needs the scope ${lacking.join(" and ")}`}>
+        <p>
+          The API client <Text>{me.name}</Text> lacks it. The scopes of a client can't change: create another one, then
+          sign out, and sign in with its token.
+        </p>
+      </Notice>
+      <Command
+        name="to create an API client that may see this page"
+        text={`aichats admin callers add console --scopes ${scopes.join(",")}${companies}`}
+      />
+    </Page>
+  );
+}
