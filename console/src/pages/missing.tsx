@@ -35,9 +35,12 @@ const NEEDS: Record<string, Need> = {
   "/runs": RUNS,
   "/runs/:id": { ...RUNS, operation: "get_run" },
   "/chats": { title: "Chats", operation: "list_chats", scopes: ["chats:read"] },
+  "/jobs/:id": { title: "Job", operation: "get_job", scopes: ["runs:read"] },
   "/usage": { title: "Usage", operation: "get_usage", scopes: ["runs:read"] },
   "/subscriptions": SUBSCRIPTIONS,
   "/subscriptions/:name": { ...SUBSCRIPTIONS, operation: "get_subscription" },
+  "/subscriptions/:name/edit": { title: "Edit", operation: "put_subscription", scopes: ["subscriptions:write"] },
+  "/subscribe": { title: "Create a subscription", operation: "put_subscription", scopes: ["subscriptions:write"] },
   "/connections": { title: "Connections", operation: "list_connections", scopes: ["automations:read"] },
 };
 
