@@ -104,7 +104,7 @@ def test_what_was_typed_survives_an_expired_token(console: ConsolePage) -> None:
     console.open("/usage")
     console.page.get_by_label("First day").fill("2026-11-02")
     console.page.get_by_label("Last day").fill("2026-11-03")
-    console.server.interfere = failing(401, EXPIRED)
+    console.server.interfere = failing(401, EXPIRED, path="/usage")
     console.button("Show these days").click()
 
     dialog = console.page.get_by_role("dialog", name="Sign in again")
@@ -146,7 +146,7 @@ def press_run_now(console: ConsolePage) -> None:
 
 def test_signing_out_instead_forgets_the_page(console: ConsolePage) -> None:
     console.open("/usage")
-    console.server.interfere = failing(401, EXPIRED)
+    console.server.interfere = failing(401, EXPIRED, path="/usage")
     console.page.get_by_role("link", name="7 days").click()
     console.page.get_by_role("dialog").wait_for()
 
@@ -185,6 +185,7 @@ def test_an_expired_kept_token_is_explained(remote: ConsolePage) -> None:
 @pytest.mark.parametrize(
     ("path", "scopes"),
     [
+        ("", "automations:read and runs:read"),
         ("/usage", "runs:read"),
         ("/runs", "runs:read"),
         ("/automations", "automations:read"),

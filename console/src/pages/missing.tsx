@@ -8,47 +8,49 @@ import { Text } from "../ui/text";
 
 interface Need {
   readonly title: string;
-  readonly operation: OperationId;
+  /** Operations of which each shows something on the page. */
+  readonly anyOf: readonly OperationId[];
   readonly scopes: readonly string[];
 }
 
-const AUTOMATIONS: Need = { title: "Automations", operation: "list_automations", scopes: ["automations:read"] };
-const RUNS: Need = { title: "Runs", operation: "list_runs", scopes: ["runs:read"] };
+const AUTOMATIONS: Need = { title: "Automations", anyOf: ["list_automations"], scopes: ["automations:read"] };
+const RUNS: Need = { title: "Runs", anyOf: ["list_runs"], scopes: ["runs:read"] };
 const SUBSCRIPTIONS: Need = {
   title: "Subscriptions",
-  operation: "list_subscriptions",
+  anyOf: ["list_subscriptions"],
   scopes: ["subscriptions:read"],
 };
 const NEEDS: Record<string, Need> = {
+  "": { title: "Now", anyOf: ["list_automations", "list_runs"], scopes: ["automations:read", "runs:read"] },
   "/automations": AUTOMATIONS,
-  "/automations/:name": { ...AUTOMATIONS, operation: "get_automation" },
+  "/automations/:name": { ...AUTOMATIONS, anyOf: ["get_automation"] },
   "/automations/:name/edit": {
     title: "Edit",
-    operation: "put_automation",
+    anyOf: ["put_automation"],
     scopes: ["automations:write", "chats:write"],
   },
   "/create": {
     title: "Create an automation",
-    operation: "put_automation",
+    anyOf: ["put_automation"],
     scopes: ["automations:write", "chats:write"],
   },
   "/runs": RUNS,
-  "/runs/:id": { ...RUNS, operation: "get_run" },
-  "/chats": { title: "Chats", operation: "list_chats", scopes: ["chats:read"] },
-  "/jobs/:id": { title: "Job", operation: "get_job", scopes: ["runs:read"] },
-  "/usage": { title: "Usage", operation: "get_usage", scopes: ["runs:read"] },
+  "/runs/:id": { ...RUNS, anyOf: ["get_run"] },
+  "/chats": { title: "Chats", anyOf: ["list_chats"], scopes: ["chats:read"] },
+  "/jobs/:id": { title: "Job", anyOf: ["get_job"], scopes: ["runs:read"] },
+  "/usage": { title: "Usage", anyOf: ["get_usage"], scopes: ["runs:read"] },
   "/subscriptions": SUBSCRIPTIONS,
-  "/subscriptions/:name": { ...SUBSCRIPTIONS, operation: "get_subscription" },
-  "/subscriptions/:name/edit": { title: "Edit", operation: "put_subscription", scopes: ["subscriptions:write"] },
-  "/subscribe": { title: "Create a subscription", operation: "put_subscription", scopes: ["subscriptions:write"] },
-  "/connections": { title: "Connections", operation: "list_connections", scopes: ["automations:read"] },
+  "/subscriptions/:name": { ...SUBSCRIPTIONS, anyOf: ["get_subscription"] },
+  "/subscriptions/:name/edit": { title: "Edit", anyOf: ["put_subscription"], scopes: ["subscriptions:write"] },
+  "/subscribe": { title: "Create a subscription", anyOf: ["put_subscription"], scopes: ["subscriptions:write"] },
+  "/connections": { title: "Connections", anyOf: ["list_connections"], scopes: ["automations:read"] },
 };
 
 /** Return what a page needs that the client lacks; null if it may see the page. */
 export function useMissing(route: string): Need | null {
   const { can } = useSession();
   const need = NEEDS[route];
-  return need && !can(need.operation) ? need : null;
+  return need && !need.anyOf.some((operation) => can(operation)) ? need : null;
 }
 
 export function Missing({ need }: { need: Need }) {
@@ -77,7 +79,7 @@ export function Missing({ need }: { need: Need }) {
         </p>
       </Notice>
       <Command
-        name="to create an API client that may see this page"
+        name="To create a client that may see this page:"
         text={`aichats admin callers add console --scopes ${scopes.join(",")}${companies}`}
       />
     </Page>

@@ -105,7 +105,7 @@ function Form({ onSignIn, onSignOut, ...properties }: FormProperties) {
       <div class="token-field">
         <TextField
           label="Token of an API client"
-          hint="You get it when you create the client. It is sent only to this stack."
+          hint="Sent only to this stack."
           type={shown ? "text" : "password"}
           name="token"
           required
@@ -142,8 +142,8 @@ function AboutTokens() {
         An administrator of the stack creates an API client, whose scopes say what it may do: <code>read</code> to see,{" "}
         <code>write</code> to change. The console offers only what the scopes of its client allow.
       </p>
-      <Command name="to see and to change everything" text={create(ALL_SCOPES)} />
-      <Command name="only to see" text={create(ALL_SCOPES.filter((scope) => scope.endsWith(":read")))} />
+      <Command name="To see and change everything:" text={create(ALL_SCOPES)} />
+      <Command name="Only to see:" text={create(ALL_SCOPES.filter((scope) => scope.endsWith(":read")))} />
     </details>
   );
 }

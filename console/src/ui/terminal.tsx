@@ -29,15 +29,16 @@ export function Terminal({ command, request }: { command: string | null; request
   );
 }
 
-/** One command, to be copied. */
+/** One command, to be copied. `name` is a program, or a sentence that ends with a colon. */
 export function Command({ name, text }: { name: string; text: string }) {
+  const isSentence = name.endsWith(":");
   return (
     <div class="command">
       <div class="command-head">
         <span>{name}</span>
-        <Copy text={text} label={`Copy the ${name} command`} />
+        <Copy text={text} label={isSentence ? "Copy this command" : `Copy the ${name} command`} />
       </div>
-      <Scrollable label={`${name} command`}>
+      <Scrollable label={isSentence ? name.slice(0, -1) : `${name} command`}>
         <pre>{text}</pre>
       </Scrollable>
     </div>
