@@ -7,8 +7,11 @@ from typing import Annotated
 
 import typer
 
+from aichats_cli.commands.auto.group import path_to
+from aichats_cli.complete import automation_names
 from aichats_cli.errors import CommandError
 from aichats_cli.groups import new_group
+from aichats_cli.ids import RUN_ID, path_to_run
 from aichats_cli.output import Format
 from aichats_cli.session import Session, command
 
@@ -16,28 +19,46 @@ app = new_group("Open a page of your stack in the browser.")
 
 
 class Page(StrEnum):
-    """The pages of a stack."""
+    """The pages that have a name."""
 
+    console = "console"
     docs = "docs"
     problems = "problems"
     dashboard = "dashboard"
     receiver = "receiver"
 
 
+def page_names(context: typer.Context, incomplete: str) -> list[str]:
+    """Return the pages and the automations that begin with ``incomplete``."""
+    return [page for page in Page if page.startswith(incomplete)] + automation_names(context, incomplete)
+
+
 @command(
-    app, "open", examples=["aichats open", "aichats open dashboard --profile prod", "aichats open receiver --print"]
+    app,
+    "open",
+    examples=[
+        "aichats open",
+        "aichats open weekly-revenue",
+        "aichats open RUN_ID",
+        "aichats open '/runs?status=failed'",
+        "aichats open dashboard --profile prod",
+        "aichats open receiver --print",
+    ],
 )
 def open_page(
     session: Session,
     page: Annotated[
-        Page,
+        str,
         typer.Argument(
             metavar="PAGE",
-            help="docs: the reference of the HTTP API; problems: the errors of the API;"
-            " dashboard: the CloudWatch dashboard of a stack on AWS; receiver: the events that the mock receiver of"
-            " `aichats dev` got.",
+            autocompletion=page_names,
+            help="console: the page on which you see and change everything; the name of an automation or the ID of a"
+            " run: its page there; a path that begins with /: that page of the console, such as /usage, or"
+            " /automations/docs for an automation with the name docs; docs: the reference of the HTTP API; problems:"
+            " the errors of the API; dashboard: the CloudWatch dashboard of a stack on AWS; receiver: the events that"
+            " the mock receiver of `aichats dev` got.",
         ),
-    ] = Page.docs,
+    ] = Page.console.value,
     *,
     print_only: Annotated[bool, typer.Option("--print", help="Print the URL, and open nothing.")] = False,
 ) -> None:
@@ -54,7 +75,7 @@ def open_page(
         session.output.lines([url])
 
 
-def url_of(session: Session, page: Page) -> str:
+def url_of(session: Session, page: str) -> str:
     """Return the URL of a page.
 
     Raises:
@@ -71,6 +92,25 @@ def url_of(session: Session, page: Page) -> str:
             from aichats_cli.mocks import MockServer, local_stack
 
             return f"{local_stack(session).mocks[MockServer.receiver]}/"
+    return f"{session.profile.url}/console{console_path(session, page)}"
+
+
+def console_path(session: Session, page: str) -> str:
+    """Return the path of a page below the console.
+
+    Raises:
+        CommandError: there is no such automation.
+    """
+    if page == Page.console:
+        return ""
+    if page.startswith("/"):
+        return page
+    if RUN_ID.fullmatch(page):
+        return path_to_run(page)
+    path = path_to(page)
+    # A word with a typo is an error here, not a page that says that there is no such automation.
+    session.api.get(path)
+    return path
 
 
 def dashboard_of(session: Session) -> str:
