@@ -125,6 +125,7 @@ def explain(console: Console, system: System, folder: Path | None, keys: str) ->
     console.line()
     console.table(
         [
+            ("console", f"{system.api_url}/console"),
             ("HTTP API", system.api_url),
             ("token", BEARER),
             ("API docs", f"{system.api_url}/docs"),

@@ -10,11 +10,12 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qs
+from urllib.parse import parse_qs, urlsplit
 
 import httpx
 from botocore.exceptions import BotoCoreError, ClientError
 
+from aichats_cli.profiles import LOOPBACK
 from local.cloud.http_event import Reply
 
 if TYPE_CHECKING:
@@ -28,7 +29,11 @@ PREFIX = "/_local"
 
 @dataclass(frozen=True)
 class LocalPages:
-    """The answers below ``/_local``. None needs a token, because none has anything that this machine must hide."""
+    """The answers below ``/_local``, which need no token, because only programs of this machine get them.
+
+    A page of the web gets none, whose script runs in a browser on this machine: its requests name another host, even if
+    its name was made to resolve to this machine, or they name its origin.
+    """
 
     about: Mapping[str, Any]
     """The answer to ``GET /_local``."""
@@ -37,7 +42,12 @@ class LocalPages:
     """Empties the mock servers."""
 
     def answer(self, request: Request) -> Reply:
-        """Return the response to a request below ``/_local``: 502 if a part of the system doesn't answer."""
+        """Return the response to a request below ``/_local``.
+
+        The status is 403 for a page of the web, and 502 if a part of the system doesn't answer.
+        """
+        if not is_from_here(request):
+            return Reply.message(403, "use an address of this machine, such as http://127.0.0.1:3000")
         try:
             return self._answer(request)
         except (httpx.HTTPError, BotoCoreError, ClientError) as error:
@@ -54,6 +64,20 @@ class LocalPages:
                 self.reset()
                 return Reply(204, [], b"")
         return Reply.message(404, "Not Found")
+
+
+def is_from_here(request: Request) -> bool:
+    """Return whether a request names this machine as its host and, if it names its origin, as its origin."""
+    headers = {name.lower(): value for name, value in request.headers}
+    origin = headers.get("origin")
+    return _is_loopback(f"//{headers.get('host', '')}") and (origin is None or _is_loopback(origin))
+
+
+def _is_loopback(url: str) -> bool:
+    try:
+        return LOOPBACK.fullmatch(urlsplit(url).hostname or "") is not None
+    except ValueError:
+        return False
 
 
 def is_local(path: str) -> bool:

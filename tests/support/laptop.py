@@ -111,7 +111,14 @@ class Laptop(Cli):
     def local_answer(self, request: httpx.Request) -> httpx.Response:
         """Answer below ``/_local``."""
         reply = self.pages.answer(
-            Request(request.method, request.url.path, request.url.query.decode(), [], request.content, "127.0.0.1")
+            Request(
+                request.method,
+                request.url.path,
+                request.url.query.decode(),
+                list(request.headers.items()),
+                request.content,
+                "127.0.0.1",
+            )
         )
         return httpx.Response(reply.status, headers=dict(reply.headers), content=reply.body)
 

@@ -74,7 +74,7 @@ export function NoAnswer(properties: { error: Error; onRetry(): void; onSignOut(
   return (
     <div class="sign-in">
       <Page title="No answer" heading="The stack can't be reached">
-        <ErrorNotice error={error} what="The API can't tell who you are" onRetry={onRetry} />
+        <ErrorNotice error={error} what="The API did not check your token" onRetry={onRetry} />
         <div class="buttons">
           <Button onClick={onSignOut}>Sign in with another token</Button>
         </div>

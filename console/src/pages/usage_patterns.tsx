@@ -1,4 +1,4 @@
-// A pattern for each status, so that bars can be told apart without color.
+// A pattern for each status, so that bars differ even without color.
 
 import type { ComponentChildren } from "preact";
 import { useId } from "preact/hooks";

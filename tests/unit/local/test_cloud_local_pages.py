@@ -45,11 +45,11 @@ class Stack:
             raise self.fails
         self.resets += 1
 
-    def call(self, method: str, url: str) -> httpx.Response:
+    def call(self, method: str, url: str, **headers: str) -> httpx.Response:
         async def send() -> httpx.Response:
             transport = httpx.ASGITransport(self.front)
             async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:3000") as client:
-                return await client.request(method, url)
+                return await client.request(method, url, headers=headers)
 
         return asyncio.run(send())
 
@@ -103,3 +103,27 @@ def test_a_mock_server_that_does_not_answer_is_named_as_the_cause() -> None:
 
     assert answer.status_code == 502
     assert answer.json() == {"message": "a part of the local stack doesn't answer: Connection refused"}
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1:3000", "localhost:3000", "LOCALHOST", "[::1]:3000", "127.0.0.2"])
+def test_an_address_of_this_machine_is_answered(host: str) -> None:
+    assert Stack().call("GET", "/_local", host=host).json() == ABOUT
+
+
+@pytest.mark.parametrize("host", ["rebound.example:3000", "127.0.0.1.example", "", "[", "10.0.0.1", "user@example"])
+def test_another_host_gets_no_token_although_its_name_resolves_to_this_machine(host: str) -> None:
+    answer = Stack().call("GET", "/_local", host=host)
+
+    assert answer.status_code == 403
+    assert answer.json() == {"message": "use an address of this machine, such as http://127.0.0.1:3000"}
+
+
+@pytest.mark.parametrize("origin", ["https://web.example", "null", "http://localhost.example:3000"])
+def test_a_page_of_the_web_does_not_empty_the_mock_servers(origin: str) -> None:
+    stack = Stack()
+    assert (stack.call("POST", "/_local/reset", origin=origin).status_code, stack.resets) == (403, 0)
+
+
+def test_a_page_of_this_machine_may_empty_the_mock_servers() -> None:
+    stack = Stack()
+    assert (stack.call("POST", "/_local/reset", origin="http://localhost:3000").status_code, stack.resets) == (204, 1)
