@@ -4,13 +4,13 @@ import { usePages } from "../hooks";
 import { useQueryParameters } from "../router";
 import { useSession } from "../session";
 import { Button } from "../ui/button";
+import { useHeld } from "../ui/held";
 import { Page } from "../ui/page";
 import { Empty, ErrorNotice, Loading } from "../ui/state";
 import { More, Table } from "../ui/table";
 import { curl, Terminal } from "../ui/terminal";
 import { RunActions } from "./runs_actions";
 import { FilterLine, RunFilters } from "./runs_filters";
-import { useHeld } from "./runs_live";
 import { type Filters, filtersOf, isFiltered, optionsOf, pathOf, queryOf, runsText, type Window } from "./runs_query";
 import { nameOf, type Row, RUN_COLUMNS } from "./runs_table";
 

@@ -1,9 +1,10 @@
 // A long list that is read again and again, in which a row stays where it is while a person points at it.
 
+import { useRef } from "preact/hooks";
 import type { Pages } from "../hooks";
 import { Button } from "../ui/button";
+import { useHeld } from "../ui/held";
 import { type Column, More, Table } from "../ui/table";
-import { useHeld } from "./runs_live";
 
 interface Properties<T> {
   caption: string;
@@ -19,7 +20,8 @@ interface Properties<T> {
 }
 
 export function LiveTable<T>({ caption, one, many, list, pages, rows, id, columns }: Properties<T>) {
-  const held = useHeld(list, rows, id, false);
+  const element = useRef<HTMLDivElement>(null);
+  const held = useHeld(list, rows, id, element, false);
   const count = (number: number) => (number === 1 ? `1 new ${one}` : `${number} new ${many}`);
   return (
     <>
@@ -31,7 +33,7 @@ export function LiveTable<T>({ caption, one, many, list, pages, rows, id, column
         )}
       </div>
       {held.rows.length > 0 && (
-        <div class="live" {...held.handlers}>
+        <div class="live" ref={element}>
           <Table caption={caption} rows={held.rows} id={id} columns={columns} />
         </div>
       )}
