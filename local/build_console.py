@@ -3,6 +3,7 @@
 The built files are in the repository, so that nothing else needs npm.
 """
 
+import hashlib
 import shutil
 import subprocess
 import sys
@@ -18,6 +19,15 @@ BUNDLED = ("openapi-fetch", "preact")
 """The packages whose code is part of the page."""
 BUNDLE = ("--bundle", "--minify", "--target=es2022,chrome123,firefox120,safari17.5", "--legal-comments=none")
 """The oldest browsers are the first ones with the CSS function ``light-dark``."""
+
+COMPRESS = """
+const { readFileSync, writeFileSync } = require("node:fs");
+const { brotliCompressSync, constants } = require("node:zlib");
+const file = process.argv[1];
+const params = { [constants.BROTLI_PARAM_QUALITY]: 11, [constants.BROTLI_PARAM_LGWIN]: 24 };
+writeFileSync(`${file}.br`, brotliCompressSync(readFileSync(file), { params }));
+"""
+"""The program that writes a file beside a file, compressed as far as possible."""
 
 
 def main() -> int:
@@ -46,14 +56,29 @@ def write_types() -> None:
 
 
 def build(folder: Path) -> None:
-    """Build the page into a folder: the script, the HTML with the style in it, and the licenses of the libraries."""
+    """Build the page into a folder: the script, the HTML with the style in it, and the licenses of the libraries.
+
+    Script and page are also compressed with brotli, which Python's standard library lacks.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    run("esbuild", "src/main.tsx", "--format=esm", *BUNDLE, f"--outfile={folder / 'console.js'}")
+    script, page = folder / "console.js", folder / "index.html"
+    run("esbuild", "src/main.tsx", "--format=esm", *BUNDLE, f"--outfile={script}")
     style = run("esbuild", "src/styles/main.css", *BUNDLE).strip()
-    page = (SOURCE / "src" / "index.html").read_text()
-    (folder / "index.html").write_text(page.replace("$style", style))
+    name = f"console.{hashlib.sha256(script.read_bytes()).hexdigest()[:16]}.js"
+    page.write_text((SOURCE / "src" / "index.html").read_text().replace("$style", style).replace("$script", name))
     texts = [f"{name}\n\n{license_of(name)}" for name in BUNDLED]
     (folder / "licenses.txt").write_text("\n\n".join(["console.js contains these libraries.", *texts]))
+    for file in (script, page):
+        node(COMPRESS, file)
+
+
+def node(program: str, *arguments: Path) -> None:
+    """Run a program for Node.js, which comes with npm.
+
+    Raises:
+        CalledProcessError: the program failed. It has printed the reason.
+    """
+    subprocess.run(["node", "--eval", program, *arguments], cwd=SOURCE, check=True)
 
 
 def license_of(package: str) -> str:

@@ -256,7 +256,7 @@ def test_targets_with_the_same_text_are_shown_together_and_failures_first(consol
     assert "1 of 3 texts can't be filled in" in console.text
     assert "biz_C" in cards.first.inner_text()
     assert "action.message_text" in cards.first.inner_text()
-    assert ["biz_A", "biz_B", "Same", "All the same"] == cards.last.inner_text().split("\n")[:4]
+    assert cards.last.inner_text().split("\n")[:4] == ["biz_A", "biz_B", "Same", "All the same"]
     console.check_accessibility()
 
 

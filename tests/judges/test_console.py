@@ -1,5 +1,6 @@
 """The console by the rules of its tools, and the built files in the repository."""
 
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -37,6 +38,14 @@ def test_the_built_files_are_those_of_the_source(tmp_path: Path) -> None:
     assert contents(tmp_path) == contents(BUILT), "run `make console`"
 
 
+def test_the_compressed_files_have_the_same_content() -> None:
+    code = "process.stdout.write(require('node:zlib').brotliDecompressSync(require('node:fs').readFileSync(0)))"
+    for file in BUILT.glob("*.br"):
+        done = subprocess.run(["node", "--eval", code], input=file.read_bytes(), capture_output=True, check=True)
+
+        assert done.stdout == file.with_suffix("").read_bytes()
+
+
 def contents(folder: Path) -> dict[str, bytes]:
-    """Return the files of a folder by their names."""
-    return {file.name: file.read_bytes() for file in folder.iterdir()}
+    """Return the files of a folder by their names, without the compressed ones, which depend on Node.js."""
+    return {file.name: file.read_bytes() for file in folder.iterdir() if file.suffix != ".br"}

@@ -132,7 +132,7 @@ def main() -> None:
 
 def read_again(_event: Json) -> None:
     """Forget the built page."""
-    for function in (console._content, console._page, console._script_name):
+    for function in (console._content, console._zipped, console._policy_and_etag, console._script_name):
         function.cache_clear()
 
 

@@ -9,6 +9,7 @@ from importlib import resources
 import pytest
 
 from aichats.api.app import create_api
+from local.build_console import BUILT
 from local.cloud.http_event import Reply, reply_of
 from local.setup import ROOT
 from tests.support.commands import run_command
@@ -21,7 +22,7 @@ URL = re.compile(r"""https?://(?!www\.w3\.org/|[a-z.]*example(?:\.com)?\b)[a-z0-
 """A URL that is neither the name of a namespace, such as that of SVG, nor an example."""
 LINKS = {"https://www.standardwebhooks.com"}
 """The pages of others to which the console links. A browser loads them only if a person follows the link."""
-IDENTITY, GZIP = "identity", "gzip, deflate, br"
+IDENTITY, GZIP, BROTLI = "identity", "gzip, deflate", "gzip, deflate, br, zstd"
 
 
 class Browser:
@@ -98,15 +99,20 @@ def test_the_page_has_neither_inline_scripts_nor_inline_styles(browser: Browser)
     assert re.findall(r"<[a-z]+ [^>]*\b(style|on[a-z]+)=", page) == []
 
 
-@pytest.mark.parametrize("encoding", [IDENTITY, GZIP])
-def test_page_and_script_are_compressed_for_browsers_that_can(browser: Browser, encoding: str) -> None:
-    for path in ("/console", browser.script, "/console/assets/licenses.txt"):
+@pytest.mark.parametrize(("encoding", "used"), [(IDENTITY, None), (GZIP, "gzip"), (BROTLI, "br")])
+def test_page_and_script_are_compressed_as_well_as_a_browser_understands(
+    browser: Browser, encoding: str, used: str | None
+) -> None:
+    for path, name in (("/console", "index.html"), (browser.script, "console.js")):
         reply, plain = browser(path, encoding=encoding), browser(path).body
 
-        headers = headers_of(reply)
-        assert headers["vary"] == "Accept-Encoding"
-        assert headers.get("content-encoding") == (None if encoding == IDENTITY else "gzip")
-        assert (reply.body if encoding == IDENTITY else gzip.decompress(reply.body)) == plain
+        assert headers_of(reply)["vary"] == "Accept-Encoding"
+        assert headers_of(reply).get("content-encoding") == used
+        assert plain == (BUILT / name).read_bytes()
+        if used == "br":
+            assert reply.body == (BUILT / f"{name}.br").read_bytes()
+        else:
+            assert (gzip.decompress(reply.body) if used else reply.body) == plain
 
 
 def test_browsers_keep_the_script_and_ask_for_the_page_each_time(browser: Browser) -> None:
@@ -119,7 +125,7 @@ def test_browsers_keep_the_script_and_ask_for_the_page_each_time(browser: Browse
     assert re.fullmatch(r"/console/assets/console\.[0-9a-f]{16}\.js", browser.script)
 
 
-@pytest.mark.parametrize("encoding", [IDENTITY, GZIP])
+@pytest.mark.parametrize("encoding", [IDENTITY, GZIP, BROTLI])
 def test_a_browser_that_has_the_current_page_gets_no_body(browser: Browser, encoding: str) -> None:
     etag = headers_of(browser("/console", encoding=encoding))["etag"]
 
@@ -145,7 +151,7 @@ def test_the_console_can_only_be_read(browser: Browser, method: str) -> None:
 
 
 def test_everything_that_a_browser_loads_is_small(browser: Browser) -> None:
-    sizes = {path: len(browser(path, encoding=GZIP).body) for path in ("/console", browser.script)}
+    sizes = {path: len(browser(path, encoding=BROTLI).body) for path in ("/console", browser.script)}
 
     assert sum(sizes.values()) <= MAX_WIRE_BYTES, sizes
 

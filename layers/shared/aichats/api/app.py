@@ -336,7 +336,7 @@ def _add_console(api: APIGatewayHttpResolver) -> None:
 
         event = api.current_event
         path, known_etag = event.path.removeprefix(CONSOLE), event.headers.get("if-none-match", "")
-        asset = asset_at(path, accepts_gzip="gzip" in event.headers.get("accept-encoding", ""), known_etag=known_etag)
+        asset = asset_at(path, accepted=event.headers.get("accept-encoding", ""), known_etag=known_etag)
         return Response(asset.status, content_type=asset.content_type, body=asset.body, headers=dict(asset.headers))
 
     api.get(CONSOLE)(page)
