@@ -56,7 +56,7 @@ def write_types() -> None:
 
 
 def build(folder: Path) -> None:
-    """Build the page into a folder: the script, the HTML with the style in it, and the licenses of the libraries.
+    """Build the page into a folder: the script, the HTML with its style and its first script, and the licenses.
 
     Script and page are also compressed with brotli, which Python's standard library lacks.
     """
@@ -64,8 +64,13 @@ def build(folder: Path) -> None:
     script, page = folder / "console.js", folder / "index.html"
     run("esbuild", "src/main.tsx", "--format=esm", *BUNDLE, f"--outfile={script}")
     style = run("esbuild", "src/styles/main.css", *BUNDLE).strip()
+    start = run("esbuild", "src/start.ts", "--format=iife", *BUNDLE).strip()
     name = f"console.{hashlib.sha256(script.read_bytes()).hexdigest()[:16]}.js"
-    page.write_text((SOURCE / "src" / "index.html").read_text().replace("$style", style).replace("$script", name))
+    parts = {"$style": style, "$start": start, "$script": name}
+    html = (SOURCE / "src" / "index.html").read_text()
+    for place, part in parts.items():
+        html = html.replace(place, part)
+    page.write_text(html)
     texts = [f"{name}\n\n{license_of(name)}" for name in BUNDLED]
     (folder / "licenses.txt").write_text("\n\n".join(["console.js contains these libraries.", *texts]))
     for file in (script, page):

@@ -7,6 +7,7 @@ import { type Api, ApiError, createApi, read, type Schemas } from "./api/client"
 import type { operations } from "./api/schema";
 import { asError } from "./hooks";
 import { NoAnswer, SignIn, SignInAgain } from "./pages/sign_in";
+import { KEPT, startingToken } from "./starting";
 import { Loading } from "./ui/state";
 
 type Me = Schemas["Me"];
@@ -30,7 +31,6 @@ interface SignedIn {
 /** Before the start, a kept token is read. `failed`: the API did not answer, so the token may still be valid. */
 type Start = { state: "starting" } | { state: "started" } | { state: "failed"; error: Error };
 
-const KEPT = "aichats.token";
 const Context = createContext<Session | null>(null);
 
 /**
@@ -48,7 +48,7 @@ export function SessionProvider({ children }: { children: ComponentChildren }) {
   const begin = useCallback(async () => {
     setStart({ state: "starting" });
     try {
-      const token = await startingToken();
+      const token = await (window.begun?.token ?? startingToken());
       if (token !== null) await signIn(token, sessionStorage.getItem(KEPT) !== null);
       setStart({ state: "started" });
     } catch (error) {
@@ -135,18 +135,4 @@ export function useSession(): Session {
   const session = useContext(Context);
   if (session === null) throw new Error("useSession needs a SessionProvider");
   return session;
-}
-
-/** Return the token that this tab keeps, or the one of a stack on this machine; null if there is none. */
-async function startingToken(): Promise<string | null> {
-  const kept = sessionStorage.getItem(KEPT);
-  if (kept !== null || !isThisMachine(window.location.hostname)) return kept;
-  const response = await fetch("/_local").catch(() => null);
-  if (!response?.ok) return null;
-  const about: unknown = await response.json().catch(() => null);
-  return typeof about === "object" && about !== null && "token" in about ? String(about.token) : null;
-}
-
-function isThisMachine(host: string): boolean {
-  return host === "localhost" || host === "[::1]" || host.startsWith("127.");
 }

@@ -1,6 +1,7 @@
 // The only module that calls the HTTP API. Its types are made from the OpenAPI document (`make console`).
 
 import createClient, { type Client } from "openapi-fetch";
+import { begunAnswer } from "../starting";
 import type { components, paths } from "./schema";
 
 export type Schemas = components["schemas"];
@@ -52,7 +53,7 @@ async function authorized(request: Request, credentials: Credentials): Promise<R
     const token = credentials.token();
     const sent = request.clone();
     sent.headers.set("Authorization", `Bearer ${token}`);
-    const response = await send(sent);
+    const response = (await begunAnswer(sent)) ?? (await send(sent));
     if (response.status !== 401) return response;
     if (credentials.token() !== token) {
       // The person has signed in again meanwhile.
