@@ -1,4 +1,4 @@
-"""How the HTTP API serves the console: one page at all its paths, and a script that browsers keep."""
+"""The console as the HTTP API serves it: one page at all its paths, and a script that browsers keep."""
 
 import gzip
 import hashlib
