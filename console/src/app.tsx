@@ -188,7 +188,7 @@ function NeedCount() {
   const number = needsOf(useSources(), me, Date.now()).length;
   if (number === 0) return null;
   return (
-    <span class="count">
+    <span class="need-count">
       {number > MOST_COUNTED ? `${MOST_COUNTED}+` : number}
       <span class="hidden"> {number === 1 ? "thing needs" : "things need"} you</span>
     </span>

@@ -42,7 +42,7 @@ export function needsOf(sources: Sources, me: Me, now: number): Need[] {
   const budgets = sources.budgets.data?.data.flatMap(budgetNeeds) ?? [];
   return [
     ...of("unknown"),
-    ...(sources.connections.data?.data.flatMap((each) => connectionNeeds(each, me)) ?? []).sort(byTone),
+    ...(sources.connections.data?.data.flatMap((each) => connectionNeeds(each, me)) ?? []).sort(byState),
     ...of("failed"),
     ...of("missed"),
     ...budgets.filter((need) => need.tone === "error"),
@@ -52,8 +52,11 @@ export function needsOf(sources: Sources, me: Me, now: number): Need[] {
   ];
 }
 
-function byTone(one: Need, other: Need): number {
-  return Number(one.tone === "warning") - Number(other.tone === "warning");
+// The worst first.
+const CONNECTION_STATES = ["broken", "unreadable", "disconnected", "expired"];
+
+function byState(one: Need, other: Need): number {
+  return CONNECTION_STATES.indexOf(one.state) - CONNECTION_STATES.indexOf(other.state);
 }
 
 const RUN_WORDS: Record<NeedStatus, { one: string; many: string; why: string; link: string }> = {

@@ -44,6 +44,7 @@ export function Needs() {
           filters={replayed.filters}
           window={null}
           shown={replayed.runs}
+          title={`Replay all ${replayed.filters.statuses.join()} runs of ${replayed.filters.automation ?? "API clients"}`}
           onClose={() => setReplayed(null)}
         />
       )}
@@ -72,7 +73,7 @@ function NeedItem({ need, onReplay }: { need: Need; onReplay(): void }) {
           )}
         </p>
         {need.reason && (
-          <p class="reason">
+          <p class="need-reason">
             <Text>{need.reason}</Text>
           </p>
         )}

@@ -87,7 +87,7 @@ function stopCommand({ until, reason }: { until: string | null; reason: string |
 
 function Effects() {
   return (
-    <div class="effects">
+    <div class="stop-effects">
       <p>Within a minute:</p>
       <ul>
         <li>Automations don’t start. Their times are skipped: they aren’t missed, and nothing is run late.</li>
@@ -101,7 +101,7 @@ function Effects() {
 
 function EndChoice({ ends, onEnds }: { ends: boolean; onEnds(ends: boolean): void }) {
   return (
-    <fieldset class="choices">
+    <fieldset class="stop-ends">
       <legend>How long?</legend>
       <label>
         <input type="radio" name="ends" checked={!ends} onChange={() => onEnds(false)} />
@@ -137,7 +137,7 @@ function Planned({ pause, onRemove }: { pause: ShownPause; onRemove(): void }) {
       title={
         <>
           Everything stops from <Time at={pause.from} />{" "}
-          {pause.until ? <>until {<Time at={pause.until} />}</> : "until somebody resumes"}
+          {pause.until ? <>until {<Time at={pause.until} />}</> : "until you resume"}
         </>
       }
       actions={can("resume_stack") && <Button onClick={onRemove}>Remove this pause</Button>}

@@ -23,14 +23,14 @@ export function Timeline({ rows, span }: { rows: readonly Upcoming[]; span: Span
   const { zone } = useZone();
   const ticks = useMemo(() => ticksOf(span, zone), [span, zone]);
   return (
-    <div class="timeline">
+    <div class="next-day">
       <p class="faint">
         Each mark is a time at which an automation starts its runs, in {zone}. The time below a name is the next one, in
         the zone of the automation.
       </p>
       <Axis ticks={ticks} span={span} zone={zone} />
-      <div class="lanes">
-        <div class="grid" aria-hidden="true">
+      <div class="next-lanes">
+        <div class="next-grid" aria-hidden="true">
           {ticks.map((tick) => (
             <span key={tick.time} class={tick.kind} style={{ left: `${placeOf(tick.time, span)}%` }} />
           ))}
@@ -51,7 +51,7 @@ const LAST_LABEL = 98;
 
 function Axis({ ticks, span, zone }: { ticks: readonly Tick[]; span: Span; zone: string }) {
   return (
-    <div class="axis" aria-hidden="true">
+    <div class="next-axis" aria-hidden="true">
       <span class="now">
         Now <span class="faint">{localOf(span.since, zone).slice(11)}</span>
       </span>
@@ -72,8 +72,8 @@ function Lane({ row, span, zone }: { row: Upcoming; span: Span; zone: string }) 
   const own = first ? formatTime(first.utc, row.timezone, "clock") : "";
   const elsewhere = first && timeInOwn(first.utc, zone, row.timezone) !== null;
   return (
-    <li class="lane">
-      <div class="lane-name">
+    <li class="next-lane">
+      <div class="next-name">
         <Link to={`/automations/${row.automation}`}>{row.automation}</Link>
         <span class="faint">
           {own} {elsewhere ? row.timezone : ""} · {count(row.targets, "target")}
@@ -103,7 +103,7 @@ function Track({ row, span, zone }: { row: Upcoming; span: Span; zone: string })
   const shown = row.times[current ?? 0];
   return (
     <div
-      class="track"
+      class="next-track"
       role="slider"
       tabIndex={0}
       aria-label={`Times of ${row.automation}, ${numberOf(row)}`}
@@ -158,7 +158,7 @@ function Marks({ row, span, places, current }: MarksProperties) {
     return (
       <>
         {places.map((place, index) => (
-          <span key={place} class="time" data-current={index === current} style={{ left: `${place}%` }} />
+          <span key={place} class="next-mark" data-current={index === current} style={{ left: `${place}%` }} />
         ))}
       </>
     );
@@ -166,10 +166,10 @@ function Marks({ row, span, places, current }: MarksProperties) {
   const [left, right] = [placeOf(band.since, span), placeOf(band.until, span)];
   return (
     <>
-      <span class="band" data-more={row.more} style={{ left: `${left}%`, width: `${right - left}%` }}>
+      <span class="next-band" data-more={row.more} style={{ left: `${left}%`, width: `${right - left}%` }}>
         {rhythmOf(row) ?? numberOf(row)}
       </span>
-      {current !== null && <span class="time" data-current style={{ left: `${places[current] ?? 0}%` }} />}
+      {current !== null && <span class="next-mark" data-current style={{ left: `${places[current] ?? 0}%` }} />}
     </>
   );
 }
@@ -179,7 +179,7 @@ function Exact({ row, time, place, zone }: { row: Upcoming; time: string; place:
   // Near an edge, the box begins or ends at the mark.
   const shift = place < 15 ? 0 : place > 85 ? -100 : -50;
   return (
-    <div class="exact" style={{ left: `${place}%`, transform: `translateX(${shift}%)` }}>
+    <div class="next-exact" style={{ left: `${place}%`, transform: `translateX(${shift}%)` }}>
       <strong>{formatTime(time, zone)}</strong> <span class="faint">{formatDistance(time, Date.now())}</span>
       {own && <span class="own">{own}</span>}
     </div>

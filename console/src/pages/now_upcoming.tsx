@@ -110,7 +110,7 @@ function TimeList({ rows }: { rows: readonly Upcoming[] }) {
     days.set(day, [...(days.get(day) ?? []), row]);
   }
   return (
-    <div class="times">
+    <div class="next-list">
       {[...days].map(([day, automations]) => (
         <section key={day} aria-label={day}>
           <h3 class="day">{day}</h3>

@@ -64,7 +64,7 @@ function Paused({ pause }: { pause: ShownPause }) {
       </span>
       <div class="grow">
         <p class="title">
-          Everything is stopped {pause.until ? <>until {<Time at={pause.until} />}</> : "until somebody resumes"}
+          Everything is stopped {pause.until ? <>until {<Time at={pause.until} />}</> : "until you resume"}
         </p>
         <p>
           By <Text>{pause.by ?? "an unknown API client"}</Text>, since <Time at={pause.from} />
