@@ -119,7 +119,7 @@ const CONNECTION_WORDS: Partial<Record<Connection["state"], [title: string, reas
   broken: ["no longer works", "Whop rejected the renewal of its access. Its user must log in again."],
   unreadable: ["can't be read", "aichats can't read its secret."],
   expired: ["has no access right now", "aichats tries to renew it every ten minutes. Runs wait for up to 24 hours."],
-  disconnected: ["has no user", "Companies use it, but nobody is logged in."],
+  disconnected: ["has no user", "Companies use it, but no user is logged in."],
 };
 
 function connectionNeeds(connection: Connection, { stack }: Me): Need[] {
