@@ -5,6 +5,7 @@ import type { Sources } from "../model/attention";
 import { count } from "../model/automation_words";
 import type { Connection } from "../model/credentials";
 import type { Runs } from "../model/first_runs";
+import type { OperationId } from "../session";
 import { quoted } from "../ui/terminal";
 import { connectCommand } from "./connections_words";
 import { type Filters, pathOf } from "./runs_query";
@@ -37,9 +38,9 @@ const SOON_MS = 7 * 86_400_000;
 
 /** Return what needs a person, worst first. A source that wasn't read (yet) adds nothing. */
 export function needsOf(sources: Sources, me: Me, now: number): Need[] {
-  const runs = sources.runs.data ? runNeeds(sources.runs.data) : [];
+  const runs = sources.runs.data ? runNeeds(sources.runs.data, me) : [];
   const of = (status: NeedStatus) => runs.filter((need) => need.state === status);
-  const budgets = sources.budgets.data?.data.flatMap(budgetNeeds) ?? [];
+  const budgets = sources.budgets.data?.data.flatMap((each) => budgetNeeds(each, me)) ?? [];
   return [
     ...of("unknown"),
     ...(sources.connections.data?.data.flatMap((each) => connectionNeeds(each, me)) ?? []).sort(byState),
@@ -50,6 +51,10 @@ export function needsOf(sources: Sources, me: Me, now: number): Need[] {
     ...budgets.filter((need) => need.tone === "warning"),
     ...tokenNeeds(me, now),
   ];
+}
+
+function may({ operations }: Me, operation: OperationId): boolean {
+  return operations.includes(operation);
 }
 
 // The worst first.
@@ -75,7 +80,7 @@ const RUN_WORDS: Record<NeedStatus, { one: string; many: string; why: string; li
   },
 };
 
-function runNeeds({ list, more }: Runs): Need[] {
+function runNeeds({ list, more }: Runs, me: Me): Need[] {
   const groups = new Map<string, [Run, ...Run[]]>();
   for (const run of list) {
     if (run.error?.replaced_by?.length) continue;
@@ -84,10 +89,10 @@ function runNeeds({ list, more }: Runs): Need[] {
     if (group) group.push(run);
     else groups.set(key, [run]);
   }
-  return [...groups.values()].map((group) => runNeed(group, more));
+  return [...groups.values()].map((group) => runNeed(group, more, me));
 }
 
-function runNeed(group: readonly [Run, ...Run[]], more: boolean): Need {
+function runNeed(group: readonly [Run, ...Run[]], more: boolean, me: Me): Need {
   const [newest] = group;
   const status = needStatus(newest);
   const words = RUN_WORDS[status];
@@ -104,7 +109,7 @@ function runNeed(group: readonly [Run, ...Run[]], more: boolean): Need {
     at: newest.finished_at ?? newest.created_at,
     link: {
       to: single ? `/runs/${newest.run_id}` : pathOf(filters),
-      text: `${words.link} ${single ? "the run" : "the runs"}`,
+      text: `${may(me, "resolve_run") ? words.link : "Show"} ${single ? "the run" : "the runs"}`,
     },
     command: null,
     replay: status === "unknown" ? null : { filters, runs: group },
@@ -161,7 +166,7 @@ function subscriptionNeeds(subscription: Schemas["SubscriptionView"]): Need[] {
   ];
 }
 
-function budgetNeeds(budget: Budget): Need[] {
+function budgetNeeds(budget: Budget, me: Me): Need[] {
   const share = Math.max(...[budget.runs, budget.tokens].map((use) => (use ? use.used / use.limit : 0)));
   const used = budget.state === "used_up";
   if (budget.state === "lifted" || (!used && share < NEARLY)) return [];
@@ -178,9 +183,10 @@ function budgetNeeds(budget: Budget): Need[] {
       title: `The budget ${whose} is ${used ? "used up" : `${Math.floor(share * 100)} % used`}`,
       reason: `${uses} used ${period}. ${effect}`,
       at: null,
-      link: automation
-        ? { to: `/automations/${automation}/edit`, text: "Change the budget" }
-        : { to: "/usage", text: "Show the usage" },
+      link:
+        automation && may(me, "put_automation")
+          ? { to: `/automations/${automation}/edit`, text: "Change the budget" }
+          : { to: "/usage", text: "Show the usage" },
       command: null,
       replay: null,
     },
