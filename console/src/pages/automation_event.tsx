@@ -1,11 +1,10 @@
 import { read } from "../api/client";
 import { type Query, useQuery } from "../hooks";
+import { isObject, type JsonObject } from "../model/json";
 import { useSession } from "../session";
 import { Button } from "../ui/button";
 import { Select, TextArea } from "../ui/form";
 import { ErrorNotice, Loading } from "../ui/state";
-
-export type JsonObject = { [key: string]: unknown };
 
 /** The event that a person edits. */
 export interface Draft {
@@ -78,7 +77,7 @@ export function parseEvent(text: string): { event: JsonObject; problem: null } |
   try {
     value = JSON.parse(text);
   } catch (error) {
-    return { event: null, problem: `This is not JSON: ${error instanceof Error ? placed(error.message, text) : ""}` };
+    return wrong(`This is not JSON: ${error instanceof Error ? placed(error.message, text) : ""}`);
   }
   if (!isObject(value))
     return wrong('The event must be an object in braces, such as {"type": "payment.failed", "data": {}}');
@@ -91,14 +90,26 @@ function wrong(problem: string): { event: null; problem: string } {
   return { event: null, problem };
 }
 
-export function isObject(value: unknown): value is JsonObject {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
+/** Return a browser's message about wrong JSON with the line, which Chromium doesn't always name. */
+function placed(message: string, text: string): string {
+  if (/line \d+/.test(message) || !isUnexpected(text)) return message;
+  let [valid, wrong] = [0, text.length];
+  while (valid + 1 < wrong) {
+    const middle = Math.floor((valid + wrong) / 2);
+    if (isUnexpected(text.slice(0, middle))) wrong = middle;
+    else valid = middle;
+  }
+  const before = text.slice(0, valid).split("\n");
+  const column = (before.at(-1)?.length ?? 0) + 1;
+  return `${text.slice(valid, wrong)} is unexpected in line ${before.length}, column ${column}`;
 }
 
-// Browsers name the position as a number of characters, or as a line already.
-function placed(message: string, text: string): string {
-  const position = /at position (\d+)/.exec(message)?.[1];
-  if (!position || /line \d+/.test(message)) return message;
-  const before = text.slice(0, Number(position)).split("\n");
-  return `${message} (line ${before.length}, column ${(before.at(-1)?.length ?? 0) + 1})`;
+// A text that only ends too early is rejected with other words.
+function isUnexpected(text: string): boolean {
+  try {
+    JSON.parse(text);
+    return false;
+  } catch (error) {
+    return error instanceof Error && error.message.startsWith("Unexpected token");
+  }
 }

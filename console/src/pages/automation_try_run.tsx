@@ -1,10 +1,10 @@
 import { useState } from "preact/hooks";
 import { ApiError } from "../api/client";
+import type { JsonObject } from "../model/json";
 import { Button } from "../ui/button";
 import { Dialog } from "../ui/dialog";
 import { curl, quoted, Terminal } from "../ui/terminal";
 import type { DeedProperties } from "./automation_deeds";
-import type { JsonObject } from "./automation_event";
 import { RunError, useRunNow } from "./automation_run";
 import { StartedRuns } from "./automation_runs";
 

@@ -2,6 +2,7 @@ import { useState } from "preact/hooks";
 import { NoAnswerError, read, type Schemas } from "../api/client";
 import { useAction, useQuery } from "../hooks";
 import { type AutomationView, count } from "../model/automation_words";
+import { isObject, type JsonObject } from "../model/json";
 import { useRepeatKey } from "../repeat_key";
 import { Link } from "../router";
 import { type Session, useSession } from "../session";
@@ -9,7 +10,6 @@ import { Button } from "../ui/button";
 import { Dialog } from "../ui/dialog";
 import { Empty, ErrorNotice, Loading, Notice } from "../ui/state";
 import { curl, quoted, Terminal } from "../ui/terminal";
-import { isObject, type JsonObject } from "./automation_event";
 import { StartedRuns } from "./automation_runs";
 import { isView } from "./automations_search";
 
