@@ -135,7 +135,8 @@ function actionOf(draft: Draft, before: JsonObject): JsonObject {
     setField(action, "company_id", draft.companyId || null);
     return action;
   }
-  setField(action, "attachments", draft.files.length > 0 ? draft.files.map(attachmentOf) : null);
+  const files = draft.files.filter((file) => file.source.trim());
+  setField(action, "attachments", files.length > 0 ? files.map(attachmentOf) : null);
   setField(action, "await_reply", draft.awaitReply, false);
   setField(action, "agent_identifier", draft.agent || null);
   return action;

@@ -54,11 +54,7 @@ function gapsOfAction(draft: Draft): FieldProblem[] {
     return hasChange ? [] : [{ field: "action", message: "Change the notifications, the title or the company" }];
   }
   const field = draft.type === "kodey.send_message" ? "action.content" : "action.message_text";
-  const found = draft.message.trim() ? [] : [{ field, message: "Write the message" }];
-  const empty = draft.type === "whop.create_chat" ? draft.files.findIndex((file) => !file.source.trim()) : -1;
-  if (empty >= 0)
-    found.push({ field: `action.attachments.${empty}`, message: "Write an address or an id, or remove it" });
-  return found;
+  return draft.message.trim() ? [] : [{ field, message: "Write the message" }];
 }
 
 /** Return how many targets a draft has, and what looks wrong about them. The API decides. */
@@ -71,7 +67,7 @@ export function targetHints(draft: Draft): { count: string; hints: string[] } {
   if (doubles > 0) hints.push(`${doubles === 1 ? "1 line is" : `${doubles} lines are`} a duplicate, which is ignored`);
   const odd = [...different].filter((each) => each !== null && !each.startsWith(prefix) && !each.includes("{{"));
   if (odd.length > 0) hints.push(`${quote(odd)}: an id of a ${one} begins with ${prefix}`);
-  return { count: `${different.size} ${different.size === 1 ? one : many}`, hints };
+  return { count: `${different.size || "No"} ${different.size === 1 ? one : many}`, hints };
 }
 
 function quote(targets: (string | null)[]): string {
@@ -81,8 +77,8 @@ function quote(targets: (string | null)[]): string {
 
 /** Return a name for an automation with this title or message, such as "weekly-revenue". */
 export function nameFor(title: string, message: string): string {
-  const words = (title || message.split(/[.\n!?]/)[0] || "")
-    .replace(/\{\{.*?\}\}/g, " ")
+  const [text = ""] = (title || message).replace(/\{\{.*?\}\}/g, " ").split(/[.\n!?]/);
+  const words = text
     .normalize("NFKD")
     .replace(/[\u0300-\u036f]/g, "")
     .toLowerCase()

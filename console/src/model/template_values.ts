@@ -22,7 +22,9 @@ const MOST_CHARACTERS = 60;
 
 /** Return the fields of an example event that are a text, a number or a boolean. */
 export function eventValues(example: JsonObject): TemplateValue[] {
-  return [...fields(example, "event")].slice(0, MOST_FIELDS);
+  const { data, ...envelope } = example;
+  const found = isObject(data) ? [...fields(data, "event.data")] : [];
+  return [...found, ...fields(envelope, "event")].slice(0, MOST_FIELDS);
 }
 
 function* fields(value: JsonObject, within: string): Generator<TemplateValue> {

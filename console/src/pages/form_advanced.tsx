@@ -28,15 +28,17 @@ export function FormAdvanced(edit: EditProperties) {
   return (
     <details class="section advanced" open={isOpen}>
       <summary>More options: missed and overlapping runs, budget, start and end, labels</summary>
-      {!isWebhook && <Slots {...edit} />}
-      <BudgetFields {...edit} />
-      <Notes {...edit} />
-      <Checkbox
-        label="Enabled"
-        hint="If not, the automation doesn't run until you enable it. To skip some days, pause it instead."
-        checked={edit.draft.when.enabled}
-        onChecked={(enabled) => edit.change({ when: { ...edit.draft.when, enabled } })}
-      />
+      <div class="advanced-fields">
+        {!isWebhook && <Slots {...edit} />}
+        <BudgetFields {...edit} />
+        <Notes {...edit} />
+        <Checkbox
+          label="Enabled"
+          hint="If not, the automation doesn't run until you enable it. To skip some days, pause it instead."
+          checked={edit.draft.when.enabled}
+          onChecked={(enabled) => edit.change({ when: { ...edit.draft.when, enabled } })}
+        />
+      </div>
     </details>
   );
 }
@@ -137,7 +139,7 @@ function Notes({ draft, change, problem }: EditProperties) {
       <TextArea
         label="Labels (optional)"
         id={fieldId("labels")}
-        hint="One a line, such as team=growth. The runs get them, too."
+        hint="One a line, such as team=growth."
         rows={3}
         code
         value={draft.labels}

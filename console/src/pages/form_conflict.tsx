@@ -96,10 +96,10 @@ function Differences({ base, theirs, mine }: { base: JsonObject; theirs: JsonObj
             <th scope="row">
               <code>{field}</code>
             </th>
-            <td>
+            <td data-title="Theirs">
               <Value value={other.get(field)} isChanged={!isEqual(other.get(field), before.get(field))} />
             </td>
-            <td>
+            <td data-title="Yours">
               <Value value={own.get(field)} isChanged={!isEqual(own.get(field), before.get(field))} />
             </td>
           </tr>
@@ -112,9 +112,9 @@ function Differences({ base, theirs, mine }: { base: JsonObject; theirs: JsonObj
 function Value({ value, isChanged }: { value: unknown; isChanged: boolean }) {
   const text = value === undefined ? "(default)" : typeof value === "string" ? value : JSON.stringify(value);
   return (
-    <>
+    <span>
       <bdi>{visible(text)}</bdi>
       {isChanged && <span class="faint"> (changed)</span>}
-    </>
+    </span>
   );
 }

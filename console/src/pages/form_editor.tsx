@@ -136,6 +136,6 @@ function Buttons({ form }: { form: FormState }) {
 }
 
 function waitingFor({ gaps, problems }: FormState): string {
-  if (gaps.length > 0) return "You see it here as soon as the form has a time, a text, a target and a name.";
+  if (gaps[0]) return `You see it here as soon as nothing is missing. Next: ${gaps[0].message}.`;
   return problems.length > 0 ? "You see it here as soon as the marked fields are right." : "Loading the preview…";
 }

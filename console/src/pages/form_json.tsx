@@ -24,7 +24,7 @@ export function FormJson({ body, onBody }: Properties) {
   return (
     <details class="section advanced">
       <summary>All fields (JSON), for experts</summary>
-      <div onFocusOut={end}>
+      <div class="advanced-fields" onFocusOut={end}>
         <TextArea
           label="The automation in JSON"
           hint="The form above and this text change each other. Fields that the form doesn't know stay as they are."

@@ -1,14 +1,18 @@
 // What a draft means: its times in words and in both zones, and what it will send.
 
-import type { Schemas } from "../api/client";
+import { ApiError, type Schemas } from "../api/client";
 import type { When } from "../model/draft_when";
 import { describeSchedule } from "../model/schedule_words";
-import { formatTime, LOCAL_ZONE, useZone } from "../time";
+import { formatTime, useZone } from "../time";
 import { Notice } from "../ui/state";
 import { LongText, Text } from "../ui/text";
 import type { Check, Times } from "./form_checks";
 
-const MOST_TARGETS = 5;
+type Rendered = Schemas["RenderedPreview"];
+type Target = Schemas["RenderedTarget"];
+
+const MOST_GROUPS = 4;
+const MOST_NAMES = 3;
 
 interface TimesProperties {
   when: When;
@@ -19,7 +23,7 @@ interface TimesProperties {
 /** The meaning of a schedule, and its next times as the API computes them. */
 export function NextTimes({ when, expression, times }: TimesProperties) {
   const words = describeSchedule(expression, when.timezone);
-  const failure = times.isCurrent && times.error && times.data === undefined ? times.error.message : null;
+  const isWrong = times.isCurrent && times.error instanceof ApiError && times.error.status === 422;
   return (
     <div class="next-times">
       <p aria-live="polite">
@@ -31,38 +35,32 @@ export function NextTimes({ when, expression, times }: TimesProperties) {
           </>
         )}
       </p>
-      {times.data && times.data.length > 0 && (
-        <TimesTable times={times.data} zone={when.timezone} isCurrent={times.isCurrent && !times.error} />
+      {times.data && times.data.length > 0 && !isWrong && (
+        <TimesList times={times.data} zone={when.timezone} isCurrent={times.isCurrent && !times.error} />
       )}
-      {failure && when.kind !== "expression" && <p class="hint">The next times can't be shown: {failure}</p>}
+      {isWrong && <p class="hint">You see the next times here as soon as this is right.</p>}
+      {times.isCurrent && times.error && !isWrong && (
+        <p class="hint">The next times can't be checked now: {times.error.message}</p>
+      )}
     </div>
   );
 }
 
-function TimesTable({ times, zone, isCurrent }: { times: Times; zone: string; isCurrent: boolean }) {
+function TimesList({ times, zone, isCurrent }: { times: Times; zone: string; isCurrent: boolean }) {
   const viewer = useZone();
-  const isSame = formatTime(times[0]?.utc ?? 0, LOCAL_ZONE, "full") === formatTime(times[0]?.utc ?? 0, zone, "full");
-  const showsViewer = viewer.zone !== zone && !(isSame && viewer.zone === LOCAL_ZONE);
+  const hasOtherZone = times.some(({ utc }) => formatTime(utc, viewer.zone) !== formatTime(utc, zone));
   return (
-    <table class={isCurrent ? "" : "stale"} aria-busy={!isCurrent}>
-      <caption class="hidden">The next times</caption>
-      <thead>
-        <tr>
-          <th scope="col">Next in {zone}</th>
-          {showsViewer && <th scope="col">In {viewer.zone}</th>}
-        </tr>
-      </thead>
-      <tbody>
+    <>
+      <p class="hint">{hasOtherZone ? `Next in ${zone}, and in ${viewer.zone}:` : `Next in ${zone}:`}</p>
+      <ol class={isCurrent ? "" : "stale"} aria-label="The next times">
         {times.map(({ utc }) => (
-          <tr key={utc}>
-            <td>
-              <time dateTime={utc}>{withYear(utc, zone)}</time>
-            </td>
-            {showsViewer && <td>{withYear(utc, viewer.zone)}</td>}
-          </tr>
+          <li key={utc}>
+            <time dateTime={utc}>{withYear(utc, zone)}</time>
+            {hasOtherZone && <span class="faint">{withYear(utc, viewer.zone)}</span>}
+          </li>
         ))}
-      </tbody>
-    </table>
+      </ol>
+    </>
   );
 }
 
@@ -73,7 +71,7 @@ function withYear(at: string, zone: string): string {
 }
 
 interface RenderedProperties {
-  rendered: Check<Schemas["RenderedPreview"] | undefined>;
+  rendered: Check<Rendered | undefined>;
   /** Why there is nothing to show yet. */
   waiting: string;
 }
@@ -81,6 +79,7 @@ interface RenderedProperties {
 /** What the automation will send, for each target. */
 export function WillSend({ rendered, waiting }: RenderedProperties) {
   const { data, error, isCurrent } = rendered;
+  const isWrong = error instanceof ApiError && error.status === 422;
   return (
     <section class={`section will-send ${isCurrent && !error ? "" : "stale"}`} aria-label="What it will send">
       <header>
@@ -89,16 +88,17 @@ export function WillSend({ rendered, waiting }: RenderedProperties) {
       {data ? (
         <Sent preview={data} />
       ) : (
-        <p class="hint">{error && isCurrent ? `The preview isn't available: ${error.message}` : waiting}</p>
+        <p class="hint">{error && isCurrent && !isWrong ? `It can't be shown now: ${error.message}` : waiting}</p>
       )}
     </section>
   );
 }
 
-function Sent({ preview }: { preview: Schemas["RenderedPreview"] }) {
+function Sent({ preview }: { preview: Rendered }) {
   const { zone } = useZone();
-  const rows = preview.rendered.slice(0, MOST_TARGETS);
-  const rest = preview.rendered.length - rows.length + (preview.not_shown ?? 0);
+  const groups = grouped(preview.rendered);
+  const shown = groups.slice(0, MOST_GROUPS);
+  const rest = groups.slice(MOST_GROUPS).flat().length + (preview.not_shown ?? 0);
   return (
     <>
       <p class="hint">
@@ -107,18 +107,32 @@ function Sent({ preview }: { preview: Schemas["RenderedPreview"] }) {
           : preview.at && `For the run on ${formatTime(preview.at, zone)}.`}
       </p>
       {preview.filtered && <p>The condition is false for this event, so nothing is sent.</p>}
-      {rows.map((row, index) => (
-        <SentTo key={index} row={row} />
+      {shown.map((rows, index) => (
+        <SentTo key={index} rows={rows} />
       ))}
       {rest > 0 && <p class="hint">And {rest} more.</p>}
     </>
   );
 }
 
-function SentTo({ row }: { row: Schemas["RenderedTarget"] }) {
+// Targets that get the same are shown together.
+function grouped(rows: readonly Target[]): Target[][] {
+  const groups = new Map<string, Target[]>();
+  for (const row of rows) {
+    const key = JSON.stringify([row.title, row.message, row.error, row.action]);
+    groups.set(key, [...(groups.get(key) ?? []), row]);
+  }
+  return [...groups.values()];
+}
+
+function SentTo({ rows }: { rows: readonly Target[] }) {
+  const [row] = rows;
+  if (!row) return null;
+  const names = rows.slice(0, MOST_NAMES).map(({ target }) => target ?? "no company");
+  const to = [names.join(", "), rows.length > names.length ? ` and ${rows.length - names.length} more` : ""].join("");
   if (row.error) {
     return (
-      <Notice kind="warning" title={row.target ? <Text>{row.target}</Text> : "A text can't be filled in"}>
+      <Notice kind="warning" title={row.target ? <Text>{to}</Text> : "A text can't be filled in"}>
         <p>
           <code>{row.error.field}</code>: <Text>{row.error.detail}</Text>
         </p>
@@ -127,7 +141,9 @@ function SentTo({ row }: { row: Schemas["RenderedTarget"] }) {
   }
   return (
     <article class="sent">
-      <h3>{row.target === null ? "No company" : <Text>{row.target}</Text>}</h3>
+      <h3>
+        To <Text>{to}</Text>
+      </h3>
       {row.title && (
         <p>
           <span class="faint">Title: </span>
@@ -135,7 +151,7 @@ function SentTo({ row }: { row: Schemas["RenderedTarget"] }) {
         </p>
       )}
       {row.message ? (
-        <LongText label={`Message to ${row.target ?? "no company"}`}>{row.message}</LongText>
+        <LongText label={`Message to ${names.join(", ")}`}>{row.message}</LongText>
       ) : (
         <Changes action={row.action} />
       )}

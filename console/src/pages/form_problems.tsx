@@ -11,8 +11,9 @@ interface Properties {
 
 /** The problems of the form after a person tried to save it. It gets the focus then. */
 export function ProblemSummary({ problems, summary }: Properties) {
+  if (problems.length === 0) return null;
   return (
-    <div ref={summary} class="notice error" role="alert" tabIndex={-1} hidden={problems.length === 0}>
+    <div ref={summary} class="notice error" role="alert" tabIndex={-1}>
       <span class="sign" aria-hidden="true">
         ✕
       </span>

@@ -29,7 +29,9 @@ export function useForm(keptAs: string, start: Editing, release: { current: () =
     ...(isNew && [checked, saving.error].some(isStale) ? [nameIsTaken(name)] : []),
     ...(checks.whole.isCurrent ? [] : fieldProblems(saving.error)),
     ...checks.problems,
-  ].filter(isFirst);
+  ]
+    .filter(isFirst)
+    .sort((one, other) => place(one) - place(other));
   const summary = useRef<HTMLDivElement>(null);
   // The summary is on the page only after the try.
   useEffect(() => {
@@ -99,6 +101,14 @@ function nameIsTaken(name: string): FieldProblem {
 
 function isStale(error: Error | null): boolean {
   return error instanceof ApiError && error.status === 412;
+}
+
+const ORDER = ["trigger", "action", "targets", "name"];
+
+// The place of a field on the page.
+function place({ field }: FieldProblem): number {
+  const found = ORDER.indexOf(field.split(".")[0] ?? "");
+  return found < 0 ? ORDER.length : found;
 }
 
 function isFirst(problem: FieldProblem, index: number, all: readonly FieldProblem[]): boolean {

@@ -1,5 +1,6 @@
 // The third step of the form: for whom the automation does it.
 
+import { type Draft, targetsOf } from "../model/draft";
 import { TARGETS, targetHints } from "../model/draft_gaps";
 import { useSession } from "../session";
 import { Button } from "../ui/button";
@@ -12,10 +13,9 @@ export function FormTargets({ draft, change, problem }: EditProperties) {
   const { me } = useSession();
   const { one, many, prefix } = TARGETS[draft.type];
   const { count, hints } = targetHints(draft);
+  const error = withTarget(problem("targets"), draft);
   const typed = draft.targets.split("\n").map((line) => line.trim());
-  const offered = (draft.type === "whop.create_chat" ? (me.companies ?? []) : []).filter(
-    (each) => !typed.includes(each),
-  );
+  const offered = offers(draft, me.companies).filter((each) => !typed.includes(each));
   const add = (company: string) => change({ targets: [draft.targets.trimEnd(), company].filter(Boolean).join("\n") });
   return (
     <Step number={3} title="For whom?">
@@ -27,11 +27,11 @@ export function FormTargets({ draft, change, problem }: EditProperties) {
         code
         value={draft.targets}
         onValue={(targets) => change({ targets })}
-        error={problem("targets")}
+        error={error}
       />
       <p class="hint" aria-live="polite">
         {count}
-        {hints.map((hint) => (
+        {(error ? [] : hints).map((hint) => (
           <span key={hint} class="target-hint">
             {hint}.
           </span>
@@ -55,4 +55,16 @@ export function FormTargets({ draft, change, problem }: EditProperties) {
       )}
     </Step>
   );
+}
+
+// The API counts from 0. A person sees the target itself.
+function withTarget(message: string | null, draft: Draft): string | null {
+  const targets = targetsOf(draft);
+  return message?.replace(/^(?:item )?(\d+): /, (_, index) => `“${targets[Number(index)]}”: `) ?? null;
+}
+
+// The companies of a client with a limit, and the company of an event.
+function offers(draft: Draft, companies: readonly string[] | null): readonly string[] {
+  if (draft.type !== "whop.create_chat") return [];
+  return draft.when.kind === "webhook" ? ["{{ event.account_id }}"] : (companies ?? []);
 }

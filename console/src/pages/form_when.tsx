@@ -11,13 +11,14 @@ import { FormZone } from "./form_zone";
 const KINDS: readonly (readonly [WhenKind, string])[] = [
   ["daily", "Every day"],
   ["weekdays", "Monday to Friday"],
-  ["weekly", "Some days of the week"],
-  ["monthly", "A day of the month"],
-  ["interval", "Every few minutes, hours or days"],
+  ["weekly", "Days of the week"],
+  ["monthly", "Day of the month"],
+  ["interval", "At intervals"],
   ["once", "Once"],
-  ["webhook", "When Whop sends an event"],
-  ["expression", "An expression (for experts)"],
+  ["webhook", "On a Whop event"],
+  ["expression", "Expression"],
 ];
+const BY_THE_CLOCK = "By the clock of the time zone.";
 const DAYS_OF_MONTH: readonly (readonly [string, string])[] = [
   ...Array.from({ length: 31 }, (_, index) => [String(index + 1), `Day ${index + 1}`] as const),
   ["L", "The last day"],
@@ -43,6 +44,7 @@ export function FormWhen({ preview, ...edit }: Properties) {
         <FormEvents {...edit} set={set} />
       ) : (
         <>
+          {when.kind === "weekly" && <Weekdays when={when} set={set} error={edit.problem("trigger.expression")} />}
           <div class="row">
             <Moment when={when} set={set} error={edit.problem("trigger.expression")} />
             <FormZone value={when.timezone} onValue={(timezone) => set({ timezone })} problem={edit.problem} />
@@ -64,12 +66,7 @@ function Moment(properties: MomentProperties) {
   const { when, set, error } = properties;
   switch (when.kind) {
     case "weekly":
-      return (
-        <>
-          <Weekdays {...properties} />
-          <TimeOfDay {...properties} error={when.days.length > 0 ? error : null} />
-        </>
-      );
+      return <TimeOfDay {...properties} error={when.days.length > 0 ? error : null} />;
     case "monthly":
       return (
         <>
@@ -89,6 +86,7 @@ function Moment(properties: MomentProperties) {
       return (
         <TextField
           label="Date and time"
+          hint={BY_THE_CLOCK}
           id={EXPRESSION}
           type="datetime-local"
           value={when.once}
@@ -107,6 +105,7 @@ function TimeOfDay({ when, set, error }: MomentProperties) {
   return (
     <TextField
       label="Time"
+      hint={BY_THE_CLOCK}
       id={EXPRESSION}
       type="time"
       value={when.time}
@@ -127,11 +126,11 @@ function Weekdays({ when, set, error }: MomentProperties) {
           <input
             type="checkbox"
             id={index === 0 && when.days.length === 0 ? EXPRESSION : undefined}
+            aria-label={WEEKDAYS[day - 1]}
             checked={when.days.includes(day)}
             onChange={() => toggle(day)}
           />
-          <span aria-hidden="true">{WEEKDAYS[day - 1]?.slice(0, 3)}</span>
-          <span class="hidden">{WEEKDAYS[day - 1]}</span>
+          {WEEKDAYS[day - 1]?.slice(0, 3)}
         </label>
       ))}
       {when.days.length === 0 && error && (
@@ -145,7 +144,12 @@ function Weekdays({ when, set, error }: MomentProperties) {
 
 function Interval({ when, set, error }: MomentProperties) {
   return (
-    <Field label="Every" error={error} id={EXPRESSION}>
+    <Field
+      label="Every"
+      hint="Counted from the minute after it is saved, or from its start."
+      error={error}
+      id={EXPRESSION}
+    >
       {(attributes) => (
         <div class="joined">
           <input
