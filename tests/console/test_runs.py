@@ -283,9 +283,9 @@ def test_all_open_runs_are_cancelled_as_a_job(console: ConsolePage) -> None:
     console.wait_for("2 of 2 runs cancelled")
 
 
-@pytest.mark.parametrize(("scopes", "is_offered"), [(["runs:read"], False), (["runs:read", "runs:write"], True)])
+@pytest.mark.parametrize(("scopes", "offers"), [(["runs:read"], 0), (["runs:read", "runs:write"], 1)])
 def test_a_client_is_offered_only_what_it_may_do(
-    console: ConsolePage, server: ConsoleServer, scopes: list[str], is_offered: bool
+    console: ConsolePage, server: ConsoleServer, scopes: list[str], offers: int
 ) -> None:
     ended(console.stack, "biz_A")
     server.local_token = token_with(console.stack, scopes)
@@ -293,8 +293,8 @@ def test_a_client_is_offered_only_what_it_may_do(
     console.open("/runs")
 
     expect(rows(console)).to_have_count(1)
-    assert console.button("Replay all that match…").is_visible() is is_offered
-    assert (console.page.get_by_label("Select failed run for biz_A").count() == 1) is is_offered
+    assert console.button("Replay all that match…").count() == offers
+    assert console.page.get_by_label("Select failed run for biz_A").count() == offers
 
 
 def test_a_job_that_does_not_exist_is_an_error_with_its_reason(console: ConsolePage) -> None:

@@ -33,7 +33,7 @@ export const STATE_SENTENCES: Record<RunStatus, string> = {
 };
 
 /** Something that happened at a time. */
-export interface Moment {
+export interface Step {
   readonly at: number;
   readonly what: ComponentChildren;
   readonly result: ComponentChildren;
@@ -54,15 +54,15 @@ export function hasText(action: string): boolean {
 }
 
 /** Return what happened to a run, and what will happen to it, in the order of the times. */
-export function momentsOf(run: RunDetails): Moment[] {
-  const first: Moment = {
+export function stepsOf(run: RunDetails): Step[] {
+  const first: Step = {
     at: Date.parse(run.created_at),
     what: "Stored",
     result: <Beginning run={run} />,
     took: null,
     tone: "calm",
   };
-  const later = [...run.attempts_log.map((call) => callMoment(run, call)), ...endings(run)];
+  const later = [...run.attempts_log.map((call) => callStep(run, call)), ...endings(run)];
   return [first, ...later.sort((one, other) => one.at - other.at)];
 }
 
@@ -80,7 +80,7 @@ function Beginning({ run }: { run: RunDetails }) {
   return run.automation ? <>An API client ran the automation by hand.</> : <>An API client requested it.</>;
 }
 
-function callMoment(run: RunDetails, call: Schemas["LoggedCallView"]): Moment {
+function callStep(run: RunDetails, call: Schemas["LoggedCallView"]): Step {
   const isGood = call.status !== null && call.status < 400;
   const provider = providerOf(run);
   return {
@@ -113,9 +113,9 @@ function Call({ text, times }: { text: string; times: number }) {
   );
 }
 
-function endings(run: RunDetails): Moment[] {
-  const found: Moment[] = [];
-  const add = (at: string | null, what: string, result: ComponentChildren, tone: Moment["tone"]) => {
+function endings(run: RunDetails): Step[] {
+  const found: Step[] = [];
+  const add = (at: string | null, what: string, result: ComponentChildren, tone: Step["tone"]) => {
     if (at) found.push({ at: Date.parse(at), what, result, took: null, tone });
   };
   if (run.status !== "missed") {

@@ -3,50 +3,49 @@ import { formatDuration, formatTime, Time, useZone } from "../time";
 import { Section } from "../ui/page";
 import { OPEN_STATUSES } from "../ui/status";
 import { Table } from "../ui/table";
-import { type Moment, momentsOf, type RunDetails } from "./run_story";
+import { type RunDetails, type Step, stepsOf } from "./run_story";
 
-const SIGNS: Record<Moment["tone"], string> = { calm: "○", good: "●", bad: "✕", wait: "◌" };
+const SIGNS: Record<Step["tone"], string> = { calm: "○", good: "●", bad: "✕", wait: "◌" };
 
-interface Placed extends Moment {
+interface Placed extends Step {
   readonly number: number;
 }
 
 /** What happened to a run: a table, with a line of time that is drawn to scale beside it. */
 export function Timeline({ run }: { run: RunDetails }) {
   const now = useNow();
-  const moments: Placed[] = momentsOf(run).map((moment, number) => ({ ...moment, number }));
-  const start = Math.min(...moments.map((each) => each.at));
+  const steps: Placed[] = stepsOf(run).map((step, number) => ({ ...step, number }));
+  const start = Math.min(...steps.map((each) => each.at));
   const isOpen = OPEN_STATUSES.includes(run.status) || run.reply_status === "awaited";
-  const end = Math.max(...moments.map((each) => each.at + (each.took ?? 0)), isOpen ? now : start);
+  const end = Math.max(...steps.map((each) => each.at + (each.took ?? 0)), isOpen ? now : start);
   const total = Math.max(end - start, 1);
   return (
     <Section title="What happened" actions={<span class="faint">{formatDuration(end - start)} in all</span>}>
       <div class="timeline">
         <Table
           caption="What happened, oldest first"
-          rows={moments}
-          id={(moment) => String(moment.number)}
+          rows={steps}
+          id={(step) => String(step.number)}
           columns={[
-            { title: "When", cell: (moment) => <When at={moment.at} start={start} /> },
+            { title: "When", cell: (step) => <When at={step.at} start={start} /> },
             {
               title: "What",
-              cell: (moment) => (
-                <span class={`what ${moment.tone}`}>
-                  <span aria-hidden="true">{SIGNS[moment.tone]}</span> {moment.what}
+              cell: (step) => (
+                <span class={`what ${step.tone}`}>
+                  <span aria-hidden="true">{SIGNS[step.tone]}</span> {step.what}
                 </span>
               ),
             },
-            { title: "Result", cell: (moment) => <span>{moment.result}</span> },
+            { title: "Result", cell: (step) => <span>{step.result}</span> },
             {
               title: "Took",
               numeric: true,
-              cell: (moment) =>
-                moment.took === null ? "–" : <span class="unbroken">{formatDuration(moment.took)}</span>,
+              cell: (step) => (step.took === null ? "–" : <span class="unbroken">{formatDuration(step.took)}</span>),
             },
             {
               title: "Line of time",
               optional: true,
-              cell: (moment) => <Bar moment={moment} start={start} total={total} />,
+              cell: (step) => <Bar step={step} start={start} total={total} />,
             },
           ]}
         />
@@ -71,12 +70,12 @@ function When({ at, start }: { at: number; start: number }) {
   );
 }
 
-function Bar({ moment, start, total }: { moment: Moment; start: number; total: number }) {
-  const left = (100 * (moment.at - start)) / total;
-  const width = (100 * (moment.took ?? 0)) / total;
+function Bar({ step, start, total }: { step: Step; start: number; total: number }) {
+  const left = (100 * (step.at - start)) / total;
+  const width = (100 * (step.took ?? 0)) / total;
   return (
     <span class="lane" aria-hidden="true">
-      <span class={`bar ${moment.tone}`} style={{ left: `${left}%`, width: `${Math.min(width, 100 - left)}%` }} />
+      <span class={`bar ${step.tone}`} style={{ left: `${left}%`, width: `${Math.min(width, 100 - left)}%` }} />
     </span>
   );
 }

@@ -57,7 +57,7 @@ function send(api: Api, { verb, filters, window, statuses }: JobRequest, dry_run
       );
 }
 
-/** What became of the change of one run. */
+/** The result of the change of one run. */
 export interface Changed {
   readonly done: boolean;
   /** More about it: why the run was left as before, or which runs replace it. */

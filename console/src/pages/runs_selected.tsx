@@ -25,7 +25,7 @@ interface Properties {
   onChanged(): void;
 }
 
-/** The question before selected runs are changed, then what became of each. */
+/** The question before selected runs are changed, then the result for each. */
 export function SelectedDialog({ verb, rows, onClose, onChanged }: Properties) {
   const { api } = useSession();
   // The list goes on behind the dialog. These are the runs as they were when the person pressed the button.
