@@ -28,7 +28,7 @@ interface Properties {
   onDone(run: Schemas["RunView"]): void;
 }
 
-/** Asks what became of a run, and records the answer. */
+/** Asks for the outcome of a run, and records the answer. */
 export function ResolveDialog({ run, onClose, onDone }: Properties) {
   const { api } = useSession();
   const [given, setGiven] = useState<Given>({ answer: "", chat: run.chat_id ?? "", reason: "" });
