@@ -27,7 +27,7 @@ def get(outputs: dict[str, str]) -> Callable[[str], httpx.Response]:
 
 def test_the_api_is_there(get: Callable[[str], httpx.Response]) -> None:
     assert (get("/health").status_code, get("/health").json()) == (200, {"status": "ok"})
-    assert get("/").json() == {"docs": "/docs", "openapi": "/openapi.json"}
+    assert get("/").json() == {"console": "/console", "docs": "/docs", "openapi": "/openapi.json"}
 
 
 def test_the_document_and_its_page_need_no_token(get: Callable[[str], httpx.Response]) -> None:

@@ -90,9 +90,17 @@ def test_the_root_says_without_a_token_where_to_read_on(api: HttpCaller) -> None
     found = api("GET", "/", token=None)
 
     assert found.status == 200
-    assert found.json == {"docs": "/docs", "openapi": "/openapi.json"}
+    assert found.json == {"console": "/console", "docs": "/docs", "openapi": "/openapi.json"}
     for path in found.json.values():
         assert api("GET", path, token=None).status == 200
+
+
+def test_the_root_leads_a_browser_to_the_console(api: HttpCaller) -> None:
+    accept = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
+
+    found = api("GET", "/", token=None, headers={"accept": accept})
+
+    assert (found.status, found.headers["location"], found.headers["vary"]) == (302, "/console", "Accept")
 
 
 @pytest.mark.parametrize(

@@ -90,6 +90,7 @@ MAX_TOKEN_BYTES = 512
 MAX_LOGGED_CHARACTERS = 1000
 """The limit of a log field with text from a request, which can have a thousand invalid targets."""
 _JSON = "application/json"
+_ADDRESSES = f'{{"console":"{CONSOLE}","docs":"/docs","openapi":"/openapi.json"}}'
 
 
 @dataclass(frozen=True)
@@ -301,7 +302,10 @@ def _add_public(api: APIGatewayHttpResolver) -> None:
 
     @api.get("/")
     def root() -> Response[str]:
-        return _response(HTTPStatus.OK, '{"docs":"/docs","openapi":"/openapi.json"}', _JSON, {})
+        vary = {"Vary": "Accept"}
+        if "text/html" in api.current_event.headers.get("accept", ""):
+            return _response(HTTPStatus.FOUND, "", _JSON, vary | {"Location": CONSOLE})
+        return _response(HTTPStatus.OK, _ADDRESSES, _JSON, vary)
 
     @api.get("/health")
     def health() -> Response[str]:
