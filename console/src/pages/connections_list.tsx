@@ -51,7 +51,7 @@ function columns(keys: Schemas["KeyHolders"], open: (name: string) => void): rea
     {
       title: "State",
       cell: (row) => (
-        <div class="lines">
+        <div class="cell-lines">
           <ConnectionBadge state={row.state} />
           {row.state !== "connected" && <span class="faint">{STATES[row.state].meaning}</span>}
         </div>
@@ -67,7 +67,7 @@ function columns(keys: Schemas["KeyHolders"], open: (name: string) => void): rea
 function Renewal({ at }: { at: string | null }) {
   if (at === null) return <>–</>;
   return (
-    <div class="lines">
+    <div class="cell-lines">
       <Time at={at} />
       <span class="faint">
         <Distance at={at} />
@@ -79,7 +79,7 @@ function Renewal({ at }: { at: string | null }) {
 function UsedBy({ of, keys }: { of: Connection; keys: Schemas["KeyHolders"] }) {
   const isUsed = of.is_default && of.state !== "disconnected";
   return (
-    <div class="lines">
+    <div class="cell-lines">
       {isUsed && <span>all other companies</span>}
       {of.companies.length > 3 && companiesInWords(of.companies.length)}
       {of.companies.length <= 3 && of.companies.map((each) => <Text key={each}>{each}</Text>)}

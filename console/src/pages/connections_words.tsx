@@ -34,7 +34,7 @@ export function Account({ of }: { of: Connection }) {
     );
   const { id, name, username } = of.account;
   return (
-    <div class="lines">
+    <div class="cell-lines">
       <Text>{name ?? username ?? id}</Text>
       <span class="faint">
         <Text>{[name && username && `@${username}`, id].filter(Boolean).join(" · ")}</Text>

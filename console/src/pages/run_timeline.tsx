@@ -75,7 +75,7 @@ function Bar({ step, start, total }: { step: Step; start: number; total: number 
   const width = (100 * (step.took ?? 0)) / total;
   return (
     <span class="lane" aria-hidden="true">
-      <span class={`bar ${step.tone}`} style={{ left: `${left}%`, width: `${Math.min(width, 100 - left)}%` }} />
+      <span class={`step-bar ${step.tone}`} style={{ left: `${left}%`, width: `${Math.min(width, 100 - left)}%` }} />
     </span>
   );
 }

@@ -109,7 +109,7 @@ function StatusChoice({ verb, filters, statuses, onChange }: ChoiceProperties) {
   const { usual, others } = CHANGEABLE[verb];
   const open = [...usual, ...others].filter((each) => filters.statuses.length === 0 || filters.statuses.includes(each));
   return (
-    <fieldset class="choices paired">
+    <fieldset class="outcomes paired">
       <legend>{`Runs to ${verb}`}</legend>
       {open.map((status) => (
         <Checkbox

@@ -68,7 +68,7 @@ function StatusChips({ statuses, onChange }: ChipsProperties) {
         .filter((each) => (each === status) !== statuses.includes(each)),
     );
   return (
-    <fieldset class="chips">
+    <fieldset class="status-chips">
       <legend class="hidden">Status</legend>
       {Object.entries(RUN_STATUSES).map(([status, { sign }]) => (
         <button

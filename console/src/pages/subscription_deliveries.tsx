@@ -115,7 +115,7 @@ function columns(open: (delivery: Delivery) => void): readonly Column<Delivery>[
     {
       title: "Event",
       cell: (row) => (
-        <div class="lines">
+        <div class="cell-lines">
           <Button kind="quiet" label={`${row.type}: show ${row.event_id}`} onClick={() => open(row)}>
             {row.type}
           </Button>
@@ -128,7 +128,7 @@ function columns(open: (delivery: Delivery) => void): readonly Column<Delivery>[
     {
       title: "Status",
       cell: (row) => (
-        <div class="lines">
+        <div class="cell-lines">
           <DeliveryBadge status={row.status} />
           <NextAttempt of={row} />
         </div>

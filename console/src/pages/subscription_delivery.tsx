@@ -96,7 +96,7 @@ function Sent({ of, delivery }: { of: SubscriptionRow; delivery: Delivery }) {
   );
   const event = events.data?.data.find((each) => each.id === event_id);
   return (
-    <div class="sent">
+    <div class="delivered">
       <h3>{of.format === "slack" ? "The event of the message" : "What is sent"}</h3>
       <ErrorNotice error={events.error} what="The event can't be read" onRetry={events.reload} />
       {events.loading && <Loading what="the event" />}

@@ -48,7 +48,7 @@ const COLUMNS: readonly Column<SubscriptionRow>[] = [
   {
     title: "Name",
     cell: (row) => (
-      <div class="lines">
+      <div class="cell-lines">
         <Link to={`/subscriptions/${row.name}`}>{row.name}</Link>
         {row.description && (
           <span class="faint">
@@ -62,7 +62,7 @@ const COLUMNS: readonly Column<SubscriptionRow>[] = [
   {
     title: "Sends to",
     cell: (row) => (
-      <div class="lines">
+      <div class="cell-lines">
         <span class="host">
           <Text>{hostOf(row.url)}</Text>
         </span>
@@ -76,7 +76,7 @@ const COLUMNS: readonly Column<SubscriptionRow>[] = [
 
 function StateCell({ of }: { of: SubscriptionRow }) {
   return (
-    <div class="lines">
+    <div class="cell-lines">
       <span>
         <ReceiverState of={of} />
       </span>

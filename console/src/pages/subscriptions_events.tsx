@@ -90,7 +90,7 @@ function columns(open: (event: SentEvent) => void): readonly Column<SentEvent>[]
     {
       title: "What happened",
       cell: (row) => (
-        <div class="lines">
+        <div class="cell-lines">
           <Button kind="quiet" label={`${headlineOf(row)}: show ${row.id}`} onClick={() => open(row)}>
             {headlineOf(row)}
           </Button>
@@ -102,7 +102,7 @@ function columns(open: (event: SentEvent) => void): readonly Column<SentEvent>[]
     {
       title: "Time",
       cell: (row) => (
-        <div class="lines">
+        <div class="cell-lines">
           <Time at={row.timestamp} />
           <span class="faint">
             <Distance at={row.timestamp} />
@@ -125,7 +125,7 @@ function Subject({ of }: { of: SentEvent }) {
   const run = textIn(data, "run_id");
   const connection = textIn(data, "connection");
   return (
-    <div class="lines">
+    <div class="cell-lines">
       <span>
         {automation && <Link to={`/automations/${automation}`}>{automation}</Link>}
         {!automation && of.type.startsWith("budget.") && "all automations"}

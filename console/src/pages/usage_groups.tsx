@@ -43,7 +43,7 @@ export function UsageGroups({ by, span, automation, canSeeRuns, groups }: Proper
   const sort = sortOf(query.get("sort"));
   const choice = (
     <>
-      <nav aria-label="Groups" class="choice">
+      <nav aria-label="Groups" class="switch">
         {(["automation", "target"] as const).map((each) => (
           <Link
             key={each}

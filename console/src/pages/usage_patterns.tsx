@@ -41,7 +41,15 @@ export function Swatch({ status }: { status: EndStatus }) {
   return (
     <svg class={`swatch ${status}`} width="16" height="16" aria-hidden="true">
       <Patterns prefix={prefix} statuses={[status]} />
-      <rect class={`bar ${status}`} x="1.5" y="1.5" width="13" height="13" rx="2" fill={`url(#${prefix}-${status})`} />
+      <rect
+        class={`plot-bar ${status}`}
+        x="1.5"
+        y="1.5"
+        width="13"
+        height="13"
+        rx="2"
+        fill={`url(#${prefix}-${status})`}
+      />
     </svg>
   );
 }

@@ -161,7 +161,7 @@ function RunBars({ days, frame, shown }: BarsProperties) {
             {parts.map(({ status, y, height }) => (
               <rect
                 key={status}
-                class={`bar ${status}`}
+                class={`plot-bar ${status}`}
                 {...column(frame, index)}
                 y={y}
                 height={height}
@@ -189,7 +189,7 @@ function TokenBars({ days, frame, shown }: BarsProperties) {
         return (
           <rect
             key={day.day}
-            class="bar tokens"
+            class="plot-bar tokens"
             {...column(frame, index)}
             y={frame.height - BOTTOM - height}
             height={height}

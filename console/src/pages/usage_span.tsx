@@ -50,7 +50,7 @@ export function SpanChoice({ span, error }: { span: Span; error: Error | null })
   const link = useLinkTo();
   return (
     <div class="usage-span">
-      <nav aria-label="Days" class="choice">
+      <nav aria-label="Days" class="switch">
         {SPANS.map((days) => (
           <Link
             key={days}
