@@ -82,7 +82,7 @@ NETWORKS = (
 
 @dataclass(frozen=True)
 class Visit:
-    """What a visit took. The times are in milliseconds since its beginning."""
+    """The costs of a visit. The times are in milliseconds since its beginning."""
 
     bytes: float
     requests: float
