@@ -34,22 +34,27 @@ export interface Need {
 }
 
 const NEARLY = 0.8;
+const RECENT_MS = 86_400_000;
 const SOON_MS = 7 * 86_400_000;
 
-/** Return what needs a person, worst first. A source that wasn't read (yet) adds nothing. */
+/** Return what needs a person, worst first, and runs of earlier days last. A source that wasn't read (yet) adds nothing. */
 export function needsOf(sources: Sources, me: Me, now: number): Need[] {
   const runs = sources.runs.data ? runNeeds(sources.runs.data, me) : [];
-  const of = (status: NeedStatus) => runs.filter((need) => need.state === status);
+  // What happens today comes before runs of earlier days, which may be settled already.
+  const isOld = ({ at }: Need) => at !== null && now - Date.parse(at) > RECENT_MS;
+  const of = (status: NeedStatus, old: boolean) => runs.filter((need) => need.state === status && isOld(need) === old);
   const budgets = sources.budgets.data?.data.flatMap((each) => budgetNeeds(each, me)) ?? [];
   return [
-    ...of("unknown"),
+    ...runs.filter((need) => need.state === "unknown"),
     ...(sources.connections.data?.data.flatMap((each) => connectionNeeds(each, me)) ?? []).sort(byState),
-    ...of("failed"),
-    ...of("missed"),
+    ...of("failed", false),
+    ...of("missed", false),
     ...budgets.filter((need) => need.tone === "error"),
     ...(sources.subscriptions.data?.data.flatMap(subscriptionNeeds) ?? []),
     ...budgets.filter((need) => need.tone === "warning"),
     ...tokenNeeds(me, now),
+    ...of("failed", true),
+    ...of("missed", true),
   ];
 }
 

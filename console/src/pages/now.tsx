@@ -24,7 +24,7 @@ export function Now(_: { parameters: Record<string, string> }) {
       <Needs />
       {can("list_upcoming") && !empty && <NextDay />}
       {can("list_runs") && !empty && <OpenRuns />}
-      <Terminal command="aichats status" request={curl("GET", "/upcoming")} />
+      {!empty && <Terminal command="aichats status" request={curl("GET", "/upcoming")} />}
     </Page>
   );
 }

@@ -11,7 +11,7 @@ import { Text } from "../ui/text";
 import { type Need, needsOf } from "./needs";
 import { MatchingDialog } from "./runs_bulk";
 
-const MOST_SHOWN = 6;
+const MOST_SHOWN = 10;
 
 /** The section of everything that needs a person. */
 export function Needs() {
