@@ -1,3 +1,4 @@
+import { useState } from "preact/hooks";
 import { type Api, read, type Schemas } from "../api/client";
 import { useQuery } from "../hooks";
 import { type AutomationView, count, targetName } from "../model/automation_words";
@@ -12,6 +13,7 @@ import { type Column, Table } from "../ui/table";
 import { Text } from "../ui/text";
 import { ZonedTime } from "../ui/zoned_time";
 import { runsOf } from "./automation_state";
+import { STARTED_BY } from "./runs_table";
 
 type RunView = Schemas["RunView"];
 const NEWEST = 10;
@@ -105,17 +107,12 @@ const TIME: Column<Row> = {
 };
 const STARTER: Column<Row> = {
   title: "Started by",
-  cell: ({ run }) => run && (STARTERS[run.trigger] ?? run.trigger),
+  cell: ({ run }) => run && (STARTED_BY[run.trigger] ?? run.trigger),
   optional: true,
 };
 const ERROR: Column<Row> = {
   title: "Error",
   cell: ({ run }) => run?.error?.message && <Text>{shortened(run.error.message)}</Text>,
-};
-const STARTERS: Record<string, string> = {
-  schedule: "its schedule",
-  webhook: "an event",
-  http: "a person or a system",
 };
 const LONGEST_ERROR = 140;
 
@@ -135,42 +132,58 @@ type RunQuery = {
 interface StartedProperties {
   ids: readonly string[];
   /** Selects the runs in the list of the API. */
-  query: Omit<RunQuery, "limit" | "since">;
+  query: { automation: string; trigger: "http" } | { label: string };
   /** When the runs were started. */
   at: number;
 }
 
-/** Runs that were just started, until they end. */
+/** Runs that were just started, until they end. Very many are not followed here, but on the page of runs. */
 export function StartedRuns({ ids, query, at }: StartedProperties) {
   const { api, can } = useSession();
+  const [areEnded, setAreEnded] = useState(false);
   const wanted = new Set(ids);
   // The clocks of this machine and of the stack may differ.
   const since = new Date(at - 10 * 60_000).toISOString();
+  const isFollowed = can("list_runs") && ids.length <= MOST_FOLLOWED;
   const known = useQuery(
-    can("list_runs") ? `started ${ids.join()}` : null,
+    isFollowed ? `started ${ids.join()}` : null,
     async () => {
       const isAll = (found: RunView[]) => found.filter((run) => wanted.has(run.run_id)).length >= wanted.size;
       const found = await readRuns(api, { ...query, since, limit: 100 }, isAll);
-      return new Map(found.filter((run) => wanted.has(run.run_id)).map((run) => [run.run_id, run]));
+      const runs = found.filter((run) => wanted.has(run.run_id));
+      setAreEnded(runs.length === wanted.size && runs.every(isEnded));
+      return new Map(runs.map((run) => [run.run_id, run]));
     },
-    2_000,
+    areEnded ? undefined : 2_000,
   );
   const { shown, more } = usePortion(ids, 10, "runs");
-  const runs = [...(known.data?.values() ?? [])];
-  const isOpen = (run: RunView) => OPEN_STATUSES.includes(run.status);
-  const ended = runs.filter((run) => !isOpen(run));
+  const ended = [...(known.data?.values() ?? [])].filter(isEnded);
   return (
-    <>
-      <p role="status">
-        {ended.length < ids.length
-          ? `Started ${count(ids.length, "run")}. ${ended.length} of ${ids.length} ended.`
-          : `${ids.length === 1 ? "The run has" : `All ${count(ids.length, "run")} have`} ended: ${summary(ended)}.`}
-      </p>
+    <div class="spaced">
+      <p role="status">{progress(ids.length, isFollowed ? ended : null)}</p>
       <ErrorNotice error={known.error} what="The runs were started, but can't be read" onRetry={known.reload} />
       <RunTable brief caption="Started runs" rows={shown.map((id) => ({ id, run: known.data?.get(id) }))} />
       {more}
-    </>
+      {can("list_runs") && ids.length > 1 && (
+        <p>
+          <Link to={`/runs?${new URLSearchParams(query)}`}>Show them on the page of runs</Link>
+        </p>
+      )}
+    </div>
   );
+}
+
+const MOST_FOLLOWED = 300;
+
+function isEnded(run: RunView): boolean {
+  return !OPEN_STATUSES.includes(run.status);
+}
+
+/** Return how far started runs are. `ended` is null if they are not followed. */
+function progress(total: number, ended: readonly RunView[] | null): string {
+  if (ended === null) return `Started ${count(total, "run")}.`;
+  if (ended.length < total) return `Started ${count(total, "run")}. ${ended.length} of ${total} ended.`;
+  return `${total === 1 ? "The run has" : `All ${count(total, "run")} have`} ended: ${summary(ended)}.`;
 }
 
 function summary(runs: readonly RunView[]): string {

@@ -1,4 +1,4 @@
-import { useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 import { ApiError, read, type Schemas } from "../api/client";
 import { useAction } from "../hooks";
 import { type AutomationView, NEEDED } from "../model/automation_words";
@@ -59,11 +59,13 @@ export function TryEvent({ automation, onChanged }: Properties) {
       </Section>
       <Section title="What it sends">
         {!fieldError && <ErrorNotice error={preview.error} what="The preview failed" />}
-        {preview.shown ? (
-          <Rendered preview={preview.shown} filter={filter} />
-        ) : (
-          <p class="faint">Nothing is shown yet. Preview the event.</p>
-        )}
+        <div ref={preview.place} class="spaced">
+          {preview.shown ? (
+            <Rendered preview={preview.shown} filter={filter} />
+          ) : (
+            <p class="faint">Nothing is shown yet. Preview the event.</p>
+          )}
+        </div>
       </Section>
       {open?.kind === "run" && (
         <ConfirmRun automation={automation} event={open.event} onChanged={onChanged} onClose={() => setOpen(null)} />
@@ -130,11 +132,16 @@ function usePreview(automation: AutomationView) {
     if (Array.isArray(found)) throw new Error("The answer has no texts.");
     setShown(found);
   });
+  // On a narrow screen the result is below the button.
+  const place = useRef<HTMLDivElement>(null);
+  useEffect(() => {
+    if (shown) place.current?.scrollIntoView({ block: "nearest" });
+  }, [shown]);
   const reset = () => {
     setShown(null);
     action.reset();
   };
-  return { ...action, shown, reset };
+  return { ...action, shown, reset, place };
 }
 
 /** Return the API's message about the event, with the part of the event that it is about. */
