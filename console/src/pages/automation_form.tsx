@@ -1,15 +1,14 @@
 // Create an automation, or edit one. What a person types is kept in the tab until it is saved.
 
-import type { ComponentChildren } from "preact";
 import { take } from "../api/client";
 import { useQuery } from "../hooks";
 import { draftOf } from "../model/draft";
 import { type JsonObject, objectOf } from "../model/json";
-import { Link, useQueryParameters } from "../router";
+import { useQueryParameters } from "../router";
 import { useSession } from "../session";
 import { LOCAL_ZONE } from "../time";
 import { Page } from "../ui/page";
-import { Empty, ErrorNotice, Loading } from "../ui/state";
+import { ErrorNotice, Loading } from "../ui/state";
 import { Text } from "../ui/text";
 import { type Editing, newEditing } from "./form_draft";
 import { FormEditor } from "./form_editor";
@@ -18,16 +17,11 @@ const MOST_NAME = 64;
 
 /** The page at /create, at /create?from=NAME, and at /automations/NAME/edit. */
 export function AutomationForm({ parameters }: { parameters: Record<string, string> }) {
-  const { can, me } = useSession();
+  const { me } = useSession();
   const [query] = useQueryParameters();
   const edited = parameters.name ?? null;
   const source = edited ?? query.get("from");
   const keptAs = `aichats.draft.${me.name}.${edited ?? `+${source ?? ""}`}`;
-  const needed = source === null ? (["put_automation"] as const) : (["put_automation", "get_automation"] as const);
-  let content: ComponentChildren;
-  if (!can(...needed)) content = <NotAllowed />;
-  else if (source === null) content = <FormEditor keptAs={keptAs} start={newEditing()} />;
-  else content = <Loaded key={source} source={source} isCopy={edited === null} keptAs={keptAs} />;
   const heading =
     edited === null ? undefined : (
       <>
@@ -40,19 +34,12 @@ export function AutomationForm({ parameters }: { parameters: Record<string, stri
       heading={heading}
       description="It runs by itself at its times, or when Whop sends an event."
     >
-      {content}
+      {source === null ? (
+        <FormEditor keptAs={keptAs} start={newEditing()} />
+      ) : (
+        <Loaded key={source} source={source} isCopy={edited === null} keptAs={keptAs} />
+      )}
     </Page>
-  );
-}
-
-function NotAllowed() {
-  return (
-    <Empty title="Your API client can't change automations">
-      <p>
-        It needs the scopes <code>automations:read</code>, <code>automations:write</code> and <code>chats:write</code>.
-      </p>
-      <Link to="/automations">Show the automations</Link>
-    </Empty>
   );
 }
 

@@ -100,7 +100,7 @@ function NewChat(edit: EditProperties) {
   const { draft, change, problem } = edit;
   return (
     <>
-      <div class="row">
+      <div class="form-row">
         <Notifications {...edit} options={NEW_CHAT} label="Notifications" />
         <Select
           label="Agent"

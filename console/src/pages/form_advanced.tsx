@@ -48,7 +48,7 @@ function Slots({ draft, change, problem }: EditProperties) {
   const set = (changes: Partial<When>) => change({ when: { ...when, ...changes } });
   return (
     <>
-      <div class="row">
+      <div class="form-row">
         <Select
           label="If a run is missed"
           id={fieldId("missed")}
@@ -69,7 +69,7 @@ function Slots({ draft, change, problem }: EditProperties) {
         />
       </div>
       {when.kind !== "once" && (
-        <div class="row">
+        <div class="form-row">
           <TextField
             label={`Not before (optional, ${when.timezone})`}
             id={fieldId("trigger.start")}
@@ -94,12 +94,12 @@ function Slots({ draft, change, problem }: EditProperties) {
 
 function BudgetFields({ draft, change, problem }: EditProperties) {
   return (
-    <fieldset class="group">
+    <fieldset class="form-group">
       <legend>Budget (optional)</legend>
       <p class="hint" id="budget-hint">
         At the limit, the automation is paused until the period ends. Periods are in UTC.
       </p>
-      <div class="row three">
+      <div class="form-row three">
         <TextField
           label="At most this many runs"
           id={fieldId("budget.runs")}
@@ -126,7 +126,7 @@ function BudgetFields({ draft, change, problem }: EditProperties) {
 
 function Notes({ draft, change, problem }: EditProperties) {
   return (
-    <div class="row">
+    <div class="form-row">
       <TextArea
         label="Description (optional)"
         id={fieldId("description")}

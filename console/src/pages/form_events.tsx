@@ -35,7 +35,7 @@ export function FormEvents({ draft, set, problem }: Properties) {
   };
   return (
     <>
-      <div class="add">
+      <div class="form-add">
         <TextField
           label="Event"
           id={fieldId("trigger.events")}
@@ -79,7 +79,7 @@ export function FormEvents({ draft, set, problem }: Properties) {
 
 function Added({ events, onRemove }: { events: readonly string[]; onRemove(type: string): void }) {
   return (
-    <ul class="chips" aria-label="Added events">
+    <ul class="form-chips" aria-label="Added events">
       {events.map((type) => (
         <li key={type}>
           <code>

@@ -37,10 +37,10 @@ interface ChoicesProperties<T extends string> {
 /** A choice of one among a few, all of which are visible. */
 export function Choices<T extends string>({ legend, name, value, options, onValue }: ChoicesProperties<T>) {
   return (
-    <fieldset class="choices">
+    <fieldset class="form-choices">
       <legend class="hidden">{legend}</legend>
       {options.map(([each, text, hint]) => (
-        <label key={each} class="choice">
+        <label key={each} class="form-choice">
           <input type="radio" name={name} checked={each === value} onChange={() => onValue(each)} />
           <span>
             {text}

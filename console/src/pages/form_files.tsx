@@ -12,10 +12,10 @@ export function FormFiles({ draft, change, problem }: EditProperties) {
   const replace = (index: number, changes: Partial<File>) =>
     change({ files: files.map((file, each) => (each === index ? { ...file, ...changes } : file)) });
   return (
-    <fieldset class="files">
+    <fieldset class="form-files">
       <legend>Files (optional)</legend>
       {files.map((file, index) => (
-        <div key={index} class="file">
+        <div key={index} class="form-file">
           <TextField
             label={`File ${index + 1}`}
             id={fieldId(`action.attachments.${index}`)}

@@ -140,7 +140,7 @@ function SentTo({ rows }: { rows: readonly Target[] }) {
     );
   }
   return (
-    <article class="sent">
+    <article class="form-sent">
       <h3>
         To <Text>{to}</Text>
       </h3>

@@ -45,7 +45,7 @@ export function FormWhen({ preview, ...edit }: Properties) {
       ) : (
         <>
           {when.kind === "weekly" && <Weekdays when={when} set={set} error={edit.problem("trigger.expression")} />}
-          <div class="row">
+          <div class="form-row">
             <Moment when={when} set={set} error={edit.problem("trigger.expression")} />
             <FormZone value={when.timezone} onValue={(timezone) => set({ timezone })} problem={edit.problem} />
           </div>
@@ -122,7 +122,7 @@ function Weekdays({ when, set, error }: MomentProperties) {
     <fieldset class="weekdays">
       <legend>Days</legend>
       {FROM_MONDAY.map((day, index) => (
-        <label key={day} class="choice">
+        <label key={day} class="form-choice">
           <input
             type="checkbox"
             id={index === 0 && when.days.length === 0 ? EXPRESSION : undefined}
