@@ -163,7 +163,7 @@ function About({ run }: { run: RunDetails }) {
     <Section title="About this run">
       <Facts items={facts.map(([name, value]) => [name, value || null])} />
       {automation && (
-        <p class="links">
+        <p class="run-links">
           <Link to={pathOf({ statuses: [], automation })}>All runs of this automation</Link>
           {slot && <Link to={pathOf({ statuses: [], automation, ...slotWindow(slot) })}>All runs of this slot</Link>}
         </p>

@@ -91,7 +91,7 @@ function Answers({ run, given, problem, onGiven }: AnswersProperties) {
   const { answer, chat, reason } = given;
   const choose = (chosen: Answer) => onGiven({ ...given, answer: chosen });
   return (
-    <fieldset class="outcomes">
+    <fieldset class="run-choices">
       <legend class="hidden">Your answer</legend>
       <Choice value="succeeded" answer={answer} onChoose={choose} text="Yes, it did">
         The run becomes “succeeded”. aichats sends nothing again.

@@ -84,7 +84,8 @@ function callStep(run: RunDetails, call: Schemas["LoggedCallView"]): Step {
   const isGood = call.status !== null && call.status < 400;
   const provider = providerOf(run);
   return {
-    at: Date.parse(call.at),
+    // The duration of a call is measured by another clock, so that its start may seem to be before the run.
+    at: Math.max(Date.parse(call.at), Date.parse(run.created_at)),
     what: <Call text={call.call} times={call.times} />,
     result: (
       <>

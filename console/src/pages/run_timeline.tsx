@@ -21,7 +21,7 @@ export function Timeline({ run }: { run: RunDetails }) {
   const total = Math.max(end - start, 1);
   return (
     <Section title="What happened" actions={<span class="faint">{formatDuration(end - start)} in all</span>}>
-      <div class="timeline">
+      <div class="run-timeline">
         <Table
           caption="What happened, oldest first"
           rows={steps}
@@ -31,7 +31,7 @@ export function Timeline({ run }: { run: RunDetails }) {
             {
               title: "What",
               cell: (step) => (
-                <span class={`what ${step.tone}`}>
+                <span class={`what step-${step.tone}`}>
                   <span aria-hidden="true">{SIGNS[step.tone]}</span> {step.what}
                 </span>
               ),
@@ -74,8 +74,11 @@ function Bar({ step, start, total }: { step: Step; start: number; total: number 
   const left = (100 * (step.at - start)) / total;
   const width = (100 * (step.took ?? 0)) / total;
   return (
-    <span class="lane" aria-hidden="true">
-      <span class={`step-bar ${step.tone}`} style={{ left: `${left}%`, width: `${Math.min(width, 100 - left)}%` }} />
+    <span class="run-lane" aria-hidden="true">
+      <span
+        class={`run-bar step-${step.tone}`}
+        style={{ left: `min(${left}%, 100% - 8px)`, width: `${Math.min(width, 100 - left)}%` }}
+      />
     </span>
   );
 }

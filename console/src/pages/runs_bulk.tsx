@@ -36,13 +36,11 @@ interface Properties {
   window: Window | null;
   /** The runs that the list shows, for the reasons why they failed. */
   shown: readonly Row[];
-  /** What is asked, where the page doesn't show the filters. */
-  title?: string;
   onClose(): void;
 }
 
 /** The question before a job: which runs, how many, and why others are left out. */
-export function MatchingDialog({ verb, filters, window, shown, title, onClose }: Properties) {
+export function MatchingDialog({ verb, filters, window, shown, onClose }: Properties) {
   const { api } = useSession();
   const { go } = useNavigation();
   const [statuses, setStatuses] = useState(() => usualStatuses(verb, filters));
@@ -62,7 +60,7 @@ export function MatchingDialog({ verb, filters, window, shown, title, onClose }:
   const many = `${count.data?.has_more ? "the newest " : ""}${runsText(found)}`;
   return (
     <Confirm
-      title={title ?? `${VERBS[verb].name} all runs that match`}
+      title={`${VERBS[verb].name} all runs that match`}
       verb={found > 0 ? `${VERBS[verb].name} ${many}` : `${VERBS[verb].name} runs`}
       danger={verb === "cancel"}
       action={action}
@@ -109,7 +107,7 @@ function StatusChoice({ verb, filters, statuses, onChange }: ChoiceProperties) {
   const { usual, others } = CHANGEABLE[verb];
   const open = [...usual, ...others].filter((each) => filters.statuses.length === 0 || filters.statuses.includes(each));
   return (
-    <fieldset class="outcomes paired">
+    <fieldset class="run-choices paired">
       <legend>{`Runs to ${verb}`}</legend>
       {open.map((status) => (
         <Checkbox
@@ -145,7 +143,7 @@ function Count({ verb, count, loading, none }: CountProperties) {
   };
   return (
     <div>
-      <p role="status" class="count">
+      <p role="status" class="job-count">
         {text()}
       </p>
       {count && count.sample.length > 0 && <Sample ids={count.sample} count={count.count} />}

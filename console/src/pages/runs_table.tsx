@@ -84,7 +84,7 @@ function Subject({ run }: { run: Row }) {
         </span>
       )}
       {run.error?.message && (
-        <span class="reason">
+        <span class="run-reason">
           <Text>{run.error.message}</Text>
         </span>
       )}
