@@ -47,21 +47,22 @@ export const RUN_COLUMNS: readonly Column<Row>[] = [
       </span>
     ),
   },
-  { title: "Attempts", numeric: true, cell: (run) => run.attempts },
+  { title: "Attempts", numeric: true, optional: true, cell: (run) => run.attempts },
   {
     title: "Chat and reply",
-    cell: (run) => (
-      <span class="stacked">
-        {run.chat_id ? (
-          <code class="clipped">
-            <Text>{run.chat_id}</Text>
-          </code>
-        ) : (
-          "–"
-        )}
-        <Reply run={run} />
-      </span>
-    ),
+    cell: (run) =>
+      run.chat_id === null && run.reply_status === null ? (
+        <span class="nothing">–</span>
+      ) : (
+        <span class="stacked">
+          {run.chat_id && (
+            <code class="clipped">
+              <Text>{run.chat_id}</Text>
+            </code>
+          )}
+          <Reply run={run} />
+        </span>
+      ),
   },
 ];
 
