@@ -19,7 +19,7 @@ const KEPT_MS = 30 * 86_400_000;
 const MOST_PAGES = 5;
 
 /**
- * Read the newest events before a time, at least 25 if there are as many.
+ * Read the newest events before a time, in whole milliseconds: at least 25, if there are as many.
  *
  * Spans of time are read one after the other, each longer than the one before. If there are too many events in a span,
  * a shorter one is read instead.
@@ -36,7 +36,7 @@ export async function eventsBefore(
   let span = firstSpan;
   while (data.length < WANTED && since > oldest) {
     const begin = Math.max(since - span, oldest);
-    const found = await eventsBetween(api, begin, since, filter);
+    const found = await eventsBetween(api, begin, since - 1, filter);
     if (found === null && span > 1000) {
       span /= 4;
       continue;
@@ -78,7 +78,7 @@ async function eventsBetween(
   return null;
 }
 
-/** Return events without those that come twice, because both ends of a span belong to it. */
+/** Return events without those that come twice, which happens while new ones come. */
 export function unique(events: readonly SentEvent[]): SentEvent[] {
   return [...new Map(events.map((each) => [each.id, each])).values()];
 }
