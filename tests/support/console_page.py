@@ -103,6 +103,8 @@ def console_page(browser: Browser, server: ConsoleServer, **context: Any) -> Ite
         "timezone_id": "Europe/Berlin",
         "locale": "en-US",
         "viewport": {"width": 1280, "height": 900},
+        # Colors that fade in have too little contrast for a while.
+        "reduced_motion": "reduce",
     }
     with server.running() as url:
         profile = browser.new_context(**(options | context))
