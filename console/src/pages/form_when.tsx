@@ -46,7 +46,7 @@ export function FormWhen({ preview, ...edit }: Properties) {
         <>
           {when.kind === "weekly" && <Weekdays when={when} set={set} error={edit.problem("trigger.expression")} />}
           <div class="form-row">
-            <Moment when={when} set={set} error={edit.problem("trigger.expression")} />
+            <Times when={when} set={set} error={edit.problem("trigger.expression")} />
             <FormZone value={when.timezone} onValue={(timezone) => set({ timezone })} problem={edit.problem} />
           </div>
           {preview}
@@ -56,13 +56,13 @@ export function FormWhen({ preview, ...edit }: Properties) {
   );
 }
 
-interface MomentProperties {
+interface TimesProperties {
   when: When;
   set(changes: Partial<When>): void;
   error: string | null;
 }
 
-function Moment(properties: MomentProperties) {
+function Times(properties: TimesProperties) {
   const { when, set, error } = properties;
   switch (when.kind) {
     case "weekly":
@@ -101,7 +101,7 @@ function Moment(properties: MomentProperties) {
   }
 }
 
-function TimeOfDay({ when, set, error }: MomentProperties) {
+function TimeOfDay({ when, set, error }: TimesProperties) {
   return (
     <TextField
       label="Time"
@@ -115,7 +115,7 @@ function TimeOfDay({ when, set, error }: MomentProperties) {
   );
 }
 
-function Weekdays({ when, set, error }: MomentProperties) {
+function Weekdays({ when, set, error }: TimesProperties) {
   const toggle = (day: number) =>
     set({ days: when.days.includes(day) ? when.days.filter((each) => each !== day) : [...when.days, day] });
   return (
@@ -142,7 +142,7 @@ function Weekdays({ when, set, error }: MomentProperties) {
   );
 }
 
-function Interval({ when, set, error }: MomentProperties) {
+function Interval({ when, set, error }: TimesProperties) {
   return (
     <Field
       label="Every"
@@ -173,7 +173,7 @@ function Interval({ when, set, error }: MomentProperties) {
   );
 }
 
-function Expression({ when, set, error }: MomentProperties) {
+function Expression({ when, set, error }: TimesProperties) {
   return (
     <TextField
       label="Expression"

@@ -36,11 +36,13 @@ interface Properties {
   window: Window | null;
   /** The runs that the list shows, for the reasons why they failed. */
   shown: readonly Row[];
+  /** What is asked, where the page doesn't show the filters. */
+  title?: string;
   onClose(): void;
 }
 
 /** The question before a job: which runs, how many, and why others are left out. */
-export function MatchingDialog({ verb, filters, window, shown, onClose }: Properties) {
+export function MatchingDialog({ verb, filters, window, shown, title, onClose }: Properties) {
   const { api } = useSession();
   const { go } = useNavigation();
   const [statuses, setStatuses] = useState(() => usualStatuses(verb, filters));
@@ -60,7 +62,7 @@ export function MatchingDialog({ verb, filters, window, shown, onClose }: Proper
   const many = `${count.data?.has_more ? "the newest " : ""}${runsText(found)}`;
   return (
     <Confirm
-      title={`${VERBS[verb].name} all runs that match`}
+      title={title ?? `${VERBS[verb].name} all runs that match`}
       verb={found > 0 ? `${VERBS[verb].name} ${many}` : `${VERBS[verb].name} runs`}
       danger={verb === "cancel"}
       action={action}
