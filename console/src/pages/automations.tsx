@@ -140,7 +140,14 @@ function columns(linksRuns: boolean, actions: (row: AutomationView) => Component
         </span>
       ),
     },
-    { title: "Trigger", cell: (row) => <TriggerWords automation={row} /> },
+    {
+      title: "Trigger",
+      cell: (row) => (
+        <span class="trigger">
+          <TriggerWords automation={row} />
+        </span>
+      ),
+    },
     { title: "State", cell: (row) => <AutomationState automation={row} /> },
     { title: "Next time", cell: (row) => <NextTime automation={row} /> },
     { title: "Last result", cell: (row) => <LastResult automation={row} linked={linksRuns} /> },

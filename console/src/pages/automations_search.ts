@@ -27,7 +27,7 @@ export function isState(text: string): text is (typeof STATES)[number] {
 /**
  * Read the automations page by page, and again every few seconds.
  *
- * `searched` is the number of automations in which the filter searched for the name and the state; null without such a filter.
+ * `searched` is the number of automations that were compared with the name and the state; null without such a filter.
  */
 export function useAutomations(filter: Filter): Pages<AutomationView> & { searched: number | null } {
   const { api } = useSession();
