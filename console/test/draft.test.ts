@@ -72,7 +72,7 @@ test("what is chosen without knowledge of cron becomes an expression", () => {
   assert.equal(made({ kind: "expression", expression: " rate(1 hour) " }), "rate(1 hour)");
 });
 
-test("an expression that a simple kind can show is shown by it, and others on their own", () => {
+test("an expression that a simple kind can show is shown by it, and another one as it is", () => {
   const kind = (expression: string) => draftOf(automation(schedule(expression)), ZONE).when.kind;
   assert.equal(kind("cron(0 9 * * ? *)"), "daily");
   assert.equal(kind("cron(0 9 ? * 1-7 *)"), "daily");

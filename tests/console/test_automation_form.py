@@ -297,6 +297,7 @@ def test_leaving_asks_first_and_the_draft_is_there_again(console: ConsolePage) -
     console.open("/automations")
     console.page.get_by_role("link", name="Create an automation").first.click()
     fill(console)
+    assert console.page.evaluate("!window.dispatchEvent(new Event('beforeunload', {cancelable: true}))")
     console.page.go_back()
     console.wait_for("Leave without saving?")
     console.check_accessibility()

@@ -107,7 +107,7 @@ function BudgetFields({ draft, change, problem }: EditProperties) {
           min={1}
           value={draft.budgetRuns}
           onValue={(budgetRuns) => change({ budgetRuns })}
-          error={problem("budget.runs") ?? problem("budget")}
+          error={problem("budget.runs") ?? (problem("budget.tokens") ? null : problem("budget"))}
         />
         <TextField
           label="At most this many tokens"

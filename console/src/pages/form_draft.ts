@@ -43,7 +43,9 @@ export function useDraft(key: string, start: Editing): KeptDraft {
   const [wasKept, setWasKept] = useState(kept !== null);
   const body = useMemo(() => bodyOf(editing.draft, editing.rest), [editing.draft, editing.rest]);
   const name = editing.name ?? nameFor(editing.draft.title, editing.draft.message);
-  const isChanged = !isEqual(body, bodyOf(start.draft, start.rest)) || editing.name !== start.name;
+  const isNew = editing.etag === null;
+  const isChanged =
+    !isEqual(body, isNew ? bodyOf(start.draft, start.rest) : editing.base) || editing.name !== start.name;
   useEffect(() => {
     if (isChanged) sessionStorage.setItem(key, JSON.stringify({ form: FORM, editing }));
     else sessionStorage.removeItem(key);

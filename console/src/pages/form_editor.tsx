@@ -14,7 +14,7 @@ import { Conflict } from "./form_conflict";
 import type { Editing } from "./form_draft";
 import { fieldId, Step } from "./form_fields";
 import { FormJson } from "./form_json";
-import { Leave, Managed, Restored, SaveError, TookTheirs, Warnings } from "./form_notices";
+import { Leave, Managed, Restored, SaveError, TookTheirs, Unchecked, Warnings } from "./form_notices";
 import { NextTimes, WillSend } from "./form_preview";
 import { ProblemSummary } from "./form_problems";
 import { type FormState, useForm } from "./form_state";
@@ -57,6 +57,7 @@ export function FormEditor({ keptAs, start }: Properties) {
           onBody={(typed) => form.set({ ...editing, draft: draftOf(typed, LOCAL_ZONE), rest: typed })}
         />
         <Warnings warnings={checks.whole.data ?? []} />
+        <Unchecked error={checks.whole.isCurrent ? checks.whole.error : null} />
         {form.problems.length === 0 && !form.hasConflict && <SaveError error={form.saving.error} name={name} />}
         <Buttons form={form} />
         <Terminal
@@ -79,6 +80,7 @@ function Versions({ form }: { form: FormState }) {
   if (form.hasConflict) {
     return (
       <Conflict
+        key={editing.etag}
         name={name}
         base={editing.base}
         mine={form.body}

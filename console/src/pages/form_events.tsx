@@ -8,7 +8,7 @@ import { useSession } from "../session";
 import { Button } from "../ui/button";
 import { TextField } from "../ui/form";
 import { Text } from "../ui/text";
-import { type EditProperties, fieldId } from "./form_fields";
+import { type EditProperties, fieldId, withValue } from "./form_fields";
 
 type Example = Schemas["EventExample"];
 
@@ -46,7 +46,7 @@ export function FormEvents({ draft, set, problem }: Properties) {
           value={typed}
           onValue={setTyped}
           onEnter={add}
-          error={problem("trigger.events")}
+          error={withValue(problem("trigger.events"), events)}
         />
         <Button onClick={add}>{typed.trim() ? `Add ${typed.trim()}` : "Add the event"}</Button>
       </div>

@@ -26,6 +26,11 @@ export function problemsByField(problems: readonly FieldProblem[]): (field: stri
   };
 }
 
+/** Return a message in which a number of the list is the value itself. The API counts from 0. */
+export function withValue(message: string | null, values: readonly (string | null)[]): string | null {
+  return message?.replace(/^(?:item )?(\d+): /, (_, index) => `“${values[Number(index)]}”: `) ?? null;
+}
+
 interface ChoicesProperties<T extends string> {
   legend: string;
   name: string;

@@ -14,38 +14,47 @@ export function FormFiles({ draft, change, problem }: EditProperties) {
   return (
     <fieldset class="form-files">
       <legend>Files (optional)</legend>
-      {files.map((file, index) => (
-        <div key={index} class="form-file">
-          <TextField
-            label={`File ${index + 1}`}
-            id={fieldId(`action.attachments.${index}`)}
-            hint="https://… or s3://…, or the id of an uploaded file: file_…"
-            maxLength={2000}
-            code
-            value={file.source}
-            onValue={(source) => replace(index, { source })}
-            error={problem(`action.attachments.${index}`)}
-          />
-          {!file.source.startsWith("file_") && (
+      {files.map((file, index) => {
+        const field = fieldOf(files, index);
+        return (
+          <div key={index} class="form-file">
             <TextField
-              label="Name of the file (optional)"
-              hint="By default, the last part of the address."
-              maxLength={255}
-              value={file.filename}
-              onValue={(filename) => replace(index, { filename })}
+              label={`File ${index + 1}`}
+              id={fieldId(field)}
+              hint="https://… or s3://…, or the id of an uploaded file: file_…"
+              maxLength={2000}
+              code
+              value={file.source}
+              onValue={(source) => replace(index, { source })}
+              error={problem(field)}
             />
-          )}
-          <Button
-            label={`Remove file ${index + 1}`}
-            onClick={() => change({ files: files.filter((_, each) => each !== index) })}
-          >
-            Remove
-          </Button>
-        </div>
-      ))}
+            {!file.source.startsWith("file_") && (
+              <TextField
+                label="Name of the file (optional)"
+                hint="By default, the last part of the address."
+                maxLength={255}
+                value={file.filename}
+                onValue={(filename) => replace(index, { filename })}
+              />
+            )}
+            <Button
+              label={`Remove file ${index + 1}`}
+              onClick={() => change({ files: files.filter((_, each) => each !== index) })}
+            >
+              Remove
+            </Button>
+          </div>
+        );
+      })}
       {files.length < MOST_FILES && (
         <Button onClick={() => change({ files: [...files, { source: "", filename: "" }] })}>Add a file</Button>
       )}
     </fieldset>
   );
+}
+
+// The field of the API. A file without an address isn't sent, and doesn't count.
+function fieldOf(files: readonly File[], index: number): string {
+  const sent = (file: File | undefined) => Boolean(file?.source.trim());
+  return sent(files[index]) ? `action.attachments.${files.slice(0, index).filter(sent).length}` : `file.${index}`;
 }

@@ -1,7 +1,7 @@
 // What the form says besides its fields.
 
 import { useState } from "preact/hooks";
-import { NoAnswerError } from "../api/client";
+import { ApiError, NoAnswerError } from "../api/client";
 import { useLeaving } from "../router";
 import { Button } from "../ui/button";
 import { Dialog } from "../ui/dialog";
@@ -43,6 +43,16 @@ export function Warnings({ warnings }: { warnings: readonly string[] }) {
         ))}
       </ul>
     </Notice>
+  );
+}
+
+/** The form could not be checked, for a reason that is not in a field. */
+export function Unchecked({ error }: { error: Error | null }) {
+  if (error === null || (error instanceof ApiError && error.status < 500)) return null;
+  return (
+    <p class="hint" role="status">
+      The form can't be checked now: {error.message} You can go on, and save it.
+    </p>
   );
 }
 

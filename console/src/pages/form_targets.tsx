@@ -5,7 +5,7 @@ import { TARGETS, targetHints } from "../model/draft_gaps";
 import { useSession } from "../session";
 import { Button } from "../ui/button";
 import { Checkbox, TextArea } from "../ui/form";
-import { type EditProperties, fieldId, Step } from "./form_fields";
+import { type EditProperties, fieldId, Step, withValue } from "./form_fields";
 
 const MOST_OFFERED = 8;
 
@@ -13,7 +13,7 @@ export function FormTargets({ draft, change, problem }: EditProperties) {
   const { me } = useSession();
   const { one, many, prefix } = TARGETS[draft.type];
   const { count, hints } = targetHints(draft);
-  const error = withTarget(problem("targets"), draft);
+  const error = withValue(problem("targets"), targetsOf(draft));
   const typed = draft.targets.split("\n").map((line) => line.trim());
   const offered = offers(draft, me.companies).filter((each) => !typed.includes(each));
   const add = (company: string) => change({ targets: [draft.targets.trimEnd(), company].filter(Boolean).join("\n") });
@@ -55,12 +55,6 @@ export function FormTargets({ draft, change, problem }: EditProperties) {
       )}
     </Step>
   );
-}
-
-// The API counts from 0. A person sees the target itself.
-function withTarget(message: string | null, draft: Draft): string | null {
-  const targets = targetsOf(draft);
-  return message?.replace(/^(?:item )?(\d+): /, (_, index) => `“${targets[Number(index)]}”: `) ?? null;
 }
 
 // The companies of a client with a limit, and the company of an event.

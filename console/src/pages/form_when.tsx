@@ -144,12 +144,7 @@ function Weekdays({ when, set, error }: TimesProperties) {
 
 function Interval({ when, set, error }: TimesProperties) {
   return (
-    <Field
-      label="Every"
-      hint="Counted from the minute after it is saved, or from its start."
-      error={error}
-      id={EXPRESSION}
-    >
+    <Field label="Every" hint="Counted from the minute after saving." error={error} id={EXPRESSION}>
       {(attributes) => (
         <div class="joined">
           <input
