@@ -32,7 +32,7 @@ export function AutomationForm({ parameters }: { parameters: Record<string, stri
     <Page
       title={edited === null ? "Create an automation" : `Edit ${edited}`}
       heading={heading}
-      description="It runs automatically at its times, or when Whop sends an event."
+      description="It runs automatically: at its times, or when Whop sends an event."
     >
       {source === null ? (
         <FormEditor keptAs={keptAs} start={newEditing()} />

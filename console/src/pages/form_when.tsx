@@ -46,7 +46,7 @@ export function FormWhen({ preview, ...edit }: Properties) {
         <>
           {when.kind === "weekly" && <Weekdays when={when} set={set} error={edit.problem("trigger.expression")} />}
           <div class="form-row">
-            <Times when={when} set={set} error={edit.problem("trigger.expression")} />
+            <TimeFields when={when} set={set} error={edit.problem("trigger.expression")} />
             <FormZone value={when.timezone} onValue={(timezone) => set({ timezone })} problem={edit.problem} />
           </div>
           {preview}
@@ -56,13 +56,13 @@ export function FormWhen({ preview, ...edit }: Properties) {
   );
 }
 
-interface TimesProperties {
+interface TimeProperties {
   when: When;
   set(changes: Partial<When>): void;
   error: string | null;
 }
 
-function Times(properties: TimesProperties) {
+function TimeFields(properties: TimeProperties) {
   const { when, set, error } = properties;
   switch (when.kind) {
     case "weekly":
@@ -101,7 +101,7 @@ function Times(properties: TimesProperties) {
   }
 }
 
-function TimeOfDay({ when, set, error }: TimesProperties) {
+function TimeOfDay({ when, set, error }: TimeProperties) {
   return (
     <TextField
       label="Time"
@@ -115,7 +115,7 @@ function TimeOfDay({ when, set, error }: TimesProperties) {
   );
 }
 
-function Weekdays({ when, set, error }: TimesProperties) {
+function Weekdays({ when, set, error }: TimeProperties) {
   const toggle = (day: number) =>
     set({ days: when.days.includes(day) ? when.days.filter((each) => each !== day) : [...when.days, day] });
   return (
@@ -142,7 +142,7 @@ function Weekdays({ when, set, error }: TimesProperties) {
   );
 }
 
-function Interval({ when, set, error }: TimesProperties) {
+function Interval({ when, set, error }: TimeProperties) {
   return (
     <Field label="Every" hint="Counted from the minute after saving." error={error} id={EXPRESSION}>
       {(attributes) => (
@@ -168,7 +168,7 @@ function Interval({ when, set, error }: TimesProperties) {
   );
 }
 
-function Expression({ when, set, error }: TimesProperties) {
+function Expression({ when, set, error }: TimeProperties) {
   return (
     <TextField
       label="Expression"
