@@ -3,6 +3,7 @@
 import { useState } from "preact/hooks";
 import { type Api, ApiError, read, type Schemas, take } from "../api/client";
 import { type Action, useAction } from "../hooks";
+import { bodyOf, draftOf } from "../model/subscription_draft";
 import { useNavigation } from "../router";
 import { useSession } from "../session";
 import { formatTime, useZone } from "../time";
@@ -147,7 +148,7 @@ function EnableDialog({ of, onChanged, onClose }: DialogProperties) {
   const { api } = useSession();
   const toast = useToast();
   const enabled = !of.enabled;
-  const body = { ...of, enabled };
+  const body = bodyOf({ ...draftOf(of), enabled });
   const change = useGuarded(of, onChanged, () =>
     take(
       api.PUT("/subscriptions/{name}", { params: { path: { name: of.name }, header: { "If-Match": of.etag } }, body }),
@@ -173,6 +174,7 @@ function EnableDialog({ of, onChanged, onClose }: DialogProperties) {
           ? "New events are sent from now on. Events that happened while it was disabled are not sent, unless you deliver them again."
           : "New events are not sent. Deliveries that wait fail when their time comes. You can deliver the events of the last 30 days again after you enable it."}
       </p>
+      {of.format === "standard" && <Terminal command={null} request={curl("PUT", `/subscriptions/${of.name}`, body)} />}
     </Confirm>
   );
 }

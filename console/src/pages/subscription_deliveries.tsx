@@ -159,10 +159,10 @@ export function NextAttempt({ of }: { of: Delivery }) {
 function Answer({ of }: { of: Delivery }) {
   if (of.status === "delivered")
     return (
-      <>
+      <span>
         {of.last_status}
         {of.seconds !== null && <span class="faint"> in {of.seconds} s</span>}
-      </>
+      </span>
     );
   return of.last_error ? <Text>{of.last_error}</Text> : <>–</>;
 }

@@ -10,6 +10,7 @@ import { When } from "../time";
 import { Button } from "../ui/button";
 import { Dialog } from "../ui/dialog";
 import { ErrorNotice, Loading } from "../ui/state";
+import { curl, Terminal } from "../ui/terminal";
 import { Facts, Id, Json, Text } from "../ui/text";
 import { redeliveryFailure, StartedNotice, useRedelivery } from "./subscription_redeliver";
 import { adviceOn, type Delivery, DeliveryBadge, STATUSES, type SubscriptionRow } from "./subscription_words";
@@ -24,9 +25,9 @@ export function DeliveryDialog({ of, delivery, onClose }: Properties) {
   const { can } = useSession();
   const [started, setStarted] = useState<Schemas["StartedRedelivery"] | null>(null);
   const redelivery = useRedelivery(of.name);
+  const time = delivery.event_time;
+  const body = { since: time, until: time, failed_only: false, events: patternsOf(delivery.type) };
   const again = async () => {
-    const time = delivery.event_time;
-    const body = { since: time, until: time, failed_only: false, events: patternsOf(delivery.type) };
     setStarted((await redelivery.run(delivery.event_id, body)) ?? null);
   };
   return (
@@ -43,6 +44,9 @@ export function DeliveryDialog({ of, delivery, onClose }: Properties) {
           <StartedNotice started={started} />
         ) : (
           <ErrorNotice error={redelivery.error} what={redeliveryFailure(redelivery.error)} />
+        )}
+        {can("start_redelivery") && (
+          <Terminal command={null} request={curl("POST", `/subscriptions/${of.name}/redeliver`, body)} />
         )}
         <div class="buttons">
           {can("start_redelivery") && of.enabled && !started && (

@@ -49,11 +49,11 @@ export function Selected({ of }: { of: SubscriptionRow }) {
   const events: readonly string[] = of.events;
   const rest = events.length - SHOWN_EVENTS;
   return (
-    <>
+    <span>
       {events.includes("*") ? "all events" : <Text>{events.slice(0, SHOWN_EVENTS).join(", ")}</Text>}
       {!events.includes("*") && rest > 0 && ` and ${rest} more`}
       {of.filter && <span class="faint"> · with a filter</span>}
-    </>
+    </span>
   );
 }
 
