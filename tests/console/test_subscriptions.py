@@ -112,7 +112,7 @@ def test_a_client_that_may_only_read_is_offered_no_change(console: ConsolePage) 
     assert console.page.get_by_role("link", name="Create a subscription").count() == 0
     assert "Recent events" not in console.text
     console.open("/subscribe")
-    assert "Your token can't change subscriptions" in console.text
+    assert "This page needs the scope subscriptions:write" in console.text
 
 
 def test_recent_events_say_what_happened_newest_first(console: ConsolePage, stack: LivingStack) -> None:

@@ -63,7 +63,7 @@ export function bodyOf(draft: Draft): Schemas["SubscriptionBody"] {
   return {
     ...READ_ONLY,
     url: draft.url.trim(),
-    events: draft.events.filter(isEventPattern),
+    events: draft.events.includes("*") ? ["*"] : draft.events.filter(isEventPattern),
     filter: draft.filter.trim() || null,
     format: draft.format,
     description: draft.description.trim() || null,

@@ -2,11 +2,11 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import { ApiError, read, type Schemas, take } from "../api/client";
 import { useAction, useQuery } from "../hooks";
 import { bodyOf, type Draft, draftOf, merged, NEW_DRAFT } from "../model/subscription_draft";
-import { Link, useNavigation } from "../router";
+import { useNavigation } from "../router";
 import { useSession } from "../session";
 import { Button, LinkButton } from "../ui/button";
 import { Page } from "../ui/page";
-import { Empty, ErrorNotice, Loading, Notice } from "../ui/state";
+import { ErrorNotice, Loading, Notice } from "../ui/state";
 import { curl, quoted, Terminal } from "../ui/terminal";
 import { useToast } from "../ui/toast";
 import { ConflictNotice } from "./subscription_conflict";
@@ -16,23 +16,12 @@ import { isUncertain, type SubscriptionRow } from "./subscription_words";
 
 /** The form for a new subscription or, with a name, for an existing one. */
 export function SubscriptionForm({ parameters }: { parameters: Record<string, string> }) {
-  const { api, can } = useSession();
+  const { api } = useSession();
   const name = parameters.name;
   const title = name ? `Edit ${name}` : "Create a subscription";
-  const one = useQuery(name && can("put_subscription") ? `edit ${name}` : null, () =>
+  const one = useQuery(name ? `edit ${name}` : null, () =>
     read(api.GET("/subscriptions/{name}", { params: { path: { name: name ?? "" } } })),
   );
-  if (!can("put_subscription"))
-    return (
-      <Page title={title}>
-        <Empty title="Your token can't change subscriptions">
-          <p>
-            It needs the scope <code>subscriptions:write</code>, and no limit to companies.
-          </p>
-          <Link to="/subscriptions">Show all subscriptions</Link>
-        </Empty>
-      </Page>
-    );
   if (name && !one.data)
     return (
       <Page title={title}>
