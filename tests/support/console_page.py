@@ -88,7 +88,8 @@ class ConsolePage:
             self.page.emulate_media(color_scheme=theme)
             self.page.evaluate(AXE.read_text())
             found = self.page.evaluate("rules => axe.run(document, {runOnly: rules})", RULES)
-            assert [_violation(each) for each in found["violations"]] == [], theme
+            violations = [_violation(each) for each in found["violations"]]
+            assert not violations, f"{theme}: {violations}"
 
     @property
     def overflows(self) -> bool:
