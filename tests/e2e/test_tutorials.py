@@ -47,7 +47,7 @@ ONE_COMMAND = {
     "see a message before it is stored": ("see-the-text-before-it-is-sent", "auto render"),
     "attach a local PDF to a scheduled message": ("attach-files", "auto create"),
     "connect with a user's access to Whop": ("connect-whop", "admin connect"),
-    "see everything at a glance": ("see-everything", "status"),
+    "see everything at a glance": ("see-everything", "open"),
 }
 """The thirteen most ordinary tasks, each with its page and its command. The page's first block is this one command."""
 OTHERS = [
@@ -60,6 +60,7 @@ OTHERS = [
     "receive-webhooks",
     "slack-with-eventbridge",
     "use-company-keys",
+    "use-the-console",
     "use-kodey",
 ]
 """More how-to pages whose blocks run on a laptop."""

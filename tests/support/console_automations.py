@@ -132,7 +132,7 @@ def automations(begins: datetime, now: datetime) -> dict[str, Json]:
             "before the account managers start to work in California.",
             labels={f"client-{number:02}": "enterprise" for number in range(12)},
         ),
-        "hostile-texts": scheduled(
+        "brand-mentions": scheduled(
             "cron(45 */4 * * ? *)",
             "UTC",
             create(HOSTILE_TITLE, f"{HOSTILE_TITLE}\n<img src=x onerror=alert('message')>\njavascript:alert(1)"),

@@ -12,6 +12,8 @@ from functools import partial
 from itertools import count
 from typing import Any, override
 
+import httpx
+
 from aichats.automations.missed import MissedSlots
 from aichats.automations.row import AutomationRow
 from aichats.aws.observability import metrics
@@ -19,12 +21,12 @@ from aichats.subscriptions.model import Subscription
 from tests.support.automations import reconcile
 from tests.support.budgets import BudgetedStack
 from tests.support.delivery_bench import QUICK_URL, SLOW_URL, FakeReceivers, deliver_through
-from tests.support.fakes import Json, Sent
+from tests.support.fakes import Json, Sent, page
 from tests.support.ledgers import LEASE, Clock
 from tests.support.stack_in_memory import GRACE, payment
 from tests.support.streams import WatchedStream
 from tests.support.waiting import turns
-from tests.support.whop_in_memory import WhopInMemory
+from tests.support.whop_in_memory import CHATS, WhopInMemory
 
 type Act = Callable[[], object]
 
@@ -65,6 +67,12 @@ class LivelyWhop(WhopInMemory):
         self.clock = clock
         self.agenda = Agenda()
         self.replies_after: Callable[[int, datetime], timedelta | None] = lambda _number, _now: None
+
+    @override
+    def do(self, request: httpx.Request) -> httpx.Response:
+        if (request.method, request.url.path) == ("GET", CHATS):
+            return page(*reversed(self.chats.values()))
+        return super().do(request)
 
     @override
     def _create(self, fields: Json) -> Json:

@@ -90,6 +90,11 @@ def links(page: Path) -> Iterator[str]:
     yield from re.findall(r"\]\(([^)\s]+)\)", _CODE.sub("", page.read_text()))
 
 
+def pictures(page: Path) -> Iterator[str]:
+    """Yield the paths of the pictures of a page, in each theme."""
+    yield from re.findall(r'<(?:img src|source [^>]*srcset)="([^"]+)"', page.read_text())
+
+
 def tables(page: Path) -> list[list[list[str]]]:
     """Return the tables of a page: rows of cells, without headings."""
     found = re.findall(r"^\|.*\|\n\|[ :|-]+\|\n((?:\|.*\|\n?)+)", page.read_text(), re.MULTILINE)

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from importlib import import_module
+from operator import attrgetter
 from pathlib import Path
 from typing import Literal
 
@@ -28,13 +29,13 @@ QUIET_MS = 500
 
 def pages_of(stack: LivingStack) -> dict[str, str]:
     """Return the paths of the pages of a stack, by the names of their pictures."""
-    unknown = next(row.run.run_id for row in stack.runs if row.status == "unknown")
+    unknown = max((row for row in stack.runs if row.status == "unknown"), key=attrgetter("created_at"))
     menu = ("automations", "create", "runs", "chats", "usage", "subscriptions", "connections")
     return {
         "now": "",
         **{name: f"/{name}" for name in menu},
         "automation": "/automations/weekly-revenue",
-        "run": f"/runs/{unknown}",
+        "run": f"/runs/{unknown.run.run_id}",
         "subscription": "/subscriptions/old-crm",
     }
 

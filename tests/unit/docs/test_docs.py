@@ -15,13 +15,14 @@ from local.standins.receiver.mode import ReceiverMode
 from local.standins.shared.faults import FORMS
 from local.standins.whop.mode import WhopMode
 from tests.support.commands import run_command
-from tests.support.markdown import DOCS, anchors, first_names, links, pages, shell_blocks, tables
+from tests.support.markdown import DOCS, anchors, first_names, links, pages, pictures, shell_blocks, tables
 from tests.support.template import load_template, of_type
 
 LAYER = ROOT / "layers" / "shared" / "aichats"
 TEMPLATE = load_template()
 PAGES = pages()
 MAX_README_LINES = 110
+MAX_PICTURE_BYTES = 150_000
 SEVERITIES = {"urgent", "soon", "watch"}
 
 
@@ -40,6 +41,12 @@ def test_each_link_leads_to_a_page_and_a_heading_that_exist(page: Path) -> None:
         assert target.exists(), f"{link} does not exist"
         assert target.is_relative_to(DOCS if page.is_relative_to(DOCS) else ROOT), f"{link} is not a page of the site"
         assert not anchor or anchor in anchors(target), f"{link}: no such heading"
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if list(pictures(page))], ids=name_of)
+def test_each_picture_of_a_page_exists_and_is_small(page: Path) -> None:
+    for picture in pictures(page):
+        assert (page.parent / picture).stat().st_size <= MAX_PICTURE_BYTES, picture
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if page.parent.name != "decisions"], ids=name_of)
