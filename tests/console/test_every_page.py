@@ -1,4 +1,4 @@
-"""What holds for each page of the console."""
+"""Rules for each page of the console."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
