@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from playwright.sync_api import Dialog, ViewportSize
+from playwright.sync_api import Dialog, ViewportSize, expect
 
 from tests.support.console import ConsoleServer
 from tests.support.console_hostile import (
@@ -18,7 +18,7 @@ from tests.support.console_hostile import (
     runs_of,
 )
 from tests.support.console_life import LivingStack
-from tests.support.console_page import ConsolePage
+from tests.support.console_page import PATIENCE_MS, ConsolePage
 
 NARROW, WIDE = ViewportSize(width=400, height=900), ViewportSize(width=1280, height=900)
 ACTIVE = """
@@ -58,8 +58,12 @@ def dialogs(console: ConsolePage) -> list[str]:
 
 def check(console: ConsolePage, dialogs: list[str], *, shows: bool = True) -> None:
     """Check that the page shows the attacks as texts, that nothing runs, and that it isn't wider than the screen."""
+    main = expect(console.page.locator("main"))
+    if shows:
+        main.to_contain_text(SHOWN, timeout=PATIENCE_MS)
+    else:
+        main.not_to_contain_text(SHOWN)
     console.page.evaluate(OPEN)
-    assert (SHOWN in console.text) is shows
     assert [f"{ord(each):x}" for each in HIDDEN if each in console.text] == []
     assert console.page.evaluate(ACTIVE) == []
     assert dialogs == []
