@@ -234,7 +234,7 @@ def test_a_subscription_that_someone_else_changed_is_not_disabled_unseen(
     console.button("Disable…").click()
     console.button(f"Disable {NAME}").click()
     console.wait_for(f"nora changed {NAME} on Fri, 20 Nov 2026, 13:01:00 CET")
-    expect(console.page.get_by_text("Ask Nora first")).to_be_visible()
+    expect(console.page.get_by_text("Ask Nora first", exact=True)).to_be_visible()
 
     console.button(f"Disable {NAME}").click()
     console.wait_for(f"{NAME} is disabled, so nothing is sent")
