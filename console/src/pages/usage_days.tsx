@@ -31,7 +31,7 @@ export function DayTable({ days, automation, canSeeRuns }: Properties) {
   if (canSeeRuns) {
     columns.push({
       title: "Details",
-      cell: (day) => day.runs.total > 0 && <Link to={runsQuery(day.day, day.day, { automation })}>Show runs</Link>,
+      cell: (day) => day.runs.total > 0 && <Link to={runsQuery(day.day, day.day, { automation })}>Runs</Link>,
     });
   }
   const rows = days.toReversed();

@@ -139,10 +139,11 @@ function Groups({ by, rows, span, automation, canSeeRuns }: RowsProperties) {
   ];
   if (canSeeRuns) {
     columns.push({
-      title: "Details",
+      title: "List",
       cell: (row) => {
         const filter = filterOf(row);
-        return filter && <Link to={runsQuery(span.since, span.until, { automation, ...filter })}>Show runs</Link>;
+        const to = filter && runsQuery(span.since, span.until, { automation, ...filter });
+        return to && <Link to={to}>Runs</Link>;
       },
     });
   }
@@ -150,7 +151,7 @@ function Groups({ by, rows, span, automation, canSeeRuns }: RowsProperties) {
   return (
     <>
       {canSeeRuns && daysBetween(span.since, span.until) > MOST_DAYS_OF_RUNS && (
-        <p class="faint">“Show runs” lists the runs of the last {MOST_DAYS_OF_RUNS} of these days.</p>
+        <p class="faint">“Runs” lists the runs of the last {MOST_DAYS_OF_RUNS} of these days.</p>
       )}
       <Table caption={`Usage by ${by}`} rows={rows.slice(0, shown)} id={(row) => nameOf(row) ?? ""} columns={columns} />
       {rows.length > PAGE && (
