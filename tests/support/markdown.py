@@ -92,7 +92,7 @@ def links(page: Path) -> Iterator[str]:
 
 def pictures(page: Path) -> Iterator[str]:
     """Yield the paths of the pictures of a page, in each theme."""
-    yield from re.findall(r'<(?:img src|source [^>]*srcset)="([^"]+)"', page.read_text())
+    yield from re.findall(r'<(?:img|source)\b[^>]*\bsrc(?:set)?="([^"]+)"', page.read_text())
 
 
 def tables(page: Path) -> list[list[list[str]]]:
