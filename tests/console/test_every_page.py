@@ -130,8 +130,13 @@ def test_a_page_says_that_it_is_offline_and_goes_on_when_it_is_online(console: C
 
 def test_a_slow_answer_does_not_keep_a_person_on_a_page(console: ConsolePage) -> None:
     held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
     console.open("/automations")
     console.page.route(lambda url: "/runs" in url and "/console" not in url, held.append)
+    console.page.route(lambda url: "/runs" in url and "/console" not in url, hold)
 
     console.page.get_by_role("link", name="Runs", exact=True).click()
     expect(console.page.get_by_role("heading", level=1)).to_have_text("Runs")
