@@ -135,7 +135,6 @@ def test_a_slow_answer_does_not_keep_a_person_on_a_page(console: ConsolePage) ->
         held.append(route)
 
     console.open("/automations")
-    console.page.route(lambda url: "/runs" in url and "/console" not in url, held.append)
     console.page.route(lambda url: "/runs" in url and "/console" not in url, hold)
 
     console.page.get_by_role("link", name="Runs", exact=True).click()

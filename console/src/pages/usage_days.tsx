@@ -3,6 +3,7 @@
 import { useState } from "preact/hooks";
 import { Link } from "../router";
 import { type Column, More, Table } from "../ui/table";
+import { RunsInWords } from "./usage_groups";
 import { count, type DayUsage, END_STATUSES, longDay, runsQuery } from "./usage_numbers";
 
 const PAGE = 31;
@@ -19,10 +20,11 @@ export function DayTable({ days, automation, canSeeRuns }: Properties) {
   const present = END_STATUSES.filter((status) => days.some((day) => day.runs[status] > 0));
   const columns: Column<DayUsage>[] = [
     { title: "Day (UTC)", cell: (day) => <time dateTime={day.day}>{longDay(day.day)}</time> },
-    { title: "Runs", numeric: true, cell: (day) => count(day.runs.total) },
+    { title: "Runs", numeric: true, cell: (day) => <RunsInWords runs={day.runs} /> },
     ...present.map((status) => ({
       title: status.charAt(0).toUpperCase() + status.slice(1),
       numeric: true,
+      optional: true,
       cell: (day: DayUsage) => count(day.runs[status]),
     })),
     { title: "Replies", numeric: true, cell: (day) => count(day.replies) },
@@ -31,7 +33,12 @@ export function DayTable({ days, automation, canSeeRuns }: Properties) {
   if (canSeeRuns) {
     columns.push({
       title: "Details",
-      cell: (day) => day.runs.total > 0 && <Link to={runsQuery(day.day, day.day, { automation })}>Runs</Link>,
+      cell: (day) =>
+        day.runs.total > 0 && (
+          <Link class="one-line" to={runsQuery(day.day, day.day, { automation })}>
+            Show runs
+          </Link>
+        ),
     });
   }
   const rows = days.toReversed();

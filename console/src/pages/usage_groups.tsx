@@ -14,7 +14,9 @@ import {
   END_STATUSES,
   type EndStatus,
   type GroupUsage,
+  inWords,
   MOST_DAYS_OF_RUNS,
+  type RunCounts,
   runsQuery,
 } from "./usage_numbers";
 import { type Span, useLinkTo } from "./usage_span";
@@ -129,7 +131,7 @@ function Groups({ by, rows, span, automation, canSeeRuns }: RowsProperties) {
       cell: (row) => (
         <span class="with-bar">
           <InlineBar row={row} most={most} />
-          <span>{count(row.runs.total)}</span>
+          <RunsInWords runs={row.runs} />
         </span>
       ),
     },
@@ -139,11 +141,15 @@ function Groups({ by, rows, span, automation, canSeeRuns }: RowsProperties) {
   ];
   if (canSeeRuns) {
     columns.push({
-      title: "List",
+      title: "Details",
       cell: (row) => {
         const filter = filterOf(row);
-        const to = filter && runsQuery(span.since, span.until, { automation, ...filter });
-        return to && <Link to={to}>Runs</Link>;
+        if (filter === null) return null;
+        return (
+          <Link class="one-line" to={runsQuery(span.since, span.until, { automation, ...filter })}>
+            Show runs
+          </Link>
+        );
       },
     });
   }
@@ -151,7 +157,7 @@ function Groups({ by, rows, span, automation, canSeeRuns }: RowsProperties) {
   return (
     <>
       {canSeeRuns && daysBetween(span.since, span.until) > MOST_DAYS_OF_RUNS && (
-        <p class="faint">“Runs” lists the runs of the last {MOST_DAYS_OF_RUNS} of these days.</p>
+        <p class="faint">“Show runs” lists the runs of the last {MOST_DAYS_OF_RUNS} of these days.</p>
       )}
       <Table caption={`Usage by ${by}`} rows={rows.slice(0, shown)} id={(row) => nameOf(row) ?? ""} columns={columns} />
       {rows.length > PAGE && (
@@ -185,9 +191,17 @@ function Amount({ value }: { value: number | string }) {
 
 function statusColumn(status: EndStatus): Column<GroupUsage> {
   const title = status.charAt(0).toUpperCase() + status.slice(1);
-  // A narrow screen leaves out the runs that did nothing on purpose.
-  const optional = status === "skipped" || status === "cancelled";
-  return { title, numeric: true, optional, cell: (row) => <Amount value={row.runs[status]} /> };
+  // A narrow screen has the words of `RunsInWords` instead.
+  return { title, numeric: true, optional: true, cell: (row) => <Amount value={row.runs[status]} /> };
+}
+
+/** The number of runs and, on a narrow screen, how those ended that did not succeed. */
+export function RunsInWords({ runs }: { runs: RunCounts }) {
+  return (
+    <span class="usage-runs">
+      {count(runs.total)} <span class="faint">{inWords({ ...runs, succeeded: 0 })}</span>
+    </span>
+  );
 }
 
 /** How many runs a group has beside the group with the most. The part with problems is hatched. */
