@@ -1,4 +1,4 @@
-"""Rules for each page of the console."""
+"""The rules for each page of the console."""
 
 from collections.abc import Callable, Iterator
 from typing import Any

@@ -107,10 +107,9 @@ def test_each_status_has_a_pattern_and_the_smallest_number_is_visible(console: C
 
     console.open("/usage?days=7")
 
-    fills = console.page.locator(".plots .bar:not(.tokens)").evaluate_all(
-        "bars => bars.map(bar => [bar.getAttribute('fill'), bar.getBoundingClientRect().height])"
-    )
-    assert len(fills) == 5
+    bars = console.page.locator(".plots .plot-bar:not(.tokens)")
+    expect(bars).to_have_count(5)
+    fills = bars.evaluate_all("bars => bars.map(bar => [bar.getAttribute('fill'), bar.getBoundingClientRect().height])")
     assert len({fill for fill, _ in fills}) == 4
     assert min(height for _, height in fills) >= 3
 
