@@ -253,13 +253,15 @@ def test_when_the_api_fails_in_the_middle_the_rest_can_be_replayed(console: Cons
 
 def test_selected_runs_are_cancelled_with_a_reason(console: ConsolePage) -> None:
     open_runs = waiting(console.stack, "biz_A", "biz_B")
-    console.open("/runs")
+    console.open("/runs?status=pending")
 
     console.page.get_by_label("Select all 2 shown").check()
     console.button("Cancel 2 runs…").click()
     console.page.get_by_label("Reason (optional)").fill("The client has left.")
     console.button("Cancel 2 runs").click()
     console.wait_for("2 runs cancelled")
+    console.button("Close").click()
+    console.wait_for("No run matches the filters")
 
     for run_id in open_runs:
         row = console.stack.app.ledger.get(run_id)

@@ -16,6 +16,9 @@ import { nameOf, type Row, RUN_COLUMNS } from "./runs_table";
 
 const PAGE_SIZE = 25;
 const EVERY_MS = 5_000;
+/** If few of many runs match, each read searches all of them, so they are read less often. */
+const SLOW_MS = 2_000;
+const RARELY_MS = 30_000;
 
 export function Runs() {
   const { api, can } = useSession();
@@ -23,25 +26,36 @@ export function Runs() {
   const filters = filtersOf(query);
   const key = pathOf(filters);
   const window = useRef<Window | null>(null);
+  const [slow, setSlow] = useState<string | null>(null);
   const list = usePages<Row>(
     key,
     async (cursor) => {
+      const start = performance.now();
       const page = await read(
         api.GET("/runs", {
           params: { query: { ...queryOf(filters), limit: PAGE_SIZE, ...(cursor ? { cursor } : {}) } },
         }),
       );
+      if (performance.now() - start > SLOW_MS) setSlow(key);
       window.current = { since: page.since, until: page.until };
       return page;
     },
-    EVERY_MS,
+    slow === key ? RARELY_MS : EVERY_MS,
   );
-  const [selected, setSelected] = useState<ReadonlySet<string>>(new Set());
+  // Other filters are another list, of which nothing is selected.
+  const [selection, setSelection] = useState<{ key: string; ids: ReadonlySet<string> }>({ key, ids: new Set() });
+  const selected = selection.key === key ? selection.ids : new Set<string>();
+  const setSelected = (ids: Iterable<string>) => setSelection({ key, ids: new Set(ids) });
   const element = useRef<HTMLDivElement>(null);
   const held = useHeld(key, list.data ?? [], (run) => run.run_id, element, selected.size > 0);
   const rows = held.rows.filter((run) => selected.has(run.run_id));
   const select = (id: string, isSelected: boolean) =>
-    setSelected((before) => new Set(isSelected ? [...before, id] : [...before].filter((each) => each !== id)));
+    setSelected(isSelected ? [...selected, id] : [...selected].filter((each) => each !== id));
+  // What was changed may not match any longer, so the list changes even if it is in use.
+  const changed = async () => {
+    await list.reload();
+    held.show();
+  };
   const canChange = can("replay_run") || can("cancel_run");
   return (
     <Page title="Runs" description="A run is one action for one target, such as a chat for a company.">
@@ -57,28 +71,28 @@ export function Runs() {
         </FilterLine>
         {list.loading && <Loading what="runs" />}
         {list.data && held.rows.length === 0 && <NoRuns filters={filters} more={list.more} />}
+        {list.data && (
+          <RunActions
+            key={key}
+            shown={held.rows}
+            selected={rows}
+            filters={filters}
+            window={window.current}
+            onSelectAll={(all) => setSelected(all ? held.rows.map((run) => run.run_id) : [])}
+            onChanged={changed}
+          />
+        )}
         {held.rows.length > 0 && (
-          <>
-            <RunActions
-              key={key}
-              shown={held.rows}
-              selected={rows}
-              filters={filters}
-              window={window.current}
-              onSelectAll={(all) => setSelected(new Set(all ? held.rows.map((run) => run.run_id) : []))}
-              onChanged={list.reload}
+          <div class="runs-table">
+            <Table
+              caption="Runs"
+              rows={held.rows}
+              id={(run) => run.run_id}
+              columns={RUN_COLUMNS}
+              name={nameOf}
+              {...(canChange ? { selected, onSelect: select } : {})}
             />
-            <div class="runs-table">
-              <Table
-                caption="Runs"
-                rows={held.rows}
-                id={(run) => run.run_id}
-                columns={RUN_COLUMNS}
-                name={nameOf}
-                {...(canChange ? { selected, onSelect: select } : {})}
-              />
-            </div>
-          </>
+          </div>
         )}
       </div>
       {list.data && (

@@ -22,7 +22,8 @@ export function RunActions({ shown, selected, filters, window, onSelectAll, onCh
   const [asking, setAsking] = useState<Verb | null>(null);
   const isAboutSelected = useRef(false);
   const verbs = (["replay", "cancel"] as const).filter((verb) => can(`${verb}_run`, `${verb}_runs`, "get_job"));
-  if (verbs.length === 0) return null;
+  // The result of a change stays, even if no run is left in the list.
+  if (verbs.length === 0 || (shown.length === 0 && asking === null)) return null;
   const ask = (verb: Verb) => {
     isAboutSelected.current = selected.length > 0;
     setAsking(verb);
