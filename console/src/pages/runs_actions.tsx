@@ -2,7 +2,6 @@ import { useEffect, useId, useRef, useState } from "preact/hooks";
 import { useSession } from "../session";
 import { Button } from "../ui/button";
 import { MatchingDialog, VERBS } from "./runs_bulk";
-import { inWords } from "./runs_filters";
 import { CHANGEABLE, type Filters, isChangeable, runsText, type Verb, type Window } from "./runs_query";
 import { SelectedDialog } from "./runs_selected";
 import type { Row } from "./runs_table";
@@ -42,7 +41,7 @@ export function RunActions({ shown, selected, filters, window, onSelectAll, onCh
         </Button>
       )}
       {selected.length > 0 && !selected.some((run) => verbs.some((verb) => isChangeable(verb, run.status))) && (
-        <span class="faint">None of them can be {inWords(verbs.map((verb) => VERBS[verb].done))}.</span>
+        <span class="faint">None of them can be {verbs.map((verb) => VERBS[verb].done).join(" or ")}.</span>
       )}
       <div class="actions">
         {verbs.map((verb) => (
