@@ -14,6 +14,7 @@ const ALL_SCOPES = [
   "automations:write",
   "chats:read",
   "chats:write",
+  "messages:read",
   "runs:read",
   "runs:write",
   "subscriptions:read",
