@@ -144,7 +144,10 @@ function AboutTokens() {
         <code>write</code> to change. The console offers only what the scopes of its client allow.
       </p>
       <Command name="To see and change everything:" text={create(ALL_SCOPES)} />
-      <Command name="Only to see:" text={create(ALL_SCOPES.filter((scope) => scope.endsWith(":read")))} />
+      <Command
+        name="Only to see:"
+        text={create(ALL_SCOPES.filter((scope) => scope.endsWith(":read") && scope !== "messages:read"))}
+      />
     </details>
   );
 }
