@@ -70,7 +70,11 @@ export interface Pages<T> extends Query<readonly T[]> {
 
 const REFRESHED_PAGES = 3;
 
-/** Read a list page by page. The first pages are read again every so many milliseconds while the page is visible. */
+/**
+ * Read a list page by page, and read it again every so many milliseconds while the page is visible.
+ *
+ * Later pages are read again only if the list moved: otherwise rows between two pages would be missing.
+ */
 export function usePages<T>(
   key: string | null,
   load: (cursor: string | null) => Promise<Page<T>>,
@@ -82,18 +86,20 @@ export function usePages<T>(
   const current = pages.key === key ? pages.list : [];
   const kept = useRef(current);
   kept.current = current;
+  const newest = useRef(0);
   const first = useQuery(
     key,
     async () => {
-      const wanted = Math.min(Math.max(kept.current.length, 1), REFRESHED_PAGES);
+      const number = ++newest.current;
       const list: Page<T>[] = [];
       do {
         list.push(await load(list.at(-1)?.next_cursor ?? null));
-      } while (list.length < wanted && list.at(-1)?.next_cursor);
+      } while (isStale(list, kept.current));
+      // Another reading, perhaps with another key, has begun since.
+      if (number !== newest.current) return;
       const rest = list.at(-1)?.next_cursor ? kept.current.slice(list.length) : [];
       setPages({ key, list: [...list, ...rest] });
       setMoreError(null);
-      return list.length;
     },
     every,
   );
@@ -113,6 +119,13 @@ export function usePages<T>(
   };
   const data = current.length > 0 ? current.flatMap((page) => page.data) : undefined;
   return { ...first, data, error: first.error ?? moreError, more: cursor !== null, loadingMore, loadMore };
+}
+
+// The page after those that were read again is one of the first, or begins elsewhere than before.
+function isStale<T>(list: readonly Page<T>[], before: readonly Page<T>[]): boolean {
+  const cursor = list.at(-1)?.next_cursor;
+  if (!cursor || list.length >= before.length) return false;
+  return list.length < REFRESHED_PAGES || cursor !== before[list.length - 1]?.next_cursor;
 }
 
 export interface Action<A extends unknown[], R> {
@@ -201,6 +214,8 @@ function useRepeated(reload: (() => Promise<void>) | null, every?: number): void
     const turn = async () => {
       clearTimeout(timer);
       await reload();
+      // Two turns may have waited for their answers at the same time.
+      clearTimeout(timer);
       if (!ended && every) timer = setTimeout(() => document.hidden || turn(), every);
     };
     const wake = () => {
