@@ -75,6 +75,23 @@ def test_ids_that_are_typed_stay_if_the_call_fails_and_the_second_try_changes_th
     assert len(keys) == 1
 
 
+def test_another_list_of_chats_after_a_failure_is_another_request(console: ConsolePage) -> None:
+    console.open("/chats")
+    console.button("Change notifications").click()
+    chats = console.page.get_by_role("textbox", name="Chats")
+    chats.fill("aich_2")
+    console.server.interfere = failing(503, "aichats is busy", path=PATH)
+    console.button("Mute 1 chat").click()
+    console.wait_for("aichats is busy")
+    console.server.interfere = lambda _: None
+    chats.fill("aich_2 aich_3")
+    console.button("Mute 2 chats").click()
+    console.wait_for("2 chats are being changed")
+
+    keys = [event["headers"]["idempotency-key"] for event in console.server.events if event["rawPath"] == PATH]
+    assert len(keys) == len(set(keys)) == 2
+
+
 def test_a_list_of_a_company_shows_the_chats_that_aichats_created_for_it(console: ConsolePage) -> None:
     console.open("/chats?for=biz_A")
 

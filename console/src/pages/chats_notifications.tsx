@@ -1,7 +1,9 @@
 import { useState } from "preact/hooks";
-import { newKey, read } from "../api/client";
+import { read } from "../api/client";
 import { useAction } from "../hooks";
+import { count } from "../model/automation_words";
 import { instantOf } from "../model/zoned";
+import { useRepeatKey } from "../repeat_key";
 import { Link } from "../router";
 import { useSession } from "../session";
 import { useZone } from "../time";
@@ -31,7 +33,7 @@ export function ChangeNotifications({ ids, onClose, onDone }: Properties) {
   const [text, setText] = useState(ids.join("\n"));
   const [preference, setPreference] = useState<"all" | "none">("none");
   const [until, setUntil] = useState("");
-  const [key] = useState(newKey);
+  const [keyOf] = useRepeatKey();
   const chats = [...new Set(text.split(/[\s,]+/).filter(Boolean))];
   const instant = instantOf(until, zone);
   const body = {
@@ -40,7 +42,7 @@ export function ChangeNotifications({ ids, onClose, onDone }: Properties) {
     until: instant === null ? null : new Date(instant).toISOString(),
   };
   const change = useAction(() =>
-    read(api.POST("/chats/notification-preference", { body, params: { header: { "Idempotency-Key": key } } })),
+    read(api.POST("/chats/notification-preference", { body, params: { header: { "Idempotency-Key": keyOf(body) } } })),
   );
   const [started, setStarted] = useState<{ runs: number; automation: string | null } | null>(null);
   const submit = async (event: Event) => {
@@ -57,7 +59,7 @@ export function ChangeNotifications({ ids, onClose, onDone }: Properties) {
       </Dialog>
     );
   }
-  const verb = `${preference === "none" ? "Mute" : "Unmute"} ${chats.length} ${chats.length === 1 ? "chat" : "chats"}`;
+  const verb = `${preference === "none" ? "Mute" : "Unmute"} ${count(chats.length, "chat")}`;
   return (
     <Dialog title="Change notifications" onClose={onClose}>
       <form onSubmit={submit}>
@@ -85,7 +87,7 @@ export function ChangeNotifications({ ids, onClose, onDone }: Properties) {
           hint="Leave it empty to keep the change. At this time, all these chats get the other setting."
         />
         <Terminal
-          command={`aichats chats ${preference === "none" ? "mute" : "unmute"} ${chats.slice(0, 3).map(quoted).join(" ")}${chats.length > 3 ? " …" : ""}`}
+          command={`aichats chats ${preference === "none" ? "mute" : "unmute"} ${chats.slice(0, 3).map(quoted).join(" ")}${chats.length > 3 ? " …" : ""}${body.until ? ` --until ${body.until}` : ""}`}
           request={curl("POST", "/chats/notification-preference", { ...body, ids: body.ids.slice(0, 3) })}
         />
         <ErrorNotice error={change.error} what="The notifications are not changed" />
@@ -102,7 +104,7 @@ export function ChangeNotifications({ ids, onClose, onDone }: Properties) {
 
 function Started({ runs, automation, onClose }: { runs: number; automation: string | null; onClose(): void }) {
   return (
-    <Notice kind="success" title={`${runs} ${runs === 1 ? "chat is" : "chats are"} being changed, about 8 a second`}>
+    <Notice kind="success" title={`${count(runs, "chat is", "chats are")} being changed, about 8 a second`}>
       <p>
         <Link to="/runs?trigger=http">Show the runs</Link>
       </p>

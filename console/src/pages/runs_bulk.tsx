@@ -1,8 +1,9 @@
 // Replay or cancel all runs that match the filters, as a job.
 
 import { useRef, useState } from "preact/hooks";
-import { NoAnswerError, newKey, type Schemas } from "../api/client";
+import { NoAnswerError, type Schemas } from "../api/client";
 import { useAction, useQuery } from "../hooks";
+import { useRepeatKey } from "../repeat_key";
 import { Link, useNavigation } from "../router";
 import { useSession } from "../session";
 import { Confirm } from "../ui/dialog";
@@ -51,13 +52,8 @@ export function MatchingDialog({ verb, filters, window, shown, title, onClose }:
   const request: JobRequest = { verb, filters, window: frozen, statuses };
   const name = `${verb} ${statuses.join()}`;
   const count = useQuery(statuses.length > 0 ? name : null, () => countRuns(api, request));
-  // A key belongs to a request. The same request has the same key when it is repeated, because its answer may be lost.
-  const keys = useRef(new Map<string, string>());
-  const action = useAction(() => {
-    const key = keys.current.get(name) ?? newKey();
-    keys.current.set(name, key);
-    return startJob(api, request, key);
-  });
+  const [keyOf] = useRepeatKey();
+  const action = useAction(() => startJob(api, request, keyOf(request)));
   const found = count.data?.count ?? 0;
   const many = `${count.data?.has_more ? "the newest " : ""}${runsText(found)}`;
   return (
