@@ -2,7 +2,7 @@
 
 import { useState } from "preact/hooks";
 import { type Api, read, type Schemas } from "../api/client";
-import { type Pages, usePages } from "../hooks";
+import { type Pages, usePages, useSettled } from "../hooks";
 import { useQueryParameters } from "../router";
 import { useSession } from "../session";
 import { Distance } from "../time";
@@ -29,7 +29,8 @@ const MOST = 1000;
 export function Chats(_: { parameters: Record<string, string> }) {
   const { api, can } = useSession();
   const [query, setQuery] = useQueryParameters();
-  const company = query.get("for") ?? "";
+  const typed = query.get("for") ?? "";
+  const company = useSettled(typed, 400);
   const list = usePages(`chats ${company}`, (cursor) => (company ? ofCompany(api, company, cursor) : all(api, cursor)));
   const [selected, setSelected] = useState<ReadonlySet<string>>(new Set());
   const [open, setOpen] = useState(false);
@@ -58,7 +59,7 @@ export function Chats(_: { parameters: Record<string, string> }) {
           hint="Created for it in the last 7 days"
           placeholder="biz_…"
           code
-          value={company}
+          value={typed}
           onValue={(value) => setQuery({ for: value.trim() })}
         />
         <Button disabled={!list.data?.length} onClick={() => setSelected(firstOf(list.data ?? []))}>
@@ -108,23 +109,23 @@ function List({ list, selected, onSelect }: ListProperties) {
     <>
       <ErrorNotice error={list.error} what="The chats can't be read" onRetry={list.reload} />
       {list.loading && <Loading what="chats" />}
-      {data?.length === 0 && (
+      {data?.length === 0 && !list.more && (
         <Empty title="There are no chats here">
           <p>A chat appears here as soon as an automation or a call of the API creates it.</p>
         </Empty>
       )}
       {data && data.length > 0 && (
-        <>
-          <Table
-            caption="Chats"
-            columns={COLUMNS}
-            rows={data}
-            id={(row) => row.id}
-            selected={selected}
-            onSelect={onSelect}
-          />
-          <More shown={data.length} what="chats" more={list.more} loading={list.loadingMore} onMore={list.loadMore} />
-        </>
+        <Table
+          caption="Chats"
+          columns={COLUMNS}
+          rows={data}
+          id={(row) => row.id}
+          selected={selected}
+          onSelect={onSelect}
+        />
+      )}
+      {data && (data.length > 0 || list.more) && (
+        <More shown={data.length} what="chats" more={list.more} loading={list.loadingMore} onMore={list.loadMore} />
       )}
     </>
   );
