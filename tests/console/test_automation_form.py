@@ -104,6 +104,16 @@ def test_a_person_who_knows_no_cron_creates_an_automation_with_the_keyboard_alon
     }
 
 
+def test_a_time_zone_can_be_typed_letter_by_letter(console: ConsolePage) -> None:
+    console.open("/create")
+    console.wait_for("Next in")
+    zone = console.page.get_by_label("Time zone")
+    zone.press("Control+A")
+    zone.press_sequentially("Asia/Tokyo", delay=20)
+
+    console.wait_for("(Asia/Tokyo)")
+
+
 def test_a_schedule_is_explained_with_its_next_times_in_both_zones_before_the_rest_is_typed(
     console: ConsolePage,
 ) -> None:

@@ -2,6 +2,7 @@
 
 import type { Schemas } from "../api/client";
 import type { OperationId } from "../session";
+import { knownZone } from "./zoned";
 
 export type AutomationView = Schemas["AutomationView"];
 export type Action = Schemas["Action"];
@@ -44,9 +45,9 @@ export function targetName(target: string | null): string {
   return target ?? "no company";
 }
 
-/** Return the zone in which an automation's times are meant. A webhook has none. */
+/** Return the zone in which an automation's times are shown, which is its own if possible. A webhook has none. */
 export function zoneOf({ trigger }: Pick<Automation, "trigger">): string | null {
-  return trigger.type === "schedule" ? (trigger.timezone ?? "UTC") : null;
+  return trigger.type === "schedule" ? knownZone(trigger.timezone ?? "UTC") : null;
 }
 
 /** Return a budget in words, such as "at most 10 runs and 5,000 tokens per day". */

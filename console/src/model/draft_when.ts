@@ -2,7 +2,7 @@
 
 import { type Days, parseCron, YEAR } from "./cron";
 import { isEqual, type JsonObject, setField, textOf } from "./json";
-import { instantOf, localOf } from "./zoned";
+import { instantOf, isZone, localOf } from "./zoned";
 
 export type WhenKind = "daily" | "weekdays" | "weekly" | "monthly" | "interval" | "once" | "webhook" | "expression";
 
@@ -158,13 +158,4 @@ function timeOf(wall: string, timezone: string): string | null {
   if (!wall || !isZone(timezone)) return null;
   const instant = instantOf(wall, timezone);
   return instant === null ? null : new Date(instant).toISOString().replace(".000Z", "Z");
-}
-
-/** Return whether this browser knows a time zone. */
-export function isZone(timezone: string): boolean {
-  try {
-    return Boolean(new Intl.DateTimeFormat("en", { timeZone: timezone }));
-  } catch {
-    return false;
-  }
 }

@@ -2,6 +2,20 @@
 
 const parts = new Map<string, Intl.DateTimeFormat>();
 
+/** Return whether this browser knows a time zone. */
+export function isZone(timezone: string): boolean {
+  try {
+    return Boolean(new Intl.DateTimeFormat("en", { timeZone: timezone }));
+  } catch {
+    return false;
+  }
+}
+
+/** Return a zone if this browser knows it, otherwise UTC: the browser can't compute the times of an unknown zone. */
+export function knownZone(timezone: string): string {
+  return isZone(timezone) ? timezone : "UTC";
+}
+
 /** Return the wall-clock time of an instant in a zone, as an input of the type datetime-local has it. */
 export function localOf(instant: number, zone: string): string {
   let format = parts.get(zone);

@@ -3,6 +3,7 @@
 import { ApiError, type Schemas } from "../api/client";
 import type { When } from "../model/draft_when";
 import { describeSchedule } from "../model/schedule_words";
+import { isZone } from "../model/zoned";
 import { formatTime, useZone } from "../time";
 import { Notice } from "../ui/state";
 import { LongText, Text } from "../ui/text";
@@ -35,7 +36,7 @@ export function NextTimes({ when, expression, times }: TimesProperties) {
           </>
         )}
       </p>
-      {times.data && times.data.length > 0 && !isWrong && (
+      {times.data && times.data.length > 0 && !isWrong && isZone(when.timezone) && (
         <TimesList times={times.data} zone={when.timezone} isCurrent={times.isCurrent && !times.error} />
       )}
       {isWrong && <p class="hint">You see the next times here as soon as this is right.</p>}

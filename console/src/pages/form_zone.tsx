@@ -1,5 +1,5 @@
 import { useNow } from "../hooks";
-import { isZone } from "../model/draft_when";
+import { isZone } from "../model/zoned";
 import { formatTime, LOCAL_ZONE } from "../time";
 import { TextField } from "../ui/form";
 import { fieldId } from "./form_fields";

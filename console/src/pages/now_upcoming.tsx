@@ -6,6 +6,7 @@ import { useMedia, usePages } from "../hooks";
 import { count } from "../model/automation_words";
 import { useStackPause } from "../model/pause";
 import { numberOf, type Span, timeInOwn, type Upcoming } from "../model/upcoming";
+import { knownZone } from "../model/zoned";
 import { Link, useQueryParameters } from "../router";
 import { useSession } from "../session";
 import { formatTime, Time, useZone } from "../time";
@@ -29,7 +30,7 @@ export function NextDay() {
     async (cursor) => {
       const page = await read(api.GET("/upcoming", { params: { query: { limit: 25, cursor: cursor ?? undefined } } }));
       setSpan({ since: Date.parse(page.since), until: Date.parse(page.until) });
-      return page;
+      return { ...page, data: page.data.map((row) => ({ ...row, timezone: knownZone(row.timezone) })) };
     },
     EVERY_MS,
   );

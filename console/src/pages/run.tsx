@@ -2,6 +2,7 @@ import type { ComponentChildren } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import { read, type Schemas } from "../api/client";
 import { useQuery } from "../hooks";
+import { knownZone } from "../model/zoned";
 import { Link } from "../router";
 import { useSession } from "../session";
 import { formatTime, Time, useZone } from "../time";
@@ -190,7 +191,7 @@ function Slot({ at, automation }: { at: string; automation: string | null }) {
     const found = await read(api.GET("/automations/{name}", { params: { path: { name: automation ?? "" } } }));
     const trigger: object =
       "trigger" in found && typeof found.trigger === "object" && found.trigger ? found.trigger : {};
-    return "timezone" in trigger ? String(trigger.timezone) : null;
+    return "timezone" in trigger ? knownZone(String(trigger.timezone)) : null;
   });
   return (
     <span class="stacked">
