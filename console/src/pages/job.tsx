@@ -1,3 +1,4 @@
+import { useState } from "preact/hooks";
 import { read, type Schemas } from "../api/client";
 import { useQuery } from "../hooks";
 import { Link } from "../router";
@@ -18,10 +19,15 @@ type JobView = Schemas["JobView"];
 /** A job that replays or cancels many runs, and how far it is. */
 export function Job({ parameters: { id: job_id = "" } }: { parameters: Record<string, string> }) {
   const { api } = useSession();
+  const [isDone, setIsDone] = useState(false);
   const job = useQuery(
     `job ${job_id}`,
-    () => read(api.GET("/jobs/{job_id}", { params: { path: { job_id } } })),
-    EVERY_MS,
+    async () => {
+      const found = await read(api.GET("/jobs/{job_id}", { params: { path: { job_id } } }));
+      setIsDone(found.is_done);
+      return found;
+    },
+    isDone ? undefined : EVERY_MS,
   );
   const title = job.data ? `${VERBS[job.data.verb].name} ${runsText(job.data.count)}` : "Job";
   return (
