@@ -1,5 +1,6 @@
 """The list of runs: its filters, and the replay or the cancellation of many runs."""
 
+import re
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -148,6 +149,18 @@ def test_what_was_read_stays_when_the_api_fails(console: ConsolePage) -> None:
     console.button("Try again").click()
 
     expect(console.page.get_by_role("alert")).to_have_count(0)
+
+
+def test_the_start_of_the_list_can_be_typed_again_part_by_part(console: ConsolePage) -> None:
+    console.open("/runs?since=2026-11-19T12:00:00Z")
+    start = console.page.get_by_label("From (Europe/Berlin)")
+    start.focus()
+    console.press("Delete")
+    expect(console.page).not_to_have_url(re.compile("since"))
+    console.press("1", "0")
+
+    expect(start).to_have_value(re.compile(r"T13:00$"))
+    expect(console.page).to_have_url(re.compile("since=2026-10-19"))
 
 
 def test_all_that_match_are_counted_before_a_job_replays_them(console: ConsolePage) -> None:

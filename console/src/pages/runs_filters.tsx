@@ -184,9 +184,12 @@ interface TimeProperties {
 function TimeFilters({ filters, names, problem }: TimeProperties) {
   const [, change] = useQueryParameters();
   const { zone } = useZone();
-  if (names.includes("since") && !filters.since && !filters.until) return null;
+  const element = useRef<HTMLDivElement>(null);
+  // An input is empty as long as a part of its time is missing, so it stays while a person types.
+  const isUsed = element.current?.contains(document.activeElement) ?? false;
+  if (names.includes("since") && !filters.since && !filters.until && !isUsed) return null;
   return (
-    <div class="filters">
+    <div class="filters" ref={element}>
       {names.map((name) => (
         <TextField
           key={name}
