@@ -47,7 +47,7 @@ export function SubscriptionActions({ of, onChanged }: Properties) {
       {open === "test" && <TestDialog of={of} onChanged={onChanged} onClose={close} />}
       {open === "redeliver" && <RedeliverDialog of={of} onClose={close} />}
       {open === "enable" && <EnableDialog of={of} onChanged={onChanged} onClose={close} />}
-      {open === "delete" && <DeleteDialog of={of} onClose={close} />}
+      {open === "delete" && <DeleteDialog of={of} onChanged={onChanged} onClose={close} />}
     </>
   );
 }
@@ -179,15 +179,13 @@ function EnableDialog({ of, onChanged, onClose }: DialogProperties) {
   );
 }
 
-function DeleteDialog({ of, onClose }: { of: SubscriptionRow; onClose(): void }) {
+function DeleteDialog({ of, onChanged, onClose }: DialogProperties) {
   const { api } = useSession();
   const toast = useToast();
   const { go } = useNavigation();
   const header = { "If-Match": of.etag };
-  const remove = useGuarded(
-    of,
-    async () => {},
-    () => take(api.DELETE("/subscriptions/{name}", { params: { path: { name: of.name }, header } })),
+  const remove = useGuarded(of, onChanged, () =>
+    take(api.DELETE("/subscriptions/{name}", { params: { path: { name: of.name }, header } })),
   );
   const done = () => {
     toast(`Deleted ${of.name}`);
