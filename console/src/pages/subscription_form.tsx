@@ -49,7 +49,8 @@ function useSave(stored: SubscriptionRow | null) {
       return { row: data, isNew: stored === null };
     } catch (error) {
       if (stored && error instanceof ApiError && error.status === 412)
-        setNewest(await read(api.GET("/subscriptions/{name}", { params: { path } })));
+        // If the new version can't be read, either, the notice says that nothing was saved.
+        setNewest(await read(api.GET("/subscriptions/{name}", { params: { path } })).catch(() => null));
       throw error;
     }
   });
