@@ -7,7 +7,7 @@ import { useSession } from "../session";
 import { Time } from "../time";
 import { Button } from "../ui/button";
 import { ErrorNotice, Loading, Notice } from "../ui/state";
-import { visible } from "../ui/text";
+import { Text } from "../ui/text";
 
 export interface Version {
   readonly body: JsonObject;
@@ -57,7 +57,14 @@ export function Conflict({ name, base, mine, isSaving, onTake, onOverwrite, onCr
   const { by, ...version } = theirs.data;
   const author = by && typeof by.updated_by === "string" ? by.updated_by : "Someone else";
   return (
-    <Notice kind="error" title={`${author} changed ${name} while you edited it`}>
+    <Notice
+      kind="error"
+      title={
+        <>
+          <Text>{author}</Text> changed {name} while you edited it
+        </>
+      }
+    >
       {by && typeof by.updated_at === "string" && (
         <p>
           Changed <Time at={by.updated_at} />. Nothing that you typed is lost. Choose which version stays.
@@ -113,7 +120,7 @@ function Value({ value, isChanged }: { value: unknown; isChanged: boolean }) {
   const text = value === undefined ? "(default)" : typeof value === "string" ? value : JSON.stringify(value);
   return (
     <span>
-      <bdi>{visible(text)}</bdi>
+      <Text>{text}</Text>
       {isChanged && <span class="faint"> (changed)</span>}
     </span>
   );
