@@ -108,7 +108,9 @@ function useToken(
       token.current = text;
       if (keep) sessionStorage.setItem(KEPT, text);
       else sessionStorage.removeItem(KEPT);
-      const renewed = (reason: string) => {
+      const renewed = async (reason: string) => {
+        // The person has signed out, and a reading of several pages went on.
+        if (token.current === "") return false;
         sessionStorage.removeItem(KEPT);
         setRejection(reason);
         return new Promise<boolean>((done) => waiting.current.push(done));
