@@ -27,6 +27,12 @@ export class ApiError extends Error {
 /** A call that got no answer. The API may have performed it. */
 export class NoAnswerError extends Error {}
 
+/** Return whether a call that failed may have been performed. A busy API says so before it does anything. */
+export function isUncertain(error: Error | null): boolean {
+  if (!(error instanceof ApiError)) return error instanceof NoAnswerError;
+  return error.status >= 500 && !(error.status === 503 && error.problem);
+}
+
 const PATIENCE_MS = 30_000;
 const READ_ATTEMPTS = 3;
 

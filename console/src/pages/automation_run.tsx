@@ -1,5 +1,5 @@
 import { useState } from "preact/hooks";
-import { NoAnswerError, read } from "../api/client";
+import { isUncertain, read } from "../api/client";
 import { useAction } from "../hooks";
 import { type AutomationView, count, describeTargets } from "../model/automation_words";
 import { useRepeatKey } from "../repeat_key";
@@ -84,7 +84,7 @@ export function RunError({ error, name }: { error: Error | null; name: string })
   return (
     <>
       <ErrorNotice error={error} what={`${name} was not run`} />
-      {error instanceof NoAnswerError && (
+      {isUncertain(error) && (
         <p>aichats may have started the runs all the same. If you try again, nothing starts twice.</p>
       )}
     </>

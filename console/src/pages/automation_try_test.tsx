@@ -1,5 +1,5 @@
 import { useState } from "preact/hooks";
-import { NoAnswerError, read, type Schemas } from "../api/client";
+import { isUncertain, read, type Schemas } from "../api/client";
 import { useAction, useQuery } from "../hooks";
 import { type AutomationView, count } from "../model/automation_words";
 import { isObject, type JsonObject } from "../model/json";
@@ -67,9 +67,7 @@ export function ConfirmTestEvent({ event, example, onChanged, onClose }: Propert
           request={curl("POST", "/events/test", body)}
         />
         <ErrorNotice error={send.error} what="The test event was not sent" />
-        {send.error instanceof NoAnswerError && (
-          <p>It may have arrived all the same. If you try again, nothing starts twice.</p>
-        )}
+        {isUncertain(send.error) && <p>It may have arrived all the same. If you try again, nothing starts twice.</p>}
         <div class="buttons">
           <Button onClick={onClose}>Cancel</Button>
           <Button type="submit" kind="danger" busy={send.pending}>

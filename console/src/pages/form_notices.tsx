@@ -1,7 +1,7 @@
 // What the form says besides its fields.
 
 import { useState } from "preact/hooks";
-import { ApiError, NoAnswerError } from "../api/client";
+import { ApiError, isUncertain } from "../api/client";
 import { useLeaving } from "../router";
 import { Button } from "../ui/button";
 import { Dialog } from "../ui/dialog";
@@ -64,7 +64,7 @@ export function SaveError({ error, name }: { error: Error | null; name: string }
       {error && (
         <p class="hint">
           Everything that you typed is still here.
-          {error instanceof NoAnswerError &&
+          {isUncertain(error) &&
             " It may be saved without an answer. You can press the button again: that changes nothing a second time."}
         </p>
       )}

@@ -1,7 +1,7 @@
 // The state of the form: the draft, what the API says about it, and saving it.
 
 import { useEffect, useRef, useState } from "preact/hooks";
-import { ApiError, NoAnswerError, take } from "../api/client";
+import { ApiError, isUncertain, take } from "../api/client";
 import { type Action, useAction } from "../hooks";
 import { draftOf, isBody } from "../model/draft";
 import { type FieldProblem, gapsOf } from "../model/draft_gaps";
@@ -61,7 +61,7 @@ export function useForm(keptAs: string, start: Editing, release: { current: () =
       void save(theirs.etag);
     },
     change: (changes: Parameters<KeptDraft["change"]>[0]) => {
-      if (!(saving.error instanceof NoAnswerError)) saving.reset();
+      if (!isUncertain(saving.error)) saving.reset();
       kept.change(changes);
     },
   };

@@ -1,7 +1,7 @@
 // Replay or cancel all runs that match the filters, as a job.
 
 import { useRef, useState } from "preact/hooks";
-import { NoAnswerError, type Schemas } from "../api/client";
+import type { Schemas } from "../api/client";
 import { useAction, useQuery } from "../hooks";
 import { useRepeatKey } from "../repeat_key";
 import { Link, useNavigation } from "../router";
@@ -64,6 +64,7 @@ export function MatchingDialog({ verb, filters, window, shown, title, onClose }:
       action={action}
       dismiss={verb === "cancel" ? "Keep the runs" : "Close"}
       failure="The job did not start"
+      uncertain="The job may have started. Press the button again: the same request never starts a second job."
       disabled={found === 0}
       onClose={onClose}
       onDone={(job) => go(`/jobs/${job.job_id}`)}
@@ -74,9 +75,6 @@ export function MatchingDialog({ verb, filters, window, shown, title, onClose }:
       <LeftOut verb={verb} filters={filters} />
       {verb === "replay" && <Reasons rows={shown.filter((run) => statuses.includes(run.status))} />}
       <p class="hint">{CONSEQUENCE[verb]}</p>
-      {action.error instanceof NoAnswerError && (
-        <p>The job may have started. Press the button again: the same request never starts a second job.</p>
-      )}
       <Commands request={request} />
     </Confirm>
   );

@@ -1,7 +1,6 @@
 // Replay or cancel the runs that a person selected, one after the other.
 
 import { useState } from "preact/hooks";
-import { NoAnswerError } from "../api/client";
 import { useAction } from "../hooks";
 import { Link } from "../router";
 import { useSession } from "../session";
@@ -56,6 +55,7 @@ export function SelectedDialog({ verb, rows, onClose, onChanged }: Properties) {
       action={action}
       dismiss={verb === "cancel" ? "Keep the runs" : "Close"}
       failure={`aichats stopped after ${results.size} of ${runsText(wanted.length)}`}
+      uncertain={`The last run may have been ${VERBS[verb].done}. Press the button again: no run is changed twice.`}
       disabled={wanted.length === 0}
       onClose={onClose}
       onDone={finish}
@@ -73,9 +73,6 @@ export function SelectedDialog({ verb, rows, onClose, onChanged }: Properties) {
         />
       )}
       <Progress verb={verb} handled={results.size} total={wanted.length} active={action.pending} />
-      {action.error instanceof NoAnswerError && (
-        <p>The last run may have been {VERBS[verb].done}. Press the button again: no run is changed twice.</p>
-      )}
       <Terminal
         command={`aichats runs ${verb} ${wanted.map((run) => run.run_id).join(" ")}`}
         request={`for RUN in ${wanted.map((run) => run.run_id).join(" ")}; do\n  curl -X POST ${window.location.origin}/runs/$RUN/${verb} -H "Authorization: Bearer $AICHATS_TOKEN"\ndone`}

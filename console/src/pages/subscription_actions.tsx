@@ -1,7 +1,7 @@
 // What a person can do with a subscription: send a test event, deliver events again, edit, disable and delete it.
 
 import { useState } from "preact/hooks";
-import { type Api, ApiError, read, type Schemas, take } from "../api/client";
+import { type Api, ApiError, isUncertain, read, type Schemas, take } from "../api/client";
 import { type Action, useAction } from "../hooks";
 import { bodyOf, draftOf } from "../model/subscription_draft";
 import { useNavigation } from "../router";
@@ -14,7 +14,7 @@ import { curl, Terminal } from "../ui/terminal";
 import { Facts, Id, Text } from "../ui/text";
 import { useToast } from "../ui/toast";
 import { RedeliverDialog } from "./subscription_redeliver";
-import { adviceOn, hostOf, isUncertain, type SubscriptionRow } from "./subscription_words";
+import { adviceOn, hostOf, type SubscriptionRow } from "./subscription_words";
 
 interface Properties {
   of: SubscriptionRow;

@@ -1,5 +1,5 @@
 import { useEffect, useRef, useState } from "preact/hooks";
-import { ApiError, read, type Schemas, take } from "../api/client";
+import { ApiError, isUncertain, read, type Schemas, take } from "../api/client";
 import { useAction, useQuery } from "../hooks";
 import { bodyOf, type Draft, draftOf, merged, NEW_DRAFT } from "../model/subscription_draft";
 import { useNavigation } from "../router";
@@ -12,7 +12,7 @@ import { useToast } from "../ui/toast";
 import { ConflictNotice } from "./subscription_conflict";
 import { Created } from "./subscription_created";
 import { SubscriptionFields } from "./subscription_fields";
-import { isUncertain, type SubscriptionRow } from "./subscription_words";
+import type { SubscriptionRow } from "./subscription_words";
 
 /** The form for a new subscription or, with a name, for an existing one. */
 export function SubscriptionForm({ parameters }: { parameters: Record<string, string> }) {

@@ -1,7 +1,7 @@
 // Deliver stored events again: those of a time span, or a single one.
 
 import { useRef, useState } from "preact/hooks";
-import { ApiError, newKey, read, type Schemas } from "../api/client";
+import { ApiError, isUncertain, newKey, read, type Schemas } from "../api/client";
 import { useAction } from "../hooks";
 import { instantOf, localOf } from "../model/zoned";
 import { useSession } from "../session";
@@ -12,7 +12,7 @@ import { Select } from "../ui/form";
 import { ErrorNotice, Notice } from "../ui/state";
 import { curl, quoted, Terminal } from "../ui/terminal";
 import { WhenField } from "../ui/when";
-import { isUncertain, type SubscriptionRow } from "./subscription_words";
+import type { SubscriptionRow } from "./subscription_words";
 
 type Request = Schemas["Redeliver"];
 type Started = Schemas["StartedRedelivery"];

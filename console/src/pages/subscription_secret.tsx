@@ -1,7 +1,7 @@
 // The secret with which a receiver verifies what it gets. It is shown once: after a creation or a rotation.
 
 import { useRef, useState } from "preact/hooks";
-import { newKey, read, type Schemas } from "../api/client";
+import { isUncertain, newKey, read, type Schemas } from "../api/client";
 import { useAction } from "../hooks";
 import { useSession } from "../session";
 import { When } from "../time";
@@ -10,7 +10,7 @@ import { Confirm } from "../ui/dialog";
 import { Section } from "../ui/page";
 import { Notice } from "../ui/state";
 import { curl, Terminal } from "../ui/terminal";
-import { isUncertain, type SubscriptionRow } from "./subscription_words";
+import type { SubscriptionRow } from "./subscription_words";
 
 const GUIDE = "https://www.standardwebhooks.com";
 
@@ -91,6 +91,7 @@ function RotateDialog({ of, onDone, onClose }: RotateProperties) {
           ? "aichats may have rotated the secret. Try again: you get the same new secret"
           : "The secret was not rotated"
       }
+      uncertain={null}
       onDone={onDone}
       onClose={onClose}
     >

@@ -1,7 +1,7 @@
 // What subscriptions, their receivers and deliveries are called, in words for people.
 
 import { useState } from "preact/hooks";
-import { ApiError, NoAnswerError, read, type Schemas } from "../api/client";
+import { read, type Schemas } from "../api/client";
 import { useQuery } from "../hooks";
 import { Link } from "../router";
 import { useSession } from "../session";
@@ -108,11 +108,6 @@ export function Address({ of }: { of: SubscriptionRow }) {
       </button>
     </>
   );
-}
-
-/** Return whether a call that failed may have been performed. */
-export function isUncertain(error: Error | null): boolean {
-  return error instanceof NoAnswerError || (error instanceof ApiError && error.status >= 500);
 }
 
 const MOST_WAITING = 100;

@@ -1,5 +1,6 @@
 import type { ComponentChildren } from "preact";
 import { useEffect, useId, useRef } from "preact/hooks";
+import { isUncertain } from "../api/client";
 import type { Action } from "../hooks";
 import { Button } from "./button";
 import { ErrorNotice } from "./state";
@@ -39,6 +40,8 @@ interface ConfirmProperties<R> {
   dismiss?: string;
   /** What failed if the action fails, such as "The run is not replayed". */
   failure: string;
+  /** What a person should know if the action may have been performed, although it failed. Null: nothing. */
+  uncertain?: string | null;
   onDone(result: R): void;
   onClose(): void;
   children?: ComponentChildren;
@@ -48,6 +51,7 @@ interface ConfirmProperties<R> {
 /** A question before an action. If the action fails, the dialog stays open, with everything that was typed. */
 export function Confirm<R>(properties: ConfirmProperties<R>) {
   const { title, verb, danger, action, failure, onDone, onClose, children, disabled, dismiss = "Cancel" } = properties;
+  const { uncertain = "It may be done all the same, because there was no complete answer." } = properties;
   const perform = async (event: Event) => {
     event.preventDefault();
     const result = await action.run();
@@ -58,6 +62,7 @@ export function Confirm<R>(properties: ConfirmProperties<R>) {
       <form onSubmit={perform}>
         {children}
         <ErrorNotice error={action.error} what={failure} />
+        {isUncertain(action.error) && uncertain && <p>{uncertain}</p>}
         <div class="buttons">
           <Button onClick={onClose}>{dismiss}</Button>
           <Button type="submit" kind={danger ? "danger" : "primary"} busy={action.pending} disabled={disabled ?? false}>

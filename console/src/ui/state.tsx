@@ -1,7 +1,7 @@
 // What a page shows before, instead of, or beside its content: progress, errors, notices, and an empty list.
 
 import type { ComponentChildren } from "preact";
-import { ApiError, NoAnswerError } from "../api/client";
+import { ApiError } from "../api/client";
 import { Button } from "./button";
 
 export function Loading({ what }: { what: string }) {
@@ -45,7 +45,6 @@ export function ErrorNotice({ error, what, onRetry }: { error: Error | null; wha
   return (
     <Notice kind="error" title={what} actions={retry}>
       <p>{error.message}</p>
-      {error instanceof NoAnswerError && <p class="faint">The last answer stays on the page.</p>}
       {error instanceof ApiError && error.problem && (
         <>
           {(error.problem.errors ?? []).length > 0 && (
