@@ -5,7 +5,8 @@ import { Distance, Time, When } from "../time";
 import { Button } from "../ui/button";
 import { Dialog } from "../ui/dialog";
 import { Section } from "../ui/page";
-import { type Column, More, Table } from "../ui/table";
+import { usePortion } from "../ui/portion";
+import { type Column, Table } from "../ui/table";
 import { Facts, Text } from "../ui/text";
 import { Account, ConnectCommand, ConnectionBadge, companiesInWords, STATES } from "./connections_words";
 
@@ -17,22 +18,13 @@ interface Properties {
 }
 
 export function ConnectionList({ connections, keys }: Properties) {
-  const [shown, setShown] = useState(PAGE);
+  const { shown, more } = usePortion(connections, PAGE, "connections");
   const [open, setOpen] = useState<string | null>(null);
   const opened = connections.find((each) => each.name === open);
-  const rows = connections.slice(0, shown);
   return (
     <Section title="Accounts">
-      <Table caption="Connections" rows={rows} id={(row) => row.name} columns={columns(keys, setOpen)} />
-      {connections.length > PAGE && (
-        <More
-          shown={rows.length}
-          what="connections"
-          more={rows.length < connections.length}
-          loading={false}
-          onMore={() => setShown(shown + PAGE)}
-        />
-      )}
+      <Table caption="Connections" rows={shown} id={(row) => row.name} columns={columns(keys, setOpen)} />
+      {more}
       {opened && <ConnectionDialog of={opened} onClose={() => setOpen(null)} />}
     </Section>
   );

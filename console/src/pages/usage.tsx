@@ -12,7 +12,7 @@ import { DayTable } from "./usage_days";
 import { UsageGroups } from "./usage_groups";
 import type { DayUsage, GroupUsage } from "./usage_numbers";
 import { UsagePlot } from "./usage_plot";
-import { isAboutDays, SpanChoice, spanOf, useLinkTo } from "./usage_span";
+import { isAboutDays, MOST_DAYS, SpanChoice, spanOf, useLinkTo } from "./usage_span";
 import { Totals } from "./usage_totals";
 
 // An answer adds up the counters of up to 92 days, and changes little within a minute.
@@ -89,7 +89,11 @@ function NoRuns({ days }: { days: number | null }) {
     <Empty title="No run ended in these days">
       <p>A run counts on the day of its creation, some seconds after it ended.</p>
       <div class="actions">
-        {days !== 92 && <LinkButton to={link({ days: "92", since: null, until: null })}>Show 92 days</LinkButton>}
+        {days !== MOST_DAYS && (
+          <LinkButton to={link({ days: String(MOST_DAYS), since: null, until: null })}>
+            Show {MOST_DAYS} days
+          </LinkButton>
+        )}
         {can("put_automation") && <Link to="/create">Create an automation</Link>}
       </div>
     </Empty>

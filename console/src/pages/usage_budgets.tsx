@@ -1,6 +1,5 @@
 // The budgets of the stack and of automations: what is used of each in its day or month.
 
-import { useState } from "preact/hooks";
 import { read, type Schemas } from "../api/client";
 import { useQuery } from "../hooks";
 import { Link } from "../router";
@@ -8,8 +7,8 @@ import { useSession } from "../session";
 import { Time } from "../time";
 import { LinkButton } from "../ui/button";
 import { Section } from "../ui/page";
+import { usePortion } from "../ui/portion";
 import { Empty, ErrorNotice, Loading } from "../ui/state";
-import { More } from "../ui/table";
 import { curl, Terminal } from "../ui/terminal";
 import { Text } from "../ui/text";
 import { count, percent } from "./usage_numbers";
@@ -23,7 +22,6 @@ const EVERY_MS = 15_000;
 /** The budgets, first that of the stack, then those of which the most is used. */
 export function UsageBudgets() {
   const { api, can } = useSession();
-  const [shown, setShown] = useState(PAGE);
   const budgets = useQuery(
     "budgets",
     async () => {
@@ -38,6 +36,7 @@ export function UsageBudgets() {
     },
     EVERY_MS,
   );
+  const { shown, more } = usePortion(budgets.data ?? [], PAGE, "budgets");
   return (
     <Section title="Budgets">
       <p class="faint">
@@ -55,22 +54,14 @@ export function UsageBudgets() {
           {can("list_automations") && <LinkButton to="/automations">Choose an automation</LinkButton>}
         </Empty>
       )}
-      {budgets.data && budgets.data.length > 0 && (
+      {shown.length > 0 && (
         <ul class="budgets">
-          {budgets.data.slice(0, shown).map((budget) => (
+          {shown.map((budget) => (
             <BudgetItem key={budget.automation ?? ""} budget={budget} />
           ))}
         </ul>
       )}
-      {budgets.data && budgets.data.length > PAGE && (
-        <More
-          shown={Math.min(shown, budgets.data.length)}
-          what={`of ${count(budgets.data.length)} budgets`}
-          more={shown < budgets.data.length}
-          loading={false}
-          onMore={() => setShown(shown + PAGE)}
-        />
-      )}
+      {more}
       <Terminal command={null} request={curl("GET", "/budgets")} />
     </Section>
   );

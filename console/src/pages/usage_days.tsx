@@ -2,7 +2,8 @@
 
 import { useState } from "preact/hooks";
 import { Link } from "../router";
-import { type Column, More, Table } from "../ui/table";
+import { usePortion } from "../ui/portion";
+import { type Column, Table } from "../ui/table";
 import { RunsInWords } from "./usage_groups";
 import { count, type DayUsage, END_STATUSES, longDay, runsQuery } from "./usage_numbers";
 
@@ -15,7 +16,7 @@ interface Properties {
 }
 
 export function DayTable({ days, automation, canSeeRuns }: Properties) {
-  const [shown, setShown] = useState(PAGE);
+  const { shown, more } = usePortion(days.toReversed(), PAGE, "days");
   const [open, setOpen] = useState(false);
   const present = END_STATUSES.filter((status) => days.some((day) => day.runs[status] > 0));
   const columns: Column<DayUsage>[] = [
@@ -41,22 +42,13 @@ export function DayTable({ days, automation, canSeeRuns }: Properties) {
         ),
     });
   }
-  const rows = days.toReversed();
   return (
     <details class="terminal" open={open} onToggle={(event) => setOpen(event.currentTarget.open)}>
       <summary>Show the numbers of the plot as a table</summary>
       {open && (
         <>
-          <Table caption="Usage by day" rows={rows.slice(0, shown)} id={(day) => day.day} columns={columns} />
-          {rows.length > PAGE && (
-            <More
-              shown={Math.min(shown, rows.length)}
-              what={`of ${rows.length} days`}
-              more={shown < rows.length}
-              loading={false}
-              onMore={() => setShown(shown + PAGE)}
-            />
-          )}
+          <Table caption="Usage by day" rows={shown} id={(day) => day.day} columns={columns} />
+          {more}
         </>
       )}
     </details>

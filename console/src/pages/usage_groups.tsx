@@ -1,12 +1,12 @@
 // The usage of each automation, or of each target.
 
-import { useState } from "preact/hooks";
 import { ApiError } from "../api/client";
 import type { Query } from "../hooks";
 import { Link, useQueryParameters } from "../router";
 import { Section } from "../ui/page";
+import { usePortion } from "../ui/portion";
 import { Empty, ErrorNotice, Loading } from "../ui/state";
-import { type Column, More, Table } from "../ui/table";
+import { type Column, Table } from "../ui/table";
 import { Text } from "../ui/text";
 import {
   count,
@@ -119,7 +119,7 @@ interface RowsProperties extends Omit<Properties, "groups"> {
 }
 
 function Groups({ by, rows, span, automation, canSeeRuns }: RowsProperties) {
-  const [shown, setShown] = useState(PAGE);
+  const { shown, more } = usePortion(rows, PAGE, by === "automation" ? "automations" : "targets");
   const link = useLinkTo();
   const most = Math.max(...rows.map((row) => row.runs.total));
   const present = END_STATUSES.filter((status) => rows.some((row) => row.runs[status] > 0));
@@ -153,22 +153,13 @@ function Groups({ by, rows, span, automation, canSeeRuns }: RowsProperties) {
       },
     });
   }
-  const what = by === "automation" ? "automations" : "targets";
   return (
     <>
       {canSeeRuns && daysBetween(span.since, span.until) > MOST_DAYS_OF_RUNS && (
         <p class="faint">“Show runs” lists the runs of the last {MOST_DAYS_OF_RUNS} of these days.</p>
       )}
-      <Table caption={`Usage by ${by}`} rows={rows.slice(0, shown)} id={(row) => nameOf(row) ?? ""} columns={columns} />
-      {rows.length > PAGE && (
-        <More
-          shown={Math.min(shown, rows.length)}
-          what={`of ${count(rows.length)} ${what}`}
-          more={shown < rows.length}
-          loading={false}
-          onMore={() => setShown(shown + PAGE)}
-        />
-      )}
+      <Table caption={`Usage by ${by}`} rows={shown} id={(row) => nameOf(row) ?? ""} columns={columns} />
+      {more}
     </>
   );
 }
