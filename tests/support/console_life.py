@@ -71,8 +71,15 @@ class LivelyWhop(WhopInMemory):
     @override
     def do(self, request: httpx.Request) -> httpx.Response:
         if (request.method, request.url.path) == ("GET", CHATS):
-            return page(*reversed(self.chats.values()))
+            return self._list(request.url.params)
         return super().do(request)
+
+    def _list(self, query: httpx.QueryParams) -> httpx.Response:
+        """Return a page of the chats, newest first. A cursor is a position in the list."""
+        chats = list(reversed(self.chats.values()))
+        begin = int(query.get("after", 0))
+        end = begin + int(query.get("first", len(chats)))
+        return page(*chats[begin:end], end_cursor=str(end), has_next_page=end < len(chats))
 
     @override
     def _create(self, fields: Json) -> Json:
