@@ -27,10 +27,10 @@ export class ApiError extends Error {
 /** A call that got no answer. The API may have performed it. */
 export class NoAnswerError extends Error {}
 
-/** Return whether a call that failed may have been performed. A busy API says so before it does anything. */
+/** Return whether a call that failed may have been performed. A paused stack says so before it does anything. */
 export function isUncertain(error: Error | null): boolean {
   if (!(error instanceof ApiError)) return error instanceof NoAnswerError;
-  return error.status >= 500 && !(error.status === 503 && error.problem);
+  return error.status >= 500 && !error.problem?.type?.endsWith("stack-paused");
 }
 
 const PATIENCE_MS = 30_000;
