@@ -2,16 +2,12 @@
 
 import type { Schemas } from "../api/client";
 import type { OperationId } from "../session";
+import { count } from "./words";
 import { knownZone } from "./zoned";
 
 export type AutomationView = Schemas["AutomationView"];
 export type Action = Schemas["Action"];
 type Automation = Pick<AutomationView, "trigger" | "action" | "targets">;
-
-/** Return a number with its noun, such as "1 run" or "1,200 companies". */
-export function count(number: number, noun: string, plural = `${noun}s`): string {
-  return `${number.toLocaleString("en-US")} ${number === 1 ? noun : plural}`;
-}
 
 const VERBS: Record<Action["type"], string> = {
   "whop.create_chat": "Creates a Whop chat",

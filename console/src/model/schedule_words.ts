@@ -3,6 +3,7 @@
 
 import type { Schemas } from "../api/client";
 import { type Cron, type Days, parseCron, YEAR } from "./cron";
+import { joined } from "./words";
 
 const MONTHS = [
   "January",
@@ -206,10 +207,4 @@ function ranges(values: readonly number[]): [first: number, last: number][] {
 function range(first = "", last = "", distance: number): string[] {
   if (distance === 0) return [first];
   return distance === 1 ? [first, last] : [`${first} through ${last}`];
-}
-
-function joined(words: readonly string[], conjunction = "and"): string {
-  if (conjunction === ",") return words.join(", ");
-  if (words.length < 2) return words.join("");
-  return `${words.slice(0, -1).join(", ")} ${conjunction} ${words.at(-1)}`;
 }

@@ -3,6 +3,7 @@
 import type { Schemas } from "../api/client";
 import { formatTime } from "../time";
 import { formatInZone } from "../ui/zoned_time";
+import { count } from "./words";
 import { localOf } from "./zoned";
 
 export type Upcoming = Schemas["UpcomingTimes"];
@@ -63,7 +64,7 @@ export function rhythmOf({ times }: Upcoming): string | null {
 
 /** Return how many times an automation has in the span, such as "24 times" or "50 times or more". */
 export function numberOf({ times, more }: Upcoming): string {
-  return `${times.length} ${times.length === 1 ? "time" : "times"}${more ? " or more" : ""}`;
+  return `${count(times.length, "time")}${more ? " or more" : ""}`;
 }
 
 /** Return a time in the zone of the viewer and, if it differs, in that of the automation. */

@@ -1,7 +1,8 @@
 import { read } from "../api/client";
 import { useQuery } from "../hooks";
-import { type AutomationView, count } from "../model/automation_words";
+import type { AutomationView } from "../model/automation_words";
 import { type Credential, credentialOf } from "../model/credentials";
+import { count } from "../model/words";
 import { Link } from "../router";
 import { useSession } from "../session";
 import { StateBadge } from "../ui/status";

@@ -7,6 +7,7 @@ import {
   describeBudget,
   NEEDED,
 } from "../model/automation_words";
+import { amount } from "../model/words";
 import { Link } from "../router";
 import { useSession } from "../session";
 import { Time } from "../time";
@@ -125,7 +126,7 @@ function details(action: Action): [string, ComponentChildren][] {
   if ("company_id" in action && action.company_id) items.push(["Moves the chat to", action.company_id]);
   if ("await_reply" in action && action.await_reply) items.push(["Reply", "aichats watches for the agent's reply"]);
   if ("attachments" in action && action.attachments?.length) {
-    items.push(["Attachments", action.attachments.length.toLocaleString("en-US")]);
+    items.push(["Attachments", amount(action.attachments.length)]);
   }
   if ("agent_identifier" in action && action.agent_identifier) items.push(["Agent", action.agent_identifier]);
   if ("user_id" in action && action.user_id) items.push(["User", <Text key="user">{action.user_id}</Text>]);

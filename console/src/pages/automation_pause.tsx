@@ -1,7 +1,8 @@
 import { useId, useState } from "preact/hooks";
 import { ApiError, read } from "../api/client";
 import { useAction, useQuery } from "../hooks";
-import { type AutomationView, count, zoneOf } from "../model/automation_words";
+import { type AutomationView, zoneOf } from "../model/automation_words";
+import { count } from "../model/words";
 import { instantOf } from "../model/zoned";
 import { useSession } from "../session";
 import { useZone } from "../time";

@@ -1,7 +1,8 @@
 import type { ComponentChildren } from "preact";
 import { useState } from "preact/hooks";
 import type { Schemas } from "../api/client";
-import { count, targetName } from "../model/automation_words";
+import { targetName } from "../model/automation_words";
+import { amount, count } from "../model/words";
 import { TextField } from "../ui/form";
 import { usePortion } from "../ui/portion";
 import { Empty, Notice } from "../ui/state";
@@ -59,10 +60,7 @@ function Summary({ total, failed, notShown }: { total: number; failed: number; n
     <div role="status" class="lines">
       {failed === 0 && <p>{count(total + notShown, "run")} would start.</p>}
       {failed > 0 && (
-        <Notice
-          kind="warning"
-          title={`${failed.toLocaleString("en-US")} of ${count(total + notShown, "text")} can't be filled in`}
-        >
+        <Notice kind="warning" title={`${amount(failed)} of ${count(total + notShown, "text")} can't be filled in`}>
           <p>These runs would fail. Change the texts of the automation, or what they use.</p>
         </Notice>
       )}

@@ -1,7 +1,8 @@
 import { useState } from "preact/hooks";
 import { isUncertain, read } from "../api/client";
 import { useAction } from "../hooks";
-import { type AutomationView, count, describeTargets } from "../model/automation_words";
+import { type AutomationView, describeTargets } from "../model/automation_words";
+import { count } from "../model/words";
 import { useRepeatKey } from "../repeat_key";
 import { useSession } from "../session";
 import { Button } from "../ui/button";

@@ -1,7 +1,8 @@
 import { useState } from "preact/hooks";
 import { type Api, read, type Schemas } from "../api/client";
 import { useQuery } from "../hooks";
-import { type AutomationView, count, targetName } from "../model/automation_words";
+import { type AutomationView, targetName } from "../model/automation_words";
+import { amount, count } from "../model/words";
 import { Link } from "../router";
 import { useSession } from "../session";
 import { Distance } from "../time";
@@ -60,7 +61,7 @@ export function NewestRuns({ automation }: { automation: AutomationView }) {
 }
 
 function countsOf({ counts, counted_all }: Schemas["LastRun"]): string {
-  const parts = Object.entries(counts).map(([status, number]) => `${number.toLocaleString("en-US")} ${status}`);
+  const parts = Object.entries(counts).map(([status, number]) => `${amount(number)} ${status}`);
   return parts.join(", ") + (counted_all ? "" : ", and more");
 }
 

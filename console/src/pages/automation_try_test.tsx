@@ -1,8 +1,9 @@
 import { useState } from "preact/hooks";
 import { isUncertain, read, type Schemas } from "../api/client";
 import { useAction, useQuery } from "../hooks";
-import { type AutomationView, count } from "../model/automation_words";
+import type { AutomationView } from "../model/automation_words";
 import { isObject, type JsonObject } from "../model/json";
+import { count } from "../model/words";
 import { useRepeatKey } from "../repeat_key";
 import { Link } from "../router";
 import { type Session, useSession } from "../session";

@@ -2,15 +2,8 @@ import type { ComponentChildren } from "preact";
 import { useState } from "preact/hooks";
 import { ApiError } from "../api/client";
 import { useSettled } from "../hooks";
-import {
-  type AutomationView,
-  count,
-  DEEDS,
-  type Deed,
-  describeAction,
-  NEEDED,
-  switchOf,
-} from "../model/automation_words";
+import { type AutomationView, DEEDS, type Deed, describeAction, NEEDED, switchOf } from "../model/automation_words";
+import { count } from "../model/words";
 import { Link, useQueryParameters } from "../router";
 import { useSession } from "../session";
 import { Button, LinkButton } from "../ui/button";

@@ -1,7 +1,7 @@
 import { useState } from "preact/hooks";
 import { read } from "../api/client";
 import { useAction } from "../hooks";
-import { count } from "../model/automation_words";
+import { count } from "../model/words";
 import { instantOf } from "../model/zoned";
 import { useRepeatKey } from "../repeat_key";
 import { Link } from "../router";

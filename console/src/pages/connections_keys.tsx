@@ -1,10 +1,10 @@
 import type { Schemas } from "../api/client";
 import type { Connection } from "../model/credentials";
+import { count } from "../model/words";
 import { useSession } from "../session";
 import { Section } from "../ui/page";
 import { quoted } from "../ui/terminal";
 import { Facts, Text } from "../ui/text";
-import { companiesInWords } from "./connections_words";
 
 interface Properties {
   keys: Schemas["KeyHolders"];
@@ -15,7 +15,7 @@ interface Properties {
 export function ApiKeys({ keys, connections }: Properties) {
   const { me } = useSession();
   const hasDefault = connections.some((each) => each.is_default && each.state !== "disconnected");
-  const count = keys.companies.length;
+  const number = keys.companies.length;
   return (
     <Section title="API keys">
       <Facts
@@ -24,12 +24,12 @@ export function ApiKeys({ keys, connections }: Properties) {
             "Key for all companies",
             keys.default ? (hasDefault ? "stored, but the connection default comes first" : "stored") : "none",
           ],
-          ["Keys of single companies", count > 0 ? companiesInWords(count) : "none"],
+          ["Keys of single companies", number > 0 ? count(number, "company", "companies") : "none"],
         ]}
       />
-      {count > 0 && (
+      {number > 0 && (
         <details>
-          <summary>Show {companiesInWords(count)}</summary>
+          <summary>Show {count(number, "company", "companies")}</summary>
           <p>
             <Text>{keys.companies.join(", ")}</Text>
           </p>

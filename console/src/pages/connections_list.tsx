@@ -1,6 +1,7 @@
 import { useState } from "preact/hooks";
 import type { Schemas } from "../api/client";
 import type { Connection } from "../model/credentials";
+import { count } from "../model/words";
 import { Distance, Time, When } from "../time";
 import { Button } from "../ui/button";
 import { Dialog } from "../ui/dialog";
@@ -8,7 +9,7 @@ import { Section } from "../ui/page";
 import { usePortion } from "../ui/portion";
 import { type Column, Table } from "../ui/table";
 import { Facts, Text } from "../ui/text";
-import { Account, ConnectCommand, ConnectionBadge, companiesInWords, STATES } from "./connections_words";
+import { Account, ConnectCommand, ConnectionBadge, STATES } from "./connections_words";
 
 const PAGE = 25;
 
@@ -73,7 +74,7 @@ function UsedBy({ of, keys }: { of: Connection; keys: Schemas["KeyHolders"] }) {
   return (
     <div class="cell-lines">
       {isUsed && <span>all other companies</span>}
-      {of.companies.length > 3 && companiesInWords(of.companies.length)}
+      {of.companies.length > 3 && count(of.companies.length, "company", "companies")}
       {of.companies.length <= 3 && of.companies.map((each) => <Text key={each}>{each}</Text>)}
       {!isUsed && of.companies.length === 0 && (
         <span class="faint">{keys.default ? "nothing: the API key is used instead" : "nothing"}</span>

@@ -1,10 +1,11 @@
 // Connections that need a person, or that will need one soon.
 
 import type { Connection } from "../model/credentials";
+import { count } from "../model/words";
 import { When } from "../time";
 import { Notice } from "../ui/state";
 import { Text } from "../ui/text";
-import { ConnectCommand, companiesInWords } from "./connections_words";
+import { ConnectCommand } from "./connections_words";
 
 const MOST_SHOWN = 5;
 
@@ -70,7 +71,7 @@ function Problem({ of }: { of: Connection }) {
 }
 
 function usersOf(of: Connection): string {
-  const own = of.companies.length > 0 ? companiesInWords(of.companies.length) : "";
+  const own = of.companies.length > 0 ? count(of.companies.length, "company", "companies") : "";
   const rest = of.is_default ? "all companies without a credential of their own" : "";
   return [own, rest].filter(Boolean).join(" and ") || "no company";
 }

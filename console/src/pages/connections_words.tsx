@@ -67,7 +67,3 @@ export function ConnectCommand({ of }: { of: Connection }) {
     </div>
   );
 }
-
-export function companiesInWords(count: number): string {
-  return count === 1 ? "1 company" : `${count} companies`;
-}

@@ -1,6 +1,7 @@
 import { useState } from "preact/hooks";
 import { read, type Schemas } from "../api/client";
 import { useQuery } from "../hooks";
+import { amount, count } from "../model/words";
 import { Link } from "../router";
 import { useSession } from "../session";
 import { Time } from "../time";
@@ -10,7 +11,7 @@ import { ErrorNotice, Loading, Notice } from "../ui/state";
 import { curl, Terminal } from "../ui/terminal";
 import { Facts, Id, Text } from "../ui/text";
 import { VERBS } from "./runs_bulk";
-import { filtersOf, pathOf, runsText } from "./runs_query";
+import { filtersOf, pathOf } from "./runs_query";
 
 const EVERY_MS = 2_000;
 
@@ -29,7 +30,7 @@ export function Job({ parameters: { id: job_id = "" } }: { parameters: Record<st
     },
     isDone ? undefined : EVERY_MS,
   );
-  const title = job.data ? `${VERBS[job.data.verb].name} ${runsText(job.data.count)}` : "Job";
+  const title = job.data ? `${VERBS[job.data.verb].name} ${count(job.data.count, "run")}` : "Job";
   return (
     <Page title={title} description="A job changes many runs. It goes on, even if you close this page.">
       <ErrorNotice error={job.error} what="The job can't be read" onRetry={job.reload} />
@@ -53,8 +54,8 @@ function Progress({ job }: { job: JobView }) {
           aria-label="Progress"
         />
         <span role="status">
-          {`${job.done.toLocaleString("en")} of ${runsText(job.count)} ${done}`}
-          {job.left > 0 && `, ${job.left.toLocaleString("en")} left as before`}
+          {`${amount(job.done)} of ${count(job.count, "run")} ${done}`}
+          {job.left > 0 && `, ${amount(job.left)} left as before`}
         </span>
       </div>
       {job.left > 0 && (

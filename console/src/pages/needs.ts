@@ -2,9 +2,10 @@
 
 import type { Schemas } from "../api/client";
 import type { Sources } from "../model/attention";
-import { count } from "../model/automation_words";
+
 import type { Connection } from "../model/credentials";
 import type { Runs } from "../model/first_runs";
+import { amount, count } from "../model/words";
 import type { OperationId } from "../session";
 import { quoted } from "../ui/terminal";
 import { connectCommand } from "./connections_words";
@@ -199,7 +200,7 @@ function budgetNeeds(budget: Budget, me: Me): Need[] {
 }
 
 function useText(use: Schemas["BudgetUse"] | null, noun: string): string {
-  return use ? `${use.used.toLocaleString("en-US")} of ${use.limit.toLocaleString("en-US")} ${noun}` : "";
+  return use ? `${amount(use.used)} of ${amount(use.limit)} ${noun}` : "";
 }
 
 function tokenNeeds({ expires_at, name, stack }: Me, now: number): Need[] {

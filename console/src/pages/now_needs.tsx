@@ -2,6 +2,7 @@
 
 import { useState } from "preact/hooks";
 import { type Sources, useSources } from "../model/attention";
+import { joined } from "../model/words";
 import { useSession } from "../session";
 import { Distance, formatTime, useZone } from "../time";
 import { Button, Copy, LinkButton } from "../ui/button";
@@ -114,7 +115,7 @@ function Unread({ sources }: { sources: Sources }) {
   const retry = () => {
     for (const [name] of failed) void sources[name].reload();
   };
-  const what = listOf(failed.map(([, text]) => text));
+  const what = joined(failed.map(([, text]) => text));
   return <ErrorNotice error={first} what={`aichats can't check ${what} now`} onRetry={retry} />;
 }
 
@@ -131,13 +132,9 @@ function Calm({ sources }: { sources: Sources }) {
       <span>
         <strong>Nothing needs you.</strong>{" "}
         <span class="faint">
-          Checked at {formatTime(oldest, zone, "time")}: {listOf(read.map(([, text]) => text))}.
+          Checked at {formatTime(oldest, zone, "time")}: {joined(read.map(([, text]) => text))}.
         </span>
       </span>
     </p>
   );
-}
-
-function listOf(texts: readonly string[]): string {
-  return new Intl.ListFormat("en", { type: "conjunction" }).format(texts);
 }

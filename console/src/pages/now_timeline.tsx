@@ -1,7 +1,7 @@
 // A line of time with a lane for each automation.
 
 import { useMemo, useState } from "preact/hooks";
-import { count } from "../model/automation_words";
+
 import {
   bandOf,
   numberOf,
@@ -14,6 +14,7 @@ import {
   timeInOwn,
   type Upcoming,
 } from "../model/upcoming";
+import { count } from "../model/words";
 import { localOf } from "../model/zoned";
 import { Link } from "../router";
 import { formatDistance, formatTime, useZone } from "../time";

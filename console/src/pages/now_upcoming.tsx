@@ -3,9 +3,10 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import { read } from "../api/client";
 import { useMedia, usePages } from "../hooks";
-import { count } from "../model/automation_words";
+
 import { useStackPause } from "../model/pause";
 import { numberOf, type Span, timeInOwn, type Upcoming } from "../model/upcoming";
+import { count } from "../model/words";
 import { knownZone } from "../model/zoned";
 import { Link, useQueryParameters } from "../router";
 import { useSession } from "../session";

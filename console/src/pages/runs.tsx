@@ -1,6 +1,7 @@
 import { useRef, useState } from "preact/hooks";
 import { ApiError, read } from "../api/client";
 import { usePages } from "../hooks";
+import { count } from "../model/words";
 import { useQueryParameters } from "../router";
 import { useSession } from "../session";
 import { Button } from "../ui/button";
@@ -11,7 +12,7 @@ import { More, Table } from "../ui/table";
 import { curl, Terminal } from "../ui/terminal";
 import { RunActions } from "./runs_actions";
 import { FilterLine, RunFilters } from "./runs_filters";
-import { type Filters, filtersOf, isFiltered, optionsOf, pathOf, queryOf, runsText, type Window } from "./runs_query";
+import { type Filters, filtersOf, isFiltered, optionsOf, pathOf, queryOf, type Window } from "./runs_query";
 import { nameOf, type Row, RUN_COLUMNS } from "./runs_table";
 
 const PAGE_SIZE = 25;
@@ -67,7 +68,7 @@ export function Runs() {
       />
       <div class="run-list" ref={element}>
         <FilterLine filters={filters} window={list.data ? window.current : null}>
-          <NewRuns count={held.waiting} onShow={held.show} />
+          <NewRuns number={held.waiting} onShow={held.show} />
         </FilterLine>
         {list.loading && <Loading what="runs" />}
         {list.data && held.rows.length === 0 && <NoRuns filters={filters} more={list.more} />}
@@ -114,12 +115,12 @@ function isRejected(error: Error | null): boolean {
   return error instanceof ApiError && error.status === 422;
 }
 
-function NewRuns({ count, onShow }: { count: number; onShow(): void }) {
+function NewRuns({ number, onShow }: { number: number; onShow(): void }) {
   return (
     <div role="status" class="new-runs">
-      {count > 0 && (
+      {number > 0 && (
         <Button kind="quiet" onClick={onShow}>
-          {`Show ${runsText(count).replace("run", "new run")}`}
+          {`Show ${count(number, "new run")}`}
         </Button>
       )}
     </div>

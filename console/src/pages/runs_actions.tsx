@@ -1,8 +1,9 @@
 import { useEffect, useId, useRef, useState } from "preact/hooks";
+import { count } from "../model/words";
 import { useSession } from "../session";
 import { Button } from "../ui/button";
 import { MatchingDialog, VERBS } from "./runs_bulk";
-import { CHANGEABLE, type Filters, isChangeable, runsText, type Verb, type Window } from "./runs_query";
+import { CHANGEABLE, type Filters, isChangeable, type Verb, type Window } from "./runs_query";
 import { SelectedDialog } from "./runs_selected";
 import type { Row } from "./runs_table";
 
@@ -96,8 +97,8 @@ function VerbButton({ verb, selected, filters, onClick }: ButtonProperties) {
   const { name } = VERBS[verb];
   const { usual, others } = CHANGEABLE[verb];
   if (selected.length > 0) {
-    const count = selected.filter((run) => isChangeable(verb, run.status)).length;
-    return count === 0 ? null : <Button onClick={onClick}>{`${name} ${runsText(count)}…`}</Button>;
+    const number = selected.filter((run) => isChangeable(verb, run.status)).length;
+    return number === 0 ? null : <Button onClick={onClick}>{`${name} ${count(number, "run")}…`}</Button>;
   }
   const possible = [...usual, ...others].some((each) => filters.statuses.includes(each));
   if (filters.statuses.length > 0 && !possible) return null;

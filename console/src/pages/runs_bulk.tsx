@@ -3,6 +3,7 @@
 import { useRef, useState } from "preact/hooks";
 import type { Schemas } from "../api/client";
 import { useAction, useQuery } from "../hooks";
+import { count, joined } from "../model/words";
 import { useRepeatKey } from "../repeat_key";
 import { Link, useNavigation } from "../router";
 import { useSession } from "../session";
@@ -12,17 +13,7 @@ import { ErrorNotice } from "../ui/state";
 import { RUN_STATUSES, type RunStatus } from "../ui/status";
 import { curl, Terminal } from "../ui/terminal";
 import { countRuns, type JobRequest, startJob } from "./runs_changes";
-import { inWords } from "./runs_filters";
-import {
-  CHANGEABLE,
-  type Filters,
-  isChangeable,
-  jobFilterOf,
-  optionsOf,
-  runsText,
-  type Verb,
-  type Window,
-} from "./runs_query";
+import { CHANGEABLE, type Filters, isChangeable, jobFilterOf, optionsOf, type Verb, type Window } from "./runs_query";
 import { Reasons } from "./runs_reasons";
 import type { Row } from "./runs_table";
 
@@ -51,27 +42,27 @@ export function MatchingDialog({ verb, filters, window, shown, title, onClose }:
   const frozen = useRef(window).current;
   const request: JobRequest = { verb, filters, window: frozen, statuses };
   const name = `${verb} ${statuses.join()}`;
-  const count = useQuery(statuses.length > 0 ? name : null, () => countRuns(api, request));
+  const found = useQuery(statuses.length > 0 ? name : null, () => countRuns(api, request));
   const [keyOf] = useRepeatKey();
   const action = useAction(() => startJob(api, request, keyOf(request)));
-  const found = count.data?.count ?? 0;
-  const many = `${count.data?.has_more ? "the newest " : ""}${runsText(found)}`;
+  const number = found.data?.count ?? 0;
+  const many = `${found.data?.has_more ? "the newest " : ""}${count(number, "run")}`;
   return (
     <Confirm
       title={title ?? `${VERBS[verb].name} all runs that match`}
-      verb={found > 0 ? `${VERBS[verb].name} ${many}` : `${VERBS[verb].name} runs`}
+      verb={number > 0 ? `${VERBS[verb].name} ${many}` : `${VERBS[verb].name} runs`}
       danger={verb === "cancel"}
       action={action}
       dismiss={verb === "cancel" ? "Keep the runs" : "Close"}
       failure="The job did not start"
       uncertain="The job may have started. Press the button again: the same request never starts a second job."
-      disabled={found === 0}
+      disabled={number === 0}
       onClose={onClose}
       onDone={(job) => go(`/jobs/${job.job_id}`)}
     >
       <StatusChoice verb={verb} filters={filters} statuses={statuses} onChange={setStatuses} />
-      <ErrorNotice error={count.error} what="The runs can't be counted" onRetry={count.reload} />
-      <Count verb={verb} count={count.data} loading={count.loading} none={statuses.length === 0} />
+      <ErrorNotice error={found.error} what="The runs can't be counted" onRetry={found.reload} />
+      <Count verb={verb} found={found.data} loading={found.loading} none={statuses.length === 0} />
       <LeftOut verb={verb} filters={filters} />
       {verb === "replay" && <Reasons rows={shown.filter((run) => statuses.includes(run.status))} />}
       <p class="hint">{CONSEQUENCE[verb]}</p>
@@ -122,27 +113,27 @@ function StatusChoice({ verb, filters, statuses, onChange }: ChoiceProperties) {
 
 interface CountProperties {
   verb: Verb;
-  count: Schemas["MatchingRuns"] | undefined;
+  found: Schemas["MatchingRuns"] | undefined;
   loading: boolean;
   none: boolean;
 }
 
-function Count({ verb, count, loading, none }: CountProperties) {
+function Count({ verb, found, loading, none }: CountProperties) {
   const { done } = VERBS[verb];
   const text = () => {
     if (none) return "Choose at least one status.";
     if (loading) return "Counting the runs…";
-    if (!count) return "";
-    if (count.count === 0) return `No run matches, so there is nothing to ${verb}.`;
-    const many = `${runsText(count.count)} ${count.count === 1 ? "matches" : "match"} and would be ${done}.`;
-    return count.has_more ? `${many} More runs may match: repeat this when the job is done.` : many;
+    if (!found) return "";
+    if (found.count === 0) return `No run matches, so there is nothing to ${verb}.`;
+    const many = `${count(found.count, "run")} ${found.count === 1 ? "matches" : "match"} and would be ${done}.`;
+    return found.has_more ? `${many} More runs may match: repeat this when the job is done.` : many;
   };
   return (
     <div>
       <p role="status" class="job-count">
         {text()}
       </p>
-      {count && count.sample.length > 0 && <Sample ids={count.sample} count={count.count} />}
+      {found && found.sample.length > 0 && <Sample ids={found.sample} count={found.count} />}
     </div>
   );
 }
@@ -173,7 +164,7 @@ function LeftOut({ verb, filters }: { verb: Verb; filters: Filters }) {
   if (left.length === 0) return null;
   return (
     <p class="faint">
-      Left out: {inWords(left)} runs. {WHY[verb]}
+      Left out: {joined(left)} runs. {WHY[verb]}
     </p>
   );
 }

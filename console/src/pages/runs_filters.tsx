@@ -2,6 +2,7 @@ import type { ComponentChildren } from "preact";
 import { useEffect, useId, useRef, useState } from "preact/hooks";
 import { ApiError, read } from "../api/client";
 import { useQuery, useSettled } from "../hooks";
+import { joined } from "../model/words";
 import { instantOf, localOf } from "../model/zoned";
 import { useQueryParameters } from "../router";
 import { useSession } from "../session";
@@ -246,7 +247,7 @@ export function FilterLine({ filters, window, children }: LineProperties) {
   if (filters.target) parts.push(<Part before=" for " value={filters.target} />);
   if (filters.label) parts.push(<Part before=" with the label " value={filters.label} />);
   if (filters.trigger) parts.push(` started by ${STARTERS[filters.trigger]}`);
-  const statuses = filters.statuses.length > 0 ? `${inWords(filters.statuses)} runs` : "All runs";
+  const statuses = filters.statuses.length > 0 ? `${joined(filters.statuses)} runs` : "All runs";
   return (
     <div class="filter-line">
       <p class="grow">
@@ -299,9 +300,4 @@ function Part({ before, value }: { before: string; value: string }) {
       </strong>
     </>
   );
-}
-
-/** Return words as a list, such as "failed, missed and unknown". */
-export function inWords(words: readonly string[]): string {
-  return words.length < 2 ? words.join() : `${words.slice(0, -1).join(", ")} and ${words.at(-1)}`;
 }

@@ -112,8 +112,3 @@ export function jobFilterOf(filters: Filters, window: Window | null): JobFilter 
     until: window?.until ?? filters.until ?? null,
   };
 }
-
-/** Return a number of runs, such as "1 run" or "1,200 runs". */
-export function runsText(count: number): string {
-  return count === 1 ? "1 run" : `${count.toLocaleString("en")} runs`;
-}

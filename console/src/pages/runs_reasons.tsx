@@ -1,6 +1,6 @@
+import { count } from "../model/words";
 import { Text } from "../ui/text";
 import { adviceFor } from "./run_advice";
-import { runsText } from "./runs_query";
 import type { Row } from "./runs_table";
 
 const MOST_REASONS = 3;
@@ -20,7 +20,7 @@ export function Reasons({ rows }: { rows: readonly Row[] }) {
       <ul>
         {reasons.slice(0, MOST_REASONS).map(([message, found]) => (
           <li key={message}>
-            <strong>{runsText(found.length)}</strong>: <Text>{message}</Text>
+            <strong>{count(found.length, "run")}</strong>: <Text>{message}</Text>
             <Advice run={found[0]} />
           </li>
         ))}

@@ -2,6 +2,7 @@
 
 import { useState } from "preact/hooks";
 import { useAction } from "../hooks";
+import { count, joined } from "../model/words";
 import { Link } from "../router";
 import { useSession } from "../session";
 import { Button } from "../ui/button";
@@ -11,8 +12,7 @@ import { Terminal } from "../ui/terminal";
 import { Text } from "../ui/text";
 import { VERBS } from "./runs_bulk";
 import { type Changed, cancelRun, replayRun } from "./runs_changes";
-import { inWords } from "./runs_filters";
-import { isChangeable, runsText, type Verb } from "./runs_query";
+import { isChangeable, type Verb } from "./runs_query";
 import { Reasons } from "./runs_reasons";
 import type { Row } from "./runs_table";
 
@@ -49,12 +49,12 @@ export function SelectedDialog({ verb, rows, onClose, onChanged }: Properties) {
   const rest = wanted.length - results.size;
   return (
     <Confirm
-      title={`${VERBS[verb].name} ${runsText(wanted.length)}?`}
-      verb={`${VERBS[verb].name} ${results.size > 0 ? "the other " : ""}${runsText(rest)}`}
+      title={`${VERBS[verb].name} ${count(wanted.length, "run")}?`}
+      verb={`${VERBS[verb].name} ${results.size > 0 ? "the other " : ""}${count(rest, "run")}`}
       danger={verb === "cancel"}
       action={action}
       dismiss={verb === "cancel" ? "Keep the runs" : "Close"}
-      failure={`aichats stopped after ${results.size} of ${runsText(wanted.length)}`}
+      failure={`aichats stopped after ${results.size} of ${count(wanted.length, "run")}`}
       uncertain={`The last run may have been ${VERBS[verb].done}. Press the button again: no run is changed twice.`}
       disabled={wanted.length === 0}
       onClose={onClose}
@@ -88,7 +88,7 @@ function Left({ verb, rows }: { verb: Verb; rows: readonly Row[] }) {
   return (
     <p>
       {left.length} of the {rows.length} selected {rows.length === 1 ? "run stays as it is" : "runs stay as they are"}:{" "}
-      {inWords(statuses)} runs can't be {VERBS[verb].done}.
+      {joined(statuses)} runs can't be {VERBS[verb].done}.
     </p>
   );
 }
@@ -115,8 +115,8 @@ function Results({ verb, results, onClose }: ResultsProperties) {
   const done = [...results.values()].filter((each) => each.done).length;
   const noted = [...results].filter(([, each]) => each.detail);
   return (
-    <Dialog title={`${runsText(done)} ${VERBS[verb].done}`} onClose={onClose}>
-      {done < results.size && <p>{runsText(results.size - done)} left as before.</p>}
+    <Dialog title={`${count(done, "run")} ${VERBS[verb].done}`} onClose={onClose}>
+      {done < results.size && <p>{count(results.size - done, "run")} left as before.</p>}
       {noted.length > 0 && (
         <ul class="noted">
           {noted.map(([id, each]) => (

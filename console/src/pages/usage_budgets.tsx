@@ -2,6 +2,7 @@
 
 import { read, type Schemas } from "../api/client";
 import { useQuery } from "../hooks";
+import { amount } from "../model/words";
 import { Link } from "../router";
 import { useSession } from "../session";
 import { Time } from "../time";
@@ -11,7 +12,7 @@ import { usePortion } from "../ui/portion";
 import { Empty, ErrorNotice, Loading } from "../ui/state";
 import { curl, Terminal } from "../ui/terminal";
 import { Text } from "../ui/text";
-import { count, percent } from "./usage_numbers";
+import { percent } from "./usage_numbers";
 
 type Budget = Schemas["BudgetView"];
 type Use = Schemas["BudgetUse"];
@@ -147,7 +148,7 @@ function Consequence({ budget }: { budget: Budget }) {
 function Meter({ use, what, owner }: { use: Use; what: string; owner: string }) {
   const share = Math.min(use.used / use.limit, 1);
   const level = share >= 1 ? "full" : share >= NEARLY ? "nearly" : "fine";
-  const text = `${count(use.used)} of ${count(use.limit)} ${what}`;
+  const text = `${amount(use.used)} of ${amount(use.limit)} ${what}`;
   return (
     <div>
       <div class="meter-text">

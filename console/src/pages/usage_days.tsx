@@ -1,11 +1,12 @@
 // The numbers of the plot as a table, newest day first.
 
 import { useState } from "preact/hooks";
+import { amount } from "../model/words";
 import { Link } from "../router";
 import { usePortion } from "../ui/portion";
 import { type Column, Table } from "../ui/table";
 import { RunsInWords } from "./usage_groups";
-import { count, type DayUsage, END_STATUSES, longDay, runsQuery } from "./usage_numbers";
+import { type DayUsage, END_STATUSES, longDay, runsQuery } from "./usage_numbers";
 
 const PAGE = 31;
 
@@ -26,10 +27,10 @@ export function DayTable({ days, automation, canSeeRuns }: Properties) {
       title: status.charAt(0).toUpperCase() + status.slice(1),
       numeric: true,
       optional: true,
-      cell: (day: DayUsage) => count(day.runs[status]),
+      cell: (day: DayUsage) => amount(day.runs[status]),
     })),
-    { title: "Replies", numeric: true, cell: (day) => count(day.replies) },
-    { title: "Tokens", numeric: true, cell: (day) => count(day.tokens) },
+    { title: "Replies", numeric: true, cell: (day) => amount(day.replies) },
+    { title: "Tokens", numeric: true, cell: (day) => amount(day.tokens) },
   ];
   if (canSeeRuns) {
     columns.push({

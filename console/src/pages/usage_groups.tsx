@@ -2,6 +2,7 @@
 
 import { ApiError } from "../api/client";
 import type { Query } from "../hooks";
+import { amount } from "../model/words";
 import { Link, useQueryParameters } from "../router";
 import { Section } from "../ui/page";
 import { usePortion } from "../ui/portion";
@@ -9,7 +10,6 @@ import { Empty, ErrorNotice, Loading } from "../ui/state";
 import { type Column, Table } from "../ui/table";
 import { Text } from "../ui/text";
 import {
-  count,
   daysBetween,
   END_STATUSES,
   type EndStatus,
@@ -176,7 +176,7 @@ function Name({ row, by, link }: { row: GroupUsage; by: GroupKey; link: ReturnTy
 }
 
 function Amount({ value }: { value: number | string }) {
-  const text = count(value);
+  const text = amount(value);
   return <span class={text === "0" ? "faint" : undefined}>{text}</span>;
 }
 
@@ -190,7 +190,7 @@ function statusColumn(status: EndStatus): Column<GroupUsage> {
 export function RunsInWords({ runs }: { runs: RunCounts }) {
   return (
     <span class="usage-runs">
-      {count(runs.total)} <span class="faint">{inWords({ ...runs, succeeded: 0 })}</span>
+      {amount(runs.total)} <span class="faint">{inWords({ ...runs, succeeded: 0 })}</span>
     </span>
   );
 }

@@ -1,6 +1,7 @@
 // The numbers of the page Usage: days in UTC, runs by status, and tokens, which are exact decimals.
 
 import type { Schemas } from "../api/client";
+import { amount } from "../model/words";
 
 export type DayUsage = Schemas["DayUsage"];
 export type GroupUsage = Schemas["AutomationUsage"] | Schemas["TargetUsage"];
@@ -11,7 +12,6 @@ export type EndStatus = Exclude<keyof RunCounts, "total">;
 export const END_STATUSES: readonly EndStatus[] = ["succeeded", "skipped", "cancelled", "missed", "failed", "unknown"];
 
 const DAY_MS = 86_400_000;
-const whole = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });
 const short = new Intl.NumberFormat("en", { notation: "compact", maximumFractionDigits: 1 });
 const share = new Intl.NumberFormat("en", { style: "percent", maximumFractionDigits: 1 });
 const dayFormat = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short", timeZone: "UTC" });
@@ -23,14 +23,9 @@ const longDayFormat = new Intl.DateTimeFormat("en-GB", {
   timeZone: "UTC",
 });
 
-/** Return a number with separators, such as "12,345". Fractions of tokens are left out. */
-export function count(value: number | string): string {
-  return whole.format(Number(value));
-}
-
 /** Return a number in a few characters, such as "12.3K". */
 export function brief(value: number): string {
-  return value < 10_000 ? whole.format(value) : short.format(value);
+  return value < 10_000 ? amount(value) : short.format(value);
 }
 
 /** Return a share, such as "98.5%". Only all is 100%, and only none is 0%. */
@@ -75,7 +70,7 @@ function formatDay(format: Intl.DateTimeFormat, day: string): string {
 /** Return the runs of some numbers in words, such as "11 succeeded, 1 failed". */
 export function inWords(runs: RunCounts): string {
   const present = END_STATUSES.filter((status) => runs[status] > 0);
-  return present.map((status) => `${count(runs[status])} ${status}`).join(", ");
+  return present.map((status) => `${amount(runs[status])} ${status}`).join(", ");
 }
 
 /** Return the longest span of days of `GET /runs`, which ends with a span of usage. */

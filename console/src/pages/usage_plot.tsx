@@ -1,18 +1,9 @@
 // The plot of usage: a bar for each day, and the numbers of the day that a person points at or chooses with the keys.
 
 import { useEffect, useId, useRef, useState } from "preact/hooks";
+import { amount } from "../model/words";
 import { Link } from "../router";
-import {
-  brief,
-  count,
-  type DayUsage,
-  END_STATUSES,
-  inWords,
-  longDay,
-  runsQuery,
-  shortDay,
-  ticksUpTo,
-} from "./usage_numbers";
+import { brief, type DayUsage, END_STATUSES, inWords, longDay, runsQuery, shortDay, ticksUpTo } from "./usage_numbers";
 import { Patterns } from "./usage_patterns";
 
 const TOP = 26;
@@ -116,8 +107,8 @@ function moved(key: string, from: number | null, last: number): number | null | 
 function inASentence(day: DayUsage | undefined): string {
   if (!day) return "No day";
   const { runs, replies, tokens } = day;
-  const ended = runs.total === 0 ? "no runs" : `${count(runs.total)} runs: ${inWords(runs)}`;
-  return `${longDay(day.day)}: ${ended}; ${count(replies)} replies, ${count(tokens)} tokens`;
+  const ended = runs.total === 0 ? "no runs" : `${amount(runs.total)} runs: ${inWords(runs)}`;
+  return `${longDay(day.day)}: ${ended}; ${amount(replies)} replies, ${amount(tokens)} tokens`;
 }
 
 function ReadOut({ day, automation, canSeeRuns }: { day: DayUsage | undefined } & Omit<Properties, "days">) {
@@ -133,8 +124,8 @@ function ReadOut({ day, automation, canSeeRuns }: { day: DayUsage | undefined } 
         )}
       </p>
       <p>
-        {runs.total === 0 ? "No runs" : `${count(runs.total)} runs: ${inWords(runs)}`} · {count(replies)} replies ·{" "}
-        {count(tokens)} tokens
+        {runs.total === 0 ? "No runs" : `${amount(runs.total)} runs: ${inWords(runs)}`} · {amount(replies)} replies ·{" "}
+        {amount(tokens)} tokens
       </p>
     </div>
   );

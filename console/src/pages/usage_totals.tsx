@@ -2,8 +2,9 @@
 
 import type { ComponentChildren } from "preact";
 import type { Schemas } from "../api/client";
+import { amount } from "../model/words";
 import { Link } from "../router";
-import { count, END_STATUSES, type EndStatus, percent, runsQuery } from "./usage_numbers";
+import { END_STATUSES, type EndStatus, percent, runsQuery } from "./usage_numbers";
 import { Swatch } from "./usage_patterns";
 import type { Span } from "./usage_span";
 
@@ -29,15 +30,15 @@ export function Totals({ total, span, automation, canSeeRuns }: Properties) {
   return (
     <Section>
       <dl class="tiles">
-        <Tile name="Runs">{count(runs.total)}</Tile>
-        <Tile name="Succeeded" note={runs.total === 0 ? "no runs yet" : `of ${count(runs.total)} runs`}>
+        <Tile name="Runs">{amount(runs.total)}</Tile>
+        <Tile name="Succeeded" note={runs.total === 0 ? "no runs yet" : `of ${amount(runs.total)} runs`}>
           {percent(runs.succeeded, runs.total)}
         </Tile>
         <Tile name="Replies" note={hasReplies ? "by agents" : "known for runs that await the reply"}>
-          {count(replies)}
+          {amount(replies)}
         </Tile>
         <Tile name="Tokens" note={hasReplies ? "of chats with a reply" : "known for runs that await the reply"}>
-          {count(tokens)}
+          {amount(tokens)}
         </Tile>
       </dl>
       {runs.total > 0 && (
@@ -82,7 +83,7 @@ function Status({ status, number, children }: { status: EndStatus; number: numbe
     <li>
       <Swatch status={status} />
       <span>
-        <strong>{count(number)}</strong> {children} <span class="faint">{MEANINGS[status]}</span>
+        <strong>{amount(number)}</strong> {children} <span class="faint">{MEANINGS[status]}</span>
       </span>
     </li>
   );

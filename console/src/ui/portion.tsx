@@ -1,4 +1,5 @@
 import { useState } from "preact/hooks";
+import { amount } from "../model/words";
 import { More } from "./table";
 
 /** Return the first items of a list that is here already, and a button for more of them if there are any. */
@@ -7,7 +8,7 @@ export function usePortion<T>(items: readonly T[], size: number, what: string) {
   const more = items.length > size && (
     <More
       shown={Math.min(length, items.length)}
-      what={`of ${items.length.toLocaleString("en-US")} ${what}`}
+      what={`of ${amount(items.length)} ${what}`}
       more={items.length > length}
       loading={false}
       onMore={() => setLength(length + size)}
