@@ -5,9 +5,9 @@ import type { ComponentChildren } from "preact";
 import { createContext } from "preact";
 import { useCallback, useContext, useEffect, useMemo, useRef, useState } from "preact/hooks";
 
-export const BASE = "/console";
+const BASE = "/console";
 
-export interface Location {
+interface Location {
   /** The path below the base, without a slash at its end: "" for the first page, "/runs/run_1" for a run. */
   readonly path: string;
   readonly query: URLSearchParams;

@@ -37,7 +37,7 @@ export interface Draft {
   readonly budgetPer: string;
 }
 
-export const ACTION_TYPES: readonly ActionType[] = [
+const ACTION_TYPES: readonly ActionType[] = [
   "whop.create_chat",
   "whop.update_chat",
   "kodey.create_chat",

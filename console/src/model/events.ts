@@ -5,7 +5,7 @@ import type { Schemas } from "../api/client";
 export type EventPattern = Schemas["EventPattern"];
 
 export type EventGroup = Extract<EventPattern, `${string}.*`>;
-export type EventType = Exclude<EventPattern, EventGroup | "*">;
+type EventType = Exclude<EventPattern, EventGroup | "*">;
 
 export const EVENT_GROUPS: Record<EventGroup, string> = {
   "run.*": "Runs",
@@ -70,7 +70,7 @@ export function isEventType(text: string): text is EventType {
 }
 
 /** Return whether a text is a group of events, such as "run.*". */
-export function isEventGroup(text: string): text is EventGroup {
+function isEventGroup(text: string): text is EventGroup {
   return Object.hasOwn(EVENT_GROUPS, text);
 }
 

@@ -7,7 +7,7 @@ import { read, type Schemas } from "../api/client";
 import { useQuery } from "../hooks";
 import { useSession } from "../session";
 
-export type StackState = Schemas["StackState"];
+type StackState = Schemas["StackState"];
 export type ShownPause = Schemas["ShownPause"];
 
 interface StackPause {

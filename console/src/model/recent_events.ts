@@ -4,7 +4,7 @@ import { type Api, read, type Schemas } from "../api/client";
 
 export type SentEvent = Schemas["EventView"];
 
-export interface EventSpan {
+interface EventSpan {
   /** Newest first. */
   readonly data: readonly SentEvent[];
   /** The time of the first event that was read, in milliseconds. */

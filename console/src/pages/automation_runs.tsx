@@ -79,7 +79,7 @@ interface Row {
 }
 
 /** Runs, each with a link to its page. A brief table leaves out when and why they started. */
-export function RunTable({ caption, rows, brief = false }: { caption: string; rows: readonly Row[]; brief?: boolean }) {
+function RunTable({ caption, rows, brief = false }: { caption: string; rows: readonly Row[]; brief?: boolean }) {
   const { can } = useSession();
   return (
     <Table

@@ -20,7 +20,7 @@ export interface Check<T> {
 }
 
 /** Check what a key names, after it has not changed for so many milliseconds. Null: there is nothing to check. */
-export function useCheck<T>(key: string | null, milliseconds: number, load: () => Promise<T>): Check<T> {
+function useCheck<T>(key: string | null, milliseconds: number, load: () => Promise<T>): Check<T> {
   const settled = useSettled(key, milliseconds);
   const [state, setState] = useState<{ key: string | null; data?: T; error: Error | null }>({ key: null, error: null });
   const loader = useRef(load);
@@ -47,7 +47,7 @@ export function useCheck<T>(key: string | null, milliseconds: number, load: () =
 export type Times = readonly Schemas["FireTime"][];
 type Rendered = Schemas["RenderedPreview"];
 
-export interface Checks {
+interface Checks {
   /** The next times of the schedule; nothing for a webhook. */
   readonly times: Check<Times>;
   /** The answer to a PUT that stores nothing. */

@@ -14,7 +14,7 @@ import { type Filters, pathOf } from "./runs_query";
 type Me = Schemas["Me"];
 type Run = Schemas["RunView"];
 type Budget = Schemas["BudgetView"];
-export type NeedStatus = "unknown" | "failed" | "missed";
+type NeedStatus = "unknown" | "failed" | "missed";
 
 /** Something that a person should look at. */
 export interface Need {

@@ -45,7 +45,7 @@ export function HowToLook({ run, onFound }: LookProperties) {
 }
 
 /** Return the ten characters by which aichats marks the title of a chat; null if there are none. */
-export function markOf(run: RunDetails): string | null {
+function markOf(run: RunDetails): string | null {
   return /title begins with ([a-z2-7]{10})\b/.exec(run.error?.message ?? "")?.[1] ?? null;
 }
 

@@ -97,7 +97,7 @@ function replyInWords(run: RunDetails): string | null {
 }
 
 /** Return the address of a chat, if its provider returned one that is safe to open. */
-export function addressOf(chat: RunDetails["chat"]): string | null {
+function addressOf(chat: RunDetails["chat"]): string | null {
   const found = chat?.url ?? chat?.web_url;
   return typeof found === "string" && URL.canParse(found) && new URL(found).protocol === "https:" ? found : null;
 }

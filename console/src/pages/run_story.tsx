@@ -10,7 +10,7 @@ import { providerOf } from "./run_advice";
 
 export type RunDetails = Schemas["RunDetails"];
 
-export const MAX_ATTEMPTS = 8;
+const MAX_ATTEMPTS = 8;
 const NEXT_CHECK = ". aichats checks at ";
 const NEXT_CALL = ", then call POST /runs/";
 const ACTIONS: Record<string, string> = {

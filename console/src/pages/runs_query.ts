@@ -28,8 +28,8 @@ export interface Window {
   readonly until: string;
 }
 
-export const TRIGGERS: readonly Trigger[] = ["schedule", "webhook", "http"];
-export const TEXT_FILTERS = ["automation", "target", "label", "since", "until", "slot_since", "slot_until"] as const;
+const TRIGGERS: readonly Trigger[] = ["schedule", "webhook", "http"];
+const TEXT_FILTERS = ["automation", "target", "label", "since", "until", "slot_since", "slot_until"] as const;
 export const FILTER_NAMES = ["status", "trigger", ...TEXT_FILTERS] as const;
 
 /** The statuses that a replay or a cancellation may change. The first ones are chosen if the filters name none. */

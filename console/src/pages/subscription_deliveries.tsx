@@ -144,7 +144,7 @@ function columns(open: (delivery: Delivery) => void): readonly Column<Delivery>[
 }
 
 /** What happens next to a delivery that waits. */
-export function NextAttempt({ of }: { of: Delivery }) {
+function NextAttempt({ of }: { of: Delivery }) {
   if (of.status !== "waiting") return null;
   if (of.waits_for_receiver) return <span class="faint">until the receiver works</span>;
   if (!of.next_attempt_at) return null;

@@ -29,7 +29,7 @@ const SORTS = {
 } as const;
 type Sort = keyof typeof SORTS | "name";
 
-export type GroupKey = "automation" | "target";
+type GroupKey = "automation" | "target";
 
 interface Properties {
   by: GroupKey;
