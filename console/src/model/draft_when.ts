@@ -2,7 +2,7 @@
 
 import { type Days, parseCron, YEAR } from "./cron";
 import { isEqual, type JsonObject, setField, textOf } from "./json";
-import { instantOf, isZone, localOf } from "./zoned";
+import { isoAt, isZone, localOf } from "./zoned";
 
 export type WhenKind = "daily" | "weekdays" | "weekly" | "monthly" | "interval" | "once" | "webhook" | "expression";
 
@@ -155,7 +155,5 @@ function wallOf(value: unknown, timezone: string): string {
 }
 
 function timeOf(wall: string, timezone: string): string | null {
-  if (!wall || !isZone(timezone)) return null;
-  const instant = instantOf(wall, timezone);
-  return instant === null ? null : new Date(instant).toISOString().replace(".000Z", "Z");
+  return wall && isZone(timezone) ? isoAt(wall, timezone) : null;
 }

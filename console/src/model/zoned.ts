@@ -43,3 +43,14 @@ export function instantOf(local: string, zone: string): number | null {
   const candidates = offsets.map((offset) => asIfUtc - offset).sort((a, b) => a - b);
   return candidates.find((candidate) => localOf(candidate, zone) === local.slice(0, 16)) ?? candidates[1] ?? null;
 }
+
+/** Return an instant as the API writes it, such as "2026-12-24T17:00:00Z". */
+export function isoOf(instant: number): string {
+  return new Date(instant).toISOString().replace(".000Z", "Z");
+}
+
+/** Return a wall-clock time in a zone as the API takes it; null if the text is no time. */
+export function isoAt(local: string, zone: string): string | null {
+  const instant = instantOf(local, zone);
+  return instant === null ? null : isoOf(instant);
+}

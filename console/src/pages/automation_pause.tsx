@@ -3,7 +3,7 @@ import { ApiError, read } from "../api/client";
 import { useAction, useQuery } from "../hooks";
 import { type AutomationView, zoneOf } from "../model/automation_words";
 import { count } from "../model/words";
-import { instantOf } from "../model/zoned";
+import { instantOf, isoOf } from "../model/zoned";
 import { useSession } from "../session";
 import { useZone } from "../time";
 import { Confirm } from "../ui/dialog";
@@ -34,8 +34,8 @@ export function PauseDialog({ automation, onChanged, onClose }: DeedProperties) 
   const [opened] = useState(Date.now);
   const span = spanOf(length, dates, opened, zone);
   const body = {
-    from: span.from === null ? null : iso(span.from),
-    until: span.until === null ? null : iso(span.until),
+    from: span.from === null ? null : isoOf(span.from),
+    until: span.until === null ? null : isoOf(span.until),
     reason: reason.trim() || null,
   };
   const pause = useAction(() => read(api.POST("/automations/{name}/pause", { params: { path: { name } }, body })));
@@ -115,7 +115,7 @@ function LengthChoice({ zone, now, length, onLength }: ChoiceProperties) {
               {text}
               {until !== null && (
                 <span class="faint">
-                  <ZonedTime at={iso(until)} zone={zone} />
+                  <ZonedTime at={isoOf(until)} zone={zone} />
                 </span>
               )}
             </span>
@@ -187,10 +187,6 @@ function orderProblem({ from, until }: Span, now: number): string | null {
 
 function problemOf(error: Error | null, field: string): string | null {
   return error instanceof ApiError ? error.of(field) : null;
-}
-
-function iso(instant: number): string {
-  return new Date(instant).toISOString().replace(".000Z", "Z");
 }
 
 function command(

@@ -2,7 +2,7 @@ import { useState } from "preact/hooks";
 import { read } from "../api/client";
 import { useAction } from "../hooks";
 import { count } from "../model/words";
-import { instantOf } from "../model/zoned";
+import { isoAt } from "../model/zoned";
 import { useRepeatKey } from "../repeat_key";
 import { Link } from "../router";
 import { useSession } from "../session";
@@ -35,11 +35,10 @@ export function ChangeNotifications({ ids, onClose, onDone }: Properties) {
   const [until, setUntil] = useState("");
   const [keyOf] = useRepeatKey();
   const chats = [...new Set(text.split(/[\s,]+/).filter(Boolean))];
-  const instant = instantOf(until, zone);
   const body = {
     notification_preference: preference,
     ids: chats,
-    until: instant === null ? null : new Date(instant).toISOString(),
+    until: isoAt(until, zone),
   };
   const change = useAction(() =>
     read(api.POST("/chats/notification-preference", { body, params: { header: { "Idempotency-Key": keyOf(body) } } })),

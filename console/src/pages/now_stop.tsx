@@ -4,7 +4,7 @@ import { useState } from "preact/hooks";
 import { read } from "../api/client";
 import { useAction } from "../hooks";
 import { type ShownPause, useStackPause } from "../model/pause";
-import { instantOf } from "../model/zoned";
+import { isoAt } from "../model/zoned";
 import { useSession } from "../session";
 import { formatTime, Time, useZone } from "../time";
 import { Button } from "../ui/button";
@@ -42,10 +42,9 @@ function StopDialog({ onClose }: { onClose(): void }) {
   const [ends, setEnds] = useState(false);
   const [until, setUntil] = useState("");
   const [reason, setReason] = useState("");
-  const instant = ends ? instantOf(until, zone) : null;
   const body = {
     from: null,
-    until: instant === null ? null : new Date(instant).toISOString(),
+    until: ends ? isoAt(until, zone) : null,
     reason: reason.trim() || null,
   };
   const stop = useAction(() => read(api.POST("/pause", { body })));

@@ -2,7 +2,7 @@ import type { ComponentChildren } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import { read, type Schemas } from "../api/client";
 import { useQuery } from "../hooks";
-import { knownZone } from "../model/zoned";
+import { isoOf, knownZone } from "../model/zoned";
 import { Link } from "../router";
 import { useSession } from "../session";
 import { formatTime, Time, useZone } from "../time";
@@ -176,10 +176,6 @@ function About({ run }: { run: RunDetails }) {
 function slotWindow(slot: string): { slot_since: string; slot_until: string } {
   const at = Date.parse(slot);
   return { slot_since: isoOf(at), slot_until: isoOf(at + 1000) };
-}
-
-function isoOf(at: number): string {
-  return new Date(at).toISOString().replace(".000", "");
 }
 
 /** A slot in the zone of the viewer and, if that is another one, in the zone of the automation. */

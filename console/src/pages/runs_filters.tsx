@@ -3,7 +3,7 @@ import { useEffect, useId, useRef, useState } from "preact/hooks";
 import { ApiError, read } from "../api/client";
 import { useQuery, useSettled } from "../hooks";
 import { joined } from "../model/words";
-import { instantOf, localOf } from "../model/zoned";
+import { isoAt, localOf } from "../model/zoned";
 import { useQueryParameters } from "../router";
 import { useSession } from "../session";
 import { Time, useZone } from "../time";
@@ -171,11 +171,6 @@ function typedTime(at: string | undefined, zone: string): string {
   return Number.isNaN(instant) ? "" : localOf(instant, zone);
 }
 
-function sentTime(typed: string, zone: string): string | null {
-  const instant = instantOf(typed, zone);
-  return instant === null ? null : new Date(instant).toISOString().replace(".000", "");
-}
-
 interface TimeProperties {
   filters: Filters;
   names: readonly TimeName[];
@@ -198,7 +193,7 @@ function TimeFilters({ filters, names, problem }: TimeProperties) {
           label={`${TIME_LABELS[name]} (${zone})`}
           value={typedTime(filters[name], zone)}
           error={problem(name)}
-          onValue={(typed) => change({ [name]: sentTime(typed, zone) })}
+          onValue={(typed) => change({ [name]: isoAt(typed, zone) })}
         />
       ))}
     </div>

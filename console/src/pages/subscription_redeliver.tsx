@@ -3,7 +3,7 @@
 import { useRef, useState } from "preact/hooks";
 import { ApiError, isUncertain, newKey, read, type Schemas } from "../api/client";
 import { useAction } from "../hooks";
-import { instantOf, localOf } from "../model/zoned";
+import { isoAt, localOf } from "../model/zoned";
 import { useSession } from "../session";
 import { useZone, When } from "../time";
 import { Button } from "../ui/button";
@@ -60,12 +60,7 @@ function requestOf({ which, span, since, until }: Choice, zone: string): Request
       until: null,
       events: null,
     };
-  return { since: utc(since, zone) ?? "", until: utc(until, zone), failed_only, events: null };
-}
-
-function utc(local: string, zone: string): string | null {
-  const instant = instantOf(local, zone);
-  return instant === null ? null : new Date(instant).toISOString();
+  return { since: isoAt(since, zone) ?? "", until: isoAt(until, zone), failed_only, events: null };
 }
 
 export function RedeliverDialog({ of, onClose }: { of: SubscriptionRow; onClose(): void }) {
