@@ -24,6 +24,11 @@ export class ApiError extends Error {
   }
 }
 
+/** Return the problem of a field that an error names; null if it names none. */
+export function problemAt(error: Error | null, field: string): string | null {
+  return error instanceof ApiError ? error.of(field) : null;
+}
+
 /** A call that got no answer. The API may have performed it. */
 export class NoAnswerError extends Error {}
 

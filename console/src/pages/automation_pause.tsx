@@ -1,5 +1,5 @@
 import { useId, useState } from "preact/hooks";
-import { ApiError, read } from "../api/client";
+import { problemAt, read } from "../api/client";
 import { useAction, useQuery } from "../hooks";
 import { type AutomationView, zoneOf } from "../model/automation_words";
 import { count } from "../model/words";
@@ -63,7 +63,7 @@ export function PauseDialog({ automation, onChanged, onClose }: DeedProperties) 
             value={dates.from}
             onValue={(from) => setDates({ ...dates, from })}
             hint="The first time that is skipped. Leave it empty to begin now."
-            error={problemOf(pause.error, "from")}
+            error={problemAt(pause.error, "from")}
           />
           <WhenField
             label="Until"
@@ -71,7 +71,7 @@ export function PauseDialog({ automation, onChanged, onClose }: DeedProperties) 
             value={dates.until}
             onValue={(until) => setDates({ ...dates, until })}
             hint="The first time that runs again. Leave it empty to pause until you resume."
-            error={orderProblem(span, opened) ?? problemOf(pause.error, "until")}
+            error={orderProblem(span, opened) ?? problemAt(pause.error, "until")}
           />
         </>
       )}
@@ -80,7 +80,7 @@ export function PauseDialog({ automation, onChanged, onClose }: DeedProperties) 
         value={reason}
         onValue={setReason}
         maxLength={200}
-        error={problemOf(pause.error, "reason")}
+        error={problemAt(pause.error, "reason")}
       />
       <Effect automation={automation} span={span} now={opened} />
       <Terminal command={command(name, body)} request={curl("POST", `/automations/${name}/pause`, body)} />
@@ -183,10 +183,6 @@ function spanOf(length: Length, dates: { from: string; until: string }, now: num
 function orderProblem({ from, until }: Span, now: number): string | null {
   if (until === null || until > Math.max(from ?? now, now)) return null;
   return from !== null && until <= from ? "must be later than the begin" : "must be in the future";
-}
-
-function problemOf(error: Error | null, field: string): string | null {
-  return error instanceof ApiError ? error.of(field) : null;
 }
 
 function command(

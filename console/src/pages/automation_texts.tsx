@@ -1,5 +1,5 @@
 import { useState } from "preact/hooks";
-import { ApiError, read } from "../api/client";
+import { problemAt, read } from "../api/client";
 import { useQuery, useSettled } from "../hooks";
 import { type AutomationView, zoneOf } from "../model/automation_words";
 import { instantOf } from "../model/zoned";
@@ -48,7 +48,7 @@ export function Texts({ automation }: { automation: AutomationView }) {
               zone={zone}
               value={local}
               onValue={setLocal}
-              error={preview.error instanceof ApiError ? preview.error.of("at") : null}
+              error={problemAt(preview.error, "at")}
             />
           )}
         </div>

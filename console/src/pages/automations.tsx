@@ -1,6 +1,6 @@
 import type { ComponentChildren } from "preact";
 import { useState } from "preact/hooks";
-import { ApiError } from "../api/client";
+import { problemAt } from "../api/client";
 import { useSettled } from "../hooks";
 import { type AutomationView, DEEDS, type Deed, describeAction, NEEDED, switchOf } from "../model/automation_words";
 import { count } from "../model/words";
@@ -28,7 +28,7 @@ export function Automations() {
     state: isState(state) ? state : "",
   };
   const list = useAutomations(filter);
-  const labelError = list.error instanceof ApiError ? list.error.of("label") : null;
+  const labelError = problemAt(list.error, "label");
   const isFiltered = Object.values(filter).some(Boolean);
   const create = can("put_automation") && (
     <LinkButton kind="primary" to="/create">

@@ -1,7 +1,7 @@
 // The question that only a person can answer: was a run with an unknown outcome performed?
 
 import { useState } from "preact/hooks";
-import { ApiError, read, type Schemas } from "../api/client";
+import { problemAt, read, type Schemas } from "../api/client";
 import { useAction } from "../hooks";
 import { useSession } from "../session";
 import { Confirm } from "../ui/dialog";
@@ -36,7 +36,7 @@ export function ResolveDialog({ run, onClose, onDone }: Properties) {
   const action = useAction(() =>
     read(api.POST("/runs/{run_id}/resolve", { params: { path: { run_id: run.run_id } }, body })),
   );
-  const problem = action.error instanceof ApiError ? action.error.of("chat_id") : null;
+  const problem = problemAt(action.error, "chat_id");
   return (
     <Confirm
       title={questionAbout(run)}

@@ -1,6 +1,6 @@
 import type { ComponentChildren } from "preact";
 import { useEffect, useId, useRef, useState } from "preact/hooks";
-import { ApiError, read } from "../api/client";
+import { problemAt, read } from "../api/client";
 import { useQuery, useSettled } from "../hooks";
 import { joined } from "../model/words";
 import { isoAt, localOf } from "../model/zoned";
@@ -28,7 +28,7 @@ export function RunFilters({ filters, error }: { filters: Filters; error: Error 
   const [, change] = useQueryParameters();
   const rare = filters.label || filters.trigger || filters.slot_since || filters.slot_until;
   const [more, setMore] = useState(Boolean(rare));
-  const problem = (name: string) => (error instanceof ApiError ? error.of(name) : null);
+  const problem = (name: string) => problemAt(error, name);
   return (
     <search class="section run-filters">
       <StatusChips statuses={filters.statuses} onChange={(statuses) => change({ status: statuses.join(",") })} />

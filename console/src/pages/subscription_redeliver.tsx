@@ -1,7 +1,7 @@
 // Deliver stored events again: those of a time span, or a single one.
 
 import { useRef, useState } from "preact/hooks";
-import { ApiError, isUncertain, newKey, read, type Schemas } from "../api/client";
+import { isUncertain, newKey, problemAt, read, type Schemas } from "../api/client";
 import { useAction } from "../hooks";
 import { isoAt, localOf } from "../model/zoned";
 import { useSession } from "../session";
@@ -116,7 +116,7 @@ interface FieldsProperties {
 
 function Fields({ choice, onChange, error }: FieldsProperties) {
   const { zone } = useZone();
-  const problem = (field: string) => (error instanceof ApiError ? error.of(field) : null);
+  const problem = (field: string) => problemAt(error, field);
   return (
     <>
       <Select

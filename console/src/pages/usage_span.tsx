@@ -1,7 +1,7 @@
 // The days whose usage is shown. They are in the URL: `days` for a span that ends today, or `since` and `until`.
 
 import { useState } from "preact/hooks";
-import { ApiError } from "../api/client";
+import { problemAt } from "../api/client";
 import { Link, useQueryParameters } from "../router";
 import { Button } from "../ui/button";
 import { TextField } from "../ui/form";
@@ -72,7 +72,7 @@ function Dates({ span, error }: { span: Span; error: Error | null }) {
   const [since, setSince] = useState(span.since);
   const [until, setUntil] = useState(span.until);
   const [checked, setChecked] = useState(false);
-  const problem = (field: string) => (error instanceof ApiError ? error.of(field) : null);
+  const problem = (field: string) => problemAt(error, field);
   const own = checked || error ? problemOf(since, until) : null;
   const show = (event: Event) => {
     event.preventDefault();
@@ -104,5 +104,5 @@ function problemOf(since: string, until: string): string | null {
 
 /** Return whether an error is about the days, which their form shows. */
 export function isAboutDays(error: Error | null): boolean {
-  return error instanceof ApiError && ["since", "until"].some((field) => error.of(field) !== null);
+  return ["since", "until"].some((field) => problemAt(error, field) !== null);
 }
