@@ -3,7 +3,7 @@ import type { Connection } from "../model/credentials";
 import { count } from "../model/words";
 import { useSession } from "../session";
 import { Section } from "../ui/page";
-import { quoted } from "../ui/terminal";
+import { Command, quoted } from "../ui/terminal";
 import { Facts, Text } from "../ui/text";
 
 interface Properties {
@@ -35,9 +35,12 @@ export function ApiKeys({ keys, connections }: Properties) {
           </p>
         </details>
       )}
+      <Command
+        name="A key is never shown. To rotate the key for all companies, create a new key at Whop, then store it:"
+        text={`aichats admin secret set whop --stack ${quoted(me.stack)}`}
+      />
       <p class="faint">
-        A key is never shown. To store the key of a company, type{" "}
-        <code>aichats admin secret set whop --company biz_XXXXX --stack {quoted(me.stack)}</code>
+        To store the key of one company, add <code>--company biz_XXXXX</code>
       </p>
     </Section>
   );
