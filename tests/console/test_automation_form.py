@@ -275,6 +275,7 @@ def test_a_change_by_someone_else_is_shown_and_overwritten_only_on_purpose(conso
     console.button("Save weekly").click()
 
     console.wait_for("colleague changed weekly while you edited it")
+    expect(console.page.locator(":focus")).to_contain_text("colleague changed weekly while you edited it")
     differences = console.page.get_by_role("table", name="Differences between the versions")
     expect(differences.get_by_role("row", name="targets")).to_contain_text('["biz_B"] (changed)')
     expect(differences.get_by_role("row", name="action.message_text")).to_contain_text("Mine (changed)")

@@ -82,7 +82,7 @@ export function Conflict({ name, base, mine, isSaving, onTake, onOverwrite, onCr
 }
 
 function Differences({ base, theirs, mine }: { base: JsonObject; theirs: JsonObject; mine: JsonObject }) {
-  const [before, other, own] = [leaves(base), leaves(theirs), leaves(mine)];
+  const [before, other, own] = [set(base), set(theirs), set(mine)];
   const fields = [...new Set([...other.keys(), ...own.keys()])].filter(
     (field) => !isEqual(other.get(field), own.get(field)),
   );
@@ -114,6 +114,11 @@ function Differences({ base, theirs, mine }: { base: JsonObject; theirs: JsonObj
       </tbody>
     </table>
   );
+}
+
+// A field that is null means the same as one that is left out.
+function set(body: JsonObject): Map<string, unknown> {
+  return new Map([...leaves(body)].filter(([, value]) => value !== null));
 }
 
 function Value({ value, isChanged }: { value: unknown; isChanged: boolean }) {

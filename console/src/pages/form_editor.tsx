@@ -79,20 +79,22 @@ function Versions({ form }: { form: FormState }) {
   const { editing, name } = form;
   if (form.hasConflict) {
     return (
-      <Conflict
-        key={editing.etag}
-        name={name}
-        base={editing.base}
-        mine={form.body}
-        isSaving={form.saving.pending}
-        onTake={(theirs) => {
-          setMine({ ...editing, base: theirs.body, etag: theirs.etag });
-          form.saving.reset();
-          form.take(theirs);
-        }}
-        onOverwrite={form.overwrite}
-        onCreate={() => void form.save(null)}
-      />
+      <div ref={form.versions} tabIndex={-1}>
+        <Conflict
+          key={editing.etag}
+          name={name}
+          base={editing.base}
+          mine={form.body}
+          isSaving={form.saving.pending}
+          onTake={(theirs) => {
+            setMine({ ...editing, base: theirs.body, etag: theirs.etag });
+            form.saving.reset();
+            form.take(theirs);
+          }}
+          onOverwrite={form.overwrite}
+          onCreate={() => void form.save(null)}
+        />
+      </div>
     );
   }
   if (!mine) return null;

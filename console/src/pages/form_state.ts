@@ -33,9 +33,10 @@ export function useForm(keptAs: string, start: Editing, release: { current: () =
     .filter(isFirst)
     .sort((one, other) => place(one) - place(other));
   const summary = useRef<HTMLDivElement>(null);
-  // The summary is on the page only after the try.
+  const versions = useRef<HTMLDivElement>(null);
+  // They are on the page only after the try, far above the button that was pressed.
   useEffect(() => {
-    if (tries > 0) summary.current?.focus();
+    if (tries > 0) (versions.current ?? summary.current)?.focus();
   }, [tries]);
   const save = async (etag: string | null) => {
     await saving.run(etag);
@@ -52,6 +53,7 @@ export function useForm(keptAs: string, start: Editing, release: { current: () =
     /** The problems after a person tried to save the form. */
     summarized: tries > 0 ? problems : [],
     summary,
+    versions,
     save,
     submit: () => (gaps.length > 0 ? setTries(tries + 1) : void save(editing.etag)),
     hasConflict: !isNew && [checked, saving.error].some(isStale),
