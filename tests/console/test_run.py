@@ -9,6 +9,7 @@ from playwright.sync_api import expect
 
 from aichats.runs.actions import Action
 from aichats.runs.ledger.rows import Row
+from aichats.schedules.pauses import PauseWindow
 from aichats_cli.runs.advice import ADVICE
 from local.build_console import SOURCE
 from tests.support.console import ConsoleServer, failing
@@ -200,6 +201,19 @@ def test_a_waiting_run_says_when_it_continues_and_is_cancelled_with_a_reason(con
 
     assert row(console, run_id).error == {"type": "Cancelled", "message": "cancelled by local: Not now."}
     assert "A cancelled run is final." in console.text
+
+
+def test_while_the_stack_is_paused_no_page_says_that_a_waiting_run_continues(console: ConsolePage) -> None:
+    (run_id,) = waiting(console.stack, "biz_A", due_at=NOON + timedelta(minutes=9))
+    pause = PauseWindow(NOON, None, "ops", NOON, None)
+    console.stack.app.stack_pause.change(lambda pauses: pauses.add(pause, NOON), NOON)
+
+    console.open(f"/runs/{run_id}")
+    console.wait_for("so this run waits for the end of the pause")
+    assert "aichats continues in" not in console.text
+
+    console.open()
+    expect(console.page.get_by_role("region", name="Open runs, newest first")).to_contain_text("after the pause")
 
 
 @pytest.mark.parametrize(

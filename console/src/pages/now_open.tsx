@@ -1,7 +1,8 @@
 // The runs that wait or are being performed.
 
-import { type Query, useQuery } from "../hooks";
+import { type Query, useNow, useQuery } from "../hooks";
 import { firstRuns, openSince, type Runs } from "../model/first_runs";
+import { useStackPause } from "../model/pause";
 import { Link } from "../router";
 import { useSession } from "../session";
 import { Distance } from "../time";
@@ -43,8 +44,17 @@ function OpenTable({ runs }: { runs: Runs }) {
         { title: "Status", cell: (run) => <RunBadge status={run.status} /> },
         { title: "Target", cell: (run) => (run.target === null ? "–" : <Text>{run.target}</Text>) },
         { title: "Created", optional: true, cell: (run) => <Distance at={run.created_at} /> },
-        { title: "Continues", cell: (run) => (run.due_at ? <Distance at={run.due_at} /> : "–") },
+        { title: "Continues", cell: (run) => <Continues dueAt={run.due_at} /> },
       ]}
     />
   );
+}
+
+// While the stack is paused, a run waits even if its time comes.
+function Continues({ dueAt }: { dueAt: string | null }) {
+  const { stack } = useStackPause();
+  const now = useNow();
+  if (dueAt === null) return <>–</>;
+  if (stack?.paused) return <>after the pause</>;
+  return Date.parse(dueAt) <= now ? <>now</> : <Distance at={dueAt} />;
 }

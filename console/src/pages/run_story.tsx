@@ -3,6 +3,7 @@
 import type { ComponentChildren } from "preact";
 import type { Schemas } from "../api/client";
 import { useNow } from "../hooks";
+import { useStackPause } from "../model/pause";
 import { Distance, formatDuration, Time } from "../time";
 import type { RunStatus } from "../ui/status";
 import { Text } from "../ui/text";
@@ -174,12 +175,15 @@ export function Outlook({ run }: { run: RunDetails }) {
 }
 
 function Wait({ run }: { run: RunDetails }) {
+  const { stack } = useStackPause();
   const now = useNow();
   const isDue = run.due_at === null || Date.parse(run.due_at) <= now;
   return (
     <>
       {run.attempts > 0 && `${run.attempts} of at most ${MAX_ATTEMPTS} attempts reached ${providerOf(run)}. `}
-      {isDue || run.due_at === null ? (
+      {stack?.paused ? (
+        "The stack is paused, so this run waits for the end of the pause. It fails if it is older than 25 hours by then."
+      ) : isDue || run.due_at === null ? (
         "It is due now, so aichats continues within seconds, unless the stack is paused."
       ) : (
         <>
