@@ -225,6 +225,8 @@ def test_a_save_without_an_answer_is_repeated_safely_by_the_person(console: Cons
     console.page.route("**/automations/weekly", lose)
     console.button("Create weekly").click()
     console.wait_for("The API doesn't answer")
+    assert "may be saved" in console.text
+    assert "is not saved" not in console.text
     assert "Everything that you typed is still here" in console.text
     console.page.unroute("**/automations/weekly")
     console.button("Create weekly").click()

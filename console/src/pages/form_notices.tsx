@@ -56,16 +56,16 @@ export function Unchecked({ error }: { error: Error | null }) {
   );
 }
 
-/** The automation is not saved, for a reason that is not in a field. */
+/** The automation is not saved for a reason that is not in a field, or the answer was lost. */
 export function SaveError({ error, name }: { error: Error | null; name: string }) {
+  const isUnsure = isUncertain(error);
   return (
     <>
-      <ErrorNotice error={error} what={`${name} is not saved`} />
+      <ErrorNotice error={error} what={`${name} ${isUnsure ? "may be saved" : "is not saved"}`} />
       {error && (
         <p class="hint">
           Everything that you typed is still here.
-          {isUncertain(error) &&
-            " It may be saved without an answer. You can press the button again: that changes nothing a second time."}
+          {isUnsure && " You can press the button again: that changes nothing a second time."}
         </p>
       )}
     </>
