@@ -4,6 +4,7 @@ import type { Connection } from "../model/credentials";
 import { useSession } from "../session";
 import { Copy } from "../ui/button";
 import { Scrollable } from "../ui/scrollable";
+import { Badge } from "../ui/status";
 import { quoted } from "../ui/terminal";
 import { Text } from "../ui/text";
 
@@ -17,11 +18,7 @@ export const STATES: Record<Connection["state"], { badge: string; sign: string; 
 
 export function ConnectionBadge({ state }: { state: Connection["state"] }) {
   const { badge, sign } = STATES[state];
-  return (
-    <span class={`badge ${badge}`}>
-      <span aria-hidden="true">{sign}</span> {state}
-    </span>
-  );
+  return <Badge kind={badge} sign={sign} text={state} />;
 }
 
 /** The user whose account a connection is. */

@@ -8,6 +8,7 @@ import { Distance, formatTime, useZone } from "../time";
 import { Button, Copy, LinkButton } from "../ui/button";
 import { Section } from "../ui/page";
 import { ErrorNotice, Loading } from "../ui/state";
+import { Badge } from "../ui/status";
 import { Text } from "../ui/text";
 import { type Need, needsOf } from "./needs";
 import { MatchingDialog } from "./runs_bulk";
@@ -61,9 +62,7 @@ function NeedItem({ need, onReplay }: { need: Need; onReplay(): void }) {
   const sign = state === "unknown" || state === "failed" || state === "missed" ? SIGNS[state] : SIGNS[tone];
   return (
     <li>
-      <span class={`badge ${tone === "error" ? "failed" : "missed"}`}>
-        <span aria-hidden="true">{sign}</span> {state}
-      </span>
+      <Badge kind={tone === "error" ? "failed" : "missed"} sign={sign} text={state} />
       <div class="need">
         <p class="title">
           <Text>{need.title}</Text>{" "}

@@ -5,6 +5,7 @@ import { read, type Schemas } from "../api/client";
 import { useQuery } from "../hooks";
 import { Link } from "../router";
 import { useSession } from "../session";
+import { Badge } from "../ui/status";
 import { Text } from "../ui/text";
 
 export type SubscriptionRow = Schemas["SubscriptionView"];
@@ -19,11 +20,7 @@ export const STATUSES: Record<Delivery["status"], { badge: string; sign: string;
 /** The status of a delivery. */
 export function DeliveryBadge({ status }: { status: Delivery["status"] }) {
   const { badge, sign } = STATUSES[status];
-  return (
-    <span class={`badge ${badge}`}>
-      <span aria-hidden="true">{sign}</span> {status}
-    </span>
-  );
+  return <Badge kind={badge} sign={sign} text={status} />;
 }
 
 /** Whether the receiver of a subscription works, and since when it doesn't. */
@@ -32,14 +29,6 @@ export function ReceiverState({ of }: { of: SubscriptionRow }) {
   if (of.failing_since) return <Badge kind="state-failing" sign="✕" text="failing" />;
   if (of.last_success_at) return <Badge kind="state-active" sign="●" text="works" />;
   return <Badge kind="" sign="○" text="not used yet" />;
-}
-
-function Badge({ kind, sign, text }: { kind: string; sign: string; text: string }) {
-  return (
-    <span class={`badge ${kind}`}>
-      <span aria-hidden="true">{sign}</span> {text}
-    </span>
-  );
 }
 
 const SHOWN_EVENTS = 3;

@@ -10,6 +10,7 @@ import { LinkButton } from "../ui/button";
 import { Section } from "../ui/page";
 import { usePortion } from "../ui/portion";
 import { Empty, ErrorNotice, Loading } from "../ui/state";
+import { Badge } from "../ui/status";
 import { curl, Terminal } from "../ui/terminal";
 import { Text } from "../ui/text";
 import { percent } from "./usage_numbers";
@@ -96,21 +97,8 @@ function BudgetItem({ budget }: { budget: Budget }) {
 }
 
 function BudgetBadge({ state }: { state: Budget["state"] }) {
-  if (state === "used_up") {
-    return (
-      <span class="badge failed">
-        <span aria-hidden="true">✕</span> used up
-      </span>
-    );
-  }
-  if (state === "lifted") {
-    return (
-      <span class="badge missed">
-        <span aria-hidden="true">!</span> lifted
-      </span>
-    );
-  }
-  return null;
+  if (state === "used_up") return <Badge kind="failed" sign="✕" text="used up" />;
+  return state === "lifted" ? <Badge kind="missed" sign="!" text="lifted" /> : null;
 }
 
 function Consequence({ budget }: { budget: Budget }) {

@@ -18,14 +18,27 @@ export const RUN_STATUSES: Record<RunStatus, { sign: string; meaning: string }> 
 /** The statuses of a run that may still change without a person. */
 export const OPEN_STATUSES: readonly RunStatus[] = ["pending", "performing"];
 
+interface BadgeProperties {
+  /** The class that gives it its color; "" for none. */
+  kind: string;
+  sign: string;
+  text: string;
+  title?: string;
+}
+
+/** A state: its sign, and its name. */
+export function Badge({ kind, sign, text, title }: BadgeProperties) {
+  return (
+    <span class={`badge ${kind}`} title={title}>
+      <span aria-hidden="true">{sign}</span> {text}
+    </span>
+  );
+}
+
 /** The status of a run. */
 export function RunBadge({ status }: { status: RunStatus }) {
   const { sign, meaning } = RUN_STATUSES[status];
-  return (
-    <span class={`badge ${status}`} title={`${status}: ${meaning}`}>
-      <span aria-hidden="true">{sign}</span> {status}
-    </span>
-  );
+  return <Badge kind={status} sign={sign} text={status} title={`${status}: ${meaning}`} />;
 }
 
 type State = "active" | "paused" | "done" | "deleting" | "connected" | "broken" | "failing" | "disabled";
@@ -42,11 +55,7 @@ const STATE_SIGNS: Record<State, string> = {
 
 /** The state of anything but a run. */
 export function StateBadge({ state, text = state }: { state: State; text?: string }) {
-  return (
-    <span class={`badge state-${state}`}>
-      <span aria-hidden="true">{STATE_SIGNS[state]}</span> {text}
-    </span>
-  );
+  return <Badge kind={`state-${state}`} sign={STATE_SIGNS[state]} text={text} />;
 }
 
 const MOST_MARKS = 12;
