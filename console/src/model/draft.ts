@@ -10,6 +10,8 @@ export interface File {
   /** An id, or an address that begins with https:// or s3:// */
   readonly source: string;
   readonly filename: string;
+  /** What a person sees beside the id of a file that was uploaded here: its name and its size. */
+  readonly note?: string;
 }
 
 export interface Draft {

@@ -1,14 +1,19 @@
 // The files that are attached to each new chat.
 
+import { useRef } from "preact/hooks";
 import type { File } from "../model/draft";
 import { Button } from "../ui/button";
 import { TextField } from "../ui/form";
 import { type EditProperties, fieldId } from "./form_fields";
+import { Upload } from "./form_upload";
 
 const MOST_FILES = 20;
 
 export function FormFiles({ draft, change, problem }: EditProperties) {
   const { files } = draft;
+  // A person may add others while a file is uploaded.
+  const newest = useRef(files);
+  newest.current = files;
   const replace = (index: number, changes: Partial<File>) =>
     change({ files: files.map((file, each) => (each === index ? { ...file, ...changes } : file)) });
   return (
@@ -21,11 +26,11 @@ export function FormFiles({ draft, change, problem }: EditProperties) {
             <TextField
               label={`File ${index + 1}`}
               id={fieldId(field)}
-              hint="https://… or s3://…, or the id of an uploaded file: file_…"
+              hint={file.note || "https://… or s3://…, or the ID of an uploaded file: file_…"}
               maxLength={2000}
               code
               value={file.source}
-              onValue={(source) => replace(index, { source })}
+              onValue={(source) => replace(index, { source, note: "" })}
               error={problem(field)}
             />
             {!file.source.startsWith("file_") && (
@@ -47,7 +52,10 @@ export function FormFiles({ draft, change, problem }: EditProperties) {
         );
       })}
       {files.length < MOST_FILES && (
-        <Button onClick={() => change({ files: [...files, { source: "", filename: "" }] })}>Add a file</Button>
+        <>
+          <Button onClick={() => change({ files: [...files, { source: "", filename: "" }] })}>Add a file</Button>
+          <Upload draft={draft} onUploaded={(file) => change({ files: [...newest.current, file] })} />
+        </>
       )}
     </fieldset>
   );
