@@ -6,6 +6,7 @@ Each task begins on the first page. Its steps say in words how a person goes.
 import json
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,6 +21,7 @@ from tests.support.console_people import (
     Person,
     WithKeyboard,
     WithMouse,
+    attach,
     choose,
     follow,
     go,
@@ -303,6 +305,26 @@ def test_see_the_message_before_anything_is_stored(person: Person) -> None:
         ],
     )
     assert console.stack.app.automation_table.read("daily-numbers") is None
+
+
+def test_attach_a_pdf_of_this_computer(person: Person, stack: LivingStack, tmp_path: Path) -> None:
+    console = person.console
+    report = tmp_path / "report.pdf"
+    report.write_bytes(b"%PDF-" + bytes(2043))
+    go(
+        person,
+        [
+            *NEW_NUMBERS,
+            see("To attach a file from this computer, first write the companies in step 3."),
+            write("Targets: the companies, one a line", "biz_A"),
+            attach("Attach a file from this computer", report),
+            see("report.pdf (2.0 KiB) is uploaded and attached."),
+            press("Create daily-numbers"),
+            see("Created daily-numbers"),
+        ],
+    )
+    assert stack.whop.uploads == [report.read_bytes()]
+    assert written(console, "daily-numbers")["action"]["attachments"] == ["file_1"]
 
 
 def test_connect_an_account_with_oauth(person: Person) -> None:
