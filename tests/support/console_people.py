@@ -23,7 +23,7 @@ WAY = """wanted => {
   if (wanted.type === "radio" && at.type === "radio" && at.name === wanted.name) return "here";
   return at.compareDocumentPosition(wanted) & Node.DOCUMENT_POSITION_FOLLOWING ? "after" : "before";
 }"""
-"""Where an element is, seen from the focus. A group of radio buttons is one place, in which arrows choose."""
+"""The place of an element, seen from the focus. A group of radio buttons is one place, in which arrows choose."""
 
 
 class Person(Protocol):
