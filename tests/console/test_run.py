@@ -138,6 +138,7 @@ def test_that_there_is_no_chat_is_recorded_with_the_keyboard_alone(console: Cons
 
     console.button(ANSWER).focus()
     console.press("Enter")
+    expect(console.page.get_by_label(YES)).to_be_visible()
     console.page.get_by_label(YES).focus()
     console.press("Space", "ArrowDown")
     expect(console.page.get_by_label(NO)).to_be_checked()
