@@ -14,7 +14,7 @@ import { StartedRuns } from "./automation_runs";
 import { TargetChoice } from "./automation_targets";
 
 type RunNow = { targets: (string | null)[] | null; event: { [key: string]: unknown } | null };
-interface Started {
+export interface Started {
   readonly ids: readonly string[];
   readonly at: number;
 }
@@ -46,18 +46,7 @@ export function RunDialog({ automation, onChanged, onClose }: DeedProperties) {
     setStarted(result);
     onChanged();
   };
-  if (started) {
-    return (
-      <Dialog title={`${name} was started`} onClose={onClose}>
-        <StartedRuns ids={started.ids} at={started.at} query={{ automation: name, trigger: "http" }} />
-        <div class="buttons">
-          <Button kind="primary" onClick={onClose}>
-            Close
-          </Button>
-        </div>
-      </Dialog>
-    );
-  }
+  if (started) return <StartedDialog name={name} started={started} onClose={onClose} />;
   return (
     <Dialog title={`Run ${name} now?`} onClose={onClose}>
       <form onSubmit={submit}>
@@ -76,6 +65,26 @@ export function RunDialog({ automation, onChanged, onClose }: DeedProperties) {
           </Button>
         </div>
       </form>
+    </Dialog>
+  );
+}
+
+interface StartedProperties {
+  name: string;
+  started: Started;
+  onClose(): void;
+}
+
+/** The runs of an automation that a person started, until they end. */
+export function StartedDialog({ name, started, onClose }: StartedProperties) {
+  return (
+    <Dialog title={`${name} was started`} onClose={onClose}>
+      <StartedRuns ids={started.ids} at={started.at} query={{ automation: name, trigger: "http" }} />
+      <div class="buttons">
+        <Button kind="primary" onClick={onClose}>
+          Close
+        </Button>
+      </div>
     </Dialog>
   );
 }

@@ -5,14 +5,13 @@ import { Button } from "../ui/button";
 import { Dialog } from "../ui/dialog";
 import { curl, quoted, Terminal } from "../ui/terminal";
 import type { DeedProperties } from "./automation_deeds";
-import { RunError, useRunNow } from "./automation_run";
-import { StartedRuns } from "./automation_runs";
+import { RunError, type Started, StartedDialog, useRunNow } from "./automation_run";
 
 /** Asks before one automation runs for an event. Then shows its runs until they end. */
 export function ConfirmRun({ automation, event, onChanged, onClose }: DeedProperties & { event: JsonObject }) {
   const { name, paused } = automation;
   const run = useRunNow(name);
-  const [started, setStarted] = useState<{ ids: readonly string[]; at: number } | null>(null);
+  const [started, setStarted] = useState<Started | null>(null);
   const body = { event, targets: null };
   const submit = async (submitted: Event) => {
     submitted.preventDefault();
@@ -21,18 +20,7 @@ export function ConfirmRun({ automation, event, onChanged, onClose }: DeedProper
     setStarted(result);
     onChanged();
   };
-  if (started) {
-    return (
-      <Dialog title={`${name} was started`} onClose={onClose}>
-        <StartedRuns ids={started.ids} at={started.at} query={{ automation: name, trigger: "http" }} />
-        <div class="buttons">
-          <Button kind="primary" onClick={onClose}>
-            Close
-          </Button>
-        </div>
-      </Dialog>
-    );
-  }
+  if (started) return <StartedDialog name={name} started={started} onClose={onClose} />;
   return (
     <Dialog title={`Run ${name} with this event?`} onClose={onClose}>
       <form onSubmit={submit}>

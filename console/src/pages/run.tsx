@@ -17,7 +17,7 @@ import { CameBack, Sent } from "./run_content";
 import { Outlook, type RunDetails, reasonOf, STATE_SENTENCES, workOf } from "./run_story";
 import { Timeline } from "./run_timeline";
 import { pathOf } from "./runs_query";
-import { STARTED_BY, Took } from "./runs_table";
+import { RunIds, STARTED_BY, Took } from "./runs_table";
 
 const OPEN_MS = 3_000;
 const ENDED_MS = 15_000;
@@ -117,15 +117,7 @@ function ReplacedBy({ ids }: { ids: readonly string[] }) {
   return (
     <div>
       <p>Replaced by:</p>
-      <ul class="ids">
-        {ids.map((id) => (
-          <li key={id}>
-            <Link to={`/runs/${id}`}>
-              <code>{id}</code>
-            </Link>
-          </li>
-        ))}
-      </ul>
+      <RunIds ids={ids} />
     </div>
   );
 }

@@ -5,7 +5,7 @@ import type { Schemas } from "../api/client";
 import { useAction, useQuery } from "../hooks";
 import { count, joined } from "../model/words";
 import { useRepeatKey } from "../repeat_key";
-import { Link, useNavigation } from "../router";
+import { useNavigation } from "../router";
 import { useSession } from "../session";
 import { Confirm } from "../ui/dialog";
 import { Checkbox } from "../ui/form";
@@ -15,7 +15,7 @@ import { curl, Terminal } from "../ui/terminal";
 import { countRuns, type JobRequest, startJob } from "./runs_changes";
 import { CHANGEABLE, type Filters, isChangeable, jobFilterOf, optionsOf, type Verb, type Window } from "./runs_query";
 import { Reasons } from "./runs_reasons";
-import type { Row } from "./runs_table";
+import { type Row, RunIds } from "./runs_table";
 
 export const VERBS: Record<Verb, { name: string; done: string }> = {
   replay: { name: "Replay", done: "replayed" },
@@ -142,15 +142,7 @@ function Sample({ ids, count }: { ids: readonly string[]; count: number }) {
   return (
     <details>
       <summary>{ids.length < count ? `The first ${ids.length} of them` : "Their ids"}</summary>
-      <ul class="ids">
-        {ids.map((id) => (
-          <li key={id}>
-            <Link to={`/runs/${id}`}>
-              <code>{id}</code>
-            </Link>
-          </li>
-        ))}
-      </ul>
+      <RunIds ids={ids} />
     </details>
   );
 }

@@ -117,3 +117,18 @@ export function nameOf(run: Row): string {
   const owner = run.automation ? ` of ${run.automation}` : "";
   return `${run.status} run${owner}${run.target ? ` for ${run.target}` : ""}`;
 }
+
+/** Links to runs by their ids. */
+export function RunIds({ ids }: { ids: readonly string[] }) {
+  return (
+    <ul class="ids">
+      {ids.map((id) => (
+        <li key={id}>
+          <Link to={`/runs/${id}`}>
+            <code>{id}</code>
+          </Link>
+        </li>
+      ))}
+    </ul>
+  );
+}
