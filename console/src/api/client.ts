@@ -30,7 +30,7 @@ export function problemAt(error: Error | null, field: string): string | null {
 }
 
 /** A call that got no answer. The API may have performed it. */
-export class NoAnswerError extends Error {}
+class NoAnswerError extends Error {}
 
 /** Return whether a call that failed may have been performed. A paused stack says so before it does anything. */
 export function isUncertain(error: Error | null): boolean {

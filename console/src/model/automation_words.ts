@@ -53,7 +53,7 @@ export function describeBudget({ runs, tokens, per }: Schemas["Budget"]): string
   return `At most ${limits.filter(Boolean).join(" and ")} per ${per}, in UTC`;
 }
 
-/** Return whether two automations differ in a field that a person writes. */
+/** Return the fields that a person writes in which two automations differ. */
 export function changedFields(before: AutomationView, after: AutomationView): string[] {
   const fields = ["trigger", "action", "targets", "missed", "overlap", "description", "labels", "budget"] as const;
   return fields.filter((field) => JSON.stringify(before[field]) !== JSON.stringify(after[field]));

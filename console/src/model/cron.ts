@@ -33,7 +33,9 @@ const MONTH: Field = {
   high: 12,
   names: ["JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC"],
 };
-const DAY_OF_WEEK: Field = { low: 1, high: 7, names: ["SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT"] };
+/** The days of the week, in the order of their numbers: 1 is Sunday. */
+export const DAY_NAMES = ["SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT"];
+const DAY_OF_WEEK: Field = { low: 1, high: 7, names: DAY_NAMES };
 export const YEAR: Field = { low: 1970, high: 2199, names: [] };
 
 /** Return the values of a cron expression; null if it isn't one. */
@@ -48,6 +50,12 @@ export function parseCron(expression: string): Cron | null {
   const months = values(MONTH, month);
   const years = values(YEAR, year);
   return minutes && hours && days && months && years ? { minutes, hours, days, months, years } : null;
+}
+
+/** Return the value and the unit ("minute", "hour" or "day") of a rate expression; null if it isn't one. */
+export function parseRate(expression: string): [value: string, unit: string] | null {
+  const [, value, unit] = /^rate\(([1-9]\d*)\s+(minute|hour|day)s?\)$/.exec(expression) ?? [];
+  return value && unit ? [value, unit] : null;
 }
 
 function daysOfMonth(text: string): Days | null {

@@ -1,6 +1,6 @@
 // When an automation runs, as the form asks for it, and as a trigger of the API.
 
-import { type Days, parseCron, YEAR } from "./cron";
+import { DAY_NAMES, type Days, parseCron, parseRate, YEAR } from "./cron";
 import { isEqual, type JsonObject, setField, textOf } from "./json";
 import { isoAt, isZone, localOf } from "./zoned";
 
@@ -32,7 +32,6 @@ export interface When {
 export const UNITS = ["minutes", "hours", "days"] as const;
 const WORKDAYS = [2, 3, 4, 5, 6];
 const EACH_DAY = [1, 2, 3, 4, 5, 6, 7];
-const DAY_NAMES = ["SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT"];
 
 /** Return a new schedule: each day at 9, in a zone. */
 export function newWhen(timezone: string): When {
@@ -128,8 +127,8 @@ function dayNames(days: readonly number[]): string {
 
 // The simple kind that shows an expression, if there is one.
 function simple(expression: string): Partial<When> {
-  const rate = /^rate\(([1-9]\d*)\s+(minute|hour|day)s?\)$/.exec(expression);
-  if (rate) return { kind: "interval", every: rate[1] ?? "", unit: `${rate[2]}s` };
+  const rate = parseRate(expression);
+  if (rate) return { kind: "interval", every: rate[0], unit: `${rate[1]}s` };
   const once = /^at\((\d{4}-\d\d-\d\dT\d\d:\d\d):00\)$/.exec(expression);
   if (once) return { kind: "once", once: once[1] ?? "" };
   const cron = parseCron(expression);

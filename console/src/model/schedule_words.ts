@@ -2,7 +2,7 @@
 // expression alone.
 
 import type { Schemas } from "../api/client";
-import { type Cron, type Days, parseCron, YEAR } from "./cron";
+import { type Cron, type Days, parseCron, parseRate, YEAR } from "./cron";
 import { joined } from "./words";
 
 const MONTHS = [
@@ -29,9 +29,9 @@ const SHORTEST = [31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
 
 /** Return when a schedule fires, such as "At 09:00, Monday through Friday (Europe/Berlin)"; null if it isn't short. */
 export function describeSchedule(expression: string, timezone: string): string | null {
-  const rate = /^rate\(([1-9]\d*)\s+(minute|hour|day)s?\)$/.exec(expression);
+  const rate = parseRate(expression);
   // A rate is counted in hours of 60 minutes, whatever the clocks show.
-  if (rate) return describeRate(Number(rate[1]), rate[2] ?? "");
+  if (rate) return describeRate(Number(rate[0]), rate[1]);
   const words = describeAt(expression) ?? describeCron(parseCron(expression));
   return words && `${words} (${timezone})`;
 }
