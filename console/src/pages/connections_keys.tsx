@@ -36,11 +36,11 @@ export function ApiKeys({ keys, connections }: Properties) {
         </details>
       )}
       <Command
-        name="A key is never shown. To rotate the key for all companies, create a new key at Whop, then store it:"
+        name="To rotate the key for all companies, create a new one at Whop, and store it:"
         text={`aichats admin secret set whop --stack ${quoted(me.stack)}`}
       />
       <p class="faint">
-        To store the key of one company, add <code>--company biz_XXXXX</code>
+        For the key of one company, add <code>--company biz_XXXXX</code>. A stored key is never shown.
       </p>
     </Section>
   );

@@ -53,7 +53,9 @@ export function FormFiles({ draft, change, problem }: EditProperties) {
       })}
       {files.length < MOST_FILES && (
         <>
-          <Button onClick={() => change({ files: [...files, { source: "", filename: "" }] })}>Add a file</Button>
+          <Button onClick={() => change({ files: [...files, { source: "", filename: "" }] })}>
+            Add a file by its address
+          </Button>
           <Upload draft={draft} onUploaded={(file) => change({ files: [...newest.current, file] })} />
         </>
       )}

@@ -90,7 +90,7 @@ function TooLarge({ file, company }: { file: globalThis.File; company: string | 
   return (
     <div role="alert">
       <Command
-        name={`${described(file)} is too large for this page. Upload it with this command, then add the ID that it prints:`}
+        name={`${file.name} has more than 4 MiB. Upload it with this command, then add the ID that it prints:`}
         text={`aichats files upload ${quoted(file.name)}${target}`}
       />
     </div>
