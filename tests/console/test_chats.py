@@ -41,6 +41,10 @@ def test_selected_chats_are_muted_until_a_time_in_the_zone_of_the_viewer(console
     (undoing,) = console.stack.app.automation_table.list()
     assert undoing.automation.targets == ["aich_1", "aich_3"]
     assert next(undoing.unpaused_slots(NOON)) == (NOON + timedelta(days=3)).replace(hour=8)
+    console.press("Escape")
+    # The page reads the list again from time to time.
+    console.page.evaluate("() => window.dispatchEvent(new Event('online'))")
+    expect(console.page.get_by_role("row").filter(has_text="aich_1")).to_contain_text("muted")
 
 
 def test_all_shown_chats_are_muted_with_the_keyboard_alone(console: ConsolePage) -> None:

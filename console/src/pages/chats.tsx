@@ -25,13 +25,19 @@ interface Row {
 }
 
 const MOST = 1000;
+/** A change is shown soon after Whop has it, and reading takes little of the rate that Whop allows. */
+const EVERY_MS = 15_000;
 
 export function Chats(_: { parameters: Record<string, string> }) {
   const { api, can } = useSession();
   const [query, setQuery] = useQueryParameters();
   const typed = query.get("for") ?? "";
   const company = useSettled(typed, 400);
-  const list = usePages(`chats ${company}`, (cursor) => (company ? ofCompany(api, company, cursor) : all(api, cursor)));
+  const list = usePages(
+    `chats ${company}`,
+    (cursor) => (company ? ofCompany(api, company, cursor) : all(api, cursor)),
+    EVERY_MS,
+  );
   const [selected, setSelected] = useState<ReadonlySet<string>>(new Set());
   const [open, setOpen] = useState(false);
   const select = (id: string, is: boolean) => {
@@ -48,7 +54,9 @@ export function Chats(_: { parameters: Record<string, string> }) {
       actions={
         mayChange && (
           <Button kind="primary" onClick={() => setOpen(true)}>
-            {selected.size ? `Change notifications of ${selected.size} chats` : "Change notifications"}
+            {selected.size
+              ? `Change notifications of ${selected.size} ${selected.size === 1 ? "chat" : "chats"}`
+              : "Change notifications"}
           </Button>
         )
       }
