@@ -201,7 +201,7 @@ def test_everything_is_stopped_and_resumed_with_the_keyboard_alone(console: Cons
     banner.wait_for()
 
     assert console.server.requests("POST", "/pause") == [
-        {"from": None, "until": "2026-11-23T08:00:00.000Z", "reason": "Wrong texts"}
+        {"from": None, "until": "2026-11-23T08:00:00Z", "reason": "Wrong texts"}
     ]
     (window,) = console.stack.app.stack_pause.read().windows
     assert (window.by, window.reason, window.until) == ("local", "Wrong texts", NOON + timedelta(days=2, hours=20))
