@@ -1,16 +1,16 @@
 """Two people who do the same on a page of the console: one has a mouse, the other has only a keyboard."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Literal, Protocol, override
 
-from playwright.sync_api import FileChooser, Locator
+from playwright.sync_api import Locator
 
 from tests.support.console_page import ConsolePage
 
-type Role = Literal["link", "button", "radio", "checkbox", "textbox", "searchbox", "combobox"]
+type Role = Literal["link", "button", "radio", "checkbox"]
 
 FARTHEST = 40
 """The most presses of Tab that anything may be away from where the person is."""
@@ -79,14 +79,9 @@ class WithMouse:
 
 @dataclass
 class WithKeyboard:
-    """A person who uses only the keyboard.
-
-    Attributes:
-        longest: the largest number of presses of Tab to one element so far.
-    """
+    """A person who uses only the keyboard."""
 
     console: ConsolePage
-    longest: int = field(default=0, init=False)
 
     def reach(self, wanted: Locator) -> None:
         """Press Tab, or Shift and Tab, until an element has the focus.
@@ -95,10 +90,9 @@ class WithKeyboard:
             AssertionError: it is too far away, or can't be reached.
         """
         wanted.wait_for()
-        for presses in range(FARTHEST + 1):
+        for _ in range(FARTHEST + 1):
             way = wanted.evaluate(WAY)
             if way == "here":
-                self.longest = max(self.longest, presses)
                 return
             self.console.press("Tab" if way == "after" else "Shift+Tab")
         raise AssertionError(f"{wanted} is more than {FARTHEST} presses of Tab away. Focus: {self.console.focus!r}")
@@ -158,13 +152,13 @@ class Step:
         return self.words
 
 
-def press(name: str, role: Role = "button", *, first: bool = False) -> Step:
-    """Return the step to press a button. ``first``: the first of several with this name."""
-    return Step(f"press “{name}”", lambda person: person.press(_found(person, role, name, first=first)))
+def press(name: str) -> Step:
+    """Return the step to press a button."""
+    return Step(f"press “{name}”", lambda person: person.press(_found(person, "button", name)))
 
 
 def follow(name: str, *, first: bool = False) -> Step:
-    """Return the step to follow a link."""
+    """Return the step to follow a link. ``first``: the first of several with this name."""
     return Step(f"follow “{name}”", lambda person: person.press(_found(person, "link", name, first=first)))
 
 
@@ -206,11 +200,9 @@ def attach(name: str, file: Path) -> Step:
     """Return the step to choose a file of this computer."""
 
     def do(person: Person) -> None:
-        chosen: list[FileChooser] = []
         with person.console.page.expect_file_chooser() as opened:
             person.press(_labelled(person, name))
-        chosen.append(opened.value)
-        chosen[0].set_files(file)
+        opened.value.set_files(file)
 
     return Step(f"choose {file.name} for “{name}”", do)
 
