@@ -1,5 +1,6 @@
 import type { ComponentType } from "preact";
-import { useEffect, useState } from "preact/hooks";
+import { useEffect, useErrorBoundary, useState } from "preact/hooks";
+import { asError } from "./hooks";
 import { AttentionProvider, useSources } from "./model/attention";
 import { StackPauseProvider } from "./model/pause";
 import { Automation } from "./pages/automation";
@@ -23,7 +24,7 @@ import { Distance, LOCAL_ZONE, useZone, ZoneProvider } from "./time";
 import { Banners } from "./ui/banner";
 import { Button } from "./ui/button";
 import { Page } from "./ui/page";
-import { Empty } from "./ui/state";
+import { Empty, Notice } from "./ui/state";
 import { Text } from "./ui/text";
 import { ToastProvider } from "./ui/toast";
 
@@ -115,7 +116,25 @@ function CurrentPage() {
 
 function Allowed({ route, parameters }: { route: Route; parameters: Record<string, string> }) {
   const missing = useMissing(route.path);
-  return missing ? <Missing need={missing} /> : <route.page parameters={parameters} />;
+  const [error, retry] = useErrorBoundary();
+  if (missing) return <Missing need={missing} />;
+  return error ? <Broken error={error} onRetry={retry} /> : <route.page parameters={parameters} />;
+}
+
+/** In place of a page that failed, for example because an answer is not what the console expects. */
+function Broken({ error, onRetry }: { error: unknown; onRetry(): void }) {
+  return (
+    <Page title="This page can't be shown">
+      <Notice kind="error" title="The console made a mistake" actions={<Button onClick={onRetry}>Try again</Button>}>
+        <p>
+          <Text>{asError(error).message}</Text>
+        </p>
+        <p>
+          Your stack and the other pages still work. If it happens again, reload the page, then report this message.
+        </p>
+      </Notice>
+    </Page>
+  );
 }
 
 function SideBar() {

@@ -159,3 +159,21 @@ def test_each_page_of_the_menu_opens_with_the_keys(console: ConsolePage) -> None
         console.press("Enter")
         expect(console.page.get_by_role("heading", level=1)).to_contain_text(name)
         assert console.focus.startswith(name)
+
+
+def test_an_answer_that_the_console_does_not_understand_leaves_no_dead_page(console: ConsolePage) -> None:
+    def misunderstand(event: Json) -> Json | None:
+        body = {"statusCode": 200, "headers": {"content-type": "application/json"}, "body": '{"data": 1}'}
+        return body | {"isBase64Encoded": False} if event["rawPath"] == "/usage" else None
+
+    console.server.interfere = misunderstand
+    console.open("/usage")
+    console.wait_for("The console made a mistake")
+    console.page.get_by_role("link", name="Runs", exact=True).click()
+    expect(console.page.get_by_role("heading", level=1)).to_have_text("Runs")
+    console.page.go_back()
+    console.wait_for("The console made a mistake")
+    console.server.interfere = lambda _: None
+    console.button("Try again").click()
+
+    expect(console.page.get_by_role("heading", level=1)).to_have_text("Usage")
