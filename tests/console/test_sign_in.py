@@ -174,8 +174,9 @@ def test_an_expired_kept_token_is_explained(remote: ConsolePage) -> None:
     remote.open("/usage")
     sign_in(remote, keep=True)
     remote.wait_for("No run ended in these days")
+    remote.page.goto("about:blank")  # The page that is open must not ask with the expired token.
     remote.server.interfere = failing(401, EXPIRED)
-    remote.page.reload()
+    remote.page.goto(f"{remote.url}/console/usage")
 
     remote.wait_for("You are signed out")
     assert EXPIRED in remote.text
