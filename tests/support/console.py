@@ -20,7 +20,7 @@ from typing import Any, cast
 from aichats.api import console
 from aichats.api.app import create_api
 from aichats.api.routes.webhooks import receive
-from local.cloud.functions import Answer
+from local.cloud.functions import Answer, FunctionFailedError
 from local.cloud.http_api import ANY, HttpApi, Route
 from local.cloud.http_event import Reply, Request
 from local.cloud.http_front import HttpFront, serving
@@ -67,10 +67,21 @@ class ConsoleServer:
     @contextmanager
     def running(self, port: int = 0) -> Iterator[str]:
         """Serve for the ``with`` block, and yield the URL."""
-        front = HttpFront(HttpApi("api", ROUTES), self.invoke)
+        closed = threading.Event()
+
+        def invoke(name: str, event: Json) -> Answer:
+            with self.lock:
+                if closed.is_set():
+                    raise FunctionFailedError("the console is closed")
+                return self.invoke(name, event)
+
+        front = HttpFront(HttpApi("api", ROUTES), invoke)
         front.pages = cast("LocalPages", self)
         with serving(front, port=port) as url:
             yield url
+        # A request that is under way must not write into the tables of the next test.
+        with self.lock:
+            closed.set()
 
     def answer(self, _request: Request) -> Reply:
         """Return the response to a request below ``/_local``."""
