@@ -13,7 +13,6 @@ export class ApiError extends Error {
   constructor(
     readonly status: number,
     readonly problem: Problem | null,
-    readonly retryAfter: number | null,
   ) {
     super(problem?.detail || problem?.title || `The API answered with the status ${status}.`);
   }
@@ -82,10 +81,7 @@ export async function take<T>(
   call: Promise<{ data?: T; error?: unknown; response: Response }>,
 ): Promise<{ data: T; headers: Headers; status: number }> {
   const { data, error, response } = await call;
-  if (!response.ok) {
-    const after = Number(response.headers.get("Retry-After"));
-    throw new ApiError(response.status, isProblem(error) ? error : null, after > 0 ? after : null);
-  }
+  if (!response.ok) throw new ApiError(response.status, isProblem(error) ? error : null);
   return { data: data as T, headers: response.headers, status: response.status };
 }
 

@@ -14,37 +14,36 @@ import { StartedRuns } from "./automation_runs";
 import { TargetChoice } from "./automation_targets";
 
 type RunNow = { targets: (string | null)[] | null; event: { [key: string]: unknown } | null };
-export interface Started {
+interface Started {
   readonly ids: readonly string[];
   readonly at: number;
 }
 
-/** Return the action that runs an automation now. A repeat after an error starts nothing twice. */
-export function useRunNow(name: string) {
+/** Return how to run an automation now, and what was started. A repeat after an error starts nothing twice. */
+export function useRunNow(name: string, onChanged: () => void) {
   const { api } = useSession();
   const [keyOf, forget] = useRepeatKey();
-  return useAction(async (body: RunNow): Promise<Started> => {
+  const [started, setStarted] = useState<Started | null>(null);
+  const run = useAction(async (body: RunNow) => {
     const params = { path: { name }, header: { "Idempotency-Key": keyOf(body) } };
     const { run_ids } = await read(api.POST("/automations/{name}/run", { params, body }));
     forget();
-    return { ids: run_ids, at: Date.now() };
+    setStarted({ ids: run_ids, at: Date.now() });
+    onChanged();
   });
+  return { run, started };
 }
 
 /** Asks before an automation runs now, for all of its targets or some of them. Then shows the runs until they end. */
 export function RunDialog({ automation, onChanged, onClose }: DeedProperties) {
   const { name, targets, paused } = automation;
   const [chosen, setChosen] = useState<(string | null)[] | null>(null);
-  const [started, setStarted] = useState<Started | null>(null);
-  const run = useRunNow(name);
+  const { run, started } = useRunNow(name, onChanged);
   const body = { targets: chosen, event: null };
   const number = (chosen ?? targets).length;
-  const submit = async (event: Event) => {
+  const submit = (event: Event) => {
     event.preventDefault();
-    const result = await run.run(body);
-    if (!result) return;
-    setStarted(result);
-    onChanged();
+    void run.run(body);
   };
   if (started) return <StartedDialog name={name} started={started} onClose={onClose} />;
   return (

@@ -1,24 +1,19 @@
-import { useState } from "preact/hooks";
 import { ApiError } from "../api/client";
 import type { JsonObject } from "../model/json";
 import { Button } from "../ui/button";
 import { Dialog } from "../ui/dialog";
 import { curl, quoted, Terminal } from "../ui/terminal";
 import type { DeedProperties } from "./automation_deeds";
-import { RunError, type Started, StartedDialog, useRunNow } from "./automation_run";
+import { RunError, StartedDialog, useRunNow } from "./automation_run";
 
 /** Asks before one automation runs for an event. Then shows its runs until they end. */
 export function ConfirmRun({ automation, event, onChanged, onClose }: DeedProperties & { event: JsonObject }) {
   const { name, paused } = automation;
-  const run = useRunNow(name);
-  const [started, setStarted] = useState<Started | null>(null);
+  const { run, started } = useRunNow(name, onChanged);
   const body = { event, targets: null };
-  const submit = async (submitted: Event) => {
+  const submit = (submitted: Event) => {
     submitted.preventDefault();
-    const result = await run.run(body);
-    if (!result) return;
-    setStarted(result);
-    onChanged();
+    void run.run(body);
   };
   if (started) return <StartedDialog name={name} started={started} onClose={onClose} />;
   return (

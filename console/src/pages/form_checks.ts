@@ -1,7 +1,7 @@
 // What the API says about a draft while a person types. A slow or failed check never blocks typing.
 
 import { useEffect, useRef, useState } from "preact/hooks";
-import { ApiError, read, type Schemas, take } from "../api/client";
+import { ApiError, read, type Schemas } from "../api/client";
 import { asError, useSettled } from "../hooks";
 import { isBody } from "../model/draft";
 import type { FieldProblem } from "../model/draft_gaps";
@@ -85,7 +85,7 @@ export function useChecks({ name, body, etag, isComplete }: Checked): Checks {
     const header = etag === null ? { "If-None-Match": "*" } : { "If-Match": etag };
     const params = { path: { name }, query: { dry_run: true }, header };
     if (!isBody(body)) return [];
-    return (await take(api.PUT("/automations/{name}", { params, body }))).data.warnings;
+    return (await read(api.PUT("/automations/{name}", { params, body }))).warnings;
   });
   const rendered = useCheck<Rendered | undefined>(canPreview ? key : null, WHOLE_MS, async () => {
     const asked: unknown = { ...body, name };

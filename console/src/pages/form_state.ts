@@ -1,7 +1,7 @@
 // The state of the form: the draft, what the API says about it, and saving it.
 
 import { useEffect, useRef, useState } from "preact/hooks";
-import { ApiError, isUncertain, take } from "../api/client";
+import { ApiError, isUncertain, read } from "../api/client";
 import { type Action, useAction } from "../hooks";
 import { draftOf, isBody } from "../model/draft";
 import { type FieldProblem, gapsOf } from "../model/draft_gaps";
@@ -83,12 +83,12 @@ function useSaving(
   return useAction(async (etag: string | null) => {
     if (!isBody(body)) throw new Error("The automation has no trigger, no action or no targets.");
     const header = etag === null ? { "If-None-Match": "*" } : { "If-Match": etag };
-    const { data } = await take(api.PUT("/automations/{name}", { params: { path: { name }, header }, body }));
+    const stored = await read(api.PUT("/automations/{name}", { params: { path: { name }, header }, body }));
     kept.forget();
     release.current();
-    toast([`${isNew ? "Created" : "Saved"} ${name}`, ...data.warnings].join(". Warning: "));
+    toast([`${isNew ? "Created" : "Saved"} ${name}`, ...stored.warnings].join(". Warning: "));
     go(`/automations/${name}`);
-    return data;
+    return stored;
   });
 }
 

@@ -1,5 +1,5 @@
 import { useEffect, useRef, useState } from "preact/hooks";
-import { ApiError, isUncertain, read, type Schemas, take } from "../api/client";
+import { ApiError, isUncertain, read, type Schemas } from "../api/client";
 import { useAction, useQuery } from "../hooks";
 import { bodyOf, type Draft, draftOf, merged, NEW_DRAFT } from "../model/subscription_draft";
 import { useNavigation } from "../router";
@@ -45,8 +45,8 @@ function useSave(stored: SubscriptionRow | null) {
     const header = stored ? { "If-Match": stored.etag } : { "If-None-Match": "*" };
     const path = { name: draft.name };
     try {
-      const { data } = await take(api.PUT("/subscriptions/{name}", { params: { path, header }, body: bodyOf(draft) }));
-      return { row: data, isNew: stored === null };
+      const row = await read(api.PUT("/subscriptions/{name}", { params: { path, header }, body: bodyOf(draft) }));
+      return { row, isNew: stored === null };
     } catch (error) {
       if (stored && error instanceof ApiError && error.status === 412)
         // If the new version can't be read, either, the notice says that nothing was saved.
