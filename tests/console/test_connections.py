@@ -143,6 +143,7 @@ def test_without_connections_the_keys_are_used(console: ConsolePage, stack: Livi
     stack.clock.forward(minutes=6)
     console.open("/connections?company=biz_A")
     console.wait_for("None: aichats can't call Whop for this company")
+    assert "uses the API key for all companies" not in console.text
 
 
 def test_a_secret_that_cannot_be_read_says_why(console: ConsolePage, stack: LivingStack) -> None:
