@@ -1,5 +1,5 @@
 import { useState } from "preact/hooks";
-import { read } from "../api/client";
+import { read, type Schemas } from "../api/client";
 import { useAction } from "../hooks";
 import { count } from "../model/words";
 import { isoAt } from "../model/zoned";
@@ -8,9 +8,9 @@ import { Link } from "../router";
 import { useSession } from "../session";
 import { useZone } from "../time";
 import { Button } from "../ui/button";
-import { Dialog } from "../ui/dialog";
+import { Confirm, Dialog } from "../ui/dialog";
 import { Select, TextArea } from "../ui/form";
-import { ErrorNotice, Notice } from "../ui/state";
+import { Notice } from "../ui/state";
 import { curl, quoted, Terminal } from "../ui/terminal";
 import { WhenField } from "../ui/when";
 
@@ -43,79 +43,78 @@ export function ChangeNotifications({ ids, onClose, onDone }: Properties) {
   const change = useAction(() =>
     read(api.POST("/chats/notification-preference", { body, params: { header: { "Idempotency-Key": keyOf(body) } } })),
   );
-  const [started, setStarted] = useState<{ runs: number; automation: string | null } | null>(null);
-  const submit = async (event: Event) => {
-    event.preventDefault();
-    const result = await change.run();
-    if (!result) return;
-    setStarted({ runs: result.run_ids.length, automation: result.automation });
+  const [started, setStarted] = useState<Schemas["PreferenceRuns"] | null>(null);
+  const done = (result: Schemas["PreferenceRuns"]) => {
+    setStarted(result);
     onDone();
   };
-  if (started) {
-    return (
-      <Dialog title="Notifications are being changed" onClose={onClose}>
-        <Started {...started} onClose={onClose} />
-      </Dialog>
-    );
-  }
-  const verb = `${preference === "none" ? "Mute" : "Unmute"} ${count(chats.length, "chat")}`;
+  if (started) return <Started started={started} onClose={onClose} />;
+  const verb = preference === "none" ? "mute" : "unmute";
   return (
-    <Dialog title="Change notifications" onClose={onClose}>
-      <form onSubmit={submit}>
-        <TextArea
-          label="Chats"
-          hint="One ID in each line, at most 1,000"
-          code
-          rows={5}
-          value={text}
-          onValue={setText}
-          required
-        />
-        <Select
-          label="Change"
-          value={preference}
-          options={EFFECTS}
-          onValue={(value) => setPreference(value === "all" ? "all" : "none")}
-        />
-        <WhenField
-          label="Until"
-          zone={zone}
-          value={until}
-          onValue={setUntil}
-          presets
-          hint="Leave it empty to keep the change. At this time, all these chats get the other setting."
-        />
-        <Terminal
-          command={`aichats chats ${preference === "none" ? "mute" : "unmute"} ${chats.slice(0, 3).map(quoted).join(" ")}${chats.length > 3 ? " …" : ""}${body.until ? ` --until ${body.until}` : ""}`}
-          request={curl("POST", "/chats/notification-preference", { ...body, ids: body.ids.slice(0, 3) })}
-        />
-        <ErrorNotice error={change.error} what="The notifications are not changed" />
-        <div class="buttons">
-          <Button onClick={onClose}>Cancel</Button>
-          <Button type="submit" kind="primary" busy={change.pending} disabled={chats.length === 0}>
-            {change.pending ? "Please wait…" : verb}
-          </Button>
-        </div>
-      </form>
-    </Dialog>
+    <Confirm
+      title="Change notifications"
+      verb={`${preference === "none" ? "Mute" : "Unmute"} ${count(chats.length, "chat")}`}
+      action={change}
+      failure="The notifications are not changed"
+      uncertain="They may be changed all the same. If you try again, nothing is changed twice."
+      disabled={chats.length === 0}
+      onDone={done}
+      onClose={onClose}
+    >
+      <TextArea
+        label="Chats"
+        hint="One ID in each line, at most 1,000"
+        code
+        rows={5}
+        value={text}
+        onValue={setText}
+        required
+      />
+      <Select
+        label="Change"
+        value={preference}
+        options={EFFECTS}
+        onValue={(value) => setPreference(value === "all" ? "all" : "none")}
+      />
+      <WhenField
+        label="Until"
+        zone={zone}
+        value={until}
+        onValue={setUntil}
+        presets
+        hint="Leave it empty to keep the change. At this time, all these chats get the other setting."
+      />
+      <Terminal
+        command={`aichats chats ${verb} ${chats.slice(0, 3).map(quoted).join(" ")}${chats.length > 3 ? " …" : ""}${body.until ? ` --until ${body.until}` : ""}`}
+        request={curl("POST", "/chats/notification-preference", { ...body, ids: body.ids.slice(0, 3) })}
+      />
+    </Confirm>
   );
 }
 
-function Started({ runs, automation, onClose }: { runs: number; automation: string | null; onClose(): void }) {
+interface StartedProperties {
+  started: Schemas["PreferenceRuns"];
+  onClose(): void;
+}
+
+/** How many chats are being changed, and the automation that undoes it. */
+function Started({ started: { run_ids, automation }, onClose }: StartedProperties) {
   return (
-    <Notice kind="success" title={`${count(runs, "chat is", "chats are")} being changed, about 8 a second`}>
-      <p>
-        <Link to="/runs?trigger=http">Show the runs</Link>
-      </p>
-      {automation && (
+    <Dialog title="Notifications are being changed" onClose={onClose}>
+      <Notice kind="success" title={`${count(run_ids.length, "chat is", "chats are")} being changed, about 8 a second`}>
         <p>
-          The automation <Link to={`/automations/${automation}`}>{automation}</Link> undoes the change. To keep the
-          change, delete the automation.
+          <Link to="/runs?trigger=http">Show the runs</Link>
         </p>
-      )}
-      <div class="buttons">
-        <Button onClick={onClose}>Close</Button>
-      </div>
-    </Notice>
+        {automation && (
+          <p>
+            The automation <Link to={`/automations/${automation}`}>{automation}</Link> undoes the change. To keep the
+            change, delete the automation.
+          </p>
+        )}
+        <div class="buttons">
+          <Button onClick={onClose}>Close</Button>
+        </div>
+      </Notice>
+    </Dialog>
   );
 }
