@@ -46,8 +46,11 @@ class ConsolePage:
         return self
 
     def settle(self) -> None:
-        """Wait until the page has everything that it asked for."""
-        self.page.locator(".loading").first.wait_for(state="detached")
+        """Wait until the page shows everything that it asked for, and nothing that it asked for is under way.
+
+        A read under way would otherwise meet what a test changes next, for example a token that expires.
+        """
+        self.page.wait_for_function(SETTLED)
 
     def note_request(self, url: str) -> None:
         """Note a request if it goes to another host."""
@@ -111,6 +114,7 @@ def console_page(browser: Browser, server: ConsoleServer, **context: Any) -> Ite
         profile = browser.new_context(**(options | context))
         profile.set_default_timeout(PATIENCE_MS)
         profile.add_init_script(REPORT_VIOLATIONS)
+        profile.add_init_script(COUNT_READS)
         page = profile.new_page()
         # The page's clock is the stack's, and its timers run as always.
         page.clock.set_system_time(server.stack.clock())
@@ -127,6 +131,16 @@ REPORT_VIOLATIONS = """
 document.addEventListener("securitypolicyviolation", (event) =>
   console.error(`CSP: ${event.violatedDirective} ${event.blockedURI} ${event.sample}`));
 """
+
+COUNT_READS = """
+window.readsUnderWay = 0;
+const { fetch } = window;
+window.fetch = (...request) => {
+  window.readsUnderWay++;
+  return fetch(...request).finally(() => window.readsUnderWay--);
+};
+"""
+SETTLED = "() => window.readsUnderWay === 0 && document.querySelector('main') && !document.querySelector('.loading')"
 
 
 def _recorder(console: ConsolePage) -> Callable[[ConsoleMessage], None]:
