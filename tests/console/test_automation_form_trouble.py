@@ -16,6 +16,15 @@ def unless_dry_run(answer: Callable[[Json], Json | None]) -> Callable[[Json], Js
     return lambda event: None if "dry_run" in event.get("rawQueryString", "") else answer(event)
 
 
+def edit_while_a_colleague_edits(console: ConsolePage) -> None:
+    """Write another message while a colleague changes the targets."""
+    edited(console.stack)
+    console.open(f"{PATH}/edit")
+    with console.server.lock:
+        edited(console.stack, targets=["biz_B"])
+    field(console, "Message").fill("Mine")
+
+
 def test_a_failed_save_loses_nothing_and_can_be_tried_again(console: ConsolePage) -> None:
     console.open("/create")
     fill(console)
@@ -68,11 +77,7 @@ def test_a_name_that_is_taken_is_said_at_the_name_and_nothing_is_overwritten(con
 
 
 def test_a_change_by_someone_else_is_shown_and_overwritten_only_on_purpose(console: ConsolePage) -> None:
-    edited(console.stack)
-    console.open(f"{PATH}/edit")
-    with console.server.lock:
-        edited(console.stack, targets=["biz_B"])
-    field(console, "Message").fill("Mine")
+    edit_while_a_colleague_edits(console)
     console.button("Save weekly").click()
 
     console.wait_for("colleague changed weekly while you edited it")
@@ -90,11 +95,7 @@ def test_a_change_by_someone_else_is_shown_and_overwritten_only_on_purpose(conso
 
 
 def test_after_taking_the_version_of_someone_else_the_own_one_can_be_brought_back(console: ConsolePage) -> None:
-    edited(console.stack)
-    console.open(f"{PATH}/edit")
-    with console.server.lock:
-        edited(console.stack, targets=["biz_B"])
-    field(console, "Message").fill("Mine")
+    edit_while_a_colleague_edits(console)
     console.button("Take theirs").click()
 
     expect(field(console, "Targets: the companies, one a line")).to_have_value("biz_B")

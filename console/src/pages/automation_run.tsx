@@ -6,7 +6,7 @@ import { count } from "../model/words";
 import { useRepeatKey } from "../repeat_key";
 import { useSession } from "../session";
 import { Button } from "../ui/button";
-import { Dialog } from "../ui/dialog";
+import { Dialog, ResultDialog } from "../ui/dialog";
 import { ErrorNotice, Notice } from "../ui/state";
 import { curl, quoted, Terminal } from "../ui/terminal";
 import type { DeedProperties } from "./automation_deeds";
@@ -77,14 +77,9 @@ interface StartedProperties {
 /** The runs of an automation that a person started, until they end. */
 export function StartedDialog({ name, started, onClose }: StartedProperties) {
   return (
-    <Dialog title={`${name} was started`} onClose={onClose}>
+    <ResultDialog title={`${name} was started`} onClose={onClose}>
       <StartedRuns ids={started.ids} at={started.at} query={{ automation: name, trigger: "http" }} />
-      <div class="buttons">
-        <Button kind="primary" onClick={onClose}>
-          Close
-        </Button>
-      </div>
-    </Dialog>
+    </ResultDialog>
   );
 }
 

@@ -8,7 +8,7 @@ import { useRepeatKey } from "../repeat_key";
 import { Link } from "../router";
 import { type Session, useSession } from "../session";
 import { Button } from "../ui/button";
-import { Dialog } from "../ui/dialog";
+import { Dialog, ResultDialog } from "../ui/dialog";
 import { Empty, ErrorNotice, Loading, Notice } from "../ui/state";
 import { curl, quoted, Terminal } from "../ui/terminal";
 import { StartedRuns } from "./automation_runs";
@@ -45,14 +45,9 @@ export function ConfirmTestEvent({ event, example, onChanged, onClose }: Propert
   };
   if (delivered) {
     return (
-      <Dialog title={`${body.type} was sent`} onClose={onClose}>
+      <ResultDialog title={`${body.type} was sent`} onClose={onClose}>
         <Outcome delivered={delivered} />
-        <div class="buttons">
-          <Button kind="primary" onClick={onClose}>
-            Close
-          </Button>
-        </div>
-      </Dialog>
+      </ResultDialog>
     );
   }
   return (

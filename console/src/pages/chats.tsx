@@ -3,6 +3,7 @@
 import { useState } from "preact/hooks";
 import { type Api, read, type Schemas } from "../api/client";
 import { type Pages, usePages, useSettled } from "../hooks";
+import { count } from "../model/words";
 import { useQueryParameters } from "../router";
 import { useSession } from "../session";
 import { Distance } from "../time";
@@ -54,9 +55,7 @@ export function Chats(_: { parameters: Record<string, string> }) {
       actions={
         mayChange && (
           <Button kind="primary" onClick={() => setOpen(true)}>
-            {selected.size
-              ? `Change notifications of ${selected.size} ${selected.size === 1 ? "chat" : "chats"}`
-              : "Change notifications"}
+            {selected.size ? `Change notifications of ${count(selected.size, "chat")}` : "Change notifications"}
           </Button>
         )
       }

@@ -7,8 +7,7 @@ import { useRepeatKey } from "../repeat_key";
 import { Link } from "../router";
 import { useSession } from "../session";
 import { useZone } from "../time";
-import { Button } from "../ui/button";
-import { Confirm, Dialog } from "../ui/dialog";
+import { Confirm, ResultDialog } from "../ui/dialog";
 import { Select, TextArea } from "../ui/form";
 import { Notice } from "../ui/state";
 import { curl, quoted, Terminal } from "../ui/terminal";
@@ -100,7 +99,7 @@ interface StartedProperties {
 /** How many chats are being changed, and the automation that undoes it. */
 function Started({ started: { run_ids, automation }, onClose }: StartedProperties) {
   return (
-    <Dialog title="Notifications are being changed" onClose={onClose}>
+    <ResultDialog title="Notifications are being changed" onClose={onClose}>
       <Notice kind="success" title={`${count(run_ids.length, "chat is", "chats are")} being changed, about 8 a second`}>
         <p>
           <Link to="/runs?trigger=http">Show the runs</Link>
@@ -111,10 +110,7 @@ function Started({ started: { run_ids, automation }, onClose }: StartedPropertie
             change, delete the automation.
           </p>
         )}
-        <div class="buttons">
-          <Button onClick={onClose}>Close</Button>
-        </div>
       </Notice>
-    </Dialog>
+    </ResultDialog>
   );
 }

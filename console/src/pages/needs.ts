@@ -2,7 +2,6 @@
 
 import type { Schemas } from "../api/client";
 import type { Sources } from "../model/attention";
-
 import type { Connection } from "../model/credentials";
 import type { Runs } from "../model/first_runs";
 import { amount, count } from "../model/words";

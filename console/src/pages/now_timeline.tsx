@@ -1,7 +1,6 @@
 // A line of time with a lane for each automation.
 
 import { useMemo, useState } from "preact/hooks";
-
 import {
   bandOf,
   numberOf,

@@ -3,7 +3,6 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import { read } from "../api/client";
 import { useMedia, usePages } from "../hooks";
-
 import { useStackPause } from "../model/pause";
 import { numberOf, type Span, timeInOwn, type Upcoming } from "../model/upcoming";
 import { count } from "../model/words";

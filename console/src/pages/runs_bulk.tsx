@@ -133,15 +133,15 @@ function Count({ verb, found, loading, none }: CountProperties) {
       <p role="status" class="job-count">
         {text()}
       </p>
-      {found && found.sample.length > 0 && <Sample ids={found.sample} count={found.count} />}
+      {found && found.sample.length > 0 && <Sample ids={found.sample} total={found.count} />}
     </div>
   );
 }
 
-function Sample({ ids, count }: { ids: readonly string[]; count: number }) {
+function Sample({ ids, total }: { ids: readonly string[]; total: number }) {
   return (
     <details>
-      <summary>{ids.length < count ? `The first ${ids.length} of them` : "Their ids"}</summary>
+      <summary>{ids.length < total ? `The first ${ids.length} of them` : "Their IDs"}</summary>
       <RunIds ids={ids} />
     </details>
   );

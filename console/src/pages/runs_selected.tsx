@@ -5,8 +5,7 @@ import { useAction } from "../hooks";
 import { count, joined } from "../model/words";
 import { Link } from "../router";
 import { useSession } from "../session";
-import { Button } from "../ui/button";
-import { Confirm, Dialog } from "../ui/dialog";
+import { Confirm, ResultDialog } from "../ui/dialog";
 import { TextField } from "../ui/form";
 import { Terminal } from "../ui/terminal";
 import { Text } from "../ui/text";
@@ -115,7 +114,7 @@ function Results({ verb, results, onClose }: ResultsProperties) {
   const done = [...results.values()].filter((each) => each.done).length;
   const noted = [...results].filter(([, each]) => each.detail);
   return (
-    <Dialog title={`${count(done, "run")} ${VERBS[verb].done}`} onClose={onClose}>
+    <ResultDialog title={`${count(done, "run")} ${VERBS[verb].done}`} onClose={onClose}>
       {done < results.size && <p>{count(results.size - done, "run")} left as before.</p>}
       {noted.length > 0 && (
         <ul class="noted">
@@ -130,11 +129,6 @@ function Results({ verb, results, onClose }: ResultsProperties) {
         </ul>
       )}
       {verb === "replay" && done > 0 && <p>The replayed runs are performed now. The list shows how they go.</p>}
-      <div class="buttons">
-        <Button kind="primary" onClick={onClose}>
-          Close
-        </Button>
-      </div>
-    </Dialog>
+    </ResultDialog>
   );
 }

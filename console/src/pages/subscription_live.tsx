@@ -2,6 +2,7 @@
 
 import { useRef } from "preact/hooks";
 import type { Pages } from "../hooks";
+import { count } from "../model/words";
 import { Button } from "../ui/button";
 import { useHeld } from "../ui/held";
 import { type Column, More, Table } from "../ui/table";
@@ -22,13 +23,12 @@ interface Properties<T> {
 export function LiveTable<T>({ caption, one, many, list, pages, rows, id, columns }: Properties<T>) {
   const element = useRef<HTMLDivElement>(null);
   const held = useHeld(list, rows, id, element, false);
-  const count = (number: number) => (number === 1 ? `1 new ${one}` : `${number} new ${many}`);
   return (
     <>
       <div role="status">
         {held.waiting > 0 && (
           <Button kind="quiet" onClick={held.show}>
-            Show {count(held.waiting)}
+            Show {count(held.waiting, `new ${one}`, `new ${many}`)}
           </Button>
         )}
       </div>

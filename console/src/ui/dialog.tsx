@@ -31,6 +31,20 @@ export function Dialog({ title, onClose, children }: Properties) {
   );
 }
 
+/** The result of an action, with a button that closes it. */
+export function ResultDialog({ children, ...properties }: Properties) {
+  return (
+    <Dialog {...properties}>
+      {children}
+      <div class="buttons">
+        <Button kind="primary" onClick={properties.onClose}>
+          Close
+        </Button>
+      </div>
+    </Dialog>
+  );
+}
+
 interface ConfirmProperties<R> {
   title: string;
   /** The button, such as "Replay 12 runs". */
