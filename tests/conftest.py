@@ -66,9 +66,9 @@ settings.load_profile("tests")
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
-    """Return one process for each core for `-n logical`, and two more for `-n auto`: end-to-end tests mostly wait."""
+    """Return one process for each core for `-n logical`, and one more for `-n auto`: end-to-end tests often wait."""
     cores = os.cpu_count() or 1
-    return cores if config.getoption("numprocesses") == "logical" else cores + 2
+    return cores if config.getoption("numprocesses") == "logical" else cores + 1
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

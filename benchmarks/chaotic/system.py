@@ -1,5 +1,7 @@
 """The whole system with proxies for the functions' calls and with short times."""
 
+import math
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
@@ -20,9 +22,12 @@ FUNCTIONS = (
 )
 QUEUES = ("RunQueue", "SlowRunQueue")
 FUNCTION_SECONDS = 10
-"""Time limit of the functions. The lease of a killed function is five seconds longer."""
-VISIBILITY_SECONDS = 25
-"""Time until the message of a killed function returns: after the lease and the settle time, as in the template."""
+"""The shortest time limit of the functions. The lease of a killed function is five seconds longer."""
+STARTS = 3
+"""Number of starts that fit into the time limit. A function that is killed while it starts would never get on."""
+AFTERWARDS = 15
+"""Seconds from the time limit until the message of a killed function returns, as in the template: the lease and the
+settle time are over by then."""
 BATCHES_AT_ONCE = 10
 """Maximum number of concurrent batches. Each needs a process, which takes about one second of CPU to start."""
 RUNS_PER_BATCH_AT_ONCE = 8
@@ -46,14 +51,20 @@ def chaotic_system(
         provider, aws = Proxy(stand_in, chaos.to_provider), aws_proxy(system.emulator.endpoint_url, chaos.to_aws)
         with provider, aws:
             endpoints = {f"AWS_ENDPOINT_URL_{service}": aws.url for service in SERVICES}
-            configure(system, FUNCTIONS, {**scenario.environment(provider.url), **endpoints})
-            shorten_visibility(system, QUEUES)
+            limit = time_limit(system)
+            configure(system, FUNCTIONS, {**scenario.environment(provider.url), **endpoints}, seconds=limit)
+            shorten_visibility(system, QUEUES, limit + AFTERWARDS)
             yield system, chaos
 
 
-def configure(
-    system: System, outputs: Sequence[str], environment: Mapping[str, str], *, seconds: int = FUNCTION_SECONDS
-) -> None:
+def time_limit(system: System, least: int = FUNCTION_SECONDS) -> int:
+    """Return a time limit in seconds for functions of a system: ``least``, and more where they start slowly."""
+    begun = time.monotonic()
+    system.invoke("SweepRunsFunction", {})
+    return max(least, math.ceil(STARTS * (time.monotonic() - begun)))
+
+
+def configure(system: System, outputs: Sequence[str], environment: Mapping[str, str], *, seconds: int) -> None:
     """Shorten the time limit of functions, and extend their environment. ``outputs`` name the functions."""
     functions = system.emulator.clients.functions
     for output in outputs:
@@ -64,7 +75,7 @@ def configure(
         )
 
 
-def shorten_visibility(system: System, outputs: Sequence[str], seconds: int = VISIBILITY_SECONDS) -> None:
+def shorten_visibility(system: System, outputs: Sequence[str], seconds: int) -> None:
     """Shorten the visibility timeout of queues, which the ``outputs`` name."""
     for output in outputs:
         system.emulator.clients.queues.set_queue_attributes(

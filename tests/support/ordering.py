@@ -2,7 +2,7 @@
 
 xdist gives each process an equal part of the list. A process that is done takes tests from the end of another part.
 The end-to-end tests that share a deployed stack are at the beginning of the list, so they keep the first process busy.
-The tests that start stacks of their own mostly wait, so two more processes begin with them. The other long tests are
+The tests that start stacks of their own often wait, so two more processes begin with them. The other long tests are
 distributed over the other processes. A process that takes an end-to-end test later starts a stack, too.
 """
 
