@@ -1,4 +1,7 @@
-"""A browser for all tests of the console in a process, and a console for each test."""
+"""A browser for all tests of the console in a process, and a console for each test.
+
+The browser ends before other tests begin, because Playwright's event loop runs until then, and a thread can't run two.
+"""
 
 from collections.abc import Iterator
 
@@ -11,7 +14,7 @@ from tests.support.console_page import ConsolePage, console_page
 from tests.support.stack_in_memory import StackInMemory
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
     """A browser."""
     with running_chromium() as browser:
