@@ -23,7 +23,7 @@ from local.cloud.deploy import Stack, deploy
 from local.cloud.emulator import REGION, Emulator
 from local.cloud.functions import call, invoke
 from local.cloud.http_api import http_api
-from local.cloud.http_front import TIME_LIMIT, HttpFront, serving
+from local.cloud.http_front import HttpFront, serving
 from local.cloud.local_pages import LocalPages
 from local.cloud.logs import log_store
 from local.disk import prefix, prune, require_space
@@ -152,7 +152,6 @@ def running_system(
     data: Path | None = None,
     api_keys: Literal["allowed", "forbidden"] = "allowed",
     log: Callable[[str], None] | None = None,
-    api_time_limit: float = TIME_LIMIT,
 ) -> Iterator[System]:
     """Run the whole system for the ``with`` block.
 
@@ -166,7 +165,6 @@ def running_system(
         data: folder with a :attr:`Provider.state_file` for each mock server that starts with data.
         api_keys: permission of API keys to create, update and delete chats of Whop.
         log: called with a line for each HTTP call: method, path, status and request id.
-        api_time_limit: seconds after which the HTTP API stops waiting for a function.
 
     Raises:
         LocalError: a port is in use or given twice, or a part did not start.
@@ -191,7 +189,7 @@ def running_system(
             own |= {"Stage": "dev", "LoopbackReceivers": "allowed"} | scheduled_message(built)
             stack = deploy(emulator.clients, built, STACK, own | dict(parameters or {}))
             fill_secrets(emulator.clients, stack)
-            front = HttpFront(http_api(stack), partial(call, emulator.clients), time_limit=api_time_limit, log=log)
+            front = HttpFront(http_api(stack), partial(call, emulator.clients), log=log)
             api_url = running.enter_context(serving(front, port=api_port))
             webhook_secrets = register_webhooks(emulator.clients, stack, urls[WHOP], api_url)
         system = System(emulator, stack, urls, api_url, webhook_secrets, receiver_url)

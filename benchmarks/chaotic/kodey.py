@@ -87,7 +87,7 @@ def call_to_create(body: Mapping[str, Any], agent: str) -> tuple[str, Mapping[st
 
 def earlier_chat(url: str, number: int) -> str:
     """Create a chat with the run's words and an answer, from another client. Return its ID."""
-    with plain_client(base_url=url, headers={"x-api-key": f"{KODEY.api_key}_earlier"}, timeout=60) as client:
+    with plain_client(base_url=url, headers={"x-api-key": f"{KODEY.api_key}_earlier"}) as client:
         created = client.post("/chat", json={"agentId": f"agent_earlier{number}"}).raise_for_status().json()
         client.post(f"/chat/{created['id']}/message", json={"content": TEXT, "role": "user"}).raise_for_status()
         return str(created["id"])

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from local.cloud.clients import Clients
 
 LATE = timedelta(minutes=1)
-"""Default maximum delay of a slot, so that a laptop that slept doesn't fire all older slots at once."""
+"""Maximum delay of a slot. Older slots don't fire, so that a laptop that slept doesn't fire all of them at once."""
 SET_BACK = timedelta(seconds=5)
 """Tolerance for a clock that is set back, because that only delays slots."""
 ALL = 100_000
@@ -54,8 +54,7 @@ class Watched:
 class Scheduler:
     """Fires the due slots at each tick. ``report`` is called with a line for people.
 
-    Slots of the schedules in ``quiet`` are not reported when they fire as they should. Slots that are older than
-    ``late`` don't fire.
+    Slots of the schedules in ``quiet`` are not reported when they fire as they should.
     """
 
     def __init__(
@@ -64,10 +63,8 @@ class Scheduler:
         report: Callable[[str], None],
         now: Callable[[], datetime],
         quiet: Collection[str] = (),
-        late: timedelta = LATE,
     ) -> None:
         self._quiet = quiet
-        self._late = late
         self._clients = clients
         self._report = report
         self._now = now
@@ -84,7 +81,7 @@ class Scheduler:
         self._read()
         for watched in self._watched.values():
             while watched.slot is not None and watched.slot <= now:
-                self._fire(watched.definition, watched.slot, late=now - watched.slot > self._late)
+                self._fire(watched.definition, watched.slot, late=now - watched.slot > LATE)
                 watched.advance()
             if watched.is_completed and watched.definition.get("ActionAfterCompletion") == "DELETE":
                 name, group = watched.definition["Name"], watched.definition["GroupName"]

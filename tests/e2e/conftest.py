@@ -29,8 +29,7 @@ DELIVERY_SECONDS = 60
 @pytest.fixture(scope="session")
 def system_with_key() -> Iterator[System]:
     """The deployed stack with all around it, once for each process of the tests."""
-    bucket = {"AttachmentsBucket": ATTACHMENTS_BUCKET}
-    with running_system(Console(io.StringIO()), parameters=bucket, api_time_limit=PATIENCE) as running:
+    with running_system(Console(io.StringIO()), parameters={"AttachmentsBucket": ATTACHMENTS_BUCKET}) as running:
         wait_longer_for_webhooks(running)
         yield running
 
@@ -42,10 +41,7 @@ def system_with_connection() -> Iterator[System]:
     One second after a lost answer, it checks if Whop created the chat. The companies of `CONNECTED` have connections of
     their own, which the tests create.
     """
-    short = {"SettleSeconds": "1"}
-    with running_system(
-        Console(io.StringIO()), api_keys="forbidden", parameters=short, api_time_limit=PATIENCE
-    ) as running:
+    with running_system(Console(io.StringIO()), api_keys="forbidden", parameters={"SettleSeconds": "1"}) as running:
         wait_longer_for_webhooks(running)
         grant = log_in(running.whop_url)
         # Each test empties the mock, which then accepts the tokens of all users, for as long as aichats uses them.

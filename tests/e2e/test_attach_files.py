@@ -8,7 +8,7 @@ from local.cloud.emulator import REGION
 from local.plain_http import plain_client
 from local.system import BEARER, System
 from tests.support.mock_servers import ATTACHMENTS_BUCKET, MockServer
-from tests.support.waiting import PATIENCE, until
+from tests.support.waiting import until
 
 LARGE = bytes(range(256)) * 24_000
 
@@ -21,11 +21,11 @@ def test_an_object_of_the_bucket_is_uploaded_for_the_chat_of_an_automation(syste
     attached = {"attachments": [{"s3": f"s3://{ATTACHMENTS_BUCKET}/reports/{{{{ target }}}}.pdf"}]}
     s3.put_object(Bucket=ATTACHMENTS_BUCKET, Key="reports/biz_A.pdf", Body=LARGE)
     action = {"type": "whop.create_chat", "message_text": "Summarize the attached report."} | attached
-    headers = {"authorization": f"Bearer {BEARER}"}
-    with plain_client(headers=headers, timeout=PATIENCE) as http:
+    with plain_client() as http:
+        headers = {"authorization": f"Bearer {BEARER}"}
         body = {"trigger": {"type": "schedule", "expression": "rate(1 day)"}, "action": action, "targets": ["biz_A"]}
-        assert http.put(f"{system.api_url}/automations/report", json=body).status_code == 201
-        assert http.post(f"{system.api_url}/automations/report/run").status_code == 202
+        assert http.put(f"{system.api_url}/automations/report", json=body, headers=headers).status_code == 201
+        assert http.post(f"{system.api_url}/automations/report/run", headers=headers).status_code == 202
     [chat] = until(lambda: whop.state()["chats"])
     [file] = whop.state()["files"]
     assert chat["message_attachments"] == [file["id"]]

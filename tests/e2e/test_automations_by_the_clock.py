@@ -13,7 +13,7 @@ from local.plain_http import plain_client
 from local.repeat import repeating
 from local.system import BEARER, running_system
 from tests.support.running_automations import Automations
-from tests.support.waiting import PATIENCE, until
+from tests.support.waiting import until
 
 EVERY_MINUTE = {"type": "schedule", "expression": "rate(1 minute)"}
 COMPANIES = ("biz_A", "biz_B")
@@ -39,7 +39,7 @@ def automations() -> Iterator[Automations]:
     headers = {"Authorization": f"Bearer {BEARER}"}
     with (
         running_system(Console(io.StringIO()), parameters={"MissedGraceSeconds": str(GRACE)}) as system,
-        plain_client(base_url=system.api_url, headers=headers, timeout=PATIENCE) as api,
+        plain_client(base_url=system.api_url, headers=headers, timeout=60) as api,
     ):
         yield Automations(system, api)
 

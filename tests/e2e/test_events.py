@@ -7,8 +7,8 @@ from local.setup import ROOT
 from tests.support.commands import run_command
 
 RUNS = 40
-LIMIT = 1200
-"""Seconds for all runs on a slow machine that other tests keep busy."""
+LIMIT = 540
+"""Seconds for all runs on a busy machine."""
 ERRORS = {
     "lost",
     "lost on the bus",

@@ -12,7 +12,7 @@ from local.plain_http import plain_client
 from local.system import BEARER, STACK, WHOP_HEADERS, System
 from tests.support.commands import run_command
 from tests.support.mock_servers import MockServer
-from tests.support.waiting import PATIENCE, until
+from tests.support.waiting import until
 
 
 def run_aichats(system: System, *arguments: str) -> str:
@@ -44,7 +44,7 @@ def test_the_logs_of_a_run_are_shown_from_the_local_stack_and_from_cloudwatch(
 
 
 def test_a_reset_empties_the_mock_servers_and_whop_can_still_deliver(system: System, whop: MockServer) -> None:
-    with plain_client(timeout=PATIENCE, headers=WHOP_HEADERS) as http:
+    with plain_client(timeout=60, headers=WHOP_HEADERS) as http:
         created = http.post(f"{whop.base_url}/ai_chats", json={"message_text": "Hi"})
         assert (created.status_code, len(whop.state()["chats"])) == (200, 1)
 

@@ -10,7 +10,6 @@ from local.plain_http import plain_client
 from local.setup import TOOLS
 from tests.support.commands import run_command
 from tests.support.mock_servers import Json, running_whop
-from tests.support.waiting import PATIENCE
 from tests.support.whop_oauth import OAuthApp
 
 SCRIPT = Path(__file__).with_name("official_client.py")
@@ -50,7 +49,7 @@ def test_an_official_client_creates_lists_retrieves_updates_and_deletes(interpre
 
 
 def test_an_official_client_with_a_user_s_token_may_do_what_api_keys_may_not(interpreter: Path) -> None:
-    with running_whop() as whop, plain_client(base_url=whop.origin, timeout=PATIENCE) as http:
+    with running_whop() as whop, plain_client(base_url=whop.origin) as http:
         whop.mode(api_keys="forbidden", oauth_tokens="issued")
         token = OAuthApp(http.request).log_in()["access_token"]
         seen = use_of(interpreter, whop.base_url, WHOP_TOKEN=token)

@@ -9,7 +9,6 @@ from aichats.whop.connections import ConnectionSecret, Grant
 from local.plain_http import plain_client
 from local.system import WHOP, System
 from tests.support.mock_servers import Json
-from tests.support.waiting import PATIENCE
 from tests.support.whop_oauth import CLIENT_ID, OAuthApp
 
 WITH_EACH_CREDENTIAL = pytest.mark.parametrize("credential", ["API key", "connection"])
@@ -21,7 +20,7 @@ CONNECTED = {"biz_Ended": "ended", "biz_Broken": "broken"}
 
 def log_in(whop_url: str) -> Grant:
     """Return a new grant of the user of a mock of Whop."""
-    with plain_client(base_url=whop_url, timeout=PATIENCE) as http:
+    with plain_client(base_url=whop_url) as http:
         tokens = OAuthApp(http.request).log_in()
     end = datetime.now(UTC) + timedelta(seconds=tokens["expires_in"])
     return Grant(
@@ -39,7 +38,7 @@ def ended(grant: Grant) -> Grant:
 
 def revoke(whop_url: str, grant: Grant) -> None:
     """Let the user of a mock of Whop remove the app."""
-    with plain_client(base_url=whop_url, timeout=PATIENCE) as http:
+    with plain_client(base_url=whop_url) as http:
         OAuthApp(http.request).revoke(grant.refresh_token).raise_for_status()
 
 

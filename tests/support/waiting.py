@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-PATIENCE = 300.0
+PATIENCE = 180.0
 """Seconds. A busy machine may take many times as long as an idle one."""
 
 

@@ -18,7 +18,6 @@ from tests.support.fakes import Json
 from tests.support.lambda_calls import WRITER, Answer, HttpCaller, http_event, make_application, make_context
 from tests.support.ledgers import Clock
 from tests.support.mock_servers import MockServer
-from tests.support.waiting import PATIENCE
 
 CONTENT = bytes(range(256)) * 100 + b"\r\n--\r\n"
 BASE64 = base64.b64encode(CONTENT).decode()
@@ -86,7 +85,7 @@ def test_a_large_file_goes_directly_to_whop(app: Application, api: HttpCaller, w
 
     assert (answer.status, file["upload_status"]) == (201, "pending")
     assert datetime.fromisoformat(file["expires_at"]) == app.ledger.clock() + timedelta(hours=1)
-    with plain_client(timeout=PATIENCE) as http:
+    with plain_client() as http:
         assert http.put(file["upload_url"], content=CONTENT, headers=file["upload_headers"]).status_code == 200
     shown = api("GET", answer.headers["location"])
     assert (shown.status, shown.json["upload_status"], shown.json["size"]) == (200, "ready", len(CONTENT))

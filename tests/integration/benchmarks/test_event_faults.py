@@ -65,7 +65,7 @@ def put(client: httpx.Client, url: str, details: list[str]) -> list[dict[str, st
 
 
 def test_the_bus_fails_in_whole_in_part_and_without_an_answer_and_never_claims_an_event_that_it_did_not_take() -> None:
-    with Upstream() as upstream, plain_client(timeout=PATIENCE) as client:
+    with Upstream() as upstream, plain_client() as client:
         url = f"http://127.0.0.1:{upstream.server_port}"
         with Bus(url, lambda _call: Fate(), share=0.5, seed=SEED) as bus:
             sent = [[f"{call}.{number}" for number in range(PER_CALL)] for call in range(CALLS)]
@@ -85,7 +85,7 @@ def test_the_bus_fails_in_whole_in_part_and_without_an_answer_and_never_claims_a
 def test_a_bus_without_faults_forwards_all_calls() -> None:
     with Upstream() as upstream:
         bus = Bus(f"http://127.0.0.1:{upstream.server_port}", lambda _call: Fate(), share=0, seed=SEED)
-        with bus, plain_client(timeout=PATIENCE) as client:
+        with bus, plain_client() as client:
             assert put(client, bus.url, ["a"]) == [{"EventId": "accepted a"}]
     assert bus.refused == 0
 
@@ -115,7 +115,7 @@ def test_a_subscriber_keeps_deliveries_and_counts_those_without_a_valid_signatur
         "webhook-timestamp": str(int(now.timestamp())),
         "webhook-signature": Webhook(SECRET).sign("evt_1", now, "{}"),
     }
-    with Subscriber() as subscriber, plain_client(timeout=PATIENCE) as client:
+    with Subscriber() as subscriber, plain_client() as client:
         subscriber.secret = SECRET
         statuses = [client.post(subscriber.url, content=b"{}", headers=each).status_code for each in (signed, HEADERS)]
     assert statuses == [204, 204]
@@ -139,7 +139,7 @@ def test_a_failing_subscriber_answers_nothing_or_an_error_and_keeps_some_deliver
 ) -> None:
     # The process that it would kill is this one.
     monkeypatch.setattr("benchmarks.chaotic.subscriber.FAILURES", {"unread": 1, "status:500": 1, "unanswered": 1})
-    with Subscriber(share=1, seed=SEED) as subscriber, plain_client(timeout=PATIENCE) as client:
+    with Subscriber(share=1, seed=SEED) as subscriber, plain_client() as client:
         statuses = {status_of(client, subscriber.url) for _ in range(CALLS)}
     assert statuses == {None, 500}
     assert 0 < len(subscriber.heard().deliveries) < subscriber.failed == CALLS

@@ -9,7 +9,7 @@ import pytest
 
 from local.plain_http import plain_client
 from tests.support.mock_servers import AI_CHATS, CUT, NEVER_SECONDS, MockServer, running_whop
-from tests.support.waiting import PATIENCE, until
+from tests.support.waiting import until
 from tests.support.whop_oauth import HOUR, OAuthApp
 
 HELLO = {"message_text": "hello"}
@@ -36,7 +36,7 @@ def client(whop: MockServer) -> Iterator[httpx.Client]:
 
 
 def test_a_move_of_the_clock_ends_an_access_token(whop: MockServer) -> None:
-    with plain_client(base_url=whop.origin, timeout=PATIENCE) as http:
+    with plain_client(base_url=whop.origin) as http:
         headers = {"Authorization": f"Bearer {OAuthApp(http.request).log_in()['access_token']}"}
         before = http.get(AI_CHATS, headers=headers)
         http.post("/_control/clock", json={"advance": HOUR}).raise_for_status()

@@ -66,10 +66,7 @@ def test_it_starts_with_the_options_and_with_the_data_of_another(tmp_path: Path)
         chat = http.post("/ai_chats", json={"message_text": "hello"}).json()
         saved.write_text(json.dumps(whop.state()))
     options = ("--state", str(saved), "--api-keys", "forbidden")
-    with (
-        whop_process(*options) as (_, whop),
-        plain_client(base_url=whop.base_url, headers=HEADERS, timeout=PATIENCE) as http,
-    ):
+    with whop_process(*options) as (_, whop), plain_client(base_url=whop.base_url, headers=HEADERS) as http:
         assert http.get(f"/ai_chats/{chat['id']}").json() == chat
         assert http.post("/ai_chats", json={"message_text": "hello"}).status_code == 403
 

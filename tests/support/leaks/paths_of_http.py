@@ -24,7 +24,7 @@ from tests.support.leaks.kinds import (
     URL_SIGNATURE,
 )
 from tests.support.mock_servers import AI_CHATS, CHAT
-from tests.support.waiting import PATIENCE, until
+from tests.support.waiting import until
 
 CREATE = f"POST {AI_CHATS}"
 REJECTED = {403: 502, 404: 404, 422: 422}
@@ -110,7 +110,7 @@ def call_files(bench: LeakBench) -> None:
     _upload(bench, expect=201)
     announced = {"filename": _filename(bench), "byte_size": 5}
     answer = bench.call("POST", "/files", json=announced, expect=201)
-    with plain_client(timeout=PATIENCE) as http:
+    with plain_client() as http:
         http.put(answer.json()["upload_url"], content=b"hello", headers=answer.json()["upload_headers"])
     bench.call("GET", answer.headers["Location"], expect=200)
     content = base64.b64encode(bench.canaries.text(FILE_CONTENT).encode()).decode()

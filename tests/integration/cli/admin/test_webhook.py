@@ -19,7 +19,6 @@ from tests.support.admin import admin
 from tests.support.automations import automation, listening
 from tests.support.fakes import Json
 from tests.support.mock_servers import MockServer, running_whop
-from tests.support.waiting import PATIENCE
 
 STACK = "aichats-dev"
 URL = "https://a1b2c3d4e5.execute-api.eu-west-1.amazonaws.com/webhooks/whop"
@@ -362,7 +361,7 @@ def test_a_stack_that_does_not_exist_is_an_error(stack: Deployed, capsys: pytest
 def call(stack: Deployed, method: str, path: str, body: Json) -> None:
     """Make a call of Whop's API as a person does in Whop's dashboard."""
     headers = {"Authorization": f"Bearer {KEY}", "Api-Version-Date": "2026-10-15-1"}
-    with plain_client(timeout=PATIENCE) as http:
+    with plain_client() as http:
         reply = http.request(method, f"{stack.whop.base_url}/webhooks{path}", json=body, headers=headers)
     assert reply.status_code == 200, reply.text
 
