@@ -23,7 +23,7 @@ def call_api(system: System, method: str, path: str, body: Mapping[str, Any] | N
     """
     ends_at = time.monotonic() + PATIENCE
     headers = {"Authorization": f"Bearer {BEARER}"}
-    with plain_client(base_url=system.api_url, headers=headers, timeout=60) as client:
+    with plain_client(base_url=system.api_url, headers=headers) as client:
         while (answer := client.request(method, path, json=body)).status_code >= FIRST_SERVER_ERROR:
             if time.monotonic() > ends_at:
                 break

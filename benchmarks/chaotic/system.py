@@ -51,13 +51,13 @@ def chaotic_system(
         provider, aws = Proxy(stand_in, chaos.to_provider), aws_proxy(system.emulator.endpoint_url, chaos.to_aws)
         with provider, aws:
             endpoints = {f"AWS_ENDPOINT_URL_{service}": aws.url for service in SERVICES}
-            limit = time_limit(system)
+            limit = function_time_limit(system)
             configure(system, FUNCTIONS, {**scenario.environment(provider.url), **endpoints}, seconds=limit)
             shorten_visibility(system, QUEUES, limit + AFTERWARDS)
             yield system, chaos
 
 
-def time_limit(system: System, least: int = FUNCTION_SECONDS) -> int:
+def function_time_limit(system: System, least: int = FUNCTION_SECONDS) -> int:
     """Return a time limit in seconds for functions of a system: ``least``, and more where they start slowly."""
     begun = time.monotonic()
     system.invoke("SweepRunsFunction", {})

@@ -58,7 +58,7 @@ class Triggers:
         headers = {"Authorization": f"Bearer {BEARER}", "Idempotency-Key": f"key-{self.random.getrandbits(64)}"}
 
         def call() -> None:
-            with plain_client(base_url=self.system.api_url, headers=headers, timeout=60) as client:
+            with plain_client(base_url=self.system.api_url, headers=headers) as client:
                 for _ in _attempts(0.5):
                     if client.post(path, json=body).status_code < FIRST_SERVER_ERROR:
                         return

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from local.cloud.clients import Clients
 
-LATE = timedelta(minutes=1)
+MAX_DELAY = timedelta(minutes=1)
 """Maximum delay of a slot. Older slots don't fire, so that a laptop that slept doesn't fire all of them at once."""
 SET_BACK = timedelta(seconds=5)
 """Tolerance for a clock that is set back, because that only delays slots."""
@@ -54,7 +54,8 @@ class Watched:
 class Scheduler:
     """Fires the due slots at each tick. ``report`` is called with a line for people.
 
-    Slots of the schedules in ``quiet`` are not reported when they fire as they should.
+    Slots of the schedules in ``quiet`` are not reported when they fire as they should. Slots older than ``max_delay``
+    don't fire.
     """
 
     def __init__(
@@ -63,8 +64,10 @@ class Scheduler:
         report: Callable[[str], None],
         now: Callable[[], datetime],
         quiet: Collection[str] = (),
+        max_delay: timedelta = MAX_DELAY,
     ) -> None:
         self._quiet = quiet
+        self._max_delay = max_delay
         self._clients = clients
         self._report = report
         self._now = now
@@ -81,7 +84,7 @@ class Scheduler:
         self._read()
         for watched in self._watched.values():
             while watched.slot is not None and watched.slot <= now:
-                self._fire(watched.definition, watched.slot, late=now - watched.slot > LATE)
+                self._fire(watched.definition, watched.slot, late=now - watched.slot > self._max_delay)
                 watched.advance()
             if watched.is_completed and watched.definition.get("ActionAfterCompletion") == "DELETE":
                 name, group = watched.definition["Name"], watched.definition["GroupName"]

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.chaotic.system import time_limit
+from benchmarks.chaotic.system import function_time_limit
 from local.console import Console
 from local.plain_http import plain_client
 from local.system import BEARER, System, running_system
 from tests.support.mock_servers import AI_CHATS, MockServer
-from tests.support.waiting import PATIENCE, until
+from tests.support.waiting import until
 
 ACTION = {"type": "whop.create_chat", "title": "Weekly revenue", "message_text": "Summarize last week."}
 FUNCTION_SECONDS = 6
@@ -29,7 +29,7 @@ def hasty_system(whop: MockServer) -> Iterator[System]:
     parameters = {"SettleSeconds": "1", "WhopBaseUrl": whop.base_url}
     with running_system(Console(io.StringIO()), parameters=parameters) as system:
         clients, outputs = system.emulator.clients, system.stack.outputs
-        name, limit = outputs["PerformRunsFunction"], time_limit(system, FUNCTION_SECONDS)
+        name, limit = outputs["PerformRunsFunction"], function_time_limit(system, FUNCTION_SECONDS)
         own = clients.functions.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
         clients.functions.update_function_configuration(
             FunctionName=name,
@@ -71,7 +71,7 @@ def test_a_run_whose_worker_was_killed_after_the_create_goes_on_without_a_second
     whop.mode(idempotency="ignored")
     whop.faults({"method": "POST", "path": AI_CHATS, "fault": "delay:30"})
     headers = {"Authorization": f"Bearer {BEARER}"}
-    with plain_client(base_url=hasty_system.api_url, headers=headers, timeout=PATIENCE) as api:
+    with plain_client(base_url=hasty_system.api_url, headers=headers) as api:
         (run,) = api.post("/runs", json={"action": ACTION, "targets": ["biz_Killed"]}).json()["run_ids"]
         until(lambda: whop.state()["chats"])
         os.kill(worker(hasty_system, "PerformRunsFunction"), signal.SIGKILL)
