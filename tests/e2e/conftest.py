@@ -102,7 +102,7 @@ def kodey(system: System) -> MockServer:
 def api(system: System) -> Iterator[httpx.Client]:
     """A client of the HTTP API that may do everything."""
     headers = {"Authorization": f"Bearer {BEARER}"}
-    with plain_client(base_url=system.api_url, headers=headers, timeout=PATIENCE) as http:
+    with plain_client(base_url=system.api_url, headers=headers) as http:
         yield http
 
 

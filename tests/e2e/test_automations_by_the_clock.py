@@ -39,7 +39,7 @@ def automations() -> Iterator[Automations]:
     headers = {"Authorization": f"Bearer {BEARER}"}
     with (
         running_system(Console(io.StringIO()), parameters={"MissedGraceSeconds": str(GRACE)}) as system,
-        plain_client(base_url=system.api_url, headers=headers, timeout=60) as api,
+        plain_client(base_url=system.api_url, headers=headers) as api,
     ):
         yield Automations(system, api)
 

@@ -4,13 +4,14 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
+import httpx
+
 from aichats.schedules.periods import Period
-from local.plain_http import plain_client
 from local.standins.whop.deliveries import PATH, event, signed
 from local.system import WEBHOOK_SECRET
 from tests.support.mock_servers import Json
 from tests.support.running_automations import Automations, company
-from tests.support.waiting import PATIENCE, until
+from tests.support.waiting import until
 
 NAME = "limited"
 ACTION = {"type": "whop.create_chat", "message_text": "Why was it refunded?"}
@@ -18,15 +19,17 @@ EVENTS, LIMIT = 40, 10
 AT_ONCE = 8
 
 
-def test_of_40_events_at_once_ten_are_performed_and_the_automation_is_paused(automations: Automations) -> None:
-    account, system = company(), automations.system
+def test_of_40_events_at_once_ten_are_performed_and_the_automation_is_paused(
+    automations: Automations, crowded_api: httpx.Client
+) -> None:
+    account = company()
     # A month, unlike a day, hardly ever ends while this test runs.
     budget = {"runs": LIMIT, "per": "month"}
     automations.put(NAME, {"type": "webhook", "events": ["payment.refunded"]}, account, action=ACTION, budget=budget)
     deliveries = [signed(event("payment.refunded", account_id=account), WEBHOOK_SECRET) for _ in range(EVENTS)]
 
-    with plain_client(base_url=system.api_url, timeout=PATIENCE) as caller, ThreadPoolExecutor(AT_ONCE) as pool:
-        answers = pool.map(lambda each: caller.post(PATH, content=each.body, headers=each.headers), deliveries)
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        answers = pool.map(lambda each: crowded_api.post(PATH, content=each.body, headers=each.headers), deliveries)
         assert {answer.status_code for answer in answers} == {202}
 
     def ended() -> Counter[str]:

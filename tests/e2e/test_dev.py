@@ -92,7 +92,7 @@ def test_the_mock_of_whop_delivers_a_test_event_that_starts_an_automation(dev: P
         "targets": ["biz_W"],
     }
     whop = dev.value("mock of Whop")
-    with plain_client(timeout=60, headers=headers | {"Api-Version-Date": "2026-10-15-1"}) as http:
+    with plain_client(headers=headers | {"Api-Version-Date": "2026-10-15-1"}) as http:
         api = dev.value("webhooks").removesuffix("/webhooks/whop")
         stored = http.put(f"{api}/automations/refunds", json=definition).json()
         webhooks = http.get(f"{whop}/webhooks").json()["data"]
@@ -116,7 +116,7 @@ def test_the_mock_receiver_gets_the_events_of_a_subscription_with_a_valid_signat
     subscription = {"url": f"{url}signed", "events": ["run.succeeded"]}
     wanted = {"action": {"type": "whop.create_chat", "message_text": "Hello"}, "targets": ["biz_R"]}
     receiver = MockServer(url.removesuffix("/"), "/")
-    with plain_client(timeout=60, headers={"Authorization": f"Bearer {BEARER}"}) as http:
+    with plain_client(headers={"Authorization": f"Bearer {BEARER}"}) as http:
         secret = http.put(f"{api}/subscriptions/signed", json=subscription).json()["secret"]
         http.post(f"{url}_control/secrets", json={"secrets": [secret]}).raise_for_status()
         (run,) = http.post(f"{api}/runs", json=wanted).json()["run_ids"]
@@ -130,7 +130,7 @@ def test_the_mock_receiver_gets_the_events_of_a_subscription_with_a_valid_signat
 
 
 def test_the_log_shows_each_event_that_is_published(dev: Program) -> None:
-    with plain_client(timeout=60, headers={"Authorization": f"Bearer {BEARER}"}) as http:
+    with plain_client(headers={"Authorization": f"Bearer {BEARER}"}) as http:
         wanted = {"action": {"type": "whop.create_chat", "message_text": "Hello"}, "targets": ["biz_E"]}
         (run,) = http.post(f"{dev.value('HTTP API')}/runs", json=wanted).json()["run_ids"]
 
@@ -144,7 +144,7 @@ def test_it_says_that_its_data_will_be_lost_and_how_to_keep_it(dev: Program) -> 
 def test_kept_data_is_there_after_a_restart_and_an_automation_goes_on_firing(tmp_path: Path) -> None:
     keep = ["--keep", str(tmp_path / "kept")]
     headers = {"Authorization": f"Bearer {BEARER}"}
-    with running_dev(*keep) as first, plain_client(base_url=first.value("HTTP API"), timeout=60) as api:
+    with running_dev(*keep) as first, plain_client(base_url=first.value("HTTP API")) as api:
         api.put("/automations/every-minute", json=AUTOMATION, headers=headers).raise_for_status()
         chat = api.post("/chats", json={"message_text": "Hello", "company_id": "biz_A"}, headers=headers).json()
         api.post("/kodey/chats", json={"message_text": "Hi", "agent_id": "agent_a"}, headers=headers).raise_for_status()
@@ -153,7 +153,7 @@ def test_kept_data_is_there_after_a_restart_and_an_automation_goes_on_firing(tmp
         assert first.end(signal.SIGINT) == 0
     # Only the grant of the first start may write now.
     forbidden = [*keep, "--keys", "forbidden"]
-    with running_dev(*forbidden) as second, plain_client(base_url=second.value("HTTP API"), timeout=60) as api:
+    with running_dev(*forbidden) as second, plain_client(base_url=second.value("HTTP API")) as api:
         whop = whop_of(second)
         whop.mode(oauth_tokens="issued")
         assert f"are kept in {tmp_path / 'kept'}" in second.printed
@@ -193,7 +193,7 @@ def log_in(dev: Program) -> None:
 
 
 def test_an_api_key_may_not_write_if_you_say_so() -> None:
-    with running_dev("--keys", "forbidden") as dev, plain_client(base_url=dev.value("HTTP API"), timeout=60) as api:
+    with running_dev("--keys", "forbidden") as dev, plain_client(base_url=dev.value("HTTP API")) as api:
         assert "Connect a user with aichats admin connect." in dev.printed
         headers = {"Authorization": f"Bearer {BEARER}"}
         reply = api.post("/chats", json={"message_text": "Hello", "company_id": "biz_A"}, headers=headers)

@@ -44,7 +44,7 @@ def test_the_logs_of_a_run_are_shown_from_the_local_stack_and_from_cloudwatch(
 
 
 def test_a_reset_empties_the_mock_servers_and_whop_can_still_deliver(system: System, whop: MockServer) -> None:
-    with plain_client(timeout=60, headers=WHOP_HEADERS) as http:
+    with plain_client(headers=WHOP_HEADERS) as http:
         created = http.post(f"{whop.base_url}/ai_chats", json={"message_text": "Hi"})
         assert (created.status_code, len(whop.state()["chats"])) == (200, 1)
 

@@ -88,7 +88,7 @@ def press_tab(page: Page) -> str:
 
 def put_one_off(dev: Program, target: str) -> None:
     """Put an automation that soon creates a muted chat."""
-    with plain_client(base_url=dev.value("HTTP API"), timeout=PATIENCE) as api:
+    with plain_client(base_url=dev.value("HTTP API")) as api:
         api.get("/health").raise_for_status()  # Else the start of the function would come off those seconds.
         slot = datetime.now(UTC) + SOON
         action: Json = {"type": "whop.create_chat", "message_text": "Hello", "notification_preference": "none"}

@@ -15,7 +15,7 @@ from local.system import WEBHOOK_SECRET, System
 from tests.support.connections import WITH_EACH_CREDENTIAL
 from tests.support.mock_servers import Json, MockServer
 from tests.support.running_automations import Automations, company
-from tests.support.waiting import PATIENCE, until
+from tests.support.waiting import until
 
 EVENTS, REPEATS = 140, 60
 AT_ONCE = 6
@@ -31,7 +31,7 @@ ACTION = {
 @pytest.fixture
 def caller(system: System) -> Iterator[httpx.Client]:
     """A client that calls as Whop does: without a token."""
-    with plain_client(base_url=system.api_url, timeout=PATIENCE) as http:
+    with plain_client(base_url=system.api_url) as http:
         yield http
 
 

@@ -161,5 +161,5 @@ class Browser:
 
     def _visit(self, url: str) -> None:
         parts = urlsplit(url)
-        with plain_client(timeout=PATIENCE, follow_redirects=True) as http:
+        with plain_client(follow_redirects=True) as http:
             self.pages.append(http.get(f"{self.origin}{parts.path}?{parts.query}" if self.origin else url))

@@ -72,7 +72,7 @@ class MockServer:
         self._control("POST", "clock", {"advance": time.total_seconds()})
 
     def _control(self, method: str, name: str, body: object = None) -> Json:
-        with plain_client(timeout=PATIENCE) as http:
+        with plain_client() as http:
             reply = http.request(method, f"{self.origin}/_control/{name}", json=body)
         assert reply.status_code == 200, reply.text
         answer: Json = reply.json()

@@ -9,7 +9,6 @@ import httpx
 
 from local.plain_http import plain_client
 from tests.support.mock_servers import Json
-from tests.support.waiting import PATIENCE
 
 AUTHORIZE, TOKEN, USERINFO, REVOKE = (f"/oauth/{name}" for name in ("authorize", "token", "userinfo", "revoke"))
 CLIENT_ID = "app_local"
@@ -79,7 +78,7 @@ def allow(url: str) -> None:
     """Press the button on the page at this URL that allows access, and wait for the result of the login."""
     page = urlsplit(url)
     form = {**dict(parse_qsl(page.query)), "decision": "allow"}
-    with plain_client(timeout=PATIENCE, follow_redirects=True) as http:
+    with plain_client(follow_redirects=True) as http:
         http.post(f"{page.scheme}://{page.netloc}{page.path}", data=form).raise_for_status()
 
 

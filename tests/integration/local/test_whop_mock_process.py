@@ -29,7 +29,7 @@ def test_a_signal_ends_it_at_once_with_0_and_in_silence(name: signal.Signals, la
 
 
 def test_a_signal_ends_it_although_calls_are_under_way() -> None:
-    with whop_process() as (program, whop), plain_client(timeout=PATIENCE) as http:
+    with whop_process() as (program, whop), plain_client() as http:
         whop.faults({"method": "POST", "path": AI_CHATS, "fault": "late:3600"})
         with pytest.raises(CUT):
             http.post(f"{whop.base_url}/ai_chats", json={"message_text": "hello"}, headers=HEADERS)
@@ -62,7 +62,7 @@ def test_an_invalid_port_is_rejected(port: str) -> None:
 
 def test_it_starts_with_the_options_and_with_the_data_of_another(tmp_path: Path) -> None:
     saved = tmp_path / "whop.json"
-    with whop_process() as (_, whop), plain_client(base_url=whop.base_url, headers=HEADERS, timeout=PATIENCE) as http:
+    with whop_process() as (_, whop), plain_client(base_url=whop.base_url, headers=HEADERS) as http:
         chat = http.post("/ai_chats", json={"message_text": "hello"}).json()
         saved.write_text(json.dumps(whop.state()))
     options = ("--state", str(saved), "--api-keys", "forbidden")

@@ -26,7 +26,7 @@ from tests.support.commands import run_command
 from tests.support.leaks.canaries import Canaries
 from tests.support.leaks.echoing import EchoingServer, Rejection, kodey_rejection, whop_rejection
 from tests.support.mock_servers import MockServer, running
-from tests.support.waiting import PATIENCE, until
+from tests.support.waiting import until
 
 BROWSER = f"{sys.executable} -m tests.support.leaks.browser"
 ALL_SCOPES = tuple(get_args(Scope.__value__))
@@ -79,7 +79,7 @@ class LeakBench:
         token = token or self.tokens.get(caller or "")
         headers = {"Authorization": f"Bearer {token}"} if token else {}
         headers |= options.pop("headers", {})
-        with plain_client(base_url=self.system.api_url, timeout=PATIENCE) as http:
+        with plain_client(base_url=self.system.api_url) as http:
             request = http.build_request(method, path, headers=headers, **options)
             self.sent.append(f"{dict(request.headers)} {request.read().decode()}")
             answer = http.send(request)

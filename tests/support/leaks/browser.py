@@ -4,13 +4,12 @@ import sys
 from urllib.parse import urlsplit
 
 from local.plain_http import plain_client
-from tests.support.waiting import PATIENCE
 
 
 def main(decision: str, url: str) -> None:
     """Open the URL, and press the button of the decision unless Whop doesn't ask."""
     parts = urlsplit(url)
-    with plain_client(timeout=PATIENCE, follow_redirects=True) as http:
+    with plain_client(follow_redirects=True) as http:
         page = http.get(url)
         if page.url.path == parts.path:
             fields = dict(page.request.url.params) | {"decision": decision}

@@ -32,7 +32,7 @@ def browser() -> Iterator[Browser]:
 
 
 def request(port: int, method: str, target: str, host: str = "127.0.0.1") -> httpx.Response:
-    with plain_client(timeout=PATIENCE) as http:
+    with plain_client() as http:
         return http.request(method, f"http://{host}:{port}{target}")
 
 
