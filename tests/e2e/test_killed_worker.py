@@ -16,8 +16,10 @@ from tests.support.mock_servers import AI_CHATS, MockServer
 from tests.support.waiting import until
 
 ACTION = {"type": "whop.create_chat", "title": "Weekly revenue", "message_text": "Summarize last week."}
-FUNCTION_SECONDS = 6
+FUNCTION_SECONDS = 15
 """The shortest time limit of a worker."""
+CALL_SECONDS = 12
+"""Time limit of a call to Whop, in which the test sees the chat and kills the worker."""
 AFTERWARDS = 7
 """Seconds from the time limit until the message of a killed worker returns, as in the template: its lease, which is
 five seconds longer than the limit, and the settle time of one second are over by then."""
@@ -34,7 +36,7 @@ def hasty_system(whop: MockServer) -> Iterator[System]:
         clients.functions.update_function_configuration(
             FunctionName=name,
             Timeout=limit,
-            Environment={"Variables": own | {"WHOP_TIMEOUT_SECONDS": "3"}},
+            Environment={"Variables": own | {"WHOP_TIMEOUT_SECONDS": str(CALL_SECONDS)}},
         )
         clients.queues.set_queue_attributes(
             QueueUrl=outputs["RunQueue"], Attributes={"VisibilityTimeout": str(limit + AFTERWARDS)}
