@@ -1,8 +1,7 @@
-"""Types and base classes for the models of all providers, and the types of JSON objects."""
+"""Types and base classes for the models of all providers."""
 
 import json
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -17,11 +16,6 @@ from pydantic import (
     ValidationInfo,
 )
 from pydantic_core.core_schema import CoreSchema, custom_error_schema
-
-type Json = Mapping[str, Any]
-"""A JSON object."""
-type JsonObject = dict[str, Any]
-"""A JSON object that may be changed."""
 
 MAX_MESSAGE_BYTES = 32 * 1024
 """The maximum size of a message in bytes of UTF-8, unless the validation context has ``max_message_bytes``."""

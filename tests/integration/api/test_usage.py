@@ -1,7 +1,8 @@
 """``GET /usage``: the runs, replies and tokens of days, by automation, target or day."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -19,7 +20,6 @@ from tests.support.fakes import FakeSecretsManager, Json
 from tests.support.lambda_calls import CALLERS_SECRET, LOCAL, SECRETS, HttpCaller, make_application, stored_caller
 from tests.support.whop_in_memory import WhopInMemory
 
-TODAY = datetime.now(UTC).date()
 NO_RUNS = dict.fromkeys(("total", "succeeded", "failed", "unknown", "missed", "skipped", "cancelled"), 0)
 
 
@@ -109,7 +109,8 @@ def test_usage_of_one_automation_leaves_out_others_whose_names_begin_alike(app: 
 
 
 def test_the_last_thirty_days_are_the_default(app: Application, api: HttpCaller) -> None:
-    days = [TODAY - timedelta(days=age) for age in (0, 29, 30)]
+    app.ledger = replace(app.ledger, clock=lambda: datetime(2026, 11, 20, 23, 59, tzinfo=UTC))
+    days = [date(2026, 11, 20) - timedelta(days=age) for age in (0, 29, 30)]
     count(app, [row(day.isoformat(), "succeeded") for day in days])
 
     answer = api("GET", "/usage")

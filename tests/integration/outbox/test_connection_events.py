@@ -6,7 +6,7 @@ import pytest
 
 from aichats.aws.secret_versions import SecretVersions
 from aichats.events.model import SentEvent
-from aichats.models import Json
+from aichats.json_types import Json
 from aichats.outbox.connection_events import ConnectionEvents
 from aichats.outbox.stream import ItemChange
 from aichats.whop.oauth import OAuthClient

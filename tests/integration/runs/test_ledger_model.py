@@ -22,8 +22,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from aichats.aws.attributes import decode, encode
 from aichats.aws.observability import metrics
 from aichats.http import retry, uploads
+from aichats.json_types import Json
 from aichats.kodey import KodeyClient
-from aichats.models import Json
 from aichats.runs.actions import Action, KodeyCreateChat, KodeySendMessage, WhopCreateChat, WhopUpdateChat
 from aichats.runs.dispatch import Dispatcher
 from aichats.runs.ledger import texts

@@ -12,7 +12,7 @@ import pytest
 from aichats.aws.secrets import SecretStore
 from aichats.errors import AttachmentError, AttachmentUnavailableError
 from aichats.http import uploads
-from aichats.models import Json
+from aichats.json_types import Json
 from aichats.runs.ledger.row_changes import LedgerConflictError
 from aichats.runs.perform import MAX_AGE, Outcome
 from aichats.runs.providers.attachments import fetch_attachment

@@ -16,7 +16,7 @@ from aichats.automations.model import Automation, Name, ScheduleTrigger
 from aichats.automations.row import AutomationRow
 from aichats.aws.errors import AWS_ERRORS
 from aichats.aws.observability import logger
-from aichats.models import JsonObject
+from aichats.json_types import JsonObject
 
 NEXT_TIMES = 5
 

@@ -20,7 +20,7 @@ from aichats.api.operation import Operation
 from aichats.api.problems import CONTENT_TYPE, Problem, title_of
 from aichats.api.requests import operations_at
 from aichats.api.routes.runs import StartedRuns
-from aichats.models import JsonObject
+from aichats.json_types import JsonObject
 from aichats.whop.webhooks import WebhookEvent
 
 _REF = "#/components/schemas/{model}"

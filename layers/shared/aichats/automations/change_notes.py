@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from aichats.automations.row import AutomationRow, RowHeader
 from aichats.aws.writes import ExtraWrites
-from aichats.models import Json
+from aichats.json_types import Json
 from aichats.runs.ledger.times import to_text
 from aichats.schedules.pauses import Pauses, PauseWindow
 

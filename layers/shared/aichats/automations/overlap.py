@@ -13,7 +13,7 @@ from datetime import datetime
 from aichats.automations.row import AutomationRow
 from aichats.automations.run_factory import slot_of, store_skipped
 from aichats.aws.observability import logger
-from aichats.models import Json
+from aichats.json_types import Json
 from aichats.runs.ledger.ledger import Ledger
 from aichats.runs.ledger.rows import Row
 from aichats.runs.model import Run, slot_text

@@ -22,7 +22,7 @@ from aichats.automations.model import (
     schedule_times,
 )
 from aichats.errors import InputError, UnreadableError
-from aichats.models import JsonObject
+from aichats.json_types import JsonObject
 from aichats.runs.ledger.times import from_text, to_text
 from aichats.schedules.pauses import BY_BUDGET, Pauses
 from aichats.validation import read_stored

@@ -15,7 +15,7 @@ from aichats.automations.row import AutomationRow
 from aichats.aws.observability import count, logger
 from aichats.aws.transactions import Addition, Insertion, LimitExceededError, insert_once
 from aichats.aws.writes import ConditionFailedError
-from aichats.models import Json
+from aichats.json_types import Json
 from aichats.runs.ledger.budget_counters import BudgetCounter
 from aichats.runs.ledger.ledger import DueAt, Ledger
 from aichats.runs.ledger.row_changes import KEEP_ENDED, ended_item

@@ -11,7 +11,7 @@ from pydantic import TypeAdapter, ValidationError
 from aichats.automations.model import MAX_LABEL_CHARACTERS, Automation, ScheduleTrigger, WebhookTrigger
 from aichats.aws.observability import count, count_now, logger
 from aichats.errors import InputError
-from aichats.models import Json
+from aichats.json_types import Json
 from aichats.runs.actions import Action, check_targets
 from aichats.runs.failures import describe
 from aichats.runs.ledger.events import MAX_EVENT_BYTES, KeptEvent

@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 from aichats.aws.errors import AWS_ERRORS
 from aichats.aws.observability import logger
-from aichats.models import Json
+from aichats.json_types import Json
 
 
 class Lambda(Protocol):

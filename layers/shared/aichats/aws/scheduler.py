@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 from aichats.aws.errors import AWS_ERRORS, code_of
 from aichats.aws.writes import Call
-from aichats.models import Json
+from aichats.json_types import Json
 
 PAGE_SCHEDULES = 100
 

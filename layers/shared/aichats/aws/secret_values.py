@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, Field, ValidationError
 
 from aichats.errors import SecretError
-from aichats.models import JsonObject
+from aichats.json_types import JsonObject
 
 MAX_SECRET_BYTES = 65_536
 """The maximum size of a secret in Secrets Manager."""

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 from botocore.exceptions import ClientError
 
 from aichats.aws.errors import AWS_ERRORS, code_of
-from aichats.models import Json
+from aichats.json_types import Json
 
 _CURRENT, _PENDING = "AWSCURRENT", "AWSPENDING"
 _MISSING = "ResourceNotFoundException"

@@ -20,7 +20,7 @@ from aichats.aws.secret_values import is_connection, parse_object, remedy
 from aichats.errors import SecretError, SecretUnavailableError
 from aichats.http.deadline import remaining
 from aichats.http.tokens import Token
-from aichats.models import JsonObject
+from aichats.json_types import JsonObject
 
 REFRESH_AFTER_SECONDS = 300.0
 """The age from which a value is read again."""

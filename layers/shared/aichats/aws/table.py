@@ -28,7 +28,7 @@ from aichats.aws.writes import (
     retry_write,
 )
 from aichats.http.deadline import remaining
-from aichats.models import Json
+from aichats.json_types import Json
 
 TRANSACTION_ITEMS = 100
 """The maximum number of items in a transaction of DynamoDB."""

@@ -15,7 +15,7 @@ from aichats.aws.table import TRANSACTION_BYTES, TRANSACTION_ITEMS, Table
 from aichats.aws.writes import CONDITION_FAILED, TEMPORARY, Key, reasons_of
 from aichats.errors import AichatsError
 from aichats.http.deadline import remaining
-from aichats.models import Json
+from aichats.json_types import Json
 
 TRIES = 20
 """The maximum number of times that a transaction is tried while others are in its way."""

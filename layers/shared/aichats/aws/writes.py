@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError
 from aichats.aws.attributes import decode
 from aichats.aws.errors import code_of
 from aichats.errors import AichatsError
-from aichats.models import Json
+from aichats.json_types import Json
 
 CONDITION_FAILED = "ConditionalCheckFailed"
 TEMPORARY = {"TransactionConflictException", "TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"}

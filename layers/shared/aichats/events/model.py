@@ -9,7 +9,7 @@ from datetime import datetime
 from functools import cached_property
 from typing import Any, Literal, get_args
 
-from aichats.models import Json
+from aichats.json_types import Json
 from aichats.runs.ledger.times import from_text, to_text
 
 type SentEventType = Literal[

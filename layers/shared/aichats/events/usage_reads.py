@@ -12,7 +12,7 @@ from typing import Literal, get_args
 from aichats.aws.table import Table
 from aichats.errors import AichatsError
 from aichats.http.deadline import remaining
-from aichats.models import Json
+from aichats.json_types import Json
 from aichats.runs.ledger.rows import EndStatus
 
 MAX_GROUPS = 10_000

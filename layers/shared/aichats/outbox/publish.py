@@ -17,7 +17,7 @@ from aichats.aws.writes import is_invalid
 from aichats.errors import AichatsError, UnreadableError
 from aichats.events.log import Entry, EventLog
 from aichats.events.model import SOURCE, SentEvent
-from aichats.models import Json
+from aichats.json_types import Json
 from aichats.outbox.reply_watches import ReplyWatches
 from aichats.outbox.slot_events import SlotEvents
 from aichats.outbox.stream import ItemChange

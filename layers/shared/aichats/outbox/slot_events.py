@@ -20,7 +20,7 @@ from aichats.aws.transactions import Addition
 from aichats.aws.writes import ConditionFailedError
 from aichats.events.log import Entry
 from aichats.events.model import SentEvent, event_id
-from aichats.models import Json
+from aichats.json_types import Json
 from aichats.outbox.stream import ItemChange
 from aichats.runs.ledger.rows import EndStatus
 from aichats.runs.ledger.times import from_text

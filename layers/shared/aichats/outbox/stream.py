@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from aichats.aws.attributes import decode
-from aichats.models import Json
+from aichats.json_types import Json
 
 
 @dataclass(frozen=True)

@@ -31,7 +31,7 @@ from aichats.errors import (
 )
 from aichats.http.call_log import recorded_calls, take_calls
 from aichats.http.deadline import remaining, time_limit
-from aichats.models import Json
+from aichats.json_types import Json
 from aichats.runs.attempts_log import with_calls
 from aichats.runs.decisions import (
     MAX_RUN_ATTEMPTS,

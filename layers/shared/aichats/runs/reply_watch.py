@@ -19,7 +19,7 @@ from pydantic import BaseModel, ConfigDict
 from aichats.aws.observability import logger
 from aichats.errors import AichatsError
 from aichats.http.deadline import time_limit
-from aichats.models import Json
+from aichats.json_types import Json
 from aichats.runs.decisions import wait_named_by
 from aichats.runs.failures import MAX_CHARACTERS
 from aichats.runs.ledger.ledger import Ledger

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from aichats.aws.observability import count, count_now, logger
-from aichats.models import Json
+from aichats.json_types import Json
 from aichats.runs.decisions import unknown_outcome
 from aichats.runs.dispatch import Dispatcher
 from aichats.runs.failures import cancellation, without_next_check

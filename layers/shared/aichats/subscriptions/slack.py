@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from aichats.events.model import SentEvent
-from aichats.models import Json
+from aichats.json_types import Json
 
 MAX_LINE = 2500
 """The maximum number of characters of a text. Slack's limit for a section is 3,000, and escapes count too."""

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 from aichats.errors import SecretError
-from aichats.models import Json
+from aichats.json_types import Json
 from aichats.whop.connections import DescribedConnection, fingerprint
 from aichats.whop.credentials import Credentials
 

@@ -12,7 +12,7 @@ from pydantic import AwareDatetime, BaseModel, Field, PlainSerializer, StringCon
 
 from aichats.aws.secret_values import ApiKey, parse_secret
 from aichats.aws.secrets import SecretKind
-from aichats.models import JsonObject
+from aichats.json_types import JsonObject
 from aichats.whop.models import CompanyId
 
 DEFAULT_CONNECTION = "default"

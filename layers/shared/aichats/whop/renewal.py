@@ -32,7 +32,7 @@ from aichats.aws.table import Table
 from aichats.aws.writes import ConditionFailedError
 from aichats.errors import AichatsError, APIConnectionError, APIStatusError, OutcomeUnknownError, ProtocolError
 from aichats.http.deadline import remaining
-from aichats.models import Json
+from aichats.json_types import Json
 from aichats.whop.connections import CONNECTION_ROWS, Grant, fingerprint, parse_connection
 from aichats.whop.oauth import INVALID_GRANT, OAuthClient, Tokens
 

@@ -6,7 +6,7 @@ from itertools import pairwise
 import pytest
 
 from aichats.errors import InputError
-from aichats.models import Json
+from aichats.json_types import Json
 from aichats.runs.ledger import history
 from aichats.runs.ledger.filters import RunFilter
 from aichats.runs.ledger.history import History

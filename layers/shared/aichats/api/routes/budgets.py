@@ -10,7 +10,8 @@ from pydantic import Field
 
 from aichats.api.operation import ApiCall, Reply, operation
 from aichats.automations.model import Name
-from aichats.models import DeferredModel, Json, Request, WholeNumber
+from aichats.json_types import Json
+from aichats.models import DeferredModel, Request, WholeNumber
 from aichats.runs.ledger.budget_counters import STACK_OWNER, BudgetCounter
 from aichats.schedules.pauses import BY_BUDGET, Pauses
 from aichats.schedules.periods import Per, Period

@@ -17,7 +17,8 @@ from aichats.automations.run_factory import TEST_PREFIX
 from aichats.bootstrap import Application
 from aichats.errors import InputError, ProviderError, SecretError, SecretUnavailableError
 from aichats.http.answers import read_answer
-from aichats.models import JsonObject, Request
+from aichats.json_types import JsonObject
+from aichats.models import Request
 from aichats.settings import LOOPBACK
 from aichats.whop.credentials import WEBHOOK_SECRET
 from aichats.whop.models import CompanyId

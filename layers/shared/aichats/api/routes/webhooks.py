@@ -14,7 +14,7 @@ from aichats.aws.observability import count, logger
 from aichats.bootstrap import Application
 from aichats.errors import AichatsError, InputError
 from aichats.http.deadline import time_limit
-from aichats.models import JsonObject
+from aichats.json_types import JsonObject
 from aichats.whop.credentials import WEBHOOK_SECRET
 from aichats.whop.webhooks import SignatureError, WebhookEvent, parse_event, raw_body, verify
 

@@ -14,7 +14,7 @@ from typing import Any
 from aichats.aws.errors import AWS_ERRORS
 from aichats.aws.observability import logger
 from aichats.aws.writes import ConditionFailedError
-from aichats.models import Json
+from aichats.json_types import Json
 from aichats.runs.failures import STILL_CHANGING
 from aichats.runs.ledger.ledger import Ledger
 from aichats.runs.ledger.row_changes import KEEP_ENDED

@@ -11,7 +11,7 @@ from datetime import datetime
 from functools import cached_property
 
 from aichats.errors import UnreadableError
-from aichats.models import Json
+from aichats.json_types import Json
 from aichats.runs.ledger.texts import TextExpiredError, Texts
 
 MAX_EVENT_BYTES = 32 * 1024

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import get_args
 
-from aichats.models import Json
+from aichats.json_types import Json
 from aichats.runs.ledger.rows import OpenStatus, Row, RunStatus
 from aichats.runs.model import Trigger
 

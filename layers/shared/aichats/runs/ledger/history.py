@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from aichats.errors import InputError
-from aichats.models import Json
+from aichats.json_types import Json
 from aichats.runs.ledger.filters import RunFilter
 from aichats.runs.ledger.ledger import Ledger
 from aichats.runs.ledger.rows import LANES, Row

@@ -14,7 +14,7 @@ from typing import Literal, NamedTuple
 
 from aichats.aws.table import Table
 from aichats.aws.writes import ConditionFailedError
-from aichats.models import Json
+from aichats.json_types import Json
 from aichats.runs.ledger.times import from_text, to_text
 
 JOB_RUNS = 10_000

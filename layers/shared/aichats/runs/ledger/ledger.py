@@ -40,7 +40,7 @@ from aichats.aws.errors import AWS_ERRORS
 from aichats.aws.table import DynamoDB, Table
 from aichats.aws.writes import ConditionFailedError, Update
 from aichats.errors import UnreadableError
-from aichats.models import Json
+from aichats.json_types import Json
 from aichats.runs.actions import ABRIDGED
 from aichats.runs.ledger.events import KeptEvents
 from aichats.runs.ledger.reads import Reads

@@ -15,7 +15,7 @@ from datetime import timedelta
 
 from aichats.aws.writes import ConditionFailedError
 from aichats.errors import AichatsError
-from aichats.models import Json
+from aichats.json_types import Json
 from aichats.runs.ledger.ledger import Ledger
 from aichats.runs.ledger.row_changes import KEEP_ENDED
 from aichats.runs.ledger.rows import Row

@@ -9,7 +9,7 @@ from operator import itemgetter
 from aichats.aws.observability import count_now, logger
 from aichats.aws.table import BATCH_KEYS, Table
 from aichats.errors import UnreadableError
-from aichats.models import Json, JsonObject
+from aichats.json_types import Json, JsonObject
 from aichats.runs.ledger.filters import RunFilter
 from aichats.runs.ledger.rows import OPEN, OPEN_STATES, Row, row_from
 from aichats.runs.ledger.times import to_text

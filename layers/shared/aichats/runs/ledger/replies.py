@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from aichats.aws.table import Table
 from aichats.aws.writes import ConditionFailedError
-from aichats.models import Json
+from aichats.json_types import Json
 from aichats.runs.ledger.row_changes import LedgerConflictError, change_row
 from aichats.runs.ledger.times import to_text
 

@@ -6,7 +6,7 @@ from typing import Any
 from aichats.aws.table import NO_VALUES, Table
 from aichats.aws.writes import ConditionFailedError
 from aichats.errors import AichatsError
-from aichats.models import Json
+from aichats.json_types import Json
 from aichats.runs.ledger.rows import EndStatus, Row, row_from
 from aichats.runs.ledger.times import to_text
 

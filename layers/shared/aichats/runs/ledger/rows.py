@@ -11,7 +11,7 @@ from typing import Any, Literal
 from pydantic import TypeAdapter
 
 from aichats.errors import UnreadableError
-from aichats.models import Json
+from aichats.json_types import Json
 from aichats.runs.actions import ABRIDGED, Action
 from aichats.runs.ledger.times import from_text, to_text
 from aichats.runs.model import Run

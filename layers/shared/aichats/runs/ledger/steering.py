@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from aichats.aws.table import Table
-from aichats.models import Json
+from aichats.json_types import Json
 from aichats.runs.failures import STILL_CHANGING, cancellation
 from aichats.runs.ledger.row_changes import (
     OPEN_ATTRIBUTES,

@@ -16,7 +16,7 @@ from datetime import datetime, timedelta
 from aichats.aws.table import Table
 from aichats.aws.writes import ConditionFailedError
 from aichats.errors import UnreadableError
-from aichats.models import Json
+from aichats.json_types import Json
 from aichats.runs.actions import Action
 from aichats.runs.ledger.rows import EndStatus, read_action, to_json
 from aichats.runs.model import Run

@@ -15,7 +15,7 @@ from typing import BinaryIO
 
 from aichats.aws.clients import aws_client
 from aichats.errors import AttachmentError, AttachmentUnavailableError
-from aichats.models import Json
+from aichats.json_types import Json
 from aichats.runs.ledger.rows import Row
 from aichats.runs.ledger.times import to_text
 from aichats.runs.providers.port import NotYetError

@@ -20,11 +20,11 @@ from typing import Any, ClassVar, cast
 from aichats.aws.secrets import SecretStore
 from aichats.errors import SecretError
 from aichats.http import BaseTransport
+from aichats.json_types import Json
 from aichats.kodey import Chat, KodeyClient, Message, NewKodeyChat
 from aichats.kodey.actions import KodeyCreateChat, KodeySendMessage
 from aichats.kodey.credentials import CALLS_PER_MINUTE, KODEY_SECRET, key_kind
 from aichats.kodey.settings import KodeySettings
-from aichats.models import Json
 from aichats.runs.actions import Action
 from aichats.runs.ledger.rows import Row
 from aichats.runs.model import Run

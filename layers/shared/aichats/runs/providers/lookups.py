@@ -21,7 +21,7 @@ from typing import Any
 from aichats.aws.writes import ConditionFailedError
 from aichats.errors import AichatsError, APIStatusError, ProtocolError
 from aichats.http.deadline import remaining
-from aichats.models import Json
+from aichats.json_types import Json
 from aichats.runs.ledger.ledger import Ledger
 from aichats.runs.ledger.times import from_text, to_text
 from aichats.runs.providers.marks import mark_of

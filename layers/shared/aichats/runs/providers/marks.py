@@ -13,7 +13,7 @@ import json
 import re
 from collections.abc import Callable
 
-from aichats.models import Json
+from aichats.json_types import Json
 from aichats.runs.model import Run
 from aichats.whop.actions import WhopCreateChat
 

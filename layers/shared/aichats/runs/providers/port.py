@@ -13,7 +13,7 @@ from typing import Any, Protocol
 from pydantic import BaseModel
 
 from aichats.errors import AichatsError, ProtocolError
-from aichats.models import Json
+from aichats.json_types import Json
 from aichats.runs.actions import Action
 from aichats.runs.ledger.rows import Row
 from aichats.runs.model import Run

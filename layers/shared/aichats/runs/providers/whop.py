@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from aichats.errors import AttachmentError, AuthenticationError, InputError, NotFoundError, ProtocolError, SecretError
 from aichats.http import BaseTransport
-from aichats.models import Json
+from aichats.json_types import Json
 from aichats.runs.actions import Action
 from aichats.runs.ledger.changes import Changes
 from aichats.runs.ledger.ledger import Ledger
