@@ -19,10 +19,12 @@ These are private parts of ministack, so the module checks ministack's version f
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import os
 import queue
 import shlex
+import shutil
 import socket
 import sys
 import tempfile
@@ -76,7 +78,7 @@ def run_functions_in_lambda_runtime(folder: Path, runtime_python: str) -> None:
 
     def environment(config: dict[str, Any], code: str, port: int) -> dict[str, str]:
         resolve = member(service, "_resolve_layer_zip")
-        layers: list[str] = [unpack(resolve(layer)) for layer in config.get("Layers", [])]
+        layers = merged(folder, [unpack(resolve(layer)) for layer in config.get("Layers", [])])
         credentials: dict[str, str] = member(runtime, "execution_credentials")(config)
         return lambda_environment(config, code, layers) | credentials | {"AWS_LAMBDA_RUNTIME_API": f"127.0.0.1:{port}"}
 
@@ -162,7 +164,24 @@ def write_bootstrap(folder: Path, runtime_python: str) -> Path:
     return bootstrap
 
 
-def lambda_environment(config: dict[str, Any], code: str, layers: list[str]) -> dict[str, str]:
+def merged(folder: Path, layers: list[str]) -> str:
+    """Return a folder with the files of all layers, as Lambda unpacks all of them into ``/opt``.
+
+    A package of Python may have its modules in several layers.
+    """
+    name = hashlib.sha256("\n".join(layers).encode()).hexdigest()[:16]
+    whole = folder / f"layers-{name}"
+    if not whole.exists():
+        # Another thread may do the same at this time.
+        unfinished = Path(tempfile.mkdtemp(dir=folder))
+        for layer in layers:
+            shutil.copytree(layer, unfinished, dirs_exist_ok=True, copy_function=os.link)
+        with contextlib.suppress(OSError):
+            unfinished.rename(whole)
+    return str(whole)
+
+
+def lambda_environment(config: dict[str, Any], code: str, layers: str) -> dict[str, str]:
     """Return the variables of a function: its own, and those that Lambda sets."""
     name, region = config["FunctionName"], config["FunctionArn"].split(":")[3]
     own: dict[str, str] = config.get("Environment", {}).get("Variables", {})
@@ -181,7 +200,7 @@ def lambda_environment(config: dict[str, Any], code: str, layers: list[str]) -> 
         "LAMBDA_TASK_ROOT": code,
         "LANG": "en_US.UTF-8",
         "PATH": "/usr/local/bin:/usr/bin:/bin:/opt/bin",
-        "PYTHONPATH": os.pathsep.join(f"{layer}/python" for layer in layers),
+        "PYTHONPATH": f"{layers}/python",
         "TMPDIR": tempfile.gettempdir(),
         "TZ": ":UTC",
         "_HANDLER": config["Handler"],

@@ -3,6 +3,7 @@
 import hashlib
 import importlib.util
 import os
+import shutil
 import sys
 import zipfile
 from pathlib import Path
@@ -12,11 +13,12 @@ import pytest
 from local.setup import ROOT
 from tests.support.commands import run_command
 
-MAX_ZIPPED_BYTES = 7_000_000
+MAX_ZIPPED_BYTES = {"SharedLayer": 5_400_000, "ApiLayer": 1_500_000}
+LAYERS = tuple(MAX_ZIPPED_BYTES)
 UNCHECKED_HASH = 0b01
 
 
-def build(into: Path, platform: str) -> Path:
+def build(name: str, into: Path, platform: str) -> Path:
     environment = {
         "PATH": os.environ["PATH"],
         "PYTHON": sys.executable,
@@ -25,15 +27,16 @@ def build(into: Path, platform: str) -> Path:
         "ARTIFACTS_DIR": str(into),
         "PIP_NO_INDEX": "1",
     }
-    command = ["make", "--silent", "-C", str(ROOT / "layers" / "shared"), "build-SharedLayer"]
+    command = ["make", "--silent", "-C", str(ROOT / "layers" / "shared"), f"build-{name}"]
     result = run_command(*command, env=environment)
     assert result.returncode == 0, result.stderr
     return into
 
 
-@pytest.fixture(scope="module")
-def layer(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return build(tmp_path_factory.mktemp("layer"), "lambda")
+@pytest.fixture(scope="module", params=LAYERS)
+def layer(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    name: str = request.param
+    return build(name, tmp_path_factory.mktemp("layers") / name, "lambda")
 
 
 def zipped(layer: Path, to: Path) -> Path:
@@ -51,7 +54,7 @@ def digest(folder: Path) -> dict[str, str]:
 def test_each_module_has_bytecode_that_python_uses_without_checking_the_source(layer: Path) -> None:
     modules = list((layer / "python").rglob("*.py"))
 
-    assert len(modules) > 200
+    assert len(modules) > 50
     for module in modules:
         compiled = Path(importlib.util.cache_from_source(str(module)))
         header = compiled.read_bytes()[:16]
@@ -63,13 +66,14 @@ def test_each_module_has_bytecode_that_python_uses_without_checking_the_source(l
 def test_bytecode_contains_the_path_where_lambda_mounts_the_layer(layer: Path) -> None:
     import marshal
 
-    compiled = importlib.util.cache_from_source(str(layer / "python" / "aichats" / "errors.py"))
+    module = min((layer / "python" / "aichats").rglob("app.py" if layer.name == "ApiLayer" else "errors.py"))
+    compiled = importlib.util.cache_from_source(str(module))
 
-    assert marshal.loads(Path(compiled).read_bytes()[16:]).co_filename == "/opt/python/aichats/errors.py"
+    assert marshal.loads(Path(compiled).read_bytes()[16:]).co_filename == f"/opt/{module.relative_to(layer)}"
 
 
-def test_the_zipped_layer_is_smaller_than_seven_megabytes(layer: Path, tmp_path: Path) -> None:
-    assert zipped(layer, tmp_path / "layer.zip").stat().st_size < MAX_ZIPPED_BYTES
+def test_the_zipped_layer_is_small(layer: Path, tmp_path: Path) -> None:
+    assert zipped(layer, tmp_path / "layer.zip").stat().st_size < MAX_ZIPPED_BYTES[layer.name]
 
 
 def test_the_layer_contains_nothing_that_lambda_does_not_need(layer: Path) -> None:
@@ -84,22 +88,47 @@ def test_the_layer_contains_nothing_that_lambda_does_not_need(layer: Path) -> No
 def test_the_binaries_are_for_lambda_on_every_build_machine(layer: Path) -> None:
     binaries = [file.name for file in layer.rglob("*.so")]
 
-    assert binaries
+    assert bool(binaries) == (layer.name == "SharedLayer")
     assert [name for name in binaries if "cpython-313-x86_64-linux-gnu" not in name] == []
 
 
 def test_two_clean_builds_are_the_same(layer: Path, tmp_path: Path) -> None:
-    assert digest(build(tmp_path, "lambda")) == digest(layer)
+    assert digest(build(layer.name, tmp_path, "lambda")) == digest(layer)
 
 
-def test_every_module_of_the_package_imports_from_the_layer_alone(tmp_path: Path) -> None:
-    built = build(tmp_path, "host")
+@pytest.fixture(scope="module")
+def layers_of_this_machine(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    folder = tmp_path_factory.mktemp("layers")
+    return {name: build(name, folder / name, "host") for name in LAYERS}
+
+
+def test_a_layer_alone_has_everything_for_the_functions_without_an_api(layers_of_this_machine: dict[str, Path]) -> None:
+    imports_everything_in(layers_of_this_machine["SharedLayer"])
+
+
+def test_both_layers_have_everything_for_the_functions_with_an_api(
+    layers_of_this_machine: dict[str, Path], tmp_path: Path
+) -> None:
+    for layer in layers_of_this_machine.values():
+        shutil.copytree(layer, tmp_path, dirs_exist_ok=True)
+
+    imports_everything_in(tmp_path)
+
+
+def test_no_file_is_in_both_layers(layers_of_this_machine: dict[str, Path]) -> None:
+    shared, api = (set(digest(layer)) for layer in layers_of_this_machine.values())
+
+    assert shared & api == set()
+
+
+def imports_everything_in(layers: Path) -> None:
+    """Import each module of the package, with what the layers contain and nothing else."""
     names = [
-        ".".join(file.relative_to(built / "python").with_suffix("").parts).removesuffix(".__init__")
-        for file in (built / "python" / "aichats").rglob("*.py")
+        ".".join(file.relative_to(layers / "python").with_suffix("").parts).removesuffix(".__init__")
+        for file in (layers / "python" / "aichats").rglob("*.py")
     ]
     runtime = ROOT / ".tools" / "runtime" / "bin" / "python"
-    environment = {"PYTHONPATH": str(built / "python"), "PYTHONDONTWRITEBYTECODE": "1"}
+    environment = {"PYTHONPATH": str(layers / "python"), "PYTHONDONTWRITEBYTECODE": "1"}
 
     code = f"import importlib; [importlib.import_module(name) for name in {sorted(names)!r}]"
     done = run_command(runtime, "-c", code, env=environment)

@@ -33,13 +33,25 @@ def test_a_function_sees_its_own_variables_and_lambdas_but_nothing_of_the_emulat
 ) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:4566")
     monkeypatch.setenv("DEVELOPERS_OWN", "secret")
-    environment = launcher.lambda_environment(CONFIG, "/code", ["/layer1", "/layer2"])
+    environment = launcher.lambda_environment(CONFIG, "/code", "/layers")
     assert environment["OWN"] == "1"
     assert environment["AWS_ENDPOINT_URL"] == "http://127.0.0.1:4566"
     assert environment["AWS_REGION"] == "eu-west-1"
-    assert environment["PYTHONPATH"] == "/layer1/python:/layer2/python"
+    assert environment["PYTHONPATH"] == "/layers/python"
     assert environment["AWS_LAMBDA_LOG_GROUP_NAME"] == "/logs"
     assert "DEVELOPERS_OWN" not in environment
+
+
+def test_a_package_may_have_its_modules_in_several_layers(tmp_path: Path) -> None:
+    layers = [tmp_path / "first", tmp_path / "second"]
+    for number, layer in enumerate(layers):
+        (layer / "python" / "package").mkdir(parents=True)
+        (layer / "python" / "package" / f"module_{number}.py").write_text("")
+
+    whole = launcher.merged(tmp_path, [str(layer) for layer in layers])
+
+    assert {file.name for file in Path(whole, "python", "package").iterdir()} == {"module_0.py", "module_1.py"}
+    assert launcher.merged(tmp_path, [str(layer) for layer in layers]) == whole
 
 
 def test_the_bootstrap_starts_the_runtime_client_even_from_a_path_with_spaces(tmp_path: Path) -> None:
