@@ -12,7 +12,7 @@ from typing import Any, override
 import httpx
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from aichats.runs.actions import WhopCreateChat
+from aichats.runs.action import Action
 from aichats.runs.model import Run, run_id
 from aichats.runs.providers.marks import marked_title
 from aichats.runs.queue import Due, RunMessage
@@ -21,8 +21,9 @@ from benchmarks.errors import BenchmarkError
 BATCH = 10
 OURS, OURS_IN_TURN = "perform_runs", "perform_runs, one after another"
 BARE, BARE_IN_TURN = "bare httpx, 10 threads", "bare httpx, one after another"
-ACTION = WhopCreateChat(
-    type="whop.create_chat", title="Weekly revenue", message_text="Summarize last week.", notification_preference="none"
+ACTION = Action(
+    "whop.create_chat",
+    {"title": "Weekly revenue", "message_text": "Summarize last week.", "notification_preference": "none"},
 )
 VERSION = "2026-07-08-1"
 
@@ -139,7 +140,7 @@ def call_whop(client: httpx.Client, run: Run) -> None:
     """Make the two calls of a run: the create with the mark in its title, and the change to the clean title."""
     headers = {"authorization": "Bearer key_of_the_benchmark", "api-version-date": VERSION}
     body = {
-        "message_text": ACTION.message_text,
+        "message_text": ACTION.message,
         "title": marked_title(ACTION, run.run_id),
         "current_company_id": run.target,
     }

@@ -20,7 +20,7 @@ import httpx
 
 from aichats.aws.observability import logger, metrics
 from aichats.http import retry
-from aichats.runs.actions import WhopCreateChat
+from aichats.runs.action import Action
 from aichats.runs.dispatch import Dispatcher
 from aichats.runs.ledger.ledger import Ledger
 from aichats.runs.ledger.locks import Locks
@@ -283,7 +283,7 @@ def measure(runs: int, chats: int) -> Measured:
 
 def make_runs(name: str, first: int, number: int) -> list[Run]:
     """Return runs that each create a chat for another company."""
-    action = WhopCreateChat(type="whop.create_chat", message_text="Summarize last week.", title="Weekly revenue")
+    action = Action("whop.create_chat", {"message_text": "Summarize last week.", "title": "Weekly revenue"})
     companies = [f"biz_{name}{index}" for index in range(first, first + number)]
     return [
         Run(run_id("http", "benchmark", "POST /runs", company), "http", action, company, "2026-07-08-1")

@@ -27,7 +27,7 @@ from aichats.automations.table import AutomationTable
 from aichats.automations.unreadable_rows import UnreadableRows
 from aichats.aws.attributes import encode
 from aichats.aws.observability import logger, metrics
-from aichats.runs.actions import WhopCreateChat
+from aichats.runs.action import Action, to_json
 from aichats.runs.dispatch import Dispatcher
 from aichats.runs.ledger.ledger import Ledger
 from aichats.runs.ledger.locks import Locks
@@ -186,10 +186,10 @@ def automation(expression: str) -> Automation:
 
 def overdue(index: int) -> tuple[str, Json]:
     """Return the id and the row of a run that has been due for an hour."""
-    action = WhopCreateChat(type="whop.create_chat", message_text="Summarize it.")
+    action = Action("whop.create_chat", {"message_text": "Summarize it."})
     run = Run(run_id("http", "caller", "POST /chats", str(index), None), "http", action, None, "2026-07-08-1")
     due_at = BEGUN - timedelta(hours=1) + timedelta(milliseconds=index)
-    return run.run_id, encode(new_item(run, due_at, due_at, {"action": action.model_dump_json(exclude_unset=True)}))
+    return run.run_id, encode(new_item(run, due_at, due_at, {"action": to_json(action)}))
 
 
 if __name__ == "__main__":

@@ -236,7 +236,7 @@ def measured(app: "Application", meter: Meter, size: int, together: int, times: 
 def make_runs(size: int, number: int) -> list[Run]:
     """Return runs of one slot of one automation that create a chat with a message of ``size`` bytes."""
     slot = f"2026-11-23T09:00:00Z {next(_NUMBERS)}"
-    action = ACTION.model_copy(update={"message_text": "x" * size})
+    action = replace(ACTION, fields={**ACTION.fields, "message_text": "x" * size})
     return [
         Run(run_id("schedule", "weekly", slot, company), "schedule", action, company, VERSION, "weekly", slot[:20])
         for company in (f"biz_{index}" for index in range(number))

@@ -106,7 +106,7 @@ def of_chats(chats: Sequence[Chat]) -> Result:
         mine = [chat for chat in chats if chat["id"] == row.chat_id]
         if not mine:
             return f"it succeeded, but there is no chat {row.chat_id}"
-        user_id = getattr(row.run.action, "user_id", None) or own_user_id(row.run.run_id)
+        user_id = row.run.action.fields.get("user_id") or own_user_id(row.run.run_id)
         if mine[0]["userId"] != user_id:
             return f"its chat belongs to {mine[0]['userId']}, not to {user_id}"
         return unanswered(mine[0]["messages"], row)

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 from playwright.sync_api import expect
 
-from aichats.runs.actions import Action
+from aichats.runs.action import Action
 from aichats.runs.ledger.rows import Row
 from aichats.schedules.pauses import PauseWindow
 from aichats_cli.runs.advice import ADVICE

@@ -7,10 +7,10 @@ from typing import Any
 
 import httpx
 
-from aichats.runs.actions import WhopCreateChat
 from aichats.runs.ledger.ledger import Ledger
 from aichats.runs.model import Run, run_id
 from local.system import System
+from tests.support.actions import whop_create_chat
 from tests.support.mock_servers import MockServer
 from tests.support.waiting import PATIENCE, until
 
@@ -23,7 +23,7 @@ MOST_IN_A_MINUTE = 600
 def fail_many(system: System, label: str) -> list[str]:
     """Store runs that failed. Return their targets."""
     ledger = Ledger(system.emulator.clients.dynamodb, system.stack.outputs["RunsTable"], timedelta(seconds=60))
-    action = WhopCreateChat(type="whop.create_chat", title="Weekly revenue", message_text="Summarize last week.")
+    action = whop_create_chat(title="Weekly revenue", message_text="Summarize last week.")
     targets = [f"biz_{label}{number}" for number in range(RUNS)]
     runs = [
         Run(run_id("http", label, target), "http", action, target, "2026-07-08-1", labels={"outage": label})

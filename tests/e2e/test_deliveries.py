@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 
 from aichats.aws.table import Table
-from aichats.runs.actions import WhopCreateChat
 from aichats.runs.ledger.ledger import Ledger
 from aichats.runs.model import Run, run_id
 from aichats.subscriptions.model import Subscription
@@ -19,6 +18,7 @@ from benchmarks.certificates import make_certificate
 from benchmarks.chaotic.receivers import hang
 from benchmarks.raw_server import Behavior, Connection, serving
 from local.system import System
+from tests.support.actions import whop_create_chat
 from tests.support.small_internet import response
 from tests.support.waiting import until
 
@@ -75,7 +75,7 @@ def subscriptions(system: System) -> Iterator[SubscriptionTable]:
 def end_runs(system: System, *names: str) -> list[str]:
     """Store runs that failed. Return their ids."""
     ledger = Ledger(system.emulator.clients.dynamodb, system.stack.outputs["RunsTable"], timedelta(minutes=1))
-    action = WhopCreateChat(type="whop.create_chat", message_text="How was the week?")
+    action = whop_create_chat(message_text="How was the week?")
     runs = [Run(run_id("http", name, str(datetime.now(UTC))), "http", action, "biz_A") for name in names]
     ledger.add_ended([(run, {"type": "E", "message": "no"}) for run in runs], "failed")
     return [run.run_id for run in runs]

@@ -9,12 +9,12 @@ from typing import Any
 import httpx
 import pytest
 
-from aichats.runs.actions import WhopCreateChat
 from aichats.runs.ledger.ledger import Ledger
 from aichats.runs.model import Run, run_id
 from aichats.runs.queue import RunMessage
 from local.cloud.functions import Answer
 from local.system import System
+from tests.support.actions import an_action
 from tests.support.connections import WITH_EACH_CREDENTIAL
 from tests.support.ledgers import GONE
 from tests.support.mock_servers import AI_CHATS, MockServer
@@ -32,7 +32,7 @@ def ledger(system: System) -> Ledger:
 
 def run_for(target: str) -> Run:
     """Return a run that creates a chat."""
-    action = WhopCreateChat.model_validate(ACTION)
+    action = an_action(**ACTION)
     identifier = run_id("http", "local", "POST /chats", target, target)
     return Run(run_id=identifier, trigger="http", action=action, target=target, api_version="2026-07-08-1")
 

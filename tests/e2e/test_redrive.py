@@ -7,12 +7,12 @@ from datetime import UTC, datetime, timedelta
 import httpx
 import pytest
 
-from aichats.runs.actions import WhopCreateChat
 from aichats.runs.ledger.ledger import Ledger
 from aichats.runs.model import Run, run_id
 from aichats.runs.queue import Queue, RunMessage
 from aichats.subscriptions.delivery_queue import ProbeMessage
 from local.system import System
+from tests.support.actions import whop_create_chat
 from tests.support.admin import admin
 from tests.support.mock_servers import MockServer
 from tests.support.waiting import until
@@ -42,7 +42,7 @@ def test_letters_that_can_be_read_are_performed_and_the_others_stay_with_their_r
     aws: System, whop: MockServer, api: httpx.Client, capsys: pytest.CaptureFixture[str]
 ) -> None:
     clients, outputs = aws.emulator.clients, aws.stack.outputs
-    action = WhopCreateChat(type="whop.create_chat", message_text="Hello")
+    action = whop_create_chat(message_text="Hello")
     identifier = run_id("http", "local", "POST /chats", datetime.now(UTC).isoformat(), None)
     run = Run(run_id=identifier, trigger="http", action=action, target=None, api_version="2026-07-08-1")
     Ledger(clients.dynamodb, outputs["RunsTable"], timedelta(seconds=60)).add([run], lambda _: datetime.now(UTC))

@@ -8,11 +8,12 @@ from decimal import Decimal
 from aichats.automations.model import Automation
 from aichats.automations.row import AutomationRow, item_from_row, next_row
 from aichats.events.usage import usage_key, usage_of
-from aichats.runs.actions import WhopCreateChat
+from aichats.runs.action import to_json
 from aichats.runs.ledger.row_changes import KEEP_ENDED, ended_item
-from aichats.runs.ledger.rows import LANES, EndStatus, new_item, to_json
+from aichats.runs.ledger.rows import LANES, EndStatus, new_item
 from aichats.runs.ledger.times import to_text
 from aichats.runs.model import Run, run_id, slot_text
+from tests.support.actions import whop_create_chat
 from tests.support.automations import automation
 from tests.support.budgets import BudgetedStack
 from tests.support.console_automations import create, scheduled
@@ -94,7 +95,7 @@ def _runs(rows: Sequence[AutomationRow], number: int, until: datetime, span: tim
 
 def _sample(row: AutomationRow, status: EndStatus) -> Json:
     """Return the item of a run of an automation, whose texts need no rendering."""
-    action = WhopCreateChat(type="whop.create_chat", title=f"Chat of {row.name}", message_text="What has changed?")
+    action = whop_create_chat(title=f"Chat of {row.name}", message_text="What has changed?")
     target, labels = row.automation.targets[0], row.automation.labels
     run = Run("", "schedule", action, target, "2026-07-08-1", row.name, slot="", labels=labels)
     error = {"type": "APIError", "message": f"an example of a run that is {status}"}

@@ -8,10 +8,10 @@ from itertools import takewhile
 import httpx
 
 from aichats.automations.row import AutomationRow
-from aichats.runs.actions import WhopCreateChat
 from aichats.runs.model import Run, run_id
 from aichats.schedules.pauses import Pauses, PauseWindow
 from aichats.whop.connections import CONNECTION_ROWS, fingerprint
+from tests.support.actions import whop_create_chat
 from tests.support.automations import automation
 from tests.support.console_automations import BUSY, CLOSED, MEADOW, SLOW, TWICE, automations
 from tests.support.console_bulk import many_runs
@@ -196,5 +196,5 @@ def _begin_runs(stack: LivingStack) -> None:
 
 def _run(key: str, company: str) -> Run:
     """Return a run that an API client started."""
-    action = WhopCreateChat(type="whop.create_chat", title=f"Started by hand ({key})", message_text="What is new?")
+    action = whop_create_chat(title=f"Started by hand ({key})", message_text="What is new?")
     return Run(run_id("http", "ops", "POST /chats", key, company), "http", action, company, "2026-07-08-1")

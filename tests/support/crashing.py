@@ -14,7 +14,6 @@ from typing import Any
 import httpx
 from botocore.exceptions import ConnectionClosedError
 
-from aichats.runs.actions import KodeySendMessage
 from aichats.runs.ledger.rows import Row
 from aichats.runs.model import Run
 from tests.support.fakes import FakeSqs, Json, ai_chat, error_response, ok, page
@@ -297,7 +296,7 @@ class FaultyKodey(FaultyProvider):
 
     def effects(self, row: Row) -> list[Made]:
         run, answered = row.run, "reply" in row.result
-        if isinstance(run.action, KodeySendMessage):
+        if run.action.type == "kodey.send_message":
             return [Made(self._messages(str(run.target)), recorded=answered)]
         chats = [chat["id"] for chat in self.memory.chats.values() if chat["agentId"] == run.target]
         messages = [message for chat_id in chats for message in self._messages(chat_id)]

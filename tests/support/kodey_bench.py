@@ -9,11 +9,12 @@ import pytest
 from aichats.errors import AichatsError
 from aichats.http.deadline import time_limit
 from aichats.kodey import KodeyClient
-from aichats.runs.actions import Action
+from aichats.runs.action import Action
 from aichats.runs.ledger.ledger import Ledger
 from aichats.runs.ledger.locks import Locks
 from aichats.runs.ledger.rows import Row
 from aichats.runs.perform import Outcome, Performer
+from tests.support.actions import with_fields
 from tests.support.fakes import Step
 from tests.support.kodey_in_memory import CREATE_KODEY, KodeyInMemory
 from tests.support.ledgers import LEASE, Clock, make_ledger, make_run
@@ -24,7 +25,7 @@ from tests.support.whop_bench import Middle
 SETTLE = timedelta(seconds=600)
 POST_CHAT, LIST_CHATS = "POST /chat", "GET /chat"
 POST_MESSAGE, LIST_MESSAGES = "POST /chat/chat_1/message", "GET /chat/chat_1/message"
-FOR_ANN = CREATE_KODEY.model_copy(update={"user_id": "ann"})
+FOR_ANN = with_fields(CREATE_KODEY, user_id="ann")
 THROTTLED = httpx.Response(429, json={"error": "Too Many Requests", "message": "Slow down.", "retryAfter": 60})
 UNKNOWN: dict[str, Step] = {
     "500": httpx.Response(500, json={"error": "Internal", "message": "no"}),

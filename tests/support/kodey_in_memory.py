@@ -7,12 +7,12 @@ from typing import Any
 
 import httpx
 
-from aichats.runs.actions import KodeyCreateChat, KodeySendMessage
+from tests.support.actions import kodey_create_chat, kodey_send_message
 from tests.support.fakes import Json, ok
 from tests.support.provider_in_memory import ProviderInMemory
 
-CREATE_KODEY = KodeyCreateChat(type="kodey.create_chat", message_text="How many tickets?")
-SEND_KODEY = KodeySendMessage(type="kodey.send_message", content="How many tickets?")
+CREATE_KODEY = kodey_create_chat(message_text="How many tickets?")
+SEND_KODEY = kodey_send_message(content="How many tickets?")
 
 
 def always_now() -> datetime:

@@ -8,13 +8,14 @@ import pytest
 from aichats.kodey import KodeyClient, NewKodeyChat
 from tests.support.fakes import ok
 from tests.support.kodey_replies import chat, message
+from tests.support.request_fields import fields_of
 
 NEW = NewKodeyChat(agent_id="agent_1", user_id="user 1", metadata={"plan": {"tier": None}})
 DONE = httpx.Response(204)
 
 
 def create(kodey: KodeyClient) -> object:
-    return kodey.create_chat(NEW)
+    return kodey.create_chat(**fields_of(NEW))
 
 
 def send(kodey: KodeyClient) -> object:

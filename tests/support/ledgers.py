@@ -10,7 +10,7 @@ import pytest
 
 from aichats.aws.attributes import encode
 from aichats.aws.table import DynamoDB
-from aichats.runs.actions import Action, WhopCreateChat, WhopUpdateChat
+from aichats.runs.action import Action
 from aichats.runs.ledger import reads as reader
 from aichats.runs.ledger import rows
 from aichats.runs.ledger.ledger import Ledger
@@ -18,6 +18,7 @@ from aichats.runs.ledger.row_changes import LedgerConflictError
 from aichats.runs.ledger.rows import EndStatus, Row
 from aichats.runs.ledger.times import utc_now
 from aichats.runs.model import Run, run_id
+from tests.support.actions import whop_create_chat, whop_update_chat
 from tests.support.dynamodb_in_process import DynamoDBInProcess
 from tests.support.fakes import Json, ai_chat
 from tests.support.template import load_template
@@ -28,8 +29,8 @@ if TYPE_CHECKING:
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 SETTLE = timedelta(seconds=60)
 LEASE = timedelta(seconds=30)
-CREATE = WhopCreateChat(type="whop.create_chat", message_text="How was the week?", title="Week")
-MUTE = WhopUpdateChat(type="whop.update_chat", notification_preference="none")
+CREATE = whop_create_chat(message_text="How was the week?", title="Week")
+MUTE = whop_update_chat(notification_preference="none")
 
 
 class Clock:

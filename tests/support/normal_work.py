@@ -13,7 +13,6 @@ from aichats.aws.attributes import encode
 from aichats.aws.table import Table
 from aichats.events.log import Entry, EventLog
 from aichats.events.model import SentEvent, event_id
-from aichats.runs.actions import WhopCreateChat
 from aichats.runs.ledger.ledger import Ledger
 from aichats.runs.ledger.times import to_text
 from aichats.runs.model import Run, run_id
@@ -35,6 +34,7 @@ from local.cloud.emulator import REGION
 from local.setup import ROOT
 from local.standins.whop.deliveries import PATH, event, signed
 from local.system import STACK, WEBHOOK_SECRET
+from tests.support.actions import an_action
 from tests.support.connections import assign, create_connection, ended, log_in, name_of, secret_text, stored_grant
 from tests.support.lambda_calls import http_event
 from tests.support.mock_servers import ATTACHMENTS_BUCKET
@@ -127,7 +127,7 @@ def an_event_is_rendered(roles: Roles) -> None:
 
 def a_part_of_a_job_is_performed(roles: Roles) -> None:
     target = unique("biz").replace("-", "_")
-    run = Run(run_id("http", target), "http", WhopCreateChat.model_validate(LONG), target)
+    run = Run(run_id("http", target), "http", an_action(**LONG), target)
     ledger = Ledger(roles.account.clients.dynamodb, roles.stack.outputs["RunsTable"], timedelta(minutes=1))
     ledger.add_ended([(run, {"type": "E", "message": "no"})], "failed")
     filters = {"status": ["failed"], "target": target}

@@ -25,8 +25,8 @@ from aichats.runs.model import Run
 from aichats.runs.perform import MAX_AGE
 from aichats.runs.stranded import StrandedRuns
 from aichats.whop import oauth, renewal
-from aichats.whop.actions import WhopCreateChat
 from aichats.whop.connections import fingerprint
+from tests.support.actions import whop_create_chat
 from tests.support.connected import InlineExecutor, RandomFaults, RowsInMemory
 from tests.support.connected_functions import CONNECTIONS, LIFETIME, SECRET, Services, Worker, any_client
 from tests.support.crashing import Crash, Plan
@@ -230,7 +230,7 @@ class ManyDays:
 
     def _start(self) -> None:
         number = len(self._started)
-        action = WhopCreateChat(type="whop.create_chat", message_text=f"run {number}", title="Week")
+        action = whop_create_chat(message_text=f"run {number}", title="Week")
         run = make_run(f"run {number}", action, list(CONNECTIONS)[number % len(CONNECTIONS)])
         name = "run_schedule" if number % 4 else "http_api"
         run = replace(run, trigger="schedule") if name == "run_schedule" else run

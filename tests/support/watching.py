@@ -3,17 +3,18 @@
 from datetime import timedelta
 
 from aichats.errors import AichatsError
-from aichats.runs.actions import WhopCreateChat
+from aichats.runs.action import Action
 from aichats.runs.ledger.rows import Row
 from aichats.runs.queue import Queue, WatchMessage, read_message
 from aichats.runs.reply_watch import ReplyWatch, first_watch
 from aichats.whop.models import AiChat
+from tests.support.actions import whop_create_chat
 from tests.support.fakes import FakeSqs, Json, Step, ai_chat, ok
 from tests.support.ledgers import make_run
 from tests.support.waiting import turns
 from tests.support.whop_bench import Middle, WhopBench
 
-AWAITING = WhopCreateChat(type="whop.create_chat", message_text="How was the week?", title="Week", await_reply=True)
+AWAITING = whop_create_chat(message_text="How was the week?", title="Week", await_reply=True)
 LIMIT = timedelta(minutes=120)
 ANSWERED: Json = {"message_count": 2, "blended_token_usage": "123.45", "last_message_at": "2026-11-20T12:00:09.500Z"}
 """The fields of a chat that move when the agent replies."""
@@ -33,7 +34,7 @@ class WatchBench(WhopBench):
         looks: the id of the chat of each look.
     """
 
-    def __init__(self, action: WhopCreateChat = AWAITING) -> None:
+    def __init__(self, action: Action = AWAITING) -> None:
         super().__init__(make_run(action=action))
         self.chat: Json | AichatsError = new_chat()
         self.looks: list[str | None] = []
@@ -79,7 +80,7 @@ class WatchBench(WhopBench):
         return AiChat.model_validate(self.chat)
 
 
-def watched(*script: Step, action: WhopCreateChat = AWAITING) -> WatchBench:
+def watched(*script: Step, action: Action = AWAITING) -> WatchBench:
     """Return a run that has succeeded. Whop answers by the script, or the create and the change with a new chat."""
     bench = WatchBench(action)
     bench.perform(*(script or (ok(new_chat()), ok(new_chat()))))

@@ -11,7 +11,7 @@ from aichats.errors import AichatsError, AuthenticationError, PermissionDeniedEr
 from aichats.http.deadline import time_limit
 from aichats.http.transport import DeadlineTransport
 from aichats.kodey.client import KodeyClient
-from aichats.whop import UpdateAiChat, WhopClient
+from aichats.whop import WhopClient
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -84,7 +84,7 @@ class Providers:
                 return proof
             try:
                 with time_limit(VERIFY_SECONDS):
-                    client.update_ai_chat(NO_CHAT, UpdateAiChat())
+                    client.update_ai_chat(NO_CHAT, {})
             except PermissionDeniedError:
                 return Proof("accepted", lacks_writes=True)
             except AichatsError:

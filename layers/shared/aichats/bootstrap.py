@@ -17,7 +17,7 @@ from aichats.aws.secrets import SecretKind, SecretStore
 from aichats.errors import SecretError
 from aichats.http.deadline import time_limit
 from aichats.http.transport import DeadlineTransport
-from aichats.runs.actions import Action, connect, first_secrets
+from aichats.runs.actions import connect, first_secrets
 from aichats.runs.dispatch import Dispatcher
 from aichats.runs.ledger.ledger import Ledger
 from aichats.runs.ledger.locks import Locks
@@ -57,6 +57,7 @@ if TYPE_CHECKING:
     from aichats.outbox.budget_events import BudgetEvents
     from aichats.outbox.publish import Publisher
     from aichats.outgoing import Outgoing
+    from aichats.runs.action import Action
     from aichats.runs.ledger.history import History
     from aichats.runs.ledger.jobs import Jobs
     from aichats.runs.ledger.rows import Row
@@ -366,7 +367,7 @@ class Application:
         ReplyWatch(self.ledger, self.queue, self.provider(WhopProvider).chat_of, limit).look(message)
 
     def _provider_of(self, action: Action) -> Provider:
-        return self.providers[action.type.partition(".")[0]]
+        return self.providers[action.provider]
 
 
 @cache

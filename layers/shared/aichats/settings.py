@@ -8,8 +8,9 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, AliasGenerator, BaseModel, ConfigDict, Field, ValidationError, ValidationInfo
 
 from aichats.errors import ConfigurationError
-from aichats.models import MAX_MESSAGE_BYTES, OrElse
-from aichats.validation import MAX_STORED_MESSAGE_BYTES, message_of
+from aichats.message_text import MAX_MESSAGE_BYTES, MAX_STORED_MESSAGE_BYTES
+from aichats.models import OrElse
+from aichats.validation import message_of
 
 LOOPBACK = r"(localhost|127(\.\d{1,3}){3}|\[::1\])"
 """The hosts to which credentials may be sent without TLS."""

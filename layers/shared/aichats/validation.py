@@ -11,12 +11,11 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
 from aichats.errors import InputError, UnreadableError
+from aichats.message_text import MAX_STORED_MESSAGE_BYTES
 
 MAX_PROBLEMS = 20
 """The maximum number of problems in an error. A body can have a million unknown fields, but an answer at most 6 MB."""
 MAX_FIELD_CHARACTERS = 100
-MAX_STORED_MESSAGE_BYTES = 131_072
-"""The largest ``max_message_bytes`` that a stack can have."""
 _TIME = TypeAdapter(datetime)
 A_TIME = "must be a time with an offset, such as 2026-11-20T09:00:00Z"
 

@@ -45,7 +45,7 @@ def test_each_target_becomes_a_run_of_the_automation_that_waits(
         ("weekly", "biz_B", None, "pending"),
     ]
     assert {row.run.trigger for row in rows} == {"http"}
-    texts = [row.run.action.model_dump()["message_text"] for row in rows]
+    texts = [str(row.run.action.message) for row in rows]
     assert [re.sub(r"\d{4}-\d\d-\d\d$", "today", text) for text in texts] == ["biz_A on today", "biz_B on today"]
 
 

@@ -7,7 +7,6 @@ import pytest
 
 from aichats.api.app import create_api
 from aichats.bootstrap import Application
-from aichats.runs.actions import WhopCreateChat
 from aichats.runs.ledger.rows import Row
 from tests.support.automations import listening, scheduled
 from tests.support.fakes import FakeSqs, Json, ScriptedTransport, page
@@ -42,7 +41,7 @@ class Bench:
 
     def texts(self, answer: Answer) -> list[str]:
         actions = [row.run.action for row in self.rows(answer)]
-        return [action.message_text for action in actions if isinstance(action, WhopCreateChat)]
+        return [str(action.message) for action in actions if action.type == "whop.create_chat"]
 
 
 @pytest.fixture

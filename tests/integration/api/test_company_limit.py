@@ -8,10 +8,10 @@ import pytest
 from aichats.api.app import OPERATIONS, create_api
 from aichats.api.callers import Scope
 from aichats.bootstrap import Application
-from aichats.runs.actions import KodeyCreateChat, WhopCreateChat
 from aichats.runs.ledger.jobs import Job
 from aichats.runs.ledger.times import utc_now
 from aichats.runs.model import Run, run_id
+from tests.support.actions import kodey_create_chat, whop_create_chat
 from tests.support.automations import listening, scheduled
 from tests.support.fakes import FakeSecretsManager, FakeSqs, Json, ScriptedTransport, ai_chat, ok, page
 from tests.support.lambda_calls import (
@@ -46,7 +46,7 @@ OWN = {"trigger": {"type": "schedule", "expression": "rate(1 day)"}, "action": C
 
 
 def run_of(number: str, target: str | None, **fields: Any) -> Run:
-    action = WhopCreateChat(type="whop.create_chat", message_text="Hello")
+    action = whop_create_chat(message_text="Hello")
     return replace(Run(number * 32, "http", action, target), **fields)
 
 
@@ -63,7 +63,7 @@ class LimitedApi:
         self.unlimited = HttpCaller(create_api(self.app).resolve)
         for name, definition in OTHERS.items():
             assert self.unlimited("PUT", f"/automations/{name}", definition).status == 201
-        kodey = KodeyCreateChat(type="kodey.create_chat", message_text="Hello")
+        kodey = kodey_create_chat(message_text="Hello")
         self.others = [
             end(self.app, "unknown", run_of("2", "biz_B", automation=HIDDEN)),
             end(self.app, "unknown", run_of("3", None, automation=HIDDEN)),

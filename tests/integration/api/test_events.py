@@ -9,7 +9,6 @@ import pytest
 from aichats.api.app import create_api
 from aichats.api.problems import RETRY_AFTER
 from aichats.bootstrap import Application
-from aichats.runs.actions import WhopCreateChat
 from aichats.whop.event_examples import EXAMPLE_ACCOUNT
 from aichats.whop.webhooks import known_event_types
 from tests.support.automations import listening
@@ -59,8 +58,8 @@ class Bench:
     def text_of(self, run_id: str) -> str:
         row = self.app.ledger.get(run_id)
         assert row is not None
-        assert isinstance(row.run.action, WhopCreateChat)
-        return row.run.action.message_text
+        assert row.run.action.type == "whop.create_chat"
+        return str(row.run.action.message)
 
 
 @pytest.fixture

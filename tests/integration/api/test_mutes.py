@@ -53,7 +53,7 @@ def test_each_chat_becomes_a_run_that_waits(api: HttpCaller, app: Application, s
         ("aich_2", "http", "pending"),
     ]
     for row in rows:
-        assert row.run.action.model_dump(exclude_unset=True) == {
+        assert row.run.action.as_json() == {
             "type": "whop.update_chat",
             "notification_preference": "none",
         }

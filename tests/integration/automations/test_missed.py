@@ -54,7 +54,7 @@ def test_a_slot_that_did_not_fire_is_stored_for_each_target_and_counted(stack: S
     [row, _] = stack.runs
     assert (row.run.run_id, row.run.automation, row.is_open) == (slot_run(ONE), NAME, False)
     assert row.error == {"type": "Missed", "message": "the schedule did not fire for this slot"}
-    assert row.run.action.model_dump()["title"] == "13:00 biz_A"
+    assert row.run.action.title == "13:00 biz_A"
     assert (stack.sqs.sent, stack.whop.requests) == ([], [])
     assert output.counted("RunsMissed") == 2
 

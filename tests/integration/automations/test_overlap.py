@@ -9,8 +9,8 @@ from botocore.exceptions import BotoCoreError
 
 from aichats.automations import overlap
 from aichats.aws.observability import metrics
-from aichats.runs.actions import WhopCreateChat
 from aichats.runs.model import Run
+from tests.support.actions import whop_create_chat
 from tests.support.automations import scheduled
 from tests.support.crashing import Crash, World
 from tests.support.fakes import Json, error_response
@@ -210,7 +210,7 @@ def test_a_slot_that_has_started_ends_the_search(stack: StackInMemory) -> None:
 
 def _of_slot(slot: datetime) -> Run:
     """Return an open run of an old slot."""
-    action = WhopCreateChat(type="whop.create_chat", message_text="old")
+    action = whop_create_chat(message_text="old")
     return Run(slot_run(slot), "schedule", action, "biz_A", automation=NAME, slot=f"{slot:%Y-%m-%dT%H:%M:%SZ}")
 
 
@@ -218,7 +218,7 @@ def test_runs_by_hand_and_those_of_other_automations_are_no_obstacle(stack: Stac
     stack.put(skipping())
     stack.put(hourly(*BOTH), "other")
     stack.tick(ONE, "other")
-    by_hand = Run("z" * 32, "http", WhopCreateChat(type="whop.create_chat", message_text="x"), "biz_A", automation=NAME)
+    by_hand = Run("z" * 32, "http", whop_create_chat(message_text="x"), "biz_A", automation=NAME)
     stack.app.ledger.add([by_hand], lambda _: NOON)
 
     assert tick(stack, ONE) == ["queued", "queued"]

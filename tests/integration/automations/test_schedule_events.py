@@ -33,7 +33,7 @@ def test_the_automation_that_an_event_names_is_read(stack: StackInMemory) -> Non
     runs = stack.app.schedule_events.runs_of(EVENT)
 
     assert [run.run_id for run in runs] == [slot_run(NOON), slot_run(NOON, "biz_B")]
-    assert [run.action.model_dump()["message_text"] for run in runs] == ["Hello biz_A", "Hello biz_B"]
+    assert [run.action.message for run in runs] == ["Hello biz_A", "Hello biz_B"]
 
 
 def test_the_definition_at_the_time_of_firing_counts(stack: StackInMemory) -> None:
@@ -55,7 +55,7 @@ def test_an_event_that_contains_its_action_needs_no_automation(stack: StackInMem
 def test_an_event_that_contains_its_action_has_no_templates(stack: StackInMemory) -> None:
     [run] = stack.app.schedule_events.runs_of(INSIDE | {"action": ACTION | {"title": "{{ slot.date }}"}})
 
-    assert run.action.model_dump()["title"] == "{{ slot.date }}"
+    assert run.action.title == "{{ slot.date }}"
 
 
 @pytest.mark.parametrize("gone", ["never there", "deleting", "disabled", "done", "listening"])

@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-from aichats.runs.actions import WhopCreateChat
 from aichats.runs.dispatch import Dispatcher
 from aichats.runs.ledger.locks import Locks
 from aichats.runs.queue import Queue
 from benchmarks.writes import LARGE, SMALL, UNITS, Index, Meter, indexes_of, kilobytes, size_of, table_properties
+from tests.support.actions import whop_create_chat, with_fields
 from tests.support.fakes import FakeSqs, ai_chat, ok
 from tests.support.ledgers import LEASE, dynamodb, make_run
 from tests.support.whop_bench import WhopBench
@@ -57,8 +57,8 @@ def test_an_entry_whose_key_changes_is_removed_and_written() -> None:
 
 @pytest.mark.parametrize("size", [SMALL, LARGE])
 def test_a_queued_run_costs_no_more_than_its_mark(size: int) -> None:
-    action = WhopCreateChat(type="whop.create_chat", title="Weekly revenue", message_text="x")
-    action = action.model_copy(update={"message_text": "x" * size, "notification_preference": "none"})
+    action = whop_create_chat(title="Weekly revenue", message_text="x")
+    action = with_fields(action, message_text="x" * size, notification_preference="none")
     run = replace(make_run(action=action), automation="weekly", slot="2026-11-23T09:00:00Z")
     bench = WhopBench(run)
     meter = Meter(dynamodb(), bench.ledger.table, indexes_of(table_properties()))

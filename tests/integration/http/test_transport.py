@@ -17,7 +17,7 @@ from aichats.http import deadline, transport
 from aichats.http.deadline import time_limit
 from aichats.http.transport import DeadlineTransport
 from aichats.kodey import KodeyClient
-from aichats.whop import CreateAiChat, UpdateAiChat, WhopClient
+from aichats.whop import WhopClient
 from benchmarks.certificates import make_certificate
 from benchmarks.raw_server import Connection, RawServer, serving
 from local.ports import free_port
@@ -26,7 +26,7 @@ from tests.support.waiting import PATIENCE
 
 LIMIT = 1.0
 """Enough for a busy machine to come to where the server stops."""
-MESSAGE = CreateAiChat(message_text="Hi")
+MESSAGE = {"message_text": "Hi"}
 CHAT = json.dumps(ai_chat()).encode()
 ANSWER = {"id": "msg_1", "content": "Hello!", "role": "assistant", "createdAt": "2024-01-15T10:30:00Z"}
 
@@ -246,7 +246,7 @@ def test_a_request_that_meets_a_hang_up_is_repeated_unless_it_creates(pool: Dead
     with serving(hang_up_on_the_second) as server:
         whop = client(server, pool, timeout=60.0)
         whop.retrieve_ai_chat("aich_1")
-        whop.update_ai_chat("aich_1", UpdateAiChat(title="T"))
+        whop.update_ai_chat("aich_1", {"title": "T"})
     assert server.requests == ["GET /ai_chats/aich_1 HTTP/1.1", *["PATCH /ai_chats/aich_1 HTTP/1.1"] * 2]
 
     with serving(hang_up_on_the_second) as server:

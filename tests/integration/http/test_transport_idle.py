@@ -13,7 +13,7 @@ from aichats.aws import clients
 from aichats.errors import OutcomeUnknownError
 from aichats.http import transport
 from aichats.http.transport import KEEPALIVE_SECONDS, DeadlineTransport
-from aichats.whop import CreateAiChat, WhopClient
+from aichats.whop import WhopClient
 from benchmarks.raw_server import Connection, RawServer, serving
 from tests.support.fakes import ai_chat
 
@@ -32,7 +32,7 @@ def client(server: RawServer, pool: DeadlineTransport) -> WhopClient:
 
 
 def create(whop: WhopClient) -> None:
-    whop.create_ai_chat(CreateAiChat(message_text="Hi"), idempotency_key="run.1")
+    whop.create_ai_chat({"message_text": "Hi"}, idempotency_key="run.1")
 
 
 def answer_all(connection: Connection) -> None:

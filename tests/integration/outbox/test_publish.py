@@ -9,9 +9,10 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from aichats.aws.transactions import TRIES
 from aichats.outbox.publish import NotPublishedError
-from aichats.runs.actions import WhopCreateChat
+from aichats.runs.action import Action
 from aichats.runs.model import Run
 from aichats.runs.queue import QueueError
+from tests.support.actions import whop_create_chat, with_fields
 from tests.support.crashing import Crash, FaultyAws, World, faulty_dynamodb
 from tests.support.fakes import FakeEventBridge, Json, aws_error
 from tests.support.ledgers import ERROR, LEASE, RUN, Clock, end, make_run, runs, with_error
@@ -19,7 +20,7 @@ from tests.support.outbox import Outbox
 from tests.support.output import Output
 from tests.support.watched_dynamodb import ScriptedDynamoDB, canceled
 
-WATCHED = WhopCreateChat(type="whop.create_chat", message_text="How was the week?", await_reply=True)
+WATCHED = whop_create_chat(message_text="How was the week?", await_reply=True)
 
 pytestmark = pytest.mark.usefixtures("pauses")
 
@@ -168,7 +169,7 @@ def test_the_log_names_each_event_and_shows_no_text(outbox: Outbox, output: Outp
 # ---------------------------------------------------------------------------------------------- watches
 
 
-def succeed(outbox: Outbox, action: WhopCreateChat = WATCHED, **attributes: Any) -> list[Json]:
+def succeed(outbox: Outbox, action: Action = WATCHED, **attributes: Any) -> list[Json]:
     run = make_run(action=action)
     outbox.ledger.finish(outbox.ledger.claim(run, LEASE), "succeeded", chat_id="aich_1")
     if attributes:
@@ -186,7 +187,7 @@ def test_a_run_that_waits_for_a_reply_is_looked_at_after_fifteen_seconds(outbox:
 
 
 def test_a_run_that_waits_for_no_reply_is_not_looked_at(outbox: Outbox) -> None:
-    outbox.publisher.handle(succeed(outbox, WATCHED.model_copy(update={"await_reply": False})))
+    outbox.publisher.handle(succeed(outbox, with_fields(WATCHED, await_reply=False)))
 
     assert outbox.sqs.sent == []
 

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from aichats.aws.observability import metrics
-from aichats.runs.actions import WhopCreateChat
 from aichats.runs.ledger.rows import EndStatus
 from aichats.runs.model import Run
+from tests.support.actions import whop_create_chat
 from tests.support.fakes import Json, ai_chat
 from tests.support.ledgers import ERROR, LEASE, NOON, RUN, Clock, end, make_run, stored
 from tests.support.outbox import STACK, Outbox
@@ -184,7 +184,7 @@ def test_a_reply_that_is_overdue_is_an_event(outbox: Outbox) -> None:
 
 def test_no_event_contains_a_text(outbox: Outbox) -> None:
     canary = "CANARY-7f3a"
-    action = WhopCreateChat(type="whop.create_chat", message_text=canary, title=canary)
+    action = whop_create_chat(message_text=canary, title=canary)
     row = outbox.ledger.claim(make_run(action=action), LEASE)
     outbox.ledger.finish(row, "succeeded", chat_id="aich_1", result={"chat": ai_chat(title=canary), "reply": canary})
     outbox.ledger.add_ended([(make_run("two", action), MISSED)], "missed")

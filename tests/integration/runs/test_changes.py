@@ -12,10 +12,11 @@ import httpx
 import pytest
 from botocore.exceptions import ConnectionClosedError
 
-from aichats.runs.actions import WhopCreateChat, WhopUpdateChat
+from aichats.runs.action import Action
 from aichats.runs.ledger.changes import Changes
 from aichats.runs.perform import Outcome
 from aichats.runs.providers.port import NotYetError, SupersededError
+from tests.support.actions import whop_create_chat, whop_update_chat
 from tests.support.fakes import ai_chat, error_response, ok
 from tests.support.ledgers import LEASE, SETTLE, make_run
 from tests.support.whop_bench import WhopBench
@@ -24,14 +25,14 @@ CHAT = ok(ai_chat(id="aich_1"))
 THROTTLED = error_response(429)
 
 
-def change(**fields: Any) -> WhopUpdateChat:
-    return WhopUpdateChat.model_validate({"type": "whop.update_chat", **fields})
+def change(**fields: Any) -> Action:
+    return whop_update_chat(**fields)
 
 
 MUTE, UNMUTE = change(notification_preference="none"), change(notification_preference="all")
 
 
-def opened(*actions: WhopUpdateChat) -> list[WhopBench]:
+def opened(*actions: Action) -> list[WhopBench]:
     """Runs that are to change one chat, each opened a second after the one before."""
     bench, benches = WhopBench(), []
     for number, action in enumerate(actions):
@@ -264,15 +265,13 @@ def test_the_end_of_a_timed_mute_still_ends_it() -> None:
 
 def a_new_chat(**fields: Any) -> WhopBench:
     """Return a run whose chat was created and whose change after the create was throttled."""
-    bench = WhopBench(
-        make_run(action=WhopCreateChat.model_validate({"type": "whop.create_chat", "message_text": "?"} | fields))
-    )
+    bench = WhopBench(make_run(action=whop_create_chat(**{"message_text": "?"} | fields)))
     bench.perform(CHAT, THROTTLED)
     bench.clock.forward(seconds=1)
     return bench
 
 
-def beside(bench: WhopBench, action: WhopUpdateChat) -> WhopBench:
+def beside(bench: WhopBench, action: Action) -> WhopBench:
     another = copy(bench)
     another.run = make_run("later", action=action, target="aich_1")
     return another
@@ -287,7 +286,7 @@ def beside(bench: WhopBench, action: WhopUpdateChat) -> WhopBench:
     ],
 )
 def test_what_completes_a_new_chat_does_not_undo_a_change_that_came_since(
-    later: WhopUpdateChat, left: dict[str, str] | None
+    later: Action, left: dict[str, str] | None
 ) -> None:
     create = a_new_chat(title="Week", notification_preference="none")
     beside(create, later).perform(CHAT)

@@ -11,6 +11,7 @@ from aichats.http.deadline import time_limit
 from aichats.runs.job_parts import CLOCK_STEP, LATE
 from aichats.runs.messages import RUNS_SECONDS
 from aichats.runs.model import Run
+from tests.support.actions import with_fields
 from tests.support.bulk import FAILED, BulkBench
 from tests.support.crashing import Crash, World
 from tests.support.fakes import aws_error
@@ -138,7 +139,7 @@ def test_a_run_that_can_never_be_performed_is_left(bench: BulkBench) -> None:
 
 
 def test_a_run_that_cannot_be_read_or_whose_text_has_expired_stops_no_other(bench: BulkBench, output: Output) -> None:
-    long = CREATE.model_copy(update={"message_text": "How was the week? " * 50})
+    long = with_fields(CREATE, message_text="How was the week? " * 50)
     runs = [make_run("1"), make_run("2", action=long), make_run("3")]
     for run in runs:
         bench.store(run)

@@ -24,7 +24,7 @@ from aichats.aws.observability import metrics
 from aichats.http import retry, uploads
 from aichats.json_types import Json
 from aichats.kodey import KodeyClient
-from aichats.runs.actions import Action, KodeyCreateChat, KodeySendMessage, WhopCreateChat, WhopUpdateChat
+from aichats.runs.action import Action
 from aichats.runs.dispatch import Dispatcher
 from aichats.runs.ledger import texts
 from aichats.runs.ledger.locks import Locks
@@ -39,6 +39,7 @@ from aichats.runs.queue import Queue, QueueError
 from aichats.runs.stranded import StrandedRuns
 from aichats.whop import WhopClient
 from aichats.whop.attachments import S3Attachment, UrlAttachment
+from tests.support.actions import kodey_create_chat, kodey_send_message, whop_create_chat, whop_update_chat
 from tests.support.crashing import (
     LAG,
     LATE,
@@ -62,14 +63,10 @@ LIFETIME = timedelta(seconds=30)
 LEASE = LIFETIME + timedelta(seconds=5)
 KODEY_SETTLE = timedelta(seconds=150)
 ACTIONS: dict[str, Action] = {
-    "a chat of Whop": WhopCreateChat(
-        type="whop.create_chat", message_text=WORDS, title="Week", notification_preference="none"
-    ),
-    "a chat of Kodey": KodeyCreateChat(type="kodey.create_chat", message_text=WORDS),
-    "a chat of Kodey for a user who has others": KodeyCreateChat(
-        type="kodey.create_chat", message_text=WORDS, user_id="customer"
-    ),
-    "a message to a chat of Kodey": KodeySendMessage(type="kodey.send_message", content=WORDS),
+    "a chat of Whop": whop_create_chat(message_text=WORDS, title="Week", notification_preference="none"),
+    "a chat of Kodey": kodey_create_chat(message_text=WORDS),
+    "a chat of Kodey for a user who has others": kodey_create_chat(message_text=WORDS, user_id="customer"),
+    "a message to a chat of Kodey": kodey_send_message(content=WORDS),
 }
 FAULTS = [
     "crash before",
@@ -300,8 +297,7 @@ class Runs(RuleBasedStateMachine):
 class RunsWithFiles(Runs):
     """Each has files that must be fetched and uploaded before its chat is created."""
 
-    action = WhopCreateChat(
-        type="whop.create_chat",
+    action = whop_create_chat(
         message_text=WORDS,
         title="Week",
         notification_preference="none",
@@ -349,7 +345,7 @@ class ChangesOfOneChat(Runs):
 
     @override
     def make_run(self, number: int) -> Run:
-        action = WhopUpdateChat(type="whop.update_chat", title=f"title {number}")
+        action = whop_update_chat(title=f"title {number}")
         return make_run(f"run {number}", action=action, target="aich_0")
 
     @override

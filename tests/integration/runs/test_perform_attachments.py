@@ -17,10 +17,10 @@ from aichats.runs.ledger.row_changes import LedgerConflictError
 from aichats.runs.perform import MAX_AGE, Outcome
 from aichats.runs.providers.attachments import fetch_attachment
 from aichats.runs.providers.whop import WhopProvider
-from aichats.whop.actions import WhopCreateChat
 from aichats.whop.attachments import FetchedAttachment
 from aichats.whop.credentials import Credentials
 from aichats.whop.settings import WhopSettings
+from tests.support.actions import whop_create_chat
 from tests.support.fakes import FakeSecretsManager, Step, ai_chat, error_response, ok, page
 from tests.support.ledgers import LEASE, make_run
 from tests.support.providers import no_renewal
@@ -47,7 +47,7 @@ class Bench(WhopBench):
 
     def __init__(self, *attachments: object) -> None:
         fields: Any = {"message_text": "Hi", "title": "Week", "attachments": list(attachments)}
-        super().__init__(make_run(action=WhopCreateChat(type="whop.create_chat", **fields)))
+        super().__init__(make_run(action=whop_create_chat(**fields)))
         self.manager = FakeSecretsManager({SECRET: {"api_key": "the-key"}})
         self.fetched: list[FetchedAttachment] = []
         self.fetch_error: Exception | None = None

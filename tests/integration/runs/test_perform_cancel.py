@@ -8,10 +8,10 @@ import httpx
 import pytest
 
 from aichats.errors import SecretUnavailableError
-from aichats.runs.actions import WhopUpdateChat
 from aichats.runs.ledger.row_changes import LedgerConflictError
 from aichats.runs.ledger.rows import EndStatus, Row
 from aichats.runs.model import Run
+from tests.support.actions import whop_update_chat
 from tests.support.fakes import ai_chat, error_response, ok, page
 from tests.support.ledgers import ERROR, LEASE, NOON, SETTLE, Overtaken, make_run
 from tests.support.whop_bench import MARK, WhopBench
@@ -33,7 +33,7 @@ def opened() -> WhopBench:
 
 def updating() -> WhopBench:
     """Return a run that changes a chat."""
-    return WhopBench(make_run(action=WhopUpdateChat(type="whop.update_chat", title="Week"), target="aich_1"))
+    return WhopBench(make_run(action=whop_update_chat(title="Week"), target="aich_1"))
 
 
 def test_a_run_that_waits_for_its_first_attempt_ends_at_once_and_its_message_does_nothing() -> None:
@@ -224,7 +224,7 @@ def test_a_change_that_may_still_be_made_is_waited_for_before_its_run_ends() -> 
 def test_a_newer_change_waits_for_a_cancelled_change_that_may_still_be_made() -> None:
     cancelled = updating()
     newer = copy(cancelled)
-    newer.run = make_run("newer", action=WhopUpdateChat(type="whop.update_chat", title="Day"), target="aich_1")
+    newer.run = make_run("newer", action=whop_update_chat(title="Day"), target="aich_1")
     cancelled.perform(httpx.ReadTimeout("slow"))
     cancel(cancelled)
     assert cancelled.perform_when_due().state == "waiting"

@@ -6,8 +6,9 @@ import httpx
 import pytest
 
 from aichats.errors import NotFoundError, PermissionDeniedError
-from aichats.runs.actions import WhopCreateChat, WhopUpdateChat
+from aichats.runs.action import Action
 from aichats.whop import AiChat
+from tests.support.actions import whop_create_chat, whop_update_chat
 from tests.support.fakes import ai_chat, error_response, ok, page
 from tests.support.ledgers import MUTE, NOON, SETTLE, make_run
 from tests.support.whop_bench import MARK, WhopBench
@@ -16,9 +17,8 @@ CHAT = ok(ai_chat(id="aich_1"))
 PATCH = ("PATCH", "/api/v1/ai_chats/aich_1")
 
 
-def create(**fields: object) -> WhopCreateChat:
-    given = {"type": "whop.create_chat", "message_text": "How was the week?\nAnd the month?"}
-    return WhopCreateChat.model_validate(given | fields)
+def create(**fields: object) -> Action:
+    return whop_create_chat(**{"message_text": "How was the week?\nAnd the month?"} | fields)
 
 
 def test_title_and_notification_preference_are_set_in_one_call() -> None:
@@ -183,7 +183,7 @@ def test_an_update_changes_the_chat_that_is_its_target() -> None:
 
 
 def test_an_update_clears_what_is_null_and_leaves_what_is_not_given() -> None:
-    action = WhopUpdateChat.model_validate({"type": "whop.update_chat", "title": None, "company_id": "biz_B"})
+    action = whop_update_chat(title=None, company_id="biz_B")
     bench = WhopBench(make_run(action=action, target="aich_1"))
 
     bench.perform(CHAT)

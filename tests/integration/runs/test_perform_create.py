@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from aichats.errors import AuthenticationError, OutcomeUnknownError, RateLimitError, SecretError
-from aichats.runs.actions import WhopCreateChat
+from tests.support.actions import whop_create_chat
 from tests.support.fakes import Step, ai_chat, error_response, ok, page
 from tests.support.ledgers import LEASE, NOON, SETTLE, make_run
 from tests.support.whop_bench import MARK, WhopBench
@@ -210,7 +210,7 @@ def test_an_answer_that_cannot_be_read_but_for_the_chats_id_is_a_chat(answered: 
 
 
 def test_input_that_only_the_client_rejects_fails_the_run_and_sends_nothing() -> None:
-    action = WhopCreateChat(type="whop.create_chat", message_text="hello", agent_identifier="support")
+    action = whop_create_chat(message_text="hello", agent_identifier="support")
     bench = WhopBench(make_run(action=action))
 
     outcome = bench.perform()
@@ -243,9 +243,7 @@ def test_with_too_little_time_left_nothing_is_sent_and_it_is_tried_again_at_once
 
 
 def test_every_attempt_sends_the_same_bytes_to_the_same_version_whatever_is_configured_later() -> None:
-    action = WhopCreateChat(
-        type="whop.create_chat", message_text="Grüße\n\t🎉 \u2028", message_source="suggestion", suggestion_type="x"
-    )
+    action = whop_create_chat(message_text="Grüße\n\t🎉 \u2028", message_source="suggestion", suggestion_type="x")
     bench = WhopBench(make_run(action=action, target=None))
     bench.perform(httpx.ReadTimeout("slow"))
     bench.perform_when_due(page(), error_response(500))

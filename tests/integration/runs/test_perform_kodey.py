@@ -9,6 +9,7 @@ import pytest
 from aichats.runs.decisions import MAX_RUN_ATTEMPTS
 from aichats.runs.perform import MAX_AGE
 from aichats.runs.providers.kodey import MAX_REPLY_CHARACTERS, own_user_id
+from tests.support.actions import with_fields
 from tests.support.kodey_bench import (
     FOR_ANN,
     LIST_CHATS,
@@ -24,7 +25,7 @@ from tests.support.ledgers import LEASE, NOON
 
 
 def test_a_chat_is_created_under_a_user_of_its_own_and_the_message_is_sent() -> None:
-    bench = KodeyBench(CREATE_KODEY.model_copy(update={"metadata": {"source": "cron"}}))
+    bench = KodeyBench(with_fields(CREATE_KODEY, metadata={"source": "cron"}))
 
     outcome = bench.perform()
 

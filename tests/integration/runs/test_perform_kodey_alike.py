@@ -9,6 +9,7 @@ import httpx
 import pytest
 
 from aichats.runs.providers.kodey import NOTED_TIME
+from tests.support.actions import with_fields
 from tests.support.fakes import Step
 from tests.support.kodey_bench import (
     FOR_ANN,
@@ -174,7 +175,7 @@ def test_other_users_other_agents_other_words_and_other_chats_do_not_wait() -> N
     first.once(POST_CHAT, LOST)
     first.perform()
     for action, target in [
-        (FOR_ANN.model_copy(update={"user_id": "bob"}), "agent_1"),
+        (with_fields(FOR_ANN, user_id="bob"), "agent_1"),
         (FOR_ANN, "agent_2"),
         (CREATE_KODEY, "agent_1"),
     ]:
@@ -185,7 +186,7 @@ def test_other_users_other_agents_other_words_and_other_chats_do_not_wait() -> N
     first.perform()
     other_chat = first.kodey.chat()
     for content, chat in [("How many?", "chat_1"), (WORDS, other_chat)]:
-        said_so = SEND_KODEY.model_copy(update={"content": content})
+        said_so = with_fields(SEND_KODEY, content=content)
         assert KodeyBench(said_so, chat, beside=first).perform().state == "succeeded"
 
 

@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from aichats.errors import SecretError
-from aichats.runs.actions import Action
+from aichats.runs.action import Action
 from tests.support.fakes import Step
 from tests.support.kodey_bench import (
     EACH_UNKNOWN,

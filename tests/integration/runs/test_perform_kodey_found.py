@@ -2,6 +2,7 @@
 
 import pytest
 
+from tests.support.actions import with_fields
 from tests.support.kodey_bench import FOR_ANN, POST_CHAT, POST_MESSAGE, lost, sent_once
 from tests.support.kodey_in_memory import CREATE_KODEY, SEND_KODEY, KodeyInMemory
 
@@ -82,7 +83,7 @@ def test_the_same_words_of_the_assistant_or_other_words_are_not_ours() -> None:
 
 
 def test_words_around_which_space_was_cut_are_ours() -> None:
-    bench = lost(SEND_KODEY.model_copy(update={"content": " How?\n"}), POST_MESSAGE, say_before, "chat_1")
+    bench = lost(with_fields(SEND_KODEY, content=" How?\n"), POST_MESSAGE, say_before, "chat_1")
     bench.kodey.say("chat_1", "How?")
 
     assert bench.perform().state == "succeeded"

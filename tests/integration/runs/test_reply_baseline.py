@@ -5,6 +5,7 @@ from decimal import Decimal
 import httpx
 import pytest
 
+from tests.support.actions import with_fields
 from tests.support.fakes import Json, ok, page
 from tests.support.ledgers import LEASE, SETTLE
 from tests.support.watching import ANSWERED, AWAITING, WatchBench, new_chat, watched
@@ -34,7 +35,7 @@ def test_the_baseline_survives_a_process_that_dies_after_the_create() -> None:
 
 
 def test_a_create_without_changes_keeps_its_baseline() -> None:
-    bench = WatchBench(AWAITING.model_copy(update={"title": None}))
+    bench = WatchBench(with_fields(AWAITING, title=None))
     bench.perform(ok(new_chat(blended_token_usage="3")), ok(new_chat()))
     bench.chat = new_chat(blended_token_usage="4")
 

@@ -7,7 +7,7 @@ from datetime import timedelta
 import httpx
 import pytest
 
-from aichats.runs.actions import ABRIDGED
+from aichats.runs.action import ABRIDGED
 from aichats.runs.queue import RunMessage, WatchMessage
 from aichats.runs.reply_watch import FIRST_LOOK, first_watch
 from tests.support.automations import scheduled

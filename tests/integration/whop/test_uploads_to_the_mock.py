@@ -9,7 +9,7 @@ import pytest
 from aichats.errors import APIConnectionError, APITimeoutError, ProviderError
 from aichats.http.deadline import time_limit
 from aichats.http.transport import DeadlineTransport
-from aichats.whop import CreateAiChat, WhopClient
+from aichats.whop import WhopClient
 from tests.support.mock_servers import MockServer
 
 SIZE = 3_000_000
@@ -33,7 +33,7 @@ def upload(whop: WhopClient, byte_size: int = SIZE) -> str:
 
 def test_a_file_arrives_byte_for_byte_and_can_be_attached(whop_with_files: MockServer, whop: WhopClient) -> None:
     file_id = upload(whop)
-    whop.create_ai_chat(CreateAiChat(message_text="hello", attachments=[file_id]), idempotency_key="k")
+    whop.create_ai_chat({"message_text": "hello", "attachments": [file_id]}, idempotency_key="k")
 
     state = whop_with_files.state()
     [file], [chat] = state["files"], state["chats"]

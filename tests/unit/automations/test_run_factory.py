@@ -17,7 +17,6 @@ from aichats.automations.run_factory import (
     of_event,
     slot_of,
 )
-from aichats.runs.actions import KodeyCreateChat, WhopCreateChat
 from aichats.runs.model import ScheduleEvent, run_id, scheduled_runs
 from aichats.templates.budget import BUDGET
 from aichats.templates.render import Evaluator, RenderError
@@ -44,7 +43,7 @@ def fire(definition: Json, occurrence: Occurrence = AT_SLOT) -> RenderedRuns:
 
 
 def texts(fired: RenderedRuns) -> list[str]:
-    return [run.action.message_text for run in fired.runs if isinstance(run.action, WhopCreateChat)]
+    return [str(run.action.message) for run in fired.runs if run.action.type == "whop.create_chat"]
 
 
 def why(fired: RenderedRuns) -> list[tuple[str | None, str]]:
@@ -178,7 +177,7 @@ def test_omitted_fields_stay_unset_after_rendering() -> None:
         "targets": ["aich_1"],
     }
 
-    assert fire(definition).runs[0].action.model_dump(exclude_unset=True) == {
+    assert fire(definition).runs[0].action.as_json() == {
         "type": "whop.update_chat",
         "title": "2026-W48",
         "company_id": None,
@@ -193,8 +192,8 @@ def test_texts_in_lists_and_objects_are_rendered_too() -> None:
     }
     [run] = fire(scheduled() | {"action": action, "targets": ["agent-1"]}).runs
 
-    assert isinstance(run.action, KodeyCreateChat)
-    assert run.action.metadata == {"week": "2026-W48", "number": 1}
+    assert run.action.type == "kodey.create_chat"
+    assert run.action.fields["metadata"] == {"week": "2026-W48", "number": 1}
 
 
 @pytest.mark.parametrize(

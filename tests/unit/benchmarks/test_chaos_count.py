@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 
-from aichats.runs.actions import KodeyCreateChat, KodeySendMessage, WhopCreateChat
 from aichats.runs.ledger.rows import Row
 from aichats.runs.model import Run
 from aichats.runs.providers.kodey import own_user_id
@@ -14,17 +13,18 @@ from benchmarks.chaotic.count import Count, count
 from benchmarks.chaotic.kodey import TEXT, KodeyScenario
 from benchmarks.chaotic.scenario import Order
 from benchmarks.chaotic.whop import TITLE, WhopScenario
+from tests.support.actions import kodey_create_chat, kodey_send_message, whop_create_chat, with_fields
 
 type Json = dict[str, Any]
 
 NOW = datetime(2026, 11, 20, 9, tzinfo=UTC)
-ACTION = WhopCreateChat(type="whop.create_chat", message_text="Hello")
+ACTION = whop_create_chat(message_text="Hello")
 RUN = Run("a" * 32, "http", ACTION, target="biz_A", api_version="2026-07-08-1")
 DONE = Row(RUN, "succeeded", 2, 1, created_at=NOW, opened_at=NOW, updated_at=NOW, chat_id="aich_1")
 FAILED = replace(DONE, status="failed", chat_id=None, error={"message": "no such company"})
 
-CREATE = KodeyCreateChat(type="kodey.create_chat", message_text=TEXT)
-SEND = KodeySendMessage(type="kodey.send_message", content=TEXT)
+CREATE = kodey_create_chat(message_text=TEXT)
+SEND = kodey_send_message(content=TEXT)
 CREATED = replace(
     DONE,
     run=replace(RUN, action=CREATE, target="agent_A", api_version=None),
@@ -121,7 +121,7 @@ def test_unknown_runs_are_counted_separately_and_may_be_one_in_200() -> None:
         (CREATED, kodey_chat()),
         (SENT, kodey_chat(messages=[*TURN, *LATER_TURN])),
         (
-            replace(CREATED, run=replace(CREATED.run, action=CREATE.model_copy(update={"user_id": "user_1"}))),
+            replace(CREATED, run=replace(CREATED.run, action=with_fields(CREATE, user_id="user_1"))),
             kodey_chat(userId="user_1"),
         ),
     ],

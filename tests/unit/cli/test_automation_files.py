@@ -7,7 +7,7 @@ from typing import Any, get_args
 import pytest
 
 from aichats.automations.model import Automation
-from aichats.runs.actions import Action
+from aichats.runs.action_models import ActionModel
 from aichats_cli.code.documents import message_field
 from aichats_cli.code.files import MAX_BYTES, read_automation
 from aichats_cli.code.form import FORMS
@@ -177,7 +177,7 @@ def test_the_fields_are_those_of_the_api() -> None:
 
 
 def test_the_message_of_each_action_is_one_of_its_fields() -> None:
-    models = get_args(get_args(Action.__value__)[0])
+    models = get_args(get_args(ActionModel.__value__)[0])
 
     for model in models:
         kind = get_args(model.model_fields["type"].annotation)[0]

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ValidationError
 
 from aichats.errors import InputError
 from aichats.kodey.models import ListChats, NewKodeyChat, SendMessage
-from aichats.models import MAX_MESSAGE_BYTES
+from aichats.message_text import MAX_MESSAGE_BYTES
 from aichats.validation import parse, parse_json
 from aichats.whop.models import CreateAiChat, ListAiChats, UpdateAiChat
 from tests.support.fakes import Json

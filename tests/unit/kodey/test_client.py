@@ -16,6 +16,7 @@ from tests.support.kodey_replies import (
     message,
     without,
 )
+from tests.support.request_fields import fields_of
 
 # ---- requests
 
@@ -41,7 +42,7 @@ def test_each_operation_calls_its_path_with_the_key_and_no_bearer(operation: str
 )
 def test_a_create_sends_metadata_always_and_a_user_only_if_there_is_one(request_: NewKodeyChat, body: Json) -> None:
     kodey, transport = client(ok(chat()))
-    kodey.create_chat(request_)
+    kodey.create_chat(**fields_of(request_))
     assert transport.bodies == [body]
 
 
@@ -103,7 +104,7 @@ def test_another_base_url_may_be_given() -> None:
 
 
 def test_a_chat_that_was_created_comes_back() -> None:
-    made = client(ok(chat()))[0].create_chat(NEW)
+    made = client(ok(chat()))[0].create_chat(**fields_of(NEW))
     assert (made.id, made.agent_id, made.team_id, made.user_id) == ("chat_1", "agent_1", "team_1", None)
 
 
@@ -154,7 +155,7 @@ def test_a_created_chat_whose_answer_cannot_be_read_is_named_where_the_answer_na
 ) -> None:
     kodey, transport = client(httpx.Response(200, content=content))
     with pytest.raises(ProtocolError, match=r"kodey: the answer \(200\) can't be read") as raised:
-        kodey.create_chat(NEW)
+        kodey.create_chat(**fields_of(NEW))
     assert (raised.value.chat_id, len(transport.requests)) == (chat_id, 1)
 
 

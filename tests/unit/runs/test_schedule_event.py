@@ -5,7 +5,6 @@ from typing import Any
 import pytest
 
 from aichats.errors import InputError
-from aichats.runs.actions import WhopCreateChat, WhopUpdateChat
 from aichats.runs.model import ScheduleEvent, scheduled_runs
 from aichats.validation import parse
 
@@ -38,7 +37,7 @@ def test_a_create_has_a_company_or_none_as_its_target() -> None:
     runs = scheduled_runs(parse(ScheduleEvent, EVENT | {"targets": ["biz_A", None]}), "2026-07-08-1")
 
     assert [run.target for run in runs] == ["biz_A", None]
-    assert all(isinstance(run.action, WhopCreateChat) for run in runs)
+    assert all(run.action.type == "whop.create_chat" for run in runs)
     assert {(run.trigger, run.automation, run.slot) for run in runs} == {
         ("schedule", "weekly-revenue", "2026-11-23T14:00:00Z")
     }
@@ -47,7 +46,7 @@ def test_a_create_has_a_company_or_none_as_its_target() -> None:
 def test_an_update_has_a_chat_as_its_target() -> None:
     [run] = scheduled_runs(parse(ScheduleEvent, EVENT | {"action": MUTE, "targets": ["aich_1"]}), "2026-07-08-1")
 
-    assert isinstance(run.action, WhopUpdateChat)
+    assert run.action.type == "whop.update_chat"
     assert run.target == "aich_1"
 
 

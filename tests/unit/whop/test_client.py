@@ -9,6 +9,7 @@ from aichats.errors import InputError, NotFoundError, PermissionDeniedError, Pro
 from aichats.whop import CreateAiChat, UpdateAiChat, WhopClient
 from aichats.whop.models import ListAiChats
 from tests.support.fakes import Json, ScriptedTransport, Step, ai_chat, error_response, ok, page
+from tests.support.request_fields import fields_of
 
 OLD, NEW = "2026-07-08-1", "2026-09-15"
 ALL_FIELDS = CreateAiChat(
@@ -30,9 +31,9 @@ def body_of(request: CreateAiChat | UpdateAiChat, api_version: str = OLD) -> Jso
     """Return the body that is sent for a request."""
     whop, transport = client(ok(ai_chat()), api_version=api_version)
     if isinstance(request, CreateAiChat):
-        whop.create_ai_chat(request, idempotency_key="run.1")
+        whop.create_ai_chat(fields_of(request), idempotency_key="run.1")
     else:
-        whop.update_ai_chat("aich_1", request)
+        whop.update_ai_chat("aich_1", fields_of(request))
     body: Json = transport.bodies[0]
     return body
 
@@ -42,7 +43,7 @@ def body_of(request: CreateAiChat | UpdateAiChat, api_version: str = OLD) -> Jso
 
 def test_a_create_posts_all_its_fields_under_their_names_on_the_wire() -> None:
     whop, transport = client(ok(ai_chat()))
-    whop.create_ai_chat(ALL_FIELDS, idempotency_key="run.1")
+    whop.create_ai_chat(fields_of(ALL_FIELDS), idempotency_key="run.1")
     assert transport.calls == [("POST", "/api/v1/ai_chats")]
     assert transport.bodies == [
         {
@@ -58,7 +59,7 @@ def test_a_create_posts_all_its_fields_under_their_names_on_the_wire() -> None:
 
 def test_every_request_carries_version_token_and_what_it_accepts() -> None:
     whop, transport = client(ok(ai_chat()))
-    whop.create_ai_chat(ALL_FIELDS, idempotency_key="run.1")
+    whop.create_ai_chat(fields_of(ALL_FIELDS), idempotency_key="run.1")
     expected = {
         "authorization": "Bearer a-token",
         "api-version-date": OLD,
@@ -106,7 +107,7 @@ def test_of_an_update_what_is_unset_stays_out_and_what_is_none_clears() -> None:
 
 def test_an_update_patches_the_chat() -> None:
     whop, transport = client(ok(ai_chat(notification_preference="none")))
-    assert whop.update_ai_chat("aich_1", UpdateAiChat(notification_preference="none")).notification_preference == "none"
+    assert whop.update_ai_chat("aich_1", {"notification_preference": "none"}).notification_preference == "none"
     assert transport.calls == [("PATCH", "/api/v1/ai_chats/aich_1")]
     assert "idempotency-key" not in transport.requests[0].headers
 
@@ -114,7 +115,7 @@ def test_an_update_patches_the_chat() -> None:
 def test_each_call_about_chats_carries_the_version_that_the_client_was_given() -> None:
     whop, transport = client(ok(ai_chat()), ok(ai_chat()), httpx.Response(200, json=True), page(), page())
     whop.retrieve_ai_chat("aich_1")
-    whop.update_ai_chat("aich_1", UpdateAiChat(title="New"))
+    whop.update_ai_chat("aich_1", {"title": "New"})
     whop.delete_ai_chat("aich_1")
     whop.list_page(ListAiChats())
     whop.list_titles(after=None, first=100)
@@ -124,8 +125,8 @@ def test_each_call_about_chats_carries_the_version_that_the_client_was_given() -
 @pytest.mark.parametrize(
     ("act", "scope"),
     [
-        (lambda whop: whop.create_ai_chat(ALL_FIELDS, idempotency_key="k"), "ai_chat:create"),
-        (lambda whop: whop.update_ai_chat("aich_1", UpdateAiChat(title="New")), "ai_chat:update"),
+        (lambda whop: whop.create_ai_chat(fields_of(ALL_FIELDS), idempotency_key="k"), "ai_chat:create"),
+        (lambda whop: whop.update_ai_chat("aich_1", {"title": "New"}), "ai_chat:update"),
         (lambda whop: whop.delete_ai_chat("aich_1"), "ai_chat:delete"),
         (lambda whop: list(whop.webhooks.list()), "developer:manage_webhook"),
     ],
@@ -151,7 +152,7 @@ def test_an_agent_before_its_time_is_rejected_and_nothing_is_sent() -> None:
     whop, transport = client()
     create = CreateAiChat(message_text="Hi", agent_identifier="general")
     with pytest.raises(InputError, match="agent_identifier: needs Whop's API version 2026-09-15 or later"):
-        whop.create_ai_chat(create, idempotency_key="run.1")
+        whop.create_ai_chat(fields_of(create), idempotency_key="run.1")
     with pytest.raises(InputError, match="agent_identifier"):
         whop.list_page(ListAiChats(agent_identifier="support"))
     assert transport.requests == []
@@ -161,13 +162,13 @@ def test_an_agent_before_its_time_is_rejected_and_nothing_is_sent() -> None:
 def test_an_idempotency_key_that_cannot_be_sent_is_rejected(key: str) -> None:
     whop, transport = client()
     with pytest.raises(InputError, match="idempotency_key: must be 1 to 255 visible ASCII characters"):
-        whop.create_ai_chat(ALL_FIELDS, idempotency_key=key)
+        whop.create_ai_chat(fields_of(ALL_FIELDS), idempotency_key=key)
     assert transport.requests == []
 
 
 def test_the_longest_idempotency_key_is_sent() -> None:
     whop, transport = client(ok(ai_chat()))
-    whop.create_ai_chat(ALL_FIELDS, idempotency_key="k" * 255)
+    whop.create_ai_chat(fields_of(ALL_FIELDS), idempotency_key="k" * 255)
     assert transport.requests[0].headers["idempotency-key"] == "k" * 255
 
 
@@ -231,7 +232,7 @@ def test_a_success_that_cannot_be_read_keeps_the_chat_where_there_is_one(
 ) -> None:
     whop, transport = client(answer)
     with pytest.raises(ProtocolError, match="can't be read") as raised:
-        whop.create_ai_chat(ALL_FIELDS, idempotency_key="run.1")
+        whop.create_ai_chat(fields_of(ALL_FIELDS), idempotency_key="run.1")
     assert raised.value.chat_id == chat_id
     assert len(transport.requests) == 1
 

@@ -14,6 +14,7 @@ from openapi_schema_validator import OAS31Validator
 from aichats.whop import CreateAiChat, UpdateAiChat, WhopClient
 from aichats.whop.models import ListAiChats
 from tests.support.fakes import Json, ScriptedTransport, ai_chat, ok, page
+from tests.support.request_fields import fields_of
 
 CONTRACTS = Path(__file__).parents[2] / "contracts"
 OLD, NEW = (json.loads((CONTRACTS / f"whop-2026-{month}.json").read_text()) for month in ("05", "09"))
@@ -88,8 +89,11 @@ queries = any_of(
 @some
 @given(fields=creates)
 def test_every_create_fits_the_contract(version: str, fields: Json) -> None:
-    chat = CreateAiChat.model_validate(fields)
-    check(request_of(version, ok(ai_chat()), lambda whop: whop.create_ai_chat(chat, idempotency_key="k")), version)
+    chat = fields_of(CreateAiChat.model_validate(fields))
+    check(
+        request_of(version, ok(ai_chat()), lambda whop: whop.create_ai_chat(chat, idempotency_key="k")),
+        version,
+    )
 
 
 @each_version
@@ -97,7 +101,7 @@ def test_every_create_fits_the_contract(version: str, fields: Json) -> None:
 @given(fields=updates)
 def test_every_update_fits_the_contract(version: str, fields: Json) -> None:
     changes = UpdateAiChat.model_validate(fields)
-    check(request_of(version, ok(ai_chat()), lambda whop: whop.update_ai_chat("aich_1", changes)), version)
+    check(request_of(version, ok(ai_chat()), lambda whop: whop.update_ai_chat("aich_1", fields_of(changes))), version)
 
 
 @each_version
@@ -117,15 +121,18 @@ def test_retrieving_and_deleting_fit_the_contract(version: str) -> None:
 @pytest.mark.parametrize("agent", ["general", "support"])
 def test_an_agent_fits_the_newer_contract(agent: str) -> None:
     version = "2026-09-15"
-    chat = CreateAiChat.model_validate({"message_text": "Hi", "agent_identifier": agent})
+    chat = fields_of(CreateAiChat.model_validate({"message_text": "Hi", "agent_identifier": agent}))
     query = ListAiChats.model_validate({"agent_identifier": agent})
-    check(request_of(version, ok(ai_chat()), lambda whop: whop.create_ai_chat(chat, idempotency_key="k")), version)
+    check(
+        request_of(version, ok(ai_chat()), lambda whop: whop.create_ai_chat(chat, idempotency_key="k")),
+        version,
+    )
     check(request_of(version, page(), lambda whop: whop.list_page(query)), version)
 
 
 @each_version
 def test_an_agent_that_is_null_is_not_sent_before_its_time(version: str) -> None:
-    chat = CreateAiChat(message_text="Hi", agent_identifier=None)
+    chat = fields_of(CreateAiChat(message_text="Hi", agent_identifier=None))
     request = request_of(version, ok(ai_chat()), lambda whop: whop.create_ai_chat(chat, idempotency_key="k"))
     check(request, version)
     assert ("agent_identifier" in json.loads(request.content)) == (VERSIONS[version] is NEW)

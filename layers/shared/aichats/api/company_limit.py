@@ -19,10 +19,9 @@ from aichats.api.problems import RejectedError
 from aichats.automations.model import Automation, ScheduleTrigger
 from aichats.automations.row import AutomationRow, RowHeader
 from aichats.events.model import SentEvent
-from aichats.runs.actions import Action, WhopCreateChat
+from aichats.runs.action import Action
 from aichats.runs.ledger.rows import Row
 from aichats.runs.replay import is_within
-from aichats.whop.attachments import S3Attachment
 
 
 @dataclass(frozen=True)
@@ -65,7 +64,7 @@ class CompanyLimit:
         Raises:
             RejectedError: the action is not about companies, or a target is not among the caller's companies.
         """
-        if self.companies is not None and not isinstance(action, WhopCreateChat):
+        if self.companies is not None and action.type != "whop.create_chat":
             raise self._rejection("use whop.create_chat, the only action whose targets are companies", "action.type")
         self.check_attachments(action)
         for index, target in enumerate(targets):
@@ -79,10 +78,10 @@ class CompanyLimit:
             RejectedError: a file is in the stack's bucket, which has the files of all companies. The error names the
                 field, with the prefix ``within``.
         """
-        if self.companies is None or not isinstance(action, WhopCreateChat):
+        if self.companies is None:
             return
-        for index, attachment in enumerate(action.attachments or ()):
-            if isinstance(attachment, S3Attachment):
+        for index, attachment in enumerate(action.fields.get("attachments") or ()):
+            if isinstance(attachment, dict) and "s3" in attachment:
                 remedy = "use a url or the id of a file, because the bucket has the files of all companies"
                 raise self._rejection(remedy, f"{within}attachments.{index}.s3")
 

@@ -3,15 +3,15 @@
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from itertools import islice, takewhile
-from typing import Annotated, Any
+from typing import Annotated
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, ConfigDict, Field, FieldSerializationInfo, RootModel, field_serializer
+from pydantic import BaseModel, ConfigDict, Field, RootModel
 
 from aichats.automations.model import ScheduleTrigger, schedule_times
 from aichats.automations.row import AutomationRow
 from aichats.automations.run_factory import RenderedRuns
-from aichats.runs.actions import Action
+from aichats.runs.action import Action
 from aichats.runs.model import Run, slot_text
 from aichats.schedules.pauses import INSTANT, Pauses
 
@@ -54,11 +54,6 @@ class RenderedTarget(BaseModel):
     message: str | None = None
     action: Action | None = None
     error: TextError | None = None
-
-    @field_serializer("action")
-    def _only_what_is_sent(self, action: Action | None, info: FieldSerializationInfo) -> Any:
-        # In a change, null clears a field. So a field that is not sent must not be shown as null.
-        return action and action.model_dump(mode=info.mode, exclude_unset=True)
 
 
 class RenderedPreview(BaseModel):
@@ -141,10 +136,9 @@ def invalid_texts(problems: Sequence[tuple[str, str]]) -> list[RenderedTarget]:
 
 
 def _performed(run: Run) -> RenderedTarget:
-    action: Any = run.action
-    message = getattr(action, "message_text", None) or getattr(action, "content", None)
+    action = run.action
     return RenderedTarget.model_construct(
-        target=run.target, title=getattr(action, "title", None), message=message, action=action, error=None
+        target=run.target, title=action.title, message=action.message, action=action, error=None
     )
 
 

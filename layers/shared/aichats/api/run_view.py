@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, TypedDict
 from pydantic import BaseModel, ConfigDict, Field, with_config
 
 from aichats.api.callers import Caller
-from aichats.runs.actions import Action
+from aichats.runs.action import Action
 from aichats.runs.attempts_log import logged_calls
 from aichats.runs.ledger.rows import Row, RunStatus
 
@@ -137,6 +137,5 @@ def _reply_status(row: Row) -> str | None:
 
 def _text_of(action: Action) -> SentText | None:
     """Return the text of an action; ``None`` if it has none. An action may have nothing but its type."""
-    message = getattr(action, "message_text", None) or getattr(action, "content", None)
-    title = getattr(action, "title", None)
+    title, message = action.title, action.message
     return SentText(title=title, message=message) if title or message else None

@@ -17,7 +17,7 @@ from aichats.api.problems import RETRY_AFTER, RejectedError, traceback_of
 from aichats.aws.errors import AWS_ERRORS
 from aichats.aws.observability import count, logger
 from aichats.errors import InputError, UnreadableError
-from aichats.runs.actions import Action
+from aichats.runs.action import Action
 from aichats.runs.ledger.keys import is_reserved, reserve
 from aichats.runs.ledger.rows import Row
 from aichats.runs.model import Run, run_id

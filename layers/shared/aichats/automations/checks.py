@@ -40,7 +40,7 @@ def _problems(automation: Automation) -> Iterator[tuple[str, str]]:
     """Yield the field and the problem of each invalid text."""
     trigger = automation.trigger
     names = WEBHOOK_NAMES if isinstance(trigger, WebhookTrigger) else SCHEDULE_NAMES
-    yield from check_fields({"action": automation.action.model_dump(mode="json", exclude_unset=True)}, names)
+    yield from check_fields({"action": automation.action.as_json()}, names)
     if isinstance(trigger, WebhookTrigger):
         try:
             check_filter(trigger.filter or "`true`")

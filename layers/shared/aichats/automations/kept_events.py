@@ -22,7 +22,7 @@ def kept_event(automation: Automation, occurrence: Occurrence) -> KeptEvent:
 
 def event_fields(automation: Automation) -> set[Path]:
     """Return the paths of the parts of events that the filter and the texts of an automation use."""
-    fields = automation.action.model_dump(mode="json", exclude_unset=True)
+    fields = automation.action.as_json()
     used = set[Path]().union(*(used_paths_of_text(text) for _, text in texts([fields, automation.targets])))
     in_event = {path[1:] for path in used if path[:1] in ((), ("event",))}
     filter_ = automation.trigger.filter if isinstance(automation.trigger, WebhookTrigger) else None

@@ -9,7 +9,6 @@ from pydantic import (
     AwareDatetime,
     BeforeValidator,
     Field,
-    FieldSerializationInfo,
     TypeAdapter,
     ValidationInfo,
     field_serializer,
@@ -18,7 +17,7 @@ from pydantic import (
 )
 
 from aichats.models import OrElse, Request
-from aichats.runs.actions import MAX_TARGETS, Action, check_targets
+from aichats.runs.action import MAX_TARGETS, Action, check_targets
 from aichats.schedules.expressions import At, Rate, parse_schedule
 from aichats.schedules.fire_times import fire_times
 from aichats.schedules.periods import Per
@@ -203,11 +202,6 @@ class Automation(Request):
         if overlap == "skip" and isinstance(info.data.get("trigger"), WebhookTrigger):
             raise ValueError('"skip" requires a schedule, because events have no slots. Use "allow"')
         return overlap
-
-    @field_serializer("action")
-    def _only_what_was_written(self, action: Action, info: FieldSerializationInfo) -> Any:
-        # In a change, null clears a field. So a field that was omitted must not be shown as null.
-        return action.model_dump(mode=info.mode, exclude_unset=True)
 
     @field_serializer("budget")
     def _only_limits(self, budget: Budget | None) -> dict[str, Any] | None:

@@ -6,13 +6,11 @@ from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Any
 
-from pydantic import TypeAdapter, ValidationError
-
 from aichats.automations.model import MAX_LABEL_CHARACTERS, Automation, ScheduleTrigger, WebhookTrigger
 from aichats.aws.observability import count, count_now, logger
 from aichats.errors import InputError
 from aichats.json_types import Json
-from aichats.runs.actions import Action, check_targets
+from aichats.runs.action import Action, check_targets, quick_action
 from aichats.runs.failures import describe
 from aichats.runs.ledger.events import MAX_EVENT_BYTES, KeptEvent
 from aichats.runs.ledger.ledger import Ledger
@@ -20,13 +18,11 @@ from aichats.runs.model import Run, Trigger, run_id, slot_runs, slot_text
 from aichats.runs.perform import ALARMING
 from aichats.templates.filters import matches
 from aichats.templates.render import Evaluator, RenderError, render, render_fields, slot_names
-from aichats.validation import field_name, message_of
 
 FILTER = "trigger.filter"
 """The field of an automation's filter."""
 TEST_PREFIX = "msg_test_"
 """The beginning of the ``webhook-id`` of a test event, which the HTTP API sends."""
-_ACTION: TypeAdapter[Any] = TypeAdapter(Action)
 
 
 @dataclass(frozen=True)
@@ -167,20 +163,17 @@ class RunFactory:
             return RenderedRuns(failed=[(run, error)])
         return self.runs_for(name, automation, occurrence, evaluator)
 
-    def _rendered_action(self, automation: Automation, names: Mapping[str, Any], evaluator: Evaluator) -> Any:
-        fields = automation.action.model_dump(mode="json", exclude_unset=True)
+    def _rendered_action(self, automation: Automation, names: Mapping[str, Any], evaluator: Evaluator) -> Action:
+        fields = automation.action.as_json()
         rendered = render_fields(fields, names, evaluator)
         if rendered == fields:
             return automation.action
-        try:
-            return _ACTION.validate_python(rendered, context={"max_message_bytes": self.max_message_bytes})
-        except ValidationError as error:
-            details = error.errors(include_url=False)[0]
-            invalid = RenderError(f"is invalid after rendering: {message_of(details)}")
-            invalid.field = field_name(("action", *details["loc"])).removeprefix("action.")
-            raise invalid from None
+        action = quick_action(rendered, max_message_bytes=self.max_message_bytes)
+        return action or _validated(rendered, self.max_message_bytes)
 
-    def _run(self, name: str, automation: Automation, action: Any, target: str | None, occurrence: Occurrence) -> Run:
+    def _run(
+        self, name: str, automation: Automation, action: Action, target: str | None, occurrence: Occurrence
+    ) -> Run:
         return Run(
             run_id=occurrence.run_id(name, target),
             trigger=occurrence.trigger,
@@ -192,6 +185,26 @@ class RunFactory:
             labels={**automation.labels, **occurrence.labels},
             budget=automation.budget.stored if automation.budget else None,
         )
+
+
+def _validated(rendered: Json, max_message_bytes: int) -> Action:
+    """Return a rendered action.
+
+    Raises:
+        RenderError: the action is invalid. The error names its field.
+    """
+    from pydantic import ValidationError
+
+    from aichats.runs.action_models import validated_action
+    from aichats.validation import field_name, message_of
+
+    try:
+        return validated_action(rendered, {"max_message_bytes": max_message_bytes})
+    except ValidationError as error:
+        details = error.errors(include_url=False)[0]
+        invalid = RenderError(f"is invalid after rendering: {message_of(details)}")
+        invalid.field = field_name(("action", *details["loc"])).removeprefix("action.")
+        raise invalid from None
 
 
 def as_input_error(run: Run, error: RenderError) -> InputError:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from aichats.automations.row import AutomationRow
     from aichats.automations.run_factory import RunFactory
     from aichats.automations.table import AutomationTable
-    from aichats.runs.actions import Action
+    from aichats.runs.action import Action
     from aichats.runs.dispatch import Add, Dispatcher
     from aichats.runs.ledger.ledger import Ledger
 

@@ -222,6 +222,6 @@ def _rendering_work(row: AutomationRow) -> tuple[int, str]:
     The automation's name makes the order unique.
     """
     automation = row.automation
-    fields = automation.action.model_dump(mode="json", exclude_unset=True)
+    fields = automation.action.as_json()
     length = sum(len(text) for _, text in texts(fields) if TEMPLATE_START in text)
     return len(automation.targets) * length, row.name

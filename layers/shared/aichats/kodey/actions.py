@@ -1,11 +1,9 @@
-"""Kodey's actions as data, and the targets that they need."""
+"""The models of Kodey's actions. Their fields and targets are described in :mod:`aichats.kodey.kinds` too."""
 
 from typing import Literal
 
-from pydantic import TypeAdapter
-
-from aichats.kodey.models import AgentId, KodeyChatId, Metadata, UserId
-from aichats.models import ActionKind, MessageText, Request
+from aichats.kodey.models import Metadata, UserId
+from aichats.models import MessageText, Request
 
 
 class KodeyCreateChat(Request):
@@ -23,10 +21,3 @@ class KodeySendMessage(Request):
 
     type: Literal["kodey.send_message"]
     content: MessageText
-
-
-_AGENT, _CHAT = TypeAdapter(AgentId), TypeAdapter(KodeyChatId)
-KODEY_ACTIONS: dict[str, ActionKind] = {
-    "kodey.create_chat": ActionKind(KodeyCreateChat, _AGENT, "an agent's id", _CHAT, slow=True),
-    "kodey.send_message": ActionKind(KodeySendMessage, _CHAT, "a chat's id", _CHAT, slow=True),
-}

@@ -9,16 +9,16 @@ from aichats.http.client import HttpClient
 from aichats.http.paths import segment
 from aichats.http.tokens import Token
 from aichats.http.transport import DeadlineTransport
+from aichats.json_types import Json
 from aichats.kodey.errors import KODEY_STYLE
+from aichats.kodey.kinds import ID_PATTERN
 from aichats.kodey.models import (
-    ID_PATTERN,
     Chat,
     ChatList,
     ChatWithMessages,
     ListChats,
     Message,
     MessageList,
-    NewKodeyChat,
 )
 from aichats.validation import parse
 
@@ -49,16 +49,18 @@ class KodeyClient:
         self._answer_timeout = answer_timeout
         self._http = HttpClient(KODEY_STYLE, base_url, token, timeout, transport or DeadlineTransport())
 
-    def create_chat(self, chat: NewKodeyChat) -> Chat:
+    def create_chat(self, agent_id: str, user_id: str | None = None, metadata: Json | None = None) -> Chat:
         """Create a chat. The call is only retried if Kodey certainly did not create the chat.
+
+        The arguments are the fields of :class:`~aichats.kodey.models.NewKodeyChat`, which are not checked again.
 
         Raises:
             OutcomeUnknownError: Kodey may have created the chat. A unique ``user_id`` finds it.
             ProtocolError: the chat exists, but the answer can't be read. The error has the ``chat_id`` if possible.
             ProviderError: Kodey rejected the call or was not reached. The chat does not exist.
         """
-        unset = {"user_id"} if chat.user_id is None else None
-        body = chat.model_dump(mode="json", by_alias=True, exclude=unset)
+        owner = {} if user_id is None else {"userId": user_id}
+        body = {"agentId": agent_id, **owner, "metadata": metadata or {}}
         answer = self._http.call("POST", "/chat", body=body)
         return read_answer(Chat, answer, chat_id=_created_id(answer.content))
 

@@ -11,14 +11,13 @@ from pydantic import AfterValidator, AliasGenerator, ConfigDict, Field, JsonValu
 from pydantic.alias_generators import to_camel
 
 from aichats.http.bodies import compact_json
+from aichats.kodey.kinds import ID_PATTERN, MAX_USER_ID_CHARACTERS
 from aichats.models import MessageText, OrElse, ProviderReply, Request
 
 MAX_METADATA_BYTES = 4096
 """The maximum size of ``metadata`` in bytes of compact UTF-8 JSON."""
 MAX_METADATA_DEPTH = 32
 """The maximum number of nested levels. Every parser that reads the metadata accepts it."""
-ID_PATTERN = r"^[A-Za-z0-9_][A-Za-z0-9._:-]{0,199}$"
-"""The pattern of Kodey's ids. Their characters need no quoting in a path, and no id is ``.`` or ``..``."""
 
 
 def _printable(value: str) -> str:
@@ -48,7 +47,7 @@ type AgentId = Annotated[str, Field(pattern=ID_PATTERN, examples=["agent_xxxxx"]
 type KodeyChatId = Annotated[
     str, Field(pattern=ID_PATTERN, examples=["chat_xxxxx"]), OrElse("is not the id of a chat of Kodey")
 ]
-type UserId = Annotated[str, Field(min_length=1, max_length=256), AfterValidator(_printable)]
+type UserId = Annotated[str, Field(min_length=1, max_length=MAX_USER_ID_CHARACTERS), AfterValidator(_printable)]
 type AgentType = Annotated[str, Field(min_length=1, max_length=100), AfterValidator(_printable)]
 type Metadata = Annotated[dict[str, JsonValue], AfterValidator(_bounded_metadata)]
 

@@ -1,22 +1,20 @@
-"""The registry of providers: their actions, their secrets, and the objects that perform the actions.
+"""The registry of providers: their secrets, and the objects that perform the actions.
 
-To add a provider, extend :data:`Action`, :data:`ACTION_KINDS`, :data:`SECRETS` and :func:`connect`.
+To add a provider, extend :data:`SECRETS` and :func:`connect`, and its actions in :mod:`aichats.runs.action`.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel
 
 from aichats.aws.clients import aws_client
 from aichats.aws.secrets import SecretKind, SecretStore
 from aichats.http import BaseTransport
-from aichats.kodey.actions import KODEY_ACTIONS, KodeyCreateChat, KodeySendMessage
 from aichats.kodey.credentials import KODEY_SECRET, KodeySecret
 from aichats.kodey.settings import KodeySettings
-from aichats.whop.actions import WHOP_ACTIONS, WhopCreateChat, WhopUpdateChat
 from aichats.whop.connections import CONNECTION, DEFAULT_CONNECTION
 from aichats.whop.credentials import WEBHOOK_SECRET, WHOP_SECRET, Credentials, WebhookSecret, WhopSecret
 from aichats.whop.renewal_requests import RenewalRequests
@@ -25,14 +23,6 @@ from aichats.whop.settings import WhopSettings
 if TYPE_CHECKING:
     from aichats.runs.ledger.ledger import Ledger
     from aichats.runs.providers.port import Provider
-
-__all__ = ["KodeyCreateChat", "KodeySendMessage", "WhopCreateChat", "WhopUpdateChat"]
-
-MAX_TARGETS = 1000
-
-type Action = Annotated[
-    WhopCreateChat | WhopUpdateChat | KodeyCreateChat | KodeySendMessage, Field(discriminator="type")
-]
 
 
 @dataclass(frozen=True)
@@ -59,10 +49,6 @@ SECRETS: dict[str, SecretForm] = {
 
 The variable ``<NAME>_SECRET`` has the name in Secrets Manager.
 """
-
-ACTION_KINDS = WHOP_ACTIONS | KODEY_ACTIONS
-ABRIDGED: dict[str, Action] = {name: kind.model.model_construct(type=name) for name, kind in ACTION_KINDS.items()}
-"""Actions with nothing but their type, for rows that have only the key of their action."""
 
 
 def connect(
@@ -100,17 +86,3 @@ def first_secrets(environment: Mapping[str, str]) -> dict[str, SecretKind[Any]]:
             connection = {f"{secret_name}/{DEFAULT_CONNECTION}": CONNECTION} if name == "whop" else {}
             return {secret_name: secret.kind, **connection}
     return {}
-
-
-def check_targets(action: Action, targets: list[str | None]) -> None:
-    """Check that an action accepts the targets.
-
-    Raises:
-        ValueError: a target is invalid. The message names the first such target.
-    """
-    kind = ACTION_KINDS[action.type]
-    for index, target in enumerate(targets):
-        try:
-            kind.target.validate_python(target)
-        except ValidationError:
-            raise ValueError(f"item {index}: {action.type} needs {kind.target_in_words}") from None

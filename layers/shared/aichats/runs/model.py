@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AwareDatetime, BeforeValidator, Field, ValidationInfo, field_validator
 
 from aichats.models import Request
-from aichats.runs.actions import ACTION_KINDS, MAX_TARGETS, Action, check_targets
+from aichats.runs.action import MAX_TARGETS, Action, check_targets
 from aichats.validation import read_time
 
 type Trigger = Literal["schedule", "http", "webhook"]
@@ -85,12 +85,12 @@ class Run:
     @property
     def provider(self) -> str:
         """The name of the run's provider: ``whop`` or ``kodey``."""
-        return self.action.type.partition(".")[0]
+        return self.action.provider
 
     @property
     def slow(self) -> bool:
         """True if the run may take minutes."""
-        return ACTION_KINDS[self.action.type].slow
+        return self.action.kind.slow
 
 
 def slot_text(time: datetime) -> str:

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from aichats.errors import AichatsError
-from aichats.runs.actions import WhopCreateChat
 from aichats.runs.ledger.ledger import Ledger
 from aichats.runs.ledger.row_changes import LedgerConflictError
 from aichats.runs.ledger.rows import Row
@@ -113,4 +112,4 @@ class Replays:
 
 def is_within(run: Run, companies: frozenset[str] | None) -> bool:
     """Return whether a run creates a chat of Whop for one of the companies. ``None``: for any company."""
-    return companies is None or (isinstance(run.action, WhopCreateChat) and run.target in companies)
+    return companies is None or (run.action.type == "whop.create_chat" and run.target in companies)

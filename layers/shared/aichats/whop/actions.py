@@ -1,12 +1,11 @@
-"""Whop's actions as data, and the targets that they need."""
+"""The models of Whop's actions. Their fields and targets are described in :mod:`aichats.whop.kinds` too."""
 
 from typing import Literal, Self
 
-from pydantic import TypeAdapter, model_validator
+from pydantic import model_validator
 
-from aichats.models import ActionKind
 from aichats.whop.attachments import Attachments
-from aichats.whop.models import ChatId, CompanyId, NewChat, NotificationPreference, UpdateAiChat
+from aichats.whop.models import NewChat, NotificationPreference, UpdateAiChat
 
 
 class WhopCreateChat(NewChat):
@@ -30,10 +29,3 @@ class WhopUpdateChat(UpdateAiChat):
         if self.model_fields_set <= {"type"}:
             raise ValueError("changes nothing: set title, notification_preference or company_id")
         return self
-
-
-_COMPANY, _CHAT = TypeAdapter(CompanyId | None), TypeAdapter(ChatId)
-WHOP_ACTIONS: dict[str, ActionKind] = {
-    "whop.create_chat": ActionKind(WhopCreateChat, _COMPANY, "a company (biz_...) or null", _CHAT),
-    "whop.update_chat": ActionKind(WhopUpdateChat, _CHAT, "a chat (aich_...)", _CHAT),
-}

@@ -4,6 +4,7 @@ In automations, the texts may be templates. So a text that begins with a templat
 """
 
 import re
+from collections.abc import Sequence
 from pathlib import PurePosixPath
 from typing import Annotated, Any
 from urllib.parse import unquote, urlsplit
@@ -11,9 +12,9 @@ from urllib.parse import unquote, urlsplit
 from pydantic import AfterValidator, Discriminator, Field, Tag
 
 from aichats.models import Request
+from aichats.whop.kinds import MAX_ATTACHMENTS
 from aichats.whop.models import FileId
 
-MAX_ATTACHMENTS = 20
 MAX_FILENAME_CHARACTERS = 255
 MAX_SUFFIX_CHARACTERS = 20
 """The maximum length of an extension. A longer text after the last dot is part of the name."""
@@ -131,9 +132,10 @@ type Attachment = Annotated[
 type Attachments = Annotated[list[Attachment], Field(max_length=MAX_ATTACHMENTS)]
 
 
-def to_fetch(attachments: Attachments | None) -> list[FetchedAttachment]:
-    """Return the attachments that are not at Whop yet, in their order."""
-    return [attachment for attachment in attachments or () if not isinstance(attachment, str)]
+def to_fetch(attachments: Sequence[Any]) -> list[FetchedAttachment]:
+    """Return the attachments of an action, as decoded JSON, that are not at Whop yet, in their order."""
+    files = [attachment for attachment in attachments if not isinstance(attachment, str)]
+    return [(S3Attachment if "s3" in file else UrlAttachment).model_validate(file) for file in files]
 
 
 def name_of_file(attachment: FetchedAttachment, content_type: str | None) -> str:

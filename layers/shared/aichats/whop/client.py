@@ -20,11 +20,12 @@ from aichats.http.paths import segment
 from aichats.http.tokens import Token
 from aichats.http.transport import DeadlineTransport
 from aichats.whop.errors import WHOP_STYLE
-from aichats.whop.models import AiChat, AiChatPage, CreateAiChat, ListAiChats, TitledPage, UpdateAiChat
+from aichats.whop.models import AiChat, AiChatPage, ListAiChats, TitledPage
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from aichats.json_types import Json
     from aichats.whop.files import FilesClient
     from aichats.whop.webhook_registration import WebhooksClient
 
@@ -32,6 +33,17 @@ WHOP_BASE_URL = "https://api.whop.com/api/v1"
 DEFAULT_API_VERSION = "2026-07-08-1"
 ACCOUNT_ID_SINCE = (2026, 9, 15, 0)
 """The first version that calls the company ``current_account_id`` and gives chats an ``agent_identifier``."""
+ORDER = (
+    "message_text",
+    "title",
+    "message_source",
+    "suggestion_type",
+    "agent_identifier",
+    "notification_preference",
+    "attachments",
+    "company_id",
+)
+"""The order of the fields in a request. Two requests with the same fields must have the same bytes."""
 
 
 class WhopClient:
@@ -58,8 +70,10 @@ class WhopClient:
         self._api_version = api_version
         self._http = HttpClient(WHOP_STYLE, base_url, token, timeout, transport or DeadlineTransport())
 
-    def create_ai_chat(self, chat: CreateAiChat, *, idempotency_key: str) -> AiChat:
-        """Create a chat. The call is only retried if Whop certainly did not create the chat.
+    def create_ai_chat(self, chat: Json, *, idempotency_key: str) -> AiChat:
+        """Create a chat with the fields of :class:`~aichats.whop.models.CreateAiChat`, which are not checked again.
+
+        The call is only retried if Whop certainly did not create the chat.
 
         Raises:
             InputError: the key is not 1 to 255 visible ASCII characters. Nothing was sent.
@@ -81,8 +95,10 @@ class WhopClient:
         """
         return _chat(self._call("GET", _path(chat_id)))
 
-    def update_ai_chat(self, chat_id: str, changes: UpdateAiChat) -> AiChat:
-        """Change a chat. A field that is not set stays unchanged; ``None`` clears a field. The call is safe to repeat.
+    def update_ai_chat(self, chat_id: str, changes: Json) -> AiChat:
+        """Change a chat: the fields of :class:`~aichats.whop.models.UpdateAiChat`, which are not checked again.
+
+        A field that is missing stays unchanged; ``None`` clears a field. The call is safe to repeat.
 
         Raises:
             NotFoundError: the chat does not exist, or the credential may not change it.
@@ -146,9 +162,9 @@ class WhopClient:
         versioned = {"api-version-date": self._api_version} | dict(headers or {})
         return self._http.call(method, path, params=params, body=body, headers=versioned)
 
-    def _wire(self, request: CreateAiChat | UpdateAiChat) -> dict[str, Any]:
-        """Return the fields that are set, with the names of the API version."""
-        fields = request.model_dump(mode="json", exclude_unset=True)
+    def _wire(self, request: Json) -> dict[str, Any]:
+        """Return the fields of a request in their order, with the names of the API version."""
+        fields = {name: request[name] for name in sorted(request, key=ORDER.index)}
         check_agent_identifier(fields.get("agent_identifier"), self._api_version)
         if not self._account_naming:
             fields.pop("agent_identifier", None)

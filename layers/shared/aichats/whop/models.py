@@ -11,22 +11,30 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, ValidationInfo, field_validator
 
 from aichats.models import MessageText, OrElse, ProviderReply, Request, Truth, WholeNumber
+from aichats.whop.kinds import (
+    CHAT_PATTERN,
+    COMPANY_PATTERN,
+    FILE_PATTERN,
+    MAX_ATTACHMENTS,
+    MAX_SUGGESTION_CHARACTERS,
+    MAX_TITLE_CHARACTERS,
+)
 
 MAX_ID_CHARACTERS = 255
 
 type CompanyId = Annotated[
     str,
-    Field(pattern=r"^biz_[A-Za-z0-9_-]{1,100}$", examples=["biz_XXXXX"]),
+    Field(pattern=COMPANY_PATTERN, examples=["biz_XXXXX"]),
     OrElse("is not the id of a company (biz_...)"),
 ]
 type ChatId = Annotated[
     str,
-    Field(pattern=r"^aich_[A-Za-z0-9_-]{1,100}$", examples=["aich_xxxxxxxxxxxxx"]),
+    Field(pattern=CHAT_PATTERN, examples=["aich_xxxxxxxxxxxxx"]),
     OrElse("is not the id of a chat (aich_...)"),
 ]
 type FileId = Annotated[
     str,
-    Field(pattern=r"^file_[A-Za-z0-9_-]{1,100}$", examples=["file_xxxxxxxxxxxxx"]),
+    Field(pattern=FILE_PATTERN, examples=["file_xxxxxxxxxxxxx"]),
     OrElse("is not the id of a file (file_...)"),
 ]
 type Filename = Annotated[
@@ -34,7 +42,7 @@ type Filename = Annotated[
     Field(pattern=r"^[^/\\\x00-\x1f\x7f]{1,255}$", examples=["report.pdf"]),
     OrElse("is not the name of a file: use 1 to 255 characters without a slash, such as report.pdf"),
 ]
-type Title = Annotated[str, Field(min_length=1, max_length=500)]
+type Title = Annotated[str, Field(min_length=1, max_length=MAX_TITLE_CHARACTERS)]
 type NotificationPreference = Literal["all", "none"]
 type Cursor = Annotated[str, Field(min_length=1, max_length=1000)]
 type PageSize = Annotated[int, Field(ge=1, le=100), WholeNumber]
@@ -47,7 +55,7 @@ class NewChat(Request):
     message_text: MessageText
     title: Title | None = None
     message_source: Literal["manual", "suggestion", "link"] | None = None
-    suggestion_type: Annotated[str, Field(min_length=1, max_length=200)] | None = None
+    suggestion_type: Annotated[str, Field(min_length=1, max_length=MAX_SUGGESTION_CHARACTERS)] | None = None
     agent_identifier: AgentIdentifier | None = None
 
     @field_validator("suggestion_type")
@@ -61,7 +69,7 @@ class NewChat(Request):
 class CreateAiChat(NewChat):
     """A request to create an AI chat for a company, or for no company."""
 
-    attachments: Annotated[list[FileId], Field(max_length=20)] | None = None
+    attachments: Annotated[list[FileId], Field(max_length=MAX_ATTACHMENTS)] | None = None
     company_id: CompanyId | None = None
 
 

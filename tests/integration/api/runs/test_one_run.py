@@ -5,7 +5,7 @@ from decimal import Decimal
 import pytest
 
 from aichats.bootstrap import Application
-from aichats.runs.actions import WhopCreateChat
+from aichats.runs.action import Action
 from aichats.runs.ledger.replies import store_result
 from aichats.runs.ledger.rows import EndStatus
 from aichats.runs.model import Run
@@ -105,7 +105,7 @@ def test_a_run_shows_what_became_of_its_reply(api: HttpCaller, app: Application,
 
 @pytest.mark.parametrize(("status", "action"), [("failed", AWAITING), ("succeeded", CREATE)])
 def test_a_run_that_failed_or_never_awaited_a_reply_awaits_none(
-    api: HttpCaller, app: Application, status: EndStatus, action: WhopCreateChat
+    api: HttpCaller, app: Application, status: EndStatus, action: Action
 ) -> None:
     run_id = end(app, status, make_run(action=action))
 

@@ -6,23 +6,24 @@ from datetime import timedelta
 import pytest
 
 from aichats.bootstrap import Application
-from aichats.runs.actions import Action, KodeyCreateChat, KodeySendMessage, WhopCreateChat, WhopUpdateChat
+from aichats.runs.action import Action
+from tests.support.actions import kodey_create_chat, kodey_send_message, whop_create_chat, whop_update_chat
 from tests.support.lambda_calls import HttpCaller
 from tests.support.ledgers import MUTE, NOON, Clock, dynamodb, make_run
 from tests.support.runs_api import end
 
 LONG = "How was the week? " * 100
-TITLE_ONLY = WhopUpdateChat(type="whop.update_chat", title="Week 47")
+TITLE_ONLY = whop_update_chat(title="Week 47")
 
 
 @pytest.mark.parametrize(
     ("action", "title", "message"),
     [
-        (WhopCreateChat(type="whop.create_chat", title="Week", message_text="Hi"), "Week", "Hi"),
-        (WhopCreateChat(type="whop.create_chat", message_text=LONG), None, LONG),
+        (whop_create_chat(title="Week", message_text="Hi"), "Week", "Hi"),
+        (whop_create_chat(message_text=LONG), None, LONG),
         (TITLE_ONLY, "Week 47", None),
-        (KodeyCreateChat(type="kodey.create_chat", message_text="Hi"), None, "Hi"),
-        (KodeySendMessage(type="kodey.send_message", content="Hi"), None, "Hi"),
+        (kodey_create_chat(message_text="Hi"), None, "Hi"),
+        (kodey_send_message(content="Hi"), None, "Hi"),
     ],
 )
 def test_the_text_of_a_run_is_shown_for_each_kind_of_action(
@@ -60,7 +61,7 @@ def test_the_list_of_runs_shows_no_text(api: HttpCaller, app: Application) -> No
 
 @pytest.mark.parametrize("text", ["Hi", LONG])
 def test_a_text_is_not_shown_after_its_time(api: HttpCaller, app: Application, clock: Clock, text: str) -> None:
-    run_id = end(app, "failed", make_run(action=WhopCreateChat(type="whop.create_chat", message_text=text)))
+    run_id = end(app, "failed", make_run(action=whop_create_chat(message_text=text)))
     clock.forward(days=30)
 
     assert api("GET", f"/runs/{run_id}").json["sent"] is None
@@ -76,7 +77,7 @@ def test_a_text_is_not_shown_after_its_time(api: HttpCaller, app: Application, c
 def test_a_replay_or_cancellation_after_the_text_is_deleted_says_so(
     api: HttpCaller, app: Application, verb: str, reason: str
 ) -> None:
-    run_id = end(app, "unknown", make_run(action=WhopCreateChat(type="whop.create_chat", message_text=LONG)))
+    run_id = end(app, "unknown", make_run(action=whop_create_chat(message_text=LONG)))
     [key] = [
         found["run_id"]
         for found in dynamodb().scan(TableName=app.ledger.table)["Items"]

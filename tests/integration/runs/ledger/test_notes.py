@@ -5,11 +5,12 @@ from datetime import timedelta
 import pytest
 
 from aichats.aws.table import TRANSACTION_BYTES
-from aichats.runs.actions import WhopCreateChat
+from aichats.runs.action import Action
 from aichats.runs.ledger.ledger import Ledger
 from aichats.runs.ledger.row_changes import KEEP_ENDED
 from aichats.runs.ledger.rows import EndStatus
 from aichats.runs.model import Run, run_id, slot_text
+from tests.support.actions import whop_create_chat
 from tests.support.crashing import FaultyAws, World
 from tests.support.ledgers import (
     CREATE,
@@ -31,7 +32,7 @@ from tests.support.ledgers import (
 WHY = {"type": "Missed", "message": "the schedule did not fire for this slot"}
 
 
-def slot_run(number: int = 1, target: str = "biz_A", action: WhopCreateChat = CREATE) -> Run:
+def slot_run(number: int = 1, target: str = "biz_A", action: Action = CREATE) -> Run:
     """Return the run of an automation for a slot some hours after noon."""
     slot = slot_text(NOON + timedelta(hours=number))
     unique = run_id("schedule", "weekly", slot, target)
@@ -68,7 +69,7 @@ def test_of_many_only_those_are_noted_that_are_not_there(ledger: Ledger) -> None
 
 
 def test_long_messages_are_noted_in_several_transactions(ledger: Ledger) -> None:
-    long = WhopCreateChat.model_construct(type="whop.create_chat", message_text="x" * (TRANSACTION_BYTES // 30))
+    long = whop_create_chat(message_text="x" * (TRANSACTION_BYTES // 30))
     many = [slot_run(target=f"biz_{number}", action=long) for number in range(40)]
 
     assert ledger.add_ended(with_error(many, WHY), "missed") == 40

@@ -5,15 +5,16 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from aichats.runs.actions import Action, WhopCreateChat
+from aichats.runs.action import Action
 from aichats.runs.ledger.ledger import Ledger
 from aichats.runs.ledger.row_changes import KEEP_ENDED
 from aichats.runs.ledger.rows import EndStatus
 from aichats.runs.ledger.texts import KEEP_AT_LEAST, TextExpiredError
 from aichats.runs.model import Run
+from tests.support.actions import whop_create_chat
 from tests.support.ledgers import CREATE, ERROR, LEASE, NOON, Clock, dynamodb, end, item, make_ledger, make_run, stored
 
-LONG = WhopCreateChat(type="whop.create_chat", message_text="How was the week? " * 100, title="Week")
+LONG = whop_create_chat(message_text="How was the week? " * 100, title="Week")
 SHORT_RUN, LONG_RUN = make_run(), make_run(action=LONG)
 
 
@@ -131,7 +132,7 @@ def test_without_retention_a_run_that_succeeds_loses_its_text_in_the_same_write(
 
     row = end(ledger, "succeeded", SHORT_RUN)
 
-    assert CREATE.message_text not in str(item(ledger))
+    assert str(CREATE.message) not in str(item(ledger))
     assert (row.run.action.type, row.title, row.chat_id) == (CREATE.type, None, "aich_1")
 
 
@@ -141,7 +142,7 @@ def test_without_retention_a_run_that_is_resolved_as_succeeded_loses_its_text(cl
 
     ledger.steering.resolve(SHORT_RUN.run_id, "succeeded", chat_id="aich_7", by="ann")
 
-    assert CREATE.message_text not in str(item(ledger))
+    assert str(CREATE.message) not in str(item(ledger))
 
 
 def test_without_retention_a_run_that_is_cancelled_loses_its_text(clock: Clock) -> None:
@@ -150,14 +151,14 @@ def test_without_retention_a_run_that_is_cancelled_loses_its_text(clock: Clock) 
 
     ledger.steering.cancel(SHORT_RUN.run_id, by="ann")
 
-    assert CREATE.message_text not in str(item(ledger))
+    assert str(CREATE.message) not in str(item(ledger))
     performing = make_run("two")
     row = ledger.claim(performing, LEASE)
     ledger.finish(row, "cancelled", error=ERROR)
-    assert CREATE.message_text not in str(item(ledger, performing))
+    assert str(CREATE.message) not in str(item(ledger, performing))
     stranded = make_run("three")
     ledger.give_up(ledger.claim(stranded, LEASE), "cancelled", ERROR)
-    assert CREATE.message_text not in str(item(ledger, stranded))
+    assert str(CREATE.message) not in str(item(ledger, stranded))
 
 
 @pytest.mark.parametrize(("days", "status"), [(0, "failed"), (0, "unknown"), (1, "succeeded")])

@@ -7,15 +7,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aichats.runs.actions import WhopCreateChat
+from aichats.runs.action import Action
 from aichats.runs.ledger.ledger import Ledger
 from aichats.runs.ledger.row_changes import LedgerConflictError
 from aichats.runs.ledger.rows import EndStatus
 from aichats.runs.ledger.texts import KEEP_AT_LEAST, TextExpiredError
 from aichats.runs.model import Run
+from tests.support.actions import whop_create_chat
 from tests.support.ledgers import CREATE, ERROR, LEASE, Clock, dynamodb, item, make_ledger, make_run, stored
 
-LONG = WhopCreateChat(type="whop.create_chat", message_text="How was the week? " * 100, title="Week")
+LONG = whop_create_chat(message_text="How was the week? " * 100, title="Week")
 LONGEST_RUN = timedelta(hours=26)
 HOURS = st.sampled_from([1, 20, 24 * 2, 24 * 4, 24 * 29, 24 * 31])
 ENDS: tuple[EndStatus, ...] = ("succeeded", "failed", "missed")
@@ -77,9 +78,9 @@ class Retention:
         if is_kept or row.is_open:
             assert row.run.action == self.run.action
         if self.run.action == LONG and self.clock.now >= self.opened_at + max(self.ledger.keep_texts, KEEP_AT_LEAST):
-            assert LONG.message_text not in str(dynamodb().scan(TableName=self.ledger.table)["Items"])
+            assert str(LONG.message) not in str(dynamodb().scan(TableName=self.ledger.table)["Items"])
         if row.status == "succeeded" and not self.ledger.keep_texts:
-            assert CREATE.message_text not in str(item(self.ledger, self.run))
+            assert str(CREATE.message) not in str(item(self.ledger, self.run))
 
 
 @pytest.mark.parametrize("days", [0, 1, 30])
@@ -87,7 +88,7 @@ class Retention:
 @settings(derandomize=True, deadline=None, max_examples=25)
 @given(steps=STEPS)
 def test_a_text_is_there_as_long_as_it_is_needed_or_shown_and_a_long_one_no_longer(
-    days: int, action: WhopCreateChat, steps: list[tuple[str, int | EndStatus]]
+    days: int, action: Action, steps: list[tuple[str, int | EndStatus]]
 ) -> None:
     clock = Clock()
     world = Retention(replace(make_ledger(clock), keep_texts=timedelta(days=days)), clock, make_run(action=action))

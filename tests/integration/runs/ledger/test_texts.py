@@ -8,13 +8,14 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from aichats.runs.actions import Action, WhopCreateChat
+from aichats.runs.action import Action, to_json
 from aichats.runs.ledger import texts
 from aichats.runs.ledger.filters import RunFilter
 from aichats.runs.ledger.history import History
 from aichats.runs.ledger.ledger import Ledger
 from aichats.runs.ledger.texts import TextExpiredError
 from aichats.runs.model import Run
+from tests.support.actions import whop_create_chat, with_fields
 from tests.support.fakes import Json, aws_error
 from tests.support.ledgers import (
     CREATE,
@@ -32,7 +33,7 @@ from tests.support.ledgers import (
 )
 from tests.support.watched_dynamodb import CountingDynamoDB
 
-LONG = WhopCreateChat(type="whop.create_chat", message_text="How was the week? " * 100, title="Week")
+LONG = whop_create_chat(message_text="How was the week? " * 100, title="Week")
 
 
 def long_runs(count: int, action: Action = LONG, name: str = "one") -> list[Run]:
@@ -91,7 +92,7 @@ def test_texts_that_differ_for_each_target_are_written_in_transactions_that_dyna
     calls = CountingDynamoDB()
     ledger = make_ledger(clock, client=calls)
     many = [
-        make_run(action=LONG.model_copy(update={"message_text": f"{number} " + "ü" * 60_000}), target=f"biz_{number}")
+        make_run(action=with_fields(LONG, message_text=f"{number} " + "ü" * 60_000), target=f"biz_{number}")
         for number in range(60)
     ]
 
@@ -266,7 +267,7 @@ def put_old_row(ledger: Ledger, run: Run) -> None:
         "status": "pending",
         "trigger": run.trigger,
         "provider": "whop",
-        "action": run.action.model_dump_json(exclude_unset=True),
+        "action": to_json(run.action),
         "target": run.target or "",
         "api_version": "2026-07-08-1",
         "created_at": "2026-11-20T12:00:00.000Z",
@@ -283,7 +284,7 @@ def put_old_row(ledger: Ledger, run: Run) -> None:
 
 @pytest.mark.parametrize("action", [CREATE, LONG])
 def test_an_open_row_of_an_earlier_version_is_swept_claimed_and_ended(
-    ledger: Ledger, clock: Clock, action: WhopCreateChat
+    ledger: Ledger, clock: Clock, action: Action
 ) -> None:
     [run] = long_runs(1, action)
     put_old_row(ledger, run)

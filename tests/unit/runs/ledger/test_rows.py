@@ -5,9 +5,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aichats.aws.attributes import decode, encode
-from aichats.runs.actions import WhopCreateChat
-from aichats.runs.ledger.rows import new_item, row_from, to_json
-from aichats.validation import MAX_STORED_MESSAGE_BYTES
+from aichats.message_text import MAX_STORED_MESSAGE_BYTES
+from aichats.runs.action import to_json
+from aichats.runs.ledger.rows import new_item, row_from
+from tests.support.actions import whop_create_chat
 from tests.support.ledgers import NOON, make_run
 
 plain = st.text() | st.integers() | st.booleans()
@@ -32,7 +33,7 @@ def test_what_the_ledger_never_keeps_is_a_mistake(value: object) -> None:
 
 
 def test_a_message_that_was_accepted_is_performed_even_if_the_limit_is_smaller_now() -> None:
-    action = WhopCreateChat.model_construct(type="whop.create_chat", message_text="x" * MAX_STORED_MESSAGE_BYTES)
+    action = whop_create_chat(message_text="x" * MAX_STORED_MESSAGE_BYTES)
 
     row = row_from(decode(encode(new_item(make_run(action=action), NOON, NOON, {"action": to_json(action)}))))
 

@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aichats.runs.actions import WhopCreateChat
+from aichats.runs.action import Action
 from aichats.runs.providers.marks import key_base, mark_of, marked_title, preparation
+from tests.support.actions import whop_create_chat
 from tests.support.ledgers import MUTE, make_run
 
 RUN_ID = make_run().run_id
@@ -17,8 +18,8 @@ texts = st.text(st.characters(exclude_categories=["Cs"])).map(lambda text: f"{te
 """With a character that can be seen."""
 
 
-def action(message: str, title: str | None = None) -> WhopCreateChat:
-    return WhopCreateChat(type="whop.create_chat", message_text=message, title=title)
+def action(message: str, title: str | None = None) -> Action:
+    return whop_create_chat(message_text=message, title=title)
 
 
 @pytest.mark.parametrize(

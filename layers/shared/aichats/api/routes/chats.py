@@ -10,7 +10,7 @@ from aichats.api.responses import answer_of_run
 from aichats.api.run_view import RunView
 from aichats.api.starting import new_run, perform, reserve_key
 from aichats.bootstrap import Application
-from aichats.runs.actions import WhopCreateChat
+from aichats.runs.action import Action
 from aichats.runs.ledger.rows import Row
 from aichats.runs.providers.whop import WhopProvider
 from aichats.whop import WhopClient
@@ -62,8 +62,7 @@ def create_chat(call: ApiCall[CreateChat, None]) -> Reply:
     With `await_reply`, aichats watches the new chat, and the run shows when the agent replied.
     """
     call.limit.check_company(call.body.company_id)
-    fields = {name: getattr(call.body, name) for name in call.body.model_fields_set - {"company_id"}}
-    action = WhopCreateChat.model_construct(type="whop.create_chat", **fields)
+    action = Action("whop.create_chat", call.body.model_dump(mode="json", exclude_unset=True, exclude={"company_id"}))
     call.limit.check_attachments(action, within="")
     call.app.check_action(action, within="")
     key = reserve_key(call, "POST /chats")
@@ -106,7 +105,7 @@ def update_chat(call: ApiCall[UpdateAiChat, None]) -> Reply:
     """Mute a chat, rename it or move it to another company. `null` clears a field; omit it to leave it unchanged."""
     chat_id = call.path["chat_id"]
     with _whop(call.app, call.body.company_id) as whop:
-        chat = whop.update_ai_chat(chat_id, call.body)
+        chat = whop.update_ai_chat(chat_id, call.body.model_dump(exclude_unset=True))
     call.app.provider(WhopProvider).changes.note(chat_id, call.body.model_fields_set, f"PATCH /chats/{chat_id}")
     return Reply(chat)
 

@@ -28,7 +28,7 @@ from aichats.kodey.models import (
     UserId,
 )
 from aichats.models import MessageText, Request
-from aichats.runs.actions import Action, KodeyCreateChat, KodeySendMessage
+from aichats.runs.action import Action
 from aichats.runs.ledger.rows import Row
 from aichats.runs.perform import Outcome
 from aichats.runs.providers.kodey import KodeyProvider
@@ -95,8 +95,7 @@ def create_kodey_chat(call: ApiCall[CreateKodeyChat, None]) -> Reply:
     Requests with the same `Idempotency-Key` start the same run, so they create one chat. If there is no answer within
     25 seconds, or if the outcome isn't known yet, the answer is 202 and `Location` is the run to watch.
     """
-    fields = call.body.model_dump(exclude_unset=True, exclude={"agent_id"})
-    action = KodeyCreateChat.model_construct(type="kodey.create_chat", **fields)
+    action = Action("kodey.create_chat", call.body.model_dump(mode="json", exclude_unset=True, exclude={"agent_id"}))
 
     def created_chat(row: Row) -> BaseModel:
         chat = row.result.get("chat") or _kodey(call.app).retrieve_chat(str(row.chat_id)).model_dump(by_alias=True)
@@ -177,7 +176,7 @@ def send_kodey_message(call: ApiCall[SendMessage, None]) -> Reply:
     25 seconds, or if the outcome isn't known yet, the answer is 202 and `Location` is the run to watch.
     """
     chat_id = call.path["chat_id"]
-    action = KodeySendMessage.model_construct(type="kodey.send_message", content=call.body.content)
+    action = Action("kodey.send_message", {"content": call.body.content})
     outcome = _watched(call, f"POST /kodey/chats/{chat_id}/messages", action, chat_id)
 
     def message_or_run(row: Row) -> BaseModel:

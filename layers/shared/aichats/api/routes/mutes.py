@@ -14,7 +14,7 @@ from aichats.api.starting import id_of, reserve_key
 from aichats.automations.model import Automation, Time
 from aichats.errors import InputError
 from aichats.models import Request
-from aichats.runs.actions import MAX_TARGETS, WhopUpdateChat
+from aichats.runs.action import MAX_TARGETS, Action
 from aichats.whop.models import ChatId, NotificationPreference
 
 OPERATION = "POST /chats/notification-preference"
@@ -66,7 +66,7 @@ def set_notification_preference(call: ApiCall[SetPreference, None]) -> Reply:
         # The automation comes first. If the runs then fail, it sets a preference that the chats already have. In the
         # other order, a failure could leave the chats muted.
         call.app.automations.put(name, Automation.model_validate(definition, context={"now": now}), by=call.caller.name)
-    action = WhopUpdateChat(type="whop.update_chat", notification_preference=body.notification_preference)
+    action = Action("whop.update_chat", {"notification_preference": body.notification_preference})
     run_ids = start_each(call, OPERATION, key, action, chats, not_after=until)
     return Reply(PreferenceRuns(run_ids=run_ids, automation=name), HTTPStatus.ACCEPTED)
 

@@ -17,7 +17,7 @@ from aichats.automations.model import Automation, ScheduleTrigger, Target
 from aichats.automations.run_factory import as_input_error, by_hand
 from aichats.errors import InputError
 from aichats.models import Request
-from aichats.runs.actions import MAX_TARGETS
+from aichats.runs.action import MAX_TARGETS
 from aichats.templates.filters import matches
 from aichats.templates.render import Evaluator, RenderError
 from aichats.whop.webhooks import EventFields, WebhookEvent

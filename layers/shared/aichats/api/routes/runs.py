@@ -8,7 +8,7 @@ from functools import partial
 from http import HTTPStatus
 from typing import Annotated, Any, Literal, get_args
 
-from pydantic import BaseModel, Field, TypeAdapter, ValidationError, ValidationInfo, field_validator
+from pydantic import BaseModel, Field, TypeAdapter, ValidationInfo, field_validator
 
 from aichats.api.cursors import read_cursor, write_cursor
 from aichats.api.operation import ApiCall, Reply, operation
@@ -19,7 +19,7 @@ from aichats.api.starting import accept, check_not_paused, new_run, reserve_key
 from aichats.errors import InputError
 from aichats.http.deadline import remaining
 from aichats.models import OrElse, Request, WholeNumber
-from aichats.runs.actions import ACTION_KINDS, Action
+from aichats.runs.action import Action
 from aichats.runs.ledger.filters import RunFilter
 from aichats.runs.ledger.row_changes import LedgerConflictError
 from aichats.runs.ledger.rows import EndStatus, OpenStatus, Row, RunStatus
@@ -311,10 +311,8 @@ def resolve_run(call: ApiCall[Resolve, None]) -> Reply:
 def _check_chat_id(row: Row, chat_id: str | None) -> None:
     if chat_id is None:
         raise InputError([("chat_id", 'is required with outcome "succeeded"')])
-    try:
-        ACTION_KINDS[row.run.action.type].chat_id.validate_python(chat_id)
-    except ValidationError:
-        raise InputError([("chat_id", f"is not the id of a {row.run.provider} chat")]) from None
+    if not row.run.action.kind.accepts_chat_id(chat_id):
+        raise InputError([("chat_id", f"is not the id of a {row.run.provider} chat")])
 
 
 def _existing(call: ApiCall[Any, Any]) -> Row:

@@ -41,7 +41,7 @@ from aichats.aws.table import DynamoDB, Table
 from aichats.aws.writes import ConditionFailedError, Update
 from aichats.errors import UnreadableError
 from aichats.json_types import Json
-from aichats.runs.actions import ABRIDGED
+from aichats.runs.action import ABRIDGED
 from aichats.runs.ledger.events import KeptEvents
 from aichats.runs.ledger.reads import Reads
 from aichats.runs.ledger.replies import as_utc, replied

@@ -8,14 +8,11 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, Literal
 
-from pydantic import TypeAdapter
-
 from aichats.errors import UnreadableError
 from aichats.json_types import Json
-from aichats.runs.actions import ABRIDGED, Action
+from aichats.runs.action import ABRIDGED, Action, read_action
 from aichats.runs.ledger.times import from_text, to_text
 from aichats.runs.model import Run
-from aichats.validation import read_stored
 
 OpenStatus = Literal["pending", "performing"]
 EndStatus = Literal["succeeded", "failed", "unknown", "missed", "skipped", "cancelled"]
@@ -58,8 +55,6 @@ COPIED_ATTRIBUTES = (
     "reply_overdue_reason",
 )
 DECIMAL_ATTRIBUTES = ("reply_seconds", "tokens")
-
-_ACTION: TypeAdapter[Any] = TypeAdapter(Action)
 
 
 @dataclass(frozen=True)
@@ -179,7 +174,7 @@ def new_item(run: Run, now: datetime, due_at: datetime, prepared: Json) -> dict[
 
 def awaits_reply(run: Run) -> Literal[True] | None:
     """Return the attribute of a run whose action asks to watch the chat; ``None`` for any other run."""
-    return True if getattr(run.action, "await_reply", False) else None
+    return True if run.action.fields.get("await_reply") else None
 
 
 def row_from(item: Json, action: Action | None = None) -> Row:
@@ -220,22 +215,6 @@ def _action(item: Json) -> Action:
     if item["type"] not in ABRIDGED:
         raise UnreadableError(f"run {item['run_id']}: type")
     return ABRIDGED[item["type"]]
-
-
-def to_json(action: Action) -> str:
-    """Return an action as it is stored."""
-    return action.model_dump_json(exclude_unset=True)
-
-
-def read_action(text: str, owner: str) -> Action:
-    """Return a stored action.
-
-    Raises:
-        UnreadableError: this version of the code cannot read the action. The error names ``owner``, such as
-            ``run <id>``.
-    """
-    action: Action = read_stored(_ACTION.validate_python, json.loads(text), owner)
-    return action
 
 
 def open_state(run_id: str) -> str:

@@ -17,8 +17,8 @@ from aichats.aws.table import Table
 from aichats.aws.writes import ConditionFailedError
 from aichats.errors import UnreadableError
 from aichats.json_types import Json
-from aichats.runs.actions import Action
-from aichats.runs.ledger.rows import EndStatus, read_action, to_json
+from aichats.runs.action import Action, read_action, to_json
+from aichats.runs.ledger.rows import EndStatus
 from aichats.runs.model import Run
 
 INLINE_BYTES = 256

@@ -7,20 +7,19 @@ again. It also does so after a replay, if Whop had rejected the create or the fi
 An uploaded file that is not attached to a chat has no effect. So all steps may be repeated.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from aichats.aws.clients import aws_client
-from aichats.errors import AttachmentError, AttachmentUnavailableError
+from aichats.errors import AttachmentError, AttachmentUnavailableError, InputError
 from aichats.json_types import Json
 from aichats.runs.ledger.rows import Row
 from aichats.runs.ledger.times import to_text
 from aichats.runs.providers.port import NotYetError
 from aichats.whop import WhopClient
-from aichats.whop.actions import WhopCreateChat
 from aichats.whop.attachments import FetchedAttachment, S3Attachment, UrlAttachment, name_of_file, to_fetch
 
 type FetchFile = Callable[[FetchedAttachment, BinaryIO], str | None]
@@ -58,21 +57,21 @@ class Uploads:
         return {**row.files, credential: kept | {"key_number": row.key_number}}
 
 
-def attached_ids(row: Row, action: WhopCreateChat, credential: str) -> list[str]:
+def attached_ids(row: Row, attachments: Sequence[Any], credential: str) -> list[str]:
     """Return the ids of the attachments of a run, without those that are not uploaded yet."""
     uploaded = iter(Uploads.of(row, credential).ids)
-    ids = (item if isinstance(item, str) else next(uploaded, None) for item in action.attachments or ())
+    ids = (item if isinstance(item, str) else next(uploaded, None) for item in attachments)
     return [file_id for file_id in ids if file_id is not None]
 
 
 def next_step(
-    row: Row, action: WhopCreateChat, credential: str, client: WhopClient, fetch: FetchFile
+    row: Row, attachments: Sequence[Any], credential: str, client: WhopClient, fetch: FetchFile
 ) -> Callable[[], Json] | None:
     """Return the next step before the chat can be created; ``None`` if all files are uploaded and complete.
 
     A step returns the new value of the row's attribute ``files``. It raises NotYetError if it must wait.
     """
-    files, uploads = to_fetch(action.attachments), Uploads.of(row, credential)
+    files, uploads = to_fetch(attachments), Uploads.of(row, credential)
     if uploads.ready or not files:
         return None
     if len(uploads.ids) == len(files):
@@ -122,6 +121,24 @@ def fetch_attachment(bucket: str | None, attachment: FetchedAttachment, into: Bi
 
     check_bucket(bucket, attachment)
     return copy_object(partial(aws_client, "s3"), attachment.bucket, attachment.path, into)
+
+
+def check_buckets(bucket: str | None, attachments: Sequence[Any], within: str) -> None:
+    """Check that all objects are in the stack's bucket for attachments.
+
+    Raises:
+        InputError: one is in another bucket, or the stack has none. The error names it, with the prefix ``within``.
+    """
+    for index, item in enumerate(attachments):
+        if isinstance(item, str) or "s3" not in item:
+            continue
+        attachment = S3Attachment.model_validate(item)
+        try:
+            # The bucket of a template is only known when a run is created.
+            if attachment.bucket:
+                check_bucket(bucket, attachment)
+        except AttachmentError as error:
+            raise InputError([(f"{within}attachments.{index}.s3", str(error))]) from None
 
 
 def check_bucket(bucket: str | None, attachment: S3Attachment) -> None:

@@ -15,21 +15,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property, partial
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar
 
 from aichats.aws.secrets import SecretStore
 from aichats.errors import SecretError
 from aichats.http import BaseTransport
 from aichats.json_types import Json
-from aichats.kodey import Chat, KodeyClient, Message, NewKodeyChat
-from aichats.kodey.actions import KodeyCreateChat, KodeySendMessage
+from aichats.kodey import Chat, KodeyClient, Message
 from aichats.kodey.credentials import CALLS_PER_MINUTE, KODEY_SECRET, key_kind
 from aichats.kodey.settings import KodeySettings
-from aichats.runs.actions import Action
+from aichats.runs.action import Action
 from aichats.runs.ledger.rows import Row
 from aichats.runs.model import Run
 from aichats.runs.providers.port import Created, Effect, NotYetError, accept_unreadable_answer, stored_answer
 
+_CREATE = "kodey.create_chat"
 NOTED_TIME = timedelta(minutes=5)
 """The maximum age of noted chats and messages. It exceeds the difference between Kodey's clocks."""
 MAX_REPLY_CHARACTERS = 16_384
@@ -93,32 +93,31 @@ class KodeyProvider:
     def per_second(self, run: Run) -> float:
         """Return 95 % of the number of runs that the key's rate limit allows."""
         # A run creates a chat and sends a message, or notes messages and sends one. With a user, it makes three calls.
-        calls = 3 if isinstance(run.action, KodeyCreateChat) and run.action.user_id is not None else 2
+        calls = 3 if run.action.fields.get("user_id") is not None else 2
         return 0.95 * self.calls_per_minute() / calls / 60
 
     def effect(self, row: Row) -> Effect | None:
         """Return the creation of the chat if the action needs one. After it, return the sending of the message."""
         action = row.run.action
-        if isinstance(action, KodeyCreateChat) and row.chat_id is None:
-            return self._creating(row, action)
+        if action.type == _CREATE and row.chat_id is None:
+            return self._creating(row, action.fields)
         return None if "reply" in row.result else self._sending(row)
 
     def complete(self, row: Row) -> Created:
         """Retrieve the chat if the answer to its creation could not be read. The effects have done everything else."""
         chat_id, result = str(row.chat_id), dict(row.result)
-        if isinstance(row.run.action, KodeyCreateChat) and "chat" not in result:
+        if row.run.action.type == _CREATE and "chat" not in result:
             result["chat"] = stored_answer(self.client.retrieve_chat(chat_id), Chat)
         reply = result.get("reply")
         return Created(chat_id, result, datetime.fromisoformat(reply["createdAt"]) if reply else None)
 
-    def _creating(self, row: Row, action: KodeyCreateChat) -> Effect:
+    def _creating(self, row: Row, fields: Json) -> Effect:
         client, agent_id = self.client, str(row.run.target)
-        user_id = action.user_id or own_user_id(row.run.run_id)
+        given = fields.get("user_id")
+        user_id = given or own_user_id(row.run.run_id)
 
         def act() -> Created:
-            chat = client.create_chat(
-                NewKodeyChat.model_construct(agent_id=agent_id, user_id=user_id, metadata=action.metadata or {})
-            )
+            chat = client.create_chat(agent_id, user_id, fields.get("metadata"))
             return Created(chat.id, {"chat": stored_answer(chat, Chat)})
 
         def listed() -> list[Chat]:
@@ -130,19 +129,19 @@ class KodeyProvider:
 
         def find(note: Json) -> list[Created]:
             chats = _new(listed(), note)
-            if action.user_id is not None:
+            if given is not None:
                 chats = [chat for chat in chats if not _of_user(client.list_messages(chat.id))]
             return [Created(chat.id, {"chat": stored_answer(chat, Chat)}) for chat in chats]
 
         create = partial(accept_unreadable_answer, self.name, act)
-        if action.user_id is None:
+        if given is None:
             return Effect(create, self.call_limit, find)
         return Effect(create, self.call_limit, find, seen, lock=("kodey", "chat", user_id, agent_id))
 
     def _sending(self, row: Row) -> Effect:
-        client, action = self.client, cast("KodeyCreateChat | KodeySendMessage", row.run.action)
-        is_new = isinstance(action, KodeyCreateChat)
-        content = action.message_text if isinstance(action, KodeyCreateChat) else action.content
+        client, action = self.client, row.run.action
+        is_new = action.type == _CREATE
+        content = str(action.message)
         chat_id = str(row.chat_id if is_new else row.run.target)
 
         def act() -> Created:

@@ -14,15 +14,14 @@ import re
 from collections.abc import Callable
 
 from aichats.json_types import Json
+from aichats.runs.action import Action
 from aichats.runs.model import Run
-from aichats.whop.actions import WhopCreateChat
 
 KEY_CHARACTERS = 32
 MARK_CHARACTERS = 10
 """The length of a mark (50 bits). The mark is the beginning of the key's base."""
 TITLE_CHARACTERS = 120
 """The maximum length of the title with which a chat is created. A second call then sets the whole title."""
-_MARKED = re.compile(rf"([a-z2-7]{{{MARK_CHARACTERS}}}) ·")
 
 
 def preparation(ledger: str, *, mark_titles: bool) -> Callable[[Run], Json]:
@@ -34,7 +33,7 @@ def preparation(ledger: str, *, mark_titles: bool) -> Callable[[Run], Json]:
     """
 
     def prepare(run: Run) -> Json:
-        if not isinstance(run.action, WhopCreateChat):
+        if run.action.type != "whop.create_chat":
             return {}
         base = key_base(ledger, run.run_id)
         return {"key_base": base, "title": marked_title(run.action, base) if mark_titles else None}
@@ -48,13 +47,14 @@ def key_base(ledger: str, run_id: str) -> str:
     return base64.b32encode(hashlib.sha256(unique).digest()).decode().lower()[:KEY_CHARACTERS]
 
 
-def marked_title(action: WhopCreateChat, base: str) -> str:
+def marked_title(action: Action, base: str) -> str:
     """Return the title with which a chat is created: the mark, then the action's title or the message's first line."""
-    title = action.title or next(iter(action.message_text.strip().splitlines()), "")
+    title = action.title or next(iter((action.message or "").strip().splitlines()), "")
     return f"{base[:MARK_CHARACTERS]} · {title}"[:TITLE_CHARACTERS].rstrip()
 
 
 def mark_of(title: str | None) -> str | None:
     """Return the mark at the front of a title; ``None`` if there is none."""
-    match = _MARKED.match(title or "")
+    # Compiled at its first use, because only a lookup needs it.
+    match = re.match(rf"([a-z2-7]{{{MARK_CHARACTERS}}}) ·", title or "")
     return match.group(1) if match else None

@@ -14,7 +14,7 @@ from pydantic import BaseModel
 
 from aichats.errors import AichatsError, ProtocolError
 from aichats.json_types import Json
-from aichats.runs.actions import Action
+from aichats.runs.action import Action
 from aichats.runs.ledger.rows import Row
 from aichats.runs.model import Run
 

@@ -6,6 +6,8 @@ notification preference. If two runs change the same field, the newest change wi
 (:mod:`aichats.runs.ledger.changes`).
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -13,16 +15,13 @@ from datetime import timedelta
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from aichats.errors import AttachmentError, AuthenticationError, InputError, NotFoundError, ProtocolError, SecretError
+from aichats.errors import AuthenticationError, NotFoundError, ProtocolError, SecretError
 from aichats.http import BaseTransport
 from aichats.json_types import Json
-from aichats.runs.actions import Action
-from aichats.runs.ledger.changes import Changes
+from aichats.runs.action import Action
 from aichats.runs.ledger.ledger import Ledger
 from aichats.runs.ledger.rows import Row
 from aichats.runs.model import Run
-from aichats.runs.providers.attachments import FetchFile, attached_ids, check_bucket, next_step
-from aichats.runs.providers.lookups import Driver, Walks
 from aichats.runs.providers.marks import MARK_CHARACTERS
 from aichats.runs.providers.port import (
     Created,
@@ -32,19 +31,21 @@ from aichats.runs.providers.port import (
     accept_unreadable_answer,
     stored_answer,
 )
-from aichats.whop import AiChat, CreateAiChat, UpdateAiChat, WhopClient
-from aichats.whop.actions import WhopCreateChat, WhopUpdateChat
-from aichats.whop.attachments import S3Attachment, to_fetch
+from aichats.whop import AiChat, WhopClient
 from aichats.whop.client import check_agent_identifier
 from aichats.whop.credentials import Credential, Credentials, credential_named
-from aichats.whop.models import NewChat, TitledPage
+from aichats.whop.models import TitledPage
 from aichats.whop.settings import WhopSettings
 
 if TYPE_CHECKING:
+    from aichats.runs.ledger.changes import Changes
+    from aichats.runs.providers.attachments import FetchFile
+    from aichats.runs.providers.lookups import Walks
     from aichats.whop.webhook_registration import WebhooksClient
 
+_CREATE = "whop.create_chat"
 PAGE_SIZE = 100
-OF_AICHATS = {"type", "notification_preference", "attachments", "await_reply"}
+OF_AICHATS = ("notification_preference", "attachments", "await_reply")
 """The fields of a create that aichats doesn't send as they are."""
 BASELINE = ("message_count", "last_message_at", "blended_token_usage")
 """The fields of a new chat that grow when the agent replies (:mod:`aichats.runs.reply_watch`)."""
@@ -77,7 +78,7 @@ class WhopProvider:
         return self.client_with(self.credentials.of_company(company_id), api_version)
 
     @contextmanager
-    def calls(self, company_id: str | None = None, api_version: str = "") -> "Iterator[WhopClient]":
+    def calls(self, company_id: str | None = None, api_version: str = "") -> Iterator[WhopClient]:
         """Yield the client with a company's credential, for calls that are no part of performing a run.
 
         If Whop rejects the credential as invalid (401), the renewal of a connection is requested.
@@ -92,7 +93,7 @@ class WhopProvider:
             self.credentials.may_recover(credential)
             raise
 
-    def webhooks(self) -> "Iterator[tuple[WebhooksClient, str | None]]":
+    def webhooks(self) -> Iterator[tuple[WebhooksClient, str | None]]:
         """Yield the calls about webhooks with each API key, and the company of the key; ``None`` for all companies.
 
         Users' tokens are left out, because aichats doesn't ask users for ``developer:manage_webhook``.
@@ -144,20 +145,12 @@ class WhopProvider:
         Raises:
             InputError: the version does not know ``agent_identifier``, or an object is in another bucket.
         """
-        if isinstance(action, NewChat):
-            version = self.settings.whop_api_version
-            check_agent_identifier(action.agent_identifier, version, f"{within}agent_identifier")
-        if isinstance(action, WhopCreateChat):
-            self._check_buckets(action, within)
+        version = self.settings.whop_api_version
+        check_agent_identifier(action.fields.get("agent_identifier"), version, f"{within}agent_identifier")
+        if _needs_fetching(action):
+            from aichats.runs.providers.attachments import check_buckets
 
-    def _check_buckets(self, action: WhopCreateChat, within: str) -> None:
-        for index, attachment in enumerate(action.attachments or ()):
-            # The bucket of a template is only known when a run is created.
-            if isinstance(attachment, S3Attachment) and attachment.bucket:
-                try:
-                    check_bucket(self.settings.attachments_bucket, attachment)
-                except AttachmentError as error:
-                    raise InputError([(f"{within}attachments.{index}.s3", str(error))]) from None
+            check_buckets(self.settings.attachments_bucket, action.fields["attachments"], within)
 
     def may_recover(self, row: Row) -> bool:
         """Return whether Whop may accept the run's credential later. Ask for the renewal of a connection."""
@@ -173,15 +166,19 @@ class WhopProvider:
     def effect(self, row: Row) -> Effect | None:
         """Return the creation of the chat. Changes aren't effects, because they may be repeated."""
         action = row.run.action
-        if not isinstance(action, WhopCreateChat) or row.chat_id is not None:
+        if action.type != _CREATE or row.chat_id is not None:
             return None
-        if not to_fetch(action.attachments):
-            return self._creation(row, partial(self._create, row, action, action.attachments, self._client(row)))
+        if not _needs_fetching(action):
+            files = action.fields.get("attachments")
+            return self._creation(row, partial(self._create, row, action, files, self._client(row)))
+        from aichats.runs.providers.attachments import attached_ids, next_step
+
         # The files belong to one credential. So it also creates the chat, even if the company has just got another one.
         credential = self.credential(row)
         client = self.client_with(credential_named(credential), str(row.run.api_version))
-        step = next_step(row, action, credential, client, self.fetch)
-        files = attached_ids(row, action, credential)
+        attachments = action.fields["attachments"]
+        step = next_step(row, attachments, credential, client, self.fetch)
+        files = attached_ids(row, attachments, credential)
         return self._creation(row, partial(self._create, row, action, files, client), step)
 
     def _creation(self, row: Row, create: Callable[[], Created], step: Callable[[], Json] | None = None) -> Effect:
@@ -196,8 +193,8 @@ class WhopProvider:
     def complete(self, row: Row) -> Created:
         """Change the chat as the action says."""
         action = row.run.action
-        if isinstance(action, WhopUpdateChat):
-            changes = action.model_dump(exclude_unset=True, exclude={"type"})
+        if action.type != _CREATE:
+            changes = dict(action.fields)
             chat_id = str(row.run.target)
             newest = self.changes.take(row, chat_id, changes)
             return self._change(self._client(row), chat_id, _only(changes, newest), {})
@@ -225,34 +222,39 @@ class WhopProvider:
     @cached_property
     def walks(self) -> Walks:
         """The walks through the lists of chats."""
+        from aichats.runs.providers.lookups import Walks
+
         return Walks(self.ledger)
 
     @cached_property
     def changes(self) -> Changes:
         """The latest changes of chats."""
+        from aichats.runs.ledger.changes import Changes
+
         return Changes(self.ledger)
 
     def _client(self, row: Row) -> WhopClient:
         return self.client(_company_of(row), str(row.run.api_version))
 
-    def _create(self, row: Row, action: WhopCreateChat, files: Sequence[object] | None, client: WhopClient) -> Created:
-        fields = action.model_dump(exclude_unset=True, exclude=OF_AICHATS)
-        if "attachments" in action.model_fields_set:
+    def _create(self, row: Row, action: Action, files: Sequence[object] | None, client: WhopClient) -> Created:
+        fields = {name: value for name, value in action.fields.items() if name not in OF_AICHATS}
+        if "attachments" in action.fields:
             fields["attachments"] = files
         if row.title is not None:
             fields["title"] = row.title
         if row.run.target is not None:
             fields["company_id"] = row.run.target
         # Not validated again, because the limits were checked when aichats received the action.
-        chat = CreateAiChat.model_construct(**fields)
-        created = _created(client.create_ai_chat(chat, idempotency_key=row.idempotency_key))
-        if action.await_reply:
+        created = _created(client.create_ai_chat(fields, idempotency_key=row.idempotency_key))
+        if action.fields.get("await_reply"):
             answer = created.result["chat"]
             created.result["baseline"] = {name: answer[name] for name in BASELINE}
         return created
 
     def _find(self, row: Row, _seen: Json) -> list[Created]:
         """Look for the run's chat with the credential of the call whose outcome is unknown."""
+        from aichats.runs.providers.lookups import Driver
+
         # A replay needs a newer walk, because a person may have deleted the chat before the replay.
         since = max(row.opened_at, (row.unsettled_at or self.ledger.clock()) + self.settle)
         credential, mark = row.credential or self.credential(row), str(row.title)[:MARK_CHARACTERS]
@@ -277,26 +279,30 @@ class WhopProvider:
         if not changes and "chat" in stored:
             return Created(chat_id, stored)
         try:
-            update = UpdateAiChat.model_construct(**changes)
-            chat = client.update_ai_chat(chat_id, update) if changes else client.retrieve_ai_chat(chat_id)
+            chat = client.update_ai_chat(chat_id, changes) if changes else client.retrieve_ai_chat(chat_id)
         except ProtocolError:
             return Created(chat_id)
         return Created(chat_id, _created(chat).result)
 
 
+def _needs_fetching(action: Action) -> bool:
+    """Return whether an action attaches files that are not at Whop yet."""
+    return any(not isinstance(attachment, str) for attachment in action.fields.get("attachments") or ())
+
+
 def _company_of(row: Row) -> str | None:
     """Return the company whose credential a run needs."""
     action = row.run.action
-    return action.company_id if isinstance(action, WhopUpdateChat) else row.run.target
+    return row.run.target if action.type == _CREATE else action.fields.get("company_id")
 
 
-def _of_new_chat(row: Row, action: Any) -> dict[str, Any]:
+def _of_new_chat(row: Row, action: Action) -> dict[str, Any]:
     """Return the changes to a new chat: the title if the chat was created with another one, and the preference."""
     # A row of an earlier version does not say whether its title has a mark.
     is_marked = row.title is not None or row.key_base is None
     changes: dict[str, Any] = {"title": action.title} if is_marked else {}
-    if action.notification_preference is not None:
-        changes["notification_preference"] = action.notification_preference
+    if (preference := action.fields.get("notification_preference")) is not None:
+        changes["notification_preference"] = preference
     return changes
 
 
