@@ -23,8 +23,8 @@ from aichats.automations.reconcile import AutomationService
 from aichats.aws.secrets import SecretStore
 from aichats.bootstrap import Application
 from aichats.events.log import EventLog
-from aichats.runs.actions import connect
 from aichats.runs.ledger.times import utc_now
+from aichats.runs.providers.connected import connect
 from aichats.runs.providers.marks import preparation
 from aichats.runs.queue import Queue
 from aichats.settings import Settings

@@ -17,14 +17,14 @@ from aichats.aws.secrets import SecretKind, SecretStore
 from aichats.errors import SecretError
 from aichats.http.deadline import time_limit
 from aichats.http.transport import DeadlineTransport
-from aichats.runs.actions import connect, first_secrets
+from aichats.runs.actions import first_secrets
 from aichats.runs.dispatch import Dispatcher
 from aichats.runs.ledger.ledger import Ledger
 from aichats.runs.ledger.locks import Locks
 from aichats.runs.messages import MessageHandler
 from aichats.runs.perform import Performer
+from aichats.runs.providers.connected import connect
 from aichats.runs.providers.marks import preparation
-from aichats.runs.providers.port import Provider
 from aichats.runs.queue import EventMessage, JobMessage, Queue, WatchMessage
 from aichats.settings import (
     BudgetSettings,
@@ -61,6 +61,7 @@ if TYPE_CHECKING:
     from aichats.runs.ledger.history import History
     from aichats.runs.ledger.jobs import Jobs
     from aichats.runs.ledger.rows import Row
+    from aichats.runs.providers.provider import Provider
     from aichats.runs.replay import Replayed, Replays, ReplayTerms
     from aichats.runs.stack_pause import StackPause
     from aichats.runs.stranded import StrandedRuns
@@ -87,7 +88,7 @@ class Application:
     ledger: Ledger
     queue: Queue
     settings: Settings
-    providers: dict[str, Provider]
+    providers: Mapping[str, Provider]
 
     @cached_property
     def http_api_settings(self) -> HttpApiSettings:

@@ -32,7 +32,7 @@ class Api:
     def __init__(self, *script: Step, error: Exception | None = None, **settings: Any) -> None:
         self.whop = ScriptedTransport(*script)
         app = make_application(self.whop, **settings)
-        app.providers["whop"] = replace(app.provider(WhopProvider), fetch=self._fetch)
+        app.providers = {**app.providers, "whop": replace(app.provider(WhopProvider), fetch=self._fetch)}
         self.call = HttpCaller(create_api(app).resolve)
         self._error = error
 

@@ -66,11 +66,11 @@ def test_an_action_that_an_older_api_version_does_not_know_is_rejected_whole(
 ) -> None:
     older, provider = app.providers["whop"], app.provider(WhopProvider)
     settings = provider.settings.model_copy(update={"whop_api_version": "2026-09-15"})
-    app.providers["whop"] = replace(provider, settings=settings)
+    app.providers = {**app.providers, "whop": replace(provider, settings=settings)}
     definition = scheduled() | {"action": {**scheduled()["action"], "agent_identifier": "support"}}
     assert run(api, definition, "a").status == 202
     sqs.sent.clear()
-    app.providers["whop"] = older
+    app.providers = {**app.providers, "whop": older}
 
     answer = api("POST", "/automations/weekly/run", headers={"idempotency-key": "b"})
 

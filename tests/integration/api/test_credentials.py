@@ -105,7 +105,7 @@ def test_a_read_with_a_connection_that_whop_rejects_as_invalid_asks_for_its_rene
     asked: list[tuple[str, str | None]] = []
     whop = application.provider(WhopProvider)
     credentials = replace(whop.credentials, renew=lambda name, rejected: asked.append((name, rejected)))
-    application.providers["whop"] = replace(whop, credentials=credentials)
+    application.providers = {**application.providers, "whop": replace(whop, credentials=credentials)}
 
     assert HttpCaller(create_api(application).resolve)("GET", "/chats").status == 502
     assert asked == expected

@@ -34,7 +34,7 @@ from aichats.runs.ledger.steering import REPLAYABLE
 from aichats.runs.model import Run
 from aichats.runs.perform import MAX_AGE, Performer
 from aichats.runs.providers.marks import preparation
-from aichats.runs.providers.port import Provider
+from aichats.runs.providers.provider import Provider
 from aichats.runs.queue import Queue, QueueError
 from aichats.runs.stranded import StrandedRuns
 from aichats.whop import WhopClient

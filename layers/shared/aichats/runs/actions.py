@@ -1,28 +1,22 @@
-"""The registry of providers: their secrets, and the objects that perform the actions.
+"""The secrets of the stack.
 
-To add a provider, extend :data:`SECRETS` and :func:`connect`, and its actions in :mod:`aichats.runs.action`.
+To add a provider, extend :data:`SECRETS`, :func:`aichats.runs.providers.connected.connect`, and its actions in
+:mod:`aichats.runs.action`.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel
 
-from aichats.aws.clients import aws_client
-from aichats.aws.secrets import SecretKind, SecretStore
-from aichats.http import BaseTransport
+from aichats.aws.secrets import SecretKind
 from aichats.kodey.credentials import KODEY_SECRET, KodeySecret
-from aichats.kodey.settings import KodeySettings
 from aichats.whop.connections import CONNECTION, DEFAULT_CONNECTION
-from aichats.whop.credentials import WEBHOOK_SECRET, WHOP_SECRET, Credentials, WebhookSecret, WhopSecret
-from aichats.whop.renewal_requests import RenewalRequests
-from aichats.whop.settings import WhopSettings
+from aichats.whop.credentials import WEBHOOK_SECRET, WHOP_SECRET, WebhookSecret, WhopSecret
 
 if TYPE_CHECKING:
-    from aichats.runs.ledger.ledger import Ledger
-    from aichats.runs.providers.port import Provider
+    pass
 
 
 @dataclass(frozen=True)
@@ -49,30 +43,6 @@ SECRETS: dict[str, SecretForm] = {
 
 The variable ``<NAME>_SECRET`` has the name in Secrets Manager.
 """
-
-
-def connect(
-    environment: Mapping[str, str], secrets: SecretStore, transport: BaseTransport, ledger: "Ledger"
-) -> "dict[str, Provider]":
-    """Return all providers by their names, with their settings from the environment.
-
-    The modules of the providers are imported here, because they import this module.
-
-    Raises:
-        ConfigurationError: a variable is missing or invalid.
-    """
-    from aichats.runs.providers.attachments import fetch_attachment
-    from aichats.runs.providers.kodey import KodeyProvider
-    from aichats.runs.providers.whop import WhopProvider
-
-    whop = WhopSettings.from_environment(environment)
-    renewals = RenewalRequests(lambda: aws_client("lambda"), whop.refresh_tokens_function, secrets.clock)
-    credentials = Credentials(secrets, whop.whop_secret, renewals.request)
-    providers: list[Provider] = [
-        WhopProvider(whop, credentials, transport, ledger, partial(fetch_attachment, whop.attachments_bucket)),
-        KodeyProvider(KodeySettings.from_environment(environment), secrets, transport),
-    ]
-    return {provider.name: provider for provider in providers}
 
 
 def first_secrets(environment: Mapping[str, str]) -> dict[str, SecretKind[Any]]:

@@ -10,12 +10,14 @@
 The caller of :meth:`Performer.perform` sends a waiting run to the queue. If that fails, ``sweep_runs`` finds the run.
 """
 
+from __future__ import annotations
+
 import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import partial
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from aichats.aws.observability import count_now, logger
 from aichats.errors import (
@@ -50,7 +52,10 @@ from aichats.runs.ledger.locks import LockedError, Locks
 from aichats.runs.ledger.row_changes import LedgerConflictError
 from aichats.runs.ledger.rows import EndStatus, Row
 from aichats.runs.model import Run
-from aichats.runs.providers.port import Created, Effect, NotYetError, Provider, SupersededError
+from aichats.runs.providers.port import Created, Effect, NotYetError, SupersededError
+
+if TYPE_CHECKING:
+    from aichats.runs.providers.provider import Provider
 
 MAX_AGE = timedelta(hours=24)
 ROTATION = timedelta(minutes=15)

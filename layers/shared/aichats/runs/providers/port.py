@@ -1,4 +1,4 @@
-"""The port that each provider implements to perform its actions.
+"""The effects of actions, which the providers perform (:class:`aichats.runs.providers.provider.Provider`).
 
 An action consists of *effects*, each of which must happen at most once, and of calls that may be repeated. aichats
 records the result of an effect before the next effect begins, so a resumed run continues there. If an effect may have
@@ -8,15 +8,12 @@ begun earlier, aichats looks for it first.
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, Protocol
+from typing import Any
 
 from pydantic import BaseModel
 
 from aichats.errors import AichatsError, ProtocolError
 from aichats.json_types import Json
-from aichats.runs.action import Action
-from aichats.runs.ledger.rows import Row
-from aichats.runs.model import Run
 
 MAX_KEPT_CHARACTERS = 1000
 """The maximum length of each text in a provider's answer that a run keeps."""
@@ -118,58 +115,3 @@ def _bounded(value: Any) -> Any:
     if isinstance(value, dict):
         return {name: _bounded(part) for name, part in value.items()}
     return value[:MAX_KEPT_CHARACTERS] if isinstance(value, str) else value
-
-
-class Provider(Protocol):
-    """A provider, which checks and performs its actions. Safe to share between threads."""
-
-    @property
-    def name(self) -> str:
-        """The name of the provider, with which the types of its actions begin."""
-
-    @property
-    def call_limit(self) -> timedelta:
-        """The maximum duration of a call, unless an effect has its own limit."""
-
-    @property
-    def settle(self) -> timedelta:
-        """The time after a lost response in which the effect may still appear."""
-
-    def api_version(self, action: Action) -> str | None:
-        """Return the version of the provider's API for new runs of an action; ``None`` if the API has no versions."""
-
-    def check(self, action: Action, within: str = "action.") -> None:
-        """Check that the API version for new runs knows all fields of an action.
-
-        Raises:
-            InputError: the version does not know a field. The error names the field, with the prefix ``within``.
-        """
-
-    def credential(self, row: Row, /) -> str:
-        """Return the name of the credential of the run's calls.
-
-        Raises:
-            SecretError: the credential can't be used.
-        """
-
-    def may_recover(self, row: Row, /) -> bool:
-        """Return whether the provider may accept the run's credential later, after it was rejected as invalid (401)."""
-
-    def per_second(self, run: Run) -> float:
-        """Return the number of such runs that may begin in a second within the provider's rate limit."""
-
-    def effect(self, row: Row) -> Effect | None:
-        """Return the next effect; ``None`` if all effects are recorded.
-
-        Raises:
-            SecretError: the credential can't be used.
-        """
-
-    def complete(self, row: Row) -> Created:
-        """Make the calls that follow the effects. They may be repeated.
-
-        Raises:
-            NotYetError: the calls must wait.
-            SupersededError: a newer run has changed the same fields.
-            AichatsError: a call failed.
-        """
