@@ -5,7 +5,6 @@ A check accepts only values that are certainly valid. The models of the actions 
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from aichats.json_types import Json
@@ -14,11 +13,10 @@ type Check = Callable[[Any], bool]
 """Returns whether a decoded JSON value is certainly valid, so that its model accepts it and does not change it."""
 
 
-@dataclass(frozen=True)
 class ActionKind:
     """The properties that all actions of one type share.
 
-    Attributes:
+    Args:
         fields: the names of all fields, in the order of the model, each with its check.
         message: the name of the field with the message; ``None`` if there is no message.
         target: the pattern of a target.
@@ -29,22 +27,30 @@ class ActionKind:
         slow: whether the provider takes minutes; if so, the action is only performed from the slow queue.
     """
 
-    fields: Mapping[str, Check]
-    message: str | None
-    target: str
-    target_in_words: str
-    chat_id: str
-    optional_target: bool = False
-    fits: Callable[[Json], bool] = bool
-    slow: bool = False
+    # No dataclass, because generating its methods takes longer than importing a module.
+    def __init__(
+        self,
+        fields: Mapping[str, Check],
+        message: str | None,
+        *,
+        target: str,
+        target_in_words: str,
+        chat_id: str,
+        optional_target: bool = False,
+        fits: Callable[[Json], bool] = bool,
+        slow: bool = False,
+    ) -> None:
+        self.fields, self.message, self.fits, self.slow = fields, message, fits, slow
+        self.target_in_words = target_in_words
+        self._target, self._optional_target, self._chat_id = target, optional_target, chat_id
 
     def accepts_target(self, target: str | None) -> bool:
         """Return whether a target is valid."""
-        return self.optional_target if target is None else re.fullmatch(self.target, target) is not None
+        return self._optional_target if target is None else re.fullmatch(self._target, target) is not None
 
     def accepts_chat_id(self, chat_id: str) -> bool:
         """Return whether an id is the id of a chat that such an action creates or changes."""
-        return re.fullmatch(self.chat_id, chat_id) is not None
+        return re.fullmatch(self._chat_id, chat_id) is not None
 
 
 def text(maximum: int | None = None) -> Check:

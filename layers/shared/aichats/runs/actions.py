@@ -6,7 +6,7 @@ To add a provider, extend :data:`SECRETS`, :func:`aichats.runs.providers.connect
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pydantic import BaseModel
 
@@ -14,9 +14,6 @@ from aichats.aws.secrets import SecretKind
 from aichats.kodey.credentials import KODEY_SECRET, KodeySecret
 from aichats.whop.connections import CONNECTION, DEFAULT_CONNECTION
 from aichats.whop.credentials import WEBHOOK_SECRET, WHOP_SECRET, WebhookSecret, WhopSecret
-
-if TYPE_CHECKING:
-    pass
 
 
 @dataclass(frozen=True)
