@@ -30,7 +30,7 @@ from aichats.runs.perform import Performer
 from aichats.runs.providers.marks import preparation
 from aichats.runs.providers.whop import WhopProvider
 from aichats.runs.queue import Queue, RunMessage
-from aichats.whop import WhopClient
+from aichats.whop.client import WhopClient
 from aichats.whop.credentials import ALL_COMPANIES, Credential
 from aichats.whop.settings import WhopSettings
 from benchmarks.memory_table import MemoryTable

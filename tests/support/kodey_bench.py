@@ -8,7 +8,7 @@ import pytest
 
 from aichats.errors import AichatsError
 from aichats.http.deadline import time_limit
-from aichats.kodey import KodeyClient
+from aichats.kodey.client import KodeyClient
 from aichats.runs.action import Action
 from aichats.runs.ledger.ledger import Ledger
 from aichats.runs.ledger.locks import Locks

@@ -5,7 +5,8 @@ from collections.abc import Callable
 import httpx
 import pytest
 
-from aichats.kodey import KodeyClient, NewKodeyChat
+from aichats.kodey.client import KodeyClient
+from aichats.kodey.models import NewKodeyChat
 from tests.support.fakes import ok
 from tests.support.kodey_replies import chat, message
 from tests.support.request_fields import fields_of

@@ -5,7 +5,7 @@ from typing import Any
 import httpx
 
 from aichats.http.tokens import Token
-from aichats.kodey import KodeyClient
+from aichats.kodey.client import KodeyClient
 from tests.support.fakes import Json, ScriptedTransport, Step
 
 SECRET_KEY = "sk_live_0123456789"

@@ -6,7 +6,7 @@ from typing import BinaryIO
 
 from aichats.aws.secrets import SecretStore
 from aichats.http.tokens import Token
-from aichats.kodey import KodeyClient
+from aichats.kodey.client import KodeyClient
 from aichats.kodey.credentials import KODEY_SECRET
 from aichats.kodey.settings import KodeySettings
 from aichats.runs.ledger.ledger import Ledger
@@ -14,8 +14,8 @@ from aichats.runs.ledger.rows import Row
 from aichats.runs.providers.attachments import FetchFile
 from aichats.runs.providers.kodey import KodeyProvider
 from aichats.runs.providers.whop import WhopProvider
-from aichats.whop import WhopClient
 from aichats.whop.attachments import FetchedAttachment
+from aichats.whop.client import WhopClient
 from aichats.whop.credentials import Credential, Credentials
 from aichats.whop.settings import WhopSettings
 from tests.support.fakes import FakeSecretsManager, ScriptedTransport

@@ -1,13 +1,16 @@
 """A run that has created its chat, and the watch of this chat, whose answers the test sets."""
 
+import json
 from datetime import timedelta
 
 from aichats.errors import AichatsError
+from aichats.http import Headers
+from aichats.http.answers import ProviderAnswer
 from aichats.runs.action import Action
 from aichats.runs.ledger.rows import Row
 from aichats.runs.queue import Queue, WatchMessage, read_message
 from aichats.runs.reply_watch import ReplyWatch, first_watch
-from aichats.whop.models import AiChat
+from aichats.whop.chats import WhopChat, read_chat
 from tests.support.actions import whop_create_chat
 from tests.support.fakes import FakeSqs, Json, Step, ai_chat, ok
 from tests.support.ledgers import make_run
@@ -73,11 +76,11 @@ class WatchBench(WhopBench):
             self.look(message)
         return delays
 
-    def _retrieve(self, row: Row) -> AiChat:
+    def _retrieve(self, row: Row) -> WhopChat:
         self.looks.append(row.chat_id)
         if isinstance(self.chat, AichatsError):
             raise self.chat
-        return AiChat.model_validate(self.chat)
+        return read_chat(ProviderAnswer(200, Headers(), json.dumps(self.chat).encode(), "whop"))
 
 
 def watched(*script: Step, action: Action = AWAITING) -> WatchBench:

@@ -12,7 +12,7 @@ from aichats.runs.model import Run
 from aichats.runs.perform import Outcome, Performer
 from aichats.runs.providers.marks import key_base, preparation
 from aichats.runs.providers.whop import WhopProvider
-from aichats.whop import WhopClient
+from aichats.whop.client import WhopClient
 from tests.support.fakes import ScriptedTransport, Step
 from tests.support.ledgers import LEASE, Clock, make_ledger, make_run
 from tests.support.providers import whop_provider

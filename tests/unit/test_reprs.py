@@ -16,9 +16,9 @@ from aichats.http.answers import ProviderAnswer
 from aichats.http.masking import Mask
 from aichats.http.transport import DeadlineTransport
 from aichats.http.uploads import UploadTarget
-from aichats.kodey import KodeyClient
+from aichats.kodey.client import KodeyClient
 from aichats.kodey.credentials import KODEY_SECRET, KodeySecret
-from aichats.whop import WhopClient
+from aichats.whop.client import WhopClient
 from aichats.whop.connection_states import ConnectionStatus
 from aichats.whop.connections import CONNECTION, ConnectedAccount, ConnectionSecret, DescribedConnection, Grant
 from aichats.whop.credentials import WHOP_SECRET, Credentials, WebhookSecret, WhopSecret

@@ -11,7 +11,7 @@ from aichats.errors import AichatsError, AuthenticationError, PermissionDeniedEr
 from aichats.http.deadline import time_limit
 from aichats.http.transport import DeadlineTransport
 from aichats.kodey.client import KodeyClient
-from aichats.whop import WhopClient
+from aichats.whop.client import WhopClient
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping

@@ -17,7 +17,7 @@ from aichats.automations.webhook_check import request_webhook_check
 from aichats.aws.table import Table
 from aichats.errors import OutcomeUnknownError, ProtocolError, ProviderError
 from aichats.http.transport import DeadlineTransport
-from aichats.whop import WhopClient
+from aichats.whop.client import WhopClient
 from aichats.whop.webhook_registration import Webhook, WebhooksClient, webhooks_for
 from aichats_cli.admin.companies import check_company
 from aichats_cli.admin.connections import companies_in

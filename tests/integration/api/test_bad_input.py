@@ -8,8 +8,8 @@ from pydantic import TypeAdapter
 
 from aichats.api.app import create_api
 from aichats.validation import read_stored
-from aichats.whop import CreateAiChat
 from aichats.whop.actions import WhopCreateChat
+from aichats.whop.models import CreateAiChat
 from tests.support.fakes import Json, ScriptedTransport
 from tests.support.lambda_calls import HttpCaller, call_api, http_event, make_application
 from tests.support.runs_api import items

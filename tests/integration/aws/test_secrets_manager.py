@@ -13,7 +13,7 @@ from mypy_boto3_secretsmanager import SecretsManagerClient
 from aichats.api.callers import Caller, find_caller
 from aichats.aws.secrets import REFRESH_AFTER_SECONDS, SecretStore
 from aichats.errors import SecretError
-from aichats.whop import WhopClient
+from aichats.whop.client import WhopClient
 from tests.support.fakes import JSON, FakeClock, Json, ScriptedTransport, ai_chat, error_response, ok
 from tests.support.providers import whop_token
 

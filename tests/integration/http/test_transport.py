@@ -16,8 +16,8 @@ from aichats.errors import APIConnectionError, APITimeoutError, OutcomeUnknownEr
 from aichats.http import deadline, transport
 from aichats.http.deadline import time_limit
 from aichats.http.transport import DeadlineTransport
-from aichats.kodey import KodeyClient
-from aichats.whop import WhopClient
+from aichats.kodey.client import KodeyClient
+from aichats.whop.client import WhopClient
 from benchmarks.certificates import make_certificate
 from benchmarks.raw_server import Connection, RawServer, serving
 from local.ports import free_port

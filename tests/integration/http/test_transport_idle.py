@@ -13,7 +13,7 @@ from aichats.aws import clients
 from aichats.errors import OutcomeUnknownError
 from aichats.http import transport
 from aichats.http.transport import KEEPALIVE_SECONDS, DeadlineTransport
-from aichats.whop import WhopClient
+from aichats.whop.client import WhopClient
 from benchmarks.raw_server import Connection, RawServer, serving
 from tests.support.fakes import ai_chat
 

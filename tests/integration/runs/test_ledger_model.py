@@ -23,7 +23,7 @@ from aichats.aws.attributes import decode, encode
 from aichats.aws.observability import metrics
 from aichats.http import retry, uploads
 from aichats.json_types import Json
-from aichats.kodey import KodeyClient
+from aichats.kodey.client import KodeyClient
 from aichats.runs.action import Action
 from aichats.runs.dispatch import Dispatcher
 from aichats.runs.ledger import texts
@@ -37,8 +37,8 @@ from aichats.runs.providers.marks import preparation
 from aichats.runs.providers.provider import Provider
 from aichats.runs.queue import Queue, QueueError
 from aichats.runs.stranded import StrandedRuns
-from aichats.whop import WhopClient
 from aichats.whop.attachments import S3Attachment, UrlAttachment
+from aichats.whop.client import WhopClient
 from tests.support.actions import kodey_create_chat, kodey_send_message, whop_create_chat, whop_update_chat
 from tests.support.crashing import (
     LAG,

@@ -7,7 +7,7 @@ import pytest
 
 from aichats.errors import NotFoundError, PermissionDeniedError
 from aichats.runs.action import Action
-from aichats.whop import AiChat
+from aichats.whop.models import AiChat
 from tests.support.actions import whop_create_chat, whop_update_chat
 from tests.support.fakes import ai_chat, error_response, ok, page
 from tests.support.ledgers import MUTE, NOON, SETTLE, make_run

@@ -9,7 +9,7 @@ from aichats.errors import SecretError, SecretUnavailableError
 from aichats.http.deadline import time_limit
 from aichats.runs.model import Run
 from aichats.runs.perform import MAX_AGE, ROTATION, Outcome
-from aichats.whop import WhopClient
+from aichats.whop.client import WhopClient
 from tests.support.fakes import Step, ai_chat, error_response, ok
 from tests.support.ledgers import LEASE, make_run
 from tests.support.providers import whop_provider

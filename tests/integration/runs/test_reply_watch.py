@@ -26,7 +26,7 @@ from aichats.runs.ledger.replies import store_result
 from aichats.runs.ledger.rows import Row
 from aichats.runs.queue import QueueError, WatchMessage, read_message
 from aichats.runs.reply_watch import EXTRA_TIME, first_watch
-from aichats.whop.models import AiChat
+from aichats.whop.chats import WhopChat
 from tests.support.fakes import aws_error, ok
 from tests.support.ledgers import CREATE, ERROR, GONE, LEASE, NOON, SETTLE, Overtaken, item, make_run
 from tests.support.watching import ANSWERED, AWAITING, LIMIT, WatchBench, new_chat, watched
@@ -224,7 +224,7 @@ def test_two_looks_at_the_same_time_become_one_by_the_next_look() -> None:
     first = first_watch(bench.run_id, bench.clock.now)
     retrieve = bench.watch.chat_of
 
-    def retrieve_beside_another(row: Row) -> AiChat:
+    def retrieve_beside_another(row: Row) -> WhopChat:
         bench.watch = replace(bench.watch, chat_of=retrieve)
         bench.look(first)
         return retrieve(row)

@@ -9,7 +9,7 @@ import pytest
 from aichats.errors import APIConnectionError, APITimeoutError, ProviderError
 from aichats.http.deadline import time_limit
 from aichats.http.transport import DeadlineTransport
-from aichats.whop import WhopClient
+from aichats.whop.client import WhopClient
 from tests.support.mock_servers import MockServer
 
 SIZE = 3_000_000

@@ -29,7 +29,7 @@ from aichats.aws.secrets import (
 from aichats.errors import AuthenticationError, SecretError, SecretUnavailableError
 from aichats.http.deadline import time_limit
 from aichats.kodey.credentials import KodeySecret
-from aichats.whop import WhopClient
+from aichats.whop.client import WhopClient
 from tests.support.fakes import (
     JSON,
     FakeClock,

@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from aichats.errors import InputError, ProtocolError
-from aichats.kodey import NewKodeyChat
+from aichats.kodey.models import NewKodeyChat
 from tests.support.fakes import Json, ok
 from tests.support.kodey_operations import DONE, NEW, OPERATIONS, each_operation, send
 from tests.support.kodey_replies import (
@@ -105,19 +105,19 @@ def test_another_base_url_may_be_given() -> None:
 
 def test_a_chat_that_was_created_comes_back() -> None:
     made = client(ok(chat()))[0].create_chat(**fields_of(NEW))
-    assert (made.id, made.agent_id, made.team_id, made.user_id) == ("chat_1", "agent_1", "team_1", None)
+    assert (made.id, made.agent_id, made.fields["teamId"], made.user_id) == ("chat_1", "agent_1", "team_1", None)
 
 
 def test_the_answer_to_a_message_is_the_assistants() -> None:
     reply = client(ok(message(content="Hello!")))[0].send_message("chat_1", "Hi")
-    assert (reply.id, reply.chat_id, reply.role, reply.content) == ("msg_2", "chat_1", "assistant", "Hello!")
+    assert (reply.id, reply.fields["chatId"], reply.role, reply.content) == ("msg_2", "chat_1", "assistant", "Hello!")
 
 
 def test_a_chat_is_retrieved_with_its_messages() -> None:
     question = without(message(id="msg_1", role="user", content="Hi"), "chatId")
     found = client(ok(chat(messages=[question, message()])))[0].retrieve_chat("chat_1")
     assert found.id == "chat_1"
-    assert [(one.role, one.content, one.chat_id) for one in found.messages] == [
+    assert [(one["role"], one["content"], one.get("chatId")) for one in found.whole["messages"]] == [
         ("user", "Hi", None),
         ("assistant", "Hello!", "chat_1"),
     ]
@@ -128,7 +128,7 @@ def test_lists_give_all_that_there_is() -> None:
         ok({"chats": [without(chat(userId="u"), "teamId")]}),
         ok({"messages": [message(), message(id="msg_3")]}),
     )
-    assert [(one.id, one.user_id, one.team_id) for one in kodey.list_chats()] == [("chat_1", "u", None)]
+    assert [(one.id, one.user_id, one.fields.get("teamId")) for one in kodey.list_chats()] == [("chat_1", "u", None)]
     assert [one.id for one in kodey.list_messages("chat_1")] == ["msg_2", "msg_3"]
 
 

@@ -10,8 +10,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from aichats.errors import InputError
-from aichats.kodey import Chat, ChatWithMessages, Message, NewKodeyChat
-from aichats.kodey.models import MAX_METADATA_DEPTH, ListChats
+from aichats.kodey.models import MAX_METADATA_DEPTH, Chat, ChatWithMessages, ListChats, Message, NewKodeyChat
 from aichats.validation import parse, parse_json
 from tests.support.fakes import Json
 from tests.support.kodey_replies import CREATED_AT, chat, message, without

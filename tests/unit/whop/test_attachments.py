@@ -8,9 +8,9 @@ from pydantic import TypeAdapter
 from aichats.errors import InputError
 from aichats.runs.model import Work
 from aichats.validation import parse, parse_json
-from aichats.whop import CreateAiChat
 from aichats.whop.actions import WhopCreateChat
 from aichats.whop.attachments import S3Attachment, UrlAttachment, name_of_file, to_fetch
+from aichats.whop.models import CreateAiChat
 from tests.support.fakes import Json
 
 URL = "https://example.com/report.pdf"

@@ -6,8 +6,8 @@ import httpx
 import pytest
 
 from aichats.errors import InputError, NotFoundError, PermissionDeniedError, ProtocolError
-from aichats.whop import CreateAiChat, UpdateAiChat, WhopClient
-from aichats.whop.models import ListAiChats
+from aichats.whop.client import WhopClient
+from aichats.whop.models import CreateAiChat, ListAiChats, UpdateAiChat
 from tests.support.fakes import Json, ScriptedTransport, Step, ai_chat, error_response, ok, page
 from tests.support.request_fields import fields_of
 
@@ -107,7 +107,8 @@ def test_of_an_update_what_is_unset_stays_out_and_what_is_none_clears() -> None:
 
 def test_an_update_patches_the_chat() -> None:
     whop, transport = client(ok(ai_chat(notification_preference="none")))
-    assert whop.update_ai_chat("aich_1", {"notification_preference": "none"}).notification_preference == "none"
+    changed = whop.update_ai_chat("aich_1", {"notification_preference": "none"})
+    assert changed.fields["notification_preference"] == "none"
     assert transport.calls == [("PATCH", "/api/v1/ai_chats/aich_1")]
     assert "idempotency-key" not in transport.requests[0].headers
 
@@ -188,7 +189,7 @@ def test_a_chat_id_is_quoted_in_the_path() -> None:
 def test_a_chat_is_retrieved_with_its_digits_as_they_are() -> None:
     digits = "123456789012345678901234567890.10"
     whop, transport = client(ok(ai_chat(blended_token_usage=digits)))
-    assert str(whop.retrieve_ai_chat("aich_1").blended_token_usage) == digits
+    assert whop.retrieve_ai_chat("aich_1").fields["blended_token_usage"] == digits
     assert transport.calls == [("GET", "/api/v1/ai_chats/aich_1")]
 
 

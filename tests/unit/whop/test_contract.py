@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from openapi_schema_validator import OAS31Validator
 
-from aichats.whop import CreateAiChat, UpdateAiChat, WhopClient
-from aichats.whop.models import ListAiChats
+from aichats.whop.client import WhopClient
+from aichats.whop.models import CreateAiChat, ListAiChats, UpdateAiChat
 from tests.support.fakes import Json, ScriptedTransport, ai_chat, ok, page
 from tests.support.request_fields import fields_of
 

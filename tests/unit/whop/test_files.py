@@ -18,7 +18,7 @@ from aichats.errors import (
 )
 from aichats.http import deadline
 from aichats.http.deadline import time_limit
-from aichats.whop import WhopClient
+from aichats.whop.client import WhopClient
 from aichats.whop.files import READY_PAUSES, FilesClient
 from tests.support.fakes import FakeClock, Json, ScriptedTransport, Step, error_response, ok
 from tests.support.http_calls import client

@@ -10,8 +10,7 @@ from pydantic import ValidationError
 
 from aichats.errors import InputError
 from aichats.validation import parse
-from aichats.whop import AiChat, CreateAiChat, UpdateAiChat
-from aichats.whop.models import AiChatPage, ListAiChats
+from aichats.whop.models import AiChat, AiChatPage, CreateAiChat, ListAiChats, UpdateAiChat
 from tests.support.fakes import Json, ai_chat
 
 

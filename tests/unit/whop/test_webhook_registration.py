@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from aichats.errors import NotFoundError, OutcomeUnknownError, ProtocolError
-from aichats.whop import WhopClient
+from aichats.whop.client import WhopClient
 from aichats.whop.webhook_registration import (
     FAILING_AFTER,
     MAX_WEBHOOK_PAGES,

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aichats.whop import CreateAiChat, UpdateAiChat, WhopClient
+from aichats.whop.client import WhopClient
+from aichats.whop.models import CreateAiChat, UpdateAiChat
 from tests.support.fakes import ScriptedTransport, ai_chat, ok
 from tests.support.request_fields import fields_of
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from aichats.automations.webhook_check import problems_at_whop
 from aichats.http.transport import DeadlineTransport
-from aichats.whop import WhopClient
+from aichats.whop.client import WhopClient
 from aichats_cli.admin.doctor.credentials import whop_secret
 from aichats_cli.admin.doctor.findings import Finding, fail, fine
 from aichats_cli.admin.proofs import VERIFY_SECONDS

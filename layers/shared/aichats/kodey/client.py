@@ -1,26 +1,27 @@
 """A client of Kodey's chats API with six operations on chats and messages."""
 
-import re
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 from aichats.http import BaseTransport
-from aichats.http.answers import read_answer
-from aichats.http.bodies import json_object
 from aichats.http.client import HttpClient
 from aichats.http.paths import segment
 from aichats.http.tokens import Token
 from aichats.http.transport import DeadlineTransport
-from aichats.json_types import Json
-from aichats.kodey.errors import KODEY_STYLE
-from aichats.kodey.kinds import ID_PATTERN
-from aichats.kodey.models import (
-    Chat,
-    ChatList,
-    ChatWithMessages,
-    ListChats,
-    Message,
-    MessageList,
+from aichats.kodey.chats import (
+    KodeyChat,
+    KodeyMessage,
+    read_chats,
+    read_created_chat,
+    read_messages,
+    read_one_message,
+    read_retrieved_chat,
 )
-from aichats.validation import parse
+from aichats.kodey.errors import KODEY_STYLE
+
+if TYPE_CHECKING:
+    from aichats.json_types import Json
 
 KODEY_BASE_URL = "https://pooled.api.kodey.ai"
 MESSAGE_SECONDS = 240.0
@@ -49,7 +50,7 @@ class KodeyClient:
         self._answer_timeout = answer_timeout
         self._http = HttpClient(KODEY_STYLE, base_url, token, timeout, transport or DeadlineTransport())
 
-    def create_chat(self, agent_id: str, user_id: str | None = None, metadata: Json | None = None) -> Chat:
+    def create_chat(self, agent_id: str, user_id: str | None = None, metadata: Json | None = None) -> KodeyChat:
         """Create a chat. The call is only retried if Kodey certainly did not create the chat.
 
         The arguments are the fields of :class:`~aichats.kodey.models.NewKodeyChat`, which are not checked again.
@@ -61,28 +62,30 @@ class KodeyClient:
         """
         owner = {} if user_id is None else {"userId": user_id}
         body = {"agentId": agent_id, **owner, "metadata": metadata or {}}
-        answer = self._http.call("POST", "/chat", body=body)
-        return read_answer(Chat, answer, chat_id=_created_id(answer.content))
+        return read_created_chat(self._http.call("POST", "/chat", body=body))
 
-    def list_chats(self, *, user_id: str | None = None, agent_type: str | None = None) -> list[Chat]:
+    def list_chats(self, *, user_id: str | None = None, agent_type: str | None = None) -> list[KodeyChat]:
         """Return all chats that the key may read, or only those of a user or a type of agent, in any order.
 
         Raises:
             InputError: an argument is too long or empty. Nothing was sent.
             ProviderError: the call failed.
         """
+        from aichats.kodey.models import ListChats
+        from aichats.validation import parse
+
         query = parse(ListChats, {"user_id": user_id, "agent_type": agent_type})
         params = query.model_dump(mode="json", by_alias=True, exclude_none=True)
-        return read_answer(ChatList, self._http.call("GET", "/chat", params=params)).chats
+        return read_chats(self._http.call("GET", "/chat", params=params))
 
-    def retrieve_chat(self, chat_id: str) -> ChatWithMessages:
-        """Return one chat, with its messages.
+    def retrieve_chat(self, chat_id: str) -> KodeyChat:
+        """Return one chat. Its ``whole`` has the messages.
 
         Raises:
             NotFoundError: the chat does not exist, or the key may not read it.
             ProviderError: any other failure.
         """
-        return read_answer(ChatWithMessages, self._http.call("GET", _path(chat_id)), chat_id=chat_id)
+        return read_retrieved_chat(self._http.call("GET", _path(chat_id)), chat_id)
 
     def delete_chat(self, chat_id: str) -> None:
         """Delete a chat.
@@ -92,7 +95,7 @@ class KodeyClient:
         """
         self._http.call("DELETE", _path(chat_id))
 
-    def send_message(self, chat_id: str, content: str) -> Message:
+    def send_message(self, chat_id: str, content: str) -> KodeyMessage:
         """Send a message and return the assistant's answer. The call is only retried if nothing was sent.
 
         Raises:
@@ -103,22 +106,16 @@ class KodeyClient:
         """
         body = {"content": content, "role": "user"}
         answer = self._http.call("POST", _messages_path(chat_id), body=body, timeout=self._answer_timeout)
-        return read_answer(Message, answer, chat_id=chat_id)
+        return read_one_message(answer, chat_id)
 
-    def list_messages(self, chat_id: str) -> list[Message]:
+    def list_messages(self, chat_id: str) -> list[KodeyMessage]:
         """Return all messages of a chat.
 
         Raises:
             NotFoundError: the chat does not exist, or the key may not read it.
             ProviderError: any other failure.
         """
-        return read_answer(MessageList, self._http.call("GET", _messages_path(chat_id)), chat_id=chat_id).messages
-
-
-def _created_id(content: bytes) -> str | None:
-    """Return the ``id`` at the top level of an answer that may otherwise be unreadable; ``None`` if it is missing."""
-    chat_id = json_object(content).get("id")
-    return chat_id if isinstance(chat_id, str) and re.fullmatch(ID_PATTERN, chat_id) else None
+        return read_messages(self._http.call("GET", _messages_path(chat_id)), chat_id)
 
 
 def _path(chat_id: str) -> str:

@@ -14,8 +14,6 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from pydantic import BaseModel, ConfigDict
-
 from aichats.aws.observability import logger
 from aichats.errors import AichatsError
 from aichats.http.deadline import time_limit
@@ -27,7 +25,7 @@ from aichats.runs.ledger.replies import as_utc, note_sent_look, replied, sent_lo
 from aichats.runs.ledger.rows import Row
 from aichats.runs.ledger.times import to_text
 from aichats.runs.queue import MAX_DELAY, Queue, WatchMessage
-from aichats.whop.models import AiChat
+from aichats.whop.chats import WhopChat
 
 FIRST_LOOK = timedelta(seconds=15)
 """The time from the end of a run to the first look at its chat."""
@@ -44,10 +42,9 @@ MAX_TOKENS = Decimal(10) ** 15
 """The number of tokens from which Whop's number counts as unknown, because a table can't store every number."""
 
 
-class ChatActivity(BaseModel):
+@dataclass(frozen=True)
+class ChatActivity:
     """The fields of a chat that grow when the agent replies."""
-
-    model_config = ConfigDict(from_attributes=True)
 
     message_count: int
     blended_token_usage: Decimal
@@ -72,7 +69,7 @@ class ReplyWatch:
 
     ledger: Ledger
     queue: Queue
-    chat_of: Callable[[Row], AiChat]
+    chat_of: Callable[[Row], WhopChat]
     limit: timedelta
     randomness: random.Random = field(default_factory=random.SystemRandom)
 
@@ -98,7 +95,7 @@ class ReplyWatch:
         else:
             self._compare(message, row, chat)
 
-    def _compare(self, message: WatchMessage, row: Row, chat: AiChat) -> None:
+    def _compare(self, message: WatchMessage, row: Row, chat: WhopChat) -> None:
         """Store the reply, if the agent has replied since the create."""
         result = reply_of(row, chat, self.ledger.clock())
         if result is None:
@@ -143,15 +140,15 @@ def first_watch(run_id: str, now: datetime) -> WatchMessage:
     return WatchMessage(run_id=run_id, began_at=now)
 
 
-def reply_of(row: Row, chat: AiChat, now: datetime) -> Json | None:
+def reply_of(row: Row, chat: WhopChat, now: datetime) -> Json | None:
     """Return the attributes of a run whose agent has replied; ``None`` if it has not.
 
     If Whop's answer to the create was lost or could not be read, the agent has replied if the chat has more than one
     message, or if it has used tokens.
     """
     stored = row.result.get("baseline")
-    before = None if stored is None else ChatActivity.model_validate(stored)
-    after = ChatActivity.model_validate(chat)
+    before = None if stored is None else _activity(stored)
+    after = _activity(chat.fields)
     moved_at = after.moved_since(before) if before else None
     count, usage = (before.message_count, before.blended_token_usage) if before else (1, Decimal(0))
     if not (moved_at or after.message_count > count or after.blended_token_usage > usage):
@@ -159,6 +156,15 @@ def reply_of(row: Row, chat: AiChat, now: datetime) -> Json | None:
     at = now if moved_at is None else min(moved_at, now)
     since = row.recorded_at or row.updated_at
     return replied(at, since, _tokens(usage, after.blended_token_usage))
+
+
+def _activity(fields: Json) -> ChatActivity:
+    last = fields["last_message_at"]
+    return ChatActivity(
+        message_count=fields["message_count"],
+        blended_token_usage=Decimal(fields["blended_token_usage"]),
+        last_message_at=None if last is None else datetime.fromisoformat(last),
+    )
 
 
 def _tokens(before: Decimal, after: Decimal) -> Decimal | None:

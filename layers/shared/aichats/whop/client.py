@@ -19,14 +19,15 @@ from aichats.http.client import HttpClient
 from aichats.http.paths import segment
 from aichats.http.tokens import Token
 from aichats.http.transport import DeadlineTransport
+from aichats.whop.chats import PageOfTitles, WhopChat, read_chat, read_titles
 from aichats.whop.errors import WHOP_STYLE
-from aichats.whop.models import AiChat, AiChatPage, ListAiChats, TitledPage
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from aichats.json_types import Json
     from aichats.whop.files import FilesClient
+    from aichats.whop.models import AiChatPage, ListAiChats
     from aichats.whop.webhook_registration import WebhooksClient
 
 WHOP_BASE_URL = "https://api.whop.com/api/v1"
@@ -70,7 +71,7 @@ class WhopClient:
         self._api_version = api_version
         self._http = HttpClient(WHOP_STYLE, base_url, token, timeout, transport or DeadlineTransport())
 
-    def create_ai_chat(self, chat: Json, *, idempotency_key: str) -> AiChat:
+    def create_ai_chat(self, chat: Json, *, idempotency_key: str) -> WhopChat:
         """Create a chat with the fields of :class:`~aichats.whop.models.CreateAiChat`, which are not checked again.
 
         The call is only retried if Whop certainly did not create the chat.
@@ -84,18 +85,18 @@ class WhopClient:
         if not re.fullmatch(r"[\x21-\x7e]{1,255}", idempotency_key):
             raise InputError([("idempotency_key", "must be 1 to 255 visible ASCII characters")])
         headers = {"idempotency-key": idempotency_key}
-        return _chat(self._call("POST", body=self._wire(chat), headers=headers))
+        return read_chat(self._call("POST", body=self._wire(chat), headers=headers))
 
-    def retrieve_ai_chat(self, chat_id: str) -> AiChat:
+    def retrieve_ai_chat(self, chat_id: str) -> WhopChat:
         """Return one chat.
 
         Raises:
             NotFoundError: the chat does not exist, or the credential may not read it.
             ProviderError: any other failure.
         """
-        return _chat(self._call("GET", _path(chat_id)))
+        return read_chat(self._call("GET", _path(chat_id)))
 
-    def update_ai_chat(self, chat_id: str, changes: Json) -> AiChat:
+    def update_ai_chat(self, chat_id: str, changes: Json) -> WhopChat:
         """Change a chat: the fields of :class:`~aichats.whop.models.UpdateAiChat`, which are not checked again.
 
         A field that is missing stays unchanged; ``None`` clears a field. The call is safe to repeat.
@@ -104,7 +105,7 @@ class WhopClient:
             NotFoundError: the chat does not exist, or the credential may not change it.
             ProviderError: any other failure.
         """
-        return _chat(self._call("PATCH", _path(chat_id), body=self._wire(changes)))
+        return read_chat(self._call("PATCH", _path(chat_id), body=self._wire(changes)))
 
     def delete_ai_chat(self, chat_id: str) -> None:
         """Delete a chat.
@@ -121,19 +122,21 @@ class WhopClient:
             InputError: the API version does not know ``agent_identifier``.
             ProviderError: the call failed.
         """
+        from aichats.whop.models import AiChatPage
+
         check_agent_identifier(query.agent_identifier, self._api_version)
         fields = query.model_dump(mode="json", exclude_none=True)
         params = {name: value if isinstance(value, str) else json.dumps(value) for name, value in fields.items()}
         return read_answer(AiChatPage, self._call("GET", params=params))
 
-    def list_titles(self, *, after: str | None, first: int) -> TitledPage:
+    def list_titles(self, *, after: str | None, first: int) -> PageOfTitles:
         """Return one page of the list with the ids and titles of its chats.
 
         Raises:
             ProviderError: the call failed.
         """
         params = {"first": str(first)} | ({} if after is None else {"after": after})
-        return read_answer(TitledPage, self._call("GET", params=params))
+        return read_titles(self._call("GET", params=params))
 
     @cached_property
     def webhooks(self) -> WebhooksClient:
@@ -184,15 +187,6 @@ def check_agent_identifier(agent_identifier: str | None, api_version: str, field
     """
     if agent_identifier is not None and _version(api_version) < ACCOUNT_ID_SINCE:
         raise InputError([(field, "needs Whop's API version 2026-09-15 or later")])
-
-
-def _chat(answer: ProviderAnswer) -> AiChat:
-    return read_answer(AiChat, answer, chat_id=_chat_id(answer.content))
-
-
-def _chat_id(content: bytes) -> str | None:
-    match = re.search(rb'"id"\s*:\s*"(aich_[A-Za-z0-9_-]{1,100})"', content)
-    return match.group(1).decode() if match else None
 
 
 def _path(chat_id: str) -> str:

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, ValidationInfo, field_validator
 
 from aichats.models import MessageText, OrElse, ProviderReply, Request, Truth, WholeNumber
+from aichats.whop.chats import MAX_ID_CHARACTERS
 from aichats.whop.kinds import (
     CHAT_PATTERN,
     COMPANY_PATTERN,
@@ -19,8 +20,6 @@ from aichats.whop.kinds import (
     MAX_SUGGESTION_CHARACTERS,
     MAX_TITLE_CHARACTERS,
 )
-
-MAX_ID_CHARACTERS = 255
 
 type CompanyId = Annotated[
     str,

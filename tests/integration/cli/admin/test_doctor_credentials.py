@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from aichats.http.transport import DeadlineTransport
-from aichats.whop import WhopClient
+from aichats.whop.client import WhopClient
 from aichats.whop.connections import fingerprint
 from aichats_cli.admin.doctor.connections import check_connections, check_credentials
 from aichats_cli.admin.doctor.credentials import (

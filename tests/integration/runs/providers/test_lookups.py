@@ -9,7 +9,7 @@ import pytest
 from aichats.errors import AichatsError, BadRequestError, InternalServerError, ProtocolError, RateLimitError
 from aichats.runs.providers.lookups import MAX_PAUSE, MAX_RESTARTS, MIN_PAUSE, STINT, Driver, Walks
 from aichats.runs.providers.port import NotYetError
-from aichats.whop.models import TitledPage
+from aichats.whop.chats import PageOfTitles
 from tests.support.ledgers import LEASE, NOON, Clock, dynamodb, make_ledger
 
 MARK, OTHER = "a" * 10, "b" * 10
@@ -39,7 +39,7 @@ class Account:
         self.marked: dict[int, list[tuple[str, str]]] = {}
         self.meanwhile: Callable[[str | None], object] = nothing
 
-    def fetch(self, cursor: str | None) -> TitledPage:
+    def fetch(self, cursor: str | None) -> PageOfTitles:
         self.asked.append(cursor)
         self.clock.forward(seconds=self.takes)
         self.meanwhile(cursor)
@@ -49,8 +49,7 @@ class Account:
             *((chat_id, f"{mark} · W") for chat_id, mark in self.marked.get(number, [])),
         ]
         more = number + 1 < self.pages
-        info = {"end_cursor": str(number + 1) if more else None, "has_next_page": more}
-        return TitledPage.model_validate({"data": [{"id": id_, "title": t} for id_, t in chats], "page_info": info})
+        return PageOfTitles(chats, more, str(number + 1) if more else None)
 
     def look(self, mark: str = MARK, since: datetime = NOON, credential: str = "default") -> list[str]:
         """Look up a run's chat in a process of its own."""
@@ -229,8 +228,8 @@ def test_a_page_that_cannot_be_had_lets_all_wait_and_the_walk_goes_on_there(erro
 
 def test_a_list_that_says_there_is_more_and_not_where_is_never_complete() -> None:
     account = Account(pages=3)
-    page = {"data": [], "page_info": {"end_cursor": "1", "has_next_page": True}}
-    driver = Driver(NOON + LEASE, lambda _: TitledPage.model_validate(page), LIMIT)
+    page = PageOfTitles([], has_next_page=True, end_cursor="1")
+    driver = Driver(NOON + LEASE, lambda _: page, LIMIT)
 
     with pytest.raises(ProtocolError):
         Walks(account.ledger).find("default", MARK, NOON, driver)
@@ -238,8 +237,7 @@ def test_a_list_that_says_there_is_more_and_not_where_is_never_complete() -> Non
 
 def test_a_cursor_that_no_url_takes_harms_nothing() -> None:
     account = Account()
-    info = {"end_cursor": "c" * 100_000, "has_next_page": True}
-    page = TitledPage.model_validate({"data": [], "page_info": info})
+    page = PageOfTitles([], has_next_page=True, end_cursor="c" * 100_000)
     with pytest.raises(ProtocolError):
         Walks(account.ledger).find("default", MARK, NOON, Driver(NOON + LEASE, lambda _: page, LIMIT))
 

@@ -13,8 +13,8 @@ from aichats.bootstrap import Application
 from aichats.runs.action import Action
 from aichats.runs.ledger.rows import Row
 from aichats.runs.providers.whop import WhopProvider
-from aichats.whop import WhopClient
 from aichats.whop.attachments import Attachments
+from aichats.whop.client import WhopClient
 from aichats.whop.models import (
     AiChat,
     AiChatPage,
@@ -73,7 +73,7 @@ def create_chat(call: ApiCall[CreateChat, None]) -> Reply:
             return AiChat.model_validate(row.result["chat"])
         # A person resolved the run, and the ledger has only the chat's id.
         with _whop(call.app, run.target) as whop:
-            return whop.retrieve_ai_chat(str(row.chat_id))
+            return AiChat.model_validate(whop.retrieve_ai_chat(str(row.chat_id)).whole)
 
     return answer_of_run(call, perform(call, key, run), chat_of, lambda row: f"/chats/{row.chat_id}")
 
@@ -89,7 +89,7 @@ def list_chats(call: ApiCall[None, ListAiChats]) -> Reply:
 def get_chat(call: ApiCall[None, None]) -> Reply:
     """Return one chat."""
     with _whop(call.app) as whop:
-        return Reply(whop.retrieve_ai_chat(call.path["chat_id"]))
+        return Reply(AiChat.model_validate(whop.retrieve_ai_chat(call.path["chat_id"]).whole))
 
 
 @operation(
@@ -107,7 +107,7 @@ def update_chat(call: ApiCall[UpdateAiChat, None]) -> Reply:
     with _whop(call.app, call.body.company_id) as whop:
         chat = whop.update_ai_chat(chat_id, call.body.model_dump(exclude_unset=True))
     call.app.provider(WhopProvider).changes.note(chat_id, call.body.model_fields_set, f"PATCH /chats/{chat_id}")
-    return Reply(chat)
+    return Reply(AiChat.model_validate(chat.whole))
 
 
 @operation(

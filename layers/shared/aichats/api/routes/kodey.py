@@ -15,7 +15,7 @@ from aichats.api.run_view import RunView, view
 from aichats.api.starting import new_run, queue_and_watch, reserve_key
 from aichats.bootstrap import Application
 from aichats.errors import InputError
-from aichats.kodey import KodeyClient
+from aichats.kodey.client import KodeyClient
 from aichats.kodey.models import (
     AgentId,
     Chat,
@@ -98,7 +98,7 @@ def create_kodey_chat(call: ApiCall[CreateKodeyChat, None]) -> Reply:
     action = Action("kodey.create_chat", call.body.model_dump(mode="json", exclude_unset=True, exclude={"agent_id"}))
 
     def created_chat(row: Row) -> BaseModel:
-        chat = row.result.get("chat") or _kodey(call.app).retrieve_chat(str(row.chat_id)).model_dump(by_alias=True)
+        chat = row.result.get("chat") or _kodey(call.app).retrieve_chat(str(row.chat_id)).whole
         return CreatedChat(chat=chat, reply=row.result.get("reply"))
 
     outcome = _watched(call, "POST /kodey/chats", action, call.body.agent_id)
@@ -109,7 +109,8 @@ def create_kodey_chat(call: ApiCall[CreateKodeyChat, None]) -> Reply:
 def list_kodey_chats(call: ApiCall[None, ListChats]) -> Reply:
     """Return the chats that your Kodey key can see."""
     query = call.query
-    return Reply(Chats(data=_kodey(call.app).list_chats(user_id=query.user_id, agent_type=query.agent_type)))
+    chats = _kodey(call.app).list_chats(user_id=query.user_id, agent_type=query.agent_type)
+    return Reply(Chats.model_validate({"data": [chat.whole for chat in chats]}))
 
 
 @operation(
@@ -122,7 +123,7 @@ def list_kodey_chats(call: ApiCall[None, ListChats]) -> Reply:
 )
 def get_kodey_chat(call: ApiCall[None, None]) -> Reply:
     """Return one chat with its messages."""
-    return Reply(_kodey(call.app).retrieve_chat(call.path["chat_id"]))
+    return Reply(ChatWithMessages.model_validate(_kodey(call.app).retrieve_chat(call.path["chat_id"]).whole))
 
 
 @operation(
@@ -196,7 +197,8 @@ def send_kodey_message(call: ApiCall[SendMessage, None]) -> Reply:
 )
 def list_kodey_messages(call: ApiCall[None, None]) -> Reply:
     """Return the messages of a chat."""
-    return Reply(Messages(data=_kodey(call.app).list_messages(call.path["chat_id"])))
+    messages = _kodey(call.app).list_messages(call.path["chat_id"])
+    return Reply(Messages.model_validate({"data": [message.whole for message in messages]}))
 
 
 def _watched(

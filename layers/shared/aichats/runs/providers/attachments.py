@@ -19,8 +19,8 @@ from aichats.json_types import Json
 from aichats.runs.ledger.rows import Row
 from aichats.runs.ledger.times import to_text
 from aichats.runs.providers.port import NotYetError
-from aichats.whop import WhopClient
 from aichats.whop.attachments import FetchedAttachment, S3Attachment, UrlAttachment, name_of_file, to_fetch
+from aichats.whop.client import WhopClient
 
 type FetchFile = Callable[[FetchedAttachment, BinaryIO], str | None]
 """Writes the content of an attachment into a file and returns the type of the content, or ``None``.

@@ -21,7 +21,8 @@ from aichats.aws.secrets import SecretStore
 from aichats.errors import SecretError
 from aichats.http import BaseTransport
 from aichats.json_types import Json
-from aichats.kodey import Chat, KodeyClient, Message
+from aichats.kodey.chats import KodeyChat, KodeyMessage
+from aichats.kodey.client import KodeyClient
 from aichats.kodey.credentials import CALLS_PER_MINUTE, KODEY_SECRET, key_kind
 from aichats.kodey.settings import KodeySettings
 from aichats.runs.action import Action
@@ -107,7 +108,7 @@ class KodeyProvider:
         """Retrieve the chat if the answer to its creation could not be read. The effects have done everything else."""
         chat_id, result = str(row.chat_id), dict(row.result)
         if row.run.action.type == _CREATE and "chat" not in result:
-            result["chat"] = stored_answer(self.client.retrieve_chat(chat_id), Chat)
+            result["chat"] = stored_answer(self.client.retrieve_chat(chat_id))
         reply = result.get("reply")
         return Created(chat_id, result, datetime.fromisoformat(reply["createdAt"]) if reply else None)
 
@@ -118,9 +119,9 @@ class KodeyProvider:
 
         def act() -> Created:
             chat = client.create_chat(agent_id, user_id, fields.get("metadata"))
-            return Created(chat.id, {"chat": stored_answer(chat, Chat)})
+            return Created(chat.id, {"chat": stored_answer(chat)})
 
-        def listed() -> list[Chat]:
+        def listed() -> list[KodeyChat]:
             chats = client.list_chats(user_id=user_id)
             return [chat for chat in chats if (chat.user_id, chat.agent_id) == (user_id, agent_id)]
 
@@ -131,7 +132,7 @@ class KodeyProvider:
             chats = _new(listed(), note)
             if given is not None:
                 chats = [chat for chat in chats if not _of_user(client.list_messages(chat.id))]
-            return [Created(chat.id, {"chat": stored_answer(chat, Chat)}) for chat in chats]
+            return [Created(chat.id, {"chat": stored_answer(chat)}) for chat in chats]
 
         create = partial(accept_unreadable_answer, self.name, act)
         if given is None:
@@ -164,7 +165,7 @@ def own_user_id(run_id: str) -> str:
     return f"aichats-{run_id}"
 
 
-def _note_of(items: Sequence[Chat | Message], last: str | None) -> Json:
+def _note_of(items: Sequence[KodeyChat | KodeyMessage], last: str | None) -> Json:
     """Return a small note that distinguishes these items from newer items: a cut-off time, and the ids of later items.
 
     Raises:
@@ -178,7 +179,7 @@ def _note_of(items: Sequence[Chat | Message], last: str | None) -> Json:
     return {"since": since.isoformat(), "ids": [item.id for item in items if item.created_at >= since]}
 
 
-def _new[T: (Chat, Message)](items: Sequence[T], note: Json) -> list[T]:
+def _new[T: (KodeyChat, KodeyMessage)](items: Sequence[T], note: Json) -> list[T]:
     """Return the items that did not exist when the note was written."""
     if not note:
         return list(items)
@@ -186,23 +187,23 @@ def _new[T: (Chat, Message)](items: Sequence[T], note: Json) -> list[T]:
     return [item for item in items if item.created_at >= since and item.id not in ids]
 
 
-def _of_user(messages: Sequence[Message]) -> list[Message]:
+def _of_user(messages: Sequence[KodeyMessage]) -> list[KodeyMessage]:
     """Return the messages from the user. An agent may have greeted the user first."""
     return [message for message in messages if message.role == "user"]
 
 
-def _oldest_first(messages: Sequence[Message]) -> list[Message]:
+def _oldest_first(messages: Sequence[KodeyMessage]) -> list[KodeyMessage]:
     """Return the messages sorted by age, because Kodey promises no order."""
     return sorted(messages, key=lambda message: message.created_at)
 
 
-def _answer_to(message: Message, messages: Sequence[Message]) -> dict[str, Any] | None:
+def _answer_to(message: KodeyMessage, messages: Sequence[KodeyMessage]) -> dict[str, Any] | None:
     """Return the assistant's next message; ``None`` if the assistant did not answer in time."""
     answers = (later for later in messages if later.role == "assistant" and later.created_at >= message.created_at)
     answer = next(answers, None)
     return None if answer is None else _bounded(answer)
 
 
-def _bounded(message: Message) -> dict[str, Any]:
-    fields = stored_answer(message, Message) | {"content": message.content[:MAX_REPLY_CHARACTERS]}
+def _bounded(message: KodeyMessage) -> dict[str, Any]:
+    fields = stored_answer(message) | {"content": message.content[:MAX_REPLY_CHARACTERS]}
     return fields if len(message.content) <= MAX_REPLY_CHARACTERS else fields | {"content_truncated": True}

@@ -13,7 +13,7 @@ import json
 import random
 import uuid
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from itertools import batched
 from typing import Any
@@ -26,7 +26,7 @@ from aichats.runs.ledger.ledger import Ledger
 from aichats.runs.ledger.times import from_text, to_text
 from aichats.runs.providers.marks import mark_of
 from aichats.runs.providers.port import NotYetError
-from aichats.whop.models import TitledPage
+from aichats.whop.chats import PageOfTitles
 
 STINT = timedelta(seconds=20)
 """The maximum time that an invocation drives a walk, because other runs wait for its worker."""
@@ -47,7 +47,7 @@ MARKS_OF_ITEM = 1500
 WALK_LIFETIME = timedelta(days=7)
 """The retention time of an unused walk."""
 
-type Fetch = Callable[[str | None], TitledPage]
+type Fetch = Callable[[str | None], PageOfTitles]
 """Returns the page after a cursor, or the first page for ``None``."""
 type Marks = Mapping[str, list[str]]
 """The ids of the chats with each mark."""
@@ -77,15 +77,15 @@ class _Stint:
     cursors: set[str] = field(default_factory=set)
     is_complete: bool = False
 
-    def take(self, page: TitledPage) -> None:
+    def take(self, page: PageOfTitles) -> None:
         """Add a page's marks, and note the cursor of the next page."""
-        for chat in page.chats:
-            if (mark := mark_of(chat.title)) is not None:
-                self.marks.setdefault(mark, []).append(chat.id or "")
+        for chat_id, title in page.titles:
+            if (mark := mark_of(title)) is not None:
+                self.marks.setdefault(mark, []).append(chat_id or "")
         self.walk["pages"] += 1
-        self.is_complete = not page.page_info.has_next_page
+        self.is_complete = not page.has_next_page
         if not self.is_complete:
-            self._continue_after(page.page_info.end_cursor)
+            self._continue_after(page.end_cursor)
 
     def _continue_after(self, cursor: str | None) -> None:
         if not cursor or len(cursor) > MAX_CURSOR_CHARACTERS or cursor in {*self.cursors, self.walk.get("cursor")}:
@@ -228,8 +228,7 @@ class Walks:
         stint.take(page)
         if stint.is_complete and cursor is not None:
             # The first page is read again, because a chat may have moved to the front of the list meanwhile.
-            first = fetch(None)
-            stint.take(first.model_copy(update={"page_info": page.page_info}))
+            stint.take(replace(page, titles=fetch(None).titles))
 
     def _store(self, key: str, item: Json, stint: _Stint, error: AichatsError | None = None) -> dict[str, Any]:
         """Store the progress of a driver, and release the walk.

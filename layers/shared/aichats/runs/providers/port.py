@@ -10,9 +10,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from pydantic import BaseModel
-
 from aichats.errors import AichatsError, ProtocolError
+from aichats.http.plain_answers import PlainAnswer
 from aichats.json_types import Json
 
 MAX_KEPT_CHARACTERS = 1000
@@ -99,16 +98,9 @@ def accept_unreadable_answer(provider: str, create: Callable[[], Created]) -> Cr
     return created
 
 
-def stored_answer(reply: BaseModel, model: type[BaseModel]) -> dict[str, Any]:
-    """Return the part of a provider's answer that a run keeps: the fields of ``model``, with every text bounded."""
-    fields = reply.model_dump(mode="json", exclude_unset=True, include=_fields_of(model))
-    return {name: _bounded(value) for name, value in fields.items()}
-
-
-def _fields_of(model: type[BaseModel]) -> dict[str, Any]:
-    types: dict[str, Any] = {name: field.annotation for name, field in model.model_fields.items()}
-    models = {name for name, type_ in types.items() if isinstance(type_, type) and issubclass(type_, BaseModel)}
-    return {name: _fields_of(type_) if name in models else True for name, type_ in types.items()}
+def stored_answer(reply: PlainAnswer) -> dict[str, Any]:
+    """Return the part of a provider's answer that a run keeps: the fields that aichats knows, with bounded texts."""
+    return {name: _bounded(value) for name, value in reply.fields.items()}
 
 
 def _bounded(value: Any) -> Any:

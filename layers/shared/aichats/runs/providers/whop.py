@@ -31,10 +31,9 @@ from aichats.runs.providers.port import (
     accept_unreadable_answer,
     stored_answer,
 )
-from aichats.whop import AiChat, WhopClient
-from aichats.whop.client import check_agent_identifier
+from aichats.whop.chats import PageOfTitles, WhopChat
+from aichats.whop.client import WhopClient, check_agent_identifier
 from aichats.whop.credentials import Credential, Credentials, credential_named
-from aichats.whop.models import TitledPage
 from aichats.whop.settings import WhopSettings
 
 if TYPE_CHECKING:
@@ -210,7 +209,7 @@ class WhopProvider:
         baseline = {name: value for name, value in row.result.items() if name == "baseline"}
         return Created(chat_id, created.result | baseline)
 
-    def chat_of(self, row: Row) -> AiChat:
+    def chat_of(self, row: Row) -> WhopChat:
         """Return the chat of a run as it is now.
 
         Raises:
@@ -310,9 +309,9 @@ def _only(changes: dict[str, Any], fields: Collection[str]) -> dict[str, Any]:
     return {name: value for name, value in changes.items() if name in fields}
 
 
-def _page(client: WhopClient, cursor: str | None) -> TitledPage:
+def _page(client: WhopClient, cursor: str | None) -> PageOfTitles:
     return client.list_titles(after=cursor, first=PAGE_SIZE)
 
 
-def _created(chat: AiChat) -> Created:
-    return Created(chat.id, {"chat": stored_answer(chat, AiChat)})
+def _created(chat: WhopChat) -> Created:
+    return Created(chat.id, {"chat": stored_answer(chat)})
