@@ -4,6 +4,7 @@ import base64
 import html
 import json
 import logging
+import re
 import time
 import unicodedata
 from collections.abc import Callable
@@ -17,8 +18,9 @@ from hypothesis import strategies as st
 from aichats.errors import AichatsError, APIStatusError, BadRequestError, OutcomeUnknownError
 from aichats.http import Headers
 from aichats.http.client import HttpStyle
-from aichats.http.masking import HIDDEN, MAX_TEXT_CHARACTERS, TEXT_RUN, TOKEN_RUN, Mask, identifier
+from aichats.http.masking import HIDDEN, MAX_TEXT_CHARACTERS, TEXT_RUN, TOKEN_RUN, Mask, identifier, one_line
 from aichats.http.rejections import NOTHING_TO_HIDE
+from aichats.http.tokens import is_visible_ascii
 from aichats.kodey.errors import KODEY_STYLE
 from aichats.runs.failures import describe
 from aichats.whop.errors import WHOP_STYLE
@@ -204,6 +206,34 @@ def test_no_credential_comes_back(token: str, before: str, after: str) -> None:
     assert answer is not None
     assert token not in answer
     assert len(answer) <= MAX_TEXT_CHARACTERS
+
+
+texts_of_all_kinds = st.text(
+    st.characters() | st.sampled_from(" \t\n\r\x0b\x1c\x7f\x85\xa0\u200b\u200d\u2028\u3000\ufeff")
+)
+
+
+@given(text=texts_of_all_kinds)
+def test_a_text_becomes_one_line_as_the_regular_expression_says(text: str) -> None:
+    unshowable = (
+        r"[\s\x00-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff"
+        r"\ufff9-\ufffb]+"
+    )
+    assert one_line(text) == re.sub(unshowable, " ", text).strip()
+
+
+@given(text=texts_of_all_kinds | st.text(st.characters(max_codepoint=126)))
+def test_an_id_has_the_visible_characters_of_its_text(text: str) -> None:
+    assert identifier(text) == (re.sub(r"[^\x21-\x7e]+", "", text)[:100] or None)
+    assert is_visible_ascii(text) == bool(re.fullmatch(r"[\x21-\x7e]+", text))
+
+
+@given(text=st.text(max_size=60), secret=st.text(st.sampled_from("ab<&é-"), max_size=90), at=st.integers(0, 90))
+def test_a_short_text_is_masked_like_the_same_text_within_a_long_one(text: str, secret: str, at: int) -> None:
+    mask, short = Mask((), {"title": secret}), f"{text[:8]}\n{secret[at : at + 28]}"
+    padded = mask.text(f"{short}\n{'#' * 50}")
+    assert padded is not None
+    assert mask.text(short) == padded.removesuffix("#" * 50).strip()
 
 
 def test_a_large_text_is_searched_in_little_time(caplog: pytest.LogCaptureFixture) -> None:

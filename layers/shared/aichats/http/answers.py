@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from aichats.errors import ProtocolError
@@ -15,19 +14,17 @@ if TYPE_CHECKING:
     from aichats.http import Headers
 
 
-@dataclass(frozen=True)
 class ProviderAnswer:
     """A 2xx response.
 
-    Attributes:
+    Args:
         mask: hides the secrets of the request, which the response may repeat.
     """
 
-    status: int
-    headers: Headers = field(repr=False)
-    content: bytes = field(repr=False)
-    provider: str
-    mask: Mask = field(default=NOTHING_TO_HIDE, repr=False)
+    def __init__(
+        self, status: int, headers: Headers, content: bytes, provider: str, mask: Mask = NOTHING_TO_HIDE
+    ) -> None:
+        self.status, self.headers, self.content, self.provider, self.mask = status, headers, content, provider, mask
 
     @property
     def request_id(self) -> str | None:

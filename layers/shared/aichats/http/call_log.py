@@ -4,12 +4,10 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
 
 _CALLS: ContextVar[list["CallRecord"] | None] = ContextVar("calls", default=None)
 
 
-@dataclass(frozen=True)
 class CallRecord:
     """One attempt of a call.
 
@@ -21,11 +19,8 @@ class CallRecord:
         request_id: the provider's id of the request.
     """
 
-    began: float
-    seconds: float
-    call: str
-    status: int | None
-    request_id: str | None
+    def __init__(self, began: float, seconds: float, call: str, status: int | None, request_id: str | None) -> None:
+        self.began, self.seconds, self.call, self.status, self.request_id = began, seconds, call, status, request_id
 
 
 @contextmanager
@@ -44,6 +39,11 @@ def take_calls() -> list[CallRecord]:
     taken = calls.copy()
     calls.clear()
     return taken
+
+
+def is_recorded() -> bool:
+    """Return whether the calls of this context are recorded."""
+    return _CALLS.get() is not None
 
 
 def record_call(began: float, call: str, status: int | None, request_id: str | None) -> None:

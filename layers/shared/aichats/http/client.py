@@ -5,7 +5,6 @@ import random
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 from typing import Any, NoReturn
 
@@ -24,7 +23,7 @@ from aichats.errors import (
 from aichats.http import retry
 from aichats.http.answers import ProviderAnswer
 from aichats.http.bodies import compact_json
-from aichats.http.call_log import record_call
+from aichats.http.call_log import is_recorded, record_call
 from aichats.http.deadline import remaining, time_limit
 from aichats.http.masking import Mask
 from aichats.http.rejections import ErrorFactory, request_id
@@ -33,26 +32,29 @@ from aichats.http.tokens import Token, current_token
 
 CONNECT_SECONDS = 5.0
 MAX_ANSWER_BYTES = 8 * 1024 * 1024
+_HEADERS = {
+    "accept": "application/json",
+    "accept-encoding": "gzip, deflate",
+    "connection": "keep-alive",
+    "user-agent": "aichats",
+}
 
 logger = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
 class HttpStyle:
     """The part of a call that differs between providers.
 
-    Attributes:
+    Args:
         name: the provider's name.
         authorization: returns the headers with a token.
         error: returns a response of 300 or above as an error, with ``retry_after`` if the provider names a wait.
     """
 
-    name: str
-    authorization: Callable[[str], dict[str, str]]
-    error: ErrorFactory
+    def __init__(self, name: str, authorization: Callable[[str], dict[str, str]], error: ErrorFactory) -> None:
+        self.name, self.authorization, self.error = name, authorization, error
 
 
-@dataclass
 class HttpClient:
     """Calls one provider with one credential.
 
@@ -61,18 +63,24 @@ class HttpClient:
             (:func:`aichats.http.deadline.time_limit`) applies too.
     """
 
-    provider: HttpStyle
-    base_url: str
-    token: Token = field(repr=False)
-    timeout: float
-    transport: httpx.BaseTransport
-    headers: Mapping[str, str] = field(default_factory=dict)
-    sleep: Callable[[float], None] = time.sleep
-    randomness: random.Random = field(default_factory=random.SystemRandom)
-
-    def __post_init__(self) -> None:
-        headers = {"accept": "application/json", "user-agent": "aichats", **self.headers}
-        self._client = httpx.Client(transport=self.transport, trust_env=False, headers=headers)
+    def __init__(
+        self,
+        provider: HttpStyle,
+        base_url: str,
+        token: Token,
+        timeout: float,
+        transport: httpx.BaseTransport,
+        *,
+        headers: Mapping[str, str] | None = None,
+        sleep: Callable[[float], None] = time.sleep,
+        randomness: random.Random | None = None,
+    ) -> None:
+        self.provider, self.base_url, self.token, self.timeout = provider, base_url, token, timeout
+        self.transport, self.sleep = transport, sleep
+        self.randomness = randomness or random.SystemRandom()
+        self._headers = {**_HEADERS, **(headers or {})}
+        self._base_path = httpx.URL(base_url).path.rstrip("/")
+        self._cookies = httpx.Cookies()
 
     def call(
         self,
@@ -95,14 +103,17 @@ class HttpClient:
             OutcomeUnknownError: the call is a POST, and the provider may have performed it.
         """
         content = None if body is None else compact_json(body)
-        extra = dict(headers or {}) | ({"content-type": "application/json"} if content is not None else {})
+        sent = {**self._headers, **(headers or {})}
+        if content is not None:
+            sent["content-type"] = "application/json"
         limit = self.timeout if timeout is None else timeout
         limits = httpx.Timeout(limit, connect=min(CONNECT_SECONDS, limit))
         url = self.base_url.rstrip("/") + path
         with time_limit(limit):
-            request = self._client.build_request(
-                method, url, params=params, content=content, headers=extra, timeout=limits
+            request = httpx.Request(
+                method, url, params=params, headers=sent, content=content, cookies=self._cookies or None
             )
+            request.extensions = {"timeout": limits.as_dict()}
             return self._attempts(request, Mask((current_token(self.token),), body))
 
     def _attempts(self, request: httpx.Request, mask: Mask) -> ProviderAnswer:
@@ -114,7 +125,7 @@ class HttpClient:
                 if isinstance(error, (AuthenticationError, PermissionDeniedError)) and not refreshed:
                     another, refreshed = self._another_token(request, error, mask, in_progress=in_progress), True
                     if another is not None:
-                        mask = replace(mask, tokens=(another, *mask.tokens))
+                        mask = Mask((another, *mask.tokens), mask.body)
                         continue
                 if deleted and isinstance(error, NotFoundError):
                     return ProviderAnswer(HTTPStatus.NO_CONTENT, httpx.Headers(), b"", self.provider.name)
@@ -151,7 +162,7 @@ class HttpClient:
         request.headers.update(self.provider.authorization(mask.tokens[0]))
         began, response = time.monotonic(), None
         try:
-            response = self._client.send(request, stream=True)
+            response = self._send(request)
             content = _read(response)
         finally:
             self._record(began, request, response, mask)
@@ -161,14 +172,23 @@ class HttpClient:
             raise self.provider.error(response.status_code, response.headers, content, mask, operation)
         return ProviderAnswer(response.status_code, response.headers, content, self.provider.name, mask)
 
+    def _send(self, request: httpx.Request) -> httpx.Response:
+        """Send a request without :class:`httpx.Client`, which parses each URL four times. Keep cookies as it does."""
+        response = self.transport.handle_request(request)
+        if "set-cookie" in response.headers:
+            response.request = request
+            self._cookies.extract_cookies(response)
+        return response
+
     def _record(self, began: float, request: httpx.Request, response: httpx.Response | None, mask: Mask) -> None:
         """Close the response of an attempt, and record the attempt."""
-        call = f"{request.method} {request.url.path.removeprefix(httpx.URL(self.base_url).path.rstrip('/'))}"
-        if response is None:
-            record_call(began, call, None, None)
-            return
-        response.close()
-        record_call(began, call, response.status_code, request_id(response.headers, mask))
+        if response is not None:
+            response.close()
+        # To hide the secrets in an id takes time, and few calls outside of runs are recorded.
+        if is_recorded():
+            call = f"{request.method} {request.url.path.removeprefix(self._base_path)}"
+            status = None if response is None else response.status_code
+            record_call(began, call, status, None if response is None else request_id(response.headers, mask))
 
     def _wait_before_next(self, method: str, error: Failure, attempt: int) -> float | None:
         """Return the seconds to wait before the next attempt; ``None`` if there is no next attempt."""

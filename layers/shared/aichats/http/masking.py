@@ -4,16 +4,16 @@ A provider may repeat the request in an error, and errors appear in logs, in HTT
 """
 
 import base64
-import html
 import json
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from functools import cached_property
 from itertools import groupby
 from operator import itemgetter
 from typing import Any
 from urllib.parse import quote
+
+from aichats.http.tokens import is_visible_ascii
 
 MAX_TEXT_CHARACTERS = 500
 MAX_WORD_CHARACTERS = 100
@@ -22,6 +22,8 @@ TEXT_RUN, TOKEN_RUN = 24, 12
 """The minimum length of a part of a text or a token that is hidden."""
 MIN_HIDDEN_CHARACTERS = 4
 """The minimum length of a text that is hidden. A shorter text would hide parts of ordinary words."""
+SHORT_TEXT = 40
+"""The length up to which all parts of a text are searched in a secret, instead of all parts of the secret in it."""
 TEXT_FIELDS = ("message_text", "title", "content", "metadata", "filename")
 """The fields of a request whose texts are hidden."""
 
@@ -35,15 +37,18 @@ _INVISIBLE = r"[^\x21-\x7e]+"
 
 def one_line(value: str) -> str:
     """Return a text as one line. A space replaces each sequence of white space and control characters."""
-    return re.sub(_UNSHOWABLE, " ", value).strip()
+    words = value.split()
+    # Printable words have no such character, and need no regular expression.
+    return " ".join(words) if "".join(words).isprintable() else re.sub(_UNSHOWABLE, " ", value).strip()
 
 
 def identifier(value: str | None) -> str | None:
     """Return the visible ASCII characters of an id, at most 100; ``None`` if there are none."""
-    return re.sub(_INVISIBLE, "", value or "")[:MAX_WORD_CHARACTERS] or None
+    text = value or ""
+    visible = text if is_visible_ascii(text) else re.sub(_INVISIBLE, "", text)
+    return visible[:MAX_WORD_CHARACTERS] or None
 
 
-@dataclass(frozen=True, repr=False)
 class Mask:
     """Hides the tokens and the texts of a request in the provider's answer. It prepares them on first use.
 
@@ -52,8 +57,8 @@ class Mask:
         body: the request's body.
     """
 
-    tokens: tuple[str, ...] = ()
-    body: Mapping[str, Any] | None = None
+    def __init__(self, tokens: tuple[str, ...] = (), body: Mapping[str, Any] | None = None) -> None:
+        self.tokens, self.body = tokens, body
 
     def text(self, value: object) -> str | None:
         """Return a field of an answer if it is a text: masked, as one line of at most 500 characters."""
@@ -96,6 +101,8 @@ def _found(text: str, secret: str, run: int) -> Iterator[tuple[int, int]]:
     if len(secret) < MIN_HIDDEN_CHARACTERS:
         return
     if len(secret) < run:
+        if secret not in text:
+            return
         word = rf"(?<!\w)(?=\w){re.escape(secret)}(?!\w)|(?!\w){re.escape(secret)}"
         yield from (match.span() for match in re.finditer(word, text))
     else:
@@ -108,6 +115,9 @@ def _parts_found(text: str, secret: str, run: int) -> Iterator[int]:
     The work grows with the sum of the lengths, not with their product, because a message of 128 KB has forms of 800 KB.
     """
     # Every long part of the secret contains one of these pieces. So a text without any piece is searched only once.
+    if len(text) <= SHORT_TEXT:
+        yield from (at for at in range(len(text) - run + 1) if text[at : at + run] in secret)
+        return
     half = run // 2
     pieces = {secret[at : at + half] for at in range(0, len(secret) - half + 1, half)}
     if any(text[at : at + half] in pieces for at in range(len(text) - half + 1)):
@@ -128,6 +138,12 @@ def _texts(body: object, *, is_text: bool = False) -> Iterator[str]:
             yield from _texts(value, is_text=is_text)
 
 
+def _in_html(text: str) -> str:
+    """Return what ``html.escape`` returns. Its module imports the names of all characters."""
+    escaped = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return escaped.replace('"', "&quot;").replace("'", "&#x27;")
+
+
 def _forms_of_token(token: str) -> list[str]:
     return [token, quote(token, safe=""), base64.b64encode(token.encode()).decode().rstrip("=")]
 
@@ -136,4 +152,4 @@ def _forms_of_text(text: str) -> list[str]:
     """Return a text and its forms in JSON, HTML and URLs, each as one line."""
     in_json = [json.dumps(text, ensure_ascii=ascii_only)[1:-1] for ascii_only in (False, True)]
     in_url = quote(text.encode(errors="surrogatepass"), safe="")
-    return [one_line(form) for form in (text, *in_json, html.escape(text), in_url)]
+    return [one_line(form) for form in (text, *in_json, _in_html(text), in_url)]

@@ -7,7 +7,6 @@ on everything else, and explains what is wrong.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -29,17 +28,16 @@ type FieldReader = Callable[[Any], Any]
 """Returns a value as the model writes it in JSON. Raises ValueError, TypeError or KeyError if that is not certain."""
 
 
-@dataclass(frozen=True)
 class PlainAnswer:
     """An object of a provider, without a model.
 
-    Attributes:
+    Args:
         fields: the fields that aichats knows and the provider sent, as the model writes them in JSON.
         whole: the object with all its fields, which the model accepts.
     """
 
-    fields: Json
-    whole: Json = field(repr=False)
+    def __init__(self, fields: Json, whole: Json) -> None:
+        self.fields, self.whole = fields, whole
 
     @property
     def id(self) -> str:

@@ -16,7 +16,6 @@ import random
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from enum import Enum
 from http import HTTPStatus
 
@@ -37,7 +36,8 @@ IN_PROGRESS = "idempotency_request_in_progress"
 
 _NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 _CANNOT_BE_SENT = (httpx.UnsupportedProtocol, httpx.LocalProtocolError)
-_IN_WORDS = re.compile(r"(?:try again|retry) (?:in|after) (\d{1,6}(?:\.\d{1,3})?) ?s", re.IGNORECASE)
+# Compiled on demand, because few calls fail.
+_IN_WORDS = r"(?i)(?:try again|retry) (?:in|after) (\d{1,6}(?:\.\d{1,3})?) ?s"
 
 
 class Verdict(Enum):
@@ -105,7 +105,7 @@ def named_wait(
     candidates = (
         _number(in_body),
         _retry_after(headers.get("retry-after", ""), now),
-        _number(match.group(1)) if (match := _IN_WORDS.search(message)) else None,
+        _number(match.group(1)) if (match := re.search(_IN_WORDS, message)) else None,
         _until(reset, now),
     )
     return next((wait for wait in candidates if wait is not None), None)
@@ -120,6 +120,8 @@ def _retry_after(value: str, now: datetime) -> float | None:
     seconds = _number(value)
     if seconds is not None:
         return seconds
+    from email.utils import parsedate_to_datetime
+
     try:
         date = parsedate_to_datetime(value)
     except (ValueError, OverflowError):

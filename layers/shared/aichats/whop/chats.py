@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from aichats.http.answers import ProviderAnswer, known_fields, read_answer
@@ -50,19 +49,19 @@ class WhopChat(PlainAnswer):
     """An AI chat of Whop. ``AiChat`` in :mod:`aichats.whop.models` describes its fields."""
 
 
-@dataclass(frozen=True)
 class PageOfTitles:
     """A page of the list of chats.
 
-    Attributes:
+    Args:
         titles: the id and the title of each chat. An id of more than 255 characters counts as missing.
         has_next_page: whether the list has another page.
         end_cursor: the cursor of the next page.
     """
 
-    titles: Sequence[tuple[str | None, str | None]]
-    has_next_page: bool
-    end_cursor: str | None
+    def __init__(
+        self, titles: Sequence[tuple[str | None, str | None]], *, has_next_page: bool, end_cursor: str | None
+    ) -> None:
+        self.titles, self.has_next_page, self.end_cursor = titles, has_next_page, end_cursor
 
 
 def read_chat(answer: ProviderAnswer) -> WhopChat:
@@ -96,7 +95,8 @@ def read_titles(answer: ProviderAnswer) -> PageOfTitles:
 
         page = read_answer(TitledPage, answer)
         titles = [(chat.id, chat.title) for chat in page.chats]
-        return PageOfTitles(titles, page.page_info.has_next_page, page.page_info.end_cursor)
+        info = page.page_info
+        return PageOfTitles(titles, has_next_page=info.has_next_page, end_cursor=info.end_cursor)
 
     return read_plainly(answer, _titles, by_model)
 
@@ -104,7 +104,8 @@ def read_titles(answer: ProviderAnswer) -> PageOfTitles:
 def _titles(body: Any) -> PageOfTitles:
     page = object_with(body, {"data": list_of, "page_info": _page_info})
     titles = [(_short(chat.get("id")), _title(chat.get("title"))) for chat in page["data"] if type(chat) is dict]
-    return PageOfTitles(titles, page["page_info"]["has_next_page"], page["page_info"].get("end_cursor"))
+    info = page["page_info"]
+    return PageOfTitles(titles, has_next_page=info["has_next_page"], end_cursor=info.get("end_cursor"))
 
 
 def _page_info(value: Any) -> dict[str, Any]:

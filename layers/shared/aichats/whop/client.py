@@ -17,7 +17,7 @@ from aichats.http import BaseTransport
 from aichats.http.answers import ProviderAnswer, read_answer
 from aichats.http.client import HttpClient
 from aichats.http.paths import segment
-from aichats.http.tokens import Token
+from aichats.http.tokens import Token, is_visible_ascii
 from aichats.http.transport import DeadlineTransport
 from aichats.whop.chats import PageOfTitles, WhopChat, read_chat, read_titles
 from aichats.whop.errors import WHOP_STYLE
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from aichats.whop.webhook_registration import WebhooksClient
 
 WHOP_BASE_URL = "https://api.whop.com/api/v1"
+MAX_KEY_CHARACTERS = 255
+"""The maximum length of an idempotency key."""
 DEFAULT_API_VERSION = "2026-07-08-1"
 ACCOUNT_ID_SINCE = (2026, 9, 15, 0)
 """The first version that calls the company ``current_account_id`` and gives chats an ``agent_identifier``."""
@@ -82,7 +84,7 @@ class WhopClient:
             ProtocolError: the chat exists, but the answer can't be read. The error has the ``chat_id`` if possible.
             ProviderError: Whop rejected the call or was not reached. The chat does not exist.
         """
-        if not re.fullmatch(r"[\x21-\x7e]{1,255}", idempotency_key):
+        if len(idempotency_key) > MAX_KEY_CHARACTERS or not is_visible_ascii(idempotency_key):
             raise InputError([("idempotency_key", "must be 1 to 255 visible ASCII characters")])
         headers = {"idempotency-key": idempotency_key}
         return read_chat(self._call("POST", body=self._wire(chat), headers=headers))

@@ -49,7 +49,7 @@ class Account:
             *((chat_id, f"{mark} · W") for chat_id, mark in self.marked.get(number, [])),
         ]
         more = number + 1 < self.pages
-        return PageOfTitles(chats, more, str(number + 1) if more else None)
+        return PageOfTitles(chats, has_next_page=more, end_cursor=str(number + 1) if more else None)
 
     def look(self, mark: str = MARK, since: datetime = NOON, credential: str = "default") -> list[str]:
         """Look up a run's chat in a process of its own."""

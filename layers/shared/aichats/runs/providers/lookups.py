@@ -13,7 +13,7 @@ import json
 import random
 import uuid
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import batched
 from typing import Any
@@ -228,7 +228,8 @@ class Walks:
         stint.take(page)
         if stint.is_complete and cursor is not None:
             # The first page is read again, because a chat may have moved to the front of the list meanwhile.
-            stint.take(replace(page, titles=fetch(None).titles))
+            titles = fetch(None).titles
+            stint.take(PageOfTitles(titles, has_next_page=page.has_next_page, end_cursor=page.end_cursor))
 
     def _store(self, key: str, item: Json, stint: _Stint, error: AichatsError | None = None) -> dict[str, Any]:
         """Store the progress of a driver, and release the walk.
