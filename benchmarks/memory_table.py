@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from copy import deepcopy
 from typing import Any
 
-from botocore.exceptions import ClientError
+from aichats.aws.errors import ResponseError
 
 type Item = dict[str, Any]
 
@@ -61,7 +61,7 @@ class MemoryTable:
         reasons = [self._reason(kind, write) for kind, write in calls]
         if any(reason["Code"] != "None" for reason in reasons):
             error: Any = {"Error": {"Code": "TransactionCanceledException"}, "CancellationReasons": reasons}
-            raise ClientError(error, "TransactWriteItems")
+            raise ResponseError(error, "TransactWriteItems")
         for kind, write in calls:
             (self.put_item if kind == "Put" else self.update_item)(**write)
         return {}
@@ -76,7 +76,7 @@ class MemoryTable:
         item = self._items.get(key, {})
         if not _holds(request, item):
             error: Any = {"Error": {"Code": "ConditionalCheckFailedException"}, "Item": deepcopy(item)}
-            raise ClientError(error, operation)
+            raise ResponseError(error, operation)
 
 
 def _holds(request: Item, item: Item) -> bool:

@@ -13,6 +13,7 @@ import pytest
 from aichats.automations.reconcile import AutomationService, Change
 from aichats.automations.scheduler import Schedules
 from aichats.automations.table import AutomationTable
+from aichats.aws.clients import converting
 from local.cloud.scheduler import Scheduler, fired_for, iso
 from local.repeat import repeating
 from local.system import System
@@ -186,8 +187,10 @@ def service_of(automations: Automations, later: timedelta) -> AutomationService:
     clients, outputs = system.emulator.clients, system.stack.outputs
     target = read_schedule(automations, "weekly")["Target"]
     arns = target["Arn"], target["RoleArn"], target["DeadLetterConfig"]["Arn"]
-    schedules = Schedules(clients.schedules, outputs["ScheduleGroup"], *arns, clock)
-    return AutomationService(AutomationTable(clients.dynamodb, outputs["AutomationsTable"], clock), schedules, clock)
+    schedules = Schedules(converting(clients.schedules), outputs["ScheduleGroup"], *arns, clock)
+    return AutomationService(
+        AutomationTable(converting(clients.dynamodb), outputs["AutomationsTable"], clock), schedules, clock
+    )
 
 
 def read_schedule(automations: Automations, name: str) -> Any:

@@ -7,6 +7,7 @@ from typing import Any
 
 import httpx
 
+from aichats.aws.clients import converting
 from aichats.runs.ledger.ledger import Ledger
 from aichats.runs.model import Run, run_id
 from local.system import System
@@ -22,7 +23,9 @@ MOST_IN_A_MINUTE = 600
 
 def fail_many(system: System, label: str) -> list[str]:
     """Store runs that failed. Return their targets."""
-    ledger = Ledger(system.emulator.clients.dynamodb, system.stack.outputs["RunsTable"], timedelta(seconds=60))
+    ledger = Ledger(
+        converting(system.emulator.clients.dynamodb), system.stack.outputs["RunsTable"], timedelta(seconds=60)
+    )
     action = whop_create_chat(title="Weekly revenue", message_text="Summarize last week.")
     targets = [f"biz_{label}{number}" for number in range(RUNS)]
     runs = [

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from aichats.aws.clients import converting
 from aichats.aws.table import Table
 from aichats.runs.ledger.ledger import Ledger
 from aichats.runs.model import Run, run_id
@@ -66,7 +67,7 @@ def subscriptions(system: System) -> Iterator[SubscriptionTable]:
     clients.functions.update_function_configuration(
         FunctionName=function, Environment={"Variables": {**variables, "LOOPBACK_RECEIVERS": "allowed"}}
     )
-    table = SubscriptionTable(Table(clients.dynamodb, system.stack.outputs["EventsTable"], "pk", "sk"))
+    table = SubscriptionTable(Table(converting(clients.dynamodb), system.stack.outputs["EventsTable"], "pk", "sk"))
     yield table
     for row in table.list():
         table.delete(row.name)
@@ -74,7 +75,9 @@ def subscriptions(system: System) -> Iterator[SubscriptionTable]:
 
 def end_runs(system: System, *names: str) -> list[str]:
     """Store runs that failed. Return their ids."""
-    ledger = Ledger(system.emulator.clients.dynamodb, system.stack.outputs["RunsTable"], timedelta(minutes=1))
+    ledger = Ledger(
+        converting(system.emulator.clients.dynamodb), system.stack.outputs["RunsTable"], timedelta(minutes=1)
+    )
     action = whop_create_chat(message_text="How was the week?")
     runs = [Run(run_id("http", name, str(datetime.now(UTC))), "http", action, "biz_A") for name in names]
     ledger.add_ended([(run, {"type": "E", "message": "no"}) for run in runs], "failed")

@@ -14,6 +14,7 @@ from typing import Any
 import boto3
 import pytest
 
+from aichats.aws.clients import converting
 from aichats.aws.table import Table
 from aichats.whop.connections import fingerprint
 from aichats_cli.admin.doctor.examine import CHECKS
@@ -111,7 +112,7 @@ class Breaker:
         grant = {"client_id": "app_1", "expires_at": ends, **tokens}
         secrets.create_secret(Name=secret, SecretString=json.dumps({"oauth": grant}))
         self._undo.callback(secrets.delete_secret, SecretId=secret, ForceDeleteWithoutRecovery=True)
-        runs = Table(self._clients.dynamodb, self.stack.outputs["RunsTable"])
+        runs = Table(converting(self._clients.dynamodb), self.stack.outputs["RunsTable"])
         broken = {"broken": fingerprint("refresh-secret"), "reason": "whop: 400 invalid_grant: It was revoked"}
         runs.overwrite([{"run_id": "connection:acme", **broken}])
         self._undo.callback(runs.delete, "connection:acme", runs.is_present)

@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
+from aichats.aws.clients import converting
 from aichats.runs.ledger.ledger import Ledger
 from aichats.runs.model import Run, run_id
 from aichats.runs.queue import RunMessage
@@ -27,7 +28,9 @@ ACTION = {"type": "whop.create_chat", "title": "Weekly revenue", "message_text":
 @pytest.fixture
 def ledger(system: System) -> Ledger:
     """The ledger of the deployed stack, to put runs into states that take long to come about."""
-    return Ledger(system.emulator.clients.dynamodb, system.stack.outputs["RunsTable"], timedelta(seconds=60))
+    return Ledger(
+        converting(system.emulator.clients.dynamodb), system.stack.outputs["RunsTable"], timedelta(seconds=60)
+    )
 
 
 def run_for(target: str) -> Run:

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 import httpx
 import pytest
 
+from aichats.aws.clients import converting
 from aichats.runs.ledger.ledger import Ledger
 from aichats.runs.model import Run, run_id
 from aichats.runs.queue import Queue, RunMessage
@@ -45,7 +46,9 @@ def test_letters_that_can_be_read_are_performed_and_the_others_stay_with_their_r
     action = whop_create_chat(message_text="Hello")
     identifier = run_id("http", "local", "POST /chats", datetime.now(UTC).isoformat(), None)
     run = Run(run_id=identifier, trigger="http", action=action, target=None, api_version="2026-07-08-1")
-    Ledger(clients.dynamodb, outputs["RunsTable"], timedelta(seconds=60)).add([run], lambda _: datetime.now(UTC))
+    Ledger(converting(clients.dynamodb), outputs["RunsTable"], timedelta(seconds=60)).add(
+        [run], lambda _: datetime.now(UTC)
+    )
     queue = Queue(lambda: clients.queues, outputs["RunQueue"], outputs["SlowRunQueue"], outputs["RunDeadLetters"])
     queue.bury("not ours", "body: Invalid JSON")
     unreadable = message_ids(aws, "RunDeadLetters")

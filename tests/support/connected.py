@@ -13,9 +13,9 @@ from datetime import datetime, timedelta
 from typing import Any, Self
 
 import httpx
-from botocore.exceptions import ClientError
 
 from aichats.aws.attributes import decode, encode
+from aichats.aws.errors import ResponseError
 from tests.support.crashing import Crash, FaultyProvider, World
 from tests.support.fakes import Json, aws_error, error_response
 from tests.support.ledgers import Clock
@@ -103,7 +103,7 @@ class RowsInMemory:
         row, values = self.rows.get(key, {}), decode(request["ExpressionAttributeValues"])
         if not any(_holds(term, row, values) for term in request["ConditionExpression"].split(" OR ")):
             answer: Any = {**aws_error("ConditionalCheckFailedException").response, "Item": encode(row)}
-            raise ClientError(answer, "UpdateItem")
+            raise ResponseError(answer, "UpdateItem")
         assigned, _, removed = request["UpdateExpression"].removeprefix("SET ").partition("REMOVE ")
         changes = dict(part.strip().split(" = ") for part in assigned.split(",") if part.strip())
         gone = {name.strip().removeprefix("#") for name in removed.split(",")}

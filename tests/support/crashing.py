@@ -12,8 +12,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import httpx
-from botocore.exceptions import ConnectionClosedError
 
+from aichats.aws.errors import NoResponseError
 from aichats.runs.ledger.rows import Row
 from aichats.runs.model import Run
 from tests.support.fakes import FakeSqs, Json, ai_chat, error_response, ok, page
@@ -104,13 +104,13 @@ class FaultyAws:
         def call(**request: Any) -> Any:
             fault = self.world.fault()
             if fault == "error before":
-                raise ConnectionClosedError(endpoint_url="the cloud")
+                raise NoResponseError("the connection was closed")
             answer = getattr(self.client, name)(**request)
             if fault == "answer lost":
                 # boto3 sends it again.
                 answer = getattr(self.client, name)(**request)
             if fault == "error after":
-                raise ConnectionClosedError(endpoint_url="the cloud")
+                raise NoResponseError("the connection was closed")
             if fault == "crash after":
                 raise Crash
             return answer

@@ -15,11 +15,12 @@ from itertools import batched
 from typing import TYPE_CHECKING, Any, cast
 
 from botocore import xform_name
-from botocore.exceptions import ClientError, ParamValidationError
+from botocore.exceptions import ParamValidationError
 from botocore.loaders import Loader
 from botocore.model import OperationModel, ServiceModel
 from botocore.validate import ParamValidator
 
+from aichats.aws.errors import ResponseError
 from local.cloud.launcher import TESTED_VERSION
 from local.setup import ENVIRONMENTS
 
@@ -116,14 +117,13 @@ def operations() -> Mapping[str, OperationModel]:
     return {xform_name(name): model.operation_model(name) for name in model.operation_names}
 
 
-def error_of(answered: Json, operation: str, status: int) -> ClientError:
-    """Return the error that botocore raises for DynamoDB's response, with members such as `CancellationReasons`."""
+def error_of(answered: Json, operation: str, status: int) -> ResponseError:
+    """Return the error for DynamoDB's response, with members such as `CancellationReasons`."""
     rest = {name: value for name, value in answered.items() if name not in {"__type", "message", "Message"}}
     code, message = answered["__type"].rpartition("#")[2], answered.get("message", answered.get("Message", ""))
     metadata = {"HTTPStatusCode": status, "RetryAttempts": 0}
-    return ClientError(
-        cast("Any", {**rest, "Error": {"Code": code, "Message": message}, "ResponseMetadata": metadata}), operation
-    )
+    response = {**rest, "Error": {"Code": code, "Message": message}, "ResponseMetadata": metadata}
+    return ResponseError(response, operation)
 
 
 def stream_records(table: str) -> list[Json]:

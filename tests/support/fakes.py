@@ -8,8 +8,8 @@ from datetime import datetime
 from typing import Any, Unpack
 
 import httpx
-from botocore.exceptions import ClientError
 
+from aichats.aws.errors import ResponseError
 from aichats.aws.secrets import GetSecretValue, SecretKind
 
 type Json = dict[str, Any]
@@ -169,9 +169,9 @@ def _sent(queue: str, entry: Json) -> Sent:
     return Sent(queue, entry["MessageBody"], delay, attributes)
 
 
-def aws_error(code: str, message: str = "a message of AWS") -> ClientError:
-    """Return the error that boto3 raises for an error response of AWS."""
-    return ClientError({"Error": {"Code": code, "Message": message}}, "GetSecretValue")
+def aws_error(code: str, message: str = "a message of AWS") -> ResponseError:
+    """Return the error for an error response of AWS."""
+    return ResponseError({"Error": {"Code": code, "Message": message}}, "GetSecretValue")
 
 
 def ai_chat(**fields: Any) -> Json:

@@ -10,6 +10,7 @@ from typing import Any
 
 from aichats.automations.sweep_part import CHUNK_JOBS
 from aichats.aws.attributes import encode
+from aichats.aws.clients import converting
 from aichats.aws.table import Table
 from aichats.events.log import Entry, EventLog
 from aichats.events.model import SentEvent, event_id
@@ -128,7 +129,7 @@ def an_event_is_rendered(roles: Roles) -> None:
 def a_part_of_a_job_is_performed(roles: Roles) -> None:
     target = unique("biz").replace("-", "_")
     run = Run(run_id("http", target), "http", an_action(**LONG), target)
-    ledger = Ledger(roles.account.clients.dynamodb, roles.stack.outputs["RunsTable"], timedelta(minutes=1))
+    ledger = Ledger(converting(roles.account.clients.dynamodb), roles.stack.outputs["RunsTable"], timedelta(minutes=1))
     ledger.add_ended([(run, {"type": "E", "message": "no"})], "failed")
     filters = {"status": ["failed"], "target": target}
     job = roles.http("POST", "/runs/replay", {"filter": filters}, as_root=True)
@@ -322,7 +323,7 @@ def subscriber(roles: Roles) -> SubscriptionRow:
 
 
 def events_of(roles: Roles) -> Table:
-    return Table(roles.account.clients.dynamodb, roles.stack.outputs["EventsTable"], "pk", "sk")
+    return Table(converting(roles.account.clients.dynamodb), roles.stack.outputs["EventsTable"], "pk", "sk")
 
 
 def fails(roles: Roles, row: SubscriptionRow) -> None:

@@ -14,9 +14,9 @@ from functools import partial
 from typing import Any, override
 
 import pytest
-from botocore.exceptions import BotoCoreError, ClientError
 
 from aichats.aws import secret_versions, secrets
+from aichats.aws.errors import AwsError
 from aichats.aws.observability import metrics
 from aichats.errors import AichatsError
 from aichats.http import retry
@@ -41,7 +41,7 @@ FIRST_ALARM, NEXT_ALARM = 100 * MINUTE, 60 * MINUTE
 """The longest time until the alarm for a connection without a valid refresh token, and between two alarms."""
 FAULTS = ["crash before", "crash after", "error before", "error after", "answer lost", "pause", "meanwhile"]
 """The ways in which a call of a process to AWS or Whop fails."""
-FAILURES = (BotoCoreError, ClientError, AichatsError)
+FAILURES = (AwsError, AichatsError)
 
 
 @dataclass

@@ -4,8 +4,7 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
-from botocore.exceptions import ClientError
-
+from aichats.aws.errors import ResponseError
 from tests.support.fakes import Json
 from tests.support.ledgers import dynamodb
 
@@ -72,8 +71,8 @@ class SparingDynamoDB(CountingDynamoDB):
         return answer | ({"UnprocessedKeys": {table: batch | {"Keys": rest}}} if rest else {})
 
 
-def canceled(*codes: str) -> ClientError:
+def canceled(*codes: str) -> ResponseError:
     """Return the error of a canceled transaction, with the reason for each of its writes."""
     reasons = [{"Code": code} for code in codes]
     response: Any = {"Error": {"Code": "TransactionCanceledException"}, "CancellationReasons": reasons}
-    return ClientError(response, "TransactWriteItems")
+    return ResponseError(response, "TransactWriteItems")

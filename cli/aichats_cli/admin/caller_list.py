@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from botocore.exceptions import BotoCoreError, ClientError
 from pydantic import ValidationError
 
 from aichats.api.callers import Caller, StoredCaller
 from aichats.api.last_use import last_use_key
-from aichats.aws.errors import aws_message
+from aichats.aws.clients import converting
+from aichats.aws.errors import AwsError, aws_message
 from aichats.aws.table import Table
 from aichats.runs.ledger.times import from_text
 from aichats_cli.admin.deployed import DeployedError
@@ -102,9 +102,9 @@ def _add_last_uses(session: Session, stack: DeployedStack, callers: Mapping[str,
     if not keys:
         return True
     try:
-        table = Table(stack.aws.client("dynamodb"), stack.outputs("RunsTable")["RunsTable"])
+        table = Table(converting(stack.aws.client("dynamodb")), stack.outputs("RunsTable")["RunsTable"])
         uses = {item["run_id"]: time_text(from_text(item["used_at"])) for item in table.get_all(list(keys.values()))}
-    except (DeployedError, ClientError, BotoCoreError) as error:
+    except (DeployedError, AwsError) as error:
         session.note(f"the last uses can't be read: {aws_message(error)}")
         return False
     for row in rows:

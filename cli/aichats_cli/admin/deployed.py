@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError, NoRegionError
 
+from aichats.aws.clients import converting
+from aichats.aws.errors import AwsError
 from aichats.aws.secret_values import MAX_SECRET_BYTES
 from aichats.aws.secret_versions import SecretVersions, text_of
 from aichats.runs.actions import SECRETS
@@ -235,10 +237,10 @@ class StackSecret:
 
     def _replace(self, version: str, value: dict[str, Any]) -> bool:
         """Write a new version, and make it current if ``version`` still is. Return whether it is current now."""
-        versions, new = SecretVersions(self.aws.client("secretsmanager")), str(uuid.uuid4())
+        versions, new = SecretVersions(converting(self.aws.client("secretsmanager"))), str(uuid.uuid4())
         try:
             versions.write(self.name, new, value)
             return versions.make_current(self.name, new, version)
-        except (ClientError, BotoCoreError) as error:
+        except AwsError as error:
             limit = " (about 100 versions a day)" if "LimitExceeded" in str(error) else ""
             raise DeployedError(f"can't write {self.name}: {error}{limit}") from error

@@ -14,6 +14,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from aichats.automations.table import AutomationTable
 from aichats.automations.webhook_check import request_webhook_check
+from aichats.aws.clients import converting
+from aichats.aws.errors import AwsError
 from aichats.aws.table import Table
 from aichats.errors import OutcomeUnknownError, ProtocolError, ProviderError
 from aichats.http.transport import DeadlineTransport
@@ -163,13 +165,13 @@ def synchronize(session: Session, stack: DeployedStack, wanted: Wanted) -> None:
     """
     check_company(wanted.company)
     values = stack.outputs(*OUTPUTS)
-    dynamodb = stack.aws.client("dynamodb")
+    dynamodb = converting(stack.aws.client("dynamodb"))
     table = AutomationTable(dynamodb, values["AutomationsTable"])
     events = sorted({event for row in table.rows() for event in row.event_types})
     with DeadlineTransport() as transport:
         _synchronize(session, _stack_webhook(session, stack, wanted.company, values, transport), events, wanted)
     # An alarm that this command fixed then ends after the next sweep. Without this, it ends within an hour.
-    with suppress(ClientError, BotoCoreError):
+    with suppress(AwsError):
         request_webhook_check(Table(dynamodb, values["RunsTable"]))
 
 

@@ -5,12 +5,12 @@ from datetime import UTC, datetime
 from http import HTTPStatus
 
 import pytest
-from botocore.exceptions import EndpointConnectionError
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from aichats.api.app import create_api
 from aichats.api.routes import automations
+from aichats.aws.errors import NoResponseError
 from aichats.bootstrap import Application
 from tests.support.automations import FakeScheduler, listening, scheduled
 from tests.support.fakes import FakeSecretsManager, Json, aws_error
@@ -252,7 +252,7 @@ def test_an_unknown_name_is_404(api: HttpCaller, method: str, rest: str) -> None
 
 # ---------------------------------------------------------------------------------------------- Scheduler does not
 
-AWAY = EndpointConnectionError(endpoint_url="https://scheduler.invalid")
+AWAY = NoResponseError("can't connect to https://scheduler.invalid")
 REFUSALS = [
     (aws_error("ServiceQuotaExceededException"), "ask AWS to raise the quota"),
     (aws_error("AccessDeniedException"), "iam:PassRole"),

@@ -124,7 +124,7 @@ def test_if_the_note_fails_the_call_succeeds_and_the_log_has_the_reason(
     assert api().status == 200
 
     [record] = [vars(record) for record in caplog.records if record.message == "last use not stored"]
-    assert (record["caller"], record["reason"]) == ("crm", "ClientError")
+    assert (record["caller"], record["reason"]) == ("crm", "ResponseError")
 
 
 class HangingDynamoDB(CountingDynamoDB):

@@ -6,10 +6,10 @@ from time import monotonic
 from typing import Any
 
 import pytest
-from botocore.exceptions import ConnectionClosedError
 
 from aichats.api.routes.webhooks import receive
 from aichats.automations.webhook_events import WebhookEvents
+from aichats.aws.errors import NoResponseError
 from aichats.aws.observability import metrics
 from aichats.http.deadline import remaining
 from aichats.runs.ledger.ledger import Ledger
@@ -316,7 +316,7 @@ def test_a_queue_that_rejects_leaves_what_is_in_the_ledger_to_the_sweep(stack: S
     assert [row.status for row in stack.runs] == ["pending"]
 
 
-ERRORS = [aws_error("ThrottlingException"), ConnectionClosedError(endpoint_url="the cloud")]
+ERRORS = [aws_error("ThrottlingException"), NoResponseError("the connection was closed")]
 
 
 @pytest.mark.parametrize("error", ERRORS)

@@ -8,10 +8,10 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
 
 from aichats.automations.run_factory import RunFactory
 from aichats.automations.webhook_events import Budgets
+from aichats.aws.errors import ResponseError
 from aichats.http.deadline import time_limit
 from aichats.runs.ledger.ledger import Ledger
 from aichats.runs.messages import RUNS_SECONDS
@@ -58,7 +58,7 @@ class Aws:
                 for key in new
             ]
             error: Any = {"Error": {"Code": "TransactionCanceledException"}, "CancellationReasons": reasons}
-            raise ClientError(error, "TransactWriteItems")
+            raise ResponseError(error, "TransactWriteItems")
         self.items |= new
         return {}
 

@@ -5,9 +5,9 @@ from datetime import datetime, timedelta
 
 import httpx
 import pytest
-from botocore.exceptions import BotoCoreError
 
 from aichats.automations import overlap
+from aichats.aws.errors import NoResponseError
 from aichats.aws.observability import metrics
 from aichats.runs.model import Run
 from tests.support.actions import whop_create_chat
@@ -285,7 +285,7 @@ def test_an_event_that_dies_anywhere_is_completed_by_its_repetition(call: int, f
     stack = StackInMemory(world)
     stack.put(skipping())
     tick(stack, ONE)
-    with world.process({call: fault}), suppress(Crash, BotoCoreError):
+    with world.process({call: fault}), suppress(Crash, NoResponseError):
         tick(stack, TWO)
 
     assert tick(stack, TWO) == []

@@ -7,7 +7,6 @@ from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any
 
-from botocore.exceptions import BotoCoreError
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
@@ -18,6 +17,7 @@ from aichats.automations.reconcile import AutomationService
 from aichats.automations.row import AutomationRow
 from aichats.automations.scheduler import SchedulerError
 from aichats.automations.table import AutomationTable
+from aichats.aws.errors import NoResponseError
 from tests.support.automations import (
     FakeScheduler,
     at,
@@ -78,7 +78,7 @@ class Automations(RuleBasedStateMachine):
         with self.world.process(plan):
             try:
                 row = self.service.put(name, expected, if_none_match="*" if create else None).row
-            except (Crash, BotoCoreError, SchedulerError, StaleError):
+            except (Crash, NoResponseError, SchedulerError, StaleError):
                 self._is_heard(name)
                 return
         self._is_heard(name)
@@ -93,7 +93,7 @@ class Automations(RuleBasedStateMachine):
         with self.world.process(plan):
             try:
                 self.service.delete(name)
-            except (Crash, BotoCoreError, SchedulerError):
+            except (Crash, NoResponseError, SchedulerError):
                 return
         if "meanwhile" not in plan.values():
             assert self._row(name) is None
@@ -102,7 +102,7 @@ class Automations(RuleBasedStateMachine):
     @rule(plan=plans, name=names, other=kinds)
     def a_sweep_comes(self, plan: Plan, name: str, other: str) -> None:
         self.world.meanwhile = lambda: self._change(name, other)
-        with self.world.process(plan), suppress(Crash, BotoCoreError, SchedulerError):
+        with self.world.process(plan), suppress(Crash, NoResponseError, SchedulerError):
             self._sweep()
 
     @rule(name=names)

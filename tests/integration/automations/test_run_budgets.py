@@ -9,10 +9,10 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from botocore.exceptions import BotoCoreError, ClientError
 
 from aichats.automations.run_budgets import add_within_budgets
 from aichats.automations.run_factory import of_event, slot_of
+from aichats.aws.errors import NoResponseError, ResponseError
 from aichats.http.deadline import time_limit
 from aichats.runs.queue import EventMessage
 from tests.support.automations import listening
@@ -125,7 +125,7 @@ def test_a_transaction_is_not_tried_again_after_the_deadline(stack: BudgetedStac
     client: Any = ScriptedDynamoDB(*[canceled("None", "TransactionConflict")] * 9)
     [run] = stack.app.run_factory.runs_for(NAME, row.automation, of_event("msg_1", payment(), NOON)).runs
 
-    with time_limit(0), pytest.raises(ClientError, match="TransactionCanceledException"):
+    with time_limit(0), pytest.raises(ResponseError, match="TransactionCanceledException"):
         add_within_budgets(replace(stack.app.ledger, client=client), [row], [run], lambda _: NOON)
 
     assert (pauses, client.calls["transact_write_items"]) == ([], 1)
@@ -139,7 +139,7 @@ def test_whatever_fails_an_event_is_counted_once_and_its_other_runs_are_skipped(
     stack.put(listener(*targets(5), budget={"runs": 3, "per": "day"}))
 
     # A delivery reads the index twice and the automation. It reads the pause, counts runs, skips runs, sends messages.
-    with world.process({call: fault}), suppress(Crash, BotoCoreError):
+    with world.process({call: fault}), suppress(Crash, NoResponseError):
         stack.handle(payment())
     stack.handle(payment())
     stack.work()

@@ -10,12 +10,12 @@ from contextlib import suppress
 from datetime import datetime, timedelta
 from functools import partial
 
-from botocore.exceptions import BotoCoreError
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
 from aichats.automations.row import MAX_UNCONFIRMED_SLOTS, AutomationRow
+from aichats.aws.errors import NoResponseError
 from aichats.runs.ledger.rows import Row
 from aichats.runs.model import slot_text
 from aichats.runs.queue import QueueError
@@ -167,7 +167,7 @@ class Slots(RuleBasedStateMachine):
 
     def _meets(self, plan: Plan, act: Callable[[], object]) -> bool:
         """Return whether a process ends normally."""
-        with self.world.process(plan), suppress(Crash, BotoCoreError, QueueError):
+        with self.world.process(plan), suppress(Crash, NoResponseError, QueueError):
             act()
             return True
         return False

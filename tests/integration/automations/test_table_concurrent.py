@@ -6,10 +6,10 @@ from functools import partial
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
 
 from aichats.automations.row import AutomationRow, RowHeader
 from aichats.automations.table import AutomationTable
+from aichats.aws.errors import ResponseError
 from tests.support.automation_rows import NAME, conflict_of, item, read
 from tests.support.automations import CRON, RATE, WEBHOOK, at, automation, make_store, scheduled
 from tests.support.crashing import FaultyAws, World
@@ -201,5 +201,5 @@ def test_an_error_of_dynamodb_is_raised(clock: Clock) -> None:
     row, _ = make_store(clock).put(NAME, CRON)
 
     for act in (lambda: lost.put(NAME, CRON), lambda: lost.finish(row), lambda: lost.end_delete(row)):
-        with pytest.raises(ClientError, match="ResourceNotFound"):
+        with pytest.raises(ResponseError, match="ResourceNotFound"):
             act()

@@ -7,9 +7,9 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from botocore.exceptions import BotoCoreError
 
 from aichats.automations.webhook_events import Budgets
+from aichats.aws.errors import NoResponseError
 from aichats.errors import InputError
 from aichats.runs.ledger.events import MAX_EVENT_BYTES
 from aichats.runs.ledger.rows import Row
@@ -500,7 +500,7 @@ class Unlucky:
         self.stack.put(saying(*(fixed or targets), **fixing))
 
     def replay(self, target: str, plan: dict[int, str]) -> None:
-        with self.world.process(plan), suppress(Crash, BotoCoreError, NotReplayableError):
+        with self.world.process(plan), suppress(Crash, NoResponseError, NotReplayableError):
             replay(self.stack, target)
 
     def settle(self) -> None:

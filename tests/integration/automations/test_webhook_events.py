@@ -7,11 +7,11 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from botocore.exceptions import BotoCoreError
 
 from aichats.automations import webhook_events
 from aichats.automations.table import AutomationTable
 from aichats.automations.webhook_events import Budgets
+from aichats.aws.errors import NoResponseError
 from aichats.runs.model import run_id
 from aichats.runs.queue import EventMessage
 from aichats.whop.webhooks import WebhookEvent
@@ -274,7 +274,7 @@ def test_a_delivery_may_fail_at_any_call_and_the_next_one_completes_it(call: int
 
     # A delivery reads the index twice, the second time for rows of older versions. It reads the automations, writes the
     # rows, sends messages and stores failures. The last call follows an error only: it defers automations.
-    with world.process({call: fault}), suppress(Crash, BotoCoreError):
+    with world.process({call: fault}), suppress(Crash, NoResponseError):
         stack.handle(event())
     stack.handle(event())
     stack.work()

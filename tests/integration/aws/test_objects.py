@@ -2,14 +2,15 @@
 
 import io
 from collections.abc import Iterator
-from typing import Any, Self
+from typing import Any
 
 import boto3
 import pytest
-from botocore.exceptions import EndpointConnectionError, ReadTimeoutError
 from moto import mock_aws
 from mypy_boto3_s3 import S3Client
 
+from aichats.aws.clients import converting
+from aichats.aws.errors import NoResponseError
 from aichats.aws.objects import CHUNK, copy_object
 from aichats.errors import AttachmentError, AttachmentUnavailableError
 from aichats.http import bodies
@@ -22,7 +23,7 @@ BUCKET = "files-of-a-stack"
 @pytest.fixture
 def s3() -> Iterator[S3Client]:
     with mock_aws():
-        client = boto3.client("s3", region_name="us-east-1")
+        client: S3Client = converting(boto3.client("s3", region_name="us-east-1"))
         client.create_bucket(Bucket=BUCKET)
         yield client
 
@@ -56,10 +57,7 @@ class FailingS3:
             raise self._error
         return self._parts.pop(0)
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
+    def close(self) -> None:
         pass
 
 
@@ -88,7 +86,7 @@ def test_errors_that_a_retry_does_not_repair_are_final(code: str) -> None:
         aws_error("InternalError"),
         aws_error("ExpiredToken"),
         aws_error("a code that is new"),
-        EndpointConnectionError(endpoint_url="https://s3"),
+        NoResponseError("can't connect to https://s3"),
     ],
 )
 def test_every_other_error_may_pass(error: Exception) -> None:
@@ -96,7 +94,7 @@ def test_every_other_error_may_pass(error: Exception) -> None:
 
 
 def test_an_object_that_breaks_off_may_be_read_later() -> None:
-    error = failure(FailingS3(ReadTimeoutError(endpoint_url="https://s3"), b"half"))
+    error = failure(FailingS3(NoResponseError("no answer from https://s3 in time"), b"half"))
     assert isinstance(error, AttachmentUnavailableError)
 
 

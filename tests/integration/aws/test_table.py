@@ -3,8 +3,8 @@
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
 
+from aichats.aws.errors import ResponseError
 from aichats.aws.table import Table
 from aichats.aws.writes import WRITE_TRIES, ConditionFailedError, ExtraWrites, Update
 from aichats.http.deadline import time_limit
@@ -62,10 +62,10 @@ def test_an_error_of_another_kind_is_raised() -> None:
 
     for error in (aws_error("InternalServerError"), aws_error("AccessDeniedException")):
         client.script = [error]
-        with pytest.raises(ClientError, match=r"InternalServerError|AccessDenied"):
+        with pytest.raises(ResponseError, match=r"InternalServerError|AccessDenied"):
             table.update_all(updates("a", "b"))
     client.script = [canceled("None", "ValidationError")]
-    with pytest.raises(ClientError, match="TransactionCanceled"):
+    with pytest.raises(ResponseError, match="TransactionCanceled"):
         table.update("a", {"state": "new"}, IS_OLD, OLD, extra=ExtraWrites(delete=["b"]))
     assert states(table, "a", "b") == ["old", "old"]
 
@@ -91,7 +91,7 @@ def test_a_write_waits_while_transactions_are_in_its_way(pauses: list[None]) -> 
     assert (states(table, "a", "b"), len(pauses)) == ([], WRITE_TRIES - 1)
 
     client.script = [aws_error("TransactionConflictException")] * WRITE_TRIES
-    with pytest.raises(ClientError, match="TransactionConflict"):
+    with pytest.raises(ResponseError, match="TransactionConflict"):
         table.put({"run_id": "a", "state": "old"})
 
 
@@ -123,5 +123,5 @@ def test_a_role_that_may_only_read_batches_reads_the_rest_in_further_batches(pau
 def test_items_that_dynamodb_leaves_out_until_no_time_remains_are_an_error_of_aws() -> None:
     table = table_of(SparingDynamoDB(0), "a")
 
-    with time_limit(0), pytest.raises(ClientError, match="ProvisionedThroughputExceeded"):
+    with time_limit(0), pytest.raises(ResponseError, match="ProvisionedThroughputExceeded"):
         list(table.get_all(["a"], singly=False))

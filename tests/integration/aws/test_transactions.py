@@ -6,8 +6,8 @@ from functools import partial
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
 
+from aichats.aws.errors import ResponseError
 from aichats.aws.table import Table
 from aichats.aws.transactions import TRIES, Addition, Insertion, LimitExceededError, insert_once
 from tests.support.ledgers import dynamodb, make_table
@@ -131,14 +131,14 @@ def test_a_transaction_that_others_are_in_the_way_of_is_tried_again() -> None:
 def test_a_transaction_that_others_are_always_in_the_way_of_fails() -> None:
     client = ScriptedDynamoDB(*(canceled("TransactionConflict", "None") for _ in range(TRIES)))
     table = table_of(client)
-    with pytest.raises(ClientError, match="TransactionCanceledException"):
+    with pytest.raises(ResponseError, match="TransactionCanceledException"):
         insert_once([insertion(table, "a", plus(table))])
 
 
 def test_another_error_is_not_tried_again() -> None:
     client = ScriptedDynamoDB(canceled("ValidationError", "None"))
     table = table_of(client)
-    with pytest.raises(ClientError):
+    with pytest.raises(ResponseError):
         insert_once([insertion(table, "a", plus(table))])
     assert client.calls["transact_write_items"] == 1
 

@@ -5,9 +5,9 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
 
 from aichats.automations.table import AutomationTable
+from aichats.aws.errors import ResponseError
 from aichats.aws.table import Table
 from aichats.runs.stack_pause import STACK_PAUSE_KEY
 from tests.support.budgets import BudgetedStack, listener
@@ -188,7 +188,7 @@ def test_a_pause_that_fails_makes_the_records_come_again(stack: BudgetedStack, m
 
     with monkeypatch.context() as failing:
         failing.setattr(AutomationTable, "change_pauses", fail)
-        with pytest.raises(ClientError, match="ThrottlingException"):
+        with pytest.raises(ResponseError, match="ThrottlingException"):
             stack.publish_records(records)
     assert stack.bus.accepted == []
 

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
-from botocore.exceptions import BotoCoreError, ClientError
 
+from aichats.aws.errors import NoResponseError, ResponseError
 from aichats.aws.transactions import TRIES
 from aichats.outbox.publish import NotPublishedError
 from aichats.runs.action import Action
@@ -93,7 +93,7 @@ def test_a_table_that_fails_makes_the_batch_come_again(clock: Clock) -> None:
     outbox = Outbox(clock, ScriptedDynamoDB(aws_error("InternalServerError")))
     records = fail(outbox, [RUN])
 
-    with pytest.raises(ClientError):
+    with pytest.raises(ResponseError):
         outbox.publisher.handle(records)
     assert outbox.bus.accepted == []
 
@@ -122,7 +122,7 @@ def test_a_change_that_can_never_be_stored_is_left_out_when_it_is_alone(outbox: 
 
 
 @pytest.mark.parametrize("error", [aws_error("ValidationException"), canceled("ValidationError", "None")])
-def test_a_change_that_dynamodb_never_accepts_is_left_out(clock: Clock, output: Output, error: ClientError) -> None:
+def test_a_change_that_dynamodb_never_accepts_is_left_out(clock: Clock, output: Output, error: ResponseError) -> None:
     outbox = Outbox(clock, ScriptedDynamoDB(error))
 
     assert outbox.publisher.handle(fail(outbox, [RUN])) == {"events": 0}
@@ -133,7 +133,7 @@ def test_a_change_that_dynamodb_never_accepts_is_left_out(clock: Clock, output: 
 def test_a_change_that_cannot_be_stored_now_is_never_left_out(clock: Clock) -> None:
     for error in (aws_error("ThrottlingException"), canceled("None", "TransactionConflict")):
         outbox = Outbox(clock, ScriptedDynamoDB(*[error] * TRIES))
-        with pytest.raises(ClientError):
+        with pytest.raises(ResponseError):
             outbox.publisher.handle(fail(outbox, [RUN]))
 
 
@@ -149,7 +149,7 @@ def test_an_end_is_published_and_counted_once_even_if_the_publisher_dies_at_any_
     try:
         with world.process({call: fault}):
             outbox.publisher.handle(records)
-    except (Crash, BotoCoreError, NotPublishedError):
+    except (Crash, NoResponseError, NotPublishedError):
         outbox.publisher.handle(records)
 
     assert len(set(ids(bus.accepted))) == 12

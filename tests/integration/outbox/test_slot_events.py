@@ -7,9 +7,9 @@ from functools import partial
 from typing import Any
 
 import pytest
-from botocore.exceptions import BotoCoreError
 
 from aichats.automations.run_factory import RunFactory, slot_of, store_failed
+from aichats.aws.errors import NoResponseError
 from aichats.outbox.publish import NotPublishedError
 from aichats.outbox.stream import ItemChange
 from aichats.runs.model import Run, ScheduleEvent, scheduled_runs
@@ -195,7 +195,7 @@ def test_a_slot_is_finished_even_if_the_publisher_dies_at_any_call(
     with world.process(plan):
         try:
             outbox.publisher.handle(records)
-        except (Crash, BotoCoreError, NotPublishedError):
+        except (Crash, NoResponseError, NotPublishedError):
             died = True
     if died:
         for part in (records[:1], records[1:]) if bisected else (records,):

@@ -13,11 +13,11 @@ from decimal import Decimal
 from typing import Any, override
 
 import pytest
-from botocore.exceptions import BotoCoreError, ClientError
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_as_test
 
+from aichats.aws.errors import AwsError
 from aichats.aws.observability import metrics
 from aichats.outbox.publish import NotPublishedError
 from aichats.runs.ledger.row_changes import LedgerConflictError
@@ -153,7 +153,7 @@ class Changes(RuleBasedStateMachine):
         try:
             with self.world.process(plan):
                 self.outbox.publisher.handle(batch)
-        except (Crash, BotoCoreError, ClientError, NotPublishedError):
+        except (Crash, AwsError, NotPublishedError):
             return False
         return True
 

@@ -10,8 +10,8 @@ from typing import Any
 
 import httpx
 import pytest
-from botocore.exceptions import ConnectionClosedError
 
+from aichats.aws.errors import NoResponseError
 from aichats.runs.action import Action
 from aichats.runs.ledger.changes import Changes
 from aichats.runs.perform import Outcome
@@ -178,7 +178,7 @@ def test_a_call_whose_place_cannot_be_noted_is_made_all_the_same(
     [mute] = opened(MUTE)
     if is_there:
         mute.perform(CHAT)
-    down = Counting(mute.ledger.client, [], raises=ConnectionClosedError(endpoint_url="the cloud"))
+    down = Counting(mute.ledger.client, [], raises=NoResponseError("the connection was closed"))
 
     Changes(replace(mute.ledger, client=down)).note("aich_1", ["title"], "PATCH /chats/aich_1")
 

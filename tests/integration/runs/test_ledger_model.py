@@ -14,12 +14,12 @@ from functools import partial
 from typing import Any, override
 
 import pytest
-from botocore.exceptions import BotoCoreError
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
 from aichats.aws.attributes import decode, encode
+from aichats.aws.errors import NoResponseError
 from aichats.aws.observability import metrics
 from aichats.http import retry, uploads
 from aichats.json_types import Json
@@ -164,7 +164,7 @@ class Runs(RuleBasedStateMachine):
     @rule(plan=plans)
     def an_event_for_several_arrives(self, plan: Plan) -> None:
         self.arrived += 2
-        with self.world.process(plan), suppress(Crash, BotoCoreError, QueueError):
+        with self.world.process(plan), suppress(Crash, NoResponseError, QueueError):
             self.dispatcher.enqueue(self.runs[: self.arrived])
 
     @rule(plan=plans, number=st.integers(0, 9), other=others, again=st.booleans())
@@ -182,7 +182,7 @@ class Runs(RuleBasedStateMachine):
 
     @rule(plan=plans)
     def a_sweep_comes(self, plan: Plan) -> None:
-        with self.world.process(plan), suppress(Crash, BotoCoreError, QueueError):
+        with self.world.process(plan), suppress(Crash, NoResponseError, QueueError):
             self.stranded.resume()
 
     @rule(which=others)
@@ -197,7 +197,7 @@ class Runs(RuleBasedStateMachine):
         run = self._newest(which)
         self.world.meanwhile = lambda: self._attempt(self._newest(other))
         before = self._row(run)
-        with self.world.process(plan), suppress(LedgerConflictError, Crash, BotoCoreError):
+        with self.world.process(plan), suppress(LedgerConflictError, Crash, NoResponseError):
             row = self.ledger.steering.cancel(run.run_id, by="ann")
             assert row.cancel or row.status == "cancelled"
         if before is not None and before.status == "unknown":
@@ -234,7 +234,7 @@ class Runs(RuleBasedStateMachine):
         """Return whether the function that performs the run ends as it should."""
         try:
             self.dispatcher.perform(run, LEASE)
-        except (Crash, BotoCoreError, QueueError, LookupError):
+        except (Crash, NoResponseError, QueueError, LookupError):
             return False
         return True
 

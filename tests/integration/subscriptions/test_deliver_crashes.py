@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from aichats.aws.errors import AWS_ERRORS
+from aichats.aws.errors import AwsError
 from tests.support.crashing import Crash, World
 from tests.support.delivery_bench import DEAD_URL, NAME, DeliveryBench, accept, fail, url_of
 from tests.support.fakes import Sent
@@ -33,7 +33,7 @@ def handle(bench: DeliveryBench, world: World, batch: list[Sent], number: int, f
     try:
         with world.process({number: fault}):
             return bool(bench.handle(batch))
-    except (Crash, *AWS_ERRORS):
+    except (Crash, AwsError):
         # SQS notices that the process died, and Lambda reports an error to it.
         return True
 

@@ -8,8 +8,8 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
 
+from aichats.aws.errors import ResponseError
 from aichats.aws.secret_versions import SecretVersions
 from aichats.aws.table import Table
 from aichats.errors import SecretError
@@ -514,7 +514,7 @@ def test_trouble_with_secrets_manager_is_an_error_of_the_function_and_the_note_s
 
     down = Down()
     down.secrets = bench.vault.secrets
-    with pytest.raises(ClientError, match="InternalServiceError"):
+    with pytest.raises(ResponseError, match="InternalServiceError"):
         Renewals(bench.table, SecretVersions(down), bench.renewals.oauth, PREFIX, bench.clock).renew("agency", LEASE)
     assert bench.row["using"] == fingerprint("refresh_agency_0")
 

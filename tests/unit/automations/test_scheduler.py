@@ -8,12 +8,13 @@ from typing import Any
 
 import boto3
 import pytest
-from botocore.exceptions import EndpointConnectionError
 from moto import mock_aws
 
 from aichats.automations.model import Automation
 from aichats.automations.row import AutomationRow, next_row
 from aichats.automations.scheduler import SchedulerError, Schedules
+from aichats.aws.clients import converting
+from aichats.aws.errors import NoResponseError
 from aichats.errors import ConfigurationError
 from aichats.runs.ledger.times import utc_now
 from tests.support.automations import (
@@ -289,7 +290,7 @@ def test_all_schedules_of_automations_are_listed_with_their_last_change(
         (aws_error("ServiceQuotaExceededException"), "Delete schedules, or ask AWS to raise the quota"),
         (aws_error("AccessDeniedException"), "iam:PassRole"),
         (aws_error("ThrottlingException"), "Retry the request"),
-        (EndpointConnectionError(endpoint_url="https://scheduler.invalid"), "EndpointConnectionError: .*Retry the"),
+        (NoResponseError("can't connect to https://scheduler.invalid"), "NoResponseError: .*Retry the"),
     ],
 )
 def test_an_error_says_how_to_fix_it(
@@ -318,7 +319,7 @@ def moto() -> Iterator[Any]:
 
 
 def test_schedules_are_created_read_updated_and_deleted_by_boto3(moto: Any) -> None:
-    schedules, now = make_schedules(moto), utc_now()
+    schedules, now = make_schedules(converting(moto)), utc_now()
     rate, cron = row(RATE, now, "rate"), row(CRON, now, "cron")
 
     assert [schedules.ensure(each) for each in (rate, cron)] == ["created", "created"]
@@ -339,7 +340,7 @@ def test_a_schedule_is_created_again_long_after_its_start(moto: Any) -> None:
     long_ago = now - timedelta(days=30)
     begun = row(automation(scheduled(start=long_ago.isoformat(timespec="seconds"))), long_ago, "cron")
     rate = row(RATE, long_ago, "rate")
-    schedules = make_schedules(moto)
+    schedules = make_schedules(converting(moto))
 
     assert [schedules.ensure(each) for each in (begun, rate)] == ["created", "created"]
     start = moto.get_schedule(Name="dev-automation-rate", GroupName="dev")["StartDate"]

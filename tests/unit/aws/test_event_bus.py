@@ -3,8 +3,8 @@
 import json
 
 import pytest
-from botocore.exceptions import EndpointConnectionError
 
+from aichats.aws.errors import NoResponseError
 from aichats.aws.event_bus import BATCH_EVENT_BYTES, BATCH_SECONDS, EVENT_OFFERS, put_events
 from aichats.http.deadline import time_limit
 from tests.support.fakes import FakeEventBridge
@@ -46,7 +46,7 @@ def test_each_event_that_is_always_rejected_has_a_reason() -> None:
 
 
 def test_a_call_that_fails_does_not_stop_the_next_one() -> None:
-    bus = FakeEventBridge(EndpointConnectionError(endpoint_url="https://events"))
+    bus = FakeEventBridge(NoResponseError("can't connect to https://events"))
     reasons = put_events(lambda: bus, "dev", entries(12))
     assert reasons[10:] == [None, None]
     assert all(reasons[:10])
@@ -54,7 +54,7 @@ def test_a_call_that_fails_does_not_stop_the_next_one() -> None:
 
 
 def test_a_bus_that_does_not_answer_leaves_time_for_the_deliveries() -> None:
-    bus = FakeEventBridge(EndpointConnectionError(endpoint_url="https://events"))
+    bus = FakeEventBridge(NoResponseError("can't connect to https://events"))
     with time_limit(BATCH_SECONDS):
         reasons = put_events(lambda: bus, "dev", entries(12))
     assert len(bus.calls) == 1

@@ -4,8 +4,8 @@ import json
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError, EndpointConnectionError
 
+from aichats.aws.errors import AwsError, NoResponseError
 from aichats.aws.functions import invoke_later
 from tests.support.fakes import Json, aws_error
 from tests.support.output import Output
@@ -36,11 +36,9 @@ def test_an_event_is_handed_over_without_waiting_for_the_result() -> None:
 
 
 @pytest.mark.parametrize(
-    "error", [aws_error("TooManyRequestsException"), EndpointConnectionError(endpoint_url="https://lambda.invalid")]
+    "error", [aws_error("TooManyRequestsException"), NoResponseError("can't connect to https://lambda.invalid")]
 )
-def test_an_event_that_lambda_does_not_accept_is_logged_and_stops_nothing(
-    error: ClientError | EndpointConnectionError, output: Output
-) -> None:
+def test_an_event_that_lambda_does_not_accept_is_logged_and_stops_nothing(error: AwsError, output: Output) -> None:
     assert output.text == ""
 
     invoke_later(lambda: FakeLambda(error), "refresh-tokens", {"connection": "default"})

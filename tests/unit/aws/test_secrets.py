@@ -10,12 +10,12 @@ from typing import Annotated, Any, Unpack
 
 import httpx
 import pytest
-from botocore.exceptions import EndpointConnectionError, ReadTimeoutError
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel, Field
 
 from aichats.aws import secrets
+from aichats.aws.errors import NoResponseError
 from aichats.aws.secret_values import MAX_SECRET_BYTES, ApiKey, parse_secret, remedy
 from aichats.aws.secrets import (
     FAILURE_SECONDS,
@@ -128,8 +128,8 @@ def test_each_secret_has_its_own_age() -> None:
 PASSING: list[Exception] = [
     *map(aws_error, ("ThrottlingException", "InternalServiceError", "ServiceUnavailable", "ExpiredTokenException", "")),
     aws_error("DecryptionFailure", "Rate exceeded for KMS"),
-    EndpointConnectionError(endpoint_url="https://secretsmanager.invalid"),
-    ReadTimeoutError(endpoint_url="https://secretsmanager.invalid"),
+    NoResponseError("can't connect to https://secretsmanager.invalid"),
+    NoResponseError("no answer from https://secretsmanager.invalid in time"),
 ]
 FINAL: list[SecretValue] = [
     *map(aws_error, ("ResourceNotFoundException", "AccessDeniedException", "DecryptionFailure")),
@@ -503,8 +503,8 @@ def test_many_threads_that_are_rejected_at_once_read_it_again_once() -> None:
         (aws_error("ThrottlingException"), "could not be read (ThrottlingException). Try again later."),
         (aws_error(""), "could not be read (no reason given). Try again later."),
         (
-            EndpointConnectionError(endpoint_url="https://x.invalid"),
-            "could not be read (EndpointConnectionError). Try again later.",
+            NoResponseError("can't connect to https://x.invalid"),
+            "could not be read (can't connect to https://x.invalid). Try again later.",
         ),
         (CONFIDENTIAL.encode(), f"contains binary data. {FILL}"),
         ("", f"is not JSON. {FILL}"),

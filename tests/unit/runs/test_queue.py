@@ -6,8 +6,8 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from botocore.exceptions import ConnectionClosedError, NoRegionError
 
+from aichats.aws.errors import NoResponseError
 from aichats.aws.sqs import BATCH_BYTES
 from aichats.runs.model import Run
 from aichats.runs.queue import (
@@ -206,7 +206,7 @@ def test_a_message_that_sqs_rejects_once_is_taken_the_second_time() -> None:
     assert sqs.batches == [3, 1]
 
 
-@pytest.mark.parametrize("error", [aws_error("ServiceUnavailable"), ConnectionClosedError(endpoint_url="the cloud")])
+@pytest.mark.parametrize("error", [aws_error("ServiceUnavailable"), NoResponseError("the connection was closed")])
 def test_sqs_that_is_away_stops_no_later_batch(error: Exception) -> None:
     sqs = FakeSqs()
     down = [error, None, None]
@@ -334,7 +334,7 @@ def test_what_is_no_event_message_cannot_be_read(body: str) -> None:
 
 def test_a_client_that_cannot_be_created_counts_as_an_sqs_that_is_away() -> None:
     def client() -> FakeSqs:
-        raise NoRegionError
+        raise NoResponseError("You must specify a region.")
 
     with pytest.raises(QueueError, match=r"SQS did not accept 1 of 1 messages: You must specify a region"):
         replace(queue(FakeSqs()), client=client).send([due(RUN)])

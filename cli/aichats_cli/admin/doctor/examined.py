@@ -8,10 +8,10 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from botocore.config import Config
-from botocore.exceptions import ClientError
 
 from aichats.automations.row import AutomationRow, row_from_item
-from aichats.aws.errors import code_of
+from aichats.aws.clients import converting
+from aichats.aws.errors import ResponseError, code_of
 from aichats.aws.secret_values import remedy
 from aichats.aws.secret_versions import SecretVersions
 from aichats.aws.table import Table
@@ -51,11 +51,11 @@ class Services:
         """Return the clients for an account and region of AWS."""
         return cls(
             cloudwatch=aws.client("cloudwatch", config=LIMITS),
-            dynamodb=aws.client("dynamodb", config=LIMITS),
+            dynamodb=converting(aws.client("dynamodb", config=LIMITS)),
             functions=aws.client("lambda", config=LIMITS),
             queues=aws.client("sqs", config=LIMITS),
-            schedules=aws.client("scheduler", config=LIMITS),
-            secrets=aws.client("secretsmanager", config=LIMITS),
+            schedules=converting(aws.client("scheduler", config=LIMITS)),
+            secrets=converting(aws.client("secretsmanager", config=LIMITS)),
             topics=aws.client("sns", config=LIMITS),
         )
 
@@ -150,7 +150,7 @@ class ExaminedStack:
             value = json.loads(SecretVersions(self.aws.secrets).current(name).text)
         except ValueError:
             value = None
-        except ClientError as error:
+        except ResponseError as error:
             match code_of(error):
                 case "ResourceNotFoundException":
                     raise SecretError(name, "doesn't exist", remedy(name)) from None

@@ -6,7 +6,8 @@ import threading
 import time
 from typing import TYPE_CHECKING, Self
 
-from aichats.aws.errors import AWS_ERRORS, aws_message, code_of
+from aichats.aws.clients import converted_errors
+from aichats.aws.errors import AwsError, aws_message, code_of
 from aichats.errors import AichatsError, SecretError
 from aichats.http.deadline import time_limit
 from aichats_cli.admin.deployed import DeployedError
@@ -49,7 +50,7 @@ class _Running[SubjectT](threading.Thread):
 
     def run(self) -> None:
         """Collect the findings. An error becomes a finding."""
-        with _ErrorAsFinding(self.findings), time_limit(self._limit):
+        with _ErrorAsFinding(self.findings), converted_errors("Check"), time_limit(self._limit):
             self.findings.extend(self._check(self._subject))
 
 
@@ -78,7 +79,7 @@ def finding_of(error: Exception) -> Finding:
 
 def reason_for(error: Exception) -> str:
     """Return in one line why a check failed. The text of an unexpected error is left out: it may quote a secret."""
-    if isinstance(error, AWS_ERRORS):
+    if isinstance(error, AwsError):
         return " ".join(f"{code_of(error)}: {aws_message(error)}".split())
     if isinstance(error, (DeployedError, AichatsError)):
         return " ".join(str(error).split())

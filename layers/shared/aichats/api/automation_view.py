@@ -14,7 +14,7 @@ from aichats.api.read_only import ReadOnly, written_definition
 from aichats.automations.last_runs import LastRun
 from aichats.automations.model import Automation, Name, ScheduleTrigger
 from aichats.automations.row import AutomationRow
-from aichats.aws.errors import AWS_ERRORS
+from aichats.aws.errors import AwsError
 from aichats.aws.observability import logger
 from aichats.json_types import JsonObject
 
@@ -102,7 +102,7 @@ def view_changed(call: ApiCall[Any, Any], row: AutomationRow) -> AutomationView:
     last_runs: dict[str, LastRun] = {}
     try:
         last_runs = call.app.last_runs.find_each([row], call.limit.pick)
-    except AWS_ERRORS as error:
+    except AwsError as error:
         logger.warning("last run not read", extra={"automation": row.name, "reason": str(error)})
     return _view(call, row, last_runs.get(row.name))
 

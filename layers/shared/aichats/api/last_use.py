@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from aichats.api.callers import Caller
-from aichats.aws.errors import AWS_ERRORS
+from aichats.aws.errors import AwsError
 from aichats.aws.observability import logger
 from aichats.aws.table import Table
 from aichats.aws.writes import ConditionFailedError
@@ -59,7 +59,7 @@ class LastUse:
         try:
             with suppress(ConditionFailedError):
                 self.items.update(last_use_key(caller.identity), changes, condition, before)
-        except AWS_ERRORS as error:
+        except AwsError as error:
             logger.warning("last use not stored", extra={"caller": caller.name, "reason": type(error).__name__})
 
 

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict
 
 from aichats.automations.conditions import StaleError
 from aichats.automations.scheduler import SchedulerError
-from aichats.aws.errors import AWS_ERRORS
+from aichats.aws.errors import AwsError
 from aichats.errors import (
     AichatsError,
     APIConnectionError,
@@ -152,7 +152,7 @@ def must_alarm(error: Exception, status: int) -> bool:
     """Return whether an error must raise an alarm: a bug, or a failure of AWS or of a secret of the stack."""
     if status == HTTPStatus.INTERNAL_SERVER_ERROR:
         return True
-    causes = (*AWS_ERRORS, QueueError, SecretError, UnreadableError)
+    causes = (AwsError, QueueError, SecretError, UnreadableError)
     return status == HTTPStatus.SERVICE_UNAVAILABLE and isinstance(error.__cause__ or error, causes)
 
 
@@ -185,7 +185,7 @@ _ANSWERS: dict[type[Exception], tuple[HTTPStatus, Kind, str | None]] = {
     ProtocolError: (HTTPStatus.BAD_GATEWAY, "provider-unreadable", None),
     OutcomeUnknownError: (HTTPStatus.BAD_GATEWAY, "outcome-unknown", None),
     ProviderError: (HTTPStatus.BAD_GATEWAY, "provider-rejected", None),
-    **dict.fromkeys(AWS_ERRORS, (HTTPStatus.SERVICE_UNAVAILABLE, "unavailable", AWS_FAILED)),
+    AwsError: (HTTPStatus.SERVICE_UNAVAILABLE, "unavailable", AWS_FAILED),
     Exception: (HTTPStatus.INTERNAL_SERVER_ERROR, "internal-error", UNEXPECTED),
 }
 """The status, kind and detail for each class of errors. The first matching class counts. ``None``: the error's text."""
@@ -241,7 +241,7 @@ def _status_for_failure(error: Mapping[str, Any]) -> HTTPStatus:
 
 
 def _retry_after(error: Exception) -> dict[str, str]:
-    if isinstance(error, (SecretUnavailableError, *AWS_ERRORS)):
+    if isinstance(error, (SecretUnavailableError, AwsError)):
         return RETRY_AFTER
     if isinstance(error, APIStatusError) and error.status == HTTPStatus.TOO_MANY_REQUESTS:
         return {"Retry-After": str(math.ceil(error.retry_after or 1.0))}

@@ -14,7 +14,7 @@ from typing import Any
 
 from aichats.api.operation import ApiCall
 from aichats.api.problems import RETRY_AFTER, RejectedError, traceback_of
-from aichats.aws.errors import AWS_ERRORS
+from aichats.aws.errors import AwsError
 from aichats.aws.observability import count, logger
 from aichats.errors import InputError, UnreadableError
 from aichats.runs.action import Action
@@ -100,7 +100,7 @@ def accept(call: ApiCall[Any, None], key: str, runs: Sequence[Run]) -> list[str]
     """
     try:
         call.app.dispatcher.enqueue(runs)
-    except AWS_ERRORS as error:
+    except AwsError as error:
         raise _unsure(key) from error
     return [run.run_id for run in runs]
 
@@ -118,7 +118,7 @@ def perform(call: ApiCall[Any, None], key: str, run: Run) -> Outcome:
         logger.error("run left to the sweep", extra=log_fields, exc_info=traceback_of(error))
         try:
             row = call.app.ledger.get(run.run_id)
-        except (*AWS_ERRORS, UnreadableError):
+        except (AwsError, UnreadableError):
             raise _unsure(key, run.run_id) from error
         if row is None:
             raise
@@ -141,7 +141,7 @@ def queue_and_watch(call: ApiCall[Any, None], key: str, run: Run) -> Outcome:
     accept(call, key, [run])
     try:
         return call.app.dispatcher.wait_for(run)
-    except AWS_ERRORS:
+    except AwsError:
         logger.exception("run can't be watched", extra={"run_id": run.run_id})
         now = call.app.ledger.clock()
         row = Row(run, "pending", attempts=0, key_number=1, created_at=now, opened_at=now, updated_at=now, due_at=now)

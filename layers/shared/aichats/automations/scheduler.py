@@ -20,7 +20,7 @@ from typing import Any, Literal
 
 from aichats.automations.model import ScheduleTrigger
 from aichats.automations.row import AutomationRow
-from aichats.aws.errors import AWS_ERRORS, aws_message, code_of
+from aichats.aws.errors import AwsError, aws_message, code_of
 from aichats.aws.scheduler import ScheduleGroup, SchedulerClient
 from aichats.errors import AichatsError, ConfigurationError
 from aichats.runs.ledger.times import utc_now
@@ -92,7 +92,7 @@ class Schedules:
         """
         if self._create(row):
             return "created"
-        # The schedule exists. Perhaps botocore repeated this call after a lost response.
+        # The schedule exists. Perhaps the client repeated this call after a lost response.
         return self.correct(row) or ("created" if self._create(row) else "unchanged")
 
     def correct(self, row: AutomationRow) -> Literal["updated", "unchanged"] | None:
@@ -249,7 +249,7 @@ def _naming(name: str) -> Iterator[None]:
     """
     try:
         yield
-    except AWS_ERRORS as error:
+    except AwsError as error:
         raise SchedulerError(name, code_of(error), aws_message(error)) from error
 
 

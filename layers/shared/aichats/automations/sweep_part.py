@@ -16,7 +16,7 @@ from aichats.aws.table import Table
 CHUNK_JOBS = 100
 """The number of jobs in a chunk. Each part does at least one chunk."""
 MAX_CONCURRENT_CALLS = 10
-"""The maximum number of calls at the same time. A client of botocore keeps ten connections open."""
+"""The maximum number of calls at the same time. A client keeps ten connections open."""
 
 
 class CallAll(Protocol):

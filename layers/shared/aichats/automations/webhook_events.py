@@ -19,7 +19,7 @@ from aichats.automations.row import AutomationRow
 from aichats.automations.run_budgets import add_within_budgets
 from aichats.automations.run_factory import Occurrence, RenderedRuns, RunFactory, of_event, store_failed, store_skipped
 from aichats.automations.table import AutomationTable
-from aichats.aws.errors import AWS_ERRORS
+from aichats.aws.errors import AwsError
 from aichats.aws.observability import Contained, count, logger
 from aichats.errors import AichatsError
 from aichats.http.deadline import remaining
@@ -175,7 +175,7 @@ class WebhookEvents:
         delivery.rows, delivery.rendered = [], RenderedRuns()
         try:
             delivery.ids += self._store(delivery.occurrence, rows, rendered, delivery.queued)
-        except (AichatsError, *AWS_ERRORS):
+        except (AichatsError, AwsError):
             logger.exception("runs not written", extra={"automations": _names(rows)})
             delivery.later += _names(rows)
 

@@ -1,12 +1,36 @@
-"""The errors of calls to AWS, for code that does not import botocore."""
+"""The errors of calls to AWS.
+
+They are not in :mod:`aichats.errors`, because code that contains them (``except AwsError``) treats an AWS that does not
+answer differently from everything that aichats itself rejects.
+"""
 
 from collections.abc import Mapping
 from typing import Any
 
-from botocore.exceptions import BotoCoreError, ClientError
 
-AWS_ERRORS = (BotoCoreError, ClientError)
-"""The errors of a call without a response, and of a response with an error."""
+class AwsError(Exception):
+    """A call to AWS failed."""
+
+
+class NoResponseError(AwsError):
+    """AWS did not answer: it was not reached, the connection broke, or no time remained."""
+
+
+class ResponseError(AwsError):
+    """AWS answered with an error.
+
+    Attributes:
+        response: the answer: ``Error`` with ``Code`` and ``Message``, ``ResponseMetadata`` with the ``HTTPStatusCode``,
+            and the other members of the error, such as ``CancellationReasons``.
+        operation: the name of the operation, such as ``PutItem``.
+    """
+
+    def __init__(self, response: Mapping[str, Any], operation: str) -> None:
+        error = response.get("Error", {})
+        code, message = error.get("Code", "Unknown"), error.get("Message", "Unknown")
+        super().__init__(f"An error occurred ({code}) when calling the {operation} operation: {message}")
+        self.response = response
+        self.operation = operation
 
 
 def code_of(error: Exception) -> str:
@@ -20,4 +44,5 @@ def aws_message(error: Exception) -> str:
 
 
 def _answer(error: Exception) -> Mapping[str, Any]:
-    return error.response.get("Error", {}) if isinstance(error, ClientError) else {}
+    found: Mapping[str, Any] = error.response.get("Error", {}) if isinstance(error, ResponseError) else {}
+    return found

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 from aichats.aws import writes
 from aichats.aws.batches import in_batches
-from aichats.aws.errors import AWS_ERRORS
+from aichats.aws.errors import AwsError
 from aichats.http.deadline import remaining
 
 BATCH_EVENTS = 10
@@ -25,7 +25,7 @@ rest is for the deliveries to subscriptions."""
 
 
 class EventBridge(Protocol):
-    """The method of botocore's client that this module uses."""
+    """The method of the client that this module uses."""
 
     def put_events(self, *args: Any, **request: Any) -> Any:
         """Send up to ten events."""
@@ -70,7 +70,7 @@ def _put_batch(client: Callable[[], EventBridge], entries: Sequence[Mapping[str,
             reasons = {place: f"{each['ErrorCode']}: {each.get('ErrorMessage')}" for place, each in rejected.items()}
             if not left:
                 break
-    except AWS_ERRORS as error:
-        # botocore has already retried the call.
+    except AwsError as error:
+        # The client has already retried the call.
         reasons = dict.fromkeys(left, str(error))
     return [reasons.get(place) for place in range(len(entries))]

@@ -4,13 +4,13 @@ import json
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from aichats.aws.errors import AWS_ERRORS
+from aichats.aws.errors import AwsError
 from aichats.aws.observability import logger
 from aichats.json_types import Json
 
 
 class Lambda(Protocol):
-    """The method of botocore's client that this module uses."""
+    """The method of the client that this module uses."""
 
     def invoke(self, *args: Any, **request: Any) -> Any:
         """Invoke a function."""
@@ -26,5 +26,5 @@ def invoke_later(client: Callable[[], Lambda], function: str, event: Json) -> No
     """
     try:
         client().invoke(FunctionName=function, InvocationType="Event", Payload=json.dumps(event).encode())
-    except AWS_ERRORS as error:
+    except AwsError as error:
         logger.warning("function not invoked", extra={"function": function, "reason": str(error)})

@@ -1,9 +1,10 @@
 """S3: reads objects."""
 
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from typing import Any, BinaryIO, Protocol
 
-from aichats.aws.errors import AWS_ERRORS, aws_message, code_of
+from aichats.aws.errors import AwsError, aws_message, code_of
 from aichats.errors import AttachmentError, AttachmentUnavailableError
 from aichats.http.bodies import copy_file
 from aichats.http.deadline import remaining
@@ -22,7 +23,7 @@ _FINAL = {
 
 
 class S3(Protocol):
-    """The method of botocore's client that this module uses."""
+    """The method of the client that this module uses."""
 
     def get_object(self, *args: Any, **request: Any) -> Any:
         """Return an object with its body as a stream."""
@@ -43,11 +44,11 @@ def copy_object(client: Callable[[], S3], bucket: str, key: str, into: BinaryIO)
     """
     try:
         found = client().get_object(Bucket=bucket, Key=key)
-        with found["Body"] as body:
+        with closing(found["Body"]) as body:
             copy_file(_until_deadline(body), into)
     except AttachmentError as error:
         raise type(error)(f"s3://{bucket}/{key} {error}") from None
-    except AWS_ERRORS as error:
+    except AwsError as error:
         raise _failure(f"s3://{bucket}/{key}", error) from error
     content_type: str | None = found.get("ContentType")
     return content_type

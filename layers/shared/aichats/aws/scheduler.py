@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from aichats.aws.errors import AWS_ERRORS, code_of
+from aichats.aws.errors import AwsError, code_of
 from aichats.aws.writes import Call
 from aichats.json_types import Json
 
@@ -12,7 +12,7 @@ PAGE_SCHEDULES = 100
 
 
 class SchedulerClient(Protocol):
-    """The methods of botocore's client that this module uses."""
+    """The methods of the client that this module uses."""
 
     def create_schedule(self, *args: Any, **request: Any) -> Any:
         """Create a schedule."""
@@ -32,7 +32,7 @@ class SchedulerClient(Protocol):
 
 @dataclass(frozen=True)
 class ScheduleGroup:
-    """One group of schedules. A failed call raises one of :data:`AWS_ERRORS <aichats.aws.errors.AWS_ERRORS>`."""
+    """One group of schedules. A failed call raises :class:`AwsError <aichats.aws.errors.AwsError>`."""
 
     client: SchedulerClient
     name: str
@@ -67,7 +67,7 @@ class ScheduleGroup:
         """Return the response; ``None`` if the call fails with the expected code."""
         try:
             response: Json = call(**{"GroupName": self.name, **request})
-        except AWS_ERRORS as error:
+        except AwsError as error:
             if code_of(error) == expected:
                 return None
             raise

@@ -10,9 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from botocore.exceptions import ClientError
-
-from aichats.aws.errors import AWS_ERRORS, code_of
+from aichats.aws.errors import AwsError, ResponseError, code_of
 from aichats.json_types import Json
 
 _CURRENT, _PENDING = "AWSCURRENT", "AWSPENDING"
@@ -20,7 +18,7 @@ _MISSING = "ResourceNotFoundException"
 
 
 class SecretsWriter(Protocol):
-    """The methods of botocore's client that this module uses."""
+    """The methods of the client that this module uses."""
 
     def get_secret_value(self, *args: Any, **request: Any) -> Any:
         """Return a version of a secret."""
@@ -50,7 +48,7 @@ class SecretVersion:
 
 @dataclass(frozen=True)
 class SecretVersions:
-    """The versions of secrets. Every method raises botocore's errors."""
+    """The versions of secrets. Every method raises :class:`AwsError <aichats.aws.errors.AwsError>`."""
 
     client: SecretsWriter
 
@@ -63,7 +61,7 @@ class SecretVersions:
         """Return the version of a secret with this id; ``None`` if there is none."""
         try:
             answer = self.client.get_secret_value(SecretId=name, VersionId=version_id)
-        except ClientError as error:
+        except ResponseError as error:
             if code_of(error) != _MISSING:
                 raise
             return None
@@ -85,11 +83,11 @@ class SecretVersions:
             self.client.update_secret_version_stage(
                 SecretId=name, VersionStage=_CURRENT, MoveToVersionId=version_id, RemoveFromVersionId=replaced_id
             )
-        except AWS_ERRORS:
+        except AwsError:
             current_id = self.current(name).id
             if current_id == replaced_id:
                 raise
-            return current_id == version_id  # The response got lost, or botocore repeated the call after that.
+            return current_id == version_id  # The response got lost, or the client repeated the call after that.
         return True
 
     def names(self, prefix: str) -> Iterator[str]:

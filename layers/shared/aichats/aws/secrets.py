@@ -13,8 +13,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, NotRequired, Protocol, TypedDict, Unpack
 
-from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
-
+from aichats.aws.errors import NoResponseError, ResponseError
 from aichats.aws.observability import logger
 from aichats.aws.secret_values import is_connection, parse_object, remedy
 from aichats.errors import SecretError, SecretUnavailableError
@@ -46,7 +45,7 @@ class GetSecretValue(TypedDict):
 
 
 class SecretsManager(Protocol):
-    """The method of botocore's client that this module uses."""
+    """The method of the client that this module uses."""
 
     def get_secret_value(self, **request: Unpack[GetSecretValue]) -> Mapping[str, Any]:
         """Return the current value of a secret, or the value of a stage."""
@@ -320,13 +319,10 @@ class SecretStore:
         name = request["SecretId"]
         try:
             return self.client.get_secret_value(**request)
-        except ClientError as error:
+        except ResponseError as error:
             raise _unreadable(name, error.response.get("Error", {})) from error
-        except ParamValidationError as error:
-            raise SecretError(name, "could not be read (ParamValidationError)", "Check the secret's name.") from error
-        except BotoCoreError as error:
-            problem = f"could not be read ({type(error).__name__})"
-            raise SecretUnavailableError(name, problem, "Try again later.") from error
+        except NoResponseError as error:
+            raise SecretUnavailableError(name, f"could not be read ({error})", "Try again later.") from error
 
 
 def _unreadable(name: str, error: Mapping[str, Any]) -> SecretError:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 from aichats.aws.batches import in_batches
-from aichats.aws.errors import AWS_ERRORS
+from aichats.aws.errors import AwsError
 
 BATCH_MESSAGES = 10
 """The maximum number of messages in one call to SQS."""
@@ -16,7 +16,7 @@ OFFERS = 2
 
 
 class SQS(Protocol):
-    """The method of botocore's client that this module uses."""
+    """The method of the client that this module uses."""
 
     def send_message_batch(self, *args: Any, **request: Any) -> Any:
         """Send up to ten messages."""
@@ -49,7 +49,7 @@ def _send_batch(client: Callable[[], SQS], url: str, messages: Sequence[Mapping[
             entries = [entry for entry in entries if entry["Id"] in ids]
             if not entries:
                 return []
-    except AWS_ERRORS as error:
-        # botocore has already retried the call.
+    except AwsError as error:
+        # The client has already retried the call.
         return [str(error)] * len(entries)
     return [json.dumps(entry) for entry in rejected]

@@ -9,12 +9,10 @@ from dataclasses import dataclass
 from itertools import batched
 from typing import Any, Literal, Protocol
 
-from botocore.exceptions import ClientError
-
 from aichats.aws import writes
 from aichats.aws.attributes import decode, encode
 from aichats.aws.batches import in_batches
-from aichats.aws.errors import code_of
+from aichats.aws.errors import ResponseError, code_of
 from aichats.aws.writes import (
     CONDITION_FAILED,
     Call,
@@ -45,7 +43,7 @@ NO_VALUES: Json = {}
 
 
 class DynamoDB(Protocol):
-    """The methods of botocore's client that this module uses."""
+    """The methods of the client that this module uses."""
 
     def get_item(self, *args: Any, **request: Any) -> Any:
         """Read an item."""
@@ -77,7 +75,7 @@ class Table:
     """One table. Safe to share between threads.
 
     Two rules apply to every conditional write. While another transaction is in the way, the write is retried. If the
-    item already is as the write would leave it, the write succeeds, because botocore repeats a write after a lost
+    item already is as the write would leave it, the write succeeds, because the client repeats a write after a lost
     response.
 
     Attributes:
@@ -168,8 +166,8 @@ class Table:
         """Change an item. See :class:`Update` for the arguments.
 
         Returns:
-            If ``return_old``, the item before the change; empty if there was none. If botocore repeated the write, the
-            item as it is now.
+            If ``return_old``, the item before the change; empty if there was none. If the client repeated the write,
+            the item as it is now.
 
         Raises:
             ConditionFailedError: the condition is not met, and nothing was changed.
@@ -191,7 +189,7 @@ class Table:
                 continue
             try:
                 self._transact([{"Update": self._update(update)} for update in batch])
-            except ClientError as error:
+            except ResponseError as error:
                 if code_of(error) not in NOT_TOGETHER:
                     raise
                 self.update_all(batch[: len(batch) // 2])
@@ -230,7 +228,7 @@ class Table:
                 response = retry_write(self.client.transact_write_items, writes)
             else:
                 response = retry_write(getattr(self.client, f"{kind.lower()}_item"), request)
-        except ClientError as error:
+        except ResponseError as error:
             current_item = rejected_item(error)
             if is_own_write(current_item, written):
                 return current_item
@@ -244,7 +242,7 @@ class Table:
         while left:
             try:
                 retry_write(self.client.transact_write_items, {"TransactItems": list(left.values())})
-            except ClientError as error:
+            except ResponseError as error:
                 reasons = zip(left, reasons_of(error), strict=False)
                 failed = {index: reason for index, reason in reasons if reason["Code"] == CONDITION_FAILED}
                 if not failed:
@@ -272,7 +270,7 @@ class Table:
             options: options of DynamoDB, such as ``ProjectionExpression``.
 
         Raises:
-            ClientError: DynamoDB still left items out when no time remained.
+            ResponseError: DynamoDB still left items out when no time remained.
         """
         for batch in batched(keys, BATCH_KEYS, strict=False):
             items: dict[Key, dict[str, Any]] = {}
@@ -364,12 +362,12 @@ def _wait_to_read() -> None:
     """Wait before the keys that DynamoDB left out are read again.
 
     Raises:
-        ClientError: no time remains.
+        ResponseError: no time remains.
     """
     if remaining(default=math.inf) <= 0:
         message = "DynamoDB left items out until no time remained"
         code = "ProvisionedThroughputExceededException"
-        raise ClientError({"Error": {"Code": code, "Message": message}}, "BatchGetItem")
+        raise ResponseError({"Error": {"Code": code, "Message": message}}, "BatchGetItem")
     writes.pause()
 
 

@@ -6,11 +6,10 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
-from botocore.exceptions import ClientError
-
 from aichats.aws import writes
 from aichats.aws.attributes import decode, encode
 from aichats.aws.batches import in_batches
+from aichats.aws.errors import ResponseError
 from aichats.aws.table import TRANSACTION_BYTES, TRANSACTION_ITEMS, Table
 from aichats.aws.writes import CONDITION_FAILED, TEMPORARY, Key, reasons_of
 from aichats.errors import AichatsError
@@ -67,7 +66,7 @@ def insert_once(insertions: Sequence[Insertion]) -> list[Json | None]:
 
     Raises:
         LimitExceededError: an addition would exceed a limit. Nothing of its transaction was written.
-        ClientError: DynamoDB rejected a transaction.
+        ResponseError: DynamoDB rejected a transaction.
     """
     existing: list[Json | None] = []
     for batch in in_batches(insertions, _size, max_count=TRANSACTION_ITEMS // 2, max_size=TRANSACTION_BYTES):
@@ -100,7 +99,7 @@ def _transact(insertions: Sequence[Insertion]) -> dict[int, Json]:
     for last in (number == TRIES - 1 for number in range(TRIES)):
         try:
             client.transact_write_items(TransactItems=requests)
-        except ClientError as error:
+        except ResponseError as error:
             reasons = reasons_of(error)
             failed = {
                 index: decode(reason.get("Item", {})) for index, reason in enumerate(reasons) if _has_failed(reason)

@@ -6,10 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from botocore.exceptions import ClientError
-
 from aichats.aws.attributes import decode
-from aichats.aws.errors import code_of
+from aichats.aws.errors import ResponseError, code_of
 from aichats.errors import AichatsError
 from aichats.json_types import Json
 
@@ -96,7 +94,7 @@ def retry_write(call: Call, request: Json) -> Json:
     for _ in range(WRITE_TRIES - 1):
         try:
             response = call(**request)
-        except ClientError as error:
+        except ResponseError as error:
             codes = {code_of(error), *(reason["Code"] for reason in reasons_of(error))}
             if codes.isdisjoint(TEMPORARY) or CONDITION_FAILED in codes:
                 raise
@@ -109,7 +107,7 @@ def retry_write(call: Call, request: Json) -> Json:
 
 def is_invalid(error: Exception) -> bool:
     """Return whether DynamoDB rejected a write that it will never accept, for example because a number is too large."""
-    return isinstance(error, ClientError) and not INVALID.isdisjoint(
+    return isinstance(error, ResponseError) and not INVALID.isdisjoint(
         {code_of(error), *(reason["Code"] for reason in reasons_of(error))}
     )
 
@@ -138,11 +136,11 @@ def is_own_write(current_item: Json, written: Json | None) -> bool:
     return all(current_item.get(name) == value for name, value in written.items())
 
 
-def rejected_item(error: ClientError) -> dict[str, Any]:
+def rejected_item(error: ResponseError) -> dict[str, Any]:
     """Return the item that did not meet the condition of a write; empty if there is none.
 
     Raises:
-        ClientError: the write failed for another reason.
+        ResponseError: the write failed for another reason.
     """
     response: Json = error.response
     if code_of(error) == "ConditionalCheckFailedException":
@@ -153,7 +151,7 @@ def rejected_item(error: ClientError) -> dict[str, Any]:
     raise error
 
 
-def reasons_of(error: ClientError) -> Sequence[Json]:
+def reasons_of(error: ResponseError) -> Sequence[Json]:
     """Return the reason for each write of a canceled transaction; none for any other error."""
     response: Json = error.response
     reasons: Sequence[Json] = response.get("CancellationReasons", ())

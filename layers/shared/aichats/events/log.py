@@ -59,7 +59,7 @@ class EventLog:
         """Store entries that are new, with their additions. Return whether each entry was new.
 
         Raises:
-            ClientError: DynamoDB rejected a write. Other entries may have been stored.
+            AwsError: DynamoDB rejected a write. Other entries may have been stored.
         """
         unique, now = {entry.id: entry for entry in entries}, self.clock()
         insertions = [

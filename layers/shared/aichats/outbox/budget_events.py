@@ -112,7 +112,7 @@ class BudgetEvents:
         """Return the entries of a counter's change. If a limit is reached, pause the automation or the stack first.
 
         Raises:
-            ClientError: the pause could not be stored now.
+            AwsError: the pause could not be stored now.
         """
         counter = BudgetCounter.of_key(self.stack_pause.items, change.key)
         crossings = list(_crossings(change))

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from aichats.aws.errors import AWS_ERRORS
+from aichats.aws.errors import AwsError
 from aichats.aws.event_bus import EventBridge, put_events
 from aichats.aws.observability import count, count_now, logger, measure_seconds
 from aichats.aws.writes import is_invalid
@@ -69,13 +69,13 @@ class Publisher:
         Raises:
             NotPublishedError: some events were not published.
             QueueError: SQS did not accept some deliveries, or the messages of some watches.
-            ClientError: DynamoDB did not store the events.
+            AwsError: DynamoDB did not store the events.
         """
         readable = [read for read in map(self._read, records) if read is not None]
         changes = [change for change, _ in readable]
         try:
             entries = self._store(changes, [entry for _, found in readable for entry in found])
-        except (*UNREADABLE, *AWS_ERRORS) as error:
+        except (*UNREADABLE, AwsError) as error:
             # Lambda halves a batch that fails, until the change that can't be stored is alone. Then the shard goes on.
             if len(records) > 1 or not _is_final(error):
                 raise

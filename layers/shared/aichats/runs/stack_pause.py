@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 
-from aichats.aws.errors import AWS_ERRORS
+from aichats.aws.errors import AwsError
 from aichats.aws.observability import count_now, logger
 from aichats.aws.table import Table
 from aichats.aws.writes import succeeds
@@ -89,7 +89,7 @@ class StackPause:
             if early is not None and now - early[1] < READ_EVERY:
                 return early[0].result(LONGEST_WAIT_SECONDS)
             return self.read()
-        except (TimeoutError, UnreadableError, *AWS_ERRORS) as error:
+        except (TimeoutError, UnreadableError, AwsError) as error:
             count_now("StackPauseUnread")
             logger.warning("stack pause not read", extra={"reason": f"{type(error).__name__}: {error}"})
             return known

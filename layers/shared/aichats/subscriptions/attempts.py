@@ -44,7 +44,7 @@ class Attempts:
         Raises:
             ReceiverError: the receiver did not accept the event.
             SecretError: the signing key can't be used.
-            ClientError: DynamoDB did not answer.
+            AwsError: DynamoDB did not answer.
         """
         now = self.clock()
         body, timestamp = self._body(row, event), int(now.timestamp())

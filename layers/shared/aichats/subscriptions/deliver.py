@@ -87,7 +87,7 @@ class Deliverer:
             The ids of the messages that SQS must deliver again, because the code failed.
 
         Raises:
-            ClientError: DynamoDB did not answer, and nothing was attempted.
+            AwsError: DynamoDB did not answer, and nothing was attempted.
         """
         rows = self.subscriptions.find({message.subscription for message in messages.values()})
         unreadable = [name for name, message in messages.items() if rows.get(message.subscription, True) is None]

@@ -20,7 +20,7 @@ class FanOut:
 
         Raises:
             QueueError: SQS did not accept some deliveries. All others are queued.
-            ClientError: DynamoDB did not return the subscriptions.
+            AwsError: DynamoDB did not return the subscriptions.
         """
         if not events:
             return

@@ -36,7 +36,7 @@ class DeliveryHandler:
             ``{"batchItemFailures": [{"itemIdentifier"}]}``: the messages that SQS must deliver again.
 
         Raises:
-            ClientError: DynamoDB did not answer, and no delivery was made.
+            AwsError: DynamoDB did not answer, and no delivery was made.
         """
         deliveries: dict[str, DeliveryMessage] = {}
         failed: list[str] = []
@@ -53,7 +53,7 @@ class DeliveryHandler:
 
         Raises:
             QueueError: SQS did not accept a message.
-            ClientError: DynamoDB did not answer.
+            AwsError: DynamoDB did not answer.
         """
         try:
             message: QueuedMessage = read_delivery_message(body)

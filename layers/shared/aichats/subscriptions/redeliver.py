@@ -48,7 +48,7 @@ class Redeliveries:
         Raises:
             TooManyRedeliveriesError: there were ten other requests in this hour.
             QueueError: SQS did not accept the message.
-            ClientError: DynamoDB did not store the request.
+            AwsError: DynamoDB did not store the request.
         """
         now, items = self.clock(), self.log.items
         # Later requests have greater ids.
@@ -71,7 +71,7 @@ class Redeliveries:
 
         Raises:
             QueueError: SQS did not accept a message.
-            ClientError: DynamoDB did not answer.
+            AwsError: DynamoDB did not answer.
         """
         row = self.subscriptions.find([message.subscription]).get(message.subscription)
         if row is None or row.created_at != message.created_at:

@@ -53,7 +53,7 @@ class WaitingDeliveries:
 
         Raises:
             QueueError: SQS did not accept a message.
-            ClientError: DynamoDB did not answer.
+            AwsError: DynamoDB did not answer.
         """
         row, now = self._row(message), self.clock()
         if row is None or _is_paused(row, now):
@@ -75,7 +75,7 @@ class WaitingDeliveries:
 
         Raises:
             QueueError: SQS did not accept a message.
-            ClientError: DynamoDB did not answer.
+            AwsError: DynamoDB did not answer.
         """
         row = self._row(message)
         if row is None or (_needs_probe(row) and message.until > self.clock()):
@@ -123,7 +123,7 @@ class WaitingDeliveries:
 
         Raises:
             QueueError: SQS did not accept a message.
-            ClientError: DynamoDB did not answer.
+            AwsError: DynamoDB did not answer.
         """
         now = self.clock()
         is_paused = _is_paused(row, now)

@@ -24,7 +24,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
-from aichats.aws.errors import AWS_ERRORS, code_of
+from aichats.aws.errors import AwsError, code_of
 from aichats.aws.observability import Contained, count_now, logger
 from aichats.aws.secret_values import parse_object
 from aichats.aws.secret_versions import SecretVersion, SecretVersions
@@ -49,7 +49,7 @@ STORE_PAUSE_SECONDS = 1.0
 STORE_SECONDS = 10.0
 """The time that is left after the call to Whop to store its answer."""
 MAX_CONCURRENT_RENEWALS = 10
-"""The maximum number of renewals at the same time. A client of botocore keeps ten connections open."""
+"""The maximum number of renewals at the same time. A client keeps ten connections open."""
 
 _DELETED = {"ResourceNotFoundException", "InvalidRequestException"}
 """The codes of Secrets Manager for a secret that does not exist, or is marked for deletion."""
@@ -214,7 +214,7 @@ class Renewals:
         """Return the current version of a secret. If a person has deleted the secret, it counts as logged out."""
         try:
             return self.versions.current(name)
-        except AWS_ERRORS as error:
+        except AwsError as error:
             if code_of(error) not in _DELETED:
                 raise
             return SecretVersion("", "{}")
@@ -255,7 +255,7 @@ class Renewals:
         while True:
             try:
                 return self.versions.write(self._name(claim), version_id, content)
-            except AWS_ERRORS as error:
+            except AwsError as error:
                 if remaining(default=0.0) < 2 * STORE_PAUSE_SECONDS:
                     raise
                 log_fields = {"connection": claim.connection, "reason": str(error)}

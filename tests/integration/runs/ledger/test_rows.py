@@ -6,8 +6,8 @@ from functools import partial
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
 
+from aichats.aws.errors import ResponseError
 from aichats.runs.ledger import reads, rows
 from aichats.runs.ledger.filters import RunFilter
 from aichats.runs.ledger.history import History
@@ -210,5 +210,5 @@ class Down:
     ids=["claim", "add", "reserve", "get"],
 )
 def test_a_failure_of_dynamodb_is_not_mistaken_for_a_conflict(act: Callable[[Ledger], object]) -> None:
-    with pytest.raises(ClientError, match="ProvisionedThroughputExceeded"):
+    with pytest.raises(ResponseError, match="ProvisionedThroughputExceeded"):
         act(Ledger(Down(), "runs", SETTLE))

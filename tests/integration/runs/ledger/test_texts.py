@@ -6,8 +6,8 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
 
+from aichats.aws.errors import ResponseError
 from aichats.runs.action import Action, to_json
 from aichats.runs.ledger import texts
 from aichats.runs.ledger.filters import RunFilter
@@ -207,7 +207,7 @@ def test_a_claim_is_undone_if_the_text_cannot_be_read_then(clock: Clock) -> None
     before = item(ledger, run)
     failing.fails = True
 
-    with pytest.raises(ClientError):
+    with pytest.raises(ResponseError):
         ledger.claim(run.run_id, LEASE)
 
     assert item(ledger, run) == before
@@ -224,7 +224,7 @@ def test_a_claim_that_is_undone_leaves_what_is_to_be_settled(clock: Clock) -> No
     clock.now += LEASE + ledger.settle
     failing.fails = True
 
-    with pytest.raises(ClientError):
+    with pytest.raises(ResponseError):
         Ledger(failing, ledger.table, ledger.settle, clock).claim(run.run_id, LEASE)
 
     assert ledger.claim(run.run_id, LEASE).unsettled_at == died

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
 
+from aichats.aws.errors import ResponseError
 from aichats.aws.writes import WRITE_TRIES
 from aichats.runs.ledger.ledger import Ledger
 from tests.support.fakes import Json, aws_error
@@ -113,14 +113,14 @@ def test_what_does_not_pass_is_a_failure_and_is_not_taken_for_runs_that_are_ther
     throttled = [canceled("ThrottlingError", "None", "None") for _ in range(WRITE_TRIES)]
     ledger = make_ledger(clock, client=ScriptedDynamoDB(*throttled))
 
-    with pytest.raises(ClientError, match="TransactionCanceled"):
+    with pytest.raises(ResponseError, match="TransactionCanceled"):
         ledger.add(runs(3), lambda _: NOON)
 
 
 def test_a_transaction_that_is_wrong_is_not_repeated(clock: Clock) -> None:
     failing = ScriptedDynamoDB(canceled("ValidationError", "None", "None"))
 
-    with pytest.raises(ClientError, match="TransactionCanceled"):
+    with pytest.raises(ResponseError, match="TransactionCanceled"):
         make_ledger(clock, client=failing).add(runs(3), lambda _: NOON)
     assert failing.calls == {"transact_write_items": 1}
 
@@ -138,7 +138,7 @@ def test_a_second_conflict_is_a_failure(ledger: Ledger) -> None:
     ledger.add([RUN], lambda _: NOON)
     failing = ScriptedDynamoDB(*[aws_error("TransactionConflictException")] * WRITE_TRIES)
 
-    with pytest.raises(ClientError, match="TransactionConflict"):
+    with pytest.raises(ResponseError, match="TransactionConflict"):
         Ledger(failing, ledger.table, SETTLE, ledger.clock).claim(RUN.run_id, LEASE)
 
 

@@ -13,7 +13,7 @@ from aichats.api.problems import RejectedError
 from aichats.api.routes.runs import READ_SECONDS
 from aichats.api.run_filters import RunConditions
 from aichats.api.starting import bind_key, id_of, reserve_key, retry_with_key
-from aichats.aws.errors import AWS_ERRORS
+from aichats.aws.errors import AwsError
 from aichats.http.deadline import remaining
 from aichats.models import OrElse, Request
 from aichats.runs.ledger.jobs import JOB_RUNS, Job, Verb
@@ -174,7 +174,7 @@ def _start_job(call: ApiCall[Any, None], verb: Verb, conditions: ReplayFilter | 
         results = call.app.jobs.results(job.job_id)
         parts = [part for part in range(len(job.parts)) if part not in results]
         call.app.queue.send_job(*(JobMessage(job_id=job.job_id, part=part) for part in parts))
-    except (*AWS_ERRORS, QueueError) as error:
+    except (AwsError, QueueError) as error:
         problem = "aichats doesn't know whether it started the whole job"
         raise retry_with_key(key, problem, "A job changes no run twice") from error
     return Reply(StartedJob(**_numbers(job)), HTTPStatus.ACCEPTED, {"Location": f"/jobs/{job.job_id}"})

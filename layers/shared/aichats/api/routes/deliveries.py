@@ -13,7 +13,7 @@ from aichats.api.problems import RejectedError
 from aichats.api.starting import bind_key, retry_with_key
 from aichats.api.stored_automations import NAMED
 from aichats.api.stored_subscriptions import READ_SUBSCRIPTIONS, WRITE_SUBSCRIPTIONS, existing_subscription
-from aichats.aws.errors import AWS_ERRORS
+from aichats.aws.errors import AwsError
 from aichats.aws.observability import Contained, logger
 from aichats.errors import InputError
 from aichats.events.model import SentEvent, event_id
@@ -193,7 +193,7 @@ def start_redelivery(call: ApiCall[Redeliver, None]) -> Reply:
         started = call.app.outgoing.redeliveries.start(message, _request_id(call, key))
     except TooManyRedeliveriesError as error:
         raise RejectedError(HTTPStatus.CONFLICT, "conflict", str(error)) from None
-    except (*AWS_ERRORS, QueueError) as error:
+    except (AwsError, QueueError) as error:
         problem = "aichats doesn't know whether it started to deliver the events"
         raise retry_with_key(key, problem, "Each event is delivered once") from error
     logger.info("redelivery started", extra={"subscription": row.name, "redelivery": started.redelivery})

@@ -9,7 +9,7 @@ from typing import Any
 from aichats.api.problems import CONTENT_TYPE, RejectedError, problem_of, traceback_of
 from aichats.api.responses import SECURITY
 from aichats.api.routes.runs import StartedRuns
-from aichats.aws.errors import AWS_ERRORS
+from aichats.aws.errors import AwsError
 from aichats.aws.observability import count, logger
 from aichats.bootstrap import Application
 from aichats.errors import AichatsError, InputError
@@ -44,7 +44,7 @@ def receive(app: Application, event: Mapping[str, Any], request_id: str) -> Json
         # The body isn't logged, because any client can send one.
         logger.warning("delivery refused", extra={"status": error.status, "reason": str(error)})
         return _problem(error, request_id)
-    except (AichatsError, *AWS_ERRORS) as error:
+    except (AichatsError, AwsError) as error:
         count("DeliveriesNotTaken")
         reason = f"{type(error).__name__}: {error}"
         logger.error("delivery not taken; Whop sends it again", exc_info=traceback_of(error), extra={"reason": reason})

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from aichats.aws.errors import AWS_ERRORS
+from aichats.aws.errors import AwsError
 from aichats.aws.observability import logger
 from aichats.aws.writes import ConditionFailedError
 from aichats.json_types import Json
@@ -62,7 +62,7 @@ class Changes:
         newest = {"order": to_text(self.ledger.clock()), "by": call}
         try:
             self._note(f"latest:{chat_id}", fields, newest)
-        except (*AWS_ERRORS, NotYetError):
+        except (AwsError, NotYetError):
             logger.exception("change not noted", extra={"chat_id": chat_id})
 
     def _note(self, key: str, fields: Collection[str], newest: Json, tries: int = 3) -> None:

@@ -36,7 +36,7 @@ from functools import cached_property
 from types import MappingProxyType
 from typing import Any, Literal
 
-from aichats.aws.errors import AWS_ERRORS
+from aichats.aws.errors import AwsError
 from aichats.aws.table import DynamoDB, Table
 from aichats.aws.writes import ConditionFailedError, Update
 from aichats.errors import UnreadableError
@@ -245,7 +245,7 @@ class Ledger:
         except Exception:
             self._unclaim(old, token)
             raise
-        # If botocore repeated the write, it returns the row after the claim, with this claim's token. Then the row
+        # If the client repeated the write, it returns the row after the claim, with this claim's token. Then the row
         # before the claim is unknown, so the run counts as unsettled.
         attempts = before.attempts + (before.lease != token)
         claimed: dict[str, Any] = {"lease": token, "lease_until": lease_until, "updated_at": now}
@@ -253,7 +253,7 @@ class Ledger:
 
     def _unclaim(self, old: Json, token: str) -> None:
         """Undo the claim of a run whose action cannot be read. No call was made, so no outcome is unknown."""
-        with suppress(LedgerConflictError, UnreadableError, *AWS_ERRORS):
+        with suppress(LedgerConflictError, UnreadableError, AwsError):
             row = replace(row_from(old, ABRIDGED.get(old["type"])), lease=token)
             due_at = row.due_at or row.updated_at
             self.put_back(row, due_at, unsettled_at=row.unsettled_at, error=row.error)
