@@ -13,11 +13,14 @@ _deadline: ContextVar[float | None] = ContextVar("deadline", default=None)
 
 
 @contextmanager
-def time_limit(seconds: float) -> Iterator[None]:
-    """Limit everything inside the block to ``seconds`` from now. An outer limit that ends earlier still applies."""
-    ends_at = time.monotonic() + seconds
+def time_limit(seconds: float, *, at_least: float = 0.0) -> Iterator[None]:
+    """Limit everything inside the block to ``seconds`` from now.
+
+    An outer limit that ends earlier still applies, but the block gets ``at_least`` seconds.
+    """
+    now = time.monotonic()
     outer = _deadline.get()
-    token = _deadline.set(ends_at if outer is None else min(ends_at, outer))
+    token = _deadline.set(now + seconds if outer is None else min(now + seconds, max(outer, now + at_least)))
     try:
         yield
     finally:

@@ -10,18 +10,23 @@ request on this connection would be lost, with an unknown outcome if it is a POS
 more than 30 seconds of wall-clock time is not used again.
 """
 
+import os
 import socket
 import ssl
 import time
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import closing, contextmanager
+from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 import httpcore
 import httpx
 
-from aichats.http.deadline import remaining
+from aichats.http.deadline import remaining, time_limit
 
+CERTIFICATES = Path(__file__).parents[2] / "certificates"
+"""The folder of the certificate authorities in the layer. Its files have the names that OpenSSL looks up."""
 MAX_CONNECTIONS = 50
 KEEPALIVE_SECONDS = 30.0
 """The maximum idle time of a connection that is used again."""
@@ -29,12 +34,16 @@ KEEPALIVE_SECONDS = 30.0
 type ResolveHost = Callable[[str, int], list[str]]
 """Returns the addresses of a host, for a port."""
 
-_HTTPCORE_ERRORS = (
+type Reply = tuple[int, dict[str, str], bytes]
+"""The status, the headers in small letters, and the body of a response."""
+
+HTTPCORE_ERRORS = (
     httpcore.TimeoutException,
     httpcore.NetworkError,
     httpcore.ProtocolError,
     httpcore.UnsupportedProtocol,
 )
+"""The errors of :meth:`DeadlineTransport.send`."""
 
 
 class DeadlineTransport(httpx.BaseTransport):
@@ -47,7 +56,7 @@ class DeadlineTransport(httpx.BaseTransport):
 
     def __init__(self, resolve: ResolveHost | None = None) -> None:
         self._pool = httpcore.ConnectionPool(
-            ssl_context=httpx.create_ssl_context(),
+            ssl_context=tls_context(),
             max_connections=MAX_CONNECTIONS,
             max_keepalive_connections=MAX_CONNECTIONS,
             keepalive_expiry=None,  # This uses the monotonic clock. The streams use the wall clock instead.
@@ -73,6 +82,34 @@ class DeadlineTransport(httpx.BaseTransport):
             )
         body = _Body(response, request)
         return httpx.Response(response.status, headers=response.headers, stream=body, extensions=response.extensions)
+
+    def send(
+        self, method: str, url: str, headers: Mapping[str, str], body: bytes, *, connect: float, read: float
+    ) -> Reply:
+        """Send one request without httpx, and read the whole response.
+
+        Args:
+            method: the method.
+            url: the URL.
+            headers: the headers, with ``host``, but without ``content-length``.
+            body: the body.
+            connect: the maximum number of seconds to connect.
+            read: the maximum number of seconds for the request and the response.
+
+        Raises:
+            Exception: one of :data:`HTTPCORE_ERRORS`.
+        """
+        sized = {**headers, "content-length": str(len(body))}
+        request = httpcore.Request(
+            method,
+            url,
+            headers=[(name.encode(), value.encode()) for name, value in sized.items()],
+            content=body,
+            extensions={"timeout": {"pool": connect, "connect": connect, "read": read, "write": read}},
+        )
+        with time_limit(connect + read), closing(self._pool.handle_request(request)) as response:
+            content = response.read()
+        return response.status, {name.decode().lower(): value.decode() for name, value in response.headers}, content
 
     def close(self) -> None:
         """Close all connections."""
@@ -159,6 +196,31 @@ class _DeadlineStream(httpcore.NetworkStream):
         return self._stream.get_extra_info(info)
 
 
+def tls_context() -> ssl.SSLContext:
+    """Return the TLS context of all connections. It trusts what the environment names, or else the layer's authorities.
+
+    ``SSL_CERT_FILE`` and ``AWS_CA_BUNDLE`` are files of certificates, and ``SSL_CERT_DIR`` is a folder in the form of
+    OpenSSL. If several are set, all are trusted.
+    """
+    names = ("SSL_CERT_FILE", "AWS_CA_BUNDLE", "SSL_CERT_DIR")
+    return _tls_context(*(os.environ.get(name) or None for name in names))
+
+
+@lru_cache(maxsize=8)
+def _tls_context(file: str | None, bundle: str | None, folder: str | None) -> ssl.SSLContext:
+    if not (file or bundle or folder):
+        # OpenSSL reads a certificate from the folder when a server needs it. To parse a bundle takes 15 ms.
+        if CERTIFICATES.is_dir():
+            return ssl.create_default_context(capath=CERTIFICATES)
+        import certifi
+
+        file = certifi.where()
+    context = ssl.create_default_context(cafile=file or bundle, capath=folder)
+    if bundle:
+        context.load_verify_locations(bundle)
+    return context
+
+
 def addresses_of(host: str, port: int) -> list[str]:
     """Return the addresses of a host as the operating system resolves its name.
 
@@ -200,6 +262,6 @@ def _httpx_errors(request: httpx.Request) -> Iterator[None]:
     """Convert httpcore's errors to httpx's errors of the same name, as httpx's own transport does."""
     try:
         yield
-    except _HTTPCORE_ERRORS as error:
+    except HTTPCORE_ERRORS as error:
         translated: type[httpx.TransportError] = getattr(httpx, type(error).__name__)
         raise translated(str(error), request=request) from error
