@@ -94,11 +94,16 @@ def stack() -> StackInMemory:
 @contextmanager
 def fresh_application() -> Iterator[None]:
     """Let the next application be wired again, and the next one after the block."""
-    cached = (application, clients._create_client, clients._session)
-    for function in cached:
-        function.cache_clear()
+    forget_application()
     yield
-    for function in cached:
+    forget_application()
+
+
+def forget_application() -> None:
+    """Close the connections of the application to AWS, and forget it and its clients."""
+    if clients._transport.cache_info().currsize:
+        clients._transport().close()
+    for function in (application, clients._create_client, clients._session, clients._transport):
         function.cache_clear()
 
 

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Lock, Thread
 
+import pytest
 from botocore.awsrequest import AWSPreparedRequest
 from botocore.compat import HTTPHeaders
 from moto import mock_aws
@@ -51,13 +52,18 @@ class MotoHandler(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def moto_server() -> Iterator[str]:
-    """Run moto, for botocore too. Yield the URL for ``AWS_ENDPOINT_URL`` of clients that are not botocore."""
-    with mock_aws(), ThreadingHTTPServer(("127.0.0.1", 0), MotoHandler) as server:
+def moto_server() -> Iterator[None]:
+    """Run moto as the AWS of this process, for all clients that are created in the block."""
+    with (
+        mock_aws(),
+        pytest.MonkeyPatch.context() as patch,
+        ThreadingHTTPServer(("127.0.0.1", 0), MotoHandler) as server,
+    ):
+        patch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{server.server_port}")
         thread = Thread(target=server.serve_forever, args=(0.05,), daemon=True)
         thread.start()
         try:
-            yield f"http://127.0.0.1:{server.server_port}"
+            yield
         finally:
             server.shutdown()
             thread.join()

@@ -10,7 +10,6 @@ from unittest.mock import Mock
 import boto3
 import httpx
 import pytest
-from moto import mock_aws
 
 from aichats import bootstrap
 from aichats.api.app import create_api
@@ -40,6 +39,7 @@ from tests.support.lambda_calls import (
     make_context,
 )
 from tests.support.ledgers import create_table
+from tests.support.moto_server import moto_server
 from tests.support.output import Output
 from tests.support.waiting import PATIENCE
 from tests.support.whop_in_memory import WhopInMemory
@@ -325,7 +325,7 @@ def test_fifty_calls_with_one_key_make_one_chat_and_each_answer_names_the_run(
 def in_aws(monkeypatch: pytest.MonkeyPatch, whop: WhopInMemory) -> Iterator[None]:
     """The application as it wires itself, with moto's Secrets Manager. Whop alone is another."""
     monkeypatch.setattr(bootstrap, "DeadlineTransport", lambda: whop)
-    with mock_aws(), fresh_application():
+    with moto_server(), fresh_application():
         client = boto3.client("secretsmanager")
         for name, value in SECRETS.items():
             client.create_secret(Name=name, SecretString=json.dumps(value))

@@ -6,7 +6,6 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from moto import mock_aws
 
 from aichats.bootstrap import Application
 from aichats.runs.ledger.times import utc_now
@@ -15,6 +14,7 @@ from local.setup import ROOT
 from tests.support.fixtures import fresh_application
 from tests.support.lambda_calls import make_application
 from tests.support.ledgers import dynamodb
+from tests.support.moto_server import moto_server
 from tests.support.waiting import until
 from tests.support.whop_in_memory import WhopInMemory
 
@@ -50,7 +50,7 @@ def test_the_functions_that_start_runs_begin_to_read_it(
         begun.append(app)
 
     monkeypatch.setattr(Application, "read_pause_early", begin)
-    with mock_aws(), fresh_application():
+    with moto_server(), fresh_application():
         runpy.run_path(str(ROOT / "functions" / function / "app.py"))
     assert len(begun) == reads
 

@@ -11,7 +11,6 @@ from typing import Any
 import boto3
 import httpx
 import pytest
-from moto import mock_aws
 
 from aichats import bootstrap
 from aichats.aws.secrets import SecretStore
@@ -29,6 +28,7 @@ from tests.support.fakes import FakeSecretsManager, FakeSqs, Json, Step, ai_chat
 from tests.support.fixtures import fresh_application
 from tests.support.lambda_calls import REQUEST_ID, SECRETS, WHOP_KEY, WHOP_SECRET, make_context
 from tests.support.ledgers import create_table
+from tests.support.moto_server import moto_server
 from tests.support.output import Output
 from tests.support.waiting import PATIENCE
 from tests.support.whop_in_memory import WhopInMemory
@@ -352,7 +352,7 @@ def test_metrics_are_sent_in_their_namespace_also_when_the_event_is_wrong(fire: 
 def in_aws(monkeypatch: pytest.MonkeyPatch, whop: WhopInMemory) -> Iterator[Application]:
     """The application as it wires itself, with moto's AWS. Whop alone is another."""
     monkeypatch.setattr(bootstrap, "DeadlineTransport", lambda: whop)
-    with mock_aws(), fresh_application():
+    with moto_server(), fresh_application():
         boto3.client("secretsmanager").create_secret(Name=WHOP_SECRET, SecretString=json.dumps(SECRETS[WHOP_SECRET]))
         create_table(boto3.client("dynamodb"), "runs")
         yield application()
@@ -375,7 +375,7 @@ def test_on_lambda_the_secret_is_read_in_the_init_phase_and_a_missing_one_is_no_
 ) -> None:
     monkeypatch.setenv("AWS_LAMBDA_INITIALIZATION_TYPE", "on-demand")
     monkeypatch.setenv("REFRESH_TOKENS_FUNCTION", "refresh-tokens")
-    with mock_aws(), fresh_application():
+    with moto_server(), fresh_application():
         client = boto3.client("secretsmanager")
         if filled:
             client.create_secret(Name=WHOP_SECRET, SecretString=json.dumps(SECRETS[WHOP_SECRET]))
@@ -408,7 +408,7 @@ def test_on_lambda_the_secret_that_the_function_needs_first_is_read_in_the_init_
     monkeypatch.setenv("KODEY_SECRET", kodey)
     found: list[str] = []
     monkeypatch.setattr(SecretStore, "read", lambda _, name, _kind: found.append(name))
-    with mock_aws(), fresh_application():
+    with moto_server(), fresh_application():
         application()
 
     assert found == read

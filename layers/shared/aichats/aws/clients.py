@@ -1,16 +1,24 @@
 """The clients of AWS services. A process has one client for each service."""
 
+from __future__ import annotations
+
+import os
 import threading
-from collections.abc import Callable, Iterator
+import time
 from contextlib import contextmanager
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
-from botocore.session import Session, get_session
-
+from aichats.aws.calls import CONNECT_SECONDS, Client
+from aichats.aws.credentials import CredentialSource, has_credentials
 from aichats.aws.errors import NoResponseError, ResponseError
+from aichats.aws.services import SERVICES
+from aichats.http.transport import HTTPCORE_ERRORS, DeadlineTransport
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from botocore.session import Session
 
 _CREATING = threading.Lock()
 
@@ -18,12 +26,45 @@ _CREATING = threading.Lock()
 def aws_client(service: str) -> Any:
     """Return the client of a service, such as ``dynamodb``. Safe to call from many threads.
 
-    Its methods raise :class:`AwsError <aichats.aws.errors.AwsError>`. The clients come from botocore, because boto3,
-    its wrapper, adds 15 ms to each cold start.
+    Its methods raise :class:`AwsError <aichats.aws.errors.AwsError>`. The services of a run that goes well are called
+    without botocore, which is imported for the other services. It also reads the profiles of a laptop.
     """
     # The threads of a batch may ask for the same client at once, but a session can't create clients concurrently.
     with _CREATING:
         return _create_client(service)
+
+
+@cache
+def _create_client(service: str) -> Any:
+    environment = os.environ
+    region = environment.get("AWS_REGION") or environment.get("AWS_DEFAULT_REGION")
+    if service in SERVICES and region and has_credentials(environment):
+        source = CredentialSource(environment, _fetch, time.time)
+        return Client(SERVICES[service], region, _transport(), source)
+    return _create_botocore_client(service)
+
+
+@cache
+def _transport() -> DeadlineTransport:
+    return DeadlineTransport()
+
+
+def _fetch(url: str, headers: Mapping[str, str]) -> tuple[int, bytes]:
+    """Return the status and the body of the endpoint for credentials.
+
+    Raises:
+        NoResponseError: it did not answer.
+    """
+    host = url.partition("://")[2].partition("/")[0]
+    limits = {"connect": CONNECT_SECONDS, "read": CONNECT_SECONDS}
+    try:
+        status, _, content = _transport().send("GET", url, {"host": host, **headers}, b"", **limits)
+    except HTTPCORE_ERRORS as error:
+        raise NoResponseError(f"{url} returned no credentials: {str(error) or type(error).__name__}") from error
+    return status, content
+
+
+# ---- botocore
 
 
 def converting(client: Any) -> Any:
@@ -62,6 +103,8 @@ def converted_errors(operation: str) -> Iterator[None]:
 
     ``operation`` is the name for the error if botocore rejects the parameters, such as ``GetItem``.
     """
+    from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
+
     try:
         yield
     except ClientError as error:
@@ -73,8 +116,10 @@ def converted_errors(operation: str) -> Iterator[None]:
         raise NoResponseError(str(error)) from None
 
 
-@cache
-def _create_client(service: str) -> Any:
+def _create_botocore_client(service: str) -> Any:
+    """Return a client of botocore. boto3, its wrapper, would add 15 ms."""
+    from botocore.config import Config
+
     limits = Config(connect_timeout=2, read_timeout=5, retries={"mode": "standard", "total_max_attempts": 3})
     with converted_errors("CreateClient"):
         return converting(_session().create_client(service, config=limits))
@@ -82,4 +127,6 @@ def _create_client(service: str) -> Any:
 
 @cache
 def _session() -> Session:
+    from botocore.session import get_session
+
     return get_session()

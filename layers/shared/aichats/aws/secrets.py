@@ -301,7 +301,7 @@ class SecretStore:
         if kind.fresh_until is not None:
             # Such a value is replaced all the time, and that is no rotation by a person.
             return _Cached(value, now, None)
-        changed_at = response["CreatedDate"].timestamp() if "CreatedDate" in response else None
+        changed_at = _unix_seconds(response.get("CreatedDate"))
         is_new = changed_at is not None and now - changed_at < ROTATION_SECONDS
         return _Cached(value, now, changed_at if is_new and self._had_a_value(name) else None)
 
@@ -323,6 +323,11 @@ class SecretStore:
             raise _unreadable(name, error.response.get("Error", {})) from error
         except NoResponseError as error:
             raise SecretUnavailableError(name, f"could not be read ({error})", "Try again later.") from error
+
+
+def _unix_seconds(time: Any) -> float | None:
+    """Return a time as Unix seconds. botocore, which reads a laptop's profiles, returns a ``datetime``."""
+    return time.timestamp() if hasattr(time, "timestamp") else time
 
 
 def _unreadable(name: str, error: Mapping[str, Any]) -> SecretError:
